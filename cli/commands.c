@@ -1,0 +1,423 @@
+/* commands.c - each command: its options into the library's structure, its result onto stdout. */
+#include "options.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void given(double *to, double value)
+{
+    if (value >= 0)
+        *to = value;
+}
+
+static void given_whole(int64_t *to, int64_t value)
+{
+    if (value >= 0)
+        *to = value;
+}
+
+static wagle_data rows(const cli_options *o, const char *path)
+{
+    return (wagle_data){.path = path,
+                        .prompt_field = o->prompt_field,
+                        .answer_field = o->answer_field,
+                        .text_field = o->text_field,
+                        .prompt = o->prompt,
+                        .chat = o->chat_layout ? o->chat_layout
+                                : o->chat      ? "auto"
+                                               : NULL,
+                        .system = o->system,
+                        .max_length = o->max_length,
+                        .limit = o->limit,
+                        .truncate = o->truncate,
+                        .eos = o->eos};
+}
+
+/* auto is 0; what is no number above 0 becomes -1, and the library says what is wanted. */
+static double parse_gamma(const char *text)
+{
+    char *end;
+    const double gamma = strtod(text, &end);
+
+    if (strcmp(text, "auto") == 0)
+        return 0;
+    return *end == '\0' && gamma > 0 && isfinite(gamma) ? gamma : -1;
+}
+
+static wagle_status cmd_import(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_import_options i;
+
+    wagle_import_defaults(&i);
+    i.gguf = o->argument;
+    i.out = o->out;
+    i.dtype = o->dtype != NULL ? o->dtype : i.dtype;
+    i.force = o->force;
+    return wagle_import(ctx, &i);
+}
+
+static wagle_status cmd_inspect(wagle_ctx *ctx, cli_options *o)
+{
+    char *text;
+    const wagle_status st = wagle_inspect(ctx, o->argument, o->json, &text);
+
+    if (st != WAGLE_OK)
+        return st;
+    puts(text);
+    wagle_string_free(text);
+    return st;
+}
+
+static wagle_status cmd_logits(wagle_ctx *ctx, cli_options *o)
+{
+    const wagle_data data = rows(o, o->data);
+    return wagle_logits(ctx, o->model, &data, o->out, o->force);
+}
+
+static wagle_status cmd_gradient(wagle_ctx *ctx, cli_options *o)
+{
+    const wagle_data data = rows(o, o->data);
+    return wagle_gradient(ctx, o->model, &data, o->out, o->force);
+}
+
+static wagle_status cmd_attribute(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_attribute_options a;
+
+    wagle_attribute_defaults(&a);
+    a.model = o->model;
+    a.out = o->out;
+    a.forget = rows(o, o->forget);
+    a.retain = rows(o, o->retain);
+    a.selector = o->selector != NULL ? o->selector : a.selector;
+    a.seed = (uint64_t)o->seed;
+    a.force = o->force;
+    a.gamma = parse_gamma(o->gamma);
+    return wagle_attribute(ctx, &a);
+}
+
+static wagle_status cmd_mask(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_mask_options m;
+
+    wagle_mask_defaults(&m);
+    m.scores = o->scores;
+    m.out = o->out;
+    m.include = o->include;
+    m.exclude = o->exclude;
+    m.format = o->format != NULL ? o->format : m.format;
+    m.force = o->force;
+    given(&m.density, o->density);
+    return wagle_mask(ctx, &m);
+}
+
+static void train_options(const cli_options *o, wagle_train_options *t)
+{
+    t->model = o->model;
+    t->out = o->out;
+    t->objective = o->objective != NULL ? o->objective : t->objective;
+    t->params = o->param;
+    t->n_params = o->n_params;
+    t->refusal = o->refusal;
+    t->mask = o->mask;
+    t->selector = o->selector;
+    t->include = o->include;
+    t->exclude = o->exclude;
+    t->stop_when = o->stop_when;
+    t->seed = (uint64_t)o->seed;
+    t->resume = o->resume;
+    t->force = o->force;
+    given(&t->density, o->density);
+    given(&t->alpha, o->alpha);
+    given(&t->forget_weight, o->forget_weight);
+    given(&t->lr, o->lr);
+    given(&t->weight_decay, o->weight_decay);
+    given(&t->clip, o->clip);
+    given(&t->epochs, o->epochs);
+    given_whole(&t->steps, o->steps);
+    given_whole(&t->batch, o->batch);
+    given_whole(&t->warmup, o->warmup);
+    given_whole(&t->eval_every, o->eval_every);
+    given_whole(&t->checkpoint_every, o->checkpoint_every);
+}
+
+static wagle_status report(const cli_options *o, const wagle_train_result *r, wagle_status st)
+{
+    if (st != WAGLE_OK)
+        return st;
+    if (o->json)
+        printf("{\"out\":\"%s\",\"steps\":%lld,\"stopped\":%s,\"loss\":%.9g,\"selected\":%lld,"
+               "\"weights\":%lld,\"seconds\":%.3f,\"peak_bytes\":%lld}\n",
+               o->out, (long long)r->steps, r->stopped ? "true" : "false", r->loss,
+               (long long)r->selected, (long long)r->weights, r->seconds,
+               (long long)wagle_peak_memory());
+    else
+        printf("%s: %lld steps%s, last loss %.4f, %lld of %lld weights trained, %.1f s, peak "
+               "%.2f GB\n",
+               o->out, (long long)r->steps, r->stopped ? " (stopped by --stop-when)" : "", r->loss,
+               (long long)r->selected, (long long)r->weights, r->seconds,
+               (double)wagle_peak_memory() / 1e9);
+    return st;
+}
+
+static wagle_status cmd_finetune(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_train_options t;
+    wagle_train_result r;
+
+    wagle_finetune_defaults(&t);
+    train_options(o, &t);
+    t.retain = rows(o, o->data);
+    return report(o, &r, wagle_finetune(ctx, &t, &r));
+}
+
+static wagle_status cmd_unlearn(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_train_options t;
+    wagle_train_result r;
+
+    wagle_unlearn_defaults(&t);
+    train_options(o, &t);
+    t.forget = rows(o, o->forget);
+    t.retain = rows(o, o->retain);
+    t.gamma = parse_gamma(o->gamma);
+    return report(o, &r, wagle_unlearn(ctx, &t, &r));
+}
+
+/* --- tokenize ------------------------------------------------------------------------------- */
+
+static wagle_status complain(const char *what)
+{
+    fprintf(stderr, "wagle: %s\n", what);
+    return WAGLE_E_USAGE;
+}
+
+/* A whole file, NUL added; NULL on failure. */
+static char *read_file(const char *path, size_t *bytes)
+{
+    FILE *file = fopen(path, "rb");
+    char *text = NULL;
+    size_t room = 0;
+
+    *bytes = 0;
+    if (file == NULL)
+        return NULL;
+    for (;;) {
+        if (room - *bytes < 65536) {
+            char *more = realloc(text, room = 2 * room + 131072);
+            if (more == NULL)
+                break;
+            text = more;
+        }
+        const size_t n = fread(text + *bytes, 1, room - *bytes - 1, file);
+        if (n == 0)
+            break;
+        *bytes += n;
+    }
+    if (ferror(file)) {
+        free(text);
+        text = NULL;
+    }
+    fclose(file);
+    if (text != NULL)
+        text[*bytes] = '\0';
+    return text;
+}
+
+static wagle_status decode_ids(wagle_ctx *ctx, const cli_options *o, const wagle_tokenizer *t)
+{
+    const size_t length = strlen(o->decode);
+    int32_t *ids = calloc(length + 1, sizeof *ids);
+    char *end = NULL, *text;
+    size_t bytes;
+    int64_t n = 0;
+    wagle_status st;
+
+    if (ids == NULL)
+        return WAGLE_E_RESOURCE;
+    for (const char *at = o->decode + strspn(o->decode, "[ ,"); *at != '\0' && *at != ']';
+         at = end + strspn(end, " ,")) {
+        const long id = strtol(at, &end, 10);
+        if (end == at || id < INT32_MIN || id > INT32_MAX) {
+            free(ids);
+            return complain("--decode wants ids as in 1,2,3");
+        }
+        ids[n++] = (int32_t)id;
+    }
+    st = wagle_decode(ctx, t, ids, n, o->no_special, &text, &bytes);
+    if (st == WAGLE_OK) {
+        fwrite(text, 1, bytes, stdout);
+        fputc('\n', stdout);
+        wagle_string_free(text);
+    }
+    free(ids);
+    return st;
+}
+
+static wagle_status encode_text(wagle_ctx *ctx, const cli_options *o, const wagle_tokenizer *t)
+{
+    char *content = NULL;
+    const char *text = o->text;
+    size_t bytes = text != NULL ? strlen(text) : 0;
+    int32_t *ids;
+    int64_t n;
+    wagle_status st;
+
+    if (o->file != NULL) {
+        text = content = read_file(o->file, &bytes);
+        if (content == NULL) {
+            fprintf(stderr, "wagle: %s: cannot be read\n", o->file);
+            return WAGLE_E_INPUT;
+        }
+    }
+    st = wagle_encode(ctx, t, text, bytes, !o->no_special, &ids, &n);
+    if (st == WAGLE_OK) {
+        fputs(o->json ? "{\"ids\":[" : "", stdout);
+        for (int64_t i = 0; i < n; i++)
+            printf("%s%d", i == 0 ? "" : o->json ? "," : " ", ids[i]);
+        puts(o->json ? "]}" : "");
+        wagle_ids_free(ids);
+    }
+    free(content);
+    return st;
+}
+
+static wagle_status cmd_tokenize(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_tokenizer *t;
+    wagle_status st;
+
+    if (o->model == NULL || (o->text != NULL) + (o->file != NULL) + (o->decode != NULL) != 1)
+        return complain("tokenize wants --model DIR and one of --text, --file, --decode");
+    st = wagle_tokenizer_open(ctx, o->model, &t);
+    if (st != WAGLE_OK)
+        return st;
+    st = o->decode != NULL ? decode_ids(ctx, o, t) : encode_text(ctx, o, t);
+    wagle_tokenizer_free(t);
+    return st;
+}
+
+static wagle_status cmd_generate(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_generate_options g;
+    char *content = NULL, *text = NULL;
+    const char *prompt = o->prompt;
+    size_t bytes;
+    wagle_status st;
+
+    if ((o->prompt != NULL) + (o->file != NULL) != 1)
+        return complain("generate wants --prompt TEXT or --file F");
+    if (o->file != NULL) {
+        prompt = content = read_file(o->file, &bytes);
+        if (content == NULL) {
+            fprintf(stderr, "wagle: %s: cannot be read\n", o->file);
+            return WAGLE_E_INPUT;
+        }
+    }
+    wagle_generate_defaults(&g);
+    g.model = o->model;
+    g.prompts = &prompt;
+    g.n = 1;
+    g.chat = o->chat_layout ? o->chat_layout : o->chat ? "auto" : NULL;
+    g.system = o->system;
+    g.seed = (uint64_t)o->seed;
+    g.top_k = o->top_k;
+    given(&g.temperature, o->temperature);
+    given(&g.top_p, o->top_p);
+    given_whole(&g.max_tokens, o->max_tokens);
+    st = wagle_generate(ctx, &g, &text);
+    if (st == WAGLE_OK)
+        puts(text);
+    wagle_string_free(text);
+    free(content);
+    return st;
+}
+
+static wagle_status cmd_demo(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_demo_options d;
+    char *text;
+    wagle_status st;
+
+    wagle_demo_defaults(&d);
+    d.out = o->out != NULL ? o->out : d.out;
+    d.seed = o->seed > 0 ? (uint64_t)o->seed : d.seed;
+    d.force = o->force;
+    st = wagle_demo(ctx, &d, &text);
+    if (st != WAGLE_OK)
+        return st;
+    fputs(text, stdout);
+    printf("\n%s holds the corpus, the models and this report. Try\n"
+           "  wagle inspect %s/wagle\n"
+           "  wagle eval --model %s/wagle --data %s/forget.jsonl\n",
+           d.out, d.out, d.out, d.out);
+    wagle_string_free(text);
+    return st;
+}
+
+static wagle_status cmd_eval(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_eval_options e;
+    char *json;
+    wagle_status st;
+
+    wagle_eval_defaults(&e);
+    e.model = o->model;
+    e.metrics = o->metrics;
+    e.data = rows(o, o->data);
+    given_whole(&e.max_tokens, o->max_tokens);
+    st = wagle_eval(ctx, &e, &json);
+    if (st == WAGLE_OK)
+        puts(json);
+    if (st == WAGLE_OK)
+        wagle_string_free(json);
+    return st;
+}
+
+#define ROWS                                                                                       \
+    " prompt prompt-field answer-field text-field chat chat-layout system eos truncate "           \
+    "max-length limit"
+#define TRAIN                                                                                      \
+    " lr epochs steps batch warmup weight-decay clip seed stop-when eval-every "                   \
+    "checkpoint-every resume force json mask"
+
+const cli_command cli_commands[] = {
+    {"import", "FILE.gguf", "GGUF to a model folder", "wagle import model.gguf --out DIR",
+     "out dtype force", cmd_import, "which FILE.gguf?"},
+    {"inspect", "PATH", "what is in a model folder, safetensors, GGUF, score or mask file",
+     "wagle inspect model --json", "json", cmd_inspect, "which PATH?"},
+    {"tokenize", NULL, "text to token ids, and back",
+     "wagle tokenize --model DIR --text 'Hello world' --json",
+     "model text file decode no-special json", cmd_tokenize, NULL},
+    {"logits", NULL, "logits of rows, into a safetensors file",
+     "wagle logits --model DIR --data rows.jsonl --out logits.safetensors",
+     "model data out force" ROWS, cmd_logits, NULL},
+    {"gradient", NULL, "gradient of the rows' token-mean NLL, a tensor each weight",
+     "wagle gradient --model DIR --data rows.jsonl --out gradient.safetensors",
+     "model data out force" ROWS, cmd_gradient, NULL},
+    {"attribute", NULL, "score every weight by its influence on forgetting",
+     "wagle attribute --model DIR --forget forget.jsonl --retain retain.jsonl --out scores",
+     "model forget retain out selector gamma seed force" ROWS, cmd_attribute, NULL},
+    {"mask", NULL, "select the most influential share of the weights",
+     "wagle mask --scores scores --density 0.1 --out mask",
+     "scores density include exclude format out force", cmd_mask, NULL},
+    {"finetune", NULL, "train on rows", "wagle finetune --model DIR --data rows.jsonl --out DIR2",
+     "model data out" ROWS TRAIN, cmd_finetune, NULL},
+    {"unlearn", NULL, "forget rows, keep others, touch selected weights only",
+     "wagle unlearn --model DIR --forget forget.jsonl --retain retain.jsonl --mask mask "
+     "--objective npo --out DIR2",
+     "model forget retain out objective selector density gamma include exclude refusal alpha "
+     "forget-weight" ROWS TRAIN,
+     cmd_unlearn, NULL},
+    {"generate", NULL, "continue a prompt", "wagle generate --model DIR --prompt 'Who is' --chat",
+     "model prompt file chat chat-layout system max-tokens temperature top-k top-p seed",
+     cmd_generate, NULL},
+    {"eval", NULL, "NLL, perplexity, answer probability, ROUGE; JSON on stdout",
+     "wagle eval --model DIR --data rows.jsonl --metrics probability,rougeL",
+     "model data metrics max-tokens json" ROWS, cmd_eval, NULL},
+    {"demo", NULL, "a tiny model forgets two invented authors; a few minutes, no download",
+     "wagle demo --out demo", "out seed force", cmd_demo, NULL},
+    {0},
+};

@@ -1,0 +1,175 @@
+/* main.c - `wagle COMMAND ...`: finds the command, parses, runs, reports. */
+#include "options.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static wagle_ctx *running;
+
+static void on_signal(int signal)
+{
+    (void)signal;
+    wagle_interrupt(running);
+}
+
+typedef struct meter {
+    bool tty, quiet, verbose, open;
+    char stage[64];
+    struct timespec start, shown;
+} meter;
+
+static double seconds_since(const struct timespec *t)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - t->tv_sec) + 1e-9 * (double)(now.tv_nsec - t->tv_nsec);
+}
+
+static void end_line(meter *m)
+{
+    if (m->open)
+        fputc('\n', stderr);
+    m->open = false;
+}
+
+/* On a terminal a line that is rewritten; elsewhere one line each ten seconds. */
+static void on_progress(void *user, const char *stage, int64_t done, int64_t total,
+                        const char *detail)
+{
+    meter *m = user;
+
+    if (m->quiet)
+        return;
+    if (strcmp(stage, m->stage) != 0) {
+        end_line(m);
+        snprintf(m->stage, sizeof m->stage, "%s", stage);
+        clock_gettime(CLOCK_MONOTONIC, &m->start);
+        m->shown = m->start;
+    }
+    if (done < total && seconds_since(&m->shown) < (m->tty ? 0.1 : 10.0))
+        return;
+    const double elapsed = seconds_since(&m->start);
+    const double left = done > 0 ? elapsed / (double)done * (double)(total - done) : 0;
+    if (!m->tty && elapsed < 10)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &m->shown);
+    fprintf(stderr, "%s%s %lld/%lld%s%s  %.0f s, about %.0f s left%s", m->tty ? "\r\033[K" : "",
+            stage, (long long)done, (long long)total, detail ? "  " : "", detail ? detail : "",
+            elapsed, left, m->tty ? "" : "\n");
+    m->open = m->tty;
+    if (done >= total)
+        end_line(m);
+}
+
+static void on_log(void *user, int level, const char *line)
+{
+    meter *m = user;
+
+    if ((m->quiet && level > 0) || (level > 1 && !m->verbose))
+        return;
+    end_line(m);
+    fprintf(stderr, "wagle: %s%s\n", level == 0 ? "warning: " : "", line);
+}
+
+static const char *command_name(int i)
+{
+    return cli_commands[i].name;
+}
+
+static const cli_command *find(const char *name)
+{
+    for (const cli_command *c = cli_commands; c->name != NULL; c++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    return NULL;
+}
+
+static int front_page(void)
+{
+    puts("wagle - make a language model forget chosen data and keep the rest\n");
+    for (const cli_command *c = cli_commands; c->name != NULL; c++)
+        printf("  %-10s %s\n", c->name, c->summary);
+    puts("\n  wagle help COMMAND         options of a command\n"
+         "  exit codes: 0 ok, 1 run failed, 2 usage, 3 bad input, 4 no memory or disk, 130 "
+         "interrupted");
+    return 0;
+}
+
+static int unknown_command(const char *name)
+{
+    const char *near = cli_nearest(name, command_name);
+
+    if (near != NULL)
+        fprintf(stderr, "wagle: no command '%s'; did you mean %s?\n", name, near);
+    else
+        fprintf(stderr, "wagle: no command '%s'; 'wagle help' lists them\n", name);
+    return WAGLE_E_USAGE;
+}
+
+static wagle_status run(const cli_command *c, cli_options *o)
+{
+    meter m = {.tty = isatty(2), .quiet = o->quiet, .verbose = o->verbose};
+    struct sigaction stop = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    wagle_status st;
+
+    if (wagle_ctx_new(&running) != WAGLE_OK) {
+        fputs("wagle: not enough memory\n", stderr);
+        return WAGLE_E_RESOURCE;
+    }
+    signal(SIGXFSZ, SIG_IGN);
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGTERM, &stop, NULL);
+    wagle_on_progress(running, on_progress, &m);
+    wagle_on_log(running, on_log, &m);
+    wagle_set_threads(running, (int)o->threads);
+    st = c->run(running, o);
+    end_line(&m);
+    if (fflush(stdout) != 0 && st == WAGLE_OK) {
+        fputs("wagle: standard output: cannot be written\n", stderr);
+        st = WAGLE_E_RESOURCE;
+    }
+    if (st != WAGLE_OK && wagle_message(running)[0] != '\0')
+        fprintf(stderr, "wagle: %s\n", wagle_message(running));
+    wagle_ctx_free(running);
+    return st;
+}
+
+int main(int argc, char **argv)
+{
+    cli_options o = {0};
+    const cli_command *c;
+    wagle_status st;
+
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return front_page();
+    if (strcmp(argv[1], "--version") == 0)
+        return puts("wagle " WAGLE_VERSION) < 0;
+    if (strcmp(argv[1], "help") == 0) {
+        if (argc < 3)
+            return front_page();
+        c = find(argv[2]);
+        if (c == NULL)
+            return unknown_command(argv[2]);
+        cli_help(c);
+        return 0;
+    }
+    c = find(argv[1]);
+    if (c == NULL)
+        return unknown_command(argv[1]);
+    o.gamma = "auto";
+    o.density = o.lr = o.epochs = o.alpha = o.forget_weight = -1; /* not given */
+    o.weight_decay = o.clip = o.temperature = o.top_p = -1;
+    o.steps = o.batch = o.warmup = o.eval_every = o.checkpoint_every = o.max_tokens = -1;
+    st = cli_parse(c, argc - 1, (const char **)argv + 1, &o);
+    if (st != WAGLE_OK)
+        return st;
+    if (o.help) {
+        cli_help(c);
+        return 0;
+    }
+    return run(c, &o);
+}

@@ -1,0 +1,373 @@
+#include "options.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <popt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum kind { TEXT, LIST, REAL, WHOLE, FLAG } kind;
+
+static const struct option {
+    const char *name, *value;
+    kind kind;
+    size_t place;
+    const char *help;
+} table[] = {
+#define AT(member) offsetof(cli_options, member)
+    {"model", "DIR", TEXT, AT(model), "model folder"},
+    {"data", "ROWS", TEXT, AT(data), "rows: JSON Lines, JSON array or CSV"},
+    {"forget", "ROWS", TEXT, AT(forget), "rows to forget"},
+    {"retain", "ROWS", TEXT, AT(retain), "rows to keep"},
+    {"out", "PATH", TEXT, AT(out), "what to write"},
+    {"selector", "NAME", TEXT, AT(selector),
+     "how weights are scored: wagle, magnitude, gradient, snip, random"},
+    {"gamma", "X", TEXT, AT(gamma), "curvature of wagle: a number, or auto (default)"},
+    {"scores", "FILE", TEXT, AT(scores), "scores from attribute"},
+    {"density", "D", REAL, AT(density), "share of the weights to select, 0 to 1"},
+    {"include", "PATTERN", LIST, AT(include), "only tensors whose name matches (may repeat)"},
+    {"exclude", "PATTERN", LIST, AT(exclude), "no tensor whose name matches (may repeat)"},
+    {"format", "KIND", TEXT, AT(format), "mask file: bits or bool"},
+    {"mask", "FILE", TEXT, AT(mask), "train only these weights"},
+    {"objective", "NAME", TEXT, AT(objective), "ga, graddiff, npo, npo-token-mean, po"},
+    {"refusal", "FILE", TEXT, AT(refusal), "refusals for po, a line each"},
+    {"alpha", "A", REAL, AT(alpha), "weight of the retain term"},
+    {"forget-weight", "W", REAL, AT(forget_weight), "weight of the forget term"},
+    {"lr", "X", REAL, AT(lr), "peak learning rate"},
+    {"epochs", "N", REAL, AT(epochs), "passes over the rows"},
+    {"steps", "N", WHOLE, AT(steps), "updates, instead of epochs"},
+    {"batch", "N", WHOLE, AT(batch), "rows (of each set) an update"},
+    {"warmup", "N", WHOLE, AT(warmup), "updates until the peak learning rate"},
+    {"weight-decay", "X", REAL, AT(weight_decay), "decoupled decay of selected weights"},
+    {"clip", "X", REAL, AT(clip), "largest gradient norm, 0 for none"},
+    {"seed", "N", WHOLE, AT(seed), "of every random choice"},
+    {"stop-when", "RULE", TEXT, AT(stop_when), "as in 'forget.probability<0.1'"},
+    {"eval-every", "N", WHOLE, AT(eval_every), "updates between checks of --stop-when"},
+    {"checkpoint-every", "N", WHOLE, AT(checkpoint_every),
+     "updates between checkpoints, 0: only when interrupted"},
+    {"resume", NULL, FLAG, AT(resume), "go on from OUT.partial"},
+    {"text", "S", TEXT, AT(text), "text to tokenise"},
+    {"file", "F", TEXT, AT(file), "a file, read byte for byte"},
+    {"decode", "IDS", TEXT, AT(decode), "turn ids (1,2,3) back into text"},
+    {"no-special", NULL, FLAG, AT(no_special), "no tokens around the text"},
+    {"dtype", "KIND", TEXT, AT(dtype), "bf16, f32 or f16"},
+    {"metrics", "LIST", TEXT, AT(metrics), "nll,perplexity,probability,rouge1,rouge2,rougeL"},
+    {"prompt", "TEMPLATE", TEXT, AT(prompt), "text before the answer; {field} of the row"},
+    {"prompt-field", "NAME", TEXT, AT(prompt_field), "column of the prompt"},
+    {"answer-field", "NAME", TEXT, AT(answer_field), "column of the answer"},
+    {"text-field", "NAME", TEXT, AT(text_field), "column of plain text"},
+    {"chat", NULL, FLAG, AT(chat), "lay prompts out as the model's chat template does"},
+    {"chat-layout", "NAME", TEXT, AT(chat_layout), "chatml, llama3, llama2, zephyr, plain"},
+    {"system", "TEXT", TEXT, AT(system), "system message of the chat"},
+    {"eos", NULL, FLAG, AT(eos), "end each answer with the end-of-text token"},
+    {"truncate", NULL, FLAG, AT(truncate), "cut rows that are too long"},
+    {"max-length", "N", WHOLE, AT(max_length), "most tokens a row"},
+    {"limit", "N", WHOLE, AT(limit), "first rows only"},
+    {"max-tokens", "N", WHOLE, AT(max_tokens), "most tokens to generate"},
+    {"temperature", "X", REAL, AT(temperature), "0 is greedy"},
+    {"top-k", "N", WHOLE, AT(top_k), "sample among the k likeliest"},
+    {"top-p", "X", REAL, AT(top_p), "sample among the likeliest of total probability p"},
+    {"json", NULL, FLAG, AT(json), "result as JSON"},
+    {"force", NULL, FLAG, AT(force), "replace what is there"},
+    {"threads", "N", WHOLE, AT(threads), "worker threads; results do not depend on it"},
+    {"config", "FILE", TEXT, AT(config), "options from a JSON object; flags win"},
+    {"quiet", NULL, FLAG, AT(quiet), "no progress, no log"},
+    {"verbose", NULL, FLAG, AT(verbose), "more log"},
+    {"help", NULL, FLAG, AT(help), "this page"},
+#undef AT
+};
+enum { OPTIONS = sizeof table / sizeof *table };
+
+static const char common[] = "threads config quiet verbose help";
+
+static bool listed(const char *names, const char *name)
+{
+    const size_t n = strlen(name);
+
+    for (const char *at = strstr(names, name); at != NULL; at = strstr(at + 1, name))
+        if ((at == names || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\0'))
+            return true;
+    return false;
+}
+
+static bool applies(const cli_command *c, const char *name)
+{
+    return listed(c->options, name) || listed(common, name);
+}
+
+/* npo.beta is --npo-beta */
+static void flag_name(const char *key, char out[64])
+{
+    snprintf(out, 64, "%s", key);
+    for (char *p = out; *p != '\0'; p++)
+        *p = *p == '.' ? '-' : *p;
+}
+
+static wagle_status refuse(const char *format, const char *a, const char *b)
+{
+    fprintf(stderr, "wagle: ");
+    fprintf(stderr, format, a, b);
+    fputc('\n', stderr);
+    return WAGLE_E_USAGE;
+}
+
+static bool parse_real(const char *text, double *out)
+{
+    char *end;
+
+    errno = 0;
+    *out = strtod(text, &end);
+    return *text != '\0' && *end == '\0' && errno == 0;
+}
+
+static wagle_status set(cli_options *o, const struct option *t, const char *value)
+{
+    char *at = (char *)o + t->place, *end;
+    double real;
+    int64_t whole;
+
+    switch (t->kind) {
+    case FLAG:
+        *(bool *)(void *)at = true;
+        return WAGLE_OK;
+    case TEXT:
+        memcpy(at, &value, sizeof value);
+        return WAGLE_OK;
+    case LIST: {
+        const char **list = (const char **)(void *)at;
+        int n = 0;
+        while (n < CLI_LIST && list[n] != NULL)
+            n++;
+        if (n == CLI_LIST)
+            return refuse("--%s: too many%s", t->name, "");
+        list[n] = value;
+        return WAGLE_OK;
+    }
+    case REAL:
+        if (!parse_real(value, &real))
+            return refuse("--%s %s: not a number", t->name, value);
+        memcpy(at, &real, sizeof real);
+        return WAGLE_OK;
+    default:
+        errno = 0;
+        whole = strtoll(value, &end, 10);
+        if (*value == '\0' || *end != '\0' || errno != 0 || whole < 0)
+            return refuse("--%s %s: not a whole number", t->name, value);
+        memcpy(at, &whole, sizeof whole);
+        return WAGLE_OK;
+    }
+}
+
+static wagle_status set_param(cli_options *o, const wagle_param_info *p, const char *value)
+{
+    double real;
+
+    if (!parse_real(value, &real) || o->n_params == CLI_PARAMS)
+        return refuse("%s %s: not a number", p->key, value);
+    o->param[o->n_params++] = (wagle_param){p->key, real};
+    return WAGLE_OK;
+}
+
+static const char *option_name(int i)
+{
+    return i < OPTIONS ? table[i].name : NULL;
+}
+
+static int distance(const char *a, const char *b)
+{
+    int row[64], n = (int)strlen(a), m = (int)strlen(b);
+
+    if (n > 62 || m > 62)
+        return 99;
+    for (int j = 0; j <= m; j++)
+        row[j] = j;
+    for (int i = 1; i <= n; i++) {
+        int corner = row[0]++;
+        for (int j = 1; j <= m; j++) {
+            const int up = row[j], best = up < row[j - 1] ? up : row[j - 1];
+            const int change = corner + (a[i - 1] != b[j - 1]);
+            row[j] = best + 1 < change ? best + 1 : change;
+            corner = up;
+        }
+    }
+    return row[m];
+}
+
+const char *cli_nearest(const char *word, const char *(*name)(int i))
+{
+    const char *best = NULL, *candidate;
+    int least = 3;
+
+    for (int i = 0; (candidate = name(i)) != NULL; i++)
+        if (distance(word, candidate) < least) {
+            least = distance(word, candidate);
+            best = candidate;
+        }
+    return best;
+}
+
+static wagle_status unknown_option(const cli_command *c, const char *flag)
+{
+    const char *word = flag + strspn(flag, "-");
+    const char *near = cli_nearest(word, option_name);
+    char line[256];
+
+    snprintf(line, sizeof line, "%s: no option %s", c->name, flag);
+    if (near != NULL && applies(c, near))
+        return refuse("%s; did you mean --%s?", line, near);
+    return refuse("%s; 'wagle help %s' lists them", line, c->name);
+}
+
+/* val of popt: 1.. for the table, 1000.. for objectives' options. */
+static wagle_status take(const cli_command *c, poptContext popt, cli_options *o)
+{
+    int val;
+
+    while ((val = poptGetNextOpt(popt)) > 0) {
+        const char *value = poptGetOptArg(popt);
+        const wagle_param_info p = wagle_objective_param(val - 1000);
+        const wagle_status st =
+            val < 1000 ? set(o, &table[val - 1], value) : set_param(o, &p, value);
+        if (st != WAGLE_OK)
+            return st;
+    }
+    if (val == POPT_ERROR_BADOPT)
+        return unknown_option(c, poptBadOption(popt, POPT_BADOPTION_NOALIAS));
+    if (val < -1)
+        return refuse("%s: %s", poptBadOption(popt, POPT_BADOPTION_NOALIAS), poptStrerror(val));
+    o->argument = poptGetArg(popt);
+    if (o->argument != NULL && (c->argument == NULL || poptPeekArg(popt) != NULL))
+        return refuse("%s: unexpected argument '%s'", c->name,
+                      c->argument == NULL ? o->argument : poptPeekArg(popt));
+    return WAGLE_OK;
+}
+
+static wagle_status parse_flags(const cli_command *c, int argc, const char **argv, cli_options *o)
+{
+    static struct poptOption popts[OPTIONS + 32]; /* popt borrows them */
+    static char names[32][64];
+    int n = 0;
+    poptContext popt;
+    wagle_status st;
+
+    for (int i = 0; i < OPTIONS; i++)
+        if (applies(c, table[i].name))
+            popts[n++] = (struct poptOption){
+                table[i].name, '\0',  table[i].kind == FLAG ? POPT_ARG_NONE : POPT_ARG_STRING,
+                NULL,          i + 1, table[i].help,
+                table[i].value};
+    for (int i = 0; listed(c->options, "objective") && i < 32; i++) {
+        const wagle_param_info p = wagle_objective_param(i);
+        if (p.key == NULL)
+            break;
+        flag_name(p.key, names[i]);
+        popts[n++] =
+            (struct poptOption){names[i], '\0', POPT_ARG_STRING, NULL, 1000 + i, p.help, "X"};
+    }
+    popts[n] = (struct poptOption)POPT_TABLEEND;
+    popt = poptGetContext("wagle", argc, argv, popts, 0);
+    st = take(c, popt, o);
+    return st; /* the context owns the strings: it lives as long as the process */
+}
+
+/* One key of --config: text, number, true, or a list of texts. */
+static wagle_status set_key(const cli_command *c, cli_options *o, const char *key,
+                            const json_t *value)
+{
+    const struct option *t = NULL;
+    char *text = NULL;
+    wagle_status st = WAGLE_OK;
+
+    for (int i = 0; i < OPTIONS; i++)
+        if (strcmp(table[i].name, key) == 0 && applies(c, key))
+            t = &table[i];
+    for (int i = 0; wagle_objective_param(i).key != NULL; i++)
+        if (strcmp(wagle_objective_param(i).key, key) == 0 && json_is_number(value)) {
+            o->param[o->n_params++] =
+                (wagle_param){wagle_objective_param(i).key, json_number_value(value)};
+            return WAGLE_OK;
+        }
+    if (t == NULL)
+        return refuse("--config: %s has no option '%s'", c->name, key);
+    for (size_t i = 0; t->kind == LIST && st == WAGLE_OK && i < json_array_size(value); i++)
+        st = json_is_string(json_array_get(value, i))
+                 ? set(o, t, json_string_value(json_array_get(value, i)))
+                 : refuse("--config: '%s' wants texts%s", key, "");
+    if (t->kind == LIST && json_is_array(value))
+        return st;
+    if (t->kind == FLAG)
+        return json_is_true(value)    ? set(o, t, "")
+               : json_is_false(value) ? WAGLE_OK
+                                      : refuse("--config: '%s' is true or false%s", key, "");
+    text = json_is_string(value) ? strdup(json_string_value(value))
+                                 : json_dumps(value, JSON_ENCODE_ANY);
+    return text != NULL ? set(o, t, text) : WAGLE_E_RESOURCE;
+}
+
+/* The document stays: options point into it. */
+static wagle_status apply_config(const cli_command *c, const char *path, cli_options *o)
+{
+    json_error_t error;
+    json_t *json = json_load_file(path, JSON_REJECT_DUPLICATES, &error), *value;
+    const char *key;
+
+    if (!json_is_object(json)) {
+        fprintf(stderr, "wagle: %s:%d: %s\n", path, error.line > 0 ? error.line : 1,
+                json == NULL ? error.text : "not a JSON object");
+        return WAGLE_E_INPUT;
+    }
+    json_object_foreach (json, key, value) {
+        const wagle_status st = set_key(c, o, key, value);
+        if (st != WAGLE_OK)
+            return st;
+    }
+    return WAGLE_OK;
+}
+
+wagle_status cli_parse(const cli_command *c, int argc, const char **argv, cli_options *o)
+{
+    const cli_options fresh = *o;
+    wagle_status st = parse_flags(c, argc, argv, o);
+
+    if (st != WAGLE_OK || o->help)
+        return st;
+    if (o->config != NULL) { /* again, with the file below the flags */
+        const char *path = o->config;
+        *o = fresh;
+        st = apply_config(c, path, o);
+        if (st == WAGLE_OK)
+            st = parse_flags(c, argc, argv, o);
+        if (st != WAGLE_OK)
+            return st;
+    }
+    if (c->argument_missing != NULL && o->argument == NULL)
+        return refuse("%s: %s", c->name, c->argument_missing);
+    return WAGLE_OK;
+}
+
+void cli_help(const cli_command *c)
+{
+    printf("wagle %s%s%s - %s\n", c->name, c->argument ? " " : "", c->argument ? c->argument : "",
+           c->summary);
+    if (c->example != NULL)
+        printf("\n  %s\n", c->example);
+    puts("");
+    for (int i = 0; i < OPTIONS; i++) {
+        char left[64];
+        if (!applies(c, table[i].name))
+            continue;
+        snprintf(left, sizeof left, "--%s %s", table[i].name,
+                 table[i].value != NULL ? table[i].value : "");
+        printf("  %-24s %s\n", left, table[i].help);
+    }
+    for (int i = 0; listed(c->options, "objective"); i++) {
+        const wagle_param_info p = wagle_objective_param(i);
+        char name[64], left[80];
+        if (p.key == NULL)
+            break;
+        flag_name(p.key, name);
+        snprintf(left, sizeof left, "--%s X", name);
+        printf("  %-24s %s (default %g)\n", left, p.help, p.value);
+    }
+}

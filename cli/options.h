@@ -1,0 +1,40 @@
+/* options.h - every option of the command in one table: parsing, --config keys and help follow. */
+#ifndef WG_CLI_OPTIONS_H
+#define WG_CLI_OPTIONS_H
+
+#include <wagle/wagle.h>
+
+enum { CLI_LIST = 64, CLI_PARAMS = 32 };
+
+typedef struct cli_options {
+    const char *model, *out, *data, *forget, *retain, *scores, *mask, *refusal;
+    const char *selector, *objective, *dtype, *format, *metrics, *stop_when, *gamma, *config;
+    const char *text, *file, *decode, *prompt, *prompt_field, *answer_field, *text_field;
+    const char *chat_layout, *system;
+    const char *include[CLI_LIST + 1], *exclude[CLI_LIST + 1];
+    double density, lr, epochs, alpha, forget_weight, weight_decay, clip, temperature, top_p;
+    int64_t steps, batch, warmup, seed, eval_every, checkpoint_every, max_length, limit, max_tokens,
+        top_k, threads;
+    bool force, resume, json, quiet, verbose, no_special, chat, truncate, eos, help;
+    wagle_param param[CLI_PARAMS];
+    int64_t n_params;
+    const char *argument; /* the one that is not an option */
+} cli_options;
+
+typedef struct cli_command {
+    const char *name, *argument, *summary, *example;
+    const char *options; /* names, separated by spaces */
+    wagle_status (*run)(wagle_ctx *ctx, cli_options *o);
+    const char *argument_missing; /* NULL: it may be left out */
+} cli_command;
+
+extern const cli_command cli_commands[]; /* ends with a NULL name */
+
+/* Fills o from the command's own defaults, --config and argv. On failure says why on stderr and
+ * returns WAGLE_E_USAGE or WAGLE_E_INPUT. */
+wagle_status cli_parse(const cli_command *c, int argc, const char **argv, cli_options *o);
+void cli_help(const cli_command *c);
+/* The name nearest to `word` among the commands, or NULL. */
+const char *cli_nearest(const char *word, const char *(*name)(int i));
+
+#endif

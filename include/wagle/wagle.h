@@ -1,0 +1,281 @@
+/* wagle.h - make a large language model forget chosen data and keep the rest.
+ *
+ * The only public header. From simple to advanced: context, then one function a command
+ * (import ... evaluate), each taking a plain structure of options. Fill a structure with its
+ * wagle_*_defaults() first, so that members added later keep sane values.
+ *
+ *     wagle_ctx *ctx;
+ *     wagle_train_options o;
+ *     if (wagle_ctx_new(&ctx) != WAGLE_OK) ...
+ *     wagle_train_defaults(&o);
+ *     o.model = "model"; o.forget.path = "forget.jsonl"; ... ; o.out = "forgotten";
+ *     if (wagle_unlearn(ctx, &o, NULL) != WAGLE_OK) puts(wagle_message(ctx));
+ *     wagle_ctx_free(ctx);
+ *
+ * Ownership: `T **out` is the caller's to free with the function named there; `const T *` is
+ * borrowed for the call. Strings are UTF-8. A context serves one thread at a time. */
+#ifndef WAGLE_H
+#define WAGLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define WAGLE_API __attribute__((visibility("default")))
+#define WAGLE_CHECK __attribute__((warn_unused_result))
+#else
+#define WAGLE_API
+#define WAGLE_CHECK
+#endif
+
+#define WAGLE_VERSION "0.1.0"
+
+/* What a call came to; the number is also the exit code of the command. */
+typedef enum wagle_status {
+    WAGLE_OK = 0,
+    WAGLE_E_RUN = 1,      /* the run failed: NaN in a loss, a metric that cannot be had */
+    WAGLE_E_USAGE = 2,    /* an option is wrong or missing */
+    WAGLE_E_INPUT = 3,    /* a file is missing, damaged or does not fit the others */
+    WAGLE_E_RESOURCE = 4, /* not enough memory or disk */
+    WAGLE_E_INTERRUPTED = 130
+} wagle_status;
+
+/* --- context ----------------------------------------------------------------------------- */
+
+typedef struct wagle_ctx wagle_ctx;
+
+/* stage: what is being done; done of total units; detail may be NULL. Called from the calling
+ * thread only. */
+typedef void wagle_progress_fn(void *user, const char *stage, int64_t done, int64_t total,
+                               const char *detail);
+/* A line of log without newline. level: 0 warning, 1 information, 2 detail. */
+typedef void wagle_log_fn(void *user, int level, const char *line);
+
+WAGLE_API WAGLE_CHECK wagle_status wagle_ctx_new(wagle_ctx **out);
+WAGLE_API void wagle_ctx_free(wagle_ctx *ctx);
+/* The line that explains the last failure; "" if none. Valid until the next call. */
+WAGLE_API const char *wagle_message(const wagle_ctx *ctx);
+WAGLE_API void wagle_on_progress(wagle_ctx *ctx, wagle_progress_fn *fn, void *user);
+WAGLE_API void wagle_on_log(wagle_ctx *ctx, wagle_log_fn *fn, void *user);
+/* Worker threads; 0 = as many as the machine offers. Results do not depend on it. */
+WAGLE_API void wagle_set_threads(wagle_ctx *ctx, int threads);
+/* Ask the running call to stop at the next safe point. Safe in a signal handler. */
+WAGLE_API void wagle_interrupt(wagle_ctx *ctx);
+
+/* Text made by the library (JSON, generated text): free with wagle_string_free. */
+WAGLE_API void wagle_string_free(char *text);
+
+/* --- rows of data ------------------------------------------------------------------------ */
+
+/* A data file: JSON Lines, JSON array or CSV of question/answer, prompt/completion, text, or
+ * pre-tokenised {"input_ids":[...],"labels":[...]}. */
+typedef struct wagle_data {
+    const char *path;
+    const char *prompt_field; /* NULL: question or prompt */
+    const char *answer_field; /* NULL: answer or completion */
+    const char *text_field;   /* NULL: text */
+    const char *prompt;       /* template with {name} of any field; NULL: the default */
+    const char *chat;         /* NULL: none; "auto" or a layout's name */
+    const char *system;       /* system message of the chat, or NULL: the layout's own */
+    int64_t max_length;       /* tokens; 0: what the model allows */
+    int64_t limit;            /* first rows only; 0: all */
+    bool truncate;            /* cut rows that are too long instead of refusing them */
+    bool eos;                 /* end each answer with the end-of-text token */
+} wagle_data;
+
+#define WAGLE_DEFAULT_PROMPT "### Question: {question}\n### Answer: "
+
+/* --- models ------------------------------------------------------------------------------ */
+
+typedef struct wagle_import_options {
+    const char *gguf, *out;
+    const char *dtype; /* bf16, f16, f32 */
+    bool force;
+} wagle_import_options;
+
+WAGLE_API void wagle_import_defaults(wagle_import_options *o);
+/* GGUF to a model folder: weights, config, tokenizer, chat template. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_import(wagle_ctx *ctx, const wagle_import_options *o);
+
+/* What is in a model folder, safetensors, GGUF, score or mask file: text, or JSON. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_inspect(wagle_ctx *ctx, const char *path, bool json,
+                                                 char **out);
+
+/* --- text -------------------------------------------------------------------------------- */
+
+typedef struct wagle_tokenizer wagle_tokenizer;
+
+/* folder: holds tokenizer.json. Free with wagle_tokenizer_free. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_tokenizer_open(wagle_ctx *ctx, const char *folder,
+                                                        wagle_tokenizer **out);
+WAGLE_API void wagle_tokenizer_free(wagle_tokenizer *t);
+/* text [bytes] need not end in NUL. *ids (free with wagle_ids_free) has *n tokens. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_encode(wagle_ctx *ctx, const wagle_tokenizer *t,
+                                                const char *text, size_t bytes, bool special,
+                                                int32_t **ids, int64_t *n);
+WAGLE_API WAGLE_CHECK wagle_status wagle_decode(wagle_ctx *ctx, const wagle_tokenizer *t,
+                                                const int32_t *ids, int64_t n, bool skip_special,
+                                                char **text, size_t *bytes);
+WAGLE_API void wagle_ids_free(int32_t *ids);
+
+/* --- engine, laid open ------------------------------------------------------------------- */
+
+/* logits.K [T,V] for row K of the data, float32, into a safetensors file. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_logits(wagle_ctx *ctx, const char *model,
+                                                const wagle_data *data, const char *out,
+                                                bool force);
+/* One tensor a weight: the sum over rows of the gradient of the token-mean NLL. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_gradient(wagle_ctx *ctx, const char *model,
+                                                  const wagle_data *data, const char *out,
+                                                  bool force);
+
+/* --- attribution and masks --------------------------------------------------------------- */
+
+typedef struct wagle_attribute_options {
+    const char *model, *out, *selector;
+    wagle_data forget, retain;
+    double gamma; /* > 0, or 0: auto, the mean diagonal empirical Fisher of the retain set */
+    uint64_t seed;
+    bool force;
+} wagle_attribute_options;
+
+WAGLE_API void wagle_attribute_defaults(wagle_attribute_options *o);
+WAGLE_API WAGLE_CHECK wagle_status wagle_attribute(wagle_ctx *ctx,
+                                                   const wagle_attribute_options *o);
+
+typedef struct wagle_mask_options {
+    const char *scores, *out, *format; /* format: bits, bool */
+    const char *const *include; /* glob patterns over tensor names, NULL-terminated, or NULL */
+    const char *const *exclude;
+    double density; /* share of the weights that remain after include and exclude, (0,1] */
+    bool force;
+} wagle_mask_options;
+
+WAGLE_API void wagle_mask_defaults(wagle_mask_options *o);
+WAGLE_API WAGLE_CHECK wagle_status wagle_mask(wagle_ctx *ctx, const wagle_mask_options *o);
+
+/* --- training ---------------------------------------------------------------------------- */
+
+typedef struct wagle_param {
+    const char *key; /* as in the objective's table: npo.beta */
+    double value;
+} wagle_param;
+
+typedef struct wagle_train_options {
+    const char *model, *out;
+    wagle_data forget, retain; /* finetune: `retain` is the data to learn */
+    const char *objective;
+    const wagle_param *params; /* objective's own options, `n_params` of them */
+    int64_t n_params;
+    const char *refusal; /* lines of refusals (po) */
+    const char *mask;    /* mask file; or selector and density; or neither: all weights */
+    const char *selector;
+    double density, gamma;
+    const char *const *include, *const *exclude;
+    double alpha;         /* weight of the retain term */
+    double forget_weight; /* weight of the forget term */
+    double lr, weight_decay, clip, beta1, beta2, epsilon;
+    double epochs; /* used when steps is 0 */
+    int64_t steps, batch, warmup;
+    double warmup_ratio; /* used when warmup is negative: share of the steps */
+    uint64_t seed;
+    const char *stop_when;    /* forget.probability<0.1 */
+    int64_t eval_every;       /* steps between checks of stop_when */
+    int64_t checkpoint_every; /* steps; 0: only when interrupted */
+    bool resume, force;
+} wagle_train_options;
+
+typedef struct wagle_train_result {
+    int64_t steps;
+    bool stopped; /* stop_when held */
+    double loss, seconds;
+    double forget_probability; /* at the last check; NaN if never checked */
+    int64_t selected, weights;
+} wagle_train_result;
+
+WAGLE_API void wagle_finetune_defaults(wagle_train_options *o);
+WAGLE_API void wagle_unlearn_defaults(wagle_train_options *o);
+/* result may be NULL. An interrupted run leaves OUT.partial with a checkpoint for `resume`. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_finetune(wagle_ctx *ctx, const wagle_train_options *o,
+                                                  wagle_train_result *result);
+WAGLE_API WAGLE_CHECK wagle_status wagle_unlearn(wagle_ctx *ctx, const wagle_train_options *o,
+                                                 wagle_train_result *result);
+
+/* --- generation and evaluation ----------------------------------------------------------- */
+
+typedef struct wagle_generate_options {
+    const char *model;
+    const char *const *prompts; /* n of them */
+    int64_t n;
+    const char *chat, *system;
+    int64_t max_tokens;
+    double temperature; /* 0: greedy */
+    int64_t top_k;      /* 0: all */
+    double top_p;       /* 1: all */
+    uint64_t seed;
+} wagle_generate_options;
+
+WAGLE_API void wagle_generate_defaults(wagle_generate_options *o);
+/* texts [n]: each free with wagle_string_free, on success only. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *o,
+                                                  char **texts);
+
+typedef struct wagle_eval_options {
+    const char *model, *metrics; /* comma-separated names; NULL: nll,perplexity,probability */
+    wagle_data data;
+    int64_t max_tokens; /* of generated answers */
+} wagle_eval_options;
+
+WAGLE_API void wagle_eval_defaults(wagle_eval_options *o);
+/* *json: {"metrics":[..],"overall":{..},"rows":[..]}; free with wagle_string_free. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *o,
+                                              char **json);
+
+/* ROUGE of one pair as rouge_score computes it: out[i] = precision, recall, F1 of
+ * ROUGE-1, ROUGE-2, ROUGE-L. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_rouge(wagle_ctx *ctx, const char *reference,
+                                               const char *candidate, bool stem, double out[3][3]);
+
+/* --- demo -------------------------------------------------------------------------------- */
+
+typedef struct wagle_demo_options {
+    const char *out;
+    uint64_t seed;
+    bool force;
+} wagle_demo_options;
+
+WAGLE_API void wagle_demo_defaults(wagle_demo_options *o);
+/* *text: the table and the questions asked before and after; free with wagle_string_free. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_demo(wagle_ctx *ctx, const wagle_demo_options *o,
+                                              char **text);
+
+/* --- what there is ----------------------------------------------------------------------- */
+
+typedef struct wagle_info {
+    const char *name, *summary;
+} wagle_info;
+
+typedef struct wagle_param_info {
+    const char *key, *help;
+    double value, min, max;
+} wagle_param_info;
+
+/* i-th objective, selector, metric, chat layout; name is NULL past the last. */
+WAGLE_API wagle_info wagle_objective_info(int i);
+WAGLE_API wagle_info wagle_selector_info(int i);
+WAGLE_API wagle_info wagle_metric_info(int i);
+WAGLE_API wagle_info wagle_chat_info(int i);
+/* i-th option over all objectives; key is NULL past the last. */
+WAGLE_API wagle_param_info wagle_objective_param(int i);
+/* Peak resident memory of this process, bytes. */
+WAGLE_API int64_t wagle_peak_memory(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,57 @@
+/* context.c - making a context, and who listens to it. */
+#include "base/context.h"
+
+#include "base/memory.h"
+#include <stdlib.h>
+#include <sys/resource.h>
+
+wagle_status wagle_ctx_new(wagle_ctx **out)
+{
+    *out = calloc(1, sizeof **out);
+    return *out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+}
+
+void wagle_ctx_free(wagle_ctx *ctx)
+{
+    free(ctx);
+}
+
+const char *wagle_message(const wagle_ctx *ctx)
+{
+    return ctx->message;
+}
+
+void wagle_on_progress(wagle_ctx *ctx, wagle_progress_fn *fn, void *user)
+{
+    ctx->progress = fn;
+    ctx->progress_user = user;
+}
+
+void wagle_on_log(wagle_ctx *ctx, wagle_log_fn *fn, void *user)
+{
+    ctx->log = fn;
+    ctx->log_user = user;
+}
+
+void wagle_set_threads(wagle_ctx *ctx, int threads)
+{
+    ctx->threads = threads;
+}
+
+void wagle_interrupt(wagle_ctx *ctx)
+{
+    ctx->interrupted = 1;
+}
+
+void wagle_string_free(char *text)
+{
+    wg_free(text);
+}
+
+int64_t wagle_peak_memory(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return (int64_t)usage.ru_maxrss * 1024;
+}

@@ -1,0 +1,46 @@
+/* tables.c - what there is, for help texts and front ends. */
+#include "objective/objective.h"
+#include "selector/selector.h"
+#include "text/chat.h"
+
+wagle_info wagle_objective_info(int i)
+{
+    const wg_objective *o = wg_objective_at(i);
+    return o != NULL ? (wagle_info){o->name, o->summary} : (wagle_info){0};
+}
+
+wagle_info wagle_selector_info(int i)
+{
+    const wg_selector *s = wg_selector_at(i);
+    return s != NULL ? (wagle_info){s->name, s->summary} : (wagle_info){0};
+}
+
+wagle_info wagle_chat_info(int i)
+{
+    return (wagle_info){wg_chats[i].name, wg_chats[i].summary};
+}
+
+static bool known_before(const char *key, const wg_objective *stop, int option)
+{
+    for (int j = 0; wg_objective_at(j) != NULL; j++)
+        for (int k = 0; k < WG_OBJECTIVE_OPTIONS; k++) {
+            const wg_objective *o = wg_objective_at(j);
+            if (o == stop && k == option)
+                return false;
+            if (o->options[k].key != NULL && o->options[k].key[0] == key[0] &&
+                __builtin_strcmp(o->options[k].key, key) == 0)
+                return true;
+        }
+    return false;
+}
+
+wagle_param_info wagle_objective_param(int i)
+{
+    for (int j = 0; i >= 0 && wg_objective_at(j) != NULL; j++)
+        for (int k = 0; k < WG_OBJECTIVE_OPTIONS; k++) {
+            const wg_objective *o = wg_objective_at(j);
+            if (o->options[k].key != NULL && !known_before(o->options[k].key, o, k) && i-- == 0)
+                return o->options[k];
+        }
+    return (wagle_param_info){0};
+}

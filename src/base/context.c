@@ -1,0 +1,88 @@
+#include "base/context.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void record(wagle_ctx *ctx, const char *format, va_list args)
+{
+    if (ctx->message[0] != '\0')
+        return;
+    vsnprintf(ctx->message, sizeof ctx->message, format, args);
+    for (char *c = ctx->message; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ')
+            *c = ' ';
+}
+
+wagle_status wg_fail(wagle_ctx *ctx, wagle_status status, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    record(ctx, format, args);
+    va_end(args);
+    return status;
+}
+
+void wg_explain(wagle_ctx *ctx, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    record(ctx, format, args);
+    va_end(args);
+}
+
+wagle_status wg_fail_errno(wagle_ctx *ctx, int error, const char *format, ...)
+{
+    char what[WG_MESSAGE_BYTES / 2];
+    const bool exhausted =
+        error == ENOSPC || error == EFBIG || error == EDQUOT || error == ENOMEM || error == EIO;
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    return wg_fail(ctx, exhausted ? WAGLE_E_RESOURCE : WAGLE_E_INPUT, "%s: %s", what,
+                   strerror(error));
+}
+
+wagle_status wg_note(wagle_ctx *ctx, wagle_status st, const char *prefix)
+{
+    if (st != WAGLE_OK && strstr(ctx->message, prefix) == NULL) {
+        char line[WG_MESSAGE_BYTES];
+        snprintf(line, sizeof line, "%s: %.*s", prefix, (int)(sizeof line / 2), ctx->message);
+        memcpy(ctx->message, line, sizeof line);
+    }
+    return st;
+}
+
+void wg_begin(wagle_ctx *ctx)
+{
+    ctx->message[0] = '\0';
+}
+
+void wg_log(wagle_ctx *ctx, int level, const char *format, ...)
+{
+    char line[WG_MESSAGE_BYTES];
+    va_list args;
+
+    if (ctx->log == NULL)
+        return;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    ctx->log(ctx->log_user, level, line);
+}
+
+void wg_progress(wagle_ctx *ctx, const char *stage, int64_t done, int64_t total, const char *detail)
+{
+    if (ctx->progress != NULL)
+        ctx->progress(ctx->progress_user, stage, done, total, detail);
+}
+
+wagle_status wg_check_interrupt(wagle_ctx *ctx)
+{
+    return ctx->interrupted ? wg_fail(ctx, WAGLE_E_INTERRUPTED, "interrupted") : WAGLE_OK;
+}

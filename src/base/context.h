@@ -1,0 +1,56 @@
+/* context.h - who is told what went wrong, how far the work is, and whether to stop. */
+#ifndef WG_BASE_CONTEXT_H
+#define WG_BASE_CONTEXT_H
+
+#include <signal.h>
+#include <stdarg.h>
+#include <wagle/wagle.h>
+
+enum { WG_MESSAGE_BYTES = 1024 };
+
+struct wagle_ctx {
+    char message[WG_MESSAGE_BYTES];
+    wagle_progress_fn *progress;
+    void *progress_user;
+    wagle_log_fn *log;
+    void *log_user;
+    int threads;
+    volatile sig_atomic_t interrupted;
+};
+
+#define WG_TRY(call)                                                                               \
+    do {                                                                                           \
+        const wagle_status wg_try_status = (call);                                                 \
+        if (wg_try_status != WAGLE_OK)                                                             \
+            return wg_try_status;                                                                  \
+    } while (0)
+
+/* Wants `wagle_status st` in scope. */
+#define WG_TRY_GOTO(call, label)                                                                   \
+    do {                                                                                           \
+        st = (call);                                                                               \
+        if (st != WAGLE_OK)                                                                        \
+            goto label;                                                                            \
+    } while (0)
+
+#define WG_PRINTF(at) __attribute__((format(printf, at, (at) + 1)))
+
+/* Records the line (the first failure of a call wins) and returns status. */
+WAGLE_CHECK wagle_status wg_fail(wagle_ctx *ctx, wagle_status status, const char *format, ...)
+    WG_PRINTF(3);
+/* As wg_fail where the caller's result says that it failed: NULL, false, -1. */
+void wg_explain(wagle_ctx *ctx, const char *format, ...) WG_PRINTF(2);
+/* As wg_fail, with the text of errno; the status is by errno: no space is WAGLE_E_RESOURCE. */
+WAGLE_CHECK wagle_status wg_fail_errno(wagle_ctx *ctx, int error, const char *format, ...)
+    WG_PRINTF(3);
+/* Puts "prefix: " before the recorded line, if one is there; returns st. */
+WAGLE_CHECK wagle_status wg_note(wagle_ctx *ctx, wagle_status st, const char *prefix);
+void wg_begin(wagle_ctx *ctx); /* forgets the last failure: at the entry of a public call */
+
+void wg_log(wagle_ctx *ctx, int level, const char *format, ...) WG_PRINTF(3);
+void wg_progress(wagle_ctx *ctx, const char *stage, int64_t done, int64_t total,
+                 const char *detail);
+/* WAGLE_E_INTERRUPTED once wagle_interrupt was called. */
+WAGLE_CHECK wagle_status wg_check_interrupt(wagle_ctx *ctx);
+
+#endif

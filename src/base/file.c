@@ -1,0 +1,333 @@
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int64_t countdown;
+
+void wg_file_fail_at(int64_t n)
+{
+    countdown = n;
+}
+
+wagle_status wg_map_open(wagle_ctx *ctx, const char *path, wg_map *map)
+{
+    struct stat info;
+    int error = 0;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    *map = (wg_map){(const unsigned char *)"", 0};
+    if (fd < 0)
+        return wg_fail_errno(ctx, errno, "%s", path);
+    if (fstat(fd, &info) != 0)
+        error = errno;
+    else if (S_ISDIR(info.st_mode))
+        error = EISDIR;
+    else if (!S_ISREG(info.st_mode))
+        error = EINVAL;
+    else if (info.st_size > 0) {
+        void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED)
+            error = errno;
+        else
+            *map = (wg_map){data, (size_t)info.st_size};
+    }
+    close(fd);
+    return error ? wg_fail_errno(ctx, error, "%s", path) : WAGLE_OK;
+}
+
+void wg_map_close(wg_map *map)
+{
+    if (map->bytes > 0)
+        munmap((void *)(uintptr_t)map->data, map->bytes);
+    *map = (wg_map){0};
+}
+
+enum { BUFFER = 1 << 18 };
+
+wagle_status wg_output_open(wagle_ctx *ctx, const char *path, bool force, wg_output *out)
+{
+    wg_text partial = {0};
+
+    *out = (wg_output){.fd = -1};
+    WG_TRY(wg_check_absent(ctx, path, force));
+    if (wg_is_folder(path))
+        return wg_fail(ctx, WAGLE_E_USAGE, "%s: is a folder; name a file", path);
+    WG_TRY(wg_text_printf(ctx, &partial, "%s.partial", path));
+    out->partial = wg_text_take(ctx, &partial);
+    out->path = wg_copy_text(ctx, path, strlen(path));
+    out->buffer = wg_alloc(ctx, BUFFER, 1);
+    if (out->path == NULL || out->buffer == NULL) {
+        wg_output_abort(out);
+        return WAGLE_E_RESOURCE;
+    }
+    out->fd = open(out->partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (out->fd < 0) {
+        const wagle_status st = wg_fail_errno(ctx, errno, "%s: cannot be written", path);
+        wg_output_abort(out);
+        return st;
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status put(wagle_ctx *ctx, wg_output *out, const char *data, size_t bytes)
+{
+    while (bytes > 0) {
+        const bool refused = countdown > 0 && countdown-- == 1;
+        const ssize_t n = refused ? -1 : write(out->fd, data, bytes);
+        if (n < 0 && !refused && errno == EINTR)
+            continue;
+        if (n < 0)
+            return wg_fail_errno(ctx, refused ? ENOSPC : errno, "%s: writing", out->path);
+        data += n;
+        bytes -= (size_t)n;
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status flush(wagle_ctx *ctx, wg_output *out)
+{
+    const size_t bytes = out->used;
+
+    out->used = 0;
+    return put(ctx, out, out->buffer, bytes);
+}
+
+wagle_status wg_output_write(wagle_ctx *ctx, wg_output *out, const void *data, size_t bytes)
+{
+    if (bytes > BUFFER - out->used)
+        WG_TRY(flush(ctx, out));
+    if (bytes >= BUFFER)
+        return put(ctx, out, data, bytes);
+    if (bytes > 0)
+        memcpy(out->buffer + out->used, data, bytes);
+    out->used += bytes;
+    return WAGLE_OK;
+}
+
+wagle_status wg_output_reserve(wagle_ctx *ctx, wg_output *out, size_t bytes)
+{
+    const int error = posix_fallocate(out->fd, 0, (off_t)bytes);
+
+    if (error != 0 && error != EOPNOTSUPP && error != EINVAL)
+        return wg_fail_errno(ctx, error, "%s: %.1f MB", out->path, (double)bytes / 1e6);
+    return WAGLE_OK;
+}
+
+wagle_status wg_output_write_at(wagle_ctx *ctx, wg_output *out, size_t at, const void *data,
+                                size_t bytes)
+{
+    WG_TRY(flush(ctx, out));
+    if (lseek(out->fd, (off_t)at, SEEK_SET) < 0)
+        return wg_fail_errno(ctx, errno, "%s: seeking", out->path);
+    return put(ctx, out, data, bytes);
+}
+
+/* A rename is durable once its folder is synced. */
+static void sync_parent(const char *path)
+{
+    char folder[4096];
+    const char *slash = strrchr(path, '/');
+    const size_t n = slash != NULL ? (size_t)(slash - path) + 1 : 0;
+    int fd;
+
+    if (n >= sizeof folder)
+        return;
+    memcpy(folder, path, n);
+    memcpy(folder + n, ".", 2);
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+}
+
+wagle_status wg_output_commit(wagle_ctx *ctx, wg_output *out)
+{
+    wagle_status st = flush(ctx, out);
+
+    if (st == WAGLE_OK && (fsync(out->fd) != 0 || rename(out->partial, out->path) != 0))
+        st = wg_fail_errno(ctx, errno, "%s: finishing", out->path);
+    if (st == WAGLE_OK) {
+        sync_parent(out->path);
+        wg_free(out->partial);
+        out->partial = NULL;
+    }
+    wg_output_abort(out);
+    return st;
+}
+
+void wg_output_abort(wg_output *out)
+{
+    if (out->fd >= 0)
+        close(out->fd);
+    if (out->fd >= 0 && out->partial != NULL)
+        unlink(out->partial);
+    wg_free(out->partial);
+    wg_free(out->path);
+    wg_free(out->buffer);
+    *out = (wg_output){.fd = -1};
+}
+
+wagle_status wg_write_file(wagle_ctx *ctx, const char *path, const void *data, size_t bytes,
+                           bool force)
+{
+    wg_output out;
+    wagle_status st;
+
+    WG_TRY(wg_output_open(ctx, path, force, &out));
+    st = wg_output_write(ctx, &out, data, bytes);
+    if (st == WAGLE_OK)
+        return wg_output_commit(ctx, &out);
+    wg_output_abort(&out);
+    return st;
+}
+
+bool wg_exists(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0;
+}
+
+bool wg_is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+char *wg_path_join(wagle_ctx *ctx, const char *folder, const char *name)
+{
+    wg_text t = {0};
+
+    if (wg_text_printf(ctx, &t, "%s/%s", folder, name) != WAGLE_OK)
+        return NULL;
+    return t.text;
+}
+
+const char *wg_path_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+wagle_status wg_make_folder(wagle_ctx *ctx, const char *path)
+{
+    if (mkdir(path, 0777) != 0 && !(errno == EEXIST && wg_is_folder(path)))
+        return wg_fail_errno(ctx, errno, "%s: cannot be made", path);
+    return WAGLE_OK;
+}
+
+wagle_status wg_check_absent(wagle_ctx *ctx, const char *out, bool force)
+{
+    if (!force && wg_exists(out))
+        return wg_fail(ctx, WAGLE_E_USAGE, "%s: exists already; --force replaces it", out);
+    return WAGLE_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+wagle_status wg_list_folder(wagle_ctx *ctx, const char *path, char ***names)
+{
+    int64_t n = 0, capacity = 0;
+    const struct dirent *entry;
+    wagle_status st = WAGLE_OK;
+    DIR *dir = opendir(path);
+
+    *names = NULL;
+    if (dir == NULL)
+        return wg_fail_errno(ctx, errno, "%s", path);
+    WG_TRY_GOTO(WG_GROW(ctx, names, &capacity, 1), done);
+    (*names)[0] = NULL;
+    while ((entry = readdir(dir)) != NULL) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        WG_TRY_GOTO(WG_GROW(ctx, names, &capacity, n + 2), done);
+        (*names)[n] = wg_copy_text(ctx, entry->d_name, strlen(entry->d_name));
+        if ((*names)[n] == NULL) {
+            st = WAGLE_E_RESOURCE;
+            goto done;
+        }
+        (*names)[++n] = NULL;
+    }
+    qsort(*names, (size_t)n, sizeof **names, by_name);
+done:
+    closedir(dir);
+    if (st != WAGLE_OK) {
+        wg_free_names(*names);
+        *names = NULL;
+    }
+    return st;
+}
+
+void wg_free_names(char **names)
+{
+    for (char **name = names; name != NULL && *name != NULL; name++)
+        wg_free(*name);
+    wg_free(names);
+}
+
+wagle_status wg_copy_file(wagle_ctx *ctx, const char *from, const char *to)
+{
+    wg_map map;
+    wagle_status st;
+
+    WG_TRY(wg_map_open(ctx, from, &map));
+    st = wg_write_file(ctx, to, map.data, map.bytes, true);
+    wg_map_close(&map);
+    return st;
+}
+
+void wg_remove_tree(const char *path)
+{
+    const struct dirent *entry;
+    DIR *dir = opendir(path);
+    char inner[4096];
+
+    if (dir == NULL) {
+        unlink(path);
+        return;
+    }
+    while ((entry = readdir(dir)) != NULL) {
+        struct stat info;
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name) >= (int)sizeof inner)
+            continue;
+        if (lstat(inner, &info) == 0 && S_ISDIR(info.st_mode))
+            wg_remove_tree(inner);
+        else
+            unlink(inner);
+    }
+    closedir(dir);
+    rmdir(path);
+}
+
+wagle_status wg_replace_folder(wagle_ctx *ctx, const char *from, const char *to)
+{
+    char old[4096];
+    const bool existed = wg_exists(to);
+
+    if (snprintf(old, sizeof old, "%s.old", to) >= (int)sizeof old)
+        return wg_fail(ctx, WAGLE_E_USAGE, "%s: name too long", to);
+    if (existed) {
+        wg_remove_tree(old);
+        if (rename(to, old) != 0)
+            return wg_fail_errno(ctx, errno, "%s: cannot be replaced", to);
+    }
+    if (rename(from, to) != 0)
+        return wg_fail_errno(ctx, errno, "%s: finishing", to);
+    sync_parent(to);
+    if (existed)
+        wg_remove_tree(old);
+    return WAGLE_OK;
+}

@@ -1,0 +1,59 @@
+/* file.h - files read whole through mmap, files and folders written all or nothing. */
+#ifndef WG_BASE_FILE_H
+#define WG_BASE_FILE_H
+
+#include "base/text.h"
+
+/* A file mapped for reading; {0} is closed. An empty file has data "" and bytes 0. */
+typedef struct wg_map {
+    const unsigned char *data;
+    size_t bytes;
+} wg_map;
+
+WAGLE_CHECK wagle_status wg_map_open(wagle_ctx *ctx, const char *path, wg_map *map);
+void wg_map_close(wg_map *map);
+
+/* A file that appears under its name only when whole: written beside it as NAME.partial, synced
+ * and renamed by wg_output_commit. wg_output_abort (also after a failed commit) removes it. */
+typedef struct wg_output {
+    int fd;
+    char *path, *partial;
+    char *buffer;
+    size_t used;
+} wg_output;
+
+/* Refuses an existing `path` unless force. */
+WAGLE_CHECK wagle_status wg_output_open(wagle_ctx *ctx, const char *path, bool force,
+                                        wg_output *out);
+WAGLE_CHECK wagle_status wg_output_write(wagle_ctx *ctx, wg_output *out, const void *data,
+                                         size_t bytes);
+/* Room for `bytes` in all, so that a full disk is told now; then data at any place in it. */
+WAGLE_CHECK wagle_status wg_output_reserve(wagle_ctx *ctx, wg_output *out, size_t bytes);
+WAGLE_CHECK wagle_status wg_output_write_at(wagle_ctx *ctx, wg_output *out, size_t at,
+                                            const void *data, size_t bytes);
+WAGLE_CHECK wagle_status wg_output_commit(wagle_ctx *ctx, wg_output *out);
+void wg_output_abort(wg_output *out);
+/* All of it in one call. */
+WAGLE_CHECK wagle_status wg_write_file(wagle_ctx *ctx, const char *path, const void *data,
+                                       size_t bytes, bool force);
+
+/* Tests only: the n-th write from now on fails as on a full disk (1 = the next), 0 = never. */
+void wg_file_fail_at(int64_t n);
+
+bool wg_exists(const char *path);
+bool wg_is_folder(const char *path);
+/* folder/name, to be freed with wg_free; NULL without memory. */
+char *wg_path_join(wagle_ctx *ctx, const char *folder, const char *name);
+const char *wg_path_name(const char *path); /* the part after the last '/' */
+WAGLE_CHECK wagle_status wg_make_folder(wagle_ctx *ctx, const char *path);
+/* Checks that `out` may be made: does not exist, or force. */
+WAGLE_CHECK wagle_status wg_check_absent(wagle_ctx *ctx, const char *out, bool force);
+/* Names in a folder, sorted by byte order, NULL-terminated; free with wg_free_names. */
+WAGLE_CHECK wagle_status wg_list_folder(wagle_ctx *ctx, const char *path, char ***names);
+void wg_free_names(char **names);
+WAGLE_CHECK wagle_status wg_copy_file(wagle_ctx *ctx, const char *from, const char *to);
+void wg_remove_tree(const char *path); /* a folder with its files; best effort */
+/* Puts the finished folder in the place of `to`, which is removed first if it exists. */
+WAGLE_CHECK wagle_status wg_replace_folder(wagle_ctx *ctx, const char *from, const char *to);
+
+#endif

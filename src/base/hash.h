@@ -1,0 +1,19 @@
+/* hash.h - SHA-256 (libcrypto). */
+#ifndef WG_BASE_HASH_H
+#define WG_BASE_HASH_H
+
+#include "base/context.h"
+
+typedef struct wg_sha256 {
+    void *state;
+} wg_sha256;
+
+enum { WG_SHA256_TEXT = 65 }; /* hexadecimal digits and NUL */
+
+WAGLE_CHECK wagle_status wg_sha256_begin(wagle_ctx *ctx, wg_sha256 *h);
+void wg_sha256_add(wg_sha256 *h, const void *data, size_t bytes);
+void wg_sha256_end(wg_sha256 *h, char text[WG_SHA256_TEXT]); /* frees the state */
+WAGLE_CHECK wagle_status wg_sha256_file(wagle_ctx *ctx, const char *path,
+                                        char text[WG_SHA256_TEXT]);
+
+#endif

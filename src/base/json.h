@@ -1,0 +1,22 @@
+/* json.h - JSON documents (jansson) with errors that name the file and the key. */
+#ifndef WG_BASE_JSON_H
+#define WG_BASE_JSON_H
+
+#include "base/context.h"
+#include <jansson.h>
+
+/* One document, of at most 256 MB; json_decref *out. `what` names it in errors. */
+WAGLE_CHECK wagle_status wg_json_parse(wagle_ctx *ctx, const char *what, const char *text,
+                                       size_t bytes, json_t **out);
+WAGLE_CHECK wagle_status wg_json_read(wagle_ctx *ctx, const char *path, json_t **out);
+/* Text of a document, two spaces of indentation; free with wg_free. */
+WAGLE_CHECK wagle_status wg_json_text(wagle_ctx *ctx, const json_t *value, bool indent, char **out);
+WAGLE_CHECK wagle_status wg_json_write(wagle_ctx *ctx, const char *path, const json_t *value,
+                                       bool force);
+/* The failure of a json_* call that had no memory. */
+WAGLE_CHECK wagle_status wg_json_memory(wagle_ctx *ctx);
+/* Adds key: value (stolen, may be NULL) to object; WAGLE_E_RESOURCE on failure. */
+WAGLE_CHECK wagle_status wg_json_set(wagle_ctx *ctx, json_t *object, const char *key,
+                                     json_t *value);
+
+#endif

@@ -1,0 +1,30 @@
+/* text.h - a growing byte string, and small questions about strings. */
+#ifndef WG_BASE_TEXT_H
+#define WG_BASE_TEXT_H
+
+#include "base/memory.h"
+
+/* Start with {0}; `text` is NUL-terminated once anything was added. Free with wg_text_free. */
+typedef struct wg_text {
+    char *text;
+    int64_t bytes, capacity;
+} wg_text;
+
+WAGLE_CHECK wagle_status wg_text_add(wagle_ctx *ctx, wg_text *t, const char *text, size_t bytes);
+WAGLE_CHECK wagle_status wg_text_addz(wagle_ctx *ctx, wg_text *t, const char *text);
+WAGLE_CHECK wagle_status wg_text_printf(wagle_ctx *ctx, wg_text *t, const char *format, ...)
+    WG_PRINTF(3);
+void wg_text_free(wg_text *t);
+/* Hands the string over (free with wg_free); "" if nothing was added; NULL without memory. */
+char *wg_text_take(wagle_ctx *ctx, wg_text *t);
+
+bool wg_ends_with(const char *text, const char *end);
+/* True if `name` matches one of the NULL-terminated shell patterns; false if there are none. */
+bool wg_matches_any(const char *name, const char *const *patterns);
+/* Decodes one code point of text [bytes]; returns its length, 0 if it is not valid UTF-8. */
+int wg_utf8_decode(const char *text, size_t bytes, int32_t *code);
+int wg_utf8_encode(int32_t code, char out[4]); /* returns the length, 1..4 */
+bool wg_utf8_valid(const char *text, size_t bytes);
+uint64_t wg_hash_bytes(const void *data, size_t bytes); /* FNV-1a, for tables */
+
+#endif

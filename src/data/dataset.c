@@ -1,0 +1,361 @@
+#include "data/dataset.h"
+
+#include "io/rows.h"
+#include <string.h>
+
+typedef struct row_reader {
+    wagle_ctx *ctx;
+    wg_reader *r;
+    const wagle_data *data;
+    wg_dataset *out;
+    const json_t *row;
+    int64_t line;
+    bool chat;
+    wg_chat layout;
+} row_reader;
+
+void wg_reader_close(wg_reader *r)
+{
+    wagle_tokenizer_free(r->tokenizer);
+    r->tokenizer = NULL;
+}
+
+wagle_status wg_reader_tokenizer(wagle_ctx *ctx, wg_reader *r)
+{
+    return r->tokenizer != NULL ? WAGLE_OK : wagle_tokenizer_open(ctx, r->folder, &r->tokenizer);
+}
+
+static wagle_status bad_row(const row_reader *rr, const char *what)
+{
+    return wg_fail(rr->ctx, WAGLE_E_INPUT, "%s:%lld: %s", rr->data->path, (long long)rr->line,
+                   what);
+}
+
+static const char *text_field(const row_reader *rr, const char *chosen, const char *first,
+                              const char *second)
+{
+    const char *found;
+
+    if (chosen != NULL)
+        return json_string_value(json_object_get(rr->row, chosen));
+    found = json_string_value(json_object_get(rr->row, first));
+    return found != NULL || second == NULL ? found
+                                           : json_string_value(json_object_get(rr->row, second));
+}
+
+static wagle_status missing_field(const row_reader *rr)
+{
+    const bool no_prompt = text_field(rr, rr->data->prompt_field, "question", "prompt") == NULL;
+    const char *chosen = no_prompt ? rr->data->prompt_field : rr->data->answer_field;
+    wg_text found = {0};
+    const char *key;
+    json_t *value;
+    wagle_status st = WAGLE_OK;
+
+    json_object_foreach ((json_t *)(uintptr_t)rr->row, key, value) {
+        if (st == WAGLE_OK && json_is_string(value))
+            st = wg_text_printf(rr->ctx, &found, "%s%.40s", found.bytes ? ", " : "", key);
+    }
+    if (st == WAGLE_OK)
+        st = wg_fail(rr->ctx, WAGLE_E_INPUT,
+                     "%s:%lld: no text field '%s' (found: %s); name it with --%s-field",
+                     rr->data->path, (long long)rr->line,
+                     chosen != NULL ? chosen
+                     : no_prompt    ? "question"
+                                    : "answer",
+                     found.bytes ? found.text : "none", no_prompt ? "prompt" : "answer");
+    wg_text_free(&found);
+    return st;
+}
+
+/* {name} of the template by the row's fields; {{ and }} are braces. */
+static wagle_status fill_template(const row_reader *rr, const char *template, const char *prompt,
+                                  wg_text *out)
+{
+    for (const char *c = template; *c != '\0'; c++) {
+        const char *end = *c == '{' ? strchr(c, '}') : NULL;
+        char name[64];
+        const char *value;
+        if ((c[0] == '{' && c[1] == '{') || (c[0] == '}' && c[1] == '}')) {
+            WG_TRY(wg_text_add(rr->ctx, out, c++, 1));
+            continue;
+        }
+        if (end == NULL || (size_t)(end - c - 1) >= sizeof name) {
+            WG_TRY(wg_text_add(rr->ctx, out, c, 1));
+            continue;
+        }
+        memcpy(name, c + 1, (size_t)(end - c - 1));
+        name[end - c - 1] = '\0';
+        value = strcmp(name, "question") == 0 || strcmp(name, "prompt") == 0
+                    ? prompt
+                    : json_string_value(json_object_get(rr->row, name));
+        if (value == NULL)
+            return wg_fail(rr->ctx, WAGLE_E_INPUT,
+                           "%s:%lld: the prompt template names {%s}, the row has no such text",
+                           rr->data->path, (long long)rr->line, name);
+        WG_TRY(wg_text_addz(rr->ctx, out, value));
+        c = end;
+    }
+    return wg_text_add(rr->ctx, out, "", 0);
+}
+
+/* Room for one more example with n tokens. */
+static wagle_status new_example(const row_reader *rr, int64_t n, wg_example **out)
+{
+    wg_example *e = &rr->out->example[rr->out->n];
+
+    e->ids = wg_arena_alloc(rr->ctx, &rr->out->arena, (size_t)n * sizeof *e->ids);
+    e->labels = wg_arena_alloc(rr->ctx, &rr->out->arena, (size_t)n * sizeof *e->labels);
+    e->n = n;
+    *out = e;
+    return e->ids != NULL && e->labels != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+}
+
+/* Cuts or refuses what is too long, counts labels, and takes the example in. */
+static wagle_status accept(const row_reader *rr, wg_example *e)
+{
+    const int64_t allowed = rr->data->max_length > 0 && rr->data->max_length < rr->r->max_length
+                                ? rr->data->max_length
+                                : rr->r->max_length;
+
+    if (e->n > allowed && !rr->data->truncate)
+        return wg_fail(rr->ctx, WAGLE_E_INPUT,
+                       "%s:%lld: %lld tokens, at most %lld are allowed; --truncate cuts the rest",
+                       rr->data->path, (long long)rr->line, (long long)e->n, (long long)allowed);
+    e->n = e->n > allowed ? allowed : e->n;
+    for (int64_t i = 0; i < e->n; i++) {
+        if (e->ids[i] < 0 || e->ids[i] >= rr->r->V)
+            return wg_fail(rr->ctx, WAGLE_E_INPUT,
+                           "%s:%lld: token %d is outside the model's vocabulary of %lld",
+                           rr->data->path, (long long)rr->line, e->ids[i], (long long)rr->r->V);
+        if (e->labels[i] != WG_NO_LABEL && (e->labels[i] < 0 || e->labels[i] >= rr->r->V))
+            return wg_fail(rr->ctx, WAGLE_E_INPUT,
+                           "%s:%lld: label %d is outside the model's vocabulary of %lld",
+                           rr->data->path, (long long)rr->line, e->labels[i], (long long)rr->r->V);
+        e->n_labels += i > 0 && e->labels[i] != WG_NO_LABEL;
+    }
+    if (e->n_labels == 0)
+        return bad_row(rr, "no label token after the first: nothing to learn or forget");
+    rr->out->longest = e->n > rr->out->longest ? e->n : rr->out->longest;
+    rr->out->n++;
+    return WAGLE_OK;
+}
+
+static wagle_status read_numbers(const row_reader *rr, const json_t *list, int32_t *out, int64_t n)
+{
+    if (!json_is_array(list) || (int64_t)json_array_size(list) != n)
+        return bad_row(rr, "input_ids and labels must be arrays of one length");
+    for (int64_t i = 0; i < n; i++) {
+        const json_t *value = json_array_get(list, (size_t)i);
+        const json_int_t x = json_integer_value(value);
+        if (!json_is_integer(value) || x < INT32_MIN || x > INT32_MAX)
+            return bad_row(rr, "input_ids and labels hold whole numbers");
+        out[i] = (int32_t)x;
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status read_tokenised(const row_reader *rr)
+{
+    const json_t *ids = json_object_get(rr->row, "input_ids");
+    const json_t *labels = json_object_get(rr->row, "labels");
+    const int64_t n = (int64_t)json_array_size(ids);
+    wg_example *e;
+
+    if (n == 0)
+        return bad_row(rr, "input_ids is empty");
+    WG_TRY(new_example(rr, n, &e));
+    WG_TRY(read_numbers(rr, ids, e->ids, n));
+    WG_TRY(read_numbers(rr, labels != NULL ? labels : ids, e->labels, n));
+    return accept(rr, e);
+}
+
+/* Labels begin after the common prefix of encode(prompt) and encode(prompt + answer). */
+static wagle_status add_text(const row_reader *rr, const wg_text *prompt, const char *answer)
+{
+    wg_text all = {0};
+    wg_ids head = {0}, whole = {0};
+    wg_example *e = NULL;
+    int64_t first = 0;
+    wagle_status st = wg_reader_tokenizer(rr->ctx, rr->r);
+
+    if (st == WAGLE_OK)
+        st = wg_text_printf(rr->ctx, &all, "%s%s", prompt->text, answer);
+    if (st == WAGLE_OK)
+        st = wg_encode(rr->ctx, rr->r->tokenizer, prompt->text, (size_t)prompt->bytes, true, &head);
+    if (st == WAGLE_OK)
+        st = wg_encode(rr->ctx, rr->r->tokenizer, all.text, (size_t)all.bytes, true, &whole);
+    if (st == WAGLE_OK && rr->data->eos) {
+        st = WG_GROW(rr->ctx, &whole.id, &whole.capacity, whole.n + 1);
+        if (st == WAGLE_OK && rr->r->eos >= 0)
+            whole.id[whole.n++] = rr->r->eos;
+    }
+    if (st == WAGLE_OK && whole.n == 0)
+        st = bad_row(rr, "the text is empty");
+    if (st == WAGLE_OK)
+        st = new_example(rr, whole.n, &e);
+    if (st == WAGLE_OK) {
+        while (first < head.n && first < whole.n && head.id[first] == whole.id[first])
+            first++;
+        for (int64_t i = 0; i < whole.n; i++) {
+            e->ids[i] = whole.id[i];
+            e->labels[i] = i < first ? WG_NO_LABEL : whole.id[i];
+        }
+        e->prompt = wg_arena_text(rr->ctx, &rr->out->arena, prompt->text, (size_t)prompt->bytes);
+        e->answer = wg_arena_text(rr->ctx, &rr->out->arena, answer, strlen(answer));
+        st = e->prompt != NULL && e->answer != NULL ? accept(rr, e) : WAGLE_E_RESOURCE;
+    }
+    wg_text_free(&all);
+    wg_free(head.id);
+    wg_free(whole.id);
+    return st;
+}
+
+static wagle_status read_text(const row_reader *rr)
+{
+    const char *prompt = text_field(rr, rr->data->prompt_field, "question", "prompt");
+    const char *answer = text_field(rr, rr->data->answer_field, "answer", "completion");
+    const char *text = text_field(rr, rr->data->text_field, "text", NULL);
+    const char *template = rr->data->prompt;
+    wg_text filled = {0}, head = {0};
+    wagle_status st;
+
+    if (text != NULL && (prompt == NULL || answer == NULL)) {
+        st = wg_text_add(rr->ctx, &head, "", 0);
+        if (st == WAGLE_OK)
+            st = add_text(rr, &head, text);
+        wg_text_free(&head);
+        return st;
+    }
+    if (prompt == NULL || answer == NULL)
+        return missing_field(rr);
+    if (template == NULL) /* prompt/completion rows and chats are taken as they are */
+        template = rr->chat || json_object_get(rr->row, "question") == NULL ? "{prompt}"
+                                                                            : WAGLE_DEFAULT_PROMPT;
+    st = fill_template(rr, template, prompt, &filled);
+    if (st == WAGLE_OK)
+        st = rr->chat ? wg_chat_render(rr->ctx, &rr->layout, rr->data->system, filled.text, &head)
+                      : wg_text_add(rr->ctx, &head, filled.text, (size_t)filled.bytes);
+    if (st == WAGLE_OK)
+        st = add_text(rr, &head, answer);
+    wg_text_free(&filled);
+    wg_text_free(&head);
+    return st;
+}
+
+wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *data, wg_dataset *out)
+{
+    row_reader rr = {.ctx = ctx, .r = r, .data = data, .out = out};
+    wg_rows rows = {0};
+    wagle_status st;
+
+    *out = (wg_dataset){0};
+    if (data->path == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE, "no data file was named");
+    WG_TRY(wg_rows_read(ctx, data->path, data->limit, &rows));
+    st = WG_ALLOC(ctx, &out->example, rows.n);
+    if (st == WAGLE_OK && data->chat != NULL) {
+        st = wg_chat_choose(ctx, data->chat, r->folder, &out->arena, &rr.layout);
+        rr.chat = true;
+    }
+    for (int64_t i = 0; st == WAGLE_OK && i < rows.n; i++) {
+        rr.row = rows.row[i];
+        rr.line = rows.line[i];
+        st = json_object_get(rr.row, "input_ids") != NULL ? read_tokenised(&rr) : read_text(&rr);
+        if (st == WAGLE_E_INPUT)
+            st = wg_note(ctx, st, data->path);
+    }
+    wg_rows_free(&rows);
+    if (st != WAGLE_OK)
+        wg_dataset_free(out);
+    return st;
+}
+
+wagle_status wg_dataset_with_answers(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
+                                     const wg_dataset *rows, const char *const *answers,
+                                     const int64_t *choice, wg_dataset *out)
+{
+    row_reader rr = {.ctx = ctx, .r = r, .data = data, .out = out};
+    wagle_status st;
+
+    *out = (wg_dataset){0};
+    st = WG_ALLOC(ctx, &out->example, rows->n);
+    for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++) {
+        wg_text prompt = {0};
+        rr.line = i + 1;
+        if (rows->example[i].prompt == NULL)
+            st = bad_row(&rr, "refusals need rows of text, not of input_ids");
+        if (st == WAGLE_OK)
+            st = wg_text_printf(ctx, &prompt, "%s", rows->example[i].prompt);
+        if (st == WAGLE_OK)
+            st = add_text(&rr, &prompt, answers[choice[i]]);
+        wg_text_free(&prompt);
+    }
+    if (st != WAGLE_OK)
+        wg_dataset_free(out);
+    return st;
+}
+
+void wg_dataset_free(wg_dataset *d)
+{
+    wg_free(d->example);
+    wg_arena_free(&d->arena);
+    *d = (wg_dataset){0};
+}
+
+static wagle_status reserve(wagle_ctx *ctx, wg_batch *b, int64_t S, int64_t N, int64_t M)
+{
+    int64_t room = b->room_S;
+
+    WG_TRY(WG_GROW(ctx, &b->start, &room, S + 1));
+    WG_TRY(WG_GROW(ctx, &b->label_start, &b->room_S, S + 1));
+    room = b->room_N;
+    WG_TRY(WG_GROW(ctx, &b->ids, &room, N));
+    WG_TRY(WG_GROW(ctx, &b->position, &b->room_N, N));
+    room = b->room_M;
+    WG_TRY(WG_GROW(ctx, &b->row, &room, M));
+    return WG_GROW(ctx, &b->target, &b->room_M, M);
+}
+
+wagle_status wg_batch_fill(wagle_ctx *ctx, wg_batch *b, const wg_example *const *examples,
+                           int64_t n, int64_t n_forget)
+{
+    int64_t N = 0, M = 0;
+
+    for (int64_t s = 0; s < n; s++) {
+        N += examples[s]->n;
+        M += examples[s]->n_labels;
+    }
+    WG_TRY(reserve(ctx, b, n, N, M));
+    b->S = n;
+    b->N = b->M = 0;
+    b->n_forget = n_forget;
+    for (int64_t s = 0; s < n; s++) {
+        const wg_example *e = examples[s];
+        b->start[s] = b->N;
+        b->label_start[s] = b->M;
+        for (int64_t i = 0; i < e->n; i++) {
+            b->ids[b->N] = e->ids[i];
+            b->position[b->N] = (int32_t)i;
+            if (i + 1 < e->n && e->labels[i + 1] != WG_NO_LABEL) {
+                b->row[b->M] = b->N;
+                b->target[b->M++] = e->labels[i + 1];
+            }
+            b->N++;
+        }
+    }
+    b->start[n] = b->N;
+    b->label_start[n] = b->M;
+    return WAGLE_OK;
+}
+
+void wg_batch_free(wg_batch *b)
+{
+    wg_free(b->start);
+    wg_free(b->label_start);
+    wg_free(b->ids);
+    wg_free(b->position);
+    wg_free(b->row);
+    wg_free(b->target);
+    *b = (wg_batch){0};
+}

@@ -1,0 +1,63 @@
+/* dataset.h - rows of a data file as token sequences with labels, and batches of them. */
+#ifndef WG_DATA_DATASET_H
+#define WG_DATA_DATASET_H
+
+#include "base/json.h"
+#include "text/chat.h"
+#include "text/tokenizer.h"
+
+enum { WG_NO_LABEL = -100 };
+
+typedef struct wg_example {
+    int32_t *ids, *labels; /* [n]; labels[i] is ids[i] or WG_NO_LABEL; labels[0] is never used */
+    int64_t n, n_labels;   /* n_labels: those that carry a loss, at least 1 */
+    const char *prompt, *answer; /* as text, NULL for pre-tokenised rows */
+} wg_example;
+
+typedef struct wg_dataset {
+    wg_example *example; /* [n] */
+    int64_t n, longest;
+    wg_arena arena;
+} wg_dataset;
+
+/* What turns text into sequences for one model. */
+typedef struct wg_reader {
+    const char *folder; /* of the model */
+    int64_t V, max_length;
+    int32_t eos;                /* -1: none */
+    wagle_tokenizer *tokenizer; /* opened when a row first needs it */
+} wg_reader;
+
+void wg_reader_close(wg_reader *r);
+WAGLE_CHECK wagle_status wg_reader_tokenizer(wagle_ctx *ctx, wg_reader *r);
+
+/* Free with wg_dataset_free. */
+WAGLE_CHECK wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
+                                         wg_dataset *out);
+/* The same rows with other answers: for row i, answers[choice[i]]. */
+WAGLE_CHECK wagle_status wg_dataset_with_answers(wagle_ctx *ctx, wg_reader *r,
+                                                 const wagle_data *data, const wg_dataset *rows,
+                                                 const char *const *answers, const int64_t *choice,
+                                                 wg_dataset *out);
+void wg_dataset_free(wg_dataset *d);
+
+/* Sequences packed without padding. Label row j predicts target[j] from token row[j]. */
+typedef struct wg_batch {
+    int64_t S, N, M;         /* sequences, tokens, label rows */
+    int64_t n_forget;        /* sequences [0, n_forget) are stream 0, the others stream 1 */
+    int64_t *start;          /* [S+1] first token of each sequence */
+    int64_t *label_start;    /* [S+1] first label row of each sequence */
+    int32_t *ids, *position; /* [N] */
+    int64_t *row;            /* [M] */
+    int32_t *target;         /* [M] */
+    int64_t room_S, room_N, room_M;
+} wg_batch;
+
+/* Fills the batch with examples [n]; grows what is too small, so a batch made once with the
+ * largest content never allocates again. */
+WAGLE_CHECK wagle_status wg_batch_fill(wagle_ctx *ctx, wg_batch *b,
+                                       const wg_example *const *examples, int64_t n,
+                                       int64_t n_forget);
+void wg_batch_free(wg_batch *b);
+
+#endif

@@ -1,0 +1,52 @@
+/* engine.h - the layer-major pass: all tokens of a batch walk through the layers together.
+ *
+ *   wg_engine_forward    nll of each label row; layer inputs are kept as checkpoints
+ *   (the caller turns nll into one weight a label row)
+ *   wg_engine_backward   per layer, last to first: recompute or reuse its activations, propagate,
+ *                        and hand each weight's gradient to a sink as soon as it exists
+ *
+ * Within a layer tokens go in chunks of whole sequences, so the working set is bounded; a chunk
+ * never holds both streams when their gradients are wanted apart. */
+#ifndef WG_ENGINE_ENGINE_H
+#define WG_ENGINE_ENGINE_H
+
+#include "data/dataset.h"
+#include "model/block.h"
+
+enum { WG_STREAMS = 2 };
+
+/* Where gradients go. grad[s] [n] is the gradient of stream s (one stream: grad[0] alone) of all
+ * n weights of a tensor; valid during the call. wants may be NULL: every tensor is wanted. */
+typedef struct wg_sink {
+    void *user;
+    bool (*wants)(void *user, int tensor);
+    wagle_status (*accept)(void *user, wagle_ctx *ctx, int tensor, int64_t n,
+                           const wg_real *const grad[WG_STREAMS]);
+} wg_sink;
+
+typedef struct wg_engine wg_engine;
+
+/* chunk_tokens: 0 for the default. Free with wg_engine_free. */
+WAGLE_CHECK wagle_status wg_engine_new(wagle_ctx *ctx, const wg_model *model, int64_t chunk_tokens,
+                                       wg_engine **out);
+void wg_engine_free(wg_engine *e);
+
+/* nll [M], in nats. for_backward: keep what wg_engine_backward needs. progress: a stage's name
+ * to report layers under, or NULL. */
+WAGLE_CHECK wagle_status wg_engine_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
+                                           bool for_backward, const char *progress, wg_real *nll);
+/* After a forward of the same batch. weight [M] = d loss / d nll of each label row. streams 2:
+ * sequences below n_forget and the others apart; 1: together. */
+WAGLE_CHECK wagle_status wg_engine_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
+                                            const wg_real *weight, int streams,
+                                            const char *progress, const wg_sink *sink);
+/* After a forward of the same batch: square [S] = squared norm over all weights of each
+ * sequence's own gradient, from Gram matrices (||dY^T X||^2 = <X X^T, dY dY^T>). */
+WAGLE_CHECK wagle_status wg_engine_square_norms(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
+                                                const wg_real *weight, const char *progress,
+                                                double *square);
+/* After a forward of the same batch: logits [n,V] of token rows [first, first+n). */
+WAGLE_CHECK wagle_status wg_engine_logits(wagle_ctx *ctx, wg_engine *e, int64_t first, int64_t n,
+                                          wg_real *logits);
+
+#endif

@@ -1,0 +1,170 @@
+/* gram.c - squared norms of per-sequence gradients without the gradients.
+ *
+ * For a matrix with dW = dY^T X:  ||dW||_F^2 = sum_ij (dY dY^T)_ij (X X^T)_ij.
+ * A tied embedding gets A = dL^T H from the head and B = scatter(dX0) from the input:
+ *   ||A + B||^2 = ||A||^2 + ||B||^2 + 2 <A,B>,  <A,B> = sum_n A[ids_n] . dX0_n. */
+#include "engine/state.h"
+
+#include <string.h>
+
+typedef struct gram {
+    wg_engine *e;
+    const wg_batch *batch;
+    const wg_chunk *chunk;
+    wg_real *xx, *dd; /* [T,T] */
+    wg_real *weight;  /* [D] */
+    wg_real *table;   /* [T,D] rows of the head's gradient at the sequence's ids */
+    double *square;   /* [S] */
+} gram;
+
+static void begin_chunk(void *user, const wg_chunk *c)
+{
+    gram *g = user;
+    g->chunk = c;
+}
+
+static double inner(const wg_real *a, const wg_real *b, int64_t n)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+/* out [T,T] = beta out + a a^T, a [T,n] with row stride ld */
+static void outer(const wg_ops *ops, int64_t T, int64_t n, const wg_real *a, int64_t ld,
+                  wg_real beta, wg_real *out)
+{
+    ops->gemm(false, true, T, T, n, a, ld, a, ld, beta, out, T);
+}
+
+static void add_square(void *user, wg_role role, const wg_real *dy, int64_t O, const wg_real *x,
+                       int64_t I, const wg_real *rstd)
+{
+    gram *g = user;
+    const wg_ops *ops = g->e->model->ops;
+    const int64_t s = g->chunk->from, T = g->batch->start[s + 1] - g->batch->start[s];
+
+    (void)role;
+    if (I == 0) {
+        memset(g->weight, 0, (size_t)O * sizeof *g->weight);
+        ops->rmsnorm_weight(T, O, x, rstd, dy, g->weight);
+        g->square[s] += inner(g->weight, g->weight, O);
+        return;
+    }
+    outer(ops, T, I, x, I, 0, g->xx);
+    outer(ops, T, O, dy, O, 0, g->dd);
+    g->square[s] += inner(g->xx, g->dd, T * T);
+}
+
+/* The head's part of sequence s: its own square, and the rows of its gradient at the sequence's
+ * input ids (for the cross term of a tied embedding). */
+static void head_square(gram *g, int64_t s, const wg_real *weight)
+{
+    wg_engine *e = g->e;
+    const wg_config *c = &e->model->config;
+    const wg_ops *ops = e->model->ops;
+    const int64_t j = g->batch->label_start[s], n = wg_labels_of(g->batch, s, s + 1), D = c->D;
+    const int64_t first = g->batch->start[s], T = g->batch->start[s + 1] - first;
+    const wg_real *lse = e->label_row.data + g->batch->M; /* MAXIMUM of head.c */
+
+    memset(g->table, 0, (size_t)(T * D) * sizeof *g->table);
+    for (int64_t v = 0; v < c->V; v += WG_VOCAB_CHUNK) {
+        const int64_t width = c->V - v < WG_VOCAB_CHUNK ? c->V - v : WG_VOCAB_CHUNK;
+        int64_t ld;
+        wg_real *d = wg_head_logits(e, j, n, v, width, &ld);
+        ops->xent_backward(n, v, width, d, ld, g->batch->target + j, lse + j, weight + j);
+        outer(ops, n, width, d, ld, v > 0, g->dd);
+        for (int64_t t = 0; c->tied && t < T; t++) {
+            const int64_t id = g->batch->ids[first + t] - v;
+            for (int64_t i = 0; id >= 0 && id < width && i < n; i++)
+                for (int64_t k = 0; k < D; k++)
+                    g->table[t * D + k] += d[i * ld + id] * e->label_h.data[(j + i) * D + k];
+        }
+    }
+    outer(ops, n, D, e->label_h.data + j * D, D, 0, g->xx);
+    g->square[s] += inner(g->xx, g->dd, n * n);
+}
+
+/* ||B||^2 and, for a tied embedding, 2 <A,B> of sequence s. */
+static void embed_square(gram *g, int64_t s, const wg_real *cross)
+{
+    const int64_t D = g->e->model->config.D, first = g->batch->start[s];
+    const int64_t T = g->batch->start[s + 1] - first;
+    const wg_real *d = g->e->gradient.data + first * D;
+    const int32_t *ids = g->batch->ids + first;
+
+    for (int64_t t = 0; t < T; t++) {
+        for (int64_t u = 0; u < T; u++)
+            if (ids[t] == ids[u])
+                g->square[s] += inner(d + t * D, d + u * D, D);
+        if (cross != NULL)
+            g->square[s] += 2 * inner(cross + t * D, d + t * D, D);
+    }
+}
+
+static wagle_status norms(wagle_ctx *ctx, gram *g, const wg_real *weight, wg_real *cross,
+                          const char *progress)
+{
+    wg_engine *e = g->e;
+    const wg_config *c = &e->model->config;
+
+    for (int64_t s = 0; s < g->batch->S; s++) {
+        const int64_t T = g->batch->start[s + 1] - g->batch->start[s];
+        head_square(g, s, weight);
+        if (cross != NULL)
+            memcpy(cross + g->batch->start[s] * c->D, g->table, (size_t)(T * c->D) * sizeof *cross);
+    }
+    WG_TRY(wg_head_backward(ctx, e, g->batch, weight, 0, false, false));
+    for (int64_t s = 0; s < g->batch->S; s++) {
+        const int64_t j = g->batch->label_start[s], n = wg_labels_of(g->batch, s, s + 1);
+        memset(g->weight, 0, (size_t)c->D * sizeof *g->weight);
+        e->model->ops->rmsnorm_weight(n, c->D, e->label_x.data + j * c->D, e->label_row.data + j,
+                                      e->label_d.data + j * c->D, g->weight);
+        g->square[s] += inner(g->weight, g->weight, c->D);
+    }
+    for (int64_t l = c->L - 1; l >= 0; l--) {
+        WG_TRY(wg_check_interrupt(ctx));
+        wg_layer_backward(e, g->batch, l, begin_chunk, add_square, g);
+        if (progress != NULL)
+            wg_progress(ctx, progress, c->L - l, c->L, NULL);
+    }
+    for (int64_t s = 0; s < g->batch->S; s++)
+        embed_square(g, s, cross != NULL ? cross + g->batch->start[s] * c->D : NULL);
+    return WAGLE_OK;
+}
+
+wagle_status wg_engine_square_norms(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
+                                    const wg_real *weight, const char *progress, double *square)
+{
+    const wg_config *c = &e->model->config;
+    gram g = {.e = e, .batch = batch, .square = square};
+    wg_real *cross = NULL;
+    int64_t longest = 1;
+    wagle_status st;
+
+    WG_TRY(wg_cut_chunks(ctx, e, batch, false, true));
+    for (int64_t s = 0; s < batch->S; s++) {
+        const int64_t T = batch->start[s + 1] - batch->start[s];
+        longest = T > longest ? T : longest;
+        square[s] = 0;
+    }
+    e->logits_kept = false; /* every sequence spends its logits twice */
+    WG_TRY_GOTO(wg_backward_room(ctx, e, batch), done);
+    WG_TRY_GOTO(wg_room_for(ctx, &e->logits, wg_logits_chunk(e, batch)), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &g.xx, longest * longest), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &g.dd, longest * longest), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &g.weight, c->D), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &g.table, longest * c->D), done);
+    if (c->tied)
+        WG_TRY_GOTO(WG_ALLOC(ctx, &cross, batch->N * c->D), done);
+    st = norms(ctx, &g, weight, cross, progress);
+done:
+    wg_free(g.xx);
+    wg_free(g.dd);
+    wg_free(g.weight);
+    wg_free(g.table);
+    wg_free(cross);
+    return st;
+}

@@ -1,0 +1,195 @@
+/* head.c - final norm, logits and cross-entropy, on label rows and in chunks of the vocabulary. */
+#include "engine/state.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Rows of e->label_row. */
+enum { RSTD, MAXIMUM, SUM, PICKED, ROWS };
+
+static wg_real *label_row(const wg_engine *e, int64_t M, int row)
+{
+    return e->label_row.data + row * M;
+}
+
+static const wg_real *final_norm(const wg_engine *e, wg_real *panel)
+{
+    return wg_model_view(e->model, wg_model_tensor(e->model, WG_FINAL_NORM, 0), 0,
+                         e->model->config.D, panel);
+}
+
+static const wg_real *head_rows(const wg_engine *e, int64_t first, int64_t n)
+{
+    const int64_t D = e->model->config.D;
+
+    return wg_model_view(e->model, wg_model_tensor(e->model, WG_HEAD, 0), first * D, n * D,
+                         e->panel.data);
+}
+
+wg_real *wg_head_logits(wg_engine *e, int64_t from, int64_t n, int64_t first, int64_t width,
+                        int64_t *ld)
+{
+    const int64_t D = e->model->config.D;
+    wg_real *logits = e->logits.data;
+
+    *ld = e->logits_kept ? e->model->config.V : width;
+    if (e->logits_kept)
+        return logits + from * *ld + first;
+    e->model->ops->gemm(false, true, n, width, D, e->label_h.data + from * D, D,
+                        head_rows(e, first, width), D, 0, logits, width);
+    return logits;
+}
+
+int64_t wg_logits_chunk(const wg_engine *e, const wg_batch *batch)
+{
+    const int64_t V = e->model->config.V, M = batch->M;
+
+    return (M < WG_CHUNK_TOKENS ? M : WG_CHUNK_TOKENS) * (V < WG_VOCAB_CHUNK ? V : WG_VOCAB_CHUNK);
+}
+
+static wagle_status reserve(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch, bool for_backward)
+{
+    const wg_config *c = &e->model->config;
+    const int64_t M = batch->M, whole = M * c->V;
+
+    e->logits_kept = for_backward && whole * (int64_t)sizeof(wg_real) <= WG_KEEP_LOGITS_BYTES;
+    WG_TRY(wg_room_for(ctx, &e->label_x, M * c->D));
+    WG_TRY(wg_room_for(ctx, &e->label_h, M * c->D));
+    WG_TRY(wg_room_for(ctx, &e->label_row, ROWS * M));
+    return wg_room_for(ctx, &e->logits, e->logits_kept ? whole : wg_logits_chunk(e, batch));
+}
+
+/* Label rows go in blocks, so that a chunk of logits is bounded. */
+static int64_t block(const wg_batch *batch, int64_t from)
+{
+    return batch->M - from < WG_CHUNK_TOKENS ? batch->M - from : WG_CHUNK_TOKENS;
+}
+
+static int64_t vocabulary_chunk(const wg_config *c, int64_t first)
+{
+    return c->V - first < WG_VOCAB_CHUNK ? c->V - first : WG_VOCAB_CHUNK;
+}
+
+wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch, bool for_backward,
+                             wg_real *nll)
+{
+    const wg_config *c = &e->model->config;
+    const wg_ops *ops = e->model->ops;
+    const int64_t M = batch->M, D = c->D;
+    const wg_real *final = e->inputs.data + (e->checkpoints ? c->L * batch->N * D : 0);
+
+    WG_TRY(reserve(ctx, e, batch, for_backward));
+    for (int64_t j = 0; j < M; j++)
+        memcpy(e->label_x.data + j * D, final + batch->row[j] * D, (size_t)D * sizeof *final);
+    wg_real *rstd = label_row(e, M, RSTD), *most = label_row(e, M, MAXIMUM);
+    wg_real *sum = label_row(e, M, SUM), *picked = label_row(e, M, PICKED);
+    ops->rmsnorm_forward(M, D, (wg_real)c->eps, e->label_x.data, final_norm(e, e->panel.data),
+                         e->label_h.data, rstd);
+    for (int64_t j = 0; j < M; j++) {
+        most[j] = (wg_real)-INFINITY;
+        sum[j] = picked[j] = 0;
+    }
+    for (int64_t first = 0; first < c->V; first += WG_VOCAB_CHUNK) {
+        const int64_t width = vocabulary_chunk(c, first);
+        const wg_real *rows = head_rows(e, first, width);
+        for (int64_t j = 0; j < M; j += WG_CHUNK_TOKENS) {
+            const int64_t n = block(batch, j), ld = e->logits_kept ? c->V : width;
+            wg_real *logits = e->logits.data + (e->logits_kept ? j * c->V + first : 0);
+            ops->gemm(false, true, n, width, D, e->label_h.data + j * D, D, rows, D, 0, logits, ld);
+            ops->xent_forward(n, first, width, logits, ld, batch->target + j, most + j, sum + j,
+                              picked + j);
+        }
+    }
+    for (int64_t j = 0; j < M; j++) {
+        most[j] += (wg_real)log((double)sum[j]); /* now the log-sum-exp */
+        nll[j] = most[j] - picked[j];
+        if (!isfinite(nll[j]))
+            return wg_fail(ctx, WAGLE_E_RUN, "the loss is not finite at label %lld of this batch",
+                           (long long)j);
+    }
+    return WAGLE_OK;
+}
+
+/* Adds d logits^T h to the table's gradient: rows of each stream on their own. */
+static void table_gradient(wg_engine *e, const wg_batch *batch, int64_t j, int64_t n, int64_t first,
+                           int64_t width, const wg_real *logits, int64_t ld, int streams)
+{
+    const int64_t D = e->model->config.D;
+    const int64_t border = streams > 1 ? batch->label_start[batch->n_forget] : batch->M;
+
+    for (int s = 0; s < streams; s++) {
+        const int64_t low = s == 0 ? j : j > border ? j : border;
+        const int64_t high = s == 0 && border < j + n ? border : j + n;
+        if (low < high)
+            e->model->ops->gemm(true, false, width, D, high - low, logits + (low - j) * ld, ld,
+                                e->label_h.data + low * D, D, 1, e->table_grad[s].data + first * D,
+                                D);
+    }
+}
+
+static void norm_gradient(wg_engine *e, const wg_batch *batch, int streams)
+{
+    const int64_t D = e->model->config.D;
+    const int64_t border = streams > 1 ? batch->label_start[batch->n_forget] : batch->M;
+
+    for (int s = 0; s < streams; s++) {
+        const int64_t from = s == 0 ? 0 : border, to = s == 0 ? border : batch->M;
+        e->model->ops->rmsnorm_weight(to - from, D, e->label_x.data + from * D,
+                                      label_row(e, batch->M, RSTD) + from,
+                                      e->label_d.data + from * D, e->norm_grad[s].data);
+    }
+}
+
+wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
+                              const wg_real *weight, int streams, bool want_table, bool want_norm)
+{
+    const wg_config *c = &e->model->config;
+    const wg_ops *ops = e->model->ops;
+    const int64_t M = batch->M, D = c->D;
+
+    WG_TRY(wg_room_for(ctx, &e->label_d, M * D));
+    WG_TRY(wg_room_for(ctx, &e->gradient, batch->N * D));
+    for (int64_t first = 0; first < c->V; first += WG_VOCAB_CHUNK) {
+        const int64_t width = vocabulary_chunk(c, first);
+        for (int64_t j = 0; j < M; j += WG_CHUNK_TOKENS) {
+            const int64_t n = block(batch, j);
+            int64_t ld;
+            wg_real *logits = wg_head_logits(e, j, n, first, width, &ld);
+            ops->xent_backward(n, first, width, logits, ld, batch->target + j,
+                               label_row(e, M, MAXIMUM) + j, weight + j);
+            ops->gemm(false, false, n, D, width, logits, ld, head_rows(e, first, width), D,
+                      first == 0 ? (wg_real)0 : (wg_real)1, e->label_d.data + j * D, D);
+            if (want_table)
+                table_gradient(e, batch, j, n, first, width, logits, ld, streams);
+        }
+    }
+    if (want_norm)
+        norm_gradient(e, batch, streams);
+    wg_real *dx = e->label_h.data; /* no longer needed: becomes the gradient of label_x */
+    memset(dx, 0, (size_t)(M * D) * sizeof *dx);
+    ops->rmsnorm_backward(M, D, e->label_x.data, final_norm(e, e->panel.data),
+                          label_row(e, M, RSTD), e->label_d.data, dx);
+    memset(e->gradient.data, 0, (size_t)(batch->N * D) * sizeof *dx);
+    for (int64_t j = 0; j < M; j++)
+        memcpy(e->gradient.data + batch->row[j] * D, dx + j * D, (size_t)D * sizeof *dx);
+    return WAGLE_OK;
+}
+
+wagle_status wg_engine_logits(wagle_ctx *ctx, wg_engine *e, int64_t first, int64_t n,
+                              wg_real *logits)
+{
+    const wg_config *c = &e->model->config;
+    const wg_real *final = e->inputs.data;
+
+    WG_TRY(wg_room_for(ctx, &e->label_h, n * c->D));
+    WG_TRY(wg_room_for(ctx, &e->label_row, ROWS * n));
+    e->model->ops->rmsnorm_forward(n, c->D, (wg_real)c->eps, final + first * c->D,
+                                   final_norm(e, e->panel.data), e->label_h.data,
+                                   e->label_row.data);
+    for (int64_t v = 0; v < c->V; v += WG_VOCAB_CHUNK) {
+        const int64_t width = vocabulary_chunk(c, v);
+        e->model->ops->gemm(false, true, n, width, c->D, e->label_h.data, c->D,
+                            head_rows(e, v, width), c->D, 0, logits + v, c->V);
+    }
+    return WAGLE_OK;
+}

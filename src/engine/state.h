@@ -1,0 +1,88 @@
+/* state.h - the engine's buffers; pass.c walks the layers, head.c the vocabulary, gram.c the
+ * per-sequence norms. */
+#ifndef WG_ENGINE_STATE_H
+#define WG_ENGINE_STATE_H
+
+#include "engine/engine.h"
+
+/* A buffer that grows and never shrinks: a batch no larger than any before allocates nothing. */
+typedef struct wg_room {
+    wg_real *data;
+    int64_t capacity;
+} wg_room;
+
+enum {
+    WG_CHUNK_TOKENS = 4096,
+    WG_VOCAB_CHUNK = 4096,           /* rows of the head at a time */
+    WG_KEEP_BYTES = 512 << 20,       /* activations kept instead of recomputed */
+    WG_KEEP_LOGITS_BYTES = 192 << 20 /* logits kept between forward and backward */
+};
+
+/* Sequences [from, to) of the batch that walk through a layer together. */
+typedef struct wg_chunk {
+    int64_t from, to;
+    int stream;
+} wg_chunk;
+
+struct wg_engine {
+    const wg_model *model;
+    int64_t chunk_tokens;
+    wg_real *cosine, *sine; /* [positions, h/2] */
+    int64_t positions, position_room;
+
+    wg_chunk *chunk;
+    int64_t n_chunks, chunk_room;
+    int64_t *start; /* [S+1] of one chunk, from 0 */
+    int64_t start_room;
+
+    wg_room inputs; /* [L+1][N,D] checkpoints; [1][N,D] when none are kept */
+    bool checkpoints;
+    wg_room gradient; /* [N,D] */
+    wg_room panel;    /* one layer's weights, or a chunk of the head's */
+    wg_room kept;     /* activations of `n_kept` last layers */
+    int64_t n_kept;
+    wg_room scratch;                /* activations of one chunk, backward scratch */
+    wg_room layer_grad[WG_STREAMS]; /* one layer's weight gradients */
+    wg_room table_grad[WG_STREAMS]; /* [V,D] */
+    wg_room norm_grad[WG_STREAMS];  /* [D] */
+
+    wg_room label_x, label_h, label_d; /* [M,D] final inputs, normed, gradients */
+    wg_room label_row;                 /* [4][M] rstd, maximum, sum, picked / lse */
+    wg_room logits;                    /* [M or chunk, vocabulary chunk or V] */
+    bool logits_kept;
+};
+
+WAGLE_CHECK wagle_status wg_room_for(wagle_ctx *ctx, wg_room *room, int64_t n);
+/* Gathers label rows, computes nll. */
+WAGLE_CHECK wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
+                                         bool for_backward, wg_real *nll);
+/* Fills e->gradient [N,D]; adds the head's and final norm's gradients (streams 1, 2), or with
+ * streams 0 computes no weight gradient. */
+WAGLE_CHECK wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
+                                          const wg_real *weight, int streams, bool want_table,
+                                          bool want_norm);
+/* Logits of label rows [from, from+n) for vocabulary [first, first+width): kept or computed into
+ * e->logits; *ld becomes the row stride. */
+wg_real *wg_head_logits(wg_engine *e, int64_t from, int64_t n, int64_t first, int64_t width,
+                        int64_t *ld);
+/* The block's view of a chunk, and its first token. */
+wg_block_input wg_chunk_input(wg_engine *e, const wg_batch *batch, const wg_chunk *c,
+                              int64_t *first);
+/* Cuts the batch into chunks; apart: no chunk holds both streams; single: one sequence each. */
+WAGLE_CHECK wagle_status wg_cut_chunks(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
+                                       bool apart, bool single);
+/* Scratch for the backward pass of the chunks as they are cut now. */
+WAGLE_CHECK wagle_status wg_backward_room(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch);
+/* Reals of a chunk of logits that is not kept. */
+int64_t wg_logits_chunk(const wg_engine *e, const wg_batch *batch);
+/* Runs one layer's backward over all chunks; activations are recomputed or taken as kept. */
+void wg_layer_backward(wg_engine *e, const wg_batch *batch, int64_t l,
+                       void (*each)(void *user, const wg_chunk *c), wg_weight_gradient *gradient,
+                       void *user);
+/* Label rows of sequences [from, to). */
+static inline int64_t wg_labels_of(const wg_batch *b, int64_t from, int64_t to)
+{
+    return b->label_start[to] - b->label_start[from];
+}
+
+#endif

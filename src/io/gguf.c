@@ -1,0 +1,458 @@
+#include "io/gguf.h"
+
+#include "base/number.h"
+#include <string.h>
+
+static const size_t kind_size[WG_GGUF_KINDS] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
+enum { MOST_KEYS = 1 << 16, MOST_TENSORS = 1 << 20 };
+
+/* A cursor that never leaves the file: after a failed take, `bad` stays set. */
+typedef struct cursor {
+    const unsigned char *at, *end;
+    bool bad;
+} cursor;
+
+static const unsigned char *take(cursor *c, uint64_t bytes)
+{
+    const unsigned char *here = c->at;
+
+    if (c->bad || bytes > (uint64_t)(c->end - c->at)) {
+        c->bad = true;
+        return NULL;
+    }
+    c->at += bytes;
+    return here;
+}
+
+static uint64_t take_number(cursor *c, size_t bytes)
+{
+    uint64_t x = 0;
+    const unsigned char *here = take(c, bytes);
+
+    if (here != NULL)
+        memcpy(&x, here, bytes);
+    return x;
+}
+
+static const char *take_string(cursor *c, uint64_t *bytes)
+{
+    *bytes = take_number(c, 8);
+    return (const char *)take(c, *bytes);
+}
+
+static wagle_status read_name(wagle_ctx *ctx, wg_gguf *g, cursor *c, const char **out)
+{
+    uint64_t bytes;
+    const char *text = take_string(c, &bytes);
+
+    if (text == NULL || bytes > 65535)
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: truncated or damaged: a name leaves the file",
+                       g->path);
+    *out = wg_arena_text(ctx, &g->arena, text, bytes);
+    return *out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+}
+
+static void skip_elements(cursor *c, wg_gguf_kind kind, uint64_t count)
+{
+    uint64_t bytes;
+
+    if (kind != WG_GGUF_STRING) {
+        if (count > (uint64_t)(c->end - c->at))
+            c->bad = true;
+        else
+            take(c, count * kind_size[kind]);
+        return;
+    }
+    for (uint64_t i = 0; i < count && !c->bad; i++)
+        take_string(c, &bytes);
+}
+
+static wagle_status read_value(wagle_ctx *ctx, wg_gguf *g, cursor *c, wg_gguf_value *v)
+{
+    uint32_t kind;
+
+    WG_TRY(read_name(ctx, g, c, &v->key));
+    kind = (uint32_t)take_number(c, 4);
+    v->count = 1;
+    v->array = kind == WG_GGUF_ARRAY;
+    if (v->array) {
+        kind = (uint32_t)take_number(c, 4);
+        v->count = take_number(c, 8);
+    }
+    if (kind >= WG_GGUF_KINDS || kind == WG_GGUF_ARRAY)
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: key '%.64s': unknown type %u", g->path, v->key,
+                       kind);
+    v->kind = (wg_gguf_kind)kind;
+    v->data = c->at;
+    skip_elements(c, v->kind, v->count);
+    v->end = c->at;
+    if (c->bad)
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: truncated or damaged at key '%.64s'", g->path,
+                       v->key);
+    return WAGLE_OK;
+}
+
+/* --- block formats ------------------------------------------------------------------------ */
+
+typedef void unblock(const unsigned char *p, float *y);
+
+static float half_at(const unsigned char *p)
+{
+    uint16_t h;
+    memcpy(&h, p, sizeof h);
+    return wg_f16_float(h);
+}
+
+static void unblock_f32(const unsigned char *p, float *y)
+{
+    memcpy(y, p, sizeof *y);
+}
+
+static void unblock_f16(const unsigned char *p, float *y)
+{
+    *y = half_at(p);
+}
+
+static void unblock_bf16(const unsigned char *p, float *y)
+{
+    uint16_t h;
+    memcpy(&h, p, sizeof h);
+    *y = wg_bf16_float(h);
+}
+
+static void unblock_q4_0(const unsigned char *p, float *y)
+{
+    const float d = half_at(p);
+
+    for (int j = 0; j < 16; j++) {
+        y[j] = (float)((p[2 + j] & 15) - 8) * d;
+        y[j + 16] = (float)((p[2 + j] >> 4) - 8) * d;
+    }
+}
+
+static void unblock_q4_1(const unsigned char *p, float *y)
+{
+    const float d = half_at(p), m = half_at(p + 2);
+
+    for (int j = 0; j < 16; j++) {
+        y[j] = (float)(p[4 + j] & 15) * d + m;
+        y[j + 16] = (float)(p[4 + j] >> 4) * d + m;
+    }
+}
+
+/* Five-bit values: the fifth bits are gathered in the word `high`. */
+static void unblock_q5(const unsigned char *high, const unsigned char *low, float d, float shift,
+                       float m, float *y)
+{
+    uint32_t h;
+
+    memcpy(&h, high, sizeof h);
+    for (int j = 0; j < 16; j++) {
+        const int first = (low[j] & 15) | (int)((h >> j & 1u) << 4);
+        const int second = (low[j] >> 4) | (int)((h >> (j + 16) & 1u) << 4);
+        y[j] = ((float)first - shift) * d + m;
+        y[j + 16] = ((float)second - shift) * d + m;
+    }
+}
+
+static void unblock_q5_0(const unsigned char *p, float *y)
+{
+    unblock_q5(p + 2, p + 6, half_at(p), 16, 0, y);
+}
+
+static void unblock_q5_1(const unsigned char *p, float *y)
+{
+    unblock_q5(p + 4, p + 8, half_at(p), 0, half_at(p + 2), y);
+}
+
+static void unblock_q8_0(const unsigned char *p, float *y)
+{
+    const float d = half_at(p);
+
+    for (int j = 0; j < 32; j++)
+        y[j] = (float)(signed char)p[2 + j] * d;
+}
+
+/* Six-bit scale and minimum of sub-block j of a q4_K or q5_K block. */
+static void scale_min(const unsigned char *s, int j, float d, float dmin, float *scale, float *min)
+{
+    const int sc = j < 4 ? s[j] & 63 : (s[j + 4] & 15) | (s[j - 4] >> 6) << 4;
+    const int mn = j < 4 ? s[j + 4] & 63 : s[j + 4] >> 4 | (s[j] >> 6) << 4;
+
+    *scale = d * (float)sc;
+    *min = dmin * (float)mn;
+}
+
+/* high: NULL for q4_K. */
+static void unblock_k45(const unsigned char *p, const unsigned char *high, const unsigned char *low,
+                        float *y)
+{
+    const float d = half_at(p), dmin = half_at(p + 2);
+
+    for (int j = 0; j < 8; j++) {
+        float scale, min;
+        scale_min(p + 4, j, d, dmin, &scale, &min);
+        for (int l = 0; l < 32; l++) {
+            const int nibble = j & 1 ? low[32 * (j / 2) + l] >> 4 : low[32 * (j / 2) + l] & 15;
+            const int fifth = high != NULL ? (high[l] >> j & 1) << 4 : 0;
+            y[32 * j + l] = scale * (float)(nibble | fifth) - min;
+        }
+    }
+}
+
+static void unblock_q4_k(const unsigned char *p, float *y)
+{
+    unblock_k45(p, NULL, p + 16, y);
+}
+
+static void unblock_q5_k(const unsigned char *p, float *y)
+{
+    unblock_k45(p, p + 16, p + 48, y);
+}
+
+static void unblock_q6_k(const unsigned char *p, float *y)
+{
+    const float d = half_at(p + 208);
+
+    for (int i = 0; i < 256; i++) {
+        const int half = i / 128, quarter = i / 32 % 4, l = i % 32;
+        const int byte = p[64 * half + 32 * (quarter & 1) + l];
+        const int nibble = quarter & 2 ? byte >> 4 : byte & 15;
+        const int two = p[128 + 32 * half + l] >> (2 * quarter) & 3;
+        const signed char scale = (signed char)p[192 + i / 16];
+        y[i] = d * (float)scale * (float)((nibble | two << 4) - 32);
+    }
+}
+
+static const struct ggml_type {
+    uint32_t number;
+    const char *name;
+    int64_t block; /* elements */
+    size_t bytes;  /* a block */
+    unblock *to_float;
+} ggml_types[] = {
+    {0, "F32", 1, 4, unblock_f32},        {1, "F16", 1, 2, unblock_f16},
+    {2, "Q4_0", 32, 18, unblock_q4_0},    {3, "Q4_1", 32, 20, unblock_q4_1},
+    {6, "Q5_0", 32, 22, unblock_q5_0},    {7, "Q5_1", 32, 24, unblock_q5_1},
+    {8, "Q8_0", 32, 34, unblock_q8_0},    {12, "Q4_K", 256, 144, unblock_q4_k},
+    {13, "Q5_K", 256, 176, unblock_q5_k}, {14, "Q6_K", 256, 210, unblock_q6_k},
+    {30, "BF16", 1, 2, unblock_bf16},
+};
+
+static const struct ggml_type *type_by_number(uint32_t number)
+{
+    for (size_t i = 0; i < sizeof ggml_types / sizeof *ggml_types; i++)
+        if (ggml_types[i].number == number)
+            return &ggml_types[i];
+    return NULL;
+}
+
+const char *wg_ggml_name(uint32_t type)
+{
+    const struct ggml_type *t = type_by_number(type);
+    return t != NULL ? t->name : NULL;
+}
+
+int64_t wg_ggml_block(uint32_t type)
+{
+    return type_by_number(type)->block;
+}
+
+void wg_gguf_dequantise(const wg_gguf_tensor *t, int64_t first, int64_t n, float *out)
+{
+    const struct ggml_type *type = type_by_number(t->type);
+    const unsigned char *p = t->data + (size_t)(first / type->block) * type->bytes;
+
+    for (int64_t i = 0; i < n; i += type->block, p += type->bytes)
+        type->to_float(p, out + i);
+}
+
+/* --- tensors ------------------------------------------------------------------------------- */
+
+static wagle_status read_tensor(wagle_ctx *ctx, wg_gguf *g, cursor *c, wg_gguf_tensor *t,
+                                uint64_t *offset)
+{
+    uint32_t dims;
+    const struct ggml_type *type;
+
+    WG_TRY(read_name(ctx, g, c, &t->name));
+    dims = (uint32_t)take_number(c, 4);
+    if (dims < 1 || dims > WG_RANK)
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%.64s': %u dimensions, 1 to 4 expected",
+                       g->path, t->name, dims);
+    t->shape.rank = (int)dims;
+    for (uint32_t i = 0; i < dims; i++)
+        t->shape.dim[dims - 1 - i] = (int64_t)take_number(c, 8);
+    t->type = (uint32_t)take_number(c, 4);
+    *offset = take_number(c, 8);
+    if (c->bad)
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: truncated or damaged at tensor '%.64s'", g->path,
+                       t->name);
+    type = type_by_number(t->type);
+    if (type == NULL)
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%.64s': ggml type %u is not supported",
+                       g->path, t->name, t->type);
+    if (!wg_shape_count(&t->shape, &t->count) || t->count == 0 ||
+        t->shape.dim[dims - 1] % type->block != 0 || t->count > (int64_t)g->map.bytes * 256)
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%.64s': its shape does not fit type %s",
+                       g->path, t->name, type->name);
+    t->bytes = (size_t)(t->count / type->block) * type->bytes;
+    return WAGLE_OK;
+}
+
+static wagle_status place_tensors(wagle_ctx *ctx, wg_gguf *g, size_t data_start,
+                                  const uint64_t *offset)
+{
+    for (int64_t i = 0; i < g->n_tensors; i++) {
+        wg_gguf_tensor *t = &g->tensor[i];
+        const size_t room = data_start < g->map.bytes ? g->map.bytes - data_start : 0;
+        if (offset[i] > room || t->bytes > room - offset[i])
+            return wg_fail(ctx, WAGLE_E_INPUT,
+                           "%s: tensor '%.64s': its data leave the file (truncated?)", g->path,
+                           t->name);
+        t->data = g->map.data + data_start + offset[i];
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status read_header(wagle_ctx *ctx, wg_gguf *g, cursor *c)
+{
+    const unsigned char *magic = take(c, 4);
+    uint64_t n_tensors, n_values;
+
+    g->version = (uint32_t)take_number(c, 4);
+    n_tensors = take_number(c, 8);
+    n_values = take_number(c, 8);
+    if (c->bad || memcmp(magic, "GGUF", 4) != 0)
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: not a GGUF file", g->path);
+    if (g->version != 2 && g->version != 3)
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: GGUF version %u, 2 and 3 are read", g->path,
+                       g->version);
+    if (n_values > MOST_KEYS || n_tensors > MOST_TENSORS)
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: damaged: claims %llu keys and %llu tensors",
+                       g->path, (unsigned long long)n_values, (unsigned long long)n_tensors);
+    WG_TRY(WG_ALLOC(ctx, &g->value, (int64_t)n_values));
+    for (uint64_t i = 0; i < n_values; i++, g->n_values++)
+        WG_TRY(read_value(ctx, g, c, &g->value[i]));
+    WG_TRY(WG_ALLOC(ctx, &g->tensor, (int64_t)n_tensors));
+    g->n_tensors = (int64_t)n_tensors;
+    return WAGLE_OK;
+}
+
+wagle_status wg_gguf_open(wagle_ctx *ctx, const char *path, wg_gguf *out)
+{
+    cursor c;
+    uint64_t *offset = NULL;
+    double alignment;
+    wagle_status st;
+
+    *out = (wg_gguf){.path = path};
+    WG_TRY(wg_map_open(ctx, path, &out->map));
+    c = (cursor){out->map.data, out->map.data + out->map.bytes, false};
+    WG_TRY_GOTO(read_header(ctx, out, &c), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &offset, out->n_tensors), done);
+    for (int64_t i = 0; i < out->n_tensors; i++)
+        WG_TRY_GOTO(read_tensor(ctx, out, &c, &out->tensor[i], &offset[i]), done);
+    alignment = wg_gguf_number(out, "general.alignment", 32);
+    if (!(alignment >= 1 && alignment <= 65536)) {
+        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: general.alignment %g", path, alignment);
+        goto done;
+    }
+    const size_t unit = (size_t)alignment, used = (size_t)(c.at - out->map.data);
+    st = place_tensors(ctx, out, (used + unit - 1) / unit * unit, offset);
+done:
+    wg_free(offset);
+    if (st != WAGLE_OK)
+        wg_gguf_close(out);
+    return st;
+}
+
+void wg_gguf_close(wg_gguf *g)
+{
+    wg_map_close(&g->map);
+    wg_free(g->value);
+    wg_free(g->tensor);
+    wg_arena_free(&g->arena);
+    *g = (wg_gguf){0};
+}
+
+const wg_gguf_value *wg_gguf_find(const wg_gguf *g, const char *key)
+{
+    for (int64_t i = 0; i < g->n_values; i++)
+        if (strcmp(g->value[i].key, key) == 0)
+            return &g->value[i];
+    return NULL;
+}
+
+const wg_gguf_tensor *wg_gguf_find_tensor(const wg_gguf *g, const char *name)
+{
+    for (int64_t i = 0; i < g->n_tensors; i++)
+        if (strcmp(g->tensor[i].name, name) == 0)
+            return &g->tensor[i];
+    return NULL;
+}
+
+double wg_gguf_element(const wg_gguf_value *v, uint64_t i)
+{
+    const size_t size = kind_size[v->kind];
+    union {
+        uint64_t u;
+        int64_t i;
+        float f;
+        double d;
+    } x = {0};
+
+    memcpy(&x, v->data + i * size, size);
+    switch (v->kind) {
+    case WG_GGUF_I8:
+        return (int8_t)x.u;
+    case WG_GGUF_I16:
+        return (int16_t)x.u;
+    case WG_GGUF_I32:
+        return (int32_t)x.u;
+    case WG_GGUF_I64:
+        return (double)x.i;
+    case WG_GGUF_F32:
+        return (double)x.f;
+    case WG_GGUF_F64:
+        return x.d;
+    default:
+        return (double)x.u;
+    }
+}
+
+double wg_gguf_number(const wg_gguf *g, const char *key, double fallback)
+{
+    const wg_gguf_value *v = wg_gguf_find(g, key);
+
+    return v == NULL || v->array || v->kind == WG_GGUF_STRING ? fallback : wg_gguf_element(v, 0);
+}
+
+bool wg_gguf_next_string(const wg_gguf_value *v, const unsigned char **at, const char **text,
+                         size_t *bytes)
+{
+    uint64_t length;
+
+    if (*at >= v->end)
+        return false;
+    memcpy(&length, *at, sizeof length);
+    *text = (const char *)*at + sizeof length;
+    *bytes = (size_t)length;
+    *at += sizeof length + length;
+    return true;
+}
+
+wagle_status wg_gguf_string(wagle_ctx *ctx, wg_gguf *g, const char *key, char **out)
+{
+    const wg_gguf_value *v = wg_gguf_find(g, key);
+    const unsigned char *at = v != NULL ? v->data : NULL;
+    const char *text;
+    size_t bytes;
+
+    *out = NULL;
+    if (v == NULL || v->array || v->kind != WG_GGUF_STRING ||
+        !wg_gguf_next_string(v, &at, &text, &bytes))
+        return WAGLE_OK;
+    *out = wg_arena_text(ctx, &g->arena, text, bytes);
+    return *out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+}

@@ -1,0 +1,22 @@
+/* rows.h - rows of a data file as JSON objects: JSON Lines, one JSON array, or CSV with a header
+ * (RFC 4180). Which of them is told by the content: '[' first is an array, '{' first is lines,
+ * else CSV. */
+#ifndef WG_IO_ROWS_H
+#define WG_IO_ROWS_H
+
+#include "base/json.h"
+
+typedef struct wg_rows {
+    json_t **row;  /* [n] objects */
+    int64_t *line; /* [n] line in the file, from 1 (JSON array: element, from 1) */
+    int64_t n;
+} wg_rows;
+
+/* limit: at most so many rows, 0 = all. An empty file is an error. */
+WAGLE_CHECK wagle_status wg_rows_read(wagle_ctx *ctx, const char *path, int64_t limit,
+                                      wg_rows *out);
+WAGLE_CHECK wagle_status wg_rows_parse(wagle_ctx *ctx, const char *what, const char *text,
+                                       size_t bytes, int64_t limit, wg_rows *out);
+void wg_rows_free(wg_rows *rows);
+
+#endif

@@ -1,0 +1,49 @@
+/* safetensors.h - tensors in files: read through mmap, checked whole, written in order.
+ *
+ *   0        8                8 + H                                            end
+ *   | u64 H  | JSON, H bytes  | data; each tensor at its data_offsets          |
+ *     {"name": {"dtype": "F32", "shape": [2,3], "data_offsets": [begin, end]}, ...,
+ *      "__metadata__": {"key": "text"}}
+ *
+ * A sharded model lists its files in model.safetensors.index.json. Checked: lengths, JSON,
+ * types, offsets without overlap or gap, bounds, and that the index names what is there.
+ * Source: the format's page of huggingface/safetensors. */
+#ifndef WG_IO_SAFETENSORS_H
+#define WG_IO_SAFETENSORS_H
+
+#include "base/file.h"
+#include "base/json.h"
+#include "tensor/tensor.h"
+
+typedef struct wg_tensors {
+    wg_tensor *tensor; /* [n] sorted by name, byte order */
+    int64_t n;
+    char **file; /* [n_files] paths */
+    wg_map *map; /* [n_files] */
+    int64_t n_files;
+    json_t *metadata; /* of the first file, {} if it has none */
+    wg_arena arena;
+} wg_tensors;
+
+/* path: a safetensors file, or a folder with model.safetensors or an index. Close with
+ * wg_tensors_close, also after failure. */
+WAGLE_CHECK wagle_status wg_tensors_open(wagle_ctx *ctx, const char *path, wg_tensors *out);
+void wg_tensors_close(wg_tensors *t);
+/* By name; NULL if absent. */
+const wg_tensor *wg_tensors_find(const wg_tensors *t, const char *name);
+/* metadata[key], or NULL. */
+const char *wg_tensors_metadata(const wg_tensors *t, const char *key);
+/* First byte of shard `file`'s data, counted from the file's start. */
+size_t wg_tensors_data_start(const wg_tensors *t, int file);
+
+/* Writes the header for tensors [n] laid out one after the other in that order; metadata may be
+ * NULL. The caller then writes each tensor's bytes. *start, if given, becomes the data's place. */
+WAGLE_CHECK wagle_status wg_safetensors_header(wagle_ctx *ctx, wg_output *out,
+                                               const wg_tensor *tensors, int64_t n,
+                                               const json_t *metadata, size_t *start);
+/* A whole small file: tensors with their data. */
+WAGLE_CHECK wagle_status wg_safetensors_write(wagle_ctx *ctx, const char *path,
+                                              const wg_tensor *tensors, int64_t n,
+                                              const json_t *metadata, bool force);
+
+#endif

@@ -1,0 +1,15 @@
+/* rouge.h - ROUGE (Lin 2004) as the rouge_score package computes it, tokenizer and stemmer
+ * included. */
+#ifndef WG_METRIC_ROUGE_H
+#define WG_METRIC_ROUGE_H
+
+#include "base/context.h"
+
+/* Replaces the lower-case ASCII word by its stem: Porter 1980 with NLTK's extensions. The buffer
+ * must have room for one byte more than the word. */
+void wg_porter_stem(char *word);
+/* out[i] = precision, recall, F1 of ROUGE-1, ROUGE-2, ROUGE-L. */
+WAGLE_CHECK wagle_status wg_rouge(wagle_ctx *ctx, const char *reference, const char *candidate,
+                                  bool stem, double out[3][3]);
+
+#endif

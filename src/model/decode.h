@@ -1,0 +1,17 @@
+/* decode.h - one token a step for several sequences at once, each with its key/value cache. */
+#ifndef WG_MODEL_DECODE_H
+#define WG_MODEL_DECODE_H
+
+#include "model/model.h"
+
+typedef struct wg_decoder wg_decoder;
+
+/* B sequences of at most `capacity` tokens. The model should be resident. */
+WAGLE_CHECK wagle_status wg_decoder_new(wagle_ctx *ctx, const wg_model *m, int64_t B,
+                                        int64_t capacity, wg_decoder **out);
+void wg_decoder_free(wg_decoder *d);
+/* Appends token[i] to sequence which[i], i < n; logits [n,V] of the next token. */
+void wg_decoder_step(wg_decoder *d, const int64_t *which, const int32_t *token, int64_t n,
+                     wg_real *logits);
+
+#endif

@@ -1,0 +1,178 @@
+#include "model/model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { PER_LAYER = WG_ROLES - WG_LAYER_ROLES };
+
+int wg_model_tensor(const wg_model *m, wg_role role, int64_t layer)
+{
+    return m->index[role < WG_LAYER_ROLES
+                        ? role
+                        : WG_LAYER_ROLES + layer * PER_LAYER + (role - WG_LAYER_ROLES)];
+}
+
+static int64_t roles_total(const wg_model *m)
+{
+    return WG_LAYER_ROLES + m->config.L * PER_LAYER;
+}
+
+bool wg_model_is_weight(const wg_model *m, int tensor)
+{
+    for (int64_t i = 0; i < roles_total(m); i++)
+        if (m->index[i] == tensor)
+            return true;
+    return false;
+}
+
+int64_t wg_model_parameters(const wg_model *m)
+{
+    int64_t total = 0;
+
+    for (int t = 0; t < m->files.n; t++)
+        total += wg_model_is_weight(m, t) ? m->files.tensor[t].count : 0;
+    return total;
+}
+
+static wagle_status bind_tensor(wagle_ctx *ctx, wg_model *m, wg_role role, int64_t layer)
+{
+    const wg_config *c = &m->config;
+    const int64_t size[] = {0, c->V, c->D, c->F, c->H * c->h, c->K * c->h};
+    const wg_family_tensor *want = &c->family->tensor[role];
+    wg_shape shape = {0};
+    char name[256], expected[96], found[96];
+    const wg_tensor *t;
+
+    snprintf(name, sizeof name, want->pattern, (int)layer);
+    t = wg_tensors_find(&m->files, name);
+    if (t == NULL)
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: no tensor '%s'", m->folder, name);
+    for (int i = 0; i < 2 && want->shape[i] != WG_DIM_NONE; i++)
+        shape.dim[shape.rank++] = size[want->shape[i]];
+    if (!wg_shape_equal(&t->shape, &shape))
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%s': shape %s, config says %s", m->folder,
+                       name, wg_shape_text(&t->shape, found), wg_shape_text(&shape, expected));
+    if (!wg_dtype_is_weight(t->dtype))
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%s': dtype %s; F32, F16, BF16 are read",
+                       m->folder, name, wg_dtype_name(t->dtype));
+    m->index[role < WG_LAYER_ROLES ? role
+                                   : WG_LAYER_ROLES + layer * PER_LAYER + (role - WG_LAYER_ROLES)] =
+        (int)(t - m->files.tensor);
+    m->widest = t->count > m->widest ? t->count : m->widest;
+    return WAGLE_OK;
+}
+
+/* Every tensor of the family is there; nothing is there that we would silently leave out. */
+static wagle_status bind(wagle_ctx *ctx, wg_model *m)
+{
+    WG_TRY(WG_ALLOC(ctx, &m->index, roles_total(m)));
+    for (int role = 0; role < WG_ROLES; role++)
+        for (int64_t layer = 0; layer < (role < WG_LAYER_ROLES ? 1 : m->config.L); layer++)
+            if (!(role == WG_HEAD && m->config.tied))
+                WG_TRY(bind_tensor(ctx, m, (wg_role)role, layer));
+    if (m->config.tied)
+        m->index[WG_HEAD] = m->index[WG_EMBED];
+    for (int t = 0; t < m->files.n; t++) {
+        const char *name = m->files.tensor[t].name;
+        if (!wg_model_is_weight(m, t) && !wg_ends_with(name, "rotary_emb.inv_freq") &&
+            !(m->config.tied && strcmp(name, "lm_head.weight") == 0))
+            return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%.128s' is not of this model type",
+                           m->folder, name);
+    }
+    return WAGLE_OK;
+}
+
+wagle_status wg_model_open(wagle_ctx *ctx, const char *folder, wg_model **out)
+{
+    wg_model *m = NULL;
+    wagle_status st;
+
+    *out = NULL;
+    if (folder == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE, "no model was named");
+    if (!wg_is_folder(folder))
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: no such model folder", folder);
+    WG_TRY(WG_ALLOC(ctx, &m, 1));
+    m->ops = wg_ops_default();
+    m->ops->set_threads(ctx->threads);
+    m->folder = wg_copy_text(ctx, folder, strlen(folder));
+    WG_TRY_GOTO(m->folder != NULL ? WAGLE_OK : WAGLE_E_RESOURCE, fail);
+    WG_TRY_GOTO(wg_config_read(ctx, folder, &m->config), fail);
+    WG_TRY_GOTO(wg_tensors_open(ctx, folder, &m->files), fail);
+    WG_TRY_GOTO(bind(ctx, m), fail);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &m->overlay, m->files.n), fail);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &m->resident, m->files.n), fail);
+    *out = m;
+    return WAGLE_OK;
+fail:
+    wg_model_close(m);
+    return st;
+}
+
+void wg_model_close(wg_model *m)
+{
+    if (m == NULL)
+        return;
+    for (int64_t t = 0; m->resident != NULL && t < m->files.n; t++)
+        wg_free(m->resident[t]);
+    wg_free(m->resident);
+    wg_free(m->overlay);
+    wg_free(m->index);
+    wg_free(m->folder);
+    wg_tensors_close(&m->files);
+    wg_free(m);
+}
+
+const wg_real *wg_model_view(const wg_model *m, int tensor, int64_t first, int64_t n,
+                             wg_real *panel)
+{
+    const wg_tensor *t = &m->files.tensor[tensor];
+    const wg_overlay *o = &m->overlay[tensor];
+    const char *stored = (const char *)t->data + (size_t)first * wg_dtype_size(t->dtype);
+
+    if (m->resident[tensor] != NULL)
+        return m->resident[tensor] + first;
+    if (o->value != NULL && o->bits == NULL && sizeof(wg_real) == sizeof(float))
+        return (const wg_real *)(const void *)(o->value + first);
+    if (o->value == NULL && t->dtype == WG_F32 && sizeof(wg_real) == sizeof(float) &&
+        (uintptr_t)stored % sizeof(float) == 0)
+        return (const wg_real *)(const void *)stored;
+    if (o->value != NULL && o->bits == NULL)
+        m->ops->widen(WG_F32, o->value + first, n, panel);
+    else
+        m->ops->widen(t->dtype, stored, n, panel);
+    if (o->bits != NULL && first % WG_OVERLAY_BLOCK == 0) {
+        m->ops->overlay(n, o->bits + first / 64, o->rank + first / WG_OVERLAY_BLOCK, o->value,
+                        panel);
+        return panel;
+    }
+    for (int64_t i = 0; o->bits != NULL && i < n;) { /* rows of an embedding: any start */
+        const int64_t at = first + i, block = at / WG_OVERLAY_BLOCK * WG_OVERLAY_BLOCK;
+        int64_t before = o->rank[at / WG_OVERLAY_BLOCK];
+        for (int64_t w = block / 64; w < at / 64; w++)
+            before += __builtin_popcountll(o->bits[w]);
+        before += __builtin_popcountll(o->bits[at / 64] & (((uint64_t)1 << (at % 64)) - 1));
+        for (const int64_t stop = block + WG_OVERLAY_BLOCK; i < n && first + i < stop; i++)
+            if (o->bits[(first + i) / 64] >> ((first + i) % 64) & 1)
+                panel[i] = (wg_real)o->value[before++];
+    }
+    return panel;
+}
+
+wagle_status wg_model_make_resident(wagle_ctx *ctx, wg_model *m)
+{
+    for (int t = 0; t < m->files.n; t++) {
+        const int64_t n = m->files.tensor[t].count;
+        wg_real *panel = NULL;
+        const wg_real *view;
+        if (!wg_model_is_weight(m, t) || m->resident[t] != NULL)
+            continue;
+        WG_TRY(WG_ALLOC(ctx, &panel, n));
+        view = wg_model_view(m, t, 0, n, panel);
+        if (view == panel)
+            m->resident[t] = panel;
+        else
+            wg_free(panel);
+    }
+    return WAGLE_OK;
+}

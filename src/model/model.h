@@ -1,0 +1,68 @@
+/* model.h - a model folder: its config, its tensors, and the weights as the engine sees them. */
+#ifndef WG_MODEL_MODEL_H
+#define WG_MODEL_MODEL_H
+
+#include "io/safetensors.h"
+#include "model/family.h"
+#include "ops/ops.h"
+
+typedef enum wg_rope_kind { WG_ROPE_DEFAULT, WG_ROPE_LINEAR, WG_ROPE_LLAMA3 } wg_rope_kind;
+
+typedef struct wg_rope {
+    wg_rope_kind kind;
+    double theta, factor, low, high, original; /* the last three: llama3 */
+} wg_rope;
+
+enum { WG_EOS_MOST = 8 };
+
+typedef struct wg_config {
+    const wg_family *family;
+    int64_t V, D, F, L, H, K, h, max_position;
+    double eps;
+    wg_rope rope;
+    bool tied;
+    int32_t eos[WG_EOS_MOST];
+    int n_eos;
+} wg_config;
+
+/* Selected weights of one tensor, which live in float32 apart from the stored ones. */
+typedef struct wg_overlay {
+    const uint64_t *bits; /* NULL: every weight is selected, value is the whole tensor */
+    const int64_t *rank;  /* selected weights before each block of WG_OVERLAY_BLOCK */
+    const float *value;
+} wg_overlay;
+
+typedef struct wg_model {
+    char *folder;
+    wg_config config;
+    wg_tensors files;
+    int *index;          /* [3 + L*(roles a layer)] tensor of each role, see wg_model_tensor */
+    wg_overlay *overlay; /* [files.n]; value NULL: none */
+    wg_real **resident;  /* [files.n] whole tensors widened, or NULL */
+    const wg_ops *ops;
+    int64_t widest; /* elements of the largest tensor */
+} wg_model;
+
+WAGLE_CHECK wagle_status wg_model_open(wagle_ctx *ctx, const char *folder, wg_model **out);
+void wg_model_close(wg_model *m);
+
+WAGLE_CHECK wagle_status wg_config_read(wagle_ctx *ctx, const char *folder, wg_config *out);
+
+/* Index in m->files.tensor; the head of a tied model is its embedding. layer 0 for the three
+ * that have none. */
+int wg_model_tensor(const wg_model *m, wg_role role, int64_t layer);
+/* The tensor is one of the weights (and not, say, a stored rope table). */
+bool wg_model_is_weight(const wg_model *m, int tensor);
+int64_t wg_model_parameters(const wg_model *m);
+
+/* Elements [first, first+n) of a tensor as reals: a pointer to where they are, or `panel` [n]
+ * filled with them. */
+const wg_real *wg_model_view(const wg_model *m, int tensor, int64_t first, int64_t n,
+                             wg_real *panel);
+/* Widens every weight once and for all, for many small passes; free with the model. */
+WAGLE_CHECK wagle_status wg_model_make_resident(wagle_ctx *ctx, wg_model *m);
+
+/* cosine, sine [positions, h/2]. */
+void wg_rope_tables(const wg_config *c, int64_t positions, wg_real *cosine, wg_real *sine);
+
+#endif

@@ -1,0 +1,72 @@
+#include "objective/objective.h"
+
+#include "base/text.h"
+#include <math.h>
+#include <string.h>
+
+#define WG_OBJECTIVE(name) extern const wg_objective wg_objective_##name;
+#include "objective/objective.def"
+#undef WG_OBJECTIVE
+
+static const wg_objective *const objectives[] = {
+#define WG_OBJECTIVE(name) &wg_objective_##name,
+#include "objective/objective.def"
+#undef WG_OBJECTIVE
+    NULL,
+};
+
+const wg_objective *wg_objective_at(int i)
+{
+    return i >= 0 && i < (int)(sizeof objectives / sizeof *objectives) ? objectives[i] : NULL;
+}
+
+wagle_status wg_objective_find(wagle_ctx *ctx, const char *name, const wg_objective **out)
+{
+    wg_text known = {0};
+    wagle_status st = WAGLE_OK;
+
+    for (int i = 0; objectives[i] != NULL; i++) {
+        if (strcmp(objectives[i]->name, name) == 0) {
+            *out = objectives[i];
+            wg_text_free(&known);
+            return WAGLE_OK;
+        }
+        if (st == WAGLE_OK)
+            st = wg_text_printf(ctx, &known, "%s%s", i ? ", " : "", objectives[i]->name);
+    }
+    if (st == WAGLE_OK)
+        st = wg_fail(ctx, WAGLE_E_USAGE, "no objective '%.32s'; there are %s", name, known.text);
+    wg_text_free(&known);
+    return st;
+}
+
+double wg_sum(const wg_real *x, int64_t n)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        sum += (double)x[i];
+    return sum;
+}
+
+void wg_fill(wg_real *x, int64_t n, double value)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (wg_real)value;
+}
+
+double wg_softplus(double x)
+{
+    return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
+}
+
+double wg_sigmoid(double x)
+{
+    return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
+}
+
+double wg_token_mean_term(double sign, const wg_real *nll, int64_t n, wg_real *weight)
+{
+    wg_fill(weight, n, sign / (double)n);
+    return sign * wg_sum(nll, n) / (double)n;
+}

@@ -1,0 +1,212 @@
+/* attention.c - causal attention by blocks (Dao et al. 2022, arXiv 2205.14135).
+ *
+ * A task is one sequence and one key/value head (with the query heads that share it); within a
+ * task blocks go in order, so sums have one order whatever the threads. A score block is at most
+ * BLOCK x BLOCK: memory does not grow with the square of a sequence. */
+#include "ops/cpu/cpu.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <string.h>
+
+enum { BLOCK = 64 };
+
+/* C [m,n] = alpha op(A) op(B) + beta C */
+static void product(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int64_t m, int64_t n, int64_t k,
+                    float alpha, const float *a, int64_t lda, const float *b, int64_t ldb,
+                    float beta, float *c, int64_t ldc)
+{
+    cblas_sgemm(CblasRowMajor, ta, tb, (int)m, (int)n, (int)k, alpha, a, (int)lda, b, (int)ldb,
+                beta, c, (int)ldc);
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Keys of row `query` that a block of n keys from `key` on lets it see. */
+static int64_t visible(int64_t query, int64_t key, int64_t n)
+{
+    const int64_t seen = query - key + 1;
+    return seen < 0 ? 0 : least(seen, n);
+}
+
+/* One row of scores: running maximum and sum move on, x becomes exp(x - maximum); returns the
+ * factor by which what was summed so far shrinks. */
+WG_CLONES static float online_row(float *x, int64_t seen, int64_t n, float *most, float *sum)
+{
+    float top = *most, total = 0, factor;
+
+    for (int64_t i = 0; i < seen; i++)
+        top = x[i] > top ? x[i] : top;
+    factor = wg_exp(*most - top);
+    for (int64_t i = 0; i < seen; i++)
+        x[i] = wg_exp(x[i] - top);
+    for (int64_t i = 0; i < seen; i++)
+        total += x[i];
+    for (int64_t i = seen; i < n; i++)
+        x[i] = 0;
+    *sum = *sum * factor + total;
+    *most = top;
+    return factor;
+}
+
+/* Query rows [i, i+m) of one head: q, out at the sequence's first row of the head. */
+static void forward_rows(const wg_attention *a, int64_t i, int64_t m, const float *q,
+                         const float *k, const float *v, float *out, float *lse)
+{
+    const int64_t Q = a->H * a->h, P = a->K * a->h;
+    float score[BLOCK * BLOCK], most[BLOCK], sum[BLOCK];
+
+    for (int64_t r = 0; r < m; r++) {
+        most[r] = -INFINITY;
+        sum[r] = 0;
+        memset(out + (i + r) * Q, 0, (size_t)a->h * sizeof *out);
+    }
+    for (int64_t j = 0; j < i + m; j += BLOCK) {
+        const int64_t n = least(BLOCK, i + m - j);
+        product(CblasNoTrans, CblasTrans, m, n, a->h, a->scale, q + i * Q, Q, k + j * P, P, 0,
+                score, BLOCK);
+        for (int64_t r = 0; r < m; r++) {
+            const float factor =
+                online_row(score + r * BLOCK, visible(i + r, j, n), n, &most[r], &sum[r]);
+            for (int64_t d = 0; d < a->h; d++)
+                out[(i + r) * Q + d] *= factor;
+        }
+        product(CblasNoTrans, CblasNoTrans, m, a->h, n, 1, score, BLOCK, v + j * P, P, 1,
+                out + i * Q, Q);
+    }
+    for (int64_t r = 0; r < m; r++) {
+        for (int64_t d = 0; d < a->h; d++)
+            out[(i + r) * Q + d] /= sum[r];
+        lse[(i + r) * a->H] = most[r] + logf(sum[r]);
+    }
+}
+
+void wg_cpu_attention_forward(const wg_attention *a, const float *q, const float *k, const float *v,
+                              float *out, float *lse)
+{
+    const int64_t Q = a->H * a->h, P = a->K * a->h;
+
+#pragma omp parallel for num_threads(wg_cpu_threads) schedule(dynamic, 1)
+    for (int64_t task = 0; task < a->S * a->H; task++) {
+        const int64_t first = a->start[task / a->H], head = task % a->H;
+        const int64_t T = a->start[task / a->H + 1] - first;
+        const int64_t at = first * Q + head * a->h;
+        const int64_t shared = first * P + head / (a->H / a->K) * a->h;
+        for (int64_t i = 0; i < T; i += BLOCK)
+            forward_rows(a, i, least(BLOCK, T - i), q + at, k + shared, v + shared, out + at,
+                         lse + first * a->H + head);
+    }
+}
+
+WG_CLONES static void score_gradient(int64_t n, int64_t seen, float lse, float mean, float scale,
+                                     float *p, float *dp)
+{
+    for (int64_t i = 0; i < seen; i++) {
+        p[i] = wg_exp(p[i] - lse);
+        dp[i] = scale * p[i] * (dp[i] - mean);
+    }
+    for (int64_t i = seen; i < n; i++)
+        p[i] = dp[i] = 0;
+}
+
+static float dot(const float *x, const float *y, int64_t n)
+{
+    float sum = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        sum += x[i] * y[i];
+    return sum;
+}
+
+/* Pointers at the sequence's first row of the query head and of its key/value head. */
+typedef struct head_view {
+    const float *q, *k, *v, *out, *lse, *dout;
+    float *dq, *dk, *dv;
+} head_view;
+
+static void backward_rows(const wg_attention *a, int64_t i, int64_t m, const head_view *w)
+{
+    const int64_t Q = a->H * a->h, P = a->K * a->h;
+    float p[BLOCK * BLOCK], dp[BLOCK * BLOCK], mean[BLOCK];
+
+    for (int64_t r = 0; r < m; r++)
+        mean[r] = dot(w->dout + (i + r) * Q, w->out + (i + r) * Q, a->h);
+    for (int64_t j = 0; j < i + m; j += BLOCK) {
+        const int64_t n = least(BLOCK, i + m - j);
+        product(CblasNoTrans, CblasTrans, m, n, a->h, a->scale, w->q + i * Q, Q, w->k + j * P, P, 0,
+                p, BLOCK);
+        product(CblasNoTrans, CblasTrans, m, n, a->h, 1, w->dout + i * Q, Q, w->v + j * P, P, 0, dp,
+                BLOCK);
+        for (int64_t r = 0; r < m; r++)
+            score_gradient(n, visible(i + r, j, n), w->lse[(i + r) * a->H], mean[r], a->scale,
+                           p + r * BLOCK, dp + r * BLOCK);
+        product(CblasTrans, CblasNoTrans, n, a->h, m, 1, p, BLOCK, w->dout + i * Q, Q, 1,
+                w->dv + j * P, P);
+        product(CblasTrans, CblasNoTrans, n, a->h, m, 1, dp, BLOCK, w->q + i * Q, Q, 1,
+                w->dk + j * P, P);
+        product(CblasNoTrans, CblasNoTrans, m, a->h, n, 1, dp, BLOCK, w->k + j * P, P,
+                j == 0 ? 0.0f : 1.0f, w->dq + i * Q, Q);
+    }
+}
+
+void wg_cpu_attention_backward(const wg_attention *a, const float *q, const float *k,
+                               const float *v, const float *out, const float *lse,
+                               const float *dout, float *dq, float *dk, float *dv)
+{
+    const int64_t Q = a->H * a->h, P = a->K * a->h, group = a->H / a->K;
+
+    memset(dk, 0, (size_t)(a->start[a->S] * P) * sizeof *dk);
+    memset(dv, 0, (size_t)(a->start[a->S] * P) * sizeof *dv);
+#pragma omp parallel for num_threads(wg_cpu_threads) schedule(dynamic, 1)
+    for (int64_t task = 0; task < a->S * a->K; task++) {
+        const int64_t first = a->start[task / a->K], shared_head = task % a->K;
+        const int64_t T = a->start[task / a->K + 1] - first;
+        const int64_t shared = first * P + shared_head * a->h;
+        for (int64_t head = shared_head * group; head < (shared_head + 1) * group; head++) {
+            const int64_t at = first * Q + head * a->h;
+            const head_view w = {
+                q + at,    k + shared, v + shared,  out + at,   lse + first * a->H + head,
+                dout + at, dq + at,    dk + shared, dv + shared};
+            for (int64_t i = 0; i < T; i += BLOCK)
+                backward_rows(a, i, least(BLOCK, T - i), &w);
+        }
+    }
+}
+
+/* Single query: keys in strips, online softmax. */
+static void decode_head(const wg_decode_attention *a, int64_t T, const float *q, const float *k,
+                        const float *v, float *out)
+{
+    const int64_t P = a->K * a->h;
+    float score[BLOCK], most = -INFINITY, sum = 0;
+
+    memset(out, 0, (size_t)a->h * sizeof *out);
+    for (int64_t j = 0; j < T; j += BLOCK) {
+        const int64_t n = least(BLOCK, T - j);
+        for (int64_t t = 0; t < n; t++)
+            score[t] = a->scale * dot(q, k + (j + t) * P, a->h);
+        const float factor = online_row(score, n, n, &most, &sum);
+        for (int64_t d = 0; d < a->h; d++)
+            out[d] *= factor;
+        for (int64_t t = 0; t < n; t++)
+            for (int64_t d = 0; d < a->h; d++)
+                out[d] += score[t] * v[(j + t) * P + d];
+    }
+    for (int64_t d = 0; d < a->h; d++)
+        out[d] /= sum;
+}
+
+void wg_cpu_attention_decode(const wg_decode_attention *a, const float *q, float *out)
+{
+    const int64_t group = a->H / a->K;
+
+#pragma omp parallel for num_threads(wg_cpu_threads) schedule(dynamic, 1)
+    for (int64_t task = 0; task < a->B * a->H; task++) {
+        const int64_t b = task / a->H, head = task % a->H, at = head / group * a->h;
+        decode_head(a, a->length[b], q + (b * a->H + head) * a->h, a->key[b] + at, a->value[b] + at,
+                    out + (b * a->H + head) * a->h);
+    }
+}

@@ -1,0 +1,37 @@
+#include "ops/cpu/cpu.h"
+
+#include <omp.h>
+
+int wg_cpu_threads = 1;
+
+/* Of OpenBLAS; absent from other CBLAS libraries. */
+extern void openblas_set_num_threads(int n) __attribute__((weak));
+
+void wg_cpu_set_threads(int n)
+{
+    wg_cpu_threads = n > 0 ? n : omp_get_num_procs();
+    omp_set_num_threads(wg_cpu_threads);
+    if (openblas_set_num_threads != NULL)
+        openblas_set_num_threads(1); /* we cut the work, so that bits do not hang on it */
+}
+
+const wg_ops wg_ops_cpu = {
+    .name = "cpu",
+    .set_threads = wg_cpu_set_threads,
+    .gemm = wg_cpu_gemm,
+    .widen = wg_cpu_widen,
+    .overlay = wg_cpu_overlay,
+    .add = wg_cpu_add,
+    .rmsnorm_forward = wg_cpu_rmsnorm_forward,
+    .rmsnorm_backward = wg_cpu_rmsnorm_backward,
+    .rmsnorm_weight = wg_cpu_rmsnorm_weight,
+    .rope = wg_cpu_rope,
+    .attention_forward = wg_cpu_attention_forward,
+    .attention_backward = wg_cpu_attention_backward,
+    .attention_decode = wg_cpu_attention_decode,
+    .swiglu_forward = wg_cpu_swiglu_forward,
+    .swiglu_backward = wg_cpu_swiglu_backward,
+    .embed_backward = wg_cpu_embed_backward,
+    .xent_forward = wg_cpu_xent_forward,
+    .xent_backward = wg_cpu_xent_backward,
+};

@@ -1,0 +1,85 @@
+/* cpu.h - what the files of this back end share.
+ *
+ * Loops over WG_LANES accumulators are written so that the compiler vectorises them without
+ * reordering a sum: the same bits with SSE2, AVX2 and AVX-512, which WG_CLONES picks at run
+ * time. */
+#ifndef WG_OPS_CPU_CPU_H
+#define WG_OPS_CPU_CPU_H
+
+#include "base/number.h"
+#include "ops/ops.h"
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(WG_SANITIZED)
+#define WG_CLONES __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
+#else
+#define WG_CLONES
+#endif
+
+enum { WG_LANES = 16 };
+
+extern int wg_cpu_threads; /* threads of every parallel region */
+
+/* e^x in float32, within 2 ulp; below -87.3 gives 0, above 88.7 the largest. Cephes' polynomial
+ * after Cody and Waite's reduction. */
+static inline float wg_exp(float x)
+{
+    const float clamped = x < -87.3f ? -87.3f : x > 88.7f ? 88.7f : x;
+    const float shifted = clamped * 1.44269504f + 12582912.0f; /* rounds in the low bits */
+    const float n = shifted - 12582912.0f;
+    const float r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    /* 2^n in two factors: n reaches 128 */
+    const uint32_t half = (wg_float_bits(shifted) - 0x4B400000u + 512u) / 2u - 256u;
+    const uint32_t rest = wg_float_bits(shifted) - 0x4B400000u - half;
+    const float power = wg_bits_float((half + 127u) << 23) * wg_bits_float((rest + 127u) << 23);
+    return x < -87.3f ? 0.0f : p * power;
+}
+
+static inline float wg_lanes_sum(const float lane[WG_LANES])
+{
+    float s[WG_LANES / 2];
+
+    for (int i = 0; i < WG_LANES / 2; i++)
+        s[i] = lane[i] + lane[i + WG_LANES / 2];
+    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+}
+
+void wg_cpu_set_threads(int n);
+void wg_cpu_gemm(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda,
+                 const float *B, int64_t ldb, float beta, float *C, int64_t ldc);
+void wg_cpu_widen(wg_dtype type, const void *src, int64_t n, float *dst);
+void wg_cpu_overlay(int64_t n, const uint64_t *bits, const int64_t *rank, const float *value,
+                    float *dst);
+void wg_cpu_add(int64_t n, const float *x, float *y);
+void wg_cpu_rmsnorm_forward(int64_t N, int64_t D, float eps, const float *x, const float *weight,
+                            float *y, float *rstd);
+void wg_cpu_rmsnorm_backward(int64_t N, int64_t D, const float *x, const float *weight,
+                             const float *rstd, const float *dy, float *dx);
+void wg_cpu_rmsnorm_weight(int64_t N, int64_t D, const float *x, const float *rstd, const float *dy,
+                           float *dweight);
+void wg_cpu_rope(int64_t N, int64_t heads, int64_t h, const int32_t *position, const float *cosine,
+                 const float *sine, int direction, float *x);
+void wg_cpu_attention_forward(const wg_attention *a, const float *q, const float *k, const float *v,
+                              float *out, float *lse);
+void wg_cpu_attention_backward(const wg_attention *a, const float *q, const float *k,
+                               const float *v, const float *out, const float *lse,
+                               const float *dout, float *dq, float *dk, float *dv);
+void wg_cpu_attention_decode(const wg_decode_attention *a, const float *q, float *out);
+void wg_cpu_swiglu_forward(int64_t n, const float *gate, const float *up, float *out);
+void wg_cpu_swiglu_backward(int64_t n, const float *gate, const float *up, const float *dout,
+                            float *dgate, float *dup);
+void wg_cpu_embed_backward(int64_t N, int64_t D, const int32_t *ids, const float *dx,
+                           float *dtable);
+void wg_cpu_xent_forward(int64_t M, int64_t first, int64_t n, const float *logits, int64_t ld,
+                         const int32_t *target, float *maximum, float *sum, float *picked);
+void wg_cpu_xent_backward(int64_t M, int64_t first, int64_t n, float *logits, int64_t ld,
+                          const int32_t *target, const float *lse, const float *weight);
+
+#endif

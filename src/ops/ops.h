@@ -1,0 +1,108 @@
+/* ops.h - the operations that touch tensor data; a back end is one table of them.
+ *
+ * Matrices are row-major and dense unless a leading dimension (ld) is given. N tokens, D model,
+ * F feed-forward, V vocabulary, H heads, K key/value heads, h head size. ref/ is the
+ * specification in plain C, in float or (WG_REAL_DOUBLE, for the gradient check) in double;
+ * cpu/ is OpenMP and CBLAS. Neither depends on the number of threads: work is cut into blocks of
+ * fixed size and sums run in a fixed order. */
+#ifndef WG_OPS_OPS_H
+#define WG_OPS_OPS_H
+
+#include "tensor/tensor.h"
+
+#ifdef WG_REAL_DOUBLE
+typedef double wg_real;
+#else
+typedef float wg_real;
+#endif
+
+/* Sequences packed one after the other, and how their heads are laid out.
+ * Query head i reads key/value head i / (H/K). */
+typedef struct wg_attention {
+    int64_t S;            /* sequences */
+    const int64_t *start; /* [S+1] first token of each; start[S] = N */
+    int64_t H, K, h;
+    wg_real scale;
+} wg_attention;
+
+/* One query row a sequence against its cache. */
+typedef struct wg_decode_attention {
+    int64_t B, H, K, h;
+    const int64_t *length;     /* [B] cached positions, the new one included */
+    const wg_real *const *key; /* [B] each [length, K*h] */
+    const wg_real *const *value;
+    wg_real scale;
+} wg_decode_attention;
+
+typedef struct wg_ops {
+    const char *name;
+    void (*set_threads)(int n); /* 0: as many as there are */
+
+    /* C [M,N] = op(A) op(B) + beta C; op(A) [M,K] is A, or A^T where A is [K,M]. */
+    void (*gemm)(bool transpose_a, bool transpose_b, int64_t M, int64_t N, int64_t K,
+                 const wg_real *A, int64_t lda, const wg_real *B, int64_t ldb, wg_real beta,
+                 wg_real *C, int64_t ldc);
+    /* dst [n] = src [n] of a stored type. */
+    void (*widen)(wg_dtype type, const void *src, int64_t n, wg_real *dst);
+    /* dst[i] = value of the next selected weight, for each bit i set; rank[j] = bits set before
+     * element j*WG_OVERLAY_BLOCK. */
+    void (*overlay)(int64_t n, const uint64_t *bits, const int64_t *rank, const float *value,
+                    wg_real *dst);
+    void (*add)(int64_t n, const wg_real *x, wg_real *y); /* y += x */
+
+    /* RMS normalisation (Zhang & Sennrich 2019, arXiv 1910.07467).
+     *   y[n,d] = x[n,d] * rstd[n] * weight[d],  rstd[n] = 1/sqrt(mean_d x^2 + eps)
+     * rstd [N] is kept for the backward pass; dx [N,D] and dweight [D] are added to. */
+    void (*rmsnorm_forward)(int64_t N, int64_t D, wg_real eps, const wg_real *x,
+                            const wg_real *weight, wg_real *y, wg_real *rstd);
+    void (*rmsnorm_backward)(int64_t N, int64_t D, const wg_real *x, const wg_real *weight,
+                             const wg_real *rstd, const wg_real *dy, wg_real *dx);
+    void (*rmsnorm_weight)(int64_t N, int64_t D, const wg_real *x, const wg_real *rstd,
+                           const wg_real *dy, wg_real *dweight);
+
+    /* Rotary positions in halves (Su et al. 2021, arXiv 2104.09864; GPT-NeoX layout): the pair
+     * (i, i + h/2) of each head of x [N, heads*h] turns by angle position*frequency[i].
+     * cosine, sine [positions, h/2]; direction +1 forward, -1 backward (the inverse). */
+    void (*rope)(int64_t N, int64_t heads, int64_t h, const int32_t *position,
+                 const wg_real *cosine, const wg_real *sine, int direction, wg_real *x);
+
+    /* Causal attention by blocks with online softmax (Dao et al. 2022, arXiv 2205.14135).
+     * q, out [N,H*h]; k, v [N,K*h]; lse [N,H] = log-sum-exp of each row's scores.
+     * Backward writes dq, dk, dv. */
+    void (*attention_forward)(const wg_attention *a, const wg_real *q, const wg_real *k,
+                              const wg_real *v, wg_real *out, wg_real *lse);
+    void (*attention_backward)(const wg_attention *a, const wg_real *q, const wg_real *k,
+                               const wg_real *v, const wg_real *out, const wg_real *lse,
+                               const wg_real *dout, wg_real *dq, wg_real *dk, wg_real *dv);
+    void (*attention_decode)(const wg_decode_attention *a, const wg_real *q, wg_real *out);
+
+    /* out = silu(gate) * up, all [n] (Shazeer 2020, arXiv 2002.05202). */
+    void (*swiglu_forward)(int64_t n, const wg_real *gate, const wg_real *up, wg_real *out);
+    void (*swiglu_backward)(int64_t n, const wg_real *gate, const wg_real *up, const wg_real *dout,
+                            wg_real *dgate, wg_real *dup);
+
+    /* dtable[ids[n],:] += dx[n,:]; dx [N,D], dtable [V,D]. */
+    void (*embed_backward)(int64_t N, int64_t D, const int32_t *ids, const wg_real *dx,
+                           wg_real *dtable);
+
+    /* Cross-entropy over the vocabulary, a chunk [first, first+n) at a time. logits [M,n] with
+     * row stride ld; target [M]. Forward keeps a running maximum and sum of exp(logit - maximum)
+     * (start with -INFINITY and 0) and picks the target's logit when it passes.
+     * Backward replaces logits by weight[m] * (softmax - [target]). */
+    void (*xent_forward)(int64_t M, int64_t first, int64_t n, const wg_real *logits, int64_t ld,
+                         const int32_t *target, wg_real *maximum, wg_real *sum, wg_real *picked);
+    void (*xent_backward)(int64_t M, int64_t first, int64_t n, wg_real *logits, int64_t ld,
+                          const int32_t *target, const wg_real *lse, const wg_real *weight);
+} wg_ops;
+
+enum { WG_OVERLAY_BLOCK = 4096 };
+
+extern const wg_ops wg_ops_ref;
+#ifndef WG_REAL_DOUBLE
+extern const wg_ops wg_ops_cpu;
+#endif
+
+/* The back end of this build: cpu, or ref where reals are double. */
+const wg_ops *wg_ops_default(void);
+
+#endif

@@ -1,0 +1,266 @@
+/* ref.c - the specification of the operations: plain loops, sums in double. */
+#include "ops/ops.h"
+
+#include "base/number.h"
+#include <math.h>
+
+static void set_threads(int n)
+{
+    (void)n;
+}
+
+static void gemm(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const wg_real *A, int64_t lda,
+                 const wg_real *B, int64_t ldb, wg_real beta, wg_real *C, int64_t ldc)
+{
+    for (int64_t m = 0; m < M; m++)
+        for (int64_t n = 0; n < N; n++) {
+            double sum = 0;
+            for (int64_t k = 0; k < K; k++)
+                sum += (double)A[ta ? k * lda + m : m * lda + k] *
+                       (double)B[tb ? n * ldb + k : k * ldb + n];
+            const double old = beta != 0 ? (double)beta * (double)C[m * ldc + n] : 0;
+            C[m * ldc + n] = (wg_real)(sum + old);
+        }
+}
+
+static void widen(wg_dtype type, const void *src, int64_t n, wg_real *dst)
+{
+    const size_t size = wg_dtype_size(type);
+    float x;
+
+    for (int64_t i = 0; i < n; i++) {
+        wg_to_float(type, (const char *)src + (size_t)i * size, 1, &x);
+        dst[i] = (wg_real)x;
+    }
+}
+
+static void overlay(int64_t n, const uint64_t *bits, const int64_t *rank, const float *value,
+                    wg_real *dst)
+{
+    value += rank[0];
+    for (int64_t i = 0; i < n; i++)
+        if (bits[i >> 6] >> (i & 63) & 1)
+            dst[i] = (wg_real)*value++;
+}
+
+static void add(int64_t n, const wg_real *x, wg_real *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] += x[i];
+}
+
+static void rmsnorm_forward(int64_t N, int64_t D, wg_real eps, const wg_real *x,
+                            const wg_real *weight, wg_real *y, wg_real *rstd)
+{
+    for (int64_t n = 0; n < N; n++, x += D, y += D) {
+        double square = 0;
+        for (int64_t d = 0; d < D; d++)
+            square += (double)x[d] * (double)x[d];
+        rstd[n] = (wg_real)(1 / sqrt(square / (double)D + (double)eps));
+        for (int64_t d = 0; d < D; d++)
+            y[d] = x[d] * rstd[n] * weight[d];
+    }
+}
+
+static void rmsnorm_backward(int64_t N, int64_t D, const wg_real *x, const wg_real *weight,
+                             const wg_real *rstd, const wg_real *dy, wg_real *dx)
+{
+    for (int64_t n = 0; n < N; n++, x += D, dy += D, dx += D) {
+        double dot = 0;
+        for (int64_t d = 0; d < D; d++)
+            dot += (double)dy[d] * (double)weight[d] * (double)x[d];
+        const double pull = dot * (double)rstd[n] * (double)rstd[n] / (double)D;
+        for (int64_t d = 0; d < D; d++)
+            dx[d] += (wg_real)((double)rstd[n] *
+                               ((double)dy[d] * (double)weight[d] - (double)x[d] * pull));
+    }
+}
+
+static void rmsnorm_weight(int64_t N, int64_t D, const wg_real *x, const wg_real *rstd,
+                           const wg_real *dy, wg_real *dweight)
+{
+    for (int64_t n = 0; n < N; n++)
+        for (int64_t d = 0; d < D; d++)
+            dweight[d] += dy[n * D + d] * x[n * D + d] * rstd[n];
+}
+
+static void rope(int64_t N, int64_t heads, int64_t h, const int32_t *position,
+                 const wg_real *cosine, const wg_real *sine, int direction, wg_real *x)
+{
+    for (int64_t n = 0; n < N; n++)
+        for (int64_t head = 0; head < heads; head++, x += h)
+            for (int64_t i = 0; i < h / 2; i++) {
+                const wg_real c = cosine[position[n] * (h / 2) + i];
+                const wg_real s = (wg_real)direction * sine[position[n] * (h / 2) + i];
+                const wg_real a = x[i], b = x[i + h / 2];
+                x[i] = a * c - b * s;
+                x[i + h / 2] = b * c + a * s;
+            }
+}
+
+static double dot(const wg_real *x, const wg_real *y, int64_t n)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        sum += (double)x[i] * (double)y[i];
+    return sum;
+}
+
+/* out [h] = softmax(q . keys) values over T rows of stride ld; returns the log-sum-exp. */
+static double attend(int64_t T, int64_t h, int64_t ld, double scale, const wg_real *q,
+                     const wg_real *k, const wg_real *v, wg_real *out)
+{
+    double most = -INFINITY, sum = 0;
+
+    for (int64_t t = 0; t < T; t++)
+        most = fmax(most, scale * dot(q, k + t * ld, h));
+    for (int64_t t = 0; t < T; t++)
+        sum += exp(scale * dot(q, k + t * ld, h) - most);
+    for (int64_t i = 0; i < h; i++) {
+        double mixed = 0;
+        for (int64_t t = 0; t < T; t++)
+            mixed += exp(scale * dot(q, k + t * ld, h) - most) / sum * (double)v[t * ld + i];
+        out[i] = (wg_real)mixed;
+    }
+    return most + log(sum);
+}
+
+static void attention_forward(const wg_attention *a, const wg_real *q, const wg_real *k,
+                              const wg_real *v, wg_real *out, wg_real *lse)
+{
+    const int64_t Q = a->H * a->h, P = a->K * a->h, group = a->H / a->K;
+
+    for (int64_t s = 0; s < a->S; s++)
+        for (int64_t n = a->start[s]; n < a->start[s + 1]; n++)
+            for (int64_t i = 0; i < a->H; i++) {
+                const int64_t at = a->start[s] * P + i / group * a->h;
+                lse[n * a->H + i] =
+                    (wg_real)attend(n + 1 - a->start[s], a->h, P, (double)a->scale,
+                                    q + n * Q + i * a->h, k + at, v + at, out + n * Q + i * a->h);
+            }
+}
+
+/* The gradient of one query row n of head i in a sequence that starts at `first`. */
+static void attention_row_backward(const wg_attention *a, int64_t first, int64_t n, int64_t i,
+                                   const wg_real *q, const wg_real *k, const wg_real *v,
+                                   const wg_real *out, wg_real lse, const wg_real *dout,
+                                   wg_real *dq, wg_real *dk, wg_real *dv)
+{
+    const int64_t P = a->K * a->h, head = i / (a->H / a->K) * a->h;
+    const int64_t row = (n * a->H + i) * a->h;
+    const double mean = dot(dout + row, out + row, a->h);
+
+    for (int64_t t = first; t <= n; t++) {
+        const int64_t at = t * P + head;
+        const double p = exp((double)a->scale * dot(q + row, k + at, a->h) - (double)lse);
+        const double ds = (double)a->scale * p * (dot(dout + row, v + at, a->h) - mean);
+        for (int64_t d = 0; d < a->h; d++) {
+            dq[row + d] += (wg_real)(ds * (double)k[at + d]);
+            dk[at + d] += (wg_real)(ds * (double)q[row + d]);
+            dv[at + d] += (wg_real)(p * (double)dout[row + d]);
+        }
+    }
+}
+
+static void attention_backward(const wg_attention *a, const wg_real *q, const wg_real *k,
+                               const wg_real *v, const wg_real *out, const wg_real *lse,
+                               const wg_real *dout, wg_real *dq, wg_real *dk, wg_real *dv)
+{
+    const int64_t N = a->start[a->S];
+
+    for (int64_t i = 0; i < N * a->H * a->h; i++)
+        dq[i] = 0;
+    for (int64_t i = 0; i < N * a->K * a->h; i++)
+        dk[i] = dv[i] = 0;
+    for (int64_t s = 0; s < a->S; s++)
+        for (int64_t n = a->start[s]; n < a->start[s + 1]; n++)
+            for (int64_t i = 0; i < a->H; i++)
+                attention_row_backward(a, a->start[s], n, i, q, k, v, out, lse[n * a->H + i], dout,
+                                       dq, dk, dv);
+}
+
+static void attention_decode(const wg_decode_attention *a, const wg_real *q, wg_real *out)
+{
+    const int64_t P = a->K * a->h, group = a->H / a->K;
+
+    for (int64_t b = 0; b < a->B; b++)
+        for (int64_t i = 0; i < a->H; i++)
+            attend(a->length[b], a->h, P, (double)a->scale, q + (b * a->H + i) * a->h,
+                   a->key[b] + i / group * a->h, a->value[b] + i / group * a->h,
+                   out + (b * a->H + i) * a->h);
+}
+
+static void swiglu_forward(int64_t n, const wg_real *gate, const wg_real *up, wg_real *out)
+{
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (wg_real)((double)gate[i] / (1 + exp(-(double)gate[i])) * (double)up[i]);
+}
+
+static void swiglu_backward(int64_t n, const wg_real *gate, const wg_real *up, const wg_real *dout,
+                            wg_real *dgate, wg_real *dup)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const double g = (double)gate[i], s = 1 / (1 + exp(-g)), d = (double)dout[i];
+        dgate[i] = (wg_real)(d * (double)up[i] * s * (1 + g * (1 - s)));
+        dup[i] = (wg_real)(d * g * s);
+    }
+}
+
+static void embed_backward(int64_t N, int64_t D, const int32_t *ids, const wg_real *dx,
+                           wg_real *dtable)
+{
+    for (int64_t n = 0; n < N; n++)
+        for (int64_t d = 0; d < D; d++)
+            dtable[ids[n] * D + d] += dx[n * D + d];
+}
+
+static void xent_forward(int64_t M, int64_t first, int64_t n, const wg_real *logits, int64_t ld,
+                         const int32_t *target, wg_real *maximum, wg_real *sum, wg_real *picked)
+{
+    for (int64_t m = 0; m < M; m++) {
+        const wg_real *row = logits + m * ld;
+        double most = (double)maximum[m], total;
+        for (int64_t v = 0; v < n; v++)
+            most = fmax(most, (double)row[v]);
+        total = (double)sum[m] * exp((double)maximum[m] - most);
+        for (int64_t v = 0; v < n; v++)
+            total += exp((double)row[v] - most);
+        maximum[m] = (wg_real)most;
+        sum[m] = (wg_real)total;
+        if (target[m] >= first && target[m] < first + n)
+            picked[m] = row[target[m] - first];
+    }
+}
+
+static void xent_backward(int64_t M, int64_t first, int64_t n, wg_real *logits, int64_t ld,
+                          const int32_t *target, const wg_real *lse, const wg_real *weight)
+{
+    for (int64_t m = 0; m < M; m++)
+        for (int64_t v = 0; v < n; v++) {
+            const double p = exp((double)logits[m * ld + v] - (double)lse[m]);
+            logits[m * ld + v] =
+                (wg_real)((double)weight[m] * (p - (target[m] == first + v ? 1 : 0)));
+        }
+}
+
+const wg_ops wg_ops_ref = {
+    .name = "ref",
+    .set_threads = set_threads,
+    .gemm = gemm,
+    .widen = widen,
+    .overlay = overlay,
+    .add = add,
+    .rmsnorm_forward = rmsnorm_forward,
+    .rmsnorm_backward = rmsnorm_backward,
+    .rmsnorm_weight = rmsnorm_weight,
+    .rope = rope,
+    .attention_forward = attention_forward,
+    .attention_backward = attention_backward,
+    .attention_decode = attention_decode,
+    .swiglu_forward = swiglu_forward,
+    .swiglu_backward = swiglu_backward,
+    .embed_backward = embed_backward,
+    .xent_forward = xent_forward,
+    .xent_backward = xent_backward,
+};

@@ -1,0 +1,169 @@
+#include "run/attribute.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { CHUNK = 1 << 18 };
+
+typedef struct scorer {
+    const wg_session *session;
+    const wg_selector *selector;
+    wg_tensor_file file;
+    double gamma;
+    uint64_t seed;
+    float *theta, *score; /* [CHUNK] */
+} scorer;
+
+static wagle_status score_tensor(void *user, wagle_ctx *ctx, int tensor, int64_t n,
+                                 const wg_real *const grad[WG_STREAMS])
+{
+    scorer *k = user;
+    const wg_model *m = k->session->model;
+
+    for (int64_t first = 0; first < n; first += CHUNK) {
+        wg_score_chunk c = {.tensor = tensor,
+                            .first = first,
+                            .n = n - first < CHUNK ? n - first : CHUNK,
+                            .gamma = k->gamma,
+                            .seed = k->seed};
+        c.theta = wg_model_view(m, tensor, first, c.n, k->theta);
+        c.grad_forget = grad != NULL ? grad[0] + first : NULL;
+        c.grad_retain = grad != NULL && grad[1] != NULL ? grad[1] + first : NULL;
+        k->selector->score(&c, k->score);
+        for (int64_t i = 0; i < c.n; i++)
+            if (!isfinite(k->score[i]))
+                return wg_fail(ctx, WAGLE_E_RUN, "score of '%s' at %lld is not finite",
+                               m->files.tensor[tensor].name, (long long)(first + i));
+        WG_TRY(wg_tensor_file_put(ctx, &k->file, tensor, first, k->score, c.n));
+    }
+    return WAGLE_OK;
+}
+
+/* Mean over all weights of the mean over sequences of squared per-sequence gradients. */
+static wagle_status mean_fisher(wagle_ctx *ctx, wg_session *s, const wg_dataset *retain,
+                                double *gamma)
+{
+    wg_real *nll = NULL, *weight = NULL;
+    double *square = NULL, total = 0;
+    wagle_status st;
+
+    WG_TRY(wg_session_batch(ctx, s, retain, NULL));
+    WG_TRY_GOTO(WG_ALLOC(ctx, &nll, s->batch.M), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &weight, s->batch.M), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &square, s->batch.S), done);
+    wg_token_mean_weights(&s->batch, weight);
+    WG_TRY_GOTO(wg_engine_forward(ctx, s->engine, &s->batch, true, "gamma: forward", nll), done);
+    WG_TRY_GOTO(
+        wg_engine_square_norms(ctx, s->engine, &s->batch, weight, "gamma: backward", square), done);
+    for (int64_t i = 0; i < s->batch.S; i++)
+        total += square[i];
+    *gamma = total / (double)s->batch.S / (double)wg_model_parameters(s->model);
+    if (!(*gamma > 0) || !isfinite(*gamma))
+        st = wg_fail(ctx, WAGLE_E_RUN, "gamma auto came to %g; give --gamma a number", *gamma);
+done:
+    wg_free(nll);
+    wg_free(weight);
+    wg_free(square);
+    return st;
+}
+
+static wagle_status score_by_gradients(wagle_ctx *ctx, wg_session *s, scorer *k,
+                                       const wg_dataset *forget, const wg_dataset *retain)
+{
+    const wg_sink sink = {.user = k, .accept = score_tensor};
+    wg_real *nll = NULL, *weight = NULL;
+    wagle_status st;
+
+    WG_TRY(wg_session_batch(ctx, s, forget, retain));
+    WG_TRY_GOTO(WG_ALLOC(ctx, &nll, s->batch.M), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &weight, s->batch.M), done);
+    wg_token_mean_weights(&s->batch, weight);
+    WG_TRY_GOTO(wg_engine_forward(ctx, s->engine, &s->batch, true, "forward", nll), done);
+    st = wg_engine_backward(ctx, s->engine, &s->batch, weight, retain != NULL ? 2 : 1, "backward",
+                            &sink);
+done:
+    wg_free(nll);
+    wg_free(weight);
+    return st;
+}
+
+static wagle_status write_scores(wagle_ctx *ctx, wg_session *s, scorer *k, const wg_dataset *forget,
+                                 const wg_dataset *retain)
+{
+    const wg_model *m = s->model;
+
+    WG_TRY(WG_ALLOC(ctx, &k->theta, CHUNK));
+    WG_TRY(WG_ALLOC(ctx, &k->score, CHUNK));
+    if (forget != NULL)
+        return score_by_gradients(ctx, s, k, forget, retain);
+    for (int t = 0; t < m->files.n; t++)
+        if (wg_model_is_weight(m, t))
+            WG_TRY(score_tensor(k, ctx, t, m->files.tensor[t].count, NULL));
+    return WAGLE_OK;
+}
+
+wagle_status wg_attribute(wagle_ctx *ctx, wg_session *s, const wg_selector *selector,
+                          const wg_dataset *forget, const wg_dataset *retain, double *gamma,
+                          uint64_t seed, const char *out, bool force)
+{
+    scorer k = {.session = s, .selector = selector, .seed = seed};
+    const bool by_forget = (selector->needs & WG_NEEDS_FORGET) != 0;
+    const bool by_retain = (selector->needs & WG_NEEDS_RETAIN_GRADIENT) != 0;
+    json_t *facts;
+    char text[32];
+    wagle_status st;
+
+    if ((selector->needs & WG_NEEDS_GAMMA) && *gamma == 0)
+        WG_TRY(mean_fisher(ctx, s, retain, gamma));
+    k.gamma = *gamma;
+    snprintf(text, sizeof text, "%.17g", *gamma);
+    facts = json_pack("{s:s, s:s, s:s}", "format", "wagle-scores", "selector", selector->name,
+                      "gamma", text);
+    st = facts != NULL ? WAGLE_OK : wg_json_memory(ctx);
+    if (st == WAGLE_OK)
+        st = wg_tensor_file_open(ctx, out, s->model, facts, force, &k.file);
+    if (st == WAGLE_OK) {
+        st = write_scores(ctx, s, &k, by_forget ? forget : NULL, by_retain ? retain : NULL);
+        st = wg_tensor_file_close(ctx, &k.file, st);
+    }
+    wg_free(k.theta);
+    wg_free(k.score);
+    json_decref(facts);
+    return st;
+}
+
+void wagle_attribute_defaults(wagle_attribute_options *o)
+{
+    *o = (wagle_attribute_options){.selector = "wagle"};
+}
+
+wagle_status wagle_attribute(wagle_ctx *ctx, const wagle_attribute_options *o)
+{
+    const wg_selector *selector;
+    wg_dataset forget = {0}, retain = {0};
+    wg_session s;
+    double gamma = o->gamma;
+    wagle_status st;
+
+    wg_begin(ctx);
+    if (o->out == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE, "attribute wants --out");
+    if (!(gamma >= 0) || !isfinite(gamma))
+        return wg_fail(ctx, WAGLE_E_USAGE, "--gamma wants a number above 0, or auto");
+    WG_TRY(wg_selector_find(ctx, o->selector, &selector));
+    WG_TRY(wg_check_absent(ctx, o->out, o->force));
+    WG_TRY(wg_session_open(ctx, o->model, &s));
+    st = WAGLE_OK;
+    if (selector->needs & WG_NEEDS_FORGET)
+        st = wg_dataset_load(ctx, &s.reader, &o->forget, &forget);
+    if (st == WAGLE_OK && (selector->needs & WG_NEEDS_RETAIN_GRADIENT))
+        st = wg_dataset_load(ctx, &s.reader, &o->retain, &retain);
+    if (st == WAGLE_OK)
+        st = wg_attribute(ctx, &s, selector, &forget, &retain, &gamma, o->seed, o->out, o->force);
+    if (st == WAGLE_OK && (selector->needs & WG_NEEDS_GAMMA))
+        wg_log(ctx, 1, "gamma %g", gamma);
+    wg_dataset_free(&forget);
+    wg_dataset_free(&retain);
+    wg_session_close(&s);
+    return st;
+}

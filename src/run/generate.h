@@ -1,0 +1,18 @@
+/* generate.h - continuations of prompts, greedy or sampled, several at once. */
+#ifndef WG_RUN_GENERATE_H
+#define WG_RUN_GENERATE_H
+
+#include "run/session.h"
+
+typedef struct wg_sampling {
+    double temperature, top_p;
+    int64_t top_k, max_tokens;
+    uint64_t seed;
+} wg_sampling;
+
+/* Appends up to max_tokens tokens to each prompt [n]; an end-of-text token ends one (and is left
+ * out). out [n] has the new tokens; free each id with wg_free. Makes the model resident. */
+WAGLE_CHECK wagle_status wg_generate(wagle_ctx *ctx, wg_session *s, const wg_ids *prompts,
+                                     int64_t n, const wg_sampling *how, wg_ids *out);
+
+#endif

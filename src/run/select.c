@@ -1,0 +1,182 @@
+/* select.c - exact global top-k by radix selection: float keys keep their order as integers, so
+ * two streaming passes of 65,536 counters each give the threshold; a third writes the mask. */
+#include "run/session.h"
+
+#include "base/number.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { BINS = 1 << 16 };
+
+typedef struct selection {
+    const wg_tensor **tensor; /* [n] in order of name */
+    int64_t n, count;
+    uint32_t threshold;
+    int64_t ties; /* keys equal to the threshold that are still taken */
+} selection;
+
+/* Integers in the order of floats. */
+static uint32_t key_of(const wg_tensor *t, int64_t i)
+{
+    uint32_t bits;
+
+    memcpy(&bits, (const char *)t->data + 4 * i, sizeof bits);
+    if (bits == 0x80000000u)
+        bits = 0;
+    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
+static wagle_status choose_tensors(wagle_ctx *ctx, const wg_tensors *scores,
+                                   const char *const *include, const char *const *exclude,
+                                   selection *s)
+{
+    WG_TRY(WG_ALLOC(ctx, &s->tensor, scores->n));
+    for (int64_t i = 0; i < scores->n; i++) {
+        const wg_tensor *t = &scores->tensor[i];
+        if (t->dtype != WG_F32)
+            return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%s' is %s: this is not a score file",
+                           scores->file[0], t->name, wg_dtype_name(t->dtype));
+        if ((include != NULL && include[0] != NULL && !wg_matches_any(t->name, include)) ||
+            wg_matches_any(t->name, exclude))
+            continue;
+        s->tensor[s->n++] = t;
+        s->count += t->count;
+    }
+    if (s->count == 0)
+        return wg_fail(ctx, WAGLE_E_USAGE, "%s: no tensor is left after include and exclude",
+                       scores->file[0]);
+    return WAGLE_OK;
+}
+
+/* Counts keys by 16 bits: the upper ones, or the lower ones of keys whose upper are `upper`. */
+static wagle_status histogram(wagle_ctx *ctx, const selection *s, int64_t upper, int64_t *bin)
+{
+    memset(bin, 0, BINS * sizeof *bin);
+    for (int64_t j = 0; j < s->n; j++) {
+        const wg_tensor *t = s->tensor[j];
+        for (int64_t i = 0; i < t->count; i++) {
+            const uint32_t key = key_of(t, i);
+            if (upper < 0)
+                bin[key >> 16]++;
+            else if (key >> 16 == (uint32_t)upper)
+                bin[key & 0xFFFF]++;
+        }
+        for (int64_t i = 0; upper < 0 && i < t->count; i++) {
+            float x;
+            memcpy(&x, (const char *)t->data + 4 * i, sizeof x);
+            if (!isfinite(x))
+                return wg_fail(ctx, WAGLE_E_INPUT, "score of '%s' at %lld is not finite", t->name,
+                               (long long)i);
+        }
+    }
+    return WAGLE_OK;
+}
+
+/* The highest bin b such that at least `want` keys are in bins >= b; *want becomes what is still
+ * wanted from it. */
+static uint32_t cut(const int64_t *bin, int64_t *want)
+{
+    uint32_t b = BINS - 1;
+
+    while (bin[b] < *want)
+        *want -= bin[b--];
+    return b;
+}
+
+static wagle_status find_threshold(wagle_ctx *ctx, selection *s, int64_t k)
+{
+    int64_t *bin, want = k;
+    wagle_status st;
+
+    WG_TRY(WG_ALLOC(ctx, &bin, BINS));
+    st = histogram(ctx, s, -1, bin);
+    if (st == WAGLE_OK) {
+        const uint32_t upper = cut(bin, &want);
+        st = histogram(ctx, s, upper, bin);
+        if (st == WAGLE_OK)
+            s->threshold = upper << 16 | cut(bin, &want);
+        s->ties = want;
+    }
+    wg_free(bin);
+    return st;
+}
+
+wagle_status wg_select(wagle_ctx *ctx, const wg_tensors *scores, double density,
+                       const char *const *include, const char *const *exclude, wg_mask *out)
+{
+    selection s = {0};
+    wagle_status st;
+
+    *out = (wg_mask){0};
+    if (!(density > 0 && density <= 1))
+        return wg_fail(ctx, WAGLE_E_USAGE, "density %g: a share above 0 and at most 1", density);
+    st = choose_tensors(ctx, scores, include, exclude, &s);
+    const int64_t k = (int64_t)floor(density * (double)s.count + 0.5);
+    if (st == WAGLE_OK && k == 0)
+        st = wg_fail(ctx, WAGLE_E_USAGE, "density %g of %lld weights selects none", density,
+                     (long long)s.count);
+    if (st == WAGLE_OK)
+        st = find_threshold(ctx, &s, k);
+    if (st == WAGLE_OK)
+        st = wg_mask_new(ctx, scores->tensor, scores->n, out);
+    for (int64_t j = 0; st == WAGLE_OK && j < s.n; j++) {
+        wg_mask_tensor *m = (wg_mask_tensor *)(uintptr_t)wg_mask_find(out, s.tensor[j]->name);
+        for (int64_t i = 0; i < m->count; i++) {
+            const uint32_t key = key_of(s.tensor[j], i);
+            if (key > s.threshold || (key == s.threshold && s.ties-- > 0))
+                wg_mask_set(m, i);
+        }
+    }
+    wg_mask_count(out);
+    wg_free(s.tensor);
+    return st;
+}
+
+void wagle_mask_defaults(wagle_mask_options *o)
+{
+    *o = (wagle_mask_options){.format = "bits", .density = 0.1};
+}
+
+static void warn_if_lopsided(wagle_ctx *ctx, const wg_mask *mask)
+{
+    for (int64_t i = 0; i < mask->n; i++)
+        if (mask->n > 1 && 2 * mask->tensor[i].selected > mask->selected)
+            wg_log(ctx, 0, "more than half of the mask (%.0f %%) lies in '%s'",
+                   100.0 * (double)mask->tensor[i].selected / (double)mask->selected,
+                   mask->tensor[i].name);
+}
+
+wagle_status wagle_mask(wagle_ctx *ctx, const wagle_mask_options *o)
+{
+    wg_tensors scores;
+    wg_mask mask = {0};
+    json_t *facts = NULL;
+    wagle_status st;
+
+    wg_begin(ctx);
+    if (o->scores == NULL || o->out == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE, "mask wants --scores and --out");
+    if (strcmp(o->format, "bits") != 0 && strcmp(o->format, "bool") != 0)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--format %.32s: bits or bool", o->format);
+    WG_TRY(wg_check_absent(ctx, o->out, o->force));
+    WG_TRY(wg_tensors_open(ctx, o->scores, &scores));
+    st = wg_select(ctx, &scores, o->density, o->include, o->exclude, &mask);
+    if (st == WAGLE_OK) {
+        char density[32];
+        snprintf(density, sizeof density, "%.17g", o->density);
+        facts = json_object();
+        st = wg_json_set(ctx, facts, "density", json_string(density));
+    }
+    if (st == WAGLE_OK)
+        st = wg_mask_write(ctx, o->out, &mask, strcmp(o->format, "bits") == 0, facts, o->force);
+    if (st == WAGLE_OK) {
+        warn_if_lopsided(ctx, &mask);
+        wg_log(ctx, 1, "%lld of %lld weights selected", (long long)mask.selected,
+               (long long)mask.count);
+    }
+    json_decref(facts);
+    wg_mask_free(&mask);
+    wg_tensors_close(&scores);
+    return st;
+}

@@ -1,0 +1,20 @@
+/* tensorfile.h - a float32 tensor per weight, written in any order as gradients arrive. */
+#ifndef WG_RUN_TENSORFILE_H
+#define WG_RUN_TENSORFILE_H
+
+#include "run/session.h"
+
+typedef struct wg_tensor_file {
+    wg_output out;
+    size_t *place; /* [tensors of the model] first byte */
+} wg_tensor_file;
+
+WAGLE_CHECK wagle_status wg_tensor_file_open(wagle_ctx *ctx, const char *path,
+                                             const wg_model *model, const json_t *metadata,
+                                             bool force, wg_tensor_file *f);
+WAGLE_CHECK wagle_status wg_tensor_file_put(wagle_ctx *ctx, wg_tensor_file *f, int tensor,
+                                            int64_t first, const float *data, int64_t n);
+/* Commits if st is WAGLE_OK, else removes what was written; returns the outcome. */
+WAGLE_CHECK wagle_status wg_tensor_file_close(wagle_ctx *ctx, wg_tensor_file *f, wagle_status st);
+
+#endif

@@ -1,0 +1,40 @@
+#include "selector/selector.h"
+
+#include "base/text.h"
+#include <string.h>
+
+#define WG_SELECTOR(name) extern const wg_selector wg_selector_##name;
+#include "selector/selector.def"
+#undef WG_SELECTOR
+
+static const wg_selector *const selectors[] = {
+#define WG_SELECTOR(name) &wg_selector_##name,
+#include "selector/selector.def"
+#undef WG_SELECTOR
+    NULL,
+};
+
+const wg_selector *wg_selector_at(int i)
+{
+    return i >= 0 && i < (int)(sizeof selectors / sizeof *selectors) ? selectors[i] : NULL;
+}
+
+wagle_status wg_selector_find(wagle_ctx *ctx, const char *name, const wg_selector **out)
+{
+    wg_text known = {0};
+    wagle_status st = WAGLE_OK;
+
+    for (int i = 0; selectors[i] != NULL; i++) {
+        if (strcmp(selectors[i]->name, name) == 0) {
+            *out = selectors[i];
+            wg_text_free(&known);
+            return WAGLE_OK;
+        }
+        if (st == WAGLE_OK)
+            st = wg_text_printf(ctx, &known, "%s%s", i ? ", " : "", selectors[i]->name);
+    }
+    if (st == WAGLE_OK)
+        st = wg_fail(ctx, WAGLE_E_USAGE, "no selector '%.32s'; there are %s", name, known.text);
+    wg_text_free(&known);
+    return st;
+}

@@ -1,0 +1,52 @@
+/* tensor.h - what a stored tensor is: a name, a type, a shape, and borrowed bytes. */
+#ifndef WG_TENSOR_TENSOR_H
+#define WG_TENSOR_TENSOR_H
+
+#include "base/context.h"
+
+typedef enum wg_dtype {
+    WG_F32,
+    WG_F16,
+    WG_BF16,
+    WG_F64,
+    WG_I32,
+    WG_I64,
+    WG_U8,
+    WG_BOOL,
+    WG_OTHER, /* a type that safetensors knows and we do not read */
+    WG_DTYPES
+} wg_dtype;
+
+enum { WG_RANK = 4 };
+
+typedef struct wg_shape {
+    int rank;
+    int64_t dim[WG_RANK];
+} wg_shape;
+
+typedef struct wg_tensor {
+    const char *name;
+    wg_dtype dtype;
+    wg_shape shape;
+    int64_t count; /* elements */
+    size_t bytes;
+    const void *data; /* row-major, little-endian, perhaps unaligned */
+    int file;         /* index of the shard that holds it */
+} wg_tensor;
+
+const char *wg_dtype_name(wg_dtype d); /* as in safetensors: F32 */
+size_t wg_dtype_size(wg_dtype d);      /* bytes an element, 0 for WG_OTHER */
+wg_dtype wg_dtype_by_name(const char *name);
+bool wg_dtype_is_weight(wg_dtype d); /* F32, F16, BF16 */
+
+bool wg_shape_equal(const wg_shape *a, const wg_shape *b);
+/* "[2,3]" in out; returns out. */
+const char *wg_shape_text(const wg_shape *s, char out[96]);
+/* Product of the dimensions; false if one is negative or it overflows. */
+bool wg_shape_count(const wg_shape *s, int64_t *count);
+
+/* n elements of type d at src to float32 and back (nearest even); src, dst may be unaligned. */
+void wg_to_float(wg_dtype d, const void *src, int64_t n, float *dst);
+void wg_from_float(wg_dtype d, const float *src, int64_t n, void *dst);
+
+#endif

@@ -1,0 +1,159 @@
+/* bpe.c - byte-pair encoding of one piece (Sennrich et al. 2016, arXiv 1508.07909).
+ *
+ * Symbols form a linked list; pairs that may merge wait in a heap ordered by (rank, place), so a
+ * piece of n bytes takes O(n log n) whatever it holds. */
+#include "text/tokenizer.h"
+
+#include <string.h>
+
+typedef struct symbol {
+    int32_t id, previous, next; /* places in the list, -1: none; id -1: merged away */
+} symbol;
+
+typedef struct candidate {
+    int32_t rank, place, id; /* id: what the pair becomes */
+} candidate;
+
+typedef struct heap {
+    candidate *item;
+    int64_t n, capacity;
+} heap;
+
+static bool before(const candidate *a, const candidate *b)
+{
+    return a->rank != b->rank ? a->rank < b->rank : a->place < b->place;
+}
+
+static wagle_status heap_push(wagle_ctx *ctx, heap *h, candidate c)
+{
+    int64_t i = h->n;
+
+    WG_TRY(WG_GROW(ctx, &h->item, &h->capacity, h->n + 1));
+    h->n++;
+    for (; i > 0 && before(&c, &h->item[(i - 1) / 2]); i = (i - 1) / 2)
+        h->item[i] = h->item[(i - 1) / 2];
+    h->item[i] = c;
+    return WAGLE_OK;
+}
+
+static candidate heap_pop(heap *h)
+{
+    const candidate top = h->item[0], last = h->item[--h->n];
+    int64_t i = 0, child;
+
+    while ((child = 2 * i + 1) < h->n) {
+        if (child + 1 < h->n && before(&h->item[child + 1], &h->item[child]))
+            child++;
+        if (!before(&h->item[child], &last))
+            break;
+        h->item[i] = h->item[child];
+        i = child;
+    }
+    h->item[i] = last;
+    return top;
+}
+
+static const wg_merge_slot *find_merge(const wagle_tokenizer *t, int32_t left, int32_t right)
+{
+    const uint64_t pair = (uint64_t)left << 32 | (uint32_t)right, mask = t->merge_size - 1;
+    uint64_t at = wg_hash_bytes(&pair, sizeof pair) & mask;
+
+    for (; t->merge[at].pair != UINT64_MAX; at = (at + 1) & mask)
+        if (t->merge[at].pair == pair)
+            return &t->merge[at];
+    return NULL;
+}
+
+static wagle_status offer(wagle_ctx *ctx, const wagle_tokenizer *t, const symbol *list,
+                          int32_t place, heap *h)
+{
+    const wg_merge_slot *merge;
+
+    if (place < 0 || list[place].next < 0)
+        return WAGLE_OK;
+    merge = find_merge(t, list[place].id, list[list[place].next].id);
+    return merge == NULL ? WAGLE_OK : heap_push(ctx, h, (candidate){merge->rank, place, merge->id});
+}
+
+static wagle_status merge_all(wagle_ctx *ctx, const wagle_tokenizer *t, symbol *list, int32_t n,
+                              heap *h)
+{
+    for (int32_t i = 0; i + 1 < n; i++)
+        WG_TRY(offer(ctx, t, list, i, h));
+    while (h->n > 0) {
+        const candidate c = heap_pop(h);
+        symbol *left = &list[c.place];
+        const wg_merge_slot *now;
+        if (left->id < 0 || left->next < 0)
+            continue;
+        now = find_merge(t, left->id, list[left->next].id);
+        if (now == NULL || now->id != c.id)
+            continue; /* one of the two has changed since */
+        symbol *right = &list[left->next];
+        left->id = c.id;
+        right->id = -1;
+        left->next = right->next;
+        if (left->next >= 0)
+            list[left->next].previous = c.place;
+        WG_TRY(offer(ctx, t, list, left->previous, h));
+        WG_TRY(offer(ctx, t, list, c.place, h));
+    }
+    return WAGLE_OK;
+}
+
+/* The piece as one token, for ignore_merges; -1 if it is none. */
+static wagle_status whole(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece,
+                          int64_t bytes, int32_t *id)
+{
+    wg_text text = {0};
+    wagle_status st = WAGLE_OK;
+    char mapped[4];
+
+    *id = -1;
+    for (int64_t i = 0; st == WAGLE_OK && i < bytes; i++) {
+        const int n = wg_byte_to_char((unsigned char)piece[i], mapped);
+        st = wg_text_add(ctx, &text, mapped, (size_t)n);
+    }
+    if (st == WAGLE_OK)
+        *id = wg_string_table_get(&t->by_text, text.text, (size_t)text.bytes);
+    wg_text_free(&text);
+    return st;
+}
+
+wagle_status wg_bpe(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece, int64_t bytes,
+                    wg_ids *out)
+{
+    symbol small[64], *list = small;
+    heap h = {0};
+    int32_t n = 0, id;
+    wagle_status st = WAGLE_OK;
+
+    if (bytes > INT32_MAX / 2)
+        return wg_fail(ctx, WAGLE_E_INPUT, "a piece of text of %lld bytes is too long",
+                       (long long)bytes);
+    if (t->ignore_merges) {
+        WG_TRY(whole(ctx, t, piece, bytes, &id));
+        if (id >= 0)
+            return wg_ids_add(ctx, out, id);
+    }
+    if (bytes > 64)
+        WG_TRY(WG_ALLOC(ctx, &list, bytes));
+    for (int64_t i = 0; i < bytes; i++) {
+        id = t->byte_id[(unsigned char)piece[i]];
+        id = id >= 0 ? id : t->unknown;
+        if (id >= 0) {
+            list[n] = (symbol){id, n - 1, n + 1};
+            n++;
+        }
+    }
+    if (n > 0) {
+        list[n - 1].next = -1;
+        st = merge_all(ctx, t, list, n, &h);
+    }
+    for (int32_t i = 0; st == WAGLE_OK && i >= 0 && i < n; i = list[i].next)
+        st = wg_ids_add(ctx, out, list[i].id);
+    wg_free(h.item);
+    if (list != small)
+        wg_free(list);
+    return st;
+}

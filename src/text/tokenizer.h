@@ -1,0 +1,149 @@
+/* tokenizer.h - tokenizer.json of byte-level BPE models, as the `tokenizers` library runs it.
+ *
+ *   text -> added tokens cut out -> normalise -> added tokens of normalised form cut out
+ *        -> pre-tokenise into pieces -> BPE of each piece -> post-process (template)
+ *
+ * One file a stage: added.c, normalize.c, pretokenize.c, bpe.c, decode.c; load.c reads the file,
+ * tokenizer.c runs the stages. */
+#ifndef WG_TEXT_TOKENIZER_H
+#define WG_TEXT_TOKENIZER_H
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "base/json.h"
+#include "base/text.h"
+#include <pcre2.h>
+
+/* Text to number, open addressing; keys are borrowed. */
+typedef struct wg_string_table {
+    struct wg_string_slot {
+        const char *key;
+        int32_t bytes, value;
+    } * slot;
+    uint64_t size; /* a power of two, or 0 */
+} wg_string_table;
+
+WAGLE_CHECK wagle_status wg_string_table_new(wagle_ctx *ctx, wg_string_table *t, int64_t n);
+void wg_string_table_put(wg_string_table *t, const char *key, size_t bytes, int32_t value);
+int32_t wg_string_table_get(const wg_string_table *t, const char *key, size_t bytes); /* or -1 */
+
+typedef struct wg_merge_slot {
+    uint64_t pair; /* left << 32 | right, or UINT64_MAX */
+    int32_t rank, id;
+} wg_merge_slot;
+
+typedef struct wg_added_token {
+    const char *text; /* to look for: normalised if `normalized` */
+    size_t bytes;
+    int32_t id;
+    bool special, normalized, single_word, lstrip, rstrip;
+} wg_added_token;
+
+typedef enum wg_normal_kind {
+    WG_NORMAL_NFC,
+    WG_NORMAL_NFD,
+    WG_NORMAL_NFKC,
+    WG_NORMAL_NFKD,
+    WG_NORMAL_LOWERCASE,
+    WG_NORMAL_PREPEND,
+    WG_NORMAL_REPLACE,
+    WG_NORMAL_STRIP
+} wg_normal_kind;
+
+typedef struct wg_normal_step {
+    wg_normal_kind kind;
+    const char *pattern, *content; /* replace: pattern by content; prepend: content */
+    bool left, right;              /* strip */
+} wg_normal_step;
+
+typedef enum wg_split_kind { WG_SPLIT_REGEX, WG_SPLIT_DIGITS, WG_SPLIT_BYTE_LEVEL } wg_split_kind;
+typedef enum wg_split_behavior {
+    WG_ISOLATED,
+    WG_REMOVED,
+    WG_MERGED_WITH_PREVIOUS,
+    WG_MERGED_WITH_NEXT,
+    WG_CONTIGUOUS
+} wg_split_behavior;
+
+typedef struct wg_split_step {
+    wg_split_kind kind;
+    pcre2_code *regex; /* NULL: none */
+    wg_split_behavior behavior;
+    bool invert, prefix_space;
+} wg_split_step;
+
+enum { WG_STEPS = 16, WG_TEMPLATE = 16, WG_TEMPLATE_TEXT = -1 };
+
+struct wagle_tokenizer {
+    wg_arena arena;
+    const char **token; /* [n_ids] NULL where no token has the id */
+    int64_t n_ids;
+    wg_string_table by_text;
+    wg_merge_slot *merge; /* [merge_size] */
+    uint64_t merge_size;
+    int32_t byte_id[256]; /* token of a single byte, -1 if none */
+    bool ignore_merges;
+    int32_t unknown; /* -1: none */
+
+    wg_added_token *added; /* [n_added] in order of id */
+    int64_t n_added;
+
+    wg_normal_step normal[WG_STEPS];
+    int n_normal;
+    wg_split_step split[WG_STEPS];
+    int n_split;
+    int32_t form[WG_TEMPLATE]; /* ids, or WG_TEMPLATE_TEXT where the text goes */
+    int n_form;
+    bool decode_bytes; /* ByteLevel decoder */
+};
+
+/* Spans of a text: what pre-tokenisation leaves. */
+typedef struct wg_spans {
+    struct wg_span {
+        int64_t start, bytes;
+    } * span;
+    int64_t n, capacity;
+} wg_spans;
+
+typedef struct wg_ids {
+    int32_t *id;
+    int64_t n, capacity;
+} wg_ids;
+
+WAGLE_CHECK wagle_status wg_ids_add(wagle_ctx *ctx, wg_ids *ids, int32_t id);
+
+/* Byte b as the character that stands for it in byte-level vocabularies, UTF-8; its length. */
+int wg_byte_to_char(unsigned char b, char out[4]);
+int wg_char_to_byte(int32_t code); /* -1: no byte */
+
+WAGLE_CHECK wagle_status wg_tokenizer_parse(wagle_ctx *ctx, const char *what, const json_t *json,
+                                            wagle_tokenizer **out);
+WAGLE_CHECK wagle_status wg_normalize(wagle_ctx *ctx, const wagle_tokenizer *t, wg_text *text);
+/* Splits text; a prefix space may rewrite it. */
+WAGLE_CHECK wagle_status wg_pretokenize(wagle_ctx *ctx, const wagle_tokenizer *t, wg_text *text,
+                                        wg_spans *out);
+WAGLE_CHECK wagle_status wg_bpe(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece,
+                                int64_t bytes, wg_ids *out);
+/* Finds the next added token (of normalised form or not) in text [bytes] from *at on. Returns
+ * NULL at the end; else *start and *stop bound it, spaces that it swallows included, and *at is
+ * where to go on. */
+const wg_added_token *wg_added_next(const wagle_tokenizer *t, bool normalized, const char *text,
+                                    int64_t bytes, int64_t *at, int64_t *start, int64_t *stop);
+/* -1 if the text is no token. */
+int32_t wg_token_id(const wagle_tokenizer *t, const char *text);
+/* Tokens as text, invalid UTF-8 replaced; ids out of range are an error. */
+WAGLE_CHECK wagle_status wg_decode(wagle_ctx *ctx, const wagle_tokenizer *t, const int32_t *ids,
+                                   int64_t n, bool skip_special, wg_text *out);
+WAGLE_CHECK wagle_status wg_encode(wagle_ctx *ctx, const wagle_tokenizer *t, const char *text,
+                                   size_t bytes, bool special, wg_ids *out);
+/* Unicode White_Space; letters, marks, digits and connectors. */
+bool wg_is_space(int32_t code);
+bool wg_is_word(int32_t code);
+
+/* Learns byte-level BPE (Sennrich et al. 2016) of at most vocab_size tokens from texts [n]: the
+ * most frequent pair is merged, ties to the pair of smaller ids. specials: NULL-terminated.
+ * For small corpora: time grows with merges x different words. *out is a tokenizer.json. */
+WAGLE_CHECK wagle_status wg_bpe_train(wagle_ctx *ctx, const char *const *texts, int64_t n,
+                                      int64_t vocab_size, const char *const *specials,
+                                      json_t **out);
+
+#endif

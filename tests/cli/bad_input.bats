@@ -1,0 +1,155 @@
+load helpers
+
+# A copy of the model folder with one file changed by a python expression over `raw` (bytes).
+broken() { # broken FILE 'expression'
+    rm -rf bad && mkdir bad && cp "$model"/config.json "$model"/model.safetensors bad/
+    python3 - "$1" "$2" <<'PY'
+import json, struct, sys
+name, expression = sys.argv[1:]
+raw = open("bad/" + name, "rb").read()
+def header(change, data=None):
+    n = struct.unpack("<Q", raw[:8])[0]
+    h = json.loads(raw[8:8 + n])
+    h = change(h) or h
+    text = json.dumps(h).encode()
+    return struct.pack("<Q", len(text)) + text + (raw[8 + n:] if data is None else data)
+def config(**keys):
+    c = json.loads(raw); c.update(keys)
+    return json.dumps({k: v for k, v in c.items() if v != "DROP"}).encode()
+def put(h, tensor, key, value): h[tensor][key] = value
+first = "model.embed_tokens.weight"
+open("bad/" + name, "wb").write(eval(expression))
+PY
+}
+logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out out; }
+
+@test "damaged safetensors" {
+    broken model.safetensors 'b""'; logits 'model.safetensors'
+    broken model.safetensors 'raw[:5]'; logits 'not a safetensors file'
+    broken model.safetensors 'raw[:4000]'; logits 'safetensors'
+    broken model.safetensors 'raw[:-1]'; logits 'leave the file'
+    broken model.safetensors 'raw + b"x"'; logits 'after the last tensor'
+    broken model.safetensors 'struct.pack("<Q", 2**63) + raw[8:]'; logits 'the header claims'
+    broken model.safetensors 'struct.pack("<Q", len(raw) - 8) + raw[8:]'; logits 'JSON'
+    broken model.safetensors 'raw[:8] + b"[" + raw[9:]'; logits 'JSON'
+    broken model.safetensors 'header(lambda h: [1])'; logits 'not a JSON object'
+    broken model.safetensors 'header(lambda h: put(h, first, "dtype", "F128"))'; logits 'F128'
+    broken model.safetensors 'header(lambda h: put(h, first, "dtype", "F64"))'; logits 'do not fit'
+    broken model.safetensors 'header(lambda h: put(h, first, "dtype", 3))'; logits 'wants dtype'
+    broken model.safetensors 'header(lambda h: put(h, first, "dtype", "I32"))'; logits 'I32'
+    broken model.safetensors 'header(lambda h: put(h, first, "shape", [-1, 48]))'; logits 'do not fit'
+    broken model.safetensors 'header(lambda h: put(h, first, "shape", [2**62, 2**62]))'; logits 'do not fit'
+    broken model.safetensors 'header(lambda h: put(h, first, "shape", [48, 320]))'; logits 'config says [320,48]'
+    broken model.safetensors 'header(lambda h: put(h, first, "shape", [1,2,3,4,5]))'; logits 'dimensions'
+    broken model.safetensors 'header(lambda h: put(h, first, "shape", ["a"]))'; logits 'whole number'
+    broken model.safetensors 'header(lambda h: put(h, first, "data_offsets", [0, 2**62]))'; logits 'leave the file'
+    broken model.safetensors 'header(lambda h: put(h, first, "data_offsets", [8, 4]))'; logits 'leave the file'
+    broken model.safetensors 'header(lambda h: put(h, first, "data_offsets", [4, 61444]))'; logits 'before its data'
+    broken model.safetensors 'header(lambda h: h.update({"x": dict(h[first])}))'; logits 'overlaps'
+    broken model.safetensors 'header(lambda h: h.update({"y": h.pop(first)}))'; logits 'no tensor'
+}
+
+@test "configs that make no model" {
+    broken config.json 'b""'; logits 'not valid JSON'
+    broken config.json 'b"[]"'; logits 'not a JSON object'
+    broken config.json 'b"\xff{}"'; logits 'JSON'
+    broken config.json 'config(model_type="mamba")'; logits 'mamba'
+    broken config.json 'config(model_type="DROP")'; logits 'model_type'
+    broken config.json 'config(vocab_size=-1)'; logits 'vocab_size'
+    broken config.json 'config(vocab_size=1e30)'; logits 'vocab_size'
+    broken config.json 'config(vocab_size=321)'; logits 'config says [321,48]'
+    broken config.json 'config(hidden_size="48")'; logits 'hidden_size'
+    broken config.json 'config(num_hidden_layers=4)'; logits 'no tensor'
+    broken config.json 'config(num_hidden_layers=2)'; logits 'not of this model type'
+    broken config.json 'config(num_key_value_heads=4)'; logits 'do not make a model'
+    broken config.json 'config(head_dim=7)'; logits 'do not make a model'
+    broken config.json 'config(hidden_act="gelu")'; logits 'gelu'
+    broken config.json 'config(attention_bias=True)'; logits 'attention_bias'
+    broken config.json 'config(rms_norm_eps=-1)'; logits 'rms_norm_eps'
+    broken config.json 'config(rope_parameters={"rope_type": "yarn", "rope_theta": 1e4})'; logits 'yarn'
+    broken config.json 'config(tie_word_embeddings=False)'; logits 'lm_head.weight'
+}
+
+@test "rows that cannot be used" {
+    rows() { refused "$1" "$2" "$WAGLE" logits --model "$model" --data rows --out out; }
+    : >rows; rows 3 'no rows'
+    printf '\n\n' >rows; rows 3 'no rows'
+    echo '{"input_ids": [1,2' >rows; rows 3 'rows:1'
+    echo '[1, 2]' >rows; rows 3 'JSON object'
+    echo '{"input_ids": []}' >rows; rows 3 'empty'
+    echo '{"input_ids": [1,2], "labels": [1]}' >rows; rows 3 'one length'
+    echo '{"input_ids": [1, 320]}' >rows; rows 3 'token 320 is outside'
+    echo '{"input_ids": [1, -5]}' >rows; rows 3 'token -5'
+    echo '{"input_ids": [1, 5], "labels": [1, 999]}' >rows; rows 3 'label 999'
+    echo '{"input_ids": [1, 2.5]}' >rows; rows 3 'whole numbers'
+    echo '{"input_ids": [1, 2], "labels": [-100, -100]}' >rows; rows 3 'no label'
+    python3 -c 'print({"input_ids": [5] * 129})' | tr "'" '"' >rows; rows 3 '--truncate'
+    echo '{"question": "a", "reply": "b"}' >rows; rows 3 'found: question, reply'
+    echo '{"question": "a", "answer": "b"}' >rows; rows 3 'tokenizer.json'
+    printf 'question,answer\n"a,b\n' >rows; rows 3 'not closed'
+    printf 'question,answer\na,b,c\n' >rows; rows 3 '3 fields'
+    printf 'question,answer\n\xff,b\n' >rows; rows 3 'UTF-8'
+    refused 3 'nowhere' "$WAGLE" logits --model "$model" --data nowhere --out out
+    refused 3 'nowhere' "$WAGLE" logits --model nowhere --data forget.jsonl --out out
+}
+
+@test "masks, scores, tokenizers and GGUF that do not fit" {
+    "$WAGLE" attribute --model "$model" --forget forget.jsonl --selector magnitude --out scores
+    "$WAGLE" attribute --model "$GOLD/models/llama3-rope" --forget forget.jsonl --selector magnitude --out other
+    "$WAGLE" mask --scores other --density 0.1 --out othermask
+    unlearn() { "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --steps 1 --out out "$@"; }
+    refused 3 'mask' unlearn --mask othermask
+    refused 3 'not a mask' unlearn --mask scores
+    refused 3 'forget.jsonl' unlearn --mask forget.jsonl
+    refused 3 'not a score file' "$WAGLE" mask --scores othermask --density 0.1 --out out
+    refused 2 'density 1.5' "$WAGLE" mask --scores scores --density 1.5 --out out
+    refused 2 'density 0' "$WAGLE" mask --scores scores --density 0 --out out
+    refused 2 'selects none' "$WAGLE" mask --scores scores --density 1e-9 --out out
+    refused 2 'no tensor is left' "$WAGLE" mask --scores scores --density 0.1 --include nothing --out out
+    refused 2 '--format' "$WAGLE" mask --scores scores --density 0.1 --format nib --out out
+    echo 'GGUFxxxxxxxxxxxxxxxxxxxxx' >bad.gguf
+    refused 3 'bad.gguf' "$WAGLE" import bad.gguf --out out
+    printf 'GGUF\3\0\0\0\1\0\0\0\0\0\0\0\377\377\377\377\377\377\377\377' >bad.gguf
+    refused 3 'damaged' "$WAGLE" import bad.gguf --out out
+    printf 'GGUF\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' >bad.gguf
+    refused 3 'architecture' "$WAGLE" import bad.gguf --out out
+    refused 3 'nowhere' "$WAGLE" import nowhere.gguf --out out
+    mkdir tok && echo '{"model":{"type":"Unigram"}}' >tok/tokenizer.json
+    refused 3 'Unigram' "$WAGLE" tokenize --model tok --text a
+    echo '{"model":{"type":"BPE","vocab":{"a":99999999},"merges":[]}}' >tok/tokenizer.json
+    refused 3 'token id' "$WAGLE" tokenize --model tok --text a
+    echo '{"model":{"type":"BPE","vocab":{"a":0},"merges":["a b"]}}' >tok/tokenizer.json
+    refused 3 'merge 0' "$WAGLE" tokenize --model tok --text a
+    printf '\xff\xfe' >file
+    refused 3 'UTF-8' "$WAGLE" tokenize --model "$GOLD/tokenizers/gpt2" --file file
+    refused 3 'not in the vocabulary' "$WAGLE" tokenize --model "$GOLD/tokenizers/gpt2" --decode 99999
+}
+
+@test "wrong options" {
+    unlearn() { "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --out out "$@"; }
+    refused 2 'no objective' unlearn --objective nope
+    refused 2 'no selector' unlearn --selector nope
+    refused 2 'not a number' unlearn --lr fast
+    refused 2 '--lr' unlearn --lr 0
+    refused 2 'not a whole number' unlearn --steps 1.5
+    refused 2 '--batch' unlearn --batch 0
+    refused 2 '--refusal' unlearn --objective po
+    refused 2 '--stop-when' unlearn --stop-when 'forget.joy<1'
+    refused 2 'npo.beta' unlearn --objective npo --npo-beta 1000
+    refused 2 'no option' unlearn --npo-beta 1
+    refused 2 '--gamma' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma -1 --out out
+    refused 2 'no data file' "$WAGLE" logits --model "$model" --out out
+    refused 2 'unexpected argument' unlearn surplus
+    refused 2 'no metric' "$WAGLE" eval --model "$model" --data forget.jsonl --metrics joy
+    touch there
+    refused 2 '--force' "$WAGLE" logits --model "$model" --data forget.jsonl --out there
+    refused 3 'cannot be written' "$WAGLE" logits --model "$model" --data forget.jsonl --out nowhere/deep
+}
+
+@test "a full disk ends with code 4 and leaves nothing" {
+    small() { (ulimit -f 100 && "$@"); }
+    refused 4 'out' small "$WAGLE" logits --model "$model" --data forget.jsonl --out out
+    refused 4 'out' small "$WAGLE" gradient --model "$model" --data forget.jsonl --out out
+    refused 4 'out' small "$WAGLE" attribute --model "$model" --forget forget.jsonl --selector snip --out out
+    refused 4 'out' small "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --steps 1 --out out
+}

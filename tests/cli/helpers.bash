@@ -1,0 +1,28 @@
+# helpers.bash - a scratch folder, tiny data for the gold model, and what a failure must look like.
+setup() {
+    work=$(mktemp -d)
+    cd "$work" || exit 1
+    model=$GOLD/models/llama-gqa-tied
+    python3 - <<'PY'
+import json, random
+r = random.Random(3)
+for name, n in (("forget", 6), ("retain", 8)):
+    with open(f"{name}.jsonl", "w") as f:
+        for _ in range(n):
+            ids = [r.randrange(3, 320) for _ in range(r.randrange(5, 30))]
+            labels = [-100, -100] + ids[2:]
+            f.write(json.dumps({"input_ids": ids, "labels": labels}) + "\n")
+PY
+}
+teardown() { cd / && rm -rf "$work"; }
+
+# refused CODE WORDS command...: exits with CODE, one line on stderr that holds WORDS, no output left.
+refused() {
+    local code=$1 words=$2 status=0
+    shift 2
+    "$@" >stdout.txt 2>stderr.txt || status=$?
+    [ "$status" = "$code" ] || { echo "exit $status, $code expected: $*"; cat stderr.txt; return 1; }
+    [ "$(wc -l <stderr.txt)" = 1 ] || { echo "not one line: $*"; cat stderr.txt; return 1; }
+    grep -qF -- "$words" stderr.txt || { echo "no '$words' in:"; cat stderr.txt; return 1; }
+    [ ! -e out ] && [ ! -e out.partial ] || { echo "left behind: $(ls)"; return 1; }
+}

@@ -1,0 +1,54 @@
+load helpers
+
+same() { diff -r "$1" "$2"; }
+
+@test "attribute, mask and unlearn twice, with one and two threads, give the same files" {
+    for n in 1 2; do
+        "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --out scores$n --threads $n
+        "$WAGLE" mask --scores scores$n --density 0.4 --out mask$n
+        "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --mask mask$n \
+            --objective npo --npo-beta 0.2 --lr 1e-3 --steps 6 --batch 2 --out out$n --threads $n
+    done
+    cmp scores1 scores2
+    cmp mask1 mask2
+    same out1 out2
+}
+
+@test "an interrupted run resumes to the same bytes" {
+    args=(--model "$model" --forget forget.jsonl --retain retain.jsonl --selector wagle --density 0.3 --lr 1e-3 --steps 400 --batch 2 --eval-every 7 --stop-when 'forget.probability<1e-9')
+    "$WAGLE" unlearn "${args[@]}" --out whole
+    for delay in 0.05 0.1 0.2; do
+        timeout -s INT $delay "$WAGLE" unlearn "${args[@]}" --out cut --resume --checkpoint-every 10 || true
+    done
+    timeout -s KILL 0.2 "$WAGLE" unlearn "${args[@]}" --out cut --resume --checkpoint-every 10 || true
+    [ -e cut ] || "$WAGLE" unlearn "${args[@]}" --out cut --resume
+    same whole cut
+    [ ! -e cut.partial ]
+}
+
+@test "unselected weights keep their bits in F32, BF16 and F16 folders, sharded and tied" {
+    python3 "$BATS_TEST_DIRNAME/../gold/../cli/make_f16.py" "$GOLD/models/llama-mha" f16
+    for folder in "$GOLD/models/llama-mha" "$GOLD/models/llama-gqa-tied" "$GOLD/models/llama-gqa-tied-bf16" f16; do
+        rm -rf scores mask out
+        "$WAGLE" attribute --model "$folder" --forget forget.jsonl --retain retain.jsonl --out scores
+        "$WAGLE" mask --scores scores --density 0.2 --out mask --format bool
+        "$WAGLE" unlearn --model "$folder" --forget forget.jsonl --retain retain.jsonl --mask mask \
+            --weight-decay 0.1 --lr 1e-2 --steps 4 --out out
+        python3 "$BATS_TEST_DIRNAME/compare_unselected.py" "$folder" out mask
+    done
+}
+
+@test "help, suggestions and config" {
+    "$WAGLE" | grep -q unlearn
+    "$WAGLE" help unlearn | grep -q -- --npo-beta
+    refused 2 'did you mean unlearn' "$WAGLE" unlern
+    refused 2 'did you mean --objective' "$WAGLE" unlearn --objektive npo
+    echo '{"forget":"forget.jsonl","retain":"retain.jsonl","steps":2,"lr":0.001,"objective":"ga"}' >run.json
+    "$WAGLE" unlearn --config run.json --model "$model" --objective graddiff --out out
+    grep -q '"objective": "graddiff"' out/manifest.json
+}
+
+@test "tokens decode to the text they came from" {
+    ids=$("$WAGLE" tokenize --model "$GOLD/tokenizers/gpt2" --text 'Hello  wörld' --json | tr -d '{}"ids:')
+    [ "$("$WAGLE" tokenize --model "$GOLD/tokenizers/gpt2" --decode "$ids")" = 'Hello  wörld' ]
+}

@@ -1,0 +1,236 @@
+/* Gradients, automatic gamma, scores and masks of gold/attribution/llama-gqa-tied. */
+#include "support.h"
+
+#include "io/mask.h"
+#include "run/attribute.h"
+
+#define GOLD WG_GOLD "/attribution/llama-gqa-tied"
+#define MODEL WG_GOLD "/models/llama-gqa-tied"
+
+typedef struct fixture {
+    wagle_ctx *ctx;
+    wg_session session;
+    wg_tensors data, gradients;
+    wg_example forget[WG_MOST_SEQUENCES], retain[WG_MOST_SEQUENCES];
+    wg_dataset forget_rows, retain_rows;
+    json_t *facts;
+} fixture;
+
+static int open_fixture(void **state)
+{
+    static fixture f;
+
+    f.ctx = new_context();
+    assert_ok(f.ctx, wg_session_open(f.ctx, MODEL, &f.session));
+    assert_ok(f.ctx, wg_tensors_open(f.ctx, GOLD "/data.safetensors", &f.data));
+    assert_ok(f.ctx, wg_tensors_open(f.ctx, GOLD "/gradients.safetensors", &f.gradients));
+    f.forget_rows.example = f.forget;
+    f.forget_rows.n = gold_sequences(&f.data, "forget.", f.forget);
+    f.retain_rows.example = f.retain;
+    f.retain_rows.n = gold_sequences(&f.data, "retain.", f.retain);
+    f.facts = gold_json(GOLD "/attribution.json");
+    *state = &f;
+    return 0;
+}
+
+static int close_fixture(void **state)
+{
+    fixture *f = *state;
+
+    json_decref(f->facts);
+    wg_tensors_close(&f->data);
+    wg_tensors_close(&f->gradients);
+    wg_session_close(&f->session);
+    wagle_ctx_free(f->ctx);
+    return 0;
+}
+
+/* Scores of a selector in a file; returns its path. */
+static const char *score(fixture *f, const char *name, double *gamma)
+{
+    static char path[512];
+    const wg_selector *selector;
+
+    snprintf(path, sizeof path, WG_SCRATCH "/%s.safetensors", name);
+    assert_ok(f->ctx, wg_selector_find(f->ctx, name, &selector));
+    assert_ok(f->ctx, wg_attribute(f->ctx, &f->session, selector, &f->forget_rows, &f->retain_rows,
+                                   gamma, 1, path, true));
+    return path;
+}
+
+/* What the score must be, from the gold gradients and the weights. */
+static float expected(const char *name, float theta, float gf, float gr, double gamma)
+{
+    if (strcmp(name, "magnitude") == 0)
+        return fabsf(theta);
+    if (strcmp(name, "gradient") == 0)
+        return fabsf(gf);
+    if (strcmp(name, "snip") == 0)
+        return fabsf(theta * gf);
+    return (float)fabs(((double)theta - (double)gr / gamma) * (double)gf);
+}
+
+static void check_scores(fixture *f, const char *selector, double gamma, const char *tag)
+{
+    const json_t *facts = json_object_get(json_object_get(f->facts, "selectors"), tag), *row;
+    const char *path = score(f, selector, &gamma), *density;
+    wg_tensors mine;
+
+    assert_ok(f->ctx, wg_tensors_open(f->ctx, path, &mine));
+    for (int64_t t = 0; t < mine.n; t++) {
+        const char *name = mine.tensor[t].name;
+        const float *theta = wg_tensors_find(&f->session.model->files, name)->data;
+        char key[256];
+        snprintf(key, sizeof key, "forget.%s", name);
+        const float *gf = gold_tensor(&f->gradients, key)->data;
+        snprintf(key, sizeof key, "retain.%s", name);
+        const float *gr = gold_tensor(&f->gradients, key)->data;
+        const float *score_of = mine.tensor[t].data;
+        double most = 0, error = 0;
+        for (int64_t i = 0; i < mine.tensor[t].count; i++) {
+            const double want = (double)expected(selector, theta[i], gf[i], gr[i], gamma);
+            most = fmax(most, want);
+            error = fmax(error, fabs(want - (double)score_of[i]));
+        }
+        if (error > 1e-4 * most)
+            fail_msg("%s of %s: %g of %g", selector, name, error, most);
+    }
+    json_object_foreach ((json_t *)(uintptr_t)facts, density, row) {
+        wg_mask mask;
+        const char *name;
+        json_t *want;
+        int64_t off = 0;
+        assert_ok(f->ctx, wg_select(f->ctx, &mine, atof(density), NULL, NULL, &mask));
+        assert_int_equal(mask.selected, (int64_t)json_at(row, "k"));
+        json_object_foreach (json_object_get(row, "per_tensor"), name, want)
+            off += llabs(wg_mask_find(&mask, name)->selected - json_integer_value(want));
+        if (off > 2 + mask.selected / 10000)
+            fail_msg("%s at %s: counts are off by %d of %d", tag, density, (int)off,
+                     (int)mask.selected);
+        wg_mask_free(&mask);
+    }
+    wg_tensors_close(&mine);
+}
+
+static void automatic_gamma_is_the_mean_fisher_of_the_retain_set(void **state)
+{
+    fixture *f = *state;
+    double gamma = 0;
+
+    score(f, "wagle", &gamma);
+    assert_true(fabs(gamma - json_at(f->facts, "gamma_auto")) <= 1e-4 * gamma);
+}
+
+static void scores_and_counts_are_those_of_the_gold(void **state)
+{
+    check_scores(*state, "wagle", 1e-6, "wagle-1e-6");
+    check_scores(*state, "wagle", 1, "wagle-1");
+    check_scores(*state, "wagle", json_at(((fixture *)*state)->facts, "gamma_auto"), "wagle-auto");
+    check_scores(*state, "magnitude", 1, "magnitude");
+    check_scores(*state, "gradient", 1, "gradient");
+    check_scores(*state, "snip", 1, "snip");
+}
+
+static void check_mask(fixture *f, const char *scores, const char *gold, double density)
+{
+    wg_tensors file;
+    wg_mask mine, want;
+
+    assert_ok(f->ctx, wg_tensors_open(f->ctx, scores, &file));
+    assert_ok(f->ctx, wg_select(f->ctx, &file, density, NULL, NULL, &mine));
+    assert_ok(f->ctx, wg_mask_read(f->ctx, gold, &want));
+    assert_int_equal(mine.selected, want.selected);
+    for (int64_t t = 0; t < want.n; t++)
+        assert_memory_equal(mine.tensor[t].bits, want.tensor[t].bits,
+                            (size_t)(want.tensor[t].count + 63) / 64 * 8);
+    wg_mask_free(&mine);
+    wg_mask_free(&want);
+    wg_tensors_close(&file);
+}
+
+static void gold_scores_give_the_gold_masks_exactly(void **state)
+{
+    fixture *f = *state;
+    double gamma = 1;
+    const char *magnitude = score(f, "magnitude", &gamma);
+
+    check_mask(f, magnitude, GOLD "/mask_magnitude_0.1.safetensors", 0.1);
+    check_mask(f, magnitude, GOLD "/mask_magnitude_0.8.safetensors", 0.8);
+    check_mask(f, GOLD "/scores_wagle-auto.safetensors", GOLD "/mask_wagle-auto_0.1.safetensors",
+               0.1);
+    check_mask(f, GOLD "/scores_wagle-auto.safetensors", GOLD "/mask_wagle-auto_0.8.safetensors",
+               0.8);
+}
+
+static void equal_scores_go_to_the_earlier_tensor(void **state)
+{
+    static const float same[130] = {0};
+    fixture *f = *state;
+    const wg_tensor list[] = {
+        {.name = "b", .dtype = WG_F32, .shape = {1, {130}}, .bytes = sizeof same, .data = same},
+        {.name = "a", .dtype = WG_F32, .shape = {1, {130}}, .bytes = sizeof same, .data = same},
+    };
+    wg_tensors file;
+    wg_mask mask;
+
+    assert_ok(f->ctx,
+              wg_safetensors_write(f->ctx, WG_SCRATCH "/ties.safetensors", list, 2, NULL, true));
+    assert_ok(f->ctx, wg_tensors_open(f->ctx, WG_SCRATCH "/ties.safetensors", &file));
+    assert_ok(f->ctx, wg_select(f->ctx, &file, 0.51, NULL, NULL, &mask));
+    assert_int_equal(wg_mask_find(&mask, "a")->selected, 130);
+    assert_int_equal(wg_mask_find(&mask, "b")->selected, 3);
+    assert_int_equal(wg_mask_find(&mask, "b")->bits[0], 7);
+    wg_mask_free(&mask);
+    wg_tensors_close(&file);
+}
+
+static void masks_survive_both_file_layouts(void **state)
+{
+    fixture *f = *state;
+    wg_mask want, mine;
+
+    assert_ok(f->ctx, wg_mask_read(f->ctx, GOLD "/mask_wagle-auto_0.1.safetensors", &want));
+    for (int packed = 0; packed < 2; packed++) {
+        assert_ok(f->ctx,
+                  wg_mask_write(f->ctx, WG_SCRATCH "/mask.safetensors", &want, packed, NULL, true));
+        assert_ok(f->ctx, wg_mask_read(f->ctx, WG_SCRATCH "/mask.safetensors", &mine));
+        assert_int_equal(mine.selected, want.selected);
+        for (int64_t t = 0; t < want.n; t++) {
+            assert_true(wg_shape_equal(&mine.tensor[t].shape, &want.tensor[t].shape));
+            assert_memory_equal(mine.tensor[t].bits, want.tensor[t].bits,
+                                (size_t)(want.tensor[t].count + 63) / 64 * 8);
+        }
+        wg_mask_free(&mine);
+    }
+    wg_mask_free(&want);
+}
+
+static void a_score_that_is_not_finite_names_its_tensor(void **state)
+{
+    static const float bad[3] = {1, NAN, 2};
+    fixture *f = *state;
+    const wg_tensor list[] = {
+        {.name = "layer.x", .dtype = WG_F32, .shape = {1, {3}}, .bytes = sizeof bad, .data = bad}};
+    wg_tensors file;
+    wg_mask mask;
+
+    assert_ok(f->ctx,
+              wg_safetensors_write(f->ctx, WG_SCRATCH "/nan.safetensors", list, 1, NULL, true));
+    assert_ok(f->ctx, wg_tensors_open(f->ctx, WG_SCRATCH "/nan.safetensors", &file));
+    assert_int_equal(wg_select(f->ctx, &file, 0.5, NULL, NULL, &mask), WAGLE_E_INPUT);
+    assert_non_null(strstr(wagle_message(f->ctx), "layer.x"));
+    wg_tensors_close(&file);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(automatic_gamma_is_the_mean_fisher_of_the_retain_set),
+        cmocka_unit_test(scores_and_counts_are_those_of_the_gold),
+        cmocka_unit_test(gold_scores_give_the_gold_masks_exactly),
+        cmocka_unit_test(equal_scores_go_to_the_earlier_tensor),
+        cmocka_unit_test(masks_survive_both_file_layouts),
+        cmocka_unit_test(a_score_that_is_not_finite_names_its_tensor),
+    };
+    return cmocka_run_group_tests(tests, open_fixture, close_fixture);
+}

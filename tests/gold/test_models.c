@@ -1,0 +1,128 @@
+/* Logits, losses and gradients of gold/models, with the CPU operations and with the reference. */
+#include "support.h"
+
+#include "engine/engine.h"
+
+typedef struct gradients {
+    const wg_model *model;
+    const wg_tensors *gold;
+    double grad_rel, model_largest;
+    int64_t seen;
+} gradients;
+
+static wagle_status compare_gradient(void *user, wagle_ctx *ctx, int tensor, int64_t n,
+                                     const wg_real *const grad[WG_STREAMS])
+{
+    gradients *g = user;
+    char name[256];
+    const wg_tensor *want;
+    double error;
+
+    (void)ctx;
+    snprintf(name, sizeof name, "grad.%s", g->model->files.tensor[tensor].name);
+    want = gold_tensor(g->gold, name);
+    assert_int_equal(want->count, n);
+    error = worst(grad[0], want->data, n) / fmax(largest(want->data, n), 1e-3 * g->model_largest);
+    if (error > g->grad_rel)
+        fail_msg("%s: relative error %g, %g allowed", name, error, g->grad_rel);
+    g->seen++;
+    return WAGLE_OK;
+}
+
+static void check_logits(wagle_ctx *ctx, wg_engine *e, const wg_tensors *gold,
+                         const wg_batch *batch, int64_t V, double tolerance)
+{
+    float *logits = malloc((size_t)(batch->N * V) * sizeof *logits);
+
+    assert_ok(ctx, wg_engine_logits(ctx, e, 0, batch->N, logits));
+    for (int64_t s = 0; s < batch->S; s++) {
+        char name[64];
+        snprintf(name, sizeof name, "logits.%d", (int)s);
+        const wg_tensor *want = gold_tensor(gold, name);
+        const double error = worst(logits + batch->start[s] * V, want->data, want->count);
+        if (error > tolerance)
+            fail_msg("logits of sequence %d: %g, %g allowed", (int)s, error, tolerance);
+    }
+    free(logits);
+}
+
+static void check_model(const char *path, const wg_ops *ops, int64_t chunk)
+{
+    wagle_ctx *ctx = new_context();
+    wg_model *model;
+    wg_engine *e;
+    wg_tensors gold;
+    wg_batch batch = {0};
+    wg_example example[WG_MOST_SEQUENCES];
+    const wg_example *list[WG_MOST_SEQUENCES];
+    float nll[256], weight[256];
+    char name[512];
+
+    snprintf(name, sizeof name, "%s/gold.json", path);
+    json_t *facts = gold_json(name);
+    const json_t *tolerance = json_object_get(facts, "tolerance");
+    snprintf(name, sizeof name, "%s/gold.safetensors", path);
+    assert_ok(ctx, wg_tensors_open(ctx, name, &gold));
+    assert_ok(ctx, wg_model_open(ctx, path, &model));
+    model->ops = ops;
+    assert_int_equal(wg_model_parameters(model), (int64_t)json_at(facts, "n_params"));
+    const int64_t n = gold_sequences(&gold, "", example);
+    for (int64_t i = 0; i < n; i++)
+        list[i] = &example[i];
+    assert_ok(ctx, wg_batch_fill(ctx, &batch, list, n, n));
+    assert_ok(ctx, wg_engine_new(ctx, model, chunk, &e));
+
+    assert_ok(ctx, wg_engine_forward(ctx, e, &batch, false, NULL, nll));
+    check_logits(ctx, e, &gold, &batch, model->config.V, json_at(tolerance, "logits_abs"));
+    assert_ok(ctx, wg_engine_forward(ctx, e, &batch, true, NULL, nll));
+    for (int64_t s = 0; s < n; s++) {
+        const int64_t labels = batch.label_start[s + 1] - batch.label_start[s];
+        double sum = 0;
+        for (int64_t j = batch.label_start[s]; j < batch.label_start[s + 1]; j++) {
+            sum += (double)nll[j];
+            weight[j] = 1.0f / (float)labels;
+        }
+        const double want =
+            json_number_value(json_array_get(json_object_get(facts, "loss_sum"), (size_t)s));
+        assert_true(fabs(sum - want) <= 1e-5 * want);
+    }
+    gradients g = {model, &gold, json_at(tolerance, "grad_rel"), 0, 0};
+    for (int64_t t = 0; t < gold.n; t++)
+        if (strncmp(gold.tensor[t].name, "grad.", 5) == 0)
+            g.model_largest =
+                fmax(g.model_largest, largest(gold.tensor[t].data, gold.tensor[t].count));
+    const wg_sink sink = {.user = &g, .accept = compare_gradient};
+    assert_ok(ctx, wg_engine_backward(ctx, e, &batch, weight, 1, NULL, &sink));
+    assert_int_equal(g.seen, model->files.n);
+
+    wg_engine_free(e);
+    wg_batch_free(&batch);
+    wg_model_close(model);
+    wg_tensors_close(&gold);
+    json_decref(facts);
+    wagle_ctx_free(ctx);
+}
+
+#define MODEL(function, name)                                                                      \
+    static void function(void **state)                                                             \
+    {                                                                                              \
+        (void)state;                                                                               \
+        check_model(WG_GOLD "/models/" name, &wg_ops_cpu, 0);                                      \
+        check_model(WG_GOLD "/models/" name, &wg_ops_ref, 0);                                      \
+        check_model(WG_GOLD "/models/" name, &wg_ops_cpu, 20);                                     \
+    }
+MODEL(llama_mha_sharded, "llama-mha")
+MODEL(llama_gqa_tied, "llama-gqa-tied")
+MODEL(llama_gqa_tied_bf16, "llama-gqa-tied-bf16")
+MODEL(llama3_rope, "llama3-rope")
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(llama_mha_sharded),
+        cmocka_unit_test(llama_gqa_tied),
+        cmocka_unit_test(llama_gqa_tied_bf16),
+        cmocka_unit_test(llama3_rope),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

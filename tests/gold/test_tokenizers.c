@@ -1,0 +1,139 @@
+/* Every string of gold/tokenizers encodes and decodes as the `tokenizers` library does it. */
+#include "support.h"
+
+#include "text/tokenizer.h"
+
+static const char *folder;
+
+static void check_ids(wagle_ctx *ctx, const wagle_tokenizer *t, const json_t *row, const char *key,
+                      bool special, int64_t line)
+{
+    const json_t *text = json_object_get(row, "text"), *want = json_object_get(row, key);
+    wg_ids ids = {0};
+
+    assert_ok(ctx,
+              wg_encode(ctx, t, json_string_value(text), json_string_length(text), special, &ids));
+    if ((int64_t)json_array_size(want) != ids.n)
+        fail_msg("%s line %d (%s): %d ids, %d expected", folder, (int)line, key, (int)ids.n,
+                 (int)json_array_size(want));
+    for (int64_t i = 0; i < ids.n; i++)
+        if (ids.id[i] != json_integer_value(json_array_get(want, (size_t)i)))
+            fail_msg("%s line %d: id %d", folder, (int)line, (int)i);
+    wg_free(ids.id);
+}
+
+static void check_text(wagle_ctx *ctx, const wagle_tokenizer *t, const json_t *row, const char *key,
+                       bool skip, int64_t line)
+{
+    const json_t *list = json_object_get(row, "ids"), *want = json_object_get(row, key);
+    int32_t ids[8192];
+    wg_text out = {0};
+
+    for (size_t i = 0; i < json_array_size(list); i++)
+        ids[i] = (int32_t)json_integer_value(json_array_get(list, i));
+    assert_ok(ctx, wg_decode(ctx, t, ids, (int64_t)json_array_size(list), skip, &out));
+    if ((size_t)out.bytes != json_string_length(want) ||
+        memcmp(out.text, json_string_value(want), (size_t)out.bytes) != 0)
+        fail_msg("%s line %d (%s): '%s', '%s' expected", folder, (int)line, key, out.text,
+                 json_string_value(want));
+    wg_text_free(&out);
+}
+
+static void check_folder(const char *path)
+{
+    wagle_ctx *ctx = new_context();
+    wagle_tokenizer *t;
+    char name[512];
+    FILE *file;
+    char *line = NULL;
+    size_t room = 0;
+    int64_t n = 0;
+
+    folder = path;
+    assert_ok(ctx, wagle_tokenizer_open(ctx, path, &t));
+    snprintf(name, sizeof name, "%s/gold.jsonl", path);
+    file = fopen(name, "r");
+    assert_non_null(file);
+    while (getline(&line, &room, file) > 0) {
+        json_t *row = json_loads(line, JSON_ALLOW_NUL, NULL);
+        assert_non_null(row);
+        n++;
+        check_ids(ctx, t, row, "ids", false, n);
+        check_ids(ctx, t, row, json_object_get(row, "with_special") ? "with_special" : "ids", true,
+                  n);
+        check_text(ctx, t, row, "decoded", false, n);
+        check_text(ctx, t, row, json_object_get(row, "decoded_skip") ? "decoded_skip" : "decoded",
+                   true, n);
+        json_decref(row);
+    }
+    assert_true(n > 250);
+    free(line);
+    fclose(file);
+    wagle_tokenizer_free(t);
+    wagle_ctx_free(ctx);
+}
+
+#define TOKENIZER(function, root, name)                                                            \
+    static void function(void **state)                                                             \
+    {                                                                                              \
+        (void)state;                                                                               \
+        check_folder(root "/tokenizers/" name);                                                    \
+    }
+TOKENIZER(smollm_like, WG_GOLD, "smollm-like")
+TOKENIZER(gpt2, WG_GOLD, "gpt2")
+TOKENIZER(llama3, WG_GOLD, "llama3")
+TOKENIZER(qwen2, WG_GOLD, "qwen2")
+TOKENIZER(prefix_space, WG_GOLD, "prefix-space")
+
+static void smollm2_from_shared(void **state)
+{
+    const char *ci = getenv("CI");
+    FILE *file = fopen(WG_SHARED "/gold/tokenizers/smollm2/tokenizer.json", "r");
+
+    (void)state;
+    if (file == NULL) {
+        if (ci != NULL && ci[0] != '\0')
+            fail_msg("%s is missing, and CI must have it", WG_SHARED);
+        skip();
+    }
+    fclose(file);
+    check_folder(WG_SHARED "/gold/tokenizers/smollm2");
+}
+
+static void a_megabyte_without_a_space_is_encoded(void **state)
+{
+    enum { BYTES = 1 << 20 };
+    wagle_ctx *ctx = new_context();
+    wagle_tokenizer *t;
+    char *text = malloc(BYTES);
+    wg_ids ids = {0};
+    wg_text back = {0};
+
+    (void)state;
+    for (int i = 0; i < BYTES; i++)
+        text[i] = "abcdeortinghs"[(unsigned)i * 7919u % 13u];
+    assert_ok(ctx, wagle_tokenizer_open(ctx, WG_GOLD "/tokenizers/llama3", &t));
+    assert_ok(ctx, wg_encode(ctx, t, text, BYTES, false, &ids));
+    assert_ok(ctx, wg_decode(ctx, t, ids.id, ids.n, false, &back));
+    assert_int_equal(back.bytes, BYTES);
+    assert_memory_equal(back.text, text, BYTES);
+    wg_free(ids.id);
+    wg_text_free(&back);
+    wagle_tokenizer_free(t);
+    free(text);
+    wagle_ctx_free(ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(smollm_like),
+        cmocka_unit_test(gpt2),
+        cmocka_unit_test(llama3),
+        cmocka_unit_test(qwen2),
+        cmocka_unit_test(prefix_space),
+        cmocka_unit_test(smollm2_from_shared),
+        cmocka_unit_test(a_megabyte_without_a_space_is_encoded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

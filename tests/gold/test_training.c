@@ -1,0 +1,225 @@
+/* Objectives' values and gradients, and ten steps of masked training, against gold. */
+#include "support.h"
+
+#include "run/train.h"
+
+#define MODEL WG_GOLD "/models/llama-gqa-tied"
+
+typedef struct rows {
+    wg_example example[WG_MOST_SEQUENCES];
+    wg_dataset set;
+} rows;
+
+static void read_rows(const wg_tensors *data, const char *prefix, rows *out)
+{
+    out->set = (wg_dataset){.example = out->example};
+    out->set.n = gold_sequences(data, prefix, out->example);
+}
+
+static wagle_train_options options(void)
+{
+    wagle_train_options o;
+
+    wagle_unlearn_defaults(&o);
+    o.weight_decay = 0.1;
+    o.lr = 1e-3;
+    return o;
+}
+
+/* --- objectives ------------------------------------------------------------------------------ */
+
+typedef struct comparison {
+    const wg_tensors *model, *gold;
+    double largest;
+} comparison;
+
+static wagle_status compare(void *user, wagle_ctx *ctx, int tensor, int64_t n,
+                            const wg_real *const grad[WG_STREAMS])
+{
+    const comparison *c = user;
+    const wg_tensor *want = gold_tensor(c->gold, c->model->tensor[tensor].name);
+    const double error =
+        worst(grad[0], want->data, n) / fmax(largest(want->data, n), 1e-3 * c->largest);
+
+    (void)ctx;
+    if (error > 1e-4)
+        fail_msg("%s: relative error %g", want->name, error);
+    return WAGLE_OK;
+}
+
+/* nll of the gold's own reference model, whose weights are in reference.safetensors. */
+static void use_reference(wagle_ctx *ctx, wg_trainer *t)
+{
+    wg_session s;
+    wg_tensors weights;
+
+    assert_ok(ctx, wg_session_open(ctx, MODEL, &s));
+    assert_ok(ctx, wg_tensors_open(ctx, WG_GOLD "/objectives/reference.safetensors", &weights));
+    for (int i = 0; i < s.model->files.n; i++)
+        s.model->overlay[i].value = gold_tensor(&weights, s.model->files.tensor[i].name)->data;
+    for (int64_t i = 0; i < t->forget->n; i++) {
+        wg_free(t->reference[i]);
+        t->reference[i] = NULL;
+    }
+    assert_ok(ctx, wg_rows_nll(ctx, &s, t->forget, NULL, t->reference));
+    wg_tensors_close(&weights);
+    wg_session_close(&s);
+}
+
+static void check_objective(const char *name)
+{
+    wagle_ctx *ctx = new_context();
+    const wagle_train_options o = options();
+    const wg_objective *objective;
+    json_t *facts = gold_json(WG_GOLD "/objectives/objectives.json");
+    const json_t *want = json_object_get(json_object_get(facts, "objectives"), name);
+    const int64_t order[] = {0, 1, 2};
+    wg_tensors data, gold;
+    wg_session s;
+    wg_trainer t;
+    rows forget, retain;
+    double loss, term[3];
+    char path[512];
+
+    assert_ok(ctx, wg_objective_find(ctx, name, &objective));
+    assert_ok(ctx, wg_tensors_open(ctx, WG_GOLD "/objectives/data.safetensors", &data));
+    snprintf(path, sizeof path, WG_GOLD "/objectives/grad_%s.safetensors", name);
+    assert_ok(ctx, wg_tensors_open(ctx, path, &gold));
+    read_rows(&data, objective->needs & WG_NEEDS_REFUSALS ? "refusal." : "forget.", &forget);
+    read_rows(&data, "retain.", &retain);
+    assert_ok(ctx, wg_session_open(ctx, MODEL, &s));
+    assert_ok(ctx, wg_trainer_new(ctx, &s, objective, &o, &forget.set, &retain.set, NULL, &t));
+    if (t.reference != NULL)
+        use_reference(ctx, &t);
+    assert_ok(ctx, wg_train_loss(ctx, &t, order, order, 3, &loss, term));
+    if (fabs(loss - json_at(want, "loss")) > 1e-4 * fabs(json_at(want, "loss")))
+        fail_msg("%s: loss %g, %g expected", name, loss, json_at(want, "loss"));
+    for (size_t i = 0; i < 3; i++) {
+        const double value =
+            json_number_value(json_array_get(json_object_get(want, "per_sequence"), i));
+        assert_true(fabs(term[i] - value) <= 1e-4 * fabs(value));
+    }
+    comparison c = {&s.model->files, &gold, 0};
+    for (int64_t i = 0; i < gold.n; i++)
+        c.largest = fmax(c.largest, largest(gold.tensor[i].data, gold.tensor[i].count));
+    const wg_sink sink = {.user = &c, .accept = compare};
+    assert_ok(ctx, wg_engine_backward(ctx, s.engine, &s.batch, t.weight, 1, NULL, &sink));
+    wg_trainer_free(&t);
+    wg_session_close(&s);
+    wg_tensors_close(&data);
+    wg_tensors_close(&gold);
+    json_decref(facts);
+    wagle_ctx_free(ctx);
+}
+
+static void objectives_have_the_gold_values_and_gradients(void **state)
+{
+    (void)state;
+    check_objective("ga");
+    check_objective("graddiff");
+    check_objective("npo");
+    check_objective("npo-token-mean");
+    check_objective("po");
+}
+
+/* --- training -------------------------------------------------------------------------------- */
+
+static void check_final(const wg_trainer *t, const wg_tensors *gold, const wg_mask *mask)
+{
+    const wg_model *m = t->session->model;
+
+    for (int i = 0; i < m->files.n; i++) {
+        const wg_tensor *stored = &m->files.tensor[i];
+        const float *want = gold_tensor(gold, stored->name)->data;
+        const wg_mask_tensor *bits = mask != NULL ? wg_mask_find(mask, stored->name) : NULL;
+        float *mine = malloc(stored->bytes);
+        const float *view = wg_model_view(m, i, 0, stored->count, mine);
+        for (int64_t j = 0; j < stored->count; j++) {
+            if (fabs((double)view[j] - (double)want[j]) > 2e-5)
+                fail_msg("%s[%d]: %g, %g expected", stored->name, (int)j, (double)view[j],
+                         (double)want[j]);
+            if (bits != NULL && !wg_mask_has(bits, j))
+                assert_memory_equal(&view[j], (const float *)stored->data + j, 4);
+        }
+        free(mine);
+    }
+}
+
+static void check_run(const char *name, const char *objective_name, bool masked)
+{
+    wagle_ctx *ctx = new_context();
+    const wagle_train_options o = options();
+    json_t *facts = gold_json(WG_GOLD "/training/training.json");
+    const json_t *log = json_object_get(json_object_get(facts, "runs"), name);
+    const wg_objective *objective;
+    wg_tensors data, gold;
+    wg_mask mask;
+    wg_session s;
+    wg_trainer t;
+    rows forget, retain;
+    char path[512];
+
+    assert_ok(ctx, wg_objective_find(ctx, objective_name, &objective));
+    assert_ok(ctx, wg_tensors_open(ctx, WG_GOLD "/training/data.safetensors", &data));
+    assert_ok(ctx, wg_mask_read(ctx, WG_GOLD "/training/mask.safetensors", &mask));
+    snprintf(path, sizeof path, WG_GOLD "/training/final_%s.safetensors", name);
+    assert_ok(ctx, wg_tensors_open(ctx, path, &gold));
+    read_rows(&data, "forget.", &forget);
+    read_rows(&data, "retain.", &retain);
+    assert_ok(ctx, wg_session_open(ctx, MODEL, &s));
+    assert_ok(ctx, wg_trainer_new(ctx, &s, objective, &o, &forget.set, &retain.set,
+                                  masked ? &mask : NULL, &t));
+    for (size_t step = 0; step < 10; step++) {
+        const json_t *pairs = json_array_get(json_object_get(facts, "order"), step);
+        const json_t *want = json_array_get(log, step);
+        wg_step now = {.lr = wg_schedule(o.lr, (int64_t)step, 1, 10)};
+        int64_t f[2], r[2];
+        for (size_t i = 0; i < 2; i++) {
+            f[i] = json_integer_value(json_array_get(json_array_get(pairs, i), 0));
+            r[i] = json_integer_value(json_array_get(json_array_get(pairs, i), 1));
+        }
+        assert_true(fabs(now.lr - json_at(want, "lr")) < 1e-12);
+        assert_ok(ctx, wg_train_step(ctx, &t, f, r, 2, (int64_t)step, &now));
+        if (fabs(now.loss - json_at(want, "loss")) > 1e-4 * fabs(json_at(want, "loss")) ||
+            fabs(now.grad_norm - json_at(want, "grad_norm")) > 1e-4 * json_at(want, "grad_norm"))
+            fail_msg("%s step %d: loss %g norm %g, %g %g expected", name, (int)step, now.loss,
+                     now.grad_norm, json_at(want, "loss"), json_at(want, "grad_norm"));
+    }
+    check_final(&t, &gold, masked ? &mask : NULL);
+    wg_trainer_free(&t);
+    wg_session_close(&s);
+    wg_mask_free(&mask);
+    wg_tensors_close(&data);
+    wg_tensors_close(&gold);
+    json_decref(facts);
+    wagle_ctx_free(ctx);
+}
+
+static void graddiff_with_a_mask_trains_as_the_gold(void **state)
+{
+    (void)state;
+    check_run("graddiff-masked", "graddiff", true);
+}
+
+static void graddiff_on_all_weights_trains_as_the_gold(void **state)
+{
+    (void)state;
+    check_run("graddiff-dense", "graddiff", false);
+}
+
+static void npo_with_a_mask_trains_as_the_gold(void **state)
+{
+    (void)state;
+    check_run("npo-masked", "npo", true);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(objectives_have_the_gold_values_and_gradients),
+        cmocka_unit_test(graddiff_with_a_mask_trains_as_the_gold),
+        cmocka_unit_test(graddiff_on_all_weights_trains_as_the_gold),
+        cmocka_unit_test(npo_with_a_mask_trains_as_the_gold),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

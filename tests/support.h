@@ -1,0 +1,102 @@
+/* support.h - what the tests share: a context per test, gold sequences, comparisons. */
+#ifndef WG_TESTS_SUPPORT_H
+#define WG_TESTS_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "data/dataset.h"
+#include "io/safetensors.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WG_MOST_SEQUENCES 32
+
+static inline wagle_ctx *new_context(void)
+{
+    wagle_ctx *ctx = NULL;
+    assert_int_equal(wagle_ctx_new(&ctx), WAGLE_OK);
+    return ctx;
+}
+
+#define assert_ok(ctx, call)                                                                       \
+    do {                                                                                           \
+        const wagle_status status_ = (call);                                                       \
+        if (status_ != WAGLE_OK)                                                                   \
+            print_error("%s: %s\n", #call, wagle_message(ctx));                                    \
+        assert_int_equal(status_, WAGLE_OK);                                                       \
+    } while (0)
+
+static inline const wg_tensor *gold_tensor(const wg_tensors *file, const char *name)
+{
+    const wg_tensor *t = wg_tensors_find(file, name);
+    if (t == NULL)
+        fail_msg("no tensor %s in the gold file", name);
+    return t;
+}
+
+/* Sequences PREFIXinput_ids.K and PREFIXlabels.K of a gold file, borrowed from its map. */
+static inline int64_t gold_sequences(const wg_tensors *file, const char *prefix,
+                                     wg_example out[WG_MOST_SEQUENCES])
+{
+    char name[128];
+    int64_t n = 0;
+
+    for (; n < WG_MOST_SEQUENCES; n++) {
+        const wg_tensor *ids, *labels;
+        snprintf(name, sizeof name, "%sinput_ids.%d", prefix, (int)n);
+        ids = wg_tensors_find(file, name);
+        snprintf(name, sizeof name, "%slabels.%d", prefix, (int)n);
+        labels = wg_tensors_find(file, name);
+        if (ids == NULL || labels == NULL)
+            break;
+        out[n] = (wg_example){.ids = (int32_t *)(uintptr_t)ids->data,
+                              .labels = (int32_t *)(uintptr_t)labels->data,
+                              .n = ids->count};
+        for (int64_t i = 1; i < ids->count; i++)
+            out[n].n_labels += out[n].labels[i] != WG_NO_LABEL;
+    }
+    assert_true(n > 0);
+    return n;
+}
+
+static inline json_t *gold_json(const char *path)
+{
+    json_error_t error;
+    json_t *json = json_load_file(path, 0, &error);
+    if (json == NULL)
+        fail_msg("%s: %s", path, error.text);
+    return json;
+}
+
+static inline double json_at(const json_t *json, const char *key)
+{
+    const json_t *value = json_object_get(json, key);
+    if (!json_is_number(value))
+        fail_msg("no number %s", key);
+    return json_number_value(value);
+}
+
+/* Largest |a - b| over n. */
+static inline double worst(const float *a, const float *b, int64_t n)
+{
+    double most = 0;
+    for (int64_t i = 0; i < n; i++)
+        most = fmax(most, fabs((double)a[i] - (double)b[i]));
+    return most;
+}
+
+static inline double largest(const float *a, int64_t n)
+{
+    double most = 0;
+    for (int64_t i = 0; i < n; i++)
+        most = fmax(most, fabs((double)a[i]));
+    return most;
+}
+
+#endif

@@ -1,0 +1,119 @@
+/* Each allocation, and each write, of a job fails in turn: the job ends with "no memory or disk",
+ * a message, nothing leaked and no file left; the first n that is not reached succeeds. */
+#include "support.h"
+
+#include "base/file.h"
+
+#define MODEL WG_GOLD "/models/llama-gqa-tied"
+#define OUT WG_SCRATCH "/torture-out"
+
+typedef wagle_status job(wagle_ctx *ctx);
+
+static wagle_status gradient(wagle_ctx *ctx)
+{
+    const wagle_data rows = {.path = WG_SCRATCH "/torture.jsonl"};
+    return wagle_gradient(ctx, MODEL, &rows, OUT, true);
+}
+
+static wagle_status attribute(wagle_ctx *ctx)
+{
+    wagle_attribute_options o;
+
+    wagle_attribute_defaults(&o);
+    o.model = MODEL;
+    o.out = OUT;
+    o.force = true;
+    o.forget.path = o.retain.path = WG_SCRATCH "/torture.jsonl";
+    return wagle_attribute(ctx, &o);
+}
+
+static wagle_status unlearn(wagle_ctx *ctx)
+{
+    wagle_train_options o;
+
+    wagle_unlearn_defaults(&o);
+    o.model = MODEL;
+    o.out = OUT;
+    o.force = true;
+    o.forget.path = o.retain.path = WG_SCRATCH "/torture.jsonl";
+    o.selector = "snip";
+    o.objective = "npo";
+    o.steps = 2;
+    o.stop_when = "forget.nll>1e9";
+    o.eval_every = 1;
+    return wagle_unlearn(ctx, &o, NULL);
+}
+
+static wagle_status encode(wagle_ctx *ctx)
+{
+    wagle_tokenizer *t;
+    int32_t *ids;
+    int64_t n;
+    const wagle_status st = wagle_tokenizer_open(ctx, WG_GOLD "/tokenizers/qwen2", &t);
+
+    if (st != WAGLE_OK)
+        return st;
+    const wagle_status encoded =
+        wagle_encode(ctx, t, "Hello <mask> 123 w\xC3\xB6rld", 22, true, &ids, &n);
+    wagle_ids_free(ids);
+    wagle_tokenizer_free(t);
+    return encoded;
+}
+
+static void each_failure_is_survived(job *run, void (*fail_at)(int64_t), int64_t stride)
+{
+    wagle_ctx *ctx = new_context();
+    const int64_t live = wg_memory_live();
+
+    for (int64_t n = 1; n < 1000000; n += n < 400 ? 1 : stride) {
+        fail_at(n);
+        const wagle_status st = run(ctx);
+        fail_at(0);
+        if (wg_memory_live() != live)
+            fail_msg("failure %d: %d allocations leaked", (int)n, (int)(wg_memory_live() - live));
+        assert_false(wg_exists(OUT ".partial"));
+        wg_remove_tree(OUT);
+        if (st == WAGLE_OK) {
+            wagle_ctx_free(ctx);
+            return;
+        }
+        if (st != WAGLE_E_RESOURCE || wagle_message(ctx)[0] == '\0')
+            fail_msg("failure %d: status %d, '%s'", (int)n, (int)st, wagle_message(ctx));
+    }
+    fail_msg("the job never succeeded");
+}
+
+static void allocations_that_fail_are_survived(void **state)
+{
+    (void)state;
+    each_failure_is_survived(encode, wg_memory_fail_at, 97);
+    each_failure_is_survived(gradient, wg_memory_fail_at, 1);
+    each_failure_is_survived(attribute, wg_memory_fail_at, 1);
+    each_failure_is_survived(unlearn, wg_memory_fail_at, 1);
+}
+
+static void writes_that_fail_are_survived(void **state)
+{
+    (void)state;
+    each_failure_is_survived(gradient, wg_file_fail_at, 1);
+    each_failure_is_survived(attribute, wg_file_fail_at, 1);
+    each_failure_is_survived(unlearn, wg_file_fail_at, 1);
+}
+
+static int write_rows(void **state)
+{
+    FILE *file = fopen(WG_SCRATCH "/torture.jsonl", "w");
+
+    (void)state;
+    fputs("{\"input_ids\":[5,6,7,8,9]}\n{\"input_ids\":[15,16,17]}\n", file);
+    return fclose(file);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(allocations_that_fail_are_survived),
+        cmocka_unit_test(writes_that_fail_are_survived),
+    };
+    return cmocka_run_group_tests(tests, write_rows, NULL);
+}

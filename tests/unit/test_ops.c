@@ -1,0 +1,228 @@
+/* The CPU operations agree with the reference over odd shapes. */
+#include "support.h"
+
+#include "base/number.h"
+#include "ops/ops.h"
+
+enum { MOST = 1 << 17 };
+static float a[MOST], b[MOST], c[MOST], d[MOST], x[2][MOST], y[2][MOST], z[2][MOST], w[2][MOST];
+static const wg_ops *const back_end[] = {&wg_ops_ref, &wg_ops_cpu};
+
+static void randomise(float *v, int64_t n, uint64_t stream, double scale)
+{
+    for (int64_t i = 0; i < n; i++)
+        v[i] = (float)(scale * wg_random_normal(17, stream, (uint64_t)i));
+}
+
+static void both(float v[2][MOST], int64_t n, uint64_t stream)
+{
+    randomise(v[0], n, stream, 1);
+    memcpy(v[1], v[0], (size_t)n * sizeof(float));
+}
+
+static void agree(const char *what, float v[2][MOST], int64_t n, double tolerance)
+{
+    const double error = worst(v[0], v[1], n), scale = fmax(1, largest(v[0], n));
+
+    if (!(error <= tolerance * scale))
+        fail_msg("%s: %g of %g", what, error, scale);
+}
+
+static int use_two_threads(void **state)
+{
+    (void)state;
+    wg_ops_cpu.set_threads(2);
+    return 0;
+}
+
+static void gemm_agrees(void **state)
+{
+    static const int64_t shapes[][3] = {{1, 1, 1},   {3, 5, 7},     {17, 16, 15},  {64, 1, 9},
+                                        {1, 70, 33}, {257, 31, 13}, {33, 600, 20}, {300, 520, 3}};
+    (void)state;
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+        for (int kind = 0; kind < 8; kind++) {
+            const int64_t M = shapes[s][0], N = shapes[s][1], K = shapes[s][2];
+            const bool ta = kind & 1, tb = kind & 2;
+            if (M * N > MOST)
+                continue;
+            randomise(a, M * K, 1, 1);
+            randomise(b, K * N, 2, 1);
+            both(x, M * N, 3);
+            for (int i = 0; i < 2; i++)
+                back_end[i]->gemm(ta, tb, M, N, K, a, ta ? M : K, b, tb ? K : N,
+                                  kind & 4 ? 1.0f : 0.0f, x[i], N);
+            agree("gemm", x, M * N, 1e-5);
+        }
+}
+
+static void norms_and_activations_agree(void **state)
+{
+    static const int64_t shapes[][2] = {{1, 1}, {1, 2}, {3, 17}, {40, 48}, {33, 129}, {5, 576}};
+
+    (void)state;
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        const int64_t N = shapes[s][0], D = shapes[s][1];
+        randomise(a, N * D, 1, 3);
+        randomise(b, D, 2, 1);
+        randomise(c, N * D, 3, 1);
+        both(z, N * D, 4);
+        both(w, D, 5);
+        for (int i = 0; i < 2; i++) {
+            back_end[i]->rmsnorm_forward(N, D, 1e-5f, a, b, x[i], y[i]);
+            back_end[i]->rmsnorm_backward(N, D, a, b, y[0], c, z[i]);
+            back_end[i]->rmsnorm_weight(N, D, a, y[0], c, w[i]);
+        }
+        agree("rmsnorm", x, N * D, 2e-6);
+        agree("rstd", y, N, 2e-6);
+        agree("rmsnorm backward", z, N * D, 2e-5);
+        agree("rmsnorm weight", w, D, 1e-5);
+        randomise(d, N * D, 6, 20);
+        for (int i = 0; i < 2; i++) {
+            back_end[i]->swiglu_forward(N * D, d, a, x[i]);
+            back_end[i]->swiglu_backward(N * D, d, a, c, y[i], z[i]);
+        }
+        agree("swiglu", x, N * D, 2e-6);
+        agree("swiglu gate", y, N * D, 5e-6);
+        agree("swiglu up", z, N * D, 2e-6);
+    }
+}
+
+static void attention_agrees(void **state)
+{
+    static const int64_t start[] = {0, 1, 4, 68, 133, 263};
+    static const int64_t heads[][3] = {{1, 1, 2}, {4, 2, 6}, {6, 2, 8}, {3, 3, 10}};
+
+    (void)state;
+    for (size_t k = 0; k < sizeof heads / sizeof *heads; k++) {
+        const wg_attention t = {5, start, heads[k][0], heads[k][1], heads[k][2], 0.4f};
+        const int64_t N = start[5], Q = t.H * t.h, P = t.K * t.h;
+        static float lse[2][MOST], dv[2][MOST];
+        randomise(a, N * Q, 1, 2);
+        randomise(b, N * P, 2, 2);
+        randomise(c, N * P, 3, 1);
+        randomise(d, N * Q, 4, 1);
+        for (int i = 0; i < 2; i++) {
+            back_end[i]->attention_forward(&t, a, b, c, x[i], lse[i]);
+            back_end[i]->attention_backward(&t, a, b, c, x[0], lse[0], d, y[i], z[i], dv[i]);
+        }
+        agree("attention", x, N * Q, 1e-5);
+        agree("attention lse", lse, N * t.H, 1e-5);
+        agree("attention dq", y, N * Q, 5e-5);
+        agree("attention dk", z, N * P, 5e-5);
+        agree("attention dv", dv, N * P, 5e-5);
+        const int64_t length[] = {1, 65, 130};
+        const float *const key[] = {b, b, b}, *const value[] = {c, c, c};
+        const wg_decode_attention one = {3, t.H, t.K, t.h, length, key, value, 0.4f};
+        for (int i = 0; i < 2; i++)
+            back_end[i]->attention_decode(&one, a, w[i]);
+        agree("attention decode", w, 3 * Q, 1e-5);
+    }
+}
+
+static void cross_entropy_agrees_and_survives_large_logits(void **state)
+{
+    static const int32_t target[] = {0, 36, 12, 5, 30};
+    enum { M = 5, V = 37, FIRST = 20 };
+
+    (void)state;
+    randomise(a, M * V, 1, 40);
+    for (int i = 0; i < 2; i++) {
+        for (int m = 0; m < M; m++) {
+            y[i][m] = -INFINITY;
+            z[i][m] = w[i][m] = 0;
+        }
+        back_end[i]->xent_forward(M, 0, FIRST, a, V, target, y[i], z[i], w[i]);
+        back_end[i]->xent_forward(M, FIRST, V - FIRST, a + FIRST, V, target, y[i], z[i], w[i]);
+        memcpy(x[i], a, sizeof(float) * M * V);
+        for (int m = 0; m < M; m++)
+            b[m] = y[0][m] + logf(z[0][m]);
+        randomise(c, M, 9, 1);
+        back_end[i]->xent_backward(M, 0, V, x[i], V, target, b, c);
+    }
+    agree("maximum", y, M, 0);
+    agree("sum", z, M, 1e-6);
+    agree("picked", w, M, 0);
+    agree("gradient", x, M * V, 1e-6);
+}
+
+static void rope_turns_back(void **state)
+{
+    static const int32_t position[] = {0, 3, 1, 7, 2};
+    enum { N = 5, HEADS = 3, H = 10 };
+
+    (void)state;
+    randomise(a, N * HEADS * H, 1, 1);
+    for (int i = 0; i < 8 * H / 2; i++) {
+        b[i] = cosf((float)i);
+        c[i] = sinf((float)i);
+    }
+    for (int i = 0; i < 2; i++) {
+        memcpy(x[i], a, sizeof(float) * N * HEADS * H);
+        back_end[i]->rope(N, HEADS, H, position, b, c, 1, x[i]);
+    }
+    agree("rope", x, N * HEADS * H, 1e-6);
+    wg_ops_cpu.rope(N, HEADS, H, position, b, c, -1, x[1]);
+    assert_true(worst(x[1], a, N * HEADS * H) < 1e-6);
+}
+
+static void overlays_and_embeddings_agree(void **state)
+{
+    enum { N = 3 * WG_OVERLAY_BLOCK + 77 };
+    static uint64_t bits[N / 64 + 1];
+    static const int32_t ids[] = {3, 0, 3, 2};
+    int64_t rank[N / WG_OVERLAY_BLOCK + 1], n = 0;
+
+    (void)state;
+    for (int64_t i = 0; i < N; i++) {
+        if (i % WG_OVERLAY_BLOCK == 0)
+            rank[i / WG_OVERLAY_BLOCK] = n;
+        if (wg_random(3, 1, (uint64_t)i) % 3 == 0) {
+            bits[i / 64] |= (uint64_t)1 << (i % 64);
+            n++;
+        }
+    }
+    randomise(a, n, 1, 1);
+    both(x, N, 2);
+    both(y, 4 * 100, 3);
+    randomise(b, 4 * 100, 4, 1);
+    for (int i = 0; i < 2; i++) {
+        back_end[i]->overlay(N, bits, rank, a, x[i]);
+        back_end[i]->embed_backward(4, 100, ids, b, y[i]);
+    }
+    agree("overlay", x, N, 0);
+    agree("embedding", y, 4 * 100, 1e-6);
+}
+
+static void sixteen_bit_floats_round_to_nearest_even(void **state)
+{
+    (void)state;
+    for (uint32_t h = 0; h < 65536; h++) {
+        const float f = wg_f16_float((uint16_t)h), g = wg_bf16_float((uint16_t)h);
+        if (f == f)
+            assert_int_equal(wg_float_f16(f), h);
+        if (g == g)
+            assert_int_equal(wg_float_bf16(g), h);
+    }
+    assert_int_equal(wg_float_bf16(1.00390625f), 0x3F80); /* a tie goes to the even */
+    assert_int_equal(wg_float_bf16(1.01171875f), 0x3F82);
+    assert_int_equal(wg_float_f16(1.00048828125f), 0x3C00);
+    assert_int_equal(wg_float_f16(65520.0f), 0x7C00);
+    assert_int_equal(wg_float_f16(65519.0f), 0x7BFF);
+    assert_int_equal(wg_float_f16(0x1p-25f), 0);
+    assert_int_equal(wg_float_f16(0x1.8p-25f), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gemm_agrees),
+        cmocka_unit_test(norms_and_activations_agree),
+        cmocka_unit_test(attention_agrees),
+        cmocka_unit_test(cross_entropy_agrees_and_survives_large_logits),
+        cmocka_unit_test(rope_turns_back),
+        cmocka_unit_test(overlays_and_embeddings_agree),
+        cmocka_unit_test(sixteen_bit_floats_round_to_nearest_even),
+    };
+    return cmocka_run_group_tests(tests, use_two_threads, NULL);
+}
