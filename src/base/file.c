@@ -314,20 +314,15 @@ void wg_remove_tree(const char *path)
 
 wagle_status wg_replace_folder(wagle_ctx *ctx, const char *from, const char *to)
 {
-    char old[4096];
-    const bool existed = wg_exists(to);
-
-    if (snprintf(old, sizeof old, "%s.old", to) >= (int)sizeof old)
-        return wg_fail(ctx, WAGLE_E_USAGE, "%s: name too long", to);
-    if (existed) {
-        wg_remove_tree(old);
-        if (rename(to, old) != 0)
-            return wg_fail_errno(ctx, errno, "%s: cannot be replaced", to);
+    if (rename(from, to) == 0) {
+        sync_parent(to);
+        return WAGLE_OK;
     }
-    if (rename(from, to) != 0)
-        return wg_fail_errno(ctx, errno, "%s: finishing", to);
-    sync_parent(to);
-    if (existed)
-        wg_remove_tree(old);
-    return WAGLE_OK;
+    if ((errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR) &&
+        renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) == 0) {
+        sync_parent(to);
+        wg_remove_tree(from); /* now the old one */
+        return WAGLE_OK;
+    }
+    return wg_fail_errno(ctx, errno, "%s: cannot be replaced", to);
 }

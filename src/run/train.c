@@ -462,6 +462,24 @@ static wagle_status finish(wagle_ctx *ctx, run *w)
     return st;
 }
 
+/* What a killed run left half-written beside its checkpoint. */
+static wagle_status remove_leftovers(wagle_ctx *ctx, const run *w)
+{
+    char **names;
+    wagle_status st = WAGLE_OK;
+
+    WG_TRY(wg_list_folder(ctx, w->partial, &names));
+    for (char **name = names; st == WAGLE_OK && *name != NULL; name++) {
+        char *path = wg_path_join(ctx, w->partial, *name);
+        st = path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+        if (path != NULL && strcmp(path, w->checkpoint) != 0)
+            wg_remove_tree(path);
+        wg_free(path);
+    }
+    wg_free_names(names);
+    return st;
+}
+
 static wagle_status open_partial(wagle_ctx *ctx, run *w)
 {
     wg_text t = {0};
@@ -474,8 +492,9 @@ static wagle_status open_partial(wagle_ctx *ctx, run *w)
     if (wg_exists(w->checkpoint) && !w->o->resume && !w->o->force)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "%s: an unfinished run; --resume goes on, --force starts again", w->partial);
-    if (wg_exists(w->partial) && !(w->o->resume && wg_exists(w->checkpoint)))
-        wg_remove_tree(w->partial);
+    if (wg_exists(w->checkpoint) && w->o->resume)
+        return remove_leftovers(ctx, w);
+    wg_remove_tree(w->partial);
     return wg_make_folder(ctx, w->partial);
 }
 

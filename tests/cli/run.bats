@@ -26,6 +26,20 @@ same() { diff -r "$1" "$2"; }
     [ ! -e cut.partial ]
 }
 
+@test "what a kill left half-written does not reach the finished folder" {
+    args=(--model "$model" --forget forget.jsonl --retain retain.jsonl --lr 1e-3 --steps 600 --batch 2)
+    "$WAGLE" unlearn "${args[@]}" --out whole
+    for _ in 1 2 3 4 5 6; do
+        timeout -s INT 0.1 "$WAGLE" unlearn "${args[@]}" --out cut --resume || true
+        [ ! -e cut.partial/checkpoint.safetensors ] || break
+    done
+    for name in checkpoint.safetensors.partial model.safetensors.partial model.safetensors log.jsonl; do
+        echo half >cut.partial/$name
+    done
+    "$WAGLE" unlearn "${args[@]}" --out cut --resume
+    same whole cut
+}
+
 @test "unselected weights keep their bits in F32, BF16 and F16 folders, sharded and tied" {
     python3 "$BATS_TEST_DIRNAME/../gold/../cli/make_f16.py" "$GOLD/models/llama-mha" f16
     for folder in "$GOLD/models/llama-mha" "$GOLD/models/llama-gqa-tied" "$GOLD/models/llama-gqa-tied-bf16" f16; do
