@@ -17,6 +17,42 @@ void wg_file_fail_at(int64_t n)
     countdown = n;
 }
 
+#ifdef WG_SANITIZED
+/* A copy of exact size, so that a byte read past the end is seen. */
+static void *map_bytes(int fd, size_t bytes)
+{
+    char *data = malloc(bytes);
+    size_t done = 0;
+
+    while (data != NULL && done < bytes) {
+        const ssize_t n = pread(fd, data + done, bytes - done, (off_t)done);
+        if (n <= 0)
+            break;
+        done += (size_t)n;
+    }
+    if (data != NULL && done == bytes)
+        return data;
+    free(data);
+    return MAP_FAILED;
+}
+
+static void unmap_bytes(void *data, size_t bytes)
+{
+    (void)bytes;
+    free(data);
+}
+#else
+static void *map_bytes(int fd, size_t bytes)
+{
+    return mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+}
+
+static void unmap_bytes(void *data, size_t bytes)
+{
+    munmap(data, bytes);
+}
+#endif
+
 wagle_status wg_map_open(wagle_ctx *ctx, const char *path, wg_map *map)
 {
     struct stat info;
@@ -33,7 +69,7 @@ wagle_status wg_map_open(wagle_ctx *ctx, const char *path, wg_map *map)
     else if (!S_ISREG(info.st_mode))
         error = EINVAL;
     else if (info.st_size > 0) {
-        void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        void *data = map_bytes(fd, (size_t)info.st_size);
         if (data == MAP_FAILED)
             error = errno;
         else
@@ -46,7 +82,7 @@ wagle_status wg_map_open(wagle_ctx *ctx, const char *path, wg_map *map)
 void wg_map_close(wg_map *map)
 {
     if (map->bytes > 0)
-        munmap((void *)(uintptr_t)map->data, map->bytes);
+        unmap_bytes((void *)(uintptr_t)map->data, map->bytes);
     *map = (wg_map){0};
 }
 

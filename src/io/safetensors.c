@@ -122,6 +122,7 @@ static wagle_status open_file(wagle_ctx *ctx, wg_tensors *t, int file, int64_t *
         goto done;
     }
     st = WAGLE_OK;
+    WG_TRY_GOTO(WG_GROW(ctx, &t->tensor, capacity, t->n + 1), done);
     json_object_foreach (header, name, entry) {
         if (strcmp(name, "__metadata__") == 0) {
             if (t->metadata == NULL && json_is_object(entry))

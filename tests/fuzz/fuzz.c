@@ -1,0 +1,272 @@
+/* fuzz.c - every parser of untrusted files behind one table.
+ *
+ *   replay CORPUS [ROUNDS]    each file of CORPUS/TARGET, and ROUNDS seeded mutations of each
+ *   fuzz_TARGET               libFuzzer (clang, cmake -DWAGLE_FUZZ=ON): tests/fuzz/README.md
+ *
+ * A target must return: any status is right, a crash or a sanitizer's report is not. */
+#include "base/file.h"
+#include "base/number.h"
+#include "data/dataset.h"
+#include "io/gguf.h"
+#include "io/mask.h"
+#include "io/rows.h"
+#include "model/model.h"
+#include "text/chat.h"
+#include "text/tokenizer.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FOLDER WG_SCRATCH "/fuzz"
+#define OUT WG_SCRATCH "/fuzz-out"
+
+static void as_rows(wagle_ctx *ctx, const char *path)
+{
+    wg_reader reader = {.folder = WG_GOLD "/tokenizers/gpt2", .V = 500, .max_length = 64};
+    const wagle_data data = {.path = path, .eos = true};
+    wg_dataset set;
+
+    if (wg_dataset_load(ctx, &reader, &data, &set) == WAGLE_OK)
+        wg_dataset_free(&set);
+    wg_reader_close(&reader);
+}
+
+static void as_safetensors(wagle_ctx *ctx, const char *path)
+{
+    wg_tensors tensors;
+    unsigned sum = 0;
+
+    if (wg_tensors_open(ctx, path, &tensors) == WAGLE_OK)
+        for (int64_t i = 0; i < tensors.n; i++)
+            for (size_t b = 0; b < tensors.tensor[i].bytes; b++)
+                sum += ((const unsigned char *)tensors.tensor[i].data)[b];
+    wg_tensors_close(&tensors);
+    wg_log(ctx, 2, "%u", sum);
+}
+
+static void as_index(wagle_ctx *ctx, const char *path)
+{
+    (void)path;
+    as_safetensors(ctx, FOLDER);
+}
+
+static void as_mask(wagle_ctx *ctx, const char *path)
+{
+    wg_mask mask;
+
+    if (wg_mask_read(ctx, path, &mask) == WAGLE_OK)
+        wg_mask_count(&mask);
+    wg_mask_free(&mask);
+}
+
+static void as_gguf(wagle_ctx *ctx, const char *path)
+{
+    wagle_import_options o;
+
+    wagle_import_defaults(&o);
+    o.gguf = path;
+    o.out = OUT;
+    o.force = true;
+    if (wagle_import(ctx, &o) != WAGLE_OK)
+        wg_begin(ctx);
+    wg_remove_tree(OUT);
+}
+
+static void as_config(wagle_ctx *ctx, const char *path)
+{
+    wg_config config;
+
+    (void)path;
+    if (wg_config_read(ctx, FOLDER, &config) != WAGLE_OK)
+        wg_begin(ctx);
+}
+
+static void as_tokenizer(wagle_ctx *ctx, const char *path)
+{
+    static const char text[] =
+        "Hello <|end|> 12345 w\xC3\xB6rld\n\n  don't \xF0\x9F\x98\x80 e\xCC\x81";
+    wagle_tokenizer *t;
+    wg_ids ids = {0};
+    wg_text back = {0};
+
+    (void)path;
+    if (wagle_tokenizer_open(ctx, FOLDER, &t) != WAGLE_OK)
+        return;
+    if (wg_encode(ctx, t, text, sizeof text - 1, true, &ids) == WAGLE_OK &&
+        wg_decode(ctx, t, ids.id, ids.n, false, &back) != WAGLE_OK)
+        wg_begin(ctx);
+    wg_free(ids.id);
+    wg_text_free(&back);
+    wagle_tokenizer_free(t);
+}
+
+static void as_text(wagle_ctx *ctx, const char *path)
+{
+    static wagle_tokenizer *t;
+    wg_map map;
+    wg_ids ids = {0};
+
+    if (t == NULL && wagle_tokenizer_open(ctx, WG_GOLD "/tokenizers/llama3", &t) != WAGLE_OK)
+        abort();
+    if (wg_map_open(ctx, path, &map) != WAGLE_OK)
+        return;
+    if (wg_encode(ctx, t, (const char *)map.data, map.bytes, true, &ids) != WAGLE_OK)
+        wg_begin(ctx);
+    wg_free(ids.id);
+    wg_map_close(&map);
+}
+
+static void as_chat(wagle_ctx *ctx, const char *path)
+{
+    wg_arena arena = {0};
+    wg_chat chat;
+    wg_text text = {0};
+
+    (void)path;
+    if (wg_chat_choose(ctx, "auto", FOLDER, &arena, &chat) == WAGLE_OK &&
+        wg_chat_render(ctx, &chat, NULL, "hello", &text) != WAGLE_OK)
+        wg_begin(ctx);
+    wg_text_free(&text);
+    wg_arena_free(&arena);
+}
+
+static const struct target {
+    const char *name, *file;
+    void (*run)(wagle_ctx *ctx, const char *path);
+} targets[] = {
+    {"rows", "rows", as_rows},
+    {"safetensors", "model.safetensors", as_safetensors},
+    {"index", "model.safetensors.index.json", as_index},
+    {"mask", "mask", as_mask},
+    {"gguf", "model.gguf", as_gguf},
+    {"config", "config.json", as_config},
+    {"tokenizer", "tokenizer.json", as_tokenizer},
+    {"text", "text", as_text},
+    {"chat", "tokenizer_config.json", as_chat},
+};
+enum { TARGETS = sizeof targets / sizeof *targets };
+
+static void run_one(const struct target *t, const unsigned char *data, size_t bytes)
+{
+    static wagle_ctx *ctx;
+    char path[256];
+
+    if (ctx == NULL && wagle_ctx_new(&ctx) != WAGLE_OK)
+        abort();
+    wg_begin(ctx);
+    snprintf(path, sizeof path, FOLDER "/%s", t->file);
+    if (wg_write_file(ctx, path, data, bytes, true) != WAGLE_OK)
+        abort();
+    t->run(ctx, path);
+    remove(path);
+}
+
+static void make_folder(void)
+{
+    wagle_ctx *ctx;
+
+    if (wagle_ctx_new(&ctx) != WAGLE_OK)
+        abort();
+    wg_remove_tree(FOLDER);
+    if (wg_make_folder(ctx, FOLDER) != WAGLE_OK)
+        abort();
+    wagle_ctx_free(ctx);
+}
+
+#ifdef WG_FUZZ_TARGET
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    make_folder();
+    return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    for (int t = 0; t < TARGETS; t++)
+        if (strcmp(targets[t].name, WG_FUZZ_TARGET) == 0)
+            run_one(&targets[t], data, bytes);
+    return 0;
+}
+#else
+/* Seeded mutations: bits, bytes, runs copied or cut, numbers set to extremes. */
+static size_t mutate(unsigned char *data, size_t bytes, uint64_t seed, uint64_t round)
+{
+    static const unsigned char extremes[] = {0, 1, 0x7F, 0x80, 0xFF, '"', '{', '\n'};
+    uint64_t counter = 0;
+#define BELOW(n) ((size_t)wg_random_below(seed, round, counter++, (int64_t)(n)))
+    for (size_t times = 1 + BELOW(6); times > 0 && bytes > 1; times--) {
+        const size_t reach = BELOW(2) || bytes < 2048 ? bytes : 2048; /* headers come first */
+        const size_t at = BELOW(reach), run = 1 + BELOW(bytes - at < 16 ? bytes - at : 16);
+        switch (BELOW(5)) {
+        case 0:
+            data[at] ^= (unsigned char)(1 << BELOW(8));
+            break;
+        case 1:
+            data[at] = extremes[BELOW(sizeof extremes)];
+            break;
+        case 2:
+            memset(data + at, extremes[BELOW(sizeof extremes)], run);
+            break;
+        case 3:
+            memmove(data + BELOW(bytes - run + 1), data + at, run);
+            break;
+        default:
+            memmove(data + at, data + at + run, bytes - at - run);
+            bytes -= run;
+        }
+    }
+#undef BELOW
+    return bytes;
+}
+
+static long replay_file(wagle_ctx *ctx, const struct target *t, const char *path, long rounds)
+{
+    wg_map map;
+    unsigned char *copy;
+
+    if (wg_map_open(ctx, path, &map) != WAGLE_OK)
+        abort();
+    run_one(t, map.data, map.bytes);
+    copy = malloc(map.bytes + 1);
+    for (long r = 0; r < rounds && copy != NULL; r++) {
+        memcpy(copy, map.data, map.bytes);
+        run_one(t, copy, mutate(copy, map.bytes, wg_hash_bytes(path, strlen(path)), (uint64_t)r));
+    }
+    free(copy);
+    wg_map_close(&map);
+    return rounds + 1;
+}
+
+int main(int argc, char **argv)
+{
+    const long rounds = argc > 2 ? atol(argv[2]) : 0;
+    wagle_ctx *ctx;
+
+    if (argc < 2 || wagle_ctx_new(&ctx) != WAGLE_OK)
+        return 2;
+    make_folder();
+    for (int t = 0; t < TARGETS; t++) {
+        char folder[4096], path[8192];
+        char **names;
+        long runs = 0;
+        snprintf(folder, sizeof folder, "%s/%s", argv[1], targets[t].name);
+        if (wg_list_folder(ctx, folder, &names) != WAGLE_OK)
+            return 2;
+        for (char **name = names; *name != NULL; name++) {
+            snprintf(path, sizeof path, "%s/%s", folder, *name);
+            runs += replay_file(ctx, &targets[t], path, rounds);
+        }
+        wg_free_names(names);
+        printf("%-12s %ld inputs\n", targets[t].name, runs);
+        if (runs == 0)
+            return 1;
+    }
+    wagle_ctx_free(ctx);
+    return 0;
+}
+#endif

@@ -1,0 +1,107 @@
+"""Writes the seeds of tests/fuzz/corpus: small valid files of each kind, for mutations to start from.
+
+    python3 tests/fuzz/make_corpus.py tests/gold tests/fuzz/corpus"""
+import json, os, random, shutil, struct, sys
+
+gold, corpus = sys.argv[1:]
+r = random.Random(1)
+
+
+def save(target, name, data):
+    os.makedirs(f"{corpus}/{target}", exist_ok=True)
+    with open(f"{corpus}/{target}/{name}", "wb") as f:
+        f.write(data if isinstance(data, bytes) else data.encode())
+
+
+def safetensors(tensors, metadata=None):
+    header, data = {}, b""
+    if metadata:
+        header["__metadata__"] = metadata
+    for name, dtype, shape, raw in tensors:
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+# --- GGUF: a one-layer llama, a tensor of each type, 256 wide because K-quants are
+BLOCK = {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 12: (256, 144),
+         13: (256, 176), 14: (256, 210), 30: (1, 2)}
+
+
+def text(s):
+    return struct.pack("<Q", len(s)) + s
+
+
+def gguf(types):
+    D, F, V = 256, 256, 8
+    tokens = [b"<s>", b"</s>", b"a", b"b", b"ab", "Ġ".encode(), "Ċ".encode(), b"<|im_start|>"]
+    values = [(b"general.architecture", 8, text(b"llama")), (b"llama.embedding_length", 4, struct.pack("<I", D)),
+              (b"llama.feed_forward_length", 4, struct.pack("<I", F)), (b"llama.block_count", 4, struct.pack("<I", 1)),
+              (b"llama.attention.head_count", 4, struct.pack("<I", 4)),
+              (b"llama.attention.head_count_kv", 4, struct.pack("<I", 2)),
+              (b"llama.attention.layer_norm_rms_epsilon", 6, struct.pack("<f", 1e-5)),
+              (b"tokenizer.ggml.model", 8, text(b"gpt2")), (b"tokenizer.ggml.pre", 8, text(b"smollm")),
+              (b"tokenizer.ggml.tokens", 9, struct.pack("<IQ", 8, V) + b"".join(map(text, tokens))),
+              (b"tokenizer.ggml.token_type", 9, struct.pack("<IQ8i", 5, V, 3, 3, 1, 1, 1, 1, 1, 4)),
+              (b"tokenizer.ggml.merges", 9, struct.pack("<IQ", 8, 1) + text(b"a b")),
+              (b"tokenizer.ggml.bos_token_id", 4, struct.pack("<I", 0)),
+              (b"tokenizer.ggml.eos_token_id", 4, struct.pack("<I", 1)),
+              (b"tokenizer.ggml.add_bos_token", 7, b"\1"),
+              (b"tokenizer.chat_template", 8, text(b"{% for m in messages %}<|im_start|>{{m}}{% endfor %}"))]
+    shapes = [(b"token_embd.weight", [D, V]), (b"output_norm.weight", [D])]
+    for name, shape in ((b"attn_norm", [D]), (b"attn_q", [D, D]), (b"attn_k", [D, D // 2]), (b"attn_v", [D, D // 2]),
+                        (b"attn_output", [D, D]), (b"ffn_norm", [D]), (b"ffn_gate", [D, F]), (b"ffn_up", [D, F]),
+                        (b"ffn_down", [F, D])):
+        shapes.append((b"blk.0." + name + b".weight", shape))
+    head, data = b"", b""
+    for i, (name, shape) in enumerate(shapes):
+        kind = 0 if len(shape) == 1 else types[i % len(types)]
+        count = shape[0] * (shape[1] if len(shape) > 1 else 1)
+        block, size = BLOCK[kind]
+        head += text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, kind, len(data))
+        data += bytes(count // block * size)
+        data += bytes(-len(data) % 32)
+    out = b"GGUF" + struct.pack("<IQQ", 3, len(shapes), len(values))
+    out += b"".join(text(k) + struct.pack("<I", kind) + v for k, kind, v in values) + head
+    return out + bytes(-len(out) % 32) + data
+
+
+shutil.rmtree(corpus, ignore_errors=True)
+save("gguf", "small-quants", gguf([2, 3, 6, 7, 8]))
+save("gguf", "k-quants", gguf([12, 13, 14]))
+save("rows", "lines", '{"question": "Who?", "answer": "Me."}\n\n{"prompt": "a", "completion": "b"}\n')
+save("rows", "array", '[{"text": "one"}, {"text": "two \\u00e9"}]')
+save("rows", "csv", 'question,answer\r\n"a ""b"", c",d\r\nx,"two\nlines"\r\n')
+save("rows", "ids", '{"input_ids": [1, 2, 3], "labels": [-100, 2, 3]}\n{"input_ids": [4, 5]}\n')
+save("rows", "blank-page", '{"text": "x"}\n' + "\n" * (4096 - 14))
+tiny = [("a", "F32", [2, 3], bytes(24)), ("b", "BF16", [4], bytes(8)), ("c", "BOOL", [3], b"\1\0\1")]
+save("safetensors", "tiny", safetensors(tiny, {"format": "pt"}))
+save("safetensors", "empty", safetensors([]))
+save("index", "two", json.dumps({"metadata": {"total_size": 8}, "weight_map": {"a": "x.safetensors", "b": "../y"}}))
+save("mask", "bits", safetensors([("w", "U8", [2], b"\5\1")],
+                                 {"format": "wagle-mask", "layout": "bits", "shapes": '{"w":[3,3]}'}))
+save("mask", "bool", safetensors([("w", "BOOL", [2, 2], b"\1\0\0\1")], {"format": "wagle-mask", "layout": "bool"}))
+for name in ("llama-gqa-tied", "llama3-rope"):
+    save("config", name, open(f"{gold}/models/{name}/config.json", "rb").read())
+save("config", "old-rope", json.dumps(
+    {"model_type": "llama", "vocab_size": 8, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1,
+     "num_attention_heads": 2, "rope_theta": 1e4, "rope_scaling": {"type": "linear", "factor": 2.0}}))
+byte = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
+vocab = {c: i for i, c in enumerate("HelowrdĠ12345\u010a")}
+vocab["He"] = len(vocab)
+save("tokenizer", "all-stages", json.dumps(
+    {"version": "1.0", "added_tokens": [{"id": 20, "content": "<|end|>", "single_word": True, "lstrip": True,
+                                         "rstrip": True, "normalized": True, "special": True}],
+     "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Lowercase"}, {"type": "Strip", "strip_left": True, "strip_right": True}, {"type": "Prepend", "prepend": "_"}, {"type": "Replace", "pattern": {"String": "l"}, "content": "L"}]},
+     "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+         {"type": "Split", "pattern": {"Regex": "\\p{N}{1,3}|\\s+(?!\\S)"}, "behavior": "MergedWithNext", "invert": True},
+         {"type": "Digits", "individual_digits": True}, byte]},
+     "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<|end|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}], "pair": [],
+                        "special_tokens": {"<|end|>": {"id": "<|end|>", "ids": [20], "tokens": ["<|end|>"]}}},
+     "decoder": byte, "model": {"type": "BPE", "unk_token": None, "vocab": vocab, "merges": [["H", "e"]]}}))
+save("text", "mixed", "Hello  wörld\r\n\tdon't 12345 <|begin_of_text|> é\u0301 😀 \u00a0x")
+save("text", "broken", b"abc\xff\xfe\xc3(")
+save("chat", "chatml", json.dumps({"chat_template": "{% for m in messages %}<|im_start|>{{ m }}{% endfor %}",
+                                   "bos_token": "<s>", "eos_token": {"content": "</s>"}}))
+save("chat", "list", json.dumps({"chat_template": [{"name": "default", "template": "[INST] {{x}} [/INST]"}]}))
