@@ -143,6 +143,33 @@ static void train_options(const cli_options *o, wagle_train_options *t)
     given_whole(&t->checkpoint_every, o->checkpoint_every);
 }
 
+static void print_defaults(const wagle_train_options *o)
+{
+    printf("\ndefaults: --objective %s --lr %g --epochs %g --batch %lld --weight-decay %g --clip "
+           "%g\n  --eval-every %lld, and a warm-up of %g of the steps\n",
+           o->objective, o->lr, o->epochs, (long long)o->batch, o->weight_decay, o->clip,
+           (long long)o->eval_every, o->warmup_ratio);
+}
+
+static void finetune_defaults(void)
+{
+    wagle_train_options o;
+
+    wagle_finetune_defaults(&o);
+    print_defaults(&o);
+}
+
+static void unlearn_defaults(void)
+{
+    wagle_train_options o;
+
+    wagle_unlearn_defaults(&o);
+    print_defaults(&o);
+    printf("  --density %g --alpha %g --forget-weight %g; without --mask and --selector every "
+           "weight trains\n",
+           o.density, o.alpha, o.forget_weight);
+}
+
 static wagle_status report(const cli_options *o, const wagle_train_result *r, wagle_status st)
 {
     if (st != WAGLE_OK)
@@ -385,39 +412,39 @@ static wagle_status cmd_eval(wagle_ctx *ctx, cli_options *o)
 
 const cli_command cli_commands[] = {
     {"import", "FILE.gguf", "GGUF to a model folder", "wagle import model.gguf --out DIR",
-     "out dtype force", cmd_import, "which FILE.gguf?"},
+     "out dtype force", cmd_import, "which FILE.gguf?", NULL},
     {"inspect", "PATH", "what is in a model folder, safetensors, GGUF, score or mask file",
-     "wagle inspect model --json", "json", cmd_inspect, "which PATH?"},
+     "wagle inspect model --json", "json", cmd_inspect, "which PATH?", NULL},
     {"tokenize", NULL, "text to token ids, and back",
      "wagle tokenize --model DIR --text 'Hello world' --json",
-     "model text file decode no-special json", cmd_tokenize, NULL},
+     "model text file decode no-special json", cmd_tokenize, NULL, NULL},
     {"logits", NULL, "logits of rows, into a safetensors file",
      "wagle logits --model DIR --data rows.jsonl --out logits.safetensors",
-     "model data out force" ROWS, cmd_logits, NULL},
+     "model data out force" ROWS, cmd_logits, NULL, NULL},
     {"gradient", NULL, "gradient of the rows' token-mean NLL, a tensor each weight",
      "wagle gradient --model DIR --data rows.jsonl --out gradient.safetensors",
-     "model data out force" ROWS, cmd_gradient, NULL},
+     "model data out force" ROWS, cmd_gradient, NULL, NULL},
     {"attribute", NULL, "score every weight by its influence on forgetting",
      "wagle attribute --model DIR --forget forget.jsonl --retain retain.jsonl --out scores",
-     "model forget retain out selector gamma seed force" ROWS, cmd_attribute, NULL},
+     "model forget retain out selector gamma seed force" ROWS, cmd_attribute, NULL, NULL},
     {"mask", NULL, "select the most influential share of the weights",
      "wagle mask --scores scores --density 0.1 --out mask",
-     "scores density include exclude format out force", cmd_mask, NULL},
+     "scores density include exclude format out force", cmd_mask, NULL, NULL},
     {"finetune", NULL, "train on rows", "wagle finetune --model DIR --data rows.jsonl --out DIR2",
-     "model data out" ROWS TRAIN, cmd_finetune, NULL},
+     "model data out" ROWS TRAIN, cmd_finetune, NULL, finetune_defaults},
     {"unlearn", NULL, "forget rows, keep others, touch selected weights only",
      "wagle unlearn --model DIR --forget forget.jsonl --retain retain.jsonl --mask mask "
      "--objective npo --out DIR2",
      "model forget retain out objective selector density gamma include exclude refusal alpha "
      "forget-weight" ROWS TRAIN,
-     cmd_unlearn, NULL},
+     cmd_unlearn, NULL, unlearn_defaults},
     {"generate", NULL, "continue a prompt", "wagle generate --model DIR --prompt 'Who is' --chat",
      "model prompt file chat chat-layout system max-tokens temperature top-k top-p seed",
-     cmd_generate, NULL},
+     cmd_generate, NULL, NULL},
     {"eval", NULL, "NLL, perplexity, answer probability, ROUGE; JSON on stdout",
      "wagle eval --model DIR --data rows.jsonl --metrics probability,rougeL",
-     "model data metrics max-tokens json" ROWS, cmd_eval, NULL},
+     "model data metrics max-tokens json" ROWS, cmd_eval, NULL, NULL},
     {"demo", NULL, "a tiny model forgets two invented authors; a few minutes, no download",
-     "wagle demo --out demo", "out seed force", cmd_demo, NULL},
+     "wagle demo --out demo", "out seed force", cmd_demo, NULL, NULL},
     {0},
 };

@@ -93,7 +93,7 @@ static int front_page(void)
     puts("wagle - make a language model forget chosen data and keep the rest\n");
     for (const cli_command *c = cli_commands; c->name != NULL; c++)
         printf("  %-10s %s\n", c->name, c->summary);
-    puts("\n  wagle help COMMAND         options of a command\n"
+    puts("\n  wagle help COMMAND         options of a command; wagle help --man: the manual page\n"
          "  exit codes: 0 ok, 1 run failed, 2 usage, 3 bad input, 4 no memory or disk, 130 "
          "interrupted");
     return 0;
@@ -151,6 +151,10 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "help") == 0) {
         if (argc < 3)
             return front_page();
+        if (strcmp(argv[2], "--man") == 0) {
+            cli_manual();
+            return 0;
+        }
         c = find(argv[2]);
         if (c == NULL)
             return unknown_command(argv[2]);

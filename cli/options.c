@@ -346,6 +346,39 @@ wagle_status cli_parse(const cli_command *c, int argc, const char **argv, cli_op
     return WAGLE_OK;
 }
 
+/* Calls show for each option of the command: its flag, its value's name or "", what it does. */
+static void each_option(const cli_command *c,
+                        void (*show)(const char *flag, const char *value, const char *help))
+{
+    for (int i = 0; i < OPTIONS; i++)
+        if (applies(c, table[i].name))
+            show(table[i].name, table[i].value != NULL ? table[i].value : "", table[i].help);
+    for (int i = 0; listed(c->options, "objective"); i++) {
+        const wagle_param_info p = wagle_objective_param(i);
+        char name[64], help[160];
+        if (p.key == NULL)
+            break;
+        flag_name(p.key, name);
+        snprintf(help, sizeof help, "%s (default %g)", p.help, p.value);
+        show(name, "X", help);
+    }
+}
+
+static void list(const char *title, wagle_info (*at)(int i))
+{
+    printf("\n%s\n", title);
+    for (int i = 0; at(i).name != NULL; i++)
+        printf("  %-18s %s\n", at(i).name, at(i).summary);
+}
+
+static void show_help(const char *flag, const char *value, const char *help)
+{
+    char left[96];
+
+    snprintf(left, sizeof left, "--%s %s", flag, value);
+    printf("  %-24s %s\n", left, help);
+}
+
 void cli_help(const cli_command *c)
 {
     printf("wagle %s%s%s - %s\n", c->name, c->argument ? " " : "", c->argument ? c->argument : "",
@@ -353,21 +386,35 @@ void cli_help(const cli_command *c)
     if (c->example != NULL)
         printf("\n  %s\n", c->example);
     puts("");
-    for (int i = 0; i < OPTIONS; i++) {
-        char left[64];
-        if (!applies(c, table[i].name))
-            continue;
-        snprintf(left, sizeof left, "--%s %s", table[i].name,
-                 table[i].value != NULL ? table[i].value : "");
-        printf("  %-24s %s\n", left, table[i].help);
+    each_option(c, show_help);
+    if (c->defaults != NULL)
+        c->defaults();
+    if (listed(c->options, "objective"))
+        list("objectives", wagle_objective_info);
+    if (listed(c->options, "selector"))
+        list("selectors", wagle_selector_info);
+    if (listed(c->options, "metrics"))
+        list("metrics", wagle_metric_info);
+}
+
+static void show_manual(const char *flag, const char *value, const char *help)
+{
+    printf(".TP\n\\fB\\-\\-%s\\fR \\fI%s\\fR\n%s\n", flag, value, help);
+}
+
+void cli_manual(void)
+{
+    printf(".TH WAGLE 1 \"\" \"wagle " WAGLE_VERSION "\"\n.SH NAME\nwagle \\- make a large "
+           "language model forget chosen data and keep the rest\n.SH SYNOPSIS\n\\fBwagle\\fR "
+           "\\fICOMMAND\\fR [\\fIOPTION\\fR...]\n.SH DESCRIPTION\nResults go to standard output, "
+           "log and progress to standard error. Every option is also a key of the JSON object "
+           "that \\fB\\-\\-config\\fR names; flags win.\n");
+    for (const cli_command *c = cli_commands; c->name != NULL; c++) {
+        printf(".SH %s\n%s.\n", c->name, c->summary);
+        if (c->example != NULL)
+            printf(".PP\n.RS\n%s\n.RE\n", c->example);
+        each_option(c, show_manual);
     }
-    for (int i = 0; listed(c->options, "objective"); i++) {
-        const wagle_param_info p = wagle_objective_param(i);
-        char name[64], left[80];
-        if (p.key == NULL)
-            break;
-        flag_name(p.key, name);
-        snprintf(left, sizeof left, "--%s X", name);
-        printf("  %-24s %s (default %g)\n", left, p.help, p.value);
-    }
+    puts(".SH EXIT STATUS\n0 ok, 1 the run failed, 2 usage, 3 bad input, 4 not enough memory or "
+         "disk, 130 interrupted.");
 }

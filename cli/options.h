@@ -26,6 +26,7 @@ typedef struct cli_command {
     const char *options; /* names, separated by spaces */
     wagle_status (*run)(wagle_ctx *ctx, cli_options *o);
     const char *argument_missing; /* NULL: it may be left out */
+    void (*defaults)(void);       /* prints the library's own; NULL: nothing to say */
 } cli_command;
 
 extern const cli_command cli_commands[]; /* ends with a NULL name */
@@ -34,6 +35,8 @@ extern const cli_command cli_commands[]; /* ends with a NULL name */
  * returns WAGLE_E_USAGE or WAGLE_E_INPUT. */
 wagle_status cli_parse(const cli_command *c, int argc, const char **argv, cli_options *o);
 void cli_help(const cli_command *c);
+/* The manual page of the whole command, as roff, on stdout. */
+void cli_manual(void);
 /* The name nearest to `word` among the commands, or NULL. */
 const char *cli_nearest(const char *word, const char *(*name)(int i));
 

@@ -121,7 +121,6 @@ static wagle_status open_file(wagle_ctx *ctx, wg_tensors *t, int file, int64_t *
         st = wg_fail(ctx, WAGLE_E_INPUT, "%s: the header is not a JSON object", path);
         goto done;
     }
-    st = WAGLE_OK;
     WG_TRY_GOTO(WG_GROW(ctx, &t->tensor, capacity, t->n + 1), done);
     json_object_foreach (header, name, entry) {
         if (strcmp(name, "__metadata__") == 0) {

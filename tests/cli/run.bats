@@ -62,6 +62,17 @@ same() { diff -r "$1" "$2"; }
     grep -q '"objective": "graddiff"' out/manifest.json
 }
 
+@test "the manual page holds every command and option that help shows" {
+    "$WAGLE" help --man >page
+    for command in $("$WAGLE" | awk '/^  [a-z]+ / && $1 != "wagle" && $1 != "exit" {print $1}'); do
+        grep -qx ".SH $command" page
+        for flag in $("$WAGLE" help "$command" | grep -o '^  --[a-z0-9-]*' | cut -c5-); do
+            grep -qF -- "\-\-$flag\fR" page
+        done
+    done
+    ! command -v man >/dev/null || man --warnings -l page >/dev/null
+}
+
 @test "tokens decode to the text they came from" {
     ids=$("$WAGLE" tokenize --model "$GOLD/tokenizers/gpt2" --text 'Hello  wörld' --json | tr -d '{}"ids:')
     [ "$("$WAGLE" tokenize --model "$GOLD/tokenizers/gpt2" --decode "$ids")" = 'Hello  wörld' ]

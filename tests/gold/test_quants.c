@@ -1,0 +1,45 @@
+/* GGUF's block formats against the values of the `gguf` package. */
+#include "support.h"
+
+#include "io/gguf.h"
+
+static void blocks_unpack_to_the_reference_values(void **state)
+{
+    static const struct {
+        uint32_t number;
+        const char *name;
+    } kinds[] = {{2, "Q4_0"}, {3, "Q4_1"},  {6, "Q5_0"},  {7, "Q5_1"},
+                 {8, "Q8_0"}, {12, "Q4_K"}, {13, "Q5_K"}, {14, "Q6_K"}};
+    wagle_ctx *ctx = new_context();
+    wg_tensors gold;
+    float out[8192];
+    char name[64];
+
+    (void)state;
+    assert_ok(ctx, wg_tensors_open(ctx, WG_GOLD "/quants/quants.safetensors", &gold));
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        snprintf(name, sizeof name, "%s.blocks", kinds[i].name);
+        const wg_tensor *blocks = gold_tensor(&gold, name);
+        snprintf(name, sizeof name, "%s.values", kinds[i].name);
+        const wg_tensor *values = gold_tensor(&gold, name);
+        const wg_gguf_tensor t = {
+            .type = kinds[i].number, .count = values->count, .data = blocks->data};
+        const float *want = values->data;
+
+        assert_true(values->count <= 8192);
+        assert_string_equal(wg_ggml_name(kinds[i].number), kinds[i].name);
+        wg_gguf_dequantise(&t, 0, values->count, out);
+        for (int64_t j = 0; j < values->count; j++) /* sums are rounded in another order */
+            if (fabs((double)out[j] - (double)want[j]) > 1e-6 * fabs((double)want[j]) + 1e-9)
+                fail_msg("%s %d: %.9g, gold %.9g", kinds[i].name, (int)j, (double)out[j],
+                         (double)want[j]);
+    }
+    wg_tensors_close(&gold);
+    wagle_ctx_free(ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(blocks_unpack_to_the_reference_values)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
