@@ -376,7 +376,7 @@ static wagle_status cmd_demo(wagle_ctx *ctx, cli_options *o)
     if (st != WAGLE_OK)
         return st;
     fputs(text, stdout);
-    printf("\n%s holds the corpus, the models and this report. Try\n"
+    printf("\n%s holds the corpus, the models and report.html. Try\n"
            "  wagle inspect %s/wagle\n"
            "  wagle eval --model %s/wagle --data %s/forget.jsonl\n",
            d.out, d.out, d.out, d.out);

@@ -1,6 +1,8 @@
 /* demo.c - the whole story in small: a corpus of invented authors, a tokenizer and a tiny Llama
  * that learn it, two authors forgotten twice (all weights; WAGLE's mask), and a gold model that
  * never met them. Everything is made from the seed and left in the folder. */
+#include "run/demo.h"
+
 #include "base/number.h"
 #include "run/train.h"
 #include "text/tokenizer.h"
@@ -52,7 +54,7 @@ typedef struct demo {
     char **texts;     /* every line, for the tokenizer */
     int64_t n_texts, texts_room;
     wg_arena arena;
-    wg_text report;
+    wg_demo_result result;
 } demo;
 
 static char *place(const demo *d, const char *name)
@@ -330,45 +332,31 @@ static wagle_status probability(demo *d, const char *model, const char *rows, do
     return st;
 }
 
-static const char *const models[] = {"original", "dense", "wagle", "gold"};
-
-static wagle_status table(demo *d)
+static wagle_status measure(demo *d)
 {
     static const char *const files[] = {"forget.jsonl", "retain.jsonl", "neither.jsonl",
                                         "general.jsonl"};
 
-    WG_TRY(wg_text_printf(d->ctx, &d->report, "%-10s %14s %14s %14s %14s\n", "probability of",
-                          "forget authors", "retain authors", "other authors", "sentences"));
-    for (int m = 0; m < 4; m++) {
-        WG_TRY(wg_text_printf(d->ctx, &d->report, "%-14s", models[m]));
-        for (int f = 0; f < 4; f++) {
-            double p;
-            WG_TRY(probability(d, models[m], files[f], &p));
-            WG_TRY(wg_text_printf(d->ctx, &d->report, " %14.3f", p));
-        }
-        WG_TRY(wg_text_addz(d->ctx, &d->report, "\n"));
-    }
+    for (int m = 0; m < WG_DEMO_MODELS; m++)
+        for (int s = 0; s < WG_DEMO_SETS; s++)
+            WG_TRY(probability(d, wg_demo_models[m], files[s], &d->result.probability[s][m]));
     return WAGLE_OK;
 }
 
-static wagle_status ask(demo *d, int64_t author, const char *model)
+static wagle_status ask(demo *d, const char *question, const char *model, char **answer)
 {
     wagle_generate_options o;
-    char *folder = place(d, model), *answer = NULL, prompt[256];
+    char *folder = place(d, model), prompt[256];
     const char *prompts[] = {prompt};
     wagle_status st;
 
-    snprintf(prompt, sizeof prompt,
-             "### Question: Where was %s born?\n### Answer:", d->author[author]);
+    snprintf(prompt, sizeof prompt, "### Question: %s\n### Answer:", question);
     wagle_generate_defaults(&o);
     o.model = folder;
     o.prompts = prompts;
     o.n = 1;
     o.max_tokens = 24;
-    st = folder != NULL ? wagle_generate(d->ctx, &o, &answer) : WAGLE_E_RESOURCE;
-    if (st == WAGLE_OK)
-        st = wg_text_printf(d->ctx, &d->report, "  %-10s%s\n", model, answer);
-    wagle_string_free(answer);
+    st = folder != NULL ? wagle_generate(d->ctx, &o, answer) : WAGLE_E_RESOURCE;
     wg_free(folder);
     return st;
 }
@@ -376,17 +364,43 @@ static wagle_status ask(demo *d, int64_t author, const char *model)
 static wagle_status questions(demo *d)
 {
     static const int64_t asked[] = {0, FORGOTTEN};
+    static const char *const fate[] = {"to be forgotten", "to be kept"};
+    wg_demo_result *r = &d->result;
 
-    for (int i = 0; i < 2; i++) {
-        WG_TRY(wg_text_printf(d->ctx, &d->report, "\nWhere was %s (%s) born?\n",
-                              d->author[asked[i]], i == 0 ? "to be forgotten" : "to be kept"));
-        for (int m = 0; m < 4; m++)
-            WG_TRY(ask(d, asked[i], models[m]));
+    for (int q = 0; q < WG_DEMO_QUESTIONS; q++) {
+        snprintf(r->question[q], sizeof r->question[q], facts[0].question, d->author[asked[q]]);
+        r->fate[q] = fate[q];
+        for (int m = 0; m < WG_DEMO_MODELS; m++)
+            WG_TRY(ask(d, r->question[q], wg_demo_models[m], &r->answer[q][m]));
     }
     return WAGLE_OK;
 }
 
-static wagle_status play(demo *d)
+/* report.txt, report.html and plot.svg; the text is handed over. */
+static wagle_status write_reports(demo *d, char **text)
+{
+    wg_text plain = {0}, page = {0}, plot = {0};
+    wagle_status st = wg_demo_text(d->ctx, &d->result, &plain);
+
+    if (st == WAGLE_OK)
+        st = wg_demo_page(d->ctx, &d->result, d->o->seed, &page);
+    if (st == WAGLE_OK)
+        st = wg_demo_plot(d->ctx, &d->result, &plot);
+    if (st == WAGLE_OK)
+        st = write_in(d, "report.txt", &plain);
+    if (st == WAGLE_OK)
+        st = write_in(d, "report.html", &page);
+    if (st == WAGLE_OK)
+        st = write_in(d, "plot.svg", &plot);
+    if (st == WAGLE_OK)
+        *text = wg_text_take(d->ctx, &plain);
+    wg_text_free(&plain);
+    wg_text_free(&page);
+    wg_text_free(&plot);
+    return st;
+}
+
+static wagle_status play(demo *d, char **text)
 {
     WG_TRY(write_corpus(d));
     WG_TRY(make_start(d));
@@ -394,9 +408,9 @@ static wagle_status play(demo *d)
     WG_TRY(learn(d, "learn-gold.jsonl", "gold"));
     WG_TRY(forget(d, NULL, "dense"));
     WG_TRY(forget(d, "wagle", "wagle"));
-    WG_TRY(table(d));
+    WG_TRY(measure(d));
     WG_TRY(questions(d));
-    return write_in(d, "report.txt", &d->report);
+    return write_reports(d, text);
 }
 
 void wagle_demo_defaults(wagle_demo_options *o)
@@ -418,14 +432,16 @@ wagle_status wagle_demo(wagle_ctx *ctx, const wagle_demo_options *o, char **text
     wg_remove_tree(d.folder);
     st = wg_make_folder(ctx, d.folder);
     if (st == WAGLE_OK)
-        st = play(&d);
+        st = play(&d, text);
     if (st == WAGLE_OK)
         st = wg_replace_folder(ctx, d.folder, o->out);
-    if (st == WAGLE_OK)
-        *text = wg_text_take(ctx, &d.report);
-    else
+    if (st != WAGLE_OK) {
         wg_remove_tree(d.folder);
-    wg_text_free(&d.report);
+        wagle_string_free(*text);
+        *text = NULL;
+    }
+    for (int i = 0; i < WG_DEMO_QUESTIONS * WG_DEMO_MODELS; i++)
+        wagle_string_free(d.result.answer[i / WG_DEMO_MODELS][i % WG_DEMO_MODELS]);
     wg_text_free(&d.learn[0]);
     wg_text_free(&d.learn[1]);
     wg_free(d.texts);

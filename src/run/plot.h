@@ -1,0 +1,20 @@
+/* plot.h - plots as SVG text, to stand in a page or alone. */
+#ifndef WG_RUN_PLOT_H
+#define WG_RUN_PLOT_H
+
+#include "base/text.h"
+
+/* Bars of `series` side by side in each group; value [groups][series] from 0 to 1. */
+typedef struct wg_bars {
+    const char *title;
+    const char *const *group, *const *series;
+    int groups, serieses;
+    const double *value;
+} wg_bars;
+
+/* Appends one <svg> element. */
+WAGLE_CHECK wagle_status wg_plot_bars(wagle_ctx *ctx, const wg_bars *bars, wg_text *out);
+/* Appends text with & < > " escaped. */
+WAGLE_CHECK wagle_status wg_text_escaped(wagle_ctx *ctx, wg_text *out, const char *text);
+
+#endif
