@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static atomic_llong countdown;
 static atomic_llong live;
@@ -30,6 +31,18 @@ static void *out_of_memory(wagle_ctx *ctx, int64_t count, size_t size)
     return NULL;
 }
 
+enum { HUGE_PAGE = 1 << 21 };
+
+/* Large blocks in large pages: fewer faults, fewer misses of the TLB. Advice only. */
+static void advise_large(void *memory, size_t bytes)
+{
+    const uintptr_t first = ((uintptr_t)memory + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
+    const uintptr_t last = ((uintptr_t)memory + bytes) & ~(uintptr_t)(HUGE_PAGE - 1);
+
+    if (bytes >= 4 * (size_t)HUGE_PAGE && first < last)
+        (void)madvise((void *)first, last - first, MADV_HUGEPAGE);
+}
+
 void *wg_resize(wagle_ctx *ctx, void *old, int64_t count, size_t size)
 {
     size_t bytes = 0;
@@ -43,6 +56,7 @@ void *wg_resize(wagle_ctx *ctx, void *old, int64_t count, size_t size)
         return out_of_memory(ctx, count, size);
     if (old == NULL)
         atomic_fetch_add(&live, 1);
+    advise_large(memory, bytes);
     return memory;
 }
 

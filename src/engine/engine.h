@@ -16,10 +16,13 @@
 enum { WG_STREAMS = 2 };
 
 /* Where gradients go. grad[s] [n] is the gradient of stream s (one stream: grad[0] alone) of all
- * n weights of a tensor; valid during the call. wants may be NULL: every tensor is wanted. */
+ * n weights of a tensor; valid during the call. wants may be NULL: every tensor is wanted. place
+ * may be NULL, or return NULL; else, with one stream, it says where the engine writes the tensor's
+ * gradient itself, and accept is not called. */
 typedef struct wg_sink {
     void *user;
     bool (*wants)(void *user, int tensor);
+    wg_real *(*place)(void *user, int tensor);
     wagle_status (*accept)(void *user, wagle_ctx *ctx, int tensor, int64_t n,
                            const wg_real *const grad[WG_STREAMS]);
 } wg_sink;

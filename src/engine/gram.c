@@ -32,11 +32,11 @@ static double inner(const wg_real *a, const wg_real *b, int64_t n)
     return sum;
 }
 
-/* out [T,T] = beta out + a a^T, a [T,n] with row stride ld */
-static void outer(const wg_ops *ops, int64_t T, int64_t n, const wg_real *a, int64_t ld,
-                  wg_real beta, wg_real *out)
+/* out [T,T] = a a^T (+ out), a [T,n] with row stride ld */
+static void outer(const wg_ops *ops, int64_t T, int64_t n, const wg_real *a, int64_t ld, bool add,
+                  wg_real *out)
 {
-    ops->gemm(false, true, T, T, n, a, ld, a, ld, beta, out, T);
+    ops->gemm(false, true, T, T, n, a, ld, a, ld, add, out, T);
 }
 
 static void add_square(void *user, wg_role role, const wg_real *dy, int64_t O, const wg_real *x,

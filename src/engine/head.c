@@ -110,7 +110,7 @@ wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch
     return WAGLE_OK;
 }
 
-/* Adds d logits^T h to the table's gradient: rows of each stream on their own. */
+/* d logits^T h into the table's gradient: rows of each stream on their own, its first write it. */
 static void table_gradient(wg_engine *e, const wg_batch *batch, int64_t j, int64_t n, int64_t first,
                            int64_t width, const wg_real *logits, int64_t ld, int streams)
 {
@@ -118,11 +118,12 @@ static void table_gradient(wg_engine *e, const wg_batch *batch, int64_t j, int64
     const int64_t border = streams > 1 ? batch->label_start[batch->n_forget] : batch->M;
 
     for (int s = 0; s < streams; s++) {
-        const int64_t low = s == 0 ? j : j > border ? j : border;
+        const int64_t begin = s == 0 ? 0 : border;
+        const int64_t low = j > begin ? j : begin;
         const int64_t high = s == 0 && border < j + n ? border : j + n;
         if (low < high)
             e->model->ops->gemm(true, false, width, D, high - low, logits + (low - j) * ld, ld,
-                                e->label_h.data + low * D, D, 1, e->table_grad[s].data + first * D,
+                                e->label_h.data + low * D, D, low > begin, e->table[s] + first * D,
                                 D);
     }
 }
@@ -158,7 +159,7 @@ wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
             ops->xent_backward(n, first, width, logits, ld, batch->target + j,
                                label_row(e, M, MAXIMUM) + j, weight + j);
             ops->gemm(false, false, n, D, width, logits, ld, head_rows(e, first, width), D,
-                      first == 0 ? (wg_real)0 : (wg_real)1, e->label_d.data + j * D, D);
+                      first > 0, e->label_d.data + j * D, D);
             if (want_table)
                 table_gradient(e, batch, j, n, first, width, logits, ld, streams);
         }

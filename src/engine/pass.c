@@ -215,9 +215,10 @@ typedef struct collector {
     const wg_batch *batch;
     const wg_sink *sink;
     int64_t layer;
-    int64_t offset[WG_ROLES]; /* of each weight in layer_grad */
+    int streams;
     bool wanted[WG_ROLES];
-    bool used[WG_STREAMS]; /* the stream's buffer holds something of this layer */
+    wg_real *grad[WG_ROLES][WG_STREAMS]; /* of the layer at hand: ours, or the sink's place */
+    bool begun[WG_ROLES][WG_STREAMS];    /* something was written there */
     const wg_chunk *chunk;
 } collector;
 
@@ -230,17 +231,21 @@ static void begin_chunk(void *user, const wg_chunk *c)
 static void add_weight_gradient(void *user, wg_role role, const wg_real *dy, int64_t O,
                                 const wg_real *x, int64_t I, const wg_real *rstd)
 {
-    const collector *k = user;
+    collector *k = user;
     const wg_ops *ops = k->e->model->ops;
     const int64_t N = k->batch->start[k->chunk->to] - k->batch->start[k->chunk->from];
-    wg_real *out = k->e->layer_grad[k->chunk->stream].data + k->offset[role];
+    wg_real *out = k->grad[role][k->chunk->stream];
+    bool *begun = &k->begun[role][k->chunk->stream];
 
     if (!k->wanted[role])
         return;
+    if (I == 0 && !*begun)
+        memset(out, 0, (size_t)O * sizeof *out);
     if (I > 0)
-        ops->gemm(true, false, O, I, N, dy, O, x, I, 1, out, I);
+        ops->gemm(true, false, O, I, N, dy, O, x, I, *begun, out, I);
     else
         ops->rmsnorm_weight(N, O, x, rstd, dy, out);
+    *begun = true;
 }
 
 static bool wants(const wg_sink *sink, int tensor)
@@ -248,41 +253,54 @@ static bool wants(const wg_sink *sink, int tensor)
     return sink->wants == NULL || sink->wants(sink->user, tensor);
 }
 
-static wagle_status deliver(wagle_ctx *ctx, const wg_engine *e, const wg_sink *sink, int tensor,
-                            const wg_room grad[WG_STREAMS], int64_t offset, int streams)
+static wg_real *place(const wg_sink *sink, int tensor, int streams)
 {
-    const wg_real *const both[WG_STREAMS] = {grad[0].data + offset,
-                                             streams > 1 ? grad[1].data + offset : NULL};
-
-    return sink->accept(sink->user, ctx, tensor, e->model->files.tensor[tensor].count, both);
+    return streams == 1 && sink->place != NULL ? sink->place(sink->user, tensor) : NULL;
 }
 
-static wagle_status prepare(wagle_ctx *ctx, wg_room room[WG_STREAMS], int64_t n, int streams)
+static wagle_status deliver(wagle_ctx *ctx, const collector *k, int tensor,
+                            wg_real *const grad[WG_STREAMS])
 {
-    for (int s = 0; s < streams; s++) {
-        WG_TRY(wg_room_for(ctx, &room[s], n));
-        memset(room[s].data, 0, (size_t)n * sizeof(wg_real));
-    }
-    return WAGLE_OK;
+    const wg_real *const both[WG_STREAMS] = {grad[0], k->streams > 1 ? grad[1] : NULL};
+
+    if (place(k->sink, tensor, k->streams) != NULL)
+        return WAGLE_OK;
+    return k->sink->accept(k->sink->user, ctx, tensor, k->e->model->files.tensor[tensor].count,
+                           both);
 }
 
-static wagle_status backward_layer(wagle_ctx *ctx, collector *k, int streams)
+/* Where the layer's gradients go. */
+static wagle_status place_layer(wagle_ctx *ctx, collector *k)
 {
     wg_engine *e = k->e;
-    int64_t total = 0;
+    int64_t total = 0, at[WG_ROLES];
 
     for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
         const int t = wg_model_tensor(e->model, (wg_role)role, k->layer);
         k->wanted[role] = wants(k->sink, t);
-        k->offset[role] = total;
-        total += k->wanted[role] ? e->model->files.tensor[t].count : 0;
+        k->grad[role][0] = k->wanted[role] ? place(k->sink, t, k->streams) : NULL;
+        k->begun[role][0] = k->begun[role][1] = false;
+        at[role] = total;
+        if (k->wanted[role] && k->grad[role][0] == NULL)
+            total += e->model->files.tensor[t].count;
     }
-    WG_TRY(prepare(ctx, e->layer_grad, total, streams));
-    wg_layer_backward(e, k->batch, k->layer, begin_chunk, add_weight_gradient, k);
+    for (int s = 0; s < k->streams; s++) {
+        WG_TRY(wg_room_for(ctx, &e->layer_grad[s], total));
+        for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++)
+            if (s > 0 || k->grad[role][s] == NULL)
+                k->grad[role][s] = e->layer_grad[s].data + at[role];
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status backward_layer(wagle_ctx *ctx, collector *k)
+{
+    WG_TRY(place_layer(ctx, k));
+    wg_layer_backward(k->e, k->batch, k->layer, begin_chunk, add_weight_gradient, k);
     for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++)
         if (k->wanted[role])
-            WG_TRY(deliver(ctx, e, k->sink, wg_model_tensor(e->model, (wg_role)role, k->layer),
-                           e->layer_grad, k->offset[role], streams));
+            WG_TRY(deliver(ctx, k, wg_model_tensor(k->e->model, (wg_role)role, k->layer),
+                           k->grad[role]));
     return WAGLE_OK;
 }
 
@@ -293,42 +311,79 @@ static void embed_gradient(wg_engine *e, const wg_batch *batch)
     for (int64_t i = 0; i < e->n_chunks; i++) {
         const int64_t first = batch->start[e->chunk[i].from];
         e->model->ops->embed_backward(batch->start[e->chunk[i].to] - first, D, batch->ids + first,
-                                      e->gradient.data + first * D,
-                                      e->table_grad[e->chunk[i].stream].data);
+                                      e->gradient.data + first * D, e->table[e->chunk[i].stream]);
     }
+}
+
+/* e->table for the gradient of `tensor`, cleared unless the head will write all of it. */
+static wagle_status place_table(wagle_ctx *ctx, collector *k, int tensor, bool clear)
+{
+    wg_engine *e = k->e;
+    const int64_t n = e->model->config.V * e->model->config.D;
+    wg_real *own = place(k->sink, tensor, k->streams);
+
+    for (int s = 0; s < k->streams; s++) {
+        if (own == NULL)
+            WG_TRY(wg_room_for(ctx, &e->table_grad[s], n));
+        e->table[s] = own != NULL ? own : e->table_grad[s].data;
+        if (clear)
+            memset(e->table[s], 0, (size_t)n * sizeof(wg_real));
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status backward_head(wagle_ctx *ctx, collector *k, const wg_real *weight)
+{
+    wg_engine *e = k->e;
+    const wg_batch *b = k->batch;
+    const int table = wg_model_tensor(e->model, WG_EMBED, 0);
+    const int head = wg_model_tensor(e->model, WG_HEAD, 0);
+    const int norm = wg_model_tensor(e->model, WG_FINAL_NORM, 0);
+    const bool lopsided = k->streams > 1 && (b->n_forget == 0 || b->n_forget == b->S);
+    wg_real *grad[WG_STREAMS] = {NULL, NULL};
+
+    if (wants(k->sink, head))
+        WG_TRY(place_table(ctx, k, head, lopsided));
+    for (int s = 0; s < k->streams; s++) {
+        WG_TRY(wg_room_for(ctx, &e->norm_grad[s], e->model->config.D));
+        grad[s] = e->norm_grad[s].data;
+        memset(grad[s], 0, (size_t)e->model->config.D * sizeof(wg_real));
+    }
+    WG_TRY(wg_head_backward(ctx, e, b, weight, k->streams, wants(k->sink, head),
+                            wants(k->sink, norm)));
+    if (wants(k->sink, norm)) {
+        wg_real *there = place(k->sink, norm, k->streams);
+        if (there != NULL)
+            memcpy(there, grad[0], (size_t)e->model->config.D * sizeof *there);
+        WG_TRY(deliver(ctx, k, norm, grad));
+    }
+    if (e->model->config.tied)
+        return WAGLE_OK;
+    if (wants(k->sink, head))
+        WG_TRY(deliver(ctx, k, head, e->table));
+    return wants(k->sink, table) ? place_table(ctx, k, table, true) : WAGLE_OK;
 }
 
 wagle_status wg_engine_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
                                 const wg_real *weight, int streams, const char *progress,
                                 const wg_sink *sink)
 {
-    const wg_config *c = &e->model->config;
+    const int64_t L = e->model->config.L;
     const int table = wg_model_tensor(e->model, WG_EMBED, 0);
-    const int head = wg_model_tensor(e->model, WG_HEAD, 0);
-    const int norm = wg_model_tensor(e->model, WG_FINAL_NORM, 0);
-    collector k = {.e = e, .batch = batch, .sink = sink};
+    collector k = {.e = e, .batch = batch, .sink = sink, .streams = streams};
 
     if (streams > 1)
         WG_TRY(wg_cut_chunks(ctx, e, batch, true, false));
     WG_TRY(wg_backward_room(ctx, e, batch));
-    if (wants(sink, head) || wants(sink, table))
-        WG_TRY(prepare(ctx, e->table_grad, c->V * c->D, streams));
-    WG_TRY(prepare(ctx, e->norm_grad, c->D, streams));
-    WG_TRY(wg_head_backward(ctx, e, batch, weight, streams, wants(sink, head), wants(sink, norm)));
-    if (!c->tied && wants(sink, head)) {
-        WG_TRY(deliver(ctx, e, sink, head, e->table_grad, 0, streams));
-        WG_TRY(prepare(ctx, e->table_grad, c->V * c->D, streams));
-    }
-    if (wants(sink, norm))
-        WG_TRY(deliver(ctx, e, sink, norm, e->norm_grad, 0, streams));
-    for (k.layer = c->L - 1; k.layer >= 0; k.layer--) {
+    WG_TRY(backward_head(ctx, &k, weight));
+    for (k.layer = L - 1; k.layer >= 0; k.layer--) {
         WG_TRY(wg_check_interrupt(ctx));
-        WG_TRY(backward_layer(ctx, &k, streams));
+        WG_TRY(backward_layer(ctx, &k));
         if (progress != NULL)
-            wg_progress(ctx, progress, c->L - k.layer, c->L, NULL);
+            wg_progress(ctx, progress, L - k.layer, L, NULL);
     }
     if (!wants(sink, table))
         return WAGLE_OK;
     embed_gradient(e, batch);
-    return deliver(ctx, e, sink, table, e->table_grad, 0, streams);
+    return deliver(ctx, &k, table, e->table);
 }

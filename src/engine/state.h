@@ -44,7 +44,8 @@ struct wg_engine {
     wg_room scratch;                /* activations of one chunk, backward scratch */
     wg_room layer_grad[WG_STREAMS]; /* one layer's weight gradients */
     wg_room table_grad[WG_STREAMS]; /* [V,D] */
-    wg_room norm_grad[WG_STREAMS];  /* [D] */
+    wg_real *table[WG_STREAMS];    /* where the table's gradient goes: above, or the sink's place */
+    wg_room norm_grad[WG_STREAMS]; /* [D] */
 
     wg_room label_x, label_h, label_d; /* [M,D] final inputs, normed, gradients */
     wg_room label_row;                 /* [4][M] rstd, maximum, sum, picked / lse */
@@ -56,8 +57,8 @@ WAGLE_CHECK wagle_status wg_room_for(wagle_ctx *ctx, wg_room *room, int64_t n);
 /* Gathers label rows, computes nll. */
 WAGLE_CHECK wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
                                          bool for_backward, wg_real *nll);
-/* Fills e->gradient [N,D]; adds the head's and final norm's gradients (streams 1, 2), or with
- * streams 0 computes no weight gradient. */
+/* Fills e->gradient [N,D]; writes the head's gradient to e->table, adds the final norm's (streams
+ * 1, 2), or with streams 0 computes no weight gradient. */
 WAGLE_CHECK wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
                                           const wg_real *weight, int streams, bool want_table,
                                           bool want_norm);

@@ -92,18 +92,18 @@ void wg_layer_view(const wg_model *m, int64_t l, wg_real *panel, wg_layer *out)
     }
 }
 
-/* y [N,O] = x [N,I] W^T, W [O,I] */
+/* y [N,O] = x [N,I] W^T (+ y), W [O,I] */
 static void linear(const wg_ops *ops, int64_t N, int64_t I, int64_t O, const wg_real *x,
-                   const wg_real *w, wg_real beta, wg_real *y)
+                   const wg_real *w, bool add, wg_real *y)
 {
-    ops->gemm(false, true, N, O, I, x, I, w, I, beta, y, O);
+    ops->gemm(false, true, N, O, I, x, I, w, I, add, y, O);
 }
 
-/* dx [N,I] = dy [N,O] W + beta dx */
+/* dx [N,I] = dy [N,O] W (+ dx) */
 static void linear_backward(const wg_ops *ops, int64_t N, int64_t I, int64_t O, const wg_real *dy,
-                            const wg_real *w, wg_real beta, wg_real *dx)
+                            const wg_real *w, bool add, wg_real *dx)
 {
-    ops->gemm(false, false, N, I, O, dy, O, w, I, beta, dx, I);
+    ops->gemm(false, false, N, I, O, dy, O, w, I, add, dx, I);
 }
 
 static wg_attention attention_of(const wg_block_input *in)

@@ -74,11 +74,11 @@ void wg_decoder_free(wg_decoder *d)
     wg_free(d);
 }
 
-/* y [n,O] = x [n,I] W^T + beta y */
+/* y [n,O] = x [n,I] W^T (+ y) */
 static void linear(const wg_ops *ops, int64_t n, int64_t I, int64_t O, const wg_real *x,
-                   const wg_real *w, wg_real beta, wg_real *y)
+                   const wg_real *w, bool add, wg_real *y)
 {
-    ops->gemm(false, true, n, O, I, x, I, w, I, beta, y, O);
+    ops->gemm(false, true, n, O, I, x, I, w, I, add, y, O);
 }
 
 static void attend(wg_decoder *d, int64_t l, const int64_t *which, int64_t n)

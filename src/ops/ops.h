@@ -3,8 +3,8 @@
  * Matrices are row-major and dense unless a leading dimension (ld) is given. N tokens, D model,
  * F feed-forward, V vocabulary, H heads, K key/value heads, h head size. ref/ is the
  * specification in plain C, in float or (WG_REAL_DOUBLE, for the gradient check) in double;
- * cpu/ is OpenMP and CBLAS. Neither depends on the number of threads: work is cut into blocks of
- * fixed size and sums run in a fixed order. */
+ * cpu/ is OpenMP and vector instructions. Neither depends on the number of threads: work is cut
+ * into blocks of fixed size and sums run in a fixed order. */
 #ifndef WG_OPS_OPS_H
 #define WG_OPS_OPS_H
 
@@ -34,21 +34,33 @@ typedef struct wg_decode_attention {
     wg_real scale;
 } wg_decode_attention;
 
+/* One update of AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101), bias corrections worked in:
+ *   g = scale*gradient;  m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g^2
+ *   value = keep*value - rate*m / (sqrt(unbias*v) + epsilon) */
+typedef struct wg_adamw_step {
+    float scale, beta1, beta2, rest1, rest2, keep, rate, unbias, epsilon;
+} wg_adamw_step;
+
 typedef struct wg_ops {
     const char *name;
     void (*set_threads)(int n); /* 0: as many as there are */
 
-    /* C [M,N] = op(A) op(B) + beta C; op(A) [M,K] is A, or A^T where A is [K,M]. */
+    /* C [M,N] = op(A) op(B), added to C if add; op(A) [M,K] is A, or A^T where A is [K,M]. */
     void (*gemm)(bool transpose_a, bool transpose_b, int64_t M, int64_t N, int64_t K,
-                 const wg_real *A, int64_t lda, const wg_real *B, int64_t ldb, wg_real beta,
-                 wg_real *C, int64_t ldc);
+                 const wg_real *A, int64_t lda, const wg_real *B, int64_t ldb, bool add, wg_real *C,
+                 int64_t ldc);
     /* dst [n] = src [n] of a stored type. */
     void (*widen)(wg_dtype type, const void *src, int64_t n, wg_real *dst);
     /* dst[i] = value of the next selected weight, for each bit i set; rank[j] = bits set before
      * element j*WG_OVERLAY_BLOCK. */
     void (*overlay)(int64_t n, const uint64_t *bits, const int64_t *rank, const float *value,
                     wg_real *dst);
-    void (*add)(int64_t n, const wg_real *x, wg_real *y); /* y += x */
+    /* The inverse: values of the selected elements of src [n], one after the other. */
+    void (*gather)(int64_t n, const uint64_t *bits, const int64_t *rank, const wg_real *src,
+                   float *value);
+    double (*square_norm)(int64_t n, const float *x);     /* sum of squares */
+    void (*adamw)(const wg_adamw_step *step, int64_t n, const float *gradient, float *m, float *v,
+                  float *value);
 
     /* RMS normalisation (Zhang & Sennrich 2019, arXiv 1910.07467).
      *   y[n,d] = x[n,d] * rstd[n] * weight[d],  rstd[n] = 1/sqrt(mean_d x^2 + eps)

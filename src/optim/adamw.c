@@ -3,28 +3,15 @@
 #include <math.h>
 #include <string.h>
 
-static void gather(const wg_adamw *a, int t, const float *whole, int64_t from, int64_t to,
-                   float *compact)
-{
-    if (a->bits[t] == NULL) {
-        memcpy(compact + from, whole + from, (size_t)(to - from) * sizeof *whole);
-        return;
-    }
-    compact += a->rank[t][from / WG_OVERLAY_BLOCK];
-    for (int64_t w = from / 64; w < (to + 63) / 64; w++)
-        for (uint64_t word = a->bits[t][w]; word != 0; word &= word - 1)
-            *compact++ = whole[64 * w + __builtin_ctzll(word)];
-}
-
-/* The compact copy of a tensor's selected weights, block by block. */
+/* The compact copy of a tensor's selected weights. */
 static void gather_tensor(const wg_adamw *a, int t, const float *whole, float *compact)
 {
     const int64_t n = a->model->files.tensor[t].count;
 
-#pragma omp parallel for
-    for (int64_t from = 0; from < n; from += WG_OVERLAY_BLOCK)
-        gather(a, t, whole, from, from + WG_OVERLAY_BLOCK < n ? from + WG_OVERLAY_BLOCK : n,
-               compact);
+    if (a->bits[t] == NULL)
+        memcpy(compact, whole, (size_t)n * sizeof *whole);
+    else
+        a->model->ops->gather(n, a->bits[t], a->rank[t], whole, compact);
 }
 
 static wagle_status rank_blocks(wagle_ctx *ctx, const uint64_t *bits, int64_t n, int64_t **out)
@@ -164,51 +151,37 @@ static wagle_status sink_accept(void *user, wagle_ctx *ctx, int tensor, int64_t 
     return WAGLE_OK;
 }
 
-wg_sink wg_adamw_sink(wg_adamw *a)
+/* A tensor of which every weight is selected: the compact gradient is the gradient. */
+static wg_real *sink_place(void *user, int tensor)
 {
-    return (wg_sink){.user = a, .wants = sink_wants, .accept = sink_accept};
+    const wg_adamw *a = user;
+
+    return a->first[tensor] >= 0 && a->bits[tensor] == NULL ? a->gradient + a->first[tensor] : NULL;
 }
 
-enum { BLOCK = 1 << 16 };
-
-/* Sum of squares in blocks of fixed size, added in order: the same for any number of threads. */
-static double square_norm(const float *x, int64_t n)
+wg_sink wg_adamw_sink(wg_adamw *a)
 {
-    double total = 0, part[64];
-
-    for (int64_t from = 0; from < n; from += 64 * (int64_t)BLOCK) {
-#pragma omp parallel for
-        for (int64_t b = 0; b < 64; b++) {
-            const int64_t low = from + b * BLOCK, high = low + BLOCK < n ? low + BLOCK : n;
-            part[b] = 0;
-            for (int64_t i = low; i < high; i++)
-                part[b] += (double)x[i] * (double)x[i];
-        }
-        for (int b = 0; b < 64; b++)
-            total += part[b];
-    }
-    return total;
+    return (wg_sink){.user = a, .wants = sink_wants, .place = sink_place, .accept = sink_accept};
 }
 
 double wg_adamw_update(wg_adamw *a, int64_t step, double lr)
 {
-    const double norm = sqrt(square_norm(a->gradient, a->n));
+    const wg_ops *ops = a->model->ops;
+    const double norm = sqrt(ops->square_norm(a->n, a->gradient));
     const double t = (double)(step + 1);
-    const float scale =
-        (float)(a->clip > 0 && a->clip < norm + 1e-6 ? a->clip / (norm + 1e-6) : 1.0);
-    const float beta1 = (float)a->beta1, beta2 = (float)a->beta2, epsilon = (float)a->epsilon;
-    const float rest1 = (float)(1 - a->beta1), rest2 = (float)(1 - a->beta2);
-    const float keep = (float)(1 - lr * a->weight_decay);
-    const float rate = (float)(lr / (1 - pow(a->beta1, t)));
-    const float unbias = (float)(1 / (1 - pow(a->beta2, t)));
+    const wg_adamw_step s = {
+        .scale = (float)(a->clip > 0 && a->clip < norm + 1e-6 ? a->clip / (norm + 1e-6) : 1.0),
+        .beta1 = (float)a->beta1,
+        .beta2 = (float)a->beta2,
+        .rest1 = (float)(1 - a->beta1),
+        .rest2 = (float)(1 - a->beta2),
+        .keep = (float)(1 - lr * a->weight_decay),
+        .rate = (float)(lr / (1 - pow(a->beta1, t))),
+        .unbias = (float)(1 / (1 - pow(a->beta2, t))),
+        .epsilon = (float)a->epsilon,
+    };
 
-#pragma omp parallel for
-    for (int64_t i = 0; i < a->n; i++) {
-        const float g = a->gradient[i] * scale;
-        a->m[i] = beta1 * a->m[i] + rest1 * g;
-        a->v[i] = beta2 * a->v[i] + rest2 * g * g;
-        a->master[i] = a->master[i] * keep - rate * a->m[i] / (sqrtf(a->v[i] * unbias) + epsilon);
-    }
+    ops->adamw(&s, a->n, a->gradient, a->m, a->v, a->master);
     return norm;
 }
 

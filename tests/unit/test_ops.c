@@ -2,9 +2,9 @@
 #include "support.h"
 
 #include "base/number.h"
-#include "ops/ops.h"
+#include "ops/cpu/cpu.h"
 
-enum { MOST = 1 << 17 };
+enum { MOST = 160000 };
 static float a[MOST], b[MOST], c[MOST], d[MOST], x[2][MOST], y[2][MOST], z[2][MOST], w[2][MOST];
 static const wg_ops *const back_end[] = {&wg_ops_ref, &wg_ops_cpu};
 
@@ -35,24 +35,64 @@ static int use_two_threads(void **state)
     return 0;
 }
 
-static void gemm_agrees(void **state)
+static void gemm_shapes(void)
 {
-    static const int64_t shapes[][3] = {{1, 1, 1},   {3, 5, 7},     {17, 16, 15},  {64, 1, 9},
-                                        {1, 70, 33}, {257, 31, 13}, {33, 600, 20}, {300, 520, 3}};
-    (void)state;
+    static const int64_t shapes[][3] = {{1, 1, 1},     {3, 5, 7},     {17, 16, 15},   {64, 1, 9},
+                                        {1, 70, 33},   {257, 31, 13}, {33, 600, 20},  {300, 520, 3},
+                                        {13, 33, 384}, {7, 17, 385},  {20, 40, 1000}, {2, 3100, 5},
+                                        {4100, 3, 2},  {5, 7, 0}};
+
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (int kind = 0; kind < 8; kind++) {
             const int64_t M = shapes[s][0], N = shapes[s][1], K = shapes[s][2];
             const bool ta = kind & 1, tb = kind & 2;
-            if (M * N > MOST)
-                continue;
+            assert_true(M * N <= MOST && M * K <= MOST && K * N <= MOST);
             randomise(a, M * K, 1, 1);
             randomise(b, K * N, 2, 1);
             both(x, M * N, 3);
+            memcpy(y[0], x[0], sizeof y[0]);
             for (int i = 0; i < 2; i++)
-                back_end[i]->gemm(ta, tb, M, N, K, a, ta ? M : K, b, tb ? K : N,
-                                  kind & 4 ? 1.0f : 0.0f, x[i], N);
+                back_end[i]->gemm(ta, tb, M, N, K, a, ta ? M : K, b, tb ? K : N, kind & 4, x[i], N);
             agree("gemm", x, M * N, 1e-5);
+            if (M > 64)
+                continue;
+            wg_cpu_gemm_small(ta, tb, M, N, K, a, ta ? M : K, b, tb ? K : N, kind & 4, y[0], N);
+            assert_memory_equal(y[0], x[1], sizeof(float) * (size_t)(M * N));
+        }
+}
+
+static void gemm_agrees_with_every_tile(void **state)
+{
+    static const char *const tiles[] = {"portable", "avx2", "avx512"};
+
+    (void)state;
+    for (int t = 0; t < 3; t++)
+        if (wg_cpu_use_tile(tiles[t]))
+            gemm_shapes();
+        else
+            print_message("no %s on this machine\n", tiles[t]);
+    assert_true(wg_cpu_use_tile(NULL));
+}
+
+static void the_bits_of_a_product_depend_on_its_row_and_column_alone(void **state)
+{
+    enum { M = 150, N = 200, K = 800 };
+
+    (void)state;
+    randomise(a, M * K, 1, 1);
+    randomise(b, K * N, 2, 1);
+    wg_ops_cpu.gemm(false, true, M, N, K, a, K, b, K, false, x[0], N);
+    wg_cpu_set_threads(1);
+    wg_ops_cpu.gemm(false, true, M, N, K, a, K, b, K, false, x[1], N);
+    wg_cpu_set_threads(2);
+    assert_memory_equal(x[0], x[1], sizeof(float) * M * N);
+    for (int i = 0; i < M; i += 7) /* a few rows of it, and a few columns, by themselves */
+        for (int j = 0; j < N; j += 33) {
+            const int m = M - i < 9 ? M - i : 9, n = N - j < 40 ? N - j : 40;
+            wg_ops_cpu.gemm(false, true, m, n, K, a + i * K, K, b + j * K, K, false, y[0], n);
+            for (int r = 0; r < m; r++)
+                assert_memory_equal(y[0] + r * n, x[0] + (i + r) * N + j,
+                                    sizeof(float) * (size_t)n);
         }
 }
 
@@ -191,7 +231,36 @@ static void overlays_and_embeddings_agree(void **state)
         back_end[i]->embed_backward(4, 100, ids, b, y[i]);
     }
     agree("overlay", x, N, 0);
+    for (int i = 0; i < 2; i++) {
+        both(z, n, 5);
+        back_end[i]->gather(N, bits, rank, x[0], z[i]);
+        assert_memory_equal(z[i], a, sizeof(float) * (size_t)n);
+    }
     agree("embedding", y, 4 * 100, 1e-6);
+}
+
+static void the_optimizer_agrees(void **state)
+{
+    static const wg_adamw_step step = {0.5f, 0.9f, 0.999f, 0.1f, 0.001f, 0.99f, 1e-2f, 1000, 1e-8f};
+    static const int64_t sizes[] = {1, 17, 1000, MOST};
+
+    (void)state;
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        const int64_t n = sizes[s];
+        randomise(a, n, 6, 1);
+        both(x, n, 7);
+        randomise(y[0], n, 8, 1);
+        for (int64_t i = 0; i < n; i++)
+            y[0][i] = y[1][i] = y[0][i] * y[0][i];
+        both(z, n, 9);
+        for (int i = 0; i < 2; i++)
+            back_end[i]->adamw(&step, n, a, x[i], y[i], z[i]);
+        agree("first moment", x, n, 1e-6);
+        agree("second moment", y, n, 1e-6);
+        agree("value", z, n, 1e-6);
+        const double norm[] = {wg_ops_ref.square_norm(n, a), wg_ops_cpu.square_norm(n, a)};
+        assert_true(fabs(norm[0] - norm[1]) <= 1e-12 * norm[0]);
+    }
 }
 
 static void sixteen_bit_floats_round_to_nearest_even(void **state)
@@ -216,12 +285,14 @@ static void sixteen_bit_floats_round_to_nearest_even(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gemm_agrees),
+        cmocka_unit_test(gemm_agrees_with_every_tile),
+        cmocka_unit_test(the_bits_of_a_product_depend_on_its_row_and_column_alone),
         cmocka_unit_test(norms_and_activations_agree),
         cmocka_unit_test(attention_agrees),
         cmocka_unit_test(cross_entropy_agrees_and_survives_large_logits),
         cmocka_unit_test(rope_turns_back),
         cmocka_unit_test(overlays_and_embeddings_agree),
+        cmocka_unit_test(the_optimizer_agrees),
         cmocka_unit_test(sixteen_bit_floats_round_to_nearest_even),
     };
     return cmocka_run_group_tests(tests, use_two_threads, NULL);

@@ -5,20 +5,10 @@
  * BLOCK x BLOCK: memory does not grow with the square of a sequence. */
 #include "ops/cpu/cpu.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <string.h>
 
 enum { BLOCK = 64 };
-
-/* C [m,n] = alpha op(A) op(B) + beta C */
-static void product(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int64_t m, int64_t n, int64_t k,
-                    float alpha, const float *a, int64_t lda, const float *b, int64_t ldb,
-                    float beta, float *c, int64_t ldc)
-{
-    cblas_sgemm(CblasRowMajor, ta, tb, (int)m, (int)n, (int)k, alpha, a, (int)lda, b, (int)ldb,
-                beta, c, (int)ldc);
-}
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -34,9 +24,13 @@ static int64_t visible(int64_t query, int64_t key, int64_t n)
 
 /* One row of scores: running maximum and sum move on, x becomes exp(x - maximum); returns the
  * factor by which what was summed so far shrinks. */
-WG_CLONES static float online_row(float *x, int64_t seen, int64_t n, float *most, float *sum)
+WG_CLONES static float online_row(float *x, float scale, int64_t seen, int64_t n, float *most,
+                                  float *sum)
 {
     float top = *most, total = 0, factor;
+
+    for (int64_t i = 0; i < seen; i++)
+        x[i] *= scale;
 
     for (int64_t i = 0; i < seen; i++)
         top = x[i] > top ? x[i] : top;
@@ -66,16 +60,15 @@ static void forward_rows(const wg_attention *a, int64_t i, int64_t m, const floa
     }
     for (int64_t j = 0; j < i + m; j += BLOCK) {
         const int64_t n = least(BLOCK, i + m - j);
-        product(CblasNoTrans, CblasTrans, m, n, a->h, a->scale, q + i * Q, Q, k + j * P, P, 0,
-                score, BLOCK);
+        wg_cpu_gemm_small(false, true, m, n, a->h, q + i * Q, Q, k + j * P, P, false, score, BLOCK);
         for (int64_t r = 0; r < m; r++) {
             const float factor =
-                online_row(score + r * BLOCK, visible(i + r, j, n), n, &most[r], &sum[r]);
+                online_row(score + r * BLOCK, a->scale, visible(i + r, j, n), n, &most[r], &sum[r]);
             for (int64_t d = 0; d < a->h; d++)
                 out[(i + r) * Q + d] *= factor;
         }
-        product(CblasNoTrans, CblasNoTrans, m, a->h, n, 1, score, BLOCK, v + j * P, P, 1,
-                out + i * Q, Q);
+        wg_cpu_gemm_small(false, false, m, a->h, n, score, BLOCK, v + j * P, P, true, out + i * Q,
+                          Q);
     }
     for (int64_t r = 0; r < m; r++) {
         for (int64_t d = 0; d < a->h; d++)
@@ -105,7 +98,7 @@ WG_CLONES static void score_gradient(int64_t n, int64_t seen, float lse, float m
                                      float *p, float *dp)
 {
     for (int64_t i = 0; i < seen; i++) {
-        p[i] = wg_exp(p[i] - lse);
+        p[i] = wg_exp(scale * p[i] - lse);
         dp[i] = scale * p[i] * (dp[i] - mean);
     }
     for (int64_t i = seen; i < n; i++)
@@ -136,19 +129,19 @@ static void backward_rows(const wg_attention *a, int64_t i, int64_t m, const hea
         mean[r] = dot(w->dout + (i + r) * Q, w->out + (i + r) * Q, a->h);
     for (int64_t j = 0; j < i + m; j += BLOCK) {
         const int64_t n = least(BLOCK, i + m - j);
-        product(CblasNoTrans, CblasTrans, m, n, a->h, a->scale, w->q + i * Q, Q, w->k + j * P, P, 0,
-                p, BLOCK);
-        product(CblasNoTrans, CblasTrans, m, n, a->h, 1, w->dout + i * Q, Q, w->v + j * P, P, 0, dp,
-                BLOCK);
+        wg_cpu_gemm_small(false, true, m, n, a->h, w->q + i * Q, Q, w->k + j * P, P, false, p,
+                          BLOCK);
+        wg_cpu_gemm_small(false, true, m, n, a->h, w->dout + i * Q, Q, w->v + j * P, P, false, dp,
+                          BLOCK);
         for (int64_t r = 0; r < m; r++)
             score_gradient(n, visible(i + r, j, n), w->lse[(i + r) * a->H], mean[r], a->scale,
                            p + r * BLOCK, dp + r * BLOCK);
-        product(CblasTrans, CblasNoTrans, n, a->h, m, 1, p, BLOCK, w->dout + i * Q, Q, 1,
-                w->dv + j * P, P);
-        product(CblasTrans, CblasNoTrans, n, a->h, m, 1, dp, BLOCK, w->q + i * Q, Q, 1,
-                w->dk + j * P, P);
-        product(CblasNoTrans, CblasNoTrans, m, a->h, n, 1, dp, BLOCK, w->k + j * P, P,
-                j == 0 ? 0.0f : 1.0f, w->dq + i * Q, Q);
+        wg_cpu_gemm_small(true, false, n, a->h, m, p, BLOCK, w->dout + i * Q, Q, true,
+                          w->dv + j * P, P);
+        wg_cpu_gemm_small(true, false, n, a->h, m, dp, BLOCK, w->q + i * Q, Q, true, w->dk + j * P,
+                          P);
+        wg_cpu_gemm_small(false, false, m, a->h, n, dp, BLOCK, w->k + j * P, P, j > 0,
+                          w->dq + i * Q, Q);
     }
 }
 
@@ -188,7 +181,7 @@ static void decode_head(const wg_decode_attention *a, int64_t T, const float *q,
         const int64_t n = least(BLOCK, T - j);
         for (int64_t t = 0; t < n; t++)
             score[t] = a->scale * dot(q, k + (j + t) * P, a->h);
-        const float factor = online_row(score, n, n, &most, &sum);
+        const float factor = online_row(score, 1, n, n, &most, &sum);
         for (int64_t d = 0; d < a->h; d++)
             out[d] *= factor;
         for (int64_t t = 0; t < n; t++)

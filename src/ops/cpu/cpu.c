@@ -4,15 +4,11 @@
 
 int wg_cpu_threads = 1;
 
-/* Of OpenBLAS; absent from other CBLAS libraries. */
-extern void openblas_set_num_threads(int n) __attribute__((weak));
-
 void wg_cpu_set_threads(int n)
 {
     wg_cpu_threads = n > 0 ? n : omp_get_num_procs();
     omp_set_num_threads(wg_cpu_threads);
-    if (openblas_set_num_threads != NULL)
-        openblas_set_num_threads(1); /* we cut the work, so that bits do not hang on it */
+    (void)wg_cpu_tile_name(); /* chosen once */
 }
 
 const wg_ops wg_ops_cpu = {
@@ -21,7 +17,9 @@ const wg_ops wg_ops_cpu = {
     .gemm = wg_cpu_gemm,
     .widen = wg_cpu_widen,
     .overlay = wg_cpu_overlay,
-    .add = wg_cpu_add,
+    .gather = wg_cpu_gather,
+    .square_norm = wg_cpu_square_norm,
+    .adamw = wg_cpu_adamw,
     .rmsnorm_forward = wg_cpu_rmsnorm_forward,
     .rmsnorm_backward = wg_cpu_rmsnorm_backward,
     .rmsnorm_weight = wg_cpu_rmsnorm_weight,

@@ -53,11 +53,22 @@ static inline float wg_lanes_sum(const float lane[WG_LANES])
 
 void wg_cpu_set_threads(int n);
 void wg_cpu_gemm(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda,
-                 const float *B, int64_t ldb, float beta, float *C, int64_t ldc);
+                 const float *B, int64_t ldb, bool add, float *C, int64_t ldc);
+/* The same on the calling thread alone, from its stack; M at most 64. */
+void wg_cpu_gemm_small(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A,
+                       int64_t lda, const float *B, int64_t ldb, bool add, float *C, int64_t ldc);
+/* Products by this register tile: avx512, avx2, portable; NULL: the best there is. False if this
+ * machine does not have it. */
+bool wg_cpu_use_tile(const char *name);
+const char *wg_cpu_tile_name(void);
 void wg_cpu_widen(wg_dtype type, const void *src, int64_t n, float *dst);
 void wg_cpu_overlay(int64_t n, const uint64_t *bits, const int64_t *rank, const float *value,
                     float *dst);
-void wg_cpu_add(int64_t n, const float *x, float *y);
+void wg_cpu_gather(int64_t n, const uint64_t *bits, const int64_t *rank, const float *src,
+                   float *value);
+double wg_cpu_square_norm(int64_t n, const float *x);
+void wg_cpu_adamw(const wg_adamw_step *step, int64_t n, const float *gradient, float *m, float *v,
+                  float *value);
 void wg_cpu_rmsnorm_forward(int64_t N, int64_t D, float eps, const float *x, const float *weight,
                             float *y, float *rstd);
 void wg_cpu_rmsnorm_backward(int64_t N, int64_t D, const float *x, const float *weight,

@@ -47,18 +47,6 @@ void wg_cpu_overlay(int64_t n, const uint64_t *bits, const int64_t *rank, const 
     }
 }
 
-WG_CLONES static void add_block(int64_t n, const float *x, float *y)
-{
-    for (int64_t i = 0; i < n; i++)
-        y[i] += x[i];
-}
-
-void wg_cpu_add(int64_t n, const float *x, float *y)
-{
-    EACH_BLOCK (n)
-        add_block(block_length(n, from), x + from, y + from);
-}
-
 WG_CLONES static void swiglu_block(int64_t n, const float *gate, const float *up, float *out)
 {
     for (int64_t i = 0; i < n; i++)

@@ -1,34 +1,393 @@
-/* gemm.c - one matrix product as a fixed grid of CBLAS calls.
+/* gemm.c - matrix products: packed panels and a register tile (Goto & van de Geijn 2008, "Anatomy
+ * of high-performance matrix multiplication").
  *
- * Each tile of C is one single-threaded call with the whole K, and the grid depends on M and N
- * alone: the bits of C are the same for any number of threads. */
+ * Columns go in strips of NC, k in parts of at most KC. Of each part both operands are packed once,
+ * by all threads, into panels of as many rows and columns as the tile has; then threads take blocks
+ * of tiles. Each element of C is one chain of multiply-adds in the order of k, so its bits depend
+ * on neither the threads nor the other rows and columns; and with fused multiply-add (AVX2 and
+ * AVX-512 alike) not on the vector width either. */
 #include "ops/cpu/cpu.h"
 
-#include <cblas.h>
+#include <pthread.h>
+#include <sys/mman.h>
 
-enum { TILE_M = 256, TILE_N = 512, ALIGN = 16 };
+#if defined(__x86_64__) && defined(__GNUC__)
+#define X86 1
+#include <immintrin.h>
 
-/* Rows a piece when `extent` is cut into pieces of about `tile`. */
-static int64_t piece(int64_t extent, int64_t tile)
+#define WG_KERNEL tile_avx2
+#define WG_TARGET __attribute__((target("avx2,fma")))
+#define WG_VECTOR __m256
+#define WG_WIDTH 8
+#define WG_LOAD _mm256_loadu_ps
+#define WG_STORE _mm256_storeu_ps
+#define WG_SPLAT _mm256_set1_ps
+#define WG_ADD _mm256_add_ps
+#define WG_FMA _mm256_fmadd_ps
+#define WG_ROWS 6
+#define WG_VECTORS 2
+#include "ops/cpu/kernel.h"
+
+#define WG_KERNEL tile_avx512
+#define WG_TARGET __attribute__((target("avx512f")))
+#define WG_VECTOR __m512
+#define WG_WIDTH 16
+#define WG_LOAD _mm512_loadu_ps
+#define WG_STORE _mm512_storeu_ps
+#define WG_SPLAT _mm512_set1_ps
+#define WG_ADD _mm512_add_ps
+#define WG_FMA _mm512_fmadd_ps
+#define WG_ROWS 14
+#define WG_VECTORS 2
+#include "ops/cpu/kernel.h"
+#endif
+
+typedef float four __attribute__((vector_size(16)));
+
+static inline four load4(const float *x)
 {
-    const int64_t pieces = (extent + tile - 1) / tile;
+    four v;
+    memcpy(&v, x, sizeof v);
+    return v;
+}
 
-    return pieces <= 1 ? extent : ((extent + pieces - 1) / pieces + ALIGN - 1) / ALIGN * ALIGN;
+static inline void store4(float *x, four v)
+{
+    memcpy(x, &v, sizeof v);
+}
+
+#define WG_KERNEL tile_portable
+#define WG_TARGET
+#define WG_VECTOR four
+#define WG_WIDTH 4
+#define WG_LOAD load4
+#define WG_STORE store4
+#define WG_SPLAT(x) ((four){(x), (x), (x), (x)})
+#define WG_ADD(a, b) ((a) + (b))
+#define WG_FMA(a, b, c) ((a) * (b) + (c))
+#define WG_ROWS 4
+#define WG_VECTORS 2
+#include "ops/cpu/kernel.h"
+
+enum {
+    KC = 384,
+    NC = 3072,
+    MC = 4032,        /* rows packed at a time: a multiple of every tile's rows */
+    TASK_ROWS = 96,   /* of C in one task, rounded down to tiles; a panel of it stays in L2 */
+    TASK_PANELS = 16, /* column panels in one task */
+    PACK = 8,         /* panels packed together */
+    SMALL = 64,       /* rows and columns of wg_cpu_gemm_small */
+    MOST_ROWS = 14,
+    MOST_COLUMNS = 32
+};
+
+typedef struct tile_kind {
+    const char *name;
+    int64_t rows, columns;
+    void (*run)(int64_t k, const float *a, const float *b, float *c, int64_t ldc, bool add);
+    bool transposes; /* AVX2 is there to pack with */
+} tile_kind;
+
+static const tile_kind kinds[] = {
+#ifdef X86
+    {"avx512", 14, 32, tile_avx512, true},
+    {"avx2", 6, 16, tile_avx2, true},
+#endif
+    {"portable", 4, 8, tile_portable, false},
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+static bool runs_here(const tile_kind *kind)
+{
+#ifdef X86
+    if (kind->run == tile_avx512)
+        return __builtin_cpu_supports("avx512f");
+    if (kind->run == tile_avx2)
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+    return kind->run == tile_portable;
+}
+
+static _Alignas(1 << 21) float panels_a[(MC + MOST_ROWS) * KC];
+static _Alignas(1 << 21) float panels_b[(NC + MOST_COLUMNS) * KC];
+static pthread_mutex_t panels = PTHREAD_MUTEX_INITIALIZER;
+
+static const tile_kind *tile = &kinds[KINDS - 1]; /* the one in use */
+static bool chosen;
+
+bool wg_cpu_use_tile(const char *name)
+{
+    for (int i = 0; i < KINDS; i++)
+        if (runs_here(&kinds[i]) && (name == NULL || strcmp(kinds[i].name, name) == 0)) {
+            tile = &kinds[i];
+            chosen = true;
+            return true;
+        }
+    return false;
+}
+
+const char *wg_cpu_tile_name(void)
+{
+    if (!chosen) {
+        (void)wg_cpu_use_tile(NULL);
+        (void)madvise(panels_a, sizeof panels_a, MADV_HUGEPAGE); /* fewer misses of the TLB */
+        (void)madvise(panels_b, sizeof panels_b, MADV_HUGEPAGE);
+    }
+    return tile->name;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* An operand: element (i,k) is at[i*step + k] (rows) or at[k*step + i] (columns). */
+typedef struct operand {
+    const float *at;
+    int64_t step, extent; /* extent: number of i */
+    bool rows;
+} operand;
+
+#ifdef X86
+/* out[k*width + i] = in[i*step + k] for an 8 x 8 block. */
+__attribute__((target("avx2"))) static inline void transpose8(const float *in, int64_t step,
+                                                              float *out, int64_t width)
+{
+    __m256 r[8], t[8];
+
+    for (int i = 0; i < 8; i++)
+        r[i] = _mm256_loadu_ps(in + i * step);
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+        t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4) {
+        r[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+        r[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xEE);
+        r[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+        r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xEE);
+    }
+    for (int i = 0; i < 4; i++) {
+        _mm256_storeu_ps(out + i * width, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
+        _mm256_storeu_ps(out + (i + 4) * width, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
+    }
+}
+
+/* Whole 8 x 8 blocks of a panel of `width` rows; returns the k from which on it did nothing. */
+__attribute__((target("avx2"))) static int64_t pack_blocks(const float *in, int64_t step,
+                                                           int64_t width, int64_t kc, float *out)
+{
+    for (int64_t i = 0; i < width; i += 8)
+        for (int64_t k = 0; k + 8 <= kc; k += 8)
+            transpose8(in + i * step + k, step, out + k * width + i, width);
+    return kc / 8 * 8;
+}
+#endif
+
+#ifdef X86
+/* Six rows: 8 x 8 blocks of which two rows are zero; each store's surplus is overwritten by the
+ * next, so the last block is left to the caller. */
+__attribute__((target("avx2"))) static int64_t pack_six(const float *in, int64_t step, int64_t kc,
+                                                        float *out)
+{
+    int64_t k = 0;
+
+    for (; k + 16 <= kc; k += 8) {
+        float block[64];
+        float rows[8][8] = {{0}};
+        for (int i = 0; i < 6; i++)
+            memcpy(rows[i], in + i * step + k, sizeof rows[i]);
+        transpose8(rows[0], 8, block, 8);
+        for (int j = 0; j < 8; j++)
+            _mm256_storeu_ps(out + (k + j) * 6, _mm256_loadu_ps(block + j * 8));
+    }
+    return k;
+}
+#endif
+
+/* n panels of an operand that lies along i, together: rows of memory are read as they lie. */
+static inline __attribute__((always_inline)) void
+copy_panels(const float *in, int64_t step, int64_t width, int64_t n, int64_t kc, float *out)
+{
+    for (int64_t k = 0; k < kc; k++)
+        for (int64_t p = 0; p < n; p++)
+            for (int64_t i = 0; i < width; i++)
+                out[(p * kc + k) * width + i] = in[k * step + p * width + i];
+}
+
+static void copy_whole(const float *in, int64_t step, int64_t width, int64_t n, int64_t kc,
+                       float *out)
+{
+    switch (width) { /* one loop for each, so that a row is a few moves */
+    case 6:
+        copy_panels(in, step, 6, n, kc, out);
+        break;
+    case 14:
+        copy_panels(in, step, 14, n, kc, out);
+        break;
+    case 16:
+        copy_panels(in, step, 16, n, kc, out);
+        break;
+    case 32:
+        copy_panels(in, step, 32, n, kc, out);
+        break;
+    default:
+        copy_panels(in, step, width, n, kc, out);
+    }
+}
+
+/* A panel that is not whole: past the extent 0. */
+static void pack_rest(const operand *o, int64_t first, int64_t width, int64_t k0, int64_t kc,
+                      float *out)
+{
+    const int64_t here = o->extent - first, along = o->rows ? 1 : o->step;
+    const int64_t across = o->rows ? o->step : 1;
+
+    memset(out, 0, (size_t)(kc * width) * sizeof *out);
+    for (int64_t i = 0; i < here; i++)
+        for (int64_t k = 0; k < kc; k++)
+            out[k * width + i] = o->at[(first + i) * across + (k0 + k) * along];
+}
+
+/* A whole panel of rows. */
+static void pack_rows(const float *in, int64_t step, int64_t width, int64_t kc, float *out)
+{
+    int64_t done = 0;
+
+#ifdef X86
+    if (tile->transposes && width % 8 == 0)
+        done = pack_blocks(in, step, width, kc, out);
+    else if (tile->transposes && width == 6)
+        done = pack_six(in, step, kc, out);
+#endif
+    for (int64_t k = done; k < kc; k++)
+        for (int64_t i = 0; i < width; i++)
+            out[k * width + i] = in[i * step + k];
+}
+
+/* Panels [p, p+n) of `width`: out[k*width + i] of panel p = element (p*width + i, k0 + k). */
+static void pack(const operand *o, int64_t first, int64_t width, int64_t p, int64_t n, int64_t k0,
+                 int64_t kc, float *out)
+{
+    const int64_t start = first + p * width;
+    const int64_t whole = least(n, (o->extent - start) / width);
+
+    out += p * width * kc;
+    if (!o->rows)
+        copy_whole(o->at + k0 * o->step + start, o->step, width, whole, kc, out);
+    for (int64_t q = 0; o->rows && q < whole; q++)
+        pack_rows(o->at + (start + q * width) * o->step + k0, o->step, width, kc,
+                  out + q * width * kc);
+    if (whole < n)
+        pack_rest(o, start + whole * width, width, k0, kc, out + whole * width * kc);
+}
+
+/* One tile of which only rows x columns are in C. */
+static void edge(int64_t kc, const float *a, const float *b, int64_t rows, int64_t columns,
+                 float *c, int64_t ldc, bool add)
+{
+    float whole[MOST_ROWS * MOST_COLUMNS] = {0};
+    const int64_t width = tile->columns;
+
+    for (int64_t i = 0; add && i < rows; i++)
+        memcpy(whole + i * width, c + i * ldc, (size_t)columns * sizeof *c);
+    tile->run(kc, a, b, whole, width, add);
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(c + i * ldc, whole + i * width, (size_t)columns * sizeof *c);
+}
+
+/* Tiles of rows [m0,m1) and columns [n0,n1), counted in tiles, of an M x N piece of C. */
+static void run_tiles(int64_t kc, const float *a, const float *b, int64_t m0, int64_t m1,
+                      int64_t n0, int64_t n1, int64_t M, int64_t N, float *c, int64_t ldc, bool add)
+{
+    const int64_t mr = tile->rows, nr = tile->columns;
+
+    for (int64_t n = n0; n < n1; n++)
+        for (int64_t m = m0; m < m1; m++) {
+            float *at = c + m * mr * ldc + n * nr;
+            const int64_t rows = least(mr, M - m * mr), columns = least(nr, N - n * nr);
+            if (rows == mr && columns == nr)
+                tile->run(kc, a + m * mr * kc, b + n * nr * kc, at, ldc, add);
+            else
+                edge(kc, a + m * mr * kc, b + n * nr * kc, rows, columns, at, ldc, add);
+        }
+}
+
+static int64_t pieces(int64_t n, int64_t size)
+{
+    return (n + size - 1) / size;
+}
+
+/* Length of the equal parts (multiples of 8) that k is cut into. */
+static int64_t part_of(int64_t K)
+{
+    return K == 0 ? 1 : (pieces(K, pieces(K, KC)) + 7) / 8 * 8;
+}
+
+/* C [M,nc] of one strip and part of k; called by every thread of a team. */
+static void run_part(const operand *A, const operand *B, int64_t j0, int64_t nc, int64_t k0,
+                     int64_t kc, float *c, int64_t ldc, bool add)
+{
+    const int64_t mr = tile->rows, nr = tile->columns, across = pieces(nc, nr);
+    const int64_t tall = TASK_ROWS / mr, strips = pieces(across, TASK_PANELS);
+
+#pragma omp for schedule(static) nowait
+    for (int64_t p = 0; p < across; p += PACK)
+        pack(B, j0, nr, p, least(PACK, across - p), k0, kc, panels_b);
+    for (int64_t m0 = 0; m0 < A->extent; m0 += MC) {
+        const int64_t M = least(MC, A->extent - m0), down = pieces(M, mr),
+                      bands = pieces(down, tall);
+#pragma omp for schedule(static)
+        for (int64_t p = 0; p < down; p += PACK)
+            pack(A, m0, mr, p, least(PACK, down - p), k0, kc, panels_a);
+#pragma omp for schedule(dynamic, 1)
+        for (int64_t t = 0; t < bands * strips; t++) {
+            const int64_t m = t % bands * tall, n = t / bands * TASK_PANELS;
+            run_tiles(kc, panels_a, panels_b, m, least(m + tall, down), n,
+                      least(n + TASK_PANELS, across), M, nc, c + m0 * ldc + j0, ldc, add);
+        }
+    }
+}
+
+static void clear(int64_t M, int64_t N, float *c, int64_t ldc)
+{
+    for (int64_t m = 0; m < M; m++)
+        memset(c + m * ldc, 0, (size_t)N * sizeof *c);
 }
 
 void wg_cpu_gemm(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda,
-                 const float *B, int64_t ldb, float beta, float *C, int64_t ldc)
+                 const float *B, int64_t ldb, bool add, float *C, int64_t ldc)
 {
-    const int64_t rows = piece(M, TILE_M), columns = piece(N, TILE_N);
-    const int64_t across = (N + columns - 1) / (columns > 0 ? columns : 1);
-    const int64_t tiles = M <= 0 || N <= 0 ? 0 : (M + rows - 1) / rows * across;
+    const operand a = {A, lda, M, !ta}, b = {B, ldb, N, tb};
+    const int64_t part = part_of(K);
 
-#pragma omp parallel for num_threads(wg_cpu_threads) schedule(dynamic, 1)
-    for (int64_t t = 0; t < tiles; t++) {
-        const int64_t m = t / across * rows, n = t % across * columns;
-        cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans,
-                    (int)(M - m < rows ? M - m : rows), (int)(N - n < columns ? N - n : columns),
-                    (int)K, 1.0f, ta ? A + m : A + m * lda, (int)lda, tb ? B + n * ldb : B + n,
-                    (int)ldb, beta, C + m * ldc + n, (int)ldc);
-    }
+    if (M <= 0 || N <= 0)
+        return;
+    if (K == 0 && !add)
+        clear(M, N, C, ldc);
+    pthread_mutex_lock(&panels);
+#pragma omp parallel num_threads(wg_cpu_threads) if (M * N * K > 1 << 16)
+    for (int64_t j0 = 0; j0 < N; j0 += NC)
+        for (int64_t k0 = 0; k0 < K; k0 += part)
+            run_part(&a, &b, j0, least(NC, N - j0), k0, least(part, K - k0), C, ldc, add || k0 > 0);
+    pthread_mutex_unlock(&panels);
+}
+
+void wg_cpu_gemm_small(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A,
+                       int64_t lda, const float *B, int64_t ldb, bool add, float *C, int64_t ldc)
+{
+    _Alignas(64) float left[(SMALL + MOST_ROWS) * KC], right[(SMALL + MOST_COLUMNS) * KC];
+    const int64_t mr = tile->rows, nr = tile->columns, part = part_of(K);
+
+    if (K == 0 && !add)
+        clear(M, N, C, ldc);
+    for (int64_t n0 = 0; n0 < N; n0 += SMALL)
+        for (int64_t k0 = 0; k0 < K; k0 += part) {
+            const operand a = {A, lda, M, !ta}, b = {B, ldb, N, tb};
+            const int64_t kc = least(part, K - k0), n = least(SMALL, N - n0);
+            pack(&b, n0, nr, 0, pieces(n, nr), k0, kc, right);
+            pack(&a, 0, mr, 0, pieces(M, mr), k0, kc, left);
+            run_tiles(kc, left, right, 0, pieces(M, mr), 0, pieces(n, nr), M, n, C + n0, ldc,
+                      add || k0 > 0);
+        }
 }

@@ -10,7 +10,7 @@ static void set_threads(int n)
 }
 
 static void gemm(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const wg_real *A, int64_t lda,
-                 const wg_real *B, int64_t ldb, wg_real beta, wg_real *C, int64_t ldc)
+                 const wg_real *B, int64_t ldb, bool add, wg_real *C, int64_t ldc)
 {
     for (int64_t m = 0; m < M; m++)
         for (int64_t n = 0; n < N; n++) {
@@ -18,7 +18,7 @@ static void gemm(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const wg_rea
             for (int64_t k = 0; k < K; k++)
                 sum += (double)A[ta ? k * lda + m : m * lda + k] *
                        (double)B[tb ? n * ldb + k : k * ldb + n];
-            const double old = beta != 0 ? (double)beta * (double)C[m * ldc + n] : 0;
+            const double old = add ? (double)C[m * ldc + n] : 0;
             C[m * ldc + n] = (wg_real)(sum + old);
         }
 }
@@ -43,10 +43,37 @@ static void overlay(int64_t n, const uint64_t *bits, const int64_t *rank, const 
             dst[i] = (wg_real)*value++;
 }
 
-static void add(int64_t n, const wg_real *x, wg_real *y)
+static void gather(int64_t n, const uint64_t *bits, const int64_t *rank, const wg_real *src,
+                   float *value)
 {
+    value += rank[0];
     for (int64_t i = 0; i < n; i++)
-        y[i] += x[i];
+        if (bits[i >> 6] >> (i & 63) & 1)
+            *value++ = (float)src[i];
+}
+
+static double square_norm(int64_t n, const float *x)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        sum += (double)x[i] * (double)x[i];
+    return sum;
+}
+
+static void adamw(const wg_adamw_step *s, int64_t n, const float *gradient, float *m, float *v,
+                  float *value)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const double g = (double)gradient[i] * (double)s->scale;
+        const double first = (double)s->beta1 * (double)m[i] + (double)s->rest1 * g;
+        const double second = (double)s->beta2 * (double)v[i] + (double)s->rest2 * g * g;
+        m[i] = (float)first;
+        v[i] = (float)second;
+        value[i] = (float)((double)value[i] * (double)s->keep -
+                           (double)s->rate * first /
+                               (sqrt(second * (double)s->unbias) + (double)s->epsilon));
+    }
 }
 
 static void rmsnorm_forward(int64_t N, int64_t D, wg_real eps, const wg_real *x,
@@ -250,7 +277,9 @@ const wg_ops wg_ops_ref = {
     .gemm = gemm,
     .widen = widen,
     .overlay = overlay,
-    .add = add,
+    .gather = gather,
+    .square_norm = square_norm,
+    .adamw = adamw,
     .rmsnorm_forward = rmsnorm_forward,
     .rmsnorm_backward = rmsnorm_backward,
     .rmsnorm_weight = rmsnorm_weight,
