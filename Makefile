@@ -8,7 +8,7 @@ build:
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release
 test: build
-	@ctest --test-dir build/release --output-on-failure
+	@ctest --preset release
 check:
 	@tools/setup --dev
 	@tools/check
