@@ -58,6 +58,19 @@ static wagle_status cmd_import(wagle_ctx *ctx, cli_options *o)
     return wagle_import(ctx, &i);
 }
 
+static wagle_status cmd_init(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_init_options i;
+
+    wagle_init_defaults(&i);
+    i.config = o->config;
+    i.out = o->out;
+    i.dtype = o->dtype != NULL ? o->dtype : i.dtype;
+    i.seed = o->seed > 0 ? (uint64_t)o->seed : i.seed;
+    i.force = o->force;
+    return wagle_init(ctx, &i);
+}
+
 static wagle_status cmd_inspect(wagle_ctx *ctx, cli_options *o)
 {
     char *text;
@@ -413,6 +426,9 @@ static wagle_status cmd_eval(wagle_ctx *ctx, cli_options *o)
 const cli_command cli_commands[] = {
     {"import", "FILE.gguf", "GGUF to a model folder", "wagle import model.gguf --out DIR",
      "out dtype force", cmd_import, "which FILE.gguf?", NULL},
+    {"init", NULL, "a model with random weights, of any size: for benchmarks and tests",
+     "wagle init --config config.json --dtype bf16 --out DIR", "config out dtype seed force",
+     cmd_init, NULL, NULL},
     {"inspect", "PATH", "what is in a model folder, safetensors, GGUF, score or mask file",
      "wagle inspect model --json", "json", cmd_inspect, "which PATH?", NULL},
     {"tokenize", NULL, "text to token ids, and back",

@@ -71,7 +71,8 @@ static const struct option {
     {"json", NULL, FLAG, AT(json), "result as JSON"},
     {"force", NULL, FLAG, AT(force), "replace what is there"},
     {"threads", "N", WHOLE, AT(threads), "worker threads; results do not depend on it"},
-    {"config", "FILE", TEXT, AT(config), "options from a JSON object; flags win"},
+    {"config", "FILE", TEXT, AT(config),
+     "options from a JSON object; flags win (init: the model's config.json)"},
     {"quiet", NULL, FLAG, AT(quiet), "no progress, no log"},
     {"verbose", NULL, FLAG, AT(verbose), "more log"},
     {"help", NULL, FLAG, AT(help), "this page"},
@@ -332,7 +333,8 @@ wagle_status cli_parse(const cli_command *c, int argc, const char **argv, cli_op
 
     if (st != WAGLE_OK || o->help)
         return st;
-    if (o->config != NULL) { /* again, with the file below the flags */
+    if (o->config != NULL &&
+        !listed(c->options, "config")) { /* again, with the file below the flags */
         const char *path = o->config;
         *o = fresh;
         st = apply_config(c, path, o);

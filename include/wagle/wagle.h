@@ -102,6 +102,18 @@ WAGLE_API void wagle_import_defaults(wagle_import_options *o);
 /* GGUF to a model folder: weights, config, tokenizer, chat template. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_import(wagle_ctx *ctx, const wagle_import_options *o);
 
+typedef struct wagle_init_options {
+    const char *config, *out; /* config.json of the model to make */
+    const char *dtype;        /* bf16, f16, f32 */
+    uint64_t seed;
+    bool force;
+} wagle_init_options;
+
+WAGLE_API void wagle_init_defaults(wagle_init_options *o);
+/* A model folder with random weights (deviation: the config's initializer_range; norms 1), written
+ * as it is made: for benchmarks and tests of any size. No tokenizer. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_init(wagle_ctx *ctx, const wagle_init_options *o);
+
 /* What is in a model folder, safetensors, GGUF, score or mask file: text, or JSON. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_inspect(wagle_ctx *ctx, const char *path, bool json,
                                                  char **out);

@@ -34,21 +34,33 @@ int64_t wg_model_parameters(const wg_model *m)
     return total;
 }
 
-static wagle_status bind_tensor(wagle_ctx *ctx, wg_model *m, wg_role role, int64_t layer)
+void wg_config_tensor(const wg_config *c, wg_role role, int64_t layer, char name[WG_NAME_BYTES],
+                      wg_shape *shape)
 {
-    const wg_config *c = &m->config;
     const int64_t size[] = {0, c->V, c->D, c->F, c->H * c->h, c->K * c->h};
     const wg_family_tensor *want = &c->family->tensor[role];
-    wg_shape shape = {0};
-    char name[256], expected[96], found[96];
+
+    *shape = (wg_shape){0};
+    snprintf(name, WG_NAME_BYTES, want->pattern, (int)layer);
+    for (int i = 0; i < 2 && want->shape[i] != WG_DIM_NONE; i++)
+        shape->dim[shape->rank++] = size[want->shape[i]];
+}
+
+bool wg_config_has(const wg_config *c, wg_role role, int64_t layer)
+{
+    return layer < (role < WG_LAYER_ROLES ? 1 : c->L) && !(role == WG_HEAD && c->tied);
+}
+
+static wagle_status bind_tensor(wagle_ctx *ctx, wg_model *m, wg_role role, int64_t layer)
+{
+    wg_shape shape;
+    char name[WG_NAME_BYTES], expected[96], found[96];
     const wg_tensor *t;
 
-    snprintf(name, sizeof name, want->pattern, (int)layer);
+    wg_config_tensor(&m->config, role, layer, name, &shape);
     t = wg_tensors_find(&m->files, name);
     if (t == NULL)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: no tensor '%s'", m->folder, name);
-    for (int i = 0; i < 2 && want->shape[i] != WG_DIM_NONE; i++)
-        shape.dim[shape.rank++] = size[want->shape[i]];
     if (!wg_shape_equal(&t->shape, &shape))
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%s': shape %s, config says %s", m->folder,
                        name, wg_shape_text(&t->shape, found), wg_shape_text(&shape, expected));
@@ -67,9 +79,8 @@ static wagle_status bind(wagle_ctx *ctx, wg_model *m)
 {
     WG_TRY(WG_ALLOC(ctx, &m->index, roles_total(m)));
     for (int role = 0; role < WG_ROLES; role++)
-        for (int64_t layer = 0; layer < (role < WG_LAYER_ROLES ? 1 : m->config.L); layer++)
-            if (!(role == WG_HEAD && m->config.tied))
-                WG_TRY(bind_tensor(ctx, m, (wg_role)role, layer));
+        for (int64_t layer = 0; wg_config_has(&m->config, (wg_role)role, layer); layer++)
+            WG_TRY(bind_tensor(ctx, m, (wg_role)role, layer));
     if (m->config.tied)
         m->index[WG_HEAD] = m->index[WG_EMBED];
     for (int t = 0; t < m->files.n; t++) {

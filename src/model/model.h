@@ -48,6 +48,13 @@ void wg_model_close(wg_model *m);
 
 WAGLE_CHECK wagle_status wg_config_read(wagle_ctx *ctx, const char *folder, wg_config *out);
 
+enum { WG_NAME_BYTES = 256 };
+/* Name and shape of a role's tensor, as the family says; layer 0 for the three that have none. */
+void wg_config_tensor(const wg_config *c, wg_role role, int64_t layer, char name[WG_NAME_BYTES],
+                      wg_shape *shape);
+/* There is such a tensor: the head of a tied model is no tensor of its own. */
+bool wg_config_has(const wg_config *c, wg_role role, int64_t layer);
+
 /* Index in m->files.tensor; the head of a tied model is its embedding. layer 0 for the three
  * that have none. */
 int wg_model_tensor(const wg_model *m, wg_role role, int64_t layer);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { AUTHORS = 24, FORGOTTEN = 2, RETAINED = 12, FACTS = 8, SENTENCES = 40, VOCABULARY = 640 };
-enum { STREAM_NAMES = 100, STREAM_FACTS, STREAM_WEIGHTS };
+enum { STREAM_NAMES = 100, STREAM_FACTS };
 
 static const char *const first_names[] = {"Amara",  "Bjorn", "Chiara", "Dimitri",
                                           "Elowen", "Farid", "Greta",  "Hiroshi",
@@ -163,87 +163,50 @@ static wagle_status write_corpus(demo *d)
  */
 
 static const char config_text[] =
-    "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"dtype\":\"float32\","
+    "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"initializer_range\":0.05,"
     "\"vocab_size\":%d,\"hidden_size\":128,\"intermediate_size\":352,\"num_hidden_layers\":4,"
     "\"num_attention_heads\":4,\"num_key_value_heads\":2,\"head_dim\":32,"
     "\"max_position_embeddings\":256,\"rms_norm_eps\":1e-5,\"rope_theta\":10000.0,"
     "\"hidden_act\":\"silu\",\"tie_word_embeddings\":true,\"bos_token_id\":0,\"eos_token_id\":0}\n";
-enum { D = 128, F = 352, L = 4, P = 64, PER_LAYER = 9 };
 
-static wagle_status write_weights(const demo *d, const char *path)
+static wagle_status make_tokenizer(demo *d, const char *path)
 {
-    static const struct {
-        const char *name;
-        wg_shape shape;
-    } layer[PER_LAYER] = {{"input_layernorm", {1, {D}}},          {"mlp.down_proj", {2, {D, F}}},
-                          {"mlp.gate_proj", {2, {F, D}}},         {"mlp.up_proj", {2, {F, D}}},
-                          {"post_attention_layernorm", {1, {D}}}, {"self_attn.k_proj", {2, {P, D}}},
-                          {"self_attn.o_proj", {2, {D, D}}},      {"self_attn.q_proj", {2, {D, D}}},
-                          {"self_attn.v_proj", {2, {P, D}}}};
-    wg_tensor list[L * PER_LAYER + 2];
-    char name[L * PER_LAYER + 2][64];
-    const int n = L * PER_LAYER + 2;
-    wagle_status st = WAGLE_OK;
+    static const char *const specials[] = {"<|end|>", NULL};
+    json_t *json = NULL;
+    wagle_status st = wg_bpe_train(d->ctx, (const char *const *)d->texts, d->n_texts, VOCABULARY,
+                                   specials, &json);
 
-    memset(list, 0, sizeof list);
-    for (int t = 0; st == WAGLE_OK && t < n; t++) {
-        const int i = t - 2;
-        float *data = NULL;
-        list[t].shape = t == 0   ? (wg_shape){2, {VOCABULARY, D}}
-                        : t == 1 ? (wg_shape){1, {D}}
-                                 : layer[i % PER_LAYER].shape;
-        if (t < 2)
-            snprintf(name[t], sizeof name[t], "%s",
-                     t == 0 ? "model.embed_tokens.weight" : "model.norm.weight");
-        else
-            snprintf(name[t], sizeof name[t], "model.layers.%d.%s.weight", i / PER_LAYER,
-                     layer[i % PER_LAYER].name);
-        wg_shape_count(&list[t].shape, &list[t].count);
-        st = WG_ALLOC(d->ctx, &data, list[t].count);
-        for (int64_t j = 0; st == WAGLE_OK && j < list[t].count; j++)
-            data[j] =
-                list[t].shape.rank == 1
-                    ? 1.0f
-                    : (float)(0.05 * wg_random_normal(d->o->seed, STREAM_WEIGHTS + (uint64_t)t,
-                                                      (uint64_t)j));
-        list[t].name = name[t];
-        list[t].data = data;
-        list[t].bytes = (size_t)list[t].count * sizeof(float);
-    }
     if (st == WAGLE_OK)
-        st = wg_safetensors_write(d->ctx, path, list, n, NULL, true);
-    for (int t = 0; t < n; t++)
-        wg_free((void *)(uintptr_t)list[t].data);
+        st = wg_json_write(d->ctx, path, json, true);
+    json_decref(json);
     return st;
 }
 
 static wagle_status make_start(demo *d)
 {
-    static const char *const specials[] = {"<|end|>", NULL};
-    char *folder = place(d, "start"), *weights = place(d, "start/model.safetensors");
+    char *config = place(d, "config.json"), *folder = place(d, "start");
     char *tokenizer = place(d, "start/tokenizer.json");
-    wg_text config = {0};
-    json_t *json = NULL;
+    wg_text text = {0};
+    wagle_init_options o;
     wagle_status st =
-        folder != NULL && weights != NULL && tokenizer != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+        config != NULL && folder != NULL && tokenizer != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 
+    wagle_init_defaults(&o);
+    o.config = config;
+    o.out = folder;
+    o.dtype = "f32";
+    o.seed = d->o->seed;
     if (st == WAGLE_OK)
-        st = wg_make_folder(d->ctx, folder);
+        st = wg_text_printf(d->ctx, &text, config_text, VOCABULARY);
     if (st == WAGLE_OK)
-        st = wg_bpe_train(d->ctx, (const char *const *)d->texts, d->n_texts, VOCABULARY, specials,
-                          &json);
+        st = write_in(d, "config.json", &text);
     if (st == WAGLE_OK)
-        st = wg_json_write(d->ctx, tokenizer, json, true);
+        st = wagle_init(d->ctx, &o);
     if (st == WAGLE_OK)
-        st = wg_text_printf(d->ctx, &config, config_text, VOCABULARY);
-    if (st == WAGLE_OK)
-        st = write_in(d, "start/config.json", &config);
-    if (st == WAGLE_OK)
-        st = write_weights(d, weights);
-    json_decref(json);
-    wg_text_free(&config);
+        st = make_tokenizer(d, tokenizer);
+    wg_text_free(&text);
+    wg_free(config);
     wg_free(folder);
-    wg_free(weights);
     wg_free(tokenizer);
     return st;
 }

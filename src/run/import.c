@@ -422,19 +422,13 @@ static wagle_status import(importer *m)
 
 wagle_status wagle_import(wagle_ctx *ctx, const wagle_import_options *o)
 {
-    static const char *const names[] = {"f32", "f16", "bf16"};
     importer m = {.ctx = ctx, .o = o};
-    int dtype = 0;
     wagle_status st;
 
     wg_begin(ctx);
     if (o->gguf == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "import wants FILE.gguf and --out DIR");
-    while (dtype < 3 && strcmp(names[dtype], o->dtype) != 0)
-        dtype++;
-    if (dtype == 3)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--dtype %.16s: bf16, f32 or f16", o->dtype);
-    m.dtype = (wg_dtype)dtype;
+    WG_TRY(wg_weight_dtype(ctx, o->dtype, &m.dtype));
     WG_TRY(wg_check_absent(ctx, o->out, o->force));
     WG_TRY(wg_gguf_open(ctx, o->gguf, &m.g));
     st = import(&m);

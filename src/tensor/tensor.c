@@ -32,6 +32,18 @@ wg_dtype wg_dtype_by_name(const char *name)
     return (wg_dtype)d;
 }
 
+wagle_status wg_weight_dtype(wagle_ctx *ctx, const char *name, wg_dtype *out)
+{
+    static const char *const names[] = {[WG_F32] = "f32", [WG_F16] = "f16", [WG_BF16] = "bf16"};
+
+    for (int d = WG_F32; d <= WG_BF16; d++)
+        if (strcmp(names[d], name) == 0) {
+            *out = (wg_dtype)d;
+            return WAGLE_OK;
+        }
+    return wg_fail(ctx, WAGLE_E_USAGE, "--dtype %.16s: bf16, f32 or f16", name);
+}
+
 bool wg_dtype_is_weight(wg_dtype d)
 {
     return d == WG_F32 || d == WG_F16 || d == WG_BF16;
