@@ -189,15 +189,15 @@ static wagle_status report(const cli_options *o, const wagle_train_result *r, wa
         return st;
     if (o->json)
         printf("{\"out\":\"%s\",\"steps\":%lld,\"stopped\":%s,\"loss\":%.9g,\"selected\":%lld,"
-               "\"weights\":%lld,\"seconds\":%.3f,\"peak_bytes\":%lld}\n",
+               "\"weights\":%lld,\"seconds\":%.3f,\"step_seconds\":%.4f,\"peak_bytes\":%lld}\n",
                o->out, (long long)r->steps, r->stopped ? "true" : "false", r->loss,
                (long long)r->selected, (long long)r->weights, r->seconds,
-               (long long)wagle_peak_memory());
+               isnan(r->step_seconds) ? 0 : r->step_seconds, (long long)wagle_peak_memory());
     else
-        printf("%s: %lld steps%s, last loss %.4f, %lld of %lld weights trained, %.1f s, peak "
-               "%.2f GB\n",
+        printf("%s: %lld steps%s, last loss %.4f, %lld of %lld weights trained, %.1f s (%.2f s a "
+               "step), peak %.2f GB\n",
                o->out, (long long)r->steps, r->stopped ? " (stopped by --stop-when)" : "", r->loss,
-               (long long)r->selected, (long long)r->weights, r->seconds,
+               (long long)r->selected, (long long)r->weights, r->seconds, r->step_seconds,
                (double)wagle_peak_memory() / 1e9);
     return st;
 }

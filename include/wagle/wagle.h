@@ -206,6 +206,7 @@ typedef struct wagle_train_result {
     int64_t steps;
     bool stopped; /* stop_when held */
     double loss, seconds;
+    double step_seconds; /* mean over this process's steps but the first; NaN if there are none */
     double forget_probability; /* at the last check; NaN if never checked */
     int64_t selected, weights;
 } wagle_train_result;

@@ -86,6 +86,42 @@ void wg_map_close(wg_map *map)
     *map = (wg_map){0};
 }
 
+#ifdef WG_SANITIZED
+void wg_map_ahead(const void *data, size_t bytes)
+{
+    (void)data;
+    (void)bytes;
+}
+
+void wg_map_release(const void *data, size_t bytes)
+{
+    (void)data;
+    (void)bytes;
+}
+#else
+enum { PAGE = 4096 };
+
+/* Small pieces are not worth a call. */
+static void advise(const void *data, size_t bytes, int advice)
+{
+    const uintptr_t first = ((uintptr_t)data + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+    const uintptr_t last = ((uintptr_t)data + bytes) & ~(uintptr_t)(PAGE - 1);
+
+    if (first + 16 * PAGE < last)
+        (void)madvise((void *)first, last - first, advice);
+}
+
+void wg_map_ahead(const void *data, size_t bytes)
+{
+    advise(data, bytes, MADV_WILLNEED);
+}
+
+void wg_map_release(const void *data, size_t bytes)
+{
+    advise(data, bytes, MADV_DONTNEED);
+}
+#endif
+
 enum { BUFFER = 1 << 18 };
 
 wagle_status wg_output_open(wagle_ctx *ctx, const char *path, bool force, wg_output *out)

@@ -12,6 +12,10 @@ typedef struct wg_map {
 
 WAGLE_CHECK wagle_status wg_map_open(wagle_ctx *ctx, const char *path, wg_map *map);
 void wg_map_close(wg_map *map);
+/* Advice about bytes of a map: they are read soon; they are not needed for now (whole pages only,
+ * which are read again when touched). */
+void wg_map_ahead(const void *data, size_t bytes);
+void wg_map_release(const void *data, size_t bytes);
 
 /* A file that appears under its name only when whole: written beside it as NAME.partial, synced
  * and renamed by wg_output_commit. wg_output_abort (also after a failed commit) removes it. */

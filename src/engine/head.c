@@ -26,6 +26,13 @@ static const wg_real *head_rows(const wg_engine *e, int64_t first, int64_t n)
                          e->panel.data);
 }
 
+static void release_table(const wg_engine *e)
+{
+    const wg_tensor *t = &e->model->files.tensor[wg_model_tensor(e->model, WG_HEAD, 0)];
+
+    wg_map_release(t->data, t->bytes);
+}
+
 wg_real *wg_head_logits(wg_engine *e, int64_t from, int64_t n, int64_t first, int64_t width,
                         int64_t *ld)
 {
@@ -100,6 +107,7 @@ wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch
                               picked + j);
         }
     }
+    release_table(e);
     for (int64_t j = 0; j < M; j++) {
         most[j] += (wg_real)log((double)sum[j]); /* now the log-sum-exp */
         nll[j] = most[j] - picked[j];
@@ -164,6 +172,7 @@ wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
                 table_gradient(e, batch, j, n, first, width, logits, ld, streams);
         }
     }
+    release_table(e);
     if (want_norm)
         norm_gradient(e, batch, streams);
     wg_real *dx = e->label_h.data; /* no longer needed: becomes the gradient of label_x */

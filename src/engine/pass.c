@@ -121,8 +121,8 @@ static void embed(wg_engine *e, const wg_batch *batch)
 static wagle_status plan(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch, bool for_backward)
 {
     const wg_config *c = &e->model->config;
-    const int64_t most = largest_chunk(e, batch), acts = wg_activations_size(c, most);
-    const int64_t fit = WG_KEEP_BYTES / (acts * (int64_t)sizeof(wg_real));
+    const int64_t most = largest_chunk(e, batch), kept = wg_kept_size(c, most);
+    const int64_t fit = WG_KEEP_BYTES / (kept * (int64_t)sizeof(wg_real));
 
     e->checkpoints = for_backward;
     e->n_kept = !for_backward || e->n_chunks > 1 ? 0 : fit < c->L ? fit : c->L;
@@ -130,27 +130,35 @@ static wagle_status plan(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch, bo
     WG_TRY(wg_room_for(ctx, &e->panel,
                        wg_layer_size(c) > WG_VOCAB_CHUNK * c->D ? wg_layer_size(c)
                                                                 : WG_VOCAB_CHUNK * c->D));
-    WG_TRY(wg_room_for(ctx, &e->kept, e->n_kept * acts));
-    return for_backward ? wg_backward_room(ctx, e, batch) : wg_room_for(ctx, &e->scratch, acts);
+    WG_TRY(wg_room_for(ctx, &e->kept, e->n_kept * kept));
+    return for_backward ? wg_backward_room(ctx, e, batch)
+                        : wg_room_for(ctx, &e->scratch, kept + wg_passing_size(c, most));
 }
 
 wagle_status wg_backward_room(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch)
 {
+    const wg_config *c = &e->model->config;
     const int64_t most = largest_chunk(e, batch);
 
     return wg_room_for(ctx, &e->scratch,
-                       wg_activations_size(&e->model->config, most) +
-                           wg_backward_scratch_size(&e->model->config, most));
+                       wg_kept_size(c, most) + wg_passing_size(c, most) +
+                           wg_backward_scratch_size(c, most));
+}
+
+/* Layer l keeps its activations from forward to backward. */
+static bool is_kept(const wg_engine *e, int64_t l)
+{
+    return l >= e->model->config.L - e->n_kept && e->n_chunks == 1;
 }
 
 static wg_activations activations_of(wg_engine *e, int64_t l, int64_t N)
 {
     const wg_config *c = &e->model->config;
-    const int64_t kept = l - (c->L - e->n_kept);
+    const int64_t size = wg_kept_size(c, N), place = l - (c->L - e->n_kept);
     wg_activations a;
 
-    wg_activations_carve(
-        c, N, kept >= 0 ? e->kept.data + kept * wg_activations_size(c, N) : e->scratch.data, &a);
+    wg_activations_carve(c, N, is_kept(e, l) ? e->kept.data + place * size : e->scratch.data,
+                         e->scratch.data + size, &a);
     return a;
 }
 
@@ -167,6 +175,7 @@ wagle_status wg_engine_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *bat
     for (int64_t l = 0; l < c->L; l++) {
         wg_layer w;
         WG_TRY(wg_check_interrupt(ctx));
+        wg_layer_ahead(e->model, l + 1);
         wg_layer_view(e->model, l, e->panel.data, &w);
         for (int64_t i = 0; i < e->n_chunks; i++) {
             int64_t first;
@@ -175,6 +184,7 @@ wagle_status wg_engine_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *bat
             wg_real *x = e->inputs.data + l * stride + first * c->D;
             wg_block_forward(&in, &w, x, x + stride, &a);
         }
+        wg_layer_release(e->model, l);
         if (progress != NULL)
             wg_progress(ctx, progress, l + 1, c->L, NULL);
     }
@@ -186,26 +196,26 @@ void wg_layer_backward(wg_engine *e, const wg_batch *batch, int64_t l,
                        void *user)
 {
     const wg_config *c = &e->model->config;
-    const bool kept = l >= c->L - e->n_kept && e->n_chunks == 1;
     wg_layer w;
 
+    wg_layer_ahead(e->model, l - 1);
     wg_layer_view(e->model, l, e->panel.data, &w);
     for (int64_t i = 0; i < e->n_chunks; i++) {
         int64_t first;
         const wg_block_input in = wg_chunk_input(e, batch, &e->chunk[i], &first);
         const wg_real *x = e->inputs.data + (l * batch->N + first) * c->D;
+        wg_activations a = activations_of(e, l, in.N);
         wg_backward_scratch s;
-        wg_activations a;
-        if (kept)
-            a = activations_of(e, l, in.N);
+        wg_backward_scratch_carve(
+            c, in.N, e->scratch.data + wg_kept_size(c, in.N) + wg_passing_size(c, in.N), &s);
+        if (is_kept(e, l))
+            wg_block_restore(&in, &w, x, &a);
         else
-            wg_activations_carve(c, in.N, e->scratch.data, &a);
-        wg_backward_scratch_carve(c, in.N, e->scratch.data + wg_activations_size(c, in.N), &s);
-        if (!kept)
             wg_block_forward(&in, &w, x, NULL, &a);
         each(user, &e->chunk[i]);
         wg_block_backward(&in, &w, x, &a, &s, e->gradient.data + first * c->D, gradient, user);
     }
+    wg_layer_release(e->model, l);
 }
 
 /* --- gradients of whole streams ------------------------------------------------------------- */

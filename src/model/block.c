@@ -16,36 +16,52 @@ static wg_real *carve(carver *c, int64_t n)
     return here;
 }
 
-static void lay_activations(const wg_config *c, int64_t N, carver *m, wg_activations *a)
+static void lay_kept(const wg_config *c, int64_t N, carver *m, wg_activations *a)
 {
-    wg_real **wide[] = {&a->h1, &a->x2, &a->h2}, **ffn[] = {&a->gate, &a->up, &a->mixed};
-
-    for (int i = 0; i < 3; i++) {
-        *wide[i] = carve(m, N * c->D);
-        *ffn[i] = carve(m, N * c->F);
-    }
+    a->x2 = carve(m, N * c->D);
     a->q = carve(m, N * c->H * c->h);
     a->attended = carve(m, N * c->H * c->h);
     a->k = carve(m, N * c->K * c->h);
     a->v = carve(m, N * c->K * c->h);
-    a->rstd1 = carve(m, N);
-    a->rstd2 = carve(m, N);
+    a->gate = carve(m, N * c->F);
+    a->up = carve(m, N * c->F);
     a->lse = carve(m, N * c->H);
 }
 
-int64_t wg_activations_size(const wg_config *c, int64_t N)
+static void lay_passing(const wg_config *c, int64_t N, carver *m, wg_activations *a)
+{
+    a->h1 = carve(m, N * c->D);
+    a->h2 = carve(m, N * c->D);
+    a->mixed = carve(m, N * c->F);
+    a->rstd1 = carve(m, N);
+    a->rstd2 = carve(m, N);
+}
+
+int64_t wg_kept_size(const wg_config *c, int64_t N)
 {
     carver m = {0};
     wg_activations a;
 
-    lay_activations(c, N, &m, &a);
+    lay_kept(c, N, &m, &a);
     return m.used;
 }
 
-void wg_activations_carve(const wg_config *c, int64_t N, wg_real *memory, wg_activations *out)
+int64_t wg_passing_size(const wg_config *c, int64_t N)
 {
-    carver m = {memory, 0};
-    lay_activations(c, N, &m, out);
+    carver m = {0};
+    wg_activations a;
+
+    lay_passing(c, N, &m, &a);
+    return m.used;
+}
+
+void wg_activations_carve(const wg_config *c, int64_t N, wg_real *kept, wg_real *passing,
+                          wg_activations *out)
+{
+    carver m = {kept, 0}, p = {passing, 0};
+
+    lay_kept(c, N, &m, out);
+    lay_passing(c, N, &p, out);
 }
 
 static void lay_scratch(const wg_config *c, int64_t N, carver *m, wg_backward_scratch *s)
@@ -90,6 +106,26 @@ void wg_layer_view(const wg_model *m, int64_t l, wg_real *panel, wg_layer *out)
         if (out->weight[role] == panel)
             panel += n;
     }
+}
+
+static void advise(const wg_model *m, int64_t l, void (*how)(const void *data, size_t bytes))
+{
+    if (l < 0 || l >= m->config.L)
+        return;
+    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
+        const wg_tensor *t = &m->files.tensor[wg_model_tensor(m, (wg_role)role, l)];
+        how(t->data, t->bytes);
+    }
+}
+
+void wg_layer_ahead(const wg_model *m, int64_t l)
+{
+    advise(m, l, wg_map_ahead);
+}
+
+void wg_layer_release(const wg_model *m, int64_t l)
+{
+    advise(m, l, wg_map_release);
 }
 
 /* y [N,O] = x [N,I] W^T (+ y), W [O,I] */
@@ -139,6 +175,19 @@ void wg_block_forward(const wg_block_input *in, const wg_layer *w, const wg_real
         return;
     memcpy(y, a->x2, (size_t)(N * D) * sizeof *y);
     linear(ops, N, c->F, D, a->mixed, weight[WG_DOWN], 1, y);
+}
+
+void wg_block_restore(const wg_block_input *in, const wg_layer *w, const wg_real *x,
+                      wg_activations *a)
+{
+    const wg_config *c = &in->model->config;
+    const wg_ops *ops = in->model->ops;
+
+    ops->rmsnorm_forward(in->N, c->D, (wg_real)c->eps, x, w->weight[WG_ATTENTION_NORM], a->h1,
+                         a->rstd1);
+    ops->rmsnorm_forward(in->N, c->D, (wg_real)c->eps, a->x2, w->weight[WG_MLP_NORM], a->h2,
+                         a->rstd2);
+    ops->swiglu_forward(in->N * c->F, a->gate, a->up, a->mixed);
 }
 
 static void mlp_backward(const wg_block_input *in, const wg_layer *w, const wg_activations *a,

@@ -77,6 +77,7 @@ static wagle_status start_masters(wagle_ctx *ctx, wg_adamw *a)
             continue;
         wg_to_float(tensor->dtype, tensor->data, tensor->count, panel);
         gather_tensor(a, t, panel, a->master + a->first[t]);
+        wg_map_release(tensor->data, tensor->bytes);
         a->model->overlay[t] = (wg_overlay){a->bits[t], a->rank[t], a->master + a->first[t]};
     }
     wg_free(panel);

@@ -383,15 +383,29 @@ static wagle_status one_step(wagle_ctx *ctx, run *w)
     return WAGLE_OK;
 }
 
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 static wagle_status all_steps(wagle_ctx *ctx, run *w)
 {
+    const int64_t first = w->step;
+    double spent = 0;
     wagle_status st = check_stop(ctx, w); /* a resumed run checks what it had not */
 
     while (st == WAGLE_OK && w->step < w->steps && !w->result.stopped) {
+        const double start = now();
         st = one_step(ctx, w);
+        if (w->step > first + 1)
+            spent += now() - start;
         if (st == WAGLE_OK)
             st = check_stop(ctx, w);
     }
+    w->result.step_seconds = w->step > first + 1 ? spent / (double)(w->step - first - 1) : NAN;
     if (st != WAGLE_E_INTERRUPTED)
         return st;
     /* a step that did not finish has changed nothing */
@@ -516,14 +530,6 @@ static void close_run(run *w)
     wg_free(w->r);
     wg_free(w->partial);
     wg_free(w->checkpoint);
-}
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static wagle_status train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,

@@ -62,6 +62,7 @@ static wagle_status write_shard(wagle_ctx *ctx, const wg_model *m, int file, con
     while (at < map->data + map->bytes) {
         const wg_tensor *t = tensor_at(m, file, at);
         WG_TRY_GOTO(write_tensor(ctx, m, t, chunk, &out), done);
+        wg_map_release(t->data, t->bytes);
         at += t->bytes;
     }
     st = wg_output_commit(ctx, &out);
