@@ -122,6 +122,42 @@ void wg_map_release(const void *data, size_t bytes)
 }
 #endif
 
+wagle_status wg_scratch_new(wagle_ctx *ctx, const char *folder, int64_t count, size_t size,
+                            bool filed, wg_scratch *out)
+{
+    int fd, error = 0;
+    void *data;
+
+    *out = (wg_scratch){0};
+    if (!filed || count == 0) {
+        out->data = wg_alloc(ctx, count, size);
+        return out->data != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+    }
+    *out = (wg_scratch){NULL, (size_t)count * size, true};
+    fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return wg_fail_errno(ctx, errno, "%s: a scratch file", folder);
+    error = posix_fallocate(fd, 0, (off_t)out->bytes);
+    data = error == 0 ? mmap(NULL, out->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : NULL;
+    if (data == MAP_FAILED)
+        error = errno;
+    close(fd);
+    if (error != 0)
+        return wg_fail_errno(ctx, error, "%s: a scratch file of %.1f GB", folder,
+                             (double)out->bytes / 1e9);
+    out->data = data;
+    return WAGLE_OK;
+}
+
+void wg_scratch_free(wg_scratch *s)
+{
+    if (s->data != NULL && s->filed)
+        munmap(s->data, s->bytes);
+    else
+        wg_free(s->data);
+    *s = (wg_scratch){0};
+}
+
 enum { BUFFER = 1 << 18 };
 
 wagle_status wg_output_open(wagle_ctx *ctx, const char *path, bool force, wg_output *out)

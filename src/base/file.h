@@ -17,6 +17,19 @@ void wg_map_close(wg_map *map);
 void wg_map_ahead(const void *data, size_t bytes);
 void wg_map_release(const void *data, size_t bytes);
 
+/* Memory, or (filed) a map of a nameless file in `folder`, for what may be larger than memory: the
+ * system writes its pages out and reads them back. Zeroed; {0} is empty. */
+typedef struct wg_scratch {
+    void *data;
+    size_t bytes;
+    bool filed;
+} wg_scratch;
+
+/* A full disk is told now (WAGLE_E_RESOURCE), not when the map is written. */
+WAGLE_CHECK wagle_status wg_scratch_new(wagle_ctx *ctx, const char *folder, int64_t count,
+                                        size_t size, bool filed, wg_scratch *out);
+void wg_scratch_free(wg_scratch *s);
+
 /* A file that appears under its name only when whole: written beside it as NAME.partial, synced
  * and renamed by wg_output_commit. wg_output_abort (also after a failed commit) removes it. */
 typedef struct wg_output {

@@ -11,7 +11,7 @@
 #define WG_ENGINE_ENGINE_H
 
 #include "data/dataset.h"
-#include "model/block.h"
+#include "engine/plan.h"
 
 enum { WG_STREAMS = 2 };
 
@@ -29,9 +29,17 @@ typedef struct wg_sink {
 
 typedef struct wg_engine wg_engine;
 
-/* chunk_tokens: 0 for the default. Free with wg_engine_free. */
-WAGLE_CHECK wagle_status wg_engine_new(wagle_ctx *ctx, const wg_model *model, int64_t chunk_tokens,
-                                       wg_engine **out);
+/* What plans of the batches to come must obey; wg_intent has the meanings. */
+typedef struct wg_limit {
+    int64_t budget, chunk_tokens;
+    const char *folder; /* borrowed */
+    int streams;
+    bool placed;
+} wg_limit;
+
+/* Free with wg_engine_free. */
+WAGLE_CHECK wagle_status wg_engine_new(wagle_ctx *ctx, const wg_model *model, wg_engine **out);
+void wg_engine_limit(wg_engine *e, const wg_limit *limit);
 void wg_engine_free(wg_engine *e);
 
 /* nll [M], in nats. for_backward: keep what wg_engine_backward needs. progress: a stage's name

@@ -59,7 +59,7 @@ static wagle_status reserve(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
     const wg_config *c = &e->model->config;
     const int64_t M = batch->M, whole = M * c->V;
 
-    e->logits_kept = for_backward && whole * (int64_t)sizeof(wg_real) <= WG_KEEP_LOGITS_BYTES;
+    e->logits_kept = for_backward && e->plan.logits_kept;
     WG_TRY(wg_room_for(ctx, &e->label_x, M * c->D));
     WG_TRY(wg_room_for(ctx, &e->label_h, M * c->D));
     WG_TRY(wg_room_for(ctx, &e->label_row, ROWS * M));
@@ -83,7 +83,7 @@ wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch
     const wg_config *c = &e->model->config;
     const wg_ops *ops = e->model->ops;
     const int64_t M = batch->M, D = c->D;
-    const wg_real *final = e->inputs.data + (e->checkpoints ? c->L * batch->N * D : 0);
+    const wg_real *final = e->x + (e->checkpoints ? c->L * batch->N * D : 0);
 
     WG_TRY(reserve(ctx, e, batch, for_backward));
     for (int64_t j = 0; j < M; j++)
@@ -189,7 +189,7 @@ wagle_status wg_engine_logits(wagle_ctx *ctx, wg_engine *e, int64_t first, int64
                               wg_real *logits)
 {
     const wg_config *c = &e->model->config;
-    const wg_real *final = e->inputs.data;
+    const wg_real *final = e->x;
 
     WG_TRY(wg_room_for(ctx, &e->label_h, n * c->D));
     WG_TRY(wg_room_for(ctx, &e->label_row, ROWS * n));

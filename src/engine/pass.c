@@ -14,17 +14,21 @@ wagle_status wg_room_for(wagle_ctx *ctx, wg_room *room, int64_t n)
     return WAGLE_OK;
 }
 
-wagle_status wg_engine_new(wagle_ctx *ctx, const wg_model *model, int64_t chunk_tokens,
-                           wg_engine **out)
+wagle_status wg_engine_new(wagle_ctx *ctx, const wg_model *model, wg_engine **out)
 {
     wg_engine *e = NULL;
 
     *out = NULL;
     WG_TRY(WG_ALLOC(ctx, &e, 1));
     e->model = model;
-    e->chunk_tokens = chunk_tokens > 0 ? chunk_tokens : WG_CHUNK_TOKENS;
+    e->limit.streams = WG_STREAMS;
     *out = e;
     return WAGLE_OK;
+}
+
+void wg_engine_limit(wg_engine *e, const wg_limit *limit)
+{
+    e->limit = *limit;
 }
 
 void wg_engine_free(wg_engine *e)
@@ -40,6 +44,7 @@ void wg_engine_free(wg_engine *e)
         wg_free(e->table_grad[s].data);
         wg_free(e->norm_grad[s].data);
     }
+    wg_scratch_free(&e->spill);
     wg_free(e->cosine);
     wg_free(e->sine);
     wg_free(e->chunk);
@@ -73,7 +78,7 @@ wagle_status wg_cut_chunks(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch, 
         wg_chunk *last = e->n_chunks > 0 ? &e->chunk[e->n_chunks - 1] : NULL;
         const int stream = apart && s >= batch->n_forget;
         if (last == NULL || single || last->stream != stream ||
-            batch->start[s + 1] - batch->start[last->from] > e->chunk_tokens) {
+            batch->start[s + 1] - batch->start[last->from] > e->plan.chunk_tokens) {
             e->chunk[e->n_chunks++] = (wg_chunk){s, s + 1, stream};
             continue;
         }
@@ -110,27 +115,57 @@ static void embed(wg_engine *e, const wg_batch *batch)
     const int table = wg_model_tensor(e->model, WG_EMBED, 0);
 
     for (int64_t n = 0; n < batch->N; n++) {
-        wg_real *row = e->inputs.data + n * D;
+        wg_real *row = e->x + n * D;
         const wg_real *from = wg_model_view(e->model, table, batch->ids[n] * D, D, row);
         if (from != row)
             memcpy(row, from, (size_t)D * sizeof *row);
     }
 }
 
-/* Decides which layers keep their activations: the last ones, of a batch that is one chunk. */
-static wagle_status plan(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch, bool for_backward)
+static void make_plan(wg_engine *e, const wg_batch *batch, bool for_backward)
+{
+    wg_intent intent = {.backward = for_backward,
+                        .streams = e->limit.streams,
+                        .placed = e->limit.placed,
+                        .tokens = batch->N,
+                        .labels = batch->M,
+                        .folder = e->limit.folder,
+                        .chunk_tokens = e->limit.chunk_tokens,
+                        .budget = e->limit.budget};
+
+    for (int64_t s = 0; s < batch->S; s++)
+        if (batch->start[s + 1] - batch->start[s] > intent.longest)
+            intent.longest = batch->start[s + 1] - batch->start[s];
+    e->plan = wg_plan_make(e->model, &intent);
+}
+
+/* Room for the layers' inputs, in memory or in a file. */
+static wagle_status place_inputs(wagle_ctx *ctx, wg_engine *e, int64_t n)
+{
+    if (!e->plan.spilled) {
+        WG_TRY(wg_room_for(ctx, &e->inputs, n));
+        e->x = e->inputs.data;
+        return WAGLE_OK;
+    }
+    if (e->spill.bytes < (size_t)n * sizeof(wg_real)) {
+        wg_scratch_free(&e->spill);
+        WG_TRY(wg_scratch_new(ctx, e->limit.folder, n, sizeof(wg_real), true, &e->spill));
+    }
+    e->x = e->spill.data;
+    return WAGLE_OK;
+}
+
+static wagle_status reserve(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch, bool for_backward)
 {
     const wg_config *c = &e->model->config;
     const int64_t most = largest_chunk(e, batch), kept = wg_kept_size(c, most);
-    const int64_t fit = WG_KEEP_BYTES / (kept * (int64_t)sizeof(wg_real));
 
     e->checkpoints = for_backward;
-    e->n_kept = !for_backward || e->n_chunks > 1 ? 0 : fit < c->L ? fit : c->L;
-    WG_TRY(wg_room_for(ctx, &e->inputs, (for_backward ? c->L + 1 : 1) * batch->N * c->D));
+    WG_TRY(place_inputs(ctx, e, (for_backward ? c->L + 1 : 1) * batch->N * c->D));
     WG_TRY(wg_room_for(ctx, &e->panel,
                        wg_layer_size(c) > WG_VOCAB_CHUNK * c->D ? wg_layer_size(c)
                                                                 : WG_VOCAB_CHUNK * c->D));
-    WG_TRY(wg_room_for(ctx, &e->kept, e->n_kept * kept));
+    WG_TRY(wg_room_for(ctx, &e->kept, e->plan.kept_layers * kept));
     return for_backward ? wg_backward_room(ctx, e, batch)
                         : wg_room_for(ctx, &e->scratch, kept + wg_passing_size(c, most));
 }
@@ -148,18 +183,27 @@ wagle_status wg_backward_room(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
 /* Layer l keeps its activations from forward to backward. */
 static bool is_kept(const wg_engine *e, int64_t l)
 {
-    return l >= e->model->config.L - e->n_kept && e->n_chunks == 1;
+    return l >= e->model->config.L - e->plan.kept_layers && e->n_chunks == 1;
 }
 
 static wg_activations activations_of(wg_engine *e, int64_t l, int64_t N)
 {
     const wg_config *c = &e->model->config;
-    const int64_t size = wg_kept_size(c, N), place = l - (c->L - e->n_kept);
+    const int64_t size = wg_kept_size(c, N), place = l - (c->L - e->plan.kept_layers);
     wg_activations a;
 
     wg_activations_carve(c, N, is_kept(e, l) ? e->kept.data + place * size : e->scratch.data,
                          e->scratch.data + size, &a);
     return a;
+}
+
+/* A spilled layer input need not stay in memory. */
+static void release_input(const wg_engine *e, const wg_batch *batch, int64_t l)
+{
+    const int64_t n = batch->N * e->model->config.D;
+
+    if (e->plan.spilled)
+        wg_map_release(e->x + l * n, (size_t)n * sizeof(wg_real));
 }
 
 wagle_status wg_engine_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
@@ -169,8 +213,9 @@ wagle_status wg_engine_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *bat
     const int64_t stride = for_backward ? batch->N * c->D : 0;
 
     WG_TRY(prepare_rope(ctx, e, batch));
+    make_plan(e, batch, for_backward);
     WG_TRY(wg_cut_chunks(ctx, e, batch, false, false));
-    WG_TRY(plan(ctx, e, batch, for_backward));
+    WG_TRY(reserve(ctx, e, batch, for_backward));
     embed(e, batch);
     for (int64_t l = 0; l < c->L; l++) {
         wg_layer w;
@@ -181,10 +226,11 @@ wagle_status wg_engine_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *bat
             int64_t first;
             const wg_block_input in = wg_chunk_input(e, batch, &e->chunk[i], &first);
             wg_activations a = activations_of(e, l, in.N);
-            wg_real *x = e->inputs.data + l * stride + first * c->D;
+            wg_real *x = e->x + l * stride + first * c->D;
             wg_block_forward(&in, &w, x, x + stride, &a);
         }
         wg_layer_release(e->model, l);
+        release_input(e, batch, l);
         if (progress != NULL)
             wg_progress(ctx, progress, l + 1, c->L, NULL);
     }
@@ -199,11 +245,13 @@ void wg_layer_backward(wg_engine *e, const wg_batch *batch, int64_t l,
     wg_layer w;
 
     wg_layer_ahead(e->model, l - 1);
+    if (e->plan.spilled && l > 0)
+        wg_map_ahead(e->x + (l - 1) * batch->N * c->D, (size_t)(batch->N * c->D) * sizeof(wg_real));
     wg_layer_view(e->model, l, e->panel.data, &w);
     for (int64_t i = 0; i < e->n_chunks; i++) {
         int64_t first;
         const wg_block_input in = wg_chunk_input(e, batch, &e->chunk[i], &first);
-        const wg_real *x = e->inputs.data + (l * batch->N + first) * c->D;
+        const wg_real *x = e->x + (l * batch->N + first) * c->D;
         wg_activations a = activations_of(e, l, in.N);
         wg_backward_scratch s;
         wg_backward_scratch_carve(
@@ -216,6 +264,7 @@ void wg_layer_backward(wg_engine *e, const wg_batch *batch, int64_t l,
         wg_block_backward(&in, &w, x, &a, &s, e->gradient.data + first * c->D, gradient, user);
     }
     wg_layer_release(e->model, l);
+    release_input(e, batch, l);
 }
 
 /* --- gradients of whole streams ------------------------------------------------------------- */

@@ -13,6 +13,7 @@ typedef struct wg_room {
 
 enum {
     WG_CHUNK_TOKENS = 4096,
+    WG_LEAST_CHUNK = 256,            /* a budget makes chunks no smaller */
     WG_VOCAB_CHUNK = 4096,           /* rows of the head at a time */
     WG_KEEP_BYTES = 512 << 20,       /* activations kept instead of recomputed */
     WG_KEEP_LOGITS_BYTES = 192 << 20 /* logits kept between forward and backward */
@@ -26,7 +27,8 @@ typedef struct wg_chunk {
 
 struct wg_engine {
     const wg_model *model;
-    int64_t chunk_tokens;
+    wg_limit limit;
+    wg_plan plan;           /* of the batch at hand */
     wg_real *cosine, *sine; /* [positions, h/2] */
     int64_t positions, position_room;
 
@@ -35,12 +37,13 @@ struct wg_engine {
     int64_t *start; /* [S+1] of one chunk, from 0 */
     int64_t start_room;
 
-    wg_room inputs; /* [L+1][N,D] checkpoints; [1][N,D] when none are kept */
+    wg_real *x; /* [L+1][N,D] checkpoints; [1][N,D] when none are kept: in `inputs` or `spill` */
+    wg_room inputs;
+    wg_scratch spill;
     bool checkpoints;
-    wg_room gradient; /* [N,D] */
-    wg_room panel;    /* one layer's weights, or a chunk of the head's */
-    wg_room kept;     /* activations of `n_kept` last layers */
-    int64_t n_kept;
+    wg_room gradient;               /* [N,D] */
+    wg_room panel;                  /* one layer's weights, or a chunk of the head's */
+    wg_room kept;                   /* activations of the last layers, as many as the plan keeps */
     wg_room scratch;                /* activations of one chunk, backward scratch */
     wg_room layer_grad[WG_STREAMS]; /* one layer's weight gradients */
     wg_room table_grad[WG_STREAMS]; /* [V,D] */

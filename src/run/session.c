@@ -11,7 +11,7 @@ wagle_status wg_session_open(wagle_ctx *ctx, const char *folder, wg_session *out
                               .V = c->V,
                               .max_length = c->max_position,
                               .eos = c->n_eos > 0 ? c->eos[0] : -1};
-    st = wg_engine_new(ctx, out->model, 0, &out->engine);
+    st = wg_engine_new(ctx, out->model, &out->engine);
     if (st != WAGLE_OK)
         wg_session_close(out);
     return st;

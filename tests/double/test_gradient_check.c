@@ -60,7 +60,7 @@ static void check(const char *name, int streams)
     snprintf(path, sizeof path, WG_GOLD "/models/%s", name);
     assert_ok(ctx, wg_model_open(ctx, path, &m));
     assert_ok(ctx, wg_model_make_resident(ctx, m));
-    assert_ok(ctx, wg_engine_new(ctx, m, 0, &e));
+    assert_ok(ctx, wg_engine_new(ctx, m, &e));
     const int64_t n = gold_sequences(&gold, "", example);
     for (int64_t i = 0; i < n; i++)
         list[i] = &example[i];

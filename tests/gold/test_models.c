@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include "engine/engine.h"
+#include "ops/cpu/cpu.h"
 
 typedef struct gradients {
     const wg_model *model;
@@ -46,7 +47,7 @@ static void check_logits(wagle_ctx *ctx, wg_engine *e, const wg_tensors *gold,
     free(logits);
 }
 
-static void check_model(const char *path, const wg_ops *ops, int64_t chunk)
+static void check_model(const char *path, const wg_ops *ops, const wg_limit *limit)
 {
     wagle_ctx *ctx = new_context();
     wg_model *model;
@@ -70,7 +71,8 @@ static void check_model(const char *path, const wg_ops *ops, int64_t chunk)
     for (int64_t i = 0; i < n; i++)
         list[i] = &example[i];
     assert_ok(ctx, wg_batch_fill(ctx, &batch, list, n, n));
-    assert_ok(ctx, wg_engine_new(ctx, model, chunk, &e));
+    assert_ok(ctx, wg_engine_new(ctx, model, &e));
+    wg_engine_limit(e, limit);
 
     assert_ok(ctx, wg_engine_forward(ctx, e, &batch, false, NULL, nll));
     check_logits(ctx, e, &gold, &batch, model->config.V, json_at(tolerance, "logits_abs"));
@@ -107,9 +109,15 @@ static void check_model(const char *path, const wg_ops *ops, int64_t chunk)
     static void function(void **state)                                                             \
     {                                                                                              \
         (void)state;                                                                               \
-        check_model(WG_GOLD "/models/" name, &wg_ops_cpu, 0);                                      \
-        check_model(WG_GOLD "/models/" name, &wg_ops_ref, 0);                                      \
-        check_model(WG_GOLD "/models/" name, &wg_ops_cpu, 20);                                     \
+        const wg_limit usual = {.streams = 1}, chunks = {.streams = 1, .chunk_tokens = 20};        \
+        const wg_limit spilled = {.streams = 1, .budget = 1, .folder = WG_SCRATCH};                \
+        check_model(WG_GOLD "/models/" name, &wg_ops_cpu, &usual);                                 \
+        check_model(WG_GOLD "/models/" name, &wg_ops_ref, &usual);                                 \
+        check_model(WG_GOLD "/models/" name, &wg_ops_cpu, &chunks);                                \
+        check_model(WG_GOLD "/models/" name, &wg_ops_cpu, &spilled);                               \
+        assert_true(wg_cpu_use_tile("portable"));                                                  \
+        check_model(WG_GOLD "/models/" name, &wg_ops_cpu, &usual);                                 \
+        assert_true(wg_cpu_use_tile(NULL));                                                        \
     }
 MODEL(llama_mha_sharded, "llama-mha")
 MODEL(llama_gqa_tied, "llama-gqa-tied")

@@ -1,0 +1,34 @@
+/* plan.h - where the memory of a pass goes, decided before it starts. */
+#ifndef WG_ENGINE_PLAN_H
+#define WG_ENGINE_PLAN_H
+
+#include "model/block.h"
+
+/* What the pass is for. */
+typedef struct wg_intent {
+    bool backward;
+    int streams;          /* whose gradients are kept apart; 0: none are made */
+    bool placed;          /* the sink takes every gradient in place: none is held here */
+    int64_t tokens;       /* of the largest batch */
+    int64_t labels;       /* label rows of it */
+    int64_t longest;      /* tokens of the longest sequence */
+    const char *folder;   /* where checkpoints may be spilled; NULL: nowhere */
+    int64_t chunk_tokens; /* at most so many walk together; 0: the default */
+    int64_t budget;       /* bytes for all this; 0: no bound but the defaults */
+} wg_intent;
+
+typedef struct wg_plan {
+    int64_t chunk_tokens; /* that walk through a layer together */
+    int64_t kept_layers;  /* whose activations are kept from forward to backward */
+    bool logits_kept, spilled;
+    /* bytes */
+    int64_t checkpoints, kept, working, weights, gradients, head, mapped, total;
+} wg_plan;
+
+/* The plan that costs least time within the budget; `total` leaves out what is spilled. If even the
+ * smallest does not fit it is returned all the same: compare total with the budget. */
+wg_plan wg_plan_make(const wg_model *m, const wg_intent *intent);
+/* Multiply-adds count as two; recomputation included. */
+double wg_plan_flops(const wg_model *m, const wg_intent *intent, const wg_plan *plan);
+
+#endif
