@@ -134,6 +134,7 @@ static void train_options(const cli_options *o, wagle_train_options *t)
     t->params = o->param;
     t->n_params = o->n_params;
     t->refusal = o->refusal;
+    t->state = o->state != NULL ? o->state : t->state;
     t->mask = o->mask;
     t->selector = o->selector;
     t->include = o->include;
@@ -185,7 +186,7 @@ static void unlearn_defaults(void)
 
 static wagle_status report(const cli_options *o, const wagle_train_result *r, wagle_status st)
 {
-    if (st != WAGLE_OK)
+    if (st != WAGLE_OK || o->dry_run)
         return st;
     if (o->json)
         printf("{\"out\":\"%s\",\"steps\":%lld,\"stopped\":%s,\"loss\":%.9g,\"selected\":%lld,"
@@ -421,7 +422,7 @@ static wagle_status cmd_eval(wagle_ctx *ctx, cli_options *o)
     "max-length limit"
 #define TRAIN                                                                                      \
     " lr epochs steps batch warmup weight-decay clip seed stop-when eval-every "                   \
-    "checkpoint-every resume force json mask"
+    "checkpoint-every state resume force dry-run json mask"
 
 const cli_command cli_commands[] = {
     {"import", "FILE.gguf", "GGUF to a model folder", "wagle import model.gguf --out DIR",
@@ -442,7 +443,7 @@ const cli_command cli_commands[] = {
      "model data out force" ROWS, cmd_gradient, NULL, NULL},
     {"attribute", NULL, "score every weight by its influence on forgetting",
      "wagle attribute --model DIR --forget forget.jsonl --retain retain.jsonl --out scores",
-     "model forget retain out selector gamma seed force" ROWS, cmd_attribute, NULL, NULL},
+     "model forget retain out selector gamma seed force dry-run" ROWS, cmd_attribute, NULL, NULL},
     {"mask", NULL, "select the most influential share of the weights",
      "wagle mask --scores scores --density 0.1 --out mask",
      "scores density include exclude format out force", cmd_mask, NULL, NULL},

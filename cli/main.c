@@ -127,8 +127,12 @@ static wagle_status run(const cli_command *c, cli_options *o)
     wagle_on_progress(running, on_progress, &m);
     wagle_on_log(running, on_log, &m);
     wagle_set_threads(running, (int)o->threads);
+    wagle_set_memory(running, o->memory);
+    wagle_set_dry_run(running, o->dry_run);
     st = c->run(running, o);
     end_line(&m);
+    if (o->dry_run)
+        fputs(wagle_plan(running), stdout);
     if (fflush(stdout) != 0 && st == WAGLE_OK) {
         fputs("wagle: standard output: cannot be written\n", stderr);
         st = WAGLE_E_RESOURCE;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum kind { TEXT, LIST, REAL, WHOLE, FLAG } kind;
+typedef enum kind { TEXT, LIST, REAL, WHOLE, BYTES, FLAG } kind;
 
 static const struct option {
     const char *name, *value;
@@ -68,6 +68,9 @@ static const struct option {
     {"temperature", "X", REAL, AT(temperature), "0 is greedy"},
     {"top-k", "N", WHOLE, AT(top_k), "sample among the k likeliest"},
     {"top-p", "X", REAL, AT(top_p), "sample among the likeliest of total probability p"},
+    {"state", "KIND", TEXT, AT(state), "moments of the optimizer: f32, or bf16 (less memory)"},
+    {"dry-run", NULL, FLAG, AT(dry_run), "only say what it would take: memory, time"},
+    {"memory", "SIZE", BYTES, AT(memory), "what it may take, as in 16G; obeyed or refused"},
     {"json", NULL, FLAG, AT(json), "result as JSON"},
     {"force", NULL, FLAG, AT(force), "replace what is there"},
     {"threads", "N", WHOLE, AT(threads), "worker threads; results do not depend on it"},
@@ -80,7 +83,7 @@ static const struct option {
 };
 enum { OPTIONS = sizeof table / sizeof *table };
 
-static const char common[] = "threads config quiet verbose help";
+static const char common[] = "threads memory config quiet verbose help";
 
 static bool listed(const char *names, const char *name)
 {
@@ -122,6 +125,22 @@ static bool parse_real(const char *text, double *out)
     return *text != '\0' && *end == '\0' && errno == 0;
 }
 
+/* 16G is 16 * 2^30. */
+static bool parse_bytes(const char *text, int64_t *out)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    double bytes = strtod(text, &end);
+    const char *unit = *end != '\0' ? strchr(units, *end) : NULL;
+
+    if (end == text || !(bytes > 0) || (*end != '\0' && (unit == NULL || end[1] != '\0')))
+        return false;
+    for (const char *u = units; unit != NULL && u <= unit; u++)
+        bytes *= 1024;
+    *out = (int64_t)bytes;
+    return bytes < 1e15;
+}
+
 static wagle_status set(cli_options *o, const struct option *t, const char *value)
 {
     char *at = (char *)o + t->place, *end;
@@ -149,6 +168,11 @@ static wagle_status set(cli_options *o, const struct option *t, const char *valu
         if (!parse_real(value, &real))
             return refuse("--%s %s: not a number", t->name, value);
         memcpy(at, &real, sizeof real);
+        return WAGLE_OK;
+    case BYTES:
+        if (!parse_bytes(value, &whole))
+            return refuse("--%s %s: a size, as in 800M or 16G", t->name, value);
+        memcpy(at, &whole, sizeof whole);
         return WAGLE_OK;
     default:
         errno = 0;

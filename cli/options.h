@@ -9,13 +9,14 @@ enum { CLI_LIST = 64, CLI_PARAMS = 32 };
 typedef struct cli_options {
     const char *model, *out, *data, *forget, *retain, *scores, *mask, *refusal;
     const char *selector, *objective, *dtype, *format, *metrics, *stop_when, *gamma, *config;
-    const char *text, *file, *decode, *prompt, *prompt_field, *answer_field, *text_field;
+    const char *state, *text, *file, *decode, *prompt, *prompt_field, *answer_field, *text_field;
     const char *chat_layout, *system;
     const char *include[CLI_LIST + 1], *exclude[CLI_LIST + 1];
     double density, lr, epochs, alpha, forget_weight, weight_decay, clip, temperature, top_p;
+    int64_t memory; /* bytes */
     int64_t steps, batch, warmup, seed, eval_every, checkpoint_every, max_length, limit, max_tokens,
         top_k, threads;
-    bool force, resume, json, quiet, verbose, no_special, chat, truncate, eos, help;
+    bool force, resume, json, quiet, verbose, no_special, chat, truncate, eos, help, dry_run;
     wagle_param param[CLI_PARAMS];
     int64_t n_params;
     const char *argument; /* the one that is not an option */

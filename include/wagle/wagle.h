@@ -64,6 +64,12 @@ WAGLE_API void wagle_on_progress(wagle_ctx *ctx, wagle_progress_fn *fn, void *us
 WAGLE_API void wagle_on_log(wagle_ctx *ctx, wagle_log_fn *fn, void *user);
 /* Worker threads; 0 = as many as the machine offers. Results do not depend on it. */
 WAGLE_API void wagle_set_threads(wagle_ctx *ctx, int threads);
+/* Bytes a run may take; 0: no bound. A run obeys, or is refused before it starts. */
+WAGLE_API void wagle_set_memory(wagle_ctx *ctx, int64_t bytes);
+/* attribute, finetune and unlearn then only plan: wagle_plan has what they would take. */
+WAGLE_API void wagle_set_dry_run(wagle_ctx *ctx, bool on);
+/* The plan of the last dry run as text, "" if there was none; valid until the next call. */
+WAGLE_API const char *wagle_plan(const wagle_ctx *ctx);
 /* Ask the running call to stop at the next safe point. Safe in a signal handler. */
 WAGLE_API void wagle_interrupt(wagle_ctx *ctx);
 
@@ -185,6 +191,7 @@ typedef struct wagle_train_options {
     const wagle_param *params; /* objective's own options, `n_params` of them */
     int64_t n_params;
     const char *refusal; /* lines of refusals (po) */
+    const char *state;   /* moments of the optimizer: f32 or bf16 */
     const char *mask;    /* mask file; or selector and density; or neither: all weights */
     const char *selector;
     double density, gamma;

@@ -13,6 +13,8 @@ wagle_status wagle_ctx_new(wagle_ctx **out)
 
 void wagle_ctx_free(wagle_ctx *ctx)
 {
+    if (ctx != NULL)
+        wg_free(ctx->plan);
     free(ctx);
 }
 
@@ -36,6 +38,21 @@ void wagle_on_log(wagle_ctx *ctx, wagle_log_fn *fn, void *user)
 void wagle_set_threads(wagle_ctx *ctx, int threads)
 {
     ctx->threads = threads;
+}
+
+void wagle_set_memory(wagle_ctx *ctx, int64_t bytes)
+{
+    ctx->memory = bytes;
+}
+
+void wagle_set_dry_run(wagle_ctx *ctx, bool on)
+{
+    ctx->dry_run = on;
+}
+
+const char *wagle_plan(const wagle_ctx *ctx)
+{
+    return ctx->plan != NULL ? ctx->plan : "";
 }
 
 void wagle_interrupt(wagle_ctx *ctx)

@@ -15,6 +15,9 @@ struct wagle_ctx {
     wagle_log_fn *log;
     void *log_user;
     int threads;
+    int64_t memory; /* bytes a run may take, 0: no bound */
+    bool dry_run;
+    char *plan; /* of the last dry run, or NULL */
     volatile sig_atomic_t interrupted;
 };
 

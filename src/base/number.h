@@ -36,6 +36,25 @@ static inline uint16_t wg_float_bf16(float x)
     return (uint16_t)((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
 }
 
+/* To bf16 by chance: up with the probability of what is cut off; `random` has 16 uniform bits. */
+static inline uint16_t wg_float_bf16_random(float x, uint32_t random)
+{
+    const uint32_t bits = wg_float_bits(x);
+    const uint32_t add = (bits & 0x7F800000u) == 0x7F800000u ? 0 : random & 0xFFFFu;
+
+    return (uint16_t)((bits + add) >> 16);
+}
+
+/* A hash of (seed, i) with well mixed bits (Wellons' lowbias32): cheap, and vectorised. */
+static inline uint32_t wg_mix(uint32_t seed, uint32_t i)
+{
+    uint32_t x = i ^ seed * 0x9E3779B9u;
+
+    x = (x ^ x >> 16) * 0x7FEB352Du;
+    x = (x ^ x >> 15) * 0x846CA68Bu;
+    return x ^ x >> 16;
+}
+
 float wg_f16_float(uint16_t h);
 uint16_t wg_float_f16(float x);
 

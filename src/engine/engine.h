@@ -32,7 +32,7 @@ typedef struct wg_engine wg_engine;
 /* What plans of the batches to come must obey; wg_intent has the meanings. */
 typedef struct wg_limit {
     int64_t budget, chunk_tokens;
-    const char *folder; /* borrowed */
+    const char *folder; /* copied */
     int streams;
     bool placed;
 } wg_limit;

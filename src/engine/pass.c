@@ -1,5 +1,6 @@
 #include "engine/state.h"
 
+#include <stdio.h>
 #include <string.h>
 
 wagle_status wg_room_for(wagle_ctx *ctx, wg_room *room, int64_t n)
@@ -29,6 +30,10 @@ wagle_status wg_engine_new(wagle_ctx *ctx, const wg_model *model, wg_engine **ou
 void wg_engine_limit(wg_engine *e, const wg_limit *limit)
 {
     e->limit = *limit;
+    if (limit->folder != NULL) {
+        snprintf(e->folder, sizeof e->folder, "%s", limit->folder);
+        e->limit.folder = e->folder;
+    }
 }
 
 void wg_engine_free(wg_engine *e)

@@ -28,6 +28,7 @@ typedef struct wg_chunk {
 struct wg_engine {
     const wg_model *model;
     wg_limit limit;
+    char folder[4096];
     wg_plan plan;           /* of the batch at hand */
     wg_real *cosine, *sine; /* [positions, h/2] */
     int64_t positions, position_room;

@@ -61,6 +61,10 @@ typedef struct wg_ops {
     double (*square_norm)(int64_t n, const float *x); /* sum of squares */
     void (*adamw)(const wg_adamw_step *step, int64_t n, const float *gradient, float *m, float *v,
                   float *value);
+    /* The same with moments stored as bf16, rounded at random so that their mean is right: the
+     * bits that round element i are a hash of (seed, i). */
+    void (*adamw_bf16)(const wg_adamw_step *step, uint32_t seed, int64_t n, const float *gradient,
+                       uint16_t *m, uint16_t *v, float *value);
 
     /* RMS normalisation (Zhang & Sennrich 2019, arXiv 1910.07467).
      *   y[n,d] = x[n,d] * rstd[n] * weight[d],  rstd[n] = 1/sqrt(mean_d x^2 + eps)

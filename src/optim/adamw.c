@@ -85,7 +85,7 @@ static wagle_status start_masters(wagle_ctx *ctx, wg_adamw *a)
 }
 
 wagle_status wg_adamw_new(wagle_ctx *ctx, wg_model *model, const wg_mask *mask,
-                          const wagle_train_options *o, wg_adamw **out)
+                          const wagle_train_options *o, const char *scratch, wg_adamw **out)
 {
     wg_adamw *a = NULL;
     wagle_status st;
@@ -105,15 +105,27 @@ wagle_status wg_adamw_new(wagle_ctx *ctx, wg_model *model, const wg_mask *mask,
     WG_TRY_GOTO(WG_ALLOC(ctx, &a->rank, model->files.n), fail);
     for (int t = 0; t < model->files.n; t++)
         WG_TRY_GOTO(place_tensor(ctx, a, mask, t), fail);
-    float **const state[] = {&a->master, &a->gradient, &a->m, &a->v};
+    a->bf16 = o->state != NULL && strcmp(o->state, "bf16") == 0;
+    a->seed = (uint32_t)o->seed;
     for (int i = 0; i < 4; i++)
-        WG_TRY_GOTO(WG_ALLOC(ctx, state[i], a->n), fail);
+        WG_TRY_GOTO(wg_scratch_new(ctx, scratch, a->n, i < 2 || !a->bf16 ? 4 : 2, scratch != NULL,
+                                   &a->memory[i]),
+                    fail);
+    a->master = a->memory[0].data;
+    a->gradient = a->memory[1].data;
+    a->m = a->memory[2].data;
+    a->v = a->memory[3].data;
     WG_TRY_GOTO(start_masters(ctx, a), fail);
     *out = a;
     return WAGLE_OK;
 fail:
     wg_adamw_free(a);
     return st;
+}
+
+int64_t wg_adamw_bytes(int64_t n, bool bf16)
+{
+    return n * (bf16 ? 12 : 16);
 }
 
 void wg_adamw_free(wg_adamw *a)
@@ -129,10 +141,8 @@ void wg_adamw_free(wg_adamw *a)
     wg_free(a->count);
     wg_free(a->bits);
     wg_free(a->rank);
-    wg_free(a->master);
-    wg_free(a->gradient);
-    wg_free(a->m);
-    wg_free(a->v);
+    for (int i = 0; i < 4; i++)
+        wg_scratch_free(&a->memory[i]);
     wg_free(a);
 }
 
@@ -182,7 +192,11 @@ double wg_adamw_update(wg_adamw *a, int64_t step, double lr)
         .epsilon = (float)a->epsilon,
     };
 
-    ops->adamw(&s, a->n, a->gradient, a->m, a->v, a->master);
+    if (a->bf16)
+        ops->adamw_bf16(&s, a->seed + (uint32_t)step * 0x85EBCA6Bu, a->n, a->gradient, a->m, a->v,
+                        a->master);
+    else
+        ops->adamw(&s, a->n, a->gradient, a->m, a->v, a->master);
     return norm;
 }
 

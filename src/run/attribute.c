@@ -1,7 +1,10 @@
 #include "run/attribute.h"
 
+#include "run/budget.h"
+
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { CHUNK = 1 << 18 };
 
@@ -132,6 +135,26 @@ wagle_status wg_attribute(wagle_ctx *ctx, wg_session *s, const wg_selector *sele
     return st;
 }
 
+/* Checkpoints may go into the folder where the scores will be. */
+static wagle_status budget(wagle_ctx *ctx, wg_session *s, const wagle_attribute_options *o,
+                           const wg_dataset *forget, const wg_dataset *retain)
+{
+    char folder[4096] = ".";
+    const char *slash = strrchr(o->out, '/');
+    const wg_cost cost = {"scores of a piece", 2 * (int64_t)CHUNK * (int64_t)sizeof(float)};
+    wg_need need = {.cost = &cost, .n = 1, .steps = 1, .hint = "fewer rows (--limit) take less"};
+
+    if (slash != NULL)
+        snprintf(folder, sizeof folder, "%.*s", slash == o->out ? 1 : (int)(slash - o->out),
+                 o->out);
+    if (forget->n == 0)
+        return WAGLE_OK;
+    need.intent = wg_largest_batch(forget, retain, forget->n > retain->n ? forget->n : retain->n);
+    need.intent.streams = retain->n > 0 ? WG_STREAMS : 1;
+    need.intent.folder = folder;
+    return wg_budget(ctx, s, &need);
+}
+
 void wagle_attribute_defaults(wagle_attribute_options *o)
 {
     *o = (wagle_attribute_options){.selector = "wagle"};
@@ -159,8 +182,10 @@ wagle_status wagle_attribute(wagle_ctx *ctx, const wagle_attribute_options *o)
     if (st == WAGLE_OK && (selector->needs & WG_NEEDS_RETAIN_GRADIENT))
         st = wg_dataset_load(ctx, &s.reader, &o->retain, &retain);
     if (st == WAGLE_OK)
+        st = budget(ctx, &s, o, &forget, &retain);
+    if (st == WAGLE_OK && !ctx->dry_run)
         st = wg_attribute(ctx, &s, selector, &forget, &retain, &gamma, o->seed, o->out, o->force);
-    if (st == WAGLE_OK && (selector->needs & WG_NEEDS_GAMMA))
+    if (st == WAGLE_OK && !ctx->dry_run && (selector->needs & WG_NEEDS_GAMMA))
         wg_log(ctx, 1, "gamma %g", gamma);
     wg_dataset_free(&forget);
     wg_dataset_free(&retain);

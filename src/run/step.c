@@ -90,7 +90,8 @@ wagle_status wg_mean_probability(wagle_ctx *ctx, wg_session *s, const wg_dataset
 
 wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, const wg_objective *objective,
                             const wagle_train_options *o, const wg_dataset *forget,
-                            const wg_dataset *retain, const wg_mask *mask, wg_trainer *out)
+                            const wg_dataset *retain, const wg_mask *mask, const char *scratch,
+                            wg_trainer *out)
 {
     wagle_status st;
 
@@ -105,7 +106,7 @@ wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, const wg_objective *o
         WG_TRY_GOTO(WG_ALLOC(ctx, &out->reference, forget->n), fail);
         WG_TRY_GOTO(wg_rows_nll(ctx, s, forget, "reference losses", out->reference), fail);
     }
-    WG_TRY_GOTO(wg_adamw_new(ctx, s->model, mask, o, &out->adamw), fail);
+    WG_TRY_GOTO(wg_adamw_new(ctx, s->model, mask, o, scratch, &out->adamw), fail);
     return WAGLE_OK;
 fail:
     wg_trainer_free(out);

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/number.h"
 #include "run/attribute.h"
+#include "run/budget.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,7 @@ typedef struct run {
     char **refusal;
     int64_t n_refusals, refusal_epoch;
     wg_mask mask;
-    bool masked;
+    bool masked, spill_state;
     wg_trainer trainer;
     stop_rule stop;
     char *partial, *checkpoint;
@@ -42,7 +43,8 @@ typedef struct run {
 
 static void shared_defaults(wagle_train_options *o)
 {
-    *o = (wagle_train_options){.alpha = 1,
+    *o = (wagle_train_options){.state = "f32",
+                               .alpha = 1,
                                .forget_weight = 1,
                                .beta1 = 0.9,
                                .beta2 = 0.999,
@@ -114,6 +116,8 @@ static wagle_status check_options(wagle_ctx *ctx, const run *w)
     if (!(o->clip >= 0) || !(o->weight_decay >= 0) || !(o->alpha >= 0) || o->eval_every < 1)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "--clip, --weight-decay, --alpha: 0 or more; --eval-every: 1 or more");
+    if (strcmp(o->state, "f32") != 0 && strcmp(o->state, "bf16") != 0)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--state %.16s: f32 or bf16", o->state);
     if (o->mask != NULL && o->selector != NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "--mask or --selector, not both");
     if ((w->objective->needs & WG_NEEDS_REFUSALS) && o->refusal == NULL)
@@ -226,11 +230,12 @@ static wagle_status make_fingerprint(wagle_ctx *ctx, run *w)
     wg_sha256 h;
     wagle_status st = wg_text_printf(
         ctx, &t,
-        "%s %s %.17g %.17g %.17g %.17g %.17g %.17g %.17g %.17g %lld %lld %lld %llu %s %.17g",
-        WAGLE_VERSION, w->objective->name, o->alpha, o->forget_weight, o->lr, o->weight_decay,
-        o->clip, o->beta1, o->beta2, o->epsilon, (long long)w->steps, (long long)o->batch,
-        (long long)w->warmup, (unsigned long long)o->seed, o->selector ? o->selector : "",
-        o->density);
+        "%s %s %s %.17g %.17g %.17g %.17g %.17g %.17g %.17g %.17g %lld %lld %lld %llu %s %.17g "
+        "%lld",
+        WAGLE_VERSION, o->state, w->objective->name, o->alpha, o->forget_weight, o->lr,
+        o->weight_decay, o->clip, o->beta1, o->beta2, o->epsilon, (long long)w->steps,
+        (long long)o->batch, (long long)w->warmup, (unsigned long long)o->seed,
+        o->selector ? o->selector : "", o->density, (long long)ctx->memory);
 
     for (int64_t i = 0; st == WAGLE_OK && i < o->n_params; i++)
         st = wg_text_printf(ctx, &t, " %s=%.17g", o->params[i].key, o->params[i].value);
@@ -256,12 +261,13 @@ static wagle_status make_fingerprint(wagle_ctx *ctx, run *w)
 static wagle_status write_checkpoint(wagle_ctx *ctx, const run *w)
 {
     const wg_adamw *a = w->trainer.adamw;
-    const size_t bytes = (size_t)a->n * sizeof(float);
+    const wg_dtype moments = a->bf16 ? WG_BF16 : WG_F32;
+    const size_t bytes = (size_t)a->n * sizeof(float), less = (size_t)a->n * wg_dtype_size(moments);
     const wg_shape shape = {1, {a->n}};
     const wg_tensor list[] = {
         {.name = "master", .dtype = WG_F32, .shape = shape, .bytes = bytes, .data = a->master},
-        {.name = "first_moment", .dtype = WG_F32, .shape = shape, .bytes = bytes, .data = a->m},
-        {.name = "second_moment", .dtype = WG_F32, .shape = shape, .bytes = bytes, .data = a->v},
+        {.name = "first_moment", .dtype = moments, .shape = shape, .bytes = less, .data = a->m},
+        {.name = "second_moment", .dtype = moments, .shape = shape, .bytes = less, .data = a->v},
     };
     char step[32];
     json_t *facts;
@@ -283,7 +289,7 @@ static wagle_status take_checkpoint(wagle_ctx *ctx, run *w, const wg_tensors *fi
 {
     static const char *const names[] = {"master", "first_moment", "second_moment"};
     const wg_adamw *a = w->trainer.adamw;
-    float *const into[] = {a->master, a->m, a->v};
+    void *const into[] = {a->master, a->m, a->v};
     const char *step = wg_tensors_metadata(file, "step");
     const char *made_by = wg_tensors_metadata(file, "run"), *log = wg_tensors_metadata(file, "log");
 
@@ -295,7 +301,7 @@ static wagle_status take_checkpoint(wagle_ctx *ctx, run *w, const wg_tensors *fi
                        w->checkpoint);
     for (int i = 0; i < 3; i++) {
         const wg_tensor *t = wg_tensors_find(file, names[i]);
-        if (t == NULL || t->dtype != WG_F32 || t->count != a->n)
+        if (t == NULL || t->dtype != (i > 0 && a->bf16 ? WG_BF16 : WG_F32) || t->count != a->n)
             return wg_fail(ctx, WAGLE_E_INPUT, "%s: '%s' does not fit the mask", w->checkpoint,
                            names[i]);
         memcpy(into[i], t->data, t->bytes);
@@ -415,6 +421,44 @@ static wagle_status all_steps(wagle_ctx *ctx, run *w)
                    (long long)w->step, (long long)w->steps);
 }
 
+/* What the state takes, and where it goes if memory is short: into a file as a last resort. */
+static wagle_status budget(wagle_ctx *ctx, run *w)
+{
+    const wagle_train_options *o = w->o;
+    const int64_t weights = wg_model_parameters(w->session.model);
+    const bool masked = o->mask != NULL || o->selector != NULL,
+               bf16 = strcmp(o->state, "bf16") == 0;
+    const int64_t selected = !masked         ? weights
+                             : w->mask.n > 0 ? w->mask.selected
+                                             : (int64_t)(o->density * (double)weights + 0.5);
+    const wg_cost cost[] = {
+        {"optimizer: masters, gradient, moments", wg_adamw_bytes(selected, bf16)},
+        {"mask", masked ? weights / 8 + weights / WG_OVERLAY_BLOCK * 8 : 0}};
+    const bool pairs = (w->objective->needs & WG_NEEDS_RETAIN) != 0;
+    wg_need need = {.intent = wg_largest_batch(&w->forget, pairs ? &w->retain : NULL, o->batch),
+                    .cost = cost,
+                    .n = 2,
+                    .steps = w->steps,
+                    .updated = selected,
+                    .hint = bf16 ? "a lower --density or --batch takes less"
+                                 : "--state bf16 and a lower --density or --batch take less"};
+    wagle_status st;
+
+    need.intent.folder = w->partial;
+    need.intent.placed = !masked;
+    st = wg_budget(ctx, &w->session, &need);
+    if (st != WAGLE_E_RESOURCE || ctx->memory == 0)
+        return st;
+    wg_begin(ctx);
+    need.cost = &cost[1];
+    need.n = 1;
+    w->spill_state = true;
+    WG_TRY(wg_budget(ctx, &w->session, &need));
+    wg_log(ctx, 1, "the optimizer's %.1f GB go into a scratch file: --memory has no room for them",
+           (double)cost[0].bytes / 1e9);
+    return WAGLE_OK;
+}
+
 static wagle_status prepare(wagle_ctx *ctx, run *w)
 {
     const wagle_train_options *o = w->o;
@@ -428,10 +472,14 @@ static wagle_status prepare(wagle_ctx *ctx, run *w)
     WG_TRY(WG_ALLOC(ctx, &w->f, o->batch));
     WG_TRY(WG_ALLOC(ctx, &w->r, o->batch));
     WG_TRY(make_fingerprint(ctx, w));
-    WG_TRY(load_mask(ctx, w));
-    return wg_trainer_new(ctx, &w->session, w->objective, o,
-                          w->n_refusals > 0 ? &w->refusals : &w->forget, &w->retain,
-                          w->masked ? &w->mask : NULL, &w->trainer);
+    if (!ctx->dry_run || o->selector == NULL)
+        WG_TRY(load_mask(ctx, w));
+    WG_TRY(budget(ctx, w));
+    if (ctx->dry_run)
+        return WAGLE_OK;
+    return wg_trainer_new(
+        ctx, &w->session, w->objective, o, w->n_refusals > 0 ? &w->refusals : &w->forget,
+        &w->retain, w->masked ? &w->mask : NULL, w->spill_state ? w->partial : NULL, &w->trainer);
 }
 
 /* What was done, without times or places: the same run writes the same bytes. */
@@ -554,13 +602,15 @@ static wagle_status train(wagle_ctx *ctx, const wagle_train_options *o, bool pla
     WG_TRY_GOTO(open_partial(ctx, &w), done);
     made = true;
     WG_TRY_GOTO(prepare(ctx, &w), done);
+    if (ctx->dry_run)
+        goto done;
     w.result.selected = w.trainer.adamw->n;
     w.result.weights = wg_model_parameters(w.session.model);
     WG_TRY_GOTO(resume(ctx, &w), done);
     WG_TRY_GOTO(all_steps(ctx, &w), done);
     st = finish(ctx, &w);
 done:
-    if (st != WAGLE_OK && made && !wg_exists(w.checkpoint))
+    if ((st != WAGLE_OK || ctx->dry_run) && made && !wg_exists(w.checkpoint))
         wg_remove_tree(w.partial);
     w.result.steps = w.step;
     w.result.seconds = now() - start;

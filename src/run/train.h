@@ -26,11 +26,11 @@ typedef struct wg_step {
 } wg_step;
 
 /* Borrows session, objective and data; wg_trainer_free frees its own parts. Computes reference
- * losses if the objective needs them. */
+ * losses if the objective needs them. scratch: a folder for the optimizer's state, or NULL. */
 WAGLE_CHECK wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s,
                                         const wg_objective *objective, const wagle_train_options *o,
                                         const wg_dataset *forget, const wg_dataset *retain,
-                                        const wg_mask *mask, wg_trainer *out);
+                                        const wg_mask *mask, const char *scratch, wg_trainer *out);
 void wg_trainer_free(wg_trainer *t);
 /* Loss and token weights of forget rows f [n] and retain rows r [n] (ignored without a retain
  * set), left in t->weight for the batch in the session. */

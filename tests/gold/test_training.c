@@ -88,7 +88,8 @@ static void check_objective(const char *name)
     read_rows(&data, objective->needs & WG_NEEDS_REFUSALS ? "refusal." : "forget.", &forget);
     read_rows(&data, "retain.", &retain);
     assert_ok(ctx, wg_session_open(ctx, MODEL, &s));
-    assert_ok(ctx, wg_trainer_new(ctx, &s, objective, &o, &forget.set, &retain.set, NULL, &t));
+    assert_ok(ctx,
+              wg_trainer_new(ctx, &s, objective, &o, &forget.set, &retain.set, NULL, NULL, &t));
     if (t.reference != NULL)
         use_reference(ctx, &t);
     assert_ok(ctx, wg_train_loss(ctx, &t, order, order, 3, &loss, term));
@@ -145,7 +146,8 @@ static void check_final(const wg_trainer *t, const wg_tensors *gold, const wg_ma
     }
 }
 
-static void check_run(const char *name, const char *objective_name, bool masked)
+static void check_run(const char *name, const char *objective_name, bool masked,
+                      const char *scratch)
 {
     wagle_ctx *ctx = new_context();
     const wagle_train_options o = options();
@@ -168,7 +170,7 @@ static void check_run(const char *name, const char *objective_name, bool masked)
     read_rows(&data, "retain.", &retain);
     assert_ok(ctx, wg_session_open(ctx, MODEL, &s));
     assert_ok(ctx, wg_trainer_new(ctx, &s, objective, &o, &forget.set, &retain.set,
-                                  masked ? &mask : NULL, &t));
+                                  masked ? &mask : NULL, scratch, &t));
     for (size_t step = 0; step < 10; step++) {
         const json_t *pairs = json_array_get(json_object_get(facts, "order"), step);
         const json_t *want = json_array_get(log, step);
@@ -198,19 +200,22 @@ static void check_run(const char *name, const char *objective_name, bool masked)
 static void graddiff_with_a_mask_trains_as_the_gold(void **state)
 {
     (void)state;
-    check_run("graddiff-masked", "graddiff", true);
+    check_run("graddiff-masked", "graddiff", true, NULL);
+    check_run("graddiff-masked", "graddiff", true, WG_SCRATCH); /* the state in a file */
 }
 
 static void graddiff_on_all_weights_trains_as_the_gold(void **state)
 {
     (void)state;
-    check_run("graddiff-dense", "graddiff", false);
+    check_run("graddiff-dense", "graddiff", false, NULL);
+    check_run("graddiff-dense", "graddiff", false, WG_SCRATCH); /* the state in a file */
 }
 
 static void npo_with_a_mask_trains_as_the_gold(void **state)
 {
     (void)state;
-    check_run("npo-masked", "npo", true);
+    check_run("npo-masked", "npo", true, NULL);
+    check_run("npo-masked", "npo", true, WG_SCRATCH); /* the state in a file */
 }
 
 int main(void)

@@ -263,6 +263,29 @@ static void the_optimizer_agrees(void **state)
     }
 }
 
+static void moments_in_bf16_keep_their_mean(void **state)
+{
+    enum { N = 100000 };
+    static const wg_adamw_step step = {1, 0.5f, 0.5f, 0.5f, 0.5f, 1, 1e-2f, 1, 1e-8f};
+    static uint16_t m[2][N], v[2][N];
+    double mean = 0;
+
+    (void)state;
+    for (int i = 0; i < N; i++) {
+        a[i] = 2.0078125f; /* half of it lies midway between two bf16 numbers */
+        x[0][i] = x[1][i] = 1;
+    }
+    for (int i = 0; i < 2; i++)
+        back_end[i]->adamw_bf16(&step, 7, N, a, m[i], v[i], x[i]);
+    agree("value", x, N, 1e-6);
+    for (int i = 0; i < N; i++) {
+        assert_true(m[1][i] == 0x3F80 || m[1][i] == 0x3F81);
+        mean += (double)wg_bf16_float(m[1][i]) / N;
+    }
+    assert_memory_equal(m[0], m[1], sizeof m[0]);
+    assert_true(fabs(mean - 1.00390625) < 1e-4);
+}
+
 static void sixteen_bit_floats_round_to_nearest_even(void **state)
 {
     (void)state;
@@ -293,6 +316,7 @@ int main(void)
         cmocka_unit_test(rope_turns_back),
         cmocka_unit_test(overlays_and_embeddings_agree),
         cmocka_unit_test(the_optimizer_agrees),
+        cmocka_unit_test(moments_in_bf16_keep_their_mean),
         cmocka_unit_test(sixteen_bit_floats_round_to_nearest_even),
     };
     return cmocka_run_group_tests(tests, use_two_threads, NULL);

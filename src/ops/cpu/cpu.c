@@ -20,6 +20,7 @@ const wg_ops wg_ops_cpu = {
     .gather = wg_cpu_gather,
     .square_norm = wg_cpu_square_norm,
     .adamw = wg_cpu_adamw,
+    .adamw_bf16 = wg_cpu_adamw_bf16,
     .rmsnorm_forward = wg_cpu_rmsnorm_forward,
     .rmsnorm_backward = wg_cpu_rmsnorm_backward,
     .rmsnorm_weight = wg_cpu_rmsnorm_weight,

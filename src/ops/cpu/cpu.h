@@ -67,6 +67,8 @@ void wg_cpu_overlay(int64_t n, const uint64_t *bits, const int64_t *rank, const 
 void wg_cpu_gather(int64_t n, const uint64_t *bits, const int64_t *rank, const float *src,
                    float *value);
 double wg_cpu_square_norm(int64_t n, const float *x);
+void wg_cpu_adamw_bf16(const wg_adamw_step *step, uint32_t seed, int64_t n, const float *gradient,
+                       uint16_t *m, uint16_t *v, float *value);
 void wg_cpu_adamw(const wg_adamw_step *step, int64_t n, const float *gradient, float *m, float *v,
                   float *value);
 void wg_cpu_rmsnorm_forward(int64_t N, int64_t D, float eps, const float *x, const float *weight,

@@ -61,6 +61,30 @@ WG_CLONES static void adamw_block(const wg_adamw_step *s, int64_t n, const float
     }
 }
 
+WG_CLONES static void adamw_bf16_block(const wg_adamw_step *s, uint32_t seed, uint32_t first,
+                                       int64_t n, const float *gradient, uint16_t *m, uint16_t *v,
+                                       float *value)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const float g = gradient[i] * s->scale;
+        const float one = s->beta1 * wg_bf16_float(m[i]) + s->rest1 * g;
+        const float two = s->beta2 * wg_bf16_float(v[i]) + s->rest2 * g * g;
+        const uint32_t chance = wg_mix(seed, first + (uint32_t)i);
+        m[i] = wg_float_bf16_random(one, chance);
+        v[i] = wg_float_bf16_random(two, chance >> 16);
+        value[i] = value[i] * s->keep - s->rate * one / (sqrtf(two * s->unbias) + s->epsilon);
+    }
+}
+
+void wg_cpu_adamw_bf16(const wg_adamw_step *step, uint32_t seed, int64_t n, const float *gradient,
+                       uint16_t *m, uint16_t *v, float *value)
+{
+#pragma omp parallel for num_threads(wg_cpu_threads)
+    for (int64_t i = 0; i < n; i += BLOCK)
+        adamw_bf16_block(step, seed, (uint32_t)i, n - i < BLOCK ? n - i : BLOCK, gradient + i,
+                         m + i, v + i, value + i);
+}
+
 void wg_cpu_adamw(const wg_adamw_step *step, int64_t n, const float *gradient, float *m, float *v,
                   float *value)
 {

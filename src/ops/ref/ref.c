@@ -76,6 +76,18 @@ static void adamw(const wg_adamw_step *s, int64_t n, const float *gradient, floa
     }
 }
 
+static void adamw_bf16(const wg_adamw_step *s, uint32_t seed, int64_t n, const float *gradient,
+                       uint16_t *m, uint16_t *v, float *value)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t chance = wg_mix(seed, (uint32_t)i);
+        float first = wg_bf16_float(m[i]), second = wg_bf16_float(v[i]);
+        adamw(s, 1, gradient + i, &first, &second, value + i);
+        m[i] = wg_float_bf16_random(first, chance);
+        v[i] = wg_float_bf16_random(second, chance >> 16);
+    }
+}
+
 static void rmsnorm_forward(int64_t N, int64_t D, wg_real eps, const wg_real *x,
                             const wg_real *weight, wg_real *y, wg_real *rstd)
 {
@@ -280,6 +292,7 @@ const wg_ops wg_ops_ref = {
     .gather = gather,
     .square_norm = square_norm,
     .adamw = adamw,
+    .adamw_bf16 = adamw_bf16,
     .rmsnorm_forward = rmsnorm_forward,
     .rmsnorm_backward = rmsnorm_backward,
     .rmsnorm_weight = rmsnorm_weight,

@@ -1,0 +1,27 @@
+/* budget.h - what a run will take, decided, checked and told before it starts. */
+#ifndef WG_RUN_BUDGET_H
+#define WG_RUN_BUDGET_H
+
+#include "run/session.h"
+
+typedef struct wg_cost {
+    const char *what;
+    int64_t bytes;
+} wg_cost;
+
+typedef struct wg_need {
+    wg_intent intent;    /* of the largest pass; budget is filled in here */
+    const wg_cost *cost; /* [n] what the run holds beside the passes */
+    int n;
+    const char *hint; /* what would bring it down, or NULL */
+    int64_t steps;    /* passes in all */
+    int64_t updated;  /* weights that the optimizer visits a step */
+} wg_need;
+
+/* Limits the session's engine to what --memory leaves it. WAGLE_E_RESOURCE if that is too little.
+ * In a dry run also measures the machine and writes the plan for wagle_plan. */
+WAGLE_CHECK wagle_status wg_budget(wagle_ctx *ctx, wg_session *s, const wg_need *need);
+/* Tokens, labels and longest of the largest batch of n rows of a, and n of b if it is not NULL. */
+wg_intent wg_largest_batch(const wg_dataset *a, const wg_dataset *b, int64_t n);
+
+#endif
