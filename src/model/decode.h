@@ -6,10 +6,15 @@
 
 typedef struct wg_decoder wg_decoder;
 
-/* B sequences of at most `capacity` tokens. The model should be resident. */
+/* B sequences of at most `capacity` tokens. Weights are read as stored (overlays are not seen). */
 WAGLE_CHECK wagle_status wg_decoder_new(wagle_ctx *ctx, const wg_model *m, int64_t B,
                                         int64_t capacity, wg_decoder **out);
 void wg_decoder_free(wg_decoder *d);
+/* Fills the caches of sequences [0,n), empty so far, with the first length[i] tokens of ids[i], all
+ * together; grows its scratch. */
+WAGLE_CHECK wagle_status wg_decoder_prefill(wagle_ctx *ctx, wg_decoder *d,
+                                            const int32_t *const *ids, const int64_t *length,
+                                            int64_t n);
 /* Appends token[i] to sequence which[i], i < n; logits [n,V] of the next token. */
 void wg_decoder_step(wg_decoder *d, const int64_t *which, const int32_t *token, int64_t n,
                      wg_real *logits);

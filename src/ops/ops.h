@@ -49,6 +49,9 @@ typedef struct wg_ops {
     void (*gemm)(bool transpose_a, bool transpose_b, int64_t M, int64_t N, int64_t K,
                  const wg_real *A, int64_t lda, const wg_real *B, int64_t ldb, bool add, wg_real *C,
                  int64_t ldc);
+    /* y [n,O] = x [n,I] W^T (+ y), W [O,I] as stored, perhaps unaligned: for few rows n. */
+    void (*matvec)(wg_dtype type, const void *W, int64_t n, int64_t O, int64_t I, const wg_real *x,
+                   bool add, wg_real *y);
     /* dst [n] = src [n] of a stored type. */
     void (*widen)(wg_dtype type, const void *src, int64_t n, wg_real *dst);
     /* dst[i] = value of the next selected weight, for each bit i set; rank[j] = bits set before

@@ -65,16 +65,22 @@ static bool ends(const wg_config *c, int32_t id)
     return false;
 }
 
-/* Prompts and continuations share one loop: each step feeds every open sequence its next token,
- * from the prompt while it lasts. */
+/* The prompts but for their last tokens go first, together; then each step feeds every open
+ * sequence its next token. */
 static wagle_status run_group(wagle_ctx *ctx, const wg_config *c, wg_decoder *d,
                               const wg_ids *prompts, int64_t first, int64_t n,
                               const wg_sampling *how, wg_ids *out, float *logits, choice *choices)
 {
-    int64_t which[AT_ONCE], fed[AT_ONCE] = {0};
+    int64_t which[AT_ONCE], fed[AT_ONCE];
     int32_t token[AT_ONCE];
+    const int32_t *ids[AT_ONCE];
     bool closed[AT_ONCE] = {false};
 
+    for (int64_t i = 0; i < n; i++) {
+        ids[i] = prompts[i].id;
+        fed[i] = prompts[i].n - 1;
+    }
+    WG_TRY(wg_decoder_prefill(ctx, d, ids, fed, n));
     for (;;) {
         int64_t open = 0;
         for (int64_t i = 0; i < n; i++) {
@@ -121,7 +127,6 @@ wagle_status wg_generate(wagle_ctx *ctx, wg_session *s, const wg_ids *prompts, i
                            "prompt %lld: %lld tokens and %lld new ones; the model takes %lld",
                            (long long)i, (long long)prompts[i].n, (long long)how->max_tokens,
                            (long long)c->max_position);
-    WG_TRY(wg_model_make_resident(ctx, s->model));
     WG_TRY_GOTO(WG_ALLOC(ctx, &logits, AT_ONCE * c->V), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &choices, c->V), done);
     st = WAGLE_OK;

@@ -11,7 +11,7 @@ typedef struct wg_sampling {
 } wg_sampling;
 
 /* Appends up to max_tokens tokens to each prompt [n]; an end-of-text token ends one (and is left
- * out). out [n] has the new tokens; free each id with wg_free. Makes the model resident. */
+ * out). out [n] has the new tokens; free each id with wg_free. */
 WAGLE_CHECK wagle_status wg_generate(wagle_ctx *ctx, wg_session *s, const wg_ids *prompts,
                                      int64_t n, const wg_sampling *how, wg_ids *out);
 

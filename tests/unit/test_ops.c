@@ -96,6 +96,30 @@ static void the_bits_of_a_product_depend_on_its_row_and_column_alone(void **stat
         }
 }
 
+static void matvec_agrees_whatever_the_type_and_the_rows_beside(void **state)
+{
+    static const int64_t shapes[][3] = {
+        {1, 1, 1}, {1, 33, 70}, {5, 17, 100}, {9, 3, 4103}, {16, 40, 64}};
+
+    (void)state;
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+        for (int type = WG_F32; type <= WG_BF16; type++) {
+            const int64_t n = shapes[s][0], O = shapes[s][1], I = shapes[s][2];
+            char *stored = (char *)c + 2; /* unaligned for floats */
+            randomise(a, n * I, 1, 1);
+            randomise(b, O * I, 2, 1);
+            wg_from_float((wg_dtype)type, b, O * I, stored);
+            both(x, n * O, 3);
+            for (int i = 0; i < 2; i++)
+                back_end[i]->matvec((wg_dtype)type, stored, n, O, I, a, s & 1, x[i]);
+            agree("matvec", x, n * O, 1e-5);
+            both(y, n * O, 3);
+            for (int64_t t = 0; t < n; t++)
+                wg_ops_cpu.matvec((wg_dtype)type, stored, 1, O, I, a + t * I, s & 1, y[0] + t * O);
+            assert_memory_equal(y[0], x[1], sizeof(float) * (size_t)(n * O));
+        }
+}
+
 static void norms_and_activations_agree(void **state)
 {
     static const int64_t shapes[][2] = {{1, 1}, {1, 2}, {3, 17}, {40, 48}, {33, 129}, {5, 576}};
@@ -310,6 +334,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gemm_agrees_with_every_tile),
         cmocka_unit_test(the_bits_of_a_product_depend_on_its_row_and_column_alone),
+        cmocka_unit_test(matvec_agrees_whatever_the_type_and_the_rows_beside),
         cmocka_unit_test(norms_and_activations_agree),
         cmocka_unit_test(attention_agrees),
         cmocka_unit_test(cross_entropy_agrees_and_survives_large_logits),

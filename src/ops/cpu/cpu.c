@@ -15,6 +15,7 @@ const wg_ops wg_ops_cpu = {
     .name = "cpu",
     .set_threads = wg_cpu_set_threads,
     .gemm = wg_cpu_gemm,
+    .matvec = wg_cpu_matvec,
     .widen = wg_cpu_widen,
     .overlay = wg_cpu_overlay,
     .gather = wg_cpu_gather,

@@ -34,6 +34,23 @@ static void widen(wg_dtype type, const void *src, int64_t n, wg_real *dst)
     }
 }
 
+static void matvec(wg_dtype type, const void *W, int64_t n, int64_t O, int64_t I, const wg_real *x,
+                   bool add, wg_real *y)
+{
+    const size_t size = wg_dtype_size(type);
+
+    for (int64_t t = 0; t < n; t++)
+        for (int64_t o = 0; o < O; o++) {
+            double sum = add ? (double)y[t * O + o] : 0;
+            for (int64_t i = 0; i < I; i++) {
+                float w;
+                wg_to_float(type, (const char *)W + (size_t)(o * I + i) * size, 1, &w);
+                sum += (double)w * (double)x[t * I + i];
+            }
+            y[t * O + o] = (wg_real)sum;
+        }
+}
+
 static void overlay(int64_t n, const uint64_t *bits, const int64_t *rank, const float *value,
                     wg_real *dst)
 {
@@ -287,6 +304,7 @@ const wg_ops wg_ops_ref = {
     .name = "ref",
     .set_threads = set_threads,
     .gemm = gemm,
+    .matvec = matvec,
     .widen = widen,
     .overlay = overlay,
     .gather = gather,
