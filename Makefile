@@ -1,6 +1,6 @@
 .DEFAULT_GOAL = build
 # A front to CMake: each target installs what it needs by itself.
-.PHONY: demo build test check clean
+.PHONY: demo build test check bench clean
 demo: build
 	@build/release/wagle demo --out demo --force
 build:
@@ -12,5 +12,7 @@ test: build
 check:
 	@tools/setup --dev
 	@tools/check
+bench: build # PyTorch and transformers come from PyPI into bench-results/venv
+	@bench/run
 clean:
 	rm -rf build

@@ -254,9 +254,9 @@ static wagle_status forget(demo *d, const char *selector, const char *name)
     o.density = 0.1;
     o.exclude = no_embeddings;
     o.objective = "graddiff";
-    o.lr = 5e-4;
+    o.lr = 1e-4;
     o.warmup = 4;
-    o.steps = 200;
+    o.steps = 400;
     o.batch = 8;
     o.seed = d->o->seed;
     o.eval_every = 1;

@@ -1,0 +1,18 @@
+#!/bin/sh
+# The example on the real model and real data, in its short form: every stage runs and the table has
+# a number for each model. tofu_short.sh WAGLE PROJECT TOFU_FOLDER SCRATCH
+set -eu
+if [ ! -e "$3/forget01.json" ]; then
+    [ -z "${CI:-}" ] && exit 77
+    echo "$3 is missing, and CI must have it" >&2
+    exit 1
+fi
+work=$(mktemp -d "$4/tofu.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+gguf=$4/smollm2-gguf/SmolLM2-135M-Instruct.Q4_1.gguf # what the other test of this model fetched
+[ ! -e "$gguf" ] || export GGUF="$gguf"
+WAGLE=$1 sh "$2/examples/tofu-smollm2.sh" --short "$3" "$work" >"$work/table"
+cat "$work/table"
+for model in base full graddiff-wagle graddiff-random graddiff-none npo-wagle npo-random npo-none; do
+    awk -v model=$model '$1 == model && NF == 4 && $2 > 0 && $2 < 1 { found = 1 } END { exit !found }' "$work/table"
+done
