@@ -24,7 +24,7 @@ static int64_t sum_of_largest(const wg_dataset *d, int64_t n, bool labels)
         sum += labels ? d->example[i].n_labels : d->example[i].n;
     if (n >= d->n)
         return sum;
-    n = n < 4096 ? n : 4096;
+    n = n < 1 ? 1 : n < 4096 ? n : 4096;
     for (int64_t i = 0; i < d->n; i++) {
         const int64_t value = labels ? d->example[i].n_labels : d->example[i].n;
         if (k < n) {

@@ -141,9 +141,22 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     refused 2 'no data file' "$WAGLE" logits --model "$model" --out out
     refused 2 'unexpected argument' unlearn surplus
     refused 2 'no metric' "$WAGLE" eval --model "$model" --data forget.jsonl --metrics joy
+    refused 2 '--memory' unlearn --memory plenty
+    refused 2 '--memory' unlearn --memory 16X
+    refused 2 '--state' unlearn --state f64
+    refused 2 '--dtype' "$WAGLE" init --config "$model/config.json" --dtype f8 --out out
+    refused 2 '--config' "$WAGLE" init --out out
+    refused 3 'nowhere' "$WAGLE" init --config nowhere --out out
+    echo '{"model_type":"llama","vocab_size":0}' >config.json
+    refused 3 'vocab_size' "$WAGLE" init --config config.json --out out
     touch there
     refused 2 '--force' "$WAGLE" logits --model "$model" --data forget.jsonl --out there
     refused 3 'cannot be written' "$WAGLE" logits --model "$model" --data forget.jsonl --out nowhere/deep
+}
+
+@test "too little memory is refused before work starts" {
+    refused 4 'not enough memory' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --out out --memory 1M
+    refused 4 'not enough memory' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --out out --memory 1M
 }
 
 @test "a full disk ends with code 4 and leaves nothing" {

@@ -52,6 +52,25 @@ same() { diff -r "$1" "$2"; }
     done
 }
 
+@test "a dry run says what it would take and leaves nothing" {
+    "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --selector wagle --out out --dry-run >plan
+    grep -q 'in all' plan
+    grep -q 'predicted' plan
+    "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --out out --dry-run | grep -q 'in all'
+    [ ! -e out ] && [ ! -e out.partial ]
+}
+
+@test "init makes the same model of the same seed, in each type, and it trains with bf16 moments" {
+    for type in f32 bf16 f16; do
+        "$WAGLE" init --config "$model/config.json" --dtype $type --seed 3 --out a --force
+        "$WAGLE" init --config "$model/config.json" --dtype $type --seed 3 --out b --force
+        same a b
+        "$WAGLE" finetune --model a --data forget.jsonl --steps 3 --state bf16 --lr 1e-3 --out c --force
+        "$WAGLE" finetune --model a --data forget.jsonl --steps 3 --state bf16 --lr 1e-3 --out d --force --threads 1
+        same c d
+    done
+}
+
 @test "help, suggestions and config" {
     "$WAGLE" | grep -q unlearn
     "$WAGLE" help unlearn | grep -q -- --npo-beta
