@@ -1,6 +1,7 @@
 /* commands.c - each command: its options into the library's structure, its result onto stdout. */
 #include "options.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,13 +19,24 @@ static void given_whole(int64_t *to, int64_t value)
         *to = value;
 }
 
+static int64_t count(const char *const *list)
+{
+    int64_t n = 0;
+
+    while (list[n] != NULL)
+        n++;
+    return n;
+}
+
 static wagle_data rows(const cli_options *o, const char *path)
 {
+    const int64_t prompts = count(o->prompt);
+
     return (wagle_data){.path = path,
                         .prompt_field = o->prompt_field,
                         .answer_field = o->answer_field,
                         .text_field = o->text_field,
-                        .prompt = o->prompt,
+                        .prompt = prompts > 0 ? o->prompt[prompts - 1] : NULL,
                         .chat = o->chat_layout ? o->chat_layout
                                 : o->chat      ? "auto"
                                                : NULL,
@@ -340,38 +352,64 @@ static wagle_status cmd_tokenize(wagle_ctx *ctx, cli_options *o)
     return st;
 }
 
+/* One text as it is; several, or --json, as a JSON object a line. */
+static wagle_status print_texts(const wagle_generate_options *g, char *const *text, bool as_json)
+{
+    for (int64_t i = 0; i < g->n; i++) {
+        json_t *line;
+        char *dump;
+        if (g->n == 1 && !as_json) {
+            puts(text[i]);
+            continue;
+        }
+        line = json_pack("{s:s, s:s}", "prompt", g->prompts[i], "text", text[i]);
+        dump = line != NULL ? json_dumps(line, JSON_COMPACT) : NULL;
+        json_decref(line);
+        if (dump == NULL)
+            return complain("a text that is no UTF-8 cannot be written as JSON");
+        puts(dump);
+        free(dump);
+    }
+    return WAGLE_OK;
+}
+
+static void generate_options(const cli_options *o, wagle_generate_options *g)
+{
+    wagle_generate_defaults(g);
+    g->model = o->model;
+    g->prompts = o->prompt;
+    g->n = count(o->prompt);
+    g->chat = o->chat_layout ? o->chat_layout : o->chat ? "auto" : NULL;
+    g->system = o->system;
+    g->seed = (uint64_t)o->seed;
+    g->top_k = o->top_k;
+    given(&g->temperature, o->temperature);
+    given(&g->top_p, o->top_p);
+    given_whole(&g->max_tokens, o->max_tokens);
+}
+
 static wagle_status cmd_generate(wagle_ctx *ctx, cli_options *o)
 {
     wagle_generate_options g;
-    char *content = NULL, *text = NULL;
-    const char *prompt = o->prompt;
+    char *content = NULL, *text[CLI_LIST] = {NULL};
     size_t bytes;
     wagle_status st;
 
-    if ((o->prompt != NULL) + (o->file != NULL) != 1)
-        return complain("generate wants --prompt TEXT or --file F");
+    if ((o->prompt[0] != NULL) + (o->file != NULL) != 1)
+        return complain("generate wants --prompt TEXT (may repeat) or --file F");
     if (o->file != NULL) {
-        prompt = content = read_file(o->file, &bytes);
+        o->prompt[0] = content = read_file(o->file, &bytes);
         if (content == NULL) {
             fprintf(stderr, "wagle: %s: cannot be read\n", o->file);
             return WAGLE_E_INPUT;
         }
     }
-    wagle_generate_defaults(&g);
-    g.model = o->model;
-    g.prompts = &prompt;
-    g.n = 1;
-    g.chat = o->chat_layout ? o->chat_layout : o->chat ? "auto" : NULL;
-    g.system = o->system;
-    g.seed = (uint64_t)o->seed;
-    g.top_k = o->top_k;
-    given(&g.temperature, o->temperature);
-    given(&g.top_p, o->top_p);
-    given_whole(&g.max_tokens, o->max_tokens);
-    st = wagle_generate(ctx, &g, &text);
+    generate_options(o, &g);
+    st = wagle_generate(ctx, &g, text);
     if (st == WAGLE_OK)
-        puts(text);
-    wagle_string_free(text);
+        st = print_texts(&g, text, o->json);
+    for (int i = 0; i < CLI_LIST; i++)
+        wagle_string_free(text[i]);
     free(content);
     return st;
 }
@@ -456,7 +494,7 @@ const cli_command cli_commands[] = {
      "forget-weight" ROWS TRAIN,
      cmd_unlearn, NULL, unlearn_defaults},
     {"generate", NULL, "continue a prompt", "wagle generate --model DIR --prompt 'Who is' --chat",
-     "model prompt file chat chat-layout system max-tokens temperature top-k top-p seed",
+     "model prompt file chat chat-layout system max-tokens temperature top-k top-p seed json",
      cmd_generate, NULL, NULL},
     {"eval", NULL, "NLL, perplexity, answer probability, ROUGE; JSON on stdout",
      "wagle eval --model DIR --data rows.jsonl --metrics probability,rougeL",

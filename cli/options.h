@@ -9,8 +9,9 @@ enum { CLI_LIST = 64, CLI_PARAMS = 32 };
 typedef struct cli_options {
     const char *model, *out, *data, *forget, *retain, *scores, *mask, *refusal;
     const char *selector, *objective, *dtype, *format, *metrics, *stop_when, *gamma, *config;
-    const char *state, *text, *file, *decode, *prompt, *prompt_field, *answer_field, *text_field;
+    const char *state, *text, *file, *decode, *prompt_field, *answer_field, *text_field;
     const char *chat_layout, *system;
+    const char *prompt[CLI_LIST + 1]; /* a row's template is the last */
     const char *include[CLI_LIST + 1], *exclude[CLI_LIST + 1];
     double density, lr, epochs, alpha, forget_weight, weight_decay, clip, temperature, top_p;
     int64_t memory; /* bytes */
