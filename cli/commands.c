@@ -460,7 +460,7 @@ static wagle_status cmd_eval(wagle_ctx *ctx, cli_options *o)
     "max-length limit"
 #define TRAIN                                                                                      \
     " lr epochs steps batch warmup weight-decay clip seed stop-when eval-every "                   \
-    "checkpoint-every state resume force dry-run json mask"
+    "checkpoint-every state resume force memory dry-run json mask"
 
 const cli_command cli_commands[] = {
     {"import", "FILE.gguf", "GGUF to a model folder", "wagle import model.gguf --out DIR",
@@ -481,7 +481,7 @@ const cli_command cli_commands[] = {
      "model data out force" ROWS, cmd_gradient, NULL, NULL},
     {"attribute", NULL, "score every weight by its influence on forgetting",
      "wagle attribute --model DIR --forget forget.jsonl --retain retain.jsonl --out scores",
-     "model forget retain out selector gamma seed force dry-run" ROWS, cmd_attribute, NULL, NULL},
+     "model forget retain out selector gamma seed force memory dry-run" ROWS, cmd_attribute, NULL, NULL},
     {"mask", NULL, "select the most influential share of the weights",
      "wagle mask --scores scores --density 0.1 --out mask",
      "scores density include exclude format out force", cmd_mask, NULL, NULL},

@@ -84,7 +84,7 @@ static const struct option {
 };
 enum { OPTIONS = sizeof table / sizeof *table };
 
-static const char common[] = "threads memory config quiet verbose help";
+static const char common[] = "threads config quiet verbose help";
 
 static bool listed(const char *names, const char *name)
 {

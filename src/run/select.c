@@ -16,15 +16,35 @@ typedef struct selection {
     int64_t ties; /* keys equal to the threshold that are still taken */
 } selection;
 
-/* Integers in the order of floats. */
-static uint32_t key_of(const wg_tensor *t, int64_t i)
+static uint32_t bits_of(const wg_tensor *t, int64_t i)
 {
     uint32_t bits;
 
     memcpy(&bits, (const char *)t->data + 4 * i, sizeof bits);
-    if (bits == 0x80000000u)
-        bits = 0;
-    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+    return bits;
+}
+
+/* Integers in the order of floats; -0 is 0. */
+static uint32_t key_of(const wg_tensor *t, int64_t i)
+{
+    const uint32_t bits = bits_of(t, i);
+
+    return bits == 0x80000000u ? bits : bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
+/* Index of the first score that is infinite or no number, or -1. */
+static int64_t find_odd(const wg_tensor *t)
+{
+    uint32_t most = 0;
+
+    for (int64_t i = 0; i < t->count; i++) {
+        const uint32_t magnitude = bits_of(t, i) & 0x7FFFFFFFu;
+        most = magnitude > most ? magnitude : most;
+    }
+    for (int64_t i = 0; most >= 0x7F800000u && i < t->count; i++)
+        if ((bits_of(t, i) & 0x7FFFFFFFu) >= 0x7F800000u)
+            return i;
+    return -1;
 }
 
 static wagle_status choose_tensors(wagle_ctx *ctx, const wg_tensors *scores,
@@ -55,19 +75,16 @@ static wagle_status histogram(wagle_ctx *ctx, const selection *s, int64_t upper,
     memset(bin, 0, BINS * sizeof *bin);
     for (int64_t j = 0; j < s->n; j++) {
         const wg_tensor *t = s->tensor[j];
-        for (int64_t i = 0; i < t->count; i++) {
+        const int64_t odd = upper < 0 ? find_odd(t) : -1;
+        if (odd >= 0)
+            return wg_fail(ctx, WAGLE_E_INPUT, "score of '%s' at %lld is not finite", t->name,
+                           (long long)odd);
+        for (int64_t i = 0; upper < 0 && i < t->count; i++)
+            bin[key_of(t, i) >> 16]++;
+        for (int64_t i = 0; upper >= 0 && i < t->count; i++) {
             const uint32_t key = key_of(t, i);
-            if (upper < 0)
-                bin[key >> 16]++;
-            else if (key >> 16 == (uint32_t)upper)
+            if (key >> 16 == (uint32_t)upper)
                 bin[key & 0xFFFF]++;
-        }
-        for (int64_t i = 0; upper < 0 && i < t->count; i++) {
-            float x;
-            memcpy(&x, (const char *)t->data + 4 * i, sizeof x);
-            if (!isfinite(x))
-                return wg_fail(ctx, WAGLE_E_INPUT, "score of '%s' at %lld is not finite", t->name,
-                               (long long)i);
         }
     }
     return WAGLE_OK;
@@ -102,6 +119,22 @@ static wagle_status find_threshold(wagle_ctx *ctx, selection *s, int64_t k)
     return st;
 }
 
+/* The bits of weights [first, first+64) of a tensor. */
+static uint64_t choose_word(selection *s, const wg_tensor *t, int64_t first)
+{
+    const int64_t n = t->count - first < 64 ? t->count - first : 64;
+    uint64_t above = 0, equal = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t key = key_of(t, first + i);
+        above |= (uint64_t)(key > s->threshold) << i;
+        equal |= (uint64_t)(key == s->threshold) << i;
+    }
+    for (; equal != 0 && s->ties > 0; equal &= equal - 1, s->ties--)
+        above |= equal & -equal;
+    return above;
+}
+
 wagle_status wg_select(wagle_ctx *ctx, const wg_tensors *scores, double density,
                        const char *const *include, const char *const *exclude, wg_mask *out)
 {
@@ -122,11 +155,8 @@ wagle_status wg_select(wagle_ctx *ctx, const wg_tensors *scores, double density,
         st = wg_mask_new(ctx, scores->tensor, scores->n, out);
     for (int64_t j = 0; st == WAGLE_OK && j < s.n; j++) {
         wg_mask_tensor *m = (wg_mask_tensor *)(uintptr_t)wg_mask_find(out, s.tensor[j]->name);
-        for (int64_t i = 0; i < m->count; i++) {
-            const uint32_t key = key_of(s.tensor[j], i);
-            if (key > s.threshold || (key == s.threshold && s.ties-- > 0))
-                wg_mask_set(m, i);
-        }
+        for (int64_t i = 0; i < m->count; i += 64)
+            m->bits[i / 64] = choose_word(&s, s.tensor[j], i);
     }
     wg_mask_count(out);
     wg_free(s.tensor);
