@@ -71,9 +71,9 @@ static wagle_status run_group(wagle_ctx *ctx, const wg_config *c, wg_decoder *d,
                               const wg_ids *prompts, int64_t first, int64_t n,
                               const wg_sampling *how, wg_ids *out, float *logits, choice *choices)
 {
-    int64_t which[AT_ONCE], fed[AT_ONCE];
+    int64_t which[AT_ONCE], fed[AT_ONCE] = {0};
     int32_t token[AT_ONCE];
-    const int32_t *ids[AT_ONCE];
+    const int32_t *ids[AT_ONCE] = {NULL};
     bool closed[AT_ONCE] = {false};
 
     for (int64_t i = 0; i < n; i++) {
