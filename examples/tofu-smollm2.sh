@@ -45,7 +45,7 @@ for objective in graddiff npo; do
         [ $mask != none ] || choice=""
         [ -d "$out" ] || "$wagle" unlearn --model "$work/full" --forget "$work/forget.jsonl" \
             --retain "$work/retain.jsonl" --eos $choice --objective $objective $forget --batch 4 \
-            --lr 2e-5 --out "$out"
+            --lr 5e-5 --out "$out"
     done
 done
 probability() {
