@@ -37,9 +37,4 @@ static inline bool wg_mask_has(const wg_mask_tensor *t, int64_t i)
     return (t->bits[i >> 6] >> (i & 63)) & 1u;
 }
 
-static inline void wg_mask_set(wg_mask_tensor *t, int64_t i)
-{
-    t->bits[i >> 6] |= (uint64_t)1 << (i & 63);
-}
-
 #endif

@@ -63,6 +63,8 @@ bool wg_cpu_use_tile(const char *name);
 const char *wg_cpu_tile_name(void);
 void wg_cpu_matvec(wg_dtype type, const void *W, int64_t n, int64_t O, int64_t I, const float *x,
                    bool add, float *y);
+/* wg_cpu_widen on the calling thread alone; src may be unaligned. */
+void wg_cpu_widen_piece(wg_dtype type, const void *src, int64_t n, float *dst);
 void wg_cpu_widen(wg_dtype type, const void *src, int64_t n, float *dst);
 void wg_cpu_overlay(int64_t n, const uint64_t *bits, const int64_t *rank, const float *value,
                     float *dst);

@@ -15,10 +15,21 @@ static int64_t block_length(int64_t n, int64_t from)
     return n - from < BLOCK ? n - from : BLOCK;
 }
 
-WG_CLONES static void widen_bf16(const uint16_t *src, int64_t n, float *dst)
+WG_CLONES static void widen_bf16(const unsigned char *src, int64_t n, float *dst)
 {
-    for (int64_t i = 0; i < n; i++)
-        dst[i] = wg_bits_float((uint32_t)src[i] << 16);
+    for (int64_t i = 0; i < n; i++) {
+        uint16_t h;
+        memcpy(&h, src + 2 * i, sizeof h);
+        dst[i] = wg_bf16_float(h);
+    }
+}
+
+void wg_cpu_widen_piece(wg_dtype type, const void *src, int64_t n, float *dst)
+{
+    if (type == WG_BF16)
+        widen_bf16(src, n, dst);
+    else
+        wg_to_float(type, src, n, dst);
 }
 
 void wg_cpu_widen(wg_dtype type, const void *src, int64_t n, float *dst)
@@ -27,10 +38,7 @@ void wg_cpu_widen(wg_dtype type, const void *src, int64_t n, float *dst)
 
     EACH_BLOCK (n) {
         const char *part = (const char *)src + (size_t)from * size;
-        if (type == WG_BF16 && (uintptr_t)part % 2 == 0)
-            widen_bf16((const uint16_t *)(const void *)part, block_length(n, from), dst + from);
-        else
-            wg_to_float(type, part, block_length(n, from), dst + from);
+        wg_cpu_widen_piece(type, part, block_length(n, from), dst + from);
     }
 }
 

@@ -4,25 +4,13 @@
 
 enum { PIECE = 4096, ROWS = 16, AT_ONCE = 4 };
 
-WG_CLONES static void widen_bf16(const unsigned char *src, int64_t n, float *dst)
-{
-    for (int64_t i = 0; i < n; i++) {
-        uint16_t h;
-        memcpy(&h, src + 2 * i, sizeof h);
-        dst[i] = wg_bf16_float(h);
-    }
-}
-
 static const float *piece_of(wg_dtype type, const void *W, int64_t at, int64_t n, float *buffer)
 {
     const unsigned char *src = (const unsigned char *)W + (size_t)at * wg_dtype_size(type);
 
     if (type == WG_F32 && (uintptr_t)src % sizeof(float) == 0)
         return (const float *)(const void *)src;
-    if (type == WG_BF16)
-        widen_bf16(src, n, buffer);
-    else
-        wg_to_float(type, src, n, buffer);
+    wg_cpu_widen_piece(type, src, n, buffer);
     return buffer;
 }
 
