@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void record(wagle_ctx *ctx, const char *format, va_list args)
 {
@@ -85,4 +86,12 @@ void wg_progress(wagle_ctx *ctx, const char *stage, int64_t done, int64_t total,
 wagle_status wg_check_interrupt(wagle_ctx *ctx)
 {
     return ctx->interrupted ? wg_fail(ctx, WAGLE_E_INTERRUPTED, "interrupted") : WAGLE_OK;
+}
+
+double wg_seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }

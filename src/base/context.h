@@ -53,6 +53,7 @@ void wg_begin(wagle_ctx *ctx); /* forgets the last failure: at the entry of a pu
 void wg_log(wagle_ctx *ctx, int level, const char *format, ...) WG_PRINTF(3);
 void wg_progress(wagle_ctx *ctx, const char *stage, int64_t done, int64_t total,
                  const char *detail);
+double wg_seconds(void); /* of a clock that only goes forward */
 /* WAGLE_E_INTERRUPTED once wagle_interrupt was called. */
 WAGLE_CHECK wagle_status wg_check_interrupt(wagle_ctx *ctx);
 

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* The program, its libraries, packed panels of products, buffers of files: measured. */
 static const int64_t base_bytes = 40 << 20;
@@ -61,20 +60,12 @@ wg_intent wg_largest_batch(const wg_dataset *a, const wg_dataset *b, int64_t n)
     return in;
 }
 
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Products of a step's shape for a second; operations a second. */
 static double measure_products(wagle_ctx *ctx, const wg_ops *ops)
 {
     enum { M = 480, N = 1536, K = 768 };
     float *x = wg_alloc(ctx, M * K + N * K + M * N, sizeof *x);
-    const double start = now();
+    const double start = wg_seconds();
     double done = 0, took = 0;
 
     if (x == NULL)
@@ -82,7 +73,7 @@ static double measure_products(wagle_ctx *ctx, const wg_ops *ops)
     while (took < 1) {
         ops->gemm(false, true, M, N, K, x, K, x + M * K, K, false, x + M * K + N * K, N);
         done += 2.0 * M * N * K;
-        took = now() - start;
+        took = wg_seconds() - start;
     }
     wg_free(x);
     return done / took;
@@ -94,12 +85,12 @@ static double measure_update(wagle_ctx *ctx, const wg_ops *ops)
     enum { N = 1 << 23 };
     static const wg_adamw_step step = {1, 0.9f, 0.999f, 0.1f, 0.001f, 1, 1e-5f, 1, 1e-8f};
     float *x = wg_alloc(ctx, 4 * (int64_t)N, sizeof *x);
-    double start = now(), best = 1;
+    double start = wg_seconds(), best = 1;
 
-    for (int i = 0; x != NULL && i < 4; i++, start = now()) {
+    for (int i = 0; x != NULL && i < 4; i++, start = wg_seconds()) {
         ops->adamw(&step, N, x, x + N, x + 2 * N, x + 3 * (int64_t)N);
-        if (i > 0 && now() - start < best) /* the first touches the pages */
-            best = now() - start;
+        if (i > 0 && wg_seconds() - start < best) /* the first touches the pages */
+            best = wg_seconds() - start;
     }
     wg_free(x);
     return best / N;

@@ -12,7 +12,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct stop_rule {
     bool any, forget, probability, below;
@@ -389,14 +388,6 @@ static wagle_status one_step(wagle_ctx *ctx, run *w)
     return WAGLE_OK;
 }
 
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static wagle_status all_steps(wagle_ctx *ctx, run *w)
 {
     const int64_t first = w->step;
@@ -404,10 +395,10 @@ static wagle_status all_steps(wagle_ctx *ctx, run *w)
     wagle_status st = check_stop(ctx, w); /* a resumed run checks what it had not */
 
     while (st == WAGLE_OK && w->step < w->steps && !w->result.stopped) {
-        const double start = now();
+        const double start = wg_seconds();
         st = one_step(ctx, w);
         if (w->step > first + 1)
-            spent += now() - start;
+            spent += wg_seconds() - start;
         if (st == WAGLE_OK)
             st = check_stop(ctx, w);
     }
@@ -584,7 +575,7 @@ static wagle_status train(wagle_ctx *ctx, const wagle_train_options *o, bool pla
                           wagle_train_result *result)
 {
     run w = {.o = o};
-    const double start = now();
+    const double start = wg_seconds();
     bool made = false;
     wagle_status st;
 
@@ -613,7 +604,7 @@ done:
     if ((st != WAGLE_OK || ctx->dry_run) && made && !wg_exists(w.checkpoint))
         wg_remove_tree(w.partial);
     w.result.steps = w.step;
-    w.result.seconds = now() - start;
+    w.result.seconds = wg_seconds() - start;
     if (result != NULL)
         *result = w.result;
     close_run(&w);
