@@ -53,7 +53,7 @@ static void check_model(const char *path, const wg_ops *ops, const wg_limit *lim
     wg_model *model;
     wg_engine *e;
     wg_tensors gold;
-    wg_batch batch = {0};
+    wg_batch batch = {.whole = true};
     wg_example example[WG_MOST_SEQUENCES];
     const wg_example *list[WG_MOST_SEQUENCES];
     float nll[256], weight[256];
@@ -76,6 +76,8 @@ static void check_model(const char *path, const wg_ops *ops, const wg_limit *lim
 
     assert_ok(ctx, wg_engine_forward(ctx, e, &batch, false, NULL, nll));
     check_logits(ctx, e, &gold, &batch, model->config.V, json_at(tolerance, "logits_abs"));
+    batch.whole = false; /* as in training: what nothing is predicted from does not walk */
+    assert_ok(ctx, wg_batch_fill(ctx, &batch, list, n, n));
     assert_ok(ctx, wg_engine_forward(ctx, e, &batch, true, NULL, nll));
     for (int64_t s = 0; s < n; s++) {
         const int64_t labels = batch.label_start[s + 1] - batch.label_start[s];

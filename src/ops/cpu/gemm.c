@@ -149,14 +149,15 @@ typedef struct operand {
 } operand;
 
 #ifdef X86
-/* out[k*width + i] = in[i*step + k] for an 8 x 8 block. */
-__attribute__((target("avx2"))) static inline void transpose8(const float *in, int64_t step,
-                                                              float *out, int64_t width)
+/* out[k*width + i] = in[i*step + k] for 8 k and the first `rows` of 8 i; the others come out 0, and
+ * where width is less than 8, under the next k. */
+__attribute__((target("avx2"), always_inline)) static inline void
+transpose8(const float *in, int64_t step, int rows, float *out, int64_t width)
 {
     __m256 r[8], t[8];
 
     for (int i = 0; i < 8; i++)
-        r[i] = _mm256_loadu_ps(in + i * step);
+        r[i] = i < rows ? _mm256_loadu_ps(in + i * step) : _mm256_setzero_ps();
     for (int i = 0; i < 8; i += 2) {
         t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
         t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
@@ -167,10 +168,10 @@ __attribute__((target("avx2"))) static inline void transpose8(const float *in, i
         r[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
         r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xEE);
     }
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         _mm256_storeu_ps(out + i * width, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
+    for (int i = 0; i < 4; i++)
         _mm256_storeu_ps(out + (i + 4) * width, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
-    }
 }
 
 /* Whole 8 x 8 blocks of a panel of `width` rows; returns the k from which on it did nothing. */
@@ -179,28 +180,19 @@ __attribute__((target("avx2"))) static int64_t pack_blocks(const float *in, int6
 {
     for (int64_t i = 0; i < width; i += 8)
         for (int64_t k = 0; k + 8 <= kc; k += 8)
-            transpose8(in + i * step + k, step, out + k * width + i, width);
+            transpose8(in + i * step + k, step, 8, out + k * width + i, width);
     return kc / 8 * 8;
 }
-#endif
 
-#ifdef X86
-/* Six rows: 8 x 8 blocks of which two rows are zero; each store's surplus is overwritten by the
- * next, so the last block is left to the caller. */
+/* A panel of six rows: each store's surplus is overwritten by the next, so the last block is left
+ * to the caller. */
 __attribute__((target("avx2"))) static int64_t pack_six(const float *in, int64_t step, int64_t kc,
                                                         float *out)
 {
     int64_t k = 0;
 
-    for (; k + 16 <= kc; k += 8) {
-        float block[64];
-        float rows[8][8] = {{0}};
-        for (int i = 0; i < 6; i++)
-            memcpy(rows[i], in + i * step + k, sizeof rows[i]);
-        transpose8(rows[0], 8, block, 8);
-        for (int j = 0; j < 8; j++)
-            _mm256_storeu_ps(out + (k + j) * 6, _mm256_loadu_ps(block + j * 8));
-    }
+    for (; k + 16 <= kc; k += 8)
+        transpose8(in + k, step, 6, out + k * 6, 6);
     return k;
 }
 #endif
