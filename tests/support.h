@@ -10,6 +10,7 @@
 
 #include "data/dataset.h"
 #include "io/safetensors.h"
+#include "model/model.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,17 @@ static inline wagle_ctx *new_context(void)
             print_error("%s: %s\n", #call, wagle_message(ctx));                                    \
         assert_int_equal(status_, WAGLE_OK);                                                       \
     } while (0)
+
+/* transformers 5 has another name for what GPT-NeoX stores as embed_out. */
+static inline const char *gold_name(const char *stored)
+{
+    return strcmp(stored, "embed_out.weight") == 0 ? "lm_head.weight" : stored;
+}
+
+static inline const char *stored_name(const wg_model *m, const char *gold)
+{
+    return wg_tensors_find(&m->files, gold) == NULL ? "embed_out.weight" : gold;
+}
 
 static inline const wg_tensor *gold_tensor(const wg_tensors *file, const char *name)
 {

@@ -51,7 +51,7 @@ typedef struct wg_batch {
     int64_t *row;            /* [M] */
     int32_t *target;         /* [M] */
     int64_t room_S, room_N, room_M;
-    bool whole;              /* also tokens from which nothing is predicted, now or later */
+    bool whole; /* also tokens from which nothing is predicted, now or later */
 } wg_batch;
 
 /* Fills the batch with examples [n]; grows what is too small, so a batch made once with the

@@ -12,7 +12,7 @@ typedef struct gram {
     const wg_batch *batch;
     const wg_chunk *chunk;
     wg_real *xx, *dd; /* [T,T] */
-    wg_real *weight;  /* [D] */
+    wg_real *weight;  /* gradient of a norm or a bias */
     wg_real *table;   /* [T,D] rows of the head's gradient at the sequence's ids */
     double *square;   /* [S] */
 } gram;
@@ -39,22 +39,23 @@ static void outer(const wg_ops *ops, int64_t T, int64_t n, const wg_real *a, int
     ops->gemm(false, true, T, T, n, a, ld, a, ld, add, out, T);
 }
 
-static void add_square(void *user, wg_role role, const wg_real *dy, int64_t O, const wg_real *x,
-                       int64_t I, const wg_real *rstd)
+static void add_square(void *user, const wg_piece *p)
 {
     gram *g = user;
     const wg_ops *ops = g->e->model->ops;
-    const int64_t s = g->chunk->from, T = g->batch->start[s + 1] - g->batch->start[s];
+    const int64_t s = g->chunk->from, T = p->rows;
 
-    (void)role;
-    if (I == 0) {
-        memset(g->weight, 0, (size_t)O * sizeof *g->weight);
-        ops->rmsnorm_weight(T, O, x, rstd, dy, g->weight);
-        g->square[s] += inner(g->weight, g->weight, O);
+    if (p->I == 0) {
+        memset(g->weight, 0, (size_t)p->O * sizeof *g->weight);
+        if (p->x != NULL)
+            ops->norm_weight(T, p->O, p->x, p->mean, p->rstd, p->dy, g->weight);
+        else
+            ops->bias_backward(T, p->O, p->dy, p->O, g->weight);
+        g->square[s] += inner(g->weight, g->weight, p->O);
         return;
     }
-    outer(ops, T, I, x, I, 0, g->xx);
-    outer(ops, T, O, dy, O, 0, g->dd);
+    outer(ops, T, p->I, p->x, p->I, 0, g->xx);
+    outer(ops, T, p->O, p->dy, p->O, 0, g->dd);
     g->square[s] += inner(g->xx, g->dd, T * T);
 }
 
@@ -74,8 +75,14 @@ static void head_square(gram *g, int64_t s, const wg_real *weight)
         const int64_t width = c->V - v < WG_VOCAB_CHUNK ? c->V - v : WG_VOCAB_CHUNK;
         int64_t ld;
         wg_real *d = wg_head_logits(e, j, n, v, width, &ld);
-        ops->xent_backward(n, v, width, d, ld, g->batch->target + j, lse + j, weight + j);
+        ops->xent_backward(n, v, width, d, ld, g->batch->target + j, lse + j, weight + j,
+                           (wg_real)c->final_cap);
         outer(ops, n, width, d, ld, v > 0, g->dd);
+        if (c->has[WG_HEAD_BIAS]) {
+            memset(g->weight, 0, (size_t)width * sizeof *g->weight);
+            ops->bias_backward(n, width, d, ld, g->weight);
+            g->square[s] += inner(g->weight, g->weight, width);
+        }
         for (int64_t t = 0; c->tied && t < T; t++) {
             const int64_t id = g->batch->ids[first + t] - v;
             for (int64_t i = 0; id >= 0 && id < width && i < n; i++)
@@ -85,6 +92,29 @@ static void head_square(gram *g, int64_t s, const wg_real *weight)
     }
     outer(ops, n, D, e->label_h.data + j * D, D, 0, g->xx);
     g->square[s] += inner(g->xx, g->dd, n * n);
+}
+
+/* Gradients of the final norm, of label rows of sequence s. */
+static void norm_square(gram *g, int64_t s)
+{
+    wg_engine *e = g->e;
+    const wg_config *c = &e->model->config;
+    const int64_t j = g->batch->label_start[s], n = wg_labels_of(g->batch, s, s + 1), D = c->D;
+    const wg_real *mean = wg_label_mean(e, g->batch->M);
+    const wg_piece piece = {.role = WG_FINAL_NORM,
+                            .rows = n,
+                            .O = D,
+                            .dy = e->label_d.data + j * D,
+                            .x = e->label_x.data + j * D,
+                            .mean = mean != NULL ? mean + j : NULL,
+                            .rstd = e->label_row.data + j};
+    const wg_piece bias = {.role = WG_FINAL_NORM_BIAS, .rows = n, .O = D, .dy = piece.dy};
+    const wg_chunk own = {s, s + 1, 0};
+
+    g->chunk = &own;
+    add_square(g, &piece);
+    if (c->has[WG_FINAL_NORM_BIAS])
+        add_square(g, &bias);
 }
 
 /* ||B||^2 and, for a tied embedding, 2 <A,B> of sequence s. */
@@ -104,6 +134,18 @@ static void embed_square(gram *g, int64_t s, const wg_real *cross)
     }
 }
 
+/* Each position occurs once in a sequence. */
+static void position_squares(gram *g)
+{
+    const int64_t D = g->e->model->config.D;
+
+    for (int64_t s = 0; g->e->model->config.has[WG_POSITION] && s < g->batch->S; s++) {
+        const int64_t first = g->batch->start[s], T = g->batch->start[s + 1] - first;
+        const wg_real *d = g->e->gradient.data + first * D;
+        g->square[s] += inner(d, d, T * D);
+    }
+}
+
 static wagle_status norms(wagle_ctx *ctx, gram *g, const wg_real *weight, wg_real *cross,
                           const char *progress)
 {
@@ -117,22 +159,30 @@ static wagle_status norms(wagle_ctx *ctx, gram *g, const wg_real *weight, wg_rea
             memcpy(cross + g->batch->start[s] * c->D, g->table, (size_t)(T * c->D) * sizeof *cross);
     }
     WG_TRY(wg_head_backward(ctx, e, g->batch, weight, 0, false, false));
-    for (int64_t s = 0; s < g->batch->S; s++) {
-        const int64_t j = g->batch->label_start[s], n = wg_labels_of(g->batch, s, s + 1);
-        memset(g->weight, 0, (size_t)c->D * sizeof *g->weight);
-        e->model->ops->rmsnorm_weight(n, c->D, e->label_x.data + j * c->D, e->label_row.data + j,
-                                      e->label_d.data + j * c->D, g->weight);
-        g->square[s] += inner(g->weight, g->weight, c->D);
-    }
+    for (int64_t s = 0; s < g->batch->S; s++)
+        norm_square(g, s);
     for (int64_t l = c->L - 1; l >= 0; l--) {
         WG_TRY(wg_check_interrupt(ctx));
         wg_layer_backward(e, g->batch, l, begin_chunk, add_square, g);
         if (progress != NULL)
             wg_progress(ctx, progress, c->L - l, c->L, NULL);
     }
+    position_squares(g);
+    wg_unscale_embeddings(e, g->batch);
     for (int64_t s = 0; s < g->batch->S; s++)
         embed_square(g, s, cross != NULL ? cross + g->batch->start[s] * c->D : NULL);
     return WAGLE_OK;
+}
+
+/* Elements of the largest norm or bias, or of a chunk of the head's bias. */
+static int64_t widest_vector(const wg_config *c)
+{
+    const int64_t candidates[] = {c->D, (c->H + 2 * c->K) * c->h, 2 * c->F, WG_VOCAB_CHUNK};
+    int64_t most = 0;
+
+    for (int i = 0; i < 4; i++)
+        most = candidates[i] > most ? candidates[i] : most;
+    return most;
 }
 
 wagle_status wg_engine_square_norms(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
@@ -155,7 +205,7 @@ wagle_status wg_engine_square_norms(wagle_ctx *ctx, wg_engine *e, const wg_batch
     WG_TRY_GOTO(wg_room_for(ctx, &e->logits, wg_logits_chunk(e, batch)), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &g.xx, longest * longest), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &g.dd, longest * longest), done);
-    WG_TRY_GOTO(WG_ALLOC(ctx, &g.weight, c->D), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &g.weight, widest_vector(c)), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &g.table, longest * c->D), done);
     if (c->tied)
         WG_TRY_GOTO(WG_ALLOC(ctx, &cross, batch->N * c->D), done);

@@ -5,17 +5,27 @@
 #include <string.h>
 
 /* Rows of e->label_row. */
-enum { RSTD, MAXIMUM, SUM, PICKED, ROWS };
+enum { RSTD, MAXIMUM, SUM, PICKED, MEAN, ROWS };
 
 static wg_real *label_row(const wg_engine *e, int64_t M, int row)
 {
     return e->label_row.data + row * M;
 }
 
-static const wg_real *final_norm(const wg_engine *e, wg_real *panel)
+wg_real *wg_label_mean(const wg_engine *e, int64_t M)
 {
-    return wg_model_view(e->model, wg_model_tensor(e->model, WG_FINAL_NORM, 0), 0,
-                         e->model->config.D, panel);
+    return e->model->config.family->layer_norm ? label_row(e, M, MEAN) : NULL;
+}
+
+/* h [n,D] = final norm of x, whose numbers go to e->label_row, laid out for M rows. */
+static void final_norm(const wg_engine *e, int64_t n, int64_t M, const wg_real *x, wg_real *h)
+{
+    const wg_config *c = &e->model->config;
+    const wg_real *weight = wg_model_norm(e->model, WG_FINAL_NORM, 0, e->panel.data);
+    const wg_real *bias = wg_model_norm(e->model, WG_FINAL_NORM_BIAS, 0, e->panel.data + c->D);
+
+    e->model->ops->norm_forward(n, c->D, (wg_real)c->eps, x, weight, bias, h, wg_label_mean(e, M),
+                                label_row(e, M, RSTD));
 }
 
 static const wg_real *head_rows(const wg_engine *e, int64_t first, int64_t n)
@@ -33,6 +43,23 @@ static void release_table(const wg_engine *e)
     wg_map_release(t->data, t->bytes);
 }
 
+/* logits [n,width] (row stride ld) of h [n,D] for vocabulary [first, first+width). */
+static void make_logits(const wg_engine *e, int64_t n, const wg_real *h, int64_t first,
+                        int64_t width, wg_real *logits, int64_t ld)
+{
+    const wg_model *m = e->model;
+    const wg_config *c = &m->config;
+    const int bias = wg_model_tensor(m, WG_HEAD_BIAS, 0);
+
+    m->ops->gemm(false, true, n, width, c->D, h, c->D, head_rows(e, first, width), c->D, false,
+                 logits, ld);
+    if (bias >= 0)
+        m->ops->bias_forward(n, width, wg_model_view(m, bias, first, width, e->panel.data), logits,
+                             ld);
+    if (c->final_cap > 0)
+        m->ops->softcap(n, width, (wg_real)c->final_cap, logits, ld);
+}
+
 wg_real *wg_head_logits(wg_engine *e, int64_t from, int64_t n, int64_t first, int64_t width,
                         int64_t *ld)
 {
@@ -42,8 +69,7 @@ wg_real *wg_head_logits(wg_engine *e, int64_t from, int64_t n, int64_t first, in
     *ld = e->logits_kept ? e->model->config.V : width;
     if (e->logits_kept)
         return logits + from * *ld + first;
-    e->model->ops->gemm(false, true, n, width, D, e->label_h.data + from * D, D,
-                        head_rows(e, first, width), D, 0, logits, width);
+    make_logits(e, n, e->label_h.data + from * D, first, width, logits, width);
     return logits;
 }
 
@@ -88,21 +114,19 @@ wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch
     WG_TRY(reserve(ctx, e, batch, for_backward));
     for (int64_t j = 0; j < M; j++)
         memcpy(e->label_x.data + j * D, final + batch->row[j] * D, (size_t)D * sizeof *final);
-    wg_real *rstd = label_row(e, M, RSTD), *most = label_row(e, M, MAXIMUM);
+    wg_real *most = label_row(e, M, MAXIMUM);
     wg_real *sum = label_row(e, M, SUM), *picked = label_row(e, M, PICKED);
-    ops->rmsnorm_forward(M, D, (wg_real)c->eps, e->label_x.data, final_norm(e, e->panel.data),
-                         e->label_h.data, rstd);
+    final_norm(e, M, M, e->label_x.data, e->label_h.data);
     for (int64_t j = 0; j < M; j++) {
         most[j] = (wg_real)-INFINITY;
         sum[j] = picked[j] = 0;
     }
     for (int64_t first = 0; first < c->V; first += WG_VOCAB_CHUNK) {
         const int64_t width = vocabulary_chunk(c, first);
-        const wg_real *rows = head_rows(e, first, width);
         for (int64_t j = 0; j < M; j += WG_CHUNK_TOKENS) {
             const int64_t n = block(batch, j), ld = e->logits_kept ? c->V : width;
             wg_real *logits = e->logits.data + (e->logits_kept ? j * c->V + first : 0);
-            ops->gemm(false, true, n, width, D, e->label_h.data + j * D, D, rows, D, 0, logits, ld);
+            make_logits(e, n, e->label_h.data + j * D, first, width, logits, ld);
             ops->xent_forward(n, first, width, logits, ld, batch->target + j, most + j, sum + j,
                               picked + j);
         }
@@ -136,21 +160,40 @@ static void table_gradient(wg_engine *e, const wg_batch *batch, int64_t j, int64
     }
 }
 
+/* Column sums of dlogits, of each stream on its own, added to the gradient of the head's bias. */
+static void bias_gradient(wg_engine *e, const wg_batch *batch, int64_t j, int64_t n, int64_t first,
+                          int64_t width, const wg_real *logits, int64_t ld, int streams)
+{
+    const int64_t border = streams > 1 ? batch->label_start[batch->n_forget] : batch->M;
+    const int64_t cut = border <= j ? 0 : border >= j + n ? n : border - j;
+    const wg_ops *ops = e->model->ops;
+
+    if (cut > 0)
+        ops->bias_backward(cut, width, logits, ld,
+                           e->end_grad[0].data + 2 * e->model->config.D + first);
+    if (cut < n && streams > 1)
+        ops->bias_backward(n - cut, width, logits + cut * ld, ld,
+                           e->end_grad[1].data + 2 * e->model->config.D + first);
+}
+
 static void norm_gradient(wg_engine *e, const wg_batch *batch, int streams)
 {
     const int64_t D = e->model->config.D;
+    const wg_real *mean = wg_label_mean(e, batch->M);
     const int64_t border = streams > 1 ? batch->label_start[batch->n_forget] : batch->M;
 
     for (int s = 0; s < streams; s++) {
         const int64_t from = s == 0 ? 0 : border, to = s == 0 ? border : batch->M;
-        e->model->ops->rmsnorm_weight(to - from, D, e->label_x.data + from * D,
-                                      label_row(e, batch->M, RSTD) + from,
-                                      e->label_d.data + from * D, e->norm_grad[s].data);
+        e->model->ops->norm_weight(
+            to - from, D, e->label_x.data + from * D, mean != NULL ? mean + from : NULL,
+            label_row(e, batch->M, RSTD) + from, e->label_d.data + from * D, e->end_grad[s].data);
+        e->model->ops->bias_backward(to - from, D, e->label_d.data + from * D, D,
+                                     e->end_grad[s].data + D);
     }
 }
 
 wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
-                              const wg_real *weight, int streams, bool want_table, bool want_norm)
+                              const wg_real *weight, int streams, bool want_table, bool want_ends)
 {
     const wg_config *c = &e->model->config;
     const wg_ops *ops = e->model->ops;
@@ -165,20 +208,23 @@ wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
             int64_t ld;
             wg_real *logits = wg_head_logits(e, j, n, first, width, &ld);
             ops->xent_backward(n, first, width, logits, ld, batch->target + j,
-                               label_row(e, M, MAXIMUM) + j, weight + j);
+                               label_row(e, M, MAXIMUM) + j, weight + j, (wg_real)c->final_cap);
             ops->gemm(false, false, n, D, width, logits, ld, head_rows(e, first, width), D,
                       first > 0, e->label_d.data + j * D, D);
             if (want_table)
                 table_gradient(e, batch, j, n, first, width, logits, ld, streams);
+            if (want_ends && c->has[WG_HEAD_BIAS])
+                bias_gradient(e, batch, j, n, first, width, logits, ld, streams);
         }
     }
     release_table(e);
-    if (want_norm)
+    if (want_ends)
         norm_gradient(e, batch, streams);
     wg_real *dx = e->label_h.data; /* no longer needed: becomes the gradient of label_x */
     memset(dx, 0, (size_t)(M * D) * sizeof *dx);
-    ops->rmsnorm_backward(M, D, e->label_x.data, final_norm(e, e->panel.data),
-                          label_row(e, M, RSTD), e->label_d.data, dx);
+    ops->norm_backward(M, D, e->label_x.data,
+                       wg_model_norm(e->model, WG_FINAL_NORM, 0, e->panel.data),
+                       wg_label_mean(e, M), label_row(e, M, RSTD), e->label_d.data, dx);
     memset(e->gradient.data, 0, (size_t)(batch->N * D) * sizeof *dx);
     for (int64_t j = 0; j < M; j++)
         memcpy(e->gradient.data + batch->row[j] * D, dx + j * D, (size_t)D * sizeof *dx);
@@ -193,13 +239,8 @@ wagle_status wg_engine_logits(wagle_ctx *ctx, wg_engine *e, int64_t first, int64
 
     WG_TRY(wg_room_for(ctx, &e->label_h, n * c->D));
     WG_TRY(wg_room_for(ctx, &e->label_row, ROWS * n));
-    e->model->ops->rmsnorm_forward(n, c->D, (wg_real)c->eps, final + first * c->D,
-                                   final_norm(e, e->panel.data), e->label_h.data,
-                                   e->label_row.data);
-    for (int64_t v = 0; v < c->V; v += WG_VOCAB_CHUNK) {
-        const int64_t width = vocabulary_chunk(c, v);
-        e->model->ops->gemm(false, true, n, width, c->D, e->label_h.data, c->D,
-                            head_rows(e, v, width), c->D, 0, logits + v, c->V);
-    }
+    final_norm(e, n, n, final + first * c->D, e->label_h.data);
+    for (int64_t v = 0; v < c->V; v += WG_VOCAB_CHUNK)
+        make_logits(e, n, e->label_h.data, v, vocabulary_chunk(c, v), logits + v, c->V);
     return WAGLE_OK;
 }

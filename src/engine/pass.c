@@ -47,28 +47,46 @@ void wg_engine_free(wg_engine *e)
     for (int s = 0; s < WG_STREAMS; s++) {
         wg_free(e->layer_grad[s].data);
         wg_free(e->table_grad[s].data);
-        wg_free(e->norm_grad[s].data);
+        wg_free(e->end_grad[s].data);
+        wg_free(e->position_grad[s].data);
+    }
+    for (int i = 0; i < 2; i++) {
+        wg_free(e->cosine[i]);
+        wg_free(e->sine[i]);
     }
     wg_scratch_free(&e->spill);
-    wg_free(e->cosine);
-    wg_free(e->sine);
     wg_free(e->chunk);
     wg_free(e->start);
     wg_free(e);
 }
 
-static wagle_status prepare_rope(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch)
+static int64_t longest_of(const wg_batch *batch)
 {
-    int64_t longest = 0, room = e->position_room;
+    int64_t longest = 0;
 
     for (int64_t s = 0; s < batch->S; s++)
         if (batch->start[s + 1] - batch->start[s] > longest)
             longest = batch->start[s + 1] - batch->start[s];
+    return longest;
+}
+
+static wagle_status prepare_positions(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch)
+{
+    const wg_config *c = &e->model->config;
+    const int64_t longest = longest_of(batch);
+
+    if (c->has[WG_POSITION] && longest > c->max_position)
+        return wg_fail(ctx, WAGLE_E_INPUT,
+                       "a sequence of %lld tokens; the model has %lld positions",
+                       (long long)longest, (long long)c->max_position);
     if (longest <= e->positions)
         return WAGLE_OK;
-    WG_TRY(WG_GROW(ctx, &e->cosine, &room, longest * e->model->config.h / 2));
-    WG_TRY(WG_GROW(ctx, &e->sine, &e->position_room, longest * e->model->config.h / 2));
-    wg_rope_tables(&e->model->config, longest, e->cosine, e->sine);
+    for (int i = 0; i < 1 + c->local_rope; i++) {
+        int64_t room = e->positions * c->r / 2, same = room;
+        WG_TRY(WG_GROW(ctx, &e->cosine[i], &room, longest * c->r / 2));
+        WG_TRY(WG_GROW(ctx, &e->sine[i], &same, longest * c->r / 2));
+        wg_rope_tables(c, i, longest, e->cosine[i], e->sine[i]);
+    }
     e->positions = longest;
     return WAGLE_OK;
 }
@@ -109,22 +127,13 @@ wg_block_input wg_chunk_input(wg_engine *e, const wg_batch *batch, const wg_chun
     *first = batch->start[c->from];
     for (int64_t s = c->from; s <= c->to; s++)
         e->start[s - c->from] = batch->start[s] - *first;
-    return (wg_block_input){e->model, batch->start[c->to] - *first, c->to - c->from,
-                            e->start, batch->position + *first,     e->cosine,
-                            e->sine};
-}
-
-static void embed(wg_engine *e, const wg_batch *batch)
-{
-    const int64_t D = e->model->config.D;
-    const int table = wg_model_tensor(e->model, WG_EMBED, 0);
-
-    for (int64_t n = 0; n < batch->N; n++) {
-        wg_real *row = e->x + n * D;
-        const wg_real *from = wg_model_view(e->model, table, batch->ids[n] * D, D, row);
-        if (from != row)
-            memcpy(row, from, (size_t)D * sizeof *row);
-    }
+    return (wg_block_input){.model = e->model,
+                            .N = batch->start[c->to] - *first,
+                            .S = c->to - c->from,
+                            .start = e->start,
+                            .position = batch->position + *first,
+                            .cosine = {e->cosine[0], e->cosine[1]},
+                            .sine = {e->sine[0], e->sine[1]}};
 }
 
 static void make_plan(wg_engine *e, const wg_batch *batch, bool for_backward)
@@ -136,11 +145,9 @@ static void make_plan(wg_engine *e, const wg_batch *batch, bool for_backward)
                         .labels = batch->M,
                         .folder = e->limit.folder,
                         .chunk_tokens = e->limit.chunk_tokens,
+                        .longest = longest_of(batch),
                         .budget = e->limit.budget};
 
-    for (int64_t s = 0; s < batch->S; s++)
-        if (batch->start[s + 1] - batch->start[s] > intent.longest)
-            intent.longest = batch->start[s + 1] - batch->start[s];
     e->plan = wg_plan_make(e->model, &intent);
 }
 
@@ -217,11 +224,11 @@ wagle_status wg_engine_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *bat
     const wg_config *c = &e->model->config;
     const int64_t stride = for_backward ? batch->N * c->D : 0;
 
-    WG_TRY(prepare_rope(ctx, e, batch));
+    WG_TRY(prepare_positions(ctx, e, batch));
     make_plan(e, batch, for_backward);
     WG_TRY(wg_cut_chunks(ctx, e, batch, false, false));
     WG_TRY(reserve(ctx, e, batch, for_backward));
-    embed(e, batch);
+    wg_embed(e->model, batch->N, batch->ids, batch->position, e->x);
     for (int64_t l = 0; l < c->L; l++) {
         wg_layer w;
         WG_TRY(wg_check_interrupt(ctx));
@@ -292,23 +299,26 @@ static void begin_chunk(void *user, const wg_chunk *c)
     k->chunk = c;
 }
 
-static void add_weight_gradient(void *user, wg_role role, const wg_real *dy, int64_t O,
-                                const wg_real *x, int64_t I, const wg_real *rstd)
+static void add_weight_gradient(void *user, const wg_piece *p)
 {
     collector *k = user;
     const wg_ops *ops = k->e->model->ops;
-    const int64_t N = k->batch->start[k->chunk->to] - k->batch->start[k->chunk->from];
-    wg_real *out = k->grad[role][k->chunk->stream];
-    bool *begun = &k->begun[role][k->chunk->stream];
+    const bool transposed = k->e->model->config.family->transposed;
+    wg_real *out = k->grad[p->role][k->chunk->stream];
+    bool *begun = &k->begun[p->role][k->chunk->stream];
 
-    if (!k->wanted[role])
+    if (!k->wanted[p->role])
         return;
-    if (I == 0 && !*begun)
-        memset(out, 0, (size_t)O * sizeof *out);
-    if (I > 0)
-        ops->gemm(true, false, O, I, N, dy, O, x, I, *begun, out, I);
+    if (p->I == 0 && !*begun)
+        memset(out, 0, (size_t)p->O * sizeof *out);
+    if (p->I > 0 && transposed)
+        ops->gemm(true, false, p->I, p->O, p->rows, p->x, p->I, p->dy, p->O, *begun, out, p->O);
+    else if (p->I > 0)
+        ops->gemm(true, false, p->O, p->I, p->rows, p->dy, p->O, p->x, p->I, *begun, out, p->I);
+    else if (p->x != NULL)
+        ops->norm_weight(p->rows, p->O, p->x, p->mean, p->rstd, p->dy, out);
     else
-        ops->rmsnorm_weight(N, O, x, rstd, dy, out);
+        ops->bias_backward(p->rows, p->O, p->dy, p->O, out);
     *begun = true;
 }
 
@@ -341,7 +351,7 @@ static wagle_status place_layer(wagle_ctx *ctx, collector *k)
 
     for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
         const int t = wg_model_tensor(e->model, (wg_role)role, k->layer);
-        k->wanted[role] = wants(k->sink, t);
+        k->wanted[role] = t >= 0 && wants(k->sink, t);
         k->grad[role][0] = k->wanted[role] ? place(k->sink, t, k->streams) : NULL;
         k->begun[role][0] = k->begun[role][1] = false;
         at[role] = total;
@@ -368,15 +378,53 @@ static wagle_status backward_layer(wagle_ctx *ctx, collector *k)
     return WAGLE_OK;
 }
 
+/* Embeddings were scaled on their way in. */
+void wg_unscale_embeddings(wg_engine *e, const wg_batch *batch)
+{
+    const wg_real scale = (wg_real)e->model->config.embed_scale;
+
+    for (int64_t i = 0; scale != 1 && i < batch->N * e->model->config.D; i++)
+        e->gradient.data[i] *= scale;
+}
+
 static void embed_gradient(wg_engine *e, const wg_batch *batch)
 {
     const int64_t D = e->model->config.D;
 
+    wg_unscale_embeddings(e, batch);
     for (int64_t i = 0; i < e->n_chunks; i++) {
         const int64_t first = batch->start[e->chunk[i].from];
         e->model->ops->embed_backward(batch->start[e->chunk[i].to] - first, D, batch->ids + first,
                                       e->gradient.data + first * D, e->table[e->chunk[i].stream]);
     }
+}
+
+/* The gradient of learned positions; before embed_gradient. */
+static wagle_status position_gradient(wagle_ctx *ctx, const collector *k)
+{
+    wg_engine *e = k->e;
+    const wg_batch *b = k->batch;
+    const int tensor = wg_model_tensor(e->model, WG_POSITION, 0);
+    const int64_t D = e->model->config.D, offset = e->model->config.family->position_offset;
+    wg_real *grad[WG_STREAMS] = {NULL, NULL};
+
+    if (tensor < 0 || !wants(k->sink, tensor))
+        return WAGLE_OK;
+    for (int s = 0; s < k->streams; s++) {
+        const int64_t n = e->model->files.tensor[tensor].count;
+        grad[s] = place(k->sink, tensor, k->streams);
+        if (grad[s] == NULL)
+            WG_TRY(wg_room_for(ctx, &e->position_grad[s], n));
+        grad[s] = grad[s] != NULL ? grad[s] : e->position_grad[s].data;
+        memset(grad[s], 0, (size_t)n * sizeof(wg_real));
+    }
+    for (int64_t i = 0; i < e->n_chunks; i++) {
+        const int64_t first = b->start[e->chunk[i].from];
+        e->model->ops->embed_backward(b->start[e->chunk[i].to] - first, D, b->position + first,
+                                      e->gradient.data + first * D,
+                                      grad[e->chunk[i].stream] + offset * D);
+    }
+    return deliver(ctx, k, tensor, grad);
 }
 
 /* e->table for the gradient of `tensor`, cleared unless the head will write all of it. */
@@ -396,32 +444,48 @@ static wagle_status place_table(wagle_ctx *ctx, collector *k, int tensor, bool c
     return WAGLE_OK;
 }
 
+/* Final norm, its bias, the head's bias, as they lie in e->end_grad. */
+static const wg_role ends[] = {WG_FINAL_NORM, WG_FINAL_NORM_BIAS, WG_HEAD_BIAS};
+enum { ENDS = sizeof ends / sizeof *ends };
+
+static wagle_status deliver_ends(wagle_ctx *ctx, const collector *k)
+{
+    const wg_engine *e = k->e;
+
+    for (int i = 0; i < ENDS; i++) {
+        const int tensor = wg_model_tensor(e->model, ends[i], 0);
+        wg_real *grad[WG_STREAMS] = {NULL, NULL}, *there;
+        if (tensor < 0 || !wants(k->sink, tensor))
+            continue;
+        for (int s = 0; s < k->streams; s++)
+            grad[s] = e->end_grad[s].data + i * e->model->config.D;
+        there = place(k->sink, tensor, k->streams);
+        if (there != NULL)
+            memcpy(there, grad[0], (size_t)e->model->files.tensor[tensor].count * sizeof *there);
+        WG_TRY(deliver(ctx, k, tensor, grad));
+    }
+    return WAGLE_OK;
+}
+
 static wagle_status backward_head(wagle_ctx *ctx, collector *k, const wg_real *weight)
 {
     wg_engine *e = k->e;
     const wg_batch *b = k->batch;
+    const wg_config *c = &e->model->config;
     const int table = wg_model_tensor(e->model, WG_EMBED, 0);
     const int head = wg_model_tensor(e->model, WG_HEAD, 0);
-    const int norm = wg_model_tensor(e->model, WG_FINAL_NORM, 0);
+    const int64_t n = 2 * c->D + (c->has[WG_HEAD_BIAS] ? c->V : 0);
     const bool lopsided = k->streams > 1 && (b->n_forget == 0 || b->n_forget == b->S);
-    wg_real *grad[WG_STREAMS] = {NULL, NULL};
 
     if (wants(k->sink, head))
         WG_TRY(place_table(ctx, k, head, lopsided));
     for (int s = 0; s < k->streams; s++) {
-        WG_TRY(wg_room_for(ctx, &e->norm_grad[s], e->model->config.D));
-        grad[s] = e->norm_grad[s].data;
-        memset(grad[s], 0, (size_t)e->model->config.D * sizeof(wg_real));
+        WG_TRY(wg_room_for(ctx, &e->end_grad[s], n));
+        memset(e->end_grad[s].data, 0, (size_t)n * sizeof(wg_real));
     }
-    WG_TRY(wg_head_backward(ctx, e, b, weight, k->streams, wants(k->sink, head),
-                            wants(k->sink, norm)));
-    if (wants(k->sink, norm)) {
-        wg_real *there = place(k->sink, norm, k->streams);
-        if (there != NULL)
-            memcpy(there, grad[0], (size_t)e->model->config.D * sizeof *there);
-        WG_TRY(deliver(ctx, k, norm, grad));
-    }
-    if (e->model->config.tied)
+    WG_TRY(wg_head_backward(ctx, e, b, weight, k->streams, wants(k->sink, head), true));
+    WG_TRY(deliver_ends(ctx, k));
+    if (c->tied)
         return WAGLE_OK;
     if (wants(k->sink, head))
         WG_TRY(deliver(ctx, k, head, e->table));
@@ -446,6 +510,7 @@ wagle_status wg_engine_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *ba
         if (progress != NULL)
             wg_progress(ctx, progress, L - k.layer, L, NULL);
     }
+    WG_TRY(position_gradient(ctx, &k));
     if (!wants(sink, table))
         return WAGLE_OK;
     embed_gradient(e, batch);

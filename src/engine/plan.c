@@ -18,7 +18,8 @@ static int64_t mapped_bytes(const wg_model *m)
     int64_t layer = 0;
 
     for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++)
-        layer += (int64_t)m->files.tensor[wg_model_tensor(m, (wg_role)role, 0)].bytes;
+        if (m->config.has[role])
+            layer += (int64_t)m->files.tensor[wg_model_tensor(m, (wg_role)role, 0)].bytes;
     return most(layer, (int64_t)m->files.tensor[wg_model_tensor(m, WG_HEAD, 0)].bytes);
 }
 

@@ -29,9 +29,9 @@ struct wg_engine {
     const wg_model *model;
     wg_limit limit;
     char folder[4096];
-    wg_plan plan;           /* of the batch at hand */
-    wg_real *cosine, *sine; /* [positions, h/2] */
-    int64_t positions, position_room;
+    wg_plan plan;                 /* of the batch at hand */
+    wg_real *cosine[2], *sine[2]; /* [positions, r/2] of c->rope */
+    int64_t positions;
 
     wg_chunk *chunk;
     int64_t n_chunks, chunk_room;
@@ -48,8 +48,9 @@ struct wg_engine {
     wg_room scratch;                /* activations of one chunk, backward scratch */
     wg_room layer_grad[WG_STREAMS]; /* one layer's weight gradients */
     wg_room table_grad[WG_STREAMS]; /* [V,D] */
-    wg_real *table[WG_STREAMS];    /* where the table's gradient goes: above, or the sink's place */
-    wg_room norm_grad[WG_STREAMS]; /* [D] */
+    wg_real *table[WG_STREAMS];   /* where the table's gradient goes: above, or the sink's place */
+    wg_room end_grad[WG_STREAMS]; /* [D] final norm, [D] its bias, [V] the head's bias */
+    wg_room position_grad[WG_STREAMS]; /* [positions, D] */
 
     wg_room label_x, label_h, label_d; /* [M,D] final inputs, normed, gradients */
     wg_room label_row;                 /* [4][M] rstd, maximum, sum, picked / lse */
@@ -61,11 +62,11 @@ WAGLE_CHECK wagle_status wg_room_for(wagle_ctx *ctx, wg_room *room, int64_t n);
 /* Gathers label rows, computes nll. */
 WAGLE_CHECK wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
                                          bool for_backward, wg_real *nll);
-/* Fills e->gradient [N,D]; writes the head's gradient to e->table, adds the final norm's (streams
- * 1, 2), or with streams 0 computes no weight gradient. */
+/* Fills e->gradient [N,D]; writes the head's gradient to e->table, adds the final norm's and the
+ * biases' to e->end_grad (streams 1, 2), or with streams 0 computes no weight gradient. */
 WAGLE_CHECK wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
                                           const wg_real *weight, int streams, bool want_table,
-                                          bool want_norm);
+                                          bool want_ends);
 /* Logits of label rows [from, from+n) for vocabulary [first, first+width): kept or computed into
  * e->logits; *ld becomes the row stride. */
 wg_real *wg_head_logits(wg_engine *e, int64_t from, int64_t n, int64_t first, int64_t width,
@@ -78,6 +79,10 @@ WAGLE_CHECK wagle_status wg_cut_chunks(wagle_ctx *ctx, wg_engine *e, const wg_ba
                                        bool apart, bool single);
 /* Scratch for the backward pass of the chunks as they are cut now. */
 WAGLE_CHECK wagle_status wg_backward_room(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch);
+/* e->gradient becomes that of the stored embeddings. */
+void wg_unscale_embeddings(wg_engine *e, const wg_batch *batch);
+/* [M] means of the final norm's inputs; NULL for RMS. */
+wg_real *wg_label_mean(const wg_engine *e, int64_t M);
 /* Reals of a chunk of logits that is not kept. */
 int64_t wg_logits_chunk(const wg_engine *e, const wg_batch *batch);
 /* Runs one layer's backward over all chunks; activations are recomputed or taken as kept. */

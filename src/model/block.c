@@ -1,3 +1,4 @@
+/* block.c - where a block's activations lie and how it sees its weights. */
 #include "model/block.h"
 
 #include <math.h>
@@ -16,25 +17,55 @@ static wg_real *carve(carver *c, int64_t n)
     return here;
 }
 
+static wg_real *carve_if(bool wanted, carver *c, int64_t n)
+{
+    return wanted ? carve(c, n) : NULL;
+}
+
+static bool is_gated(const wg_config *c)
+{
+    return c->has[WG_GATE] || c->has[WG_GATE_UP];
+}
+
+/* Elements of a row that goes through a matrix of several. */
+static int64_t fused_width(const wg_config *c)
+{
+    const int64_t qkv = c->has[WG_QKV] ? (c->H + 2 * c->K) * c->h : 0;
+    const int64_t gate_up = c->has[WG_GATE_UP] ? 2 * c->F : 0;
+
+    return qkv > gate_up ? qkv : gate_up;
+}
+
 static void lay_kept(const wg_config *c, int64_t N, carver *m, wg_activations *a)
 {
+    *a = (wg_activations){0};
     a->x2 = carve(m, N * c->D);
-    a->q = carve(m, N * c->H * c->h);
+    a->q0 = carve(m, N * c->H * c->h);
     a->attended = carve(m, N * c->H * c->h);
-    a->k = carve(m, N * c->K * c->h);
+    a->k0 = carve(m, N * c->K * c->h);
     a->v = carve(m, N * c->K * c->h);
-    a->gate = carve(m, N * c->F);
+    a->gate = carve_if(is_gated(c), m, N * c->F);
     a->up = carve(m, N * c->F);
     a->lse = carve(m, N * c->H);
+    a->o = carve_if(c->has[WG_ATTENTION_POST_NORM], m, N * c->D);
+    a->m = carve_if(c->has[WG_MLP_POST_NORM], m, N * c->D);
+    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
+        if (!c->has[role] || !wg_is_norm((wg_role)role))
+            continue;
+        a->rstd[role] = carve(m, N * c->H);
+        a->mean[role] = carve_if(c->family->layer_norm, m, N * c->H);
+    }
 }
 
 static void lay_passing(const wg_config *c, int64_t N, carver *m, wg_activations *a)
 {
-    a->h1 = carve(m, N * c->D);
-    a->h2 = carve(m, N * c->D);
+    a->h1 = carve_if(c->has[WG_ATTENTION_NORM], m, N * c->D);
+    a->h2 = carve_if(c->has[WG_MLP_NORM], m, N * c->D);
     a->mixed = carve(m, N * c->F);
-    a->rstd1 = carve(m, N);
-    a->rstd2 = carve(m, N);
+    a->fused = carve(m, N * fused_width(c));
+    a->spare = carve_if(c->has[WG_MLP_POST_NORM], m, N * c->D);
+    a->q = c->has[WG_QUERY_NORM] ? carve(m, N * c->H * c->h) : a->q0;
+    a->k = c->has[WG_KEY_NORM] ? carve(m, N * c->K * c->h) : a->k0;
 }
 
 int64_t wg_kept_size(const wg_config *c, int64_t N)
@@ -49,7 +80,7 @@ int64_t wg_kept_size(const wg_config *c, int64_t N)
 int64_t wg_passing_size(const wg_config *c, int64_t N)
 {
     carver m = {0};
-    wg_activations a;
+    wg_activations a = {0};
 
     lay_passing(c, N, &m, &a);
     return m.used;
@@ -66,14 +97,19 @@ void wg_activations_carve(const wg_config *c, int64_t N, wg_real *kept, wg_real 
 
 static void lay_scratch(const wg_config *c, int64_t N, carver *m, wg_backward_scratch *s)
 {
+    *s = (wg_backward_scratch){0};
     s->dh = carve(m, N * c->D);
+    s->branch = carve_if(c->has[WG_ATTENTION_POST_NORM] || c->has[WG_MLP_POST_NORM], m, N * c->D);
+    s->side = carve_if(c->parallel, m, N * c->D);
     s->dq = carve(m, N * c->H * c->h);
     s->dattended = carve(m, N * c->H * c->h);
     s->dk = carve(m, N * c->K * c->h);
     s->dv = carve(m, N * c->K * c->h);
+    s->dk0 = carve_if(c->has[WG_KEY_NORM], m, N * c->K * c->h);
     s->dgate = carve(m, N * c->F);
     s->dup = carve(m, N * c->F);
     s->dmixed = carve(m, N * c->F);
+    s->dfused = carve(m, N * fused_width(c));
 }
 
 int64_t wg_backward_scratch_size(const wg_config *c, int64_t N)
@@ -92,19 +128,62 @@ void wg_backward_scratch_carve(const wg_config *c, int64_t N, wg_real *memory,
     lay_scratch(c, N, &m, out);
 }
 
+static int64_t sum_of_sizes(const wg_config *c, bool matrices)
+{
+    int64_t total = 0, n;
+    char name[WG_NAME_BYTES];
+    wg_shape shape;
+
+    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
+        if (!c->has[role])
+            continue;
+        wg_config_tensor(c, (wg_role)role, 0, name, &shape);
+        total += (matrices || shape.rank == 1) && wg_shape_count(&shape, &n) ? n : 0;
+    }
+    return total;
+}
+
 int64_t wg_layer_size(const wg_config *c)
 {
-    return 2 * c->D + 2 * c->D * c->H * c->h + 2 * c->D * c->K * c->h + 3 * c->D * c->F;
+    return sum_of_sizes(c, true);
+}
+
+int64_t wg_layer_stored_size(const wg_config *c)
+{
+    return sum_of_sizes(c, c->family->transposed);
+}
+
+/* Weights of a role as reals, in the panel or where they are. */
+static const wg_real *view(const wg_model *m, wg_role role, int64_t l, wg_real **panel)
+{
+    const int t = wg_model_tensor(m, role, l);
+    const wg_real *here;
+
+    if (t < 0)
+        return NULL;
+    here = wg_is_norm(role) ? wg_model_norm(m, role, l, *panel)
+                            : wg_model_view(m, t, 0, m->files.tensor[t].count, *panel);
+    if (here == *panel)
+        *panel += m->files.tensor[t].count;
+    return here;
 }
 
 void wg_layer_view(const wg_model *m, int64_t l, wg_real *panel, wg_layer *out)
 {
+    *out = (wg_layer){.l = l};
+    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++)
+        out->weight[role] = view(m, (wg_role)role, l, &panel);
+}
+
+void wg_layer_stored(const wg_model *m, int64_t l, wg_real *panel, wg_layer *out)
+{
+    *out = (wg_layer){.l = l};
     for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
         const int t = wg_model_tensor(m, (wg_role)role, l);
-        const int64_t n = m->files.tensor[t].count;
-        out->weight[role] = wg_model_view(m, t, 0, n, panel);
-        if (out->weight[role] == panel)
-            panel += n;
+        if (t >= 0 && m->files.tensor[t].shape.rank == 2 && !m->config.family->transposed)
+            out->stored[role] = &m->files.tensor[t];
+        else
+            out->weight[role] = view(m, (wg_role)role, l, &panel);
     }
 }
 
@@ -113,8 +192,9 @@ static void advise(const wg_model *m, int64_t l, void (*how)(const void *data, s
     if (l < 0 || l >= m->config.L)
         return;
     for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
-        const wg_tensor *t = &m->files.tensor[wg_model_tensor(m, (wg_role)role, l)];
-        how(t->data, t->bytes);
+        const int t = wg_model_tensor(m, (wg_role)role, l);
+        if (t >= 0)
+            how(m->files.tensor[t].data, m->files.tensor[t].bytes);
     }
 }
 
@@ -128,109 +208,83 @@ void wg_layer_release(const wg_model *m, int64_t l)
     advise(m, l, wg_map_release);
 }
 
-/* y [N,O] = x [N,I] W^T (+ y), W [O,I] */
-static void linear(const wg_ops *ops, int64_t N, int64_t I, int64_t O, const wg_real *x,
-                   const wg_real *w, bool add, wg_real *y)
+/* x [D] += the D elements of the table of positions from `first` on. */
+static void add_position(const wg_model *m, int table, int64_t first, wg_real *x)
 {
-    ops->gemm(false, true, N, O, I, x, I, w, I, add, y, O);
+    const int64_t D = m->config.D;
+    wg_real room[256];
+
+    for (int64_t d = 0; d < D; d += 256) {
+        const int64_t n = D - d < 256 ? D - d : 256;
+        const wg_real *from = wg_model_view(m, table, first + d, n, room);
+        for (int64_t i = 0; i < n; i++)
+            x[d + i] += from[i];
+    }
 }
 
-/* dx [N,I] = dy [N,O] W (+ dx) */
-static void linear_backward(const wg_ops *ops, int64_t N, int64_t I, int64_t O, const wg_real *dy,
-                            const wg_real *w, bool add, wg_real *dx)
+void wg_embed(const wg_model *m, int64_t N, const int32_t *ids, const int32_t *position, wg_real *x)
 {
-    ops->gemm(false, false, N, I, O, dy, O, w, I, add, dx, I);
+    const wg_config *c = &m->config;
+    const int64_t D = c->D;
+    const int table = wg_model_tensor(m, WG_EMBED, 0), places = wg_model_tensor(m, WG_POSITION, 0);
+    const wg_real scale = (wg_real)c->embed_scale;
+
+    for (int64_t n = 0; n < N; n++) {
+        wg_real *row = x + n * D;
+        const wg_real *from = wg_model_view(m, table, ids[n] * D, D, row);
+        for (int64_t d = 0; d < D && (from != row || scale != 1); d++)
+            row[d] = from[d] * scale;
+        if (places >= 0)
+            add_position(m, places, (position[n] + c->family->position_offset) * D, row);
+    }
 }
 
-static wg_attention attention_of(const wg_block_input *in)
+wg_attention wg_block_attention(const wg_block_input *in, int64_t layer)
 {
     const wg_config *c = &in->model->config;
 
-    return (wg_attention){in->S, in->start, c->H, c->K, c->h, (wg_real)(1 / sqrt((double)c->h))};
+    return (wg_attention){.S = in->S,
+                          .start = in->start,
+                          .H = c->H,
+                          .K = c->K,
+                          .h = c->h,
+                          .scale = (wg_real)c->attention_scale,
+                          .window = wg_config_windowed(c, layer) ? c->window : 0,
+                          .cap = (wg_real)c->attention_cap};
 }
 
-void wg_block_forward(const wg_block_input *in, const wg_layer *w, const wg_real *x, wg_real *y,
-                      wg_activations *a)
+void wg_block_rope(const wg_block_input *in, int64_t layer, int direction, wg_real *q, wg_real *k)
 {
     const wg_config *c = &in->model->config;
-    const wg_ops *ops = in->model->ops;
-    const int64_t N = in->N, D = c->D, Q = c->H * c->h, P = c->K * c->h;
-    const wg_real *const *weight = w->weight;
-    const wg_attention attention = attention_of(in);
+    const int which = c->local_rope && wg_config_windowed(c, layer);
 
-    ops->rmsnorm_forward(N, D, (wg_real)c->eps, x, weight[WG_ATTENTION_NORM], a->h1, a->rstd1);
-    linear(ops, N, D, Q, a->h1, weight[WG_QUERY], 0, a->q);
-    linear(ops, N, D, P, a->h1, weight[WG_KEY], 0, a->k);
-    linear(ops, N, D, P, a->h1, weight[WG_VALUE], 0, a->v);
-    ops->rope(N, c->H, c->h, in->position, in->cosine, in->sine, 1, a->q);
-    ops->rope(N, c->K, c->h, in->position, in->cosine, in->sine, 1, a->k);
-    ops->attention_forward(&attention, a->q, a->k, a->v, a->attended, a->lse);
-    memcpy(a->x2, x, (size_t)(N * D) * sizeof *x);
-    linear(ops, N, Q, D, a->attended, weight[WG_OUTPUT], 1, a->x2);
-    ops->rmsnorm_forward(N, D, (wg_real)c->eps, a->x2, weight[WG_MLP_NORM], a->h2, a->rstd2);
-    linear(ops, N, D, c->F, a->h2, weight[WG_GATE], 0, a->gate);
-    linear(ops, N, D, c->F, a->h2, weight[WG_UP], 0, a->up);
-    ops->swiglu_forward(N * c->F, a->gate, a->up, a->mixed);
-    if (y == NULL)
+    if (c->r == 0)
         return;
-    memcpy(y, a->x2, (size_t)(N * D) * sizeof *y);
-    linear(ops, N, c->F, D, a->mixed, weight[WG_DOWN], 1, y);
+    in->model->ops->rope(in->N, c->H, c->h, c->r, in->position, in->cosine[which], in->sine[which],
+                         direction, q);
+    in->model->ops->rope(in->N, c->K, c->h, c->r, in->position, in->cosine[which], in->sine[which],
+                         direction, k);
 }
 
-void wg_block_restore(const wg_block_input *in, const wg_layer *w, const wg_real *x,
-                      wg_activations *a)
+void wg_head_norm(const wg_block_input *in, wg_role role, int64_t *rows, int64_t *width)
 {
     const wg_config *c = &in->model->config;
-    const wg_ops *ops = in->model->ops;
+    const int64_t heads = role == WG_QUERY_NORM ? c->H : c->K;
+    const bool by_head = c->family->tensor[role].shape[0] == WG_DIM_HEAD;
 
-    ops->rmsnorm_forward(in->N, c->D, (wg_real)c->eps, x, w->weight[WG_ATTENTION_NORM], a->h1,
-                         a->rstd1);
-    ops->rmsnorm_forward(in->N, c->D, (wg_real)c->eps, a->x2, w->weight[WG_MLP_NORM], a->h2,
-                         a->rstd2);
-    ops->swiglu_forward(in->N * c->F, a->gate, a->up, a->mixed);
+    *rows = by_head ? in->N * heads : in->N;
+    *width = by_head ? c->h : heads * c->h;
 }
 
-static void mlp_backward(const wg_block_input *in, const wg_layer *w, const wg_activations *a,
-                         wg_backward_scratch *s, wg_real *d, wg_weight_gradient *gradient,
-                         void *user)
+const wg_real *wg_attention_input(const wg_block_input *in, const wg_real *x,
+                                  const wg_activations *a)
 {
-    const wg_config *c = &in->model->config;
-    const wg_ops *ops = in->model->ops;
-    const int64_t N = in->N, D = c->D, F = c->F;
-
-    gradient(user, WG_DOWN, d, D, a->mixed, F, NULL);
-    linear_backward(ops, N, F, D, d, w->weight[WG_DOWN], 0, s->dmixed);
-    ops->swiglu_backward(N * F, a->gate, a->up, s->dmixed, s->dgate, s->dup);
-    gradient(user, WG_GATE, s->dgate, F, a->h2, D, NULL);
-    gradient(user, WG_UP, s->dup, F, a->h2, D, NULL);
-    linear_backward(ops, N, D, F, s->dgate, w->weight[WG_GATE], 0, s->dh);
-    linear_backward(ops, N, D, F, s->dup, w->weight[WG_UP], 1, s->dh);
-    gradient(user, WG_MLP_NORM, s->dh, D, a->x2, 0, a->rstd2);
-    ops->rmsnorm_backward(N, D, a->x2, w->weight[WG_MLP_NORM], a->rstd2, s->dh, d);
+    return wg_has(in, WG_ATTENTION_NORM) ? a->h1 : x;
 }
 
-void wg_block_backward(const wg_block_input *in, const wg_layer *w, const wg_real *x,
-                       const wg_activations *a, wg_backward_scratch *s, wg_real *d,
-                       wg_weight_gradient *gradient, void *user)
+const wg_real *wg_mlp_input(const wg_block_input *in, const wg_real *x, const wg_activations *a)
 {
-    const wg_config *c = &in->model->config;
-    const wg_ops *ops = in->model->ops;
-    const int64_t N = in->N, D = c->D, Q = c->H * c->h, P = c->K * c->h;
-    const wg_attention attention = attention_of(in);
-
-    mlp_backward(in, w, a, s, d, gradient, user);
-    gradient(user, WG_OUTPUT, d, D, a->attended, Q, NULL);
-    linear_backward(ops, N, Q, D, d, w->weight[WG_OUTPUT], 0, s->dattended);
-    ops->attention_backward(&attention, a->q, a->k, a->v, a->attended, a->lse, s->dattended, s->dq,
-                            s->dk, s->dv);
-    ops->rope(N, c->H, c->h, in->position, in->cosine, in->sine, -1, s->dq);
-    ops->rope(N, c->K, c->h, in->position, in->cosine, in->sine, -1, s->dk);
-    gradient(user, WG_QUERY, s->dq, Q, a->h1, D, NULL);
-    gradient(user, WG_KEY, s->dk, P, a->h1, D, NULL);
-    gradient(user, WG_VALUE, s->dv, P, a->h1, D, NULL);
-    linear_backward(ops, N, D, Q, s->dq, w->weight[WG_QUERY], 0, s->dh);
-    linear_backward(ops, N, D, P, s->dk, w->weight[WG_KEY], 1, s->dh);
-    linear_backward(ops, N, D, P, s->dv, w->weight[WG_VALUE], 1, s->dh);
-    gradient(user, WG_ATTENTION_NORM, s->dh, D, x, 0, a->rstd1);
-    ops->rmsnorm_backward(N, D, x, w->weight[WG_ATTENTION_NORM], a->rstd1, s->dh, d);
+    if (wg_has(in, WG_MLP_NORM))
+        return a->h2;
+    return in->model->config.parallel ? wg_attention_input(in, x, a) : a->x2;
 }

@@ -1,50 +1,72 @@
 /* block.h - one decoder block: forward, and backward with the gradient of each of its weights.
  *
- *   h1 = norm(x)            x2 = x + o(attention(rope(q h1), rope(k h1), v h1))
- *   h2 = norm(x2)           y  = x2 + down(silu(gate h2) * (up h2)) */
+ *   h1 = norm(x)    x2 = x + norm?(o(attention(q h1, k h1, v h1)))
+ *   h2 = norm(x2)   y  = x2 + norm?(down(act(gate h2) * (up h2)))
+ *
+ * Features of the family and tensors that are there or not say what of this happens: without a norm
+ * its input passes; a parallel block takes h2 from x (or is h1 where it has one norm); the norms
+ * marked ? and those of q and k are there in few families. */
 #ifndef WG_MODEL_BLOCK_H
 #define WG_MODEL_BLOCK_H
 
 #include "model/model.h"
 
-/* A layer's weights as reals. */
+/* A layer's weights: as reals, or (matrices alone) as they are stored. NULL: there is none. */
 typedef struct wg_layer {
+    int64_t l;
     const wg_real *weight[WG_ROLES];
+    const wg_tensor *stored[WG_ROLES];
 } wg_layer;
 
 /* What the backward pass needs of the forward pass, N tokens. A kept layer keeps what costs
  * products; the rest passes, and wg_block_restore makes it again. */
 typedef struct wg_activations {
-    wg_real *x2;            /* [N,D] kept, as all up to lse */
-    wg_real *q, *attended;  /* [N,Q] */
-    wg_real *k, *v;         /* [N,P] */
-    wg_real *gate, *up;     /* [N,F] */
-    wg_real *lse;           /* [N,H] */
-    wg_real *h1, *h2;       /* [N,D] passing */
-    wg_real *mixed;         /* [N,F] */
-    wg_real *rstd1, *rstd2; /* [N] */
+    wg_real *x2;             /* [N,D] kept, as all up to the norms' numbers */
+    wg_real *q0, *k0;        /* [N,Q], [N,P] before their norms; q and k where there are none */
+    wg_real *v, *attended;   /* [N,P], [N,Q] */
+    wg_real *o, *m;          /* [N,D] what attention and feed-forward layer add, if normed */
+    wg_real *gate, *up;      /* [N,F]; gate NULL: not gated */
+    wg_real *lse;            /* [N,H] */
+    wg_real *mean[WG_ROLES]; /* of each norm, a number a row; NULL for RMS */
+    wg_real *rstd[WG_ROLES];
+    wg_real *q, *k;   /* [N,Q], [N,P] passing */
+    wg_real *h1, *h2; /* [N,D] */
+    wg_real *mixed;   /* [N,F] */
+    wg_real *fused;   /* [N,Q+2P] or [N,2F], what a matrix of several gives */
+    wg_real *spare;   /* [N,D] */
 } wg_activations;
 
 typedef struct wg_backward_scratch {
-    wg_real *dh;                   /* [N,D] */
+    wg_real *dh, *branch, *side;   /* [N,D]; side: what a parallel feed-forward layer adds */
     wg_real *dq, *dattended;       /* [N,Q] */
-    wg_real *dk, *dv;              /* [N,P] */
+    wg_real *dk, *dv, *dk0;        /* [N,P] */
     wg_real *dgate, *dup, *dmixed; /* [N,F] */
+    wg_real *dfused;               /* [N,Q+2P] or [N,2F] */
 } wg_backward_scratch;
 
 /* Packed sequences as a block sees them. */
 typedef struct wg_block_input {
     const wg_model *model;
     int64_t N, S;
-    const int64_t *start;    /* [S+1], start[0] = 0 */
-    const int32_t *position; /* [N] */
-    const wg_real *cosine, *sine;
+    const int64_t *start;               /* [S+1], start[0] = 0 */
+    const int32_t *position;            /* [N] */
+    const wg_real *cosine[2], *sine[2]; /* of c->rope */
+    /* In place of attention among the N tokens, if not NULL: fills a->attended from a->q, k, v. */
+    void (*attend)(void *user, const wg_attention *how, int64_t layer, wg_activations *a);
+    void *user;
 } wg_block_input;
 
-/* Receives dY [N,O] and X [N,I] of a matrix whose gradient is dY^T X, or (I = 0) dY, X [N,O] and
- * rstd of a norm's weight. */
-typedef void wg_weight_gradient(void *user, wg_role role, const wg_real *dy, int64_t O,
-                                const wg_real *x, int64_t I, const wg_real *rstd);
+/* A piece of a gradient, of one role's tensor, from `rows` rows: a matrix's dY^T X (X^T dY where
+ * stored [in, out]); a norm's (I = 0) from dY and X [rows,O] and its numbers; a bias's (X NULL). */
+typedef struct wg_piece {
+    wg_role role;
+    int64_t rows, O, I;
+    const wg_real *dy; /* [rows,O] */
+    const wg_real *x;  /* [rows,I], [rows,O] or NULL */
+    const wg_real *mean, *rstd;
+} wg_piece;
+
+typedef void wg_weight_gradient(void *user, const wg_piece *piece);
 
 int64_t wg_kept_size(const wg_config *c, int64_t N); /* reals */
 int64_t wg_passing_size(const wg_config *c, int64_t N);
@@ -53,14 +75,21 @@ void wg_activations_carve(const wg_config *c, int64_t N, wg_real *kept, wg_real 
 int64_t wg_backward_scratch_size(const wg_config *c, int64_t N);
 void wg_backward_scratch_carve(const wg_config *c, int64_t N, wg_real *memory,
                                wg_backward_scratch *out);
-/* Reals of a panel that holds the widest layer. */
+/* Reals of a panel that holds a layer. */
 int64_t wg_layer_size(const wg_config *c);
 void wg_layer_view(const wg_model *m, int64_t l, wg_real *panel, wg_layer *out);
+/* The same with matrices as stored, for few rows; its panel. */
+int64_t wg_layer_stored_size(const wg_config *c);
+void wg_layer_stored(const wg_model *m, int64_t l, wg_real *panel, wg_layer *out);
 
 /* Advice about a layer's stored weights: it comes next (any l; none outside the model); it is done
  * with, and its pages need not stay mapped. */
 void wg_layer_ahead(const wg_model *m, int64_t l);
 void wg_layer_release(const wg_model *m, int64_t l);
+
+/* x [N,D] = embeddings of ids at their positions. */
+void wg_embed(const wg_model *m, int64_t N, const int32_t *ids, const int32_t *position,
+              wg_real *x);
 
 /* y [N,D] may be NULL: only the activations are wanted. y may be x. */
 void wg_block_forward(const wg_block_input *in, const wg_layer *w, const wg_real *x, wg_real *y,
@@ -72,5 +101,21 @@ void wg_block_restore(const wg_block_input *in, const wg_layer *w, const wg_real
 void wg_block_backward(const wg_block_input *in, const wg_layer *w, const wg_real *x,
                        const wg_activations *a, wg_backward_scratch *s, wg_real *d,
                        wg_weight_gradient *gradient, void *user);
+
+/* --- shared by forward and backward ----------------------------------------------------------- */
+
+static inline bool wg_has(const wg_block_input *in, wg_role role)
+{
+    return in->model->config.has[role];
+}
+
+wg_attention wg_block_attention(const wg_block_input *in, int64_t layer);
+void wg_block_rope(const wg_block_input *in, int64_t layer, int direction, wg_real *q, wg_real *k);
+/* Rows and width of the norm of q or k. */
+void wg_head_norm(const wg_block_input *in, wg_role role, int64_t *rows, int64_t *width);
+/* What attention and the feed-forward layer read. */
+const wg_real *wg_attention_input(const wg_block_input *in, const wg_real *x,
+                                  const wg_activations *a);
+const wg_real *wg_mlp_input(const wg_block_input *in, const wg_real *x, const wg_activations *a);
 
 #endif

@@ -1,7 +1,6 @@
 #include "model/decode.h"
 
 #include "model/block.h"
-#include <math.h>
 #include <string.h>
 
 struct wg_decoder {
@@ -10,20 +9,27 @@ struct wg_decoder {
     int64_t *length, *now;  /* [B] cached tokens; of the sequences in this step, new one included */
     wg_real *keys, *values; /* [L][B][capacity, P] */
     const wg_real **key, **value; /* [B] of the layer at hand */
+    const int64_t *which;         /* [n] sequences of this step */
+    int64_t *start;               /* [B+1] each step feeds a token a sequence */
     int32_t *position;
-    wg_real *x, *h, *rstd, *q, *k, *v, *attended, *gate, *up, *norm;
-    wg_real *cosine, *sine;
+    wg_real *x, *h, *mean, *rstd, *kept, *passing, *panel;
+    wg_real *cosine[2], *sine[2];
 };
 
 wagle_status wg_decoder_new(wagle_ctx *ctx, const wg_model *m, int64_t B, int64_t capacity,
                             wg_decoder **out)
 {
     const wg_config *c = &m->config;
-    const int64_t P = c->K * c->h, Q = c->H * c->h;
+    const int64_t P = c->K * c->h, ends = c->V + 2 * c->D;
+    const int64_t panel = wg_layer_stored_size(c) > ends ? wg_layer_stored_size(c) : ends;
     wg_decoder *d = NULL;
     wagle_status st;
 
     *out = NULL;
+    if (capacity > c->max_position && c->has[WG_POSITION])
+        return wg_fail(ctx, WAGLE_E_INPUT,
+                       "a prompt and its answer take %lld positions; the model has %lld",
+                       (long long)capacity, (long long)c->max_position);
     WG_TRY(WG_ALLOC(ctx, &d, 1));
     *d = (wg_decoder){.model = m, .B = B, .capacity = capacity};
     const struct {
@@ -33,24 +39,27 @@ wagle_status wg_decoder_new(wagle_ctx *ctx, const wg_model *m, int64_t B, int64_
                 {&d->values, c->L * B * capacity * P},
                 {&d->x, B * c->D},
                 {&d->h, B * c->D},
+                {&d->mean, B},
                 {&d->rstd, B},
-                {&d->q, B * Q},
-                {&d->k, B * P},
-                {&d->v, B * P},
-                {&d->attended, B * Q},
-                {&d->gate, B * c->F},
-                {&d->up, B * c->F},
-                {&d->norm, c->D},
-                {&d->cosine, capacity * c->h / 2},
-                {&d->sine, capacity * c->h / 2}};
+                {&d->kept, wg_kept_size(c, B)},
+                {&d->passing, wg_passing_size(c, B)},
+                {&d->panel, panel},
+                {&d->cosine[0], capacity * c->r / 2},
+                {&d->sine[0], capacity * c->r / 2},
+                {&d->cosine[1], c->local_rope ? capacity * c->r / 2 : 0},
+                {&d->sine[1], c->local_rope ? capacity * c->r / 2 : 0}};
     for (size_t i = 0; i < sizeof room / sizeof *room; i++)
         WG_TRY_GOTO(WG_ALLOC(ctx, room[i].at, room[i].n), fail);
     WG_TRY_GOTO(WG_ALLOC(ctx, &d->length, B), fail);
     WG_TRY_GOTO(WG_ALLOC(ctx, &d->now, B), fail);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &d->start, B + 1), fail);
     WG_TRY_GOTO(WG_ALLOC(ctx, &d->key, B), fail);
     WG_TRY_GOTO(WG_ALLOC(ctx, &d->value, B), fail);
     WG_TRY_GOTO(WG_ALLOC(ctx, &d->position, B), fail);
-    wg_rope_tables(c, capacity, d->cosine, d->sine);
+    for (int64_t b = 0; b <= B; b++)
+        d->start[b] = b;
+    for (int i = 0; i < 1 + c->local_rope; i++)
+        wg_rope_tables(c, i, capacity, d->cosine[i], d->sine[i]);
     *out = d;
     return WAGLE_OK;
 fail:
@@ -62,85 +71,45 @@ void wg_decoder_free(wg_decoder *d)
 {
     if (d == NULL)
         return;
-    wg_real *const rooms[] = {d->keys, d->values,   d->x,    d->h,  d->rstd, d->q,      d->k,
-                              d->v,    d->attended, d->gate, d->up, d->norm, d->cosine, d->sine};
+    wg_real *const rooms[] = {d->keys,    d->values,    d->x,       d->h,     d->mean,
+                              d->rstd,    d->kept,      d->passing, d->panel, d->cosine[0],
+                              d->sine[0], d->cosine[1], d->sine[1]};
     for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
         wg_free(rooms[i]);
     wg_free(d->length);
     wg_free(d->now);
+    wg_free(d->start);
     wg_free(d->key);
     wg_free(d->value);
     wg_free(d->position);
     wg_free(d);
 }
 
-/* y [n,O] = x [n,I] W^T (+ y), W a tensor as stored */
-static void linear(const wg_model *m, int tensor, int64_t n, const wg_real *x, bool add, wg_real *y)
+/* The new keys and values join the caches; each new token looks back over its own. */
+static void attend(void *user, const wg_attention *how, int64_t l, wg_activations *a)
 {
-    const wg_tensor *t = &m->files.tensor[tensor];
+    wg_decoder *d = user;
+    const int64_t P = how->K * how->h;
 
-    m->ops->matvec(t->dtype, t->data, n, t->shape.dim[0], t->shape.dim[1], x, add, y);
-}
-
-static void norm(wg_decoder *d, int tensor, int64_t n)
-{
-    const wg_config *c = &d->model->config;
-
-    d->model->ops->rmsnorm_forward(n, c->D, (wg_real)c->eps, d->x,
-                                   wg_model_view(d->model, tensor, 0, c->D, d->norm), d->h,
-                                   d->rstd);
-}
-
-static void attend(wg_decoder *d, int64_t l, const int64_t *which, int64_t n)
-{
-    const wg_config *c = &d->model->config;
-    const int64_t P = c->K * c->h;
-
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t base = (l * d->B + which[i]) * d->capacity * P;
+    for (int64_t i = 0; i < how->S; i++) {
+        const int64_t base = (l * d->B + d->which[i]) * d->capacity * P;
         const int64_t at = base + (int64_t)d->position[i] * P;
-        memcpy(d->keys + at, d->k + i * P, (size_t)P * sizeof *d->k);
-        memcpy(d->values + at, d->v + i * P, (size_t)P * sizeof *d->v);
+        memcpy(d->keys + at, a->k + i * P, (size_t)P * sizeof *a->k);
+        memcpy(d->values + at, a->v + i * P, (size_t)P * sizeof *a->v);
         d->key[i] = d->keys + base;
         d->value[i] = d->values + base;
     }
-    const wg_decode_attention a = {n,      c->H,   c->K,     c->h,
-                                   d->now, d->key, d->value, (wg_real)(1 / sqrt((double)c->h))};
-    d->model->ops->attention_decode(&a, d->q, d->attended);
-}
-
-static void layer(wg_decoder *d, int64_t l, const int64_t *which, int64_t n)
-{
-    const wg_model *m = d->model;
-    const wg_config *c = &m->config;
-    const wg_ops *ops = m->ops;
-    int of[WG_ROLES];
-
-    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++)
-        of[role] = wg_model_tensor(m, (wg_role)role, l);
-    norm(d, of[WG_ATTENTION_NORM], n);
-    linear(m, of[WG_QUERY], n, d->h, false, d->q);
-    linear(m, of[WG_KEY], n, d->h, false, d->k);
-    linear(m, of[WG_VALUE], n, d->h, false, d->v);
-    ops->rope(n, c->H, c->h, d->position, d->cosine, d->sine, 1, d->q);
-    ops->rope(n, c->K, c->h, d->position, d->cosine, d->sine, 1, d->k);
-    attend(d, l, which, n);
-    linear(m, of[WG_OUTPUT], n, d->attended, true, d->x);
-    norm(d, of[WG_MLP_NORM], n);
-    linear(m, of[WG_GATE], n, d->h, false, d->gate);
-    linear(m, of[WG_UP], n, d->h, false, d->up);
-    ops->swiglu_forward(n * c->F, d->gate, d->up, d->gate);
-    linear(m, of[WG_DOWN], n, d->gate, true, d->x);
-}
-
-static void embed(const wg_decoder *d, int32_t token, wg_real *row)
-{
-    const int64_t D = d->model->config.D;
-    const wg_real *from =
-        wg_model_view(d->model, wg_model_tensor(d->model, WG_EMBED, 0), token * D, D, row);
-
-    if (from != row)
-        memcpy(row, from, (size_t)D * sizeof *row);
+    const wg_decode_attention one = {.B = how->S,
+                                     .H = how->H,
+                                     .K = how->K,
+                                     .h = how->h,
+                                     .length = d->now,
+                                     .key = d->key,
+                                     .value = d->value,
+                                     .scale = how->scale,
+                                     .window = how->window,
+                                     .cap = how->cap};
+    d->model->ops->attention_decode(&one, a->q, a->attended);
 }
 
 /* --- the prompts, all tokens of some together ------------------------------------------------- */
@@ -191,11 +160,18 @@ static wagle_status prefill_some(wagle_ctx *ctx, wg_decoder *d, const int32_t *c
         p->start[s + 1] = p->start[s] + length[first + s];
         for (int64_t t = 0; t < length[first + s]; t++) {
             p->position[p->start[s] + t] = (int32_t)t;
-            embed(d, ids[first + s][t], p->x + (p->start[s] + t) * c->D);
         }
+        wg_embed(d->model, length[first + s], ids[first + s], p->position + p->start[s],
+                 p->x + p->start[s] * c->D);
         d->length[first + s] = length[first + s];
     }
-    const wg_block_input in = {d->model, N, n, p->start, p->position, d->cosine, d->sine};
+    const wg_block_input in = {.model = d->model,
+                               .N = N,
+                               .S = n,
+                               .start = p->start,
+                               .position = p->position,
+                               .cosine = {d->cosine[0], d->cosine[1]},
+                               .sine = {d->sine[0], d->sine[1]}};
     wg_activations_carve(c, N, p->kept, p->passing, &a);
     for (int64_t l = 0; l < c->L; l++) {
         wg_layer w;
@@ -238,18 +214,49 @@ wagle_status wg_decoder_prefill(wagle_ctx *ctx, wg_decoder *d, const int32_t *co
     return st;
 }
 
+/* logits [n,V] of the rows in d->x. */
+static void head(wg_decoder *d, int64_t n, wg_real *logits)
+{
+    const wg_model *m = d->model;
+    const wg_config *c = &m->config;
+    const wg_tensor *t = &m->files.tensor[wg_model_tensor(m, WG_HEAD, 0)];
+
+    const wg_real *weight = wg_model_norm(m, WG_FINAL_NORM, 0, d->panel);
+    const wg_real *bias = wg_model_norm(m, WG_FINAL_NORM_BIAS, 0, d->panel + c->D);
+    m->ops->norm_forward(n, c->D, (wg_real)c->eps, d->x, weight, bias, d->h,
+                         c->family->layer_norm ? d->mean : NULL, d->rstd);
+    m->ops->matvec(t->dtype, t->data, n, c->V, c->D, d->h, false, logits);
+    if (c->has[WG_HEAD_BIAS])
+        m->ops->bias_forward(n, c->V, wg_model_norm(m, WG_HEAD_BIAS, 0, d->panel), logits, c->V);
+    if (c->final_cap > 0)
+        m->ops->softcap(n, c->V, (wg_real)c->final_cap, logits, c->V);
+}
+
 void wg_decoder_step(wg_decoder *d, const int64_t *which, const int32_t *token, int64_t n,
                      wg_real *logits)
 {
-    const wg_model *m = d->model;
+    const wg_block_input in = {.model = d->model,
+                               .N = n,
+                               .S = n,
+                               .start = d->start,
+                               .position = d->position,
+                               .cosine = {d->cosine[0], d->cosine[1]},
+                               .sine = {d->sine[0], d->sine[1]},
+                               .attend = attend,
+                               .user = d};
+    wg_activations a;
 
+    d->which = which;
     for (int64_t i = 0; i < n; i++) {
-        embed(d, token[i], d->x + i * m->config.D);
         d->position[i] = (int32_t)d->length[which[i]]++;
         d->now[i] = d->length[which[i]];
     }
-    for (int64_t l = 0; l < m->config.L; l++)
-        layer(d, l, which, n);
-    norm(d, wg_model_tensor(m, WG_FINAL_NORM, 0), n);
-    linear(m, wg_model_tensor(m, WG_HEAD, 0), n, d->h, false, logits);
+    wg_embed(d->model, n, token, d->position, d->x);
+    wg_activations_carve(&d->model->config, n, d->kept, d->passing, &a);
+    for (int64_t l = 0; l < d->model->config.L; l++) {
+        wg_layer w;
+        wg_layer_stored(d->model, l, d->panel, &w);
+        wg_block_forward(&in, &w, d->x, d->x, &a);
+    }
+    head(d, n, logits);
 }

@@ -5,11 +5,15 @@
 
 enum { PER_LAYER = WG_ROLES - WG_LAYER_ROLES };
 
+static int64_t place_of(wg_role role, int64_t layer)
+{
+    return role < WG_LAYER_ROLES ? role
+                                 : WG_LAYER_ROLES + layer * PER_LAYER + (role - WG_LAYER_ROLES);
+}
+
 int wg_model_tensor(const wg_model *m, wg_role role, int64_t layer)
 {
-    return m->index[role < WG_LAYER_ROLES
-                        ? role
-                        : WG_LAYER_ROLES + layer * PER_LAYER + (role - WG_LAYER_ROLES)];
+    return m->index[place_of(role, layer)];
 }
 
 static int64_t roles_total(const wg_model *m)
@@ -37,7 +41,16 @@ int64_t wg_model_parameters(const wg_model *m)
 void wg_config_tensor(const wg_config *c, wg_role role, int64_t layer, char name[WG_NAME_BYTES],
                       wg_shape *shape)
 {
-    const int64_t size[] = {0, c->V, c->D, c->F, c->H * c->h, c->K * c->h};
+    const int64_t Q = c->H * c->h, P = c->K * c->h;
+    const int64_t size[] = {[WG_DIM_V] = c->V,
+                            [WG_DIM_D] = c->D,
+                            [WG_DIM_F] = c->F,
+                            [WG_DIM_Q] = Q,
+                            [WG_DIM_P] = P,
+                            [WG_DIM_QKV] = Q + 2 * P,
+                            [WG_DIM_FF] = 2 * c->F,
+                            [WG_DIM_HEAD] = c->h,
+                            [WG_DIM_POSITIONS] = c->max_position + c->family->position_offset};
     const wg_family_tensor *want = &c->family->tensor[role];
 
     *shape = (wg_shape){0};
@@ -48,7 +61,18 @@ void wg_config_tensor(const wg_config *c, wg_role role, int64_t layer, char name
 
 bool wg_config_has(const wg_config *c, wg_role role, int64_t layer)
 {
-    return layer < (role < WG_LAYER_ROLES ? 1 : c->L) && !(role == WG_HEAD && c->tied);
+    return layer < (role < WG_LAYER_ROLES ? 1 : c->L) && c->has[role];
+}
+
+/* Some files leave the family's prefix of names out. */
+static const wg_tensor *find_tensor(const wg_model *m, const char *name)
+{
+    const wg_tensor *t = wg_tensors_find(&m->files, name);
+    const char *prefix = m->config.family->prefix;
+
+    if (t == NULL && prefix != NULL && strncmp(name, prefix, strlen(prefix)) == 0)
+        t = wg_tensors_find(&m->files, name + strlen(prefix));
+    return t;
 }
 
 static wagle_status bind_tensor(wagle_ctx *ctx, wg_model *m, wg_role role, int64_t layer)
@@ -58,7 +82,7 @@ static wagle_status bind_tensor(wagle_ctx *ctx, wg_model *m, wg_role role, int64
     const wg_tensor *t;
 
     wg_config_tensor(&m->config, role, layer, name, &shape);
-    t = wg_tensors_find(&m->files, name);
+    t = find_tensor(m, name);
     if (t == NULL)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: no tensor '%s'", m->folder, name);
     if (!wg_shape_equal(&t->shape, &shape))
@@ -67,29 +91,37 @@ static wagle_status bind_tensor(wagle_ctx *ctx, wg_model *m, wg_role role, int64
     if (!wg_dtype_is_weight(t->dtype))
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%s': dtype %s; F32, F16, BF16 are read",
                        m->folder, name, wg_dtype_name(t->dtype));
-    m->index[role < WG_LAYER_ROLES ? role
-                                   : WG_LAYER_ROLES + layer * PER_LAYER + (role - WG_LAYER_ROLES)] =
-        (int)(t - m->files.tensor);
+    m->index[place_of(role, layer)] = (int)(t - m->files.tensor);
     m->widest = t->count > m->widest ? t->count : m->widest;
     return WAGLE_OK;
+}
+
+/* Stored beside the weights, and no weight: tables, and the head of a tied model. */
+static bool is_ignored(const wg_config *c, const char *name)
+{
+    const char *head = c->family->tensor[WG_HEAD].pattern;
+
+    for (int i = 0; i < 4 && c->family->ignored[i] != NULL; i++)
+        if (wg_ends_with(name, c->family->ignored[i]))
+            return true;
+    return wg_ends_with(name, "rotary_emb.inv_freq") || (c->tied && strcmp(name, head) == 0);
 }
 
 /* Every tensor of the family is there; nothing is there that we would silently leave out. */
 static wagle_status bind(wagle_ctx *ctx, wg_model *m)
 {
     WG_TRY(WG_ALLOC(ctx, &m->index, roles_total(m)));
+    for (int64_t i = 0; i < roles_total(m); i++)
+        m->index[i] = -1;
     for (int role = 0; role < WG_ROLES; role++)
         for (int64_t layer = 0; wg_config_has(&m->config, (wg_role)role, layer); layer++)
             WG_TRY(bind_tensor(ctx, m, (wg_role)role, layer));
     if (m->config.tied)
         m->index[WG_HEAD] = m->index[WG_EMBED];
-    for (int t = 0; t < m->files.n; t++) {
-        const char *name = m->files.tensor[t].name;
-        if (!wg_model_is_weight(m, t) && !wg_ends_with(name, "rotary_emb.inv_freq") &&
-            !(m->config.tied && strcmp(name, "lm_head.weight") == 0))
+    for (int t = 0; t < m->files.n; t++)
+        if (!wg_model_is_weight(m, t) && !is_ignored(&m->config, m->files.tensor[t].name))
             return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%.128s' is not of this model type",
-                           m->folder, name);
-    }
+                           m->folder, m->files.tensor[t].name);
     return WAGLE_OK;
 }
 
@@ -167,6 +199,19 @@ const wg_real *wg_model_view(const wg_model *m, int tensor, int64_t first, int64
             if (o->bits[(first + i) / 64] >> ((first + i) % 64) & 1)
                 panel[i] = (wg_real)o->value[before++];
     }
+    return panel;
+}
+
+const wg_real *wg_model_norm(const wg_model *m, wg_role role, int64_t layer, wg_real *panel)
+{
+    const int tensor = wg_model_tensor(m, role, layer);
+    const int64_t n = tensor >= 0 ? m->files.tensor[tensor].count : 0;
+    const wg_real *view = n > 0 ? wg_model_view(m, tensor, 0, n, panel) : NULL;
+
+    if (view == NULL || !m->config.family->norm_plus_one || !wg_is_norm(role))
+        return view;
+    for (int64_t i = 0; i < n; i++)
+        panel[i] = view[i] + 1;
     return panel;
 }
 

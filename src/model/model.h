@@ -6,24 +6,41 @@
 #include "model/family.h"
 #include "ops/ops.h"
 
-typedef enum wg_rope_kind { WG_ROPE_DEFAULT, WG_ROPE_LINEAR, WG_ROPE_LLAMA3 } wg_rope_kind;
+typedef enum wg_rope_kind {
+    WG_ROPE_DEFAULT,
+    WG_ROPE_LINEAR,
+    WG_ROPE_LLAMA3,
+    WG_ROPE_LONG
+} wg_rope_kind;
+
+enum { WG_EOS_MOST = 8, WG_LAYERS_MOST = 4096, WG_PAIRS_MOST = 256 };
 
 typedef struct wg_rope {
     wg_rope_kind kind;
     double theta, factor, low, high, original; /* the last three: llama3 */
+    double scale;                              /* of cosine and sine: longrope */
+    double divide[WG_PAIRS_MOST];              /* each frequency: longrope */
 } wg_rope;
-
-enum { WG_EOS_MOST = 8 };
 
 typedef struct wg_config {
     const wg_family *family;
-    int64_t V, D, F, L, H, K, h, max_position;
-    double eps;
-    wg_rope rope;
-    bool tied;
+    bool has[WG_ROLES]; /* there is such a tensor */
+    int64_t V, D, F, L, H, K, h;
+    int64_t r; /* of each head's h so many turn; 0: positions are learned */
+    int64_t max_position, window;
+    uint64_t windowed[WG_LAYERS_MOST / 64]; /* layers with the window, a bit each */
+    double eps, attention_scale, attention_cap, final_cap, embed_scale;
+    wg_activation activation;
+    wg_rope rope[2]; /* [1]: of windowed layers, if local_rope */
+    bool local_rope, tied, parallel;
     int32_t eos[WG_EOS_MOST];
     int n_eos;
 } wg_config;
+
+static inline bool wg_config_windowed(const wg_config *c, int64_t layer)
+{
+    return c->windowed[layer / 64] >> (layer % 64) & 1;
+}
 
 /* Selected weights of one tensor, which live in float32 apart from the stored ones. */
 typedef struct wg_overlay {
@@ -36,7 +53,7 @@ typedef struct wg_model {
     char *folder;
     wg_config config;
     wg_tensors files;
-    int *index;          /* [3 + L*(roles a layer)] tensor of each role, see wg_model_tensor */
+    int *index;          /* [roles without a layer + L*(roles a layer)], see wg_model_tensor */
     wg_overlay *overlay; /* [files.n]; value NULL: none */
     wg_real **resident;  /* [files.n] whole tensors widened, or NULL */
     const wg_ops *ops;
@@ -49,14 +66,14 @@ void wg_model_close(wg_model *m);
 WAGLE_CHECK wagle_status wg_config_read(wagle_ctx *ctx, const char *folder, wg_config *out);
 
 enum { WG_NAME_BYTES = 256 };
-/* Name and shape of a role's tensor, as the family says; layer 0 for the three that have none. */
+/* Name and shape of a role's tensor, as the family says; layer 0 for those that have none. */
 void wg_config_tensor(const wg_config *c, wg_role role, int64_t layer, char name[WG_NAME_BYTES],
                       wg_shape *shape);
 /* There is such a tensor: the head of a tied model is no tensor of its own. */
 bool wg_config_has(const wg_config *c, wg_role role, int64_t layer);
 
-/* Index in m->files.tensor; the head of a tied model is its embedding. layer 0 for the three
- * that have none. */
+/* Index in m->files.tensor, -1 if there is none; the head of a tied model is its embedding.
+ * layer 0 for those that have none. */
 int wg_model_tensor(const wg_model *m, wg_role role, int64_t layer);
 /* The tensor is one of the weights (and not, say, a stored rope table). */
 bool wg_model_is_weight(const wg_model *m, int tensor);
@@ -66,10 +83,14 @@ int64_t wg_model_parameters(const wg_model *m);
  * filled with them. */
 const wg_real *wg_model_view(const wg_model *m, int tensor, int64_t first, int64_t n,
                              wg_real *panel);
+/* The weights of a norm, as normalising uses them; `panel` has room for them. NULL: no such tensor.
+ */
+const wg_real *wg_model_norm(const wg_model *m, wg_role role, int64_t layer, wg_real *panel);
 /* Widens every weight once and for all, for many small passes; free with the model. */
 WAGLE_CHECK wagle_status wg_model_make_resident(wagle_ctx *ctx, wg_model *m);
 
-/* cosine, sine [positions, h/2]. */
-void wg_rope_tables(const wg_config *c, int64_t positions, wg_real *cosine, wg_real *sine);
+/* cosine, sine [positions, r/2] of c->rope[which]. */
+void wg_rope_tables(const wg_config *c, int which, int64_t positions, wg_real *cosine,
+                    wg_real *sine);
 
 #endif

@@ -23,7 +23,17 @@ typedef struct wg_attention {
     const int64_t *start; /* [S+1] first token of each; start[S] = N */
     int64_t H, K, h;
     wg_real scale;
+    int64_t window; /* a query sees so many keys, its own the last; 0: all before it */
+    wg_real cap;    /* score becomes cap*tanh(score/cap); 0: it stays (Gemma 2, arXiv 2408.00118) */
 } wg_attention;
+
+/* The function between the products of a feed-forward layer. */
+typedef enum wg_activation {
+    WG_SILU,
+    WG_GELU,      /* x Phi(x) (Hendrycks & Gimpel 2016, arXiv 1606.08415) */
+    WG_GELU_TANH, /* its approximation by tanh */
+    WG_RELU
+} wg_activation;
 
 /* One query row a sequence against its cache. */
 typedef struct wg_decode_attention {
@@ -32,6 +42,8 @@ typedef struct wg_decode_attention {
     const wg_real *const *key; /* [B] each [length, K*h] */
     const wg_real *const *value;
     wg_real scale;
+    int64_t window; /* as above */
+    wg_real cap;
 } wg_decode_attention;
 
 /* One update of AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101), bias corrections worked in:
@@ -69,20 +81,28 @@ typedef struct wg_ops {
     void (*adamw_bf16)(const wg_adamw_step *step, uint32_t seed, int64_t n, const float *gradient,
                        uint16_t *m, uint16_t *v, float *value);
 
-    /* RMS normalisation (Zhang & Sennrich 2019, arXiv 1910.07467).
-     *   y[n,d] = x[n,d] * rstd[n] * weight[d],  rstd[n] = 1/sqrt(mean_d x^2 + eps)
-     * rstd [N] is kept for the backward pass; dx [N,D] and dweight [D] are added to. */
-    void (*rmsnorm_forward)(int64_t N, int64_t D, wg_real eps, const wg_real *x,
-                            const wg_real *weight, wg_real *y, wg_real *rstd);
-    void (*rmsnorm_backward)(int64_t N, int64_t D, const wg_real *x, const wg_real *weight,
-                             const wg_real *rstd, const wg_real *dy, wg_real *dx);
-    void (*rmsnorm_weight)(int64_t N, int64_t D, const wg_real *x, const wg_real *rstd,
-                           const wg_real *dy, wg_real *dweight);
+    /* Normalisation of rows: RMS (Zhang & Sennrich 2019, arXiv 1910.07467) where mean is NULL, else
+     * layer normalisation (Ba et al. 2016, arXiv 1607.06450).
+     *   y[n,d] = (x[n,d] - mean[n]) * rstd[n] * weight[d] + bias[d]
+     *   rstd[n] = 1/sqrt(mean_d (x - mean)^2 + eps)
+     * bias may be NULL. mean, rstd [N] are kept for the backward pass; dx [N,D] and dweight [D] are
+     * added to; the bias has bias_backward. */
+    void (*norm_forward)(int64_t N, int64_t D, wg_real eps, const wg_real *x, const wg_real *weight,
+                         const wg_real *bias, wg_real *y, wg_real *mean, wg_real *rstd);
+    void (*norm_backward)(int64_t N, int64_t D, const wg_real *x, const wg_real *weight,
+                          const wg_real *mean, const wg_real *rstd, const wg_real *dy, wg_real *dx);
+    void (*norm_weight)(int64_t N, int64_t D, const wg_real *x, const wg_real *mean,
+                        const wg_real *rstd, const wg_real *dy, wg_real *dweight);
+    /* y [N,O] += bias [O]; dbias [O] += sum of the rows of dy [N,O]. Row stride ld. */
+    void (*bias_forward)(int64_t N, int64_t O, const wg_real *bias, wg_real *y, int64_t ld);
+    void (*bias_backward)(int64_t N, int64_t O, const wg_real *dy, int64_t ld, wg_real *dbias);
+    /* y [N,O] = cap*tanh(y/cap) */
+    void (*softcap)(int64_t N, int64_t O, wg_real cap, wg_real *y, int64_t ld);
 
     /* Rotary positions in halves (Su et al. 2021, arXiv 2104.09864; GPT-NeoX layout): the pair
-     * (i, i + h/2) of each head of x [N, heads*h] turns by angle position*frequency[i].
-     * cosine, sine [positions, h/2]; direction +1 forward, -1 backward (the inverse). */
-    void (*rope)(int64_t N, int64_t heads, int64_t h, const int32_t *position,
+     * (i, i + r/2) of the first r of each head of x [N, heads*h] turns by position*frequency[i].
+     * cosine, sine [positions, r/2]; direction +1 forward, -1 backward (the transpose). */
+    void (*rope)(int64_t N, int64_t heads, int64_t h, int64_t r, const int32_t *position,
                  const wg_real *cosine, const wg_real *sine, int direction, wg_real *x);
 
     /* Causal attention by blocks with online softmax (Dao et al. 2022, arXiv 2205.14135).
@@ -95,10 +115,11 @@ typedef struct wg_ops {
                                const wg_real *dout, wg_real *dq, wg_real *dk, wg_real *dv);
     void (*attention_decode)(const wg_decode_attention *a, const wg_real *q, wg_real *out);
 
-    /* out = silu(gate) * up, all [n] (Shazeer 2020, arXiv 2002.05202). */
-    void (*swiglu_forward)(int64_t n, const wg_real *gate, const wg_real *up, wg_real *out);
-    void (*swiglu_backward)(int64_t n, const wg_real *gate, const wg_real *up, const wg_real *dout,
-                            wg_real *dgate, wg_real *dup);
+    /* out = act(gate) * up, all [n] (Shazeer 2020, arXiv 2002.05202); up NULL: act(gate). */
+    void (*glu_forward)(wg_activation act, int64_t n, const wg_real *gate, const wg_real *up,
+                        wg_real *out);
+    void (*glu_backward)(wg_activation act, int64_t n, const wg_real *gate, const wg_real *up,
+                         const wg_real *dout, wg_real *dgate, wg_real *dup);
 
     /* dtable[ids[n],:] += dx[n,:]; dx [N,D], dtable [V,D]. */
     void (*embed_backward)(int64_t N, int64_t D, const int32_t *ids, const wg_real *dx,
@@ -107,11 +128,13 @@ typedef struct wg_ops {
     /* Cross-entropy over the vocabulary, a chunk [first, first+n) at a time. logits [M,n] with
      * row stride ld; target [M]. Forward keeps a running maximum and sum of exp(logit - maximum)
      * (start with -INFINITY and 0) and picks the target's logit when it passes.
-     * Backward replaces logits by weight[m] * (softmax - [target]). */
+     * Backward replaces logits by weight[m] * (softmax - [target]); where they went through softcap
+     * (cap above 0), by the gradient of what they were before. */
     void (*xent_forward)(int64_t M, int64_t first, int64_t n, const wg_real *logits, int64_t ld,
                          const int32_t *target, wg_real *maximum, wg_real *sum, wg_real *picked);
     void (*xent_backward)(int64_t M, int64_t first, int64_t n, wg_real *logits, int64_t ld,
-                          const int32_t *target, const wg_real *lse, const wg_real *weight);
+                          const int32_t *target, const wg_real *lse, const wg_real *weight,
+                          wg_real cap);
 } wg_ops;
 
 enum { WG_OVERLAY_BLOCK = 4096 };

@@ -39,6 +39,7 @@ static wagle_status score_tensor(void *user, wagle_ctx *ctx, int tensor, int64_t
                                m->files.tensor[tensor].name, (long long)(first + i));
         WG_TRY(wg_tensor_file_put(ctx, &k->file, tensor, first, k->score, c.n));
     }
+    wg_map_release(m->files.tensor[tensor].data, m->files.tensor[tensor].bytes);
     return WAGLE_OK;
 }
 

@@ -51,7 +51,7 @@ static void check(const char *name, int streams)
     wg_batch batch = {0};
     wg_example example[WG_MOST_SEQUENCES];
     const wg_example *list[WG_MOST_SEQUENCES];
-    double weight[256], *base[64], difference, step = 1e-5;
+    double weight[256], *base[128], difference, step = 1e-6;
     slope s = {0};
     char path[512];
 
@@ -79,7 +79,7 @@ static void check(const char *name, int streams)
     shift(m, base, -step);
     difference -= loss(ctx, e, &batch, weight);
     if (fabs(difference / (2 * step) - s.along) > 1e-6 * fabs(s.along))
-        fail_msg("%s: slope %.12g, finite difference %.12g", name, s.along,
+        fail_msg("%s, %d streams: slope %.12g, finite difference %.12g", name, streams, s.along,
                  difference / (2 * step));
     for (int t = 0; t < m->files.n; t++)
         free(base[t]);
@@ -92,10 +92,14 @@ static void check(const char *name, int streams)
 
 static void gradient_is_the_slope_of_the_loss(void **state)
 {
-    static const char *const names[] = {"llama-mha", "llama-gqa-tied", "llama3-rope"};
+    static const char *const names[] = {
+#define GOLD_MODEL(function, name) name,
+#include "models.def"
+#undef GOLD_MODEL
+    };
 
     (void)state;
-    for (int i = 0; i < 3; i++)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         for (int streams = 1; streams <= 2; streams++)
             check(names[i], streams);
 }

@@ -1,6 +1,8 @@
 /* Logits, losses and gradients of gold/models, with the CPU operations and with the reference. */
 #include "support.h"
 
+#include "model/decode.h"
+
 #include "engine/engine.h"
 #include "ops/cpu/cpu.h"
 
@@ -20,7 +22,7 @@ static wagle_status compare_gradient(void *user, wagle_ctx *ctx, int tensor, int
     double error;
 
     (void)ctx;
-    snprintf(name, sizeof name, "grad.%s", g->model->files.tensor[tensor].name);
+    snprintf(name, sizeof name, "grad.%s", gold_name(g->model->files.tensor[tensor].name));
     want = gold_tensor(g->gold, name);
     assert_int_equal(want->count, n);
     error = worst(grad[0], want->data, n) / fmax(largest(want->data, n), 1e-3 * g->model_largest);
@@ -44,6 +46,41 @@ static void check_logits(wagle_ctx *ctx, wg_engine *e, const wg_tensors *gold,
         if (error > tolerance)
             fail_msg("logits of sequence %d: %g, %g allowed", (int)s, error, tolerance);
     }
+    free(logits);
+}
+
+/* The cached decoder's likeliest tokens, with the prompt alone and beside a copy one token longer.
+ */
+static void check_greedy(wagle_ctx *ctx, const wg_model *model, const json_t *greedy)
+{
+    const json_t *prompt = json_object_get(greedy, "prompt");
+    const json_t *want = json_object_get(greedy, "new_tokens");
+    const int64_t P = (int64_t)json_array_size(prompt), n = (int64_t)json_array_size(want);
+    const int64_t V = model->config.V, which[] = {0, 1}, fed[] = {P - 1, P};
+    int32_t ids[128], token[2] = {0, 0};
+    const int32_t *const both[] = {ids, ids};
+    float *logits = malloc((size_t)(2 * V) * sizeof *logits);
+    wg_decoder *d;
+
+    for (int64_t i = 0; i < P + n; i++)
+        ids[i] = (int32_t)json_integer_value(
+            json_array_get(i < P ? prompt : want, (size_t)(i < P ? i : i - P)));
+    assert_ok(ctx, wg_decoder_new(ctx, model, 2, P + n + 1, &d));
+    assert_ok(ctx, wg_decoder_prefill(ctx, d, both, fed, 2));
+    for (int64_t i = 0; i + 1 < n; i++) {
+        for (int k = 0; k < 2; k++)
+            token[k] = ids[fed[k] + i];
+        wg_decoder_step(d, which, token, 2, logits);
+        for (int k = 0; k < 2; k++) {
+            int64_t best = 0;
+            for (int64_t v = 0; v < V; v++)
+                best = logits[k * V + v] > logits[k * V + best] ? v : best;
+            if (best != ids[fed[k] + i + 1])
+                fail_msg("greedy token %d: %d, gold has %d", (int)i, (int)best,
+                         ids[fed[k] + i + 1]);
+        }
+    }
+    wg_decoder_free(d);
     free(logits);
 }
 
@@ -98,6 +135,7 @@ static void check_model(const char *path, const wg_ops *ops, const wg_limit *lim
     const wg_sink sink = {.user = &g, .accept = compare_gradient};
     assert_ok(ctx, wg_engine_backward(ctx, e, &batch, weight, 1, NULL, &sink));
     assert_int_equal(g.seen, model->files.n);
+    check_greedy(ctx, model, json_object_get(facts, "greedy"));
 
     wg_engine_free(e);
     wg_batch_free(&batch);
@@ -107,32 +145,35 @@ static void check_model(const char *path, const wg_ops *ops, const wg_limit *lim
     wagle_ctx_free(ctx);
 }
 
-#define MODEL(function, name)                                                                      \
+static void check_folder(const char *path)
+{
+    const wg_limit usual = {.streams = 1}, chunks = {.streams = 1, .chunk_tokens = 20};
+    const wg_limit spilled = {.streams = 1, .budget = 1, .folder = WG_SCRATCH};
+
+    check_model(path, &wg_ops_cpu, &usual);
+    check_model(path, &wg_ops_ref, &usual);
+    check_model(path, &wg_ops_cpu, &chunks);
+    check_model(path, &wg_ops_cpu, &spilled);
+    assert_true(wg_cpu_use_tile("portable"));
+    check_model(path, &wg_ops_cpu, &usual);
+    assert_true(wg_cpu_use_tile(NULL));
+}
+
+#define GOLD_MODEL(function, name)                                                                 \
     static void function(void **state)                                                             \
     {                                                                                              \
         (void)state;                                                                               \
-        const wg_limit usual = {.streams = 1}, chunks = {.streams = 1, .chunk_tokens = 20};        \
-        const wg_limit spilled = {.streams = 1, .budget = 1, .folder = WG_SCRATCH};                \
-        check_model(WG_GOLD "/models/" name, &wg_ops_cpu, &usual);                                 \
-        check_model(WG_GOLD "/models/" name, &wg_ops_ref, &usual);                                 \
-        check_model(WG_GOLD "/models/" name, &wg_ops_cpu, &chunks);                                \
-        check_model(WG_GOLD "/models/" name, &wg_ops_cpu, &spilled);                               \
-        assert_true(wg_cpu_use_tile("portable"));                                                  \
-        check_model(WG_GOLD "/models/" name, &wg_ops_cpu, &usual);                                 \
-        assert_true(wg_cpu_use_tile(NULL));                                                        \
+        check_folder(WG_GOLD "/models/" name);                                                     \
     }
-MODEL(llama_mha_sharded, "llama-mha")
-MODEL(llama_gqa_tied, "llama-gqa-tied")
-MODEL(llama_gqa_tied_bf16, "llama-gqa-tied-bf16")
-MODEL(llama3_rope, "llama3-rope")
+#include "models.def"
+#undef GOLD_MODEL
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(llama_mha_sharded),
-        cmocka_unit_test(llama_gqa_tied),
-        cmocka_unit_test(llama_gqa_tied_bf16),
-        cmocka_unit_test(llama3_rope),
+#define GOLD_MODEL(function, name) cmocka_unit_test(function),
+#include "models.def"
+#undef GOLD_MODEL
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,36 +120,69 @@ static void matvec_agrees_whatever_the_type_and_the_rows_beside(void **state)
         }
 }
 
-static void norms_and_activations_agree(void **state)
+static void norms_agree(void **state)
 {
     static const int64_t shapes[][2] = {{1, 1}, {1, 2}, {3, 17}, {40, 48}, {33, 129}, {5, 576}};
+    static float mean[2][MOST], bias[MOST];
 
     (void)state;
-    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
-        const int64_t N = shapes[s][0], D = shapes[s][1];
+    for (size_t s = 0; s < 2 * sizeof shapes / sizeof *shapes; s++) {
+        const int64_t N = shapes[s / 2][0], D = shapes[s / 2][1];
+        float *const middle[] = {s % 2 ? mean[0] : NULL, s % 2 ? mean[1] : NULL};
         randomise(a, N * D, 1, 3);
         randomise(b, D, 2, 1);
         randomise(c, N * D, 3, 1);
+        randomise(bias, D, 6, 1);
         both(z, N * D, 4);
         both(w, D, 5);
         for (int i = 0; i < 2; i++) {
-            back_end[i]->rmsnorm_forward(N, D, 1e-5f, a, b, x[i], y[i]);
-            back_end[i]->rmsnorm_backward(N, D, a, b, y[0], c, z[i]);
-            back_end[i]->rmsnorm_weight(N, D, a, y[0], c, w[i]);
+            back_end[i]->norm_forward(N, D, 1e-3f, a, b, s % 3 ? bias : NULL, x[i], middle[i],
+                                      y[i]);
+            back_end[i]->norm_backward(N, D, a, b, middle[0], y[0], c, z[i]);
+            back_end[i]->norm_weight(N, D, a, middle[0], y[0], c, w[i]);
+            back_end[i]->bias_backward(N, D, c, D, w[i]);
         }
-        agree("rmsnorm", x, N * D, 2e-6);
-        agree("rstd", y, N, 2e-6);
-        agree("rmsnorm backward", z, N * D, 2e-5);
-        agree("rmsnorm weight", w, D, 1e-5);
-        randomise(d, N * D, 6, 20);
-        for (int i = 0; i < 2; i++) {
-            back_end[i]->swiglu_forward(N * D, d, a, x[i]);
-            back_end[i]->swiglu_backward(N * D, d, a, c, y[i], z[i]);
-        }
-        agree("swiglu", x, N * D, 2e-6);
-        agree("swiglu gate", y, N * D, 5e-6);
-        agree("swiglu up", z, N * D, 2e-6);
+        agree("norm", x, N * D, 4e-6);
+        agree("rstd", y, N, 4e-6);
+        agree("norm backward", z, N * D, 2e-5);
+        agree("norm weight and bias", w, D, 1e-5);
     }
+}
+
+static void activations_agree_over_the_whole_range(void **state)
+{
+    static const wg_activation kinds[] = {WG_SILU, WG_GELU, WG_GELU_TANH, WG_RELU};
+
+    (void)state;
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        for (int gated = 0; gated < 2; gated++) {
+            const int64_t n = MOST;
+            for (int64_t i = 0; i < n; i++)
+                d[i] = (float)(i - n / 2) * 1e-3f;
+            randomise(a, n, 1, 1);
+            randomise(c, n, 3, 1);
+            both(z, n, 4);
+            for (int i = 0; i < 2; i++) {
+                back_end[i]->glu_forward(kinds[k], n, d, gated ? a : NULL, x[i]);
+                back_end[i]->glu_backward(kinds[k], n, d, gated ? a : NULL, c, y[i], z[i]);
+            }
+            for (int64_t i = 0; i < n; i++) { /* relative to each element, not to the largest */
+                assert_true(fabsf(x[0][i] - x[1][i]) <= 4e-6f * fmaxf(1e-2f, fabsf(x[0][i])));
+                assert_true(fabsf(y[0][i] - y[1][i]) <= 4e-6f * fmaxf(1, fabsf(y[0][i])));
+                assert_true(fabsf(z[0][i] - z[1][i]) <= 4e-6f * fmaxf(1e-2f, fabsf(z[0][i])));
+            }
+        }
+}
+
+static void softcaps_agree_over_the_whole_range(void **state)
+{
+    (void)state;
+    for (int64_t i = 0; i < MOST; i++)
+        x[0][i] = x[1][i] = (float)(i - MOST / 2) * (i % 2 ? 5e-3f : 1e-6f);
+    for (int i = 0; i < 2; i++)
+        back_end[i]->softcap(MOST / 100, 100, 30, x[i], 100);
+    for (int64_t i = 0; i < MOST; i++)
+        assert_true(fabsf(x[0][i] - x[1][i]) <= 6e-7f * fabsf(x[0][i]));
 }
 
 static void attention_agrees(void **state)
@@ -157,18 +190,30 @@ static void attention_agrees(void **state)
     static const int64_t start[] = {0, 1, 4, 68, 133, 263};
     static const int64_t heads[][3] = {{1, 1, 2}, {4, 2, 6}, {6, 2, 8}, {3, 3, 10}};
 
+    static const int64_t windows[] = {0, 1, 9, 64, 100};
+    static const float caps[] = {0, 3, 0, 5, 50};
+
     (void)state;
-    for (size_t k = 0; k < sizeof heads / sizeof *heads; k++) {
-        const wg_attention t = {5, start, heads[k][0], heads[k][1], heads[k][2], 0.4f};
+    for (size_t i = 0; i < 5 * sizeof heads / sizeof *heads; i++) {
+        const size_t k = i / 5, v = i % 5;
+        const wg_attention t = {.S = 5,
+                                .start = start,
+                                .H = heads[k][0],
+                                .K = heads[k][1],
+                                .h = heads[k][2],
+                                .scale = 0.4f,
+                                .window = windows[v],
+                                .cap = caps[v]};
         const int64_t N = start[5], Q = t.H * t.h, P = t.K * t.h;
         static float lse[2][MOST], dv[2][MOST];
         randomise(a, N * Q, 1, 2);
         randomise(b, N * P, 2, 2);
         randomise(c, N * P, 3, 1);
         randomise(d, N * Q, 4, 1);
-        for (int i = 0; i < 2; i++) {
-            back_end[i]->attention_forward(&t, a, b, c, x[i], lse[i]);
-            back_end[i]->attention_backward(&t, a, b, c, x[0], lse[0], d, y[i], z[i], dv[i]);
+        for (int side = 0; side < 2; side++) {
+            back_end[side]->attention_forward(&t, a, b, c, x[side], lse[side]);
+            back_end[side]->attention_backward(&t, a, b, c, x[0], lse[0], d, y[side], z[side],
+                                               dv[side]);
         }
         agree("attention", x, N * Q, 1e-5);
         agree("attention lse", lse, N * t.H, 1e-5);
@@ -177,20 +222,22 @@ static void attention_agrees(void **state)
         agree("attention dv", dv, N * P, 5e-5);
         const int64_t length[] = {1, 65, 130};
         const float *const key[] = {b, b, b}, *const value[] = {c, c, c};
-        const wg_decode_attention one = {3, t.H, t.K, t.h, length, key, value, 0.4f};
-        for (int i = 0; i < 2; i++)
-            back_end[i]->attention_decode(&one, a, w[i]);
+        const wg_decode_attention one = {3,   t.H,   t.K,  t.h,      length,
+                                         key, value, 0.4f, t.window, t.cap};
+        for (int side = 0; side < 2; side++)
+            back_end[side]->attention_decode(&one, a, w[side]);
         agree("attention decode", w, 3 * Q, 1e-5);
     }
 }
 
-static void cross_entropy_agrees_and_survives_large_logits(void **state)
+static void check_cross_entropy(float cap)
 {
     static const int32_t target[] = {0, 36, 12, 5, 30};
     enum { M = 5, V = 37, FIRST = 20 };
 
-    (void)state;
     randomise(a, M * V, 1, 40);
+    if (cap > 0)
+        wg_ops_ref.softcap(M, V, cap, a, V);
     for (int i = 0; i < 2; i++) {
         for (int m = 0; m < M; m++) {
             y[i][m] = -INFINITY;
@@ -202,12 +249,19 @@ static void cross_entropy_agrees_and_survives_large_logits(void **state)
         for (int m = 0; m < M; m++)
             b[m] = y[0][m] + logf(z[0][m]);
         randomise(c, M, 9, 1);
-        back_end[i]->xent_backward(M, 0, V, x[i], V, target, b, c);
+        back_end[i]->xent_backward(M, 0, V, x[i], V, target, b, c, cap);
     }
     agree("maximum", y, M, 0);
     agree("sum", z, M, 1e-6);
     agree("picked", w, M, 0);
     agree("gradient", x, M * V, 1e-6);
+}
+
+static void cross_entropy_agrees_and_survives_large_logits(void **state)
+{
+    (void)state;
+    check_cross_entropy(0);
+    check_cross_entropy(30);
 }
 
 static void rope_turns_back(void **state)
@@ -221,13 +275,15 @@ static void rope_turns_back(void **state)
         b[i] = cosf((float)i);
         c[i] = sinf((float)i);
     }
-    for (int i = 0; i < 2; i++) {
-        memcpy(x[i], a, sizeof(float) * N * HEADS * H);
-        back_end[i]->rope(N, HEADS, H, position, b, c, 1, x[i]);
+    for (int r = 4; r <= H; r += 6) {
+        for (int i = 0; i < 2; i++) {
+            memcpy(x[i], a, sizeof(float) * N * HEADS * H);
+            back_end[i]->rope(N, HEADS, H, r, position, b, c, 1, x[i]);
+        }
+        agree("rope", x, N * HEADS * H, 1e-6);
+        wg_ops_cpu.rope(N, HEADS, H, r, position, b, c, -1, x[1]);
+        assert_true(worst(x[1], a, N * HEADS * H) < 1e-6);
     }
-    agree("rope", x, N * HEADS * H, 1e-6);
-    wg_ops_cpu.rope(N, HEADS, H, position, b, c, -1, x[1]);
-    assert_true(worst(x[1], a, N * HEADS * H) < 1e-6);
 }
 
 static void overlays_and_embeddings_agree(void **state)
@@ -335,7 +391,9 @@ int main(void)
         cmocka_unit_test(gemm_agrees_with_every_tile),
         cmocka_unit_test(the_bits_of_a_product_depend_on_its_row_and_column_alone),
         cmocka_unit_test(matvec_agrees_whatever_the_type_and_the_rows_beside),
-        cmocka_unit_test(norms_and_activations_agree),
+        cmocka_unit_test(norms_agree),
+        cmocka_unit_test(activations_agree_over_the_whole_range),
+        cmocka_unit_test(softcaps_agree_over_the_whole_range),
         cmocka_unit_test(attention_agrees),
         cmocka_unit_test(cross_entropy_agrees_and_survives_large_logits),
         cmocka_unit_test(rope_turns_back),

@@ -22,23 +22,46 @@ static int64_t visible(int64_t query, int64_t key, int64_t n)
     return seen < 0 ? 0 : least(seen, n);
 }
 
-/* One row of scores: running maximum and sum move on, x becomes exp(x - maximum); returns the
- * factor by which what was summed so far shrinks. */
-WG_CLONES static float online_row(float *x, float scale, int64_t seen, int64_t n, float *most,
+/* Of those, how many at the beginning lie before its window. */
+static int64_t hidden(int64_t query, int64_t key, int64_t seen, int64_t window)
+{
+    const int64_t before = window > 0 ? query - window + 1 - key : 0;
+    return before < 0 ? 0 : least(before, seen);
+}
+
+/* First key block that a window lets row `query` see. */
+static int64_t first_block(int64_t query, int64_t window)
+{
+    return window > 0 && query >= window ? (query - window + 1) / BLOCK * BLOCK : 0;
+}
+
+/* x [n] becomes scale*x, and that through a softcap if there is one. */
+WG_CLONES static void scale_row(float *x, int64_t n, float scale, float cap)
+{
+    const float inverse = cap > 0 ? scale / cap : 0;
+
+    for (int64_t i = 0; cap > 0 && i < n; i++)
+        x[i] = cap * wg_tanh(x[i] * inverse);
+    for (int64_t i = 0; !(cap > 0) && i < n; i++)
+        x[i] *= scale;
+}
+
+/* One row of scores, of which [from, seen) count: running maximum and sum move on, x becomes
+ * exp(x - maximum); returns the factor by which what was summed so far shrinks. */
+WG_CLONES static float online_row(float *x, int64_t from, int64_t seen, int64_t n, float *most,
                                   float *sum)
 {
     float top = *most, total = 0, factor;
 
-    for (int64_t i = 0; i < seen; i++)
-        x[i] *= scale;
-
-    for (int64_t i = 0; i < seen; i++)
+    for (int64_t i = from; i < seen; i++)
         top = x[i] > top ? x[i] : top;
-    factor = wg_exp(*most - top);
-    for (int64_t i = 0; i < seen; i++)
+    factor = from < seen ? wg_exp(*most - top) : 1.0f;
+    for (int64_t i = from; i < seen; i++)
         x[i] = wg_exp(x[i] - top);
-    for (int64_t i = 0; i < seen; i++)
+    for (int64_t i = from; i < seen; i++)
         total += x[i];
+    for (int64_t i = 0; i < from; i++)
+        x[i] = 0;
     for (int64_t i = seen; i < n; i++)
         x[i] = 0;
     *sum = *sum * factor + total;
@@ -58,12 +81,14 @@ static void forward_rows(const wg_attention *a, int64_t i, int64_t m, const floa
         sum[r] = 0;
         memset(out + (i + r) * Q, 0, (size_t)a->h * sizeof *out);
     }
-    for (int64_t j = 0; j < i + m; j += BLOCK) {
+    for (int64_t j = first_block(i, a->window); j < i + m; j += BLOCK) {
         const int64_t n = least(BLOCK, i + m - j);
         wg_cpu_gemm_small(false, true, m, n, a->h, q + i * Q, Q, k + j * P, P, false, score, BLOCK);
         for (int64_t r = 0; r < m; r++) {
-            const float factor =
-                online_row(score + r * BLOCK, a->scale, visible(i + r, j, n), n, &most[r], &sum[r]);
+            const int64_t seen = visible(i + r, j, n);
+            scale_row(score + r * BLOCK, seen, a->scale, a->cap);
+            const float factor = online_row(score + r * BLOCK, hidden(i + r, j, seen, a->window),
+                                            seen, n, &most[r], &sum[r]);
             for (int64_t d = 0; d < a->h; d++)
                 out[(i + r) * Q + d] *= factor;
         }
@@ -94,13 +119,20 @@ void wg_cpu_attention_forward(const wg_attention *a, const float *q, const float
     }
 }
 
-WG_CLONES static void score_gradient(int64_t n, int64_t seen, float lse, float mean, float scale,
-                                     float *p, float *dp)
+/* p [n] scores become the gradient's factors: p = exp(s - lse), dp = the gradient of the product
+ * before scaling; only [from, seen) count. */
+WG_CLONES static void score_gradient(int64_t n, int64_t from, int64_t seen, float lse, float mean,
+                                     float scale, float cap, float *p, float *dp)
 {
-    for (int64_t i = 0; i < seen; i++) {
-        p[i] = wg_exp(scale * p[i] - lse);
-        dp[i] = scale * p[i] * (dp[i] - mean);
+    const float inverse = cap > 0 ? 1.0f / cap : 0;
+
+    for (int64_t i = from; i < seen; i++) {
+        const float t = p[i] * inverse, slope = scale * (1.0f - t * t);
+        p[i] = wg_exp(p[i] - lse);
+        dp[i] = slope * p[i] * (dp[i] - mean);
     }
+    for (int64_t i = 0; i < from; i++)
+        p[i] = dp[i] = 0;
     for (int64_t i = seen; i < n; i++)
         p[i] = dp[i] = 0;
 }
@@ -127,20 +159,24 @@ static void backward_rows(const wg_attention *a, int64_t i, int64_t m, const hea
 
     for (int64_t r = 0; r < m; r++)
         mean[r] = dot(w->dout + (i + r) * Q, w->out + (i + r) * Q, a->h);
-    for (int64_t j = 0; j < i + m; j += BLOCK) {
+    const int64_t begin = first_block(i, a->window);
+    for (int64_t j = begin; j < i + m; j += BLOCK) {
         const int64_t n = least(BLOCK, i + m - j);
         wg_cpu_gemm_small(false, true, m, n, a->h, w->q + i * Q, Q, w->k + j * P, P, false, p,
                           BLOCK);
         wg_cpu_gemm_small(false, true, m, n, a->h, w->dout + i * Q, Q, w->v + j * P, P, false, dp,
                           BLOCK);
-        for (int64_t r = 0; r < m; r++)
-            score_gradient(n, visible(i + r, j, n), w->lse[(i + r) * a->H], mean[r], a->scale,
-                           p + r * BLOCK, dp + r * BLOCK);
+        for (int64_t r = 0; r < m; r++) {
+            const int64_t seen = visible(i + r, j, n);
+            scale_row(p + r * BLOCK, seen, a->scale, a->cap);
+            score_gradient(n, hidden(i + r, j, seen, a->window), seen, w->lse[(i + r) * a->H],
+                           mean[r], a->scale, a->cap, p + r * BLOCK, dp + r * BLOCK);
+        }
         wg_cpu_gemm_small(true, false, n, a->h, m, p, BLOCK, w->dout + i * Q, Q, true,
                           w->dv + j * P, P);
         wg_cpu_gemm_small(true, false, n, a->h, m, dp, BLOCK, w->q + i * Q, Q, true, w->dk + j * P,
                           P);
-        wg_cpu_gemm_small(false, false, m, a->h, n, dp, BLOCK, w->k + j * P, P, j > 0,
+        wg_cpu_gemm_small(false, false, m, a->h, n, dp, BLOCK, w->k + j * P, P, j > begin,
                           w->dq + i * Q, Q);
     }
 }
@@ -177,11 +213,12 @@ static void decode_head(const wg_decode_attention *a, int64_t T, const float *q,
     float score[BLOCK], most = -INFINITY, sum = 0;
 
     memset(out, 0, (size_t)a->h * sizeof *out);
-    for (int64_t j = 0; j < T; j += BLOCK) {
+    for (int64_t j = first_block(T - 1, a->window); j < T; j += BLOCK) {
         const int64_t n = least(BLOCK, T - j);
         for (int64_t t = 0; t < n; t++)
-            score[t] = a->scale * dot(q, k + (j + t) * P, a->h);
-        const float factor = online_row(score, 1, n, n, &most, &sum);
+            score[t] = dot(q, k + (j + t) * P, a->h);
+        scale_row(score, n, a->scale, a->cap);
+        const float factor = online_row(score, hidden(T - 1, j, n, a->window), n, n, &most, &sum);
         for (int64_t d = 0; d < a->h; d++)
             out[d] *= factor;
         for (int64_t t = 0; t < n; t++)

@@ -42,6 +42,17 @@ static inline float wg_exp(float x)
     return x < -87.3f ? 0.0f : p * power;
 }
 
+/* tanh in float32, within 4 ulp: its series near 0, where 1 - 2/(e^2x + 1) cancels. */
+static inline float wg_tanh(float x)
+{
+    const float s = x * x;
+    const float series =
+        x + x * s * (-0.333333333f + s * (0.133333333f + s * (-0.053968254f + s * 0.021869489f)));
+    const float far = 1.0f - 2.0f / (wg_exp(2.0f * x) + 1.0f);
+
+    return s < 0.0625f ? series : far;
+}
+
 static inline float wg_lanes_sum(const float lane[WG_LANES])
 {
     float s[WG_LANES / 2];
@@ -75,28 +86,32 @@ void wg_cpu_adamw_bf16(const wg_adamw_step *step, uint32_t seed, int64_t n, cons
                        uint16_t *m, uint16_t *v, float *value);
 void wg_cpu_adamw(const wg_adamw_step *step, int64_t n, const float *gradient, float *m, float *v,
                   float *value);
-void wg_cpu_rmsnorm_forward(int64_t N, int64_t D, float eps, const float *x, const float *weight,
-                            float *y, float *rstd);
-void wg_cpu_rmsnorm_backward(int64_t N, int64_t D, const float *x, const float *weight,
-                             const float *rstd, const float *dy, float *dx);
-void wg_cpu_rmsnorm_weight(int64_t N, int64_t D, const float *x, const float *rstd, const float *dy,
-                           float *dweight);
-void wg_cpu_rope(int64_t N, int64_t heads, int64_t h, const int32_t *position, const float *cosine,
-                 const float *sine, int direction, float *x);
+void wg_cpu_norm_forward(int64_t N, int64_t D, float eps, const float *x, const float *weight,
+                         const float *bias, float *y, float *mean, float *rstd);
+void wg_cpu_norm_backward(int64_t N, int64_t D, const float *x, const float *weight,
+                          const float *mean, const float *rstd, const float *dy, float *dx);
+void wg_cpu_norm_weight(int64_t N, int64_t D, const float *x, const float *mean, const float *rstd,
+                        const float *dy, float *dweight);
+void wg_cpu_bias_forward(int64_t N, int64_t O, const float *bias, float *y, int64_t ld);
+void wg_cpu_bias_backward(int64_t N, int64_t O, const float *dy, int64_t ld, float *dbias);
+void wg_cpu_softcap(int64_t N, int64_t O, float cap, float *y, int64_t ld);
+void wg_cpu_rope(int64_t N, int64_t heads, int64_t h, int64_t r, const int32_t *position,
+                 const float *cosine, const float *sine, int direction, float *x);
 void wg_cpu_attention_forward(const wg_attention *a, const float *q, const float *k, const float *v,
                               float *out, float *lse);
 void wg_cpu_attention_backward(const wg_attention *a, const float *q, const float *k,
                                const float *v, const float *out, const float *lse,
                                const float *dout, float *dq, float *dk, float *dv);
 void wg_cpu_attention_decode(const wg_decode_attention *a, const float *q, float *out);
-void wg_cpu_swiglu_forward(int64_t n, const float *gate, const float *up, float *out);
-void wg_cpu_swiglu_backward(int64_t n, const float *gate, const float *up, const float *dout,
-                            float *dgate, float *dup);
+void wg_cpu_glu_forward(wg_activation act, int64_t n, const float *gate, const float *up,
+                        float *out);
+void wg_cpu_glu_backward(wg_activation act, int64_t n, const float *gate, const float *up,
+                         const float *dout, float *dgate, float *dup);
 void wg_cpu_embed_backward(int64_t N, int64_t D, const int32_t *ids, const float *dx,
                            float *dtable);
 void wg_cpu_xent_forward(int64_t M, int64_t first, int64_t n, const float *logits, int64_t ld,
                          const int32_t *target, float *maximum, float *sum, float *picked);
 void wg_cpu_xent_backward(int64_t M, int64_t first, int64_t n, float *logits, int64_t ld,
-                          const int32_t *target, const float *lse, const float *weight);
+                          const int32_t *target, const float *lse, const float *weight, float cap);
 
 #endif

@@ -55,40 +55,10 @@ void wg_cpu_overlay(int64_t n, const uint64_t *bits, const int64_t *rank, const 
     }
 }
 
-WG_CLONES static void swiglu_block(int64_t n, const float *gate, const float *up, float *out)
+void wg_cpu_rope(int64_t N, int64_t heads, int64_t h, int64_t r, const int32_t *position,
+                 const float *cosine, const float *sine, int direction, float *x)
 {
-    for (int64_t i = 0; i < n; i++)
-        out[i] = gate[i] / (1.0f + wg_exp(-gate[i])) * up[i];
-}
-
-void wg_cpu_swiglu_forward(int64_t n, const float *gate, const float *up, float *out)
-{
-    EACH_BLOCK (n)
-        swiglu_block(block_length(n, from), gate + from, up + from, out + from);
-}
-
-WG_CLONES static void swiglu_backward_block(int64_t n, const float *gate, const float *up,
-                                            const float *dout, float *dgate, float *dup)
-{
-    for (int64_t i = 0; i < n; i++) {
-        const float s = 1.0f / (1.0f + wg_exp(-gate[i])), d = dout[i];
-        dgate[i] = d * up[i] * s * (1.0f + gate[i] * (1.0f - s));
-        dup[i] = d * gate[i] * s;
-    }
-}
-
-void wg_cpu_swiglu_backward(int64_t n, const float *gate, const float *up, const float *dout,
-                            float *dgate, float *dup)
-{
-    EACH_BLOCK (n)
-        swiglu_backward_block(block_length(n, from), gate + from, up + from, dout + from,
-                              dgate + from, dup + from);
-}
-
-void wg_cpu_rope(int64_t N, int64_t heads, int64_t h, const int32_t *position, const float *cosine,
-                 const float *sine, int direction, float *x)
-{
-    const int64_t half = h / 2;
+    const int64_t half = r / 2;
     const float sign = (float)direction;
 
 #pragma omp parallel for num_threads(wg_cpu_threads) if (N > 32)
@@ -116,75 +86,6 @@ void wg_cpu_embed_backward(int64_t N, int64_t D, const int32_t *ids, const float
             for (int64_t d = from; d < to; d++)
                 dtable[ids[n] * D + d] += dx[n * D + d];
     }
-}
-
-/* --- RMS normalisation --------------------------------------------------------------------- */
-
-WG_CLONES static void rmsnorm_row(int64_t D, float eps, const float *x, const float *weight,
-                                  float *y, float *rstd)
-{
-    float lane[WG_LANES] = {0};
-    int64_t d = 0;
-
-    for (; d + WG_LANES <= D; d += WG_LANES)
-        for (int i = 0; i < WG_LANES; i++)
-            lane[i] += x[d + i] * x[d + i];
-    for (int i = 0; d + i < D; i++)
-        lane[i] += x[d + i] * x[d + i];
-    *rstd = 1.0f / sqrtf(wg_lanes_sum(lane) / (float)D + eps);
-    for (d = 0; d < D; d++)
-        y[d] = x[d] * *rstd * weight[d];
-}
-
-void wg_cpu_rmsnorm_forward(int64_t N, int64_t D, float eps, const float *x, const float *weight,
-                            float *y, float *rstd)
-{
-#pragma omp parallel for num_threads(wg_cpu_threads) if (N > 32)
-    for (int64_t n = 0; n < N; n++)
-        rmsnorm_row(D, eps, x + n * D, weight, y + n * D, rstd + n);
-}
-
-WG_CLONES static void rmsnorm_row_backward(int64_t D, const float *x, const float *weight,
-                                           float rstd, const float *dy, float *dx)
-{
-    float lane[WG_LANES] = {0};
-    int64_t d = 0;
-
-    for (; d + WG_LANES <= D; d += WG_LANES)
-        for (int i = 0; i < WG_LANES; i++)
-            lane[i] += dy[d + i] * weight[d + i] * x[d + i];
-    for (int i = 0; d + i < D; i++)
-        lane[i] += dy[d + i] * weight[d + i] * x[d + i];
-    const float pull = wg_lanes_sum(lane) * rstd * rstd / (float)D;
-    for (d = 0; d < D; d++)
-        dx[d] += rstd * (dy[d] * weight[d] - x[d] * pull);
-}
-
-WG_CLONES static void norm_weight_strip(int64_t N, int64_t D, int64_t from, int64_t to,
-                                        const float *x, const float *rstd, const float *dy,
-                                        float *dweight)
-{
-    for (int64_t n = 0; n < N; n++)
-        for (int64_t d = from; d < to; d++)
-            dweight[d] += dy[n * D + d] * x[n * D + d] * rstd[n];
-}
-
-void wg_cpu_rmsnorm_backward(int64_t N, int64_t D, const float *x, const float *weight,
-                             const float *rstd, const float *dy, float *dx)
-{
-#pragma omp parallel for num_threads(wg_cpu_threads) if (N > 32)
-    for (int64_t n = 0; n < N; n++)
-        rmsnorm_row_backward(D, x + n * D, weight, rstd[n], dy + n * D, dx + n * D);
-}
-
-void wg_cpu_rmsnorm_weight(int64_t N, int64_t D, const float *x, const float *rstd, const float *dy,
-                           float *dweight)
-{
-    const int64_t strip = 128;
-
-#pragma omp parallel for num_threads(wg_cpu_threads) if (N > 32)
-    for (int64_t from = 0; from < D; from += strip)
-        norm_weight_strip(N, D, from, from + strip < D ? from + strip : D, x, rstd, dy, dweight);
 }
 
 /* --- cross-entropy -------------------------------------------------------------------------- */
@@ -238,13 +139,68 @@ WG_CLONES static void row_softmax(float *x, int64_t n, float lse, float weight)
         x[v] = weight * wg_exp(x[v] - lse);
 }
 
+/* The same through softcap: x = cap*tanh(.), whose slope is 1 - (x/cap)^2. */
+WG_CLONES static void row_softmax_capped(float *x, int64_t n, float lse, float weight,
+                                         float inverse)
+{
+    for (int64_t v = 0; v < n; v++) {
+        const float t = x[v] * inverse;
+        x[v] = (1.0f - t * t) * weight * wg_exp(x[v] - lse);
+    }
+}
+
 void wg_cpu_xent_backward(int64_t M, int64_t first, int64_t n, float *logits, int64_t ld,
-                          const int32_t *target, const float *lse, const float *weight)
+                          const int32_t *target, const float *lse, const float *weight, float cap)
 {
 #pragma omp parallel for num_threads(wg_cpu_threads)
     for (int64_t m = 0; m < M; m++) {
-        row_softmax(logits + m * ld, n, lse[m], weight[m]);
-        if (target[m] >= first && target[m] < first + n)
-            logits[m * ld + target[m] - first] -= weight[m];
+        float *row = logits + m * ld;
+        const bool here = target[m] >= first && target[m] < first + n;
+        const float x = here && cap > 0 ? row[target[m] - first] / cap : 0;
+        if (cap > 0)
+            row_softmax_capped(row, n, lse[m], weight[m], 1 / cap);
+        else
+            row_softmax(row, n, lse[m], weight[m]);
+        if (here)
+            row[target[m] - first] -= weight[m] * (1 - x * x);
     }
+}
+
+/* --- biases and caps ---------------------------------------------------------------------------
+ */
+
+void wg_cpu_bias_forward(int64_t N, int64_t O, const float *bias, float *y, int64_t ld)
+{
+#pragma omp parallel for num_threads(wg_cpu_threads) if (N * O > BLOCK)
+    for (int64_t n = 0; n < N; n++)
+        for (int64_t o = 0; o < O; o++)
+            y[n * ld + o] += bias[o];
+}
+
+void wg_cpu_bias_backward(int64_t N, int64_t O, const float *dy, int64_t ld, float *dbias)
+{
+    const int64_t strip = 128; /* columns a task: rows keep their order */
+
+#pragma omp parallel for num_threads(wg_cpu_threads) if (N * O > BLOCK)
+    for (int64_t from = 0; from < O; from += strip) {
+        const int64_t to = from + strip < O ? from + strip : O;
+        for (int64_t n = 0; n < N; n++)
+            for (int64_t o = from; o < to; o++)
+                dbias[o] += dy[n * ld + o];
+    }
+}
+
+WG_CLONES static void softcap_row(int64_t n, float cap, float *y)
+{
+    const float inverse = 1.0f / cap;
+
+    for (int64_t i = 0; i < n; i++)
+        y[i] = cap * wg_tanh(y[i] * inverse);
+}
+
+void wg_cpu_softcap(int64_t N, int64_t O, float cap, float *y, int64_t ld)
+{
+#pragma omp parallel for num_threads(wg_cpu_threads) if (N * O > BLOCK)
+    for (int64_t n = 0; n < N; n++)
+        softcap_row(O, cap, y + n * ld);
 }

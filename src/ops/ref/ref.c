@@ -105,52 +105,82 @@ static void adamw_bf16(const wg_adamw_step *s, uint32_t seed, int64_t n, const f
     }
 }
 
-static void rmsnorm_forward(int64_t N, int64_t D, wg_real eps, const wg_real *x,
-                            const wg_real *weight, wg_real *y, wg_real *rstd)
+static void norm_forward(int64_t N, int64_t D, wg_real eps, const wg_real *x, const wg_real *weight,
+                         const wg_real *bias, wg_real *y, wg_real *mean, wg_real *rstd)
 {
     for (int64_t n = 0; n < N; n++, x += D, y += D) {
-        double square = 0;
+        double sum = 0, square = 0;
+        for (int64_t d = 0; mean != NULL && d < D; d++)
+            sum += (double)x[d];
+        const double middle = sum / (double)D;
         for (int64_t d = 0; d < D; d++)
-            square += (double)x[d] * (double)x[d];
+            square += ((double)x[d] - middle) * ((double)x[d] - middle);
         rstd[n] = (wg_real)(1 / sqrt(square / (double)D + (double)eps));
+        if (mean != NULL)
+            mean[n] = (wg_real)middle;
         for (int64_t d = 0; d < D; d++)
-            y[d] = x[d] * rstd[n] * weight[d];
+            y[d] = (wg_real)(((double)x[d] - middle) * (double)rstd[n] * (double)weight[d] +
+                             (bias != NULL ? (double)bias[d] : 0));
     }
 }
 
-static void rmsnorm_backward(int64_t N, int64_t D, const wg_real *x, const wg_real *weight,
-                             const wg_real *rstd, const wg_real *dy, wg_real *dx)
+static void norm_backward(int64_t N, int64_t D, const wg_real *x, const wg_real *weight,
+                          const wg_real *mean, const wg_real *rstd, const wg_real *dy, wg_real *dx)
 {
     for (int64_t n = 0; n < N; n++, x += D, dy += D, dx += D) {
-        double dot = 0;
+        const double middle = mean != NULL ? (double)mean[n] : 0, r = (double)rstd[n];
+        double dot = 0, sum = 0;
+        for (int64_t d = 0; d < D; d++) {
+            dot += (double)dy[d] * (double)weight[d] * ((double)x[d] - middle);
+            sum += (double)dy[d] * (double)weight[d];
+        }
+        const double pull = dot * r * r / (double)D, push = mean != NULL ? sum / (double)D : 0;
         for (int64_t d = 0; d < D; d++)
-            dot += (double)dy[d] * (double)weight[d] * (double)x[d];
-        const double pull = dot * (double)rstd[n] * (double)rstd[n] / (double)D;
-        for (int64_t d = 0; d < D; d++)
-            dx[d] += (wg_real)((double)rstd[n] *
-                               ((double)dy[d] * (double)weight[d] - (double)x[d] * pull));
+            dx[d] += (wg_real)(r * ((double)dy[d] * (double)weight[d] - push -
+                                    ((double)x[d] - middle) * pull));
     }
 }
 
-static void rmsnorm_weight(int64_t N, int64_t D, const wg_real *x, const wg_real *rstd,
-                           const wg_real *dy, wg_real *dweight)
+static void norm_weight(int64_t N, int64_t D, const wg_real *x, const wg_real *mean,
+                        const wg_real *rstd, const wg_real *dy, wg_real *dweight)
 {
     for (int64_t n = 0; n < N; n++)
         for (int64_t d = 0; d < D; d++)
-            dweight[d] += dy[n * D + d] * x[n * D + d] * rstd[n];
+            dweight[d] += dy[n * D + d] * (x[n * D + d] - (mean != NULL ? mean[n] : 0)) * rstd[n];
 }
 
-static void rope(int64_t N, int64_t heads, int64_t h, const int32_t *position,
+static void bias_forward(int64_t N, int64_t O, const wg_real *bias, wg_real *y, int64_t ld)
+{
+    for (int64_t n = 0; n < N; n++)
+        for (int64_t o = 0; o < O; o++)
+            y[n * ld + o] += bias[o];
+}
+
+static void bias_backward(int64_t N, int64_t O, const wg_real *dy, int64_t ld, wg_real *dbias)
+{
+    for (int64_t n = 0; n < N; n++)
+        for (int64_t o = 0; o < O; o++)
+            dbias[o] += dy[n * ld + o];
+}
+
+static void softcap(int64_t N, int64_t O, wg_real cap, wg_real *y, int64_t ld)
+{
+    for (int64_t n = 0; n < N; n++)
+        for (int64_t o = 0; o < O; o++)
+            y[n * ld + o] = (wg_real)((double)cap * tanh((double)y[n * ld + o] / (double)cap));
+}
+
+static void rope(int64_t N, int64_t heads, int64_t h, int64_t r, const int32_t *position,
                  const wg_real *cosine, const wg_real *sine, int direction, wg_real *x)
 {
     for (int64_t n = 0; n < N; n++)
         for (int64_t head = 0; head < heads; head++, x += h)
-            for (int64_t i = 0; i < h / 2; i++) {
-                const wg_real c = cosine[position[n] * (h / 2) + i];
-                const wg_real s = (wg_real)direction * sine[position[n] * (h / 2) + i];
-                const wg_real a = x[i], b = x[i + h / 2];
+            for (int64_t i = 0; i < r / 2; i++) {
+                const wg_real c = cosine[position[n] * (r / 2) + i];
+                const wg_real s = (wg_real)direction * sine[position[n] * (r / 2) + i];
+                const wg_real a = x[i], b = x[i + r / 2];
                 x[i] = a * c - b * s;
-                x[i + h / 2] = b * c + a * s;
+                x[i + r / 2] = b * c + a * s;
             }
 }
 
@@ -163,23 +193,37 @@ static double dot(const wg_real *x, const wg_real *y, int64_t n)
     return sum;
 }
 
-/* out [h] = softmax(q . keys) values over T rows of stride ld; returns the log-sum-exp. */
-static double attend(int64_t T, int64_t h, int64_t ld, double scale, const wg_real *q,
-                     const wg_real *k, const wg_real *v, wg_real *out)
+static double score(double scale, double cap, const wg_real *q, const wg_real *k, int64_t h)
+{
+    const double s = scale * dot(q, k, h);
+
+    return cap > 0 ? cap * tanh(s / cap) : s;
+}
+
+/* out [h] = softmax of the scores over rows [from,T) of stride ld, times the values there; returns
+ * the log-sum-exp. */
+static double attend(int64_t from, int64_t T, int64_t h, int64_t ld, double scale, double cap,
+                     const wg_real *q, const wg_real *k, const wg_real *v, wg_real *out)
 {
     double most = -INFINITY, sum = 0;
 
-    for (int64_t t = 0; t < T; t++)
-        most = fmax(most, scale * dot(q, k + t * ld, h));
-    for (int64_t t = 0; t < T; t++)
-        sum += exp(scale * dot(q, k + t * ld, h) - most);
+    for (int64_t t = from; t < T; t++)
+        most = fmax(most, score(scale, cap, q, k + t * ld, h));
+    for (int64_t t = from; t < T; t++)
+        sum += exp(score(scale, cap, q, k + t * ld, h) - most);
     for (int64_t i = 0; i < h; i++) {
         double mixed = 0;
-        for (int64_t t = 0; t < T; t++)
-            mixed += exp(scale * dot(q, k + t * ld, h) - most) / sum * (double)v[t * ld + i];
+        for (int64_t t = from; t < T; t++)
+            mixed += exp(score(scale, cap, q, k + t * ld, h) - most) / sum * (double)v[t * ld + i];
         out[i] = (wg_real)mixed;
     }
     return most + log(sum);
+}
+
+/* First of T keys that the last of them, as a query, sees. */
+static int64_t first_seen(int64_t T, int64_t window)
+{
+    return window > 0 && T > window ? T - window : 0;
 }
 
 static void attention_forward(const wg_attention *a, const wg_real *q, const wg_real *k,
@@ -190,14 +234,14 @@ static void attention_forward(const wg_attention *a, const wg_real *q, const wg_
     for (int64_t s = 0; s < a->S; s++)
         for (int64_t n = a->start[s]; n < a->start[s + 1]; n++)
             for (int64_t i = 0; i < a->H; i++) {
-                const int64_t at = a->start[s] * P + i / group * a->h;
-                lse[n * a->H + i] =
-                    (wg_real)attend(n + 1 - a->start[s], a->h, P, (double)a->scale,
-                                    q + n * Q + i * a->h, k + at, v + at, out + n * Q + i * a->h);
+                const int64_t at = a->start[s] * P + i / group * a->h, T = n + 1 - a->start[s];
+                lse[n * a->H + i] = (wg_real)attend(
+                    first_seen(T, a->window), T, a->h, P, (double)a->scale, (double)a->cap,
+                    q + n * Q + i * a->h, k + at, v + at, out + n * Q + i * a->h);
             }
 }
 
-/* The gradient of one query row n of head i in a sequence that starts at `first`. */
+/* The gradient of one query row n of head i that sees the keys from row `first` on. */
 static void attention_row_backward(const wg_attention *a, int64_t first, int64_t n, int64_t i,
                                    const wg_real *q, const wg_real *k, const wg_real *v,
                                    const wg_real *out, wg_real lse, const wg_real *dout,
@@ -205,12 +249,13 @@ static void attention_row_backward(const wg_attention *a, int64_t first, int64_t
 {
     const int64_t P = a->K * a->h, head = i / (a->H / a->K) * a->h;
     const int64_t row = (n * a->H + i) * a->h;
-    const double mean = dot(dout + row, out + row, a->h);
+    const double mean = dot(dout + row, out + row, a->h), cap = (double)a->cap;
 
     for (int64_t t = first; t <= n; t++) {
         const int64_t at = t * P + head;
-        const double p = exp((double)a->scale * dot(q + row, k + at, a->h) - (double)lse);
-        const double ds = (double)a->scale * p * (dot(dout + row, v + at, a->h) - mean);
+        const double x = score((double)a->scale, cap, q + row, k + at, a->h);
+        const double p = exp(x - (double)lse), slope = cap > 0 ? 1 - x * x / (cap * cap) : 1;
+        const double ds = (double)a->scale * slope * p * (dot(dout + row, v + at, a->h) - mean);
         for (int64_t d = 0; d < a->h; d++) {
             dq[row + d] += (wg_real)(ds * (double)k[at + d]);
             dk[at + d] += (wg_real)(ds * (double)q[row + d]);
@@ -232,8 +277,8 @@ static void attention_backward(const wg_attention *a, const wg_real *q, const wg
     for (int64_t s = 0; s < a->S; s++)
         for (int64_t n = a->start[s]; n < a->start[s + 1]; n++)
             for (int64_t i = 0; i < a->H; i++)
-                attention_row_backward(a, a->start[s], n, i, q, k, v, out, lse[n * a->H + i], dout,
-                                       dq, dk, dv);
+                attention_row_backward(a, a->start[s] + first_seen(n + 1 - a->start[s], a->window),
+                                       n, i, q, k, v, out, lse[n * a->H + i], dout, dq, dk, dv);
 }
 
 static void attention_decode(const wg_decode_attention *a, const wg_real *q, wg_real *out)
@@ -242,24 +287,56 @@ static void attention_decode(const wg_decode_attention *a, const wg_real *q, wg_
 
     for (int64_t b = 0; b < a->B; b++)
         for (int64_t i = 0; i < a->H; i++)
-            attend(a->length[b], a->h, P, (double)a->scale, q + (b * a->H + i) * a->h,
-                   a->key[b] + i / group * a->h, a->value[b] + i / group * a->h,
-                   out + (b * a->H + i) * a->h);
+            attend(first_seen(a->length[b], a->window), a->length[b], a->h, P, (double)a->scale,
+                   (double)a->cap, q + (b * a->H + i) * a->h, a->key[b] + i / group * a->h,
+                   a->value[b] + i / group * a->h, out + (b * a->H + i) * a->h);
 }
 
-static void swiglu_forward(int64_t n, const wg_real *gate, const wg_real *up, wg_real *out)
+static const double root_half = 0.70710678118654752, root_two_over_pi = 0.79788456080286536;
+
+/* act(x), and its slope. */
+static double activate(wg_activation act, double x, double *slope)
 {
-    for (int64_t i = 0; i < n; i++)
-        out[i] = (wg_real)((double)gate[i] / (1 + exp(-(double)gate[i])) * (double)up[i]);
+    const double s = 1 / (1 + exp(-x)), half = 0.5 * (1 + erf(x * root_half));
+    const double t = tanh(root_two_over_pi * (x + 0.044715 * x * x * x));
+
+    switch (act) {
+    case WG_GELU:
+        *slope = half + x * exp(-0.5 * x * x) * root_two_over_pi * 0.5;
+        return x * half;
+    case WG_GELU_TANH:
+        *slope =
+            0.5 * (1 + t) + 0.5 * x * (1 - t * t) * root_two_over_pi * (1 + 3 * 0.044715 * x * x);
+        return 0.5 * x * (1 + t);
+    case WG_RELU:
+        *slope = x > 0 ? 1 : 0;
+        return x > 0 ? x : 0;
+    case WG_SILU:
+        break;
+    }
+    *slope = s * (1 + x * (1 - s));
+    return x * s;
 }
 
-static void swiglu_backward(int64_t n, const wg_real *gate, const wg_real *up, const wg_real *dout,
-                            wg_real *dgate, wg_real *dup)
+static void glu_forward(wg_activation act, int64_t n, const wg_real *gate, const wg_real *up,
+                        wg_real *out)
+{
+    double slope;
+
+    for (int64_t i = 0; i < n; i++)
+        out[i] =
+            (wg_real)(activate(act, (double)gate[i], &slope) * (up != NULL ? (double)up[i] : 1));
+}
+
+static void glu_backward(wg_activation act, int64_t n, const wg_real *gate, const wg_real *up,
+                         const wg_real *dout, wg_real *dgate, wg_real *dup)
 {
     for (int64_t i = 0; i < n; i++) {
-        const double g = (double)gate[i], s = 1 / (1 + exp(-g)), d = (double)dout[i];
-        dgate[i] = (wg_real)(d * (double)up[i] * s * (1 + g * (1 - s)));
-        dup[i] = (wg_real)(d * g * s);
+        double slope;
+        const double value = activate(act, (double)gate[i], &slope), d = (double)dout[i];
+        dgate[i] = (wg_real)(d * (up != NULL ? (double)up[i] : 1) * slope);
+        if (up != NULL)
+            dup[i] = (wg_real)(d * value);
     }
 }
 
@@ -290,13 +367,15 @@ static void xent_forward(int64_t M, int64_t first, int64_t n, const wg_real *log
 }
 
 static void xent_backward(int64_t M, int64_t first, int64_t n, wg_real *logits, int64_t ld,
-                          const int32_t *target, const wg_real *lse, const wg_real *weight)
+                          const int32_t *target, const wg_real *lse, const wg_real *weight,
+                          wg_real cap)
 {
     for (int64_t m = 0; m < M; m++)
         for (int64_t v = 0; v < n; v++) {
-            const double p = exp((double)logits[m * ld + v] - (double)lse[m]);
+            const double x = (double)logits[m * ld + v], p = exp(x - (double)lse[m]);
+            const double slope = cap > 0 ? 1 - x * x / (double)(cap * cap) : 1;
             logits[m * ld + v] =
-                (wg_real)((double)weight[m] * (p - (target[m] == first + v ? 1 : 0)));
+                (wg_real)(slope * (double)weight[m] * (p - (target[m] == first + v ? 1 : 0)));
         }
 }
 
@@ -311,15 +390,18 @@ const wg_ops wg_ops_ref = {
     .square_norm = square_norm,
     .adamw = adamw,
     .adamw_bf16 = adamw_bf16,
-    .rmsnorm_forward = rmsnorm_forward,
-    .rmsnorm_backward = rmsnorm_backward,
-    .rmsnorm_weight = rmsnorm_weight,
+    .norm_forward = norm_forward,
+    .norm_backward = norm_backward,
+    .norm_weight = norm_weight,
+    .bias_forward = bias_forward,
+    .bias_backward = bias_backward,
+    .softcap = softcap,
     .rope = rope,
     .attention_forward = attention_forward,
     .attention_backward = attention_backward,
     .attention_decode = attention_decode,
-    .swiglu_forward = swiglu_forward,
-    .swiglu_backward = swiglu_backward,
+    .glu_forward = glu_forward,
+    .glu_backward = glu_backward,
     .embed_backward = embed_backward,
     .xent_forward = xent_forward,
     .xent_backward = xent_backward,

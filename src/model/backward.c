@@ -1,0 +1,183 @@
+/* backward.c - a block's backward pass. */
+#include "model/block.h"
+
+#include <string.h>
+
+/* What one call works on. */
+typedef struct backward {
+    const wg_block_input *in;
+    const wg_layer *w;
+    const wg_activations *a;
+    wg_weight_gradient *gradient;
+    void *user;
+} backward;
+
+static void give(const backward *b, wg_role role, int64_t rows, const wg_real *dy, int64_t O,
+                 const wg_real *x, int64_t I)
+{
+    const wg_piece piece = {.role = role,
+                            .rows = rows,
+                            .O = O,
+                            .I = I,
+                            .dy = dy,
+                            .x = x,
+                            .mean = b->a->mean[role],
+                            .rstd = b->a->rstd[role]};
+    const wg_piece bias = {.role = role + 1, .rows = rows, .O = O, .dy = dy};
+
+    b->gradient(b->user, &piece);
+    if (wg_has(b->in, role + 1))
+        b->gradient(b->user, &bias);
+}
+
+/* Gradients of W [O,I] and of x [N,I] (+ dx) from dy [N,O]. */
+static void linear_backward(const backward *b, wg_role role, int64_t I, int64_t O, const wg_real *x,
+                            const wg_real *dy, bool add, wg_real *dx)
+{
+    const bool transposed = b->in->model->config.family->transposed;
+
+    give(b, role, b->in->N, dy, O, x, I);
+    b->in->model->ops->gemm(false, transposed, b->in->N, I, O, dy, O, b->w->weight[role],
+                            transposed ? O : I, add, dx, I);
+}
+
+/* Gradients of a norm's weights and (added to dx) of its input x. */
+static void norm_backward(const backward *b, wg_role role, int64_t rows, int64_t width,
+                          const wg_real *x, const wg_real *dy, wg_real *dx)
+{
+    give(b, role, rows, dy, width, x, 0);
+    b->in->model->ops->norm_backward(rows, width, x, b->w->weight[role], b->a->mean[role],
+                                     b->a->rstd[role], dy, dx);
+}
+
+static void clear(wg_real *x, int64_t n)
+{
+    memset(x, 0, (size_t)n * sizeof *x);
+}
+
+static void add_rows(int64_t n, const wg_real *x, wg_real *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] += x[i];
+}
+
+/* The gradient of what a branch made, from that of what it added: through its norm if it has one.
+ */
+static const wg_real *branch_gradient(const backward *b, wg_role post, const wg_real *made,
+                                      const wg_real *d, wg_real *room)
+{
+    const int64_t D = b->in->model->config.D;
+
+    if (!wg_has(b->in, post))
+        return d;
+    clear(room, b->in->N * D);
+    norm_backward(b, post, b->in->N, D, made, d, room);
+    return room;
+}
+
+/* d [N,D] gradient of what the feed-forward layer added: s->dh becomes that of its input. */
+static void feed_backward(const backward *b, const wg_real *x, const wg_real *d,
+                          wg_backward_scratch *s)
+{
+    const wg_activations *a = b->a;
+    const wg_config *c = &b->in->model->config;
+    const int64_t N = b->in->N, D = c->D, F = c->F;
+    const bool gated = a->gate != NULL;
+
+    linear_backward(b, WG_DOWN, F, D, a->mixed, d, false, s->dmixed);
+    b->in->model->ops->glu_backward(c->activation, N * F, gated ? a->gate : a->up,
+                                    gated ? a->up : NULL, s->dmixed, gated ? s->dgate : s->dup,
+                                    gated ? s->dup : NULL);
+    if (wg_has(b->in, WG_GATE_UP)) {
+        for (int64_t n = 0; n < N; n++) {
+            memcpy(s->dfused + 2 * n * F, s->dgate + n * F, (size_t)F * sizeof *s->dgate);
+            memcpy(s->dfused + (2 * n + 1) * F, s->dup + n * F, (size_t)F * sizeof *s->dup);
+        }
+        linear_backward(b, WG_GATE_UP, D, 2 * F, x, s->dfused, false, s->dh);
+        return;
+    }
+    if (gated)
+        linear_backward(b, WG_GATE, D, F, x, s->dgate, false, s->dh);
+    linear_backward(b, WG_UP, D, F, x, s->dup, gated, s->dh);
+}
+
+/* Gradient of a norm's output to that of its input, both [rows, width], in `room`. */
+static const wg_real *head_norm_backward(const backward *b, wg_role role, const wg_real *x,
+                                         const wg_real *dy, wg_real *room)
+{
+    int64_t rows, width;
+
+    if (!wg_has(b->in, role))
+        return dy;
+    wg_head_norm(b->in, role, &rows, &width);
+    clear(room, rows * width);
+    norm_backward(b, role, rows, width, x, dy, room);
+    return room;
+}
+
+/* dq, dk, dv to the layout of the fused matrix. */
+static void join_qkv(const wg_config *c, int64_t N, const wg_real *dq, const wg_real *dk,
+                     const wg_real *dv, wg_real *fused)
+{
+    const int64_t groups = c->family->qkv == WG_QKV_GROUPED ? c->K : 1;
+    const int64_t Q = c->H * c->h / groups, P = c->K * c->h / groups;
+
+    for (int64_t i = 0; i < N * groups; i++, fused += Q + 2 * P) {
+        memcpy(fused, dq + i * Q, (size_t)Q * sizeof *dq);
+        memcpy(fused + Q, dk + i * P, (size_t)P * sizeof *dk);
+        memcpy(fused + Q + P, dv + i * P, (size_t)P * sizeof *dv);
+    }
+}
+
+/* d [N,D] gradient of what attention added: s->dh becomes that of its input (or gets it added). */
+static void attend_backward(const backward *b, const wg_real *x, const wg_real *d, bool add,
+                            wg_backward_scratch *s)
+{
+    const wg_activations *a = b->a;
+    const wg_config *c = &b->in->model->config;
+    const int64_t N = b->in->N, D = c->D, Q = c->H * c->h, P = c->K * c->h;
+    const wg_attention how = wg_block_attention(b->in, b->w->l);
+
+    linear_backward(b, WG_OUTPUT, Q, D, a->attended, d, false, s->dattended);
+    b->in->model->ops->attention_backward(&how, a->q, a->k, a->v, a->attended, a->lse, s->dattended,
+                                          s->dq, s->dk, s->dv);
+    wg_block_rope(b->in, b->w->l, -1, s->dq, s->dk);
+    const wg_real *dq = head_norm_backward(b, WG_QUERY_NORM, a->q0, s->dq, s->dattended);
+    const wg_real *dk = head_norm_backward(b, WG_KEY_NORM, a->k0, s->dk, s->dk0);
+    if (wg_has(b->in, WG_QKV)) {
+        join_qkv(c, N, dq, dk, s->dv, s->dfused);
+        linear_backward(b, WG_QKV, D, Q + 2 * P, x, s->dfused, add, s->dh);
+        return;
+    }
+    linear_backward(b, WG_QUERY, D, Q, x, dq, add, s->dh);
+    linear_backward(b, WG_KEY, D, P, x, dk, true, s->dh);
+    linear_backward(b, WG_VALUE, D, P, x, s->dv, true, s->dh);
+}
+
+void wg_block_backward(const wg_block_input *in, const wg_layer *w, const wg_real *x,
+                       const wg_activations *a, wg_backward_scratch *s, wg_real *d,
+                       wg_weight_gradient *gradient, void *user)
+{
+    const backward b = {in, w, a, gradient, user};
+    const wg_config *c = &in->model->config;
+    const int64_t N = in->N, D = c->D;
+    const bool shared = c->parallel && !wg_has(in, WG_MLP_NORM); /* both halves read h1 */
+
+    feed_backward(&b, wg_mlp_input(in, x, a),
+                  branch_gradient(&b, WG_MLP_POST_NORM, a->m, d, s->branch), s);
+    if (wg_has(in, WG_MLP_NORM)) {
+        wg_real *to = c->parallel ? s->side : d; /* attention still needs d */
+        if (c->parallel)
+            clear(s->side, N * D);
+        norm_backward(&b, WG_MLP_NORM, N, D, c->parallel ? x : a->x2, s->dh, to);
+    } else if (!shared)
+        add_rows(N * D, s->dh, d);
+    attend_backward(&b, wg_attention_input(in, x, a),
+                    branch_gradient(&b, WG_ATTENTION_POST_NORM, a->o, d, s->branch), shared, s);
+    if (wg_has(in, WG_ATTENTION_NORM))
+        norm_backward(&b, WG_ATTENTION_NORM, N, D, x, s->dh, d);
+    else
+        add_rows(N * D, s->dh, d);
+    if (c->parallel && !shared)
+        add_rows(N * D, s->side, d);
+}

@@ -1,0 +1,25 @@
+/* gemma2.c - Gemma 2: capped scores and logits, every other layer with a window, norms around both
+ * halves of a layer (Gemma Team 2024, arXiv 2408.00118). */
+#include "model/family.h"
+
+extern const wg_family wg_family_gemma2;
+
+const wg_family wg_family_gemma2 = {
+    .model_type = {"gemma2"},
+    .tensor =
+        {
+            WG_USUAL_ENDS,
+            WG_VECTOR(WG_ATTENTION_NORM, WG_LAYER "input_layernorm", D),
+            WG_USUAL_ATTENTION,
+            WG_VECTOR(WG_ATTENTION_POST_NORM, WG_LAYER "post_attention_layernorm", D),
+            WG_VECTOR(WG_MLP_NORM, WG_LAYER "pre_feedforward_layernorm", D),
+            WG_USUAL_MLP,
+            WG_VECTOR(WG_MLP_POST_NORM, WG_LAYER "post_feedforward_layernorm", D),
+        },
+    .must_be_off = {"attention_bias"},
+    .activation = "gelu_pytorch_tanh",
+    .norm_plus_one = true,
+    .scaled_embeddings = true,
+    .tied = true,
+    .windows = WG_WINDOW_EVEN,
+};

@@ -1,0 +1,44 @@
+/* opt.c - OPT: learned positions that begin at row 2, relu (Zhang et al. 2022, arXiv 2205.01068).
+ */
+#include "model/family.h"
+
+#define BLOCK "model.decoder.layers.%d."
+
+extern const wg_family wg_family_opt;
+
+const wg_family wg_family_opt = {
+    .model_type = {"opt"},
+    .tensor =
+        {
+            WG_MATRIX(WG_EMBED, "model.decoder.embed_tokens", V, D),
+            WG_MATRIX(WG_POSITION, "model.decoder.embed_positions", POSITIONS, D),
+            WG_VECTOR(WG_FINAL_NORM, "model.decoder.final_layer_norm", D),
+            WG_BIAS(WG_FINAL_NORM, "model.decoder.final_layer_norm", D, NULL),
+            WG_MATRIX(WG_HEAD, "lm_head", V, D),
+            WG_VECTOR(WG_ATTENTION_NORM, BLOCK "self_attn_layer_norm", D),
+            WG_BIAS(WG_ATTENTION_NORM, BLOCK "self_attn_layer_norm", D, NULL),
+            WG_MATRIX(WG_QUERY, BLOCK "self_attn.q_proj", Q, D),
+            WG_BIAS(WG_QUERY, BLOCK "self_attn.q_proj", Q, "+enable_bias"),
+            WG_MATRIX(WG_KEY, BLOCK "self_attn.k_proj", P, D),
+            WG_BIAS(WG_KEY, BLOCK "self_attn.k_proj", P, "+enable_bias"),
+            WG_MATRIX(WG_VALUE, BLOCK "self_attn.v_proj", P, D),
+            WG_BIAS(WG_VALUE, BLOCK "self_attn.v_proj", P, "+enable_bias"),
+            WG_MATRIX(WG_OUTPUT, BLOCK "self_attn.out_proj", D, Q),
+            WG_BIAS(WG_OUTPUT, BLOCK "self_attn.out_proj", D, "+enable_bias"),
+            WG_VECTOR(WG_MLP_NORM, BLOCK "final_layer_norm", D),
+            WG_BIAS(WG_MLP_NORM, BLOCK "final_layer_norm", D, NULL),
+            WG_MATRIX(WG_UP, BLOCK "fc1", F, D),
+            WG_BIAS(WG_UP, BLOCK "fc1", F, "+enable_bias"),
+            WG_MATRIX(WG_DOWN, BLOCK "fc2", D, F),
+            WG_BIAS(WG_DOWN, BLOCK "fc2", D, "+enable_bias"),
+        },
+    .must_be_off = {"_remove_final_layer_norm"},
+    .must_be_on = {"do_layer_norm_before", "layer_norm_elementwise_affine"},
+    .prefix = "model.",
+    .activation = "relu",
+    .layer_norm = true,
+    .no_rope = true,
+    .tied = true,
+    .position_offset = 2,
+    .eps = 1e-5,
+};

@@ -1,0 +1,177 @@
+/* forward.c - a block's forward pass. */
+#include "model/block.h"
+
+#include <string.h>
+
+static void norm(const wg_block_input *in, const wg_layer *w, wg_role role, int64_t rows,
+                 int64_t width, const wg_real *x, wg_real *y, wg_activations *a)
+{
+    in->model->ops->norm_forward(rows, width, (wg_real)in->model->config.eps, x, w->weight[role],
+                                 w->weight[role + 1], y, a->mean[role], a->rstd[role]);
+}
+
+/* y [N,O] = x [N,I] W^T + b (+ y), W [O,I], or [I,O] where the family transposes */
+static void linear(const wg_block_input *in, const wg_layer *w, wg_role role, int64_t I, int64_t O,
+                   const wg_real *x, bool add, wg_real *y)
+{
+    const wg_ops *ops = in->model->ops;
+    const wg_tensor *stored = w->stored[role];
+    const bool transposed = in->model->config.family->transposed;
+
+    if (stored != NULL)
+        ops->matvec(stored->dtype, stored->data, in->N, O, I, x, add, y);
+    else
+        ops->gemm(false, !transposed, in->N, O, I, x, I, w->weight[role], transposed ? O : I, add,
+                  y, O);
+    if (w->weight[role + 1] != NULL)
+        ops->bias_forward(in->N, O, w->weight[role + 1], y, O);
+}
+
+static void add_rows(int64_t n, const wg_real *x, wg_real *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] += x[i];
+}
+
+/* fused [N, Q+2P] in the family's layout to q, k, v. */
+static void split_qkv(const wg_config *c, int64_t N, const wg_real *fused, wg_real *q, wg_real *k,
+                      wg_real *v)
+{
+    const int64_t groups = c->family->qkv == WG_QKV_GROUPED ? c->K : 1;
+    const int64_t Q = c->H * c->h / groups, P = c->K * c->h / groups;
+
+    for (int64_t i = 0; i < N * groups; i++, fused += Q + 2 * P) {
+        memcpy(q + i * Q, fused, (size_t)Q * sizeof *q);
+        memcpy(k + i * P, fused + Q, (size_t)P * sizeof *k);
+        memcpy(v + i * P, fused + Q + P, (size_t)P * sizeof *v);
+    }
+}
+
+static void project(const wg_block_input *in, const wg_layer *w, const wg_real *x,
+                    wg_activations *a)
+{
+    const wg_config *c = &in->model->config;
+    const int64_t Q = c->H * c->h, P = c->K * c->h;
+
+    if (wg_has(in, WG_QKV)) {
+        linear(in, w, WG_QKV, c->D, Q + 2 * P, x, false, a->fused);
+        split_qkv(c, in->N, a->fused, a->q0, a->k0, a->v);
+        return;
+    }
+    linear(in, w, WG_QUERY, c->D, Q, x, false, a->q0);
+    linear(in, w, WG_KEY, c->D, P, x, false, a->k0);
+    linear(in, w, WG_VALUE, c->D, P, x, false, a->v);
+}
+
+/* q and k from q0 and k0: their norms. */
+static void norm_heads(const wg_block_input *in, const wg_layer *w, wg_activations *a)
+{
+    int64_t rows, width;
+
+    if (wg_has(in, WG_QUERY_NORM)) {
+        wg_head_norm(in, WG_QUERY_NORM, &rows, &width);
+        norm(in, w, WG_QUERY_NORM, rows, width, a->q0, a->q, a);
+    }
+    if (wg_has(in, WG_KEY_NORM)) {
+        wg_head_norm(in, WG_KEY_NORM, &rows, &width);
+        norm(in, w, WG_KEY_NORM, rows, width, a->k0, a->k, a);
+    }
+}
+
+static void activate(const wg_block_input *in, wg_activations *a)
+{
+    const wg_config *c = &in->model->config;
+    const wg_real *gate = a->gate != NULL ? a->gate : a->up;
+
+    in->model->ops->glu_forward(c->activation, in->N * c->F, gate, a->gate != NULL ? a->up : NULL,
+                                a->mixed);
+}
+
+static void feed(const wg_block_input *in, const wg_layer *w, const wg_real *x, wg_activations *a)
+{
+    const wg_config *c = &in->model->config;
+
+    if (wg_has(in, WG_GATE_UP)) {
+        linear(in, w, WG_GATE_UP, c->D, 2 * c->F, x, false, a->fused);
+        for (int64_t n = 0; n < in->N; n++) {
+            memcpy(a->gate + n * c->F, a->fused + 2 * n * c->F, (size_t)c->F * sizeof *a->gate);
+            memcpy(a->up + n * c->F, a->fused + (2 * n + 1) * c->F, (size_t)c->F * sizeof *a->up);
+        }
+    } else {
+        if (wg_has(in, WG_GATE))
+            linear(in, w, WG_GATE, c->D, c->F, x, false, a->gate);
+        linear(in, w, WG_UP, c->D, c->F, x, false, a->up);
+    }
+    activate(in, a);
+}
+
+static void attend(const wg_block_input *in, const wg_layer *w, wg_activations *a)
+{
+    const wg_attention how = wg_block_attention(in, w->l);
+
+    norm_heads(in, w, a);
+    wg_block_rope(in, w->l, 1, a->q, a->k);
+    if (in->attend != NULL)
+        in->attend(in->user, &how, w->l, a);
+    else
+        in->model->ops->attention_forward(&how, a->q, a->k, a->v, a->attended, a->lse);
+}
+
+/* y [N,D] = x + what the matrix `role` makes of `from`, normed if there is a norm for it (`made`
+ * keeps it as it was before). */
+static void add_branch(const wg_block_input *in, const wg_layer *w, wg_role role, wg_role post,
+                       int64_t I, const wg_real *from, wg_real *made, const wg_real *x, wg_real *y,
+                       wg_activations *a)
+{
+    const int64_t D = in->model->config.D;
+
+    if (!wg_has(in, post)) {
+        if (y != x)
+            memcpy(y, x, (size_t)(in->N * D) * sizeof *y);
+        linear(in, w, role, I, D, from, true, y);
+        return;
+    }
+    linear(in, w, role, I, D, from, false, made);
+    if (y == NULL)
+        return;
+    norm(in, w, post, in->N, D, made, y, a);
+    add_rows(in->N * D, x, y);
+}
+
+void wg_block_forward(const wg_block_input *in, const wg_layer *w, const wg_real *x, wg_real *y,
+                      wg_activations *a)
+{
+    const wg_config *c = &in->model->config;
+
+    if (wg_has(in, WG_ATTENTION_NORM))
+        norm(in, w, WG_ATTENTION_NORM, in->N, c->D, x, a->h1, a);
+    project(in, w, wg_attention_input(in, x, a), a);
+    attend(in, w, a);
+    add_branch(in, w, WG_OUTPUT, WG_ATTENTION_POST_NORM, c->H * c->h, a->attended, a->o, x, a->x2,
+               a);
+    if (wg_has(in, WG_MLP_NORM))
+        norm(in, w, WG_MLP_NORM, in->N, c->D, c->parallel ? x : a->x2, a->h2, a);
+    feed(in, w, wg_mlp_input(in, x, a), a);
+    if (y != NULL)
+        add_branch(in, w, WG_DOWN, WG_MLP_POST_NORM, c->F, a->mixed, a->m, a->x2, y, a);
+    else if (wg_has(in, WG_MLP_POST_NORM)) { /* its input and its numbers are wanted */
+        linear(in, w, WG_DOWN, c->F, c->D, a->mixed, false, a->m);
+        norm(in, w, WG_MLP_POST_NORM, in->N, c->D, a->m, a->spare, a);
+    }
+}
+
+void wg_block_restore(const wg_block_input *in, const wg_layer *w, const wg_real *x,
+                      wg_activations *a)
+{
+    const wg_config *c = &in->model->config;
+
+    if (wg_has(in, WG_ATTENTION_NORM))
+        norm(in, w, WG_ATTENTION_NORM, in->N, c->D, x, a->h1, a);
+    if (wg_has(in, WG_QUERY_NORM) || wg_has(in, WG_KEY_NORM)) {
+        norm_heads(in, w, a);
+        wg_block_rope(in, w->l, 1, a->q, a->k);
+    }
+    if (wg_has(in, WG_MLP_NORM))
+        norm(in, w, WG_MLP_NORM, in->N, c->D, c->parallel ? x : a->x2, a->h2, a);
+    activate(in, a);
+}

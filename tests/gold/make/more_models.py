@@ -1,0 +1,28 @@
+"""The families and features that models.py has no case of, in the same form: python more_models.py [out_dir]"""
+import models
+from models import C, D, L, V, T
+
+models.SEED = 1007
+ROPE = lambda **more: {"rope_type": "default", "rope_theta": 10000.0, **more}
+LONG = {"rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0, 1.1, 1.3, 1.6, 2.0, 2.5],
+        "long_factor": [1.0, 1.5, 2.0, 3.0, 4.0, 6.0], "original_max_position_embeddings": 64}
+models.FAMILIES = {
+    "gemma3": T.Gemma3TextConfig(**{**C, "num_hidden_layers": 7}, intermediate_size=80, num_attention_heads=4, num_key_value_heads=2,
+                                 head_dim=20, sliding_window=9, query_pre_attn_scalar=24),
+    "stablelm": T.StableLmConfig(**C, intermediate_size=80, num_attention_heads=4, num_key_value_heads=2, use_qkv_bias=True,
+                                 rope_parameters=ROPE(partial_rotary_factor=0.5), tie_word_embeddings=False),
+    "falcon": T.FalconConfig(vocab_size=V, hidden_size=D, num_hidden_layers=L, num_attention_heads=4, initializer_range=0.15,
+                             bos_token_id=1, eos_token_id=2, multi_query=True, parallel_attn=True, bias=False, alibi=False),
+    "qwen2-swa": T.Qwen2Config(**C, intermediate_size=80, num_attention_heads=4, num_key_value_heads=4, tie_word_embeddings=False,
+                               use_sliding_window=True, sliding_window=9, max_window_layers=1),
+    "phi3-longrope": T.Phi3Config(**C, intermediate_size=80, num_attention_heads=4, rope_parameters=LONG,
+                                  original_max_position_embeddings=64, sliding_window=9),
+    "gpt_neox-sequential": T.GPTNeoXConfig(**C, intermediate_size=96, num_attention_heads=4, use_parallel_residual=False,
+                                           attention_bias=False, rope_parameters=ROPE(partial_rotary_factor=0.5)),
+    "llama-bias": T.LlamaConfig(**C, intermediate_size=80, num_attention_heads=4, attention_bias=True, mlp_bias=True,
+                                tie_word_embeddings=False),
+}
+models.SHARDED = set()
+
+if __name__ == "__main__":
+    models.main()
