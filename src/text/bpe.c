@@ -109,7 +109,9 @@ static wagle_status whole(wagle_ctx *ctx, const wagle_tokenizer *t, const char *
     wagle_status st = WAGLE_OK;
     char mapped[4];
 
-    *id = -1;
+    *id = t->byte_level ? -1 : wg_string_table_get(&t->by_text, piece, (size_t)bytes);
+    if (!t->byte_level)
+        return WAGLE_OK;
     for (int64_t i = 0; st == WAGLE_OK && i < bytes; i++) {
         const int n = wg_byte_to_char((unsigned char)piece[i], mapped);
         st = wg_text_add(ctx, &text, mapped, (size_t)n);
@@ -120,12 +122,67 @@ static wagle_status whole(wagle_ctx *ctx, const wagle_tokenizer *t, const char *
     return st;
 }
 
+wagle_status wg_add_bytes(wagle_ctx *ctx, const wagle_tokenizer *t, const char *text, size_t bytes,
+                          bool *done, wg_ids *out)
+{
+    *done = false;
+    for (size_t i = 0; i < bytes; i++)
+        if (!t->byte_fallback || t->byte_id[(unsigned char)text[i]] < 0)
+            return WAGLE_OK;
+    for (size_t i = 0; i < bytes; i++)
+        WG_TRY(wg_ids_add(ctx, out, t->byte_id[(unsigned char)text[i]]));
+    *done = true;
+    return WAGLE_OK;
+}
+
+/* The tokens a piece begins as: its characters, or bytes of those that are no tokens. An unknown
+ * one waits for the next known one, as in the `tokenizers` library. */
+static wagle_status characters(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece,
+                               int64_t bytes, wg_ids *out)
+{
+    bool waiting = false, done;
+    int32_t code;
+
+    for (int64_t i = 0; i < bytes;) {
+        int n = wg_utf8_decode(piece + i, (size_t)(bytes - i), &code);
+        n = n > 0 ? n : 1;
+        const int32_t id = wg_string_table_get(&t->by_text, piece + i, (size_t)n);
+        if (id >= 0) {
+            if (waiting)
+                WG_TRY(wg_ids_add(ctx, out, t->unknown));
+            waiting = false;
+            WG_TRY(wg_ids_add(ctx, out, id));
+        } else {
+            WG_TRY(wg_add_bytes(ctx, t, piece + i, (size_t)n, &done, out));
+            if (!done && t->unknown >= 0) {
+                if (waiting && !t->fuse_unknown)
+                    WG_TRY(wg_ids_add(ctx, out, t->unknown));
+                waiting = true;
+            }
+        }
+        i += n;
+    }
+    return waiting ? wg_ids_add(ctx, out, t->unknown) : WAGLE_OK;
+}
+
+static wagle_status single_bytes(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece,
+                                 int64_t bytes, wg_ids *out)
+{
+    for (int64_t i = 0; i < bytes; i++) {
+        const int32_t id = t->byte_id[(unsigned char)piece[i]];
+        if (id >= 0 || t->unknown >= 0)
+            WG_TRY(wg_ids_add(ctx, out, id >= 0 ? id : t->unknown));
+    }
+    return WAGLE_OK;
+}
+
 wagle_status wg_bpe(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece, int64_t bytes,
                     wg_ids *out)
 {
+    const int64_t before = out->n;
     symbol small[64], *list = small;
     heap h = {0};
-    int32_t n = 0, id;
+    int32_t n, id;
     wagle_status st = WAGLE_OK;
 
     if (bytes > INT32_MAX / 2)
@@ -136,21 +193,17 @@ wagle_status wg_bpe(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece,
         if (id >= 0)
             return wg_ids_add(ctx, out, id);
     }
-    if (bytes > 64)
-        WG_TRY(WG_ALLOC(ctx, &list, bytes));
-    for (int64_t i = 0; i < bytes; i++) {
-        id = t->byte_id[(unsigned char)piece[i]];
-        id = id >= 0 ? id : t->unknown;
-        if (id >= 0) {
-            list[n] = (symbol){id, n - 1, n + 1};
-            n++;
-        }
-    }
-    if (n > 0) {
-        list[n - 1].next = -1;
-        st = merge_all(ctx, t, list, n, &h);
-    }
-    for (int32_t i = 0; st == WAGLE_OK && i >= 0 && i < n; i = list[i].next)
+    WG_TRY((t->byte_level ? single_bytes : characters)(ctx, t, piece, bytes, out));
+    n = (int32_t)(out->n - before);
+    if (n < 2)
+        return WAGLE_OK;
+    if (n > 64)
+        WG_TRY(WG_ALLOC(ctx, &list, n));
+    for (int32_t i = 0; i < n; i++)
+        list[i] = (symbol){out->id[before + i], i - 1, i + 1 < n ? i + 1 : -1};
+    st = merge_all(ctx, t, list, n, &h);
+    out->n = before;
+    for (int32_t i = 0; st == WAGLE_OK && i >= 0; i = list[i].next)
         st = wg_ids_add(ctx, out, list[i].id);
     wg_free(h.item);
     if (list != small)

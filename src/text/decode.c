@@ -92,33 +92,194 @@ static bool is_special(const wagle_tokenizer *t, int32_t id)
     return false;
 }
 
+/* Tokens on their way to text: span i of `text` is token i. */
+typedef struct tokens {
+    wg_text text;
+    wg_spans spans;
+} tokens;
+
+static void tokens_free(tokens *k)
+{
+    wg_text_free(&k->text);
+    wg_free(k->spans.span);
+}
+
+/* What was added to the text since `start` is one more token. */
+static wagle_status close_token(wagle_ctx *ctx, tokens *k, int64_t start)
+{
+    WG_TRY(WG_GROW(ctx, &k->spans.span, &k->spans.capacity, k->spans.n + 1));
+    k->spans.span[k->spans.n++] = (struct wg_span){start, k->text.bytes - start};
+    return WAGLE_OK;
+}
+
+static wagle_status put(wagle_ctx *ctx, tokens *k, const char *text, int64_t bytes)
+{
+    const int64_t start = k->text.bytes;
+
+    WG_TRY(wg_text_add(ctx, &k->text, text, (size_t)bytes));
+    return close_token(ctx, k, start);
+}
+
+/* The byte of a token "<0x0A>", or -1. */
+static int fallback_byte(const char *text, int64_t bytes)
+{
+    int value = 0;
+
+    if (bytes != 6 || memcmp(text, "<0x", 3) != 0 || text[5] != '>')
+        return -1;
+    for (int i = 3; i < 5; i++) {
+        const char c = text[i];
+        const int digit = c >= '0' && c <= '9'   ? c - '0'
+                          : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                          : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                                 : -1;
+        if (digit < 0)
+            return -1;
+        value = value * 16 + digit;
+    }
+    return value;
+}
+
+static wagle_status flush_bytes(wagle_ctx *ctx, tokens *out, wg_text *bytes)
+{
+    const int64_t n = bytes->bytes;
+
+    bytes->bytes = 0;
+    if (n == 0)
+        return WAGLE_OK;
+    if (wg_utf8_valid(bytes->text, (size_t)n))
+        return put(ctx, out, bytes->text, n);
+    for (int64_t i = 0; i < n; i++)
+        WG_TRY(put(ctx, out, "\xEF\xBF\xBD", 3));
+    return WAGLE_OK;
+}
+
+static wagle_status join_bytes(wagle_ctx *ctx, const tokens *in, tokens *out)
+{
+    wg_text bytes = {0};
+    wagle_status st = WAGLE_OK;
+
+    for (int64_t i = 0; st == WAGLE_OK && i < in->spans.n; i++) {
+        const char *text = in->text.text + in->spans.span[i].start;
+        const int byte = fallback_byte(text, in->spans.span[i].bytes);
+        const char c = (char)byte;
+        if (byte >= 0) {
+            st = wg_text_add(ctx, &bytes, &c, 1);
+            continue;
+        }
+        st = flush_bytes(ctx, out, &bytes);
+        if (st == WAGLE_OK)
+            st = put(ctx, out, text, in->spans.span[i].bytes);
+    }
+    if (st == WAGLE_OK)
+        st = flush_bytes(ctx, out, &bytes);
+    wg_text_free(&bytes);
+    return st;
+}
+
+/* One token with every `pattern` in it replaced, dropped if `by` is NULL. */
+static wagle_status put_replaced(wagle_ctx *ctx, tokens *out, const char *text, int64_t bytes,
+                                 const char *pattern, const char *by)
+{
+    const int64_t start = out->text.bytes, n = (int64_t)strlen(pattern);
+
+    for (int64_t i = 0; i < bytes;) {
+        const bool here = bytes - i >= n && memcmp(text + i, pattern, (size_t)n) == 0;
+        WG_TRY(here ? wg_text_addz(ctx, &out->text, by != NULL ? by : "")
+                    : wg_text_add(ctx, &out->text, text + i, 1));
+        i += here ? n : 1;
+    }
+    return close_token(ctx, out, start);
+}
+
+static wagle_status put_stripped(wagle_ctx *ctx, tokens *out, const wg_decode_step *step,
+                                 const char *text, int64_t bytes)
+{
+    const int64_t n = (int64_t)strlen(step->content);
+
+    for (int64_t i = 0; i < step->start && bytes >= n; i++) {
+        if (memcmp(text, step->content, (size_t)n) != 0)
+            break;
+        text += n;
+        bytes -= n;
+    }
+    for (int64_t i = 0; i < step->stop && bytes >= n; i++) {
+        if (memcmp(text + bytes - n, step->content, (size_t)n) != 0)
+            break;
+        bytes -= n;
+    }
+    return put(ctx, out, text, bytes);
+}
+
+static wagle_status put_step(wagle_ctx *ctx, const wg_decode_step *step, bool first,
+                             const char *text, int64_t bytes, tokens *out)
+{
+    if (step->kind == WG_DECODE_REPLACE)
+        return put_replaced(ctx, out, text, bytes, step->pattern, step->content);
+    if (step->kind == WG_DECODE_METASPACE)
+        return put_replaced(ctx, out, text, bytes, step->pattern,
+                            first && step->start > 0 ? NULL : " ");
+    return put_stripped(ctx, out, step, text, bytes);
+}
+
+static wagle_status run_step(wagle_ctx *ctx, const wg_decode_step *step, const tokens *in,
+                             tokens *out)
+{
+    WG_TRY(wg_text_add(ctx, &out->text, "", 0));
+    if (step->kind == WG_DECODE_BYTE_FALLBACK)
+        return join_bytes(ctx, in, out);
+    if (step->kind == WG_DECODE_FUSE)
+        return put(ctx, out, in->text.text, in->text.bytes);
+    for (int64_t i = 0; i < in->spans.n; i++) {
+        const struct wg_span *span = &in->spans.span[i];
+        const char *text = in->text.text + span->start;
+        WG_TRY(put_step(ctx, step, i == 0, text, span->bytes, out));
+    }
+    return WAGLE_OK;
+}
+
+/* The ids' tokens; byte-level ones already as bytes, and without a decoder set apart by spaces. */
+static wagle_status collect(wagle_ctx *ctx, const wagle_tokenizer *t, const int32_t *ids, int64_t n,
+                            bool skip_special, tokens *out)
+{
+    const bool bytes = t->n_decode > 0 && t->decode[0].kind == WG_DECODE_BYTE_LEVEL;
+
+    WG_TRY(wg_text_add(ctx, &out->text, "", 0));
+    for (int64_t i = 0; i < n; i++) {
+        const char *token = ids[i] >= 0 && ids[i] < t->n_ids ? t->token[ids[i]] : NULL;
+        const int64_t start = out->text.bytes;
+        if (token == NULL)
+            return wg_fail(ctx, WAGLE_E_INPUT, "token id %d is not in the vocabulary of %lld",
+                           ids[i], (long long)t->n_ids);
+        if (skip_special && is_special(t, ids[i]))
+            continue;
+        if (t->n_decode == 0 && out->spans.n > 0)
+            WG_TRY(wg_text_addz(ctx, &out->text, " "));
+        WG_TRY(bytes ? token_bytes(ctx, token, &out->text)
+                     : wg_text_addz(ctx, &out->text, token));
+        WG_TRY(close_token(ctx, out, start));
+    }
+    return WAGLE_OK;
+}
+
 wagle_status wg_decode(wagle_ctx *ctx, const wagle_tokenizer *t, const int32_t *ids, int64_t n,
                        bool skip_special, wg_text *out)
 {
-    wg_text raw = {0};
-    wagle_status st = wg_text_add(ctx, &raw, "", 0);
-    bool first = true;
+    tokens now = {0};
+    wagle_status st = collect(ctx, t, ids, n, skip_special, &now);
 
-    for (int64_t i = 0; st == WAGLE_OK && i < n; i++) {
-        const char *token = ids[i] >= 0 && ids[i] < t->n_ids ? t->token[ids[i]] : NULL;
-        if (token == NULL)
-            st = wg_fail(ctx, WAGLE_E_INPUT, "token id %d is not in the vocabulary of %lld", ids[i],
-                         (long long)t->n_ids);
-        else if (skip_special && is_special(t, ids[i]))
+    for (int i = 0; st == WAGLE_OK && i < t->n_decode; i++) {
+        tokens next = {0};
+        if (t->decode[i].kind == WG_DECODE_BYTE_LEVEL)
             continue;
-        else if (t->decode_bytes)
-            st = token_bytes(ctx, token, &raw);
-        else {
-            st = first ? WAGLE_OK : wg_text_addz(ctx, &raw, " ");
-            if (st == WAGLE_OK)
-                st = wg_text_addz(ctx, &raw, token);
-        }
-        first = false;
+        st = run_step(ctx, &t->decode[i], &now, &next);
+        tokens_free(&now);
+        now = next;
     }
     if (st == WAGLE_OK)
         st = wg_text_add(ctx, out, "", 0);
     if (st == WAGLE_OK)
-        st = replace_invalid(ctx, &raw, out);
-    wg_text_free(&raw);
+        st = replace_invalid(ctx, &now.text, out);
+    tokens_free(&now);
     return st;
 }

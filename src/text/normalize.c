@@ -44,12 +44,37 @@ static wagle_status lowercase(wagle_ctx *ctx, const wg_text *in, wg_text *out)
     return WAGLE_OK;
 }
 
+static wagle_status replace_matches(wagle_ctx *ctx, const wg_normal_step *step, const wg_text *in,
+                                    wg_text *out)
+{
+    pcre2_match_data *match = pcre2_match_data_create(1, NULL);
+    wagle_status st = WAGLE_OK;
+    size_t at = 0;
+
+    if (match == NULL)
+        return wg_fail(ctx, WAGLE_E_RESOURCE, "not enough memory for a pattern");
+    while (st == WAGLE_OK && pcre2_match(step->regex, (PCRE2_SPTR)in->text, (size_t)in->bytes, at,
+                                         PCRE2_NO_UTF_CHECK, match, NULL) > 0) {
+        const PCRE2_SIZE *place = pcre2_get_ovector_pointer(match);
+        if (place[1] == place[0]) /* nothing to replace, and no way on */
+            break;
+        st = wg_text_add(ctx, out, in->text + at, place[0] - at);
+        if (st == WAGLE_OK)
+            st = wg_text_addz(ctx, out, step->content);
+        at = place[1];
+    }
+    pcre2_match_data_free(match);
+    return st == WAGLE_OK ? wg_text_add(ctx, out, in->text + at, (size_t)in->bytes - at) : st;
+}
+
 static wagle_status replace(wagle_ctx *ctx, const wg_normal_step *step, const wg_text *in,
                             wg_text *out)
 {
-    const size_t n = strlen(step->pattern);
+    const size_t n = step->pattern != NULL ? strlen(step->pattern) : 0;
     int64_t i = 0;
 
+    if (step->regex != NULL)
+        return replace_matches(ctx, step, in, out);
     while (i < in->bytes) {
         const char *at = in->text + i;
         if ((size_t)(in->bytes - i) >= n && memcmp(at, step->pattern, n) == 0) {
@@ -93,6 +118,8 @@ static wagle_status rewrite(wagle_ctx *ctx, const wg_normal_step *step, const wg
         return replace(ctx, step, in, out);
     case WG_NORMAL_STRIP:
         return strip(ctx, step, in, out);
+    case WG_NORMAL_CHARSMAP:
+        return wg_charsmap_apply(ctx, &step->map, in, out);
     default: /* prepend */
         if (in->bytes > 0)
             WG_TRY(wg_text_addz(ctx, out, step->content));

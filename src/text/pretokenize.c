@@ -153,7 +153,39 @@ static wagle_status prefix_spaces(wagle_ctx *ctx, wg_text *text, wg_spans *spans
     return st;
 }
 
-wagle_status wg_pretokenize(wagle_ctx *ctx, const wagle_tokenizer *t, wg_text *text, wg_spans *out)
+static bool begins_with(const char *text, int64_t bytes, const char *start)
+{
+    const size_t n = strlen(start);
+    return (size_t)bytes >= n && memcmp(text, start, n) == 0;
+}
+
+/* Spaces become the step's sign, and spans get one in front; first: span 0 begins the text. */
+static wagle_status show_spaces(wagle_ctx *ctx, const wg_split_step *step, bool first,
+                                wg_text *text, wg_spans *spans)
+{
+    wg_text out = {0};
+    wagle_status st = wg_text_add(ctx, &out, "", 0);
+
+    for (int64_t i = 0; st == WAGLE_OK && i < spans->n; i++) {
+        struct wg_span *span = &spans->span[i];
+        const char *from = text->text + span->start;
+        const int64_t start = out.bytes;
+        const bool wanted = step->prepend == WG_PREPEND_ALWAYS ||
+                            (step->prepend == WG_PREPEND_FIRST && first && i == 0);
+        if (wanted && from[0] != ' ' && !begins_with(from, span->bytes, step->space))
+            st = wg_text_addz(ctx, &out, step->space);
+        for (int64_t j = 0; st == WAGLE_OK && j < span->bytes; j++)
+            st = from[j] == ' ' ? wg_text_addz(ctx, &out, step->space)
+                                : wg_text_add(ctx, &out, from + j, 1);
+        *span = (struct wg_span){start, out.bytes - start};
+    }
+    wg_text_free(text);
+    *text = out;
+    return st;
+}
+
+wagle_status wg_pretokenize(wagle_ctx *ctx, const wagle_tokenizer *t, bool first, wg_text *text,
+                            wg_spans *out)
 {
     wagle_status st = WAGLE_OK;
 
@@ -166,6 +198,8 @@ wagle_status wg_pretokenize(wagle_ctx *ctx, const wagle_tokenizer *t, wg_text *t
         wg_spans next = {0};
         if (t->split[i].prefix_space)
             st = prefix_spaces(ctx, text, out);
+        if (t->split[i].kind == WG_SPLIT_METASPACE)
+            st = show_spaces(ctx, &t->split[i], first, text, out);
         if (st == WAGLE_OK)
             st = split_one(ctx, &t->split[i], text, out, &next);
         wg_free(out->span);

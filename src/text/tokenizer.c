@@ -69,6 +69,9 @@ void wagle_tokenizer_free(wagle_tokenizer *t)
         return;
     for (int i = 0; i < t->n_split; i++)
         pcre2_code_free(t->split[i].regex);
+    for (int i = 0; i < t->n_normal; i++)
+        pcre2_code_free(t->normal[i].regex);
+    wg_free(t->score);
     wg_free(t->token);
     wg_free(t->by_text.slot);
     wg_free(t->merge);
@@ -77,43 +80,47 @@ void wagle_tokenizer_free(wagle_tokenizer *t)
     wg_free(t);
 }
 
-static wagle_status encode_pieces(wagle_ctx *ctx, const wagle_tokenizer *t, const char *text,
-                                  int64_t bytes, wg_ids *out)
+static wagle_status encode_pieces(wagle_ctx *ctx, const wagle_tokenizer *t, bool first,
+                                  const char *text, int64_t bytes, wg_ids *out)
 {
     wg_text copy = {0};
     wg_spans spans = {0};
     wagle_status st = wg_text_add(ctx, &copy, text, (size_t)bytes);
 
     if (st == WAGLE_OK)
-        st = wg_pretokenize(ctx, t, &copy, &spans);
+        st = wg_pretokenize(ctx, t, first, &copy, &spans);
     for (int64_t i = 0; st == WAGLE_OK && i < spans.n; i++)
-        st = wg_bpe(ctx, t, copy.text + spans.span[i].start, spans.span[i].bytes, out);
+        st = (t->score != NULL ? wg_unigram : wg_bpe)(ctx, t, copy.text + spans.span[i].start,
+                                                      spans.span[i].bytes, out);
     wg_free(spans.span);
     wg_text_free(&copy);
     return st;
 }
 
-typedef wagle_status encode_part(wagle_ctx *, const wagle_tokenizer *, const char *, int64_t,
-                                 wg_ids *);
+/* first: the part begins the whole text. */
+typedef wagle_status encode_part(wagle_ctx *, const wagle_tokenizer *, bool first, const char *,
+                                 int64_t, wg_ids *);
 
 /* Cuts out added tokens of one kind; what lies between goes to rest(). */
 static wagle_status around_added(wagle_ctx *ctx, const wagle_tokenizer *t, bool normalized,
-                                 const char *text, int64_t bytes, encode_part *rest, wg_ids *out)
+                                 bool first, const char *text, int64_t bytes, encode_part *rest,
+                                 wg_ids *out)
 {
     int64_t at = 0, from = 0, start, stop;
     const wg_added_token *a;
 
     while ((a = wg_added_next(t, normalized, text, bytes, &at, &start, &stop)) != NULL) {
         if (start > from)
-            WG_TRY(rest(ctx, t, text + from, start - from, out));
+            WG_TRY(rest(ctx, t, first && from == 0, text + from, start - from, out));
         WG_TRY(wg_ids_add(ctx, out, a->id));
         from = stop;
     }
-    return from < bytes ? rest(ctx, t, text + from, bytes - from, out) : WAGLE_OK;
+    return from < bytes ? rest(ctx, t, first && from == 0, text + from, bytes - from, out)
+                        : WAGLE_OK;
 }
 
-static wagle_status encode_normalised(wagle_ctx *ctx, const wagle_tokenizer *t, const char *text,
-                                      int64_t bytes, wg_ids *out)
+static wagle_status encode_normalised(wagle_ctx *ctx, const wagle_tokenizer *t, bool first,
+                                      const char *text, int64_t bytes, wg_ids *out)
 {
     wg_text copy = {0};
     wagle_status st = wg_text_add(ctx, &copy, text, (size_t)bytes);
@@ -121,7 +128,7 @@ static wagle_status encode_normalised(wagle_ctx *ctx, const wagle_tokenizer *t, 
     if (st == WAGLE_OK)
         st = wg_normalize(ctx, t, &copy);
     if (st == WAGLE_OK)
-        st = around_added(ctx, t, true, copy.text, copy.bytes, encode_pieces, out);
+        st = around_added(ctx, t, true, first, copy.text, copy.bytes, encode_pieces, out);
     wg_text_free(&copy);
     return st;
 }
@@ -136,7 +143,8 @@ wagle_status wg_encode(wagle_ctx *ctx, const wagle_tokenizer *t, const char *tex
     for (int i = 0; i < (form ? t->n_form : 1); i++)
         WG_TRY(form && t->form[i] != WG_TEMPLATE_TEXT
                    ? wg_ids_add(ctx, out, t->form[i])
-                   : around_added(ctx, t, false, text, (int64_t)bytes, encode_normalised, out));
+                   : around_added(ctx, t, false, true, text, (int64_t)bytes, encode_normalised,
+                                  out));
     return WAGLE_OK;
 }
 

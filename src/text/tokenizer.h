@@ -1,10 +1,12 @@
-/* tokenizer.h - tokenizer.json of byte-level BPE models, as the `tokenizers` library runs it.
+/* tokenizer.h - tokenizer.json as the `tokenizers` library runs it: BPE on bytes or on characters
+ * with byte fallback, and Unigram.
  *
  *   text -> added tokens cut out -> normalise -> added tokens of normalised form cut out
- *        -> pre-tokenise into pieces -> BPE of each piece -> post-process (template)
+ *        -> pre-tokenise into pieces -> BPE or Unigram of each piece -> post-process (template)
  *
- * One file a stage: added.c, normalize.c, pretokenize.c, bpe.c, decode.c; load.c reads the file,
- * tokenizer.c runs the stages. */
+ * One file a stage: added.c, normalize.c (charsmap.c), pretokenize.c, bpe.c, unigram.c, decode.c;
+ * load.c and model.c read the file, sentencepiece.c makes one of a tokenizer.model, tokenizer.c
+ * runs the stages. */
 #ifndef WG_TEXT_TOKENIZER_H
 #define WG_TEXT_TOKENIZER_H
 
@@ -46,16 +48,33 @@ typedef enum wg_normal_kind {
     WG_NORMAL_LOWERCASE,
     WG_NORMAL_PREPEND,
     WG_NORMAL_REPLACE,
-    WG_NORMAL_STRIP
+    WG_NORMAL_STRIP,
+    WG_NORMAL_CHARSMAP
 } wg_normal_kind;
+
+/* SentencePiece's compiled normalisation: a double-array trie of what is replaced, by text. */
+typedef struct wg_charsmap {
+    const uint32_t *unit;
+    size_t units;
+    const char *text; /* [bytes], each ends with NUL, the last too */
+    size_t bytes;
+} wg_charsmap;
 
 typedef struct wg_normal_step {
     wg_normal_kind kind;
     const char *pattern, *content; /* replace: pattern by content; prepend: content */
+    pcre2_code *regex;             /* replace: in place of the pattern */
     bool left, right;              /* strip */
+    wg_charsmap map;
 } wg_normal_step;
 
-typedef enum wg_split_kind { WG_SPLIT_REGEX, WG_SPLIT_DIGITS, WG_SPLIT_BYTE_LEVEL } wg_split_kind;
+typedef enum wg_split_kind {
+    WG_SPLIT_REGEX,
+    WG_SPLIT_DIGITS,
+    WG_SPLIT_BYTE_LEVEL,
+    WG_SPLIT_METASPACE
+} wg_split_kind;
+typedef enum wg_prepend { WG_PREPEND_ALWAYS, WG_PREPEND_FIRST, WG_PREPEND_NEVER } wg_prepend;
 typedef enum wg_split_behavior {
     WG_ISOLATED,
     WG_REMOVED,
@@ -69,7 +88,24 @@ typedef struct wg_split_step {
     pcre2_code *regex; /* NULL: none */
     wg_split_behavior behavior;
     bool invert, prefix_space;
+    const char *space; /* metaspace: what stands for a space */
+    wg_prepend prepend;
 } wg_split_step;
+
+typedef enum wg_decode_kind {
+    WG_DECODE_BYTE_LEVEL,
+    WG_DECODE_BYTE_FALLBACK,
+    WG_DECODE_FUSE,
+    WG_DECODE_REPLACE,
+    WG_DECODE_STRIP,
+    WG_DECODE_METASPACE
+} wg_decode_kind;
+
+typedef struct wg_decode_step {
+    wg_decode_kind kind;
+    const char *pattern, *content; /* replace; strip: content; metaspace: pattern */
+    int64_t start, stop;           /* strip: at most so many; metaspace: start > 0 drops the first */
+} wg_decode_step;
 
 enum { WG_STEPS = 16, WG_TEMPLATE = 16, WG_TEMPLATE_TEXT = -1 };
 
@@ -81,8 +117,14 @@ struct wagle_tokenizer {
     wg_merge_slot *merge; /* [merge_size] */
     uint64_t merge_size;
     int32_t byte_id[256]; /* token of a single byte, -1 if none */
+    bool byte_level;      /* pieces are bytes, not characters */
+    bool byte_fallback;   /* a character that is no token becomes its bytes' tokens, if all are */
+    bool fuse_unknown;    /* neighbours that are no tokens become one unknown token */
     bool ignore_merges;
     int32_t unknown; /* -1: none */
+    double *score;   /* [n_ids] Unigram; NULL: BPE */
+    double least_score;
+    size_t longest; /* bytes of the longest token */
 
     wg_added_token *added; /* [n_added] in order of id */
     int64_t n_added;
@@ -93,7 +135,8 @@ struct wagle_tokenizer {
     int n_split;
     int32_t form[WG_TEMPLATE]; /* ids, or WG_TEMPLATE_TEXT where the text goes */
     int n_form;
-    bool decode_bytes; /* ByteLevel decoder */
+    wg_decode_step decode[WG_STEPS];
+    int n_decode;
 };
 
 /* Spans of a text: what pre-tokenisation leaves. */
@@ -118,11 +161,27 @@ int wg_char_to_byte(int32_t code); /* -1: no byte */
 WAGLE_CHECK wagle_status wg_tokenizer_parse(wagle_ctx *ctx, const char *what, const json_t *json,
                                             wagle_tokenizer **out);
 WAGLE_CHECK wagle_status wg_normalize(wagle_ctx *ctx, const wagle_tokenizer *t, wg_text *text);
-/* Splits text; a prefix space may rewrite it. */
-WAGLE_CHECK wagle_status wg_pretokenize(wagle_ctx *ctx, const wagle_tokenizer *t, wg_text *text,
-                                        wg_spans *out);
+/* What maps the text of a charsmap; the map borrows `data`, which must be aligned for uint32_t. */
+WAGLE_CHECK wagle_status wg_charsmap_read(wagle_ctx *ctx, const char *what, const void *data,
+                                          size_t bytes, wg_charsmap *out);
+WAGLE_CHECK wagle_status wg_charsmap_apply(wagle_ctx *ctx, const wg_charsmap *m, const wg_text *in,
+                                           wg_text *out);
+/* Splits text, which a prefix space may rewrite; first: it begins the whole text. */
+WAGLE_CHECK wagle_status wg_pretokenize(wagle_ctx *ctx, const wagle_tokenizer *t, bool first,
+                                        wg_text *text, wg_spans *out);
 WAGLE_CHECK wagle_status wg_bpe(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece,
                                 int64_t bytes, wg_ids *out);
+WAGLE_CHECK wagle_status wg_unigram(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece,
+                                    int64_t bytes, wg_ids *out);
+/* Tokens of the bytes of a character, if byte_fallback and all are tokens. */
+WAGLE_CHECK wagle_status wg_add_bytes(wagle_ctx *ctx, const wagle_tokenizer *t, const char *text,
+                                      size_t bytes, bool *done, wg_ids *out);
+/* The "model" and "added_tokens" of a tokenizer.json; `what` names the file in errors. */
+WAGLE_CHECK wagle_status wg_load_model(wagle_ctx *ctx, const char *what, wagle_tokenizer *t,
+                                       const json_t *root);
+/* A tokenizer.json of a SentencePiece tokenizer.model. */
+WAGLE_CHECK wagle_status wg_sentencepiece_json(wagle_ctx *ctx, const char *what, const void *data,
+                                               size_t bytes, json_t **out);
 /* Finds the next added token (of normalised form or not) in text [bytes] from *at on. Returns
  * NULL at the end; else *start and *stop bound it, spaces that it swallows included, and *at is
  * where to go on. */

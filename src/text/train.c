@@ -51,7 +51,7 @@ static wagle_status count_words(trainer *t, const char *const *texts, int64_t n,
         wg_spans spans = {0};
         wagle_status st = wg_text_addz(t->ctx, &text, texts[i]);
         if (st == WAGLE_OK)
-            st = wg_pretokenize(t->ctx, t->pieces, &text, &spans);
+            st = wg_pretokenize(t->ctx, t->pieces, true, &text, &spans);
         for (int64_t s = 0; st == WAGLE_OK && s < spans.n; s++)
             st = add_piece(t, text.text + spans.span[s].start, spans.span[s].bytes, first_byte);
         wg_free(spans.span);

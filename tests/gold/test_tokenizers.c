@@ -84,6 +84,10 @@ TOKENIZER(gpt2, WG_GOLD, "gpt2")
 TOKENIZER(llama3, WG_GOLD, "llama3")
 TOKENIZER(qwen2, WG_GOLD, "qwen2")
 TOKENIZER(prefix_space, WG_GOLD, "prefix-space")
+TOKENIZER(gemma, WG_GOLD, "gemma")
+TOKENIZER(llama2_legacy, WG_GOLD, "llama2-legacy")
+TOKENIZER(llama2_metaspace, WG_GOLD, "llama2-metaspace")
+TOKENIZER(unigram, WG_GOLD, "unigram")
 
 static void smollm2_from_shared(void **state)
 {
@@ -132,6 +136,10 @@ int main(void)
         cmocka_unit_test(llama3),
         cmocka_unit_test(qwen2),
         cmocka_unit_test(prefix_space),
+        cmocka_unit_test(gemma),
+        cmocka_unit_test(llama2_legacy),
+        cmocka_unit_test(llama2_metaspace),
+        cmocka_unit_test(unigram),
         cmocka_unit_test(smollm2_from_shared),
         cmocka_unit_test(a_megabyte_without_a_space_is_encoded),
     };

@@ -1,0 +1,19 @@
+/* loader.h - what the readers of tokenizer.json share. */
+#ifndef WG_TEXT_LOADER_H
+#define WG_TEXT_LOADER_H
+
+#include "text/tokenizer.h"
+
+typedef struct wg_loader {
+    wagle_ctx *ctx;
+    const char *what; /* names the file in errors */
+    wagle_tokenizer *t;
+} wg_loader;
+
+WAGLE_CHECK wagle_status wg_load_refuse(const wg_loader *l, const char *part, const char *name);
+/* A copy in the tokenizer's arena. */
+WAGLE_CHECK wagle_status wg_load_keep(const wg_loader *l, const char *text, size_t bytes,
+                                      const char **out);
+bool wg_load_flag(const json_t *part, const char *key, bool fallback);
+
+#endif

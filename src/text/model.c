@@ -1,0 +1,210 @@
+/* model.c - the vocabulary of a tokenizer.json: BPE's merges, Unigram's scores, added tokens. */
+#include "text/loader.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST_ID = 1 << 24 };
+
+static wagle_status put_token(const wg_loader *l, const char *text, size_t bytes, const json_t *id)
+{
+    const json_int_t i = json_is_integer(id) ? json_integer_value(id) : -1;
+
+    if (i < 0 || i >= l->t->n_ids)
+        return wg_fail(l->ctx, WAGLE_E_INPUT, "%s: token '%.64s': not an id", l->what, text);
+    WG_TRY(wg_load_keep(l, text, bytes, &l->t->token[i]));
+    wg_string_table_put(&l->t->by_text, l->t->token[i], bytes, (int32_t)i);
+    return WAGLE_OK;
+}
+
+static json_int_t largest(json_int_t id, const json_t *value)
+{
+    return json_integer_value(value) > id ? json_integer_value(value) : id;
+}
+
+static wagle_status load_vocabulary(const wg_loader *l, json_t *vocab, const json_t *added)
+{
+    json_int_t last = -1;
+    const char *text;
+    json_t *id;
+    size_t i;
+
+    json_object_foreach (vocab, text, id)
+        last = largest(last, id);
+    json_array_foreach (added, i, id)
+        last = largest(last, json_object_get(id, "id"));
+    if (last < 0 || last >= MOST_ID)
+        return wg_fail(l->ctx, WAGLE_E_INPUT, "%s: largest token id %lld, below %d expected",
+                       l->what, (long long)last, MOST_ID);
+    l->t->n_ids = last + 1;
+    WG_TRY(WG_ALLOC(l->ctx, &l->t->token, l->t->n_ids));
+    WG_TRY(wg_string_table_new(l->ctx, &l->t->by_text,
+                               (int64_t)(json_object_size(vocab) + json_array_size(added))));
+    json_object_foreach (vocab, text, id)
+        WG_TRY(put_token(l, text, strlen(text), id));
+    return WAGLE_OK;
+}
+
+static wagle_status find_pair(const wg_loader *l, const json_t *merge, size_t index, uint64_t *pair,
+                              int32_t *joined)
+{
+    const char *text = json_string_value(merge), *a, *b;
+    const char *space = text != NULL ? strchr(text, ' ') : NULL;
+    wg_text both = {0};
+    int32_t left, right;
+    size_t n, m;
+
+    a = space != NULL ? text : json_string_value(json_array_get(merge, 0));
+    b = space != NULL ? space + 1 : json_string_value(json_array_get(merge, 1));
+    n = space != NULL ? (size_t)(space - text) : a != NULL ? strlen(a) : 0;
+    m = b != NULL ? strlen(b) : 0;
+    if (a == NULL || b == NULL)
+        return wg_fail(l->ctx, WAGLE_E_INPUT, "%s: merge %zu is not a pair", l->what, index);
+    left = wg_string_table_get(&l->t->by_text, a, n);
+    right = wg_string_table_get(&l->t->by_text, b, m);
+    WG_TRY(wg_text_add(l->ctx, &both, a, n));
+    const wagle_status st = wg_text_add(l->ctx, &both, b, m);
+    *joined = st == WAGLE_OK ? wg_string_table_get(&l->t->by_text, both.text, n + m) : -1;
+    wg_text_free(&both);
+    WG_TRY(st);
+    if (left < 0 || right < 0 || *joined < 0)
+        return wg_fail(l->ctx, WAGLE_E_INPUT, "%s: merge %zu names no token", l->what, index);
+    *pair = (uint64_t)left << 32 | (uint32_t)right;
+    return WAGLE_OK;
+}
+
+static wagle_status load_merges(const wg_loader *l, const json_t *merges)
+{
+    wagle_tokenizer *t = l->t;
+
+    for (t->merge_size = 16; t->merge_size < 2 * json_array_size(merges);)
+        t->merge_size *= 2;
+    WG_TRY(WG_ALLOC(l->ctx, &t->merge, (int64_t)t->merge_size));
+    for (uint64_t i = 0; i < t->merge_size; i++)
+        t->merge[i].pair = UINT64_MAX;
+    for (size_t i = 0; i < json_array_size(merges); i++) {
+        uint64_t pair, at;
+        int32_t joined = -1;
+        WG_TRY(find_pair(l, json_array_get(merges, i), i, &pair, &joined));
+        at = wg_hash_bytes(&pair, sizeof pair);
+        while (t->merge[at & (t->merge_size - 1)].pair != UINT64_MAX &&
+               t->merge[at & (t->merge_size - 1)].pair != pair)
+            at++;
+        t->merge[at & (t->merge_size - 1)] = (wg_merge_slot){pair, (int32_t)i, joined};
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status load_added(const wg_loader *l, const json_t *list)
+{
+    wagle_tokenizer *t = l->t;
+    const json_t *entry;
+    size_t i;
+
+    WG_TRY(WG_ALLOC(l->ctx, &t->added, (int64_t)json_array_size(list)));
+    json_array_foreach (list, i, entry) {
+        const json_t *content = json_object_get(entry, "content");
+        wg_added_token *a = &t->added[t->n_added++];
+        wg_text text = {0};
+        wagle_status st;
+        if (json_string_length(content) == 0)
+            return wg_load_refuse(l, "an added token without content, number", "");
+        a->special = wg_load_flag(entry, "special", false);
+        a->normalized = wg_load_flag(entry, "normalized", !a->special);
+        a->single_word = wg_load_flag(entry, "single_word", false);
+        a->lstrip = wg_load_flag(entry, "lstrip", false);
+        a->rstrip = wg_load_flag(entry, "rstrip", false);
+        WG_TRY(put_token(l, json_string_value(content), json_string_length(content),
+                         json_object_get(entry, "id")));
+        a->id = (int32_t)json_integer_value(json_object_get(entry, "id"));
+        st = wg_text_add(l->ctx, &text, t->token[a->id], json_string_length(content));
+        if (st == WAGLE_OK && a->normalized)
+            st = wg_normalize(l->ctx, t, &text);
+        if (st == WAGLE_OK)
+            st = wg_load_keep(l, text.text, (size_t)text.bytes, &a->text);
+        a->bytes = (size_t)text.bytes;
+        wg_text_free(&text);
+        WG_TRY(st);
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status load_bpe(const wg_loader *l, const json_t *root, const json_t *model)
+{
+    const char *unknown = json_string_value(json_object_get(model, "unk_token"));
+    wagle_tokenizer *t = l->t;
+
+    if (!json_is_object(json_object_get(model, "vocab")) ||
+        !json_is_array(json_object_get(model, "merges")))
+        return wg_fail(l->ctx, WAGLE_E_INPUT, "%s: no vocabulary or no merges", l->what);
+    WG_TRY(
+        load_vocabulary(l, json_object_get(model, "vocab"), json_object_get(root, "added_tokens")));
+    WG_TRY(load_merges(l, json_object_get(model, "merges")));
+    t->ignore_merges = wg_load_flag(model, "ignore_merges", false);
+    t->fuse_unknown = wg_load_flag(model, "fuse_unk", false);
+    t->unknown = unknown != NULL ? wg_token_id(t, unknown) : -1;
+    return WAGLE_OK;
+}
+
+/* A list of [token, log-probability]; an id is a place in it. */
+static wagle_status load_unigram(const wg_loader *l, const json_t *root, const json_t *model)
+{
+    const json_t *list = json_object_get(model, "vocab"), *entry, *unknown;
+    json_t *vocab = json_object();
+    wagle_tokenizer *t = l->t;
+    wagle_status st = vocab != NULL ? WAGLE_OK : wg_json_memory(l->ctx);
+    size_t i;
+
+    if (st == WAGLE_OK && json_array_size(list) == 0)
+        st = wg_fail(l->ctx, WAGLE_E_INPUT, "%s: no vocabulary", l->what);
+    json_array_foreach (list, i, entry) {
+        const json_t *token = json_array_get(entry, 0), *score = json_array_get(entry, 1);
+        if (st == WAGLE_OK && (!json_is_string(token) || !json_is_number(score)))
+            st = wg_fail(l->ctx, WAGLE_E_INPUT, "%s: token %zu is not [text, number]", l->what, i);
+        if (st == WAGLE_OK)
+            st = wg_json_set(l->ctx, vocab, json_string_value(token),
+                             json_integer((json_int_t)i));
+    }
+    if (st == WAGLE_OK)
+        st = load_vocabulary(l, vocab, json_object_get(root, "added_tokens"));
+    json_decref(vocab);
+    WG_TRY(st);
+    WG_TRY(WG_ALLOC(l->ctx, &t->score, t->n_ids));
+    for (int64_t k = 0; k < t->n_ids; k++)
+        t->score[k] = NAN;
+    json_array_foreach (list, i, entry) {
+        t->score[i] = json_number_value(json_array_get(entry, 1));
+        t->least_score = i == 0 || t->score[i] < t->least_score ? t->score[i] : t->least_score;
+        t->longest = json_string_length(json_array_get(entry, 0)) > t->longest
+                         ? json_string_length(json_array_get(entry, 0))
+                         : t->longest;
+    }
+    unknown = json_object_get(model, "unk_id");
+    t->unknown = json_is_integer(unknown) ? (int32_t)json_integer_value(unknown) : -1;
+    if (t->unknown < 0 || t->unknown >= t->n_ids)
+        return wg_load_refuse(l, "model Unigram without", "unk_id");
+    return WAGLE_OK;
+}
+
+wagle_status wg_load_model(wagle_ctx *ctx, const char *what, wagle_tokenizer *t, const json_t *root)
+{
+    const wg_loader loader = {ctx, what, t}, *l = &loader;
+    const json_t *model = json_object_get(root, "model");
+    const char *type = json_string_value(json_object_get(model, "type"));
+    char text[8];
+
+    if (type != NULL && strcmp(type, "Unigram") == 0)
+        WG_TRY(load_unigram(l, root, model));
+    else if (type == NULL || strcmp(type, "BPE") == 0)
+        WG_TRY(load_bpe(l, root, model));
+    else
+        return wg_load_refuse(l, "model", type);
+    t->byte_fallback = wg_load_flag(model, "byte_fallback", false);
+    for (int b = 0; b < 256; b++) {
+        const int n = t->byte_fallback ? snprintf(text, sizeof text, "<0x%02X>", (unsigned)b)
+                                       : wg_byte_to_char((unsigned char)b, text);
+        t->byte_id[b] = wg_string_table_get(&t->by_text, text, (size_t)n);
+    }
+    return load_added(l, json_object_get(root, "added_tokens"));
+}
