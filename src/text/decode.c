@@ -255,8 +255,7 @@ static wagle_status collect(wagle_ctx *ctx, const wagle_tokenizer *t, const int3
             continue;
         if (t->n_decode == 0 && out->spans.n > 0)
             WG_TRY(wg_text_addz(ctx, &out->text, " "));
-        WG_TRY(bytes ? token_bytes(ctx, token, &out->text)
-                     : wg_text_addz(ctx, &out->text, token));
+        WG_TRY(bytes ? token_bytes(ctx, token, &out->text) : wg_text_addz(ctx, &out->text, token));
         WG_TRY(close_token(ctx, out, start));
     }
     return WAGLE_OK;

@@ -61,8 +61,8 @@ static wagle_status compile(const wg_loader *l, const char *pattern, bool litera
     if (*out == NULL) {
         PCRE2_UCHAR text[128];
         pcre2_get_error_message(error, text, sizeof text);
-        return wg_fail(l->ctx, WAGLE_E_INPUT, "%s: pattern, position %zu: %s",
-                       l->what, at, (const char *)text);
+        return wg_fail(l->ctx, WAGLE_E_INPUT, "%s: pattern, position %zu: %s", l->what, at,
+                       (const char *)text);
     }
     pcre2_jit_compile(*out, PCRE2_JIT_COMPLETE);
     return WAGLE_OK;
@@ -93,8 +93,8 @@ static wagle_status load_charsmap(const wg_loader *l, const json_t *part, wg_cha
 
 static wagle_status load_normalizer(const wg_loader *l, const json_t *part)
 {
-    static const char *const names[] = {"NFC",       "NFD",     "NFKC",    "NFKD", "Lowercase",
-                                        "Prepend",   "Replace", "Strip",   "Precompiled"};
+    static const char *const names[] = {"NFC",     "NFD",     "NFKC",  "NFKD",       "Lowercase",
+                                        "Prepend", "Replace", "Strip", "Precompiled"};
     const char *type = type_of(part), *content;
     const json_t *pattern = json_object_get(json_object_get(part, "pattern"), "String");
     const char *regex =
@@ -162,13 +162,14 @@ static wagle_status load_pretokenizer(const wg_loader *l, const json_t *part)
         step->kind = WG_SPLIT_BYTE_LEVEL;
         step->prefix_space = wg_load_flag(part, "add_prefix_space", true);
         return wg_load_flag(part, "use_regex", true) ? compile(l, gpt2_pattern, false, &step->regex)
-                                             : WAGLE_OK;
+                                                     : WAGLE_OK;
     }
     if (strcmp(type, "Metaspace") == 0)
         return load_metaspace(l, part, step);
     if (strcmp(type, "Digits") == 0) {
         step->kind = WG_SPLIT_DIGITS;
-        step->behavior = wg_load_flag(part, "individual_digits", false) ? WG_ISOLATED : WG_CONTIGUOUS;
+        step->behavior =
+            wg_load_flag(part, "individual_digits", false) ? WG_ISOLATED : WG_CONTIGUOUS;
         return WAGLE_OK;
     }
     if (strcmp(type, "Split") == 0) {

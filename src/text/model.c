@@ -163,8 +163,7 @@ static wagle_status load_unigram(const wg_loader *l, const json_t *root, const j
         if (st == WAGLE_OK && (!json_is_string(token) || !json_is_number(score)))
             st = wg_fail(l->ctx, WAGLE_E_INPUT, "%s: token %zu is not [text, number]", l->what, i);
         if (st == WAGLE_OK)
-            st = wg_json_set(l->ctx, vocab, json_string_value(token),
-                             json_integer((json_int_t)i));
+            st = wg_json_set(l->ctx, vocab, json_string_value(token), json_integer((json_int_t)i));
     }
     if (st == WAGLE_OK)
         st = load_vocabulary(l, vocab, json_object_get(root, "added_tokens"));

@@ -44,22 +44,37 @@ int32_t wg_token_id(const wagle_tokenizer *t, const char *text)
     return wg_string_table_get(&t->by_text, text, strlen(text));
 }
 
+/* tokenizer.json, or where there is none what tokenizer.model becomes. */
+static wagle_status read_json(wagle_ctx *ctx, const char *json_path, const char *model_path,
+                              json_t **out)
+{
+    wg_map map;
+    wagle_status st;
+
+    if (wg_exists(json_path) || !wg_exists(model_path))
+        return wg_json_read(ctx, json_path, out);
+    WG_TRY(wg_map_open(ctx, model_path, &map));
+    st = wg_sentencepiece_json(ctx, model_path, map.data, map.bytes, out);
+    wg_map_close(&map);
+    return st;
+}
+
 wagle_status wagle_tokenizer_open(wagle_ctx *ctx, const char *folder, wagle_tokenizer **out)
 {
-    char *path;
+    char *path, *model;
     json_t *json = NULL;
     wagle_status st;
 
     wg_begin(ctx);
     *out = NULL;
     path = wg_path_join(ctx, folder, "tokenizer.json");
-    if (path == NULL)
-        return WAGLE_E_RESOURCE;
-    st = wg_json_read(ctx, path, &json);
+    model = wg_path_join(ctx, folder, "tokenizer.model");
+    st = path != NULL && model != NULL ? read_json(ctx, path, model, &json) : WAGLE_E_RESOURCE;
     if (st == WAGLE_OK)
-        st = wg_tokenizer_parse(ctx, path, json, out);
+        st = wg_tokenizer_parse(ctx, wg_exists(path) ? path : model, json, out);
     json_decref(json);
     wg_free(path);
+    wg_free(model);
     return st;
 }
 
@@ -141,10 +156,10 @@ wagle_status wg_encode(wagle_ctx *ctx, const wagle_tokenizer *t, const char *tex
     if (!wg_utf8_valid(text, bytes))
         return wg_fail(ctx, WAGLE_E_INPUT, "text is not valid UTF-8");
     for (int i = 0; i < (form ? t->n_form : 1); i++)
-        WG_TRY(form && t->form[i] != WG_TEMPLATE_TEXT
-                   ? wg_ids_add(ctx, out, t->form[i])
-                   : around_added(ctx, t, false, true, text, (int64_t)bytes, encode_normalised,
-                                  out));
+        WG_TRY(
+            form && t->form[i] != WG_TEMPLATE_TEXT
+                ? wg_ids_add(ctx, out, t->form[i])
+                : around_added(ctx, t, false, true, text, (int64_t)bytes, encode_normalised, out));
     return WAGLE_OK;
 }
 

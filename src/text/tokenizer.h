@@ -104,7 +104,7 @@ typedef enum wg_decode_kind {
 typedef struct wg_decode_step {
     wg_decode_kind kind;
     const char *pattern, *content; /* replace; strip: content; metaspace: pattern */
-    int64_t start, stop;           /* strip: at most so many; metaspace: start > 0 drops the first */
+    int64_t start, stop; /* strip: at most so many; metaspace: start > 0 drops the first */
 } wg_decode_step;
 
 enum { WG_STEPS = 16, WG_TEMPLATE = 16, WG_TEMPLATE_TEXT = -1 };

@@ -25,8 +25,7 @@ static void walk(const wagle_tokenizer *t, const char *piece, int64_t bytes, nod
     for (int64_t at = 0; at < bytes;) {
         const int found = wg_utf8_decode(piece + at, (size_t)(bytes - at), &code);
         const int64_t one = found > 0 ? found : 1;
-        const int64_t most =
-            bytes - at < (int64_t)t->longest ? bytes - at : (int64_t)t->longest;
+        const int64_t most = bytes - at < (int64_t)t->longest ? bytes - at : (int64_t)t->longest;
         bool single = false;
         for (int64_t n = 1; n <= most; n++) {
             const int32_t id = wg_string_table_get(&t->by_text, piece + at, (size_t)n);

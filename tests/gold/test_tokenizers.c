@@ -89,6 +89,44 @@ TOKENIZER(llama2_legacy, WG_GOLD, "llama2-legacy")
 TOKENIZER(llama2_metaspace, WG_GOLD, "llama2-metaspace")
 TOKENIZER(unigram, WG_GOLD, "unigram")
 
+/* What the sentencepiece library makes of 2,000 strings. */
+static void check_sentencepiece(const char *where)
+{
+    wagle_ctx *ctx = new_context();
+    wagle_tokenizer *t;
+    char path[512], *line = NULL;
+    size_t room = 0;
+    int n = 0;
+
+    assert_ok(ctx, wagle_tokenizer_open(ctx, where, &t));
+    snprintf(path, sizeof path, "%s/gold.jsonl", where);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while (getline(&line, &room, file) > 0) {
+        json_t *row = json_loads(line, JSON_ALLOW_NUL, NULL);
+        assert_non_null(row);
+        check_ids(ctx, t, row, "ids", false, ++n);
+        json_decref(row);
+    }
+    assert_int_equal(n, 2000);
+    free(line);
+    fclose(file);
+    wagle_tokenizer_free(t);
+    wagle_ctx_free(ctx);
+}
+
+static void sentencepiece_bpe(void **state)
+{
+    (void)state;
+    check_sentencepiece(WG_GOLD "/sentencepiece/bpe");
+}
+
+static void sentencepiece_unigram(void **state)
+{
+    (void)state;
+    check_sentencepiece(WG_GOLD "/sentencepiece/unigram");
+}
+
 static void smollm2_from_shared(void **state)
 {
     const char *ci = getenv("CI");
@@ -140,6 +178,8 @@ int main(void)
         cmocka_unit_test(llama2_legacy),
         cmocka_unit_test(llama2_metaspace),
         cmocka_unit_test(unigram),
+        cmocka_unit_test(sentencepiece_bpe),
+        cmocka_unit_test(sentencepiece_unigram),
         cmocka_unit_test(smollm2_from_shared),
         cmocka_unit_test(a_megabyte_without_a_space_is_encoded),
     };
