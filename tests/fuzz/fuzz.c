@@ -74,11 +74,22 @@ static void as_gguf(wagle_ctx *ctx, const char *path)
 
 static void as_config(wagle_ctx *ctx, const char *path)
 {
+    enum { POSITIONS = 8 };
+    static wg_real cosine[POSITIONS * WG_PAIRS_MOST], sine[POSITIONS * WG_PAIRS_MOST];
+    char name[WG_NAME_BYTES];
+    wg_shape shape;
     wg_config config;
 
     (void)path;
-    if (wg_config_read(ctx, FOLDER, &config) != WAGLE_OK)
+    if (wg_config_read(ctx, FOLDER, &config) != WAGLE_OK) {
         wg_begin(ctx);
+        return;
+    }
+    for (int i = 0; i < 1 + config.local_rope; i++)
+        wg_rope_tables(&config, i, POSITIONS, cosine, sine);
+    for (int role = 0; role < WG_ROLES; role++)
+        if (wg_config_has(&config, (wg_role)role, 0))
+            wg_config_tensor(&config, (wg_role)role, 0, name, &shape);
 }
 
 static void as_tokenizer(wagle_ctx *ctx, const char *path)
@@ -141,6 +152,7 @@ static const struct target {
     {"gguf", "model.gguf", as_gguf},
     {"config", "config.json", as_config},
     {"tokenizer", "tokenizer.json", as_tokenizer},
+    {"sentencepiece", "tokenizer.model", as_tokenizer},
     {"text", "text", as_text},
     {"chat", "tokenizer_config.json", as_chat},
 };

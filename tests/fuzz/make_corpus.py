@@ -1,7 +1,7 @@
 """Writes the seeds of tests/fuzz/corpus: small valid files of each kind, for mutations to start from.
 
     python3 tests/fuzz/make_corpus.py tests/gold tests/fuzz/corpus"""
-import json, os, random, shutil, struct, sys
+import base64, json, os, random, shutil, struct, sys
 
 gold, corpus = sys.argv[1:]
 r = random.Random(1)
@@ -82,7 +82,7 @@ save("index", "two", json.dumps({"metadata": {"total_size": 8}, "weight_map": {"
 save("mask", "bits", safetensors([("w", "U8", [2], b"\5\1")],
                                  {"format": "wagle-mask", "layout": "bits", "shapes": '{"w":[3,3]}'}))
 save("mask", "bool", safetensors([("w", "BOOL", [2, 2], b"\1\0\0\1")], {"format": "wagle-mask", "layout": "bool"}))
-for name in ("llama-gqa-tied", "llama3-rope"):
+for name in ("llama-gqa-tied", "llama3-rope", "gemma3", "gpt2", "gpt_neox", "opt", "phi3-longrope", "qwen2-swa", "stablelm", "falcon"):
     save("config", name, open(f"{gold}/models/{name}/config.json", "rb").read())
 save("config", "old-rope", json.dumps(
     {"model_type": "llama", "vocab_size": 8, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1,
@@ -100,6 +100,46 @@ save("tokenizer", "all-stages", json.dumps(
      "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<|end|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}], "pair": [],
                         "special_tokens": {"<|end|>": {"id": "<|end|>", "ids": [20], "tokens": ["<|end|>"]}}},
      "decoder": byte, "model": {"type": "BPE", "unk_token": None, "vocab": vocab, "merges": [["H", "e"]]}}))
+space = "\u2581"
+pieces = [("<unk>", 0.0), ("</s>", 0.0), (space, -1.5), ("e", -2.0), ("l", -2.5), ("lo", -3.0), (space + "He", -3.5), ("<0x0A>", -9.0)]
+units = struct.pack("<3I", 0x400, 0x41 | 1 << 8, 0x80000000)  # one entry, perhaps broken: it is to be mutated
+charsmap = base64.b64encode(struct.pack("<I", len(units)) + units + b"a\0").decode()
+meta = {"type": "Metaspace", "replacement": space, "prepend_scheme": "first", "split": True}
+ends = {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": space}, "content": " "}, {"type": "ByteFallback"},
+                                         {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 1}]}
+squeeze = {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}
+save("tokenizer", "unigram", json.dumps(
+    {"version": "1.0", "added_tokens": [], "normalizer": {"type": "Sequence", "normalizers": [
+        {"type": "Precompiled", "precompiled_charsmap": charsmap}, squeeze]}, "pre_tokenizer": meta, "decoder": meta,
+     "model": {"type": "Unigram", "unk_id": 0, "byte_fallback": True, "vocab": pieces}}))
+save("tokenizer", "byte-fallback", json.dumps(
+    {"version": "1.0", "added_tokens": [], "normalizer": None, "pre_tokenizer": meta, "decoder": ends,
+     "model": {"type": "BPE", "unk_token": "<unk>", "fuse_unk": True, "byte_fallback": True,
+               "vocab": {t: i for i, (t, _) in enumerate(pieces)} | {"o": 8}, "merges": [["l", "o"]]}}))
+
+
+def varint(n):
+    out = b""
+    while n > 127:
+        out, n = out + bytes([n & 127 | 128]), n >> 7
+    return out + bytes([n])
+
+
+def message(*fields):
+    """(number, value): int a varint, float four bytes, bytes a length and them."""
+    out = b""
+    for number, value in fields:
+        kind = 0 if isinstance(value, int) else 5 if isinstance(value, float) else 2
+        out += varint(number << 3 | kind)
+        out += varint(value) if kind == 0 else struct.pack("<f", value) if kind == 5 else varint(len(value)) + value
+    return out
+
+
+kinds = {"<unk>": 2, "</s>": 3, "<0x0A>": 6}
+for name, kind in (("bpe", 2), ("unigram", 1)):
+    body = [(1, message((1, t.encode()), (2, s), (3, kinds.get(t, 1)))) for t, s in pieces + [("o", -4.0), ("<sep>", 0.0)]]
+    save("sentencepiece", name, message(*body, (2, message((3, kind), (35, 1), (40, 0))),
+                                        (3, message((2, base64.b64decode(charsmap)), (3, 1), (4, kind & 1)))))
 save("text", "mixed", "Hello  wörld\r\n\tdon't 12345 <|begin_of_text|> é\u0301 😀 \u00a0x")
 save("text", "broken", b"abc\xff\xfe\xc3(")
 save("chat", "chatml", json.dumps({"chat_template": "{% for m in messages %}<|im_start|>{{ m }}{% endfor %}",
