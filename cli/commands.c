@@ -353,16 +353,18 @@ static wagle_status cmd_tokenize(wagle_ctx *ctx, cli_options *o)
 }
 
 /* One text as it is; several, or --json, as a JSON object a line. */
-static wagle_status print_texts(const wagle_generate_options *g, char *const *text, bool as_json)
+static wagle_status print_texts(const wagle_generate_options *g, const wagle_generation *made,
+                                bool as_json)
 {
     for (int64_t i = 0; i < g->n; i++) {
         json_t *line;
         char *dump;
         if (g->n == 1 && !as_json) {
-            puts(text[i]);
+            puts(made[i].text);
             continue;
         }
-        line = json_pack("{s:s, s:s}", "prompt", g->prompts[i], "text", text[i]);
+        line = json_pack("{s:s, s:s, s:I}", "prompt", g->prompts[i], "text", made[i].text, "tokens",
+                         (json_int_t)made[i].tokens);
         dump = line != NULL ? json_dumps(line, JSON_COMPACT) : NULL;
         json_decref(line);
         if (dump == NULL)
@@ -391,7 +393,8 @@ static void generate_options(const cli_options *o, wagle_generate_options *g)
 static wagle_status cmd_generate(wagle_ctx *ctx, cli_options *o)
 {
     wagle_generate_options g;
-    char *content = NULL, *text[CLI_LIST] = {NULL};
+    wagle_generation made[CLI_LIST] = {{NULL, 0}};
+    char *content = NULL;
     size_t bytes;
     wagle_status st;
 
@@ -405,11 +408,11 @@ static wagle_status cmd_generate(wagle_ctx *ctx, cli_options *o)
         }
     }
     generate_options(o, &g);
-    st = wagle_generate(ctx, &g, text);
+    st = wagle_generate(ctx, &g, made);
     if (st == WAGLE_OK)
-        st = print_texts(&g, text, o->json);
+        st = print_texts(&g, made, o->json);
     for (int i = 0; i < CLI_LIST; i++)
-        wagle_string_free(text[i]);
+        wagle_string_free(made[i].text);
     free(content);
     return st;
 }

@@ -240,10 +240,15 @@ typedef struct wagle_generate_options {
     uint64_t seed;
 } wagle_generate_options;
 
+typedef struct wagle_generation {
+    char *text;     /* free with wagle_string_free, on success only */
+    int64_t tokens; /* that it took */
+} wagle_generation;
+
 WAGLE_API void wagle_generate_defaults(wagle_generate_options *o);
-/* texts [n]: each free with wagle_string_free, on success only. */
+/* out [n] */
 WAGLE_API WAGLE_CHECK wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *o,
-                                                  char **texts);
+                                                  wagle_generation *out);
 
 typedef struct wagle_eval_options {
     const char *model, *metrics; /* comma-separated names; NULL: nll,perplexity,probability */

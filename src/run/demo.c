@@ -311,6 +311,7 @@ static wagle_status ask(demo *d, const char *question, const char *model, char *
     wagle_generate_options o;
     char *folder = place(d, model), prompt[256];
     const char *prompts[] = {prompt};
+    wagle_generation made = {NULL, 0};
     wagle_status st;
 
     snprintf(prompt, sizeof prompt, "### Question: %s\n### Answer:", question);
@@ -319,7 +320,8 @@ static wagle_status ask(demo *d, const char *question, const char *model, char *
     o.prompts = prompts;
     o.n = 1;
     o.max_tokens = 24;
-    st = folder != NULL ? wagle_generate(d->ctx, &o, answer) : WAGLE_E_RESOURCE;
+    st = folder != NULL ? wagle_generate(d->ctx, &o, &made) : WAGLE_E_RESOURCE;
+    *answer = made.text;
     wg_free(folder);
     return st;
 }

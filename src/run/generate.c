@@ -176,7 +176,8 @@ static wagle_status read_prompts(wagle_ctx *ctx, wg_session *s, const wagle_gene
     return st;
 }
 
-wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *o, char **texts)
+wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *o,
+                            wagle_generation *made)
 {
     const wg_sampling how = {o->temperature, o->top_p, o->top_k, o->max_tokens, o->seed};
     wg_ids *prompts = NULL, *out = NULL;
@@ -190,7 +191,7 @@ wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *o, cha
         return wg_fail(ctx, WAGLE_E_USAGE, "--temperature and --top-k: 0 or more; --top-p: (0,1]");
     WG_TRY(wg_session_open(ctx, o->model, &s));
     for (int64_t i = 0; i < o->n; i++)
-        texts[i] = NULL;
+        made[i] = (wagle_generation){NULL, 0};
     WG_TRY_GOTO(WG_ALLOC(ctx, &prompts, o->n), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &out, o->n), done);
     WG_TRY_GOTO(read_prompts(ctx, &s, o, prompts), done);
@@ -198,7 +199,7 @@ wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *o, cha
     for (int64_t i = 0; st == WAGLE_OK && i < o->n; i++) {
         wg_text text = {0};
         st = wg_decode(ctx, s.reader.tokenizer, out[i].id, out[i].n, true, &text);
-        texts[i] = text.text;
+        made[i] = (wagle_generation){text.text, out[i].n};
     }
 done:
     for (int64_t i = 0; i < o->n; i++) {
@@ -207,8 +208,8 @@ done:
         if (out != NULL)
             wg_free(out[i].id);
         if (st != WAGLE_OK) {
-            wg_free(texts[i]);
-            texts[i] = NULL;
+            wg_free(made[i].text);
+            made[i].text = NULL;
         }
     }
     wg_free(prompts);

@@ -22,7 +22,7 @@ with tempfile.TemporaryDirectory() as work:
         with open(name, "w") as f:
             for _ in range(4):
                 f.write(json.dumps({"input_ids": [r.randrange(3, 320) for _ in range(20)]}) + "\n")
-    for model in ("llama-mha", "llama-gqa-tied", "llama-gqa-tied-bf16", "llama3-rope"):
+    for model in sorted(os.listdir(models)):
         subprocess.check_call([wagle, "unlearn", "--model", f"{models}/{model}", "--forget", "forget",
                                "--retain", "retain", "--selector", "wagle", "--density", "0.3",
                                "--lr", "1e-3", "--steps", "5", "--out", model], stdout=subprocess.DEVNULL)

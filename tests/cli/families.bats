@@ -1,0 +1,59 @@
+load helpers
+
+# A tokenizer of single bytes, so that a model without one can generate.
+byte_tokenizer() {
+    python3 - "$1" <<'PY'
+import json, sys
+byte = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+seen = [b for b in range(256) if 33 <= b <= 126 or 161 <= b <= 172 or b >= 174]
+hidden = [b for b in range(256) if b not in seen]
+vocab = {chr(b): b for b in seen} | {chr(256 + i): b for i, b in enumerate(hidden)} | {f"<{i}>": i for i in range(256, 320)}
+json.dump({"version": "1.0", "added_tokens": [], "normalizer": None, "pre_tokenizer": byte, "post_processor": None, "decoder": byte,
+           "model": {"type": "BPE", "vocab": vocab, "merges": []}}, open(sys.argv[1] + "/tokenizer.json", "w"))
+PY
+}
+
+@test "every family: attribute, mask, unlearn, evaluate, generate" {
+    for folder in "$GOLD"/models/*; do
+        echo "# $(basename "$folder")"
+        rm -rf model scores mask out
+        cp -r "$folder" model && chmod -R u+w model && rm -f model/gold.*
+        byte_tokenizer model
+        "$WAGLE" inspect model | grep -q parameters
+        "$WAGLE" attribute --model model --forget forget.jsonl --retain retain.jsonl --out scores
+        "$WAGLE" mask --scores scores --density 0.2 --out mask --format bool
+        "$WAGLE" unlearn --model model --forget forget.jsonl --retain retain.jsonl --mask mask \
+            --objective npo --lr 1e-3 --steps 3 --batch 2 --out out
+        python3 "$BATS_TEST_DIRNAME/compare_unselected.py" model out mask
+        "$WAGLE" eval --model out --data forget.jsonl | grep -q nll
+        "$WAGLE" generate --model out --prompt 'Who' --max-tokens 6 --json >one
+        "$WAGLE" generate --model out --prompt 'Who' --prompt 'a longer prompt' --max-tokens 6 --json | head -1 >beside
+        cmp one beside
+    done
+}
+
+@test "a model whose positions are learned takes no more than it has" {
+    cp -r "$GOLD/models/gpt2" model && chmod -R u+w model
+    byte_tokenizer model
+    python3 -c 'import json; print(json.dumps({"input_ids": [5] * 129}))' >long.jsonl
+    refused 3 'at most 128' "$WAGLE" eval --model model --data long.jsonl
+    refused 3 'the model takes 128' "$WAGLE" generate --model model --prompt 'Who' --max-tokens 200
+}
+
+@test "GPT-2 files without their prefix, and with stored attention masks, are read" {
+    cp -r "$GOLD/models/gpt2" model && chmod -R u+w model
+    python3 - <<'PY'
+import json, struct
+data = open("model/model.safetensors", "rb").read()
+n = struct.unpack("<Q", data[:8])[0]
+header = json.loads(data[8:8 + n])
+body, end = data[8 + n:], len(data) - 8 - n
+header = {k.removeprefix("transformer."): v for k, v in header.items()}
+header["h.0.attn.bias"] = {"dtype": "F32", "shape": [1, 1, 2, 2], "data_offsets": [end, end + 16]}
+text = json.dumps(header).encode()
+open("model/model.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + body + bytes(16))
+PY
+    "$WAGLE" logits --model model --data forget.jsonl --out a
+    "$WAGLE" logits --model "$GOLD/models/gpt2" --data forget.jsonl --out b
+    cmp a b
+}
