@@ -70,6 +70,18 @@ static wagle_status cmd_import(wagle_ctx *ctx, cli_options *o)
     return wagle_import(ctx, &i);
 }
 
+static wagle_status cmd_export(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_export_options e;
+
+    wagle_export_defaults(&e);
+    e.model = o->argument;
+    e.out = o->out;
+    e.type = o->type != NULL ? o->type : e.type;
+    e.force = o->force;
+    return wagle_export(ctx, &e);
+}
+
 static wagle_status cmd_init(wagle_ctx *ctx, cli_options *o)
 {
     wagle_init_options i;
@@ -468,6 +480,9 @@ static wagle_status cmd_eval(wagle_ctx *ctx, cli_options *o)
 const cli_command cli_commands[] = {
     {"import", "FILE.gguf", "GGUF to a model folder", "wagle import model.gguf --out DIR",
      "out dtype force", cmd_import, "which FILE.gguf?", NULL},
+    {"export", "DIR", "a model folder to GGUF, for llama.cpp",
+     "wagle export model --out model.gguf --type q8_0", "out type force", cmd_export, "which DIR?",
+     NULL},
     {"init", NULL, "a model with random weights, of any size: for benchmarks and tests",
      "wagle init --config config.json --dtype bf16 --out DIR", "config out dtype seed force",
      cmd_init, NULL, NULL},

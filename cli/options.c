@@ -51,6 +51,7 @@ static const struct option {
     {"file", "F", TEXT, AT(file), "a file, read byte for byte"},
     {"decode", "IDS", TEXT, AT(decode), "turn ids (1,2,3) back into text"},
     {"no-special", NULL, FLAG, AT(no_special), "no tokens around the text"},
+    {"type", "KIND", TEXT, AT(type), "of matrices: bf16, f16, f32 or q8_0"},
     {"dtype", "KIND", TEXT, AT(dtype), "bf16, f32 or f16"},
     {"metrics", "LIST", TEXT, AT(metrics), "nll,perplexity,probability,rouge1,rouge2,rougeL"},
     {"prompt", "TEXT", LIST, AT(prompt),

@@ -8,7 +8,7 @@ enum { CLI_LIST = 64, CLI_PARAMS = 32 };
 
 typedef struct cli_options {
     const char *model, *out, *data, *forget, *retain, *scores, *mask, *refusal;
-    const char *selector, *objective, *dtype, *format, *metrics, *stop_when, *gamma, *config;
+    const char *selector, *objective, *dtype, *type, *format, *metrics, *stop_when, *gamma, *config;
     const char *state, *text, *file, *decode, *prompt_field, *answer_field, *text_field;
     const char *chat_layout, *system;
     const char *prompt[CLI_LIST + 1]; /* a row's template is the last */

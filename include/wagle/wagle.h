@@ -108,6 +108,17 @@ WAGLE_API void wagle_import_defaults(wagle_import_options *o);
 /* GGUF to a model folder: weights, config, tokenizer, chat template. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_import(wagle_ctx *ctx, const wagle_import_options *o);
 
+typedef struct wagle_export_options {
+    const char *model, *out; /* a model folder, the GGUF file to make */
+    const char *type;        /* of matrices: f32, f16, bf16, q8_0 */
+    bool force;
+} wagle_export_options;
+
+WAGLE_API void wagle_export_defaults(wagle_export_options *o);
+/* A model folder to a GGUF file that llama.cpp loads: llama, mistral without a window, qwen2, qwen3,
+ * phi3, gemma, gemma2, gpt2. Vectors stay float32. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *o);
+
 typedef struct wagle_init_options {
     const char *config, *out; /* config.json of the model to make */
     const char *dtype;        /* bf16, f16, f32 */

@@ -176,8 +176,7 @@ static wagle_status read_prompts(wagle_ctx *ctx, wg_session *s, const wagle_gene
     return st;
 }
 
-wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *o,
-                            wagle_generation *made)
+wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *o, wagle_generation *made)
 {
     const wg_sampling how = {o->temperature, o->top_p, o->top_k, o->max_tokens, o->seed};
     wg_ids *prompts = NULL, *out = NULL;

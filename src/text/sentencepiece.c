@@ -15,7 +15,6 @@
 
 #define SPACE "\xE2\x96\x81" /* U+2581 */
 
-enum { NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE };
 enum { MOST_PIECES = 1 << 22, LONGEST_PIECE = 1 << 16 };
 
 typedef struct bytes {
@@ -28,17 +27,10 @@ typedef struct field {
     bytes body;             /* of a message or text */
 } field;
 
-typedef struct piece {
-    const char *text; /* not terminated */
-    size_t bytes;
-    float score;
-    int type;
-} piece;
-
 typedef struct reader {
     wagle_ctx *ctx;
     const char *what;
-    piece *piece; /* [n] */
+    wg_sp_piece *piece; /* [n] */
     int64_t n, room;
     uint64_t model_type, unknown;
     bool byte_fallback, dummy_prefix, remove_spaces;
@@ -105,7 +97,7 @@ static bool next(bytes *in, field *f)
 
 static wagle_status read_piece(reader *r, bytes in)
 {
-    piece p = {.type = NORMAL};
+    wg_sp_piece p = {.type = WG_PIECE_NORMAL};
     uint32_t score;
     field f;
 
@@ -113,7 +105,7 @@ static wagle_status read_piece(reader *r, bytes in)
         if (!next(&in, &f))
             return broken(r);
         if (f.number == 1)
-            p = (piece){(const char *)f.body.at, f.body.n, p.score, p.type};
+            p = (wg_sp_piece){(const char *)f.body.at, f.body.n, p.score, p.type};
         score = (uint32_t)f.value;
         if (f.number == 2)
             memcpy(&p.score, &score, sizeof score);
@@ -184,9 +176,6 @@ static wagle_status read_all(reader *r, bytes in)
         return wg_fail(r->ctx, WAGLE_E_INPUT,
                        "%s: SentencePiece model type %llu; unigram and BPE are supported", r->what,
                        (unsigned long long)r->model_type);
-    WG_TRY(wg_string_table_new(r->ctx, &r->by_text, r->n));
-    for (int64_t i = 0; i < r->n; i++)
-        wg_string_table_put(&r->by_text, r->piece[i].text, r->piece[i].bytes, (int32_t)i);
     return WAGLE_OK;
 }
 
@@ -228,11 +217,11 @@ static wagle_status find_merges(const reader *r, merge **out, int64_t *n)
     int64_t room = 0;
 
     for (int64_t i = 0; i < r->n; i++) {
-        const piece *p = &r->piece[i];
+        const wg_sp_piece *p = &r->piece[i];
         for (size_t cut = 1; cut < p->bytes; cut++) {
             const int32_t left = wg_string_table_get(&r->by_text, p->text, cut);
             const int32_t right = wg_string_table_get(&r->by_text, p->text + cut, p->bytes - cut);
-            if (left < 0 || right < 0 || p->type != NORMAL)
+            if (left < 0 || right < 0 || p->type != WG_PIECE_NORMAL)
                 continue;
             WG_TRY(WG_GROW(r->ctx, out, &room, *n + 1));
             (*out)[(*n)++] = (merge){left, right, (int32_t)i, code_points(p->text, cut), p->score};
@@ -277,7 +266,7 @@ static wagle_status put_model(const reader *r, json_t *root)
     wagle_status st = vocab != NULL && merges != NULL ? WAGLE_OK : wg_json_memory(r->ctx);
 
     for (int64_t i = 0; st == WAGLE_OK && i < r->n; i++) {
-        const piece *p = &r->piece[i];
+        const wg_sp_piece *p = &r->piece[i];
         if (bpe)
             st = json_object_setn_new(vocab, p->text, p->bytes, json_integer(i)) == 0
                      ? WAGLE_OK
@@ -308,11 +297,12 @@ static wagle_status put_added(const reader *r, json_t *root)
 
     for (int64_t i = 0; st == WAGLE_OK && i < r->n; i++) {
         const int type = r->piece[i].type;
-        if (type == CONTROL || type == USER_DEFINED || type == UNKNOWN)
+        if (type == WG_PIECE_CONTROL || type == WG_PIECE_USER_DEFINED || type == WG_PIECE_UNKNOWN)
             st = append(r, list,
                         json_pack("{s:I, s:o, s:b, s:b, s:b, s:b, s:b}", "id", (json_int_t)i,
                                   "content", text_of(r, (int32_t)i), "single_word", 0, "lstrip", 0,
-                                  "rstrip", 0, "normalized", 0, "special", type != USER_DEFINED));
+                                  "rstrip", 0, "normalized", 0, "special",
+                                  type != WG_PIECE_USER_DEFINED));
     }
     if (st == WAGLE_OK)
         st = wg_json_set(r->ctx, root, "added_tokens", json_incref(list));
@@ -381,33 +371,61 @@ static wagle_status put_decoder(const reader *r, json_t *root)
     return st;
 }
 
-wagle_status wg_sentencepiece_json(wagle_ctx *ctx, const char *what, const void *data, size_t n,
-                                   json_t **out)
+static wagle_status make_json(reader *r, json_t **out)
 {
-    reader r = {
-        .ctx = ctx, .what = what, .model_type = 1, .dummy_prefix = true, .remove_spaces = true};
     json_t *root = json_object();
-    wagle_status st = root != NULL ? WAGLE_OK : wg_json_memory(ctx);
+    wagle_status st = root != NULL ? WAGLE_OK : wg_json_memory(r->ctx);
 
-    *out = NULL;
     if (st == WAGLE_OK)
-        st = read_all(&r, (bytes){data, n});
+        st = wg_string_table_new(r->ctx, &r->by_text, r->n);
+    for (int64_t i = 0; st == WAGLE_OK && i < r->n; i++)
+        wg_string_table_put(&r->by_text, r->piece[i].text, r->piece[i].bytes, (int32_t)i);
     if (st == WAGLE_OK)
-        st = wg_json_set(ctx, root, "version", json_string("1.0"));
+        st = wg_json_set(r->ctx, root, "version", json_string("1.0"));
     if (st == WAGLE_OK)
-        st = put_added(&r, root);
+        st = put_added(r, root);
     if (st == WAGLE_OK)
-        st = put_text_steps(&r, root);
+        st = put_text_steps(r, root);
     if (st == WAGLE_OK)
-        st = put_decoder(&r, root);
+        st = put_decoder(r, root);
     if (st == WAGLE_OK)
-        st = put_model(&r, root);
-    wg_free(r.piece);
-    wg_free(r.by_text.slot);
+        st = put_model(r, root);
+    wg_free(r->by_text.slot);
     if (st != WAGLE_OK) {
         json_decref(root);
         return st;
     }
     *out = root;
     return WAGLE_OK;
+}
+
+wagle_status wg_sentencepiece_json(wagle_ctx *ctx, const char *what, const void *data, size_t n,
+                                   json_t **out)
+{
+    reader r = {
+        .ctx = ctx, .what = what, .model_type = 1, .dummy_prefix = true, .remove_spaces = true};
+    wagle_status st;
+
+    *out = NULL;
+    st = read_all(&r, (bytes){data, n});
+    if (st == WAGLE_OK)
+        st = make_json(&r, out);
+    wg_free(r.piece);
+    return st;
+}
+
+wagle_status wg_pieces_json(wagle_ctx *ctx, const char *what, const wg_sp_piece *pieces, int64_t n,
+                            int32_t unknown, bool dummy_prefix, json_t **out)
+{
+    reader r = {.ctx = ctx,
+                .what = what,
+                .piece = (wg_sp_piece *)(uintptr_t)pieces,
+                .n = n,
+                .model_type = 2,
+                .unknown = (uint64_t)unknown,
+                .byte_fallback = true,
+                .dummy_prefix = dummy_prefix};
+
+    *out = NULL;
+    return make_json(&r, out);
 }

@@ -179,6 +179,27 @@ WAGLE_CHECK wagle_status wg_add_bytes(wagle_ctx *ctx, const wagle_tokenizer *t, 
 /* The "model" and "added_tokens" of a tokenizer.json; `what` names the file in errors. */
 WAGLE_CHECK wagle_status wg_load_model(wagle_ctx *ctx, const char *what, wagle_tokenizer *t,
                                        const json_t *root);
+/* A piece of a SentencePiece model, as in its file and in GGUF. */
+enum {
+    WG_PIECE_NORMAL = 1,
+    WG_PIECE_UNKNOWN,
+    WG_PIECE_CONTROL,
+    WG_PIECE_USER_DEFINED,
+    WG_PIECE_UNUSED,
+    WG_PIECE_BYTE
+};
+
+typedef struct wg_sp_piece {
+    const char *text; /* not terminated */
+    size_t bytes;
+    float score;
+    int type;
+} wg_sp_piece;
+
+/* A tokenizer.json of BPE pieces [n] with byte fallback. */
+WAGLE_CHECK wagle_status wg_pieces_json(wagle_ctx *ctx, const char *what, const wg_sp_piece *pieces,
+                                        int64_t n, int32_t unknown, bool dummy_prefix,
+                                        json_t **out);
 /* A tokenizer.json of a SentencePiece tokenizer.model. */
 WAGLE_CHECK wagle_status wg_sentencepiece_json(wagle_ctx *ctx, const char *what, const void *data,
                                                size_t bytes, json_t **out);

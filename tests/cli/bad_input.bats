@@ -124,8 +124,16 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     printf 'GGUF\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' >bad.gguf
     refused 3 'architecture' "$WAGLE" import bad.gguf --out out
     refused 3 'nowhere' "$WAGLE" import nowhere.gguf --out out
-    mkdir tok && echo '{"model":{"type":"Unigram"}}' >tok/tokenizer.json
-    refused 3 'Unigram' "$WAGLE" tokenize --model tok --text a
+    mkdir tok && echo '{"model":{"type":"WordPiece"}}' >tok/tokenizer.json
+    refused 3 'WordPiece' "$WAGLE" tokenize --model tok --text a
+    echo '{"model":{"type":"Unigram","vocab":[["a",-1.5]]}}' >tok/tokenizer.json
+    refused 3 'unk_id' "$WAGLE" tokenize --model tok --text a
+    echo '{"model":{"type":"Unigram","unk_id":0,"vocab":[["a",null]]}}' >tok/tokenizer.json
+    refused 3 'token 0' "$WAGLE" tokenize --model tok --text a
+    rm tok/tokenizer.json && printf '\12\377' >tok/tokenizer.model
+    refused 3 'not a SentencePiece model' "$WAGLE" tokenize --model tok --text a
+    rm tok/tokenizer.model
+    refused 3 'tokenizer.json' "$WAGLE" tokenize --model tok --text a
     echo '{"model":{"type":"BPE","vocab":{"a":99999999},"merges":[]}}' >tok/tokenizer.json
     refused 3 'token id' "$WAGLE" tokenize --model tok --text a
     echo '{"model":{"type":"BPE","vocab":{"a":0},"merges":["a b"]}}' >tok/tokenizer.json

@@ -1,18 +1,5 @@
 load helpers
 
-# A tokenizer of single bytes, so that a model without one can generate.
-byte_tokenizer() {
-    python3 - "$1" <<'PY'
-import json, sys
-byte = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-seen = [b for b in range(256) if 33 <= b <= 126 or 161 <= b <= 172 or b >= 174]
-hidden = [b for b in range(256) if b not in seen]
-vocab = {chr(b): b for b in seen} | {chr(256 + i): b for i, b in enumerate(hidden)} | {f"<{i}>": i for i in range(256, 320)}
-json.dump({"version": "1.0", "added_tokens": [], "normalizer": None, "pre_tokenizer": byte, "post_processor": None, "decoder": byte,
-           "model": {"type": "BPE", "vocab": vocab, "merges": []}}, open(sys.argv[1] + "/tokenizer.json", "w"))
-PY
-}
-
 @test "every family: attribute, mask, unlearn, evaluate, generate" {
     for folder in "$GOLD"/models/*; do
         echo "# $(basename "$folder")"

@@ -1,0 +1,168 @@
+#include "run/ggufmap.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RMS "attention.layer_norm_rms_epsilon"
+static const wg_gguf_arch archs[] = {
+    {"llama", "llama", "LlamaForCausalLM", true, false, RMS},
+    {"llama", "mistral", "MistralForCausalLM", true, false, RMS},
+    {"qwen2", "qwen2", "Qwen2ForCausalLM", false, false, RMS},
+    {"qwen3", "qwen3", "Qwen3ForCausalLM", false, false, RMS},
+    {"phi3", "phi3", "Phi3ForCausalLM", false, true, RMS},
+    {"gemma", "gemma", "GemmaForCausalLM", false, false, RMS},
+    {"gemma2", "gemma2", "Gemma2ForCausalLM", false, true, RMS},
+    {"gpt2", "gpt2", "GPT2LMHeadModel", false, false, "attention.layer_norm_epsilon"},
+};
+const char wg_gguf_arch_list[] = "llama, mistral, qwen2, qwen3, phi3, gemma, gemma2, gpt2";
+enum { ARCHS = sizeof archs / sizeof *archs };
+
+const wg_gguf_arch *wg_gguf_arch_named(const char *name)
+{
+    for (int i = 0; i < ARCHS; i++)
+        if (strcmp(archs[i].name, name) == 0)
+            return &archs[i];
+    return NULL;
+}
+
+const wg_gguf_arch *wg_gguf_arch_of(const char *model_type)
+{
+    for (int i = 0; i < ARCHS; i++)
+        if (strcmp(archs[i].model_type, model_type) == 0)
+            return &archs[i];
+    return NULL;
+}
+
+/* Stems; a bias has that of the matrix or norm before it. */
+static const char *const stems[WG_ROLES] = {
+    [WG_EMBED] = "token_embd",
+    [WG_POSITION] = "position_embd",
+    [WG_FINAL_NORM] = "output_norm",
+    [WG_HEAD] = "output",
+    [WG_ATTENTION_NORM] = "attn_norm",
+    [WG_QUERY] = "attn_q",
+    [WG_KEY] = "attn_k",
+    [WG_VALUE] = "attn_v",
+    [WG_QKV] = "attn_qkv",
+    [WG_QUERY_NORM] = "attn_q_norm",
+    [WG_KEY_NORM] = "attn_k_norm",
+    [WG_OUTPUT] = "attn_output",
+    [WG_ATTENTION_POST_NORM] = "post_attention_norm",
+    [WG_MLP_NORM] = "ffn_norm",
+    [WG_GATE] = "ffn_gate",
+    [WG_UP] = "ffn_up",
+    [WG_GATE_UP] = "ffn_up",
+    [WG_DOWN] = "ffn_down",
+    [WG_MLP_POST_NORM] = "post_ffw_norm",
+};
+
+void wg_gguf_role_name(wg_role role, int64_t layer, char out[WG_NAME_BYTES])
+{
+    const bool bias = stems[role] == NULL;
+    const char *stem = bias ? stems[role - 1] : stems[role], *end = bias ? "bias" : "weight";
+
+    if (role < WG_LAYER_ROLES)
+        snprintf(out, WG_NAME_BYTES, "%s.%s", stem, end);
+    else
+        snprintf(out, WG_NAME_BYTES, "blk.%d.%s.%s", (int)layer, stem, end);
+}
+
+bool wg_gguf_permuted(const wg_gguf_arch *arch, wg_role role)
+{
+    return arch->permuted && role >= WG_QUERY && role <= WG_KEY_BIAS;
+}
+
+int64_t wg_gguf_row(int64_t r, int64_t h)
+{
+    const int64_t i = r % h;
+
+    return r / h * h + i % (h / 2) * 2 + i / (h / 2);
+}
+
+/* --- pre-tokenizers ------------------------------------------------------------------------------
+ */
+
+static const char gpt4_words[] =
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| "
+    "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+static const char qwen_words[] =
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "
+    "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+
+static const struct {
+    const char *name;
+    bool digits;         /* each by itself, first */
+    const char *pattern; /* NULL: ByteLevel's own */
+    bool nfc;
+} named[] = {
+    {"gpt-2", false, NULL, false},        {"default", false, NULL, false},
+    {"smollm", true, NULL, false},        {"starcoder", true, NULL, false},
+    {"refact", true, NULL, false},        {"command-r", true, NULL, false},
+    {"codeshell", true, NULL, false},     {"llama-bpe", false, gpt4_words, false},
+    {"llama3", false, gpt4_words, false}, {"qwen2", false, qwen_words, true},
+};
+enum { NAMED = sizeof named / sizeof *named };
+
+static json_t *byte_level(bool regex)
+{
+    return json_pack("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", 0,
+                     "trim_offsets", 1, "use_regex", regex);
+}
+
+static json_t *make(int i)
+{
+    if (named[i].digits)
+        return json_pack("{s:s, s:[{s:s, s:b}, o]}", "type", "Sequence", "pretokenizers", "type",
+                         "Digits", "individual_digits", 1, byte_level(true));
+    if (named[i].pattern == NULL)
+        return byte_level(true);
+    return json_pack("{s:s, s:[{s:s, s:{s:s}, s:s, s:b}, o]}", "type", "Sequence", "pretokenizers",
+                     "type", "Split", "pattern", "Regex", named[i].pattern, "behavior", "Isolated",
+                     "invert", 0, byte_level(false));
+}
+
+void wg_gguf_pretokenizer(const char *name, json_t **pre, json_t **normalizer, bool *known)
+{
+    *pre = *normalizer = NULL;
+    *known = false;
+    for (int i = 0; i < NAMED && !*known; i++) {
+        if (strcmp(named[i].name, name) != 0)
+            continue;
+        *known = true;
+        *pre = make(i);
+        *normalizer = named[i].nfc ? json_pack("{s:s}", "type", "NFC") : json_null();
+    }
+}
+
+/* Two pre-tokenizers cut alike: what does not matter for ids is not compared. */
+static bool alike(const json_t *a, const json_t *b)
+{
+    static const char *const keys[] = {
+        "type",      "pattern", "behavior",        "individual_digits",
+        "use_regex", "invert",  "add_prefix_space"};
+    const json_t *x = json_object_get(a, "pretokenizers"), *y = json_object_get(b, "pretokenizers");
+
+    if (json_array_size(x) != json_array_size(y))
+        return false;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const json_t *p = json_object_get(a, keys[i]), *q = json_object_get(b, keys[i]);
+        if ((p != NULL && q != NULL) ? !json_equal(p, q) : strcmp(keys[i], "type") == 0)
+            return false;
+    }
+    for (size_t i = 0; i < json_array_size(x); i++)
+        if (!alike(json_array_get(x, i), json_array_get(y, i)))
+            return false;
+    return true;
+}
+
+const char *wg_gguf_pretokenizer_name(const json_t *pre)
+{
+    const char *name = NULL;
+
+    for (int i = 0; i < NAMED && name == NULL; i++) {
+        json_t *ours = make(i);
+        name = ours != NULL && alike(ours, pre) ? named[i].name : NULL;
+        json_decref(ours);
+    }
+    return name;
+}

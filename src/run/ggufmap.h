@@ -1,0 +1,34 @@
+/* ggufmap.h - what llama.cpp calls things: architectures, tensors, pre-tokenizers. */
+#ifndef WG_RUN_GGUFMAP_H
+#define WG_RUN_GGUFMAP_H
+
+#include "base/json.h"
+#include "model/model.h"
+
+typedef struct wg_gguf_arch {
+    const char *name, *model_type, *class_name; /* llama.cpp's, transformers' two */
+    bool permuted;       /* rows of q and k: a head's halves lie interleaved */
+    bool windows;        /* it has a sliding window */
+    const char *eps_key; /* attention.... */
+} wg_gguf_arch;
+
+/* By llama.cpp's name, or by model_type; NULL: there is none. */
+const wg_gguf_arch *wg_gguf_arch_named(const char *name);
+const wg_gguf_arch *wg_gguf_arch_of(const char *model_type);
+/* Names of all, for messages. */
+extern const char wg_gguf_arch_list[];
+
+/* llama.cpp's name of a role's tensor. */
+void wg_gguf_role_name(wg_role role, int64_t layer, char out[WG_NAME_BYTES]);
+/* The tensor is one of those whose rows are permuted. */
+bool wg_gguf_permuted(const wg_gguf_arch *arch, wg_role role);
+/* Row of the GGUF tensor that is row r of ours, heads of size h. */
+int64_t wg_gguf_row(int64_t r, int64_t h);
+
+/* pre_tokenizer and normalizer of a tokenizer.json for llama.cpp's name of one; *pre NULL in
+ * *known = false if we do not have it. Free both with json_decref. */
+void wg_gguf_pretokenizer(const char *name, json_t **pre, json_t **normalizer, bool *known);
+/* The inverse; NULL: none of ours does the same. */
+const char *wg_gguf_pretokenizer_name(const json_t *pre);
+
+#endif
