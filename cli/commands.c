@@ -97,8 +97,9 @@ static wagle_status cmd_init(wagle_ctx *ctx, cli_options *o)
 
 static wagle_status cmd_inspect(wagle_ctx *ctx, cli_options *o)
 {
+    const wagle_inspect_options i = {o->argument, o->json, o->layers, o->tensors};
     char *text;
-    const wagle_status st = wagle_inspect(ctx, o->argument, o->json, &text);
+    const wagle_status st = wagle_inspect(ctx, &i, &text);
 
     if (st != WAGLE_OK)
         return st;
@@ -487,7 +488,7 @@ const cli_command cli_commands[] = {
      "wagle init --config config.json --dtype bf16 --out DIR", "config out dtype seed force",
      cmd_init, NULL, NULL},
     {"inspect", "PATH", "what is in a model folder, safetensors, GGUF, score or mask file",
-     "wagle inspect model --json", "json", cmd_inspect, "which PATH?", NULL},
+     "wagle inspect model --layers", "layers tensors json", cmd_inspect, "which PATH?", NULL},
     {"tokenize", NULL, "text to token ids, and back",
      "wagle tokenize --model DIR --text 'Hello world' --json",
      "model text file decode no-special json", cmd_tokenize, NULL, NULL},

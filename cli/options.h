@@ -17,7 +17,8 @@ typedef struct cli_options {
     int64_t memory; /* bytes */
     int64_t steps, batch, warmup, seed, eval_every, checkpoint_every, max_length, limit, max_tokens,
         top_k, threads;
-    bool force, resume, json, quiet, verbose, no_special, chat, truncate, eos, help, dry_run;
+    bool force, resume, json, layers, tensors, quiet, verbose, no_special, chat, truncate, eos,
+        help, dry_run;
     wagle_param param[CLI_PARAMS];
     int64_t n_params;
     const char *argument; /* the one that is not an option */

@@ -131,8 +131,14 @@ WAGLE_API void wagle_init_defaults(wagle_init_options *o);
  * as it is made: for benchmarks and tests of any size. No tokenizer. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_init(wagle_ctx *ctx, const wagle_init_options *o);
 
-/* What is in a model folder, safetensors, GGUF, score or mask file: text, or JSON. */
-WAGLE_API WAGLE_CHECK wagle_status wagle_inspect(wagle_ctx *ctx, const char *path, bool json,
+typedef struct wagle_inspect_options {
+    const char *path;
+    bool json, layers, tensors; /* a line a layer, a line a tensor */
+} wagle_inspect_options;
+
+/* What is in a model folder, safetensors, GGUF, score or mask file: text, or JSON; free *out with
+ * wagle_string_free. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_inspect(wagle_ctx *ctx, const wagle_inspect_options *o,
                                                  char **out);
 
 /* --- text -------------------------------------------------------------------------------- */

@@ -317,7 +317,7 @@ static wagle_status reserve(wagle_ctx *ctx, wg_batch *b, int64_t S, int64_t N, i
     return WG_GROW(ctx, &b->target, &b->room_M, M);
 }
 
-static int64_t last_label(const wg_example *e)
+int64_t wg_example_inputs(const wg_example *e)
 {
     int64_t i = e->n - 1;
 
@@ -343,7 +343,7 @@ wagle_status wg_batch_fill(wagle_ctx *ctx, wg_batch *b, const wg_example *const 
         const wg_example *e = examples[s];
         b->start[s] = b->N;
         b->label_start[s] = b->M;
-        const int64_t end = b->whole ? e->n : last_label(e);
+        const int64_t end = b->whole ? e->n : wg_example_inputs(e);
         for (int64_t i = 0; i < end; i++) {
             b->ids[b->N] = e->ids[i];
             b->position[b->N] = (int32_t)i;

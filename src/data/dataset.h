@@ -54,6 +54,8 @@ typedef struct wg_batch {
     bool whole; /* also tokens from which nothing is predicted, now or later */
 } wg_batch;
 
+/* Tokens of an example that walk: those up to the last label's predecessor. */
+int64_t wg_example_inputs(const wg_example *e);
 /* Fills the batch with examples [n]; grows what is too small, so a batch made once with the
  * largest content never allocates again. */
 WAGLE_CHECK wagle_status wg_batch_fill(wagle_ctx *ctx, wg_batch *b,

@@ -183,6 +183,15 @@ static wagle_status open_index(wagle_ctx *ctx, wg_tensors *t, const char *folder
     return st;
 }
 
+static bool holds(wagle_ctx *ctx, const char *folder, const char *name)
+{
+    char *path = wg_path_join(ctx, folder, name);
+    const bool there = path != NULL && wg_exists(path);
+
+    wg_free(path);
+    return there;
+}
+
 /* Chooses the files of `path`; *map is the index's weight_map if there is one. */
 static wagle_status find_files(wagle_ctx *ctx, wg_tensors *t, const char *path, json_t **map)
 {
@@ -194,13 +203,15 @@ static wagle_status find_files(wagle_ctx *ctx, wg_tensors *t, const char *path, 
             return WAGLE_E_RESOURCE;
         if (!wg_exists(single)) {
             wg_free(single);
-            char *index = wg_path_join(ctx, path, index_name);
-            const bool sharded = index != NULL && wg_exists(index);
-            wg_free(index);
-            if (!sharded)
+            if (!holds(ctx, path, index_name))
                 return wg_fail(ctx, WAGLE_E_INPUT,
-                               "%s: no model.safetensors and no index of shards in this folder",
-                               path);
+                               "%s: no model.safetensors and no index of shards%s", path,
+                               holds(ctx, path, "pytorch_model.bin") ||
+                                       holds(ctx, path, "pytorch_model.bin.index.json")
+                                   ? "; pytorch_model.bin is a pickle and not read: in Python, "
+                                     "AutoModelForCausalLM.from_pretrained(DIR).save_pretrained("
+                                     "NEW) converts it"
+                                   : " in this folder");
             return open_index(ctx, t, path, map);
         }
     } else {

@@ -225,7 +225,7 @@ static void head(wg_decoder *d, int64_t n, wg_real *logits)
     const wg_real *bias = wg_model_norm(m, WG_FINAL_NORM_BIAS, 0, d->panel + c->D);
     m->ops->norm_forward(n, c->D, (wg_real)c->eps, d->x, weight, bias, d->h,
                          c->family->layer_norm ? d->mean : NULL, d->rstd);
-    m->ops->matvec(t->dtype, t->data, n, c->V, c->D, d->h, false, logits);
+    m->ops->matvec(1, &(wg_matvec){t->dtype, t->data, c->V, logits}, n, c->D, d->h, false);
     if (c->has[WG_HEAD_BIAS])
         m->ops->bias_forward(n, c->V, wg_model_norm(m, WG_HEAD_BIAS, 0, d->panel), logits, c->V);
     if (c->final_cap > 0)

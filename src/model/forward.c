@@ -10,21 +10,44 @@ static void norm(const wg_block_input *in, const wg_layer *w, wg_role role, int6
                                  w->weight[role + 1], y, a->mean[role], a->rstd[role]);
 }
 
-/* y [N,O] = x [N,I] W^T + b (+ y), W [O,I], or [I,O] where the family transposes */
+/* A matrix of the layer, and where its product goes. */
+typedef struct product {
+    wg_role role;
+    int64_t O;
+    wg_real *y; /* [N,O] */
+} product;
+
+enum { TOGETHER = 3 };
+
+/* Of each product: y = x [N,I] W^T + b (+ y), W [O,I], or [I,O] where the family transposes. */
+static void linears(const wg_block_input *in, const wg_layer *w, int m, const product *list,
+                    int64_t I, const wg_real *x, bool add)
+{
+    const wg_ops *ops = in->model->ops;
+    const bool transposed = in->model->config.family->transposed;
+    wg_matvec few[TOGETHER];
+    int n = 0;
+
+    for (int k = 0; k < m; k++) {
+        const product *p = &list[k];
+        const wg_tensor *stored = w->stored[p->role];
+        if (stored != NULL)
+            few[n++] = (wg_matvec){stored->dtype, stored->data, p->O, p->y};
+        else
+            ops->gemm(false, !transposed, in->N, p->O, I, x, I, w->weight[p->role],
+                      transposed ? p->O : I, add, p->y, p->O);
+    }
+    if (n > 0)
+        ops->matvec(n, few, in->N, I, x, add);
+    for (int k = 0; k < m; k++)
+        if (w->weight[list[k].role + 1] != NULL)
+            ops->bias_forward(in->N, list[k].O, w->weight[list[k].role + 1], list[k].y, list[k].O);
+}
+
 static void linear(const wg_block_input *in, const wg_layer *w, wg_role role, int64_t I, int64_t O,
                    const wg_real *x, bool add, wg_real *y)
 {
-    const wg_ops *ops = in->model->ops;
-    const wg_tensor *stored = w->stored[role];
-    const bool transposed = in->model->config.family->transposed;
-
-    if (stored != NULL)
-        ops->matvec(stored->dtype, stored->data, in->N, O, I, x, add, y);
-    else
-        ops->gemm(false, !transposed, in->N, O, I, x, I, w->weight[role], transposed ? O : I, add,
-                  y, O);
-    if (w->weight[role + 1] != NULL)
-        ops->bias_forward(in->N, O, w->weight[role + 1], y, O);
+    linears(in, w, 1, &(product){role, O, y}, I, x, add);
 }
 
 static void add_rows(int64_t n, const wg_real *x, wg_real *y)
@@ -58,9 +81,8 @@ static void project(const wg_block_input *in, const wg_layer *w, const wg_real *
         split_qkv(c, in->N, a->fused, a->q0, a->k0, a->v);
         return;
     }
-    linear(in, w, WG_QUERY, c->D, Q, x, false, a->q0);
-    linear(in, w, WG_KEY, c->D, P, x, false, a->k0);
-    linear(in, w, WG_VALUE, c->D, P, x, false, a->v);
+    const product three[] = {{WG_QUERY, Q, a->q0}, {WG_KEY, P, a->k0}, {WG_VALUE, P, a->v}};
+    linears(in, w, 3, three, c->D, x, false);
 }
 
 /* q and k from q0 and k0: their norms. */
@@ -98,9 +120,8 @@ static void feed(const wg_block_input *in, const wg_layer *w, const wg_real *x, 
             memcpy(a->up + n * c->F, a->fused + (2 * n + 1) * c->F, (size_t)c->F * sizeof *a->up);
         }
     } else {
-        if (wg_has(in, WG_GATE))
-            linear(in, w, WG_GATE, c->D, c->F, x, false, a->gate);
-        linear(in, w, WG_UP, c->D, c->F, x, false, a->up);
+        const product two[] = {{WG_UP, c->F, a->up}, {WG_GATE, c->F, a->gate}};
+        linears(in, w, wg_has(in, WG_GATE) ? 2 : 1, two, c->D, x, false);
     }
     activate(in, a);
 }

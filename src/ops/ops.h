@@ -53,6 +53,14 @@ typedef struct wg_adamw_step {
     float scale, beta1, beta2, rest1, rest2, keep, rate, unbias, epsilon;
 } wg_adamw_step;
 
+/* A matrix that meets few rows, and where what comes of it goes. */
+typedef struct wg_matvec {
+    wg_dtype type;
+    const void *W; /* [O,I], perhaps unaligned */
+    int64_t O;
+    wg_real *y; /* [n,O] */
+} wg_matvec;
+
 typedef struct wg_ops {
     const char *name;
     void (*set_threads)(int n); /* 0: as many as there are */
@@ -61,9 +69,8 @@ typedef struct wg_ops {
     void (*gemm)(bool transpose_a, bool transpose_b, int64_t M, int64_t N, int64_t K,
                  const wg_real *A, int64_t lda, const wg_real *B, int64_t ldb, bool add, wg_real *C,
                  int64_t ldc);
-    /* y [n,O] = x [n,I] W^T (+ y), W [O,I] as stored, perhaps unaligned: for few rows n. */
-    void (*matvec)(wg_dtype type, const void *W, int64_t n, int64_t O, int64_t I, const wg_real *x,
-                   bool add, wg_real *y);
+    /* Of each of `m` matrices: y [n,O] = x [n,I] W^T (+ y), W [O,I] as stored: for few rows n. */
+    void (*matvec)(int m, const wg_matvec *list, int64_t n, int64_t I, const wg_real *x, bool add);
     /* dst [n] = src [n] of a stored type. */
     void (*widen)(wg_dtype type, const void *src, int64_t n, wg_real *dst);
     /* dst[i] = value of the next selected weight, for each bit i set; rank[j] = bits set before

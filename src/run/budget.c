@@ -13,6 +13,11 @@ static int downwards(const void *a, const void *b)
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
+static int64_t size_of(const wg_example *e, bool labels)
+{
+    return labels ? e->n_labels : wg_example_inputs(e);
+}
+
 /* Sum over the n longest examples, of tokens or of labels; n below all of them is a batch, which
  * has at most 4096. */
 static int64_t sum_of_largest(const wg_dataset *d, int64_t n, bool labels)
@@ -20,12 +25,12 @@ static int64_t sum_of_largest(const wg_dataset *d, int64_t n, bool labels)
     int64_t kept[4096], k = 0, sum = 0;
 
     for (int64_t i = 0; n >= d->n && i < d->n; i++)
-        sum += labels ? d->example[i].n_labels : d->example[i].n;
+        sum += size_of(&d->example[i], labels);
     if (n >= d->n)
         return sum;
     n = n < 1 ? 1 : n < 4096 ? n : 4096;
     for (int64_t i = 0; i < d->n; i++) {
-        const int64_t value = labels ? d->example[i].n_labels : d->example[i].n;
+        const int64_t value = size_of(&d->example[i], labels);
         if (k < n) {
             kept[k++] = value;
             if (k == n)

@@ -2,6 +2,9 @@
 #include "io/gguf.h"
 #include "io/mask.h"
 #include "model/model.h"
+#include "text/chat.h"
+#include "text/tokenizer.h"
+#include <stdio.h>
 #include <string.h>
 
 static wagle_status add_number(wagle_ctx *ctx, json_t *o, const char *key, int64_t n)
@@ -102,12 +105,87 @@ static wagle_status inspect_gguf(wagle_ctx *ctx, const char *path, json_t *out)
     return st;
 }
 
-static wagle_status inspect_model(wagle_ctx *ctx, const char *path, json_t *out)
+/* "BF16 98.5 %, F32 1.5 %" of the weights. */
+static wagle_status add_types(wagle_ctx *ctx, const wg_model *m, json_t *out)
+{
+    wg_text text = {0};
+    wagle_status st = WAGLE_OK;
+
+    for (int type = 0; st == WAGLE_OK && type <= WG_BF16; type++) {
+        int64_t n = 0;
+        for (int t = 0; t < m->files.n; t++)
+            if (wg_model_is_weight(m, t) && m->files.tensor[t].dtype == (wg_dtype)type)
+                n += m->files.tensor[t].count;
+        if (n > 0)
+            st = wg_text_printf(ctx, &text, "%s%s %.4g %%", text.bytes > 0 ? ", " : "",
+                                wg_dtype_name((wg_dtype)type),
+                                100.0 * (double)n / (double)wg_model_parameters(m));
+    }
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, out, "types", json_string(text.text != NULL ? text.text : ""));
+    wg_text_free(&text);
+    return st;
+}
+
+/* Kind of the tokenizer and layout of chats; neither need be there. */
+static wagle_status add_text_facts(wagle_ctx *ctx, const char *path, json_t *out)
+{
+    wagle_tokenizer *t;
+    wg_arena arena = {0};
+    wg_chat chat;
+    char what[96] = "none";
+
+    if (wagle_tokenizer_open(ctx, path, &t) == WAGLE_OK) {
+        snprintf(what, sizeof what, "%s, %lld tokens",
+                 t->score != NULL   ? "Unigram"
+                 : t->byte_level    ? "BPE of bytes"
+                 : t->byte_fallback ? "BPE of characters, bytes for the rest"
+                                    : "BPE of characters",
+                 (long long)t->n_ids);
+        wagle_tokenizer_free(t);
+    }
+    wg_begin(ctx);
+    WG_TRY(wg_json_set(ctx, out, "tokenizer", json_string(what)));
+    const wagle_status st = wg_chat_choose(ctx, "auto", path, &arena, &chat);
+    wg_begin(ctx);
+    wg_arena_free(&arena);
+    return wg_json_set(ctx, out, "chat_layout",
+                       json_string(st == WAGLE_OK ? chat.name : "none recognised"));
+}
+
+static wagle_status add_layers(wagle_ctx *ctx, const wg_model *m, json_t *out)
+{
+    json_t *list = json_array();
+    wagle_status st = list != NULL ? WAGLE_OK : wg_json_memory(ctx);
+
+    for (int64_t l = 0; st == WAGLE_OK && l < m->config.L; l++) {
+        int64_t parameters = 0, bytes = 0, n = 0;
+        for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
+            const int t = wg_model_tensor(m, (wg_role)role, l);
+            if (t < 0)
+                continue;
+            parameters += m->files.tensor[t].count;
+            bytes += (int64_t)m->files.tensor[t].bytes;
+            n++;
+        }
+        json_t *one =
+            json_pack("{s:I, s:I, s:I, s:I, s:I}", "layer", (json_int_t)l, "tensors", (json_int_t)n,
+                      "parameters", (json_int_t)parameters, "bytes", (json_int_t)bytes, "window",
+                      (json_int_t)(wg_config_windowed(&m->config, l) ? m->config.window : 0));
+        st = one != NULL && json_array_append_new(list, one) == 0 ? WAGLE_OK : wg_json_memory(ctx);
+    }
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, out, "layer_list", json_incref(list));
+    json_decref(list);
+    return st;
+}
+
+static wagle_status inspect_model(wagle_ctx *ctx, const wagle_inspect_options *o, json_t *out)
 {
     wg_model *m;
     wagle_status st;
 
-    WG_TRY(wg_model_open(ctx, path, &m));
+    WG_TRY(wg_model_open(ctx, o->path, &m));
     const struct {
         const char *key;
         int64_t value;
@@ -119,14 +197,21 @@ static wagle_status inspect_model(wagle_ctx *ctx, const char *path, json_t *out)
                  {"key_value_heads", m->config.K},
                  {"head_size", m->config.h},
                  {"vocabulary", m->config.V},
-                 {"max_positions", m->config.max_position}};
+                 {"max_positions", m->config.max_position},
+                 {"sliding_window", m->config.window}};
     st = wg_json_set(ctx, out, "family", json_string(m->config.family->model_type[0]));
     for (size_t i = 0; st == WAGLE_OK && i < sizeof facts / sizeof *facts; i++)
-        st = add_number(ctx, out, facts[i].key, facts[i].value);
+        st = facts[i].value > 0 ? add_number(ctx, out, facts[i].key, facts[i].value) : WAGLE_OK;
     if (st == WAGLE_OK)
         st = wg_json_set(ctx, out, "tied_embeddings", json_boolean(m->config.tied));
+    if (st == WAGLE_OK)
+        st = add_types(ctx, m, out);
+    if (st == WAGLE_OK)
+        st = add_text_facts(ctx, o->path, out);
+    if (st == WAGLE_OK && o->layers)
+        st = add_layers(ctx, m, out);
     wg_model_close(m);
-    return st == WAGLE_OK ? inspect_tensors(ctx, path, out) : st;
+    return st == WAGLE_OK ? inspect_tensors(ctx, o->path, out) : st;
 }
 
 /* What kind of thing a path is, by its content. */
@@ -153,12 +238,39 @@ static const char *kind_of(wagle_ctx *ctx, const char *path)
     return kind;
 }
 
-/* Scalars a line each, then a line a tensor. */
+/* A line for each of a list's objects: its values, numbers named. */
+static wagle_status lines(wagle_ctx *ctx, const json_t *list, const char *const *keys, wg_text *out)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach (list, i, one) {
+        for (const char *const *key = keys; *key != NULL; key++) {
+            const json_t *value = json_object_get(one, *key);
+            char *text;
+            WG_TRY(wg_json_text(ctx, value, false, &text));
+            const wagle_status st =
+                json_is_string(value)
+                    ? wg_text_printf(ctx, out, "  %-5s", json_string_value(value))
+                    : wg_text_printf(ctx, out, "  %s%s%-10s", json_is_array(value) ? "" : *key,
+                                     json_is_array(value) ? "" : " ", text);
+            wg_free(text);
+            WG_TRY(st);
+        }
+        while (out->bytes > 0 && out->text[out->bytes - 1] == ' ')
+            out->text[--out->bytes] = '\0';
+        WG_TRY(wg_text_addz(ctx, out, "\n"));
+    }
+    return WAGLE_OK;
+}
+
+/* Scalars a line each, then a line a layer and a tensor. */
 static wagle_status as_text(wagle_ctx *ctx, const json_t *facts, wg_text *out)
 {
+    static const char *const layer[] = {"layer", "tensors", "parameters", "bytes", "window", NULL};
+    static const char *const tensor[] = {"dtype", "shape", "name", NULL};
     const char *key;
-    json_t *value, *one;
-    size_t i;
+    json_t *value;
 
     json_object_foreach ((json_t *)(uintptr_t)facts, key, value) {
         char *text;
@@ -170,19 +282,11 @@ static wagle_status as_text(wagle_ctx *ctx, const json_t *facts, wg_text *out)
         wg_free(text);
         WG_TRY(st);
     }
-    json_array_foreach (json_object_get(facts, "tensors"), i, one) {
-        char *shape;
-        WG_TRY(wg_json_text(ctx, json_object_get(one, "shape"), false, &shape));
-        const wagle_status st = wg_text_printf(
-            ctx, out, "  %-5s %-14s %s\n", json_string_value(json_object_get(one, "dtype")), shape,
-            json_string_value(json_object_get(one, "name")));
-        wg_free(shape);
-        WG_TRY(st);
-    }
-    return WAGLE_OK;
+    WG_TRY(lines(ctx, json_object_get(facts, "layer_list"), layer, out));
+    return lines(ctx, json_object_get(facts, "tensors"), tensor, out);
 }
 
-wagle_status wagle_inspect(wagle_ctx *ctx, const char *path, bool json, char **out)
+wagle_status wagle_inspect(wagle_ctx *ctx, const wagle_inspect_options *o, char **out)
 {
     json_t *facts;
     wg_text text = {0};
@@ -190,20 +294,22 @@ wagle_status wagle_inspect(wagle_ctx *ctx, const char *path, bool json, char **o
 
     wg_begin(ctx);
     *out = NULL;
-    const char *kind = kind_of(ctx, path);
+    const char *kind = kind_of(ctx, o->path);
     if (kind == NULL)
         return WAGLE_E_INPUT;
-    facts = json_pack("{s:s, s:s}", "path", path, "kind", kind);
+    facts = json_pack("{s:s, s:s}", "path", o->path, "kind", kind);
     st = facts == NULL                ? wg_json_memory(ctx)
-         : strcmp(kind, "model") == 0 ? inspect_model(ctx, path, facts)
-         : strcmp(kind, "gguf") == 0  ? inspect_gguf(ctx, path, facts)
-         : strcmp(kind, "mask") == 0  ? inspect_mask(ctx, path, facts)
-                                      : inspect_tensors(ctx, path, facts);
-    if (st == WAGLE_OK && json)
+         : strcmp(kind, "model") == 0 ? inspect_model(ctx, o, facts)
+         : strcmp(kind, "gguf") == 0  ? inspect_gguf(ctx, o->path, facts)
+         : strcmp(kind, "mask") == 0  ? inspect_mask(ctx, o->path, facts)
+                                      : inspect_tensors(ctx, o->path, facts);
+    if (st == WAGLE_OK && !o->tensors)
+        json_object_del(facts, "tensors");
+    if (st == WAGLE_OK && o->json)
         st = wg_json_text(ctx, facts, true, out);
     else if (st == WAGLE_OK)
         st = as_text(ctx, facts, &text);
-    if (st == WAGLE_OK && !json)
+    if (st == WAGLE_OK && !o->json)
         *out = wg_text_take(ctx, &text);
     wg_text_free(&text);
     json_decref(facts);

@@ -8,10 +8,11 @@
 typedef struct wg_chat {
     const char *name, *summary;
     const char *marker; /* what its Jinja template is recognised by, NULL: never */
-    const char *begin;  /* start of the text */
+    const char *begin;  /* start of the text, or NULL */
     const char *system_before, *system_after;
     const char *user_before, *user_after; /* user_after ends where the answer begins */
     const char *default_system;           /* NULL: none */
+    bool one_turn;                        /* a system message stands in the user's turn */
 } wg_chat;
 
 extern const wg_chat wg_chats[]; /* ends with a NULL name */

@@ -49,6 +49,11 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     broken model.safetensors 'header(lambda h: h.update({"y": h.pop(first)}))'; logits 'no tensor'
 }
 
+@test "a folder of pickles is refused with the way out" {
+    mkdir bin && cp "$model/config.json" bin/ && echo x >bin/pytorch_model.bin
+    refused 3 'save_pretrained' "$WAGLE" logits --model bin --data forget.jsonl --out out
+}
+
 @test "configs that make no model" {
     broken config.json 'b""'; logits 'not valid JSON'
     broken config.json 'b"[]"'; logits 'not a JSON object'

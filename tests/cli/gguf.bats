@@ -27,7 +27,7 @@ model_named() {
         esac
         for type in bf16 f16 q8_0; do
             "$WAGLE" export model --out c.gguf --type $type --force
-            "$WAGLE" inspect c.gguf | grep -qi token_embd
+            "$WAGLE" inspect c.gguf --tensors | grep -qi token_embd
             "$WAGLE" import c.gguf --out fourth --force
             "$WAGLE" eval --model fourth --data forget.jsonl | grep -q nll
             "$WAGLE" export fourth --out d.gguf --type bf16 --force

@@ -110,12 +110,19 @@ static void matvec_agrees_whatever_the_type_and_the_rows_beside(void **state)
             randomise(b, O * I, 2, 1);
             wg_from_float((wg_dtype)type, b, O * I, stored);
             both(x, n * O, 3);
+            const wg_dtype kind = (wg_dtype)type;
+            const int64_t less = (O + 1) / 2; /* a second matrix beside it: its first rows */
+            both(z, n * less, 4);
+            const wg_matvec two[2][2] = {{{kind, stored, O, x[0]}, {kind, stored, less, z[0]}},
+                                         {{kind, stored, O, x[1]}, {kind, stored, less, z[1]}}};
             for (int i = 0; i < 2; i++)
-                back_end[i]->matvec((wg_dtype)type, stored, n, O, I, a, s & 1, x[i]);
+                back_end[i]->matvec(2, two[i], n, I, a, s & 1);
             agree("matvec", x, n * O, 1e-5);
+            agree("matvec beside it", z, n * less, 1e-5);
             both(y, n * O, 3);
             for (int64_t t = 0; t < n; t++)
-                wg_ops_cpu.matvec((wg_dtype)type, stored, 1, O, I, a + t * I, s & 1, y[0] + t * O);
+                wg_ops_cpu.matvec(1, &(wg_matvec){(wg_dtype)type, stored, O, y[0] + t * O}, 1, I,
+                                  a + t * I, s & 1);
             assert_memory_equal(y[0], x[1], sizeof(float) * (size_t)(n * O));
         }
 }

@@ -137,13 +137,17 @@ WG_CLONES static void score_gradient(int64_t n, int64_t from, int64_t seen, floa
         p[i] = dp[i] = 0;
 }
 
-static float dot(const float *x, const float *y, int64_t n)
+WG_CLONES static float dot(const float *x, const float *y, int64_t n)
 {
-    float sum = 0;
+    float lane[WG_LANES] = {0};
+    int64_t i = 0;
 
-    for (int64_t i = 0; i < n; i++)
-        sum += x[i] * y[i];
-    return sum;
+    for (; i + WG_LANES <= n; i += WG_LANES)
+        for (int j = 0; j < WG_LANES; j++)
+            lane[j] += x[i + j] * y[i + j];
+    for (int j = 0; i + j < n; j++)
+        lane[j] += x[i + j] * y[i + j];
+    return wg_lanes_sum(lane);
 }
 
 /* Pointers at the sequence's first row of the query head and of its key/value head. */

@@ -72,8 +72,7 @@ void wg_cpu_gemm_small(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const 
  * machine does not have it. */
 bool wg_cpu_use_tile(const char *name);
 const char *wg_cpu_tile_name(void);
-void wg_cpu_matvec(wg_dtype type, const void *W, int64_t n, int64_t O, int64_t I, const float *x,
-                   bool add, float *y);
+void wg_cpu_matvec(int m, const wg_matvec *list, int64_t n, int64_t I, const float *x, bool add);
 /* wg_cpu_widen on the calling thread alone; src may be unaligned. */
 void wg_cpu_widen_piece(wg_dtype type, const void *src, int64_t n, float *dst);
 void wg_cpu_widen(wg_dtype type, const void *src, int64_t n, float *dst);

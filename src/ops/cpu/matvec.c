@@ -1,6 +1,13 @@
-/* matvec.c - products with few rows, where reading the weights is the work: each stored row is
- * widened once, in pieces that stay in the cache, and meets every row of x there. */
+/* matvec.c - products with few rows, where reading the weights is the work.
+ *
+ * With AVX2: blocks of outputs and rows of x in registers, weights widened on their way there. Each
+ * element is one chain of multiply-adds in eight lanes, so its bits do not depend on the block it
+ * is in. Without: each stored row is widened in pieces that stay in the cache. */
 #include "ops/cpu/cpu.h"
+#if defined(__x86_64__) && defined(__GNUC__)
+#define X86 1
+#include <immintrin.h>
+#endif
 
 enum { PIECE = 4096, ROWS = 16, AT_ONCE = 4 };
 
@@ -69,14 +76,175 @@ static void one_output(wg_dtype type, const void *W, int64_t o, int64_t n, int64
     }
 }
 
-void wg_cpu_matvec(wg_dtype type, const void *W, int64_t n, int64_t O, int64_t I, const float *x,
-                   bool add, float *y)
+#ifdef X86
+#define AVX2 __attribute__((target("avx2,fma,f16c")))
+#define AVX2_INLINE AVX2 __attribute__((always_inline)) static inline
+
+/* Of the three types, where the compiler sees it. */
+static inline size_t size_of(wg_dtype type)
 {
-#pragma omp parallel for num_threads(wg_cpu_threads) schedule(static) if (O * I > 1 << 14)
-    for (int64_t first = 0; first < O; first += ROWS) {
-        float buffer[PIECE];
-        const int64_t last = first + ROWS < O ? first + ROWS : O;
-        for (int64_t o = first; o < last; o++)
-            one_output(type, W, o, n, O, I, x, add, y, buffer);
+    return type == WG_F32 ? 4 : 2;
+}
+
+/* Eight stored weights, or the first n of them and zeros. */
+AVX2_INLINE __m256 load_weights(wg_dtype type, const unsigned char *at, int64_t n)
+{
+    unsigned char part[32] = {0};
+
+    if (n < 8) {
+        memcpy(part, at, (size_t)n * size_of(type));
+        at = part;
+    }
+    if (type == WG_BF16)
+        return _mm256_castsi256_ps(_mm256_slli_epi32(
+            _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)at)), 16));
+    if (type == WG_F16)
+        return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)at));
+    return _mm256_loadu_ps((const float *)(const void *)at);
+}
+
+AVX2_INLINE __m256 load_values(const float *at, int64_t n)
+{
+    float part[8] = {0};
+
+    if (n >= 8)
+        return _mm256_loadu_ps(at);
+    memcpy(part, at, (size_t)n * sizeof *at);
+    return _mm256_loadu_ps(part);
+}
+
+AVX2_INLINE float sum_of(__m256 v)
+{
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
+/* sum[o*T + t] += eight products (or the first n) of row o of W and row t of x, from place i on. */
+AVX2_INLINE void multiply(wg_dtype type, const unsigned char *W, int64_t I, int64_t i, int64_t n,
+                          int outputs, int T, const float *x, __m256 *sum)
+{
+    __m256 value[4];
+
+#pragma GCC unroll 4
+    for (int t = 0; t < T; t++)
+        value[t] = load_values(x + t * I + i, n);
+#pragma GCC unroll 8
+    for (int o = 0; o < outputs; o++) {
+        const __m256 w = load_weights(type, W + (size_t)(o * I + i) * size_of(type), n);
+#pragma GCC unroll 4
+        for (int t = 0; t < T; t++)
+            sum[o * T + t] = _mm256_fmadd_ps(w, value[t], sum[o * T + t]);
+    }
+}
+
+/* y [T rows of O][outputs] of `outputs` rows of W and T rows of x; both counts are constants. */
+AVX2_INLINE void block(wg_dtype type, const unsigned char *W, int64_t I, int outputs, int T,
+                       const float *x, bool add, float *y, int64_t O)
+{
+    __m256 sum[8];
+    int64_t i = 0;
+
+#pragma GCC unroll 8
+    for (int k = 0; k < outputs * T; k++)
+        sum[k] = _mm256_setzero_ps();
+    for (; i + 8 <= I; i += 8)
+        multiply(type, W, I, i, 8, outputs, T, x, sum);
+    if (i < I)
+        multiply(type, W, I, i, I - i, outputs, T, x, sum);
+#pragma GCC unroll 8
+    for (int o = 0; o < outputs; o++)
+#pragma GCC unroll 4
+        for (int t = 0; t < T; t++)
+            y[t * O + o] = (add ? y[t * O + o] : 0) + sum_of(sum[o * T + t]);
+}
+
+/* Rows [first, last) of W with all n rows of x. */
+AVX2_INLINE void some_outputs(wg_dtype type, const unsigned char *W, int64_t first, int64_t last,
+                              int64_t n, int64_t O, int64_t I, const float *x, bool add, float *y)
+{
+    const size_t row = (size_t)I * size_of(type);
+
+#define BLOCKS(outputs, T)                                                                         \
+    for (; n - t >= (T); t += (T)) {                                                               \
+        int64_t o = first;                                                                         \
+        for (; o + (outputs) <= last; o += (outputs))                                              \
+            block(type, W + (size_t)o * row, I, outputs, T, x + t * I, add, y + t * O + o, O);     \
+        for (; o < last; o++)                                                                      \
+            block(type, W + (size_t)o * row, I, 1, T, x + t * I, add, y + t * O + o, O);           \
+    }
+    int64_t t = 0;
+    BLOCKS(2, 4)
+    BLOCKS(4, 2)
+    BLOCKS(8, 1)
+#undef BLOCKS
+}
+
+AVX2 static void outputs_bf16(const unsigned char *W, int64_t first, int64_t last, int64_t n,
+                              int64_t O, int64_t I, const float *x, bool add, float *y)
+{
+    some_outputs(WG_BF16, W, first, last, n, O, I, x, add, y);
+}
+
+AVX2 static void outputs_f16(const unsigned char *W, int64_t first, int64_t last, int64_t n,
+                             int64_t O, int64_t I, const float *x, bool add, float *y)
+{
+    some_outputs(WG_F16, W, first, last, n, O, I, x, add, y);
+}
+
+AVX2 static void outputs_f32(const unsigned char *W, int64_t first, int64_t last, int64_t n,
+                             int64_t O, int64_t I, const float *x, bool add, float *y)
+{
+    some_outputs(WG_F32, W, first, last, n, O, I, x, add, y);
+}
+
+static bool avx2_outputs(wg_dtype type, const unsigned char *W, int64_t first, int64_t last,
+                         int64_t n, int64_t O, int64_t I, const float *x, bool add, float *y)
+{
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") ||
+        !__builtin_cpu_supports("f16c"))
+        return false;
+    (type == WG_BF16  ? outputs_bf16
+     : type == WG_F16 ? outputs_f16
+                      : outputs_f32)(W, first, last, n, O, I, x, add, y);
+    return true;
+}
+#else
+static bool avx2_outputs(wg_dtype type, const unsigned char *W, int64_t first, int64_t last,
+                         int64_t n, int64_t O, int64_t I, const float *x, bool add, float *y)
+{
+    (void)type, (void)W, (void)first, (void)last, (void)n, (void)O, (void)I, (void)x, (void)add;
+    (void)y;
+    return false;
+}
+#endif
+
+/* Strip s of ROWS outputs of a matrix. */
+static void strip(const wg_matvec *k, int64_t s, int64_t n, int64_t I, const float *x, bool add)
+{
+    float buffer[PIECE];
+    const int64_t first = s * ROWS, last = first + ROWS < k->O ? first + ROWS : k->O;
+
+    if (avx2_outputs(k->type, k->W, first, last, n, k->O, I, x, add, k->y))
+        return;
+    for (int64_t o = first; o < last; o++)
+        one_output(k->type, k->W, o, n, k->O, I, x, add, k->y, buffer);
+}
+
+void wg_cpu_matvec(int m, const wg_matvec *list, int64_t n, int64_t I, const float *x, bool add)
+{
+    int64_t strips = 0;
+
+    for (int k = 0; k < m; k++)
+        strips += (list[k].O + ROWS - 1) / ROWS;
+#pragma omp parallel for num_threads(wg_cpu_threads)                                               \
+    schedule(static) if (strips * ROWS * I > 1 << 14)
+    for (int64_t s = 0; s < strips; s++) {
+        const wg_matvec *k = list;
+        int64_t at = s;
+        for (; at >= (k->O + ROWS - 1) / ROWS; k++)
+            at -= (k->O + ROWS - 1) / ROWS;
+        strip(k, at, n, I, x, add);
     }
 }

@@ -34,21 +34,26 @@ static void widen(wg_dtype type, const void *src, int64_t n, wg_real *dst)
     }
 }
 
-static void matvec(wg_dtype type, const void *W, int64_t n, int64_t O, int64_t I, const wg_real *x,
-                   bool add, wg_real *y)
+static void matvec_one(const wg_matvec *k, int64_t n, int64_t I, const wg_real *x, bool add)
 {
-    const size_t size = wg_dtype_size(type);
+    const size_t size = wg_dtype_size(k->type);
 
     for (int64_t t = 0; t < n; t++)
-        for (int64_t o = 0; o < O; o++) {
-            double sum = add ? (double)y[t * O + o] : 0;
+        for (int64_t o = 0; o < k->O; o++) {
+            double sum = add ? (double)k->y[t * k->O + o] : 0;
             for (int64_t i = 0; i < I; i++) {
                 float w;
-                wg_to_float(type, (const char *)W + (size_t)(o * I + i) * size, 1, &w);
+                wg_to_float(k->type, (const char *)k->W + (size_t)(o * I + i) * size, 1, &w);
                 sum += (double)w * (double)x[t * I + i];
             }
-            y[t * O + o] = (wg_real)sum;
+            k->y[t * k->O + o] = (wg_real)sum;
         }
+}
+
+static void matvec(int m, const wg_matvec *list, int64_t n, int64_t I, const wg_real *x, bool add)
+{
+    for (int k = 0; k < m; k++)
+        matvec_one(&list[k], n, I, x, add);
 }
 
 static void overlay(int64_t n, const uint64_t *bits, const int64_t *rank, const float *value,
