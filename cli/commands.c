@@ -120,7 +120,7 @@ static wagle_status cmd_gradient(wagle_ctx *ctx, cli_options *o)
     return wagle_gradient(ctx, o->model, &data, o->out, o->force);
 }
 
-static wagle_status cmd_attribute(wagle_ctx *ctx, cli_options *o)
+static wagle_attribute_options attribution(const cli_options *o)
 {
     wagle_attribute_options a;
 
@@ -133,6 +133,13 @@ static wagle_status cmd_attribute(wagle_ctx *ctx, cli_options *o)
     a.seed = (uint64_t)o->seed;
     a.force = o->force;
     a.gamma = parse_gamma(o->gamma);
+    return a;
+}
+
+static wagle_status cmd_attribute(wagle_ctx *ctx, cli_options *o)
+{
+    const wagle_attribute_options a = attribution(o);
+
     return wagle_attribute(ctx, &a);
 }
 
@@ -142,6 +149,7 @@ static wagle_status cmd_mask(wagle_ctx *ctx, cli_options *o)
 
     wagle_mask_defaults(&m);
     m.scores = o->scores;
+    m.data = attribution(o);
     m.out = o->out;
     m.include = o->include;
     m.exclude = o->exclude;
@@ -211,8 +219,12 @@ static void unlearn_defaults(void)
 
 static wagle_status report(const cli_options *o, const wagle_train_result *r, wagle_status st)
 {
+    char each[32] = "";
+
     if (st != WAGLE_OK || o->dry_run)
         return st;
+    if (!isnan(r->step_seconds)) /* of one step there is none but the first */
+        snprintf(each, sizeof each, " (%.2f s a step)", r->step_seconds);
     if (o->json)
         printf("{\"out\":\"%s\",\"steps\":%lld,\"stopped\":%s,\"loss\":%.9g,\"selected\":%lld,"
                "\"weights\":%lld,\"seconds\":%.3f,\"step_seconds\":%.4f,\"peak_bytes\":%lld}\n",
@@ -220,11 +232,12 @@ static wagle_status report(const cli_options *o, const wagle_train_result *r, wa
                (long long)r->selected, (long long)r->weights, r->seconds,
                isnan(r->step_seconds) ? 0 : r->step_seconds, (long long)wagle_peak_memory());
     else
-        printf("%s: %lld steps%s, last loss %.4f, %lld of %lld weights trained, %.1f s (%.2f s a "
-               "step), peak %.2f GB\n",
-               o->out, (long long)r->steps, r->stopped ? " (stopped by --stop-when)" : "", r->loss,
-               (long long)r->selected, (long long)r->weights, r->seconds, r->step_seconds,
-               (double)wagle_peak_memory() / 1e9);
+        printf(
+            "%s: %lld steps%s, last loss %.4f, %lld of %lld weights trained, %.1f s%s, peak %.2f "
+            "GB\n",
+            o->out, (long long)r->steps, r->stopped ? " (stopped by --stop-when)" : "", r->loss,
+            (long long)r->selected, (long long)r->weights, r->seconds, each,
+            (double)wagle_peak_memory() / 1e9);
     return st;
 }
 
@@ -502,9 +515,12 @@ const cli_command cli_commands[] = {
      "wagle attribute --model DIR --forget forget.jsonl --retain retain.jsonl --out scores",
      "model forget retain out selector gamma seed force memory dry-run" ROWS, cmd_attribute, NULL,
      NULL},
-    {"mask", NULL, "select the most influential share of the weights",
+    {"mask", NULL,
+     "select the most influential share of the weights, by scores or straight from data",
      "wagle mask --scores scores --density 0.1 --out mask",
-     "scores density include exclude format out force", cmd_mask, NULL, NULL},
+     "scores density include exclude format out model forget retain selector gamma seed force "
+     "memory dry-run" ROWS,
+     cmd_mask, NULL, NULL},
     {"finetune", NULL, "train on rows", "wagle finetune --model DIR --data rows.jsonl --out DIR2",
      "model data out" ROWS TRAIN, cmd_finetune, NULL, finetune_defaults},
     {"unlearn", NULL, "forget rows, keep others, touch selected weights only",

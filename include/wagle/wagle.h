@@ -189,6 +189,7 @@ typedef struct wagle_mask_options {
     const char *const *exclude;
     double density; /* share of the weights that remain after include and exclude, (0,1] */
     bool force;
+    wagle_attribute_options data; /* where scores is NULL: they are made twice and not stored */
 } wagle_mask_options;
 
 WAGLE_API void wagle_mask_defaults(wagle_mask_options *o);

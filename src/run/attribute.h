@@ -2,12 +2,33 @@
 #ifndef WG_RUN_ATTRIBUTE_H
 #define WG_RUN_ATTRIBUTE_H
 
-#include "run/tensorfile.h"
+#include "run/session.h"
 
-/* forget and retain may be NULL where the selector needs none. Writes a score file; *gamma is
- * read, and set where it was 0 (auto). */
-WAGLE_CHECK wagle_status wg_attribute(wagle_ctx *ctx, wg_session *s, const wg_selector *selector,
-                                      const wg_dataset *forget, const wg_dataset *retain,
-                                      double *gamma, uint64_t seed, const char *out, bool force);
+/* What is attributed: fill it yourself, or open it from options. */
+typedef struct wg_attribution {
+    wg_session session;
+    const wg_selector *selector;
+    wg_dataset forget, retain; /* of no rows where the selector needs none */
+    double gamma;              /* 0: auto; then what it came to */
+    uint64_t seed;
+} wg_attribution;
+
+WAGLE_CHECK wagle_status wg_attribution_open(wagle_ctx *ctx, const wagle_attribute_options *o,
+                                             wg_attribution *out);
+void wg_attribution_close(wg_attribution *a);
+
+/* Takes the scores of weights [first, first+n) of a tensor; a tensor's come in order. */
+typedef wagle_status wg_take_scores(void *user, wagle_ctx *ctx, int tensor, int64_t first,
+                                    const float *score, int64_t n);
+
+WAGLE_CHECK wagle_status wg_score(wagle_ctx *ctx, wg_attribution *a, wg_take_scores *take,
+                                  void *user);
+/* A score file. */
+WAGLE_CHECK wagle_status wg_attribute(wagle_ctx *ctx, wg_attribution *a, const char *out,
+                                      bool force);
+/* As wg_select does, without a score file: by two passes. */
+WAGLE_CHECK wagle_status wg_select_directly(wagle_ctx *ctx, wg_attribution *a, double density,
+                                            const char *const *include, const char *const *exclude,
+                                            wg_mask *out);
 
 #endif

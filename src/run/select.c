@@ -1,13 +1,12 @@
 /* select.c - exact global top-k by radix selection: float keys keep their order as integers, so
  * two streaming passes of 65,536 counters each give the threshold; a third writes the mask. */
-#include "run/session.h"
+#include "run/attribute.h"
+#include "run/topk.h"
 
 #include "base/number.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { BINS = 1 << 16 };
 
 typedef struct selection {
     const wg_tensor **tensor; /* [n] in order of name */
@@ -24,12 +23,9 @@ static uint32_t bits_of(const wg_tensor *t, int64_t i)
     return bits;
 }
 
-/* Integers in the order of floats; -0 is 0. */
 static uint32_t key_of(const wg_tensor *t, int64_t i)
 {
-    const uint32_t bits = bits_of(t, i);
-
-    return bits == 0x80000000u ? bits : bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+    return wg_score_key(bits_of(t, i));
 }
 
 /* Index of the first score that is infinite or no number, or -1. */
@@ -72,7 +68,7 @@ static wagle_status choose_tensors(wagle_ctx *ctx, const wg_tensors *scores,
 /* Counts keys by 16 bits: the upper ones, or the lower ones of keys whose upper are `upper`. */
 static wagle_status histogram(wagle_ctx *ctx, const selection *s, int64_t upper, int64_t *bin)
 {
-    memset(bin, 0, BINS * sizeof *bin);
+    memset(bin, 0, WG_BINS * sizeof *bin);
     for (int64_t j = 0; j < s->n; j++) {
         const wg_tensor *t = s->tensor[j];
         const int64_t odd = upper < 0 ? find_odd(t) : -1;
@@ -90,29 +86,18 @@ static wagle_status histogram(wagle_ctx *ctx, const selection *s, int64_t upper,
     return WAGLE_OK;
 }
 
-/* The highest bin b such that at least `want` keys are in bins >= b; *want becomes what is still
- * wanted from it. */
-static uint32_t cut(const int64_t *bin, int64_t *want)
-{
-    uint32_t b = BINS - 1;
-
-    while (bin[b] < *want)
-        *want -= bin[b--];
-    return b;
-}
-
 static wagle_status find_threshold(wagle_ctx *ctx, selection *s, int64_t k)
 {
     int64_t *bin, want = k;
     wagle_status st;
 
-    WG_TRY(WG_ALLOC(ctx, &bin, BINS));
+    WG_TRY(WG_ALLOC(ctx, &bin, WG_BINS));
     st = histogram(ctx, s, -1, bin);
     if (st == WAGLE_OK) {
-        const uint32_t upper = cut(bin, &want);
+        const uint32_t upper = wg_topk_cut(bin, &want);
         st = histogram(ctx, s, upper, bin);
         if (st == WAGLE_OK)
-            s->threshold = upper << 16 | cut(bin, &want);
+            s->threshold = upper << 16 | wg_topk_cut(bin, &want);
         s->ties = want;
     }
     wg_free(bin);
@@ -166,6 +151,7 @@ wagle_status wg_select(wagle_ctx *ctx, const wg_tensors *scores, double density,
 void wagle_mask_defaults(wagle_mask_options *o)
 {
     *o = (wagle_mask_options){.format = "bits", .density = 0.1};
+    wagle_attribute_defaults(&o->data);
 }
 
 static void warn_if_lopsided(wagle_ctx *ctx, const wg_mask *mask)
@@ -177,36 +163,56 @@ static void warn_if_lopsided(wagle_ctx *ctx, const wg_mask *mask)
                    mask->tensor[i].name);
 }
 
+/* From the score file, or from data. */
+static wagle_status make_mask(wagle_ctx *ctx, const wagle_mask_options *o, wg_mask *out)
+{
+    wagle_attribute_options data = o->data;
+    wg_attribution a;
+    wg_tensors scores;
+    wagle_status st = WAGLE_OK;
+
+    if (o->scores != NULL) {
+        WG_TRY(wg_tensors_open(ctx, o->scores, &scores));
+        st = wg_select(ctx, &scores, o->density, o->include, o->exclude, out);
+        wg_tensors_close(&scores);
+        return st;
+    }
+    data.out = o->out;
+    data.force = o->force;
+    WG_TRY(wg_attribution_open(ctx, &data, &a));
+    if (!ctx->dry_run)
+        st = wg_select_directly(ctx, &a, o->density, o->include, o->exclude, out);
+    wg_attribution_close(&a);
+    return st;
+}
+
 wagle_status wagle_mask(wagle_ctx *ctx, const wagle_mask_options *o)
 {
-    wg_tensors scores;
     wg_mask mask = {0};
     json_t *facts = NULL;
     wagle_status st;
 
     wg_begin(ctx);
-    if (o->scores == NULL || o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "mask wants --scores and --out");
+    if ((o->scores == NULL) == (o->data.model == NULL) || o->out == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE, "mask wants --scores or --model, and --out");
     if (strcmp(o->format, "bits") != 0 && strcmp(o->format, "bool") != 0)
         return wg_fail(ctx, WAGLE_E_USAGE, "--format %.32s: bits or bool", o->format);
     WG_TRY(wg_check_absent(ctx, o->out, o->force));
-    WG_TRY(wg_tensors_open(ctx, o->scores, &scores));
-    st = wg_select(ctx, &scores, o->density, o->include, o->exclude, &mask);
-    if (st == WAGLE_OK) {
+    st = make_mask(ctx, o, &mask);
+    if (st == WAGLE_OK && !ctx->dry_run) {
         char density[32];
         snprintf(density, sizeof density, "%.17g", o->density);
         facts = json_object();
         st = wg_json_set(ctx, facts, "density", json_string(density));
+        if (st == WAGLE_OK)
+            st = wg_mask_write(ctx, o->out, &mask, strcmp(o->format, "bits") == 0, facts, o->force);
     }
-    if (st == WAGLE_OK)
-        st = wg_mask_write(ctx, o->out, &mask, strcmp(o->format, "bits") == 0, facts, o->force);
-    if (st == WAGLE_OK) {
+    if (st == WAGLE_OK && !ctx->dry_run) {
         warn_if_lopsided(ctx, &mask);
         wg_log(ctx, 1, "%lld of %lld weights selected", (long long)mask.selected,
                (long long)mask.count);
     }
     json_decref(facts);
     wg_mask_free(&mask);
-    wg_tensors_close(&scores);
     return st;
 }

@@ -193,9 +193,8 @@ static wagle_status load_data(wagle_ctx *ctx, run *w)
 /* The mask that was named, or one made here from scores kept in OUT.partial. */
 static wagle_status load_mask(wagle_ctx *ctx, run *w)
 {
-    const wg_selector *selector;
+    wg_attribution a;
     wg_tensors scores;
-    double gamma = w->o->gamma;
     char *path;
     wagle_status st;
 
@@ -204,12 +203,17 @@ static wagle_status load_mask(wagle_ctx *ctx, run *w)
         return wg_mask_read(ctx, w->o->mask, &w->mask);
     if (w->o->selector == NULL)
         return WAGLE_OK;
-    WG_TRY(wg_selector_find(ctx, w->o->selector, &selector));
+    a = (wg_attribution){.session = w->session,
+                         .forget = w->forget,
+                         .retain = w->retain,
+                         .gamma = w->o->gamma,
+                         .seed = w->o->seed};
+    WG_TRY(wg_selector_find(ctx, w->o->selector, &a.selector));
     path = wg_path_join(ctx, w->partial, "scores.safetensors");
     if (path == NULL)
         return WAGLE_E_RESOURCE;
-    st = wg_attribute(ctx, &w->session, selector, &w->forget, &w->retain, &gamma, w->o->seed, path,
-                      true);
+    st = wg_attribute(ctx, &a, path, true);
+    w->session = a.session; /* its batch may have grown */
     if (st == WAGLE_OK)
         st = wg_tensors_open(ctx, path, &scores);
     if (st == WAGLE_OK) {

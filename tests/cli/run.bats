@@ -14,6 +14,15 @@ same() { diff -r "$1" "$2"; }
     same out1 out2
 }
 
+@test "a mask straight from data is the one that a score file gives" {
+    "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --out scores
+    "$WAGLE" mask --scores scores --density 0.3 --exclude '*embed*' --out mask1
+    "$WAGLE" mask --model "$model" --forget forget.jsonl --retain retain.jsonl --density 0.3 --exclude '*embed*' --out mask2
+    cmp mask1 mask2
+    refused 2 'wants --scores or --model' "$WAGLE" mask --out out
+    refused 2 'wants --scores or --model' "$WAGLE" mask --scores scores --model "$model" --out out
+}
+
 @test "an interrupted run resumes to the same bytes" {
     args=(--model "$model" --forget forget.jsonl --retain retain.jsonl --selector wagle --density 0.3 --lr 1e-3 --steps 400 --batch 2 --eval-every 7 --stop-when 'forget.probability<1e-9')
     "$WAGLE" unlearn "${args[@]}" --out whole

@@ -19,10 +19,9 @@ static const char *gold(const char *name)
 
 typedef struct fixture {
     wagle_ctx *ctx;
-    wg_session session;
+    wg_attribution of;
     wg_tensors data, gradients;
     wg_example forget[WG_MOST_SEQUENCES], retain[WG_MOST_SEQUENCES];
-    wg_dataset forget_rows, retain_rows;
     json_t *facts;
 } fixture;
 
@@ -33,13 +32,13 @@ static int open_fixture(void **state)
 
     snprintf(model, sizeof model, WG_GOLD "/models/%s", family);
     f.ctx = new_context();
-    assert_ok(f.ctx, wg_session_open(f.ctx, model, &f.session));
+    assert_ok(f.ctx, wg_session_open(f.ctx, model, &f.of.session));
     assert_ok(f.ctx, wg_tensors_open(f.ctx, gold("data.safetensors"), &f.data));
     assert_ok(f.ctx, wg_tensors_open(f.ctx, gold("gradients.safetensors"), &f.gradients));
-    f.forget_rows.example = f.forget;
-    f.forget_rows.n = gold_sequences(&f.data, "forget.", f.forget);
-    f.retain_rows.example = f.retain;
-    f.retain_rows.n = gold_sequences(&f.data, "retain.", f.retain);
+    f.of.forget.example = f.forget;
+    f.of.forget.n = gold_sequences(&f.data, "forget.", f.forget);
+    f.of.retain.example = f.retain;
+    f.of.retain.n = gold_sequences(&f.data, "retain.", f.retain);
     f.facts = gold_json(gold("attribution.json"));
     *state = &f;
     return 0;
@@ -52,7 +51,7 @@ static int close_fixture(void **state)
     json_decref(f->facts);
     wg_tensors_close(&f->data);
     wg_tensors_close(&f->gradients);
-    wg_session_close(&f->session);
+    wg_session_close(&f->of.session);
     wagle_ctx_free(f->ctx);
     return 0;
 }
@@ -61,12 +60,13 @@ static int close_fixture(void **state)
 static const char *score(fixture *f, const char *name, double *gamma)
 {
     static char path[512];
-    const wg_selector *selector;
 
     snprintf(path, sizeof path, WG_SCRATCH "/%s.safetensors", name);
-    assert_ok(f->ctx, wg_selector_find(f->ctx, name, &selector));
-    assert_ok(f->ctx, wg_attribute(f->ctx, &f->session, selector, &f->forget_rows, &f->retain_rows,
-                                   gamma, 1, path, true));
+    assert_ok(f->ctx, wg_selector_find(f->ctx, name, &f->of.selector));
+    f->of.gamma = *gamma;
+    f->of.seed = 1;
+    assert_ok(f->ctx, wg_attribute(f->ctx, &f->of, path, true));
+    *gamma = f->of.gamma;
     return path;
 }
 
@@ -91,7 +91,7 @@ static void check_scores(fixture *f, const char *selector, double gamma, const c
     assert_ok(f->ctx, wg_tensors_open(f->ctx, path, &mine));
     for (int64_t t = 0; t < mine.n; t++) {
         const char *name = mine.tensor[t].name;
-        const float *theta = wg_tensors_find(&f->session.model->files, name)->data;
+        const float *theta = wg_tensors_find(&f->of.session.model->files, name)->data;
         char key[256];
         snprintf(key, sizeof key, "forget.%s", gold_name(name));
         const float *gf = gold_tensor(&f->gradients, key)->data;
@@ -115,7 +115,7 @@ static void check_scores(fixture *f, const char *selector, double gamma, const c
         assert_ok(f->ctx, wg_select(f->ctx, &mine, atof(density), NULL, NULL, &mask));
         assert_int_equal(mask.selected, (int64_t)json_at(row, "k"));
         json_object_foreach (json_object_get(row, "per_tensor"), name, want)
-            off += llabs(wg_mask_find(&mask, stored_name(f->session.model, name))->selected -
+            off += llabs(wg_mask_find(&mask, stored_name(f->of.session.model, name))->selected -
                          json_integer_value(want));
         if (off > 2 + mask.selected / 10000)
             fail_msg("%s at %s: counts are off by %d of %d", tag, density, (int)off,
@@ -176,6 +176,34 @@ static void gold_scores_give_the_gold_masks_exactly(void **state)
                0.1);
     check_mask(f, gold("scores_wagle-auto.safetensors"), gold("mask_wagle-auto_0.8.safetensors"),
                0.8);
+}
+
+static void a_mask_straight_from_data_is_that_of_the_score_file(void **state)
+{
+    static const char *const selectors[] = {"wagle", "snip", "magnitude", "random"};
+    static const double densities[] = {0.001, 0.1, 0.4, 1};
+    static const char *const no_embeddings[] = {"*embed*", NULL};
+    fixture *f = *state;
+
+    for (int i = 0; i < 4; i++)
+        for (int k = 0; k < 8; k++) {
+            const char *const *exclude = k % 2 ? no_embeddings : NULL;
+            double gamma = 0;
+            wg_tensors file;
+            wg_mask want, mine;
+            assert_ok(f->ctx, wg_tensors_open(f->ctx, score(f, selectors[i], &gamma), &file));
+            assert_ok(f->ctx, wg_select(f->ctx, &file, densities[k / 2], NULL, exclude, &want));
+            assert_ok(f->ctx,
+                      wg_select_directly(f->ctx, &f->of, densities[k / 2], NULL, exclude, &mine));
+            assert_int_equal(mine.selected, want.selected);
+            for (int64_t t = 0; t < want.n; t++)
+                assert_memory_equal(wg_mask_find(&mine, want.tensor[t].name)->bits,
+                                    want.tensor[t].bits,
+                                    (size_t)(want.tensor[t].count + 63) / 64 * 8);
+            wg_mask_free(&want);
+            wg_mask_free(&mine);
+            wg_tensors_close(&file);
+        }
 }
 
 static void equal_scores_go_to_the_earlier_tensor(void **state)
@@ -244,6 +272,7 @@ int main(void)
         cmocka_unit_test(automatic_gamma_is_the_mean_fisher_of_the_retain_set),
         cmocka_unit_test(scores_and_counts_are_those_of_the_gold),
         cmocka_unit_test(gold_scores_give_the_gold_masks_exactly),
+        cmocka_unit_test(a_mask_straight_from_data_is_that_of_the_score_file),
         cmocka_unit_test(equal_scores_go_to_the_earlier_tensor),
         cmocka_unit_test(masks_survive_both_file_layouts),
         cmocka_unit_test(a_score_that_is_not_finite_names_its_tensor),

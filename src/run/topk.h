@@ -1,0 +1,26 @@
+/* topk.h - float scores as integers of the same order, for radix selection. */
+#ifndef WG_RUN_TOPK_H
+#define WG_RUN_TOPK_H
+
+#include "base/context.h"
+
+enum { WG_BINS = 1 << 16 };
+
+/* -0 is 0. */
+static inline uint32_t wg_score_key(uint32_t bits)
+{
+    return bits == 0x80000000u ? bits : bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
+/* The highest bin b of WG_BINS such that at least `want` keys are in bins >= b; *want becomes what
+ * is still wanted from it. There must be as many. */
+static inline uint32_t wg_topk_cut(const int64_t *bin, int64_t *want)
+{
+    uint32_t b = WG_BINS - 1;
+
+    while (bin[b] < *want)
+        *want -= bin[b--];
+    return b;
+}
+
+#endif
