@@ -115,8 +115,8 @@ typedef struct wagle_export_options {
 } wagle_export_options;
 
 WAGLE_API void wagle_export_defaults(wagle_export_options *o);
-/* A model folder to a GGUF file that llama.cpp loads: llama, mistral without a window, qwen2, qwen3,
- * phi3, gemma, gemma2, gpt2. Vectors stay float32. */
+/* A model folder to a GGUF file that llama.cpp loads: llama, mistral without a window, qwen2,
+ * qwen3, phi3, gemma, gemma2, gpt2. Vectors stay float32. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *o);
 
 typedef struct wagle_init_options {

@@ -16,7 +16,7 @@ static void record(wagle_ctx *ctx, const char *format, va_list args)
             *c = ' ';
 }
 
-wagle_status wg_fail(wagle_ctx *ctx, wagle_status status, const char *format, ...)
+wagle_status(wg_fail)(wagle_ctx *ctx, wagle_status status, const char *format, ...)
 {
     va_list args;
 

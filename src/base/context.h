@@ -41,6 +41,9 @@ struct wagle_ctx {
 /* Records the line (the first failure of a call wins) and returns status. */
 WAGLE_CHECK wagle_status wg_fail(wagle_ctx *ctx, wagle_status status, const char *format, ...)
     WG_PRINTF(3);
+#ifdef __clang_analyzer__ /* which cannot see that it returns the status it was given */
+#define wg_fail(ctx, status, ...) ((void)wg_fail(ctx, status, __VA_ARGS__), (status))
+#endif
 /* As wg_fail where the caller's result says that it failed: NULL, false, -1. */
 void wg_explain(wagle_ctx *ctx, const char *format, ...) WG_PRINTF(2);
 /* As wg_fail, with the text of errno; the status is by errno: no space is WAGLE_E_RESOURCE. */

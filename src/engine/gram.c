@@ -115,6 +115,7 @@ static void norm_square(gram *g, int64_t s)
     add_square(g, &piece);
     if (c->has[WG_FINAL_NORM_BIAS])
         add_square(g, &bias);
+    g->chunk = NULL;
 }
 
 /* ||B||^2 and, for a tied embedding, 2 <A,B> of sequence s. */

@@ -77,14 +77,19 @@ static wagle_status put_tokens(const token_exporter *e)
     return WAGLE_OK;
 }
 
-/* The two parts of a merge, "a b" or ["a", "b"]. */
-static void parts(const json_t *merge, const char **a, size_t *n, const char **b)
+/* The two parts of a merge, "a b" or ["a", "b"], with `between` between them. */
+static wagle_status join(const token_exporter *e, const json_t *merge, const char *between,
+                         wg_text *out)
 {
     const char *text = json_string_value(merge), *space = text != NULL ? strchr(text, ' ') : NULL;
+    const char *a = space != NULL ? text : json_string_value(json_array_get(merge, 0));
+    const char *b = space != NULL ? space + 1 : json_string_value(json_array_get(merge, 1));
 
-    *a = space != NULL ? text : json_string_value(json_array_get(merge, 0));
-    *b = space != NULL ? space + 1 : json_string_value(json_array_get(merge, 1));
-    *n = space != NULL ? (size_t)(space - text) : *a != NULL ? strlen(*a) : 0;
+    out->bytes = 0;
+    if (a == NULL || b == NULL)
+        return refuse(e, "a merge that is not a pair");
+    WG_TRY(wg_text_add(e->ctx, out, a, space != NULL ? (size_t)(space - text) : strlen(a)));
+    return wg_text_printf(e->ctx, out, "%s%s", between, b);
 }
 
 static wagle_status put_byte_level(const token_exporter *e, const char *pre)
@@ -102,16 +107,8 @@ static wagle_status put_byte_level(const token_exporter *e, const char *pre)
         st = wg_gguf_begin_array(e->ctx, e->head, "tokenizer.ggml.merges", WG_GGUF_STRING,
                                  (int64_t)json_array_size(merges));
     json_array_foreach (merges, i, merge) {
-        const char *a, *b;
-        size_t n;
-        parts(merge, &a, &n, &b);
-        both.bytes = 0;
-        if (st == WAGLE_OK && (a == NULL || b == NULL))
-            st = refuse(e, "a merge that is not a pair");
         if (st == WAGLE_OK)
-            st = wg_text_add(e->ctx, &both, a, n);
-        if (st == WAGLE_OK)
-            st = wg_text_printf(e->ctx, &both, " %s", b);
+            st = join(e, merge, " ", &both);
         if (st == WAGLE_OK)
             st = wg_gguf_add_text(e->ctx, e->head, both.text, (size_t)both.bytes);
     }
@@ -129,16 +126,7 @@ static wagle_status find_scores(const token_exporter *e, double *score)
     size_t i;
 
     json_array_foreach (merges, i, merge) {
-        const char *a, *b;
-        size_t n;
-        parts(merge, &a, &n, &b);
-        both.bytes = 0;
-        if (st == WAGLE_OK && (a == NULL || b == NULL))
-            st = refuse(e, "a merge that is not a pair");
-        if (st == WAGLE_OK)
-            st = wg_text_add(e->ctx, &both, a, n);
-        if (st == WAGLE_OK)
-            st = wg_text_addz(e->ctx, &both, b);
+        st = join(e, merge, "", &both);
         if (st != WAGLE_OK)
             break;
         const json_t *id = json_object_get(vocab, both.text);

@@ -150,7 +150,7 @@ static wagle_status make_pieces(wg_importer *m, json_t *all, json_t **out)
     wg_sp_piece *piece = NULL;
     wagle_status st = read_tokens(m, vocab, added, all);
 
-    if (st == WAGLE_OK && (types == NULL || scores == NULL || !scores->array ||
+    if (st == WAGLE_OK && (tokens == NULL || types == NULL || scores == NULL || !scores->array ||
                            scores->count != tokens->count || scores->kind == WG_GGUF_STRING))
         st = wg_import_refuse(m, "the score list", "tokenizer.ggml.scores");
     if (st == WAGLE_OK)
