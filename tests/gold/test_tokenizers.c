@@ -1,6 +1,7 @@
 /* Every string of gold/tokenizers encodes and decodes as the `tokenizers` library does it. */
 #include "support.h"
 
+#include "base/number.h"
 #include "text/tokenizer.h"
 
 static const char *folder;
@@ -142,6 +143,49 @@ static void smollm2_from_shared(void **state)
     check_folder(WG_SHARED "/gold/tokenizers/smollm2");
 }
 
+/* Any valid code point, the common ones often. */
+static int32_t random_code(uint64_t stream, uint64_t i)
+{
+    static const int32_t below[] = {0x80, 0x100, 0x800, 0x3000, 0x10000, 0x110000};
+    const int64_t most = below[wg_random_below(23, stream, 2 * i, 6)];
+    const int32_t code = (int32_t)wg_random_below(23, stream, 2 * i + 1, most);
+
+    return code >= 0xD800 && code < 0xE000 ? 'a' : code;
+}
+
+static void bytes_come_back_whatever_they_were(void **state)
+{
+    static const char *const names[] = {"gpt2", "llama3", "smollm-like"};
+    wagle_ctx *ctx = new_context();
+
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        char path[512];
+        wagle_tokenizer *t;
+        snprintf(path, sizeof path, WG_GOLD "/tokenizers/%s", names[k]);
+        assert_ok(ctx, wagle_tokenizer_open(ctx, path, &t));
+        for (uint64_t round = 0; round < 500; round++) {
+            wg_text text = {0}, back = {0};
+            wg_ids ids = {0};
+            assert_ok(ctx, wg_text_add(ctx, &text, "", 0));
+            for (uint64_t i = 0; i < round % 60; i++) {
+                char one[4];
+                const int n = wg_utf8_encode(random_code(round, i), one);
+                assert_ok(ctx, wg_text_add(ctx, &text, one, (size_t)n));
+            }
+            assert_ok(ctx, wg_encode(ctx, t, text.text, (size_t)text.bytes, false, &ids));
+            assert_ok(ctx, wg_decode(ctx, t, ids.id, ids.n, false, &back));
+            assert_int_equal(back.bytes, text.bytes);
+            assert_memory_equal(back.text, text.text, (size_t)text.bytes);
+            wg_free(ids.id);
+            wg_text_free(&text);
+            wg_text_free(&back);
+        }
+        wagle_tokenizer_free(t);
+    }
+    wagle_ctx_free(ctx);
+}
+
 static void a_megabyte_without_a_space_is_encoded(void **state)
 {
     enum { BYTES = 1 << 20 };
@@ -181,6 +225,7 @@ int main(void)
         cmocka_unit_test(sentencepiece_bpe),
         cmocka_unit_test(sentencepiece_unigram),
         cmocka_unit_test(smollm2_from_shared),
+        cmocka_unit_test(bytes_come_back_whatever_they_were),
         cmocka_unit_test(a_megabyte_without_a_space_is_encoded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
