@@ -47,10 +47,7 @@ static void add_square(void *user, const wg_piece *p)
 
     if (p->I == 0) {
         memset(g->weight, 0, (size_t)p->O * sizeof *g->weight);
-        if (p->x != NULL)
-            ops->norm_weight(T, p->O, p->x, p->mean, p->rstd, p->dy, g->weight);
-        else
-            ops->bias_backward(T, p->O, p->dy, p->O, g->weight);
+        wg_piece_vector(ops, p, g->weight);
         g->square[s] += inner(g->weight, g->weight, p->O);
         return;
     }
@@ -159,7 +156,7 @@ static wagle_status norms(wagle_ctx *ctx, gram *g, const wg_real *weight, wg_rea
         if (cross != NULL)
             memcpy(cross + g->batch->start[s] * c->D, g->table, (size_t)(T * c->D) * sizeof *cross);
     }
-    WG_TRY(wg_head_backward(ctx, e, g->batch, weight, 0, false, false));
+    WG_TRY(wg_head_backward(ctx, e, g->batch, weight, 0, false));
     for (int64_t s = 0; s < g->batch->S; s++)
         norm_square(g, s);
     for (int64_t l = c->L - 1; l >= 0; l--) {

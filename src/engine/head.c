@@ -187,13 +187,14 @@ static void norm_gradient(wg_engine *e, const wg_batch *batch, int streams)
         e->model->ops->norm_weight(
             to - from, D, e->label_x.data + from * D, mean != NULL ? mean + from : NULL,
             label_row(e, batch->M, RSTD) + from, e->label_d.data + from * D, e->end_grad[s].data);
-        e->model->ops->bias_backward(to - from, D, e->label_d.data + from * D, D,
-                                     e->end_grad[s].data + D);
+        if (e->model->config.has[WG_FINAL_NORM_BIAS])
+            e->model->ops->bias_backward(to - from, D, e->label_d.data + from * D, D,
+                                         e->end_grad[s].data + D);
     }
 }
 
 wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
-                              const wg_real *weight, int streams, bool want_table, bool want_ends)
+                              const wg_real *weight, int streams, bool want_table)
 {
     const wg_config *c = &e->model->config;
     const wg_ops *ops = e->model->ops;
@@ -213,13 +214,12 @@ wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
                       first > 0, e->label_d.data + j * D, D);
             if (want_table)
                 table_gradient(e, batch, j, n, first, width, logits, ld, streams);
-            if (want_ends && c->has[WG_HEAD_BIAS])
+            if (streams > 0 && c->has[WG_HEAD_BIAS])
                 bias_gradient(e, batch, j, n, first, width, logits, ld, streams);
         }
     }
     release_table(e);
-    if (want_ends)
-        norm_gradient(e, batch, streams);
+    norm_gradient(e, batch, streams);
     wg_real *dx = e->label_h.data; /* no longer needed: becomes the gradient of label_x */
     memset(dx, 0, (size_t)(M * D) * sizeof *dx);
     ops->norm_backward(M, D, e->label_x.data,

@@ -315,10 +315,8 @@ static void add_weight_gradient(void *user, const wg_piece *p)
         ops->gemm(true, false, p->I, p->O, p->rows, p->x, p->I, p->dy, p->O, *begun, out, p->O);
     else if (p->I > 0)
         ops->gemm(true, false, p->O, p->I, p->rows, p->dy, p->O, p->x, p->I, *begun, out, p->I);
-    else if (p->x != NULL)
-        ops->norm_weight(p->rows, p->O, p->x, p->mean, p->rstd, p->dy, out);
     else
-        ops->bias_backward(p->rows, p->O, p->dy, p->O, out);
+        wg_piece_vector(ops, p, out);
     *begun = true;
 }
 
@@ -483,7 +481,7 @@ static wagle_status backward_head(wagle_ctx *ctx, collector *k, const wg_real *w
         WG_TRY(wg_room_for(ctx, &e->end_grad[s], n));
         memset(e->end_grad[s].data, 0, (size_t)n * sizeof(wg_real));
     }
-    WG_TRY(wg_head_backward(ctx, e, b, weight, k->streams, wants(k->sink, head), true));
+    WG_TRY(wg_head_backward(ctx, e, b, weight, k->streams, wants(k->sink, head)));
     WG_TRY(deliver_ends(ctx, k));
     if (c->tied)
         return WAGLE_OK;

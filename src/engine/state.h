@@ -65,8 +65,7 @@ WAGLE_CHECK wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_
 /* Fills e->gradient [N,D]; writes the head's gradient to e->table, adds the final norm's and the
  * biases' to e->end_grad (streams 1, 2), or with streams 0 computes no weight gradient. */
 WAGLE_CHECK wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
-                                          const wg_real *weight, int streams, bool want_table,
-                                          bool want_ends);
+                                          const wg_real *weight, int streams, bool want_table);
 /* Logits of label rows [from, from+n) for vocabulary [first, first+width): kept or computed into
  * e->logits; *ld becomes the row stride. */
 wg_real *wg_head_logits(wg_engine *e, int64_t from, int64_t n, int64_t first, int64_t width,

@@ -12,6 +12,14 @@ typedef struct backward {
     void *user;
 } backward;
 
+void wg_piece_vector(const wg_ops *ops, const wg_piece *p, wg_real *out)
+{
+    if (p->x != NULL)
+        ops->norm_weight(p->rows, p->O, p->x, p->mean, p->rstd, p->dy, out);
+    else
+        ops->bias_backward(p->rows, p->O, p->dy, p->O, out);
+}
+
 static void give(const backward *b, wg_role role, int64_t rows, const wg_real *dy, int64_t O,
                  const wg_real *x, int64_t I)
 {
@@ -53,12 +61,6 @@ static void norm_backward(const backward *b, wg_role role, int64_t rows, int64_t
 static void clear(wg_real *x, int64_t n)
 {
     memset(x, 0, (size_t)n * sizeof *x);
-}
-
-static void add_rows(int64_t n, const wg_real *x, wg_real *y)
-{
-    for (int64_t i = 0; i < n; i++)
-        y[i] += x[i];
 }
 
 /* The gradient of what a branch made, from that of what it added: through its norm if it has one.
@@ -171,13 +173,13 @@ void wg_block_backward(const wg_block_input *in, const wg_layer *w, const wg_rea
             clear(s->side, N * D);
         norm_backward(&b, WG_MLP_NORM, N, D, c->parallel ? x : a->x2, s->dh, to);
     } else if (!shared)
-        add_rows(N * D, s->dh, d);
+        wg_add_rows(N * D, s->dh, d);
     attend_backward(&b, wg_attention_input(in, x, a),
                     branch_gradient(&b, WG_ATTENTION_POST_NORM, a->o, d, s->branch), shared, s);
     if (wg_has(in, WG_ATTENTION_NORM))
         norm_backward(&b, WG_ATTENTION_NORM, N, D, x, s->dh, d);
     else
-        add_rows(N * D, s->dh, d);
+        wg_add_rows(N * D, s->dh, d);
     if (c->parallel && !shared)
-        add_rows(N * D, s->side, d);
+        wg_add_rows(N * D, s->side, d);
 }

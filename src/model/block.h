@@ -66,6 +66,9 @@ typedef struct wg_piece {
     const wg_real *mean, *rstd;
 } wg_piece;
 
+/* Adds the gradient of a norm or a bias (I = 0) to out [O]. */
+void wg_piece_vector(const wg_ops *ops, const wg_piece *piece, wg_real *out);
+
 typedef void wg_weight_gradient(void *user, const wg_piece *piece);
 
 int64_t wg_kept_size(const wg_config *c, int64_t N); /* reals */
@@ -107,6 +110,12 @@ void wg_block_backward(const wg_block_input *in, const wg_layer *w, const wg_rea
 static inline bool wg_has(const wg_block_input *in, wg_role role)
 {
     return in->model->config.has[role];
+}
+
+static inline void wg_add_rows(int64_t n, const wg_real *x, wg_real *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] += x[i];
 }
 
 wg_attention wg_block_attention(const wg_block_input *in, int64_t layer);

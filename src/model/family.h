@@ -122,6 +122,10 @@ const wg_family *wg_family_find(const char *model_type);
 #define WG_VECTOR(role, name, D) [role] = {name ".weight", {WG_DIM_##D}, NULL}
 #define WG_BIAS(role, name, O, when) [role + 1] = {name ".bias", {WG_DIM_##O}, when}
 
+/* with its bias */
+#define WG_LAYER_NORM(role, name) WG_VECTOR(role, name, D), WG_BIAS(role, name, D, NULL)
+#define WG_LINEAR(role, name, O, I, when) WG_MATRIX(role, name, O, I), WG_BIAS(role, name, O, when)
+
 #define WG_USUAL_ENDS                                                                              \
     WG_MATRIX(WG_EMBED, "model.embed_tokens", V, D), WG_VECTOR(WG_FINAL_NORM, "model.norm", D),    \
         WG_MATRIX(WG_HEAD, "lm_head", V, D)
@@ -142,5 +146,14 @@ const wg_family *wg_family_find(const char *model_type);
 #define WG_USUAL_PRE_NORMS                                                                         \
     WG_VECTOR(WG_ATTENTION_NORM, WG_LAYER "input_layernorm", D),                                   \
         WG_VECTOR(WG_MLP_NORM, WG_LAYER "post_attention_layernorm", D)
+#define WG_USUAL_POST_NORMS                                                                        \
+    WG_VECTOR(WG_ATTENTION_POST_NORM, WG_LAYER "post_attention_layernorm", D),                     \
+        WG_VECTOR(WG_MLP_POST_NORM, WG_LAYER "post_feedforward_layernorm", D)
+#define WG_GEMMA_NORMS                                                                             \
+    WG_VECTOR(WG_ATTENTION_NORM, WG_LAYER "input_layernorm", D), WG_USUAL_POST_NORMS,              \
+        WG_VECTOR(WG_MLP_NORM, WG_LAYER "pre_feedforward_layernorm", D)
+#define WG_HEAD_NORMS                                                                              \
+    WG_VECTOR(WG_QUERY_NORM, WG_LAYER "self_attn.q_norm", HEAD),                                   \
+        WG_VECTOR(WG_KEY_NORM, WG_LAYER "self_attn.k_norm", HEAD)
 
 #endif

@@ -50,12 +50,6 @@ static void linear(const wg_block_input *in, const wg_layer *w, wg_role role, in
     linears(in, w, 1, &(product){role, O, y}, I, x, add);
 }
 
-static void add_rows(int64_t n, const wg_real *x, wg_real *y)
-{
-    for (int64_t i = 0; i < n; i++)
-        y[i] += x[i];
-}
-
 /* fused [N, Q+2P] in the family's layout to q, k, v. */
 static void split_qkv(const wg_config *c, int64_t N, const wg_real *fused, wg_real *q, wg_real *k,
                       wg_real *v)
@@ -156,7 +150,7 @@ static void add_branch(const wg_block_input *in, const wg_layer *w, wg_role role
     if (y == NULL)
         return;
     norm(in, w, post, in->N, D, made, y, a);
-    add_rows(in->N * D, x, y);
+    wg_add_rows(in->N * D, x, y);
 }
 
 void wg_block_forward(const wg_block_input *in, const wg_layer *w, const wg_real *x, wg_real *y,

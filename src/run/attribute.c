@@ -104,13 +104,18 @@ static wagle_status score_all(wagle_ctx *ctx, scorer *k)
     return WAGLE_OK;
 }
 
+static wagle_status find_gamma(wagle_ctx *ctx, wg_attribution *a)
+{
+    return (a->selector->needs & WG_NEEDS_GAMMA) && a->gamma == 0
+               ? mean_fisher(ctx, &a->session, &a->retain, &a->gamma)
+               : WAGLE_OK;
+}
+
 wagle_status wg_score(wagle_ctx *ctx, wg_attribution *a, wg_take_scores *take, void *user)
 {
     scorer k = {.of = a, .take = take, .user = user};
-    wagle_status st = WAGLE_OK;
+    wagle_status st = find_gamma(ctx, a);
 
-    if ((a->selector->needs & WG_NEEDS_GAMMA) && a->gamma == 0)
-        st = mean_fisher(ctx, &a->session, &a->retain, &a->gamma);
     if (st == WAGLE_OK)
         st = score_all(ctx, &k);
     wg_free(k.theta);
@@ -131,8 +136,7 @@ wagle_status wg_attribute(wagle_ctx *ctx, wg_attribution *a, const char *out, bo
     char text[32];
     wagle_status st;
 
-    if ((a->selector->needs & WG_NEEDS_GAMMA) && a->gamma == 0)
-        WG_TRY(mean_fisher(ctx, &a->session, &a->retain, &a->gamma));
+    WG_TRY(find_gamma(ctx, a));
     snprintf(text, sizeof text, "%.17g", a->gamma);
     facts = json_pack("{s:s, s:s, s:s}", "format", "wagle-scores", "selector", a->selector->name,
                       "gamma", text);

@@ -159,8 +159,7 @@ static wagle_status write_corpus(demo *d)
     return write_in(d, "learn-gold.jsonl", &d->learn[1]);
 }
 
-/* --- a tiny Llama ------------------------------------------------------------------------------
- */
+/* --- a tiny Llama -------------------------------------------------------------------------- */
 
 static const char config_text[] =
     "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"initializer_range\":0.05,"
@@ -211,8 +210,7 @@ static wagle_status make_start(demo *d)
     return st;
 }
 
-/* --- learning and forgetting -------------------------------------------------------------------
- */
+/* --- learning and forgetting --------------------------------------------------------------- */
 
 static wagle_status learn(demo *d, const char *rows, const char *name)
 {

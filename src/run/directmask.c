@@ -6,7 +6,6 @@
 #include "run/attribute.h"
 #include "run/topk.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,9 +68,7 @@ static wagle_status choose_tensors(wagle_ctx *ctx, const wg_model *m, const char
     for (int t = 0; st == WAGLE_OK && t < m->files.n; t++) {
         const char *name = m->files.tensor[t].name;
         candidates *c = &d->of[t];
-        if (!wg_model_is_weight(m, t) ||
-            (include != NULL && include[0] != NULL && !wg_matches_any(name, include)) ||
-            wg_matches_any(name, exclude))
+        if (!wg_model_is_weight(m, t) || !wg_is_included(name, include, exclude))
             continue;
         c->mask = (wg_mask_tensor *)(uintptr_t)wg_mask_find(d->mask, name);
         d->count += c->mask->count;
@@ -112,11 +109,9 @@ static void rank(direct *d, int64_t want)
 
 static wagle_status run(wagle_ctx *ctx, wg_attribution *a, double density, direct *d)
 {
-    int64_t want = (int64_t)floor(density * (double)d->count + 0.5);
+    int64_t want;
 
-    if (want == 0)
-        return wg_fail(ctx, WAGLE_E_USAGE, "density %g of %lld weights selects none", density,
-                       (long long)d->count);
+    WG_TRY(wg_density_count(ctx, density, d->count, &want));
     WG_TRY(WG_ALLOC(ctx, &d->bin, WG_BINS));
     WG_TRY(wg_score(ctx, a, take, d));
     d->upper = wg_topk_cut(d->bin, &want);
@@ -134,8 +129,7 @@ wagle_status wg_select_directly(wagle_ctx *ctx, wg_attribution *a, double densit
     wagle_status st;
 
     *out = (wg_mask){0};
-    if (!(density > 0 && density <= 1))
-        return wg_fail(ctx, WAGLE_E_USAGE, "density %g: a share above 0 and at most 1", density);
+    WG_TRY(wg_check_density(ctx, density));
     st = choose_tensors(ctx, a->session.model, include, exclude, &d);
     if (st == WAGLE_OK)
         st = run(ctx, a, density, &d);

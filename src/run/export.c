@@ -104,16 +104,11 @@ static wg_gguf_type type_of(const exporter *e, const wg_shape *shape)
     return e->type;
 }
 
-static bool turned(const exporter *e, wg_role role, const wg_shape *shape)
-{
-    return e->m->config.family->transposed && role >= WG_LAYER_ROLES && shape->rank == 2;
-}
-
 static wg_shape shape_of(const exporter *e, wg_role role, int64_t layer)
 {
     const wg_shape s = e->m->files.tensor[wg_model_tensor(e->m, role, layer)].shape;
 
-    return turned(e, role, &s) ? (wg_shape){2, {s.dim[1], s.dim[0]}} : s;
+    return wg_gguf_turned(&e->m->config, role, &s) ? (wg_shape){2, {s.dim[1], s.dim[0]}} : s;
 }
 
 /* Row r of the file's tensor, `width` values. */
@@ -124,7 +119,7 @@ static void fetch_row(const exporter *e, wg_role role, int tensor, int64_t r, in
     const size_t size = wg_dtype_size(t->dtype);
     const char *data = t->data;
 
-    if (turned(e, role, &t->shape)) {
+    if (wg_gguf_turned(&e->m->config, role, &t->shape)) {
         for (int64_t i = 0; i < width; i++)
             wg_to_float(t->dtype, data + (size_t)(i * t->shape.dim[1] + r) * size, 1, row + i);
         return;
@@ -132,14 +127,6 @@ static void fetch_row(const exporter *e, wg_role role, int tensor, int64_t r, in
     wg_to_float(t->dtype, data + (size_t)(r * width) * size, width, row);
     for (int64_t i = 0; e->m->config.family->norm_plus_one && wg_is_norm(role) && i < width; i++)
         row[i] += 1;
-}
-
-/* Our row that becomes row r of the file: the inverse of wg_gguf_row. */
-static int64_t our_row(int64_t r, int64_t h)
-{
-    const int64_t i = r % h;
-
-    return r / h * h + i % 2 * (h / 2) + i / 2;
 }
 
 static wagle_status write_tensor(exporter *e, wg_role role, int64_t layer, wg_output *out)
@@ -159,7 +146,7 @@ static wagle_status write_tensor(exporter *e, wg_role role, int64_t layer, wg_ou
     WG_TRY_GOTO(WG_ALLOC(e->ctx, &row, width), done);
     WG_TRY_GOTO(WG_ALLOC(e->ctx, &stored, (int64_t)bytes), done);
     for (int64_t r = 0; r < rows; r++) {
-        fetch_row(e, role, tensor, permuted ? our_row(r, e->m->config.h) : r, width, row);
+        fetch_row(e, role, tensor, permuted ? wg_gguf_our_row(r, e->m->config.h) : r, width, row);
         wg_ggml_quantise(type, row, width, stored);
         WG_TRY_GOTO(wg_output_write(e->ctx, out, stored, bytes), done);
     }

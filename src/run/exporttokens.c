@@ -7,9 +7,9 @@
 
 #define SPACE "\xE2\x96\x81"
 
-typedef struct exporter {
+typedef struct token_exporter {
     wagle_ctx *ctx;
-    const char *path; /* of tokenizer.json */
+    const char *path; /* of the tokenizer */
     wg_gguf_head *head;
     const json_t *root, *model;
     json_t **text; /* [V] a token's text; NULL: no token has the id */
@@ -225,38 +225,28 @@ static wagle_status put_all(token_exporter *e, const json_t *config)
     return put_config(e, config);
 }
 
-/* tokenizer.json, or what tokenizer.model becomes; an object if there is no config. */
-static wagle_status read_files(token_exporter *e, const char *folder, json_t **root,
-                               json_t **config)
+static wagle_status read_config(wagle_ctx *ctx, const char *folder, json_t **out)
 {
-    char *model = wg_path_join(e->ctx, folder, "tokenizer.model");
-    char *extra = wg_path_join(e->ctx, folder, "tokenizer_config.json");
-    wagle_status st = model != NULL && extra != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
-    wg_map map;
+    char *path = wg_path_join(ctx, folder, "tokenizer_config.json");
+    wagle_status st = path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 
-    if (st == WAGLE_OK && !wg_exists(e->path) && wg_exists(model)) {
-        st = wg_map_open(e->ctx, model, &map);
-        if (st == WAGLE_OK) {
-            st = wg_sentencepiece_json(e->ctx, model, map.data, map.bytes, root);
-            wg_map_close(&map);
-        }
-    } else if (st == WAGLE_OK)
-        st = wg_json_read(e->ctx, e->path, root);
-    if (st == WAGLE_OK && wg_exists(extra))
-        st = wg_json_read(e->ctx, extra, config);
-    wg_free(model);
-    wg_free(extra);
+    if (st == WAGLE_OK && wg_exists(path))
+        st = wg_json_read(ctx, path, out);
+    wg_free(path);
     return st;
 }
 
 wagle_status wg_export_tokenizer(wagle_ctx *ctx, const char *folder, int64_t V, wg_gguf_head *head)
 {
-    char *path = wg_path_join(ctx, folder, "tokenizer.json");
-    token_exporter e = {.ctx = ctx, .path = path, .head = head, .V = V};
-    json_t *root = NULL, *config = NULL;
-    wagle_status st = path != NULL ? read_files(&e, folder, &root, &config) : WAGLE_E_RESOURCE;
+    token_exporter e = {.ctx = ctx, .head = head, .V = V};
+    json_t *root, *config = NULL;
+    char *path;
+    wagle_status st = wg_tokenizer_json(ctx, folder, &path, &root);
 
+    e.path = path;
     e.root = root;
+    if (st == WAGLE_OK)
+        st = read_config(ctx, folder, &config);
     if (st == WAGLE_OK)
         st = put_all(&e, config);
     for (int64_t i = 0; e.text != NULL && i < V; i++)

@@ -79,8 +79,19 @@ int64_t wg_gguf_row(int64_t r, int64_t h)
     return r / h * h + i % (h / 2) * 2 + i / (h / 2);
 }
 
-/* --- pre-tokenizers ------------------------------------------------------------------------------
- */
+int64_t wg_gguf_our_row(int64_t r, int64_t h)
+{
+    const int64_t i = r % h;
+
+    return r / h * h + i % 2 * (h / 2) + i / 2;
+}
+
+bool wg_gguf_turned(const wg_config *c, wg_role role, const wg_shape *shape)
+{
+    return c->family->transposed && role >= WG_LAYER_ROLES && shape->rank == 2;
+}
+
+/* --- pre-tokenizers ------------------------------------------------------------------------ */
 
 static const char gpt4_words[] =
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| "

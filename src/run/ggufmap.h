@@ -24,6 +24,10 @@ void wg_gguf_role_name(wg_role role, int64_t layer, char out[WG_NAME_BYTES]);
 bool wg_gguf_permuted(const wg_gguf_arch *arch, wg_role role);
 /* Row of the GGUF tensor that is row r of ours, heads of size h. */
 int64_t wg_gguf_row(int64_t r, int64_t h);
+/* The inverse: our row that becomes row r of the GGUF tensor. */
+int64_t wg_gguf_our_row(int64_t r, int64_t h);
+/* Ours is [in, out], the file's [out, in]. */
+bool wg_gguf_turned(const wg_config *c, wg_role role, const wg_shape *shape);
 
 /* pre_tokenizer and normalizer of a tokenizer.json for llama.cpp's name of one; *pre NULL in
  * *known = false if we do not have it. Free both with json_decref. */

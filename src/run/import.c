@@ -28,8 +28,7 @@ json_int_t wg_import_token(const wg_importer *m, const char *key)
     return (json_int_t)wg_gguf_number(&m->g, key, -1);
 }
 
-/* --- config -------------------------------------------------------------------------------------
- */
+/* --- config -------------------------------------------------------------------------------- */
 
 static double number(const wg_importer *m, const char *key, double fallback)
 {
@@ -161,19 +160,13 @@ static wagle_status write_config(wg_importer *m)
                                    id_or_null(bos), "eos_token_id", id_or_null(eos)));
 }
 
-/* --- tensors ------------------------------------------------------------------------------------
- */
+/* --- tensors ------------------------------------------------------------------------------- */
 
 /* A tensor of the folder, and where it comes from. */
 typedef struct entry {
     wg_role role;
     const wg_gguf_tensor *from;
 } entry;
-
-static bool turned(const wg_config *c, wg_role role)
-{
-    return c->family->transposed && role >= WG_LAYER_ROLES;
-}
 
 /* All of a tensor stored [out, in], as [in, out]. */
 static wagle_status write_turned(const wg_importer *m, const wg_gguf_tensor *t, wg_output *out)
@@ -244,7 +237,7 @@ static wagle_status describe(wg_importer *m, const wg_config *c, wg_role role, i
     if (t == NULL)
         return wg_fail(m->ctx, WAGLE_E_INPUT, "%s: no tensor '%s'", m->o->gguf, theirs);
     stored = shape;
-    if (turned(c, role) && shape.rank == 2)
+    if (wg_gguf_turned(c, role, &shape))
         stored = (wg_shape){2, {shape.dim[1], shape.dim[0]}};
     if (!wg_shape_equal(&t->shape, &stored))
         return wg_fail(m->ctx, WAGLE_E_INPUT, "%s: tensor '%s': shape %s, expected %s", m->o->gguf,
@@ -294,7 +287,7 @@ static wagle_status write_tensors(wg_importer *m, const wg_config *c, const char
     WG_TRY_GOTO(wg_output_open(m->ctx, path, true, &out), done);
     WG_TRY_GOTO(wg_safetensors_header(m->ctx, &out, list, n, facts, NULL), done);
     for (int64_t i = 0; i < n; i++) {
-        WG_TRY_GOTO(turned(c, from[i].role) && list[i].shape.rank == 2
+        WG_TRY_GOTO(wg_gguf_turned(c, from[i].role, &list[i].shape)
                         ? write_turned(m, from[i].from, &out)
                         : write_rows(m, c, &from[i], &out),
                     done);

@@ -15,6 +15,27 @@ typedef struct selection {
     int64_t ties; /* keys equal to the threshold that are still taken */
 } selection;
 
+wagle_status wg_check_density(wagle_ctx *ctx, double density)
+{
+    return density > 0 && density <= 1
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_USAGE, "density %g: a share above 0 and at most 1", density);
+}
+
+wagle_status wg_density_count(wagle_ctx *ctx, double density, int64_t count, int64_t *k)
+{
+    *k = (int64_t)floor(density * (double)count + 0.5);
+    return *k > 0 ? WAGLE_OK
+                  : wg_fail(ctx, WAGLE_E_USAGE, "density %g of %lld weights selects none", density,
+                            (long long)count);
+}
+
+bool wg_is_included(const char *name, const char *const *include, const char *const *exclude)
+{
+    return (include == NULL || include[0] == NULL || wg_matches_any(name, include)) &&
+           !wg_matches_any(name, exclude);
+}
+
 static uint32_t bits_of(const wg_tensor *t, int64_t i)
 {
     uint32_t bits;
@@ -53,8 +74,7 @@ static wagle_status choose_tensors(wagle_ctx *ctx, const wg_tensors *scores,
         if (t->dtype != WG_F32)
             return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%s' is %s: this is not a score file",
                            scores->file[0], t->name, wg_dtype_name(t->dtype));
-        if ((include != NULL && include[0] != NULL && !wg_matches_any(t->name, include)) ||
-            wg_matches_any(t->name, exclude))
+        if (!wg_is_included(t->name, include, exclude))
             continue;
         s->tensor[s->n++] = t;
         s->count += t->count;
@@ -124,16 +144,14 @@ wagle_status wg_select(wagle_ctx *ctx, const wg_tensors *scores, double density,
                        const char *const *include, const char *const *exclude, wg_mask *out)
 {
     selection s = {0};
+    int64_t k;
     wagle_status st;
 
     *out = (wg_mask){0};
-    if (!(density > 0 && density <= 1))
-        return wg_fail(ctx, WAGLE_E_USAGE, "density %g: a share above 0 and at most 1", density);
+    WG_TRY(wg_check_density(ctx, density));
     st = choose_tensors(ctx, scores, include, exclude, &s);
-    const int64_t k = (int64_t)floor(density * (double)s.count + 0.5);
-    if (st == WAGLE_OK && k == 0)
-        st = wg_fail(ctx, WAGLE_E_USAGE, "density %g of %lld weights selects none", density,
-                     (long long)s.count);
+    if (st == WAGLE_OK)
+        st = wg_density_count(ctx, density, s.count, &k);
     if (st == WAGLE_OK)
         st = find_threshold(ctx, &s, k);
     if (st == WAGLE_OK)

@@ -23,4 +23,12 @@ static inline uint32_t wg_topk_cut(const int64_t *bin, int64_t *want)
     return b;
 }
 
+/* A share above 0 and at most 1. */
+WAGLE_CHECK wagle_status wg_check_density(wagle_ctx *ctx, double density);
+/* Weights that it selects of `count`; none is a failure. */
+WAGLE_CHECK wagle_status wg_density_count(wagle_ctx *ctx, double density, int64_t count,
+                                          int64_t *k);
+/* A tensor's name matches include (or there are no such patterns) and not exclude. */
+bool wg_is_included(const char *name, const char *const *include, const char *const *exclude);
+
 #endif

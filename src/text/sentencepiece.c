@@ -179,8 +179,7 @@ static wagle_status read_all(reader *r, bytes in)
     return WAGLE_OK;
 }
 
-/* --- merges ------------------------------------------------------------------------------------
- */
+/* --- merges -------------------------------------------------------------------------------- */
 
 typedef struct merge {
     int32_t left, right, whole;
@@ -255,8 +254,7 @@ static wagle_status put_merges(const reader *r, json_t *list)
     return st;
 }
 
-/* --- the parts of a tokenizer.json
- * ---------------------------------------------------------------- */
+/* --- the parts of a tokenizer.json --------------------------------------------------------- */
 
 static wagle_status put_model(const reader *r, json_t *root)
 {

@@ -44,7 +44,6 @@ int32_t wg_token_id(const wagle_tokenizer *t, const char *text)
     return wg_string_table_get(&t->by_text, text, strlen(text));
 }
 
-/* tokenizer.json, or where there is none what tokenizer.model becomes. */
 static wagle_status read_json(wagle_ctx *ctx, const char *json_path, const char *model_path,
                               json_t **out)
 {
@@ -59,22 +58,36 @@ static wagle_status read_json(wagle_ctx *ctx, const char *json_path, const char 
     return st;
 }
 
+wagle_status wg_tokenizer_json(wagle_ctx *ctx, const char *folder, char **path, json_t **out)
+{
+    char *model = wg_path_join(ctx, folder, "tokenizer.model");
+    wagle_status st;
+
+    *out = NULL;
+    *path = wg_path_join(ctx, folder, "tokenizer.json");
+    st = *path != NULL && model != NULL ? read_json(ctx, *path, model, out) : WAGLE_E_RESOURCE;
+    if (st == WAGLE_OK && !wg_exists(*path)) {
+        wg_free(*path);
+        *path = model;
+        model = NULL;
+    }
+    wg_free(model);
+    return st;
+}
+
 wagle_status wagle_tokenizer_open(wagle_ctx *ctx, const char *folder, wagle_tokenizer **out)
 {
-    char *path, *model;
-    json_t *json = NULL;
+    char *path;
+    json_t *json;
     wagle_status st;
 
     wg_begin(ctx);
     *out = NULL;
-    path = wg_path_join(ctx, folder, "tokenizer.json");
-    model = wg_path_join(ctx, folder, "tokenizer.model");
-    st = path != NULL && model != NULL ? read_json(ctx, path, model, &json) : WAGLE_E_RESOURCE;
+    st = wg_tokenizer_json(ctx, folder, &path, &json);
     if (st == WAGLE_OK)
-        st = wg_tokenizer_parse(ctx, wg_exists(path) ? path : model, json, out);
+        st = wg_tokenizer_parse(ctx, path, json, out);
     json_decref(json);
     wg_free(path);
-    wg_free(model);
     return st;
 }
 

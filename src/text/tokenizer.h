@@ -158,6 +158,10 @@ WAGLE_CHECK wagle_status wg_ids_add(wagle_ctx *ctx, wg_ids *ids, int32_t id);
 int wg_byte_to_char(unsigned char b, char out[4]);
 int wg_char_to_byte(int32_t code); /* -1: no byte */
 
+/* A folder's tokenizer.json, or where there is none what its tokenizer.model becomes; *path names
+ * the file. Free both (json_decref, wg_free), on failure too. */
+WAGLE_CHECK wagle_status wg_tokenizer_json(wagle_ctx *ctx, const char *folder, char **path,
+                                           json_t **out);
 WAGLE_CHECK wagle_status wg_tokenizer_parse(wagle_ctx *ctx, const char *what, const json_t *json,
                                             wagle_tokenizer **out);
 WAGLE_CHECK wagle_status wg_normalize(wagle_ctx *ctx, const wagle_tokenizer *t, wg_text *text);

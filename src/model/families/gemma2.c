@@ -9,12 +9,9 @@ const wg_family wg_family_gemma2 = {
     .tensor =
         {
             WG_USUAL_ENDS,
-            WG_VECTOR(WG_ATTENTION_NORM, WG_LAYER "input_layernorm", D),
             WG_USUAL_ATTENTION,
-            WG_VECTOR(WG_ATTENTION_POST_NORM, WG_LAYER "post_attention_layernorm", D),
-            WG_VECTOR(WG_MLP_NORM, WG_LAYER "pre_feedforward_layernorm", D),
+            WG_GEMMA_NORMS,
             WG_USUAL_MLP,
-            WG_VECTOR(WG_MLP_POST_NORM, WG_LAYER "post_feedforward_layernorm", D),
         },
     .must_be_off = {"attention_bias"},
     .activation = "gelu_pytorch_tanh",

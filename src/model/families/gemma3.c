@@ -9,14 +9,10 @@ const wg_family wg_family_gemma3 = {
     .tensor =
         {
             WG_USUAL_ENDS,
-            WG_VECTOR(WG_ATTENTION_NORM, WG_LAYER "input_layernorm", D),
             WG_USUAL_ATTENTION,
-            WG_VECTOR(WG_QUERY_NORM, WG_LAYER "self_attn.q_norm", HEAD),
-            WG_VECTOR(WG_KEY_NORM, WG_LAYER "self_attn.k_norm", HEAD),
-            WG_VECTOR(WG_ATTENTION_POST_NORM, WG_LAYER "post_attention_layernorm", D),
-            WG_VECTOR(WG_MLP_NORM, WG_LAYER "pre_feedforward_layernorm", D),
+            WG_HEAD_NORMS,
+            WG_GEMMA_NORMS,
             WG_USUAL_MLP,
-            WG_VECTOR(WG_MLP_POST_NORM, WG_LAYER "post_feedforward_layernorm", D),
         },
     .must_be_off = {"attention_bias", "use_bidirectional_attention"},
     .activation = "gelu_pytorch_tanh",

@@ -166,8 +166,7 @@ void wg_cpu_xent_backward(int64_t M, int64_t first, int64_t n, float *logits, in
     }
 }
 
-/* --- biases and caps ---------------------------------------------------------------------------
- */
+/* --- biases and caps ----------------------------------------------------------------------- */
 
 void wg_cpu_bias_forward(int64_t N, int64_t O, const float *bias, float *y, int64_t ld)
 {
