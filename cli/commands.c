@@ -47,13 +47,14 @@ static wagle_data rows(const cli_options *o, const char *path)
                         .eos = o->eos};
 }
 
-/* auto is 0; what is no number above 0 becomes -1, and the library says what is wanted. */
+/* auto is 0, as diag is; what is no number above 0 becomes -1, and the library says what is wanted.
+ */
 static double parse_gamma(const char *text)
 {
     char *end;
     const double gamma = strtod(text, &end);
 
-    if (strcmp(text, "auto") == 0)
+    if (strcmp(text, "auto") == 0 || strcmp(text, "diag") == 0)
         return 0;
     return *end == '\0' && gamma > 0 && isfinite(gamma) ? gamma : -1;
 }
@@ -63,7 +64,7 @@ static wagle_status cmd_import(wagle_ctx *ctx, cli_options *o)
     wagle_import_options i;
 
     wagle_import_defaults(&i);
-    i.gguf = o->argument;
+    i.gguf = o->argument[0];
     i.out = o->out;
     i.dtype = o->dtype != NULL ? o->dtype : i.dtype;
     i.force = o->force;
@@ -75,7 +76,7 @@ static wagle_status cmd_export(wagle_ctx *ctx, cli_options *o)
     wagle_export_options e;
 
     wagle_export_defaults(&e);
-    e.model = o->argument;
+    e.model = o->argument[0];
     e.out = o->out;
     e.type = o->type != NULL ? o->type : e.type;
     e.force = o->force;
@@ -97,7 +98,7 @@ static wagle_status cmd_init(wagle_ctx *ctx, cli_options *o)
 
 static wagle_status cmd_inspect(wagle_ctx *ctx, cli_options *o)
 {
-    const wagle_inspect_options i = {o->argument, o->json, o->layers, o->tensors};
+    const wagle_inspect_options i = {o->argument[0], o->json, o->layers, o->tensors};
     char *text;
     const wagle_status st = wagle_inspect(ctx, &i, &text);
 
@@ -114,12 +115,6 @@ static wagle_status cmd_logits(wagle_ctx *ctx, cli_options *o)
     return wagle_logits(ctx, o->model, &data, o->out, o->force);
 }
 
-static wagle_status cmd_gradient(wagle_ctx *ctx, cli_options *o)
-{
-    const wagle_data data = rows(o, o->data);
-    return wagle_gradient(ctx, o->model, &data, o->out, o->force);
-}
-
 static wagle_attribute_options attribution(const cli_options *o)
 {
     wagle_attribute_options a;
@@ -133,6 +128,9 @@ static wagle_attribute_options attribution(const cli_options *o)
     a.seed = (uint64_t)o->seed;
     a.force = o->force;
     a.gamma = parse_gamma(o->gamma);
+    a.gamma_diag = strcmp(o->gamma, "diag") == 0;
+    a.loss = o->loss;
+    given(&a.damping, o->damping);
     return a;
 }
 
@@ -143,9 +141,33 @@ static wagle_status cmd_attribute(wagle_ctx *ctx, cli_options *o)
     return wagle_attribute(ctx, &a);
 }
 
+static wagle_status print_text(wagle_status st, char *text)
+{
+    if (st == WAGLE_OK)
+        puts(text);
+    wagle_string_free(text);
+    return st;
+}
+
+static wagle_status compare_masks(wagle_ctx *ctx, const cli_options *o)
+{
+    const wagle_compare_options c = {.masks = o->argument,
+                                     .n = count(o->argument),
+                                     .svg = o->svg,
+                                     .json = o->json,
+                                     .force = o->force};
+    char *text = NULL;
+    const wagle_status st = wagle_compare_masks(ctx, &c, &text);
+
+    return print_text(st, text);
+}
+
 static wagle_status cmd_mask(wagle_ctx *ctx, cli_options *o)
 {
     wagle_mask_options m;
+
+    if (o->compare)
+        return compare_masks(ctx, o);
 
     wagle_mask_defaults(&m);
     m.scores = o->scores;
@@ -154,12 +176,36 @@ static wagle_status cmd_mask(wagle_ctx *ctx, cli_options *o)
     m.include = o->include;
     m.exclude = o->exclude;
     m.format = o->format != NULL ? o->format : m.format;
+    m.scope = o->scope != NULL ? o->scope : m.scope;
+    m.op = o->op;
+    m.masks = o->argument;
+    m.n_masks = count(o->argument);
     m.force = o->force;
     given(&m.density, o->density);
     return wagle_mask(ctx, &m);
 }
 
-static void train_options(const cli_options *o, wagle_train_options *t)
+/* A number, none, global, layer, layer:X. */
+static wagle_status parse_clip(const char *text, wagle_train_options *t)
+{
+    char *end;
+
+    if (text == NULL || strcmp(text, "global") == 0)
+        return WAGLE_OK;
+    if (strncmp(text, "layer", 5) == 0) {
+        t->clip_each = true;
+        text += text[5] == ':' ? 6 : 5;
+        if (*text == '\0')
+            return WAGLE_OK;
+    }
+    t->clip = strcmp(text, "none") == 0 ? 0 : strtod(text, &end);
+    if (strcmp(text, "none") == 0 || (end != text && *end == '\0' && t->clip >= 0))
+        return WAGLE_OK;
+    fprintf(stderr, "wagle: --clip %s: a number, none, global, layer or layer:X\n", text);
+    return WAGLE_E_USAGE;
+}
+
+static wagle_status train_options(const cli_options *o, wagle_train_options *t)
 {
     t->model = o->model;
     t->out = o->out;
@@ -181,13 +227,25 @@ static void train_options(const cli_options *o, wagle_train_options *t)
     given(&t->forget_weight, o->forget_weight);
     given(&t->lr, o->lr);
     given(&t->weight_decay, o->weight_decay);
-    given(&t->clip, o->clip);
     given(&t->epochs, o->epochs);
     given_whole(&t->steps, o->steps);
     given_whole(&t->batch, o->batch);
     given_whole(&t->warmup, o->warmup);
     given_whole(&t->eval_every, o->eval_every);
     given_whole(&t->checkpoint_every, o->checkpoint_every);
+    given_whole(&t->accumulate, o->accumulate);
+    given_whole(&t->lora, o->lora);
+    given(&t->lora_alpha, o->lora_alpha);
+    given(&t->damping, o->damping);
+    t->lora_targets = o->lora_targets;
+    t->reference = o->reference;
+    t->retain_term = o->retain_term;
+    t->rmu_control = o->rmu_control;
+    t->pairs = o->pairs;
+    t->out_patch = o->out_patch;
+    t->optimizer = o->optimizer != NULL ? o->optimizer : t->optimizer;
+    t->schedule = o->schedule != NULL ? o->schedule : t->schedule;
+    return parse_clip(o->clip, t);
 }
 
 static void print_defaults(const wagle_train_options *o)
@@ -247,7 +305,8 @@ static wagle_status cmd_finetune(wagle_ctx *ctx, cli_options *o)
     wagle_train_result r;
 
     wagle_finetune_defaults(&t);
-    train_options(o, &t);
+    if (train_options(o, &t) != WAGLE_OK)
+        return WAGLE_E_USAGE;
     t.retain = rows(o, o->data);
     return report(o, &r, wagle_finetune(ctx, &t, &r));
 }
@@ -258,11 +317,68 @@ static wagle_status cmd_unlearn(wagle_ctx *ctx, cli_options *o)
     wagle_train_result r;
 
     wagle_unlearn_defaults(&t);
-    train_options(o, &t);
+    if (train_options(o, &t) != WAGLE_OK)
+        return WAGLE_E_USAGE;
     t.forget = rows(o, o->forget);
     t.retain = rows(o, o->retain);
     t.gamma = parse_gamma(o->gamma);
+    t.gamma_diag = strcmp(o->gamma, "diag") == 0;
     return report(o, &r, wagle_unlearn(ctx, &t, &r));
+}
+
+/* With --objective: of its total loss; else of --data's token-mean NLL. */
+static wagle_status cmd_gradient(wagle_ctx *ctx, cli_options *o)
+{
+    const wagle_data data = rows(o, o->data);
+    wagle_train_options t;
+    char *json = NULL;
+    wagle_status st;
+
+    if (o->objective == NULL)
+        return wagle_gradient(ctx, o->model, &data, o->out, o->force);
+    wagle_unlearn_defaults(&t);
+    if (train_options(o, &t) != WAGLE_OK)
+        return WAGLE_E_USAGE;
+    t.forget = rows(o, o->forget);
+    t.retain = rows(o, o->retain);
+    st = wagle_objective_gradient(ctx, &t, &json);
+    return print_text(st, json);
+}
+
+/* --- patches -------------------------------------------------------------------------------- */
+
+static wagle_status complain(const char *what);
+
+static wagle_status cmd_diff(wagle_ctx *ctx, cli_options *o)
+{
+    const wagle_diff_options d = {.before = o->argument[0],
+                                  .after = o->argument[1],
+                                  .out = o->out,
+                                  .hash_old = o->old != NULL && strcmp(o->old, "hash") == 0,
+                                  .force = o->force};
+
+    if (o->old != NULL && !d.hash_old && strcmp(o->old, "keep") != 0)
+        return complain("--old is keep or hash");
+    return wagle_diff(ctx, &d);
+}
+
+static wagle_patch_options patch(const cli_options *o)
+{
+    return (wagle_patch_options){o->argument[0], o->argument[1], o->out, o->force};
+}
+
+static wagle_status cmd_apply(wagle_ctx *ctx, cli_options *o)
+{
+    const wagle_patch_options p = patch(o);
+
+    return wagle_apply(ctx, &p);
+}
+
+static wagle_status cmd_revert(wagle_ctx *ctx, cli_options *o)
+{
+    const wagle_patch_options p = patch(o);
+
+    return wagle_revert(ctx, &p);
 }
 
 /* --- tokenize ------------------------------------------------------------------------------- */
@@ -488,54 +604,67 @@ static wagle_status cmd_eval(wagle_ctx *ctx, cli_options *o)
     " prompt prompt-field answer-field text-field chat chat-layout system eos truncate "           \
     "max-length limit"
 #define TRAIN                                                                                      \
-    " lr epochs steps batch warmup weight-decay clip seed stop-when eval-every "                   \
-    "checkpoint-every state resume force memory dry-run json mask"
+    " lr epochs steps batch accumulate warmup schedule optimizer weight-decay clip seed "          \
+    "stop-when "                                                                                   \
+    "eval-every checkpoint-every state resume force memory dry-run json mask lora lora-alpha "     \
+    "lora-targets out-patch pairs"
 
 const cli_command cli_commands[] = {
     {"import", "FILE.gguf", "GGUF to a model folder", "wagle import model.gguf --out DIR",
-     "out dtype force", cmd_import, "which FILE.gguf?", NULL},
+     "out dtype force", cmd_import, "which FILE.gguf?", NULL, 0},
     {"export", "DIR", "a model folder to GGUF, for llama.cpp",
      "wagle export model --out model.gguf --type q8_0", "out type force", cmd_export, "which DIR?",
-     NULL},
+     NULL, 0},
     {"init", NULL, "a model with random weights, of any size: for benchmarks and tests",
      "wagle init --config config.json --dtype bf16 --out DIR", "config out dtype seed force",
-     cmd_init, NULL, NULL},
+     cmd_init, NULL, NULL, 0},
     {"inspect", "PATH", "what is in a model folder, safetensors, GGUF, score or mask file",
-     "wagle inspect model --layers", "layers tensors json", cmd_inspect, "which PATH?", NULL},
+     "wagle inspect model --layers", "layers tensors json", cmd_inspect, "which PATH?", NULL, 0},
     {"tokenize", NULL, "text to token ids, and back",
      "wagle tokenize --model DIR --text 'Hello world' --json",
-     "model text file decode no-special json", cmd_tokenize, NULL, NULL},
+     "model text file decode no-special json", cmd_tokenize, NULL, NULL, 0},
     {"logits", NULL, "logits of rows, into a safetensors file",
      "wagle logits --model DIR --data rows.jsonl --out logits.safetensors",
-     "model data out force" ROWS, cmd_logits, NULL, NULL},
-    {"gradient", NULL, "gradient of the rows' token-mean NLL, a tensor each weight",
-     "wagle gradient --model DIR --data rows.jsonl --out gradient.safetensors",
-     "model data out force" ROWS, cmd_gradient, NULL, NULL},
+     "model data out force" ROWS, cmd_logits, NULL, NULL, 0},
+    {"gradient", NULL, "gradient of an objective's loss, or of rows' token-mean NLL",
+     "wagle gradient --objective npo --model DIR --forget F --retain R --out gradient.safetensors",
+     "objective model data forget retain refusal reference alpha forget-weight retain-term "
+     "rmu-control seed out json force" ROWS,
+     cmd_gradient, NULL, NULL, 0},
     {"attribute", NULL, "score every weight by its influence on forgetting",
      "wagle attribute --model DIR --forget forget.jsonl --retain retain.jsonl --out scores",
-     "model forget retain out selector gamma seed force memory dry-run" ROWS, cmd_attribute, NULL,
-     NULL},
-    {"mask", NULL,
-     "select the most influential share of the weights, by scores or straight from data",
-     "wagle mask --scores scores --density 0.1 --out mask",
-     "scores density include exclude format out model forget retain selector gamma seed force "
-     "memory dry-run" ROWS,
-     cmd_mask, NULL, NULL},
+     "model forget retain out selector gamma damping loss seed force memory dry-run" ROWS,
+     cmd_attribute, NULL, NULL, 0},
+    {"mask", "[MASK...]",
+     "select the most influential share of the weights, combine and compare such masks",
+     "wagle mask --scores scores --density 0.1 --exclude embeddings --out mask",
+     "scores density scope include exclude format out op compare svg json model forget retain "
+     "selector gamma damping loss seed force memory dry-run" ROWS,
+     cmd_mask, NULL, NULL, CLI_LIST},
     {"finetune", NULL, "train on rows", "wagle finetune --model DIR --data rows.jsonl --out DIR2",
-     "model data out" ROWS TRAIN, cmd_finetune, NULL, finetune_defaults},
+     "model data out" ROWS TRAIN, cmd_finetune, NULL, finetune_defaults, 0},
     {"unlearn", NULL, "forget rows, keep others, touch selected weights only",
      "wagle unlearn --model DIR --forget forget.jsonl --retain retain.jsonl --mask mask "
      "--objective npo --out DIR2",
-     "model forget retain out objective selector density gamma include exclude refusal alpha "
-     "forget-weight" ROWS TRAIN,
-     cmd_unlearn, NULL, unlearn_defaults},
+     "model forget retain out objective selector density gamma damping include exclude refusal "
+     "reference retain-term rmu-control alpha forget-weight" ROWS TRAIN,
+     cmd_unlearn, NULL, unlearn_defaults, 0},
+    {"diff", "BASE NEW", "what changed between two model folders, as a patch",
+     "wagle diff base forgotten --out forget.patch", "out old force", cmd_diff, "which BASE, NEW?",
+     NULL, 2},
+    {"apply", "DIR PATCH", "a model folder with a patch applied",
+     "wagle apply base forget.patch --out forgotten", "out force", cmd_apply, "which DIR, PATCH?",
+     NULL, 2},
+    {"revert", "DIR PATCH", "a model folder with a patch taken back",
+     "wagle revert forgotten forget.patch --out base2", "out force", cmd_revert,
+     "which DIR, PATCH?", NULL, 2},
     {"generate", NULL, "continue a prompt", "wagle generate --model DIR --prompt 'Who is' --chat",
      "model prompt file chat chat-layout system max-tokens temperature top-k top-p seed json",
-     cmd_generate, NULL, NULL},
+     cmd_generate, NULL, NULL, 0},
     {"eval", NULL, "NLL, perplexity, answer probability, ROUGE; JSON on stdout",
      "wagle eval --model DIR --data rows.jsonl --metrics probability,rougeL",
-     "model data metrics max-tokens json" ROWS, cmd_eval, NULL, NULL},
+     "model data metrics max-tokens json" ROWS, cmd_eval, NULL, NULL, 0},
     {"demo", NULL, "a tiny model forgets two invented authors; a few minutes, no download",
-     "wagle demo --out demo", "out seed force", cmd_demo, NULL, NULL},
+     "wagle demo --out demo", "out seed force", cmd_demo, NULL, NULL, 0},
     {0},
 };

@@ -182,8 +182,9 @@ int main(int argc, char **argv)
         return unknown_command(argv[1]);
     o.gamma = "auto";
     o.density = o.lr = o.epochs = o.alpha = o.forget_weight = -1; /* not given */
-    o.weight_decay = o.clip = o.temperature = o.top_p = -1;
-    o.steps = o.batch = o.warmup = o.eval_every = o.checkpoint_every = o.max_tokens = -1;
+    o.weight_decay = o.temperature = o.top_p = o.damping = o.lora_alpha = -1;
+    o.steps = o.batch = o.accumulate = o.lora = o.warmup = o.eval_every = o.checkpoint_every =
+        o.max_tokens = -1;
     st = cli_parse(c, argc - 1, (const char **)argv + 1, &o);
     if (st != WAGLE_OK)
         return st;

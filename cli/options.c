@@ -21,17 +21,31 @@ static const struct option {
     {"forget", "ROWS", TEXT, AT(forget), "rows to forget"},
     {"retain", "ROWS", TEXT, AT(retain), "rows to keep"},
     {"out", "PATH", TEXT, AT(out), "what to write"},
-    {"selector", "NAME", TEXT, AT(selector),
-     "how weights are scored: wagle, magnitude, gradient, snip, random"},
-    {"gamma", "X", TEXT, AT(gamma), "curvature of wagle: a number, or auto (default)"},
+    {"selector", "NAME", TEXT, AT(selector), "how weights are scored; listed below"},
+    {"gamma", "X", TEXT, AT(gamma),
+     "curvature of wagle: a number, auto (default), or diag: of each weight"},
+    {"damping", "X", REAL, AT(damping),
+     "added to Fisher diagonals that are divided by, as a share of their mean"},
+    {"loss", "NAME", TEXT, AT(loss), "forget loss that is attributed: nll, or an objective"},
     {"scores", "FILE", TEXT, AT(scores), "scores from attribute"},
     {"density", "D", REAL, AT(density), "share of the weights to select, 0 to 1"},
-    {"include", "PATTERN", LIST, AT(include), "only tensors whose name matches (may repeat)"},
-    {"exclude", "PATTERN", LIST, AT(exclude), "no tensor whose name matches (may repeat)"},
+    {"scope", "KIND", TEXT, AT(scope), "the density is a share of all (global), tensor or row"},
+    {"include", "PATTERN", LIST, AT(include),
+     "only tensors that match (may repeat): '*.mlp.*', embeddings, attention, ffn, norms, biases, "
+     "head, layers:4-9, re:EXPRESSION"},
+    {"exclude", "PATTERN", LIST, AT(exclude), "no tensor that matches (may repeat)"},
+    {"op", "NAME", TEXT, AT(op), "of masks: and, or, minus, invert; patterns intersect"},
+    {"compare", NULL, FLAG, AT(compare), "what masks have in common, and where they lie"},
+    {"svg", "FILE", TEXT, AT(svg), "a heat map of layers and modules to write"},
     {"format", "KIND", TEXT, AT(format), "mask file: bits or bool"},
     {"mask", "FILE", TEXT, AT(mask), "train only these weights"},
-    {"objective", "NAME", TEXT, AT(objective), "ga, graddiff, npo, npo-token-mean, po"},
-    {"refusal", "FILE", TEXT, AT(refusal), "refusals for po, a line each"},
+    {"objective", "NAME", TEXT, AT(objective), "what is asked of both sets; listed below"},
+    {"refusal", "FILE", TEXT, AT(refusal),
+     "other answers for po, dpo, altpo: rows, one a forget row; or refusals, a line each"},
+    {"reference", "DIR", TEXT, AT(reference), "the untouched model, if not --model"},
+    {"retain-term", "KIND", TEXT, AT(retain_term),
+     "nll, kl, hidden (rmu) or none, in place of the objective's own"},
+    {"rmu-control", "FILE", TEXT, AT(rmu_control), "rmu's direction, one F32 tensor"},
     {"alpha", "A", REAL, AT(alpha), "weight of the retain term"},
     {"forget-weight", "W", REAL, AT(forget_weight), "weight of the forget term"},
     {"lr", "X", REAL, AT(lr), "peak learning rate"},
@@ -40,7 +54,19 @@ static const struct option {
     {"batch", "N", WHOLE, AT(batch), "rows (of each set) an update"},
     {"warmup", "N", WHOLE, AT(warmup), "updates until the peak learning rate"},
     {"weight-decay", "X", REAL, AT(weight_decay), "decoupled decay of selected weights"},
-    {"clip", "X", REAL, AT(clip), "largest gradient norm, 0 for none"},
+    {"clip", "X", TEXT, AT(clip),
+     "largest gradient norm: a number, none, global, layer (each tensor's) or layer:X"},
+    {"optimizer", "NAME", TEXT, AT(optimizer), "adamw, sgd, lion or sophia"},
+    {"schedule", "KIND", TEXT, AT(schedule), "of the learning rate: linear, cosine or constant"},
+    {"accumulate", "N", WHOLE, AT(accumulate), "batches an update"},
+    {"pairs", "FILE", TEXT, AT(pairs),
+     "JSON list of steps, each a list of [forget row, retain row]: exactly this order"},
+    {"lora", "RANK", WHOLE, AT(lora), "train adapters of this rank instead, and merge them"},
+    {"lora-alpha", "X", REAL, AT(lora_alpha), "their scale times the rank (default: twice it)"},
+    {"lora-targets", "PATTERN", LIST, AT(lora_targets),
+     "matrices that get one (may repeat; default: all of the layers)"},
+    {"out-patch", "FILE", TEXT, AT(out_patch), "also write what changed, as a patch"},
+    {"old", "KIND", TEXT, AT(old), "old values in the patch: keep, or hash (smaller, no way back)"},
     {"seed", "N", WHOLE, AT(seed), "of every random choice"},
     {"stop-when", "RULE", TEXT, AT(stop_when), "as in 'forget.probability<0.1'"},
     {"eval-every", "N", WHOLE, AT(eval_every), "updates between checks of --stop-when"},
@@ -86,7 +112,7 @@ static const struct option {
     {"help", NULL, FLAG, AT(help), "this page"},
 #undef AT
 };
-enum { OPTIONS = sizeof table / sizeof *table };
+enum { OPTIONS = sizeof table / sizeof *table, PARAMS = 48 };
 
 static const char common[] = "threads config quiet verbose help";
 
@@ -249,6 +275,22 @@ static wagle_status unknown_option(const cli_command *c, const char *flag)
     return refuse("%s; 'wagle help %s' lists them", line, c->name);
 }
 
+static wagle_status take_arguments(const cli_command *c, poptContext popt, cli_options *o)
+{
+    const int most = c->argument == NULL            ? 0
+                     : c->most_arguments == 0       ? 1
+                     : c->most_arguments < CLI_LIST ? c->most_arguments
+                                                    : CLI_LIST;
+    const char *next;
+
+    for (int n = 0; (next = poptGetArg(popt)) != NULL; n++) {
+        if (n == most)
+            return refuse("%s: unexpected argument '%s'", c->name, next);
+        o->argument[n] = next;
+    }
+    return WAGLE_OK;
+}
+
 /* val of popt: 1.. for the table, 1000.. for objectives' options. */
 static wagle_status take(const cli_command *c, poptContext popt, cli_options *o)
 {
@@ -266,17 +308,13 @@ static wagle_status take(const cli_command *c, poptContext popt, cli_options *o)
         return unknown_option(c, poptBadOption(popt, POPT_BADOPTION_NOALIAS));
     if (val < -1)
         return refuse("%s: %s", poptBadOption(popt, POPT_BADOPTION_NOALIAS), poptStrerror(val));
-    o->argument = poptGetArg(popt);
-    if (o->argument != NULL && (c->argument == NULL || poptPeekArg(popt) != NULL))
-        return refuse("%s: unexpected argument '%s'", c->name,
-                      c->argument == NULL ? o->argument : poptPeekArg(popt));
-    return WAGLE_OK;
+    return take_arguments(c, popt, o);
 }
 
 static wagle_status parse_flags(const cli_command *c, int argc, const char **argv, cli_options *o)
 {
-    static struct poptOption popts[OPTIONS + 32]; /* popt borrows them */
-    static char names[32][64];
+    static struct poptOption popts[OPTIONS + PARAMS]; /* popt borrows them */
+    static char names[PARAMS][64];
     int n = 0;
     poptContext popt;
     wagle_status st;
@@ -287,7 +325,7 @@ static wagle_status parse_flags(const cli_command *c, int argc, const char **arg
                 table[i].name, '\0',  table[i].kind == FLAG ? POPT_ARG_NONE : POPT_ARG_STRING,
                 NULL,          i + 1, table[i].help,
                 table[i].value};
-    for (int i = 0; listed(c->options, "objective") && i < 32; i++) {
+    for (int i = 0; listed(c->options, "objective") && i < PARAMS - 1; i++) {
         const wagle_param_info p = wagle_objective_param(i);
         if (p.key == NULL)
             break;
@@ -372,7 +410,7 @@ wagle_status cli_parse(const cli_command *c, int argc, const char **argv, cli_op
         if (st != WAGLE_OK)
             return st;
     }
-    if (c->argument_missing != NULL && o->argument == NULL)
+    if (c->argument_missing != NULL && o->argument[0] == NULL)
         return refuse("%s: %s", c->name, c->argument_missing);
     return WAGLE_OK;
 }
@@ -424,6 +462,8 @@ void cli_help(const cli_command *c)
         list("objectives", wagle_objective_info);
     if (listed(c->options, "selector"))
         list("selectors", wagle_selector_info);
+    if (listed(c->options, "optimizer"))
+        list("optimizers", wagle_optimizer_info);
     if (listed(c->options, "metrics"))
         list("metrics", wagle_metric_info);
 }

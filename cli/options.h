@@ -9,27 +9,31 @@ enum { CLI_LIST = 64, CLI_PARAMS = 32 };
 typedef struct cli_options {
     const char *model, *out, *data, *forget, *retain, *scores, *mask, *refusal;
     const char *selector, *objective, *dtype, *type, *format, *metrics, *stop_when, *gamma, *config;
+    const char *reference, *retain_term, *rmu_control, *pairs, *optimizer, *schedule, *loss, *scope;
+    const char *op, *svg, *out_patch, *old, *clip;
     const char *state, *text, *file, *decode, *prompt_field, *answer_field, *text_field;
     const char *chat_layout, *system;
     const char *prompt[CLI_LIST + 1]; /* a row's template is the last */
-    const char *include[CLI_LIST + 1], *exclude[CLI_LIST + 1];
-    double density, lr, epochs, alpha, forget_weight, weight_decay, clip, temperature, top_p;
+    const char *include[CLI_LIST + 1], *exclude[CLI_LIST + 1], *lora_targets[CLI_LIST + 1];
+    double density, lr, epochs, alpha, forget_weight, weight_decay, temperature, top_p, damping,
+        lora_alpha;
     int64_t memory; /* bytes */
     int64_t steps, batch, warmup, seed, eval_every, checkpoint_every, max_length, limit, max_tokens,
-        top_k, threads;
-    bool force, resume, json, layers, tensors, quiet, verbose, no_special, chat, truncate, eos,
-        help, dry_run;
+        top_k, threads, accumulate, lora;
+    bool compare, force, resume, json, layers, tensors, quiet, verbose, no_special, chat, truncate,
+        eos, help, dry_run;
     wagle_param param[CLI_PARAMS];
     int64_t n_params;
-    const char *argument; /* the one that is not an option */
+    const char *argument[CLI_LIST + 1]; /* those that are not options */
 } cli_options;
 
 typedef struct cli_command {
     const char *name, *argument, *summary, *example;
     const char *options; /* names, separated by spaces */
     wagle_status (*run)(wagle_ctx *ctx, cli_options *o);
-    const char *argument_missing; /* NULL: it may be left out */
+    const char *argument_missing; /* NULL: they may be left out */
     void (*defaults)(void);       /* prints the library's own; NULL: nothing to say */
+    int most_arguments;           /* 0: one, if `argument` names it */
 } cli_command;
 
 extern const cli_command cli_commands[]; /* ends with a NULL name */

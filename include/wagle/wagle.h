@@ -174,7 +174,10 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_gradient(wagle_ctx *ctx, const char *mo
 typedef struct wagle_attribute_options {
     const char *model, *out, *selector;
     wagle_data forget, retain;
-    double gamma; /* > 0, or 0: auto, the mean diagonal empirical Fisher of the retain set */
+    double gamma;     /* > 0, or 0: auto, the mean diagonal empirical Fisher of the retain set */
+    bool gamma_diag;  /* in its place a curvature of each weight */
+    double damping;   /* of Fisher diagonals that are divided by, a share of their mean */
+    const char *loss; /* forget loss that is attributed: NULL or nll, or an objective's name */
     uint64_t seed;
     bool force;
 } wagle_attribute_options;
@@ -187,13 +190,28 @@ typedef struct wagle_mask_options {
     const char *scores, *out, *format; /* format: bits, bool */
     const char *const *include; /* glob patterns over tensor names, NULL-terminated, or NULL */
     const char *const *exclude;
-    double density; /* share of the weights that remain after include and exclude, (0,1] */
+    double density;    /* share of the weights that remain after include and exclude, (0,1] */
+    const char *scope; /* global, tensor or row: what the density is a share of */
     bool force;
     wagle_attribute_options data; /* where scores is NULL: they are made twice and not stored */
+    const char *op; /* and, or, minus, invert: of masks [n_masks] in place of scores */
+    const char *const *masks;
+    int64_t n_masks;
 } wagle_mask_options;
 
 WAGLE_API void wagle_mask_defaults(wagle_mask_options *o);
 WAGLE_API WAGLE_CHECK wagle_status wagle_mask(wagle_ctx *ctx, const wagle_mask_options *o);
+
+typedef struct wagle_compare_options {
+    const char *const *masks; /* n of them */
+    int64_t n;
+    const char *svg; /* a heat map of layers x modules to write, or NULL */
+    bool json, force;
+} wagle_compare_options;
+
+/* Jaccard indices and the share of each tensor, as text or JSON; wagle_string_free. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_compare_masks(wagle_ctx *ctx,
+                                                       const wagle_compare_options *o, char **out);
 
 /* --- training ---------------------------------------------------------------------------- */
 
@@ -208,17 +226,33 @@ typedef struct wagle_train_options {
     const char *objective;
     const wagle_param *params; /* objective's own options, `n_params` of them */
     int64_t n_params;
-    const char *refusal; /* lines of refusals (po) */
-    const char *state;   /* moments of the optimizer: f32 or bf16 */
-    const char *mask;    /* mask file; or selector and density; or neither: all weights */
+    const char *refusal;     /* rows that answer the forget rows otherwise, or a refusal a line */
+    const char *reference;   /* folder of the untouched model; NULL: the model itself */
+    const char *retain_term; /* nll, kl, hidden, none; NULL: the objective's own */
+    const char *rmu_control; /* file of rmu's direction; NULL: by the seed */
+    const char *pairs;       /* JSON list of steps, each a list of [forget row, retain row] */
+    const char *optimizer;   /* adamw, sgd, lion, sophia */
+    const char *schedule;    /* linear, cosine, constant */
+    const char *state;       /* moments of the optimizer: f32 or bf16 */
+    const char *mask;        /* mask file; or selector and density; or neither: all weights */
     const char *selector;
     double density, gamma;
+    bool gamma_diag;
+    double damping; /* below 0: the default */
     const char *const *include, *const *exclude;
-    double alpha;         /* weight of the retain term */
-    double forget_weight; /* weight of the forget term */
-    double lr, weight_decay, clip, beta1, beta2, epsilon;
-    double epochs; /* used when steps is 0 */
+    int64_t lora;                    /* rank of adapters that are trained instead; 0: none */
+    double lora_alpha;               /* their scale times the rank; 0: twice the rank */
+    const char *const *lora_targets; /* patterns of tensor names; NULL: every matrix of a layer */
+    const char *out_patch;           /* also write what changed as a patch */
+    double alpha;                    /* weight of the retain term */
+    double forget_weight;            /* weight of the forget term */
+    double lr, weight_decay;
+    double clip;                  /* largest norm of the gradient, 0: none */
+    bool clip_each;               /* of each tensor's on its own */
+    double beta1, beta2, epsilon; /* below 0: the optimizer's own */
+    double epochs;                /* used when steps is 0 */
     int64_t steps, batch, warmup;
+    int64_t accumulate;  /* batches an update */
     double warmup_ratio; /* used when warmup is negative: share of the steps */
     uint64_t seed;
     const char *stop_when;    /* forget.probability<0.1 */
@@ -243,6 +277,33 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_finetune(wagle_ctx *ctx, const wagle_tr
                                                   wagle_train_result *result);
 WAGLE_API WAGLE_CHECK wagle_status wagle_unlearn(wagle_ctx *ctx, const wagle_train_options *o,
                                                  wagle_train_result *result);
+
+/* The gradient of an objective's total loss over all rows, a tensor each weight, into o->out. *json
+ * (may be NULL; wagle_string_free):
+ * {"objective","loss","forget","retain","per_sequence","grad_norm"}.
+ */
+WAGLE_API WAGLE_CHECK wagle_status wagle_objective_gradient(wagle_ctx *ctx,
+                                                            const wagle_train_options *o,
+                                                            char **json);
+
+/* --- patches ----------------------------------------------------------------------------- */
+
+typedef struct wagle_diff_options {
+    const char *before, *after, *out; /* two model folders, the patch to make */
+    bool hash_old;                    /* old values are only hashed: smaller, no way back */
+    bool force;
+} wagle_diff_options;
+
+WAGLE_API WAGLE_CHECK wagle_status wagle_diff(wagle_ctx *ctx, const wagle_diff_options *o);
+
+typedef struct wagle_patch_options {
+    const char *model, *patch, *out; /* a model folder, a patch, the folder to make */
+    bool force;
+} wagle_patch_options;
+
+/* Refused (WAGLE_E_INPUT, nothing written) where the patch was made for other weights. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_apply(wagle_ctx *ctx, const wagle_patch_options *o);
+WAGLE_API WAGLE_CHECK wagle_status wagle_revert(wagle_ctx *ctx, const wagle_patch_options *o);
 
 /* --- generation and evaluation ----------------------------------------------------------- */
 
@@ -308,9 +369,10 @@ typedef struct wagle_param_info {
     double value, min, max;
 } wagle_param_info;
 
-/* i-th objective, selector, metric, chat layout; name is NULL past the last. */
+/* i-th objective, selector, optimizer, metric, chat layout; name is NULL past the last. */
 WAGLE_API wagle_info wagle_objective_info(int i);
 WAGLE_API wagle_info wagle_selector_info(int i);
+WAGLE_API wagle_info wagle_optimizer_info(int i);
 WAGLE_API wagle_info wagle_metric_info(int i);
 WAGLE_API wagle_info wagle_chat_info(int i);
 /* i-th option over all objectives; key is NULL past the last. */

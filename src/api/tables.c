@@ -1,5 +1,6 @@
 /* tables.c - what there is, for help texts and front ends. */
 #include "objective/objective.h"
+#include "optim/optimizer.h"
 #include "selector/selector.h"
 #include "text/chat.h"
 
@@ -13,6 +14,12 @@ wagle_info wagle_selector_info(int i)
 {
     const wg_selector *s = wg_selector_at(i);
     return s != NULL ? (wagle_info){s->name, s->summary} : (wagle_info){0};
+}
+
+wagle_info wagle_optimizer_info(int i)
+{
+    const wg_rules *r = wg_rules_at(i);
+    return r != NULL ? (wagle_info){r->name, r->summary} : (wagle_info){0};
 }
 
 wagle_info wagle_chat_info(int i)

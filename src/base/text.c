@@ -1,6 +1,5 @@
 #include "base/text.h"
 
-#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,16 +53,6 @@ bool wg_ends_with(const char *text, const char *end)
     const size_t n = strlen(text), m = strlen(end);
 
     return n >= m && strcmp(text + n - m, end) == 0;
-}
-
-bool wg_matches_any(const char *name, const char *const *patterns)
-{
-    if (patterns == NULL)
-        return false;
-    for (; *patterns != NULL; patterns++)
-        if (fnmatch(*patterns, name, 0) == 0)
-            return true;
-    return false;
 }
 
 int wg_utf8_decode(const char *text, size_t bytes, int32_t *code)

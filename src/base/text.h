@@ -19,8 +19,6 @@ void wg_text_free(wg_text *t);
 char *wg_text_take(wagle_ctx *ctx, wg_text *t);
 
 bool wg_ends_with(const char *text, const char *end);
-/* True if `name` matches one of the NULL-terminated shell patterns; false if there are none. */
-bool wg_matches_any(const char *name, const char *const *patterns);
 /* Decodes one code point of text [bytes]; returns its length, 0 if it is not valid UTF-8. */
 int wg_utf8_decode(const char *text, size_t bytes, int32_t *code);
 int wg_utf8_encode(int32_t code, char out[4]); /* returns the length, 1..4 */

@@ -1,6 +1,7 @@
 #include "data/dataset.h"
 
 #include "io/rows.h"
+#include <math.h>
 #include <string.h>
 
 typedef struct row_reader {
@@ -155,6 +156,28 @@ static wagle_status read_numbers(const row_reader *rr, const json_t *list, int32
     return WAGLE_OK;
 }
 
+static wagle_status read_token_weights(const row_reader *rr, int64_t n, wg_example *e)
+{
+    const json_t *list = json_object_get(rr->row, "token_weights");
+    float *weight;
+
+    if (list == NULL)
+        return WAGLE_OK;
+    if (!json_is_array(list) || (int64_t)json_array_size(list) != n)
+        return bad_row(rr, "token_weights must be an array as long as input_ids");
+    weight = wg_arena_alloc(rr->ctx, &rr->out->arena, (size_t)n * sizeof *weight);
+    if (weight == NULL)
+        return WAGLE_E_RESOURCE;
+    for (int64_t i = 0; i < n; i++) {
+        const json_t *value = json_array_get(list, (size_t)i);
+        weight[i] = (float)json_number_value(value);
+        if (!json_is_number(value) || !(fabsf(weight[i]) < INFINITY))
+            return bad_row(rr, "token_weights holds numbers");
+    }
+    e->token_weights = weight;
+    return WAGLE_OK;
+}
+
 static wagle_status read_tokenised(const row_reader *rr)
 {
     const json_t *ids = json_object_get(rr->row, "input_ids");
@@ -167,6 +190,7 @@ static wagle_status read_tokenised(const row_reader *rr)
     WG_TRY(new_example(rr, n, &e));
     WG_TRY(read_numbers(rr, ids, e->ids, n));
     WG_TRY(read_numbers(rr, labels != NULL ? labels : ids, e->labels, n));
+    WG_TRY(read_token_weights(rr, n, e));
     return accept(rr, e);
 }
 
@@ -333,7 +357,7 @@ wagle_status wg_batch_fill(wagle_ctx *ctx, wg_batch *b, const wg_example *const 
 
     for (int64_t s = 0; s < n; s++) {
         N += examples[s]->n;
-        M += examples[s]->n_labels;
+        M += s >= n - b->every ? examples[s]->n : examples[s]->n_labels;
     }
     WG_TRY(reserve(ctx, b, n, N, M));
     b->S = n;
@@ -343,13 +367,15 @@ wagle_status wg_batch_fill(wagle_ctx *ctx, wg_batch *b, const wg_example *const 
         const wg_example *e = examples[s];
         b->start[s] = b->N;
         b->label_start[s] = b->M;
-        const int64_t end = b->whole ? e->n : wg_example_inputs(e);
+        const bool every = s >= n - b->every;
+        const int64_t end = b->whole || every ? e->n : wg_example_inputs(e);
         for (int64_t i = 0; i < end; i++) {
             b->ids[b->N] = e->ids[i];
             b->position[b->N] = (int32_t)i;
-            if (i + 1 < e->n && e->labels[i + 1] != WG_NO_LABEL) {
+            const int32_t label = i + 1 < e->n ? e->labels[i + 1] : WG_NO_LABEL;
+            if (every || label != WG_NO_LABEL) {
                 b->row[b->M] = b->N;
-                b->target[b->M++] = e->labels[i + 1];
+                b->target[b->M++] = label;
             }
             b->N++;
         }

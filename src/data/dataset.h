@@ -12,6 +12,7 @@ typedef struct wg_example {
     int32_t *ids, *labels; /* [n]; labels[i] is ids[i] or WG_NO_LABEL; labels[0] is never used */
     int64_t n, n_labels;   /* n_labels: those that carry a loss, at least 1 */
     const char *prompt, *answer; /* as text, NULL for pre-tokenised rows */
+    const float *token_weights;  /* [n] of the row, or NULL */
 } wg_example;
 
 typedef struct wg_dataset {
@@ -51,7 +52,9 @@ typedef struct wg_batch {
     int64_t *row;            /* [M] */
     int32_t *target;         /* [M] */
     int64_t room_S, room_N, room_M;
-    bool whole; /* also tokens from which nothing is predicted, now or later */
+    bool whole;    /* also tokens from which nothing is predicted, now or later */
+    int64_t every; /* the last so many sequences have a label row for each token: target
+                      WG_NO_LABEL where there is none */
 } wg_batch;
 
 /* Tokens of an example that walk: those up to the last label's predecessor. */

@@ -46,6 +46,39 @@ void wg_engine_free(wg_engine *e);
  * to report layers under, or NULL. */
 WAGLE_CHECK wagle_status wg_engine_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
                                            bool for_backward, const char *progress, wg_real *nll);
+/* Label rows [from, to) of a batch that learn something else than their token. */
+typedef enum wg_soft_kind {
+    WG_SOFT_NONE,
+    /* q = softmax(z - shift at the row's token), z the logits of `reference`, or the model's own
+     * held constant; the loss is the cross-entropy to q, or KL(q || p) */
+    WG_SOFT_SHIFTED,
+    WG_SOFT_HINGE /* the loss is 1 + p(token) - the largest p of another token */
+} wg_soft_kind;
+
+typedef struct wg_soft {
+    wg_soft_kind kind;
+    int64_t from, to;
+    wg_engine *reference;   /* after a forward pass; NULL: own */
+    int64_t reference_from; /* its label row that is `from` here */
+    wg_real shift;          /* may be INFINITY: the token is not there */
+    bool divergence;
+} wg_soft;
+
+/* After a forward, at most twice: nll [M] of those rows becomes their loss; the backward pass then
+ * is of that. */
+WAGLE_CHECK wagle_status wg_engine_soften(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
+                                          const wg_soft *soft, wg_real *nll);
+/* After a forward: each label row's target becomes a token drawn from the model's softmax, by
+ * (seed, stream). */
+WAGLE_CHECK wagle_status wg_engine_draw_labels(wagle_ctx *ctx, wg_engine *e, wg_batch *batch,
+                                               uint64_t seed, uint64_t stream);
+/* Forward through layers 0..layer alone: *h [N,D] is that layer's output, until the next call. */
+WAGLE_CHECK wagle_status wg_engine_hidden(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
+                                          int64_t layer, bool for_backward, const wg_real **h);
+/* After wg_engine_hidden: backward from dh [N,D]. Tensors above the layer get gradients of 0. */
+WAGLE_CHECK wagle_status wg_engine_backward_hidden(wagle_ctx *ctx, wg_engine *e,
+                                                   const wg_batch *batch, int64_t layer,
+                                                   const wg_real *dh, const wg_sink *sink);
 /* After a forward of the same batch. weight [M] = d loss / d nll of each label row. streams 2:
  * sequences below n_forget and the others apart; 1: together. */
 WAGLE_CHECK wagle_status wg_engine_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,

@@ -93,14 +93,19 @@ static wagle_status reserve(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
 }
 
 /* Label rows go in blocks, so that a chunk of logits is bounded. */
-static int64_t block(const wg_batch *batch, int64_t from)
+int64_t wg_label_block(int64_t from, int64_t to)
 {
-    return batch->M - from < WG_CHUNK_TOKENS ? batch->M - from : WG_CHUNK_TOKENS;
+    return to - from < WG_CHUNK_TOKENS ? to - from : WG_CHUNK_TOKENS;
 }
 
-static int64_t vocabulary_chunk(const wg_config *c, int64_t first)
+int64_t wg_vocabulary_chunk(const wg_config *c, int64_t first)
 {
     return c->V - first < WG_VOCAB_CHUNK ? c->V - first : WG_VOCAB_CHUNK;
+}
+
+const wg_real *wg_label_lse(const wg_engine *e, int64_t M)
+{
+    return label_row(e, M, MAXIMUM);
 }
 
 wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch, bool for_backward,
@@ -122,9 +127,9 @@ wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch
         sum[j] = picked[j] = 0;
     }
     for (int64_t first = 0; first < c->V; first += WG_VOCAB_CHUNK) {
-        const int64_t width = vocabulary_chunk(c, first);
+        const int64_t width = wg_vocabulary_chunk(c, first);
         for (int64_t j = 0; j < M; j += WG_CHUNK_TOKENS) {
-            const int64_t n = block(batch, j), ld = e->logits_kept ? c->V : width;
+            const int64_t n = wg_label_block(j, M), ld = e->logits_kept ? c->V : width;
             wg_real *logits = e->logits.data + (e->logits_kept ? j * c->V + first : 0);
             make_logits(e, n, e->label_h.data + j * D, first, width, logits, ld);
             ops->xent_forward(n, first, width, logits, ld, batch->target + j, most + j, sum + j,
@@ -193,6 +198,34 @@ static void norm_gradient(wg_engine *e, const wg_batch *batch, int streams)
     }
 }
 
+void wg_head_renorm(wg_engine *e, const wg_batch *batch)
+{
+    final_norm(e, batch->M, batch->M, e->label_x.data, e->label_h.data);
+}
+
+void wg_head_gradient(wg_engine *e, const wg_batch *batch, int64_t from, int64_t n, int64_t first,
+                      int64_t width, wg_real *logits, int64_t ld, const wg_real *weight)
+{
+    for (int64_t j = from, end; j < from + n; j = end) {
+        wg_softened *soft = NULL;
+        end = from + n;
+        for (int i = 0; i < e->n_soft; i++) {
+            wg_softened *s = &e->soft[i];
+            const bool inside = j >= s->of.from && j < s->of.to;
+            const int64_t border = inside ? s->of.to : s->of.from;
+            soft = inside ? s : soft;
+            end = border > j && border < end ? border : end;
+        }
+        if (soft != NULL)
+            wg_soft_gradient(e, soft, batch, j, end - j, first, width, logits + (j - from) * ld, ld,
+                             weight);
+        else
+            e->model->ops->xent_backward(end - j, first, width, logits + (j - from) * ld, ld,
+                                         batch->target + j, wg_label_lse(e, batch->M) + j,
+                                         weight + j, (wg_real)e->model->config.final_cap);
+    }
+}
+
 wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
                               const wg_real *weight, int streams, bool want_table)
 {
@@ -203,13 +236,12 @@ wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
     WG_TRY(wg_room_for(ctx, &e->label_d, M * D));
     WG_TRY(wg_room_for(ctx, &e->gradient, batch->N * D));
     for (int64_t first = 0; first < c->V; first += WG_VOCAB_CHUNK) {
-        const int64_t width = vocabulary_chunk(c, first);
+        const int64_t width = wg_vocabulary_chunk(c, first);
         for (int64_t j = 0; j < M; j += WG_CHUNK_TOKENS) {
-            const int64_t n = block(batch, j);
+            const int64_t n = wg_label_block(j, M);
             int64_t ld;
             wg_real *logits = wg_head_logits(e, j, n, first, width, &ld);
-            ops->xent_backward(n, first, width, logits, ld, batch->target + j,
-                               label_row(e, M, MAXIMUM) + j, weight + j, (wg_real)c->final_cap);
+            wg_head_gradient(e, batch, j, n, first, width, logits, ld, weight);
             ops->gemm(false, false, n, D, width, logits, ld, head_rows(e, first, width), D,
                       first > 0, e->label_d.data + j * D, D);
             if (want_table)
@@ -241,6 +273,6 @@ wagle_status wg_engine_logits(wagle_ctx *ctx, wg_engine *e, int64_t first, int64
     WG_TRY(wg_room_for(ctx, &e->label_row, ROWS * n));
     final_norm(e, n, n, final + first * c->D, e->label_h.data);
     for (int64_t v = 0; v < c->V; v += WG_VOCAB_CHUNK)
-        make_logits(e, n, e->label_h.data, v, vocabulary_chunk(c, v), logits + v, c->V);
+        make_logits(e, n, e->label_h.data, v, wg_vocabulary_chunk(c, v), logits + v, c->V);
     return WAGLE_OK;
 }

@@ -40,8 +40,10 @@ void wg_engine_free(wg_engine *e)
 {
     if (e == NULL)
         return;
-    wg_room *const rooms[] = {&e->inputs,  &e->gradient, &e->panel,   &e->kept,      &e->scratch,
-                              &e->label_x, &e->label_h,  &e->label_d, &e->label_row, &e->logits};
+    wg_room *const rooms[] = {&e->inputs,     &e->gradient, &e->panel,     &e->kept,
+                              &e->scratch,    &e->label_x,  &e->label_h,   &e->label_d,
+                              &e->logits,     &e->soft_q,   &e->label_row, &e->soft[0].row,
+                              &e->soft[1].row};
     for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
         wg_free(rooms[i]->data);
     for (int s = 0; s < WG_STREAMS; s++) {
@@ -57,6 +59,8 @@ void wg_engine_free(wg_engine *e)
     wg_scratch_free(&e->spill);
     wg_free(e->chunk);
     wg_free(e->start);
+    for (int i = 0; i < WG_SOFT_MOST; i++)
+        wg_free(e->soft[i].runner_up);
     wg_free(e);
 }
 
@@ -133,7 +137,9 @@ wg_block_input wg_chunk_input(wg_engine *e, const wg_batch *batch, const wg_chun
                             .start = e->start,
                             .position = batch->position + *first,
                             .cosine = {e->cosine[0], e->cosine[1]},
-                            .sine = {e->sine[0], e->sine[1]}};
+                            .sine = {e->sine[0], e->sine[1]},
+                            .saw = e->saw,
+                            .saw_user = e->saw_user};
 }
 
 static void make_plan(wg_engine *e, const wg_batch *batch, bool for_backward)
@@ -218,18 +224,20 @@ static void release_input(const wg_engine *e, const wg_batch *batch, int64_t l)
         wg_map_release(e->x + l * n, (size_t)n * sizeof(wg_real));
 }
 
-wagle_status wg_engine_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
-                               bool for_backward, const char *progress, wg_real *nll)
+/* Through the first `layers` layers. */
+static wagle_status walk(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch, bool for_backward,
+                         int64_t layers, const char *progress)
 {
     const wg_config *c = &e->model->config;
     const int64_t stride = for_backward ? batch->N * c->D : 0;
 
+    e->n_soft = 0;
     WG_TRY(prepare_positions(ctx, e, batch));
     make_plan(e, batch, for_backward);
     WG_TRY(wg_cut_chunks(ctx, e, batch, false, false));
     WG_TRY(reserve(ctx, e, batch, for_backward));
     wg_embed(e->model, batch->N, batch->ids, batch->position, e->x);
-    for (int64_t l = 0; l < c->L; l++) {
+    for (int64_t l = 0; l < layers; l++) {
         wg_layer w;
         WG_TRY(wg_check_interrupt(ctx));
         wg_layer_ahead(e->model, l + 1);
@@ -244,9 +252,42 @@ wagle_status wg_engine_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *bat
         wg_layer_release(e->model, l);
         release_input(e, batch, l);
         if (progress != NULL)
-            wg_progress(ctx, progress, l + 1, c->L, NULL);
+            wg_progress(ctx, progress, l + 1, layers, NULL);
     }
+    return WAGLE_OK;
+}
+
+wagle_status wg_engine_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
+                               bool for_backward, const char *progress, wg_real *nll)
+{
+    WG_TRY(walk(ctx, e, batch, for_backward, e->model->config.L, progress));
     return wg_head_forward(ctx, e, batch, for_backward, nll);
+}
+
+wagle_status wg_engine_hidden(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch, int64_t layer,
+                              bool for_backward, const wg_real **h)
+{
+    WG_TRY(walk(ctx, e, batch, for_backward, layer + 1, NULL));
+    *h = e->x + (for_backward ? (layer + 1) * batch->N * e->model->config.D : 0);
+    return WAGLE_OK;
+}
+
+wagle_status wg_engine_inputs(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
+                              const char *progress, wg_saw *saw, void *user)
+{
+    const wg_config *c = &e->model->config;
+    wg_real *nll;
+    wagle_status st;
+
+    WG_TRY(WG_ALLOC(ctx, &nll, batch->M));
+    e->saw = saw;
+    e->saw_user = user;
+    st = wg_engine_forward(ctx, e, batch, false, progress, nll);
+    e->saw = NULL;
+    if (st == WAGLE_OK && !c->tied)
+        saw(user, 0, WG_HEAD, batch->M, c->D, e->label_h.data);
+    wg_free(nll);
+    return st;
 }
 
 void wg_layer_backward(wg_engine *e, const wg_batch *batch, int64_t l,
@@ -490,27 +531,71 @@ static wagle_status backward_head(wagle_ctx *ctx, collector *k, const wg_real *w
     return wants(k->sink, table) ? place_table(ctx, k, table, true) : WAGLE_OK;
 }
 
+/* Layers `from` to 0, and what lies below them. */
+static wagle_status backward_body(wagle_ctx *ctx, collector *k, int64_t from, const char *progress)
+{
+    const int table = wg_model_tensor(k->e->model, WG_EMBED, 0);
+
+    for (k->layer = from; k->layer >= 0; k->layer--) {
+        WG_TRY(wg_check_interrupt(ctx));
+        WG_TRY(backward_layer(ctx, k));
+        if (progress != NULL)
+            wg_progress(ctx, progress, from + 1 - k->layer, from + 1, NULL);
+    }
+    WG_TRY(position_gradient(ctx, k));
+    if (!wants(k->sink, table))
+        return WAGLE_OK;
+    embed_gradient(k->e, k->batch);
+    return deliver(ctx, k, table, k->e->table);
+}
+
 wagle_status wg_engine_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
                                 const wg_real *weight, int streams, const char *progress,
                                 const wg_sink *sink)
 {
-    const int64_t L = e->model->config.L;
-    const int table = wg_model_tensor(e->model, WG_EMBED, 0);
     collector k = {.e = e, .batch = batch, .sink = sink, .streams = streams};
 
     if (streams > 1)
         WG_TRY(wg_cut_chunks(ctx, e, batch, true, false));
     WG_TRY(wg_backward_room(ctx, e, batch));
     WG_TRY(backward_head(ctx, &k, weight));
-    for (k.layer = L - 1; k.layer >= 0; k.layer--) {
-        WG_TRY(wg_check_interrupt(ctx));
-        WG_TRY(backward_layer(ctx, &k));
-        if (progress != NULL)
-            wg_progress(ctx, progress, L - k.layer, L, NULL);
-    }
-    WG_TRY(position_gradient(ctx, &k));
-    if (!wants(sink, table))
+    return backward_body(ctx, &k, e->model->config.L - 1, progress);
+}
+
+/* A gradient of zeros. */
+static wagle_status deliver_zeros(wagle_ctx *ctx, const collector *k, int tensor)
+{
+    const int64_t n = tensor >= 0 ? k->e->model->files.tensor[tensor].count : 0;
+    wg_real *grad[WG_STREAMS] = {NULL, NULL};
+
+    if (tensor < 0 || !wants(k->sink, tensor))
         return WAGLE_OK;
-    embed_gradient(e, batch);
-    return deliver(ctx, &k, table, e->table);
+    grad[0] = place(k->sink, tensor, 1);
+    if (grad[0] == NULL)
+        WG_TRY(wg_room_for(ctx, &k->e->layer_grad[0], n));
+    grad[0] = grad[0] != NULL ? grad[0] : k->e->layer_grad[0].data;
+    memset(grad[0], 0, (size_t)n * sizeof(wg_real));
+    return deliver(ctx, k, tensor, grad);
+}
+
+wagle_status wg_engine_backward_hidden(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
+                                       int64_t layer, const wg_real *dh, const wg_sink *sink)
+{
+    const wg_config *c = &e->model->config;
+    const int table = wg_model_tensor(e->model, WG_EMBED, 0);
+    collector k = {.e = e, .batch = batch, .sink = sink, .streams = 1};
+
+    WG_TRY(wg_backward_room(ctx, e, batch));
+    WG_TRY(wg_room_for(ctx, &e->gradient, batch->N * c->D));
+    memcpy(e->gradient.data, dh, (size_t)(batch->N * c->D) * sizeof *dh);
+    for (int i = 0; i < ENDS; i++)
+        WG_TRY(deliver_zeros(ctx, &k, wg_model_tensor(e->model, ends[i], 0)));
+    if (!c->tied)
+        WG_TRY(deliver_zeros(ctx, &k, wg_model_tensor(e->model, WG_HEAD, 0)));
+    for (int64_t l = layer + 1; l < c->L; l++)
+        for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++)
+            WG_TRY(deliver_zeros(ctx, &k, wg_model_tensor(e->model, (wg_role)role, l)));
+    if (wants(sink, table))
+        WG_TRY(place_table(ctx, &k, table, true));
+    return backward_body(ctx, &k, layer, NULL);
 }

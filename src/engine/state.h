@@ -3,7 +3,7 @@
 #ifndef WG_ENGINE_STATE_H
 #define WG_ENGINE_STATE_H
 
-#include "engine/engine.h"
+#include "engine/squares.h"
 
 /* A buffer that grows and never shrinks: a batch no larger than any before allocates nothing. */
 typedef struct wg_room {
@@ -25,6 +25,16 @@ typedef struct wg_chunk {
     int stream;
 } wg_chunk;
 
+/* Soft rows, and numbers of each. */
+typedef struct wg_softened {
+    wg_soft of;
+    wg_room row;        /* [3][rows] */
+    int32_t *runner_up; /* [rows] of WG_SOFT_HINGE */
+    int64_t runner_up_room;
+} wg_softened;
+
+enum { WG_SOFT_MOST = 2 };
+
 struct wg_engine {
     const wg_model *model;
     wg_limit limit;
@@ -32,6 +42,9 @@ struct wg_engine {
     wg_plan plan;                 /* of the batch at hand */
     wg_real *cosine[2], *sine[2]; /* [positions, r/2] of c->rope */
     int64_t positions;
+
+    wg_saw *saw; /* shown what matrices read, or NULL */
+    void *saw_user;
 
     wg_chunk *chunk;
     int64_t n_chunks, chunk_room;
@@ -56,6 +69,10 @@ struct wg_engine {
     wg_room label_row;                 /* [4][M] rstd, maximum, sum, picked / lse */
     wg_room logits;                    /* [M or chunk, vocabulary chunk or V] */
     bool logits_kept;
+
+    wg_softened soft[WG_SOFT_MOST]; /* of the batch at hand, `n_soft` of them */
+    int n_soft;
+    wg_room soft_q; /* a chunk of the vocabulary for soft rows */
 };
 
 WAGLE_CHECK wagle_status wg_room_for(wagle_ctx *ctx, wg_room *room, int64_t n);
@@ -82,6 +99,22 @@ WAGLE_CHECK wagle_status wg_backward_room(wagle_ctx *ctx, wg_engine *e, const wg
 void wg_unscale_embeddings(wg_engine *e, const wg_batch *batch);
 /* [M] means of the final norm's inputs; NULL for RMS. */
 wg_real *wg_label_mean(const wg_engine *e, int64_t M);
+/* logits [n,width] of label rows [from, from+n), as wg_head_logits gives them, become the gradient
+ * of the loss by them. */
+void wg_head_gradient(wg_engine *e, const wg_batch *batch, int64_t from, int64_t n, int64_t first,
+                      int64_t width, wg_real *logits, int64_t ld, const wg_real *weight);
+/* The same of rows within s. */
+void wg_soft_gradient(wg_engine *e, wg_softened *s, const wg_batch *batch, int64_t from, int64_t n,
+                      int64_t first, int64_t width, wg_real *logits, int64_t ld,
+                      const wg_real *weight);
+/* After wg_head_backward: e->label_h as it was in the forward pass. */
+void wg_head_renorm(wg_engine *e, const wg_batch *batch);
+/* [M] log-sum-exp of each label row's logits. */
+const wg_real *wg_label_lse(const wg_engine *e, int64_t M);
+/* Columns of the chunk of the vocabulary that begins at `first`; label rows of a
+ * block that begins at `from` of those before `to`. */
+int64_t wg_vocabulary_chunk(const wg_config *c, int64_t first);
+int64_t wg_label_block(int64_t from, int64_t to);
 /* Reals of a chunk of logits that is not kept. */
 int64_t wg_logits_chunk(const wg_engine *e, const wg_batch *batch);
 /* Runs one layer's backward over all chunks; activations are recomputed or taken as kept. */

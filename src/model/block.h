@@ -54,6 +54,9 @@ typedef struct wg_block_input {
     /* In place of attention among the N tokens, if not NULL: fills a->attended from a->q, k, v. */
     void (*attend)(void *user, const wg_attention *how, int64_t layer, wg_activations *a);
     void *user;
+    /* Shown what each matrix reads, if not NULL. */
+    void (*saw)(void *user, int64_t layer, wg_role role, int64_t N, int64_t I, const wg_real *x);
+    void *saw_user;
 } wg_block_input;
 
 /* A piece of a gradient, of one role's tensor, from `rows` rows: a matrix's dY^T X (X^T dY where

@@ -3,16 +3,16 @@
 
 extern const wg_objective wg_objective_ga;
 
-static double term(const double *option, const wg_real *nll, const wg_real *reference, int64_t n,
-                   wg_real *weight)
+static double term(const double *option, const wg_answer *forget, const wg_answer *refusal)
 {
     (void)option;
-    (void)reference;
-    return wg_token_mean_term(-1.0, nll, n, weight);
+    (void)refusal;
+    return wg_token_mean_term(-1.0, forget);
 }
 
 const wg_objective wg_objective_ga = {
     .name = "ga",
     .summary = "gradient ascent on the forget set alone",
+    .retain = WG_RETAIN_NONE,
     .term = term,
 };

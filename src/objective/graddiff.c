@@ -4,17 +4,15 @@
 
 extern const wg_objective wg_objective_graddiff;
 
-static double term(const double *option, const wg_real *nll, const wg_real *reference, int64_t n,
-                   wg_real *weight)
+static double term(const double *option, const wg_answer *forget, const wg_answer *refusal)
 {
     (void)option;
-    (void)reference;
-    return wg_token_mean_term(-1.0, nll, n, weight);
+    (void)refusal;
+    return wg_token_mean_term(-1.0, forget);
 }
 
 const wg_objective wg_objective_graddiff = {
     .name = "graddiff",
     .summary = "gradient ascent on forget, descent on retain",
-    .needs = WG_NEEDS_RETAIN,
     .term = term,
 };

@@ -8,6 +8,8 @@
 #include "objective/objective.def"
 #undef WG_OBJECTIVE
 
+const char *const wg_retain_names[WG_RETAIN_KINDS] = {"nll", "kl", "hidden", "none"};
+
 static const wg_objective *const objectives[] = {
 #define WG_OBJECTIVE(name) &wg_objective_##name,
 #include "objective/objective.def"
@@ -65,8 +67,13 @@ double wg_sigmoid(double x)
     return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
 }
 
-double wg_token_mean_term(double sign, const wg_real *nll, int64_t n, wg_real *weight)
+double wg_token_mean_term(double sign, const wg_answer *a)
 {
-    wg_fill(weight, n, sign / (double)n);
-    return sign * wg_sum(nll, n) / (double)n;
+    wg_fill(a->weight, a->n, sign / (double)a->n);
+    return sign * wg_sum(a->loss, a->n) / (double)a->n;
+}
+
+double wg_excess(const wg_answer *a)
+{
+    return wg_sum(a->loss, a->n) - wg_sum(a->reference, a->n);
 }

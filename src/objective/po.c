@@ -4,17 +4,16 @@
 
 extern const wg_objective wg_objective_po;
 
-static double term(const double *option, const wg_real *nll, const wg_real *reference, int64_t n,
-                   wg_real *weight)
+static double term(const double *option, const wg_answer *forget, const wg_answer *refusal)
 {
     (void)option;
-    (void)reference;
-    return wg_token_mean_term(1.0, nll, n, weight);
+    (void)forget;
+    return wg_token_mean_term(1.0, refusal);
 }
 
 const wg_objective wg_objective_po = {
     .name = "po",
     .summary = "answer the forget set by refusals (--refusal FILE)",
-    .needs = WG_NEEDS_RETAIN | WG_NEEDS_REFUSALS,
+    .needs = WG_NEEDS_REFUSALS | WG_WITHOUT_FORGET,
     .term = term,
 };

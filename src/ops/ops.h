@@ -50,7 +50,7 @@ typedef struct wg_decode_attention {
  *   g = scale*gradient;  m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g^2
  *   value = keep*value - rate*m / (sqrt(unbias*v) + epsilon) */
 typedef struct wg_adamw_step {
-    float scale, beta1, beta2, rest1, rest2, keep, rate, unbias, epsilon;
+    float scale, beta1, beta2, rest1, rest2, keep, rate, unbias, epsilon, bound;
 } wg_adamw_step;
 
 /* A matrix that meets few rows, and where what comes of it goes. */
@@ -60,6 +60,13 @@ typedef struct wg_matvec {
     int64_t O;
     wg_real *y; /* [n,O] */
 } wg_matvec;
+
+/* One update of the other optimizers. g = scale*gradient
+ *   SGD       m = beta1*m + g;  value = keep*value - rate*m
+ *   Lion      (Chen et al. 2023, arXiv 2302.06675) value = keep*value - rate*sign(beta1*m +
+ * rest1*g); m = beta2*m + rest2*g Sophia    (Liu et al. 2023, arXiv 2305.14342) m = beta1*m +
+ * rest1*g; value = keep*value - rate*clamp(m / max(bound*v, epsilon), -1, 1) */
+typedef enum wg_rule { WG_RULE_SGD, WG_RULE_LION, WG_RULE_SOPHIA } wg_rule;
 
 typedef struct wg_ops {
     const char *name;
@@ -87,6 +94,11 @@ typedef struct wg_ops {
      * bits that round element i are a hash of (seed, i). */
     void (*adamw_bf16)(const wg_adamw_step *step, uint32_t seed, int64_t n, const float *gradient,
                        uint16_t *m, uint16_t *v, float *value);
+    /* The same for the other rules; `bf16` as adamw_bf16. v NULL where the rule has none. */
+    void (*update)(wg_rule rule, const wg_adamw_step *step, bool bf16, uint32_t seed, int64_t n,
+                   const float *gradient, void *m, const float *v, float *value);
+    /* v [n] = decay*v + rest*x^2, the curvature that Sophia divides by. */
+    void (*square_average)(int64_t n, float decay, float rest, const float *x, float *v);
 
     /* Normalisation of rows: RMS (Zhang & Sennrich 2019, arXiv 1910.07467) where mean is NULL, else
      * layer normalisation (Ba et al. 2016, arXiv 1607.06450).
@@ -142,6 +154,28 @@ typedef struct wg_ops {
     void (*xent_backward)(int64_t M, int64_t first, int64_t n, wg_real *logits, int64_t ld,
                           const int32_t *target, const wg_real *lse, const wg_real *weight,
                           wg_real cap);
+
+    /* Targets that are distributions over the vocabulary, a chunk of n columns at a time.
+     * x [M,n] (row stride ld) = scale[m] * exp(x - lse[m]) */
+    void (*softmax)(int64_t M, int64_t n, const wg_real *lse, const wg_real *scale, wg_real *x,
+                    int64_t ld);
+    /* sum[m] += sum over v of a[m,v]*b[m,v] */
+    void (*dot_rows)(int64_t M, int64_t n, const wg_real *a, int64_t lda, const wg_real *b,
+                     int64_t ldb, double *sum);
+    /* The largest logit of a token that is not the target, and which token; start with -INFINITY.
+     */
+    void (*runner_up)(int64_t M, int64_t first, int64_t n, const wg_real *logits, int64_t ld,
+                      const int32_t *target, wg_real *most, int32_t *which);
+    /* logits = weight[m]*exp(logits - lse[m]) - q[m,v], q [M,n]; through softcap as above. */
+    void (*xent_soft_backward)(int64_t M, int64_t n, wg_real *logits, int64_t ld, const wg_real *q,
+                               const wg_real *lse, const wg_real *weight, wg_real cap);
+
+    /* Of S sequences, rows [start[s], start[s+1]) of dy [.,O] (stride ldy) and x [.,I] (ldx): the
+     * sum over s of g_s = dy_s^T x_s, and of g_s squared element by element; both [O,I], added to
+     * if `add`. A g_s of its own is never held whole. sum may be NULL. */
+    void (*gemm_squares)(int64_t S, const int64_t *start, int64_t O, int64_t I, const wg_real *dy,
+                         int64_t ldy, const wg_real *x, int64_t ldx, bool add, wg_real *sum,
+                         wg_real *square);
 } wg_ops;
 
 enum { WG_OVERLAY_BLOCK = 4096 };

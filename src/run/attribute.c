@@ -1,6 +1,7 @@
 #include "run/attribute.h"
 
 #include "run/budget.h"
+#include "engine/squares.h"
 #include "run/tensorfile.h"
 
 #include <math.h>
@@ -13,34 +14,151 @@ typedef struct scorer {
     wg_attribution *of;
     wg_take_scores *take;
     void *user;
-    float *theta, *score; /* [CHUNK] */
+    float *theta, *score, *spare[3]; /* [CHUNK] */
+    double mean_fisher;
+    float **inputs; /* [tensors] norms of what each matrix reads, or NULL */
 } scorer;
+
+/* Scores weights [first, first+n) of a tensor, n at most CHUNK, out of what c holds of them. */
+static wagle_status score_piece(wagle_ctx *ctx, scorer *k, wg_score_chunk *c)
+{
+    const wg_model *m = k->of->session.model;
+
+    c->gamma = k->of->gamma;
+    c->damping = k->of->damping * k->mean_fisher;
+    c->n_retain = (double)k->of->retain.n;
+    c->seed = k->of->seed;
+    c->theta = wg_model_view(m, (int)c->tensor, c->first, c->n, k->theta);
+    k->of->selector->score(c, k->score);
+    for (int64_t i = 0; i < c->n; i++)
+        if (!isfinite(k->score[i]))
+            return wg_fail(ctx, WAGLE_E_RUN, "score of '%s' at %lld is not finite",
+                           m->files.tensor[c->tensor].name, (long long)(c->first + i));
+    return k->take(k->user, ctx, (int)c->tensor, c->first, k->score, c->n);
+}
 
 static wagle_status score_tensor(void *user, wagle_ctx *ctx, int tensor, int64_t n,
                                  const wg_real *const grad[WG_STREAMS])
 {
     scorer *k = user;
-    const wg_model *m = k->of->session.model;
+    const wg_tensor *t = &k->of->session.model->files.tensor[tensor];
 
     for (int64_t first = 0; first < n; first += CHUNK) {
-        wg_score_chunk c = {.tensor = tensor,
-                            .first = first,
-                            .n = n - first < CHUNK ? n - first : CHUNK,
-                            .gamma = k->of->gamma,
-                            .seed = k->of->seed};
-        c.theta = wg_model_view(m, tensor, first, c.n, k->theta);
+        wg_score_chunk c = {
+            .tensor = tensor, .first = first, .n = n - first < CHUNK ? n - first : CHUNK};
         c.grad_forget = grad != NULL ? grad[0] + first : NULL;
         c.grad_retain = grad != NULL && grad[1] != NULL ? grad[1] + first : NULL;
-        k->of->selector->score(&c, k->score);
-        for (int64_t i = 0; i < c.n; i++)
-            if (!isfinite(k->score[i]))
-                return wg_fail(ctx, WAGLE_E_RUN, "score of '%s' at %lld is not finite",
-                               m->files.tensor[tensor].name, (long long)(first + i));
-        WG_TRY(k->take(k->user, ctx, tensor, first, k->score, c.n));
+        WG_TRY(score_piece(ctx, k, &c));
     }
-    wg_map_release(m->files.tensor[tensor].data, m->files.tensor[tensor].bytes);
+    wg_map_release(t->data, t->bytes);
     return WAGLE_OK;
 }
+
+/* --- Fisher diagonals ------------------------------------------------------------------------- */
+
+/* into [n] = from * factor; NULL stays NULL. */
+static const float *scaled(const wg_real *from, int64_t n, double factor, float *into)
+{
+    for (int64_t i = 0; from != NULL && i < n; i++)
+        into[i] = (float)((double)from[i] * factor);
+    return from != NULL ? into : NULL;
+}
+
+static wagle_status score_moments(void *user, wagle_ctx *ctx, const wg_moments *m)
+{
+    scorer *k = user;
+
+    for (int64_t at = 0; at < m->n; at += CHUNK) {
+        wg_score_chunk c = {.tensor = m->tensor,
+                            .first = m->first + at,
+                            .n = m->n - at < CHUNK ? m->n - at : CHUNK};
+        const wg_real *forget = m->square[0] != NULL ? m->square[0] + at : NULL;
+        const wg_real *retain = m->square[1] != NULL ? m->square[1] + at : NULL;
+        c.grad_forget = m->sum[0] + at;
+        c.grad_retain = m->sum[1] + at;
+        c.fisher_forget = scaled(forget, c.n, 1 / (double)k->of->forget.n, k->spare[0]);
+        c.fisher_retain = scaled(retain, c.n, 1 / (double)k->of->retain.n, k->spare[1]);
+        WG_TRY(score_piece(ctx, k, &c));
+    }
+    return WAGLE_OK;
+}
+
+/* --- inputs of matrices ----------------------------------------------------------------------- */
+
+/* Adds squares of what a matrix reads, by column. */
+static void see(void *user, int64_t layer, wg_role role, int64_t N, int64_t I, const wg_real *x)
+{
+    const scorer *k = user;
+    float *sum = k->inputs[wg_model_tensor(k->of->session.model, role, layer)];
+
+    for (int64_t i = 0; i < I; i++) {
+        double square = 0;
+        for (int64_t n = 0; n < N; n++)
+            square += (double)x[n * I + i] * (double)x[n * I + i];
+        sum[i] += (float)square;
+    }
+}
+
+static bool is_matrix(const wg_model *m, int tensor)
+{
+    const int table = wg_model_tensor(m, WG_EMBED, 0), places = wg_model_tensor(m, WG_POSITION, 0);
+
+    return wg_model_is_weight(m, tensor) && m->files.tensor[tensor].shape.rank == 2 &&
+           tensor != table && tensor != places;
+}
+
+/* Columns of a matrix as a product sees them. */
+static int64_t columns(const wg_model *m, int tensor)
+{
+    const wg_shape *s = &m->files.tensor[tensor].shape;
+    const bool turned = m->config.family->transposed && tensor != wg_model_tensor(m, WG_HEAD, 0);
+
+    return s->dim[turned ? 0 : 1];
+}
+
+static wagle_status score_matrix(wagle_ctx *ctx, scorer *k, int tensor)
+{
+    const wg_model *m = k->of->session.model;
+    const wg_tensor *t = &m->files.tensor[tensor];
+    const int64_t I = columns(m, tensor), inner = t->shape.dim[1];
+    const bool turned = I == t->shape.dim[0] && m->config.family->transposed;
+
+    for (int64_t first = 0; first < t->count; first += CHUNK) {
+        wg_score_chunk c = {.tensor = tensor,
+                            .first = first,
+                            .n = t->count - first < CHUNK ? t->count - first : CHUNK,
+                            .input = k->spare[0]};
+        for (int64_t i = 0; i < c.n; i++) {
+            const int64_t at = first + i;
+            k->spare[0][i] = sqrtf(k->inputs[tensor][turned ? at / inner : at % inner]);
+        }
+        WG_TRY(score_piece(ctx, k, &c));
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status score_by_inputs(wagle_ctx *ctx, scorer *k)
+{
+    wg_session *s = &k->of->session;
+    const int n = (int)s->model->files.n;
+    wagle_status st;
+
+    WG_TRY(WG_ALLOC(ctx, &k->inputs, n));
+    for (int t = 0; t < n; t++)
+        if (is_matrix(s->model, t))
+            WG_TRY(WG_ALLOC(ctx, &k->inputs[t], columns(s->model, t)));
+    s->batch.every = k->of->forget.n;
+    st = wg_session_batch(ctx, s, &k->of->forget, NULL);
+    if (st == WAGLE_OK)
+        st = wg_engine_inputs(ctx, s->engine, &s->batch, "inputs", see, k);
+    s->batch.every = 0;
+    for (int t = 0; st == WAGLE_OK && t < n; t++)
+        if (is_matrix(s->model, t))
+            st = score_matrix(ctx, k, t);
+    return st;
+}
+
+/* --- gradients -------------------------------------------------------------------------------- */
 
 /* Mean over all weights of the mean over sequences of squared per-sequence gradients. */
 static wagle_status mean_fisher(wagle_ctx *ctx, wg_session *s, const wg_dataset *retain,
@@ -70,23 +188,65 @@ done:
     return st;
 }
 
-static wagle_status score_by_gradients(wagle_ctx *ctx, scorer *k, bool both)
+/* Weights of the label rows: of forget sequences by the loss that is attributed. */
+static void weigh(const wg_attribution *a, const wg_real *nll, wg_real *weight)
+{
+    const wg_batch *b = &a->session.batch;
+    const wg_objective *loss = a->loss;
+    double option[WG_OBJECTIVE_OPTIONS];
+
+    wg_token_mean_weights(b, weight);
+    for (int i = 0; loss != NULL && i < WG_OBJECTIVE_OPTIONS; i++)
+        option[i] = loss->options[i].value;
+    for (int64_t s = 0; loss != NULL && s < b->n_forget; s++) {
+        const int64_t j = b->label_start[s];
+        const wg_answer answer = {.n = b->label_start[s + 1] - j,
+                                  .loss = nll + j,
+                                  .reference = nll + j, /* the model is its own reference */
+                                  .weight = weight + j};
+        (void)loss->term(option, &answer, NULL);
+    }
+}
+
+static wagle_status backward(wagle_ctx *ctx, scorer *k, const wg_real *weight, int streams)
 {
     wg_session *s = &k->of->session;
+    const int needs = k->of->selector->needs;
     const wg_sink sink = {.user = k, .accept = score_tensor};
+    const wg_moment_sink moments = {
+        .user = k,
+        .square = {(needs & WG_NEEDS_FORGET_FISHER) != 0, (needs & WG_NEEDS_RETAIN_FISHER) != 0},
+        .accept = score_moments};
+
+    return needs & WG_NEEDS_RETAIN_FISHER
+               ? wg_engine_moments(ctx, s->engine, &s->batch, weight, streams, "backward", &moments)
+               : wg_engine_backward(ctx, s->engine, &s->batch, weight, streams, "backward", &sink);
+}
+
+static wagle_status score_by_gradients(wagle_ctx *ctx, scorer *k)
+{
+    enum { RETAIN = WG_NEEDS_RETAIN_GRADIENT | WG_NEEDS_RETAIN_FISHER };
+    const bool both = (k->of->selector->needs & RETAIN) != 0;
+    wg_session *s = &k->of->session;
     wg_real *nll = NULL, *weight = NULL;
     wagle_status st;
 
     WG_TRY(wg_session_batch(ctx, s, &k->of->forget, both ? &k->of->retain : NULL));
     WG_TRY_GOTO(WG_ALLOC(ctx, &nll, s->batch.M), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &weight, s->batch.M), done);
-    wg_token_mean_weights(&s->batch, weight);
     WG_TRY_GOTO(wg_engine_forward(ctx, s->engine, &s->batch, true, "forward", nll), done);
-    st = wg_engine_backward(ctx, s->engine, &s->batch, weight, both ? 2 : 1, "backward", &sink);
+    weigh(k->of, nll, weight);
+    st = backward(ctx, k, weight, both ? 2 : 1);
 done:
     wg_free(nll);
     wg_free(weight);
     return st;
+}
+
+bool wg_is_scored(const wg_attribution *a, int tensor)
+{
+    return a->selector->needs & WG_NEEDS_INPUTS ? is_matrix(a->session.model, tensor)
+                                                : wg_model_is_weight(a->session.model, tensor);
 }
 
 static wagle_status score_all(wagle_ctx *ctx, scorer *k)
@@ -96,8 +256,12 @@ static wagle_status score_all(wagle_ctx *ctx, scorer *k)
 
     WG_TRY(WG_ALLOC(ctx, &k->theta, CHUNK));
     WG_TRY(WG_ALLOC(ctx, &k->score, CHUNK));
+    for (int i = 0; i < 3; i++)
+        WG_TRY(WG_ALLOC(ctx, &k->spare[i], CHUNK));
+    if (needs & WG_NEEDS_INPUTS)
+        return score_by_inputs(ctx, k);
     if (needs & WG_NEEDS_FORGET)
-        return score_by_gradients(ctx, k, (needs & WG_NEEDS_RETAIN_GRADIENT) != 0);
+        return score_by_gradients(ctx, k);
     for (int t = 0; t < m->files.n; t++)
         if (wg_model_is_weight(m, t))
             WG_TRY(score_tensor(k, ctx, t, m->files.tensor[t].count, NULL));
@@ -106,7 +270,9 @@ static wagle_status score_all(wagle_ctx *ctx, scorer *k)
 
 static wagle_status find_gamma(wagle_ctx *ctx, wg_attribution *a)
 {
-    return (a->selector->needs & WG_NEEDS_GAMMA) && a->gamma == 0
+    const int needs = a->selector->needs;
+
+    return ((needs & WG_NEEDS_GAMMA) || (needs & WG_NEEDS_MEAN_FISHER)) && a->gamma == 0
                ? mean_fisher(ctx, &a->session, &a->retain, &a->gamma)
                : WAGLE_OK;
 }
@@ -116,10 +282,16 @@ wagle_status wg_score(wagle_ctx *ctx, wg_attribution *a, wg_take_scores *take, v
     scorer k = {.of = a, .take = take, .user = user};
     wagle_status st = find_gamma(ctx, a);
 
+    k.mean_fisher = a->gamma;
     if (st == WAGLE_OK)
         st = score_all(ctx, &k);
     wg_free(k.theta);
     wg_free(k.score);
+    for (int i = 0; i < 3; i++)
+        wg_free(k.spare[i]);
+    for (int t = 0; k.inputs != NULL && t < a->session.model->files.n; t++)
+        wg_free(k.inputs[t]);
+    wg_free(k.inputs);
     return st;
 }
 
@@ -127,6 +299,11 @@ static wagle_status put(void *user, wagle_ctx *ctx, int tensor, int64_t first, c
                         int64_t n)
 {
     return wg_tensor_file_put(ctx, user, tensor, first, score, n);
+}
+
+static bool scored(const void *user, int tensor)
+{
+    return wg_is_scored(user, tensor);
 }
 
 wagle_status wg_attribute(wagle_ctx *ctx, wg_attribution *a, const char *out, bool force)
@@ -142,7 +319,7 @@ wagle_status wg_attribute(wagle_ctx *ctx, wg_attribution *a, const char *out, bo
                       "gamma", text);
     st = facts != NULL ? WAGLE_OK : wg_json_memory(ctx);
     if (st == WAGLE_OK)
-        st = wg_tensor_file_open(ctx, out, a->session.model, facts, force, &file);
+        st = wg_tensor_file_open(ctx, out, a->session.model, scored, a, facts, force, &file);
     if (st == WAGLE_OK) {
         st = wg_score(ctx, a, put, &file);
         st = wg_tensor_file_close(ctx, &file, st);
@@ -171,21 +348,50 @@ static wagle_status budget(wagle_ctx *ctx, const wagle_attribute_options *o, wg_
     return wg_budget(ctx, &a->session, &need);
 }
 
+static const int needs_retain = WG_NEEDS_RETAIN_GRADIENT | WG_NEEDS_RETAIN_FISHER;
+
+wagle_status wg_attribution_selector(wagle_ctx *ctx, wg_attribution *a, const char *name)
+{
+    return wg_selector_find(ctx, a->diag && strcmp(name, "wagle") == 0 ? "wagle-diag" : name,
+                            &a->selector);
+}
+
+/* A loss of the forget answers' own tokens can be attributed. */
+static wagle_status find_loss(wagle_ctx *ctx, const wagle_attribute_options *o, wg_attribution *out)
+{
+    if (o->loss == NULL || strcmp(o->loss, "nll") == 0)
+        return WAGLE_OK;
+    WG_TRY(wg_objective_find(ctx, o->loss, &out->loss));
+    if (out->loss->term != NULL && out->loss->token == WG_LOSS_NLL &&
+        !(out->loss->needs & (WG_NEEDS_REFUSALS | WG_TRAINS_ONLY)))
+        return WAGLE_OK;
+    return wg_fail(ctx, WAGLE_E_USAGE,
+                   "--loss %s: this one is not a rule of the forget answers' token losses; nll, "
+                   "ga, npo, simnpo, wga, satimp and others are",
+                   o->loss);
+}
+
 wagle_status wg_attribution_open(wagle_ctx *ctx, const wagle_attribute_options *o,
                                  wg_attribution *out)
 {
     wagle_status st;
 
-    *out = (wg_attribution){.gamma = o->gamma, .seed = o->seed};
+    *out = (wg_attribution){.gamma = o->gamma_diag ? 0 : o->gamma,
+                            .diag = o->gamma_diag,
+                            .damping = o->damping,
+                            .seed = o->seed};
     if (!(o->gamma >= 0) || !isfinite(o->gamma))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--gamma wants a number above 0, or auto");
-    WG_TRY(wg_selector_find(ctx, o->selector, &out->selector));
+        return wg_fail(ctx, WAGLE_E_USAGE, "--gamma wants a number above 0, auto or diag");
+    if (!(o->damping >= 0) || !isfinite(o->damping))
+        return wg_fail(ctx, WAGLE_E_USAGE, "--damping %g: 0 or more", o->damping);
+    WG_TRY(wg_attribution_selector(ctx, out, o->selector));
+    WG_TRY(find_loss(ctx, o, out));
     WG_TRY(wg_check_absent(ctx, o->out, o->force));
     WG_TRY(wg_session_open(ctx, o->model, &out->session));
     st = WAGLE_OK;
-    if (out->selector->needs & WG_NEEDS_FORGET)
+    if (out->selector->needs & (WG_NEEDS_FORGET | WG_NEEDS_INPUTS))
         st = wg_dataset_load(ctx, &out->session.reader, &o->forget, &out->forget);
-    if (st == WAGLE_OK && (out->selector->needs & WG_NEEDS_RETAIN_GRADIENT))
+    if (st == WAGLE_OK && (out->selector->needs & needs_retain))
         st = wg_dataset_load(ctx, &out->session.reader, &o->retain, &out->retain);
     if (st == WAGLE_OK)
         st = budget(ctx, o, out);
@@ -203,7 +409,7 @@ void wg_attribution_close(wg_attribution *a)
 
 void wagle_attribute_defaults(wagle_attribute_options *o)
 {
-    *o = (wagle_attribute_options){.selector = "wagle"};
+    *o = (wagle_attribute_options){.selector = "wagle", .damping = WG_DAMPING};
 }
 
 wagle_status wagle_attribute(wagle_ctx *ctx, const wagle_attribute_options *o)
@@ -217,7 +423,8 @@ wagle_status wagle_attribute(wagle_ctx *ctx, const wagle_attribute_options *o)
     WG_TRY(wg_attribution_open(ctx, o, &a));
     if (!ctx->dry_run)
         st = wg_attribute(ctx, &a, o->out, o->force);
-    if (st == WAGLE_OK && !ctx->dry_run && (a.selector->needs & WG_NEEDS_GAMMA))
+    if (st == WAGLE_OK && !ctx->dry_run &&
+        (a.selector->needs & (WG_NEEDS_GAMMA | WG_NEEDS_MEAN_FISHER)))
         wg_log(ctx, 1, "gamma %g", a.gamma);
     wg_attribution_close(&a);
     return st;

@@ -2,7 +2,9 @@
 #ifndef WG_RUN_ATTRIBUTE_H
 #define WG_RUN_ATTRIBUTE_H
 
-#include "run/session.h"
+#include "run/material.h"
+
+#define WG_DAMPING 1e-6 /* of the mean Fisher, DESIGN 3 */
 
 /* What is attributed: fill it yourself, or open it from options. */
 typedef struct wg_attribution {
@@ -10,9 +12,16 @@ typedef struct wg_attribution {
     const wg_selector *selector;
     wg_dataset forget, retain; /* of no rows where the selector needs none */
     double gamma;              /* 0: auto; then what it came to */
+    bool diag;                 /* gamma is of each weight */
+    double damping;
+    /* The loss of forget sequences that is attributed; NULL: token-mean NLL. */
+    const wg_objective *loss;
     uint64_t seed;
 } wg_attribution;
 
+/* By name; `--gamma diag` makes wagle wagle-diag. */
+WAGLE_CHECK wagle_status wg_attribution_selector(wagle_ctx *ctx, wg_attribution *a,
+                                                 const char *name);
 WAGLE_CHECK wagle_status wg_attribution_open(wagle_ctx *ctx, const wagle_attribute_options *o,
                                              wg_attribution *out);
 void wg_attribution_close(wg_attribution *a);
@@ -23,12 +32,13 @@ typedef wagle_status wg_take_scores(void *user, wagle_ctx *ctx, int tensor, int6
 
 WAGLE_CHECK wagle_status wg_score(wagle_ctx *ctx, wg_attribution *a, wg_take_scores *take,
                                   void *user);
+/* The selector gives this tensor scores. */
+bool wg_is_scored(const wg_attribution *a, int tensor);
 /* A score file. */
 WAGLE_CHECK wagle_status wg_attribute(wagle_ctx *ctx, wg_attribution *a, const char *out,
                                       bool force);
 /* As wg_select does, without a score file: by two passes. */
-WAGLE_CHECK wagle_status wg_select_directly(wagle_ctx *ctx, wg_attribution *a, double density,
-                                            const char *const *include, const char *const *exclude,
-                                            wg_mask *out);
+WAGLE_CHECK wagle_status wg_select_directly(wagle_ctx *ctx, wg_attribution *a,
+                                            const wg_choice *choice, wg_mask *out);
 
 #endif

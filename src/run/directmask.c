@@ -50,9 +50,10 @@ static wagle_status take(void *user, wagle_ctx *ctx, int tensor, int64_t first, 
     return WAGLE_OK;
 }
 
-static wagle_status choose_tensors(wagle_ctx *ctx, const wg_model *m, const char *const *include,
-                                   const char *const *exclude, direct *d)
+static wagle_status choose_tensors(wagle_ctx *ctx, const wg_attribution *a, const wg_choice *choice,
+                                   direct *d)
 {
+    const wg_model *m = a->session.model;
     wg_tensor *list;
     int64_t n = 0;
     wagle_status st;
@@ -61,14 +62,14 @@ static wagle_status choose_tensors(wagle_ctx *ctx, const wg_model *m, const char
     d->n = m->files.n;
     WG_TRY(WG_ALLOC(ctx, &list, m->files.n));
     for (int t = 0; t < m->files.n; t++)
-        if (wg_model_is_weight(m, t))
+        if (wg_is_scored(a, t))
             list[n++] = m->files.tensor[t];
     st = wg_mask_new(ctx, list, n, d->mask);
     wg_free(list);
     for (int t = 0; st == WAGLE_OK && t < m->files.n; t++) {
         const char *name = m->files.tensor[t].name;
         candidates *c = &d->of[t];
-        if (!wg_model_is_weight(m, t) || !wg_is_included(name, include, exclude))
+        if (!wg_is_scored(a, t) || !wg_is_included(name, choice))
             continue;
         c->mask = (wg_mask_tensor *)(uintptr_t)wg_mask_find(d->mask, name);
         d->count += c->mask->count;
@@ -121,18 +122,17 @@ static wagle_status run(wagle_ctx *ctx, wg_attribution *a, double density, direc
     return WAGLE_OK;
 }
 
-wagle_status wg_select_directly(wagle_ctx *ctx, wg_attribution *a, double density,
-                                const char *const *include, const char *const *exclude,
+wagle_status wg_select_directly(wagle_ctx *ctx, wg_attribution *a, const wg_choice *choice,
                                 wg_mask *out)
 {
     direct d = {.mask = out};
     wagle_status st;
 
     *out = (wg_mask){0};
-    WG_TRY(wg_check_density(ctx, density));
-    st = choose_tensors(ctx, a->session.model, include, exclude, &d);
+    WG_TRY(wg_check_density(ctx, choice->density));
+    st = choose_tensors(ctx, a, choice, &d);
     if (st == WAGLE_OK)
-        st = run(ctx, a, density, &d);
+        st = run(ctx, a, choice->density, &d);
     for (int64_t t = 0; d.of != NULL && t < d.n; t++) {
         wg_free(d.of[t].bits);
         wg_free(d.of[t].low);

@@ -60,7 +60,7 @@ static wagle_status write_gradient(wagle_ctx *ctx, wg_session *s, const wg_datas
     wagle_status st;
 
     WG_TRY(wg_session_batch(ctx, s, rows, NULL));
-    WG_TRY(wg_tensor_file_open(ctx, path, s->model, NULL, force, &file));
+    WG_TRY(wg_tensor_file_open(ctx, path, s->model, NULL, NULL, NULL, force, &file));
     WG_TRY_GOTO(WG_ALLOC(ctx, &nll, s->batch.M), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &weight, s->batch.M), done);
     wg_token_mean_weights(&s->batch, weight);

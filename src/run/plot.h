@@ -14,6 +14,17 @@ typedef struct wg_bars {
 
 /* Appends one <svg> element. */
 WAGLE_CHECK wagle_status wg_plot_bars(wagle_ctx *ctx, const wg_bars *bars, wg_text *out);
+/* Shares of tensors by layer and module; value [rows][columns] from 0 to 1, below 0: none. */
+typedef struct wg_heat {
+    const char *title;
+    const char **row; /* [rows] names */
+    int64_t rows, columns;
+    double *value;
+} wg_heat;
+
+/* Appends one <svg> element with n maps, one below the other, in one scale of colours. */
+WAGLE_CHECK wagle_status wg_plot_heats(wagle_ctx *ctx, const wg_heat *maps, int64_t n,
+                                       wg_text *out);
 /* Appends text with & < > " escaped. */
 WAGLE_CHECK wagle_status wg_text_escaped(wagle_ctx *ctx, wg_text *out, const char *text);
 

@@ -4,8 +4,10 @@
 #include "run/topk.h"
 
 #include "base/number.h"
+#include "base/pattern.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct selection {
@@ -30,10 +32,10 @@ wagle_status wg_density_count(wagle_ctx *ctx, double density, int64_t count, int
                             (long long)count);
 }
 
-bool wg_is_included(const char *name, const char *const *include, const char *const *exclude)
+bool wg_is_included(const char *name, const wg_choice *c)
 {
-    return (include == NULL || include[0] == NULL || wg_matches_any(name, include)) &&
-           !wg_matches_any(name, exclude);
+    return (c->include == NULL || c->include[0] == NULL || wg_matches_any(name, c->include)) &&
+           !wg_matches_any(name, c->exclude);
 }
 
 static uint32_t bits_of(const wg_tensor *t, int64_t i)
@@ -65,8 +67,7 @@ static int64_t find_odd(const wg_tensor *t)
 }
 
 static wagle_status choose_tensors(wagle_ctx *ctx, const wg_tensors *scores,
-                                   const char *const *include, const char *const *exclude,
-                                   selection *s)
+                                   const wg_choice *choice, selection *s)
 {
     WG_TRY(WG_ALLOC(ctx, &s->tensor, scores->n));
     for (int64_t i = 0; i < scores->n; i++) {
@@ -74,7 +75,7 @@ static wagle_status choose_tensors(wagle_ctx *ctx, const wg_tensors *scores,
         if (t->dtype != WG_F32)
             return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%s' is %s: this is not a score file",
                            scores->file[0], t->name, wg_dtype_name(t->dtype));
-        if (!wg_is_included(t->name, include, exclude))
+        if (!wg_is_included(t->name, choice))
             continue;
         s->tensor[s->n++] = t;
         s->count += t->count;
@@ -140,97 +141,89 @@ static uint64_t choose_word(selection *s, const wg_tensor *t, int64_t first)
     return above;
 }
 
-wagle_status wg_select(wagle_ctx *ctx, const wg_tensors *scores, double density,
-                       const char *const *include, const char *const *exclude, wg_mask *out)
+/* The best of all of s's tensors together, into the mask. */
+static wagle_status select_together(wagle_ctx *ctx, selection *s, double density, wg_mask *out)
+{
+    int64_t k;
+
+    WG_TRY(wg_density_count(ctx, density, s->count, &k));
+    WG_TRY(find_threshold(ctx, s, k));
+    for (int64_t j = 0; j < s->n; j++) {
+        wg_mask_tensor *m = (wg_mask_tensor *)(uintptr_t)wg_mask_find(out, s->tensor[j]->name);
+        for (int64_t i = 0; i < m->count; i += 64)
+            m->bits[i / 64] = choose_word(s, s->tensor[j], i);
+    }
+    return WAGLE_OK;
+}
+
+/* The best of each tensor; one so small that the density selects none of it is left out. */
+static wagle_status select_each(wagle_ctx *ctx, const selection *s, double density, wg_mask *out)
+{
+    for (int64_t j = 0; j < s->n; j++) {
+        selection one = {.tensor = &s->tensor[j], .n = 1, .count = s->tensor[j]->count};
+        if (density * (double)one.count >= 0.5)
+            WG_TRY(select_together(ctx, &one, density, out));
+    }
+    return WAGLE_OK;
+}
+
+typedef struct ranked {
+    uint32_t key;
+    int64_t index;
+} ranked;
+
+static int best_first(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+
+    return x->key != y->key ? (x->key < y->key ? 1 : -1) : x->index < y->index ? -1 : 1;
+}
+
+/* The best of each row of a matrix, of all of a vector. */
+static wagle_status select_rows(wagle_ctx *ctx, const wg_tensor *t, double density, wg_mask *out)
+{
+    wg_mask_tensor *m = (wg_mask_tensor *)(uintptr_t)wg_mask_find(out, t->name);
+    const int64_t width = t->shape.rank > 1 ? t->shape.dim[t->shape.rank - 1] : t->count;
+    const int64_t k = (int64_t)floor(density * (double)width + 0.5);
+    ranked *row;
+
+    if (find_odd(t) >= 0)
+        return wg_fail(ctx, WAGLE_E_INPUT, "score of '%s' at %lld is not finite", t->name,
+                       (long long)find_odd(t));
+    WG_TRY(WG_ALLOC(ctx, &row, width));
+    for (int64_t first = 0; first < t->count; first += width) {
+        for (int64_t i = 0; i < width; i++)
+            row[i] = (ranked){key_of(t, first + i), first + i};
+        qsort(row, (size_t)width, sizeof *row, best_first);
+        for (int64_t i = 0; i < k; i++)
+            m->bits[row[i].index >> 6] |= (uint64_t)1 << (row[i].index & 63);
+    }
+    wg_free(row);
+    return WAGLE_OK;
+}
+
+wagle_status wg_select(wagle_ctx *ctx, const wg_tensors *scores, const wg_choice *choice,
+                       wg_mask *out)
 {
     selection s = {0};
-    int64_t k;
     wagle_status st;
 
     *out = (wg_mask){0};
-    WG_TRY(wg_check_density(ctx, density));
-    st = choose_tensors(ctx, scores, include, exclude, &s);
-    if (st == WAGLE_OK)
-        st = wg_density_count(ctx, density, s.count, &k);
-    if (st == WAGLE_OK)
-        st = find_threshold(ctx, &s, k);
+    WG_TRY(wg_check_density(ctx, choice->density));
+    st = choose_tensors(ctx, scores, choice, &s);
     if (st == WAGLE_OK)
         st = wg_mask_new(ctx, scores->tensor, scores->n, out);
-    for (int64_t j = 0; st == WAGLE_OK && j < s.n; j++) {
-        wg_mask_tensor *m = (wg_mask_tensor *)(uintptr_t)wg_mask_find(out, s.tensor[j]->name);
-        for (int64_t i = 0; i < m->count; i += 64)
-            m->bits[i / 64] = choose_word(&s, s.tensor[j], i);
-    }
+    if (st == WAGLE_OK && choice->scope == WG_SCOPE_GLOBAL)
+        st = select_together(ctx, &s, choice->density, out);
+    if (st == WAGLE_OK && choice->scope == WG_SCOPE_TENSOR)
+        st = select_each(ctx, &s, choice->density, out);
+    for (int64_t j = 0; st == WAGLE_OK && choice->scope == WG_SCOPE_ROW && j < s.n; j++)
+        st = select_rows(ctx, s.tensor[j], choice->density, out);
     wg_mask_count(out);
+    if (st == WAGLE_OK && out->selected == 0)
+        st = wg_fail(ctx, WAGLE_E_USAGE, "density %g selects no weight", choice->density);
     wg_free(s.tensor);
-    return st;
-}
-
-void wagle_mask_defaults(wagle_mask_options *o)
-{
-    *o = (wagle_mask_options){.format = "bits", .density = 0.1};
-    wagle_attribute_defaults(&o->data);
-}
-
-static void warn_if_lopsided(wagle_ctx *ctx, const wg_mask *mask)
-{
-    for (int64_t i = 0; i < mask->n; i++)
-        if (mask->n > 1 && 2 * mask->tensor[i].selected > mask->selected)
-            wg_log(ctx, 0, "more than half of the mask (%.0f %%) lies in '%s'",
-                   100.0 * (double)mask->tensor[i].selected / (double)mask->selected,
-                   mask->tensor[i].name);
-}
-
-/* From the score file, or from data. */
-static wagle_status make_mask(wagle_ctx *ctx, const wagle_mask_options *o, wg_mask *out)
-{
-    wagle_attribute_options data = o->data;
-    wg_attribution a;
-    wg_tensors scores;
-    wagle_status st = WAGLE_OK;
-
-    if (o->scores != NULL) {
-        WG_TRY(wg_tensors_open(ctx, o->scores, &scores));
-        st = wg_select(ctx, &scores, o->density, o->include, o->exclude, out);
-        wg_tensors_close(&scores);
-        return st;
-    }
-    data.out = o->out;
-    data.force = o->force;
-    WG_TRY(wg_attribution_open(ctx, &data, &a));
-    if (!ctx->dry_run)
-        st = wg_select_directly(ctx, &a, o->density, o->include, o->exclude, out);
-    wg_attribution_close(&a);
-    return st;
-}
-
-wagle_status wagle_mask(wagle_ctx *ctx, const wagle_mask_options *o)
-{
-    wg_mask mask = {0};
-    json_t *facts = NULL;
-    wagle_status st;
-
-    wg_begin(ctx);
-    if ((o->scores == NULL) == (o->data.model == NULL) || o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "mask wants --scores or --model, and --out");
-    if (strcmp(o->format, "bits") != 0 && strcmp(o->format, "bool") != 0)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--format %.32s: bits or bool", o->format);
-    WG_TRY(wg_check_absent(ctx, o->out, o->force));
-    st = make_mask(ctx, o, &mask);
-    if (st == WAGLE_OK && !ctx->dry_run) {
-        char density[32];
-        snprintf(density, sizeof density, "%.17g", o->density);
-        facts = json_object();
-        st = wg_json_set(ctx, facts, "density", json_string(density));
-        if (st == WAGLE_OK)
-            st = wg_mask_write(ctx, o->out, &mask, strcmp(o->format, "bits") == 0, facts, o->force);
-    }
-    if (st == WAGLE_OK && !ctx->dry_run) {
-        warn_if_lopsided(ctx, &mask);
-        wg_log(ctx, 1, "%lld of %lld weights selected", (long long)mask.selected,
-               (long long)mask.count);
-    }
-    json_decref(facts);
-    wg_mask_free(&mask);
+    if (st != WAGLE_OK)
+        wg_mask_free(out);
     return st;
 }

@@ -22,12 +22,28 @@ WAGLE_CHECK wagle_status wg_session_batch(wagle_ctx *ctx, wg_session *s, const w
 void wg_token_mean_weights(const wg_batch *b, wg_real *weight);
 
 /* The seeds' streams of the counter-based generator. */
-enum { WG_STREAM_SHUFFLE = 1, WG_STREAM_PAIR, WG_STREAM_REFUSAL, WG_STREAM_SAMPLE };
+enum {
+    WG_STREAM_SHUFFLE = 1,
+    WG_STREAM_PAIR,
+    WG_STREAM_REFUSAL,
+    WG_STREAM_SAMPLE,
+    WG_STREAM_LABEL,
+    WG_STREAM_CONTROL
+};
 
-/* Mask of the k = floor(density*N + 0.5) highest scores of a score file, over tensors that match
- * include (all if NULL) and not exclude; ties to the earlier (name, index). */
-WAGLE_CHECK wagle_status wg_select(wagle_ctx *ctx, const wg_tensors *scores, double density,
-                                   const char *const *include, const char *const *exclude,
-                                   wg_mask *out);
+/* Which weights of all: the k = floor(density*n + 0.5) highest scores of all tensors together, of
+ * each tensor, or of each row of each matrix; ties to the earlier (name, index). Of tensors that
+ * match include (all if NULL) and not exclude. */
+typedef enum wg_scope { WG_SCOPE_GLOBAL, WG_SCOPE_TENSOR, WG_SCOPE_ROW } wg_scope;
+
+typedef struct wg_choice {
+    double density;
+    wg_scope scope;
+    const char *const *include, *const *exclude;
+} wg_choice;
+
+/* Mask out of a score file. */
+WAGLE_CHECK wagle_status wg_select(wagle_ctx *ctx, const wg_tensors *scores,
+                                   const wg_choice *choice, wg_mask *out);
 
 #endif

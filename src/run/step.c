@@ -1,9 +1,9 @@
+/* step.c - the loss of a batch, its gradient, and one update. */
 #include "run/train.h"
 
+#include "base/number.h"
 #include <math.h>
 #include <string.h>
-
-enum { EVAL_TOKENS = 4096 };
 
 static wagle_status find_options(wagle_ctx *ctx, wg_trainer *t, const wagle_train_options *o)
 {
@@ -27,86 +27,74 @@ static wagle_status find_options(wagle_ctx *ctx, wg_trainer *t, const wagle_trai
     return WAGLE_OK;
 }
 
-wagle_status wg_rows_nll(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
-                         const char *progress, wg_real **row_nll)
+wagle_status wg_retain_term(wagle_ctx *ctx, const wg_objective *objective,
+                            const wagle_train_options *o, wg_retain *out)
 {
-    const wg_example **list = NULL;
-    wg_real *nll = NULL;
-    int64_t room = 0;
-    wagle_status st;
-
-    WG_TRY(WG_ALLOC(ctx, &list, rows->n));
-    for (int64_t from = 0, n = 0; from < rows->n; from += n) {
-        int64_t tokens = 0;
-        for (n = 0; from + n < rows->n; n++) {
-            tokens += rows->example[from + n].n;
-            if (n > 0 && tokens > EVAL_TOKENS)
-                break;
-            list[n] = &rows->example[from + n];
+    *out = objective->retain;
+    if (o->retain_term == NULL)
+        return WAGLE_OK;
+    for (int i = 0; i < WG_RETAIN_KINDS; i++)
+        if (strcmp(o->retain_term, wg_retain_names[i]) == 0) {
+            *out = (wg_retain)i;
+            if ((objective->token == WG_LOSS_HIDDEN) ==
+                (*out == WG_RETAIN_HIDDEN || *out == WG_RETAIN_NONE))
+                return WAGLE_OK;
+            if (objective->token != WG_LOSS_HIDDEN && *out == WG_RETAIN_NONE)
+                return WAGLE_OK;
+            return wg_fail(ctx, WAGLE_E_USAGE, "--retain-term %s does not go with objective %s",
+                           o->retain_term, objective->name);
         }
-        WG_TRY_GOTO(wg_batch_fill(ctx, &s->batch, list, n, n), done);
-        WG_TRY_GOTO(WG_GROW(ctx, &nll, &room, s->batch.M), done);
-        WG_TRY_GOTO(wg_engine_forward(ctx, s->engine, &s->batch, false, NULL, nll), done);
-        for (int64_t i = 0; i < n; i++) {
-            const int64_t m = s->batch.label_start[i + 1] - s->batch.label_start[i];
-            WG_TRY_GOTO(WG_ALLOC(ctx, &row_nll[from + i], m), done);
-            memcpy(row_nll[from + i], nll + s->batch.label_start[i], (size_t)m * sizeof *nll);
-        }
-        if (progress != NULL)
-            wg_progress(ctx, progress, from + n, rows->n, NULL);
-    }
-    st = WAGLE_OK;
-done:
-    wg_free(list);
-    wg_free(nll);
-    return st;
+    return wg_fail(ctx, WAGLE_E_USAGE, "--retain-term %.16s: nll, kl, hidden (rmu) or none",
+                   o->retain_term);
 }
 
-static void free_rows(wg_real **row_nll, int64_t n)
+wagle_status wg_trainer_base(wagle_ctx *ctx, wg_trainer *t)
 {
-    for (int64_t i = 0; row_nll != NULL && i < n; i++)
-        wg_free(row_nll[i]);
-    wg_free(row_nll);
+    return t->base.model != NULL ? WAGLE_OK : wg_session_open(ctx, t->reference_folder, &t->base);
 }
 
-wagle_status wg_mean_probability(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
-                                 double *probability, double *nll)
+/* Token losses of the untouched model. */
+static wagle_status reference_losses(wagle_ctx *ctx, wg_trainer *t, const wg_dataset *rows,
+                                     wg_real ***out)
 {
-    wg_real **row_nll = NULL;
-    wagle_status st;
-
-    *probability = *nll = 0;
-    WG_TRY(WG_ALLOC(ctx, &row_nll, rows->n));
-    st = wg_rows_nll(ctx, s, rows, NULL, row_nll);
-    for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++) {
-        const int64_t m = rows->example[i].n_labels;
-        const double mean = wg_sum(row_nll[i], m) / (double)m;
-        *nll += mean / (double)rows->n;
-        *probability += exp(-mean) / (double)rows->n;
-    }
-    free_rows(row_nll, rows->n);
-    return st;
+    WG_TRY(wg_trainer_base(ctx, t));
+    WG_TRY(WG_ALLOC(ctx, out, rows->n));
+    return wg_rows_nll(ctx, &t->base, rows, "reference losses", *out);
 }
 
-wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, const wg_objective *objective,
-                            const wagle_train_options *o, const wg_dataset *forget,
-                            const wg_dataset *retain, const wg_mask *mask, const char *scratch,
-                            wg_trainer *out)
+static wagle_status refer(wagle_ctx *ctx, wg_trainer *t)
+{
+    const int needs = t->objective->needs;
+
+    if (!(needs & WG_NEEDS_REFERENCE))
+        return WAGLE_OK;
+    WG_TRY(reference_losses(ctx, t, &t->data->forget, &t->reference));
+    return needs & WG_NEEDS_REFUSALS
+               ? reference_losses(ctx, t, &t->data->refusals, &t->refusal_reference)
+               : WAGLE_OK;
+}
+
+wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, wg_material *data,
+                            const wagle_train_options *o, wg_trainer *out)
 {
     wagle_status st;
 
     *out = (wg_trainer){.session = s,
-                        .objective = objective,
+                        .reference_folder = o->reference != NULL ? o->reference : o->model,
+                        .objective = data->objective,
                         .forget_weight = o->forget_weight,
                         .alpha = o->alpha,
-                        .forget = forget,
-                        .retain = objective->needs & WG_NEEDS_RETAIN ? retain : NULL};
+                        .data = data,
+                        .seed = o->seed};
     WG_TRY_GOTO(find_options(ctx, out, o), fail);
-    if (objective->needs & WG_NEEDS_REFERENCE_NLL) {
-        WG_TRY_GOTO(WG_ALLOC(ctx, &out->reference, forget->n), fail);
-        WG_TRY_GOTO(wg_rows_nll(ctx, s, forget, "reference losses", out->reference), fail);
-    }
-    WG_TRY_GOTO(wg_adamw_new(ctx, s->model, mask, o, scratch, &out->adamw), fail);
+    WG_TRY_GOTO(wg_retain_term(ctx, out->objective, o, &out->retain_term), fail);
+    if (out->retain_term != WG_RETAIN_NONE && data->retain.n == 0)
+        WG_TRY_GOTO(
+            wg_fail(ctx, WAGLE_E_USAGE, "objective %s wants --retain ROWS", out->objective->name),
+            fail);
+    if (out->objective->token == WG_LOSS_HIDDEN)
+        WG_TRY_GOTO(wg_hidden_begin(ctx, out, o), fail);
+    WG_TRY_GOTO(refer(ctx, out), fail);
     return WAGLE_OK;
 fail:
     wg_trainer_free(out);
@@ -115,66 +103,254 @@ fail:
 
 void wg_trainer_free(wg_trainer *t)
 {
-    wg_adamw_free(t->adamw);
-    free_rows(t->reference, t->forget != NULL ? t->forget->n : 0);
+    const int64_t n = t->data != NULL ? t->data->forget.n : 0;
+
+    wg_optimizer_free(t->optimizer);
+    wg_free_rows(t->reference, n);
+    wg_free_rows(t->refusal_reference, n);
+    wg_session_close(&t->base);
+    wg_free(t->control);
     wg_free(t->nll);
     wg_free(t->weight);
+    wg_free(t->dh);
+    wg_free(t->given);
     wg_free(t->list);
     *t = (wg_trainer){0};
 }
 
-/* Turns nll into token weights; returns the loss. per_sequence [n] or NULL: forget terms. */
-static double weigh(wg_trainer *t, const int64_t *f, int64_t n, double *per_sequence)
+wagle_status wg_trainer_epoch(wagle_ctx *ctx, wg_trainer *t, int64_t epoch)
+{
+    bool changed;
+
+    WG_TRY(wg_material_epoch(ctx, t->session, t->data, epoch, &changed));
+    if (!changed || t->refusal_reference == NULL)
+        return WAGLE_OK;
+    wg_free_rows(t->refusal_reference, t->data->forget.n);
+    t->refusal_reference = NULL;
+    return reference_losses(ctx, t, &t->data->refusals, &t->refusal_reference);
+}
+
+/* --- loss ------------------------------------------------------------------------------------ */
+
+wagle_status wg_list_batch(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, int64_t *n_first,
+                           int64_t *total)
+{
+    const int needs = t->objective->needs;
+    const bool forget = !(needs & WG_WITHOUT_FORGET), refusal = (needs & WG_NEEDS_REFUSALS) != 0;
+    int64_t n = 0;
+
+    *n_first = p->nf * (forget + refusal);
+    *total = *n_first + (t->retain_term != WG_RETAIN_NONE ? p->nr : 0);
+    WG_TRY(WG_GROW(ctx, &t->list, &t->list_room, *total));
+    for (int64_t i = 0; forget && i < p->nf; i++)
+        t->list[n++] = &t->data->forget.example[p->f[i]];
+    for (int64_t i = 0; refusal && i < p->nf; i++)
+        t->list[n++] = &t->data->refusals.example[p->f[i]];
+    for (int64_t i = 0; n < *total; i++)
+        t->list[n++] = &t->data->retain.example[p->r[i]];
+    return WAGLE_OK;
+}
+
+/* The reference's forward pass over forget sequences (if their loss wants it) and retain ones. */
+static wagle_status forward_base(wagle_ctx *ctx, wg_trainer *t, int64_t n_first, int64_t total,
+                                 bool forget, bool retain)
+{
+    wg_batch *b;
+    const int64_t from = forget ? 0 : n_first, to = retain ? total : n_first;
+    wg_real *nll;
+    wagle_status st;
+
+    WG_TRY(wg_trainer_base(ctx, t));
+    b = &t->base.batch;
+    b->every = retain ? total - n_first : 0;
+    WG_TRY(wg_batch_fill(ctx, b, t->list + from, to - from, to - from));
+    WG_TRY(WG_ALLOC(ctx, &nll, b->M));
+    st = wg_engine_forward(ctx, t->base.engine, b, false, NULL, nll);
+    wg_free(nll);
+    return st;
+}
+
+/* Sequences whose loss is not that of their tokens. */
+static wagle_status soften(wagle_ctx *ctx, wg_trainer *t, int64_t n_first, int64_t total)
+{
+    static const wg_soft_kind kinds[] = {[WG_LOSS_REFERENCE] = WG_SOFT_SHIFTED,
+                                         [WG_LOSS_WITHOUT] = WG_SOFT_SHIFTED,
+                                         [WG_LOSS_HINGE] = WG_SOFT_HINGE};
+    const wg_token_loss token = t->objective->token;
+    const bool refers = token == WG_LOSS_REFERENCE;
+    const bool divergence = t->retain_term == WG_RETAIN_KL && total > n_first;
+    const wg_batch *b = &t->session->batch;
+    const int64_t border = b->label_start[n_first];
+    wg_engine *e = t->session->engine;
+
+    if (refers || divergence)
+        WG_TRY(forward_base(ctx, t, n_first, total, refers, divergence));
+    if (token != WG_LOSS_NLL) {
+        const double shift = token == WG_LOSS_WITHOUT ? (double)INFINITY : t->option[0];
+        const wg_soft own = {.kind = kinds[token],
+                             .to = border,
+                             .reference = refers ? t->base.engine : NULL,
+                             .shift = (wg_real)shift};
+        WG_TRY(wg_engine_soften(ctx, e, b, &own, t->nll));
+    }
+    const wg_soft kept = {.kind = WG_SOFT_SHIFTED,
+                          .from = border,
+                          .to = b->M,
+                          .reference = t->base.engine,
+                          .reference_from = refers ? border : 0,
+                          .divergence = true};
+    return divergence ? wg_engine_soften(ctx, e, b, &kept, t->nll) : WAGLE_OK;
+}
+
+/* Rows' own token weights, laid out as label rows. */
+static wagle_status lay_out_given(wagle_ctx *ctx, wg_trainer *t, int64_t n)
 {
     const wg_batch *b = &t->session->batch;
-    double loss = 0;
 
-    for (int64_t s = 0; s < b->S; s++) {
-        const int64_t j = b->label_start[s], m = b->label_start[s + 1] - j;
-        if (s < n) {
-            const double share = t->forget_weight / (double)n;
-            const double term = t->objective->term(
-                t->option, t->nll + j, t->reference ? t->reference[f[s]] : NULL, m, t->weight + j);
-            for (int64_t i = 0; i < m; i++)
-                t->weight[j + i] *= (wg_real)share;
-            loss += share * term;
-            if (per_sequence != NULL)
-                per_sequence[s] = term;
-        } else {
-            const double share = t->alpha / (double)n;
-            wg_fill(t->weight + j, m, share / (double)m);
-            loss += share * wg_sum(t->nll + j, m) / (double)m;
-        }
+    WG_TRY(WG_GROW(ctx, &t->given, &t->given_room, b->M));
+    for (int64_t s = 0; s < n; s++) {
+        const wg_example *e = t->list[s];
+        float *next = t->given + b->label_start[s];
+        for (int64_t i = 1; e->token_weights != NULL && i < e->n; i++)
+            if (e->labels[i] != WG_NO_LABEL)
+                *next++ = e->token_weights[i];
     }
-    return loss;
+    return WAGLE_OK;
 }
 
-wagle_status wg_train_loss(wagle_ctx *ctx, wg_trainer *t, const int64_t *f, const int64_t *r,
-                           int64_t n, double *loss, double *per_sequence)
+static wg_answer answer(const wg_trainer *t, int64_t s, const wg_real *reference)
+{
+    const wg_batch *b = &t->session->batch;
+    const int64_t j = b->label_start[s];
+
+    return (wg_answer){.n = b->label_start[s + 1] - j,
+                       .loss = t->nll + j,
+                       .reference = reference,
+                       .given = t->list[s]->token_weights != NULL ? t->given + j : NULL,
+                       .weight = t->weight + j};
+}
+
+static void scale(const wg_answer *a, double by)
+{
+    for (int64_t i = 0; i < a->n; i++)
+        a->weight[i] *= (wg_real)by;
+}
+
+/* Turns token losses into token weights. */
+static void weigh(wg_trainer *t, const wg_pick *p, double share, int64_t n_first, int64_t total,
+                  wg_loss *out, double *per_sequence)
+{
+    const int needs = t->objective->needs;
+    const bool forget = !(needs & WG_WITHOUT_FORGET), refusal = (needs & WG_NEEDS_REFUSALS) != 0;
+    const double each = share * t->forget_weight / (double)p->nf;
+    const double kept = share * t->alpha / (double)p->nr;
+
+    for (int64_t i = 0; t->objective->term != NULL && i < p->nf; i++) {
+        const wg_real *mine = t->reference != NULL ? t->reference[p->f[i]] : NULL;
+        const wg_real *other = t->refusal_reference != NULL ? t->refusal_reference[p->f[i]] : NULL;
+        const wg_answer a = forget ? answer(t, i, mine) : (wg_answer){0};
+        const wg_answer b = refusal ? answer(t, i + (forget ? p->nf : 0), other) : (wg_answer){0};
+        const double term = t->objective->term(t->option, forget ? &a : NULL, refusal ? &b : NULL);
+        scale(&a, each);
+        scale(&b, each);
+        out->forget += term / (double)p->nf;
+        if (per_sequence != NULL)
+            per_sequence[i] = term;
+    }
+    for (int64_t s = n_first; s < total; s++) {
+        const wg_answer a = answer(t, s, NULL);
+        wg_fill(a.weight, a.n, kept / (double)a.n);
+        out->retain += wg_sum(a.loss, a.n) / (double)a.n / (double)p->nr;
+    }
+}
+
+static wagle_status token_loss(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, double share,
+                               wg_loss *out, double *per_sequence)
 {
     wg_session *s = t->session;
-    const int64_t total = t->retain != NULL ? 2 * n : n;
+    int64_t n_first, total;
 
-    WG_TRY(WG_GROW(ctx, &t->list, &t->list_room, total));
-    for (int64_t i = 0; i < total; i++)
-        t->list[i] = i < n ? &t->forget->example[f[i]] : &t->retain->example[r[i - n]];
-    WG_TRY(wg_batch_fill(ctx, &s->batch, t->list, total, n));
-    WG_TRY(WG_GROW(ctx, &t->nll, &t->room, s->batch.M));
+    WG_TRY(wg_list_batch(ctx, t, p, &n_first, &total));
+    s->batch.whole = false;
+    s->batch.every = t->retain_term == WG_RETAIN_KL ? total - n_first : 0;
+    WG_TRY(wg_batch_fill(ctx, &s->batch, t->list, total, n_first));
+    WG_TRY(WG_GROW(ctx, &t->nll, &t->nll_room, s->batch.M));
     WG_TRY(WG_GROW(ctx, &t->weight, &t->weight_room, s->batch.M));
     WG_TRY(wg_engine_forward(ctx, s->engine, &s->batch, true, NULL, t->nll));
-    *loss = weigh(t, f, n, per_sequence);
-    return isfinite(*loss) ? WAGLE_OK : wg_fail(ctx, WAGLE_E_RUN, "the loss is not finite");
+    WG_TRY(soften(ctx, t, n_first, total));
+    WG_TRY(lay_out_given(ctx, t, n_first));
+    weigh(t, p, share, n_first, total, out, per_sequence);
+    return WAGLE_OK;
 }
 
-wagle_status wg_train_step(wagle_ctx *ctx, wg_trainer *t, const int64_t *f, const int64_t *r,
-                           int64_t n, int64_t step, wg_step *out)
+wagle_status wg_train_loss(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, double share,
+                           wg_loss *out, double *per_sequence)
 {
-    const wg_sink sink = wg_adamw_sink(t->adamw);
+    *out = (wg_loss){0};
+    t->hidden = t->objective->token == WG_LOSS_HIDDEN;
+    WG_TRY(t->hidden ? wg_hidden_loss(ctx, t, p, share, out, per_sequence)
+                     : token_loss(ctx, t, p, share, out, per_sequence));
+    out->loss = t->forget_weight * out->forget + t->alpha * out->retain;
+    if ((t->objective->needs & WG_SPARSE) && t->optimizer != NULL)
+        out->loss += t->option[0] * wg_optimizer_l1(t->optimizer);
+    return isfinite(out->loss) ? WAGLE_OK : wg_fail(ctx, WAGLE_E_RUN, "the loss is not finite");
+}
 
-    WG_TRY(wg_train_loss(ctx, t, f, r, n, &out->loss, NULL));
-    WG_TRY(
-        wg_engine_backward(ctx, t->session->engine, &t->session->batch, t->weight, 1, NULL, &sink));
-    out->grad_norm = wg_adamw_update(t->adamw, step, out->lr);
+/* --- update ---------------------------------------------------------------------------------- */
+
+wagle_status wg_train_backward(wagle_ctx *ctx, wg_trainer *t, const wg_sink *sink)
+{
+    wg_session *s = t->session;
+
+    return t->hidden ? wg_engine_backward_hidden(ctx, s->engine, &s->batch, t->layer, t->dh, sink)
+                     : wg_engine_backward(ctx, s->engine, &s->batch, t->weight, 1, NULL, sink);
+}
+
+/* The curvature of the batch's tokens: labels that the model draws itself, for each label row. */
+static wagle_status curve(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, int64_t step,
+                          const wg_sink *sink)
+{
+    wg_session *s = t->session;
+    int64_t n_first, total;
+
+    WG_TRY(wg_list_batch(ctx, t, p, &n_first, &total));
+    s->batch.whole = false;
+    s->batch.every = 0;
+    WG_TRY(wg_batch_fill(ctx, &s->batch, t->list, total, n_first));
+    WG_TRY(WG_GROW(ctx, &t->nll, &t->nll_room, s->batch.M));
+    WG_TRY(WG_GROW(ctx, &t->weight, &t->weight_room, s->batch.M));
+    WG_TRY(wg_engine_forward(ctx, s->engine, &s->batch, true, NULL, t->nll));
+    WG_TRY(wg_engine_draw_labels(ctx, s->engine, &s->batch, t->seed, (uint64_t)step));
+    wg_fill(t->weight, s->batch.M, 1.0 / (double)s->batch.M);
+    WG_TRY(wg_engine_backward(ctx, s->engine, &s->batch, t->weight, 1, NULL, sink));
+    wg_optimizer_curve(t->optimizer, (double)s->batch.M);
+    return WAGLE_OK;
+}
+
+wagle_status wg_train_step(wagle_ctx *ctx, wg_trainer *t, const wg_pick *pick, int64_t n,
+                           int64_t step, double lr, wg_step *out)
+{
+    const wg_sink sink = wg_optimizer_sink(t->optimizer);
+    const int64_t every = t->optimizer->rules->curvature_every;
+
+    *out = (wg_step){0};
+    t->optimizer->sparse = t->objective->needs & WG_SPARSE ? t->option[0] : 0;
+    if (every > 0 && step % every == 0)
+        WG_TRY(curve(ctx, t, &pick[0], step, &sink));
+    for (int64_t i = 0; i < n; i++) {
+        wg_loss loss;
+        if (n > 1)
+            WG_TRY(wg_optimizer_begin_adding(ctx, t->optimizer, i > 0));
+        WG_TRY(wg_train_loss(ctx, t, &pick[i], 1 / (double)n, &loss, NULL));
+        WG_TRY(wg_train_backward(ctx, t, &sink));
+        out->loss.loss += loss.loss / (double)n;
+        out->loss.forget += loss.forget / (double)n;
+        out->loss.retain += loss.retain / (double)n;
+    }
+    t->optimizer->adding = false;
+    out->grad_norm = wg_optimizer_update(t->optimizer, step, lr);
+    if (t->objective->needs & WG_ADAPTS_ALPHA)
+        t->alpha = fmax(0, t->alpha + t->option[1] * (out->loss.retain - t->option[0]));
     return isfinite(out->grad_norm)
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_RUN, "the gradient is not finite at step %lld",

@@ -9,9 +9,12 @@ typedef struct wg_tensor_file {
     size_t *place; /* [tensors of the model] first byte */
 } wg_tensor_file;
 
+/* has(user, tensor): which weights there are; NULL: all of them. */
 WAGLE_CHECK wagle_status wg_tensor_file_open(wagle_ctx *ctx, const char *path,
-                                             const wg_model *model, const json_t *metadata,
-                                             bool force, wg_tensor_file *f);
+                                             const wg_model *model,
+                                             bool (*has)(const void *user, int tensor),
+                                             const void *user, const json_t *metadata, bool force,
+                                             wg_tensor_file *f);
 WAGLE_CHECK wagle_status wg_tensor_file_put(wagle_ctx *ctx, wg_tensor_file *f, int tensor,
                                             int64_t first, const float *data, int64_t n);
 /* Commits if st is WAGLE_OK, else removes what was written; returns the outcome. */

@@ -2,7 +2,7 @@
 #ifndef WG_RUN_TOPK_H
 #define WG_RUN_TOPK_H
 
-#include "base/context.h"
+#include "run/session.h"
 
 enum { WG_BINS = 1 << 16 };
 
@@ -29,6 +29,6 @@ WAGLE_CHECK wagle_status wg_check_density(wagle_ctx *ctx, double density);
 WAGLE_CHECK wagle_status wg_density_count(wagle_ctx *ctx, double density, int64_t count,
                                           int64_t *k);
 /* A tensor's name matches include (or there are no such patterns) and not exclude. */
-bool wg_is_included(const char *name, const char *const *include, const char *const *exclude);
+bool wg_is_included(const char *name, const wg_choice *choice);
 
 #endif

@@ -2,53 +2,88 @@
 #ifndef WG_RUN_TRAIN_H
 #define WG_RUN_TRAIN_H
 
-#include "objective/objective.h"
-#include "optim/adamw.h"
-#include "run/session.h"
+#include "optim/optimizer.h"
+#include "run/material.h"
+
+typedef struct wg_loss {
+    double loss, forget, retain; /* the last two before their weights */
+} wg_loss;
 
 typedef struct wg_trainer {
     wg_session *session;
+    wg_session base; /* the untouched model, opened where it is needed again */
+    const char *reference_folder;
     const wg_objective *objective;
     double option[WG_OBJECTIVE_OPTIONS];
-    double forget_weight, alpha;
-    const wg_dataset *forget; /* what is forgotten, or learnt (finetune, po) */
-    const wg_dataset *retain; /* NULL: none */
-    wg_real **reference;      /* [forget->n] nll of the untouched model, or NULL */
-    wg_adamw *adamw;
-    wg_real *nll, *weight; /* [room] */
-    int64_t room, weight_room;
+    double forget_weight, alpha; /* pdu moves alpha */
+    wg_retain retain_term;
+    wg_material *data;
+    wg_real **reference, **refusal_reference; /* [forget.n] token losses of `base`, or NULL */
+    wg_optimizer *optimizer;                  /* NULL: gradients alone are wanted */
+    int64_t layer;                            /* of WG_LOSS_HIDDEN */
+    float *control;                           /* [D] its direction */
+    uint64_t seed;
+    bool hidden;                /* the batch at hand ends at `layer` */
+    wg_real *nll, *weight, *dh; /* label rows, label rows, [N,D] */
+    float *given;
+    int64_t nll_room, weight_room, dh_room, given_room;
     const wg_example **list;
     int64_t list_room;
 } wg_trainer;
 
 typedef struct wg_step {
-    double loss, grad_norm, lr;
+    wg_loss loss;
+    double grad_norm;
 } wg_step;
 
-/* Borrows session, objective and data; wg_trainer_free frees its own parts. Computes reference
- * losses if the objective needs them. scratch: a folder for the optimizer's state, or NULL. */
-WAGLE_CHECK wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s,
-                                        const wg_objective *objective, const wagle_train_options *o,
-                                        const wg_dataset *forget, const wg_dataset *retain,
-                                        const wg_mask *mask, const char *scratch, wg_trainer *out);
+/* Rows of one batch: of the forget set f [nf], of the retain set r [nr] (which may be ignored). */
+typedef struct wg_pick {
+    const int64_t *f, *r;
+    int64_t nf, nr;
+} wg_pick;
+
+/* Borrows session, data and options; wg_trainer_free frees its own parts. Computes reference losses
+ * if the objective needs them. There is no optimizer yet. */
+WAGLE_CHECK wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, wg_material *data,
+                                        const wagle_train_options *o, wg_trainer *out);
 void wg_trainer_free(wg_trainer *t);
-/* Loss and token weights of forget rows f [n] and retain rows r [n] (ignored without a retain
- * set), left in t->weight for the batch in the session. */
-WAGLE_CHECK wagle_status wg_train_loss(wagle_ctx *ctx, wg_trainer *t, const int64_t *f,
-                                       const int64_t *r, int64_t n, double *loss,
-                                       double *per_sequence);
-/* One update; `step` counts from 0. */
-WAGLE_CHECK wagle_status wg_train_step(wagle_ctx *ctx, wg_trainer *t, const int64_t *f,
-                                       const int64_t *r, int64_t n, int64_t step, wg_step *out);
+/* What o asks of the retain set, if not the objective's own. */
+WAGLE_CHECK wagle_status wg_retain_term(wagle_ctx *ctx, const wg_objective *objective,
+                                        const wagle_train_options *o, wg_retain *out);
+/* Refusals of the epoch, and their reference losses. */
+WAGLE_CHECK wagle_status wg_trainer_epoch(wagle_ctx *ctx, wg_trainer *t, int64_t epoch);
+/* Loss of a batch, its gradient made ready, times `share`. per_sequence [nf] or NULL: terms. */
+WAGLE_CHECK wagle_status wg_train_loss(wagle_ctx *ctx, wg_trainer *t, const wg_pick *pick,
+                                       double share, wg_loss *out, double *per_sequence);
+/* After wg_train_loss: the gradient. */
+WAGLE_CHECK wagle_status wg_train_backward(wagle_ctx *ctx, wg_trainer *t, const wg_sink *sink);
+/* One update of n batches; `step` counts from 0. */
+WAGLE_CHECK wagle_status wg_train_step(wagle_ctx *ctx, wg_trainer *t, const wg_pick *pick,
+                                       int64_t n, int64_t step, double lr, wg_step *out);
+
 /* Means over rows: answer probability exp(-token-mean nll), and token-mean nll. */
 WAGLE_CHECK wagle_status wg_mean_probability(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
                                              double *probability, double *nll);
 /* nll of each label token of each row, per row freed with wg_free; row_nll [rows->n]. */
 WAGLE_CHECK wagle_status wg_rows_nll(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
                                      const char *progress, wg_real **row_nll);
+void wg_free_rows(wg_real **row_nll, int64_t n);
 
 /* Writes the model's folder with its trained weights into the existing folder `out`: same files,
  * shards, dtypes and order; weights without an overlay keep their bytes. */
 WAGLE_CHECK wagle_status wg_write_model(wagle_ctx *ctx, const wg_model *m, const char *out);
+
+/* --- parts of wg_train_loss ---------------------------------------------------------------------
+ */
+
+/* t->list becomes the batch's sequences; returns how many of them are not of the retain set. */
+WAGLE_CHECK wagle_status wg_list_batch(wagle_ctx *ctx, wg_trainer *t, const wg_pick *pick,
+                                       int64_t *n_first, int64_t *total);
+/* The untouched model, opened. */
+WAGLE_CHECK wagle_status wg_trainer_base(wagle_ctx *ctx, wg_trainer *t);
+WAGLE_CHECK wagle_status wg_hidden_begin(wagle_ctx *ctx, wg_trainer *t,
+                                         const wagle_train_options *o);
+WAGLE_CHECK wagle_status wg_hidden_loss(wagle_ctx *ctx, wg_trainer *t, const wg_pick *pick,
+                                        double share, wg_loss *out, double *per_sequence);
 
 #endif

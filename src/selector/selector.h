@@ -5,14 +5,26 @@
 
 #include "base/context.h"
 
-enum { WG_NEEDS_FORGET = 1, WG_NEEDS_RETAIN_GRADIENT = 2, WG_NEEDS_GAMMA = 4 };
+enum {
+    WG_NEEDS_FORGET = 1,
+    WG_NEEDS_RETAIN_GRADIENT = 2,
+    WG_NEEDS_GAMMA = 4,          /* a number, or the mean Fisher of the retain set */
+    WG_NEEDS_RETAIN_FISHER = 8,  /* its diagonal */
+    WG_NEEDS_FORGET_FISHER = 16, /* that of the forget set */
+    WG_NEEDS_MEAN_FISHER = 32,   /* the retain set's, to damp by */
+    WG_NEEDS_INPUTS = 64         /* what matrices read over the forget set; scores these alone */
+};
 
-/* Weights [first, first+n) of a tensor, n of each: theta, and the sums over forget and retain
- * sequences of the gradient of the token-mean NLL (NULL unless needed). */
+/* Weights [first, first+n) of a tensor, n of each: theta; the sums over forget and retain sequences
+ * of the gradient of the loss; means over sequences of squared per-sequence gradients. NULL unless
+ * needed. */
 typedef struct wg_score_chunk {
     int64_t tensor, first, n;
-    const float *theta, *grad_forget, *grad_retain;
+    const float *theta, *grad_forget, *grad_retain, *fisher_forget, *fisher_retain;
+    const float *input; /* [n] L2 norm over tokens of the input that each weight multiplies */
     double gamma;
+    double damping; /* added to a Fisher diagonal that is divided by */
+    double n_retain;
     uint64_t seed;
 } wg_score_chunk;
 

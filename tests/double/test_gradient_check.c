@@ -32,62 +32,142 @@ static void shift(wg_model *m, double *const *base, double step)
             m->resident[t][i] = base[t][i] + step * direction(t, i);
 }
 
-static double loss(wagle_ctx *ctx, wg_engine *e, const wg_batch *b, const double *weight)
-{
-    double nll[256], sum = 0;
+/* What the rows of the first sequence learn. */
+typedef struct subject {
+    const char *name;
+    int streams;
+    wg_soft_kind kind;
+    bool divergence, hidden;
+    double shift;
+} subject;
 
-    assert_ok(ctx, wg_engine_forward(ctx, e, b, true, NULL, nll));
-    for (int64_t j = 0; j < b->M; j++)
-        sum += nll[j] * weight[j];
+typedef struct check {
+    wagle_ctx *ctx;
+    subject of;
+    wg_model *model, *reference;
+    wg_engine *engine, *beside; /* beside: of the reference */
+    wg_batch batch;
+    double weight[256], *base[128];
+} check;
+
+static double hidden_loss(const check *c, double *dh)
+{
+    const int64_t n = c->batch.N * c->model->config.D;
+    const wg_real *h;
+    double sum = 0;
+
+    assert_ok(c->ctx, wg_engine_hidden(c->ctx, c->engine, &c->batch, 1, true, &h));
+    for (int64_t i = 0; i < n; i++) {
+        sum += h[i] * h[i];
+        if (dh != NULL)
+            dh[i] = 2 * h[i];
+    }
     return sum;
 }
 
-static void check(const char *name, int streams)
+static double loss(check *c)
 {
-    wagle_ctx *ctx = new_context();
-    wg_model *m;
-    wg_engine *e;
+    double nll[256], sum = 0;
+
+    if (c->of.hidden)
+        return hidden_loss(c, NULL);
+    assert_ok(c->ctx, wg_engine_forward(c->ctx, c->engine, &c->batch, true, NULL, nll));
+    if (c->of.kind != WG_SOFT_NONE) {
+        const wg_soft soft = {.kind = c->of.kind,
+                              .to = c->batch.label_start[1],
+                              .reference = c->of.kind == WG_SOFT_SHIFTED ? c->beside : NULL,
+                              .shift = c->of.shift,
+                              .divergence = c->of.divergence};
+        assert_ok(c->ctx, wg_engine_soften(c->ctx, c->engine, &c->batch, &soft, nll));
+    }
+    for (int64_t j = 0; j < c->batch.M; j++)
+        sum += nll[j] * c->weight[j];
+    return sum;
+}
+
+static void open_models(check *c, const wg_example *const *list, int64_t n)
+{
+    char path[512];
+    double nll[256];
+
+    snprintf(path, sizeof path, WG_GOLD "/models/%s", c->of.name);
+    assert_ok(c->ctx, wg_model_open(c->ctx, path, &c->model));
+    assert_ok(c->ctx, wg_model_make_resident(c->ctx, c->model));
+    assert_ok(c->ctx, wg_engine_new(c->ctx, c->model, &c->engine));
+    assert_ok(c->ctx, wg_model_open(c->ctx, path, &c->reference));
+    assert_ok(c->ctx, wg_model_make_resident(c->ctx, c->reference));
+    assert_ok(c->ctx, wg_engine_new(c->ctx, c->reference, &c->beside));
+    for (int t = 0; t < c->reference->files.n; t++)
+        for (int64_t i = 0; i < c->reference->files.tensor[t].count; i++)
+            c->reference->resident[t][i] *= 1 + 0.1 * direction(t + 100, i);
+    c->batch.every = c->of.divergence ? n : 0;
+    assert_ok(c->ctx, wg_batch_fill(c->ctx, &c->batch, list, n, 1));
+    assert_ok(c->ctx, wg_engine_forward(c->ctx, c->beside, &c->batch, false, NULL, nll));
+}
+
+static void close_models(check *c)
+{
+    for (int t = 0; t < c->model->files.n; t++)
+        free(c->base[t]);
+    wg_batch_free(&c->batch);
+    wg_engine_free(c->engine);
+    wg_engine_free(c->beside);
+    wg_model_close(c->model);
+    wg_model_close(c->reference);
+}
+
+static void backward(check *c, slope *s)
+{
+    const wg_sink sink = {.user = s, .accept = project};
+    double *dh;
+
+    if (!c->of.hidden) {
+        loss(c);
+        assert_ok(c->ctx, wg_engine_backward(c->ctx, c->engine, &c->batch, c->weight, c->of.streams,
+                                             NULL, &sink));
+        return;
+    }
+    dh = malloc((size_t)(c->batch.N * c->model->config.D) * sizeof *dh);
+    hidden_loss(c, dh);
+    assert_ok(c->ctx, wg_engine_backward_hidden(c->ctx, c->engine, &c->batch, 1, dh, &sink));
+    free(dh);
+}
+
+static void check_slope(const subject *of)
+{
+    check c = {.ctx = new_context(), .of = *of};
     wg_tensors gold;
-    wg_batch batch = {0};
     wg_example example[WG_MOST_SEQUENCES];
     const wg_example *list[WG_MOST_SEQUENCES];
-    double weight[256], *base[128], difference, step = 1e-6;
+    double difference;
+    const double step = 1e-6;
     slope s = {0};
     char path[512];
 
-    snprintf(path, sizeof path, WG_GOLD "/models/%s/gold.safetensors", name);
-    assert_ok(ctx, wg_tensors_open(ctx, path, &gold));
-    snprintf(path, sizeof path, WG_GOLD "/models/%s", name);
-    assert_ok(ctx, wg_model_open(ctx, path, &m));
-    assert_ok(ctx, wg_model_make_resident(ctx, m));
-    assert_ok(ctx, wg_engine_new(ctx, m, &e));
+    snprintf(path, sizeof path, WG_GOLD "/models/%s/gold.safetensors", of->name);
+    assert_ok(c.ctx, wg_tensors_open(c.ctx, path, &gold));
     const int64_t n = gold_sequences(&gold, "", example);
     for (int64_t i = 0; i < n; i++)
         list[i] = &example[i];
-    assert_ok(ctx, wg_batch_fill(ctx, &batch, list, n, 1));
-    for (int64_t j = 0; j < batch.M; j++)
-        weight[j] = wg_random_normal(5, 0, (uint64_t)j);
-    for (int t = 0; t < m->files.n; t++) {
-        base[t] = malloc((size_t)m->files.tensor[t].count * sizeof(double));
-        memcpy(base[t], m->resident[t], (size_t)m->files.tensor[t].count * sizeof(double));
+    open_models(&c, list, n);
+    for (int64_t j = 0; j < c.batch.M; j++)
+        c.weight[j] = wg_random_normal(5, 0, (uint64_t)j);
+    for (int t = 0; t < c.model->files.n; t++) {
+        c.base[t] = malloc((size_t)c.model->files.tensor[t].count * sizeof(double));
+        memcpy(c.base[t], c.model->resident[t],
+               (size_t)c.model->files.tensor[t].count * sizeof(double));
     }
-    loss(ctx, e, &batch, weight);
-    const wg_sink sink = {.user = &s, .accept = project};
-    assert_ok(ctx, wg_engine_backward(ctx, e, &batch, weight, streams, NULL, &sink));
-    shift(m, base, step);
-    difference = loss(ctx, e, &batch, weight);
-    shift(m, base, -step);
-    difference -= loss(ctx, e, &batch, weight);
+    backward(&c, &s);
+    shift(c.model, c.base, step);
+    difference = loss(&c);
+    shift(c.model, c.base, -step);
+    difference -= loss(&c);
     if (fabs(difference / (2 * step) - s.along) > 1e-6 * fabs(s.along))
-        fail_msg("%s, %d streams: slope %.12g, finite difference %.12g", name, streams, s.along,
-                 difference / (2 * step));
-    for (int t = 0; t < m->files.n; t++)
-        free(base[t]);
-    wg_batch_free(&batch);
-    wg_engine_free(e);
-    wg_model_close(m);
+        fail_msg("%s, %d streams, soft %d: slope %.12g, finite difference %.12g", of->name,
+                 of->streams, (int)of->kind, s.along, difference / (2 * step));
+    close_models(&c);
     wg_tensors_close(&gold);
-    wagle_ctx_free(ctx);
+    wagle_ctx_free(c.ctx);
 }
 
 static void gradient_is_the_slope_of_the_loss(void **state)
@@ -101,11 +181,31 @@ static void gradient_is_the_slope_of_the_loss(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         for (int streams = 1; streams <= 2; streams++)
-            check(names[i], streams);
+            check_slope(&(subject){.name = names[i], .streams = streams});
+}
+
+/* Targets that are distributions, the hinge, a hidden layer: also through caps and scaled
+ * embeddings (gemma2), learned positions (gpt2), an untied head (gpt_neox). */
+static void gradient_is_the_slope_of_soft_losses(void **state)
+{
+    static const char *const names[] = {"llama-gqa-tied", "gemma2", "gpt2", "gpt_neox"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const subject of[] = {
+            {.name = names[i], .streams = 1, .kind = WG_SOFT_SHIFTED, .shift = 10},
+            {.name = names[i], .streams = 1, .kind = WG_SOFT_SHIFTED, .shift = (double)INFINITY},
+            {.name = names[i], .streams = 1, .kind = WG_SOFT_SHIFTED, .divergence = true},
+            {.name = names[i], .streams = 1, .kind = WG_SOFT_HINGE},
+            {.name = names[i], .streams = 1, .hidden = true}};
+        for (size_t k = 0; k < sizeof of / sizeof *of; k++)
+            check_slope(&of[k]);
+    }
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(gradient_is_the_slope_of_the_loss)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(gradient_is_the_slope_of_the_loss),
+                                       cmocka_unit_test(gradient_is_the_slope_of_soft_losses)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,10 +82,32 @@ static float expected(const char *name, float theta, float gf, float gr, double 
     return (float)fabs(((double)theta - (double)gr / gamma) * (double)gf);
 }
 
-static void check_scores(fixture *f, const char *selector, double gamma, const char *tag)
+/* Masks of the scores have the gold's counts, in all and of each tensor. */
+static void check_counts(fixture *f, const wg_tensors *mine, const char *tag)
 {
     const json_t *facts = json_object_get(json_object_get(f->facts, "selectors"), tag), *row;
-    const char *path = score(f, selector, &gamma), *density;
+    const char *density;
+
+    json_object_foreach ((json_t *)(uintptr_t)facts, density, row) {
+        wg_mask mask;
+        const char *name;
+        json_t *want;
+        int64_t off = 0;
+        assert_ok(f->ctx, wg_select(f->ctx, mine, &(wg_choice){.density = atof(density)}, &mask));
+        assert_int_equal(mask.selected, (int64_t)json_at(row, "k"));
+        json_object_foreach (json_object_get(row, "per_tensor"), name, want)
+            off += llabs(wg_mask_find(&mask, stored_name(f->of.session.model, name))->selected -
+                         json_integer_value(want));
+        if (off > 2 + mask.selected / 10000)
+            fail_msg("%s at %s: counts are off by %d of %d", tag, density, (int)off,
+                     (int)mask.selected);
+        wg_mask_free(&mask);
+    }
+}
+
+static void check_scores(fixture *f, const char *selector, double gamma, const char *tag)
+{
+    const char *path = score(f, selector, &gamma);
     wg_tensors mine;
 
     assert_ok(f->ctx, wg_tensors_open(f->ctx, path, &mine));
@@ -107,22 +129,42 @@ static void check_scores(fixture *f, const char *selector, double gamma, const c
         if (error > 1e-4 * most)
             fail_msg("%s of %s: %g of %g", selector, name, error, most);
     }
-    json_object_foreach ((json_t *)(uintptr_t)facts, density, row) {
-        wg_mask mask;
-        const char *name;
-        json_t *want;
-        int64_t off = 0;
-        assert_ok(f->ctx, wg_select(f->ctx, &mine, atof(density), NULL, NULL, &mask));
-        assert_int_equal(mask.selected, (int64_t)json_at(row, "k"));
-        json_object_foreach (json_object_get(row, "per_tensor"), name, want)
-            off += llabs(wg_mask_find(&mask, stored_name(f->of.session.model, name))->selected -
-                         json_integer_value(want));
-        if (off > 2 + mask.selected / 10000)
-            fail_msg("%s at %s: counts are off by %d of %d", tag, density, (int)off,
-                     (int)mask.selected);
-        wg_mask_free(&mask);
-    }
+    check_counts(f, &mine, tag);
     wg_tensors_close(&mine);
+}
+
+/* Scores that do not follow from the gold's gradients, against the gold's own. */
+static void check_stored(fixture *f, const char *selector)
+{
+    double gamma = 0;
+    const char *path = score(f, selector, &gamma);
+    char name[64];
+    wg_tensors mine, want;
+
+    snprintf(name, sizeof name, "scores_%s.safetensors", selector);
+    assert_ok(f->ctx, wg_tensors_open(f->ctx, path, &mine));
+    assert_ok(f->ctx, wg_tensors_open(f->ctx, gold(name), &want));
+    assert_int_equal(mine.n, want.n);
+    for (int64_t t = 0; t < mine.n; t++) {
+        const wg_tensor *w = gold_tensor(&want, gold_name(mine.tensor[t].name));
+        const double error = worst(mine.tensor[t].data, w->data, w->count);
+        if (error > 1e-4 * largest(w->data, w->count))
+            fail_msg("%s of %s: %g of %g", selector, w->name, error, largest(w->data, w->count));
+    }
+    check_counts(f, &mine, selector);
+    wg_tensors_close(&mine);
+    wg_tensors_close(&want);
+}
+
+static void selectors_of_curvature_and_inputs_are_those_of_the_gold(void **state)
+{
+    fixture *f = *state;
+
+    f->of.damping = 1e-3;
+    check_stored(f, "wagle-diag");
+    check_stored(f, "leverage");
+    check_stored(f, "fisher-ratio");
+    check_stored(f, "wanda");
 }
 
 static void automatic_gamma_is_the_mean_fisher_of_the_retain_set(void **state)
@@ -150,7 +192,7 @@ static void check_mask(fixture *f, const char *scores, const char *gold, double 
     wg_mask mine, want;
 
     assert_ok(f->ctx, wg_tensors_open(f->ctx, scores, &file));
-    assert_ok(f->ctx, wg_select(f->ctx, &file, density, NULL, NULL, &mine));
+    assert_ok(f->ctx, wg_select(f->ctx, &file, &(wg_choice){.density = density}, &mine));
     assert_ok(f->ctx, wg_mask_read(f->ctx, gold, &want));
     assert_int_equal(mine.selected, want.selected);
     for (int64_t t = 0; t < want.n; t++) {
@@ -180,21 +222,22 @@ static void gold_scores_give_the_gold_masks_exactly(void **state)
 
 static void a_mask_straight_from_data_is_that_of_the_score_file(void **state)
 {
-    static const char *const selectors[] = {"wagle", "snip", "magnitude", "random"};
+    static const char *const selectors[] = {"wagle",    "snip",  "magnitude",
+                                            "leverage", "wanda", "random"};
     static const double densities[] = {0.001, 0.1, 0.4, 1};
-    static const char *const no_embeddings[] = {"*embed*", NULL};
+    static const char *const no_embeddings[] = {"embeddings", NULL};
     fixture *f = *state;
 
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 6; i++)
         for (int k = 0; k < 8; k++) {
-            const char *const *exclude = k % 2 ? no_embeddings : NULL;
+            const wg_choice choice = {.density = densities[k / 2],
+                                      .exclude = k % 2 ? no_embeddings : NULL};
             double gamma = 0;
             wg_tensors file;
             wg_mask want, mine;
             assert_ok(f->ctx, wg_tensors_open(f->ctx, score(f, selectors[i], &gamma), &file));
-            assert_ok(f->ctx, wg_select(f->ctx, &file, densities[k / 2], NULL, exclude, &want));
-            assert_ok(f->ctx,
-                      wg_select_directly(f->ctx, &f->of, densities[k / 2], NULL, exclude, &mine));
+            assert_ok(f->ctx, wg_select(f->ctx, &file, &choice, &want));
+            assert_ok(f->ctx, wg_select_directly(f->ctx, &f->of, &choice, &mine));
             assert_int_equal(mine.selected, want.selected);
             for (int64_t t = 0; t < want.n; t++)
                 assert_memory_equal(wg_mask_find(&mine, want.tensor[t].name)->bits,
@@ -220,7 +263,7 @@ static void equal_scores_go_to_the_earlier_tensor(void **state)
     assert_ok(f->ctx,
               wg_safetensors_write(f->ctx, WG_SCRATCH "/ties.safetensors", list, 2, NULL, true));
     assert_ok(f->ctx, wg_tensors_open(f->ctx, WG_SCRATCH "/ties.safetensors", &file));
-    assert_ok(f->ctx, wg_select(f->ctx, &file, 0.51, NULL, NULL, &mask));
+    assert_ok(f->ctx, wg_select(f->ctx, &file, &(wg_choice){.density = 0.51}, &mask));
     assert_int_equal(wg_mask_find(&mask, "a")->selected, 130);
     assert_int_equal(wg_mask_find(&mask, "b")->selected, 3);
     assert_int_equal(wg_mask_find(&mask, "b")->bits[0], 7);
@@ -261,7 +304,7 @@ static void a_score_that_is_not_finite_names_its_tensor(void **state)
     assert_ok(f->ctx,
               wg_safetensors_write(f->ctx, WG_SCRATCH "/nan.safetensors", list, 1, NULL, true));
     assert_ok(f->ctx, wg_tensors_open(f->ctx, WG_SCRATCH "/nan.safetensors", &file));
-    assert_int_equal(wg_select(f->ctx, &file, 0.5, NULL, NULL, &mask), WAGLE_E_INPUT);
+    assert_int_equal(wg_select(f->ctx, &file, &(wg_choice){.density = 0.5}, &mask), WAGLE_E_INPUT);
     assert_non_null(strstr(wagle_message(f->ctx), "layer.x"));
     wg_tensors_close(&file);
 }
@@ -271,6 +314,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(automatic_gamma_is_the_mean_fisher_of_the_retain_set),
         cmocka_unit_test(scores_and_counts_are_those_of_the_gold),
+        cmocka_unit_test(selectors_of_curvature_and_inputs_are_those_of_the_gold),
         cmocka_unit_test(gold_scores_give_the_gold_masks_exactly),
         cmocka_unit_test(a_mask_straight_from_data_is_that_of_the_score_file),
         cmocka_unit_test(equal_scores_go_to_the_earlier_tensor),

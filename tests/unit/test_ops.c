@@ -328,7 +328,8 @@ static void overlays_and_embeddings_agree(void **state)
 
 static void the_optimizer_agrees(void **state)
 {
-    static const wg_adamw_step step = {0.5f, 0.9f, 0.999f, 0.1f, 0.001f, 0.99f, 1e-2f, 1000, 1e-8f};
+    static const wg_adamw_step step = {0.5f,  0.9f,  0.999f, 0.1f,  0.001f,
+                                       0.99f, 1e-2f, 1000,   1e-8f, 0};
     static const int64_t sizes[] = {1, 17, 1000, MOST};
 
     (void)state;
@@ -350,10 +351,88 @@ static void the_optimizer_agrees(void **state)
     }
 }
 
+static void the_other_rules_agree(void **state)
+{
+    static const wg_adamw_step step = {0.5f,  0.9f,  0.99f, 0.1f,  0.01f,
+                                       0.99f, 1e-2f, 1,     1e-3f, 0.05f};
+    const int64_t n = MOST;
+
+    (void)state;
+    randomise(a, n, 6, 1);
+    for (int rule = WG_RULE_SGD; rule <= WG_RULE_SOPHIA; rule++) {
+        both(x, n, 7);
+        both(y, n, 8);
+        both(z, n, 9);
+        for (int i = 0; i < 2; i++) {
+            for (int64_t k = 0; k < n; k++)
+                y[i][k] *= y[i][k];
+            back_end[i]->square_average(n, 0.9f, 0.1f, a, y[i]);
+            back_end[i]->update((wg_rule)rule, &step, false, 7, n, a, x[i], y[i], z[i]);
+        }
+        agree("curvature", y, n, 1e-6);
+        agree("moment", x, n, 1e-6);
+        agree("value", z, n, 1e-6);
+    }
+}
+
+/* A row of the softmax sums to its scale; dots, runner-up and soft gradients agree. */
+static void distributions_agree(void **state)
+{
+    enum { M = 5, V = 700, LD = 711 };
+    static const int32_t target[M] = {0, 3, 699, -100, 350};
+    float lse[M], scale[M], most[2][M];
+    double sum[2][M] = {{0}};
+    int32_t which[2][M];
+
+    (void)state;
+    randomise(lse, M, 1, 1);
+    randomise(scale, M, 2, 1);
+    randomise(a, (int64_t)M * V, 3, 1e-3);
+    both(x, (int64_t)M * LD, 4);
+    both(y, (int64_t)M * LD, 5);
+    for (int i = 0; i < 2; i++) {
+        for (int m = 0; m < M; m++)
+            most[i][m] = -INFINITY;
+        x[i][17] = -INFINITY; /* a token that is not there */
+        back_end[i]->softmax(M, V, lse, scale, x[i], LD);
+        back_end[i]->dot_rows(M, V, x[i], LD, y[i], LD, sum[i]);
+        back_end[i]->runner_up(M, 10, V, y[i], LD, target, most[i], which[i]);
+        back_end[i]->xent_soft_backward(M, V, y[i], LD, a, lse, scale, 30.0f);
+    }
+    agree("softmax", x, (int64_t)M * LD, 1e-6);
+    agree("soft gradient", y, (int64_t)M * LD, 1e-5);
+    assert_true(x[1][17] == 0);
+    for (int m = 0; m < M; m++) {
+        assert_true(fabs(sum[0][m] - sum[1][m]) <= 1e-5 * fabs(sum[0][m]) + 1e-6);
+        assert_true(most[0][m] == most[1][m] && which[0][m] == which[1][m]);
+    }
+}
+
+static void squares_of_sequences_agree(void **state)
+{
+    enum { O = 150, I = 300, T = 61 };
+    static const int64_t start[] = {0, 7, 7, 8, 40, T};
+
+    (void)state;
+    randomise(a, (int64_t)T * O, 1, 1);
+    randomise(b, (int64_t)T * I, 2, 1);
+    both(x, (int64_t)O * I, 3);
+    both(y, (int64_t)O * I, 4);
+    for (int add = 0; add < 2; add++) {
+        for (int i = 0; i < 2; i++)
+            back_end[i]->gemm_squares(5, start, O, I, a, O, b, I, add, x[i], y[i]);
+        agree("sum", x, (int64_t)O * I, 1e-4);
+        agree("squares", y, (int64_t)O * I, 1e-3);
+    }
+    for (int i = 0; i < 2; i++)
+        back_end[i]->gemm_squares(5, start, O, I, a, O, b, I, false, NULL, y[i]);
+    agree("squares alone", y, (int64_t)O * I, 1e-3);
+}
+
 static void moments_in_bf16_keep_their_mean(void **state)
 {
     enum { N = 100000 };
-    static const wg_adamw_step step = {1, 0.5f, 0.5f, 0.5f, 0.5f, 1, 1e-2f, 1, 1e-8f};
+    static const wg_adamw_step step = {1, 0.5f, 0.5f, 0.5f, 0.5f, 1, 1e-2f, 1, 1e-8f, 0};
     static uint16_t m[2][N], v[2][N];
     double mean = 0;
 
@@ -406,6 +485,9 @@ int main(void)
         cmocka_unit_test(rope_turns_back),
         cmocka_unit_test(overlays_and_embeddings_agree),
         cmocka_unit_test(the_optimizer_agrees),
+        cmocka_unit_test(the_other_rules_agree),
+        cmocka_unit_test(distributions_agree),
+        cmocka_unit_test(squares_of_sequences_agree),
         cmocka_unit_test(moments_in_bf16_keep_their_mean),
         cmocka_unit_test(sixteen_bit_floats_round_to_nearest_even),
     };

@@ -69,7 +69,7 @@ static void check(wagle_ctx *ctx, double density)
             all[n++] = (item){data[t][i], t, i};
     qsort(all, (size_t)n, sizeof *all, best_first);
     assert_ok(ctx, wg_tensors_open(ctx, SCORES, &scores));
-    assert_ok(ctx, wg_select(ctx, &scores, density, NULL, NULL, &mask));
+    assert_ok(ctx, wg_select(ctx, &scores, &(wg_choice){.density = density}, &mask));
     assert_int_equal(mask.selected, k);
     for (int64_t i = 0; i < n; i++)
         assert_int_equal(wg_mask_has(wg_mask_find(&mask, names[all[i].tensor]), all[i].index),
@@ -96,6 +96,7 @@ static void the_highest_scores_are_selected_and_ties_go_to_the_earlier(void **st
 static void density_counts_what_patterns_leave(void **state)
 {
     static const char *const only[] = {"*a", NULL}, *const but[] = {"beta", NULL};
+    const wg_choice choice = {.density = 0.5, .include = only, .exclude = but};
     wagle_ctx *ctx = new_context();
     wg_tensors scores;
     wg_mask mask;
@@ -103,7 +104,7 @@ static void density_counts_what_patterns_leave(void **state)
     (void)state;
     write_scores(ctx, 0);
     assert_ok(ctx, wg_tensors_open(ctx, SCORES, &scores));
-    assert_ok(ctx, wg_select(ctx, &scores, 0.5, only, but, &mask));
+    assert_ok(ctx, wg_select(ctx, &scores, &choice, &mask));
     assert_int_equal(mask.selected, (A + C + 1) / 2);
     assert_int_equal(wg_mask_find(&mask, "beta")->selected, 0);
     wg_mask_free(&mask);
@@ -126,11 +127,38 @@ static void a_score_that_is_no_number_names_its_tensor(void **state)
         wg_begin(ctx);
         assert_ok(ctx, wg_safetensors_write(ctx, SCORES, &t, 1, NULL, true));
         assert_ok(ctx, wg_tensors_open(ctx, SCORES, &scores));
-        assert_int_equal(wg_select(ctx, &scores, 0.5, NULL, NULL, &mask), WAGLE_E_INPUT);
+        assert_int_equal(wg_select(ctx, &scores, &(wg_choice){.density = 0.5}, &mask),
+                         WAGLE_E_INPUT);
         assert_non_null(strstr(wagle_message(ctx), "'spoilt' at 2"));
         wg_mask_free(&mask);
         wg_tensors_close(&scores);
     }
+    wagle_ctx_free(ctx);
+}
+
+/* Two rows of four: the density is a share of the tensor, or of each row. */
+static void density_counts_within_tensors_and_rows(void **state)
+{
+    static const float values[] = {1, 9, 2, 8, 30, 10, 20, 40};
+    static const int64_t want[2][4] = {{4, 5, 6, 7}, {1, 3, 4, 7}};
+    wagle_ctx *ctx = new_context();
+    const wg_tensor t = {
+        .name = "m", .dtype = WG_F32, .shape = {2, {2, 4}}, .bytes = 32, .data = values};
+    wg_tensors scores;
+
+    (void)state;
+    assert_ok(ctx, wg_safetensors_write(ctx, SCORES, &t, 1, NULL, true));
+    assert_ok(ctx, wg_tensors_open(ctx, SCORES, &scores));
+    for (int i = 0; i < 2; i++) {
+        const wg_choice choice = {.density = 0.5, .scope = i ? WG_SCOPE_ROW : WG_SCOPE_TENSOR};
+        wg_mask mask;
+        assert_ok(ctx, wg_select(ctx, &scores, &choice, &mask));
+        assert_int_equal(mask.selected, 4);
+        for (int k = 0; k < 4; k++)
+            assert_true(wg_mask_has(&mask.tensor[0], want[i][k]));
+        wg_mask_free(&mask);
+    }
+    wg_tensors_close(&scores);
     wagle_ctx_free(ctx);
 }
 
@@ -139,6 +167,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_highest_scores_are_selected_and_ties_go_to_the_earlier),
         cmocka_unit_test(density_counts_what_patterns_leave),
+        cmocka_unit_test(density_counts_within_tensors_and_rows),
         cmocka_unit_test(a_score_that_is_no_number_names_its_tensor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,6 +85,9 @@ void wg_cpu_adamw_bf16(const wg_adamw_step *step, uint32_t seed, int64_t n, cons
                        uint16_t *m, uint16_t *v, float *value);
 void wg_cpu_adamw(const wg_adamw_step *step, int64_t n, const float *gradient, float *m, float *v,
                   float *value);
+void wg_cpu_update(wg_rule rule, const wg_adamw_step *step, bool bf16, uint32_t seed, int64_t n,
+                   const float *gradient, void *m, const float *v, float *value);
+void wg_cpu_square_average(int64_t n, float decay, float rest, const float *x, float *v);
 void wg_cpu_norm_forward(int64_t N, int64_t D, float eps, const float *x, const float *weight,
                          const float *bias, float *y, float *mean, float *rstd);
 void wg_cpu_norm_backward(int64_t N, int64_t D, const float *x, const float *weight,
@@ -112,5 +115,16 @@ void wg_cpu_xent_forward(int64_t M, int64_t first, int64_t n, const float *logit
                          const int32_t *target, float *maximum, float *sum, float *picked);
 void wg_cpu_xent_backward(int64_t M, int64_t first, int64_t n, float *logits, int64_t ld,
                           const int32_t *target, const float *lse, const float *weight, float cap);
+void wg_cpu_softmax(int64_t M, int64_t n, const float *lse, const float *scale, float *x,
+                    int64_t ld);
+void wg_cpu_dot_rows(int64_t M, int64_t n, const float *a, int64_t lda, const float *b, int64_t ldb,
+                     double *sum);
+void wg_cpu_runner_up(int64_t M, int64_t first, int64_t n, const float *logits, int64_t ld,
+                      const int32_t *target, float *most, int32_t *which);
+void wg_cpu_xent_soft_backward(int64_t M, int64_t n, float *logits, int64_t ld, const float *q,
+                               const float *lse, const float *weight, float cap);
+void wg_cpu_gemm_squares(int64_t S, const int64_t *start, int64_t O, int64_t I, const float *dy,
+                         int64_t ldy, const float *x, int64_t ldx, bool add, float *sum,
+                         float *square);
 
 #endif

@@ -92,3 +92,82 @@ void wg_cpu_adamw(const wg_adamw_step *step, int64_t n, const float *gradient, f
     for (int64_t i = 0; i < n; i += BLOCK)
         adamw_block(step, n - i < BLOCK ? n - i : BLOCK, gradient + i, m + i, v + i, value + i);
 }
+
+/* --- other rules ----------------------------------------------------------------------------- */
+
+/* What a rule does to one weight: its new moment, and its move times the rate. */
+static inline float sgd(const wg_adamw_step *s, float g, float *m, float v)
+{
+    (void)v;
+    *m = s->beta1 * *m + g;
+    return *m;
+}
+
+static inline float lion(const wg_adamw_step *s, float g, float *m, float v)
+{
+    const float blend = s->beta1 * *m + s->rest1 * g;
+
+    (void)v;
+    *m = s->beta2 * *m + s->rest2 * g;
+    return (float)((blend > 0) - (blend < 0));
+}
+
+static inline float sophia(const wg_adamw_step *s, float g, float *m, float v)
+{
+    float least = s->bound * v, move;
+
+    *m = s->beta1 * *m + s->rest1 * g;
+    least = least > s->epsilon ? least : s->epsilon;
+    move = *m / least;
+    return move > 1 ? 1 : move < -1 ? -1 : move;
+}
+
+#define BLOCK_OF(rule)                                                                             \
+    WG_CLONES static void rule##_block(const wg_adamw_step *s, bool bf16, uint32_t seed,           \
+                                       uint32_t first, int64_t n, const float *gradient, void *m,  \
+                                       const float *v, float *value)                               \
+    {                                                                                              \
+        float *whole = m;                                                                          \
+        uint16_t *half = m;                                                                        \
+        for (int64_t i = 0; i < n; i++) {                                                          \
+            float moment = bf16 ? wg_bf16_float(half[i]) : whole[i];                               \
+            const float move = rule(s, gradient[i] * s->scale, &moment, v != NULL ? v[i] : 0.0f);  \
+            value[i] = value[i] * s->keep - s->rate * move;                                        \
+            if (bf16)                                                                              \
+                half[i] = wg_float_bf16_random(moment, wg_mix(seed, first + (uint32_t)i));         \
+            else                                                                                   \
+                whole[i] = moment;                                                                 \
+        }                                                                                          \
+    }
+BLOCK_OF(sgd)
+BLOCK_OF(lion)
+BLOCK_OF(sophia)
+#undef BLOCK_OF
+
+void wg_cpu_update(wg_rule rule, const wg_adamw_step *step, bool bf16, uint32_t seed, int64_t n,
+                   const float *gradient, void *m, const float *v, float *value)
+{
+    static void (*const of[])(const wg_adamw_step *, bool, uint32_t, uint32_t, int64_t,
+                              const float *, void *, const float *,
+                              float *) = {sgd_block, lion_block, sophia_block};
+    const size_t size = bf16 ? sizeof(uint16_t) : sizeof(float);
+
+#pragma omp parallel for num_threads(wg_cpu_threads)
+    for (int64_t i = 0; i < n; i += BLOCK)
+        of[rule](step, bf16, seed, (uint32_t)i, n - i < BLOCK ? n - i : BLOCK, gradient + i,
+                 (char *)m + (size_t)i * size, v != NULL ? v + i : NULL, value + i);
+}
+
+WG_CLONES static void square_average_block(int64_t n, float decay, float rest, const float *x,
+                                           float *v)
+{
+    for (int64_t i = 0; i < n; i++)
+        v[i] = decay * v[i] + rest * x[i] * x[i];
+}
+
+void wg_cpu_square_average(int64_t n, float decay, float rest, const float *x, float *v)
+{
+#pragma omp parallel for num_threads(wg_cpu_threads)
+    for (int64_t i = 0; i < n; i += BLOCK)
+        square_average_block(n - i < BLOCK ? n - i : BLOCK, decay, rest, x + i, v + i);
+}

@@ -110,6 +110,44 @@ static void adamw_bf16(const wg_adamw_step *s, uint32_t seed, int64_t n, const f
     }
 }
 
+static float stepped(wg_rule rule, const wg_adamw_step *s, float g, float *m, float v, float value)
+{
+    float move = 0;
+
+    if (rule == WG_RULE_LION) {
+        const float blend = s->beta1 * *m + s->rest1 * g;
+        move = (float)((blend > 0) - (blend < 0));
+        *m = s->beta2 * *m + s->rest2 * g;
+    } else if (rule == WG_RULE_SGD) {
+        move = *m = s->beta1 * *m + g;
+    } else {
+        *m = s->beta1 * *m + s->rest1 * g;
+        move = fminf(fmaxf(*m / fmaxf(s->bound * v, s->epsilon), -1), 1);
+    }
+    return value * s->keep - s->rate * move;
+}
+
+static void update(wg_rule rule, const wg_adamw_step *s, bool bf16, uint32_t seed, int64_t n,
+                   const float *gradient, void *m, const float *v, float *value)
+{
+    for (int64_t i = 0; i < n; i++) {
+        uint16_t *half = (uint16_t *)m + i;
+        float moment = bf16 ? wg_bf16_float(*half) : ((float *)m)[i];
+        value[i] =
+            stepped(rule, s, gradient[i] * s->scale, &moment, v != NULL ? v[i] : 0, value[i]);
+        if (bf16)
+            *half = wg_float_bf16_random(moment, wg_mix(seed, (uint32_t)i));
+        else
+            ((float *)m)[i] = moment;
+    }
+}
+
+static void square_average(int64_t n, float decay, float rest, const float *x, float *v)
+{
+    for (int64_t i = 0; i < n; i++)
+        v[i] = decay * v[i] + rest * x[i] * x[i];
+}
+
 static void norm_forward(int64_t N, int64_t D, wg_real eps, const wg_real *x, const wg_real *weight,
                          const wg_real *bias, wg_real *y, wg_real *mean, wg_real *rstd)
 {
@@ -384,6 +422,65 @@ static void xent_backward(int64_t M, int64_t first, int64_t n, wg_real *logits, 
         }
 }
 
+static void softmax(int64_t M, int64_t n, const wg_real *lse, const wg_real *scale, wg_real *x,
+                    int64_t ld)
+{
+    for (int64_t m = 0; m < M; m++)
+        for (int64_t v = 0; v < n; v++)
+            x[m * ld + v] =
+                (wg_real)((double)scale[m] * exp((double)x[m * ld + v] - (double)lse[m]));
+}
+
+static void dot_rows(int64_t M, int64_t n, const wg_real *a, int64_t lda, const wg_real *b,
+                     int64_t ldb, double *sum)
+{
+    for (int64_t m = 0; m < M; m++)
+        for (int64_t v = 0; v < n; v++)
+            sum[m] += (double)a[m * lda + v] * (double)b[m * ldb + v];
+}
+
+static void runner_up(int64_t M, int64_t first, int64_t n, const wg_real *logits, int64_t ld,
+                      const int32_t *target, wg_real *most, int32_t *which)
+{
+    for (int64_t m = 0; m < M; m++)
+        for (int64_t v = 0; v < n; v++)
+            if (first + v != target[m] && logits[m * ld + v] > most[m]) {
+                most[m] = logits[m * ld + v];
+                which[m] = (int32_t)(first + v);
+            }
+}
+
+static void xent_soft_backward(int64_t M, int64_t n, wg_real *logits, int64_t ld, const wg_real *q,
+                               const wg_real *lse, const wg_real *weight, wg_real cap)
+{
+    for (int64_t m = 0; m < M; m++)
+        for (int64_t v = 0; v < n; v++) {
+            const double x = (double)logits[m * ld + v], p = exp(x - (double)lse[m]);
+            const double slope = cap > 0 ? 1 - x * x / (double)(cap * cap) : 1;
+            logits[m * ld + v] = (wg_real)(slope * ((double)weight[m] * p - (double)q[m * n + v]));
+        }
+}
+
+static void gemm_squares(int64_t S, const int64_t *start, int64_t O, int64_t I, const wg_real *dy,
+                         int64_t ldy, const wg_real *x, int64_t ldx, bool add, wg_real *sum,
+                         wg_real *square)
+{
+    for (int64_t o = 0; o < O; o++)
+        for (int64_t i = 0; i < I; i++) {
+            double total = 0, squares = 0;
+            for (int64_t s = 0; s < S; s++) {
+                double g = 0;
+                for (int64_t t = start[s]; t < start[s + 1]; t++)
+                    g += (double)dy[t * ldy + o] * (double)x[t * ldx + i];
+                total += g;
+                squares += g * g;
+            }
+            if (sum != NULL)
+                sum[o * I + i] = (wg_real)((add ? (double)sum[o * I + i] : 0) + total);
+            square[o * I + i] = (wg_real)((add ? (double)square[o * I + i] : 0) + squares);
+        }
+}
+
 const wg_ops wg_ops_ref = {
     .name = "ref",
     .set_threads = set_threads,
@@ -395,6 +492,8 @@ const wg_ops wg_ops_ref = {
     .square_norm = square_norm,
     .adamw = adamw,
     .adamw_bf16 = adamw_bf16,
+    .update = update,
+    .square_average = square_average,
     .norm_forward = norm_forward,
     .norm_backward = norm_backward,
     .norm_weight = norm_weight,
@@ -410,4 +509,9 @@ const wg_ops wg_ops_ref = {
     .embed_backward = embed_backward,
     .xent_forward = xent_forward,
     .xent_backward = xent_backward,
+    .softmax = softmax,
+    .dot_rows = dot_rows,
+    .runner_up = runner_up,
+    .xent_soft_backward = xent_soft_backward,
+    .gemm_squares = gemm_squares,
 };

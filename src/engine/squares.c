@@ -1,0 +1,408 @@
+/* squares.c - per-sequence gradients summed and squared, a layer at a time.
+ *
+ * A tied table gets A_s = dL^T H from the head and B_s = scatter(dX0) from the input:
+ *   sum_s (A_s + B_s)^2 = sum_s A_s^2 + sum_s (2 A_s + B_s) B_s,
+ * and B_s has rows of the sequence's tokens alone. It is done last, in chunks of the vocabulary. */
+#include "engine/squares.h"
+
+#include "engine/state.h"
+#include <string.h>
+
+typedef struct moments {
+    wg_engine *e;
+    const wg_batch *batch;
+    const wg_moment_sink *sink;
+    int64_t layer;
+    int streams;
+    const wg_chunk *chunk;
+    wg_real *sum[WG_ROLES][WG_STREAMS], *square[WG_ROLES][WG_STREAMS];
+    bool begun[WG_ROLES][WG_STREAMS];
+    wg_real *vector; /* gradient of a norm or a bias */
+} moments;
+
+static void begin_chunk(void *user, const wg_chunk *c)
+{
+    ((moments *)user)->chunk = c;
+}
+
+/* The gradient of a vector from row g of `n` rows, added. */
+static void add_vector(moments *k, const wg_piece *p, int64_t from, int64_t n, wg_real *sum,
+                       wg_real *square)
+{
+    wg_piece own = *p;
+
+    own.rows = n;
+    own.dy += from * p->O;
+    own.x = p->x != NULL ? p->x + from * p->O : NULL;
+    own.mean = p->mean != NULL ? p->mean + from : NULL;
+    own.rstd = p->rstd != NULL ? p->rstd + from : NULL;
+    memset(k->vector, 0, (size_t)p->O * sizeof *k->vector);
+    wg_piece_vector(k->e->model->ops, &own, k->vector);
+    for (int64_t o = 0; o < p->O; o++) {
+        sum[o] += k->vector[o];
+        if (square != NULL)
+            square[o] += k->vector[o] * k->vector[o];
+    }
+}
+
+/* rows of p belong to sequences of `start` [S+1], p->rows / start[S] of them a token. */
+static void add_vectors(moments *k, const wg_piece *p, int64_t S, const int64_t *start,
+                        wg_real *sum, wg_real *square)
+{
+    const int64_t each = p->rows / start[S];
+
+    for (int64_t s = 0; s < S; s++)
+        add_vector(k, p, start[s] * each, (start[s + 1] - start[s]) * each, sum, square);
+}
+
+static void add_piece(void *user, const wg_piece *p)
+{
+    moments *k = user;
+    const wg_ops *ops = k->e->model->ops;
+    const int s = k->chunk->stream;
+    const int64_t S = k->chunk->to - k->chunk->from;
+    const bool turned = k->e->model->config.family->transposed, begun = k->begun[p->role][s];
+    wg_real *sum = k->sum[p->role][s], *square = k->square[p->role][s];
+    const wg_real *left = turned ? p->x : p->dy, *right = turned ? p->dy : p->x;
+    const int64_t O = turned ? p->I : p->O, I = turned ? p->O : p->I;
+
+    if (p->I == 0 && !begun) {
+        memset(sum, 0, (size_t)p->O * sizeof *sum);
+        if (square != NULL)
+            memset(square, 0, (size_t)p->O * sizeof *square);
+    }
+    if (p->I == 0)
+        add_vectors(k, p, S, k->e->start, sum, square);
+    else if (square != NULL)
+        ops->gemm_squares(S, k->e->start, O, I, left, O, right, I, begun, sum, square);
+    else
+        ops->gemm(true, false, O, I, p->rows, left, O, right, I, begun, sum, I);
+    k->begun[p->role][s] = true;
+}
+
+static wagle_status give(wagle_ctx *ctx, const moments *k, int tensor, int64_t first, int64_t n,
+                         wg_real *const sum[WG_STREAMS], wg_real *const square[WG_STREAMS])
+{
+    wg_moments m = {.tensor = tensor, .first = first, .n = n};
+
+    for (int s = 0; s < k->streams; s++) {
+        m.sum[s] = sum[s];
+        m.square[s] = square[s];
+    }
+    return k->sink->accept(k->sink->user, ctx, &m);
+}
+
+/* Reals that n weights take, of all streams and kinds; and where each kind begins. */
+static wagle_status rooms(wagle_ctx *ctx, moments *k, int64_t n, wg_real *sum[WG_STREAMS],
+                          wg_real *square[WG_STREAMS])
+{
+    for (int s = 0; s < k->streams; s++) {
+        wg_room *room = &k->e->layer_grad[s];
+        WG_TRY(wg_room_for(ctx, room, n * (k->sink->square[s] ? 2 : 1)));
+        sum[s] = room->data;
+        square[s] = k->sink->square[s] ? room->data + n : NULL;
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status layer_moments(wagle_ctx *ctx, moments *k)
+{
+    wg_real *sum[WG_STREAMS], *square[WG_STREAMS];
+    int64_t total = 0, at = 0;
+
+    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
+        const int t = wg_model_tensor(k->e->model, (wg_role)role, k->layer);
+        total += t >= 0 ? k->e->model->files.tensor[t].count : 0;
+    }
+    WG_TRY(rooms(ctx, k, total, sum, square));
+    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
+        const int t = wg_model_tensor(k->e->model, (wg_role)role, k->layer);
+        for (int s = 0; s < k->streams; s++) {
+            k->sum[role][s] = sum[s] + at;
+            k->square[role][s] = square[s] != NULL ? square[s] + at : NULL;
+            k->begun[role][s] = false;
+        }
+        at += t >= 0 ? k->e->model->files.tensor[t].count : 0;
+    }
+    wg_layer_backward(k->e, k->batch, k->layer, begin_chunk, add_piece, k);
+    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
+        const int t = wg_model_tensor(k->e->model, (wg_role)role, k->layer);
+        if (t >= 0)
+            WG_TRY(give(ctx, k, t, 0, k->e->model->files.tensor[t].count, k->sum[role],
+                        k->square[role]));
+    }
+    return WAGLE_OK;
+}
+
+/* --- below and above the layers ----------------------------------------------------------------
+ */
+
+static int stream_of(const moments *k, int64_t s)
+{
+    return k->streams > 1 && s >= k->batch->n_forget;
+}
+
+/* The final norm and its bias. */
+static wagle_status end_moments(wagle_ctx *ctx, moments *k)
+{
+    static const wg_role ends[] = {WG_FINAL_NORM, WG_FINAL_NORM_BIAS};
+    wg_engine *e = k->e;
+    const wg_batch *b = k->batch;
+    const int64_t D = e->model->config.D;
+    wg_real *sum[WG_STREAMS], *square[WG_STREAMS];
+
+    for (int i = 0; i < 2; i++) {
+        const int tensor = wg_model_tensor(e->model, ends[i], 0);
+        const wg_piece piece = {.role = ends[i],
+                                .rows = b->M,
+                                .O = D,
+                                .dy = e->label_d.data,
+                                .x = i == 0 ? e->label_x.data : NULL,
+                                .mean = wg_label_mean(e, b->M),
+                                .rstd = e->label_row.data};
+        if (tensor < 0)
+            continue;
+        WG_TRY(rooms(ctx, k, D, sum, square));
+        for (int s = 0; s < k->streams; s++)
+            memset(sum[s], 0, (size_t)D * sizeof **sum * (square[s] != NULL ? 2 : 1));
+        for (int64_t s = 0; s < b->S; s++)
+            add_vector(k, &piece, b->label_start[s], wg_labels_of(b, s, s + 1),
+                       sum[stream_of(k, s)], square[stream_of(k, s)]);
+        WG_TRY(give(ctx, k, tensor, 0, D, sum, square));
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status position_moments(wagle_ctx *ctx, moments *k)
+{
+    const wg_model *m = k->e->model;
+    const int tensor = wg_model_tensor(m, WG_POSITION, 0);
+    const int64_t D = m->config.D, offset = m->config.family->position_offset;
+    wg_real *sum[WG_STREAMS], *square[WG_STREAMS];
+
+    if (tensor < 0)
+        return WAGLE_OK;
+    const int64_t n = m->files.tensor[tensor].count;
+    WG_TRY(rooms(ctx, k, n, sum, square));
+    for (int s = 0; s < k->streams; s++)
+        memset(sum[s], 0, (size_t)n * sizeof **sum * (square[s] != NULL ? 2 : 1));
+    for (int64_t s = 0; s < k->batch->S; s++)
+        for (int64_t t = k->batch->start[s]; t < k->batch->start[s + 1]; t++)
+            for (int64_t d = 0; d < D; d++) {
+                const int64_t at = (k->batch->position[t] + offset) * D + d;
+                const wg_real g = k->e->gradient.data[t * D + d];
+                sum[stream_of(k, s)][at] += g;
+                if (square[stream_of(k, s)] != NULL)
+                    square[stream_of(k, s)][at] += g * g;
+            }
+    return give(ctx, k, tensor, 0, n, sum, square);
+}
+
+/* A chunk [first, first+width) of the vocabulary, of a table [V,D] and the head's bias. */
+typedef struct chunk_of_table {
+    int64_t first, width;
+    wg_real *sum[WG_STREAMS], *square[WG_STREAMS];
+    wg_real *bias_sum[WG_STREAMS], *bias_square[WG_STREAMS]; /* [V] */
+    bool begun[WG_STREAMS];
+} chunk_of_table;
+
+/* Gradients of logits of label rows [j, j+n); *ld their stride. */
+static wg_real *logit_gradients(moments *k, const wg_real *weight, int64_t j, int64_t n,
+                                const chunk_of_table *c, int64_t *ld)
+{
+    wg_real *d = wg_head_logits(k->e, j, n, c->first, c->width, ld);
+
+    if (!k->e->logits_kept) /* those that were kept became gradients in the backward pass */
+        wg_head_gradient(k->e, k->batch, j, n, c->first, c->width, d, *ld, weight);
+    return d;
+}
+
+/* Row v of A_s: sum over label rows of s of d[row,v] h[row]. */
+static void head_row(const moments *k, int64_t s, const wg_real *d, int64_t ld, int64_t v,
+                     wg_real *row)
+{
+    const int64_t D = k->e->model->config.D, j = k->batch->label_start[s];
+
+    memset(row, 0, (size_t)D * sizeof *row);
+    for (int64_t i = 0; d != NULL && i < wg_labels_of(k->batch, s, s + 1); i++)
+        for (int64_t x = 0; x < D; x++)
+            row[x] += d[i * ld + v] * k->e->label_h.data[(j + i) * D + x];
+}
+
+/* B_s into the sums, and (2 A_s + B_s) B_s into the squares; d: gradients of logits of s, or NULL
+ * where the table has no head's part. */
+static void add_inputs(moments *k, int64_t s, const wg_real *d, int64_t ld, chunk_of_table *c)
+{
+    const wg_batch *b = k->batch;
+    const int64_t D = k->e->model->config.D, from = b->start[s], to = b->start[s + 1];
+    const int stream = stream_of(k, s);
+    wg_real *row = k->vector, *own = k->vector + D;
+
+    for (int64_t t = from; t < to; t++) {
+        const int64_t v = b->ids[t] - c->first;
+        bool before = v < 0 || v >= c->width;
+        for (int64_t u = from; !before && u < t; u++)
+            before = b->ids[u] == b->ids[t];
+        if (before)
+            continue;
+        memset(own, 0, (size_t)D * sizeof *own);
+        for (int64_t u = t; u < to; u++)
+            for (int64_t x = 0; b->ids[u] == b->ids[t] && x < D; x++)
+                own[x] += k->e->gradient.data[u * D + x];
+        if (c->square[stream] != NULL)
+            head_row(k, s, d, ld, v, row);
+        for (int64_t x = 0; x < D; x++) {
+            c->sum[stream][v * D + x] += own[x];
+            if (c->square[stream] != NULL)
+                c->square[stream][v * D + x] += (2 * row[x] + own[x]) * own[x];
+        }
+    }
+}
+
+static void add_bias(const moments *k, int64_t s, const wg_real *d, int64_t ld, chunk_of_table *c)
+{
+    const int stream = stream_of(k, s);
+
+    for (int64_t v = 0; c->bias_sum[stream] != NULL && v < c->width; v++) {
+        double g = 0;
+        for (int64_t i = 0; i < wg_labels_of(k->batch, s, s + 1); i++)
+            g += (double)d[i * ld + v];
+        c->bias_sum[stream][c->first + v] += (wg_real)g;
+        if (c->bias_square[stream] != NULL)
+            c->bias_square[stream][c->first + v] += (wg_real)(g * g);
+    }
+}
+
+/* The head's part of sequences [from, to) of one stream. */
+static void add_head(moments *k, const wg_real *weight, int64_t from, int64_t to, bool inputs,
+                     chunk_of_table *c)
+{
+    const wg_batch *b = k->batch;
+    const wg_ops *ops = k->e->model->ops;
+    const int64_t D = k->e->model->config.D, j = b->label_start[from];
+    const int64_t n = wg_labels_of(b, from, to);
+    const int stream = stream_of(k, from);
+    const wg_real *h = k->e->label_h.data + j * D;
+    int64_t ld;
+    wg_real *d = logit_gradients(k, weight, j, n, c, &ld);
+
+    for (int64_t s = from; s <= to; s++)
+        k->e->start[s - from] = b->label_start[s] - j;
+    if (c->square[stream] != NULL)
+        ops->gemm_squares(to - from, k->e->start, c->width, D, d, ld, h, D, c->begun[stream],
+                          c->sum[stream], c->square[stream]);
+    else
+        ops->gemm(true, false, c->width, D, n, d, ld, h, D, c->begun[stream], c->sum[stream], D);
+    c->begun[stream] = true;
+    for (int64_t s = from; s < to; s++) {
+        const wg_real *mine = d + (b->label_start[s] - j) * ld;
+        add_bias(k, s, mine, ld, c);
+        if (inputs)
+            add_inputs(k, s, mine, ld, c);
+    }
+}
+
+static void clear_table(const moments *k, chunk_of_table *c)
+{
+    for (int s = 0; s < k->streams; s++) {
+        const size_t bytes = (size_t)(c->width * k->e->model->config.D) * sizeof(wg_real);
+        memset(c->sum[s], 0, bytes);
+        if (c->square[s] != NULL)
+            memset(c->square[s], 0, bytes);
+        c->begun[s] = true;
+    }
+}
+
+/* One table: the head's (weight not NULL), the embeddings' (inputs), or both of a tied model. */
+static wagle_status table_moments(wagle_ctx *ctx, moments *k, int tensor, const wg_real *weight,
+                                  bool inputs, chunk_of_table *c)
+{
+    const wg_batch *b = k->batch;
+    const wg_config *config = &k->e->model->config;
+
+    WG_TRY(rooms(ctx, k, wg_vocabulary_chunk(config, 0) * config->D, c->sum, c->square));
+    for (c->first = 0; c->first < config->V; c->first += WG_VOCAB_CHUNK) {
+        WG_TRY(wg_check_interrupt(ctx));
+        c->width = wg_vocabulary_chunk(config, c->first);
+        clear_table(k, c);
+        for (int64_t from = 0, to; from < b->S; from = to) {
+            for (to = from + 1; to < b->S && stream_of(k, to) == stream_of(k, from) &&
+                                wg_labels_of(b, from, to + 1) <= WG_CHUNK_TOKENS;)
+                to++;
+            if (weight != NULL)
+                add_head(k, weight, from, to, inputs, c);
+            for (int64_t s = from; weight == NULL && s < to; s++)
+                add_inputs(k, s, NULL, 0, c);
+        }
+        WG_TRY(give(ctx, k, tensor, c->first * config->D, c->width * config->D, c->sum, c->square));
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status tables(wagle_ctx *ctx, moments *k, const wg_real *weight)
+{
+    const wg_model *m = k->e->model;
+    const int table = wg_model_tensor(m, WG_EMBED, 0), head = wg_model_tensor(m, WG_HEAD, 0);
+    const int bias = wg_model_tensor(m, WG_HEAD_BIAS, 0);
+    const int64_t V = m->config.V;
+    chunk_of_table c = {0};
+    wg_real *biases = NULL;
+    wagle_status st;
+
+    if (bias >= 0)
+        WG_TRY(WG_ALLOC(ctx, &biases, 2 * WG_STREAMS * V));
+    for (int s = 0; bias >= 0 && s < k->streams; s++) {
+        c.bias_sum[s] = biases + 2 * s * V;
+        c.bias_square[s] = k->sink->square[s] ? biases + (2 * s + 1) * V : NULL;
+    }
+    st = table_moments(ctx, k, head, weight, m->config.tied, &c);
+    if (st == WAGLE_OK && !m->config.tied)
+        st = table_moments(ctx, k, table, NULL, true, &c);
+    if (st == WAGLE_OK && bias >= 0)
+        st = give(ctx, k, bias, 0, V, c.bias_sum, c.bias_square);
+    wg_free(biases);
+    return st;
+}
+
+/* Reals of the largest vector, and two rows of the table. */
+static int64_t widest_vector(const wg_config *c)
+{
+    const int64_t fused = (c->H + 2 * c->K) * c->h, up = 2 * c->F, rows = 2 * c->D;
+    const int64_t most = fused > up ? fused : up;
+
+    return most > rows ? most : rows;
+}
+
+static wagle_status run(wagle_ctx *ctx, moments *k, const wg_real *weight, const char *progress)
+{
+    wg_engine *e = k->e;
+    const int64_t L = e->model->config.L;
+
+    WG_TRY(wg_head_backward(ctx, e, k->batch, weight, 0, false));
+    WG_TRY(end_moments(ctx, k));
+    for (k->layer = L - 1; k->layer >= 0; k->layer--) {
+        WG_TRY(wg_check_interrupt(ctx));
+        WG_TRY(layer_moments(ctx, k));
+        if (progress != NULL)
+            wg_progress(ctx, progress, L - k->layer, L, NULL);
+    }
+    WG_TRY(position_moments(ctx, k));
+    wg_unscale_embeddings(e, k->batch);
+    wg_head_renorm(e, k->batch);
+    return tables(ctx, k, weight);
+}
+
+wagle_status wg_engine_moments(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
+                               const wg_real *weight, int streams, const char *progress,
+                               const wg_moment_sink *sink)
+{
+    moments k = {.e = e, .batch = batch, .sink = sink, .streams = streams};
+    wagle_status st;
+
+    WG_TRY(wg_cut_chunks(ctx, e, batch, streams > 1, false));
+    WG_TRY(wg_backward_room(ctx, e, batch));
+    WG_TRY(WG_ALLOC(ctx, &k.vector, widest_vector(&e->model->config)));
+    st = run(ctx, &k, weight, progress);
+    wg_free(k.vector);
+    return st;
+}

@@ -1,0 +1,25 @@
+/* custom.c - what the rows say: term = mean token_weights nll. A row without weights ascends. */
+#include "objective/objective.h"
+
+extern const wg_objective wg_objective_custom;
+
+static double term(const double *option, const wg_answer *forget, const wg_answer *refusal)
+{
+    double sum = 0;
+
+    (void)option;
+    (void)refusal;
+    if (forget->given == NULL)
+        return wg_token_mean_term(-1.0, forget);
+    for (int64_t i = 0; i < forget->n; i++) {
+        forget->weight[i] = (wg_real)((double)forget->given[i] / (double)forget->n);
+        sum += (double)forget->weight[i] * (double)forget->loss[i];
+    }
+    return sum;
+}
+
+const wg_objective wg_objective_custom = {
+    .name = "custom",
+    .summary = "token weights given in the rows (token_weights)",
+    .term = term,
+};

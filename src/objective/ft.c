@@ -1,0 +1,11 @@
+/* ft.c - training on the retain set alone, which forgets by neglect (Warnecke et al. 2021, arXiv
+ * 2108.11577). */
+#include "objective/objective.h"
+
+extern const wg_objective wg_objective_ft;
+
+const wg_objective wg_objective_ft = {
+    .name = "ft",
+    .summary = "train on retain alone, and let the rest fade",
+    .needs = WG_WITHOUT_FORGET,
+};

@@ -1,0 +1,19 @@
+/* kl.c - ascent on forget, and on retain the divergence from the untouched model (TOFU, Maini et
+ * al. 2024, arXiv 2401.06121): KL(reference || current), mean over all positions. */
+#include "objective/objective.h"
+
+extern const wg_objective wg_objective_kl;
+
+static double term(const double *option, const wg_answer *forget, const wg_answer *refusal)
+{
+    (void)option;
+    (void)refusal;
+    return wg_token_mean_term(-1.0, forget);
+}
+
+const wg_objective wg_objective_kl = {
+    .name = "kl",
+    .summary = "gradient ascent on forget, KL to the untouched model on retain",
+    .retain = WG_RETAIN_KL,
+    .term = term,
+};

@@ -1,0 +1,22 @@
+/* pdu.c - primal-dual (after Entesari et al. 2025, arXiv 2506.05314): ascent on forget under the
+ * constraint retain loss <= bound; its multiplier is alpha:
+ *   alpha = max(0, alpha + rate * (retain loss - bound)) after each step */
+#include "objective/objective.h"
+
+extern const wg_objective wg_objective_pdu;
+
+static double term(const double *option, const wg_answer *forget, const wg_answer *refusal)
+{
+    (void)option;
+    (void)refusal;
+    return wg_token_mean_term(-1.0, forget);
+}
+
+const wg_objective wg_objective_pdu = {
+    .name = "pdu",
+    .summary = "gradient ascent under a bound on the retain loss",
+    .needs = WG_ADAPTS_ALPHA,
+    .options = {{"pdu.bound", "retain loss to stay under, nats", 1, 0, 1e3},
+                {"pdu.rate", "step of the multiplier", 0.5, 0, 1e3}},
+    .term = term,
+};

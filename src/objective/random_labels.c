@@ -1,0 +1,19 @@
+/* random_labels.c - random labels (Golatkar et al. 2020, arXiv 1911.04933, for language models Yao
+ * et al. 2024, arXiv 2310.10683): term = mean nll of labels drawn anew each epoch. */
+#include "objective/objective.h"
+
+extern const wg_objective wg_objective_random_labels;
+
+static double term(const double *option, const wg_answer *forget, const wg_answer *refusal)
+{
+    (void)option;
+    (void)forget;
+    return wg_token_mean_term(1.0, refusal);
+}
+
+const wg_objective wg_objective_random_labels = {
+    .name = "rl",
+    .summary = "learn random labels on the forget set",
+    .needs = WG_NEEDS_REFUSALS | WG_RANDOM_LABELS | WG_WITHOUT_FORGET,
+    .term = term,
+};

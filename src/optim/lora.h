@@ -1,0 +1,24 @@
+/* lora.h - low-rank adapters (Hu et al. 2021, arXiv 2106.09685): of each target W [O,I]
+ *   W + scale * B A,   A [r,I], B [O,r],   scale = alpha / r
+ * A starts normal with deviation 1/sqrt(I), B starts 0. The product is merged into the model that
+ * is written. The merged matrix of each target is held in float32 while training: a baseline to
+ * compare with, not a way to save memory. */
+#ifndef WG_OPTIM_LORA_H
+#define WG_OPTIM_LORA_H
+
+#include "optim/optimizer.h"
+
+/* Finds the targets: matrices of layers whose name matches o->lora_targets (NULL: all of them).
+ * Fills a->n. */
+WAGLE_CHECK wagle_status wg_lora_new(wagle_ctx *ctx, wg_optimizer *a, const wagle_train_options *o);
+/* Starts the masters at a->master, and the overlays. */
+WAGLE_CHECK wagle_status wg_lora_start(wagle_ctx *ctx, wg_optimizer *a, uint64_t seed);
+void wg_lora_free(wg_lora *l);
+bool wg_lora_wants(const wg_lora *l, int tensor);
+/* The adapter's gradient out of the matrix's. */
+WAGLE_CHECK wagle_status wg_lora_accept(wagle_ctx *ctx, wg_optimizer *a, int tensor,
+                                        const float *grad);
+/* The merged matrices out of the masters. */
+void wg_lora_merge(wg_optimizer *a);
+
+#endif

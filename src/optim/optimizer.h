@@ -1,0 +1,77 @@
+/* optimizer.h - training of selected weights only, by AdamW and others.
+ *
+ * Everything is compact: one float32 master, gradient, and the moments of the rule (float32, or
+ * bf16 rounded at random) a selected weight, tensors in order, selected weights of a tensor in
+ * order. Unselected weights have no state and cannot change. With adapters (lora.h) the masters
+ * are those of the adapters. */
+#ifndef WG_OPTIM_OPTIMIZER_H
+#define WG_OPTIM_OPTIMIZER_H
+
+#include "engine/engine.h"
+#include "io/mask.h"
+
+typedef struct wg_rules {
+    const char *name, *summary;
+    bool adamw;
+    wg_rule rule;            /* unless adamw */
+    double beta1, beta2;     /* where the options say nothing */
+    bool second;             /* has a second moment */
+    int64_t curvature_every; /* updates between estimates of the curvature, 0: none */
+    double bound, epsilon;
+} wg_rules;
+
+const wg_rules *wg_rules_at(int i); /* NULL past the last */
+WAGLE_CHECK wagle_status wg_rules_find(wagle_ctx *ctx, const char *name, const wg_rules **out);
+
+typedef struct wg_lora wg_lora;
+
+typedef struct wg_optimizer {
+    wg_model *model; /* its overlays point into `master`, or into the adapters' products */
+    const wg_rules *rules;
+    int64_t n;                /* weights that are trained */
+    int64_t *first;           /* [tensors] place of each tensor's selected weights, -1: none */
+    int64_t *count;           /* [tensors] */
+    const uint64_t **bits;    /* [tensors] NULL: all of the tensor, or none */
+    int64_t **rank;           /* [tensors] of partial tensors */
+    float *master, *gradient; /* [n] */
+    void *m;                  /* [n] float, or bf16 */
+    void *v;                  /* [n] the same of adamw, float of the others; NULL: none */
+    bool bf16;
+    wg_scratch memory[4];
+    wg_lora *lora; /* NULL: the weights themselves are trained */
+    bool adding;   /* gradients are added to those that are there: micro-batches */
+    float *spare;  /* [widest] while adding */
+    uint32_t seed; /* of the rounding */
+    double beta1, beta2, epsilon, weight_decay, clip; /* clip 0: none */
+    double sparse;                                    /* weight of the L1 norm of what is trained */
+    bool clip_each;                                   /* each tensor's gradient on its own */
+} wg_optimizer;
+
+/* mask: NULL selects every weight; borrowed, must outlive the optimizer. Its tensors must be the
+ * model's. Sets the model's overlays. scratch: NULL, or a folder for a file that holds the state.
+ */
+WAGLE_CHECK wagle_status wg_optimizer_new(wagle_ctx *ctx, wg_model *model, const wg_mask *mask,
+                                          const wagle_train_options *o, const char *scratch,
+                                          wg_optimizer **out);
+/* Bytes that n trained weights take. */
+int64_t wg_optimizer_bytes(const wg_rules *rules, int64_t n, bool bf16);
+void wg_optimizer_free(wg_optimizer *a);
+wg_sink wg_optimizer_sink(wg_optimizer *a);
+/* After the state was filled from a checkpoint. */
+void wg_optimizer_restored(wg_optimizer *a);
+/* Room for adding. */
+WAGLE_CHECK wagle_status wg_optimizer_begin_adding(wagle_ctx *ctx, wg_optimizer *a, bool adding);
+/* One update, `step` counted from 0; returns the norm of the gradient before clipping. */
+double wg_optimizer_update(wg_optimizer *a, int64_t step, double lr);
+/* The gradient at hand, of the mean loss of `samples` tokens with labels that the model drew,
+ * refreshes the curvature (Gauss-Newton-Bartlett, Liu et al. 2023, arXiv 2305.14342). */
+void wg_optimizer_curve(wg_optimizer *a, double samples);
+/* Sum of |w| over what is trained. */
+double wg_optimizer_l1(const wg_optimizer *a);
+
+/* Warm-up over `warmup` steps, linear; then decay to 0 by kind (DESIGN 3). */
+typedef enum wg_decay { WG_DECAY_LINEAR, WG_DECAY_COSINE, WG_DECAY_NONE } wg_decay;
+WAGLE_CHECK wagle_status wg_decay_find(wagle_ctx *ctx, const char *name, wg_decay *out);
+double wg_schedule(wg_decay kind, double lr, int64_t step, int64_t warmup, int64_t steps);
+
+#endif

@@ -1,0 +1,226 @@
+/* checkpoint.c - what a run leaves: checkpoints, and in the end its folder.
+ *
+ * A run works in OUT.partial and appears as OUT when whole. checkpoint.safetensors there holds
+ * the compact state (masters and moments of what is trained), the step, alpha and the log so far;
+ * everything else follows from the options, so a resumed run gives the same bits. */
+#include "run/run.h"
+
+#include "run/patch.h"
+#include <stdio.h>
+#include <string.h>
+
+wagle_status wg_run_fingerprint(wagle_ctx *ctx, wg_run *w)
+{
+    const wagle_train_options *o = w->o;
+    const char *files[] = {o->forget.path, o->retain.path, o->mask,
+                           o->refusal,     o->pairs,       o->rmu_control};
+    wg_text t = {0};
+    wg_sha256 h;
+    wagle_status st = wg_text_printf(
+        ctx, &t,
+        "%s %s %s %s %s %s %.17g %.17g %.17g %.17g %.17g %d %.17g %.17g %.17g %lld %lld %lld %lld "
+        "%llu %s %.17g %lld %lld %.17g %s",
+        WAGLE_VERSION, o->state, w->objective->name, o->retain_term ? o->retain_term : "",
+        o->optimizer, o->schedule, o->alpha, o->forget_weight, o->lr, o->weight_decay, o->clip,
+        (int)o->clip_each, o->beta1, o->beta2, o->epsilon, (long long)w->steps, (long long)o->batch,
+        (long long)o->accumulate, (long long)w->warmup, (unsigned long long)o->seed,
+        o->selector ? o->selector : "", o->density, (long long)ctx->memory, (long long)o->lora,
+        o->lora_alpha, o->reference ? o->reference : "");
+
+    for (int64_t i = 0; st == WAGLE_OK && i < o->n_params; i++)
+        st = wg_text_printf(ctx, &t, " %s=%.17g", o->params[i].key, o->params[i].value);
+    for (const char *const *p = o->lora_targets; st == WAGLE_OK && p != NULL && *p != NULL; p++)
+        st = wg_text_printf(ctx, &t, " %s", *p);
+    for (size_t i = 0; st == WAGLE_OK && i < sizeof files / sizeof *files; i++) {
+        char hash[WG_SHA256_TEXT] = "-";
+        if (files[i] != NULL)
+            st = wg_sha256_file(ctx, files[i], hash);
+        if (st == WAGLE_OK)
+            st = wg_text_printf(ctx, &t, " %s", hash);
+    }
+    if (st == WAGLE_OK)
+        st = wg_sha256_begin(ctx, &h);
+    if (st == WAGLE_OK) {
+        wg_sha256_add(&h, t.text, (size_t)t.bytes);
+        wg_sha256_end(&h, w->fingerprint);
+    }
+    wg_text_free(&t);
+    return st;
+}
+
+/* The optimizer's arrays as tensors; returns how many. */
+static int state_tensors(const wg_optimizer *a, wg_tensor list[3])
+{
+    const wg_shape shape = {1, {a->n}};
+    const wg_dtype moment = a->bf16 ? WG_BF16 : WG_F32;
+    const struct {
+        const char *name;
+        wg_dtype dtype;
+        void *data;
+    } part[] = {{"master", WG_F32, a->master},
+                {"first_moment", moment, a->m},
+                {"second_moment", a->rules->adamw ? moment : WG_F32, a->v}};
+    int n = 0;
+
+    for (int i = 0; i < 3; i++)
+        if (part[i].data != NULL)
+            list[n++] = (wg_tensor){.name = part[i].name,
+                                    .dtype = part[i].dtype,
+                                    .shape = shape,
+                                    .count = a->n,
+                                    .bytes = (size_t)a->n * wg_dtype_size(part[i].dtype),
+                                    .data = part[i].data};
+    return n;
+}
+
+wagle_status wg_run_save(wagle_ctx *ctx, const wg_run *w)
+{
+    wg_tensor list[3];
+    const int n = state_tensors(w->trainer.optimizer, list);
+    char step[32], alpha[32];
+    json_t *facts;
+    wagle_status st;
+
+    snprintf(step, sizeof step, "%lld", (long long)w->step);
+    snprintf(alpha, sizeof alpha, "%.17g", w->trainer.alpha);
+    facts =
+        json_pack("{s:s, s:s, s:s, s:s, s:s}", "format", "wagle-checkpoint", "step", step, "run",
+                  w->fingerprint, "alpha", alpha, "log", w->log_mark > 0 ? w->log.text : "");
+    if (w->log_mark < w->log.bytes)
+        json_object_set_new(facts, "log", json_stringn(w->log.text, (size_t)w->log_mark));
+    if (facts == NULL)
+        return wg_json_memory(ctx);
+    st = wg_safetensors_write(ctx, w->checkpoint, list, n, facts, true);
+    json_decref(facts);
+    return st;
+}
+
+static wagle_status take_checkpoint(wagle_ctx *ctx, wg_run *w, const wg_tensors *file)
+{
+    wg_tensor list[3];
+    const int n = state_tensors(w->trainer.optimizer, list);
+    const char *step = wg_tensors_metadata(file, "step");
+    const char *alpha = wg_tensors_metadata(file, "alpha");
+    const char *made_by = wg_tensors_metadata(file, "run"), *log = wg_tensors_metadata(file, "log");
+
+    if (step == NULL || alpha == NULL || made_by == NULL || log == NULL)
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: not a checkpoint", w->checkpoint);
+    if (strcmp(made_by, w->fingerprint) != 0)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "%s: made with other options or data; give those again, or --force",
+                       w->checkpoint);
+    for (int i = 0; i < n; i++) {
+        const wg_tensor *t = wg_tensors_find(file, list[i].name);
+        if (t == NULL || t->dtype != list[i].dtype || t->count != list[i].count)
+            return wg_fail(ctx, WAGLE_E_INPUT, "%s: '%s' does not fit the mask", w->checkpoint,
+                           list[i].name);
+        memcpy((void *)(uintptr_t)list[i].data, t->data, t->bytes);
+    }
+    if (sscanf(step, "%ld", &w->step) != 1 || w->step < 0 || w->step > w->steps ||
+        sscanf(alpha, "%lf", &w->trainer.alpha) != 1)
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: step %.32s", w->checkpoint, step);
+    wg_optimizer_restored(w->trainer.optimizer);
+    WG_TRY(wg_text_addz(ctx, &w->log, log));
+    w->log_mark = w->log.bytes;
+    return WAGLE_OK;
+}
+
+wagle_status wg_run_resume(wagle_ctx *ctx, wg_run *w)
+{
+    wg_tensors file;
+    wagle_status st;
+
+    if (!w->o->resume || !wg_exists(w->checkpoint))
+        return WAGLE_OK;
+    WG_TRY(wg_tensors_open(ctx, w->checkpoint, &file));
+    st = take_checkpoint(ctx, w, &file);
+    wg_tensors_close(&file);
+    if (st == WAGLE_OK)
+        wg_log(ctx, 1, "resumed at step %lld of %lld", (long long)w->step, (long long)w->steps);
+    return st;
+}
+
+/* --- the folder ------------------------------------------------------------------------------- */
+
+/* What a killed run left half-written beside its checkpoint. */
+static wagle_status remove_leftovers(wagle_ctx *ctx, const wg_run *w)
+{
+    char **names;
+    wagle_status st = WAGLE_OK;
+
+    WG_TRY(wg_list_folder(ctx, w->partial, &names));
+    for (char **name = names; st == WAGLE_OK && *name != NULL; name++) {
+        char *path = wg_path_join(ctx, w->partial, *name);
+        st = path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+        if (path != NULL && strcmp(path, w->checkpoint) != 0)
+            wg_remove_tree(path);
+        wg_free(path);
+    }
+    wg_free_names(names);
+    return st;
+}
+
+wagle_status wg_run_open_partial(wagle_ctx *ctx, wg_run *w)
+{
+    wg_text t = {0};
+
+    WG_TRY(wg_text_printf(ctx, &t, "%s.partial", w->o->out));
+    w->partial = t.text;
+    w->checkpoint = wg_path_join(ctx, w->partial, "checkpoint.safetensors");
+    if (w->checkpoint == NULL)
+        return WAGLE_E_RESOURCE;
+    if (wg_exists(w->checkpoint) && !w->o->resume && !w->o->force)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "%s: an unfinished run; --resume goes on, --force starts again", w->partial);
+    if (wg_exists(w->checkpoint) && w->o->resume)
+        return remove_leftovers(ctx, w);
+    wg_remove_tree(w->partial);
+    return wg_make_folder(ctx, w->partial);
+}
+
+/* What was done, without times or places: the same run writes the same bytes. */
+static wagle_status write_manifest(wagle_ctx *ctx, const wg_run *w)
+{
+    const wagle_train_options *o = w->o;
+    char *path = wg_path_join(ctx, w->partial, "manifest.json");
+    json_t *m = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:f, s:f, s:f, s:f, s:I, s:I, "
+        "s:I}",
+        "wagle", WAGLE_VERSION, "objective", w->objective->name, "retain_term",
+        wg_retain_names[w->trainer.retain_term], "optimizer", w->rules->name, "schedule",
+        o->schedule, "run", w->fingerprint, "steps", (json_int_t)w->step, "planned_steps",
+        (json_int_t)w->steps, "selected", (json_int_t)w->trainer.optimizer->n, "weights",
+        (json_int_t)wg_model_parameters(w->session.model), "stopped", (int)w->result.stopped, "lr",
+        o->lr, "weight_decay", o->weight_decay, "clip", o->clip, "alpha", w->trainer.alpha, "batch",
+        (json_int_t)o->batch, "accumulate", (json_int_t)o->accumulate, "seed", (json_int_t)o->seed);
+    wagle_status st = path != NULL && m != NULL ? WAGLE_OK : wg_json_memory(ctx);
+
+    if (st == WAGLE_OK)
+        st = wg_json_write(ctx, path, m, true);
+    json_decref(m);
+    wg_free(path);
+    return st;
+}
+
+static wagle_status write_log(wagle_ctx *ctx, const wg_run *w)
+{
+    char *log = wg_path_join(ctx, w->partial, "log.jsonl");
+    wagle_status st = log != NULL ? wg_write_file(ctx, log, w->log.text != NULL ? w->log.text : "",
+                                                  (size_t)w->log.bytes, true)
+                                  : WAGLE_E_RESOURCE;
+
+    wg_free(log);
+    return st;
+}
+
+wagle_status wg_run_finish(wagle_ctx *ctx, wg_run *w)
+{
+    WG_TRY(wg_write_model(ctx, w->session.model, w->partial));
+    WG_TRY(write_log(ctx, w));
+    WG_TRY(write_manifest(ctx, w));
+    if (w->o->out_patch != NULL)
+        WG_TRY(wg_patch_make(ctx, w->o->model, w->partial, w->o->out_patch, w->o->force));
+    if (wg_exists(w->checkpoint))
+        wg_remove_tree(w->checkpoint);
+    return wg_replace_folder(ctx, w->partial, w->o->out);
+}

@@ -1,0 +1,76 @@
+/* heat.c - where masks lie: layers across, modules down, darker where more is selected. */
+#include "run/plot.h"
+
+#include <math.h>
+
+enum { WIDTH = 760, LEFT = 230, CELL = 16, HEAD = 44, FOOT = 26 };
+
+static double height_of(const wg_heat *h)
+{
+    return HEAD + CELL * (double)h->rows + FOOT;
+}
+
+static double most_of(const wg_heat *maps, int64_t n)
+{
+    double most = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = 0; k < maps[i].rows * maps[i].columns; k++)
+            most = fmax(most, maps[i].value[k]);
+    return most > 0 ? most : 1;
+}
+
+static wagle_status cells(wagle_ctx *ctx, const wg_heat *h, double top, double most, wg_text *out)
+{
+    const double width = fmin(CELL, (double)(WIDTH - LEFT - 10) / (double)h->columns);
+
+    for (int64_t r = 0; r < h->rows; r++) {
+        const double y = top + HEAD + CELL * (double)r;
+        WG_TRY(wg_text_printf(ctx, out,
+                              "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\" "
+                              "font-size=\"11\">",
+                              LEFT - 6, y + 12));
+        WG_TRY(wg_text_escaped(ctx, out, h->row[r]));
+        WG_TRY(wg_text_addz(ctx, out, "</text>\n"));
+        for (int64_t c = 0; c < h->columns; c++) {
+            const double value = h->value[r * h->columns + c];
+            const int light = (int)(240 - 200 * value / most);
+            if (value < 0)
+                continue;
+            WG_TRY(wg_text_printf(ctx, out,
+                                  "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" "
+                                  "fill=\"rgb(%d,%d,%d)\"><title>layer %lld: %.4g</title></rect>\n",
+                                  LEFT + width * (double)c, y, width - 1, CELL - 1, light,
+                                  (light + 240) / 2, 245, (long long)c, value));
+        }
+    }
+    return WAGLE_OK;
+}
+
+wagle_status wg_plot_heats(wagle_ctx *ctx, const wg_heat *maps, int64_t n, wg_text *out)
+{
+    const double most = most_of(maps, n);
+    double height = 0, top = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        height += height_of(&maps[i]);
+    WG_TRY(wg_text_printf(
+        ctx, out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" width=\"%d\" "
+        "height=\"%.0f\" font-family=\"sans-serif\" font-size=\"13\" role=\"img\">\n"
+        "<rect width=\"%d\" height=\"%.0f\" fill=\"#ffffff\"/>\n",
+        WIDTH, height, WIDTH, height, WIDTH, height));
+    for (int64_t i = 0; i < n; i++) {
+        const wg_heat *h = &maps[i];
+        WG_TRY(
+            wg_text_printf(ctx, out, "<text x=\"8\" y=\"%.1f\" font-weight=\"bold\">", top + 20));
+        WG_TRY(wg_text_escaped(ctx, out, h->title));
+        WG_TRY(wg_text_printf(ctx, out,
+                              "</text>\n<text x=\"%d\" y=\"%.1f\" font-size=\"11\">layer 0 to "
+                              "%lld, share selected; darkest: %.3g</text>\n",
+                              LEFT, top + 38, (long long)h->columns - 1, most));
+        WG_TRY(cells(ctx, h, top, most, out));
+        top += height_of(h);
+    }
+    return wg_text_addz(ctx, out, "</svg>\n");
+}

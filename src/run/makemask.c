@@ -1,0 +1,210 @@
+/* makemask.c - masks from scores, from data, and from other masks. */
+#include "run/attribute.h"
+#include "run/topk.h"
+
+#include "base/pattern.h"
+#include <stdio.h>
+#include <string.h>
+
+void wagle_mask_defaults(wagle_mask_options *o)
+{
+    *o = (wagle_mask_options){.format = "bits", .scope = "global", .density = 0.1};
+    wagle_attribute_defaults(&o->data);
+}
+
+static void warn_if_lopsided(wagle_ctx *ctx, const wg_mask *mask)
+{
+    for (int64_t i = 0; i < mask->n; i++)
+        if (mask->n > 1 && 2 * mask->tensor[i].selected > mask->selected)
+            wg_log(ctx, 0, "more than half of the mask (%.0f %%) lies in '%s'",
+                   100.0 * (double)mask->tensor[i].selected / (double)mask->selected,
+                   mask->tensor[i].name);
+}
+
+static wagle_status find_choice(wagle_ctx *ctx, const wagle_mask_options *o, wg_choice *out)
+{
+    static const char *const scopes[] = {"global", "tensor", "row"};
+
+    *out = (wg_choice){.density = o->density, .include = o->include, .exclude = o->exclude};
+    WG_TRY(wg_check_patterns(ctx, o->include));
+    WG_TRY(wg_check_patterns(ctx, o->exclude));
+    for (int i = 0; i < 3; i++)
+        if (strcmp(o->scope, scopes[i]) == 0) {
+            out->scope = (wg_scope)i;
+            return WAGLE_OK;
+        }
+    return wg_fail(ctx, WAGLE_E_USAGE, "--scope %.16s: global, tensor or row", o->scope);
+}
+
+static wagle_status from_scores(wagle_ctx *ctx, const char *path, const wg_choice *choice,
+                                wg_mask *out)
+{
+    wg_tensors scores;
+    wagle_status st;
+
+    WG_TRY(wg_tensors_open(ctx, path, &scores));
+    st = wg_select(ctx, &scores, choice, out);
+    wg_tensors_close(&scores);
+    return st;
+}
+
+/* Ranks within a tensor or a row need its scores: they pass through a file. */
+static wagle_status through_file(wagle_ctx *ctx, wg_attribution *a, const char *out,
+                                 const wg_choice *choice, wg_mask *mask)
+{
+    wg_text path = {0};
+    wagle_status st;
+
+    WG_TRY(wg_text_printf(ctx, &path, "%s.scores", out));
+    st = wg_attribute(ctx, a, path.text, true);
+    if (st == WAGLE_OK)
+        st = from_scores(ctx, path.text, choice, mask);
+    wg_remove_tree(path.text);
+    wg_text_free(&path);
+    return st;
+}
+
+static wagle_status from_data(wagle_ctx *ctx, const wagle_mask_options *o, const wg_choice *choice,
+                              wg_mask *out)
+{
+    wagle_attribute_options data = o->data;
+    wg_attribution a;
+    wagle_status st = WAGLE_OK;
+
+    data.out = o->out;
+    data.force = o->force;
+    WG_TRY(wg_attribution_open(ctx, &data, &a));
+    if (!ctx->dry_run)
+        st = choice->scope == WG_SCOPE_GLOBAL ? wg_select_directly(ctx, &a, choice, out)
+                                              : through_file(ctx, &a, o->out, choice, out);
+    wg_attribution_close(&a);
+    return st;
+}
+
+/* --- algebra ---------------------------------------------------------------------------------- */
+
+typedef enum operation { AND, OR, MINUS, INVERT, OPERATIONS } operation;
+static const char *const operations[] = {"and", "or", "minus", "invert"};
+
+static uint64_t combine(operation op, uint64_t a, uint64_t b)
+{
+    return op == AND ? a & b : op == OR ? a | b : op == MINUS ? a & ~b : ~a;
+}
+
+/* a = a op b (b NULL for invert); a tensor that b does not have has no bit set there. */
+static void apply(operation op, wg_mask *a, const wg_mask *b)
+{
+    for (int64_t i = 0; i < a->n; i++) {
+        wg_mask_tensor *t = &a->tensor[i];
+        const wg_mask_tensor *other = b != NULL ? wg_mask_find(b, t->name) : NULL;
+        const int64_t words = (t->count + 63) / 64, tail = t->count & 63;
+        for (int64_t w = 0; w < words; w++)
+            t->bits[w] = combine(op, t->bits[w], other != NULL ? other->bits[w] : 0);
+        if (tail != 0)
+            t->bits[words - 1] &= ((uint64_t)1 << tail) - 1;
+    }
+}
+
+/* Both masks are of one model: no tensor of the two has another shape in the other. */
+static wagle_status check_fit(wagle_ctx *ctx, const wg_mask *a, const char *path_a,
+                              const wg_mask *b, const char *path_b)
+{
+    for (int64_t i = 0; i < b->n; i++) {
+        const wg_mask_tensor *t = wg_mask_find(a, b->tensor[i].name);
+        if (t == NULL || !wg_shape_equal(&t->shape, &b->tensor[i].shape))
+            return wg_fail(ctx, WAGLE_E_INPUT,
+                           "%s: tensor '%s' is not as in %s: masks of one model", path_b,
+                           b->tensor[i].name, path_a);
+    }
+    return WAGLE_OK;
+}
+
+/* Tensors that the patterns leave out lose their bits. */
+static void keep_included(wg_mask *m, const wg_choice *choice)
+{
+    for (int64_t i = 0; i < m->n; i++)
+        if (!wg_is_included(m->tensor[i].name, choice))
+            memset(m->tensor[i].bits, 0, (size_t)(m->tensor[i].count + 63) / 64 * 8);
+}
+
+static wagle_status from_masks(wagle_ctx *ctx, const wagle_mask_options *o, const wg_choice *choice,
+                               wg_mask *out)
+{
+    int op = 0;
+
+    while (op < OPERATIONS && strcmp(o->op, operations[op]) != 0)
+        op++;
+    if (op == OPERATIONS)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--op %.16s: and, or, minus or invert", o->op);
+    if (o->n_masks < 1 || (op == INVERT && o->n_masks > 1))
+        return wg_fail(ctx, WAGLE_E_USAGE, "--op %s wants %s", o->op,
+                       op == INVERT ? "one mask" : "masks");
+    WG_TRY(wg_mask_read(ctx, o->masks[0], out));
+    if (op == INVERT)
+        apply(INVERT, out, NULL);
+    for (int64_t i = 1; i < o->n_masks; i++) {
+        wg_mask next;
+        wagle_status st;
+        WG_TRY(wg_mask_read(ctx, o->masks[i], &next));
+        st = check_fit(ctx, out, o->masks[0], &next, o->masks[i]);
+        if (st == WAGLE_OK)
+            apply((operation)op, out, &next);
+        wg_mask_free(&next);
+        WG_TRY(st);
+    }
+    keep_included(out, choice);
+    wg_mask_count(out);
+    return WAGLE_OK;
+}
+
+/* --- the command ------------------------------------------------------------------------------ */
+
+static wagle_status make_mask(wagle_ctx *ctx, const wagle_mask_options *o, wg_mask *out)
+{
+    wg_choice choice;
+
+    WG_TRY(find_choice(ctx, o, &choice));
+    if (o->op != NULL)
+        return from_masks(ctx, o, &choice, out);
+    return o->scores != NULL ? from_scores(ctx, o->scores, &choice, out)
+                             : from_data(ctx, o, &choice, out);
+}
+
+static wagle_status write_mask(wagle_ctx *ctx, const wagle_mask_options *o, const wg_mask *mask)
+{
+    char density[32];
+    json_t *facts = json_object();
+    wagle_status st;
+
+    snprintf(density, sizeof density, "%.17g",
+             o->op != NULL ? (double)mask->selected / (double)mask->count : o->density);
+    st = wg_json_set(ctx, facts, "density", json_string(density));
+    if (st == WAGLE_OK)
+        st = wg_mask_write(ctx, o->out, mask, strcmp(o->format, "bits") == 0, facts, o->force);
+    json_decref(facts);
+    return st;
+}
+
+wagle_status wagle_mask(wagle_ctx *ctx, const wagle_mask_options *o)
+{
+    wg_mask mask = {0};
+    wagle_status st;
+
+    wg_begin(ctx);
+    if ((o->scores != NULL) + (o->data.model != NULL) + (o->op != NULL) != 1 || o->out == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "mask wants one of --scores, --model and --op, and --out");
+    if (strcmp(o->format, "bits") != 0 && strcmp(o->format, "bool") != 0)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--format %.32s: bits or bool", o->format);
+    WG_TRY(wg_check_absent(ctx, o->out, o->force));
+    st = make_mask(ctx, o, &mask);
+    if (st == WAGLE_OK && !ctx->dry_run)
+        st = write_mask(ctx, o, &mask);
+    if (st == WAGLE_OK && !ctx->dry_run) {
+        warn_if_lopsided(ctx, &mask);
+        wg_log(ctx, 1, "%lld of %lld weights selected", (long long)mask.selected,
+               (long long)mask.count);
+    }
+    wg_mask_free(&mask);
+    return st;
+}

@@ -1,0 +1,56 @@
+/* run.h - one run of finetune or unlearn, from options to the finished folder. */
+#ifndef WG_RUN_RUN_H
+#define WG_RUN_RUN_H
+
+#include "base/hash.h"
+#include "run/train.h"
+
+typedef struct wg_stop_rule {
+    bool any, forget, probability, below;
+    double bound;
+} wg_stop_rule;
+
+typedef struct wg_run {
+    const wagle_train_options *o;
+    const wg_objective *objective;
+    const wg_rules *rules;
+    wg_decay decay;
+    wg_session session;
+    wg_material data;
+    wg_mask mask;
+    bool masked, spill_state;
+    wg_trainer trainer;
+    wg_stop_rule stop;
+    char *partial, *checkpoint;
+    char fingerprint[WG_SHA256_TEXT];
+    int64_t per_epoch; /* updates */
+    int64_t steps, warmup, step;
+    json_t *pairs;          /* NULL: rows are drawn by the seed */
+    int64_t *order, *f, *r; /* [rows], [rows of one update] */
+    wg_pick *pick;          /* [accumulate] */
+    int64_t n_picks, room;
+    int64_t ordered; /* epoch that `order` is of, -1: none */
+    wg_text log;
+    int64_t log_mark; /* its length when the last step ended */
+    wagle_train_result result;
+} wg_run;
+
+/* --- pick.c: rows of an update ---------------------------------------------------------------- */
+
+/* Reads --pairs, if there is one. */
+WAGLE_CHECK wagle_status wg_run_pairs(wagle_ctx *ctx, wg_run *w);
+/* w->pick for the current step. */
+WAGLE_CHECK wagle_status wg_run_pick(wagle_ctx *ctx, wg_run *w);
+
+/* --- checkpoint.c ----------------------------------------------------------------------------- */
+
+/* What makes two runs the same. */
+WAGLE_CHECK wagle_status wg_run_fingerprint(wagle_ctx *ctx, wg_run *w);
+WAGLE_CHECK wagle_status wg_run_save(wagle_ctx *ctx, const wg_run *w);
+WAGLE_CHECK wagle_status wg_run_resume(wagle_ctx *ctx, wg_run *w);
+/* Makes OUT.partial, or keeps it if it is to be resumed. */
+WAGLE_CHECK wagle_status wg_run_open_partial(wagle_ctx *ctx, wg_run *w);
+/* Log, manifest, model or patch; OUT appears. */
+WAGLE_CHECK wagle_status wg_run_finish(wagle_ctx *ctx, wg_run *w);
+
+#endif
