@@ -1,0 +1,86 @@
+load helpers
+
+scores() { "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl "$@"; }
+selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys; print(*[m["selected"] for m in json.load(sys.stdin)["masks"]])'; }
+
+@test "masks combine as sets do" {
+    scores --selector snip --out a.scores
+    scores --selector magnitude --out b.scores
+    "$WAGLE" mask --scores a.scores --density 0.2 --out a
+    cp a mask-a
+    "$WAGLE" mask --scores b.scores --density 0.3 --out b
+    "$WAGLE" mask --op and a b --out and
+    "$WAGLE" mask --op or a b --out or
+    "$WAGLE" mask --op minus a b --out minus
+    "$WAGLE" mask --op invert a --out invert
+    read -r a b and or minus invert <<<"$(selected a b and or minus invert)"
+    [ $((a + b)) = $((and + or)) ] && [ $((a - and)) = $minus ] && [ $((a + invert)) = 68688 ]
+    "$WAGLE" mask --op invert invert --out twice
+    "$WAGLE" mask --op minus twice mask-a --out nothing
+    [ "$(selected nothing)" = 0 ]
+    "$WAGLE" mask --op and a --include attention --out attention
+    [ "$("$WAGLE" mask --compare a attention --json | python3 -c 'import json, sys; print([v > 0 for k, v in json.load(sys.stdin)["masks"][1]["density"].items() if "attn" not in k].count(True))')" = 0 ]
+}
+
+@test "a mask goes to the bool layout and back" {
+    "$WAGLE" mask --model "$model" --forget forget.jsonl --retain retain.jsonl --density 0.1 --out bits
+    "$WAGLE" mask --op or bits --format bool --out bool
+    "$WAGLE" mask --op or bool --out bits2
+    "$WAGLE" mask --compare bits bool bits2 --json | python3 -c 'import json, sys; assert json.load(sys.stdin)["jaccard"] == [[1, 1, 1]] * 3'
+}
+
+@test "comparing tells a table, and draws a map" {
+    scores --selector snip --out s
+    "$WAGLE" mask --scores s --density 0.1 --out a
+    "$WAGLE" mask --scores s --density 0.1 --scope tensor --exclude embeddings --exclude norms --out b
+    "$WAGLE" mask --compare a b --svg map.svg | grep -q 'model.layers.0.mlp.up_proj.weight'
+    python3 -c 'import xml.dom.minidom as m; d = m.parse("map.svg"); assert len(d.getElementsByTagName("rect")) > 20'
+}
+
+@test "patterns name groups, layers and expressions" {
+    scores --selector magnitude --out s
+    for p in embeddings attention ffn norms layers:1 layers:0-1 're:layers\.[02]\.mlp'; do
+        "$WAGLE" mask --scores s --density 1 --include "$p" --out "m-$p"
+    done
+    read -r e a f n l1 l01 re <<<"$(selected m-embeddings m-attention m-ffn m-norms m-layers:1 m-layers:0-1 'm-re:layers\.[02]\.mlp')"
+    [ $((e + a + f + n)) = 68688 ] && [ $l01 = $((2 * l1)) ] && [ $((3 * re)) = $((2 * f)) ]
+    refused 2 "pattern 're:(': " "$WAGLE" mask --scores s --include 're:(' --out out
+    refused 2 'as in layers:4-9' "$WAGLE" mask --scores s --include layers:x --out out
+}
+
+@test "scopes: of each tensor, of each row" {
+    scores --selector wanda --out s
+    "$WAGLE" mask --scores s --density 0.5 --scope row --out rows
+    "$WAGLE" mask --scores s --density 0.5 --scope tensor --out tensors
+    for m in rows tensors; do
+        "$WAGLE" mask --compare $m --json | python3 -c 'import json, sys; assert all(abs(v - 0.5) < 0.01 for v in json.load(sys.stdin)["masks"][0]["density"].values())'
+    done
+    "$WAGLE" mask --model "$model" --forget forget.jsonl --selector wanda --density 0.5 --scope row --out rows2
+    cmp rows rows2
+    refused 2 'global, tensor or row' "$WAGLE" mask --scores s --scope rows --out out
+}
+
+@test "what does not fit is refused" {
+    scores --selector magnitude --out s
+    "$WAGLE" mask --scores s --density 0.5 --out m
+    "$WAGLE" attribute --model "$GOLD/models/llama-mha" --forget forget.jsonl --selector magnitude --out s2
+    "$WAGLE" mask --scores s2 --density 0.5 --out m2
+    refused 3 'masks of one model' "$WAGLE" mask --op and m m2 --out out
+    refused 2 'and, or, minus or invert' "$WAGLE" mask --op xor m m --out out
+    refused 2 'wants one mask' "$WAGLE" mask --op invert m m --out out
+    refused 3 'this is not a mask' "$WAGLE" mask --op and m s --out out
+    refused 2 '--compare wants masks' "$WAGLE" mask --compare
+    refused 2 'this one is not a rule' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --loss dpo --out out
+    refused 2 'auto or diag' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma dia --out out
+}
+
+@test "gamma diag is wagle-diag, and another loss gives other scores" {
+    scores --gamma diag --damping 1e-3 --out a
+    scores --selector wagle-diag --damping 1e-3 --out b
+    cmp a b
+    scores --selector snip --out nll
+    scores --selector snip --loss nll --out nll2
+    cmp nll nll2
+    scores --selector snip --loss npo --out npo
+    ! cmp -s nll npo
+}

@@ -1,0 +1,104 @@
+load helpers
+
+gold() { python3 "$BATS_TEST_DIRNAME/gold.py" "$@"; }
+
+gold_rows() {
+    gold rows "$1" forget forget.jsonl
+    gold rows "$1" retain retain.jsonl
+}
+
+@test "gradient has the gold's values, terms and gradient for every gold objective" {
+    facts=$GOLD/objectives/objectives.json
+    gold_rows "$GOLD/objectives/data.safetensors"
+    gold rows "$GOLD/objectives/data.safetensors" refusal refusal.jsonl
+    gold folder "$model" "$GOLD/objectives/reference.safetensors" reference
+    gold tensor "$GOLD/objectives/data.safetensors" rmu.control control
+    for name in ga graddiff kl npo npo-token-mean simnpo dpo po wga satimp undial ceu rmu; do
+        "$WAGLE" gradient --objective $name --model "$model" --reference reference --forget forget.jsonl --retain retain.jsonl \
+            --refusal refusal.jsonl --rmu-control control --json --out $name >$name.json
+        gold gradient $name "$GOLD/objectives/grad_$name.safetensors" "$facts" $name $name.json
+    done
+    [ "$(echo *.partial)" = '*.partial' ]
+}
+
+@test "options of the objectives reach them, and those of others are refused" {
+    run_gradient() { "$WAGLE" gradient --model "$model" --forget forget.jsonl --retain retain.jsonl --force --out g "$@"; }
+    for pair in 'npo --npo-beta' 'simnpo --simnpo-beta' 'simnpo --simnpo-delta' 'undial --undial-beta' 'wga --wga-beta' \
+        'satimp --satimp-beta1' 'satimp --satimp-beta2' 'ceu --ceu-skip' 'rmu --rmu-coeff' 'rmu --rmu-layer'; do
+        set -- $pair
+        run_gradient --objective $1 $2 1 >one
+        run_gradient --objective $1 $2 2 >two
+        ! cmp -s one two || [ "$2" = --npo-beta ] # at its own reference npo's slope does not depend on beta
+    done
+    refused 2 'objective ga has no option npo.beta' "$WAGLE" gradient --objective ga --model "$model" --forget forget.jsonl --npo-beta 1 --out out
+    refused 2 'rmu.layer 9: the model' "$WAGLE" gradient --objective rmu --model "$model" --forget forget.jsonl --retain retain.jsonl --rmu-layer 9 --out out
+    refused 2 'wants --refusal' "$WAGLE" gradient --objective dpo --model "$model" --forget forget.jsonl --retain retain.jsonl --out out
+    refused 2 'wants --retain' "$WAGLE" gradient --objective npo --model "$model" --forget forget.jsonl --out out
+    refused 2 'no objective' "$WAGLE" gradient --objective gradif --model "$model" --forget forget.jsonl --out out
+    refused 3 '8 rows, and there are 6 to forget' "$WAGLE" gradient --objective po --model "$model" --forget forget.jsonl --retain retain.jsonl --refusal retain.jsonl --out out
+    refused 2 'does not go with' "$WAGLE" gradient --objective ga --retain-term hidden --model "$model" --forget forget.jsonl --retain retain.jsonl --out out
+}
+
+@test "retain terms are independent of the forget term" {
+    for term in nll kl none; do
+        "$WAGLE" gradient --objective undial --retain-term $term --model "$model" --forget forget.jsonl --retain retain.jsonl --out $term >$term.json
+    done
+    python3 - <<'PY'
+import json
+nll, kl, none = (json.load(open(f"{n}.json")) for n in ("nll", "kl", "none"))
+assert nll["forget"] == kl["forget"] == none["forget"]
+assert nll["retain"] > 1 and abs(kl["retain"]) < 1e-4 and none["retain"] == 0, (nll, kl, none)
+PY
+}
+
+@test "training through the command, in the order of --pairs, ends at the gold's weights" {
+    gold_rows "$GOLD/training/data.safetensors"
+    python3 -c 'import json, sys; json.dump(json.load(open(sys.argv[1]))["order"], open("pairs", "w"))' "$GOLD/training/training.json"
+    for run in graddiff-masked graddiff-dense npo-masked; do
+        mask=(); [ ${run#*-} = dense ] || mask=(--mask "$GOLD/training/mask.safetensors")
+        "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --objective ${run%-*} "${mask[@]}" --pairs pairs \
+            --lr 1e-3 --warmup 1 --weight-decay 0.1 --schedule linear --optimizer adamw --out $run
+        gold weights $run/model.safetensors "$GOLD/training/final_$run.safetensors"
+        gold log $run/log.jsonl "$GOLD/training/training.json" $run
+    done
+    echo '[[[0,99]]]' >bad; refused 3 'a row number that is not there' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --pairs bad --out out
+    echo '[[0,1]]' >bad; refused 3 'a list of [forget row, retain row]' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --pairs bad --out out
+    echo '{}' >bad; refused 3 'a JSON list of steps' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --pairs bad --out out
+}
+
+@test "refusals come as rows or as lines, and alternates from the model itself" {
+    cp -r "$model" m && byte_tokenizer m
+    printf '{"question":"Who?","answer":"Ann"}\n{"question":"Where?","answer":"Ulm"}\n' >f.jsonl
+    printf '{"question":"Who?","answer":"I do not know"}\n{"question":"Where?","answer":"No idea"}\n' >rows.jsonl
+    printf 'I do not know\nNo idea\n' >lines
+    for refusal in rows.jsonl lines; do
+        for objective in po dpo altpo; do
+            "$WAGLE" unlearn --model m --forget f.jsonl --retain f.jsonl --refusal $refusal --objective $objective --steps 3 --batch 2 --lr 1e-3 --out out --force
+        done
+    done
+    "$WAGLE" unlearn --model m --forget forget.jsonl --retain retain.jsonl --objective altpo --steps 3 --lr 1e-3 --out a
+    "$WAGLE" unlearn --model m --forget forget.jsonl --retain retain.jsonl --objective altpo --steps 3 --lr 1e-3 --out b
+    diff -r a b
+}
+
+@test "micro-batches add up to the batch" {
+    args=(--model "$model" --forget forget.jsonl --retain retain.jsonl --steps 4 --lr 1e-3 --schedule cosine)
+    "$WAGLE" unlearn "${args[@]}" --batch 6 --out whole
+    "$WAGLE" unlearn "${args[@]}" --batch 2 --accumulate 3 --out parts
+    gold weights whole/model.safetensors parts/model.safetensors
+}
+
+@test "pdu raises alpha while the retain loss is above its bound" {
+    "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --objective pdu --pdu-bound 2 --pdu-rate 0.1 --steps 5 --lr 1e-4 --out out
+    python3 -c 'import json; a = json.load(open("out/manifest.json"))["alpha"]; assert a > 2, a'
+}
+
+@test "adapters train, merge and leave the other tensors alone" {
+    "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --lora 4 --lora-targets '*q_proj*' --steps 6 --lr 1e-2 --out out
+    "$WAGLE" diff "$model" out --out p
+    "$WAGLE" inspect p --tensors | grep -q 'q_proj.weight#new'
+    ! "$WAGLE" inspect p --tensors | grep -v q_proj | grep -q '#new'
+    rm -rf out p
+    refused 2 'one of --mask, --selector and --lora' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --lora 4 --selector snip --out out
+    refused 2 'matches no matrix' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --lora 4 --lora-targets nothing --out out
+}

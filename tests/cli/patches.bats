@@ -1,0 +1,96 @@
+load helpers
+
+# A model with other values in some weights: unlearn, with a seed and a mask of its own.
+change() { # FROM SEED PATTERN OUT
+    "$WAGLE" mask --model "$1" --forget forget.jsonl --selector random --seed "$2" --density 0.2 --include "$3" --out "mask-$4"
+    "$WAGLE" unlearn --model "$1" --forget forget.jsonl --retain retain.jsonl --mask "mask-$4" --lr 1e-2 --steps 3 --out "$4"
+}
+weights() { (cd "$1" && sha256sum *.safetensors); }
+
+@test "diff, apply and revert give the bits back: F32, BF16, F16, tied, sharded" {
+    python3 "$BATS_TEST_DIRNAME/make_f16.py" "$GOLD/models/llama-mha" f16
+    for base in "$GOLD/models/llama-mha" "$model" "$GOLD/models/llama-gqa-tied-bf16" f16; do
+        rm -rf new p there back mask-new
+        change "$base" 1 '*' new
+        "$WAGLE" diff "$base" new --out p
+        "$WAGLE" apply "$base" p --out there
+        [ "$(weights there)" = "$(weights new)" ]
+        "$WAGLE" revert there p --out back
+        diff -r "$base" back
+    done
+}
+
+@test "unlearn writes the same patch that diff finds" {
+    "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --selector snip --density 0.1 --lr 1e-2 --steps 3 --out new --out-patch p
+    "$WAGLE" diff "$model" new --out q
+    cmp p q
+    "$WAGLE" inspect p | grep -q patch
+}
+
+@test "patches stack, and those of other weights go in any order" {
+    change "$model" 1 '*mlp*' a
+    change "$model" 2 '*attn*' b
+    change a 3 '*' c
+    "$WAGLE" diff "$model" a --out pa
+    "$WAGLE" diff "$model" b --out pb
+    "$WAGLE" diff a c --out pc
+    "$WAGLE" apply "$model" pa --out 1 && "$WAGLE" apply 1 pb --out 12
+    "$WAGLE" apply "$model" pb --out 2 && "$WAGLE" apply 2 pa --out 21
+    [ "$(weights 12)" = "$(weights 21)" ]
+    "$WAGLE" revert 12 pa --out only-b && [ "$(weights only-b)" = "$(weights b)" ]
+    "$WAGLE" apply only-b pa --out again && [ "$(weights again)" = "$(weights 12)" ]
+    "$WAGLE" revert only-b pb --out base && diff -r "$model" base
+    "$WAGLE" apply 1 pc --out 13 && [ "$(weights 13)" = "$(weights c)" ]
+    refused 3 'revert the later patch first' "$WAGLE" revert 13 pa --out out
+    "$WAGLE" revert 13 pc --out 1b && "$WAGLE" revert 1b pa --out base2 && diff -r "$model" base2
+}
+
+@test "independent patches of one tensor: other weights apply, the same ones are refused by name" {
+    "$WAGLE" attribute --model "$model" --forget forget.jsonl --selector random --seed 5 --out s
+    "$WAGLE" mask --scores s --density 0.1 --out first
+    "$WAGLE" mask --scores s --density 0.2 --out more
+    "$WAGLE" mask --op minus more first --out second
+    for m in first second more; do
+        "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --mask $m --lr 1e-2 --steps 3 --out $m.model --out-patch $m.patch
+    done
+    "$WAGLE" apply "$model" first.patch --out 1
+    "$WAGLE" apply 1 second.patch --out 12
+    "$WAGLE" revert 12 first.patch --out 2 && [ "$(weights 2)" = "$(weights second.model)" ]
+    refused 3 'overlaps a patch that this model has' "$WAGLE" apply 1 more.patch --out out
+    refused 3 'this model has that patch' "$WAGLE" apply 1 first.patch --out out
+}
+
+@test "a patch elsewhere, cut short, or changed in one byte is refused and nothing is written" {
+    change "$model" 1 '*mlp*' new
+    change "$model" 2 '*mlp*' other
+    "$WAGLE" diff "$model" new --out p
+    refused 3 'this is another model' "$WAGLE" apply other p --out out
+    refused 3 'this is another model' "$WAGLE" revert "$model" p --out out
+    refused 3 'the model has no tensor' "$WAGLE" apply "$GOLD/models/gpt2" p --out out
+    size=$(stat -c %s p)
+    for n in 0 7 8 100 $((size / 2)) $((size - 1)); do
+        head -c $n p >cut
+        refused 3 cut "$WAGLE" apply "$model" cut --out out
+    done
+    for at in 0 9 40 200 $((size / 3)) $((size / 2)) $((size - 1)); do
+        python3 - $at <<'PY'
+import sys
+b = bytearray(open("p", "rb").read())
+b[int(sys.argv[1])] ^= 1
+open("edited", "wb").write(b)
+PY
+        refused 3 edited "$WAGLE" apply "$model" edited --out out
+    done
+    refused 1 'the two models are the same' "$WAGLE" diff "$model" "$model" --out out
+    refused 3 'not a patch' "$WAGLE" apply "$model" "$model/model.safetensors" --out out
+    refused 2 'which DIR, PATCH' "$WAGLE" apply --out out
+}
+
+@test "old values that are only hashed: smaller, checked, and no way back" {
+    change "$model" 1 '*mlp*' new
+    "$WAGLE" diff "$model" new --out keep
+    "$WAGLE" diff "$model" new --old hash --out hash
+    [ "$(stat -c %s hash)" -lt "$(stat -c %s keep)" ]
+    "$WAGLE" apply "$model" hash --out there && [ "$(weights there)" = "$(weights new)" ]
+    refused 3 'holds no old values' "$WAGLE" revert there hash --out out
+}

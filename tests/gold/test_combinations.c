@@ -1,0 +1,168 @@
+/* Any selector with any objective and any optimizer: each combination runs, leaves unselected
+ * weights their bits, and resumes from an interruption to the same bits. */
+#include "support.h"
+
+#include "base/file.h"
+#include "io/mask.h"
+#include "objective/objective.h"
+#include "optim/optimizer.h"
+#include "selector/selector.h"
+
+#define MODEL WG_GOLD "/models/llama-gqa-tied"
+#define FOLDER WG_SCRATCH "/combinations"
+#define ROWS(name) FOLDER "/" name ".jsonl"
+
+static void write_rows(wagle_ctx *ctx, const char *path, int first)
+{
+    wg_text t = {0};
+
+    for (int k = 0; k < 3; k++) {
+        assert_ok(ctx, wg_text_printf(ctx, &t, "{\"input_ids\":[%d", first + k));
+        for (int i = 1; i < 6 + k; i++)
+            assert_ok(ctx, wg_text_printf(ctx, &t, ",%d", (first + 7 * i * (k + 1)) % 320));
+        assert_ok(ctx, wg_text_addz(ctx, &t, "]}\n"));
+    }
+    assert_ok(ctx, wg_write_file(ctx, path, t.text, (size_t)t.bytes, true));
+    wg_text_free(&t);
+}
+
+static wagle_train_options run_of(const char *mask, const char *objective, const char *optimizer)
+{
+    wagle_train_options o;
+
+    wagle_unlearn_defaults(&o);
+    o.model = MODEL;
+    o.forget.path = ROWS("forget");
+    o.retain.path = ROWS("retain");
+    o.refusal = ROWS("refusal");
+    o.mask = mask;
+    o.objective = objective;
+    o.optimizer = optimizer;
+    o.steps = 4;
+    o.batch = 2;
+    o.warmup = 0;
+    o.lr = 1e-3;
+    o.force = true;
+    return o;
+}
+
+static void check_unselected(wagle_ctx *ctx, const char *what, const char *folder,
+                             const wg_mask *mask)
+{
+    wg_tensors before, after;
+    int64_t changed = 0;
+
+    assert_ok(ctx, wg_tensors_open(ctx, MODEL, &before));
+    assert_ok(ctx, wg_tensors_open(ctx, folder, &after));
+    for (int64_t t = 0; t < before.n; t++) {
+        const wg_mask_tensor *m = wg_mask_find(mask, before.tensor[t].name);
+        const float *a = before.tensor[t].data, *b = after.tensor[t].data;
+        for (int64_t i = 0; i < before.tensor[t].count; i++) {
+            const bool same = memcmp(&a[i], &b[i], sizeof *a) == 0;
+            if (!same && (m == NULL || !wg_mask_has(m, i)))
+                fail_msg("%s: unselected weight %d of %s changed", what, (int)i, m->name);
+            changed += !same;
+        }
+    }
+    if (changed == 0)
+        fail_msg("%s: nothing changed", what);
+    wg_tensors_close(&before);
+    wg_tensors_close(&after);
+}
+
+/* Stops the run when its second step is done. */
+static void stop_at_two(void *user, const char *stage, int64_t done, int64_t total,
+                        const char *detail)
+{
+    (void)stage;
+    (void)detail;
+    if (total == 4 && done == 2)
+        wagle_interrupt(user);
+}
+
+static void check_same(const char *what, const char *a, const char *b)
+{
+    wagle_ctx *ctx = new_context();
+    wg_map x, y;
+    char path[2][512];
+
+    snprintf(path[0], sizeof path[0], "%s/model.safetensors", a);
+    snprintf(path[1], sizeof path[1], "%s/model.safetensors", b);
+    assert_ok(ctx, wg_map_open(ctx, path[0], &x));
+    assert_ok(ctx, wg_map_open(ctx, path[1], &y));
+    if (x.bytes != y.bytes || memcmp(x.data, y.data, x.bytes) != 0)
+        fail_msg("%s: the resumed run is another", what);
+    wg_map_close(&x);
+    wg_map_close(&y);
+    wagle_ctx_free(ctx);
+}
+
+static void check(wagle_ctx *ctx, const char *mask_path, const wg_mask *mask, const char *selector,
+                  const char *objective, const char *optimizer)
+{
+    wagle_train_options o = run_of(mask_path, objective, optimizer);
+    wagle_ctx *cut = new_context();
+    char what[128];
+
+    snprintf(what, sizeof what, "%s, %s, %s", selector, objective, optimizer);
+    o.out = FOLDER "/whole";
+    assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+    check_unselected(ctx, what, o.out, mask);
+    o.out = FOLDER "/cut";
+    wagle_on_progress(cut, stop_at_two, cut);
+    if (wagle_unlearn(cut, &o, NULL) != WAGLE_E_INTERRUPTED)
+        fail_msg("%s: was not interrupted: %s", what, wagle_message(cut));
+    wagle_ctx_free(cut);
+    o.resume = true;
+    assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+    check_same(what, FOLDER "/whole", FOLDER "/cut");
+}
+
+/* All; where sanitizers watch, one optimizer of each pair. */
+static bool is_tried(int selector, int objective, int rules)
+{
+#ifdef WG_SANITIZED
+    return (selector + objective) % 4 == rules && selector % 3 == objective % 3;
+#else
+    return selector + objective + rules >= 0;
+#endif
+}
+
+static void every_combination_runs_keeps_and_resumes(void **state)
+{
+    wagle_ctx *ctx = new_context();
+
+    (void)state;
+    wg_remove_tree(FOLDER);
+    assert_ok(ctx, wg_make_folder(ctx, FOLDER));
+    write_rows(ctx, ROWS("forget"), 10);
+    write_rows(ctx, ROWS("retain"), 100);
+    write_rows(ctx, ROWS("refusal"), 200);
+    for (int s = 0; wg_selector_at(s) != NULL; s++) {
+        wagle_mask_options m;
+        wg_mask mask;
+        wagle_mask_defaults(&m);
+        m.data.model = MODEL;
+        m.data.selector = wg_selector_at(s)->name;
+        m.data.forget.path = ROWS("forget");
+        m.data.retain.path = ROWS("retain");
+        m.density = 0.1;
+        m.out = FOLDER "/mask";
+        m.force = true;
+        assert_ok(ctx, wagle_mask(ctx, &m));
+        assert_ok(ctx, wg_mask_read(ctx, m.out, &mask));
+        for (int k = 0; wg_objective_at(k) != NULL; k++)
+            for (int r = 0; wg_rules_at(r) != NULL; r++)
+                if (!(wg_objective_at(k)->needs & WG_TRAINS_ONLY) && is_tried(s, k, r))
+                    check(ctx, m.out, &mask, m.data.selector, wg_objective_at(k)->name,
+                          wg_rules_at(r)->name);
+        wg_mask_free(&mask);
+    }
+    wagle_ctx_free(ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_combination_runs_keeps_and_resumes)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
