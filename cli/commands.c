@@ -345,6 +345,15 @@ static wagle_status cmd_gradient(wagle_ctx *ctx, cli_options *o)
     return print_text(st, json);
 }
 
+static wagle_status cmd_sweep(wagle_ctx *ctx, cli_options *o)
+{
+    const wagle_sweep_options s = {o->argument[0], o->out, o->force};
+    char *table = NULL;
+    const wagle_status st = wagle_sweep(ctx, &s, &table);
+
+    return print_text(st, table);
+}
+
 /* --- patches -------------------------------------------------------------------------------- */
 
 static wagle_status complain(const char *what);
@@ -649,6 +658,8 @@ const cli_command cli_commands[] = {
      "model forget retain out objective selector density gamma damping include exclude refusal "
      "reference retain-term rmu-control alpha forget-weight" ROWS TRAIN,
      cmd_unlearn, NULL, unlearn_defaults, 0},
+    {"sweep", "SPEC.json", "a grid of objectives, selectors, densities, learning rates and seeds",
+     "wagle sweep grid.json --out grid", "out force", cmd_sweep, "which SPEC.json?", NULL, 0},
     {"diff", "BASE NEW", "what changed between two model folders, as a patch",
      "wagle diff base forgotten --out forget.patch", "out old force", cmd_diff, "which BASE, NEW?",
      NULL, 2},

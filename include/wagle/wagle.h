@@ -286,6 +286,18 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_objective_gradient(wagle_ctx *ctx,
                                                             const wagle_train_options *o,
                                                             char **json);
 
+/* --- sweeps ------------------------------------------------------------------------------ */
+
+typedef struct wagle_sweep_options {
+    const char *spec; /* a JSON object: docs/sweep.md */
+    const char *out;  /* a folder; one of the same spec goes on where it stopped */
+    bool force;
+} wagle_sweep_options;
+
+/* *table: Markdown; also in OUT, with runs.json and pareto.svg. wagle_string_free. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *o,
+                                               char **table);
+
 /* --- patches ----------------------------------------------------------------------------- */
 
 typedef struct wagle_diff_options {

@@ -250,7 +250,8 @@ wagle_status wg_tensors_open(wagle_ctx *ctx, const char *path, wg_tensors *out)
     WG_TRY_GOTO(WG_ALLOC(ctx, &out->map, out->n_files), done);
     for (int file = 0; file < out->n_files; file++)
         WG_TRY_GOTO(open_file(ctx, out, file, &capacity), done);
-    qsort(out->tensor, (size_t)out->n, out->n ? sizeof *out->tensor : 1, by_tensor_name);
+    if (out->n > 1)
+        qsort(out->tensor, (size_t)out->n, sizeof *out->tensor, by_tensor_name);
     for (int64_t i = 1; i < out->n; i++)
         if (strcmp(out->tensor[i - 1].name, out->tensor[i].name) == 0) {
             st = bad(ctx, path, out->tensor[i].name, "in two shards");

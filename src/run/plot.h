@@ -25,6 +25,19 @@ typedef struct wg_heat {
 /* Appends one <svg> element with n maps, one below the other, in one scale of colours. */
 WAGLE_CHECK wagle_status wg_plot_heats(wagle_ctx *ctx, const wg_heat *maps, int64_t n,
                                        wg_text *out);
+/* Dots with x and y from 0 to 1; those of one series have one colour and one line of the legend. */
+typedef struct wg_dot {
+    double x, y;
+    const char *series, *label;
+} wg_dot;
+
+typedef struct wg_dots {
+    const char *title, *x, *y;
+    const wg_dot *dot; /* [n] */
+    int64_t n;
+} wg_dots;
+
+WAGLE_CHECK wagle_status wg_plot_dots(wagle_ctx *ctx, const wg_dots *dots, wg_text *out);
 /* Appends text with & < > " escaped. */
 WAGLE_CHECK wagle_status wg_text_escaped(wagle_ctx *ctx, wg_text *out, const char *text);
 

@@ -79,6 +79,7 @@ tiny = [("a", "F32", [2, 3], bytes(24)), ("b", "BF16", [4], bytes(8)), ("c", "BO
 save("safetensors", "tiny", safetensors(tiny, {"format": "pt"}))
 save("safetensors", "empty", safetensors([]))
 save("index", "two", json.dumps({"metadata": {"total_size": 8}, "weight_map": {"a": "x.safetensors", "b": "../y"}}))
+save("index", "empty-map", json.dumps({"a": {"e": 6}, "weight_map": {}}))
 save("mask", "bits", safetensors([("w", "U8", [2], b"\5\1")],
                                  {"format": "wagle-mask", "layout": "bits", "shapes": '{"w":[3,3]}'}))
 save("mask", "bool", safetensors([("w", "BOOL", [2, 2], b"\1\0\0\1")], {"format": "wagle-mask", "layout": "bool"}))

@@ -1,0 +1,104 @@
+/* scatter.c - dots of several series on a unit square. */
+#include "run/plot.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { WIDTH = 760, HEIGHT = 480, LEFT = 56, RIGHT = 190, TOP = 40, BOTTOM = 46 };
+
+static const char *const colour[] = {"#000000", "#d55e00", "#0072b2", "#e69f00",
+                                     "#009e73", "#cc79a7", "#56b4e9", "#7f7f7f",
+                                     "#8c564b", "#bcbd22", "#9467bd", "#2f4f4f"};
+enum { COLOURS = sizeof colour / sizeof *colour };
+
+static double across(double x)
+{
+    return LEFT + fmin(fmax(x, 0), 1) * (WIDTH - LEFT - RIGHT);
+}
+
+static double up(double y)
+{
+    return HEIGHT - BOTTOM - fmin(fmax(y, 0), 1) * (HEIGHT - TOP - BOTTOM);
+}
+
+/* Which of the series in order of appearance; *count: of how many before dot i. */
+static int64_t series_of(const wg_dots *d, int64_t i, int64_t *count)
+{
+    int64_t mine = -1;
+
+    *count = 0;
+    for (int64_t k = 0; k <= i; k++) {
+        int64_t first = 0;
+        while (strcmp(d->dot[first].series, d->dot[k].series) != 0)
+            first++;
+        if (first != k && k != i)
+            continue;
+        if (strcmp(d->dot[k].series, d->dot[i].series) == 0 && mine < 0)
+            mine = *count;
+        *count += first == k;
+    }
+    return mine;
+}
+
+static wagle_status frame(wagle_ctx *ctx, const wg_dots *d, wg_text *out)
+{
+    WG_TRY(wg_text_printf(
+        ctx, out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
+        "height=\"%d\" font-family=\"sans-serif\" font-size=\"12\" role=\"img\">\n"
+        "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n"
+        "<text x=\"%d\" y=\"22\" font-size=\"14\" font-weight=\"bold\">",
+        WIDTH, HEIGHT, WIDTH, HEIGHT, WIDTH, HEIGHT, LEFT));
+    WG_TRY(wg_text_escaped(ctx, out, d->title));
+    WG_TRY(wg_text_addz(ctx, out, "</text>\n<g stroke=\"#dddddd\" fill=\"#555555\">\n"));
+    for (int i = 0; i <= 4; i++) {
+        const double v = 0.25 * i;
+        WG_TRY(wg_text_printf(ctx, out,
+                              "<path d=\"M%.1f %.1fV%.1f M%.1f %.1fH%.1f\"/>"
+                              "<text stroke=\"none\" x=\"%.1f\" y=\"%.1f\" "
+                              "text-anchor=\"middle\">%.2f</text>"
+                              "<text stroke=\"none\" x=\"%d\" y=\"%.1f\" "
+                              "text-anchor=\"end\">%.2f</text>\n",
+                              across(v), up(0), up(1), across(0), up(v), across(1), across(v),
+                              up(0) + 16, v, LEFT - 6, up(v) + 4, v));
+    }
+    WG_TRY(wg_text_printf(ctx, out, "</g>\n<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">",
+                          across(0.5), HEIGHT - 8));
+    WG_TRY(wg_text_escaped(ctx, out, d->x));
+    WG_TRY(wg_text_printf(ctx, out,
+                          "</text>\n<text transform=\"translate(14 %.1f) rotate(-90)\" "
+                          "text-anchor=\"middle\">",
+                          up(0.5)));
+    WG_TRY(wg_text_escaped(ctx, out, d->y));
+    return wg_text_addz(ctx, out, "</text>\n");
+}
+
+wagle_status wg_plot_dots(wagle_ctx *ctx, const wg_dots *d, wg_text *out)
+{
+    int64_t shown = 0;
+
+    WG_TRY(frame(ctx, d, out));
+    for (int64_t i = 0; i < d->n; i++) {
+        int64_t count;
+        const int64_t mine = series_of(d, i, &count);
+        WG_TRY(wg_text_printf(ctx, out,
+                              "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\" fill=\"%s\" "
+                              "fill-opacity=\"0.8\"><title>",
+                              across(d->dot[i].x), up(d->dot[i].y), colour[mine % COLOURS]));
+        WG_TRY(wg_text_escaped(ctx, out, d->dot[i].label));
+        WG_TRY(
+            wg_text_printf(ctx, out, ": %.3f, %.3f</title></circle>\n", d->dot[i].x, d->dot[i].y));
+        if (count <= shown)
+            continue;
+        WG_TRY(wg_text_printf(ctx, out,
+                              "<circle cx=\"%d\" cy=\"%.1f\" r=\"5\" fill=\"%s\"/>"
+                              "<text x=\"%d\" y=\"%.1f\">",
+                              WIDTH - RIGHT + 20, TOP + 18.0 * (double)shown + 6,
+                              colour[mine % COLOURS], WIDTH - RIGHT + 32,
+                              TOP + 18.0 * (double)shown + 10));
+        WG_TRY(wg_text_escaped(ctx, out, d->dot[i].series));
+        WG_TRY(wg_text_addz(ctx, out, "</text>\n"));
+        shown = count;
+    }
+    return wg_text_addz(ctx, out, "</svg>\n");
+}
