@@ -172,10 +172,10 @@ wagle_status wg_patch_open(wagle_ctx *ctx, const char *path, wg_patch *out)
     WG_TRY(wg_tensors_open(ctx, path, &out->file));
     format = wg_tensors_metadata(&out->file, "format");
     st = format != NULL && strcmp(format, "wagle-patch") == 0 && out->file.n_files == 1
-             ? check_digest(ctx, path, out)
+             ? read_tensors(ctx, path, out)
              : wg_fail(ctx, WAGLE_E_INPUT, "%s: not a patch", path);
-    if (st == WAGLE_OK)
-        st = read_tensors(ctx, path, out);
+    if (st == WAGLE_OK) /* last, so that fuzzing reaches what comes before */
+        st = check_digest(ctx, path, out);
     if (st != WAGLE_OK)
         wg_patch_close(out);
     return st;

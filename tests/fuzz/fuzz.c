@@ -9,6 +9,7 @@
 #include "data/dataset.h"
 #include "io/gguf.h"
 #include "io/mask.h"
+#include "io/patch.h"
 #include "io/rows.h"
 #include "model/model.h"
 #include "text/chat.h"
@@ -48,6 +49,21 @@ static void as_index(wagle_ctx *ctx, const char *path)
 {
     (void)path;
     as_safetensors(ctx, FOLDER);
+}
+
+static void as_patch(wagle_ctx *ctx, const char *path)
+{
+    wg_patch patch;
+    int64_t sum = 0;
+
+    if (wg_patch_open(ctx, path, &patch) == WAGLE_OK)
+        for (int64_t i = 0; i < patch.n; i++) {
+            wg_patch_walk w = {0};
+            while (wg_patch_next(&patch.tensor[i], &w))
+                sum += patch.tensor[i].fresh[w.next - 1];
+        }
+    wg_log(ctx, 2, "%lld", (long long)sum);
+    wg_patch_close(&patch);
 }
 
 static void as_mask(wagle_ctx *ctx, const char *path)
@@ -149,6 +165,7 @@ static const struct target {
     {"safetensors", "model.safetensors", as_safetensors},
     {"index", "model.safetensors.index.json", as_index},
     {"mask", "mask", as_mask},
+    {"patch", "patch", as_patch},
     {"gguf", "model.gguf", as_gguf},
     {"config", "config.json", as_config},
     {"tokenizer", "tokenizer.json", as_tokenizer},

@@ -1,7 +1,7 @@
 """Writes the seeds of tests/fuzz/corpus: small valid files of each kind, for mutations to start from.
 
     python3 tests/fuzz/make_corpus.py tests/gold tests/fuzz/corpus"""
-import base64, json, os, random, shutil, struct, sys
+import base64, hashlib, json, os, random, shutil, struct, sys
 
 gold, corpus = sys.argv[1:]
 r = random.Random(1)
@@ -83,6 +83,16 @@ save("index", "empty-map", json.dumps({"a": {"e": 6}, "weight_map": {}}))
 save("mask", "bits", safetensors([("w", "U8", [2], b"\5\1")],
                                  {"format": "wagle-mask", "layout": "bits", "shapes": '{"w":[3,3]}'}))
 save("mask", "bool", safetensors([("w", "BOOL", [2, 2], b"\1\0\0\1")], {"format": "wagle-mask", "layout": "bool"}))
+def patch(old):
+    zeros = "0" * 64
+    facts = {"w": {"dtype": "F32", "shape": [2, 200], "changed": 3, "before": "a" * 64, "after": "b" * 64, "old": "c" * 64}}
+    tensors = [("w#index", "U8", [4], b"\1\5\x81\1"), ("w#new", "F32", [3], bytes(12))] + [("w#old", "F32", [3], bytes(12))] * old
+    raw = safetensors(tensors, {"format": "wagle-patch", "old": "kept" if old else "hashed", "digest": zeros, "tensors": json.dumps(facts)})
+    return raw.replace(zeros.encode(), hashlib.sha256(raw).hexdigest().encode())
+
+
+save("patch", "kept", patch(True))
+save("patch", "hashed", patch(False))
 for name in ("llama-gqa-tied", "llama3-rope", "gemma3", "gpt2", "gpt_neox", "opt", "phi3-longrope", "qwen2-swa", "stablelm", "falcon"):
     save("config", name, open(f"{gold}/models/{name}/config.json", "rb").read())
 save("config", "old-rope", json.dumps(

@@ -44,6 +44,101 @@ static wagle_status unlearn(wagle_ctx *ctx)
     return wagle_unlearn(ctx, &o, NULL);
 }
 
+/* Scores by Fisher diagonals, through a file: --scope row. */
+static wagle_status mask(wagle_ctx *ctx)
+{
+    wagle_mask_options o;
+
+    wagle_mask_defaults(&o);
+    o.data.model = MODEL;
+    o.data.selector = "leverage";
+    o.data.forget.path = o.data.retain.path = WG_SCRATCH "/torture.jsonl";
+    o.scope = "row";
+    o.out = OUT;
+    o.force = true;
+    return wagle_mask(ctx, &o);
+}
+
+static wagle_status objective_gradient(wagle_ctx *ctx, const char *objective, const char *term)
+{
+    wagle_train_options o;
+    char *json;
+
+    wagle_unlearn_defaults(&o);
+    o.model = MODEL;
+    o.out = OUT;
+    o.force = true;
+    o.forget.path = o.retain.path = o.refusal = WG_SCRATCH "/torture.jsonl";
+    o.objective = objective;
+    o.retain_term = term;
+    const wagle_status st = wagle_objective_gradient(ctx, &o, &json);
+    wagle_string_free(json);
+    return st;
+}
+
+static wagle_status soft_gradient(wagle_ctx *ctx)
+{
+    return objective_gradient(ctx, "undial", "kl");
+}
+
+static wagle_status hidden_gradient(wagle_ctx *ctx)
+{
+    return objective_gradient(ctx, "rmu", NULL);
+}
+
+static wagle_status adapters(wagle_ctx *ctx)
+{
+    wagle_train_options o;
+
+    wagle_unlearn_defaults(&o);
+    o.model = MODEL;
+    o.out = OUT;
+    o.force = true;
+    o.forget.path = o.retain.path = o.refusal = WG_SCRATCH "/torture.jsonl";
+    o.objective = "dpo";
+    o.optimizer = "sophia";
+    o.lora = 2;
+    o.batch = 1;
+    o.accumulate = 2;
+    o.steps = 2;
+    return wagle_unlearn(ctx, &o, NULL);
+}
+
+#define TRAINED WG_SCRATCH "/torture-trained"
+#define PATCH WG_SCRATCH "/torture-patch"
+
+/* Where something was trained: for a patch. */
+static void train_once(void)
+{
+    wagle_ctx *ctx = new_context();
+    wagle_train_options o;
+
+    wagle_unlearn_defaults(&o);
+    o.model = MODEL;
+    o.out = TRAINED;
+    o.force = true;
+    o.forget.path = o.retain.path = WG_SCRATCH "/torture.jsonl";
+    o.steps = 1;
+    o.warmup = 0;
+    o.out_patch = PATCH;
+    assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+    wagle_ctx_free(ctx);
+}
+
+static wagle_status diff(wagle_ctx *ctx)
+{
+    const wagle_diff_options o = {.before = MODEL, .after = TRAINED, .out = OUT, .force = true};
+
+    return wagle_diff(ctx, &o);
+}
+
+static wagle_status apply(wagle_ctx *ctx)
+{
+    const wagle_patch_options o = {MODEL, PATCH, OUT, true};
+
+    return wagle_apply(ctx, &o);
+}
+
 static wagle_status encode(wagle_ctx *ctx)
 {
     wagle_tokenizer *t;
@@ -72,6 +167,8 @@ static void each_failure_is_survived(job *run, void (*fail_at)(int64_t), int64_t
         if (wg_memory_live() != live)
             fail_msg("failure %d: %d allocations leaked", (int)n, (int)(wg_memory_live() - live));
         assert_false(wg_exists(OUT ".partial"));
+        assert_false(wg_exists(OUT ".unsigned"));
+        assert_false(wg_exists(OUT ".scores"));
         wg_remove_tree(OUT);
         if (st == WAGLE_OK) {
             wagle_ctx_free(ctx);
@@ -90,6 +187,13 @@ static void allocations_that_fail_are_survived(void **state)
     each_failure_is_survived(gradient, wg_memory_fail_at, 1);
     each_failure_is_survived(attribute, wg_memory_fail_at, 1);
     each_failure_is_survived(unlearn, wg_memory_fail_at, 1);
+    each_failure_is_survived(mask, wg_memory_fail_at, 1);
+    each_failure_is_survived(soft_gradient, wg_memory_fail_at, 1);
+    each_failure_is_survived(hidden_gradient, wg_memory_fail_at, 1);
+    each_failure_is_survived(adapters, wg_memory_fail_at, 1);
+    train_once();
+    each_failure_is_survived(diff, wg_memory_fail_at, 1);
+    each_failure_is_survived(apply, wg_memory_fail_at, 1);
 }
 
 static void writes_that_fail_are_survived(void **state)
@@ -98,6 +202,10 @@ static void writes_that_fail_are_survived(void **state)
     each_failure_is_survived(gradient, wg_file_fail_at, 1);
     each_failure_is_survived(attribute, wg_file_fail_at, 1);
     each_failure_is_survived(unlearn, wg_file_fail_at, 1);
+    each_failure_is_survived(mask, wg_file_fail_at, 1);
+    train_once();
+    each_failure_is_survived(diff, wg_file_fail_at, 1);
+    each_failure_is_survived(apply, wg_file_fail_at, 1);
 }
 
 static int write_rows(void **state)
