@@ -1,6 +1,7 @@
 /* inspect.c - what is in a model folder, safetensors (scores and masks too) or GGUF file. */
 #include "io/gguf.h"
 #include "io/mask.h"
+#include "io/patch.h"
 #include "model/model.h"
 #include "text/chat.h"
 #include "text/tokenizer.h"
@@ -75,6 +76,39 @@ static wagle_status inspect_mask(wagle_ctx *ctx, const char *path, json_t *out)
         st = wg_json_set(ctx, out, "selected_by_tensor", json_incref(list));
     json_decref(list);
     wg_mask_free(&mask);
+    return st;
+}
+
+static wagle_status inspect_patch(wagle_ctx *ctx, const char *path, json_t *out)
+{
+    json_t *list = json_array();
+    wg_patch p = {0};
+    wagle_status st = list != NULL ? wg_patch_open(ctx, path, &p) : wg_json_memory(ctx);
+
+    for (int64_t i = 0; st == WAGLE_OK && i < p.n; i++) {
+        const wg_patch_tensor *t = &p.tensor[i];
+        if (json_array_append_new(list,
+                                  json_pack("{s:s, s:o, s:s, s:I, s:s, s:s}", "dtype",
+                                            wg_dtype_name(t->dtype), "shape", shape_json(&t->shape),
+                                            "name", t->name, "changed", (json_int_t)t->changed,
+                                            "before", t->before, "after", t->after)) != 0)
+            st = wg_json_memory(ctx);
+    }
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, out, "patch", json_string(p.hash));
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, out, "old_values", json_string(p.keeps_old ? "kept" : "hashed"));
+    if (st == WAGLE_OK)
+        st = add_number(ctx, out, "touched_tensors", p.n);
+    if (st == WAGLE_OK)
+        st = add_number(ctx, out, "changed_weights", p.changed);
+    if (st == WAGLE_OK)
+        st = add_number(ctx, out, "bytes", (int64_t)p.file.map[0].bytes);
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, out, "tensors", json_incref(list));
+    if (p.n > 0)
+        wg_patch_close(&p);
+    json_decref(list);
     return st;
 }
 
@@ -233,7 +267,10 @@ static const char *kind_of(wagle_ctx *ctx, const char *path)
     if (wg_tensors_open(ctx, path, &file) != WAGLE_OK)
         return NULL;
     format = wg_tensors_metadata(&file, "format");
-    kind = format != NULL && strcmp(format, "wagle-mask") == 0 ? "mask" : kind;
+    kind = format == NULL                       ? kind
+           : strcmp(format, "wagle-mask") == 0  ? "mask"
+           : strcmp(format, "wagle-patch") == 0 ? "patch"
+                                                : kind;
     wg_tensors_close(&file);
     return kind;
 }
@@ -248,6 +285,8 @@ static wagle_status lines(wagle_ctx *ctx, const json_t *list, const char *const 
         for (const char *const *key = keys; *key != NULL; key++) {
             const json_t *value = json_object_get(one, *key);
             char *text;
+            if (value == NULL)
+                continue;
             WG_TRY(wg_json_text(ctx, value, false, &text));
             const wagle_status st =
                 json_is_string(value)
@@ -268,7 +307,7 @@ static wagle_status lines(wagle_ctx *ctx, const json_t *list, const char *const 
 static wagle_status as_text(wagle_ctx *ctx, const json_t *facts, wg_text *out)
 {
     static const char *const layer[] = {"layer", "tensors", "parameters", "bytes", "window", NULL};
-    static const char *const tensor[] = {"dtype", "shape", "name", NULL};
+    static const char *const tensor[] = {"dtype", "shape", "name", "changed", NULL};
     const char *key;
     json_t *value;
 
@@ -302,6 +341,7 @@ wagle_status wagle_inspect(wagle_ctx *ctx, const wagle_inspect_options *o, char 
          : strcmp(kind, "model") == 0 ? inspect_model(ctx, o, facts)
          : strcmp(kind, "gguf") == 0  ? inspect_gguf(ctx, o->path, facts)
          : strcmp(kind, "mask") == 0  ? inspect_mask(ctx, o->path, facts)
+         : strcmp(kind, "patch") == 0 ? inspect_patch(ctx, o->path, facts)
                                       : inspect_tensors(ctx, o->path, facts);
     if (st == WAGLE_OK && !o->tensors)
         json_object_del(facts, "tensors");
