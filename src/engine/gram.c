@@ -39,6 +39,15 @@ static void outer(const wg_ops *ops, int64_t T, int64_t n, const wg_real *a, int
     ops->gemm(false, true, T, T, n, a, ld, a, ld, add, out, T);
 }
 
+/* ||dy^T x||^2 of T rows. */
+static void matrix_square(gram *g, int64_t s, int64_t T, const wg_real *dy, int64_t O,
+                          const wg_real *x, int64_t I)
+{
+    outer(g->e->model->ops, T, I, x, I, 0, g->xx);
+    outer(g->e->model->ops, T, O, dy, O, 0, g->dd);
+    g->square[s] += inner(g->xx, g->dd, T * T);
+}
+
 static void add_square(void *user, const wg_piece *p)
 {
     gram *g = user;
@@ -51,9 +60,7 @@ static void add_square(void *user, const wg_piece *p)
         g->square[s] += inner(g->weight, g->weight, p->O);
         return;
     }
-    outer(ops, T, p->I, p->x, p->I, 0, g->xx);
-    outer(ops, T, p->O, p->dy, p->O, 0, g->dd);
-    g->square[s] += inner(g->xx, g->dd, T * T);
+    matrix_square(g, s, T, p->dy, p->O, p->x, p->I);
 }
 
 /* The head's part of sequence s: its own square, and the rows of its gradient at the sequence's
@@ -63,8 +70,9 @@ static void head_square(gram *g, int64_t s, const wg_real *weight)
     wg_engine *e = g->e;
     const wg_config *c = &e->model->config;
     const wg_ops *ops = e->model->ops;
-    const int64_t j = g->batch->label_start[s], n = wg_labels_of(g->batch, s, s + 1), D = c->D;
+    const int64_t j = g->batch->label_start[s], n = wg_labels_of(g->batch, s, s + 1), D = c->E;
     const int64_t first = g->batch->start[s], T = g->batch->start[s + 1] - first;
+    const wg_real *h = wg_head_input(e);
     const wg_real *lse = e->label_row.data + g->batch->M; /* MAXIMUM of head.c */
 
     memset(g->table, 0, (size_t)(T * D) * sizeof *g->table);
@@ -84,10 +92,10 @@ static void head_square(gram *g, int64_t s, const wg_real *weight)
             const int64_t id = g->batch->ids[first + t] - v;
             for (int64_t i = 0; id >= 0 && id < width && i < n; i++)
                 for (int64_t k = 0; k < D; k++)
-                    g->table[t * D + k] += d[i * ld + id] * e->label_h.data[(j + i) * D + k];
+                    g->table[t * D + k] += d[i * ld + id] * h[(j + i) * D + k];
         }
     }
-    outer(ops, n, D, e->label_h.data + j * D, D, 0, g->xx);
+    outer(ops, n, D, h + j * D, D, 0, g->xx);
     g->square[s] += inner(g->xx, g->dd, n * n);
 }
 
@@ -116,11 +124,11 @@ static void norm_square(gram *g, int64_t s)
 }
 
 /* ||B||^2 and, for a tied embedding, 2 <A,B> of sequence s. */
-static void embed_square(gram *g, int64_t s, const wg_real *cross)
+static void embed_square(gram *g, int64_t s, const wg_real *all, const wg_real *cross)
 {
-    const int64_t D = g->e->model->config.D, first = g->batch->start[s];
+    const int64_t D = g->e->model->config.E, first = g->batch->start[s];
     const int64_t T = g->batch->start[s + 1] - first;
-    const wg_real *d = g->e->gradient.data + first * D;
+    const wg_real *d = all + first * D;
     const int32_t *ids = g->batch->ids + first;
 
     for (int64_t t = 0; t < T; t++) {
@@ -149,16 +157,25 @@ static wagle_status norms(wagle_ctx *ctx, gram *g, const wg_real *weight, wg_rea
 {
     wg_engine *e = g->e;
     const wg_config *c = &e->model->config;
+    const wg_real *d;
 
     for (int64_t s = 0; s < g->batch->S; s++) {
         const int64_t T = g->batch->start[s + 1] - g->batch->start[s];
         head_square(g, s, weight);
         if (cross != NULL)
-            memcpy(cross + g->batch->start[s] * c->D, g->table, (size_t)(T * c->D) * sizeof *cross);
+            memcpy(cross + g->batch->start[s] * c->E, g->table, (size_t)(T * c->E) * sizeof *cross);
     }
     WG_TRY(wg_head_backward(ctx, e, g->batch, weight, 0, false));
-    for (int64_t s = 0; s < g->batch->S; s++)
-        norm_square(g, s);
+    if (c->has[WG_PROJECT_OUT])
+        wg_head_renorm(e, g->batch);
+    for (int64_t s = 0; s < g->batch->S; s++) {
+        const int64_t j = g->batch->label_start[s], n = wg_labels_of(g->batch, s, s + 1);
+        if (c->has[WG_FINAL_NORM])
+            norm_square(g, s);
+        if (c->has[WG_PROJECT_OUT])
+            matrix_square(g, s, n, e->label_de.data + j * c->E, c->E, e->label_h.data + j * c->D,
+                          c->D);
+    }
     for (int64_t l = c->L - 1; l >= 0; l--) {
         WG_TRY(wg_check_interrupt(ctx));
         wg_layer_backward(e, g->batch, l, begin_chunk, add_square, g);
@@ -166,9 +183,14 @@ static wagle_status norms(wagle_ctx *ctx, gram *g, const wg_real *weight, wg_rea
             wg_progress(ctx, progress, c->L - l, c->L, NULL);
     }
     position_squares(g);
-    wg_unscale_embeddings(e, g->batch);
-    for (int64_t s = 0; s < g->batch->S; s++)
-        embed_square(g, s, cross != NULL ? cross + g->batch->start[s] * c->D : NULL);
+    WG_TRY(wg_embed_gradient(ctx, e, g->batch, &d));
+    for (int64_t s = 0; s < g->batch->S; s++) {
+        const int64_t first = g->batch->start[s], T = g->batch->start[s + 1] - first;
+        embed_square(g, s, d, cross != NULL ? cross + first * c->E : NULL);
+        if (c->has[WG_PROJECT_IN])
+            matrix_square(g, s, T, e->gradient.data + first * c->D, c->D,
+                          e->embed.data + first * c->E, c->E);
+    }
     return WAGLE_OK;
 }
 
@@ -204,9 +226,9 @@ wagle_status wg_engine_square_norms(wagle_ctx *ctx, wg_engine *e, const wg_batch
     WG_TRY_GOTO(WG_ALLOC(ctx, &g.xx, longest * longest), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &g.dd, longest * longest), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &g.weight, widest_vector(c)), done);
-    WG_TRY_GOTO(WG_ALLOC(ctx, &g.table, longest * c->D), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &g.table, longest * c->E), done);
     if (c->tied)
-        WG_TRY_GOTO(WG_ALLOC(ctx, &cross, batch->N * c->D), done);
+        WG_TRY_GOTO(WG_ALLOC(ctx, &cross, batch->N * c->E), done);
     st = norms(ctx, &g, weight, cross, progress);
 done:
     wg_free(g.xx);

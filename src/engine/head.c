@@ -24,15 +24,48 @@ static void final_norm(const wg_engine *e, int64_t n, int64_t M, const wg_real *
     const wg_real *weight = wg_model_norm(e->model, WG_FINAL_NORM, 0, e->panel.data);
     const wg_real *bias = wg_model_norm(e->model, WG_FINAL_NORM_BIAS, 0, e->panel.data + c->D);
 
-    e->model->ops->norm_forward(n, c->D, (wg_real)c->eps, x, weight, bias, h, wg_label_mean(e, M),
-                                label_row(e, M, RSTD));
+    if (weight == NULL)
+        memcpy(h, x, (size_t)(n * c->D) * sizeof *h);
+    else
+        e->model->ops->norm_forward(n, c->D, (wg_real)c->eps, x, weight, bias, h,
+                                    wg_label_mean(e, M), label_row(e, M, RSTD));
+}
+
+/* What the head reads of n label rows: label_h, or what project_out makes of it. */
+static wg_real *head_input(const wg_engine *e)
+{
+    return e->model->config.has[WG_PROJECT_OUT] ? e->label_e.data : e->label_h.data;
+}
+
+const wg_real *wg_head_input(const wg_engine *e)
+{
+    return head_input(e);
+}
+
+static wagle_status project_out(wagle_ctx *ctx, wg_engine *e, int64_t n)
+{
+    const wg_config *c = &e->model->config;
+
+    if (!c->has[WG_PROJECT_OUT])
+        return WAGLE_OK;
+    WG_TRY(wg_room_for(ctx, &e->label_e, n * c->E));
+    e->model->ops->gemm(false, true, n, c->E, c->D, e->label_h.data, c->D,
+                        wg_project_view(e, WG_PROJECT_OUT), c->D, false, e->label_e.data, c->E);
+    return WAGLE_OK;
+}
+
+const wg_real *wg_project_view(const wg_engine *e, wg_role role)
+{
+    const int64_t n = e->model->config.D * e->model->config.E;
+
+    return wg_model_view(e->model, wg_model_tensor(e->model, role, 0), 0, n, e->panel.data);
 }
 
 static const wg_real *head_rows(const wg_engine *e, int64_t first, int64_t n)
 {
-    const int64_t D = e->model->config.D;
+    const int64_t E = e->model->config.E;
 
-    return wg_model_view(e->model, wg_model_tensor(e->model, WG_HEAD, 0), first * D, n * D,
+    return wg_model_view(e->model, wg_model_tensor(e->model, WG_HEAD, 0), first * E, n * E,
                          e->panel.data);
 }
 
@@ -43,7 +76,7 @@ static void release_table(const wg_engine *e)
     wg_map_release(t->data, t->bytes);
 }
 
-/* logits [n,width] (row stride ld) of h [n,D] for vocabulary [first, first+width). */
+/* logits [n,width] (row stride ld) of h [n,E] for vocabulary [first, first+width). */
 static void make_logits(const wg_engine *e, int64_t n, const wg_real *h, int64_t first,
                         int64_t width, wg_real *logits, int64_t ld)
 {
@@ -51,7 +84,7 @@ static void make_logits(const wg_engine *e, int64_t n, const wg_real *h, int64_t
     const wg_config *c = &m->config;
     const int bias = wg_model_tensor(m, WG_HEAD_BIAS, 0);
 
-    m->ops->gemm(false, true, n, width, c->D, h, c->D, head_rows(e, first, width), c->D, false,
+    m->ops->gemm(false, true, n, width, c->E, h, c->E, head_rows(e, first, width), c->E, false,
                  logits, ld);
     if (bias >= 0)
         m->ops->bias_forward(n, width, wg_model_view(m, bias, first, width, e->panel.data), logits,
@@ -63,13 +96,13 @@ static void make_logits(const wg_engine *e, int64_t n, const wg_real *h, int64_t
 wg_real *wg_head_logits(wg_engine *e, int64_t from, int64_t n, int64_t first, int64_t width,
                         int64_t *ld)
 {
-    const int64_t D = e->model->config.D;
+    const int64_t E = e->model->config.E;
     wg_real *logits = e->logits.data;
 
     *ld = e->logits_kept ? e->model->config.V : width;
     if (e->logits_kept)
         return logits + from * *ld + first;
-    make_logits(e, n, e->label_h.data + from * D, first, width, logits, width);
+    make_logits(e, n, head_input(e) + from * E, first, width, logits, width);
     return logits;
 }
 
@@ -122,6 +155,7 @@ wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch
     wg_real *most = label_row(e, M, MAXIMUM);
     wg_real *sum = label_row(e, M, SUM), *picked = label_row(e, M, PICKED);
     final_norm(e, M, M, e->label_x.data, e->label_h.data);
+    WG_TRY(project_out(ctx, e, M));
     for (int64_t j = 0; j < M; j++) {
         most[j] = (wg_real)-INFINITY;
         sum[j] = picked[j] = 0;
@@ -131,7 +165,7 @@ wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch
         for (int64_t j = 0; j < M; j += WG_CHUNK_TOKENS) {
             const int64_t n = wg_label_block(j, M), ld = e->logits_kept ? c->V : width;
             wg_real *logits = e->logits.data + (e->logits_kept ? j * c->V + first : 0);
-            make_logits(e, n, e->label_h.data + j * D, first, width, logits, ld);
+            make_logits(e, n, head_input(e) + j * c->E, first, width, logits, ld);
             ops->xent_forward(n, first, width, logits, ld, batch->target + j, most + j, sum + j,
                               picked + j);
         }
@@ -151,7 +185,7 @@ wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch
 static void table_gradient(wg_engine *e, const wg_batch *batch, int64_t j, int64_t n, int64_t first,
                            int64_t width, const wg_real *logits, int64_t ld, int streams)
 {
-    const int64_t D = e->model->config.D;
+    const int64_t E = e->model->config.E;
     const int64_t border = streams > 1 ? batch->label_start[batch->n_forget] : batch->M;
 
     for (int s = 0; s < streams; s++) {
@@ -159,9 +193,9 @@ static void table_gradient(wg_engine *e, const wg_batch *batch, int64_t j, int64
         const int64_t low = j > begin ? j : begin;
         const int64_t high = s == 0 && border < j + n ? border : j + n;
         if (low < high)
-            e->model->ops->gemm(true, false, width, D, high - low, logits + (low - j) * ld, ld,
-                                e->label_h.data + low * D, D, low > begin, e->table[s] + first * D,
-                                D);
+            e->model->ops->gemm(true, false, width, E, high - low, logits + (low - j) * ld, ld,
+                                head_input(e) + low * E, E, low > begin, e->table[s] + first * E,
+                                E);
     }
 }
 
@@ -181,13 +215,27 @@ static void bias_gradient(wg_engine *e, const wg_batch *batch, int64_t j, int64_
                            e->end_grad[1].data + 2 * e->model->config.D + first);
 }
 
+/* d label_e^T label_h of each stream, to e->project_grad. */
+static void project_gradient(wg_engine *e, const wg_batch *batch, int streams)
+{
+    const wg_config *c = &e->model->config;
+    const int64_t border = streams > 1 ? batch->label_start[batch->n_forget] : batch->M;
+
+    for (int s = 0; s < streams; s++) {
+        const int64_t from = s == 0 ? 0 : border, to = s == 0 ? border : batch->M;
+        e->model->ops->gemm(true, false, c->E, c->D, to - from, e->label_de.data + from * c->E,
+                            c->E, e->label_h.data + from * c->D, c->D, false,
+                            e->project_grad[s].data, c->D);
+    }
+}
+
 static void norm_gradient(wg_engine *e, const wg_batch *batch, int streams)
 {
     const int64_t D = e->model->config.D;
     const wg_real *mean = wg_label_mean(e, batch->M);
     const int64_t border = streams > 1 ? batch->label_start[batch->n_forget] : batch->M;
 
-    for (int s = 0; s < streams; s++) {
+    for (int s = 0; e->model->config.has[WG_FINAL_NORM] && s < streams; s++) {
         const int64_t from = s == 0 ? 0 : border, to = s == 0 ? border : batch->M;
         e->model->ops->norm_weight(
             to - from, D, e->label_x.data + from * D, mean != NULL ? mean + from : NULL,
@@ -234,7 +282,9 @@ wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
     const int64_t M = batch->M, D = c->D;
 
     WG_TRY(wg_room_for(ctx, &e->label_d, M * D));
+    WG_TRY(wg_room_for(ctx, &e->label_de, c->has[WG_PROJECT_OUT] ? M * c->E : 0));
     WG_TRY(wg_room_for(ctx, &e->gradient, batch->N * D));
+    wg_real *to = c->has[WG_PROJECT_OUT] ? e->label_de.data : e->label_d.data;
     for (int64_t first = 0; first < c->V; first += WG_VOCAB_CHUNK) {
         const int64_t width = wg_vocabulary_chunk(c, first);
         for (int64_t j = 0; j < M; j += WG_CHUNK_TOKENS) {
@@ -242,8 +292,8 @@ wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
             int64_t ld;
             wg_real *logits = wg_head_logits(e, j, n, first, width, &ld);
             wg_head_gradient(e, batch, j, n, first, width, logits, ld, weight);
-            ops->gemm(false, false, n, D, width, logits, ld, head_rows(e, first, width), D,
-                      first > 0, e->label_d.data + j * D, D);
+            ops->gemm(false, false, n, c->E, width, logits, ld, head_rows(e, first, width), c->E,
+                      first > 0, to + j * c->E, c->E);
             if (want_table)
                 table_gradient(e, batch, j, n, first, width, logits, ld, streams);
             if (streams > 0 && c->has[WG_HEAD_BIAS])
@@ -251,12 +301,20 @@ wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
         }
     }
     release_table(e);
+    if (c->has[WG_PROJECT_OUT]) {
+        project_gradient(e, batch, streams);
+        ops->gemm(false, false, M, D, c->E, to, c->E, wg_project_view(e, WG_PROJECT_OUT), D, false,
+                  e->label_d.data, D);
+    }
     norm_gradient(e, batch, streams);
     wg_real *dx = e->label_h.data; /* no longer needed: becomes the gradient of label_x */
     memset(dx, 0, (size_t)(M * D) * sizeof *dx);
-    ops->norm_backward(M, D, e->label_x.data,
-                       wg_model_norm(e->model, WG_FINAL_NORM, 0, e->panel.data),
-                       wg_label_mean(e, M), label_row(e, M, RSTD), e->label_d.data, dx);
+    if (c->has[WG_FINAL_NORM])
+        ops->norm_backward(M, D, e->label_x.data,
+                           wg_model_norm(e->model, WG_FINAL_NORM, 0, e->panel.data),
+                           wg_label_mean(e, M), label_row(e, M, RSTD), e->label_d.data, dx);
+    else
+        memcpy(dx, e->label_d.data, (size_t)(M * D) * sizeof *dx);
     memset(e->gradient.data, 0, (size_t)(batch->N * D) * sizeof *dx);
     for (int64_t j = 0; j < M; j++)
         memcpy(e->gradient.data + batch->row[j] * D, dx + j * D, (size_t)D * sizeof *dx);
@@ -272,7 +330,8 @@ wagle_status wg_engine_logits(wagle_ctx *ctx, wg_engine *e, int64_t first, int64
     WG_TRY(wg_room_for(ctx, &e->label_h, n * c->D));
     WG_TRY(wg_room_for(ctx, &e->label_row, ROWS * n));
     final_norm(e, n, n, final + first * c->D, e->label_h.data);
+    WG_TRY(project_out(ctx, e, n));
     for (int64_t v = 0; v < c->V; v += WG_VOCAB_CHUNK)
-        make_logits(e, n, e->label_h.data, v, wg_vocabulary_chunk(c, v), logits + v, c->V);
+        make_logits(e, n, head_input(e), v, wg_vocabulary_chunk(c, v), logits + v, c->V);
     return WAGLE_OK;
 }

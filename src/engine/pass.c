@@ -40,6 +40,9 @@ void wg_engine_free(wg_engine *e)
 {
     if (e == NULL)
         return;
+    wg_room *const more[] = {&e->label_e, &e->label_de, &e->embed, &e->embed_d};
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+        wg_free(more[i]->data);
     wg_room *const rooms[] = {&e->inputs,     &e->gradient, &e->panel,     &e->kept,
                               &e->scratch,    &e->label_x,  &e->label_h,   &e->label_d,
                               &e->logits,     &e->soft_q,   &e->label_row, &e->soft[0].row,
@@ -51,6 +54,7 @@ void wg_engine_free(wg_engine *e)
         wg_free(e->table_grad[s].data);
         wg_free(e->end_grad[s].data);
         wg_free(e->position_grad[s].data);
+        wg_free(e->project_grad[s].data);
     }
     for (int i = 0; i < 2; i++) {
         wg_free(e->cosine[i]);
@@ -272,6 +276,22 @@ wagle_status wg_engine_hidden(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
     return WAGLE_OK;
 }
 
+/* e->embed [N,E] = what the table gives, before project_in. */
+static wagle_status look_up(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch)
+{
+    const int64_t E = e->model->config.E;
+    const int table = wg_model_tensor(e->model, WG_EMBED, 0);
+
+    WG_TRY(wg_room_for(ctx, &e->embed, batch->N * E));
+    for (int64_t n = 0; n < batch->N; n++) {
+        wg_real *row = e->embed.data + n * E;
+        const wg_real *from = wg_model_view(e->model, table, batch->ids[n] * E, E, row);
+        if (from != row)
+            memcpy(row, from, (size_t)E * sizeof *row);
+    }
+    return WAGLE_OK;
+}
+
 wagle_status wg_engine_inputs(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
                               const char *progress, wg_saw *saw, void *user)
 {
@@ -285,7 +305,13 @@ wagle_status wg_engine_inputs(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
     st = wg_engine_forward(ctx, e, batch, false, progress, nll);
     e->saw = NULL;
     if (st == WAGLE_OK && !c->tied)
-        saw(user, 0, WG_HEAD, batch->M, c->D, e->label_h.data);
+        saw(user, 0, WG_HEAD, batch->M, c->E, wg_head_input(e));
+    if (st == WAGLE_OK && c->has[WG_PROJECT_OUT])
+        saw(user, 0, WG_PROJECT_OUT, batch->M, c->D, e->label_h.data);
+    if (st == WAGLE_OK && c->has[WG_PROJECT_IN])
+        st = look_up(ctx, e, batch);
+    if (st == WAGLE_OK && c->has[WG_PROJECT_IN])
+        saw(user, 0, WG_PROJECT_IN, batch->N, c->E, e->embed.data);
     wg_free(nll);
     return st;
 }
@@ -382,6 +408,17 @@ static wagle_status deliver(wagle_ctx *ctx, const collector *k, int tensor,
                            both);
 }
 
+/* The same of a gradient that lies with the engine, wherever the sink wants it. */
+static wagle_status deliver_copy(wagle_ctx *ctx, const collector *k, int tensor,
+                                 wg_real *const grad[WG_STREAMS])
+{
+    wg_real *there = place(k->sink, tensor, k->streams);
+
+    if (there != NULL)
+        memcpy(there, grad[0], (size_t)k->e->model->files.tensor[tensor].count * sizeof *there);
+    return deliver(ctx, k, tensor, grad);
+}
+
 /* Where the layer's gradients go. */
 static wagle_status place_layer(wagle_ctx *ctx, collector *k)
 {
@@ -426,16 +463,56 @@ void wg_unscale_embeddings(wg_engine *e, const wg_batch *batch)
         e->gradient.data[i] *= scale;
 }
 
-static void embed_gradient(wg_engine *e, const wg_batch *batch)
+wagle_status wg_embed_gradient(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
+                               const wg_real **d)
 {
-    const int64_t D = e->model->config.D;
+    const wg_config *c = &e->model->config;
 
     wg_unscale_embeddings(e, batch);
+    *d = e->gradient.data;
+    if (!c->has[WG_PROJECT_IN])
+        return WAGLE_OK;
+    WG_TRY(look_up(ctx, e, batch));
+    WG_TRY(wg_room_for(ctx, &e->embed_d, batch->N * c->E));
+    e->model->ops->gemm(false, false, batch->N, c->E, c->D, e->gradient.data, c->D,
+                        wg_project_view(e, WG_PROJECT_IN), c->E, false, e->embed_d.data, c->E);
+    *d = e->embed_d.data;
+    return WAGLE_OK;
+}
+
+static void embed_gradient(wg_engine *e, const wg_batch *batch, const wg_real *d)
+{
+    const int64_t E = e->model->config.E;
+
     for (int64_t i = 0; i < e->n_chunks; i++) {
         const int64_t first = batch->start[e->chunk[i].from];
-        e->model->ops->embed_backward(batch->start[e->chunk[i].to] - first, D, batch->ids + first,
-                                      e->gradient.data + first * D, e->table[e->chunk[i].stream]);
+        e->model->ops->embed_backward(batch->start[e->chunk[i].to] - first, E, batch->ids + first,
+                                      d + first * E, e->table[e->chunk[i].stream]);
     }
+}
+
+/* dX0^T embeddings of each stream; after wg_embed_gradient. */
+static wagle_status project_in_gradient(wagle_ctx *ctx, const collector *k)
+{
+    wg_engine *e = k->e;
+    const wg_config *c = &e->model->config;
+    const int tensor = wg_model_tensor(e->model, WG_PROJECT_IN, 0);
+    bool begun[WG_STREAMS] = {false, false};
+    wg_real *grad[WG_STREAMS] = {e->project_grad[0].data, e->project_grad[1].data};
+
+    if (tensor < 0 || !wants(k->sink, tensor))
+        return WAGLE_OK;
+    for (int s = 0; s < k->streams; s++)
+        memset(grad[s], 0, (size_t)(c->D * c->E) * sizeof **grad);
+    for (int64_t i = 0; i < e->n_chunks; i++) {
+        const int s = e->chunk[i].stream;
+        const int64_t first = k->batch->start[e->chunk[i].from];
+        e->model->ops->gemm(true, false, c->D, c->E, k->batch->start[e->chunk[i].to] - first,
+                            e->gradient.data + first * c->D, c->D, e->embed.data + first * c->E,
+                            c->E, begun[s], grad[s], c->E);
+        begun[s] = true;
+    }
+    return deliver_copy(ctx, k, tensor, grad);
 }
 
 /* The gradient of learned positions; before embed_gradient. */
@@ -470,7 +547,7 @@ static wagle_status position_gradient(wagle_ctx *ctx, const collector *k)
 static wagle_status place_table(wagle_ctx *ctx, collector *k, int tensor, bool clear)
 {
     wg_engine *e = k->e;
-    const int64_t n = e->model->config.V * e->model->config.D;
+    const int64_t n = e->model->config.V * e->model->config.E;
     wg_real *own = place(k->sink, tensor, k->streams);
 
     for (int s = 0; s < k->streams; s++) {
@@ -493,15 +570,12 @@ static wagle_status deliver_ends(wagle_ctx *ctx, const collector *k)
 
     for (int i = 0; i < ENDS; i++) {
         const int tensor = wg_model_tensor(e->model, ends[i], 0);
-        wg_real *grad[WG_STREAMS] = {NULL, NULL}, *there;
+        wg_real *grad[WG_STREAMS] = {NULL, NULL};
         if (tensor < 0 || !wants(k->sink, tensor))
             continue;
         for (int s = 0; s < k->streams; s++)
             grad[s] = e->end_grad[s].data + i * e->model->config.D;
-        there = place(k->sink, tensor, k->streams);
-        if (there != NULL)
-            memcpy(there, grad[0], (size_t)e->model->files.tensor[tensor].count * sizeof *there);
-        WG_TRY(deliver(ctx, k, tensor, grad));
+        WG_TRY(deliver_copy(ctx, k, tensor, grad));
     }
     return WAGLE_OK;
 }
@@ -522,8 +596,14 @@ static wagle_status backward_head(wagle_ctx *ctx, collector *k, const wg_real *w
         WG_TRY(wg_room_for(ctx, &e->end_grad[s], n));
         memset(e->end_grad[s].data, 0, (size_t)n * sizeof(wg_real));
     }
+    for (int s = 0; s < k->streams && c->has[WG_PROJECT_IN]; s++)
+        WG_TRY(wg_room_for(ctx, &e->project_grad[s], c->D * c->E));
     WG_TRY(wg_head_backward(ctx, e, b, weight, k->streams, wants(k->sink, head)));
     WG_TRY(deliver_ends(ctx, k));
+    if (c->has[WG_PROJECT_OUT] && wants(k->sink, wg_model_tensor(e->model, WG_PROJECT_OUT, 0))) {
+        wg_real *grad[WG_STREAMS] = {e->project_grad[0].data, e->project_grad[1].data};
+        WG_TRY(deliver_copy(ctx, k, wg_model_tensor(e->model, WG_PROJECT_OUT, 0), grad));
+    }
     if (c->tied)
         return WAGLE_OK;
     if (wants(k->sink, head))
@@ -542,10 +622,13 @@ static wagle_status backward_body(wagle_ctx *ctx, collector *k, int64_t from, co
         if (progress != NULL)
             wg_progress(ctx, progress, from + 1 - k->layer, from + 1, NULL);
     }
+    const wg_real *d;
     WG_TRY(position_gradient(ctx, k));
+    WG_TRY(wg_embed_gradient(ctx, k->e, k->batch, &d));
+    WG_TRY(project_in_gradient(ctx, k));
     if (!wants(k->sink, table))
         return WAGLE_OK;
-    embed_gradient(k->e, k->batch);
+    embed_gradient(k->e, k->batch, d);
     return deliver(ctx, k, table, k->e->table);
 }
 
@@ -590,6 +673,9 @@ wagle_status wg_engine_backward_hidden(wagle_ctx *ctx, wg_engine *e, const wg_ba
     memcpy(e->gradient.data, dh, (size_t)(batch->N * c->D) * sizeof *dh);
     for (int i = 0; i < ENDS; i++)
         WG_TRY(deliver_zeros(ctx, &k, wg_model_tensor(e->model, ends[i], 0)));
+    WG_TRY(deliver_zeros(ctx, &k, wg_model_tensor(e->model, WG_PROJECT_OUT, 0)));
+    if (c->has[WG_PROJECT_IN])
+        WG_TRY(wg_room_for(ctx, &e->project_grad[0], c->D * c->E));
     if (!c->tied)
         WG_TRY(deliver_zeros(ctx, &k, wg_model_tensor(e->model, WG_HEAD, 0)));
     for (int64_t l = layer + 1; l < c->L; l++)

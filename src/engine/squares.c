@@ -17,7 +17,8 @@ typedef struct moments {
     const wg_chunk *chunk;
     wg_real *sum[WG_ROLES][WG_STREAMS], *square[WG_ROLES][WG_STREAMS];
     bool begun[WG_ROLES][WG_STREAMS];
-    wg_real *vector; /* gradient of a norm or a bias */
+    wg_real *vector;        /* gradient of a norm or a bias */
+    const wg_real *embed_d; /* [N,E] gradient of what the table gives */
 } moments;
 
 static void begin_chunk(void *user, const wg_chunk *c)
@@ -198,6 +199,33 @@ static wagle_status position_moments(wagle_ctx *ctx, moments *k)
     return give(ctx, k, tensor, 0, n, sum, square);
 }
 
+/* A matrix beside the layers: dy [.,O] and x [.,I], rows of sequence s from start[s] on. */
+static wagle_status projection_moments(wagle_ctx *ctx, moments *k, wg_role role,
+                                       const int64_t *start, int64_t O, const wg_real *dy,
+                                       int64_t I, const wg_real *x)
+{
+    const int tensor = wg_model_tensor(k->e->model, role, 0);
+    const int64_t S = k->batch->S, n_forget = k->streams > 1 ? k->batch->n_forget : S;
+    wg_real *sum[WG_STREAMS], *square[WG_STREAMS];
+
+    if (tensor < 0)
+        return WAGLE_OK;
+    WG_TRY(rooms(ctx, k, O * I, sum, square));
+    for (int s = 0; s < k->streams; s++) {
+        const int64_t from = s == 0 ? 0 : n_forget, to = s == 0 ? n_forget : S, at = start[from];
+        if (square[s] == NULL) {
+            k->e->model->ops->gemm(true, false, O, I, start[to] - at, dy + at * O, O, x + at * I, I,
+                                   false, sum[s], I);
+            continue;
+        }
+        for (int64_t i = from; i <= to; i++)
+            k->e->start[i - from] = start[i] - at;
+        k->e->model->ops->gemm_squares(to - from, k->e->start, O, I, dy + at * O, O, x + at * I, I,
+                                       false, sum[s], square[s]);
+    }
+    return give(ctx, k, tensor, 0, O * I, sum, square);
+}
+
 /* A chunk [first, first+width) of the vocabulary, of a table [V,D] and the head's bias. */
 typedef struct chunk_of_table {
     int64_t first, width;
@@ -221,12 +249,13 @@ static wg_real *logit_gradients(moments *k, const wg_real *weight, int64_t j, in
 static void head_row(const moments *k, int64_t s, const wg_real *d, int64_t ld, int64_t v,
                      wg_real *row)
 {
-    const int64_t D = k->e->model->config.D, j = k->batch->label_start[s];
+    const int64_t D = k->e->model->config.E, j = k->batch->label_start[s];
+    const wg_real *h = wg_head_input(k->e);
 
     memset(row, 0, (size_t)D * sizeof *row);
     for (int64_t i = 0; d != NULL && i < wg_labels_of(k->batch, s, s + 1); i++)
         for (int64_t x = 0; x < D; x++)
-            row[x] += d[i * ld + v] * k->e->label_h.data[(j + i) * D + x];
+            row[x] += d[i * ld + v] * h[(j + i) * D + x];
 }
 
 /* B_s into the sums, and (2 A_s + B_s) B_s into the squares; d: gradients of logits of s, or NULL
@@ -234,7 +263,7 @@ static void head_row(const moments *k, int64_t s, const wg_real *d, int64_t ld, 
 static void add_inputs(moments *k, int64_t s, const wg_real *d, int64_t ld, chunk_of_table *c)
 {
     const wg_batch *b = k->batch;
-    const int64_t D = k->e->model->config.D, from = b->start[s], to = b->start[s + 1];
+    const int64_t D = k->e->model->config.E, from = b->start[s], to = b->start[s + 1];
     const int stream = stream_of(k, s);
     wg_real *row = k->vector, *own = k->vector + D;
 
@@ -248,7 +277,7 @@ static void add_inputs(moments *k, int64_t s, const wg_real *d, int64_t ld, chun
         memset(own, 0, (size_t)D * sizeof *own);
         for (int64_t u = t; u < to; u++)
             for (int64_t x = 0; b->ids[u] == b->ids[t] && x < D; x++)
-                own[x] += k->e->gradient.data[u * D + x];
+                own[x] += k->embed_d[u * D + x];
         if (c->square[stream] != NULL)
             head_row(k, s, d, ld, v, row);
         for (int64_t x = 0; x < D; x++) {
@@ -279,10 +308,10 @@ static void add_head(moments *k, const wg_real *weight, int64_t from, int64_t to
 {
     const wg_batch *b = k->batch;
     const wg_ops *ops = k->e->model->ops;
-    const int64_t D = k->e->model->config.D, j = b->label_start[from];
+    const int64_t D = k->e->model->config.E, j = b->label_start[from];
     const int64_t n = wg_labels_of(b, from, to);
     const int stream = stream_of(k, from);
-    const wg_real *h = k->e->label_h.data + j * D;
+    const wg_real *h = wg_head_input(k->e) + j * D;
     int64_t ld;
     wg_real *d = logit_gradients(k, weight, j, n, c, &ld);
 
@@ -305,7 +334,7 @@ static void add_head(moments *k, const wg_real *weight, int64_t from, int64_t to
 static void clear_table(const moments *k, chunk_of_table *c)
 {
     for (int s = 0; s < k->streams; s++) {
-        const size_t bytes = (size_t)(c->width * k->e->model->config.D) * sizeof(wg_real);
+        const size_t bytes = (size_t)(c->width * k->e->model->config.E) * sizeof(wg_real);
         memset(c->sum[s], 0, bytes);
         if (c->square[s] != NULL)
             memset(c->square[s], 0, bytes);
@@ -320,7 +349,7 @@ static wagle_status table_moments(wagle_ctx *ctx, moments *k, int tensor, const 
     const wg_batch *b = k->batch;
     const wg_config *config = &k->e->model->config;
 
-    WG_TRY(rooms(ctx, k, wg_vocabulary_chunk(config, 0) * config->D, c->sum, c->square));
+    WG_TRY(rooms(ctx, k, wg_vocabulary_chunk(config, 0) * config->E, c->sum, c->square));
     for (c->first = 0; c->first < config->V; c->first += WG_VOCAB_CHUNK) {
         WG_TRY(wg_check_interrupt(ctx));
         c->width = wg_vocabulary_chunk(config, c->first);
@@ -334,7 +363,7 @@ static wagle_status table_moments(wagle_ctx *ctx, moments *k, int tensor, const 
             for (int64_t s = from; weight == NULL && s < to; s++)
                 add_inputs(k, s, NULL, 0, c);
         }
-        WG_TRY(give(ctx, k, tensor, c->first * config->D, c->width * config->D, c->sum, c->square));
+        WG_TRY(give(ctx, k, tensor, c->first * config->E, c->width * config->E, c->sum, c->square));
     }
     return WAGLE_OK;
 }
@@ -367,7 +396,8 @@ static wagle_status tables(wagle_ctx *ctx, moments *k, const wg_real *weight)
 /* Reals of the largest vector, and two rows of the table. */
 static int64_t widest_vector(const wg_config *c)
 {
-    const int64_t fused = (c->H + 2 * c->K) * c->h, up = 2 * c->F, rows = 2 * c->D;
+    const int64_t fused = (c->H + 2 * c->K) * c->h, up = 2 * c->F,
+                  rows = 2 * (c->E > c->D ? c->E : c->D);
     const int64_t most = fused > up ? fused : up;
 
     return most > rows ? most : rows;
@@ -380,6 +410,9 @@ static wagle_status run(wagle_ctx *ctx, moments *k, const wg_real *weight, const
 
     WG_TRY(wg_head_backward(ctx, e, k->batch, weight, 0, false));
     WG_TRY(end_moments(ctx, k));
+    wg_head_renorm(e, k->batch);
+    WG_TRY(projection_moments(ctx, k, WG_PROJECT_OUT, k->batch->label_start, e->model->config.E,
+                              e->label_de.data, e->model->config.D, e->label_h.data));
     for (k->layer = L - 1; k->layer >= 0; k->layer--) {
         WG_TRY(wg_check_interrupt(ctx));
         WG_TRY(layer_moments(ctx, k));
@@ -387,8 +420,9 @@ static wagle_status run(wagle_ctx *ctx, moments *k, const wg_real *weight, const
             wg_progress(ctx, progress, L - k->layer, L, NULL);
     }
     WG_TRY(position_moments(ctx, k));
-    wg_unscale_embeddings(e, k->batch);
-    wg_head_renorm(e, k->batch);
+    WG_TRY(wg_embed_gradient(ctx, e, k->batch, &k->embed_d));
+    WG_TRY(projection_moments(ctx, k, WG_PROJECT_IN, k->batch->start, e->model->config.D,
+                              e->gradient.data, e->model->config.E, e->embed.data));
     return tables(ctx, k, weight);
 }
 

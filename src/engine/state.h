@@ -66,6 +66,9 @@ struct wg_engine {
     wg_room position_grad[WG_STREAMS]; /* [positions, D] */
 
     wg_room label_x, label_h, label_d; /* [M,D] final inputs, normed, gradients */
+    wg_room label_e, label_de;         /* [M,E] label_h projected, and its gradient */
+    wg_room embed, embed_d;            /* [N,E] embeddings before project_in, gradients */
+    wg_room project_grad[WG_STREAMS];  /* [D,E], [E,D] of one projection at a time */
     wg_room label_row;                 /* [4][M] rstd, maximum, sum, picked / lse */
     wg_room logits;                    /* [M or chunk, vocabulary chunk or V] */
     bool logits_kept;
@@ -107,6 +110,14 @@ void wg_head_gradient(wg_engine *e, const wg_batch *batch, int64_t from, int64_t
 void wg_soft_gradient(wg_engine *e, wg_softened *s, const wg_batch *batch, int64_t from, int64_t n,
                       int64_t first, int64_t width, wg_real *logits, int64_t ld,
                       const wg_real *weight);
+/* [M,E] what the head reads of the label rows. */
+const wg_real *wg_head_input(const wg_engine *e);
+/* A projection's weights, in e->panel or where they are. */
+const wg_real *wg_project_view(const wg_engine *e, wg_role role);
+/* e->embed and e->embed_d of the batch, where there is project_in; *d is the gradient of what the
+ * table gives: e->embed_d, or e->gradient. */
+WAGLE_CHECK wagle_status wg_embed_gradient(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
+                                           const wg_real **d);
 /* After wg_head_backward: e->label_h as it was in the forward pass. */
 void wg_head_renorm(wg_engine *e, const wg_batch *batch);
 /* [M] log-sum-exp of each label row's logits. */

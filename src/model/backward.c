@@ -77,6 +77,18 @@ static const wg_real *branch_gradient(const backward *b, wg_role post, const wg_
     return room;
 }
 
+/* The same of a half of the block; where the norm is of the sum, d too becomes what went in. */
+static const wg_real *half_gradient(const backward *b, wg_role post, const wg_real *made,
+                                    wg_real *d, wg_backward_scratch *s)
+{
+    const wg_config *c = &b->in->model->config;
+    const wg_real *branch = branch_gradient(b, post, made, d, s->branch);
+
+    if (c->norm_sum)
+        memcpy(d, branch, (size_t)(b->in->N * c->D) * sizeof *d);
+    return branch;
+}
+
 /* d [N,D] gradient of what the feed-forward layer added: s->dh becomes that of its input. */
 static void feed_backward(const backward *b, const wg_real *x, const wg_real *d,
                           wg_backward_scratch *s)
@@ -165,8 +177,7 @@ void wg_block_backward(const wg_block_input *in, const wg_layer *w, const wg_rea
     const int64_t N = in->N, D = c->D;
     const bool shared = c->parallel && !wg_has(in, WG_MLP_NORM); /* both halves read h1 */
 
-    feed_backward(&b, wg_mlp_input(in, x, a),
-                  branch_gradient(&b, WG_MLP_POST_NORM, a->m, d, s->branch), s);
+    feed_backward(&b, wg_mlp_input(in, x, a), half_gradient(&b, WG_MLP_POST_NORM, a->m, d, s), s);
     if (wg_has(in, WG_MLP_NORM)) {
         wg_real *to = c->parallel ? s->side : d; /* attention still needs d */
         if (c->parallel)
@@ -175,7 +186,7 @@ void wg_block_backward(const wg_block_input *in, const wg_layer *w, const wg_rea
     } else if (!shared)
         wg_add_rows(N * D, s->dh, d);
     attend_backward(&b, wg_attention_input(in, x, a),
-                    branch_gradient(&b, WG_ATTENTION_POST_NORM, a->o, d, s->branch), shared, s);
+                    half_gradient(&b, WG_ATTENTION_POST_NORM, a->o, d, s), shared, s);
     if (wg_has(in, WG_ATTENTION_NORM))
         norm_backward(&b, WG_ATTENTION_NORM, N, D, x, s->dh, d);
     else

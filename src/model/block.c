@@ -222,6 +222,23 @@ static void add_position(const wg_model *m, int table, int64_t first, wg_real *x
     }
 }
 
+/* x [D] = the matrix [D,E] times the embedding of a token. */
+static void project_row(const wg_model *m, int64_t id, wg_real *x)
+{
+    const int64_t E = m->config.E;
+    const int matrix = wg_model_tensor(m, WG_PROJECT_IN, 0);
+    wg_real token[WG_EMBED_MOST], room[WG_EMBED_MOST];
+    const wg_real *from = wg_model_view(m, wg_model_tensor(m, WG_EMBED, 0), id * E, E, token);
+
+    for (int64_t d = 0; d < m->config.D; d++) {
+        const wg_real *w = wg_model_view(m, matrix, d * E, E, room);
+        double sum = 0;
+        for (int64_t e = 0; e < E; e++)
+            sum += (double)w[e] * (double)from[e];
+        x[d] = (wg_real)sum;
+    }
+}
+
 void wg_embed(const wg_model *m, int64_t N, const int32_t *ids, const int32_t *position, wg_real *x)
 {
     const wg_config *c = &m->config;
@@ -231,9 +248,13 @@ void wg_embed(const wg_model *m, int64_t N, const int32_t *ids, const int32_t *p
 
     for (int64_t n = 0; n < N; n++) {
         wg_real *row = x + n * D;
-        const wg_real *from = wg_model_view(m, table, ids[n] * D, D, row);
-        for (int64_t d = 0; d < D && (from != row || scale != 1); d++)
-            row[d] = from[d] * scale;
+        if (c->has[WG_PROJECT_IN]) {
+            project_row(m, ids[n], row);
+        } else {
+            const wg_real *from = wg_model_view(m, table, ids[n] * D, D, row);
+            for (int64_t d = 0; d < D && (from != row || scale != 1); d++)
+                row[d] = from[d] * scale;
+        }
         if (places >= 0)
             add_position(m, places, (position[n] + c->family->position_offset) * D, row);
     }

@@ -205,6 +205,7 @@ static wagle_status read_family(const source *s, wg_config *c)
                            c->family->must_be_on[i]);
     c->parallel = c->family->parallel ||
                   (c->family->parallel_key != NULL && is_true(s, c->family->parallel_key, true));
+    c->norm_sum = c->family->before_key != NULL && !is_true(s, c->family->before_key, true);
     c->tied = is_true(s, "tie_word_embeddings", c->family->tied);
     return read_activation(s, c);
 }
@@ -216,7 +217,11 @@ static void choose_tensors(const source *s, wg_config *c)
         const char *when = t->when;
         c->has[role] = t->pattern != NULL && !(role == WG_HEAD && c->tied);
         if (c->has[role] && when != NULL)
-            c->has[role] = is_true(s, when + (*when == '+'), *when == '+');
+            c->has[role] = *when == '-'   ? !is_true(s, when + 1, true)
+                           : *when == '+' ? is_true(s, when + 1, true)
+                                          : is_true(s, when, false);
+        if ((role == WG_PROJECT_IN || role == WG_PROJECT_OUT) && c->E == c->D)
+            c->has[role] = false;
     }
 }
 
@@ -250,7 +255,6 @@ static wagle_status read_sizes(const source *s, wg_config *c)
     const json_t *eos = json_object_get(s->json, "eos_token_id"), *one;
     const bool gated =
         c->family->tensor[WG_GATE].pattern != NULL || c->family->tensor[WG_GATE_UP].pattern != NULL;
-    int64_t narrow;
     size_t i;
 
     WG_TRY(whole(s, "vocab_size", -1, &c->V));
@@ -259,7 +263,9 @@ static wagle_status read_sizes(const source *s, wg_config *c)
                  &c->F));
     WG_TRY(whole(s, "num_hidden_layers|n_layer", -1, &c->L));
     WG_TRY(whole(s, "max_position_embeddings|n_positions", 2048, &c->max_position));
-    WG_TRY(whole(s, "word_embed_proj_dim", c->D, &narrow));
+    c->E = c->D;
+    if (c->family->tensor[WG_PROJECT_IN].pattern != NULL)
+        WG_TRY(whole(s, "word_embed_proj_dim", c->D, &c->E));
     WG_TRY(number(s, s->json, "rms_norm_eps|layer_norm_eps|layer_norm_epsilon",
                   c->family->eps > 0 ? c->family->eps : 1e-6, &c->eps));
     WG_TRY(number(s, s->json, "attn_logit_softcapping", 0, &c->attention_cap));
@@ -268,9 +274,9 @@ static wagle_status read_sizes(const source *s, wg_config *c)
     add_eos(c, eos);
     json_array_foreach (eos, i, one)
         add_eos(c, one);
-    if (narrow != c->D)
-        return wg_fail(s->ctx, WAGLE_E_INPUT,
-                       "%s: word_embed_proj_dim other than hidden_size is not supported", s->path);
+    if (c->E > WG_EMBED_MOST && c->E != c->D)
+        return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: word_embed_proj_dim %lld; at most %d", s->path,
+                       (long long)c->E, WG_EMBED_MOST);
     if (c->L > WG_LAYERS_MOST)
         return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: %lld layers; at most %d", s->path,
                        (long long)c->L, WG_LAYERS_MOST);

@@ -12,7 +12,7 @@ struct wg_decoder {
     const int64_t *which;         /* [n] sequences of this step */
     int64_t *start;               /* [B+1] each step feeds a token a sequence */
     int32_t *position;
-    wg_real *x, *h, *mean, *rstd, *kept, *passing, *panel;
+    wg_real *x, *h, *narrow, *mean, *rstd, *kept, *passing, *panel;
     wg_real *cosine[2], *sine[2];
 };
 
@@ -39,6 +39,7 @@ wagle_status wg_decoder_new(wagle_ctx *ctx, const wg_model *m, int64_t B, int64_
                 {&d->values, c->L * B * capacity * P},
                 {&d->x, B * c->D},
                 {&d->h, B * c->D},
+                {&d->narrow, c->has[WG_PROJECT_OUT] ? B * c->E : 0},
                 {&d->mean, B},
                 {&d->rstd, B},
                 {&d->kept, wg_kept_size(c, B)},
@@ -71,9 +72,9 @@ void wg_decoder_free(wg_decoder *d)
 {
     if (d == NULL)
         return;
-    wg_real *const rooms[] = {d->keys,    d->values,    d->x,       d->h,     d->mean,
-                              d->rstd,    d->kept,      d->passing, d->panel, d->cosine[0],
-                              d->sine[0], d->cosine[1], d->sine[1]};
+    wg_real *const rooms[] = {d->keys,      d->values,  d->x,         d->h,       d->narrow,
+                              d->mean,      d->rstd,    d->kept,      d->passing, d->panel,
+                              d->cosine[0], d->sine[0], d->cosine[1], d->sine[1]};
     for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
         wg_free(rooms[i]);
     wg_free(d->length);
@@ -223,9 +224,16 @@ static void head(wg_decoder *d, int64_t n, wg_real *logits)
 
     const wg_real *weight = wg_model_norm(m, WG_FINAL_NORM, 0, d->panel);
     const wg_real *bias = wg_model_norm(m, WG_FINAL_NORM_BIAS, 0, d->panel + c->D);
-    m->ops->norm_forward(n, c->D, (wg_real)c->eps, d->x, weight, bias, d->h,
-                         c->family->layer_norm ? d->mean : NULL, d->rstd);
-    m->ops->matvec(1, &(wg_matvec){t->dtype, t->data, c->V, logits}, n, c->D, d->h, false);
+    const wg_real *h = weight != NULL ? d->h : d->x;
+    if (weight != NULL)
+        m->ops->norm_forward(n, c->D, (wg_real)c->eps, d->x, weight, bias, d->h,
+                             c->family->layer_norm ? d->mean : NULL, d->rstd);
+    if (c->has[WG_PROJECT_OUT]) {
+        const wg_tensor *p = &m->files.tensor[wg_model_tensor(m, WG_PROJECT_OUT, 0)];
+        m->ops->matvec(1, &(wg_matvec){p->dtype, p->data, c->E, d->narrow}, n, c->D, h, false);
+        h = d->narrow;
+    }
+    m->ops->matvec(1, &(wg_matvec){t->dtype, t->data, c->V, logits}, n, c->E, h, false);
     if (c->has[WG_HEAD_BIAS])
         m->ops->bias_forward(n, c->V, wg_model_norm(m, WG_HEAD_BIAS, 0, d->panel), logits, c->V);
     if (c->final_cap > 0)

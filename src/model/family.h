@@ -10,6 +10,7 @@ typedef enum wg_dim {
     WG_DIM_NONE,
     WG_DIM_V,
     WG_DIM_D,
+    WG_DIM_E, /* width of the embeddings, D in all but few */
     WG_DIM_F,
     WG_DIM_Q,
     WG_DIM_P,
@@ -27,6 +28,8 @@ typedef enum wg_role {
     WG_FINAL_NORM_BIAS,
     WG_HEAD,
     WG_HEAD_BIAS,
+    WG_PROJECT_IN, /* embeddings of another width to D, and back */
+    WG_PROJECT_OUT,
     WG_LAYER_ROLES, /* from here on: one a layer */
     WG_ATTENTION_NORM = WG_LAYER_ROLES,
     WG_ATTENTION_NORM_BIAS,
@@ -44,7 +47,7 @@ typedef enum wg_role {
     WG_KEY_NORM_BIAS,
     WG_OUTPUT,
     WG_OUTPUT_BIAS,
-    WG_ATTENTION_POST_NORM, /* of what attention adds */
+    WG_ATTENTION_POST_NORM, /* of what attention adds, or of the sum */
     WG_ATTENTION_POST_NORM_BIAS,
     WG_MLP_NORM,
     WG_MLP_NORM_BIAS,
@@ -56,7 +59,7 @@ typedef enum wg_role {
     WG_GATE_UP_BIAS,
     WG_DOWN,
     WG_DOWN_BIAS,
-    WG_MLP_POST_NORM, /* of what the feed-forward layer adds */
+    WG_MLP_POST_NORM, /* of what the feed-forward layer adds, or of the sum */
     WG_MLP_POST_NORM_BIAS,
     WG_ROLES
 } wg_role;
@@ -64,7 +67,8 @@ typedef enum wg_role {
 typedef struct wg_family_tensor {
     const char *pattern; /* tensor name, %d is the layer; NULL: there is none */
     wg_dim shape[2];
-    const char *when; /* key of config.json that must be true; "+key": unless it is false */
+    const char *when; /* key of config.json that must be true; "+key": unless it is
+                         false; "-key": only if it is false */
 } wg_family_tensor;
 
 typedef enum wg_qkv_layout {
@@ -90,6 +94,7 @@ typedef struct wg_family {
     const char *parallel_key;   /* of config.json, true unless it says false */
     const char *grouped_key;    /* if false, as many key/value heads as heads; else one */
     const char *window_key;     /* if not true, no window */
+    const char *before_key;     /* if false, norms are of the sums, after each half */
     bool layer_norm;            /* with mean and bias; else RMS */
     bool norm_plus_one;         /* weights of norms are stored less 1 */
     bool parallel;              /* attention and feed-forward layer both read x */

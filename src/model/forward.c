@@ -134,8 +134,8 @@ static void attend(const wg_block_input *in, const wg_layer *w, wg_activations *
         in->model->ops->attention_forward(&how, a->q, a->k, a->v, a->attended, a->lse);
 }
 
-/* y [N,D] = x + what the matrix `role` makes of `from`, normed if there is a norm for it (`made`
- * keeps it as it was before). */
+/* y [N,D] = x + what the matrix `role` makes of `from`; if there is a norm for it, it is normed, or
+ * the sum is (`made` keeps what goes into the norm). */
 static void add_branch(const wg_block_input *in, const wg_layer *w, wg_role role, wg_role post,
                        int64_t I, const wg_real *from, wg_real *made, const wg_real *x, wg_real *y,
                        wg_activations *a)
@@ -149,10 +149,11 @@ static void add_branch(const wg_block_input *in, const wg_layer *w, wg_role role
         return;
     }
     linear(in, w, role, I, D, from, false, made);
-    if (y == NULL)
-        return;
+    if (in->model->config.norm_sum)
+        wg_add_rows(in->N * D, x, made);
     norm(in, w, post, in->N, D, made, y, a);
-    wg_add_rows(in->N * D, x, y);
+    if (!in->model->config.norm_sum)
+        wg_add_rows(in->N * D, x, y);
 }
 
 void wg_block_forward(const wg_block_input *in, const wg_layer *w, const wg_real *x, wg_real *y,
@@ -173,6 +174,8 @@ void wg_block_forward(const wg_block_input *in, const wg_layer *w, const wg_real
         add_branch(in, w, WG_DOWN, WG_MLP_POST_NORM, c->F, a->mixed, a->m, a->x2, y, a);
     else if (wg_has(in, WG_MLP_POST_NORM)) { /* its input and its numbers are wanted */
         linear(in, w, WG_DOWN, c->F, c->D, a->mixed, false, a->m);
+        if (c->norm_sum)
+            wg_add_rows(in->N * c->D, a->x2, a->m);
         norm(in, w, WG_MLP_POST_NORM, in->N, c->D, a->m, a->spare, a);
     }
 }

@@ -44,6 +44,7 @@ void wg_config_tensor(const wg_config *c, wg_role role, int64_t layer, char name
     const int64_t Q = c->H * c->h, P = c->K * c->h;
     const int64_t size[] = {[WG_DIM_V] = c->V,
                             [WG_DIM_D] = c->D,
+                            [WG_DIM_E] = c->E,
                             [WG_DIM_F] = c->F,
                             [WG_DIM_Q] = Q,
                             [WG_DIM_P] = P,

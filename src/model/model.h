@@ -13,7 +13,7 @@ typedef enum wg_rope_kind {
     WG_ROPE_LONG
 } wg_rope_kind;
 
-enum { WG_EOS_MOST = 8, WG_LAYERS_MOST = 4096, WG_PAIRS_MOST = 256 };
+enum { WG_EOS_MOST = 8, WG_LAYERS_MOST = 4096, WG_PAIRS_MOST = 256, WG_EMBED_MOST = 4096 };
 
 typedef struct wg_rope {
     wg_rope_kind kind;
@@ -26,6 +26,7 @@ typedef struct wg_config {
     const wg_family *family;
     bool has[WG_ROLES]; /* there is such a tensor */
     int64_t V, D, F, L, H, K, h;
+    int64_t E; /* width of the embeddings and the head */
     int64_t r; /* of each head's h so many turn; 0: positions are learned */
     int64_t max_position, window;
     uint64_t windowed[WG_LAYERS_MOST / 64]; /* layers with the window, a bit each */
@@ -33,6 +34,7 @@ typedef struct wg_config {
     wg_activation activation;
     wg_rope rope[2]; /* [1]: of windowed layers, if local_rope */
     bool local_rope, tied, parallel;
+    bool norm_sum; /* post-norms are of the sum, not of the branch */
     int32_t eos[WG_EOS_MOST];
     int n_eos;
 } wg_config;

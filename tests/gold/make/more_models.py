@@ -21,6 +21,8 @@ models.FAMILIES = {
                                            attention_bias=False, rope_parameters=ROPE(partial_rotary_factor=0.5)),
     "llama-bias": T.LlamaConfig(**C, intermediate_size=80, num_attention_heads=4, attention_bias=True, mlp_bias=True,
                                 tie_word_embeddings=False),
+    "opt-350m": T.OPTConfig(vocab_size=V, hidden_size=D, num_hidden_layers=L, ffn_dim=96, num_attention_heads=4, max_position_embeddings=128,
+                            word_embed_proj_dim=20, do_layer_norm_before=False, init_std=0.15, bos_token_id=1, eos_token_id=2, pad_token_id=0),
 }
 models.SHARDED = set()
 
