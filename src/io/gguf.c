@@ -1,6 +1,7 @@
 #include "io/gguf.h"
 
 #include "base/number.h"
+#include <stdio.h>
 #include <string.h>
 
 static const size_t kind_size[WG_GGUF_KINDS] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
@@ -339,7 +340,7 @@ static wagle_status read_header(wagle_ctx *ctx, wg_gguf *g, cursor *c)
     return WAGLE_OK;
 }
 
-wagle_status wg_gguf_open(wagle_ctx *ctx, const char *path, wg_gguf *out)
+static wagle_status open_one(wagle_ctx *ctx, const char *path, wg_gguf *out)
 {
     cursor c;
     uint64_t *offset = NULL;
@@ -367,8 +368,75 @@ done:
     return st;
 }
 
+enum { PARTS_MOST = 4096, PART_NAME = 20 /* -00001-of-00003.gguf */ };
+
+/* Part `no` (from 1) of `count`, by the name of the first; in g's arena. */
+static wagle_status part_name(wagle_ctx *ctx, wg_gguf *g, int no, int count, char **out)
+{
+    const size_t n = strlen(g->path);
+    char expected[32], name[32];
+
+    snprintf(expected, sizeof expected, "-%05d-of-%05d.gguf", 1, count);
+    snprintf(name, sizeof name, "-%05d-of-%05d.gguf", no, count);
+    if (n < PART_NAME || strcmp(g->path + n - PART_NAME, expected) != 0)
+        return wg_fail(ctx, WAGLE_E_INPUT,
+                       "%s: one of %d files; name the first, NAME%s, with the others beside it",
+                       g->path, count, expected);
+    *out = wg_arena_text(ctx, &g->arena, g->path, n);
+    if (*out == NULL)
+        return WAGLE_E_RESOURCE;
+    memcpy(*out + n - PART_NAME, name, PART_NAME);
+    return WAGLE_OK;
+}
+
+/* The tensors of a further part join. */
+static wagle_status join(wagle_ctx *ctx, wg_gguf *g, const wg_gguf *part, int no, int count)
+{
+    int64_t room = g->n_tensors;
+
+    if (wg_gguf_number(part, "split.no", -1) != no - 1 ||
+        wg_gguf_number(part, "split.count", -1) != count)
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: not part %d of %d", part->path, no, count);
+    WG_TRY(WG_GROW(ctx, &g->tensor, &room, g->n_tensors + part->n_tensors));
+    for (int64_t i = 0; i < part->n_tensors; i++)
+        g->tensor[g->n_tensors++] = part->tensor[i];
+    return WAGLE_OK;
+}
+
+static wagle_status open_parts(wagle_ctx *ctx, wg_gguf *g)
+{
+    const double said = wg_gguf_number(g, "split.count", 1);
+    const int count = said >= 1 && said <= PARTS_MOST ? (int)said : 0;
+
+    if (count == 0)
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: split.count %g", g->path, said);
+    if (count > 1)
+        WG_TRY(WG_ALLOC(ctx, &g->part, count - 1));
+    for (int no = 2; no <= count; no++) {
+        char *name = NULL;
+        WG_TRY(part_name(ctx, g, no, count, &name));
+        WG_TRY(open_one(ctx, name, &g->part[g->n_parts]));
+        WG_TRY(join(ctx, g, &g->part[g->n_parts++], no, count));
+    }
+    return WAGLE_OK;
+}
+
+wagle_status wg_gguf_open(wagle_ctx *ctx, const char *path, wg_gguf *out)
+{
+    wagle_status st;
+
+    WG_TRY(open_one(ctx, path, out));
+    st = open_parts(ctx, out);
+    if (st != WAGLE_OK)
+        wg_gguf_close(out);
+    return st;
+}
+
 void wg_gguf_close(wg_gguf *g)
 {
+    for (int64_t i = 0; i < g->n_parts; i++)
+        wg_gguf_close(&g->part[i]);
+    wg_free(g->part);
     wg_map_close(&g->map);
     wg_free(g->value);
     wg_free(g->tensor);

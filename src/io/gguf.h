@@ -55,9 +55,12 @@ typedef struct wg_gguf {
     int64_t n_values;
     wg_gguf_tensor *tensor; /* [n_tensors] in file order */
     int64_t n_tensors;
+    struct wg_gguf *part; /* [n_parts] the further files of a model that is split */
+    int64_t n_parts;
     wg_arena arena;
 } wg_gguf;
 
+/* The first of files NAME-00001-of-0000N.gguf brings the tensors of all. */
 WAGLE_CHECK wagle_status wg_gguf_open(wagle_ctx *ctx, const char *path, wg_gguf *out);
 void wg_gguf_close(wg_gguf *g);
 const wg_gguf_value *wg_gguf_find(const wg_gguf *g, const char *key);

@@ -356,6 +356,13 @@ static double frequency(const wg_config *c, const wg_rope *r, int64_t i)
     return (1 - smooth) * f / r->factor + smooth * f;
 }
 
+double wg_rope_factor(const wg_config *c, int which, int64_t i)
+{
+    const wg_rope *r = &c->rope[which];
+
+    return pow(r->theta, -2.0 * (double)i / (double)c->r) / frequency(c, r, i);
+}
+
 void wg_rope_tables(const wg_config *c, int which, int64_t positions, wg_real *cosine,
                     wg_real *sine)
 {

@@ -91,6 +91,8 @@ const wg_real *wg_model_norm(const wg_model *m, wg_role role, int64_t layer, wg_
 /* Widens every weight once and for all, for many small passes; free with the model. */
 WAGLE_CHECK wagle_status wg_model_make_resident(wagle_ctx *ctx, wg_model *m);
 
+/* By what scaling divides the frequency of pair i of c->rope[which]; 1: by nothing. */
+double wg_rope_factor(const wg_config *c, int which, int64_t i);
 /* cosine, sine [positions, r/2] of c->rope[which]. */
 void wg_rope_tables(const wg_config *c, int which, int64_t positions, wg_real *cosine,
                     wg_real *sine);

@@ -46,13 +46,19 @@ static wagle_status real(exporter *e, const char *key, double value)
     return wg_gguf_put_real(e->ctx, &e->head, full, value);
 }
 
+/* Llama 3's scaling goes with the file as a tensor. */
+static bool has_rope_factors(const wg_config *c)
+{
+    return c->rope[0].kind == WG_ROPE_LLAMA3 && c->r > 0;
+}
+
 /* What the architecture has no key for. */
 static wagle_status check(const exporter *e)
 {
     const wg_config *c = &e->m->config;
 
-    if (c->rope[0].kind != WG_ROPE_DEFAULT && c->r > 0)
-        return wg_fail(e->ctx, WAGLE_E_INPUT, "%s: rope scaling is not exported", e->o->model);
+    if (c->rope[0].kind != WG_ROPE_DEFAULT && !has_rope_factors(c) && c->r > 0)
+        return wg_fail(e->ctx, WAGLE_E_INPUT, "%s: this rope scaling is not exported", e->o->model);
     if (c->window > 0 && !e->arch->windows)
         return wg_fail(e->ctx, WAGLE_E_INPUT,
                        "%s: llama.cpp's %s has no sliding window, and this model has one of %lld",
@@ -187,6 +193,29 @@ static wagle_status name_tensor(exporter *e, wg_role role, int64_t layer, wg_out
     return wg_gguf_put_tensor(e->ctx, &e->head, name, &shape, type_of(e, &shape));
 }
 
+static wagle_status name_rope_factors(exporter *e)
+{
+    const wg_shape shape = {1, {e->m->config.r / 2}};
+
+    return has_rope_factors(&e->m->config)
+               ? wg_gguf_put_tensor(e->ctx, &e->head, "rope_freqs.weight", &shape, WG_GGML_F32)
+               : WAGLE_OK;
+}
+
+static wagle_status write_rope_factors(const exporter *e, wg_output *out)
+{
+    const wg_config *c = &e->m->config;
+    const size_t bytes = (size_t)(c->r / 2) * sizeof(float);
+    float factor[WG_PAIRS_MOST];
+
+    if (!has_rope_factors(c))
+        return WAGLE_OK;
+    for (int64_t i = 0; i < c->r / 2; i++)
+        factor[i] = (float)wg_rope_factor(c, 0, i);
+    WG_TRY(wg_output_write(e->ctx, out, factor, bytes));
+    return wg_gguf_pad(e->ctx, out, bytes);
+}
+
 static wagle_status write_file(exporter *e)
 {
     wg_output out = {.fd = -1};
@@ -195,9 +224,11 @@ static wagle_status write_file(exporter *e)
     WG_TRY_GOTO(check(e), done);
     WG_TRY_GOTO(put_config(e), done);
     WG_TRY_GOTO(wg_export_tokenizer(e->ctx, e->o->model, e->m->config.V, &e->head), done);
+    WG_TRY_GOTO(name_rope_factors(e), done);
     WG_TRY_GOTO(each_tensor(e, NULL, name_tensor), done);
     WG_TRY_GOTO(wg_output_open(e->ctx, e->o->out, e->o->force, &out), done);
     WG_TRY_GOTO(wg_gguf_write_head(e->ctx, &e->head, &out), done);
+    WG_TRY_GOTO(write_rope_factors(e, &out), done);
     WG_TRY_GOTO(each_tensor(e, &out, write_tensor), done);
     st = wg_output_commit(e->ctx, &out);
 done:

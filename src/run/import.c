@@ -40,8 +40,7 @@ static double number(const wg_importer *m, const char *key, double fallback)
 
 static wagle_status read_architecture(wg_importer *m)
 {
-    static const char *const scaled[] = {"rope_freqs.weight", "rope_factors_short.weight",
-                                         "rope_factors_long.weight"};
+    static const char *const scaled[] = {"rope_factors_short.weight", "rope_factors_long.weight"};
     const wg_gguf_tensor *embed = wg_gguf_find_tensor(&m->g, "token_embd.weight");
     char *name;
 
@@ -121,6 +120,46 @@ static wagle_status set_features(const wg_importer *m, json_t *c)
                : WAGLE_OK;
 }
 
+static bool makes_factors(const wg_config *like, const float *factor, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const double want = wg_rope_factor(like, 0, i);
+        if (!(fabs((double)factor[i] - want) <= 1e-4 * want))
+            return false;
+    }
+    return true;
+}
+
+/* Llama 3's scaling of positions is stored as what it divides each frequency by. The largest is its
+ * factor; with the bounds that all such models have, some pre-training length makes the others, or
+ * it is refused. */
+static wagle_status set_rope_scaling(const wg_importer *m, json_t *c)
+{
+    const wg_gguf_tensor *t = wg_gguf_find_tensor(&m->g, "rope_freqs.weight");
+    wg_config like = {
+        .rope = {{WG_ROPE_LLAMA3, number(m, "rope.freq_base", 10000), 1, 1, 4, 32, 1, {0}}}};
+    float factor[WG_PAIRS_MOST];
+
+    if (t == NULL)
+        return WAGLE_OK;
+    if (t->shape.rank != 1 || t->count > WG_PAIRS_MOST || wg_ggml_block(t->type) != 1)
+        return wg_import_refuse(m, "tensor", t->name);
+    wg_gguf_dequantise(t, 0, t->count, factor);
+    like.r = 2 * t->count;
+    for (int64_t i = 0; i < t->count; i++)
+        like.rope[0].factor = fmax(like.rope[0].factor, (double)factor[i]);
+    while (!makes_factors(&like, factor, t->count)) {
+        like.rope[0].original *= 2;
+        if (like.rope[0].original > 1 << 24)
+            return wg_import_refuse(m, "scaling of positions other than Llama 3's, in", t->name);
+    }
+    return wg_json_set(m->ctx, c, "rope_scaling",
+                       json_pack("{s:s, s:f, s:f, s:f, s:i}", "rope_type", "llama3", "factor",
+                                 like.rope[0].factor, "low_freq_factor", 1.0, "high_freq_factor",
+                                 4.0, "original_max_position_embeddings",
+                                 (int)like.rope[0].original));
+}
+
 static json_t *id_or_null(json_int_t id)
 {
     return id >= 0 ? json_integer(id) : json_null();
@@ -150,6 +189,8 @@ static wagle_status write_config(wg_importer *m)
 
     if (st == WAGLE_OK)
         st = set_features(m, c);
+    if (st == WAGLE_OK)
+        st = set_rope_scaling(m, c);
     if (st != WAGLE_OK) {
         json_decref(c);
         return st;
@@ -266,7 +307,7 @@ static wagle_status describe_all(wg_importer *m, const wg_config *c, wg_tensor *
         int64_t k = 0;
         while (k < *n && from[k].from != &m->g.tensor[i])
             k++;
-        if (k == *n)
+        if (k == *n && strcmp(m->g.tensor[i].name, "rope_freqs.weight") != 0)
             return wg_import_refuse(m, "tensor", m->g.tensor[i].name);
     }
     return WAGLE_OK;

@@ -6,7 +6,7 @@ model_named() {
 }
 
 @test "export and import give the same tensors and tokens, for every architecture" {
-    for name in llama-mha llama-gqa-tied llama-bias qwen2 qwen3 phi3 gemma gemma2 gpt2; do
+    for name in llama-mha llama-gqa-tied llama-bias llama3-rope qwen2 qwen3 phi3 gemma gemma2 gpt2; do
         echo "# $name"
         model_named $name
         "$WAGLE" export model --out a.gguf --type f32 --force
@@ -62,7 +62,7 @@ PY
 @test "what GGUF has no place for is refused by name" {
     model_named mistral-swa
     refused 3 'no sliding window' "$WAGLE" export model --out out
-    model_named llama3-rope
+    model_named phi3-longrope
     refused 3 'rope scaling' "$WAGLE" export model --out out
     model_named opt
     refused 3 "'opt' is not exported" "$WAGLE" export model --out out
@@ -70,4 +70,63 @@ PY
     refused 2 "no type 'q3'" "$WAGLE" export model --out out --type q3
     rm model/tokenizer.json
     refused 3 'tokenizer.json' "$WAGLE" export model --out out
+}
+
+# Cuts a.gguf into NAME-00001-of-00003.gguf and so on.
+split() {
+    python3 - "$1" <<'PY'
+import struct, sys
+b = open("a.gguf", "rb").read()
+_, _, tensors, keys = struct.unpack("<4sIQQ", b[:24])
+at, size = 24, {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+def text():
+    global at
+    n = struct.unpack("<Q", b[at:at + 8])[0]; at += 8 + n
+    return b[at - n:at]
+def value(kind):
+    global at
+    if kind == 8: text()
+    elif kind == 9:
+        of, n = struct.unpack("<IQ", b[at:at + 12]); at += 12
+        for _ in range(n): value(of)
+    else: at += size[kind]
+for _ in range(keys):
+    text(); kind = struct.unpack("<I", b[at:at + 4])[0]; at += 4; value(kind)
+first, infos = b[24:at], []
+for _ in range(tensors):
+    name = text(); n = struct.unpack("<I", b[at:at + 4])[0]
+    dims = b[at:at + 4 + 8 * n + 4]; at += 4 + 8 * n + 4
+    infos.append((name, dims, struct.unpack("<Q", b[at:at + 8])[0])); at += 8
+start = -(-at // 32) * 32
+ends = [i[2] for i in infos[1:]] + [len(b) - start]
+string = lambda s: struct.pack("<Q", len(s)) + s
+key = lambda k, v: string(k) + struct.pack("<IH", 2, v)
+for no in range(3):
+    mine = range(no * tensors // 3, (no + 1) * tensors // 3)
+    head, data = b"", b""
+    for i in mine:
+        name, dims, offset = infos[i]
+        head += string(name) + dims + struct.pack("<Q", len(data))
+        data += b[start + offset:start + ends[i]]
+    values = (first if no == 0 else b"") + key(b"split.no", no) + key(b"split.count", 3)
+    out = struct.pack("<4sIQQ", b"GGUF", 3, len(mine), (keys if no == 0 else 0) + 2) + values + head
+    open(f"{sys.argv[1]}-{no + 1:05d}-of-00003.gguf", "wb").write(out + bytes(-len(out) % 32) + data)
+PY
+}
+
+@test "a model split over files is imported by its first" {
+    model_named llama-mha
+    "$WAGLE" export model --out a.gguf --type f32
+    "$WAGLE" import a.gguf --out whole --dtype f32
+    split part
+    "$WAGLE" import part-00001-of-00003.gguf --out joined --dtype f32
+    diff -r whole joined
+    "$WAGLE" inspect part-00001-of-00003.gguf | grep -qE '^kind +gguf'
+    refused 3 'name the first' "$WAGLE" import part-00002-of-00003.gguf --out out
+    cp part-00002-of-00003.gguf part-00003-of-00003.gguf
+    refused 3 'not part 3 of 3' "$WAGLE" import part-00001-of-00003.gguf --out out
+    rm part-00003-of-00003.gguf
+    refused 3 'part-00003-of-00003.gguf' "$WAGLE" import part-00001-of-00003.gguf --out out
+    mv part-00001-of-00003.gguf one.gguf
+    refused 3 'name the first' "$WAGLE" import one.gguf --out out
 }
