@@ -86,6 +86,12 @@ wagle_status wagle_tokenizer_open(wagle_ctx *ctx, const char *folder, wagle_toke
     st = wg_tokenizer_json(ctx, folder, &path, &json);
     if (st == WAGLE_OK)
         st = wg_tokenizer_parse(ctx, path, json, out);
+    if (st == WAGLE_OK)
+        st = wg_tokenizer_surround(ctx, folder, *out);
+    if (st != WAGLE_OK) {
+        wagle_tokenizer_free(*out);
+        *out = NULL;
+    }
     json_decref(json);
     wg_free(path);
     return st;

@@ -164,6 +164,9 @@ WAGLE_CHECK wagle_status wg_tokenizer_json(wagle_ctx *ctx, const char *folder, c
                                            json_t **out);
 WAGLE_CHECK wagle_status wg_tokenizer_parse(wagle_ctx *ctx, const char *what, const json_t *json,
                                             wagle_tokenizer **out);
+/* What tokenizer_config.json of the folder says of the tokens around a text. */
+WAGLE_CHECK wagle_status wg_tokenizer_surround(wagle_ctx *ctx, const char *folder,
+                                               wagle_tokenizer *t);
 WAGLE_CHECK wagle_status wg_normalize(wagle_ctx *ctx, const wagle_tokenizer *t, wg_text *text);
 /* What maps the text of a charsmap; the map borrows `data`, which must be aligned for uint32_t. */
 WAGLE_CHECK wagle_status wg_charsmap_read(wagle_ctx *ctx, const char *what, const void *data,

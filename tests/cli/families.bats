@@ -45,3 +45,17 @@ PY
     "$WAGLE" logits --model "$GOLD/models/gpt2" --data forget.jsonl --out b
     cmp a b
 }
+
+@test "add_bos_token and add_eos_token of tokenizer_config.json are obeyed where transformers does" {
+    mkdir t && cp "$GOLD/tokenizers/llama2-legacy/tokenizer.json" t/
+    ids() { "$WAGLE" tokenize --model t --text a; }
+    config() { echo "{\"tokenizer_class\": \"$1\", \"bos_token\": \"<s>\", \"eos_token\": {\"content\": \"</s>\"}, \"add_bos_token\": $2, \"add_eos_token\": $3}" >t/tokenizer_config.json; }
+    plain=$("$WAGLE" tokenize --model t --text a --no-special)
+    config LlamaTokenizer true false && [ "$(ids)" = "1 $plain" ]
+    config LlamaTokenizerFast false true && [ "$(ids)" = "$plain 2" ]
+    config GemmaTokenizer true true && [ "$(ids)" = "1 $plain 2" ]
+    before=$(rm t/tokenizer_config.json && ids)
+    config PreTrainedTokenizerFast false true && [ "$(ids)" = "$before" ]
+    config LlamaTokenizer true true && sed -i 's/<s>/<nosuch>/' t/tokenizer_config.json
+    refused 3 'no bos_token of the vocabulary' "$WAGLE" tokenize --model t --text a
+}
