@@ -189,40 +189,50 @@ static wagle_status check(wagle_ctx *ctx, const change *c)
 }
 
 /* Notes the tensor's hashes, old and new. */
-static wagle_status note(wagle_ctx *ctx, const change *c, const wg_tensor *t, wg_sha256 *after)
+static wagle_status note(wagle_ctx *ctx, const change *c, const wg_tensor *t, const char *after)
 {
-    char before[WG_SHA256_TEXT], text[WG_SHA256_TEXT];
+    char before[WG_SHA256_TEXT];
 
-    wg_sha256_end(after, text);
     WG_TRY(wg_tensor_hash(ctx, t, before));
     return wg_json_set(ctx, json_object_get(c->entry, "tensors"), t->name,
-                       json_pack("{s:s, s:s}", "before", before, "after", text));
+                       json_pack("{s:s, s:s}", "before", before, "after", after));
+}
+
+/* The tensor with the patch's values, hashed as it goes. */
+static wagle_status write_changed(const change *c, wagle_ctx *ctx, const wg_tensor *t,
+                                  const wg_patch_tensor *p, wg_output *out, wg_sha256 *after)
+{
+    const size_t size = wg_dtype_size(t->dtype), whole = CHUNK_BYTES / size * size;
+    const unsigned char *from = c->revert ? p->old : p->fresh;
+    wg_patch_walk w = {0};
+    bool more = wg_patch_next(p, &w);
+
+    for (size_t at = 0; at < t->bytes; at += whole) {
+        const size_t n = t->bytes - at < whole ? t->bytes - at : whole;
+        memcpy(c->chunk, (const char *)t->data + at, n);
+        for (; more && (size_t)w.index * size < at + n; more = wg_patch_next(p, &w))
+            memcpy(c->chunk + (size_t)w.index * size - at, from + (size_t)(w.next - 1) * size,
+                   size);
+        wg_sha256_add(after, c->chunk, n);
+        WG_TRY(wg_output_write(ctx, out, c->chunk, n));
+    }
+    return WAGLE_OK;
 }
 
 static wagle_status write_tensor(void *user, wagle_ctx *ctx, const wg_tensor *t, wg_output *out)
 {
     const change *c = user;
     const wg_patch_tensor *p = wg_patch_find(&c->patch, t->name);
-    const size_t size = wg_dtype_size(t->dtype), whole = CHUNK_BYTES / (size > 0 ? size : 1) * size;
-    wg_patch_walk w = {0};
+    char text[WG_SHA256_TEXT];
     wg_sha256 after;
-    bool more;
+    wagle_status st;
 
     if (p == NULL)
         return wg_output_write(ctx, out, t->data, t->bytes);
     WG_TRY(wg_sha256_begin(ctx, &after));
-    more = wg_patch_next(p, &w);
-    for (size_t at = 0; at < t->bytes; at += whole) {
-        const size_t n = t->bytes - at < whole ? t->bytes - at : whole;
-        const unsigned char *from = c->revert ? p->old : p->fresh;
-        memcpy(c->chunk, (const char *)t->data + at, n);
-        for (; more && (size_t)w.index * size < at + n; more = wg_patch_next(p, &w))
-            memcpy(c->chunk + (size_t)w.index * size - at, from + (size_t)(w.next - 1) * size,
-                   size);
-        wg_sha256_add(&after, c->chunk, n);
-        WG_TRY(wg_output_write(ctx, out, c->chunk, n));
-    }
-    return note(ctx, c, t, &after);
+    st = write_changed(c, ctx, t, p, out, &after);
+    wg_sha256_end(&after, text);
+    return st == WAGLE_OK ? note(ctx, c, t, text) : st;
 }
 
 /* In all entries: of `name`, the hash `from` at that time is now `to`. */
