@@ -198,8 +198,12 @@ static wagle_status parse_clip(const char *text, wagle_train_options *t)
         if (*text == '\0')
             return WAGLE_OK;
     }
-    t->clip = strcmp(text, "none") == 0 ? 0 : strtod(text, &end);
-    if (strcmp(text, "none") == 0 || (end != text && *end == '\0' && t->clip >= 0))
+    if (strcmp(text, "none") == 0) {
+        t->clip = 0;
+        return WAGLE_OK;
+    }
+    t->clip = strtod(text, &end);
+    if (end != text && *end == '\0' && t->clip >= 0)
         return WAGLE_OK;
     fprintf(stderr, "wagle: --clip %s: a number, none, global, layer or layer:X\n", text);
     return WAGLE_E_USAGE;

@@ -97,18 +97,20 @@ static wagle_status give(wagle_ctx *ctx, const moments *k, int tensor, int64_t f
 static wagle_status rooms(wagle_ctx *ctx, moments *k, int64_t n, wg_real *sum[WG_STREAMS],
                           wg_real *square[WG_STREAMS])
 {
-    for (int s = 0; s < k->streams; s++) {
+    int s = 0;
+
+    do { /* there is one at least */
         wg_room *room = &k->e->layer_grad[s];
         WG_TRY(wg_room_for(ctx, room, n * (k->sink->square[s] ? 2 : 1)));
         sum[s] = room->data;
         square[s] = k->sink->square[s] ? room->data + n : NULL;
-    }
+    } while (++s < k->streams);
     return WAGLE_OK;
 }
 
 static wagle_status layer_moments(wagle_ctx *ctx, moments *k)
 {
-    wg_real *sum[WG_STREAMS], *square[WG_STREAMS];
+    wg_real *sum[WG_STREAMS] = {NULL, NULL}, *square[WG_STREAMS] = {NULL, NULL};
     int64_t total = 0, at = 0;
 
     for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
@@ -150,7 +152,7 @@ static wagle_status end_moments(wagle_ctx *ctx, moments *k)
     wg_engine *e = k->e;
     const wg_batch *b = k->batch;
     const int64_t D = e->model->config.D;
-    wg_real *sum[WG_STREAMS], *square[WG_STREAMS];
+    wg_real *sum[WG_STREAMS] = {NULL, NULL}, *square[WG_STREAMS] = {NULL, NULL};
 
     for (int i = 0; i < 2; i++) {
         const int tensor = wg_model_tensor(e->model, ends[i], 0);
@@ -179,7 +181,7 @@ static wagle_status position_moments(wagle_ctx *ctx, moments *k)
     const wg_model *m = k->e->model;
     const int tensor = wg_model_tensor(m, WG_POSITION, 0);
     const int64_t D = m->config.D, offset = m->config.family->position_offset;
-    wg_real *sum[WG_STREAMS], *square[WG_STREAMS];
+    wg_real *sum[WG_STREAMS] = {NULL, NULL}, *square[WG_STREAMS] = {NULL, NULL};
 
     if (tensor < 0)
         return WAGLE_OK;
@@ -206,7 +208,7 @@ static wagle_status projection_moments(wagle_ctx *ctx, moments *k, wg_role role,
 {
     const int tensor = wg_model_tensor(k->e->model, role, 0);
     const int64_t S = k->batch->S, n_forget = k->streams > 1 ? k->batch->n_forget : S;
-    wg_real *sum[WG_STREAMS], *square[WG_STREAMS];
+    wg_real *sum[WG_STREAMS] = {NULL, NULL}, *square[WG_STREAMS] = {NULL, NULL};
 
     if (tensor < 0)
         return WAGLE_OK;
