@@ -34,7 +34,7 @@ static wagle_status cells(wagle_ctx *ctx, const wg_heat *h, double top, double m
         WG_TRY(wg_text_addz(ctx, out, "</text>\n"));
         for (int64_t c = 0; c < h->columns; c++) {
             const double value = h->value[r * h->columns + c];
-            const int light = (int)(240 - 200 * value / most);
+            const int light = (int)(240 - 200 * sqrt(fmax(value, 0) / most)); /* few stand out */
             if (value < 0)
                 continue;
             WG_TRY(wg_text_printf(ctx, out,

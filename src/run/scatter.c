@@ -1,4 +1,4 @@
-/* scatter.c - dots of several series on a unit square. */
+/* scatter.c - dots of several series, with x and y from 0 to 1. */
 #include "run/plot.h"
 
 #include <math.h>
@@ -11,14 +11,32 @@ static const char *const colour[] = {"#000000", "#d55e00", "#0072b2", "#e69f00",
                                      "#8c564b", "#bcbd22", "#9467bd", "#2f4f4f"};
 enum { COLOURS = sizeof colour / sizeof *colour };
 
-static double across(double x)
+/* What of the unit square is drawn: tenths around the dots. */
+typedef struct view {
+    double x0, x1, y0, y1;
+} view;
+
+static view view_of(const wg_dots *d)
 {
-    return LEFT + fmin(fmax(x, 0), 1) * (WIDTH - LEFT - RIGHT);
+    view v = {1, 0, 1, 0};
+
+    for (int64_t i = 0; i < d->n; i++) {
+        v.x0 = fmin(v.x0, floor(10 * d->dot[i].x) / 10);
+        v.x1 = fmax(v.x1, ceil(10 * d->dot[i].x) / 10);
+        v.y0 = fmin(v.y0, floor(10 * d->dot[i].y) / 10);
+        v.y1 = fmax(v.y1, ceil(10 * d->dot[i].y) / 10);
+    }
+    return v.x1 > v.x0 && v.y1 > v.y0 ? v : (view){0, 1, 0, 1};
 }
 
-static double up(double y)
+static double across(const view *v, double x)
 {
-    return HEIGHT - BOTTOM - fmin(fmax(y, 0), 1) * (HEIGHT - TOP - BOTTOM);
+    return LEFT + (x - v->x0) / (v->x1 - v->x0) * (WIDTH - LEFT - RIGHT);
+}
+
+static double up(const view *v, double y)
+{
+    return HEIGHT - BOTTOM - (y - v->y0) / (v->y1 - v->y0) * (HEIGHT - TOP - BOTTOM);
 }
 
 /* Which of the series in order of appearance; *count: of how many before dot i. */
@@ -40,7 +58,7 @@ static int64_t series_of(const wg_dots *d, int64_t i, int64_t *count)
     return mine;
 }
 
-static wagle_status frame(wagle_ctx *ctx, const wg_dots *d, wg_text *out)
+static wagle_status frame(wagle_ctx *ctx, const wg_dots *d, const view *v, wg_text *out)
 {
     WG_TRY(wg_text_printf(
         ctx, out,
@@ -52,39 +70,41 @@ static wagle_status frame(wagle_ctx *ctx, const wg_dots *d, wg_text *out)
     WG_TRY(wg_text_escaped(ctx, out, d->title));
     WG_TRY(wg_text_addz(ctx, out, "</text>\n<g stroke=\"#dddddd\" fill=\"#555555\">\n"));
     for (int i = 0; i <= 4; i++) {
-        const double v = 0.25 * i;
+        const double x = v->x0 + 0.25 * i * (v->x1 - v->x0), y = v->y0 + 0.25 * i * (v->y1 - v->y0);
         WG_TRY(wg_text_printf(ctx, out,
-                              "<path d=\"M%.1f %.1fV%.1f M%.1f %.1fH%.1f\"/>"
-                              "<text stroke=\"none\" x=\"%.1f\" y=\"%.1f\" "
-                              "text-anchor=\"middle\">%.2f</text>"
+                              "<path d=\"M%.1f %dV%d M%d %.1fH%d\"/>"
+                              "<text stroke=\"none\" x=\"%.1f\" y=\"%d\" "
+                              "text-anchor=\"middle\">%.3g</text>"
                               "<text stroke=\"none\" x=\"%d\" y=\"%.1f\" "
-                              "text-anchor=\"end\">%.2f</text>\n",
-                              across(v), up(0), up(1), across(0), up(v), across(1), across(v),
-                              up(0) + 16, v, LEFT - 6, up(v) + 4, v));
+                              "text-anchor=\"end\">%.3g</text>\n",
+                              across(v, x), HEIGHT - BOTTOM, TOP, LEFT, up(v, y), WIDTH - RIGHT,
+                              across(v, x), HEIGHT - BOTTOM + 16, x, LEFT - 6, up(v, y) + 4, y));
     }
     WG_TRY(wg_text_printf(ctx, out, "</g>\n<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">",
-                          across(0.5), HEIGHT - 8));
+                          (LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 8));
     WG_TRY(wg_text_escaped(ctx, out, d->x));
     WG_TRY(wg_text_printf(ctx, out,
                           "</text>\n<text transform=\"translate(14 %.1f) rotate(-90)\" "
                           "text-anchor=\"middle\">",
-                          up(0.5)));
+                          (TOP + HEIGHT - BOTTOM) / 2.0));
     WG_TRY(wg_text_escaped(ctx, out, d->y));
     return wg_text_addz(ctx, out, "</text>\n");
 }
 
 wagle_status wg_plot_dots(wagle_ctx *ctx, const wg_dots *d, wg_text *out)
 {
+    const view v = view_of(d);
     int64_t shown = 0;
 
-    WG_TRY(frame(ctx, d, out));
+    WG_TRY(frame(ctx, d, &v, out));
     for (int64_t i = 0; i < d->n; i++) {
         int64_t count;
         const int64_t mine = series_of(d, i, &count);
         WG_TRY(wg_text_printf(ctx, out,
                               "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\" fill=\"%s\" "
                               "fill-opacity=\"0.8\"><title>",
-                              across(d->dot[i].x), up(d->dot[i].y), colour[mine % COLOURS]));
+                              across(&v, d->dot[i].x), up(&v, d->dot[i].y),
+                              colour[mine % COLOURS]));
         WG_TRY(wg_text_escaped(ctx, out, d->dot[i].label));
         WG_TRY(
             wg_text_printf(ctx, out, ": %.3f, %.3f</title></circle>\n", d->dot[i].x, d->dot[i].y));

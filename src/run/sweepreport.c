@@ -186,19 +186,27 @@ static wagle_status make_table(wagle_ctx *ctx, const wg_sweep *s, const group *l
     return WAGLE_OK;
 }
 
-/* Forget probability across, what is kept upwards. */
+/* Forget probability across (or, of a sweep that relearns, that of the set spec.plot), what is kept
+ * upwards. */
 static wagle_status draw(wagle_ctx *ctx, const wg_sweep *s, const group *list, int64_t n,
                          wg_text *svg)
 {
+    const char *set = json_string_value(json_object_get(s->spec, "plot"));
+    const bool relearned = json_object_get(s->spec, "relearn") != NULL && set != NULL;
+    char across[128];
     wg_dot *dot;
     char(*label)[96] = NULL;
     wagle_status st;
+
+    snprintf(across, sizeof across, "answer probability, %.64s%s", relearned ? set : "forget",
+             relearned ? ", after relearning" : "");
 
     WG_TRY(WG_ALLOC(ctx, &dot, n));
     st = WG_ALLOC(ctx, &label, n);
     for (int64_t i = 0; st == WAGLE_OK && i < n; i++) {
         double half;
-        mean_of(&list[i], "eval", "forget", &dot[i].x, &half);
+        mean_of(&list[i], relearned ? "relearned" : "eval", relearned ? set : "forget", &dot[i].x,
+                &half);
         snprintf(label[i], sizeof label[i], "%s %s%s%s %.3g", list[i].of.objective,
                  list[i].of.selector, *list[i].of.exclude != '\0' ? " without " : "",
                  list[i].of.exclude, list[i].of.density);
@@ -209,14 +217,13 @@ static wagle_status draw(wagle_ctx *ctx, const wg_sweep *s, const group *list, i
     if (st == WAGLE_OK)
         st = wg_plot_dots(ctx,
                           &(wg_dots){.title = "forgotten (left) and kept (up): means over seeds",
-                                     .x = "answer probability, forget",
+                                     .x = across,
                                      .y = "mean answer probability, kept sets",
                                      .dot = dot,
                                      .n = n},
                           svg);
     wg_free(dot);
     wg_free(label);
-    (void)s;
     return st;
 }
 
