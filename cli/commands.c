@@ -47,6 +47,15 @@ static wagle_data rows(const cli_options *o, const char *path)
                         .eos = o->eos};
 }
 
+/* Of several files. */
+static wagle_data files(const cli_options *o, const char *const *list)
+{
+    wagle_data d = rows(o, list[0]);
+
+    d.more = list[0] != NULL ? list + 1 : NULL;
+    return d;
+}
+
 /* auto is 0, as diag is; what is no number above 0 becomes -1, and the library says what is wanted.
  */
 static double parse_gamma(const char *text)
@@ -122,8 +131,8 @@ static wagle_attribute_options attribution(const cli_options *o)
     wagle_attribute_defaults(&a);
     a.model = o->model;
     a.out = o->out;
-    a.forget = rows(o, o->forget);
-    a.retain = rows(o, o->retain);
+    a.forget = files(o, o->forget);
+    a.retain = files(o, o->retain);
     a.selector = o->selector != NULL ? o->selector : a.selector;
     a.seed = (uint64_t)o->seed;
     a.force = o->force;
@@ -323,8 +332,8 @@ static wagle_status cmd_unlearn(wagle_ctx *ctx, cli_options *o)
     wagle_unlearn_defaults(&t);
     if (train_options(o, &t) != WAGLE_OK)
         return WAGLE_E_USAGE;
-    t.forget = rows(o, o->forget);
-    t.retain = rows(o, o->retain);
+    t.forget = files(o, o->forget);
+    t.retain = files(o, o->retain);
     t.gamma = parse_gamma(o->gamma);
     t.gamma_diag = strcmp(o->gamma, "diag") == 0;
     return report(o, &r, wagle_unlearn(ctx, &t, &r));
@@ -343,8 +352,8 @@ static wagle_status cmd_gradient(wagle_ctx *ctx, cli_options *o)
     wagle_unlearn_defaults(&t);
     if (train_options(o, &t) != WAGLE_OK)
         return WAGLE_E_USAGE;
-    t.forget = rows(o, o->forget);
-    t.retain = rows(o, o->retain);
+    t.forget = files(o, o->forget);
+    t.retain = files(o, o->retain);
     st = wagle_objective_gradient(ctx, &t, &json);
     return print_text(st, json);
 }

@@ -18,8 +18,9 @@ static const struct option {
 #define AT(member) offsetof(cli_options, member)
     {"model", "DIR", TEXT, AT(model), "model folder"},
     {"data", "ROWS", TEXT, AT(data), "rows: JSON Lines, JSON array or CSV"},
-    {"forget", "ROWS", TEXT, AT(forget), "rows to forget"},
-    {"retain", "ROWS", TEXT, AT(retain), "rows to keep"},
+    {"forget", "ROWS", LIST, AT(forget),
+     "rows to forget (may repeat; FILE@W: its terms times W in training)"},
+    {"retain", "ROWS", LIST, AT(retain), "rows to keep (the same)"},
     {"out", "PATH", TEXT, AT(out), "what to write"},
     {"selector", "NAME", TEXT, AT(selector), "how weights are scored; listed below"},
     {"gamma", "X", TEXT, AT(gamma),
@@ -358,6 +359,8 @@ static wagle_status set_key(const cli_command *c, cli_options *o, const char *ke
         }
     if (t == NULL)
         return refuse("--config: %s has no option '%s'", c->name, key);
+    if (t->kind == LIST && json_is_string(value))
+        return set(o, t, json_string_value(value));
     for (size_t i = 0; t->kind == LIST && st == WAGLE_OK && i < json_array_size(value); i++)
         st = json_is_string(json_array_get(value, i))
                  ? set(o, t, json_string_value(json_array_get(value, i)))

@@ -7,13 +7,14 @@
 enum { CLI_LIST = 64, CLI_PARAMS = 32 };
 
 typedef struct cli_options {
-    const char *model, *out, *data, *forget, *retain, *scores, *mask, *refusal;
+    const char *model, *out, *data, *scores, *mask, *refusal;
     const char *selector, *objective, *dtype, *type, *format, *metrics, *stop_when, *gamma, *config;
     const char *reference, *retain_term, *rmu_control, *pairs, *optimizer, *schedule, *loss, *scope;
     const char *op, *svg, *out_patch, *old, *clip;
     const char *state, *text, *file, *decode, *prompt_field, *answer_field, *text_field;
     const char *chat_layout, *system;
-    const char *prompt[CLI_LIST + 1]; /* a row's template is the last */
+    const char *forget[CLI_LIST + 1], *retain[CLI_LIST + 1]; /* files */
+    const char *prompt[CLI_LIST + 1];                        /* a row's template is the last */
     const char *include[CLI_LIST + 1], *exclude[CLI_LIST + 1], *lora_targets[CLI_LIST + 1];
     double density, lr, epochs, alpha, forget_weight, weight_decay, temperature, top_p, damping,
         lora_alpha;

@@ -81,7 +81,8 @@ WAGLE_API void wagle_string_free(char *text);
 /* A data file: JSON Lines, JSON array or CSV of question/answer, prompt/completion, text, or
  * pre-tokenised {"input_ids":[...],"labels":[...]}. */
 typedef struct wagle_data {
-    const char *path;
+    const char *path; /* FILE, or FILE@WEIGHT: what its rows' terms are multiplied by in training */
+    const char *const *more;  /* further such files, NULL-terminated, or NULL */
     const char *prompt_field; /* NULL: question or prompt */
     const char *answer_field; /* NULL: answer or completion */
     const char *text_field;   /* NULL: text */

@@ -1,7 +1,9 @@
 #include "data/dataset.h"
 
+#include "base/file.h"
 #include "io/rows.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct row_reader {
@@ -10,6 +12,8 @@ typedef struct row_reader {
     const wagle_data *data;
     wg_dataset *out;
     const json_t *row;
+    const char *path; /* of the file at hand */
+    float weight;     /* of its rows */
     int64_t line;
     bool chat;
     wg_chat layout;
@@ -28,8 +32,7 @@ wagle_status wg_reader_tokenizer(wagle_ctx *ctx, wg_reader *r)
 
 static wagle_status bad_row(const row_reader *rr, const char *what)
 {
-    return wg_fail(rr->ctx, WAGLE_E_INPUT, "%s:%lld: %s", rr->data->path, (long long)rr->line,
-                   what);
+    return wg_fail(rr->ctx, WAGLE_E_INPUT, "%s:%lld: %s", rr->path, (long long)rr->line, what);
 }
 
 static const char *text_field(const row_reader *rr, const char *chosen, const char *first,
@@ -59,8 +62,8 @@ static wagle_status missing_field(const row_reader *rr)
     }
     if (st == WAGLE_OK)
         st = wg_fail(rr->ctx, WAGLE_E_INPUT,
-                     "%s:%lld: no text field '%s' (found: %s); name it with --%s-field",
-                     rr->data->path, (long long)rr->line,
+                     "%s:%lld: no text field '%s' (found: %s); name it with --%s-field", rr->path,
+                     (long long)rr->line,
                      chosen != NULL ? chosen
                      : no_prompt    ? "question"
                                     : "answer",
@@ -93,7 +96,7 @@ static wagle_status fill_template(const row_reader *rr, const char *template, co
         if (value == NULL)
             return wg_fail(rr->ctx, WAGLE_E_INPUT,
                            "%s:%lld: the prompt template names {%s}, the row has no such text",
-                           rr->data->path, (long long)rr->line, name);
+                           rr->path, (long long)rr->line, name);
         WG_TRY(wg_text_addz(rr->ctx, out, value));
         c = end;
     }
@@ -122,21 +125,22 @@ static wagle_status accept(const row_reader *rr, wg_example *e)
     if (e->n > allowed && !rr->data->truncate)
         return wg_fail(rr->ctx, WAGLE_E_INPUT,
                        "%s:%lld: %lld tokens, at most %lld are allowed; --truncate cuts the rest",
-                       rr->data->path, (long long)rr->line, (long long)e->n, (long long)allowed);
+                       rr->path, (long long)rr->line, (long long)e->n, (long long)allowed);
     e->n = e->n > allowed ? allowed : e->n;
     for (int64_t i = 0; i < e->n; i++) {
         if (e->ids[i] < 0 || e->ids[i] >= rr->r->V)
             return wg_fail(rr->ctx, WAGLE_E_INPUT,
-                           "%s:%lld: token %d is outside the model's vocabulary of %lld",
-                           rr->data->path, (long long)rr->line, e->ids[i], (long long)rr->r->V);
+                           "%s:%lld: token %d is outside the model's vocabulary of %lld", rr->path,
+                           (long long)rr->line, e->ids[i], (long long)rr->r->V);
         if (e->labels[i] != WG_NO_LABEL && (e->labels[i] < 0 || e->labels[i] >= rr->r->V))
             return wg_fail(rr->ctx, WAGLE_E_INPUT,
-                           "%s:%lld: label %d is outside the model's vocabulary of %lld",
-                           rr->data->path, (long long)rr->line, e->labels[i], (long long)rr->r->V);
+                           "%s:%lld: label %d is outside the model's vocabulary of %lld", rr->path,
+                           (long long)rr->line, e->labels[i], (long long)rr->r->V);
         e->n_labels += i > 0 && e->labels[i] != WG_NO_LABEL;
     }
     if (e->n_labels == 0)
         return bad_row(rr, "no label token after the first: nothing to learn or forget");
+    e->weight = rr->weight;
     rr->out->longest = e->n > rr->out->longest ? e->n : rr->out->longest;
     rr->out->n++;
     return WAGLE_OK;
@@ -267,29 +271,65 @@ static wagle_status read_text(const row_reader *rr)
     return st;
 }
 
+/* FILE@WEIGHT, unless a file has that very name. */
+static wagle_status split_weight(row_reader *rr, const char *entry)
+{
+    const char *at = strrchr(entry, '@');
+    char *end = NULL;
+    const double weight = at != NULL ? strtod(at + 1, &end) : 0;
+    char *path;
+
+    rr->path = entry;
+    rr->weight = 1;
+    if (at == NULL || wg_exists(entry) || end == at + 1 || *end != '\0')
+        return WAGLE_OK;
+    if (!(weight > 0 && weight < 1e6))
+        return wg_fail(rr->ctx, WAGLE_E_USAGE, "%s: a weight above 0", entry);
+    path = wg_arena_text(rr->ctx, &rr->out->arena, entry, (size_t)(at - entry));
+    rr->path = path;
+    rr->weight = (float)weight;
+    return path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+}
+
+static wagle_status load_file(row_reader *rr, const char *entry, int64_t *room)
+{
+    wg_rows rows = {0};
+    wagle_status st;
+
+    WG_TRY(split_weight(rr, entry));
+    WG_TRY(wg_rows_read(rr->ctx, rr->path, rr->data->limit, &rows));
+    st = WG_GROW(rr->ctx, &rr->out->example, room, rr->out->n + rows.n);
+    if (st == WAGLE_OK)
+        memset(rr->out->example + rr->out->n, 0, (size_t)rows.n * sizeof *rr->out->example);
+    for (int64_t i = 0; st == WAGLE_OK && i < rows.n; i++) {
+        rr->row = rows.row[i];
+        rr->line = rows.line[i];
+        st = json_object_get(rr->row, "input_ids") != NULL ? read_tokenised(rr) : read_text(rr);
+        if (st == WAGLE_E_INPUT)
+            st = wg_note(rr->ctx, st, rr->path);
+    }
+    wg_rows_free(&rows);
+    return st;
+}
+
 wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *data, wg_dataset *out)
 {
     row_reader rr = {.ctx = ctx, .r = r, .data = data, .out = out};
-    wg_rows rows = {0};
-    wagle_status st;
+    int64_t room = 0;
+    wagle_status st = WAGLE_OK;
 
     *out = (wg_dataset){0};
     if (data->path == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "no data file was named");
-    WG_TRY(wg_rows_read(ctx, data->path, data->limit, &rows));
-    st = WG_ALLOC(ctx, &out->example, rows.n);
-    if (st == WAGLE_OK && data->chat != NULL) {
+    if (data->chat != NULL) {
         st = wg_chat_choose(ctx, data->chat, r->folder, &out->arena, &rr.layout);
         rr.chat = true;
     }
-    for (int64_t i = 0; st == WAGLE_OK && i < rows.n; i++) {
-        rr.row = rows.row[i];
-        rr.line = rows.line[i];
-        st = json_object_get(rr.row, "input_ids") != NULL ? read_tokenised(&rr) : read_text(&rr);
-        if (st == WAGLE_E_INPUT)
-            st = wg_note(ctx, st, data->path);
-    }
-    wg_rows_free(&rows);
+    if (st == WAGLE_OK)
+        st = load_file(&rr, data->path, &room);
+    for (const char *const *more = data->more; st == WAGLE_OK && more != NULL && *more != NULL;
+         more++)
+        st = load_file(&rr, *more, &room);
     if (st != WAGLE_OK)
         wg_dataset_free(out);
     return st;
@@ -299,7 +339,7 @@ wagle_status wg_dataset_with_answers(wagle_ctx *ctx, wg_reader *r, const wagle_d
                                      const wg_dataset *rows, const char *const *answers,
                                      const int64_t *choice, wg_dataset *out)
 {
-    row_reader rr = {.ctx = ctx, .r = r, .data = data, .out = out};
+    row_reader rr = {.ctx = ctx, .r = r, .data = data, .out = out, .path = data->path};
     wagle_status st;
 
     *out = (wg_dataset){0};
@@ -307,6 +347,7 @@ wagle_status wg_dataset_with_answers(wagle_ctx *ctx, wg_reader *r, const wagle_d
     for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++) {
         wg_text prompt = {0};
         rr.line = i + 1;
+        rr.weight = rows->example[i].weight;
         if (rows->example[i].prompt == NULL)
             st = bad_row(&rr, "refusals need rows of text, not of input_ids");
         if (st == WAGLE_OK)

@@ -13,6 +13,7 @@ typedef struct wg_example {
     int64_t n, n_labels;   /* n_labels: those that carry a loss, at least 1 */
     const char *prompt, *answer; /* as text, NULL for pre-tokenised rows */
     const float *token_weights;  /* [n] of the row, or NULL */
+    float weight;                /* of its term in training; 0 stands for 1 */
 } wg_example;
 
 typedef struct wg_dataset {

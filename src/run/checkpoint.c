@@ -9,11 +9,30 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A hash of the rows as they are trained on: tokens, labels, weights. */
+static wagle_status add_rows(wagle_ctx *ctx, const wg_dataset *d, wg_text *t)
+{
+    char text[WG_SHA256_TEXT];
+    wg_sha256 h;
+
+    WG_TRY(wg_sha256_begin(ctx, &h));
+    for (int64_t i = 0; i < d->n; i++) {
+        const wg_example *e = &d->example[i];
+        wg_sha256_add(&h, &e->n, sizeof e->n);
+        wg_sha256_add(&h, e->ids, (size_t)e->n * sizeof *e->ids);
+        wg_sha256_add(&h, e->labels, (size_t)e->n * sizeof *e->labels);
+        wg_sha256_add(&h, &e->weight, sizeof e->weight);
+        if (e->token_weights != NULL)
+            wg_sha256_add(&h, e->token_weights, (size_t)e->n * sizeof *e->token_weights);
+    }
+    wg_sha256_end(&h, text);
+    return wg_text_printf(ctx, t, " %s", text);
+}
+
 wagle_status wg_run_fingerprint(wagle_ctx *ctx, wg_run *w)
 {
     const wagle_train_options *o = w->o;
-    const char *files[] = {o->forget.path, o->retain.path, o->mask,
-                           o->refusal,     o->pairs,       o->rmu_control};
+    const char *files[] = {o->mask, o->refusal, o->pairs, o->rmu_control};
     wg_text t = {0};
     wg_sha256 h;
     wagle_status st = wg_text_printf(
@@ -38,6 +57,10 @@ wagle_status wg_run_fingerprint(wagle_ctx *ctx, wg_run *w)
         if (st == WAGLE_OK)
             st = wg_text_printf(ctx, &t, " %s", hash);
     }
+    if (st == WAGLE_OK)
+        st = add_rows(ctx, &w->data.forget, &t);
+    if (st == WAGLE_OK)
+        st = add_rows(ctx, &w->data.retain, &t);
     if (st == WAGLE_OK)
         st = wg_sha256_begin(ctx, &h);
     if (st == WAGLE_OK) {

@@ -113,9 +113,11 @@ static wagle_status pull_all(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, do
         WG_TRY(WG_ALLOC(ctx, &to, b->N * D));
     for (int64_t s = 0; s < total; s++) {
         const int64_t at = b->start[s] * D, n = b->start[s + 1] - b->start[s];
+        const double weight = wg_row_weight(t->list[s]);
         if (s >= p->nf) {
-            out->retain += pull(t->list[s], D, h + at, base + at, D,
-                                share * t->alpha / (double)p->nr, t->dh + at) /
+            out->retain += weight *
+                           pull(t->list[s], D, h + at, base + at, D,
+                                share * weight * t->alpha / (double)p->nr, t->dh + at) /
                            (double)p->nr;
             continue;
         }
@@ -123,8 +125,8 @@ static wagle_status pull_all(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, do
             adapt(t, n, base + at, to);
         const double term =
             pull(t->list[s], D, h + at, adaptive ? to : t->control, adaptive ? D : 0,
-                 share * t->forget_weight / (double)p->nf, t->dh + at);
-        out->forget += term / (double)p->nf;
+                 share * weight * t->forget_weight / (double)p->nf, t->dh + at);
+        out->forget += weight * term / (double)p->nf;
         if (per_sequence != NULL)
             per_sequence[s] = term;
     }

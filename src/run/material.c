@@ -89,7 +89,8 @@ static wagle_status add_alternate(wagle_ctx *ctx, const wg_session *s, const wg_
     const bool ends = answer->n == 0; /* nothing to learn from is the end of the text */
     wg_example *e = &out->example[out->n];
 
-    *e = (wg_example){.n = head + answer->n + ends, .n_labels = answer->n + ends};
+    *e = (wg_example){
+        .n = head + answer->n + ends, .n_labels = answer->n + ends, .weight = row->weight};
     e->ids = wg_arena_alloc(ctx, &out->arena, (size_t)e->n * sizeof *e->ids);
     e->labels = wg_arena_alloc(ctx, &out->arena, (size_t)e->n * sizeof *e->labels);
     if (e->ids == NULL || e->labels == NULL)

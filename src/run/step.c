@@ -251,16 +251,18 @@ static void weigh(wg_trainer *t, const wg_pick *p, double share, int64_t n_first
         const wg_answer a = forget ? answer(t, i, mine) : (wg_answer){0};
         const wg_answer b = refusal ? answer(t, i + (forget ? p->nf : 0), other) : (wg_answer){0};
         const double term = t->objective->term(t->option, forget ? &a : NULL, refusal ? &b : NULL);
-        scale(&a, each);
-        scale(&b, each);
-        out->forget += term / (double)p->nf;
+        const double weight = wg_row_weight(&t->data->forget.example[p->f[i]]);
+        scale(&a, weight * each);
+        scale(&b, weight * each);
+        out->forget += weight * term / (double)p->nf;
         if (per_sequence != NULL)
             per_sequence[i] = term;
     }
     for (int64_t s = n_first; s < total; s++) {
         const wg_answer a = answer(t, s, NULL);
-        wg_fill(a.weight, a.n, kept / (double)a.n);
-        out->retain += wg_sum(a.loss, a.n) / (double)a.n / (double)p->nr;
+        const double weight = wg_row_weight(t->list[s]);
+        wg_fill(a.weight, a.n, weight * kept / (double)a.n);
+        out->retain += weight * wg_sum(a.loss, a.n) / (double)a.n / (double)p->nr;
     }
 }
 

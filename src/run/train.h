@@ -61,6 +61,12 @@ WAGLE_CHECK wagle_status wg_train_backward(wagle_ctx *ctx, wg_trainer *t, const 
 WAGLE_CHECK wagle_status wg_train_step(wagle_ctx *ctx, wg_trainer *t, const wg_pick *pick,
                                        int64_t n, int64_t step, double lr, wg_step *out);
 
+/* What the term of a row is multiplied by. */
+static inline double wg_row_weight(const wg_example *e)
+{
+    return e->weight > 0 ? (double)e->weight : 1;
+}
+
 /* Means over rows: answer probability exp(-token-mean nll), and token-mean nll. */
 WAGLE_CHECK wagle_status wg_mean_probability(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
                                              double *probability, double *nll);

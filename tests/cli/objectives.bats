@@ -101,3 +101,29 @@ PY
     refused 2 'one of --mask, --selector and --lora' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --lora 4 --selector snip --out out
     refused 2 'matches no matrix' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --lora 4 --lora-targets nothing --out out
 }
+
+@test "several files join, and their weights multiply their terms" {
+    head -3 forget.jsonl >f1 && tail -3 forget.jsonl >f2
+    gradient() { "$WAGLE" gradient --objective npo --model "$model" --retain retain.jsonl --force "$@"; }
+    gradient --forget forget.jsonl --out all >all.json
+    gradient --forget f1 --forget f2 --out both >both.json
+    cmp all both && cmp all.json both.json
+    gradient --forget f1@2 --forget f2@0.5 --out weighted >weighted.json
+    python3 - <<'PY'
+import json
+a, w = json.load(open("all.json")), json.load(open("weighted.json"))
+want = sum(t * (2 if i < 3 else 0.5) for i, t in enumerate(a["per_sequence"])) / 6
+assert abs(w["forget"] - want) < 1e-6, (w["forget"], want)
+PY
+    refused 2 'a weight above 0' "$WAGLE" gradient --objective ga --model "$model" --forget f1@-1 --out out
+    refused 3 'nosuch' "$WAGLE" gradient --objective ga --model "$model" --forget f1 --forget nosuch --out out
+}
+
+@test "token weights come from the rows" {
+    printf '{"input_ids": [5, 6, 7, 8], "token_weights": [0, 1, -2, 0.5]}\n' >f
+    "$WAGLE" gradient --objective custom --model "$model" --forget f --retain retain.jsonl --out c >/dev/null
+    printf '{"input_ids": [5, 6, 7, 8], "token_weights": [0, 1]}\n' >f
+    refused 3 'as long as input_ids' "$WAGLE" gradient --objective custom --model "$model" --forget f --retain retain.jsonl --out out
+    printf '{"input_ids": [5, 6], "token_weights": [0, "x"]}\n' >f
+    refused 3 'token_weights holds numbers' "$WAGLE" gradient --objective custom --model "$model" --forget f --retain retain.jsonl --out out
+}
