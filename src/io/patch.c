@@ -45,6 +45,7 @@ static wagle_status check_digest(wagle_ctx *ctx, const char *path, wg_patch *p)
     wg_sha256_add(&h, at + DIGITS, map->bytes - (size_t)(at - map->data) - DIGITS);
     wg_sha256_end(&h, found);
     memcpy(p->hash, digest, WG_SHA256_TEXT);
+    p->bytes = map->bytes;
     return memcmp(found, digest, DIGITS) == 0 ? WAGLE_OK
                                               : broken(ctx, path, "its digest does not fit");
 }

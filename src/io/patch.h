@@ -29,6 +29,7 @@ typedef struct wg_patch {
     json_t *facts;           /* the JSON of "tensors" */
     wg_patch_tensor *tensor; /* [n] in order of name */
     int64_t n, changed;
+    size_t bytes; /* of the file */
     bool keeps_old;
     char hash[WG_SHA256_TEXT]; /* of the file: its name */
 } wg_patch;

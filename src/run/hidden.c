@@ -114,6 +114,8 @@ static wagle_status pull_all(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, do
     for (int64_t s = 0; s < total; s++) {
         const int64_t at = b->start[s] * D, n = b->start[s + 1] - b->start[s];
         const double weight = wg_row_weight(t->list[s]);
+        if (s >= p->nf && base == NULL)
+            continue; /* not there: the retain term is hidden, or none */
         if (s >= p->nf) {
             out->retain += weight *
                            pull(t->list[s], D, h + at, base + at, D,

@@ -103,7 +103,7 @@ static wagle_status inspect_patch(wagle_ctx *ctx, const char *path, json_t *out)
     if (st == WAGLE_OK)
         st = add_number(ctx, out, "changed_weights", p.changed);
     if (st == WAGLE_OK)
-        st = add_number(ctx, out, "bytes", (int64_t)p.file.map[0].bytes);
+        st = add_number(ctx, out, "bytes", (int64_t)p.bytes);
     if (st == WAGLE_OK)
         st = wg_json_set(ctx, out, "tensors", json_incref(list));
     if (p.n > 0)
