@@ -1,5 +1,6 @@
-/* pdu.c - primal-dual (after Entesari et al. 2025, arXiv 2506.05314): ascent on forget under the
- * constraint retain loss <= bound; its multiplier is alpha:
+/* pdu.c - primal-dual, after Entesari et al. 2025 (arXiv 2506.05314), whose forget term flattens
+ * logits where ours ascends: forget under the constraint retain loss <= bound; its multiplier is
+ * alpha:
  *   alpha = max(0, alpha + rate * (retain loss - bound)) after each step */
 #include "objective/objective.h"
 

@@ -80,11 +80,10 @@ void wg_lora_merge(wg_optimizer *a)
     }
 }
 
-wagle_status wg_lora_start(wagle_ctx *ctx, wg_optimizer *a, uint64_t seed)
+void wg_lora_start(wg_optimizer *a, uint64_t seed)
 {
     const wg_lora *l = a->lora;
 
-    (void)ctx;
     for (int64_t i = 0; i < l->n; i++) {
         const adapter *d = &l->of[i];
         for (int64_t j = 0; j < l->r * d->I; j++)
@@ -94,7 +93,6 @@ wagle_status wg_lora_start(wagle_ctx *ctx, wg_optimizer *a, uint64_t seed)
         a->model->overlay[d->tensor] = (wg_overlay){NULL, NULL, d->merged};
     }
     wg_lora_merge(a);
-    return WAGLE_OK;
 }
 
 bool wg_lora_wants(const wg_lora *l, int tensor)
@@ -105,12 +103,11 @@ bool wg_lora_wants(const wg_lora *l, int tensor)
     return false;
 }
 
-wagle_status wg_lora_accept(wagle_ctx *ctx, wg_optimizer *a, int tensor, const float *grad)
+void wg_lora_accept(wg_optimizer *a, int tensor, const float *grad)
 {
     const wg_lora *l = a->lora;
     const wg_ops *ops = a->model->ops;
 
-    (void)ctx;
     for (int64_t i = 0; i < l->n; i++) {
         const adapter *d = &l->of[i];
         if (d->tensor != tensor)
@@ -124,5 +121,4 @@ wagle_status wg_lora_accept(wagle_ctx *ctx, wg_optimizer *a, int tensor, const f
         for (int64_t j = 0; j < l->r * (d->I + d->O); j++)
             dA[j] *= (float)l->scale;
     }
-    return WAGLE_OK;
 }

@@ -12,12 +12,11 @@
  * Fills a->n. */
 WAGLE_CHECK wagle_status wg_lora_new(wagle_ctx *ctx, wg_optimizer *a, const wagle_train_options *o);
 /* Starts the masters at a->master, and the overlays. */
-WAGLE_CHECK wagle_status wg_lora_start(wagle_ctx *ctx, wg_optimizer *a, uint64_t seed);
+void wg_lora_start(wg_optimizer *a, uint64_t seed);
 void wg_lora_free(wg_lora *l);
 bool wg_lora_wants(const wg_lora *l, int tensor);
 /* The adapter's gradient out of the matrix's. */
-WAGLE_CHECK wagle_status wg_lora_accept(wagle_ctx *ctx, wg_optimizer *a, int tensor,
-                                        const float *grad);
+void wg_lora_accept(wg_optimizer *a, int tensor, const float *grad);
 /* The merged matrices out of the masters. */
 void wg_lora_merge(wg_optimizer *a);
 

@@ -165,7 +165,10 @@ wagle_status wg_optimizer_new(wagle_ctx *ctx, wg_model *model, const wg_mask *ma
     a->seed = (uint32_t)o->seed;
     WG_TRY_GOTO(place(ctx, a, mask, o), fail);
     WG_TRY_GOTO(allocate(ctx, a, scratch), fail);
-    WG_TRY_GOTO(a->lora != NULL ? wg_lora_start(ctx, a, o->seed) : start_masters(ctx, a), fail);
+    if (a->lora != NULL)
+        wg_lora_start(a, o->seed);
+    else
+        WG_TRY_GOTO(start_masters(ctx, a), fail);
     *out = a;
     return WAGLE_OK;
 fail:
@@ -228,9 +231,12 @@ static wagle_status sink_accept(void *user, wagle_ctx *ctx, int tensor, int64_t 
     wg_optimizer *a = user;
     float *into = a->gradient + a->first[tensor];
 
+    (void)ctx;
     (void)n;
-    if (a->lora != NULL)
-        return wg_lora_accept(ctx, a, tensor, grad[0]);
+    if (a->lora != NULL) {
+        wg_lora_accept(a, tensor, grad[0]);
+        return WAGLE_OK;
+    }
     gather_tensor(a, tensor, grad[0], a->adding ? a->spare : into);
     for (int64_t i = 0; a->adding && i < a->count[tensor]; i++)
         into[i] += a->spare[i];

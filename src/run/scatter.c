@@ -39,23 +39,30 @@ static double up(const view *v, double y)
     return HEIGHT - BOTTOM - (y - v->y0) / (v->y1 - v->y0) * (HEIGHT - TOP - BOTTOM);
 }
 
-/* Which of the series in order of appearance; *count: of how many before dot i. */
+/* The first dot of dot i's series. */
+static int64_t first_of(const wg_dots *d, int64_t i)
+{
+    int64_t k = 0;
+
+    while (strcmp(d->dot[k].series, d->dot[i].series) != 0)
+        k++;
+    return k;
+}
+
+/* The place of dot i's series in order of appearance; *count: how many there are up to dot i. */
 static int64_t series_of(const wg_dots *d, int64_t i, int64_t *count)
 {
-    int64_t mine = -1;
+    const int64_t first = first_of(d, i);
+    int64_t place = 0;
 
     *count = 0;
     for (int64_t k = 0; k <= i; k++) {
-        int64_t first = 0;
-        while (strcmp(d->dot[first].series, d->dot[k].series) != 0)
-            first++;
-        if (first != k && k != i)
+        if (first_of(d, k) != k)
             continue;
-        if (strcmp(d->dot[k].series, d->dot[i].series) == 0 && mine < 0)
-            mine = *count;
-        *count += first == k;
+        place = k == first ? *count : place;
+        ++*count;
     }
-    return mine;
+    return place;
 }
 
 static wagle_status frame(wagle_ctx *ctx, const wg_dots *d, const view *v, wg_text *out)

@@ -30,22 +30,22 @@ static wagle_status find_options(wagle_ctx *ctx, wg_trainer *t, const wagle_trai
 wagle_status wg_retain_term(wagle_ctx *ctx, const wg_objective *objective,
                             const wagle_train_options *o, wg_retain *out)
 {
+    const bool hidden = objective->token == WG_LOSS_HIDDEN;
+    int kind = 0;
+
     *out = objective->retain;
     if (o->retain_term == NULL)
         return WAGLE_OK;
-    for (int i = 0; i < WG_RETAIN_KINDS; i++)
-        if (strcmp(o->retain_term, wg_retain_names[i]) == 0) {
-            *out = (wg_retain)i;
-            if ((objective->token == WG_LOSS_HIDDEN) ==
-                (*out == WG_RETAIN_HIDDEN || *out == WG_RETAIN_NONE))
-                return WAGLE_OK;
-            if (objective->token != WG_LOSS_HIDDEN && *out == WG_RETAIN_NONE)
-                return WAGLE_OK;
-            return wg_fail(ctx, WAGLE_E_USAGE, "--retain-term %s does not go with objective %s",
-                           o->retain_term, objective->name);
-        }
-    return wg_fail(ctx, WAGLE_E_USAGE, "--retain-term %.16s: nll, kl, hidden (rmu) or none",
-                   o->retain_term);
+    while (kind < WG_RETAIN_KINDS && strcmp(o->retain_term, wg_retain_names[kind]) != 0)
+        kind++;
+    if (kind == WG_RETAIN_KINDS)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--retain-term %.16s: nll, kl, hidden (rmu) or none",
+                       o->retain_term);
+    *out = (wg_retain)kind;
+    return *out == WG_RETAIN_NONE || (*out == WG_RETAIN_HIDDEN) == hidden
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_USAGE, "--retain-term %s does not go with objective %s",
+                         o->retain_term, objective->name);
 }
 
 wagle_status wg_trainer_base(wagle_ctx *ctx, wg_trainer *t)
