@@ -95,6 +95,15 @@ void wg_lora_start(wg_optimizer *a, uint64_t seed)
     wg_lora_merge(a);
 }
 
+void wg_lora_each(const wg_lora *l, const wg_tensors *files,
+                  void (*f)(wg_dtype type, int64_t n, float *merged))
+{
+    for (int64_t i = 0; i < l->n; i++) {
+        const wg_tensor *t = &files->tensor[l->of[i].tensor];
+        f(t->dtype, t->count, l->of[i].merged);
+    }
+}
+
 bool wg_lora_wants(const wg_lora *l, int tensor)
 {
     for (int64_t i = 0; i < l->n; i++)

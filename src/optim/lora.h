@@ -17,6 +17,9 @@ void wg_lora_free(wg_lora *l);
 bool wg_lora_wants(const wg_lora *l, int tensor);
 /* The adapter's gradient out of the matrix's. */
 void wg_lora_accept(wg_optimizer *a, int tensor, const float *grad);
+/* Calls f with each merged matrix and its stored type. */
+void wg_lora_each(const wg_lora *l, const wg_tensors *files,
+                  void (*f)(wg_dtype type, int64_t n, float *merged));
 /* The merged matrices out of the masters. */
 void wg_lora_merge(wg_optimizer *a);
 

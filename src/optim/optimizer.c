@@ -209,6 +209,39 @@ void wg_optimizer_restored(wg_optimizer *a)
         wg_lora_merge(a);
 }
 
+static void round_to(wg_dtype type, int64_t n, float *x)
+{
+    enum { SOME = 4096 };
+    float stored[SOME];
+
+    for (int64_t i = 0; type != WG_F32 && i < n; i += SOME) {
+        const int64_t some = n - i < SOME ? n - i : SOME;
+        wg_from_float(type, x + i, some, stored);
+        wg_to_float(type, stored, some, x + i);
+    }
+}
+
+void wg_optimizer_as_stored(wg_optimizer *a, bool stored)
+{
+    const wg_tensors *files = &a->model->files;
+
+    if (a->lora != NULL) {
+        if (stored)
+            wg_lora_each(a->lora, files, round_to);
+        else
+            wg_lora_merge(a);
+        return;
+    }
+    if (!stored) {
+        memcpy(a->master, a->gradient, (size_t)a->n * sizeof *a->master);
+        return;
+    }
+    memcpy(a->gradient, a->master, (size_t)a->n * sizeof *a->master);
+    for (int t = 0; t < files->n; t++)
+        if (a->first[t] >= 0)
+            round_to(files->tensor[t].dtype, a->count[t], a->master + a->first[t]);
+}
+
 /* --- gradients ------------------------------------------------------------------------------- */
 
 wagle_status wg_optimizer_begin_adding(wagle_ctx *ctx, wg_optimizer *a, bool adding)

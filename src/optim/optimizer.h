@@ -59,6 +59,9 @@ void wg_optimizer_free(wg_optimizer *a);
 wg_sink wg_optimizer_sink(wg_optimizer *a);
 /* After the state was filled from a checkpoint. */
 void wg_optimizer_restored(wg_optimizer *a);
+/* Between updates: the weights become what would be written, rounded to the model's type; then
+ * (false) what they were. Spends the gradient. */
+void wg_optimizer_as_stored(wg_optimizer *a, bool stored);
 /* Room for adding. */
 WAGLE_CHECK wagle_status wg_optimizer_begin_adding(wagle_ctx *ctx, wg_optimizer *a, bool adding);
 /* One update, `step` counted from 0; returns the norm of the gradient before clipping. */

@@ -154,14 +154,19 @@ static wagle_status load_mask(wagle_ctx *ctx, wg_run *w)
 
 /* --- steps ----------------------------------------------------------------------------------- */
 
+/* Of the model as it would be written: rounding may undo small changes. */
 static wagle_status check_stop(wagle_ctx *ctx, wg_run *w)
 {
+    const wg_dataset *rows = w->stop.forget ? &w->data.forget : &w->data.retain;
     double probability, nll, value;
+    wagle_status st;
 
     if (!w->stop.any || w->step == 0 || (w->step % w->o->eval_every != 0 && w->step != w->steps))
         return WAGLE_OK;
-    WG_TRY(wg_mean_probability(ctx, &w->session, w->stop.forget ? &w->data.forget : &w->data.retain,
-                               &probability, &nll));
+    wg_optimizer_as_stored(w->trainer.optimizer, true);
+    st = wg_mean_probability(ctx, &w->session, rows, &probability, &nll);
+    wg_optimizer_as_stored(w->trainer.optimizer, false);
+    WG_TRY(st);
     value = w->stop.probability ? probability : nll;
     if (w->stop.forget)
         w->result.forget_probability = probability;

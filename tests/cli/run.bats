@@ -120,3 +120,16 @@ same() { diff -r "$1" "$2"; }
     ids=$("$WAGLE" tokenize --model "$GOLD/tokenizers/gpt2" --text 'Hello  wörld' --json | tr -d '{}"ids:')
     [ "$("$WAGLE" tokenize --model "$GOLD/tokenizers/gpt2" --decode "$ids")" = 'Hello  wörld' ]
 }
+
+@test "--stop-when is asked of the model as it is written, in bfloat16 too" {
+    for extra in '--selector snip --density 0.5' '' '--lora 2'; do
+        "$WAGLE" unlearn --model "$GOLD/models/llama-gqa-tied-bf16" --forget forget.jsonl --retain retain.jsonl $extra --lr 1e-3 --steps 8 \
+            --stop-when 'forget.nll>1e9' --eval-every 8 --out out --force
+        python3 - <<PY
+import json, subprocess
+last = json.loads(open("out/log.jsonl").readlines()[-1])["forget.nll"]
+written = json.loads(subprocess.check_output(["$WAGLE", "eval", "--model", "out", "--data", "forget.jsonl", "--metrics", "nll", "--quiet"]))
+assert abs(last - written["overall"]["nll"]) < 1e-6 * last, (last, written["overall"]["nll"])
+PY
+    done
+}
