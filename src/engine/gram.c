@@ -73,7 +73,7 @@ static void head_square(gram *g, int64_t s, const wg_real *weight)
     const int64_t j = g->batch->label_start[s], n = wg_labels_of(g->batch, s, s + 1), D = c->E;
     const int64_t first = g->batch->start[s], T = g->batch->start[s + 1] - first;
     const wg_real *h = wg_head_input(e);
-    const wg_real *lse = e->label_row.data + g->batch->M; /* MAXIMUM of head.c */
+    const wg_real *lse = wg_label_lse(e, g->batch->M);
 
     memset(g->table, 0, (size_t)(T * D) * sizeof *g->table);
     for (int64_t v = 0; v < c->V; v += WG_VOCAB_CHUNK) {
@@ -194,13 +194,13 @@ static wagle_status norms(wagle_ctx *ctx, gram *g, const wg_real *weight, wg_rea
     return WAGLE_OK;
 }
 
-/* Elements of the largest norm or bias, or of a chunk of the head's bias. */
-static int64_t widest_vector(const wg_config *c)
+int64_t wg_widest_vector(const wg_config *c)
 {
-    const int64_t candidates[] = {c->D, (c->H + 2 * c->K) * c->h, 2 * c->F, WG_VOCAB_CHUNK};
+    const int64_t candidates[] = {(c->H + 2 * c->K) * c->h, 2 * c->F, 2 * c->D, 2 * c->E,
+                                  WG_VOCAB_CHUNK};
     int64_t most = 0;
 
-    for (int i = 0; i < 4; i++)
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)
         most = candidates[i] > most ? candidates[i] : most;
     return most;
 }
@@ -225,7 +225,7 @@ wagle_status wg_engine_square_norms(wagle_ctx *ctx, wg_engine *e, const wg_batch
     WG_TRY_GOTO(wg_room_for(ctx, &e->logits, wg_logits_chunk(e, batch)), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &g.xx, longest * longest), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &g.dd, longest * longest), done);
-    WG_TRY_GOTO(WG_ALLOC(ctx, &g.weight, widest_vector(c)), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &g.weight, wg_widest_vector(c)), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &g.table, longest * c->E), done);
     if (c->tied)
         WG_TRY_GOTO(WG_ALLOC(ctx, &cross, batch->N * c->E), done);

@@ -31,15 +31,9 @@ static void final_norm(const wg_engine *e, int64_t n, int64_t M, const wg_real *
                                     wg_label_mean(e, M), label_row(e, M, RSTD));
 }
 
-/* What the head reads of n label rows: label_h, or what project_out makes of it. */
-static wg_real *head_input(const wg_engine *e)
-{
-    return e->model->config.has[WG_PROJECT_OUT] ? e->label_e.data : e->label_h.data;
-}
-
 const wg_real *wg_head_input(const wg_engine *e)
 {
-    return head_input(e);
+    return e->model->config.has[WG_PROJECT_OUT] ? e->label_e.data : e->label_h.data;
 }
 
 static wagle_status project_out(wagle_ctx *ctx, wg_engine *e, int64_t n)
@@ -102,7 +96,7 @@ wg_real *wg_head_logits(wg_engine *e, int64_t from, int64_t n, int64_t first, in
     *ld = e->logits_kept ? e->model->config.V : width;
     if (e->logits_kept)
         return logits + from * *ld + first;
-    make_logits(e, n, head_input(e) + from * E, first, width, logits, width);
+    make_logits(e, n, wg_head_input(e) + from * E, first, width, logits, width);
     return logits;
 }
 
@@ -165,7 +159,7 @@ wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch
         for (int64_t j = 0; j < M; j += WG_CHUNK_TOKENS) {
             const int64_t n = wg_label_block(j, M), ld = e->logits_kept ? c->V : width;
             wg_real *logits = e->logits.data + (e->logits_kept ? j * c->V + first : 0);
-            make_logits(e, n, head_input(e) + j * c->E, first, width, logits, ld);
+            make_logits(e, n, wg_head_input(e) + j * c->E, first, width, logits, ld);
             ops->xent_forward(n, first, width, logits, ld, batch->target + j, most + j, sum + j,
                               picked + j);
         }
@@ -194,7 +188,7 @@ static void table_gradient(wg_engine *e, const wg_batch *batch, int64_t j, int64
         const int64_t high = s == 0 && border < j + n ? border : j + n;
         if (low < high)
             e->model->ops->gemm(true, false, width, E, high - low, logits + (low - j) * ld, ld,
-                                head_input(e) + low * E, E, low > begin, e->table[s] + first * E,
+                                wg_head_input(e) + low * E, E, low > begin, e->table[s] + first * E,
                                 E);
     }
 }
@@ -332,6 +326,6 @@ wagle_status wg_engine_logits(wagle_ctx *ctx, wg_engine *e, int64_t first, int64
     final_norm(e, n, n, final + first * c->D, e->label_h.data);
     WG_TRY(project_out(ctx, e, n));
     for (int64_t v = 0; v < c->V; v += WG_VOCAB_CHUNK)
-        make_logits(e, n, head_input(e), v, wg_vocabulary_chunk(c, v), logits + v, c->V);
+        make_logits(e, n, wg_head_input(e), v, wg_vocabulary_chunk(c, v), logits + v, c->V);
     return WAGLE_OK;
 }

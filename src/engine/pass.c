@@ -40,13 +40,10 @@ void wg_engine_free(wg_engine *e)
 {
     if (e == NULL)
         return;
-    wg_room *const more[] = {&e->label_e, &e->label_de, &e->embed, &e->embed_d};
-    for (size_t i = 0; i < sizeof more / sizeof *more; i++)
-        wg_free(more[i]->data);
-    wg_room *const rooms[] = {&e->inputs,     &e->gradient, &e->panel,     &e->kept,
-                              &e->scratch,    &e->label_x,  &e->label_h,   &e->label_d,
-                              &e->logits,     &e->soft_q,   &e->label_row, &e->soft[0].row,
-                              &e->soft[1].row};
+    wg_room *const rooms[] = {
+        &e->inputs,  &e->gradient,  &e->panel,   &e->kept,        &e->scratch,    &e->label_x,
+        &e->label_h, &e->label_d,   &e->label_e, &e->label_de,    &e->embed,      &e->embed_d,
+        &e->logits,  &e->label_row, &e->soft_q,  &e->soft[0].row, &e->soft[1].row};
     for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
         wg_free(rooms[i]->data);
     for (int s = 0; s < WG_STREAMS; s++) {
@@ -63,8 +60,10 @@ void wg_engine_free(wg_engine *e)
     wg_scratch_free(&e->spill);
     wg_free(e->chunk);
     wg_free(e->start);
-    for (int i = 0; i < WG_SOFT_MOST; i++)
+    for (int i = 0; i < WG_SOFT_MOST; i++) {
         wg_free(e->soft[i].runner_up);
+        wg_free(e->soft[i].cross);
+    }
     wg_free(e);
 }
 

@@ -35,43 +35,44 @@ static wg_real *target_logits(wg_engine *e, const wg_softened *soft, const wg_ba
     return q;
 }
 
-typedef void each_chunk(wg_engine *e, wg_softened *s, const wg_batch *batch, int64_t from,
-                        int64_t n, int64_t first, int64_t width, const wg_real *own, int64_t ld,
-                        double *sum);
+typedef void each_chunk(wg_engine *e, void *user, const wg_batch *batch, int64_t from, int64_t n,
+                        int64_t first, int64_t width, const wg_real *own, int64_t ld);
 
-/* Calls f for the soft rows' logits, a chunk at a time. */
-static void for_each_chunk(wg_engine *e, wg_softened *s, const wg_batch *batch, each_chunk *f,
-                           double *sum)
+/* Calls f for the logits of label rows [from, to), a chunk at a time. */
+static void for_each_chunk(wg_engine *e, const wg_batch *batch, int64_t from, int64_t to,
+                           each_chunk *f, void *user)
 {
     const wg_config *c = &e->model->config;
 
     for (int64_t first = 0; first < c->V; first += WG_VOCAB_CHUNK) {
         const int64_t width = wg_vocabulary_chunk(c, first);
-        for (int64_t j = s->of.from; j < s->of.to; j += WG_CHUNK_TOKENS) {
-            const int64_t n = wg_label_block(j, s->of.to);
+        for (int64_t j = from; j < to; j += WG_CHUNK_TOKENS) {
+            const int64_t n = wg_label_block(j, to);
             int64_t ld;
             const wg_real *own = wg_head_logits(e, j, n, first, width, &ld);
-            f(e, s, batch, j, n, first, width, own, ld, sum);
+            f(e, user, batch, j, n, first, width, own, ld);
         }
     }
 }
 
-static void add_mass(wg_engine *e, wg_softened *s, const wg_batch *batch, int64_t from, int64_t n,
-                     int64_t first, int64_t width, const wg_real *own, int64_t ld, double *sum)
+static void add_mass(wg_engine *e, void *user, const wg_batch *batch, int64_t from, int64_t n,
+                     int64_t first, int64_t width, const wg_real *own, int64_t ld)
 {
+    wg_softened *s = user;
     const int64_t at = from - s->of.from;
     const wg_real *q = target_logits(e, s, batch, from, n, first, width, own, ld);
 
-    (void)sum;
     e->model->ops->xent_forward(n, first, width, q, width, batch->target + from,
                                 soft_row(s, MOST) + at, soft_row(s, SUM) + at,
                                 soft_row(s, SPARE) + at);
 }
 
-/* sum [2][rows] += the part of sum_v q_v own_v, and of sum_v q_v reference_v for a divergence. */
-static void add_cross(wg_engine *e, wg_softened *s, const wg_batch *batch, int64_t from, int64_t n,
-                      int64_t first, int64_t width, const wg_real *own, int64_t ld, double *sum)
+/* s->cross [2][rows] += the part of sum_v q_v own_v, and of sum_v q_v reference_v for a divergence.
+ */
+static void add_cross(wg_engine *e, void *user, const wg_batch *batch, int64_t from, int64_t n,
+                      int64_t first, int64_t width, const wg_real *own, int64_t ld)
 {
+    wg_softened *s = user;
     const wg_ops *ops = e->model->ops;
     const int64_t at = from - s->of.from;
     wg_real *q = target_logits(e, s, batch, from, n, first, width, own, ld),
@@ -81,39 +82,37 @@ static void add_cross(wg_engine *e, wg_softened *s, const wg_batch *batch, int64
     for (int64_t i = 0; i < n; i++)
         one[at + i] = 1;
     ops->softmax(n, width, soft_row(s, MOST) + at, one + at, q, width);
-    ops->dot_rows(n, width, q, width, own, ld, sum + at);
+    ops->dot_rows(n, width, q, width, own, ld, s->cross + at);
     if (s->of.divergence) {
         const wg_real *z =
             wg_head_logits(s->of.reference, at + s->of.reference_from, n, first, width, &other);
-        ops->dot_rows(n, width, q, width, z, other, sum + (s->of.to - s->of.from) + at);
+        ops->dot_rows(n, width, q, width, z, other, s->cross + (s->of.to - s->of.from) + at);
     }
 }
 
-static void find_runner_up(wg_engine *e, wg_softened *s, const wg_batch *batch, int64_t from,
-                           int64_t n, int64_t first, int64_t width, const wg_real *own, int64_t ld,
-                           double *sum)
+static void find_runner_up(wg_engine *e, void *user, const wg_batch *batch, int64_t from, int64_t n,
+                           int64_t first, int64_t width, const wg_real *own, int64_t ld)
 {
+    wg_softened *s = user;
     const int64_t at = from - s->of.from;
 
-    (void)sum;
     e->model->ops->runner_up(n, first, width, own, ld, batch->target + from,
                              soft_row(s, OTHER) + at, s->runner_up + at);
 }
 
-static void shifted(wg_engine *e, wg_softened *s, const wg_batch *batch, double *cross,
-                    wg_real *nll)
+static void shifted(wg_engine *e, wg_softened *s, const wg_batch *batch, wg_real *nll)
 {
     const wg_real *lse = wg_label_lse(e, batch->M) + s->of.from;
     wg_real *most = soft_row(s, MOST), *mass = soft_row(s, SUM);
     const int64_t n = s->of.to - s->of.from;
 
-    for_each_chunk(e, s, batch, add_mass, NULL);
+    for_each_chunk(e, batch, s->of.from, s->of.to, add_mass, s);
     for (int64_t i = 0; i < n; i++)
         most[i] += (wg_real)log((double)mass[i]); /* now the log-sum-exp */
-    for_each_chunk(e, s, batch, add_cross, cross);
+    for_each_chunk(e, batch, s->of.from, s->of.to, add_cross, s);
     for (int64_t i = 0; i < n; i++)
-        nll[i] = (wg_real)((double)lse[i] - cross[i] +
-                           (s->of.divergence ? cross[n + i] - (double)most[i] : 0));
+        nll[i] = (wg_real)((double)lse[i] - s->cross[i] +
+                           (s->of.divergence ? s->cross[n + i] - (double)most[i] : 0));
 }
 
 static void hinge(wg_engine *e, wg_softened *s, const wg_batch *batch, wg_real *nll)
@@ -121,7 +120,7 @@ static void hinge(wg_engine *e, wg_softened *s, const wg_batch *batch, wg_real *
     const wg_real *lse = wg_label_lse(e, batch->M) + s->of.from;
     wg_real *token = soft_row(s, TOKEN), *other = soft_row(s, OTHER);
 
-    for_each_chunk(e, s, batch, find_runner_up, NULL);
+    for_each_chunk(e, batch, s->of.from, s->of.to, find_runner_up, s);
     for (int64_t i = 0; i < s->of.to - s->of.from; i++) {
         token[i] = (wg_real)exp(-(double)nll[i]);
         other[i] = (wg_real)exp((double)other[i] - (double)lse[i]);
@@ -136,7 +135,6 @@ wagle_status wg_engine_soften(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
     const int64_t rows = n < WG_CHUNK_TOKENS ? n : WG_CHUNK_TOKENS;
     const int64_t width = wg_vocabulary_chunk(&e->model->config, 0);
     wg_softened *s = &e->soft[e->n_soft];
-    double *cross = NULL;
 
     s->of = *soft;
     WG_TRY(wg_room_for(ctx, &s->row, ROWS * n));
@@ -149,9 +147,9 @@ wagle_status wg_engine_soften(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
         hinge(e, s, batch, nll + soft->from);
         return WAGLE_OK;
     }
-    WG_TRY(WG_ALLOC(ctx, &cross, 2 * n));
-    shifted(e, s, batch, cross, nll + soft->from);
-    wg_free(cross);
+    WG_TRY(WG_GROW(ctx, &s->cross, &s->cross_room, 2 * n));
+    memset(s->cross, 0, (size_t)(2 * n) * sizeof *s->cross);
+    shifted(e, s, batch, nll + soft->from);
     return WAGLE_OK;
 }
 
@@ -196,33 +194,42 @@ void wg_soft_gradient(wg_engine *e, wg_softened *s, const wg_batch *batch, int64
                             share, (wg_real)e->model->config.final_cap);
 }
 
-/* The largest of logit + Gumbel noise is a draw from the softmax. */
-wagle_status wg_engine_draw_labels(wagle_ctx *ctx, wg_engine *e, wg_batch *batch, uint64_t seed,
-                                   uint64_t stream)
-{
-    const wg_config *c = &e->model->config;
-    double *most;
+/* A draw from the softmax of each row: the largest of logit + Gumbel noise. */
+typedef struct draw {
+    uint64_t seed, stream;
+    double *most;   /* [M] */
+    int32_t *which; /* [M] */
+} draw;
 
-    WG_TRY(WG_ALLOC(ctx, &most, batch->M));
-    for (int64_t first = 0; first < c->V; first += WG_VOCAB_CHUNK) {
-        const int64_t width = wg_vocabulary_chunk(c, first);
-        for (int64_t j = 0; j < batch->M; j += WG_CHUNK_TOKENS) {
-            const int64_t n = wg_label_block(j, batch->M);
-            int64_t ld;
-            const wg_real *logits = wg_head_logits(e, j, n, first, width, &ld);
-            for (int64_t i = 0; i < n; i++) {
-                const uint32_t row = (uint32_t)wg_random(seed, stream, (uint64_t)(j + i));
-                for (int64_t v = 0; v < width; v++) {
-                    const double u = ((double)wg_mix(row, (uint32_t)(first + v)) + 0.5) / 0x1p32;
-                    const double value = (double)logits[i * ld + v] - log(-log(u));
-                    if ((first == 0 && v == 0) || value > most[j + i]) {
-                        most[j + i] = value;
-                        batch->target[j + i] = (int32_t)(first + v);
-                    }
-                }
+static void draw_chunk(wg_engine *e, void *user, const wg_batch *batch, int64_t from, int64_t n,
+                       int64_t first, int64_t width, const wg_real *own, int64_t ld)
+{
+    const draw *d = user;
+
+    (void)e;
+    (void)batch;
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t row = (uint32_t)wg_random(d->seed, d->stream, (uint64_t)(from + i));
+        for (int64_t v = 0; v < width; v++) {
+            const double u = ((double)wg_mix(row, (uint32_t)(first + v)) + 0.5) / 0x1p32;
+            const double value = (double)own[i * ld + v] - log(-log(u));
+            if (value > d->most[from + i]) {
+                d->most[from + i] = value;
+                d->which[from + i] = (int32_t)(first + v);
             }
         }
     }
-    wg_free(most);
+}
+
+wagle_status wg_engine_draw_labels(wagle_ctx *ctx, wg_engine *e, wg_batch *batch, uint64_t seed,
+                                   uint64_t stream)
+{
+    draw d = {.seed = seed, .stream = stream, .which = batch->target};
+
+    WG_TRY(WG_ALLOC(ctx, &d.most, batch->M));
+    for (int64_t j = 0; j < batch->M; j++)
+        d.most[j] = -INFINITY;
+    for_each_chunk(e, batch, 0, batch->M, draw_chunk, &d);
+    wg_free(d.most);
     return WAGLE_OK;
 }

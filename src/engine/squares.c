@@ -395,16 +395,6 @@ static wagle_status tables(wagle_ctx *ctx, moments *k, const wg_real *weight)
     return st;
 }
 
-/* Reals of the largest vector, and two rows of the table. */
-static int64_t widest_vector(const wg_config *c)
-{
-    const int64_t fused = (c->H + 2 * c->K) * c->h, up = 2 * c->F,
-                  rows = 2 * (c->E > c->D ? c->E : c->D);
-    const int64_t most = fused > up ? fused : up;
-
-    return most > rows ? most : rows;
-}
-
 static wagle_status run(wagle_ctx *ctx, moments *k, const wg_real *weight, const char *progress)
 {
     wg_engine *e = k->e;
@@ -437,7 +427,7 @@ wagle_status wg_engine_moments(wagle_ctx *ctx, wg_engine *e, const wg_batch *bat
 
     WG_TRY(wg_cut_chunks(ctx, e, batch, streams > 1, false));
     WG_TRY(wg_backward_room(ctx, e, batch));
-    WG_TRY(WG_ALLOC(ctx, &k.vector, widest_vector(&e->model->config)));
+    WG_TRY(WG_ALLOC(ctx, &k.vector, wg_widest_vector(&e->model->config)));
     st = run(ctx, &k, weight, progress);
     wg_free(k.vector);
     return st;

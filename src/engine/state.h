@@ -28,7 +28,9 @@ typedef struct wg_chunk {
 /* Soft rows, and numbers of each. */
 typedef struct wg_softened {
     wg_soft of;
-    wg_room row;        /* [3][rows] */
+    wg_room row;   /* [3][rows] */
+    double *cross; /* [2][rows] */
+    int64_t cross_room;
     int32_t *runner_up; /* [rows] of WG_SOFT_HINGE */
     int64_t runner_up_room;
 } wg_softened;
@@ -122,6 +124,8 @@ WAGLE_CHECK wagle_status wg_embed_gradient(wagle_ctx *ctx, wg_engine *e, const w
 void wg_head_renorm(wg_engine *e, const wg_batch *batch);
 /* [M] log-sum-exp of each label row's logits. */
 const wg_real *wg_label_lse(const wg_engine *e, int64_t M);
+/* Elements of the largest norm or bias, of a chunk of the head's bias, of two rows of a table. */
+int64_t wg_widest_vector(const wg_config *c);
 /* Columns of the chunk of the vocabulary that begins at `first`; label rows of a
  * block that begins at `from` of those before `to`. */
 int64_t wg_vocabulary_chunk(const wg_config *c, int64_t first);

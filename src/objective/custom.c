@@ -7,10 +7,8 @@ static double term(const double *option, const wg_answer *forget, const wg_answe
 {
     double sum = 0;
 
-    (void)option;
-    (void)refusal;
     if (forget->given == NULL)
-        return wg_token_mean_term(-1.0, forget);
+        return wg_term_ascent(option, forget, refusal);
     for (int64_t i = 0; i < forget->n; i++) {
         forget->weight[i] = (wg_real)((double)forget->given[i] / (double)forget->n);
         sum += (double)forget->weight[i] * (double)forget->loss[i];

@@ -6,20 +6,10 @@
 
 extern const wg_objective wg_objective_dpo;
 
-static double term(const double *option, const wg_answer *forget, const wg_answer *refusal)
-{
-    const double beta = option[0], margin = wg_excess(forget) - wg_excess(refusal);
-    const double slope = 2.0 * wg_sigmoid(-beta * margin);
-
-    wg_fill(forget->weight, forget->n, -slope);
-    wg_fill(refusal->weight, refusal->n, slope);
-    return 2.0 / beta * wg_softplus(-beta * margin);
-}
-
 const wg_objective wg_objective_dpo = {
     .name = "dpo",
     .summary = "prefer refusals (--refusal FILE) to the forget answers",
     .needs = WG_NEEDS_REFERENCE | WG_NEEDS_REFUSALS,
     .options = {{"dpo.beta", "strength of the preference", 0.1, 1e-6, 100}},
-    .term = term,
+    .term = wg_term_preference,
 };

@@ -4,15 +4,8 @@
 
 extern const wg_objective wg_objective_graddiff;
 
-static double term(const double *option, const wg_answer *forget, const wg_answer *refusal)
-{
-    (void)option;
-    (void)refusal;
-    return wg_token_mean_term(-1.0, forget);
-}
-
 const wg_objective wg_objective_graddiff = {
     .name = "graddiff",
     .summary = "gradient ascent on forget, descent on retain",
-    .term = term,
+    .term = wg_term_ascent,
 };

@@ -4,16 +4,9 @@
 
 extern const wg_objective wg_objective_ihl;
 
-static double term(const double *option, const wg_answer *forget, const wg_answer *refusal)
-{
-    (void)option;
-    (void)refusal;
-    return wg_token_mean_term(1.0, forget);
-}
-
 const wg_objective wg_objective_ihl = {
     .name = "ihl",
     .summary = "inverted hinge: the runner-up takes the label's place",
     .token = WG_LOSS_HINGE,
-    .term = term,
+    .term = wg_term_descent,
 };

@@ -4,16 +4,9 @@
 
 extern const wg_objective wg_objective_kl;
 
-static double term(const double *option, const wg_answer *forget, const wg_answer *refusal)
-{
-    (void)option;
-    (void)refusal;
-    return wg_token_mean_term(-1.0, forget);
-}
-
 const wg_objective wg_objective_kl = {
     .name = "kl",
     .summary = "gradient ascent on forget, KL to the untouched model on retain",
     .retain = WG_RETAIN_KL,
-    .term = term,
+    .term = wg_term_ascent,
 };

@@ -67,13 +67,45 @@ double wg_sigmoid(double x)
     return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
 }
 
-double wg_token_mean_term(double sign, const wg_answer *a)
+double wg_excess(const wg_answer *a)
+{
+    return wg_sum(a->loss, a->n) - wg_sum(a->reference, a->n);
+}
+
+/* sign * mean loss, and its weights. */
+static double mean_term(double sign, const wg_answer *a)
 {
     wg_fill(a->weight, a->n, sign / (double)a->n);
     return sign * wg_sum(a->loss, a->n) / (double)a->n;
 }
 
-double wg_excess(const wg_answer *a)
+double wg_term_ascent(const double *option, const wg_answer *forget, const wg_answer *refusal)
 {
-    return wg_sum(a->loss, a->n) - wg_sum(a->reference, a->n);
+    (void)option;
+    (void)refusal;
+    return mean_term(-1, forget);
+}
+
+double wg_term_descent(const double *option, const wg_answer *forget, const wg_answer *refusal)
+{
+    (void)option;
+    (void)refusal;
+    return mean_term(1, forget);
+}
+
+double wg_term_refusal(const double *option, const wg_answer *forget, const wg_answer *refusal)
+{
+    (void)option;
+    (void)forget;
+    return mean_term(1, refusal);
+}
+
+double wg_term_preference(const double *option, const wg_answer *forget, const wg_answer *refusal)
+{
+    const double beta = option[0], margin = wg_excess(forget) - wg_excess(refusal);
+    const double slope = 2.0 * wg_sigmoid(-beta * margin);
+
+    wg_fill(forget->weight, forget->n, -slope);
+    wg_fill(refusal->weight, refusal->n, slope);
+    return 2.0 / beta * wg_softplus(-beta * margin);
 }

@@ -68,8 +68,9 @@ WAGLE_CHECK wagle_status wg_objective_find(wagle_ctx *ctx, const char *name,
                                            const wg_objective **out);
 
 double wg_sum(const wg_real *x, int64_t n);
-/* sign * mean loss, and its weights: the term of plain descent (1) and ascent (-1). */
-double wg_token_mean_term(double sign, const wg_answer *a);
+/* Terms that several objectives have: -mean and mean loss of the forget answer, mean loss of the
+ * refusal, and the preference of the refusal (dpo.c). */
+wg_objective_term wg_term_ascent, wg_term_descent, wg_term_refusal, wg_term_preference;
 /* sum loss - sum reference */
 double wg_excess(const wg_answer *a);
 void wg_fill(wg_real *x, int64_t n, double value);

@@ -6,18 +6,11 @@
 
 extern const wg_objective wg_objective_pdu;
 
-static double term(const double *option, const wg_answer *forget, const wg_answer *refusal)
-{
-    (void)option;
-    (void)refusal;
-    return wg_token_mean_term(-1.0, forget);
-}
-
 const wg_objective wg_objective_pdu = {
     .name = "pdu",
     .summary = "gradient ascent under a bound on the retain loss",
     .needs = WG_ADAPTS_ALPHA,
     .options = {{"pdu.bound", "retain loss to stay under, nats", 1, 0, 1e3},
                 {"pdu.rate", "step of the multiplier", 0.5, 0, 1e3}},
-    .term = term,
+    .term = wg_term_ascent,
 };

@@ -4,17 +4,10 @@
 
 extern const wg_objective wg_objective_undial;
 
-static double term(const double *option, const wg_answer *forget, const wg_answer *refusal)
-{
-    (void)option;
-    (void)refusal;
-    return wg_token_mean_term(1.0, forget);
-}
-
 const wg_objective wg_objective_undial = {
     .name = "undial",
     .summary = "learn the untouched model with the label made unlikely",
     .token = WG_LOSS_REFERENCE,
     .options = {{"undial.beta", "what the label's logit loses", 10, 0, 1e6}},
-    .term = term,
+    .term = wg_term_descent,
 };

@@ -37,6 +37,9 @@ bool wg_is_scored(const wg_attribution *a, int tensor);
 /* A score file. */
 WAGLE_CHECK wagle_status wg_attribute(wagle_ctx *ctx, wg_attribution *a, const char *out,
                                       bool force);
+/* As wg_select does, through a score file at `path` that is removed again. */
+WAGLE_CHECK wagle_status wg_select_through_file(wagle_ctx *ctx, wg_attribution *a, const char *path,
+                                                const wg_choice *choice, wg_mask *out);
 /* As wg_select does, without a score file: by two passes. */
 WAGLE_CHECK wagle_status wg_select_directly(wagle_ctx *ctx, wg_attribution *a,
                                             const wg_choice *choice, wg_mask *out);

@@ -5,7 +5,6 @@
  * everything else follows from the options, so a resumed run gives the same bits. */
 #include "run/run.h"
 
-#include "run/patch.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -242,7 +241,10 @@ wagle_status wg_run_finish(wagle_ctx *ctx, wg_run *w)
     WG_TRY(write_log(ctx, w));
     WG_TRY(write_manifest(ctx, w));
     if (w->o->out_patch != NULL)
-        WG_TRY(wg_patch_make(ctx, w->o->model, w->partial, w->o->out_patch, w->o->force));
+        WG_TRY(wagle_diff(ctx, &(wagle_diff_options){.before = w->o->model,
+                                                     .after = w->partial,
+                                                     .out = w->o->out_patch,
+                                                     .force = w->o->force}));
     if (wg_exists(w->checkpoint))
         wg_remove_tree(w->checkpoint);
     return wg_replace_folder(ctx, w->partial, w->o->out);

@@ -54,12 +54,7 @@ wagle_status wg_plot_heats(wagle_ctx *ctx, const wg_heat *maps, int64_t n, wg_te
 
     for (int64_t i = 0; i < n; i++)
         height += height_of(&maps[i]);
-    WG_TRY(wg_text_printf(
-        ctx, out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" width=\"%d\" "
-        "height=\"%.0f\" font-family=\"sans-serif\" font-size=\"13\" role=\"img\">\n"
-        "<rect width=\"%d\" height=\"%.0f\" fill=\"#ffffff\"/>\n",
-        WIDTH, height, WIDTH, height, WIDTH, height));
+    WG_TRY(wg_svg_open(ctx, out, WIDTH, (int)height, 13));
     for (int64_t i = 0; i < n; i++) {
         const wg_heat *h = &maps[i];
         WG_TRY(

@@ -48,7 +48,18 @@ static wagle_status from_scores(wagle_ctx *ctx, const char *path, const wg_choic
     return st;
 }
 
-/* Ranks within a tensor or a row need its scores: they pass through a file. */
+wagle_status wg_select_through_file(wagle_ctx *ctx, wg_attribution *a, const char *path,
+                                    const wg_choice *choice, wg_mask *out)
+{
+    wagle_status st = wg_attribute(ctx, a, path, true);
+
+    if (st == WAGLE_OK)
+        st = from_scores(ctx, path, choice, out);
+    wg_remove_tree(path);
+    return st;
+}
+
+/* Ranks within a tensor or a row need its scores: they pass through a file beside OUT. */
 static wagle_status through_file(wagle_ctx *ctx, wg_attribution *a, const char *out,
                                  const wg_choice *choice, wg_mask *mask)
 {
@@ -56,10 +67,7 @@ static wagle_status through_file(wagle_ctx *ctx, wg_attribution *a, const char *
     wagle_status st;
 
     WG_TRY(wg_text_printf(ctx, &path, "%s.scores", out));
-    st = wg_attribute(ctx, a, path.text, true);
-    if (st == WAGLE_OK)
-        st = from_scores(ctx, path.text, choice, mask);
-    wg_remove_tree(path.text);
+    st = wg_select_through_file(ctx, a, path.text, choice, mask);
     wg_text_free(&path);
     return st;
 }

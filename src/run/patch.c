@@ -4,21 +4,12 @@
  * wagle-patches.json: the patches it has, in order, with each touched tensor's hash before and
  * after. With it a patch made for an earlier state also applies, if the weights it changes still
  * have the old values: patches that touch different weights go in any order. */
-#include "run/patch.h"
-
+#include "io/patch.h"
 #include "run/folder.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define LEDGER "wagle-patches.json"
-
-wagle_status wg_patch_make(wagle_ctx *ctx, const char *before, const char *after, const char *out,
-                           bool force)
-{
-    const wagle_diff_options o = {.before = before, .after = after, .out = out, .force = force};
-
-    return wagle_diff(ctx, &o);
-}
 
 wagle_status wagle_diff(wagle_ctx *ctx, const wagle_diff_options *o)
 {

@@ -22,6 +22,16 @@ wagle_status wg_text_escaped(wagle_ctx *ctx, wg_text *out, const char *text)
     return WAGLE_OK;
 }
 
+wagle_status wg_svg_open(wagle_ctx *ctx, wg_text *out, int width, int height, int font)
+{
+    return wg_text_printf(
+        ctx, out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
+        "height=\"%d\" font-family=\"sans-serif\" font-size=\"%d\" role=\"img\">\n"
+        "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n",
+        width, height, width, height, font, width, height);
+}
+
 static double height_of(double value)
 {
     return (value < 0 ? 0 : value > 1 ? 1 : value) * (HEIGHT - TOP - BOTTOM);
@@ -38,13 +48,8 @@ static wagle_status label(wagle_ctx *ctx, wg_text *out, double x, double y, cons
 
 static wagle_status axes(wagle_ctx *ctx, const wg_bars *b, wg_text *out)
 {
-    WG_TRY(wg_text_printf(
-        ctx, out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
-        "height=\"%d\" font-family=\"sans-serif\" font-size=\"12\" role=\"img\">\n"
-        "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n<g font-size=\"14\" "
-        "font-weight=\"bold\">",
-        WIDTH, HEIGHT, WIDTH, HEIGHT, WIDTH, HEIGHT));
+    WG_TRY(wg_svg_open(ctx, out, WIDTH, HEIGHT, 12));
+    WG_TRY(wg_text_addz(ctx, out, "<g font-size=\"14\" font-weight=\"bold\">"));
     WG_TRY(label(ctx, out, LEFT, 20, "start", b->title));
     WG_TRY(wg_text_addz(ctx, out, "</g>\n"));
     for (int i = 0; i <= 4; i++) {

@@ -38,6 +38,8 @@ typedef struct wg_dots {
 } wg_dots;
 
 WAGLE_CHECK wagle_status wg_plot_dots(wagle_ctx *ctx, const wg_dots *dots, wg_text *out);
+/* Opens an <svg> on white, with text of `font` pixels; the caller closes it. */
+WAGLE_CHECK wagle_status wg_svg_open(wagle_ctx *ctx, wg_text *out, int width, int height, int font);
 /* Appends text with & < > " escaped. */
 WAGLE_CHECK wagle_status wg_text_escaped(wagle_ctx *ctx, wg_text *out, const char *text);
 

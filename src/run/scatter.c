@@ -67,13 +67,9 @@ static int64_t series_of(const wg_dots *d, int64_t i, int64_t *count)
 
 static wagle_status frame(wagle_ctx *ctx, const wg_dots *d, const view *v, wg_text *out)
 {
-    WG_TRY(wg_text_printf(
-        ctx, out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
-        "height=\"%d\" font-family=\"sans-serif\" font-size=\"12\" role=\"img\">\n"
-        "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n"
-        "<text x=\"%d\" y=\"22\" font-size=\"14\" font-weight=\"bold\">",
-        WIDTH, HEIGHT, WIDTH, HEIGHT, WIDTH, HEIGHT, LEFT));
+    WG_TRY(wg_svg_open(ctx, out, WIDTH, HEIGHT, 12));
+    WG_TRY(wg_text_printf(ctx, out,
+                          "<text x=\"%d\" y=\"22\" font-size=\"14\" font-weight=\"bold\">", LEFT));
     WG_TRY(wg_text_escaped(ctx, out, d->title));
     WG_TRY(wg_text_addz(ctx, out, "</text>\n<g stroke=\"#dddddd\" fill=\"#555555\">\n"));
     for (int i = 0; i <= 4; i++) {

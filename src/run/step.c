@@ -111,6 +111,7 @@ void wg_trainer_free(wg_trainer *t)
     wg_session_close(&t->base);
     wg_free(t->control);
     wg_free(t->nll);
+    wg_free(t->base_nll);
     wg_free(t->weight);
     wg_free(t->dh);
     wg_free(t->given);
@@ -157,17 +158,13 @@ static wagle_status forward_base(wagle_ctx *ctx, wg_trainer *t, int64_t n_first,
 {
     wg_batch *b;
     const int64_t from = forget ? 0 : n_first, to = retain ? total : n_first;
-    wg_real *nll;
-    wagle_status st;
 
     WG_TRY(wg_trainer_base(ctx, t));
     b = &t->base.batch;
     b->every = retain ? total - n_first : 0;
     WG_TRY(wg_batch_fill(ctx, b, t->list + from, to - from, to - from));
-    WG_TRY(WG_ALLOC(ctx, &nll, b->M));
-    st = wg_engine_forward(ctx, t->base.engine, b, false, NULL, nll);
-    wg_free(nll);
-    return st;
+    WG_TRY(WG_GROW(ctx, &t->base_nll, &t->base_room, b->M));
+    return wg_engine_forward(ctx, t->base.engine, b, false, NULL, t->base_nll);
 }
 
 /* Sequences whose loss is not that of their tokens. */
@@ -266,19 +263,27 @@ static void weigh(wg_trainer *t, const wg_pick *p, double share, int64_t n_first
     }
 }
 
+/* The batch's token losses, t->nll; every: label rows for all tokens of retain sequences. */
+static wagle_status forward(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, bool every,
+                            int64_t *n_first, int64_t *total)
+{
+    wg_session *s = t->session;
+
+    WG_TRY(wg_list_batch(ctx, t, p, n_first, total));
+    s->batch.whole = false;
+    s->batch.every = every ? *total - *n_first : 0;
+    WG_TRY(wg_batch_fill(ctx, &s->batch, t->list, *total, *n_first));
+    WG_TRY(WG_GROW(ctx, &t->nll, &t->nll_room, s->batch.M));
+    WG_TRY(WG_GROW(ctx, &t->weight, &t->weight_room, s->batch.M));
+    return wg_engine_forward(ctx, s->engine, &s->batch, true, NULL, t->nll);
+}
+
 static wagle_status token_loss(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, double share,
                                wg_loss *out, double *per_sequence)
 {
-    wg_session *s = t->session;
     int64_t n_first, total;
 
-    WG_TRY(wg_list_batch(ctx, t, p, &n_first, &total));
-    s->batch.whole = false;
-    s->batch.every = t->retain_term == WG_RETAIN_KL ? total - n_first : 0;
-    WG_TRY(wg_batch_fill(ctx, &s->batch, t->list, total, n_first));
-    WG_TRY(WG_GROW(ctx, &t->nll, &t->nll_room, s->batch.M));
-    WG_TRY(WG_GROW(ctx, &t->weight, &t->weight_room, s->batch.M));
-    WG_TRY(wg_engine_forward(ctx, s->engine, &s->batch, true, NULL, t->nll));
+    WG_TRY(forward(ctx, t, p, t->retain_term == WG_RETAIN_KL, &n_first, &total));
     WG_TRY(soften(ctx, t, n_first, total));
     WG_TRY(lay_out_given(ctx, t, n_first));
     weigh(t, p, share, n_first, total, out, per_sequence);
@@ -315,13 +320,7 @@ static wagle_status curve(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, int64
     wg_session *s = t->session;
     int64_t n_first, total;
 
-    WG_TRY(wg_list_batch(ctx, t, p, &n_first, &total));
-    s->batch.whole = false;
-    s->batch.every = 0;
-    WG_TRY(wg_batch_fill(ctx, &s->batch, t->list, total, n_first));
-    WG_TRY(WG_GROW(ctx, &t->nll, &t->nll_room, s->batch.M));
-    WG_TRY(WG_GROW(ctx, &t->weight, &t->weight_room, s->batch.M));
-    WG_TRY(wg_engine_forward(ctx, s->engine, &s->batch, true, NULL, t->nll));
+    WG_TRY(forward(ctx, t, p, false, &n_first, &total));
     WG_TRY(wg_engine_draw_labels(ctx, s->engine, &s->batch, t->seed, (uint64_t)step));
     wg_fill(t->weight, s->batch.M, 1.0 / (double)s->batch.M);
     WG_TRY(wg_engine_backward(ctx, s->engine, &s->batch, t->weight, 1, NULL, sink));

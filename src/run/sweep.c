@@ -130,18 +130,22 @@ wagle_status wg_point_key(wagle_ctx *ctx, const wg_point *p, wg_text *out)
 /* --- paths -------------------------------------------------------------------------------------
  */
 
+/* folder/name, in the sweep's arena. */
+static wagle_status joined(wagle_ctx *ctx, wg_sweep *s, const char *folder, const char *name,
+                           const char **out)
+{
+    char *path = wg_path_join(ctx, folder, name);
+
+    *out = path != NULL ? wg_arena_text(ctx, &s->arena, path, strlen(path)) : NULL;
+    wg_free(path);
+    return *out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+}
+
 /* A path of the spec, from the folder of the spec; NULL stays NULL. */
 static wagle_status path_of(wagle_ctx *ctx, wg_sweep *s, const char *path, const char **out)
 {
-    char *joined;
-
     *out = path;
-    if (path == NULL || *path == '/')
-        return WAGLE_OK;
-    joined = wg_path_join(ctx, s->folder, path);
-    *out = joined != NULL ? wg_arena_text(ctx, &s->arena, joined, strlen(joined)) : NULL;
-    wg_free(joined);
-    return *out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+    return path == NULL || *path == '/' ? WAGLE_OK : joined(ctx, s, s->folder, path, out);
 }
 
 static wagle_status spec_path(wagle_ctx *ctx, wg_sweep *s, const char *key, const char **out)
@@ -151,11 +155,7 @@ static wagle_status spec_path(wagle_ctx *ctx, wg_sweep *s, const char *key, cons
 
 static wagle_status inside(wagle_ctx *ctx, wg_sweep *s, const char *name, const char **out)
 {
-    char *joined = wg_path_join(ctx, s->out, name);
-
-    *out = joined != NULL ? wg_arena_text(ctx, &s->arena, joined, strlen(joined)) : NULL;
-    wg_free(joined);
-    return *out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+    return joined(ctx, s, s->out, name, out);
 }
 
 /* --- masks, shared ------------------------------------------------------------------------------
@@ -398,24 +398,31 @@ static wagle_status save(wagle_ctx *ctx, wg_sweep *s)
     return wg_json_write(ctx, path, s->done, true);
 }
 
+/* Whether the point was run; its key is left in `key`. */
+static wagle_status is_done(wagle_ctx *ctx, const wg_sweep *s, const wg_point *p, wg_text *key,
+                            bool *done)
+{
+    key->bytes = 0;
+    WG_TRY(wg_point_key(ctx, p, key));
+    *done = json_object_get(s->done, key->text) != NULL;
+    return WAGLE_OK;
+}
+
 static wagle_status run_all(wagle_ctx *ctx, wg_sweep *s)
 {
     int64_t left = 0, made = 0;
     wg_text key = {0};
+    bool done = false;
     wagle_status st = WAGLE_OK;
 
-    for (int64_t i = 0; st == WAGLE_OK && i < 2 * s->n; i++) {
-        const wg_point *p = &s->point[i % s->n];
+    for (int64_t i = 0; st == WAGLE_OK && i < s->n; i++, left += !done)
+        st = is_done(ctx, s, &s->point[i], &key, &done);
+    for (int64_t i = 0; st == WAGLE_OK && i < s->n; i++) {
         json_t *result = NULL;
-        key.bytes = 0;
-        st = wg_point_key(ctx, p, &key);
-        if (st != WAGLE_OK || json_object_get(s->done, key.text) != NULL)
+        st = is_done(ctx, s, &s->point[i], &key, &done);
+        if (st != WAGLE_OK || done)
             continue;
-        if (i < s->n) { /* the first round counts */
-            left++;
-            continue;
-        }
-        st = run_or_note(ctx, s, p, &result);
+        st = run_or_note(ctx, s, &s->point[i], &result);
         if (st == WAGLE_OK)
             st = wg_json_set(ctx, s->done, key.text, result);
         if (st == WAGLE_OK)

@@ -117,8 +117,8 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w)
 static wagle_status load_mask(wagle_ctx *ctx, wg_run *w)
 {
     const wagle_train_options *o = w->o;
+    const wg_choice choice = {o->density, WG_SCOPE_GLOBAL, o->include, o->exclude};
     wg_attribution a;
-    wg_tensors scores;
     char *path;
     wagle_status st;
 
@@ -138,16 +138,8 @@ static wagle_status load_mask(wagle_ctx *ctx, wg_run *w)
     path = wg_path_join(ctx, w->partial, "scores.safetensors");
     if (path == NULL)
         return WAGLE_E_RESOURCE;
-    st = wg_attribute(ctx, &a, path, true);
+    st = wg_select_through_file(ctx, &a, path, &choice, &w->mask);
     w->session = a.session; /* its batch may have grown */
-    if (st == WAGLE_OK)
-        st = wg_tensors_open(ctx, path, &scores);
-    if (st == WAGLE_OK) {
-        const wg_choice choice = {o->density, WG_SCOPE_GLOBAL, o->include, o->exclude};
-        st = wg_select(ctx, &scores, &choice, &w->mask);
-        wg_tensors_close(&scores);
-    }
-    wg_remove_tree(path);
     wg_free(path);
     return st;
 }

@@ -26,7 +26,8 @@ typedef struct wg_trainer {
     bool hidden;                /* the batch at hand ends at `layer` */
     wg_real *nll, *weight, *dh; /* label rows, label rows, [N,D] */
     float *given;
-    int64_t nll_room, weight_room, dh_room, given_room;
+    wg_real *base_nll; /* of the reference, not looked at */
+    int64_t base_room, nll_room, weight_room, dh_room, given_room;
     const wg_example **list;
     int64_t list_room;
 } wg_trainer;

@@ -27,15 +27,21 @@ static wagle_status attribute(wagle_ctx *ctx)
     return wagle_attribute(ctx, &o);
 }
 
+/* Options that all runs here share. */
+static void training(wagle_train_options *o, const char *out)
+{
+    wagle_unlearn_defaults(o);
+    o->model = MODEL;
+    o->out = out;
+    o->force = true;
+    o->forget.path = o->retain.path = WG_SCRATCH "/torture.jsonl";
+}
+
 static wagle_status unlearn(wagle_ctx *ctx)
 {
     wagle_train_options o;
 
-    wagle_unlearn_defaults(&o);
-    o.model = MODEL;
-    o.out = OUT;
-    o.force = true;
-    o.forget.path = o.retain.path = WG_SCRATCH "/torture.jsonl";
+    training(&o, OUT);
     o.selector = "snip";
     o.objective = "npo";
     o.steps = 2;
@@ -64,11 +70,8 @@ static wagle_status objective_gradient(wagle_ctx *ctx, const char *objective, co
     wagle_train_options o;
     char *json;
 
-    wagle_unlearn_defaults(&o);
-    o.model = MODEL;
-    o.out = OUT;
-    o.force = true;
-    o.forget.path = o.retain.path = o.refusal = WG_SCRATCH "/torture.jsonl";
+    training(&o, OUT);
+    o.refusal = o.forget.path;
     o.objective = objective;
     o.retain_term = term;
     const wagle_status st = wagle_objective_gradient(ctx, &o, &json);
@@ -90,11 +93,8 @@ static wagle_status adapters(wagle_ctx *ctx)
 {
     wagle_train_options o;
 
-    wagle_unlearn_defaults(&o);
-    o.model = MODEL;
-    o.out = OUT;
-    o.force = true;
-    o.forget.path = o.retain.path = o.refusal = WG_SCRATCH "/torture.jsonl";
+    training(&o, OUT);
+    o.refusal = o.forget.path;
     o.objective = "dpo";
     o.optimizer = "sophia";
     o.lora = 2;
@@ -113,11 +113,7 @@ static void train_once(void)
     wagle_ctx *ctx = new_context();
     wagle_train_options o;
 
-    wagle_unlearn_defaults(&o);
-    o.model = MODEL;
-    o.out = TRAINED;
-    o.force = true;
-    o.forget.path = o.retain.path = WG_SCRATCH "/torture.jsonl";
+    training(&o, TRAINED);
     o.steps = 1;
     o.warmup = 0;
     o.out_patch = PATCH;

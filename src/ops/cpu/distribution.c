@@ -15,7 +15,7 @@ void wg_cpu_softmax(int64_t M, int64_t n, const float *lse, const float *scale, 
         scaled_exp(x + m * ld, n, lse[m], scale[m]);
 }
 
-WG_CLONES static double dot(const float *a, const float *b, int64_t n)
+WG_CLONES double wg_cpu_dot(int64_t n, const float *a, const float *b)
 {
     double lane[WG_LANES] = {0}, sum = 0;
     int64_t v = 0;
@@ -35,7 +35,7 @@ void wg_cpu_dot_rows(int64_t M, int64_t n, const float *a, int64_t lda, const fl
 {
 #pragma omp parallel for num_threads(wg_cpu_threads)
     for (int64_t m = 0; m < M; m++)
-        sum[m] += dot(a + m * lda, b + m * ldb, n);
+        sum[m] += wg_cpu_dot(n, a + m * lda, b + m * ldb);
 }
 
 void wg_cpu_runner_up(int64_t M, int64_t first, int64_t n, const float *logits, int64_t ld,

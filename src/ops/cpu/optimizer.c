@@ -18,21 +18,6 @@ void wg_cpu_gather(int64_t n, const uint64_t *bits, const int64_t *rank, const f
     }
 }
 
-WG_CLONES static double square_block(const float *x, int64_t n)
-{
-    double lane[WG_LANES] = {0}, sum = 0;
-    int64_t i = 0;
-
-    for (; i + WG_LANES <= n; i += WG_LANES)
-        for (int j = 0; j < WG_LANES; j++)
-            lane[j] += (double)x[i + j] * (double)x[i + j];
-    for (int j = 0; i + j < n; j++)
-        lane[j] += (double)x[i + j] * (double)x[i + j];
-    for (int j = 0; j < WG_LANES; j++)
-        sum += lane[j];
-    return sum;
-}
-
 /* In blocks of fixed size, added in order. */
 double wg_cpu_square_norm(int64_t n, const float *x)
 {
@@ -42,7 +27,7 @@ double wg_cpu_square_norm(int64_t n, const float *x)
 #pragma omp parallel for num_threads(wg_cpu_threads)
         for (int64_t b = 0; b < PARTS; b++) {
             const int64_t low = from + b * BLOCK, left = n - low;
-            part[b] = left > 0 ? square_block(x + low, left < BLOCK ? left : BLOCK) : 0;
+            part[b] = left > 0 ? wg_cpu_dot(left < BLOCK ? left : BLOCK, x + low, x + low) : 0;
         }
         for (int b = 0; b < PARTS; b++)
             total += part[b];
