@@ -275,8 +275,18 @@ static wagle_status options_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
     return strcmp(p->selector, "none") == 0 ? WAGLE_OK : mask_for(ctx, s, p, &o->mask);
 }
 
-/* Means over the rows of each set in spec.eval, into `into`. */
-static wagle_status evaluate(wagle_ctx *ctx, wg_sweep *s, const char *model, json_t *into)
+static bool is_in(const json_t *names, const char *name)
+{
+    for (size_t i = 0; i < json_array_size(names); i++)
+        if (json_is_string(json_array_get(names, i)) &&
+            strcmp(json_string_value(json_array_get(names, i)), name) == 0)
+            return true;
+    return names == NULL;
+}
+
+/* Means over the rows of each set in spec.eval that `names` has (NULL: all), into `into`. */
+static wagle_status evaluate(wagle_ctx *ctx, wg_sweep *s, const char *model, const json_t *names,
+                             json_t *into)
 {
     const char *name;
     json_t *value;
@@ -288,6 +298,8 @@ static wagle_status evaluate(wagle_ctx *ctx, wg_sweep *s, const char *model, jso
         const char *path = NULL;
         wg_dataset rows = {0};
         double probability = 0, nll = 0;
+        if (!is_in(names, name))
+            continue;
         if (st == WAGLE_OK)
             st = path_of(ctx, s, json_string_value(value), &path);
         if (st == WAGLE_OK) {
@@ -335,7 +347,7 @@ static wagle_status relearn(wagle_ctx *ctx, wg_sweep *s, const char *model, int6
         st = wagle_finetune(ctx, &o, NULL);
     }
     if (st == WAGLE_OK)
-        st = evaluate(ctx, s, o.out, into);
+        st = evaluate(ctx, s, o.out, json_object_get(how, "eval"), into);
     if (st == WAGLE_OK)
         st = wg_json_set(ctx, result, "relearned", json_incref(into));
     json_decref(into);
@@ -353,7 +365,7 @@ static wagle_status run_point(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, js
     if (st == WAGLE_OK)
         st = wagle_unlearn(ctx, &o, &r);
     if (st == WAGLE_OK)
-        st = evaluate(ctx, s, o.out, sets);
+        st = evaluate(ctx, s, o.out, NULL, sets);
     if (st == WAGLE_OK)
         *out = json_pack("{s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:b, s:f, s:I, s:f, s:O}",
                          "objective", p->objective, "selector", p->selector, "exclude", p->exclude,
@@ -420,6 +432,8 @@ static wagle_status run_all(wagle_ctx *ctx, wg_sweep *s)
     for (int64_t i = 0; st == WAGLE_OK && i < s->n; i++) {
         json_t *result = NULL;
         st = is_done(ctx, s, &s->point[i], &key, &done);
+        if (st == WAGLE_OK && !done)
+            st = wg_sweep_is_left_out(ctx, s, &s->point[i], &done);
         if (st != WAGLE_OK || done)
             continue;
         st = run_or_note(ctx, s, &s->point[i], &result);
@@ -505,6 +519,7 @@ wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *o, char **ta
         st = folder_of(ctx, o->spec, &s.folder);
     if (st == WAGLE_OK)
         st = make_grid(ctx, &s);
+    s.tune = json_is_true(json_object_get(s.spec, "tune"));
     if (st == WAGLE_OK)
         st = load_done(ctx, &s, o->force);
     if (st == WAGLE_OK)

@@ -16,6 +16,10 @@ typedef struct group {
     const json_t *run[SEEDS_MOST];
     int n, reached; /* runs, and those whose stop rule held */
     double keep;    /* mean over runs of the mean over kept sets */
+    struct {
+        int n, reached;
+        double keep;
+    } rate; /* the same of the runs that choose the learning rate */
 } group;
 
 static double in_run(const json_t *run, const char *part, const char *set)
@@ -73,11 +77,23 @@ static wagle_status add_run(wagle_ctx *ctx, const wg_sweep *s, const wg_point *p
         list[i].run[list[i].n++] = run;
         list[i].reached += json_is_true(json_object_get(run, "stopped"));
         list[i].keep += (keep_of(s, run) - list[i].keep) / list[i].n;
+        if (!s->tune || p->seed == s->point[0].seed) {
+            list[i].rate.n = list[i].n;
+            list[i].rate.reached = list[i].reached;
+            list[i].rate.keep = list[i].keep;
+        }
     }
     return WAGLE_OK;
 }
 
 /* a is the better learning rate: more of its runs came there, and they keep more. */
+static bool is_better_rate(const group *a, const group *b)
+{
+    const double x = (double)a->rate.reached / a->rate.n, y = (double)b->rate.reached / b->rate.n;
+
+    return x != y ? x > y : a->rate.keep > b->rate.keep;
+}
+
 static bool is_better(const group *a, const group *b)
 {
     const double x = (double)a->reached / a->n, y = (double)b->reached / b->n;
@@ -96,10 +112,31 @@ static int64_t choose_rates(group *list, int64_t n)
             k++;
         if (k == kept)
             list[kept++] = list[i];
-        else if (is_better(&list[i], &list[k]))
+        else if (is_better_rate(&list[i], &list[k]))
             list[k] = list[i];
     }
     return kept;
+}
+
+/* Whether another learning rate was better with the first seed. */
+wagle_status wg_sweep_is_left_out(wagle_ctx *ctx, const wg_sweep *s, const wg_point *p, bool *out)
+{
+    group *list;
+    int64_t n = 0;
+    wagle_status st;
+
+    *out = false;
+    if (!s->tune || p->seed == s->point[0].seed)
+        return WAGLE_OK;
+    WG_TRY(WG_ALLOC(ctx, &list, s->n));
+    st = WAGLE_OK;
+    for (int64_t i = 0; st == WAGLE_OK && i < s->n; i++)
+        if (s->point[i].seed == s->point[0].seed && same_method(&s->point[i], p))
+            st = add_run(ctx, s, &s->point[i], list, &n);
+    n = choose_rates(list, n);
+    *out = st == WAGLE_OK && n > 0 && list[0].of.lr != p->lr;
+    wg_free(list);
+    return st;
 }
 
 static int by_objective(const void *a, const void *b)
@@ -132,8 +169,9 @@ static wagle_status add_cell(wagle_ctx *ctx, wg_text *t, const group *g, const c
     double mean, half;
 
     mean_of(g, part, set, &mean, &half);
-    return isnan(half) ? wg_text_printf(ctx, t, " %.3f |", mean)
-                       : wg_text_printf(ctx, t, " %.3f +- %.3f |", mean, half);
+    return isnan(mean)   ? wg_text_addz(ctx, t, " - |")
+           : isnan(half) ? wg_text_printf(ctx, t, " %.3f |", mean)
+                         : wg_text_printf(ctx, t, " %.3f +- %.3f |", mean, half);
 }
 
 static double steps_of(const group *g)

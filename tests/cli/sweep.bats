@@ -29,6 +29,13 @@ without_times() { python3 -c 'import json, sys; print({k: {a: b for a, b in r.it
     cmp table table2
 }
 
+@test "with tune the seeds after the first run only each method's best rate" {
+    spec 'spec["tune"] = True'
+    "$WAGLE" sweep spec.json --out tuned >table
+    [ "$(python3 -c 'import json; r = json.load(open("tuned/runs.json")); print(len(r), sum(x["seed"] == 1 for x in r.values()))')" = "18 12" ]
+    grep -q '2/2\|0/2' table && [ "$(grep -c '/2 |' table)" = 6 ]
+}
+
 @test "specs that cannot be run are refused, with the key" {
     spec 'del spec["eval"]'; refused 3 "'eval': an object" "$WAGLE" sweep spec.json --out out
     spec 'spec["lr"] = []'; refused 3 "'lr': a list is wanted" "$WAGLE" sweep spec.json --out out
