@@ -1,0 +1,21 @@
+/* bleu.h - BLEU (Papineni et al. 2002) as sacrebleu computes it: 13a tokenizer, four-grams,
+ * exponential smoothing. From 0 to 100. */
+#ifndef WG_METRIC_BLEU_H
+#define WG_METRIC_BLEU_H
+
+#include "base/memory.h"
+
+enum { WG_BLEU_ORDER = 4 };
+
+/* Counts of one pair, or summed over a corpus. */
+typedef struct wg_bleu_counts {
+    double correct[WG_BLEU_ORDER], total[WG_BLEU_ORDER];
+    double candidate, reference; /* words */
+} wg_bleu_counts;
+
+WAGLE_CHECK wagle_status wg_bleu_count(wagle_ctx *ctx, const char *reference, const char *candidate,
+                                       wg_bleu_counts *out);
+/* sentence: orders that the candidate is too short for do not count. */
+double wg_bleu_score(const wg_bleu_counts *counts, bool sentence);
+
+#endif
