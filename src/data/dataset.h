@@ -56,6 +56,13 @@ typedef struct wg_batch {
     bool whole;    /* also tokens from which nothing is predicted, now or later */
     int64_t every; /* the last so many sequences have a label row for each token: target
                       WG_NO_LABEL where there is none */
+    /* Sequences may go on from tokens of an earlier one of their group: start then has the tokens
+     * that are new, and path the rows of all of a sequence's tokens. */
+    bool shared;
+    int64_t *path_start; /* [S+1] */
+    int64_t *path;       /* [path_start[S]] */
+    int64_t *root;       /* [S] first sequence of the group */
+    int64_t room_paths, room_path;
 } wg_batch;
 
 /* Tokens of an example that walk: those up to the last label's predecessor. */
@@ -65,6 +72,18 @@ int64_t wg_example_inputs(const wg_example *e);
 WAGLE_CHECK wagle_status wg_batch_fill(wagle_ctx *ctx, wg_batch *b,
                                        const wg_example *const *examples, int64_t n,
                                        int64_t n_forget);
+/* The same, sequences sharing the first tokens that they have in common with an earlier one of
+ * their group: sequences root[s] to s. For forward passes; losses are bit for bit those of
+ * wg_batch_fill.
+ */
+WAGLE_CHECK wagle_status wg_batch_fill_shared(wagle_ctx *ctx, wg_batch *b,
+                                              const wg_example *const *examples,
+                                              const int64_t *root, int64_t n);
 void wg_batch_free(wg_batch *b);
+/* Label rows of sequence s. */
+static inline int64_t wg_labels_in(const wg_batch *b, int64_t s)
+{
+    return b->label_start[s + 1] - b->label_start[s];
+}
 
 #endif

@@ -135,6 +135,11 @@ const wg_real *wg_label_lse(const wg_engine *e, int64_t M)
     return label_row(e, M, MAXIMUM);
 }
 
+wg_real *wg_label_most(const wg_engine *e, int64_t M)
+{
+    return label_row(e, M, SUM);
+}
+
 wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch, bool for_backward,
                              wg_real *nll)
 {

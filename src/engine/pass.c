@@ -41,9 +41,9 @@ void wg_engine_free(wg_engine *e)
     if (e == NULL)
         return;
     wg_room *const rooms[] = {
-        &e->inputs,  &e->gradient,  &e->panel,   &e->kept,        &e->scratch,    &e->label_x,
-        &e->label_h, &e->label_d,   &e->label_e, &e->label_de,    &e->embed,      &e->embed_d,
-        &e->logits,  &e->label_row, &e->soft_q,  &e->soft[0].row, &e->soft[1].row};
+        &e->inputs,  &e->gradient,  &e->panel,   &e->kept,        &e->scratch,     &e->label_x,
+        &e->label_h, &e->label_d,   &e->label_e, &e->label_de,    &e->embed,       &e->embed_d,
+        &e->logits,  &e->label_row, &e->soft_q,  &e->soft[0].row, &e->soft[1].row, &e->tree.room};
     for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
         wg_free(rooms[i]->data);
     for (int s = 0; s < WG_STREAMS; s++) {
@@ -60,6 +60,7 @@ void wg_engine_free(wg_engine *e)
     wg_scratch_free(&e->spill);
     wg_free(e->chunk);
     wg_free(e->start);
+    wg_free(e->tree.start);
     for (int i = 0; i < WG_SOFT_MOST; i++) {
         wg_free(e->soft[i].runner_up);
         wg_free(e->soft[i].cross);
@@ -69,11 +70,11 @@ void wg_engine_free(wg_engine *e)
 
 static int64_t longest_of(const wg_batch *batch)
 {
+    const int64_t *start = batch->shared ? batch->path_start : batch->start;
     int64_t longest = 0;
 
     for (int64_t s = 0; s < batch->S; s++)
-        if (batch->start[s + 1] - batch->start[s] > longest)
-            longest = batch->start[s + 1] - batch->start[s];
+        longest = start[s + 1] - start[s] > longest ? start[s + 1] - start[s] : longest;
     return longest;
 }
 
@@ -107,6 +108,10 @@ wagle_status wg_cut_chunks(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch, 
     for (int64_t s = 0; s < batch->S; s++) {
         wg_chunk *last = e->n_chunks > 0 ? &e->chunk[e->n_chunks - 1] : NULL;
         const int stream = apart && s >= batch->n_forget;
+        if (batch->shared && batch->root[s] < s && last != NULL) {
+            last->to = s + 1; /* a group stays together */
+            continue;
+        }
         if (last == NULL || single || last->stream != stream ||
             batch->start[s + 1] - batch->start[last->from] > e->plan.chunk_tokens) {
             e->chunk[e->n_chunks++] = (wg_chunk){s, s + 1, stream};
@@ -134,6 +139,8 @@ wg_block_input wg_chunk_input(wg_engine *e, const wg_batch *batch, const wg_chun
     *first = batch->start[c->from];
     for (int64_t s = c->from; s <= c->to; s++)
         e->start[s - c->from] = batch->start[s] - *first;
+    e->tree.batch = batch;
+    e->tree.chunk = *c;
     return (wg_block_input){.model = e->model,
                             .N = batch->start[c->to] - *first,
                             .S = c->to - c->from,
@@ -141,6 +148,8 @@ wg_block_input wg_chunk_input(wg_engine *e, const wg_batch *batch, const wg_chun
                             .position = batch->position + *first,
                             .cosine = {e->cosine[0], e->cosine[1]},
                             .sine = {e->sine[0], e->sine[1]},
+                            .attend = batch->shared ? wg_tree_attend : NULL,
+                            .user = e,
                             .saw = e->saw,
                             .saw_user = e->saw_user};
 }
@@ -187,6 +196,7 @@ static wagle_status reserve(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
                        wg_layer_size(c) > WG_VOCAB_CHUNK * c->D ? wg_layer_size(c)
                                                                 : WG_VOCAB_CHUNK * c->D));
     WG_TRY(wg_room_for(ctx, &e->kept, e->plan.kept_layers * kept));
+    WG_TRY(wg_tree_room(ctx, e, batch));
     return for_backward ? wg_backward_room(ctx, e, batch)
                         : wg_room_for(ctx, &e->scratch, kept + wg_passing_size(c, most));
 }

@@ -35,12 +35,8 @@ static wg_real *target_logits(wg_engine *e, const wg_softened *soft, const wg_ba
     return q;
 }
 
-typedef void each_chunk(wg_engine *e, void *user, const wg_batch *batch, int64_t from, int64_t n,
-                        int64_t first, int64_t width, const wg_real *own, int64_t ld);
-
-/* Calls f for the logits of label rows [from, to), a chunk at a time. */
-static void for_each_chunk(wg_engine *e, const wg_batch *batch, int64_t from, int64_t to,
-                           each_chunk *f, void *user)
+void wg_each_label_chunk(wg_engine *e, const wg_batch *batch, int64_t from, int64_t to,
+                         wg_label_chunk *each, void *user)
 {
     const wg_config *c = &e->model->config;
 
@@ -50,7 +46,7 @@ static void for_each_chunk(wg_engine *e, const wg_batch *batch, int64_t from, in
             const int64_t n = wg_label_block(j, to);
             int64_t ld;
             const wg_real *own = wg_head_logits(e, j, n, first, width, &ld);
-            f(e, user, batch, j, n, first, width, own, ld);
+            each(e, user, batch, j, n, first, width, own, ld);
         }
     }
 }
@@ -106,10 +102,10 @@ static void shifted(wg_engine *e, wg_softened *s, const wg_batch *batch, wg_real
     wg_real *most = soft_row(s, MOST), *mass = soft_row(s, SUM);
     const int64_t n = s->of.to - s->of.from;
 
-    for_each_chunk(e, batch, s->of.from, s->of.to, add_mass, s);
+    wg_each_label_chunk(e, batch, s->of.from, s->of.to, add_mass, s);
     for (int64_t i = 0; i < n; i++)
         most[i] += (wg_real)log((double)mass[i]); /* now the log-sum-exp */
-    for_each_chunk(e, batch, s->of.from, s->of.to, add_cross, s);
+    wg_each_label_chunk(e, batch, s->of.from, s->of.to, add_cross, s);
     for (int64_t i = 0; i < n; i++)
         nll[i] = (wg_real)((double)lse[i] - s->cross[i] +
                            (s->of.divergence ? s->cross[n + i] - (double)most[i] : 0));
@@ -120,7 +116,7 @@ static void hinge(wg_engine *e, wg_softened *s, const wg_batch *batch, wg_real *
     const wg_real *lse = wg_label_lse(e, batch->M) + s->of.from;
     wg_real *token = soft_row(s, TOKEN), *other = soft_row(s, OTHER);
 
-    for_each_chunk(e, batch, s->of.from, s->of.to, find_runner_up, s);
+    wg_each_label_chunk(e, batch, s->of.from, s->of.to, find_runner_up, s);
     for (int64_t i = 0; i < s->of.to - s->of.from; i++) {
         token[i] = (wg_real)exp(-(double)nll[i]);
         other[i] = (wg_real)exp((double)other[i] - (double)lse[i]);
@@ -229,7 +225,7 @@ wagle_status wg_engine_draw_labels(wagle_ctx *ctx, wg_engine *e, wg_batch *batch
     WG_TRY(WG_ALLOC(ctx, &d.most, batch->M));
     for (int64_t j = 0; j < batch->M; j++)
         d.most[j] = -INFINITY;
-    for_each_chunk(e, batch, 0, batch->M, draw_chunk, &d);
+    wg_each_label_chunk(e, batch, 0, batch->M, draw_chunk, &d);
     wg_free(d.most);
     return WAGLE_OK;
 }

@@ -35,6 +35,15 @@ typedef struct wg_softened {
     int64_t runner_up_room;
 } wg_softened;
 
+/* Attention of a batch whose sequences share tokens: each is laid out whole for it. */
+typedef struct wg_tree {
+    const wg_batch *batch;
+    wg_chunk chunk; /* at hand */
+    wg_room room;   /* q, out, k, v, lse of the paths of a chunk */
+    int64_t *start; /* [S+1] of the paths of a chunk, from 0 */
+    int64_t start_room;
+} wg_tree;
+
 enum { WG_SOFT_MOST = 2 };
 
 struct wg_engine {
@@ -75,11 +84,23 @@ struct wg_engine {
     wg_room logits;                    /* [M or chunk, vocabulary chunk or V] */
     bool logits_kept;
 
+    wg_tree tree;
+
     wg_softened soft[WG_SOFT_MOST]; /* of the batch at hand, `n_soft` of them */
     int n_soft;
     wg_room soft_q; /* a chunk of the vocabulary for soft rows */
 };
 
+/* Fills a->attended of a chunk of a shared batch; user is the engine. */
+void wg_tree_attend(void *user, const wg_attention *how, int64_t layer, wg_activations *a);
+/* Room for it; nothing where the batch is not shared. The chunks are cut. */
+WAGLE_CHECK wagle_status wg_tree_room(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch);
+/* Calls each for blocks of label rows [from, to) and chunks of the vocabulary, with the logits
+ * [n,width] of rows [at, at+n). */
+typedef void wg_label_chunk(wg_engine *e, void *user, const wg_batch *batch, int64_t at, int64_t n,
+                            int64_t first, int64_t width, const wg_real *logits, int64_t ld);
+void wg_each_label_chunk(wg_engine *e, const wg_batch *batch, int64_t from, int64_t to,
+                         wg_label_chunk *each, void *user);
 WAGLE_CHECK wagle_status wg_room_for(wagle_ctx *ctx, wg_room *room, int64_t n);
 /* Gathers label rows, computes nll. */
 WAGLE_CHECK wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
@@ -124,6 +145,8 @@ WAGLE_CHECK wagle_status wg_embed_gradient(wagle_ctx *ctx, wg_engine *e, const w
 void wg_head_renorm(wg_engine *e, const wg_batch *batch);
 /* [M] log-sum-exp of each label row's logits. */
 const wg_real *wg_label_lse(const wg_engine *e, int64_t M);
+/* [M] free for use after a forward pass that no backward pass follows. */
+wg_real *wg_label_most(const wg_engine *e, int64_t M);
 /* Elements of the largest norm or bias, of a chunk of the head's bias, of two rows of a table. */
 int64_t wg_widest_vector(const wg_config *c);
 /* Columns of the chunk of the vocabulary that begins at `first`; label rows of a

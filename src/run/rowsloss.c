@@ -6,40 +6,142 @@
 
 enum { EVAL_TOKENS = 4096 };
 
+typedef struct scoring {
+    wg_session *session;
+    const wg_dataset *rows;
+    const int64_t *root; /* NULL: rows share nothing */
+    bool looks, spread;
+    const wg_example **list; /* of the batch at hand */
+    int64_t *local_root;
+    wg_real *nll; /* [M] */
+    int32_t *best;
+    double *mean, *square;
+    int64_t room, best_room, mean_room, square_room;
+} scoring;
+
+/* Rows [from, to) of one batch: whole groups, up to EVAL_TOKENS tokens. */
+static int64_t batch_end(const scoring *s, int64_t from)
+{
+    int64_t tokens = 0, end = from;
+
+    for (int64_t i = from; i < s->rows->n; i++) {
+        tokens += s->rows->example[i].n;
+        if (s->root == NULL || s->root[i] == i)
+            end = i;
+        if (end > from && tokens > EVAL_TOKENS)
+            return end;
+    }
+    return s->rows->n;
+}
+
+static wagle_status fill(wagle_ctx *ctx, scoring *s, int64_t from, int64_t n)
+{
+    wg_batch *b = &s->session->batch;
+
+    for (int64_t i = 0; i < n; i++) {
+        s->list[i] = &s->rows->example[from + i];
+        s->local_root[i] = s->root != NULL ? s->root[from + i] - from : i;
+    }
+    b->whole = false;
+    b->every = 0;
+    return s->root != NULL ? wg_batch_fill_shared(ctx, b, s->list, s->local_root, n)
+                           : wg_batch_fill(ctx, b, s->list, n, n);
+}
+
+static wagle_status walk(wagle_ctx *ctx, scoring *s)
+{
+    const wg_batch *b = &s->session->batch;
+
+    WG_TRY(WG_GROW(ctx, &s->nll, &s->room, b->M));
+    WG_TRY(wg_engine_forward(ctx, s->session->engine, b, false, NULL, s->nll));
+    if (!s->looks)
+        return WAGLE_OK;
+    WG_TRY(WG_GROW(ctx, &s->best, &s->best_room, b->M));
+    if (s->spread) {
+        WG_TRY(WG_GROW(ctx, &s->mean, &s->mean_room, b->M));
+        WG_TRY(WG_GROW(ctx, &s->square, &s->square_room, b->M));
+    }
+    wg_engine_look(s->session->engine, b,
+                   &(wg_look){s->best, s->spread ? s->mean : NULL, s->spread ? s->square : NULL});
+    return WAGLE_OK;
+}
+
+static wagle_status keep(wagle_ctx *ctx, const scoring *s, int64_t from, int64_t m,
+                         wg_row_score *out)
+{
+    out->n = m;
+    WG_TRY(WG_ALLOC(ctx, &out->nll, m));
+    memcpy(out->nll, s->nll + from, (size_t)m * sizeof *s->nll);
+    if (s->looks) {
+        WG_TRY(WG_ALLOC(ctx, &out->hit, m));
+        for (int64_t j = 0; j < m; j++)
+            out->hit[j] = s->best[from + j] == s->session->batch.target[from + j];
+    }
+    if (s->spread) {
+        WG_TRY(WG_ALLOC(ctx, &out->mean, m));
+        WG_TRY(WG_ALLOC(ctx, &out->square, m));
+        memcpy(out->mean, s->mean + from, (size_t)m * sizeof *s->mean);
+        memcpy(out->square, s->square + from, (size_t)m * sizeof *s->square);
+    }
+    return WAGLE_OK;
+}
+
+wagle_status wg_rows_score(wagle_ctx *ctx, wg_session *session, const wg_dataset *rows,
+                           const wg_scoring *how, wg_row_score *out)
+{
+    scoring s = {.session = session,
+                 .rows = rows,
+                 .root = how->root,
+                 .looks = how->hits || how->spread,
+                 .spread = how->spread};
+    wagle_status st;
+
+    WG_TRY(WG_ALLOC(ctx, &s.list, rows->n));
+    WG_TRY_GOTO(WG_ALLOC(ctx, &s.local_root, rows->n), done);
+    for (int64_t from = 0, end; from < rows->n; from = end) {
+        const wg_batch *b = &session->batch;
+        end = batch_end(&s, from);
+        WG_TRY_GOTO(fill(ctx, &s, from, end - from), done);
+        WG_TRY_GOTO(walk(ctx, &s), done);
+        for (int64_t i = 0; i < end - from; i++)
+            WG_TRY_GOTO(keep(ctx, &s, b->label_start[i], wg_labels_in(b, i), &out[from + i]), done);
+        if (how->progress != NULL)
+            wg_progress(ctx, how->progress, end, rows->n, NULL);
+    }
+done:
+    wg_free(s.list);
+    wg_free(s.local_root);
+    wg_free(s.nll);
+    wg_free(s.best);
+    wg_free(s.mean);
+    wg_free(s.square);
+    return st;
+}
+
+void wg_free_scores(wg_row_score *score, int64_t n)
+{
+    for (int64_t i = 0; score != NULL && i < n; i++) {
+        wg_free(score[i].nll);
+        wg_free(score[i].hit);
+        wg_free(score[i].mean);
+        wg_free(score[i].square);
+    }
+    wg_free(score);
+}
+
 wagle_status wg_rows_nll(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
                          const char *progress, wg_real **row_nll)
 {
-    const wg_example **list = NULL;
-    wg_real *nll = NULL;
-    int64_t room = 0;
+    wg_row_score *score;
     wagle_status st;
 
-    WG_TRY(WG_ALLOC(ctx, &list, rows->n));
-    for (int64_t from = 0, n = 0; from < rows->n; from += n) {
-        int64_t tokens = 0;
-        for (n = 0; from + n < rows->n; n++) {
-            tokens += rows->example[from + n].n;
-            if (n > 0 && tokens > EVAL_TOKENS)
-                break;
-            list[n] = &rows->example[from + n];
-        }
-        s->batch.whole = false;
-        s->batch.every = 0;
-        WG_TRY_GOTO(wg_batch_fill(ctx, &s->batch, list, n, n), done);
-        WG_TRY_GOTO(WG_GROW(ctx, &nll, &room, s->batch.M), done);
-        WG_TRY_GOTO(wg_engine_forward(ctx, s->engine, &s->batch, false, NULL, nll), done);
-        for (int64_t i = 0; i < n; i++) {
-            const int64_t m = s->batch.label_start[i + 1] - s->batch.label_start[i];
-            WG_TRY_GOTO(WG_ALLOC(ctx, &row_nll[from + i], m), done);
-            memcpy(row_nll[from + i], nll + s->batch.label_start[i], (size_t)m * sizeof *nll);
-        }
-        if (progress != NULL)
-            wg_progress(ctx, progress, from + n, rows->n, NULL);
+    WG_TRY(WG_ALLOC(ctx, &score, rows->n));
+    st = wg_rows_score(ctx, s, rows, &(wg_scoring){.progress = progress}, score);
+    for (int64_t i = 0; i < rows->n; i++) {
+        row_nll[i] = score[i].nll;
+        score[i].nll = NULL;
     }
-    st = WAGLE_OK;
-done:
-    wg_free(list);
-    wg_free(nll);
+    wg_free_scores(score, rows->n);
     return st;
 }
 

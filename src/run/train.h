@@ -71,6 +71,26 @@ static inline double wg_row_weight(const wg_example *e)
 /* Means over rows: answer probability exp(-token-mean nll), and token-mean nll. */
 WAGLE_CHECK wagle_status wg_mean_probability(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
                                              double *probability, double *nll);
+/* What is wanted of rows besides the losses of their label tokens. */
+typedef struct wg_scoring {
+    const int64_t *root;  /* [rows] first row of each one's group, whose first tokens are shared; or
+                             NULL: rows share nothing. Groups stand together */
+    bool hits;            /* whether the label is the likeliest token */
+    bool spread;          /* of log p over the vocabulary */
+    const char *progress; /* a stage's name, or NULL */
+} wg_scoring;
+
+typedef struct wg_row_score {
+    int64_t n;             /* label tokens */
+    wg_real *nll;          /* [n] nats */
+    bool *hit;             /* [n], or NULL */
+    double *mean, *square; /* [n] of log p, weighted by p; or NULL */
+} wg_row_score;
+
+/* score [rows->n], zeroed; free with wg_free_scores. */
+WAGLE_CHECK wagle_status wg_rows_score(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
+                                       const wg_scoring *how, wg_row_score *score);
+void wg_free_scores(wg_row_score *score, int64_t n);
 /* nll of each label token of each row, per row freed with wg_free; row_nll [rows->n]. */
 WAGLE_CHECK wagle_status wg_rows_nll(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
                                      const char *progress, wg_real **row_nll);

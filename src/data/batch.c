@@ -1,0 +1,147 @@
+/* batch.c - sequences packed without padding; those of a group may share their first tokens. */
+#include "data/dataset.h"
+
+static wagle_status reserve(wagle_ctx *ctx, wg_batch *b, int64_t S, int64_t N, int64_t M)
+{
+    int64_t room = b->room_S;
+
+    WG_TRY(WG_GROW(ctx, &b->start, &room, S + 1));
+    WG_TRY(WG_GROW(ctx, &b->label_start, &b->room_S, S + 1));
+    room = b->room_N;
+    WG_TRY(WG_GROW(ctx, &b->ids, &room, N));
+    WG_TRY(WG_GROW(ctx, &b->position, &b->room_N, N));
+    room = b->room_M;
+    WG_TRY(WG_GROW(ctx, &b->row, &room, M));
+    return WG_GROW(ctx, &b->target, &b->room_M, M);
+}
+
+int64_t wg_example_inputs(const wg_example *e)
+{
+    int64_t i = e->n - 1;
+
+    while (i > 0 && e->labels[i] == WG_NO_LABEL)
+        i--;
+    return i;
+}
+
+wagle_status wg_batch_fill(wagle_ctx *ctx, wg_batch *b, const wg_example *const *examples,
+                           int64_t n, int64_t n_forget)
+{
+    int64_t N = 0, M = 0;
+
+    for (int64_t s = 0; s < n; s++) {
+        N += examples[s]->n;
+        M += s >= n - b->every ? examples[s]->n : examples[s]->n_labels;
+    }
+    WG_TRY(reserve(ctx, b, n, N, M));
+    b->S = n;
+    b->N = b->M = 0;
+    b->n_forget = n_forget;
+    b->shared = false;
+    for (int64_t s = 0; s < n; s++) {
+        const wg_example *e = examples[s];
+        b->start[s] = b->N;
+        b->label_start[s] = b->M;
+        const bool every = s >= n - b->every;
+        const int64_t end = b->whole || every ? e->n : wg_example_inputs(e);
+        for (int64_t i = 0; i < end; i++) {
+            b->ids[b->N] = e->ids[i];
+            b->position[b->N] = (int32_t)i;
+            const int32_t label = i + 1 < e->n ? e->labels[i + 1] : WG_NO_LABEL;
+            if (every || label != WG_NO_LABEL) {
+                b->row[b->M] = b->N;
+                b->target[b->M++] = label;
+            }
+            b->N++;
+        }
+    }
+    b->start[n] = b->N;
+    b->label_start[n] = b->M;
+    return WAGLE_OK;
+}
+
+/* Of sequences [root, s): the one that has most first tokens in common with the inputs of e, and
+ * how many. */
+static int64_t find_parent(const wg_batch *b, const wg_example *e, int64_t inputs, int64_t root,
+                           int64_t s, int64_t *common)
+{
+    int64_t parent = s;
+
+    *common = 0;
+    for (int64_t p = root; p < s; p++) {
+        const int64_t *path = b->path + b->path_start[p];
+        const int64_t n = b->path_start[p + 1] - b->path_start[p];
+        int64_t k = 0;
+        while (k < n && k < inputs && b->ids[path[k]] == e->ids[k])
+            k++;
+        if (k > *common) {
+            *common = k;
+            parent = p;
+        }
+    }
+    return parent;
+}
+
+static wagle_status reserve_paths(wagle_ctx *ctx, wg_batch *b, int64_t S, int64_t N)
+{
+    int64_t room = b->room_paths;
+
+    WG_TRY(WG_GROW(ctx, &b->path_start, &room, S + 1));
+    WG_TRY(WG_GROW(ctx, &b->root, &b->room_paths, S + 1));
+    return WG_GROW(ctx, &b->path, &b->room_path, N);
+}
+
+wagle_status wg_batch_fill_shared(wagle_ctx *ctx, wg_batch *b, const wg_example *const *examples,
+                                  const int64_t *root, int64_t n)
+{
+    int64_t N = 0, M = 0;
+
+    for (int64_t s = 0; s < n; s++) {
+        N += examples[s]->n;
+        M += examples[s]->n_labels;
+    }
+    WG_TRY(reserve(ctx, b, n, N, M));
+    WG_TRY(reserve_paths(ctx, b, n, N));
+    b->S = b->n_forget = n;
+    b->N = b->M = 0;
+    b->shared = true;
+    b->path_start[0] = 0;
+    for (int64_t s = 0; s < n; s++) {
+        const wg_example *e = examples[s];
+        const int64_t inputs = wg_example_inputs(e);
+        int64_t common, *path = b->path + b->path_start[s];
+        const int64_t parent = find_parent(b, e, inputs, root[s], s, &common);
+        b->start[s] = b->N;
+        b->label_start[s] = b->M;
+        b->root[s] = root[s];
+        b->path_start[s + 1] = b->path_start[s] + inputs;
+        for (int64_t i = 0; i < inputs; i++) {
+            path[i] = i < common ? b->path[b->path_start[parent] + i] : b->N;
+            if (i >= common) {
+                b->ids[b->N] = e->ids[i];
+                b->position[b->N++] = (int32_t)i;
+            }
+            if (e->labels[i + 1] != WG_NO_LABEL) {
+                b->row[b->M] = path[i];
+                b->target[b->M++] = e->labels[i + 1];
+            }
+        }
+    }
+    b->start[n] = b->N;
+    b->label_start[n] = b->M;
+    return WAGLE_OK;
+}
+
+void wg_batch_free(wg_batch *b)
+{
+    wg_free(b->start);
+    wg_free(b->label_start);
+    wg_free(b->ids);
+    wg_free(b->position);
+    wg_free(b->row);
+    wg_free(b->target);
+    wg_free(b->path_start);
+    wg_free(b->path);
+    wg_free(b->root);
+    *b = (wg_batch){0};
+}

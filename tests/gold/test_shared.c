@@ -1,0 +1,107 @@
+/* Of every family: losses of sequences that share their first tokens are bit for bit those of the
+ * sequences apart, and what is looked up beside them is what the logits say. */
+#include "support.h"
+
+#include "engine/engine.h"
+
+enum { SEQUENCES = 7, LONGEST = 40 };
+
+/* Two groups: six that go on in different ways from one prompt (one wholly within another, one from
+ * the middle of an answer), and one alone. */
+static void make_sequences(int64_t V, int32_t ids[SEQUENCES][LONGEST],
+                           int32_t labels[SEQUENCES][LONGEST], wg_example *e)
+{
+    static const int length[SEQUENCES] = {20, 25, 13, 12, 40, 13, 9};
+
+    for (int s = 0; s < SEQUENCES; s++) {
+        e[s] = (wg_example){.ids = ids[s], .labels = labels[s], .n = length[s]};
+        for (int i = 0; i < length[s]; i++) {
+            const int own = s == 6 || (i >= 12 && !(s == 4 && i < 18));
+            ids[s][i] = (int32_t)((own ? 1000 * s + 31 * i : 7 + 5 * i) % V);
+            labels[s][i] = i >= 12 || s == 6 || s == 3 ? ids[s][i] : WG_NO_LABEL;
+            e[s].n_labels += i > 0 && labels[s][i] != WG_NO_LABEL;
+        }
+    }
+}
+
+/* best, mean and square of label row j of `batch` against its logits. */
+static void compare_look(wagle_ctx *ctx, wg_engine *engine, const wg_batch *batch, int64_t V,
+                         const wg_look *look)
+{
+    float *z = malloc((size_t)V * sizeof *z);
+
+    for (int64_t j = 0; j < batch->M; j++) {
+        double sum = 0, mean = 0, square = 0;
+        int64_t best = 0;
+        assert_ok(ctx, wg_engine_logits(ctx, engine, batch->row[j], 1, z));
+        for (int64_t v = 0; v < V; v++) {
+            best = z[v] > z[best] ? v : best;
+            sum += exp((double)z[v]);
+        }
+        for (int64_t v = 0; v < V; v++) {
+            const double lp = (double)z[v] - log(sum);
+            mean += exp(lp) * lp;
+            square += exp(lp) * lp * lp;
+        }
+        assert_int_equal(look->best[j], best);
+        assert_true(fabs(look->mean[j] - mean) < 1e-4 * fabs(mean));
+        assert_true(fabs(look->square[j] - square) < 1e-4 * square);
+    }
+    free(z);
+}
+
+static void compare_model(const char *name)
+{
+    static int32_t ids[SEQUENCES][LONGEST], labels[SEQUENCES][LONGEST];
+    const int64_t root[SEQUENCES] = {0, 0, 0, 0, 0, 0, 6};
+    wagle_ctx *ctx = new_context();
+    wg_model *model;
+    wg_engine *engine;
+    wg_batch apart = {0}, together = {0};
+    wg_example e[SEQUENCES];
+    const wg_example *list[SEQUENCES];
+    float nll[2][SEQUENCES * LONGEST];
+    double mean[SEQUENCES * LONGEST], square[SEQUENCES * LONGEST];
+    int32_t best[SEQUENCES * LONGEST];
+    char folder[512];
+
+    snprintf(folder, sizeof folder, WG_GOLD "/models/%s", name);
+    assert_ok(ctx, wg_model_open(ctx, folder, &model));
+    assert_ok(ctx, wg_engine_new(ctx, model, &engine));
+    make_sequences(model->config.V, ids, labels, e);
+    for (int s = 0; s < SEQUENCES; s++)
+        list[s] = &e[s];
+    assert_ok(ctx, wg_batch_fill(ctx, &apart, list, SEQUENCES, SEQUENCES));
+    assert_ok(ctx, wg_batch_fill_shared(ctx, &together, list, root, SEQUENCES));
+    assert_int_equal(together.M, apart.M);
+    assert_true(together.N < apart.N - 5 * 11 + 1);
+    assert_ok(ctx, wg_engine_forward(ctx, engine, &together, false, NULL, nll[1]));
+    assert_ok(ctx, wg_engine_forward(ctx, engine, &apart, false, NULL, nll[0]));
+    assert_memory_equal(nll[0], nll[1], (size_t)apart.M * sizeof(float));
+    const wg_look look = {best, mean, square};
+    wg_engine_look(engine, &apart, &look);
+    compare_look(ctx, engine, &apart, model->config.V, &look);
+    wg_batch_free(&apart);
+    wg_batch_free(&together);
+    wg_engine_free(engine);
+    wg_model_close(model);
+    wagle_ctx_free(ctx);
+}
+
+#define GOLD_MODEL(id, name)                                                                       \
+    static void id##_shares(void **state)                                                          \
+    {                                                                                              \
+        (void)state;                                                                               \
+        compare_model(name);                                                                       \
+    }
+#include "models.def"
+#undef GOLD_MODEL
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define GOLD_MODEL(id, name) cmocka_unit_test(id##_shares),
+#include "models.def"
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
