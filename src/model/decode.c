@@ -135,36 +135,35 @@ static wagle_status prefill_room(wagle_ctx *ctx, const wg_config *c, int64_t n, 
     return WG_ALLOC(ctx, &p->panel, wg_layer_size(c));
 }
 
-/* Keys and values of layer l into the caches of sequences [first, first+n). */
-static void store(wg_decoder *d, int64_t l, int64_t first, int64_t n, const prefill *p,
+/* Keys and values of layer l into the caches of sequences which[n]. */
+static void store(wg_decoder *d, int64_t l, const int64_t *which, int64_t n, const prefill *p,
                   const wg_activations *a)
 {
     const int64_t P = d->model->config.K * d->model->config.h;
 
     for (int64_t s = 0; s < n; s++) {
-        const int64_t to = (l * d->B + first + s) * d->capacity * P, from = p->start[s] * P;
+        const int64_t to = (l * d->B + which[s]) * d->capacity * P, from = p->start[s] * P;
         const size_t bytes = (size_t)((p->start[s + 1] - p->start[s]) * P) * sizeof *a->k;
         memcpy(d->keys + to, a->k + from, bytes);
         memcpy(d->values + to, a->v + from, bytes);
     }
 }
 
-static wagle_status prefill_some(wagle_ctx *ctx, wg_decoder *d, const int32_t *const *ids,
-                                 const int64_t *length, int64_t first, int64_t n, int64_t N,
-                                 prefill *p)
+static wagle_status prefill_some(wagle_ctx *ctx, wg_decoder *d, const int64_t *which,
+                                 const int32_t *const *ids, const int64_t *length, int64_t n,
+                                 int64_t N, prefill *p)
 {
     const wg_config *c = &d->model->config;
     wg_activations a;
 
     WG_TRY(prefill_room(ctx, c, n, N, p));
     for (int64_t s = 0; s < n; s++) {
-        p->start[s + 1] = p->start[s] + length[first + s];
-        for (int64_t t = 0; t < length[first + s]; t++) {
+        p->start[s + 1] = p->start[s] + length[s];
+        for (int64_t t = 0; t < length[s]; t++) {
             p->position[p->start[s] + t] = (int32_t)t;
         }
-        wg_embed(d->model, length[first + s], ids[first + s], p->position + p->start[s],
-                 p->x + p->start[s] * c->D);
-        d->length[first + s] = length[first + s];
+        wg_embed(d->model, length[s], ids[s], p->position + p->start[s], p->x + p->start[s] * c->D);
+        d->length[which[s]] = length[s];
     }
     const wg_block_input in = {.model = d->model,
                                .N = N,
@@ -179,7 +178,7 @@ static wagle_status prefill_some(wagle_ctx *ctx, wg_decoder *d, const int32_t *c
         WG_TRY(wg_check_interrupt(ctx));
         wg_layer_view(d->model, l, p->panel, &w);
         wg_block_forward(&in, &w, p->x, p->x, &a);
-        store(d, l, first, n, p, &a);
+        store(d, l, which, n, p, &a);
     }
     return WAGLE_OK;
 }
@@ -195,8 +194,8 @@ static void prefill_free(prefill *p)
     *p = (prefill){0};
 }
 
-wagle_status wg_decoder_prefill(wagle_ctx *ctx, wg_decoder *d, const int32_t *const *ids,
-                                const int64_t *length, int64_t n)
+wagle_status wg_decoder_prefill(wagle_ctx *ctx, wg_decoder *d, const int64_t *which,
+                                const int32_t *const *ids, const int64_t *length, int64_t n)
 {
     wagle_status st = WAGLE_OK;
 
@@ -208,8 +207,10 @@ wagle_status wg_decoder_prefill(wagle_ctx *ctx, wg_decoder *d, const int32_t *co
                 break;
             N += length[first + some];
         }
+        for (int64_t i = first; i < first + some; i++)
+            d->length[which[i]] = 0;
         if (N > 0)
-            st = prefill_some(ctx, d, ids, length, first, some, N, &p);
+            st = prefill_some(ctx, d, which + first, ids + first, length + first, some, N, &p);
         prefill_free(&p);
     }
     return st;

@@ -65,87 +65,109 @@ static bool ends(const wg_config *c, int32_t id)
     return false;
 }
 
-/* The prompts but for their last tokens go first, together; then each step feeds every open
- * sequence its next token. */
-static wagle_status run_group(wagle_ctx *ctx, const wg_config *c, wg_decoder *d,
-                              const wg_ids *prompts, int64_t first, int64_t n,
-                              const wg_sampling *how, wg_ids *out, float *logits, choice *choices)
-{
-    int64_t which[AT_ONCE], fed[AT_ONCE] = {0};
-    int32_t token[AT_ONCE];
-    const int32_t *ids[AT_ONCE] = {NULL};
-    bool closed[AT_ONCE] = {false};
+/* Prompts that are continued, AT_ONCE at a time: one that has ended gives its slot to the next. */
+typedef struct writing {
+    wg_session *session;
+    const wg_ids *prompt; /* [n] */
+    int64_t n, next, done;
+    const wg_sampling *how;
+    wg_ids *out; /* [n] */
+    wg_decoder *decoder;
+    int64_t slot[AT_ONCE]; /* prompt that is in it; -1: free */
+    float *logits;
+    choice *choices;
+} writing;
 
+/* Free slots take the prompts that come next, all but their last tokens, together: few at a time
+ * would read all weights for few tokens, so some slots wait for others. */
+static wagle_status refill(wagle_ctx *ctx, writing *w)
+{
+    int64_t which[AT_ONCE], length[AT_ONCE], n = 0, left = w->n - w->next;
+    const int32_t *ids[AT_ONCE];
+
+    for (int64_t i = 0; i < AT_ONCE && n < left; i++)
+        if (w->slot[i] < 0)
+            which[n++] = i;
+    if (n == 0 || (n < left && n < AT_ONCE / 4))
+        return WAGLE_OK;
     for (int64_t i = 0; i < n; i++) {
-        ids[i] = prompts[i].id;
-        fed[i] = prompts[i].n - 1;
+        w->slot[which[i]] = w->next++;
+        ids[i] = w->prompt[w->slot[which[i]]].id;
+        length[i] = w->prompt[w->slot[which[i]]].n - 1;
     }
-    WG_TRY(wg_decoder_prefill(ctx, d, ids, fed, n));
-    for (;;) {
-        int64_t open = 0;
-        for (int64_t i = 0; i < n; i++) {
-            if (closed[i])
-                continue;
-            token[open] =
-                fed[i] < prompts[i].n ? prompts[i].id[fed[i]] : out[i].id[fed[i] - prompts[i].n];
-            fed[i]++;
-            which[open++] = i;
-        }
-        if (open == 0)
-            return WAGLE_OK;
-        WG_TRY(wg_check_interrupt(ctx));
-        wg_decoder_step(d, which, token, open, logits);
-        for (int64_t j = 0; j < open; j++) {
-            const int64_t i = which[j];
-            const float *row = logits + j * c->V;
-            if (fed[i] < prompts[i].n)
-                continue;
-            const int32_t id =
-                how->temperature > 0
-                    ? sample(row, c->V, how, (uint64_t)(first + i) << 8 | WG_STREAM_SAMPLE,
-                             (uint64_t)out[i].n, choices)
-                    : likeliest(row, c->V);
-            closed[i] = ends(c, id) || out[i].n + 1 >= how->max_tokens;
-            if (ends(c, id))
-                continue;
-            WG_TRY(wg_ids_add(ctx, &out[i], id));
-        }
+    return wg_decoder_prefill(ctx, w->decoder, which, ids, length, n);
+}
+
+static wagle_status take_token(wagle_ctx *ctx, writing *w, int64_t i, const float *logits)
+{
+    const wg_config *c = &w->session->model->config;
+    const int64_t p = w->slot[i];
+    const int32_t id = w->how->temperature > 0
+                           ? sample(logits, c->V, w->how, (uint64_t)p << 8 | WG_STREAM_SAMPLE,
+                                    (uint64_t)w->out[p].n, w->choices)
+                           : likeliest(logits, c->V);
+
+    if (!ends(c, id))
+        WG_TRY(wg_ids_add(ctx, &w->out[p], id));
+    if (ends(c, id) || w->out[p].n >= w->how->max_tokens) {
+        w->slot[i] = -1;
+        wg_progress(ctx, "generate", ++w->done, w->n, NULL);
     }
+    return WAGLE_OK;
+}
+
+/* Each step feeds every open sequence its newest token. */
+static wagle_status step(wagle_ctx *ctx, writing *w)
+{
+    const int64_t V = w->session->model->config.V;
+    int64_t which[AT_ONCE], open = 0;
+    int32_t token[AT_ONCE];
+
+    for (int64_t i = 0; i < AT_ONCE; i++) {
+        if (w->slot[i] < 0)
+            continue;
+        const wg_ids *prompt = &w->prompt[w->slot[i]], *out = &w->out[w->slot[i]];
+        token[open] = out->n > 0 ? out->id[out->n - 1] : prompt->id[prompt->n - 1];
+        which[open++] = i;
+    }
+    WG_TRY(wg_check_interrupt(ctx));
+    wg_decoder_step(w->decoder, which, token, open, w->logits);
+    for (int64_t j = 0; j < open; j++)
+        WG_TRY(take_token(ctx, w, which[j], w->logits + j * V));
+    return WAGLE_OK;
 }
 
 wagle_status wg_generate(wagle_ctx *ctx, wg_session *s, const wg_ids *prompts, int64_t n,
                          const wg_sampling *how, wg_ids *out)
 {
     const wg_config *c = &s->model->config;
-    float *logits = NULL;
-    choice *choices = NULL;
+    writing w = {.session = s, .prompt = prompts, .n = n, .how = how, .out = out};
+    int64_t longest = 0;
     wagle_status st;
 
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i++) {
         if (prompts[i].n == 0 || prompts[i].n + how->max_tokens > c->max_position)
             return wg_fail(ctx, WAGLE_E_INPUT,
                            "prompt %lld: %lld tokens and %lld new ones; the model takes %lld",
                            (long long)i, (long long)prompts[i].n, (long long)how->max_tokens,
                            (long long)c->max_position);
-    WG_TRY_GOTO(WG_ALLOC(ctx, &logits, AT_ONCE * c->V), done);
-    WG_TRY_GOTO(WG_ALLOC(ctx, &choices, c->V), done);
-    st = WAGLE_OK;
-    for (int64_t first = 0; st == WAGLE_OK && first < n; first += AT_ONCE) {
-        const int64_t group = n - first < AT_ONCE ? n - first : AT_ONCE;
-        int64_t longest = 0;
-        wg_decoder *d;
-        for (int64_t i = 0; i < group; i++)
-            longest = prompts[first + i].n > longest ? prompts[first + i].n : longest;
-        st = wg_decoder_new(ctx, s->model, group, longest + how->max_tokens, &d);
-        if (st == WAGLE_OK)
-            st = run_group(ctx, c, d, prompts + first, first, group, how, out + first, logits,
-                           choices);
-        wg_decoder_free(d);
-        wg_progress(ctx, "generate", first + group, n, NULL);
+        longest = prompts[i].n > longest ? prompts[i].n : longest;
     }
+    for (int64_t i = 0; i < AT_ONCE; i++)
+        w.slot[i] = -1;
+    WG_TRY_GOTO(WG_ALLOC(ctx, &w.logits, AT_ONCE * c->V), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &w.choices, c->V), done);
+    st = wg_decoder_new(ctx, s->model, n < AT_ONCE ? n : AT_ONCE, longest + how->max_tokens,
+                        &w.decoder);
+    while (st == WAGLE_OK && w.done < n) {
+        st = refill(ctx, &w);
+        if (st == WAGLE_OK)
+            st = step(ctx, &w);
+    }
+    wg_decoder_free(w.decoder);
 done:
-    wg_free(logits);
-    wg_free(choices);
+    wg_free(w.logits);
+    wg_free(w.choices);
     return st;
 }
 

@@ -66,7 +66,7 @@ static void check_greedy(wagle_ctx *ctx, const wg_model *model, const json_t *gr
         ids[i] = (int32_t)json_integer_value(
             json_array_get(i < P ? prompt : want, (size_t)(i < P ? i : i - P)));
     assert_ok(ctx, wg_decoder_new(ctx, model, 2, P + n + 1, &d));
-    assert_ok(ctx, wg_decoder_prefill(ctx, d, both, fed, 2));
+    assert_ok(ctx, wg_decoder_prefill(ctx, d, which, both, fed, 2));
     for (int64_t i = 0; i + 1 < n; i++) {
         for (int k = 0; k < 2; k++)
             token[k] = ids[fed[k] + i];
