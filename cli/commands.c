@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void given(double *to, double value)
+void cli_given(double *to, double value)
 {
     if (value >= 0)
         *to = value;
 }
 
-static void given_whole(int64_t *to, int64_t value)
+void cli_given_whole(int64_t *to, int64_t value)
 {
     if (value >= 0)
         *to = value;
@@ -28,7 +28,7 @@ static int64_t count(const char *const *list)
     return n;
 }
 
-static wagle_data rows(const cli_options *o, const char *path)
+wagle_data cli_rows(const cli_options *o, const char *path)
 {
     const int64_t prompts = count(o->prompt);
 
@@ -50,7 +50,7 @@ static wagle_data rows(const cli_options *o, const char *path)
 /* Of several files. */
 static wagle_data files(const cli_options *o, const char *const *list)
 {
-    wagle_data d = rows(o, list[0]);
+    wagle_data d = cli_rows(o, list[0]);
 
     d.more = list[0] != NULL ? list + 1 : NULL;
     return d;
@@ -120,7 +120,7 @@ static wagle_status cmd_inspect(wagle_ctx *ctx, cli_options *o)
 
 static wagle_status cmd_logits(wagle_ctx *ctx, cli_options *o)
 {
-    const wagle_data data = rows(o, o->data);
+    const wagle_data data = cli_rows(o, o->data);
     return wagle_logits(ctx, o->model, &data, o->out, o->force);
 }
 
@@ -139,7 +139,7 @@ static wagle_attribute_options attribution(const cli_options *o)
     a.gamma = parse_gamma(o->gamma);
     a.gamma_diag = strcmp(o->gamma, "diag") == 0;
     a.loss = o->loss;
-    given(&a.damping, o->damping);
+    cli_given(&a.damping, o->damping);
     return a;
 }
 
@@ -150,7 +150,7 @@ static wagle_status cmd_attribute(wagle_ctx *ctx, cli_options *o)
     return wagle_attribute(ctx, &a);
 }
 
-static wagle_status print_text(wagle_status st, char *text)
+wagle_status cli_print(wagle_status st, char *text)
 {
     if (st == WAGLE_OK)
         puts(text);
@@ -168,7 +168,7 @@ static wagle_status compare_masks(wagle_ctx *ctx, const cli_options *o)
     char *text = NULL;
     const wagle_status st = wagle_compare_masks(ctx, &c, &text);
 
-    return print_text(st, text);
+    return cli_print(st, text);
 }
 
 static wagle_status cmd_mask(wagle_ctx *ctx, cli_options *o)
@@ -190,7 +190,7 @@ static wagle_status cmd_mask(wagle_ctx *ctx, cli_options *o)
     m.masks = o->argument;
     m.n_masks = count(o->argument);
     m.force = o->force;
-    given(&m.density, o->density);
+    cli_given(&m.density, o->density);
     return wagle_mask(ctx, &m);
 }
 
@@ -235,21 +235,21 @@ static wagle_status train_options(const cli_options *o, wagle_train_options *t)
     t->seed = (uint64_t)o->seed;
     t->resume = o->resume;
     t->force = o->force;
-    given(&t->density, o->density);
-    given(&t->alpha, o->alpha);
-    given(&t->forget_weight, o->forget_weight);
-    given(&t->lr, o->lr);
-    given(&t->weight_decay, o->weight_decay);
-    given(&t->epochs, o->epochs);
-    given_whole(&t->steps, o->steps);
-    given_whole(&t->batch, o->batch);
-    given_whole(&t->warmup, o->warmup);
-    given_whole(&t->eval_every, o->eval_every);
-    given_whole(&t->checkpoint_every, o->checkpoint_every);
-    given_whole(&t->accumulate, o->accumulate);
-    given_whole(&t->lora, o->lora);
-    given(&t->lora_alpha, o->lora_alpha);
-    given(&t->damping, o->damping);
+    cli_given(&t->density, o->density);
+    cli_given(&t->alpha, o->alpha);
+    cli_given(&t->forget_weight, o->forget_weight);
+    cli_given(&t->lr, o->lr);
+    cli_given(&t->weight_decay, o->weight_decay);
+    cli_given(&t->epochs, o->epochs);
+    cli_given_whole(&t->steps, o->steps);
+    cli_given_whole(&t->batch, o->batch);
+    cli_given_whole(&t->warmup, o->warmup);
+    cli_given_whole(&t->eval_every, o->eval_every);
+    cli_given_whole(&t->checkpoint_every, o->checkpoint_every);
+    cli_given_whole(&t->accumulate, o->accumulate);
+    cli_given_whole(&t->lora, o->lora);
+    cli_given(&t->lora_alpha, o->lora_alpha);
+    cli_given(&t->damping, o->damping);
     t->lora_targets = o->lora_targets;
     t->reference = o->reference;
     t->retain_term = o->retain_term;
@@ -320,7 +320,7 @@ static wagle_status cmd_finetune(wagle_ctx *ctx, cli_options *o)
     wagle_finetune_defaults(&t);
     if (train_options(o, &t) != WAGLE_OK)
         return WAGLE_E_USAGE;
-    t.retain = rows(o, o->data);
+    t.retain = cli_rows(o, o->data);
     return report(o, &r, wagle_finetune(ctx, &t, &r));
 }
 
@@ -342,7 +342,7 @@ static wagle_status cmd_unlearn(wagle_ctx *ctx, cli_options *o)
 /* With --objective: of its total loss; else of --data's token-mean NLL. */
 static wagle_status cmd_gradient(wagle_ctx *ctx, cli_options *o)
 {
-    const wagle_data data = rows(o, o->data);
+    const wagle_data data = cli_rows(o, o->data);
     wagle_train_options t;
     char *json = NULL;
     wagle_status st;
@@ -355,7 +355,7 @@ static wagle_status cmd_gradient(wagle_ctx *ctx, cli_options *o)
     t.forget = files(o, o->forget);
     t.retain = files(o, o->retain);
     st = wagle_objective_gradient(ctx, &t, &json);
-    return print_text(st, json);
+    return cli_print(st, json);
 }
 
 static wagle_status cmd_sweep(wagle_ctx *ctx, cli_options *o)
@@ -364,7 +364,7 @@ static wagle_status cmd_sweep(wagle_ctx *ctx, cli_options *o)
     char *table = NULL;
     const wagle_status st = wagle_sweep(ctx, &s, &table);
 
-    return print_text(st, table);
+    return cli_print(st, table);
 }
 
 /* --- patches -------------------------------------------------------------------------------- */
@@ -549,9 +549,9 @@ static void generate_options(const cli_options *o, wagle_generate_options *g)
     g->system = o->system;
     g->seed = (uint64_t)o->seed;
     g->top_k = o->top_k;
-    given(&g->temperature, o->temperature);
-    given(&g->top_p, o->top_p);
-    given_whole(&g->max_tokens, o->max_tokens);
+    cli_given(&g->temperature, o->temperature);
+    cli_given(&g->top_p, o->top_p);
+    cli_given_whole(&g->max_tokens, o->max_tokens);
 }
 
 static wagle_status cmd_generate(wagle_ctx *ctx, cli_options *o)
@@ -600,25 +600,6 @@ static wagle_status cmd_demo(wagle_ctx *ctx, cli_options *o)
            "  wagle eval --model %s/wagle --data %s/forget.jsonl\n",
            d.out, d.out, d.out, d.out);
     wagle_string_free(text);
-    return st;
-}
-
-static wagle_status cmd_eval(wagle_ctx *ctx, cli_options *o)
-{
-    wagle_eval_options e;
-    char *json;
-    wagle_status st;
-
-    wagle_eval_defaults(&e);
-    e.model = o->model;
-    e.metrics = o->metrics;
-    e.data = rows(o, o->data);
-    given_whole(&e.max_tokens, o->max_tokens);
-    st = wagle_eval(ctx, &e, &json);
-    if (st == WAGLE_OK)
-        puts(json);
-    if (st == WAGLE_OK)
-        wagle_string_free(json);
     return st;
 }
 
@@ -685,9 +666,15 @@ const cli_command cli_commands[] = {
     {"generate", NULL, "continue a prompt", "wagle generate --model DIR --prompt 'Who is' --chat",
      "model prompt file chat chat-layout system max-tokens temperature top-k top-p seed json",
      cmd_generate, NULL, NULL, 0},
-    {"eval", NULL, "NLL, perplexity, answer probability, ROUGE; JSON on stdout",
-     "wagle eval --model DIR --data rows.jsonl --metrics probability,rougeL",
-     "model data metrics max-tokens json" ROWS, cmd_eval, NULL, NULL, 0},
+    {"eval", NULL, "metrics of rows, or suites of the field's benchmarks, with intervals",
+     "wagle eval --suite tofu --model DIR --tofu FOLDER --split forget01 --out eval.json",
+     "model data metrics suite suites set tofu split gold reference recompute out resamples seed "
+     "max-tokens shots prefix length verbatim temperature scorer relearn-steps relearn-lr no-eos "
+     "force json" ROWS,
+     cli_eval, NULL, NULL, 0},
+    {"compare", "A.json B.json", "what differs significantly between two results of eval",
+     "wagle compare dense.json masked.json", "resamples seed json", cli_compare,
+     "which A.json, B.json?", NULL, 2},
     {"demo", NULL, "a tiny model forgets two invented authors; a few minutes, no download",
      "wagle demo --out demo", "out seed force", cmd_demo, NULL, NULL, 0},
     {0},

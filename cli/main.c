@@ -184,7 +184,9 @@ int main(int argc, char **argv)
     o.density = o.lr = o.epochs = o.alpha = o.forget_weight = -1; /* not given */
     o.weight_decay = o.temperature = o.top_p = o.damping = o.lora_alpha = -1;
     o.steps = o.batch = o.accumulate = o.lora = o.warmup = o.eval_every = o.checkpoint_every =
-        o.max_tokens = -1;
+        o.max_tokens = o.resamples = o.shots = o.prefix = o.length = o.verbatim = o.relearn_steps =
+            -1;
+    o.relearn_lr = -1;
     st = cli_parse(c, argc - 1, (const char **)argv + 1, &o);
     if (st != WAGLE_OK)
         return st;

@@ -82,6 +82,25 @@ static const struct option {
     {"tensors", NULL, FLAG, AT(tensors), "a line a tensor"},
     {"type", "KIND", TEXT, AT(type), "of matrices: bf16, f16, f32 or q8_0"},
     {"dtype", "KIND", TEXT, AT(dtype), "bf16, f32 or f16"},
+    {"suite", "NAME", TEXT, AT(suites), "what is evaluated: one of the suites below, or a,b"},
+    {"suites", "A,B", TEXT, AT(suites), "the same"},
+    {"set", "NAME=FILE", LIST, AT(sets), "a data set of the suite (may repeat)"},
+    {"tofu", "FOLDER", TEXT, AT(tofu), "the sets of suite tofu as TOFU names its files"},
+    {"split", "NAME", TEXT, AT(split),
+     "which forget set of it: forget01 (default), forget05, forget10"},
+    {"gold", "FILE", TEXT, AT(gold),
+     "result of the same suite for the model that never saw the forget set"},
+    {"recompute", "FILE", TEXT, AT(recompute), "metrics anew from the rows of a result; no model"},
+    {"resamples", "N", WHOLE, AT(resamples), "of the rows, for 95 % intervals (2000)"},
+    {"shots", "N", WHOLE, AT(shots), "mcq: solved examples (of set dev) before each question"},
+    {"prefix", "N", WHOLE, AT(prefix), "tokens of a text that are given (50)"},
+    {"length", "N", WHOLE, AT(length), "tokens that are to come (50)"},
+    {"verbatim", "N", WHOLE, AT(verbatim), "tokens in a row that count as reproduced (20)"},
+    {"scorer", "COMMAND", TEXT, AT(scorer),
+     "toxicity: reads a text a line, writes a number from 0 to 1 a line"},
+    {"relearn-steps", "N", WHOLE, AT(relearn_steps), "robustness: updates of relearning (20)"},
+    {"relearn-lr", "X", REAL, AT(relearn_lr), "robustness: their learning rate (5e-5)"},
+    {"no-eos", NULL, FLAG, AT(no_eos), "tofu: answers do not end with the end-of-text token"},
     {"metrics", "LIST", TEXT, AT(metrics), "nll,perplexity,probability,rouge1,rouge2,rougeL"},
     {"prompt", "TEXT", LIST, AT(prompt),
      "text before the answer, with {field} of the row; generate: a prompt (may repeat)"},
@@ -468,7 +487,9 @@ void cli_help(const cli_command *c)
     if (listed(c->options, "optimizer"))
         list("optimizers", wagle_optimizer_info);
     if (listed(c->options, "metrics"))
-        list("metrics", wagle_metric_info);
+        list("metrics, of --data", wagle_metric_info);
+    if (listed(c->options, "suite"))
+        list("suites", wagle_suite_info);
 }
 
 static void show_manual(const char *flag, const char *value, const char *help)

@@ -11,18 +11,20 @@ typedef struct cli_options {
     const char *selector, *objective, *dtype, *type, *format, *metrics, *stop_when, *gamma, *config;
     const char *reference, *retain_term, *rmu_control, *pairs, *optimizer, *schedule, *loss, *scope;
     const char *op, *svg, *out_patch, *old, *clip;
+    const char *suites, *tofu, *split, *gold, *recompute, *scorer;
     const char *state, *text, *file, *decode, *prompt_field, *answer_field, *text_field;
     const char *chat_layout, *system;
     const char *forget[CLI_LIST + 1], *retain[CLI_LIST + 1]; /* files */
     const char *prompt[CLI_LIST + 1];                        /* a row's template is the last */
+    const char *sets[CLI_LIST + 1];                          /* NAME=FILE */
     const char *include[CLI_LIST + 1], *exclude[CLI_LIST + 1], *lora_targets[CLI_LIST + 1];
     double density, lr, epochs, alpha, forget_weight, weight_decay, temperature, top_p, damping,
-        lora_alpha;
+        lora_alpha, relearn_lr;
     int64_t memory; /* bytes */
     int64_t steps, batch, warmup, seed, eval_every, checkpoint_every, max_length, limit, max_tokens,
-        top_k, threads, accumulate, lora;
+        top_k, threads, accumulate, lora, resamples, shots, prefix, length, verbatim, relearn_steps;
     bool compare, force, resume, json, layers, tensors, quiet, verbose, no_special, chat, truncate,
-        eos, help, dry_run;
+        eos, no_eos, help, dry_run;
     wagle_param param[CLI_PARAMS];
     int64_t n_params;
     const char *argument[CLI_LIST + 1]; /* those that are not options */
@@ -42,6 +44,18 @@ extern const cli_command cli_commands[]; /* ends with a NULL name */
 /* Fills o from the command's own defaults, --config and argv. On failure says why on stderr and
  * returns WAGLE_E_USAGE or WAGLE_E_INPUT. */
 wagle_status cli_parse(const cli_command *c, int argc, const char **argv, cli_options *o);
+/* --- what commands share ---------------------------------------------------------------------- */
+
+/* *to = value, if one was given (it is not below 0). */
+void cli_given(double *to, double value);
+void cli_given_whole(int64_t *to, int64_t value);
+/* Rows of a file as the options say they are read. */
+wagle_data cli_rows(const cli_options *o, const char *path);
+/* Prints text, if all went well, and frees it; returns st. */
+wagle_status cli_print(wagle_status st, char *text);
+wagle_status cli_eval(wagle_ctx *ctx, cli_options *o);
+wagle_status cli_compare(wagle_ctx *ctx, cli_options *o);
+
 void cli_help(const cli_command *c);
 /* The manual page of the whole command, as roff, on stdout. */
 void cli_manual(void);

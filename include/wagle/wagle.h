@@ -353,6 +353,49 @@ WAGLE_API void wagle_eval_defaults(wagle_eval_options *o);
 WAGLE_API WAGLE_CHECK wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *o,
                                               char **json);
 
+/* --- suites -------------------------------------------------------------------------------- */
+
+typedef struct wagle_suite_options {
+    const char *model;       /* a model folder; unless `recompute` */
+    const char *suites;      /* comma-separated names */
+    const char *const *sets; /* NAME=FILE, NULL-terminated: data sets by the suite's names */
+    wagle_data data;         /* how rows are laid out; its path is not used */
+    const char *gold;        /* result of the same suites for the model that never saw the forget
+                                set, or NULL */
+    const char *reference;   /* folder of another model that membership compares with, or NULL */
+    const char *out;         /* X.json gets the result, X.rows.jsonl the rows; NULL: neither */
+    const char *recompute;   /* a result or its rows: metrics are made anew, without a model */
+    int64_t max_tokens;      /* of generated texts */
+    int64_t resamples;       /* of rows, for 95 % intervals */
+    int64_t shots;           /* mcq: solved examples before each question */
+    int64_t prefix, length;  /* copyright: tokens that are given, and that are to come */
+    int64_t verbatim;        /* copyright: tokens in a row that count as reproduced */
+    double temperature;      /* of sampled continuations */
+    const char *scorer;      /* toxicity: a command; a text a line in, a number from 0 to 1 out */
+    int64_t relearn_steps;   /* robustness */
+    double relearn_lr;
+    bool no_eos; /* tofu: answers do not end with the end-of-text token */
+    uint64_t seed;
+    bool force;
+} wagle_suite_options;
+
+WAGLE_API void wagle_suite_defaults(wagle_suite_options *o);
+/* *json: {"model","suites":{NAME:{"metrics":{NAME:{"value","low","high","n"}},"seconds"}}, ...};
+ * wagle_string_free. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *o,
+                                                   char **json);
+
+typedef struct wagle_difference_options {
+    const char *a, *b; /* results with their rows */
+    int64_t resamples;
+    uint64_t seed;
+} wagle_difference_options;
+
+/* What differs between two results, by paired resampling of rows. *json: {"a","b","differences":
+ * [{"suite","metric","a","b","difference","low","high","p","n"}]}. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_difference(wagle_ctx *ctx,
+                                                    const wagle_difference_options *o, char **json);
+
 /* ROUGE of one pair as rouge_score computes it: out[i] = precision, recall, F1 of
  * ROUGE-1, ROUGE-2, ROUGE-L. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_rouge(wagle_ctx *ctx, const char *reference,
@@ -387,6 +430,7 @@ WAGLE_API wagle_info wagle_objective_info(int i);
 WAGLE_API wagle_info wagle_selector_info(int i);
 WAGLE_API wagle_info wagle_optimizer_info(int i);
 WAGLE_API wagle_info wagle_metric_info(int i);
+WAGLE_API wagle_info wagle_suite_info(int i);
 WAGLE_API wagle_info wagle_chat_info(int i);
 /* i-th option over all objectives; key is NULL past the last. */
 WAGLE_API wagle_param_info wagle_objective_param(int i);

@@ -24,6 +24,15 @@ int64_t wg_example_inputs(const wg_example *e)
     return i;
 }
 
+int64_t wg_example_given(const wg_example *e)
+{
+    int64_t i = 1;
+
+    while (i < e->n && e->labels[i] == WG_NO_LABEL)
+        i++;
+    return i;
+}
+
 wagle_status wg_batch_fill(wagle_ctx *ctx, wg_batch *b, const wg_example *const *examples,
                            int64_t n, int64_t n_forget)
 {

@@ -239,13 +239,30 @@ static wagle_status add_text(const row_reader *rr, const wg_text *prompt, const 
     return st;
 }
 
+/* What stands before the answer of a row with this prompt. */
+static wagle_status lay_out(const row_reader *rr, const char *prompt, wg_text *out)
+{
+    const char *template = rr->data->prompt;
+    wg_text filled = {0};
+    wagle_status st;
+
+    if (template == NULL) /* prompt/completion rows and chats are taken as they are */
+        template = rr->chat || json_object_get(rr->row, "question") == NULL ? "{prompt}"
+                                                                            : WAGLE_DEFAULT_PROMPT;
+    st = fill_template(rr, template, prompt, &filled);
+    if (st == WAGLE_OK)
+        st = rr->chat ? wg_chat_render(rr->ctx, &rr->layout, rr->data->system, filled.text, out)
+                      : wg_text_add(rr->ctx, out, filled.text, (size_t)filled.bytes);
+    wg_text_free(&filled);
+    return st;
+}
+
 static wagle_status read_text(const row_reader *rr)
 {
     const char *prompt = text_field(rr, rr->data->prompt_field, "question", "prompt");
     const char *answer = text_field(rr, rr->data->answer_field, "answer", "completion");
     const char *text = text_field(rr, rr->data->text_field, "text", NULL);
-    const char *template = rr->data->prompt;
-    wg_text filled = {0}, head = {0};
+    wg_text head = {0};
     wagle_status st;
 
     if (text != NULL && (prompt == NULL || answer == NULL)) {
@@ -257,16 +274,9 @@ static wagle_status read_text(const row_reader *rr)
     }
     if (prompt == NULL || answer == NULL)
         return missing_field(rr);
-    if (template == NULL) /* prompt/completion rows and chats are taken as they are */
-        template = rr->chat || json_object_get(rr->row, "question") == NULL ? "{prompt}"
-                                                                            : WAGLE_DEFAULT_PROMPT;
-    st = fill_template(rr, template, prompt, &filled);
-    if (st == WAGLE_OK)
-        st = rr->chat ? wg_chat_render(rr->ctx, &rr->layout, rr->data->system, filled.text, &head)
-                      : wg_text_add(rr->ctx, &head, filled.text, (size_t)filled.bytes);
+    st = lay_out(rr, prompt, &head);
     if (st == WAGLE_OK)
         st = add_text(rr, &head, answer);
-    wg_text_free(&filled);
     wg_text_free(&head);
     return st;
 }
@@ -366,4 +376,49 @@ void wg_dataset_free(wg_dataset *d)
     wg_free(d->example);
     wg_arena_free(&d->arena);
     *d = (wg_dataset){0};
+}
+
+wagle_status wg_row_prompt(wagle_ctx *ctx, wg_reader *r, const wagle_data *data, int64_t line,
+                           const json_t *row, wg_text *out)
+{
+    wg_dataset spare = {0};
+    row_reader rr = {.ctx = ctx,
+                     .r = r,
+                     .data = data,
+                     .out = &spare,
+                     .row = row,
+                     .path = data->path,
+                     .line = line,
+                     .chat = data->chat != NULL};
+    const char *prompt = text_field(&rr, data->prompt_field, "question", "prompt");
+    wagle_status st = prompt != NULL ? WAGLE_OK : missing_field(&rr);
+
+    if (st == WAGLE_OK && rr.chat)
+        st = wg_chat_choose(ctx, data->chat, r->folder, &spare.arena, &rr.layout);
+    if (st == WAGLE_OK)
+        st = lay_out(&rr, prompt, out);
+    wg_dataset_free(&spare);
+    return st;
+}
+
+wagle_status wg_dataset_add(wagle_ctx *ctx, wg_reader *r, const wagle_data *data, int64_t line,
+                            const char *prompt, const char *answer, wg_dataset *out, int64_t *room)
+{
+    const row_reader rr = {.ctx = ctx,
+                           .r = r,
+                           .data = data,
+                           .out = out,
+                           .path = data->path,
+                           .line = line,
+                           .weight = 1};
+    wg_text head = {0};
+    wagle_status st;
+
+    WG_TRY(WG_GROW(ctx, &out->example, room, out->n + 1));
+    out->example[out->n] = (wg_example){0};
+    st = wg_text_printf(ctx, &head, "%s", prompt);
+    if (st == WAGLE_OK)
+        st = add_text(&rr, &head, answer);
+    wg_text_free(&head);
+    return st;
 }

@@ -36,6 +36,14 @@ WAGLE_CHECK wagle_status wg_reader_tokenizer(wagle_ctx *ctx, wg_reader *r);
 /* Free with wg_dataset_free. */
 WAGLE_CHECK wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
                                          wg_dataset *out);
+/* Text that stands before the answer of a row, as `data` lays it out: template, chat. `line` of
+ * data->path is named in errors. */
+WAGLE_CHECK wagle_status wg_row_prompt(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
+                                       int64_t line, const json_t *row, wg_text *out);
+/* One more example, whose labels are the answer's tokens. *room is 0 at first. */
+WAGLE_CHECK wagle_status wg_dataset_add(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
+                                        int64_t line, const char *prompt, const char *answer,
+                                        wg_dataset *out, int64_t *room);
 /* The same rows with other answers: for row i, answers[choice[i]]. */
 WAGLE_CHECK wagle_status wg_dataset_with_answers(wagle_ctx *ctx, wg_reader *r,
                                                  const wagle_data *data, const wg_dataset *rows,
@@ -67,6 +75,8 @@ typedef struct wg_batch {
 
 /* Tokens of an example that walk: those up to the last label's predecessor. */
 int64_t wg_example_inputs(const wg_example *e);
+/* Tokens before the first label: what an answer is generated from. */
+int64_t wg_example_given(const wg_example *e);
 /* Fills the batch with examples [n]; grows what is too small, so a batch made once with the
  * largest content never allocates again. */
 WAGLE_CHECK wagle_status wg_batch_fill(wagle_ctx *ctx, wg_batch *b,

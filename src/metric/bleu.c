@@ -26,8 +26,7 @@ static bool is_stop(char c)
 /* Text with everything that is replaced as a string replaced, and a space before and after. */
 static wagle_status prepare(wagle_ctx *ctx, const char *text, wg_text *out)
 {
-    static const char *const from[] = {"<skipped>", "-\n", "\n",   "&quot;",
-                                       "&amp;",     "&lt;", "&gt;"};
+    static const char *const from[] = {"<skipped>", "-\n", "\n", "&quot;", "&amp;", "&lt;", "&gt;"};
     static const char *const to[] = {"", "", " ", "\"", "&", "<", ">"};
     wg_text now = {0};
     wagle_status st = wg_text_printf(ctx, &now, "%s", text);
@@ -56,7 +55,7 @@ static wagle_status prepare(wagle_ctx *ctx, const char *text, wg_text *out)
 /* One rule: where fits(s[0], s[1]) both go out with the spaces that `format` has. */
 typedef struct rule {
     bool (*first)(char c), (*second)(char c);
-    bool not_first, not_second;      /* the condition is turned round */
+    bool not_first, not_second; /* the condition is turned round */
     const char *before, *between, *after;
 } rule;
 
@@ -85,8 +84,8 @@ static wagle_status apply(wagle_ctx *ctx, const rule *r, const char *s, wg_text 
     while (*s != '\0') {
         const size_t n = character(s);
         const char next = s[n];
-        const bool fits = next != '\0' && r->first(*s) != r->not_first &&
-                          r->second(next) != r->not_second;
+        const bool fits =
+            next != '\0' && r->first(*s) != r->not_first && r->second(next) != r->not_second;
         WG_TRY(wg_text_addz(ctx, out, fits ? r->before : ""));
         WG_TRY(wg_text_add(ctx, out, s, n));
         s += n;

@@ -71,8 +71,7 @@ wagle_status wg_gram_entropy(wagle_ctx *ctx, const int32_t *ids, int64_t length,
     WG_TRY(count_grams(ctx, ids, grams, n, &how_many));
     for (int64_t i = 0; i < grams; i++)
         if (how_many[i] > 0)
-            *out -= (double)how_many[i] / (double)grams *
-                    log2((double)how_many[i] / (double)grams);
+            *out -= (double)how_many[i] / (double)grams * log2((double)how_many[i] / (double)grams);
     wg_free(how_many);
     return WAGLE_OK;
 }

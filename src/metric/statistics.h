@@ -1,4 +1,5 @@
-/* statistics.h - what is said of numbers: means, ranks, two-sample tests. NAN where it is undefined.
+/* statistics.h - what is said of numbers: means, ranks, two-sample tests. NAN where it is
+ * undefined.
  */
 #ifndef WG_METRIC_STATISTICS_H
 #define WG_METRIC_STATISTICS_H

@@ -26,7 +26,7 @@ typedef struct evaluation {
     wg_session session;
     wg_dataset rows;
     wg_real **nll;           /* [rows.n] */
-    wg_ids *prompt, *answer; /* [rows.n] for ROUGE */
+    wg_ids *prompt, *answer; /* [rows.n] for ROUGE; what the labels follow, and what is made */
     double total[METRICS][3], tokens, nll_sum;
 } evaluation;
 
@@ -70,8 +70,7 @@ static wagle_status answer(wagle_ctx *ctx, evaluation *e)
             return wg_fail(ctx, WAGLE_E_INPUT,
                            "%s: row %lld has no prompt to answer, as ROUGE needs", e->o->data.path,
                            (long long)i);
-        WG_TRY(wg_encode(ctx, e->session.reader.tokenizer, row->prompt, strlen(row->prompt), true,
-                         &e->prompt[i]));
+        e->prompt[i] = (wg_ids){.id = row->ids, .n = wg_example_given(row)};
     }
     return wg_generate(ctx, &e->session, e->prompt, n, &how, e->answer);
 }
@@ -176,7 +175,6 @@ wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *o, char **json
         st = evaluate(ctx, &e, json);
     for (int64_t i = 0; i < e.rows.n; i++) {
         wg_free(e.nll != NULL ? e.nll[i] : NULL);
-        wg_free(e.prompt != NULL ? e.prompt[i].id : NULL);
         wg_free(e.answer != NULL ? e.answer[i].id : NULL);
     }
     wg_free(e.nll);

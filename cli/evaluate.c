@@ -1,0 +1,178 @@
+/* evaluate.c - eval, compare and report: results of the library as tables. */
+#include "options.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static wagle_status complain(const char *what)
+{
+    fprintf(stderr, "wagle: %s\n", what);
+    return WAGLE_E_USAGE;
+}
+
+/* --- tables ------------------------------------------------------------------------------------
+ */
+
+static void print_number(const json_t *value)
+{
+    if (!json_is_number(value))
+        printf(" %10s", "-");
+    else if (json_number_value(value) != 0 && json_number_value(value) < 1e-3 &&
+             json_number_value(value) > -1e-3)
+        printf(" %10.2e", json_number_value(value));
+    else
+        printf(" %10.4f", json_number_value(value));
+}
+
+static void print_suite(const char *name, const json_t *suite)
+{
+    const char *metric;
+    json_t *value;
+
+    printf("%-34s %10s %10s %10s %6s\n", name, "value", "95 % from", "to", "n");
+    json_object_foreach (json_object_get(suite, "metrics"), metric, value) {
+        printf("  %-32s", metric);
+        print_number(json_object_get(value, "value"));
+        print_number(json_object_get(value, "low"));
+        print_number(json_object_get(value, "high"));
+        printf(" %6lld\n", (long long)json_integer_value(json_object_get(value, "n")));
+    }
+}
+
+static wagle_status print_result(char *json, bool as_json)
+{
+    json_t *root = as_json ? NULL : json_loads(json, 0, NULL);
+    const char *name;
+    json_t *suite;
+
+    if (root == NULL)
+        return cli_print(WAGLE_OK, json);
+    json_object_foreach (json_object_get(root, "suites"), name, suite)
+        print_suite(name, suite);
+    json_decref(root);
+    wagle_string_free(json);
+    return WAGLE_OK;
+}
+
+static wagle_status print_difference(char *json, bool as_json)
+{
+    json_t *root = as_json ? NULL : json_loads(json, 0, NULL), *one;
+    size_t i;
+
+    if (root == NULL)
+        return cli_print(WAGLE_OK, json);
+    printf("%-44s %10s %10s %10s %10s %10s %8s\n", "metric (* differs: 95 % of resamples agree)",
+           "A", "B", "B - A", "95 % from", "to", "p");
+    json_array_foreach (json_object_get(root, "differences"), i, one) {
+        char name[160];
+        snprintf(name, sizeof name, "%s %s.%s",
+                 json_is_true(json_object_get(one, "significant")) ? "*" : " ",
+                 json_string_value(json_object_get(one, "suite")),
+                 json_string_value(json_object_get(one, "metric")));
+        printf("%-44s", name);
+        print_number(json_object_get(one, "a"));
+        print_number(json_object_get(one, "b"));
+        print_number(json_object_get(one, "difference"));
+        print_number(json_object_get(one, "low"));
+        print_number(json_object_get(one, "high"));
+        printf(" %8.4f\n", json_number_value(json_object_get(one, "p")));
+    }
+    json_decref(root);
+    wagle_string_free(json);
+    return WAGLE_OK;
+}
+
+/* --- eval --------------------------------------------------------------------------------------
+ */
+
+enum { TOFU_SETS = 4 };
+
+/* The files of a TOFU folder, beside the sets that were given. */
+static wagle_status tofu_sets(cli_options *o)
+{
+    static const char *const name[TOFU_SETS] = {"forget", "retain", "real_authors", "world_facts"};
+    static char entry[TOFU_SETS][4200];
+    const char *file[TOFU_SETS] = {o->split != NULL ? o->split : "forget01", "retain",
+                                   "real_authors", "world_facts"};
+    int n = 0;
+
+    while (o->sets[n] != NULL)
+        n++;
+    for (int i = 0; o->tofu != NULL && i < TOFU_SETS; i++) {
+        if (n == CLI_LIST || strlen(o->tofu) > 4000 || strlen(file[i]) > 64)
+            return complain("--tofu: too many sets, or too long a name");
+        snprintf(entry[i], sizeof entry[i], "%s=%s/%s_perturbed.json", name[i], o->tofu, file[i]);
+        o->sets[n++] = entry[i];
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status eval_suites(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_suite_options s;
+    char *json = NULL;
+    wagle_status st;
+
+    wagle_suite_defaults(&s);
+    if (tofu_sets(o) != WAGLE_OK)
+        return WAGLE_E_USAGE;
+    s.model = o->model;
+    s.suites = o->suites;
+    s.sets = o->sets;
+    s.data = cli_rows(o, NULL);
+    s.gold = o->gold;
+    s.reference = o->reference;
+    s.out = o->out;
+    s.recompute = o->recompute;
+    s.scorer = o->scorer;
+    s.no_eos = o->no_eos;
+    s.force = o->force;
+    s.seed = o->seed > 0 ? (uint64_t)o->seed : s.seed;
+    cli_given(&s.temperature, o->temperature);
+    cli_given(&s.relearn_lr, o->relearn_lr);
+    cli_given_whole(&s.max_tokens, o->max_tokens);
+    cli_given_whole(&s.resamples, o->resamples);
+    cli_given_whole(&s.shots, o->shots);
+    cli_given_whole(&s.prefix, o->prefix);
+    cli_given_whole(&s.length, o->length);
+    cli_given_whole(&s.verbatim, o->verbatim);
+    cli_given_whole(&s.relearn_steps, o->relearn_steps);
+    st = wagle_suite_run(ctx, &s, &json);
+    return st == WAGLE_OK ? print_result(json, o->json) : st;
+}
+
+wagle_status cli_eval(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_eval_options e;
+    char *json = NULL;
+    wagle_status st;
+
+    if (o->suites != NULL || o->recompute != NULL)
+        return eval_suites(ctx, o);
+    if (o->tofu != NULL || o->sets[0] != NULL)
+        return complain("eval: --set and --tofu are of a --suite; 'wagle help eval' lists them");
+    wagle_eval_defaults(&e);
+    e.model = o->model;
+    e.metrics = o->metrics;
+    e.data = cli_rows(o, o->data);
+    cli_given_whole(&e.max_tokens, o->max_tokens);
+    st = wagle_eval(ctx, &e, &json);
+    return cli_print(st, json);
+}
+
+wagle_status cli_compare(wagle_ctx *ctx, cli_options *o)
+{
+    const wagle_difference_options d = {.a = o->argument[0],
+                                        .b = o->argument[1],
+                                        .resamples = o->resamples >= 0 ? o->resamples : 2000,
+                                        .seed = o->seed > 0 ? (uint64_t)o->seed : 1};
+    char *json = NULL;
+    wagle_status st;
+
+    if (o->argument[1] == NULL)
+        return complain("compare: two results are wanted");
+    st = wagle_difference(ctx, &d, &json);
+    return st == WAGLE_OK ? print_difference(json, o->json) : st;
+}

@@ -1,0 +1,233 @@
+/* evaluate.c - runs suites, keeps their rows, measures them, with intervals. */
+#include "suite/results.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+void wagle_suite_defaults(wagle_suite_options *o)
+{
+    *o = (wagle_suite_options){.max_tokens = 200,
+                               .resamples = 2000,
+                               .prefix = 50,
+                               .length = 50,
+                               .verbatim = 20,
+                               .temperature = 0.7,
+                               .relearn_steps = 20,
+                               .relearn_lr = 5e-5,
+                               .seed = 1};
+}
+
+/* --- sets --------------------------------------------------------------------------------------
+ */
+
+static bool takes_set(const wg_suite *s, const char *name)
+{
+    for (const wg_set_info *i = s->set; i->name != NULL; i++)
+        if (strcmp(i->name, name) == 0 || strcmp(i->name, "*") == 0)
+            return true;
+    return false;
+}
+
+/* The suite has the sets that it needs, at least one of its own. */
+static wagle_status check_suite(wagle_ctx *ctx, const wg_evaluation *e)
+{
+    bool any = false;
+    char name[64];
+    const char *file;
+
+    for (int i = 0; wg_evaluation_set_at(e, i, name, &file); i++)
+        any |= takes_set(e->suite, name);
+    for (const wg_set_info *s = e->suite->set; s->name != NULL; s++)
+        if (s->needed && wg_evaluation_set(e, s->name) == NULL)
+            return wg_fail(ctx, WAGLE_E_USAGE, "suite %s wants --set %s=FILE: %s", e->suite->name,
+                           s->name, s->what);
+    return any ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_USAGE, "suite %s wants --set %s=FILE: %s", e->suite->name,
+                         e->suite->set[0].name, e->suite->set[0].what);
+}
+
+/* Calls visit for each suite named. */
+static wagle_status each_suite(wagle_ctx *ctx, wg_evaluation *e,
+                               wagle_status (*visit)(wagle_ctx *ctx, wg_evaluation *e))
+{
+    for (const char *at = e->o->suites; at != NULL && *at != '\0';) {
+        const size_t n = strcspn(at, ",");
+        WG_TRY(wg_suite_find(ctx, at, n, &e->suite));
+        WG_TRY(visit(ctx, e));
+        at += n + (at[n] == ',');
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status check_one(wagle_ctx *ctx, wg_evaluation *e)
+{
+    return check_suite(ctx, e);
+}
+
+/* A set that no suite takes is a slip of the pen. */
+static wagle_status check_sets(wagle_ctx *ctx, wg_evaluation *e)
+{
+    char name[64];
+    const char *file;
+
+    for (int i = 0; wg_evaluation_set_at(e, i, name, &file); i++) {
+        bool taken = false;
+        if (name[0] == '\0')
+            return wg_fail(ctx, WAGLE_E_USAGE, "--set %s: NAME=FILE is wanted", file);
+        for (const char *at = e->o->suites; *at != '\0';) {
+            const size_t n = strcspn(at, ",");
+            WG_TRY(wg_suite_find(ctx, at, n, &e->suite));
+            taken |= takes_set(e->suite, name);
+            at += n + (at[n] == ',');
+        }
+        if (!taken)
+            return wg_fail(ctx, WAGLE_E_USAGE, "--set %s: suite %s takes no such set", name,
+                           e->o->suites);
+        if (!wg_exists(file))
+            return wg_fail(ctx, WAGLE_E_INPUT, "%s: no such file", file);
+    }
+    return WAGLE_OK;
+}
+
+/* --- running -----------------------------------------------------------------------------------
+ */
+
+static wagle_status run_one(wagle_ctx *ctx, wg_evaluation *e)
+{
+    const double began = wg_seconds();
+
+    WG_TRY(e->suite->run(ctx, e));
+    wg_log(ctx, 2, "suite %s took %.1f s", e->suite->name, wg_seconds() - began);
+    return wg_json_set(ctx, e->seconds, e->suite->name, json_real(wg_seconds() - began));
+}
+
+static wagle_status run_all(wagle_ctx *ctx, wg_evaluation *e)
+{
+    wagle_status st;
+
+    WG_TRY(each_suite(ctx, e, check_one));
+    WG_TRY(check_sets(ctx, e));
+    WG_TRY(wg_session_open(ctx, e->o->model, &e->session));
+    st = each_suite(ctx, e, run_one);
+    wg_session_close(&e->session);
+    return st;
+}
+
+/* --- results -----------------------------------------------------------------------------------
+ */
+
+static wagle_status add_metrics(wagle_ctx *ctx, const wg_measures *m, json_t *into)
+{
+    for (int64_t i = 0; i < m->n; i++) {
+        const wg_measure *one = &m->measure[i];
+        json_t *metric = json_object();
+        WG_TRY(wg_json_set(ctx, into, one->name, metric));
+        WG_TRY(wg_json_set(ctx, metric, "value", wg_json_real(one->value)));
+        if (isfinite(one->low)) {
+            WG_TRY(wg_json_set(ctx, metric, "low", wg_json_real(one->low)));
+            WG_TRY(wg_json_set(ctx, metric, "high", wg_json_real(one->high)));
+        }
+        WG_TRY(wg_json_set(ctx, metric, "n", json_integer(one->n)));
+    }
+    return WAGLE_OK;
+}
+
+/* Metrics of one suite's rows, beside those of the gold result. */
+static wagle_status measure_one(wagle_ctx *ctx, const wagle_suite_options *o, const wg_suite *s,
+                                const json_t *rows, const json_t *gold, json_t *suites)
+{
+    wg_frame f = {0};
+    wg_measures m = {0};
+    json_t *metrics = json_object();
+    wagle_status st = wg_results_frame(ctx, s, rows, "", &f);
+
+    if (st == WAGLE_OK && gold != NULL)
+        st = wg_results_frame(ctx, s, gold, "gold/", &f);
+    if (st == WAGLE_OK)
+        st = wg_bootstrap(ctx, &f, s->measure, o->resamples, o->seed, &m);
+    if (st == WAGLE_OK)
+        st = add_metrics(ctx, &m, metrics);
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, suites, s->name, json_pack("{s:O}", "metrics", metrics));
+    json_decref(metrics);
+    wg_measures_free(&m);
+    wg_frame_free(&f);
+    return st;
+}
+
+static wagle_status measure_all(wagle_ctx *ctx, const wg_evaluation *e, const json_t *gold,
+                                json_t *suites)
+{
+    for (int i = 0; wg_suite_at(i) != NULL; i++)
+        if (wg_results_has(e->rows, wg_suite_at(i)))
+            WG_TRY(measure_one(ctx, e->o, wg_suite_at(i), e->rows, gold, suites));
+    if (json_object_size(suites) == 0)
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: no rows of any suite",
+                       e->o->recompute != NULL ? e->o->recompute : e->o->suites);
+    return WAGLE_OK;
+}
+
+static wagle_status describe(wagle_ctx *ctx, const wg_evaluation *e, json_t *root)
+{
+    char name[64];
+    const char *file;
+    json_t *sets = json_object();
+
+    WG_TRY(wg_json_set(ctx, root, "sets", sets));
+    for (int i = 0; wg_evaluation_set_at(e, i, name, &file); i++)
+        WG_TRY(wg_json_set(ctx, sets, name, json_string(file)));
+    if (e->o->model != NULL)
+        WG_TRY(wg_json_set(ctx, root, "model", json_string(e->o->model)));
+    if (e->o->gold != NULL)
+        WG_TRY(wg_json_set(ctx, root, "gold", json_string(e->o->gold)));
+    WG_TRY(wg_json_set(ctx, root, "seconds", json_incref(e->seconds)));
+    WG_TRY(wg_json_set(ctx, root, "resamples", json_integer(e->o->resamples)));
+    return wg_json_set(ctx, root, "seed", json_integer((json_int_t)e->o->seed));
+}
+
+static wagle_status finish(wagle_ctx *ctx, wg_evaluation *e, char **json)
+{
+    json_t *root = json_pack("{s:s, s:{}}", "wagle", WAGLE_VERSION, "suites"), *gold = NULL;
+    wagle_status st = root != NULL ? WAGLE_OK : wg_json_memory(ctx);
+
+    if (st == WAGLE_OK && e->o->gold != NULL)
+        st = wg_results_read(ctx, e->o->gold, &gold);
+    if (st == WAGLE_OK)
+        st = measure_all(ctx, e, gold, json_object_get(root, "suites"));
+    if (st == WAGLE_OK)
+        st = describe(ctx, e, root);
+    if (st == WAGLE_OK && e->o->out != NULL)
+        st = wg_results_write(ctx, e->o->out, root, e->rows, e->o->force);
+    if (st == WAGLE_OK)
+        st = wg_json_text(ctx, root, true, json);
+    json_decref(root);
+    json_decref(gold);
+    return st;
+}
+
+wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *o, char **json)
+{
+    wg_evaluation e = {.o = o, .model = o->model, .seconds = json_object()};
+    wagle_status st = WAGLE_OK;
+
+    wg_begin(ctx);
+    *json = NULL;
+    if (o->recompute == NULL && (o->model == NULL || o->suites == NULL || *o->suites == '\0'))
+        st = wg_fail(ctx, WAGLE_E_USAGE, "a model and a suite are wanted");
+    if (st == WAGLE_OK && o->out != NULL && !wg_ends_with(o->out, ".json"))
+        st = wg_fail(ctx, WAGLE_E_USAGE, "--out %s: a name that ends in .json is wanted", o->out);
+    if (st == WAGLE_OK && o->out != NULL)
+        st = wg_check_absent(ctx, o->out, o->force);
+    if (st == WAGLE_OK && o->recompute != NULL)
+        st = wg_results_read(ctx, o->recompute, &e.rows);
+    else if (st == WAGLE_OK) {
+        e.rows = json_array();
+        st = run_all(ctx, &e);
+    }
+    if (st == WAGLE_OK)
+        st = finish(ctx, &e, json);
+    json_decref(e.rows);
+    json_decref(e.seconds);
+    return st;
+}

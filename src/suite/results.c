@@ -1,0 +1,121 @@
+#include "suite/results.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char rows_ending[] = ".rows.jsonl";
+
+json_t *wg_json_real(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* X.json -> X.rows.jsonl; what has that ending stays. */
+static wagle_status rows_path(wagle_ctx *ctx, const char *path, wg_text *out)
+{
+    size_t n = strlen(path);
+
+    if (wg_ends_with(path, rows_ending))
+        return wg_text_addz(ctx, out, path);
+    n -= wg_ends_with(path, ".json") ? strlen(".json") : 0;
+    WG_TRY(wg_text_add(ctx, out, path, n));
+    return wg_text_addz(ctx, out, rows_ending);
+}
+
+wagle_status wg_results_read(wagle_ctx *ctx, const char *path, json_t **out)
+{
+    wg_text name = {0};
+    wg_rows rows = {0};
+    wagle_status st = rows_path(ctx, path, &name);
+
+    *out = json_array();
+    if (st == WAGLE_OK)
+        st = wg_rows_read(ctx, name.text, 0, &rows);
+    for (int64_t i = 0; st == WAGLE_OK && i < rows.n; i++) {
+        if (!json_is_string(json_object_get(rows.row[i], "suite")) ||
+            !json_is_string(json_object_get(rows.row[i], "set")))
+            st =
+                wg_fail(ctx, WAGLE_E_INPUT, "%s:%lld: no row of an evaluation: no 'suite' or 'set'",
+                        name.text, (long long)rows.line[i]);
+        else if (json_array_append(*out, rows.row[i]) != 0)
+            st = wg_json_memory(ctx);
+    }
+    if (st != WAGLE_OK) {
+        json_decref(*out);
+        *out = NULL;
+    }
+    wg_rows_free(&rows);
+    wg_text_free(&name);
+    return st;
+}
+
+static wagle_status write_rows(wagle_ctx *ctx, const char *path, const json_t *rows, bool force)
+{
+    wg_output out = {0};
+    const json_t *row;
+    size_t i;
+    wagle_status st = wg_output_open(ctx, path, force, &out);
+
+    json_array_foreach (rows, i, row) {
+        char *line = NULL;
+        if (st == WAGLE_OK)
+            st = wg_json_text(ctx, row, false, &line);
+        if (st == WAGLE_OK)
+            st = wg_output_write(ctx, &out, line, strlen(line));
+        if (st == WAGLE_OK)
+            st = wg_output_write(ctx, &out, "\n", 1);
+        wg_free(line);
+    }
+    if (st == WAGLE_OK)
+        st = wg_output_commit(ctx, &out);
+    wg_output_abort(&out);
+    return st;
+}
+
+wagle_status wg_results_write(wagle_ctx *ctx, const char *path, const json_t *result,
+                              const json_t *rows, bool force)
+{
+    wg_text name = {0};
+    wagle_status st = rows_path(ctx, path, &name);
+
+    if (st == WAGLE_OK)
+        st = write_rows(ctx, name.text, rows, force);
+    if (st == WAGLE_OK)
+        st = wg_json_write(ctx, path, result, force);
+    wg_text_free(&name);
+    return st;
+}
+
+static bool is_of(const json_t *row, const wg_suite *s)
+{
+    return strcmp(json_string_value(json_object_get(row, "suite")), s->name) == 0;
+}
+
+bool wg_results_has(const json_t *rows, const wg_suite *s)
+{
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach (rows, i, row)
+        if (is_of(row, s))
+            return true;
+    return false;
+}
+
+wagle_status wg_results_frame(wagle_ctx *ctx, const wg_suite *s, const json_t *rows,
+                              const char *prefix, wg_frame *f)
+{
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach (rows, i, row) {
+        char set[96];
+        if (!is_of(row, s))
+            continue;
+        snprintf(set, sizeof set, "%s%.64s", prefix,
+                 json_string_value(json_object_get(row, "set")));
+        WG_TRY(s->derive(ctx, row, set, f));
+    }
+    return WAGLE_OK;
+}

@@ -1,0 +1,179 @@
+/* suite.c - the table of suites, and what they read and write rows with. */
+#include "suite/suite.h"
+
+#include "metric/statistics.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const wg_suite *const suites[] = {
+#define WG_SUITE(name) &wg_suite_##name,
+#include "suite/suite.def"
+#undef WG_SUITE
+};
+enum { SUITES = sizeof suites / sizeof *suites };
+
+const wg_suite *wg_suite_at(int i)
+{
+    return i >= 0 && i < SUITES ? suites[i] : NULL;
+}
+
+wagle_info wagle_suite_info(int i)
+{
+    const wg_suite *s = wg_suite_at(i);
+
+    return s != NULL ? (wagle_info){s->name, s->summary} : (wagle_info){0};
+}
+
+wagle_status wg_suite_find(wagle_ctx *ctx, const char *name, size_t bytes, const wg_suite **out)
+{
+    wg_text names = {0};
+    wagle_status st = WAGLE_OK;
+
+    for (int i = 0; i < SUITES; i++) {
+        *out = suites[i];
+        if (strlen(suites[i]->name) == bytes && memcmp(suites[i]->name, name, bytes) == 0)
+            break;
+        *out = NULL;
+        if (st == WAGLE_OK)
+            st = wg_text_printf(ctx, &names, "%s%s", i > 0 ? ", " : "", suites[i]->name);
+    }
+    if (st == WAGLE_OK && *out == NULL)
+        st = wg_fail(ctx, WAGLE_E_USAGE, "no suite '%.*s'; there are %s",
+                     (int)(bytes < 32 ? bytes : 32), name, names.text);
+    wg_text_free(&names);
+    return st;
+}
+
+bool wg_evaluation_set_at(const wg_evaluation *e, int i, char name[64], const char **file)
+{
+    const char *entry = NULL, *equals;
+
+    for (int k = 0; e->o->sets != NULL && e->o->sets[k] != NULL && k <= i; k++)
+        entry = k == i ? e->o->sets[k] : NULL;
+    if (entry == NULL)
+        return false;
+    equals = strchr(entry, '=');
+    snprintf(name, 64, "%.*s", (int)(equals != NULL ? equals - entry : 0), entry);
+    *file = equals != NULL ? equals + 1 : entry;
+    return true;
+}
+
+const char *wg_evaluation_set(const wg_evaluation *e, const char *name)
+{
+    char given[64];
+    const char *file;
+
+    for (int i = 0; wg_evaluation_set_at(e, i, given, &file); i++)
+        if (strcmp(given, name) == 0)
+            return file;
+    return NULL;
+}
+
+wagle_data wg_evaluation_data(const wg_evaluation *e, const char *path)
+{
+    wagle_data data = e->o->data;
+
+    data.path = path;
+    return data;
+}
+
+wagle_status wg_evaluation_row(wagle_ctx *ctx, wg_evaluation *e, const char *set, int64_t row,
+                               json_t **out)
+{
+    *out =
+        json_pack("{s:s, s:s, s:I}", "suite", e->suite->name, "set", set, "row", (json_int_t)row);
+    if (*out == NULL || json_array_append_new(e->rows, *out) != 0)
+        return wg_json_memory(ctx);
+    return WAGLE_OK;
+}
+
+wagle_status wg_row_set_text(wagle_ctx *ctx, json_t *row, const char *key, const char *text,
+                             size_t bytes)
+{
+    wg_text clean = {0};
+    wagle_status st = wg_text_addz(ctx, &clean, "");
+
+    for (size_t i = 0; st == WAGLE_OK && i < bytes;) {
+        int32_t code;
+        const int n = wg_utf8_decode(text + i, bytes - i, &code);
+        st = n > 0 ? wg_text_add(ctx, &clean, text + i, (size_t)n)
+                   : wg_text_addz(ctx, &clean, "\xEF\xBF\xBD");
+        i += n > 0 ? (size_t)n : 1;
+    }
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, row, key, json_stringn(clean.text, (size_t)clean.bytes));
+    wg_text_free(&clean);
+    return st;
+}
+
+/* --- rows kept ---------------------------------------------------------------------------------
+ */
+
+wagle_status wg_row_fail(wagle_ctx *ctx, const json_t *row, const char *key, const char *what)
+{
+    const char *suite = json_string_value(json_object_get(row, "suite"));
+    const char *set = json_string_value(json_object_get(row, "set"));
+
+    return wg_fail(ctx, WAGLE_E_INPUT, "%s, set '%s', row %lld: '%s' %s",
+                   suite != NULL ? suite : "?", set != NULL ? set : "?",
+                   (long long)json_integer_value(json_object_get(row, "row")), key, what);
+}
+
+wagle_status wg_row_number(wagle_ctx *ctx, const json_t *row, const char *key, double *out)
+{
+    const json_t *value = json_object_get(row, key);
+
+    *out = json_number_value(value);
+    return json_is_number(value) && isfinite(*out) ? WAGLE_OK
+                                                   : wg_row_fail(ctx, row, key, "is no number");
+}
+
+wagle_status wg_row_numbers(wagle_ctx *ctx, const json_t *row, const char *key, double **out,
+                            int64_t *n)
+{
+    const json_t *list = json_object_get(row, key);
+
+    *n = (int64_t)json_array_size(list);
+    *out = NULL;
+    if (*n == 0)
+        return wg_row_fail(ctx, row, key, "is no list of numbers");
+    WG_TRY(WG_ALLOC(ctx, out, *n));
+    for (int64_t i = 0; i < *n; i++) {
+        const json_t *value = json_array_get(list, (size_t)i);
+        (*out)[i] = json_number_value(value);
+        if (!json_is_number(value) || !isfinite((*out)[i])) {
+            wg_free(*out);
+            *out = NULL;
+            return wg_row_fail(ctx, row, key, "is no list of numbers");
+        }
+    }
+    return WAGLE_OK;
+}
+
+wagle_status wg_row_column(wagle_ctx *ctx, const json_t *row, const char *set, const char *key,
+                           wg_frame *f)
+{
+    double value;
+
+    WG_TRY(wg_row_number(ctx, row, key, &value));
+    return wg_frame_add(ctx, f, set, key, value);
+}
+
+wagle_status wg_measure_mean(wagle_ctx *ctx, const wg_frame *f, const char *set, const char *name,
+                             wg_measures *out)
+{
+    const wg_column *c = wg_frame_find(f, set, name);
+
+    return c == NULL ? WAGLE_OK
+                     : wg_measures_add(ctx, out, wg_mean(c->value, c->n), c->n, "%s.%s", set, name);
+}
+
+wagle_status wg_measure_means(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
+{
+    for (int64_t i = 0; i < f->n; i++)
+        if (strncmp(f->column[i].set, "gold/", 5) != 0 && f->column[i].name[0] != '_')
+            WG_TRY(wg_measure_mean(ctx, f, f->column[i].set, f->column[i].name, out));
+    return WAGLE_OK;
+}

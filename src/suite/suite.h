@@ -1,0 +1,123 @@
+/* suite.h - suites of the evaluation. Each goes three steps, so that the last two need no model:
+ *
+ *   run      model and data sets -> a JSON object a row, kept as JSON Lines
+ *   derive   a row -> numbers, in columns by set and name
+ *   measure  columns -> metrics; resampled for intervals */
+#ifndef WG_SUITE_SUITE_H
+#define WG_SUITE_SUITE_H
+
+#include "metric/frame.h"
+#include "run/generate.h"
+#include "io/rows.h"
+#include "run/train.h"
+
+enum { WG_SUITE_SETS = 10 };
+
+typedef struct wg_set_info {
+    const char *name, *what;
+    bool needed;
+} wg_set_info;
+
+/* What a suite runs with. */
+typedef struct wg_evaluation {
+    const wagle_suite_options *o;
+    const struct wg_suite *suite;
+    const char *model; /* folder */
+    wg_session session;
+    json_t *rows;    /* array: what `run` adds to, by wg_evaluation_row */
+    json_t *seconds; /* by suite */
+} wg_evaluation;
+
+typedef struct wg_suite {
+    const char *name, *summary;
+    wg_set_info set[WG_SUITE_SETS]; /* ends with a NULL name; "*": any other name */
+    wagle_status (*run)(wagle_ctx *ctx, wg_evaluation *e);
+    wagle_status (*derive)(wagle_ctx *ctx, const json_t *row, const char *set, wg_frame *f);
+    wg_measuring *measure;
+} wg_suite;
+
+#define WG_SUITE(name) extern const wg_suite wg_suite_##name;
+#include "suite/suite.def"
+#undef WG_SUITE
+
+const wg_suite *wg_suite_at(int i); /* NULL past the last */
+WAGLE_CHECK wagle_status wg_suite_find(wagle_ctx *ctx, const char *name, size_t bytes,
+                                       const wg_suite **out);
+
+/* --- what suites are made of -------------------------------------------------------------------
+ */
+
+/* File of a data set, or NULL. */
+const char *wg_evaluation_set(const wg_evaluation *e, const char *name);
+/* i-th of the sets given, name (copied to `name` [64]) and file; false past the last. */
+bool wg_evaluation_set_at(const wg_evaluation *e, int i, char name[64], const char **file);
+/* How the evaluation reads rows of `path`. */
+wagle_data wg_evaluation_data(const wg_evaluation *e, const char *path);
+/* Adds a row {"suite","set","row"}, borrowed, to be filled. */
+WAGLE_CHECK wagle_status wg_evaluation_row(wagle_ctx *ctx, wg_evaluation *e, const char *set,
+                                           int64_t row, json_t **out);
+/* Text made of ids, under a key of a row; bytes that are no UTF-8 become U+FFFD. */
+WAGLE_CHECK wagle_status wg_row_set_text(wagle_ctx *ctx, json_t *row, const char *key,
+                                         const char *text, size_t bytes);
+
+/* Rows of a file, and what was made of them: for each, examples with their own answers, whose
+ * common first tokens are computed once, and a prompt to continue. */
+typedef struct wg_answers {
+    wg_rows rows;
+    const char *path;
+    wg_dataset set;      /* examples; of row i: [first[i], first[i+1]) */
+    int64_t *first;      /* [rows.n + 1] */
+    int64_t *root;       /* [set.n] */
+    wg_row_score *score; /* [set.n] */
+    wg_ids *made;        /* [rows.n] */
+    char **generated;    /* [rows.n] text of made */
+    int64_t room, root_room;
+} wg_answers;
+
+/* Opens the rows of a set's file. */
+WAGLE_CHECK wagle_status wg_answers_open(wagle_ctx *ctx, wg_evaluation *e, const char *path,
+                                         wg_answers *out);
+void wg_answers_close(wg_answers *a);
+/* Prompt of row i, as the template lays it out. */
+WAGLE_CHECK wagle_status wg_answers_prompt(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
+                                           int64_t i, wg_text *out);
+/* One more answer to a prompt of the row at hand. */
+WAGLE_CHECK wagle_status wg_answers_add(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int64_t i,
+                                        const char *prompt, const char *answer);
+/* The row at hand is complete. */
+void wg_answers_end_row(wg_answers *a, int64_t i);
+WAGLE_CHECK wagle_status wg_answers_score(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,
+                                          bool hits, bool spread, const char *progress);
+/* Continues what stands before the labels of each row's first example; a->generated. temperature 0:
+ * greedy. */
+WAGLE_CHECK wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,
+                                             double temperature);
+/* Token-mean nll of example k, in nats. */
+double wg_answers_mean(const wg_answers *a, int64_t k);
+/* A text of row i: refused with file and line if it is not there. */
+WAGLE_CHECK wagle_status wg_answers_text(wagle_ctx *ctx, const wg_answers *a, int64_t i,
+                                         const char *key, const char **out);
+WAGLE_CHECK wagle_status wg_answers_fail(wagle_ctx *ctx, const wg_answers *a, int64_t i,
+                                         const char *format, ...) WG_PRINTF(4);
+
+/* --- of rows kept ------------------------------------------------------------------------------
+ */
+
+/* A finite number of a row; refused, with suite, set and row named, where it is not there. */
+WAGLE_CHECK wagle_status wg_row_number(wagle_ctx *ctx, const json_t *row, const char *key,
+                                       double *out);
+/* Finite numbers of a list; free *out with wg_free. */
+WAGLE_CHECK wagle_status wg_row_numbers(wagle_ctx *ctx, const json_t *row, const char *key,
+                                        double **out, int64_t *n);
+WAGLE_CHECK wagle_status wg_row_fail(wagle_ctx *ctx, const json_t *row, const char *key,
+                                     const char *what);
+/* A number of the row under its own name as a column. */
+WAGLE_CHECK wagle_status wg_row_column(wagle_ctx *ctx, const json_t *row, const char *set,
+                                       const char *key, wg_frame *f);
+/* Adds SET.NAME, the mean of that column, if it is there. */
+WAGLE_CHECK wagle_status wg_measure_mean(wagle_ctx *ctx, const wg_frame *f, const char *set,
+                                         const char *name, wg_measures *out);
+/* Adds the mean of every column of a set that is not of the gold result. */
+WAGLE_CHECK wagle_status wg_measure_means(wagle_ctx *ctx, const wg_frame *f, wg_measures *out);
+
+#endif

@@ -1,0 +1,223 @@
+/* tofu.c - the evaluation of TOFU (Maini et al. 2024, arXiv 2401.06121). Of each row
+ *
+ *   probability   p = exp(-token-mean nll of the answer); real authors and world facts: p over the
+ *                 sum of p and those of the perturbed answers
+ *   rougeL        ROUGE-L recall of the greedy answer, stemmed
+ *   truth ratio   R = exp(paraphrase nll - mean perturbed nll); arithmetic: mean perturbed
+ *                 probability over the paraphrase's. Forget: min(R, 1/R), others: max(0, 1 - R)
+ *
+ * Model utility is the harmonic mean of all three on the other three sets; forget quality the p of
+ * a Kolmogorov-Smirnov test of the forget set's R against those of the gold model. */
+#include "suite/suite.h"
+
+#include "metric/rouge.h"
+#include "metric/statistics.h"
+#include <math.h>
+#include <string.h>
+
+static const char *const kept[] = {"retain", "real_authors", "world_facts"};
+enum { KEPT = 3 };
+
+/* The answer, its paraphrase (or itself), and the perturbed ones, as examples of row i. */
+static wagle_status add_row(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int64_t i,
+                            size_t *perturbed)
+{
+    const json_t *row = a->rows.row[i];
+    const json_t *wrong = json_object_get(row, "perturbed_answer");
+    const char *paraphrase = json_string_value(json_object_get(row, "paraphrased_answer"));
+    const char *answer;
+    wg_text prompt = {0};
+    wagle_status st = wg_answers_text(ctx, a, i, "answer", &answer);
+
+    if (st == WAGLE_OK && (!json_is_array(wrong) || json_array_size(wrong) == 0))
+        st = wg_answers_fail(ctx, a, i,
+                             "no list 'perturbed_answer'; the _perturbed files of TOFU "
+                             "have it");
+    if (st == WAGLE_OK && i > 0 && json_array_size(wrong) != *perturbed)
+        st = wg_answers_fail(ctx, a, i, "perturbed_answer has %d texts, the rows before have %d",
+                             (int)json_array_size(wrong), (int)*perturbed);
+    *perturbed = json_array_size(wrong);
+    if (st == WAGLE_OK)
+        st = wg_answers_prompt(ctx, e, a, i, &prompt);
+    if (st == WAGLE_OK)
+        st = wg_answers_add(ctx, e, a, i, prompt.text, answer);
+    if (st == WAGLE_OK && paraphrase != NULL)
+        st = wg_answers_add(ctx, e, a, i, prompt.text, paraphrase);
+    for (size_t k = 0; st == WAGLE_OK && k < *perturbed; k++)
+        st = json_is_string(json_array_get(wrong, k))
+                 ? wg_answers_add(ctx, e, a, i, prompt.text,
+                                  json_string_value(json_array_get(wrong, k)))
+                 : wg_answers_fail(ctx, a, i, "perturbed_answer holds what is no text");
+    wg_text_free(&prompt);
+    wg_answers_end_row(a, i);
+    return st;
+}
+
+static wagle_status note_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a, const char *set,
+                             int64_t i)
+{
+    const json_t *source = a->rows.row[i];
+    const char *answer = json_string_value(json_object_get(source, "answer"));
+    const bool paraphrased = json_is_string(json_object_get(source, "paraphrased_answer"));
+    const int64_t first = a->first[i], wrong = first + 1 + paraphrased;
+    json_t *row, *perturbed = json_array();
+    double rouge[3][3];
+    wagle_status st = perturbed != NULL ? WAGLE_OK : wg_json_memory(ctx);
+
+    for (int64_t k = wrong; st == WAGLE_OK && k < a->first[i + 1]; k++)
+        if (json_array_append_new(perturbed, json_real(wg_answers_mean(a, k))) != 0)
+            st = wg_json_memory(ctx);
+    if (st == WAGLE_OK)
+        st = wg_rouge(ctx, answer, a->generated[i], true, rouge);
+    if (st == WAGLE_OK)
+        st = wg_evaluation_row(ctx, e, set, i, &row);
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, row, "perturbed_nll", json_incref(perturbed));
+    json_decref(perturbed);
+    if (st != WAGLE_OK)
+        return st;
+    WG_TRY(wg_json_set(ctx, row, "nll", json_real(wg_answers_mean(a, first))));
+    WG_TRY(wg_json_set(ctx, row, "paraphrased_nll",
+                       json_real(wg_answers_mean(a, first + paraphrased))));
+    WG_TRY(wg_json_set(ctx, row, "rougeL", json_real(rouge[2][1])));
+    WG_TRY(wg_json_set(ctx, row, "question", json_incref(json_object_get(source, "question"))));
+    WG_TRY(wg_json_set(ctx, row, "answer", json_string(answer)));
+    return wg_row_set_text(ctx, row, "generated", a->generated[i], strlen(a->generated[i]));
+}
+
+static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path)
+{
+    wg_answers a;
+    size_t perturbed = 0;
+    wagle_status st = wg_answers_open(ctx, e, path, &a);
+
+    for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)
+        st = add_row(ctx, e, &a, i, &perturbed);
+    if (st == WAGLE_OK)
+        st = wg_answers_score(ctx, e, &a, false, false, set);
+    if (st == WAGLE_OK)
+        st = wg_answers_generate(ctx, e, &a, 0);
+    for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)
+        st = note_row(ctx, e, &a, set, i);
+    wg_answers_close(&a);
+    return st;
+}
+
+static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
+{
+    wagle_suite_options ended = *e->o;
+    const wagle_suite_options *given = e->o;
+    wagle_status st = WAGLE_OK;
+
+    ended.data.eos = !given->no_eos;
+    e->o = &ended;
+    for (const wg_set_info *s = e->suite->set; st == WAGLE_OK && s->name != NULL; s++)
+        if (wg_evaluation_set(e, s->name) != NULL)
+            st = run_set(ctx, e, s->name, wg_evaluation_set(e, s->name));
+    e->o = given;
+    return st;
+}
+
+static bool compares_answers(const char *set)
+{
+    return strstr(set, "real_authors") != NULL || strstr(set, "world_facts") != NULL;
+}
+
+static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, wg_frame *f)
+{
+    double nll, paraphrased, rouge, *perturbed = NULL, sum = 0, mean;
+    int64_t n = 0;
+
+    WG_TRY(wg_row_number(ctx, row, "nll", &nll));
+    WG_TRY(wg_row_number(ctx, row, "paraphrased_nll", &paraphrased));
+    WG_TRY(wg_row_number(ctx, row, "rougeL", &rouge));
+    WG_TRY(wg_row_numbers(ctx, row, "perturbed_nll", &perturbed, &n));
+    for (int64_t k = 0; k < n; k++)
+        sum += exp(-perturbed[k]);
+    mean = wg_mean(perturbed, n);
+    wg_free(perturbed);
+    const double p = exp(-nll), geometric = exp(paraphrased - mean);
+    WG_TRY(wg_frame_add(ctx, f, set, "probability", compares_answers(set) ? p / (p + sum) : p));
+    WG_TRY(wg_frame_add(ctx, f, set, "rougeL", rouge));
+    WG_TRY(wg_frame_add(ctx, f, set, "_ratio", geometric));
+    return wg_frame_add(ctx, f, set, "_ratio_arithmetic", sum / (double)n / exp(-paraphrased));
+}
+
+static wagle_status truth(wagle_ctx *ctx, const wg_frame *f, const char *set, const char *ratio,
+                          const char *name, wg_measures *out)
+{
+    const wg_column *c = wg_frame_find(f, set, ratio);
+    double sum = 0;
+
+    for (int64_t i = 0; i < c->n; i++) {
+        const double r = c->value[i];
+        sum += strcmp(set, "forget") == 0 ? fmin(r, 1 / r) : fmax(0, 1 - r);
+    }
+    return wg_measures_add(ctx, out, sum / (double)c->n, c->n, "%s.%s", set, name);
+}
+
+/* Harmonic mean of nine, where all three sets are there. */
+static wagle_status utility(wagle_ctx *ctx, const char *truth_ratio, const char *name,
+                            wg_measures *out)
+{
+    double part[3 * KEPT];
+    int64_t rows = 0;
+    int n = 0;
+
+    for (int s = 0; s < KEPT; s++) {
+        const char *const parts[] = {"probability", "rougeL", truth_ratio};
+        for (int k = 0; k < 3; k++) {
+            char key[80];
+            snprintf(key, sizeof key, "%s.%s", kept[s], parts[k]);
+            const wg_measure *m = wg_measures_find(out, key);
+            if (m == NULL)
+                return WAGLE_OK;
+            part[n++] = m->value;
+            rows += k == 0 ? m->n : 0;
+        }
+    }
+    return wg_measures_add(ctx, out, wg_harmonic_mean(part, n), rows, "%s", name);
+}
+
+static wagle_status forget_quality(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
+{
+    const wg_column *own = wg_frame_find(f, "forget", "_ratio");
+    const wg_column *gold = wg_frame_find(f, "gold/forget", "_ratio");
+    wg_ks ks;
+
+    if (own == NULL || gold == NULL)
+        return WAGLE_OK;
+    WG_TRY(wg_ks_test(ctx, own->value, own->n, gold->value, gold->n, &ks));
+    WG_TRY(wg_measures_add(ctx, out, ks.p, own->n, "forget_quality"));
+    WG_TRY(wg_measures_add(ctx, out, log10(ks.p), own->n, "forget_quality_log10"));
+    return wg_measures_add(ctx, out, ks.statistic, own->n, "forget_ks");
+}
+
+static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
+{
+    static const char *const sets[] = {"forget", "retain", "real_authors", "world_facts"};
+
+    for (int s = 0; s < 4; s++) {
+        if (wg_frame_find(f, sets[s], "_ratio") == NULL)
+            continue;
+        WG_TRY(wg_measure_mean(ctx, f, sets[s], "probability", out));
+        WG_TRY(wg_measure_mean(ctx, f, sets[s], "rougeL", out));
+        WG_TRY(truth(ctx, f, sets[s], "_ratio", "truth_ratio", out));
+        WG_TRY(truth(ctx, f, sets[s], "_ratio_arithmetic", "truth_ratio_arithmetic", out));
+    }
+    WG_TRY(utility(ctx, "truth_ratio", "model_utility", out));
+    WG_TRY(utility(ctx, "truth_ratio_arithmetic", "model_utility_arithmetic", out));
+    return forget_quality(ctx, f, out);
+}
+
+const wg_suite wg_suite_tofu = {
+    .name = "tofu",
+    .summary = "probability, ROUGE-L, truth ratio; model utility, forget quality (with --gold)",
+    .set = {{"forget", "rows with perturbed_answer", false},
+            {"retain", "the same", false},
+            {"real_authors", "the same", false},
+            {"world_facts", "the same", false}},
+    .run = run,
+    .derive = derive,
+    .measure = measure,
+};
