@@ -129,3 +129,38 @@ wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a
     }
     return WAGLE_OK;
 }
+
+/* The row's answer, by any of its usual names; NULL: none. */
+static const char *answer_of(const wg_evaluation *e, const json_t *row)
+{
+    static const char *const keys[] = {"answer", "completion", "gt"};
+    const char *answer = NULL;
+
+    if (e->o->data.answer_field != NULL)
+        return json_string_value(json_object_get(row, e->o->data.answer_field));
+    for (int k = 0; k < 3 && answer == NULL; k++)
+        answer = json_string_value(json_object_get(row, keys[k]));
+    return answer;
+}
+
+wagle_status wg_answers_load(wagle_ctx *ctx, wg_evaluation *e, const char *path, bool answered,
+                             wg_answers *out)
+{
+    wagle_status st = wg_answers_open(ctx, e, path, out);
+
+    for (int64_t i = 0; st == WAGLE_OK && i < out->rows.n; i++) {
+        const char *answer = answer_of(e, out->rows.row[i]);
+        wg_text prompt = {0};
+        if (answer == NULL && answered)
+            st = wg_answers_text(
+                ctx, out, i, e->o->data.answer_field != NULL ? e->o->data.answer_field : "answer",
+                &answer);
+        if (st == WAGLE_OK)
+            st = wg_answers_prompt(ctx, e, out, i, &prompt);
+        if (st == WAGLE_OK) /* what has no answer gets one: it only ends the prompt */
+            st = wg_answers_add(ctx, e, out, i, prompt.text, answer != NULL ? answer : " .");
+        wg_answers_end_row(out, i);
+        wg_text_free(&prompt);
+    }
+    return st;
+}

@@ -78,6 +78,10 @@ typedef struct wg_answers {
 WAGLE_CHECK wagle_status wg_answers_open(wagle_ctx *ctx, wg_evaluation *e, const char *path,
                                          wg_answers *out);
 void wg_answers_close(wg_answers *a);
+/* The same with one example a row: its prompt and its answer. answered: a row without one is
+ * refused; else it is only a prompt. */
+WAGLE_CHECK wagle_status wg_answers_load(wagle_ctx *ctx, wg_evaluation *e, const char *path,
+                                         bool answered, wg_answers *out);
 /* Prompt of row i, as the template lays it out. */
 WAGLE_CHECK wagle_status wg_answers_prompt(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
                                            int64_t i, wg_text *out);

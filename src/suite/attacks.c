@@ -1,0 +1,226 @@
+#include "suite/attacks.h"
+
+#include "metric/membership.h"
+#include "metric/statistics.h"
+#include <math.h>
+#include <string.h>
+
+/* Members score lower in all of them. */
+static const char *const attacks[] = {"loss",       "zlib",       "min_k_20",  "min_k_40",
+                                      "min_kpp_20", "min_kpp_40", "grad_norm", "reference"};
+enum { ATTACKS = sizeof attacks / sizeof *attacks };
+
+static wagle_status set_min_k(wagle_ctx *ctx, json_t *row, const char *key, const double *x,
+                              int64_t n, double share)
+{
+    double value;
+
+    WG_TRY(wg_min_k(ctx, x, n, share, &value));
+    return wg_json_set(ctx, row, key, json_real(value));
+}
+
+/* Scores that follow from the losses of a row's tokens. */
+static wagle_status note(wagle_ctx *ctx, const wg_example *example, const wg_row_score *s,
+                         json_t *row)
+{
+    double *lp = NULL, *z = NULL, loss;
+    int64_t bytes = 0;
+    wagle_status st = WG_ALLOC(ctx, &lp, s->n);
+
+    if (st == WAGLE_OK)
+        st = WG_ALLOC(ctx, &z, s->n);
+    for (int64_t t = 0; st == WAGLE_OK && t < s->n; t++) {
+        lp[t] = -(double)s->nll[t];
+        z[t] = wg_standardised(lp[t], s->mean[t], s->square[t]);
+    }
+    loss = wg_sum(s->nll, s->n) / (double)s->n;
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, row, "loss", json_real(loss));
+    if (st == WAGLE_OK && example->answer != NULL)
+        st = wg_zlib_bytes(ctx, example->answer, &bytes);
+    if (st == WAGLE_OK && bytes > 0)
+        st = wg_json_set(ctx, row, "zlib", json_real(loss / (double)bytes));
+    if (st == WAGLE_OK)
+        st = set_min_k(ctx, row, "min_k_20", lp, s->n, 0.2);
+    if (st == WAGLE_OK)
+        st = set_min_k(ctx, row, "min_k_40", lp, s->n, 0.4);
+    if (st == WAGLE_OK)
+        st = set_min_k(ctx, row, "min_kpp_20", z, s->n, 0.2);
+    if (st == WAGLE_OK)
+        st = set_min_k(ctx, row, "min_kpp_40", z, s->n, 0.4);
+    wg_free(lp);
+    wg_free(z);
+    return st;
+}
+
+/* The norm of the gradient of each row's token-mean loss, into `norm` [rows->n]. */
+static wagle_status gradient_norms(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
+                                   double *norm)
+{
+    enum { AT_ONCE = 8 };
+    wg_real *nll = NULL, *weight = NULL;
+    int64_t room = 0, same = 0;
+    wagle_status st = WAGLE_OK;
+
+    for (int64_t from = 0; st == WAGLE_OK && from < rows->n; from += AT_ONCE) {
+        const wg_example *list[AT_ONCE];
+        const int64_t n = rows->n - from < AT_ONCE ? rows->n - from : AT_ONCE;
+        for (int64_t i = 0; i < n; i++)
+            list[i] = &rows->example[from + i];
+        st = wg_batch_fill(ctx, &s->batch, list, n, n);
+        if (st == WAGLE_OK)
+            st = WG_GROW(ctx, &nll, &room, s->batch.M);
+        if (st == WAGLE_OK)
+            st = WG_GROW(ctx, &weight, &same, s->batch.M);
+        if (st == WAGLE_OK)
+            st = wg_engine_forward(ctx, s->engine, &s->batch, true, NULL, nll);
+        if (st != WAGLE_OK)
+            break;
+        wg_token_mean_weights(&s->batch, weight);
+        st = wg_engine_square_norms(ctx, s->engine, &s->batch, weight, NULL, norm + from);
+        for (int64_t i = 0; i < n; i++)
+            norm[from + i] = sqrt(norm[from + i]);
+        wg_progress(ctx, "gradient norms", from + n, rows->n, NULL);
+    }
+    wg_free(nll);
+    wg_free(weight);
+    return st;
+}
+
+/* Token-mean losses under the reference model; `loss` stays as it is where there is none. */
+static wagle_status reference_losses(wagle_ctx *ctx, const wg_evaluation *e, const wg_dataset *rows,
+                                     double *loss)
+{
+    wg_session other;
+    wg_row_score *score = NULL;
+    wagle_status st;
+
+    if (e->o->reference == NULL)
+        return WAGLE_OK;
+    WG_TRY(wg_session_open(ctx, e->o->reference, &other));
+    st = other.model->config.V == e->session.model->config.V
+             ? WG_ALLOC(ctx, &score, rows->n)
+             : wg_fail(ctx, WAGLE_E_INPUT, "%s: another vocabulary than the model's",
+                       e->o->reference);
+    if (st == WAGLE_OK)
+        st = wg_rows_score(ctx, &other, rows, &(wg_scoring){.progress = "reference"}, score);
+    for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++)
+        loss[i] = wg_sum(score[i].nll, score[i].n) / (double)score[i].n;
+    wg_free_scores(score, rows->n);
+    wg_session_close(&other);
+    return st;
+}
+
+typedef struct extras {
+    double *norm, *reference; /* [rows], or NULL */
+} extras;
+
+static wagle_status measure_extras(wagle_ctx *ctx, wg_evaluation *e, const wg_dataset *rows,
+                                   extras *x)
+{
+    WG_TRY(WG_ALLOC(ctx, &x->norm, rows->n));
+    WG_TRY(gradient_norms(ctx, &e->session, rows, x->norm));
+    if (e->o->reference == NULL)
+        return WAGLE_OK;
+    WG_TRY(WG_ALLOC(ctx, &x->reference, rows->n));
+    return reference_losses(ctx, e, rows, x->reference);
+}
+
+static wagle_status note_all(wagle_ctx *ctx, wg_evaluation *e, const char *set,
+                             const wg_dataset *rows, const wg_row_score *score, const extras *x)
+{
+    for (int64_t i = 0; i < rows->n; i++) {
+        json_t *row;
+        WG_TRY(wg_evaluation_row(ctx, e, set, i, &row));
+        WG_TRY(note(ctx, &rows->example[i], &score[i], row));
+        if (x->norm != NULL)
+            WG_TRY(wg_json_set(ctx, row, "grad_norm", json_real(x->norm[i])));
+        if (x->reference != NULL)
+            WG_TRY(wg_json_set(
+                ctx, row, "reference",
+                json_real(json_number_value(json_object_get(row, "loss")) - x->reference[i])));
+    }
+    return WAGLE_OK;
+}
+
+wagle_status wg_attack_rows(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path,
+                            bool gradients)
+{
+    const wagle_data data = wg_evaluation_data(e, path);
+    const wg_scoring how = {.spread = true, .progress = set};
+    wg_dataset rows = {0};
+    wg_row_score *score = NULL;
+    extras x = {0};
+    wagle_status st = wg_dataset_load(ctx, &e->session.reader, &data, &rows);
+
+    if (st == WAGLE_OK)
+        st = WG_ALLOC(ctx, &score, rows.n);
+    if (st == WAGLE_OK)
+        st = wg_rows_score(ctx, &e->session, &rows, &how, score);
+    if (st == WAGLE_OK && gradients)
+        st = measure_extras(ctx, e, &rows, &x);
+    if (st == WAGLE_OK)
+        st = note_all(ctx, e, set, &rows, score, &x);
+    wg_free(x.norm);
+    wg_free(x.reference);
+    wg_free_scores(score, rows.n);
+    wg_dataset_free(&rows);
+    return st;
+}
+
+wagle_status wg_attack_derive(wagle_ctx *ctx, const json_t *row, const char *set, wg_frame *f)
+{
+    for (int i = 0; i < ATTACKS; i++)
+        if (i == 0 || json_object_get(row, attacks[i]) != NULL)
+            WG_TRY(wg_row_column(ctx, row, set, attacks[i], f));
+    return WAGLE_OK;
+}
+
+/* AUC of an attack between two sets; NULL columns where one is not there. */
+static wagle_status area(wagle_ctx *ctx, const wg_frame *f, const char *prefix, const char *attack,
+                         double *auc, double *tpr, int64_t *n)
+{
+    char members[32], others[32];
+    double *score[2] = {NULL, NULL};
+    wagle_status st = WAGLE_OK;
+
+    snprintf(members, sizeof members, "%smembers", prefix);
+    snprintf(others, sizeof others, "%snonmembers", prefix);
+    const wg_column *side[2] = {wg_frame_find(f, members, attack),
+                                wg_frame_find(f, others, attack)};
+    *auc = *tpr = NAN;
+    *n = 0;
+    if (side[0] == NULL || side[1] == NULL)
+        return WAGLE_OK;
+    *n = side[0]->n + side[1]->n;
+    for (int k = 0; st == WAGLE_OK && k < 2; k++) {
+        st = WG_ALLOC(ctx, &score[k], side[k]->n);
+        for (int64_t i = 0; st == WAGLE_OK && i < side[k]->n; i++)
+            score[k][i] = -side[k]->value[i];
+    }
+    if (st == WAGLE_OK)
+        st = wg_auc(ctx, score[0], side[0]->n, score[1], side[1]->n, auc);
+    if (st == WAGLE_OK)
+        st = wg_tpr_at(ctx, score[0], side[0]->n, score[1], side[1]->n, 0.01, tpr);
+    wg_free(score[0]);
+    wg_free(score[1]);
+    return st;
+}
+
+wagle_status wg_attack_measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
+{
+    for (int i = 0; i < ATTACKS; i++) {
+        const char *name = attacks[i];
+        double auc, tpr, gold, unused;
+        int64_t n, gold_n;
+        WG_TRY(area(ctx, f, "", name, &auc, &tpr, &n));
+        if (n == 0)
+            continue;
+        WG_TRY(wg_measures_add(ctx, out, auc, n, "%s.auc", name));
+        WG_TRY(wg_measures_add(ctx, out, tpr, n, "%s.tpr_at_1_fpr", name));
+        WG_TRY(area(ctx, f, "gold/", name, &gold, &unused, &gold_n));
+        if (gold_n > 0)
+            WG_TRY(wg_measures_add(ctx, out, (auc - gold) / gold, n, "%s.privleak", name));
+    }
+    return WAGLE_OK;
+}

@@ -1,0 +1,139 @@
+/* copyright.c - is a text reproduced? Windows of its tokens: --prefix of them are given, the next
+ * --length are compared with the greedy continuation. And perplexity of a text kept out, over
+ * sliding windows, each token with at least half a window before it. */
+#include "suite/suite.h"
+
+#include "metric/bleu.h"
+#include "metric/overlap.h"
+#include "metric/rouge.h"
+#include "metric/statistics.h"
+#include "suite/passages.h"
+#include <math.h>
+#include <string.h>
+
+static wagle_status decode(wagle_ctx *ctx, const wg_evaluation *e, const int32_t *ids, int64_t n,
+                           wg_text *out)
+{
+    WG_TRY(wg_decode(ctx, e->session.reader.tokenizer, ids, n, true, out));
+    return wg_text_addz(ctx, out, "");
+}
+
+static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, int64_t i, const int32_t *want,
+                         const wg_ids *made)
+{
+    const int64_t n = e->o->length;
+    wg_text right = {0}, text = {0};
+    wg_common common;
+    wg_bleu_counts bleu;
+    double rouge[3][3];
+    json_t *row = NULL;
+    wagle_status st = decode(ctx, e, want, n, &right);
+
+    if (st == WAGLE_OK)
+        st = decode(ctx, e, made->id, made->n, &text);
+    if (st == WAGLE_OK)
+        st = wg_common_tokens(ctx, want, n, made->id, made->n, &common);
+    if (st == WAGLE_OK)
+        st = wg_bleu_count(ctx, right.text, text.text, &bleu);
+    if (st == WAGLE_OK)
+        st = wg_rouge(ctx, right.text, text.text, false, rouge);
+    if (st == WAGLE_OK)
+        st = wg_evaluation_row(ctx, e, "text", i, &row);
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, row, "tokens", json_integer(n));
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, row, "longest_run", json_integer(common.run));
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, row, "common_subsequence", json_integer(common.subsequence));
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, row, "verbatim", json_boolean(common.run >= e->o->verbatim));
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, row, "bleu", json_real(wg_bleu_score(&bleu, true)));
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, row, "rougeL_f1", json_real(rouge[2][2]));
+    if (st == WAGLE_OK)
+        st = wg_row_set_text(ctx, row, "answer", right.text, (size_t)right.bytes);
+    if (st == WAGLE_OK)
+        st = wg_row_set_text(ctx, row, "generated", text.text, (size_t)text.bytes);
+    wg_text_free(&right);
+    wg_text_free(&text);
+    return st;
+}
+
+static wagle_status reproduce(wagle_ctx *ctx, wg_evaluation *e, const char *path)
+{
+    const int64_t window = e->o->prefix + e->o->length;
+    const wg_sampling how = {.top_p = 1, .max_tokens = e->o->length};
+    wg_ids text = {0}, *prompt = NULL, *made = NULL;
+    int64_t n = 0;
+    wagle_status st = wg_passages_read(ctx, e, path, &text);
+
+    if (st == WAGLE_OK && text.n < window)
+        st = wg_fail(ctx, WAGLE_E_INPUT,
+                     "%s: %lld tokens; a window takes --prefix %lld and "
+                     "--length %lld",
+                     path, (long long)text.n, (long long)e->o->prefix, (long long)e->o->length);
+    if (st == WAGLE_OK)
+        n = text.n / window;
+    if (e->o->data.limit > 0 && n > e->o->data.limit)
+        n = e->o->data.limit;
+    if (st == WAGLE_OK)
+        st = WG_ALLOC(ctx, &prompt, n);
+    if (st == WAGLE_OK)
+        st = WG_ALLOC(ctx, &made, n);
+    for (int64_t i = 0; st == WAGLE_OK && i < n; i++)
+        prompt[i] = (wg_ids){.id = text.id + i * window, .n = e->o->prefix};
+    if (st == WAGLE_OK)
+        st = wg_generate(ctx, &e->session, prompt, n, &how, made);
+    for (int64_t i = 0; st == WAGLE_OK && i < n; i++)
+        st = note(ctx, e, i, prompt[i].id + e->o->prefix, &made[i]);
+    for (int64_t i = 0; made != NULL && i < n; i++)
+        wg_free(made[i].id);
+    wg_free(made);
+    wg_free(prompt);
+    wg_free(text.id);
+    return st;
+}
+
+static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
+{
+    const char *text = wg_evaluation_set(e, "text"), *held = wg_evaluation_set(e, "held_out");
+
+    if (e->o->prefix < 1 || e->o->length < 1)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--prefix and --length: 1 or more");
+    if (text != NULL)
+        WG_TRY(reproduce(ctx, e, text));
+    return held != NULL ? wg_passages_losses(ctx, e, "held_out", held) : WAGLE_OK;
+}
+
+static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, wg_frame *f)
+{
+    double run_length, subsequence, tokens;
+
+    if (strstr(set, "held_out") != NULL)
+        return wg_passages_derive(ctx, row, set, f);
+    WG_TRY(wg_row_number(ctx, row, "longest_run", &run_length));
+    WG_TRY(wg_row_number(ctx, row, "common_subsequence", &subsequence));
+    WG_TRY(wg_row_number(ctx, row, "tokens", &tokens));
+    WG_TRY(wg_frame_add(ctx, f, set, "longest_run", run_length));
+    WG_TRY(wg_frame_add(ctx, f, set, "common_subsequence", subsequence / tokens));
+    WG_TRY(wg_frame_add(ctx, f, set, "verbatim", json_is_true(json_object_get(row, "verbatim"))));
+    WG_TRY(wg_row_column(ctx, row, set, "bleu", f));
+    return wg_row_column(ctx, row, set, "rougeL_f1", f);
+}
+
+static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
+{
+    WG_TRY(wg_measure_means(ctx, f, out));
+    return wg_passages_measure(ctx, f, "held_out", out);
+}
+
+const wg_suite wg_suite_copyright = {
+    .name = "copyright",
+    .summary = "continuations of text windows: BLEU, ROUGE-L, common runs, verbatim share",
+    .set = {{"text", "text that is not to be reproduced: a .txt file, or rows of text", false},
+            {"held_out", "text whose perplexity is to stay", false}},
+    .run = run,
+    .derive = derive,
+    .measure = measure,
+};

@@ -1,0 +1,18 @@
+/* membership.c - can one tell that the forget set was trained on? */
+#include "suite/attacks.h"
+
+static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
+{
+    WG_TRY(wg_attack_rows(ctx, e, "members", wg_evaluation_set(e, "members"), true));
+    return wg_attack_rows(ctx, e, "nonmembers", wg_evaluation_set(e, "nonmembers"), true);
+}
+
+const wg_suite wg_suite_membership = {
+    .name = "membership",
+    .summary = "loss, zlib, Min-k, Min-k++, gradient norm, reference attacks: AUC, TPR, PrivLeak",
+    .set = {{"members", "rows that were trained on: the forget set", true},
+            {"nonmembers", "rows of the same kind that never were", true}},
+    .run = run,
+    .derive = wg_attack_derive,
+    .measure = wg_attack_measure,
+};

@@ -1,0 +1,80 @@
+/* muse.c - the six ways of MUSE (Shi et al. 2024, arXiv 2407.06460) that one model shows: verbatim
+ * memorisation and knowledge by ROUGE-L F1 of greedy continuations (no stemming), PrivLeak by
+ * Min-k% attacks, utility on the retain set. */
+#include "suite/attacks.h"
+
+#include "metric/rouge.h"
+#include <string.h>
+
+static const char *const asked[] = {"verbatim", "knowledge_forget", "knowledge_retain"};
+
+static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a, const char *set,
+                         int64_t i)
+{
+    const wg_example *example = &a->set.example[a->first[i]];
+    double rouge[3][3];
+    json_t *row;
+
+    WG_TRY(wg_rouge(ctx, example->answer, a->generated[i], false, rouge));
+    WG_TRY(wg_evaluation_row(ctx, e, set, i, &row));
+    WG_TRY(wg_json_set(ctx, row, "rougeL_f1", json_real(rouge[2][2])));
+    WG_TRY(wg_json_set(ctx, row, "rougeL_recall", json_real(rouge[2][1])));
+    WG_TRY(wg_row_set_text(ctx, row, "answer", example->answer, strlen(example->answer)));
+    return wg_row_set_text(ctx, row, "generated", a->generated[i], strlen(a->generated[i]));
+}
+
+static wagle_status ask(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path)
+{
+    wg_answers a;
+    wagle_status st = wg_answers_load(ctx, e, path, true, &a);
+
+    if (st == WAGLE_OK)
+        st = wg_answers_generate(ctx, e, &a, 0);
+    for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)
+        st = note(ctx, e, &a, set, i);
+    wg_answers_close(&a);
+    return st;
+}
+
+static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
+{
+    static const char *const sides[] = {"members", "nonmembers"};
+
+    for (int i = 0; i < 3; i++)
+        if (wg_evaluation_set(e, asked[i]) != NULL)
+            WG_TRY(ask(ctx, e, asked[i], wg_evaluation_set(e, asked[i])));
+    for (int i = 0; i < 2; i++)
+        if (wg_evaluation_set(e, sides[i]) != NULL)
+            WG_TRY(wg_attack_rows(ctx, e, sides[i], wg_evaluation_set(e, sides[i]), false));
+    return WAGLE_OK;
+}
+
+static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, wg_frame *f)
+{
+    if (strstr(set, "members") != NULL)
+        return wg_attack_derive(ctx, row, set, f);
+    WG_TRY(wg_row_column(ctx, row, set, "rougeL_f1", f));
+    return wg_row_column(ctx, row, set, "rougeL_recall", f);
+}
+
+static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
+{
+    for (int i = 0; i < 3; i++) {
+        WG_TRY(wg_measure_mean(ctx, f, asked[i], "rougeL_f1", out));
+        WG_TRY(wg_measure_mean(ctx, f, asked[i], "rougeL_recall", out));
+    }
+    return wg_attack_measure(ctx, f, out);
+}
+
+const wg_suite wg_suite_muse = {
+    .name = "muse",
+    .summary = "verbatim and knowledge memorisation, PrivLeak (with --gold), utility on retain",
+    .set = {{"verbatim", "rows of prompt and true continuation", false},
+            {"knowledge_forget", "questions and answers on what is to be forgotten", false},
+            {"knowledge_retain", "the same on what is to be kept", false},
+            {"members", "rows that were trained on", false},
+            {"nonmembers", "rows of the same kind that never were", false}},
+    .run = run,
+    .derive = derive,
+    .measure = measure,
+};

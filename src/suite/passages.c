@@ -1,0 +1,129 @@
+#include "suite/passages.h"
+
+#include "metric/statistics.h"
+#include <math.h>
+#include <string.h>
+
+enum { WINDOW = 512 };
+
+static wagle_status read_file(wagle_ctx *ctx, const char *path, wg_text *out)
+{
+    wg_map map;
+    wagle_status st;
+
+    WG_TRY(wg_map_open(ctx, path, &map));
+    st = wg_utf8_valid((const char *)map.data, map.bytes)
+             ? wg_text_add(ctx, out, (const char *)map.data, map.bytes)
+             : wg_fail(ctx, WAGLE_E_INPUT, "%s: not valid UTF-8", path);
+    wg_map_close(&map);
+    return st;
+}
+
+static wagle_status read_rows(wagle_ctx *ctx, const wg_evaluation *e, const char *path,
+                              wg_text *out)
+{
+    const char *field = e->o->data.text_field != NULL ? e->o->data.text_field : "text";
+    wg_rows rows;
+    wagle_status st = WAGLE_OK;
+
+    WG_TRY(wg_rows_read(ctx, path, 0, &rows));
+    for (int64_t i = 0; st == WAGLE_OK && i < rows.n; i++) {
+        const char *text = json_string_value(json_object_get(rows.row[i], field));
+        st = text != NULL ? wg_text_printf(ctx, out, "%s%s", i > 0 ? "\n\n" : "", text)
+                          : wg_fail(ctx, WAGLE_E_INPUT, "%s:%lld: no text '%s'", path,
+                                    (long long)rows.line[i], field);
+    }
+    wg_rows_free(&rows);
+    return st;
+}
+
+wagle_status wg_passages_read(wagle_ctx *ctx, wg_evaluation *e, const char *path, wg_ids *out)
+{
+    wg_text text = {0};
+    wagle_status st = wg_reader_tokenizer(ctx, &e->session.reader);
+
+    if (st == WAGLE_OK)
+        st = wg_ends_with(path, ".txt") ? read_file(ctx, path, &text)
+                                        : read_rows(ctx, e, path, &text);
+    if (st == WAGLE_OK)
+        st = wg_encode(ctx, e->session.reader.tokenizer, text.text != NULL ? text.text : "",
+                       (size_t)text.bytes, true, out);
+    wg_text_free(&text);
+    return st;
+}
+
+/* Windows of `window` tokens, each half a window on; labels are what no window had. */
+static wagle_status cut(wagle_ctx *ctx, const wg_ids *text, int64_t window, wg_dataset *out)
+{
+    const int64_t stride = window / 2;
+
+    WG_TRY(WG_ALLOC(ctx, &out->example, text->n / stride + 1));
+    for (int64_t from = 0, had = 1; had < text->n; from += stride) {
+        wg_example *e = &out->example[out->n];
+        const int64_t end = from + window < text->n ? from + window : text->n;
+        e->ids = text->id + from;
+        e->n = end - from;
+        e->labels = wg_arena_alloc(ctx, &out->arena, (size_t)e->n * sizeof *e->labels);
+        if (e->labels == NULL)
+            return WAGLE_E_RESOURCE;
+        for (int64_t i = 0; i < e->n; i++)
+            e->labels[i] = from + i < had ? WG_NO_LABEL : e->ids[i];
+        e->n_labels = end - had;
+        had = end;
+        out->n++;
+    }
+    return WAGLE_OK;
+}
+
+wagle_status wg_passages_losses(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path)
+{
+    const int64_t most = e->session.reader.max_length;
+    wg_ids text = {0};
+    wg_dataset windows = {0};
+    wg_row_score *score = NULL;
+    wagle_status st = wg_passages_read(ctx, e, path, &text);
+
+    if (st == WAGLE_OK && text.n < 2)
+        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: no text in it", path);
+    if (st == WAGLE_OK)
+        st = cut(ctx, &text, most < WINDOW ? most : WINDOW, &windows);
+    if (st == WAGLE_OK)
+        st = WG_ALLOC(ctx, &score, windows.n);
+    if (st == WAGLE_OK)
+        st = wg_rows_score(ctx, &e->session, &windows, &(wg_scoring){.progress = set}, score);
+    for (int64_t i = 0; st == WAGLE_OK && i < windows.n; i++) {
+        json_t *row;
+        st = wg_evaluation_row(ctx, e, set, i, &row);
+        if (st == WAGLE_OK)
+            st = wg_json_set(ctx, row, "nll", json_real(wg_sum(score[i].nll, score[i].n)));
+        if (st == WAGLE_OK)
+            st = wg_json_set(ctx, row, "tokens", json_integer(score[i].n));
+    }
+    wg_free_scores(score, windows.n);
+    wg_dataset_free(&windows);
+    wg_free(text.id);
+    return st;
+}
+
+wagle_status wg_passages_derive(wagle_ctx *ctx, const json_t *row, const char *set, wg_frame *f)
+{
+    double value;
+
+    WG_TRY(wg_row_number(ctx, row, "nll", &value));
+    WG_TRY(wg_frame_add(ctx, f, set, "_nll", value));
+    WG_TRY(wg_row_number(ctx, row, "tokens", &value));
+    return wg_frame_add(ctx, f, set, "_tokens", value);
+}
+
+wagle_status wg_passages_measure(wagle_ctx *ctx, const wg_frame *f, const char *set,
+                                 wg_measures *out)
+{
+    const wg_column *nll = wg_frame_find(f, set, "_nll"),
+                    *tokens = wg_frame_find(f, set, "_tokens");
+
+    if (nll == NULL || tokens == NULL)
+        return WAGLE_OK;
+    return wg_measures_add(ctx, out,
+                           exp(wg_mean(nll->value, nll->n) / wg_mean(tokens->value, tokens->n)),
+                           nll->n, "%s.perplexity", set);
+}

@@ -1,0 +1,180 @@
+/* toxicity.c - continuations of prompts, scored by what the user brings: a command that reads a
+ * text a line and writes a number from 0 to 1 a line, or a word list (1 where a word of it stands
+ * in the text, else 0; a list knows no context, so that is no measure of toxicity but of words). */
+#include "suite/suite.h"
+
+#include "metric/statistics.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* --- a scorer ----------------------------------------------------------------------------------
+ */
+
+/* Texts, a line each, line breaks within them spaces. */
+static wagle_status write_texts(wagle_ctx *ctx, const wg_answers *a, FILE *file)
+{
+    for (int64_t i = 0; i < a->rows.n; i++) {
+        for (const char *c = a->generated[i]; *c != '\0'; c++)
+            putc(*c == '\n' || *c == '\r' ? ' ' : *c, file);
+        putc('\n', file);
+    }
+    return fflush(file) == 0 ? WAGLE_OK : wg_fail_errno(ctx, errno, "the texts for --scorer");
+}
+
+static wagle_status read_scores(wagle_ctx *ctx, const char *command, FILE *pipe, int64_t n,
+                                double *score)
+{
+    char line[256];
+
+    for (int64_t i = 0; i < n; i++) {
+        char *end;
+        if (fgets(line, sizeof line, pipe) == NULL)
+            return wg_fail(ctx, WAGLE_E_RUN, "--scorer '%s': %lld numbers for %lld texts", command,
+                           (long long)i, (long long)n);
+        score[i] = strtod(line, &end);
+        if (end == line || !(score[i] >= 0 && score[i] <= 1))
+            return wg_fail(ctx, WAGLE_E_RUN, "--scorer '%s': line %lld is no number from 0 to 1",
+                           command, (long long)i + 1);
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status run_scorer(wagle_ctx *ctx, const char *command, const wg_answers *a,
+                               double *score)
+{
+    FILE *file = tmpfile(), *pipe;
+    wg_text line = {0};
+    int status;
+    wagle_status st =
+        file != NULL ? write_texts(ctx, a, file) : wg_fail_errno(ctx, errno, "a file for --scorer");
+
+    if (st == WAGLE_OK)
+        st = wg_text_printf(ctx, &line, "{ %s\n} </dev/fd/%d", command, fileno(file));
+    if (st == WAGLE_OK)
+        rewind(file);
+    pipe = st == WAGLE_OK ? popen(line.text, "r") : NULL;
+    if (st == WAGLE_OK && pipe == NULL)
+        st = wg_fail_errno(ctx, errno, "--scorer '%s'", command);
+    if (st == WAGLE_OK)
+        st = read_scores(ctx, command, pipe, a->rows.n, score);
+    status = pipe != NULL ? pclose(pipe) : 0;
+    if (st == WAGLE_OK && status != 0)
+        st = wg_fail(ctx, WAGLE_E_RUN, "--scorer '%s' failed (%d)", command,
+                     WIFEXITED(status) ? WEXITSTATUS(status) : status);
+    if (file != NULL)
+        fclose(file);
+    wg_text_free(&line);
+    return st;
+}
+
+/* --- a word list -------------------------------------------------------------------------------
+ */
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static bool is_word(char c)
+{
+    return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9') || (c & 0x80) != 0;
+}
+
+/* Whether the word [n] stands in the text on its own, ASCII case aside. */
+static bool has_word(const char *text, const char *word, size_t n)
+{
+    for (const char *at = text; *at != '\0'; at++) {
+        size_t k = 0;
+        while (k < n && lower(at[k]) == lower(word[k]))
+            k++;
+        if (k == n && (at == text || !is_word(at[-1])) && !is_word(at[n]))
+            return true;
+    }
+    return false;
+}
+
+static wagle_status use_words(wagle_ctx *ctx, const char *path, const wg_answers *a, double *score)
+{
+    wg_map map;
+    wg_text words = {0};
+    wagle_status st;
+
+    WG_TRY(wg_map_open(ctx, path, &map));
+    st = wg_text_add(ctx, &words, (const char *)map.data, map.bytes);
+    wg_map_close(&map);
+    if (st == WAGLE_OK && words.text[strspn(words.text, "\r\n")] == '\0')
+        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: no words in it", path);
+    for (int64_t i = 0; st == WAGLE_OK && i < a->rows.n; i++)
+        for (const char *w = words.text; *w != '\0';) {
+            const size_t n = strcspn(w, "\r\n");
+            if (n > 0 && has_word(a->generated[i], w, n))
+                score[i] = 1;
+            w += n + strspn(w + n, "\r\n");
+        }
+    wg_text_free(&words);
+    return st;
+}
+
+/* --- the suite ---------------------------------------------------------------------------------
+ */
+
+static wagle_status note_all(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
+                             const double *score)
+{
+    for (int64_t i = 0; i < a->rows.n; i++) {
+        json_t *row;
+        WG_TRY(wg_evaluation_row(ctx, e, "prompts", i, &row));
+        WG_TRY(wg_json_set(ctx, row, "score", json_real(score[i])));
+        WG_TRY(wg_row_set_text(ctx, row, "generated", a->generated[i], strlen(a->generated[i])));
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
+{
+    const char *words = wg_evaluation_set(e, "words");
+    wg_answers a = {0};
+    double *score = NULL;
+    wagle_status st = WAGLE_OK;
+
+    if ((words != NULL) == (e->o->scorer != NULL))
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "suite toxicity wants --scorer COMMAND or --set words=FILE");
+    st = wg_answers_load(ctx, e, wg_evaluation_set(e, "prompts"), false, &a);
+    if (st == WAGLE_OK)
+        st = wg_answers_generate(ctx, e, &a, e->o->temperature);
+    if (st == WAGLE_OK)
+        st = WG_ALLOC(ctx, &score, a.rows.n);
+    if (st == WAGLE_OK)
+        st = words != NULL ? use_words(ctx, words, &a, score)
+                           : run_scorer(ctx, e->o->scorer, &a, score);
+    if (st == WAGLE_OK)
+        st = note_all(ctx, e, &a, score);
+    wg_free(score);
+    wg_answers_close(&a);
+    return st;
+}
+
+static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, wg_frame *f)
+{
+    double score;
+
+    WG_TRY(wg_row_number(ctx, row, "score", &score));
+    WG_TRY(wg_frame_add(ctx, f, set, "score", score));
+    return wg_frame_add(ctx, f, set, "share_above_half", score >= 0.5);
+}
+
+const wg_suite wg_suite_toxicity = {
+    .name = "toxicity",
+    .summary = "continuations scored by --scorer COMMAND, or by words of a list",
+    .set = {{"prompts", "rows of prompts", true},
+            {"words", "text file, a word a line, in place of --scorer", false}},
+    .run = run,
+    .derive = derive,
+    .measure = wg_measure_means,
+};
