@@ -1,0 +1,328 @@
+/* robustness.c - does it stay forgotten? The answers of the forget set, again under conditions:
+ *
+ *   relearn_K     after K updates on rows of set `relearn` (a few of the forget rows)
+ *   q8_0, q4_0    with weights rounded as those block formats round them
+ *   jailbreak     the likeliest under any line of set `prefixes` before the prompt
+ *   few_shot      after --shots solved rows of set `dev`
+ *   other sets    rows of their own: paraphrased questions, another language
+ *
+ * comes_back is what a condition adds to the plain answer probability. */
+#include "suite/suite.h"
+
+#include "metric/membership.h"
+#include "metric/statistics.h"
+#include "run/quantize.h"
+#include <math.h>
+#include <string.h>
+
+static const char *const own_sets[] = {"forget", "relearn", "prefixes", "dev"};
+
+static bool is_own(const char *name)
+{
+    for (int i = 0; i < 4; i++)
+        if (strcmp(own_sets[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* --- rows of a condition -----------------------------------------------------------------------
+ */
+
+static wagle_status note_row(wagle_ctx *ctx, wg_evaluation *e, const char *condition, int64_t i,
+                             const wg_row_score *s)
+{
+    json_t *row;
+
+    WG_TRY(wg_evaluation_row(ctx, e, condition, i, &row));
+    WG_TRY(
+        wg_json_set(ctx, row, "probability", json_real(exp(-wg_sum(s->nll, s->n) / (double)s->n))));
+    return wg_json_set(ctx, row, "extraction_strength",
+                       json_real(wg_extraction_strength(s->hit, s->n)));
+}
+
+/* Rows of `set` under the model of a session. */
+static wagle_status ask(wagle_ctx *ctx, wg_evaluation *e, wg_session *session,
+                        const wg_dataset *set, const char *condition)
+{
+    const wg_scoring how = {.hits = true, .progress = condition};
+    wg_row_score *score;
+    wagle_status st;
+
+    WG_TRY(WG_ALLOC(ctx, &score, set->n));
+    st = wg_rows_score(ctx, session, set, &how, score);
+    for (int64_t i = 0; st == WAGLE_OK && i < set->n; i++)
+        st = note_row(ctx, e, condition, i, &score[i]);
+    wg_free_scores(score, set->n);
+    return st;
+}
+
+static wagle_status ask_folder(wagle_ctx *ctx, wg_evaluation *e, const char *folder,
+                               const wg_dataset *set, const char *condition)
+{
+    wg_session other;
+    wagle_status st;
+
+    WG_TRY(wg_session_open(ctx, folder, &other));
+    st = ask(ctx, e, &other, set, condition);
+    wg_session_close(&other);
+    return st;
+}
+
+/* --- other prompts -----------------------------------------------------------------------------
+ */
+
+/* The forget rows with `before` in front of each prompt. */
+static wagle_status load_after(wagle_ctx *ctx, wg_evaluation *e, const char *before,
+                               wg_answers *out)
+{
+    wg_answers plain;
+    wagle_status st = wg_answers_load(ctx, e, wg_evaluation_set(e, "forget"), true, &plain);
+
+    *out = (wg_answers){0};
+    if (st == WAGLE_OK)
+        st = wg_answers_open(ctx, e, wg_evaluation_set(e, "forget"), out);
+    for (int64_t i = 0; st == WAGLE_OK && i < plain.set.n; i++) {
+        wg_text prompt = {0};
+        st = wg_text_printf(ctx, &prompt, "%s%s", before, plain.set.example[i].prompt);
+        if (st == WAGLE_OK)
+            st = wg_answers_add(ctx, e, out, i, prompt.text, plain.set.example[i].answer);
+        wg_answers_end_row(out, i);
+        wg_text_free(&prompt);
+    }
+    wg_answers_close(&plain);
+    return st;
+}
+
+/* Of each row the better of `best` and its score after one more prefix. */
+static wagle_status try_prefix(wagle_ctx *ctx, wg_evaluation *e, const char *prefix, size_t bytes,
+                               double (**best)[2], int64_t *n)
+{
+    wg_answers a = {0};
+    wg_text before = {0};
+    wagle_status st = wg_text_printf(ctx, &before, "%.*s\n", (int)bytes, prefix);
+
+    if (st == WAGLE_OK)
+        st = load_after(ctx, e, before.text, &a);
+    if (st == WAGLE_OK)
+        st = wg_answers_score(ctx, e, &a, true, false, "jailbreak");
+    if (st == WAGLE_OK && *best == NULL)
+        st = WG_ALLOC(ctx, best, a.set.n);
+    *n = a.set.n;
+    for (int64_t i = 0; st == WAGLE_OK && i < a.set.n; i++) {
+        const wg_row_score *s = &a.score[i];
+        (*best)[i][0] = fmax((*best)[i][0], exp(-wg_answers_mean(&a, i)));
+        (*best)[i][1] = fmax((*best)[i][1], wg_extraction_strength(s->hit, s->n));
+    }
+    wg_answers_close(&a);
+    wg_text_free(&before);
+    return st;
+}
+
+static wagle_status jailbreak(wagle_ctx *ctx, wg_evaluation *e, const char *path)
+{
+    double(*best)[2] = NULL;
+    int64_t n = 0;
+    wg_text lines = {0};
+    wg_map map;
+    wagle_status st;
+
+    WG_TRY(wg_map_open(ctx, path, &map));
+    st = wg_text_add(ctx, &lines, (const char *)map.data, map.bytes);
+    wg_map_close(&map);
+    for (const char *at = lines.text; st == WAGLE_OK && *at != '\0';) {
+        const size_t bytes = strcspn(at, "\r\n");
+        if (bytes > 0)
+            st = try_prefix(ctx, e, at, bytes, &best, &n);
+        at += bytes + strspn(at + bytes, "\r\n");
+    }
+    if (st == WAGLE_OK && best == NULL)
+        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: no prefixes in it", path);
+    for (int64_t i = 0; st == WAGLE_OK && i < n; i++) {
+        json_t *row;
+        st = wg_evaluation_row(ctx, e, "jailbreak", i, &row);
+        if (st == WAGLE_OK)
+            st = wg_json_set(ctx, row, "probability", json_real(best[i][0]));
+        if (st == WAGLE_OK)
+            st = wg_json_set(ctx, row, "extraction_strength", json_real(best[i][1]));
+    }
+    wg_free(best);
+    wg_text_free(&lines);
+    return st;
+}
+
+static wagle_status few_shot(wagle_ctx *ctx, wg_evaluation *e, const char *path)
+{
+    wg_answers dev, a = {0};
+    wg_text before = {0};
+    wagle_status st = wg_answers_load(ctx, e, path, true, &dev);
+
+    for (int64_t i = 0; st == WAGLE_OK && i < dev.set.n && i < e->o->shots; i++)
+        st = wg_text_printf(ctx, &before, "%s%s\n\n", dev.set.example[i].prompt,
+                            dev.set.example[i].answer);
+    if (st == WAGLE_OK && before.bytes == 0)
+        st = wg_fail(ctx, WAGLE_E_USAGE, "set dev of suite robustness wants --shots N");
+    if (st == WAGLE_OK)
+        st = load_after(ctx, e, before.text, &a);
+    if (st == WAGLE_OK)
+        st = ask(ctx, e, &e->session, &a.set, "few_shot");
+    wg_answers_close(&dev);
+    wg_answers_close(&a);
+    wg_text_free(&before);
+    return st;
+}
+
+/* --- other weights -----------------------------------------------------------------------------
+ */
+
+static wagle_status relearn(wagle_ctx *ctx, wg_evaluation *e, const wg_dataset *set,
+                            const char *rows, int64_t steps, const char *folder)
+{
+    wagle_train_options o;
+    char condition[48];
+
+    wagle_finetune_defaults(&o);
+    o.model = e->o->model;
+    o.retain = wg_evaluation_data(e, rows);
+    o.out = folder;
+    o.steps = steps;
+    o.lr = e->o->relearn_lr;
+    o.batch = 4;
+    o.warmup = 0;
+    o.schedule = "constant";
+    o.seed = e->o->seed;
+    o.force = true;
+    WG_TRY(wagle_finetune(ctx, &o, NULL));
+    snprintf(condition, sizeof condition, "relearn_%lld", (long long)steps);
+    return ask_folder(ctx, e, folder, set, condition);
+}
+
+static wagle_status change_weights(wagle_ctx *ctx, wg_evaluation *e, const wg_dataset *set,
+                                   const char *folder)
+{
+    static const char *const rounded[] = {"q8_0", "q4_0"};
+    const char *rows = wg_evaluation_set(e, "relearn");
+    const int64_t steps = e->o->relearn_steps;
+
+    for (int64_t part = 4; rows != NULL && part > 0; part /= 2)
+        if (steps / part > 0)
+            WG_TRY(relearn(ctx, e, set, rows, steps / part, folder));
+    for (int k = 0; k < 2; k++) {
+        wg_remove_tree(folder);
+        WG_TRY(wg_write_rounded(ctx, e->session.model, (wg_block_kind)k, folder));
+        WG_TRY(ask_folder(ctx, e, folder, set, rounded[k]));
+    }
+    return WAGLE_OK;
+}
+
+/* Models are made in a folder beside the result, which goes again. */
+static wagle_status change_weights_beside(wagle_ctx *ctx, wg_evaluation *e, const wg_dataset *set)
+{
+    wg_text folder = {0}, partial = {0};
+    wagle_status st = wg_text_printf(ctx, &folder, "%s.models",
+                                     e->o->out != NULL ? e->o->out : "wagle-robustness");
+
+    if (st == WAGLE_OK)
+        st = wg_text_printf(ctx, &partial, "%s.partial", folder.text);
+    if (st == WAGLE_OK && wg_exists(folder.text))
+        st = wg_fail(ctx, WAGLE_E_USAGE, "%s: is in the way; remove it, or name another --out",
+                     folder.text);
+    else if (st == WAGLE_OK) {
+        st = change_weights(ctx, e, set, folder.text);
+        wg_remove_tree(folder.text);
+        wg_remove_tree(partial.text);
+    }
+    wg_text_free(&folder);
+    wg_text_free(&partial);
+    return st;
+}
+
+/* --- the suite ---------------------------------------------------------------------------------
+ */
+
+static wagle_status run_others(wagle_ctx *ctx, wg_evaluation *e)
+{
+    char name[64];
+    const char *file;
+
+    for (int i = 0; wg_evaluation_set_at(e, i, name, &file); i++) {
+        wg_answers a = {0};
+        if (is_own(name))
+            continue;
+        wagle_status st = wg_answers_load(ctx, e, file, true, &a);
+        if (st == WAGLE_OK)
+            st = ask(ctx, e, &e->session, &a.set, name);
+        wg_answers_close(&a);
+        WG_TRY(st);
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
+{
+    const char *prefixes = wg_evaluation_set(e, "prefixes"), *dev = wg_evaluation_set(e, "dev");
+    wg_answers a = {0};
+    wagle_status st = wg_answers_load(ctx, e, wg_evaluation_set(e, "forget"), true, &a);
+
+    if (st == WAGLE_OK)
+        st = ask(ctx, e, &e->session, &a.set, "plain");
+    if (st == WAGLE_OK && prefixes != NULL)
+        st = jailbreak(ctx, e, prefixes);
+    if (st == WAGLE_OK && dev != NULL)
+        st = few_shot(ctx, e, dev);
+    if (st == WAGLE_OK)
+        st = run_others(ctx, e);
+    if (st == WAGLE_OK)
+        st = change_weights_beside(ctx, e, &a.set);
+    wg_answers_close(&a);
+    return st;
+}
+
+/* Conditions are columns of one set, so that they are resampled together: they are of one row. */
+static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, wg_frame *f)
+{
+    static const char *const own[] = {"probability", "extraction_strength"};
+    const bool gold = strncmp(set, "gold/", 5) == 0;
+
+    for (int i = 0; i < 2; i++) {
+        char name[128];
+        double value;
+        snprintf(name, sizeof name, "%s.%s", gold ? set + 5 : set, own[i]);
+        WG_TRY(wg_row_number(ctx, row, own[i], &value));
+        WG_TRY(wg_frame_add(ctx, f, gold ? "gold/forget" : "forget", name, value));
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
+{
+    const wg_column *plain = wg_frame_find(f, "forget", "plain.probability");
+
+    for (int64_t i = 0; i < f->n; i++) {
+        const wg_column *c = &f->column[i];
+        if (strcmp(c->set, "forget") == 0)
+            WG_TRY(wg_measures_add(ctx, out, wg_mean(c->value, c->n), c->n, "%s", c->name));
+    }
+    for (int64_t i = 0; plain != NULL && i < f->n; i++) {
+        const wg_column *c = &f->column[i];
+        const int condition = (int)strcspn(c->name, ".");
+        if (strcmp(c->set, "forget") == 0 && c != plain && c->n == plain->n &&
+            wg_ends_with(c->name, ".probability"))
+            WG_TRY(wg_measures_add(ctx, out,
+                                   wg_mean(c->value, c->n) - wg_mean(plain->value, plain->n), c->n,
+                                   "%.*s.comes_back", condition, c->name));
+    }
+    return WAGLE_OK;
+}
+
+const wg_suite wg_suite_robustness = {
+    .name = "robustness",
+    .summary = "does it stay forgotten? relearning, rounding, prefixes, other prompts",
+    .set = {{"forget", "questions and answers that are forgotten", true},
+            {"relearn", "some of them, to fine-tune on", false},
+            {"prefixes", "text file, a line each to put before the prompt", false},
+            {"dev", "solved rows for --shots", false},
+            {"*", "the forget rows asked otherwise: paraphrased, another language", false}},
+    .run = run,
+    .derive = derive,
+    .measure = measure,
+};
