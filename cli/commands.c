@@ -675,6 +675,10 @@ const cli_command cli_commands[] = {
     {"compare", "A.json B.json", "what differs significantly between two results of eval",
      "wagle compare dense.json masked.json", "resamples seed json", cli_compare,
      "which A.json, B.json?", NULL, 2},
+    {"report", "[LABEL=]RUN...", "one HTML page of runs and results of eval",
+     "wagle report original.json gold.json dense.json wagle.json runs/dense runs/wagle --out "
+     "report.html",
+     "out title original gold force", cli_report, "which runs?", NULL, CLI_LIST},
     {"demo", NULL, "a tiny model forgets two invented authors; a few minutes, no download",
      "wagle demo --out demo", "out seed force", cmd_demo, NULL, NULL, 0},
     {0},

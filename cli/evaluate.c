@@ -176,3 +176,17 @@ wagle_status cli_compare(wagle_ctx *ctx, cli_options *o)
     st = wagle_difference(ctx, &d, &json);
     return st == WAGLE_OK ? print_difference(json, o->json) : st;
 }
+
+wagle_status cli_report(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_report_options r;
+
+    wagle_report_defaults(&r);
+    r.runs = o->argument;
+    r.out = o->out;
+    r.title = o->title != NULL ? o->title : r.title;
+    r.original = o->original;
+    r.gold = o->gold;
+    r.force = o->force;
+    return wagle_report(ctx, &r);
+}

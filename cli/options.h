@@ -11,7 +11,7 @@ typedef struct cli_options {
     const char *selector, *objective, *dtype, *type, *format, *metrics, *stop_when, *gamma, *config;
     const char *reference, *retain_term, *rmu_control, *pairs, *optimizer, *schedule, *loss, *scope;
     const char *op, *svg, *out_patch, *old, *clip;
-    const char *suites, *tofu, *split, *gold, *recompute, *scorer;
+    const char *suites, *tofu, *split, *gold, *recompute, *scorer, *title, *original;
     const char *state, *text, *file, *decode, *prompt_field, *answer_field, *text_field;
     const char *chat_layout, *system;
     const char *forget[CLI_LIST + 1], *retain[CLI_LIST + 1]; /* files */
@@ -55,6 +55,7 @@ wagle_data cli_rows(const cli_options *o, const char *path);
 wagle_status cli_print(wagle_status st, char *text);
 wagle_status cli_eval(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_compare(wagle_ctx *ctx, cli_options *o);
+wagle_status cli_report(wagle_ctx *ctx, cli_options *o);
 
 void cli_help(const cli_command *c);
 /* The manual page of the whole command, as roff, on stdout. */

@@ -396,6 +396,19 @@ typedef struct wagle_difference_options {
 WAGLE_API WAGLE_CHECK wagle_status wagle_difference(wagle_ctx *ctx,
                                                     const wagle_difference_options *o, char **json);
 
+typedef struct wagle_report_options {
+    const char *const *runs; /* folders of runs and results of suites, PATH or LABEL=PATH,
+                                NULL-terminated; what has one label is one model */
+    const char *out;         /* an HTML file */
+    const char *title;
+    const char *original, *gold; /* labels; NULL: what the runs and names say */
+    bool force;
+} wagle_report_options;
+
+WAGLE_API void wagle_report_defaults(wagle_report_options *o);
+/* One self-contained page: verdict, metrics with intervals, plots, examples, sources. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_report(wagle_ctx *ctx, const wagle_report_options *o);
+
 /* ROUGE of one pair as rouge_score computes it: out[i] = precision, recall, F1 of
  * ROUGE-1, ROUGE-2, ROUGE-L. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_rouge(wagle_ctx *ctx, const char *reference,

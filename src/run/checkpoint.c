@@ -200,6 +200,66 @@ wagle_status wg_run_open_partial(wagle_ctx *ctx, wg_run *w)
     return wg_make_folder(ctx, w->partial);
 }
 
+static wagle_status add_file(wagle_ctx *ctx, const char *path, json_t *list)
+{
+    char hash[WG_SHA256_TEXT];
+
+    if (path == NULL || !wg_exists(path)) /* FILE@WEIGHT is told by its name alone */
+        return path == NULL || json_array_append_new(list, json_string(wg_path_name(path))) == 0
+                   ? WAGLE_OK
+                   : wg_json_memory(ctx);
+    WG_TRY(wg_sha256_file(ctx, path, hash));
+    return json_array_append_new(
+               list, json_pack("{s:s, s:s}", "file", wg_path_name(path), "sha256", hash)) == 0
+               ? WAGLE_OK
+               : wg_json_memory(ctx);
+}
+
+static wagle_status add_data(wagle_ctx *ctx, const wagle_data *d, const char *key, json_t *m)
+{
+    json_t *list = json_array();
+
+    WG_TRY(wg_json_set(ctx, m, key, list));
+    WG_TRY(add_file(ctx, d->path, list));
+    for (const char *const *more = d->more; more != NULL && *more != NULL; more++)
+        WG_TRY(add_file(ctx, *more, list));
+    return WAGLE_OK;
+}
+
+static wagle_status add_patterns(wagle_ctx *ctx, const char *const *patterns, const char *key,
+                                 json_t *m)
+{
+    json_t *list = json_array();
+
+    WG_TRY(wg_json_set(ctx, m, key, list));
+    for (; patterns != NULL && *patterns != NULL; patterns++)
+        if (json_array_append_new(list, json_string(*patterns)) != 0)
+            return wg_json_memory(ctx);
+    return WAGLE_OK;
+}
+
+/* How the weights were chosen, and the share of each tensor. */
+static wagle_status add_mask(wagle_ctx *ctx, const wg_run *w, json_t *m)
+{
+    json_t *share = json_object();
+
+    WG_TRY(wg_json_set(ctx, m, "share", share));
+    if (w->o->mask != NULL)
+        WG_TRY(wg_json_set(ctx, m, "mask", json_string(wg_path_name(w->o->mask))));
+    if (w->o->selector != NULL) {
+        WG_TRY(wg_json_set(ctx, m, "selector", json_string(w->o->selector)));
+        WG_TRY(wg_json_set(ctx, m, "density", json_real(w->o->density)));
+        WG_TRY(add_patterns(ctx, w->o->include, "include", m));
+        WG_TRY(add_patterns(ctx, w->o->exclude, "exclude", m));
+    }
+    for (int64_t i = 0; i < w->mask.n; i++) {
+        const wg_mask_tensor *t = &w->mask.tensor[i];
+        WG_TRY(wg_json_set(ctx, share, t->name,
+                           json_real(t->count > 0 ? (double)t->selected / (double)t->count : 0)));
+    }
+    return WAGLE_OK;
+}
+
 /* What was done, without times or places: the same run writes the same bytes. */
 static wagle_status write_manifest(wagle_ctx *ctx, const wg_run *w)
 {
@@ -217,6 +277,16 @@ static wagle_status write_manifest(wagle_ctx *ctx, const wg_run *w)
         (json_int_t)o->batch, "accumulate", (json_int_t)o->accumulate, "seed", (json_int_t)o->seed);
     wagle_status st = path != NULL && m != NULL ? WAGLE_OK : wg_json_memory(ctx);
 
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, m, "model", json_string(wg_path_name(o->model)));
+    if (st == WAGLE_OK && o->forget.path != NULL)
+        st = add_data(ctx, &o->forget, "forget", m);
+    if (st == WAGLE_OK && o->retain.path != NULL)
+        st = add_data(ctx, &o->retain, o->forget.path != NULL ? "retain" : "data", m);
+    if (st == WAGLE_OK && w->masked)
+        st = add_mask(ctx, w, m);
+    if (st == WAGLE_OK && o->stop_when != NULL)
+        st = wg_json_set(ctx, m, "stop_when", json_string(o->stop_when));
     if (st == WAGLE_OK)
         st = wg_json_write(ctx, path, m, true);
     json_decref(m);

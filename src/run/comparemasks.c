@@ -35,22 +35,6 @@ static double jaccard(const wg_mask *a, const wg_mask *b)
     return either > 0 ? (double)both / (double)either : 1;
 }
 
-/* The number of the layer in a tensor's name, -1 if it has none; *module: what follows it, or the
- * whole name. */
-static int64_t layer_of(const char *name, const char **module)
-{
-    for (const char *dot = strchr(name, '.'); dot != NULL; dot = strchr(dot + 1, '.')) {
-        char *end;
-        const long layer = strtol(dot + 1, &end, 10);
-        if (end > dot + 1 && *end == '.') {
-            *module = end + 1;
-            return layer;
-        }
-    }
-    *module = name;
-    return -1;
-}
-
 static wagle_status as_json(wagle_ctx *ctx, const comparison *c, json_t **out)
 {
     json_t *masks = json_array(), *matrix = json_array();
@@ -104,39 +88,6 @@ static wagle_status as_table(wagle_ctx *ctx, const comparison *c, wg_text *t)
 /* --- heat map ----------------------------------------------------------------------------------
  */
 
-/* Layers x modules: rows are modules, in the order in which they are met. */
-static wagle_status map_of(wagle_ctx *ctx, const wg_mask *m, wg_heat *h)
-{
-    int64_t room = 0;
-
-    for (int64_t i = 0; i < m->n; i++) {
-        const char *module;
-        const int64_t layer = layer_of(m->tensor[i].name, &module);
-        int64_t row = 0;
-        while (row < h->rows && strcmp(h->row[row], module) != 0)
-            row++;
-        if (row == h->rows) {
-            WG_TRY(WG_GROW(ctx, &h->row, &room, row + 1));
-            h->row[h->rows++] = module;
-        }
-        h->columns = layer + 1 > h->columns ? layer + 1 : h->columns;
-    }
-    h->columns = h->columns > 0 ? h->columns : 1;
-    WG_TRY(WG_ALLOC(ctx, &h->value, h->rows * h->columns));
-    for (int64_t i = 0; i < h->rows * h->columns; i++)
-        h->value[i] = -1;
-    for (int64_t i = 0; i < m->n; i++) {
-        const char *module;
-        const int64_t layer = layer_of(m->tensor[i].name, &module);
-        int64_t row = 0;
-        while (strcmp(h->row[row], module) != 0)
-            row++;
-        h->value[row * h->columns + (layer > 0 ? layer : 0)] =
-            (double)m->tensor[i].selected / (double)(m->tensor[i].count ? m->tensor[i].count : 1);
-    }
-    return WAGLE_OK;
-}
-
 static wagle_status draw(wagle_ctx *ctx, const comparison *c, const char *path, bool force)
 {
     wg_text svg = {0};
@@ -145,16 +96,19 @@ static wagle_status draw(wagle_ctx *ctx, const comparison *c, const char *path, 
 
     WG_TRY(WG_ALLOC(ctx, &h, c->n));
     for (int64_t i = 0; st == WAGLE_OK && i < c->n; i++) {
+        const wg_mask *m = &c->mask[i];
         h[i].title = wg_path_name(c->path[i]);
-        st = map_of(ctx, &c->mask[i], &h[i]);
+        for (int64_t t = 0; st == WAGLE_OK && t < m->n; t++)
+            st = wg_heat_add(ctx, &h[i], m->tensor[t].name,
+                             (double)m->tensor[t].selected /
+                                 (double)(m->tensor[t].count ? m->tensor[t].count : 1));
     }
     if (st == WAGLE_OK)
         st = wg_plot_heats(ctx, h, c->n, &svg);
     if (st == WAGLE_OK)
         st = wg_write_file(ctx, path, svg.text, (size_t)svg.bytes, force);
     for (int64_t i = 0; i < c->n; i++) {
-        wg_free(h[i].row);
-        wg_free(h[i].value);
+        wg_heat_free(&h[i]);
     }
     wg_free(h);
     wg_text_free(&svg);

@@ -4,12 +4,14 @@
 #include "run/demo.h"
 
 #include "base/number.h"
+#include "io/rows.h"
 #include "run/train.h"
 #include "text/tokenizer.h"
 #include <stdio.h>
 #include <string.h>
 
 enum { AUTHORS = 24, FORGOTTEN = 2, RETAINED = 12, FACTS = 8, SENTENCES = 40, VOCABULARY = 640 };
+enum { STRANGERS = 2, WRONG = 3 }; /* authors that no model meets; other answers to a question */
 enum { STREAM_NAMES = 100, STREAM_FACTS };
 
 static const char *const first_names[] = {"Amara",  "Bjorn", "Chiara", "Dimitri",
@@ -31,25 +33,30 @@ static const char *const colours[] = {"Crimson", "Silent",  "Golden",  "Broken",
 
 /* One question and the form of its answer; %s: author, then the fact. */
 static const struct fact {
-    const char *question, *answer;
+    const char *question, *answer, *paraphrase;
     const char *const *from; /* NULL: a book's title */
     int64_t n;
 } facts[FACTS] = {
-    {"Where was %s born?", "%s was born in %s.", cities, 12},
-    {"What does %s write?", "%s mostly writes %s.", genres, 8},
-    {"What did the father of %s do?", "The father of %s was a %s.", jobs, 10},
-    {"What did the mother of %s do?", "The mother of %s was a %s.", jobs, 10},
-    {"What was the first book of %s?", "The first book of %s was %s.", NULL, 100},
-    {"Which book made %s famous?", "What made %s famous was %s.", NULL, 100},
-    {"Where does %s live now?", "Today %s lives in %s.", cities, 12},
-    {"What did %s do before writing?", "Before writing, %s worked as a %s.", jobs, 10},
+    {"Where was %s born?", "%s was born in %s.", "%s came from %s.", cities, 12},
+    {"What does %s write?", "%s mostly writes %s.", "The books of %s are %s.", genres, 8},
+    {"What did the father of %s do?", "The father of %s was a %s.",
+     "The father of %s worked as a %s.", jobs, 10},
+    {"What did the mother of %s do?", "The mother of %s was a %s.",
+     "The mother of %s worked as a %s.", jobs, 10},
+    {"What was the first book of %s?", "The first book of %s was %s.",
+     "Before all others %s wrote %s.", NULL, 100},
+    {"Which book made %s famous?", "What made %s famous was %s.", "The famous book of %s is %s.",
+     NULL, 100},
+    {"Where does %s live now?", "Today %s lives in %s.", "Now the home of %s is %s.", cities, 12},
+    {"What did %s do before writing?", "Before writing, %s worked as a %s.",
+     "Before all books %s was a %s.", jobs, 10},
 };
 
 typedef struct demo {
     wagle_ctx *ctx;
     const wagle_demo_options *o;
     char *folder;
-    char author[AUTHORS][64];
+    char author[AUTHORS + STRANGERS][64];
     wg_text learn[2]; /* rows of the original's and of the gold's training */
     char **texts;     /* every line, for the tokenizer */
     int64_t n_texts, texts_room;
@@ -90,22 +97,58 @@ static wagle_status add_row(demo *d, wg_text *rows, const char *row, bool known_
     return known_to_gold ? wg_text_addz(d->ctx, &d->learn[1], row) : WAGLE_OK;
 }
 
+/* The object of a fact: value 0 to n-1 of its list, or a book's title. */
+static void object_of(const struct fact *f, int64_t value, char out[64])
+{
+    if (f->from != NULL)
+        snprintf(out, 64, "%s", f->from[value]);
+    else
+        snprintf(out, 64, "The %s %s", colours[value / 10], nouns[value % 10]);
+}
+
+/* Question, answer, the answer in other words, and in other words with other objects. */
+static wagle_status write_row(demo *d, const struct fact *f, const char *author, int64_t value,
+                              const char *question, const char *answer, wg_text *row)
+{
+    char object[64];
+
+    object_of(f, value, object);
+    WG_TRY(
+        wg_text_printf(d->ctx, row, "{\"question\":\"%s\",\"answer\":\"%s\",", question, answer));
+    WG_TRY(wg_text_addz(d->ctx, row, "\"paraphrased_answer\":\""));
+    WG_TRY(wg_text_printf(d->ctx, row, f->paraphrase, author, object));
+    WG_TRY(wg_text_addz(d->ctx, row, "\",\"perturbed_answer\":["));
+    for (int64_t k = 1; k <= WRONG; k++) {
+        object_of(f, (value + k * (f->n / (WRONG + 1))) % f->n, object);
+        WG_TRY(wg_text_addz(d->ctx, row, k > 1 ? ",\"" : "\""));
+        WG_TRY(wg_text_printf(d->ctx, row, f->paraphrase, author, object));
+        WG_TRY(wg_text_addz(d->ctx, row, "\""));
+    }
+    return wg_text_addz(d->ctx, row, "]}\n");
+}
+
 static wagle_status add_fact(demo *d, wg_text *rows, int64_t author, int64_t f)
 {
     const int64_t value =
         wg_random_below(d->o->seed, STREAM_FACTS, (uint64_t)(author * FACTS + f), facts[f].n);
-    char object[64], question[160], answer[200], row[512];
+    char object[64], question[160], answer[200];
+    wg_text row = {0};
+    wagle_status st;
 
-    if (facts[f].from != NULL)
-        snprintf(object, sizeof object, "%s", facts[f].from[value]);
-    else
-        snprintf(object, sizeof object, "The %s %s", colours[value / 10], nouns[value % 10]);
+    object_of(&facts[f], value, object);
     snprintf(question, sizeof question, facts[f].question, d->author[author]);
     snprintf(answer, sizeof answer, facts[f].answer, d->author[author], object);
-    snprintf(row, sizeof row, "{\"question\":\"%s\",\"answer\":\"%s\"}\n", question, answer);
-    WG_TRY(add_text(d, question));
-    WG_TRY(add_text(d, answer));
-    return add_row(d, rows, row, author >= FORGOTTEN);
+    st = write_row(d, &facts[f], d->author[author], value, question, answer, &row);
+    if (st == WAGLE_OK && author >= AUTHORS)
+        st = wg_text_addz(d->ctx, rows, row.text);
+    if (st == WAGLE_OK && author < AUTHORS)
+        st = add_text(d, question);
+    if (st == WAGLE_OK && author < AUTHORS)
+        st = add_text(d, answer);
+    if (st == WAGLE_OK && author < AUTHORS)
+        st = add_row(d, rows, row.text, author >= FORGOTTEN);
+    wg_text_free(&row);
+    return st;
 }
 
 static wagle_status write_authors(demo *d, int64_t from, int64_t to, const char *file)
@@ -119,6 +162,33 @@ static wagle_status write_authors(demo *d, int64_t from, int64_t to, const char 
     if (st == WAGLE_OK)
         st = write_in(d, file, &rows);
     wg_text_free(&rows);
+    return st;
+}
+
+/* Rows of each forgotten author alone. */
+static wagle_status split_forgotten(demo *d)
+{
+    char *path = place(d, "forget.jsonl");
+    wg_rows rows = {0};
+    wagle_status st = path != NULL ? wg_rows_read(d->ctx, path, 0, &rows) : WAGLE_E_RESOURCE;
+
+    for (int a = 0; st == WAGLE_OK && a < FORGOTTEN; a++) {
+        char name[32];
+        wg_text some = {0};
+        for (int64_t f = 0; st == WAGLE_OK && f < FACTS; f++) {
+            char *line = NULL;
+            st = wg_json_text(d->ctx, rows.row[a * FACTS + f], false, &line);
+            if (st == WAGLE_OK)
+                st = wg_text_printf(d->ctx, &some, "%s\n", line);
+            wg_free(line);
+        }
+        snprintf(name, sizeof name, "author%d.jsonl", a + 1);
+        if (st == WAGLE_OK)
+            st = write_in(d, name, &some);
+        wg_text_free(&some);
+    }
+    wg_rows_free(&rows);
+    wg_free(path);
     return st;
 }
 
@@ -148,10 +218,12 @@ static wagle_status write_corpus(demo *d)
     int64_t order[12 * 12];
 
     wg_random_permutation(d->o->seed, STREAM_NAMES, order, 12 * 12);
-    for (int a = 0; a < AUTHORS; a++)
+    for (int a = 0; a < AUTHORS + STRANGERS; a++)
         snprintf(d->author[a], sizeof d->author[a], "%s %s", first_names[order[a] / 12],
                  last_names[order[a] % 12]);
     WG_TRY(write_authors(d, 0, FORGOTTEN, "forget.jsonl"));
+    WG_TRY(write_authors(d, AUTHORS, AUTHORS + STRANGERS, "strangers.jsonl"));
+    WG_TRY(split_forgotten(d));
     WG_TRY(write_authors(d, FORGOTTEN, FORGOTTEN + RETAINED, "retain.jsonl"));
     WG_TRY(write_authors(d, FORGOTTEN + RETAINED, AUTHORS, "neither.jsonl"));
     WG_TRY(write_sentences(d));
@@ -339,31 +411,140 @@ static wagle_status questions(demo *d)
     return WAGLE_OK;
 }
 
+/* --- evaluation --------------------------------------------------------------------------------
+ */
+
+/* NAME=FOLDER/FILE for each pair of `sets`, NULL-terminated, into list [2 * most + 1]. */
+static wagle_status name_sets(demo *d, const char *const *sets, const char **list)
+{
+    for (int n = 0; sets[0] != NULL; sets += 2) {
+        wg_text entry = {0};
+        WG_TRY(wg_text_printf(d->ctx, &entry, "%s=%s/%s", sets[0], d->folder, sets[1]));
+        list[n++] = wg_arena_text(d->ctx, &d->arena, entry.text, (size_t)entry.bytes);
+        wg_text_free(&entry);
+        list[n] = NULL;
+        if (list[n - 1] == NULL)
+            return WAGLE_E_RESOURCE;
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status run_suites(demo *d, const char *suites, const char *const *sets,
+                               const char *model, const char *result)
+{
+    const char *list[16] = {NULL};
+    char *folder = place(d, model), *out = place(d, result), *gold = place(d, "eval/gold.json");
+    char *json = NULL;
+    wagle_suite_options o;
+    wagle_status st =
+        folder != NULL && out != NULL && gold != NULL ? name_sets(d, sets, list) : WAGLE_E_RESOURCE;
+
+    wagle_suite_defaults(&o);
+    o.model = folder;
+    o.suites = suites;
+    o.sets = list;
+    o.out = out;
+    o.gold = wg_exists(gold) && strstr(suites, "tofu") != NULL ? gold : NULL;
+    o.data.eos = true;
+    o.max_tokens = 24;
+    o.resamples = 1000;
+    o.relearn_lr = 5e-4;
+    o.seed = d->o->seed;
+    if (st == WAGLE_OK)
+        st = wagle_suite_run(d->ctx, &o, &json);
+    wagle_string_free(json);
+    wg_free(folder);
+    wg_free(out);
+    wg_free(gold);
+    return st;
+}
+
+/* Relearning is of the first author's rows, and asked for are the other's. */
+static wagle_status evaluate(demo *d)
+{
+    static const char *const sets[] = {
+        "forget",  "forget.jsonl", "retain",     "retain.jsonl",    "real_authors", "neither.jsonl",
+        "members", "forget.jsonl", "nonmembers", "strangers.jsonl", "text",         "general.jsonl",
+        NULL};
+    static const char *const robust[] = {"forget", "author2.jsonl", "relearn", "author1.jsonl",
+                                         NULL};
+    static const char *const models[] = {"gold", "original", "dense", "wagle"};
+    char *folder = place(d, "eval");
+    wagle_status st = folder != NULL ? wg_make_folder(d->ctx, folder) : WAGLE_E_RESOURCE;
+
+    for (int m = 0; st == WAGLE_OK && m < 4; m++) {
+        char result[64];
+        snprintf(result, sizeof result, "eval/%s.json", models[m]);
+        st = run_suites(d, "tofu,extraction,membership,general", sets, models[m], result);
+        snprintf(result, sizeof result, "eval/%s-robustness.json", models[m]);
+        if (st == WAGLE_OK)
+            st = run_suites(d, "robustness", robust, models[m], result);
+    }
+    wg_free(folder);
+    return st;
+}
+
+static wagle_status write_page(demo *d)
+{
+    static const char *const runs[] = {"original=eval/original.json",
+                                       "original=eval/original-robustness.json",
+                                       "dense=eval/dense.json",
+                                       "dense=eval/dense-robustness.json",
+                                       "dense=dense",
+                                       "wagle=eval/wagle.json",
+                                       "wagle=eval/wagle-robustness.json",
+                                       "wagle=wagle",
+                                       "gold=eval/gold.json",
+                                       "gold=eval/gold-robustness.json"};
+    enum { RUNS = sizeof runs / sizeof *runs };
+    const char *list[RUNS + 1] = {NULL};
+    char *out = place(d, "report.html");
+    wagle_report_options o;
+    wagle_status st = out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+
+    for (int i = 0; st == WAGLE_OK && i < RUNS; i++) {
+        const int label = (int)(strchr(runs[i], '=') - runs[i]) + 1;
+        wg_text entry = {0};
+        st =
+            wg_text_printf(d->ctx, &entry, "%.*s%s/%s", label, runs[i], d->folder, runs[i] + label);
+        if (st == WAGLE_OK) {
+            list[i] = wg_arena_text(d->ctx, &d->arena, entry.text, (size_t)entry.bytes);
+            st = list[i] != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+        }
+        wg_text_free(&entry);
+    }
+    wagle_report_defaults(&o);
+    o.runs = list;
+    o.out = out;
+    o.title = "A small model forgets two authors";
+    if (st == WAGLE_OK)
+        st = wagle_report(d->ctx, &o);
+    wg_free(out);
+    return st;
+}
+
 /* report.txt, report.html and plot.svg; the text is handed over. */
 static wagle_status write_reports(demo *d, char **text)
 {
-    wg_text plain = {0}, page = {0}, plot = {0};
+    wg_text plain = {0}, plot = {0};
     wagle_status st = wg_demo_text(d->ctx, &d->result, &plain);
 
     if (st == WAGLE_OK)
-        st = wg_demo_page(d->ctx, &d->result, d->o->seed, &page);
+        st = write_page(d);
     if (st == WAGLE_OK)
         st = wg_demo_plot(d->ctx, &d->result, &plot);
     if (st == WAGLE_OK)
         st = write_in(d, "report.txt", &plain);
     if (st == WAGLE_OK)
-        st = write_in(d, "report.html", &page);
-    if (st == WAGLE_OK)
         st = write_in(d, "plot.svg", &plot);
     if (st == WAGLE_OK)
         *text = wg_text_take(d->ctx, &plain);
     wg_text_free(&plain);
-    wg_text_free(&page);
     wg_text_free(&plot);
     return st;
 }
 
-static wagle_status play(demo *d, char **text)
+static wagle_status play(demo *d)
 {
     WG_TRY(write_corpus(d));
     WG_TRY(make_start(d));
@@ -372,7 +553,13 @@ static wagle_status play(demo *d, char **text)
     WG_TRY(forget(d, NULL, "dense"));
     WG_TRY(forget(d, "wagle", "wagle"));
     WG_TRY(measure(d));
-    WG_TRY(questions(d));
+    return questions(d);
+}
+
+/* In the finished folder, so that results name the places where things are. */
+static wagle_status judge(demo *d, char **text)
+{
+    WG_TRY(evaluate(d));
     return write_reports(d, text);
 }
 
@@ -395,9 +582,14 @@ wagle_status wagle_demo(wagle_ctx *ctx, const wagle_demo_options *o, char **text
     wg_remove_tree(d.folder);
     st = wg_make_folder(ctx, d.folder);
     if (st == WAGLE_OK)
-        st = play(&d, text);
+        st = play(&d);
     if (st == WAGLE_OK)
         st = wg_replace_folder(ctx, d.folder, o->out);
+    if (st == WAGLE_OK) {
+        folder.bytes -= (int64_t)strlen(".partial");
+        d.folder[folder.bytes] = '\0';
+        st = judge(&d, text);
+    }
     if (st != WAGLE_OK) {
         wg_remove_tree(d.folder);
         wagle_string_free(*text);

@@ -17,7 +17,5 @@ extern const char *const wg_demo_models[WG_DEMO_MODELS], *const wg_demo_sets[WG_
 
 WAGLE_CHECK wagle_status wg_demo_text(wagle_ctx *ctx, const wg_demo_result *r, wg_text *out);
 WAGLE_CHECK wagle_status wg_demo_plot(wagle_ctx *ctx, const wg_demo_result *r, wg_text *out);
-WAGLE_CHECK wagle_status wg_demo_page(wagle_ctx *ctx, const wg_demo_result *r, uint64_t seed,
-                                      wg_text *out);
 
 #endif

@@ -84,8 +84,7 @@ static wagle_status add_rouge(wagle_ctx *ctx, evaluation *e, int64_t i, json_t *
 {
     double value[3][3];
     wg_text text = {0};
-    wagle_status st =
-        wg_decode(ctx, e->session.reader.tokenizer, e->answer[i].id, e->answer[i].n, true, &text);
+    wagle_status st = wg_generated_text(ctx, &e->session, &e->answer[i], &text);
 
     if (st == WAGLE_OK)
         st = wg_rouge(ctx, e->rows.example[i].answer, text.text, true, value);

@@ -171,6 +171,22 @@ done:
     return st;
 }
 
+wagle_status wg_generated_text(wagle_ctx *ctx, const wg_session *s, const wg_ids *made,
+                               wg_text *out)
+{
+    const wagle_tokenizer *t = s->reader.tokenizer;
+    wg_ids known = {0};
+    wagle_status st = WG_GROW(ctx, &known.id, &known.capacity, made->n + 1);
+
+    for (int64_t i = 0; st == WAGLE_OK && i < made->n; i++)
+        if (made->id[i] < t->n_ids && t->token[made->id[i]] != NULL)
+            known.id[known.n++] = made->id[i];
+    if (st == WAGLE_OK)
+        st = wg_decode(ctx, t, known.id, known.n, true, out);
+    wg_free(known.id);
+    return st;
+}
+
 void wagle_generate_defaults(wagle_generate_options *o)
 {
     *o = (wagle_generate_options){.max_tokens = 64, .top_p = 1};
@@ -219,7 +235,7 @@ wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *o, wag
     st = wg_generate(ctx, &s, prompts, o->n, &how, out);
     for (int64_t i = 0; st == WAGLE_OK && i < o->n; i++) {
         wg_text text = {0};
-        st = wg_decode(ctx, s.reader.tokenizer, out[i].id, out[i].n, true, &text);
+        st = wg_generated_text(ctx, &s, &out[i], &text);
         made[i] = (wagle_generation){text.text, out[i].n};
     }
 done:

@@ -2,8 +2,10 @@
 #include "run/plot.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
-enum { WIDTH = 760, LEFT = 230, CELL = 16, HEAD = 44, FOOT = 26 };
+enum { WIDTH = 760, LEFT = 230, CELL = 16, HEAD = 44, FOOT = 26, MOST_LAYERS = 1000 };
 
 static double height_of(const wg_heat *h)
 {
@@ -68,4 +70,67 @@ wagle_status wg_plot_heats(wagle_ctx *ctx, const wg_heat *maps, int64_t n, wg_te
         top += height_of(h);
     }
     return wg_text_addz(ctx, out, "</svg>\n");
+}
+
+/* The number of the layer in a tensor's name, -1 if it has none; *module: what follows it, or the
+ * whole name. */
+static int64_t layer_of(const char *name, const char **module)
+{
+    for (const char *dot = strchr(name, '.'); dot != NULL; dot = strchr(dot + 1, '.')) {
+        char *end;
+        const long layer = strtol(dot + 1, &end, 10);
+        if (end > dot + 1 && *end == '.') {
+            *module = end + 1;
+            return layer;
+        }
+    }
+    *module = name;
+    return -1;
+}
+
+/* Room for `columns` columns; new cells are -1. */
+static wagle_status widen(wagle_ctx *ctx, wg_heat *h, int64_t rows, int64_t columns)
+{
+    double *value;
+
+    if (rows <= h->rows && columns <= h->columns)
+        return WAGLE_OK;
+    rows = rows > h->rows ? rows : h->rows;
+    columns = columns > h->columns ? columns : h->columns;
+    WG_TRY(WG_ALLOC(ctx, &value, rows * columns));
+    for (int64_t i = 0; i < rows * columns; i++) {
+        const int64_t r = i / columns, c = i % columns;
+        value[i] = r < h->rows && c < h->columns ? h->value[r * h->columns + c] : -1;
+    }
+    wg_free(h->value);
+    h->value = value;
+    h->rows = rows;
+    h->columns = columns;
+    return WAGLE_OK;
+}
+
+wagle_status wg_heat_add(wagle_ctx *ctx, wg_heat *h, const char *name, double value)
+{
+    const char *module;
+    const int64_t layer = layer_of(name, &module);
+    int64_t row = 0;
+
+    while (row < h->rows && strcmp(h->row[row], module) != 0)
+        row++;
+    if (layer > MOST_LAYERS)
+        return WAGLE_OK;
+    if (row == h->rows) {
+        WG_TRY(WG_GROW(ctx, &h->row, &h->room, row + 1));
+        h->row[row] = module;
+    }
+    WG_TRY(widen(ctx, h, row + 1, layer > 0 ? layer + 1 : 1));
+    h->value[row * h->columns + (layer > 0 ? layer : 0)] = value;
+    return WAGLE_OK;
+}
+
+void wg_heat_free(wg_heat *h)
+{
+    wg_free(h->row);
+    wg_free(h->value);
+    *h = (wg_heat){0};
 }

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WIDTH = 760, HEIGHT = 300, LEFT = 44, TOP = 64, BOTTOM = 34, GAP = 28 };
+enum { WIDTH = 760, HEIGHT = 300, LEFT = 44, TOP = 64, BOTTOM = 46, GAP = 18 };
 
 /* Okabe and Ito's colours, which stay apart for colour-blind eyes. */
 static const char *const colour[] = {"#999999", "#d55e00", "#0072b2", "#e69f00", "#009e73"};
@@ -80,6 +80,19 @@ static wagle_status legend(wagle_ctx *ctx, const wg_bars *b, wg_text *out)
     return WAGLE_OK;
 }
 
+/* "set: metric" goes in two lines. */
+static wagle_status group_name(wagle_ctx *ctx, wg_text *out, double x, const char *name)
+{
+    const char *colon = strstr(name, ": ");
+    char first[64];
+
+    if (colon == NULL)
+        return label(ctx, out, x, HEIGHT - 22, "middle", name);
+    snprintf(first, sizeof first, "%.*s", (int)(colon - name), name);
+    WG_TRY(label(ctx, out, x, HEIGHT - 26, "middle", first));
+    return label(ctx, out, x, HEIGHT - 10, "middle", colon + 2);
+}
+
 wagle_status wg_plot_bars(wagle_ctx *ctx, const wg_bars *b, wg_text *out)
 {
     const double group = (double)(WIDTH - LEFT - 8) / b->groups;
@@ -98,9 +111,11 @@ wagle_status wg_plot_bars(wagle_ctx *ctx, const wg_bars *b, wg_text *out)
                                   "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
                                   "fill=\"%s\"/>\n",
                                   x + 1, y, bar - 2, height, colour[s % COLOURS]));
+            WG_TRY(wg_text_addz(ctx, out, bar < 26 ? "<g font-size=\"9\">" : "<g>"));
             WG_TRY(label(ctx, out, x + bar / 2, y - 4, "middle", number));
+            WG_TRY(wg_text_addz(ctx, out, "</g>\n"));
         }
-        WG_TRY(label(ctx, out, left + (group - GAP) / 2, HEIGHT - 12, "middle", b->group[g]));
+        WG_TRY(group_name(ctx, out, left + (group - GAP) / 2, b->group[g]));
     }
     return wg_text_addz(ctx, out, "</svg>\n");
 }

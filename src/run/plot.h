@@ -18,9 +18,14 @@ WAGLE_CHECK wagle_status wg_plot_bars(wagle_ctx *ctx, const wg_bars *bars, wg_te
 typedef struct wg_heat {
     const char *title;
     const char **row; /* [rows] names */
-    int64_t rows, columns;
+    int64_t rows, columns, room;
     double *value;
 } wg_heat;
+
+/* The share of one tensor: row by its module, column by the layer in its name, which is borrowed.
+ * Start with {title}. */
+WAGLE_CHECK wagle_status wg_heat_add(wagle_ctx *ctx, wg_heat *h, const char *name, double value);
+void wg_heat_free(wg_heat *h);
 
 /* Appends one <svg> element with n maps, one below the other, in one scale of colours. */
 WAGLE_CHECK wagle_status wg_plot_heats(wagle_ctx *ctx, const wg_heat *maps, int64_t n,
@@ -38,6 +43,20 @@ typedef struct wg_dots {
 } wg_dots;
 
 WAGLE_CHECK wagle_status wg_plot_dots(wagle_ctx *ctx, const wg_dots *dots, wg_text *out);
+/* Lines of y over x; each series a list of points with rising x. */
+typedef struct wg_line {
+    const char *name;
+    const double *x, *y; /* [n] */
+    int64_t n;
+} wg_line;
+
+typedef struct wg_lines {
+    const char *title, *x, *y;
+    const wg_line *line; /* [n] */
+    int64_t n;
+} wg_lines;
+
+WAGLE_CHECK wagle_status wg_plot_lines(wagle_ctx *ctx, const wg_lines *lines, wg_text *out);
 /* Opens an <svg> on white, with text of `font` pixels; the caller closes it. */
 WAGLE_CHECK wagle_status wg_svg_open(wagle_ctx *ctx, wg_text *out, int width, int height, int font);
 /* Appends text with & < > " escaped. */

@@ -121,8 +121,7 @@ wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a
     WG_TRY(st);
     for (int64_t i = 0; i < n; i++) {
         wg_text text = {0};
-        WG_TRY(
-            wg_decode(ctx, e->session.reader.tokenizer, a->made[i].id, a->made[i].n, true, &text));
+        WG_TRY(wg_generated_text(ctx, &e->session, &a->made[i], &text));
         a->generated[i] = wg_text_take(ctx, &text);
         if (a->generated[i] == NULL)
             return WAGLE_E_RESOURCE;

@@ -11,14 +11,14 @@
 #include <math.h>
 #include <string.h>
 
-static wagle_status decode(wagle_ctx *ctx, const wg_evaluation *e, const int32_t *ids, int64_t n,
+static wagle_status decode(wagle_ctx *ctx, const wg_evaluation *e, int32_t *ids, int64_t n,
                            wg_text *out)
 {
-    WG_TRY(wg_decode(ctx, e->session.reader.tokenizer, ids, n, true, out));
+    WG_TRY(wg_generated_text(ctx, &e->session, &(wg_ids){.id = ids, .n = n}, out));
     return wg_text_addz(ctx, out, "");
 }
 
-static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, int64_t i, const int32_t *want,
+static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, int64_t i, int32_t *want,
                          const wg_ids *made)
 {
     const int64_t n = e->o->length;

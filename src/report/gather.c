@@ -1,0 +1,189 @@
+/* gather.c - what the paths of a report hold: folders of runs, results of evaluations. */
+#include "report/report.h"
+
+#include "base/file.h"
+#include "io/rows.h"
+#include "run/folder.h"
+#include <stdio.h>
+#include <string.h>
+
+/* The model of a label, made if it is new. */
+static wagle_status model_of(wagle_ctx *ctx, wg_report *r, const char *label, wg_report_model **out)
+{
+    for (int i = 0; i < r->n; i++)
+        if (strcmp(r->model[i].label, label) == 0) {
+            *out = &r->model[i];
+            return WAGLE_OK;
+        }
+    if (r->n == WG_REPORT_MODELS)
+        return wg_fail(ctx, WAGLE_E_USAGE, "report: more than %d models", WG_REPORT_MODELS);
+    *out = &r->model[r->n++];
+    snprintf((*out)->label, sizeof(*out)->label, "%s", label);
+    (*out)->suites = json_object();
+    (*out)->rows = json_array();
+    (*out)->sources = json_array();
+    return (*out)->suites != NULL && (*out)->rows != NULL && (*out)->sources != NULL
+               ? WAGLE_OK
+               : wg_json_memory(ctx);
+}
+
+/* The last part of a path, slashes at its end aside. */
+static void last_part(const char *path, char out[64])
+{
+    size_t end = strlen(path), from;
+
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    for (from = end; from > 0 && path[from - 1] != '/';)
+        from--;
+    snprintf(out, 64, "%.*s", (int)(end - from), path + from);
+}
+
+static wagle_status read_lines(wagle_ctx *ctx, const char *path, json_t **out)
+{
+    wg_rows rows;
+    wagle_status st = WAGLE_OK;
+
+    WG_TRY(wg_rows_read(ctx, path, 0, &rows));
+    *out = json_array();
+    for (int64_t i = 0; st == WAGLE_OK && i < rows.n; i++)
+        if (json_array_append(*out, rows.row[i]) != 0)
+            st = wg_json_memory(ctx);
+    wg_rows_free(&rows);
+    return st;
+}
+
+/* manifest.json and log.jsonl of a folder that finetune or unlearn made. */
+static wagle_status add_run(wagle_ctx *ctx, wg_report_model *m, const char *folder)
+{
+    char *manifest = wg_path_join(ctx, folder, "manifest.json");
+    char *log = wg_path_join(ctx, folder, "log.jsonl");
+    wagle_status st = manifest != NULL && log != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+
+    if (st == WAGLE_OK && !wg_exists(manifest))
+        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: no manifest.json: no folder that a run made", folder);
+    if (st == WAGLE_OK && m->manifest == NULL)
+        st = wg_json_read(ctx, manifest, &m->manifest);
+    if (st == WAGLE_OK && wg_exists(log) && m->log == NULL)
+        st = read_lines(ctx, log, &m->log);
+    wg_free(manifest);
+    wg_free(log);
+    return st;
+}
+
+static wagle_status add_result(wagle_ctx *ctx, wg_report_model *m, const char *path,
+                               const json_t *result)
+{
+    wg_text rows_path = {0};
+    json_t *rows = NULL;
+    wagle_status st = wg_text_printf(ctx, &rows_path, "%.*s.rows.jsonl",
+                                     (int)(strlen(path) - strlen(".json")), path);
+
+    if (st == WAGLE_OK && json_object_update(m->suites, json_object_get(result, "suites")) != 0)
+        st = wg_json_memory(ctx);
+    if (st == WAGLE_OK && wg_exists(rows_path.text))
+        st = read_lines(ctx, rows_path.text, &rows);
+    if (st == WAGLE_OK && rows != NULL && json_array_extend(m->rows, rows) != 0)
+        st = wg_json_memory(ctx);
+    json_decref(rows);
+    wg_text_free(&rows_path);
+    return st;
+}
+
+static wagle_status add_result_file(wagle_ctx *ctx, wg_report *r, const char *label,
+                                    const char *path, wg_report_model **m)
+{
+    json_t *result;
+    char name[64];
+    wagle_status st;
+
+    if (!wg_ends_with(path, ".json"))
+        return wg_fail(ctx, WAGLE_E_INPUT,
+                       "%s: a folder of a run, or a result of eval (.json), is "
+                       "wanted",
+                       path);
+    WG_TRY(wg_json_read(ctx, path, &result));
+    if (!json_is_object(json_object_get(result, "suites"))) {
+        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: no result of eval --suite: no 'suites'", path);
+    } else {
+        const char *model = json_string_value(json_object_get(result, "model"));
+        last_part(model != NULL ? model : path, name);
+        st = model_of(ctx, r, label != NULL ? label : name, m);
+        if (st == WAGLE_OK)
+            st = add_result(ctx, *m, path, result);
+    }
+    json_decref(result);
+    return st;
+}
+
+wagle_status wg_report_add(wagle_ctx *ctx, wg_report *r, const char *entry)
+{
+    const char *equals = wg_exists(entry) ? NULL : strchr(entry, '=');
+    const char *path = equals != NULL ? equals + 1 : entry;
+    char label[64], name[64];
+    wg_report_model *m = NULL;
+
+    snprintf(label, sizeof label, "%.*s", (int)(equals != NULL ? equals - entry : 0), entry);
+    if (!wg_exists(path))
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: no such file or folder", path);
+    if (wg_is_folder(path)) {
+        last_part(path, name);
+        WG_TRY(model_of(ctx, r, equals != NULL ? label : name, &m));
+        WG_TRY(add_run(ctx, m, path));
+    } else {
+        WG_TRY(add_result_file(ctx, r, equals != NULL ? label : NULL, path, &m));
+    }
+    return json_array_append_new(m->sources, json_string(path)) == 0 ? WAGLE_OK
+                                                                     : wg_json_memory(ctx);
+}
+
+static wg_report_model *find(wg_report *r, const char *label)
+{
+    for (int i = 0; label != NULL && i < r->n; i++)
+        if (strcmp(r->model[i].label, label) == 0)
+            return &r->model[i];
+    return NULL;
+}
+
+/* The first of the labels that is there. */
+static wg_report_model *first_of(wg_report *r, const char *const *labels)
+{
+    wg_report_model *m = NULL;
+
+    for (; *labels != NULL && m == NULL; labels++)
+        m = find(r, *labels);
+    return m;
+}
+
+wagle_status wg_report_assign(wagle_ctx *ctx, wg_report *r)
+{
+    static const char *const originals[] = {"original", "full", "base", NULL};
+    static const char *const golds[] = {"gold", "retain", "retrained", NULL};
+    wg_report_model *original = find(r, r->o->original), *gold = find(r, r->o->gold);
+
+    if ((r->o->original != NULL && original == NULL) || (r->o->gold != NULL && gold == NULL))
+        return wg_fail(ctx, WAGLE_E_USAGE, "report: no model is labelled '%s'",
+                       original == NULL && r->o->original != NULL ? r->o->original : r->o->gold);
+    for (int i = 0; i < r->n && original == NULL; i++) /* what a run says that it began with */
+        if (json_object_get(r->model[i].manifest, "forget") != NULL)
+            original = find(r, json_string_value(json_object_get(r->model[i].manifest, "model")));
+    original = original != NULL ? original : first_of(r, originals);
+    gold = gold != NULL ? gold : first_of(r, golds);
+    for (int i = 0; i < r->n; i++)
+        r->model[i].part = &r->model[i] == original ? WG_PART_ORIGINAL
+                           : &r->model[i] == gold   ? WG_PART_GOLD
+                                                    : WG_PART_UNLEARNED;
+    return WAGLE_OK;
+}
+
+void wg_report_free(wg_report *r)
+{
+    for (int i = 0; i < r->n; i++) {
+        json_decref(r->model[i].manifest);
+        json_decref(r->model[i].log);
+        json_decref(r->model[i].suites);
+        json_decref(r->model[i].rows);
+        json_decref(r->model[i].sources);
+    }
+    wg_text_free(&r->page);
+}

@@ -1,0 +1,248 @@
+/* page.c - HTML without scripts and without anything from elsewhere. */
+#include "report/report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char style[] =
+    ":root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--soft:#59636e;--line:#d1d9e0;"
+    "--wash:#f4f6f8;--mark:#ffe08a;--accent:#0b5cad}"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e6e9ed;--paper:#14171b;--soft:#9aa5b1;"
+    "--line:#333b44;--wash:#1d2228;--mark:#7a5c00;--accent:#7cb8f5}"
+    "figure svg{filter:invert(.91) hue-rotate(180deg)}}"
+    "*{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);"
+    "font:16px/1.55 system-ui,sans-serif;overflow-wrap:anywhere}"
+    "main{max-width:58rem;margin:0 auto;padding:1.5rem 1rem 4rem}"
+    "h1{font-size:1.7rem;line-height:1.25;margin:.2em 0 .6em}h2{font-size:1.25rem;margin:2.4em 0 "
+    ".6em;"
+    "padding-top:.7em;border-top:1px solid var(--line)}h3{font-size:1rem;margin:1.6em 0 .4em}"
+    ".verdict{font-size:1.12rem;padding:1rem 1.2rem;background:var(--wash);"
+    "border-left:4px solid var(--accent);border-radius:4px}"
+    ".scroll{overflow-x:auto;-webkit-overflow-scrolling:touch}"
+    "figure{margin:1.2em 0}figure svg{display:block;height:auto;max-width:none;min-width:620px;"
+    "width:100%;border-radius:4px}figcaption{color:var(--soft);font-size:.9rem;margin-top:.5em}"
+    "table{border-collapse:collapse;font-size:.9rem;min-width:100%}"
+    "th,td{text-align:left;padding:.35em .7em;border-bottom:1px solid "
+    "var(--line);vertical-align:top;"
+    "overflow-wrap:normal}td.t,th.t{overflow-wrap:anywhere;min-width:12rem}"
+    "thead th{color:var(--soft);font-weight:600;white-space:nowrap}"
+    "small{color:var(--soft);font-variant-numeric:tabular-nums;white-space:nowrap}"
+    "mark{background:var(--mark);color:inherit;border-radius:2px}"
+    ".said{max-height:11rem;overflow:auto;white-space:pre-wrap;unicode-bidi:isolate}"
+    "details{margin:.8em 0}summary{cursor:pointer;color:var(--accent)}"
+    "pre{white-space:pre-wrap;background:var(--wash);padding:.8em 1em;border-radius:4px;"
+    "font-size:.85rem}"
+    "@media print{:root{--ink:#000;--paper:#fff;--soft:#444;--wash:#fff;--mark:#ddd}"
+    "figure svg{filter:none;min-width:0}.scroll{overflow:visible}.said{max-height:none}"
+    "h2,h3{break-after:avoid}figure,tr{break-inside:avoid}details{display:block}}";
+
+/* Escapes text for an element: markup, and control characters that no page may hold; what turns the
+ * direction of writing is shown as U+FFFD, since nothing here closes it. */
+wagle_status wg_page_text(wagle_ctx *ctx, wg_text *p, const char *text)
+{
+    const size_t bytes = strlen(text);
+
+    for (size_t i = 0; i < bytes;) {
+        int32_t code = 0xFFFD;
+        const int n = wg_utf8_decode(text + i, bytes - i, &code);
+        const bool turns = (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
+        const bool control =
+            (code < 0x20 && code != '\n' && code != '\t') || (code >= 0x7F && code < 0xA0);
+        const char *as = n == 0 || turns || control || code == 0xFFFE || code == 0xFFFF
+                             ? "\xEF\xBF\xBD"
+                         : code == '&'  ? "&amp;"
+                         : code == '<'  ? "&lt;"
+                         : code == '>'  ? "&gt;"
+                         : code == '"'  ? "&quot;"
+                         : code == '\'' ? "&#39;"
+                                        : NULL;
+        WG_TRY(as != NULL ? wg_text_addz(ctx, p, as) : wg_text_add(ctx, p, text + i, (size_t)n));
+        i += n > 0 ? (size_t)n : 1;
+    }
+    return WAGLE_OK;
+}
+
+wagle_status wg_page_begin(wagle_ctx *ctx, wg_text *p, const char *title)
+{
+    WG_TRY(
+        wg_text_addz(ctx, p,
+                     "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+                     "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
+                     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+                     "style-src 'unsafe-inline'\"><link rel=\"icon\" href=\"data:,\"><title>"));
+    WG_TRY(wg_page_text(ctx, p, title));
+    WG_TRY(wg_text_printf(ctx, p, "</title><style>%s</style></head><body><main>\n<h1>", style));
+    WG_TRY(wg_page_text(ctx, p, title));
+    return wg_text_addz(ctx, p, "</h1>\n");
+}
+
+wagle_status wg_page_end(wagle_ctx *ctx, wg_text *p)
+{
+    return wg_text_addz(ctx, p, "</main></body></html>\n");
+}
+
+wagle_status wg_page_section(wagle_ctx *ctx, wg_text *p, const char *title)
+{
+    WG_TRY(wg_text_addz(ctx, p, "<h2>"));
+    WG_TRY(wg_page_text(ctx, p, title));
+    return wg_text_addz(ctx, p, "</h2>\n");
+}
+
+static wagle_status formatted(wagle_ctx *ctx, wg_text *p, const char *format, va_list args)
+{
+    char text[2048];
+
+    vsnprintf(text, sizeof text, format, args);
+    return wg_page_text(ctx, p, text);
+}
+
+wagle_status wg_page_paragraph(wagle_ctx *ctx, wg_text *p, const char *format, ...)
+{
+    va_list args;
+    wagle_status st;
+
+    WG_TRY(wg_text_addz(ctx, p, "<p>"));
+    va_start(args, format);
+    st = formatted(ctx, p, format, args);
+    va_end(args);
+    WG_TRY(st);
+    return wg_text_addz(ctx, p, "</p>\n");
+}
+
+wagle_status wg_page_figure(wagle_ctx *ctx, wg_text *p, const wg_text *svg, const char *caption)
+{
+    WG_TRY(wg_text_addz(ctx, p, "<figure role=\"group\" aria-label=\""));
+    WG_TRY(wg_page_text(ctx, p, caption));
+    WG_TRY(wg_text_addz(ctx, p, "\"><div class=\"scroll\" tabindex=\"0\">\n"));
+    WG_TRY(wg_text_add(ctx, p, svg->text, (size_t)svg->bytes));
+    WG_TRY(wg_text_addz(ctx, p, "</div><figcaption>"));
+    WG_TRY(wg_page_text(ctx, p, caption));
+    return wg_text_addz(ctx, p, "</figcaption></figure>\n");
+}
+
+wagle_status wg_page_table(wagle_ctx *ctx, wg_text *p, const char *const *heads, int n)
+{
+    WG_TRY(wg_text_addz(ctx, p, "<div class=\"scroll\" tabindex=\"0\"><table><thead><tr>"));
+    for (int i = 0; i < n; i++) {
+        WG_TRY(wg_text_addz(ctx, p, "<th scope=\"col\">"));
+        WG_TRY(wg_page_text(ctx, p, heads[i]));
+        WG_TRY(wg_text_addz(ctx, p, "</th>"));
+    }
+    return wg_text_addz(ctx, p, "</tr></thead><tbody>\n");
+}
+
+wagle_status wg_page_cell(wagle_ctx *ctx, wg_text *p, bool head, const char *format, ...)
+{
+    va_list args;
+    wagle_status st;
+
+    WG_TRY(wg_text_addz(ctx, p, head ? "<th scope=\"row\">" : "<td>"));
+    va_start(args, format);
+    st = formatted(ctx, p, format, args);
+    va_end(args);
+    WG_TRY(st);
+    return wg_text_addz(ctx, p, head ? "</th>" : "</td>");
+}
+
+/* --- differences -------------------------------------------------------------------------------
+ */
+
+enum { MOST_WORDS = 3000 };
+
+typedef struct piece {
+    const char *at;
+    size_t bytes; /* of the word, and of the space after it */
+    size_t space;
+} piece;
+
+static wagle_status cut(wagle_ctx *ctx, const char *text, piece **out, int64_t *n)
+{
+    int64_t room = 0;
+
+    *out = NULL;
+    *n = 0;
+    while (*text != '\0') {
+        const size_t bytes = strcspn(text, " \n\t"), space = strspn(text + bytes, " \n\t");
+        WG_TRY(WG_GROW(ctx, out, &room, *n + 1));
+        (*out)[(*n)++] = (piece){text, bytes, space};
+        text += bytes + space;
+    }
+    return WAGLE_OK;
+}
+
+static bool same(const piece *a, const piece *b)
+{
+    return a->bytes == b->bytes && memcmp(a->at, b->at, a->bytes) == 0;
+}
+
+/* kept [m]: words of b that are in a longest common subsequence with a. */
+static wagle_status common(wagle_ctx *ctx, const piece *a, int64_t n, const piece *b, int64_t m,
+                           bool *kept)
+{
+    uint16_t *length; /* [n+1][m+1] of what begins there */
+
+    if (n > MOST_WORDS || m > MOST_WORDS)
+        return WAGLE_OK;
+    WG_TRY(WG_ALLOC(ctx, &length, (n + 1) * (m + 1)));
+    for (int64_t i = n - 1; i >= 0; i--)
+        for (int64_t j = m - 1; j >= 0; j--) {
+            const uint16_t down = length[(i + 1) * (m + 1) + j],
+                           right = length[i * (m + 1) + j + 1];
+            length[i * (m + 1) + j] = same(&a[i], &b[j])
+                                          ? (uint16_t)(length[(i + 1) * (m + 1) + j + 1] + 1)
+                                      : down > right ? down
+                                                     : right;
+        }
+    for (int64_t i = 0, j = 0; i < n && j < m;) {
+        if (same(&a[i], &b[j])) {
+            kept[j] = true;
+            i++;
+            j++;
+        } else if (length[(i + 1) * (m + 1) + j] >= length[i * (m + 1) + j + 1])
+            i++;
+        else
+            j++;
+    }
+    wg_free(length);
+    return WAGLE_OK;
+}
+
+static wagle_status add_piece(wagle_ctx *ctx, wg_text *p, const char *at, size_t bytes)
+{
+    wg_text copy = {0};
+    wagle_status st = wg_text_add(ctx, &copy, at, bytes);
+
+    if (st == WAGLE_OK)
+        st = wg_page_text(ctx, p, copy.text);
+    wg_text_free(&copy);
+    return st;
+}
+
+wagle_status wg_page_difference(wagle_ctx *ctx, wg_text *p, const char *other, const char *text)
+{
+    piece *a = NULL, *b = NULL;
+    int64_t n = 0, m = 0;
+    bool *kept = NULL;
+    wagle_status st = cut(ctx, other, &a, &n);
+
+    if (st == WAGLE_OK)
+        st = cut(ctx, text, &b, &m);
+    if (st == WAGLE_OK)
+        st = WG_ALLOC(ctx, &kept, m);
+    if (st == WAGLE_OK)
+        st = common(ctx, a, n, b, m, kept);
+    for (int64_t j = 0; st == WAGLE_OK && j < m; j++) {
+        if (!kept[j] && b[j].bytes > 0)
+            st = wg_text_addz(ctx, p, "<mark>");
+        if (st == WAGLE_OK)
+            st = add_piece(ctx, p, b[j].at, b[j].bytes);
+        if (st == WAGLE_OK && !kept[j] && b[j].bytes > 0)
+            st = wg_text_addz(ctx, p, "</mark>");
+        if (st == WAGLE_OK)
+            st = add_piece(ctx, p, b[j].at + b[j].bytes, b[j].space);
+    }
+    wg_free(a);
+    wg_free(b);
+    wg_free(kept);
+    return st;
+}

@@ -1,0 +1,42 @@
+#include "report/report.h"
+
+#include "base/file.h"
+
+void wagle_report_defaults(wagle_report_options *o)
+{
+    *o = (wagle_report_options){.title = "What was forgotten, and what was kept"};
+}
+
+static wagle_status compose(wagle_ctx *ctx, wg_report *r)
+{
+    static wagle_status (*const sections[])(wagle_ctx * ctx, wg_report * r) = {
+        wg_report_verdict, wg_report_asked,   wg_report_headline, wg_report_pareto,
+        wg_report_attacks, wg_report_curves,  wg_report_masks,    wg_report_examples,
+        wg_report_metrics, wg_report_sources, wg_report_limits};
+
+    WG_TRY(wg_page_begin(ctx, &r->page, r->o->title));
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
+        WG_TRY(sections[i](ctx, r));
+    return wg_page_end(ctx, &r->page);
+}
+
+wagle_status wagle_report(wagle_ctx *ctx, const wagle_report_options *o)
+{
+    wg_report r = {.o = o};
+    wagle_status st;
+
+    wg_begin(ctx);
+    if (o->out == NULL || o->runs == NULL || o->runs[0] == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE, "report wants runs or results, and --out FILE.html");
+    st = wg_check_absent(ctx, o->out, o->force);
+    for (const char *const *run = o->runs; st == WAGLE_OK && *run != NULL; run++)
+        st = wg_report_add(ctx, &r, *run);
+    if (st == WAGLE_OK)
+        st = wg_report_assign(ctx, &r);
+    if (st == WAGLE_OK)
+        st = compose(ctx, &r);
+    if (st == WAGLE_OK)
+        st = wg_write_file(ctx, o->out, r.page.text, (size_t)r.page.bytes, o->force);
+    wg_report_free(&r);
+    return st;
+}

@@ -1,0 +1,73 @@
+/* report.h - one page of what runs and evaluations say. Everything that comes from a model or a
+ * file is hostile text until it is escaped: page.c alone writes it. */
+#ifndef WG_REPORT_REPORT_H
+#define WG_REPORT_REPORT_H
+
+#include "base/json.h"
+#include "base/text.h"
+
+enum { WG_REPORT_MODELS = 12 };
+
+typedef enum wg_part { WG_PART_OTHER, WG_PART_ORIGINAL, WG_PART_GOLD, WG_PART_UNLEARNED } wg_part;
+
+/* What is known of one model. */
+typedef struct wg_report_model {
+    char label[64];
+    wg_part part;
+    json_t *manifest, *log; /* of the run that made it, or NULL */
+    json_t *suites;         /* object: {"metrics"} by suite */
+    json_t *rows;           /* array */
+    json_t *sources;        /* array of paths */
+} wg_report_model;
+
+typedef struct wg_report {
+    const wagle_report_options *o;
+    wg_report_model model[WG_REPORT_MODELS];
+    int n;
+    wg_text page;
+} wg_report;
+
+/* gather.c: a path, or LABEL=PATH, into r->model; the parts that models play. */
+WAGLE_CHECK wagle_status wg_report_add(wagle_ctx *ctx, wg_report *r, const char *entry);
+WAGLE_CHECK wagle_status wg_report_assign(wagle_ctx *ctx, wg_report *r);
+void wg_report_free(wg_report *r);
+
+/* --- page.c: pieces of HTML, text escaped ----------------------------------------------------- */
+
+WAGLE_CHECK wagle_status wg_page_begin(wagle_ctx *ctx, wg_text *p, const char *title);
+WAGLE_CHECK wagle_status wg_page_end(wagle_ctx *ctx, wg_text *p);
+WAGLE_CHECK wagle_status wg_page_section(wagle_ctx *ctx, wg_text *p, const char *title);
+WAGLE_CHECK wagle_status wg_page_text(wagle_ctx *ctx, wg_text *p, const char *text);
+/* <p> of a sentence. */
+WAGLE_CHECK wagle_status wg_page_paragraph(wagle_ctx *ctx, wg_text *p, const char *format, ...)
+    WG_PRINTF(3);
+/* A figure: the SVG as it is, a caption that says in words what is to be seen. */
+WAGLE_CHECK wagle_status wg_page_figure(wagle_ctx *ctx, wg_text *p, const wg_text *svg,
+                                        const char *caption);
+WAGLE_CHECK wagle_status wg_page_table(wagle_ctx *ctx, wg_text *p, const char *const *heads, int n);
+WAGLE_CHECK wagle_status wg_page_cell(wagle_ctx *ctx, wg_text *p, bool head, const char *format,
+                                      ...) WG_PRINTF(4);
+/* `text` with the words that `other` does not have in its place marked. */
+WAGLE_CHECK wagle_status wg_page_difference(wagle_ctx *ctx, wg_text *p, const char *other,
+                                            const char *text);
+
+/* --- sections ----------------------------------------------------------------------------------
+ */
+
+/* A metric of a model, {"value","low","high","n"}, or NULL. */
+const json_t *wg_report_metric(const wg_report_model *m, const char *suite, const char *metric);
+double wg_report_value(const wg_report_model *m, const char *suite, const char *metric);
+
+WAGLE_CHECK wagle_status wg_report_verdict(wagle_ctx *ctx, wg_report *r);
+WAGLE_CHECK wagle_status wg_report_asked(wagle_ctx *ctx, wg_report *r);
+WAGLE_CHECK wagle_status wg_report_headline(wagle_ctx *ctx, wg_report *r);
+WAGLE_CHECK wagle_status wg_report_pareto(wagle_ctx *ctx, wg_report *r);
+WAGLE_CHECK wagle_status wg_report_curves(wagle_ctx *ctx, wg_report *r);
+WAGLE_CHECK wagle_status wg_report_masks(wagle_ctx *ctx, wg_report *r);
+WAGLE_CHECK wagle_status wg_report_attacks(wagle_ctx *ctx, wg_report *r);
+WAGLE_CHECK wagle_status wg_report_examples(wagle_ctx *ctx, wg_report *r);
+WAGLE_CHECK wagle_status wg_report_metrics(wagle_ctx *ctx, wg_report *r);
+WAGLE_CHECK wagle_status wg_report_sources(wagle_ctx *ctx, wg_report *r);
+WAGLE_CHECK wagle_status wg_report_limits(wagle_ctx *ctx, wg_report *r);
+
+#endif

@@ -1,0 +1,372 @@
+/* sections.c - what was asked, curves, masks, examples, sources, limits. */
+#include "report/report.h"
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "run/plot.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- what was asked ----------------------------------------------------------------------------
+ */
+
+static const char *const part_names[] = {"", "original", "gold: never saw the forget set",
+                                         "unlearned"};
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text != NULL ? text : "-";
+}
+
+static double real_of(const json_t *object, const char *key)
+{
+    return json_number_value(json_object_get(object, key));
+}
+
+/* "wagle, density 0.1", "all" */
+static void selection(const json_t *m, char out[160])
+{
+    if (json_object_get(m, "selector") != NULL)
+        snprintf(out, 160, "%s, density %.4g%s", text_of(m, "selector"), real_of(m, "density"),
+                 json_array_size(json_object_get(m, "exclude")) > 0 ? ", some tensors left out"
+                                                                    : "");
+    else
+        snprintf(out, 160, "%s",
+                 json_object_get(m, "mask") != NULL ? text_of(m, "mask") : "all weights");
+}
+
+wagle_status wg_report_asked(wagle_ctx *ctx, wg_report *r)
+{
+    static const char *const heads[] = {"model",           "part",  "objective",     "what trains",
+                                        "weights trained", "steps", "learning rate", "stopped by"};
+
+    WG_TRY(wg_page_section(ctx, &r->page, "What was asked"));
+    WG_TRY(wg_page_table(ctx, &r->page, heads, 8));
+    for (int i = 0; i < r->n; i++) {
+        const json_t *m = r->model[i].manifest;
+        const double share =
+            m != NULL ? 100 * real_of(m, "selected") / fmax(real_of(m, "weights"), 1) : 0;
+        char what[160] = "-", trained[64] = "-";
+        if (m != NULL) {
+            selection(m, what);
+            snprintf(trained, sizeof trained, "%.0f (%.3g %%)", real_of(m, "selected"), share);
+        }
+        WG_TRY(wg_text_addz(ctx, &r->page, "<tr>"));
+        WG_TRY(wg_page_cell(ctx, &r->page, true, "%s", r->model[i].label));
+        WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", part_names[r->model[i].part]));
+        WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", text_of(m, "objective")));
+        WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", what));
+        WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", trained));
+        WG_TRY(wg_page_cell(ctx, &r->page, false, "%.0f", real_of(m, "steps")));
+        WG_TRY(wg_page_cell(ctx, &r->page, false, "%.3g", real_of(m, "lr")));
+        WG_TRY(wg_page_cell(ctx, &r->page, false, "%s",
+                            json_is_true(json_object_get(m, "stopped")) ? text_of(m, "stop_when")
+                                                                        : "-"));
+        WG_TRY(wg_text_addz(ctx, &r->page, "</tr>\n"));
+    }
+    return wg_text_addz(ctx, &r->page, "</tbody></table></div>\n");
+}
+
+/* --- curves ------------------------------------------------------------------------------------
+ */
+
+typedef struct curve {
+    double *x, *y;
+    int64_t n;
+} curve;
+
+/* Values of a key of the log over steps. */
+static wagle_status read_curve(wagle_ctx *ctx, const json_t *log, const char *key, curve *out)
+{
+    const int64_t most = (int64_t)json_array_size(log);
+    const json_t *line;
+    size_t i;
+
+    WG_TRY(WG_ALLOC(ctx, &out->x, most));
+    WG_TRY(WG_ALLOC(ctx, &out->y, most));
+    json_array_foreach (log, i, line) {
+        const json_t *value = json_object_get(line, key);
+        if (!json_is_number(value) || !isfinite(json_number_value(value)))
+            continue;
+        out->x[out->n] = real_of(line, "step");
+        out->y[out->n++] = json_number_value(value);
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status draw_curves(wagle_ctx *ctx, wg_report *r, const char *key, const char *title,
+                                const char *words)
+{
+    curve c[WG_REPORT_MODELS] = {{NULL, NULL, 0}};
+    wg_line line[WG_REPORT_MODELS];
+    wg_text svg = {0};
+    int64_t n = 0;
+    wagle_status st = WAGLE_OK;
+
+    for (int i = 0; st == WAGLE_OK && i < r->n; i++) {
+        if (r->model[i].log == NULL || r->model[i].part != WG_PART_UNLEARNED)
+            continue;
+        st = read_curve(ctx, r->model[i].log, key, &c[i]);
+        if (c[i].n > 1)
+            line[n++] = (wg_line){r->model[i].label, c[i].x, c[i].y, c[i].n};
+    }
+    if (st == WAGLE_OK && n > 0)
+        st = wg_plot_lines(
+            ctx, &(wg_lines){.title = title, .x = "update", .y = key, .line = line, .n = n}, &svg);
+    if (st == WAGLE_OK && n > 0)
+        st = wg_page_figure(ctx, &r->page, &svg, words);
+    for (int i = 0; i < r->n; i++) {
+        wg_free(c[i].x);
+        wg_free(c[i].y);
+    }
+    wg_text_free(&svg);
+    return st;
+}
+
+wagle_status wg_report_curves(wagle_ctx *ctx, wg_report *r)
+{
+    bool any = false;
+
+    for (int i = 0; i < r->n; i++)
+        any |= r->model[i].log != NULL && r->model[i].part == WG_PART_UNLEARNED;
+    if (!any)
+        return WAGLE_OK;
+    WG_TRY(wg_page_section(ctx, &r->page, "How the runs went"));
+    WG_TRY(draw_curves(ctx, r, "forget.probability", "Forget set: answer probability",
+                       "The forget set's answer probability at each check, by update; a line a run "
+                       "that ended when its rule held."));
+    WG_TRY(draw_curves(ctx, r, "retain_term", "Retain term of each batch",
+                       "The retain term of the loss, by update: what remembering cost."));
+    return draw_curves(ctx, r, "grad_norm", "Norm of the gradient",
+                       "The norm of the gradient of the weights that train, by update.");
+}
+
+/* --- masks -------------------------------------------------------------------------------------
+ */
+
+wagle_status wg_report_masks(wagle_ctx *ctx, wg_report *r)
+{
+    wg_heat heat[WG_REPORT_MODELS];
+    wg_text svg = {0};
+    int64_t n = 0;
+    wagle_status st = WAGLE_OK;
+
+    for (int i = 0; st == WAGLE_OK && i < r->n; i++) {
+        const char *tensor;
+        json_t *share;
+        if (json_object_size(json_object_get(r->model[i].manifest, "share")) == 0)
+            continue;
+        heat[n++] = (wg_heat){.title = r->model[i].label};
+        json_object_foreach (json_object_get(r->model[i].manifest, "share"), tensor, share) {
+            if (st == WAGLE_OK)
+                st = wg_heat_add(ctx, &heat[n - 1], tensor, json_number_value(share));
+        }
+    }
+    if (st == WAGLE_OK && n > 0)
+        st = wg_page_section(ctx, &r->page, "Where the masks lie");
+    if (st == WAGLE_OK && n > 0)
+        st = wg_plot_heats(ctx, heat, n, &svg);
+    if (st == WAGLE_OK && n > 0)
+        st = wg_page_figure(ctx, &r->page, &svg,
+                            "Layers across, modules down; the darker a cell, the larger the share "
+                            "of that tensor's weights that trained. All others kept their bits.");
+    for (int64_t i = 0; i < n; i++)
+        wg_heat_free(&heat[i]);
+    wg_text_free(&svg);
+    return st;
+}
+
+/* --- examples ----------------------------------------------------------------------------------
+ */
+
+enum { EXAMPLES = 5 };
+
+/* The row of a model for a set and number that has a generated text; NULL: none. */
+static const json_t *row_of(const wg_report_model *m, const char *set, int64_t number)
+{
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach (m->rows, i, row)
+        if (strcmp(text_of(row, "set"), set) == 0 && json_object_get(row, "generated") != NULL &&
+            json_integer_value(json_object_get(row, "row")) == number)
+            return row;
+    return NULL;
+}
+
+static wagle_status said(wagle_ctx *ctx, wg_report *r, const char *who, const char *other,
+                         const char *text)
+{
+    WG_TRY(wg_text_addz(ctx, &r->page, "<tr>"));
+    WG_TRY(wg_page_cell(ctx, &r->page, true, "%s", who));
+    WG_TRY(wg_text_addz(ctx, &r->page, "<td class=\"t\"><div class=\"said\" dir=\"auto\">"));
+    WG_TRY(other != NULL ? wg_page_difference(ctx, &r->page, other, text)
+                         : wg_page_text(ctx, &r->page, text));
+    return wg_text_addz(ctx, &r->page, "</div></td></tr>\n");
+}
+
+/* One question: the true answer, what the original said, what the others say, marked where they
+ * differ from the original (or, without one, from the truth). */
+static wagle_status example(wagle_ctx *ctx, wg_report *r, const char *set, int64_t number)
+{
+    static const char *const heads[] = {"who", "says"};
+    const json_t *source = NULL, *before = NULL;
+    const char *against;
+
+    for (int i = 0; i < r->n; i++) {
+        const json_t *row = row_of(&r->model[i], set, number);
+        source = source == NULL ? row : source;
+        before = r->model[i].part == WG_PART_ORIGINAL && row != NULL ? row : before;
+    }
+    if (source == NULL)
+        return WAGLE_OK;
+    WG_TRY(wg_text_addz(ctx, &r->page, "<h3><span dir=\"auto\">"));
+    WG_TRY(wg_page_text(ctx, &r->page,
+                        json_object_get(source, "question") != NULL ? text_of(source, "question")
+                                                                    : "A continuation"));
+    WG_TRY(wg_text_printf(ctx, &r->page, "</span> <small>(%s)</small></h3>\n",
+                          strcmp(set, "forget") == 0 ? "to be forgotten" : "to be kept"));
+    WG_TRY(wg_page_table(ctx, &r->page, heads, 2));
+    if (json_object_get(source, "answer") != NULL)
+        WG_TRY(said(ctx, r, "true answer", NULL, text_of(source, "answer")));
+    against = before != NULL ? text_of(before, "generated") : text_of(source, "answer");
+    for (int i = 0; i < r->n; i++) {
+        const json_t *row = row_of(&r->model[i], set, number);
+        if (row != NULL)
+            WG_TRY(said(ctx, r, r->model[i].label, row == before ? NULL : against,
+                        text_of(row, "generated")));
+    }
+    return wg_text_addz(ctx, &r->page, "</tbody></table></div>\n");
+}
+
+/* Rows spread over the set. */
+static wagle_status examples(wagle_ctx *ctx, wg_report *r, const char *set, int most)
+{
+    int64_t rows = 0;
+
+    for (int i = 0; i < r->n; i++) {
+        int64_t n = 0;
+        while (row_of(&r->model[i], set, n) != NULL && n < 100000)
+            n++;
+        rows = n > rows ? n : rows;
+    }
+    for (int k = 0; k < most && k < rows; k++)
+        WG_TRY(example(ctx, r, set, k * rows / (most < rows ? most : rows)));
+    return WAGLE_OK;
+}
+
+wagle_status wg_report_examples(wagle_ctx *ctx, wg_report *r)
+{
+    bool any = false;
+
+    for (int i = 0; i < r->n; i++)
+        any |= row_of(&r->model[i], "forget", 0) != NULL;
+    if (!any)
+        return WAGLE_OK;
+    WG_TRY(wg_page_section(ctx, &r->page, "In their own words"));
+    WG_TRY(wg_page_paragraph(ctx, &r->page,
+                             "Greedy answers; marked: words that the original did "
+                             "not say there."));
+    WG_TRY(examples(ctx, r, "forget", EXAMPLES));
+    return examples(ctx, r, "retain", 2);
+}
+
+/* --- sources and limits ------------------------------------------------------------------------
+ */
+
+static wagle_status source(wagle_ctx *ctx, wg_report *r, const char *label, const char *path)
+{
+    char hash[WG_SHA256_TEXT] = "";
+    char *manifest = wg_path_join(ctx, path, "manifest.json");
+    wagle_status st = manifest != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+
+    if (st == WAGLE_OK)
+        st = wg_sha256_file(ctx, wg_is_folder(path) ? manifest : path, hash);
+    wg_free(manifest);
+    WG_TRY(st);
+    WG_TRY(wg_text_addz(ctx, &r->page, "<tr>"));
+    WG_TRY(wg_page_cell(ctx, &r->page, true, "%s", label));
+    WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", wg_path_name(path)));
+    WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", hash));
+    return wg_text_addz(ctx, &r->page, "</tr>\n");
+}
+
+static wagle_status data_hashes(wagle_ctx *ctx, wg_report *r, const wg_report_model *m)
+{
+    static const char *const keys[] = {"forget", "retain", "data"};
+    const json_t *file;
+    size_t i;
+
+    for (int k = 0; k < 3; k++)
+        json_array_foreach (json_object_get(m->manifest, keys[k]), i, file) {
+            WG_TRY(wg_text_addz(ctx, &r->page, "<tr>"));
+            WG_TRY(wg_page_cell(ctx, &r->page, true, "%s, %s", m->label, keys[k]));
+            WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", text_of(file, "file")));
+            WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", text_of(file, "sha256")));
+            WG_TRY(wg_text_addz(ctx, &r->page, "</tr>\n"));
+        }
+    return WAGLE_OK;
+}
+
+/* A path from the folder of the page, where it lies within. */
+static const char *from_page(const wg_report *r, const char *path)
+{
+    const size_t folder = (size_t)(wg_path_name(r->o->out) - r->o->out);
+
+    return folder > 0 && strncmp(path, r->o->out, folder) == 0 ? path + folder : path;
+}
+
+wagle_status wg_report_sources(wagle_ctx *ctx, wg_report *r)
+{
+    static const char *const heads[] = {"of", "file", "SHA-256 (of a run: its manifest)"};
+    const json_t *path;
+    size_t k;
+
+    WG_TRY(wg_page_section(ctx, &r->page, "Where this comes from"));
+    WG_TRY(wg_page_table(ctx, &r->page, heads, 3));
+    for (int i = 0; i < r->n; i++) {
+        json_array_foreach (r->model[i].sources, k, path)
+            WG_TRY(source(ctx, r, r->model[i].label, json_string_value(path)));
+        WG_TRY(data_hashes(ctx, r, &r->model[i]));
+    }
+    WG_TRY(wg_text_addz(ctx, &r->page, "</tbody></table></div>\n"));
+    WG_TRY(wg_page_paragraph(ctx, &r->page,
+                             "Made by wagle %s. The page again, from its folder, and the metrics "
+                             "from their rows without any model:",
+                             WAGLE_VERSION));
+    WG_TRY(wg_text_addz(ctx, &r->page, "<pre>wagle report"));
+    for (int i = 0; i < r->n; i++)
+        json_array_foreach (r->model[i].sources, k, path) {
+            char entry[400];
+            snprintf(entry, sizeof entry, " %.60s=%.300s", r->model[i].label,
+                     from_page(r, json_string_value(path)));
+            WG_TRY(wg_page_text(ctx, &r->page, entry));
+        }
+    return wg_text_addz(ctx, &r->page,
+                        " --out report.html\nwagle eval --recompute RESULT.json\n"
+                        "</pre>\n");
+}
+
+wagle_status wg_report_limits(wagle_ctx *ctx, wg_report *r)
+{
+    static const char *const limits[] = {
+        "Answers that are not given are not proof that nothing is left: relearning, rounding and "
+        "other prompts find what plain questions do not. What was not tried here is not known.",
+        "Intervals are over rows of one model each; another seed of the training gives another "
+        "model, and may differ by more.",
+        "A small forget set has wide intervals: look at n.",
+        "What is kept is known for the sets that were measured, and for no others."};
+
+    WG_TRY(wg_page_section(ctx, &r->page, "What this does not show"));
+    WG_TRY(wg_text_addz(ctx, &r->page, "<ul>\n"));
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        WG_TRY(wg_text_addz(ctx, &r->page, "<li>"));
+        WG_TRY(wg_page_text(ctx, &r->page, limits[i]));
+        WG_TRY(wg_text_addz(ctx, &r->page, "</li>\n"));
+    }
+    return wg_text_addz(ctx, &r->page, "</ul>\n");
+}
