@@ -57,9 +57,10 @@ wagle_status wg_json_text(wagle_ctx *ctx, const json_t *value, bool indent, char
     void *both[2] = {ctx, &t};
 
     *out = NULL;
-    if (value == NULL || json_dump_callback(value, append, both,
-                                            (indent ? JSON_INDENT(2) : JSON_COMPACT) |
-                                                JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) != 0) {
+    if (value == NULL ||
+        json_dump_callback(value, append, both,
+                           (indent ? JSON_INDENT(2) : JSON_COMPACT) | JSON_ENCODE_ANY |
+                               JSON_REAL_PRECISION(indent ? 15 : 17)) != 0) {
         wg_text_free(&t);
         return wg_json_memory(ctx);
     }

@@ -9,7 +9,8 @@
 WAGLE_CHECK wagle_status wg_json_parse(wagle_ctx *ctx, const char *what, const char *text,
                                        size_t bytes, json_t **out);
 WAGLE_CHECK wagle_status wg_json_read(wagle_ctx *ctx, const char *path, json_t **out);
-/* Text of a document, two spaces of indentation; free with wg_free. */
+/* Text of a document, for people (two spaces of indentation, 15 digits) or exact, in one line; free
+ * with wg_free. */
 WAGLE_CHECK wagle_status wg_json_text(wagle_ctx *ctx, const json_t *value, bool indent, char **out);
 WAGLE_CHECK wagle_status wg_json_write(wagle_ctx *ctx, const char *path, const json_t *value,
                                        bool force);

@@ -64,12 +64,12 @@ wagle_status wg_page_text(wagle_ctx *ctx, wg_text *p, const char *text)
 
 wagle_status wg_page_begin(wagle_ctx *ctx, wg_text *p, const char *title)
 {
-    WG_TRY(
-        wg_text_addz(ctx, p,
-                     "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-                     "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-                     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-                     "style-src 'unsafe-inline'\"><link rel=\"icon\" href=\"data:,\"><title>"));
+    WG_TRY(wg_text_addz(
+        ctx, p,
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+        "style-src 'unsafe-inline'; img-src data:\"><link rel=\"icon\" href=\"data:,\"><title>"));
     WG_TRY(wg_page_text(ctx, p, title));
     WG_TRY(wg_text_printf(ctx, p, "</title><style>%s</style></head><body><main>\n<h1>", style));
     WG_TRY(wg_page_text(ctx, p, title));

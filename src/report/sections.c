@@ -255,7 +255,7 @@ static wagle_status examples(wagle_ctx *ctx, wg_report *r, const char *set, int 
         rows = n > rows ? n : rows;
     }
     for (int k = 0; k < most && k < rows; k++)
-        WG_TRY(example(ctx, r, set, k * rows / (most < rows ? most : rows)));
+        WG_TRY(example(ctx, r, set, most < rows ? k * (rows - 1) / (most - 1) : k));
     return WAGLE_OK;
 }
 

@@ -16,7 +16,7 @@ static void round_q8_0(float *x)
     const float scale = most / 127, inverse = scale > 0 ? 1 / scale : 0;
     const float kept = wg_f16_float(wg_float_f16(scale));
     for (int i = 0; i < BLOCK; i++)
-        x[i] = roundf(x[i] * inverse) * kept;
+        x[i] = (float)(int)roundf(x[i] * inverse) * kept; /* as a byte: -0 is 0 */
 }
 
 /* The largest in magnitude becomes -8, so that one of sixteen steps is never lost. */

@@ -180,7 +180,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     if (solved != NULL)
         st = wg_answers_open(ctx, e, solved, &dev);
     for (int i = 0; st == WAGLE_OK && wg_evaluation_set_at(e, i, name, &file); i++)
-        if (strcmp(name, "dev") != 0)
+        if (wg_evaluation_is_spare(e, name))
             st = run_set(ctx, e, &dev, name, file);
     wg_answers_close(&dev);
     return st;

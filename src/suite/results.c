@@ -81,8 +81,11 @@ wagle_status wg_results_write(wagle_ctx *ctx, const char *path, const json_t *re
 
     if (st == WAGLE_OK)
         st = write_rows(ctx, name.text, rows, force);
-    if (st == WAGLE_OK)
+    if (st == WAGLE_OK) {
         st = wg_json_write(ctx, path, result, force);
+        if (st != WAGLE_OK)
+            wg_remove_tree(name.text);
+    }
     wg_text_free(&name);
     return st;
 }

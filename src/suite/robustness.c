@@ -15,16 +15,6 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const own_sets[] = {"forget", "relearn", "prefixes", "dev"};
-
-static bool is_own(const char *name)
-{
-    for (int i = 0; i < 4; i++)
-        if (strcmp(own_sets[i], name) == 0)
-            return true;
-    return false;
-}
-
 /* --- rows of a condition -----------------------------------------------------------------------
  */
 
@@ -246,7 +236,7 @@ static wagle_status run_others(wagle_ctx *ctx, wg_evaluation *e)
 
     for (int i = 0; wg_evaluation_set_at(e, i, name, &file); i++) {
         wg_answers a = {0};
-        if (is_own(name))
+        if (!wg_evaluation_is_spare(e, name))
             continue;
         wagle_status st = wg_answers_load(ctx, e, file, true, &a);
         if (st == WAGLE_OK)

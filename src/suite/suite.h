@@ -51,6 +51,8 @@ WAGLE_CHECK wagle_status wg_suite_find(wagle_ctx *ctx, const char *name, size_t 
 const char *wg_evaluation_set(const wg_evaluation *e, const char *name);
 /* i-th of the sets given, name (copied to `name` [64]) and file; false past the last. */
 bool wg_evaluation_set_at(const wg_evaluation *e, int i, char name[64], const char **file);
+/* A set that no suite of this evaluation has a name for: for those that take any. */
+bool wg_evaluation_is_spare(const wg_evaluation *e, const char *name);
 /* How the evaluation reads rows of `path`. */
 wagle_data wg_evaluation_data(const wg_evaluation *e, const char *path);
 /* Adds a row {"suite","set","row"}, borrowed, to be filled. */

@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include "base/file.h"
+#include "base/text.h"
 
 #define MODEL WG_GOLD "/models/llama-gqa-tied"
 #define OUT WG_SCRATCH "/torture-out"
@@ -151,6 +152,134 @@ static wagle_status encode(wagle_ctx *ctx)
     return encoded;
 }
 
+/* --- suites, which read text -------------------------------------------------------------------
+ */
+
+#define TEXT_MODEL WG_SCRATCH "/torture-model"
+#define RESULT WG_SCRATCH "/torture-result.json"
+#define QUESTIONS WG_SCRATCH "/torture-questions.jsonl"
+#define CHOICES WG_SCRATCH "/torture-choices.jsonl"
+
+/* A tokenizer whose tokens are bytes, as GPT-2 writes them down. */
+static void write_byte_tokenizer(const char *path)
+{
+    FILE *file = fopen(path, "w");
+    int hidden = 256;
+
+    fputs("{\"added_tokens\":[],\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":"
+          "false},\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"merges\":[],"
+          "\"vocab\":{",
+          file);
+    for (int b = 0; b < 256; b++) {
+        const bool seen = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
+        char text[5] = "";
+        text[wg_utf8_encode(seen ? b : hidden++, text)] = '\0';
+        fprintf(file, "%s\"%s%s\":%d", b > 0 ? "," : "", b == '"' || b == '\\' ? "\\" : "", text,
+                b);
+    }
+    fputs("}}}", file);
+    fclose(file);
+}
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    fputs(text, file);
+    fclose(file);
+}
+
+static void make_text_model(void)
+{
+    wagle_ctx *ctx = new_context();
+
+    wg_remove_tree(TEXT_MODEL);
+    assert_ok(ctx, wg_make_folder(ctx, TEXT_MODEL));
+    assert_ok(ctx, wg_copy_file(ctx, MODEL "/config.json", TEXT_MODEL "/config.json"));
+    assert_ok(ctx, wg_copy_file(ctx, MODEL "/model.safetensors", TEXT_MODEL "/model.safetensors"));
+    write_byte_tokenizer(TEXT_MODEL "/tokenizer.json");
+    write_text(QUESTIONS,
+               "{\"question\":\"Who\",\"answer\":\"me\",\"perturbed_answer\":[\"us\"]}\n"
+               "{\"question\":\"Why\",\"answer\":\"so\",\"perturbed_answer\":[\"no\"]}\n");
+    write_text(CHOICES, "{\"question\":\"q\",\"choices\":[\"a\",\"b\"],\"answer\":1}\n");
+    wagle_ctx_free(ctx);
+}
+
+static wagle_status run_suites(wagle_ctx *ctx, const char *suites, const char *out)
+{
+    const char *const sets[] = {"forget=" QUESTIONS,     "quiz=" CHOICES,      "members=" QUESTIONS,
+                                "nonmembers=" QUESTIONS, "prompts=" QUESTIONS, NULL};
+    const char *const few[] = {"forget=" QUESTIONS, "relearn=" QUESTIONS, NULL};
+    wagle_suite_options o;
+    char *json = NULL;
+
+    wagle_suite_defaults(&o);
+    o.model = TEXT_MODEL;
+    o.suites = suites;
+    o.sets = strcmp(suites, "robustness") == 0 ? few : sets;
+    o.out = out;
+    o.max_tokens = 2;
+    o.resamples = 2;
+    o.relearn_steps = 1;
+    o.force = true;
+    const wagle_status st = wagle_suite_run(ctx, &o, &json);
+    wagle_string_free(json);
+    return st;
+}
+
+/* A result has two files: both, or none. */
+static wagle_status suites(wagle_ctx *ctx)
+{
+    const wagle_status st = run_suites(ctx, "tofu,mcq,extraction,membership,general", RESULT);
+
+    assert_true(wg_exists(RESULT) == (st == WAGLE_OK));
+    assert_true(wg_exists(WG_SCRATCH "/torture-result.rows.jsonl") == (st == WAGLE_OK));
+    wg_remove_tree(RESULT);
+    wg_remove_tree(WG_SCRATCH "/torture-result.rows.jsonl");
+    return st;
+}
+
+static wagle_status robustness(wagle_ctx *ctx)
+{
+    const wagle_status st = run_suites(ctx, "robustness", NULL);
+
+    assert_false(wg_exists("wagle-robustness.models"));
+    assert_false(wg_exists("wagle-robustness.models.partial"));
+    return st;
+}
+
+#define KEPT WG_SCRATCH "/torture-kept.json"
+
+static void evaluate_once(void)
+{
+    wagle_ctx *ctx = new_context();
+
+    assert_ok(ctx, run_suites(ctx, "tofu,mcq,membership,general", KEPT));
+    wagle_ctx_free(ctx);
+}
+
+static wagle_status report(wagle_ctx *ctx)
+{
+    const char *const runs[] = {"a=" KEPT, "b=" KEPT, "b=" TRAINED, NULL};
+    wagle_report_options o;
+
+    wagle_report_defaults(&o);
+    o.runs = runs;
+    o.out = OUT;
+    o.force = true;
+    return wagle_report(ctx, &o);
+}
+
+static wagle_status difference(wagle_ctx *ctx)
+{
+    const wagle_difference_options o = {KEPT, KEPT, 2, 1};
+    char *json = NULL;
+    const wagle_status st = wagle_difference(ctx, &o, &json);
+
+    wagle_string_free(json);
+    return st;
+}
+
 static void each_failure_is_survived(job *run, void (*fail_at)(int64_t), int64_t stride)
 {
     wagle_ctx *ctx = new_context();
@@ -190,6 +319,12 @@ static void allocations_that_fail_are_survived(void **state)
     train_once();
     each_failure_is_survived(diff, wg_memory_fail_at, 1);
     each_failure_is_survived(apply, wg_memory_fail_at, 1);
+    make_text_model();
+    evaluate_once();
+    each_failure_is_survived(suites, wg_memory_fail_at, 3);
+    each_failure_is_survived(robustness, wg_memory_fail_at, 3);
+    each_failure_is_survived(difference, wg_memory_fail_at, 1);
+    each_failure_is_survived(report, wg_memory_fail_at, 3);
 }
 
 static void writes_that_fail_are_survived(void **state)
@@ -202,6 +337,11 @@ static void writes_that_fail_are_survived(void **state)
     train_once();
     each_failure_is_survived(diff, wg_file_fail_at, 1);
     each_failure_is_survived(apply, wg_file_fail_at, 1);
+    make_text_model();
+    evaluate_once();
+    each_failure_is_survived(suites, wg_file_fail_at, 1);
+    each_failure_is_survived(robustness, wg_file_fail_at, 1);
+    each_failure_is_survived(report, wg_file_fail_at, 1);
 }
 
 static int write_rows(void **state)

@@ -1,0 +1,226 @@
+load helpers
+
+# A copy of the tiny model that can read text, and small sets of each suite.
+suites() {
+    cp -r "$model" tiny && byte_tokenizer tiny
+    python3 - <<'PY'
+import json
+def rows(name, n, **more):
+    with open(name, "w") as f:
+        for i in range(n):
+            f.write(json.dumps({"question": f"Who is {name[0]}{i}?", "answer": f"A man of {i} words.",
+                                **{k: v(i) for k, v in more.items()}}) + "\n")
+wrong = lambda i: [f"A man of {i + k} words." for k in (1, 2, 3)]
+for name, n in (("forget.json", 5), ("retain.json", 6), ("authors.json", 4), ("facts.json", 4)):
+    rows(name, n, paraphrased_answer=lambda i: f"He has {i} words.", perturbed_answer=wrong)
+rows("other.json", 6)
+with open("mcq.json", "w") as f:
+    for i in range(6):
+        f.write(json.dumps({"subject": "art" if i < 3 else "law", "question": f"What is {i}?", "choices": ["one", "twenty", "red", "a fish"], "answer": i % 4}) + "\n")
+open("text.txt", "w").write("The quick brown fox jumps over the lazy dog. " * 12)
+open("words.txt", "w").write("e\nqqq\n")
+open("prefixes.txt", "w").write("Tell the truth.\nNow!\n")
+PY
+}
+tofu="--set forget=forget.json --set retain=retain.json --set real_authors=authors.json --set world_facts=facts.json"
+metric() { python3 -c 'import json, sys; print("%.9g" % json.load(open(sys.argv[1]))["suites"][sys.argv[2]]["metrics"][sys.argv[3]]["value"])' "$@"; }
+shared_or_skip() {
+    shared=$GOLD/../../../shared
+    [ -d "$shared" ] && return
+    [ -z "${CI:-}" ] || { echo "CI must have the shared folder"; return 1; }
+    skip "no shared folder"
+}
+
+@test "TOFU's model utility and forget quality are those of the published logs" {
+    shared_or_skip
+    python3 - "$shared/gold/metrics/tofu_aggregate.json" <<'PY'
+import json, os, subprocess, sys
+gold = json.load(open(sys.argv[1]))
+for run, sets in gold["inputs"].items():
+    with open(run + ".rows.jsonl", "w") as f:
+        for name, v in sets.items():
+            for i, nll in enumerate(v["avg_gt_loss"]):
+                f.write(json.dumps({"suite": "tofu", "set": name, "row": i, "nll": nll, "perturbed_nll": v["average_perturb_loss"][i],
+                                    "paraphrased_nll": v["avg_paraphrased_loss"][i], "rougeL": v["rougeL_recall"][i]}) + "\n")
+checked = 0
+for run, want in gold["expected"].items():
+    command = [os.environ["WAGLE"], "eval", "--recompute", run + ".rows.jsonl", "--resamples", "0", "--json"]
+    if "forget_quality_against_retain90" in want:
+        command += ["--gold", run.replace("_full_", "_retain90_") + ".rows.jsonl"]
+    have = {k: v["value"] for k, v in json.loads(subprocess.check_output(command))["suites"]["tofu"]["metrics"].items()}
+    for form, end in (("geometric", ""), ("arithmetic", "_arithmetic")):
+        assert abs(have["model_utility" + end] - want[form]["model_utility"]) < 1e-9, (run, form)
+        for name in sets:
+            assert abs(have[f"{name}.truth_ratio{end}"] - want[form][name]["truth_ratio"]) < 1e-9, (run, name)
+            assert abs(have[f"{name}.probability"] - want[form][name]["probability"]) < 1e-9, (run, name)
+            checked += 1
+    if "forget_quality_against_retain90" in want:
+        p, d = (want["forget_quality_against_retain90"][k] for k in ("pvalue", "statistic"))
+        assert abs(have["forget_quality"] - p) < 1e-6 * p and abs(have["forget_ks"] - d) < 1e-12, (run, have["forget_quality"], p)
+        checked += 1
+assert checked == 34, checked
+PY
+}
+
+@test "tofu: losses are those of rows alone, metrics those of the rows, with intervals" {
+    suites
+    "$WAGLE" eval --suite tofu --model tiny $tofu --max-tokens 6 --out out1.json --quiet >table
+    grep -q 'model_utility' table
+    "$WAGLE" eval --model tiny --data forget.json --eos --metrics nll >plain.json
+    python3 - <<'PY'
+import json, math
+rows = [json.loads(l) for l in open("out1.rows.jsonl")]
+plain = json.load(open("plain.json"))["rows"]
+forget = [r for r in rows if r["set"] == "forget"]
+assert len(rows) == 19 and len(forget) == 5
+for r, p in zip(forget, plain):
+    assert float("%.15g" % r["nll"]) == p["nll"], (r["nll"], p["nll"])  # shared prefixes change no bit
+m = json.load(open("out1.json"))["suites"]["tofu"]["metrics"]
+assert abs(m["forget.probability"]["value"] - sum(math.exp(-r["nll"]) for r in forget) / 5) < 1e-12
+assert m["forget.probability"]["low"] <= m["forget.probability"]["value"] <= m["forget.probability"]["high"]
+assert m["forget.probability"]["n"] == 5 and m["model_utility"]["n"] == 14
+PY
+    "$WAGLE" eval --recompute out1.json --json >again.json
+    python3 -c 'import json; a, b = (json.load(open(f))["suites"] for f in ("out1.json", "again.json")); assert a == b'
+    "$WAGLE" eval --suite tofu --model tiny $tofu --max-tokens 6 --out out2.json --gold out1.json --quiet --threads 1 >/dev/null
+    cmp out1.rows.jsonl out2.rows.jsonl
+    [ "$(metric out2.json tofu forget_quality)" = 1 ]
+    "$WAGLE" eval --suite tofu --model tiny --set forget=forget.json --no-eos --max-tokens 4 --quiet --json >no_eos.json
+    ! python3 -c 'import json; a, b = (json.load(open(f))["suites"]["tofu"]["metrics"]["forget.probability"] for f in ("out1.json", "no_eos.json")); assert a == b' 2>/dev/null
+}
+
+@test "mcq: likeliest choice by sum and by length, few-shot, subjects" {
+    suites
+    "$WAGLE" eval --suite mcq --model tiny --set quiz=mcq.json --out m.json --quiet >/dev/null
+    python3 - <<'PY'
+import json
+rows = [json.loads(l) for l in open("m.rows.jsonl")]
+best = lambda v: min(range(len(v)), key=lambda k: v[k])
+want = {"acc": 0, "acc_norm": 0, "letter_acc": 0}
+for r in rows:
+    want["letter_acc"] += best(r["letter_nll"]) == r["answer"]
+    want["acc"] += best(r["text_nll"]) == r["answer"]
+    want["acc_norm"] += best([a / b for a, b in zip(r["text_nll"], r["length"])]) == r["answer"]
+    assert r["length"] == [3, 6, 3, 6]
+m = json.load(open("m.json"))["suites"]["mcq"]["metrics"]
+for k, v in want.items():
+    assert abs(m["quiz." + k]["value"] - v / 6) < 1e-12, k
+assert m["quiz/art.acc"]["n"] == 3 and abs(sum(m[f"quiz.says_{c}"]["value"] for c in "ABCD") - 1) < 1e-12
+# the third question of each file written out as plain rows
+block = lambda i: f"What is {i}?\nA. one\nB. twenty\nC. red\nD. a fish\nAnswer:"
+head = "The following are multiple choice questions (with answers) about art.\n\n"
+with open("by_hand.jsonl", "w") as f:
+    for prompt in (head + block(2), block(0) + " A\n\n" + block(2)):
+        for c in "ABCD":
+            f.write(json.dumps({"prompt": prompt, "completion": " " + c}) + "\n")
+open("plain.json", "w").writelines(json.dumps({k: v for k, v in json.loads(l).items() if k != "subject"}) + "\n" for l in open("mcq.json"))
+PY
+    "$WAGLE" eval --model tiny --data by_hand.jsonl --metrics nll >hand.json
+    "$WAGLE" eval --suite mcq --model tiny --set quiz=plain.json --set dev=plain.json --shots 1 --out s.json --quiet >/dev/null
+    python3 -c '
+import json
+hand = [r["nll"] * r["label_tokens"] for r in json.load(open("hand.json"))["rows"]]
+have = [x for f in ("m", "s") for x in [json.loads(l) for l in open(f + ".rows.jsonl")][2]["letter_nll"]]
+assert len(have) == 8 and all(abs(a - b) < 1e-9 * b for a, b in zip(have, hand)), (have, hand)'
+}
+
+@test "questions are read as MMLU, ARC, HellaSwag and TruthfulQA store them" {
+    suites
+    python3 - <<'PY'
+import json
+forms = [{"question": "q", "choices": ["a", "b"], "answer": "B"},
+         {"question": "q", "choices": {"text": ["a", "b"], "label": ["1", "2"]}, "answerKey": "2"},
+         {"ctx": "q", "endings": ["a", "b"], "label": "1"},
+         {"question": "q", "mc1_targets": {"choices": ["a", "b"], "labels": [0, 1]}}]
+open("forms.json", "w").writelines(json.dumps(f) + "\n" for f in forms)
+PY
+    "$WAGLE" eval --suite mcq --model tiny --set forms=forms.json --out f.json --quiet >/dev/null
+    [ "$(python3 -c 'import json; print([json.loads(l)["answer"] for l in open("f.rows.jsonl")])')" = "[1, 1, 1, 1]" ]
+}
+
+@test "every suite runs, and its rows give the same metrics again" {
+    suites
+    local common="--model tiny --max-tokens 8 --resamples 50 --quiet"
+    "$WAGLE" eval --suite muse $common --set verbatim=forget.json --set knowledge_retain=retain.json --set members=forget.json --set nonmembers=other.json --out muse.json >/dev/null
+    "$WAGLE" eval --suite copyright $common --prefix 10 --length 10 --verbatim 3 --set text=text.txt --set held_out=text.txt --out copyright.json >/dev/null
+    "$WAGLE" eval --suite extraction $common --set forget=forget.json --set names=words.txt --out extraction.json >/dev/null
+    "$WAGLE" eval --suite membership $common --set members=forget.json --set nonmembers=other.json --reference tiny --out membership.json >/dev/null
+    "$WAGLE" eval --suite toxicity $common --set prompts=other.json --set words=words.txt --out words.json >/dev/null
+    "$WAGLE" eval --suite toxicity $common --set prompts=other.json --scorer "awk '{ print length(\$0) % 2 }'" --out toxicity.json >/dev/null
+    "$WAGLE" eval --suite robustness $common --set forget=forget.json --set relearn=forget.json --set prefixes=prefixes.txt --set dev=retain.json --shots 1 --set asked_again=forget.json --relearn-steps 4 --out robustness.json >/dev/null
+    "$WAGLE" eval --suite general $common --set prompts=other.json --set text=text.txt --out general.json >/dev/null
+    [ ! -e robustness.json.models ]
+    for suite in muse copyright extraction membership toxicity robustness general; do
+        "$WAGLE" eval --recompute $suite.json --resamples 50 --json >again.json
+        python3 -c 'import json, sys; a, b = (json.load(open(f))["suites"] for f in (sys.argv[1] + ".json", "again.json")); assert a == b and a, sys.argv[1]' $suite
+    done
+    [ "$(metric membership.json membership reference.auc)" = 0.5 ] # its own reference says nothing
+    [ "$(metric robustness.json robustness asked_again.comes_back)" = 0 ]
+    [ "$(metric robustness.json robustness relearn_4.comes_back | cut -c1)" != - ]
+    "$WAGLE" eval --suites muse,general $common --set members=forget.json --set nonmembers=other.json --set text=text.txt --json >two.json
+    [ "$(metric two.json muse loss.auc)" = "$(metric muse.json muse loss.auc)" ] && [ "$(metric two.json general text.perplexity)" = "$(metric general.json general text.perplexity)" ]
+}
+
+@test "compare tells what differs, pairs rows, and finds nothing between equals" {
+    suites
+    "$WAGLE" eval --suite tofu --model tiny $tofu --max-tokens 4 --out a.json --quiet >/dev/null
+    "$WAGLE" finetune --model tiny --data forget.json --eos --steps 12 --lr 5e-3 --out learnt --quiet >/dev/null
+    "$WAGLE" eval --suite tofu --model learnt $tofu --max-tokens 4 --out b.json --quiet >/dev/null
+    "$WAGLE" compare a.json b.json >table
+    grep -q '^\* tofu.forget.probability' table
+    "$WAGLE" compare a.json a.json --json | python3 -c '
+import json, sys
+d = json.load(sys.stdin)["differences"]
+assert d and all(x["difference"] == 0 and x["low"] == 0 and x["high"] == 0 and not x["significant"] for x in d)'
+}
+
+@test "bad input to suites: one clear line each" {
+    suites
+    e() { local words=$1; shift; refused 3 "$words" "$WAGLE" eval --model tiny "$@"; }
+    echo '{"question": "q"}' >bad.json; e "bad.json:1: no text 'answer' (found: question)" --suite tofu --set forget=bad.json
+    echo '{"question": "q", "answer": "a"}' >bad.json; e "bad.json:1: no list 'perturbed_answer'" --suite tofu --set forget=bad.json
+    printf '%s\n' '{"question": "q", "answer": "a", "perturbed_answer": ["x", "y"]}' '{"question": "q", "answer": "a", "perturbed_answer": ["x"]}' >bad.json
+    e 'bad.json:2: perturbed_answer has 1 texts, the rows before have 2' --suite tofu --set forget=bad.json
+    echo '{"question": "q", "answer": "a", "perturbed_answer": [3]}' >bad.json; e 'holds what is no text' --suite tofu --set forget=bad.json
+    echo '{"question": "q", "choices": [], "answer": 0}' >bad.json; e 'bad.json:1: choices has 0 choices' --suite mcq --set m=bad.json
+    echo '{"question": "q", "choices": ["a", "b"], "answer": 2}' >bad.json; e "'answer' is none of the 2 choices" --suite mcq --set m=bad.json
+    echo '{"question": "q", "choices": ["a", "b"], "answer": -1}' >bad.json; e "'answer' is none of the 2 choices" --suite mcq --set m=bad.json
+    echo '{"question": "q", "choices": ["a", 7], "answer": 1}' >bad.json; e 'choice 1 is no text' --suite mcq --set m=bad.json
+    echo '{"q": "q"}' >bad.json; e 'bad.json:1: no question with choices' --suite mcq --set m=bad.json
+    echo '{"suite": "tofu", "set": "forget", "row": 4, "nll": NaN}' >bad.rows.jsonl; refused 3 'bad.rows.jsonl:1' "$WAGLE" eval --recompute bad.rows.jsonl
+    echo '{"suite": "tofu", "set": "forget", "row": 4, "nll": null}' >bad.rows.jsonl; refused 3 "tofu, set 'forget', row 4: 'nll' is no number" "$WAGLE" eval --recompute bad.rows.jsonl
+    echo '{"suite": "mcq", "set": "m", "row": 1, "answer": 3, "letter_nll": [1, 2], "text_nll": [1, 2], "length": [1, 1]}' >bad.rows.jsonl
+    refused 3 "'answer' does not fit the choices" "$WAGLE" eval --recompute bad.rows.jsonl
+    echo '{"a": 1}' >bad.rows.jsonl; refused 3 'no row of an evaluation' "$WAGLE" eval --recompute bad.rows.jsonl
+    echo '{"suite": "nosuch", "set": "x"}' >bad.rows.jsonl; refused 3 'no rows of any suite' "$WAGLE" eval --recompute bad.rows.jsonl
+    refused 3 'tokenizer.json' "$WAGLE" eval --suite tofu --model "$model" --set forget=forget.json
+    printf 'x' >short.txt; e '1 tokens; a window takes' --suite copyright --set text=short.txt
+    printf '\xff\xfe' >raw.txt; e 'raw.txt: not valid UTF-8' --suite copyright --set text=raw.txt
+    : >empty.txt; e 'empty.txt: no prefixes' --suite robustness --set forget=forget.json --set prefixes=empty.txt
+    : >empty.json; e 'empty.json: no rows' --suite tofu --set forget=empty.json
+    e 'nosuch.json: no such file' --suite tofu --set forget=nosuch.json
+    sed 's/"vocab_size": 320/"vocab_size": 64/' tiny/config.json >small.json && "$WAGLE" init --config small.json --out small --quiet
+    e 'another vocabulary' --suite membership --set members=forget.json --set nonmembers=other.json --reference small
+}
+
+@test "suites asked for wrongly" {
+    suites
+    u() { local words=$1; shift; refused 2 "$words" "$WAGLE" eval --model tiny "$@"; }
+    u "no suite 'tofuu'; there are tofu, mcq" --suite tofuu
+    u 'suite tofu wants --set forget=FILE' --suite tofu
+    u 'suite membership wants --set nonmembers=FILE' --suite membership --set members=forget.json
+    u 'suite tofu takes no such set' --suite tofu --set forget=forget.json --set forgte=forget.json
+    u 'NAME=FILE is wanted' --suite tofu --set forget.json --set forget=forget.json
+    u '--shots wants solved examples' --suite mcq --set m=mcq.json --shots 2
+    refused 3 "3 solved examples of subject 'art', --shots 9" "$WAGLE" eval --model tiny --suite mcq --set m=mcq.json --set dev=mcq.json --shots 9
+    u 'ends in .json' --suite tofu --set forget=forget.json --out result
+    u '--scorer COMMAND or --set words' --suite toxicity --set prompts=other.json
+    u '--set and --tofu are of a --suite' --data forget.json --set forget=forget.json
+    refused 1 'is no number from 0 to 1' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --scorer 'while read x; do echo 7; done'
+    refused 1 'numbers for 6 texts' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --scorer 'echo 1'
+    echo '{}' >there.json; u 'there.json' --suite tofu --set forget=forget.json --out there.json
+    "$WAGLE" eval --suite general --model tiny --set text=text.txt --out g.json --quiet >/dev/null
+    "$WAGLE" eval --suite tofu --model tiny --set forget=forget.json --max-tokens 2 --out t.json --quiet >/dev/null
+    refused 3 'have no suite in common' "$WAGLE" compare g.json t.json
+    refused 2 'two results are wanted' "$WAGLE" compare g.json
+}
