@@ -672,7 +672,8 @@ const cli_command cli_commands[] = {
      "max-tokens shots prefix length verbatim temperature scorer relearn-steps relearn-lr no-eos "
      "force json" ROWS,
      cli_eval, NULL, NULL, 0},
-    {"compare", "A.json B.json", "what differs significantly between two results of eval",
+    {"compare", "A.json[,..] B.json[,..]",
+     "what differs significantly between two results of eval, or between seeds of two methods",
      "wagle compare dense.json masked.json", "resamples seed json", cli_compare,
      "which A.json, B.json?", NULL, 2},
     {"report", "[LABEL=]RUN...", "one HTML page of runs and results of eval",

@@ -362,7 +362,8 @@ typedef struct wagle_suite_options {
     wagle_data data;         /* how rows are laid out; its path is not used */
     const char *gold;        /* result of the same suites for the model that never saw the forget
                                 set, or NULL */
-    const char *reference;   /* folder of another model that membership compares with, or NULL */
+    const char *reference;   /* folder of another model: membership compares with it, robustness takes
+                                changes back to it; or NULL */
     const char *out;         /* X.json gets the result, X.rows.jsonl the rows; NULL: neither */
     const char *recompute;   /* a result or its rows: metrics are made anew, without a model */
     int64_t max_tokens;      /* of generated texts */
@@ -386,7 +387,7 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_s
                                                    char **json);
 
 typedef struct wagle_difference_options {
-    const char *a, *b; /* results with their rows */
+    const char *a, *b; /* results with their rows; A,B,..: of several seeds */
     int64_t resamples;
     uint64_t seed;
 } wagle_difference_options;

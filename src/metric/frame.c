@@ -160,19 +160,74 @@ static wagle_status subtract(wagle_ctx *ctx, const wg_measures *a, const wg_meas
     return WAGLE_OK;
 }
 
-static wagle_status difference(wagle_ctx *ctx, const wg_frame *a, const wg_frame *b,
+/* Means over seeds of metrics that all have. */
+static wagle_status average(wagle_ctx *ctx, const wg_frame *const *seed, int64_t n,
+                            wg_measuring *measure, wg_measures *out)
+{
+    wagle_status st = measure(ctx, seed[0], out);
+
+    for (int64_t k = 1; st == WAGLE_OK && k < n; k++) {
+        wg_measures more = {0};
+        st = measure(ctx, seed[k], &more);
+        for (int64_t i = 0; st == WAGLE_OK && i < out->n; i++) {
+            const wg_measure *same = wg_measures_find(&more, out->measure[i].name);
+            out->measure[i].value +=
+                ((same != NULL ? same->value : NAN) - out->measure[i].value) / (double)(k + 1);
+        }
+        wg_measures_free(&more);
+    }
+    return st;
+}
+
+static wagle_status difference(wagle_ctx *ctx, const wg_side *a, const wg_side *b,
                                wg_measuring *measure, wg_measures *out)
 {
     wg_measures x = {0}, y = {0};
-    wagle_status st = measure(ctx, a, &x);
+    wagle_status st = average(ctx, a->seed, a->n, measure, &x);
 
     if (st == WAGLE_OK)
-        st = measure(ctx, b, &y);
+        st = average(ctx, b->seed, b->n, measure, &y);
     if (st == WAGLE_OK)
         st = subtract(ctx, &x, &y, out);
     wg_measures_free(&x);
     wg_measures_free(&y);
     return st;
+}
+
+/* A side with rows drawn anew: the same rows in each seed; and, of several seeds, seeds drawn too.
+ */
+typedef struct drawn {
+    wg_frame *frame; /* [n] */
+    const wg_frame **seed;
+    wg_side side;
+} drawn;
+
+static wagle_status make_drawn(wagle_ctx *ctx, const wg_side *of, drawn *out)
+{
+    WG_TRY(WG_ALLOC(ctx, &out->frame, of->n));
+    WG_TRY(WG_ALLOC(ctx, &out->seed, of->n));
+    out->side = (wg_side){out->seed, of->n};
+    for (int64_t k = 0; k < of->n; k++)
+        WG_TRY(like(ctx, of->seed[k], &out->frame[k]));
+    return WAGLE_OK;
+}
+
+static void draw_side(const wg_side *of, uint64_t stream, uint64_t seed, int64_t round, drawn *out)
+{
+    for (int64_t k = 0; k < of->n; k++) {
+        const int64_t which =
+            of->n == 1 ? 0 : wg_random_below(seed, stream, (uint64_t)(round * of->n + k), of->n);
+        draw(of->seed[k], seed, round, &out->frame[k]);
+        out->seed[k] = &out->frame[which];
+    }
+}
+
+static void free_drawn(drawn *d, int64_t n)
+{
+    for (int64_t k = 0; d->frame != NULL && k < n; k++)
+        wg_frame_free(&d->frame[k]);
+    wg_free(d->frame);
+    wg_free(d->seed);
 }
 
 /* Twice the smaller share of resampled differences on either side of 0, at least 1/resamples. */
@@ -188,33 +243,35 @@ static double two_sided(const wg_measure *m, int64_t resamples)
     return fmin(1, fmax(p, 1.0 / (double)resamples));
 }
 
-wagle_status wg_bootstrap_difference(wagle_ctx *ctx, const wg_frame *a, const wg_frame *b,
+wagle_status wg_bootstrap_difference(wagle_ctx *ctx, const wg_side *a, const wg_side *b,
                                      wg_measuring *measure, int64_t resamples, uint64_t seed,
                                      wg_measures *out)
 {
-    wg_frame da = {0}, db = {0};
+    drawn da = {0}, db = {0};
     wagle_status st = difference(ctx, a, b, measure, out);
 
     if (st == WAGLE_OK)
-        st = like(ctx, a, &da);
+        st = make_drawn(ctx, a, &da);
     if (st == WAGLE_OK)
-        st = like(ctx, b, &db);
+        st = make_drawn(ctx, b, &db);
     if (st == WAGLE_OK)
         st = make_room(ctx, out, resamples);
     for (int64_t r = 0; st == WAGLE_OK && r < resamples; r++) {
         wg_measures again = {0};
-        draw(a, seed, r, &da);
-        draw(b, seed, r, &db);
-        st = difference(ctx, &da, &db, measure, &again);
+        draw_side(a, 1, seed, r, &da);
+        draw_side(b, 2, seed, r, &db);
+        st = difference(ctx, &da.side, &db.side, measure, &again);
         for (int64_t i = 0; st == WAGLE_OK && i < out->n; i++)
             out->measure[i].sample[r] = i < again.n ? again.measure[i].value : NAN;
         wg_measures_free(&again);
+        if (st == WAGLE_OK)
+            st = wg_check_interrupt(ctx);
     }
     for (int64_t i = 0; st == WAGLE_OK && resamples > 0 && i < out->n; i++) {
         out->measure[i].p = two_sided(&out->measure[i], resamples);
         interval(&out->measure[i], resamples);
     }
-    wg_frame_free(&da);
-    wg_frame_free(&db);
+    free_drawn(&da, a->n);
+    free_drawn(&db, b->n);
     return st;
 }

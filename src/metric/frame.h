@@ -49,11 +49,17 @@ typedef wagle_status wg_measuring(wagle_ctx *ctx, const wg_frame *f, wg_measures
  * replacement, all columns of a row together. 0 resamples: no intervals. */
 WAGLE_CHECK wagle_status wg_bootstrap(wagle_ctx *ctx, const wg_frame *f, wg_measuring *measure,
                                       int64_t resamples, uint64_t seed, wg_measures *out);
-/* The same of differences b - a of metrics that both have. Sets of equal size are paired: the same
- * draws for both. `value` is the difference. */
-WAGLE_CHECK wagle_status wg_bootstrap_difference(wagle_ctx *ctx, const wg_frame *a,
-                                                 const wg_frame *b, wg_measuring *measure,
-                                                 int64_t resamples, uint64_t seed,
-                                                 wg_measures *out);
+/* Results of one method with one or several seeds of its training. */
+typedef struct wg_side {
+    const wg_frame *const *seed; /* [n] */
+    int64_t n;
+} wg_side;
+
+/* The same of differences b - a of metrics that both have, means over seeds. Sets of equal size are
+ * paired: the same draws of rows for both sides and all seeds; several seeds are drawn too. `value`
+ * is the difference. */
+WAGLE_CHECK wagle_status wg_bootstrap_difference(wagle_ctx *ctx, const wg_side *a, const wg_side *b,
+                                                 wg_measuring *measure, int64_t resamples,
+                                                 uint64_t seed, wg_measures *out);
 
 #endif

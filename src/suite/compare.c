@@ -1,71 +1,142 @@
-/* compare.c - what differs between two results, by paired resampling of their rows. */
+/* compare.c - what differs between two results, each of one or several seeds, by paired resampling
+ * of their rows. */
 #include "suite/results.h"
 
 #include <math.h>
+#include <string.h>
 
-/* The metric's values on either side. */
-static wagle_status sides(wagle_ctx *ctx, const wg_suite *s, const wg_frame f[2],
-                          wg_measures out[2])
+enum { SEEDS_MOST = 16 };
+
+/* Results of one side: rows, and one suite's columns of them. */
+typedef struct side {
+    json_t *rows[SEEDS_MOST];
+    wg_frame frame[SEEDS_MOST];
+    const wg_frame *seed[SEEDS_MOST];
+    int64_t n;
+} side;
+
+/* A,B,...: a result each. */
+static wagle_status read_side(wagle_ctx *ctx, const char *paths, side *s)
 {
-    WG_TRY(s->measure(ctx, &f[0], &out[0]));
-    return s->measure(ctx, &f[1], &out[1]);
+    while (*paths != '\0') {
+        const size_t n = strcspn(paths, ",");
+        wg_text path = {0};
+        wagle_status st = s->n < SEEDS_MOST ? wg_text_add(ctx, &path, paths, n)
+                                            : wg_fail(ctx, WAGLE_E_USAGE,
+                                                      "compare: more than %d seeds", SEEDS_MOST);
+        if (st == WAGLE_OK)
+            st = wg_results_read(ctx, path.text, &s->rows[s->n]);
+        wg_text_free(&path);
+        WG_TRY(st);
+        s->n++;
+        paths += n + (paths[n] == ',');
+    }
+    return s->n > 0 ? WAGLE_OK : wg_fail(ctx, WAGLE_E_USAGE, "compare: a result is wanted");
 }
 
-static wagle_status note(wagle_ctx *ctx, const wg_suite *s, const wg_measures side[2],
+static void close_side(side *s)
+{
+    for (int64_t k = 0; k < s->n; k++)
+        json_decref(s->rows[k]);
+}
+
+static bool has(const side *s, const wg_suite *suite)
+{
+    for (int64_t k = 0; k < s->n; k++)
+        if (!wg_results_has(s->rows[k], suite))
+            return false;
+    return true;
+}
+
+static wagle_status open_frames(wagle_ctx *ctx, const wg_suite *suite, side *s)
+{
+    for (int64_t k = 0; k < s->n; k++) {
+        s->frame[k] = (wg_frame){0};
+        s->seed[k] = &s->frame[k];
+    }
+    for (int64_t k = 0; k < s->n; k++)
+        WG_TRY(wg_results_frame(ctx, suite, s->rows[k], "", &s->frame[k]));
+    return WAGLE_OK;
+}
+
+static void close_frames(side *s)
+{
+    for (int64_t k = 0; k < s->n; k++)
+        wg_frame_free(&s->frame[k]);
+}
+
+/* A metric's mean over the seeds. */
+static wagle_status mean_of(wagle_ctx *ctx, const wg_suite *suite, const side *s, const char *name,
+                            double *out)
+{
+    *out = 0;
+    for (int64_t k = 0; k < s->n; k++) {
+        wg_measures m = {0};
+        const wagle_status st = suite->measure(ctx, s->seed[k], &m);
+        const wg_measure *one = st == WAGLE_OK ? wg_measures_find(&m, name) : NULL;
+        *out += (one != NULL ? one->value : NAN) / (double)s->n;
+        wg_measures_free(&m);
+        WG_TRY(st);
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status note(wagle_ctx *ctx, const wg_suite *suite, const side s[2],
                          const wg_measure *d, json_t *list)
 {
-    const wg_measure *a = wg_measures_find(&side[0], d->name);
-    const wg_measure *b = wg_measures_find(&side[1], d->name);
     const bool differs = d->low > 0 || d->high < 0;
-    json_t *one = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:I}", "suite", s->name,
-                            "metric", d->name, "a", wg_json_real(a->value), "b",
-                            wg_json_real(b->value), "difference", wg_json_real(d->value), "low",
-                            wg_json_real(d->low), "high", wg_json_real(d->high), "p",
-                            wg_json_real(d->p), "significant", (int)differs, "n", (json_int_t)d->n);
+    double value[2];
+    json_t *one;
 
+    for (int k = 0; k < 2; k++)
+        WG_TRY(mean_of(ctx, suite, &s[k], d->name, &value[k]));
+    one = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:I}", "suite", suite->name,
+                    "metric", d->name, "a", wg_json_real(value[0]), "b", wg_json_real(value[1]),
+                    "difference", wg_json_real(d->value), "low", wg_json_real(d->low), "high",
+                    wg_json_real(d->high), "p", wg_json_real(d->p), "significant", (int)differs,
+                    "n", (json_int_t)d->n);
     return one != NULL && json_array_append_new(list, one) == 0 ? WAGLE_OK : wg_json_memory(ctx);
 }
 
 static wagle_status compare_suite(wagle_ctx *ctx, const wagle_difference_options *o,
-                                  const wg_suite *s, json_t *const rows[2], json_t *list)
+                                  const wg_suite *suite, side s[2], json_t *list)
 {
-    wg_frame f[2] = {{0}, {0}};
-    wg_measures side[2] = {{0}, {0}}, d = {0};
-    wagle_status st = WAGLE_OK;
+    wg_measures d = {0};
+    wagle_status st = open_frames(ctx, suite, &s[0]);
 
-    for (int k = 0; st == WAGLE_OK && k < 2; k++)
-        st = wg_results_frame(ctx, s, rows[k], "", &f[k]);
     if (st == WAGLE_OK)
-        st = sides(ctx, s, f, side);
+        st = open_frames(ctx, suite, &s[1]);
     if (st == WAGLE_OK)
-        st = wg_bootstrap_difference(ctx, &f[0], &f[1], s->measure, o->resamples, o->seed, &d);
+        st = wg_bootstrap_difference(ctx, &(wg_side){s[0].seed, s[0].n},
+                                     &(wg_side){s[1].seed, s[1].n}, suite->measure, o->resamples,
+                                     o->seed, &d);
     for (int64_t i = 0; st == WAGLE_OK && i < d.n; i++)
-        st = note(ctx, s, side, &d.measure[i], list);
+        st = note(ctx, suite, s, &d.measure[i], list);
     wg_measures_free(&d);
-    for (int k = 0; k < 2; k++) {
-        wg_measures_free(&side[k]);
-        wg_frame_free(&f[k]);
-    }
+    close_frames(&s[0]);
+    close_frames(&s[1]);
     return st;
 }
 
 wagle_status wagle_difference(wagle_ctx *ctx, const wagle_difference_options *o, char **json)
 {
-    json_t *rows[2] = {NULL, NULL}, *list = json_array(), *root = NULL;
+    side *s = NULL;
+    json_t *list = json_array(), *root = NULL;
     bool any = false;
     wagle_status st;
 
     wg_begin(ctx);
     *json = NULL;
-    st = wg_results_read(ctx, o->a, &rows[0]);
+    st = WG_ALLOC(ctx, &s, 2);
     if (st == WAGLE_OK)
-        st = wg_results_read(ctx, o->b, &rows[1]);
+        st = read_side(ctx, o->a, &s[0]);
+    if (st == WAGLE_OK)
+        st = read_side(ctx, o->b, &s[1]);
     for (int i = 0; st == WAGLE_OK && wg_suite_at(i) != NULL; i++) {
-        const wg_suite *s = wg_suite_at(i);
-        if (!wg_results_has(rows[0], s) || !wg_results_has(rows[1], s))
+        if (!has(&s[0], wg_suite_at(i)) || !has(&s[1], wg_suite_at(i)))
             continue;
         any = true;
-        st = compare_suite(ctx, o, s, rows, list);
+        st = compare_suite(ctx, o, wg_suite_at(i), s, list);
     }
     if (st == WAGLE_OK && !any)
         st = wg_fail(ctx, WAGLE_E_INPUT, "%s and %s have no suite in common", o->a, o->b);
@@ -73,9 +144,10 @@ wagle_status wagle_difference(wagle_ctx *ctx, const wagle_difference_options *o,
         root = json_pack("{s:s, s:s, s:O}", "a", o->a, "b", o->b, "differences", list);
         st = root != NULL ? wg_json_text(ctx, root, true, json) : wg_json_memory(ctx);
     }
+    for (int k = 0; s != NULL && k < 2; k++)
+        close_side(&s[k]);
+    wg_free(s);
     json_decref(root);
     json_decref(list);
-    json_decref(rows[0]);
-    json_decref(rows[1]);
     return st;
 }

@@ -2,6 +2,7 @@
  *
  *   relearn_K     after K updates on rows of set `relearn` (a few of the forget rows)
  *   q8_0, q4_0    with weights rounded as those block formats round them
+ *   rewind_50     with that half of the changes taken back that moved least from --reference
  *   jailbreak     the likeliest under any line of set `prefixes` before the prompt
  *   few_shot      after --shots solved rows of set `dev`
  *   other sets    rows of their own: paraphrased questions, another language
@@ -12,6 +13,7 @@
 #include "metric/membership.h"
 #include "metric/statistics.h"
 #include "run/quantize.h"
+#include "run/rewind.h"
 #include <math.h>
 #include <string.h>
 
@@ -196,6 +198,12 @@ static wagle_status change_weights(wagle_ctx *ctx, wg_evaluation *e, const wg_da
     for (int64_t part = 4; rows != NULL && part > 0; part /= 2)
         if (steps / part > 0)
             WG_TRY(relearn(ctx, e, set, rows, steps / part, folder));
+    if (e->o->reference != NULL) {
+        wg_remove_tree(folder);
+        WG_TRY(wg_make_folder(ctx, folder));
+        WG_TRY(wg_write_rewound(ctx, e->o->reference, e->o->model, 0.5, folder));
+        WG_TRY(ask_folder(ctx, e, folder, set, "rewind_50"));
+    }
     for (int k = 0; k < 2; k++) {
         wg_remove_tree(folder);
         WG_TRY(wg_write_rounded(ctx, e->session.model, (wg_block_kind)k, folder));

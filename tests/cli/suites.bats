@@ -147,7 +147,7 @@ PY
     "$WAGLE" eval --suite membership $common --set members=forget.json --set nonmembers=other.json --reference tiny --out membership.json >/dev/null
     "$WAGLE" eval --suite toxicity $common --set prompts=other.json --set words=words.txt --out words.json >/dev/null
     "$WAGLE" eval --suite toxicity $common --set prompts=other.json --scorer "awk '{ print length(\$0) % 2 }'" --out toxicity.json >/dev/null
-    "$WAGLE" eval --suite robustness $common --set forget=forget.json --set relearn=forget.json --set prefixes=prefixes.txt --set dev=retain.json --shots 1 --set asked_again=forget.json --relearn-steps 4 --out robustness.json >/dev/null
+    "$WAGLE" eval --suite robustness $common --set forget=forget.json --set relearn=forget.json --set prefixes=prefixes.txt --set dev=retain.json --shots 1 --set asked_again=forget.json --relearn-steps 4 --reference tiny --out robustness.json >/dev/null
     "$WAGLE" eval --suite general $common --set prompts=other.json --set text=text.txt --out general.json >/dev/null
     [ ! -e robustness.json.models ]
     for suite in muse copyright extraction membership toxicity robustness general; do
@@ -156,6 +156,7 @@ PY
     done
     [ "$(metric membership.json membership reference.auc)" = 0.5 ] # its own reference says nothing
     [ "$(metric robustness.json robustness asked_again.comes_back)" = 0 ]
+    [ "$(metric robustness.json robustness rewind_50.comes_back)" = 0 ] # nothing had changed
     [ "$(metric robustness.json robustness relearn_4.comes_back | cut -c1)" != - ]
     "$WAGLE" eval --suites muse,general $common --set members=forget.json --set nonmembers=other.json --set text=text.txt --json >two.json
     [ "$(metric two.json muse loss.auc)" = "$(metric muse.json muse loss.auc)" ] && [ "$(metric two.json general text.perplexity)" = "$(metric general.json general text.perplexity)" ]
@@ -172,6 +173,13 @@ PY
 import json, sys
 d = json.load(sys.stdin)["differences"]
 assert d and all(x["difference"] == 0 and x["low"] == 0 and x["high"] == 0 and not x["significant"] for x in d)'
+    # several seeds a side: their means
+    "$WAGLE" compare a.json,a.json b.json,a.json --json >seeds.json
+    python3 -c '
+import json
+d = {x["metric"]: x for x in json.load(open("seeds.json"))["differences"]}["forget.probability"]
+a, b = (json.load(open(f))["suites"]["tofu"]["metrics"]["forget.probability"]["value"] for f in ("a.json", "b.json"))
+assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) < 1e-9 and d["low"] < d["difference"]'
 }
 
 @test "bad input to suites: one clear line each" {

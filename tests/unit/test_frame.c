@@ -60,11 +60,19 @@ static void differences_pair_rows(void **state)
     (void)state;
     normal_rows(ctx, &a, 0);
     normal_rows(ctx, &b, 0.01); /* far below the interval of either mean */
-    assert_ok(ctx, wg_bootstrap_difference(ctx, &a, &b, means, 500, 1, &d));
+    const wg_frame *const seeds[] = {&a, &b};
+    const wg_side one = {seeds, 1}, other = {seeds + 1, 1}, both = {seeds, 2};
+    assert_ok(ctx, wg_bootstrap_difference(ctx, &one, &other, means, 500, 1, &d));
     const wg_measure *x = wg_measures_find(&d, "a.x"), *twice = wg_measures_find(&d, "a.twice");
     assert_true(fabs(x->value - 0.01) < 1e-9);
     assert_true(x->low > 0.0099 && x->high < 0.0101 && x->p < 0.01);
     assert_true(twice->low == 0 && twice->high == 0 && twice->p == 1);
+    wg_measures_free(&d);
+    /* seeds a and b against a: half of the difference, and the seeds are drawn too */
+    assert_ok(ctx, wg_bootstrap_difference(ctx, &one, &both, means, 500, 1, &d));
+    assert_true(fabs(wg_measures_find(&d, "a.x")->value - 0.005) < 1e-9);
+    assert_true(fabs(wg_measures_find(&d, "a.x")->low) < 1e-9);
+    assert_true(fabs(wg_measures_find(&d, "a.x")->high - 0.01) < 1e-9);
     wg_measures_free(&d);
     wg_frame_free(&a);
     wg_frame_free(&b);
