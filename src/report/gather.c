@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "io/rows.h"
-#include "run/folder.h"
+#include "suite/results.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -82,7 +82,7 @@ static wagle_status add_result(wagle_ctx *ctx, wg_report_model *m, const char *p
     if (st == WAGLE_OK && json_object_update(m->suites, json_object_get(result, "suites")) != 0)
         st = wg_json_memory(ctx);
     if (st == WAGLE_OK && wg_exists(rows_path.text))
-        st = read_lines(ctx, rows_path.text, &rows);
+        st = wg_results_read(ctx, rows_path.text, &rows);
     if (st == WAGLE_OK && rows != NULL && json_array_extend(m->rows, rows) != 0)
         st = wg_json_memory(ctx);
     json_decref(rows);

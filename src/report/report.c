@@ -10,9 +10,9 @@ void wagle_report_defaults(wagle_report_options *o)
 static wagle_status compose(wagle_ctx *ctx, wg_report *r)
 {
     static wagle_status (*const sections[])(wagle_ctx * ctx, wg_report * r) = {
-        wg_report_verdict, wg_report_asked,   wg_report_headline, wg_report_pareto,
-        wg_report_attacks, wg_report_curves,  wg_report_masks,    wg_report_examples,
-        wg_report_metrics, wg_report_sources, wg_report_limits};
+        wg_report_verdict,     wg_report_asked,   wg_report_headline, wg_report_pareto,
+        wg_report_differences, wg_report_attacks, wg_report_curves,   wg_report_masks,
+        wg_report_examples,    wg_report_metrics, wg_report_sources,  wg_report_limits};
 
     WG_TRY(wg_page_begin(ctx, &r->page, r->o->title));
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)

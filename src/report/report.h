@@ -61,6 +61,7 @@ double wg_report_value(const wg_report_model *m, const char *suite, const char *
 WAGLE_CHECK wagle_status wg_report_verdict(wagle_ctx *ctx, wg_report *r);
 WAGLE_CHECK wagle_status wg_report_asked(wagle_ctx *ctx, wg_report *r);
 WAGLE_CHECK wagle_status wg_report_headline(wagle_ctx *ctx, wg_report *r);
+WAGLE_CHECK wagle_status wg_report_differences(wagle_ctx *ctx, wg_report *r);
 WAGLE_CHECK wagle_status wg_report_pareto(wagle_ctx *ctx, wg_report *r);
 WAGLE_CHECK wagle_status wg_report_curves(wagle_ctx *ctx, wg_report *r);
 WAGLE_CHECK wagle_status wg_report_masks(wagle_ctx *ctx, wg_report *r);

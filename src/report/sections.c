@@ -39,6 +39,12 @@ static void selection(const json_t *m, char out[160])
                  json_object_get(m, "mask") != NULL ? text_of(m, "mask") : "all weights");
 }
 
+static wagle_status number_or_dash(wagle_ctx *ctx, wg_report *r, const json_t *m, const char *key)
+{
+    return m != NULL ? wg_page_cell(ctx, &r->page, false, "%.6g", real_of(m, key))
+                     : wg_page_cell(ctx, &r->page, false, "-");
+}
+
 wagle_status wg_report_asked(wagle_ctx *ctx, wg_report *r)
 {
     static const char *const heads[] = {"model",           "part",  "objective",     "what trains",
@@ -61,8 +67,8 @@ wagle_status wg_report_asked(wagle_ctx *ctx, wg_report *r)
         WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", text_of(m, "objective")));
         WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", what));
         WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", trained));
-        WG_TRY(wg_page_cell(ctx, &r->page, false, "%.0f", real_of(m, "steps")));
-        WG_TRY(wg_page_cell(ctx, &r->page, false, "%.3g", real_of(m, "lr")));
+        WG_TRY(number_or_dash(ctx, r, m, "steps"));
+        WG_TRY(number_or_dash(ctx, r, m, "lr"));
         WG_TRY(wg_page_cell(ctx, &r->page, false, "%s",
                             json_is_true(json_object_get(m, "stopped")) ? text_of(m, "stop_when")
                                                                         : "-"));
