@@ -234,6 +234,7 @@ static wagle_status train_options(const cli_options *o, wagle_train_options *t)
     t->stop_when = o->stop_when;
     t->seed = (uint64_t)o->seed;
     t->resume = o->resume;
+    t->monitor = o->monitor;
     t->force = o->force;
     cli_given(&t->density, o->density);
     cli_given(&t->alpha, o->alpha);
@@ -609,7 +610,8 @@ static wagle_status cmd_demo(wagle_ctx *ctx, cli_options *o)
 #define TRAIN                                                                                      \
     " lr epochs steps batch accumulate warmup schedule optimizer weight-decay clip seed "          \
     "stop-when "                                                                                   \
-    "eval-every checkpoint-every state resume force memory dry-run json mask lora lora-alpha "     \
+    "eval-every monitor checkpoint-every state resume force memory dry-run json mask lora "        \
+    "lora-alpha "                                                                                  \
     "lora-targets out-patch pairs"
 
 const cli_command cli_commands[] = {

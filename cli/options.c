@@ -71,6 +71,8 @@ static const struct option {
     {"seed", "N", WHOLE, AT(seed), "of every random choice"},
     {"stop-when", "RULE", TEXT, AT(stop_when), "as in 'forget.probability<0.1'"},
     {"eval-every", "N", WHOLE, AT(eval_every), "updates between checks of --stop-when"},
+    {"monitor", NULL, FLAG, AT(monitor),
+     "each --eval-every updates both sets' means go into the log"},
     {"checkpoint-every", "N", WHOLE, AT(checkpoint_every),
      "updates between checkpoints, 0: only when interrupted"},
     {"resume", NULL, FLAG, AT(resume), "go on from OUT.partial"},

@@ -24,7 +24,7 @@ typedef struct cli_options {
     int64_t steps, batch, warmup, seed, eval_every, checkpoint_every, max_length, limit, max_tokens,
         top_k, threads, accumulate, lora, resamples, shots, prefix, length, verbatim, relearn_steps;
     bool compare, force, resume, json, layers, tensors, quiet, verbose, no_special, chat, truncate,
-        eos, no_eos, help, dry_run;
+        eos, no_eos, help, dry_run, monitor;
     wagle_param param[CLI_PARAMS];
     int64_t n_params;
     const char *argument[CLI_LIST + 1]; /* those that are not options */

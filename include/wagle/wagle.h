@@ -258,6 +258,7 @@ typedef struct wagle_train_options {
     uint64_t seed;
     const char *stop_when;    /* forget.probability<0.1 */
     int64_t eval_every;       /* steps between checks of stop_when */
+    bool monitor;             /* at those steps both sets' means go into the log */
     int64_t checkpoint_every; /* steps; 0: only when interrupted */
     bool resume, force;
 } wagle_train_options;
@@ -362,18 +363,18 @@ typedef struct wagle_suite_options {
     wagle_data data;         /* how rows are laid out; its path is not used */
     const char *gold;        /* result of the same suites for the model that never saw the forget
                                 set, or NULL */
-    const char *reference;   /* folder of another model: membership compares with it, robustness takes
-                                changes back to it; or NULL */
-    const char *out;         /* X.json gets the result, X.rows.jsonl the rows; NULL: neither */
-    const char *recompute;   /* a result or its rows: metrics are made anew, without a model */
-    int64_t max_tokens;      /* of generated texts */
-    int64_t resamples;       /* of rows, for 95 % intervals */
-    int64_t shots;           /* mcq: solved examples before each question */
-    int64_t prefix, length;  /* copyright: tokens that are given, and that are to come */
-    int64_t verbatim;        /* copyright: tokens in a row that count as reproduced */
-    double temperature;      /* of sampled continuations */
-    const char *scorer;      /* toxicity: a command; a text a line in, a number from 0 to 1 out */
-    int64_t relearn_steps;   /* robustness */
+    const char *reference; /* folder of another model: membership compares with it, robustness takes
+                              changes back to it; or NULL */
+    const char *out;       /* X.json gets the result, X.rows.jsonl the rows; NULL: neither */
+    const char *recompute; /* a result or its rows: metrics are made anew, without a model */
+    int64_t max_tokens;    /* of generated texts */
+    int64_t resamples;     /* of rows, for 95 % intervals */
+    int64_t shots;         /* mcq: solved examples before each question */
+    int64_t prefix, length; /* copyright: tokens that are given, and that are to come */
+    int64_t verbatim;       /* copyright: tokens in a row that count as reproduced */
+    double temperature;     /* of sampled continuations */
+    const char *scorer;     /* toxicity: a command; a text a line in, a number from 0 to 1 out */
+    int64_t relearn_steps;  /* robustness */
     double relearn_lr;
     bool no_eos; /* tofu: answers do not end with the end-of-text token */
     uint64_t seed;

@@ -1,4 +1,5 @@
 /* train.c - finetune and unlearn: options, memory, steps, stopping. */
+#include "base/pattern.h"
 #include "run/run.h"
 
 #include "run/attribute.h"
@@ -98,6 +99,9 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w)
     if (o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "no --out was named");
     WG_TRY(check_numbers(ctx, o));
+    WG_TRY(wg_check_patterns(ctx, o->include));
+    WG_TRY(wg_check_patterns(ctx, o->exclude));
+    WG_TRY(wg_check_patterns(ctx, o->lora_targets));
     if (strcmp(o->state, "f32") != 0 && strcmp(o->state, "bf16") != 0)
         return wg_fail(ctx, WAGLE_E_USAGE, "--state %.16s: f32 or bf16", o->state);
     if ((o->mask != NULL) + (o->selector != NULL) + (o->lora > 0) > 1)
@@ -146,26 +150,47 @@ static wagle_status load_mask(wagle_ctx *ctx, wg_run *w)
 
 /* --- steps ----------------------------------------------------------------------------------- */
 
+/* Means over a set into the log's line; tells the rule. */
+static wagle_status check_set(wagle_ctx *ctx, wg_run *w, bool forget)
+{
+    const wg_dataset *rows = forget ? &w->data.forget : &w->data.retain;
+    const char *name = forget ? "forget" : "retain";
+    double probability, nll;
+
+    if (rows->n == 0)
+        return WAGLE_OK;
+    WG_TRY(wg_mean_probability(ctx, &w->session, rows, &probability, &nll));
+    if (forget)
+        w->result.forget_probability = probability;
+    if (w->stop.any && w->stop.forget == forget) {
+        const double value = w->stop.probability ? probability : nll;
+        w->result.stopped = w->stop.below ? value < w->stop.bound : value > w->stop.bound;
+    }
+    return wg_text_printf(ctx, &w->log, ",\"%s.probability\":%.9g,\"%s.nll\":%.9g", name,
+                          probability, name, nll);
+}
+
 /* Of the model as it would be written: rounding may undo small changes. */
+static wagle_status check_sets(wagle_ctx *ctx, wg_run *w)
+{
+    wagle_status st = WAGLE_OK;
+
+    wg_optimizer_as_stored(w->trainer.optimizer, true);
+    for (int k = 0; st == WAGLE_OK && k < 2; k++)
+        if (w->o->monitor || w->stop.forget == (k == 0))
+            st = check_set(ctx, w, k == 0);
+    wg_optimizer_as_stored(w->trainer.optimizer, false);
+    return st;
+}
+
 static wagle_status check_stop(wagle_ctx *ctx, wg_run *w)
 {
-    const wg_dataset *rows = w->stop.forget ? &w->data.forget : &w->data.retain;
-    double probability, nll, value;
-    wagle_status st;
-
-    if (!w->stop.any || w->step == 0 || (w->step % w->o->eval_every != 0 && w->step != w->steps))
+    if ((!w->stop.any && !w->o->monitor) || w->step == 0 ||
+        (w->step % w->o->eval_every != 0 && w->step != w->steps))
         return WAGLE_OK;
-    wg_optimizer_as_stored(w->trainer.optimizer, true);
-    st = wg_mean_probability(ctx, &w->session, rows, &probability, &nll);
-    wg_optimizer_as_stored(w->trainer.optimizer, false);
-    WG_TRY(st);
-    value = w->stop.probability ? probability : nll;
-    if (w->stop.forget)
-        w->result.forget_probability = probability;
-    w->result.stopped = w->stop.below ? value < w->stop.bound : value > w->stop.bound;
-    return wg_text_printf(ctx, &w->log, "{\"step\":%lld,\"%s.probability\":%.9g,\"%s.nll\":%.9g}\n",
-                          (long long)w->step, w->stop.forget ? "forget" : "retain", probability,
-                          w->stop.forget ? "forget" : "retain", nll);
+    WG_TRY(wg_text_printf(ctx, &w->log, "{\"step\":%lld", (long long)w->step));
+    WG_TRY(check_sets(ctx, w));
+    return wg_text_addz(ctx, &w->log, "}\n");
 }
 
 static wagle_status one_step(wagle_ctx *ctx, wg_run *w)

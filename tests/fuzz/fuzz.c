@@ -12,6 +12,8 @@
 #include "io/patch.h"
 #include "io/rows.h"
 #include "model/model.h"
+#include "suite/question.h"
+#include "suite/results.h"
 #include "text/chat.h"
 #include "text/tokenizer.h"
 #include <stdio.h>
@@ -161,6 +163,57 @@ static void as_chat(wagle_ctx *ctx, const char *path)
     wg_arena_free(&arena);
 }
 
+/* Rows of an evaluation: numbers and metrics of every suite. */
+static void as_results(wagle_ctx *ctx, const char *path)
+{
+    json_t *rows;
+
+    if (wg_results_read(ctx, path, &rows) != WAGLE_OK)
+        return;
+    for (int i = 0; wg_suite_at(i) != NULL; i++) {
+        const wg_suite *s = wg_suite_at(i);
+        wg_frame f = {0};
+        wg_measures m = {0};
+        wg_begin(ctx);
+        if (wg_results_frame(ctx, s, rows, "", &f) == WAGLE_OK &&
+            wg_results_frame(ctx, s, rows, "gold/", &f) == WAGLE_OK &&
+            wg_bootstrap(ctx, &f, s->measure, 2, 1, &m) != WAGLE_OK)
+            wg_begin(ctx);
+        wg_measures_free(&m);
+        wg_frame_free(&f);
+    }
+    json_decref(rows);
+}
+
+static void as_questions(wagle_ctx *ctx, const char *path)
+{
+    wg_answers a = {.path = path};
+    wg_question q;
+
+    if (wg_rows_read(ctx, path, 0, &a.rows) != WAGLE_OK)
+        return;
+    for (int64_t i = 0; i < a.rows.n; i++)
+        if (wg_question_read(ctx, &a, i, &q) != WAGLE_OK)
+            wg_begin(ctx);
+    wg_rows_free(&a.rows);
+}
+
+/* What a run says of itself, on a page. */
+static void as_manifest(wagle_ctx *ctx, const char *path)
+{
+    const char *const runs[] = {"a=" FOLDER, NULL};
+    wagle_report_options o;
+
+    (void)path;
+    wagle_report_defaults(&o);
+    o.runs = runs;
+    o.out = OUT ".html";
+    o.force = true;
+    if (wagle_report(ctx, &o) != WAGLE_OK)
+        wg_begin(ctx);
+    remove(OUT ".html");
+}
+
 static const struct target {
     const char *name, *file;
     void (*run)(wagle_ctx *ctx, const char *path);
@@ -176,6 +229,9 @@ static const struct target {
     {"sentencepiece", "tokenizer.model", as_tokenizer},
     {"text", "text", as_text},
     {"chat", "tokenizer_config.json", as_chat},
+    {"results", "x.rows.jsonl", as_results},
+    {"questions", "questions.jsonl", as_questions},
+    {"manifest", "manifest.json", as_manifest},
 };
 enum { TARGETS = sizeof targets / sizeof *targets };
 

@@ -91,6 +91,23 @@ def patch(old):
     return raw.replace(zeros.encode(), hashlib.sha256(raw).hexdigest().encode())
 
 
+def lines(*rows):
+    return "".join(json.dumps(r) + "\n" for r in rows)
+
+
+save("results", "tofu", lines(*({"suite": "tofu", "set": s, "row": 0, "nll": .5, "perturbed_nll": [1.0, 2.0], "paraphrased_nll": .7, "rougeL": .5}
+                                for s in ("forget", "retain", "real_authors", "world_facts"))))
+save("results", "mcq", lines({"suite": "mcq", "set": "m", "row": 0, "subject": "s", "answer": 1, "letter_nll": [1, 2], "text_nll": [3, 1], "length": [1, 2]}))
+save("results", "attacks", lines(*({"suite": suite, "set": s, "row": 0, "loss": 1.0, "zlib": .1, "min_k_20": 2.0, "grad_norm": 3.0}
+                                   for suite in ("membership", "muse") for s in ("members", "nonmembers"))))
+save("results", "others", lines({"suite": "copyright", "set": "text", "row": 0, "tokens": 9, "longest_run": 3, "common_subsequence": 4, "verbatim": True, "bleu": 3.0, "rougeL_f1": .5},
+                                {"suite": "general", "set": "text", "row": 0, "nll": 9.0, "tokens": 3}, {"suite": "toxicity", "set": "prompts", "row": 0, "score": .7},
+                                {"suite": "extraction", "set": "forget", "row": 0, "probability": .1, "exact_memorisation": .2, "extraction_strength": .3, "pii": 1, "pii_greedy": 0, "pii_sampled": 1},
+                                {"suite": "robustness", "set": "plain", "row": 0, "probability": .1, "extraction_strength": 0}, {"suite": "robustness", "set": "q8_0", "row": 0, "probability": .1, "extraction_strength": 0}))
+save("questions", "shapes", lines({"question": "q", "choices": ["a", "b"], "answer": "B"}, {"question": "q", "choices": {"text": ["a", "b"], "label": ["1", "2"]}, "answerKey": "2"},
+                                  {"ctx": "q", "endings": ["a", "b"], "label": "1"}, {"question": "q", "mc1_targets": {"choices": ["a", "b"], "labels": [0, 1]}}))
+save("manifest", "run", json.dumps({"objective": "npo", "selector": "snip", "density": .1, "exclude": ["x"], "steps": 3, "selected": 5, "weights": 50, "lr": 1e-3, "stopped": True,
+                                    "stop_when": "forget.nll>1", "model": "m", "share": {"model.layers.1.mlp.up.weight": .5, "b": 1}, "forget": [{"file": "f", "sha256": "00"}]}))
 save("patch", "kept", patch(True))
 save("patch", "hashed", patch(False))
 for name in ("llama-gqa-tied", "llama3-rope", "gemma3", "gpt2", "gpt_neox", "opt", "phi3-longrope", "qwen2-swa", "stablelm", "falcon"):
