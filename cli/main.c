@@ -180,7 +180,7 @@ int main(int argc, char **argv)
     c = find(argv[1]);
     if (c == NULL)
         return unknown_command(argv[1]);
-    o.gamma = "auto";
+    o.gamma = "diag";
     o.density = o.lr = o.epochs = o.alpha = o.forget_weight = -1; /* not given */
     o.weight_decay = o.temperature = o.top_p = o.damping = o.lora_alpha = -1;
     o.steps = o.batch = o.accumulate = o.lora = o.warmup = o.eval_every = o.checkpoint_every =

@@ -24,7 +24,7 @@ static const struct option {
     {"out", "PATH", TEXT, AT(out), "what to write"},
     {"selector", "NAME", TEXT, AT(selector), "how weights are scored; listed below"},
     {"gamma", "X", TEXT, AT(gamma),
-     "curvature of wagle: a number, auto (default), or diag: of each weight"},
+     "curvature of wagle: diag (default): of each weight; auto, as in the paper; or a number"},
     {"damping", "X", REAL, AT(damping),
      "added to Fisher diagonals that are divided by, as a share of their mean"},
     {"loss", "NAME", TEXT, AT(loss), "forget loss that is attributed: nll, or an objective"},

@@ -175,9 +175,9 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_gradient(wagle_ctx *ctx, const char *mo
 typedef struct wagle_attribute_options {
     const char *model, *out, *selector;
     wagle_data forget, retain;
-    double gamma;     /* > 0, or 0: auto, the mean diagonal empirical Fisher of the retain set */
-    bool gamma_diag;  /* in its place a curvature of each weight */
-    double damping;   /* of Fisher diagonals that are divided by, a share of their mean */
+    bool gamma_diag; /* wagle's curvature is of each weight: the default (docs/study.md says why) */
+    double gamma;   /* else > 0, or 0: auto, the mean diagonal empirical Fisher of the retain set */
+    double damping; /* of Fisher diagonals that are divided by, a share of their mean */
     const char *loss; /* forget loss that is attributed: NULL or nll, or an objective's name */
     uint64_t seed;
     bool force;

@@ -36,7 +36,7 @@ static void selection(const json_t *m, char out[160])
                                                                     : "");
     else
         snprintf(out, 160, "%s",
-                 json_object_get(m, "mask") != NULL ? text_of(m, "mask") : "all weights");
+                 json_object_get(m, "mask_sha256") != NULL ? "a mask" : "all weights");
 }
 
 static wagle_status number_or_dash(wagle_ctx *ctx, wg_report *r, const json_t *m, const char *key)

@@ -409,7 +409,7 @@ void wg_attribution_close(wg_attribution *a)
 
 void wagle_attribute_defaults(wagle_attribute_options *o)
 {
-    *o = (wagle_attribute_options){.selector = "wagle", .damping = WG_DAMPING};
+    *o = (wagle_attribute_options){.selector = "wagle", .gamma_diag = true, .damping = WG_DAMPING};
 }
 
 wagle_status wagle_attribute(wagle_ctx *ctx, const wagle_attribute_options *o)

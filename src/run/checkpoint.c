@@ -244,8 +244,11 @@ static wagle_status add_mask(wagle_ctx *ctx, const wg_run *w, json_t *m)
     json_t *share = json_object();
 
     WG_TRY(wg_json_set(ctx, m, "share", share));
-    if (w->o->mask != NULL)
-        WG_TRY(wg_json_set(ctx, m, "mask", json_string(wg_path_name(w->o->mask))));
+    if (w->o->mask != NULL) {
+        char hash[WG_SHA256_TEXT];
+        WG_TRY(wg_sha256_file(ctx, w->o->mask, hash));
+        WG_TRY(wg_json_set(ctx, m, "mask_sha256", json_string(hash)));
+    }
     if (w->o->selector != NULL) {
         WG_TRY(wg_json_set(ctx, m, "selector", json_string(w->o->selector)));
         WG_TRY(wg_json_set(ctx, m, "density", json_real(w->o->density)));

@@ -321,6 +321,7 @@ static wagle_status forget(demo *d, const char *selector, const char *name)
     o.retain = (wagle_data){.path = r, .eos = true};
     o.out = out;
     o.selector = selector;
+    o.gamma_diag = false; /* as in the paper */
     o.density = 0.1;
     o.exclude = no_embeddings;
     o.objective = "graddiff";

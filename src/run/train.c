@@ -42,6 +42,7 @@ void wagle_unlearn_defaults(wagle_train_options *o)
     o->objective = "graddiff";
     o->lr = 1e-5;
     o->density = 0.1;
+    o->gamma_diag = true;
     o->warmup_ratio = 0.1;
 }
 
