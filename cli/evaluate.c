@@ -149,6 +149,8 @@ wagle_status cli_eval(wagle_ctx *ctx, cli_options *o)
     char *json = NULL;
     wagle_status st;
 
+    if (o->data != NULL && (o->suites != NULL || o->recompute != NULL))
+        return complain("eval: a suite reads --set NAME=FILE, not --data");
     if (o->suites != NULL || o->recompute != NULL)
         return eval_suites(ctx, o);
     if (o->tofu != NULL || o->sets[0] != NULL)

@@ -466,6 +466,17 @@ static void list(const char *title, wagle_info (*at)(int i))
         printf("  %-18s %s\n", at(i).name, at(i).summary);
 }
 
+static void list_suites(void)
+{
+    puts("\nsuites, and their sets (--set NAME=FILE)");
+    for (int s = 0; wagle_suite_info(s).name != NULL; s++) {
+        printf("  %-18s %s\n", wagle_suite_info(s).name, wagle_suite_info(s).summary);
+        for (int i = 0; wagle_suite_set_info(s, i).name != NULL; i++)
+            printf("    %-18s %s\n", wagle_suite_set_info(s, i).name,
+                   wagle_suite_set_info(s, i).summary);
+    }
+}
+
 static void show_help(const char *flag, const char *value, const char *help)
 {
     char left[96];
@@ -493,7 +504,7 @@ void cli_help(const cli_command *c)
     if (listed(c->options, "metrics"))
         list("metrics, of --data", wagle_metric_info);
     if (listed(c->options, "suite"))
-        list("suites", wagle_suite_info);
+        list_suites();
 }
 
 static void show_manual(const char *flag, const char *value, const char *help)

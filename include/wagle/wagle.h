@@ -446,6 +446,8 @@ WAGLE_API wagle_info wagle_selector_info(int i);
 WAGLE_API wagle_info wagle_optimizer_info(int i);
 WAGLE_API wagle_info wagle_metric_info(int i);
 WAGLE_API wagle_info wagle_suite_info(int i);
+/* i-th data set of a suite; "*": any other name. */
+WAGLE_API wagle_info wagle_suite_set_info(int suite, int i);
 WAGLE_API wagle_info wagle_chat_info(int i);
 /* i-th option over all objectives; key is NULL past the last. */
 WAGLE_API wagle_param_info wagle_objective_param(int i);

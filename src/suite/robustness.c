@@ -183,7 +183,12 @@ static wagle_status relearn(wagle_ctx *ctx, wg_evaluation *e, const wg_dataset *
     o.schedule = "constant";
     o.seed = e->o->seed;
     o.force = true;
-    WG_TRY(wagle_finetune(ctx, &o, NULL));
+    const wagle_status st = wagle_finetune(ctx, &o, NULL);
+    if (st == WAGLE_E_INTERRUPTED) { /* nothing is left to go on from */
+        wg_begin(ctx);
+        return wg_fail(ctx, st, "interrupted");
+    }
+    WG_TRY(st);
     snprintf(condition, sizeof condition, "relearn_%lld", (long long)steps);
     return ask_folder(ctx, e, folder, set, condition);
 }

@@ -26,6 +26,15 @@ wagle_info wagle_suite_info(int i)
     return s != NULL ? (wagle_info){s->name, s->summary} : (wagle_info){0};
 }
 
+wagle_info wagle_suite_set_info(int suite, int i)
+{
+    const wg_suite *s = wg_suite_at(suite);
+
+    return s != NULL && i >= 0 && i < WG_SUITE_SETS && s->set[i].name != NULL
+               ? (wagle_info){s->set[i].name, s->set[i].what}
+               : (wagle_info){0};
+}
+
 wagle_status wg_suite_find(wagle_ctx *ctx, const char *name, size_t bytes, const wg_suite **out)
 {
     wg_text names = {0};

@@ -223,6 +223,8 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     refused 3 "3 solved examples of subject 'art', --shots 9" "$WAGLE" eval --model tiny --suite mcq --set m=mcq.json --set dev=mcq.json --shots 9
     u 'ends in .json' --suite tofu --set forget=forget.json --out result
     u '--scorer COMMAND or --set words' --suite toxicity --set prompts=other.json
+    u 'a suite reads --set NAME=FILE' --suite general --data forget.json
+    "$WAGLE" help eval | grep -q 'nonmembers *rows of the same kind'
     u '--set and --tofu are of a --suite' --data forget.json --set forget=forget.json
     refused 1 'is no number from 0 to 1' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --scorer 'while read x; do echo 7; done'
     refused 1 'numbers for 6 texts' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --scorer 'echo 1'
@@ -231,4 +233,14 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     "$WAGLE" eval --suite tofu --model tiny --set forget=forget.json --max-tokens 2 --out t.json --quiet >/dev/null
     refused 3 'have no suite in common' "$WAGLE" compare g.json t.json
     refused 2 'two results are wanted' "$WAGLE" compare g.json
+}
+
+@test "an interrupted evaluation leaves nothing behind" {
+    suites
+    status=0
+    timeout --foreground --preserve-status -s INT 1 "$WAGLE" eval --suite tofu --model tiny $tofu --max-tokens 2 --resamples 100000000 --out slow.json --quiet >/dev/null 2>said || status=$?
+    [ $status = 130 ] && [ ! -e slow.json ] && [ ! -e slow.rows.jsonl ]
+    status=0
+    timeout --foreground --preserve-status -s INT 1 "$WAGLE" eval --suite robustness --model tiny --set forget=forget.json --set relearn=forget.json --relearn-steps 1000000 --out slow.json --quiet >/dev/null 2>said || status=$?
+    [ $status = 130 ] && [ -z "$(ls | grep '^slow')" ]
 }
