@@ -30,6 +30,7 @@ typedef struct wg_measure {
     double low, high; /* 95 % by resampling of rows; NAN: none */
     double p;         /* of a difference, two-sided; NAN: none */
     double *sample;   /* [resamples], or NULL */
+    bool test;        /* says how likely chance is: has no interval, and no difference */
 } wg_measure;
 
 typedef struct wg_measures {
@@ -39,6 +40,8 @@ typedef struct wg_measures {
 
 WAGLE_CHECK wagle_status wg_measures_add(wagle_ctx *ctx, wg_measures *m, double value, int64_t n,
                                          const char *format, ...) WG_PRINTF(5);
+/* The newest is the outcome of a test. */
+void wg_measures_is_test(wg_measures *m);
 const wg_measure *wg_measures_find(const wg_measures *m, const char *name); /* or NULL */
 void wg_measures_free(wg_measures *m);
 

@@ -189,7 +189,9 @@ static wagle_status forget_quality(wagle_ctx *ctx, const wg_frame *f, wg_measure
         return WAGLE_OK;
     WG_TRY(wg_ks_test(ctx, own->value, own->n, gold->value, gold->n, &ks));
     WG_TRY(wg_measures_add(ctx, out, ks.p, own->n, "forget_quality"));
+    wg_measures_is_test(out);
     WG_TRY(wg_measures_add(ctx, out, log10(ks.p), own->n, "forget_quality_log10"));
+    wg_measures_is_test(out);
     return wg_measures_add(ctx, out, ks.statistic, own->n, "forget_ks");
 }
 

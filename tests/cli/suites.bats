@@ -85,6 +85,7 @@ PY
     "$WAGLE" eval --suite tofu --model tiny $tofu --max-tokens 6 --out out2.json --gold out1.json --quiet --threads 1 >/dev/null
     cmp out1.rows.jsonl out2.rows.jsonl
     [ "$(metric out2.json tofu forget_quality)" = 1 ]
+    python3 -c 'import json; m = json.load(open("out2.json"))["suites"]["tofu"]["metrics"]; assert "low" not in m["forget_quality"] and "low" in m["forget_ks"]'
     "$WAGLE" eval --suite tofu --model tiny --set forget=forget.json --no-eos --max-tokens 4 --quiet --json >no_eos.json
     ! python3 -c 'import json; a, b = (json.load(open(f))["suites"]["tofu"]["metrics"]["forget.probability"] for f in ("out1.json", "no_eos.json")); assert a == b' 2>/dev/null
 }
