@@ -10,8 +10,8 @@ typedef struct wg_decoder wg_decoder;
 WAGLE_CHECK wagle_status wg_decoder_new(wagle_ctx *ctx, const wg_model *m, int64_t B,
                                         int64_t capacity, wg_decoder **out);
 void wg_decoder_free(wg_decoder *d);
-/* The caches of sequences which[i], i < n, become those of the first length[i] tokens of ids[i], all
- * together; what they held is gone. Grows its scratch. */
+/* The caches of sequences which[i], i < n, become those of the first length[i] tokens of ids[i],
+ * all together; what they held is gone. Grows its scratch. */
 WAGLE_CHECK wagle_status wg_decoder_prefill(wagle_ctx *ctx, wg_decoder *d, const int64_t *which,
                                             const int32_t *const *ids, const int64_t *length,
                                             int64_t n);

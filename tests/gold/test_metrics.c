@@ -150,8 +150,9 @@ static void tests_and_ranks_are_those_of_scipy(void **state)
 static void look(const json_t *sequence, int64_t n, double *standardised, bool *hit)
 {
     for (int64_t t = 0; t < n; t++) {
-        int64_t V, label = json_integer_value(
-                       json_array_get(json_object_get(sequence, "label"), (size_t)t));
+        int64_t V,
+            label =
+                json_integer_value(json_array_get(json_object_get(sequence, "label"), (size_t)t));
         double *z = numbers(json_array_get(json_object_get(sequence, "logits"), (size_t)t), &V);
         double sum = 0, mean = 0, square = 0;
         int64_t best = 0;
@@ -214,8 +215,8 @@ static void membership_scores_are_those_of_their_papers(void **state)
             side[member][n[member]++] = -number(one, attacks[k]);
         }
         assert_ok(ctx, wg_auc(ctx, side[1], n[1], side[0], n[0], &value));
-        near(attacks[k], value, number(json_object_get(gold, "auc_members_score_lower"), attacks[k]),
-             1e-9);
+        near(attacks[k], value,
+             number(json_object_get(gold, "auc_members_score_lower"), attacks[k]), 1e-9);
     }
     json_decref(gold);
     wagle_ctx_free(ctx);
