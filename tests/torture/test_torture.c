@@ -280,12 +280,19 @@ static wagle_status difference(wagle_ctx *ctx)
     return st;
 }
 
+/* Every failure of the first `all`, then each stride-th. Sanitizers are slow: they get fewer. */
 static void each_failure_is_survived(job *run, void (*fail_at)(int64_t), int64_t stride)
 {
+#ifdef WG_SANITIZED
+    const int64_t all = stride > 1 ? 40 : 400;
+    stride = stride > 1 ? 16 * stride : 1;
+#else
+    const int64_t all = 400;
+#endif
     wagle_ctx *ctx = new_context();
     const int64_t live = wg_memory_live();
 
-    for (int64_t n = 1; n < 1000000; n += n < 400 ? 1 : stride) {
+    for (int64_t n = 1; n < 1000000; n += n < all ? 1 : stride) {
         fail_at(n);
         const wagle_status st = run(ctx);
         fail_at(0);
