@@ -681,7 +681,7 @@ const cli_command cli_commands[] = {
     {"report", "[LABEL=]RUN...", "one HTML page of runs and results of eval",
      "wagle report original.json gold.json dense.json wagle.json runs/dense runs/wagle --out "
      "report.html",
-     "out title original gold force", cli_report, "which runs?", NULL, CLI_LIST},
+     "out title original gold resamples force", cli_report, "which runs?", NULL, CLI_LIST},
     {"demo", NULL, "a tiny model forgets two invented authors; a few minutes, no download",
      "wagle demo --out demo", "out seed force", cmd_demo, NULL, NULL, 0},
     {0},

@@ -190,5 +190,6 @@ wagle_status cli_report(wagle_ctx *ctx, cli_options *o)
     r.original = o->original;
     r.gold = o->gold;
     r.force = o->force;
+    cli_given_whole(&r.resamples, o->resamples);
     return wagle_report(ctx, &r);
 }

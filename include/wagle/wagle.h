@@ -404,6 +404,7 @@ typedef struct wagle_report_options {
     const char *out;         /* an HTML file */
     const char *title;
     const char *original, *gold; /* labels; NULL: what the runs and names say */
+    int64_t resamples;           /* of rows, for differences between models */
     bool force;
 } wagle_report_options;
 

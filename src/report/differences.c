@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { RESAMPLES = 1000, MODELS_MOST = 4 };
+enum { MODELS_MOST = 4 };
 
 static const struct {
     const char *suite, *metric, *words;
@@ -48,7 +48,7 @@ static wagle_status compare_suite(wagle_ctx *ctx, wg_report *r, const wg_report_
         st = wg_results_frame(ctx, s, b->rows, "", &f[1]);
     if (st == WAGLE_OK)
         st = wg_bootstrap_difference(ctx, &(wg_side){&side[0], 1}, &(wg_side){&side[1], 1},
-                                     s->measure, RESAMPLES, 1, &d);
+                                     s->measure, r->o->resamples, 1, &d);
     for (int i = 0; st == WAGLE_OK && i < ASKED; i++) {
         const wg_measure *one =
             strcmp(asked[i].suite, s->name) == 0 ? wg_measures_find(&d, asked[i].metric) : NULL;
@@ -90,7 +90,7 @@ wagle_status wg_report_differences(wagle_ctx *ctx, wg_report *r)
             WG_TRY(compare(ctx, r, model[i], model[k]));
     WG_TRY(wg_text_addz(ctx, &r->page, "</tbody></table></div>\n"));
     return wg_page_paragraph(ctx, &r->page,
-                             "Rows are drawn again %d times, the same rows for both models; a "
+                             "Rows are drawn again %lld times, the same rows for both models; a "
                              "difference counts where 95 of 100 draws agree on its sign.",
-                             RESAMPLES);
+                             (long long)r->o->resamples);
 }

@@ -4,7 +4,8 @@
 
 void wagle_report_defaults(wagle_report_options *o)
 {
-    *o = (wagle_report_options){.title = "What was forgotten, and what was kept"};
+    *o =
+        (wagle_report_options){.title = "What was forgotten, and what was kept", .resamples = 1000};
 }
 
 static wagle_status compose(wagle_ctx *ctx, wg_report *r)

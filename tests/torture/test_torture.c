@@ -266,6 +266,7 @@ static wagle_status report(wagle_ctx *ctx)
     wagle_report_defaults(&o);
     o.runs = runs;
     o.out = OUT;
+    o.resamples = 2;
     o.force = true;
     return wagle_report(ctx, &o);
 }
