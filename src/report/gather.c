@@ -173,6 +173,11 @@ wagle_status wg_report_assign(wagle_ctx *ctx, wg_report *r)
         r->model[i].part = &r->model[i] == original ? WG_PART_ORIGINAL
                            : &r->model[i] == gold   ? WG_PART_GOLD
                                                     : WG_PART_UNLEARNED;
+    if (original != NULL) { /* comes first everywhere */
+        const wg_report_model first = *original;
+        memmove(&r->model[1], &r->model[0], (size_t)(original - r->model) * sizeof first);
+        r->model[0] = first;
+    }
     return WAGLE_OK;
 }
 

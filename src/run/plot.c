@@ -6,7 +6,8 @@
 enum { WIDTH = 760, HEIGHT = 300, LEFT = 44, TOP = 64, BOTTOM = 46, GAP = 18 };
 
 /* Okabe and Ito's colours, which stay apart for colour-blind eyes. */
-static const char *const colour[] = {"#999999", "#d55e00", "#0072b2", "#e69f00", "#009e73"};
+static const char *const colour[] = {"#999999", "#d55e00", "#0072b2", "#e69f00",
+                                     "#009e73", "#cc79a7", "#56b4e9", "#8c564b"};
 enum { COLOURS = sizeof colour / sizeof *colour };
 
 wagle_status wg_text_escaped(wagle_ctx *ctx, wg_text *out, const char *text)
