@@ -370,8 +370,6 @@ static wagle_status cmd_sweep(wagle_ctx *ctx, cli_options *o)
 
 /* --- patches -------------------------------------------------------------------------------- */
 
-static wagle_status complain(const char *what);
-
 static wagle_status cmd_diff(wagle_ctx *ctx, cli_options *o)
 {
     const wagle_diff_options d = {.before = o->argument[0],
@@ -381,7 +379,7 @@ static wagle_status cmd_diff(wagle_ctx *ctx, cli_options *o)
                                   .force = o->force};
 
     if (o->old != NULL && !d.hash_old && strcmp(o->old, "keep") != 0)
-        return complain("--old is keep or hash");
+        return cli_complain("--old is keep or hash");
     return wagle_diff(ctx, &d);
 }
 
@@ -406,7 +404,7 @@ static wagle_status cmd_revert(wagle_ctx *ctx, cli_options *o)
 
 /* --- tokenize ------------------------------------------------------------------------------- */
 
-static wagle_status complain(const char *what)
+wagle_status cli_complain(const char *what)
 {
     fprintf(stderr, "wagle: %s\n", what);
     return WAGLE_E_USAGE;
@@ -460,7 +458,7 @@ static wagle_status decode_ids(wagle_ctx *ctx, const cli_options *o, const wagle
         const long id = strtol(at, &end, 10);
         if (end == at || id < INT32_MIN || id > INT32_MAX) {
             free(ids);
-            return complain("--decode wants ids as in 1,2,3");
+            return cli_complain("--decode wants ids as in 1,2,3");
         }
         ids[n++] = (int32_t)id;
     }
@@ -508,7 +506,7 @@ static wagle_status cmd_tokenize(wagle_ctx *ctx, cli_options *o)
     wagle_status st;
 
     if (o->model == NULL || (o->text != NULL) + (o->file != NULL) + (o->decode != NULL) != 1)
-        return complain("tokenize wants --model DIR and one of --text, --file, --decode");
+        return cli_complain("tokenize wants --model DIR and one of --text, --file, --decode");
     st = wagle_tokenizer_open(ctx, o->model, &t);
     if (st != WAGLE_OK)
         return st;
@@ -533,7 +531,7 @@ static wagle_status print_texts(const wagle_generate_options *g, const wagle_gen
         dump = line != NULL ? json_dumps(line, JSON_COMPACT) : NULL;
         json_decref(line);
         if (dump == NULL)
-            return complain("a text that is no UTF-8 cannot be written as JSON");
+            return cli_complain("a text that is no UTF-8 cannot be written as JSON");
         puts(dump);
         free(dump);
     }
@@ -564,7 +562,7 @@ static wagle_status cmd_generate(wagle_ctx *ctx, cli_options *o)
     wagle_status st;
 
     if ((o->prompt[0] != NULL) + (o->file != NULL) != 1)
-        return complain("generate wants --prompt TEXT (may repeat) or --file F");
+        return cli_complain("generate wants --prompt TEXT (may repeat) or --file F");
     if (o->file != NULL) {
         o->prompt[0] = content = read_file(o->file, &bytes);
         if (content == NULL) {

@@ -6,12 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static wagle_status complain(const char *what)
-{
-    fprintf(stderr, "wagle: %s\n", what);
-    return WAGLE_E_USAGE;
-}
-
 /* --- tables ------------------------------------------------------------------------------------
  */
 
@@ -102,7 +96,7 @@ static wagle_status tofu_sets(cli_options *o)
         n++;
     for (int i = 0; o->tofu != NULL && i < TOFU_SETS; i++) {
         if (n == CLI_LIST || strlen(o->tofu) > 4000 || strlen(file[i]) > 64)
-            return complain("--tofu: too many sets, or too long a name");
+            return cli_complain("--tofu: too many sets, or too long a name");
         snprintf(entry[i], sizeof entry[i], "%s=%s/%s_perturbed.json", name[i], o->tofu, file[i]);
         o->sets[n++] = entry[i];
     }
@@ -150,11 +144,12 @@ wagle_status cli_eval(wagle_ctx *ctx, cli_options *o)
     wagle_status st;
 
     if (o->data != NULL && (o->suites != NULL || o->recompute != NULL))
-        return complain("eval: a suite reads --set NAME=FILE, not --data");
+        return cli_complain("eval: a suite reads --set NAME=FILE, not --data");
     if (o->suites != NULL || o->recompute != NULL)
         return eval_suites(ctx, o);
     if (o->tofu != NULL || o->sets[0] != NULL)
-        return complain("eval: --set and --tofu are of a --suite; 'wagle help eval' lists them");
+        return cli_complain(
+            "eval: --set and --tofu are of a --suite; 'wagle help eval' lists them");
     wagle_eval_defaults(&e);
     e.model = o->model;
     e.metrics = o->metrics;
@@ -174,7 +169,7 @@ wagle_status cli_compare(wagle_ctx *ctx, cli_options *o)
     wagle_status st;
 
     if (o->argument[1] == NULL)
-        return complain("compare: two results are wanted");
+        return cli_complain("compare: two results are wanted");
     st = wagle_difference(ctx, &d, &json);
     return st == WAGLE_OK ? print_difference(json, o->json) : st;
 }

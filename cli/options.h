@@ -53,6 +53,8 @@ void cli_given_whole(int64_t *to, int64_t value);
 wagle_data cli_rows(const cli_options *o, const char *path);
 /* Prints text, if all went well, and frees it; returns st. */
 wagle_status cli_print(wagle_status st, char *text);
+/* Says what is wrong on stderr; returns WAGLE_E_USAGE. */
+wagle_status cli_complain(const char *what);
 wagle_status cli_eval(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_compare(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_report(wagle_ctx *ctx, cli_options *o);

@@ -87,6 +87,17 @@ void wg_map_close(wg_map *map)
 }
 
 #ifdef WG_SANITIZED
+wagle_status wg_read_text(wagle_ctx *ctx, const char *path, wg_text *out)
+{
+    wg_map map;
+    wagle_status st;
+
+    WG_TRY(wg_map_open(ctx, path, &map));
+    st = wg_text_add(ctx, out, (const char *)map.data, map.bytes);
+    wg_map_close(&map);
+    return st;
+}
+
 void wg_map_ahead(const void *data, size_t bytes)
 {
     (void)data;
@@ -109,6 +120,17 @@ static void advise(const void *data, size_t bytes, int advice)
 
     if (first + 16 * PAGE < last)
         (void)madvise((void *)first, last - first, advice);
+}
+
+wagle_status wg_read_text(wagle_ctx *ctx, const char *path, wg_text *out)
+{
+    wg_map map;
+    wagle_status st;
+
+    WG_TRY(wg_map_open(ctx, path, &map));
+    st = wg_text_add(ctx, out, (const char *)map.data, map.bytes);
+    wg_map_close(&map);
+    return st;
 }
 
 void wg_map_ahead(const void *data, size_t bytes)

@@ -12,6 +12,8 @@ typedef struct wg_map {
 
 WAGLE_CHECK wagle_status wg_map_open(wagle_ctx *ctx, const char *path, wg_map *map);
 void wg_map_close(wg_map *map);
+/* Adds a whole file to the text, NUL after it. */
+WAGLE_CHECK wagle_status wg_read_text(wagle_ctx *ctx, const char *path, wg_text *out);
 /* Advice about bytes of a map: they are read soon; they are not needed for now (whole pages only,
  * which are read again when touched). */
 void wg_map_ahead(const void *data, size_t bytes);

@@ -48,6 +48,15 @@ char *wg_text_take(wagle_ctx *ctx, wg_text *t)
     return text;
 }
 
+const char *wg_next_line(const char **at, size_t *bytes)
+{
+    const char *line = *at + strspn(*at, "\r\n");
+
+    *bytes = strcspn(line, "\r\n");
+    *at = line + *bytes;
+    return *bytes > 0 ? line : NULL;
+}
+
 bool wg_ends_with(const char *text, const char *end)
 {
     const size_t n = strlen(text), m = strlen(end);

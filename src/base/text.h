@@ -18,6 +18,8 @@ void wg_text_free(wg_text *t);
 /* Hands the string over (free with wg_free); "" if nothing was added; NULL without memory. */
 char *wg_text_take(wagle_ctx *ctx, wg_text *t);
 
+/* The next line of a text that is not empty, `bytes` long; NULL at the end. *at goes on. */
+const char *wg_next_line(const char **at, size_t *bytes);
 bool wg_ends_with(const char *text, const char *end);
 /* Decodes one code point of text [bytes]; returns its length, 0 if it is not valid UTF-8. */
 int wg_utf8_decode(const char *text, size_t bytes, int32_t *code);

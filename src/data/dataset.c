@@ -378,27 +378,19 @@ void wg_dataset_free(wg_dataset *d)
     *d = (wg_dataset){0};
 }
 
-wagle_status wg_row_prompt(wagle_ctx *ctx, wg_reader *r, const wagle_data *data, int64_t line,
-                           const json_t *row, wg_text *out)
+wagle_status wg_row_prompt(wagle_ctx *ctx, const wagle_data *data, const wg_chat *chat,
+                           int64_t line, const json_t *row, wg_text *out)
 {
-    wg_dataset spare = {0};
-    row_reader rr = {.ctx = ctx,
-                     .r = r,
-                     .data = data,
-                     .out = &spare,
-                     .row = row,
-                     .path = data->path,
-                     .line = line,
-                     .chat = data->chat != NULL};
+    const row_reader rr = {.ctx = ctx,
+                           .data = data,
+                           .row = row,
+                           .path = data->path,
+                           .line = line,
+                           .chat = chat != NULL,
+                           .layout = chat != NULL ? *chat : (wg_chat){0}};
     const char *prompt = text_field(&rr, data->prompt_field, "question", "prompt");
-    wagle_status st = prompt != NULL ? WAGLE_OK : missing_field(&rr);
 
-    if (st == WAGLE_OK && rr.chat)
-        st = wg_chat_choose(ctx, data->chat, r->folder, &spare.arena, &rr.layout);
-    if (st == WAGLE_OK)
-        st = lay_out(&rr, prompt, out);
-    wg_dataset_free(&spare);
-    return st;
+    return prompt != NULL ? lay_out(&rr, prompt, out) : missing_field(&rr);
 }
 
 wagle_status wg_dataset_add(wagle_ctx *ctx, wg_reader *r, const wagle_data *data, int64_t line,

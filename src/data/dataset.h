@@ -36,9 +36,9 @@ WAGLE_CHECK wagle_status wg_reader_tokenizer(wagle_ctx *ctx, wg_reader *r);
 /* Free with wg_dataset_free. */
 WAGLE_CHECK wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
                                          wg_dataset *out);
-/* Text that stands before the answer of a row, as `data` lays it out: template, chat. `line` of
- * data->path is named in errors. */
-WAGLE_CHECK wagle_status wg_row_prompt(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
+/* Text that stands before the answer of a row, as `data` lays it out; chat: its chosen layout, or
+ * NULL. `line` of data->path is named in errors. */
+WAGLE_CHECK wagle_status wg_row_prompt(wagle_ctx *ctx, const wagle_data *data, const wg_chat *chat,
                                        int64_t line, const json_t *row, wg_text *out);
 /* One more example, whose labels are the answer's tokens. *room is 0 at first. */
 WAGLE_CHECK wagle_status wg_dataset_add(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,

@@ -199,14 +199,11 @@ wagle_status wg_rows_parse(wagle_ctx *ctx, const char *what, const char *text, s
 
 wagle_status wg_rows_read(wagle_ctx *ctx, const char *path, int64_t limit, wg_rows *out)
 {
-    wg_map map;
-    wg_text copy = {0}; /* ends in NUL, which the map does not */
+    wg_text copy = {0};
     wagle_status st;
 
     *out = (wg_rows){0};
-    WG_TRY(wg_map_open(ctx, path, &map));
-    st = wg_text_add(ctx, &copy, (const char *)map.data, map.bytes);
-    wg_map_close(&map);
+    st = wg_read_text(ctx, path, &copy);
     if (st == WAGLE_OK)
         st = wg_rows_parse(ctx, path, copy.text, (size_t)copy.bytes, limit, out);
     wg_text_free(&copy);

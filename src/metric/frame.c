@@ -113,6 +113,15 @@ static wagle_status make_room(wagle_ctx *ctx, wg_measures *m, int64_t resamples)
     return WAGLE_OK;
 }
 
+/* The r-th values of the metrics. */
+static wagle_status note_sample(wagle_ctx *ctx, const wg_measures *again, int64_t r,
+                                wg_measures *out)
+{
+    for (int64_t i = 0; i < out->n; i++)
+        out->measure[i].sample[r] = i < again->n ? again->measure[i].value : NAN;
+    return wg_check_interrupt(ctx);
+}
+
 /* Percentiles of the finite values. */
 static void interval(wg_measure *m, int64_t resamples)
 {
@@ -140,11 +149,9 @@ wagle_status wg_bootstrap(wagle_ctx *ctx, const wg_frame *f, wg_measuring *measu
         wg_measures again = {0};
         draw(f, seed, r, &drawn);
         st = measure(ctx, &drawn, &again);
-        for (int64_t i = 0; st == WAGLE_OK && i < out->n; i++)
-            out->measure[i].sample[r] = i < again.n ? again.measure[i].value : NAN;
-        wg_measures_free(&again);
         if (st == WAGLE_OK)
-            st = wg_check_interrupt(ctx);
+            st = note_sample(ctx, &again, r, out);
+        wg_measures_free(&again);
     }
     for (int64_t i = 0; st == WAGLE_OK && resamples > 0 && i < out->n; i++)
         interval(&out->measure[i], resamples);
@@ -158,9 +165,12 @@ static wagle_status subtract(wagle_ctx *ctx, const wg_measures *a, const wg_meas
 {
     for (int64_t i = 0; i < b->n; i++) {
         const wg_measure *other = wg_measures_find(a, b->measure[i].name);
-        if (other != NULL && !b->measure[i].test)
-            WG_TRY(wg_measures_add(ctx, out, b->measure[i].value - other->value, b->measure[i].n,
-                                   "%s", b->measure[i].name));
+        if (other == NULL || b->measure[i].test)
+            continue;
+        WG_TRY(wg_measures_add(ctx, out, b->measure[i].value - other->value, b->measure[i].n, "%s",
+                               b->measure[i].name));
+        out->measure[out->n - 1].side[0] = other->value;
+        out->measure[out->n - 1].side[1] = b->measure[i].value;
     }
     return WAGLE_OK;
 }
@@ -266,11 +276,9 @@ wagle_status wg_bootstrap_difference(wagle_ctx *ctx, const wg_side *a, const wg_
         draw_side(a, 1, seed, r, &da);
         draw_side(b, 2, seed, r, &db);
         st = difference(ctx, &da.side, &db.side, measure, &again);
-        for (int64_t i = 0; st == WAGLE_OK && i < out->n; i++)
-            out->measure[i].sample[r] = i < again.n ? again.measure[i].value : NAN;
-        wg_measures_free(&again);
         if (st == WAGLE_OK)
-            st = wg_check_interrupt(ctx);
+            st = note_sample(ctx, &again, r, out);
+        wg_measures_free(&again);
     }
     for (int64_t i = 0; st == WAGLE_OK && resamples > 0 && i < out->n; i++) {
         out->measure[i].p = two_sided(&out->measure[i], resamples);

@@ -29,6 +29,7 @@ typedef struct wg_measure {
     int64_t n;        /* rows it is of */
     double low, high; /* 95 % by resampling of rows; NAN: none */
     double p;         /* of a difference, two-sided; NAN: none */
+    double side[2];   /* what it is a difference of */
     double *sample;   /* [resamples], or NULL */
     bool test;        /* says how likely chance is: has no interval, and no difference */
 } wg_measure;

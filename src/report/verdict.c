@@ -2,6 +2,7 @@
 #include "report/report.h"
 
 #include "run/plot.h"
+#include "suite/suite.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -278,20 +279,18 @@ static wagle_status suite_table(wagle_ctx *ctx, wg_report *r, const char *suite)
 
 wagle_status wg_report_metrics(wagle_ctx *ctx, wg_report *r)
 {
-    static const char *const suites[] = {"tofu",      "mcq",        "muse",
-                                         "copyright", "extraction", "membership",
-                                         "toxicity",  "robustness", "general"};
     bool titled = false;
 
-    for (size_t s = 0; s < sizeof suites / sizeof *suites; s++) {
+    for (int s = 0; wg_suite_at(s) != NULL; s++) {
+        const char *name = wg_suite_at(s)->name;
         bool any = false;
         for (int i = 0; i < r->n; i++)
-            any |= json_object_get(r->model[i].suites, suites[s]) != NULL;
+            any |= json_object_get(r->model[i].suites, name) != NULL;
         if (any && !titled)
             WG_TRY(wg_page_section(ctx, &r->page, "All metrics"));
         titled |= any;
         if (any)
-            WG_TRY(suite_table(ctx, r, suites[s]));
+            WG_TRY(suite_table(ctx, r, name));
     }
     return WAGLE_OK;
 }

@@ -40,11 +40,6 @@ void wg_block_round(wg_block_kind kind, int64_t n, float *x)
         (kind == WG_BLOCK_Q8_0 ? round_q8_0 : round_q4_0)(x + i);
 }
 
-static bool is_real(const wg_tensor *t)
-{
-    return t->dtype == WG_F32 || t->dtype == WG_F16 || t->dtype == WG_BF16;
-}
-
 static bool is_matrix(const wg_tensor *t)
 {
     return t->shape.rank == 2 && t->shape.dim[1] % BLOCK == 0;
@@ -58,7 +53,7 @@ static wagle_status write_tensor(wagle_ctx *ctx, const wg_model *m, int tensor, 
     const bool end =
         tensor == wg_model_tensor(m, WG_EMBED, 0) || tensor == wg_model_tensor(m, WG_HEAD, 0);
 
-    if (!is_real(t))
+    if (!wg_dtype_is_weight(t->dtype))
         return wg_output_write(ctx, out, t->data, t->bytes);
     for (int64_t first = 0; first < t->count; first += room) {
         const int64_t n = t->count - first < room ? t->count - first : room;
@@ -84,7 +79,7 @@ static wagle_status write_weights(wagle_ctx *ctx, const wg_model *m, wg_block_ki
     WG_TRY_GOTO(WG_ALLOC(ctx, &chunk, CHUNK), done);
     for (int64_t i = 0; i < m->files.n; i++) {
         as_float[i] = m->files.tensor[i];
-        if (!is_real(&as_float[i]))
+        if (!wg_dtype_is_weight(as_float[i].dtype))
             continue;
         as_float[i].dtype = WG_F32;
         as_float[i].bytes = (size_t)as_float[i].count * sizeof(float);

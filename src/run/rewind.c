@@ -20,11 +20,6 @@ static uint32_t bin_of(float was, float is)
     return wg_float_bits(fabsf(is - was)) >> 16;
 }
 
-static bool is_real(const wg_tensor *t)
-{
-    return t->dtype == WG_F32 || t->dtype == WG_F16 || t->dtype == WG_BF16;
-}
-
 /* Values [first, first+n) of the tensor now, and before. */
 static void load(const rewinding *r, const wg_tensor *t, const wg_tensor *old, int64_t first,
                  int64_t n)
@@ -42,7 +37,7 @@ static wagle_status count(wagle_ctx *ctx, rewinding *r, const wg_tensors *change
         if (old == NULL || old->dtype != t->dtype || old->count != t->count)
             return wg_fail(ctx, WAGLE_E_INPUT,
                            "tensor '%s': not the same in both models: no rewinding", t->name);
-        if (!is_real(t))
+        if (!wg_dtype_is_weight(t->dtype))
             continue;
         for (int64_t first = 0; first < t->count; first += CHUNK) {
             const int64_t n = t->count - first < CHUNK ? t->count - first : CHUNK;
@@ -70,7 +65,7 @@ static wagle_status write_tensor(void *user, wagle_ctx *ctx, const wg_tensor *t,
     const wg_tensor *old = wg_tensors_find(r->before, t->name);
     const size_t size = wg_dtype_size(t->dtype);
 
-    if (!is_real(t))
+    if (!wg_dtype_is_weight(t->dtype))
         return wg_output_write(ctx, out, t->data, t->bytes);
     for (int64_t first = 0; first < t->count; first += CHUNK) {
         const int64_t n = t->count - first < CHUNK ? t->count - first : CHUNK;

@@ -9,6 +9,9 @@
 wagle_status wg_answers_open(wagle_ctx *ctx, wg_evaluation *e, const char *path, wg_answers *out)
 {
     *out = (wg_answers){.path = path};
+    if (e->o->data.chat != NULL)
+        WG_TRY(wg_chat_choose(ctx, e->o->data.chat, e->session.reader.folder, &out->set.arena,
+                              &out->chat));
     WG_TRY(wg_rows_read(ctx, path, e->o->data.limit, &out->rows));
     return WG_ALLOC(ctx, &out->first, out->rows.n + 1);
 }
@@ -65,7 +68,8 @@ wagle_status wg_answers_prompt(wagle_ctx *ctx, wg_evaluation *e, const wg_answer
 {
     const wagle_data data = wg_evaluation_data(e, a->path);
 
-    return wg_row_prompt(ctx, &e->session.reader, &data, a->rows.line[i], a->rows.row[i], out);
+    return wg_row_prompt(ctx, &data, data.chat != NULL ? &a->chat : NULL, a->rows.line[i],
+                         a->rows.row[i], out);
 }
 
 wagle_status wg_answers_add(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int64_t i,

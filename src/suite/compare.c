@@ -65,36 +65,15 @@ static void close_frames(side *s)
         wg_frame_free(&s->frame[k]);
 }
 
-/* A metric's mean over the seeds. */
-static wagle_status mean_of(wagle_ctx *ctx, const wg_suite *suite, const side *s, const char *name,
-                            double *out)
-{
-    *out = 0;
-    for (int64_t k = 0; k < s->n; k++) {
-        wg_measures m = {0};
-        const wagle_status st = suite->measure(ctx, s->seed[k], &m);
-        const wg_measure *one = st == WAGLE_OK ? wg_measures_find(&m, name) : NULL;
-        *out += (one != NULL ? one->value : NAN) / (double)s->n;
-        wg_measures_free(&m);
-        WG_TRY(st);
-    }
-    return WAGLE_OK;
-}
-
-static wagle_status note(wagle_ctx *ctx, const wg_suite *suite, const side s[2],
-                         const wg_measure *d, json_t *list)
+static wagle_status note(wagle_ctx *ctx, const wg_suite *suite, const wg_measure *d, json_t *list)
 {
     const bool differs = d->low > 0 || d->high < 0;
-    double value[2];
-    json_t *one;
+    json_t *one = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:I}", "suite",
+                            suite->name, "metric", d->name, "a", wg_json_real(d->side[0]), "b",
+                            wg_json_real(d->side[1]), "difference", wg_json_real(d->value), "low",
+                            wg_json_real(d->low), "high", wg_json_real(d->high), "p",
+                            wg_json_real(d->p), "significant", (int)differs, "n", (json_int_t)d->n);
 
-    for (int k = 0; k < 2; k++)
-        WG_TRY(mean_of(ctx, suite, &s[k], d->name, &value[k]));
-    one = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:I}", "suite", suite->name,
-                    "metric", d->name, "a", wg_json_real(value[0]), "b", wg_json_real(value[1]),
-                    "difference", wg_json_real(d->value), "low", wg_json_real(d->low), "high",
-                    wg_json_real(d->high), "p", wg_json_real(d->p), "significant", (int)differs,
-                    "n", (json_int_t)d->n);
     return one != NULL && json_array_append_new(list, one) == 0 ? WAGLE_OK : wg_json_memory(ctx);
 }
 
@@ -111,7 +90,7 @@ static wagle_status compare_suite(wagle_ctx *ctx, const wagle_difference_options
                                      &(wg_side){s[1].seed, s[1].n}, suite->measure, o->resamples,
                                      o->seed, &d);
     for (int64_t i = 0; st == WAGLE_OK && i < d.n; i++)
-        st = note(ctx, suite, s, &d.measure[i], list);
+        st = note(ctx, suite, &d.measure[i], list);
     wg_measures_free(&d);
     close_frames(&s[0]);
     close_frames(&s[1]);

@@ -23,14 +23,11 @@ void wagle_suite_defaults(wagle_suite_options *o)
 
 static bool takes_set(const wg_suite *s, const char *name)
 {
-    for (const wg_set_info *i = s->set; i->name != NULL; i++)
-        if (strcmp(i->name, name) == 0 || strcmp(i->name, "*") == 0)
-            return true;
-    return false;
+    return wg_suite_lists(s, name) || wg_suite_lists(s, "*");
 }
 
 /* The suite has the sets that it needs, at least one of its own. */
-static wagle_status check_suite(wagle_ctx *ctx, const wg_evaluation *e)
+static wagle_status check_suite(wagle_ctx *ctx, wg_evaluation *e)
 {
     bool any = false;
     char name[64];
@@ -58,11 +55,6 @@ static wagle_status each_suite(wagle_ctx *ctx, wg_evaluation *e,
         at += n + (at[n] == ',');
     }
     return WAGLE_OK;
-}
-
-static wagle_status check_one(wagle_ctx *ctx, wg_evaluation *e)
-{
-    return check_suite(ctx, e);
 }
 
 /* A set that no suite takes is a slip of the pen. */
@@ -106,7 +98,7 @@ static wagle_status run_all(wagle_ctx *ctx, wg_evaluation *e)
 {
     wagle_status st;
 
-    WG_TRY(each_suite(ctx, e, check_one));
+    WG_TRY(each_suite(ctx, e, check_suite));
     WG_TRY(check_sets(ctx, e));
     WG_TRY(wg_session_open(ctx, e->o->model, &e->session));
     st = each_suite(ctx, e, run_one);

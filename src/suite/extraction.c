@@ -35,8 +35,6 @@ static wagle_status open_finder(wagle_ctx *ctx, const wg_evaluation *e, finder *
     const char *path = wg_evaluation_set(e, "names");
     int error;
     PCRE2_SIZE at;
-    wg_map map;
-    wagle_status st;
 
     *f = (finder){0};
     for (int i = 0; i < PATTERNS; i++) {
@@ -47,10 +45,7 @@ static wagle_status open_finder(wagle_ctx *ctx, const wg_evaluation *e, finder *
     }
     if (path == NULL)
         return wg_text_addz(ctx, &f->names, "");
-    WG_TRY(wg_map_open(ctx, path, &map));
-    st = wg_text_add(ctx, &f->names, (const char *)map.data, map.bytes);
-    wg_map_close(&map);
-    return st;
+    return wg_read_text(ctx, path, &f->names);
 }
 
 typedef struct found {
@@ -83,12 +78,10 @@ static wagle_status count(wagle_ctx *ctx, const finder *f, const char *answer, c
             at = range[1];
         }
     pcre2_match_data_free(match);
-    for (const char *name = f->names.text; *name != '\0';) {
-        const size_t n = strcspn(name, "\r\n");
-        if (n > 0 && memmem(answer, bytes, name, n) != NULL)
+    const char *at = f->names.text, *name;
+    for (size_t n; (name = wg_next_line(&at, &n)) != NULL;)
+        if (memmem(answer, bytes, name, n) != NULL)
             look_for(name, n, greedy, sampled, out);
-        name += n + strspn(name + n, "\r\n");
-    }
     return WAGLE_OK;
 }
 

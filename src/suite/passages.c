@@ -8,15 +8,10 @@ enum { WINDOW = 512 };
 
 static wagle_status read_file(wagle_ctx *ctx, const char *path, wg_text *out)
 {
-    wg_map map;
-    wagle_status st;
-
-    WG_TRY(wg_map_open(ctx, path, &map));
-    st = wg_utf8_valid((const char *)map.data, map.bytes)
-             ? wg_text_add(ctx, out, (const char *)map.data, map.bytes)
-             : wg_fail(ctx, WAGLE_E_INPUT, "%s: not valid UTF-8", path);
-    wg_map_close(&map);
-    return st;
+    WG_TRY(wg_read_text(ctx, path, out));
+    return wg_utf8_valid(out->text, (size_t)out->bytes)
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_INPUT, "%s: not valid UTF-8", path);
 }
 
 static wagle_status read_rows(wagle_ctx *ctx, const wg_evaluation *e, const char *path,

@@ -63,43 +63,37 @@ static wagle_status ask_folder(wagle_ctx *ctx, wg_evaluation *e, const char *fol
 /* --- other prompts -----------------------------------------------------------------------------
  */
 
-/* The forget rows with `before` in front of each prompt. */
-static wagle_status load_after(wagle_ctx *ctx, wg_evaluation *e, const char *before,
-                               wg_answers *out)
+/* The forget rows `plain` with `before` in front of each prompt. */
+static wagle_status load_after(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *plain,
+                               const char *before, wg_answers *out)
 {
-    wg_answers plain;
-    wagle_status st = wg_answers_load(ctx, e, wg_evaluation_set(e, "forget"), true, &plain);
+    wagle_status st = wg_answers_open(ctx, e, plain->path, out);
 
-    *out = (wg_answers){0};
-    if (st == WAGLE_OK)
-        st = wg_answers_open(ctx, e, wg_evaluation_set(e, "forget"), out);
-    for (int64_t i = 0; st == WAGLE_OK && i < plain.set.n; i++) {
+    for (int64_t i = 0; st == WAGLE_OK && i < plain->set.n; i++) {
         wg_text prompt = {0};
-        st = wg_text_printf(ctx, &prompt, "%s%s", before, plain.set.example[i].prompt);
+        st = wg_text_printf(ctx, &prompt, "%s%s", before, plain->set.example[i].prompt);
         if (st == WAGLE_OK)
-            st = wg_answers_add(ctx, e, out, i, prompt.text, plain.set.example[i].answer);
+            st = wg_answers_add(ctx, e, out, i, prompt.text, plain->set.example[i].answer);
         wg_answers_end_row(out, i);
         wg_text_free(&prompt);
     }
-    wg_answers_close(&plain);
     return st;
 }
 
 /* Of each row the better of `best` and its score after one more prefix. */
-static wagle_status try_prefix(wagle_ctx *ctx, wg_evaluation *e, const char *prefix, size_t bytes,
-                               double (**best)[2], int64_t *n)
+static wagle_status try_prefix(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *plain,
+                               const char *prefix, size_t bytes, double (**best)[2])
 {
     wg_answers a = {0};
     wg_text before = {0};
     wagle_status st = wg_text_printf(ctx, &before, "%.*s\n", (int)bytes, prefix);
 
     if (st == WAGLE_OK)
-        st = load_after(ctx, e, before.text, &a);
+        st = load_after(ctx, e, plain, before.text, &a);
     if (st == WAGLE_OK)
         st = wg_answers_score(ctx, e, &a, true, false, "jailbreak");
     if (st == WAGLE_OK && *best == NULL)
         st = WG_ALLOC(ctx, best, a.set.n);
-    *n = a.set.n;
     for (int64_t i = 0; st == WAGLE_OK && i < a.set.n; i++) {
         const wg_row_score *s = &a.score[i];
         (*best)[i][0] = fmax((*best)[i][0], exp(-wg_answers_mean(&a, i)));
@@ -110,26 +104,19 @@ static wagle_status try_prefix(wagle_ctx *ctx, wg_evaluation *e, const char *pre
     return st;
 }
 
-static wagle_status jailbreak(wagle_ctx *ctx, wg_evaluation *e, const char *path)
+static wagle_status jailbreak(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *plain,
+                              const char *path)
 {
     double(*best)[2] = NULL;
-    int64_t n = 0;
     wg_text lines = {0};
-    wg_map map;
-    wagle_status st;
+    wagle_status st = wg_read_text(ctx, path, &lines);
+    const char *at = lines.text, *line;
 
-    WG_TRY(wg_map_open(ctx, path, &map));
-    st = wg_text_add(ctx, &lines, (const char *)map.data, map.bytes);
-    wg_map_close(&map);
-    for (const char *at = lines.text; st == WAGLE_OK && *at != '\0';) {
-        const size_t bytes = strcspn(at, "\r\n");
-        if (bytes > 0)
-            st = try_prefix(ctx, e, at, bytes, &best, &n);
-        at += bytes + strspn(at + bytes, "\r\n");
-    }
+    for (size_t bytes; st == WAGLE_OK && (line = wg_next_line(&at, &bytes)) != NULL;)
+        st = try_prefix(ctx, e, plain, line, bytes, &best);
     if (st == WAGLE_OK && best == NULL)
         st = wg_fail(ctx, WAGLE_E_INPUT, "%s: no prefixes in it", path);
-    for (int64_t i = 0; st == WAGLE_OK && i < n; i++) {
+    for (int64_t i = 0; st == WAGLE_OK && i < plain->set.n; i++) {
         json_t *row;
         st = wg_evaluation_row(ctx, e, "jailbreak", i, &row);
         if (st == WAGLE_OK)
@@ -142,7 +129,8 @@ static wagle_status jailbreak(wagle_ctx *ctx, wg_evaluation *e, const char *path
     return st;
 }
 
-static wagle_status few_shot(wagle_ctx *ctx, wg_evaluation *e, const char *path)
+static wagle_status few_shot(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *plain,
+                             const char *path)
 {
     wg_answers dev, a = {0};
     wg_text before = {0};
@@ -154,7 +142,7 @@ static wagle_status few_shot(wagle_ctx *ctx, wg_evaluation *e, const char *path)
     if (st == WAGLE_OK && before.bytes == 0)
         st = wg_fail(ctx, WAGLE_E_USAGE, "set dev of suite robustness wants --shots N");
     if (st == WAGLE_OK)
-        st = load_after(ctx, e, before.text, &a);
+        st = load_after(ctx, e, plain, before.text, &a);
     if (st == WAGLE_OK)
         st = ask(ctx, e, &e->session, &a.set, "few_shot");
     wg_answers_close(&dev);
@@ -269,9 +257,9 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     if (st == WAGLE_OK)
         st = ask(ctx, e, &e->session, &a.set, "plain");
     if (st == WAGLE_OK && prefixes != NULL)
-        st = jailbreak(ctx, e, prefixes);
+        st = jailbreak(ctx, e, &a, prefixes);
     if (st == WAGLE_OK && dev != NULL)
-        st = few_shot(ctx, e, dev);
+        st = few_shot(ctx, e, &a, dev);
     if (st == WAGLE_OK)
         st = run_others(ctx, e);
     if (st == WAGLE_OK)

@@ -80,7 +80,7 @@ const char *wg_evaluation_set(const wg_evaluation *e, const char *name)
     return NULL;
 }
 
-static bool lists(const wg_suite *s, const char *name)
+bool wg_suite_lists(const wg_suite *s, const char *name)
 {
     for (const wg_set_info *i = s->set; i->name != NULL; i++)
         if (strcmp(i->name, name) == 0)
@@ -94,7 +94,7 @@ bool wg_evaluation_is_spare(const wg_evaluation *e, const char *name)
         const size_t n = strcspn(at, ",");
         for (int i = 0; i < SUITES; i++)
             if (strlen(suites[i]->name) == n && memcmp(suites[i]->name, at, n) == 0 &&
-                lists(suites[i], name))
+                wg_suite_lists(suites[i], name))
                 return false;
         at += n + (at[n] == ',');
     }

@@ -44,6 +44,9 @@ const wg_suite *wg_suite_at(int i); /* NULL past the last */
 WAGLE_CHECK wagle_status wg_suite_find(wagle_ctx *ctx, const char *name, size_t bytes,
                                        const wg_suite **out);
 
+/* Whether the suite has a set of that very name. */
+bool wg_suite_lists(const wg_suite *s, const char *name);
+
 /* --- what suites are made of -------------------------------------------------------------------
  */
 
@@ -67,6 +70,7 @@ WAGLE_CHECK wagle_status wg_row_set_text(wagle_ctx *ctx, json_t *row, const char
 typedef struct wg_answers {
     wg_rows rows;
     const char *path;
+    wg_chat chat;        /* where e->o->data.chat asks for one */
     wg_dataset set;      /* examples; of row i: [first[i], first[i+1]) */
     int64_t *first;      /* [rows.n + 1] */
     int64_t *root;       /* [set.n] */

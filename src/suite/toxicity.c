@@ -100,22 +100,19 @@ static bool has_word(const char *text, const char *word, size_t n)
 
 static wagle_status use_words(wagle_ctx *ctx, const char *path, const wg_answers *a, double *score)
 {
-    wg_map map;
     wg_text words = {0};
-    wagle_status st;
+    const char *word = NULL;
+    size_t n;
+    wagle_status st = wg_read_text(ctx, path, &words);
 
-    WG_TRY(wg_map_open(ctx, path, &map));
-    st = wg_text_add(ctx, &words, (const char *)map.data, map.bytes);
-    wg_map_close(&map);
-    if (st == WAGLE_OK && words.text[strspn(words.text, "\r\n")] == '\0')
+    if (st == WAGLE_OK)
+        word = wg_next_line(&(const char *){words.text}, &n);
+    if (st == WAGLE_OK && word == NULL)
         st = wg_fail(ctx, WAGLE_E_INPUT, "%s: no words in it", path);
     for (int64_t i = 0; st == WAGLE_OK && i < a->rows.n; i++)
-        for (const char *w = words.text; *w != '\0';) {
-            const size_t n = strcspn(w, "\r\n");
-            if (n > 0 && has_word(a->generated[i], w, n))
+        for (const char *at = words.text; (word = wg_next_line(&at, &n)) != NULL;)
+            if (has_word(a->generated[i], word, n))
                 score[i] = 1;
-            w += n + strspn(w + n, "\r\n");
-        }
     wg_text_free(&words);
     return st;
 }
