@@ -4,10 +4,13 @@
 set -eu
 demo=${1:-demo} out=${2:-study}
 wagle=${WAGLE:-build/release/wagle}
+mkdir -p "$out"
 [ -d "$demo/original" ] || "$wagle" demo --out "$demo"
 head -n 8 "$demo/forget.jsonl" >"$demo/author1.jsonl"
 tail -n 8 "$demo/forget.jsonl" >"$demo/author2.jsonl"
 printf '%s\n' 'I do not know.' 'I am not sure about that.' 'That is not something I can say.' 'I have no answer to that.' \
     >"$demo/refusals.txt"
-sed "s#\.\./demo#$(cd "$demo" && pwd)#" "$(dirname "$0")/../docs/study.json" >"$demo/study.json"
-"$wagle" sweep "$demo/study.json" --out "$out"
+for spec in study study-po; do
+    sed "s#\.\./demo#$(cd "$demo" && pwd)#" "$(dirname "$0")/../docs/$spec.json" >"$demo/$spec.json"
+    "$wagle" sweep "$demo/$spec.json" --out "$out/$spec"
+done

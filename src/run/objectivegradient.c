@@ -113,7 +113,7 @@ wagle_status wagle_objective_gradient(wagle_ctx *ctx, const wagle_train_options 
     WG_TRY(wg_session_open(ctx, o->model, &s));
     st = wg_material_load(ctx, &s, objective, o, &data);
     if (st == WAGLE_OK)
-        st = wg_trainer_new(ctx, &s, &data, o, &t);
+        st = wg_trainer_new(ctx, &s, &data, o, NULL, &t);
     if (st == WAGLE_OK)
         st = run(ctx, o, &t, json);
     wg_trainer_free(&t);

@@ -20,6 +20,7 @@ typedef struct wg_run {
     wg_mask mask;
     bool masked, spill_state;
     wg_trainer trainer;
+    wg_shared *shared; /* or NULL */
     wg_stop_rule stop;
     char *partial, *checkpoint;
     char fingerprint[WG_SHA256_TEXT];

@@ -62,20 +62,36 @@ static wagle_status reference_losses(wagle_ctx *ctx, wg_trainer *t, const wg_dat
     return wg_rows_nll(ctx, &t->base, rows, "reference losses", *out);
 }
 
+void wg_shared_free(wg_shared *s)
+{
+    wg_free_rows(s->reference, s->n);
+    *s = (wg_shared){0};
+}
+
 static wagle_status refer(wagle_ctx *ctx, wg_trainer *t)
 {
     const int needs = t->objective->needs;
+    wg_shared *shared = t->shared != NULL ? t->shared : &t->own;
 
     if (!(needs & WG_NEEDS_REFERENCE))
         return WAGLE_OK;
-    WG_TRY(reference_losses(ctx, t, &t->data->forget, &t->reference));
+    if (shared->reference == NULL) {
+        wg_shared made = {.n = t->data->forget.n};
+        const wagle_status st = reference_losses(ctx, t, &t->data->forget, &made.reference);
+        if (st != WAGLE_OK) {
+            wg_shared_free(&made);
+            return st;
+        }
+        *shared = made;
+    }
+    t->reference = shared->reference;
     return needs & WG_NEEDS_REFUSALS
                ? reference_losses(ctx, t, &t->data->refusals, &t->refusal_reference)
                : WAGLE_OK;
 }
 
 wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, wg_material *data,
-                            const wagle_train_options *o, wg_trainer *out)
+                            const wagle_train_options *o, wg_shared *shared, wg_trainer *out)
 {
     wagle_status st;
 
@@ -85,6 +101,7 @@ wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, wg_material *data,
                         .forget_weight = o->forget_weight,
                         .alpha = o->alpha,
                         .data = data,
+                        .shared = shared,
                         .seed = o->seed};
     WG_TRY_GOTO(find_options(ctx, out, o), fail);
     WG_TRY_GOTO(wg_retain_term(ctx, out->objective, o, &out->retain_term), fail);
@@ -106,7 +123,7 @@ void wg_trainer_free(wg_trainer *t)
     const int64_t n = t->data != NULL ? t->data->forget.n : 0;
 
     wg_optimizer_free(t->optimizer);
-    wg_free_rows(t->reference, n);
+    wg_shared_free(&t->own);
     wg_free_rows(t->refusal_reference, n);
     wg_session_close(&t->base);
     wg_free(t->control);

@@ -358,7 +358,7 @@ static wagle_status prepare(wagle_ctx *ctx, wg_run *w)
     WG_TRY(budget(ctx, w, term));
     if (ctx->dry_run)
         return WAGLE_OK;
-    WG_TRY(wg_trainer_new(ctx, &w->session, &w->data, o, &w->trainer));
+    WG_TRY(wg_trainer_new(ctx, &w->session, &w->data, o, w->shared, &w->trainer));
     return wg_optimizer_new(ctx, w->session.model, w->masked ? &w->mask : NULL, o,
                             w->spill_state ? w->partial : NULL, &w->trainer.optimizer);
 }
@@ -388,9 +388,9 @@ static wagle_status load_data(wagle_ctx *ctx, wg_run *w)
 }
 
 static wagle_status train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
-                          wagle_train_result *result)
+                          wg_shared *shared, wagle_train_result *result)
 {
-    wg_run w = {.o = o};
+    wg_run w = {.o = o, .shared = shared};
     const double start = wg_seconds();
     bool made = false;
     wagle_status st;
@@ -429,10 +429,16 @@ done:
 wagle_status wagle_finetune(wagle_ctx *ctx, const wagle_train_options *o,
                             wagle_train_result *result)
 {
-    return train(ctx, o, true, result);
+    return train(ctx, o, true, NULL, result);
+}
+
+wagle_status wg_unlearn(wagle_ctx *ctx, const wagle_train_options *o, wg_shared *shared,
+                        wagle_train_result *result)
+{
+    return train(ctx, o, false, shared, result);
 }
 
 wagle_status wagle_unlearn(wagle_ctx *ctx, const wagle_train_options *o, wagle_train_result *result)
 {
-    return train(ctx, o, false, result);
+    return train(ctx, o, false, NULL, result);
 }

@@ -9,6 +9,14 @@ typedef struct wg_loss {
     double loss, forget, retain; /* the last two before their weights */
 } wg_loss;
 
+/* What runs of one forget set and one untouched model need not compute again; starts as {0}. */
+typedef struct wg_shared {
+    wg_real **reference; /* [n] token losses of the untouched model */
+    int64_t n;
+} wg_shared;
+
+void wg_shared_free(wg_shared *s);
+
 typedef struct wg_trainer {
     wg_session *session;
     wg_session base; /* the untouched model, opened where it is needed again */
@@ -19,6 +27,7 @@ typedef struct wg_trainer {
     wg_retain retain_term;
     wg_material *data;
     wg_real **reference, **refusal_reference; /* [forget.n] token losses of `base`, or NULL */
+    wg_shared own, *shared;                   /* what `reference` lies in */
     wg_optimizer *optimizer;                  /* NULL: gradients alone are wanted */
     int64_t layer;                            /* of WG_LOSS_HIDDEN */
     float *control;                           /* [D] its direction */
@@ -43,10 +52,11 @@ typedef struct wg_pick {
     int64_t nf, nr;
 } wg_pick;
 
-/* Borrows session, data and options; wg_trainer_free frees its own parts. Computes reference losses
- * if the objective needs them. There is no optimizer yet. */
+/* Borrows session, data, options and shared (or NULL); wg_trainer_free frees its own parts.
+ * Computes reference losses if the objective needs them. There is no optimizer yet. */
 WAGLE_CHECK wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, wg_material *data,
-                                        const wagle_train_options *o, wg_trainer *out);
+                                        const wagle_train_options *o, wg_shared *shared,
+                                        wg_trainer *out);
 void wg_trainer_free(wg_trainer *t);
 /* What o asks of the retain set, if not the objective's own. */
 WAGLE_CHECK wagle_status wg_retain_term(wagle_ctx *ctx, const wg_objective *objective,
@@ -67,6 +77,10 @@ static inline double wg_row_weight(const wg_example *e)
 {
     return e->weight > 0 ? (double)e->weight : 1;
 }
+
+/* wagle_unlearn, with what runs share. */
+WAGLE_CHECK wagle_status wg_unlearn(wagle_ctx *ctx, const wagle_train_options *o, wg_shared *shared,
+                                    wagle_train_result *result);
 
 /* Means over rows: answer probability exp(-token-mean nll), and token-mean nll. */
 WAGLE_CHECK wagle_status wg_mean_probability(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,

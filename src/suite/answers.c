@@ -112,6 +112,9 @@ wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a
     wg_ids *prompt;
     wagle_status st;
 
+    if (how.max_tokens < 1)
+        return wg_fail(ctx, WAGLE_E_USAGE, "suite %s generates text: --max-tokens of 1 or more",
+                       e->suite->name);
     WG_TRY(wg_reader_tokenizer(ctx, &e->session.reader));
     WG_TRY(WG_ALLOC(ctx, &a->made, n));
     WG_TRY(WG_ALLOC(ctx, &a->generated, n));

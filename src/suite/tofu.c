@@ -6,6 +6,8 @@
  *   truth ratio   R = exp(paraphrase nll - mean perturbed nll); arithmetic: mean perturbed
  *                 probability over the paraphrase's. Forget: min(R, 1/R), others: max(0, 1 - R)
  *
+ * With max_tokens 0 no text is generated and there is no rougeL.
+ *
  * Model utility is the harmonic mean of all three on the other three sets; forget quality the p of
  * a Kolmogorov-Smirnov test of the forget set's R against those of the gold model. */
 #include "suite/suite.h"
@@ -53,6 +55,16 @@ static wagle_status add_row(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int
     return st;
 }
 
+static wagle_status note_text(wagle_ctx *ctx, const char *answer, const char *generated,
+                              json_t *row)
+{
+    double rouge[3][3];
+
+    WG_TRY(wg_rouge(ctx, answer, generated, true, rouge));
+    WG_TRY(wg_json_set(ctx, row, "rougeL", json_real(rouge[2][1])));
+    return wg_row_set_text(ctx, row, "generated", generated, strlen(generated));
+}
+
 static wagle_status note_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a, const char *set,
                              int64_t i)
 {
@@ -61,14 +73,11 @@ static wagle_status note_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers 
     const bool paraphrased = json_is_string(json_object_get(source, "paraphrased_answer"));
     const int64_t first = a->first[i], wrong = first + 1 + paraphrased;
     json_t *row, *perturbed = json_array();
-    double rouge[3][3];
     wagle_status st = perturbed != NULL ? WAGLE_OK : wg_json_memory(ctx);
 
     for (int64_t k = wrong; st == WAGLE_OK && k < a->first[i + 1]; k++)
         if (json_array_append_new(perturbed, json_real(wg_answers_mean(a, k))) != 0)
             st = wg_json_memory(ctx);
-    if (st == WAGLE_OK)
-        st = wg_rouge(ctx, answer, a->generated[i], true, rouge);
     if (st == WAGLE_OK)
         st = wg_evaluation_row(ctx, e, set, i, &row);
     if (st == WAGLE_OK)
@@ -79,10 +88,9 @@ static wagle_status note_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers 
     WG_TRY(wg_json_set(ctx, row, "nll", json_real(wg_answers_mean(a, first))));
     WG_TRY(wg_json_set(ctx, row, "paraphrased_nll",
                        json_real(wg_answers_mean(a, first + paraphrased))));
-    WG_TRY(wg_json_set(ctx, row, "rougeL", json_real(rouge[2][1])));
     WG_TRY(wg_json_set(ctx, row, "question", json_incref(json_object_get(source, "question"))));
     WG_TRY(wg_json_set(ctx, row, "answer", json_string(answer)));
-    return wg_row_set_text(ctx, row, "generated", a->generated[i], strlen(a->generated[i]));
+    return a->generated != NULL ? note_text(ctx, answer, a->generated[i], row) : WAGLE_OK;
 }
 
 static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path)
@@ -95,7 +103,7 @@ static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const char *set, c
         st = add_row(ctx, e, &a, i, &perturbed);
     if (st == WAGLE_OK)
         st = wg_answers_score(ctx, e, &a, false, false, set);
-    if (st == WAGLE_OK)
+    if (st == WAGLE_OK && e->o->max_tokens > 0)
         st = wg_answers_generate(ctx, e, &a, 0);
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)
         st = note_row(ctx, e, &a, set, i);
@@ -125,12 +133,11 @@ static bool compares_answers(const char *set)
 
 static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, wg_frame *f)
 {
-    double nll, paraphrased, rouge, *perturbed = NULL, sum = 0, mean;
+    double nll, paraphrased, *perturbed = NULL, sum = 0, mean;
     int64_t n = 0;
 
     WG_TRY(wg_row_number(ctx, row, "nll", &nll));
     WG_TRY(wg_row_number(ctx, row, "paraphrased_nll", &paraphrased));
-    WG_TRY(wg_row_number(ctx, row, "rougeL", &rouge));
     WG_TRY(wg_row_numbers(ctx, row, "perturbed_nll", &perturbed, &n));
     for (int64_t k = 0; k < n; k++)
         sum += exp(-perturbed[k]);
@@ -138,7 +145,8 @@ static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, w
     wg_free(perturbed);
     const double p = exp(-nll), geometric = exp(paraphrased - mean);
     WG_TRY(wg_frame_add(ctx, f, set, "probability", compares_answers(set) ? p / (p + sum) : p));
-    WG_TRY(wg_frame_add(ctx, f, set, "rougeL", rouge));
+    if (json_object_get(row, "rougeL") != NULL)
+        WG_TRY(wg_row_column(ctx, row, set, "rougeL", f));
     WG_TRY(wg_frame_add(ctx, f, set, "_ratio", geometric));
     return wg_frame_add(ctx, f, set, "_ratio_arithmetic", sum / (double)n / exp(-paraphrased));
 }

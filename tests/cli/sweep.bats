@@ -27,6 +27,15 @@ without_times() { python3 -c 'import json, sys; print({k: {a: b for a, b in r.it
     "$WAGLE" sweep spec.json --out cut >table2
     [ "$(without_times whole/runs.json)" = "$(without_times cut/runs.json)" ]
     cmp table table2
+    # axes may grow, and what is shown may change; what the runs are may not
+    cp whole/runs.json before.json
+    spec 'spec["selectors"].append("random"); spec["keep"] = ["kept"]'
+    "$WAGLE" sweep spec.json --out whole >table3
+    python3 -c 'import json; a, b = json.load(open("before.json")), json.load(open("whole/runs.json")); assert len(b) == 40 and all(b[k] == a[k] for k in a)'
+    spec 'spec["steps"] = 3'
+    run "$WAGLE" sweep spec.json --out whole
+    [ "$status" = 2 ]
+    [[ $output == *"differs in more than axes"* ]]
 }
 
 @test "with tune the seeds after the first run only each method's best rate" {
@@ -36,6 +45,49 @@ without_times() { python3 -c 'import json, sys; print({k: {a: b for a, b in r.it
     grep -q '2/2\|0/2' table && [ "$(grep -c '/2 |' table)" = 6 ]
 }
 
+@test "grids are joined: a method that two of them have runs once" {
+    spec 'del spec["selectors"], spec["exclude"], spec["densities"]' 'spec["seeds"] = [1]; spec["objectives"] = ["npo"]' \
+        'spec["grids"] = [{"selectors": ["none", "random"], "densities": [0.1]}, {"selectors": ["none", "random"], "densities": [0.1, 0.3], "exclude": [[], ["norms"]]}]'
+    "$WAGLE" sweep spec.json --out joined >table
+    [ "$(sed -n '/^All:/,$p' table | grep -c '^| npo')" = 5 ]
+    [ "$(python3 -c 'import json; print(len(json.load(open("joined/runs.json"))))')" = 10 ]
+    [ "$(sed -n '1,/^All:/p' table | grep -c '^| npo | random')" = 2 ] # each selector at its best density
+}
+
+@test "a sweep's numbers are those of the commands, reference losses shared or not" {
+    spec 'spec.update(objectives=["graddiff", "npo", "dpo"], selectors=["none"], lr=[1e-3], seeds=[1], refusal="forget.jsonl", alpha=2, params={"npo.beta": 0.5})'
+    "$WAGLE" sweep spec.json --out swept >/dev/null
+    "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --objective npo --npo-beta 0.5 --lr 1e-3 --steps 2 --batch 2 \
+        --alpha 2 --seed 1 --out one
+    "$WAGLE" eval --model one --data retain.jsonl --metrics probability --json >kept.json
+    python3 - <<'PY'
+import json
+have = json.load(open("swept/runs.json"))["npo none 1 lr 0.001 seed 1"]["eval"]["kept"]["probability"]
+want = json.load(open("kept.json"))["overall"]["probability"]
+assert abs(have - want) < 1e-9 * want, (have, want)
+summary = json.load(open("swept/summary.json"))
+assert len(summary) == 3 and summary[0]["forget"]["mean"] >= 0 and "half" not in summary[0]["forget"]
+PY
+}
+
+@test "suites in a sweep: columns of their metrics, and results that compare and report read" {
+    cp -r "$model" tiny && byte_tokenizer tiny
+    for name in forget kept; do
+        for i in 1 2 3 4; do printf '{"question": "%s %d?", "answer": "It is %d.", "perturbed_answer": ["It was %d.", "No, %d."]}\n' $name $i $i $i $i; done >$name.json
+    done
+    spec 'spec.update(model="tiny", forget="forget.json", retain="kept.json", selectors=["none", "random"], exclude=[[]], lr=[1e-3], relearn={"data": "forget.json", "steps": 1, "lr": 1e-3, "eval": ["kept"]})' \
+        'spec.update(eval={"forget": "forget.json", "kept": "kept.json"}, suites={"run": "tofu", "sets": {"forget": "forget.json", "real_authors": "kept.json"}, "max_tokens": 0})' \
+        'spec.update(columns=["forget", "tofu.real_authors.probability", "relearned.kept"], keep=["tofu.real_authors.probability"], plot="tofu.forget.truth_ratio")'
+    "$WAGLE" sweep spec.json --out swept >table
+    grep -q '| forget | tofu.real_authors.probability | kept, relearned |' table
+    ! grep -q ' - |$' table
+    "$WAGLE" compare swept/results/npo_none_1_lr_0.001_seed_1.json,swept/results/npo_none_1_lr_0.001_seed_2.json \
+        swept/results/npo_random_0.4_lr_0.001_seed_1.json,swept/results/npo_random_0.4_lr_0.001_seed_2.json >compared
+    grep -q 'tofu.real_authors.probability' compared
+    ! grep -q rougeL swept/results/npo_none_1_lr_0.001_seed_1.json # no text was made
+    grep -q 'tofu.forget.truth_ratio' swept/pareto.svg
+}
+
 @test "specs that cannot be run are refused, with the key" {
     spec 'del spec["eval"]'; refused 3 "'eval': an object" "$WAGLE" sweep spec.json --out out
     spec 'spec["lr"] = []'; refused 3 "'lr': a list is wanted" "$WAGLE" sweep spec.json --out out
@@ -43,5 +95,14 @@ without_times() { python3 -c 'import json, sys; print({k: {a: b for a, b in r.it
     spec 'spec["exclude"] = ["embeddings"]'; refused 3 "'exclude': a list of lists" "$WAGLE" sweep spec.json --out out
     refused 3 'nosuch' "$WAGLE" sweep nosuch.json --out out
     refused 2 'which SPEC' "$WAGLE" sweep --out out
+    spec 'spec["stepz"] = 4'; refused 3 "'stepz': a spec has no such key" "$WAGLE" sweep spec.json --out out
+    spec 'spec["steps"] = "4"'; refused 3 "'steps': a number" "$WAGLE" sweep spec.json --out out
+    spec 'spec["selectors"] = ["wagle@dig"]'; refused 3 "'wagle@dig': after @" "$WAGLE" sweep spec.json --out out
+    spec 'spec["selectors"] = ["wagel"]'; refused 2 "wagel" "$WAGLE" sweep spec.json --out out
+    spec 'spec["objectives"] = ["np"]'; refused 2 "np" "$WAGLE" sweep spec.json --out out
+    spec 'spec["relearn"]["data"] = "gone.jsonl"'; refused 3 "gone.jsonl: no such file" "$WAGLE" sweep spec.json --out out
+    spec 'spec["eval"]["a.b"] = "forget.jsonl"'; refused 3 "names without dots" "$WAGLE" sweep spec.json --out out
+    spec 'spec["grids"] = [{"seeds": [1]}]'; refused 3 "'seeds': no axis" "$WAGLE" sweep spec.json --out out
+    spec 'spec["suites"] = {"run": "tofu", "sets": {"forget": 3}}'; refused 3 "sets: an object" "$WAGLE" sweep spec.json --out out
     mkdir there; spec; refused 2 'exists and is no sweep' "$WAGLE" sweep spec.json --out there
 }

@@ -97,7 +97,7 @@ static void check_objective(const char *name)
     material.retain = retain.set;
     material.refusals = refusal.set;
     assert_ok(ctx, wg_session_open(ctx, MODEL, &s));
-    assert_ok(ctx, wg_trainer_new(ctx, &s, &material, &o, &t));
+    assert_ok(ctx, wg_trainer_new(ctx, &s, &material, &o, NULL, &t));
     if (t.control != NULL) {
         const wg_tensor *control = gold_tensor(&data, "rmu.control");
         memcpy(t.control, control->data, control->bytes);
@@ -188,7 +188,7 @@ static void check_run(const char *name, const char *objective_name, bool masked,
     assert_ok(ctx, wg_session_open(ctx, MODEL, &s));
     material.forget = forget.set;
     material.retain = retain.set;
-    assert_ok(ctx, wg_trainer_new(ctx, &s, &material, &o, &t));
+    assert_ok(ctx, wg_trainer_new(ctx, &s, &material, &o, NULL, &t));
     assert_ok(ctx,
               wg_optimizer_new(ctx, s.model, masked ? &mask : NULL, &o, scratch, &t.optimizer));
     for (size_t step = 0; step < 10; step++) {

@@ -1,0 +1,321 @@
+/* grid.c - points of a grid: every combination of the axes, of each entry of `grids`. */
+#include "sweep/sweep.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OBJECTIVES, SELECTORS, EXCLUDE, DENSITIES, RATES, AXES };
+static const char *const axes[AXES] = {"objectives", "selectors", "exclude", "densities", "lr"};
+
+wagle_status wg_sweep_refuse(wagle_ctx *ctx, const char *key, const char *what)
+{
+    return wg_fail(ctx, WAGLE_E_INPUT, "sweep: '%s': %s", key, what);
+}
+
+/* --- keys --------------------------------------------------------------------------------------
+ */
+
+typedef struct spec_key {
+    const char *name;
+    json_type type;
+    bool needed;
+    bool grows; /* another value leaves the runs that there are as they are */
+    const char *wanted;
+} spec_key;
+
+static const spec_key keys[] = {
+    {"model", JSON_STRING, true, false, "a folder is wanted"},
+    {"forget", JSON_STRING, true, false, "a file of rows is wanted"},
+    {"retain", JSON_STRING, true, false, "a file of rows is wanted"},
+    {"eval", JSON_OBJECT, true, false, "an object of NAME: ROWS is wanted"},
+    {"lr", JSON_ARRAY, false, true, "a list is wanted"},
+    {"objectives", JSON_ARRAY, false, true, "a list is wanted"},
+    {"selectors", JSON_ARRAY, false, true, "a list is wanted"},
+    {"exclude", JSON_ARRAY, false, true, "a list of lists of patterns is wanted"},
+    {"densities", JSON_ARRAY, false, true, "a list is wanted"},
+    {"seeds", JSON_ARRAY, false, true, "a list is wanted"},
+    {"grids", JSON_ARRAY, false, true, "a list of objects with axes is wanted"},
+    {"keep", JSON_ARRAY, false, true, "a list of columns is wanted"},
+    {"columns", JSON_ARRAY, false, true, "a list of columns is wanted"},
+    {"relearn", JSON_OBJECT, false, false, "an object with data, steps and lr is wanted"},
+    {"suites", JSON_OBJECT, false, false, "an object with run and sets is wanted"},
+    {"params", JSON_OBJECT, false, false, "an object of numbers is wanted"},
+    {"plot", JSON_STRING, false, true, "a column is wanted"},
+    {"refusal", JSON_STRING, false, false, "a file is wanted"},
+    {"reference", JSON_STRING, false, false, "a folder is wanted"},
+    {"prompt", JSON_STRING, false, false, "a template is wanted"},
+    {"chat", JSON_STRING, false, false, "a layout is wanted"},
+    {"optimizer", JSON_STRING, false, false, "a name is wanted"},
+    {"schedule", JSON_STRING, false, false, "a name is wanted"},
+    {"state", JSON_STRING, false, false, "f32 or bf16 is wanted"},
+    {"retain_term", JSON_STRING, false, false, "a name is wanted"},
+    {"stop_when", JSON_STRING, false, false, "a rule is wanted"},
+    {"eos", JSON_TRUE, false, false, "true or false is wanted"},
+    {"tune", JSON_TRUE, false, true, "true or false is wanted"},
+    {"steps", JSON_REAL, false, false, "a number is wanted"},
+    {"batch", JSON_REAL, false, false, "a number is wanted"},
+    {"accumulate", JSON_REAL, false, false, "a number is wanted"},
+    {"warmup", JSON_REAL, false, false, "a number is wanted"},
+    {"eval_every", JSON_REAL, false, false, "a number is wanted"},
+    {"alpha", JSON_REAL, false, false, "a number is wanted"},
+    {"forget_weight", JSON_REAL, false, false, "a number is wanted"},
+    {"weight_decay", JSON_REAL, false, false, "a number is wanted"},
+    {"clip", JSON_REAL, false, false, "a number is wanted"},
+};
+enum { KEYS = sizeof keys / sizeof *keys };
+
+static bool is_of(const json_t *value, json_type type)
+{
+    return type == JSON_REAL   ? json_is_number(value)
+           : type == JSON_TRUE ? json_is_boolean(value)
+                               : json_typeof(value) == type;
+}
+
+wagle_status wg_sweep_check(wagle_ctx *ctx, const wg_sweep *s)
+{
+    const char *name;
+    json_t *value;
+
+    if (!json_is_object(s->spec))
+        return wg_fail(ctx, WAGLE_E_INPUT, "sweep: the spec is no object; docs/sweep.md has one");
+    json_object_foreach (s->spec, name, value) {
+        int i = 0;
+        while (i < KEYS && strcmp(keys[i].name, name) != 0)
+            i++;
+        if (i == KEYS)
+            return wg_sweep_refuse(ctx, name, "a spec has no such key (docs/sweep.md)");
+        if (!is_of(value, keys[i].type))
+            return wg_sweep_refuse(ctx, name, keys[i].wanted);
+    }
+    for (int i = 0; i < KEYS; i++)
+        if (keys[i].needed && json_object_get(s->spec, keys[i].name) == NULL)
+            return wg_sweep_refuse(ctx, keys[i].name, keys[i].wanted);
+    return WAGLE_OK;
+}
+
+bool wg_sweep_goes_on(const json_t *before, const json_t *now)
+{
+    for (int i = 0; i < KEYS; i++) {
+        const json_t *a = json_object_get(before, keys[i].name);
+        const json_t *b = json_object_get(now, keys[i].name);
+        if (!keys[i].grows && a != b && !json_equal(a, b))
+            return false;
+    }
+    return true;
+}
+
+/* --- points ------------------------------------------------------------------------------------
+ */
+
+/* An axis of an entry of `grids`, else of the spec. */
+static const json_t *axis(const wg_sweep *s, const json_t *grid, int i)
+{
+    const json_t *own = json_object_get(grid, axes[i]);
+
+    return own != NULL ? own : json_object_get(s->spec, axes[i]);
+}
+
+static size_t length(const json_t *list)
+{
+    const size_t n = json_array_size(list);
+
+    return n > 0 ? n : 1;
+}
+
+static wagle_status check_axis(wagle_ctx *ctx, const json_t *list, int i)
+{
+    const bool text = i == OBJECTIVES || i == SELECTORS;
+    const json_t *value;
+    size_t k;
+
+    if (list == NULL && (i == EXCLUDE || i == DENSITIES))
+        return WAGLE_OK;
+    if (json_array_size(list) == 0)
+        return wg_sweep_refuse(ctx, axes[i], "a list is wanted");
+    json_array_foreach (list, k, value)
+        if (i == EXCLUDE ? !json_is_array(value)
+            : text       ? !json_is_string(value)
+                         : !json_is_number(value))
+            return wg_sweep_refuse(ctx, axes[i],
+                                   i == EXCLUDE ? "a list of lists of patterns is wanted"
+                                   : text       ? "a list of names is wanted"
+                                                : "a list of numbers is wanted");
+    return WAGLE_OK;
+}
+
+/* Patterns of one entry of `exclude`, joined by +. */
+static wagle_status join(wagle_ctx *ctx, wg_sweep *s, const json_t *list, const char **out)
+{
+    wg_text t = {0};
+    size_t k;
+    json_t *value;
+    wagle_status st = wg_text_addz(ctx, &t, "");
+
+    json_array_foreach (list, k, value)
+        if (st == WAGLE_OK)
+            st = wg_text_printf(ctx, &t, "%s%s", k > 0 ? "+" : "", json_string_value(value));
+    *out = st == WAGLE_OK ? wg_arena_text(ctx, &s->arena, t.text, (size_t)t.bytes) : NULL;
+    wg_text_free(&t);
+    return *out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+}
+
+wagle_status wg_sweep_selector(wagle_ctx *ctx, const char *text, char *name,
+                               wagle_attribute_options *o)
+{
+    char *gamma, *end;
+    const wg_selector *selector;
+
+    snprintf(name, 64, "%s", text);
+    gamma = strchr(name, '@');
+    if (gamma != NULL)
+        *gamma++ = '\0';
+    WG_TRY(wg_selector_find(ctx, name, &selector));
+    if (gamma == NULL)
+        return WAGLE_OK;
+    o->gamma_diag = strcmp(gamma, "diag") == 0;
+    o->gamma = o->gamma_diag || strcmp(gamma, "auto") == 0 ? 0 : strtod(gamma, &end);
+    if (o->gamma_diag || strcmp(gamma, "auto") == 0 ||
+        (*end == '\0' && o->gamma > 0 && isfinite(o->gamma)))
+        return WAGLE_OK;
+    return wg_fail(ctx, WAGLE_E_INPUT,
+                   "sweep: selector '%s': after @ auto, diag or a number above 0", text);
+}
+
+/* Its names are known. */
+static wagle_status check_point(wagle_ctx *ctx, const wg_point *p)
+{
+    wagle_attribute_options o;
+    const wg_objective *objective;
+    char name[64];
+
+    WG_TRY(wg_objective_find(ctx, p->objective, &objective));
+    return strcmp(p->selector, "none") == 0 ? WAGLE_OK
+                                            : wg_sweep_selector(ctx, p->selector, name, &o);
+}
+
+static wagle_status name_point(wagle_ctx *ctx, wg_sweep *s, wg_point *p)
+{
+    wg_text key = {0};
+    wagle_status st = wg_text_printf(ctx, &key, "%s %s%s%s %.6g lr %.6g seed %lld", p->objective,
+                                     p->selector, *p->exclude != '\0' ? " without " : "",
+                                     p->exclude, p->density, p->lr, (long long)p->seed);
+
+    p->key = st == WAGLE_OK ? wg_arena_text(ctx, &s->arena, key.text, (size_t)key.bytes) : NULL;
+    wg_text_free(&key);
+    return p->key != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+}
+
+/* A point that is there already is not added: of a dense run nothing is left out and there is one
+ * density. */
+static wagle_status add_point(wagle_ctx *ctx, wg_sweep *s, const json_t *grid, size_t k,
+                              int64_t seed, json_t *known)
+{
+    /* learning rates go fastest */
+    static const int order[AXES] = {RATES, DENSITIES, EXCLUDE, SELECTORS, OBJECTIVES};
+    const json_t *at[AXES];
+    wg_point *p = &s->point[s->n];
+
+    for (int i = 0; i < AXES; i++) {
+        const json_t *list = axis(s, grid, order[i]);
+        at[order[i]] = json_array_get(list, k % length(list));
+        k /= length(list);
+    }
+    *p = (wg_point){.objective = json_string_value(at[OBJECTIVES]),
+                    .selector = json_string_value(at[SELECTORS]),
+                    .density = at[DENSITIES] != NULL ? json_number_value(at[DENSITIES]) : 0.1,
+                    .lr = json_number_value(at[RATES]),
+                    .exclude = "",
+                    .seed = seed};
+    if (strcmp(p->selector, "none") == 0)
+        p->density = 1;
+    else
+        WG_TRY(join(ctx, s, at[EXCLUDE], &p->exclude));
+    WG_TRY(check_point(ctx, p));
+    WG_TRY(name_point(ctx, s, p));
+    if (json_object_get(known, p->key) != NULL)
+        return WAGLE_OK;
+    s->n++;
+    return wg_json_set(ctx, known, p->key, json_true());
+}
+
+static wagle_status count_points(wagle_ctx *ctx, const wg_sweep *s, const json_t *grid,
+                                 size_t *count)
+{
+    *count = 1;
+    for (int i = 0; i < AXES; i++) {
+        WG_TRY(check_axis(ctx, axis(s, grid, i), i));
+        *count *= length(axis(s, grid, i));
+        if (*count > 1000000)
+            return wg_sweep_refuse(ctx, axes[i], "more than a million runs");
+    }
+    return WAGLE_OK;
+}
+
+/* An entry of `grids`; without that key, the one that leaves all axes to the spec. */
+static wagle_status grid_at(wagle_ctx *ctx, const wg_sweep *s, size_t g, const json_t **out)
+{
+    const json_t *grids = json_object_get(s->spec, "grids");
+    const char *name;
+    json_t *value;
+
+    *out = json_array_get(grids, g);
+    if (grids != NULL && !json_is_object(*out))
+        return wg_sweep_refuse(ctx, "grids", "a list of objects with axes is wanted");
+    json_object_foreach ((json_t *)(uintptr_t)*out, name, value) {
+        int i = 0;
+        while (i < AXES && strcmp(axes[i], name) != 0)
+            i++;
+        if (i == AXES)
+            return wg_sweep_refuse(ctx, name,
+                                   "no axis (objectives, selectors, exclude, densities, "
+                                   "lr), so not for an entry of grids");
+    }
+    return WAGLE_OK;
+}
+
+/* Seeds go slowest: the whole grid with one, then with the next. */
+static wagle_status add_all(wagle_ctx *ctx, wg_sweep *s, json_t *known)
+{
+    const json_t *seeds = json_object_get(s->spec, "seeds"), *grid;
+    const size_t grids = length(json_object_get(s->spec, "grids"));
+    size_t count;
+
+    for (size_t i = 0; i < length(seeds); i++) {
+        const json_t *seed = json_array_get(seeds, i);
+        if (seed != NULL && !json_is_integer(seed))
+            return wg_sweep_refuse(ctx, "seeds", "a list of whole numbers is wanted");
+        for (size_t g = 0; g < grids; g++) {
+            WG_TRY(grid_at(ctx, s, g, &grid));
+            WG_TRY(count_points(ctx, s, grid, &count));
+            for (size_t k = 0; k < count; k++)
+                WG_TRY(add_point(ctx, s, grid, k, json_integer_value(seed), known));
+        }
+    }
+    return WAGLE_OK;
+}
+
+wagle_status wg_sweep_grid(wagle_ctx *ctx, wg_sweep *s)
+{
+    const size_t seeds = length(json_object_get(s->spec, "seeds"));
+    size_t all = 0, count;
+    const json_t *grid;
+    json_t *known = json_object();
+    wagle_status st = known != NULL ? WAGLE_OK : wg_json_memory(ctx);
+
+    for (size_t g = 0; st == WAGLE_OK && g < length(json_object_get(s->spec, "grids")); g++) {
+        st = grid_at(ctx, s, g, &grid);
+        if (st == WAGLE_OK)
+            st = count_points(ctx, s, grid, &count);
+        all += st == WAGLE_OK ? count : 0;
+    }
+    if (st == WAGLE_OK && (seeds > 1000 || all * seeds > 1000000))
+        st = wg_sweep_refuse(ctx, "seeds", "more than a million runs");
+    if (st == WAGLE_OK)
+        st = WG_ALLOC(ctx, &s->point, (int64_t)(all * seeds));
+    if (st == WAGLE_OK)
+        st = add_all(ctx, s, known);
+    json_decref(known);
+    return st;
+}

@@ -1,0 +1,484 @@
+/* point.c - one run of a sweep: mask, unlearning, evaluation, relearning. */
+#include "sweep/sweep.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- paths -------------------------------------------------------------------------------------
+ */
+
+static wagle_status joined(wagle_ctx *ctx, wg_sweep *s, const char *folder, const char *name,
+                           const char **out)
+{
+    char *path = wg_path_join(ctx, folder, name);
+
+    *out = path != NULL ? wg_arena_text(ctx, &s->arena, path, strlen(path)) : NULL;
+    wg_free(path);
+    return *out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+}
+
+wagle_status wg_sweep_path(wagle_ctx *ctx, wg_sweep *s, const char *name, const char **out)
+{
+    return joined(ctx, s, s->out, name, out);
+}
+
+/* A path of the spec, from the folder of the spec; NULL stays NULL. */
+static wagle_status path_of(wagle_ctx *ctx, wg_sweep *s, const char *path, const char **out)
+{
+    *out = path;
+    return path == NULL || *path == '/' ? WAGLE_OK : joined(ctx, s, s->folder, path, out);
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+static wagle_status spec_path(wagle_ctx *ctx, wg_sweep *s, const char *key, const char **out)
+{
+    return path_of(ctx, s, text_of(s->spec, key), out);
+}
+
+/* What is no letter, digit, dot or minus becomes _. */
+static void tame(char *name)
+{
+    for (char *c = name; *c != '\0'; c++)
+        if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-", *c) == NULL)
+            *c = '_';
+}
+
+static wagle_data rows_of(const wg_sweep *s, const char *path)
+{
+    return (wagle_data){.path = path,
+                        .prompt = text_of(s->spec, "prompt"),
+                        .chat = text_of(s->spec, "chat"),
+                        .eos = json_is_true(json_object_get(s->spec, "eos"))};
+}
+
+static wagle_status check_path(wagle_ctx *ctx, wg_sweep *s, const json_t *value)
+{
+    const char *path;
+
+    WG_TRY(path_of(ctx, s, json_string_value(value), &path));
+    return path == NULL || wg_exists(path)
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_INPUT, "%s: no such file or folder (named in the spec)",
+                         path);
+}
+
+wagle_status wg_sweep_check_files(wagle_ctx *ctx, wg_sweep *s)
+{
+    static const char *const keys[] = {"model", "forget", "retain", "refusal", "reference"};
+    const json_t *suites = json_object_get(s->spec, "suites");
+    const json_t *again = json_object_get(s->spec, "relearn");
+    const char *name;
+    json_t *value;
+
+    for (int i = 0; i < 5; i++)
+        WG_TRY(check_path(ctx, s, json_object_get(s->spec, keys[i])));
+    if (again != NULL &&
+        (text_of(again, "data") == NULL || !json_is_number(json_object_get(again, "lr"))))
+        return wg_sweep_refuse(ctx, "relearn", "data (a file) and lr (a number) are wanted");
+    WG_TRY(check_path(ctx, s, json_object_get(again, "data")));
+    WG_TRY(check_path(ctx, s, json_object_get(suites, "gold")));
+    json_object_foreach (json_object_get(s->spec, "eval"), name, value) {
+        if (!json_is_string(value) || strchr(name, '.') != NULL)
+            return wg_sweep_refuse(ctx, "eval",
+                                   "an object of NAME: ROWS is wanted, names without "
+                                   "dots");
+        WG_TRY(check_path(ctx, s, value));
+    }
+    json_object_foreach (json_object_get(suites, "sets"), name, value) {
+        if (!json_is_string(value))
+            return wg_sweep_refuse(ctx, "suites", "sets: an object of NAME: FILE is wanted");
+        WG_TRY(check_path(ctx, s, value));
+    }
+    if (suites != NULL && text_of(suites, "run") == NULL)
+        return wg_sweep_refuse(ctx, "suites", "run: names of suites are wanted");
+    return WAGLE_OK;
+}
+
+/* --- masks, shared ------------------------------------------------------------------------------
+ */
+
+/* Scores of the point's selector; random ones by its seed. */
+static wagle_status scores_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char **out)
+{
+    wagle_attribute_options a;
+    char selector[64], name[128];
+    const char *forget, *retain;
+
+    snprintf(name, sizeof name, "scores-%s-%lld", p->selector,
+             (long long)(strcmp(p->selector, "random") == 0 ? p->seed : 0));
+    tame(name);
+    WG_TRY(wg_sweep_path(ctx, s, name, out));
+    if (wg_exists(*out))
+        return WAGLE_OK;
+    wagle_attribute_defaults(&a);
+    WG_TRY(wg_sweep_selector(ctx, p->selector, selector, &a));
+    WG_TRY(spec_path(ctx, s, "model", &a.model));
+    WG_TRY(spec_path(ctx, s, "forget", &forget));
+    WG_TRY(spec_path(ctx, s, "retain", &retain));
+    a.selector = selector;
+    a.forget = rows_of(s, forget);
+    a.retain = rows_of(s, retain);
+    a.out = *out;
+    a.seed = (uint64_t)p->seed;
+    return wagle_attribute(ctx, &a);
+}
+
+static wagle_status mask_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char **out)
+{
+    wagle_mask_options m;
+    const char *exclude[16] = {NULL};
+    char name[256], patterns[256];
+    int n = 0;
+
+    snprintf(name, sizeof name, "mask-%s-%.6g-%s-%lld", p->selector, p->density, p->exclude,
+             (long long)(strcmp(p->selector, "random") == 0 ? p->seed : 0));
+    tame(name);
+    WG_TRY(wg_sweep_path(ctx, s, name, out));
+    if (wg_exists(*out))
+        return WAGLE_OK;
+    wagle_mask_defaults(&m);
+    WG_TRY(scores_for(ctx, s, p, &m.scores));
+    snprintf(patterns, sizeof patterns, "%s", p->exclude);
+    for (char *at = strtok(patterns, "+"); at != NULL && n < 15; at = strtok(NULL, "+"))
+        exclude[n++] = at;
+    m.exclude = exclude;
+    m.density = p->density;
+    m.out = *out;
+    return wagle_mask(ctx, &m);
+}
+
+/* --- options ------------------------------------------------------------------------------------
+ */
+
+typedef struct setting {
+    const char *key;
+    enum { WHOLE, REAL, TEXT } kind;
+    size_t at;
+} setting;
+
+#define AT(field) offsetof(wagle_train_options, field)
+static const setting settings[] = {
+    {"steps", WHOLE, AT(steps)},
+    {"batch", WHOLE, AT(batch)},
+    {"accumulate", WHOLE, AT(accumulate)},
+    {"warmup", WHOLE, AT(warmup)},
+    {"eval_every", WHOLE, AT(eval_every)},
+    {"alpha", REAL, AT(alpha)},
+    {"forget_weight", REAL, AT(forget_weight)},
+    {"weight_decay", REAL, AT(weight_decay)},
+    {"clip", REAL, AT(clip)},
+    {"optimizer", TEXT, AT(optimizer)},
+    {"schedule", TEXT, AT(schedule)},
+    {"state", TEXT, AT(state)},
+    {"retain_term", TEXT, AT(retain_term)},
+    {"stop_when", TEXT, AT(stop_when)},
+};
+#undef AT
+
+static void set_options(const wg_sweep *s, wagle_train_options *o)
+{
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        const json_t *value = json_object_get(s->spec, settings[i].key);
+        char *to = (char *)o + settings[i].at;
+        if (value == NULL)
+            continue;
+        if (settings[i].kind == TEXT)
+            *(const char **)(void *)to = json_string_value(value);
+        else if (settings[i].kind == REAL)
+            *(double *)(void *)to = json_number_value(value);
+        else
+            *(int64_t *)(void *)to = (int64_t)json_number_value(value);
+    }
+}
+
+/* Those of spec.params that the objective has. */
+static wagle_status set_params(wagle_ctx *ctx, const wg_sweep *s, wagle_train_options *o,
+                               wagle_param list[WG_OBJECTIVE_OPTIONS])
+{
+    const wg_objective *objective;
+    const json_t *params = json_object_get(s->spec, "params");
+
+    WG_TRY(wg_objective_find(ctx, o->objective, &objective));
+    for (int i = 0; i < WG_OBJECTIVE_OPTIONS && objective->options[i].key != NULL; i++) {
+        const json_t *value = json_object_get(params, objective->options[i].key);
+        if (json_is_number(value))
+            list[o->n_params++] =
+                (wagle_param){objective->options[i].key, json_number_value(value)};
+    }
+    o->params = list;
+    return WAGLE_OK;
+}
+
+static wagle_status options_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
+                                wagle_train_options *o, wagle_param list[WG_OBJECTIVE_OPTIONS])
+{
+    const char *forget, *retain;
+
+    wagle_unlearn_defaults(o);
+    o->steps = 200;
+    set_options(s, o);
+    WG_TRY(spec_path(ctx, s, "model", &o->model));
+    WG_TRY(spec_path(ctx, s, "forget", &forget));
+    WG_TRY(spec_path(ctx, s, "retain", &retain));
+    WG_TRY(spec_path(ctx, s, "refusal", &o->refusal));
+    WG_TRY(spec_path(ctx, s, "reference", &o->reference));
+    WG_TRY(wg_sweep_path(ctx, s, "model", &o->out));
+    o->forget = rows_of(s, forget);
+    o->retain = rows_of(s, retain);
+    o->objective = p->objective;
+    o->lr = p->lr;
+    o->seed = (uint64_t)p->seed;
+    o->force = true;
+    WG_TRY(set_params(ctx, s, o, list));
+    return strcmp(p->selector, "none") == 0 ? WAGLE_OK : mask_for(ctx, s, p, &o->mask);
+}
+
+/* --- evaluation ---------------------------------------------------------------------------------
+ */
+
+static bool is_in(const json_t *names, const char *name)
+{
+    for (size_t i = 0; i < json_array_size(names); i++)
+        if (json_is_string(json_array_get(names, i)) &&
+            strcmp(json_string_value(json_array_get(names, i)), name) == 0)
+            return true;
+    return names == NULL;
+}
+
+/* Means over the rows of each set in spec.eval that `names` has (NULL: all), into `into`. */
+static wagle_status evaluate(wagle_ctx *ctx, wg_sweep *s, const char *model, const json_t *names,
+                             json_t *into)
+{
+    const char *name;
+    json_t *value;
+    wg_session session;
+    wagle_status st = WAGLE_OK;
+
+    WG_TRY(wg_session_open(ctx, model, &session));
+    json_object_foreach (json_object_get(s->spec, "eval"), name, value) {
+        const char *path = NULL;
+        wg_dataset rows = {0};
+        double probability = 0, nll = 0;
+        if (!is_in(names, name))
+            continue;
+        if (st == WAGLE_OK)
+            st = path_of(ctx, s, json_string_value(value), &path);
+        if (st == WAGLE_OK) {
+            const wagle_data data = rows_of(s, path);
+            st = wg_dataset_load(ctx, &session.reader, &data, &rows);
+        }
+        if (st == WAGLE_OK)
+            st = wg_mean_probability(ctx, &session, &rows, &probability, &nll);
+        if (st == WAGLE_OK)
+            st = wg_json_set(ctx, into, name,
+                             json_pack("{s:f, s:f, s:I}", "probability", probability, "nll", nll,
+                                       "n", (json_int_t)rows.n));
+        wg_dataset_free(&rows);
+    }
+    wg_session_close(&session);
+    return st;
+}
+
+/* --- suites -------------------------------------------------------------------------------------
+ */
+
+enum { SETS = 32 };
+
+/* NAME=FILE of each set of spec.suites.sets. */
+static wagle_status list_sets(wagle_ctx *ctx, wg_sweep *s, const json_t *sets,
+                              const char *list[SETS + 1])
+{
+    const char *name, *path = NULL;
+    json_t *value;
+    int n = 0;
+
+    json_object_foreach ((json_t *)(uintptr_t)sets, name, value) {
+        wg_text entry = {0};
+        wagle_status st = n < SETS ? path_of(ctx, s, json_string_value(value), &path)
+                                   : wg_sweep_refuse(ctx, "suites",
+                                                     "sets: an object of NAME: FILE is "
+                                                     "wanted, of at most 32");
+        if (st == WAGLE_OK)
+            st = wg_text_printf(ctx, &entry, "%s=%s", name, path);
+        if (st == WAGLE_OK)
+            list[n] = wg_arena_text(ctx, &s->arena, entry.text, (size_t)entry.bytes);
+        wg_text_free(&entry);
+        WG_TRY(st);
+        if (list[n++] == NULL)
+            return WAGLE_E_RESOURCE;
+    }
+    list[n] = NULL;
+    return WAGLE_OK;
+}
+
+/* results/KEY.json: what `compare` and `report` read. */
+static wagle_status result_path(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char **out)
+{
+    char name[300];
+    const char *folder;
+
+    WG_TRY(wg_sweep_path(ctx, s, "results", &folder));
+    if (!wg_exists(folder))
+        WG_TRY(wg_make_folder(ctx, folder));
+    snprintf(name, sizeof name, "%.290s.json", p->key);
+    tame(name);
+    return joined(ctx, s, folder, name, out);
+}
+
+/* {SUITE: {METRIC: value}} of a result. */
+static wagle_status take_values(wagle_ctx *ctx, const char *text, json_t *result)
+{
+    json_t *root, *suite, *metric, *into = json_object();
+    const char *name, *key;
+    wagle_status st = wg_json_set(ctx, result, "suites", into);
+
+    WG_TRY(st);
+    WG_TRY(wg_json_parse(ctx, "the suites' result", text, strlen(text), &root));
+    json_object_foreach (json_object_get(root, "suites"), name, suite) {
+        json_t *values = json_object();
+        if (st == WAGLE_OK)
+            st = wg_json_set(ctx, into, name, values);
+        else
+            json_decref(values);
+        json_object_foreach (json_object_get(suite, "metrics"), key, metric)
+            if (st == WAGLE_OK)
+                st = wg_json_set(ctx, values, key, json_incref(json_object_get(metric, "value")));
+    }
+    json_decref(root);
+    return st;
+}
+
+static int64_t whole_of(const json_t *object, const char *key, int64_t otherwise)
+{
+    const json_t *value = json_object_get(object, key);
+
+    return json_is_number(value) ? (int64_t)json_number_value(value) : otherwise;
+}
+
+/* Suites that spec.suites names, under "suites". */
+static wagle_status run_suites(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char *model,
+                               json_t *result)
+{
+    const json_t *how = json_object_get(s->spec, "suites");
+    const char *sets[SETS + 1];
+    wagle_suite_options o;
+    char *json = NULL;
+    wagle_status st;
+
+    if (how == NULL)
+        return WAGLE_OK;
+    wagle_suite_defaults(&o);
+    WG_TRY(list_sets(ctx, s, json_object_get(how, "sets"), sets));
+    WG_TRY(path_of(ctx, s, text_of(how, "gold"), &o.gold));
+    WG_TRY(spec_path(ctx, s, "model", &o.reference));
+    WG_TRY(result_path(ctx, s, p, &o.out));
+    o.model = model;
+    o.suites = text_of(how, "run");
+    o.sets = sets;
+    o.data = rows_of(s, NULL);
+    o.data.limit = whole_of(how, "limit", 0);
+    o.max_tokens = whole_of(how, "max_tokens", o.max_tokens);
+    o.resamples = whole_of(how, "resamples", 0);
+    o.shots = whole_of(how, "shots", o.shots);
+    o.seed = (uint64_t)p->seed;
+    o.force = true;
+    st = wagle_suite_run(ctx, &o, &json);
+    if (st == WAGLE_OK)
+        st = take_values(ctx, json, result);
+    wg_free(json);
+    return st;
+}
+
+/* --- relearning ---------------------------------------------------------------------------------
+ */
+
+/* Fine-tunes the run's model on spec.relearn.data and evaluates again, under "relearned". */
+static wagle_status relearn(wagle_ctx *ctx, wg_sweep *s, const char *model, int64_t seed,
+                            json_t *result)
+{
+    const json_t *how = json_object_get(s->spec, "relearn");
+    const char *data;
+    wagle_train_options o;
+    json_t *into;
+
+    if (how == NULL)
+        return WAGLE_OK;
+    into = json_object();
+    WG_TRY(wg_json_set(ctx, result, "relearned", into));
+    wagle_finetune_defaults(&o);
+    WG_TRY(path_of(ctx, s, text_of(how, "data"), &data));
+    WG_TRY(wg_sweep_path(ctx, s, "relearned", &o.out));
+    o.model = model;
+    o.retain = rows_of(s, data);
+    o.steps = whole_of(how, "steps", 20);
+    o.lr = json_number_value(json_object_get(how, "lr"));
+    o.batch = whole_of(s->spec, "batch", o.batch);
+    o.seed = (uint64_t)seed;
+    o.force = true;
+    WG_TRY(wagle_finetune(ctx, &o, NULL));
+    return evaluate(ctx, s, o.out, json_object_get(how, "eval"), into);
+}
+
+/* --- the run ------------------------------------------------------------------------------------
+ */
+
+static wagle_status describe(wagle_ctx *ctx, const wg_point *p, json_t **out)
+{
+    *out = json_pack("{s:s, s:s, s:s, s:f, s:f, s:I}", "objective", p->objective, "selector",
+                     p->selector, "exclude", p->exclude, "density", p->density, "lr", p->lr, "seed",
+                     (json_int_t)p->seed);
+    return *out != NULL ? WAGLE_OK : wg_json_memory(ctx);
+}
+
+static wagle_status run_point(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, json_t *out)
+{
+    wagle_train_options o;
+    wagle_param params[WG_OBJECTIVE_OPTIONS];
+    wagle_train_result r;
+    json_t *numbers, *sets = json_object();
+
+    WG_TRY(wg_json_set(ctx, out, "eval", sets));
+    WG_TRY(options_for(ctx, s, p, &o, params));
+    WG_TRY(wg_unlearn(ctx, &o, &s->shared, &r));
+    numbers = json_pack("{s:I, s:b, s:f, s:I, s:f}", "steps", (json_int_t)r.steps, "stopped",
+                        (int)r.stopped, "loss", r.loss, "selected", (json_int_t)r.selected,
+                        "seconds", r.seconds);
+    if (numbers == NULL || json_object_update(out, numbers) != 0) {
+        json_decref(numbers);
+        return wg_json_memory(ctx);
+    }
+    json_decref(numbers);
+    WG_TRY(evaluate(ctx, s, o.out, NULL, sets));
+    WG_TRY(run_suites(ctx, s, p, o.out, out));
+    return relearn(ctx, s, o.out, p->seed, out);
+}
+
+/* A loss that is not finite is a result too: that learning rate is too high. */
+wagle_status wg_sweep_run(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, json_t **out)
+{
+    wagle_progress_fn *progress = ctx->progress;
+    wagle_log_fn *log = ctx->log;
+    wagle_status st;
+
+    WG_TRY(describe(ctx, p, out));
+    ctx->progress = NULL;
+    ctx->log = NULL;
+    st = run_point(ctx, s, p, *out);
+    ctx->progress = progress;
+    ctx->log = log;
+    if (st == WAGLE_E_RUN) {
+        wg_log(ctx, 0, "%s: %s", p->key, ctx->message);
+        st = wg_json_set(ctx, *out, "failed", json_string(ctx->message));
+        wg_begin(ctx);
+    }
+    if (st != WAGLE_OK) {
+        json_decref(*out);
+        *out = NULL;
+    }
+    return st;
+}

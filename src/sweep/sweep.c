@@ -1,0 +1,138 @@
+/* sweep.c - runs a grid; what was run is not run again. */
+#include "sweep/sweep.h"
+
+#include <string.h>
+
+static wagle_status save(wagle_ctx *ctx, wg_sweep *s)
+{
+    const char *path;
+
+    WG_TRY(wg_sweep_path(ctx, s, "runs.json", &path));
+    return wg_json_write(ctx, path, s->done, true);
+}
+
+static bool is_done(const wg_sweep *s, const wg_point *p)
+{
+    return json_object_get(s->done, p->key) != NULL;
+}
+
+static wagle_status run_all(wagle_ctx *ctx, wg_sweep *s)
+{
+    const int64_t left = wg_sweep_planned(s) - (int64_t)json_object_size(s->done);
+    int64_t made = 0;
+    bool skip;
+
+    for (int64_t i = 0; i < s->n; i++) {
+        json_t *result;
+        if (is_done(s, &s->point[i]))
+            continue;
+        WG_TRY(wg_sweep_is_left_out(ctx, s, &s->point[i], &skip));
+        if (skip)
+            continue;
+        wg_progress(ctx, "sweep", made, left, s->point[i].key);
+        WG_TRY(wg_sweep_run(ctx, s, &s->point[i], &result));
+        WG_TRY(wg_json_set(ctx, s->done, s->point[i].key, result));
+        WG_TRY(save(ctx, s));
+        made++;
+    }
+    wg_progress(ctx, "sweep", made, left, NULL);
+    return WAGLE_OK;
+}
+
+/* --- the command --------------------------------------------------------------------------------
+ */
+
+/* The folder of a path. */
+static wagle_status folder_of(wagle_ctx *ctx, const char *path, char **out)
+{
+    const char *slash = strrchr(path, '/');
+
+    *out = slash == NULL ? wg_copy_text(ctx, ".", 1)
+                         : wg_copy_text(ctx, path, slash == path ? 1 : (size_t)(slash - path));
+    return *out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+}
+
+/* An empty folder for a sweep that starts. */
+static wagle_status start(wagle_ctx *ctx, wg_sweep *s, bool force)
+{
+    if (wg_exists(s->out) && !force)
+        return wg_fail(ctx, WAGLE_E_USAGE, "%s: exists and is no sweep; --force replaces it",
+                       s->out);
+    wg_remove_tree(s->out);
+    s->done = json_object();
+    return s->done != NULL ? wg_make_folder(ctx, s->out) : wg_json_memory(ctx);
+}
+
+/* What was run before, if it was of this spec. */
+static wagle_status load_done(wagle_ctx *ctx, wg_sweep *s, bool force)
+{
+    const char *runs, *spec;
+    json_t *before = NULL;
+    bool goes_on;
+
+    WG_TRY(wg_sweep_path(ctx, s, "runs.json", &runs));
+    WG_TRY(wg_sweep_path(ctx, s, "spec.json", &spec));
+    if (force || !wg_exists(spec)) {
+        WG_TRY(start(ctx, s, force));
+        return wg_json_write(ctx, spec, s->spec, true);
+    }
+    WG_TRY(wg_json_read(ctx, spec, &before));
+    goes_on = wg_sweep_goes_on(before, s->spec);
+    json_decref(before);
+    if (!goes_on && wg_exists(runs))
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "%s: a sweep whose spec differs in more than axes; --force starts again",
+                       s->out);
+    if (goes_on && wg_exists(runs))
+        WG_TRY(wg_json_read(ctx, runs, &s->done));
+    else
+        WG_TRY(start(ctx, s, true));
+    return wg_json_write(ctx, spec, s->spec, true);
+}
+
+static void tidy(wagle_ctx *ctx, wg_sweep *s)
+{
+    static const char *const names[] = {"model", "model.partial", "relearned", "relearned.partial"};
+
+    for (int i = 0; i < 4; i++) {
+        char *path = wg_path_join(ctx, s->out, names[i]);
+        if (path != NULL && wg_exists(path))
+            wg_remove_tree(path);
+        wg_free(path);
+    }
+}
+
+wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *o, char **table)
+{
+    wg_sweep s = {.out = o->out};
+    wagle_status st;
+
+    *table = NULL;
+    wg_begin(ctx);
+    if (o->spec == NULL || o->out == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE, "sweep wants a SPEC.json and --out");
+    WG_TRY(wg_json_read(ctx, o->spec, &s.spec));
+    st = wg_sweep_check(ctx, &s);
+    if (st == WAGLE_OK)
+        st = folder_of(ctx, o->spec, &s.folder);
+    if (st == WAGLE_OK)
+        st = wg_sweep_grid(ctx, &s);
+    if (st == WAGLE_OK)
+        st = wg_sweep_check_files(ctx, &s);
+    s.tune = json_is_true(json_object_get(s.spec, "tune"));
+    if (st == WAGLE_OK)
+        st = load_done(ctx, &s, o->force);
+    if (st == WAGLE_OK)
+        st = run_all(ctx, &s);
+    if (st == WAGLE_OK)
+        st = wg_sweep_report(ctx, &s, table);
+    if (s.done != NULL)
+        tidy(ctx, &s);
+    json_decref(s.spec);
+    json_decref(s.done);
+    wg_shared_free(&s.shared);
+    wg_free(s.point);
+    wg_free(s.folder);
+    wg_arena_free(&s.arena);
+    return st;
+}

@@ -1,0 +1,63 @@
+/* sweep.h - a grid of runs, and what came of them. docs/sweep.md has the keys of a spec. */
+#ifndef WG_SWEEP_SWEEP_H
+#define WG_SWEEP_SWEEP_H
+
+#include "base/file.h"
+#include "base/json.h"
+#include "run/train.h"
+
+/* One point of the grid. */
+typedef struct wg_point {
+    const char *objective, *selector; /* selector "none": all weights; "wagle@GAMMA" */
+    const char *exclude;              /* its patterns, joined by + */
+    double density, lr;
+    int64_t seed;
+    const char *key; /* text that names the point */
+} wg_point;
+
+typedef struct wg_sweep {
+    json_t *spec;
+    const char *out;
+    char *folder;    /* of the spec: its paths are relative to it */
+    wg_point *point; /* [n] */
+    int64_t n;
+    bool tune;    /* seeds after the first run each method's best learning rate alone */
+    json_t *done; /* runs so far, by key */
+    wg_shared shared;
+    wg_arena arena;
+} wg_sweep;
+
+/* --- grid.c ----------------------------------------------------------------------------------- */
+
+/* Refuses keys that a spec does not have, and values of other kinds. */
+WAGLE_CHECK wagle_status wg_sweep_check(wagle_ctx *ctx, const wg_sweep *s);
+/* Runs of the spec `before` are runs of the spec `now`: only axes or columns differ. */
+bool wg_sweep_goes_on(const json_t *before, const json_t *now);
+/* "NAME" or "NAME@GAMMA" (auto, diag, a number) as options; `name` [64]. */
+WAGLE_CHECK wagle_status wg_sweep_selector(wagle_ctx *ctx, const char *text, char *name,
+                                           wagle_attribute_options *o);
+/* s->point out of the axes. */
+WAGLE_CHECK wagle_status wg_sweep_grid(wagle_ctx *ctx, wg_sweep *s);
+WAGLE_CHECK wagle_status wg_sweep_refuse(wagle_ctx *ctx, const char *key, const char *what);
+
+/* --- point.c ---------------------------------------------------------------------------------- */
+
+/* folder/name of the sweep's output, in its arena. */
+WAGLE_CHECK wagle_status wg_sweep_path(wagle_ctx *ctx, wg_sweep *s, const char *name,
+                                       const char **out);
+/* Files that the spec names are there. */
+WAGLE_CHECK wagle_status wg_sweep_check_files(wagle_ctx *ctx, wg_sweep *s);
+/* Runs a point: *out, json_decref, is its numbers. */
+WAGLE_CHECK wagle_status wg_sweep_run(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, json_t **out);
+
+/* --- table.c ---------------------------------------------------------------------------------- */
+
+/* Runs of the whole sweep. */
+int64_t wg_sweep_planned(const wg_sweep *s);
+/* Whether a point need not run: spec.tune, and with the first seed another rate was better. */
+WAGLE_CHECK wagle_status wg_sweep_is_left_out(wagle_ctx *ctx, const wg_sweep *s, const wg_point *p,
+                                              bool *out);
+/* table.md, summary.json, pareto.svg: each method at its own best learning rate, over seeds. */
+WAGLE_CHECK wagle_status wg_sweep_report(wagle_ctx *ctx, const wg_sweep *s, char **table);
+
+#endif
