@@ -218,8 +218,14 @@ static wagle_status parse_clip(const char *text, wagle_train_options *t)
     return WAGLE_E_USAGE;
 }
 
-static wagle_status train_options(const cli_options *o, wagle_train_options *t)
+static wagle_status train_options(cli_options *o, wagle_train_options *t,
+                                  wagle_suite_options *watch)
 {
+    if (o->suites != NULL && cli_suites(o, watch) != WAGLE_OK)
+        return WAGLE_E_USAGE;
+    if (o->suites == NULL && (o->sets[0] != NULL || o->tofu != NULL || o->gold != NULL))
+        return cli_complain("--set, --tofu and --gold are for --suite NAME: which suite?");
+    t->watch = o->suites != NULL ? watch : NULL;
     t->model = o->model;
     t->out = o->out;
     t->objective = o->objective != NULL ? o->objective : t->objective;
@@ -316,10 +322,11 @@ static wagle_status report(const cli_options *o, const wagle_train_result *r, wa
 static wagle_status cmd_finetune(wagle_ctx *ctx, cli_options *o)
 {
     wagle_train_options t;
+    wagle_suite_options watch;
     wagle_train_result r;
 
     wagle_finetune_defaults(&t);
-    if (train_options(o, &t) != WAGLE_OK)
+    if (train_options(o, &t, &watch) != WAGLE_OK)
         return WAGLE_E_USAGE;
     t.retain = cli_rows(o, o->data);
     return report(o, &r, wagle_finetune(ctx, &t, &r));
@@ -328,10 +335,11 @@ static wagle_status cmd_finetune(wagle_ctx *ctx, cli_options *o)
 static wagle_status cmd_unlearn(wagle_ctx *ctx, cli_options *o)
 {
     wagle_train_options t;
+    wagle_suite_options watch;
     wagle_train_result r;
 
     wagle_unlearn_defaults(&t);
-    if (train_options(o, &t) != WAGLE_OK)
+    if (train_options(o, &t, &watch) != WAGLE_OK)
         return WAGLE_E_USAGE;
     t.forget = files(o, o->forget);
     t.retain = files(o, o->retain);
@@ -351,7 +359,7 @@ static wagle_status cmd_gradient(wagle_ctx *ctx, cli_options *o)
     if (o->objective == NULL)
         return wagle_gradient(ctx, o->model, &data, o->out, o->force);
     wagle_unlearn_defaults(&t);
-    if (train_options(o, &t) != WAGLE_OK)
+    if (train_options(o, &t, NULL) != WAGLE_OK)
         return WAGLE_E_USAGE;
     t.forget = files(o, o->forget);
     t.retain = files(o, o->retain);
@@ -607,8 +615,8 @@ static wagle_status cmd_demo(wagle_ctx *ctx, cli_options *o)
     "max-length limit"
 #define TRAIN                                                                                      \
     " lr epochs steps batch accumulate warmup schedule optimizer weight-decay clip seed "          \
-    "stop-when "                                                                                   \
-    "eval-every monitor checkpoint-every state resume force memory dry-run json mask lora "        \
+    "stop-when eval-every monitor suite suites set tofu split gold max-tokens shots no-eos "       \
+    "checkpoint-every state resume force memory dry-run json mask lora "                           \
     "lora-alpha "                                                                                  \
     "lora-targets out-patch pairs"
 

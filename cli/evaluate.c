@@ -103,36 +103,43 @@ static wagle_status tofu_sets(cli_options *o)
     return WAGLE_OK;
 }
 
+wagle_status cli_suites(cli_options *o, wagle_suite_options *s)
+{
+    wagle_suite_defaults(s);
+    if (tofu_sets(o) != WAGLE_OK)
+        return WAGLE_E_USAGE;
+    s->suites = o->suites;
+    s->sets = o->sets;
+    s->data = cli_rows(o, NULL);
+    s->gold = o->gold;
+    s->reference = o->reference;
+    s->scorer = o->scorer;
+    s->no_eos = o->no_eos;
+    s->seed = o->seed > 0 ? (uint64_t)o->seed : s->seed;
+    cli_given(&s->temperature, o->temperature);
+    cli_given(&s->relearn_lr, o->relearn_lr);
+    cli_given_whole(&s->max_tokens, o->max_tokens);
+    cli_given_whole(&s->resamples, o->resamples);
+    cli_given_whole(&s->shots, o->shots);
+    cli_given_whole(&s->prefix, o->prefix);
+    cli_given_whole(&s->length, o->length);
+    cli_given_whole(&s->verbatim, o->verbatim);
+    cli_given_whole(&s->relearn_steps, o->relearn_steps);
+    return WAGLE_OK;
+}
+
 static wagle_status eval_suites(wagle_ctx *ctx, cli_options *o)
 {
     wagle_suite_options s;
     char *json = NULL;
     wagle_status st;
 
-    wagle_suite_defaults(&s);
-    if (tofu_sets(o) != WAGLE_OK)
+    if (cli_suites(o, &s) != WAGLE_OK)
         return WAGLE_E_USAGE;
     s.model = o->model;
-    s.suites = o->suites;
-    s.sets = o->sets;
-    s.data = cli_rows(o, NULL);
-    s.gold = o->gold;
-    s.reference = o->reference;
     s.out = o->out;
     s.recompute = o->recompute;
-    s.scorer = o->scorer;
-    s.no_eos = o->no_eos;
     s.force = o->force;
-    s.seed = o->seed > 0 ? (uint64_t)o->seed : s.seed;
-    cli_given(&s.temperature, o->temperature);
-    cli_given(&s.relearn_lr, o->relearn_lr);
-    cli_given_whole(&s.max_tokens, o->max_tokens);
-    cli_given_whole(&s.resamples, o->resamples);
-    cli_given_whole(&s.shots, o->shots);
-    cli_given_whole(&s.prefix, o->prefix);
-    cli_given_whole(&s.length, o->length);
-    cli_given_whole(&s.verbatim, o->verbatim);
-    cli_given_whole(&s.relearn_steps, o->relearn_steps);
     st = wagle_suite_run(ctx, &s, &json);
     return st == WAGLE_OK ? print_result(json, o->json) : st;
 }

@@ -55,6 +55,8 @@ wagle_data cli_rows(const cli_options *o, const char *path);
 wagle_status cli_print(wagle_status st, char *text);
 /* Says what is wrong on stderr; returns WAGLE_E_USAGE. */
 wagle_status cli_complain(const char *what);
+/* What the options say of suites and their sets; s borrows from o. */
+wagle_status cli_suites(cli_options *o, wagle_suite_options *s);
 wagle_status cli_eval(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_compare(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_report(wagle_ctx *ctx, cli_options *o);

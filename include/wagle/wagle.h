@@ -256,10 +256,14 @@ typedef struct wagle_train_options {
     int64_t accumulate;  /* batches an update */
     double warmup_ratio; /* used when warmup is negative: share of the steps */
     uint64_t seed;
-    const char *stop_when;    /* forget.probability<0.1 */
-    int64_t eval_every;       /* steps between checks of stop_when */
-    bool monitor;             /* at those steps both sets' means go into the log */
-    int64_t checkpoint_every; /* steps; 0: only when interrupted */
+    const char *stop_when; /* forget.probability<0.1: forget or retain, probability, nll or
+                              perplexity, or SUITE.METRIC of `watch`; < or > */
+    int64_t eval_every;    /* steps between checks of stop_when */
+    bool monitor;          /* at those steps both sets' means go into the log */
+    const struct wagle_suite_options *watch; /* these suites are asked then, and before the first
+                                                step; into the log; or NULL. Its model and out are
+                                                not used */
+    int64_t checkpoint_every;                /* steps; 0: only when interrupted */
     bool resume, force;
 } wagle_train_options;
 

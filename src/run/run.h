@@ -6,7 +6,8 @@
 #include "run/train.h"
 
 typedef struct wg_stop_rule {
-    bool any, forget, probability, below;
+    char metric[96]; /* "": none */
+    bool below;
     double bound;
 } wg_stop_rule;
 
@@ -20,7 +21,8 @@ typedef struct wg_run {
     wg_mask mask;
     bool masked, spill_state;
     wg_trainer trainer;
-    wg_shared *shared; /* or NULL */
+    wg_shared *shared;     /* or NULL */
+    const wg_watch *watch; /* or NULL */
     wg_stop_rule stop;
     char *partial, *checkpoint;
     char fingerprint[WG_SHA256_TEXT];
@@ -35,6 +37,16 @@ typedef struct wg_run {
     int64_t log_mark; /* its length when the last step ended */
     wagle_train_result result;
 } wg_run;
+
+/* --- watch.c: what a run is asked on its way ---------------------------------------------------
+ */
+
+/* forget.probability<0.1; suites: any name may stand before < or >. */
+WAGLE_CHECK wagle_status wg_stop_parse(wagle_ctx *ctx, const char *text, bool suites,
+                                       wg_stop_rule *rule);
+/* Where one is due: asks the model, writes a line of the log, applies the rule. With a watch also
+ * before the first step, which never stops. */
+WAGLE_CHECK wagle_status wg_run_watch(wagle_ctx *ctx, wg_run *w);
 
 /* --- pick.c: rows of an update ---------------------------------------------------------------- */
 

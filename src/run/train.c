@@ -46,33 +46,6 @@ void wagle_unlearn_defaults(wagle_train_options *o)
     o->warmup_ratio = 0.1;
 }
 
-/* forget.probability<0.1 */
-static wagle_status parse_stop(wagle_ctx *ctx, const char *text, wg_stop_rule *rule)
-{
-    static const char *const names[] = {"forget.probability", "forget.nll", "retain.probability",
-                                        "retain.nll"};
-    char end;
-
-    *rule = (wg_stop_rule){0};
-    if (text == NULL)
-        return WAGLE_OK;
-    for (int i = 0; i < 4; i++) {
-        const size_t n = strlen(names[i]);
-        if (strncmp(text, names[i], n) != 0 || (text[n] != '<' && text[n] != '>') ||
-            sscanf(text + n + 1, "%lf%c", &rule->bound, &end) != 1)
-            continue;
-        rule->any = true;
-        rule->forget = i < 2;
-        rule->probability = i % 2 == 0;
-        rule->below = text[n] == '<';
-        return WAGLE_OK;
-    }
-    return wg_fail(ctx, WAGLE_E_USAGE,
-                   "--stop-when '%.64s': as in forget.probability<0.1; also forget.nll, "
-                   "retain.probability, retain.nll, and >",
-                   text);
-}
-
 static wagle_status check_numbers(wagle_ctx *ctx, const wagle_train_options *o)
 {
     if (!(o->lr > 0) || !isfinite(o->lr))
@@ -115,7 +88,7 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w)
         WG_TRY(wg_check_absent(ctx, o->out_patch, o->force));
     WG_TRY(wg_rules_find(ctx, o->optimizer, &w->rules));
     WG_TRY(wg_decay_find(ctx, o->schedule, &w->decay));
-    return parse_stop(ctx, o->stop_when, &w->stop);
+    return wg_stop_parse(ctx, o->stop_when, w->watch != NULL, &w->stop);
 }
 
 /* The mask that was named, or one made here from scores kept in OUT.partial. */
@@ -151,49 +124,6 @@ static wagle_status load_mask(wagle_ctx *ctx, wg_run *w)
 
 /* --- steps ----------------------------------------------------------------------------------- */
 
-/* Means over a set into the log's line; tells the rule. */
-static wagle_status check_set(wagle_ctx *ctx, wg_run *w, bool forget)
-{
-    const wg_dataset *rows = forget ? &w->data.forget : &w->data.retain;
-    const char *name = forget ? "forget" : "retain";
-    double probability, nll;
-
-    if (rows->n == 0)
-        return WAGLE_OK;
-    WG_TRY(wg_mean_probability(ctx, &w->session, rows, &probability, &nll));
-    if (forget)
-        w->result.forget_probability = probability;
-    if (w->stop.any && w->stop.forget == forget) {
-        const double value = w->stop.probability ? probability : nll;
-        w->result.stopped = w->stop.below ? value < w->stop.bound : value > w->stop.bound;
-    }
-    return wg_text_printf(ctx, &w->log, ",\"%s.probability\":%.9g,\"%s.nll\":%.9g", name,
-                          probability, name, nll);
-}
-
-/* Of the model as it would be written: rounding may undo small changes. */
-static wagle_status check_sets(wagle_ctx *ctx, wg_run *w)
-{
-    wagle_status st = WAGLE_OK;
-
-    wg_optimizer_as_stored(w->trainer.optimizer, true);
-    for (int k = 0; st == WAGLE_OK && k < 2; k++)
-        if (w->o->monitor || w->stop.forget == (k == 0))
-            st = check_set(ctx, w, k == 0);
-    wg_optimizer_as_stored(w->trainer.optimizer, false);
-    return st;
-}
-
-static wagle_status check_stop(wagle_ctx *ctx, wg_run *w)
-{
-    if ((!w->stop.any && !w->o->monitor) || w->step == 0 ||
-        (w->step % w->o->eval_every != 0 && w->step != w->steps))
-        return WAGLE_OK;
-    WG_TRY(wg_text_printf(ctx, &w->log, "{\"step\":%lld", (long long)w->step));
-    WG_TRY(check_sets(ctx, w));
-    return wg_text_addz(ctx, &w->log, "}\n");
-}
-
 static wagle_status one_step(wagle_ctx *ctx, wg_run *w)
 {
     const double lr = wg_schedule(w->decay, w->o->lr, w->step, w->warmup, w->steps);
@@ -222,7 +152,7 @@ static wagle_status all_steps(wagle_ctx *ctx, wg_run *w)
 {
     const int64_t first = w->step;
     double spent = 0;
-    wagle_status st = check_stop(ctx, w); /* a resumed run checks what it had not */
+    wagle_status st = wg_run_watch(ctx, w); /* a resumed run checks what it had not */
 
     while (st == WAGLE_OK && w->step < w->steps && !w->result.stopped) {
         const double start = wg_seconds();
@@ -230,7 +160,7 @@ static wagle_status all_steps(wagle_ctx *ctx, wg_run *w)
         if (w->step > first + 1)
             spent += wg_seconds() - start;
         if (st == WAGLE_OK)
-            st = check_stop(ctx, w);
+            st = wg_run_watch(ctx, w);
     }
     w->result.step_seconds = w->step > first + 1 ? spent / (double)(w->step - first - 1) : NAN;
     if (st != WAGLE_E_INTERRUPTED)
@@ -382,15 +312,15 @@ static void close_run(wg_run *w)
 static wagle_status load_data(wagle_ctx *ctx, wg_run *w)
 {
     WG_TRY(wg_material_load(ctx, &w->session, w->objective, w->o, &w->data));
-    if (w->stop.any && !w->stop.forget && w->data.retain.n == 0)
+    if (strncmp(w->stop.metric, "retain.", 7) == 0 && w->data.retain.n == 0)
         return wg_fail(ctx, WAGLE_E_USAGE, "--stop-when names retain, and there is no --retain");
     return WAGLE_OK;
 }
 
-static wagle_status train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
-                          wg_shared *shared, wagle_train_result *result)
+wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
+                      const wg_around *around, wagle_train_result *result)
 {
-    wg_run w = {.o = o, .shared = shared};
+    wg_run w = {.o = o, .shared = around->shared, .watch = around->watch};
     const double start = wg_seconds();
     bool made = false;
     wagle_status st;
@@ -424,21 +354,4 @@ done:
         *result = w.result;
     close_run(&w);
     return st;
-}
-
-wagle_status wagle_finetune(wagle_ctx *ctx, const wagle_train_options *o,
-                            wagle_train_result *result)
-{
-    return train(ctx, o, true, NULL, result);
-}
-
-wagle_status wg_unlearn(wagle_ctx *ctx, const wagle_train_options *o, wg_shared *shared,
-                        wagle_train_result *result)
-{
-    return train(ctx, o, false, shared, result);
-}
-
-wagle_status wagle_unlearn(wagle_ctx *ctx, const wagle_train_options *o, wagle_train_result *result)
-{
-    return train(ctx, o, false, NULL, result);
 }

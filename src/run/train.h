@@ -2,6 +2,7 @@
 #ifndef WG_RUN_TRAIN_H
 #define WG_RUN_TRAIN_H
 
+#include "base/json.h"
 #include "optim/optimizer.h"
 #include "run/material.h"
 
@@ -78,9 +79,21 @@ static inline double wg_row_weight(const wg_example *e)
     return e->weight > 0 ? (double)e->weight : 1;
 }
 
-/* wagle_unlearn, with what runs share. */
-WAGLE_CHECK wagle_status wg_unlearn(wagle_ctx *ctx, const wagle_train_options *o, wg_shared *shared,
-                                    wagle_train_result *result);
+/* What else is asked of the model while it trains: adds numbers to the object metrics. */
+typedef struct wg_watch {
+    wagle_status (*ask)(wagle_ctx *ctx, void *user, wg_session *s, json_t *metrics);
+    void *user;
+} wg_watch;
+
+/* What a run has from outside; all may be NULL. */
+typedef struct wg_around {
+    wg_shared *shared;
+    const wg_watch *watch;
+} wg_around;
+
+/* wagle_finetune (plain) or wagle_unlearn. */
+WAGLE_CHECK wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
+                                  const wg_around *around, wagle_train_result *result);
 
 /* Means over rows: answer probability exp(-token-mean nll), and token-mean nll. */
 WAGLE_CHECK wagle_status wg_mean_probability(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,

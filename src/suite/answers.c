@@ -10,7 +10,7 @@ wagle_status wg_answers_open(wagle_ctx *ctx, wg_evaluation *e, const char *path,
 {
     *out = (wg_answers){.path = path};
     if (e->o->data.chat != NULL)
-        WG_TRY(wg_chat_choose(ctx, e->o->data.chat, e->session.reader.folder, &out->set.arena,
+        WG_TRY(wg_chat_choose(ctx, e->o->data.chat, e->session->reader.folder, &out->set.arena,
                               &out->chat));
     WG_TRY(wg_rows_read(ctx, path, e->o->data.limit, &out->rows));
     return WG_ALLOC(ctx, &out->first, out->rows.n + 1);
@@ -80,7 +80,7 @@ wagle_status wg_answers_add(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int
 
     WG_TRY(WG_GROW(ctx, &a->root, &a->root_room, k + 1));
     a->root[k] = a->first[i];
-    return wg_dataset_add(ctx, &e->session.reader, &data, a->rows.line[i], prompt, answer, &a->set,
+    return wg_dataset_add(ctx, &e->session->reader, &data, a->rows.line[i], prompt, answer, &a->set,
                           &a->room);
 }
 
@@ -95,7 +95,7 @@ wagle_status wg_answers_score(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, b
     const wg_scoring how = {.root = a->root, .hits = hits, .spread = spread, .progress = progress};
 
     WG_TRY(WG_ALLOC(ctx, &a->score, a->set.n));
-    return wg_rows_score(ctx, &e->session, &a->set, &how, a->score);
+    return wg_rows_score(ctx, e->session, &a->set, &how, a->score);
 }
 
 double wg_answers_mean(const wg_answers *a, int64_t k)
@@ -115,7 +115,7 @@ wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a
     if (how.max_tokens < 1)
         return wg_fail(ctx, WAGLE_E_USAGE, "suite %s generates text: --max-tokens of 1 or more",
                        e->suite->name);
-    WG_TRY(wg_reader_tokenizer(ctx, &e->session.reader));
+    WG_TRY(wg_reader_tokenizer(ctx, &e->session->reader));
     WG_TRY(WG_ALLOC(ctx, &a->made, n));
     WG_TRY(WG_ALLOC(ctx, &a->generated, n));
     WG_TRY(WG_ALLOC(ctx, &prompt, n));
@@ -123,12 +123,12 @@ wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a
         const wg_example *first = &a->set.example[a->first[i]];
         prompt[i] = (wg_ids){.id = first->ids, .n = wg_example_given(first)};
     }
-    st = wg_generate(ctx, &e->session, prompt, n, &how, a->made);
+    st = wg_generate(ctx, e->session, prompt, n, &how, a->made);
     wg_free(prompt);
     WG_TRY(st);
     for (int64_t i = 0; i < n; i++) {
         wg_text text = {0};
-        WG_TRY(wg_generated_text(ctx, &e->session, &a->made[i], &text));
+        WG_TRY(wg_generated_text(ctx, e->session, &a->made[i], &text));
         a->generated[i] = wg_text_take(ctx, &text);
         if (a->generated[i] == NULL)
             return WAGLE_E_RESOURCE;

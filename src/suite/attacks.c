@@ -98,7 +98,7 @@ static wagle_status reference_losses(wagle_ctx *ctx, const wg_evaluation *e, con
     if (e->o->reference == NULL)
         return WAGLE_OK;
     WG_TRY(wg_session_open(ctx, e->o->reference, &other));
-    st = other.model->config.V == e->session.model->config.V
+    st = other.model->config.V == e->session->model->config.V
              ? WG_ALLOC(ctx, &score, rows->n)
              : wg_fail(ctx, WAGLE_E_INPUT, "%s: another vocabulary than the model's",
                        e->o->reference);
@@ -119,7 +119,7 @@ static wagle_status measure_extras(wagle_ctx *ctx, wg_evaluation *e, const wg_da
                                    extras *x)
 {
     WG_TRY(WG_ALLOC(ctx, &x->norm, rows->n));
-    WG_TRY(gradient_norms(ctx, &e->session, rows, x->norm));
+    WG_TRY(gradient_norms(ctx, e->session, rows, x->norm));
     if (e->o->reference == NULL)
         return WAGLE_OK;
     WG_TRY(WG_ALLOC(ctx, &x->reference, rows->n));
@@ -151,12 +151,12 @@ wagle_status wg_attack_rows(wagle_ctx *ctx, wg_evaluation *e, const char *set, c
     wg_dataset rows = {0};
     wg_row_score *score = NULL;
     extras x = {0};
-    wagle_status st = wg_dataset_load(ctx, &e->session.reader, &data, &rows);
+    wagle_status st = wg_dataset_load(ctx, &e->session->reader, &data, &rows);
 
     if (st == WAGLE_OK)
         st = WG_ALLOC(ctx, &score, rows.n);
     if (st == WAGLE_OK)
-        st = wg_rows_score(ctx, &e->session, &rows, &how, score);
+        st = wg_rows_score(ctx, e->session, &rows, &how, score);
     if (st == WAGLE_OK && gradients)
         st = measure_extras(ctx, e, &rows, &x);
     if (st == WAGLE_OK)

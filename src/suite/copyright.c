@@ -14,7 +14,7 @@
 static wagle_status decode(wagle_ctx *ctx, const wg_evaluation *e, int32_t *ids, int64_t n,
                            wg_text *out)
 {
-    WG_TRY(wg_generated_text(ctx, &e->session, &(wg_ids){.id = ids, .n = n}, out));
+    WG_TRY(wg_generated_text(ctx, e->session, &(wg_ids){.id = ids, .n = n}, out));
     return wg_text_addz(ctx, out, "");
 }
 
@@ -84,7 +84,7 @@ static wagle_status reproduce(wagle_ctx *ctx, wg_evaluation *e, const char *path
     for (int64_t i = 0; st == WAGLE_OK && i < n; i++)
         prompt[i] = (wg_ids){.id = text.id + i * window, .n = e->o->prefix};
     if (st == WAGLE_OK)
-        st = wg_generate(ctx, &e->session, prompt, n, &how, made);
+        st = wg_generate(ctx, e->session, prompt, n, &how, made);
     for (int64_t i = 0; st == WAGLE_OK && i < n; i++)
         st = note(ctx, e, i, prompt[i].id + e->o->prefix, &made[i]);
     for (int64_t i = 0; made != NULL && i < n; i++)
@@ -131,6 +131,8 @@ static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 const wg_suite wg_suite_copyright = {
     .name = "copyright",
     .summary = "continuations of text windows: BLEU, ROUGE-L, common runs, verbatim share",
+    .writes = true,
+    .always_writes = true,
     .set = {{"text", "text that is not to be reproduced: a .txt file, or rows of text", false},
             {"held_out", "text whose perplexity is to stay", false}},
     .run = run,

@@ -44,9 +44,8 @@ static wagle_status check_suite(wagle_ctx *ctx, wg_evaluation *e)
                          e->suite->set[0].name, e->suite->set[0].what);
 }
 
-/* Calls visit for each suite named. */
-static wagle_status each_suite(wagle_ctx *ctx, wg_evaluation *e,
-                               wagle_status (*visit)(wagle_ctx *ctx, wg_evaluation *e))
+wagle_status wg_evaluation_each(wagle_ctx *ctx, wg_evaluation *e,
+                                wagle_status (*visit)(wagle_ctx *ctx, wg_evaluation *e))
 {
     for (const char *at = e->o->suites; at != NULL && *at != '\0';) {
         const size_t n = strcspn(at, ",");
@@ -94,15 +93,44 @@ static wagle_status run_one(wagle_ctx *ctx, wg_evaluation *e)
     return wg_json_set(ctx, e->seconds, e->suite->name, json_real(wg_seconds() - began));
 }
 
-static wagle_status run_all(wagle_ctx *ctx, wg_evaluation *e)
+wagle_status wg_evaluation_check(wagle_ctx *ctx, wg_evaluation *e)
 {
+    WG_TRY(wg_evaluation_each(ctx, e, check_suite));
+    return check_sets(ctx, e);
+}
+
+wagle_status wg_evaluation_begin(wagle_ctx *ctx, wg_evaluation *e)
+{
+    e->seconds = json_object();
+    e->rows = json_array();
+    if (e->seconds == NULL || e->rows == NULL)
+        return wg_json_memory(ctx);
+    return e->o->gold != NULL ? wg_results_read(ctx, e->o->gold, &e->gold) : WAGLE_OK;
+}
+
+void wg_evaluation_end(wg_evaluation *e)
+{
+    json_decref(e->rows);
+    json_decref(e->seconds);
+    json_decref(e->gold);
+}
+
+wagle_status wg_evaluation_run(wagle_ctx *ctx, wg_evaluation *e)
+{
+    return wg_evaluation_each(ctx, e, run_one);
+}
+
+static wagle_status open_and_run(wagle_ctx *ctx, wg_evaluation *e)
+{
+    wg_session session;
     wagle_status st;
 
-    WG_TRY(each_suite(ctx, e, check_suite));
-    WG_TRY(check_sets(ctx, e));
-    WG_TRY(wg_session_open(ctx, e->o->model, &e->session));
-    st = each_suite(ctx, e, run_one);
-    wg_session_close(&e->session);
+    WG_TRY(wg_evaluation_check(ctx, e));
+    WG_TRY(wg_session_open(ctx, e->o->model, &session));
+    e->session = &session;
+    st = wg_evaluation_run(ctx, e);
+    wg_session_close(&session);
+    e->session = NULL;
     return st;
 }
 
@@ -148,12 +176,11 @@ static wagle_status measure_one(wagle_ctx *ctx, const wagle_suite_options *o, co
     return st;
 }
 
-static wagle_status measure_all(wagle_ctx *ctx, const wg_evaluation *e, const json_t *gold,
-                                json_t *suites)
+wagle_status wg_evaluation_measure(wagle_ctx *ctx, const wg_evaluation *e, json_t *suites)
 {
     for (int i = 0; wg_suite_at(i) != NULL; i++)
         if (wg_results_has(e->rows, wg_suite_at(i)))
-            WG_TRY(measure_one(ctx, e->o, wg_suite_at(i), e->rows, gold, suites));
+            WG_TRY(measure_one(ctx, e->o, wg_suite_at(i), e->rows, e->gold, suites));
     if (json_object_size(suites) == 0)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: no rows of any suite",
                        e->o->recompute != NULL ? e->o->recompute : e->o->suites);
@@ -180,13 +207,11 @@ static wagle_status describe(wagle_ctx *ctx, const wg_evaluation *e, json_t *roo
 
 static wagle_status finish(wagle_ctx *ctx, wg_evaluation *e, char **json)
 {
-    json_t *root = json_pack("{s:s, s:{}}", "wagle", WAGLE_VERSION, "suites"), *gold = NULL;
+    json_t *root = json_pack("{s:s, s:{}}", "wagle", WAGLE_VERSION, "suites");
     wagle_status st = root != NULL ? WAGLE_OK : wg_json_memory(ctx);
 
-    if (st == WAGLE_OK && e->o->gold != NULL)
-        st = wg_results_read(ctx, e->o->gold, &gold);
     if (st == WAGLE_OK)
-        st = measure_all(ctx, e, gold, json_object_get(root, "suites"));
+        st = wg_evaluation_measure(ctx, e, json_object_get(root, "suites"));
     if (st == WAGLE_OK)
         st = describe(ctx, e, root);
     if (st == WAGLE_OK && e->o->out != NULL)
@@ -194,32 +219,35 @@ static wagle_status finish(wagle_ctx *ctx, wg_evaluation *e, char **json)
     if (st == WAGLE_OK)
         st = wg_json_text(ctx, root, true, json);
     json_decref(root);
-    json_decref(gold);
     return st;
+}
+
+static wagle_status check_options(wagle_ctx *ctx, const wagle_suite_options *o)
+{
+    if (o->recompute == NULL && (o->model == NULL || o->suites == NULL || *o->suites == '\0'))
+        return wg_fail(ctx, WAGLE_E_USAGE, "a model and a suite are wanted");
+    if (o->out != NULL && !wg_ends_with(o->out, ".json"))
+        return wg_fail(ctx, WAGLE_E_USAGE, "--out %s: a name that ends in .json is wanted", o->out);
+    return o->out != NULL ? wg_check_absent(ctx, o->out, o->force) : WAGLE_OK;
 }
 
 wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *o, char **json)
 {
-    wg_evaluation e = {.o = o, .model = o->model, .seconds = json_object()};
-    wagle_status st = WAGLE_OK;
+    wg_evaluation e = {.o = o, .model = o->model};
+    wagle_status st;
 
     wg_begin(ctx);
     *json = NULL;
-    if (o->recompute == NULL && (o->model == NULL || o->suites == NULL || *o->suites == '\0'))
-        st = wg_fail(ctx, WAGLE_E_USAGE, "a model and a suite are wanted");
-    if (st == WAGLE_OK && o->out != NULL && !wg_ends_with(o->out, ".json"))
-        st = wg_fail(ctx, WAGLE_E_USAGE, "--out %s: a name that ends in .json is wanted", o->out);
-    if (st == WAGLE_OK && o->out != NULL)
-        st = wg_check_absent(ctx, o->out, o->force);
-    if (st == WAGLE_OK && o->recompute != NULL)
+    WG_TRY(check_options(ctx, o));
+    st = wg_evaluation_begin(ctx, &e);
+    if (st == WAGLE_OK && o->recompute != NULL) {
+        json_decref(e.rows);
+        e.rows = NULL;
         st = wg_results_read(ctx, o->recompute, &e.rows);
-    else if (st == WAGLE_OK) {
-        e.rows = json_array();
-        st = run_all(ctx, &e);
-    }
+    } else if (st == WAGLE_OK)
+        st = open_and_run(ctx, &e);
     if (st == WAGLE_OK)
         st = finish(ctx, &e, json);
-    json_decref(e.rows);
-    json_decref(e.seconds);
+    wg_evaluation_end(&e);
     return st;
 }

@@ -35,13 +35,13 @@ static wagle_status read_rows(wagle_ctx *ctx, const wg_evaluation *e, const char
 wagle_status wg_passages_read(wagle_ctx *ctx, wg_evaluation *e, const char *path, wg_ids *out)
 {
     wg_text text = {0};
-    wagle_status st = wg_reader_tokenizer(ctx, &e->session.reader);
+    wagle_status st = wg_reader_tokenizer(ctx, &e->session->reader);
 
     if (st == WAGLE_OK)
         st = wg_ends_with(path, ".txt") ? read_file(ctx, path, &text)
                                         : read_rows(ctx, e, path, &text);
     if (st == WAGLE_OK)
-        st = wg_encode(ctx, e->session.reader.tokenizer, text.text != NULL ? text.text : "",
+        st = wg_encode(ctx, e->session->reader.tokenizer, text.text != NULL ? text.text : "",
                        (size_t)text.bytes, true, out);
     wg_text_free(&text);
     return st;
@@ -72,7 +72,7 @@ static wagle_status cut(wagle_ctx *ctx, const wg_ids *text, int64_t window, wg_d
 
 wagle_status wg_passages_losses(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path)
 {
-    const int64_t most = e->session.reader.max_length;
+    const int64_t most = e->session->reader.max_length;
     wg_ids text = {0};
     wg_dataset windows = {0};
     wg_row_score *score = NULL;
@@ -85,7 +85,7 @@ wagle_status wg_passages_losses(wagle_ctx *ctx, wg_evaluation *e, const char *se
     if (st == WAGLE_OK)
         st = WG_ALLOC(ctx, &score, windows.n);
     if (st == WAGLE_OK)
-        st = wg_rows_score(ctx, &e->session, &windows, &(wg_scoring){.progress = set}, score);
+        st = wg_rows_score(ctx, e->session, &windows, &(wg_scoring){.progress = set}, score);
     for (int64_t i = 0; st == WAGLE_OK && i < windows.n; i++) {
         json_t *row;
         st = wg_evaluation_row(ctx, e, set, i, &row);

@@ -144,7 +144,7 @@ static wagle_status few_shot(wagle_ctx *ctx, wg_evaluation *e, const wg_answers 
     if (st == WAGLE_OK)
         st = load_after(ctx, e, plain, before.text, &a);
     if (st == WAGLE_OK)
-        st = ask(ctx, e, &e->session, &a.set, "few_shot");
+        st = ask(ctx, e, e->session, &a.set, "few_shot");
     wg_answers_close(&dev);
     wg_answers_close(&a);
     wg_text_free(&before);
@@ -199,7 +199,7 @@ static wagle_status change_weights(wagle_ctx *ctx, wg_evaluation *e, const wg_da
     }
     for (int k = 0; k < 2; k++) {
         wg_remove_tree(folder);
-        WG_TRY(wg_write_rounded(ctx, e->session.model, (wg_block_kind)k, folder));
+        WG_TRY(wg_write_rounded(ctx, e->session->model, (wg_block_kind)k, folder));
         WG_TRY(ask_folder(ctx, e, folder, set, rounded[k]));
     }
     return WAGLE_OK;
@@ -241,7 +241,7 @@ static wagle_status run_others(wagle_ctx *ctx, wg_evaluation *e)
             continue;
         wagle_status st = wg_answers_load(ctx, e, file, true, &a);
         if (st == WAGLE_OK)
-            st = ask(ctx, e, &e->session, &a.set, name);
+            st = ask(ctx, e, e->session, &a.set, name);
         wg_answers_close(&a);
         WG_TRY(st);
     }
@@ -255,7 +255,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     wagle_status st = wg_answers_load(ctx, e, wg_evaluation_set(e, "forget"), true, &a);
 
     if (st == WAGLE_OK)
-        st = ask(ctx, e, &e->session, &a.set, "plain");
+        st = ask(ctx, e, e->session, &a.set, "plain");
     if (st == WAGLE_OK && prefixes != NULL)
         st = jailbreak(ctx, e, &a, prefixes);
     if (st == WAGLE_OK && dev != NULL)
@@ -308,6 +308,7 @@ static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 const wg_suite wg_suite_robustness = {
     .name = "robustness",
     .summary = "does it stay forgotten? relearning, rounding, prefixes, other prompts",
+    .remakes_model = true,
     .set = {{"forget", "questions and answers that are forgotten", true},
             {"relearn", "some of them, to fine-tune on", false},
             {"prefixes", "text file, a line each to put before the prompt", false},

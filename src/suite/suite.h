@@ -23,13 +23,16 @@ typedef struct wg_evaluation {
     const wagle_suite_options *o;
     const struct wg_suite *suite;
     const char *model; /* folder */
-    wg_session session;
+    wg_session *session;
     json_t *rows;    /* array: what `run` adds to, by wg_evaluation_row */
     json_t *seconds; /* by suite */
+    json_t *gold;    /* rows of the gold result, or NULL */
 } wg_evaluation;
 
 typedef struct wg_suite {
     const char *name, *summary;
+    bool writes, always_writes;     /* texts; always: with max_tokens 0 too */
+    bool remakes_model;             /* it wants the folder */
     wg_set_info set[WG_SUITE_SETS]; /* ends with a NULL name; "*": any other name */
     wagle_status (*run)(wagle_ctx *ctx, wg_evaluation *e);
     wagle_status (*derive)(wagle_ctx *ctx, const json_t *row, const char *set, wg_frame *f);
@@ -46,6 +49,24 @@ WAGLE_CHECK wagle_status wg_suite_find(wagle_ctx *ctx, const char *name, size_t 
 
 /* Whether the suite has a set of that very name. */
 bool wg_suite_lists(const wg_suite *s, const char *name);
+
+/* --- evaluate.c: the steps of an evaluation ----------------------------------------------------
+ */
+
+/* Names of suites and sets are known, files are there. */
+WAGLE_CHECK wagle_status wg_evaluation_check(wagle_ctx *ctx, wg_evaluation *e);
+/* Calls visit with e->suite for each suite named. */
+WAGLE_CHECK wagle_status wg_evaluation_each(wagle_ctx *ctx, wg_evaluation *e,
+                                            wagle_status (*visit)(wagle_ctx *ctx,
+                                                                  wg_evaluation *e));
+/* Room for rows, and what the options name. wg_evaluation_end also after failure. */
+WAGLE_CHECK wagle_status wg_evaluation_begin(wagle_ctx *ctx, wg_evaluation *e);
+void wg_evaluation_end(wg_evaluation *e);
+/* All suites, with e->session. */
+WAGLE_CHECK wagle_status wg_evaluation_run(wagle_ctx *ctx, wg_evaluation *e);
+/* Their metrics, into the object `suites`. */
+WAGLE_CHECK wagle_status wg_evaluation_measure(wagle_ctx *ctx, const wg_evaluation *e,
+                                               json_t *suites);
 
 /* --- what suites are made of -------------------------------------------------------------------
  */

@@ -164,8 +164,8 @@ static wagle_status join(wagle_ctx *ctx, wg_sweep *s, const json_t *list, const 
 wagle_status wg_sweep_selector(wagle_ctx *ctx, const char *text, char *name,
                                wagle_attribute_options *o)
 {
-    char *gamma, *end;
     const wg_selector *selector;
+    char *gamma, *end = NULL;
 
     snprintf(name, 64, "%s", text);
     gamma = strchr(name, '@');
@@ -175,12 +175,14 @@ wagle_status wg_sweep_selector(wagle_ctx *ctx, const char *text, char *name,
     if (gamma == NULL)
         return WAGLE_OK;
     o->gamma_diag = strcmp(gamma, "diag") == 0;
-    o->gamma = o->gamma_diag || strcmp(gamma, "auto") == 0 ? 0 : strtod(gamma, &end);
-    if (o->gamma_diag || strcmp(gamma, "auto") == 0 ||
-        (*end == '\0' && o->gamma > 0 && isfinite(o->gamma)))
+    o->gamma = 0;
+    if (o->gamma_diag || strcmp(gamma, "auto") == 0)
         return WAGLE_OK;
-    return wg_fail(ctx, WAGLE_E_INPUT,
-                   "sweep: selector '%s': after @ auto, diag or a number above 0", text);
+    o->gamma = strtod(gamma, &end);
+    return end != gamma && *end == '\0' && o->gamma > 0 && isfinite(o->gamma)
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_INPUT,
+                         "sweep: selector '%s': after @ auto, diag or a number above 0", text);
 }
 
 /* Its names are known. */

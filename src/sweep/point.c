@@ -444,7 +444,7 @@ static wagle_status run_point(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, js
 
     WG_TRY(wg_json_set(ctx, out, "eval", sets));
     WG_TRY(options_for(ctx, s, p, &o, params));
-    WG_TRY(wg_unlearn(ctx, &o, &s->shared, &r));
+    WG_TRY(wg_train(ctx, &o, false, &(wg_around){.shared = &s->shared}, &r));
     numbers = json_pack("{s:I, s:b, s:f, s:I, s:f}", "steps", (json_int_t)r.steps, "stopped",
                         (int)r.stopped, "loss", r.loss, "selected", (json_int_t)r.selected,
                         "seconds", r.seconds);

@@ -410,22 +410,20 @@ static wagle_status write_all(wagle_ctx *ctx, const wg_sweep *s, const json_t *c
 
 wagle_status wg_sweep_report(wagle_ctx *ctx, const wg_sweep *s, char **table)
 {
-    group *list = NULL;
+    group *list;
     wg_text t = {0};
     int64_t n = 0;
-    json_t *columns = json_array();
-    wagle_status st = columns != NULL ? WG_ALLOC(ctx, &list, s->n) : wg_json_memory(ctx);
+    json_t *columns;
+    wagle_status st;
 
     *table = NULL;
-    if (st != WAGLE_OK) {
-        json_decref(columns);
-        return st;
-    }
+    WG_TRY(WG_ALLOC(ctx, &list, s->n));
     for (int64_t i = 0; i < s->n; i++)
         add_run(s, &s->point[i], list, &n);
     n = choose(list, n, same_method);
     qsort(list, (size_t)n, sizeof *list, by_objective);
-    st = list_columns(ctx, s, columns);
+    columns = json_array();
+    st = columns != NULL ? list_columns(ctx, s, columns) : wg_json_memory(ctx);
     if (st == WAGLE_OK)
         st = write_all(ctx, s, columns, list, n, &t);
     if (st == WAGLE_OK)

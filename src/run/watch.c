@@ -1,0 +1,140 @@
+/* watch.c - what a run is asked on its way, and when that ends it. */
+#include "run/run.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- the rule ----------------------------------------------------------------------------------
+ */
+
+static const char *const own[] = {"probability", "nll", "perplexity"};
+enum { OWN = 3 };
+
+static bool is_of_set(const char *name, const char *set)
+{
+    const size_t n = strlen(set);
+
+    if (strncmp(name, set, n) != 0 || name[n] != '.')
+        return false;
+    for (int i = 0; i < OWN; i++)
+        if (strcmp(name + n + 1, own[i]) == 0)
+            return true;
+    return false;
+}
+
+wagle_status wg_stop_parse(wagle_ctx *ctx, const char *text, bool suites, wg_stop_rule *rule)
+{
+    const size_t n = text != NULL ? strcspn(text, "<>") : 0;
+    char end;
+
+    *rule = (wg_stop_rule){0};
+    if (text == NULL)
+        return WAGLE_OK;
+    if (n > 0 && n < sizeof rule->metric && text[n] != '\0' &&
+        sscanf(text + n + 1, "%lf%c", &rule->bound, &end) == 1) {
+        memcpy(rule->metric, text, n);
+        rule->below = text[n] == '<';
+        if (suites || is_of_set(rule->metric, "forget") || is_of_set(rule->metric, "retain"))
+            return WAGLE_OK;
+    }
+    return wg_fail(ctx, WAGLE_E_USAGE,
+                   "--stop-when '%.64s': as in forget.probability<0.1: forget or retain, "
+                   "probability, nll or perplexity, < or >; with --suite also SUITE.METRIC",
+                   text);
+}
+
+/* --- asking ------------------------------------------------------------------------------------
+ */
+
+/* Means over a set. */
+static wagle_status ask_set(wagle_ctx *ctx, wg_run *w, const char *name, const wg_dataset *rows,
+                            json_t *metrics)
+{
+    double value[OWN];
+
+    if (rows->n == 0)
+        return WAGLE_OK;
+    WG_TRY(wg_mean_probability(ctx, &w->session, rows, &value[0], &value[1]));
+    value[2] = exp(value[1]);
+    for (int i = 0; i < OWN; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "%s.%s", name, own[i]);
+        WG_TRY(wg_json_set(ctx, metrics, key, json_real(value[i])));
+    }
+    if (strcmp(name, "forget") == 0)
+        w->result.forget_probability = value[0];
+    return WAGLE_OK;
+}
+
+/* Of the model as it would be written: rounding may undo small changes. */
+static wagle_status ask(wagle_ctx *ctx, wg_run *w, json_t *metrics)
+{
+    wagle_status st = WAGLE_OK;
+
+    wg_optimizer_as_stored(w->trainer.optimizer, true);
+    if (w->o->monitor || is_of_set(w->stop.metric, "forget"))
+        st = ask_set(ctx, w, "forget", &w->data.forget, metrics);
+    if (st == WAGLE_OK && (w->o->monitor || is_of_set(w->stop.metric, "retain")))
+        st = ask_set(ctx, w, "retain", &w->data.retain, metrics);
+    if (st == WAGLE_OK && w->watch != NULL)
+        st = w->watch->ask(ctx, w->watch->user, &w->session, metrics);
+    wg_optimizer_as_stored(w->trainer.optimizer, false);
+    return st;
+}
+
+static wagle_status judge(wagle_ctx *ctx, wg_run *w, const json_t *metrics)
+{
+    const json_t *value = json_object_get(metrics, w->stop.metric);
+    const double x = json_number_value(value);
+    wg_text names = {0};
+    const char *name;
+    json_t *other;
+    wagle_status st = WAGLE_OK;
+
+    if (w->stop.metric[0] == '\0')
+        return WAGLE_OK;
+    if (json_is_number(value)) {
+        w->result.stopped = w->step > 0 && (w->stop.below ? x < w->stop.bound : x > w->stop.bound);
+        return WAGLE_OK;
+    }
+    json_object_foreach ((json_t *)(uintptr_t)metrics, name, other)
+        if (st == WAGLE_OK)
+            st = wg_text_printf(ctx, &names, " %s", name);
+    if (st == WAGLE_OK)
+        st = wg_fail(ctx, WAGLE_E_USAGE, "--stop-when '%s': no such metric; there are%.600s",
+                     w->stop.metric, names.text != NULL ? names.text : " none");
+    wg_text_free(&names);
+    return st;
+}
+
+static wagle_status note(wagle_ctx *ctx, wg_run *w, const json_t *metrics)
+{
+    const char *name;
+    json_t *value;
+
+    WG_TRY(wg_text_printf(ctx, &w->log, "{\"step\":%lld", (long long)w->step));
+    json_object_foreach ((json_t *)(uintptr_t)metrics, name, value)
+        if (json_is_number(value) && isfinite(json_number_value(value)))
+            WG_TRY(wg_text_printf(ctx, &w->log, ",\"%s\":%.9g", name, json_number_value(value)));
+    return wg_text_addz(ctx, &w->log, "}\n");
+}
+
+wagle_status wg_run_watch(wagle_ctx *ctx, wg_run *w)
+{
+    const bool due = w->step % w->o->eval_every == 0 || w->step == w->steps;
+    json_t *metrics;
+    wagle_status st;
+
+    if (!due || (w->step == 0 && w->watch == NULL) ||
+        (w->watch == NULL && !w->o->monitor && w->stop.metric[0] == '\0'))
+        return WAGLE_OK;
+    metrics = json_object();
+    st = metrics != NULL ? ask(ctx, w, metrics) : wg_json_memory(ctx);
+    if (st == WAGLE_OK)
+        st = judge(ctx, w, metrics);
+    if (st == WAGLE_OK)
+        st = note(ctx, w, metrics);
+    json_decref(metrics);
+    return st;
+}

@@ -1,0 +1,70 @@
+/* watch.c - suites that are asked while a model trains: SUITE.METRIC, without intervals. */
+#include "suite/watch.h"
+
+#include "suite/results.h"
+#include <stdio.h>
+
+static wagle_status take(wagle_ctx *ctx, const json_t *suites, json_t *metrics)
+{
+    const char *suite, *metric;
+    json_t *one, *value;
+
+    json_object_foreach ((json_t *)(uintptr_t)suites, suite, one)
+        json_object_foreach (json_object_get(one, "metrics"), metric, value) {
+            char name[160];
+            snprintf(name, sizeof name, "%s.%s", suite, metric);
+            WG_TRY(wg_json_set(ctx, metrics, name, json_incref(json_object_get(value, "value"))));
+        }
+    return WAGLE_OK;
+}
+
+/* Steps of the suites would hide those of the training. */
+static wagle_status ask(wagle_ctx *ctx, void *user, wg_session *s, json_t *metrics)
+{
+    const wagle_suite_options *o = user;
+    wagle_suite_options plain = *o;
+    wg_evaluation e = {.o = &plain, .session = s};
+    wagle_progress_fn *progress = ctx->progress;
+    json_t *suites = json_object();
+    wagle_status st;
+
+    plain.resamples = 0;
+    ctx->progress = NULL;
+    st = suites != NULL ? wg_evaluation_begin(ctx, &e) : wg_json_memory(ctx);
+    if (st == WAGLE_OK)
+        st = wg_evaluation_run(ctx, &e);
+    if (st == WAGLE_OK)
+        st = wg_evaluation_measure(ctx, &e, suites);
+    if (st == WAGLE_OK)
+        st = take(ctx, suites, metrics);
+    ctx->progress = progress;
+    wg_evaluation_end(&e);
+    json_decref(suites);
+    return st;
+}
+
+static wagle_status check_one(wagle_ctx *ctx, wg_evaluation *e)
+{
+    const bool writes = e->suite->writes && (e->suite->always_writes || e->o->max_tokens > 0);
+
+    if (e->suite->remakes_model)
+        return wg_fail(ctx, WAGLE_E_USAGE, "suite %s takes a finished model: eval --suite %s",
+                       e->suite->name, e->suite->name);
+    return ctx->memory > 0 && writes
+               ? wg_fail(ctx, WAGLE_E_USAGE,
+                         "suite %s writes texts, which --memory has no plan for", e->suite->name)
+               : WAGLE_OK;
+}
+
+wagle_status wg_suite_watch(wagle_ctx *ctx, const wagle_suite_options *o, wg_watch *out)
+{
+    wg_evaluation e = {.o = o};
+
+    *out = (wg_watch){0};
+    if (o == NULL || o->suites == NULL)
+        return WAGLE_OK;
+    WG_TRY(wg_evaluation_check(ctx, &e));
+    WG_TRY(wg_evaluation_each(ctx, &e, check_one));
+    *out = (wg_watch){ask, (void *)(uintptr_t)o};
+    return WAGLE_OK;
+}
