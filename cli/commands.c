@@ -171,9 +171,27 @@ static wagle_status compare_masks(wagle_ctx *ctx, const cli_options *o)
     return cli_print(st, text);
 }
 
+enum { DENSITIES = 16 };
+
+/* Numbers with commas between them, none if text is NULL. */
+static wagle_status parse_densities(const char *text, double list[DENSITIES], int64_t *n)
+{
+    char *end = NULL;
+
+    for (*n = 0; text != NULL && *n < DENSITIES; text = end + 1) {
+        list[(*n)++] = strtod(text, &end);
+        if (end == text || (*end != ',' && *end != '\0'))
+            return cli_complain("--densities: as in 0.02,0.1,0.4");
+        if (*end == '\0')
+            return WAGLE_OK;
+    }
+    return text == NULL ? WAGLE_OK : cli_complain("--densities: at most 16");
+}
+
 static wagle_status cmd_mask(wagle_ctx *ctx, cli_options *o)
 {
     wagle_mask_options m;
+    double density[DENSITIES];
 
     if (o->compare)
         return compare_masks(ctx, o);
@@ -190,7 +208,10 @@ static wagle_status cmd_mask(wagle_ctx *ctx, cli_options *o)
     m.masks = o->argument;
     m.n_masks = count(o->argument);
     m.force = o->force;
+    m.densities = density;
     cli_given(&m.density, o->density);
+    if (parse_densities(o->densities, density, &m.n_densities) != WAGLE_OK)
+        return WAGLE_E_USAGE;
     return wagle_mask(ctx, &m);
 }
 
@@ -649,7 +670,8 @@ const cli_command cli_commands[] = {
     {"mask", "[MASK...]",
      "select the most influential share of the weights, combine and compare such masks",
      "wagle mask --scores scores --density 0.1 --exclude embeddings --out mask",
-     "scores density scope include exclude format out op compare svg json model forget retain "
+     "scores density densities scope include exclude format out op compare svg json model forget "
+     "retain "
      "selector gamma damping loss seed force memory dry-run" ROWS,
      cmd_mask, NULL, NULL, CLI_LIST},
     {"finetune", NULL, "train on rows", "wagle finetune --model DIR --data rows.jsonl --out DIR2",

@@ -30,6 +30,8 @@ static const struct option {
     {"loss", "NAME", TEXT, AT(loss), "forget loss that is attributed: nll, or an objective"},
     {"scores", "FILE", TEXT, AT(scores), "scores from attribute"},
     {"density", "D", REAL, AT(density), "share of the weights to select, 0 to 1"},
+    {"densities", "D,D", TEXT, AT(densities),
+     "several, from one reading of --scores; in --out {} becomes each"},
     {"scope", "KIND", TEXT, AT(scope), "the density is a share of all (global), tensor or row"},
     {"include", "PATTERN", LIST, AT(include),
      "only tensors that match (may repeat): '*.mlp.*', embeddings, attention, ffn, norms, biases, "

@@ -10,7 +10,7 @@ typedef struct cli_options {
     const char *model, *out, *data, *scores, *mask, *refusal;
     const char *selector, *objective, *dtype, *type, *format, *metrics, *stop_when, *gamma, *config;
     const char *reference, *retain_term, *rmu_control, *pairs, *optimizer, *schedule, *loss, *scope;
-    const char *op, *svg, *out_patch, *old, *clip;
+    const char *op, *densities, *svg, *out_patch, *old, *clip;
     const char *suites, *tofu, *split, *gold, *recompute, *scorer, *title, *original;
     const char *state, *text, *file, *decode, *prompt_field, *answer_field, *text_field;
     const char *chat_layout, *system;

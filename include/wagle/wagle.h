@@ -191,7 +191,10 @@ typedef struct wagle_mask_options {
     const char *scores, *out, *format; /* format: bits, bool */
     const char *const *include; /* glob patterns over tensor names, NULL-terminated, or NULL */
     const char *const *exclude;
-    double density;    /* share of the weights that remain after include and exclude, (0,1] */
+    double density;          /* share of the weights that remain after include and exclude, (0,1] */
+    const double *densities; /* [n_densities] of one reading of `scores`, in place of `density`;
+                                in `out` {} becomes each */
+    int64_t n_densities;
     const char *scope; /* global, tensor or row: what the density is a share of */
     bool force;
     wagle_attribute_options data; /* where scores is NULL: they are made twice and not stored */

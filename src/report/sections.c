@@ -136,6 +136,8 @@ static wagle_status draw_curves(wagle_ctx *ctx, wg_report *r, const char *key, c
 wagle_status wg_report_curves(wagle_ctx *ctx, wg_report *r)
 {
     bool any = false;
+    char key[96];
+    const char *words;
 
     for (int i = 0; i < r->n; i++)
         any |= r->model[i].log != NULL && r->model[i].part == WG_PART_UNLEARNED;
@@ -145,6 +147,8 @@ wagle_status wg_report_curves(wagle_ctx *ctx, wg_report *r)
     WG_TRY(draw_curves(ctx, r, "forget.probability", "Forget set: answer probability",
                        "The forget set's answer probability at each check, by update; a line a run "
                        "that ended when its rule held."));
+    for (int i = 0; wg_report_told_first(i, key, &words); i++)
+        WG_TRY(draw_curves(ctx, r, key, words, "Asked on the way (--suite), by update."));
     WG_TRY(draw_curves(ctx, r, "retain_term", "Retain term of each batch",
                        "The retain term of the loss, by update: what remembering cost."));
     return draw_curves(ctx, r, "grad_norm", "Norm of the gradient",

@@ -32,6 +32,15 @@ static const headline headlines[] = {
 };
 enum { HEADLINES = sizeof headlines / sizeof *headlines, BARS_MOST = 6 };
 
+bool wg_report_told_first(int i, char key[96], const char **words)
+{
+    if (i >= HEADLINES)
+        return false;
+    snprintf(key, 96, "%s.%s", headlines[i].suite, headlines[i].metric);
+    *words = headlines[i].words;
+    return true;
+}
+
 const json_t *wg_report_metric(const wg_report_model *m, const char *suite, const char *metric)
 {
     return json_object_get(json_object_get(json_object_get(m->suites, suite), "metrics"), metric);

@@ -85,17 +85,22 @@ static wagle_status score_moments(void *user, wagle_ctx *ctx, const wg_moments *
 
 /* --- inputs of matrices ----------------------------------------------------------------------- */
 
+enum { COLUMNS = 512 };
+
 /* Adds squares of what a matrix reads, by column. */
 static void see(void *user, int64_t layer, wg_role role, int64_t N, int64_t I, const wg_real *x)
 {
     const scorer *k = user;
     float *sum = k->inputs[wg_model_tensor(k->of->session.model, role, layer)];
 
-    for (int64_t i = 0; i < I; i++) {
-        double square = 0;
+    for (int64_t first = 0; first < I; first += COLUMNS) {
+        const int64_t wide = I - first < COLUMNS ? I - first : COLUMNS;
+        double square[COLUMNS] = {0};
         for (int64_t n = 0; n < N; n++)
-            square += (double)x[n * I + i] * (double)x[n * I + i];
-        sum[i] += (float)square;
+            for (int64_t i = 0; i < wide; i++)
+                square[i] += (double)x[n * I + first + i] * (double)x[n * I + first + i];
+        for (int64_t i = 0; i < wide; i++)
+            sum[first + i] += (float)square[i];
     }
 }
 

@@ -37,13 +37,13 @@ static wagle_status find_choice(wagle_ctx *ctx, const wagle_mask_options *o, wg_
 }
 
 static wagle_status from_scores(wagle_ctx *ctx, const char *path, const wg_choice *choice,
-                                wg_mask *out)
+                                const double *density, int64_t n, wg_mask *out)
 {
     wg_tensors scores;
     wagle_status st;
 
     WG_TRY(wg_tensors_open(ctx, path, &scores));
-    st = wg_select(ctx, &scores, choice, out);
+    st = wg_select_several(ctx, &scores, choice, density, n, out);
     wg_tensors_close(&scores);
     return st;
 }
@@ -54,7 +54,7 @@ wagle_status wg_select_through_file(wagle_ctx *ctx, wg_attribution *a, const cha
     wagle_status st = wg_attribute(ctx, a, path, true);
 
     if (st == WAGLE_OK)
-        st = from_scores(ctx, path, choice, out);
+        st = from_scores(ctx, path, choice, &choice->density, 1, out);
     wg_remove_tree(path);
     return st;
 }
@@ -174,45 +174,106 @@ static wagle_status make_mask(wagle_ctx *ctx, const wagle_mask_options *o, wg_ma
     WG_TRY(find_choice(ctx, o, &choice));
     if (o->op != NULL)
         return from_masks(ctx, o, &choice, out);
-    return o->scores != NULL ? from_scores(ctx, o->scores, &choice, out)
+    return o->scores != NULL ? from_scores(ctx, o->scores, &choice, &o->density, 1, out)
                              : from_data(ctx, o, &choice, out);
 }
 
-static wagle_status write_mask(wagle_ctx *ctx, const wagle_mask_options *o, const wg_mask *mask)
+static wagle_status write_mask(wagle_ctx *ctx, const wagle_mask_options *o, const char *out,
+                               double asked, const wg_mask *mask)
 {
     char density[32];
     json_t *facts = json_object();
     wagle_status st;
 
     snprintf(density, sizeof density, "%.17g",
-             o->op != NULL ? (double)mask->selected / (double)mask->count : o->density);
+             o->op != NULL ? (double)mask->selected / (double)mask->count : asked);
     st = wg_json_set(ctx, facts, "density", json_string(density));
     if (st == WAGLE_OK)
-        st = wg_mask_write(ctx, o->out, mask, strcmp(o->format, "bits") == 0, facts, o->force);
+        st = wg_mask_write(ctx, out, mask, strcmp(o->format, "bits") == 0, facts, o->force);
     json_decref(facts);
+    WG_TRY(st);
+    warn_if_lopsided(ctx, mask);
+    wg_log(ctx, 1, "%s: %lld of %lld weights selected", out, (long long)mask->selected,
+           (long long)mask->count);
+    return WAGLE_OK;
+}
+
+static wagle_status check_options(wagle_ctx *ctx, const wagle_mask_options *o)
+{
+    if ((o->scores != NULL) + (o->data.model != NULL) + (o->op != NULL) != 1 || o->out == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "mask wants one of --scores, --model and --op, and --out");
+    if (o->n_densities > 0 && (o->scores == NULL || strstr(o->out, "{}") == NULL))
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "several densities want --scores, and {} in --out where each is to stand");
+    for (int64_t i = 1; i < o->n_densities; i++)
+        for (int64_t k = 0; k < i; k++)
+            if (o->densities[i] == o->densities[k])
+                return wg_fail(ctx, WAGLE_E_USAGE, "density %g stands twice", o->densities[k]);
+    return strcmp(o->format, "bits") == 0 || strcmp(o->format, "bool") == 0
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_USAGE, "--format %.32s: bits or bool", o->format);
+}
+
+static wagle_status one_mask(wagle_ctx *ctx, const wagle_mask_options *o)
+{
+    wg_mask mask = {0};
+    wagle_status st;
+
+    WG_TRY(wg_check_absent(ctx, o->out, o->force));
+    st = make_mask(ctx, o, &mask);
+    if (st == WAGLE_OK && !ctx->dry_run)
+        st = write_mask(ctx, o, o->out, o->density, &mask);
+    wg_mask_free(&mask);
+    return st;
+}
+
+/* --- several densities ------------------------------------------------------------------------ */
+
+/* o->out with {} replaced by the density. */
+static wagle_status name_of(wagle_ctx *ctx, const wagle_mask_options *o, double density,
+                            wg_text *out)
+{
+    const char *at = strstr(o->out, "{}");
+
+    out->bytes = 0;
+    WG_TRY(wg_text_printf(ctx, out, "%.*s%.6g%s", (int)(at - o->out), o->out, density, at + 2));
+    return wg_check_absent(ctx, out->text, o->force);
+}
+
+static wagle_status several_masks(wagle_ctx *ctx, const wagle_mask_options *o, wg_mask *mask)
+{
+    const int64_t n = o->n_densities;
+    wg_text name = {0};
+    wg_choice choice;
+    wagle_status st = find_choice(ctx, o, &choice);
+
+    for (int64_t i = 0; st == WAGLE_OK && i < n; i++)
+        st = name_of(ctx, o, o->densities[i], &name);
+    if (st == WAGLE_OK)
+        st = from_scores(ctx, o->scores, &choice, o->densities, n, mask);
+    for (int64_t i = 0; st == WAGLE_OK && i < n; i++) {
+        st = name_of(ctx, o, o->densities[i], &name);
+        if (st == WAGLE_OK)
+            st = write_mask(ctx, o, name.text, o->densities[i], &mask[i]);
+    }
+    wg_text_free(&name);
     return st;
 }
 
 wagle_status wagle_mask(wagle_ctx *ctx, const wagle_mask_options *o)
 {
-    wg_mask mask = {0};
+    wg_mask *mask;
     wagle_status st;
 
     wg_begin(ctx);
-    if ((o->scores != NULL) + (o->data.model != NULL) + (o->op != NULL) != 1 || o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE,
-                       "mask wants one of --scores, --model and --op, and --out");
-    if (strcmp(o->format, "bits") != 0 && strcmp(o->format, "bool") != 0)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--format %.32s: bits or bool", o->format);
-    WG_TRY(wg_check_absent(ctx, o->out, o->force));
-    st = make_mask(ctx, o, &mask);
-    if (st == WAGLE_OK && !ctx->dry_run)
-        st = write_mask(ctx, o, &mask);
-    if (st == WAGLE_OK && !ctx->dry_run) {
-        warn_if_lopsided(ctx, &mask);
-        wg_log(ctx, 1, "%lld of %lld weights selected", (long long)mask.selected,
-               (long long)mask.count);
-    }
-    wg_mask_free(&mask);
+    WG_TRY(check_options(ctx, o));
+    if (o->n_densities == 0)
+        return one_mask(ctx, o);
+    WG_TRY(WG_ALLOC(ctx, &mask, o->n_densities));
+    st = several_masks(ctx, o, mask);
+    for (int64_t i = 0; i < o->n_densities; i++)
+        wg_mask_free(&mask[i]);
+    wg_free(mask);
     return st;
 }

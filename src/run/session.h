@@ -45,5 +45,9 @@ typedef struct wg_choice {
 /* Mask out of a score file. */
 WAGLE_CHECK wagle_status wg_select(wagle_ctx *ctx, const wg_tensors *scores,
                                    const wg_choice *choice, wg_mask *out);
+/* A mask of each density [n] in place of choice->density, in the passes of one; out [n]. */
+WAGLE_CHECK wagle_status wg_select_several(wagle_ctx *ctx, const wg_tensors *scores,
+                                           const wg_choice *choice, const double *density,
+                                           int64_t n, wg_mask *out);
 
 #endif

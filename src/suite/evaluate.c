@@ -47,11 +47,9 @@ static wagle_status check_suite(wagle_ctx *ctx, wg_evaluation *e)
 wagle_status wg_evaluation_each(wagle_ctx *ctx, wg_evaluation *e,
                                 wagle_status (*visit)(wagle_ctx *ctx, wg_evaluation *e))
 {
-    for (const char *at = e->o->suites; at != NULL && *at != '\0';) {
-        const size_t n = strcspn(at, ",");
-        WG_TRY(wg_suite_find(ctx, at, n, &e->suite));
+    for (int i = 0; i < e->n_chosen; i++) {
+        e->suite = e->chosen[i];
         WG_TRY(visit(ctx, e));
-        at += n + (at[n] == ',');
     }
     return WAGLE_OK;
 }
@@ -66,12 +64,8 @@ static wagle_status check_sets(wagle_ctx *ctx, wg_evaluation *e)
         bool taken = false;
         if (name[0] == '\0')
             return wg_fail(ctx, WAGLE_E_USAGE, "--set %s: NAME=FILE is wanted", file);
-        for (const char *at = e->o->suites; *at != '\0';) {
-            const size_t n = strcspn(at, ",");
-            WG_TRY(wg_suite_find(ctx, at, n, &e->suite));
-            taken |= takes_set(e->suite, name);
-            at += n + (at[n] == ',');
-        }
+        for (int k = 0; k < e->n_chosen; k++)
+            taken |= takes_set(e->chosen[k], name);
         if (!taken)
             return wg_fail(ctx, WAGLE_E_USAGE, "--set %s: suite %s takes no such set", name,
                            e->o->suites);
@@ -93,8 +87,22 @@ static wagle_status run_one(wagle_ctx *ctx, wg_evaluation *e)
     return wg_json_set(ctx, e->seconds, e->suite->name, json_real(wg_seconds() - began));
 }
 
+static wagle_status choose(wagle_ctx *ctx, wg_evaluation *e)
+{
+    e->n_chosen = 0;
+    for (const char *at = e->o->suites; at != NULL && *at != '\0';) {
+        const size_t n = strcspn(at, ",");
+        if (e->n_chosen == WG_SUITES_MOST)
+            return wg_fail(ctx, WAGLE_E_USAGE, "--suites: more than there are");
+        WG_TRY(wg_suite_find(ctx, at, n, &e->chosen[e->n_chosen++]));
+        at += n + (at[n] == ',');
+    }
+    return WAGLE_OK;
+}
+
 wagle_status wg_evaluation_check(wagle_ctx *ctx, wg_evaluation *e)
 {
+    WG_TRY(choose(ctx, e));
     WG_TRY(wg_evaluation_each(ctx, e, check_suite));
     return check_sets(ctx, e);
 }

@@ -90,14 +90,9 @@ bool wg_suite_lists(const wg_suite *s, const char *name)
 
 bool wg_evaluation_is_spare(const wg_evaluation *e, const char *name)
 {
-    for (const char *at = e->o->suites; *at != '\0';) {
-        const size_t n = strcspn(at, ",");
-        for (int i = 0; i < SUITES; i++)
-            if (strlen(suites[i]->name) == n && memcmp(suites[i]->name, at, n) == 0 &&
-                wg_suite_lists(suites[i], name))
-                return false;
-        at += n + (at[n] == ',');
-    }
+    for (int i = 0; i < e->n_chosen; i++)
+        if (wg_suite_lists(e->chosen[i], name))
+            return false;
     return true;
 }
 

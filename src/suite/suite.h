@@ -11,7 +11,7 @@
 #include "io/rows.h"
 #include "run/train.h"
 
-enum { WG_SUITE_SETS = 10 };
+enum { WG_SUITE_SETS = 10, WG_SUITES_MOST = 16 };
 
 typedef struct wg_set_info {
     const char *name, *what;
@@ -21,8 +21,10 @@ typedef struct wg_set_info {
 /* What a suite runs with. */
 typedef struct wg_evaluation {
     const wagle_suite_options *o;
-    const struct wg_suite *suite;
-    const char *model; /* folder */
+    const struct wg_suite *chosen[WG_SUITES_MOST]; /* o->suites, by wg_evaluation_check */
+    int n_chosen;
+    const struct wg_suite *suite; /* at hand */
+    const char *model;            /* folder */
     wg_session *session;
     json_t *rows;    /* array: what `run` adds to, by wg_evaluation_row */
     json_t *seconds; /* by suite */
@@ -53,7 +55,7 @@ bool wg_suite_lists(const wg_suite *s, const char *name);
 /* --- evaluate.c: the steps of an evaluation ----------------------------------------------------
  */
 
-/* Names of suites and sets are known, files are there. */
+/* Fills e->chosen; suites and sets have known names, and files are there. */
 WAGLE_CHECK wagle_status wg_evaluation_check(wagle_ctx *ctx, wg_evaluation *e);
 /* Calls visit with e->suite for each suite named. */
 WAGLE_CHECK wagle_status wg_evaluation_each(wagle_ctx *ctx, wg_evaluation *e,

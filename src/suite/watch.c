@@ -32,6 +32,8 @@ static wagle_status ask(wagle_ctx *ctx, void *user, wg_session *s, json_t *metri
     ctx->progress = NULL;
     st = suites != NULL ? wg_evaluation_begin(ctx, &e) : wg_json_memory(ctx);
     if (st == WAGLE_OK)
+        st = wg_evaluation_check(ctx, &e);
+    if (st == WAGLE_OK)
         st = wg_evaluation_run(ctx, &e);
     if (st == WAGLE_OK)
         st = wg_evaluation_measure(ctx, &e, suites);

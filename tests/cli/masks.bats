@@ -84,3 +84,19 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
     scores --selector snip --loss npo --out npo
     ! cmp -s nll npo
 }
+
+@test "several densities of one score file are the masks that each would be alone" {
+    "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --out scores
+    for scope in global tensor row; do
+        "$WAGLE" mask --scores scores --densities 0.02,0.1,0.4 --scope $scope --exclude norms --out "$scope-{}.mask"
+        for density in 0.02 0.1 0.4; do
+            "$WAGLE" mask --scores scores --density $density --scope $scope --exclude norms --out alone --force
+            cmp alone "$scope-$density.mask"
+        done
+    done
+    [ ! -e 'out0.1' ]
+    refused 2 "{} in --out" "$WAGLE" mask --scores scores --densities 0.1,0.2 --out out
+    refused 2 "as in" "$WAGLE" mask --scores scores --densities '0.1;0.2' --out 'out{}'
+    refused 2 "density 2" "$WAGLE" mask --scores scores --densities 0.1,2 --out 'out{}'
+    refused 2 "0.1 stands twice" "$WAGLE" mask --scores scores --densities 0.1,0.1 --out 'out{}'
+}
