@@ -185,6 +185,11 @@ wagle_status wg_sweep_selector(wagle_ctx *ctx, const char *text, char *name,
                          "sweep: selector '%s': after @ auto, diag or a number above 0", text);
 }
 
+const char *wg_sweep_mask_file(const char *selector)
+{
+    return strncmp(selector, "mask:", 5) == 0 ? selector + 5 : NULL;
+}
+
 /* Its names are known. */
 static wagle_status check_point(wagle_ctx *ctx, const wg_point *p)
 {
@@ -193,8 +198,9 @@ static wagle_status check_point(wagle_ctx *ctx, const wg_point *p)
     char name[64];
 
     WG_TRY(wg_objective_find(ctx, p->objective, &objective));
-    return strcmp(p->selector, "none") == 0 ? WAGLE_OK
-                                            : wg_sweep_selector(ctx, p->selector, name, &o);
+    return strcmp(p->selector, "none") == 0 || wg_sweep_mask_file(p->selector) != NULL
+               ? WAGLE_OK
+               : wg_sweep_selector(ctx, p->selector, name, &o);
 }
 
 static wagle_status name_point(wagle_ctx *ctx, wg_sweep *s, wg_point *p)
@@ -209,8 +215,8 @@ static wagle_status name_point(wagle_ctx *ctx, wg_sweep *s, wg_point *p)
     return p->key != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 
-/* A point that is there already is not added: of a dense run nothing is left out and there is one
- * density. */
+/* A point that is there already is not added: of a dense run, and of a mask that is given, nothing
+ * is left out and there is one density. */
 static wagle_status add_point(wagle_ctx *ctx, wg_sweep *s, const json_t *grid, size_t k,
                               int64_t seed, json_t *known)
 {
@@ -232,6 +238,8 @@ static wagle_status add_point(wagle_ctx *ctx, wg_sweep *s, const json_t *grid, s
                     .seed = seed};
     if (strcmp(p->selector, "none") == 0)
         p->density = 1;
+    else if (wg_sweep_mask_file(p->selector) != NULL)
+        p->density = 0;
     else
         WG_TRY(join(ctx, s, at[EXCLUDE], &p->exclude));
     WG_TRY(check_point(ctx, p));

@@ -56,11 +56,11 @@ static wagle_data rows_of(const wg_sweep *s, const char *path)
                         .eos = json_is_true(json_object_get(s->spec, "eos"))};
 }
 
-static wagle_status check_path(wagle_ctx *ctx, wg_sweep *s, const json_t *value)
+static wagle_status check_path(wagle_ctx *ctx, wg_sweep *s, const char *name)
 {
     const char *path;
 
-    WG_TRY(path_of(ctx, s, json_string_value(value), &path));
+    WG_TRY(path_of(ctx, s, name, &path));
     return path == NULL || wg_exists(path)
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_INPUT, "%s: no such file or folder (named in the spec)",
@@ -76,23 +76,27 @@ wagle_status wg_sweep_check_files(wagle_ctx *ctx, wg_sweep *s)
     json_t *value;
 
     for (int i = 0; i < 5; i++)
-        WG_TRY(check_path(ctx, s, json_object_get(s->spec, keys[i])));
+        WG_TRY(check_path(ctx, s, text_of(s->spec, keys[i])));
     if (again != NULL &&
         (text_of(again, "data") == NULL || !json_is_number(json_object_get(again, "lr"))))
         return wg_sweep_refuse(ctx, "relearn", "data (a file) and lr (a number) are wanted");
-    WG_TRY(check_path(ctx, s, json_object_get(again, "data")));
-    WG_TRY(check_path(ctx, s, json_object_get(suites, "gold")));
+    WG_TRY(check_path(ctx, s, text_of(again, "data")));
+    WG_TRY(check_path(ctx, s, text_of(suites, "gold")));
     json_object_foreach (json_object_get(s->spec, "eval"), name, value) {
         if (!json_is_string(value) || strchr(name, '.') != NULL)
             return wg_sweep_refuse(ctx, "eval",
                                    "an object of NAME: ROWS is wanted, names without "
                                    "dots");
-        WG_TRY(check_path(ctx, s, value));
+        WG_TRY(check_path(ctx, s, json_string_value(value)));
     }
     json_object_foreach (json_object_get(suites, "sets"), name, value) {
         if (!json_is_string(value))
             return wg_sweep_refuse(ctx, "suites", "sets: an object of NAME: FILE is wanted");
-        WG_TRY(check_path(ctx, s, value));
+        WG_TRY(check_path(ctx, s, json_string_value(value)));
+    }
+    for (int64_t i = 0; i < s->n; i++) {
+        const char *mask = wg_sweep_mask_file(s->point[i].selector);
+        WG_TRY(check_path(ctx, s, mask));
     }
     if (suites != NULL && text_of(suites, "run") == NULL)
         return wg_sweep_refuse(ctx, "suites", "run: names of suites are wanted");
@@ -131,9 +135,12 @@ static wagle_status scores_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, c
 static wagle_status mask_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char **out)
 {
     wagle_mask_options m;
-    const char *exclude[16] = {NULL};
+    const char *exclude[16] = {NULL}, *given = wg_sweep_mask_file(p->selector);
     char name[256], patterns[256];
     int n = 0;
+
+    if (given != NULL)
+        return path_of(ctx, s, given, out);
 
     snprintf(name, sizeof name, "mask-%s-%.6g-%s-%lld", p->selector, p->density, p->exclude,
              (long long)(strcmp(p->selector, "random") == 0 ? p->seed : 0));

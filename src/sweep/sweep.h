@@ -8,9 +8,9 @@
 
 /* One point of the grid. */
 typedef struct wg_point {
-    const char *objective, *selector; /* selector "none": all weights; "wagle@GAMMA" */
+    const char *objective, *selector; /* "none": all weights; "wagle@GAMMA"; "mask:FILE" */
     const char *exclude;              /* its patterns, joined by + */
-    double density, lr;
+    double density, lr;               /* density 0: that of the file */
     int64_t seed;
     const char *key; /* text that names the point */
 } wg_point;
@@ -33,6 +33,8 @@ typedef struct wg_sweep {
 WAGLE_CHECK wagle_status wg_sweep_check(wagle_ctx *ctx, const wg_sweep *s);
 /* Runs of the spec `before` are runs of the spec `now`: only axes or columns differ. */
 bool wg_sweep_goes_on(const json_t *before, const json_t *now);
+/* The file of a selector "mask:FILE", or NULL. */
+const char *wg_sweep_mask_file(const char *selector);
 /* "NAME" or "NAME@GAMMA" (auto, diag, a number) as options; `name` [64]. */
 WAGLE_CHECK wagle_status wg_sweep_selector(wagle_ctx *ctx, const char *text, char *name,
                                            wagle_attribute_options *o);

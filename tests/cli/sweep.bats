@@ -88,6 +88,22 @@ PY
     grep -q 'tofu.forget.truth_ratio' swept/pareto.svg
 }
 
+@test "a mask that is given takes part in a sweep" {
+    "$WAGLE" mask --model "$model" --forget forget.jsonl --retain retain.jsonl --selector snip --density 0.4 --out own.mask
+    spec 'spec.update(selectors=["snip", "mask:own.mask"], exclude=[[]], lr=[1e-3], seeds=[1])'
+    "$WAGLE" sweep spec.json --out swept >table
+    python3 - <<'PY'
+import json
+runs = json.load(open("swept/runs.json"))
+assert len(runs) == 4
+for objective in ("graddiff", "npo"):
+    own, snip = runs[f"{objective} mask:own.mask 0 lr 0.001 seed 1"], runs[f"{objective} snip 0.4 lr 0.001 seed 1"]
+    assert own["selected"] == snip["selected"] and own["eval"] == snip["eval"]
+PY
+    spec 'spec.update(selectors=["mask:none.mask"])'
+    refused 3 "none.mask: no such file" "$WAGLE" sweep spec.json --out out
+}
+
 @test "specs that cannot be run are refused, with the key" {
     spec 'del spec["eval"]'; refused 3 "'eval': an object" "$WAGLE" sweep spec.json --out out
     spec 'spec["lr"] = []'; refused 3 "'lr': a list is wanted" "$WAGLE" sweep spec.json --out out

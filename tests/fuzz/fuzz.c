@@ -14,6 +14,7 @@
 #include "model/model.h"
 #include "suite/question.h"
 #include "suite/results.h"
+#include "sweep/sweep.h"
 #include "text/chat.h"
 #include "text/tokenizer.h"
 #include <stdio.h>
@@ -214,6 +215,21 @@ static void as_manifest(wagle_ctx *ctx, const char *path)
     remove(OUT ".html");
 }
 
+/* The grid of a sweep. */
+static void as_spec(wagle_ctx *ctx, const char *path)
+{
+    wg_sweep s = {.out = OUT, .folder = "."};
+
+    if (wg_json_read(ctx, path, &s.spec) != WAGLE_OK)
+        return;
+    if (wg_sweep_check(ctx, &s) != WAGLE_OK || wg_sweep_grid(ctx, &s) != WAGLE_OK ||
+        wg_sweep_check_files(ctx, &s) != WAGLE_OK)
+        wg_begin(ctx);
+    json_decref(s.spec);
+    wg_free(s.point);
+    wg_arena_free(&s.arena);
+}
+
 static const struct target {
     const char *name, *file;
     void (*run)(wagle_ctx *ctx, const char *path);
@@ -232,6 +248,7 @@ static const struct target {
     {"results", "x.rows.jsonl", as_results},
     {"questions", "questions.jsonl", as_questions},
     {"manifest", "manifest.json", as_manifest},
+    {"spec", "spec.json", as_spec},
 };
 enum { TARGETS = sizeof targets / sizeof *targets };
 

@@ -173,3 +173,8 @@ save("text", "broken", b"abc\xff\xfe\xc3(")
 save("chat", "chatml", json.dumps({"chat_template": "{% for m in messages %}<|im_start|>{{ m }}{% endfor %}",
                                    "bos_token": "<s>", "eos_token": {"content": "</s>"}}))
 save("chat", "list", json.dumps({"chat_template": [{"name": "default", "template": "[INST] {{x}} [/INST]"}]}))
+spec = {"model": "m", "forget": "f", "retain": "r", "eval": {"forget": "f"}, "objectives": ["npo", "dpo"], "selectors": ["none", "wagle@1e-3", "mask:x"],
+        "exclude": [[], ["embeddings", "*.1.*"]], "densities": [0.1, 1], "lr": [1e-3], "seeds": [1, 2], "steps": 3, "tune": True, "params": {"npo.beta": 0.1}}
+save("spec", "axes", json.dumps(spec))
+save("spec", "grids", json.dumps(dict(spec, grids=[{"selectors": ["snip@auto"]}, {"lr": [1, 2], "objectives": ["ga"]}], suites={"run": "tofu", "sets": {"forget": "f"}},
+                                      relearn={"data": "f", "steps": 2, "lr": 1, "eval": ["forget"]}, columns=["tofu.model_utility"], keep=["forget"], plot="relearned.forget")))

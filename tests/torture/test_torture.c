@@ -248,6 +248,84 @@ static wagle_status robustness(wagle_ctx *ctx)
     return st;
 }
 
+static wagle_status watched(wagle_ctx *ctx)
+{
+    static const char *const sets[] = {"forget=" QUESTIONS, "quiz=" CHOICES, NULL};
+    wagle_suite_options watch;
+    wagle_train_options o;
+
+    wagle_suite_defaults(&watch);
+    watch.suites = "tofu,mcq";
+    watch.sets = sets;
+    watch.max_tokens = 1;
+    training(&o, OUT);
+    o.model = TEXT_MODEL;
+    o.steps = 1;
+    o.eval_every = 1;
+    o.watch = &watch;
+    o.stop_when = "mcq.quiz.acc>2";
+    return wagle_unlearn(ctx, &o, NULL);
+}
+
+#define SPEC WG_SCRATCH "/torture-spec.json"
+
+static void write_spec(void)
+{
+    write_text(SPEC, "{\"model\":\"" TEXT_MODEL "\",\"forget\":\"" QUESTIONS
+                     "\",\"retain\":\"" QUESTIONS "\",\"eval\":{\"forget\":\"" QUESTIONS
+                     "\"},\"objectives\":[\"npo\"],\"selectors\":[\"none\",\"snip\"],"
+                     "\"exclude\":[[\"norms\"]],\"densities\":[0.5],\"lr\":[1e-3],\"steps\":1,"
+                     "\"batch\":1,\"suites\":{\"run\":\"tofu\",\"sets\":{\"forget\":\"" QUESTIONS
+                     "\"},\"max_tokens\":0},\"columns\":[\"forget\",\"tofu.forget.probability\"],"
+                     "\"relearn\":{\"data\":\"" QUESTIONS "\",\"steps\":1,\"lr\":1e-3}}");
+}
+
+/* What it leaves resumes: only the folder may stay. */
+static wagle_status sweep(wagle_ctx *ctx)
+{
+    const wagle_sweep_options o = {SPEC, OUT, false};
+    char *table = NULL;
+    const wagle_status st = wagle_sweep(ctx, &o, &table);
+
+    wagle_string_free(table);
+    return st;
+}
+
+static wagle_status several_masks(wagle_ctx *ctx)
+{
+    static const double density[] = {0.1, 0.5};
+    wagle_mask_options o;
+    const char *scores = WG_SCRATCH "/torture-scores";
+    wagle_status st = WAGLE_OK;
+
+    wagle_mask_defaults(&o);
+    o.data.model = NULL;
+    o.scores = scores;
+    o.out = OUT "{}";
+    o.densities = density;
+    o.n_densities = 2;
+    o.force = true;
+    st = wagle_mask(ctx, &o);
+    wg_remove_tree(OUT "0.1");
+    wg_remove_tree(OUT "0.5");
+    return st;
+}
+
+static void score_once(void)
+{
+    wagle_ctx *ctx = new_context();
+    wagle_attribute_options o;
+
+    wagle_attribute_defaults(&o);
+    o.model = MODEL;
+    o.out = WG_SCRATCH "/torture-scores";
+    o.selector = "magnitude";
+    o.force = true;
+    o.forget.path = WG_SCRATCH "/torture.jsonl";
+    assert_ok(ctx, wagle_attribute(ctx, &o));
+    wagle_ctx_free(ctx);
+}
+
 #define KEPT WG_SCRATCH "/torture-kept.json"
 
 static void evaluate_once(void)
@@ -332,6 +410,11 @@ static void allocations_that_fail_are_survived(void **state)
     each_failure_is_survived(suites, wg_memory_fail_at, 3);
     each_failure_is_survived(robustness, wg_memory_fail_at, 3);
     each_failure_is_survived(difference, wg_memory_fail_at, 1);
+    write_spec();
+    score_once();
+    each_failure_is_survived(watched, wg_memory_fail_at, 3);
+    each_failure_is_survived(sweep, wg_memory_fail_at, 5);
+    each_failure_is_survived(several_masks, wg_memory_fail_at, 1);
     each_failure_is_survived(report, wg_memory_fail_at, 3);
 }
 
@@ -349,6 +432,11 @@ static void writes_that_fail_are_survived(void **state)
     evaluate_once();
     each_failure_is_survived(suites, wg_file_fail_at, 1);
     each_failure_is_survived(robustness, wg_file_fail_at, 1);
+    write_spec();
+    score_once();
+    each_failure_is_survived(watched, wg_file_fail_at, 1);
+    each_failure_is_survived(sweep, wg_file_fail_at, 3);
+    each_failure_is_survived(several_masks, wg_file_fail_at, 1);
     each_failure_is_survived(report, wg_file_fail_at, 1);
 }
 
