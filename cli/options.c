@@ -132,7 +132,9 @@ static const struct option {
     {"memory", "SIZE", BYTES, AT(memory), "what it may take, as in 16G; obeyed or refused"},
     {"json", NULL, FLAG, AT(json), "result as JSON"},
     {"force", NULL, FLAG, AT(force), "replace what is there"},
-    {"threads", "N", WHOLE, AT(threads), "worker threads; results do not depend on it"},
+    {"threads", "N", WHOLE, AT(threads),
+     "worker threads (default: OMP_NUM_THREADS, or every processor); on a busy machine fewer are "
+     "faster; results do not depend on it"},
     {"config", "FILE", TEXT, AT(config),
      "options from a JSON object; flags win (init: the model's config.json)"},
     {"quiet", NULL, FLAG, AT(quiet), "no progress, no log"},

@@ -6,7 +6,11 @@ int wg_cpu_threads = 1;
 
 void wg_cpu_set_threads(int n)
 {
-    wg_cpu_threads = n > 0 ? n : omp_get_num_procs();
+    static int offered; /* the processors of this process, or OMP_NUM_THREADS */
+
+    if (offered == 0)
+        offered = omp_get_max_threads();
+    wg_cpu_threads = n > 0 ? n : offered;
     omp_set_num_threads(wg_cpu_threads);
     (void)wg_cpu_tile_name(); /* chosen once */
 }
