@@ -278,6 +278,7 @@ static wagle_status train_options(cli_options *o, wagle_train_options *t,
     cli_given_whole(&t->lora, o->lora);
     cli_given(&t->lora_alpha, o->lora_alpha);
     cli_given(&t->damping, o->damping);
+    cli_given(&t->rectify, o->rectify);
     t->lora_targets = o->lora_targets;
     t->reference = o->reference;
     t->retain_term = o->retain_term;
@@ -680,7 +681,7 @@ const cli_command cli_commands[] = {
      "wagle unlearn --model DIR --forget forget.jsonl --retain retain.jsonl --mask mask "
      "--objective npo --out DIR2",
      "model forget retain out objective selector density gamma damping include exclude refusal "
-     "reference retain-term rmu-control alpha forget-weight" ROWS TRAIN,
+     "reference retain-term rmu-control alpha forget-weight rectify" ROWS TRAIN,
      cmd_unlearn, NULL, unlearn_defaults, 0},
     {"sweep", "SPEC.json", "a grid of objectives, selectors, densities, learning rates and seeds",
      "wagle sweep grid.json --out grid", "out force", cmd_sweep, "which SPEC.json?", NULL, 0},

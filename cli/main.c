@@ -186,7 +186,7 @@ int main(int argc, char **argv)
     o.steps = o.batch = o.accumulate = o.lora = o.warmup = o.eval_every = o.checkpoint_every =
         o.max_tokens = o.resamples = o.shots = o.prefix = o.length = o.verbatim = o.relearn_steps =
             -1;
-    o.relearn_lr = -1;
+    o.relearn_lr = o.rectify = -1;
     st = cli_parse(c, argc - 1, (const char **)argv + 1, &o);
     if (st != WAGLE_OK)
         return st;

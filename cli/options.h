@@ -19,7 +19,7 @@ typedef struct cli_options {
     const char *sets[CLI_LIST + 1];                          /* NAME=FILE */
     const char *include[CLI_LIST + 1], *exclude[CLI_LIST + 1], *lora_targets[CLI_LIST + 1];
     double density, lr, epochs, alpha, forget_weight, weight_decay, temperature, top_p, damping,
-        lora_alpha, relearn_lr;
+        lora_alpha, relearn_lr, rectify;
     int64_t memory; /* bytes */
     int64_t steps, batch, warmup, seed, eval_every, checkpoint_every, max_length, limit, max_tokens,
         top_k, threads, accumulate, lora, resamples, shots, prefix, length, verbatim, relearn_steps;

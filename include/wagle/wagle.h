@@ -251,8 +251,11 @@ typedef struct wagle_train_options {
     double alpha;                    /* weight of the retain term */
     double forget_weight;            /* weight of the forget term */
     double lr, weight_decay;
-    double clip;                  /* largest norm of the gradient, 0: none */
-    bool clip_each;               /* of each tensor's on its own */
+    double clip;    /* largest norm of the gradient, 0: none */
+    bool clip_each; /* of each tensor's on its own */
+    double
+        rectify; /* GRU: the retain gradients are not followed, but the forget gradient loses what
+                    goes against their moving mean, of which the newest has this weight; 0: off */
     double beta1, beta2, epsilon; /* below 0: the optimizer's own */
     double epochs;                /* used when steps is 0 */
     int64_t steps, batch, warmup;

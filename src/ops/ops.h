@@ -87,7 +87,7 @@ typedef struct wg_ops {
     /* The inverse: values of the selected elements of src [n], one after the other. */
     void (*gather)(int64_t n, const uint64_t *bits, const int64_t *rank, const wg_real *src,
                    float *value);
-    double (*square_norm)(int64_t n, const float *x); /* sum of squares */
+    double (*dot)(int64_t n, const float *x, const float *y); /* the same bits with any threads */
     void (*adamw)(const wg_adamw_step *step, int64_t n, const float *gradient, float *m, float *v,
                   float *value);
     /* The same with moments stored as bf16, rounded at random so that their mean is right: the

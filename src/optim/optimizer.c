@@ -29,8 +29,7 @@ wagle_status wg_rules_find(wagle_ctx *ctx, const char *name, const wg_rules **ou
                    name);
 }
 
-/* The compact copy of a tensor's selected weights. */
-static void gather_tensor(const wg_optimizer *a, int t, const float *whole, float *compact)
+void wg_optimizer_gather(const wg_optimizer *a, int t, const float *whole, float *compact)
 {
     const int64_t n = a->model->files.tensor[t].count;
 
@@ -102,7 +101,7 @@ static wagle_status start_masters(wagle_ctx *ctx, wg_optimizer *a)
         if (a->first[t] < 0)
             continue;
         wg_to_float(tensor->dtype, tensor->data, tensor->count, panel);
-        gather_tensor(a, t, panel, a->master + a->first[t]);
+        wg_optimizer_gather(a, t, panel, a->master + a->first[t]);
         wg_map_release(tensor->data, tensor->bytes);
         a->model->overlay[t] = (wg_overlay){a->bits[t], a->rank[t], a->master + a->first[t]};
     }
@@ -128,19 +127,21 @@ static wagle_status place(wagle_ctx *ctx, wg_optimizer *a, const wg_mask *mask,
     return WAGLE_OK;
 }
 
-/* master, gradient, m, v */
+/* master, gradient, m, v, held */
 static wagle_status allocate(wagle_ctx *ctx, wg_optimizer *a, const char *scratch)
 {
     const size_t moment = a->bf16 ? sizeof(uint16_t) : sizeof(float);
     const size_t size[] = {sizeof(float), sizeof(float), moment,
-                           a->rules->adamw ? moment : sizeof(float)};
+                           a->rules->adamw ? moment : sizeof(float), sizeof(float)};
 
-    for (int i = 0; i < (a->rules->second ? 4 : 3); i++)
-        WG_TRY(wg_scratch_new(ctx, scratch, a->n, size[i], scratch != NULL, &a->memory[i]));
+    for (int i = 0; i < 5; i++)
+        if (i < 3 || (i == 3 && a->rules->second) || (i == 4 && a->rectify > 0))
+            WG_TRY(wg_scratch_new(ctx, scratch, a->n, size[i], scratch != NULL, &a->memory[i]));
     a->master = a->memory[0].data;
     a->gradient = a->memory[1].data;
     a->m = a->memory[2].data;
     a->v = a->memory[3].data;
+    a->held = a->memory[4].data;
     return WAGLE_OK;
 }
 
@@ -161,6 +162,7 @@ wagle_status wg_optimizer_new(wagle_ctx *ctx, wg_model *model, const wg_mask *ma
     a->weight_decay = o->weight_decay;
     a->clip = o->clip;
     a->clip_each = o->clip_each;
+    a->rectify = o->rectify;
     a->bf16 = o->state != NULL && strcmp(o->state, "bf16") == 0;
     a->seed = (uint32_t)o->seed;
     WG_TRY_GOTO(place(ctx, a, mask, o), fail);
@@ -176,11 +178,11 @@ fail:
     return st;
 }
 
-int64_t wg_optimizer_bytes(const wg_rules *r, int64_t n, bool bf16)
+int64_t wg_optimizer_bytes(const wg_rules *r, int64_t n, bool bf16, bool rectify)
 {
     const int64_t moment = bf16 ? 2 : 4;
 
-    return n * (8 + moment + (r->adamw ? moment : r->second ? 4 : 0));
+    return n * (8 + moment + (r->adamw ? moment : r->second ? 4 : 0) + (rectify ? 4 : 0));
 }
 
 void wg_optimizer_free(wg_optimizer *a)
@@ -197,7 +199,7 @@ void wg_optimizer_free(wg_optimizer *a)
     wg_free(a->bits);
     wg_free(a->rank);
     wg_free(a->spare);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         wg_scratch_free(&a->memory[i]);
     wg_lora_free(a->lora);
     wg_free(a);
@@ -270,7 +272,9 @@ static wagle_status sink_accept(void *user, wagle_ctx *ctx, int tensor, int64_t 
         wg_lora_accept(a, tensor, grad[0]);
         return WAGLE_OK;
     }
-    gather_tensor(a, tensor, grad[0], a->adding ? a->spare : into);
+    if (a->rectify > 0 && grad[1] != NULL)
+        wg_rectify_hold(a, tensor, grad[1]);
+    wg_optimizer_gather(a, tensor, grad[0], a->adding ? a->spare : into);
     for (int64_t i = 0; a->adding && i < a->count[tensor]; i++)
         into[i] += a->spare[i];
     return WAGLE_OK;
@@ -349,12 +353,13 @@ double wg_optimizer_update(wg_optimizer *a, int64_t step, double lr)
     double norm;
 
     add_sparsity(a);
-    norm = sqrt(ops->square_norm(a->n, a->gradient));
+    norm = sqrt(ops->dot(a->n, a->gradient, a->gradient));
     if (a->clip_each && a->lora == NULL) {
         for (int t = 0; t < a->model->files.n; t++) {
             if (a->first[t] < 0)
                 continue;
-            s.scale = clip_scale(a, sqrt(ops->square_norm(a->count[t], a->gradient + a->first[t])));
+            const float *own = a->gradient + a->first[t];
+            s.scale = clip_scale(a, sqrt(ops->dot(a->count[t], own, own)));
             update_stretch(a, &s, seed, a->first[t], a->count[t]);
         }
     } else {

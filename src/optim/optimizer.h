@@ -37,7 +37,8 @@ typedef struct wg_optimizer {
     void *m;                  /* [n] float, or bf16 */
     void *v;                  /* [n] the same of adamw, float of the others; NULL: none */
     bool bf16;
-    wg_scratch memory[4];
+    float *held; /* [n] moving mean of retain gradients; NULL unless rectify > 0 */
+    wg_scratch memory[5];
     wg_lora *lora; /* NULL: the weights themselves are trained */
     bool adding;   /* gradients are added to those that are there: micro-batches */
     float *spare;  /* [widest] while adding */
@@ -45,6 +46,7 @@ typedef struct wg_optimizer {
     double beta1, beta2, epsilon, weight_decay, clip; /* clip 0: none */
     double sparse;                                    /* weight of the L1 norm of what is trained */
     bool clip_each;                                   /* each tensor's gradient on its own */
+    double rectify; /* rectify.c: weight of the newest retain gradient; 0: off */
 } wg_optimizer;
 
 /* mask: NULL selects every weight; borrowed, must outlive the optimizer. Its tensors must be the
@@ -54,7 +56,7 @@ WAGLE_CHECK wagle_status wg_optimizer_new(wagle_ctx *ctx, wg_model *model, const
                                           const wagle_train_options *o, const char *scratch,
                                           wg_optimizer **out);
 /* Bytes that n trained weights take. */
-int64_t wg_optimizer_bytes(const wg_rules *rules, int64_t n, bool bf16);
+int64_t wg_optimizer_bytes(const wg_rules *rules, int64_t n, bool bf16, bool rectify);
 void wg_optimizer_free(wg_optimizer *a);
 wg_sink wg_optimizer_sink(wg_optimizer *a);
 /* After the state was filled from a checkpoint. */
@@ -69,6 +71,18 @@ double wg_optimizer_update(wg_optimizer *a, int64_t step, double lr);
 /* The gradient at hand, of the mean loss of `samples` tokens with labels that the model drew,
  * refreshes the curvature (Gauss-Newton-Bartlett, Liu et al. 2023, arXiv 2305.14342). */
 void wg_optimizer_curve(wg_optimizer *a, double samples);
+/* The compact copy of a tensor's selected weights. */
+void wg_optimizer_gather(const wg_optimizer *a, int tensor, const float *whole, float *compact);
+
+/* --- rectify.c: backward passes give both streams --------------------------------------------- */
+
+/* Before an update's gradients come. */
+WAGLE_CHECK wagle_status wg_rectify_begin(wagle_ctx *ctx, wg_optimizer *a);
+/* Adds a tensor's retain gradient. */
+void wg_rectify_hold(wg_optimizer *a, int tensor, const wg_real *gradient);
+/* The forget gradient loses what goes against the retain gradients; returns their cosine before. */
+double wg_rectify(wg_optimizer *a);
+
 /* Sum of |w| over what is trained. */
 double wg_optimizer_l1(const wg_optimizer *a);
 

@@ -37,13 +37,13 @@ wagle_status wg_run_fingerprint(wagle_ctx *ctx, wg_run *w)
     wagle_status st = wg_text_printf(
         ctx, &t,
         "%s %s %s %s %s %s %.17g %.17g %.17g %.17g %.17g %d %.17g %.17g %.17g %lld %lld %lld %lld "
-        "%llu %s %.17g %lld %lld %.17g %s",
+        "%llu %s %.17g %lld %lld %.17g %s %.17g",
         WAGLE_VERSION, o->state, w->objective->name, o->retain_term ? o->retain_term : "",
         o->optimizer, o->schedule, o->alpha, o->forget_weight, o->lr, o->weight_decay, o->clip,
         (int)o->clip_each, o->beta1, o->beta2, o->epsilon, (long long)w->steps, (long long)o->batch,
         (long long)o->accumulate, (long long)w->warmup, (unsigned long long)o->seed,
         o->selector ? o->selector : "", o->density, (long long)ctx->memory, (long long)o->lora,
-        o->lora_alpha, o->reference ? o->reference : "");
+        o->lora_alpha, o->reference ? o->reference : "", o->rectify);
 
     for (int64_t i = 0; st == WAGLE_OK && i < o->n_params; i++)
         st = wg_text_printf(ctx, &t, " %s=%.17g", o->params[i].key, o->params[i].value);
@@ -71,7 +71,9 @@ wagle_status wg_run_fingerprint(wagle_ctx *ctx, wg_run *w)
 }
 
 /* The optimizer's arrays as tensors; returns how many. */
-static int state_tensors(const wg_optimizer *a, wg_tensor list[3])
+enum { STATE_MOST = 4 };
+
+static int state_tensors(const wg_optimizer *a, wg_tensor list[STATE_MOST])
 {
     const wg_shape shape = {1, {a->n}};
     const wg_dtype moment = a->bf16 ? WG_BF16 : WG_F32;
@@ -81,10 +83,11 @@ static int state_tensors(const wg_optimizer *a, wg_tensor list[3])
         void *data;
     } part[] = {{"master", WG_F32, a->master},
                 {"first_moment", moment, a->m},
-                {"second_moment", a->rules->adamw ? moment : WG_F32, a->v}};
+                {"second_moment", a->rules->adamw ? moment : WG_F32, a->v},
+                {"retain_gradient", WG_F32, a->held}};
     int n = 0;
 
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < STATE_MOST; i++)
         if (part[i].data != NULL)
             list[n++] = (wg_tensor){.name = part[i].name,
                                     .dtype = part[i].dtype,
@@ -97,7 +100,7 @@ static int state_tensors(const wg_optimizer *a, wg_tensor list[3])
 
 wagle_status wg_run_save(wagle_ctx *ctx, const wg_run *w)
 {
-    wg_tensor list[3];
+    wg_tensor list[STATE_MOST];
     const int n = state_tensors(w->trainer.optimizer, list);
     char step[32], alpha[32];
     json_t *facts;
@@ -119,7 +122,7 @@ wagle_status wg_run_save(wagle_ctx *ctx, const wg_run *w)
 
 static wagle_status take_checkpoint(wagle_ctx *ctx, wg_run *w, const wg_tensors *file)
 {
-    wg_tensor list[3];
+    wg_tensor list[STATE_MOST];
     const int n = state_tensors(w->trainer.optimizer, list);
     const char *step = wg_tensors_metadata(file, "step");
     const char *alpha = wg_tensors_metadata(file, "alpha");
@@ -288,6 +291,8 @@ static wagle_status write_manifest(wagle_ctx *ctx, const wg_run *w)
         st = add_data(ctx, &o->retain, o->forget.path != NULL ? "retain" : "data", m);
     if (st == WAGLE_OK && w->masked)
         st = add_mask(ctx, w, m);
+    if (st == WAGLE_OK && o->rectify > 0)
+        st = wg_json_set(ctx, m, "rectify", json_real(o->rectify));
     if (st == WAGLE_OK && o->stop_when != NULL)
         st = wg_json_set(ctx, m, "stop_when", json_string(o->stop_when));
     if (st == WAGLE_OK)

@@ -31,7 +31,7 @@ static wagle_status put(void *user, wagle_ctx *ctx, int tensor, int64_t n,
     writing *w = user;
     const wg_real *g = w->sparse > 0 ? with_penalty(w, tensor, n, grad[0]) : grad[0];
 
-    w->square += w->model->ops->square_norm(n, g);
+    w->square += w->model->ops->dot(n, g, g);
     return wg_tensor_file_put(ctx, &w->file, tensor, 0, g, n);
 }
 

@@ -325,9 +325,11 @@ wagle_status wg_train_loss(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, doub
 wagle_status wg_train_backward(wagle_ctx *ctx, wg_trainer *t, const wg_sink *sink)
 {
     wg_session *s = t->session;
+    const int streams = t->optimizer != NULL && t->optimizer->rectify > 0 ? 2 : 1;
 
-    return t->hidden ? wg_engine_backward_hidden(ctx, s->engine, &s->batch, t->layer, t->dh, sink)
-                     : wg_engine_backward(ctx, s->engine, &s->batch, t->weight, 1, NULL, sink);
+    return t->hidden
+               ? wg_engine_backward_hidden(ctx, s->engine, &s->batch, t->layer, t->dh, sink)
+               : wg_engine_backward(ctx, s->engine, &s->batch, t->weight, streams, NULL, sink);
 }
 
 /* The curvature of the batch's tokens: labels that the model draws itself, for each label row. */
@@ -355,6 +357,8 @@ wagle_status wg_train_step(wagle_ctx *ctx, wg_trainer *t, const wg_pick *pick, i
     t->optimizer->sparse = t->objective->needs & WG_SPARSE ? t->option[0] : 0;
     if (every > 0 && step % every == 0)
         WG_TRY(curve(ctx, t, &pick[0], step, &sink));
+    if (t->optimizer->rectify > 0)
+        WG_TRY(wg_rectify_begin(ctx, t->optimizer));
     for (int64_t i = 0; i < n; i++) {
         wg_loss loss;
         if (n > 1)
@@ -366,6 +370,8 @@ wagle_status wg_train_step(wagle_ctx *ctx, wg_trainer *t, const wg_pick *pick, i
         out->loss.retain += loss.retain / (double)n;
     }
     t->optimizer->adding = false;
+    if (t->optimizer->rectify > 0)
+        out->cosine = wg_rectify(t->optimizer);
     out->grad_norm = wg_optimizer_update(t->optimizer, step, lr);
     if (t->objective->needs & WG_ADAPTS_ALPHA)
         t->alpha = fmax(0, t->alpha + t->option[1] * (out->loss.retain - t->option[0]));

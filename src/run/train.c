@@ -60,6 +60,9 @@ static wagle_status check_numbers(wagle_ctx *ctx, const wagle_train_options *o)
     if (!(o->clip >= 0) || !(o->weight_decay >= 0) || !(o->alpha >= 0) || o->eval_every < 1)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "--clip, --weight-decay, --alpha: 0 or more; --eval-every: 1 or more");
+    if (!(o->rectify >= 0 && o->rectify <= 1) || (o->rectify > 0 && o->lora > 0))
+        return wg_fail(ctx, WAGLE_E_USAGE, "--rectify %g: above 0 and at most 1, without --lora",
+                       o->rectify);
     if (o->lora < 0 || o->lora > 1024 || !(o->lora_alpha >= 0))
         return wg_fail(ctx, WAGLE_E_USAGE, "--lora %lld: a rank from 1 to 1024",
                        (long long)o->lora);
@@ -136,9 +139,12 @@ static wagle_status one_step(wagle_ctx *ctx, wg_run *w)
     w->result.loss = step.loss.loss;
     WG_TRY(wg_text_printf(ctx, &w->log,
                           "{\"step\":%lld,\"loss\":%.9g,\"forget_term\":%.9g,\"retain_term\":%.9g,"
-                          "\"grad_norm\":%.9g,\"lr\":%.9g}\n",
+                          "\"grad_norm\":%.9g,\"lr\":%.9g",
                           (long long)w->step, step.loss.loss, step.loss.forget, step.loss.retain,
                           step.grad_norm, lr));
+    if (w->o->rectify > 0)
+        WG_TRY(wg_text_printf(ctx, &w->log, ",\"cosine\":%.9g", step.cosine));
+    WG_TRY(wg_text_addz(ctx, &w->log, "}\n"));
     w->step++;
     w->log_mark = w->log.bytes;
     snprintf(detail, sizeof detail, "loss %.4f", step.loss.loss);
@@ -222,13 +228,14 @@ static wagle_status budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
     const int64_t weights = wg_model_parameters(w->session.model);
     const bool masked = o->mask != NULL || o->selector != NULL,
                bf16 = strcmp(o->state, "bf16") == 0;
+    const bool rectify = o->rectify > 0;
     const int64_t selected = trained(w, weights);
     const wg_intent batch = largest_batch(w, term);
-    const wg_cost cost[] = {
-        {"optimizer: masters, gradient, moments", wg_optimizer_bytes(w->rules, selected, bf16)},
-        {"mask", masked ? weights / 8 + weights / WG_OVERLAY_BLOCK * 8 : 0},
-        {"untouched model's pass", reference_bytes(w, term, &batch)},
-        {"merged matrices", o->lora > 0 ? 4 * weights : 0}};
+    const wg_cost cost[] = {{"optimizer: masters, gradient, moments",
+                             wg_optimizer_bytes(w->rules, selected, bf16, rectify)},
+                            {"mask", masked ? weights / 8 + weights / WG_OVERLAY_BLOCK * 8 : 0},
+                            {"untouched model's pass", reference_bytes(w, term, &batch)},
+                            {"merged matrices", o->lora > 0 ? 4 * weights : 0}};
     wg_need need = {.intent = batch,
                     .cost = cost,
                     .n = 4,
@@ -239,7 +246,8 @@ static wagle_status budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
     wagle_status st;
 
     need.intent.folder = w->partial;
-    need.intent.placed = !masked && o->accumulate == 1 && o->lora == 0;
+    need.intent.streams = rectify ? 2 : 1;
+    need.intent.placed = !masked && o->accumulate == 1 && o->lora == 0 && !rectify;
     st = wg_budget(ctx, &w->session, &need);
     if (st != WAGLE_E_RESOURCE || ctx->memory == 0)
         return st;
@@ -282,6 +290,11 @@ static wagle_status prepare(wagle_ctx *ctx, wg_run *w)
     WG_TRY(wg_run_pairs(ctx, w));
     WG_TRY(plan_steps(ctx, w));
     WG_TRY(wg_retain_term(ctx, w->objective, o, &term));
+    if (o->rectify > 0 && (term == WG_RETAIN_NONE || w->objective->term == NULL))
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "--rectify wants an objective with a forget term by tokens and a retain "
+                       "term; %s has not",
+                       w->objective->name);
     WG_TRY(wg_run_fingerprint(ctx, w));
     if (!ctx->dry_run || o->selector == NULL)
         WG_TRY(load_mask(ctx, w));

@@ -63,6 +63,7 @@ static const spec_key keys[] = {
     {"forget_weight", JSON_REAL, false, false, "a number is wanted"},
     {"weight_decay", JSON_REAL, false, false, "a number is wanted"},
     {"clip", JSON_REAL, false, false, "a number is wanted"},
+    {"rectify", JSON_REAL, false, false, "a number is wanted"},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 

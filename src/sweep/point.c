@@ -179,6 +179,7 @@ static const setting settings[] = {
     {"forget_weight", REAL, AT(forget_weight)},
     {"weight_decay", REAL, AT(weight_decay)},
     {"clip", REAL, AT(clip)},
+    {"rectify", REAL, AT(rectify)},
     {"optimizer", TEXT, AT(optimizer)},
     {"schedule", TEXT, AT(schedule)},
     {"state", TEXT, AT(state)},

@@ -96,4 +96,5 @@ def log(path, gold, run):
         assert abs(s["lr"] - w["lr"]) < 1e-12
 
 
-globals()[sys.argv[1]](*sys.argv[2:])
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*sys.argv[2:])

@@ -127,3 +127,70 @@ PY
     printf '{"input_ids": [5, 6], "token_weights": [0, "x"]}\n' >f
     refused 3 'token_weights holds numbers' "$WAGLE" gradient --objective custom --model "$model" --forget f --retain retain.jsonl --out out
 }
+
+@test "--rectify is the projection of its paper, in the moving mean of retain gradients" {
+    cp -r "$model" start
+    python3 - <<'PY'
+import json
+json.dump([[[0, 1], [2, 3]], [[4, 5], [1, 0]]], open("pairs.json", "w"))
+for name in ("forget", "retain"):
+    lines = open(name + ".jsonl").read().splitlines()
+    for step, rows in enumerate(([0, 2], [4, 1]) if name == "forget" else ([1, 3], [5, 0])):
+        open(f"{name}{step}.jsonl", "w").write("\n".join(lines[i] for i in rows) + "\n")
+PY
+    options="--objective graddiff --pairs pairs.json --optimizer sgd --schedule constant --warmup 0 --lr 0.5 --clip none --weight-decay 0 --rectify 0.8 --batch 2"
+    # shellcheck disable=SC2086
+    {
+        python3 -c 'import json; json.dump(json.load(open("pairs.json"))[:1], open("first.json", "w"))'
+        "$WAGLE" unlearn --model start --forget forget.jsonl --retain retain.jsonl ${options/pairs.json/first.json} --out one
+        "$WAGLE" unlearn --model start --forget forget.jsonl --retain retain.jsonl $options --out two
+        timeout --preserve-status -s INT 0.05 "$WAGLE" unlearn --model start --forget forget.jsonl --retain retain.jsonl $options --out cut || true
+        "$WAGLE" unlearn --model start --forget forget.jsonl --retain retain.jsonl $options --checkpoint-every 1 --resume --out cut --force
+    }
+    cmp two/model.safetensors cut/model.safetensors
+    for step in 0 1; do
+        at=$([ $step = 0 ] && echo start || echo one)
+        "$WAGLE" gradient --objective ga --model "$at" --forget forget$step.jsonl --out f$step
+        "$WAGLE" gradient --objective ft --model "$at" --forget forget$step.jsonl --retain retain$step.jsonl --out r$step
+    done
+    PYTHONPATH="$GOLD/../cli" PYTHONDONTWRITEBYTECODE=1 python3 - <<'PY'
+import json, math
+from gold import read
+logs = [json.loads(l) for l in open("two/log.jsonl")]
+dot = lambda a, b: math.fsum(x * y for k in a for x, y in zip(a[k], b[k]))
+add = lambda a, b, s: {k: [x + s * y for x, y in zip(a[k], b[k])] for k in a}
+flat = lambda path: {k: list(t[0]) for k, t in read(path).items()}
+held, moved, projected = None, None, 0
+for step, (before, after) in enumerate((("start", "one"), ("one", "two"))):
+    f, r = flat(f"f{step}"), flat(f"r{step}")
+    if held is None:
+        held = {k: [0.8 * x for x in v] for k, v in r.items()}
+    else:
+        held = {k: [0.2 * h + 0.8 * x for h, x in zip(held[k], r[k])] for k in r}
+    along = dot(f, held)
+    assert abs(logs[step]["cosine"] - along / math.sqrt(dot(f, f) * dot(held, held))) < 1e-4, (step, logs[step])
+    if along < 0:
+        f, projected = add(f, held, -along / dot(held, held)), projected + 1
+    moved = f if moved is None else add(f, moved, 0.9) # momentum
+    want, have = add(flat(before + "/model.safetensors"), moved, -0.5), flat(after + "/model.safetensors")
+    worst = max(abs(x - y) for k in have for x, y in zip(want[k], have[k]))
+    size = max(abs(0.5 * x) for k in f for x in f[k])
+    assert worst < 1e-4 * size, (step, worst, size)
+assert projected > 0
+PY
+    masked="--forget forget.jsonl --retain retain.jsonl --objective npo --rectify 0.9 --selector snip --density 0.2 --state bf16 --accumulate 2 --batch 2 --steps 4 --lr 1e-3"
+    # shellcheck disable=SC2086
+    {
+        "$WAGLE" unlearn --model start $masked --out whole
+        "$WAGLE" unlearn --model start $masked --threads 1 --checkpoint-every 1 --out single
+        for _ in 1 2 3; do timeout --preserve-status -s INT 0.05 "$WAGLE" unlearn --model start $masked --resume --out pieces || true; done
+        "$WAGLE" unlearn --model start $masked --resume --out pieces --force
+    }
+    cmp whole/model.safetensors single/model.safetensors
+    cmp whole/model.safetensors pieces/model.safetensors
+    [ "$(python3 -c 'import json; print(json.load(open("whole/manifest.json"))["rectify"])')" = 0.9 ]
+    refused 2 "--rectify wants an objective" "$WAGLE" unlearn --model start --forget forget.jsonl --retain retain.jsonl --objective ga --rectify 0.8 --out out
+    refused 2 "--rectify wants an objective" "$WAGLE" unlearn --model start --forget forget.jsonl --retain retain.jsonl --objective rmu --rectify 0.8 --out out
+    refused 2 "without --lora" "$WAGLE" unlearn --model start --forget forget.jsonl --retain retain.jsonl --rectify 0.8 --lora 4 --out out
+    refused 2 "at most 1" "$WAGLE" unlearn --model start --forget forget.jsonl --retain retain.jsonl --rectify 1.5 --out out
+}

@@ -82,7 +82,7 @@ void wg_cpu_gather(int64_t n, const uint64_t *bits, const int64_t *rank, const f
                    float *value);
 /* On the calling thread alone, in double. */
 double wg_cpu_dot(int64_t n, const float *a, const float *b);
-double wg_cpu_square_norm(int64_t n, const float *x);
+double wg_cpu_long_dot(int64_t n, const float *x, const float *y);
 void wg_cpu_adamw_bf16(const wg_adamw_step *step, uint32_t seed, int64_t n, const float *gradient,
                        uint16_t *m, uint16_t *v, float *value);
 void wg_cpu_adamw(const wg_adamw_step *step, int64_t n, const float *gradient, float *m, float *v,

@@ -19,7 +19,7 @@ void wg_cpu_gather(int64_t n, const uint64_t *bits, const int64_t *rank, const f
 }
 
 /* In blocks of fixed size, added in order. */
-double wg_cpu_square_norm(int64_t n, const float *x)
+double wg_cpu_long_dot(int64_t n, const float *x, const float *y)
 {
     double total = 0, part[PARTS];
 
@@ -27,7 +27,7 @@ double wg_cpu_square_norm(int64_t n, const float *x)
 #pragma omp parallel for num_threads(wg_cpu_threads)
         for (int64_t b = 0; b < PARTS; b++) {
             const int64_t low = from + b * BLOCK, left = n - low;
-            part[b] = left > 0 ? wg_cpu_dot(left < BLOCK ? left : BLOCK, x + low, x + low) : 0;
+            part[b] = left > 0 ? wg_cpu_dot(left < BLOCK ? left : BLOCK, x + low, y + low) : 0;
         }
         for (int b = 0; b < PARTS; b++)
             total += part[b];

@@ -74,12 +74,12 @@ static void gather(int64_t n, const uint64_t *bits, const int64_t *rank, const w
             *value++ = (float)src[i];
 }
 
-static double square_norm(int64_t n, const float *x)
+static double long_dot(int64_t n, const float *x, const float *y)
 {
     double sum = 0;
 
     for (int64_t i = 0; i < n; i++)
-        sum += (double)x[i] * (double)x[i];
+        sum += (double)x[i] * (double)y[i];
     return sum;
 }
 
@@ -489,7 +489,7 @@ const wg_ops wg_ops_ref = {
     .widen = widen,
     .overlay = overlay,
     .gather = gather,
-    .square_norm = square_norm,
+    .dot = long_dot,
     .adamw = adamw,
     .adamw_bf16 = adamw_bf16,
     .update = update,

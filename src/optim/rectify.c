@@ -1,0 +1,43 @@
+/* rectify.c - Gradient Rectified Unlearning (Wang et al. 2025, arXiv 2503.09117). The retain
+ * gradient is not followed, it holds the forget gradient back:
+ *
+ *   m_t = G g_r + (1 - G) m_(t-1), m_0 = 0
+ *   g   = g_f                          where <g_f, m_t> >= 0
+ *         g_f - <g_f, m_t>/<m_t, m_t> m_t    otherwise
+ *
+ * so that to first order the update does not raise the retain loss. */
+#include "optim/optimizer.h"
+
+#include <math.h>
+
+wagle_status wg_rectify_begin(wagle_ctx *ctx, wg_optimizer *a)
+{
+    const float keep = (float)(1 - a->rectify);
+
+    for (int64_t i = 0; i < a->n; i++)
+        a->held[i] *= keep;
+    return a->spare != NULL ? WAGLE_OK : WG_ALLOC(ctx, &a->spare, a->model->widest);
+}
+
+void wg_rectify_hold(wg_optimizer *a, int tensor, const wg_real *gradient)
+{
+    const float share = (float)a->rectify;
+    float *held = a->held + a->first[tensor];
+
+    wg_optimizer_gather(a, tensor, gradient, a->spare);
+    for (int64_t i = 0; i < a->count[tensor]; i++)
+        held[i] += share * a->spare[i];
+}
+
+double wg_rectify(wg_optimizer *a)
+{
+    const wg_ops *ops = a->model->ops;
+    const double along = ops->dot(a->n, a->gradient, a->held);
+    const double held = ops->dot(a->n, a->held, a->held);
+    const double own = ops->dot(a->n, a->gradient, a->gradient);
+    const float part = (float)(along / held);
+
+    for (int64_t i = 0; along < 0 && i < a->n; i++)
+        a->gradient[i] -= part * a->held[i];
+    return along == 0 ? 0 : along / sqrt(held * own);
+}
