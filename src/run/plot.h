@@ -30,7 +30,7 @@ void wg_heat_free(wg_heat *h);
 /* Appends one <svg> element with n maps, one below the other, in one scale of colours. */
 WAGLE_CHECK wagle_status wg_plot_heats(wagle_ctx *ctx, const wg_heat *maps, int64_t n,
                                        wg_text *out);
-/* Dots with x and y from 0 to 1; those of one series have one colour and one line of the legend. */
+/* Dots; those of one series have one colour and one line of the legend. */
 typedef struct wg_dot {
     double x, y;
     const char *series, *label;
