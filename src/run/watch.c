@@ -98,6 +98,8 @@ static wagle_status judge(wagle_ctx *ctx, wg_run *w, const json_t *metrics)
         w->result.stopped = w->step > 0 && (w->stop.below ? x < w->stop.bound : x > w->stop.bound);
         return WAGLE_OK;
     }
+    if (json_is_null(value)) /* of no value here */
+        return WAGLE_OK;
     json_object_foreach ((json_t *)(uintptr_t)metrics, name, other)
         if (st == WAGLE_OK)
             st = wg_text_printf(ctx, &names, " %s", name);

@@ -1,6 +1,7 @@
 /* point.c - one run of a sweep: mask, unlearning, evaluation, relearning. */
 #include "sweep/sweep.h"
 
+#include "suite/watch.h"
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -368,38 +369,71 @@ static int64_t whole_of(const json_t *object, const char *key, int64_t otherwise
     return json_is_number(value) ? (int64_t)json_number_value(value) : otherwise;
 }
 
+static wagle_status suite_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
+                                  wagle_suite_options *o, const char *sets[SETS + 1])
+{
+    const json_t *how = json_object_get(s->spec, "suites");
+
+    wagle_suite_defaults(o);
+    WG_TRY(list_sets(ctx, s, json_object_get(how, "sets"), sets));
+    WG_TRY(path_of(ctx, s, text_of(how, "gold"), &o->gold));
+    WG_TRY(spec_path(ctx, s, "model", &o->reference));
+    o->suites = text_of(how, "run");
+    o->sets = sets;
+    o->data = rows_of(s, NULL);
+    o->data.limit = whole_of(how, "limit", 0);
+    o->max_tokens = whole_of(how, "max_tokens", o->max_tokens);
+    o->resamples = whole_of(how, "resamples", 0);
+    o->shots = whole_of(how, "shots", o->shots);
+    o->seed = (uint64_t)p->seed;
+    o->force = true;
+    return WAGLE_OK;
+}
+
 /* Suites that spec.suites names, under "suites". */
 static wagle_status run_suites(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char *model,
                                json_t *result)
 {
-    const json_t *how = json_object_get(s->spec, "suites");
     const char *sets[SETS + 1];
     wagle_suite_options o;
     char *json = NULL;
     wagle_status st;
 
-    if (how == NULL)
+    if (json_object_get(s->spec, "suites") == NULL)
         return WAGLE_OK;
-    wagle_suite_defaults(&o);
-    WG_TRY(list_sets(ctx, s, json_object_get(how, "sets"), sets));
-    WG_TRY(path_of(ctx, s, text_of(how, "gold"), &o.gold));
-    WG_TRY(spec_path(ctx, s, "model", &o.reference));
+    WG_TRY(suite_options(ctx, s, p, &o, sets));
     WG_TRY(result_path(ctx, s, p, &o.out));
     o.model = model;
-    o.suites = text_of(how, "run");
-    o.sets = sets;
-    o.data = rows_of(s, NULL);
-    o.data.limit = whole_of(how, "limit", 0);
-    o.max_tokens = whole_of(how, "max_tokens", o.max_tokens);
-    o.resamples = whole_of(how, "resamples", 0);
-    o.shots = whole_of(how, "shots", o.shots);
-    o.seed = (uint64_t)p->seed;
-    o.force = true;
     st = wagle_suite_run(ctx, &o, &json);
     if (st == WAGLE_OK)
         st = take_values(ctx, json, result);
     wg_free(json);
     return st;
+}
+
+/* A stop rule of a suite's metric wants the suites on the way. */
+static bool stops_by_suite(const wg_sweep *s)
+{
+    const char *rule = text_of(s->spec, "stop_when");
+
+    return rule != NULL && json_object_get(s->spec, "suites") != NULL &&
+           strncmp(rule, "forget.", 7) != 0 && strncmp(rule, "retain.", 7) != 0;
+}
+
+static wagle_status unlearn(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
+                            const wagle_train_options *o, wagle_train_result *r)
+{
+    const char *sets[SETS + 1];
+    wagle_suite_options suites;
+    wg_watch watch;
+    wg_around around = {.shared = &s->shared};
+
+    if (stops_by_suite(s)) {
+        WG_TRY(suite_options(ctx, s, p, &suites, sets));
+        WG_TRY(wg_suite_watch(ctx, &suites, &watch));
+        around.watch = &watch;
+    }
+    return wg_train(ctx, o, false, &around, r);
 }
 
 /* --- relearning ---------------------------------------------------------------------------------
@@ -452,7 +486,7 @@ static wagle_status run_point(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, js
 
     WG_TRY(wg_json_set(ctx, out, "eval", sets));
     WG_TRY(options_for(ctx, s, p, &o, params));
-    WG_TRY(wg_train(ctx, &o, false, &(wg_around){.shared = &s->shared}, &r));
+    WG_TRY(unlearn(ctx, s, p, &o, &r));
     numbers = json_pack("{s:I, s:b, s:f, s:I, s:f}", "steps", (json_int_t)r.steps, "stopped",
                         (int)r.stopped, "loss", r.loss, "selected", (json_int_t)r.selected,
                         "seconds", r.seconds);

@@ -86,6 +86,9 @@ PY
     grep -q 'tofu.real_authors.probability' compared
     ! grep -q rougeL swept/results/npo_none_1_lr_0.001_seed_1.json # no text was made
     grep -q 'tofu.forget.truth_ratio' swept/pareto.svg
+    python3 -c 'import json; s = json.load(open("spec.json")); s.update(stop_when="tofu.forget.probability<2", eval_every=1, selectors=["none"], steps=5); json.dump(s, open("spec.json", "w"))'
+    "$WAGLE" sweep spec.json --out stopped >/dev/null
+    python3 -c 'import json; assert all(r["stopped"] and r["steps"] == 1 for r in json.load(open("stopped/runs.json")).values())'
 }
 
 @test "a mask that is given takes part in a sweep" {
