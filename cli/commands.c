@@ -317,6 +317,22 @@ static void unlearn_defaults(void)
            o.density, o.alpha, o.forget_weight);
 }
 
+static void sweep_example(void)
+{
+    fputs("\na spec (docs/sweep.md has every key; paths are relative to it; the axes may grow "
+          "later):\n"
+          "  {\"model\": \"model\", \"forget\": \"forget.jsonl\", \"retain\": \"retain.jsonl\",\n"
+          "   \"eval\": {\"forget\": \"forget.jsonl\", \"retain\": \"retain.jsonl\", \"unseen\": "
+          "\"unseen.jsonl\"},\n"
+          "   \"objectives\": [\"graddiff\", \"npo\"], \"selectors\": [\"none\", \"wagle@diag\", "
+          "\"random\"],\n"
+          "   \"densities\": [0.02, 0.1], \"lr\": [1e-5, 3e-5, 1e-4], \"seeds\": [1, 2, 3], "
+          "\"tune\": "
+          "true,\n"
+          "   \"steps\": 200, \"stop_when\": \"forget.probability<0.1\", \"eval_every\": 2}\n",
+          stdout);
+}
+
 static wagle_status report(const cli_options *o, const wagle_train_result *r, wagle_status st)
 {
     char each[32] = "";
@@ -684,7 +700,8 @@ const cli_command cli_commands[] = {
      "reference retain-term rmu-control alpha forget-weight rectify" ROWS TRAIN,
      cmd_unlearn, NULL, unlearn_defaults, 0},
     {"sweep", "SPEC.json", "a grid of objectives, selectors, densities, learning rates and seeds",
-     "wagle sweep grid.json --out grid", "out force", cmd_sweep, "which SPEC.json?", NULL, 0},
+     "wagle sweep grid.json --out grid", "out force", cmd_sweep, "which SPEC.json?", sweep_example,
+     0},
     {"diff", "BASE NEW", "what changed between two model folders, as a patch",
      "wagle diff base forgotten --out forget.patch", "out old force", cmd_diff, "which BASE, NEW?",
      NULL, 2},

@@ -65,7 +65,7 @@ static const struct option {
     {"pairs", "FILE", TEXT, AT(pairs),
      "JSON list of steps, each a list of [forget row, retain row]: exactly this order"},
     {"rectify", "G", REAL, AT(rectify),
-     "GRU: take out of the forget gradient what goes against the retain gradients' moving mean\n"
+     "GRU: take out of the forget gradient what goes against the retain gradients' moving mean "
      "(G: weight of the newest, 0.8 in the paper) in place of adding them"},
     {"lora", "RANK", WHOLE, AT(lora), "train adapters of this rank instead, and merge them"},
     {"lora-alpha", "X", REAL, AT(lora_alpha), "their scale times the rank (default: twice it)"},
