@@ -10,7 +10,7 @@ head -n 8 "$demo/forget.jsonl" >"$demo/author1.jsonl"
 tail -n 8 "$demo/forget.jsonl" >"$demo/author2.jsonl"
 printf '%s\n' 'I do not know.' 'I am not sure about that.' 'That is not something I can say.' 'I have no answer to that.' \
     >"$demo/refusals.txt"
-for spec in study study-po; do
+for spec in study-slow study study-po study-gru; do
     sed "s#\.\./demo#$(cd "$demo" && pwd)#" "$(dirname "$0")/../docs/$spec.json" >"$demo/$spec.json"
     "$wagle" sweep "$demo/$spec.json" --out "$out/$spec"
 done
