@@ -306,7 +306,8 @@ typedef struct wagle_sweep_options {
     bool force;
 } wagle_sweep_options;
 
-/* *table: Markdown; also in OUT, with runs.json and pareto.svg. wagle_string_free. */
+/* *table: Markdown; also in OUT, with runs.json and pareto.svg; in a dry run the table of the runs
+ * that there are, and nothing is written. wagle_string_free. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *o,
                                                char **table);
 

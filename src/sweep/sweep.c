@@ -102,6 +102,43 @@ static void tidy(wagle_ctx *ctx, wg_sweep *s)
     }
 }
 
+/* What there is, told; nothing runs and nothing is written. */
+static wagle_status look(wagle_ctx *ctx, wg_sweep *s, char **table)
+{
+    const char *runs;
+    int64_t there = 0;
+
+    WG_TRY(wg_sweep_path(ctx, s, "runs.json", &runs));
+    if (wg_exists(runs))
+        WG_TRY(wg_json_read(ctx, runs, &s->done));
+    for (int64_t i = 0; i < s->n; i++)
+        there += is_done(s, &s->point[i]);
+    wg_log(ctx, 1, "%lld of %lld runs are done", (long long)there, (long long)wg_sweep_planned(s));
+    return wg_sweep_tell(ctx, s, table);
+}
+
+static wagle_status read_spec(wagle_ctx *ctx, const char *path, wg_sweep *s)
+{
+    WG_TRY(wg_json_read(ctx, path, &s->spec));
+    WG_TRY(wg_sweep_check(ctx, s));
+    WG_TRY(folder_of(ctx, path, &s->folder));
+    WG_TRY(wg_sweep_grid(ctx, s));
+    s->tune = json_is_true(json_object_get(s->spec, "tune"));
+    return wg_sweep_check_files(ctx, s);
+}
+
+static wagle_status run(wagle_ctx *ctx, wg_sweep *s, bool force, char **table)
+{
+    wagle_status st;
+
+    WG_TRY(load_done(ctx, s, force));
+    st = run_all(ctx, s);
+    if (st == WAGLE_OK)
+        st = wg_sweep_report(ctx, s, table);
+    tidy(ctx, s);
+    return st;
+}
+
 wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *o, char **table)
 {
     wg_sweep s = {.out = o->out};
@@ -111,23 +148,9 @@ wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *o, char **ta
     wg_begin(ctx);
     if (o->spec == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "sweep wants a SPEC.json and --out");
-    WG_TRY(wg_json_read(ctx, o->spec, &s.spec));
-    st = wg_sweep_check(ctx, &s);
+    st = read_spec(ctx, o->spec, &s);
     if (st == WAGLE_OK)
-        st = folder_of(ctx, o->spec, &s.folder);
-    if (st == WAGLE_OK)
-        st = wg_sweep_grid(ctx, &s);
-    if (st == WAGLE_OK)
-        st = wg_sweep_check_files(ctx, &s);
-    s.tune = json_is_true(json_object_get(s.spec, "tune"));
-    if (st == WAGLE_OK)
-        st = load_done(ctx, &s, o->force);
-    if (st == WAGLE_OK)
-        st = run_all(ctx, &s);
-    if (st == WAGLE_OK)
-        st = wg_sweep_report(ctx, &s, table);
-    if (s.done != NULL)
-        tidy(ctx, &s);
+        st = ctx->dry_run ? look(ctx, &s, table) : run(ctx, &s, o->force, table);
     json_decref(s.spec);
     json_decref(s.done);
     wg_shared_free(&s.shared);

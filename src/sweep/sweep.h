@@ -59,7 +59,10 @@ int64_t wg_sweep_planned(const wg_sweep *s);
 /* Whether a point need not run: spec.tune, and with the first seed another rate was better. */
 WAGLE_CHECK wagle_status wg_sweep_is_left_out(wagle_ctx *ctx, const wg_sweep *s, const wg_point *p,
                                               bool *out);
-/* table.md, summary.json, pareto.svg: each method at its own best learning rate, over seeds. */
+/* The table of the runs that there are; wg_free. */
+WAGLE_CHECK wagle_status wg_sweep_tell(wagle_ctx *ctx, const wg_sweep *s, char **table);
+/* The same, and table.md, summary.json, pareto.svg: each method at its own best learning rate, over
+ * seeds. */
 WAGLE_CHECK wagle_status wg_sweep_report(wagle_ctx *ctx, const wg_sweep *s, char **table);
 
 #endif

@@ -391,13 +391,11 @@ static wagle_status write_in(wagle_ctx *ctx, const wg_sweep *s, const char *name
 }
 
 static wagle_status write_all(wagle_ctx *ctx, const wg_sweep *s, const json_t *columns,
-                              const group *list, int64_t n, wg_text *t)
+                              const group *list, int64_t n, const wg_text *t)
 {
     wg_text svg = {0};
-    wagle_status st = make_tables(ctx, columns, list, n, t);
+    wagle_status st = write_in(ctx, s, "table.md", t);
 
-    if (st == WAGLE_OK)
-        st = write_in(ctx, s, "table.md", t);
     if (st == WAGLE_OK)
         st = write_summary(ctx, s, columns, list, n);
     if (st == WAGLE_OK)
@@ -408,7 +406,7 @@ static wagle_status write_all(wagle_ctx *ctx, const wg_sweep *s, const json_t *c
     return st;
 }
 
-wagle_status wg_sweep_report(wagle_ctx *ctx, const wg_sweep *s, char **table)
+static wagle_status tell(wagle_ctx *ctx, const wg_sweep *s, bool write, char **table)
 {
     group *list;
     wg_text t = {0};
@@ -425,6 +423,8 @@ wagle_status wg_sweep_report(wagle_ctx *ctx, const wg_sweep *s, char **table)
     columns = json_array();
     st = columns != NULL ? list_columns(ctx, s, columns) : wg_json_memory(ctx);
     if (st == WAGLE_OK)
+        st = make_tables(ctx, columns, list, n, &t);
+    if (st == WAGLE_OK && write)
         st = write_all(ctx, s, columns, list, n, &t);
     if (st == WAGLE_OK)
         *table = wg_text_take(ctx, &t);
@@ -432,4 +432,14 @@ wagle_status wg_sweep_report(wagle_ctx *ctx, const wg_sweep *s, char **table)
     wg_free(list);
     json_decref(columns);
     return st == WAGLE_OK && *table == NULL ? WAGLE_E_RESOURCE : st;
+}
+
+wagle_status wg_sweep_tell(wagle_ctx *ctx, const wg_sweep *s, char **table)
+{
+    return tell(ctx, s, false, table);
+}
+
+wagle_status wg_sweep_report(wagle_ctx *ctx, const wg_sweep *s, char **table)
+{
+    return tell(ctx, s, true, table);
 }

@@ -27,6 +27,9 @@ without_times() { python3 -c 'import json, sys; print({k: {a: b for a, b in r.it
     "$WAGLE" sweep spec.json --out cut >table2
     [ "$(without_times whole/runs.json)" = "$(without_times cut/runs.json)" ]
     cmp table table2
+    "$WAGLE" sweep spec.json --out whole --dry-run >table4 2>said
+    cmp table table4 && grep -q '24 of 24 runs are done' said
+    "$WAGLE" sweep spec.json --out none --dry-run 2>&1 | grep -q '0 of 24 runs' && [ ! -e none ]
     # axes may grow, and what is shown may change; what the runs are may not
     cp whole/runs.json before.json
     spec 'spec["selectors"].append("random"); spec["keep"] = ["kept"]'
