@@ -127,21 +127,23 @@ static wagle_status place(wagle_ctx *ctx, wg_optimizer *a, const wg_mask *mask,
     return WAGLE_OK;
 }
 
-/* master, gradient, m, v, held */
+/* master, gradient, m, v, held, retain */
 static wagle_status allocate(wagle_ctx *ctx, wg_optimizer *a, const char *scratch)
 {
     const size_t moment = a->bf16 ? sizeof(uint16_t) : sizeof(float);
-    const size_t size[] = {sizeof(float), sizeof(float), moment,
-                           a->rules->adamw ? moment : sizeof(float), sizeof(float)};
+    const size_t size[] = {sizeof(float), sizeof(float),
+                           moment,        a->rules->adamw ? moment : sizeof(float),
+                           sizeof(float), sizeof(float)};
 
-    for (int i = 0; i < 5; i++)
-        if (i < 3 || (i == 3 && a->rules->second) || (i == 4 && a->rectify > 0))
+    for (int i = 0; i < 6; i++)
+        if (i < 3 || (i == 3 && a->rules->second) || (i > 3 && a->rectify > 0))
             WG_TRY(wg_scratch_new(ctx, scratch, a->n, size[i], scratch != NULL, &a->memory[i]));
     a->master = a->memory[0].data;
     a->gradient = a->memory[1].data;
     a->m = a->memory[2].data;
     a->v = a->memory[3].data;
     a->held = a->memory[4].data;
+    a->retain = a->memory[5].data;
     return WAGLE_OK;
 }
 
@@ -182,7 +184,7 @@ int64_t wg_optimizer_bytes(const wg_rules *r, int64_t n, bool bf16, bool rectify
 {
     const int64_t moment = bf16 ? 2 : 4;
 
-    return n * (8 + moment + (r->adamw ? moment : r->second ? 4 : 0) + (rectify ? 4 : 0));
+    return n * (8 + moment + (r->adamw ? moment : r->second ? 4 : 0) + (rectify ? 8 : 0));
 }
 
 void wg_optimizer_free(wg_optimizer *a)
@@ -199,7 +201,7 @@ void wg_optimizer_free(wg_optimizer *a)
     wg_free(a->bits);
     wg_free(a->rank);
     wg_free(a->spare);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 6; i++)
         wg_scratch_free(&a->memory[i]);
     wg_lora_free(a->lora);
     wg_free(a);
@@ -273,7 +275,7 @@ static wagle_status sink_accept(void *user, wagle_ctx *ctx, int tensor, int64_t 
         return WAGLE_OK;
     }
     if (a->rectify > 0 && grad[1] != NULL)
-        wg_rectify_hold(a, tensor, grad[1]);
+        wg_rectify_accept(a, tensor, grad[1]);
     wg_optimizer_gather(a, tensor, grad[0], a->adding ? a->spare : into);
     for (int64_t i = 0; a->adding && i < a->count[tensor]; i++)
         into[i] += a->spare[i];

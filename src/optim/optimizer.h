@@ -37,8 +37,9 @@ typedef struct wg_optimizer {
     void *m;                  /* [n] float, or bf16 */
     void *v;                  /* [n] the same of adamw, float of the others; NULL: none */
     bool bf16;
-    float *held; /* [n] moving mean of retain gradients; NULL unless rectify > 0 */
-    wg_scratch memory[5];
+    float *held,
+        *retain; /* [n] moving mean of retain gradients, the newest; unless rectify: NULL */
+    wg_scratch memory[6];
     wg_lora *lora; /* NULL: the weights themselves are trained */
     bool adding;   /* gradients are added to those that are there: micro-batches */
     float *spare;  /* [widest] while adding */
@@ -76,11 +77,10 @@ void wg_optimizer_gather(const wg_optimizer *a, int tensor, const float *whole, 
 
 /* --- rectify.c: backward passes give both streams --------------------------------------------- */
 
-/* Before an update's gradients come. */
-WAGLE_CHECK wagle_status wg_rectify_begin(wagle_ctx *ctx, wg_optimizer *a);
-/* Adds a tensor's retain gradient. */
-void wg_rectify_hold(wg_optimizer *a, int tensor, const wg_real *gradient);
-/* The forget gradient loses what goes against the retain gradients; returns their cosine before. */
+/* Takes a tensor's retain gradient. */
+void wg_rectify_accept(wg_optimizer *a, int tensor, const wg_real *gradient);
+/* The newest joins the mean; the forget gradient loses what goes against the retain gradients;
+ * returns their cosine before. */
 double wg_rectify(wg_optimizer *a);
 
 /* Sum of |w| over what is trained. */

@@ -10,28 +10,22 @@
 
 #include <math.h>
 
-wagle_status wg_rectify_begin(wagle_ctx *ctx, wg_optimizer *a)
+void wg_rectify_accept(wg_optimizer *a, int tensor, const wg_real *gradient)
 {
-    const float keep = (float)(1 - a->rectify);
+    float *into = a->retain + a->first[tensor];
 
-    for (int64_t i = 0; i < a->n; i++)
-        a->held[i] *= keep;
-    return a->spare != NULL ? WAGLE_OK : WG_ALLOC(ctx, &a->spare, a->model->widest);
-}
-
-void wg_rectify_hold(wg_optimizer *a, int tensor, const wg_real *gradient)
-{
-    const float share = (float)a->rectify;
-    float *held = a->held + a->first[tensor];
-
-    wg_optimizer_gather(a, tensor, gradient, a->spare);
-    for (int64_t i = 0; i < a->count[tensor]; i++)
-        held[i] += share * a->spare[i];
+    wg_optimizer_gather(a, tensor, gradient, a->adding ? a->spare : into);
+    for (int64_t i = 0; a->adding && i < a->count[tensor]; i++)
+        into[i] += a->spare[i];
 }
 
 double wg_rectify(wg_optimizer *a)
 {
     const wg_ops *ops = a->model->ops;
+    const float keep = (float)(1 - a->rectify), share = (float)a->rectify;
+
+    for (int64_t i = 0; i < a->n; i++)
+        a->held[i] = keep * a->held[i] + share * a->retain[i];
     const double along = ops->dot(a->n, a->gradient, a->held);
     const double held = ops->dot(a->n, a->held, a->held);
     const double own = ops->dot(a->n, a->gradient, a->gradient);

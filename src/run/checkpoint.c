@@ -102,15 +102,16 @@ wagle_status wg_run_save(wagle_ctx *ctx, const wg_run *w)
 {
     wg_tensor list[STATE_MOST];
     const int n = state_tensors(w->trainer.optimizer, list);
-    char step[32], alpha[32];
+    char step[32], alpha[32], curved[32];
     json_t *facts;
     wagle_status st;
 
     snprintf(step, sizeof step, "%lld", (long long)w->step);
     snprintf(alpha, sizeof alpha, "%.17g", w->trainer.alpha);
-    facts =
-        json_pack("{s:s, s:s, s:s, s:s, s:s}", "format", "wagle-checkpoint", "step", step, "run",
-                  w->fingerprint, "alpha", alpha, "log", w->log_mark > 0 ? w->log.text : "");
+    snprintf(curved, sizeof curved, "%lld", (long long)w->trainer.curved);
+    facts = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "curved", curved, "format",
+                      "wagle-checkpoint", "step", step, "run", w->fingerprint, "alpha", alpha,
+                      "log", w->log_mark > 0 ? w->log.text : "");
     if (w->log_mark < w->log.bytes)
         json_object_set_new(facts, "log", json_stringn(w->log.text, (size_t)w->log_mark));
     if (facts == NULL)
@@ -126,9 +127,10 @@ static wagle_status take_checkpoint(wagle_ctx *ctx, wg_run *w, const wg_tensors 
     const int n = state_tensors(w->trainer.optimizer, list);
     const char *step = wg_tensors_metadata(file, "step");
     const char *alpha = wg_tensors_metadata(file, "alpha");
+    const char *curved = wg_tensors_metadata(file, "curved");
     const char *made_by = wg_tensors_metadata(file, "run"), *log = wg_tensors_metadata(file, "log");
 
-    if (step == NULL || alpha == NULL || made_by == NULL || log == NULL)
+    if (step == NULL || alpha == NULL || curved == NULL || made_by == NULL || log == NULL)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: not a checkpoint", w->checkpoint);
     if (strcmp(made_by, w->fingerprint) != 0)
         return wg_fail(ctx, WAGLE_E_USAGE,
@@ -142,7 +144,8 @@ static wagle_status take_checkpoint(wagle_ctx *ctx, wg_run *w, const wg_tensors 
         memcpy((void *)(uintptr_t)list[i].data, t->data, t->bytes);
     }
     if (sscanf(step, "%ld", &w->step) != 1 || w->step < 0 || w->step > w->steps ||
-        sscanf(alpha, "%lf", &w->trainer.alpha) != 1)
+        sscanf(alpha, "%lf", &w->trainer.alpha) != 1 ||
+        sscanf(curved, "%ld", &w->trainer.curved) != 1)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: step %.32s", w->checkpoint, step);
     wg_optimizer_restored(w->trainer.optimizer);
     WG_TRY(wg_text_addz(ctx, &w->log, log));

@@ -102,6 +102,7 @@ wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, wg_material *data,
                         .alpha = o->alpha,
                         .data = data,
                         .shared = shared,
+                        .curved = -1,
                         .seed = o->seed};
     WG_TRY_GOTO(find_options(ctx, out, o), fail);
     WG_TRY_GOTO(wg_retain_term(ctx, out->objective, o, &out->retain_term), fail);
@@ -355,10 +356,10 @@ wagle_status wg_train_step(wagle_ctx *ctx, wg_trainer *t, const wg_pick *pick, i
 
     *out = (wg_step){0};
     t->optimizer->sparse = t->objective->needs & WG_SPARSE ? t->option[0] : 0;
-    if (every > 0 && step % every == 0)
+    if (every > 0 && step % every == 0 && t->curved != step) {
         WG_TRY(curve(ctx, t, &pick[0], step, &sink));
-    if (t->optimizer->rectify > 0)
-        WG_TRY(wg_rectify_begin(ctx, t->optimizer));
+        t->curved = step; /* a step that is interrupted after this is taken again without it */
+    }
     for (int64_t i = 0; i < n; i++) {
         wg_loss loss;
         if (n > 1)

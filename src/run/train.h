@@ -33,7 +33,8 @@ typedef struct wg_trainer {
     int64_t layer;                            /* of WG_LOSS_HIDDEN */
     float *control;                           /* [D] its direction */
     uint64_t seed;
-    bool hidden;                /* the batch at hand ends at `layer` */
+    int64_t curved; /* the step whose curvature is in the optimizer's state already; -1: none */
+    bool hidden;    /* the batch at hand ends at `layer` */
     wg_real *nll, *weight, *dh; /* label rows, label rows, [N,D] */
     float *given;
     wg_real *base_nll; /* of the reference, not looked at */

@@ -183,11 +183,12 @@ PY
     {
         "$WAGLE" unlearn --model start $masked --out whole
         "$WAGLE" unlearn --model start $masked --threads 1 --checkpoint-every 1 --out single
-        for _ in 1 2 3; do timeout --preserve-status -s INT 0.05 "$WAGLE" unlearn --model start $masked --resume --out pieces || true; done
-        "$WAGLE" unlearn --model start $masked --resume --out pieces --force
+        for wait in 0.03 0.05 0.07 0.06 0.04 0.05; do timeout --preserve-status -s INT $wait "$WAGLE" unlearn --model start $masked --steps 12 --resume --out pieces || true; done
+        "$WAGLE" unlearn --model start $masked --steps 12 --resume --out pieces --force
+        "$WAGLE" unlearn --model start $masked --steps 12 --out twelve
     }
     cmp whole/model.safetensors single/model.safetensors
-    cmp whole/model.safetensors pieces/model.safetensors
+    cmp twelve/model.safetensors pieces/model.safetensors
     [ "$(python3 -c 'import json; print(json.load(open("whole/manifest.json"))["rectify"])')" = 0.9 ]
     refused 2 "--rectify wants an objective" "$WAGLE" unlearn --model start --forget forget.jsonl --retain retain.jsonl --objective ga --rectify 0.8 --out out
     refused 2 "--rectify wants an objective" "$WAGLE" unlearn --model start --forget forget.jsonl --retain retain.jsonl --objective rmu --rectify 0.8 --out out

@@ -26,7 +26,9 @@ static void write_rows(wagle_ctx *ctx, const char *path, int first)
     wg_text_free(&t);
 }
 
-static wagle_train_options run_of(const char *mask, const char *objective, const char *optimizer)
+/* rectify: weight of the newest retain gradient, 0: they are followed. */
+static wagle_train_options run_of(const char *mask, const char *objective, const char *optimizer,
+                                  double rectify)
 {
     wagle_train_options o;
 
@@ -38,6 +40,7 @@ static wagle_train_options run_of(const char *mask, const char *objective, const
     o.mask = mask;
     o.objective = objective;
     o.optimizer = optimizer;
+    o.rectify = rectify;
     o.steps = 4;
     o.batch = 2;
     o.warmup = 0;
@@ -98,13 +101,14 @@ static void check_same(const char *what, const char *a, const char *b)
 }
 
 static void check(wagle_ctx *ctx, const char *mask_path, const wg_mask *mask, const char *selector,
-                  const char *objective, const char *optimizer)
+                  const char *objective, const char *optimizer, double rectify)
 {
-    wagle_train_options o = run_of(mask_path, objective, optimizer);
+    wagle_train_options o = run_of(mask_path, objective, optimizer, rectify);
     wagle_ctx *cut = new_context();
     char what[128];
 
-    snprintf(what, sizeof what, "%s, %s, %s", selector, objective, optimizer);
+    snprintf(what, sizeof what, "%s, %s, %s%s", selector, objective, optimizer,
+             rectify > 0 ? ", rectified" : "");
     o.out = FOLDER "/whole";
     assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
     check_unselected(ctx, what, o.out, mask);
@@ -155,7 +159,10 @@ static void every_combination_runs_keeps_and_resumes(void **state)
             for (int r = 0; wg_rules_at(r) != NULL; r++)
                 if (!(wg_objective_at(k)->needs & WG_TRAINS_ONLY) && is_tried(s, k, r))
                     check(ctx, m.out, &mask, m.data.selector, wg_objective_at(k)->name,
-                          wg_rules_at(r)->name);
+                          wg_rules_at(r)->name, 0);
+        for (int r = 0; wg_rules_at(r) != NULL; r++)
+            check(ctx, m.out, &mask, m.data.selector, r % 2 == 0 ? "npo" : "dpo",
+                  wg_rules_at(r)->name, 0.8);
         wg_mask_free(&mask);
     }
     wagle_ctx_free(ctx);
