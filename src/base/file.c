@@ -86,7 +86,6 @@ void wg_map_close(wg_map *map)
     *map = (wg_map){0};
 }
 
-#ifdef WG_SANITIZED
 wagle_status wg_read_text(wagle_ctx *ctx, const char *path, wg_text *out)
 {
     wg_map map;
@@ -98,6 +97,7 @@ wagle_status wg_read_text(wagle_ctx *ctx, const char *path, wg_text *out)
     return st;
 }
 
+#ifdef WG_SANITIZED
 void wg_map_ahead(const void *data, size_t bytes)
 {
     (void)data;
@@ -120,17 +120,6 @@ static void advise(const void *data, size_t bytes, int advice)
 
     if (first + 16 * PAGE < last)
         (void)madvise((void *)first, last - first, advice);
-}
-
-wagle_status wg_read_text(wagle_ctx *ctx, const char *path, wg_text *out)
-{
-    wg_map map;
-    wagle_status st;
-
-    WG_TRY(wg_map_open(ctx, path, &map));
-    st = wg_text_add(ctx, out, (const char *)map.data, map.bytes);
-    wg_map_close(&map);
-    return st;
 }
 
 void wg_map_ahead(const void *data, size_t bytes)

@@ -31,7 +31,8 @@ static wagle_status draw_line(wagle_ctx *ctx, const wg_axes *a, const wg_line *l
 
 wagle_status wg_plot_lines(wagle_ctx *ctx, const wg_lines *p, wg_text *out)
 {
-    wg_axes a = {p->title, p->x, p->y, WIDTH, HEIGHT, RIGHT, false, 0, 0, 0, 0, 0, 0};
+    wg_axes a = {
+        .title = p->title, .x = p->x, .y = p->y, .width = WIDTH, .height = HEIGHT, .right = RIGHT};
 
     wg_axes_start(&a);
     for (int64_t i = 0; i < p->n; i++)

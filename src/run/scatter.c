@@ -63,7 +63,13 @@ static wagle_status name_series(wagle_ctx *ctx, const char *name, int64_t place,
 
 wagle_status wg_plot_dots(wagle_ctx *ctx, const wg_dots *d, wg_text *out)
 {
-    wg_axes a = {d->title, d->x, d->y, WIDTH, HEIGHT, RIGHT, true, 0, 0, 0, 0, 0, 0};
+    wg_axes a = {.title = d->title,
+                 .x = d->x,
+                 .y = d->y,
+                 .width = WIDTH,
+                 .height = HEIGHT,
+                 .right = RIGHT,
+                 .upright = true};
     int64_t shown = 0;
 
     wg_axes_start(&a);

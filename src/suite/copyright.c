@@ -131,8 +131,7 @@ static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 const wg_suite wg_suite_copyright = {
     .name = "copyright",
     .summary = "continuations of text windows: BLEU, ROUGE-L, common runs, verbatim share",
-    .writes = true,
-    .always_writes = true,
+    .writes = WG_TEXTS,
     .set = {{"text", "text that is not to be reproduced: a .txt file, or rows of text", false},
             {"held_out", "text whose perplexity is to stay", false}},
     .run = run,

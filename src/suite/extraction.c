@@ -174,8 +174,7 @@ static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 const wg_suite wg_suite_extraction = {
     .name = "extraction",
     .summary = "extraction strength, exact memorisation, personal data that comes out",
-    .writes = true,
-    .always_writes = true,
+    .writes = WG_TEXTS,
     .set = {{"forget", "questions and answers that were trained on", true},
             {"names", "text file, a name a line: personal data beside addresses and numbers",
              false}},

@@ -69,8 +69,7 @@ static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 const wg_suite wg_suite_muse = {
     .name = "muse",
     .summary = "verbatim and knowledge memorisation, PrivLeak (with --gold), utility on retain",
-    .writes = true,
-    .always_writes = true,
+    .writes = WG_TEXTS,
     .set = {{"verbatim", "rows of prompt and true continuation", false},
             {"knowledge_forget", "questions and answers on what is to be forgotten", false},
             {"knowledge_retain", "the same on what is to be kept", false},

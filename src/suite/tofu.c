@@ -223,7 +223,7 @@ static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 const wg_suite wg_suite_tofu = {
     .name = "tofu",
     .summary = "probability, ROUGE-L, truth ratio; model utility, forget quality (with --gold)",
-    .writes = true,
+    .writes = WG_TEXTS_IF_ASKED,
     .set = {{"forget", "rows with perturbed_answer", false},
             {"retain", "the same", false},
             {"real_authors", "the same", false},

@@ -169,8 +169,7 @@ static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, w
 const wg_suite wg_suite_toxicity = {
     .name = "toxicity",
     .summary = "continuations scored by --scorer COMMAND, or by words of a list",
-    .writes = true,
-    .always_writes = true,
+    .writes = WG_TEXTS,
     .set = {{"prompts", "rows of prompts", true},
             {"words", "text file, a word a line, in place of --scorer", false}},
     .run = run,

@@ -47,7 +47,8 @@ static wagle_status ask(wagle_ctx *ctx, void *user, wg_session *s, json_t *metri
 
 static wagle_status check_one(wagle_ctx *ctx, wg_evaluation *e)
 {
-    const bool writes = e->suite->writes && (e->suite->always_writes || e->o->max_tokens > 0);
+    const bool writes = e->suite->writes == WG_TEXTS ||
+                        (e->suite->writes == WG_TEXTS_IF_ASKED && e->o->max_tokens > 0);
 
     if (e->suite->remakes_model)
         return wg_fail(ctx, WAGLE_E_USAGE, "suite %s takes a finished model: eval --suite %s",

@@ -41,12 +41,20 @@ static wagle_status spec_path(wagle_ctx *ctx, wg_sweep *s, const char *key, cons
     return path_of(ctx, s, text_of(s->spec, key), out);
 }
 
-/* What is no letter, digit, dot or minus becomes _. */
-static void tame(char *name)
+/* folder/name, where what is no letter, digit, dot or minus becomes _. */
+static wagle_status tamed(wagle_ctx *ctx, wg_sweep *s, const char *folder, char *name,
+                          const char **out)
 {
     for (char *c = name; *c != '\0'; c++)
         if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-", *c) == NULL)
             *c = '_';
+    return joined(ctx, s, folder, name, out);
+}
+
+/* The seed that the point's scores follow from: 0 for all but random ones. */
+static long long seed_of_scores(const wg_point *p)
+{
+    return strcmp(p->selector, "random") == 0 ? (long long)p->seed : 0;
 }
 
 static wagle_data rows_of(const wg_sweep *s, const char *path)
@@ -114,10 +122,8 @@ static wagle_status scores_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, c
     char selector[64], name[128];
     const char *forget, *retain;
 
-    snprintf(name, sizeof name, "scores-%s-%lld", p->selector,
-             (long long)(strcmp(p->selector, "random") == 0 ? p->seed : 0));
-    tame(name);
-    WG_TRY(wg_sweep_path(ctx, s, name, out));
+    snprintf(name, sizeof name, "scores-%s-%lld", p->selector, seed_of_scores(p));
+    WG_TRY(tamed(ctx, s, s->out, name, out));
     if (wg_exists(*out))
         return WAGLE_OK;
     wagle_attribute_defaults(&a);
@@ -144,9 +150,8 @@ static wagle_status mask_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, con
         return path_of(ctx, s, given, out);
 
     snprintf(name, sizeof name, "mask-%s-%.6g-%s-%lld", p->selector, p->density, p->exclude,
-             (long long)(strcmp(p->selector, "random") == 0 ? p->seed : 0));
-    tame(name);
-    WG_TRY(wg_sweep_path(ctx, s, name, out));
+             seed_of_scores(p));
+    WG_TRY(tamed(ctx, s, s->out, name, out));
     if (wg_exists(*out))
         return WAGLE_OK;
     wagle_mask_defaults(&m);
@@ -335,8 +340,7 @@ static wagle_status result_path(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, 
     if (!wg_exists(folder))
         WG_TRY(wg_make_folder(ctx, folder));
     snprintf(name, sizeof name, "%.290s.json", p->key);
-    tame(name);
-    return joined(ctx, s, folder, name, out);
+    return tamed(ctx, s, folder, name, out);
 }
 
 /* {SUITE: {METRIC: value}} of a result. */

@@ -10,16 +10,18 @@
 
 enum { SEEDS_MOST = 64 };
 
+/* What came of some runs. */
+typedef struct standing {
+    int n, reached; /* runs, and those whose stop rule held */
+    double keep;    /* mean over runs of the mean over kept columns */
+} standing;
+
 /* Runs that differ in the seed alone. */
 typedef struct group {
     wg_point of;
     const json_t *run[SEEDS_MOST];
-    int n, reached; /* runs, and those whose stop rule held */
-    double keep;    /* mean over runs of the mean over kept sets */
-    struct {
-        int n, reached;
-        double keep;
-    } first; /* the same of the runs that choose: with spec.tune those of the first seed */
+    standing all;
+    standing first; /* of the runs that choose: with spec.tune those of the first seed */
 } group;
 
 typedef bool same_fn(const wg_point *a, const wg_point *b);
@@ -35,17 +37,23 @@ static double probability(const json_t *run, const char *part, const char *set)
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
+#define AGAIN "relearned."
+
+static bool is_again(const char *column)
+{
+    return strncmp(column, AGAIN, sizeof AGAIN - 1) == 0;
+}
+
 /* "SET" (of eval), "relearned.SET" or "SUITE.METRIC" of a run; NAN: it has no such number. */
 static double column(const json_t *run, const char *name)
 {
-    static const char relearned[] = "relearned.";
     const char *dot = strchr(name, '.');
     char suite[32];
     const json_t *value;
 
     if (dot == NULL)
         return probability(run, "eval", name);
-    if (strncmp(name, relearned, sizeof relearned - 1) == 0)
+    if (is_again(name))
         return probability(run, "relearned", dot + 1);
     snprintf(suite, sizeof suite, "%.*s", (int)(dot - name < 31 ? dot - name : 31), name);
     value = json_object_get(json_object_get(json_object_get(run, "suites"), suite), dot + 1);
@@ -88,11 +96,10 @@ static wagle_status list_columns(wagle_ctx *ctx, const wg_sweep *s, json_t *list
     json_object_foreach (json_object_get(s->spec, "eval"), name, value)
         failed |= json_array_append_new(list, json_string(name));
     json_array_foreach (some, i, value)
-        failed |=
-            json_array_append_new(list, json_sprintf("relearned.%s", json_string_value(value)));
+        failed |= json_array_append_new(list, json_sprintf(AGAIN "%s", json_string_value(value)));
     if (again != NULL && some == NULL)
         json_object_foreach (json_object_get(s->spec, "eval"), name, value)
-            failed |= json_array_append_new(list, json_sprintf("relearned.%s", name));
+            failed |= json_array_append_new(list, json_sprintf(AGAIN "%s", name));
     return failed == 0 ? WAGLE_OK : wg_json_memory(ctx);
 }
 
@@ -121,28 +128,17 @@ static void add_run(const wg_sweep *s, const wg_point *p, group *list, int64_t *
         i++;
     if (i == *n)
         list[(*n)++].of = *p;
-    if (list[i].n == SEEDS_MOST)
+    if (list[i].all.n == SEEDS_MOST)
         return;
-    list[i].run[list[i].n++] = run;
-    list[i].reached += json_is_true(json_object_get(run, "stopped"));
-    list[i].keep += (keep_of(s, run) - list[i].keep) / list[i].n;
-    if (!s->tune || p->seed == s->point[0].seed) {
-        list[i].first.n = list[i].n;
-        list[i].first.reached = list[i].reached;
-        list[i].first.keep = list[i].keep;
-    }
+    list[i].run[list[i].all.n++] = run;
+    list[i].all.reached += json_is_true(json_object_get(run, "stopped"));
+    list[i].all.keep += (keep_of(s, run) - list[i].all.keep) / list[i].all.n;
+    if (!s->tune || p->seed == s->point[0].seed)
+        list[i].first = list[i].all;
 }
 
-/* a is the better choice: more of its runs came there, and they keep more. */
-static bool is_better_choice(const group *a, const group *b)
-{
-    const double x = (double)a->first.reached / a->first.n,
-                 y = (double)b->first.reached / b->first.n;
-
-    return x != y ? x > y : a->first.keep > b->first.keep;
-}
-
-static bool is_better(const group *a, const group *b)
+/* More of its runs came there, and they keep more. */
+static bool is_better(const standing *a, const standing *b)
 {
     const double x = (double)a->reached / a->n, y = (double)b->reached / b->n;
 
@@ -162,7 +158,7 @@ static int64_t choose(group *list, int64_t n, same_fn *same)
             k++;
         if (k == kept)
             list[kept++] = list[i];
-        else if (is_better_choice(&list[i], &list[k]))
+        else if (is_better(&list[i].first, &list[k].first))
             list[k] = list[i];
     }
     return kept;
@@ -205,7 +201,10 @@ static int by_objective(const void *a, const void *b)
     const group *x = a, *y = b;
     const int order = strcmp(x->of.objective, y->of.objective);
 
-    return order != 0 ? order : is_better(x, y) ? -1 : is_better(y, x) ? 1 : 0;
+    return order != 0                    ? order
+           : is_better(&x->all, &y->all) ? -1
+           : is_better(&y->all, &x->all) ? 1
+                                         : 0;
 }
 
 /* Mean of a column, and half of its 95 % interval by Student's t (NAN for one run). */
@@ -215,22 +214,23 @@ static void mean_of(const group *g, const char *name, double *mean, double *half
                                       2.447, 2.365,  2.306, 2.262, 2.228};
     double sum = 0, square = 0;
 
-    for (int i = 0; i < g->n; i++)
+    for (int i = 0; i < g->all.n; i++)
         sum += column(g->run[i], name);
-    *mean = sum / g->n;
-    for (int i = 0; i < g->n; i++)
+    *mean = sum / g->all.n;
+    for (int i = 0; i < g->all.n; i++)
         square += pow(column(g->run[i], name) - *mean, 2);
-    *half =
-        g->n < 2 ? NAN : quantile[g->n - 1 < 10 ? g->n - 1 : 10] * sqrt(square / (g->n - 1) / g->n);
+    *half = g->all.n < 2 ? NAN
+                         : quantile[g->all.n - 1 < 10 ? g->all.n - 1 : 10] *
+                               sqrt(square / (g->all.n - 1) / g->all.n);
 }
 
 static double steps_of(const group *g)
 {
     double sum = 0;
 
-    for (int i = 0; i < g->n; i++)
+    for (int i = 0; i < g->all.n; i++)
         sum += json_number_value(json_object_get(g->run[i], "steps"));
-    return sum / g->n;
+    return sum / g->all.n;
 }
 
 /* --- what is written ----------------------------------------------------------------------------
@@ -243,7 +243,7 @@ static wagle_status add_row(wagle_ctx *ctx, const json_t *columns, wg_text *t, c
 
     WG_TRY(wg_text_printf(ctx, t, "| %s | %s | %s | %.4g | %.3g | %d/%d | %.1f |", g->of.objective,
                           g->of.selector, *g->of.exclude != '\0' ? g->of.exclude : "-",
-                          g->of.density, g->of.lr, g->reached, g->n, steps_of(g)));
+                          g->of.density, g->of.lr, g->all.reached, g->all.n, steps_of(g)));
     json_array_foreach (columns, i, name) {
         double mean, half;
         mean_of(g, json_string_value(name), &mean, &half);
@@ -264,8 +264,8 @@ static wagle_status add_table(wagle_ctx *ctx, const json_t *columns, const group
                         "| objective | selector | without | density | lr | reached | steps |"));
     json_array_foreach (columns, i, name) {
         const char *text = json_string_value(name);
-        const bool again = strncmp(text, "relearned.", 10) == 0;
-        WG_TRY(wg_text_printf(ctx, t, " %s%s |", again ? text + 10 : text,
+        const bool again = is_again(text);
+        WG_TRY(wg_text_printf(ctx, t, " %s%s |", again ? text + sizeof AGAIN - 1 : text,
                               again ? ", relearned" : ""));
     }
     WG_TRY(wg_text_addz(ctx, t, "\n|"));
@@ -304,10 +304,10 @@ static wagle_status make_tables(wagle_ctx *ctx, const json_t *columns, const gro
 
 static wagle_status summarise(wagle_ctx *ctx, const json_t *columns, const group *g, json_t *into)
 {
-    json_t *method =
-        json_pack("{s:s, s:s, s:s, s:f, s:f, s:i, s:i, s:f}", "objective", g->of.objective,
-                  "selector", g->of.selector, "exclude", g->of.exclude, "density", g->of.density,
-                  "lr", g->of.lr, "runs", g->n, "reached", g->reached, "steps", steps_of(g));
+    json_t *method = json_pack("{s:s, s:s, s:s, s:f, s:f, s:i, s:i, s:f}", "objective",
+                               g->of.objective, "selector", g->of.selector, "exclude",
+                               g->of.exclude, "density", g->of.density, "lr", g->of.lr, "runs",
+                               g->all.n, "reached", g->all.reached, "steps", steps_of(g));
     size_t i;
     json_t *name;
 
@@ -363,7 +363,7 @@ static wagle_status draw(wagle_ctx *ctx, const wg_sweep *s, const group *list, i
         snprintf(label[i], sizeof label[i], "%s %s%s%s %.3g", list[i].of.objective,
                  list[i].of.selector, *list[i].of.exclude != '\0' ? " without " : "",
                  list[i].of.exclude, list[i].of.density);
-        dot[i].y = list[i].keep;
+        dot[i].y = list[i].all.keep;
         dot[i].label = label[i];
         dot[i].series = list[i].of.selector;
     }

@@ -295,12 +295,10 @@ static wagle_status several_masks(wagle_ctx *ctx)
 {
     static const double density[] = {0.1, 0.5};
     wagle_mask_options o;
-    const char *scores = WG_SCRATCH "/torture-scores";
-    wagle_status st = WAGLE_OK;
+    wagle_status st;
 
     wagle_mask_defaults(&o);
-    o.data.model = NULL;
-    o.scores = scores;
+    o.scores = WG_SCRATCH "/torture-scores";
     o.out = OUT "{}";
     o.densities = density;
     o.n_densities = 2;
