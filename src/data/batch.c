@@ -1,4 +1,4 @@
-/* batch.c - sequences packed without padding; those of a group may share their first tokens. */
+/* batch.c - sequences packed without padding; they may share their first tokens. */
 #include "data/dataset.h"
 
 static wagle_status reserve(wagle_ctx *ctx, wg_batch *b, int64_t S, int64_t N, int64_t M)
@@ -69,75 +69,94 @@ wagle_status wg_batch_fill(wagle_ctx *ctx, wg_batch *b, const wg_example *const 
     return WAGLE_OK;
 }
 
-/* Of sequences [root, s): the one that has most first tokens in common with the inputs of e, and
- * how many. */
-static int64_t find_parent(const wg_batch *b, const wg_example *e, int64_t inputs, int64_t root,
-                           int64_t s, int64_t *common)
-{
-    int64_t parent = s;
+/* A sequence that is about to be added. */
+typedef struct newcomer {
+    const wg_example *e;
+    int64_t inputs, root, parent, common;
+} newcomer;
 
-    *common = 0;
-    for (int64_t p = root; p < s; p++) {
+/* The earlier sequence of the group that has most first tokens in common with s. */
+static void find_parent(const wg_batch *b, int64_t s, newcomer *c)
+{
+    c->common = 0;
+    for (int64_t p = c->root; p < s; p++) {
         const int64_t *path = b->path + b->path_start[p];
         const int64_t n = b->path_start[p + 1] - b->path_start[p];
         int64_t k = 0;
-        while (k < n && k < inputs && b->ids[path[k]] == e->ids[k])
+        while (k < n && k < c->inputs && b->ids[path[k]] == c->e->ids[k])
             k++;
-        if (k > *common) {
-            *common = k;
-            parent = p;
+        if (k > c->common) {
+            c->common = k;
+            c->parent = p;
         }
     }
-    return parent;
 }
 
-static wagle_status reserve_paths(wagle_ctx *ctx, wg_batch *b, int64_t S, int64_t N)
+/* Sequence s goes on from an earlier one of the last group, or starts a group. */
+static newcomer place(const wg_batch *b, const wg_example *e, int64_t s, int64_t together)
+{
+    newcomer c = {.e = e, .inputs = wg_example_inputs(e), .root = s > 0 ? b->root[s - 1] : 0};
+
+    find_parent(b, s, &c);
+    if (s == 0 || c.common * 8 < c.inputs ||
+        b->N + c.inputs - c.common - b->start[c.root] > together) {
+        c.common = 0;
+        c.root = s;
+    }
+    return c;
+}
+
+static wagle_status reserve_shared(wagle_ctx *ctx, wg_batch *b, int64_t S, const newcomer *c)
 {
     int64_t room = b->room_paths;
 
+    WG_TRY(reserve(ctx, b, S, b->N + c->inputs, b->M + c->e->n_labels));
     WG_TRY(WG_GROW(ctx, &b->path_start, &room, S + 1));
     WG_TRY(WG_GROW(ctx, &b->root, &b->room_paths, S + 1));
-    return WG_GROW(ctx, &b->path, &b->room_path, N);
+    return WG_GROW(ctx, &b->path, &b->room_path, (S > 1 ? b->path_start[S - 1] : 0) + c->inputs);
 }
 
-wagle_status wg_batch_fill_shared(wagle_ctx *ctx, wg_batch *b, const wg_example *const *examples,
-                                  const int64_t *root, int64_t n)
+static void add(wg_batch *b, int64_t s, const newcomer *c)
 {
-    int64_t N = 0, M = 0;
+    const int64_t from = s > 0 ? b->path_start[s] : 0;
+    int64_t *path = b->path + from;
 
-    for (int64_t s = 0; s < n; s++) {
-        N += examples[s]->n;
-        M += examples[s]->n_labels;
-    }
-    WG_TRY(reserve(ctx, b, n, N, M));
-    WG_TRY(reserve_paths(ctx, b, n, N));
-    b->S = b->n_forget = n;
-    b->N = b->M = 0;
-    b->shared = true;
-    b->path_start[0] = 0;
-    for (int64_t s = 0; s < n; s++) {
-        const wg_example *e = examples[s];
-        const int64_t inputs = wg_example_inputs(e);
-        int64_t common, *path = b->path + b->path_start[s];
-        const int64_t parent = find_parent(b, e, inputs, root[s], s, &common);
-        b->start[s] = b->N;
-        b->label_start[s] = b->M;
-        b->root[s] = root[s];
-        b->path_start[s + 1] = b->path_start[s] + inputs;
-        for (int64_t i = 0; i < inputs; i++) {
-            path[i] = i < common ? b->path[b->path_start[parent] + i] : b->N;
-            if (i >= common) {
-                b->ids[b->N] = e->ids[i];
-                b->position[b->N++] = (int32_t)i;
-            }
-            if (e->labels[i + 1] != WG_NO_LABEL) {
-                b->row[b->M] = path[i];
-                b->target[b->M++] = e->labels[i + 1];
-            }
+    b->start[s] = b->N;
+    b->label_start[s] = b->M;
+    b->root[s] = c->root;
+    b->path_start[s] = from;
+    for (int64_t i = 0; i < c->inputs; i++) {
+        path[i] = i < c->common ? b->path[b->path_start[c->parent] + i] : b->N;
+        if (i >= c->common) {
+            b->ids[b->N] = c->e->ids[i];
+            b->position[b->N++] = (int32_t)i;
+        }
+        if (c->e->labels[i + 1] != WG_NO_LABEL) {
+            b->row[b->M] = path[i];
+            b->target[b->M++] = c->e->labels[i + 1];
         }
     }
-    b->start[n] = b->N;
-    b->label_start[n] = b->M;
+    b->path_start[s + 1] = from + c->inputs;
+    b->start[s + 1] = b->N;
+    b->label_start[s + 1] = b->M;
+}
+
+wagle_status wg_batch_fill_shared(wagle_ctx *ctx, wg_batch *b, const wg_example *examples,
+                                  int64_t n, int64_t most, int64_t together)
+{
+    int64_t s;
+
+    b->N = b->M = 0;
+    b->shared = false;
+    for (s = 0; s < n; s++) {
+        const newcomer c = place(b, &examples[s], s, together);
+        if (s > 0 && (b->N + c.inputs - c.common > most || b->M + c.e->n_labels > most))
+            break;
+        WG_TRY(reserve_shared(ctx, b, s + 1, &c));
+        add(b, s, &c);
+        b->shared |= c.common > 0;
+    }
+    b->S = b->n_forget = s;
     return WAGLE_OK;
 }
 

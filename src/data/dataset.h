@@ -69,7 +69,7 @@ typedef struct wg_batch {
     bool shared;
     int64_t *path_start; /* [S+1] */
     int64_t *path;       /* [path_start[S]] */
-    int64_t *root;       /* [S] first sequence of the group */
+    int64_t *root;       /* [S] first sequence of the group, whose tokens walk together */
     int64_t room_paths, room_path;
 } wg_batch;
 
@@ -82,14 +82,23 @@ int64_t wg_example_given(const wg_example *e);
 WAGLE_CHECK wagle_status wg_batch_fill(wagle_ctx *ctx, wg_batch *b,
                                        const wg_example *const *examples, int64_t n,
                                        int64_t n_forget);
-/* The same, sequences sharing the first tokens that they have in common with an earlier one of
- * their group: sequences root[s] to s. For forward passes; losses are bit for bit those of
- * wg_batch_fill.
- */
+/* The same with the first of examples [n], b->S of them: at least one, and as many as have up to
+ * `most` tokens and label rows. Those that have an eighth of their tokens or more in common with an
+ * earlier one share them, in groups of up to `together` tokens. For forward passes; losses are bit
+ * for bit those of wg_batch_fill. */
 WAGLE_CHECK wagle_status wg_batch_fill_shared(wagle_ctx *ctx, wg_batch *b,
-                                              const wg_example *const *examples,
-                                              const int64_t *root, int64_t n);
+                                              const wg_example *examples, int64_t n, int64_t most,
+                                              int64_t together);
 void wg_batch_free(wg_batch *b);
+/* The sequence after the last of s's group; a batch that is not shared has groups of one. */
+static inline int64_t wg_group_end(const wg_batch *b, int64_t s)
+{
+    int64_t to = s + 1;
+
+    while (b->shared && to < b->S && b->root[to] == b->root[s])
+        to++;
+    return to;
+}
 /* Label rows of sequence s. */
 static inline int64_t wg_labels_in(const wg_batch *b, int64_t s)
 {

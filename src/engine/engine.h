@@ -41,6 +41,8 @@ typedef struct wg_limit {
 WAGLE_CHECK wagle_status wg_engine_new(wagle_ctx *ctx, const wg_model *model, wg_engine **out);
 void wg_engine_limit(wg_engine *e, const wg_limit *limit);
 void wg_engine_free(wg_engine *e);
+/* How many of so many tokens a forward pass would take through a layer together. */
+int64_t wg_engine_chunk_tokens(const wg_engine *e, int64_t tokens);
 
 /* nll [M], in nats. for_backward: keep what wg_engine_backward needs. progress: a stage's name
  * to report layers under, or NULL. */

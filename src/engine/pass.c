@@ -61,6 +61,7 @@ void wg_engine_free(wg_engine *e)
     wg_free(e->chunk);
     wg_free(e->start);
     wg_free(e->tree.start);
+    wg_free(e->tree.known);
     for (int i = 0; i < WG_SOFT_MOST; i++) {
         wg_free(e->soft[i].runner_up);
         wg_free(e->soft[i].cross);
@@ -68,7 +69,7 @@ void wg_engine_free(wg_engine *e)
     wg_free(e);
 }
 
-static int64_t longest_of(const wg_batch *batch)
+int64_t wg_longest_of(const wg_batch *batch)
 {
     const int64_t *start = batch->shared ? batch->path_start : batch->start;
     int64_t longest = 0;
@@ -81,7 +82,7 @@ static int64_t longest_of(const wg_batch *batch)
 static wagle_status prepare_positions(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch)
 {
     const wg_config *c = &e->model->config;
-    const int64_t longest = longest_of(batch);
+    const int64_t longest = wg_longest_of(batch);
 
     if (c->has[WG_POSITION] && longest > c->max_position)
         return wg_fail(ctx, WAGLE_E_INPUT,
@@ -105,21 +106,28 @@ wagle_status wg_cut_chunks(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch, 
     WG_TRY(WG_GROW(ctx, &e->chunk, &e->chunk_room, batch->S));
     WG_TRY(WG_GROW(ctx, &e->start, &e->start_room, batch->S + 1));
     e->n_chunks = 0;
-    for (int64_t s = 0; s < batch->S; s++) {
+    for (int64_t s = 0, to; s < batch->S; s = to) {
         wg_chunk *last = e->n_chunks > 0 ? &e->chunk[e->n_chunks - 1] : NULL;
         const int stream = apart && s >= batch->n_forget;
-        if (batch->shared && batch->root[s] < s && last != NULL) {
-            last->to = s + 1; /* a group stays together */
-            continue;
-        }
+        to = wg_group_end(batch, s);
         if (last == NULL || single || last->stream != stream ||
-            batch->start[s + 1] - batch->start[last->from] > e->plan.chunk_tokens) {
-            e->chunk[e->n_chunks++] = (wg_chunk){s, s + 1, stream};
-            continue;
-        }
-        last->to = s + 1;
+            batch->start[to] - batch->start[last->from] > e->plan.chunk_tokens)
+            e->chunk[e->n_chunks++] = (wg_chunk){s, to, stream};
+        else
+            last->to = to;
     }
     return WAGLE_OK;
+}
+
+int64_t wg_engine_chunk_tokens(const wg_engine *e, int64_t tokens)
+{
+    const wg_intent intent = {.tokens = tokens,
+                              .labels = tokens,
+                              .shared = true,
+                              .chunk_tokens = e->limit.chunk_tokens,
+                              .budget = e->limit.budget};
+
+    return wg_plan_make(e->model, &intent).chunk_tokens;
 }
 
 static int64_t largest_chunk(const wg_engine *e, const wg_batch *batch)
@@ -161,9 +169,10 @@ static void make_plan(wg_engine *e, const wg_batch *batch, bool for_backward)
                         .placed = e->limit.placed,
                         .tokens = batch->N,
                         .labels = batch->M,
+                        .shared = batch->shared,
                         .folder = e->limit.folder,
                         .chunk_tokens = e->limit.chunk_tokens,
-                        .longest = longest_of(batch),
+                        .longest = wg_longest_of(batch),
                         .budget = e->limit.budget};
 
     e->plan = wg_plan_make(e->model, &intent);

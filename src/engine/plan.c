@@ -34,7 +34,8 @@ static void size_up(const wg_model *m, const wg_intent *in, wg_plan *p)
     p->checkpoints = real * N * c->D * (in->backward ? c->L + 1 : 1);
     p->kept = real * p->kept_layers * wg_kept_size(c, chunk);
     p->working = real * (wg_kept_size(c, chunk) + wg_passing_size(c, chunk) +
-                         (in->backward ? wg_backward_scratch_size(c, chunk) + N * c->D : 0));
+                         (in->backward ? wg_backward_scratch_size(c, chunk) + N * c->D : 0) +
+                         (in->shared ? wg_tree_size(c, in->longest) : 0));
     p->weights = real * most(wg_layer_size(c), vocabulary * c->D);
     p->gradients = real * held * (wg_layer_size(c) + c->V * c->D);
     p->head = real *

@@ -12,6 +12,7 @@ typedef struct wg_intent {
     int64_t tokens;       /* of the largest batch */
     int64_t labels;       /* label rows of it */
     int64_t longest;      /* tokens of the longest sequence */
+    bool shared;          /* sequences share first tokens */
     const char *folder;   /* where checkpoints may be spilled; NULL: nowhere */
     int64_t chunk_tokens; /* at most so many walk together; 0: the default */
     int64_t budget;       /* bytes for all this; 0: no bound but the defaults */

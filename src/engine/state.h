@@ -38,10 +38,10 @@ typedef struct wg_softened {
 /* Attention of a batch whose sequences share tokens: each is laid out whole for it. */
 typedef struct wg_tree {
     const wg_batch *batch;
-    wg_chunk chunk; /* at hand */
-    wg_room room;   /* q, out, k, v, lse of the paths of a chunk */
-    int64_t *start; /* [S+1] of the paths of a chunk, from 0 */
-    int64_t start_room;
+    wg_chunk chunk;         /* at hand */
+    wg_room room;           /* q, out, k, v, lse of the paths that are laid out */
+    int64_t *start, *known; /* of those, as wg_attention has them */
+    int64_t start_room, known_room;
 } wg_tree;
 
 enum { WG_SOFT_MOST = 2 };
@@ -93,8 +93,12 @@ struct wg_engine {
 
 /* Fills a->attended of a chunk of a shared batch; user is the engine. */
 void wg_tree_attend(void *user, const wg_attention *how, int64_t layer, wg_activations *a);
-/* Room for it; nothing where the batch is not shared. The chunks are cut. */
+/* Room for it; nothing where the batch is not shared. */
 WAGLE_CHECK wagle_status wg_tree_room(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch);
+/* The same in numbers, of sequences of up to `longest` tokens. */
+int64_t wg_tree_size(const wg_config *c, int64_t longest);
+/* Tokens of the longest sequence. */
+int64_t wg_longest_of(const wg_batch *batch);
 /* Calls each for blocks of label rows [from, to) and chunks of the vocabulary, with the logits
  * [n,width] of rows [at, at+n). */
 typedef void wg_label_chunk(wg_engine *e, void *user, const wg_batch *batch, int64_t at, int64_t n,

@@ -1,51 +1,107 @@
 /* tree.c - attention where sequences share their first tokens. All else of a block is row by row,
- * so a shared token is computed once; here alone each sequence is laid out whole. */
+ * so a shared token is computed once; here alone each sequence is laid out whole, as keys: of
+ * queries only its own tokens count. */
 #include "engine/state.h"
 
 #include <string.h>
 
-/* Tokens of the paths of a chunk. */
-static int64_t path_tokens(const wg_batch *b, const wg_chunk *c)
+enum { LAID_TOKENS = 1024 }; /* that are laid out at a time, unless one sequence is longer */
+
+static int64_t most(int64_t a, int64_t b)
 {
-    return b->path_start[c->to] - b->path_start[c->from];
+    return a > b ? a : b;
+}
+
+int64_t wg_tree_size(const wg_config *c, int64_t longest)
+{
+    return most(LAID_TOKENS, longest) * (2 * c->H * c->h + 2 * c->K * c->h + c->H);
 }
 
 wagle_status wg_tree_room(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch)
 {
-    const wg_config *c = &e->model->config;
-    int64_t most = 0;
-
     if (!batch->shared)
         return WAGLE_OK;
-    for (int64_t i = 0; i < e->n_chunks; i++)
-        if (path_tokens(batch, &e->chunk[i]) > most)
-            most = path_tokens(batch, &e->chunk[i]);
     WG_TRY(WG_GROW(ctx, &e->tree.start, &e->tree.start_room, batch->S + 1));
-    return wg_room_for(ctx, &e->tree.room, most * (2 * c->H * c->h + 2 * c->K * c->h + c->H));
+    WG_TRY(WG_GROW(ctx, &e->tree.known, &e->tree.known_room, batch->S));
+    return wg_room_for(ctx, &e->tree.room, wg_tree_size(&e->model->config, wg_longest_of(batch)));
+}
+
+/* Tokens of sequence s. */
+static int64_t length(const wg_batch *b, int64_t s)
+{
+    return b->path_start[s + 1] - b->path_start[s];
+}
+
+/* Sequences from s on that are laid out together: [s, end), of which n have tokens of their own. */
+static int64_t choose(wg_tree *t, int64_t s, int64_t *n)
+{
+    const wg_batch *b = t->batch;
+
+    *n = 0;
+    t->start[0] = 0;
+    for (; s < t->chunk.to; s++) {
+        const int64_t own = b->start[s + 1] - b->start[s];
+        if (own == 0)
+            continue;
+        if (*n > 0 && t->start[*n] + length(b, s) > LAID_TOKENS)
+            break;
+        t->known[*n] = length(b, s) - own;
+        t->start[*n + 1] = t->start[*n] + length(b, s);
+        ++*n;
+    }
+    return s;
+}
+
+typedef struct laid_out {
+    wg_real *q, *out, *k, *v, *lse; /* by rows of the paths */
+    int64_t Q, P;                   /* wide */
+} laid_out;
+
+/* Sequence s to row `at`. */
+static void lay_out(const wg_tree *t, int64_t s, int64_t at, const wg_activations *a, laid_out *to)
+{
+    const wg_batch *b = t->batch;
+    const int64_t *path = b->path + b->path_start[s], first = b->start[t->chunk.from];
+    const int64_t n = length(b, s), own = b->start[s + 1] - b->start[s];
+
+    for (int64_t i = 0; i < n; i++) {
+        memcpy(to->k + (at + i) * to->P, a->k + (path[i] - first) * to->P,
+               (size_t)to->P * sizeof *to->k);
+        memcpy(to->v + (at + i) * to->P, a->v + (path[i] - first) * to->P,
+               (size_t)to->P * sizeof *to->v);
+    }
+    memcpy(to->q + (at + n - own) * to->Q, a->q + (b->start[s] - first) * to->Q,
+           (size_t)(own * to->Q) * sizeof *to->q);
 }
 
 void wg_tree_attend(void *user, const wg_attention *how, int64_t layer, wg_activations *a)
 {
     wg_engine *e = user;
-    const wg_batch *b = e->tree.batch;
-    const wg_chunk *c = &e->tree.chunk;
-    const int64_t Q = how->H * how->h, P = how->K * how->h, n = path_tokens(b, c);
-    const int64_t first = b->start[c->from], *path = b->path + b->path_start[c->from];
-    wg_real *q = e->tree.room.data, *out = q + n * Q, *k = out + n * Q, *v = k + n * P;
+    wg_tree *t = &e->tree;
+    const wg_batch *b = t->batch;
+    const int64_t Q = how->H * how->h, P = how->K * how->h, first = b->start[t->chunk.from];
     wg_attention whole = *how;
 
     (void)layer;
-    for (int64_t s = c->from; s <= c->to; s++)
-        e->tree.start[s - c->from] = b->path_start[s] - b->path_start[c->from];
-    whole.S = c->to - c->from;
-    whole.start = e->tree.start;
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t row = path[i] - first;
-        memcpy(q + i * Q, a->q + row * Q, (size_t)Q * sizeof *q);
-        memcpy(k + i * P, a->k + row * P, (size_t)P * sizeof *k);
-        memcpy(v + i * P, a->v + row * P, (size_t)P * sizeof *v);
+    whole.start = t->start;
+    whole.known = t->known;
+    for (int64_t from = t->chunk.from, to; from < t->chunk.to; from = to) {
+        to = choose(t, from, &whole.S);
+        const int64_t n = t->start[whole.S];
+        laid_out w = {.q = t->room.data, .Q = Q, .P = P};
+        w.out = w.q + n * Q;
+        w.k = w.out + n * Q;
+        w.v = w.k + n * P;
+        w.lse = w.v + n * P;
+        for (int64_t s = from, i = 0; s < to; s++)
+            if (b->start[s + 1] > b->start[s])
+                lay_out(t, s, t->start[i++], a, &w);
+        e->model->ops->attention_forward(&whole, w.q, w.k, w.v, w.out, w.lse);
+        for (int64_t s = from, i = 0; s < to; s++) {
+            const int64_t own = b->start[s + 1] - b->start[s];
+            if (own > 0)
+                memcpy(a->attended + (b->start[s] - first) * Q, w.out + (t->start[++i] - own) * Q,
+                       (size_t)(own * Q) * sizeof *w.out);
+        }
     }
-    e->model->ops->attention_forward(&whole, q, k, v, out, v + n * P);
-    for (int64_t i = 0; i < n; i++) /* equal rows of several paths have equal bits */
-        memcpy(a->attended + (path[i] - first) * Q, out + i * Q, (size_t)Q * sizeof *out);
 }

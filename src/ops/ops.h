@@ -21,6 +21,7 @@ typedef float wg_real;
 typedef struct wg_attention {
     int64_t S;            /* sequences */
     const int64_t *start; /* [S+1] first token of each; start[S] = N */
+    const int64_t *known; /* [S] first tokens of each whose out is not wanted (forward); NULL: 0 */
     int64_t H, K, h;
     wg_real scale;
     int64_t window; /* a query sees so many keys, its own the last; 0: all before it */

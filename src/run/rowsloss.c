@@ -9,44 +9,12 @@ enum { EVAL_TOKENS = 4096 };
 typedef struct scoring {
     wg_session *session;
     const wg_dataset *rows;
-    const int64_t *root; /* NULL: rows share nothing */
     bool looks, spread;
-    const wg_example **list; /* of the batch at hand */
-    int64_t *local_root;
-    wg_real *nll; /* [M] */
+    wg_real *nll; /* [M] of the batch at hand */
     int32_t *best;
     double *mean, *square;
     int64_t room, best_room, mean_room, square_room;
 } scoring;
-
-/* Rows [from, to) of one batch: whole groups, up to EVAL_TOKENS tokens. */
-static int64_t batch_end(const scoring *s, int64_t from)
-{
-    int64_t tokens = 0, end = from;
-
-    for (int64_t i = from; i < s->rows->n; i++) {
-        tokens += s->rows->example[i].n;
-        if (s->root == NULL || s->root[i] == i)
-            end = i;
-        if (end > from && tokens > EVAL_TOKENS)
-            return end;
-    }
-    return s->rows->n;
-}
-
-static wagle_status fill(wagle_ctx *ctx, scoring *s, int64_t from, int64_t n)
-{
-    wg_batch *b = &s->session->batch;
-
-    for (int64_t i = 0; i < n; i++) {
-        s->list[i] = &s->rows->example[from + i];
-        s->local_root[i] = s->root != NULL ? s->root[from + i] - from : i;
-    }
-    b->whole = false;
-    b->every = 0;
-    return s->root != NULL ? wg_batch_fill_shared(ctx, b, s->list, s->local_root, n)
-                           : wg_batch_fill(ctx, b, s->list, n, n);
-}
 
 static wagle_status walk(wagle_ctx *ctx, scoring *s)
 {
@@ -89,28 +57,25 @@ static wagle_status keep(wagle_ctx *ctx, const scoring *s, int64_t from, int64_t
 wagle_status wg_rows_score(wagle_ctx *ctx, wg_session *session, const wg_dataset *rows,
                            const wg_scoring *how, wg_row_score *out)
 {
-    scoring s = {.session = session,
-                 .rows = rows,
-                 .root = how->root,
-                 .looks = how->hits || how->spread,
-                 .spread = how->spread};
-    wagle_status st;
+    scoring s = {
+        .session = session, .rows = rows, .looks = how->hits || how->spread, .spread = how->spread};
+    wg_batch *b = &session->batch;
+    const int64_t together = wg_engine_chunk_tokens(session->engine, EVAL_TOKENS);
+    wagle_status st = WAGLE_OK;
 
-    WG_TRY(WG_ALLOC(ctx, &s.list, rows->n));
-    WG_TRY_GOTO(WG_ALLOC(ctx, &s.local_root, rows->n), done);
-    for (int64_t from = 0, end; from < rows->n; from = end) {
-        const wg_batch *b = &session->batch;
-        end = batch_end(&s, from);
-        WG_TRY_GOTO(fill(ctx, &s, from, end - from), done);
+    b->whole = false;
+    b->every = 0;
+    for (int64_t from = 0; from < rows->n; from += b->S) {
+        WG_TRY_GOTO(wg_batch_fill_shared(ctx, b, rows->example + from, rows->n - from, EVAL_TOKENS,
+                                         together),
+                    done);
         WG_TRY_GOTO(walk(ctx, &s), done);
-        for (int64_t i = 0; i < end - from; i++)
+        for (int64_t i = 0; i < b->S; i++)
             WG_TRY_GOTO(keep(ctx, &s, b->label_start[i], wg_labels_in(b, i), &out[from + i]), done);
         if (how->progress != NULL)
-            wg_progress(ctx, how->progress, end, rows->n, NULL);
+            wg_progress(ctx, how->progress, from + b->S, rows->n, NULL);
     }
 done:
-    wg_free(s.list);
-    wg_free(s.local_root);
     wg_free(s.nll);
     wg_free(s.best);
     wg_free(s.mean);

@@ -101,8 +101,6 @@ WAGLE_CHECK wagle_status wg_mean_probability(wagle_ctx *ctx, wg_session *s, cons
                                              double *probability, double *nll);
 /* What is wanted of rows besides the losses of their label tokens. */
 typedef struct wg_scoring {
-    const int64_t *root;  /* [rows] first row of each one's group, whose first tokens are shared; or
-                             NULL: rows share nothing. Groups stand together */
     bool hits;            /* whether the label is the likeliest token */
     bool spread;          /* of log p over the vocabulary */
     const char *progress; /* a stage's name, or NULL */

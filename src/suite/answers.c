@@ -26,7 +26,6 @@ void wg_answers_close(wg_answers *a)
     wg_free(a->generated);
     wg_free_scores(a->score, a->set.n);
     wg_free(a->first);
-    wg_free(a->root);
     wg_dataset_free(&a->set);
     wg_rows_free(&a->rows);
     *a = (wg_answers){0};
@@ -76,10 +75,7 @@ wagle_status wg_answers_add(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int
                             const char *prompt, const char *answer)
 {
     const wagle_data data = wg_evaluation_data(e, a->path);
-    const int64_t k = a->set.n;
 
-    WG_TRY(WG_GROW(ctx, &a->root, &a->root_room, k + 1));
-    a->root[k] = a->first[i];
     return wg_dataset_add(ctx, &e->session->reader, &data, a->rows.line[i], prompt, answer, &a->set,
                           &a->room);
 }
@@ -92,7 +88,7 @@ void wg_answers_end_row(wg_answers *a, int64_t i)
 wagle_status wg_answers_score(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, bool hits,
                               bool spread, const char *progress)
 {
-    const wg_scoring how = {.root = a->root, .hits = hits, .spread = spread, .progress = progress};
+    const wg_scoring how = {.hits = hits, .spread = spread, .progress = progress};
 
     WG_TRY(WG_ALLOC(ctx, &a->score, a->set.n));
     return wg_rows_score(ctx, e->session, &a->set, &how, a->score);

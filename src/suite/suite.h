@@ -96,11 +96,10 @@ typedef struct wg_answers {
     wg_chat chat;        /* where e->o->data.chat asks for one */
     wg_dataset set;      /* examples; of row i: [first[i], first[i+1]) */
     int64_t *first;      /* [rows.n + 1] */
-    int64_t *root;       /* [set.n] */
     wg_row_score *score; /* [set.n] */
     wg_ids *made;        /* [rows.n] */
     char **generated;    /* [rows.n] text of made */
-    int64_t room, root_room;
+    int64_t room;
 } wg_answers;
 
 /* Opens the rows of a set's file. */

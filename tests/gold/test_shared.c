@@ -1,13 +1,14 @@
 /* Of every family: losses of sequences that share their first tokens are bit for bit those of the
- * sequences apart, and what is looked up beside them is what the logits say. */
+ * sequences apart, however many are packed and walk together, and what is looked up beside them is
+ * what the logits say. */
 #include "support.h"
 
 #include "engine/engine.h"
 
 enum { SEQUENCES = 7, LONGEST = 40 };
 
-/* Two groups: six that go on in different ways from one prompt (one wholly within another, one from
- * the middle of an answer), and one alone. */
+/* Six that go on in different ways from one prompt (one wholly within another, one from the middle
+ * of an answer), and one that shares nothing. */
 static void make_sequences(int64_t V, int32_t ids[SEQUENCES][LONGEST],
                            int32_t labels[SEQUENCES][LONGEST], wg_example *e)
 {
@@ -50,17 +51,56 @@ static void compare_look(wagle_ctx *ctx, wg_engine *engine, const wg_batch *batc
     free(z);
 }
 
+/* Losses [M] of all sequences, in batches as small as `most` and `together` make them; returns how
+ * many tokens walked. */
+static int64_t losses_shared(wagle_ctx *ctx, wg_engine *engine, const wg_example *e, int64_t most,
+                             int64_t together, float *nll)
+{
+    wg_batch b = {0};
+    int64_t tokens = 0;
+
+    for (int64_t s = 0; s < SEQUENCES; s += b.S) {
+        assert_ok(ctx, wg_batch_fill_shared(ctx, &b, e + s, SEQUENCES - s, most, together));
+        assert_true(b.S == 1 || (b.N <= most && b.M <= most));
+        for (int64_t i = 0, to; i < b.S; i = to) {
+            to = wg_group_end(&b, i);
+            assert_true(to == i + 1 || b.start[to] - b.start[i] <= together);
+        }
+        assert_ok(ctx, wg_engine_forward(ctx, engine, &b, false, NULL, nll));
+        nll += b.M;
+        tokens += b.N;
+    }
+    wg_batch_free(&b);
+    return tokens;
+}
+
+static void compare_shared(wagle_ctx *ctx, wg_engine *engine, const wg_example *e,
+                           const wg_batch *apart, const float *nll)
+{
+    static const struct {
+        int64_t most, together, chunk, spared; /* tokens that do not walk */
+    } how[] = {{1000, 1000, 0, 59}, {1000, 40, 16, 47}, {60, 1000, 0, 47}, {1, 1, 0, 0}};
+    float again[SEQUENCES * LONGEST];
+
+    for (size_t i = 0; i < sizeof how / sizeof *how; i++) {
+        wg_engine_limit(engine, &(wg_limit){.chunk_tokens = how[i].chunk});
+        const int64_t tokens = losses_shared(ctx, engine, e, how[i].most, how[i].together, again);
+        assert_memory_equal(nll, again, (size_t)apart->M * sizeof(float));
+        assert_int_equal(tokens, apart->N - how[i].spared);
+    }
+    wg_engine_limit(engine, &(wg_limit){0});
+}
+
 static void compare_model(const char *name)
 {
     static int32_t ids[SEQUENCES][LONGEST], labels[SEQUENCES][LONGEST];
-    const int64_t root[SEQUENCES] = {0, 0, 0, 0, 0, 0, 6};
     wagle_ctx *ctx = new_context();
     wg_model *model;
     wg_engine *engine;
-    wg_batch apart = {0}, together = {0};
+    wg_batch apart = {0};
     wg_example e[SEQUENCES];
     const wg_example *list[SEQUENCES];
-    float nll[2][SEQUENCES * LONGEST];
+    float nll[SEQUENCES * LONGEST];
     double mean[SEQUENCES * LONGEST], square[SEQUENCES * LONGEST];
     int32_t best[SEQUENCES * LONGEST];
     char folder[512];
@@ -72,17 +112,13 @@ static void compare_model(const char *name)
     for (int s = 0; s < SEQUENCES; s++)
         list[s] = &e[s];
     assert_ok(ctx, wg_batch_fill(ctx, &apart, list, SEQUENCES, SEQUENCES));
-    assert_ok(ctx, wg_batch_fill_shared(ctx, &together, list, root, SEQUENCES));
-    assert_int_equal(together.M, apart.M);
-    assert_true(together.N < apart.N - 5 * 11 + 1);
-    assert_ok(ctx, wg_engine_forward(ctx, engine, &together, false, NULL, nll[1]));
-    assert_ok(ctx, wg_engine_forward(ctx, engine, &apart, false, NULL, nll[0]));
-    assert_memory_equal(nll[0], nll[1], (size_t)apart.M * sizeof(float));
+    assert_ok(ctx, wg_engine_forward(ctx, engine, &apart, false, NULL, nll));
+    compare_shared(ctx, engine, e, &apart, nll);
+    assert_ok(ctx, wg_engine_forward(ctx, engine, &apart, false, NULL, nll));
     const wg_look look = {best, mean, square};
     wg_engine_look(engine, &apart, &look);
     compare_look(ctx, engine, &apart, model->config.V, &look);
     wg_batch_free(&apart);
-    wg_batch_free(&together);
     wg_engine_free(engine);
     wg_model_close(model);
     wagle_ctx_free(ctx);

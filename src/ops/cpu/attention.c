@@ -109,11 +109,11 @@ void wg_cpu_attention_forward(const wg_attention *a, const float *q, const float
 
 #pragma omp parallel for num_threads(wg_cpu_threads) schedule(dynamic, 1)
     for (int64_t task = 0; task < a->S * a->H; task++) {
-        const int64_t first = a->start[task / a->H], head = task % a->H;
-        const int64_t T = a->start[task / a->H + 1] - first;
+        const int64_t s = task / a->H, head = task % a->H;
+        const int64_t first = a->start[s], T = a->start[s + 1] - first;
         const int64_t at = first * Q + head * a->h;
         const int64_t shared = first * P + head / (a->H / a->K) * a->h;
-        for (int64_t i = 0; i < T; i += BLOCK)
+        for (int64_t i = a->known != NULL ? a->known[s] : 0; i < T; i += BLOCK)
             forward_rows(a, i, least(BLOCK, T - i), q + at, k + shared, v + shared, out + at,
                          lse + first * a->H + head);
     }
