@@ -83,8 +83,17 @@ void wg_progress(wagle_ctx *ctx, const char *stage, int64_t done, int64_t total,
         ctx->progress(ctx->progress_user, stage, done, total, detail);
 }
 
+static int64_t checks_left;
+
+void wg_interrupt_at(int64_t n)
+{
+    checks_left = n;
+}
+
 wagle_status wg_check_interrupt(wagle_ctx *ctx)
 {
+    if (checks_left > 0 && --checks_left == 0)
+        wagle_interrupt(ctx);
     return ctx->interrupted ? wg_fail(ctx, WAGLE_E_INTERRUPTED, "interrupted") : WAGLE_OK;
 }
 

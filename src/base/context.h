@@ -59,5 +59,8 @@ void wg_progress(wagle_ctx *ctx, const char *stage, int64_t done, int64_t total,
 double wg_seconds(void); /* of a clock that only goes forward */
 /* WAGLE_E_INTERRUPTED once wagle_interrupt was called. */
 WAGLE_CHECK wagle_status wg_check_interrupt(wagle_ctx *ctx);
+/* Tests only: the n-th check from now on is when wagle_interrupt is called (1 = the next), 0 =
+ * never. */
+void wg_interrupt_at(int64_t n);
 
 #endif

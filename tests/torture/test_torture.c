@@ -1,5 +1,6 @@
 /* Each allocation, and each write, of a job fails in turn: the job ends with "no memory or disk",
- * a message, nothing leaked and no file left; the first n that is not reached succeeds. */
+ * a message, nothing leaked and no file left; the first n that is not reached succeeds. And a run
+ * that is interrupted at each of its checks in turn resumes to the same bits. */
 #include "support.h"
 
 #include "base/file.h"
@@ -438,6 +439,84 @@ static void writes_that_fail_are_survived(void **state)
     each_failure_is_survived(report, wg_file_fail_at, 1);
 }
 
+/* --- interruptions -----------------------------------------------------------------------------
+ */
+
+#define WHOLE WG_SCRATCH "/torture-whole"
+
+/* Runs to the end, however often it is interrupted: at each n-th check. Returns how often. */
+static int run_in_pieces(wagle_train_options *o, int64_t n)
+{
+    int pieces = 0;
+
+    for (wagle_status st = WAGLE_E_INTERRUPTED; st == WAGLE_E_INTERRUPTED; pieces++) {
+        wagle_ctx *ctx = new_context();
+        o->resume = wg_exists(OUT ".partial");
+        wg_interrupt_at(pieces < 3 ? n : 0);
+        st = wagle_unlearn(ctx, o, NULL);
+        wg_interrupt_at(0);
+        if (st != WAGLE_E_INTERRUPTED)
+            assert_ok(ctx, st);
+        wagle_ctx_free(ctx);
+    }
+    return pieces - 1;
+}
+
+static void assert_same_model(const char *what, int64_t n)
+{
+    wagle_ctx *ctx = new_context();
+    wg_map a, b;
+
+    assert_ok(ctx, wg_map_open(ctx, WHOLE "/model.safetensors", &a));
+    assert_ok(ctx, wg_map_open(ctx, OUT "/model.safetensors", &b));
+    if (a.bytes != b.bytes || memcmp(a.data, b.data, a.bytes) != 0)
+        fail_msg("%s: interrupted at check %d it became another", what, (int)n);
+    wg_map_close(&a);
+    wg_map_close(&b);
+    wagle_ctx_free(ctx);
+}
+
+static void interruptions_at_each_check_change_no_bit(void **state)
+{
+    static const struct {
+        const char *objective, *optimizer;
+        double rectify;
+        int64_t lora, accumulate;
+    } how[] = {{"npo", "adamw", 0.8, 0, 1},  {"dpo", "sophia", 0, 0, 1},
+               {"npo", "sophia", 0.8, 0, 2}, {"undial", "sgd", 0, 0, 1},
+               {"rmu", "lion", 0, 0, 2},     {"graddiff", "adamw", 0, 2, 1},
+               {"pdu", "adamw", 0, 0, 1}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof how / sizeof *how; i++) {
+        wagle_train_options o;
+        wagle_ctx *ctx = new_context();
+        char what[64];
+        snprintf(what, sizeof what, "%s, %s", how[i].objective, how[i].optimizer);
+        training(&o, WHOLE);
+        o.refusal = o.forget.path;
+        o.objective = how[i].objective;
+        o.optimizer = how[i].optimizer;
+        o.rectify = how[i].rectify;
+        o.lora = how[i].lora;
+        o.accumulate = how[i].accumulate;
+        o.batch = 1;
+        o.steps = 3;
+        o.warmup = 0;
+        o.lr = 1e-3;
+        o.stop_when = "forget.nll>1e9";
+        o.eval_every = 1;
+        assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+        o.out = OUT;
+        for (int64_t n = 1, pieces = 1; pieces > 0; n++) {
+            pieces = run_in_pieces(&o, n);
+            assert_same_model(what, n);
+            wg_remove_tree(OUT);
+        }
+        wagle_ctx_free(ctx);
+    }
+}
+
 static int write_rows(void **state)
 {
     FILE *file = fopen(WG_SCRATCH "/torture.jsonl", "w");
@@ -452,6 +531,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(allocations_that_fail_are_survived),
         cmocka_unit_test(writes_that_fail_are_survived),
+        cmocka_unit_test(interruptions_at_each_check_change_no_bit),
     };
     return cmocka_run_group_tests(tests, write_rows, NULL);
 }
