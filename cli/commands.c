@@ -56,18 +56,6 @@ static wagle_data files(const cli_options *o, const char *const *list)
     return d;
 }
 
-/* auto is 0, as diag is; what is no number above 0 becomes -1, and the library says what is wanted.
- */
-static double parse_gamma(const char *text)
-{
-    char *end;
-    const double gamma = strtod(text, &end);
-
-    if (strcmp(text, "auto") == 0 || strcmp(text, "diag") == 0)
-        return 0;
-    return *end == '\0' && gamma > 0 && isfinite(gamma) ? gamma : -1;
-}
-
 static wagle_status cmd_import(wagle_ctx *ctx, cli_options *o)
 {
     wagle_import_options i;
@@ -136,8 +124,7 @@ static wagle_attribute_options attribution(const cli_options *o)
     a.selector = o->selector != NULL ? o->selector : a.selector;
     a.seed = (uint64_t)o->seed;
     a.force = o->force;
-    a.gamma = parse_gamma(o->gamma);
-    a.gamma_diag = strcmp(o->gamma, "diag") == 0;
+    wagle_gamma_read(o->gamma, &a.gamma, &a.gamma_diag);
     a.loss = o->loss;
     cli_given(&a.damping, o->damping);
     return a;
@@ -381,8 +368,7 @@ static wagle_status cmd_unlearn(wagle_ctx *ctx, cli_options *o)
         return WAGLE_E_USAGE;
     t.forget = files(o, o->forget);
     t.retain = files(o, o->retain);
-    t.gamma = parse_gamma(o->gamma);
-    t.gamma_diag = strcmp(o->gamma, "diag") == 0;
+    wagle_gamma_read(o->gamma, &t.gamma, &t.gamma_diag);
     return report(o, &r, wagle_unlearn(ctx, &t, &r));
 }
 

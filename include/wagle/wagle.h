@@ -184,6 +184,9 @@ typedef struct wagle_attribute_options {
 } wagle_attribute_options;
 
 WAGLE_API void wagle_attribute_defaults(wagle_attribute_options *o);
+/* gamma as it is written: "auto", "diag" or a number above 0. False for any other text, and *gamma
+ * is then -1, which attribution refuses. */
+WAGLE_API bool wagle_gamma_read(const char *text, double *gamma, bool *diag);
 WAGLE_API WAGLE_CHECK wagle_status wagle_attribute(wagle_ctx *ctx,
                                                    const wagle_attribute_options *o);
 

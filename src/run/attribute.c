@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { CHUNK = 1 << 18 };
@@ -410,6 +411,20 @@ void wg_attribution_close(wg_attribution *a)
     wg_dataset_free(&a->forget);
     wg_dataset_free(&a->retain);
     wg_session_close(&a->session);
+}
+
+bool wagle_gamma_read(const char *text, double *gamma, bool *diag)
+{
+    char *end;
+
+    *diag = strcmp(text, "diag") == 0;
+    *gamma = 0;
+    if (*diag || strcmp(text, "auto") == 0)
+        return true;
+    *gamma = strtod(text, &end);
+    if (*end != '\0' || !(*gamma > 0) || !isfinite(*gamma))
+        *gamma = -1;
+    return *gamma > 0;
 }
 
 void wagle_attribute_defaults(wagle_attribute_options *o)

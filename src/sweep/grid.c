@@ -166,21 +166,14 @@ wagle_status wg_sweep_selector(wagle_ctx *ctx, const char *text, char *name,
                                wagle_attribute_options *o)
 {
     const wg_selector *selector;
-    char *gamma, *end = NULL;
+    char *gamma;
 
     snprintf(name, 64, "%s", text);
     gamma = strchr(name, '@');
     if (gamma != NULL)
         *gamma++ = '\0';
     WG_TRY(wg_selector_find(ctx, name, &selector));
-    if (gamma == NULL)
-        return WAGLE_OK;
-    o->gamma_diag = strcmp(gamma, "diag") == 0;
-    o->gamma = 0;
-    if (o->gamma_diag || strcmp(gamma, "auto") == 0)
-        return WAGLE_OK;
-    o->gamma = strtod(gamma, &end);
-    return end != gamma && *end == '\0' && o->gamma > 0 && isfinite(o->gamma)
+    return gamma == NULL || wagle_gamma_read(gamma, &o->gamma, &o->gamma_diag)
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_INPUT,
                          "sweep: selector '%s': after @ auto, diag or a number above 0", text);
