@@ -12,9 +12,12 @@
 
 static int64_t countdown;
 
-void wg_file_fail_at(int64_t n)
+int64_t wg_file_fail_at(int64_t n)
 {
+    const int64_t left = countdown;
+
     countdown = n;
+    return left;
 }
 
 #ifdef WG_SANITIZED

@@ -45,26 +45,35 @@ wagle_status wg_json_memory(wagle_ctx *ctx)
     return wg_fail(ctx, WAGLE_E_RESOURCE, "not enough memory for a JSON document");
 }
 
+typedef struct writer {
+    wagle_ctx *ctx;
+    wg_text text;
+    wagle_status st; /* jansson does not pass on every failure of its callback */
+} writer;
+
 static int append(const char *data, size_t bytes, void *user)
 {
-    void **both = user;
-    return wg_text_add(both[0], both[1], data, bytes) == WAGLE_OK ? 0 : -1;
+    writer *w = user;
+
+    if (w->st == WAGLE_OK)
+        w->st = wg_text_add(w->ctx, &w->text, data, bytes);
+    return w->st == WAGLE_OK ? 0 : -1;
 }
 
 wagle_status wg_json_text(wagle_ctx *ctx, const json_t *value, bool indent, char **out)
 {
-    wg_text t = {0};
-    void *both[2] = {ctx, &t};
+    writer w = {.ctx = ctx};
 
     *out = NULL;
     if (value == NULL ||
-        json_dump_callback(value, append, both,
+        json_dump_callback(value, append, &w,
                            (indent ? JSON_INDENT(2) : JSON_COMPACT) | JSON_ENCODE_ANY |
-                               JSON_REAL_PRECISION(indent ? 15 : 17)) != 0) {
-        wg_text_free(&t);
+                               JSON_REAL_PRECISION(indent ? 15 : 17)) != 0 ||
+        w.st != WAGLE_OK) {
+        wg_text_free(&w.text);
         return wg_json_memory(ctx);
     }
-    *out = wg_text_take(ctx, &t);
+    *out = wg_text_take(ctx, &w.text);
     return *out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 

@@ -8,9 +8,9 @@
 static atomic_llong countdown;
 static atomic_llong live;
 
-void wg_memory_fail_at(int64_t n)
+int64_t wg_memory_fail_at(int64_t n)
 {
-    atomic_store(&countdown, n);
+    return atomic_exchange(&countdown, n);
 }
 
 int64_t wg_memory_live(void)

@@ -22,8 +22,9 @@ char *wg_copy_text(wagle_ctx *ctx, const char *text, size_t bytes);
 WAGLE_CHECK wagle_status wg_grow(wagle_ctx *ctx, void *pointer, int64_t *capacity, int64_t need,
                                  size_t size);
 
-/* Tests only: the n-th allocation from now on fails (1 = the next), 0 = never. */
-void wg_memory_fail_at(int64_t n);
+/* Tests only: the n-th allocation from now on fails (1 = the next), 0 = never; returns how far off
+ * the last failure asked for still was, 0: it came. */
+int64_t wg_memory_fail_at(int64_t n);
 /* Tests only: allocations not yet freed. */
 int64_t wg_memory_live(void);
 

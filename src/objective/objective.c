@@ -27,15 +27,13 @@ wagle_status wg_objective_find(wagle_ctx *ctx, const char *name, const wg_object
     wg_text known = {0};
     wagle_status st = WAGLE_OK;
 
-    for (int i = 0; objectives[i] != NULL; i++) {
+    for (int i = 0; objectives[i] != NULL; i++)
         if (strcmp(objectives[i]->name, name) == 0) {
             *out = objectives[i];
-            wg_text_free(&known);
             return WAGLE_OK;
         }
-        if (st == WAGLE_OK)
-            st = wg_text_printf(ctx, &known, "%s%s", i ? ", " : "", objectives[i]->name);
-    }
+    for (int i = 0; objectives[i] != NULL && st == WAGLE_OK; i++)
+        st = wg_text_printf(ctx, &known, "%s%s", i ? ", " : "", objectives[i]->name);
     if (st == WAGLE_OK)
         st = wg_fail(ctx, WAGLE_E_USAGE, "no objective '%.32s'; there are %s", name, known.text);
     wg_text_free(&known);

@@ -24,15 +24,13 @@ wagle_status wg_selector_find(wagle_ctx *ctx, const char *name, const wg_selecto
     wg_text known = {0};
     wagle_status st = WAGLE_OK;
 
-    for (int i = 0; selectors[i] != NULL; i++) {
+    for (int i = 0; selectors[i] != NULL; i++)
         if (strcmp(selectors[i]->name, name) == 0) {
             *out = selectors[i];
-            wg_text_free(&known);
             return WAGLE_OK;
         }
-        if (st == WAGLE_OK)
-            st = wg_text_printf(ctx, &known, "%s%s", i ? ", " : "", selectors[i]->name);
-    }
+    for (int i = 0; selectors[i] != NULL && st == WAGLE_OK; i++)
+        st = wg_text_printf(ctx, &known, "%s%s", i ? ", " : "", selectors[i]->name);
     if (st == WAGLE_OK)
         st = wg_fail(ctx, WAGLE_E_USAGE, "no selector '%.32s'; there are %s", name, known.text);
     wg_text_free(&known);

@@ -222,10 +222,14 @@ static wagle_status finish(wagle_ctx *ctx, wg_evaluation *e, char **json)
         st = wg_evaluation_measure(ctx, e, json_object_get(root, "suites"));
     if (st == WAGLE_OK)
         st = describe(ctx, e, root);
-    if (st == WAGLE_OK && e->o->out != NULL)
-        st = wg_results_write(ctx, e->o->out, root, e->rows, e->o->force);
     if (st == WAGLE_OK)
         st = wg_json_text(ctx, root, true, json);
+    if (st == WAGLE_OK && e->o->out != NULL)
+        st = wg_results_write(ctx, e->o->out, root, e->rows, e->o->force);
+    if (st != WAGLE_OK) {
+        wg_free(*json);
+        *json = NULL;
+    }
     json_decref(root);
     return st;
 }

@@ -1,6 +1,7 @@
 /* sweep.c - runs a grid; what was run is not run again. */
 #include "sweep/sweep.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static wagle_status save(wagle_ctx *ctx, wg_sweep *s)
@@ -90,15 +91,16 @@ static wagle_status load_done(wagle_ctx *ctx, wg_sweep *s, bool force)
     return wg_json_write(ctx, spec, s->spec, true);
 }
 
-static void tidy(wagle_ctx *ctx, wg_sweep *s)
+/* Takes no memory: there may be none left. */
+static void tidy(const wg_sweep *s)
 {
     static const char *const names[] = {"model", "model.partial", "relearned", "relearned.partial"};
 
     for (int i = 0; i < 4; i++) {
-        char *path = wg_path_join(ctx, s->out, names[i]);
-        if (path != NULL && wg_exists(path))
+        char path[4096];
+        const int n = snprintf(path, sizeof path, "%s/%s", s->out, names[i]);
+        if (n < (int)sizeof path && wg_exists(path))
             wg_remove_tree(path);
-        wg_free(path);
     }
 }
 
@@ -135,7 +137,7 @@ static wagle_status run(wagle_ctx *ctx, wg_sweep *s, bool force, char **table)
     st = run_all(ctx, s);
     if (st == WAGLE_OK)
         st = wg_sweep_report(ctx, s, table);
-    tidy(ctx, s);
+    tidy(s);
     return st;
 }
 

@@ -358,29 +358,34 @@ static wagle_status difference(wagle_ctx *ctx)
     return st;
 }
 
-/* Every failure of the first `all`, then each stride-th. Sanitizers are slow: they get fewer. */
-static void each_failure_is_survived(job *run, void (*fail_at)(int64_t), int64_t stride)
+/* A job, and which failures beyond the first few it is asked to survive: each stride-th. */
+typedef struct trial {
+    job *run;
+    int64_t stride, sanitized; /* sanitizers are slow */
+} trial;
+
+static void each_failure_is_survived(const trial *of, int64_t (*fail_at)(int64_t))
 {
 #ifdef WG_SANITIZED
-    const int64_t all = stride > 1 ? 40 : 400;
-    stride = stride > 1 ? 16 * stride : 1;
+    const int64_t stride = of->sanitized, all = stride > 1 ? 40 : INT64_MAX;
 #else
-    const int64_t all = 400;
+    const int64_t stride = of->stride, all = stride > 1 ? 400 : INT64_MAX;
 #endif
     wagle_ctx *ctx = new_context();
     const int64_t live = wg_memory_live();
 
     for (int64_t n = 1; n < 1000000; n += n < all ? 1 : stride) {
         fail_at(n);
-        const wagle_status st = run(ctx);
-        fail_at(0);
+        const wagle_status st = of->run(ctx);
+        const bool failed = fail_at(0) == 0;
         if (wg_memory_live() != live)
             fail_msg("failure %d: %d allocations leaked", (int)n, (int)(wg_memory_live() - live));
         assert_false(wg_exists(OUT ".partial"));
         assert_false(wg_exists(OUT ".unsigned"));
         assert_false(wg_exists(OUT ".scores"));
         wg_remove_tree(OUT);
-        if (st == WAGLE_OK) {
+        if (!failed) {
+            assert_ok(ctx, st);
             wagle_ctx_free(ctx);
             return;
         }
@@ -390,53 +395,25 @@ static void each_failure_is_survived(job *run, void (*fail_at)(int64_t), int64_t
     fail_msg("the job never succeeded");
 }
 
+static const trial trials[] = {
+    {encode, 97, 1552},  {gradient, 1, 1},      {attribute, 1, 1},     {unlearn, 1, 1},
+    {mask, 1, 1},        {several_masks, 1, 1}, {soft_gradient, 1, 1}, {hidden_gradient, 1, 1},
+    {adapters, 1, 1},    {diff, 1, 1},          {apply, 1, 1},         {suites, 1, 48},
+    {robustness, 1, 48}, {difference, 1, 1},    {watched, 1, 48},      {sweep, 1, 80},
+    {report, 1, 48}};
+
 static void allocations_that_fail_are_survived(void **state)
 {
     (void)state;
-    each_failure_is_survived(encode, wg_memory_fail_at, 97);
-    each_failure_is_survived(gradient, wg_memory_fail_at, 1);
-    each_failure_is_survived(attribute, wg_memory_fail_at, 1);
-    each_failure_is_survived(unlearn, wg_memory_fail_at, 1);
-    each_failure_is_survived(mask, wg_memory_fail_at, 1);
-    each_failure_is_survived(soft_gradient, wg_memory_fail_at, 1);
-    each_failure_is_survived(hidden_gradient, wg_memory_fail_at, 1);
-    each_failure_is_survived(adapters, wg_memory_fail_at, 1);
-    train_once();
-    each_failure_is_survived(diff, wg_memory_fail_at, 1);
-    each_failure_is_survived(apply, wg_memory_fail_at, 1);
-    make_text_model();
-    evaluate_once();
-    each_failure_is_survived(suites, wg_memory_fail_at, 3);
-    each_failure_is_survived(robustness, wg_memory_fail_at, 3);
-    each_failure_is_survived(difference, wg_memory_fail_at, 1);
-    write_spec();
-    score_once();
-    each_failure_is_survived(watched, wg_memory_fail_at, 3);
-    each_failure_is_survived(sweep, wg_memory_fail_at, 5);
-    each_failure_is_survived(several_masks, wg_memory_fail_at, 1);
-    each_failure_is_survived(report, wg_memory_fail_at, 3);
+    for (size_t i = 0; i < sizeof trials / sizeof *trials; i++)
+        each_failure_is_survived(&trials[i], wg_memory_fail_at);
 }
 
 static void writes_that_fail_are_survived(void **state)
 {
     (void)state;
-    each_failure_is_survived(gradient, wg_file_fail_at, 1);
-    each_failure_is_survived(attribute, wg_file_fail_at, 1);
-    each_failure_is_survived(unlearn, wg_file_fail_at, 1);
-    each_failure_is_survived(mask, wg_file_fail_at, 1);
-    train_once();
-    each_failure_is_survived(diff, wg_file_fail_at, 1);
-    each_failure_is_survived(apply, wg_file_fail_at, 1);
-    make_text_model();
-    evaluate_once();
-    each_failure_is_survived(suites, wg_file_fail_at, 1);
-    each_failure_is_survived(robustness, wg_file_fail_at, 1);
-    write_spec();
-    score_once();
-    each_failure_is_survived(watched, wg_file_fail_at, 1);
-    each_failure_is_survived(sweep, wg_file_fail_at, 3);
-    each_failure_is_survived(several_masks, wg_file_fail_at, 1);
-    each_failure_is_survived(report, wg_file_fail_at, 1);
+    for (size_t i = 0; i < sizeof trials / sizeof *trials; i++)
+        each_failure_is_survived(&trials[i], wg_file_fail_at);
 }
 
 /* --- interruptions -----------------------------------------------------------------------------
@@ -517,13 +494,23 @@ static void interruptions_at_each_check_change_no_bit(void **state)
     }
 }
 
-static int write_rows(void **state)
+/* What the jobs read. */
+static int prepare(void **state)
 {
-    FILE *file = fopen(WG_SCRATCH "/torture.jsonl", "w");
+    static const char *const left[] = {OUT, OUT ".partial", RESULT,
+                                       WG_SCRATCH "/torture-result.rows.jsonl"};
 
     (void)state;
-    fputs("{\"input_ids\":[5,6,7,8,9]}\n{\"input_ids\":[15,16,17]}\n", file);
-    return fclose(file);
+    for (int i = 0; i < 4; i++) /* of a run of this test that was killed */
+        wg_remove_tree(left[i]);
+    write_text(WG_SCRATCH "/torture.jsonl",
+               "{\"input_ids\":[5,6,7,8,9]}\n{\"input_ids\":[15,16,17]}\n");
+    train_once();
+    score_once();
+    make_text_model();
+    write_spec();
+    evaluate_once();
+    return 0;
 }
 
 int main(void)
@@ -533,5 +520,5 @@ int main(void)
         cmocka_unit_test(writes_that_fail_are_survived),
         cmocka_unit_test(interruptions_at_each_check_change_no_bit),
     };
-    return cmocka_run_group_tests(tests, write_rows, NULL);
+    return cmocka_run_group_tests(tests, prepare, NULL);
 }
