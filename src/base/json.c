@@ -22,8 +22,8 @@ wagle_status wg_json_parse(wagle_ctx *ctx, const char *what, const char *text, s
                        JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
     if (*out != NULL)
         return WAGLE_OK;
-    if (json_error_code(&error) == json_error_out_of_memory)
-        return wg_json_memory(ctx);
+    if (json_error_code(&error) == json_error_out_of_memory || error.text[0] == '\0')
+        return wg_json_memory(ctx); /* jansson names no other reason only then */
     return wg_fail(ctx, WAGLE_E_INPUT, "%s:%d:%d: not valid JSON: %s", what, error.line,
                    error.column, error.text);
 }

@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/text.h"
 
 #define MODEL WG_GOLD "/models/llama-gqa-tied"
@@ -416,6 +417,24 @@ static void writes_that_fail_are_survived(void **state)
         each_failure_is_survived(&trials[i], wg_file_fail_at);
 }
 
+static void *no_memory(size_t bytes)
+{
+    (void)bytes;
+    return NULL;
+}
+
+static void a_document_without_memory_is_not_called_invalid(void **state)
+{
+    wagle_ctx *ctx = new_context();
+    json_t *document;
+
+    (void)state;
+    json_set_alloc_funcs(no_memory, free);
+    assert_int_equal(wg_json_parse(ctx, "file", "{\"a\":1}", 7, &document), WAGLE_E_RESOURCE);
+    json_set_alloc_funcs(malloc, free);
+    wagle_ctx_free(ctx);
+}
+
 /* --- interruptions -----------------------------------------------------------------------------
  */
 
@@ -518,6 +537,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(allocations_that_fail_are_survived),
         cmocka_unit_test(writes_that_fail_are_survived),
+        cmocka_unit_test(a_document_without_memory_is_not_called_invalid),
         cmocka_unit_test(interruptions_at_each_check_change_no_bit),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
