@@ -19,10 +19,11 @@ static bool is_done(const wg_sweep *s, const wg_point *p)
 
 static wagle_status run_all(wagle_ctx *ctx, wg_sweep *s)
 {
-    const int64_t left = wg_sweep_planned(s) - (int64_t)json_object_size(s->done);
-    int64_t made = 0;
+    int64_t planned, there, left, made = 0;
     bool skip;
 
+    WG_TRY(wg_sweep_count(ctx, s, &planned, &there));
+    left = planned - there;
     for (int64_t i = 0; i < s->n; i++) {
         json_t *result;
         if (is_done(s, &s->point[i]))
@@ -108,14 +109,13 @@ static void tidy(const wg_sweep *s)
 static wagle_status look(wagle_ctx *ctx, wg_sweep *s, char **table)
 {
     const char *runs;
-    int64_t there = 0;
+    int64_t planned, there;
 
     WG_TRY(wg_sweep_path(ctx, s, "runs.json", &runs));
     if (wg_exists(runs))
         WG_TRY(wg_json_read(ctx, runs, &s->done));
-    for (int64_t i = 0; i < s->n; i++)
-        there += is_done(s, &s->point[i]);
-    wg_log(ctx, 1, "%lld of %lld runs are done", (long long)there, (long long)wg_sweep_planned(s));
+    WG_TRY(wg_sweep_count(ctx, s, &planned, &there));
+    wg_log(ctx, 1, "%lld of %lld runs are done", (long long)there, (long long)planned);
     return wg_sweep_tell(ctx, s, table);
 }
 

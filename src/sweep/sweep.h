@@ -54,8 +54,9 @@ WAGLE_CHECK wagle_status wg_sweep_run(wagle_ctx *ctx, wg_sweep *s, const wg_poin
 
 /* --- table.c ---------------------------------------------------------------------------------- */
 
-/* Runs of the whole sweep. */
-int64_t wg_sweep_planned(const wg_sweep *s);
+/* Runs of the whole sweep, and those of them that are there. */
+WAGLE_CHECK wagle_status wg_sweep_count(wagle_ctx *ctx, const wg_sweep *s, int64_t *planned,
+                                        int64_t *there);
 /* Whether a point need not run: spec.tune, and with the first seed another rate was better. */
 WAGLE_CHECK wagle_status wg_sweep_is_left_out(wagle_ctx *ctx, const wg_sweep *s, const wg_point *p,
                                               bool *out);

@@ -183,17 +183,29 @@ wagle_status wg_sweep_is_left_out(wagle_ctx *ctx, const wg_sweep *s, const wg_po
     return WAGLE_OK;
 }
 
-/* Learning rates of a method stand together. */
-int64_t wg_sweep_planned(const wg_sweep *s)
+/* An earlier point is of the same method and seed. */
+static bool has_sibling(const wg_sweep *s, int64_t i)
 {
-    int64_t n = 0;
+    int64_t k = 0;
 
+    while (s->point[k].seed != s->point[i].seed || !same_method(&s->point[k], &s->point[i]))
+        k++;
+    return k < i;
+}
+
+wagle_status wg_sweep_count(wagle_ctx *ctx, const wg_sweep *s, int64_t *planned, int64_t *there)
+{
+    *planned = *there = 0;
     for (int64_t i = 0; i < s->n; i++) {
-        const wg_point *p = &s->point[i], *before = &s->point[i > 0 ? i - 1 : 0];
-        n += !s->tune || i == 0 || p->seed == s->point[0].seed || p->seed != before->seed ||
-             !same_method(before, p);
+        const wg_point *p = &s->point[i];
+        bool skip;
+        *planned += !s->tune || p->seed == s->point[0].seed || !has_sibling(s, i);
+        if (json_object_get(s->done, p->key) == NULL)
+            continue;
+        WG_TRY(wg_sweep_is_left_out(ctx, s, p, &skip));
+        *there += !skip;
     }
-    return n;
+    return WAGLE_OK;
 }
 
 static int by_objective(const void *a, const void *b)

@@ -46,6 +46,12 @@ without_times() { python3 -c 'import json, sys; print({k: {a: b for a, b in r.it
     "$WAGLE" sweep spec.json --out tuned >table
     [ "$(python3 -c 'import json; r = json.load(open("tuned/runs.json")); print(len(r), sum(x["seed"] == 1 for x in r.values()))')" = "18 12" ]
     grep -q '2/2\|0/2' table && [ "$(grep -c '/2 |' table)" = 6 ]
+    # a method whose rates stand in two grids is one; what another rate left behind is not counted
+    spec 'del spec["selectors"], spec["exclude"], spec["densities"], spec["lr"]' 'spec["tune"] = True; spec["objectives"] = ["npo"]' \
+        'spec["grids"] = [{"selectors": ["none"], "lr": [1e-3]}, {"selectors": ["random"], "densities": [0.1], "lr": [1e-3]}, {"selectors": ["none"], "lr": [2e-3]}]'
+    "$WAGLE" sweep spec.json --out split >/dev/null
+    "$WAGLE" sweep spec.json --out split --dry-run 2>said >/dev/null
+    grep -q '5 of 5 runs are done' said
 }
 
 @test "grids are joined: a method that two of them have runs once" {
