@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "data/dataset.h"
 #include "io/safetensors.h"
 #include "model/model.h"
@@ -32,6 +33,21 @@ static inline wagle_ctx *new_context(void)
             print_error("%s: %s\n", #call, wagle_message(ctx));                                    \
         assert_int_equal(status_, WAGLE_OK);                                                       \
     } while (0)
+
+/* Both files have the same bytes. */
+static inline void assert_same_file(const char *what, const char *a, const char *b)
+{
+    wagle_ctx *ctx = new_context();
+    wg_map x, y;
+
+    assert_ok(ctx, wg_map_open(ctx, a, &x));
+    assert_ok(ctx, wg_map_open(ctx, b, &y));
+    if (x.bytes != y.bytes || memcmp(x.data, y.data, x.bytes) != 0)
+        fail_msg("%s: %s and %s differ", what, a, b);
+    wg_map_close(&x);
+    wg_map_close(&y);
+    wagle_ctx_free(ctx);
+}
 
 /* transformers 5 has another name for what GPT-NeoX stores as embed_out. */
 static inline const char *gold_name(const char *stored)

@@ -29,7 +29,8 @@ wagle_status wg_rules_find(wagle_ctx *ctx, const char *name, const wg_rules **ou
                    name);
 }
 
-void wg_optimizer_gather(const wg_optimizer *a, int t, const float *whole, float *compact)
+/* The compact copy of a tensor's selected weights. */
+static void gather(const wg_optimizer *a, int t, const float *whole, float *compact)
 {
     const int64_t n = a->model->files.tensor[t].count;
 
@@ -101,7 +102,7 @@ static wagle_status start_masters(wagle_ctx *ctx, wg_optimizer *a)
         if (a->first[t] < 0)
             continue;
         wg_to_float(tensor->dtype, tensor->data, tensor->count, panel);
-        wg_optimizer_gather(a, t, panel, a->master + a->first[t]);
+        gather(a, t, panel, a->master + a->first[t]);
         wg_map_release(tensor->data, tensor->bytes);
         a->model->overlay[t] = (wg_overlay){a->bits[t], a->rank[t], a->master + a->first[t]};
     }
@@ -262,11 +263,20 @@ static bool sink_wants(void *user, int tensor)
     return a->lora != NULL ? wg_lora_wants(a->lora, tensor) : a->first[tensor] >= 0;
 }
 
+/* A tensor's gradient to its place in `all` [n], or added there. */
+static void take(wg_optimizer *a, int tensor, const wg_real *gradient, float *all)
+{
+    float *into = all + a->first[tensor];
+
+    gather(a, tensor, gradient, a->adding ? a->spare : into);
+    for (int64_t i = 0; a->adding && i < a->count[tensor]; i++)
+        into[i] += a->spare[i];
+}
+
 static wagle_status sink_accept(void *user, wagle_ctx *ctx, int tensor, int64_t n,
                                 const wg_real *const grad[WG_STREAMS])
 {
     wg_optimizer *a = user;
-    float *into = a->gradient + a->first[tensor];
 
     (void)ctx;
     (void)n;
@@ -275,10 +285,8 @@ static wagle_status sink_accept(void *user, wagle_ctx *ctx, int tensor, int64_t 
         return WAGLE_OK;
     }
     if (a->rectify > 0 && grad[1] != NULL)
-        wg_rectify_accept(a, tensor, grad[1]);
-    wg_optimizer_gather(a, tensor, grad[0], a->adding ? a->spare : into);
-    for (int64_t i = 0; a->adding && i < a->count[tensor]; i++)
-        into[i] += a->spare[i];
+        take(a, tensor, grad[1], a->retain);
+    take(a, tensor, grad[0], a->gradient);
     return WAGLE_OK;
 }
 

@@ -72,13 +72,9 @@ double wg_optimizer_update(wg_optimizer *a, int64_t step, double lr);
 /* The gradient at hand, of the mean loss of `samples` tokens with labels that the model drew,
  * refreshes the curvature (Gauss-Newton-Bartlett, Liu et al. 2023, arXiv 2305.14342). */
 void wg_optimizer_curve(wg_optimizer *a, double samples);
-/* The compact copy of a tensor's selected weights. */
-void wg_optimizer_gather(const wg_optimizer *a, int tensor, const float *whole, float *compact);
 
 /* --- rectify.c: backward passes give both streams --------------------------------------------- */
 
-/* Takes a tensor's retain gradient. */
-void wg_rectify_accept(wg_optimizer *a, int tensor, const wg_real *gradient);
 /* The newest joins the mean; the forget gradient loses what goes against the retain gradients;
  * returns their cosine before. */
 double wg_rectify(wg_optimizer *a);

@@ -10,15 +10,6 @@
 
 #include <math.h>
 
-void wg_rectify_accept(wg_optimizer *a, int tensor, const wg_real *gradient)
-{
-    float *into = a->retain + a->first[tensor];
-
-    wg_optimizer_gather(a, tensor, gradient, a->adding ? a->spare : into);
-    for (int64_t i = 0; a->adding && i < a->count[tensor]; i++)
-        into[i] += a->spare[i];
-}
-
 double wg_rectify(wg_optimizer *a)
 {
     const wg_ops *ops = a->model->ops;

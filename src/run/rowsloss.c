@@ -8,7 +8,6 @@ enum { EVAL_TOKENS = 4096 };
 
 typedef struct scoring {
     wg_session *session;
-    const wg_dataset *rows;
     bool looks, spread;
     wg_real *nll; /* [M] of the batch at hand */
     int32_t *best;
@@ -57,8 +56,7 @@ static wagle_status keep(wagle_ctx *ctx, const scoring *s, int64_t from, int64_t
 wagle_status wg_rows_score(wagle_ctx *ctx, wg_session *session, const wg_dataset *rows,
                            const wg_scoring *how, wg_row_score *out)
 {
-    scoring s = {
-        .session = session, .rows = rows, .looks = how->hits || how->spread, .spread = how->spread};
+    scoring s = {.session = session, .looks = how->hits || how->spread, .spread = how->spread};
     wg_batch *b = &session->batch;
     const int64_t together = wg_engine_chunk_tokens(session->engine, EVAL_TOKENS);
     wagle_status st = WAGLE_OK;

@@ -2,7 +2,6 @@
  * weights their bits, and resumes from an interruption to the same bits. */
 #include "support.h"
 
-#include "base/file.h"
 #include "io/mask.h"
 #include "objective/objective.h"
 #include "optim/optimizer.h"
@@ -83,23 +82,6 @@ static void stop_at_two(void *user, const char *stage, int64_t done, int64_t tot
         wagle_interrupt(user);
 }
 
-static void check_same(const char *what, const char *a, const char *b)
-{
-    wagle_ctx *ctx = new_context();
-    wg_map x, y;
-    char path[2][512];
-
-    snprintf(path[0], sizeof path[0], "%s/model.safetensors", a);
-    snprintf(path[1], sizeof path[1], "%s/model.safetensors", b);
-    assert_ok(ctx, wg_map_open(ctx, path[0], &x));
-    assert_ok(ctx, wg_map_open(ctx, path[1], &y));
-    if (x.bytes != y.bytes || memcmp(x.data, y.data, x.bytes) != 0)
-        fail_msg("%s: the resumed run is another", what);
-    wg_map_close(&x);
-    wg_map_close(&y);
-    wagle_ctx_free(ctx);
-}
-
 static void check(wagle_ctx *ctx, const char *mask_path, const wg_mask *mask, const char *selector,
                   const char *objective, const char *optimizer, double rectify)
 {
@@ -119,7 +101,7 @@ static void check(wagle_ctx *ctx, const char *mask_path, const wg_mask *mask, co
     wagle_ctx_free(cut);
     o.resume = true;
     assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
-    check_same(what, FOLDER "/whole", FOLDER "/cut");
+    assert_same_file(what, FOLDER "/whole/model.safetensors", FOLDER "/cut/model.safetensors");
 }
 
 /* All; where sanitizers watch, one optimizer of each pair. */

@@ -3,7 +3,6 @@
  * that is interrupted at each of its checks in turn resumes to the same bits. */
 #include "support.h"
 
-#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -458,20 +457,6 @@ static int run_in_pieces(wagle_train_options *o, int64_t n)
     return pieces - 1;
 }
 
-static void assert_same_model(const char *what, int64_t n)
-{
-    wagle_ctx *ctx = new_context();
-    wg_map a, b;
-
-    assert_ok(ctx, wg_map_open(ctx, WHOLE "/model.safetensors", &a));
-    assert_ok(ctx, wg_map_open(ctx, OUT "/model.safetensors", &b));
-    if (a.bytes != b.bytes || memcmp(a.data, b.data, a.bytes) != 0)
-        fail_msg("%s: interrupted at check %d it became another", what, (int)n);
-    wg_map_close(&a);
-    wg_map_close(&b);
-    wagle_ctx_free(ctx);
-}
-
 static void interruptions_at_each_check_change_no_bit(void **state)
 {
     static const struct {
@@ -487,8 +472,7 @@ static void interruptions_at_each_check_change_no_bit(void **state)
     for (size_t i = 0; i < sizeof how / sizeof *how; i++) {
         wagle_train_options o;
         wagle_ctx *ctx = new_context();
-        char what[64];
-        snprintf(what, sizeof what, "%s, %s", how[i].objective, how[i].optimizer);
+        char what[96];
         training(&o, WHOLE);
         o.refusal = o.forget.path;
         o.objective = how[i].objective;
@@ -506,7 +490,9 @@ static void interruptions_at_each_check_change_no_bit(void **state)
         o.out = OUT;
         for (int64_t n = 1, pieces = 1; pieces > 0; n++) {
             pieces = run_in_pieces(&o, n);
-            assert_same_model(what, n);
+            snprintf(what, sizeof what, "%s, %s, interrupted at check %d", how[i].objective,
+                     how[i].optimizer, (int)n);
+            assert_same_file(what, WHOLE "/model.safetensors", OUT "/model.safetensors");
             wg_remove_tree(OUT);
         }
         wagle_ctx_free(ctx);
