@@ -1,5 +1,5 @@
 /* evaluate.c - eval, compare and report: results of the library as tables. */
-#include "options.h"
+#include "common.h"
 
 #include <jansson.h>
 #include <stdio.h>

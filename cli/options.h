@@ -30,6 +30,17 @@ typedef struct cli_options {
     const char *argument[CLI_LIST + 1]; /* those that are not options */
 } cli_options;
 
+typedef enum cli_kind { CLI_TEXT, CLI_TEXTS, CLI_REAL, CLI_WHOLE, CLI_BYTES, CLI_FLAG } cli_kind;
+
+typedef struct cli_option {
+    const char *name, *value; /* value: what its help calls it; NULL for a flag */
+    cli_kind kind;
+    size_t place; /* in cli_options */
+    const char *help;
+} cli_option;
+
+extern const cli_option cli_table[]; /* ends with a NULL name */
+
 typedef struct cli_command {
     const char *name, *argument, *summary, *example;
     const char *options; /* names, separated by spaces */
@@ -44,22 +55,18 @@ extern const cli_command cli_commands[]; /* ends with a NULL name */
 /* Fills o from the command's own defaults, --config and argv. On failure says why on stderr and
  * returns WAGLE_E_USAGE or WAGLE_E_INPUT. */
 wagle_status cli_parse(const cli_command *c, int argc, const char **argv, cli_options *o);
-/* --- what commands share ---------------------------------------------------------------------- */
-
-/* *to = value, if one was given (it is not below 0). */
-void cli_given(double *to, double value);
-void cli_given_whole(int64_t *to, int64_t value);
-/* Rows of a file as the options say they are read. */
-wagle_data cli_rows(const cli_options *o, const char *path);
-/* Prints text, if all went well, and frees it; returns st. */
-wagle_status cli_print(wagle_status st, char *text);
-/* Says what is wrong on stderr; returns WAGLE_E_USAGE. */
-wagle_status cli_complain(const char *what);
-/* What the options say of suites and their sets; s borrows from o. */
-wagle_status cli_suites(cli_options *o, wagle_suite_options *s);
-wagle_status cli_eval(wagle_ctx *ctx, cli_options *o);
-wagle_status cli_compare(wagle_ctx *ctx, cli_options *o);
-wagle_status cli_report(wagle_ctx *ctx, cli_options *o);
+/* Whether `name` is one of `names`, which have spaces between them. */
+bool cli_listed(const char *names, const char *name);
+/* Whether the command takes the option. */
+bool cli_applies(const cli_command *c, const char *name);
+/* npo.beta is --npo-beta */
+void cli_flag_name(const char *key, char out[64]);
+/* Says on stderr what is wrong, format with a and b; returns WAGLE_E_USAGE. */
+wagle_status cli_refuse(const char *format, const char *a, const char *b);
+/* Reads value into the option's place. */
+wagle_status cli_set(cli_options *o, const cli_option *t, const char *value);
+/* The file's keys into o. Its strings stay as long as the process. */
+wagle_status cli_apply_config(const cli_command *c, const char *path, cli_options *o);
 
 void cli_help(const cli_command *c);
 /* The manual page of the whole command, as roff, on stdout. */

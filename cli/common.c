@@ -1,0 +1,99 @@
+/* common.c - what several commands do. */
+#include "common.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void cli_given(double *to, double value)
+{
+    if (value >= 0)
+        *to = value;
+}
+
+void cli_given_whole(int64_t *to, int64_t value)
+{
+    if (value >= 0)
+        *to = value;
+}
+
+int64_t cli_count(const char *const *list)
+{
+    int64_t n = 0;
+
+    while (list[n] != NULL)
+        n++;
+    return n;
+}
+
+wagle_data cli_rows(const cli_options *o, const char *path)
+{
+    const int64_t prompts = cli_count(o->prompt);
+
+    return (wagle_data){.path = path,
+                        .prompt_field = o->prompt_field,
+                        .answer_field = o->answer_field,
+                        .text_field = o->text_field,
+                        .prompt = prompts > 0 ? o->prompt[prompts - 1] : NULL,
+                        .chat = o->chat_layout ? o->chat_layout
+                                : o->chat      ? "auto"
+                                               : NULL,
+                        .system = o->system,
+                        .max_length = o->max_length,
+                        .limit = o->limit,
+                        .truncate = o->truncate,
+                        .eos = o->eos};
+}
+
+wagle_data cli_files(const cli_options *o, const char *const *list)
+{
+    wagle_data d = cli_rows(o, list[0]);
+
+    d.more = list[0] != NULL ? list + 1 : NULL;
+    return d;
+}
+
+wagle_status cli_print(wagle_status st, char *text)
+{
+    if (st == WAGLE_OK)
+        puts(text);
+    wagle_string_free(text);
+    return st;
+}
+
+wagle_status cli_complain(const char *what)
+{
+    fprintf(stderr, "wagle: %s\n", what);
+    return WAGLE_E_USAGE;
+}
+
+char *cli_read_file(const char *path, size_t *bytes)
+{
+    FILE *file = fopen(path, "rb");
+    char *text = NULL;
+    size_t room = 0;
+
+    *bytes = 0;
+    if (file == NULL)
+        return NULL;
+    for (;;) {
+        if (room - *bytes < 65536) {
+            char *more = realloc(text, room = 2 * room + 131072);
+            if (more == NULL)
+                break;
+            text = more;
+        }
+        const size_t n = fread(text + *bytes, 1, room - *bytes - 1, file);
+        if (n == 0)
+            break;
+        *bytes += n;
+    }
+    if (ferror(file)) {
+        free(text);
+        text = NULL;
+    }
+    fclose(file);
+    if (text != NULL)
+        text[*bytes] = '\0';
+    return text;
+}

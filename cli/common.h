@@ -1,0 +1,41 @@
+/* common.h - what commands share. The command is a client of the public header alone. */
+#ifndef WG_CLI_COMMON_H
+#define WG_CLI_COMMON_H
+
+#include "options.h"
+
+/* *to = value, if one was given (it is not below 0). */
+void cli_given(double *to, double value);
+void cli_given_whole(int64_t *to, int64_t value);
+/* Rows of a file as the options say they are read. */
+wagle_data cli_rows(const cli_options *o, const char *path);
+/* Prints text, if all went well, and frees it; returns st. */
+wagle_status cli_print(wagle_status st, char *text);
+/* Says what is wrong on stderr; returns WAGLE_E_USAGE. */
+wagle_status cli_complain(const char *what);
+/* What the options say of suites and their sets; s borrows from o. */
+wagle_status cli_suites(cli_options *o, wagle_suite_options *s);
+/* A whole file, NUL added; NULL on failure. Free it. */
+char *cli_read_file(const char *path, size_t *bytes);
+int64_t cli_count(const char *const *list);
+/* Rows of several files. */
+wagle_data cli_files(const cli_options *o, const char *const *list);
+
+/* --- commands that have a file of their own --- */
+
+wagle_status cli_tokenize(wagle_ctx *ctx, cli_options *o);
+wagle_status cli_generate(wagle_ctx *ctx, cli_options *o);
+wagle_status cli_attribute(wagle_ctx *ctx, cli_options *o);
+wagle_status cli_mask(wagle_ctx *ctx, cli_options *o);
+wagle_status cli_finetune(wagle_ctx *ctx, cli_options *o);
+wagle_status cli_unlearn(wagle_ctx *ctx, cli_options *o);
+wagle_status cli_gradient(wagle_ctx *ctx, cli_options *o);
+wagle_status cli_sweep(wagle_ctx *ctx, cli_options *o);
+void cli_finetune_defaults(void);
+void cli_unlearn_defaults(void);
+void cli_sweep_example(void);
+wagle_status cli_eval(wagle_ctx *ctx, cli_options *o);
+wagle_status cli_compare(wagle_ctx *ctx, cli_options *o);
+wagle_status cli_report(wagle_ctx *ctx, cli_options *o);
+
+#endif

@@ -1,0 +1,86 @@
+/* mask.c - attribute and mask. */
+#include "common.h"
+
+#include <stdlib.h>
+
+static wagle_attribute_options attribution(const cli_options *o)
+{
+    wagle_attribute_options a;
+
+    wagle_attribute_defaults(&a);
+    a.model = o->model;
+    a.out = o->out;
+    a.forget = cli_files(o, o->forget);
+    a.retain = cli_files(o, o->retain);
+    a.selector = o->selector != NULL ? o->selector : a.selector;
+    a.seed = (uint64_t)o->seed;
+    a.force = o->force;
+    wagle_gamma_read(o->gamma, &a.gamma, &a.gamma_diag);
+    a.loss = o->loss;
+    cli_given(&a.damping, o->damping);
+    return a;
+}
+
+wagle_status cli_attribute(wagle_ctx *ctx, cli_options *o)
+{
+    const wagle_attribute_options a = attribution(o);
+
+    return wagle_attribute(ctx, &a);
+}
+
+static wagle_status compare_masks(wagle_ctx *ctx, const cli_options *o)
+{
+    const wagle_compare_options c = {.masks = o->argument,
+                                     .n = cli_count(o->argument),
+                                     .svg = o->svg,
+                                     .json = o->json,
+                                     .force = o->force};
+    char *text = NULL;
+    const wagle_status st = wagle_compare_masks(ctx, &c, &text);
+
+    return cli_print(st, text);
+}
+
+enum { DENSITIES = 16 };
+
+/* Numbers with commas between them, none if text is NULL. */
+static wagle_status parse_densities(const char *text, double list[DENSITIES], int64_t *n)
+{
+    char *end = NULL;
+
+    for (*n = 0; text != NULL && *n < DENSITIES; text = end + 1) {
+        list[(*n)++] = strtod(text, &end);
+        if (end == text || (*end != ',' && *end != '\0'))
+            return cli_complain("--densities: as in 0.02,0.1,0.4");
+        if (*end == '\0')
+            return WAGLE_OK;
+    }
+    return text == NULL ? WAGLE_OK : cli_complain("--densities: at most 16");
+}
+
+wagle_status cli_mask(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_mask_options m;
+    double density[DENSITIES];
+
+    if (o->compare)
+        return compare_masks(ctx, o);
+
+    wagle_mask_defaults(&m);
+    m.scores = o->scores;
+    m.data = attribution(o);
+    m.out = o->out;
+    m.include = o->include;
+    m.exclude = o->exclude;
+    m.format = o->format != NULL ? o->format : m.format;
+    m.scope = o->scope != NULL ? o->scope : m.scope;
+    m.op = o->op;
+    m.masks = o->argument;
+    m.n_masks = cli_count(o->argument);
+    m.force = o->force;
+    m.densities = density;
+    cli_given(&m.density, o->density);
+    if (parse_densities(o->densities, density, &m.n_densities) != WAGLE_OK)
+        return WAGLE_E_USAGE;
+    return wagle_mask(ctx, &m);
+}

@@ -1,0 +1,145 @@
+/* text.c - tokenize and generate. */
+#include "common.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static wagle_status decode_ids(wagle_ctx *ctx, const cli_options *o, const wagle_tokenizer *t)
+{
+    const size_t length = strlen(o->decode);
+    int32_t *ids = calloc(length + 1, sizeof *ids);
+    char *end = NULL, *text;
+    size_t bytes;
+    int64_t n = 0;
+    wagle_status st;
+
+    if (ids == NULL)
+        return WAGLE_E_RESOURCE;
+    for (const char *at = o->decode + strspn(o->decode, "[ ,"); *at != '\0' && *at != ']';
+         at = end + strspn(end, " ,")) {
+        const long id = strtol(at, &end, 10);
+        if (end == at || id < INT32_MIN || id > INT32_MAX) {
+            free(ids);
+            return cli_complain("--decode wants ids as in 1,2,3");
+        }
+        ids[n++] = (int32_t)id;
+    }
+    st = wagle_decode(ctx, t, ids, n, o->no_special, &text, &bytes);
+    if (st == WAGLE_OK) {
+        fwrite(text, 1, bytes, stdout);
+        fputc('\n', stdout);
+        wagle_string_free(text);
+    }
+    free(ids);
+    return st;
+}
+
+static wagle_status encode_text(wagle_ctx *ctx, const cli_options *o, const wagle_tokenizer *t)
+{
+    char *content = NULL;
+    const char *text = o->text;
+    size_t bytes = text != NULL ? strlen(text) : 0;
+    int32_t *ids;
+    int64_t n;
+    wagle_status st;
+
+    if (o->file != NULL) {
+        text = content = cli_read_file(o->file, &bytes);
+        if (content == NULL) {
+            fprintf(stderr, "wagle: %s: cannot be read\n", o->file);
+            return WAGLE_E_INPUT;
+        }
+    }
+    st = wagle_encode(ctx, t, text, bytes, !o->no_special, &ids, &n);
+    if (st == WAGLE_OK) {
+        fputs(o->json ? "{\"ids\":[" : "", stdout);
+        for (int64_t i = 0; i < n; i++)
+            printf("%s%d", i == 0 ? "" : o->json ? "," : " ", ids[i]);
+        puts(o->json ? "]}" : "");
+        wagle_ids_free(ids);
+    }
+    free(content);
+    return st;
+}
+
+wagle_status cli_tokenize(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_tokenizer *t;
+    wagle_status st;
+
+    if (o->model == NULL || (o->text != NULL) + (o->file != NULL) + (o->decode != NULL) != 1)
+        return cli_complain("tokenize wants --model DIR and one of --text, --file, --decode");
+    st = wagle_tokenizer_open(ctx, o->model, &t);
+    if (st != WAGLE_OK)
+        return st;
+    st = o->decode != NULL ? decode_ids(ctx, o, t) : encode_text(ctx, o, t);
+    wagle_tokenizer_free(t);
+    return st;
+}
+
+/* One text as it is; several, or --json, as a JSON object a line. */
+static wagle_status print_texts(const wagle_generate_options *g, const wagle_generation *made,
+                                bool as_json)
+{
+    for (int64_t i = 0; i < g->n; i++) {
+        json_t *line;
+        char *dump;
+        if (g->n == 1 && !as_json) {
+            puts(made[i].text);
+            continue;
+        }
+        line = json_pack("{s:s, s:s, s:I}", "prompt", g->prompts[i], "text", made[i].text, "tokens",
+                         (json_int_t)made[i].tokens);
+        dump = line != NULL ? json_dumps(line, JSON_COMPACT) : NULL;
+        json_decref(line);
+        if (dump == NULL)
+            return cli_complain("a text that is no UTF-8 cannot be written as JSON");
+        puts(dump);
+        free(dump);
+    }
+    return WAGLE_OK;
+}
+
+static void generate_options(const cli_options *o, wagle_generate_options *g)
+{
+    wagle_generate_defaults(g);
+    g->model = o->model;
+    g->prompts = o->prompt;
+    g->n = cli_count(o->prompt);
+    g->chat = o->chat_layout ? o->chat_layout : o->chat ? "auto" : NULL;
+    g->system = o->system;
+    g->seed = (uint64_t)o->seed;
+    g->top_k = o->top_k;
+    cli_given(&g->temperature, o->temperature);
+    cli_given(&g->top_p, o->top_p);
+    cli_given_whole(&g->max_tokens, o->max_tokens);
+}
+
+wagle_status cli_generate(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_generate_options g;
+    wagle_generation made[CLI_LIST] = {{NULL, 0}};
+    char *content = NULL;
+    size_t bytes;
+    wagle_status st;
+
+    if ((o->prompt[0] != NULL) + (o->file != NULL) != 1)
+        return cli_complain("generate wants --prompt TEXT (may repeat) or --file F");
+    if (o->file != NULL) {
+        o->prompt[0] = content = cli_read_file(o->file, &bytes);
+        if (content == NULL) {
+            fprintf(stderr, "wagle: %s: cannot be read\n", o->file);
+            return WAGLE_E_INPUT;
+        }
+    }
+    generate_options(o, &g);
+    st = wagle_generate(ctx, &g, made);
+    if (st == WAGLE_OK)
+        st = print_texts(&g, made, o->json);
+    for (int i = 0; i < CLI_LIST; i++)
+        wagle_string_free(made[i].text);
+    free(content);
+    return st;
+}

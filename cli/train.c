@@ -1,0 +1,205 @@
+/* train.c - finetune, unlearn, gradient and sweep. */
+#include "common.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A number, none, global, layer, layer:X. */
+static wagle_status parse_clip(const char *text, wagle_train_options *t)
+{
+    char *end;
+
+    if (text == NULL || strcmp(text, "global") == 0)
+        return WAGLE_OK;
+    if (strncmp(text, "layer", 5) == 0) {
+        t->clip_each = true;
+        text += text[5] == ':' ? 6 : 5;
+        if (*text == '\0')
+            return WAGLE_OK;
+    }
+    if (strcmp(text, "none") == 0) {
+        t->clip = 0;
+        return WAGLE_OK;
+    }
+    t->clip = strtod(text, &end);
+    if (end != text && *end == '\0' && t->clip >= 0)
+        return WAGLE_OK;
+    fprintf(stderr, "wagle: --clip %s: a number, none, global, layer or layer:X\n", text);
+    return WAGLE_E_USAGE;
+}
+
+static wagle_status train_options(cli_options *o, wagle_train_options *t,
+                                  wagle_suite_options *watch)
+{
+    if (o->suites != NULL && cli_suites(o, watch) != WAGLE_OK)
+        return WAGLE_E_USAGE;
+    if (o->suites == NULL && (o->sets[0] != NULL || o->tofu != NULL || o->gold != NULL))
+        return cli_complain("--set, --tofu and --gold are for --suite NAME: which suite?");
+    t->watch = o->suites != NULL ? watch : NULL;
+    t->model = o->model;
+    t->out = o->out;
+    t->objective = o->objective != NULL ? o->objective : t->objective;
+    t->params = o->param;
+    t->n_params = o->n_params;
+    t->refusal = o->refusal;
+    t->state = o->state != NULL ? o->state : t->state;
+    t->mask = o->mask;
+    t->selector = o->selector;
+    t->include = o->include;
+    t->exclude = o->exclude;
+    t->stop_when = o->stop_when;
+    t->seed = (uint64_t)o->seed;
+    t->resume = o->resume;
+    t->monitor = o->monitor;
+    t->force = o->force;
+    cli_given(&t->density, o->density);
+    cli_given(&t->alpha, o->alpha);
+    cli_given(&t->forget_weight, o->forget_weight);
+    cli_given(&t->lr, o->lr);
+    cli_given(&t->weight_decay, o->weight_decay);
+    cli_given(&t->epochs, o->epochs);
+    cli_given_whole(&t->steps, o->steps);
+    cli_given_whole(&t->batch, o->batch);
+    cli_given_whole(&t->warmup, o->warmup);
+    cli_given_whole(&t->eval_every, o->eval_every);
+    cli_given_whole(&t->checkpoint_every, o->checkpoint_every);
+    cli_given_whole(&t->accumulate, o->accumulate);
+    cli_given_whole(&t->lora, o->lora);
+    cli_given(&t->lora_alpha, o->lora_alpha);
+    cli_given(&t->damping, o->damping);
+    cli_given(&t->rectify, o->rectify);
+    t->lora_targets = o->lora_targets;
+    t->reference = o->reference;
+    t->retain_term = o->retain_term;
+    t->rmu_control = o->rmu_control;
+    t->pairs = o->pairs;
+    t->out_patch = o->out_patch;
+    t->optimizer = o->optimizer != NULL ? o->optimizer : t->optimizer;
+    t->schedule = o->schedule != NULL ? o->schedule : t->schedule;
+    return parse_clip(o->clip, t);
+}
+
+static void print_defaults(const wagle_train_options *o)
+{
+    printf("\ndefaults: --objective %s --lr %g --epochs %g --batch %lld --weight-decay %g --clip "
+           "%g\n  --eval-every %lld, and a warm-up of %g of the steps\n",
+           o->objective, o->lr, o->epochs, (long long)o->batch, o->weight_decay, o->clip,
+           (long long)o->eval_every, o->warmup_ratio);
+}
+
+void cli_finetune_defaults(void)
+{
+    wagle_train_options o;
+
+    wagle_finetune_defaults(&o);
+    print_defaults(&o);
+}
+
+void cli_unlearn_defaults(void)
+{
+    wagle_train_options o;
+
+    wagle_unlearn_defaults(&o);
+    print_defaults(&o);
+    printf("  --density %g --alpha %g --forget-weight %g; without --mask and --selector every "
+           "weight trains\n",
+           o.density, o.alpha, o.forget_weight);
+}
+
+void cli_sweep_example(void)
+{
+    fputs("\na spec (docs/sweep.md has every key; paths are relative to it; the axes may grow "
+          "later):\n"
+          "  {\"model\": \"model\", \"forget\": \"forget.jsonl\", \"retain\": \"retain.jsonl\",\n"
+          "   \"eval\": {\"forget\": \"forget.jsonl\", \"retain\": \"retain.jsonl\", \"unseen\": "
+          "\"unseen.jsonl\"},\n"
+          "   \"objectives\": [\"graddiff\", \"npo\"], \"selectors\": [\"none\", \"wagle@diag\", "
+          "\"random\"],\n"
+          "   \"densities\": [0.02, 0.1], \"lr\": [1e-5, 3e-5, 1e-4], \"seeds\": [1, 2, 3], "
+          "\"tune\": "
+          "true,\n"
+          "   \"steps\": 200, \"stop_when\": \"forget.probability<0.1\", \"eval_every\": 2}\n",
+          stdout);
+}
+
+static wagle_status report(const cli_options *o, const wagle_train_result *r, wagle_status st)
+{
+    char each[32] = "";
+
+    if (st != WAGLE_OK || o->dry_run)
+        return st;
+    if (!isnan(r->step_seconds)) /* of one step there is none but the first */
+        snprintf(each, sizeof each, " (%.2f s a step)", r->step_seconds);
+    if (o->json)
+        printf("{\"out\":\"%s\",\"steps\":%lld,\"stopped\":%s,\"loss\":%.9g,\"selected\":%lld,"
+               "\"weights\":%lld,\"seconds\":%.3f,\"step_seconds\":%.4f,\"peak_bytes\":%lld}\n",
+               o->out, (long long)r->steps, r->stopped ? "true" : "false", r->loss,
+               (long long)r->selected, (long long)r->weights, r->seconds,
+               isnan(r->step_seconds) ? 0 : r->step_seconds, (long long)wagle_peak_memory());
+    else
+        printf(
+            "%s: %lld steps%s, last loss %.4f, %lld of %lld weights trained, %.1f s%s, peak %.2f "
+            "GB\n",
+            o->out, (long long)r->steps, r->stopped ? " (stopped by --stop-when)" : "", r->loss,
+            (long long)r->selected, (long long)r->weights, r->seconds, each,
+            (double)wagle_peak_memory() / 1e9);
+    return st;
+}
+
+wagle_status cli_finetune(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_train_options t;
+    wagle_suite_options watch;
+    wagle_train_result r;
+
+    wagle_finetune_defaults(&t);
+    if (train_options(o, &t, &watch) != WAGLE_OK)
+        return WAGLE_E_USAGE;
+    t.retain = cli_rows(o, o->data);
+    return report(o, &r, wagle_finetune(ctx, &t, &r));
+}
+
+wagle_status cli_unlearn(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_train_options t;
+    wagle_suite_options watch;
+    wagle_train_result r;
+
+    wagle_unlearn_defaults(&t);
+    if (train_options(o, &t, &watch) != WAGLE_OK)
+        return WAGLE_E_USAGE;
+    t.forget = cli_files(o, o->forget);
+    t.retain = cli_files(o, o->retain);
+    wagle_gamma_read(o->gamma, &t.gamma, &t.gamma_diag);
+    return report(o, &r, wagle_unlearn(ctx, &t, &r));
+}
+
+/* With --objective: of its total loss; else of --data's token-mean NLL. */
+wagle_status cli_gradient(wagle_ctx *ctx, cli_options *o)
+{
+    const wagle_data data = cli_rows(o, o->data);
+    wagle_train_options t;
+    char *json = NULL;
+    wagle_status st;
+
+    if (o->objective == NULL)
+        return wagle_gradient(ctx, o->model, &data, o->out, o->force);
+    wagle_unlearn_defaults(&t);
+    if (train_options(o, &t, NULL) != WAGLE_OK)
+        return WAGLE_E_USAGE;
+    t.forget = cli_files(o, o->forget);
+    t.retain = cli_files(o, o->retain);
+    st = wagle_objective_gradient(ctx, &t, &json);
+    return cli_print(st, json);
+}
+
+wagle_status cli_sweep(wagle_ctx *ctx, cli_options *o)
+{
+    const wagle_sweep_options s = {o->argument[0], o->out, o->force};
+    char *table = NULL;
+    const wagle_status st = wagle_sweep(ctx, &s, &table);
+
+    return cli_print(st, table);
+}
