@@ -30,6 +30,11 @@ wagle_status wg_reader_tokenizer(wagle_ctx *ctx, wg_reader *r)
     return r->tokenizer != NULL ? WAGLE_OK : wagle_tokenizer_open(ctx, r->folder, &r->tokenizer);
 }
 
+int32_t wg_reader_eos(const wg_reader *r)
+{
+    return r->tokenizer != NULL && r->tokenizer->eos >= 0 ? r->tokenizer->eos : r->eos;
+}
+
 static wagle_status bad_row(const row_reader *rr, const char *what)
 {
     return wg_fail(rr->ctx, WAGLE_E_INPUT, "%s:%lld: %s", rr->path, (long long)rr->line, what);
@@ -215,8 +220,8 @@ static wagle_status add_text(const row_reader *rr, const wg_text *prompt, const 
         st = wg_encode(rr->ctx, rr->r->tokenizer, all.text, (size_t)all.bytes, true, &whole);
     if (st == WAGLE_OK && rr->data->eos) {
         st = WG_GROW(rr->ctx, &whole.id, &whole.capacity, whole.n + 1);
-        if (st == WAGLE_OK && rr->r->eos >= 0)
-            whole.id[whole.n++] = rr->r->eos;
+        if (st == WAGLE_OK && wg_reader_eos(rr->r) >= 0)
+            whole.id[whole.n++] = wg_reader_eos(rr->r);
     }
     if (st == WAGLE_OK && whole.n == 0)
         st = bad_row(rr, "the text is empty");

@@ -26,12 +26,15 @@ typedef struct wg_dataset {
 typedef struct wg_reader {
     const char *folder; /* of the model */
     int64_t V, max_length;
-    int32_t eos;                /* -1: none */
+    int32_t eos;                /* the config's, see wg_reader_eos; -1: none */
     wagle_tokenizer *tokenizer; /* opened when a row first needs it */
 } wg_reader;
 
 void wg_reader_close(wg_reader *r);
 WAGLE_CHECK wagle_status wg_reader_tokenizer(wagle_ctx *ctx, wg_reader *r);
+/* The token that is appended to a text: the eos_token of the tokenizer, if it is open and has one,
+ * else the model's; -1: none. */
+int32_t wg_reader_eos(const wg_reader *r);
 
 /* Free with wg_dataset_free. */
 WAGLE_CHECK wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,

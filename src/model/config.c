@@ -225,13 +225,6 @@ static void choose_tensors(const source *s, wg_config *c)
     }
 }
 
-static void add_eos(wg_config *c, const json_t *value)
-{
-    if (json_is_integer(value) && json_integer_value(value) >= 0 &&
-        json_integer_value(value) < c->V && c->n_eos < WG_EOS_MOST)
-        c->eos[c->n_eos++] = (int32_t)json_integer_value(value);
-}
-
 static wagle_status read_heads(const source *s, wg_config *c)
 {
     const char *one = c->family->grouped_key;
@@ -252,10 +245,8 @@ static wagle_status read_heads(const source *s, wg_config *c)
 
 static wagle_status read_sizes(const source *s, wg_config *c)
 {
-    const json_t *eos = json_object_get(s->json, "eos_token_id"), *one;
     const bool gated =
         c->family->tensor[WG_GATE].pattern != NULL || c->family->tensor[WG_GATE_UP].pattern != NULL;
-    size_t i;
 
     WG_TRY(whole(s, "vocab_size", -1, &c->V));
     WG_TRY(whole(s, "hidden_size|n_embd", -1, &c->D));
@@ -271,9 +262,6 @@ static wagle_status read_sizes(const source *s, wg_config *c)
     WG_TRY(number(s, s->json, "attn_logit_softcapping", 0, &c->attention_cap));
     WG_TRY(number(s, s->json, "final_logit_softcapping", 0, &c->final_cap));
     c->embed_scale = c->family->scaled_embeddings ? sqrt((double)c->D) : 1;
-    add_eos(c, eos);
-    json_array_foreach (eos, i, one)
-        add_eos(c, one);
     if (c->E > WG_EMBED_MOST && c->E != c->D)
         return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: word_embed_proj_dim %lld; at most %d", s->path,
                        (long long)c->E, WG_EMBED_MOST);
@@ -333,6 +321,8 @@ wagle_status wg_config_read(wagle_ctx *ctx, const char *folder, wg_config *out)
         st = read_rope(&s, out);
     if (st == WAGLE_OK)
         choose_tensors(&s, out);
+    if (st == WAGLE_OK)
+        st = wg_config_ends(ctx, folder, path, json, out);
     json_decref(json);
     wg_free(path);
     return st;

@@ -13,7 +13,7 @@ typedef enum wg_rope_kind {
     WG_ROPE_LONG
 } wg_rope_kind;
 
-enum { WG_EOS_MOST = 8, WG_LAYERS_MOST = 4096, WG_PAIRS_MOST = 256, WG_EMBED_MOST = 4096 };
+enum { WG_EOS_MOST = 64, WG_LAYERS_MOST = 4096, WG_PAIRS_MOST = 256, WG_EMBED_MOST = 4096 };
 
 typedef struct wg_rope {
     wg_rope_kind kind;
@@ -34,8 +34,8 @@ typedef struct wg_config {
     wg_activation activation;
     wg_rope rope[2]; /* [1]: of windowed layers, if local_rope */
     bool local_rope, tied, parallel;
-    bool norm_sum; /* post-norms are of the sum, not of the branch */
-    int32_t eos[WG_EOS_MOST];
+    bool norm_sum;            /* post-norms are of the sum, not of the branch */
+    int32_t eos[WG_EOS_MOST]; /* [n_eos] what ends a generated text */
     int n_eos;
 } wg_config;
 
@@ -66,6 +66,10 @@ WAGLE_CHECK wagle_status wg_model_open(wagle_ctx *ctx, const char *folder, wg_mo
 void wg_model_close(wg_model *m);
 
 WAGLE_CHECK wagle_status wg_config_read(wagle_ctx *ctx, const char *folder, wg_config *out);
+/* The tokens that end a generated text: of `config`, read from config_path, and of the folder's
+ * generation_config.json. c->V is known. */
+WAGLE_CHECK wagle_status wg_config_ends(wagle_ctx *ctx, const char *folder, const char *config_path,
+                                        const json_t *config, wg_config *c);
 
 enum { WG_NAME_BYTES = 256 };
 /* Name and shape of a role's tensor, as the family says; layer 0 for those that have none. */

@@ -1,4 +1,5 @@
 /* inspect.c - what is in a model folder, safetensors (scores and masks too) or GGUF file. */
+#include "data/dataset.h"
 #include "io/gguf.h"
 #include "io/mask.h"
 #include "io/patch.h"
@@ -161,10 +162,42 @@ static wagle_status add_types(wagle_ctx *ctx, const wg_model *m, json_t *out)
     return st;
 }
 
-/* Kind of the tokenizer and layout of chats; neither need be there. */
-static wagle_status add_text_facts(wagle_ctx *ctx, const char *path, json_t *out)
+/* "<end> (256)": the token's text as JSON escapes it, and its id. */
+static wagle_status name_token(wagle_ctx *ctx, const wagle_tokenizer *t, int32_t id, wg_text *out)
 {
-    wagle_tokenizer *t;
+    const bool known = t != NULL && id < t->n_ids && t->token[id] != NULL;
+
+    return wg_text_printf(ctx, out, "%s%s (%d)", out->bytes > 0 ? ", " : "",
+                          known ? t->token[id] : "no token of the tokenizer", id);
+}
+
+/* What is appended to a text, and at what a generated one stops. t may be NULL. */
+static wagle_status add_ends(wagle_ctx *ctx, const wg_config *c, const wagle_tokenizer *t,
+                             json_t *out)
+{
+    const wg_reader reader = {.eos = c->n_eos > 0 ? c->eos[0] : -1,
+                              .tokenizer = (wagle_tokenizer *)(uintptr_t)t};
+    const int32_t eos = wg_reader_eos(&reader);
+    wg_text text = {0}, stops = {0};
+    wagle_status st = eos >= 0 ? name_token(ctx, t, eos, &text) : wg_text_addz(ctx, &text, "none");
+
+    for (int i = 0; st == WAGLE_OK && i < c->n_eos; i++)
+        st = name_token(ctx, t, c->eos[i], &stops);
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, out, "end_of_text", json_string(text.text));
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, out, "stops_at", json_string(c->n_eos > 0 ? stops.text : "none"));
+    wg_text_free(&text);
+    wg_text_free(&stops);
+    return st;
+}
+
+/* Kind of the tokenizer and layout of chats; neither need be there. */
+static wagle_status add_text_facts(wagle_ctx *ctx, const char *path, const wg_config *c,
+                                   json_t *out)
+{
+    wagle_tokenizer *t = NULL;
+    wagle_status st;
     wg_arena arena = {0};
     wg_chat chat;
     char what[96] = "none";
@@ -176,11 +209,14 @@ static wagle_status add_text_facts(wagle_ctx *ctx, const char *path, json_t *out
                  : t->byte_fallback ? "BPE of characters, bytes for the rest"
                                     : "BPE of characters",
                  (long long)t->n_ids);
-        wagle_tokenizer_free(t);
     }
     wg_begin(ctx);
-    WG_TRY(wg_json_set(ctx, out, "tokenizer", json_string(what)));
-    const wagle_status st = wg_chat_choose(ctx, "auto", path, &arena, &chat);
+    st = wg_json_set(ctx, out, "tokenizer", json_string(what));
+    if (st == WAGLE_OK)
+        st = add_ends(ctx, c, t, out);
+    wagle_tokenizer_free(t);
+    WG_TRY(st);
+    st = wg_chat_choose(ctx, "auto", path, &arena, &chat);
     wg_begin(ctx);
     wg_arena_free(&arena);
     return wg_json_set(ctx, out, "chat_layout",
@@ -241,7 +277,7 @@ static wagle_status inspect_model(wagle_ctx *ctx, const wagle_inspect_options *o
     if (st == WAGLE_OK)
         st = add_types(ctx, m, out);
     if (st == WAGLE_OK)
-        st = add_text_facts(ctx, o->path, out);
+        st = add_text_facts(ctx, o->path, &m->config, out);
     if (st == WAGLE_OK && o->layers)
         st = add_layers(ctx, m, out);
     wg_model_close(m);

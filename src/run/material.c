@@ -87,6 +87,7 @@ static wagle_status add_alternate(wagle_ctx *ctx, const wg_session *s, const wg_
 {
     const int64_t head = prompt_length(row);
     const bool ends = answer->n == 0; /* nothing to learn from is the end of the text */
+    const int32_t eos = wg_reader_eos(&s->reader);
     wg_example *e = &out->example[out->n];
 
     *e = (wg_example){
@@ -99,7 +100,7 @@ static wagle_status add_alternate(wagle_ctx *ctx, const wg_session *s, const wg_
     if (answer->n > 0)
         memcpy(e->ids + head, answer->id, (size_t)answer->n * sizeof *e->ids);
     if (ends)
-        e->ids[head] = s->reader.eos >= 0 ? s->reader.eos : row->ids[head < row->n ? head : 0];
+        e->ids[head] = eos >= 0 ? eos : row->ids[head < row->n ? head : 0];
     for (int64_t i = 0; i < e->n; i++)
         e->labels[i] = i < head ? WG_NO_LABEL : e->ids[i];
     out->longest = e->n > out->longest ? e->n : out->longest;

@@ -294,6 +294,7 @@ wagle_status wg_tokenizer_parse(wagle_ctx *ctx, const char *what, const json_t *
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: not a JSON object", what);
     WG_TRY(WG_ALLOC(ctx, &t, 1));
     l.t = t;
+    t->eos = -1;
     WG_TRY_GOTO(each(&l, json_object_get(json, "normalizer"), "normalizers", load_normalizer),
                 fail);
     WG_TRY_GOTO(

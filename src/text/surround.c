@@ -20,18 +20,24 @@ static bool builds_its_own(const char *class_name)
     return false;
 }
 
-/* Adds the token under `key` to the form if `flag` says so. */
-static wagle_status add(wagle_ctx *ctx, const char *path, const json_t *config, const char *flag,
-                        const char *key, wagle_tokenizer *t)
+/* The id of the token that the config names under `key`; -1: none of the vocabulary. */
+static int32_t named(const json_t *config, const char *key, const wagle_tokenizer *t)
 {
     const json_t *token = json_object_get(config, key);
     const char *text =
         json_string_value(json_is_object(token) ? json_object_get(token, "content") : token);
-    int32_t id;
+
+    return text != NULL ? wg_token_id(t, text) : -1;
+}
+
+/* Adds the token under `key` to the form if `flag` says so. */
+static wagle_status add(wagle_ctx *ctx, const char *path, const json_t *config, const char *flag,
+                        const char *key, wagle_tokenizer *t)
+{
+    const int32_t id = named(config, key, t);
 
     if (!json_is_true(json_object_get(config, flag)))
         return WAGLE_OK;
-    id = text != NULL ? wg_token_id(t, text) : -1;
     if (id < 0)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: %s, and no %s of the vocabulary", path, flag, key);
     t->form[t->n_form++] = id;
@@ -41,6 +47,7 @@ static wagle_status add(wagle_ctx *ctx, const char *path, const json_t *config, 
 static wagle_status apply(wagle_ctx *ctx, const char *path, const json_t *config,
                           wagle_tokenizer *t)
 {
+    t->eos = named(config, "eos_token", t);
     if (!builds_its_own(json_string_value(json_object_get(config, "tokenizer_class"))) ||
         !json_is_boolean(json_object_get(config, "add_bos_token")))
         return WAGLE_OK;

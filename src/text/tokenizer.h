@@ -122,6 +122,7 @@ struct wagle_tokenizer {
     bool fuse_unknown;    /* neighbours that are no tokens become one unknown token */
     bool ignore_merges;
     int32_t unknown; /* -1: none */
+    int32_t eos;     /* what training code ends a text with; -1: the folder names none */
     double *score;   /* [n_ids] Unigram; NULL: BPE */
     double least_score;
     size_t longest; /* bytes of the longest token */
