@@ -36,7 +36,7 @@ static wagle_status cmd_init(wagle_ctx *ctx, cli_options *o)
     i.config = o->config;
     i.out = o->out;
     i.dtype = o->dtype != NULL ? o->dtype : i.dtype;
-    i.seed = o->seed > 0 ? (uint64_t)o->seed : i.seed;
+    cli_given_seed(&i.seed, o->seed);
     i.force = o->force;
     return wagle_init(ctx, &i);
 }
@@ -56,7 +56,7 @@ static wagle_status cmd_inspect(wagle_ctx *ctx, cli_options *o)
 
 static wagle_status cmd_logits(wagle_ctx *ctx, cli_options *o)
 {
-    const wagle_data data = cli_rows(o, o->data);
+    const wagle_data data = cli_rows(o, o->data[0]);
     return wagle_logits(ctx, o->model, &data, o->out, o->force);
 }
 
@@ -102,7 +102,7 @@ static wagle_status cmd_demo(wagle_ctx *ctx, cli_options *o)
 
     wagle_demo_defaults(&d);
     d.out = o->out != NULL ? o->out : d.out;
-    d.seed = o->seed > 0 ? (uint64_t)o->seed : d.seed;
+    cli_given_seed(&d.seed, o->seed);
     d.force = o->force;
     st = wagle_demo(ctx, &d, &text);
     if (st != WAGLE_OK)

@@ -17,6 +17,12 @@ void cli_given_whole(int64_t *to, int64_t value)
         *to = value;
 }
 
+void cli_given_seed(uint64_t *to, int64_t value)
+{
+    if (value >= 0)
+        *to = (uint64_t)value;
+}
+
 int64_t cli_count(const char *const *list)
 {
     int64_t n = 0;
@@ -39,8 +45,8 @@ wagle_data cli_rows(const cli_options *o, const char *path)
                                 : o->chat      ? "auto"
                                                : NULL,
                         .system = o->system,
-                        .max_length = o->max_length,
-                        .limit = o->limit,
+                        .max_length = o->max_length > 0 ? o->max_length : 0,
+                        .limit = o->limit > 0 ? o->limit : 0,
                         .truncate = o->truncate,
                         .eos = o->eos};
 }

@@ -7,6 +7,7 @@
 /* *to = value, if one was given (it is not below 0). */
 void cli_given(double *to, double value);
 void cli_given_whole(int64_t *to, int64_t value);
+void cli_given_seed(uint64_t *to, int64_t value);
 /* Rows of a file as the options say they are read. */
 wagle_data cli_rows(const cli_options *o, const char *path);
 /* Prints text, if all went well, and frees it; returns st. */

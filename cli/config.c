@@ -6,40 +6,107 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One key of --config: text, number, true, or a list of texts. */
+/* Keys may be written with underscores or points. */
+static bool is_same_name(const char *key, const char *name)
+{
+    for (; *key != '\0' && *name != '\0'; key++, name++)
+        if ((*key == '_' || *key == '.' ? '-' : *key) != (*name == '.' ? '-' : *name))
+            return false;
+    return *key == *name;
+}
+
+static int find_option(const cli_command *c, const char *key)
+{
+    for (int i = 0; cli_table[i].name != NULL; i++)
+        if (is_same_name(key, cli_table[i].name) && cli_applies(c, cli_table[i].name))
+            return i;
+    return -1;
+}
+
+static int find_param(const cli_command *c, const char *key)
+{
+    for (int i = 0; cli_listed(c->options, "objective") && i < CLI_PARAMS; i++) {
+        const wagle_param_info p = wagle_objective_param(i);
+        if (p.key == NULL)
+            return -1;
+        if (is_same_name(key, p.key))
+            return i;
+    }
+    return -1;
+}
+
+static wagle_status wrong_type(const char *key, const char *wanted)
+{
+    return cli_refuse("--config: '%s' must be %s", key, wanted);
+}
+
+/* A number as the flag would have it; NULL: no memory. It stays as long as the process. */
+static char *number_text(const json_t *value)
+{
+    char text[64];
+
+    if (json_is_integer(value))
+        snprintf(text, sizeof text, "%lld", (long long)json_integer_value(value));
+    else
+        snprintf(text, sizeof text, "%.17g", json_real_value(value));
+    return strdup(text);
+}
+
+static wagle_status set_number(const cli_command *c, cli_options *o, int i, const json_t *value)
+{
+    const char *text = number_text(value);
+
+    return text != NULL ? cli_set(c, o, i, text, CLI_FROM_CONFIG) : WAGLE_E_RESOURCE;
+}
+
+static wagle_status set_list(const cli_command *c, cli_options *o, int i, const char *key,
+                             const json_t *value)
+{
+    const bool several = cli_repeats(c->name, cli_table[i].name);
+    wagle_status st = WAGLE_OK;
+
+    if (json_is_string(value))
+        return cli_set(c, o, i, json_string_value(value), CLI_FROM_CONFIG);
+    if (!several || !json_is_array(value))
+        return wrong_type(key, several ? "text or a list of texts" : "text");
+    for (size_t k = 0; st == WAGLE_OK && k < json_array_size(value); k++)
+        st = json_is_string(json_array_get(value, k))
+                 ? cli_set(c, o, i, json_string_value(json_array_get(value, k)), CLI_FROM_CONFIG)
+                 : wrong_type(key, "text or a list of texts");
+    return st;
+}
+
+/* The value's JSON type is the option's own. Text that may be a number ("X") is either. */
 static wagle_status set_key(const cli_command *c, cli_options *o, const char *key,
                             const json_t *value)
 {
-    const cli_option *t = NULL;
-    char *text = NULL;
-    wagle_status st = WAGLE_OK;
+    const int i = find_option(c, key), p = i < 0 ? find_param(c, key) : -1;
+    const cli_option *t = &cli_table[i < 0 ? 0 : i];
 
-    for (int i = 0; cli_table[i].name != NULL; i++)
-        if (strcmp(cli_table[i].name, key) == 0 && cli_applies(c, key))
-            t = &cli_table[i];
-    for (int i = 0; wagle_objective_param(i).key != NULL; i++)
-        if (strcmp(wagle_objective_param(i).key, key) == 0 && json_is_number(value)) {
-            o->param[o->n_params++] =
-                (wagle_param){wagle_objective_param(i).key, json_number_value(value)};
-            return WAGLE_OK;
-        }
-    if (t == NULL)
-        return cli_refuse("--config: %s has no option '%s'", c->name, key);
-    if (t->kind == CLI_TEXTS && json_is_string(value))
-        return cli_set(o, t, json_string_value(value));
-    for (size_t i = 0; t->kind == CLI_TEXTS && st == WAGLE_OK && i < json_array_size(value); i++)
-        st = json_is_string(json_array_get(value, i))
-                 ? cli_set(o, t, json_string_value(json_array_get(value, i)))
-                 : cli_refuse("--config: '%s' wants texts%s", key, "");
-    if (t->kind == CLI_TEXTS && json_is_array(value))
-        return st;
-    if (t->kind == CLI_FLAG)
-        return json_is_true(value)    ? cli_set(o, t, "")
+    if (i < 0 && p < 0)
+        return cli_unknown_key(c, key);
+    if (p >= 0)
+        return json_is_number(value) ? cli_set_param(o, p, number_text(value), CLI_FROM_CONFIG)
+                                     : wrong_type(key, "a number");
+    switch (t->kind) {
+    case CLI_TEXTS:
+        return set_list(c, o, i, key, value);
+    case CLI_FLAG:
+        return json_is_true(value)    ? cli_set(c, o, i, "", CLI_FROM_CONFIG)
                : json_is_false(value) ? WAGLE_OK
-                                      : cli_refuse("--config: '%s' is true or false%s", key, "");
-    text = json_is_string(value) ? strdup(json_string_value(value))
-                                 : json_dumps(value, JSON_ENCODE_ANY);
-    return text != NULL ? cli_set(o, t, text) : WAGLE_E_RESOURCE;
+                                      : wrong_type(key, "true or false");
+    case CLI_WHOLE:
+        return json_is_integer(value) ? set_number(c, o, i, value)
+                                      : wrong_type(key, "a whole number");
+    case CLI_REAL:
+        return json_is_number(value) ? set_number(c, o, i, value) : wrong_type(key, "a number");
+    default:
+        break;
+    }
+    if (json_is_number(value) && (t->kind == CLI_BYTES || strcmp(t->value, "X") == 0))
+        return set_number(c, o, i, value);
+    return json_is_string(value) ? cli_set(c, o, i, json_string_value(value), CLI_FROM_CONFIG)
+                                 : wrong_type(key, "text");
 }
 
 /* The document stays: options point into it. */
@@ -50,7 +117,7 @@ wagle_status cli_apply_config(const cli_command *c, const char *path, cli_option
     const char *key;
 
     if (!json_is_object(json)) {
-        fprintf(stderr, "wagle: %s:%d: %s\n", path, error.line > 0 ? error.line : 1,
+        fprintf(stderr, "wagle: --config %s:%d: %s\n", path, error.line > 0 ? error.line : 1,
                 json == NULL ? error.text : "not a JSON object");
         return WAGLE_E_INPUT;
     }

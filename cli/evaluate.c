@@ -115,7 +115,7 @@ wagle_status cli_suites(cli_options *o, wagle_suite_options *s)
     s->reference = o->reference;
     s->scorer = o->scorer;
     s->no_eos = o->no_eos;
-    s->seed = o->seed > 0 ? (uint64_t)o->seed : s->seed;
+    cli_given_seed(&s->seed, o->seed);
     cli_given(&s->temperature, o->temperature);
     cli_given(&s->relearn_lr, o->relearn_lr);
     cli_given_whole(&s->max_tokens, o->max_tokens);
@@ -150,7 +150,7 @@ wagle_status cli_eval(wagle_ctx *ctx, cli_options *o)
     char *json = NULL;
     wagle_status st;
 
-    if (o->data != NULL && (o->suites != NULL || o->recompute != NULL))
+    if (o->data[0] != NULL && (o->suites != NULL || o->recompute != NULL))
         return cli_complain("eval: a suite reads --set NAME=FILE, not --data");
     if (o->suites != NULL || o->recompute != NULL)
         return eval_suites(ctx, o);
@@ -160,7 +160,7 @@ wagle_status cli_eval(wagle_ctx *ctx, cli_options *o)
     wagle_eval_defaults(&e);
     e.model = o->model;
     e.metrics = o->metrics;
-    e.data = cli_rows(o, o->data);
+    e.data = cli_rows(o, o->data[0]);
     cli_given_whole(&e.max_tokens, o->max_tokens);
     st = wagle_eval(ctx, &e, &json);
     return cli_print(st, json);
@@ -171,12 +171,14 @@ wagle_status cli_compare(wagle_ctx *ctx, cli_options *o)
     const wagle_difference_options d = {.a = o->argument[0],
                                         .b = o->argument[1],
                                         .resamples = o->resamples >= 0 ? o->resamples : 2000,
-                                        .seed = o->seed > 0 ? (uint64_t)o->seed : 1};
+                                        .seed = o->seed >= 0 ? (uint64_t)o->seed : 1};
     char *json = NULL;
     wagle_status st;
 
     if (o->argument[1] == NULL)
         return cli_complain("compare: two results are wanted");
+    if (d.resamples < 1)
+        return cli_complain("--resamples 0: compare draws rows at least once");
     st = wagle_difference(ctx, &d, &json);
     return st == WAGLE_OK ? print_difference(json, o->json) : st;
 }

@@ -76,11 +76,6 @@ static void on_log(void *user, int level, const char *line)
     fprintf(stderr, "wagle: %s%s\n", level == 0 ? "warning: " : "", line);
 }
 
-static const char *command_name(int i)
-{
-    return cli_commands[i].name;
-}
-
 static const cli_command *find(const char *name)
 {
     for (const cli_command *c = cli_commands; c->name != NULL; c++)
@@ -100,17 +95,6 @@ static int front_page(void)
     return 0;
 }
 
-static int unknown_command(const char *name)
-{
-    const char *near = cli_nearest(name, command_name);
-
-    if (near != NULL)
-        fprintf(stderr, "wagle: no command '%s'; did you mean %s?\n", name, near);
-    else
-        fprintf(stderr, "wagle: no command '%s'; 'wagle help' lists them\n", name);
-    return WAGLE_E_USAGE;
-}
-
 static wagle_status run(const cli_command *c, cli_options *o)
 {
     meter m = {.tty = isatty(2), .quiet = o->quiet, .verbose = o->verbose};
@@ -126,7 +110,7 @@ static wagle_status run(const cli_command *c, cli_options *o)
     sigaction(SIGTERM, &stop, NULL);
     wagle_on_progress(running, on_progress, &m);
     wagle_on_log(running, on_log, &m);
-    wagle_set_threads(running, (int)o->threads);
+    wagle_set_threads(running, o->threads > 0 ? (int)o->threads : 0);
     wagle_set_memory(running, o->memory);
     wagle_set_dry_run(running, o->dry_run);
     st = c->run(running, o);
@@ -173,20 +157,13 @@ int main(int argc, char **argv)
         }
         c = find(argv[2]);
         if (c == NULL)
-            return unknown_command(argv[2]);
+            return cli_unknown_command(argv[2]);
         cli_help(c);
         return 0;
     }
     c = find(argv[1]);
     if (c == NULL)
-        return unknown_command(argv[1]);
-    o.gamma = "diag";
-    o.density = o.lr = o.epochs = o.alpha = o.forget_weight = -1; /* not given */
-    o.weight_decay = o.temperature = o.top_p = o.damping = o.lora_alpha = -1;
-    o.steps = o.batch = o.accumulate = o.lora = o.warmup = o.eval_every = o.checkpoint_every =
-        o.max_tokens = o.resamples = o.shots = o.prefix = o.length = o.verbatim = o.relearn_steps =
-            -1;
-    o.relearn_lr = o.rectify = -1;
+        return cli_unknown_command(argv[1]);
     st = cli_parse(c, argc - 1, (const char **)argv + 1, &o);
     if (st != WAGLE_OK)
         return st;

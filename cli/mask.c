@@ -13,7 +13,7 @@ static wagle_attribute_options attribution(const cli_options *o)
     a.forget = cli_files(o, o->forget);
     a.retain = cli_files(o, o->retain);
     a.selector = o->selector != NULL ? o->selector : a.selector;
-    a.seed = (uint64_t)o->seed;
+    cli_given_seed(&a.seed, o->seed);
     a.force = o->force;
     wagle_gamma_read(o->gamma, &a.gamma, &a.gamma_diag);
     a.loss = o->loss;

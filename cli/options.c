@@ -1,10 +1,13 @@
 /* options.c - the table of all options; a command names those that it takes. */
 #include "options.h"
 
+#include <string.h>
+
 const cli_option cli_table[] = {
 #define AT(member) offsetof(cli_options, member)
     {"model", "DIR", CLI_TEXT, AT(model), "model folder"},
-    {"data", "ROWS", CLI_TEXT, AT(data), "rows: JSON Lines, JSON array or CSV"},
+    {"data", "ROWS", CLI_TEXTS, AT(data),
+     "rows: JSON Lines, JSON array or CSV; finetune: may repeat"},
     {"forget", "ROWS", CLI_TEXTS, AT(forget),
      "rows to forget (may repeat; FILE@W: its terms times W in training)"},
     {"retain", "ROWS", CLI_TEXTS, AT(retain), "rows to keep (the same)"},
@@ -92,7 +95,8 @@ const cli_option cli_table[] = {
     {"title", "TEXT", CLI_TEXT, AT(title), "of the page"},
     {"recompute", "FILE", CLI_TEXT, AT(recompute),
      "metrics anew from the rows of a result; no model"},
-    {"resamples", "N", CLI_WHOLE, AT(resamples), "of the rows, for 95 % intervals (2000)"},
+    {"resamples", "N", CLI_WHOLE, AT(resamples),
+     "how often the rows are drawn again for 95 % intervals (2000; 0: no intervals)"},
     {"shots", "N", CLI_WHOLE, AT(shots), "mcq: solved examples (of set dev) before each question"},
     {"prefix", "N", CLI_WHOLE, AT(prefix), "tokens of a text that are given (50)"},
     {"length", "N", CLI_WHOLE, AT(length), "tokens that are to come (50)"},
@@ -137,3 +141,30 @@ const cli_option cli_table[] = {
 #undef AT
     {0},
 };
+
+static const struct limit {
+    const char *range, *options;
+} limits[] = {
+    {"(0,1]", "density top-p rectify"},
+    {"(0,)", "lr relearn-lr lora-alpha"},
+    {"(0,1e6)", "epochs"},
+    {"[1,4096]", "batch accumulate"},
+    {"[1,1024]", "lora threads"},
+    {"[1,)", "steps eval-every max-length limit prefix length verbatim"},
+};
+
+const char *cli_range(const char *option)
+{
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        if (cli_listed(limits[i].options, option))
+            return limits[i].range;
+    return "[0,)";
+}
+
+/* Rows of several files are trained on together; other commands answer for one file. */
+bool cli_repeats(const char *command, const char *option)
+{
+    if (strcmp(option, "data") == 0)
+        return strcmp(command, "finetune") == 0;
+    return strcmp(option, "prompt") != 0 || strcmp(command, "generate") == 0;
+}

@@ -4,19 +4,22 @@
 
 #include <wagle/wagle.h>
 
-enum { CLI_LIST = 64, CLI_PARAMS = 32 };
+enum { CLI_LIST = 64, CLI_OPTIONS = 192, CLI_PARAMS = 48 };
+
+/* Where a value comes from; a flag wins over a key of --config. */
+typedef enum cli_source { CLI_UNSET, CLI_FROM_CONFIG, CLI_FROM_FLAG } cli_source;
 
 typedef struct cli_options {
-    const char *model, *out, *data, *scores, *mask, *refusal;
+    const char *model, *out, *scores, *mask, *refusal;
     const char *selector, *objective, *dtype, *type, *format, *metrics, *stop_when, *gamma, *config;
     const char *reference, *retain_term, *rmu_control, *pairs, *optimizer, *schedule, *loss, *scope;
     const char *op, *densities, *svg, *out_patch, *old, *clip;
     const char *suites, *tofu, *split, *gold, *recompute, *scorer, *title, *original;
     const char *state, *text, *file, *decode, *prompt_field, *answer_field, *text_field;
     const char *chat_layout, *system;
-    const char *forget[CLI_LIST + 1], *retain[CLI_LIST + 1]; /* files */
-    const char *prompt[CLI_LIST + 1];                        /* a row's template is the last */
-    const char *sets[CLI_LIST + 1];                          /* NAME=FILE */
+    const char *data[CLI_LIST + 1], *forget[CLI_LIST + 1], *retain[CLI_LIST + 1]; /* files */
+    const char *prompt[CLI_LIST + 1]; /* a row's template is the last */
+    const char *sets[CLI_LIST + 1];   /* NAME=FILE */
     const char *include[CLI_LIST + 1], *exclude[CLI_LIST + 1], *lora_targets[CLI_LIST + 1];
     double density, lr, epochs, alpha, forget_weight, weight_decay, temperature, top_p, damping,
         lora_alpha, relearn_lr, rectify;
@@ -25,12 +28,22 @@ typedef struct cli_options {
         top_k, threads, accumulate, lora, resamples, shots, prefix, length, verbatim, relearn_steps;
     bool compare, force, resume, json, layers, tensors, quiet, verbose, no_special, chat, truncate,
         eos, no_eos, help, dry_run, monitor;
-    wagle_param param[CLI_PARAMS];
+    wagle_param param[CLI_PARAMS]; /* the objectives' own options that were given */
     int64_t n_params;
+    cli_source given[CLI_OPTIONS]; /* by row of the table */
+    cli_source given_param[CLI_PARAMS];
+    double param_value[CLI_PARAMS];     /* by wagle_objective_param */
     const char *argument[CLI_LIST + 1]; /* those that are not options */
 } cli_options;
 
-typedef enum cli_kind { CLI_TEXT, CLI_TEXTS, CLI_REAL, CLI_WHOLE, CLI_BYTES, CLI_FLAG } cli_kind;
+typedef enum cli_kind {
+    CLI_TEXT,
+    CLI_TEXTS, /* may be given several times */
+    CLI_REAL,
+    CLI_WHOLE,
+    CLI_BYTES,
+    CLI_FLAG
+} cli_kind;
 
 typedef struct cli_option {
     const char *name, *value; /* value: what its help calls it; NULL for a flag */
@@ -40,6 +53,11 @@ typedef struct cli_option {
 } cli_option;
 
 extern const cli_option cli_table[]; /* ends with a NULL name */
+
+/* The range of a number as an interval: "(0,1]". */
+const char *cli_range(const char *option);
+/* Whether CLI_TEXTS may be given several times to the command. */
+bool cli_repeats(const char *command, const char *option);
 
 typedef struct cli_command {
     const char *name, *argument, *summary, *example;
@@ -52,26 +70,47 @@ typedef struct cli_command {
 
 extern const cli_command cli_commands[]; /* ends with a NULL name */
 
-/* Fills o from the command's own defaults, --config and argv. On failure says why on stderr and
- * returns WAGLE_E_USAGE or WAGLE_E_INPUT. */
+/* Fills o from --config and argv, and checks it. On failure says why on stderr and returns
+ * WAGLE_E_USAGE or WAGLE_E_INPUT. */
 wagle_status cli_parse(const cli_command *c, int argc, const char **argv, cli_options *o);
 /* Whether `name` is one of `names`, which have spaces between them. */
 bool cli_listed(const char *names, const char *name);
 /* Whether the command takes the option. */
 bool cli_applies(const cli_command *c, const char *name);
+/* Row of the table, or -1. */
+int cli_find(const char *name);
+/* Whether the option was given, by a flag or in --config. */
+bool cli_was_given(const cli_options *o, const char *name);
 /* npo.beta is --npo-beta */
 void cli_flag_name(const char *key, char out[64]);
-/* Says on stderr what is wrong, format with a and b; returns WAGLE_E_USAGE. */
-wagle_status cli_refuse(const char *format, const char *a, const char *b);
-/* Reads value into the option's place. */
-wagle_status cli_set(cli_options *o, const cli_option *t, const char *value);
+/* Says on stderr what is wrong; returns WAGLE_E_USAGE. */
+wagle_status cli_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Reads a value into the place of row i, or of an objective's own option i. */
+wagle_status cli_set(const cli_command *c, cli_options *o, int i, const char *value,
+                     cli_source source);
+wagle_status cli_set_param(cli_options *o, int i, const char *value, cli_source source);
 /* The file's keys into o. Its strings stay as long as the process. */
 wagle_status cli_apply_config(const cli_command *c, const char *path, cli_options *o);
+
+/* --- value.c: numbers and their ranges ---------------------------------------------------------
+ */
+
+/* Messages name the option as `what`: "--lr", or "--config: 'lr'". */
+wagle_status cli_read_real(const char *what, const char *text, const char *range, double *out);
+wagle_status cli_read_whole(const char *what, const char *text, const char *range, int64_t *out);
+wagle_status cli_read_bytes(const char *what, const char *text, int64_t *out);
+
+/* --- names.c: what a wrong name may have meant -------------------------------------------------
+ */
+
+/* Say which option a flag, or a key of --config, may stand for; return WAGLE_E_USAGE.
+ * argv: where the objective is named. */
+wagle_status cli_unknown_option(const cli_command *c, const char *flag, const char **argv);
+wagle_status cli_unknown_key(const cli_command *c, const char *key);
+wagle_status cli_unknown_command(const char *name);
 
 void cli_help(const cli_command *c);
 /* The manual page of the whole command, as roff, on stdout. */
 void cli_manual(void);
-/* The name nearest to `word` among the commands, or NULL. */
-const char *cli_nearest(const char *word, const char *(*name)(int i));
 
 #endif

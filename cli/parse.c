@@ -1,13 +1,11 @@
 /* parse.c - the command line into the options structure. */
 #include "options.h"
 
-#include <errno.h>
 #include <popt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { OPTIONS = 160, PARAMS = 48 }; /* at most; of the table, of the objectives */
 
 static const char common[] = "threads config quiet verbose help";
 
@@ -26,7 +24,6 @@ bool cli_applies(const cli_command *c, const char *name)
     return cli_listed(c->options, name) || cli_listed(common, name);
 }
 
-/* npo.beta is --npo-beta */
 void cli_flag_name(const char *key, char out[64])
 {
     snprintf(out, 64, "%s", key);
@@ -34,141 +31,130 @@ void cli_flag_name(const char *key, char out[64])
         *p = *p == '.' ? '-' : *p;
 }
 
-wagle_status cli_refuse(const char *format, const char *a, const char *b)
+wagle_status cli_refuse(const char *format, ...)
 {
-    fprintf(stderr, "wagle: ");
-    fprintf(stderr, format, a, b);
+    va_list args;
+
+    va_start(args, format);
+    fputs("wagle: ", stderr);
+    vfprintf(stderr, format, args);
     fputc('\n', stderr);
+    va_end(args);
     return WAGLE_E_USAGE;
 }
 
-static bool parse_real(const char *text, double *out)
+int cli_find(const char *name)
 {
-    char *end;
-
-    errno = 0;
-    *out = strtod(text, &end);
-    return *text != '\0' && *end == '\0' && errno == 0;
+    for (int i = 0; cli_table[i].name != NULL; i++)
+        if (strcmp(cli_table[i].name, name) == 0)
+            return i;
+    return -1;
 }
 
-/* 16G is 16 * 2^30. */
-static bool parse_bytes(const char *text, int64_t *out)
+bool cli_was_given(const cli_options *o, const char *name)
 {
-    static const char units[] = "KMGT";
-    char *end;
-    double bytes = strtod(text, &end);
-    const char *unit = *end != '\0' ? strchr(units, *end) : NULL;
+    const int i = cli_find(name);
 
-    if (end == text || !(bytes > 0) || (*end != '\0' && (unit == NULL || end[1] != '\0')))
-        return false;
-    for (const char *u = units; unit != NULL && u <= unit; u++)
-        bytes *= 1024;
-    *out = (int64_t)bytes;
-    return bytes < 1e15;
+    return i >= 0 && o->given[i] != CLI_UNSET;
 }
 
-wagle_status cli_set(cli_options *o, const cli_option *t, const char *value)
-{
-    char *at = (char *)o + t->place, *end;
-    double real;
-    int64_t whole;
+/* --- one value ---------------------------------------------------------------------------------
+ */
 
-    switch (t->kind) {
-    case CLI_FLAG:
-        *(bool *)(void *)at = true;
-        return WAGLE_OK;
-    case CLI_TEXT:
-        memcpy(at, &value, sizeof value);
-        return WAGLE_OK;
-    case CLI_TEXTS: {
-        const char **list = (const char **)(void *)at;
-        int n = 0;
-        while (n < CLI_LIST && list[n] != NULL)
-            n++;
-        if (n == CLI_LIST)
-            return cli_refuse("--%s: too many%s", t->name, "");
-        list[n] = value;
-        return WAGLE_OK;
-    }
-    case CLI_REAL:
-        if (!parse_real(value, &real))
-            return cli_refuse("--%s %s: not a number", t->name, value);
-        memcpy(at, &real, sizeof real);
-        return WAGLE_OK;
-    case CLI_BYTES:
-        if (!parse_bytes(value, &whole))
-            return cli_refuse("--%s %s: a size, as in 800M or 16G", t->name, value);
-        memcpy(at, &whole, sizeof whole);
-        return WAGLE_OK;
-    default:
-        errno = 0;
-        whole = strtoll(value, &end, 10);
-        if (*value == '\0' || *end != '\0' || errno != 0 || whole < 0)
-            return cli_refuse("--%s %s: not a whole number", t->name, value);
-        memcpy(at, &whole, sizeof whole);
-        return WAGLE_OK;
-    }
+/* How messages name an option. */
+static void label(const char *name, cli_source source, char out[80])
+{
+    snprintf(out, 80, source == CLI_FROM_FLAG ? "--%s" : "--config: '%s'", name);
 }
 
-static wagle_status set_param(cli_options *o, const wagle_param_info *p, const char *value)
+/* The first row with the same place: other spellings of an option follow it. */
+static int main_row(int i)
 {
-    double real;
+    for (int k = 0; k < i; k++)
+        if (cli_table[k].place == cli_table[i].place)
+            return k;
+    return i;
+}
 
-    if (!parse_real(value, &real) || o->n_params == CLI_PARAMS)
-        return cli_refuse("%s %s: not a number", p->key, value);
-    o->param[o->n_params++] = (wagle_param){p->key, real};
+/* An option given twice, where only the last would count, is refused; a flag wins over --config. */
+static wagle_status claim(const cli_command *c, cli_options *o, int i, cli_source source)
+{
+    const cli_option *t = &cli_table[i];
+    const int first = main_row(i);
+    const cli_source before = o->given[first];
+    char name[80];
+
+    o->given[first] = source;
+    if (t->kind == CLI_TEXTS && before == CLI_FROM_CONFIG && source == CLI_FROM_FLAG)
+        memset((char *)o + t->place, 0, sizeof o->forget);
+    if (before != source || t->kind == CLI_FLAG ||
+        (t->kind == CLI_TEXTS && cli_repeats(c->name, t->name)))
+        return WAGLE_OK;
+    label(t->name, source, name);
+    if (first != i)
+        return cli_refuse("%s was given twice: it is the same option as --%s", name,
+                          cli_table[first].name);
+    return cli_refuse("%s was given twice; %s takes one", name, c->name);
+}
+
+static wagle_status add_text(const char *name, const char **list, const char *value)
+{
+    int n = 0;
+
+    while (n < CLI_LIST && list[n] != NULL)
+        n++;
+    if (n == CLI_LIST)
+        return cli_refuse("%s: at most %d of them", name, CLI_LIST);
+    list[n] = value;
     return WAGLE_OK;
 }
 
-static const char *option_name(int i)
+wagle_status cli_set(const cli_command *c, cli_options *o, int i, const char *value,
+                     cli_source source)
 {
-    return cli_table[i].name != NULL ? cli_table[i].name : NULL;
-}
+    const cli_option *t = &cli_table[i];
+    void *at = (char *)o + t->place;
+    char name[80];
 
-static int distance(const char *a, const char *b)
-{
-    int row[64], n = (int)strlen(a), m = (int)strlen(b);
-
-    if (n > 62 || m > 62)
-        return 99;
-    for (int j = 0; j <= m; j++)
-        row[j] = j;
-    for (int i = 1; i <= n; i++) {
-        int corner = row[0]++;
-        for (int j = 1; j <= m; j++) {
-            const int up = row[j], best = up < row[j - 1] ? up : row[j - 1];
-            const int change = corner + (a[i - 1] != b[j - 1]);
-            row[j] = best + 1 < change ? best + 1 : change;
-            corner = up;
-        }
+    if (claim(c, o, i, source) != WAGLE_OK)
+        return WAGLE_E_USAGE;
+    label(t->name, source, name);
+    switch (t->kind) {
+    case CLI_FLAG:
+        *(bool *)at = true;
+        return WAGLE_OK;
+    case CLI_TEXT:
+        *(const char **)at = value;
+        return WAGLE_OK;
+    case CLI_TEXTS:
+        return add_text(name, at, value);
+    case CLI_REAL:
+        return cli_read_real(name, value, cli_range(t->name), at);
+    case CLI_BYTES:
+        return cli_read_bytes(name, value, at);
+    default:
+        return cli_read_whole(name, value, cli_range(t->name), at);
     }
-    return row[m];
 }
 
-const char *cli_nearest(const char *word, const char *(*name)(int i))
+wagle_status cli_set_param(cli_options *o, int i, const char *value, cli_source source)
 {
-    const char *best = NULL, *candidate;
-    int least = 3;
+    const wagle_param_info p = wagle_objective_param(i);
+    char flag[64], name[80], range[64];
 
-    for (int i = 0; (candidate = name(i)) != NULL; i++)
-        if (distance(word, candidate) < least) {
-            least = distance(word, candidate);
-            best = candidate;
-        }
-    return best;
+    cli_flag_name(p.key, flag);
+    label(source == CLI_FROM_FLAG ? flag : p.key, source, name);
+    if (o->given_param[i] == source)
+        return cli_refuse("%s was given twice", name);
+    o->given_param[i] = source;
+    snprintf(range, sizeof range, "[%.17g,%.17g]", p.min, p.max);
+    return cli_read_real(name, value, range, &o->param_value[i]);
 }
 
-static wagle_status unknown_option(const cli_command *c, const char *flag)
-{
-    const char *word = flag + strspn(flag, "-");
-    const char *near = cli_nearest(word, option_name);
-    char line[256];
+/* --- the command line ---------------------------------------------------------------------------
+ */
 
-    snprintf(line, sizeof line, "%s: no option %s", c->name, flag);
-    if (near != NULL && cli_applies(c, near))
-        return cli_refuse("%s; did you mean --%s?", line, near);
-    return cli_refuse("%s; 'wagle help %s' lists them", line, c->name);
-}
+enum { PARAM = 1000 }; /* popt's val: 1.. for the table, PARAM.. for objectives' options */
 
 static wagle_status take_arguments(const cli_command *c, poptContext popt, cli_options *o)
 {
@@ -180,82 +166,123 @@ static wagle_status take_arguments(const cli_command *c, poptContext popt, cli_o
 
     for (int n = 0; (next = poptGetArg(popt)) != NULL; n++) {
         if (n == most)
-            return cli_refuse("%s: unexpected argument '%s'", c->name, next);
+            return cli_refuse("%s: unexpected argument '%s'; 'wagle help %s' lists its options",
+                              c->name, next, c->name);
         o->argument[n] = next;
     }
     return WAGLE_OK;
 }
 
-/* val of popt: 1.. for the table, 1000.. for objectives' options. */
-static wagle_status take(const cli_command *c, poptContext popt, cli_options *o)
+static wagle_status take(const cli_command *c, poptContext popt, const char **argv, cli_options *o)
 {
     int val;
 
     while ((val = poptGetNextOpt(popt)) > 0) {
         const char *value = poptGetOptArg(popt);
-        const wagle_param_info p = wagle_objective_param(val - 1000);
-        const wagle_status st =
-            val < 1000 ? cli_set(o, &cli_table[val - 1], value) : set_param(o, &p, value);
+        const wagle_status st = val < PARAM ? cli_set(c, o, val - 1, value, CLI_FROM_FLAG)
+                                            : cli_set_param(o, val - PARAM, value, CLI_FROM_FLAG);
         if (st != WAGLE_OK)
             return st;
     }
     if (val == POPT_ERROR_BADOPT)
-        return unknown_option(c, poptBadOption(popt, POPT_BADOPTION_NOALIAS));
+        return cli_unknown_option(c, poptBadOption(popt, POPT_BADOPTION_NOALIAS), argv);
+    if (val == POPT_ERROR_NOARG)
+        return cli_refuse("%s: no value follows it", poptBadOption(popt, POPT_BADOPTION_NOALIAS));
     if (val < -1)
         return cli_refuse("%s: %s", poptBadOption(popt, POPT_BADOPTION_NOALIAS), poptStrerror(val));
     return take_arguments(c, popt, o);
 }
 
+/* popt's table, which it borrows. Names with hyphens are also read with underscores, as other tools
+ * write them. */
+static struct poptOption popts[2 * (CLI_OPTIONS + CLI_PARAMS) + 1];
+static char names[2 * (CLI_OPTIONS + CLI_PARAMS)][64];
+
+static void add_popt(int *n, const char *name, bool flag, int val)
+{
+    const struct poptOption entry = {.argInfo = flag ? POPT_ARG_NONE : POPT_ARG_STRING, .val = val};
+
+    for (int spelling = 0; spelling < 2; spelling++) {
+        char *own = names[*n];
+        snprintf(own, 64, "%s", name);
+        for (char *p = own; spelling == 1 && *p != '\0'; p++)
+            *p = *p == '-' ? '_' : *p;
+        if (spelling == 1 && strcmp(own, name) == 0)
+            return;
+        popts[*n] = entry;
+        popts[(*n)++].longName = own;
+    }
+}
+
 static wagle_status parse_flags(const cli_command *c, int argc, const char **argv, cli_options *o)
 {
-    static struct poptOption popts[OPTIONS + PARAMS]; /* popt borrows them */
-    static char names[PARAMS][64];
     int n = 0;
-    poptContext popt;
-    wagle_status st;
 
     for (int i = 0; cli_table[i].name != NULL; i++)
         if (cli_applies(c, cli_table[i].name))
-            popts[n++] =
-                (struct poptOption){cli_table[i].name,
-                                    '\0',
-                                    cli_table[i].kind == CLI_FLAG ? POPT_ARG_NONE : POPT_ARG_STRING,
-                                    NULL,
-                                    i + 1,
-                                    cli_table[i].help,
-                                    cli_table[i].value};
-    for (int i = 0; cli_listed(c->options, "objective") && i < PARAMS - 1; i++) {
+            add_popt(&n, cli_table[i].name, cli_table[i].kind == CLI_FLAG, i + 1);
+    for (int i = 0; cli_listed(c->options, "objective"); i++) {
         const wagle_param_info p = wagle_objective_param(i);
+        char name[64];
         if (p.key == NULL)
             break;
-        cli_flag_name(p.key, names[i]);
-        popts[n++] =
-            (struct poptOption){names[i], '\0', POPT_ARG_STRING, NULL, 1000 + i, p.help, "X"};
+        cli_flag_name(p.key, name);
+        add_popt(&n, name, false, PARAM + i);
     }
     popts[n] = (struct poptOption)POPT_TABLEEND;
-    popt = poptGetContext("wagle", argc, argv, popts, 0);
-    st = take(c, popt, o);
-    return st; /* the context owns the strings: it lives as long as the process */
+    /* the context owns the strings: it lives as long as the process */
+    return take(c, poptGetContext("wagle", argc, argv, popts, 0), argv, o);
+}
+
+/* Numbers that were not given are below 0. */
+static void start(cli_options *o)
+{
+    *o = (cli_options){.gamma = "diag"};
+    for (const cli_option *t = cli_table; t->name != NULL; t++) {
+        void *at = (char *)o + t->place;
+        if (t->kind == CLI_REAL)
+            *(double *)at = -1;
+        if (t->kind == CLI_WHOLE)
+            *(int64_t *)at = -1;
+    }
+}
+
+static void gather_params(cli_options *o)
+{
+    for (int i = 0; i < CLI_PARAMS; i++)
+        if (o->given_param[i] != CLI_UNSET)
+            o->param[o->n_params++] =
+                (wagle_param){wagle_objective_param(i).key, o->param_value[i]};
+}
+
+static bool asks_help(int argc, const char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
 }
 
 wagle_status cli_parse(const cli_command *c, int argc, const char **argv, cli_options *o)
 {
-    const cli_options fresh = *o;
-    wagle_status st = parse_flags(c, argc, argv, o);
+    wagle_status st;
 
-    if (st != WAGLE_OK || o->help)
-        return st;
-    if (o->config != NULL &&
-        !cli_listed(c->options, "config")) { /* again, with the file below the flags */
-        const char *path = o->config;
-        *o = fresh;
+    start(o);
+    o->help = asks_help(argc, argv);
+    if (o->help)
+        return WAGLE_OK;
+    st = parse_flags(c, argc, argv, o);
+    if (st == WAGLE_OK && o->config != NULL && !cli_listed(c->options, "config")) {
+        const char *path = o->config; /* again, with the file below the flags */
+        start(o);
         st = cli_apply_config(c, path, o);
         if (st == WAGLE_OK)
             st = parse_flags(c, argc, argv, o);
-        if (st != WAGLE_OK)
-            return st;
     }
+    if (st != WAGLE_OK)
+        return st;
     if (c->argument_missing != NULL && o->argument[0] == NULL)
         return cli_refuse("%s: %s", c->name, c->argument_missing);
+    gather_params(o);
     return WAGLE_OK;
 }

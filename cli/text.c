@@ -110,8 +110,8 @@ static void generate_options(const cli_options *o, wagle_generate_options *g)
     g->n = cli_count(o->prompt);
     g->chat = o->chat_layout ? o->chat_layout : o->chat ? "auto" : NULL;
     g->system = o->system;
-    g->seed = (uint64_t)o->seed;
-    g->top_k = o->top_k;
+    cli_given_seed(&g->seed, o->seed);
+    cli_given_whole(&g->top_k, o->top_k);
     cli_given(&g->temperature, o->temperature);
     cli_given(&g->top_p, o->top_p);
     cli_given_whole(&g->max_tokens, o->max_tokens);

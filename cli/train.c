@@ -50,7 +50,7 @@ static wagle_status train_options(cli_options *o, wagle_train_options *t,
     t->include = o->include;
     t->exclude = o->exclude;
     t->stop_when = o->stop_when;
-    t->seed = (uint64_t)o->seed;
+    cli_given_seed(&t->seed, o->seed);
     t->resume = o->resume;
     t->monitor = o->monitor;
     t->force = o->force;
@@ -157,7 +157,7 @@ wagle_status cli_finetune(wagle_ctx *ctx, cli_options *o)
     wagle_finetune_defaults(&t);
     if (train_options(o, &t, &watch) != WAGLE_OK)
         return WAGLE_E_USAGE;
-    t.retain = cli_rows(o, o->data);
+    t.retain = cli_files(o, o->data);
     return report(o, &r, wagle_finetune(ctx, &t, &r));
 }
 
@@ -179,7 +179,7 @@ wagle_status cli_unlearn(wagle_ctx *ctx, cli_options *o)
 /* With --objective: of its total loss; else of --data's token-mean NLL. */
 wagle_status cli_gradient(wagle_ctx *ctx, cli_options *o)
 {
-    const wagle_data data = cli_rows(o, o->data);
+    const wagle_data data = cli_rows(o, o->data[0]);
     wagle_train_options t;
     char *json = NULL;
     wagle_status st;

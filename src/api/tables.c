@@ -3,28 +3,42 @@
 #include "optim/optimizer.h"
 #include "selector/selector.h"
 #include "text/chat.h"
+#include <string.h>
 
 wagle_info wagle_objective_info(int i)
 {
     const wg_objective *o = wg_objective_at(i);
-    return o != NULL ? (wagle_info){o->name, o->summary} : (wagle_info){0};
+    return o != NULL ? (wagle_info){o->name, o->summary, wg_objective_uses(o, o->retain)}
+                     : (wagle_info){0};
+}
+
+bool wagle_objective_has(const char *objective, const char *key)
+{
+    for (int j = 0; wg_objective_at(j) != NULL; j++)
+        for (int k = 0;
+             strcmp(wg_objective_at(j)->name, objective) == 0 && k < WG_OBJECTIVE_OPTIONS; k++) {
+            const char *own = wg_objective_at(j)->options[k].key;
+            if (own != NULL && strcmp(own, key) == 0)
+                return true;
+        }
+    return false;
 }
 
 wagle_info wagle_selector_info(int i)
 {
     const wg_selector *s = wg_selector_at(i);
-    return s != NULL ? (wagle_info){s->name, s->summary} : (wagle_info){0};
+    return s != NULL ? (wagle_info){s->name, s->summary, wg_selector_uses(s)} : (wagle_info){0};
 }
 
 wagle_info wagle_optimizer_info(int i)
 {
     const wg_rules *r = wg_rules_at(i);
-    return r != NULL ? (wagle_info){r->name, r->summary} : (wagle_info){0};
+    return r != NULL ? (wagle_info){r->name, r->summary, 0} : (wagle_info){0};
 }
 
 wagle_info wagle_chat_info(int i)
 {
-    return (wagle_info){wg_chats[i].name, wg_chats[i].summary};
+    return (wagle_info){wg_chats[i].name, wg_chats[i].summary, 0};
 }
 
 static bool known_before(const char *key, const wg_objective *stop, int option)
@@ -35,7 +49,7 @@ static bool known_before(const char *key, const wg_objective *stop, int option)
             if (o == stop && k == option)
                 return false;
             if (o->options[k].key != NULL && o->options[k].key[0] == key[0] &&
-                __builtin_strcmp(o->options[k].key, key) == 0)
+                strcmp(o->options[k].key, key) == 0)
                 return true;
         }
     return false;

@@ -22,6 +22,20 @@ const wg_objective *wg_objective_at(int i)
     return i >= 0 && i < (int)(sizeof objectives / sizeof *objectives) ? objectives[i] : NULL;
 }
 
+unsigned wg_objective_uses(const wg_objective *o, wg_retain retain)
+{
+    const bool base = (o->needs & WG_NEEDS_REFERENCE) || o->token == WG_LOSS_REFERENCE ||
+                      o->token == WG_LOSS_HIDDEN || retain == WG_RETAIN_KL ||
+                      retain == WG_RETAIN_HIDDEN;
+
+    return (o->term != NULL || o->token == WG_LOSS_HIDDEN ? WAGLE_USES_FORGET : 0) |
+           (retain != WG_RETAIN_NONE ? WAGLE_USES_RETAIN : 0) |
+           (o->needs & WG_NEEDS_REFUSALS && !(o->needs & WG_RANDOM_LABELS) ? WAGLE_USES_REFUSAL
+                                                                           : 0) |
+           (base ? WAGLE_USES_REFERENCE : 0) |
+           (o->token == WG_LOSS_HIDDEN ? WAGLE_USES_CONTROL : 0);
+}
+
 wagle_status wg_objective_find(wagle_ctx *ctx, const char *name, const wg_objective **out)
 {
     wg_text known = {0};

@@ -34,7 +34,8 @@ typedef struct wg_selector {
     void (*score)(const wg_score_chunk *c, float *score);
 } wg_selector;
 
-const wg_selector *wg_selector_at(int i); /* NULL past the last */
+const wg_selector *wg_selector_at(int i);        /* NULL past the last */
+unsigned wg_selector_uses(const wg_selector *s); /* WAGLE_USES_* */
 WAGLE_CHECK wagle_status wg_selector_find(wagle_ctx *ctx, const char *name,
                                           const wg_selector **out);
 

@@ -132,6 +132,7 @@ const wg_suite wg_suite_copyright = {
     .name = "copyright",
     .summary = "continuations of text windows: BLEU, ROUGE-L, common runs, verbatim share",
     .writes = WG_TEXTS,
+    .uses = WAGLE_USES_WINDOWS,
     .set = {{"text", "text that is not to be reproduced: a .txt file, or rows of text", false},
             {"held_out", "text whose perplexity is to stay", false}},
     .run = run,

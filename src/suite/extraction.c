@@ -175,6 +175,7 @@ const wg_suite wg_suite_extraction = {
     .name = "extraction",
     .summary = "extraction strength, exact memorisation, personal data that comes out",
     .writes = WG_TEXTS,
+    .uses = WAGLE_USES_TEMPERATURE,
     .set = {{"forget", "questions and answers that were trained on", true},
             {"names", "text file, a name a line: personal data beside addresses and numbers",
              false}},

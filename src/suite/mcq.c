@@ -276,6 +276,7 @@ const wg_suite wg_suite_mcq = {
     .name = "mcq",
     .summary =
         "multiple choice (MMLU, WMDP, ARC, HellaSwag, TruthfulQA): acc, acc_norm, by subject",
+    .uses = WAGLE_USES_SHOTS,
     .set = {{"*", "questions with choices; any name", false},
             {"dev", "solved examples for --shots", false}},
     .run = run,

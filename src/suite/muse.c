@@ -70,6 +70,7 @@ const wg_suite wg_suite_muse = {
     .name = "muse",
     .summary = "verbatim and knowledge memorisation, PrivLeak (with --gold), utility on retain",
     .writes = WG_TEXTS,
+    .uses = WAGLE_USES_REFERENCE | WAGLE_USES_GOLD,
     .set = {{"verbatim", "rows of prompt and true continuation", false},
             {"knowledge_forget", "questions and answers on what is to be forgotten", false},
             {"knowledge_retain", "the same on what is to be kept", false},

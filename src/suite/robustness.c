@@ -309,6 +309,7 @@ const wg_suite wg_suite_robustness = {
     .name = "robustness",
     .summary = "does it stay forgotten? relearning, rounding, prefixes, other prompts",
     .remakes_model = true,
+    .uses = WAGLE_USES_SHOTS | WAGLE_USES_RELEARN | WAGLE_USES_REFERENCE,
     .set = {{"forget", "questions and answers that are forgotten", true},
             {"relearn", "some of them, to fine-tune on", false},
             {"prefixes", "text file, a line each to put before the prompt", false},

@@ -224,6 +224,7 @@ const wg_suite wg_suite_tofu = {
     .name = "tofu",
     .summary = "probability, ROUGE-L, truth ratio; model utility, forget quality (with --gold)",
     .writes = WG_TEXTS_IF_ASKED,
+    .uses = WAGLE_USES_GOLD | WAGLE_USES_EOS,
     .set = {{"forget", "rows with perturbed_answer", false},
             {"retain", "the same", false},
             {"real_authors", "the same", false},

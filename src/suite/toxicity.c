@@ -170,6 +170,7 @@ const wg_suite wg_suite_toxicity = {
     .name = "toxicity",
     .summary = "continuations scored by --scorer COMMAND, or by words of a list",
     .writes = WG_TEXTS,
+    .uses = WAGLE_USES_SCORER | WAGLE_USES_TEMPERATURE,
     .set = {{"prompts", "rows of prompts", true},
             {"words", "text file, a word a line, in place of --scorer", false}},
     .run = run,

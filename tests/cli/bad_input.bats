@@ -157,7 +157,7 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     refused 2 '--batch' unlearn --batch 0
     refused 2 '--refusal' unlearn --objective po
     refused 2 '--stop-when' unlearn --stop-when 'forget.joy<1'
-    refused 2 'npo.beta' unlearn --objective npo --npo-beta 1000
+    refused 2 '--npo-beta' unlearn --objective npo --npo-beta 1000
     refused 2 'no option' unlearn --npo-beta 1
     refused 2 '--gamma' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma -1 --out out
     refused 2 'no data file' "$WAGLE" logits --model "$model" --out out

@@ -178,11 +178,11 @@ for step, (before, after) in enumerate((("start", "one"), ("one", "two"))):
     assert worst < 1e-4 * size, (step, worst, size)
 assert projected > 0
 PY
-    masked="--forget forget.jsonl --retain retain.jsonl --objective npo --rectify 0.9 --selector snip --density 0.2 --state bf16 --accumulate 2 --batch 2 --steps 4 --lr 1e-3"
+    masked="--forget forget.jsonl --retain retain.jsonl --objective npo --rectify 0.9 --selector snip --density 0.2 --state bf16 --accumulate 2 --batch 2 --lr 1e-3"
     # shellcheck disable=SC2086
     {
-        "$WAGLE" unlearn --model start $masked --out whole
-        "$WAGLE" unlearn --model start $masked --threads 1 --checkpoint-every 1 --out single
+        "$WAGLE" unlearn --model start $masked --steps 4 --out whole
+        "$WAGLE" unlearn --model start $masked --steps 4 --threads 1 --checkpoint-every 1 --out single
         for wait in 0.03 0.05 0.07 0.06 0.04 0.05; do timeout --preserve-status -s INT $wait "$WAGLE" unlearn --model start $masked --steps 12 --resume --out pieces || true; done
         "$WAGLE" unlearn --model start $masked --steps 12 --resume --out pieces --force
         "$WAGLE" unlearn --model start $masked --steps 12 --out twelve

@@ -1,0 +1,104 @@
+/* value.c - numbers as they are written, and the ranges of the table. */
+#include "options.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct interval {
+    double low, high;
+    bool above, below; /* the ends do not belong to it */
+} interval;
+
+/* "(0,1]"; an end that is not there is infinite. */
+static interval read_interval(const char *range)
+{
+    interval in = {.low = 0, .high = INFINITY};
+    char *end;
+
+    in.above = range[0] == '(';
+    in.low = range[1] == ',' ? -INFINITY : strtod(range + 1, NULL);
+    range = strchr(range, ',') + 1;
+    in.high = strtod(range, &end);
+    in.below = *end == ')';
+    if (end == range)
+        in.high = INFINITY;
+    return in;
+}
+
+static bool is_inside(const interval *in, double x)
+{
+    return isfinite(x) && (in->above ? x > in->low : x >= in->low) &&
+           (in->below ? x < in->high : x <= in->high);
+}
+
+/* "above 0 and at most 1" */
+static void describe(const interval *in, char out[64])
+{
+    const int n = in->low == -INFINITY
+                      ? 0
+                      : snprintf(out, 64, in->above ? "above %g" : "%g or more", in->low);
+
+    out[n] = '\0';
+    if (in->high == INFINITY)
+        return;
+    if (n > 0 && !in->above && !in->below)
+        snprintf(out, 64, "from %g to %g", in->low, in->high);
+    else
+        snprintf(out + n, 64 - (size_t)n, "%s%s %g", n > 0 ? " and " : "",
+                 in->below ? "below" : "at most", in->high);
+}
+
+static wagle_status check(const char *what, const char *text, const char *range, double x)
+{
+    const interval in = read_interval(range);
+    char wanted[64], hint[64] = "";
+
+    if (is_inside(&in, x))
+        return WAGLE_OK;
+    describe(&in, wanted);
+    if (in.low == 0 && in.high == 1 && x >= 2 && x <= 100) /* a share as per cent */
+        snprintf(hint, sizeof hint, "; %s per cent is %g", text, x / 100);
+    return cli_refuse("%s %s: must be %s%s", what, text, wanted, hint);
+}
+
+wagle_status cli_read_real(const char *what, const char *text, const char *range, double *out)
+{
+    char *end;
+
+    *out = strtod(text, &end);
+    if (end == text || *end != '\0' || !isfinite(*out))
+        return cli_refuse("%s %s: not a number", what, text);
+    return check(what, text, range, *out);
+}
+
+wagle_status cli_read_whole(const char *what, const char *text, const char *range, int64_t *out)
+{
+    char *end;
+
+    errno = 0;
+    *out = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0)
+        return cli_refuse("%s %s: not a whole number", what, text);
+    return check(what, text, range, (double)*out);
+}
+
+/* 16G is 16 * 2^30; 16GB and 16GiB are the same. */
+wagle_status cli_read_bytes(const char *what, const char *text, int64_t *out)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    double bytes = strtod(text, &end);
+    const char *unit = *end != '\0' ? strchr(units, *end) : NULL;
+    const char *rest = unit != NULL ? end + 1 : end;
+
+    for (const char *u = units; unit != NULL && u <= unit; u++)
+        bytes *= 1024;
+    if (end == text || !(bytes > 0) || !(bytes < 1e15) ||
+        (*rest != '\0' && strcmp(rest, "B") != 0 && strcmp(rest, "iB") != 0))
+        return cli_refuse("%s %s: a size, as in 800M or 16G", what, text);
+    *out = (int64_t)bytes;
+    return WAGLE_OK;
+}
