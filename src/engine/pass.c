@@ -84,7 +84,7 @@ static wagle_status prepare_positions(wagle_ctx *ctx, wg_engine *e, const wg_bat
     const wg_config *c = &e->model->config;
     const int64_t longest = wg_longest_of(batch);
 
-    if (c->has[WG_POSITION] && longest > c->max_position)
+    if (c->bounded && longest > c->max_position)
         return wg_fail(ctx, WAGLE_E_INPUT,
                        "a sequence of %lld tokens; the model has %lld positions",
                        (long long)longest, (long long)c->max_position);

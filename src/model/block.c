@@ -263,13 +263,14 @@ void wg_embed(const wg_model *m, int64_t N, const int32_t *ids, const int32_t *p
 wg_attention wg_block_attention(const wg_block_input *in, int64_t layer)
 {
     const wg_config *c = &in->model->config;
+    const double further = c->layer_scale ? (double)(layer + 1) : 1;
 
     return (wg_attention){.S = in->S,
                           .start = in->start,
                           .H = c->H,
                           .K = c->K,
                           .h = c->h,
-                          .scale = (wg_real)c->attention_scale,
+                          .scale = (wg_real)(c->attention_scale / further),
                           .window = wg_config_windowed(c, layer) ? c->window : 0,
                           .cap = (wg_real)c->attention_cap};
 }

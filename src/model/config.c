@@ -1,158 +1,105 @@
-#include "model/model.h"
+/* config.c - config.json as transformers' configuration class of that model type reads it: the
+ * family's table says which keys count, and what holds where they are missing. Keys that the class
+ * does not know are ignored as it ignores them. */
+#include "model/config.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { MOST = 1 << 24 };
+typedef wg_config_source source;
 
-typedef struct source {
-    wagle_ctx *ctx;
-    const char *path;
-    const json_t *json;
-} source;
+/* --- values ----------------------------------------------------------------------------------- */
 
-/* The value of the first of the keys (divided by |) that has one; NULL: none, or null. */
-static const json_t *lookup(const json_t *from, const char *keys)
+static const char *describe(const json_t *value, char text[48])
 {
-    for (const char *at = keys; *at != '\0';) {
-        const size_t n = strcspn(at, "|");
-        const json_t *value = json_object_getn(from, at, n);
-        if (value != NULL && !json_is_null(value))
-            return value;
-        at += n + (at[n] == '|');
-    }
-    return NULL;
+    static const char *const names[] = {[JSON_OBJECT] = "an object",
+                                        [JSON_ARRAY] = "a list",
+                                        [JSON_TRUE] = "true",
+                                        [JSON_FALSE] = "false",
+                                        [JSON_NULL] = "null"};
+
+    if (json_is_string(value))
+        snprintf(text, 48, "\"%.32s\"", json_string_value(value));
+    else if (json_is_number(value))
+        snprintf(text, 48, "%.15g", json_number_value(value));
+    else
+        snprintf(text, 48, "%s", value != NULL ? names[json_typeof(value)] : "nothing");
+    return text;
 }
 
-static bool is_true(const source *s, const char *key, bool otherwise)
+wagle_status wg_config_wrong(const source *s, const char *key, const char *wanted,
+                             const json_t *found)
 {
-    const json_t *value = lookup(s->json, key);
-    return json_is_boolean(value) ? json_is_true(value) : otherwise;
+    char text[48];
+
+    return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: '%s' must be %s, found %s", s->path, key, wanted,
+                   describe(found, text));
 }
 
-/* A whole number of 1..MOST; fallback < 0: one of the keys must be there. */
-static wagle_status whole(const source *s, const char *keys, int64_t fallback, int64_t *out)
+wagle_status wg_config_real(const source *s, const char *key, const json_t *value, double *out)
 {
-    const json_t *value = lookup(s->json, keys);
-
-    *out = fallback;
-    if (value == NULL && fallback >= 0)
-        return WAGLE_OK;
-    if (!json_is_integer(value) || json_integer_value(value) < 1 ||
-        json_integer_value(value) > MOST)
-        return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: '%.*s' must be a whole number from 1 to %d",
-                       s->path, (int)strcspn(keys, "|"), keys, MOST);
-    *out = json_integer_value(value);
-    return WAGLE_OK;
-}
-
-static wagle_status number(const source *s, const json_t *from, const char *keys, double fallback,
-                           double *out)
-{
-    const json_t *value = lookup(from, keys);
-
-    *out = fallback;
-    if (value == NULL)
-        return WAGLE_OK;
     *out = json_number_value(value);
     if (!json_is_number(value) || !(*out > 0) || !isfinite(*out))
-        return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: '%.*s' must be a number above 0", s->path,
-                       (int)strcspn(keys, "|"), keys);
+        return wg_config_wrong(s, key, "a number above 0", value);
     return WAGLE_OK;
 }
 
-/* --- rotary positions ------------------------------------------------------------------------- */
-
-/* Phi 3 (Ding et al. 2024, arXiv 2402.13753): beyond the length of pre-training other factors hold,
- * so sequences are bound to that length. */
-static wagle_status read_long_rope(const source *s, const json_t *scaling, wg_config *c,
-                                   wg_rope *rope)
+static wagle_status whole(const source *s, const char *key, const json_t *value, int64_t least,
+                          double *out)
 {
-    const json_t *factors = json_object_get(scaling, "short_factor");
-    double stretch;
+    char wanted[64];
 
-    WG_TRY(number(s, s->json, "original_max_position_embeddings", 4096, &rope->original));
-    WG_TRY(number(s, scaling, "original_max_position_embeddings", rope->original, &rope->original));
-    WG_TRY(number(s, scaling, "factor", (double)c->max_position / rope->original, &stretch));
-    WG_TRY(
-        number(s, scaling, "attention_factor",
-               stretch > 1 && rope->original > 1 ? sqrt(1 + log(stretch) / log(rope->original)) : 1,
-               &rope->scale));
-    if (!json_is_array(factors) || (int64_t)json_array_size(factors) != c->r / 2)
-        return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: short_factor must hold %lld numbers", s->path,
-                       (long long)(c->r / 2));
-    for (int64_t i = 0; i < c->r / 2; i++) {
-        rope->divide[i] = json_number_value(json_array_get(factors, (size_t)i));
-        if (!(rope->divide[i] > 0) || !isfinite(rope->divide[i]))
-            return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: short_factor must hold numbers above 0",
-                           s->path);
+    *out = json_number_value(value);
+    snprintf(wanted, sizeof wanted, "a whole number from %d to %d", (int)least, MOST);
+    if (!json_is_integer(value) || json_integer_value(value) < least ||
+        json_integer_value(value) > MOST)
+        return wg_config_wrong(s, key, wanted, value);
+    return WAGLE_OK;
+}
+
+static wagle_status flag(const source *s, const char *key, const json_t *value, double *out)
+{
+    *out = json_is_true(value);
+    return json_is_boolean(value) ? WAGLE_OK : wg_config_wrong(s, key, "true or false", value);
+}
+
+/* s->value[id]: of the key's spellings, the last that is there. */
+static wagle_status read_key(source *s, wg_cfg id)
+{
+    const wg_family_key *key = &s->family->key[id];
+    char name[64];
+
+    s->value[id] = key->fallback;
+    for (const char *at = key->name; at != NULL && *at != '\0';) {
+        const size_t n = strcspn(at, "|");
+        snprintf(name, sizeof name, "%.*s", (int)n, at);
+        const json_t *value = json_object_get(s->json, name);
+        at += n + (at[n] == '|');
+        if (value == NULL)
+            continue;
+        if (key->nullable && json_is_null(value))
+            s->value[id] = 0;
+        else if (id < WG_CFG_REALS)
+            WG_TRY(whole(s, name, value, id != WG_CFG_WINDOW_FROM, &s->value[id]));
+        else if (id < WG_CFG_FLAGS)
+            WG_TRY(wg_config_real(s, name, value, &s->value[id]));
+        else
+            WG_TRY(flag(s, name, value, &s->value[id]));
     }
-    if (rope->original < (double)c->max_position)
-        c->max_position = (int64_t)rope->original;
     return WAGLE_OK;
 }
 
-static wagle_status read_scaling(const source *s, const json_t *scaling, wg_config *c,
-                                 wg_rope *rope)
+static bool is_set(const source *s, wg_cfg flag)
 {
-    static const struct {
-        const char *name;
-        wg_rope_kind kind;
-    } kinds[] = {{"default", WG_ROPE_DEFAULT},
-                 {"linear", WG_ROPE_LINEAR},
-                 {"llama3", WG_ROPE_LLAMA3},
-                 {"longrope", WG_ROPE_LONG},
-                 {"su", WG_ROPE_LONG}};
-    const json_t *value = lookup(scaling, "rope_type|type");
-    const char *name = json_is_string(value) ? json_string_value(value) : "default";
-    size_t i = 0;
-
-    while (i < sizeof kinds / sizeof *kinds && strcmp(kinds[i].name, name) != 0)
-        i++;
-    if (i == sizeof kinds / sizeof *kinds)
-        return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: rope scaling '%.32s' is not supported", s->path,
-                       name);
-    rope->kind = kinds[i].kind;
-    rope->scale = 1;
-    if (rope->kind == WG_ROPE_LONG)
-        return read_long_rope(s, scaling, c, rope);
-    WG_TRY(number(s, scaling, "factor", 1, &rope->factor));
-    WG_TRY(number(s, scaling, "low_freq_factor", 1, &rope->low));
-    WG_TRY(number(s, scaling, "high_freq_factor", 4, &rope->high));
-    WG_TRY(number(s, scaling, "original_max_position_embeddings", 8192, &rope->original));
-    if (rope->kind == WG_ROPE_LLAMA3 && rope->high <= rope->low)
-        return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: high_freq_factor must be above low_freq_factor",
-                       s->path);
-    return WAGLE_OK;
+    return s->value[flag] != 0;
 }
 
-/* rope_parameters (transformers 5; perhaps by kind of layer), or rope_theta and rope_scaling. */
-static wagle_status read_rope(const source *s, wg_config *c)
+/* A whole number, or what the family takes in its place. */
+static int64_t size(const source *s, wg_cfg id, int64_t otherwise)
 {
-    const json_t *now = lookup(s->json, "rope_parameters");
-    const json_t *full = lookup(now, "full_attention"), *local = lookup(now, "sliding_attention");
-    const json_t *scaling = full != NULL  ? full
-                            : now != NULL ? now
-                                          : lookup(s->json, "rope_scaling");
-    double theta, turning;
-
-    if (c->family->no_rope)
-        return WAGLE_OK;
-    WG_TRY(number(s, s->json, "partial_rotary_factor|rotary_pct",
-                  c->family->rotary > 0 ? c->family->rotary : 1, &turning));
-    WG_TRY(number(s, now, "partial_rotary_factor", turning, &turning));
-    c->r = (int64_t)((double)c->h * turning);
-    if (c->r < 2 || c->r > c->h || c->r % 2 != 0 || c->r / 2 > WG_PAIRS_MOST)
-        return wg_fail(s->ctx, WAGLE_E_INPUT,
-                       "%s: of a head of size %lld, %lld numbers cannot turn", s->path,
-                       (long long)c->h, (long long)c->r);
-    WG_TRY(number(s, s->json, "rope_theta|rotary_emb_base", 10000, &theta));
-    WG_TRY(number(s, scaling, "rope_theta", theta, &c->rope[0].theta));
-    WG_TRY(read_scaling(s, scaling, c, &c->rope[0]));
-    c->local_rope = local != NULL || lookup(s->json, "rope_local_base_freq") != NULL;
-    WG_TRY(number(s, s->json, "rope_local_base_freq", 10000, &theta));
-    WG_TRY(number(s, local, "rope_theta", theta, &c->rope[1].theta));
-    return read_scaling(s, local, c, &c->rope[1]);
+    return s->value[id] > 0 ? (int64_t)s->value[id] : otherwise;
 }
 
 /* --- what the family leaves open -------------------------------------------------------------- */
@@ -165,15 +112,21 @@ static wagle_status read_activation(const source *s, wg_config *c)
     } known[] = {{"silu", WG_SILU},
                  {"swish", WG_SILU},
                  {"gelu", WG_GELU},
+                 {"gelu_python", WG_GELU},
                  {"gelu_new", WG_GELU_TANH},
+                 {"gelu_fast", WG_GELU_TANH},
+                 {"gelu_accurate", WG_GELU_TANH},
                  {"gelu_pytorch_tanh", WG_GELU_TANH},
+                 {"gelu_python_tanh", WG_GELU_TANH},
                  {"relu", WG_RELU}};
-    const json_t *value =
-        lookup(s->json, "hidden_activation|hidden_act|activation_function|activation");
-    const char *name = json_is_string(value) ? json_string_value(value) : c->family->activation;
+    const char *key = s->family->activation_key;
+    const json_t *value = json_object_get(s->json, key);
+    const char *name = value == NULL ? s->family->activation : json_string_value(value);
 
-    if (value != NULL && !json_is_string(value))
-        return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: hidden_act must be a name", s->path);
+    if (name == NULL)
+        return wg_config_wrong(s, key, "a name", value);
+    if (s->family->gelu_is_tanh && strcmp(name, "gelu") == 0)
+        name = "gelu_pytorch_tanh";
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].name, name) == 0) {
             c->activation = known[i].act;
@@ -182,31 +135,70 @@ static wagle_status read_activation(const source *s, wg_config *c)
     return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: activation '%.32s' is not supported", s->path, name);
 }
 
-static wagle_status read_family(const source *s, wg_config *c)
+/* Keys that change what any model computes. Empty objects change nothing. */
+static wagle_status refuse_general(const source *s)
 {
+    static const struct {
+        const char *key, *why;
+    } changes[] = {
+        {"quantization_config", "quantised weights are not read; load the unquantised model"},
+        {"per_layer_config", "layers that differ are not supported"},
+        {"transformers_weights", "weights under another name are not read"}};
+    const json_t *causal = json_object_get(s->json, "is_causal");
+
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        const json_t *value = json_object_get(s->json, changes[i].key);
+        if (value != NULL && !json_is_null(value) &&
+            !(json_is_object(value) && json_object_size(value) == 0))
+            return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: %s: %s", s->path, changes[i].key,
+                           changes[i].why);
+    }
+    if (causal != NULL && !json_is_true(causal))
+        return wg_fail(s->ctx, WAGLE_E_INPUT,
+                       "%s: is_causal must be true: attention is causal here", s->path);
+    return WAGLE_OK;
+}
+
+/* Keys of the family that ask for what we lack. null is as if they were not there. */
+static wagle_status refuse_lacking(const source *s)
+{
+    const wg_family *f = s->family;
+
+    for (int i = 0; i < 8 && f->must_be_off[i] != NULL; i++) {
+        const json_t *value = json_object_get(s->json, f->must_be_off[i]);
+        if (value != NULL && !json_is_false(value) && !json_is_null(value))
+            return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: %s is not supported", s->path,
+                           f->must_be_off[i]);
+    }
+    for (int i = 0; i < 4 && f->must_be_on[i] != NULL; i++) {
+        const json_t *value = json_object_get(s->json, f->must_be_on[i]);
+        if (value != NULL && !json_is_true(value) && !json_is_null(value))
+            return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: %s = false is not supported", s->path,
+                           f->must_be_on[i]);
+    }
+    return refuse_general(s);
+}
+
+static wagle_status read_family(source *s, wg_config *c)
+{
+    static const char *const experts[] = {"num_local_experts", "num_experts", "n_routed_experts"};
     const char *type = json_string_value(json_object_get(s->json, "model_type"));
 
-    c->family = type != NULL ? wg_family_find(type) : NULL;
-    if (c->family == NULL &&
-        (lookup(s->json, "num_local_experts|num_experts|n_routed_experts") != NULL))
-        return wg_fail(s->ctx, WAGLE_E_INPUT,
-                       "%s: '%.32s' is a mixture of experts; those are not supported", s->path,
-                       type != NULL ? type : "(no model_type)");
+    s->family = c->family = type != NULL ? wg_family_find(type) : NULL;
+    for (size_t i = 0; i < 3 && c->family == NULL; i++)
+        if (json_object_get(s->json, experts[i]) != NULL)
+            return wg_fail(s->ctx, WAGLE_E_INPUT,
+                           "%s: '%.32s' is a mixture of experts; those are not supported", s->path,
+                           type != NULL ? type : "(no model_type)");
     if (c->family == NULL)
         return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: model_type '%.32s' is not supported", s->path,
                        type != NULL ? type : "(none)");
-    for (int i = 0; i < 8 && c->family->must_be_off[i] != NULL; i++)
-        if (is_true(s, c->family->must_be_off[i], false))
-            return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: %s is not supported", s->path,
-                           c->family->must_be_off[i]);
-    for (int i = 0; i < 4 && c->family->must_be_on[i] != NULL; i++)
-        if (!is_true(s, c->family->must_be_on[i], true))
-            return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: %s = false is not supported", s->path,
-                           c->family->must_be_on[i]);
-    c->parallel = c->family->parallel ||
-                  (c->family->parallel_key != NULL && is_true(s, c->family->parallel_key, true));
-    c->norm_sum = c->family->before_key != NULL && !is_true(s, c->family->before_key, true);
-    c->tied = is_true(s, "tie_word_embeddings", c->family->tied);
+    WG_TRY(refuse_lacking(s));
+    for (int id = 0; id < WG_CFG_KEYS; id++)
+        WG_TRY(read_key(s, (wg_cfg)id));
+    c->parallel = is_set(s, WG_CFG_PARALLEL);
+    c->norm_sum = c->family->key[WG_CFG_NORM_BEFORE].name != NULL && !is_set(s, WG_CFG_NORM_BEFORE);
+    c->tied = is_set(s, WG_CFG_TIED);
     return read_activation(s, c);
 }
 
@@ -214,12 +206,9 @@ static void choose_tensors(const source *s, wg_config *c)
 {
     for (int role = 0; role < WG_ROLES; role++) {
         const wg_family_tensor *t = &c->family->tensor[role];
-        const char *when = t->when;
         c->has[role] = t->pattern != NULL && !(role == WG_HEAD && c->tied);
-        if (c->has[role] && when != NULL)
-            c->has[role] = *when == '-'   ? !is_true(s, when + 1, true)
-                           : *when == '+' ? is_true(s, when + 1, true)
-                                          : is_true(s, when, false);
+        if (t->when != 0)
+            c->has[role] &= t->when > 0 ? is_set(s, (wg_cfg)t->when) : !is_set(s, (wg_cfg)-t->when);
         if ((role == WG_PROJECT_IN || role == WG_PROJECT_OUT) && c->E == c->D)
             c->has[role] = false;
     }
@@ -227,40 +216,41 @@ static void choose_tensors(const source *s, wg_config *c)
 
 static wagle_status read_heads(const source *s, wg_config *c)
 {
-    const char *one = c->family->grouped_key;
-    double scalar;
+    const json_t *given = json_object_get(s->json, "head_dim");
+    const wg_family_key *scale = &c->family->key[WG_CFG_SCALE];
 
-    WG_TRY(whole(s, "num_attention_heads|n_head", -1, &c->H));
-    WG_TRY(
-        whole(s, "num_key_value_heads", one == NULL || !is_true(s, one, true) ? c->H : 1, &c->K));
-    WG_TRY(whole(s, "head_dim", c->D / c->H, &c->h));
-    if (c->H % c->K != 0 || c->h < 2 || c->h % 2 != 0 || c->h > 4096)
+    c->H = size(s, WG_CFG_H, 1);
+    c->K = is_set(s, WG_CFG_ONE_GROUP) ? 1 : size(s, WG_CFG_K, c->H);
+    c->h = size(s, WG_CFG_HEAD, c->D / c->H);
+    if (c->family->fixed_head && c->h * c->H != c->D)
+        return wg_fail(s->ctx, WAGLE_E_INPUT,
+                       "%s: head_dim %lld: in this model type it is hidden_size over "
+                       "num_attention_heads, %lld / %lld",
+                       s->path, (long long)c->h, (long long)c->D, (long long)c->H);
+    if (c->H % c->K != 0 || c->h < 2 || c->h % 2 != 0 || c->h > 4096 ||
+        (given == NULL && size(s, WG_CFG_HEAD, 0) == 0 && c->D % c->H != 0))
         return wg_fail(s->ctx, WAGLE_E_INPUT,
                        "%s: %lld heads, %lld key/value heads, head size %lld do not make a model",
                        s->path, (long long)c->H, (long long)c->K, (long long)c->h);
-    WG_TRY(number(s, s->json, "query_pre_attn_scalar", (double)c->h, &scalar));
-    c->attention_scale = 1 / sqrt(scalar);
+    c->attention_scale =
+        1 / sqrt(s->value[WG_CFG_QUERY_SCALAR] > 0 ? s->value[WG_CFG_QUERY_SCALAR] : (double)c->h);
+    c->attention_scale = scale->name != NULL && !is_set(s, WG_CFG_SCALE) ? 1 : c->attention_scale;
+    c->layer_scale = is_set(s, WG_CFG_LAYER_SCALE);
     return WAGLE_OK;
 }
 
 static wagle_status read_sizes(const source *s, wg_config *c)
 {
-    const bool gated =
-        c->family->tensor[WG_GATE].pattern != NULL || c->family->tensor[WG_GATE_UP].pattern != NULL;
-
-    WG_TRY(whole(s, "vocab_size", -1, &c->V));
-    WG_TRY(whole(s, "hidden_size|n_embd", -1, &c->D));
-    WG_TRY(whole(s, "intermediate_size|ffn_dim|n_inner|ffn_hidden_size", gated ? -1 : 4 * c->D,
-                 &c->F));
-    WG_TRY(whole(s, "num_hidden_layers|n_layer", -1, &c->L));
-    WG_TRY(whole(s, "max_position_embeddings|n_positions", 2048, &c->max_position));
-    c->E = c->D;
-    if (c->family->tensor[WG_PROJECT_IN].pattern != NULL)
-        WG_TRY(whole(s, "word_embed_proj_dim", c->D, &c->E));
-    WG_TRY(number(s, s->json, "rms_norm_eps|layer_norm_eps|layer_norm_epsilon",
-                  c->family->eps > 0 ? c->family->eps : 1e-6, &c->eps));
-    WG_TRY(number(s, s->json, "attn_logit_softcapping", 0, &c->attention_cap));
-    WG_TRY(number(s, s->json, "final_logit_softcapping", 0, &c->final_cap));
+    c->V = size(s, WG_CFG_V, 1);
+    c->D = size(s, WG_CFG_D, 1);
+    c->F = size(s, WG_CFG_F, 4 * c->D);
+    c->L = size(s, WG_CFG_L, 1);
+    c->E = size(s, WG_CFG_E, c->D);
+    c->max_position = size(s, WG_CFG_POSITIONS, 1);
+    c->bounded = c->family->no_rope;
+    c->eps = s->value[WG_CFG_EPS];
+    c->attention_cap = s->value[WG_CFG_ATTENTION_CAP];
+    c->final_cap = s->value[WG_CFG_FINAL_CAP];
     c->embed_scale = c->family->scaled_embeddings ? sqrt((double)c->D) : 1;
     if (c->E > WG_EMBED_MOST && c->E != c->D)
         return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: word_embed_proj_dim %lld; at most %d", s->path,
@@ -271,29 +261,44 @@ static wagle_status read_sizes(const source *s, wg_config *c)
     return read_heads(s, c);
 }
 
+/* A layer's kind, as layer_types names it. */
+static wagle_status read_layer_type(const source *s, const json_t *types, int64_t layer,
+                                    bool *windowed)
+{
+    const json_t *value = json_array_get(types, (size_t)layer);
+    const char *type = json_string_value(value);
+
+    if (type == NULL)
+        return wg_config_wrong(s, "layer_types", "a list of names, one a layer", value);
+    *windowed = strcmp(type, "sliding_attention") == 0;
+    if (!*windowed && strcmp(type, "full_attention") != 0 && strcmp(type, "attention") != 0)
+        return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: layer_types: '%.32s' is not supported", s->path,
+                       type);
+    return WAGLE_OK;
+}
+
 static wagle_status read_windows(const source *s, wg_config *c)
 {
-    const json_t *types = lookup(s->json, "layer_types");
-    int64_t from = 0;
+    const json_t *types = c->family->layer_types ? json_object_get(s->json, "layer_types") : NULL;
+    const bool asked = c->family->key[WG_CFG_USE_WINDOW].name != NULL;
+    const int64_t every = size(s, WG_CFG_WINDOW_EVERY, 0);
 
-    if (lookup(s->json, "sliding_window") == NULL ||
-        (c->family->window_key != NULL && !is_true(s, c->family->window_key, false)))
-        return WAGLE_OK;
-    WG_TRY(whole(s, "sliding_window", -1, &c->window));
-    if (c->family->window_key != NULL)
-        WG_TRY(whole(s, "max_window_layers", c->L, &from));
+    types = json_is_null(types) ? NULL : types;
+    if (types != NULL && (int64_t)json_array_size(types) != c->L)
+        return wg_fail(s->ctx, WAGLE_E_INPUT,
+                       "%s: layer_types must be a list of %lld names, one a layer", s->path,
+                       (long long)c->L);
+    if (!asked || is_set(s, WG_CFG_USE_WINDOW))
+        c->window = size(s, WG_CFG_WINDOW, 0);
     for (int64_t l = 0; l < c->L; l++) {
-        const char *type = json_string_value(json_array_get(types, (size_t)l));
-        bool windowed = l >= from;
+        bool windowed = every > 0 ? (l + 1) % every != 0
+                                  : c->window > 0 && (double)l >= s->value[WG_CFG_WINDOW_FROM];
         if (types != NULL)
-            windowed = type != NULL && strcmp(type, "sliding_attention") == 0;
-        else if (c->family->windows == WG_WINDOW_EVEN)
-            windowed = l % 2 == 0;
-        else if (c->family->windows == WG_WINDOW_FIVE_OF_SIX)
-            windowed = (l + 1) % 6 != 0;
-        if (types != NULL && !windowed && (type == NULL || strcmp(type, "full_attention") != 0))
-            return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: layer_types: '%.32s' is not supported",
-                           s->path, type != NULL ? type : "(none)");
+            WG_TRY(read_layer_type(s, types, l, &windowed));
+        if (windowed && c->window == 0)
+            return wg_fail(s->ctx, WAGLE_E_INPUT,
+                           "%s: layer %lld has sliding attention, and there is no sliding_window%s",
+                           s->path, (long long)l, asked ? " in use (use_sliding_window)" : "");
         c->windowed[l / 64] |= (uint64_t)windowed << (l % 64);
     }
     return WAGLE_OK;
@@ -308,7 +313,7 @@ wagle_status wg_config_read(wagle_ctx *ctx, const char *folder, wg_config *out)
     *out = (wg_config){0};
     if (st == WAGLE_OK)
         st = wg_json_read(ctx, path, &json);
-    const source s = {ctx, path, json};
+    source s = {.ctx = ctx, .path = path, .json = json};
     if (st == WAGLE_OK && !json_is_object(json))
         st = wg_fail(ctx, WAGLE_E_INPUT, "%s: not a JSON object", path);
     if (st == WAGLE_OK)
@@ -318,7 +323,7 @@ wagle_status wg_config_read(wagle_ctx *ctx, const char *folder, wg_config *out)
     if (st == WAGLE_OK)
         st = read_windows(&s, out);
     if (st == WAGLE_OK)
-        st = read_rope(&s, out);
+        st = wg_config_rope(&s, out);
     if (st == WAGLE_OK)
         choose_tensors(&s, out);
     if (st == WAGLE_OK)
@@ -326,43 +331,4 @@ wagle_status wg_config_read(wagle_ctx *ctx, const char *folder, wg_config *out)
     json_decref(json);
     wg_free(path);
     return st;
-}
-
-/* Frequency of pair i of r/2; llama3: Dubey et al. 2024 as transformers computes it. */
-static double frequency(const wg_config *c, const wg_rope *r, int64_t i)
-{
-    const double f = pow(r->theta, -2.0 * (double)i / (double)c->r);
-    const double wavelength = 6.283185307179586 / f;
-
-    if (r->kind == WG_ROPE_DEFAULT)
-        return f;
-    if (r->kind == WG_ROPE_LONG)
-        return f / r->divide[i];
-    if (r->kind == WG_ROPE_LINEAR || wavelength > r->original / r->low)
-        return f / r->factor;
-    if (wavelength < r->original / r->high)
-        return f;
-    const double smooth = (r->original / wavelength - r->low) / (r->high - r->low);
-    return (1 - smooth) * f / r->factor + smooth * f;
-}
-
-double wg_rope_factor(const wg_config *c, int which, int64_t i)
-{
-    const wg_rope *r = &c->rope[which];
-
-    return pow(r->theta, -2.0 * (double)i / (double)c->r) / frequency(c, r, i);
-}
-
-void wg_rope_tables(const wg_config *c, int which, int64_t positions, wg_real *cosine,
-                    wg_real *sine)
-{
-    const wg_rope *r = &c->rope[which];
-
-    for (int64_t i = 0; i < c->r / 2; i++) {
-        const double f = frequency(c, r, i);
-        for (int64_t p = 0; p < positions; p++) {
-            cosine[p * (c->r / 2) + i] = (wg_real)(r->scale * cos((double)p * f));
-            sine[p * (c->r / 2) + i] = (wg_real)(r->scale * sin((double)p * f));
-        }
-    }
 }

@@ -26,7 +26,7 @@ wagle_status wg_decoder_new(wagle_ctx *ctx, const wg_model *m, int64_t B, int64_
     wagle_status st;
 
     *out = NULL;
-    if (capacity > c->max_position && c->has[WG_POSITION])
+    if (capacity > c->max_position && c->bounded)
         return wg_fail(ctx, WAGLE_E_INPUT,
                        "a prompt and its answer take %lld positions; the model has %lld",
                        (long long)capacity, (long long)c->max_position);

@@ -64,11 +64,53 @@ typedef enum wg_role {
     WG_ROLES
 } wg_role;
 
+/* What a family reads from config.json, beside rope_parameters and the activation. */
+typedef enum wg_cfg {
+    WG_CFG_V, /* whole numbers: sizes */
+    WG_CFG_D,
+    WG_CFG_F, /* 0: 4D */
+    WG_CFG_L,
+    WG_CFG_H,
+    WG_CFG_K,    /* 0: H */
+    WG_CFG_HEAD, /* 0: D/H */
+    WG_CFG_E,    /* 0: D */
+    WG_CFG_POSITIONS,
+    WG_CFG_ORIGINAL, /* positions of pre-training; 0: rope_parameters says */
+    WG_CFG_WINDOW,   /* 0: none */
+    WG_CFG_WINDOW_FROM,
+    WG_CFG_WINDOW_EVERY, /* each so-manieth layer has no window; 0: all have it */
+    WG_CFG_EPS,          /* real numbers */
+    WG_CFG_REALS = WG_CFG_EPS,
+    WG_CFG_QUERY_SCALAR,  /* scores are divided by its root; 0: the head size */
+    WG_CFG_ATTENTION_CAP, /* 0: none */
+    WG_CFG_FINAL_CAP,
+    WG_CFG_THETA,
+    WG_CFG_LOCAL_THETA, /* of layers with a window */
+    WG_CFG_ROTARY,      /* share of a head that turns */
+    WG_CFG_TIED,        /* flags */
+    WG_CFG_FLAGS = WG_CFG_TIED,
+    WG_CFG_USE_WINDOW,
+    WG_CFG_BIAS, /* of attention's matrices, or of all, as the family has it */
+    WG_CFG_MLP_BIAS,
+    WG_CFG_PARALLEL,    /* attention and feed-forward layer both read x */
+    WG_CFG_ONE_GROUP,   /* one key/value head for all heads */
+    WG_CFG_NORM_BEFORE, /* if false, norms are of the sums, after each half */
+    WG_CFG_SCALE,       /* scores are divided by the root of the head size */
+    WG_CFG_LAYER_SCALE, /* and by the number of the layer, from 1 */
+    WG_CFG_KEYS
+} wg_cfg;
+
+typedef struct wg_family_key {
+    const char *name; /* in config.json; of several, divided by |, the last that is there counts.
+                         NULL: the family has no such key */
+    double fallback;  /* where config.json has none of them */
+    bool nullable;    /* null is read as 0; else it is refused */
+} wg_family_key;
+
 typedef struct wg_family_tensor {
     const char *pattern; /* tensor name, %d is the layer; NULL: there is none */
     wg_dim shape[2];
-    const char *when; /* key of config.json that must be true; "+key": unless it is
-                         false; "-key": only if it is false */
+    int when; /* flag (wg_cfg) that must be true; less than 0: -when must be false; 0: always */
 } wg_family_tensor;
 
 typedef enum wg_qkv_layout {
@@ -76,37 +118,31 @@ typedef enum wg_qkv_layout {
     WG_QKV_GROUPED  /* for each key/value head its q heads, k, v */
 } wg_qkv_layout;
 
-/* Layers whose attention has the config's sliding window, unless the config lists layer_types. */
-typedef enum wg_windows {
-    WG_WINDOW_ALL,
-    WG_WINDOW_EVEN,       /* 0, 2, 4... */
-    WG_WINDOW_FIVE_OF_SIX /* all but 5, 11... */
-} wg_windows;
-
+/* Defaults are those of transformers' configuration class, which are not always the architecture's.
+ */
 typedef struct wg_family {
     const char *model_type[4]; /* of config.json, NULL-terminated */
+    wg_family_key key[WG_CFG_KEYS];
     wg_family_tensor tensor[WG_ROLES];
+    const char *activation_key, *activation; /* key of config.json, and its default */
     const char *must_be_off[8]; /* config keys that, if true, ask for what the family lacks */
     const char *must_be_on[4];  /* and, if false */
     const char *ignored[4];     /* ends of names of stored tensors that are no weights */
-    const char *prefix;         /* of tensor names that some files leave out */
-    const char *activation;     /* unless the config says */
-    const char *parallel_key;   /* of config.json, true unless it says false */
-    const char *grouped_key;    /* if false, as many key/value heads as heads; else one */
-    const char *window_key;     /* if not true, no window */
-    const char *before_key;     /* if false, norms are of the sums, after each half */
-    bool layer_norm;            /* with mean and bias; else RMS */
-    bool norm_plus_one;         /* weights of norms are stored less 1 */
-    bool parallel;              /* attention and feed-forward layer both read x */
-    bool transposed;            /* matrices of layers are stored [in, out] */
+    const char *prefix;     /* of tensor names, left out in files of the model without its head */
+    const char *head_alias; /* another stored name of the head's matrix */
+    bool gelu_is_tanh;      /* "gelu" means its approximation by tanh */
+    bool layer_norm;        /* with mean and bias; else RMS */
+    bool norm_plus_one;     /* weights of norms are stored less 1 */
+    bool transposed;        /* matrices of layers are stored [in, out] */
+    bool fixed_head;        /* the head size is D/H, whatever head_dim says */
+    bool layer_types;       /* config.json may list the layers with a window */
     bool no_rope;
+    bool turns_share;       /* WG_CFG_ROTARY counts also where positions are not scaled */
+    bool rope_by_kind;      /* layers with a window have positions of their own */
+    bool long_rope;         /* longrope is the only scaling of positions, also by its older names */
     bool scaled_embeddings; /* by sqrt(D) */
-    bool tied;              /* unless the config says */
     wg_qkv_layout qkv;
-    wg_windows windows;
     int position_offset; /* row of the first learned position */
-    double rotary;       /* share of a head that turns, unless the config says; 0: all */
-    double eps;          /* unless the config says; 0: 1e-6 */
 } wg_family;
 
 static inline bool wg_is_norm(wg_role role)
@@ -122,13 +158,15 @@ const wg_family *wg_family_find(const char *model_type);
 /* --- names that most families share --------------------------------------------------------- */
 
 #define WG_LAYER "model.layers.%d."
-/* [ROLE] = {name.weight}, [ROLE + 1] = {name.bias} if the key `when` says so */
-#define WG_MATRIX(role, name, O, I) [role] = {name ".weight", {WG_DIM_##O, WG_DIM_##I}, NULL}
-#define WG_VECTOR(role, name, D) [role] = {name ".weight", {WG_DIM_##D}, NULL}
+/* [ROLE] = {name.weight}, [ROLE + 1] = {name.bias} if the flag `when` says so */
+#define WG_MATRIX(role, name, O, I) [role] = {name ".weight", {WG_DIM_##O, WG_DIM_##I}, 0}
+#define WG_VECTOR(role, name, D) [role] = {name ".weight", {WG_DIM_##D}, 0}
 #define WG_BIAS(role, name, O, when) [role + 1] = {name ".bias", {WG_DIM_##O}, when}
 
 /* with its bias */
-#define WG_LAYER_NORM(role, name) WG_VECTOR(role, name, D), WG_BIAS(role, name, D, NULL)
+#define WG_LAYER_NORM(role, name) WG_VECTOR(role, name, D), WG_BIAS(role, name, D, 0)
+#define WG_LAYER_NORM_IF(role, name, when)                                                         \
+    [role] = {name ".weight", {WG_DIM_D}, when}, WG_BIAS(role, name, D, when)
 #define WG_LINEAR(role, name, O, I, when) WG_MATRIX(role, name, O, I), WG_BIAS(role, name, O, when)
 
 #define WG_USUAL_ENDS                                                                              \
@@ -160,5 +198,26 @@ const wg_family *wg_family_find(const char *model_type);
 #define WG_HEAD_NORMS                                                                              \
     WG_VECTOR(WG_QUERY_NORM, WG_LAYER "self_attn.q_norm", HEAD),                                   \
         WG_VECTOR(WG_KEY_NORM, WG_LAYER "self_attn.k_norm", HEAD)
+
+/* --- keys that most families share ------------------------------------------------------------ */
+
+#define WG_SIZES(v, d, f, l, heads, positions)                                                     \
+    [WG_CFG_V] = {"vocab_size", v, false}, [WG_CFG_D] = {"hidden_size", d, false},                 \
+    [WG_CFG_F] = {"intermediate_size", f, false}, [WG_CFG_L] = {"num_hidden_layers", l, false},    \
+    [WG_CFG_H] = {"num_attention_heads", heads, false},                                            \
+    [WG_CFG_POSITIONS] = {"max_position_embeddings", positions, false}
+#define WG_GROUPS(k) [WG_CFG_K] = {"num_key_value_heads", k, true}
+#define WG_HEAD_DIM(size) [WG_CFG_HEAD] = {"head_dim", size, true}
+#define WG_RMS_EPS(eps) [WG_CFG_EPS] = {"rms_norm_eps", eps, false}
+#define WG_TIED(is) [WG_CFG_TIED] = {"tie_word_embeddings", is, false}
+#define WG_ATTENTION_BIAS(is) [WG_CFG_BIAS] = {"attention_bias", is, false}
+#define WG_ROPE(share)                                                                             \
+    [WG_CFG_THETA] = {"rope_theta", 10000, false},                                                 \
+    [WG_CFG_ROTARY] = {"partial_rotary_factor", share, true},                                      \
+    [WG_CFG_ORIGINAL] = {"original_max_position_embeddings", 0, true}
+#define WG_QWEN_WINDOW                                                                             \
+    [WG_CFG_USE_WINDOW] = {"use_sliding_window", false, false},                                    \
+    [WG_CFG_WINDOW] = {"sliding_window", 4096, true},                                              \
+    [WG_CFG_WINDOW_FROM] = {"max_window_layers", 28, false}
 
 #endif

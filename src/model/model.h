@@ -10,7 +10,9 @@ typedef enum wg_rope_kind {
     WG_ROPE_DEFAULT,
     WG_ROPE_LINEAR,
     WG_ROPE_LLAMA3,
-    WG_ROPE_LONG
+    WG_ROPE_LONG,
+    WG_ROPE_YARN,
+    WG_ROPE_DYNAMIC /* as default, within max_position */
 } wg_rope_kind;
 
 enum { WG_EOS_MOST = 64, WG_LAYERS_MOST = 4096, WG_PAIRS_MOST = 256, WG_EMBED_MOST = 4096 };
@@ -18,8 +20,8 @@ enum { WG_EOS_MOST = 64, WG_LAYERS_MOST = 4096, WG_PAIRS_MOST = 256, WG_EMBED_MO
 typedef struct wg_rope {
     wg_rope_kind kind;
     double theta, factor, low, high, original; /* the last three: llama3 */
-    double scale;                              /* of cosine and sine: longrope */
-    double divide[WG_PAIRS_MOST];              /* each frequency: longrope */
+    double scale;                              /* of cosine and sine: longrope, yarn */
+    double divide[WG_PAIRS_MOST];              /* each frequency: longrope, yarn */
 } wg_rope;
 
 typedef struct wg_config {
@@ -35,6 +37,8 @@ typedef struct wg_config {
     wg_rope rope[2]; /* [1]: of windowed layers, if local_rope */
     bool local_rope, tied, parallel;
     bool norm_sum;            /* post-norms are of the sum, not of the branch */
+    bool layer_scale;         /* scores of layer l are divided by l + 1 too */
+    bool bounded;             /* no sequence may be longer than max_position */
     int32_t eos[WG_EOS_MOST]; /* [n_eos] what ends a generated text */
     int n_eos;
 } wg_config;

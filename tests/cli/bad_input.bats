@@ -72,15 +72,31 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     broken config.json 'config(hidden_act=5)'; logits 'hidden_act'
     broken config.json 'config(attention_bias=True)'; logits 'q_proj.bias'
     broken config.json 'config(model_type="mixtral", num_local_experts=8)'; logits 'mixture of experts'
-    broken config.json 'config(model_type="gemma", attention_bias=True)'; logits 'attention_bias is not'
+    broken config.json 'config(model_type="gemma", use_bidirectional_attention=True)'; logits 'use_bidirectional_attention is not'
     broken config.json 'config(model_type="opt", word_embed_proj_dim=5000)'; logits 'at most 4096'
     broken config.json 'config(model_type="qwen2", use_sliding_window=True, sliding_window=0)'; logits 'sliding_window'
-    broken config.json 'config(model_type="qwen3", use_sliding_window=True, sliding_window=4, layer_types=["linear_attention"])'; logits 'linear_attention'
-    broken config.json 'config(partial_rotary_factor=0.01)'; logits 'cannot turn'
-    broken config.json 'config(rope_parameters={"rope_type": "longrope", "short_factor": [1]})'; logits 'short_factor'
-    broken config.json 'config(rope_parameters={"rope_type": "longrope", "short_factor": [0]*4})'; logits 'above 0'
+    broken config.json 'config(model_type="qwen3", use_sliding_window=True, sliding_window=4, layer_types=["linear_attention"]*3)'; logits 'linear_attention'
+    broken config.json 'config(model_type="phi", partial_rotary_factor=0.01)'; logits 'cannot turn'
+    broken config.json 'config(rope_parameters={"rope_type": "longrope", "short_factor": [1], "long_factor": [1]})'; logits 'short_factor'
+    broken config.json 'config(rope_parameters={"rope_type": "longrope", "short_factor": [0]*4, "long_factor": [1]*4})'; logits 'above 0'
     broken config.json 'config(rms_norm_eps=-1)'; logits 'rms_norm_eps'
     broken config.json 'config(rope_parameters={"rope_type": "yarn", "rope_theta": 1e4})'; logits 'yarn'
+    broken config.json 'config(rope_parameters={"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0})'; logits "llama3' without 'high_freq_factor'"
+    broken config.json 'config(rope_parameters={"rope_type": "su"})'; logits "'su' is not supported"
+    broken config.json 'config(rope_scaling="linear")'; logits "'rope_scaling' must be an object, found \"linear\""
+    broken config.json 'config(rope_parameters={"full_attention": {"rope_theta": 1e4}})'; logits 'by kind of layer'
+    broken config.json 'config(rope_scaling={"type": "linear", "factor": 2.0}, partial_rotary_factor=0.5)'; logits 'partial_rotary_factor'
+    broken config.json 'config(vocab_size="null")'; logits "'vocab_size' must be a whole number from 1 to 16777216, found"
+    broken config.json 'config(num_hidden_layers=None)'; logits 'found null'
+    broken config.json 'config(tie_word_embeddings=1)'; logits "'tie_word_embeddings' must be true or false, found 1"
+    broken config.json 'config(hidden_act=None)'; logits "'hidden_act' must be a name, found null"
+    broken config.json 'config(quantization_config={"quant_method": "awq"})'; logits 'quantization_config'
+    broken config.json 'config(is_causal=False)'; logits 'is_causal'
+    broken config.json 'config(per_layer_config={"0": {"num_attention_heads": 2}})'; logits 'per_layer_config'
+    broken config.json 'config(model_type="qwen2", use_sliding_window=False, layer_types=["sliding_attention"]*3)'; logits 'sliding_window'
+    broken config.json 'config(model_type="gemma2", sliding_window=None)'; logits 'no sliding_window'
+    broken config.json 'config(model_type="gpt_neox", head_dim=16)'; logits 'head_dim 16'
+    broken config.json 'config(model_type="falcon", alibi=True)'; logits 'alibi'
     broken config.json 'config(tie_word_embeddings=False)'; logits 'lm_head.weight'
 }
 

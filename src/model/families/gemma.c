@@ -6,10 +6,23 @@ extern const wg_family wg_family_gemma;
 
 const wg_family wg_family_gemma = {
     .model_type = {"gemma"},
-    .tensor = {WG_USUAL_ENDS, WG_USUAL_PRE_NORMS, WG_USUAL_ATTENTION, WG_USUAL_MLP},
-    .must_be_off = {"attention_bias"},
+    .key =
+        {
+            WG_SIZES(256000, 3072, 24576, 28, 16, 8192),
+            WG_GROUPS(16),
+            WG_HEAD_DIM(256),
+            WG_RMS_EPS(1e-6),
+            WG_TIED(true),
+            WG_ATTENTION_BIAS(false),
+            WG_ROPE(1),
+        },
+    .tensor = {WG_USUAL_ENDS, WG_USUAL_PRE_NORMS, WG_USUAL_ATTENTION,
+               WG_USUAL_QKV_BIAS(WG_CFG_BIAS), WG_USUAL_OUTPUT_BIAS(WG_CFG_BIAS), WG_USUAL_MLP},
+    .must_be_off = {"use_bidirectional_attention"},
+    .prefix = "model.",
+    .activation_key = "hidden_act",
+    .gelu_is_tanh = true,
     .activation = "gelu_pytorch_tanh",
     .norm_plus_one = true,
     .scaled_embeddings = true,
-    .tied = true,
 };

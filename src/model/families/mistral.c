@@ -6,7 +6,18 @@ extern const wg_family wg_family_mistral;
 
 const wg_family wg_family_mistral = {
     .model_type = {"mistral"},
+    .key =
+        {
+            WG_SIZES(32000, 4096, 14336, 32, 32, 131072),
+            WG_GROUPS(8),
+            WG_HEAD_DIM(0),
+            WG_RMS_EPS(1e-6),
+            WG_ROPE(1),
+            WG_TIED(false),
+            [WG_CFG_WINDOW] = {"sliding_window", 4096, true},
+        },
     .tensor = {WG_USUAL_ENDS, WG_USUAL_PRE_NORMS, WG_USUAL_ATTENTION, WG_USUAL_MLP},
+    .prefix = "model.",
+    .activation_key = "hidden_act",
     .activation = "silu",
-    .windows = WG_WINDOW_ALL,
 };

@@ -6,6 +6,18 @@ extern const wg_family wg_family_phi3;
 
 const wg_family wg_family_phi3 = {
     .model_type = {"phi3"},
+    .key =
+        {
+            WG_SIZES(32064, 3072, 8192, 32, 32, 4096),
+            WG_GROUPS(0),
+            WG_HEAD_DIM(0),
+            WG_RMS_EPS(1e-5),
+            [WG_CFG_THETA] = {"rope_theta", 10000, false},
+            [WG_CFG_ROTARY] = {"partial_rotary_factor", 1, false},
+            [WG_CFG_ORIGINAL] = {"original_max_position_embeddings", 4096, false},
+            WG_TIED(false),
+            [WG_CFG_WINDOW] = {"sliding_window", 0, true},
+        },
     .tensor =
         {
             WG_USUAL_ENDS,
@@ -15,8 +27,10 @@ const wg_family wg_family_phi3 = {
             WG_MATRIX(WG_GATE_UP, WG_LAYER "mlp.gate_up_proj", FF, D),
             WG_MATRIX(WG_DOWN, WG_LAYER "mlp.down_proj", D, F),
         },
+    .prefix = "model.",
+    .activation_key = "hidden_act",
+    .turns_share = true,
+    .long_rope = true,
     .activation = "silu",
     .qkv = WG_QKV_STACKED,
-    .windows = WG_WINDOW_ALL,
-    .eps = 1e-5,
 };
