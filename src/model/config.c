@@ -327,7 +327,7 @@ wagle_status wg_config_read(wagle_ctx *ctx, const char *folder, wg_config *out)
     if (st == WAGLE_OK)
         choose_tensors(&s, out);
     if (st == WAGLE_OK)
-        st = wg_config_ends(ctx, folder, path, json, out);
+        st = wg_config_generation(ctx, folder, path, json, out);
     json_decref(json);
     wg_free(path);
     return st;

@@ -41,6 +41,9 @@ typedef struct wg_config {
     bool bounded;             /* no sequence may be longer than max_position */
     int32_t eos[WG_EOS_MOST]; /* [n_eos] what ends a generated text */
     int n_eos;
+    double repetition_penalty; /* of tokens that are in the text already (Keskar et al. 2019, arXiv
+                                  1909.05858); 1: none */
+    uint32_t unapplied;        /* bits of keys that wg_config_warn_generation names */
 } wg_config;
 
 static inline bool wg_config_windowed(const wg_config *c, int64_t layer)
@@ -70,10 +73,14 @@ WAGLE_CHECK wagle_status wg_model_open(wagle_ctx *ctx, const char *folder, wg_mo
 void wg_model_close(wg_model *m);
 
 WAGLE_CHECK wagle_status wg_config_read(wagle_ctx *ctx, const char *folder, wg_config *out);
-/* The tokens that end a generated text: of `config`, read from config_path, and of the folder's
- * generation_config.json. c->V is known. */
-WAGLE_CHECK wagle_status wg_config_ends(wagle_ctx *ctx, const char *folder, const char *config_path,
-                                        const json_t *config, wg_config *c);
+/* Reads what the folder says about generated text: the tokens that end it, from `config` (read from
+ * config_path) and from the folder's generation_config.json, and its penalty. c->V is known. */
+WAGLE_CHECK wagle_status wg_config_generation(wagle_ctx *ctx, const char *folder,
+                                              const char *config_path, const json_t *config,
+                                              wg_config *c);
+/* Warns, once, about each key of generation_config.json that changes what transformers generates
+ * and is not applied here. */
+void wg_config_warn_generation(wagle_ctx *ctx, wg_config *c);
 
 enum { WG_NAME_BYTES = 256 };
 /* Name and shape of a role's tensor, as the family says; layer 0 for those that have none. */

@@ -57,6 +57,21 @@ static int32_t likeliest(const float *logits, int64_t V)
     return (int32_t)best;
 }
 
+/* Lowers the logits [V] of tokens that are in the text already. seen [V] is scratch, all false. */
+static void penalise(const wg_ids *const text[2], double penalty, bool *seen, float *logits)
+{
+    for (int part = 0; part < 2; part++)
+        for (int64_t i = 0; i < text[part]->n; i++) {
+            const int32_t id = text[part]->id[i];
+            if (!seen[id])
+                logits[id] *= (float)(logits[id] < 0 ? penalty : 1 / penalty);
+            seen[id] = true;
+        }
+    for (int part = 0; part < 2; part++)
+        for (int64_t i = 0; i < text[part]->n; i++)
+            seen[text[part]->id[i]] = false;
+}
+
 static bool ends(const wg_config *c, int32_t id)
 {
     for (int i = 0; i < c->n_eos; i++)
@@ -76,6 +91,7 @@ typedef struct writing {
     int64_t slot[AT_ONCE]; /* prompt that is in it; -1: free */
     float *logits;
     choice *choices;
+    bool *seen; /* [V] scratch of penalise */
 } writing;
 
 /* Free slots take the prompts that come next, all but their last tokens, together: few at a time
@@ -98,15 +114,19 @@ static wagle_status refill(wagle_ctx *ctx, writing *w)
     return wg_decoder_prefill(ctx, w->decoder, which, ids, length, n);
 }
 
-static wagle_status take_token(wagle_ctx *ctx, writing *w, int64_t i, const float *logits)
+/* logits [V] are overwritten. */
+static wagle_status take_token(wagle_ctx *ctx, writing *w, int64_t i, float *logits)
 {
     const wg_config *c = &w->session->model->config;
     const int64_t p = w->slot[i];
-    const int32_t id = w->how->temperature > 0
-                           ? sample(logits, c->V, w->how, (uint64_t)p << 8 | WG_STREAM_SAMPLE,
-                                    (uint64_t)w->out[p].n, w->choices)
-                           : likeliest(logits, c->V);
+    int32_t id;
 
+    if (c->repetition_penalty != 1)
+        penalise((const wg_ids *[]){&w->prompt[p], &w->out[p]}, c->repetition_penalty, w->seen,
+                 logits);
+    id = w->how->temperature > 0 ? sample(logits, c->V, w->how, (uint64_t)p << 8 | WG_STREAM_SAMPLE,
+                                          (uint64_t)w->out[p].n, w->choices)
+                                 : likeliest(logits, c->V);
     if (!ends(c, id))
         WG_TRY(wg_ids_add(ctx, &w->out[p], id));
     if (ends(c, id) || w->out[p].n >= w->how->max_tokens) {
@@ -151,12 +171,19 @@ wagle_status wg_generate(wagle_ctx *ctx, wg_session *s, const wg_ids *prompts, i
                            "prompt %lld: %lld tokens and %lld new ones; the model takes %lld",
                            (long long)i, (long long)prompts[i].n, (long long)how->max_tokens,
                            (long long)c->max_position);
+        for (int64_t t = 0; t < prompts[i].n; t++)
+            if (prompts[i].id[t] < 0 || prompts[i].id[t] >= c->V)
+                return wg_fail(ctx, WAGLE_E_INPUT,
+                               "prompt %lld: token %d is outside the model's vocabulary of %lld",
+                               (long long)i, prompts[i].id[t], (long long)c->V);
         longest = prompts[i].n > longest ? prompts[i].n : longest;
     }
     for (int64_t i = 0; i < AT_ONCE; i++)
         w.slot[i] = -1;
+    wg_config_warn_generation(ctx, &s->model->config);
     WG_TRY_GOTO(WG_ALLOC(ctx, &w.logits, AT_ONCE * c->V), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &w.choices, c->V), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &w.seen, c->V), done);
     st = wg_decoder_new(ctx, s->model, n < AT_ONCE ? n : AT_ONCE, longest + how->max_tokens,
                         &w.decoder);
     while (st == WAGLE_OK && w.done < n) {
@@ -168,6 +195,7 @@ wagle_status wg_generate(wagle_ctx *ctx, wg_session *s, const wg_ids *prompts, i
 done:
     wg_free(w.logits);
     wg_free(w.choices);
+    wg_free(w.seen);
     return st;
 }
 
