@@ -1,7 +1,7 @@
 #include "io/gguf.h"
 
-#include "base/number.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const size_t kind_size[WG_GGUF_KINDS] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
@@ -93,188 +93,13 @@ static wagle_status read_value(wagle_ctx *ctx, wg_gguf *g, cursor *c, wg_gguf_va
     return WAGLE_OK;
 }
 
-/* --- block formats ------------------------------------------------------------------------ */
-
-typedef void unblock(const unsigned char *p, float *y);
-
-static float half_at(const unsigned char *p)
-{
-    uint16_t h;
-    memcpy(&h, p, sizeof h);
-    return wg_f16_float(h);
-}
-
-static void unblock_f32(const unsigned char *p, float *y)
-{
-    memcpy(y, p, sizeof *y);
-}
-
-static void unblock_f16(const unsigned char *p, float *y)
-{
-    *y = half_at(p);
-}
-
-static void unblock_bf16(const unsigned char *p, float *y)
-{
-    uint16_t h;
-    memcpy(&h, p, sizeof h);
-    *y = wg_bf16_float(h);
-}
-
-static void unblock_q4_0(const unsigned char *p, float *y)
-{
-    const float d = half_at(p);
-
-    for (int j = 0; j < 16; j++) {
-        y[j] = (float)((p[2 + j] & 15) - 8) * d;
-        y[j + 16] = (float)((p[2 + j] >> 4) - 8) * d;
-    }
-}
-
-static void unblock_q4_1(const unsigned char *p, float *y)
-{
-    const float d = half_at(p), m = half_at(p + 2);
-
-    for (int j = 0; j < 16; j++) {
-        y[j] = (float)(p[4 + j] & 15) * d + m;
-        y[j + 16] = (float)(p[4 + j] >> 4) * d + m;
-    }
-}
-
-/* Five-bit values: the fifth bits are gathered in the word `high`. */
-static void unblock_q5(const unsigned char *high, const unsigned char *low, float d, float shift,
-                       float m, float *y)
-{
-    uint32_t h;
-
-    memcpy(&h, high, sizeof h);
-    for (int j = 0; j < 16; j++) {
-        const int first = (low[j] & 15) | (int)((h >> j & 1u) << 4);
-        const int second = (low[j] >> 4) | (int)((h >> (j + 16) & 1u) << 4);
-        y[j] = ((float)first - shift) * d + m;
-        y[j + 16] = ((float)second - shift) * d + m;
-    }
-}
-
-static void unblock_q5_0(const unsigned char *p, float *y)
-{
-    unblock_q5(p + 2, p + 6, half_at(p), 16, 0, y);
-}
-
-static void unblock_q5_1(const unsigned char *p, float *y)
-{
-    unblock_q5(p + 4, p + 8, half_at(p), 0, half_at(p + 2), y);
-}
-
-static void unblock_q8_0(const unsigned char *p, float *y)
-{
-    const float d = half_at(p);
-
-    for (int j = 0; j < 32; j++)
-        y[j] = (float)(signed char)p[2 + j] * d;
-}
-
-/* Six-bit scale and minimum of sub-block j of a q4_K or q5_K block. */
-static void scale_min(const unsigned char *s, int j, float d, float dmin, float *scale, float *min)
-{
-    const int sc = j < 4 ? s[j] & 63 : (s[j + 4] & 15) | (s[j - 4] >> 6) << 4;
-    const int mn = j < 4 ? s[j + 4] & 63 : s[j + 4] >> 4 | (s[j] >> 6) << 4;
-
-    *scale = d * (float)sc;
-    *min = dmin * (float)mn;
-}
-
-/* high: NULL for q4_K. */
-static void unblock_k45(const unsigned char *p, const unsigned char *high, const unsigned char *low,
-                        float *y)
-{
-    const float d = half_at(p), dmin = half_at(p + 2);
-
-    for (int j = 0; j < 8; j++) {
-        float scale, min;
-        scale_min(p + 4, j, d, dmin, &scale, &min);
-        for (int l = 0; l < 32; l++) {
-            const int nibble = j & 1 ? low[32 * (j / 2) + l] >> 4 : low[32 * (j / 2) + l] & 15;
-            const int fifth = high != NULL ? (high[l] >> j & 1) << 4 : 0;
-            y[32 * j + l] = scale * (float)(nibble | fifth) - min;
-        }
-    }
-}
-
-static void unblock_q4_k(const unsigned char *p, float *y)
-{
-    unblock_k45(p, NULL, p + 16, y);
-}
-
-static void unblock_q5_k(const unsigned char *p, float *y)
-{
-    unblock_k45(p, p + 16, p + 48, y);
-}
-
-static void unblock_q6_k(const unsigned char *p, float *y)
-{
-    const float d = half_at(p + 208);
-
-    for (int i = 0; i < 256; i++) {
-        const int half = i / 128, quarter = i / 32 % 4, l = i % 32;
-        const int byte = p[64 * half + 32 * (quarter & 1) + l];
-        const int nibble = quarter & 2 ? byte >> 4 : byte & 15;
-        const int two = p[128 + 32 * half + l] >> (2 * quarter) & 3;
-        const signed char scale = (signed char)p[192 + i / 16];
-        y[i] = d * (float)scale * (float)((nibble | two << 4) - 32);
-    }
-}
-
-static const struct ggml_type {
-    uint32_t number;
-    const char *name;
-    int64_t block; /* elements */
-    size_t bytes;  /* a block */
-    unblock *to_float;
-} ggml_types[] = {
-    {0, "F32", 1, 4, unblock_f32},        {1, "F16", 1, 2, unblock_f16},
-    {2, "Q4_0", 32, 18, unblock_q4_0},    {3, "Q4_1", 32, 20, unblock_q4_1},
-    {6, "Q5_0", 32, 22, unblock_q5_0},    {7, "Q5_1", 32, 24, unblock_q5_1},
-    {8, "Q8_0", 32, 34, unblock_q8_0},    {12, "Q4_K", 256, 144, unblock_q4_k},
-    {13, "Q5_K", 256, 176, unblock_q5_k}, {14, "Q6_K", 256, 210, unblock_q6_k},
-    {30, "BF16", 1, 2, unblock_bf16},
-};
-
-static const struct ggml_type *type_by_number(uint32_t number)
-{
-    for (size_t i = 0; i < sizeof ggml_types / sizeof *ggml_types; i++)
-        if (ggml_types[i].number == number)
-            return &ggml_types[i];
-    return NULL;
-}
-
-const char *wg_ggml_name(uint32_t type)
-{
-    const struct ggml_type *t = type_by_number(type);
-    return t != NULL ? t->name : NULL;
-}
-
-int64_t wg_ggml_block(uint32_t type)
-{
-    return type_by_number(type)->block;
-}
-
-void wg_gguf_dequantise(const wg_gguf_tensor *t, int64_t first, int64_t n, float *out)
-{
-    const struct ggml_type *type = type_by_number(t->type);
-    const unsigned char *p = t->data + (size_t)(first / type->block) * type->bytes;
-
-    for (int64_t i = 0; i < n; i += type->block, p += type->bytes)
-        type->to_float(p, out + i);
-}
-
 /* --- tensors ------------------------------------------------------------------------------- */
 
 static wagle_status read_tensor(wagle_ctx *ctx, wg_gguf *g, cursor *c, wg_gguf_tensor *t,
                                 uint64_t *offset)
 {
     uint32_t dims;
-    const struct ggml_type *type;
+    int64_t block;
 
     WG_TRY(read_name(ctx, g, c, &t->name));
     dims = (uint32_t)take_number(c, 4);
@@ -289,15 +114,18 @@ static wagle_status read_tensor(wagle_ctx *ctx, wg_gguf *g, cursor *c, wg_gguf_t
     if (c->bad)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: truncated or damaged at tensor '%.64s'", g->path,
                        t->name);
-    type = type_by_number(t->type);
-    if (type == NULL)
-        return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%.64s': ggml type %u is not supported",
-                       g->path, t->name, t->type);
-    if (!wg_shape_count(&t->shape, &t->count) || t->count == 0 ||
-        t->shape.dim[dims - 1] % type->block != 0 || t->count > (int64_t)g->map.bytes * 256)
-        return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%.64s': its shape does not fit type %s",
-                       g->path, t->name, type->name);
-    t->bytes = (size_t)(t->count / type->block) * type->bytes;
+    if (!wg_ggml_is_read(t->type))
+        return wg_ggml_refuse(ctx, g->path, t->name, t->type);
+    block = wg_ggml_block(t->type);
+    if (!wg_shape_count(&t->shape, &t->count) || t->count > (int64_t)g->map.bytes * 256)
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%.64s': its shape does not fit the file",
+                       g->path, t->name);
+    if (t->count == 0 || t->shape.dim[dims - 1] % block != 0)
+        return wg_fail(ctx, WAGLE_E_INPUT,
+                       "%s: tensor '%.64s': rows of %lld values, and type %s has blocks of %lld",
+                       g->path, t->name, (long long)t->shape.dim[dims - 1], wg_ggml_name(t->type),
+                       (long long)block);
+    t->bytes = (size_t)(t->count / block) * wg_ggml_block_bytes(t->type);
     return WAGLE_OK;
 }
 
@@ -326,9 +154,12 @@ static wagle_status read_header(wagle_ctx *ctx, wg_gguf *g, cursor *c)
     n_values = take_number(c, 8);
     if (c->bad || memcmp(magic, "GGUF", 4) != 0)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: not a GGUF file", g->path);
+    if (g->version == 0x02000000u || g->version == 0x03000000u)
+        return wg_fail(ctx, WAGLE_E_INPUT,
+                       "%s: a big-endian GGUF file; only little-endian ones are read", g->path);
     if (g->version != 2 && g->version != 3)
-        return wg_fail(ctx, WAGLE_E_INPUT, "%s: GGUF version %u, 2 and 3 are read", g->path,
-                       g->version);
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: GGUF version %u; versions 2 and 3 are read",
+                       g->path, g->version);
     if (n_values > MOST_KEYS || n_tensors > MOST_TENSORS)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: damaged: claims %llu keys and %llu tensors",
                        g->path, (unsigned long long)n_values, (unsigned long long)n_tensors);
@@ -340,11 +171,60 @@ static wagle_status read_header(wagle_ctx *ctx, wg_gguf *g, cursor *c)
     return WAGLE_OK;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Refuses a file in which a key or a tensor stands twice: name [n] is sorted. */
+static wagle_status check_once(wagle_ctx *ctx, const wg_gguf *g, const char *what,
+                               const char **name, int64_t n)
+{
+    if (n > 1)
+        qsort(name, (size_t)n, sizeof *name, by_name);
+    for (int64_t i = 1; i < n; i++)
+        if (strcmp(name[i - 1], name[i]) == 0)
+            return wg_fail(ctx, WAGLE_E_INPUT, "%s: %s '%.64s' is there twice", g->path, what,
+                           name[i]);
+    return WAGLE_OK;
+}
+
+static wagle_status check_names(wagle_ctx *ctx, const wg_gguf *g)
+{
+    const char **name = NULL;
+    wagle_status st;
+
+    WG_TRY(WG_ALLOC(ctx, &name, g->n_values > g->n_tensors ? g->n_values : g->n_tensors));
+    for (int64_t i = 0; i < g->n_values; i++)
+        name[i] = g->value[i].key;
+    st = check_once(ctx, g, "key", name, g->n_values);
+    for (int64_t i = 0; i < g->n_tensors; i++)
+        name[i] = g->tensor[i].name;
+    if (st == WAGLE_OK)
+        st = check_once(ctx, g, "tensor", name, g->n_tensors);
+    wg_free(name);
+    return st;
+}
+
+static wagle_status read_alignment(wagle_ctx *ctx, const wg_gguf *g, size_t *out)
+{
+    const wg_gguf_value *v = wg_gguf_find(g, "general.alignment");
+    const double said = v == NULL                               ? 32
+                        : v->array || v->kind == WG_GGUF_STRING ? 0
+                                                                : wg_gguf_element(v, 0);
+
+    *out = said >= 1 && said <= 65536 ? (size_t)said : 0;
+    if (*out == 0 || (double)*out != said || (*out & (*out - 1)) != 0)
+        return wg_fail(ctx, WAGLE_E_INPUT,
+                       "%s: general.alignment must be a power of two from 1 to 65536", g->path);
+    return WAGLE_OK;
+}
+
 static wagle_status open_one(wagle_ctx *ctx, const char *path, wg_gguf *out)
 {
     cursor c;
     uint64_t *offset = NULL;
-    double alignment;
+    size_t unit = 0, used;
     wagle_status st;
 
     *out = (wg_gguf){.path = path};
@@ -354,12 +234,8 @@ static wagle_status open_one(wagle_ctx *ctx, const char *path, wg_gguf *out)
     WG_TRY_GOTO(WG_ALLOC(ctx, &offset, out->n_tensors), done);
     for (int64_t i = 0; i < out->n_tensors; i++)
         WG_TRY_GOTO(read_tensor(ctx, out, &c, &out->tensor[i], &offset[i]), done);
-    alignment = wg_gguf_number(out, "general.alignment", 32);
-    if (!(alignment >= 1 && alignment <= 65536)) {
-        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: general.alignment %g", path, alignment);
-        goto done;
-    }
-    const size_t unit = (size_t)alignment, used = (size_t)(c.at - out->map.data);
+    WG_TRY_GOTO(read_alignment(ctx, out, &unit), done);
+    used = (size_t)(c.at - out->map.data);
     st = place_tensors(ctx, out, (used + unit - 1) / unit * unit, offset);
 done:
     wg_free(offset);
@@ -427,6 +303,8 @@ wagle_status wg_gguf_open(wagle_ctx *ctx, const char *path, wg_gguf *out)
 
     WG_TRY(open_one(ctx, path, out));
     st = open_parts(ctx, out);
+    if (st == WAGLE_OK)
+        st = check_names(ctx, out);
     if (st != WAGLE_OK)
         wg_gguf_close(out);
     return st;

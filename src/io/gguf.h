@@ -75,10 +75,16 @@ double wg_gguf_element(const wg_gguf_value *v, uint64_t i);
 bool wg_gguf_next_string(const wg_gguf_value *v, const unsigned char **at, const char **text,
                          size_t *bytes);
 
-const char *wg_ggml_name(uint32_t type); /* NULL if not supported */
+/* Block formats. Name: NULL if ggml has no such type. */
+const char *wg_ggml_name(uint32_t type);
+bool wg_ggml_is_read(uint32_t type);
+/* The failure of a tensor whose type is not read: names it and those that are. */
+WAGLE_CHECK wagle_status wg_ggml_refuse(wagle_ctx *ctx, const char *path, const char *tensor,
+                                        uint32_t type);
+int64_t wg_ggml_block(uint32_t type); /* elements a block; of types that are read */
+size_t wg_ggml_block_bytes(uint32_t type);
 /* Elements [first, first+n) of t to float32; first and n are multiples of the block (or the
  * tensor's end). */
 void wg_gguf_dequantise(const wg_gguf_tensor *t, int64_t first, int64_t n, float *out);
-int64_t wg_ggml_block(uint32_t type); /* elements a block */
 
 #endif

@@ -208,7 +208,8 @@ static wagle_status put_config(const token_exporter *e, const json_t *config)
 static wagle_status put_all(token_exporter *e, const json_t *config)
 {
     const json_t *pre = json_object_get(e->root, "pre_tokenizer");
-    const char *name = wg_gguf_pretokenizer_name(pre);
+    char spare[WG_PRE_BYTES];
+    const char *name = wg_gguf_pretokenizer_name(pre, false, false, spare);
 
     e->model = json_object_get(e->root, "model");
     if (json_object_get(e->model, "merges") == NULL)

@@ -29,10 +29,18 @@ int64_t wg_gguf_our_row(int64_t r, int64_t h);
 /* Ours is [in, out], the file's [out, in]. */
 bool wg_gguf_turned(const wg_config *c, wg_role role, const wg_shape *shape);
 
-/* pre_tokenizer and normalizer of a tokenizer.json for llama.cpp's name of one; *pre NULL in
- * *known = false if we do not have it. Free both with json_decref. */
-void wg_gguf_pretokenizer(const char *name, json_t **pre, json_t **normalizer, bool *known);
-/* The inverse; NULL: none of ours does the same. */
-const char *wg_gguf_pretokenizer_name(const json_t *pre);
+/* What llama.cpp's name of a pre-tokenizer stands for. */
+typedef struct wg_gguf_pre {
+    json_t *pre, *normalizer; /* of a tokenizer.json; free both with json_decref; NULL: no memory */
+    bool ignore_merges;       /* a piece that is a token is taken whole */
+    bool adds_bos;            /* unless the file says otherwise */
+} wg_gguf_pre;
+
+/* False: none of that name is known. */
+bool wg_gguf_pretokenizer(const char *name, wg_gguf_pre *out);
+enum { WG_PRE_BYTES = 32 };
+/* The inverse, in `out`; NULL: none does the same. */
+const char *wg_gguf_pretokenizer_name(const json_t *pre, bool ignore_merges, bool nfc,
+                                      char out[WG_PRE_BYTES]);
 
 #endif

@@ -1,7 +1,7 @@
 /* import.c - GGUF to a model folder: the config first, then by its roles every tensor. */
+#include "run/ggufkeys.h"
 #include "run/import.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,182 +23,20 @@ wagle_status wg_import_put(wg_importer *m, const char *name, json_t *json)
     return st;
 }
 
-json_int_t wg_import_token(const wg_importer *m, const char *key)
-{
-    return (json_int_t)wg_gguf_number(&m->g, key, -1);
-}
-
-/* --- config -------------------------------------------------------------------------------- */
-
-static double number(const wg_importer *m, const char *key, double fallback)
-{
-    char full[96];
-
-    snprintf(full, sizeof full, "%s.%s", m->arch->name, key);
-    return wg_gguf_number(&m->g, full, fallback);
-}
-
 static wagle_status read_architecture(wg_importer *m)
 {
-    static const char *const scaled[] = {"rope_factors_short.weight", "rope_factors_long.weight"};
     const wg_gguf_tensor *embed = wg_gguf_find_tensor(&m->g, "token_embd.weight");
     char *name;
 
     WG_TRY(wg_gguf_string(m->ctx, &m->g, "general.architecture", &name));
     m->arch = name != NULL ? wg_gguf_arch_named(name) : NULL;
     if (m->arch == NULL)
-        return wg_import_refuse(m, "architecture", name);
-    for (size_t i = 0; i < sizeof scaled / sizeof *scaled; i++)
-        if (wg_gguf_find_tensor(&m->g, scaled[i]) != NULL)
-            return wg_import_refuse(m, "tensor", scaled[i]);
+        return wg_fail(m->ctx, WAGLE_E_INPUT, "%s: architecture '%.64s' is not imported; %s are",
+                       m->o->gguf, name != NULL ? name : "(none)", wg_gguf_arch_list);
     if (embed == NULL || embed->shape.rank != 2)
         return wg_import_refuse(m, "a model without a matrix", "token_embd.weight");
     m->V = embed->shape.dim[0];
-    return WAGLE_OK;
-}
-
-static wagle_status set_size(const wg_importer *m, json_t *config, const char *key,
-                             const char *from, double fallback)
-{
-    const double value = number(m, from, fallback);
-
-    if (!(value >= 1 && value <= 1 << 24) || floor(value) != value)
-        return wg_fail(m->ctx, WAGLE_E_INPUT, "%s: key '%s.%s' is missing or absurd", m->o->gguf,
-                       m->arch->name, from);
-    return wg_json_set(m->ctx, config, key, json_integer((json_int_t)value));
-}
-
-/* Names as GPT-2's config has them, or as all others. */
-static wagle_status set_sizes(const wg_importer *m, json_t *c)
-{
-    const bool old = strcmp(m->arch->name, "gpt2") == 0;
-    const double D = number(m, "embedding_length", 0), H = number(m, "attention.head_count", 0);
-    const double h = number(m, "attention.key_length",
-                            m->arch->permuted ? number(m, "rope.dimension_count", D / H) : D / H);
-
-    WG_TRY(set_size(m, c, old ? "n_embd" : "hidden_size", "embedding_length", 0));
-    WG_TRY(set_size(m, c, old ? "n_inner" : "intermediate_size", "feed_forward_length", 0));
-    WG_TRY(set_size(m, c, old ? "n_layer" : "num_hidden_layers", "block_count", 0));
-    WG_TRY(set_size(m, c, old ? "n_head" : "num_attention_heads", "attention.head_count", 0));
-    WG_TRY(set_size(m, c, old ? "n_positions" : "max_position_embeddings", "context_length", 2048));
-    if (old)
-        return WAGLE_OK;
-    WG_TRY(set_size(m, c, "num_key_value_heads", "attention.head_count_kv", H));
-    return set_size(m, c, "head_dim", "attention.key_length", h);
-}
-
-static wagle_status set_real(const wg_importer *m, json_t *c, const char *key, double value)
-{
-    return value > 0 ? wg_json_set(m->ctx, c, key, json_real(value)) : WAGLE_OK;
-}
-
-static wagle_status set_features(const wg_importer *m, json_t *c)
-{
-    const char *name = m->arch->name;
-    const double window = number(m, "attention.sliding_window", 0);
-    const double D = number(m, "embedding_length", 0), H = number(m, "attention.head_count", 1);
-    const double h = number(m, "attention.key_length", D / H);
-
-    WG_TRY(set_real(m, c, strcmp(name, "gpt2") == 0 ? "layer_norm_epsilon" : "rms_norm_eps",
-                    number(m, m->arch->eps_key, 1e-5)));
-    if (strcmp(name, "gpt2") == 0)
-        return WAGLE_OK;
-    WG_TRY(set_real(m, c, "rope_theta", number(m, "rope.freq_base", 10000)));
-    if (window > 0)
-        WG_TRY(wg_json_set(m->ctx, c, "sliding_window", json_integer((json_int_t)window)));
-    if (strcmp(name, "gemma2") ==
-        0) { /* 27B, of 46 layers, scales by the width of a head's share */
-        WG_TRY(
-            set_real(m, c, "query_pre_attn_scalar", number(m, "block_count", 0) == 46 ? D / H : h));
-        WG_TRY(set_real(m, c, "attn_logit_softcapping", number(m, "attn_logit_softcapping", 50)));
-        WG_TRY(set_real(m, c, "final_logit_softcapping", number(m, "final_logit_softcapping", 30)));
-    }
-    if (strcmp(name, "phi3") == 0)
-        WG_TRY(set_real(m, c, "partial_rotary_factor", number(m, "rope.dimension_count", h) / h));
-    return strcmp(name, "gemma") == 0 || strcmp(name, "gemma2") == 0
-               ? wg_json_set(m->ctx, c, "hidden_activation", json_string("gelu_pytorch_tanh"))
-               : WAGLE_OK;
-}
-
-static bool makes_factors(const wg_config *like, const float *factor, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) {
-        const double want = wg_rope_factor(like, 0, i);
-        if (!(fabs((double)factor[i] - want) <= 1e-4 * want))
-            return false;
-    }
-    return true;
-}
-
-/* Llama 3's scaling of positions is stored as what it divides each frequency by. The largest is its
- * factor; with the bounds that all such models have, some pre-training length makes the others, or
- * it is refused. */
-static wagle_status set_rope_scaling(const wg_importer *m, json_t *c)
-{
-    const wg_gguf_tensor *t = wg_gguf_find_tensor(&m->g, "rope_freqs.weight");
-    wg_config like = {
-        .rope = {{WG_ROPE_LLAMA3, number(m, "rope.freq_base", 10000), 1, 1, 4, 32, 1, {0}}}};
-    float factor[WG_PAIRS_MOST];
-
-    if (t == NULL)
-        return WAGLE_OK;
-    if (t->shape.rank != 1 || t->count > WG_PAIRS_MOST || wg_ggml_block(t->type) != 1)
-        return wg_import_refuse(m, "tensor", t->name);
-    wg_gguf_dequantise(t, 0, t->count, factor);
-    like.r = 2 * t->count;
-    for (int64_t i = 0; i < t->count; i++)
-        like.rope[0].factor = fmax(like.rope[0].factor, (double)factor[i]);
-    while (!makes_factors(&like, factor, t->count)) {
-        like.rope[0].original *= 2;
-        if (like.rope[0].original > 1 << 24)
-            return wg_import_refuse(m, "scaling of positions other than Llama 3's, in", t->name);
-    }
-    return wg_json_set(m->ctx, c, "rope_scaling",
-                       json_pack("{s:s, s:f, s:f, s:f, s:i}", "rope_type", "llama3", "factor",
-                                 like.rope[0].factor, "low_freq_factor", 1.0, "high_freq_factor",
-                                 4.0, "original_max_position_embeddings",
-                                 (int)like.rope[0].original));
-}
-
-static json_t *id_or_null(json_int_t id)
-{
-    return id >= 0 ? json_integer(id) : json_null();
-}
-
-/* Biases that a family may have or not. */
-static json_t *has_bias(const wg_importer *m, const char *tensor)
-{
-    return json_boolean(m->arch->permuted && wg_gguf_find_tensor(&m->g, tensor) != NULL);
-}
-
-static wagle_status write_config(wg_importer *m)
-{
-    const json_int_t bos = wg_import_token(m, "tokenizer.ggml.bos_token_id");
-    const json_int_t eos = wg_import_token(m, "tokenizer.ggml.eos_token_id");
-    const char *dtype = m->dtype == WG_BF16  ? "bfloat16"
-                        : m->dtype == WG_F16 ? "float16"
-                                             : "float32";
-    json_t *c =
-        json_pack("{s:[s], s:s, s:s, s:I, s:b, s:o, s:o, s:o, s:o}", "architectures",
-                  m->arch->class_name, "model_type", m->arch->model_type, "dtype", dtype,
-                  "vocab_size", (json_int_t)m->V, "tie_word_embeddings",
-                  (int)(wg_gguf_find_tensor(&m->g, "output.weight") == NULL), "attention_bias",
-                  has_bias(m, "blk.0.attn_q.bias"), "mlp_bias", has_bias(m, "blk.0.ffn_gate.bias"),
-                  "bos_token_id", id_or_null(bos), "eos_token_id", id_or_null(eos));
-    wagle_status st = c != NULL ? set_sizes(m, c) : wg_json_memory(m->ctx);
-
-    if (st == WAGLE_OK)
-        st = set_features(m, c);
-    if (st == WAGLE_OK)
-        st = set_rope_scaling(m, c);
-    if (st != WAGLE_OK) {
-        json_decref(c);
-        return st;
-    }
-    WG_TRY(wg_import_put(m, "config.json", c));
-    return wg_import_put(m, "generation_config.json",
-                         json_pack("{s:b, s:o, s:o}", "_from_model_config", 1, "bos_token_id",
-                                   id_or_null(bos), "eos_token_id", id_or_null(eos)));
+    return wg_gguf_check_keys(m->ctx, &m->g, m->arch->name);
 }
 
 /* --- tensors ------------------------------------------------------------------------------- */
@@ -307,7 +145,7 @@ static wagle_status describe_all(wg_importer *m, const wg_config *c, wg_tensor *
         int64_t k = 0;
         while (k < *n && from[k].from != &m->g.tensor[i])
             k++;
-        if (k == *n && strcmp(m->g.tensor[i].name, "rope_freqs.weight") != 0)
+        if (k == *n && !wg_import_makes_config(m, m->g.tensor[i].name))
             return wg_import_refuse(m, "tensor", m->g.tensor[i].name);
     }
     return WAGLE_OK;
@@ -372,7 +210,9 @@ static wagle_status import(wg_importer *m)
     wg_remove_tree(m->partial);
     st = wg_make_folder(m->ctx, m->partial);
     if (st == WAGLE_OK)
-        st = write_config(m);
+        st = wg_import_ids(m);
+    if (st == WAGLE_OK)
+        st = wg_import_config(m);
     if (st == WAGLE_OK)
         st = wg_import_tokenizer(m);
     if (st == WAGLE_OK)
