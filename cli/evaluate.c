@@ -33,6 +33,8 @@ static void print_suite(const char *name, const json_t *suite)
         print_number(json_object_get(value, "high"));
         printf(" %6lld\n", (long long)json_integer_value(json_object_get(value, "n")));
     }
+    json_object_foreach (json_object_get(suite, "benchmarks"), metric, value)
+        printf("  set %s was asked as %s\n", metric, json_string_value(value));
 }
 
 static wagle_status print_result(char *json, bool as_json)

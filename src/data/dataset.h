@@ -47,6 +47,15 @@ WAGLE_CHECK wagle_status wg_row_prompt(wagle_ctx *ctx, const wagle_data *data, c
 WAGLE_CHECK wagle_status wg_dataset_add(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
                                         int64_t line, const char *prompt, const char *answer,
                                         wg_dataset *out, int64_t *room);
+/* One more example: `continuation` after `context`, in tokens as lm-evaluation-harness cuts them:
+ * white space at the context's end belongs to the continuation; its tokens are those of both texts
+ * together after as many as the context alone has. Too long: refused, or with data->truncate cut on
+ * the left. */
+WAGLE_CHECK wagle_status wg_dataset_add_continuation(wagle_ctx *ctx, wg_reader *r,
+                                                     const wagle_data *data, int64_t line,
+                                                     const wg_text *context,
+                                                     const wg_text *continuation, wg_dataset *out,
+                                                     int64_t *room);
 /* The same rows with other answers: for row i, answers[choice[i]]. */
 WAGLE_CHECK wagle_status wg_dataset_with_answers(wagle_ctx *ctx, wg_reader *r,
                                                  const wagle_data *data, const wg_dataset *rows,

@@ -161,6 +161,29 @@ static wagle_status add_metrics(wagle_ctx *ctx, const wg_measures *m, json_t *in
     return WAGLE_OK;
 }
 
+/* By set, the benchmark that the rows' prompts are of; nothing where rows have none. */
+static wagle_status add_benchmarks(wagle_ctx *ctx, const wg_suite *s, const json_t *rows,
+                                   json_t *suite)
+{
+    json_t *benchmarks = json_object();
+    wagle_status st = benchmarks != NULL ? WAGLE_OK : wg_json_memory(ctx);
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach (rows, i, row) {
+        const char *name = json_string_value(json_object_get(row, "suite"));
+        const char *set = json_string_value(json_object_get(row, "set"));
+        json_t *benchmark = json_object_get(row, "benchmark");
+        if (st == WAGLE_OK && json_is_string(benchmark) && strcmp(name, s->name) == 0 &&
+            json_object_get(benchmarks, set) == NULL)
+            st = wg_json_set(ctx, benchmarks, set, json_incref(benchmark));
+    }
+    if (st == WAGLE_OK && json_object_size(benchmarks) > 0)
+        st = wg_json_set(ctx, suite, "benchmarks", json_incref(benchmarks));
+    json_decref(benchmarks);
+    return st;
+}
+
 /* Metrics of one suite's rows, beside those of the gold result. */
 static wagle_status measure_one(wagle_ctx *ctx, const wagle_suite_options *o, const wg_suite *s,
                                 const json_t *rows, const json_t *gold, json_t *suites)
@@ -178,6 +201,8 @@ static wagle_status measure_one(wagle_ctx *ctx, const wagle_suite_options *o, co
         st = add_metrics(ctx, &m, metrics);
     if (st == WAGLE_OK)
         st = wg_json_set(ctx, suites, s->name, json_pack("{s:O}", "metrics", metrics));
+    if (st == WAGLE_OK)
+        st = add_benchmarks(ctx, s, rows, json_object_get(suites, s->name));
     json_decref(metrics);
     wg_measures_free(&m);
     wg_frame_free(&f);
@@ -210,6 +235,8 @@ static wagle_status describe(wagle_ctx *ctx, const wg_evaluation *e, json_t *roo
         WG_TRY(wg_json_set(ctx, root, "gold", json_string(e->o->gold)));
     WG_TRY(wg_json_set(ctx, root, "seconds", json_incref(e->seconds)));
     WG_TRY(wg_json_set(ctx, root, "resamples", json_integer(e->o->resamples)));
+    if (e->o->shots > 0)
+        WG_TRY(wg_json_set(ctx, root, "shots", json_integer(e->o->shots)));
     return wg_json_set(ctx, root, "seed", json_integer((json_int_t)e->o->seed));
 }
 

@@ -1,105 +1,42 @@
-/* mcq.c - multiple choice, as lm-evaluation-harness defines it:
- *
- *   letter   "QUESTION / A. .. / B. .. / Answer:" and the likeliest of " A", " B", ..
- *   text     "Question: QUESTION / Answer:" and the likeliest choice as text (acc), or the
- * likeliest a character (acc_norm)
- *
- * Solved examples of set `dev` may stand before each question: those of its subject. */
-#include "suite/question.h"
+/* mcq.c - multiple choice, as lm-evaluation-harness defines it: the likeliest choice by its letter
+ * (letter_acc), as text (acc), as text for its length in characters (acc_norm); TruthfulQA's mc1
+ * and mc2. benchmark.c has the prompts. Solved examples of set `dev` may stand before each
+ * question. */
+#include "suite/quiz.h"
 
 #include "metric/statistics.h"
 #include <math.h>
 #include <string.h>
 
-/* --- prompts -----------------------------------------------------------------------------------
- */
-
-static wagle_status add_letter_question(wagle_ctx *ctx, const wg_question *q, wg_text *out)
-{
-    WG_TRY(wg_text_printf(ctx, out, "%s\n", q->text));
-    for (int64_t k = 0; k < q->n; k++)
-        WG_TRY(wg_text_printf(ctx, out, "%c. %s\n", (char)('A' + k), q->choice[k]));
-    return wg_text_addz(ctx, out, "Answer:");
-}
-
-static wagle_status add_text_question(wagle_ctx *ctx, const wg_question *q, wg_text *out)
-{
-    return wg_text_printf(ctx, out, "Question: %s\nAnswer:", q->text);
-}
-
-static wagle_status add_question(wagle_ctx *ctx, bool letter, const wg_question *q, wg_text *out)
-{
-    return letter ? add_letter_question(ctx, q, out) : add_text_question(ctx, q, out);
-}
-
-static wagle_status add_header(wagle_ctx *ctx, const char *subject, wg_text *out)
-{
-    if (subject == NULL)
-        return WAGLE_OK;
-    WG_TRY(wg_text_addz(ctx, out,
-                        "The following are multiple choice questions (with answers) about "));
-    for (; *subject != '\0'; subject++)
-        WG_TRY(wg_text_add(ctx, out, *subject == '_' ? " " : subject, 1));
-    return wg_text_addz(ctx, out, ".\n\n");
-}
-
-static bool same_subject(const char *a, const char *b)
-{
-    return a == NULL || (b != NULL && strcmp(a, b) == 0);
-}
-
-/* The first `shots` solved examples of the question's subject. */
-static wagle_status add_shots(wagle_ctx *ctx, const wg_evaluation *e, const wg_answers *dev,
-                              bool letter, const char *subject, wg_text *out)
-{
-    int64_t had = 0;
-
-    for (int64_t i = 0; i < dev->rows.n && had < e->o->shots; i++) {
-        wg_question q;
-        WG_TRY(wg_question_read(ctx, dev, i, &q));
-        if (!same_subject(subject, q.subject))
-            continue;
-        WG_TRY(add_question(ctx, letter, &q, out));
-        WG_TRY(letter ? wg_text_printf(ctx, out, " %c\n\n", (char)('A' + q.answer))
-                      : wg_text_printf(ctx, out, " %s\n\n", q.choice[q.answer]));
-        had++;
-    }
-    return had == e->o->shots
-               ? WAGLE_OK
-               : wg_fail(ctx, WAGLE_E_INPUT,
-                         "%s: %lld solved examples of subject '%s', --shots %lld", dev->path,
-                         (long long)had, subject != NULL ? subject : "any", (long long)e->o->shots);
-}
-
-/* The choices of row i, as examples. */
-static wagle_status add_choices(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,
-                                const wg_answers *dev, bool letter, int64_t i)
-{
-    wg_question q;
-    wg_text prompt = {0}, choice = {0};
-    wagle_status st = wg_question_read(ctx, a, i, &q);
-
-    if (st == WAGLE_OK && letter)
-        st = add_header(ctx, q.subject, &prompt);
-    if (st == WAGLE_OK && e->o->shots > 0)
-        st = add_shots(ctx, e, dev, letter, q.subject, &prompt);
-    if (st == WAGLE_OK)
-        st = add_question(ctx, letter, &q, &prompt);
-    for (int64_t k = 0; st == WAGLE_OK && k < q.n; k++) {
-        choice.bytes = 0;
-        st = letter ? wg_text_printf(ctx, &choice, " %c", (char)('A' + k))
-                    : wg_text_printf(ctx, &choice, " %s", q.choice[k]);
-        if (st == WAGLE_OK)
-            st = wg_answers_add(ctx, e, a, i, prompt.text, choice.text);
-    }
-    wg_answers_end_row(a, i);
-    wg_text_free(&prompt);
-    wg_text_free(&choice);
-    return st;
-}
+/* The ways' losses in a row, by choice. */
+static const char *const losses[WG_WAYS] = {"letter_nll", "text_nll", "mc2_nll"};
 
 /* --- rows --------------------------------------------------------------------------------------
  */
+
+/* The choices of question i, as examples. */
+static wagle_status add_choices(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz,
+                                const wg_quiz *dev, wg_way way, int64_t i, wg_answers *form)
+{
+    const wagle_data data = wg_evaluation_data(e, form->path);
+    const wg_question *q = &quiz->question[i];
+    wg_text context = {0}, continuation = {0};
+    wagle_status st = WAGLE_OK;
+
+    for (int64_t k = 0; st == WAGLE_OK && k < wg_quiz_choices(q, way); k++) {
+        context.bytes = continuation.bytes = 0;
+        st = wg_quiz_context(ctx, e, quiz, dev, way, i, k, &context);
+        if (st == WAGLE_OK)
+            st = wg_quiz_continuation(ctx, q, way, k, &continuation);
+        if (st == WAGLE_OK)
+            st = wg_dataset_add_continuation(ctx, &e->session->reader, &data, form->rows.line[i],
+                                             &context, &continuation, &form->set, &form->room);
+    }
+    wg_answers_end_row(form, i);
+    wg_text_free(&context);
+    wg_text_free(&continuation);
+    return st;
+}
 
 /* Sums of the losses of row i's choices. */
 static wagle_status set_losses(wagle_ctx *ctx, const wg_answers *a, int64_t i, const char *key,
@@ -115,75 +52,101 @@ static wagle_status set_losses(wagle_ctx *ctx, const wg_answers *a, int64_t i, c
 }
 
 /* Characters of a text. */
-static int64_t characters(const char *text)
+static int64_t characters(const json_t *text)
 {
+    const char *c = json_string_value(text);
     int64_t n = 0;
 
-    for (; *text != '\0'; text++)
-        n += ((unsigned char)*text & 0xC0) != 0x80;
+    for (size_t i = 0; i < json_string_length(text); i++)
+        n += ((unsigned char)c[i] & 0xC0) != 0x80;
     return n;
 }
 
-static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, const wg_answers form[2],
-                         const char *set, int64_t i)
+static wagle_status set_lengths(wagle_ctx *ctx, const wg_question *q, json_t *row)
 {
-    wg_question q;
-    json_t *row, *length = json_array();
-    wagle_status st = wg_question_read(ctx, &form[0], i, &q);
+    json_t *list = json_array();
 
-    for (int64_t k = 0; st == WAGLE_OK && k < q.n; k++)
-        if (json_array_append_new(length, json_integer(characters(q.choice[k]))) != 0)
-            st = wg_json_memory(ctx);
-    if (st == WAGLE_OK)
-        st = wg_evaluation_row(ctx, e, set, i, &row);
-    if (st == WAGLE_OK)
-        st = wg_json_set(ctx, row, "length", json_incref(length));
-    json_decref(length);
-    if (st != WAGLE_OK)
-        return st;
-    if (q.subject != NULL)
-        WG_TRY(wg_json_set(ctx, row, "subject", json_string(q.subject)));
-    WG_TRY(wg_json_set(ctx, row, "answer", json_integer(q.answer)));
-    WG_TRY(set_losses(ctx, &form[0], i, "letter_nll", row));
-    return set_losses(ctx, &form[1], i, "text_nll", row);
+    WG_TRY(wg_json_set(ctx, row, "length", list));
+    for (int64_t k = 0; k < q->n; k++)
+        if (json_array_append_new(
+                list, json_integer(characters(json_array_get(q->choices, (size_t)k)))) != 0)
+            return wg_json_memory(ctx);
+    return WAGLE_OK;
 }
 
-static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *dev,
-                            const char *set, const char *path)
+static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz,
+                         const wg_answers form[WG_WAYS], int64_t i)
 {
-    wg_answers form[2] = {{.path = path}, {.path = path}}; /* by letter, by text */
-    wagle_status st = WAGLE_OK;
+    const wg_question *q = &quiz->question[i];
+    json_t *row;
 
-    for (int k = 0; st == WAGLE_OK && k < 2; k++) {
-        st = wg_answers_open(ctx, e, path, &form[k]);
-        for (int64_t i = 0; st == WAGLE_OK && i < form[k].rows.n; i++)
-            st = add_choices(ctx, e, &form[k], dev, k == 0, i);
-        if (st == WAGLE_OK)
-            st = wg_answers_score(ctx, e, &form[k], false, false, set);
-    }
-    for (int64_t i = 0; st == WAGLE_OK && i < form[0].rows.n; i++)
-        st = note(ctx, e, form, set, i);
-    wg_answers_close(&form[0]);
-    wg_answers_close(&form[1]);
+    WG_TRY(wg_evaluation_row(ctx, e, quiz->set, i, &row));
+    WG_TRY(wg_json_set(ctx, row, "benchmark", json_string(quiz->benchmark->name)));
+    if (quiz->benchmark->subjects)
+        WG_TRY(wg_json_set(ctx, row, "subject", json_incref(json_object_get(q->row, "subject"))));
+    WG_TRY(wg_json_set(ctx, row, "answer", json_integer(q->answer)));
+    WG_TRY(set_lengths(ctx, q, row));
+    for (int w = 0; w < WG_WAYS; w++)
+        if (form[w].score != NULL)
+            WG_TRY(set_losses(ctx, &form[w], i, losses[w], row));
+    return q->mc2 != NULL ? wg_json_set(ctx, row, "mc2_right", json_incref(q->mc2_right))
+                          : WAGLE_OK;
+}
+
+/* Asks a quiz in one way. */
+static wagle_status ask(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz, const wg_quiz *dev,
+                        wg_way way, wg_answers *form)
+{
+    WG_TRY(wg_answers_open(ctx, e, quiz->rows.path, form));
+    for (int64_t i = 0; i < form->rows.n; i++)
+        WG_TRY(add_choices(ctx, e, quiz, dev, way, i, form));
+    return wg_answers_score(ctx, e, form, false, false, quiz->set);
+}
+
+static wagle_status open_dev(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz, wg_quiz *dev)
+{
+    const char *path = wg_evaluation_set(e, "dev");
+
+    if (e->o->shots == 0)
+        return WAGLE_OK;
+    if (quiz->benchmark->solved)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "--shots is not for set '%s': the prompt of %s has six solved examples",
+                       quiz->set, quiz->benchmark->name);
+    if (path == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--shots wants solved examples: --set dev=FILE");
+    return wg_quiz_open(ctx, e, "dev", path, quiz->benchmark, dev);
+}
+
+static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path)
+{
+    wg_answers form[WG_WAYS] = {0};
+    wg_quiz quiz, dev = {0};
+    wagle_status st = wg_quiz_open(ctx, e, set, path, NULL, &quiz);
+
+    if (st == WAGLE_OK)
+        st = open_dev(ctx, e, &quiz, &dev);
+    for (int w = 0; st == WAGLE_OK && w < WG_WAYS; w++)
+        if (wg_benchmark_asks(quiz.benchmark, (wg_way)w, quiz.question[0].row))
+            st = ask(ctx, e, &quiz, &dev, (wg_way)w, &form[w]);
+    for (int64_t i = 0; st == WAGLE_OK && i < quiz.rows.rows.n; i++)
+        st = note(ctx, e, &quiz, form, i);
+    for (int w = 0; w < WG_WAYS; w++)
+        wg_answers_close(&form[w]);
+    wg_quiz_close(&quiz);
+    wg_quiz_close(&dev);
     return st;
 }
 
 static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
 {
-    const char *solved = wg_evaluation_set(e, "dev"), *file;
-    wg_answers dev = {0};
+    const char *file;
     char name[64];
-    wagle_status st = WAGLE_OK;
 
-    if (e->o->shots > 0 && solved == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--shots wants solved examples: --set dev=FILE");
-    if (solved != NULL)
-        st = wg_answers_open(ctx, e, solved, &dev);
-    for (int i = 0; st == WAGLE_OK && wg_evaluation_set_at(e, i, name, &file); i++)
+    for (int i = 0; wg_evaluation_set_at(e, i, name, &file); i++)
         if (wg_evaluation_is_spare(e, name))
-            st = run_set(ctx, e, &dev, name, file);
-    wg_answers_close(&dev);
-    return st;
+            WG_TRY(run_set(ctx, e, name, file));
+    return WAGLE_OK;
 }
 
 /* --- numbers -----------------------------------------------------------------------------------
@@ -201,46 +164,117 @@ static int64_t likeliest(const double *nll, const double *length, int64_t n)
     return best;
 }
 
-/* Columns of one row, in `set`. */
-static wagle_status add_columns(wagle_ctx *ctx, const char *set, int64_t letter, int64_t text,
-                                int64_t normed, int64_t answer, wg_frame *f)
+/* A kept row as numbers; lists are NULL where the row has none. */
+typedef struct kept {
+    double *nll[WG_WAYS], *length, *mc2_right;
+    int64_t n, n_mc2; /* choices */
+    double answer;
+    bool normed, truthful;
+} kept;
+
+static void kept_free(kept *r)
 {
-    WG_TRY(wg_frame_add(ctx, f, set, "letter_acc", letter == answer));
-    WG_TRY(wg_frame_add(ctx, f, set, "acc", text == answer));
-    return wg_frame_add(ctx, f, set, "acc_norm", normed == answer);
+    for (int w = 0; w < WG_WAYS; w++)
+        wg_free(r->nll[w]);
+    wg_free(r->length);
+    wg_free(r->mc2_right);
+}
+
+/* A list of the row, if it is there: as long as *n, which is 0 where no list set it yet. */
+static wagle_status read_list(wagle_ctx *ctx, const json_t *row, const char *key, double **out,
+                              int64_t *n)
+{
+    int64_t m;
+
+    if (json_object_get(row, key) == NULL)
+        return WAGLE_OK;
+    WG_TRY(wg_row_numbers(ctx, row, key, out, &m));
+    if (*n != 0 && m != *n)
+        return wg_row_fail(ctx, row, key, "does not fit the choices");
+    *n = m;
+    return WAGLE_OK;
+}
+
+static wagle_status read_kept(wagle_ctx *ctx, const json_t *row, kept *r)
+{
+    const char *name = json_string_value(json_object_get(row, "benchmark"));
+    const wg_benchmark *b = wg_benchmark_find(name);
+
+    r->normed = b == NULL || b->normed; /* rows of older versions have no name */
+    r->truthful = b != NULL && b->solved;
+    WG_TRY(wg_row_number(ctx, row, "answer", &r->answer));
+    for (int w = 0; w < WG_WAYS; w++)
+        WG_TRY(read_list(ctx, row, losses[w], &r->nll[w], w == WG_BY_MC2 ? &r->n_mc2 : &r->n));
+    WG_TRY(read_list(ctx, row, "length", &r->length, &r->n));
+    WG_TRY(read_list(ctx, row, "mc2_right", &r->mc2_right, &r->n_mc2));
+    if ((r->mc2_right == NULL) != (r->nll[WG_BY_MC2] == NULL))
+        return wg_row_fail(ctx, row, "mc2_right", "and 'mc2_nll' go together");
+    if (r->nll[WG_BY_LETTER] == NULL && r->nll[WG_BY_TEXT] == NULL)
+        return wg_row_fail(ctx, row, "text_nll", "is no list of numbers");
+    return r->answer >= 0 && r->answer < (double)r->n && r->answer == floor(r->answer) &&
+                   (r->nll[WG_BY_LETTER] == NULL || r->n <= WG_LETTERS)
+               ? WAGLE_OK
+               : wg_row_fail(ctx, row, "answer", "does not fit the choices");
+}
+
+/* The right choices' share of all choices' probability. */
+static double right_mass(const double *nll, const double *right, int64_t n)
+{
+    double least = nll[0], all = 0, of_right = 0;
+
+    for (int64_t k = 1; k < n; k++)
+        least = fmin(least, nll[k]);
+    for (int64_t k = 0; k < n; k++) {
+        all += exp(least - nll[k]);
+        of_right += right[k] == 1 ? exp(least - nll[k]) : 0;
+    }
+    return of_right / all;
+}
+
+/* Columns of one row, in `set`. */
+static wagle_status add_columns(wagle_ctx *ctx, const char *set, const kept *r, wg_frame *f)
+{
+    const int64_t answer = (int64_t)r->answer;
+    const double *letter = r->nll[WG_BY_LETTER], *text = r->nll[WG_BY_TEXT];
+
+    if (letter != NULL)
+        WG_TRY(wg_frame_add(ctx, f, set, "letter_acc", likeliest(letter, NULL, r->n) == answer));
+    if (text != NULL)
+        WG_TRY(wg_frame_add(ctx, f, set, "acc", likeliest(text, NULL, r->n) == answer));
+    if (text != NULL && r->truthful)
+        WG_TRY(wg_frame_add(ctx, f, set, "mc1", likeliest(text, NULL, r->n) == answer));
+    if (text != NULL && r->length != NULL && r->normed)
+        WG_TRY(wg_frame_add(ctx, f, set, "acc_norm", likeliest(text, r->length, r->n) == answer));
+    return r->mc2_right == NULL
+               ? WAGLE_OK
+               : wg_frame_add(ctx, f, set, "mc2",
+                              right_mass(r->nll[WG_BY_MC2], r->mc2_right, r->n_mc2));
+}
+
+static wagle_status add_letters(wagle_ctx *ctx, const char *set, const kept *r, wg_frame *f)
+{
+    if (r->nll[WG_BY_LETTER] == NULL)
+        return WAGLE_OK;
+    WG_TRY(wg_frame_add(ctx, f, set, "_said", (double)likeliest(r->nll[WG_BY_LETTER], NULL, r->n)));
+    return wg_frame_add(ctx, f, set, "_right", r->answer);
 }
 
 static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, wg_frame *f)
 {
     const char *subject = json_string_value(json_object_get(row, "subject"));
-    double *letter = NULL, *text = NULL, *length = NULL, answer;
-    int64_t n, m, k;
     char name[160];
-    wagle_status st = wg_row_number(ctx, row, "answer", &answer);
+    kept r = {0};
+    wagle_status st = read_kept(ctx, row, &r);
 
     if (st == WAGLE_OK)
-        st = wg_row_numbers(ctx, row, "letter_nll", &letter, &n);
+        st = add_columns(ctx, set, &r, f);
     if (st == WAGLE_OK)
-        st = wg_row_numbers(ctx, row, "text_nll", &text, &m);
-    if (st == WAGLE_OK)
-        st = wg_row_numbers(ctx, row, "length", &length, &k);
-    if (st == WAGLE_OK && (m != n || k != n || !(answer >= 0 && answer < (double)n)))
-        st = wg_row_fail(ctx, row, "answer", "does not fit the choices");
-    if (st == WAGLE_OK) {
-        const int64_t said = likeliest(letter, NULL, n), right = (int64_t)answer;
-        const int64_t plain = likeliest(text, NULL, n), normed = likeliest(text, length, n);
-        st = add_columns(ctx, set, said, plain, normed, right, f);
-        if (st == WAGLE_OK)
-            st = wg_frame_add(ctx, f, set, "_said", (double)said);
-        if (st == WAGLE_OK)
-            st = wg_frame_add(ctx, f, set, "_right", answer);
-        snprintf(name, sizeof name, "%s/%.64s", set, subject != NULL ? subject : "");
-        if (st == WAGLE_OK && subject != NULL)
-            st = add_columns(ctx, name, said, plain, normed, right, f);
+        st = add_letters(ctx, set, &r, f);
+    if (st == WAGLE_OK && subject != NULL) {
+        snprintf(name, sizeof name, "%s/%.64s", set, subject);
+        st = add_columns(ctx, name, &r, f);
     }
-    wg_free(letter);
-    wg_free(text);
-    wg_free(length);
+    kept_free(&r);
     return st;
 }
 
@@ -249,7 +283,7 @@ static wagle_status balance(wagle_ctx *ctx, const wg_frame *f, const wg_column *
                             wg_measures *out)
 {
     const wg_column *right = wg_frame_find(f, said->set, "_right");
-    double most = 0, says[WG_CHOICES_MOST] = {0}, has[WG_CHOICES_MOST] = {0};
+    double most = 0, says[WG_LETTERS] = {0}, has[WG_LETTERS] = {0};
 
     for (int64_t i = 0; i < said->n; i++) {
         says[(int)said->value[i]] += 1.0 / (double)said->n;
@@ -259,7 +293,7 @@ static wagle_status balance(wagle_ctx *ctx, const wg_frame *f, const wg_column *
         WG_TRY(wg_measures_add(ctx, out, says[k], said->n, "%s.says_%c", said->set, 'A' + k));
         WG_TRY(wg_measures_add(ctx, out, has[k], said->n, "%s.right_%c", said->set, 'A' + k));
     }
-    for (int k = 0; k < WG_CHOICES_MOST; k++)
+    for (int k = 0; k < WG_LETTERS; k++)
         most = fmax(most, fabs(says[k] - has[k]));
     return wg_measures_add(ctx, out, most, said->n, "%s.imbalance", said->set);
 }
@@ -275,9 +309,10 @@ static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 const wg_suite wg_suite_mcq = {
     .name = "mcq",
     .summary =
-        "multiple choice (MMLU, WMDP, ARC, HellaSwag, TruthfulQA): acc, acc_norm, by subject",
+        "multiple choice as lm-evaluation-harness asks it (MMLU, WMDP, ARC, HellaSwag, TruthfulQA, "
+        "OpenBookQA, PIQA, WinoGrande, BoolQ, RTE)",
     .uses = WAGLE_USES_SHOTS,
-    .set = {{"*", "questions with choices; any name", false},
+    .set = {{"*", "rows of a benchmark; any NAME, or NAME:BENCHMARK to say which", false},
             {"dev", "solved examples for --shots", false}},
     .run = run,
     .derive = derive,

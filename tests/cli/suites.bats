@@ -125,18 +125,42 @@ have = [x for f in ("m", "s") for x in [json.loads(l) for l in open(f + ".rows.j
 assert len(have) == 8 and all(abs(a - b) < 1e-9 * b for a, b in zip(have, hand)), (have, hand)'
 }
 
-@test "questions are read as MMLU, ARC, HellaSwag and TruthfulQA store them" {
+@test "a benchmark is told by its columns, or named; answers may be numbers, letters, names" {
     suites
     python3 - <<'PY'
-import json
-forms = [{"question": "q", "choices": ["a", "b"], "answer": "B"},
-         {"question": "q", "choices": {"text": ["a", "b"], "label": ["1", "2"]}, "answerKey": "2"},
-         {"ctx": "q", "endings": ["a", "b"], "label": "1"},
-         {"question": "q", "mc1_targets": {"choices": ["a", "b"], "labels": [0, 1]}}]
-open("forms.json", "w").writelines(json.dumps(f) + "\n" for f in forms)
+import json, os, subprocess
+mmlu = {"subject": "art", "question": "q", "choices": ["a", "b"]}
+cases = [("mmlu", {**mmlu, "answer": "B"}), ("mmlu", {**mmlu, "answer": "1"}), ("mmlu", {**mmlu, "answer": "b"}),
+         ("questions", {"question": "q", "choices": ["a", "b"], "answer": 1}),
+         ("arc", {"question": "q", "choices": {"text": ["a", "b"], "label": ["1", "2"]}, "answerKey": "2"}),
+         ("arc", {"question": "q", "choices": {"text": ["a", "b"], "label": ["A", "B"]}, "answerKey": "B"}),
+         ("openbookqa", {"question_stem": "q", "choices": {"text": ["a", "b"], "label": ["A", "B"]}, "answerKey": " B"}),
+         ("hellaswag", {"activity_label": "l", "ctx_a": "c", "ctx_b": "", "endings": ["a", "b"], "label": "1"}),
+         ("truthfulqa", {"question": "q", "mc1_targets": {"choices": ["a", "b"], "labels": [0, 1]}}),
+         ("piqa", {"goal": "q", "sol1": "a", "sol2": "b", "label": 1}),
+         ("winogrande", {"sentence": "_ went", "option1": "a", "option2": "b", "answer": "2"}),
+         *(("boolq", {"passage": "p", "question": "q", **label}) for label in ({"label": 1}, {"answer": True}, {"label": "yes"}, {"label": "True"})),
+         *(("rte", {a: "p", b: "h", "label": label}) for a, b in (("premise", "hypothesis"), ("sentence1", "sentence2")) for label in (1, "1", "not_entailment"))]
+sets = []
+for i, (_, row) in enumerate(cases):
+    with open(f"{i}.json", "w") as f:
+        json.dump([row], f)
+    sets += ["--set", f"s{i}={i}.json"]
+with open("bio.json", "w") as f:
+    json.dump([cases[3][1]], f)
+names = {"wmdp_cyber": "wmdp_cyber", "WMDP-Bio": "wmdp_bio", "wmdp": "wmdp_bio", "x:wmdp_chem": "wmdp_chem", "y": "questions"}
+sets += [part for name in names for part in ("--set", name + "=bio.json")]
+sets += ["--set", "rte:rte=17.json", "--set", "plain:questions=0.json"]
+subprocess.run([os.environ["WAGLE"], "eval", "--suite", "mcq", "--model", "tiny", *sets, "--truncate", "--out", "f.json", "--resamples", "0"], check=True, stdout=open("table", "w"))
+rows = [json.loads(line) for line in open("f.rows.jsonl")]
+assert all(r["answer"] == 1 for r in rows), rows
+have = json.load(open("f.json"))["suites"]["mcq"]["benchmarks"]
+want = {f"s{i}": name for i, (name, _) in enumerate(cases)} | {k.split(":")[0]: v for k, v in names.items()} | {"rte": "rte", "plain": "questions"}
+assert have == want, (have, want)
+table = open("table").read()
+assert "set WMDP-Bio was asked as wmdp_bio" in table
 PY
-    "$WAGLE" eval --suite mcq --model tiny --set forms=forms.json --out f.json --quiet >/dev/null
-    [ "$(python3 -c 'import json; print([json.loads(l)["answer"] for l in open("f.rows.jsonl")])')" = "[1, 1, 1, 1]" ]
+    "$WAGLE" eval --recompute f.json --resamples 0 --json | python3 -c 'import json, sys; assert json.load(sys.stdin)["suites"] == json.load(open("f.json"))["suites"]'
 }
 
 @test "every suite runs, and its rows give the same metrics again" {

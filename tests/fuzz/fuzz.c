@@ -189,13 +189,20 @@ static void as_results(wagle_ctx *ctx, const char *path)
 static void as_questions(wagle_ctx *ctx, const char *path)
 {
     wg_answers a = {.path = path};
+    const wg_benchmark *b;
     wg_question q;
 
     if (wg_rows_read(ctx, path, 0, &a.rows) != WAGLE_OK)
         return;
-    for (int64_t i = 0; i < a.rows.n; i++)
-        if (wg_question_read(ctx, &a, i, &q) != WAGLE_OK)
+    for (int64_t i = 0; i < a.rows.n; i++) {
+        wagle_status st = wg_benchmark_choose(ctx, "set", &a, i, &b);
+        if (st == WAGLE_OK) {
+            st = wg_question_read(ctx, b, &a, i, &q);
+            wg_question_free(&q);
+        }
+        if (st != WAGLE_OK)
             wg_begin(ctx);
+    }
     wg_rows_free(&a.rows);
 }
 

@@ -1,0 +1,30 @@
+/* quiz.h - a set of questions of one benchmark, and the text that is asked. */
+#ifndef WG_SUITE_QUIZ_H
+#define WG_SUITE_QUIZ_H
+
+#include "suite/question.h"
+
+typedef struct wg_quiz {
+    char set[64]; /* its name in results */
+    const wg_benchmark *benchmark;
+    wg_answers rows;
+    wg_question *question; /* [rows.rows.n] */
+} wg_quiz;
+
+/* set: NAME or NAME:BENCHMARK, by which the benchmark is chosen, or b if it is not NULL. Free with
+ * wg_quiz_close, also after failure. */
+WAGLE_CHECK wagle_status wg_quiz_open(wagle_ctx *ctx, wg_evaluation *e, const char *set,
+                                      const char *path, const wg_benchmark *b, wg_quiz *out);
+void wg_quiz_close(wg_quiz *q);
+
+/* What stands before choice k of question i: header, solved examples (e->o->shots of dev),
+ * question. What is scored after it. */
+WAGLE_CHECK wagle_status wg_quiz_context(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *q,
+                                         const wg_quiz *dev, wg_way way, int64_t i, int64_t k,
+                                         wg_text *out);
+WAGLE_CHECK wagle_status wg_quiz_continuation(wagle_ctx *ctx, const wg_question *q, wg_way way,
+                                              int64_t k, wg_text *out);
+/* How many choices a question has that way. */
+int64_t wg_quiz_choices(const wg_question *q, wg_way way);
+
+#endif
