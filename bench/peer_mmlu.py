@@ -25,8 +25,8 @@ with open(out, "w") as f:
     for line in open(questions):
         q = json.loads(line)
         letters = "ABCDEFGH"[:len(q["choices"])]
-        head = f"The following are multiple choice questions (with answers) about {q['subject'].replace('_', ' ')}.\n\n" if "subject" in q else ""
-        block = q["question"] + "\n" + "".join(f"{a}. {c}\n" for a, c in zip(letters, q["choices"])) + "Answer:"
-        f.write(json.dumps({"answer": q["answer"], "letter_nll": nll(head + block, [" " + a for a in letters]),
-                            "text_nll": nll(f"Question: {q['question']}\nAnswer:", [" " + c for c in q["choices"]]),
+        head = "The following are {}questions (with answers) about " + q["subject"].replace("_", " ") + ".\n\n" if "subject" in q else ""
+        block = q["question"].strip() + "\n" + "".join(f"{a}. {c}\n" for a, c in zip(letters, q["choices"])) + "Answer:"
+        f.write(json.dumps({"answer": q["answer"], "letter_nll": nll(head.format("multiple choice ") + block, [" " + a for a in letters]),
+                            "text_nll": nll(head.format("") + f"Question: {q['question'].strip()}\nAnswer:", [" " + c for c in q["choices"]]),
                             "length": [len(c) for c in q["choices"]]}) + "\n")

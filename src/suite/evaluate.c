@@ -26,6 +26,18 @@ static bool takes_set(const wg_suite *s, const char *name)
     return wg_suite_lists(s, name) || wg_suite_lists(s, "*");
 }
 
+/* Solved examples are given, and so many are asked for, or neither. */
+static wagle_status check_shots(wagle_ctx *ctx, const wg_evaluation *e)
+{
+    const bool given = wg_evaluation_set(e, "dev") != NULL;
+
+    if (!wg_suite_lists(e->suite, "dev") || given == (e->o->shots > 0))
+        return WAGLE_OK;
+    return given
+               ? wg_fail(ctx, WAGLE_E_USAGE, "set dev of suite %s wants --shots N", e->suite->name)
+               : wg_fail(ctx, WAGLE_E_USAGE, "--shots wants solved examples: --set dev=FILE");
+}
+
 /* The suite has the sets that it needs, at least one of its own. */
 static wagle_status check_suite(wagle_ctx *ctx, wg_evaluation *e)
 {
@@ -39,7 +51,7 @@ static wagle_status check_suite(wagle_ctx *ctx, wg_evaluation *e)
         if (s->needed && wg_evaluation_set(e, s->name) == NULL)
             return wg_fail(ctx, WAGLE_E_USAGE, "suite %s wants --set %s=FILE: %s", e->suite->name,
                            s->name, s->what);
-    return any ? WAGLE_OK
+    return any ? check_shots(ctx, e)
                : wg_fail(ctx, WAGLE_E_USAGE, "suite %s wants --set %s=FILE: %s", e->suite->name,
                          e->suite->set[0].name, e->suite->set[0].what);
 }
@@ -128,12 +140,36 @@ wagle_status wg_evaluation_run(wagle_ctx *ctx, wg_evaluation *e)
     return wg_evaluation_each(ctx, e, run_one);
 }
 
+/* Options of rows' layout are used by one of the suites. */
+static wagle_status check_layout(wagle_ctx *ctx, const wg_evaluation *e)
+{
+    const wagle_data *d = &e->o->data;
+    const struct {
+        bool given;
+        const char *name;
+    } option[] = {{d->prompt != NULL, "prompt"},
+                  {d->prompt_field != NULL, "prompt-field"},
+                  {d->answer_field != NULL, "answer-field"},
+                  {d->text_field != NULL, "text-field"},
+                  {d->eos, "eos"}};
+    bool used = false;
+
+    for (int i = 0; i < e->n_chosen; i++)
+        used |= !e->chosen[i]->own_prompts;
+    for (size_t i = 0; !used && i < sizeof option / sizeof *option; i++)
+        if (option[i].given)
+            return wg_fail(ctx, WAGLE_E_USAGE, "--%s: suite %s has its own prompts", option[i].name,
+                           e->o->suites);
+    return WAGLE_OK;
+}
+
 static wagle_status open_and_run(wagle_ctx *ctx, wg_evaluation *e)
 {
     wg_session session;
     wagle_status st;
 
     WG_TRY(wg_evaluation_check(ctx, e));
+    WG_TRY(check_layout(ctx, e));
     WG_TRY(wg_session_open(ctx, e->o->model, &session));
     e->session = &session;
     st = wg_evaluation_run(ctx, e);

@@ -105,24 +105,20 @@ static wagle_status ask(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz, c
 
 static wagle_status open_dev(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz, wg_quiz *dev)
 {
-    const char *path = wg_evaluation_set(e, "dev");
-
     if (e->o->shots == 0)
         return WAGLE_OK;
     if (quiz->benchmark->solved)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "--shots is not for set '%s': the prompt of %s has six solved examples",
                        quiz->set, quiz->benchmark->name);
-    if (path == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--shots wants solved examples: --set dev=FILE");
-    return wg_quiz_open(ctx, e, "dev", path, quiz->benchmark, dev);
+    return wg_quiz_open(ctx, "dev", wg_evaluation_set(e, "dev"), 0, quiz->benchmark, dev);
 }
 
 static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path)
 {
     wg_answers form[WG_WAYS] = {0};
     wg_quiz quiz, dev = {0};
-    wagle_status st = wg_quiz_open(ctx, e, set, path, NULL, &quiz);
+    wagle_status st = wg_quiz_open(ctx, set, path, e->o->data.limit, NULL, &quiz);
 
     if (st == WAGLE_OK)
         st = open_dev(ctx, e, &quiz, &dev);
@@ -312,6 +308,7 @@ const wg_suite wg_suite_mcq = {
         "multiple choice as lm-evaluation-harness asks it (MMLU, WMDP, ARC, HellaSwag, TruthfulQA, "
         "OpenBookQA, PIQA, WinoGrande, BoolQ, RTE)",
     .uses = WAGLE_USES_SHOTS,
+    .own_prompts = true,
     .set = {{"*", "rows of a benchmark; any NAME, or NAME:BENCHMARK to say which", false},
             {"dev", "solved examples for --shots", false}},
     .run = run,

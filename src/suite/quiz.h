@@ -11,10 +11,10 @@ typedef struct wg_quiz {
     wg_question *question; /* [rows.rows.n] */
 } wg_quiz;
 
-/* set: NAME or NAME:BENCHMARK, by which the benchmark is chosen, or b if it is not NULL. Free with
- * wg_quiz_close, also after failure. */
-WAGLE_CHECK wagle_status wg_quiz_open(wagle_ctx *ctx, wg_evaluation *e, const char *set,
-                                      const char *path, const wg_benchmark *b, wg_quiz *out);
+/* set: NAME or NAME:BENCHMARK, by which the benchmark is chosen, or b if it is not NULL. limit:
+ * first rows only, 0: all. Free with wg_quiz_close, also after failure. */
+WAGLE_CHECK wagle_status wg_quiz_open(wagle_ctx *ctx, const char *set, const char *path,
+                                      int64_t limit, const wg_benchmark *b, wg_quiz *out);
 void wg_quiz_close(wg_quiz *q);
 
 /* What stands before choice k of question i: header, solved examples (e->o->shots of dev),

@@ -136,11 +136,12 @@ static wagle_status few_shot(wagle_ctx *ctx, wg_evaluation *e, const wg_answers 
     wg_text before = {0};
     wagle_status st = wg_answers_load(ctx, e, path, true, &dev);
 
-    for (int64_t i = 0; st == WAGLE_OK && i < dev.set.n && i < e->o->shots; i++)
+    if (st == WAGLE_OK && dev.set.n < e->o->shots)
+        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: %lld solved rows, --shots %lld wants more", path,
+                     (long long)dev.set.n, (long long)e->o->shots);
+    for (int64_t i = 0; st == WAGLE_OK && i < e->o->shots; i++)
         st = wg_text_printf(ctx, &before, "%s%s\n\n", dev.set.example[i].prompt,
                             dev.set.example[i].answer);
-    if (st == WAGLE_OK && before.bytes == 0)
-        st = wg_fail(ctx, WAGLE_E_USAGE, "set dev of suite robustness wants --shots N");
     if (st == WAGLE_OK)
         st = load_after(ctx, e, plain, before.text, &a);
     if (st == WAGLE_OK)

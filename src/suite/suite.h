@@ -35,6 +35,7 @@ typedef struct wg_suite {
     const char *name, *summary;
     enum { WG_NO_TEXTS, WG_TEXTS_IF_ASKED, WG_TEXTS } writes; /* asked: max_tokens above 0 */
     bool remakes_model;                                       /* it wants the folder */
+    bool own_prompts;               /* the data options have no say in how rows are laid out */
     unsigned uses;                  /* WAGLE_USES_*, but what follows from `writes` */
     wg_set_info set[WG_SUITE_SETS]; /* ends with a NULL name; "*": any other name */
     wagle_status (*run)(wagle_ctx *ctx, wg_evaluation *e);

@@ -220,6 +220,28 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     echo '{"question": "q", "choices": ["a", "b"], "answer": -1}' >bad.json; e "'answer' is none of the 2 choices" --suite mcq --set m=bad.json
     echo '{"question": "q", "choices": ["a", 7], "answer": 1}' >bad.json; e 'choice 1 is no text' --suite mcq --set m=bad.json
     echo '{"q": "q"}' >bad.json; e 'bad.json:1: no question with choices' --suite mcq --set m=bad.json
+    m() { echo "$2" >bad.json; e "$1" --suite mcq --set m=bad.json; }
+    m "'answer' is none of the 2 choices (from 0): null" '{"question": "q", "choices": ["a", "b"], "answer": null}'
+    m "'answer' is none of the 2 choices (from 0): 1.0" '{"question": "q", "choices": ["a", "b"], "answer": 1.0}'
+    m "'answer' is none of the 2 choices (from 0): true" '{"question": "q", "choices": ["a", "b"], "answer": true}'
+    m "'answer' \"1\" is the text of one choice and the place of another" '{"question": "q", "choices": ["1", "2"], "answer": "1"}'
+    m "no 'answer' (found: question, choices)" '{"question": "q", "choices": ["a", "b"]}'
+    m "'question' is a list, a text is expected" '{"question": ["q"], "choices": ["a", "b"], "answer": 1}'
+    m "'question' is an empty text" '{"question": "", "choices": ["a", "b"], "answer": 1}'
+    m "'subject' is null, a text is expected" '{"subject": null, "question": "q", "choices": ["a", "b"], "answer": 1}'
+    m "choice 0 is no text but empty" '{"question": "q", "choices": ["", "b"], "answer": 1}'
+    m "'label' is none of the 2 choices (from 0): \"\"" '{"activity_label": "l", "ctx_a": "a", "ctx_b": "b", "endings": ["a", "b"], "label": ""}'
+    m "no 'activity_label' (found: ctx_a, endings, label)" '{"ctx_a": "a", "endings": ["a", "b"], "label": "0"}'
+    m "'ctx_b' is null" '{"activity_label": "l", "ctx_a": "a", "ctx_b": null, "endings": ["a", "b"], "label": "0"}'
+    m "'label' is none of the 2 choices (from 0): -1" '{"goal": "g", "sol1": "a", "sol2": "b", "label": -1}'
+    m "'label' is none of the 2 choices (from 0): 2" '{"premise": "p", "hypothesis": "h", "label": 2}'
+    m "'answerKey' is none of the 2 choices (from 0): \"C\"" '{"question": "q", "choices": {"text": ["a", "b"], "label": ["A", "B"]}, "answerKey": "C"}'
+    m "choices.label has 1 names for 2 choices" '{"question": "q", "choices": {"text": ["a", "b"], "label": ["A"]}, "answerKey": "A"}'
+    m "'answer' is none of the 2 choices (from 1): \"0\"" '{"sentence": "a _", "option1": "a", "option2": "b", "answer": "0"}'
+    m "'sentence' has no blank '_'" '{"sentence": "a", "option1": "a", "option2": "b", "answer": "1"}'
+    m "mc1_targets.labels marks 2 choices as right" '{"question": "q", "mc1_targets": {"choices": ["a", "b"], "labels": [1, 1]}}'
+    m "mc1_targets.labels: label 1 is neither 0 nor 1" '{"question": "q", "mc1_targets": {"choices": ["a", "b"], "labels": [1, "0"]}}'
+    m "mc2_targets marks 0 of 2 choices as right" '{"question": "q", "mc1_targets": {"choices": ["a", "b"], "labels": [1, 0]}, "mc2_targets": {"choices": ["a", "b"], "labels": [0, 0]}}'
     echo '{"suite": "tofu", "set": "forget", "row": 4, "nll": NaN}' >bad.rows.jsonl; refused 3 'bad.rows.jsonl:1' "$WAGLE" eval --recompute bad.rows.jsonl
     echo '{"suite": "tofu", "set": "forget", "row": 4, "nll": null}' >bad.rows.jsonl; refused 3 "tofu, set 'forget', row 4: 'nll' is no number" "$WAGLE" eval --recompute bad.rows.jsonl
     echo '{"suite": "mcq", "set": "m", "row": 1, "answer": 3, "letter_nll": [1, 2], "text_nll": [1, 2], "length": [1, 1]}' >bad.rows.jsonl
@@ -245,6 +267,13 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     u 'suite tofu takes no such set' --suite tofu --set forget=forget.json --set forgte=forget.json
     u 'NAME=FILE is wanted' --suite tofu --set forget.json --set forget=forget.json
     u '--shots wants solved examples' --suite mcq --set m=mcq.json --shots 2
+    u 'set dev of suite mcq wants --shots N' --suite mcq --set m=mcq.json --set dev=mcq.json
+    u '--prompt: suite mcq has its own prompts' --suite mcq --set m=mcq.json --prompt 'Q {question}'
+    u '--eos: suite mcq has its own prompts' --suite mcq --set m=mcq.json --eos
+    u '--set m:mmul: no such benchmark; there are hellaswag, truthfulqa' --suite mcq --set m:mmul=mcq.json
+    echo '{"question": "q", "mc1_targets": {"choices": ["a", "b"], "labels": [1, 0]}}' >true.json
+    u "--shots is not for set 't'" --suite mcq --set t=true.json --set dev=true.json --shots 1
+    refused 3 'forget.json: 5 solved rows, --shots 9' "$WAGLE" eval --model tiny --suite robustness --set forget=retain.json --set dev=forget.json --shots 9
     refused 3 "3 solved examples of subject 'art', --shots 9" "$WAGLE" eval --model tiny --suite mcq --set m=mcq.json --set dev=mcq.json --shots 9
     u 'ends in .json' --suite tofu --set forget=forget.json --out result
     u '--scorer COMMAND or --set words' --suite toxicity --set prompts=other.json
