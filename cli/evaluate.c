@@ -156,9 +156,6 @@ wagle_status cli_eval(wagle_ctx *ctx, cli_options *o)
         return cli_complain("eval: a suite reads --set NAME=FILE, not --data");
     if (o->suites != NULL || o->recompute != NULL)
         return eval_suites(ctx, o);
-    if (o->tofu != NULL || o->sets[0] != NULL)
-        return cli_complain(
-            "eval: --set and --tofu are of a --suite; 'wagle help eval' lists them");
     wagle_eval_defaults(&e);
     e.model = o->model;
     e.metrics = o->metrics;

@@ -92,6 +92,11 @@ wagle_status cli_set_param(cli_options *o, int i, const char *value, cli_source 
 /* The file's keys into o. Its strings stay as long as the process. */
 wagle_status cli_apply_config(const cli_command *c, const char *path, cli_options *o);
 
+/* --- rules.c: options that have no effect ------------------------------------------------------
+ */
+
+wagle_status cli_check_rules(const cli_command *c, cli_options *o);
+
 /* --- value.c: numbers and their ranges ---------------------------------------------------------
  */
 

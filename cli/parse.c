@@ -284,5 +284,5 @@ wagle_status cli_parse(const cli_command *c, int argc, const char **argv, cli_op
     if (c->argument_missing != NULL && o->argument[0] == NULL)
         return cli_refuse("%s: %s", c->name, c->argument_missing);
     gather_params(o);
-    return WAGLE_OK;
+    return cli_check_rules(c, o);
 }

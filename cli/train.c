@@ -35,8 +35,6 @@ static wagle_status train_options(cli_options *o, wagle_train_options *t,
 {
     if (o->suites != NULL && cli_suites(o, watch) != WAGLE_OK)
         return WAGLE_E_USAGE;
-    if (o->suites == NULL && (o->sets[0] != NULL || o->tofu != NULL || o->gold != NULL))
-        return cli_complain("--set, --tofu and --gold are for --suite NAME: which suite?");
     t->watch = o->suites != NULL ? watch : NULL;
     t->model = o->model;
     t->out = o->out;

@@ -1,0 +1,387 @@
+/* rules.c - an option that would have no effect is refused, or said where nothing can go wrong.
+ *
+ * One table: options, the commands that it is about, when they have an effect, and why not else.
+ * What objectives, selectors and suites read comes from the library's tables. */
+#include "options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* --- what is chosen ----------------------------------------------------------------------------
+ */
+
+static unsigned uses(wagle_info (*at)(int i), const char *name)
+{
+    for (int i = 0; at(i).name != NULL; i++)
+        if (strcmp(at(i).name, name) == 0)
+            return at(i).uses;
+    return ~0U; /* an unknown name is refused by the library */
+}
+
+static bool objective_uses(const cli_options *o, unsigned what)
+{
+    return uses(wagle_objective_info, o->objective != NULL ? o->objective : "graddiff") & what;
+}
+
+static bool term_is(const cli_options *o, const char *name)
+{
+    return o->retain_term != NULL && strcmp(o->retain_term, name) == 0;
+}
+
+static bool selector_is(const cli_options *o, const char *name)
+{
+    return strcmp(o->selector != NULL ? o->selector : "wagle", name) == 0;
+}
+
+static bool selector_uses(const cli_options *o, unsigned what)
+{
+    return uses(wagle_selector_info, o->selector != NULL ? o->selector : "wagle") & what;
+}
+
+/* Whether one of the suites, which have commas between them, reads it. */
+static bool suites_use(const cli_options *o, unsigned what)
+{
+    char name[64];
+
+    for (const char *at = o->suites; at != NULL && *at != '\0';) {
+        const size_t n = strcspn(at, ",");
+        snprintf(name, sizeof name, "%.*s", (int)(n < 63 ? n : 63), at);
+        if (uses(wagle_suite_info, name) & what)
+            return true;
+        at += n + (at[n] == ',');
+    }
+    return false;
+}
+
+/* --- conditions --------------------------------------------------------------------------------
+ */
+
+static bool with_selector(const cli_options *o)
+{
+    return o->selector != NULL;
+}
+
+static bool with_scoring(const cli_options *o)
+{
+    return o->scores == NULL && o->op == NULL && !o->compare;
+}
+
+static bool without_op(const cli_options *o)
+{
+    return o->op == NULL;
+}
+
+static bool without_compare(const cli_options *o)
+{
+    return !o->compare;
+}
+
+static bool with_compare(const cli_options *o)
+{
+    return o->compare;
+}
+
+static bool without_densities(const cli_options *o)
+{
+    return o->densities == NULL;
+}
+
+static bool reads_gamma(const cli_options *o)
+{
+    return selector_uses(o, WAGLE_USES_GAMMA);
+}
+
+/* A gamma that is a number damps nothing. */
+static bool reads_damping(const cli_options *o)
+{
+    return selector_uses(o, WAGLE_USES_DAMPING) &&
+           (!selector_is(o, "wagle") || strcmp(o->gamma, "diag") == 0);
+}
+
+static bool scores_forget(const cli_options *o)
+{
+    return selector_uses(o, WAGLE_USES_FORGET);
+}
+
+static bool scores_retain(const cli_options *o)
+{
+    return selector_uses(o, WAGLE_USES_RETAIN);
+}
+
+static bool trains_forget(const cli_options *o)
+{
+    return objective_uses(o, WAGLE_USES_FORGET);
+}
+
+static bool trains_retain(const cli_options *o)
+{
+    return o->retain_term != NULL ? !term_is(o, "none") : objective_uses(o, WAGLE_USES_RETAIN);
+}
+
+/* By training, by the scores, or by what is measured on the way. */
+static bool reads_retain(const cli_options *o)
+{
+    return trains_retain(o) || (o->selector != NULL && scores_retain(o)) || o->monitor ||
+           o->rectify > 0 || (o->stop_when != NULL && strstr(o->stop_when, "retain") != NULL);
+}
+
+static bool reads_refusal(const cli_options *o)
+{
+    return objective_uses(o, WAGLE_USES_REFUSAL);
+}
+
+static bool reads_reference(const cli_options *o)
+{
+    return objective_uses(o, WAGLE_USES_REFERENCE) || term_is(o, "kl") || term_is(o, "hidden");
+}
+
+static bool reads_control(const cli_options *o)
+{
+    return objective_uses(o, WAGLE_USES_CONTROL);
+}
+
+static bool with_objective(const cli_options *o)
+{
+    return o->objective != NULL;
+}
+
+static bool without_objective(const cli_options *o)
+{
+    return o->objective == NULL;
+}
+
+static bool without_steps(const cli_options *o)
+{
+    return o->steps < 0;
+}
+
+static bool without_pairs(const cli_options *o)
+{
+    return o->pairs == NULL;
+}
+
+static bool with_lora(const cli_options *o)
+{
+    return o->lora > 0;
+}
+
+static bool evaluates_on_the_way(const cli_options *o)
+{
+    return o->stop_when != NULL || o->monitor || o->suites != NULL;
+}
+
+static bool with_suite(const cli_options *o)
+{
+    return o->suites != NULL;
+}
+
+static bool with_suite_or_recompute(const cli_options *o)
+{
+    return o->suites != NULL || o->recompute != NULL;
+}
+
+static bool without_recompute(const cli_options *o)
+{
+    return o->recompute == NULL;
+}
+
+static bool with_tofu(const cli_options *o)
+{
+    return o->tofu != NULL;
+}
+
+static bool with_suite_tofu(const cli_options *o)
+{
+    return suites_use(o, WAGLE_USES_EOS);
+}
+
+static bool makes_texts(const cli_options *o)
+{
+    return suites_use(o, WAGLE_USES_TEXTS) ||
+           (o->suites == NULL && o->metrics != NULL && strstr(o->metrics, "rouge") != NULL);
+}
+
+static bool reads_gold(const cli_options *o)
+{
+    return suites_use(o, WAGLE_USES_GOLD) || o->recompute != NULL;
+}
+
+static bool suite_reads_reference(const cli_options *o)
+{
+    return suites_use(o, WAGLE_USES_REFERENCE);
+}
+
+static bool samples_in_suite(const cli_options *o)
+{
+    return suites_use(o, WAGLE_USES_TEMPERATURE);
+}
+
+static bool shows_examples(const cli_options *o)
+{
+    return suites_use(o, WAGLE_USES_SHOTS);
+}
+
+static bool cuts_windows(const cli_options *o)
+{
+    return suites_use(o, WAGLE_USES_WINDOWS);
+}
+
+static bool reads_scorer(const cli_options *o)
+{
+    return suites_use(o, WAGLE_USES_SCORER);
+}
+
+static bool relearns(const cli_options *o)
+{
+    return suites_use(o, WAGLE_USES_RELEARN);
+}
+
+static bool samples(const cli_options *o)
+{
+    return o->temperature > 0;
+}
+
+/* --- the table ---------------------------------------------------------------------------------
+ */
+
+#define ROW_OPTIONS                                                                                \
+    "prompt prompt-field answer-field text-field chat chat-layout system eos truncate max-length " \
+    "limit"
+
+static const struct rule {
+    const char *options, *commands;
+    bool (*holds)(const cli_options *o);
+    const char *why; /* it has no effect where that does not hold */
+    bool said;       /* only said: the result is the one that was asked for */
+} rules[] = {
+    {"density", "unlearn", with_selector,
+     "it needs --selector; a --mask has its own density, and without either every weight trains",
+     false},
+    {"include exclude", "unlearn", with_selector,
+     "it needs --selector, whose choice it narrows; 'wagle mask --op and' narrows a mask", false},
+    {"gamma damping", "unlearn", with_selector, "it needs --selector", false},
+    {"svg", "mask", with_compare, "it needs --compare", false},
+    {"json", "mask", with_compare, "it needs --compare", true},
+    {"scores density densities scope include exclude format out op model forget retain selector "
+     "gamma damping loss",
+     "mask", without_compare, "--compare only reads masks", false},
+    {"density densities scope", "mask", without_op, "--op combines masks as they are", false},
+    {"selector gamma damping loss forget retain " ROW_OPTIONS, "mask", with_scoring,
+     "it needs --model; with --scores or --op nothing is scored", false},
+    {"density", "mask", without_densities, "--densities says which", false},
+    {"gamma", "attribute mask unlearn", reads_gamma, "it needs --selector wagle", false},
+    {"damping", "attribute mask unlearn", reads_damping,
+     "it needs a selector that divides by a Fisher diagonal: wagle with --gamma diag, or leverage",
+     false},
+    {"loss", "attribute mask", scores_forget, "the selector reads no forget rows", false},
+    {"forget", "attribute mask", scores_forget, "the selector reads no forget rows", true},
+    {"retain", "attribute mask", scores_retain, "the selector reads no retain rows", true},
+    {"objective forget retain refusal reference alpha forget-weight retain-term rmu-control",
+     "gradient", with_objective, "it needs --objective; without one --data is differentiated",
+     false},
+    {"data", "gradient", without_objective, "an objective reads --forget and --retain", false},
+    {"alpha", "unlearn gradient", trains_retain,
+     "the objective has no retain term; --retain-term nll gives it one", false},
+    {"retain", "unlearn gradient", reads_retain,
+     "the objective has no retain term; --retain-term nll gives it one", true},
+    {"forget-weight", "unlearn gradient", trains_forget, "the objective has no forget term", false},
+    {"refusal", "unlearn gradient", reads_refusal, "the objective reads no refusals", true},
+    {"reference", "unlearn gradient", reads_reference,
+     "neither the objective nor the retain term compares with the untouched model", true},
+    {"rmu-control", "unlearn gradient", reads_control, "it needs --objective rmu", true},
+    {"epochs", "finetune unlearn", without_steps, "--steps says how many updates there are", false},
+    {"epochs steps", "finetune unlearn", without_pairs, "--pairs says how many updates there are",
+     false},
+    {"batch accumulate", "finetune unlearn", without_pairs, "--pairs says the rows of each update",
+     true},
+    {"lora-alpha lora-targets", "finetune unlearn", with_lora, "it needs --lora RANK", false},
+    {"eval-every", "finetune unlearn", evaluates_on_the_way,
+     "it needs --stop-when, --monitor or --suite", false},
+    {"set tofu split gold shots max-tokens no-eos", "finetune unlearn", with_suite,
+     "it needs --suite: which suite?", false},
+    {"set tofu", "eval", with_suite_or_recompute,
+     "--set and --tofu are of a --suite; 'wagle help eval' lists them", false},
+    {"split gold reference resamples shots prefix length verbatim temperature scorer "
+     "relearn-steps relearn-lr no-eos",
+     "eval", with_suite_or_recompute, "it needs --suite", false},
+    {"model data set tofu split reference shots prefix length verbatim temperature scorer "
+     "relearn-steps relearn-lr no-eos max-tokens metrics " ROW_OPTIONS,
+     "eval", without_recompute, "--recompute only reads the rows of a result", false},
+    {"split", "eval finetune unlearn", with_tofu, "it needs --tofu FOLDER", false},
+    {"tofu no-eos", "eval finetune unlearn", with_suite_tofu, "it needs --suite tofu", false},
+    {"gold", "eval finetune unlearn", reads_gold,
+     "it needs suite tofu, muse or membership, which compare with the gold model", true},
+    {"max-tokens", "eval finetune unlearn", makes_texts,
+     "no text is generated; some suites do, and --metrics rouge1, rouge2, rougeL", true},
+    {"reference", "eval", suite_reads_reference, "it needs suite membership, muse or robustness",
+     true},
+    {"temperature", "eval", samples_in_suite, "it needs suite extraction or toxicity", true},
+    {"shots", "eval finetune unlearn", shows_examples, "it needs suite mcq or robustness", true},
+    {"prefix length verbatim", "eval", cuts_windows, "it needs suite copyright", true},
+    {"scorer", "eval", reads_scorer, "it needs suite toxicity", true},
+    {"relearn-steps relearn-lr", "eval", relearns, "it needs suite robustness", true},
+    {"top-k top-p", "generate", samples,
+     "it needs --temperature above 0; at 0 the likeliest token is taken", false},
+};
+
+/* The first option of the rule that was given, as "--name"; NULL: none. */
+static const char *given_of(const cli_command *c, const cli_options *o, const char *names)
+{
+    static char flag[80];
+
+    for (int i = 0; cli_table[i].name != NULL; i++)
+        if (o->given[i] != CLI_UNSET && cli_listed(names, cli_table[i].name) &&
+            cli_applies(c, cli_table[i].name)) {
+            snprintf(flag, sizeof flag, "--%s", cli_table[i].name);
+            return flag;
+        }
+    return NULL;
+}
+
+/* Each objective's own options are of that objective. */
+static wagle_status check_params(const cli_command *c, const cli_options *o)
+{
+    const char *name = o->objective != NULL ? o->objective : "graddiff";
+    char flag[64];
+
+    for (int64_t i = 0; i < o->n_params; i++) {
+        cli_flag_name(o->param[i].key, flag);
+        if (strcmp(c->name, "gradient") == 0 && o->objective == NULL)
+            return cli_refuse("gradient: --%s has no effect: it needs --objective", flag);
+        if (uses(wagle_objective_info, name) != ~0U && !wagle_objective_has(name, o->param[i].key))
+            return cli_refuse("%s: objective %s has no option %s (--%s)", c->name, name,
+                              o->param[i].key, flag);
+    }
+    return WAGLE_OK;
+}
+
+/* A flag wins over the other way of saying the same in --config. */
+static void prefer(cli_options *o, const char *a, const char *b)
+{
+    const int pair[] = {cli_find(a), cli_find(b)};
+
+    for (int i = 0; i < 2; i++)
+        if (o->given[pair[i]] == CLI_FROM_CONFIG && o->given[pair[1 - i]] == CLI_FROM_FLAG) {
+            void *at = (char *)o + cli_table[pair[i]].place;
+            o->given[pair[i]] = CLI_UNSET;
+            if (cli_table[pair[i]].kind == CLI_REAL)
+                *(double *)at = -1;
+            else
+                *(int64_t *)at = -1;
+        }
+}
+
+wagle_status cli_check_rules(const cli_command *c, cli_options *o)
+{
+    prefer(o, "steps", "epochs");
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        const struct rule *r = &rules[i];
+        const char *flag = cli_listed(r->commands, c->name) ? given_of(c, o, r->options) : NULL;
+        if (flag == NULL || r->holds(o))
+            continue;
+        if (!r->said)
+            return cli_refuse("%s: %s has no effect: %s", c->name, flag, r->why);
+        fprintf(stderr, "wagle: warning: %s has no effect: %s\n", flag, r->why);
+    }
+    return check_params(c, o);
+}
