@@ -90,5 +90,5 @@ void cli_manual(void)
         cli_each_option(c, show_manual);
     }
     puts(".SH EXIT STATUS\n0 ok, 1 the run failed, 2 usage, 3 bad input, 4 not enough memory or "
-         "disk, 130 interrupted.");
+         "disk, 5 a \\-\\-stop\\-when that was not reached, 130 interrupted.");
 }

@@ -90,7 +90,8 @@ static int front_page(void)
     for (const cli_command *c = cli_commands; c->name != NULL; c++)
         printf("  %-10s %s\n", c->name, c->summary);
     puts("\n  wagle help COMMAND         options of a command; wagle help --man: the manual page\n"
-         "  exit codes: 0 ok, 1 run failed, 2 usage, 3 bad input, 4 no memory or disk, 130 "
+         "  exit codes: 0 ok, 1 run failed, 2 usage, 3 bad input, 4 no memory or disk, 5 a "
+         "--stop-when that was not reached, 130 "
          "interrupted");
     return 0;
 }

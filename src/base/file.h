@@ -76,4 +76,45 @@ void wg_remove_tree(const char *path); /* a folder with its files; best effort *
 /* Puts the finished folder in the place of `to`, which is removed first if it exists. */
 WAGLE_CHECK wagle_status wg_replace_folder(wagle_ctx *ctx, const char *from, const char *to);
 
+/* --- output.c: what a command writes, looked at before it works --------------------------------
+ */
+
+/* The inputs of a command, as the last two arguments of wg_output_check; NULL ones are skipped. */
+#define WG_INPUTS(...)                                                                             \
+    (const char *const[]){__VA_ARGS__},                                                            \
+        (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
+
+/* Whether `path` may be written: it does not exist, or force; the folder that it lies in is there
+ * and can be written; and it is none of the inputs [n], lies in none and holds none, not through
+ * links either, force or not. */
+WAGLE_CHECK wagle_status wg_output_check(wagle_ctx *ctx, const char *path, bool force,
+                                         const char *const *inputs, int n);
+/* The last of it for one more input; NULL is none, FILE@WEIGHT is FILE. */
+WAGLE_CHECK wagle_status wg_output_spares(wagle_ctx *ctx, const char *path, const char *input);
+WAGLE_CHECK wagle_status wg_output_spares_data(wagle_ctx *ctx, const char *path,
+                                               const wagle_data *data);
+
+/* --- partial.c: folders that appear whole, and that one process at a time works in -------------
+ */
+
+/* Makes the folder if it is not there and locks it; refused, naming the process, while another
+ * process has it. */
+WAGLE_CHECK wagle_status wg_lock_folder(wagle_ctx *ctx, const char *folder, int *fd);
+void wg_unlock_folder(const char *folder, int *fd); /* fd -1: nothing is locked */
+/* Removes what is in the folder, but for its lock and the file `keep` (or NULL). */
+WAGLE_CHECK wagle_status wg_empty_folder(wagle_ctx *ctx, const char *folder, const char *keep);
+
+typedef struct wg_partial {
+    char *path; /* OUT.partial */
+    int lock;   /* -1: none */
+} wg_partial;
+
+/* Locks OUT.partial, made if it is not there; wg_partial_new also empties it. */
+WAGLE_CHECK wagle_status wg_partial_begin(wagle_ctx *ctx, const char *out, wg_partial *p);
+WAGLE_CHECK wagle_status wg_partial_new(wagle_ctx *ctx, const char *out, wg_partial *p);
+/* It becomes OUT; what is there is replaced. wg_partial_end is still due. */
+WAGLE_CHECK wagle_status wg_partial_commit(wagle_ctx *ctx, wg_partial *p, const char *out);
+/* Gives up the lock, and unless keep removes the folder, if it was not committed. */
+void wg_partial_end(wg_partial *p, bool keep);
+
 #endif

@@ -18,6 +18,6 @@ const wg_objective wg_objective_simnpo = {
     .name = "simnpo",
     .summary = "negative preference without a reference model",
     .options = {{"simnpo.beta", "strength of the preference", 2.5, 1e-6, 100},
-                {"simnpo.delta", "margin, nats a token", 0.125, -100, 100}},
+                {"simnpo.delta", "margin, nats a token", 0, -100, 100}},
     .term = term,
 };

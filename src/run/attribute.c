@@ -392,7 +392,9 @@ wagle_status wg_attribution_open(wagle_ctx *ctx, const wagle_attribute_options *
         return wg_fail(ctx, WAGLE_E_USAGE, "--damping %g: 0 or more", o->damping);
     WG_TRY(wg_attribution_selector(ctx, out, o->selector));
     WG_TRY(find_loss(ctx, o, out));
-    WG_TRY(wg_check_absent(ctx, o->out, o->force));
+    WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model)));
+    WG_TRY(wg_output_spares_data(ctx, o->out, &o->forget));
+    WG_TRY(wg_output_spares_data(ctx, o->out, &o->retain));
     WG_TRY(wg_session_open(ctx, o->model, &out->session));
     st = WAGLE_OK;
     if (out->selector->needs & (WG_NEEDS_FORGET | WG_NEEDS_INPUTS))

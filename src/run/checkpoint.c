@@ -170,40 +170,21 @@ wagle_status wg_run_resume(wagle_ctx *ctx, wg_run *w)
 
 /* --- the folder ------------------------------------------------------------------------------- */
 
-/* What a killed run left half-written beside its checkpoint. */
-static wagle_status remove_leftovers(wagle_ctx *ctx, const wg_run *w)
-{
-    char **names;
-    wagle_status st = WAGLE_OK;
-
-    WG_TRY(wg_list_folder(ctx, w->partial, &names));
-    for (char **name = names; st == WAGLE_OK && *name != NULL; name++) {
-        char *path = wg_path_join(ctx, w->partial, *name);
-        st = path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
-        if (path != NULL && strcmp(path, w->checkpoint) != 0)
-            wg_remove_tree(path);
-        wg_free(path);
-    }
-    wg_free_names(names);
-    return st;
-}
+#define CHECKPOINT "checkpoint.safetensors"
 
 wagle_status wg_run_open_partial(wagle_ctx *ctx, wg_run *w)
 {
-    wg_text t = {0};
+    wg_text path = {0};
 
-    WG_TRY(wg_text_printf(ctx, &t, "%s.partial", w->o->out));
-    w->partial = t.text;
-    w->checkpoint = wg_path_join(ctx, w->partial, "checkpoint.safetensors");
-    if (w->checkpoint == NULL)
-        return WAGLE_E_RESOURCE;
+    WG_TRY(wg_text_printf(ctx, &path, "%s.partial/" CHECKPOINT, w->o->out));
+    w->checkpoint = path.text;
+    WG_TRY(wg_partial_begin(ctx, w->o->out, &w->folder));
+    w->partial = w->folder.path;
     if (wg_exists(w->checkpoint) && !w->o->resume && !w->o->force)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "%s: an unfinished run; --resume goes on, --force starts again", w->partial);
-    if (wg_exists(w->checkpoint) && w->o->resume)
-        return remove_leftovers(ctx, w);
-    wg_remove_tree(w->partial);
-    return wg_make_folder(ctx, w->partial);
+    /* a killed run may have left files half-written beside its checkpoint */
+    return wg_empty_folder(ctx, w->partial, w->o->resume ? CHECKPOINT : NULL);
 }
 
 static wagle_status add_file(wagle_ctx *ctx, const char *path, json_t *list)
@@ -328,5 +309,5 @@ wagle_status wg_run_finish(wagle_ctx *ctx, wg_run *w)
                                                      .force = w->o->force}));
     if (wg_exists(w->checkpoint))
         wg_remove_tree(w->checkpoint);
-    return wg_replace_folder(ctx, w->partial, w->o->out);
+    return wg_partial_commit(ctx, &w->folder, w->o->out);
 }

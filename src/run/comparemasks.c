@@ -146,6 +146,8 @@ wagle_status wagle_compare_masks(wagle_ctx *ctx, const wagle_compare_options *o,
     wg_begin(ctx);
     if (o->n < 1)
         return wg_fail(ctx, WAGLE_E_USAGE, "--compare wants masks");
+    if (o->svg != NULL)
+        WG_TRY(wg_output_check(ctx, o->svg, o->force, o->masks, (int)o->n));
     WG_TRY(WG_ALLOC(ctx, &c.mask, o->n));
     for (; st == WAGLE_OK && c.n < o->n; c.n++)
         st = wg_mask_read(ctx, o->masks[c.n], &c.mask[c.n]);

@@ -55,7 +55,7 @@ static const struct fact {
 typedef struct demo {
     wagle_ctx *ctx;
     const wagle_demo_options *o;
-    char *folder;
+    const char *folder;
     char author[AUTHORS + STRANGERS][64];
     wg_text learn[2]; /* rows of the original's and of the gold's training */
     char **texts;     /* every line, for the tokenizer */
@@ -572,27 +572,25 @@ void wagle_demo_defaults(wagle_demo_options *o)
 wagle_status wagle_demo(wagle_ctx *ctx, const wagle_demo_options *o, char **text)
 {
     demo d = {.ctx = ctx, .o = o};
-    wg_text folder = {0};
+    wg_partial folder;
     wagle_status st;
 
     wg_begin(ctx);
     *text = NULL;
-    WG_TRY(wg_check_absent(ctx, o->out, o->force));
-    WG_TRY(wg_text_printf(ctx, &folder, "%s.partial", o->out));
-    d.folder = folder.text;
-    wg_remove_tree(d.folder);
-    st = wg_make_folder(ctx, d.folder);
+    WG_TRY(wg_output_check(ctx, o->out, o->force, NULL, 0));
+    WG_TRY(wg_partial_new(ctx, o->out, &folder));
+    d.folder = folder.path;
+    st = play(&d);
     if (st == WAGLE_OK)
-        st = play(&d);
-    if (st == WAGLE_OK)
-        st = wg_replace_folder(ctx, d.folder, o->out);
+        st = wg_partial_commit(ctx, &folder, o->out);
+    wg_partial_end(&folder, false);
     if (st == WAGLE_OK) {
-        folder.bytes -= (int64_t)strlen(".partial");
-        d.folder[folder.bytes] = '\0';
+        d.folder = o->out;
         st = judge(&d, text);
+        if (st != WAGLE_OK)
+            wg_remove_tree(o->out);
     }
     if (st != WAGLE_OK) {
-        wg_remove_tree(d.folder);
         wagle_string_free(*text);
         *text = NULL;
     }
@@ -602,6 +600,5 @@ wagle_status wagle_demo(wagle_ctx *ctx, const wagle_demo_options *o, char **text
     wg_text_free(&d.learn[1]);
     wg_free(d.texts);
     wg_arena_free(&d.arena);
-    wg_free(d.folder);
     return st;
 }

@@ -84,7 +84,8 @@ static wagle_status with_rows(wagle_ctx *ctx, const char *model, const wagle_dat
     wg_begin(ctx);
     if (out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "no --out was named");
-    WG_TRY(wg_check_absent(ctx, out, force));
+    WG_TRY(wg_output_check(ctx, out, force, WG_INPUTS(model)));
+    WG_TRY(wg_output_spares_data(ctx, out, data));
     WG_TRY(wg_session_open(ctx, model, &s));
     st = wg_dataset_load(ctx, &s.reader, data, &rows);
     if (st == WAGLE_OK)

@@ -250,7 +250,7 @@ wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *o)
     if (o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "export wants DIR and --out FILE.gguf");
     WG_TRY(choose_type(ctx, o->type, &e.type));
-    WG_TRY(wg_check_absent(ctx, o->out, o->force));
+    WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model)));
     WG_TRY(wg_model_open(ctx, o->model, &e.m));
     e.arch = wg_gguf_arch_of(e.m->config.family->model_type[0]);
     st = e.arch != NULL ? write_file(&e)

@@ -201,16 +201,12 @@ void wagle_import_defaults(wagle_import_options *o)
 
 static wagle_status import(wg_importer *m)
 {
-    wg_text t = {0};
     wagle_status st;
 
     WG_TRY(read_architecture(m));
-    WG_TRY(wg_text_printf(m->ctx, &t, "%s.partial", m->o->out));
-    m->partial = t.text;
-    wg_remove_tree(m->partial);
-    st = wg_make_folder(m->ctx, m->partial);
-    if (st == WAGLE_OK)
-        st = wg_import_ids(m);
+    WG_TRY(wg_partial_new(m->ctx, m->o->out, &m->folder));
+    m->partial = m->folder.path;
+    st = wg_import_ids(m);
     if (st == WAGLE_OK)
         st = wg_import_config(m);
     if (st == WAGLE_OK)
@@ -218,10 +214,8 @@ static wagle_status import(wg_importer *m)
     if (st == WAGLE_OK)
         st = write_weights(m);
     if (st == WAGLE_OK)
-        st = wg_replace_folder(m->ctx, m->partial, m->o->out);
-    if (st != WAGLE_OK)
-        wg_remove_tree(m->partial);
-    wg_free(m->partial);
+        st = wg_partial_commit(m->ctx, &m->folder, m->o->out);
+    wg_partial_end(&m->folder, false);
     return st;
 }
 
@@ -234,7 +228,7 @@ wagle_status wagle_import(wagle_ctx *ctx, const wagle_import_options *o)
     if (o->gguf == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "import wants FILE.gguf and --out DIR");
     WG_TRY(wg_weight_dtype(ctx, o->dtype, &m.dtype));
-    WG_TRY(wg_check_absent(ctx, o->out, o->force));
+    WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->gguf)));
     WG_TRY(wg_gguf_open(ctx, o->gguf, &m.g));
     st = import(&m);
     wg_gguf_close(&m.g);

@@ -11,7 +11,8 @@ typedef struct wg_importer {
     wg_gguf g;
     const wg_gguf_arch *arch;
     wg_dtype dtype;
-    char *partial; /* the folder that is being made */
+    wg_partial folder;   /* that is being made */
+    const char *partial; /* its path */
     int64_t V;
     bool pieces; /* tokenizer.ggml.model is llama, else gpt2 */
     json_int_t bos, eos, unknown, eot, eom, pad, sep, mask; /* ids, -1: none */

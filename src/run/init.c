@@ -154,25 +154,22 @@ void wagle_init_defaults(wagle_init_options *o)
 wagle_status wagle_init(wagle_ctx *ctx, const wagle_init_options *o)
 {
     initializer m = {.ctx = ctx, .o = o};
-    wg_text folder = {0};
+    wg_partial folder;
     wagle_status st;
 
     wg_begin(ctx);
     if (o->config == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "init wants --config config.json and --out DIR");
     WG_TRY(wg_weight_dtype(ctx, o->dtype, &m.dtype));
-    WG_TRY(wg_check_absent(ctx, o->out, o->force));
-    WG_TRY(wg_text_printf(ctx, &folder, "%s.partial", o->out));
-    wg_remove_tree(folder.text);
-    st = make(&m, folder.text);
+    WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->config)));
+    WG_TRY(wg_partial_new(ctx, o->out, &folder));
+    st = make(&m, folder.path);
     if (st == WAGLE_OK)
-        st = wg_replace_folder(ctx, folder.text, o->out);
-    if (st != WAGLE_OK)
-        wg_remove_tree(folder.text);
+        st = wg_partial_commit(ctx, &folder, o->out);
+    wg_partial_end(&folder, false);
     wg_free(m.tensor);
     wg_free(m.values);
     wg_free(m.stored);
     wg_arena_free(&m.arena);
-    wg_text_free(&folder);
     return st;
 }

@@ -215,12 +215,22 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_mask_options *o)
                : wg_fail(ctx, WAGLE_E_USAGE, "--format %.32s: bits or bool", o->format);
 }
 
+/* Whether a mask may be written there: of what it is made from it replaces nothing. */
+static wagle_status check_out(wagle_ctx *ctx, const wagle_mask_options *o, const char *out)
+{
+    WG_TRY(wg_output_check(ctx, out, o->force, WG_INPUTS(o->scores, o->data.model)));
+    for (int64_t i = 0; i < o->n_masks; i++)
+        WG_TRY(wg_output_spares(ctx, out, o->masks[i]));
+    WG_TRY(wg_output_spares_data(ctx, out, &o->data.forget));
+    return wg_output_spares_data(ctx, out, &o->data.retain);
+}
+
 static wagle_status one_mask(wagle_ctx *ctx, const wagle_mask_options *o)
 {
     wg_mask mask = {0};
     wagle_status st;
 
-    WG_TRY(wg_check_absent(ctx, o->out, o->force));
+    WG_TRY(check_out(ctx, o, o->out));
     st = make_mask(ctx, o, &mask);
     if (st == WAGLE_OK && !ctx->dry_run)
         st = write_mask(ctx, o, o->out, o->density, &mask);
@@ -238,7 +248,7 @@ static wagle_status name_of(wagle_ctx *ctx, const wagle_mask_options *o, double 
 
     out->bytes = 0;
     WG_TRY(wg_text_printf(ctx, out, "%.*s%.6g%s", (int)(at - o->out), o->out, density, at + 2));
-    return wg_check_absent(ctx, out->text, o->force);
+    return check_out(ctx, o, out->text);
 }
 
 static wagle_status several_masks(wagle_ctx *ctx, const wagle_mask_options *o, wg_mask *mask)

@@ -109,7 +109,7 @@ wagle_status wagle_objective_gradient(wagle_ctx *ctx, const wagle_train_options 
     WG_TRY(wg_objective_find(ctx, o->objective, &objective));
     if (objective->needs & WG_TRAINS_ONLY)
         return wg_fail(ctx, WAGLE_E_USAGE, "objective %s is not for unlearning", o->objective);
-    WG_TRY(wg_check_absent(ctx, o->out, o->force));
+    WG_TRY(wg_train_output_check(ctx, o, o->out, o->force));
     WG_TRY(wg_session_open(ctx, o->model, &s));
     st = wg_material_load(ctx, &s, objective, o, &data);
     if (st == WAGLE_OK)

@@ -19,6 +19,7 @@ wagle_status wagle_diff(wagle_ctx *ctx, const wagle_diff_options *o)
     wg_begin(ctx);
     if (o->before == NULL || o->after == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "diff wants two model folders and --out");
+    WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->before, o->after)));
     WG_TRY(wg_tensors_open(ctx, o->before, &a));
     st = wg_tensors_open(ctx, o->after, &b);
     if (st == WAGLE_OK) {
@@ -274,25 +275,20 @@ static wagle_status write_ledger(wagle_ctx *ctx, const change *c, const char *fo
 
 static wagle_status write_folder(wagle_ctx *ctx, change *c, const wagle_patch_options *o)
 {
-    wg_text partial = {0};
+    wg_partial partial;
     wagle_status st;
 
     WG_TRY(WG_ALLOC(ctx, &c->chunk, CHUNK_BYTES));
     c->entry = json_pack("{s:s, s:{}}", "patch", c->patch.hash, "tensors");
     if (c->entry == NULL)
         return wg_json_memory(ctx);
-    WG_TRY(wg_text_printf(ctx, &partial, "%s.partial", o->out));
-    wg_remove_tree(partial.text);
-    st = wg_make_folder(ctx, partial.text);
+    WG_TRY(wg_partial_new(ctx, o->out, &partial));
+    st = wg_write_folder(ctx, o->model, &c->files, partial.path, write_tensor, c);
     if (st == WAGLE_OK)
-        st = wg_write_folder(ctx, o->model, &c->files, partial.text, write_tensor, c);
+        st = write_ledger(ctx, c, partial.path);
     if (st == WAGLE_OK)
-        st = write_ledger(ctx, c, partial.text);
-    if (st == WAGLE_OK)
-        st = wg_replace_folder(ctx, partial.text, o->out);
-    if (st != WAGLE_OK)
-        wg_remove_tree(partial.text);
-    wg_text_free(&partial);
+        st = wg_partial_commit(ctx, &partial, o->out);
+    wg_partial_end(&partial, false);
     return st;
 }
 
@@ -305,7 +301,7 @@ static wagle_status change_folder(wagle_ctx *ctx, const wagle_patch_options *o, 
     if (o->model == NULL || o->patch == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "%s wants a model folder, a patch and --out",
                        revert ? "revert" : "apply");
-    WG_TRY(wg_check_absent(ctx, o->out, o->force));
+    WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model, o->patch)));
     WG_TRY_GOTO(wg_patch_open(ctx, o->patch, &c.patch), done);
     WG_TRY_GOTO(wg_tensors_open(ctx, o->model, &c.files), done);
     WG_TRY_GOTO(read_ledger(ctx, o->model, &c.ledger), done);

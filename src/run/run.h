@@ -24,7 +24,9 @@ typedef struct wg_run {
     wg_shared *shared;     /* or NULL */
     const wg_watch *watch; /* or NULL */
     wg_stop_rule stop;
-    char *partial, *checkpoint;
+    wg_partial folder; /* OUT.partial */
+    const char *partial;
+    char *checkpoint;
     char fingerprint[WG_SHA256_TEXT];
     int64_t per_epoch; /* updates */
     int64_t steps, warmup, step;

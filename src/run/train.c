@@ -46,6 +46,16 @@ void wagle_unlearn_defaults(wagle_train_options *o)
     o->warmup_ratio = 0.1;
 }
 
+wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o, const char *out,
+                                   bool force)
+{
+    WG_TRY(wg_output_check(
+        ctx, out, force,
+        WG_INPUTS(o->model, o->reference, o->mask, o->refusal, o->pairs, o->rmu_control)));
+    WG_TRY(wg_output_spares_data(ctx, out, &o->forget));
+    return wg_output_spares_data(ctx, out, &o->retain);
+}
+
 static wagle_status check_numbers(wagle_ctx *ctx, const wagle_train_options *o)
 {
     if (!(o->lr > 0) || !isfinite(o->lr))
@@ -88,7 +98,7 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w)
         return wg_fail(ctx, WAGLE_E_USAGE, "objective %s wants --refusal FILE, a line each",
                        w->objective->name);
     if (o->out_patch != NULL)
-        WG_TRY(wg_check_absent(ctx, o->out_patch, o->force));
+        WG_TRY(wg_train_output_check(ctx, o, o->out_patch, o->force));
     WG_TRY(wg_rules_find(ctx, o->optimizer, &w->rules));
     WG_TRY(wg_decay_find(ctx, o->schedule, &w->decay));
     return wg_stop_parse(ctx, o->stop_when, w->watch != NULL, &w->stop);
@@ -318,7 +328,6 @@ static void close_run(wg_run *w)
     wg_free(w->f);
     wg_free(w->r);
     wg_free(w->pick);
-    wg_free(w->partial);
     wg_free(w->checkpoint);
 }
 
@@ -333,9 +342,8 @@ static wagle_status load_data(wagle_ctx *ctx, wg_run *w)
 wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
                       const wg_around *around, wagle_train_result *result)
 {
-    wg_run w = {.o = o, .shared = around->shared, .watch = around->watch};
+    wg_run w = {.o = o, .folder = {.lock = -1}, .shared = around->shared, .watch = around->watch};
     const double start = wg_seconds();
-    bool made = false;
     wagle_status st;
 
     wg_begin(ctx);
@@ -345,11 +353,10 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
         return wg_fail(ctx, WAGLE_E_USAGE, "objective %s is not for %s", o->objective,
                        plain ? "finetune" : "unlearn");
     WG_TRY(check_options(ctx, &w));
-    WG_TRY(wg_check_absent(ctx, o->out, o->force || o->resume));
+    WG_TRY(wg_train_output_check(ctx, o, o->out, o->force || o->resume));
     WG_TRY_GOTO(wg_session_open(ctx, o->model, &w.session), done);
     WG_TRY_GOTO(load_data(ctx, &w), done);
     WG_TRY_GOTO(wg_run_open_partial(ctx, &w), done);
-    made = true;
     WG_TRY_GOTO(prepare(ctx, &w), done);
     if (ctx->dry_run)
         goto done;
@@ -359,8 +366,7 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
     WG_TRY_GOTO(all_steps(ctx, &w), done);
     st = wg_run_finish(ctx, &w);
 done:
-    if ((st != WAGLE_OK || ctx->dry_run) && made && !wg_exists(w.checkpoint))
-        wg_remove_tree(w.partial);
+    wg_partial_end(&w.folder, w.checkpoint == NULL || wg_exists(w.checkpoint));
     w.result.steps = w.step;
     w.result.seconds = wg_seconds() - start;
     if (result != NULL)

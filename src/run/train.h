@@ -96,6 +96,10 @@ typedef struct wg_around {
 WAGLE_CHECK wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
                                   const wg_around *around, wagle_train_result *result);
 
+/* Whether `out` may be written: it replaces nothing that the run reads. */
+WAGLE_CHECK wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o,
+                                               const char *out, bool force);
+
 /* Means over rows: answer probability exp(-token-mean nll), and token-mean nll. */
 WAGLE_CHECK wagle_status wg_mean_probability(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
                                              double *probability, double *nll);

@@ -14,7 +14,9 @@ gold_rows() {
     gold folder "$model" "$GOLD/objectives/reference.safetensors" reference
     gold tensor "$GOLD/objectives/data.safetensors" rmu.control control
     for name in ga graddiff kl npo npo-token-mean simnpo dpo po wga satimp undial ceu rmu; do
-        "$WAGLE" gradient --objective $name --model "$model" --reference reference --forget forget.jsonl --retain retain.jsonl \
+        margin=
+        [ $name != simnpo ] || margin='--simnpo-delta 0.125' # the gold's
+        "$WAGLE" gradient --objective $name $margin --model "$model" --reference reference --forget forget.jsonl --retain retain.jsonl \
             --refusal refusal.jsonl --rmu-control control --json --out $name >$name.json
         gold gradient $name "$GOLD/objectives/grad_$name.safetensors" "$facts" $name $name.json
     done

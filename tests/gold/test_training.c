@@ -75,6 +75,8 @@ static void check_objective(const char *name)
     const json_t *want = json_object_get(json_object_get(facts, "objectives"), name);
     const int64_t order[] = {0, 1, 2};
     const wg_pick pick = {order, order, 3, 3};
+    const wagle_param margin = {"simnpo.delta",
+                                json_at(json_object_get(facts, "hyper"), "delta_simnpo")};
     wg_material material = {.options = &o};
     wg_tensors data, gold;
     wg_session s;
@@ -86,6 +88,8 @@ static void check_objective(const char *name)
 
     o.model = MODEL;
     o.reference = reference_folder(ctx);
+    o.params = &margin;
+    o.n_params = strcmp(name, "simnpo") == 0;
     assert_ok(ctx, wg_objective_find(ctx, name, &material.objective));
     assert_ok(ctx, wg_tensors_open(ctx, WG_GOLD "/objectives/data.safetensors", &data));
     snprintf(path, sizeof path, WG_GOLD "/objectives/grad_%s.safetensors", name);

@@ -1,0 +1,72 @@
+load helpers
+
+# Runs and their folders: what an output may not replace, and one process a folder.
+
+@test "an output never replaces an input, through links and with --force too" {
+    cp -r "$model" in
+    ln -s in link
+    "$WAGLE" attribute --model in --forget forget.jsonl --retain retain.jsonl --out scores
+    "$WAGLE" mask --scores scores --density 0.2 --out mask
+    "$WAGLE" unlearn --model in --forget forget.jsonl --retain retain.jsonl --steps 2 --lr 1e-3 --out-patch p.patch --out new
+    mkdir runs
+    cp mask runs/mask
+    cp in/config.json config.json
+    cp -r in before
+    while read -r words; do
+        refused 2 'input' "$WAGLE" $words --force
+    done <<'COMMANDS'
+unlearn --model in --forget forget.jsonl --retain retain.jsonl --steps 1 --out in
+unlearn --model in --forget forget.jsonl --retain retain.jsonl --steps 1 --out in/
+unlearn --model in --forget forget.jsonl --retain retain.jsonl --steps 1 --out ./runs/../in
+unlearn --model in --forget forget.jsonl --retain retain.jsonl --steps 1 --out link
+unlearn --model link --forget forget.jsonl --retain retain.jsonl --steps 1 --out in
+unlearn --model in --forget forget.jsonl --retain retain.jsonl --steps 1 --out in/forgotten
+unlearn --model in --forget forget.jsonl@2 --retain retain.jsonl --steps 1 --out forget.jsonl
+unlearn --model in --forget forget.jsonl --retain retain.jsonl --mask runs/mask --steps 1 --out runs
+unlearn --model in --reference new --forget forget.jsonl --retain retain.jsonl --steps 1 --out new
+unlearn --model in --forget forget.jsonl --retain retain.jsonl --steps 1 --out out --out-patch retain.jsonl
+finetune --model in --data forget.jsonl --steps 1 --out in
+attribute --model in --forget forget.jsonl --retain retain.jsonl --out retain.jsonl
+attribute --model in --forget forget.jsonl --retain retain.jsonl --out in/config.json
+mask --scores scores --density 0.1 --out scores
+mask --op invert mask --out mask
+mask --compare mask --svg mask
+gradient --model in --data forget.jsonl --out forget.jsonl
+logits --model in --data forget.jsonl --out in/model.safetensors
+apply in p.patch --out in
+apply in p.patch --out p.patch
+revert new p.patch --out link/../new
+diff in new --out new/config.json
+export in --out in/model.safetensors
+init --config config.json --out config.json
+COMMANDS
+    diff -r in before
+    [ -h link ]
+}
+
+@test "an output that cannot be written is refused before work" {
+    refused 3 'cannot be written' "$WAGLE" unlearn --model nowhere --forget forget.jsonl --retain retain.jsonl --out deep/out
+    refused 3 'cannot be written' "$WAGLE" attribute --model nowhere --forget forget.jsonl --retain retain.jsonl --out forget.jsonl/out
+    refused 3 'cannot be written' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --out out --out-patch deep/patch
+    refused 2 'neither a file nor a folder' "$WAGLE" logits --model "$model" --data forget.jsonl --out /dev/null --force
+}
+
+@test "two runs do not share a folder: the second names the first's process" {
+    run=(unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --lr 1e-4 --out shared --quiet)
+    "$WAGLE" "${run[@]}" --steps 100000 & first=$!
+    until [ -s shared.partial/lock ]; do sleep 0.02; done
+    for more in '' --force --resume; do
+        status=0
+        "$WAGLE" "${run[@]}" --steps 1 $more 2>words || status=$?
+        [ $status = 2 ]
+        grep -q "shared.partial: process $first is at work there" words
+    done
+    status=0
+    "$WAGLE" init --config "$model/config.json" --out shared 2>words || status=$?
+    [ $status = 2 ] && grep -q "process $first" words
+    kill -KILL $first
+    wait $first || true
+    [ -e shared.partial/lock ]
+    "$WAGLE" "${run[@]}" --steps 1
+    [ ! -e shared.partial ] && [ ! -e shared/lock ]
+}
