@@ -97,6 +97,12 @@ wagle_status cli_apply_config(const cli_command *c, const char *path, cli_option
 
 wagle_status cli_check_rules(const cli_command *c, cli_options *o);
 
+/* --- paths.c -----------------------------------------------------------------------------------
+ */
+
+/* WAGLE_E_INPUT, and says which option, where a file that is to be read is not there. */
+wagle_status cli_check_paths(const cli_command *c, const cli_options *o);
+
 /* --- value.c: numbers and their ranges ---------------------------------------------------------
  */
 

@@ -284,5 +284,6 @@ wagle_status cli_parse(const cli_command *c, int argc, const char **argv, cli_op
     if (c->argument_missing != NULL && o->argument[0] == NULL)
         return cli_refuse("%s: %s", c->name, c->argument_missing);
     gather_params(o);
-    return cli_check_rules(c, o);
+    st = cli_check_rules(c, o);
+    return st == WAGLE_OK ? cli_check_paths(c, o) : st;
 }

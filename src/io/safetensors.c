@@ -1,5 +1,7 @@
 #include "io/safetensors.h"
 
+#include "io/notweights.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,10 +114,12 @@ static wagle_status open_file(wagle_ctx *ctx, wg_tensors *t, int file, int64_t *
     WG_TRY(wg_map_open(ctx, path, &t->map[file]));
     if (t->map[file].bytes >= sizeof length)
         memcpy(&length, t->map[file].data, sizeof length);
-    if (t->map[file].bytes < 10 || length > t->map[file].bytes - 8 || length > MOST_HEADER)
+    if (t->map[file].bytes < 10 || length > t->map[file].bytes - 8 || length > MOST_HEADER) {
+        WG_TRY(wg_not_weights(ctx, path, t->map[file].data, t->map[file].bytes));
         return wg_fail(ctx, WAGLE_E_INPUT,
                        "%s: not a safetensors file: %zu bytes, the header claims %llu", path,
                        t->map[file].bytes, (unsigned long long)length);
+    }
     WG_TRY(wg_json_parse(ctx, path, (const char *)t->map[file].data + 8, length, &header));
     if (!json_is_object(header)) {
         st = wg_fail(ctx, WAGLE_E_INPUT, "%s: the header is not a JSON object", path);

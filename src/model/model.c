@@ -1,5 +1,7 @@
 #include "model/model.h"
 
+#include "base/place.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -134,8 +136,7 @@ wagle_status wg_model_open(wagle_ctx *ctx, const char *folder, wg_model **out)
     *out = NULL;
     if (folder == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "no model was named");
-    if (!wg_is_folder(folder))
-        return wg_fail(ctx, WAGLE_E_INPUT, "%s: no such model folder", folder);
+    WG_TRY(wg_model_place(ctx, folder));
     WG_TRY(WG_ALLOC(ctx, &m, 1));
     m->ops = wg_ops_default();
     m->ops->set_threads(ctx->threads);

@@ -1,5 +1,6 @@
 #include "text/tokenizer.h"
 
+#include "base/place.h"
 #include "base/file.h"
 #include <string.h>
 
@@ -83,6 +84,8 @@ wagle_status wagle_tokenizer_open(wagle_ctx *ctx, const char *folder, wagle_toke
 
     wg_begin(ctx);
     *out = NULL;
+    if (!wg_is_folder(folder))
+        return wg_model_place(ctx, folder);
     st = wg_tokenizer_json(ctx, folder, &path, &json);
     if (st == WAGLE_OK)
         st = wg_tokenizer_parse(ctx, path, json, out);

@@ -133,3 +133,47 @@ LIST
     usage "must be 0 or more" finetune --weight_decay -1
     usage "must be from" unlearn --npo_beta -1
 }
+
+@test "a file that is not there is named with its option, before the model is opened" {
+    refused 3 '--retain nofile: no such file' "$WAGLE" unlearn --model nowhere --forget forget.jsonl --retain nofile --out out
+    refused 3 '--forget forget.jsonl@x: no such file' "$WAGLE" unlearn --model nowhere --forget forget.jsonl@x --out out
+    refused 3 '--mask m: no such file' "$WAGLE" unlearn --model nowhere --forget forget.jsonl@2 --mask m --out out
+    refused 3 '--data no: no such file' "$WAGLE" eval --model nowhere --data no
+    refused 3 '--scores no: no such file' "$WAGLE" mask --scores no --out out
+    refused 3 '--reference no: no such folder' "$WAGLE" unlearn --model nowhere --objective npo --reference no --out out
+    refused 3 '--reference forget.jsonl: a file' "$WAGLE" unlearn --model nowhere --objective npo --reference forget.jsonl --out out
+    refused 3 '--pairs no' "$WAGLE" finetune --model nowhere --data forget.jsonl --pairs no --out out
+    refused 3 '--tofu no: no such folder' "$WAGLE" eval --model nowhere --suite tofu --tofu no
+}
+
+@test "what is no model folder is named with the way out" {
+    logits() { "$WAGLE" logits --model "$1" --data forget.jsonl --out out; }
+    refused 3 'hf download meta-llama/Llama-3.2-1B' logits meta-llama/Llama-3.2-1B
+    refused 3 'hf download a/b' "$WAGLE" tokenize --model a/b --text x
+    mkdir empty run cache cache/snapshots gguf adapter
+    refused 3 'empty: no config.json' logits empty
+    printf 'GGUF....' >gguf/m.gguf
+    refused 3 'wagle import gguf/m.gguf' logits gguf/m.gguf
+    refused 3 'm.gguf: import it first' logits gguf
+    refused 3 'snapshots' logits cache
+    touch adapter/adapter_config.json run/manifest.json
+    refused 3 'merge_and_unload' logits adapter
+    refused 3 'did not end' logits run
+    refused 3 'forget.jsonl: a file' logits forget.jsonl
+    refused 3 'nowhere: no such model folder' logits nowhere
+}
+
+@test "files of tensors of other tools are named with the way out" {
+    printf 'PK\003\004%060d' 0 >m.pt; cp m.pt m.npz
+    printf '\200\002}q%060d' 0 >m.bin
+    printf '\223NUMPY%060d' 0 >m.npy
+    printf 'GGUF%060d' 0 >m.gguf
+    unlearn() { "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --mask "$1" --out out; }
+    refused 3 "a PyTorch file: convert it in Python: safetensors.torch.save_file(torch.load('m.pt')" unlearn m.pt
+    refused 3 'm.bin: not a safetensors file but a PyTorch file' unlearn m.bin
+    refused 3 'a NumPy archive' "$WAGLE" mask --scores m.npz --out out
+    refused 3 'a NumPy array' "$WAGLE" mask --op invert m.npy --out out
+    refused 3 'wagle import m.gguf' unlearn m.gguf
+    refused 3 'a PyTorch file' "$WAGLE" inspect m.pt
+    refused 3 'JSON or rows of text' "$WAGLE" mask --compare forget.jsonl retain.jsonl
+}
