@@ -6,7 +6,9 @@
  *      "__metadata__": {"key": "text"}}
  *
  * A sharded model lists its files in model.safetensors.index.json. Checked: lengths, JSON,
- * types, offsets without overlap or gap, bounds, and that the index names what is there.
+ * types, offsets without overlap or gap, bounds, that the index's files lie in the folder, and that
+ * no tensor is in another one than it says. A tensor that the index names and no file has is the
+ * affair of whoever needs it.
  * Source: the format's page of huggingface/safetensors. */
 #ifndef WG_IO_SAFETENSORS_H
 #define WG_IO_SAFETENSORS_H
@@ -18,8 +20,9 @@
 typedef struct wg_tensors {
     wg_tensor *tensor; /* [n] sorted by name, byte order */
     int64_t n;
-    char **file; /* [n_files] paths */
-    wg_map *map; /* [n_files] */
+    char **file;      /* [n_files] paths */
+    size_t beginning; /* bytes of each path that are the folder's */
+    wg_map *map;      /* [n_files] */
     int64_t n_files;
     json_t *metadata; /* of the first file, {} if it has none */
     wg_arena arena;
@@ -33,6 +36,8 @@ void wg_tensors_close(wg_tensors *t);
 const wg_tensor *wg_tensors_find(const wg_tensors *t, const char *name);
 /* metadata[key], or NULL. */
 const char *wg_tensors_metadata(const wg_tensors *t, const char *key);
+/* The shard's path inside the folder: "a.safetensors", "part/a.safetensors". */
+const char *wg_tensors_shard(const wg_tensors *t, int64_t file);
 /* First byte of shard `file`'s data, counted from the file's start. */
 size_t wg_tensors_data_start(const wg_tensors *t, int file);
 

@@ -84,7 +84,7 @@ typedef enum wg_cfg {
     WG_CFG_QUERY_SCALAR,  /* scores are divided by its root; 0: the head size */
     WG_CFG_ATTENTION_CAP, /* 0: none */
     WG_CFG_FINAL_CAP,
-    WG_CFG_THETA,
+    WG_CFG_THETA,       /* 0: rope_parameters must say */
     WG_CFG_LOCAL_THETA, /* of layers with a window */
     WG_CFG_ROTARY,      /* share of a head that turns */
     WG_CFG_TIED,        /* flags */
@@ -212,7 +212,7 @@ const wg_family *wg_family_find(const char *model_type);
 #define WG_TIED(is) [WG_CFG_TIED] = {"tie_word_embeddings", is, false}
 #define WG_ATTENTION_BIAS(is) [WG_CFG_BIAS] = {"attention_bias", is, false}
 #define WG_ROPE(share)                                                                             \
-    [WG_CFG_THETA] = {"rope_theta", 10000, false},                                                 \
+    [WG_CFG_THETA] = {"rope_theta", 10000, true},                                                  \
     [WG_CFG_ROTARY] = {"partial_rotary_factor", share, true},                                      \
     [WG_CFG_ORIGINAL] = {"original_max_position_embeddings", 0, true}
 #define WG_QWEN_WINDOW                                                                             \

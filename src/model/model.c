@@ -67,25 +67,17 @@ bool wg_config_has(const wg_config *c, wg_role role, int64_t layer)
     return layer < (role < WG_LAYER_ROLES ? 1 : c->L) && c->has[role];
 }
 
-/* Some files leave the family's prefix of names out. */
-static const wg_tensor *find_tensor(const wg_model *m, const char *name)
-{
-    const wg_tensor *t = wg_tensors_find(&m->files, name);
-    const char *prefix = m->config.family->prefix;
-
-    if (t == NULL && prefix != NULL && strncmp(name, prefix, strlen(prefix)) == 0)
-        t = wg_tensors_find(&m->files, name + strlen(prefix));
-    return t;
-}
-
-static wagle_status bind_tensor(wagle_ctx *ctx, wg_model *m, wg_role role, int64_t layer)
+static wagle_status bind_tensor(wagle_ctx *ctx, wg_model *m, const wg_tie *tie, wg_role role,
+                                int64_t layer)
 {
     wg_shape shape;
     char name[WG_NAME_BYTES], expected[96], found[96];
     const wg_tensor *t;
 
     wg_config_tensor(&m->config, role, layer, name, &shape);
-    t = find_tensor(m, name);
+    t = role == WG_EMBED && tie->stored != NULL
+            ? tie->stored
+            : wg_stored_tensor(&m->config, &m->files, role, layer);
     if (t == NULL)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: no tensor '%s'", m->folder, name);
     if (!wg_shape_equal(&t->shape, &shape))
@@ -99,30 +91,33 @@ static wagle_status bind_tensor(wagle_ctx *ctx, wg_model *m, wg_role role, int64
     return WAGLE_OK;
 }
 
-/* Stored beside the weights, and no weight: tables, and the head of a tied model. */
+/* Stored beside the weights, and no weight. */
 static bool is_ignored(const wg_config *c, const char *name)
 {
-    const char *head = c->family->tensor[WG_HEAD].pattern;
-
     for (int i = 0; i < 4 && c->family->ignored[i] != NULL; i++)
         if (wg_ends_with(name, c->family->ignored[i]))
             return true;
-    return wg_ends_with(name, "rotary_emb.inv_freq") || (c->tied && strcmp(name, head) == 0);
+    return wg_ends_with(name, "rotary_emb.inv_freq");
 }
 
 /* Every tensor of the family is there; nothing is there that we would silently leave out. */
 static wagle_status bind(wagle_ctx *ctx, wg_model *m)
 {
+    wg_tie tie;
+
+    WG_TRY(wg_tie_settle(ctx, m->folder, &m->files, &m->config, &tie));
+    m->copy = tie.copy != NULL ? (int)(tie.copy - m->files.tensor) : -1;
     WG_TRY(WG_ALLOC(ctx, &m->index, roles_total(m)));
     for (int64_t i = 0; i < roles_total(m); i++)
         m->index[i] = -1;
     for (int role = 0; role < WG_ROLES; role++)
         for (int64_t layer = 0; wg_config_has(&m->config, (wg_role)role, layer); layer++)
-            WG_TRY(bind_tensor(ctx, m, (wg_role)role, layer));
+            WG_TRY(bind_tensor(ctx, m, &tie, (wg_role)role, layer));
     if (m->config.tied)
         m->index[WG_HEAD] = m->index[WG_EMBED];
     for (int t = 0; t < m->files.n; t++)
-        if (!wg_model_is_weight(m, t) && !is_ignored(&m->config, m->files.tensor[t].name))
+        if (!wg_model_is_weight(m, t) && t != m->copy &&
+            !is_ignored(&m->config, m->files.tensor[t].name))
             return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%.128s' is not of this model type",
                            m->folder, m->files.tensor[t].name);
     return WAGLE_OK;

@@ -62,6 +62,7 @@ typedef struct wg_model {
     char *folder;
     wg_config config;
     wg_tensors files;
+    int copy;            /* tensor that is stored beside the one it is tied to, or -1 */
     int *index;          /* [roles without a layer + L*(roles a layer)], see wg_model_tensor */
     wg_overlay *overlay; /* [files.n]; value NULL: none */
     wg_real **resident;  /* [files.n] whole tensors widened, or NULL */
@@ -88,6 +89,23 @@ void wg_config_tensor(const wg_config *c, wg_role role, int64_t layer, char name
                       wg_shape *shape);
 /* There is such a tensor: the head of a tied model is no tensor of its own. */
 bool wg_config_has(const wg_config *c, wg_role role, int64_t layer);
+
+/* Where a tied model's one matrix is stored, and again, if it is; NULL: the model is not tied. */
+typedef struct wg_tie {
+    const wg_tensor *stored, *copy;
+} wg_tie;
+
+/* A role's tensor in the files, under any of its names; NULL if there is none. */
+const wg_tensor *wg_stored_tensor(const wg_config *c, const wg_tensors *files, wg_role role,
+                                  int64_t layer);
+/* How the files store the tie; where head and embedding differ, c is tied no longer. */
+WAGLE_CHECK wagle_status wg_tie_settle(wagle_ctx *ctx, const char *folder, const wg_tensors *files,
+                                       wg_config *c, wg_tie *out);
+/* The same of a folder whose config may be of no model that we know: then there is no tie. */
+WAGLE_CHECK wagle_status wg_tie_of_folder(wagle_ctx *ctx, const char *folder,
+                                          const wg_tensors *files, wg_config *c, wg_tie *out);
+/* It is one of the names of embedding and head. */
+bool wg_tie_names(const wg_config *c, const char *tensor);
 
 /* Index in m->files.tensor, -1 if there is none; the head of a tied model is its embedding.
  * layer 0 for those that have none. */

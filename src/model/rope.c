@@ -7,7 +7,8 @@
 /* A key is looked up in the first of the objects (or NULL) that has it. */
 typedef struct parameters {
     const json_t *from[2];
-    bool no_type; /* "type", the older name of rope_type, does not count */
+    const json_t *truncate; /* the object of yarn's "truncate" */
+    bool no_type;           /* "type", the older name of rope_type, does not count */
 } parameters;
 
 static const json_t *at(const parameters *p, const char *key)
@@ -128,7 +129,7 @@ static double yarn_pair(const wg_config *c, const wg_rope *rope, double turns)
 static wagle_status read_yarn(const wg_config_source *s, const parameters *p, const wg_config *c,
                               wg_rope *rope)
 {
-    const json_t *truncate = at(p, "truncate");
+    const json_t *truncate = json_object_get(p->truncate, "truncate");
     double factor, fast, slow, m, m_all;
 
     WG_TRY(number(s, p, "factor", (double)c->max_position / rope->original, &factor));
@@ -196,6 +197,8 @@ static wagle_status read_one(const wg_config_source *s, const parameters *p, dou
     WG_TRY(find_kind(s, p, &k));
     WG_TRY(read_share(s, p, k, c));
     WG_TRY(number(s, p, "rope_theta", theta, &rope->theta));
+    if (!(rope->theta > 0))
+        return wg_config_wrong(s, "rope_theta", "a number above 0", json_null());
     WG_TRY(read_original(s, p, c, rope));
     rope->kind = k->kind;
     rope->scale = 1;
@@ -234,20 +237,19 @@ wagle_status wg_config_rope(const wg_config_source *s, wg_config *c)
         return WAGLE_OK;
     WG_TRY(object(s, s->json, "rope_parameters", &now));
     WG_TRY(object(s, s->json, "rope_scaling", &before));
+    if (!s->family->rope_by_kind)
+        now = before != NULL ? before : now;
     WG_TRY(object(s, now, "full_attention", &full));
     WG_TRY(object(s, now, "sliding_attention", &local));
-    if (!s->family->rope_by_kind) {
-        if (full != NULL || local != NULL)
-            return wg_fail(s->ctx, WAGLE_E_INPUT,
-                           "%s: rope_parameters by kind of layer are not supported for this model "
-                           "type",
-                           s->path);
-        return read_one(s, &(parameters){.from = {before != NULL ? before : now}}, theta, c,
-                        &c->rope[0]);
-    }
+    if (!s->family->rope_by_kind && (full != NULL || local != NULL))
+        return wg_fail(s->ctx, WAGLE_E_INPUT,
+                       "%s: rope_parameters by kind of layer are not supported for this model type",
+                       s->path);
+    if (!s->family->rope_by_kind)
+        return read_one(s, &(parameters){{now}, now, false}, theta, c, &c->rope[0]);
     c->local_rope = true;
-    WG_TRY(read_one(s, &(parameters){{before, full}, full == NULL}, theta, c, &c->rope[0]));
-    return read_one(s, &(parameters){.from = {local}}, s->value[WG_CFG_LOCAL_THETA], c,
+    WG_TRY(read_one(s, &(parameters){{before, full}, now, full == NULL}, theta, c, &c->rope[0]));
+    return read_one(s, &(parameters){{local}, now, false}, s->value[WG_CFG_LOCAL_THETA], c,
                     &c->rope[1]);
 }
 

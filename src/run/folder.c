@@ -59,12 +59,34 @@ static wagle_status write_one(wagle_ctx *ctx, const writing *w, const char *name
     int shard = -1;
 
     for (int f = 0; f < w->files->n_files; f++)
-        if (strcmp(wg_path_name(w->files->file[f]), name) == 0)
+        if (strcmp(wg_tensors_shard(w->files, f), name) == 0)
             shard = f;
     if (st == WAGLE_OK && !wg_is_folder(from) && !left_behind(name))
         st = shard >= 0 ? write_shard(ctx, w, shard, to) : wg_copy_file(ctx, from, to);
     wg_free(from);
     wg_free(to);
+    return st;
+}
+
+/* Shards that lie deeper in the folder: part/a.safetensors. */
+static wagle_status write_deep_shards(wagle_ctx *ctx, const writing *w, const char *out)
+{
+    wagle_status st = WAGLE_OK;
+
+    for (int f = 0; st == WAGLE_OK && f < w->files->n_files; f++) {
+        const char *shard = wg_tensors_shard(w->files, f);
+        char *to = wg_path_join(ctx, out, shard);
+        st = to != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+        for (char *at = st == WAGLE_OK ? to + strlen(to) - strlen(shard) : NULL;
+             st == WAGLE_OK && (at = strchr(at, '/')) != NULL; at++) {
+            *at = '\0';
+            st = wg_make_folder(ctx, to);
+            *at = '/';
+        }
+        if (st == WAGLE_OK && strchr(shard, '/') != NULL)
+            st = write_shard(ctx, w, f, to);
+        wg_free(to);
+    }
     return st;
 }
 
@@ -78,6 +100,8 @@ wagle_status wg_write_folder(wagle_ctx *ctx, const char *folder, const wg_tensor
     WG_TRY(wg_list_folder(ctx, folder, &names));
     for (char **name = names; st == WAGLE_OK && *name != NULL; name++)
         st = write_one(ctx, &w, *name, out);
+    if (st == WAGLE_OK)
+        st = write_deep_shards(ctx, &w, out);
     wg_free_names(names);
     return st;
 }

@@ -5,6 +5,7 @@
  * after. With it a patch made for an earlier state also applies, if the weights it changes still
  * have the old values: patches that touch different weights go in any order. */
 #include "io/patch.h"
+#include "model/model.h"
 #include "run/folder.h"
 #include <stdlib.h>
 #include <string.h>
@@ -95,12 +96,35 @@ typedef struct change {
     const char *patch_path;
     wg_patch patch;
     wg_tensors files;
+    wg_config config; /* for the names of a tied matrix, which the folder may store twice */
+    wg_tie tie;
     json_t *ledger, *entry; /* entry: of this patch, as it comes out */
     bool revert;
     unsigned char *chunk;
 } change;
 
 enum { CHUNK_BYTES = 1 << 20 };
+
+/* The folder's tensor that the patch means by this name. */
+static const wg_tensor *find_tensor(const change *c, const char *name)
+{
+    const wg_tensor *t = wg_tensors_find(&c->files, name);
+
+    return t == NULL && c->tie.stored != NULL && wg_tie_names(&c->config, name) ? c->tie.stored : t;
+}
+
+/* What the patch changes in the folder's tensor; NULL: nothing. */
+static const wg_patch_tensor *find_patch(const change *c, const wg_tensor *t)
+{
+    const wg_patch_tensor *p = wg_patch_find(&c->patch, t->name);
+
+    if (p != NULL || (t != c->tie.stored && t != c->tie.copy))
+        return p;
+    for (int64_t i = 0; i < c->patch.n; i++)
+        if (wg_tie_names(&c->config, c->patch.tensor[i].name))
+            return &c->patch.tensor[i];
+    return NULL;
+}
 
 /* The weights that the patch touches have the values that it expects. */
 static wagle_status values_fit(wagle_ctx *ctx, const change *c, const wg_patch_tensor *p,
@@ -145,7 +169,7 @@ static wagle_status refuse(wagle_ctx *ctx, const change *c, const char *tensor, 
 static wagle_status check_tensor(wagle_ctx *ctx, const change *c, const wg_patch_tensor *p)
 {
     const json_t *patches = json_object_get(c->ledger, "patches");
-    const wg_tensor *t = wg_tensors_find(&c->files, p->name);
+    const wg_tensor *t = find_tensor(c, p->name);
     char now[WG_SHA256_TEXT];
     bool fit;
 
@@ -155,7 +179,7 @@ static wagle_status check_tensor(wagle_ctx *ctx, const change *c, const wg_patch
                        p->name);
     WG_TRY(wg_tensor_hash(ctx, t, now));
     const bool straight = same(now, c->revert ? p->after : p->before);
-    if (!straight && !ledger_knows(patches, p->name, p->before, now))
+    if (!straight && !ledger_knows(patches, t->name, p->before, now))
         return refuse(ctx, c, p->name, false);
     WG_TRY(values_fit(ctx, c, p, t, &fit));
     return fit ? WAGLE_OK : refuse(ctx, c, p->name, !straight);
@@ -214,7 +238,7 @@ static wagle_status write_changed(const change *c, wagle_ctx *ctx, const wg_tens
 static wagle_status write_tensor(void *user, wagle_ctx *ctx, const wg_tensor *t, wg_output *out)
 {
     const change *c = user;
-    const wg_patch_tensor *p = wg_patch_find(&c->patch, t->name);
+    const wg_patch_tensor *p = find_patch(c, t);
     char text[WG_SHA256_TEXT];
     wg_sha256 after;
     wagle_status st;
@@ -304,6 +328,7 @@ static wagle_status change_folder(wagle_ctx *ctx, const wagle_patch_options *o, 
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model, o->patch)));
     WG_TRY_GOTO(wg_patch_open(ctx, o->patch, &c.patch), done);
     WG_TRY_GOTO(wg_tensors_open(ctx, o->model, &c.files), done);
+    WG_TRY_GOTO(wg_tie_of_folder(ctx, o->model, &c.files, &c.config, &c.tie), done);
     WG_TRY_GOTO(read_ledger(ctx, o->model, &c.ledger), done);
     WG_TRY_GOTO(check(ctx, &c), done);
     st = write_folder(ctx, &c, o);

@@ -50,8 +50,8 @@ static wagle_status write_tensor(wagle_ctx *ctx, const wg_model *m, int tensor, 
                                  float *chunk, int64_t room, wg_output *out)
 {
     const wg_tensor *t = &m->files.tensor[tensor];
-    const bool end =
-        tensor == wg_model_tensor(m, WG_EMBED, 0) || tensor == wg_model_tensor(m, WG_HEAD, 0);
+    const bool end = tensor == wg_model_tensor(m, WG_EMBED, 0) ||
+                     tensor == wg_model_tensor(m, WG_HEAD, 0) || tensor == m->copy;
 
     if (!wg_dtype_is_weight(t->dtype))
         return wg_output_write(ctx, out, t->data, t->bytes);

@@ -1,6 +1,7 @@
 #include "run/rewind.h"
 
 #include "base/number.h"
+#include "model/model.h"
 #include "run/folder.h"
 #include <math.h>
 #include <string.h>
@@ -9,6 +10,7 @@ enum { CHUNK = 1 << 16, BINS = 1 << 16 };
 
 typedef struct rewinding {
     const wg_tensors *before;
+    wg_tie tie;
     int64_t *bin;    /* [BINS] changes by the upper half of their magnitude's bits */
     uint32_t border; /* changes of lower bins go back */
     float *was, *is; /* [CHUNK] */
@@ -37,7 +39,7 @@ static wagle_status count(wagle_ctx *ctx, rewinding *r, const wg_tensors *change
         if (old == NULL || old->dtype != t->dtype || old->count != t->count)
             return wg_fail(ctx, WAGLE_E_INPUT,
                            "tensor '%s': not the same in both models: no rewinding", t->name);
-        if (!wg_dtype_is_weight(t->dtype))
+        if (!wg_dtype_is_weight(t->dtype) || t == r->tie.copy)
             continue;
         for (int64_t first = 0; first < t->count; first += CHUNK) {
             const int64_t n = t->count - first < CHUNK ? t->count - first : CHUNK;
@@ -86,10 +88,13 @@ wagle_status wg_write_rewound(wagle_ctx *ctx, const char *before, const char *ch
 {
     wg_tensors old = {0}, new = {0};
     rewinding r = {.before = &old};
+    wg_config config;
     wagle_status st = wg_tensors_open(ctx, before, &old);
 
     if (st == WAGLE_OK)
         st = wg_tensors_open(ctx, changed, &new);
+    if (st == WAGLE_OK)
+        st = wg_tie_of_folder(ctx, changed, &new, &config, &r.tie);
     if (st == WAGLE_OK)
         st = WG_ALLOC(ctx, &r.bin, BINS);
     if (st == WAGLE_OK)

@@ -29,7 +29,9 @@ static void patch(const wg_tensor *t, const wg_overlay *o, int64_t first, int64_
 static wagle_status write_tensor(void *user, wagle_ctx *ctx, const wg_tensor *t, wg_output *out)
 {
     const trained *w = user;
-    const wg_overlay *o = &w->model->overlay[t - w->model->files.tensor];
+    const int at = (int)(t - w->model->files.tensor);
+    const wg_overlay *o =
+        &w->model->overlay[at != w->model->copy ? at : wg_model_tensor(w->model, WG_EMBED, 0)];
     const size_t size = wg_dtype_size(t->dtype);
     int64_t next = 0;
 
