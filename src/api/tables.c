@@ -38,7 +38,10 @@ wagle_info wagle_optimizer_info(int i)
 
 wagle_info wagle_chat_info(int i)
 {
-    return (wagle_info){wg_chats[i].name, wg_chats[i].summary, 0};
+    for (const wg_chat_layout *l = wg_chat_layouts; i >= 0 && l->name != NULL; l++)
+        if (i-- == 0)
+            return (wagle_info){l->name, l->summary, 0};
+    return (wagle_info){0};
 }
 
 static bool known_before(const char *key, const wg_objective *stop, int option)

@@ -15,8 +15,7 @@ typedef struct row_reader {
     const char *path; /* of the file at hand */
     float weight;     /* of its rows */
     int64_t line;
-    bool chat;
-    wg_chat layout;
+    const wg_chat *chat; /* or NULL */
 } row_reader;
 
 void wg_reader_close(wg_reader *r)
@@ -210,14 +209,16 @@ static wagle_status add_text(const row_reader *rr, const wg_text *prompt, const 
     wg_ids head = {0}, whole = {0};
     wg_example *e = NULL;
     int64_t first = 0;
+    const bool special = rr->data->chat == NULL; /* a template writes its special tokens itself */
     wagle_status st = wg_reader_tokenizer(rr->ctx, rr->r);
 
     if (st == WAGLE_OK)
         st = wg_text_printf(rr->ctx, &all, "%s%s", prompt->text, answer);
     if (st == WAGLE_OK)
-        st = wg_encode(rr->ctx, rr->r->tokenizer, prompt->text, (size_t)prompt->bytes, true, &head);
+        st = wg_encode(rr->ctx, rr->r->tokenizer, prompt->text, (size_t)prompt->bytes, special,
+                       &head);
     if (st == WAGLE_OK)
-        st = wg_encode(rr->ctx, rr->r->tokenizer, all.text, (size_t)all.bytes, true, &whole);
+        st = wg_encode(rr->ctx, rr->r->tokenizer, all.text, (size_t)all.bytes, special, &whole);
     if (st == WAGLE_OK && rr->data->eos) {
         st = WG_GROW(rr->ctx, &whole.id, &whole.capacity, whole.n + 1);
         if (st == WAGLE_OK && wg_reader_eos(rr->r) >= 0)
@@ -252,12 +253,14 @@ static wagle_status lay_out(const row_reader *rr, const char *prompt, wg_text *o
     wagle_status st;
 
     if (template == NULL) /* prompt/completion rows and chats are taken as they are */
-        template = rr->chat || json_object_get(rr->row, "question") == NULL ? "{prompt}"
-                                                                            : WAGLE_DEFAULT_PROMPT;
+        template = rr->chat != NULL || json_object_get(rr->row, "question") == NULL
+                       ? "{prompt}"
+                       : WAGLE_DEFAULT_PROMPT;
     st = fill_template(rr, template, prompt, &filled);
     if (st == WAGLE_OK)
-        st = rr->chat ? wg_chat_render(rr->ctx, &rr->layout, rr->data->system, filled.text, out)
-                      : wg_text_add(rr->ctx, out, filled.text, (size_t)filled.bytes);
+        st = rr->chat != NULL
+                 ? wg_chat_render_prompt(rr->ctx, rr->chat, rr->data->system, filled.text, out)
+                 : wg_text_add(rr->ctx, out, filled.text, (size_t)filled.bytes);
     wg_text_free(&filled);
     return st;
 }
@@ -330,21 +333,22 @@ static wagle_status load_file(row_reader *rr, const char *entry, int64_t *room)
 wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *data, wg_dataset *out)
 {
     row_reader rr = {.ctx = ctx, .r = r, .data = data, .out = out};
+    wg_chat *chat = NULL;
     int64_t room = 0;
     wagle_status st = WAGLE_OK;
 
     *out = (wg_dataset){0};
     if (data->path == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "no data file was named");
-    if (data->chat != NULL) {
-        st = wg_chat_choose(ctx, data->chat, r->folder, &out->arena, &rr.layout);
-        rr.chat = true;
-    }
+    if (data->chat != NULL)
+        st = wg_chat_open(ctx, r->folder, &(wg_chat_options){.name = data->chat}, &chat);
+    rr.chat = chat;
     if (st == WAGLE_OK)
         st = load_file(&rr, data->path, &room);
     for (const char *const *more = data->more; st == WAGLE_OK && more != NULL && *more != NULL;
          more++)
         st = load_file(&rr, *more, &room);
+    wg_chat_free(chat);
     if (st != WAGLE_OK)
         wg_dataset_free(out);
     return st;
@@ -386,13 +390,8 @@ void wg_dataset_free(wg_dataset *d)
 wagle_status wg_row_prompt(wagle_ctx *ctx, const wagle_data *data, const wg_chat *chat,
                            int64_t line, const json_t *row, wg_text *out)
 {
-    const row_reader rr = {.ctx = ctx,
-                           .data = data,
-                           .row = row,
-                           .path = data->path,
-                           .line = line,
-                           .chat = chat != NULL,
-                           .layout = chat != NULL ? *chat : (wg_chat){0}};
+    const row_reader rr = {
+        .ctx = ctx, .data = data, .row = row, .path = data->path, .line = line, .chat = chat};
     const char *prompt = text_field(&rr, data->prompt_field, "question", "prompt");
 
     return prompt != NULL ? lay_out(&rr, prompt, out) : missing_field(&rr);

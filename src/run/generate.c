@@ -223,22 +223,21 @@ void wagle_generate_defaults(wagle_generate_options *o)
 static wagle_status read_prompts(wagle_ctx *ctx, wg_session *s, const wagle_generate_options *o,
                                  wg_ids *prompts)
 {
-    wg_arena arena = {0};
-    wg_chat chat;
+    wg_chat *chat = NULL;
     wagle_status st = wg_reader_tokenizer(ctx, &s->reader);
 
     if (st == WAGLE_OK && o->chat != NULL)
-        st = wg_chat_choose(ctx, o->chat, s->model->folder, &arena, &chat);
+        st = wg_chat_open(ctx, s->model->folder, &(wg_chat_options){.name = o->chat}, &chat);
     for (int64_t i = 0; st == WAGLE_OK && i < o->n; i++) {
         wg_text text = {0};
-        st = o->chat != NULL ? wg_chat_render(ctx, &chat, o->system, o->prompts[i], &text)
-                             : wg_text_addz(ctx, &text, o->prompts[i]);
-        if (st == WAGLE_OK)
-            st = wg_encode(ctx, s->reader.tokenizer, text.text, (size_t)text.bytes, true,
+        st = chat != NULL ? wg_chat_render_prompt(ctx, chat, o->system, o->prompts[i], &text)
+                          : wg_text_addz(ctx, &text, o->prompts[i]);
+        if (st == WAGLE_OK) /* a template writes its special tokens itself */
+            st = wg_encode(ctx, s->reader.tokenizer, text.text, (size_t)text.bytes, chat == NULL,
                            &prompts[i]);
         wg_text_free(&text);
     }
-    wg_arena_free(&arena);
+    wg_chat_free(chat);
     return st;
 }
 

@@ -198,8 +198,8 @@ static wagle_status add_text_facts(wagle_ctx *ctx, const char *path, const wg_co
 {
     wagle_tokenizer *t = NULL;
     wagle_status st;
-    wg_arena arena = {0};
-    wg_chat chat;
+    wg_chat *chat = NULL;
+    bool there = false;
     char what[96] = "none";
 
     if (wagle_tokenizer_open(ctx, path, &t) == WAGLE_OK) {
@@ -216,11 +216,15 @@ static wagle_status add_text_facts(wagle_ctx *ctx, const char *path, const wg_co
         st = add_ends(ctx, c, t, out);
     wagle_tokenizer_free(t);
     WG_TRY(st);
-    st = wg_chat_choose(ctx, "auto", path, &arena, &chat);
+    st = wg_chat_present(ctx, path, &there);
+    if (st == WAGLE_OK && there)
+        st = wg_chat_open(ctx, path, NULL, &chat);
+    st = wg_json_set(ctx, out, "chat_template",
+                     st != WAGLE_OK ? json_string(wagle_message(ctx))
+                                    : json_string(chat != NULL ? wg_chat_name(chat) : "none"));
     wg_begin(ctx);
-    wg_arena_free(&arena);
-    return wg_json_set(ctx, out, "chat_layout",
-                       json_string(st == WAGLE_OK ? chat.name : "none recognised"));
+    wg_chat_free(chat);
+    return st;
 }
 
 static wagle_status add_layers(wagle_ctx *ctx, const wg_model *m, json_t *out)

@@ -10,8 +10,8 @@ wagle_status wg_answers_open(wagle_ctx *ctx, wg_evaluation *e, const char *path,
 {
     *out = (wg_answers){.path = path};
     if (e->o->data.chat != NULL)
-        WG_TRY(wg_chat_choose(ctx, e->o->data.chat, e->session->reader.folder, &out->set.arena,
-                              &out->chat));
+        WG_TRY(wg_chat_open(ctx, e->session->reader.folder,
+                            &(wg_chat_options){.name = e->o->data.chat}, &out->chat));
     WG_TRY(wg_rows_read(ctx, path, e->o->data.limit, &out->rows));
     return WG_ALLOC(ctx, &out->first, out->rows.n + 1);
 }
@@ -26,6 +26,7 @@ void wg_answers_close(wg_answers *a)
     wg_free(a->generated);
     wg_free_scores(a->score, a->set.n);
     wg_free(a->first);
+    wg_chat_free(a->chat);
     wg_dataset_free(&a->set);
     wg_rows_free(&a->rows);
     *a = (wg_answers){0};
@@ -67,8 +68,7 @@ wagle_status wg_answers_prompt(wagle_ctx *ctx, wg_evaluation *e, const wg_answer
 {
     const wagle_data data = wg_evaluation_data(e, a->path);
 
-    return wg_row_prompt(ctx, &data, data.chat != NULL ? &a->chat : NULL, a->rows.line[i],
-                         a->rows.row[i], out);
+    return wg_row_prompt(ctx, &data, a->chat, a->rows.line[i], a->rows.row[i], out);
 }
 
 wagle_status wg_answers_add(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int64_t i,

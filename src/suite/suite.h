@@ -95,7 +95,7 @@ WAGLE_CHECK wagle_status wg_row_set_text(wagle_ctx *ctx, json_t *row, const char
 typedef struct wg_answers {
     wg_rows rows;
     const char *path;
-    wg_chat chat;        /* where e->o->data.chat asks for one */
+    wg_chat *chat;       /* where e->o->data.chat asks for one */
     wg_dataset set;      /* examples; of row i: [first[i], first[i+1]) */
     int64_t *first;      /* [rows.n + 1] */
     wg_row_score *score; /* [set.n] */

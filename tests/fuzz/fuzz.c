@@ -152,16 +152,15 @@ static void as_text(wagle_ctx *ctx, const char *path)
 
 static void as_chat(wagle_ctx *ctx, const char *path)
 {
-    wg_arena arena = {0};
-    wg_chat chat;
+    wg_chat *chat;
     wg_text text = {0};
 
     (void)path;
-    if (wg_chat_choose(ctx, "auto", FOLDER, &arena, &chat) == WAGLE_OK &&
-        wg_chat_render(ctx, &chat, NULL, "hello", &text) != WAGLE_OK)
+    if (wg_chat_open(ctx, FOLDER, NULL, &chat) == WAGLE_OK &&
+        wg_chat_render_prompt(ctx, chat, NULL, "hello", &text) != WAGLE_OK)
         wg_begin(ctx);
     wg_text_free(&text);
-    wg_arena_free(&arena);
+    wg_chat_free(chat);
 }
 
 /* Rows of an evaluation: numbers and metrics of every suite. */

@@ -1,0 +1,29 @@
+/* jinja.h - chat templates: the part of Jinja that they use, rendered as jinja2 3.1 does in
+ * transformers' environment (trim_blocks, lstrip_blocks, break and continue, the generation tag,
+ * its tojson, raise_exception and strftime_now).
+ *
+ * docs/chat.md says what is supported. What is not is refused by name and line. Templates are
+ * untrusted: nesting, steps, memory and output are bounded. */
+#ifndef WG_TEXT_JINJA_JINJA_H
+#define WG_TEXT_JINJA_JINJA_H
+
+#include "base/json.h"
+#include "base/text.h"
+#include <time.h>
+
+typedef struct wg_jinja wg_jinja; /* a compiled template */
+
+/* `name` stands in errors, as in "name:7: ..."; both texts are copied. Free with wg_jinja_free. */
+WAGLE_CHECK wagle_status wg_jinja_compile(wagle_ctx *ctx, const char *name, const char *text,
+                                          size_t bytes, wg_jinja **out);
+void wg_jinja_free(wg_jinja *t);
+/* Whether the template reads this name anywhere. */
+bool wg_jinja_reads(const wg_jinja *t, const char *name);
+/* YYYY-MM-DD, or the time now where it is NULL. */
+WAGLE_CHECK wagle_status wg_jinja_date(wagle_ctx *ctx, const char *date, struct tm *out);
+/* Appends the text to out. variables: an object, borrowed. date: YYYY-MM-DD for strftime_now, NULL:
+ * now. Errors: WAGLE_E_INPUT with one line that names the template and the line in it. */
+WAGLE_CHECK wagle_status wg_jinja_render(wagle_ctx *ctx, const wg_jinja *t, const json_t *variables,
+                                         const char *date, wg_text *out);
+
+#endif
