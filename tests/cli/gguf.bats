@@ -130,3 +130,18 @@ PY
     mv part-00001-of-00003.gguf one.gguf
     refused 3 'name the first' "$WAGLE" import one.gguf --out out
 }
+
+@test "a GGUF file where a model folder is wanted: import it first" {
+    model_named llama-mha
+    "$WAGLE" export model --out a.gguf --type f32
+    first='import it first'
+    refused 3 "$first" "$WAGLE" tokenize --model a.gguf --text a
+    refused 3 "$first" "$WAGLE" eval --model a.gguf --data forget.jsonl
+    refused 3 "$first" "$WAGLE" generate --model a.gguf --prompt a
+    refused 3 "$first" "$WAGLE" finetune --model a.gguf --data forget.jsonl --out out
+    refused 3 "$first" "$WAGLE" unlearn --model a.gguf --forget forget.jsonl --retain retain.jsonl --out out
+    refused 3 "$first" "$WAGLE" export a.gguf --out b.gguf
+    refused 3 "$first" "$WAGLE" diff a.gguf model --out out
+    refused 3 "$first" "$WAGLE" diff model a.gguf --out out
+    refused 3 "$first" "$WAGLE" finetune --model model --mask a.gguf --data forget.jsonl --out out
+}
