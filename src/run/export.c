@@ -1,18 +1,7 @@
 /* export.c - a model folder as one GGUF file: keys, then by its roles every tensor. */
 #include "run/export.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
-
-typedef struct exporter {
-    wagle_ctx *ctx;
-    const wagle_export_options *o;
-    const wg_gguf_arch *arch;
-    wg_gguf_type type;
-    wg_model *m;
-    wg_gguf_head head;
-} exporter;
 
 static wagle_status choose_type(wagle_ctx *ctx, const char *name, wg_gguf_type *out)
 {
@@ -30,78 +19,9 @@ static wagle_status choose_type(wagle_ctx *ctx, const char *name, wg_gguf_type *
     return wg_fail(ctx, WAGLE_E_USAGE, "no type '%.32s'; there are f32, f16, bf16, q8_0", name);
 }
 
-static wagle_status whole(exporter *e, const char *key, int64_t value)
-{
-    char full[96];
-
-    snprintf(full, sizeof full, "%s.%s", e->arch->name, key);
-    return wg_gguf_put_whole(e->ctx, &e->head, full, value);
-}
-
-static wagle_status real(exporter *e, const char *key, double value)
-{
-    char full[96];
-
-    snprintf(full, sizeof full, "%s.%s", e->arch->name, key);
-    return wg_gguf_put_real(e->ctx, &e->head, full, value);
-}
-
-/* Llama 3's scaling goes with the file as a tensor. */
-static bool has_rope_factors(const wg_config *c)
-{
-    return c->rope[0].kind == WG_ROPE_LLAMA3 && c->r > 0;
-}
-
-/* What the architecture has no key for. */
-static wagle_status check(const exporter *e)
-{
-    const wg_config *c = &e->m->config;
-
-    if (c->rope[0].kind != WG_ROPE_DEFAULT && !has_rope_factors(c) && c->r > 0)
-        return wg_fail(e->ctx, WAGLE_E_INPUT, "%s: this rope scaling is not exported", e->o->model);
-    if (c->window > 0 && !e->arch->windows)
-        return wg_fail(e->ctx, WAGLE_E_INPUT,
-                       "%s: llama.cpp's %s has no sliding window, and this model has one of %lld",
-                       e->o->model, e->arch->name, (long long)c->window);
-    return WAGLE_OK;
-}
-
-static wagle_status put_config(exporter *e)
-{
-    static const int file_type[] = {
-        [WG_GGML_F32] = 0, [WG_GGML_F16] = 1, [WG_GGML_Q8_0] = 7, [WG_GGML_BF16] = 32};
-    const wg_config *c = &e->m->config;
-    const char *name = wg_path_name(e->o->model);
-
-    WG_TRY(wg_gguf_put_text(e->ctx, &e->head, "general.architecture", e->arch->name));
-    WG_TRY(wg_gguf_put_text(e->ctx, &e->head, "general.name", *name != '\0' ? name : "model"));
-    WG_TRY(wg_gguf_put_whole(e->ctx, &e->head, "general.file_type", file_type[e->type]));
-    WG_TRY(wg_gguf_put_whole(e->ctx, &e->head, "general.quantization_version", 2));
-    WG_TRY(whole(e, "context_length", c->max_position));
-    WG_TRY(whole(e, "embedding_length", c->D));
-    WG_TRY(whole(e, "block_count", c->L));
-    WG_TRY(whole(e, "feed_forward_length", c->F));
-    WG_TRY(whole(e, "attention.head_count", c->H));
-    WG_TRY(whole(e, "attention.head_count_kv", c->K));
-    WG_TRY(whole(e, "attention.key_length", c->h));
-    WG_TRY(whole(e, "attention.value_length", c->h));
-    WG_TRY(whole(e, "vocab_size", c->V));
-    WG_TRY(real(e, e->arch->eps_key, c->eps));
-    if (c->window > 0)
-        WG_TRY(whole(e, "attention.sliding_window", c->window));
-    if (c->attention_cap > 0)
-        WG_TRY(real(e, "attn_logit_softcapping", c->attention_cap));
-    if (c->final_cap > 0)
-        WG_TRY(real(e, "final_logit_softcapping", c->final_cap));
-    if (c->r == 0)
-        return WAGLE_OK;
-    WG_TRY(whole(e, "rope.dimension_count", c->r));
-    return real(e, "rope.freq_base", c->rope[0].theta);
-}
-
 /* Vectors stay float32, as llama.cpp wants them; so does a row that is no whole number of blocks.
  */
-static wg_gguf_type type_of(const exporter *e, const wg_shape *shape)
+static wg_gguf_type type_of(const wg_exporter *e, const wg_shape *shape)
 {
     if (shape->rank == 1)
         return WG_GGML_F32;
@@ -110,7 +30,7 @@ static wg_gguf_type type_of(const exporter *e, const wg_shape *shape)
     return e->type;
 }
 
-static wg_shape shape_of(const exporter *e, wg_role role, int64_t layer)
+static wg_shape shape_of(const wg_exporter *e, wg_role role, int64_t layer)
 {
     const wg_shape s = e->m->files.tensor[wg_model_tensor(e->m, role, layer)].shape;
 
@@ -118,7 +38,7 @@ static wg_shape shape_of(const exporter *e, wg_role role, int64_t layer)
 }
 
 /* Row r of the file's tensor, `width` values. */
-static void fetch_row(const exporter *e, wg_role role, int tensor, int64_t r, int64_t width,
+static void fetch_row(const wg_exporter *e, wg_role role, int tensor, int64_t r, int64_t width,
                       float *row)
 {
     const wg_tensor *t = &e->m->files.tensor[tensor];
@@ -135,7 +55,7 @@ static void fetch_row(const exporter *e, wg_role role, int tensor, int64_t r, in
         row[i] += 1;
 }
 
-static wagle_status write_tensor(exporter *e, wg_role role, int64_t layer, wg_output *out)
+static wagle_status write_tensor(wg_exporter *e, wg_role role, int64_t layer, wg_output *out)
 {
     const int tensor = wg_model_tensor(e->m, role, layer);
     const wg_shape shape = shape_of(e, role, layer);
@@ -164,8 +84,8 @@ done:
 }
 
 /* Calls one() for every tensor, in the order of the file. */
-static wagle_status each_tensor(exporter *e, wg_output *out,
-                                wagle_status (*one)(exporter *, wg_role, int64_t, wg_output *))
+static wagle_status each_tensor(wg_exporter *e, wg_output *out,
+                                wagle_status (*one)(wg_exporter *, wg_role, int64_t, wg_output *))
 {
     const wg_config *c = &e->m->config;
 
@@ -183,7 +103,7 @@ static wagle_status each_tensor(exporter *e, wg_output *out,
     return WAGLE_OK;
 }
 
-static wagle_status name_tensor(exporter *e, wg_role role, int64_t layer, wg_output *out)
+static wagle_status name_tensor(wg_exporter *e, wg_role role, int64_t layer, wg_output *out)
 {
     const wg_shape shape = shape_of(e, role, layer);
     char name[WG_NAME_BYTES];
@@ -193,37 +113,35 @@ static wagle_status name_tensor(exporter *e, wg_role role, int64_t layer, wg_out
     return wg_gguf_put_tensor(e->ctx, &e->head, name, &shape, type_of(e, &shape));
 }
 
-static wagle_status name_rope_factors(exporter *e)
+static wagle_status name_rope_factors(wg_exporter *e)
 {
     const wg_shape shape = {1, {e->m->config.r / 2}};
 
-    return has_rope_factors(&e->m->config)
-               ? wg_gguf_put_tensor(e->ctx, &e->head, "rope_freqs.weight", &shape, WG_GGML_F32)
-               : WAGLE_OK;
+    for (int i = 0; i < WG_ROPE_LISTS; i++)
+        if (e->rope[i].name != NULL)
+            WG_TRY(wg_gguf_put_tensor(e->ctx, &e->head, e->rope[i].name, &shape, WG_GGML_F32));
+    return WAGLE_OK;
 }
 
-static wagle_status write_rope_factors(const exporter *e, wg_output *out)
+static wagle_status write_rope_factors(const wg_exporter *e, wg_output *out)
 {
-    const wg_config *c = &e->m->config;
-    const size_t bytes = (size_t)(c->r / 2) * sizeof(float);
-    float factor[WG_PAIRS_MOST];
+    const size_t bytes = (size_t)(e->m->config.r / 2) * sizeof(float);
 
-    if (!has_rope_factors(c))
-        return WAGLE_OK;
-    for (int64_t i = 0; i < c->r / 2; i++)
-        factor[i] = (float)wg_rope_factor(c, 0, i);
-    WG_TRY(wg_output_write(e->ctx, out, factor, bytes));
-    return wg_gguf_pad(e->ctx, out, bytes);
+    for (int i = 0; i < WG_ROPE_LISTS; i++)
+        if (e->rope[i].name != NULL) {
+            WG_TRY(wg_output_write(e->ctx, out, e->rope[i].factor, bytes));
+            WG_TRY(wg_gguf_pad(e->ctx, out, bytes));
+        }
+    return WAGLE_OK;
 }
 
-static wagle_status write_file(exporter *e)
+static wagle_status write_file(wg_exporter *e)
 {
     wg_output out = {.fd = -1};
     wagle_status st;
 
-    WG_TRY_GOTO(check(e), done);
-    WG_TRY_GOTO(put_config(e), done);
-    WG_TRY_GOTO(wg_export_tokenizer(e->ctx, e->o->model, e->m->config.V, &e->head), done);
+    WG_TRY_GOTO(wg_export_config(e), done);
+    WG_TRY_GOTO(wg_export_tokenizer(e), done);
     WG_TRY_GOTO(name_rope_factors(e), done);
     WG_TRY_GOTO(each_tensor(e, NULL, name_tensor), done);
     WG_TRY_GOTO(wg_output_open(e->ctx, e->o->out, e->o->force, &out), done);
@@ -243,7 +161,7 @@ void wagle_export_defaults(wagle_export_options *o)
 
 wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *o)
 {
-    exporter e = {.ctx = ctx, .o = o};
+    wg_exporter e = {.ctx = ctx, .o = o};
     wagle_status st;
 
     wg_begin(ctx);

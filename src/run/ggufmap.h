@@ -7,9 +7,14 @@
 
 typedef struct wg_gguf_arch {
     const char *name, *model_type, *class_name; /* llama.cpp's, transformers' two */
-    bool permuted;       /* rows of q and k: a head's halves lie interleaved */
-    bool windows;        /* it has a sliding window */
-    const char *eps_key; /* attention.... */
+    const char *eps_key;                        /* attention.... */
+    wg_activation activation;
+    bool permuted;    /* rows of q and k: a head's halves lie interleaved */
+    bool windows;     /* it has a sliding window */
+    bool caps;        /* of attention scores and logits */
+    bool output_bias; /* attention's output and the feed-forward layer may have biases */
+    bool square;      /* heads make up the width */
+    bool tied;        /* the head is the embedding */
 } wg_gguf_arch;
 
 /* By llama.cpp's name, or by model_type; NULL: there is none. */
@@ -28,6 +33,11 @@ int64_t wg_gguf_row(int64_t r, int64_t h);
 int64_t wg_gguf_our_row(int64_t r, int64_t h);
 /* Ours is [in, out], the file's [out, in]. */
 bool wg_gguf_turned(const wg_config *c, wg_role role, const wg_shape *shape);
+
+/* llama.cpp takes a token of that text as a control token, whatever the file says; it ends a text.
+ */
+bool wg_gguf_special(const char *text, size_t bytes);
+bool wg_gguf_ends_text(const char *text, size_t bytes);
 
 /* What llama.cpp's name of a pre-tokenizer stands for. */
 typedef struct wg_gguf_pre {

@@ -224,6 +224,8 @@ static wagle_status read_factor(const wg_importer *m, const char *type, double *
     const double now = number(m, "rope.scaling.factor", -1);
 
     *out = now != -1 ? now : number(m, "rope.scale_linear", 0);
+    if (strcmp(type, "none") == 0 && is(m, "gemma2") && *out != 0 && *out != 1)
+        return refuse(m, "rope.scaling.type", "llama.cpp scales layers with a window all the same");
     if (*out == 0 || strcmp(type, "none") == 0)
         *out = 1;
     return *out > 0 && isfinite(*out)
@@ -256,6 +258,9 @@ static wagle_status put_scaling(const wg_importer *m, const sizes *s, double the
                       "scaling by a tensor of factors as well is not supported");
     if (lists)
         return put_long(m, s, c);
+    if (is(m, "phi3") && (factor != 1 || strcmp(type, "yarn") == 0))
+        return refuse(m, factor != 1 ? "rope.scaling.factor" : "rope.scaling.type",
+                      "transformers' Phi 3 has longrope alone");
     if (strcmp(type, "yarn") == 0)
         return put_yarn(m, s, factor, c);
     if (number(m, "rope.scaling.attn_factor", 1) != 1)

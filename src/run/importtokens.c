@@ -12,68 +12,6 @@
 
 /* --- special tokens ------------------------------------------------------------------------ */
 
-/* Tokens of these texts are control tokens whatever the file says; some end a text. */
-static const struct special_text {
-    const char *text;
-    bool ends;
-} special_texts[] = {
-    {"<|eot_id|>", true},
-    {"<|im_end|>", true},
-    {"<|end|>", true},
-    {"<|return|>", true},
-    {"<|call|>", true},
-    {"<|flush|>", true},
-    {"<|calls|>", true},
-    {"<end_of_turn>", true},
-    {"<|endoftext|>", true},
-    {"</s>", true},
-    {"<|eom_id|>", true},
-    {"<EOT>", true},
-    {"_<EOT>", true},
-    {"[EOT]", true},
-    {"[EOS]", true},
-    {"<|end_of_text|>", true},
-    {"<end_of_utterance>", true},
-    {"<eos>", true},
-    {"<\xEF\xBD\x9C"
-     "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",
-     true},
-    /* to fill in the middle: padding, repository and file end a text too */
-    {"<|fim_pad|>", true},
-    {"<fim-pad>", true},
-    {"<fim_pad>", true},
-    {"<PAD>", true},
-    {"[PAD]", true},
-    {"<|fim_repo|>", true},
-    {"<|repo_name|>", true},
-    {"<fim-repo>", true},
-    {"<REPO>", true},
-    {"<reponame>", true},
-    {"<|file_sep|>", true},
-    {"<|fim_prefix|>", false},
-    {"<fim-prefix>", false},
-    {"<fim_prefix>", false},
-    {"<PRE>", false},
-    {"<|fim_suffix|>", false},
-    {"<fim-suffix>", false},
-    {"<fim_suffix>", false},
-    {"<SUF>", false},
-    {"<|fim_middle|>", false},
-    {"<fim-middle>", false},
-    {"<fim_middle>", false},
-    {"<MID>", false},
-};
-enum { SPECIAL_TEXTS = sizeof special_texts / sizeof *special_texts };
-
-static const struct special_text *special_text(const char *text, size_t bytes)
-{
-    for (int i = 0; i < SPECIAL_TEXTS; i++)
-        if (strlen(special_texts[i].text) == bytes &&
-            memcmp(special_texts[i].text, text, bytes) == 0)
-            return &special_texts[i];
-    return NULL;
-}
-
 /* An id that a key names; the default where none is named, or the file says -1. */
 static wagle_status read_id(const wg_importer *m, const char *key, json_int_t otherwise,
                             json_int_t *out)
@@ -146,12 +84,10 @@ wagle_status wg_import_ends(wg_importer *m, json_t **out)
     if (st == WAGLE_OK)
         st = mark_named(m, ends);
     for (int64_t i = 0; st == WAGLE_OK && i < m->V; i++) {
-        const struct special_text *special = tokens != NULL && tokens->kind == WG_GGUF_STRING &&
-                                                     wg_gguf_next_string(tokens, &at, &text, &bytes)
-                                                 ? special_text(text, bytes)
-                                                 : NULL;
-        if ((ends[i] || (special != NULL && special->ends)) &&
-            json_array_append_new(list, json_integer(i)) != 0)
+        const bool known = tokens != NULL && tokens->kind == WG_GGUF_STRING &&
+                           wg_gguf_next_string(tokens, &at, &text, &bytes) &&
+                           wg_gguf_ends_text(text, bytes);
+        if ((ends[i] || known) && json_array_append_new(list, json_integer(i)) != 0)
             st = wg_json_memory(m->ctx);
     }
     wg_free(ends);
@@ -167,9 +103,9 @@ wagle_status wg_import_ends(wg_importer *m, json_t **out)
 /* A token's type, as llama.cpp takes it. */
 static int type_of(const wg_gguf_value *types, uint64_t i, const char *text, size_t bytes)
 {
-    return special_text(text, bytes) != NULL ? WG_PIECE_CONTROL
-           : types != NULL                   ? (int)wg_gguf_element(types, i)
-                                             : WG_PIECE_NORMAL;
+    return wg_gguf_special(text, bytes) ? WG_PIECE_CONTROL
+           : types != NULL              ? (int)wg_gguf_element(types, i)
+                                        : WG_PIECE_NORMAL;
 }
 
 static json_t *added_token(int64_t id, json_t *text, bool special)
