@@ -200,6 +200,7 @@ PY
     refused 3 "$first" "$WAGLE" finetune --model a.gguf --data forget.jsonl --out out
     refused 3 "$first" "$WAGLE" unlearn --model a.gguf --forget forget.jsonl --retain retain.jsonl --out out
     refused 3 "$first" "$WAGLE" export a.gguf --out b.gguf
+    first='wagle import a.gguf --out DIR'
     refused 3 "$first" "$WAGLE" diff a.gguf model --out out
     refused 3 "$first" "$WAGLE" diff model a.gguf --out out
     refused 3 "$first" "$WAGLE" finetune --model model --mask a.gguf --data forget.jsonl --out out
