@@ -9,7 +9,7 @@ import json, logging, os, sys, tempfile
 
 os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
 try:
-    import datasets, lm_eval, torch
+    import datasets, lm_eval.api.task, torch
     from lm_eval.api.samplers import FirstNSampler
     from lm_eval.api.task import ConfigurableTask
     from lm_eval.models.huggingface import HFLM
@@ -20,7 +20,8 @@ except ImportError as missing:
 
 logging.disable(logging.WARNING)
 datasets.disable_progress_bars()
-wagle, here = os.path.abspath(sys.argv[1]), os.path.dirname(os.path.abspath(__file__))
+lm_eval.api.task.tqdm = lambda of, **_: of
+wagle, here = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else ""), os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f"{here}/../gold/mcq")
 import check
 
@@ -37,6 +38,11 @@ PLANS = {
         "piqa": "piqa/piqa.yaml", "winogrande": "winogrande/default.yaml", "boolq": "super_glue/boolq/default.yaml",
         "rte": "glue/rte/default.yaml", "sglue_rte": "super_glue/rte/default.yaml"}.items()},
 }
+
+
+def open_model(folder):
+    torch.set_num_threads(1)
+    return HFLM(pretrained=folder, device="cpu", dtype="float32", batch_size=8)
 
 
 def load_task(path, rows, dev, shots):
@@ -94,20 +100,24 @@ def by_lm_eval(model, name, shots):
     return out
 
 
-torch.set_num_threads(1)
-expected = {}
-with tempfile.TemporaryDirectory() as work:
-    for tokenizer in sorted(os.listdir(f"{here}/../gold/tokenizers")):
-        folder = f"{work}/{tokenizer}"
-        check.make_model(wagle, tokenizer, folder)
-        model = HFLM(pretrained=folder, device="cpu", dtype="float32", batch_size=8)
-        expected[tokenizer] = {name: {str(shots): by_lm_eval(model, name, shots) for shots in ([0] if name == "truthfulqa" else [0, 2])}
-                               for name in PLANS}
-        print(tokenizer, "asked by lm-eval", flush=True)
-differences = check.run(wagle, expected, print)
-print("\n".join(differences[:40]))
-if "--write" in sys.argv:
-    with open(f"{here}/../gold/mcq/expected.json", "w", encoding="utf-8") as f:
-        json.dump({name: expected[name] for name in KEPT}, f, separators=(",", ":"))
-        f.write("\n")
-sys.exit(bool(differences))
+def main():
+    expected = {}
+    with tempfile.TemporaryDirectory() as work:
+        for tokenizer in sorted(os.listdir(f"{here}/../gold/tokenizers")):
+            folder = f"{work}/{tokenizer}"
+            check.make_model(wagle, tokenizer, folder)
+            model = open_model(folder)
+            expected[tokenizer] = {name: {str(shots): by_lm_eval(model, name, shots) for shots in ([0] if name == "truthfulqa" else [0, 2])}
+                                   for name in PLANS}
+            print(tokenizer, "asked by lm-eval", flush=True)
+    differences = check.run(wagle, expected, print)
+    print("\n".join(differences[:40]))
+    if "--write" in sys.argv:
+        with open(f"{here}/../gold/mcq/expected.json", "w", encoding="utf-8") as f:
+            json.dump({name: expected[name] for name in KEPT}, f, separators=(",", ":"))
+            f.write("\n")
+    sys.exit(bool(differences))
+
+
+if __name__ == "__main__":
+    main()
