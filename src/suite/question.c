@@ -142,11 +142,13 @@ static int64_t merge(int64_t a, int64_t b)
     return a == NONE || a == b ? b : b == NONE ? a : TWO;
 }
 
-/* A text that is one of the benchmark's names of choices, a letter, a number, or a choice. */
+/* A text that is one of the benchmark's names of choices, a number, or where choices have letters
+ * or are always the same a letter or a choice. */
 static int64_t by_text(const wg_question *q, const char *text, size_t bytes)
 {
     const wg_benchmark *b = q->benchmark;
-    int64_t found = place_of(q->choices, text, bytes);
+    const bool letters = b->ask[WG_BY_LETTER].prompt != NULL;
+    int64_t found = letters || b->fixed[0] != NULL ? place_of(q->choices, text, bytes) : NONE;
     char *end;
 
     for (int k = 0; k < 2; k++)
@@ -154,7 +156,7 @@ static int64_t by_text(const wg_question *q, const char *text, size_t bytes)
             if (b->names[k][j] != NULL && strlen(b->names[k][j]) == bytes &&
                 memcmp(b->names[k][j], text, bytes) == 0)
                 return k;
-    if (bytes == 1 && b->ask[WG_BY_LETTER].prompt != NULL && text[0] >= 'A' && text[0] < 'A' + q->n)
+    if (bytes == 1 && letters && text[0] >= 'A' && text[0] < 'A' + q->n)
         found = merge(found, text[0] - 'A');
     if (bytes > 0 && bytes < 4 && strspn(text, "0123456789") == bytes) {
         const int64_t k = strtoll(text, &end, 10) - b->first;

@@ -97,7 +97,8 @@ def lines(*rows):
 
 save("results", "tofu", lines(*({"suite": "tofu", "set": s, "row": 0, "nll": .5, "perturbed_nll": [1.0, 2.0], "paraphrased_nll": .7, "rougeL": .5}
                                 for s in ("forget", "retain", "real_authors", "world_facts"))))
-save("results", "mcq", lines({"suite": "mcq", "set": "m", "row": 0, "subject": "s", "answer": 1, "letter_nll": [1, 2], "text_nll": [3, 1], "length": [1, 2]}))
+save("results", "mcq", lines({"suite": "mcq", "set": "m", "row": 0, "subject": "s", "answer": 1, "letter_nll": [1, 2], "text_nll": [3, 1], "length": [1, 2]},
+                              {"suite": "mcq", "set": "t", "row": 0, "benchmark": "truthfulqa", "answer": 0, "text_nll": [3, 1], "length": [1, 2], "mc2_nll": [3, 1, 2], "mc2_right": [1, 0, 1]}))
 save("results", "attacks", lines(*({"suite": suite, "set": s, "row": 0, "loss": 1.0, "zlib": .1, "min_k_20": 2.0, "grad_norm": 3.0}
                                    for suite in ("membership", "muse") for s in ("members", "nonmembers"))))
 save("results", "others", lines({"suite": "copyright", "set": "text", "row": 0, "tokens": 9, "longest_run": 3, "common_subsequence": 4, "verbatim": True, "bleu": 3.0, "rougeL_f1": .5},
@@ -105,7 +106,12 @@ save("results", "others", lines({"suite": "copyright", "set": "text", "row": 0, 
                                 {"suite": "extraction", "set": "forget", "row": 0, "probability": .1, "exact_memorisation": .2, "extraction_strength": .3, "pii": 1, "pii_greedy": 0, "pii_sampled": 1},
                                 {"suite": "robustness", "set": "plain", "row": 0, "probability": .1, "extraction_strength": 0}, {"suite": "robustness", "set": "q8_0", "row": 0, "probability": .1, "extraction_strength": 0}))
 save("questions", "shapes", lines({"question": "q", "choices": ["a", "b"], "answer": "B"}, {"question": "q", "choices": {"text": ["a", "b"], "label": ["1", "2"]}, "answerKey": "2"},
-                                  {"ctx": "q", "endings": ["a", "b"], "label": "1"}, {"question": "q", "mc1_targets": {"choices": ["a", "b"], "labels": [0, 1]}}))
+                                  {"activity_label": "l", "ctx_a": "[a] x", "ctx_b": "bC", "endings": ["a [title] b", "[x]  b"], "label": "1"},
+                                  {"question": "q", "mc1_targets": {"choices": ["a", "b"], "labels": [0, 1]}, "mc2_targets": {"choices": ["a", "b", "c"], "labels": [0, 1, 1]}},
+                                  {"question_stem": "q ", "choices": {"text": ["a", "b"], "label": ["A", "B"]}, "answerKey": " B"}, {"goal": "g", "sol1": "a", "sol2": "b", "label": 0},
+                                  {"sentence": "a _ b", "option1": "x", "option2": "y", "answer": "2"}, {"passage": "p", "question": "q", "answer": True},
+                                  {"premise": "p", "hypothesis": "h", "label": "entailment"}, {"sentence1": "p", "sentence2": "h", "label": 1},
+                                  {"subject": "a_b", "question": " q ", "choices": ["a", "b"], "answer": "b"}))
 save("manifest", "run", json.dumps({"objective": "npo", "selector": "snip", "density": .1, "exclude": ["x"], "steps": 3, "selected": 5, "weights": 50, "lr": 1e-3, "stopped": True,
                                     "stop_when": "forget.nll>1", "model": "m", "share": {"model.layers.1.mlp.up.weight": .5, "b": 1}, "forget": [{"file": "f", "sha256": "00"}]}))
 save("patch", "kept", patch(True))

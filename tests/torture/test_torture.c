@@ -160,6 +160,7 @@ static wagle_status encode(wagle_ctx *ctx)
 #define RESULT WG_SCRATCH "/torture-result.json"
 #define QUESTIONS WG_SCRATCH "/torture-questions.jsonl"
 #define CHOICES WG_SCRATCH "/torture-choices.jsonl"
+#define ENDINGS WG_SCRATCH "/torture-endings.jsonl"
 
 /* A tokenizer whose tokens are bytes, as GPT-2 writes them down. */
 static void write_byte_tokenizer(const char *path)
@@ -203,13 +204,20 @@ static void make_text_model(void)
                "{\"question\":\"Who\",\"answer\":\"me\",\"perturbed_answer\":[\"us\"]}\n"
                "{\"question\":\"Why\",\"answer\":\"so\",\"perturbed_answer\":[\"no\"]}\n");
     write_text(CHOICES, "{\"question\":\"q\",\"choices\":[\"a\",\"b\"],\"answer\":1}\n");
+    write_text(ENDINGS, "{\"activity_label\":\"l\",\"ctx_a\":\"a\",\"ctx_b\":\"b\",\"endings\":"
+                        "[\"[x] a\",\"b\"],\"label\":\"0\"}\n");
     wagle_ctx_free(ctx);
 }
 
 static wagle_status run_suites(wagle_ctx *ctx, const char *suites, const char *out)
 {
-    const char *const sets[] = {"forget=" QUESTIONS,     "quiz=" CHOICES,      "members=" QUESTIONS,
-                                "nonmembers=" QUESTIONS, "prompts=" QUESTIONS, NULL};
+    const char *const sets[] = {"forget=" QUESTIONS,
+                                "quiz=" CHOICES,
+                                "swag=" ENDINGS,
+                                "members=" QUESTIONS,
+                                "nonmembers=" QUESTIONS,
+                                "prompts=" QUESTIONS,
+                                NULL};
     const char *const few[] = {"forget=" QUESTIONS, "relearn=" QUESTIONS, NULL};
     wagle_suite_options o;
     char *json = NULL;

@@ -27,7 +27,7 @@ def make_model(wagle, tokenizer, folder):
 
 def ask(wagle, model, names, shots, work):
     """wagle's rows and metrics: {name: (rows, metrics)}."""
-    command = [wagle, "eval", "--suite", "mcq", "--model", model, "--quiet", "--force", "--resamples", "0", "--out", f"{work}/out.json"]
+    command = [wagle, "eval", "--suite", "mcq", "--model", model, "--quiet", "--force", "--truncate", "--resamples", "0", "--out", f"{work}/out.json"]
     for name in names:
         for part, to in (("rows", name), ("dev", "dev")):
             if part == "rows" or shots:
