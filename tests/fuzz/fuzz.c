@@ -16,6 +16,7 @@
 #include "suite/results.h"
 #include "sweep/sweep.h"
 #include "text/chat.h"
+#include "text/jinja/jinja.h"
 #include "text/tokenizer.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,6 +164,36 @@ static void as_chat(wagle_ctx *ctx, const char *path)
     wg_chat_free(chat);
 }
 
+/* A template over one conversation with tools. */
+static void as_jinja(wagle_ctx *ctx, const char *path)
+{
+    static const char variables[] =
+        "{\"messages\": [{\"role\": \"system\", \"content\": \" s\\n\"}, {\"role\": \"user\", "
+        "\"content\": \"W\u00f6 \U0001F600?\"}, {\"role\": \"assistant\", \"content\": "
+        "[{\"type\": "
+        "\"text\", \"text\": \"<think>a</think>b\"}], \"tool_calls\": [{\"function\": {\"name\": "
+        "\"f\", \"arguments\": {\"x\": [1, 2.5, null, true]}}}]}], \"tools\": [{\"a\": 1}], \"n\": "
+        "7, "
+        "\"s\": \"a, b\", \"l\": [3, 1, 2], \"d\": {\"b\": 1, \"a\": null}, "
+        "\"add_generation_prompt\": true, \"bos_token\": \"<s>\"}";
+    static json_t *given;
+    wg_jinja *t = NULL;
+    wg_text text = {0};
+    wg_map map;
+
+    if (given == NULL)
+        given = json_loads(variables, 0, NULL);
+    if (wg_map_open(ctx, path, &map) != WAGLE_OK)
+        return;
+    if (wg_jinja_compile(ctx, "t", (const char *)map.data, map.bytes, &t) == WAGLE_OK &&
+        wg_jinja_render(ctx, t, given, "2026-07-31", &text) == WAGLE_OK &&
+        !wg_utf8_valid(text.text, (size_t)text.bytes))
+        abort();
+    wg_text_free(&text);
+    wg_jinja_free(t);
+    wg_map_close(&map);
+}
+
 /* Rows of an evaluation: numbers and metrics of every suite. */
 static void as_results(wagle_ctx *ctx, const char *path)
 {
@@ -251,6 +282,7 @@ static const struct target {
     {"sentencepiece", "tokenizer.model", as_tokenizer},
     {"text", "text", as_text},
     {"chat", "tokenizer_config.json", as_chat},
+    {"jinja", "template.jinja", as_jinja},
     {"results", "x.rows.jsonl", as_results},
     {"questions", "questions.jsonl", as_questions},
     {"manifest", "manifest.json", as_manifest},

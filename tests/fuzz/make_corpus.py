@@ -179,6 +179,10 @@ save("text", "broken", b"abc\xff\xfe\xc3(")
 save("chat", "chatml", json.dumps({"chat_template": "{% for m in messages %}<|im_start|>{{ m }}{% endfor %}",
                                    "bos_token": "<s>", "eos_token": {"content": "</s>"}}))
 save("chat", "list", json.dumps({"chat_template": [{"name": "default", "template": "[INST] {{x}} [/INST]"}]}))
+for name in ("space", "literals", "operators", "slices", "filters", "json", "methods", "functions", "loops", "statements", "whole"):
+    texts = [c["template"] for c in json.load(open(f"{gold}/jinja/{name}.json"))["cases"] if "text" in c]
+    for part in range(0, len(texts), 40):
+        save("jinja", f"{name}-{part // 40}", "\n".join(dict.fromkeys(texts[part:part + 40])))
 spec = {"model": "m", "forget": "f", "retain": "r", "eval": {"forget": "f"}, "objectives": ["npo", "dpo"], "selectors": ["none", "wagle@1e-3", "mask:x"],
         "exclude": [[], ["embeddings", "*.1.*"]], "densities": [0.1, 1], "lr": [1e-3], "seeds": [1, 2], "steps": 3, "tune": True, "params": {"npo.beta": 0.1}}
 save("spec", "axes", json.dumps(spec))
