@@ -324,6 +324,12 @@ bool wg_is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+int64_t wg_file_bytes(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode) ? (int64_t)info.st_size : 0;
+}
+
 char *wg_path_join(wagle_ctx *ctx, const char *folder, const char *name)
 {
     wg_text t = {0};

@@ -62,6 +62,7 @@ int64_t wg_file_fail_at(int64_t n);
 
 bool wg_exists(const char *path);
 bool wg_is_folder(const char *path);
+int64_t wg_file_bytes(const char *path); /* 0: there is no such file */
 /* folder/name, to be freed with wg_free; NULL without memory. */
 char *wg_path_join(wagle_ctx *ctx, const char *folder, const char *name);
 const char *wg_path_name(const char *path); /* the part after the last '/' */

@@ -8,10 +8,17 @@
 typedef wagle_status wg_write_tensor(void *user, wagle_ctx *ctx, const wg_tensor *t,
                                      wg_output *out);
 
-/* Writes every file of `folder` into the existing folder `out`: shards with the same layout and
- * tensors by `write`, the others as they are (but for what runs leave beside a model). */
+/* Writes a model folder into the existing folder `out`: the shards that were read, with the same
+ * layout and tensors by `write`; config, tokenizer, templates, model card and code as they are;
+ * nothing else. */
 WAGLE_CHECK wagle_status wg_write_folder(wagle_ctx *ctx, const char *folder,
                                          const wg_tensors *files, const char *out,
                                          wg_write_tensor *write, void *user);
+/* Bytes that this takes. */
+WAGLE_CHECK wagle_status wg_written_bytes(wagle_ctx *ctx, const char *folder,
+                                          const wg_tensors *files, int64_t *bytes);
+/* One warning that names what is not copied: other weights, adapters, folders, unknown files. */
+WAGLE_CHECK wagle_status wg_tell_left_out(wagle_ctx *ctx, const char *folder,
+                                          const wg_tensors *files);
 
 #endif

@@ -331,6 +331,7 @@ static wagle_status change_folder(wagle_ctx *ctx, const wagle_patch_options *o, 
     WG_TRY_GOTO(wg_tie_of_folder(ctx, o->model, &c.files, &c.config, &c.tie), done);
     WG_TRY_GOTO(read_ledger(ctx, o->model, &c.ledger), done);
     WG_TRY_GOTO(check(ctx, &c), done);
+    WG_TRY_GOTO(wg_tell_left_out(ctx, o->model, &c.files), done);
     st = write_folder(ctx, &c, o);
 done:
     wg_patch_close(&c.patch);

@@ -4,6 +4,7 @@
 
 #include "run/attribute.h"
 #include "run/budget.h"
+#include "run/folder.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -363,6 +364,7 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
     w.result.selected = w.trainer.optimizer->n;
     w.result.weights = wg_model_parameters(w.session.model);
     WG_TRY_GOTO(wg_run_resume(ctx, &w), done);
+    WG_TRY_GOTO(wg_tell_left_out(ctx, o->model, &w.session.model->files), done);
     WG_TRY_GOTO(all_steps(ctx, &w), done);
     st = wg_run_finish(ctx, &w);
 done:
