@@ -120,7 +120,8 @@ static wagle_status cmd_demo(wagle_ctx *ctx, cli_options *o)
     " prompt prompt-field answer-field text-field chat chat-layout system eos truncate "           \
     "max-length limit"
 #define TRAIN                                                                                      \
-    " lr epochs steps batch accumulate warmup schedule optimizer weight-decay clip seed "          \
+    " lr epochs steps batch accumulate warmup schedule optimizer weight-decay no-decay clip "      \
+    "clip-before-mask reduction allow-unmet seed "                                                 \
     "stop-when eval-every monitor suite suites set tofu split gold max-tokens shots no-eos "       \
     "checkpoint-every state resume force memory dry-run json mask lora "                           \
     "lora-alpha "                                                                                  \
@@ -146,7 +147,7 @@ const cli_command cli_commands[] = {
     {"gradient", NULL, "gradient of an objective's loss, or of rows' token-mean NLL",
      "wagle gradient --objective npo --model DIR --forget F --retain R --out gradient.safetensors",
      "objective model data forget retain refusal reference alpha forget-weight retain-term "
-     "rmu-control seed out json force" ROWS,
+     "rmu-control reduction seed out json force" ROWS,
      cli_gradient, NULL, NULL, 0},
     {"attribute", NULL, "score every weight by its influence on forgetting",
      "wagle attribute --model DIR --forget forget.jsonl --retain retain.jsonl --out scores",

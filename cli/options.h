@@ -12,7 +12,8 @@ typedef enum cli_source { CLI_UNSET, CLI_FROM_CONFIG, CLI_FROM_FLAG } cli_source
 typedef struct cli_options {
     const char *model, *out, *scores, *mask, *refusal;
     const char *selector, *objective, *dtype, *type, *format, *metrics, *stop_when, *gamma, *config;
-    const char *reference, *retain_term, *rmu_control, *pairs, *optimizer, *schedule, *loss, *scope;
+    const char *reference, *retain_term, *rmu_control, *pairs, *optimizer, *schedule, *loss, *scope,
+        *reduction;
     const char *op, *densities, *svg, *out_patch, *old, *clip;
     const char *suites, *tofu, *split, *gold, *recompute, *scorer, *title, *original;
     const char *state, *text, *file, *decode, *prompt_field, *answer_field, *text_field;
@@ -20,14 +21,15 @@ typedef struct cli_options {
     const char *data[CLI_LIST + 1], *forget[CLI_LIST + 1], *retain[CLI_LIST + 1]; /* files */
     const char *prompt[CLI_LIST + 1]; /* a row's template is the last */
     const char *sets[CLI_LIST + 1];   /* NAME=FILE */
-    const char *include[CLI_LIST + 1], *exclude[CLI_LIST + 1], *lora_targets[CLI_LIST + 1];
+    const char *include[CLI_LIST + 1], *exclude[CLI_LIST + 1], *lora_targets[CLI_LIST + 1],
+        *no_decay[CLI_LIST + 1];
     double density, lr, epochs, alpha, forget_weight, weight_decay, temperature, top_p, damping,
         lora_alpha, relearn_lr, rectify;
     int64_t memory; /* bytes */
     int64_t steps, batch, warmup, seed, eval_every, checkpoint_every, max_length, limit, max_tokens,
         top_k, threads, accumulate, lora, resamples, shots, prefix, length, verbatim, relearn_steps;
     bool compare, force, resume, json, layers, tensors, quiet, verbose, no_special, chat, truncate,
-        eos, no_eos, help, dry_run, monitor;
+        eos, no_eos, help, dry_run, monitor, clip_before_mask, allow_unmet;
     wagle_param param[CLI_PARAMS]; /* the objectives' own options that were given */
     int64_t n_params;
     cli_source given[CLI_OPTIONS]; /* by row of the table */

@@ -69,6 +69,10 @@ static wagle_status train_options(cli_options *o, wagle_train_options *t,
     cli_given(&t->damping, o->damping);
     cli_given(&t->rectify, o->rectify);
     t->lora_targets = o->lora_targets;
+    t->no_decay = o->no_decay;
+    t->clip_before_mask = o->clip_before_mask;
+    t->allow_unmet = o->allow_unmet;
+    t->reduction = o->reduction != NULL ? o->reduction : t->reduction;
     t->reference = o->reference;
     t->retain_term = o->retain_term;
     t->rmu_control = o->rmu_control;

@@ -239,10 +239,14 @@ typedef struct wagle_train_options {
     const char *retain_term; /* nll, kl, hidden, none; NULL: the objective's own */
     const char *rmu_control; /* file of rmu's direction; NULL: by the seed */
     const char *pairs;       /* JSON list of steps, each a list of [forget row, retain row] */
-    const char *optimizer;   /* adamw, sgd, lion, sophia */
-    const char *schedule;    /* linear, cosine, constant */
-    const char *state;       /* moments of the optimizer: f32 or bf16 */
-    const char *mask;        /* mask file; or selector and density; or neither: all weights */
+    const char *reduction; /* rows: a batch's loss is the mean of its rows' token means; tokens: the
+                              mean over its label tokens, as in transformers. Terms that are no
+                              means over tokens (npo, simnpo, dpo, rmu) stay means over rows. NULL:
+                              tokens for finetune, rows for unlearn */
+    const char *optimizer; /* adamw, sgd, lion, sophia */
+    const char *schedule;  /* linear, cosine, constant */
+    const char *state;     /* moments of the optimizer: f32 or bf16 */
+    const char *mask;      /* mask file; or selector and density; or neither: all weights */
     const char *selector;
     double density, gamma;
     bool gamma_diag;
@@ -255,8 +259,10 @@ typedef struct wagle_train_options {
     double alpha;                    /* weight of the retain term */
     double forget_weight;            /* weight of the forget term */
     double lr, weight_decay;
-    double clip;    /* largest norm of the gradient, 0: none */
-    bool clip_each; /* of each tensor's on its own */
+    const char *const *no_decay; /* patterns of tensors without weight decay, or NULL */
+    double clip;                 /* largest norm of the gradient, 0: none */
+    bool clip_each;              /* of each tensor's on its own */
+    bool clip_before_mask;       /* the norm is of all weights' gradients, not of the selected */
     double
         rectify; /* GRU: the retain gradients are not followed, but the forget gradient loses what
                     goes against their moving mean, of which the newest has this weight; 0: off */
@@ -275,6 +281,7 @@ typedef struct wagle_train_options {
                                                 not used */
     int64_t checkpoint_every;                /* steps; 0: only when interrupted */
     bool resume, force;
+    bool allow_unmet; /* a stop_when that was not reached is no failure */
 } wagle_train_options;
 
 typedef struct wagle_train_result {

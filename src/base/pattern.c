@@ -89,16 +89,40 @@ static bool found(const char *name, const char *text)
     return is;
 }
 
-static bool matches(const char *name, const char *pattern)
+static bool matches_one(const char *name, const char *pattern)
 {
-    if (strncmp(pattern, "re:", 3) == 0)
-        return found(name, pattern + 3);
     if (strncmp(pattern, "layers:", 7) == 0)
         return in_layers(name, pattern + 7);
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
         if (strcmp(pattern, groups[i].name) == 0)
             return in_group(name, groups[i].pattern);
     return fnmatch(pattern, name, 0) == 0;
+}
+
+enum { PART = 256 };
+
+/* The next of the patterns between commas; false at the end. */
+static bool next_part(const char **at, char part[PART])
+{
+    const size_t n = strcspn(*at, ",");
+
+    if (**at == '\0')
+        return false;
+    snprintf(part, PART, "%.*s", (int)n, *at);
+    *at += n + ((*at)[n] == ',');
+    return true;
+}
+
+static bool matches(const char *name, const char *pattern)
+{
+    char part[PART];
+
+    if (strncmp(pattern, "re:", 3) == 0)
+        return found(name, pattern + 3);
+    while (next_part(&pattern, part))
+        if (matches_one(name, part))
+            return true;
+    return false;
 }
 
 bool wg_matches_any(const char *name, const char *const *patterns)
@@ -109,19 +133,31 @@ bool wg_matches_any(const char *name, const char *const *patterns)
     return false;
 }
 
+static wagle_status check_pattern(wagle_ctx *ctx, const char *pattern)
+{
+    char part[PART], error[128];
+    long range[2];
+
+    if (strncmp(pattern, "re:", 3) == 0) {
+        pcre2_code *re = compile(pattern + 3, error);
+        if (re == NULL)
+            return wg_fail(ctx, WAGLE_E_USAGE, "pattern '%.64s': %s", pattern, error);
+        pcre2_code_free(re);
+        return WAGLE_OK;
+    }
+    for (const char *at = pattern; next_part(&at, part);) {
+        if (part[0] == '\0' || strlen(part) == PART - 1)
+            return wg_fail(ctx, WAGLE_E_USAGE, "pattern '%.64s': an empty or endless part",
+                           pattern);
+        if (strncmp(part, "layers:", 7) == 0 && !read_range(part + 7, range))
+            return wg_fail(ctx, WAGLE_E_USAGE, "pattern '%.64s': as in layers:4-9", part);
+    }
+    return WAGLE_OK;
+}
+
 wagle_status wg_check_patterns(wagle_ctx *ctx, const char *const *patterns)
 {
-    for (; patterns != NULL && *patterns != NULL; patterns++) {
-        char error[128];
-        long range[2];
-        if (strncmp(*patterns, "re:", 3) == 0) {
-            pcre2_code *re = compile(*patterns + 3, error);
-            if (re == NULL)
-                return wg_fail(ctx, WAGLE_E_USAGE, "pattern '%.64s': %s", *patterns, error);
-            pcre2_code_free(re);
-        }
-        if (strncmp(*patterns, "layers:", 7) == 0 && !read_range(*patterns + 7, range))
-            return wg_fail(ctx, WAGLE_E_USAGE, "pattern '%.64s': as in layers:4-9", *patterns);
-    }
+    for (; patterns != NULL && *patterns != NULL; patterns++)
+        WG_TRY(check_pattern(ctx, *patterns));
     return WAGLE_OK;
 }

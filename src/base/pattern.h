@@ -3,6 +3,7 @@
  *   model.layers.*.mlp.*   a shell pattern over the whole name
  *   embeddings, attention, ffn, norms, biases, head   by what families call them
  *   layers:4-9             tensors of these layers (layers:4 of one)
+ *   norms,biases           any of several
  *   re:EXPRESSION          a regular expression (PCRE2), found anywhere in the name */
 #ifndef WG_BASE_PATTERN_H
 #define WG_BASE_PATTERN_H

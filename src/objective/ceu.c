@@ -18,6 +18,7 @@ static double term(const double *option, const wg_answer *forget, const wg_answe
 const wg_objective wg_objective_ceu = {
     .name = "ceu",
     .summary = "learn the current model without the label",
+    .needs = WG_BY_TOKEN,
     .token = WG_LOSS_WITHOUT,
     .options = {{"ceu.skip", "label tokens left alone at the start of an answer", 1, 0, 1e6}},
     .term = term,

@@ -19,5 +19,6 @@ static double term(const double *option, const wg_answer *forget, const wg_answe
 const wg_objective wg_objective_custom = {
     .name = "custom",
     .summary = "token weights given in the rows (token_weights)",
+    .needs = WG_BY_TOKEN,
     .term = term,
 };

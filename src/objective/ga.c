@@ -6,6 +6,7 @@ extern const wg_objective wg_objective_ga;
 const wg_objective wg_objective_ga = {
     .name = "ga",
     .summary = "gradient ascent on the forget set alone",
+    .needs = WG_BY_TOKEN,
     .retain = WG_RETAIN_NONE,
     .term = wg_term_ascent,
 };

@@ -7,5 +7,6 @@ extern const wg_objective wg_objective_graddiff;
 const wg_objective wg_objective_graddiff = {
     .name = "graddiff",
     .summary = "gradient ascent on forget, descent on retain",
+    .needs = WG_BY_TOKEN,
     .term = wg_term_ascent,
 };

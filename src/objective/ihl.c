@@ -7,6 +7,7 @@ extern const wg_objective wg_objective_ihl;
 const wg_objective wg_objective_ihl = {
     .name = "ihl",
     .summary = "inverted hinge: the runner-up takes the label's place",
+    .needs = WG_BY_TOKEN,
     .token = WG_LOSS_HINGE,
     .term = wg_term_descent,
 };

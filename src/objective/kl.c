@@ -7,6 +7,7 @@ extern const wg_objective wg_objective_kl;
 const wg_objective wg_objective_kl = {
     .name = "kl",
     .summary = "gradient ascent on forget, KL to the untouched model on retain",
+    .needs = WG_BY_TOKEN,
     .retain = WG_RETAIN_KL,
     .term = wg_term_ascent,
 };

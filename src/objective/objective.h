@@ -16,7 +16,8 @@ enum {
     WG_WITHOUT_FORGET = 16,  /* the forget answers themselves are not looked at */
     WG_TRAINS_ONLY = 32,     /* not for unlearning: plain training */
     WG_ADAPTS_ALPHA = 64,    /* alpha follows the retain loss (options: bound, rate) */
-    WG_SPARSE = 128          /* option 0 is the weight of the L1 norm of what is trained */
+    WG_SPARSE = 128,         /* option 0 is the weight of the L1 norm of what is trained */
+    WG_BY_TOKEN = 256        /* the term is a mean over label tokens: a batch's may be too */
 };
 
 /* What is asked of the retain set. */

@@ -9,7 +9,7 @@ extern const wg_objective wg_objective_pdu;
 const wg_objective wg_objective_pdu = {
     .name = "pdu",
     .summary = "gradient ascent under a bound on the retain loss",
-    .needs = WG_ADAPTS_ALPHA,
+    .needs = WG_ADAPTS_ALPHA | WG_BY_TOKEN,
     .options = {{"pdu.bound", "retain loss to stay under, nats", 1, 0, 1e3},
                 {"pdu.rate", "step of the multiplier", 0.5, 0, 1e3}},
     .term = wg_term_ascent,

@@ -7,6 +7,6 @@ extern const wg_objective wg_objective_po;
 const wg_objective wg_objective_po = {
     .name = "po",
     .summary = "answer the forget set by refusals (--refusal FILE)",
-    .needs = WG_NEEDS_REFUSALS | WG_WITHOUT_FORGET,
+    .needs = WG_NEEDS_REFUSALS | WG_WITHOUT_FORGET | WG_BY_TOKEN,
     .term = wg_term_refusal,
 };

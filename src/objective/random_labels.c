@@ -7,6 +7,6 @@ extern const wg_objective wg_objective_random_labels;
 const wg_objective wg_objective_random_labels = {
     .name = "rl",
     .summary = "learn random labels on the forget set",
-    .needs = WG_NEEDS_REFUSALS | WG_RANDOM_LABELS | WG_WITHOUT_FORGET,
+    .needs = WG_NEEDS_REFUSALS | WG_RANDOM_LABELS | WG_WITHOUT_FORGET | WG_BY_TOKEN,
     .term = wg_term_refusal,
 };

@@ -23,6 +23,7 @@ static double term(const double *option, const wg_answer *forget, const wg_answe
 const wg_objective wg_objective_satimp = {
     .name = "satimp",
     .summary = "gradient ascent, tokens weighted by saturation and importance",
+    .needs = WG_BY_TOKEN,
     .options = {{"satimp.beta1", "exponent of p", 5, 0, 100},
                 {"satimp.beta2", "exponent of 1-p", 1, 0, 100}},
     .term = term,

@@ -7,6 +7,7 @@ extern const wg_objective wg_objective_undial;
 const wg_objective wg_objective_undial = {
     .name = "undial",
     .summary = "learn the untouched model with the label made unlikely",
+    .needs = WG_BY_TOKEN,
     .token = WG_LOSS_REFERENCE,
     .options = {{"undial.beta", "what the label's logit loses", 10, 0, 1e6}},
     .term = wg_term_descent,

@@ -22,6 +22,7 @@ static double term(const double *option, const wg_answer *forget, const wg_answe
 const wg_objective wg_objective_wga = {
     .name = "wga",
     .summary = "gradient ascent, tokens weighted by their probability",
+    .needs = WG_BY_TOKEN,
     .options = {{"wga.beta", "exponent of the probability", 1, 0, 100}},
     .term = term,
 };

@@ -1,5 +1,6 @@
 #include "optim/lora.h"
 
+#include "base/pattern.h"
 #include <math.h>
 #include <string.h>
 
@@ -128,6 +129,24 @@ static wagle_status place(wagle_ctx *ctx, wg_optimizer *a, const wg_mask *mask,
     return WAGLE_OK;
 }
 
+/* Which tensors have no weight decay, and where gradients' norms are noted. */
+static wagle_status note_tensors(wagle_ctx *ctx, wg_optimizer *a, const wagle_train_options *o)
+{
+    const wg_tensors *files = &a->model->files;
+    bool any = false;
+
+    if (o->clip_before_mask)
+        WG_TRY(WG_ALLOC(ctx, &a->passed, files->n));
+    if (o->no_decay == NULL || *o->no_decay == NULL)
+        return WAGLE_OK;
+    WG_TRY(WG_ALLOC(ctx, &a->spared, files->n));
+    for (int t = 0; t < files->n; t++)
+        any |= a->spared[t] = wg_matches_any(files->tensor[t].name, o->no_decay);
+    return any ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_USAGE, "--no-decay %.64s: no tensor of %.256s matches",
+                         *o->no_decay, a->model->folder);
+}
+
 /* master, gradient, m, v, held, retain */
 static wagle_status allocate(wagle_ctx *ctx, wg_optimizer *a, const char *scratch)
 {
@@ -169,6 +188,7 @@ wagle_status wg_optimizer_new(wagle_ctx *ctx, wg_model *model, const wg_mask *ma
     a->bf16 = o->state != NULL && strcmp(o->state, "bf16") == 0;
     a->seed = (uint32_t)o->seed;
     WG_TRY_GOTO(place(ctx, a, mask, o), fail);
+    WG_TRY_GOTO(note_tensors(ctx, a, o), fail);
     WG_TRY_GOTO(allocate(ctx, a, scratch), fail);
     if (a->lora != NULL)
         wg_lora_start(a, o->seed);
@@ -202,6 +222,8 @@ void wg_optimizer_free(wg_optimizer *a)
     wg_free(a->bits);
     wg_free(a->rank);
     wg_free(a->spare);
+    wg_free(a->spared);
+    wg_free(a->passed);
     for (int i = 0; i < 6; i++)
         wg_scratch_free(&a->memory[i]);
     wg_lora_free(a->lora);
@@ -260,7 +282,14 @@ static bool sink_wants(void *user, int tensor)
 {
     const wg_optimizer *a = user;
 
-    return a->lora != NULL ? wg_lora_wants(a->lora, tensor) : a->first[tensor] >= 0;
+    if (a->lora != NULL)
+        return wg_lora_wants(a->lora, tensor);
+    return a->first[tensor] >= 0 || (a->passed != NULL && wg_model_is_weight(a->model, tensor));
+}
+
+static bool whole(const wg_optimizer *a, int tensor)
+{
+    return a->first[tensor] >= 0 && a->bits[tensor] == NULL;
 }
 
 /* A tensor's gradient to its place in `all` [n], or added there. */
@@ -279,11 +308,14 @@ static wagle_status sink_accept(void *user, wagle_ctx *ctx, int tensor, int64_t 
     wg_optimizer *a = user;
 
     (void)ctx;
-    (void)n;
     if (a->lora != NULL) {
         wg_lora_accept(a, tensor, grad[0]);
         return WAGLE_OK;
     }
+    if (a->passed != NULL && !whole(a, tensor))
+        a->passed[tensor] = a->model->ops->dot(n, grad[0], grad[0]);
+    if (a->first[tensor] < 0)
+        return WAGLE_OK;
     if (a->rectify > 0 && grad[1] != NULL)
         take(a, tensor, grad[1], a->retain);
     take(a, tensor, grad[0], a->gradient);
@@ -295,9 +327,8 @@ static wg_real *sink_place(void *user, int tensor)
 {
     const wg_optimizer *a = user;
 
-    return a->lora == NULL && !a->adding && a->first[tensor] >= 0 && a->bits[tensor] == NULL
-               ? a->gradient + a->first[tensor]
-               : NULL;
+    return a->lora == NULL && !a->adding && whole(a, tensor) ? a->gradient + a->first[tensor]
+                                                             : NULL;
 }
 
 wg_sink wg_optimizer_sink(wg_optimizer *a)
@@ -355,26 +386,49 @@ static void add_sparsity(const wg_optimizer *a)
         a->gradient[i] += weight * (float)((a->master[i] > 0) - (a->master[i] < 0));
 }
 
+/* The squared norm that tensor t is clipped by, or has its part in: of its trained weights, or of
+ * all of it. */
+static double square_of(const wg_optimizer *a, int t)
+{
+    const float *own = a->gradient + (a->first[t] < 0 ? 0 : a->first[t]);
+
+    if (a->passed != NULL && !whole(a, t))
+        return a->passed[t];
+    return a->first[t] < 0 ? 0 : a->model->ops->dot(a->count[t], own, own);
+}
+
+static double norm_of(const wg_optimizer *a)
+{
+    double square = 0;
+
+    if (a->passed == NULL)
+        return sqrt(a->model->ops->dot(a->n, a->gradient, a->gradient));
+    for (int t = 0; t < a->model->files.n; t++)
+        square += square_of(a, t);
+    return sqrt(square);
+}
+
 double wg_optimizer_update(wg_optimizer *a, int64_t step, double lr)
 {
-    const wg_ops *ops = a->model->ops;
     const uint32_t seed = a->seed + (uint32_t)step * 0x85EBCA6Bu;
     wg_adamw_step s = factors(a, step, lr);
+    const float keep = s.keep;
     double norm;
 
     add_sparsity(a);
-    norm = sqrt(ops->dot(a->n, a->gradient, a->gradient));
-    if (a->clip_each && a->lora == NULL) {
+    norm = norm_of(a);
+    s.scale = clip_scale(a, norm);
+    if (a->lora != NULL || (!a->clip_each && a->spared == NULL)) {
+        update_stretch(a, &s, seed, 0, a->n);
+    } else {
         for (int t = 0; t < a->model->files.n; t++) {
             if (a->first[t] < 0)
                 continue;
-            const float *own = a->gradient + a->first[t];
-            s.scale = clip_scale(a, sqrt(ops->dot(a->count[t], own, own)));
+            if (a->clip_each)
+                s.scale = clip_scale(a, sqrt(square_of(a, t)));
+            s.keep = a->spared != NULL && a->spared[t] ? 1 : keep;
             update_stretch(a, &s, seed, a->first[t], a->count[t]);
         }
-    } else {
-        s.scale = clip_scale(a, norm);
-        update_stretch(a, &s, seed, 0, a->n);
     }
     if (a->lora != NULL)
         wg_lora_merge(a);

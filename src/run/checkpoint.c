@@ -275,6 +275,12 @@ static wagle_status write_manifest(wagle_ctx *ctx, const wg_run *w)
         st = add_data(ctx, &o->retain, o->forget.path != NULL ? "retain" : "data", m);
     if (st == WAGLE_OK && w->masked)
         st = add_mask(ctx, w, m);
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, m, "reduction", json_string(w->trainer.tokens ? "tokens" : "rows"));
+    if (st == WAGLE_OK && o->no_decay != NULL && *o->no_decay != NULL)
+        st = add_patterns(ctx, o->no_decay, "no_decay", m);
+    if (st == WAGLE_OK && o->clip_before_mask)
+        st = wg_json_set(ctx, m, "clip_before_mask", json_true());
     if (st == WAGLE_OK && o->rectify > 0)
         st = wg_json_set(ctx, m, "rectify", json_real(o->rectify));
     if (st == WAGLE_OK && o->stop_when != NULL)

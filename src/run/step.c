@@ -48,6 +48,22 @@ wagle_status wg_retain_term(wagle_ctx *ctx, const wg_objective *objective,
                          o->retain_term, objective->name);
 }
 
+wagle_status wg_reduction(wagle_ctx *ctx, const wg_objective *objective,
+                          const wagle_train_options *o, bool *tokens)
+{
+    const bool plain = (objective->needs & WG_TRAINS_ONLY) != 0;
+    const char *name = o->reduction != NULL ? o->reduction : plain ? "tokens" : "rows";
+
+    *tokens = strcmp(name, "tokens") == 0;
+    if (!*tokens && strcmp(name, "rows") != 0)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--reduction %.16s: rows or tokens", name);
+    return !*tokens || objective->token != WG_LOSS_HIDDEN
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_USAGE,
+                         "--reduction tokens: the terms of objective %s are means over rows",
+                         objective->name);
+}
+
 wagle_status wg_trainer_base(wagle_ctx *ctx, wg_trainer *t)
 {
     return t->base.model != NULL ? WAGLE_OK : wg_session_open(ctx, t->reference_folder, &t->base);
@@ -106,6 +122,7 @@ wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, wg_material *data,
                         .seed = o->seed};
     WG_TRY_GOTO(find_options(ctx, out, o), fail);
     WG_TRY_GOTO(wg_retain_term(ctx, out->objective, o, &out->retain_term), fail);
+    WG_TRY_GOTO(wg_reduction(ctx, out->objective, o, &out->tokens), fail);
     if (out->retain_term != WG_RETAIN_NONE && data->retain.n == 0)
         WG_TRY_GOTO(
             wg_fail(ctx, WAGLE_E_USAGE, "objective %s wants --retain ROWS", out->objective->name),
@@ -251,14 +268,70 @@ static void scale(const wg_answer *a, double by)
         a->weight[i] *= (wg_real)by;
 }
 
-/* Turns token losses into token weights. */
-static void weigh(wg_trainer *t, const wg_pick *p, double share, int64_t n_first, int64_t total,
-                  wg_loss *out, double *per_sequence)
+/* --- how much a row counts ---------------------------------------------------------------------
+ */
+
+/* What the rows of an update share. */
+typedef struct shares {
+    double share;          /* of the batch in the update, where means are over rows */
+    double forget, retain; /* tokens of the update */
+} shares;
+
+static bool forget_by_token(const wg_trainer *t)
+{
+    return t->tokens && (t->objective->needs & WG_BY_TOKEN);
+}
+
+/* Tokens that the forget term of a row is the mean of. */
+static int64_t forget_tokens(const wg_trainer *t, int64_t row)
+{
+    const wg_dataset *d =
+        t->objective->needs & WG_WITHOUT_FORGET ? &t->data->refusals : &t->data->forget;
+    const int64_t n = d->example[row].n_labels;
+    const int64_t skip = t->objective->token == WG_LOSS_WITHOUT ? (int64_t)t->option[0] : 0;
+
+    return skip < n ? n - skip : 1;
+}
+
+static int64_t retain_tokens(const wg_trainer *t, int64_t row)
+{
+    const wg_example *e = &t->data->retain.example[row];
+
+    return t->retain_term == WG_RETAIN_KL ? e->n : e->n_labels;
+}
+
+static shares share_out(const wg_trainer *t, const wg_pick *pick, int64_t n)
+{
+    shares s = {.share = 1 / (double)n};
+
+    for (int64_t i = 0; t->tokens && i < n; i++) {
+        for (int64_t k = 0; forget_by_token(t) && t->objective->term != NULL && k < pick[i].nf; k++)
+            s.forget += (double)forget_tokens(t, pick[i].f[k]);
+        for (int64_t k = 0; t->retain_term != WG_RETAIN_NONE && k < pick[i].nr; k++)
+            s.retain += (double)retain_tokens(t, pick[i].r[k]);
+    }
+    return s;
+}
+
+/* The total loss of its parts. */
+static double total_loss(const wg_trainer *t, double forget, double retain)
+{
+    const double loss = t->forget_weight * forget + t->alpha * retain;
+
+    return (t->objective->needs & WG_SPARSE) && t->optimizer != NULL
+               ? loss + t->option[0] * wg_optimizer_l1(t->optimizer)
+               : loss;
+}
+
+/* --- token weights -----------------------------------------------------------------------------
+ */
+
+static void weigh_forget(wg_trainer *t, const wg_pick *p, const shares *s, wg_loss *out,
+                         double *per_sequence)
 {
     const int needs = t->objective->needs;
     const bool forget = !(needs & WG_WITHOUT_FORGET), refusal = (needs & WG_NEEDS_REFUSALS) != 0;
-    const double each = share * t->forget_weight / (double)p->nf;
-    const double kept = share * t->alpha / (double)p->nr;
+    const bool by_token = forget_by_token(t);
 
     for (int64_t i = 0; t->objective->term != NULL && i < p->nf; i++) {
         const wg_real *mine = t->reference != NULL ? t->reference[p->f[i]] : NULL;
@@ -267,17 +340,28 @@ static void weigh(wg_trainer *t, const wg_pick *p, double share, int64_t n_first
         const wg_answer b = refusal ? answer(t, i + (forget ? p->nf : 0), other) : (wg_answer){0};
         const double term = t->objective->term(t->option, forget ? &a : NULL, refusal ? &b : NULL);
         const double weight = wg_row_weight(&t->data->forget.example[p->f[i]]);
+        const double part = by_token ? (double)forget_tokens(t, p->f[i]) / s->forget : 0;
+        const double each =
+            by_token ? t->forget_weight * part : s->share * t->forget_weight / (double)p->nf;
         scale(&a, weight * each);
         scale(&b, weight * each);
-        out->forget += weight * term / (double)p->nf;
+        out->forget += by_token ? weight * term * part : weight * term / (double)p->nf;
         if (per_sequence != NULL)
             per_sequence[i] = term;
     }
-    for (int64_t s = n_first; s < total; s++) {
-        const wg_answer a = answer(t, s, NULL);
-        const double weight = wg_row_weight(t->list[s]);
-        wg_fill(a.weight, a.n, weight * kept / (double)a.n);
-        out->retain += weight * wg_sum(a.loss, a.n) / (double)a.n / (double)p->nr;
+}
+
+static void weigh_retain(wg_trainer *t, const wg_pick *p, const shares *s, int64_t n_first,
+                         int64_t total, wg_loss *out)
+{
+    for (int64_t i = n_first; i < total; i++) {
+        const wg_answer a = answer(t, i, NULL);
+        const double weight = wg_row_weight(t->list[i]);
+        const double sum = weight * wg_sum(a.loss, a.n);
+        const double kept =
+            t->tokens ? t->alpha / s->retain : s->share * t->alpha / (double)p->nr / (double)a.n;
+        wg_fill(a.weight, a.n, weight * kept);
+        out->retain += t->tokens ? sum / s->retain : sum / (double)a.n / (double)p->nr;
     }
 }
 
@@ -296,7 +380,7 @@ static wagle_status forward(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, boo
     return wg_engine_forward(ctx, s->engine, &s->batch, true, NULL, t->nll);
 }
 
-static wagle_status token_loss(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, double share,
+static wagle_status token_loss(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, const shares *s,
                                wg_loss *out, double *per_sequence)
 {
     int64_t n_first, total;
@@ -304,21 +388,28 @@ static wagle_status token_loss(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, 
     WG_TRY(forward(ctx, t, p, t->retain_term == WG_RETAIN_KL, &n_first, &total));
     WG_TRY(soften(ctx, t, n_first, total));
     WG_TRY(lay_out_given(ctx, t, n_first));
-    weigh(t, p, share, n_first, total, out, per_sequence);
+    weigh_forget(t, p, s, out, per_sequence);
+    weigh_retain(t, p, s, n_first, total, out);
     return WAGLE_OK;
 }
 
-wagle_status wg_train_loss(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, double share,
-                           wg_loss *out, double *per_sequence)
+static wagle_status loss_of(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, const shares *s,
+                            wg_loss *out, double *per_sequence)
 {
     *out = (wg_loss){0};
     t->hidden = t->objective->token == WG_LOSS_HIDDEN;
-    WG_TRY(t->hidden ? wg_hidden_loss(ctx, t, p, share, out, per_sequence)
-                     : token_loss(ctx, t, p, share, out, per_sequence));
-    out->loss = t->forget_weight * out->forget + t->alpha * out->retain;
-    if ((t->objective->needs & WG_SPARSE) && t->optimizer != NULL)
-        out->loss += t->option[0] * wg_optimizer_l1(t->optimizer);
+    WG_TRY(t->hidden ? wg_hidden_loss(ctx, t, p, s->share, out, per_sequence)
+                     : token_loss(ctx, t, p, s, out, per_sequence));
+    out->loss = total_loss(t, out->forget, out->retain);
     return isfinite(out->loss) ? WAGLE_OK : wg_fail(ctx, WAGLE_E_RUN, "the loss is not finite");
+}
+
+wagle_status wg_train_loss(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, wg_loss *out,
+                           double *per_sequence)
+{
+    const shares s = share_out(t, p, 1);
+
+    return loss_of(ctx, t, p, &s, out, per_sequence);
 }
 
 /* --- update ---------------------------------------------------------------------------------- */
@@ -353,6 +444,7 @@ wagle_status wg_train_step(wagle_ctx *ctx, wg_trainer *t, const wg_pick *pick, i
 {
     const wg_sink sink = wg_optimizer_sink(t->optimizer);
     const int64_t every = t->optimizer->rules->curvature_every;
+    const shares s = share_out(t, pick, n);
 
     *out = (wg_step){0};
     t->optimizer->sparse = t->objective->needs & WG_SPARSE ? t->option[0] : 0;
@@ -364,12 +456,12 @@ wagle_status wg_train_step(wagle_ctx *ctx, wg_trainer *t, const wg_pick *pick, i
         wg_loss loss;
         if (n > 1)
             WG_TRY(wg_optimizer_begin_adding(ctx, t->optimizer, i > 0));
-        WG_TRY(wg_train_loss(ctx, t, &pick[i], 1 / (double)n, &loss, NULL));
+        WG_TRY(loss_of(ctx, t, &pick[i], &s, &loss, NULL));
         WG_TRY(wg_train_backward(ctx, t, &sink));
-        out->loss.loss += loss.loss / (double)n;
-        out->loss.forget += loss.forget / (double)n;
-        out->loss.retain += loss.retain / (double)n;
+        out->loss.forget += forget_by_token(t) ? loss.forget : loss.forget / (double)n;
+        out->loss.retain += t->tokens ? loss.retain : loss.retain / (double)n;
     }
+    out->loss.loss = total_loss(t, out->loss.forget, out->loss.retain);
     t->optimizer->adding = false;
     if (t->optimizer->rectify > 0)
         out->cosine = wg_rectify(t->optimizer);

@@ -33,6 +33,7 @@ void wagle_finetune_defaults(wagle_train_options *o)
 {
     shared_defaults(o);
     o->objective = "finetune";
+    o->reduction = "tokens";
     o->lr = 1e-4;
     o->warmup_ratio = 0.05;
 }
@@ -41,6 +42,7 @@ void wagle_unlearn_defaults(wagle_train_options *o)
 {
     shared_defaults(o);
     o->objective = "graddiff";
+    o->reduction = "rows";
     o->lr = 1e-5;
     o->density = 0.1;
     o->gamma_diag = true;
@@ -74,6 +76,14 @@ static wagle_status check_numbers(wagle_ctx *ctx, const wagle_train_options *o)
     if (!(o->rectify >= 0 && o->rectify <= 1) || (o->rectify > 0 && o->lora > 0))
         return wg_fail(ctx, WAGLE_E_USAGE, "--rectify %g: above 0 and at most 1, without --lora",
                        o->rectify);
+    if (o->clip_before_mask && (o->clip == 0 || (o->mask == NULL && o->selector == NULL) ||
+                                o->lora > 0 || o->rectify > 0 || o->accumulate > 1))
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "--clip-before-mask wants --clip and --mask or --selector, and goes without "
+                       "--lora, --rectify and --accumulate");
+    if (o->no_decay != NULL && *o->no_decay != NULL && (o->weight_decay == 0 || o->lora > 0))
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "--no-decay wants a --weight-decay above 0, and goes without --lora");
     if (o->lora < 0 || o->lora > 1024 || !(o->lora_alpha >= 0))
         return wg_fail(ctx, WAGLE_E_USAGE, "--lora %lld: a rank from 1 to 1024",
                        (long long)o->lora);
@@ -83,6 +93,7 @@ static wagle_status check_numbers(wagle_ctx *ctx, const wagle_train_options *o)
 static wagle_status check_options(wagle_ctx *ctx, wg_run *w)
 {
     const wagle_train_options *o = w->o;
+    bool tokens;
 
     if (o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "no --out was named");
@@ -90,6 +101,11 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w)
     WG_TRY(wg_check_patterns(ctx, o->include));
     WG_TRY(wg_check_patterns(ctx, o->exclude));
     WG_TRY(wg_check_patterns(ctx, o->lora_targets));
+    WG_TRY(wg_check_patterns(ctx, o->no_decay));
+    WG_TRY(wg_reduction(ctx, w->objective, o, &tokens));
+    if (o->clip_before_mask && (w->objective->needs & WG_SPARSE))
+        return wg_fail(ctx, WAGLE_E_USAGE, "--clip-before-mask does not go with objective %s",
+                       w->objective->name);
     if (strcmp(o->state, "f32") != 0 && strcmp(o->state, "bf16") != 0)
         return wg_fail(ctx, WAGLE_E_USAGE, "--state %.16s: f32 or bf16", o->state);
     if ((o->mask != NULL) + (o->selector != NULL) + (o->lora > 0) > 1)

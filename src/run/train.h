@@ -26,6 +26,7 @@ typedef struct wg_trainer {
     double option[WG_OBJECTIVE_OPTIONS];
     double forget_weight, alpha; /* pdu moves alpha */
     wg_retain retain_term;
+    bool tokens; /* means over tokens, where terms are that */
     wg_material *data;
     wg_real **reference, **refusal_reference; /* [forget.n] token losses of `base`, or NULL */
     wg_shared own, *shared;                   /* what `reference` lies in */
@@ -63,11 +64,14 @@ void wg_trainer_free(wg_trainer *t);
 /* What o asks of the retain set, if not the objective's own. */
 WAGLE_CHECK wagle_status wg_retain_term(wagle_ctx *ctx, const wg_objective *objective,
                                         const wagle_train_options *o, wg_retain *out);
+/* Whether a batch's loss is a mean over its label tokens. */
+WAGLE_CHECK wagle_status wg_reduction(wagle_ctx *ctx, const wg_objective *objective,
+                                      const wagle_train_options *o, bool *tokens);
 /* Refusals of the epoch, and their reference losses. */
 WAGLE_CHECK wagle_status wg_trainer_epoch(wagle_ctx *ctx, wg_trainer *t, int64_t epoch);
-/* Loss of a batch, its gradient made ready, times `share`. per_sequence [nf] or NULL: terms. */
+/* Loss of a batch, its gradient made ready. per_sequence [nf] or NULL: terms. */
 WAGLE_CHECK wagle_status wg_train_loss(wagle_ctx *ctx, wg_trainer *t, const wg_pick *pick,
-                                       double share, wg_loss *out, double *per_sequence);
+                                       wg_loss *out, double *per_sequence);
 /* After wg_train_loss: the gradient. */
 WAGLE_CHECK wagle_status wg_train_backward(wagle_ctx *ctx, wg_trainer *t, const wg_sink *sink);
 /* One update of n batches; `step` counts from 0. */

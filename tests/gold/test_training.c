@@ -106,7 +106,7 @@ static void check_objective(const char *name)
         const wg_tensor *control = gold_tensor(&data, "rmu.control");
         memcpy(t.control, control->data, control->bytes);
     }
-    assert_ok(ctx, wg_train_loss(ctx, &t, &pick, 1, &loss, term));
+    assert_ok(ctx, wg_train_loss(ctx, &t, &pick, &loss, term));
     if (fabs(loss.loss - json_at(want, "loss")) > 1e-4 * fabs(json_at(want, "loss")) ||
         fabs(loss.retain - json_at(want, "retain")) > 1e-4 * fabs(json_at(want, "retain")))
         fail_msg("%s: loss %g retain %g, %g %g expected", name, loss.loss, loss.retain,
