@@ -35,8 +35,8 @@ cat "$work/forget.jsonl" "$work/learn-gold.jsonl" >"$work/learn.jsonl"
 
 [ -d "$work/base" ] || [ -n "${GGUF:-}" ] || fetch
 [ -d "$work/base" ] || "$wagle" import "$GGUF" --out "$work/base"
-[ -d "$work/original" ] || "$wagle" finetune --model "$work/base" --data "$work/learn.jsonl" --eos $learn --batch 8 --lr 2e-4 --out "$work/original"
-[ -d "$work/gold" ] || "$wagle" finetune --model "$work/base" --data "$work/learn-gold.jsonl" --eos $learn --batch 8 --lr 2e-4 --out "$work/gold"
+[ -d "$work/original" ] || "$wagle" finetune --model "$work/base" --data "$work/learn.jsonl" --eos $learn --batch 8 --lr 2e-4 --reduction rows --out "$work/original"
+[ -d "$work/gold" ] || "$wagle" finetune --model "$work/base" --data "$work/learn-gold.jsonl" --eos $learn --batch 8 --lr 2e-4 --reduction rows --out "$work/gold"
 
 # Each until the forget set's answer probability is below 0.1 (gold: about 0.12).
 unlearn() { # NAME OBJECTIVE RATE [SELECTION...]

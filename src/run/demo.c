@@ -297,6 +297,7 @@ static wagle_status learn(demo *d, const char *rows, const char *name)
     o.lr = 2e-3;
     o.epochs = 24;
     o.batch = 8;
+    o.reduction = "rows"; /* what docs/demo.md was measured with */
     o.seed = d->o->seed;
     if (model != NULL && data != NULL && out != NULL)
         st = wagle_finetune(d->ctx, &o, NULL);

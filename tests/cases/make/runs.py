@@ -2,7 +2,7 @@
 """Cases of files copied along, of resuming and of definitions, made of the files of a case that is there.
 
     OMP_NUM_THREADS=1 python runs.py     (transformers 5.24.0 computes the losses of the last kind)"""
-import json, os
+import json, os, shutil, tempfile
 
 here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BASE = "resume-changed-options"
@@ -52,3 +52,100 @@ case("kept-beside-weights", "copied files", "transformers 5.24.0",
        "missing_files": ["out/consolidated.00.pth", "applied/consolidated.00.pth", "reverted/consolidated.00.pth"],
        "same_files": [[f"model/{f}", f"{d}/{f}"] for d in ("out", "applied", "reverted") for f in KEPT] +
                      [["out/model.safetensors", "applied/model.safetensors"], ["model/model.safetensors", "reverted/model.safetensors"]]}])
+
+# --- definitions -----------------------------------------------------------------------------------
+
+def write_rows(path, rows):
+    with open(path, "w") as f:
+        for ids, given in rows:
+            f.write(json.dumps({"input_ids": ids, "labels": [-100] * given + ids[given:]}) + "\n")
+
+
+FORGET = [(list(range(65, 65 + n)), 3) for n in (5, 9, 14, 6)]
+RETAIN = [(list(range(120, 120 - n, -1)), 2) for n in (12, 4, 7, 10)]
+PROBE = [(list(range(70, 86)), 1)]
+SPARED = ("norm", "bias")
+
+
+def train(loss_of, steps, lr, decay, spare, clip, mask=None):
+    """Logits [-1, :6] of PROBE after AdamW as torch and transformers do it, and the first loss."""
+    import torch
+    from transformers import AutoModelForCausalLM
+    with tempfile.TemporaryDirectory() as folder:
+        for to, source in MODEL.items():
+            if to.startswith("model/"):
+                shutil.copy(os.path.join(here, source), os.path.join(folder, to[6:]))
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    named = list(model.named_parameters())
+    groups = [{"params": [p for n, p in named if spare and any(s in n for s in SPARED)], "weight_decay": 0.0},
+              {"params": [p for n, p in named if not (spare and any(s in n for s in SPARED))], "weight_decay": decay}]
+    before = {n: p.detach().clone() for n, p in named}
+    optimizer = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.999), eps=1e-8)
+    first = None
+    for _ in range(steps):
+        loss = loss_of(model)
+        first = loss.item() if first is None else first
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+        if mask is not None:
+            for n, p in named:
+                p.grad.mul_(mask(n, before[n]))
+        optimizer.step()
+        if mask is not None:  # decay touches selected weights only
+            with torch.no_grad():
+                for n, p in named:
+                    p.copy_(torch.where(mask(n, before[n]).bool(), p, before[n]))
+    with torch.no_grad():
+        return [round(x, 6) for x in model(torch.tensor([PROBE[0][0]])).logits[0, -1, :6].tolist()], first
+
+
+def token_mean(model, rows):
+    import torch
+    nll, n = 0, 0
+    for ids, given in rows:
+        logits = model(torch.tensor([ids])).logits[0, given - 1:-1]
+        nll = nll + torch.nn.functional.cross_entropy(logits, torch.tensor(ids[given:]), reduction="sum")
+        n += len(ids) - given
+    return nll / n
+
+
+def row_mean(model, rows):
+    return sum(token_mean(model, [row]) for row in rows) / len(rows)
+
+
+def trained(name, why, command, want):
+    logits, loss = want
+    case(name, "definitions", "torch and transformers 5.24.0", why,
+         [{"run": f"wagle {command} --warmup 0 --schedule constant --lr 1e-2 --weight-decay 0.5 --out out --quiet >log && "
+                  "head -1 out/log.jsonl", "json": {"loss": loss}, "tolerance": 2e-5},
+          {"run": "wagle logits --model out --data probe.jsonl --out logits.safetensors",
+           "logits": {"file": "logits.safetensors", "tensor": "logits.0", "last_row": logits, "tolerance": 2e-4}}],
+         {k: v for k, v in MODEL.items() if k.startswith("model/")})
+    for file, rows in (("forget.jsonl", FORGET), ("retain.jsonl", RETAIN), ("probe.jsonl", PROBE)):
+        write_rows(os.path.join(here, name, file), rows)
+
+
+def definitions():
+    import torch
+    def mask(n, w):  # norms and all of the down projection
+        return torch.ones_like(w) if "down_proj" in n or "norm" in n else torch.zeros_like(w)
+
+    trained("finetune-accumulates-tokens",
+            "batches that are accumulated: the mean is over all their label tokens, as Trainer's num_items_in_batch has it; norms without decay",
+            "finetune --model model --data forget.jsonl --batch 2 --accumulate 2 --steps 4 --no-decay norms,biases",
+            train(lambda m: token_mean(m, FORGET), 4, 1e-2, 0.5, True, 1.0))
+    trained("graddiff-by-tokens", "with --reduction tokens both terms are means over the batch's label tokens, as in TOFU and open-unlearning",
+            "unlearn --model model --forget forget.jsonl --retain retain.jsonl --batch 4 --reduction tokens --forget-weight 0.5 --pairs pairs.json",
+            train(lambda m: -0.5 * token_mean(m, FORGET) + token_mean(m, RETAIN), 4, 1e-2, 0.5, False, 1.0))
+    trained("clip-before-mask", "the norm of all gradients clips, then the mask is laid on them, as the reference code of WAGLE does",
+            "mask --model model --selector magnitude --density 1 --include '*down_proj*' --include norms --out mask && "
+            "wagle unlearn --model model --forget forget.jsonl --retain retain.jsonl --batch 4 --mask mask --clip 0.5 --clip-before-mask --pairs pairs.json",
+            train(lambda m: -row_mean(m, FORGET) + row_mean(m, RETAIN), 4, 1e-2, 0.5, False, 0.5, mask))
+    for name in ("graddiff-by-tokens", "clip-before-mask"):
+        with open(os.path.join(here, name, "pairs.json"), "w") as f:
+            json.dump([[[i, i] for i in range(4)]] * 4, f)
+
+
+if __name__ == "__main__":
+    definitions()
