@@ -96,7 +96,7 @@ typedef struct wagle_data {
     bool eos;                 /* end each answer with the end-of-text token */
 } wagle_data;
 
-#define WAGLE_DEFAULT_PROMPT "### Question: {question}\n### Answer: "
+#define WAGLE_DEFAULT_PROMPT "### Question: {prompt}\n### Answer: "
 
 /* --- models ------------------------------------------------------------------------------ */
 

@@ -5,6 +5,54 @@
 
 enum { MOST_BYTES = 256 << 20 };
 
+enum { FLAGS = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY };
+
+/* Length of the word of Python's json that text [bytes] begins with, 0 if it is none. */
+static size_t python_number(const char *text, size_t bytes)
+{
+    static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (bytes >= strlen(words[i]) && memcmp(text, words[i], strlen(words[i])) == 0)
+            return strlen(words[i]);
+    return 0;
+}
+
+/* Puts empty objects of the same length in place of NaN and infinities outside of strings, so that
+ * errors keep their positions. Returns whether there were any. */
+static bool replace_python_numbers(char *text, size_t bytes)
+{
+    bool inside = false, any = false;
+
+    for (size_t i = 0; i < bytes; i++) {
+        const size_t n = inside ? 0 : python_number(text + i, bytes - i);
+        if (n > 0) {
+            memset(text + i, ' ', n);
+            text[i] = '{';
+            text[i + n - 1] = '}';
+            any = true;
+        }
+        if (text[i] == '"')
+            inside = !inside;
+        i += inside && text[i] == '\\';
+    }
+    return any;
+}
+
+/* The document again, without what only Python reads. */
+static wagle_status parse_python(wagle_ctx *ctx, const char *text, size_t bytes, json_t **out)
+{
+    json_error_t unused;
+    char *copy = wg_copy_text(ctx, text, bytes);
+
+    if (copy == NULL)
+        return WAGLE_E_RESOURCE;
+    if (replace_python_numbers(copy, bytes))
+        *out = json_loadb(copy, bytes, FLAGS, &unused);
+    wg_free(copy);
+    return WAGLE_OK;
+}
+
 wagle_status wg_json_parse(wagle_ctx *ctx, const char *what, const char *text, size_t bytes,
                            json_t **out)
 {
@@ -14,12 +62,12 @@ wagle_status wg_json_parse(wagle_ctx *ctx, const char *what, const char *text, s
     if (bytes > MOST_BYTES)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: JSON of %zu bytes, at most %d are read", what,
                        bytes, MOST_BYTES);
-    *out =
-        json_loadb(text, bytes, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
+    *out = json_loadb(text, bytes, FLAGS, &error);
     if (*out == NULL && json_error_code(&error) == json_error_numeric_overflow)
-        *out =
-            json_loadb(text, bytes, /* integers past 64 bits become reals */
-                       JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
+        *out = /* integers past 64 bits become reals */
+            json_loadb(text, bytes, FLAGS | JSON_DECODE_INT_AS_REAL, &error);
+    if (*out == NULL && json_error_code(&error) == json_error_invalid_syntax)
+        WG_TRY(parse_python(ctx, text, bytes, out));
     if (*out != NULL)
         return WAGLE_OK;
     if (json_error_code(&error) == json_error_out_of_memory || error.text[0] == '\0')
@@ -86,6 +134,33 @@ wagle_status wg_json_write(wagle_ctx *ctx, const char *path, const json_t *value
     st = wg_write_file(ctx, path, text, strlen(text), force);
     wg_free(text);
     return st;
+}
+
+const char *wg_json_kind(const json_t *value)
+{
+    if (value == NULL)
+        return "nothing";
+    switch (json_typeof(value)) {
+    case JSON_STRING:
+        return "a text";
+    case JSON_INTEGER:
+    case JSON_REAL:
+        return "a number";
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return "true or false";
+    case JSON_NULL:
+        return "null";
+    case JSON_ARRAY:
+        return json_array_size(value) > 0 ? "a list" : "an empty list";
+    default:
+        return json_object_size(value) > 0 ? "an object" : "NaN or an empty object";
+    }
+}
+
+wg_str wg_json_str(const json_t *value)
+{
+    return (wg_str){json_string_value(value), json_string_length(value)};
 }
 
 wagle_status wg_json_set(wagle_ctx *ctx, json_t *object, const char *key, json_t *value)

@@ -13,6 +13,21 @@ wagle_status wg_text_add(wagle_ctx *ctx, wg_text *t, const char *text, size_t by
     return WAGLE_OK;
 }
 
+wagle_status wg_text_adds(wagle_ctx *ctx, wg_text *t, wg_str text)
+{
+    return wg_text_add(ctx, t, text.text, text.bytes);
+}
+
+wg_str wg_strz(const char *text)
+{
+    return (wg_str){text, text != NULL ? strlen(text) : 0};
+}
+
+wg_str wg_text_str(const wg_text *t)
+{
+    return (wg_str){t->text != NULL ? t->text : "", (size_t)t->bytes};
+}
+
 wagle_status wg_text_addz(wagle_ctx *ctx, wg_text *t, const char *text)
 {
     return wg_text_add(ctx, t, text, strlen(text));

@@ -10,7 +10,17 @@ typedef struct wg_text {
     int64_t bytes, capacity;
 } wg_text;
 
+/* Text that belongs to another, of so many bytes: it may hold NUL. No text at all: NULL. */
+typedef struct wg_str {
+    const char *text;
+    size_t bytes;
+} wg_str;
+
+wg_str wg_strz(const char *text); /* up to its NUL; NULL is no text */
+wg_str wg_text_str(const wg_text *t);
+
 WAGLE_CHECK wagle_status wg_text_add(wagle_ctx *ctx, wg_text *t, const char *text, size_t bytes);
+WAGLE_CHECK wagle_status wg_text_adds(wagle_ctx *ctx, wg_text *t, wg_str text);
 WAGLE_CHECK wagle_status wg_text_addz(wagle_ctx *ctx, wg_text *t, const char *text);
 WAGLE_CHECK wagle_status wg_text_printf(wagle_ctx *ctx, wg_text *t, const char *format, ...)
     WG_PRINTF(3);

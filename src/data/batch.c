@@ -28,6 +28,8 @@ int64_t wg_example_given(const wg_example *e)
 {
     int64_t i = 1;
 
+    if (e->given > 0 && e->given <= e->n)
+        return e->given;
     while (i < e->n && e->labels[i] == WG_NO_LABEL)
         i++;
     return i;

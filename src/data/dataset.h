@@ -2,8 +2,7 @@
 #ifndef WG_DATA_DATASET_H
 #define WG_DATA_DATASET_H
 
-#include "base/json.h"
-#include "text/chat.h"
+#include "data/layout.h"
 #include "text/tokenizer.h"
 
 enum { WG_NO_LABEL = -100 };
@@ -11,9 +10,13 @@ enum { WG_NO_LABEL = -100 };
 typedef struct wg_example {
     int32_t *ids, *labels; /* [n]; labels[i] is ids[i] or WG_NO_LABEL; labels[0] is never used */
     int64_t n, n_labels;   /* n_labels: those that carry a loss, at least 1 */
-    const char *prompt, *answer; /* as text, NULL for pre-tokenised rows */
-    const float *token_weights;  /* [n] of the row, or NULL */
-    float weight;                /* of its term in training; 0 stands for 1 */
+    int64_t given;         /* tokens before the last answer; 0: those before the first label */
+    wg_str prompt;         /* as it is tokenised; no text for pre-tokenised rows */
+    const wg_str *answer;  /* [n_answers] that are right; the first is in ids */
+    int64_t n_answers;
+    bool chat;                  /* prompt has its special tokens itself */
+    const float *token_weights; /* [n] of the row, or NULL */
+    float weight;               /* of its term in training; 0 stands for 1 */
 } wg_example;
 
 typedef struct wg_dataset {
@@ -28,6 +31,8 @@ typedef struct wg_reader {
     int64_t V, max_length;
     int32_t eos;                /* the config's, see wg_reader_eos; -1: none */
     wagle_tokenizer *tokenizer; /* opened when a row first needs it */
+    wg_layout layout;           /* the same */
+    int64_t laid_out;           /* rows that were laid out by it */
 } wg_reader;
 
 void wg_reader_close(wg_reader *r);
@@ -39,14 +44,15 @@ int32_t wg_reader_eos(const wg_reader *r);
 /* Free with wg_dataset_free. */
 WAGLE_CHECK wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
                                          wg_dataset *out);
-/* Text that stands before the answer of a row, as `data` lays it out; chat: its chosen layout, or
- * NULL. `line` of data->path is named in errors. */
-WAGLE_CHECK wagle_status wg_row_prompt(wagle_ctx *ctx, const wagle_data *data, const wg_chat *chat,
-                                       int64_t line, const json_t *row, wg_text *out);
-/* One more example, whose labels are the answer's tokens. *room is 0 at first. */
+/* The prompt of a row that is a question or a chat, and its answers; other kinds are refused.
+ * before may be NULL. answered: without an answer it is refused too. wg_asked_free. */
+WAGLE_CHECK wagle_status wg_row_ask(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
+                                    const wg_record *record, const wg_before *before, bool answered,
+                                    wg_asked *out);
+/* One more example: that prompt with `answer`, whose tokens are the labels. *room is 0 at first. */
 WAGLE_CHECK wagle_status wg_dataset_add(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
-                                        int64_t line, const char *prompt, const char *answer,
-                                        wg_dataset *out, int64_t *room);
+                                        const wg_record *record, const wg_asked *asked,
+                                        wg_str answer, wg_dataset *out, int64_t *room);
 /* One more example: `continuation` after `context`, in tokens as lm-evaluation-harness cuts them:
  * white space at the context's end belongs to the continuation; its tokens are those of both texts
  * together after as many as the context alone has. Too long: refused, or with data->truncate cut on
@@ -59,7 +65,7 @@ WAGLE_CHECK wagle_status wg_dataset_add_continuation(wagle_ctx *ctx, wg_reader *
 /* The same rows with other answers: for row i, answers[choice[i]]. */
 WAGLE_CHECK wagle_status wg_dataset_with_answers(wagle_ctx *ctx, wg_reader *r,
                                                  const wagle_data *data, const wg_dataset *rows,
-                                                 const char *const *answers, const int64_t *choice,
+                                                 const wg_str *answers, const int64_t *choice,
                                                  wg_dataset *out);
 void wg_dataset_free(wg_dataset *d);
 

@@ -1,23 +1,35 @@
 #include "io/rows.h"
 
 #include "base/file.h"
+#include "io/foreign.h"
 #include <stdio.h>
 #include <string.h>
 
-typedef struct reader {
-    wagle_ctx *ctx;
-    const char *what, *at, *end;
-    int64_t line, limit, capacity;
-    wg_rows *rows;
-} reader;
-
-static bool full(const reader *r)
+bool wg_rows_full(const wg_rows_reader *r)
 {
     return r->limit > 0 && r->rows->n >= r->limit;
 }
 
-/* Steals row. */
-static wagle_status add(reader *r, json_t *row, int64_t line)
+wagle_status wg_rows_refuse(const wg_rows_reader *r, int64_t line, const char *what)
+{
+    return wg_fail(r->ctx, WAGLE_E_INPUT, "%s:%lld: %s", r->what, (long long)line, what);
+}
+
+/* Of a text in an array, the row that it stands for; takes it over. */
+static wagle_status text_row(wg_rows_reader *r, json_t **row)
+{
+    json_t *object = json_object();
+
+    if (json_object_set_new(object, "text", *row) != 0) {
+        json_decref(object);
+        *row = NULL;
+        return wg_json_memory(r->ctx);
+    }
+    *row = object;
+    return WAGLE_OK;
+}
+
+wagle_status wg_rows_add(wg_rows_reader *r, json_t *row, int64_t line)
 {
     int64_t capacity = r->capacity;
     wagle_status st = WG_GROW(r->ctx, &r->rows->row, &capacity, r->rows->n + 1);
@@ -25,8 +37,10 @@ static wagle_status add(reader *r, json_t *row, int64_t line)
     if (st == WAGLE_OK)
         st = WG_GROW(r->ctx, &r->rows->line, &r->capacity, r->rows->n + 1);
     if (st == WAGLE_OK && !json_is_object(row))
-        st = wg_fail(r->ctx, WAGLE_E_INPUT, "%s:%lld: a row must be a JSON object", r->what,
-                     (long long)line);
+        st = wg_fail(r->ctx, WAGLE_E_INPUT,
+                     "%s:%lld: a row is %s; a JSON object of columns is wanted%s", r->what,
+                     (long long)line, wg_json_kind(row),
+                     json_is_array(row) ? " (a chat: {\"messages\": [..]})" : "");
     if (st != WAGLE_OK) {
         json_decref(row);
         return st;
@@ -36,160 +50,203 @@ static wagle_status add(reader *r, json_t *row, int64_t line)
     return WAGLE_OK;
 }
 
-static wagle_status read_lines(reader *r)
+/* --- what is nearly rows -----------------------------------------------------------------------
+ */
+
+/* How many brackets text [bytes] leaves open. */
+static int64_t left_open(const char *text, size_t bytes)
 {
-    for (; r->at < r->end && !full(r); r->line++) {
+    int64_t depth = 0;
+    bool inside = false;
+
+    for (size_t i = 0; i < bytes; i++) {
+        if (text[i] == '"')
+            inside = !inside;
+        else if (inside)
+            i += text[i] == '\\';
+        else
+            depth += (text[i] == '{' || text[i] == '[') - (text[i] == '}' || text[i] == ']');
+    }
+    return depth;
+}
+
+static bool blank(const char *from, const char *to)
+{
+    while (from < to && strchr(" \t\r\n", *from) != NULL && *from != '\0')
+        from++;
+    return from == to;
+}
+
+/* Every value is a list, or an object by index, as pandas writes them. */
+static bool is_of_columns(const json_t *object)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach ((json_t *)(uintptr_t)object, key, value)
+        if (!json_is_array(value) && !json_is_object(value))
+            return false;
+    return json_object_size(object) > 0;
+}
+
+/* The key of the first list of objects, or NULL. */
+static const char *list_of_rows(const json_t *object)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach ((json_t *)(uintptr_t)object, key, value)
+        if (json_is_object(json_array_get(value, 0)))
+            return key;
+    return NULL;
+}
+
+/* The file is one object over several lines. */
+static wagle_status refuse_object(const wg_rows_reader *r, const json_t *object)
+{
+    const char *key = list_of_rows(object);
+
+    if (key != NULL)
+        return wg_fail(r->ctx, WAGLE_E_INPUT,
+                       "%s: one JSON object; if its list '%.40s' holds the rows, write that list "
+                       "alone (jq '.\"%.40s\"')",
+                       r->what, key, key);
+    if (is_of_columns(object))
+        return wg_fail(r->ctx, WAGLE_E_INPUT,
+                       "%s: one JSON object of columns; one object a row is wanted (pandas: "
+                       "to_json(FILE, orient='records', lines=True))",
+                       r->what);
+    return wg_fail(r->ctx, WAGLE_E_INPUT,
+                   "%s: one JSON object over several lines; one object a line is wanted (jq -c . "
+                   "FILE), or a list of objects",
+                   r->what);
+}
+
+/* Why the line that begins at r->at and ends at `stop` is no JSON, where the reason is known. */
+static wagle_status explain(wg_rows_reader *r, wagle_status st, const char *stop)
+{
+    const bool goes_on = left_open(r->at, (size_t)(stop - r->at)) > 0 && !blank(stop, r->end);
+    json_t *whole = NULL;
+
+    if (st != WAGLE_E_INPUT || !goes_on)
+        return st;
+    wg_begin(r->ctx);
+    if (wg_json_parse(r->ctx, r->what, r->at, (size_t)(r->end - r->at), &whole) != WAGLE_OK)
+        wg_begin(r->ctx);
+    st = whole != NULL ? refuse_object(r, whole)
+                       : wg_rows_refuse(r, r->line,
+                                        "a JSON value that goes on in the next line; one object a "
+                                        "line is wanted (jq -c . FILE)");
+    json_decref(whole);
+    return st;
+}
+
+/* What opens as Python's repr of a dict or of a list of them. */
+static bool is_python(const char *at, const char *end)
+{
+    while (at < end && (*at == '[' || *at == '{' || *at == ' ' || *at == '\n' || *at == '\r'))
+        at++;
+    return at < end && *at == '\'';
+}
+
+/* Breaks lines as old Macs did: CR alone. */
+static bool breaks_by_cr(const wg_rows_reader *r)
+{
+    const size_t bytes = (size_t)(r->end - r->at);
+    const char *cr = memchr(r->at, '\r', bytes);
+
+    return cr != NULL && memchr(r->at, '\n', bytes) == NULL && !blank(cr, r->end);
+}
+
+/* --- JSON --------------------------------------------------------------------------------------
+ */
+
+static wagle_status read_lines(wg_rows_reader *r)
+{
+    for (; r->at < r->end && !wg_rows_full(r); r->line++) {
         const char *newline = memchr(r->at, '\n', (size_t)(r->end - r->at));
         const char *stop = newline != NULL ? newline : r->end;
         char where[WG_MESSAGE_BYTES / 2];
         json_t *row;
 
-        if (strspn(r->at, " \t\r\n") < (size_t)(stop - r->at)) {
+        if (!blank(r->at, stop)) {
             snprintf(where, sizeof where, "%s:%lld", r->what, (long long)r->line);
-            WG_TRY(wg_json_parse(r->ctx, where, r->at, (size_t)(stop - r->at), &row));
-            WG_TRY(add(r, row, r->line));
+            WG_TRY(explain(r, wg_json_parse(r->ctx, where, r->at, (size_t)(stop - r->at), &row),
+                           stop));
+            WG_TRY(wg_rows_add(r, row, r->line));
         }
         r->at = newline != NULL ? newline + 1 : r->end;
     }
     return WAGLE_OK;
 }
 
-static wagle_status read_array(reader *r)
+/* A list a line is what JSON Lines of chats look like to some. */
+static bool is_list_a_line(const wg_rows_reader *r)
+{
+    const char *newline = memchr(r->at, '\n', (size_t)(r->end - r->at));
+
+    return newline != NULL && left_open(r->at, (size_t)(newline - r->at)) == 0 &&
+           !blank(newline, r->end);
+}
+
+static wagle_status read_array(wg_rows_reader *r)
 {
     json_t *array, *row;
     wagle_status st = WAGLE_OK;
     size_t i;
 
+    if (is_list_a_line(r))
+        return wg_rows_refuse(r, r->line,
+                              "a line is a list; a JSON object of columns is wanted (a chat: "
+                              "{\"messages\": [..]})");
     WG_TRY(wg_json_parse(r->ctx, r->what, r->at, (size_t)(r->end - r->at), &array));
     json_array_foreach (array, i, row) {
-        if (st == WAGLE_OK && !full(r))
-            st = add(r, json_incref(row), (int64_t)i + 1);
+        if (st != WAGLE_OK || wg_rows_full(r))
+            break;
+        json_incref(row);
+        if (json_is_string(row))
+            st = text_row(r, &row);
+        if (st == WAGLE_OK)
+            st = wg_rows_add(r, row, (int64_t)i + 1);
     }
     json_decref(array);
     return st;
 }
 
-/* One field into `field`; returns the delimiter that ended it (',' '\n' or 0 at the end), or -1
- * on an error. */
-static int read_field(reader *r, wg_text *field)
+/* --- files -------------------------------------------------------------------------------------
+ */
+
+static wagle_status read_any(wg_rows_reader *r)
 {
-    const bool quoted = r->at < r->end && *r->at == '"';
-
-    field->bytes = 0;
-    if (wg_text_add(r->ctx, field, "", 0) != WAGLE_OK)
-        return -1;
-    r->at += quoted;
-    for (bool open = quoted; r->at < r->end; r->at++) {
-        const char c = *r->at;
-        if (open && c == '"' && r->at + 1 < r->end && r->at[1] == '"')
-            r->at++;
-        else if (open && c == '"') {
-            open = false;
-            continue;
-        } else if (!open && (c == ',' || c == '\n')) {
-            r->at++;
-            r->line += c == '\n';
-            return c;
-        } else if (!open && c == '\r' && r->at + 1 < r->end && r->at[1] == '\n')
-            continue;
-        r->line += c == '\n';
-        if (wg_text_add(r->ctx, field, r->at, 1) != WAGLE_OK)
-            return -1;
-        if (r->at + 1 == r->end && open) {
-            wg_explain(r->ctx, "%s: a quoted CSV field is not closed", r->what);
-            return -1;
-        }
-    }
-    return 0;
-}
-
-/* The next record as an array of strings; *out stays NULL at the end of the file. */
-static wagle_status read_record(reader *r, json_t **out)
-{
-    wg_text field = {0};
-    wagle_status st = WAGLE_OK;
-    int delimiter = ',';
-
-    *out = NULL;
-    while (r->at < r->end && (*r->at == '\n' || *r->at == '\r'))
-        r->line += *r->at++ == '\n';
-    if (r->at >= r->end)
-        return WAGLE_OK;
-    *out = json_array();
-    while (delimiter == ',') {
-        delimiter = read_field(r, &field);
-        if (delimiter < 0)
-            st = WAGLE_E_INPUT;
-        else if (!wg_utf8_valid(field.text, (size_t)field.bytes))
-            st = wg_fail(r->ctx, WAGLE_E_INPUT, "%s:%lld: not valid UTF-8", r->what,
-                         (long long)r->line);
-        else if (json_array_append_new(*out, json_stringn(field.text, (size_t)field.bytes)) != 0)
-            st = wg_json_memory(r->ctx);
-        if (st != WAGLE_OK)
-            break;
-    }
-    wg_text_free(&field);
-    if (st != WAGLE_OK) {
-        json_decref(*out);
-        *out = NULL;
-    }
-    return st;
-}
-
-static wagle_status read_csv(reader *r)
-{
-    json_t *header = NULL, *record = NULL;
-    wagle_status st;
-
-    WG_TRY(read_record(r, &header));
-    for (;;) {
-        const int64_t line = r->line;
-        json_t *row;
-        st = full(r) ? WAGLE_OK : read_record(r, &record);
-        if (st != WAGLE_OK || record == NULL)
-            break;
-        if (json_array_size(record) != json_array_size(header)) {
-            st = wg_fail(r->ctx, WAGLE_E_INPUT, "%s:%lld: %zu fields, the header has %zu", r->what,
-                         (long long)line, json_array_size(record), json_array_size(header));
-            break;
-        }
-        row = json_object();
-        for (size_t i = 0; i < json_array_size(header); i++)
-            if (json_object_set(row, json_string_value(json_array_get(header, i)),
-                                json_array_get(record, i)) != 0)
-                st = wg_json_memory(r->ctx);
-        if (st != WAGLE_OK) {
-            json_decref(row);
-            break;
-        }
-        st = add(r, row, line);
-        json_decref(record);
-        record = NULL;
-        if (st != WAGLE_OK)
-            break;
-    }
-    json_decref(record);
-    json_decref(header);
-    return st;
+    if (r->at == r->end)
+        return wg_fail(r->ctx, WAGLE_E_INPUT,
+                       "%s: no rows: the file is empty; JSON Lines, a JSON array or CSV is wanted",
+                       r->what);
+    if ((*r->at == '[' || *r->at == '{') && is_python(r->at, r->end))
+        return wg_rows_refuse(r, r->line,
+                              "Python's single quotes; JSON has double quotes (json.dumps writes "
+                              "them)");
+    if (*r->at != '[' && breaks_by_cr(r))
+        return wg_fail(r->ctx, WAGLE_E_INPUT,
+                       "%s: lines end with a carriage return alone, as on old Macs (tr '\\r' '\\n' "
+                       "makes line breaks of them)",
+                       r->what);
+    return *r->at == '[' ? read_array(r) : *r->at == '{' ? read_lines(r) : wg_rows_csv(r);
 }
 
 wagle_status wg_rows_parse(wagle_ctx *ctx, const char *what, const char *text, size_t bytes,
                            int64_t limit, wg_rows *out)
 {
-    reader r = {ctx, what, text, text + bytes, 1, limit, 0, out};
+    wg_rows_reader r = {ctx, what, text, text + bytes, 1, limit, 0, out};
     wagle_status st;
 
     *out = (wg_rows){0};
+    WG_TRY(wg_rows_foreign(ctx, what, text, bytes));
     if (bytes >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
         r.at += 3;
     while (r.at < r.end && strchr(" \t\r\n", *r.at) != NULL && *r.at != '\0')
         r.line += *r.at++ == '\n';
-    if (r.at < r.end && *r.at == '[')
-        st = read_array(&r);
-    else if (r.at < r.end && *r.at == '{')
-        st = read_lines(&r);
-    else
-        st = read_csv(&r);
+    st = read_any(&r);
     if (st == WAGLE_OK && out->n == 0)
         st = wg_fail(ctx, WAGLE_E_INPUT, "%s: no rows in this file", what);
     if (st != WAGLE_OK)

@@ -1,6 +1,6 @@
 /* rows.h - rows of a data file as JSON objects: JSON Lines, one JSON array, or CSV with a header
  * (RFC 4180). Which of them is told by the content: '[' first is an array, '{' first is lines,
- * else CSV. */
+ * else CSV. A text in an array is a row of plain text: {"text": ..}. */
 #ifndef WG_IO_ROWS_H
 #define WG_IO_ROWS_H
 
@@ -12,11 +12,28 @@ typedef struct wg_rows {
     int64_t n;
 } wg_rows;
 
-/* limit: at most so many rows, 0 = all. An empty file is an error. */
+/* limit: at most so many rows, 0 = all. An empty file is an error; so is one in another format,
+ * which is named with what makes rows of it (foreign.h). */
 WAGLE_CHECK wagle_status wg_rows_read(wagle_ctx *ctx, const char *path, int64_t limit,
                                       wg_rows *out);
 WAGLE_CHECK wagle_status wg_rows_parse(wagle_ctx *ctx, const char *what, const char *text,
                                        size_t bytes, int64_t limit, wg_rows *out);
 void wg_rows_free(wg_rows *rows);
+
+/* --- rows.c and csv.c --------------------------------------------------------------------------
+ */
+
+typedef struct wg_rows_reader {
+    wagle_ctx *ctx;
+    const char *what, *at, *end;
+    int64_t line, limit, capacity;
+    wg_rows *rows;
+} wg_rows_reader;
+
+bool wg_rows_full(const wg_rows_reader *r);
+/* Adds a row, which it takes over. */
+WAGLE_CHECK wagle_status wg_rows_add(wg_rows_reader *r, json_t *row, int64_t line);
+WAGLE_CHECK wagle_status wg_rows_refuse(const wg_rows_reader *r, int64_t line, const char *what);
+WAGLE_CHECK wagle_status wg_rows_csv(wg_rows_reader *r);
 
 #endif

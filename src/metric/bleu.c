@@ -1,6 +1,5 @@
 #include "metric/bleu.h"
 
-#include "base/text.h"
 #include <math.h>
 #include <string.h>
 
@@ -138,12 +137,26 @@ static bool is_space(int32_t c)
            c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
-static wagle_status split(wagle_ctx *ctx, const char *text, words *w)
+/* The text with U+0001 for each NUL: both are characters of words to the tokenizer. */
+static wagle_status without_nul(wagle_ctx *ctx, wg_str text, words *w)
+{
+    wg_text copy = {0};
+    wagle_status st = wg_text_adds(ctx, &copy, text);
+
+    for (int64_t i = 0; st == WAGLE_OK && i < copy.bytes; i++)
+        copy.text[i] = copy.text[i] != '\0' ? copy.text[i] : 1;
+    if (st == WAGLE_OK)
+        st = tokenize(ctx, copy.text, &w->text);
+    wg_text_free(&copy);
+    return st;
+}
+
+static wagle_status split(wagle_ctx *ctx, wg_str text, words *w)
 {
     int64_t room = 0, same = 0;
     bool inside = false;
 
-    WG_TRY(tokenize(ctx, text, &w->text));
+    WG_TRY(without_nul(ctx, text, w));
     for (const char *s = w->text.text; *s != '\0';) {
         int32_t code = 'x';
         const size_t n = character(s);
@@ -198,8 +211,7 @@ static wagle_status matches(wagle_ctx *ctx, const words *r, const words *c, int6
     return WAGLE_OK;
 }
 
-wagle_status wg_bleu_count(wagle_ctx *ctx, const char *reference, const char *candidate,
-                           wg_bleu_counts *out)
+wagle_status wg_bleu_count(wagle_ctx *ctx, wg_str reference, wg_str candidate, wg_bleu_counts *out)
 {
     words r = {0}, c = {0};
     wagle_status st = split(ctx, reference, &r);

@@ -3,7 +3,7 @@
 #ifndef WG_METRIC_BLEU_H
 #define WG_METRIC_BLEU_H
 
-#include "base/memory.h"
+#include "base/text.h"
 
 enum { WG_BLEU_ORDER = 4 };
 
@@ -13,7 +13,7 @@ typedef struct wg_bleu_counts {
     double candidate, reference; /* words */
 } wg_bleu_counts;
 
-WAGLE_CHECK wagle_status wg_bleu_count(wagle_ctx *ctx, const char *reference, const char *candidate,
+WAGLE_CHECK wagle_status wg_bleu_count(wagle_ctx *ctx, wg_str reference, wg_str candidate,
                                        wg_bleu_counts *out);
 /* sentence: orders that the candidate is too short for do not count. */
 double wg_bleu_score(const wg_bleu_counts *counts, bool sentence);

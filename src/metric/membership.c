@@ -26,14 +26,14 @@ double wg_standardised(double log_probability, double mean, double mean_square)
     return (log_probability - mean) / sqrt(fmax(mean_square - mean * mean, 1e-6));
 }
 
-wagle_status wg_zlib_bytes(wagle_ctx *ctx, const char *text, int64_t *out)
+wagle_status wg_zlib_bytes(wagle_ctx *ctx, wg_str text, int64_t *out)
 {
-    const uLong bytes = (uLong)strlen(text);
+    const uLong bytes = (uLong)text.bytes;
     uLongf room = compressBound(bytes);
     unsigned char *packed;
 
     WG_TRY(WG_ALLOC(ctx, &packed, (int64_t)room));
-    const int status = compress2(packed, &room, (const Bytef *)text, bytes, 6);
+    const int status = compress2(packed, &room, (const Bytef *)text.text, bytes, 6);
     wg_free(packed);
     *out = (int64_t)room;
     return status == Z_OK ? WAGLE_OK : wg_fail(ctx, WAGLE_E_RESOURCE, "zlib: not enough memory");

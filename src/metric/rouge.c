@@ -1,6 +1,5 @@
 #include "metric/rouge.h"
 
-#include "base/text.h"
 #include <string.h>
 
 typedef struct words {
@@ -38,9 +37,10 @@ static wagle_status take_word(wagle_ctx *ctx, words *w, const wg_text *text, boo
     return WAGLE_OK;
 }
 
-static wagle_status split(wagle_ctx *ctx, const char *text, bool stem, words *out)
+static wagle_status split(wagle_ctx *ctx, wg_str whole, bool stem, words *out)
 {
-    const size_t bytes = strlen(text);
+    const char *text = whole.text;
+    const size_t bytes = whole.bytes;
     wg_text word = {0};
     wagle_status st = WAGLE_OK;
 
@@ -119,22 +119,40 @@ static wagle_status score_lcs(wagle_ctx *ctx, const words *r, const words *c, do
     return WAGLE_OK;
 }
 
-wagle_status wg_rouge(wagle_ctx *ctx, const char *reference, const char *candidate, bool stem,
-                      double out[3][3])
+static void free_words(words *w)
 {
-    words r = {0}, c = {0};
+    wg_free(w->word);
+    wg_arena_free(&w->arena);
+}
+
+static wagle_status score_one(wagle_ctx *ctx, wg_str reference, const words *c, bool stem,
+                              double out[3][3])
+{
+    words r = {0};
     wagle_status st = split(ctx, reference, stem, &r);
 
-    if (st == WAGLE_OK)
-        st = split(ctx, candidate, stem, &c);
     for (int64_t n = 1; st == WAGLE_OK && n <= 2; n++)
-        st = score_grams(ctx, &r, &c, n, out[n - 1]);
+        st = score_grams(ctx, &r, c, n, out[n - 1]);
     if (st == WAGLE_OK)
-        st = score_lcs(ctx, &r, &c, out[2]);
-    wg_free(r.word);
-    wg_free(c.word);
-    wg_arena_free(&r.arena);
-    wg_arena_free(&c.arena);
+        st = score_lcs(ctx, &r, c, out[2]);
+    free_words(&r);
+    return st;
+}
+
+wagle_status wg_rouge(wagle_ctx *ctx, const wg_str *reference, int64_t n, wg_str candidate,
+                      bool stem, double out[3][3])
+{
+    words c = {0};
+    wagle_status st = split(ctx, candidate, stem, &c);
+
+    for (int64_t i = 0; st == WAGLE_OK && i < n; i++) {
+        double one[3][3];
+        st = score_one(ctx, reference[i], &c, stem, one);
+        for (int k = 0; st == WAGLE_OK && k < 3; k++)
+            if (i == 0 || one[k][2] > out[k][2])
+                memcpy(out[k], one[k], sizeof one[k]);
+    }
+    free_words(&c);
     return st;
 }
 
@@ -142,5 +160,5 @@ wagle_status wagle_rouge(wagle_ctx *ctx, const char *reference, const char *cand
                          double out[3][3])
 {
     wg_begin(ctx);
-    return wg_rouge(ctx, reference, candidate, stem, out);
+    return wg_rouge(ctx, &(wg_str){reference, strlen(reference)}, 1, wg_strz(candidate), stem, out);
 }

@@ -66,7 +66,7 @@ static wagle_status answer(wagle_ctx *ctx, evaluation *e)
     WG_TRY(wg_reader_tokenizer(ctx, &e->session.reader));
     for (int64_t i = 0; i < n; i++) {
         const wg_example *row = &e->rows.example[i];
-        if (row->prompt == NULL || row->prompt[0] == '\0')
+        if (row->prompt.text == NULL || row->prompt.bytes == 0)
             return wg_fail(ctx, WAGLE_E_INPUT,
                            "%s: row %lld has no prompt to answer, as ROUGE needs", e->o->data.path,
                            (long long)i);
@@ -87,7 +87,8 @@ static wagle_status add_rouge(wagle_ctx *ctx, evaluation *e, int64_t i, json_t *
     wagle_status st = wg_generated_text(ctx, &e->session, &e->answer[i], &text);
 
     if (st == WAGLE_OK)
-        st = wg_rouge(ctx, e->rows.example[i].answer, text.text, true, value);
+        st = wg_rouge(ctx, e->rows.example[i].answer, e->rows.example[i].n_answers,
+                      wg_text_str(&text), true, value);
     if (st == WAGLE_OK)
         st = wg_json_set(ctx, row, "generated", json_stringn(text.text, (size_t)text.bytes));
     for (int m = ROUGE1; st == WAGLE_OK && m <= ROUGEL; m++) {

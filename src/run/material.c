@@ -17,9 +17,7 @@ static wagle_status read_lines(wagle_ctx *ctx, wg_material *m)
         n -= n > 0 && at[n - 1] == '\r';
         WG_TRY(WG_GROW(ctx, &m->line, &room, m->n_lines + 1));
         if (n > 0) {
-            m->line[m->n_lines] = wg_copy_text(ctx, at, n);
-            if (m->line[m->n_lines++] == NULL)
-                return WAGLE_E_RESOURCE;
+            m->line[m->n_lines++] = (wg_str){at, n};
         }
         at = newline != NULL ? newline + 1 : end;
     }
@@ -38,8 +36,8 @@ static wagle_status draw_lines(wagle_ctx *ctx, wg_session *s, wg_material *m, wg
     for (int64_t i = 0; i < n; i++)
         choice[i] = wg_random_below(m->options->seed, WG_STREAM_REFUSAL,
                                     (uint64_t)(m->epoch * n + i), m->n_lines);
-    st = wg_dataset_with_answers(ctx, &s->reader, &m->options->forget, &m->forget,
-                                 (const char *const *)m->line, choice, out);
+    st = wg_dataset_with_answers(ctx, &s->reader, &m->options->forget, &m->forget, m->line, choice,
+                                 out);
     wg_free(choice);
     return st;
 }
@@ -71,21 +69,11 @@ static wagle_status draw_labels(wagle_ctx *ctx, const wg_session *s, const wg_ma
 
 /* --- alternates ------------------------------------------------------------------------------- */
 
-/* Tokens before the first label. */
-static int64_t prompt_length(const wg_example *e)
-{
-    int64_t n = 1;
-
-    while (n < e->n && e->labels[n] == WG_NO_LABEL)
-        n++;
-    return n;
-}
-
 /* The prompt of `row`, and `answer` in place of its own. */
 static wagle_status add_alternate(wagle_ctx *ctx, const wg_session *s, const wg_example *row,
                                   const wg_ids *answer, wg_dataset *out)
 {
-    const int64_t head = prompt_length(row);
+    const int64_t head = wg_example_given(row);
     const bool ends = answer->n == 0; /* nothing to learn from is the end of the text */
     const int32_t eos = wg_reader_eos(&s->reader);
     wg_example *e = &out->example[out->n];
@@ -122,7 +110,7 @@ static wagle_status make_alternates(wagle_ctx *ctx, wg_session *s, const wg_mate
     WG_TRY_GOTO(WG_ALLOC(ctx, &answer, n), done);
     for (int64_t i = 0; i < n; i++) {
         const wg_example *e = &m->forget.example[i];
-        prompt[i] = (wg_ids){.id = e->ids, .n = prompt_length(e)};
+        prompt[i] = (wg_ids){.id = e->ids, .n = wg_example_given(e)};
         if (e->n - prompt[i].n > how.max_tokens)
             how.max_tokens = e->n - prompt[i].n;
     }
@@ -219,8 +207,6 @@ void wg_material_free(wg_material *m)
     wg_dataset_free(&m->forget);
     wg_dataset_free(&m->retain);
     wg_dataset_free(&m->refusals);
-    for (int64_t i = 0; i < m->n_lines; i++)
-        wg_free(m->line[i]);
     wg_free(m->line);
     wg_map_close(&m->text);
 }

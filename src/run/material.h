@@ -13,7 +13,7 @@ typedef struct wg_material {
     /* A row for each forget row: refusals, alternates, or random labels; of no rows: none. */
     wg_dataset refusals;
     wg_map text;
-    char **line; /* refusals drawn by the seed, anew each epoch */
+    wg_str *line; /* refusals in `text`, drawn by the seed, anew each epoch */
     int64_t n_lines, epoch;
 } wg_material;
 

@@ -2,17 +2,16 @@
 #include "suite/suite.h"
 
 #include "base/number.h"
+#include "metric/rouge.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 wagle_status wg_answers_open(wagle_ctx *ctx, wg_evaluation *e, const char *path, wg_answers *out)
 {
-    *out = (wg_answers){.path = path};
-    if (e->o->data.chat != NULL)
-        WG_TRY(wg_chat_open(ctx, e->session->reader.folder,
-                            &(wg_chat_options){.name = e->o->data.chat}, &out->chat));
+    *out = (wg_answers){.path = path, .data = wg_evaluation_data(e, path)};
     WG_TRY(wg_rows_read(ctx, path, e->o->data.limit, &out->rows));
+    WG_TRY(WG_ALLOC(ctx, &out->question, out->rows.n));
     return WG_ALLOC(ctx, &out->first, out->rows.n + 1);
 }
 
@@ -20,13 +19,14 @@ void wg_answers_close(wg_answers *a)
 {
     for (int64_t i = 0; i < a->rows.n; i++) {
         wg_free(a->made != NULL ? a->made[i].id : NULL);
-        wg_free(a->generated != NULL ? a->generated[i] : NULL);
+        if (a->generated != NULL)
+            wg_text_free(&a->generated[i]);
     }
     wg_free(a->made);
     wg_free(a->generated);
     wg_free_scores(a->score, a->set.n);
     wg_free(a->first);
-    wg_chat_free(a->chat);
+    wg_free(a->question);
     wg_dataset_free(&a->set);
     wg_rows_free(&a->rows);
     *a = (wg_answers){0};
@@ -44,39 +44,25 @@ wagle_status wg_answers_fail(wagle_ctx *ctx, const wg_answers *a, int64_t i, con
     return wg_fail(ctx, WAGLE_E_INPUT, "%s:%lld: %s", a->path, (long long)a->rows.line[i], what);
 }
 
-wagle_status wg_answers_text(wagle_ctx *ctx, const wg_answers *a, int64_t i, const char *key,
-                             const char **out)
+wg_record wg_answers_record(const wg_answers *a, int64_t i)
 {
-    wg_text found = {0};
-    const char *other;
-    json_t *value;
-    wagle_status st = wg_text_addz(ctx, &found, "");
-
-    *out = json_string_value(json_object_get(a->rows.row[i], key));
-    json_object_foreach (a->rows.row[i], other, value) {
-        if (st == WAGLE_OK && *out == NULL)
-            st = wg_text_printf(ctx, &found, "%s%.40s", found.bytes > 0 ? ", " : "", other);
-    }
-    if (st == WAGLE_OK && *out == NULL)
-        st = wg_answers_fail(ctx, a, i, "no text '%s' (found: %.200s)", key, found.text);
-    wg_text_free(&found);
-    return st;
+    return (wg_record){a->rows.row[i], a->path, a->rows.line[i]};
 }
 
-wagle_status wg_answers_prompt(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a, int64_t i,
-                               wg_text *out)
+wagle_status wg_answers_ask(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a, int64_t i,
+                            const wg_before *before, bool answered, wg_asked *out)
 {
-    const wagle_data data = wg_evaluation_data(e, a->path);
+    const wg_record record = wg_answers_record(a, i);
 
-    return wg_row_prompt(ctx, &data, a->chat, a->rows.line[i], a->rows.row[i], out);
+    return wg_row_ask(ctx, &e->session->reader, &a->data, &record, before, answered, out);
 }
 
-wagle_status wg_answers_add(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int64_t i,
-                            const char *prompt, const char *answer)
+wagle_status wg_answers_add_to(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int64_t i,
+                               const wg_asked *asked, wg_str answer)
 {
-    const wagle_data data = wg_evaluation_data(e, a->path);
+    const wg_record record = wg_answers_record(a, i);
 
-    return wg_dataset_add(ctx, &e->session->reader, &data, a->rows.line[i], prompt, answer, &a->set,
+    return wg_dataset_add(ctx, &e->session->reader, &a->data, &record, asked, answer, &a->set,
                           &a->room);
 }
 
@@ -122,47 +108,44 @@ wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a
     st = wg_generate(ctx, e->session, prompt, n, &how, a->made);
     wg_free(prompt);
     WG_TRY(st);
-    for (int64_t i = 0; i < n; i++) {
-        wg_text text = {0};
-        WG_TRY(wg_generated_text(ctx, e->session, &a->made[i], &text));
-        a->generated[i] = wg_text_take(ctx, &text);
-        if (a->generated[i] == NULL)
-            return WAGLE_E_RESOURCE;
-    }
+    for (int64_t i = 0; i < n; i++)
+        WG_TRY(wg_generated_text(ctx, e->session, &a->made[i], &a->generated[i]));
     return WAGLE_OK;
 }
 
-/* The row's answer, by any of its usual names; NULL: none. */
-static const char *answer_of(const wg_evaluation *e, const json_t *row)
+wagle_status wg_answers_rouge(wagle_ctx *ctx, const wg_answers *a, int64_t i, bool stem,
+                              double out[3][3])
 {
-    static const char *const keys[] = {"answer", "completion", "gt"};
-    const char *answer = NULL;
+    const wg_example *first = &a->set.example[a->first[i]];
 
-    if (e->o->data.answer_field != NULL)
-        return json_string_value(json_object_get(row, e->o->data.answer_field));
-    for (int k = 0; k < 3 && answer == NULL; k++)
-        answer = json_string_value(json_object_get(row, keys[k]));
-    return answer;
+    return wg_rouge(ctx, first->answer, first->n_answers, wg_text_str(&a->generated[i]), stem, out);
 }
 
-wagle_status wg_answers_load(wagle_ctx *ctx, wg_evaluation *e, const char *path, bool answered,
+static wagle_status load_row(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, bool answered,
+                             int64_t i)
+{
+    wg_asked asked;
+    wagle_status st;
+
+    WG_TRY(wg_answers_ask(ctx, e, a, i, NULL, answered, &asked));
+    /* what has no answer gets one: it only ends the prompt */
+    st = wg_answers_add_to(ctx, e, a, i, &asked,
+                           asked.n_answers > 0 ? asked.answer[0] : wg_strz(" ."));
+    wg_answers_end_row(a, i);
+    wg_asked_free(&asked);
+    return st;
+}
+
+wagle_status wg_answers_load(wagle_ctx *ctx, wg_evaluation *e, const char *path, wg_load how,
                              wg_answers *out)
 {
     wagle_status st = wg_answers_open(ctx, e, path, out);
 
-    for (int64_t i = 0; st == WAGLE_OK && i < out->rows.n; i++) {
-        const char *answer = answer_of(e, out->rows.row[i]);
-        wg_text prompt = {0};
-        if (answer == NULL && answered)
-            st = wg_answers_text(
-                ctx, out, i, e->o->data.answer_field != NULL ? e->o->data.answer_field : "answer",
-                &answer);
-        if (st == WAGLE_OK)
-            st = wg_answers_prompt(ctx, e, out, i, &prompt);
-        if (st == WAGLE_OK) /* what has no answer gets one: it only ends the prompt */
-            st = wg_answers_add(ctx, e, out, i, prompt.text, answer != NULL ? answer : " .");
-        wg_answers_end_row(out, i);
-        wg_text_free(&prompt);
+    if ((how == WG_CONTINUED || how == WG_STARTS) && out->data.prompt == NULL) {
+        out->data.prompt = "{prompt}";
+        out->data.chat = NULL;
     }
+    for (int64_t i = 0; st == WAGLE_OK && i < out->rows.n; i++)
+        st = load_row(ctx, e, out, how == WG_ANSWERED || how == WG_CONTINUED, i);
     return st;
 }

@@ -37,7 +37,7 @@ static wagle_status note(wagle_ctx *ctx, const wg_example *example, const wg_row
     if (st == WAGLE_OK)
         st = wg_json_set(ctx, row, "loss", json_real(loss));
     if (st == WAGLE_OK && example->answer != NULL)
-        st = wg_zlib_bytes(ctx, example->answer, &bytes);
+        st = wg_zlib_bytes(ctx, example->answer[0], &bytes);
     if (st == WAGLE_OK && bytes > 0)
         st = wg_json_set(ctx, row, "zlib", json_real(loss / (double)bytes));
     if (st == WAGLE_OK)

@@ -34,9 +34,10 @@ static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, int64_t i, int32_t *w
     if (st == WAGLE_OK)
         st = wg_common_tokens(ctx, want, n, made->id, made->n, &common);
     if (st == WAGLE_OK)
-        st = wg_bleu_count(ctx, right.text, text.text, &bleu);
+        st = wg_bleu_count(ctx, wg_text_str(&right), wg_text_str(&text), &bleu);
     if (st == WAGLE_OK)
-        st = wg_rouge(ctx, right.text, text.text, false, rouge);
+        st = wg_rouge(ctx, &(wg_str){right.text, (size_t)right.bytes}, 1, wg_text_str(&text), false,
+                      rouge);
     if (st == WAGLE_OK)
         st = wg_evaluation_row(ctx, e, "text", i, &row);
     if (st == WAGLE_OK)
@@ -52,9 +53,9 @@ static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, int64_t i, int32_t *w
     if (st == WAGLE_OK)
         st = wg_json_set(ctx, row, "rougeL_f1", json_real(rouge[2][2]));
     if (st == WAGLE_OK)
-        st = wg_row_set_text(ctx, row, "answer", right.text, (size_t)right.bytes);
+        st = wg_row_set_text(ctx, row, "answer", wg_text_str(&right));
     if (st == WAGLE_OK)
-        st = wg_row_set_text(ctx, row, "generated", text.text, (size_t)text.bytes);
+        st = wg_row_set_text(ctx, row, "generated", wg_text_str(&text));
     wg_text_free(&right);
     wg_text_free(&text);
     return st;

@@ -52,20 +52,20 @@ typedef struct found {
     int64_t total, greedy, sampled;
 } found;
 
-static void look_for(const char *what, size_t bytes, const char *greedy, const char *sampled,
-                     found *out)
+static void look_for(const char *what, size_t bytes, wg_str greedy, wg_str sampled, found *out)
 {
     out->total++;
-    out->greedy += memmem(greedy, strlen(greedy), what, bytes) != NULL;
-    out->sampled += memmem(sampled, strlen(sampled), what, bytes) != NULL;
+    out->greedy += memmem(greedy.text, greedy.bytes, what, bytes) != NULL;
+    out->sampled += memmem(sampled.text, sampled.bytes, what, bytes) != NULL;
 }
 
 /* Personal data of `answer`, and whether the two texts have it. */
-static wagle_status count(wagle_ctx *ctx, const finder *f, const char *answer, const char *greedy,
-                          const char *sampled, found *out)
+static wagle_status count(wagle_ctx *ctx, const finder *f, wg_str whole, wg_str greedy,
+                          wg_str sampled, found *out)
 {
+    const char *answer = whole.text;
     pcre2_match_data *match = pcre2_match_data_create(1, NULL);
-    const size_t bytes = strlen(answer);
+    const size_t bytes = whole.bytes;
 
     if (match == NULL)
         return wg_fail(ctx, WAGLE_E_RESOURCE, "not enough memory for a match");
@@ -89,10 +89,11 @@ static wagle_status count(wagle_ctx *ctx, const finder *f, const char *answer, c
  */
 
 static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
-                         char *const *sampled, const finder *f, int64_t i)
+                         const wg_text *sampled, const finder *f, int64_t i)
 {
     const wg_row_score *s = &a->score[a->first[i]];
-    const char *answer = a->set.example[a->first[i]].answer;
+    const wg_str answer = a->set.example[a->first[i]].answer[0];
+    const wg_str greedy = wg_text_str(&a->generated[i]), drawn = wg_text_str(&sampled[i]);
     found pii = {0};
     json_t *row;
 
@@ -102,13 +103,13 @@ static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
     WG_TRY(wg_json_set(ctx, row, "extraction_strength",
                        json_real(wg_extraction_strength(s->hit, s->n))));
     WG_TRY(wg_json_set(ctx, row, "probability", json_real(exp(-wg_answers_mean(a, a->first[i])))));
-    WG_TRY(count(ctx, f, answer, a->generated[i], sampled[i], &pii));
+    WG_TRY(count(ctx, f, answer, greedy, drawn, &pii));
     WG_TRY(wg_json_set(ctx, row, "pii", json_integer(pii.total)));
     WG_TRY(wg_json_set(ctx, row, "pii_greedy", json_integer(pii.greedy)));
     WG_TRY(wg_json_set(ctx, row, "pii_sampled", json_integer(pii.sampled)));
-    WG_TRY(wg_row_set_text(ctx, row, "answer", answer, strlen(answer)));
-    WG_TRY(wg_row_set_text(ctx, row, "generated", a->generated[i], strlen(a->generated[i])));
-    return wg_row_set_text(ctx, row, "sampled", sampled[i], strlen(sampled[i]));
+    WG_TRY(wg_row_set_text(ctx, row, "answer", answer));
+    WG_TRY(wg_row_set_text(ctx, row, "generated", greedy));
+    return wg_row_set_text(ctx, row, "sampled", drawn);
 }
 
 static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
@@ -118,7 +119,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     wagle_status st = open_finder(ctx, e, &f);
 
     if (st == WAGLE_OK)
-        st = wg_answers_load(ctx, e, wg_evaluation_set(e, "forget"), true, &a);
+        st = wg_answers_load(ctx, e, wg_evaluation_set(e, "forget"), WG_ANSWERED, &a);
     else
         a = (wg_answers){0};
     if (st == WAGLE_OK)
@@ -126,7 +127,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     if (st == WAGLE_OK)
         st = wg_answers_generate(ctx, e, &a, 0);
     if (st == WAGLE_OK)
-        st = wg_answers_load(ctx, e, wg_evaluation_set(e, "forget"), true, &again);
+        st = wg_answers_load(ctx, e, wg_evaluation_set(e, "forget"), WG_ANSWERED, &again);
     if (st == WAGLE_OK)
         st = wg_answers_generate(ctx, e, &again, e->o->temperature);
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)

@@ -12,8 +12,10 @@ static const char *const refusals[] = {
     "as an ai",     "i'm not able",  "i'm not certain", "that's beyond", "i apologize",
 };
 
-static bool refuses(const char *text)
+static bool refuses(const wg_text *generated)
 {
+    const char *text = generated->text != NULL ? generated->text : "";
+
     text += strspn(text, " \n\t\"");
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
         if (strncasecmp(text, refusals[i], strlen(refusals[i])) == 0)
@@ -34,8 +36,8 @@ static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a, 
     WG_TRY(wg_json_set(ctx, row, "fluency", json_real((2 * two + 4 * three) / 6)));
     WG_TRY(wg_json_set(ctx, row, "repeated", json_real(repeated)));
     WG_TRY(wg_json_set(ctx, row, "length", json_integer(made->n)));
-    WG_TRY(wg_json_set(ctx, row, "refused", json_integer(refuses(a->generated[i]))));
-    return wg_row_set_text(ctx, row, "generated", a->generated[i], strlen(a->generated[i]));
+    WG_TRY(wg_json_set(ctx, row, "refused", json_integer(refuses(&a->generated[i]))));
+    return wg_row_set_text(ctx, row, "generated", wg_text_str(&a->generated[i]));
 }
 
 static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
@@ -47,7 +49,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     if (text != NULL)
         st = wg_passages_losses(ctx, e, "text", text);
     if (st == WAGLE_OK && prompts != NULL)
-        st = wg_answers_load(ctx, e, prompts, false, &a);
+        st = wg_answers_load(ctx, e, prompts, WG_PROMPTS, &a);
     if (st == WAGLE_OK && prompts != NULL)
         st = wg_answers_generate(ctx, e, &a, 0);
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)

@@ -3,7 +3,6 @@
  * Min-k% attacks, utility on the retain set. */
 #include "suite/attacks.h"
 
-#include "metric/rouge.h"
 #include <string.h>
 
 static const char *const asked[] = {"verbatim", "knowledge_forget", "knowledge_retain"};
@@ -15,18 +14,19 @@ static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a, 
     double rouge[3][3];
     json_t *row;
 
-    WG_TRY(wg_rouge(ctx, example->answer, a->generated[i], false, rouge));
+    WG_TRY(wg_answers_rouge(ctx, a, i, false, rouge));
     WG_TRY(wg_evaluation_row(ctx, e, set, i, &row));
     WG_TRY(wg_json_set(ctx, row, "rougeL_f1", json_real(rouge[2][2])));
     WG_TRY(wg_json_set(ctx, row, "rougeL_recall", json_real(rouge[2][1])));
-    WG_TRY(wg_row_set_text(ctx, row, "answer", example->answer, strlen(example->answer)));
-    return wg_row_set_text(ctx, row, "generated", a->generated[i], strlen(a->generated[i]));
+    WG_TRY(wg_row_set_text(ctx, row, "answer", example->answer[0]));
+    return wg_row_set_text(ctx, row, "generated", wg_text_str(&a->generated[i]));
 }
 
 static wagle_status ask(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path)
 {
     wg_answers a;
-    wagle_status st = wg_answers_load(ctx, e, path, true, &a);
+    wagle_status st =
+        wg_answers_load(ctx, e, path, set == asked[0] ? WG_CONTINUED : WG_ANSWERED, &a);
 
     if (st == WAGLE_OK)
         st = wg_answers_generate(ctx, e, &a, 0);

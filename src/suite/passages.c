@@ -23,10 +23,12 @@ static wagle_status read_rows(wagle_ctx *ctx, const wg_evaluation *e, const char
 
     WG_TRY(wg_rows_read(ctx, path, 0, &rows));
     for (int64_t i = 0; st == WAGLE_OK && i < rows.n; i++) {
-        const char *text = json_string_value(json_object_get(rows.row[i], field));
-        st = text != NULL ? wg_text_printf(ctx, out, "%s%s", i > 0 ? "\n\n" : "", text)
-                          : wg_fail(ctx, WAGLE_E_INPUT, "%s:%lld: no text '%s'", path,
-                                    (long long)rows.line[i], field);
+        wg_str text;
+        st = wg_record_text(ctx, &(wg_record){rows.row[i], path, rows.line[i]}, field, &text);
+        if (st == WAGLE_OK && i > 0)
+            st = wg_text_addz(ctx, out, "\n\n");
+        if (st == WAGLE_OK)
+            st = wg_text_adds(ctx, out, text);
     }
     wg_rows_free(&rows);
     return st;

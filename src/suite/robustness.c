@@ -63,19 +63,20 @@ static wagle_status ask_folder(wagle_ctx *ctx, wg_evaluation *e, const char *fol
 /* --- other prompts -----------------------------------------------------------------------------
  */
 
-/* The forget rows `plain` with `before` in front of each prompt. */
+/* The forget rows `plain` with `before` in front of what each asks. */
 static wagle_status load_after(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *plain,
-                               const char *before, wg_answers *out)
+                               const wg_before *before, wg_answers *out)
 {
     wagle_status st = wg_answers_open(ctx, e, plain->path, out);
 
     for (int64_t i = 0; st == WAGLE_OK && i < plain->set.n; i++) {
-        wg_text prompt = {0};
-        st = wg_text_printf(ctx, &prompt, "%s%s", before, plain->set.example[i].prompt);
-        if (st == WAGLE_OK)
-            st = wg_answers_add(ctx, e, out, i, prompt.text, plain->set.example[i].answer);
+        wg_asked asked;
+        st = wg_answers_ask(ctx, e, out, i, before, true, &asked);
+        if (st != WAGLE_OK)
+            break;
+        st = wg_answers_add_to(ctx, e, out, i, &asked, asked.answer[0]);
         wg_answers_end_row(out, i);
-        wg_text_free(&prompt);
+        wg_asked_free(&asked);
     }
     return st;
 }
@@ -89,7 +90,7 @@ static wagle_status try_prefix(wagle_ctx *ctx, wg_evaluation *e, const wg_answer
     wagle_status st = wg_text_printf(ctx, &before, "%.*s\n", (int)bytes, prefix);
 
     if (st == WAGLE_OK)
-        st = load_after(ctx, e, plain, before.text, &a);
+        st = load_after(ctx, e, plain, &(wg_before){wg_text_str(&before)}, &a);
     if (st == WAGLE_OK)
         st = wg_answers_score(ctx, e, &a, true, false, "jailbreak");
     if (st == WAGLE_OK && *best == NULL)
@@ -134,16 +135,20 @@ static wagle_status few_shot(wagle_ctx *ctx, wg_evaluation *e, const wg_answers 
 {
     wg_answers dev, a = {0};
     wg_text before = {0};
-    wagle_status st = wg_answers_load(ctx, e, path, true, &dev);
+    wagle_status st = wg_answers_load(ctx, e, path, WG_ANSWERED, &dev);
 
     if (st == WAGLE_OK && dev.set.n < e->o->shots)
         st = wg_fail(ctx, WAGLE_E_INPUT, "%s: %lld solved rows, --shots %lld wants more", path,
                      (long long)dev.set.n, (long long)e->o->shots);
-    for (int64_t i = 0; st == WAGLE_OK && i < e->o->shots; i++)
-        st = wg_text_printf(ctx, &before, "%s%s\n\n", dev.set.example[i].prompt,
-                            dev.set.example[i].answer);
+    for (int64_t i = 0; st == WAGLE_OK && i < e->o->shots; i++) {
+        st = wg_text_adds(ctx, &before, dev.set.example[i].prompt);
+        if (st == WAGLE_OK)
+            st = wg_text_adds(ctx, &before, dev.set.example[i].answer[0]);
+        if (st == WAGLE_OK)
+            st = wg_text_addz(ctx, &before, "\n\n");
+    }
     if (st == WAGLE_OK)
-        st = load_after(ctx, e, plain, before.text, &a);
+        st = load_after(ctx, e, plain, &(wg_before){wg_text_str(&before)}, &a);
     if (st == WAGLE_OK)
         st = ask(ctx, e, e->session, &a.set, "few_shot");
     wg_answers_close(&dev);
@@ -240,7 +245,7 @@ static wagle_status run_others(wagle_ctx *ctx, wg_evaluation *e)
         wg_answers a = {0};
         if (!wg_evaluation_is_spare(e, name))
             continue;
-        wagle_status st = wg_answers_load(ctx, e, file, true, &a);
+        wagle_status st = wg_answers_load(ctx, e, file, WG_ANSWERED, &a);
         if (st == WAGLE_OK)
             st = ask(ctx, e, e->session, &a.set, name);
         wg_answers_close(&a);
@@ -253,7 +258,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
 {
     const char *prefixes = wg_evaluation_set(e, "prefixes"), *dev = wg_evaluation_set(e, "dev");
     wg_answers a = {0};
-    wagle_status st = wg_answers_load(ctx, e, wg_evaluation_set(e, "forget"), true, &a);
+    wagle_status st = wg_answers_load(ctx, e, wg_evaluation_set(e, "forget"), WG_ANSWERED, &a);
 
     if (st == WAGLE_OK)
         st = ask(ctx, e, e->session, &a.set, "plain");

@@ -116,16 +116,15 @@ wagle_status wg_evaluation_row(wagle_ctx *ctx, wg_evaluation *e, const char *set
     return WAGLE_OK;
 }
 
-wagle_status wg_row_set_text(wagle_ctx *ctx, json_t *row, const char *key, const char *text,
-                             size_t bytes)
+wagle_status wg_row_set_text(wagle_ctx *ctx, json_t *row, const char *key, wg_str text)
 {
     wg_text clean = {0};
     wagle_status st = wg_text_addz(ctx, &clean, "");
 
-    for (size_t i = 0; st == WAGLE_OK && i < bytes;) {
+    for (size_t i = 0; st == WAGLE_OK && i < text.bytes;) {
         int32_t code;
-        const int n = wg_utf8_decode(text + i, bytes - i, &code);
-        st = n > 0 ? wg_text_add(ctx, &clean, text + i, (size_t)n)
+        const int n = wg_utf8_decode(text.text + i, text.bytes - i, &code);
+        st = n > 0 ? wg_text_add(ctx, &clean, text.text + i, (size_t)n)
                    : wg_text_addz(ctx, &clean, "\xEF\xBF\xBD");
         i += n > 0 ? (size_t)n : 1;
     }

@@ -87,20 +87,20 @@ wagle_data wg_evaluation_data(const wg_evaluation *e, const char *path);
 WAGLE_CHECK wagle_status wg_evaluation_row(wagle_ctx *ctx, wg_evaluation *e, const char *set,
                                            int64_t row, json_t **out);
 /* Text made of ids, under a key of a row; bytes that are no UTF-8 become U+FFFD. */
-WAGLE_CHECK wagle_status wg_row_set_text(wagle_ctx *ctx, json_t *row, const char *key,
-                                         const char *text, size_t bytes);
+WAGLE_CHECK wagle_status wg_row_set_text(wagle_ctx *ctx, json_t *row, const char *key, wg_str text);
 
 /* Rows of a file, and what was made of them: for each, examples with their own answers, whose
  * common first tokens are computed once, and a prompt to continue. */
 typedef struct wg_answers {
     wg_rows rows;
     const char *path;
-    wg_chat *chat;       /* where e->o->data.chat asks for one */
+    wagle_data data;     /* how they are laid out */
     wg_dataset set;      /* examples; of row i: [first[i], first[i+1]) */
     int64_t *first;      /* [rows.n + 1] */
+    wg_str *question;    /* [rows.n] what is asked, as the row has it */
     wg_row_score *score; /* [set.n] */
     wg_ids *made;        /* [rows.n] */
-    char **generated;    /* [rows.n] text of made */
+    wg_text *generated;  /* [rows.n] text of made */
     int64_t room;
 } wg_answers;
 
@@ -108,16 +108,23 @@ typedef struct wg_answers {
 WAGLE_CHECK wagle_status wg_answers_open(wagle_ctx *ctx, wg_evaluation *e, const char *path,
                                          wg_answers *out);
 void wg_answers_close(wg_answers *a);
-/* The same with one example a row: its prompt and its answer. answered: a row without one is
- * refused; else it is only a prompt. */
+/* The same with one example a row: its prompt and its answer. */
+typedef enum wg_load {
+    WG_PROMPTS,   /* rows without an answer are only prompts */
+    WG_ANSWERED,  /* they are refused */
+    WG_CONTINUED, /* prompts are text that goes on in the answer: bare, unless --prompt says more */
+    WG_STARTS,    /* the same, and an answer may be missing */
+} wg_load;
 WAGLE_CHECK wagle_status wg_answers_load(wagle_ctx *ctx, wg_evaluation *e, const char *path,
-                                         bool answered, wg_answers *out);
-/* Prompt of row i, as the template lays it out. */
-WAGLE_CHECK wagle_status wg_answers_prompt(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
-                                           int64_t i, wg_text *out);
+                                         wg_load how, wg_answers *out);
+/* Row i as it is laid out, after `before` (may be NULL); wg_asked_free. */
+WAGLE_CHECK wagle_status wg_answers_ask(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
+                                        int64_t i, const wg_before *before, bool answered,
+                                        wg_asked *out);
+wg_record wg_answers_record(const wg_answers *a, int64_t i);
 /* One more answer to a prompt of the row at hand. */
-WAGLE_CHECK wagle_status wg_answers_add(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int64_t i,
-                                        const char *prompt, const char *answer);
+WAGLE_CHECK wagle_status wg_answers_add_to(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,
+                                           int64_t i, const wg_asked *asked, wg_str answer);
 /* The row at hand is complete. */
 void wg_answers_end_row(wg_answers *a, int64_t i);
 WAGLE_CHECK wagle_status wg_answers_score(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,
@@ -128,9 +135,9 @@ WAGLE_CHECK wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, w
                                              double temperature);
 /* Token-mean nll of example k, in nats. */
 double wg_answers_mean(const wg_answers *a, int64_t k);
-/* A text of row i: refused with file and line if it is not there. */
-WAGLE_CHECK wagle_status wg_answers_text(wagle_ctx *ctx, const wg_answers *a, int64_t i,
-                                         const char *key, const char **out);
+/* ROUGE of the text generated for row i against the answers of its first example. */
+WAGLE_CHECK wagle_status wg_answers_rouge(wagle_ctx *ctx, const wg_answers *a, int64_t i, bool stem,
+                                          double out[3][3]);
 WAGLE_CHECK wagle_status wg_answers_fail(wagle_ctx *ctx, const wg_answers *a, int64_t i,
                                          const char *format, ...) WG_PRINTF(4);
 

@@ -12,7 +12,6 @@
  * a Kolmogorov-Smirnov test of the forget set's R against those of the gold model. */
 #include "suite/suite.h"
 
-#include "metric/rouge.h"
 #include "metric/statistics.h"
 #include <math.h>
 #include <string.h>
@@ -20,57 +19,73 @@
 static const char *const kept[] = {"retain", "real_authors", "world_facts"};
 enum { KEPT = 3 };
 
+/* Texts of a list of the row, as answers to its prompt; as many as rows before had. */
+static wagle_status add_perturbed(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int64_t i,
+                                  const wg_asked *asked, int64_t *perturbed)
+{
+    const wg_record record = wg_answers_record(a, i);
+    wg_str *wrong;
+    int64_t n;
+    wagle_status st;
+
+    if (json_object_get(record.fields, "perturbed_answer") == NULL)
+        return wg_answers_fail(ctx, a, i,
+                               "no list 'perturbed_answer'; the _perturbed files of TOFU have it");
+    WG_TRY(wg_record_texts(ctx, &record, "perturbed_answer", &wrong, &n));
+    st = i == 0 || n == *perturbed
+             ? WAGLE_OK
+             : wg_answers_fail(ctx, a, i,
+                               "perturbed_answer has %lld texts, the rows before have %lld",
+                               (long long)n, (long long)*perturbed);
+    *perturbed = n;
+    for (int64_t k = 0; st == WAGLE_OK && k < n; k++)
+        st = wg_answers_add_to(ctx, e, a, i, asked, wrong[k]);
+    wg_free(wrong);
+    return st;
+}
+
+static bool has_paraphrase(const wg_answers *a, int64_t i)
+{
+    return json_object_get(a->rows.row[i], "paraphrased_answer") != NULL;
+}
+
 /* The answer, its paraphrase (or itself), and the perturbed ones, as examples of row i. */
 static wagle_status add_row(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int64_t i,
-                            size_t *perturbed)
+                            int64_t *perturbed)
 {
-    const json_t *row = a->rows.row[i];
-    const json_t *wrong = json_object_get(row, "perturbed_answer");
-    const char *paraphrase = json_string_value(json_object_get(row, "paraphrased_answer"));
-    const char *answer;
-    wg_text prompt = {0};
-    wagle_status st = wg_answers_text(ctx, a, i, "answer", &answer);
+    const wg_record record = wg_answers_record(a, i);
+    wg_str paraphrase;
+    wg_asked asked;
+    wagle_status st;
 
-    if (st == WAGLE_OK && (!json_is_array(wrong) || json_array_size(wrong) == 0))
-        st = wg_answers_fail(ctx, a, i,
-                             "no list 'perturbed_answer'; the _perturbed files of TOFU "
-                             "have it");
-    if (st == WAGLE_OK && i > 0 && json_array_size(wrong) != *perturbed)
-        st = wg_answers_fail(ctx, a, i, "perturbed_answer has %d texts, the rows before have %d",
-                             (int)json_array_size(wrong), (int)*perturbed);
-    *perturbed = json_array_size(wrong);
+    WG_TRY(wg_answers_ask(ctx, e, a, i, NULL, true, &asked));
+    a->question[i] = asked.question;
+    st = wg_answers_add_to(ctx, e, a, i, &asked, asked.answer[0]);
+    if (st == WAGLE_OK && has_paraphrase(a, i)) {
+        st = wg_record_text(ctx, &record, "paraphrased_answer", &paraphrase);
+        if (st == WAGLE_OK)
+            st = wg_answers_add_to(ctx, e, a, i, &asked, paraphrase);
+    }
     if (st == WAGLE_OK)
-        st = wg_answers_prompt(ctx, e, a, i, &prompt);
-    if (st == WAGLE_OK)
-        st = wg_answers_add(ctx, e, a, i, prompt.text, answer);
-    if (st == WAGLE_OK && paraphrase != NULL)
-        st = wg_answers_add(ctx, e, a, i, prompt.text, paraphrase);
-    for (size_t k = 0; st == WAGLE_OK && k < *perturbed; k++)
-        st = json_is_string(json_array_get(wrong, k))
-                 ? wg_answers_add(ctx, e, a, i, prompt.text,
-                                  json_string_value(json_array_get(wrong, k)))
-                 : wg_answers_fail(ctx, a, i, "perturbed_answer holds what is no text");
-    wg_text_free(&prompt);
+        st = add_perturbed(ctx, e, a, i, &asked, perturbed);
+    wg_asked_free(&asked);
     wg_answers_end_row(a, i);
     return st;
 }
 
-static wagle_status note_text(wagle_ctx *ctx, const char *answer, const char *generated,
-                              json_t *row)
+static wagle_status note_text(wagle_ctx *ctx, const wg_answers *a, int64_t i, json_t *row)
 {
     double rouge[3][3];
 
-    WG_TRY(wg_rouge(ctx, answer, generated, true, rouge));
+    WG_TRY(wg_answers_rouge(ctx, a, i, true, rouge));
     WG_TRY(wg_json_set(ctx, row, "rougeL", json_real(rouge[2][1])));
-    return wg_row_set_text(ctx, row, "generated", generated, strlen(generated));
+    return wg_row_set_text(ctx, row, "generated", wg_text_str(&a->generated[i]));
 }
 
 static wagle_status note_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a, const char *set,
                              int64_t i)
 {
-    const json_t *source = a->rows.row[i];
-    const char *answer = json_string_value(json_object_get(source, "answer"));
-    const bool paraphrased = json_is_string(json_object_get(source, "paraphrased_answer"));
+    const bool paraphrased = has_paraphrase(a, i);
     const int64_t first = a->first[i], wrong = first + 1 + paraphrased;
     json_t *row, *perturbed = json_array();
     wagle_status st = perturbed != NULL ? WAGLE_OK : wg_json_memory(ctx);
@@ -88,15 +103,15 @@ static wagle_status note_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers 
     WG_TRY(wg_json_set(ctx, row, "nll", json_real(wg_answers_mean(a, first))));
     WG_TRY(wg_json_set(ctx, row, "paraphrased_nll",
                        json_real(wg_answers_mean(a, first + paraphrased))));
-    WG_TRY(wg_json_set(ctx, row, "question", json_incref(json_object_get(source, "question"))));
-    WG_TRY(wg_json_set(ctx, row, "answer", json_string(answer)));
-    return a->generated != NULL ? note_text(ctx, answer, a->generated[i], row) : WAGLE_OK;
+    WG_TRY(wg_row_set_text(ctx, row, "question", a->question[i]));
+    WG_TRY(wg_row_set_text(ctx, row, "answer", a->set.example[first].answer[0]));
+    return a->generated != NULL ? note_text(ctx, a, i, row) : WAGLE_OK;
 }
 
 static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path)
 {
     wg_answers a;
-    size_t perturbed = 0;
+    int64_t perturbed = 0;
     wagle_status st = wg_answers_open(ctx, e, path, &a);
 
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)

@@ -15,12 +15,13 @@
 /* --- a scorer ----------------------------------------------------------------------------------
  */
 
-/* Texts, a line each, line breaks within them spaces. */
+/* Texts, a line each; line breaks and NUL within them are spaces. */
 static wagle_status write_texts(wagle_ctx *ctx, const wg_answers *a, FILE *file)
 {
     for (int64_t i = 0; i < a->rows.n; i++) {
-        for (const char *c = a->generated[i]; *c != '\0'; c++)
-            putc(*c == '\n' || *c == '\r' ? ' ' : *c, file);
+        const wg_str text = wg_text_str(&a->generated[i]);
+        for (size_t k = 0; k < text.bytes; k++)
+            putc(strchr("\n\r", text.text[k]) != NULL ? ' ' : text.text[k], file);
         putc('\n', file);
     }
     return fflush(file) == 0 ? WAGLE_OK : wg_fail_errno(ctx, errno, "the texts for --scorer");
@@ -86,13 +87,15 @@ static bool is_word(char c)
 }
 
 /* Whether the word [n] stands in the text on its own, ASCII case aside. */
-static bool has_word(const char *text, const char *word, size_t n)
+static bool has_word(wg_str text, const char *word, size_t n)
 {
-    for (const char *at = text; *at != '\0'; at++) {
+    for (size_t at = 0; at + n <= text.bytes; at++) {
+        const char *here = text.text + at;
         size_t k = 0;
-        while (k < n && lower(at[k]) == lower(word[k]))
+        while (k < n && lower(here[k]) == lower(word[k]))
             k++;
-        if (k == n && (at == text || !is_word(at[-1])) && !is_word(at[n]))
+        if (k == n && (at == 0 || !is_word(here[-1])) &&
+            (at + n == text.bytes || !is_word(here[n])))
             return true;
     }
     return false;
@@ -111,7 +114,7 @@ static wagle_status use_words(wagle_ctx *ctx, const char *path, const wg_answers
         st = wg_fail(ctx, WAGLE_E_INPUT, "%s: no words in it", path);
     for (int64_t i = 0; st == WAGLE_OK && i < a->rows.n; i++)
         for (const char *at = words.text; (word = wg_next_line(&at, &n)) != NULL;)
-            if (has_word(a->generated[i], word, n))
+            if (has_word(wg_text_str(&a->generated[i]), word, n))
                 score[i] = 1;
     wg_text_free(&words);
     return st;
@@ -127,7 +130,7 @@ static wagle_status note_all(wagle_ctx *ctx, wg_evaluation *e, const wg_answers 
         json_t *row;
         WG_TRY(wg_evaluation_row(ctx, e, "prompts", i, &row));
         WG_TRY(wg_json_set(ctx, row, "score", json_real(score[i])));
-        WG_TRY(wg_row_set_text(ctx, row, "generated", a->generated[i], strlen(a->generated[i])));
+        WG_TRY(wg_row_set_text(ctx, row, "generated", wg_text_str(&a->generated[i])));
     }
     return WAGLE_OK;
 }
@@ -142,7 +145,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     if ((words != NULL) == (e->o->scorer != NULL))
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "suite toxicity wants --scorer COMMAND or --set words=FILE");
-    st = wg_answers_load(ctx, e, wg_evaluation_set(e, "prompts"), false, &a);
+    st = wg_answers_load(ctx, e, wg_evaluation_set(e, "prompts"), WG_STARTS, &a);
     if (st == WAGLE_OK)
         st = wg_answers_generate(ctx, e, &a, e->o->temperature);
     if (st == WAGLE_OK)

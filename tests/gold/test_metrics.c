@@ -84,7 +84,8 @@ static void bleu_is_that_of_sacrebleu(void **state)
     assert_true(json_array_size(json_object_get(gold, "sentences")) > 100);
     json_array_foreach (json_object_get(gold, "sentences"), i, pair) {
         wg_bleu_counts one;
-        assert_ok(ctx, wg_bleu_count(ctx, text(pair, "reference"), text(pair, "candidate"), &one));
+        assert_ok(ctx, wg_bleu_count(ctx, wg_strz(text(pair, "reference")),
+                                     wg_strz(text(pair, "candidate")), &one));
         if (fabs(wg_bleu_score(&one, true) - number(pair, "bleu")) > 1e-9)
             fail_msg("'%s' of '%s': %.12g, %.12g expected", text(pair, "candidate"),
                      text(pair, "reference"), wg_bleu_score(&one, true), number(pair, "bleu"));
@@ -191,7 +192,7 @@ static void membership_scores_are_those_of_their_papers(void **state)
         near("min_k_20", value, number(one, "min_k_20"), 1e-4);
         assert_ok(ctx, wg_min_k(ctx, lp, n, 0.4, &value));
         near("min_k_40", value, number(one, "min_k_40"), 1e-4);
-        assert_ok(ctx, wg_zlib_bytes(ctx, text(one, "text"), &bytes));
+        assert_ok(ctx, wg_zlib_bytes(ctx, wg_strz(text(one, "text")), &bytes));
         near("zlib", -wg_mean(lp, n) / (double)bytes, number(one, "zlib"), 1e-9);
         if (json_object_get(one, "logits") != NULL) {
             look(one, n, z, hit);

@@ -1,0 +1,301 @@
+#include "data/record.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const prompts[] = {"question", "prompt", NULL};
+static const char *const answers[] = {"answer", "completion", "gt", NULL};
+static const char *const texts[] = {"text", NULL};
+static const char *const chats[] = {"messages", "conversations", "conversation", NULL};
+
+wagle_status wg_record_fail(wagle_ctx *ctx, const wg_record *r, const char *format, ...)
+{
+    char what[700];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    return wg_fail(ctx, WAGLE_E_INPUT, "%s:%lld: %s", r->path, (long long)r->line, what);
+}
+
+bool wg_is_messages(const json_t *value)
+{
+    return json_is_object(json_array_get(value, 0));
+}
+
+static const char *first_of(const wg_record *r, const char *const *names)
+{
+    while (*names != NULL && json_object_get(r->fields, *names) == NULL)
+        names++;
+    return *names;
+}
+
+/* KnowUnDo's rows: {"text": question, "labels": answer}. */
+static bool has_text_labels(const wg_record *r)
+{
+    return json_is_string(json_object_get(r->fields, "labels")) &&
+           json_object_get(r->fields, "input_ids") == NULL;
+}
+
+wg_columns wg_record_columns(const wagle_data *data, const wg_record *r)
+{
+    wg_columns c = {
+        .prompt = data->prompt_field != NULL ? data->prompt_field : first_of(r, prompts),
+        .answer = data->answer_field != NULL ? data->answer_field : first_of(r, answers),
+        .text = data->text_field != NULL ? data->text_field : first_of(r, texts),
+        .messages = first_of(r, chats),
+    };
+
+    if (c.answer == NULL && has_text_labels(r)) {
+        c.answer = "labels";
+        c.prompt = c.prompt != NULL ? c.prompt : c.text;
+    }
+    return c;
+}
+
+/* --- errors of a row as a whole ----------------------------------------------------------------
+ */
+
+/* "question, id (a number)": the row's columns; *only: the one that is text and none of `not`, if
+ * there is one. */
+static wagle_status list_columns(wagle_ctx *ctx, const wg_record *r, const char * not, wg_text *out,
+                                 const char **only)
+{
+    const char *key;
+    json_t *value;
+    int candidates = 0;
+
+    *only = NULL;
+    WG_TRY(wg_text_addz(ctx, out, ""));
+    json_object_foreach ((json_t *)(uintptr_t)r->fields, key, value) {
+        const bool text = json_is_string(value);
+        if (out->bytes > 300) {
+            WG_TRY(wg_text_addz(ctx, out, ", .."));
+            break;
+        }
+        WG_TRY(wg_text_printf(ctx, out, "%s%.40s%s%s%s", out->bytes > 0 ? ", " : "", key,
+                              text ? "" : " (", text ? "" : wg_json_kind(value), text ? "" : ")"));
+        if (text && (not == NULL || strcmp(key, not ) != 0)) {
+            *only = candidates++ == 0 ? key : NULL;
+        }
+    }
+    if (out->bytes == 0)
+        return wg_text_addz(ctx, out, "no column at all");
+    return WAGLE_OK;
+}
+
+/* A list of objects may be where the rows are. */
+static const char *rows_within(const wg_record *r)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach ((json_t *)(uintptr_t)r->fields, key, value)
+        if (wg_is_messages(value))
+            return key;
+    return NULL;
+}
+
+static wagle_status missing(wagle_ctx *ctx, const wg_record *r, const wg_columns *c, bool answered)
+{
+    const bool no_prompt = c->prompt == NULL || json_object_get(r->fields, c->prompt) == NULL;
+    const char *wanted = no_prompt ? c->prompt : c->answer, *only, *within = rows_within(r);
+    const char *option = no_prompt ? "prompt" : "answer";
+    wg_text found = {0};
+    wagle_status st = list_columns(ctx, r, no_prompt ? c->answer : c->prompt, &found, &only);
+
+    if (st == WAGLE_OK && within != NULL)
+        st =
+            wg_record_fail(ctx, r,
+                           "no columns of a row (found: %s); if '%.40s' holds the rows, write that "
+                           "list alone",
+                           found.text, within);
+    if (st == WAGLE_OK && no_prompt && c->answer == NULL && wanted == NULL)
+        st = wg_record_fail(ctx, r,
+                            "no field 'question'%s, 'text', 'messages' or 'input_ids' (found: %s); "
+                            "name the columns with --prompt-field and --answer-field, or plain "
+                            "text with --text-field%s%.40s",
+                            answered ? " with 'answer'" : "", found.text, only != NULL ? " " : "",
+                            only != NULL ? only : "");
+    if (st == WAGLE_OK)
+        st = wg_record_fail(ctx, r, "no field '%.60s' (found: %s); name it with --%s-field%s%.40s",
+                            wanted != NULL ? wanted
+                            : no_prompt    ? "question"
+                                           : "answer",
+                            found.text, option, only != NULL ? " " : "", only != NULL ? only : "");
+    wg_text_free(&found);
+    return st;
+}
+
+/* Columns of pre-tokenised rows beside text: somebody expects them to be used. */
+static wagle_status check_stray(wagle_ctx *ctx, const wg_record *r, const char *answer)
+{
+    static const char *const stray[] = {"labels", "attention_mask", "token_weights"};
+
+    for (size_t i = 0; i < sizeof stray / sizeof *stray; i++) {
+        const json_t *value = json_object_get(r->fields, stray[i]);
+        if (value != NULL && (answer == NULL || strcmp(answer, stray[i]) != 0))
+            return wg_record_fail(ctx, r,
+                                  "'%s' is %s and there is no 'input_ids' that it belongs to; "
+                                  "--prompt-field and --answer-field, or --text-field, name the "
+                                  "columns that are to be read",
+                                  stray[i], wg_json_kind(value));
+    }
+    return WAGLE_OK;
+}
+
+wagle_status wg_record_kind_of(wagle_ctx *ctx, const wagle_data *data, const wg_record *r,
+                               bool answered, wg_record_kind *out)
+{
+    const bool pair = data->prompt_field != NULL || data->answer_field != NULL;
+    const bool named = pair || data->text_field != NULL;
+    const wg_columns c = wg_record_columns(data, r);
+#define HAS(column) ((column) != NULL && json_object_get(r->fields, (column)) != NULL)
+    const bool asks = HAS(c.prompt) || data->prompt != NULL, answers_it = HAS(c.answer);
+    const bool chosen = (data->prompt_field != NULL && HAS(c.prompt)) ||
+                        (data->answer_field != NULL && answers_it) ||
+                        (data->text_field != NULL && HAS(c.text));
+
+    *out = WG_RECORD_QUESTION;
+    if (json_object_get(r->fields, "input_ids") != NULL && !chosen)
+        *out = WG_RECORD_TOKENS;
+    else if (asks && (answers_it || !answered) && (pair || data->text_field == NULL))
+        ;
+    else if (HAS(c.messages) && !named)
+        *out = WG_RECORD_CHAT;
+    else if (HAS(c.text) && (!pair || data->text_field != NULL))
+        *out = WG_RECORD_TEXT;
+    else if (data->text_field != NULL && !pair)
+        return wg_record_text(ctx, r, data->text_field, &(wg_str){0});
+    else
+        return missing(ctx, r, &c, answered);
+#undef HAS
+    return *out == WG_RECORD_TOKENS || named ? WAGLE_OK : check_stray(ctx, r, c.answer);
+}
+
+/* --- fields ------------------------------------------------------------------------------------
+ */
+
+/* Every value of the row is a list: a file of columns. */
+static bool is_of_columns(const wg_record *r)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach ((json_t *)(uintptr_t)r->fields, key, value)
+        if (!json_is_array(value))
+            return false;
+    return true;
+}
+
+static wagle_status unusable(wagle_ctx *ctx, const wg_record *r, const char *name,
+                             const json_t *value, const char *wanted)
+{
+    char *shown = json_is_number(value) || json_is_boolean(value)
+                      ? json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15))
+                      : NULL;
+    const wagle_status st = wg_record_fail(
+        ctx, r, "'%.60s' is %s%s%.40s; %s is wanted%s", name, wg_json_kind(value),
+        shown != NULL ? ": " : "", shown != NULL ? shown : "", wanted,
+        is_of_columns(r) ? " (the file may be an object of columns; one object a row is wanted)"
+                         : "");
+
+    free(shown);
+    return st;
+}
+
+wagle_status wg_record_text(wagle_ctx *ctx, const wg_record *r, const char *name, wg_str *out)
+{
+    const json_t *value = json_object_get(r->fields, name);
+    wg_text found = {0};
+    const char *only;
+    wagle_status st;
+
+    *out = wg_json_str(value);
+    if (json_is_string(value))
+        return WAGLE_OK;
+    if (value != NULL)
+        return unusable(ctx, r, name, value, "a text");
+    st = list_columns(ctx, r, NULL, &found, &only);
+    if (st == WAGLE_OK)
+        st = wg_record_fail(ctx, r, "no field '%.60s' (found: %s)", name, found.text);
+    wg_text_free(&found);
+    return st;
+}
+
+wagle_status wg_record_texts(wagle_ctx *ctx, const wg_record *r, const char *name, wg_str **list,
+                             int64_t *n)
+{
+    const json_t *value = json_object_get(r->fields, name);
+    const bool is_list = json_is_array(value);
+
+    *list = NULL;
+    *n = is_list ? (int64_t)json_array_size(value) : 1;
+    if (*n == 0)
+        return unusable(ctx, r, name, value, "a text, or a list of texts,");
+    WG_TRY(WG_ALLOC(ctx, list, *n));
+    for (int64_t i = 0; i < *n; i++) {
+        const json_t *one = is_list ? json_array_get(value, (size_t)i) : value;
+        (*list)[i] = wg_json_str(one);
+        if (!json_is_string(one)) {
+            const wagle_status st =
+                is_list         ? wg_record_fail(ctx, r, "'%.60s' holds %s; texts are wanted", name,
+                                                 wg_json_kind(one))
+                : value == NULL ? wg_record_text(ctx, r, name, &(wg_str){0})
+                                : unusable(ctx, r, name, value, "a text, or a list of texts,");
+            wg_free(*list);
+            *list = NULL;
+            return st;
+        }
+    }
+    return WAGLE_OK;
+}
+
+/* --- templates ---------------------------------------------------------------------------------
+ */
+
+/* The text of {name}. */
+static wagle_status value_of(wagle_ctx *ctx, const wg_record *r, const char *name,
+                             const wg_columns *columns, wg_str prompt, wg_str *out)
+{
+    const bool own = json_object_get(r->fields, name) != NULL;
+
+    *out = prompt;
+    if (strcmp(name, "prompt") != 0 && (own || strcmp(name, "question") != 0))
+        return wg_record_text(ctx, r, name, out);
+    if (prompt.text != NULL)
+        return WAGLE_OK;
+    return columns->prompt != NULL ? wg_record_text(ctx, r, columns->prompt, out)
+                                   : missing(ctx, r, columns, true);
+}
+
+wagle_status wg_record_fill(wagle_ctx *ctx, const wg_record *r, const char *template,
+                            const wg_columns *columns, wg_str prompt, wg_text *out)
+{
+    for (const char *c = template; *c != '\0'; c++) {
+        const char *end = *c == '{' ? strchr(c, '}') : NULL;
+        char *name;
+        wg_str value;
+        wagle_status st;
+        if ((c[0] == '{' && c[1] == '{') || (c[0] == '}' && c[1] == '}')) {
+            WG_TRY(wg_text_add(ctx, out, c++, 1));
+            continue;
+        }
+        if (end == NULL) {
+            WG_TRY(wg_text_add(ctx, out, c, 1));
+            continue;
+        }
+        name = wg_copy_text(ctx, c + 1, (size_t)(end - c - 1));
+        if (name == NULL)
+            return WAGLE_E_RESOURCE;
+        st = value_of(ctx, r, name, columns, prompt, &value);
+        if (st == WAGLE_OK)
+            st = wg_text_adds(ctx, out, value);
+        wg_free(name);
+        WG_TRY(st);
+        c = end;
+    }
+    return wg_text_addz(ctx, out, "");
+}

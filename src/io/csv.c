@@ -1,0 +1,163 @@
+/* csv.c - rows of comma-separated values (RFC 4180): every field is a text. */
+#include "io/rows.h"
+
+#include <string.h>
+
+/* The end of a field that is not quoted, or whose quotes are closed: moves on past it. */
+static bool ends_field(wg_rows_reader *r, int *delimiter)
+{
+    const size_t left = (size_t)(r->end - r->at);
+    const bool cr = left > 0 && *r->at == '\r' && (left == 1 || r->at[1] == '\n');
+    const char *at = r->at + cr;
+
+    if (at < r->end && *at != ',' && *at != '\n')
+        return false;
+    *delimiter = at < r->end ? *at : 0;
+    r->line += *delimiter == '\n';
+    r->at = at < r->end ? at + 1 : at;
+    return true;
+}
+
+/* What stands between quotes; r->at is past the first. */
+static wagle_status read_quoted(wg_rows_reader *r, wg_text *field)
+{
+    const int64_t began = r->line;
+
+    for (; r->at < r->end; r->at++) {
+        if (*r->at == '"') {
+            if (r->at + 1 >= r->end || r->at[1] != '"') {
+                r->at++;
+                return WAGLE_OK;
+            }
+            r->at++;
+        }
+        r->line += *r->at == '\n';
+        WG_TRY(wg_text_add(r->ctx, field, r->at, 1));
+    }
+    return wg_rows_refuse(r, began, "a quoted CSV field that begins here is not closed");
+}
+
+/* One field into `field`; *delimiter: what ended it, ',' '\n' or 0 at the end. */
+static wagle_status read_field(wg_rows_reader *r, wg_text *field, int *delimiter)
+{
+    field->bytes = 0;
+    WG_TRY(wg_text_add(r->ctx, field, "", 0));
+    if (r->at < r->end && *r->at == '"') {
+        r->at++;
+        WG_TRY(read_quoted(r, field));
+        return ends_field(r, delimiter)
+                   ? WAGLE_OK
+                   : wg_rows_refuse(r, r->line,
+                                    "text after the closing quote of a CSV field (a quote within "
+                                    "quotes is written twice)");
+    }
+    for (; !ends_field(r, delimiter); r->at++) {
+        if (*r->at == '\r')
+            return wg_rows_refuse(r, r->line,
+                                  "a carriage return within a CSV field that has no quotes");
+        WG_TRY(wg_text_add(r->ctx, field, r->at, 1));
+    }
+    return WAGLE_OK;
+}
+
+/* The next record as an array of strings; *out stays NULL at the end of the file. */
+static wagle_status read_record(wg_rows_reader *r, json_t **out)
+{
+    wg_text field = {0};
+    wagle_status st = WAGLE_OK;
+    int delimiter = ',';
+
+    *out = NULL;
+    while (r->at < r->end && (*r->at == '\n' || *r->at == '\r'))
+        r->line += *r->at++ == '\n';
+    if (r->at >= r->end)
+        return WAGLE_OK;
+    *out = json_array();
+    while (st == WAGLE_OK && delimiter == ',') {
+        st = read_field(r, &field, &delimiter);
+        if (st == WAGLE_OK && !wg_utf8_valid(field.text, (size_t)field.bytes))
+            st = wg_rows_refuse(r, r->line,
+                                "not valid UTF-8 (iconv -f WINDOWS-1252 -t UTF-8 makes it so of "
+                                "what Windows calls ANSI)");
+        if (st == WAGLE_OK &&
+            json_array_append_new(*out, json_stringn(field.text, (size_t)field.bytes)) != 0)
+            st = wg_json_memory(r->ctx);
+    }
+    wg_text_free(&field);
+    if (st != WAGLE_OK) {
+        json_decref(*out);
+        *out = NULL;
+    }
+    return st;
+}
+
+/* Names of columns are there once, and commas part them. */
+static wagle_status check_header(wg_rows_reader *r, const json_t *header)
+{
+    static const struct {
+        char mark;
+        const char *what;
+    } other[] = {
+        {'\t', "the header's columns are parted by tabs; commas are wanted"},
+        {';', "the header's columns are parted by semicolons; commas are wanted"},
+        {'|', "the header's columns are parted by |; commas are wanted"},
+    };
+    const char *name = json_string_value(json_array_get(header, 0));
+
+    for (size_t k = 0; json_array_size(header) == 1 && k < sizeof other / sizeof *other; k++)
+        if (strchr(name, other[k].mark) != NULL)
+            return wg_rows_refuse(r, 1, other[k].what);
+    for (size_t i = 0; i < json_array_size(header); i++) {
+        const wg_str column = wg_json_str(json_array_get(header, i));
+        if (strlen(column.text) != column.bytes)
+            return wg_rows_refuse(r, 1, "the name of a column holds U+0000");
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(column.text, json_string_value(json_array_get(header, k))) == 0)
+                return wg_fail(r->ctx, WAGLE_E_INPUT,
+                               "%s:1: column '%.60s' stands twice in the header; rename or remove "
+                               "one",
+                               r->what, column.text);
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status add_record(wg_rows_reader *r, const json_t *header, const json_t *record,
+                               int64_t line)
+{
+    json_t *row;
+
+    if (json_array_size(record) != json_array_size(header))
+        return wg_fail(r->ctx, WAGLE_E_INPUT,
+                       "%s:%lld: %zu fields, the header has %zu (a text with commas or line breaks "
+                       "wants quotes around it)",
+                       r->what, (long long)line, json_array_size(record), json_array_size(header));
+    row = json_object();
+    for (size_t i = 0; i < json_array_size(header); i++)
+        if (json_object_set(row, json_string_value(json_array_get(header, i)),
+                            json_array_get(record, i)) != 0) {
+            json_decref(row);
+            return wg_json_memory(r->ctx);
+        }
+    return wg_rows_add(r, row, line);
+}
+
+wagle_status wg_rows_csv(wg_rows_reader *r)
+{
+    json_t *header = NULL, *record = NULL;
+    wagle_status st = read_record(r, &header);
+
+    if (st == WAGLE_OK)
+        st = check_header(r, header);
+    while (st == WAGLE_OK && !wg_rows_full(r)) {
+        const int64_t line = r->line;
+        st = read_record(r, &record);
+        if (st != WAGLE_OK || record == NULL)
+            break;
+        st = add_record(r, header, record, line);
+        json_decref(record);
+        record = NULL;
+    }
+    json_decref(header);
+    return st == WAGLE_OK && r->rows->n == 0 ? wg_rows_refuse(r, 1, "a CSV header without rows")
+                                             : st;
+}

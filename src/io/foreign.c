@@ -1,0 +1,83 @@
+#include "io/foreign.h"
+
+#include <string.h>
+
+#define PANDAS(reader)                                                                             \
+    "Python: pandas." reader "(FILE).to_json('rows.jsonl', orient='records', lines=True)"
+#define DATASETS "Python: datasets.Dataset.from_file(FILE).to_json('rows.jsonl')"
+#define PICKLE "load it in Python and write its rows with json.dumps, one a line"
+
+static const struct magic {
+    size_t at; /* bytes of the mark stand here */
+    size_t n;
+    const char *mark, *what, *way;
+} magics[] = {
+    {0, 4, "PAR1", "a Parquet file", PANDAS("read_parquet")},
+    {0, 6, "ARROW1", "an Arrow or Feather file", PANDAS("read_feather")},
+    {0, 4, "FEA1", "a Feather file", PANDAS("read_feather")},
+    {0, 4, "\xFF\xFF\xFF\xFF", "an Arrow stream, as datasets keeps them", DATASETS},
+    {0, 3, "ORC", "an ORC file", PANDAS("read_orc")},
+    {0, 4, "Obj\x01", "an Avro file", "write its rows as JSON Lines"},
+    {0, 2, "\x1F\x8B", "compressed with gzip", "gunzip it first"},
+    {0, 4, "\x28\xB5\x2F\xFD", "compressed with zstd", "zstd -d it first"},
+    {0, 6, "\xFD\x37zXZ\0", "compressed with xz", "unxz it first"},
+    {0, 3, "BZh", "compressed with bzip2", "bunzip2 it first"},
+    {0, 4, "\x04\x22\x4D\x18", "compressed with lz4", "lz4 -d it first"},
+    {0, 4, "PK\x03\x04", "a zip archive (as .xlsx, .npz and PyTorch's .pt are)",
+     "unzip it, or save the sheet as CSV"},
+    {0, 4, "\xD0\xCF\x11\xE0", "an old Excel or Word file", "save the sheet as CSV"},
+    {257, 5, "ustar", "a tar archive", "unpack it first"},
+    {0, 2, "\x80\x02", "a Python pickle", PICKLE},
+    {0, 2, "\x80\x03", "a Python pickle", PICKLE},
+    {0, 2, "\x80\x04", "a Python pickle", PICKLE},
+    {0, 2, "\x80\x05", "a Python pickle", PICKLE},
+    {0, 6, "\x93NUMPY", "a NumPy array", PICKLE},
+    {0, 8, "\x89HDF\r\n\x1A\n", "an HDF5 file", PANDAS("read_hdf")},
+    {0, 15, "SQLite format 3", "an SQLite database", "sqlite3 -json prints rows of a query"},
+    {0, 4, "GGUF", "a GGUF model", "rows of text are wanted here"},
+    {0, 5, "%PDF-", "a PDF", "rows of text are wanted here"},
+    {0, 14, "<!DOCTYPE html", "an HTML page", "a download may have saved an error page"},
+    {0, 5, "<html", "an HTML page", "a download may have saved an error page"},
+    {0, 5, "<?xml", "an XML file", "write its rows as JSON Lines"},
+    {0, 23, "version https://git-lfs", "a Git LFS pointer, not the file itself",
+     "git lfs pull fetches it"},
+    {0, 4, "\xFF\xFE\0\0", "text in UTF-32", "iconv -f UTF-32 -t UTF-8 makes UTF-8 of it"},
+    {0, 4, "\0\0\xFE\xFF", "text in UTF-32", "iconv -f UTF-32 -t UTF-8 makes UTF-8 of it"},
+    {0, 2, "\xFF\xFE", "text in UTF-16", "iconv -f UTF-16 -t UTF-8 makes UTF-8 of it"},
+    {0, 2, "\xFE\xFF", "text in UTF-16", "iconv -f UTF-16 -t UTF-8 makes UTF-8 of it"},
+};
+
+/* ASCII in a wider encoding without a mark: characters stand `width` bytes apart, the first at
+ * `from`, and all between is NUL. */
+static bool is_wide(const char *text, size_t bytes, size_t width, size_t from)
+{
+    const size_t most = bytes < 16 ? bytes : 16;
+
+    for (size_t i = 0; i < most; i++)
+        if ((text[i] != '\0') != (i % width == from))
+            return false;
+    return most >= 2 * width;
+}
+
+wagle_status wg_rows_foreign(wagle_ctx *ctx, const char *what, const char *text, size_t bytes)
+{
+    static const struct {
+        size_t width, from;
+        const char *name;
+    } wide[] = {{2, 0, "UTF-16LE"}, {2, 1, "UTF-16BE"}, {4, 0, "UTF-32LE"}, {4, 3, "UTF-32BE"}};
+
+    for (size_t i = 0; i < sizeof magics / sizeof *magics; i++) {
+        const struct magic *m = &magics[i];
+        if (bytes >= m->at + m->n && memcmp(text + m->at, m->mark, m->n) == 0)
+            return wg_fail(ctx, WAGLE_E_INPUT,
+                           "%s: this is %s; JSON Lines, a JSON array or CSV in UTF-8 is wanted "
+                           "(%s)",
+                           what, m->what, m->way);
+    }
+    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
+        if (is_wide(text, bytes, wide[i].width, wide[i].from))
+            return wg_fail(ctx, WAGLE_E_INPUT,
+                           "%s: this is text in %s; UTF-8 is wanted (iconv -f %s -t UTF-8)", what,
+                           wide[i].name, wide[i].name);
+    return WAGLE_OK;
+}
