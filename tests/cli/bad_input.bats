@@ -107,7 +107,7 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     echo '{"input_ids": [1,2' >rows; rows 3 'rows:1'
     echo '[1, 2]' >rows; rows 3 'JSON object'
     echo '{"input_ids": []}' >rows; rows 3 'empty'
-    echo '{"input_ids": [1,2], "labels": [1]}' >rows; rows 3 'one length'
+    echo '{"input_ids": [1,2], "labels": [1]}' >rows; rows 3 "rows:1: 'labels' has 1 numbers, 'input_ids' has 2"
     echo '{"input_ids": [1, 320]}' >rows; rows 3 'token 320 is outside'
     echo '{"input_ids": [1, -5]}' >rows; rows 3 'token -5'
     echo '{"input_ids": [1, 5], "labels": [1, 999]}' >rows; rows 3 'label 999'

@@ -116,7 +116,7 @@ with open("by_hand.jsonl", "w") as f:
             f.write(json.dumps({"prompt": prompt, "completion": " " + c}) + "\n")
 open("plain.json", "w").writelines(json.dumps({k: v for k, v in json.loads(l).items() if k != "subject"}) + "\n" for l in open("mcq.json"))
 PY
-    "$WAGLE" eval --model tiny --data by_hand.jsonl --metrics nll >hand.json
+    "$WAGLE" eval --model tiny --data by_hand.jsonl --prompt '{prompt}' --metrics nll >hand.json
     "$WAGLE" eval --suite mcq --model tiny --set quiz=plain.json --set dev=plain.json --shots 1 --out s.json --quiet >/dev/null
     python3 -c '
 import json
@@ -210,11 +210,11 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
 @test "bad input to suites: one clear line each" {
     suites
     e() { local words=$1; shift; refused 3 "$words" "$WAGLE" eval --model tiny "$@"; }
-    echo '{"question": "q"}' >bad.json; e "bad.json:1: no text 'answer' (found: question)" --suite tofu --set forget=bad.json
+    echo '{"question": "q"}' >bad.json; e "bad.json:1: no field 'answer' (found: question)" --suite tofu --set forget=bad.json
     echo '{"question": "q", "answer": "a"}' >bad.json; e "bad.json:1: no list 'perturbed_answer'" --suite tofu --set forget=bad.json
     printf '%s\n' '{"question": "q", "answer": "a", "perturbed_answer": ["x", "y"]}' '{"question": "q", "answer": "a", "perturbed_answer": ["x"]}' >bad.json
     e 'bad.json:2: perturbed_answer has 1 texts, the rows before have 2' --suite tofu --set forget=bad.json
-    echo '{"question": "q", "answer": "a", "perturbed_answer": [3]}' >bad.json; e 'holds what is no text' --suite tofu --set forget=bad.json
+    echo '{"question": "q", "answer": "a", "perturbed_answer": [3]}' >bad.json; e "bad.json:1: 'perturbed_answer' holds a number; texts are wanted" --suite tofu --set forget=bad.json
     echo '{"question": "q", "choices": [], "answer": 0}' >bad.json; e 'bad.json:1: choices has 0 choices' --suite mcq --set m=bad.json
     echo '{"question": "q", "choices": ["a", "b"], "answer": 2}' >bad.json; e "'answer' is none of the 2 choices" --suite mcq --set m=bad.json
     echo '{"question": "q", "choices": ["a", "b"], "answer": -1}' >bad.json; e "'answer' is none of the 2 choices" --suite mcq --set m=bad.json
