@@ -242,7 +242,7 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     m "mc1_targets.labels marks 2 choices as right" '{"question": "q", "mc1_targets": {"choices": ["a", "b"], "labels": [1, 1]}}'
     m "mc1_targets.labels: label 1 is neither 0 nor 1" '{"question": "q", "mc1_targets": {"choices": ["a", "b"], "labels": [1, "0"]}}'
     m "mc2_targets marks 0 of 2 choices as right" '{"question": "q", "mc1_targets": {"choices": ["a", "b"], "labels": [1, 0]}, "mc2_targets": {"choices": ["a", "b"], "labels": [0, 0]}}'
-    echo '{"suite": "tofu", "set": "forget", "row": 4, "nll": NaN}' >bad.rows.jsonl; refused 3 'bad.rows.jsonl:1' "$WAGLE" eval --recompute bad.rows.jsonl
+    echo '{"suite": "tofu", "set": "forget", "row": 4, "nll": NaN}' >bad.rows.jsonl; refused 3 "row 4: 'nll' is no number" "$WAGLE" eval --recompute bad.rows.jsonl
     echo '{"suite": "tofu", "set": "forget", "row": 4, "nll": null}' >bad.rows.jsonl; refused 3 "tofu, set 'forget', row 4: 'nll' is no number" "$WAGLE" eval --recompute bad.rows.jsonl
     echo '{"suite": "mcq", "set": "m", "row": 1, "answer": 3, "letter_nll": [1, 2], "text_nll": [1, 2], "length": [1, 1]}' >bad.rows.jsonl
     refused 3 "'answer' does not fit the choices" "$WAGLE" eval --recompute bad.rows.jsonl
