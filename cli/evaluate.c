@@ -22,7 +22,7 @@ static void print_number(const json_t *value)
 
 static void print_suite(const char *name, const json_t *suite)
 {
-    const char *metric;
+    const char *metric, *chat = json_string_value(json_object_get(suite, "chat"));
     json_t *value;
 
     printf("%-34s %10s %10s %10s %6s\n", name, "value", "95 % from", "to", "n");
@@ -34,7 +34,8 @@ static void print_suite(const char *name, const json_t *suite)
         printf(" %6lld\n", (long long)json_integer_value(json_object_get(value, "n")));
     }
     json_object_foreach (json_object_get(suite, "benchmarks"), metric, value)
-        printf("  set %s was asked as %s\n", metric, json_string_value(value));
+        printf("  set %s was asked as %s%s%s\n", metric, json_string_value(value),
+               chat != NULL ? " by " : "", chat != NULL ? chat : "");
 }
 
 static wagle_status print_result(char *json, bool as_json)

@@ -151,6 +151,7 @@ static wagle_status check_layout(wagle_ctx *ctx, const wg_evaluation *e)
                   {d->prompt_field != NULL, "prompt-field"},
                   {d->answer_field != NULL, "answer-field"},
                   {d->text_field != NULL, "text-field"},
+                  {d->system != NULL && d->chat == NULL, "system"},
                   {d->eos, "eos"}};
     bool used = false;
 
@@ -197,7 +198,8 @@ static wagle_status add_metrics(wagle_ctx *ctx, const wg_measures *m, json_t *in
     return WAGLE_OK;
 }
 
-/* By set, the benchmark that the rows' prompts are of; nothing where rows have none. */
+/* By set, the benchmark that the rows' prompts are of, and the chat template that laid them out;
+ * nothing where rows have none. */
 static wagle_status add_benchmarks(wagle_ctx *ctx, const wg_suite *s, const json_t *rows,
                                    json_t *suite)
 {
@@ -209,10 +211,12 @@ static wagle_status add_benchmarks(wagle_ctx *ctx, const wg_suite *s, const json
     json_array_foreach (rows, i, row) {
         const char *name = json_string_value(json_object_get(row, "suite"));
         const char *set = json_string_value(json_object_get(row, "set"));
-        json_t *benchmark = json_object_get(row, "benchmark");
+        json_t *benchmark = json_object_get(row, "benchmark"), *chat = json_object_get(row, "chat");
         if (st == WAGLE_OK && json_is_string(benchmark) && strcmp(name, s->name) == 0 &&
             json_object_get(benchmarks, set) == NULL)
             st = wg_json_set(ctx, benchmarks, set, json_incref(benchmark));
+        if (st == WAGLE_OK && json_is_string(chat) && strcmp(name, s->name) == 0)
+            st = wg_json_set(ctx, suite, "chat", json_incref(chat));
     }
     if (st == WAGLE_OK && json_object_size(benchmarks) > 0)
         st = wg_json_set(ctx, suite, "benchmarks", json_incref(benchmarks));

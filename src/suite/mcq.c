@@ -16,18 +16,18 @@ static const char *const losses[WG_WAYS] = {"letter_nll", "text_nll", "mc2_nll"}
 
 /* The choices of question i, as examples. */
 static wagle_status add_choices(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz,
-                                const wg_quiz *dev, wg_way way, int64_t i, wg_answers *form)
+                                const wg_asking *how, int64_t i, wg_answers *form)
 {
     const wagle_data data = wg_evaluation_data(e, form->path);
     const wg_question *q = &quiz->question[i];
     wg_text context = {0}, continuation = {0};
     wagle_status st = WAGLE_OK;
 
-    for (int64_t k = 0; st == WAGLE_OK && k < wg_quiz_choices(q, way); k++) {
+    for (int64_t k = 0; st == WAGLE_OK && k < wg_quiz_choices(q, how->way); k++) {
         context.bytes = continuation.bytes = 0;
-        st = wg_quiz_context(ctx, e, quiz, dev, way, i, k, &context);
+        st = wg_quiz_context(ctx, quiz, how, i, k, &context);
         if (st == WAGLE_OK)
-            st = wg_quiz_continuation(ctx, q, way, k, &continuation);
+            st = wg_quiz_continuation(ctx, q, how, k, &continuation);
         if (st == WAGLE_OK)
             st = wg_dataset_add_continuation(ctx, &e->session->reader, &data, form->rows.line[i],
                                              &context, &continuation, &form->set, &form->room);
@@ -75,13 +75,15 @@ static wagle_status set_lengths(wagle_ctx *ctx, const wg_question *q, json_t *ro
 }
 
 static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz,
-                         const wg_answers form[WG_WAYS], int64_t i)
+                         const wg_asking *how, const wg_answers form[WG_WAYS], int64_t i)
 {
     const wg_question *q = &quiz->question[i];
     json_t *row;
 
     WG_TRY(wg_evaluation_row(ctx, e, quiz->set, i, &row));
     WG_TRY(wg_json_set(ctx, row, "benchmark", json_string(quiz->benchmark->name)));
+    if (how->chat != NULL)
+        WG_TRY(wg_json_set(ctx, row, "chat", json_string(wg_chat_name(how->chat))));
     if (quiz->benchmark->subjects)
         WG_TRY(wg_json_set(ctx, row, "subject", json_incref(json_object_get(q->row, "subject"))));
     WG_TRY(wg_json_set(ctx, row, "answer", json_integer(q->answer)));
@@ -94,12 +96,12 @@ static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz,
 }
 
 /* Asks a quiz in one way. */
-static wagle_status ask(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz, const wg_quiz *dev,
-                        wg_way way, wg_answers *form)
+static wagle_status ask(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz, const wg_asking *how,
+                        wg_answers *form)
 {
     WG_TRY(wg_answers_open(ctx, e, quiz->rows.path, form));
     for (int64_t i = 0; i < form->rows.n; i++)
-        WG_TRY(add_choices(ctx, e, quiz, dev, way, i, form));
+        WG_TRY(add_choices(ctx, e, quiz, how, i, form));
     return wg_answers_score(ctx, e, form, false, false, quiz->set);
 }
 
@@ -114,19 +116,24 @@ static wagle_status open_dev(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *qu
     return wg_quiz_open(ctx, "dev", wg_evaluation_set(e, "dev"), 0, quiz->benchmark, dev);
 }
 
-static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path)
+static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const wg_chat *chat, const char *set,
+                            const char *path)
 {
     wg_answers form[WG_WAYS] = {0};
     wg_quiz quiz, dev = {0};
+    wg_asking how = {.shots = e->o->shots, .dev = &dev, .chat = chat};
     wagle_status st = wg_quiz_open(ctx, set, path, e->o->data.limit, NULL, &quiz);
 
     if (st == WAGLE_OK)
         st = open_dev(ctx, e, &quiz, &dev);
-    for (int w = 0; st == WAGLE_OK && w < WG_WAYS; w++)
-        if (wg_benchmark_asks(quiz.benchmark, (wg_way)w, quiz.question[0].row))
-            st = ask(ctx, e, &quiz, &dev, (wg_way)w, &form[w]);
+    how.system = chat != NULL ? e->o->data.system : NULL;
+    for (int w = 0; st == WAGLE_OK && w < WG_WAYS; w++) {
+        how.way = (wg_way)w;
+        if (wg_benchmark_asks(quiz.benchmark, how.way, quiz.question[0].row))
+            st = ask(ctx, e, &quiz, &how, &form[w]);
+    }
     for (int64_t i = 0; st == WAGLE_OK && i < quiz.rows.rows.n; i++)
-        st = note(ctx, e, &quiz, form, i);
+        st = note(ctx, e, &quiz, &how, form, i);
     for (int w = 0; w < WG_WAYS; w++)
         wg_answers_close(&form[w]);
     wg_quiz_close(&quiz);
@@ -136,13 +143,19 @@ static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const char *set, c
 
 static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
 {
+    const wg_chat_options wanted = {.name = e->o->data.chat};
     const char *file;
     char name[64];
+    wg_chat *chat = NULL;
+    wagle_status st = WAGLE_OK;
 
-    for (int i = 0; wg_evaluation_set_at(e, i, name, &file); i++)
+    if (e->o->data.chat != NULL)
+        st = wg_chat_open(ctx, e->session->reader.folder, &wanted, &chat);
+    for (int i = 0; st == WAGLE_OK && wg_evaluation_set_at(e, i, name, &file); i++)
         if (wg_evaluation_is_spare(e, name))
-            WG_TRY(run_set(ctx, e, name, file));
-    return WAGLE_OK;
+            st = run_set(ctx, e, chat, name, file);
+    wg_chat_free(chat);
+    return st;
 }
 
 /* --- numbers -----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 #include "suite/quiz.h"
 
+#include "text/pystring.h"
 #include <string.h>
 
 /* --- a set -------------------------------------------------------------------------------------
@@ -109,11 +110,60 @@ static wagle_status answer(wagle_ctx *ctx, const wg_question *q, wg_way way, int
                : add_string(ctx, json_array_get(choices_of(q, way), (size_t)k), out);
 }
 
-wagle_status wg_quiz_continuation(wagle_ctx *ctx, const wg_question *q, wg_way way, int64_t k,
-                                  wg_text *out)
+wagle_status wg_quiz_continuation(wagle_ctx *ctx, const wg_question *q, const wg_asking *how,
+                                  int64_t k, wg_text *out)
 {
-    WG_TRY(wg_text_addz(ctx, out, " "));
-    return answer(ctx, q, way, k, out);
+    if (how->chat == NULL)
+        WG_TRY(wg_text_addz(ctx, out, " "));
+    return answer(ctx, q, how->way, k, out);
+}
+
+/* --- turns -------------------------------------------------------------------------------------
+ */
+
+/* A conversation: messages of a chat template, or one text. */
+typedef struct turns {
+    json_t *messages; /* NULL: plain */
+    wg_text *text;
+} turns;
+
+/* One more turn, whose text is handed over; in plain text `after` follows it. */
+static wagle_status add_turn(wagle_ctx *ctx, turns *t, const char *role, wg_text *text,
+                             const char *after)
+{
+    wagle_status st = WAGLE_OK;
+    json_t *content;
+
+    if (t->messages == NULL) {
+        st = wg_text_add(ctx, t->text, text->text, (size_t)text->bytes);
+        if (st == WAGLE_OK)
+            st = wg_text_addz(ctx, t->text, after);
+    } else {
+        content = json_stringn(text->text, (size_t)text->bytes);
+        if (content == NULL ||
+            json_array_append_new(t->messages,
+                                  json_pack("{s:s, s:o}", "role", role, "content", content)) != 0)
+            st = wg_json_memory(ctx);
+    }
+    text->bytes = 0;
+    return st;
+}
+
+/* The system message: `system`, and after an empty line the benchmark's header. */
+static wagle_status add_header(wagle_ctx *ctx, const wg_question *q, const wg_asking *how,
+                               wg_text *scratch, turns *t)
+{
+    const char *header = q->benchmark->ask[how->way].header;
+    const char *system = how->system;
+
+    if (system != NULL)
+        WG_TRY(wg_text_addz(ctx, scratch, system));
+    if (header != NULL && scratch->bytes > 0 &&
+        wg_py_rstrip(scratch->text, (size_t)scratch->bytes) == (size_t)scratch->bytes)
+        WG_TRY(wg_text_addz(ctx, scratch, "\n\n"));
+    if (header != NULL)
+        WG_TRY(fill(ctx, header, q, how->way, 0, scratch));
+    return scratch->bytes > 0 ? add_turn(ctx, t, "system", scratch, "") : WAGLE_OK;
 }
 
 static const char *subject_of(const wg_question *q)
@@ -121,42 +171,60 @@ static const char *subject_of(const wg_question *q)
     return q->benchmark->subjects ? json_string_value(json_object_get(q->row, "subject")) : NULL;
 }
 
-/* The first e->o->shots solved examples of dev of q's subject, q itself passed over. */
-static wagle_status add_shots(wagle_ctx *ctx, const wg_evaluation *e, const wg_quiz *dev,
-                              const wg_question *q, wg_way way, wg_text *out)
+static wagle_status add_solved(wagle_ctx *ctx, const wg_question *s, const wg_asking *how,
+                               wg_text *scratch, turns *t)
+{
+    WG_TRY(fill(ctx, s->benchmark->ask[how->way].prompt, s, how->way, s->answer, scratch));
+    WG_TRY(add_turn(ctx, t, "user", scratch, " "));
+    WG_TRY(answer(ctx, s, how->way, s->answer, scratch));
+    return add_turn(ctx, t, "assistant", scratch, "\n\n");
+}
+
+/* The first solved examples of q's subject, q itself passed over. */
+static wagle_status add_shots(wagle_ctx *ctx, const wg_question *q, const wg_asking *how,
+                              wg_text *scratch, turns *t)
 {
     const char *subject = subject_of(q);
     int64_t had = 0, seen = 0;
 
-    for (int64_t i = 0; i < dev->rows.rows.n && had < e->o->shots; i++) {
-        const wg_question *s = &dev->question[i];
+    for (int64_t i = 0; had < how->shots && i < how->dev->rows.rows.n; i++) {
+        const wg_question *s = &how->dev->question[i];
         if (subject != NULL && strcmp(subject, subject_of(s)) != 0)
             continue;
         seen++;
         if (json_equal(s->row, q->row))
             continue;
-        WG_TRY(fill(ctx, s->benchmark->ask[way].prompt, s, way, s->answer, out));
-        WG_TRY(wg_quiz_continuation(ctx, s, way, s->answer, out));
-        WG_TRY(wg_text_addz(ctx, out, "\n\n"));
+        WG_TRY(add_solved(ctx, s, how, scratch, t));
         had++;
     }
-    return had == e->o->shots
+    return had == how->shots
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_INPUT,
                          "%s: %lld solved examples of subject '%s', --shots %lld wants more%s",
-                         dev->rows.path, (long long)seen, subject != NULL ? subject : "any",
-                         (long long)e->o->shots,
+                         how->dev->rows.path, (long long)seen, subject != NULL ? subject : "any",
+                         (long long)how->shots,
                          seen > had ? " (the question itself is not taken)" : "");
 }
 
-wagle_status wg_quiz_context(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz,
-                             const wg_quiz *dev, wg_way way, int64_t i, int64_t k, wg_text *out)
+wagle_status wg_quiz_context(wagle_ctx *ctx, const wg_quiz *quiz, const wg_asking *how, int64_t i,
+                             int64_t k, wg_text *out)
 {
     const wg_question *q = &quiz->question[i];
+    turns t = {.messages = how->chat != NULL ? json_array() : NULL, .text = out};
+    wg_text scratch = {0};
+    wagle_status st = how->chat != NULL && t.messages == NULL ? wg_json_memory(ctx) : WAGLE_OK;
 
-    if (q->benchmark->ask[way].header != NULL)
-        WG_TRY(fill(ctx, q->benchmark->ask[way].header, q, way, k, out));
-    if (e->o->shots > 0)
-        WG_TRY(add_shots(ctx, e, dev, q, way, out));
-    return fill(ctx, q->benchmark->ask[way].prompt, q, way, k, out);
+    if (st == WAGLE_OK)
+        st = add_header(ctx, q, how, &scratch, &t);
+    if (st == WAGLE_OK)
+        st = add_shots(ctx, q, how, &scratch, &t);
+    if (st == WAGLE_OK)
+        st = fill(ctx, q->benchmark->ask[how->way].prompt, q, how->way, k, &scratch);
+    if (st == WAGLE_OK)
+        st = add_turn(ctx, &t, "user", &scratch, "");
+    if (st == WAGLE_OK && how->chat != NULL)
+        st = wg_chat_render(ctx, how->chat, t.messages, true, out);
+    json_decref(t.messages);
+    wg_text_free(&scratch);
+    return st;
 }

@@ -3,6 +3,7 @@
 #define WG_SUITE_QUIZ_H
 
 #include "suite/question.h"
+#include "text/chat.h"
 
 typedef struct wg_quiz {
     char set[64]; /* its name in results */
@@ -17,13 +18,22 @@ WAGLE_CHECK wagle_status wg_quiz_open(wagle_ctx *ctx, const char *set, const cha
                                       int64_t limit, const wg_benchmark *b, wg_quiz *out);
 void wg_quiz_close(wg_quiz *q);
 
-/* What stands before choice k of question i: header, solved examples (e->o->shots of dev),
- * question. What is scored after it. */
-WAGLE_CHECK wagle_status wg_quiz_context(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *q,
-                                         const wg_quiz *dev, wg_way way, int64_t i, int64_t k,
-                                         wg_text *out);
-WAGLE_CHECK wagle_status wg_quiz_continuation(wagle_ctx *ctx, const wg_question *q, wg_way way,
-                                              int64_t k, wg_text *out);
+/* How questions are put. */
+typedef struct wg_asking {
+    wg_way way;
+    int64_t shots;       /* solved examples before each question */
+    const wg_quiz *dev;  /* that they are taken from */
+    const wg_chat *chat; /* NULL: as plain text */
+    const char *system;  /* before the benchmark's header, in the system message; or NULL */
+} wg_asking;
+
+/* What stands before choice k of question i: header, solved examples, question. With a chat
+ * template the header is the system message, and examples are turns. */
+WAGLE_CHECK wagle_status wg_quiz_context(wagle_ctx *ctx, const wg_quiz *q, const wg_asking *how,
+                                         int64_t i, int64_t k, wg_text *out);
+/* What is scored after it. */
+WAGLE_CHECK wagle_status wg_quiz_continuation(wagle_ctx *ctx, const wg_question *q,
+                                              const wg_asking *how, int64_t k, wg_text *out);
 /* How many choices a question has that way. */
 int64_t wg_quiz_choices(const wg_question *q, wg_way way);
 

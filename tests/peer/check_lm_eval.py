@@ -60,10 +60,13 @@ def load_task(path, rows, dev, shots):
     return task
 
 
-def ask(model, path, rows, dev, shots):
+def ask(model, path, rows, dev, shots, chat):
     """Losses of each row's choices, and the metrics of each row."""
     task = load_task(path, rows, dev, shots)
-    task.build_all_requests()
+    if chat:  # as lm-eval's command does with --apply_chat_template
+        task.build_all_requests(apply_chat_template=True, fewshot_as_multiturn=True, chat_template=model.apply_chat_template)
+    else:
+        task.build_all_requests()
     found = model.loglikelihood(task.instances, disable_tqdm=True)
     losses, metrics, at = [], [], 0
     for doc in task.eval_docs:
@@ -86,13 +89,13 @@ def groups(name, path):
         yield path.format(subject=subject), [i for i, row in enumerate(every["rows"]) if mine(row)], list(filter(mine, every["dev"]))
 
 
-def by_lm_eval(model, name, shots):
+def by_lm_eval(model, name, shots, chat=False):
     out = {"metrics": {}}
     for way, path, names in PLANS[name]:
         losses, metrics = [None] * len(check.SETS[name]["rows"]), {}
         for file, places, dev in groups(name, path):
             rows = [check.SETS[name]["rows"][i] for i in places]
-            for i, loss, row in zip(places, *ask(model, file, rows, dev, shots)):
+            for i, loss, row in zip(places, *ask(model, file, rows, dev, shots, chat)):
                 losses[i] = [round(x, 5) for x in loss]
                 for key, value in row.items():
                     metrics.setdefault(key, []).append(float(value))
@@ -118,7 +121,9 @@ def main():
             folder = f"{work}/{tokenizer}"
             check.make_model(wagle, tokenizer, folder)
             model = open_model(folder)
-            expected[tokenizer] = {name: {str(shots): by_lm_eval(model, name, shots) for shots in ([0] if name == "truthfulqa" else [0, 5] if real else [0, 2])}
+            shots = [0, 5] if real else [0, 2]
+            ways = [(str(n), n, False) for n in shots] + [(f"{n} chat", n, True) for n in shots if not real]
+            expected[tokenizer] = {name: {asked: by_lm_eval(model, name, n, chat) for asked, n, chat in ways if n == 0 or name != "truthfulqa"}
                                    for name in PLANS}
             print(tokenizer, "asked by lm-eval", flush=True)
     differences = check.run(wagle, expected, print)

@@ -9,6 +9,9 @@ import json, os, subprocess, sys, tempfile
 here = os.path.dirname(os.path.abspath(__file__))
 with open(f"{here}/rows.json", encoding="utf-8") as f:
     SETS = json.load(f)
+TURNS = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+INST = ("{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}<<SYS>>{{ m.content }}<</SYS>>{% elif m.role == 'user' %}[INST] {{ m.content }} [/INST]"
+        "{% else %}{{ m.content }}{{ eos_token }}{% endif %}{% endfor %}")
 WAYS = ("letter_nll", "text_nll", "mc2_nll")
 
 
@@ -21,12 +24,14 @@ def make_model(wagle, tokenizer, folder):
         f.write(text)
     known = {token["content"] for token in json.loads(text)["added_tokens"]}
     named = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    named = {key: token for key, token in named.items() if token in known}
     with open(f"{folder}/tokenizer_config.json", "w", encoding="utf-8") as f:
-        json.dump({"tokenizer_class": "PreTrainedTokenizerFast", **{k: v for k, v in named.items() if v in known}}, f)
+        json.dump({"tokenizer_class": "PreTrainedTokenizerFast", **named, "chat_template": INST if len(named) == 3 else TURNS}, f)
 
 
-def ask(wagle, model, names, shots, work):
-    """wagle's rows and metrics: {name: (rows, metrics)}."""
+def ask(wagle, model, names, asked, work):
+    """wagle's rows and metrics: {name: (rows, metrics)}. asked: "2", "0 chat"."""
+    shots, chat = int(asked.split()[0]), ["--chat"] if "chat" in asked else []
     command = [wagle, "eval", "--suite", "mcq", "--model", model, "--quiet", "--force", "--truncate", "--resamples", "0", "--out", f"{work}/out.json"]
     for name in names:
         for part, to in (("rows", name), ("dev", "dev")):
@@ -34,7 +39,7 @@ def ask(wagle, model, names, shots, work):
                 with open(f"{work}/{to}.jsonl", "w", encoding="utf-8") as f:
                     f.writelines(json.dumps(row) + "\n" for row in SETS[name][part])
                 command += ["--set", f"{to}={work}/{to}.jsonl"]
-    subprocess.run(command + (["--shots", str(shots)] if shots else []), check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command + chat + (["--shots", str(shots)] if shots else []), check=True, stdout=subprocess.DEVNULL)
     with open(f"{work}/out.json", encoding="utf-8") as f:
         metrics = json.load(f)["suites"]["mcq"]["metrics"]
     with open(f"{work}/out.rows.jsonl", encoding="utf-8") as f:
@@ -59,16 +64,16 @@ def compare(have, want, where):
 
 
 def run(wagle, expected, report=lambda line: None):
-    """All of expected {tokenizer: {name: {shots: ...}}}; the differences."""
+    """All of expected {tokenizer: {name: {asked: ...}}}; the differences."""
     wrong, total = [], [0, 0, 0]
     for tokenizer, sets in expected.items():
         with tempfile.TemporaryDirectory() as work:
             make_model(wagle, tokenizer, f"{work}/model")
-            plain = ask(wagle, f"{work}/model", list(sets), 0, work)
+            plain = ask(wagle, f"{work}/model", list(sets), "0", work)
             for name, by_shots in sets.items():
-                for shots, want in by_shots.items():
-                    have = plain[name] if shots == "0" else ask(wagle, f"{work}/model", [name], int(shots), work)[name]
-                    bad, choices, metrics = compare(have, want, f"{tokenizer} {name} {shots} shots")
+                for asked, want in by_shots.items():
+                    have = plain[name] if asked == "0" else ask(wagle, f"{work}/model", [name], asked, work)[name]
+                    bad, choices, metrics = compare(have, want, f"{tokenizer} {name} ({asked})")
                     wrong += bad
                     total = [total[0] + len(SETS[name]["rows"]), total[1] + choices, total[2] + metrics]
             report(f"{tokenizer}: {len(sets)} sets")
