@@ -8,68 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A hash of the rows as they are trained on: tokens, labels, weights. */
-static wagle_status add_rows(wagle_ctx *ctx, const wg_dataset *d, wg_text *t)
-{
-    char text[WG_SHA256_TEXT];
-    wg_sha256 h;
-
-    WG_TRY(wg_sha256_begin(ctx, &h));
-    for (int64_t i = 0; i < d->n; i++) {
-        const wg_example *e = &d->example[i];
-        wg_sha256_add(&h, &e->n, sizeof e->n);
-        wg_sha256_add(&h, e->ids, (size_t)e->n * sizeof *e->ids);
-        wg_sha256_add(&h, e->labels, (size_t)e->n * sizeof *e->labels);
-        wg_sha256_add(&h, &e->weight, sizeof e->weight);
-        if (e->token_weights != NULL)
-            wg_sha256_add(&h, e->token_weights, (size_t)e->n * sizeof *e->token_weights);
-    }
-    wg_sha256_end(&h, text);
-    return wg_text_printf(ctx, t, " %s", text);
-}
-
-wagle_status wg_run_fingerprint(wagle_ctx *ctx, wg_run *w)
-{
-    const wagle_train_options *o = w->o;
-    const char *files[] = {o->mask, o->refusal, o->pairs, o->rmu_control};
-    wg_text t = {0};
-    wg_sha256 h;
-    wagle_status st = wg_text_printf(
-        ctx, &t,
-        "%s %s %s %s %s %s %.17g %.17g %.17g %.17g %.17g %d %.17g %.17g %.17g %lld %lld %lld %lld "
-        "%llu %s %.17g %lld %lld %.17g %s %.17g",
-        WAGLE_VERSION, o->state, w->objective->name, o->retain_term ? o->retain_term : "",
-        o->optimizer, o->schedule, o->alpha, o->forget_weight, o->lr, o->weight_decay, o->clip,
-        (int)o->clip_each, o->beta1, o->beta2, o->epsilon, (long long)w->steps, (long long)o->batch,
-        (long long)o->accumulate, (long long)w->warmup, (unsigned long long)o->seed,
-        o->selector ? o->selector : "", o->density, (long long)ctx->memory, (long long)o->lora,
-        o->lora_alpha, o->reference ? o->reference : "", o->rectify);
-
-    for (int64_t i = 0; st == WAGLE_OK && i < o->n_params; i++)
-        st = wg_text_printf(ctx, &t, " %s=%.17g", o->params[i].key, o->params[i].value);
-    for (const char *const *p = o->lora_targets; st == WAGLE_OK && p != NULL && *p != NULL; p++)
-        st = wg_text_printf(ctx, &t, " %s", *p);
-    for (size_t i = 0; st == WAGLE_OK && i < sizeof files / sizeof *files; i++) {
-        char hash[WG_SHA256_TEXT] = "-";
-        if (files[i] != NULL)
-            st = wg_sha256_file(ctx, files[i], hash);
-        if (st == WAGLE_OK)
-            st = wg_text_printf(ctx, &t, " %s", hash);
-    }
-    if (st == WAGLE_OK)
-        st = add_rows(ctx, &w->data.forget, &t);
-    if (st == WAGLE_OK)
-        st = add_rows(ctx, &w->data.retain, &t);
-    if (st == WAGLE_OK)
-        st = wg_sha256_begin(ctx, &h);
-    if (st == WAGLE_OK) {
-        wg_sha256_add(&h, t.text, (size_t)t.bytes);
-        wg_sha256_end(&h, w->fingerprint);
-    }
-    wg_text_free(&t);
-    return st;
-}
-
 /* The optimizer's arrays as tensors; returns how many. */
 enum { STATE_MOST = 4 };
 
@@ -104,14 +42,17 @@ wagle_status wg_run_save(wagle_ctx *ctx, const wg_run *w)
     const int n = state_tensors(w->trainer.optimizer, list);
     char step[32], alpha[32], curved[32];
     json_t *facts;
+    char *options;
     wagle_status st;
 
+    WG_TRY(wg_json_text(ctx, w->made_by, false, &options));
     snprintf(step, sizeof step, "%lld", (long long)w->step);
     snprintf(alpha, sizeof alpha, "%.17g", w->trainer.alpha);
     snprintf(curved, sizeof curved, "%lld", (long long)w->trainer.curved);
-    facts = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "curved", curved, "format",
-                      "wagle-checkpoint", "step", step, "run", w->fingerprint, "alpha", alpha,
-                      "log", w->log_mark > 0 ? w->log.text : "");
+    facts = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "curved", curved, "format",
+                      "wagle-checkpoint", "step", step, "run", w->fingerprint, "options", options,
+                      "alpha", alpha, "log", w->log_mark > 0 ? w->log.text : "");
+    wg_free(options);
     if (w->log_mark < w->log.bytes)
         json_object_set_new(facts, "log", json_stringn(w->log.text, (size_t)w->log_mark));
     if (facts == NULL)
@@ -128,14 +69,10 @@ static wagle_status take_checkpoint(wagle_ctx *ctx, wg_run *w, const wg_tensors 
     const char *step = wg_tensors_metadata(file, "step");
     const char *alpha = wg_tensors_metadata(file, "alpha");
     const char *curved = wg_tensors_metadata(file, "curved");
-    const char *made_by = wg_tensors_metadata(file, "run"), *log = wg_tensors_metadata(file, "log");
+    const char *log = wg_tensors_metadata(file, "log");
 
-    if (step == NULL || alpha == NULL || curved == NULL || made_by == NULL || log == NULL)
+    if (step == NULL || alpha == NULL || curved == NULL || log == NULL)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: not a checkpoint", w->checkpoint);
-    if (strcmp(made_by, w->fingerprint) != 0)
-        return wg_fail(ctx, WAGLE_E_USAGE,
-                       "%s: made with other options or data; give those again, or --force",
-                       w->checkpoint);
     for (int i = 0; i < n; i++) {
         const wg_tensor *t = wg_tensors_find(file, list[i].name);
         if (t == NULL || t->dtype != list[i].dtype || t->count != list[i].count)
@@ -151,6 +88,39 @@ static wagle_status take_checkpoint(wagle_ctx *ctx, wg_run *w, const wg_tensors 
     WG_TRY(wg_text_addz(ctx, &w->log, log));
     w->log_mark = w->log.bytes;
     return WAGLE_OK;
+}
+
+static wagle_status compare(wagle_ctx *ctx, const wg_run *w, const wg_tensors *file)
+{
+    const char *run = wg_tensors_metadata(file, "run"),
+               *options = wg_tensors_metadata(file, "options");
+    json_t *before = NULL;
+    wagle_status st;
+
+    if (run == NULL || options == NULL)
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: not a checkpoint of this version", w->checkpoint);
+    if (strcmp(run, w->fingerprint) == 0)
+        return WAGLE_OK;
+    st = wg_json_parse(ctx, w->checkpoint, options, strlen(options), &before);
+    if (st == WAGLE_OK)
+        st = wg_run_compare(ctx, w, before);
+    json_decref(before);
+    return st == WAGLE_OK
+               ? wg_fail(ctx, WAGLE_E_INPUT, "%s: options and their hash do not fit", w->checkpoint)
+               : st;
+}
+
+wagle_status wg_run_check_resume(wagle_ctx *ctx, const wg_run *w)
+{
+    wg_tensors file;
+    wagle_status st;
+
+    if (!w->o->resume || !wg_exists(w->checkpoint))
+        return WAGLE_OK;
+    WG_TRY(wg_tensors_open(ctx, w->checkpoint, &file));
+    st = compare(ctx, w, &file);
+    wg_tensors_close(&file);
+    return st;
 }
 
 wagle_status wg_run_resume(wagle_ctx *ctx, wg_run *w)
@@ -269,6 +239,8 @@ static wagle_status write_manifest(wagle_ctx *ctx, const wg_run *w)
 
     if (st == WAGLE_OK)
         st = wg_json_set(ctx, m, "model", json_string(wg_path_name(o->model)));
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, m, "model_sha256", json_string(wg_run_model_hash(w)));
     if (st == WAGLE_OK && o->forget.path != NULL)
         st = add_data(ctx, &o->forget, "forget", m);
     if (st == WAGLE_OK && o->retain.path != NULL)

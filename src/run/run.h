@@ -27,6 +27,7 @@ typedef struct wg_run {
     wg_partial folder; /* OUT.partial */
     const char *partial;
     char *checkpoint;
+    json_t *made_by; /* fingerprint.c */
     char fingerprint[WG_SHA256_TEXT];
     int64_t per_epoch; /* updates */
     int64_t steps, warmup, step;
@@ -46,6 +47,8 @@ typedef struct wg_run {
 /* forget.probability<0.1; suites: any name may stand before < or >. */
 WAGLE_CHECK wagle_status wg_stop_parse(wagle_ctx *ctx, const char *text, bool suites,
                                        wg_stop_rule *rule);
+/* Whether the rule is on a suite's metric. */
+bool wg_stop_by_suite(const wg_stop_rule *rule);
 /* Where one is due: asks the model, writes a line of the log, applies the rule. With a watch also
  * before the first step, which never stops. */
 WAGLE_CHECK wagle_status wg_run_watch(wagle_ctx *ctx, wg_run *w);
@@ -57,10 +60,20 @@ WAGLE_CHECK wagle_status wg_run_pairs(wagle_ctx *ctx, wg_run *w);
 /* w->pick for the current step. */
 WAGLE_CHECK wagle_status wg_run_pick(wagle_ctx *ctx, wg_run *w);
 
+/* --- fingerprint.c: what makes two runs the same -----------------------------------------------
+ */
+
+/* Fills w->made_by and w->fingerprint. Reads the whole model. */
+WAGLE_CHECK wagle_status wg_run_fingerprint(wagle_ctx *ctx, wg_run *w);
+/* WAGLE_E_USAGE that names the first difference. */
+WAGLE_CHECK wagle_status wg_run_compare(wagle_ctx *ctx, const wg_run *w, const json_t *before);
+/* Of --model: config.json and weights. */
+const char *wg_run_model_hash(const wg_run *w);
+
 /* --- checkpoint.c ----------------------------------------------------------------------------- */
 
-/* What makes two runs the same. */
-WAGLE_CHECK wagle_status wg_run_fingerprint(wagle_ctx *ctx, wg_run *w);
+/* Refuses to go on from a checkpoint of another run, and names what changed. */
+WAGLE_CHECK wagle_status wg_run_check_resume(wagle_ctx *ctx, const wg_run *w);
 WAGLE_CHECK wagle_status wg_run_save(wagle_ctx *ctx, const wg_run *w);
 WAGLE_CHECK wagle_status wg_run_resume(wagle_ctx *ctx, wg_run *w);
 /* Makes OUT.partial, or keeps it if it is to be resumed. */

@@ -322,7 +322,10 @@ static wagle_status prepare(wagle_ctx *ctx, wg_run *w)
                        "--rectify wants an objective with a forget term by tokens and a retain "
                        "term; %s has not",
                        w->objective->name);
-    WG_TRY(wg_run_fingerprint(ctx, w));
+    if (!ctx->dry_run) {
+        WG_TRY(wg_run_fingerprint(ctx, w));
+        WG_TRY(wg_run_check_resume(ctx, w));
+    }
     if (!ctx->dry_run || o->selector == NULL)
         WG_TRY(load_mask(ctx, w));
     WG_TRY(budget(ctx, w, term));
@@ -341,6 +344,7 @@ static void close_run(wg_run *w)
     wg_session_close(&w->session);
     wg_text_free(&w->log);
     json_decref(w->pairs);
+    json_decref(w->made_by);
     wg_free(w->order);
     wg_free(w->f);
     wg_free(w->r);

@@ -44,6 +44,12 @@ wagle_status wg_stop_parse(wagle_ctx *ctx, const char *text, bool suites, wg_sto
                    text);
 }
 
+bool wg_stop_by_suite(const wg_stop_rule *rule)
+{
+    return rule->metric[0] != '\0' && !is_of_set(rule->metric, "forget") &&
+           !is_of_set(rule->metric, "retain");
+}
+
 /* --- asking ------------------------------------------------------------------------------------
  */
 

@@ -53,6 +53,44 @@ case("kept-beside-weights", "copied files", "transformers 5.24.0",
        "same_files": [[f"model/{f}", f"{d}/{f}"] for d in ("out", "applied", "reverted") for f in KEPT] +
                      [["out/model.safetensors", "applied/model.safetensors"], ["model/model.safetensors", "reverted/model.safetensors"]]}])
 
+# --- resume ----------------------------------------------------------------------------------------
+
+RUN = "set -f; wagle unlearn --model model --retain rows.jsonl --steps 1500 --lr 1e-3 --checkpoint-every 5 --threads 1 --out o --quiet "
+
+
+def resume(name, why, before, given, changes, named):
+    """A run with `given` is interrupted; then each of `changes` is refused, naming its part of `named`."""
+    steps = [{"run": before + RUN + given + " & pid=$!; while [ ! -e o.partial/checkpoint.safetensors ]; do sleep 0.02; done; "
+              "kill -INT $pid; wait $pid", "rc": 130}]
+    for change, text in zip(changes, named):
+        steps.append({"run": change[0] + RUN + change[1] + " --resume", "rc": 2, "stderr": [text, "made with"], "stderr_lines": 1,
+                      "python": "exists('o.partial/checkpoint.safetensors')"})
+    case(name, "resume", "the same run, uninterrupted", why, steps)
+
+
+resume("resume-changed-rows", "a run does not resume on other rows, in whatever way they became others", "cp rows.jsonl f.jsonl; ",
+       "--forget f.jsonl --objective npo", [("sed -i s/Lumen/Luzen/ f.jsonl; ", "--forget f.jsonl --objective npo"),
+                                            ("cp rows.jsonl f.jsonl; ", "--forget f.jsonl --objective npo --prompt 'Q: {question} A: '"),
+                                            ("", "--forget f.jsonl --objective npo --eos"), ("", "--forget f.jsonl --objective npo --limit 1"),
+                                            ("", "--forget f.jsonl@2 --objective npo")],
+       ["rows of --forget", "--prompt", "--eos", "--limit", "rows of --forget"])
+resume("resume-changed-files", "a file of the same name with other content is another file",
+       "wagle mask --model model --selector random --density 0.3 --seed 1 --out m --quiet; echo 'I do not know.' >r.txt; ",
+       "--forget rows.jsonl --objective po --refusal r.txt --mask m",
+       [("wagle mask --model model --selector random --density 0.3 --seed 2 --out m --force --quiet; ",
+         "--forget rows.jsonl --objective po --refusal r.txt --mask m"),
+        ("wagle mask --model model --selector random --density 0.3 --seed 1 --out m --force --quiet; echo 'No.' >r.txt; ",
+         "--forget rows.jsonl --objective po --refusal r.txt --mask m")],
+       ["--mask", "--refusal"])
+resume("resume-changed-training", "what the updates follow from is part of the run",
+       "cp -r model other; printf '\\001' | dd of=other/model.safetensors bs=1 seek=26000 conv=notrunc 2>x; ", "--forget rows.jsonl --objective npo --reference other",
+       [("", "--forget rows.jsonl --objective npo --reference other --npo-beta 0.2"),
+        ("", "--forget rows.jsonl --objective npo --reference model"), ("", "--forget rows.jsonl --objective npo --reference other --no-decay norms"),
+        ("", "--forget rows.jsonl --objective npo --reference other --reduction tokens"),
+        ("", "--forget rows.jsonl --objective npo --reference other --stop-when 'forget.nll>9'"),
+        ("", "--forget rows.jsonl --objective npo --reference other --warmup 3")],
+       ["--npo-beta 0.1, now --npo-beta 0.2", "--reference", "--no-decay", "--reduction rows, now --reduction tokens", "--stop-when", "--warmup"])
+
 # --- definitions -----------------------------------------------------------------------------------
 
 def write_rows(path, rows):

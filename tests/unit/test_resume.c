@@ -1,0 +1,338 @@
+/* What a resumed run compares: every option is in its table, and each that changes the result is
+ * refused by its name when it is another. */
+#include "support.h"
+
+#include "run/members.h"
+#include <ctype.h>
+
+#define MODEL WG_GOLD "/models/llama-gqa-tied"
+#define OTHER WG_SCRATCH "/resume-other"
+#define OUT WG_SCRATCH "/resume-out"
+#define ROWS WG_SCRATCH "/resume.jsonl"
+#define OTHER_ROWS WG_SCRATCH "/resume-other.jsonl"
+
+/* --- the tables --------------------------------------------------------------------------------
+ */
+
+/* Text between two marks of the header, comments taken out. */
+static void body_of(const char *header, const char *name, char *out, size_t room)
+{
+    char mark[96], end[96];
+    const char *at, *to;
+    size_t n = 0;
+
+    snprintf(mark, sizeof mark, "typedef struct %s {", name);
+    snprintf(end, sizeof end, "} %s;", name);
+    at = strstr(header, mark);
+    to = strstr(header, end);
+    assert_true(at != NULL && to != NULL);
+    for (at += strlen(mark); at < to && n + 1 < room; at++) {
+        if (strncmp(at, "/*", 2) == 0)
+            at = strstr(at, "*/") + 2;
+        out[n++] = *at;
+    }
+    out[n] = '\0';
+}
+
+static bool has_member(const wg_member *table, const char *name)
+{
+    for (const wg_member *m = table; m->name != NULL; m++)
+        if (strcmp(m->name, name) == 0)
+            return true;
+    return false;
+}
+
+static void check_table(const char *structure, const wg_member *table)
+{
+    static char body[1 << 16];
+    wagle_ctx *ctx = new_context();
+    wg_text header = {0};
+    int64_t found = 0, listed = 0;
+
+    assert_ok(ctx, wg_read_text(ctx, WG_GOLD "/../../include/wagle/wagle.h", &header));
+    body_of(header.text, structure, body, sizeof body);
+    for (const char *at = body; *at != '\0'; at++) {
+        char name[64];
+        size_t n = 0;
+        if (*at != ';' && *at != ',')
+            continue;
+        while (at - n > body &&
+               (isalnum((unsigned char)at[-1 - (long)n]) || at[-1 - (long)n] == '_'))
+            n++;
+        snprintf(name, sizeof name, "%.*s", (int)n, at - n);
+        found++;
+        if (!has_member(table, name))
+            fail_msg("%s: member '%s' is not in the table of src/run/members.c: say there whether "
+                     "it changes the result of a run",
+                     structure, name);
+    }
+    while (table[listed].name != NULL)
+        listed++;
+    assert_int_equal(found, listed);
+    wg_text_free(&header);
+    wagle_ctx_free(ctx);
+}
+
+static void every_option_is_in_its_table(void **state)
+{
+    (void)state;
+    check_table("wagle_train_options", wg_train_members);
+    check_table("wagle_data", wg_data_members);
+    check_table("wagle_suite_options", wg_suite_members);
+}
+
+/* --- resuming ----------------------------------------------------------------------------------
+ */
+
+static const wagle_param beta[] = {{"npo.beta", 0.1}}, other_beta[] = {{"npo.beta", 0.2}};
+
+static void write_rows(const char *path, int more)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    for (int i = 0; i < 4; i++)
+        fprintf(file, "{\"input_ids\":[%d,4,5,6,7],\"labels\":[-100,4,5,6,7]}\n", 10 + i + more);
+    fclose(file);
+}
+
+/* The model with one weight's last bit changed. */
+static void write_other_model(wagle_ctx *ctx)
+{
+    FILE *file;
+    int last;
+
+    wg_remove_tree(OTHER);
+    assert_ok(ctx, wg_make_folder(ctx, OTHER));
+    assert_ok(ctx, wg_copy_file(ctx, MODEL "/config.json", OTHER "/config.json"));
+    assert_ok(ctx, wg_copy_file(ctx, MODEL "/model.safetensors", OTHER "/model.safetensors"));
+    file = fopen(OTHER "/model.safetensors", "r+b");
+    fseek(file, -4, SEEK_END);
+    last = fgetc(file);
+    fseek(file, -4, SEEK_END);
+    fputc(last ^ 1, file);
+    fclose(file);
+}
+
+typedef enum base { SELECTED, ADAPTED, MASKED, BASES } base;
+
+static wagle_train_options options_of(base b)
+{
+    static const char *const some[] = {"attention", "ffn", NULL};
+    wagle_train_options o;
+
+    wagle_unlearn_defaults(&o);
+    o.model = MODEL;
+    o.out = OUT;
+    o.forget.path = o.retain.path = ROWS;
+    o.objective = "npo";
+    o.params = beta;
+    o.n_params = 1;
+    o.batch = 2;
+    o.epochs = 6;
+    o.lr = 1e-3;
+    o.stop_when = "forget.nll>1e9";
+    o.checkpoint_every = 1;
+    o.allow_unmet = true;
+    if (b == SELECTED) {
+        o.selector = "wagle";
+        o.density = 0.5;
+        o.include = some;
+    }
+    if (b == MASKED)
+        o.mask = WG_SCRATCH "/resume-mask";
+    if (b == ADAPTED) {
+        o.lora = 2;
+        o.lora_alpha = 4;
+        o.lora_targets = some;
+    }
+    return o;
+}
+
+static void make_masks(wagle_ctx *ctx)
+{
+    for (int i = 0; i < 2; i++) {
+        wagle_mask_options m;
+        wagle_mask_defaults(&m);
+        m.data.model = MODEL;
+        m.data.selector = "random";
+        m.data.seed = (uint64_t)i;
+        m.density = 0.2;
+        m.out = i == 0 ? WG_SCRATCH "/resume-mask" : WG_SCRATCH "/resume-mask2";
+        m.force = true;
+        assert_ok(ctx, wagle_mask(ctx, &m));
+    }
+}
+
+/* Leaves OUT.partial with a checkpoint. */
+static void interrupt(const wagle_train_options *o)
+{
+    wg_remove_tree(OUT);
+    wg_remove_tree(OUT ".partial");
+    for (int64_t n = 8; !wg_exists(OUT ".partial/checkpoint.safetensors"); n += n / 2) {
+        wagle_ctx *ctx = new_context();
+        wg_interrupt_at(n);
+        assert_int_equal(wagle_unlearn(ctx, o, NULL), WAGLE_E_INTERRUPTED);
+        wagle_ctx_free(ctx);
+    }
+    wg_interrupt_at(0);
+}
+
+/* What else a member that is a text may be. */
+static const char *other_text(const char *member)
+{
+    static const char *const other[][2] = {
+        {"objective", "graddiff"},
+        {"retain_term", "kl"},
+        {"reduction", "tokens"},
+        {"optimizer", "lion"},
+        {"schedule", "cosine"},
+        {"state", "bf16"},
+        {"selector", "snip"},
+        {"stop_when", "forget.nll>1e8"},
+        {"mask", WG_SCRATCH "/resume-mask2"},
+        {"model", OTHER},
+        {"reference", OTHER},
+        {"refusal", ROWS},
+        {"rmu_control", ROWS},
+        {"pairs", WG_SCRATCH "/resume-pairs.json"},
+    };
+
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+        if (strcmp(other[i][0], member) == 0)
+            return other[i][1];
+    fail_msg("no other value of '%s'", member);
+    return NULL;
+}
+
+static void change(wagle_train_options *o, const wg_member *m)
+{
+    static const char *const norms[] = {"norms", NULL};
+    static const char *const *const patterns = norms;
+    void *at = (char *)o + m->at;
+    const char *text;
+    double real;
+    int64_t whole;
+
+    switch (m->kind) {
+    case WG_MEMBER_TEXT:
+    case WG_MEMBER_FILE:
+    case WG_MEMBER_FOLDER:
+        text = other_text(m->name);
+        memcpy(at, &text, sizeof text);
+        break;
+    case WG_MEMBER_TEXTS:
+        memcpy(at, &patterns, sizeof patterns);
+        break;
+    case WG_MEMBER_WHOLE:
+        memcpy(&whole, at, sizeof whole);
+        whole++;
+        memcpy(at, &whole, sizeof whole);
+        break;
+    case WG_MEMBER_FLAG:
+        *(bool *)at = !*(bool *)at;
+        break;
+    case WG_MEMBER_GAMMA:
+        o->gamma_diag = false;
+        o->gamma = 1;
+        break;
+    case WG_MEMBER_CLIP:
+        o->clip_each = true;
+        break;
+    case WG_MEMBER_PARAMS:
+        o->params = other_beta;
+        break;
+    case WG_MEMBER_DATA:
+        ((wagle_data *)at)->path = OTHER_ROWS;
+        break;
+    default:
+        memcpy(&real, at, sizeof real);
+        real = real < 0 ? 0.3 : real + 0.4;
+        memcpy(at, &real, sizeof real);
+    }
+}
+
+/* Which run the member is changed in; BASES: in none. */
+static base base_of(const wg_member *m)
+{
+    if (m->role == WG_IGNORED || m->kind == WG_MEMBER_SUITE)
+        return BASES; /* suites: tests/cli/runs.bats */
+    return strncmp(m->name, "lora", 4) == 0 ? ADAPTED
+           : strcmp(m->name, "mask") == 0   ? MASKED
+                                            : SELECTED;
+}
+
+static void refused(base b, const wg_member *m)
+{
+    wagle_train_options o = options_of(b);
+    wagle_ctx *ctx = new_context();
+    char flag[64];
+
+    o.resume = true;
+    change(&o, m);
+    const wagle_status st = wagle_unlearn(ctx, &o, NULL);
+    snprintf(flag, sizeof flag, "--%s", m->kind == WG_MEMBER_PARAMS ? "npo-beta" : m->name);
+    for (char *c = flag; *c != '\0'; c++)
+        *c = *c == '_' ? '-' : *c;
+    if (st != WAGLE_E_USAGE || strstr(wagle_message(ctx), flag) == NULL ||
+        strstr(wagle_message(ctx), "made with") == NULL)
+        fail_msg("%s: status %d, '%s'", flag, (int)st, wagle_message(ctx));
+    assert_true(wg_exists(OUT ".partial/checkpoint.safetensors"));
+    wagle_ctx_free(ctx);
+}
+
+static void each_option_in_turn_is_refused_by_name(void **state)
+{
+    wagle_ctx *ctx = new_context();
+    FILE *pairs = fopen(WG_SCRATCH "/resume-pairs.json", "w");
+
+    (void)state;
+    fputs("[[[0,0]],[[1,1]]]", pairs);
+    fclose(pairs);
+    write_rows(ROWS, 0);
+    write_rows(OTHER_ROWS, 20);
+    write_other_model(ctx);
+    make_masks(ctx);
+    for (int b = 0; b < BASES; b++) {
+        const wagle_train_options o = options_of((base)b);
+        interrupt(&o);
+        for (const wg_member *m = wg_train_members; m->name != NULL; m++)
+            if (base_of(m) == (base)b)
+                refused((base)b, m);
+    }
+    wagle_ctx_free(ctx);
+}
+
+static void options_that_change_no_weight_may_change(void **state)
+{
+    wagle_train_options o = options_of(SELECTED);
+    wagle_ctx *ctx = new_context();
+
+    (void)state;
+    interrupt(&o);
+    o.resume = true;
+    o.monitor = true;
+    o.checkpoint_every = 0;
+    o.allow_unmet = true;
+    o.out_patch = WG_SCRATCH "/resume.patch";
+    o.force = true;
+    assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+    wg_remove_tree(WG_SCRATCH "/resume-whole");
+    o = options_of(SELECTED);
+    o.out = WG_SCRATCH "/resume-whole";
+    assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+    assert_same_file("resumed", OUT "/model.safetensors",
+                     WG_SCRATCH "/resume-whole/model.safetensors");
+    wagle_ctx_free(ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_option_is_in_its_table),
+        cmocka_unit_test(each_option_in_turn_is_refused_by_name),
+        cmocka_unit_test(options_that_change_no_weight_may_change),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
