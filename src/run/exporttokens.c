@@ -202,6 +202,12 @@ static wagle_status choose_pre(const token_exporter *x, char name[WG_PRE_BYTES])
         wg_gguf_pretokenizer_name(json_object_get(x->root, "pre_tokenizer"), x->t->ignore_merges,
                                   nfc, name) == NULL)
         return refuse_steps(x, nfc);
+    if (nfc)
+        wg_log(
+            x->ctx, 0,
+            "%s: llama.cpp does not apply its normalizer NFC: text in another form becomes other "
+            "tokens",
+            x->path);
     return WAGLE_OK;
 }
 
@@ -283,6 +289,12 @@ static wagle_status read_metaspace(const token_exporter *x, const json_t *step, 
     if (!json_is_false(json_object_get(step, "split")) && token != NULL)
         return refuse(x, "pre-tokenizer Metaspace that splits the token", token);
     *prefix = scheme[0] != '\0' ? strcmp(scheme, "never") != 0 : !json_is_false(older);
+    if (*prefix)
+        wg_log(
+            x->ctx, 0,
+            "%s: llama.cpp puts a space before each part of a text, Metaspace does not where one "
+            "is there or after special tokens: such texts become other tokens",
+            x->path);
     return WAGLE_OK;
 }
 

@@ -327,7 +327,7 @@ static wagle_status put_gemma2(const wg_importer *m, const sizes *s, json_t *c)
     double cap, window;
 
     /* 27B, of 46 layers, scales by the width of a head's share */
-    WG_TRY(put_real(m, c, "query_pre_attn_scalar", s->L == 46 ? floor(s->D / s->H) : s->h));
+    WG_TRY(put_whole(m, c, "query_pre_attn_scalar", s->L == 46 ? floor(s->D / s->H) : s->h));
     WG_TRY(positive(m, "attn_logit_softcapping", 50, &cap));
     WG_TRY(put_real(m, c, "attn_logit_softcapping", cap));
     WG_TRY(positive(m, "final_logit_softcapping", 30, &cap));
@@ -389,13 +389,13 @@ static json_t *begin_config(const wg_importer *m)
                         : m->dtype == WG_F16 ? "float16"
                                              : "float32";
 
-    return json_pack("{s:[s], s:s, s:s, s:I, s:b, s:o, s:o, s:o, s:o}", "architectures",
+    return json_pack("{s:[s], s:s, s:s, s:I, s:b, s:o, s:o, s:o, s:o, s:o}", "architectures",
                      m->arch->class_name, "model_type", m->arch->model_type, "dtype", dtype,
                      "vocab_size", (json_int_t)m->V, "tie_word_embeddings",
                      (int)(wg_gguf_find_tensor(&m->g, "output.weight") == NULL), "attention_bias",
                      has_bias(m, "blk.0.attn_q.bias"), "mlp_bias",
                      has_bias(m, "blk.0.ffn_gate.bias"), "bos_token_id", id_or_null(m->bos),
-                     "eos_token_id", id_or_null(m->eos));
+                     "eos_token_id", id_or_null(m->eos), "pad_token_id", id_or_null(m->pad));
 }
 
 static wagle_status put_generation(wg_importer *m)

@@ -282,10 +282,8 @@ static wagle_status put_around(const wg_importer *m, const char *flag, const cha
                        json_pack("{s:s, s:[I], s:[s]}", "id", text, "ids", id, "tokens", text));
 }
 
-static wagle_status put_form(wg_importer *m, bool adds_bos, const json_t *all, json_t *root)
+static wagle_status put_form(wg_importer *m, bool bos, bool eos, const json_t *all, json_t *root)
 {
-    const bool bos = wg_gguf_number(&m->g, GGML "add_bos_token", adds_bos) != 0;
-    const bool eos = wg_gguf_number(&m->g, GGML "add_eos_token", 0) != 0;
     json_t *parts = json_array(), *table = json_object();
     wagle_status st = parts != NULL && table != NULL ? WAGLE_OK : wg_json_memory(m->ctx);
 
@@ -339,13 +337,14 @@ static wagle_status put_templates(wg_importer *m, json_t *config)
     return st;
 }
 
-static wagle_status write_tokenizer_config(wg_importer *m, const json_t *all)
+static wagle_status write_tokenizer_config(wg_importer *m, bool bos, bool eos, const json_t *all)
 {
-    json_t *config = json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "tokenizer_class", "PreTrainedTokenizerFast",
-        "bos_token", token_text(all, m->bos), "eos_token", token_text(all, m->eos), "unk_token",
-        token_text(all, m->unknown), "pad_token", token_text(all, m->pad), "sep_token",
-        token_text(all, m->sep), "mask_token", token_text(all, m->mask));
+    json_t *config =
+        json_pack("{s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "tokenizer_class",
+                  "PreTrainedTokenizerFast", "add_bos_token", (int)bos, "add_eos_token", (int)eos,
+                  "bos_token", token_text(all, m->bos), "eos_token", token_text(all, m->eos),
+                  "unk_token", token_text(all, m->unknown), "pad_token", token_text(all, m->pad),
+                  "sep_token", token_text(all, m->sep), "mask_token", token_text(all, m->mask));
     wagle_status st = config != NULL ? put_templates(m, config) : wg_json_memory(m->ctx);
 
     if (st == WAGLE_OK)
@@ -364,6 +363,82 @@ static wagle_status choose_pre(wg_importer *m, wg_gguf_pre *out)
     return out->pre != NULL && out->normalizer != NULL ? WAGLE_OK : wg_json_memory(m->ctx);
 }
 
+/* --- as it will be read ----------------------------------------------------------------------- */
+
+static const char *const probes[] = {
+    "Hello, world! It's 12345 o'clock... (don't) [x]=={y};\n\n\n\tend  of   line \r\n",
+    " leading CamelCase HTTPServer's 3.14159 $5 50% a_b #tag @me ^~` \"quoted\" <tag/>",
+    "na\xC3\xAFve caf\xC3\xA9 \xC3\x9C"
+    "ber \xE2\x80\x94 \xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E\xE3\x80\x82 \xD0\x96 \xF0\x9F\x98\x80",
+};
+enum { PROBES = sizeof probes / sizeof *probes };
+
+/* A text of each token that surrounds others, too. */
+static wagle_status make_probe(const wg_importer *m, const json_t *all, int i, wg_text *out)
+{
+    const json_int_t ids[] = {m->bos, m->eos, m->pad};
+
+    if (i < PROBES)
+        return wg_text_addz(m->ctx, out, probes[i]);
+    for (size_t k = 0; k < sizeof ids / sizeof *ids; k++) {
+        const char *text =
+            ids[k] >= 0 ? json_string_value(json_array_get(all, (size_t)ids[k])) : "";
+        WG_TRY(wg_text_printf(m->ctx, out, "a %s b", text != NULL ? text : ""));
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status compare(const wg_importer *m, const wagle_tokenizer *read,
+                            const wagle_tokenizer *meant, const wg_text *text)
+{
+    wg_ids a = {0}, b = {0};
+    wagle_status st = wg_encode(m->ctx, read, text->text, (size_t)text->bytes, true, &a);
+
+    if (st == WAGLE_OK)
+        st = wg_encode(m->ctx, meant, text->text, (size_t)text->bytes, true, &b);
+    if (st == WAGLE_OK &&
+        (a.n != b.n || (a.n > 0 && memcmp(a.id, b.id, (size_t)a.n * sizeof *a.id) != 0)))
+        st = wg_gguf_refuse_key(m->ctx, &m->g, m->pieces ? GGML "model" : GGML "pre",
+                                "transformers has a tokenizer of its own for this model type, "
+                                "which gives other tokens");
+    wg_free(a.id);
+    wg_free(b.id);
+    return st;
+}
+
+/* transformers, and so wagle, reads some model types with a tokenizer class of theirs, whatever
+ * tokenizer.json says: the folder must give the ids that were meant. */
+static wagle_status check_as_read(const wg_importer *m, const json_t *root, const json_t *all)
+{
+    wagle_tokenizer *read = NULL, *meant = NULL;
+    wagle_status st = wagle_tokenizer_open(m->ctx, m->partial, &read);
+
+    if (st == WAGLE_OK)
+        st = wg_tokenizer_parse(m->ctx, m->o->gguf, root, &meant);
+    for (int i = 0; st == WAGLE_OK && i <= PROBES; i++) {
+        wg_text text = {0};
+        st = make_probe(m, all, i, &text);
+        if (st == WAGLE_OK)
+            st = compare(m, read, meant, &text);
+        wg_text_free(&text);
+    }
+    wagle_tokenizer_free(read);
+    wagle_tokenizer_free(meant);
+    return st;
+}
+
+static wagle_status write_all(wg_importer *m, bool adds_bos, json_t *root, const json_t *all)
+{
+    const bool bos = wg_gguf_number(&m->g, GGML "add_bos_token", adds_bos) != 0;
+    const bool eos = wg_gguf_number(&m->g, GGML "add_eos_token", 0) != 0;
+
+    WG_TRY(strip_phi3(m, root));
+    WG_TRY(put_form(m, bos, eos, all, root));
+    WG_TRY(wg_import_put(m, "tokenizer.json", json_incref(root)));
+    WG_TRY(write_tokenizer_config(m, bos, eos, all));
+    return check_as_read(m, root, all);
+}
+
 wagle_status wg_import_tokenizer(wg_importer *m)
 {
     json_t *all = json_array(), *root = NULL;
@@ -375,13 +450,7 @@ wagle_status wg_import_tokenizer(wg_importer *m)
     if (st == WAGLE_OK && root == NULL)
         st = wg_json_memory(m->ctx);
     if (st == WAGLE_OK)
-        st = strip_phi3(m, root);
-    if (st == WAGLE_OK)
-        st = put_form(m, pre.adds_bos, all, root);
-    if (st == WAGLE_OK)
-        st = wg_import_put(m, "tokenizer.json", json_incref(root));
-    if (st == WAGLE_OK)
-        st = write_tokenizer_config(m, all);
+        st = write_all(m, pre.adds_bos, root, all);
     json_decref(pre.pre);
     json_decref(pre.normalizer);
     json_decref(root);
