@@ -47,40 +47,46 @@ static wagle_status map_one(wg_jrun *run, const wg_jvalue *item, const wg_jargs 
     return apply(run, "filter", &all->value[0], wg_jfilter, item, &rest, out);
 }
 
-static wagle_status map(wg_jrun *run, const wg_jvalue *self, const wg_jvalue *arg,
-                        const wg_jargs *all, wg_jvalue *out)
+static wagle_status map_all(wg_jrun *run, const wg_jvalue *self, const wg_jargs *all,
+                            wg_jsequence *out)
 {
     const wg_jsequence *items;
     wg_jvalue made;
 
-    (void)arg;
-    WG_TRY(wg_jsequence_new(run, WG_J_ITERATOR, 0, out));
     if (!wg_jtrue(self))
         return WAGLE_OK;
     WG_TRY(wg_jitems(run, self, &items));
     for (int64_t i = 0; i < items->n; i++) {
         WG_TRY(map_one(run, &items->item[i], all, &made));
-        WG_TRY(wg_jsequence_add(run, out->sequence, made));
+        WG_TRY(wg_jsequence_add(run, out, made));
     }
     return WAGLE_OK;
 }
 
+WG_J_BUILTIN(map)
+{
+    const int depth = run->depth;
+
+    WG_J_UNUSED;
+    WG_TRY(wg_jsequence_new(run, WG_J_ITERATOR, 0, out));
+    return wg_jdefer(run, map_all(run, self, all, out->sequence), depth, out);
+}
+
 /* by_attribute: the first argument is a path; then the name of a test and its arguments. */
-static wagle_status choose(wg_jrun *run, const wg_jvalue *self, const wg_jargs *all,
-                           bool by_attribute, bool wanted, wg_jvalue *out)
+static wagle_status choose_all(wg_jrun *run, const wg_jvalue *self, const wg_jargs *all,
+                               bool by_attribute, bool wanted, wg_jsequence *out)
 {
     const wg_jvalue none = {.kind = WG_J_ABSENT};
     const wg_jsequence *items;
     wg_jvalue value, holds;
 
-    WG_TRY(wg_jsequence_new(run, WG_J_ITERATOR, 0, out));
     if (!wg_jtrue(self))
         return WAGLE_OK;
     if (all->n < by_attribute)
         return wg_jfail(&run->at, "no name of an attribute");
     WG_TRY(wg_jitems(run, self, &items));
     for (int64_t i = 0; i < items->n; i++) {
-        value = holds = items->item[i];
+        value = items->item[i];
         if (by_attribute)
             WG_TRY(wg_jby_attribute(run, &items->item[i], &all->value[0], &none, &value));
         holds = value;
@@ -89,9 +95,19 @@ static wagle_status choose(wg_jrun *run, const wg_jvalue *self, const wg_jargs *
             WG_TRY(apply(run, "test", &all->value[by_attribute], wg_jtest, &value, &rest, &holds));
         }
         if (wg_jtrue(&holds) == wanted)
-            WG_TRY(wg_jsequence_add(run, out->sequence, items->item[i]));
+            WG_TRY(wg_jsequence_add(run, out, items->item[i]));
     }
     return WAGLE_OK;
+}
+
+static wagle_status choose(wg_jrun *run, const wg_jvalue *self, const wg_jargs *all,
+                           bool by_attribute, bool wanted, wg_jvalue *out)
+{
+    const int depth = run->depth;
+
+    WG_TRY(wg_jsequence_new(run, WG_J_ITERATOR, 0, out));
+    return wg_jdefer(run, choose_all(run, self, all, by_attribute, wanted, out->sequence), depth,
+                     out);
 }
 
 #define CHOICE(name, by_attribute, wanted)                                                         \

@@ -195,21 +195,20 @@ WG_J_BUILTIN(maximum)
     return extreme(run, self, arg, 1, out);
 }
 
-WG_J_BUILTIN(unique)
+static wagle_status unique_items(wg_jrun *run, const wg_jvalue *self, const wg_jvalue *arg,
+                                 wg_jsequence *out)
 {
     const wg_jsequence *items;
     wg_jvalue seen, key;
 
-    WG_J_UNUSED;
     WG_TRY(wg_jitems(run, self, &items));
     WG_TRY(wg_jdict_new(run, &seen));
-    WG_TRY(wg_jsequence_new(run, WG_J_ITERATOR, 0, out));
     for (int64_t i = 0; i < items->n; i++) {
         WG_TRY(key_of(run, &items->item[i], &arg[1], wg_jtrue(&arg[0]), &key));
         const int64_t before = seen.dict->n;
         WG_TRY(wg_jdict_set(run, seen.dict, &key, wg_jnone()));
         if (seen.dict->n > before)
-            WG_TRY(wg_jsequence_add(run, out->sequence, items->item[i]));
+            WG_TRY(wg_jsequence_add(run, out, items->item[i]));
     }
     return WAGLE_OK;
 }
@@ -274,14 +273,21 @@ WG_J_BUILTIN(list)
     return WAGLE_OK;
 }
 
-WG_J_BUILTIN(items)
+static wagle_status items_of(wg_jrun *run, const wg_jvalue *self, const wg_jvalue *arg,
+                             wg_jsequence *out)
 {
-    WG_J_UNUSED;
+    wg_jvalue pair;
+
+    (void)arg;
     if (self->kind == WG_J_UNDEFINED)
-        return wg_jsequence_new(run, WG_J_ITERATOR, 0, out);
+        return WAGLE_OK;
     if (self->kind != WG_J_DICT)
         return wg_jfail(&run->at, "items of a %s", wg_jtype(self));
-    return wg_jdict_view(run, self->dict, WG_J_ITERATOR, out);
+    for (int64_t i = 0; i < self->dict->n; i++) {
+        WG_TRY(wg_jpair(run, self->dict->key[i], self->dict->value[i], &pair));
+        WG_TRY(wg_jsequence_add(run, out, pair));
+    }
+    return WAGLE_OK;
 }
 
 WG_J_BUILTIN(join)
@@ -326,21 +332,20 @@ WG_J_BUILTIN(sum)
     return WAGLE_OK;
 }
 
-WG_J_BUILTIN(batch)
+static wagle_status batches(wg_jrun *run, const wg_jvalue *self, const wg_jvalue *arg,
+                            wg_jsequence *out)
 {
     const wg_jsequence *items;
     wg_jvalue row;
     int64_t n;
 
-    WG_J_UNUSED;
     if (!wg_jwhole(&arg[0], &n) || n > WG_J_RANGE)
         return wg_jfail(&run->at, "batch: how many items a batch has");
     WG_TRY(wg_jitems(run, self, &items));
-    WG_TRY(wg_jsequence_new(run, WG_J_ITERATOR, 0, out));
     WG_TRY(wg_jsequence_new(run, WG_J_LIST, 0, &row));
     for (int64_t i = 0; i < items->n; i++) {
         if (row.sequence->n == n) {
-            WG_TRY(wg_jsequence_add(run, out->sequence, row));
+            WG_TRY(wg_jsequence_add(run, out, row));
             WG_TRY(wg_jsequence_new(run, WG_J_LIST, 0, &row));
         }
         WG_TRY(wg_jsequence_add(run, row.sequence, items->item[i]));
@@ -349,19 +354,18 @@ WG_J_BUILTIN(batch)
         return WAGLE_OK;
     while (arg[1].kind > WG_J_NONE && row.sequence->n < n)
         WG_TRY(wg_jsequence_add(run, row.sequence, arg[1]));
-    return wg_jsequence_add(run, out->sequence, row);
+    return wg_jsequence_add(run, out, row);
 }
 
-WG_J_BUILTIN(slice)
+static wagle_status slices(wg_jrun *run, const wg_jvalue *self, const wg_jvalue *arg,
+                           wg_jsequence *out)
 {
     const wg_jsequence *items;
     int64_t n, at = 0;
 
-    WG_J_UNUSED;
-    if (!wg_jwhole(&arg[0], &n) || n < 1 || n > WG_J_RANGE)
+    if (!wg_jwhole(&arg[0], &n) || n == 0 || n > WG_J_RANGE)
         return wg_jfail(&run->at, "slice: how many slices");
     WG_TRY(wg_jitems(run, self, &items));
-    WG_TRY(wg_jsequence_new(run, WG_J_ITERATOR, n, out));
     for (int64_t i = 0; i < n; i++) {
         const int64_t size = items->n / n + (i < items->n % n);
         wg_jvalue row;
@@ -370,10 +374,24 @@ WG_J_BUILTIN(slice)
             WG_TRY(wg_jsequence_add(run, row.sequence, items->item[at++]));
         if (arg[1].kind > WG_J_NONE && i >= items->n % n)
             WG_TRY(wg_jsequence_add(run, row.sequence, arg[1]));
-        WG_TRY(wg_jsequence_add(run, out->sequence, row));
+        WG_TRY(wg_jsequence_add(run, out, row));
     }
     return WAGLE_OK;
 }
+
+/* A generator: what fails, fails when its items are read. */
+#define GENERATOR(name, make)                                                                      \
+    WG_J_BUILTIN(name)                                                                             \
+    {                                                                                              \
+        const int depth = run->depth;                                                              \
+        WG_J_UNUSED;                                                                               \
+        WG_TRY(wg_jsequence_new(run, WG_J_ITERATOR, 0, out));                                      \
+        return wg_jdefer(run, make(run, self, arg, out->sequence), depth, out);                    \
+    }
+GENERATOR(batch, batches)
+GENERATOR(items, items_of)
+GENERATOR(slice, slices)
+GENERATOR(unique, unique_items)
 
 /* x | attr("name"): the attribute alone, never the item. */
 WG_J_BUILTIN(attr)

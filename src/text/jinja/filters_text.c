@@ -439,13 +439,15 @@ WG_J_BUILTIN(shorten)
     wagle_status st;
 
     WG_J_UNUSED;
-    if (self->kind != WG_J_STRING || (arg[0].kind != WG_J_ABSENT && !wg_jwhole(&arg[0], &length)) ||
+    if (wg_jlength(self) < 0 || (arg[0].kind != WG_J_ABSENT && !wg_jwhole(&arg[0], &length)) ||
         (arg[3].kind > WG_J_NONE && !wg_jwhole(&arg[3], &leeway)) || length < end->length ||
         leeway < 0)
         return wg_jfail(&run->at, "truncate: arguments that make no sense");
     *out = *self;
-    if (s->length <= length || s->length - length <= leeway)
+    if (wg_jlength(self) <= length || wg_jlength(self) - length <= leeway)
         return WAGLE_OK;
+    if (self->kind != WG_J_STRING)
+        return wg_jfail(&run->at, "truncate of a %s", wg_jtype(self));
     cut = wg_joffset(s, length - end->length);
     for (int64_t at = cut; !wg_jtrue(&arg[1]) && at > 0; at--)
         if (s->text[at - 1] == ' ') {

@@ -95,6 +95,7 @@ typedef struct wg_jsequence {
     int64_t n, capacity;
     int deep;                  /* levels of containers below */
     int64_t next;              /* of an iterator: read so far */
+    const char *failed;        /* of an iterator: the error after its last item */
     int64_t start, stop, step; /* of a range */
 } wg_jsequence;
 
@@ -429,6 +430,11 @@ const char *wg_jtype(const wg_jvalue *v);         /* as Python names it */
 /* Items of anything that can be iterated; an iterator is used up. */
 WAGLE_CHECK wagle_status wg_jitems(wg_jrun *run, const wg_jvalue *v, const wg_jsequence **out);
 bool wg_jiterable(const wg_jvalue *v);
+/* What makes a generator's items fails only when they are read: keeps the error of st with the
+ * iterator. depth: of the run when its work began. */
+WAGLE_CHECK wagle_status wg_jdefer(wg_jrun *run, wagle_status st, int depth, wg_jvalue *iterator);
+/* The error that was kept. */
+WAGLE_CHECK wagle_status wg_jfail_late(wg_jrun *run, const wg_jsequence *iterator);
 /* len(): -1: it has none. */
 int64_t wg_jlength(const wg_jvalue *v);
 /* The message of an undefined value that is used. */

@@ -227,7 +227,7 @@ wagle_status wg_jcontains(wg_jrun *run, const wg_jvalue *item, const wg_jvalue *
         if (s->flavour == WG_J_ITERATOR)
             s->next = i + 1;
     }
-    return WAGLE_OK;
+    return *out ? WAGLE_OK : wg_jfail_late(run, s);
 }
 
 /* --- slices --- */

@@ -372,6 +372,14 @@ static wagle_status run_set(wg_jrun *run, wg_jscope *scope, const wg_jnode *node
     return wg_jassign(run, scope, node->b, &value);
 }
 
+/* What a filter block or call block writes, which jinja2 wants to be text. */
+static wagle_status write_text(wg_jrun *run, const wg_jvalue *value, wg_text *out)
+{
+    return value->kind == WG_J_STRING
+               ? wg_jadd(run, out, value->string->text, value->string->bytes)
+               : wg_jfail(&run->at, "a block gives a %s, not text", wg_jtype(value));
+}
+
 static wagle_status run_filter_block(wg_jrun *run, wg_jscope *scope, const wg_jnode *node,
                                      wg_text *out, flow *how)
 {
@@ -385,7 +393,7 @@ static wagle_status run_filter_block(wg_jrun *run, wg_jscope *scope, const wg_jn
     run->piped = value;
     WG_TRY(wg_jevaluate(run, node->a, &value));
     run->piped = piped;
-    return wg_jprint(run, &value, false, out);
+    return write_text(run, &value, out);
 }
 
 static wagle_status run_with(wg_jrun *run, wg_jscope *scope, const wg_jnode *node, wg_text *out,
@@ -414,7 +422,7 @@ static wagle_status run_call_block(wg_jrun *run, wg_jscope *scope, const wg_jnod
     WG_TRY(wg_jarguments(run, node->a->list, &caller, &args));
     run->at.line = node->line;
     WG_TRY(wg_jcall(run, &what, &args, &value));
-    return wg_jprint(run, &value, false, out);
+    return write_text(run, &value, out);
 }
 
 static wagle_status run_output(wg_jrun *run, const wg_jnode *node, wg_text *out)

@@ -394,6 +394,27 @@ bool wg_jtrue(const wg_jvalue *v)
     return wg_jlength(v) != 0;
 }
 
+wagle_status wg_jdefer(wg_jrun *run, wagle_status st, int depth, wg_jvalue *iterator)
+{
+    const char *message = run->at.ctx->message;
+    char *copy;
+
+    if (st != WAGLE_E_INPUT || run->full || run->steps > WG_J_STEPS)
+        return st;
+    WG_TRY(WG_J_NEW(run, &copy, (int64_t)strlen(message) + 1));
+    strcpy(copy, message);
+    iterator->sequence->failed = copy;
+    run->depth = depth;
+    wg_begin(run->at.ctx);
+    return WAGLE_OK;
+}
+
+wagle_status wg_jfail_late(wg_jrun *run, const wg_jsequence *iterator)
+{
+    return iterator->failed == NULL ? WAGLE_OK
+                                    : wg_fail(run->at.ctx, WAGLE_E_INPUT, "%s", iterator->failed);
+}
+
 wagle_status wg_jitems(wg_jrun *run, const wg_jvalue *v, const wg_jsequence **out)
 {
     wg_jvalue made;
@@ -422,6 +443,7 @@ wagle_status wg_jitems(wg_jrun *run, const wg_jvalue *v, const wg_jsequence **ou
         }
     } else if (v->kind == WG_J_SEQUENCE) {
         wg_jsequence *s = v->sequence;
+        WG_TRY(wg_jfail_late(run, s));
         WG_TRY(wg_jstep(run, s->n - s->next));
         *made.sequence =
             (wg_jsequence){.item = s->item + s->next, .n = s->n - s->next, .deep = s->deep};

@@ -2,7 +2,7 @@
 environment: the text, or that it is an error. tests/unit/test_jinja.c renders the same.
 
     python tests/gold/make/jinja.py tests/gold/jinja"""
-import datetime, itertools, json, sys
+import copy, datetime, itertools, json, sys
 
 import transformers.utils.chat_template_utils as chat
 
@@ -140,10 +140,10 @@ def refused(template, want):
 def main(folder):
     count = 0
     for name, templates in lists.items():
-        cases = [{"template": t, **refused(t, expected(t, V))} for t in templates]
+        cases = [{"template": t, **refused(t, expected(t, copy.deepcopy(V)))} for t in templates]
         json.dump({"date": DATE, "variables": V, "cases": cases}, open(f"{folder}/{name}.json", "w"), ensure_ascii=True, indent=0)
         count += len(cases)
-    cases = [{"template": t, "variables": v, **expected(t, v)} for t in whole for v in chats]
+    cases = [{"template": t, "variables": v, **expected(t, copy.deepcopy(v))} for t in whole for v in chats]
     json.dump({"date": DATE, "cases": cases}, open(f"{folder}/whole.json", "w"), ensure_ascii=True, indent=0)
     print(count + len(cases), "cases")
 
