@@ -190,6 +190,39 @@ static void messages_are_made_plain_as_transformers_does(void **state)
     wagle_ctx_free(ctx);
 }
 
+static void every_failed_allocation_is_told(void **state)
+{
+    const char *const given[] = {"a=1", NULL};
+    const wg_chat_options o = {.name = "x", .kwargs = given, .date = "2026-07-31"};
+    wagle_ctx *ctx = new_context();
+    int64_t n = 0, left;
+
+    (void)state;
+    start(ctx);
+    put(ctx, FOLDER "/additional_chat_templates/x.jinja", "{{ a }}{{ messages }}{{ bos_token }}");
+    put(ctx, FOLDER "/tokenizer_config.json", "{\"bos_token\": \"<s>\"}");
+    put(ctx, FOLDER "/special_tokens_map.json", "{\"eos_token\": \"</s>\"}");
+    do {
+        const int64_t live = wg_memory_live();
+        wg_chat *chat = NULL;
+        wg_text text = {0};
+        wagle_status st;
+        wg_begin(ctx);
+        wg_memory_fail_at(++n);
+        st = wg_chat_open(ctx, FOLDER, &o, &chat);
+        if (st == WAGLE_OK)
+            st = wg_chat_render_prompt(ctx, chat, "s", "Hi", &text);
+        left = wg_memory_fail_at(0);
+        assert_int_equal(st, left == 0 ? WAGLE_E_RESOURCE : WAGLE_OK);
+        wg_text_free(&text);
+        wg_chat_free(chat);
+        assert_int_equal(wg_memory_live(), live);
+    } while (left == 0);
+    assert_true(n > 10);
+    wg_remove_tree(FOLDER);
+    wagle_ctx_free(ctx);
+}
+
 static void the_list_of_layouts_ends(void **state)
 {
     int n = 0;
@@ -210,6 +243,7 @@ int main(void)
         cmocka_unit_test(options_reach_the_template),
         cmocka_unit_test(layouts_are_templates_too),
         cmocka_unit_test(messages_are_made_plain_as_transformers_does),
+        cmocka_unit_test(every_failed_allocation_is_told),
         cmocka_unit_test(the_list_of_layouts_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

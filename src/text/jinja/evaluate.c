@@ -88,6 +88,8 @@ static wagle_status evaluate_slice(wg_jrun *run, const wg_jnode *node, wg_jvalue
         if (bounds[i] != NULL)
             WG_TRY(wg_jevaluate(run, bounds[i], &bound[i]));
     }
+    if (node->a->kind == WG_J_CONSTANT && of.kind != WG_J_STRING) /* as jinja2 folds constants */
+        return wg_jundefined(run, NULL, NULL, "a slice of a constant", out);
     return wg_jslice(run, &of, bound, out);
 }
 
@@ -336,7 +338,6 @@ static wagle_status collect(wg_jrun *run, collector *c, const wg_jnode *node)
 wagle_status wg_jarguments(wg_jrun *run, const wg_jnode *list, const wg_jvalue *caller,
                            wg_jargs *out)
 {
-    static const wg_jstring caller_name = {"caller", 6, 6, 0, false};
     wg_jvalue positional;
     collector c = {0};
 
@@ -348,7 +349,7 @@ wagle_status wg_jarguments(wg_jrun *run, const wg_jnode *list, const wg_jvalue *
     for (const wg_jnode *n = list; n != NULL; n = n->next)
         WG_TRY(collect(run, &c, n));
     if (caller != NULL)
-        WG_TRY(collect_named(run, &c, &caller_name, *caller));
+        WG_TRY(collect_named(run, &c, run->template->special[WG_J_CALLER], *caller));
     if (c.positional->n > 10000)
         return wg_jfail(&run->at, "more than 10000 arguments");
     out->n = (int)c.positional->n;

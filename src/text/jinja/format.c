@@ -231,8 +231,9 @@ wagle_status wg_jpercent(wg_jrun *run, const wg_jstring *format, const wg_jvalue
                          wg_jvalue *out)
 {
     const bool tuple = with->kind == WG_J_SEQUENCE && with->sequence->flavour == WG_J_TUPLE;
-    const bool spare =
-        with->kind == WG_J_DICT || (with->kind == WG_J_SEQUENCE && !tuple); /* may be left unused */
+    const bool spare = /* may be left unused */
+        with->kind == WG_J_DICT || with->kind == WG_J_UNDEFINED ||
+        (with->kind == WG_J_SEQUENCE && !tuple && with->sequence->flavour <= WG_J_RANGE_OBJECT);
     operands o = {.with = with, .tuple = tuple ? with->sequence : NULL};
     wg_text text = {0};
 
