@@ -65,6 +65,56 @@ static void close_frames(side *s)
         wg_frame_free(&s->frame[k]);
 }
 
+/* How a row was asked, as rows of suite mcq say it. */
+static json_t *asked_as(const json_t *row)
+{
+    const char *benchmark = json_string_value(json_object_get(row, "benchmark"));
+    const char *chat = json_string_value(json_object_get(row, "chat"));
+
+    return json_sprintf("%s%s%s", benchmark != NULL ? benchmark : "no benchmark",
+                        chat != NULL ? " by " : "", chat != NULL ? chat : "");
+}
+
+/* Adds how each set of the rows was asked to `asked`; refused where it was asked otherwise. */
+static wagle_status check_asked(wagle_ctx *ctx, const wg_suite *suite, const json_t *rows,
+                                json_t *asked)
+{
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach (rows, i, row) {
+        const char *set = json_string_value(json_object_get(row, "set"));
+        const json_t *before = json_object_get(asked, set);
+        json_t *as;
+        if (strcmp(json_string_value(json_object_get(row, "suite")), suite->name) != 0)
+            continue;
+        as = asked_as(row);
+        if (as == NULL)
+            return wg_json_memory(ctx);
+        if (before != NULL && !json_equal(before, as)) {
+            const wagle_status st =
+                wg_fail(ctx, WAGLE_E_INPUT, "%s, set '%s': asked as %s and as %s: other prompts",
+                        suite->name, set, json_string_value(before), json_string_value(as));
+            json_decref(as);
+            return st;
+        }
+        WG_TRY(wg_json_set(ctx, asked, set, as));
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status check_sides(wagle_ctx *ctx, const wg_suite *suite, const side s[2])
+{
+    json_t *asked = json_object();
+    wagle_status st = asked != NULL ? WAGLE_OK : wg_json_memory(ctx);
+
+    for (int k = 0; k < 2; k++)
+        for (int64_t i = 0; st == WAGLE_OK && i < s[k].n; i++)
+            st = check_asked(ctx, suite, s[k].rows[i], asked);
+    json_decref(asked);
+    return st;
+}
+
 static wagle_status note(wagle_ctx *ctx, const wg_suite *suite, const wg_measure *d, json_t *list)
 {
     const bool differs = d->low > 0 || d->high < 0;
@@ -115,7 +165,9 @@ wagle_status wagle_difference(wagle_ctx *ctx, const wagle_difference_options *o,
         if (!has(&s[0], wg_suite_at(i)) || !has(&s[1], wg_suite_at(i)))
             continue;
         any = true;
-        st = compare_suite(ctx, o, wg_suite_at(i), s, list);
+        st = check_sides(ctx, wg_suite_at(i), s);
+        if (st == WAGLE_OK)
+            st = compare_suite(ctx, o, wg_suite_at(i), s, list);
     }
     if (st == WAGLE_OK && !any)
         st = wg_fail(ctx, WAGLE_E_INPUT, "%s and %s have no suite in common", o->a, o->b);

@@ -102,6 +102,9 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
 
     if (e->o->prefix < 1 || e->o->length < 1)
         return wg_fail(ctx, WAGLE_E_USAGE, "--prefix and --length: 1 or more");
+    if (text != NULL && e->o->verbatim > e->o->length)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--verbatim %lld: a window has --length %lld tokens",
+                       (long long)e->o->verbatim, (long long)e->o->length);
     if (text != NULL)
         WG_TRY(reproduce(ctx, e, text));
     return held != NULL ? wg_passages_losses(ctx, e, "held_out", held) : WAGLE_OK;
@@ -109,6 +112,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
 
 static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, wg_frame *f)
 {
+    const json_t *verbatim = json_object_get(row, "verbatim");
     double run_length, subsequence, tokens;
 
     if (strstr(set, "held_out") != NULL)
@@ -116,9 +120,13 @@ static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, w
     WG_TRY(wg_row_number(ctx, row, "longest_run", &run_length));
     WG_TRY(wg_row_number(ctx, row, "common_subsequence", &subsequence));
     WG_TRY(wg_row_number(ctx, row, "tokens", &tokens));
+    if (!(tokens >= 1))
+        return wg_row_fail(ctx, row, "tokens", "is no number of tokens");
+    if (!json_is_boolean(verbatim))
+        return wg_row_fail(ctx, row, "verbatim", "is neither true nor false");
     WG_TRY(wg_frame_add(ctx, f, set, "longest_run", run_length));
     WG_TRY(wg_frame_add(ctx, f, set, "common_subsequence", subsequence / tokens));
-    WG_TRY(wg_frame_add(ctx, f, set, "verbatim", json_is_true(json_object_get(row, "verbatim"))));
+    WG_TRY(wg_frame_add(ctx, f, set, "verbatim", json_is_true(verbatim)));
     WG_TRY(wg_row_column(ctx, row, set, "bleu", f));
     return wg_row_column(ctx, row, set, "rougeL_f1", f);
 }

@@ -66,7 +66,35 @@ wagle_status wg_evaluation_each(wagle_ctx *ctx, wg_evaluation *e,
     return WAGLE_OK;
 }
 
-/* A set that no suite takes is a slip of the pen. */
+/* Length of a set's name, without the benchmark after a colon. */
+static size_t name_length(const char *entry)
+{
+    return strcspn(entry, ":=");
+}
+
+/* Names are short enough for results, and no two sets have the same one. */
+static wagle_status check_names(wagle_ctx *ctx, const wg_evaluation *e)
+{
+    enum { LONGEST = 40 };
+    const char *const *sets = e->o->sets;
+
+    for (int i = 0; sets != NULL && sets[i] != NULL; i++) {
+        const size_t n = name_length(sets[i]);
+        if (strcspn(sets[i], "=") > LONGEST)
+            return wg_fail(ctx, WAGLE_E_USAGE, "--set %.50s: a name of at most %d bytes is wanted",
+                           sets[i], LONGEST);
+        if (n == 3 && strncmp(sets[i], "dev:", 4) == 0)
+            return wg_fail(ctx, WAGLE_E_USAGE,
+                           "--set %s: solved examples are of the same benchmark as the questions",
+                           sets[i]);
+        for (int k = 0; k < i; k++)
+            if (name_length(sets[k]) == n && strncmp(sets[k], sets[i], n) == 0)
+                return wg_fail(ctx, WAGLE_E_USAGE, "--set %.*s is given twice", (int)n, sets[i]);
+    }
+    return WAGLE_OK;
+}
+
+/* A set that no suite takes is a mistake. */
 static wagle_status check_sets(wagle_ctx *ctx, wg_evaluation *e)
 {
     char name[64];
@@ -115,6 +143,7 @@ static wagle_status choose(wagle_ctx *ctx, wg_evaluation *e)
 wagle_status wg_evaluation_check(wagle_ctx *ctx, wg_evaluation *e)
 {
     WG_TRY(choose(ctx, e));
+    WG_TRY(check_names(ctx, e));
     WG_TRY(wg_evaluation_each(ctx, e, check_suite));
     return check_sets(ctx, e);
 }

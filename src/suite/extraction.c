@@ -45,7 +45,7 @@ static wagle_status open_finder(wagle_ctx *ctx, const wg_evaluation *e, finder *
     }
     if (path == NULL)
         return wg_text_addz(ctx, &f->names, "");
-    return wg_read_text(ctx, path, &f->names);
+    return wg_read_list(ctx, path, "names", &f->names);
 }
 
 typedef struct found {

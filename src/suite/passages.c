@@ -49,13 +49,16 @@ wagle_status wg_passages_read(wagle_ctx *ctx, wg_evaluation *e, const char *path
     return st;
 }
 
-/* Windows of `window` tokens, each half a window on; labels are what no window had. */
-static wagle_status cut(wagle_ctx *ctx, const wg_ids *text, int64_t window, wg_dataset *out)
+/* The first `limit` windows (0: all) of `window` tokens, each half a window on; labels are what no
+ * window had. */
+static wagle_status cut(wagle_ctx *ctx, const wg_ids *text, int64_t window, int64_t limit,
+                        wg_dataset *out)
 {
     const int64_t stride = window / 2;
 
     WG_TRY(WG_ALLOC(ctx, &out->example, text->n / stride + 1));
-    for (int64_t from = 0, had = 1; had < text->n; from += stride) {
+    for (int64_t from = 0, had = 1; had < text->n && (limit == 0 || out->n < limit);
+         from += stride) {
         wg_example *e = &out->example[out->n];
         const int64_t end = from + window < text->n ? from + window : text->n;
         e->ids = text->id + from;
@@ -83,7 +86,7 @@ wagle_status wg_passages_losses(wagle_ctx *ctx, wg_evaluation *e, const char *se
     if (st == WAGLE_OK && text.n < 2)
         st = wg_fail(ctx, WAGLE_E_INPUT, "%s: no text in it", path);
     if (st == WAGLE_OK)
-        st = cut(ctx, &text, most < WINDOW ? most : WINDOW, &windows);
+        st = cut(ctx, &text, most < WINDOW ? most : WINDOW, e->o->data.limit, &windows);
     if (st == WAGLE_OK)
         st = WG_ALLOC(ctx, &score, windows.n);
     if (st == WAGLE_OK)
@@ -109,6 +112,8 @@ wagle_status wg_passages_derive(wagle_ctx *ctx, const json_t *row, const char *s
     WG_TRY(wg_row_number(ctx, row, "nll", &value));
     WG_TRY(wg_frame_add(ctx, f, set, "_nll", value));
     WG_TRY(wg_row_number(ctx, row, "tokens", &value));
+    if (!(value >= 1))
+        return wg_row_fail(ctx, row, "tokens", "is no number of tokens");
     return wg_frame_add(ctx, f, set, "_tokens", value);
 }
 

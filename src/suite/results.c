@@ -106,6 +106,24 @@ bool wg_results_has(const json_t *rows, const wg_suite *s)
     return false;
 }
 
+/* All columns of a set are of the same rows, or they could not be resampled together. */
+static wagle_status check_columns(wagle_ctx *ctx, const wg_suite *s, const wg_frame *f)
+{
+    for (int64_t i = 0; i < f->n; i++) {
+        const wg_column *c = &f->column[i];
+        int64_t k = 0;
+        while (strcmp(f->column[k].set, c->set) != 0)
+            k++;
+        if (f->column[k].n != c->n)
+            return wg_fail(ctx, WAGLE_E_INPUT,
+                           "%s, set '%s': %lld rows have %s, %lld have %s; all rows of a set must "
+                           "have the same numbers",
+                           s->name, c->set, (long long)f->column[k].n, f->column[k].name,
+                           (long long)c->n, c->name);
+    }
+    return WAGLE_OK;
+}
+
 wagle_status wg_results_frame(wagle_ctx *ctx, const wg_suite *s, const json_t *rows,
                               const char *prefix, wg_frame *f)
 {
@@ -120,5 +138,5 @@ wagle_status wg_results_frame(wagle_ctx *ctx, const wg_suite *s, const json_t *r
                  json_string_value(json_object_get(row, "set")));
         WG_TRY(s->derive(ctx, row, set, f));
     }
-    return WAGLE_OK;
+    return check_columns(ctx, s, f);
 }

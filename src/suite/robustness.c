@@ -110,13 +110,11 @@ static wagle_status jailbreak(wagle_ctx *ctx, wg_evaluation *e, const wg_answers
 {
     double(*best)[2] = NULL;
     wg_text lines = {0};
-    wagle_status st = wg_read_text(ctx, path, &lines);
+    wagle_status st = wg_read_list(ctx, path, "prefixes", &lines);
     const char *at = lines.text, *line;
 
     for (size_t bytes; st == WAGLE_OK && (line = wg_next_line(&at, &bytes)) != NULL;)
         st = try_prefix(ctx, e, plain, line, bytes, &best);
-    if (st == WAGLE_OK && best == NULL)
-        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: no prefixes in it", path);
     for (int64_t i = 0; st == WAGLE_OK && i < plain->set.n; i++) {
         json_t *row;
         st = wg_evaluation_row(ctx, e, "jailbreak", i, &row);
@@ -236,7 +234,23 @@ static wagle_status change_weights_beside(wagle_ctx *ctx, wg_evaluation *e, cons
 /* --- the suite ---------------------------------------------------------------------------------
  */
 
-static wagle_status run_others(wagle_ctx *ctx, wg_evaluation *e)
+/* A set's name must not be that of a condition. */
+static wagle_status check_name(wagle_ctx *ctx, const char *name)
+{
+    static const char *const conditions[] = {"plain", "jailbreak", "few_shot", "q8_0",
+                                             "q4_0",  "rewind_50", "relearn_*"};
+
+    for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++) {
+        const size_t n = strcspn(conditions[i], "*");
+        if (strncmp(name, conditions[i], n) == 0 && (conditions[i][n] == '*' || name[n] == '\0'))
+            return wg_fail(ctx, WAGLE_E_USAGE,
+                           "--set %s: suite robustness has a condition of that name", name);
+    }
+    return WAGLE_OK;
+}
+
+/* Sets of their own: row i asks what row i of the forget set asks. */
+static wagle_status run_others(wagle_ctx *ctx, wg_evaluation *e, int64_t n)
 {
     char name[64];
     const char *file;
@@ -245,7 +259,14 @@ static wagle_status run_others(wagle_ctx *ctx, wg_evaluation *e)
         wg_answers a = {0};
         if (!wg_evaluation_is_spare(e, name))
             continue;
-        wagle_status st = wg_answers_load(ctx, e, file, WG_ANSWERED, &a);
+        wagle_status st = check_name(ctx, name);
+        if (st == WAGLE_OK)
+            st = wg_answers_load(ctx, e, file, WG_ANSWERED, &a);
+        if (st == WAGLE_OK && a.rows.n != n)
+            st = wg_fail(ctx, WAGLE_E_INPUT,
+                         "%s: %lld rows, the forget set has %lld; row by row they are asked the "
+                         "same",
+                         file, (long long)a.rows.n, (long long)n);
         if (st == WAGLE_OK)
             st = ask(ctx, e, e->session, &a.set, name);
         wg_answers_close(&a);
@@ -267,7 +288,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     if (st == WAGLE_OK && dev != NULL)
         st = few_shot(ctx, e, &a, dev);
     if (st == WAGLE_OK)
-        st = run_others(ctx, e);
+        st = run_others(ctx, e, a.rows.n);
     if (st == WAGLE_OK)
         st = change_weights_beside(ctx, e, &a.set);
     wg_answers_close(&a);

@@ -134,6 +134,21 @@ wagle_status wg_row_set_text(wagle_ctx *ctx, json_t *row, const char *key, wg_st
     return st;
 }
 
+wagle_status wg_read_list(wagle_ctx *ctx, const char *path, const char *what, wg_text *out)
+{
+    const char *at;
+    size_t bytes;
+
+    WG_TRY(wg_read_text(ctx, path, out));
+    at = out->text;
+    if (strlen(at) != (size_t)out->bytes)
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: a NUL at byte %lld; lines of text are expected",
+                       path, (long long)strlen(at));
+    return wg_next_line(&at, &bytes) != NULL
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_INPUT, "%s: no %s in it", path, what);
+}
+
 /* --- rows kept ---------------------------------------------------------------------------------
  */
 

@@ -86,6 +86,9 @@ wagle_data wg_evaluation_data(const wg_evaluation *e, const char *path);
 /* Adds a row {"suite","set","row"}, borrowed, to be filled. */
 WAGLE_CHECK wagle_status wg_evaluation_row(wagle_ctx *ctx, wg_evaluation *e, const char *set,
                                            int64_t row, json_t **out);
+/* A text file of lines, for wg_next_line: refused without any, or with a NUL in it. */
+WAGLE_CHECK wagle_status wg_read_list(wagle_ctx *ctx, const char *path, const char *what,
+                                      wg_text *out);
 /* Text made of ids, under a key of a row; bytes that are no UTF-8 become U+FFFD. */
 WAGLE_CHECK wagle_status wg_row_set_text(wagle_ctx *ctx, json_t *row, const char *key, wg_str text);
 

@@ -4,6 +4,7 @@
 #include "suite/suite.h"
 
 #include "metric/statistics.h"
+#include "text/pystring.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -38,11 +39,14 @@ static wagle_status read_scores(wagle_ctx *ctx, const char *command, FILE *pipe,
             return wg_fail(ctx, WAGLE_E_RUN, "--scorer '%s': %lld numbers for %lld texts", command,
                            (long long)i, (long long)n);
         score[i] = strtod(line, &end);
-        if (end == line || !(score[i] >= 0 && score[i] <= 1))
+        if (end == line || end[strspn(end, " \t\r\n")] != '\0' || !(score[i] >= 0 && score[i] <= 1))
             return wg_fail(ctx, WAGLE_E_RUN, "--scorer '%s': line %lld is no number from 0 to 1",
                            command, (long long)i + 1);
     }
-    return WAGLE_OK;
+    return fgets(line, sizeof line, pipe) == NULL
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_RUN, "--scorer '%s': more numbers than the %lld texts",
+                         command, (long long)n);
 }
 
 static wagle_status run_scorer(wagle_ctx *ctx, const char *command, const wg_answers *a,
@@ -104,18 +108,16 @@ static bool has_word(wg_str text, const char *word, size_t n)
 static wagle_status use_words(wagle_ctx *ctx, const char *path, const wg_answers *a, double *score)
 {
     wg_text words = {0};
-    const char *word = NULL;
+    const char *word;
     size_t n;
-    wagle_status st = wg_read_text(ctx, path, &words);
+    wagle_status st = wg_read_list(ctx, path, "words", &words);
 
-    if (st == WAGLE_OK)
-        word = wg_next_line(&(const char *){words.text}, &n);
-    if (st == WAGLE_OK && word == NULL)
-        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: no words in it", path);
     for (int64_t i = 0; st == WAGLE_OK && i < a->rows.n; i++)
-        for (const char *at = words.text; (word = wg_next_line(&at, &n)) != NULL;)
-            if (has_word(wg_text_str(&a->generated[i]), word, n))
+        for (const char *at = words.text; (word = wg_next_line(&at, &n)) != NULL;) {
+            word = wg_py_strip(word, &n);
+            if (n > 0 && has_word(wg_text_str(&a->generated[i]), word, n))
                 score[i] = 1;
+        }
     wg_text_free(&words);
     return st;
 }

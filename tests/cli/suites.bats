@@ -246,12 +246,21 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     echo '{"suite": "tofu", "set": "forget", "row": 4, "nll": null}' >bad.rows.jsonl; refused 3 "tofu, set 'forget', row 4: 'nll' is no number" "$WAGLE" eval --recompute bad.rows.jsonl
     echo '{"suite": "mcq", "set": "m", "row": 1, "answer": 3, "letter_nll": [1, 2], "text_nll": [1, 2], "length": [1, 1]}' >bad.rows.jsonl
     refused 3 "'answer' does not fit the choices" "$WAGLE" eval --recompute bad.rows.jsonl
+    printf '{"suite": "muse", "set": "members", "row": %s, "loss": 1%s}\n' 0 ', "zlib": 1' 1 '' >bad.rows.jsonl
+    refused 3 "muse, set 'members': 2 rows have loss, 1 have zlib" "$WAGLE" eval --recompute bad.rows.jsonl
+    echo '{"suite": "copyright", "set": "text", "row": 0, "tokens": 3, "longest_run": 1, "common_subsequence": 1, "bleu": 0, "rougeL_f1": 0, "verbatim": 1}' >bad.rows.jsonl
+    refused 3 "'verbatim' is neither true nor false" "$WAGLE" eval --recompute bad.rows.jsonl
+    echo '{"suite": "mcq", "set": "m", "row": 0, "answer": 0, "text_nll": [1, 2], "benchmark": "arc"}' >a.rows.jsonl
+    sed 's/arc/piqa/' a.rows.jsonl >b.rows.jsonl
+    refused 3 "set 'm': asked as arc and as piqa" "$WAGLE" compare a.rows.jsonl b.rows.jsonl
     echo '{"a": 1}' >bad.rows.jsonl; refused 3 'no row of an evaluation' "$WAGLE" eval --recompute bad.rows.jsonl
     echo '{"suite": "nosuch", "set": "x"}' >bad.rows.jsonl; refused 3 'no rows of any suite' "$WAGLE" eval --recompute bad.rows.jsonl
     refused 3 'tokenizer.json' "$WAGLE" eval --suite tofu --model "$model" --set forget=forget.json
     printf 'x' >short.txt; e '1 tokens; a window takes' --suite copyright --set text=short.txt
     printf '\xff\xfe' >raw.txt; e 'raw.txt: not valid UTF-8' --suite copyright --set text=raw.txt
-    : >empty.txt; e 'empty.txt: no prefixes' --suite robustness --set forget=forget.json --set prefixes=empty.txt
+    printf 'a\0b\n' >nul.txt; e 'nul.txt: a NUL at byte 1' --suite robustness --set forget=forget.json --set prefixes=nul.txt
+    : >empty.txt; e 'empty.txt: no names in it' --suite extraction --set forget=forget.json --set names=empty.txt
+    e 'empty.txt: no prefixes' --suite robustness --set forget=forget.json --set prefixes=empty.txt
     : >empty.json; e 'empty.json: no rows' --suite tofu --set forget=empty.json
     e 'nosuch.json: no such file' --suite tofu --set forget=nosuch.json
     sed 's/"vocab_size": 320/"vocab_size": 64/' tiny/config.json >small.json && "$WAGLE" init --config small.json --out small --quiet
@@ -275,6 +284,12 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     u "--shots is not for set 't'" --suite mcq --set t=true.json --set dev=true.json --shots 1
     refused 3 'forget.json: 5 solved rows, --shots 9' "$WAGLE" eval --model tiny --suite robustness --set forget=retain.json --set dev=forget.json --shots 9
     refused 3 "3 solved examples of subject 'art', --shots 9" "$WAGLE" eval --model tiny --suite mcq --set m=mcq.json --set dev=mcq.json --shots 9
+    u "--set m is given twice" --suite mcq --set m=mcq.json --set m:questions=mcq.json
+    u "--set dev:arc=mcq.json: solved examples are of the same benchmark" --suite mcq --set m=mcq.json --set dev:arc=mcq.json --shots 1
+    u "a name of at most 40 bytes" --suite mcq --set "$(printf 'm%.0s' $(seq 41))=mcq.json"
+    u "suite robustness has a condition of that name" --suite robustness --set forget=forget.json --set q8_0=forget.json
+    refused 3 'other.json: 6 rows, the forget set has 5' "$WAGLE" eval --model tiny --suite robustness --set forget=forget.json --set again=other.json
+    u '--verbatim 20: a window has --length 10 tokens' --suite copyright --set text=text.txt --prefix 10 --length 10
     u 'ends in .json' --suite tofu --set forget=forget.json --out result
     u '--scorer COMMAND or --set words' --suite toxicity --set prompts=other.json
     u 'a suite reads --set NAME=FILE' --suite general --data forget.json
@@ -282,6 +297,8 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     u '--set and --tofu are of a --suite' --data forget.json --set forget=forget.json
     refused 1 'is no number from 0 to 1' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --scorer 'while read x; do echo 7; done'
     refused 1 'numbers for 6 texts' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --scorer 'echo 1'
+    refused 1 'more numbers than the 6 texts' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --scorer 'yes 0 | head -7'
+    refused 1 'line 1 is no number' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --scorer 'yes 0.5,0.2 | head -6'
     echo '{}' >there.json; u 'there.json' --suite tofu --set forget=forget.json --out there.json
     "$WAGLE" eval --suite general --model tiny --set text=text.txt --out g.json --quiet >/dev/null
     "$WAGLE" eval --suite tofu --model tiny --set forget=forget.json --max-tokens 2 --out t.json --quiet >/dev/null
