@@ -6,10 +6,16 @@
  *
  *     wagle_ctx *ctx;
  *     wagle_train_options o;
- *     if (wagle_ctx_new(&ctx) != WAGLE_OK) ...
- *     wagle_train_defaults(&o);
- *     o.model = "model"; o.forget.path = "forget.jsonl"; ... ; o.out = "forgotten";
- *     if (wagle_unlearn(ctx, &o, NULL) != WAGLE_OK) puts(wagle_message(ctx));
+ *
+ *     if (wagle_ctx_new(&ctx) != WAGLE_OK)
+ *         return 1;
+ *     wagle_unlearn_defaults(&o);
+ *     o.model = "model";
+ *     o.forget.path = "forget.jsonl";
+ *     o.retain.path = "retain.jsonl";
+ *     o.out = "forgotten";
+ *     if (wagle_unlearn(ctx, &o, NULL) != WAGLE_OK)
+ *         puts(wagle_message(ctx));
  *     wagle_ctx_free(ctx);
  *
  * Ownership: `T **out` is the caller's to free with the function named there; `const T *` is
@@ -71,7 +77,8 @@ WAGLE_API void wagle_set_memory(wagle_ctx *ctx, int64_t bytes);
 WAGLE_API void wagle_set_dry_run(wagle_ctx *ctx, bool on);
 /* The plan of the last dry run as text, "" if there was none; valid until the next call. */
 WAGLE_API const char *wagle_plan(const wagle_ctx *ctx);
-/* Ask the running call to stop at the next safe point. Safe in a signal handler. */
+/* Asks the running call to stop at the next safe point; calls that begin later run. Safe in a
+ * signal handler. */
 WAGLE_API void wagle_interrupt(wagle_ctx *ctx);
 
 /* Text made by the library (JSON, generated text): free with wagle_string_free. */

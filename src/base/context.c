@@ -61,6 +61,23 @@ wagle_status wg_note(wagle_ctx *ctx, wagle_status st, const char *prefix)
 
 void wg_begin(wagle_ctx *ctx)
 {
+    wg_forget_failure(ctx);
+    if (ctx->nested == 0)
+        ctx->interrupted = 0;
+}
+
+void wg_nest(wagle_ctx *ctx)
+{
+    ctx->nested++;
+}
+
+void wg_unnest(wagle_ctx *ctx)
+{
+    ctx->nested--;
+}
+
+void wg_forget_failure(wagle_ctx *ctx)
+{
     ctx->message[0] = '\0';
 }
 

@@ -19,6 +19,7 @@ struct wagle_ctx {
     bool dry_run;
     char *plan; /* of the last dry run, or NULL */
     volatile sig_atomic_t interrupted;
+    int nested; /* how many public calls are parts of the one that runs */
 };
 
 #define WG_TRY(call)                                                                               \
@@ -51,7 +52,12 @@ WAGLE_CHECK wagle_status wg_fail_errno(wagle_ctx *ctx, int error, const char *fo
     WG_PRINTF(3);
 /* Puts "prefix: " before the recorded line, if one is there; returns st. */
 WAGLE_CHECK wagle_status wg_note(wagle_ctx *ctx, wagle_status st, const char *prefix);
-void wg_begin(wagle_ctx *ctx); /* forgets the last failure: at the entry of a public call */
+/* At the entry of a public call: forgets the last failure, and an interrupt that came while nothing
+ * ran. Between wg_nest and wg_unnest calls are parts of one, which an interrupt ends as a whole. */
+void wg_begin(wagle_ctx *ctx);
+void wg_nest(wagle_ctx *ctx);
+void wg_unnest(wagle_ctx *ctx);
+void wg_forget_failure(wagle_ctx *ctx);
 
 void wg_log(wagle_ctx *ctx, int level, const char *format, ...) WG_PRINTF(3);
 void wg_progress(wagle_ctx *ctx, const char *stage, int64_t done, int64_t total,

@@ -141,7 +141,6 @@ wagle_status wg_model_open(wagle_ctx *ctx, const char *folder, wg_model **out)
     WG_TRY_GOTO(wg_tensors_open(ctx, folder, &m->files), fail);
     WG_TRY_GOTO(bind(ctx, m), fail);
     WG_TRY_GOTO(WG_ALLOC(ctx, &m->overlay, m->files.n), fail);
-    WG_TRY_GOTO(WG_ALLOC(ctx, &m->resident, m->files.n), fail);
     *out = m;
     return WAGLE_OK;
 fail:
@@ -153,9 +152,6 @@ void wg_model_close(wg_model *m)
 {
     if (m == NULL)
         return;
-    for (int64_t t = 0; m->resident != NULL && t < m->files.n; t++)
-        wg_free(m->resident[t]);
-    wg_free(m->resident);
     wg_free(m->overlay);
     wg_free(m->index);
     wg_free(m->folder);
@@ -170,17 +166,12 @@ const wg_real *wg_model_view(const wg_model *m, int tensor, int64_t first, int64
     const wg_overlay *o = &m->overlay[tensor];
     const char *stored = (const char *)t->data + (size_t)first * wg_dtype_size(t->dtype);
 
-    if (m->resident[tensor] != NULL)
-        return m->resident[tensor] + first;
-    if (o->value != NULL && o->bits == NULL && sizeof(wg_real) == sizeof(float))
-        return (const wg_real *)(const void *)(o->value + first);
+    if (o->value != NULL && o->bits == NULL)
+        return o->value + first;
     if (o->value == NULL && t->dtype == WG_F32 && sizeof(wg_real) == sizeof(float) &&
         (uintptr_t)stored % sizeof(float) == 0)
         return (const wg_real *)(const void *)stored;
-    if (o->value != NULL && o->bits == NULL)
-        m->ops->widen(WG_F32, o->value + first, n, panel);
-    else
-        m->ops->widen(t->dtype, stored, n, panel);
+    m->ops->widen(t->dtype, stored, n, panel);
     if (o->bits != NULL && first % WG_OVERLAY_BLOCK == 0) {
         m->ops->overlay(n, o->bits + first / 64, o->rank + first / WG_OVERLAY_BLOCK, o->value,
                         panel);
@@ -194,7 +185,7 @@ const wg_real *wg_model_view(const wg_model *m, int tensor, int64_t first, int64
         before += __builtin_popcountll(o->bits[at / 64] & (((uint64_t)1 << (at % 64)) - 1));
         for (const int64_t stop = block + WG_OVERLAY_BLOCK; i < n && first + i < stop; i++)
             if (o->bits[(first + i) / 64] >> ((first + i) % 64) & 1)
-                panel[i] = (wg_real)o->value[before++];
+                panel[i] = o->value[before++];
     }
     return panel;
 }
@@ -210,22 +201,4 @@ const wg_real *wg_model_norm(const wg_model *m, wg_role role, int64_t layer, wg_
     for (int64_t i = 0; i < n; i++)
         panel[i] = view[i] + 1;
     return panel;
-}
-
-wagle_status wg_model_make_resident(wagle_ctx *ctx, wg_model *m)
-{
-    for (int t = 0; t < m->files.n; t++) {
-        const int64_t n = m->files.tensor[t].count;
-        wg_real *panel = NULL;
-        const wg_real *view;
-        if (!wg_model_is_weight(m, t) || m->resident[t] != NULL)
-            continue;
-        WG_TRY(WG_ALLOC(ctx, &panel, n));
-        view = wg_model_view(m, t, 0, n, panel);
-        if (view == panel)
-            m->resident[t] = panel;
-        else
-            wg_free(panel);
-    }
-    return WAGLE_OK;
 }

@@ -55,7 +55,7 @@ static inline bool wg_config_windowed(const wg_config *c, int64_t layer)
 typedef struct wg_overlay {
     const uint64_t *bits; /* NULL: every weight is selected, value is the whole tensor */
     const int64_t *rank;  /* selected weights before each block of WG_OVERLAY_BLOCK */
-    const float *value;
+    const wg_real *value;
 } wg_overlay;
 
 typedef struct wg_model {
@@ -65,7 +65,6 @@ typedef struct wg_model {
     int copy;            /* tensor that is stored beside the one it is tied to, or -1 */
     int *index;          /* [roles without a layer + L*(roles a layer)], see wg_model_tensor */
     wg_overlay *overlay; /* [files.n]; value NULL: none */
-    wg_real **resident;  /* [files.n] whole tensors widened, or NULL */
     const wg_ops *ops;
     int64_t widest; /* elements of the largest tensor */
 } wg_model;
@@ -121,8 +120,6 @@ const wg_real *wg_model_view(const wg_model *m, int tensor, int64_t first, int64
 /* The weights of a norm, as normalising uses them; `panel` has room for them. NULL: no such tensor.
  */
 const wg_real *wg_model_norm(const wg_model *m, wg_role role, int64_t layer, wg_real *panel);
-/* Widens every weight once and for all, for many small passes; free with the model. */
-WAGLE_CHECK wagle_status wg_model_make_resident(wagle_ctx *ctx, wg_model *m);
 
 /* By what scaling divides the frequency of pair i of c->rope[which]; 1: by nothing. */
 double wg_rope_factor(const wg_config *c, int which, int64_t i);

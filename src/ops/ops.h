@@ -83,7 +83,7 @@ typedef struct wg_ops {
     void (*widen)(wg_dtype type, const void *src, int64_t n, wg_real *dst);
     /* dst[i] = value of the next selected weight, for each bit i set; rank[j] = bits set before
      * element j*WG_OVERLAY_BLOCK. */
-    void (*overlay)(int64_t n, const uint64_t *bits, const int64_t *rank, const float *value,
+    void (*overlay)(int64_t n, const uint64_t *bits, const int64_t *rank, const wg_real *value,
                     wg_real *dst);
     /* The inverse: values of the selected elements of src [n], one after the other. */
     void (*gather)(int64_t n, const uint64_t *bits, const int64_t *rank, const wg_real *src,

@@ -85,7 +85,7 @@ double wg_rectify(wg_optimizer *a);
 /* Sum of |w| over what is trained. */
 double wg_optimizer_l1(const wg_optimizer *a);
 
-/* Warm-up over `warmup` steps, linear; then decay to 0 by kind (DESIGN 3). */
+/* Warm-up over `warmup` steps, linear; then decay to 0 by kind. */
 typedef enum wg_decay { WG_DECAY_LINEAR, WG_DECAY_COSINE, WG_DECAY_NONE } wg_decay;
 WAGLE_CHECK wagle_status wg_decay_find(wagle_ctx *ctx, const char *name, wg_decay *out);
 double wg_schedule(wg_decay kind, double lr, int64_t step, int64_t warmup, int64_t steps);

@@ -4,7 +4,7 @@
 
 #include "run/material.h"
 
-#define WG_DAMPING 1e-6 /* of the mean Fisher, DESIGN 3 */
+#define WG_DAMPING 1e-6 /* a share of the mean Fisher; docs/definitions.md */
 
 /* What is attributed: fill it yourself, or open it from options. */
 typedef struct wg_attribution {

@@ -275,16 +275,25 @@ static wagle_status write_log(wagle_ctx *ctx, const wg_run *w)
     return st;
 }
 
+static wagle_status write_patch(wagle_ctx *ctx, const wg_run *w)
+{
+    const wagle_diff_options o = {
+        .before = w->o->model, .after = w->partial, .out = w->o->out_patch, .force = w->o->force};
+    wagle_status st;
+
+    wg_nest(ctx);
+    st = wagle_diff(ctx, &o);
+    wg_unnest(ctx);
+    return st;
+}
+
 wagle_status wg_run_finish(wagle_ctx *ctx, wg_run *w)
 {
     WG_TRY(wg_write_model(ctx, w->session.model, w->partial));
     WG_TRY(write_log(ctx, w));
     WG_TRY(write_manifest(ctx, w));
     if (w->o->out_patch != NULL)
-        WG_TRY(wagle_diff(ctx, &(wagle_diff_options){.before = w->o->model,
-                                                     .after = w->partial,
-                                                     .out = w->o->out_patch,
-                                                     .force = w->o->force}));
+        WG_TRY(write_patch(ctx, w));
     if (wg_exists(w->checkpoint))
         wg_remove_tree(w->checkpoint);
     return wg_partial_commit(ctx, &w->folder, w->o->out);

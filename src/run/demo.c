@@ -581,6 +581,7 @@ wagle_status wagle_demo(wagle_ctx *ctx, const wagle_demo_options *o, char **text
     WG_TRY(wg_output_check(ctx, o->out, o->force, NULL, 0));
     WG_TRY(wg_partial_new(ctx, o->out, &folder));
     d.folder = folder.path;
+    wg_nest(ctx);
     st = play(&d);
     if (st == WAGLE_OK)
         st = wg_partial_commit(ctx, &folder, o->out);
@@ -591,6 +592,7 @@ wagle_status wagle_demo(wagle_ctx *ctx, const wagle_demo_options *o, char **text
         if (st != WAGLE_OK)
             wg_remove_tree(o->out);
     }
+    wg_unnest(ctx);
     if (st != WAGLE_OK) {
         wagle_string_free(*text);
         *text = NULL;

@@ -210,7 +210,7 @@ static wagle_status add_text_facts(wagle_ctx *ctx, const char *path, const wg_co
                                     : "BPE of characters",
                  (long long)t->n_ids);
     }
-    wg_begin(ctx);
+    wg_forget_failure(ctx);
     st = wg_json_set(ctx, out, "tokenizer", json_string(what));
     if (st == WAGLE_OK)
         st = add_ends(ctx, c, t, out);
@@ -222,7 +222,7 @@ static wagle_status add_text_facts(wagle_ctx *ctx, const char *path, const wg_co
     st = wg_json_set(ctx, out, "chat_template",
                      st != WAGLE_OK ? json_string(wagle_message(ctx))
                                     : json_string(chat != NULL ? wg_chat_name(chat) : "none"));
-    wg_begin(ctx);
+    wg_forget_failure(ctx);
     wg_chat_free(chat);
     return st;
 }

@@ -200,7 +200,7 @@ static wagle_status all_steps(wagle_ctx *ctx, wg_run *w)
         return st;
     /* a step that did not finish has changed nothing */
     WG_TRY(wg_run_save(ctx, w));
-    wg_begin(ctx);
+    wg_forget_failure(ctx);
     return wg_fail(ctx, st, "interrupted at step %lld of %lld; --resume goes on from there",
                    (long long)w->step, (long long)w->steps);
 }
@@ -278,7 +278,7 @@ static wagle_status budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
     st = wg_budget(ctx, &w->session, &need);
     if (st != WAGLE_E_RESOURCE || ctx->memory == 0)
         return st;
-    wg_begin(ctx);
+    wg_forget_failure(ctx);
     need.cost = &cost[1];
     need.n = 3;
     w->spill_state = true;
@@ -367,7 +367,7 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
     const double start = wg_seconds();
     wagle_status st;
 
-    wg_begin(ctx);
+    wg_forget_failure(ctx);
     w.result.forget_probability = NAN;
     WG_TRY(wg_objective_find(ctx, o->objective, &w.objective));
     if (plain != ((w.objective->needs & WG_TRAINS_ONLY) != 0))

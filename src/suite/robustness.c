@@ -175,9 +175,11 @@ static wagle_status relearn(wagle_ctx *ctx, wg_evaluation *e, const wg_dataset *
     o.schedule = "constant";
     o.seed = e->o->seed;
     o.force = true;
+    wg_nest(ctx);
     const wagle_status st = wagle_finetune(ctx, &o, NULL);
+    wg_unnest(ctx);
     if (st == WAGLE_E_INTERRUPTED) { /* nothing is left to go on from */
-        wg_begin(ctx);
+        wg_forget_failure(ctx);
         return wg_fail(ctx, st, "interrupted");
     }
     WG_TRY(st);

@@ -520,7 +520,7 @@ wagle_status wg_sweep_run(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, json_t
     if (st == WAGLE_E_RUN) {
         wg_log(ctx, 0, "%s: %s", p->key, ctx->message);
         st = wg_json_set(ctx, *out, "failed", json_string(ctx->message));
-        wg_begin(ctx);
+        wg_forget_failure(ctx);
     }
     if (st != WAGLE_OK) {
         json_decref(*out);

@@ -150,9 +150,11 @@ wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *o, char **ta
     wg_begin(ctx);
     if (o->spec == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "sweep wants a SPEC.json and --out");
+    wg_nest(ctx);
     st = read_spec(ctx, o->spec, &s);
     if (st == WAGLE_OK)
         st = ctx->dry_run ? look(ctx, &s, table) : run(ctx, &s, o->force, table);
+    wg_unnest(ctx);
     json_decref(s.spec);
     json_decref(s.done);
     wg_shared_free(&s.shared);

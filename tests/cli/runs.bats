@@ -23,7 +23,7 @@ unlearn --model link --forget forget.jsonl --retain retain.jsonl --steps 1 --out
 unlearn --model in --forget forget.jsonl --retain retain.jsonl --steps 1 --out in/forgotten
 unlearn --model in --forget forget.jsonl@2 --retain retain.jsonl --steps 1 --out forget.jsonl
 unlearn --model in --forget forget.jsonl --retain retain.jsonl --mask runs/mask --steps 1 --out runs
-unlearn --model in --reference new --forget forget.jsonl --retain retain.jsonl --steps 1 --out new
+unlearn --objective npo --model in --reference new --forget forget.jsonl --retain retain.jsonl --steps 1 --out new
 unlearn --model in --forget forget.jsonl --retain retain.jsonl --steps 1 --out out --out-patch retain.jsonl
 finetune --model in --data forget.jsonl --steps 1 --out in
 attribute --model in --forget forget.jsonl --retain retain.jsonl --out retain.jsonl
@@ -69,4 +69,15 @@ COMMANDS
     [ -e shared.partial/lock ]
     "$WAGLE" "${run[@]}" --steps 1
     [ ! -e shared.partial ] && [ ! -e shared/lock ]
+}
+
+@test "the sample of the header compiles as it stands" {
+    root=$BATS_TEST_DIRNAME/../..
+    {
+        printf '#include <stdio.h>\n#include <wagle/wagle.h>\n\nint main(void)\n{\n'
+        sed -n '1,/^#ifndef/s/^ \*     //p' "$root/include/wagle/wagle.h"
+        printf '    return 0;\n}\n'
+    } >sample.c
+    grep -q wagle_unlearn_defaults sample.c
+    ${CC:-cc} -std=c11 -Wall -Wextra -Werror -I "$root/include" -c sample.c -o sample.o
 }

@@ -42,7 +42,7 @@ void wg_cpu_widen(wg_dtype type, const void *src, int64_t n, float *dst)
     }
 }
 
-void wg_cpu_overlay(int64_t n, const uint64_t *bits, const int64_t *rank, const float *value,
+void wg_cpu_overlay(int64_t n, const uint64_t *bits, const int64_t *rank, const wg_real *value,
                     float *dst)
 {
 #pragma omp parallel for num_threads(wg_cpu_threads)

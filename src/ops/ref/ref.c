@@ -56,7 +56,7 @@ static void matvec(int m, const wg_matvec *list, int64_t n, int64_t I, const wg_
         matvec_one(&list[k], n, I, x, add);
 }
 
-static void overlay(int64_t n, const uint64_t *bits, const int64_t *rank, const float *value,
+static void overlay(int64_t n, const uint64_t *bits, const int64_t *rank, const wg_real *value,
                     wg_real *dst)
 {
     value += rank[0];
