@@ -106,6 +106,8 @@ static wagle_status collect_added(token_exporter *x, bool *rstrips)
         const json_int_t at = json_integer_value(json_object_get(entry, "id"));
         const bool special = json_is_true(json_object_get(entry, "special"));
         const bool unknown = at >= 0 && at < x->V && x->type[at] == WG_PIECE_UNKNOWN;
+        if (at >= x->V && json_is_true(json_object_get(entry, "by_class")))
+            continue; /* a default of the tokenizer's class, which no file names */
         if (!json_is_string(text))
             return refuse(x, "an added token without text", NULL);
         if (json_is_true(json_object_get(entry, "lstrip")) ||

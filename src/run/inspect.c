@@ -204,10 +204,12 @@ static wagle_status add_text_facts(wagle_ctx *ctx, const char *path, const wg_co
 
     if (wagle_tokenizer_open(ctx, path, &t) == WAGLE_OK) {
         snprintf(what, sizeof what, "%s, %lld tokens",
-                 t->score != NULL   ? "Unigram"
-                 : t->byte_level    ? "BPE of bytes"
-                 : t->byte_fallback ? "BPE of characters, bytes for the rest"
-                                    : "BPE of characters",
+                 t->kind == WG_MODEL_UNIGRAM     ? "Unigram"
+                 : t->kind == WG_MODEL_WORDPIECE ? "WordPiece"
+                 : t->kind == WG_MODEL_WORDLEVEL ? "WordLevel"
+                 : t->byte_level                 ? "BPE of bytes"
+                 : t->byte_fallback              ? "BPE of characters, bytes for the rest"
+                                                 : "BPE of characters",
                  (long long)t->n_ids);
     }
     wg_forget_failure(ctx);

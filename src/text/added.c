@@ -19,19 +19,31 @@ bool wg_is_word(int32_t c)
            c == 0x200C || c == 0x200D || (c >= 0x24B6 && c <= 0x24E9);
 }
 
+bool wg_is_number(int32_t c)
+{
+    const utf8proc_category_t k = utf8proc_category(c);
+    return k >= UTF8PROC_CATEGORY_ND && k <= UTF8PROC_CATEGORY_NO;
+}
+
+bool wg_is_punctuation(int32_t c)
+{
+    const utf8proc_category_t k = utf8proc_category(c);
+
+    return (k >= UTF8PROC_CATEGORY_PC && k <= UTF8PROC_CATEGORY_PO) ||
+           (c < 128 && c > 32 && c != 127 && !wg_is_word(c));
+}
+
 static const wg_added_token *longest_at(const wagle_tokenizer *t, bool normalized, const char *text,
                                         int64_t bytes)
 {
-    const wg_added_token *best = NULL;
+    const int64_t *from = &t->added_from[normalized][(unsigned char)text[0]];
 
-    for (int64_t i = 0; i < t->n_added; i++) {
+    for (int64_t i = from[0]; i < from[1]; i++) {
         const wg_added_token *a = &t->added[i];
-        if (a->normalized == normalized && a->bytes > 0 && a->text[0] == text[0] &&
-            (int64_t)a->bytes <= bytes && memcmp(a->text, text, a->bytes) == 0 &&
-            (best == NULL || a->bytes > best->bytes))
-            best = a;
+        if ((int64_t)a->bytes <= bytes && memcmp(a->text, text, a->bytes) == 0)
+            return a;
     }
-    return best;
+    return NULL;
 }
 
 /* Code point that ends at `stop`, or begins at `start`; -1 at the edge of the text. */
@@ -63,9 +75,9 @@ static bool alone(const char *text, int64_t bytes, int64_t start, int64_t stop)
 }
 
 const wg_added_token *wg_added_next(const wagle_tokenizer *t, bool normalized, const char *text,
-                                    int64_t bytes, int64_t *at, int64_t *start, int64_t *stop)
+                                    int64_t bytes, int64_t from, int64_t *at, int64_t *start,
+                                    int64_t *stop)
 {
-    const int64_t floor = *at;
     char spare[4];
     int32_t c;
 
@@ -77,14 +89,14 @@ const wg_added_token *wg_added_next(const wagle_tokenizer *t, bool normalized, c
         }
         *start = *at;
         *stop = *at += (int64_t)a->bytes;
+        if (t->split_special && t->skipped[a->id])
+            continue;
         if (a->single_word && !alone(text, bytes, *start, *stop))
             continue;
-        while (a->lstrip && *start > floor && (c = code_before(text, *start)) >= 0 &&
-               wg_is_space(c))
+        while (a->lstrip && *start > from && (c = code_before(text, *start)) >= 0 && wg_is_space(c))
             *start -= wg_utf8_encode(c, spare);
         while (a->rstrip && (c = code_after(text, bytes, *stop)) >= 0 && wg_is_space(c))
             *stop += wg_utf8_encode(c, spare);
-        *at = *stop;
         return a;
     }
     return NULL;

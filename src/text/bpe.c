@@ -106,20 +106,25 @@ static wagle_status whole(wagle_ctx *ctx, const wagle_tokenizer *t, const char *
                           int64_t bytes, int32_t *id)
 {
     wg_text text = {0};
-    wagle_status st = WAGLE_OK;
-    char mapped[4];
+    wagle_status st;
 
     *id = t->byte_level ? -1 : wg_string_table_get(&t->by_text, piece, (size_t)bytes);
     if (!t->byte_level)
         return WAGLE_OK;
-    for (int64_t i = 0; st == WAGLE_OK && i < bytes; i++) {
-        const int n = wg_byte_to_char((unsigned char)piece[i], mapped);
-        st = wg_text_add(ctx, &text, mapped, (size_t)n);
-    }
+    st = wg_map_bytes(ctx, piece, bytes, &text);
     if (st == WAGLE_OK)
         *id = wg_string_table_get(&t->by_text, text.text, (size_t)text.bytes);
     wg_text_free(&text);
     return st;
+}
+
+wagle_status wg_add_unknown(wagle_ctx *ctx, const wagle_tokenizer *t, wg_ids *out)
+{
+    if (t->unknown_name != NULL)
+        return wg_fail(ctx, WAGLE_E_INPUT,
+                       "the tokenizer's unknown token '%.64s' is not in its vocabulary",
+                       t->unknown_name);
+    return t->unknown >= 0 ? wg_ids_add(ctx, out, t->unknown) : WAGLE_OK;
 }
 
 wagle_status wg_add_bytes(wagle_ctx *ctx, const wagle_tokenizer *t, const char *text, size_t bytes,
@@ -135,34 +140,62 @@ wagle_status wg_add_bytes(wagle_ctx *ctx, const wagle_tokenizer *t, const char *
     return WAGLE_OK;
 }
 
+/* A character with the prefix of what continues a word and the suffix of what ends it. */
+static wagle_status dress(wagle_ctx *ctx, const wagle_tokenizer *t, const char *text, size_t n,
+                          bool first, bool last, wg_text *out)
+{
+    out->bytes = 0;
+    if (!first && t->prefix != NULL)
+        WG_TRY(wg_text_addz(ctx, out, t->prefix));
+    WG_TRY(wg_text_add(ctx, out, text, n));
+    return last && t->suffix != NULL ? wg_text_addz(ctx, out, t->suffix) : WAGLE_OK;
+}
+
 /* The tokens a piece begins as: its characters, or bytes of those that are no tokens. An unknown
  * one waits for the next known one, as in the `tokenizers` library. */
 static wagle_status characters(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece,
-                               int64_t bytes, wg_ids *out)
+                               int64_t bytes, wg_text *spare, wg_ids *out)
 {
+    const bool dressed = t->prefix != NULL || t->suffix != NULL;
+    const bool has_unknown = t->unknown >= 0 || t->unknown_name != NULL;
     bool waiting = false, done;
     int32_t code;
 
-    for (int64_t i = 0; i < bytes;) {
-        int n = wg_utf8_decode(piece + i, (size_t)(bytes - i), &code);
-        n = n > 0 ? n : 1;
-        const int32_t id = wg_string_table_get(&t->by_text, piece + i, (size_t)n);
+    for (int64_t i = 0, step; i < bytes; i += step) {
+        const int found = wg_utf8_decode(piece + i, (size_t)(bytes - i), &code);
+        const char *text = piece + i;
+        size_t n = step = found > 0 ? found : 1;
+        if (dressed) {
+            WG_TRY(dress(ctx, t, text, n, i == 0, i + step == bytes, spare));
+            text = spare->text;
+            n = (size_t)spare->bytes;
+        }
+        const int32_t id = wg_string_table_get(&t->by_text, text, n);
         if (id >= 0) {
             if (waiting)
-                WG_TRY(wg_ids_add(ctx, out, t->unknown));
+                WG_TRY(wg_add_unknown(ctx, t, out));
             waiting = false;
             WG_TRY(wg_ids_add(ctx, out, id));
-        } else {
-            WG_TRY(wg_add_bytes(ctx, t, piece + i, (size_t)n, &done, out));
-            if (!done && t->unknown >= 0) {
-                if (waiting && !t->fuse_unknown)
-                    WG_TRY(wg_ids_add(ctx, out, t->unknown));
-                waiting = true;
-            }
+            continue;
         }
-        i += n;
+        WG_TRY(wg_add_bytes(ctx, t, text, n, &done, out));
+        if (done || !has_unknown)
+            continue;
+        if (waiting && !t->fuse_unknown)
+            WG_TRY(wg_add_unknown(ctx, t, out));
+        waiting = true;
     }
-    return waiting ? wg_ids_add(ctx, out, t->unknown) : WAGLE_OK;
+    return waiting ? wg_add_unknown(ctx, t, out) : WAGLE_OK;
+}
+
+static wagle_status first_tokens(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece,
+                                 int64_t bytes, wg_ids *out)
+{
+    wg_text spare = {0};
+    const wagle_status st = characters(ctx, t, piece, bytes, &spare, out);
+
+    wg_text_free(&spare);
+    return st;
 }
 
 static wagle_status single_bytes(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece,
@@ -170,8 +203,8 @@ static wagle_status single_bytes(wagle_ctx *ctx, const wagle_tokenizer *t, const
 {
     for (int64_t i = 0; i < bytes; i++) {
         const int32_t id = t->byte_id[(unsigned char)piece[i]];
-        if (id >= 0 || t->unknown >= 0)
-            WG_TRY(wg_ids_add(ctx, out, id >= 0 ? id : t->unknown));
+        if (id >= 0)
+            WG_TRY(wg_ids_add(ctx, out, id));
     }
     return WAGLE_OK;
 }
@@ -193,7 +226,7 @@ wagle_status wg_bpe(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece,
         if (id >= 0)
             return wg_ids_add(ctx, out, id);
     }
-    WG_TRY((t->byte_level ? single_bytes : characters)(ctx, t, piece, bytes, out));
+    WG_TRY((t->byte_level ? single_bytes : first_tokens)(ctx, t, piece, bytes, out));
     n = (int32_t)(out->n - before);
     if (n < 2)
         return WAGLE_OK;

@@ -1,4 +1,4 @@
-#include "text/tokenizer.h"
+#include "text/find.h"
 
 #include <string.h>
 
@@ -23,6 +23,18 @@ int wg_byte_to_char(unsigned char b, char out[4])
     return wg_utf8_encode(visible(b) ? b : 256 + hidden_before(b), out);
 }
 
+wagle_status wg_map_bytes(wagle_ctx *ctx, const char *text, int64_t bytes, wg_text *out)
+{
+    char mapped[4];
+
+    WG_TRY(wg_text_add(ctx, out, "", 0));
+    for (int64_t i = 0; i < bytes; i++) {
+        const int n = wg_byte_to_char((unsigned char)text[i], mapped);
+        WG_TRY(wg_text_add(ctx, out, mapped, (size_t)n));
+    }
+    return WAGLE_OK;
+}
+
 int wg_char_to_byte(int32_t code)
 {
     if (code < 256)
@@ -34,9 +46,8 @@ int wg_char_to_byte(int32_t code)
 }
 
 /* The bytes that a token stands for; its own text if a character of it stands for none. */
-static wagle_status token_bytes(wagle_ctx *ctx, const char *token, wg_text *out)
+static wagle_status token_bytes(wagle_ctx *ctx, const char *token, size_t n, wg_text *out)
 {
-    const size_t n = strlen(token);
     const int64_t start = out->bytes;
     int32_t code;
 
@@ -84,14 +95,6 @@ static wagle_status replace_invalid(wagle_ctx *ctx, const wg_text *in, wg_text *
     return WAGLE_OK;
 }
 
-static bool is_special(const wagle_tokenizer *t, int32_t id)
-{
-    for (int64_t i = 0; i < t->n_added; i++)
-        if (t->added[i].id == id)
-            return t->added[i].special;
-    return false;
-}
-
 /* Tokens on their way to text: span i of `text` is token i. */
 typedef struct tokens {
     wg_text text;
@@ -108,7 +111,7 @@ static void tokens_free(tokens *k)
 static wagle_status close_token(wagle_ctx *ctx, tokens *k, int64_t start)
 {
     WG_TRY(WG_GROW(ctx, &k->spans.span, &k->spans.capacity, k->spans.n + 1));
-    k->spans.span[k->spans.n++] = (struct wg_span){start, k->text.bytes - start};
+    k->spans.span[k->spans.n++] = (struct wg_span){start, k->text.bytes - start, false};
     return WAGLE_OK;
 }
 
@@ -177,19 +180,72 @@ static wagle_status join_bytes(wagle_ctx *ctx, const tokens *in, tokens *out)
     return st;
 }
 
-/* One token with every `pattern` in it replaced, dropped if `by` is NULL. */
-static wagle_status put_replaced(wagle_ctx *ctx, tokens *out, const char *text, int64_t bytes,
+/* Adds text with every `pattern` in it replaced. */
+static wagle_status add_replaced(wagle_ctx *ctx, wg_text *out, const char *text, int64_t bytes,
                                  const char *pattern, const char *by)
 {
-    const int64_t start = out->text.bytes, n = (int64_t)strlen(pattern);
+    const int64_t n = (int64_t)strlen(pattern);
 
     for (int64_t i = 0; i < bytes;) {
-        const bool here = bytes - i >= n && memcmp(text + i, pattern, (size_t)n) == 0;
-        WG_TRY(here ? wg_text_addz(ctx, &out->text, by != NULL ? by : "")
-                    : wg_text_add(ctx, &out->text, text + i, 1));
+        const bool here = n > 0 && bytes - i >= n && memcmp(text + i, pattern, (size_t)n) == 0;
+        WG_TRY(here ? wg_text_addz(ctx, out, by) : wg_text_add(ctx, out, text + i, 1));
         i += here ? n : 1;
     }
+    return WAGLE_OK;
+}
+
+static wagle_status put_replaced(wagle_ctx *ctx, tokens *out, const wg_decode_step *step,
+                                 const char *text, int64_t bytes, const char *by)
+{
+    const int64_t start = out->text.bytes;
+
+    WG_TRY(step->regex != NULL
+               ? wg_replace_matches(ctx, step->regex, text, bytes, by, true, &out->text)
+               : add_replaced(ctx, &out->text, text, bytes, step->pattern, by));
     return close_token(ctx, out, start);
+}
+
+/* What WordPiece's decoder and transformers' clean_up_tokenization drop; NULL ends. */
+static const char *const wordpiece_dirt[][2] = {
+    {" .", "."},   {" ?", "?"},     {" !", "!"},     {" ,", ","},
+    {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},   {" do not", " don't"},
+    {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}, {NULL, NULL}};
+static const char *const clean_up_dirt[][2] = {
+    {" .", "."},   {" ?", "?"},   {" !", "!"},     {" ,", ","},     {" ' ", "'"}, {" n't", "n't"},
+    {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}, {NULL, NULL}};
+
+static wagle_status clean(wagle_ctx *ctx, const char *const (*dirt)[2], wg_text *text)
+{
+    for (; (*dirt)[0] != NULL; dirt++) {
+        wg_text out = {0};
+        wagle_status st = wg_text_add(ctx, &out, "", 0);
+        if (st == WAGLE_OK)
+            st = add_replaced(ctx, &out, text->text, text->bytes, (*dirt)[0], (*dirt)[1]);
+        wg_text_free(text);
+        *text = out;
+        WG_TRY(st);
+    }
+    return WAGLE_OK;
+}
+
+/* A token that continues a word loses its prefix, another one gets a space in front. */
+static wagle_status put_wordpiece(wagle_ctx *ctx, tokens *out, const wg_decode_step *step,
+                                  bool first, const char *text, int64_t bytes)
+{
+    const int64_t n = (int64_t)strlen(step->pattern);
+    const bool continues = bytes >= n && memcmp(text, step->pattern, (size_t)n) == 0;
+    const int64_t cut = !first && continues ? n : 0;
+    wg_text one = {0};
+    wagle_status st = wg_text_addz(ctx, &one, first || continues ? "" : " ");
+
+    if (st == WAGLE_OK)
+        st = wg_text_add(ctx, &one, text + cut, (size_t)(bytes - cut));
+    if (st == WAGLE_OK && step->clean)
+        st = clean(ctx, wordpiece_dirt, &one);
+    if (st == WAGLE_OK)
+        st = put(ctx, out, one.text, one.bytes);
+    wg_text_free(&one);
+    return st;
 }
 
 static wagle_status put_stripped(wagle_ctx *ctx, tokens *out, const wg_decode_step *step,
@@ -211,15 +267,38 @@ static wagle_status put_stripped(wagle_ctx *ctx, tokens *out, const wg_decode_st
     return put(ctx, out, text, bytes);
 }
 
-static wagle_status put_step(wagle_ctx *ctx, const wg_decode_step *step, bool first,
+static wagle_status put_step(wagle_ctx *ctx, const wg_decode_step *step, bool first, bool last,
                              const char *text, int64_t bytes, tokens *out)
 {
-    if (step->kind == WG_DECODE_REPLACE)
-        return put_replaced(ctx, out, text, bytes, step->pattern, step->content);
-    if (step->kind == WG_DECODE_METASPACE)
-        return put_replaced(ctx, out, text, bytes, step->pattern,
-                            first && step->start > 0 ? NULL : " ");
-    return put_stripped(ctx, out, step, text, bytes);
+    switch (step->kind) {
+    case WG_DECODE_REPLACE:
+        return put_replaced(ctx, out, step, text, bytes, step->content);
+    case WG_DECODE_METASPACE:
+        return put_replaced(ctx, out, step, text, bytes, first && step->start > 0 ? "" : " ");
+    case WG_DECODE_BPE:
+        return put_replaced(ctx, out, step, text, bytes, last ? "" : " ");
+    case WG_DECODE_WORDPIECE:
+        return put_wordpiece(ctx, out, step, first, text, bytes);
+    default:
+        return put_stripped(ctx, out, step, text, bytes);
+    }
+}
+
+/* All tokens as the bytes that they stand for; what is no UTF-8 is replaced. */
+static wagle_status join_byte_level(wagle_ctx *ctx, const tokens *in, tokens *out)
+{
+    wg_text bytes = {0};
+    wagle_status st = wg_text_add(ctx, &bytes, "", 0);
+
+    for (int64_t i = 0; st == WAGLE_OK && i < in->spans.n; i++)
+        st = token_bytes(ctx, in->text.text + in->spans.span[i].start,
+                         (size_t)in->spans.span[i].bytes, &bytes);
+    if (st == WAGLE_OK)
+        st = replace_invalid(ctx, &bytes, &out->text);
+    if (st == WAGLE_OK)
+        st = close_token(ctx, out, 0);
+    wg_text_free(&bytes);
+    return st;
 }
 
 static wagle_status run_step(wagle_ctx *ctx, const wg_decode_step *step, const tokens *in,
@@ -228,22 +307,22 @@ static wagle_status run_step(wagle_ctx *ctx, const wg_decode_step *step, const t
     WG_TRY(wg_text_add(ctx, &out->text, "", 0));
     if (step->kind == WG_DECODE_BYTE_FALLBACK)
         return join_bytes(ctx, in, out);
+    if (step->kind == WG_DECODE_BYTE_LEVEL)
+        return join_byte_level(ctx, in, out);
     if (step->kind == WG_DECODE_FUSE)
         return put(ctx, out, in->text.text, in->text.bytes);
     for (int64_t i = 0; i < in->spans.n; i++) {
         const struct wg_span *span = &in->spans.span[i];
         const char *text = in->text.text + span->start;
-        WG_TRY(put_step(ctx, step, i == 0, text, span->bytes, out));
+        WG_TRY(put_step(ctx, step, i == 0, i + 1 == in->spans.n, text, span->bytes, out));
     }
     return WAGLE_OK;
 }
 
-/* The ids' tokens; byte-level ones already as bytes, and without a decoder set apart by spaces. */
+/* The ids' tokens; without a decoder they are set apart by spaces. */
 static wagle_status collect(wagle_ctx *ctx, const wagle_tokenizer *t, const int32_t *ids, int64_t n,
                             bool skip_special, tokens *out)
 {
-    const bool bytes = t->n_decode > 0 && t->decode[0].kind == WG_DECODE_BYTE_LEVEL;
-
     WG_TRY(wg_text_add(ctx, &out->text, "", 0));
     for (int64_t i = 0; i < n; i++) {
         const char *token = ids[i] >= 0 && ids[i] < t->n_ids ? t->token[ids[i]] : NULL;
@@ -251,11 +330,11 @@ static wagle_status collect(wagle_ctx *ctx, const wagle_tokenizer *t, const int3
         if (token == NULL)
             return wg_fail(ctx, WAGLE_E_INPUT, "token id %d is not in the vocabulary of %lld",
                            ids[i], (long long)t->n_ids);
-        if (skip_special && is_special(t, ids[i]))
+        if (skip_special && t->skipped[ids[i]])
             continue;
         if (t->n_decode == 0 && out->spans.n > 0)
             WG_TRY(wg_text_addz(ctx, &out->text, " "));
-        WG_TRY(bytes ? token_bytes(ctx, token, &out->text) : wg_text_addz(ctx, &out->text, token));
+        WG_TRY(wg_text_addz(ctx, &out->text, token));
         WG_TRY(close_token(ctx, out, start));
     }
     return WAGLE_OK;
@@ -269,12 +348,12 @@ wagle_status wg_decode(wagle_ctx *ctx, const wagle_tokenizer *t, const int32_t *
 
     for (int i = 0; st == WAGLE_OK && i < t->n_decode; i++) {
         tokens next = {0};
-        if (t->decode[i].kind == WG_DECODE_BYTE_LEVEL)
-            continue;
         st = run_step(ctx, &t->decode[i], &now, &next);
         tokens_free(&now);
         now = next;
     }
+    if (st == WAGLE_OK && t->clean_up)
+        st = clean(ctx, clean_up_dirt, &now.text);
     if (st == WAGLE_OK)
         st = wg_text_add(ctx, out, "", 0);
     if (st == WAGLE_OK)

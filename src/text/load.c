@@ -1,12 +1,7 @@
 /* load.c - reads tokenizer.json. What it asks for and we do not do is refused by name. */
 #include "text/loader.h"
 
-#include <openssl/evp.h>
-#include <stdlib.h>
 #include <string.h>
-
-static const char gpt2_pattern[] =
-    "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 wagle_status wg_load_refuse(const wg_loader *l, const char *part, const char *name)
 {
@@ -20,7 +15,7 @@ wagle_status wg_load_keep(const wg_loader *l, const char *text, size_t bytes, co
     return *out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 
-static const char *type_of(const json_t *part)
+const char *wg_load_type(const json_t *part)
 {
     const char *type = json_string_value(json_object_get(part, "type"));
     return type != NULL ? type : "(none)";
@@ -33,253 +28,133 @@ bool wg_load_flag(const json_t *part, const char *key, bool fallback)
 }
 
 /* Calls one(l, part) for a part or for each member of a Sequence, NULL and null for nothing. */
-static wagle_status each(const wg_loader *l, const json_t *part, const char *members,
+static wagle_status each(const wg_loader *l, const json_t *part, const char *members, int depth,
                          wagle_status (*one)(const wg_loader *, const json_t *))
 {
     const json_t *list = json_object_get(part, members);
 
-    if (part == NULL || json_is_null(part))
+    if (depth == 0 && (part == NULL || json_is_null(part)))
         return WAGLE_OK;
-    if (strcmp(type_of(part), "Sequence") != 0)
+    if (strcmp(wg_load_type(part), "Sequence") != 0)
         return one(l, part);
+    if (!json_is_array(list) || depth > 8)
+        return wg_load_refuse(l, "a Sequence without, or too deep in,", members);
     for (size_t i = 0; i < json_array_size(list); i++)
-        WG_TRY(one(l, json_array_get(list, i)));
+        WG_TRY(each(l, json_array_get(list, i), members, depth + 1, one));
     return WAGLE_OK;
-}
-
-/* --- normalizers --------------------------------------------------------------------------- */
-
-static wagle_status compile(const wg_loader *l, const char *pattern, bool literal, pcre2_code **out)
-{
-    int error;
-    PCRE2_SIZE at;
-
-    *out =
-        pcre2_compile((PCRE2_SPTR)pattern, strlen(pattern),
-                      PCRE2_UTF | (literal ? PCRE2_LITERAL : PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C),
-                      &error, &at, NULL);
-    if (*out == NULL) {
-        PCRE2_UCHAR text[128];
-        pcre2_get_error_message(error, text, sizeof text);
-        return wg_fail(l->ctx, WAGLE_E_INPUT, "%s: pattern, position %zu: %s", l->what, at,
-                       (const char *)text);
-    }
-    pcre2_jit_compile(*out, PCRE2_JIT_COMPLETE);
-    return WAGLE_OK;
-}
-
-/* A charsmap in base64, kept aligned in the arena. */
-static wagle_status load_charsmap(const wg_loader *l, const json_t *part, wg_charsmap *out)
-{
-    const json_t *value = json_object_get(part, "precompiled_charsmap");
-    const size_t n = json_string_length(value);
-    const char *text = json_string_value(value);
-    size_t spare = 0;
-    unsigned char *bytes;
-    int length;
-
-    while (text != NULL && spare < 2 && spare < n && text[n - 1 - spare] == '=')
-        spare++;
-    if (text == NULL || n % 4 != 0 || n > 1 << 28)
-        return wg_load_refuse(l, "normalizer Precompiled with", "a charsmap that is not base64");
-    bytes = wg_arena_alloc(l->ctx, &l->t->arena, n / 4 * 3 + 4);
-    if (bytes == NULL)
-        return WAGLE_E_RESOURCE;
-    length = EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)n);
-    if (length < 0)
-        return wg_load_refuse(l, "normalizer Precompiled with", "a charsmap that is not base64");
-    return wg_charsmap_read(l->ctx, l->what, bytes, (size_t)length - spare, out);
-}
-
-static wagle_status load_normalizer(const wg_loader *l, const json_t *part)
-{
-    static const char *const names[] = {"NFC",     "NFD",     "NFKC",  "NFKD",       "Lowercase",
-                                        "Prepend", "Replace", "Strip", "Precompiled"};
-    const char *type = type_of(part), *content;
-    const json_t *pattern = json_object_get(json_object_get(part, "pattern"), "String");
-    const char *regex =
-        json_string_value(json_object_get(json_object_get(part, "pattern"), "Regex"));
-    wg_normal_step *step;
-    int kind = 0;
-
-    while (kind <= WG_NORMAL_CHARSMAP && strcmp(names[kind], type) != 0)
-        kind++;
-    if (kind > WG_NORMAL_CHARSMAP || l->t->n_normal == WG_STEPS ||
-        (kind == WG_NORMAL_REPLACE && json_string_length(pattern) == 0 && regex == NULL))
-        return wg_load_refuse(l, "normalizer", type);
-    step = &l->t->normal[l->t->n_normal++];
-    step->kind = (wg_normal_kind)kind;
-    step->left = wg_load_flag(part, "strip_left", false);
-    step->right = wg_load_flag(part, "strip_right", false);
-    if (kind == WG_NORMAL_CHARSMAP)
-        return load_charsmap(l, part, &step->map);
-    content =
-        json_string_value(json_object_get(part, kind == WG_NORMAL_PREPEND ? "prepend" : "content"));
-    if (content != NULL)
-        WG_TRY(wg_load_keep(l, content, strlen(content), &step->content));
-    if (pattern != NULL)
-        WG_TRY(wg_load_keep(l, json_string_value(pattern), json_string_length(pattern),
-                            &step->pattern));
-    if (step->content == NULL && (kind == WG_NORMAL_PREPEND || kind == WG_NORMAL_REPLACE))
-        return wg_load_refuse(l, "normalizer without content", type);
-    return kind == WG_NORMAL_REPLACE && pattern == NULL ? compile(l, regex, false, &step->regex)
-                                                        : WAGLE_OK;
-}
-
-/* --- pre-tokenizers ------------------------------------------------------------------------ */
-
-/* prepend_scheme and split; before tokenizers 0.15: add_prefix_space. */
-static wagle_status load_metaspace(const wg_loader *l, const json_t *part, wg_split_step *step)
-{
-    static const char *const schemes[] = {"always", "first", "never"};
-    const char *space = json_string_value(json_object_get(part, "replacement"));
-    const char *scheme = json_string_value(json_object_get(part, "prepend_scheme"));
-    int i = wg_load_flag(part, "add_prefix_space", true) ? WG_PREPEND_ALWAYS : WG_PREPEND_NEVER;
-
-    for (int k = 0; scheme != NULL && k < 3; k++)
-        i = strcmp(schemes[k], scheme) == 0 ? k : i;
-    if (space == NULL || space[0] == '\0')
-        return wg_load_refuse(l, "pre-tokenizer Metaspace without", "replacement");
-    step->kind = WG_SPLIT_METASPACE;
-    step->prepend = (wg_prepend)i;
-    step->behavior = WG_MERGED_WITH_NEXT;
-    WG_TRY(wg_load_keep(l, space, strlen(space), &step->space));
-    return wg_load_flag(part, "split", true) ? compile(l, space, true, &step->regex) : WAGLE_OK;
-}
-
-static wagle_status load_pretokenizer(const wg_loader *l, const json_t *part)
-{
-    static const char *const behaviors[] = {"Isolated", "Removed", "MergedWithPrevious",
-                                            "MergedWithNext", "Contiguous"};
-    const char *type = type_of(part);
-    wg_split_step *step;
-
-    if (l->t->n_split == WG_STEPS)
-        return wg_load_refuse(l, "a pre-tokenizer of so many steps, at", type);
-    step = &l->t->split[l->t->n_split++];
-    step->invert = wg_load_flag(part, "invert", false);
-    if (strcmp(type, "ByteLevel") == 0) {
-        step->kind = WG_SPLIT_BYTE_LEVEL;
-        step->prefix_space = wg_load_flag(part, "add_prefix_space", true);
-        return wg_load_flag(part, "use_regex", true) ? compile(l, gpt2_pattern, false, &step->regex)
-                                                     : WAGLE_OK;
-    }
-    if (strcmp(type, "Metaspace") == 0)
-        return load_metaspace(l, part, step);
-    if (strcmp(type, "Digits") == 0) {
-        step->kind = WG_SPLIT_DIGITS;
-        step->behavior =
-            wg_load_flag(part, "individual_digits", false) ? WG_ISOLATED : WG_CONTIGUOUS;
-        return WAGLE_OK;
-    }
-    if (strcmp(type, "Split") == 0) {
-        const json_t *pattern = json_object_get(part, "pattern");
-        const char *regex = json_string_value(json_object_get(pattern, "Regex"));
-        const char *literal = json_string_value(json_object_get(pattern, "String"));
-        const char *behavior = json_string_value(json_object_get(part, "behavior"));
-        int b = 0;
-        while (b < 5 && (behavior == NULL || strcmp(behaviors[b], behavior) != 0))
-            b++;
-        if (b == 5 || (regex == NULL && literal == NULL))
-            return wg_load_refuse(l, "pre-tokenizer Split, behavior", behavior);
-        step->behavior = (wg_split_behavior)b;
-        step->kind = WG_SPLIT_REGEX;
-        return compile(l, regex != NULL ? regex : literal, regex == NULL, &step->regex);
-    }
-    return wg_load_refuse(l, "pre-tokenizer", type);
 }
 
 /* --- post-processors ------------------------------------------------------------------------ */
 
+static wagle_status form_add(const wg_loader *l, int32_t *form, int *n, int64_t id)
+{
+    if (*n == WG_TEMPLATE || id < WG_TEMPLATE_TEXT || id > INT32_MAX)
+        return wg_load_refuse(l, "post-processor's special token", "beyond the vocabulary");
+    form[(*n)++] = (int32_t)id;
+    return WAGLE_OK;
+}
+
+/* Two that add tokens: the `tokenizers` library takes what the first makes for a pair of texts. */
+static wagle_status set_form(const wg_loader *l, const int32_t *form, int n)
+{
+    wagle_tokenizer *t = l->t;
+
+    if (t->n_form > 1)
+        return wg_load_refuse(l,
+                              "a Sequence of two post-processors that add tokens:", "the second");
+    memcpy(t->form, form, (size_t)n * sizeof *form);
+    t->n_form = n;
+    return WAGLE_OK;
+}
+
 static wagle_status load_template(const wg_loader *l, const json_t *part)
 {
-    const json_t *form = json_object_get(part, "single"), *specials, *piece;
-    wagle_tokenizer *t = l->t;
+    const json_t *single = json_object_get(part, "single"), *specials, *piece, *id;
+    int32_t form[WG_TEMPLATE];
+    int n = 0;
     size_t i, j;
 
     specials = json_object_get(part, "special_tokens");
-    json_array_foreach (form, i, piece) {
+    if (json_array_size(single) == 0)
+        return wg_load_refuse(l, "post-processor TemplateProcessing without", "single");
+    json_array_foreach (single, i, piece) {
+        const json_t *text = json_object_get(piece, "Sequence");
+        const char *which = json_string_value(json_object_get(text, "id"));
         const char *name =
             json_string_value(json_object_get(json_object_get(piece, "SpecialToken"), "id"));
         const json_t *ids = json_object_get(json_object_get(specials, name ? name : ""), "ids");
-        const json_t *id;
-        if (json_is_object(json_object_get(piece, "Sequence")) && t->n_form < WG_TEMPLATE) {
-            t->form[t->n_form++] = WG_TEMPLATE_TEXT;
+        if (text != NULL && (which == NULL || strcmp(which, "A") == 0)) {
+            WG_TRY(form_add(l, form, &n, WG_TEMPLATE_TEXT));
             continue;
         }
         if (!json_is_array(ids))
             return wg_load_refuse(l, "post-processor's special token", name);
-        json_array_foreach (ids, j, id) {
-            const json_int_t value = json_integer_value(id);
-            if (value < 0 || value > INT32_MAX || t->n_form == WG_TEMPLATE)
-                return wg_load_refuse(l, "post-processor's special token", name);
-            t->form[t->n_form++] = (int32_t)value;
-        }
+        json_array_foreach (ids, j, id)
+            WG_TRY(form_add(l, form, &n, json_is_integer(id) ? json_integer_value(id) : -2));
     }
-    return WAGLE_OK;
+    return set_form(l, form, n);
+}
+
+/* [text, id] of BertProcessing and RobertaProcessing. */
+static json_int_t pair_id(const json_t *part, const char *key)
+{
+    const json_t *id = json_array_get(json_object_get(part, key), 1);
+    return json_is_integer(id) ? json_integer_value(id) : -2;
 }
 
 static wagle_status load_processor(const wg_loader *l, const json_t *part)
 {
-    if (strcmp(type_of(part), "ByteLevel") == 0) /* moves offsets only */
+    const char *type = wg_load_type(part);
+    int32_t form[WG_TEMPLATE];
+    int n = 0;
+
+    if (strcmp(type, "ByteLevel") == 0) /* moves offsets only */
         return WAGLE_OK;
-    if (strcmp(type_of(part), "TemplateProcessing") == 0 && l->t->n_form == 0)
+    if (strcmp(type, "TemplateProcessing") == 0)
         return load_template(l, part);
-    return wg_load_refuse(l, "post-processor", type_of(part));
+    if (strcmp(type, "BertProcessing") != 0 && strcmp(type, "RobertaProcessing") != 0)
+        return wg_load_refuse(l, "post-processor", type);
+    WG_TRY(form_add(l, form, &n, pair_id(part, "cls")));
+    WG_TRY(form_add(l, form, &n, WG_TEMPLATE_TEXT));
+    WG_TRY(form_add(l, form, &n, pair_id(part, "sep")));
+    return set_form(l, form, n);
 }
 
-static wagle_status load_decoder(const wg_loader *l, const json_t *part)
+/* Bytes are kept as bytes where ByteLevel comes last and each has a token: the common case, and the
+ * faster one. Else they become the characters that stand for them. */
+static void choose_bytes(wagle_tokenizer *t)
 {
-    static const char *const names[] = {"ByteLevel", "ByteFallback", "Fuse",
-                                        "Replace",   "Strip",        "Metaspace"};
-    const char *type = type_of(part), *content, *pattern;
-    const json_t *start = json_object_get(part, "start"), *stop = json_object_get(part, "stop");
-    wg_decode_step *step;
-    int kind = 0;
+    bool plain = t->kind == WG_MODEL_BPE && !t->byte_fallback && t->prefix == NULL &&
+                 t->suffix == NULL && t->n_split > 0 &&
+                 t->split[t->n_split - 1].kind == WG_SPLIT_BYTE_LEVEL;
 
-    while (kind <= WG_DECODE_METASPACE && strcmp(names[kind], type) != 0)
-        kind++;
-    if (kind > WG_DECODE_METASPACE || l->t->n_decode == WG_STEPS)
-        return wg_load_refuse(l, "decoder", type);
-    step = &l->t->decode[l->t->n_decode++];
-    step->kind = (wg_decode_kind)kind;
-    content = json_string_value(json_object_get(part, "content"));
-    pattern = kind == WG_DECODE_METASPACE
-                  ? json_string_value(json_object_get(part, "replacement"))
-                  : json_string_value(json_object_get(json_object_get(part, "pattern"), "String"));
-    if ((content == NULL && (kind == WG_DECODE_REPLACE || kind == WG_DECODE_STRIP)) ||
-        ((pattern == NULL || pattern[0] == '\0') &&
-         (kind == WG_DECODE_REPLACE || kind == WG_DECODE_METASPACE)))
-        return wg_load_refuse(l, "decoder, as it is written,", type);
-    if (content != NULL)
-        WG_TRY(wg_load_keep(l, content, strlen(content), &step->content));
-    if (pattern != NULL)
-        WG_TRY(wg_load_keep(l, pattern, strlen(pattern), &step->pattern));
-    step->start = json_integer_value(start);
-    step->stop = json_integer_value(stop);
-    if (kind == WG_DECODE_METASPACE) {
-        const char *scheme = json_string_value(json_object_get(part, "prepend_scheme"));
-        step->start = scheme != NULL ? strcmp(scheme, "never") != 0
-                                     : wg_load_flag(part, "add_prefix_space", true);
-    }
-    return WAGLE_OK;
+    for (int b = 0; plain && b < 256; b++)
+        plain = t->byte_id[b] >= 0 || (t->unknown < 0 && t->unknown_name == NULL);
+    t->byte_level = plain;
+    for (int i = 0; i < t->n_split; i++)
+        t->split[i].maps_bytes =
+            t->split[i].kind == WG_SPLIT_BYTE_LEVEL && !(plain && i + 1 == t->n_split);
 }
 
-/* Byte-level vocabularies are used through a ByteLevel step at the end. */
 static wagle_status check(const wg_loader *l)
 {
     wagle_tokenizer *t = l->t;
 
-    for (int i = 0; i < t->n_split; i++)
-        if (t->split[i].kind == WG_SPLIT_BYTE_LEVEL && i + 1 < t->n_split)
-            return wg_load_refuse(l, "pre-tokenizer", "ByteLevel before others");
-    t->byte_level = t->n_split > 0 && t->split[t->n_split - 1].kind == WG_SPLIT_BYTE_LEVEL;
-    if (t->byte_level && t->score != NULL)
-        return wg_load_refuse(l, "Unigram with pre-tokenizer", "ByteLevel");
+    choose_bytes(t);
     for (int i = 0; i < t->n_form; i++)
         if (t->form[i] >= t->n_ids)
-            return wg_load_refuse(l, "post-processor's special token", "outside the vocabulary");
+            return wg_load_refuse(l, "post-processor's special token", "beyond the vocabulary");
     return WAGLE_OK;
+}
+
+/* What folder.h says beside the parts of a tokenizer.json. */
+static void load_rest(const wg_loader *l, const json_t *rest)
+{
+    const char *eos = json_string_value(json_object_get(rest, "eos_token"));
+
+    l->t->eos = eos != NULL ? wg_token_id(l->t, eos) : -1;
+    l->t->split_special = wg_load_flag(rest, "split_special_tokens", false);
+    l->t->clean_up = wg_load_flag(rest, "clean_up", false);
 }
 
 wagle_status wg_tokenizer_parse(wagle_ctx *ctx, const char *what, const json_t *json,
@@ -294,16 +169,17 @@ wagle_status wg_tokenizer_parse(wagle_ctx *ctx, const char *what, const json_t *
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: not a JSON object", what);
     WG_TRY(WG_ALLOC(ctx, &t, 1));
     l.t = t;
-    t->eos = -1;
-    WG_TRY_GOTO(each(&l, json_object_get(json, "normalizer"), "normalizers", load_normalizer),
+    WG_TRY_GOTO(each(&l, json_object_get(json, "normalizer"), "normalizers", 0, wg_load_normalizer),
                 fail);
     WG_TRY_GOTO(
-        each(&l, json_object_get(json, "pre_tokenizer"), "pretokenizers", load_pretokenizer), fail);
+        each(&l, json_object_get(json, "pre_tokenizer"), "pretokenizers", 0, wg_load_pretokenizer),
+        fail);
     WG_TRY_GOTO(wg_load_model(ctx, what, t, json), fail);
-    WG_TRY_GOTO(each(&l, json_object_get(json, "post_processor"), "processors", load_processor),
+    WG_TRY_GOTO(each(&l, json_object_get(json, "post_processor"), "processors", 0, load_processor),
                 fail);
-    WG_TRY_GOTO(each(&l, json_object_get(json, "decoder"), "decoders", load_decoder), fail);
+    WG_TRY_GOTO(each(&l, json_object_get(json, "decoder"), "decoders", 0, wg_load_decoder), fail);
     WG_TRY_GOTO(check(&l), fail);
+    load_rest(&l, json_object_get(json, "wagle"));
     *out = t;
     return WAGLE_OK;
 fail:

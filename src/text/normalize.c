@@ -1,4 +1,4 @@
-#include "text/tokenizer.h"
+#include "text/find.h"
 
 #include <string.h>
 #include <stdlib.h>
@@ -44,29 +44,6 @@ static wagle_status lowercase(wagle_ctx *ctx, const wg_text *in, wg_text *out)
     return WAGLE_OK;
 }
 
-static wagle_status replace_matches(wagle_ctx *ctx, const wg_normal_step *step, const wg_text *in,
-                                    wg_text *out)
-{
-    pcre2_match_data *match = pcre2_match_data_create(1, NULL);
-    wagle_status st = WAGLE_OK;
-    size_t at = 0;
-
-    if (match == NULL)
-        return wg_fail(ctx, WAGLE_E_RESOURCE, "not enough memory for a pattern");
-    while (st == WAGLE_OK && pcre2_match(step->regex, (PCRE2_SPTR)in->text, (size_t)in->bytes, at,
-                                         PCRE2_NO_UTF_CHECK, match, NULL) > 0) {
-        const PCRE2_SIZE *place = pcre2_get_ovector_pointer(match);
-        if (place[1] == place[0]) /* nothing to replace, and no way on */
-            break;
-        st = wg_text_add(ctx, out, in->text + at, place[0] - at);
-        if (st == WAGLE_OK)
-            st = wg_text_addz(ctx, out, step->content);
-        at = place[1];
-    }
-    pcre2_match_data_free(match);
-    return st == WAGLE_OK ? wg_text_add(ctx, out, in->text + at, (size_t)in->bytes - at) : st;
-}
-
 static wagle_status replace(wagle_ctx *ctx, const wg_normal_step *step, const wg_text *in,
                             wg_text *out)
 {
@@ -74,7 +51,7 @@ static wagle_status replace(wagle_ctx *ctx, const wg_normal_step *step, const wg
     int64_t i = 0;
 
     if (step->regex != NULL)
-        return replace_matches(ctx, step, in, out);
+        return wg_replace_matches(ctx, step->regex, in->text, in->bytes, step->content, false, out);
     while (i < in->bytes) {
         const char *at = in->text + i;
         if ((size_t)(in->bytes - i) >= n && memcmp(at, step->pattern, n) == 0) {
@@ -108,6 +85,118 @@ static wagle_status strip(wagle_ctx *ctx, const wg_normal_step *step, const wg_t
                         : wg_text_add(ctx, out, "", 0);
 }
 
+/* --- characters one by one ------------------------------------------------------------------- */
+
+static bool is_mark(int32_t c)
+{
+    const utf8proc_category_t k = utf8proc_category(c);
+    return k >= UTF8PROC_CATEGORY_MN && k <= UTF8PROC_CATEGORY_ME;
+}
+
+static bool is_nonspacing(int32_t c)
+{
+    return utf8proc_category(c) == UTF8PROC_CATEGORY_MN;
+}
+
+/* Control, format, unassigned and private characters; not tab and line breaks. */
+static bool is_control(int32_t c)
+{
+    const utf8proc_category_t k = utf8proc_category(c);
+
+    return c != '\t' && c != '\n' && c != '\r' &&
+           (k == UTF8PROC_CATEGORY_CN || k >= UTF8PROC_CATEGORY_CC);
+}
+
+static bool is_chinese(int32_t c)
+{
+    static const int32_t ranges[][2] = {{0x4E00, 0x9FFF},   {0x3400, 0x4DBF},   {0x20000, 0x2A6DF},
+                                        {0x2A700, 0x2B73F}, {0x2B740, 0x2B81F}, {0x2B920, 0x2CEAF},
+                                        {0xF900, 0xFAFF},   {0x2F800, 0x2FA1F}};
+
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (c >= ranges[i][0] && c <= ranges[i][1])
+            return true;
+    return false;
+}
+
+/* SentencePiece's nmt_nfkc, the part before NFKC: dropped, or a space. */
+static bool nmt_drops(int32_t c)
+{
+    return (c >= 1 && c <= 8) || c == 0xB || (c >= 0xE && c <= 0x1F) || c == 0x7F || c == 0x8F ||
+           c == 0x9F;
+}
+
+static bool nmt_space(int32_t c)
+{
+    return c == 9 || c == 0xA || c == 0xC || c == 0xD || c == 0x1680 ||
+           (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 || c == 0x2581 ||
+           c == 0xFEFF || c == 0xFFFD;
+}
+
+static bool bert_drops(int32_t c)
+{
+    return c == 0 || c == 0xFFFD || is_control(c);
+}
+
+/* text := its characters without those of `drops`, those of `spaces` as a space, and spaces around
+ * those of `apart`; each may be NULL. */
+static wagle_status filter(wagle_ctx *ctx, bool (*drops)(int32_t), bool (*spaces)(int32_t),
+                           bool (*apart)(int32_t), const wg_text *in, wg_text *out)
+{
+    int32_t c;
+
+    for (int64_t i = 0; i < in->bytes;) {
+        int n = wg_utf8_decode(in->text + i, (size_t)(in->bytes - i), &c);
+        const char *at = in->text + i;
+        n = n > 0 ? n : 1;
+        i += n;
+        if (drops != NULL && drops(c))
+            continue;
+        if (spaces != NULL && spaces(c))
+            WG_TRY(wg_text_addz(ctx, out, " "));
+        else if (apart != NULL && apart(c))
+            WG_TRY(wg_text_printf(ctx, out, " %.*s ", n, at));
+        else
+            WG_TRY(wg_text_add(ctx, out, at, (size_t)n));
+    }
+    return WAGLE_OK;
+}
+
+/* Replaces *text by what `make` adds. */
+static wagle_status filter_in_place(wagle_ctx *ctx, bool (*drops)(int32_t), bool (*spaces)(int32_t),
+                                    bool (*apart)(int32_t), wg_text *text)
+{
+    wg_text out = {0};
+    wagle_status st = wg_text_add(ctx, &out, "", 0);
+
+    if (st == WAGLE_OK)
+        st = filter(ctx, drops, spaces, apart, text, &out);
+    wg_text_free(text);
+    *text = out;
+    return st;
+}
+
+static wagle_status bert(wagle_ctx *ctx, const wg_normal_step *step, const wg_text *in,
+                         wg_text *out)
+{
+    wg_text text = {0};
+    wagle_status st = wg_text_add(ctx, &text, in->text, (size_t)in->bytes);
+
+    if (st == WAGLE_OK && step->clean)
+        st = filter_in_place(ctx, bert_drops, wg_is_space, NULL, &text);
+    if (st == WAGLE_OK && step->chinese)
+        st = filter_in_place(ctx, NULL, NULL, is_chinese, &text);
+    if (st == WAGLE_OK && step->accents)
+        st = unicode_form(ctx, &text, WG_NORMAL_NFD);
+    if (st == WAGLE_OK && step->accents)
+        st = filter_in_place(ctx, is_nonspacing, NULL, NULL, &text);
+    if (st == WAGLE_OK)
+        st = step->lower ? lowercase(ctx, &text, out)
+                         : wg_text_add(ctx, out, text.text, (size_t)text.bytes);
+    wg_text_free(&text);
+    return st;
+}
+
 static wagle_status rewrite(wagle_ctx *ctx, const wg_normal_step *step, const wg_text *in,
                             wg_text *out)
 {
@@ -120,6 +209,14 @@ static wagle_status rewrite(wagle_ctx *ctx, const wg_normal_step *step, const wg
         return strip(ctx, step, in, out);
     case WG_NORMAL_CHARSMAP:
         return wg_charsmap_apply(ctx, &step->map, in, out);
+    case WG_NORMAL_STRIP_ACCENTS:
+        return filter(ctx, is_mark, NULL, NULL, in, out);
+    case WG_NORMAL_BERT:
+        return bert(ctx, step, in, out);
+    case WG_NORMAL_NMT:
+        return filter(ctx, nmt_drops, nmt_space, NULL, in, out);
+    case WG_NORMAL_BYTE_LEVEL:
+        return wg_map_bytes(ctx, in->text, in->bytes, out);
     default: /* prepend */
         if (in->bytes > 0)
             WG_TRY(wg_text_addz(ctx, out, step->content));
@@ -127,9 +224,46 @@ static wagle_status rewrite(wagle_ctx *ctx, const wg_normal_step *step, const wg
     }
 }
 
-wagle_status wg_normalize(wagle_ctx *ctx, const wagle_tokenizer *t, wg_text *text)
+/* Whether the step leaves the character in place with which the text begins. */
+static wagle_status keeps_start(wagle_ctx *ctx, const wg_normal_step *step, const wg_text *text,
+                                bool *out)
+{
+    int32_t c = -1, spare;
+    wg_finder f = {0};
+
+    *out = true;
+    if (text->bytes == 0 || wg_utf8_decode(text->text, (size_t)text->bytes, &c) == 0)
+        return WAGLE_OK;
+    *out = !((step->kind == WG_NORMAL_STRIP && step->left && wg_is_space(c)) ||
+             (step->kind == WG_NORMAL_STRIP_ACCENTS && is_mark(c)) ||
+             (step->kind == WG_NORMAL_NMT && nmt_drops(c)) ||
+             (step->kind == WG_NORMAL_BERT && step->clean && bert_drops(c)) ||
+             (step->kind == WG_NORMAL_BERT && step->accents && is_nonspacing(c)));
+    if (step->kind != WG_NORMAL_REPLACE)
+        return WAGLE_OK;
+    f.stop = step->pattern != NULL ? (int64_t)strlen(step->pattern) : 0;
+    f.found = step->pattern != NULL && f.stop <= text->bytes &&
+              memcmp(text->text, step->pattern, (size_t)f.stop) == 0;
+    if (step->regex != NULL) {
+        WG_TRY(wg_finder_new(ctx, step->regex, &f));
+        wg_finder_begin(&f, text->text, text->bytes);
+        const wagle_status st = wg_finder_next(&f);
+        wg_finder_free(&f);
+        WG_TRY(st);
+    }
+    if (f.found && f.start == 0) /* what replaces several characters stands for the last */
+        *out = step->content[0] != '\0' &&
+               wg_utf8_decode(text->text, (size_t)text->bytes, &spare) >= f.stop;
+    return WAGLE_OK;
+}
+
+wagle_status wg_normalize(wagle_ctx *ctx, const wagle_tokenizer *t, wg_text *text, bool *first)
 {
     for (int i = 0; i < t->n_normal; i++) {
+        bool kept = true;
+        if (*first && t->marks_first)
+            WG_TRY(keeps_start(ctx, &t->normal[i], text, &kept));
+        *first &= kept;
         if (t->normal[i].kind <= WG_NORMAL_NFKD) {
             WG_TRY(unicode_form(ctx, text, t->normal[i].kind));
             continue;

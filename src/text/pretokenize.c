@@ -1,18 +1,18 @@
-/* pretokenize.c - cuts normalised text into the pieces that BPE sees one by one. */
-#include "text/tokenizer.h"
+/* pretokenize.c - cuts normalised text into the pieces that the model sees one by one. */
+#include "text/find.h"
 
 #include <string.h>
 #include <utf8proc.h>
 
 typedef struct splitter {
-    wagle_ctx *ctx;
     const wg_split_step *step;
-    pcre2_match_data *match;
+    wg_finder finder;
+    wagle_ctx *ctx;
     const char *text; /* the piece being split */
-    int64_t offset;   /* its place in the whole text */
     int64_t bytes;
+    struct wg_span whole; /* the piece in the whole text */
     wg_spans *out;
-    int64_t open; /* start of the span that waits for its end, -1: none */
+    int64_t began; /* spans in `out` before the piece */
     bool last_matched, any;
 } splitter;
 
@@ -20,86 +20,81 @@ static wagle_status push(splitter *s, int64_t start, int64_t stop)
 {
     wg_spans *out = s->out;
 
-    if (start == stop)
-        return WAGLE_OK;
     WG_TRY(WG_GROW(s->ctx, &out->span, &out->capacity, out->n + 1));
-    out->span[out->n++] = (struct wg_span){s->offset + start, stop - start};
+    out->span[out->n++] =
+        (struct wg_span){s->whole.start + start, stop - start, s->whole.first && start == 0};
     return WAGLE_OK;
 }
 
-/* Takes the next stretch of the piece, all of it matched or all of it not. */
+/* Takes the next stretch of the piece, all of it matched or all of it not; matches may be empty. */
 static wagle_status stretch(splitter *s, int64_t start, int64_t stop, bool matched)
 {
-    wg_spans *out = s->out;
+    const wg_split_behavior how = s->step->behavior;
+    bool joins = false;
 
-    if (start == stop)
+    if (start == stop && !matched)
         return WAGLE_OK;
     matched ^= s->step->invert;
-    const bool follows = s->any, before = s->last_matched;
+    if (how == WG_REMOVED)
+        return matched ? WAGLE_OK : push(s, start, stop);
+    if (s->any && how == WG_CONTIGUOUS)
+        joins = matched == s->last_matched;
+    else if (s->any && how == WG_MERGED_WITH_PREVIOUS)
+        joins = matched && !s->last_matched;
+    else if (s->any && how == WG_MERGED_WITH_NEXT)
+        joins = !matched && s->last_matched;
     s->any = true;
     s->last_matched = matched;
-    switch (s->step->behavior) {
-    case WG_REMOVED:
-        return matched ? WAGLE_OK : push(s, start, stop);
-    case WG_CONTIGUOUS:
-        if (follows && matched == before) {
-            out->span[out->n - 1].bytes += stop - start;
-            return WAGLE_OK;
-        }
+    if (!joins)
         return push(s, start, stop);
-    case WG_MERGED_WITH_PREVIOUS:
-        if (follows && matched && !before) {
-            out->span[out->n - 1].bytes += stop - start;
-            return WAGLE_OK;
-        }
-        return push(s, start, stop);
-    case WG_MERGED_WITH_NEXT:
-        if (follows && !matched && before) {
-            out->span[out->n - 1].bytes += stop - start;
-            return WAGLE_OK;
-        }
-        return push(s, start, stop);
-    default:
-        return push(s, start, stop);
-    }
+    s->out->span[s->out->n - 1].bytes += stop - start;
+    return WAGLE_OK;
 }
 
 static wagle_status split_regex(splitter *s)
 {
-    int64_t at = 0, from = 0;
+    int64_t from = 0;
 
-    while (at < s->bytes) {
-        const int found = pcre2_match(s->step->regex, (PCRE2_SPTR)s->text, (size_t)s->bytes,
-                                      (size_t)at, PCRE2_NO_UTF_CHECK, s->match, NULL);
-        const PCRE2_SIZE *place = pcre2_get_ovector_pointer(s->match);
-        if (found == PCRE2_ERROR_NOMATCH)
-            break;
-        if (found < 0)
-            return wg_fail(s->ctx, WAGLE_E_INPUT, "the pre-tokenizer's pattern failed (PCRE2 %d)",
-                           found);
-        if (place[1] == place[0]) { /* an empty match: step over one character */
-            int32_t c;
-            const int n = wg_utf8_decode(s->text + at, (size_t)(s->bytes - at), &c);
-            at += n > 0 ? n : 1;
-            continue;
-        }
-        WG_TRY(stretch(s, from, (int64_t)place[0], false));
-        WG_TRY(stretch(s, (int64_t)place[0], (int64_t)place[1], true));
-        at = from = (int64_t)place[1];
+    wg_finder_begin(&s->finder, s->text, s->bytes);
+    for (;;) {
+        WG_TRY(wg_finder_next(&s->finder));
+        if (!s->finder.found)
+            return stretch(s, from, s->bytes, false);
+        WG_TRY(stretch(s, from, s->finder.start, false));
+        WG_TRY(stretch(s, s->finder.start, s->finder.stop, true));
+        from = s->finder.stop;
     }
-    return stretch(s, from, s->bytes, false);
 }
 
-static wagle_status split_digits(splitter *s)
+static int next_code(const splitter *s, int64_t at, int32_t *code)
+{
+    const int n = wg_utf8_decode(s->text + at, (size_t)(s->bytes - at), code);
+    return n > 0 ? n : 1;
+}
+
+static bool in_class(const wg_split_step *step, int32_t code)
+{
+    switch (step->kind) {
+    case WG_SPLIT_DIGITS:
+        return wg_is_number(code);
+    case WG_SPLIT_SPACES:
+        return wg_is_space(code);
+    case WG_SPLIT_PUNCTUATION:
+        return wg_is_punctuation(code);
+    default:
+        return code == step->delimiter;
+    }
+}
+
+/* Each character of the class is a match. */
+static wagle_status split_class(splitter *s)
 {
     int64_t from = 0;
     int32_t c = 0;
 
     for (int64_t i = 0; i < s->bytes;) {
-        int n = wg_utf8_decode(s->text + i, (size_t)(s->bytes - i), &c);
-        n = n > 0 ? n : 1;
-        const utf8proc_category_t k = utf8proc_category(c);
-        if (k >= UTF8PROC_CATEGORY_ND && k <= UTF8PROC_CATEGORY_NO) {
+        const int n = next_code(s, i, &c);
+        if (in_class(s->step, c)) {
             WG_TRY(stretch(s, from, i, false));
             WG_TRY(stretch(s, i, i + n, true));
             from = i + n;
@@ -109,48 +104,110 @@ static wagle_status split_digits(splitter *s)
     return stretch(s, from, s->bytes, false);
 }
 
+/* Words, and runs of what is neither word nor space; spaces are dropped. */
+static wagle_status split_words(splitter *s)
+{
+    int64_t from = 0;
+    int kind = 0;
+    int32_t c = 0;
+
+    for (int64_t i = 0; i < s->bytes;) {
+        const int n = next_code(s, i, &c);
+        const int now = wg_is_word(c) ? 1 : wg_is_space(c) ? 0 : 2;
+        if (now != kind && kind != 0)
+            WG_TRY(push(s, from, i));
+        if (now != kind)
+            from = i;
+        kind = now;
+        i += n;
+    }
+    return kind != 0 ? push(s, from, s->bytes) : WAGLE_OK;
+}
+
+static wagle_status split_length(splitter *s)
+{
+    int64_t from = 0, count = 0;
+    int32_t c;
+
+    for (int64_t i = 0; i < s->bytes;) {
+        i += next_code(s, i, &c);
+        if (++count % s->step->length == 0) {
+            WG_TRY(push(s, from, i));
+            from = i;
+        }
+    }
+    return push(s, from, s->bytes);
+}
+
+static wagle_status split_piece(splitter *s)
+{
+    int64_t n = s->began = s->out->n;
+    wagle_status st;
+
+    s->any = false;
+    switch (s->step->kind) {
+    case WG_SPLIT_REGEX:
+    case WG_SPLIT_BYTE_LEVEL:
+    case WG_SPLIT_METASPACE:
+        st = s->step->regex != NULL ? split_regex(s) : push(s, 0, s->bytes);
+        break;
+    case WG_SPLIT_WORDS:
+        st = split_words(s);
+        break;
+    case WG_SPLIT_LENGTH:
+        st = split_length(s);
+        break;
+    default:
+        st = split_class(s);
+    }
+    for (int64_t i = s->began; i < s->out->n; i++) /* empty pieces are dropped */
+        if (s->out->span[i].bytes > 0)
+            s->out->span[n++] = s->out->span[i];
+    s->out->n = n;
+    return st;
+}
+
 static wagle_status split_one(wagle_ctx *ctx, const wg_split_step *step, const wg_text *text,
                               const wg_spans *in, wg_spans *out)
 {
     splitter s = {.ctx = ctx, .step = step, .out = out};
     wagle_status st = WAGLE_OK;
 
-    if (step->regex != NULL) {
-        s.match = pcre2_match_data_create(1, NULL);
-        if (s.match == NULL)
-            return wg_fail(ctx, WAGLE_E_RESOURCE, "not enough memory for a pattern");
-    }
+    if (step->regex != NULL)
+        WG_TRY(wg_finder_new(ctx, step->regex, &s.finder));
     for (int64_t i = 0; st == WAGLE_OK && i < in->n; i++) {
         s.text = text->text + in->span[i].start;
-        s.offset = in->span[i].start;
+        s.whole = in->span[i];
         s.bytes = in->span[i].bytes;
-        s.any = false;
-        st = step->kind == WG_SPLIT_DIGITS ? split_digits(&s)
-             : step->regex != NULL         ? split_regex(&s)
-                                           : push(&s, 0, s.bytes);
+        st = split_piece(&s);
     }
-    pcre2_match_data_free(s.match);
+    wg_finder_free(&s.finder);
     return st;
 }
 
-/* Each span that does not begin with a space gets one. */
-static wagle_status prefix_spaces(wagle_ctx *ctx, wg_text *text, wg_spans *spans)
-{
-    wg_text out = {0};
-    wagle_status st = WAGLE_OK;
+/* --- steps that rewrite the text ------------------------------------------------------------- */
 
-    for (int64_t i = 0; st == WAGLE_OK && i < spans->n; i++) {
-        struct wg_span *span = &spans->span[i];
-        const int64_t start = out.bytes;
-        if (text->text[span->start] != ' ')
-            st = wg_text_addz(ctx, &out, " ");
-        if (st == WAGLE_OK)
-            st = wg_text_add(ctx, &out, text->text + span->start, (size_t)span->bytes);
-        *span = (struct wg_span){start, out.bytes - start};
-    }
-    wg_text_free(text);
-    *text = out;
-    return st;
+/* Adds what a span becomes. */
+typedef wagle_status rewrite_span(wagle_ctx *, const wg_split_step *, bool first, const char *from,
+                                  int64_t bytes, wg_text *out);
+
+/* A span that does not begin with a space gets one. */
+static wagle_status prefix_space(wagle_ctx *ctx, const wg_split_step *step, bool first,
+                                 const char *from, int64_t bytes, wg_text *out)
+{
+    (void)step;
+    (void)first;
+    if (from[0] != ' ')
+        WG_TRY(wg_text_addz(ctx, out, " "));
+    return wg_text_add(ctx, out, from, (size_t)bytes);
+}
+
+static wagle_status map_bytes(wagle_ctx *ctx, const wg_split_step *step, bool first,
+                              const char *from, int64_t bytes, wg_text *out)
+{
+    (void)step;
+    (void)first;
+    return wg_map_bytes(ctx, from, bytes, out);
 }
 
 static bool begins_with(const char *text, int64_t bytes, const char *start)
@@ -159,28 +216,60 @@ static bool begins_with(const char *text, int64_t bytes, const char *start)
     return (size_t)bytes >= n && memcmp(text, start, n) == 0;
 }
 
-/* Spaces become the step's sign, and spans get one in front; first: span 0 begins the text. */
+/* Spaces become the step's sign, and spans get one in front. */
 static wagle_status show_spaces(wagle_ctx *ctx, const wg_split_step *step, bool first,
-                                wg_text *text, wg_spans *spans)
+                                const char *from, int64_t bytes, wg_text *out)
+{
+    const bool wanted =
+        step->prepend == WG_PREPEND_ALWAYS || (step->prepend == WG_PREPEND_FIRST && first);
+    int64_t j = 0;
+
+    if (wanted && from[0] != ' ' && !begins_with(from, bytes, step->space))
+        WG_TRY(wg_text_addz(ctx, out, step->space));
+    while (j < bytes) {
+        const char *space = memchr(from + j, ' ', (size_t)(bytes - j));
+        const int64_t n = (space != NULL ? space - from : bytes) - j;
+        WG_TRY(wg_text_add(ctx, out, from + j, (size_t)n));
+        if (space != NULL)
+            WG_TRY(wg_text_addz(ctx, out, step->space));
+        j += n + 1;
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status rewrite(wagle_ctx *ctx, const wg_split_step *step, rewrite_span *how,
+                            wg_text *text, wg_spans *spans)
 {
     wg_text out = {0};
     wagle_status st = wg_text_add(ctx, &out, "", 0);
 
     for (int64_t i = 0; st == WAGLE_OK && i < spans->n; i++) {
         struct wg_span *span = &spans->span[i];
-        const char *from = text->text + span->start;
         const int64_t start = out.bytes;
-        const bool wanted = step->prepend == WG_PREPEND_ALWAYS ||
-                            (step->prepend == WG_PREPEND_FIRST && first && i == 0);
-        if (wanted && from[0] != ' ' && !begins_with(from, span->bytes, step->space))
-            st = wg_text_addz(ctx, &out, step->space);
-        for (int64_t j = 0; st == WAGLE_OK && j < span->bytes; j++)
-            st = from[j] == ' ' ? wg_text_addz(ctx, &out, step->space)
-                                : wg_text_add(ctx, &out, from + j, 1);
-        *span = (struct wg_span){start, out.bytes - start};
+        st = how(ctx, step, span->first, text->text + span->start, span->bytes, &out);
+        *span = (struct wg_span){start, out.bytes - start, span->first};
     }
     wg_text_free(text);
     *text = out;
+    return st;
+}
+
+static wagle_status run_step(wagle_ctx *ctx, const wg_split_step *step, wg_text *text,
+                             wg_spans *spans)
+{
+    wg_spans next = {0};
+    wagle_status st = WAGLE_OK;
+
+    if (step->prefix_space)
+        st = rewrite(ctx, step, prefix_space, text, spans);
+    if (step->kind == WG_SPLIT_METASPACE)
+        st = rewrite(ctx, step, show_spaces, text, spans);
+    if (st == WAGLE_OK)
+        st = split_one(ctx, step, text, spans, &next);
+    wg_free(spans->span);
+    *spans = next;
+    if (st == WAGLE_OK && step->maps_bytes)
+        st = rewrite(ctx, step, map_bytes, text, spans);
     return st;
 }
 
@@ -193,17 +282,8 @@ wagle_status wg_pretokenize(wagle_ctx *ctx, const wagle_tokenizer *t, bool first
     if (text->bytes == 0)
         return WAGLE_OK;
     WG_TRY(WG_GROW(ctx, &out->span, &out->capacity, 1));
-    out->span[out->n++] = (struct wg_span){0, text->bytes};
-    for (int i = 0; st == WAGLE_OK && i < t->n_split; i++) {
-        wg_spans next = {0};
-        if (t->split[i].prefix_space)
-            st = prefix_spaces(ctx, text, out);
-        if (t->split[i].kind == WG_SPLIT_METASPACE)
-            st = show_spaces(ctx, &t->split[i], first, text, out);
-        if (st == WAGLE_OK)
-            st = split_one(ctx, &t->split[i], text, out, &next);
-        wg_free(out->span);
-        *out = next;
-    }
+    out->span[out->n++] = (struct wg_span){0, text->bytes, first};
+    for (int i = 0; st == WAGLE_OK && i < t->n_split; i++)
+        st = run_step(ctx, &t->split[i], text, out);
     return st;
 }

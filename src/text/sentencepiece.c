@@ -2,8 +2,10 @@
  * the form that transformers converts it to.
  *
  *   ModelProto:     1 piece (1 text, 2 score float, 3 type) | 2 trainer | 3 normalizer
- *   TrainerSpec:    3 model_type (1 unigram, 2 BPE) | 35 byte_fallback | 40 unk_id
+ *   TrainerSpec:    3 model_type (1 unigram, 2 BPE) | 35 byte_fallback | 40 unk_id | 41 bos_id
+ *                   42 eos_id (-1: none) | 45 unk_piece | 46 bos_piece | 47 eos_piece
  *   NormalizerSpec: 2 precompiled_charsmap | 3 add_dummy_prefix | 4 remove_extra_whitespaces
+ *                   5 escape_whitespaces
  *
  * A message is fields of (number << 3 | wire type) and a value: 0 varint, 1 eight bytes, 2 length
  * and bytes, 5 four bytes. */
@@ -34,6 +36,13 @@ typedef struct reader {
     int64_t n, room;
     uint64_t model_type, unknown;
     bool byte_fallback, dummy_prefix, remove_spaces;
+    struct {
+        const char *key;
+        int64_t id;
+        bytes text;
+    } named[3];          /* unknown, beginning and end of a text */
+    bool splits_defined; /* user-defined pieces are cut out of the prefixed text */
+    bool legacy;
     bytes charsmap;
     wg_string_table by_text;
 } reader;
@@ -135,6 +144,10 @@ static wagle_status read_trainer(reader *r, bytes in)
             r->byte_fallback = f.value != 0;
         if (f.number == 40)
             r->unknown = f.value;
+        if (f.number >= 40 && f.number <= 42)
+            r->named[f.number - 40].id = (int32_t)f.value;
+        if (f.number >= 45 && f.number <= 47 && f.body.n > 0)
+            r->named[f.number - 45].text = f.body;
     }
     return WAGLE_OK;
 }
@@ -152,6 +165,9 @@ static wagle_status read_normalizer(reader *r, bytes in)
             r->dummy_prefix = f.value != 0;
         if (f.number == 4)
             r->remove_spaces = f.value != 0;
+        if (f.number == 5 && f.value == 0)
+            return wg_fail(r->ctx, WAGLE_E_INPUT, "%s: escape_whitespaces = false is not supported",
+                           r->what);
     }
     return WAGLE_OK;
 }
@@ -256,6 +272,15 @@ static wagle_status put_merges(const reader *r, json_t *list)
 
 /* --- the parts of a tokenizer.json --------------------------------------------------------- */
 
+/* User-defined pieces that are cut out of the text as patterns. */
+static bool has_defined(const reader *r)
+{
+    for (int64_t i = 0; r->splits_defined && i < r->n; i++)
+        if (r->piece[i].type == WG_PIECE_USER_DEFINED)
+            return true;
+    return false;
+}
+
 static wagle_status put_model(const reader *r, json_t *root)
 {
     const bool bpe = r->model_type == 2;
@@ -275,10 +300,11 @@ static wagle_status put_model(const reader *r, json_t *root)
     if (st == WAGLE_OK && bpe)
         st = put_merges(r, merges);
     if (st == WAGLE_OK && bpe)
-        model = json_pack(
-            "{s:s, s:o, s:b, s:b, s:O, s:O}", "type", "BPE", "unk_token",
-            r->unknown < (uint64_t)r->n ? text_of(r, (int32_t)r->unknown) : json_null(), "fuse_unk",
-            1, "byte_fallback", r->byte_fallback, "vocab", vocab, "merges", merges);
+        model =
+            json_pack("{s:s, s:o, s:b, s:b, s:b, s:O, s:O}", "type", "BPE", "unk_token",
+                      r->unknown < (uint64_t)r->n ? text_of(r, (int32_t)r->unknown) : json_null(),
+                      "fuse_unk", 1, "byte_fallback", r->byte_fallback, "ignore_merges",
+                      has_defined(r), "vocab", vocab, "merges", merges);
     else if (st == WAGLE_OK)
         model =
             json_pack("{s:s, s:I, s:b, s:O}", "type", "Unigram", "unk_id", (json_int_t)r->unknown,
@@ -295,7 +321,8 @@ static wagle_status put_added(const reader *r, json_t *root)
 
     for (int64_t i = 0; st == WAGLE_OK && i < r->n; i++) {
         const int type = r->piece[i].type;
-        if (type == WG_PIECE_CONTROL || type == WG_PIECE_USER_DEFINED || type == WG_PIECE_UNKNOWN)
+        if (type == WG_PIECE_CONTROL || type == WG_PIECE_UNKNOWN ||
+            (type == WG_PIECE_USER_DEFINED && !r->splits_defined))
             st = append(r, list,
                         json_pack("{s:I, s:o, s:b, s:b, s:b, s:b, s:b}", "id", (json_int_t)i,
                                   "content", text_of(r, (int32_t)i), "single_word", 0, "lstrip", 0,
@@ -329,15 +356,15 @@ static wagle_status put_text_steps(const reader *r, json_t *root)
         st = append(r, steps,
                     json_pack("{s:s, s:s}", "type", "Precompiled", "precompiled_charsmap", map));
     if (st == WAGLE_OK && r->remove_spaces) {
-        st = append(
-            r, steps,
-            json_pack("{s:s, s:b, s:b}", "type", "Strip", "strip_left", 1, "strip_right", 1));
+        st = append(r, steps,
+                    json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "Regex",
+                              "\\A +| +\\z", "content", ""));
         if (st == WAGLE_OK)
             st = append(r, steps,
                         json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "Regex",
                                   " {2,}", "content", " "));
     }
-    if (st == WAGLE_OK && r->dummy_prefix)
+    if (st == WAGLE_OK && r->dummy_prefix && r->legacy)
         st = append(r, steps, json_pack("{s:s, s:s}", "type", "Prepend", "prepend", SPACE));
     if (st == WAGLE_OK)
         st = append(r, steps,
@@ -348,6 +375,89 @@ static wagle_status put_text_steps(const reader *r, json_t *root)
                          json_pack("{s:s, s:O}", "type", "Sequence", "normalizers", steps));
     json_decref(steps);
     wg_free(map);
+    return st;
+}
+
+static int longer_first(const void *x, const void *y)
+{
+    const wg_sp_piece *const *a = x, *const *b = y;
+
+    if ((*a)->bytes != (*b)->bytes)
+        return (*a)->bytes > (*b)->bytes ? -1 : 1;
+    return *a < *b ? -1 : *a > *b;
+}
+
+/* A pattern of all user-defined pieces, the longer first. */
+static wagle_status defined_pattern(const reader *r, const wg_sp_piece **sorted, wg_text *out)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < r->n; i++)
+        if (r->piece[i].type == WG_PIECE_USER_DEFINED)
+            sorted[n++] = &r->piece[i];
+    qsort(sorted, (size_t)n, sizeof *sorted, longer_first);
+    for (int64_t i = 0; i < n; i++) {
+        if (i > 0)
+            WG_TRY(wg_text_addz(r->ctx, out, "|"));
+        for (size_t k = 0; k < sorted[i]->bytes; k++) {
+            const char c = sorted[i]->text[k];
+            if (strchr("\\^$.|?*+()[]{}-#&~ \t", c) != NULL)
+                WG_TRY(wg_text_addz(r->ctx, out, "\\"));
+            WG_TRY(wg_text_add(r->ctx, out, &c, 1));
+        }
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status put_defined(const reader *r, json_t *steps)
+{
+    const wg_sp_piece **sorted = NULL;
+    wg_text pattern = {0};
+    wagle_status st = WG_ALLOC(r->ctx, &sorted, r->n);
+
+    if (st == WAGLE_OK)
+        st = defined_pattern(r, sorted, &pattern);
+    if (st == WAGLE_OK)
+        st = append(r, steps,
+                    json_pack("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern", "Regex",
+                              pattern.text, "behavior", "Isolated", "invert", 0));
+    wg_text_free(&pattern);
+    wg_free(sorted);
+    return st;
+}
+
+/* A space before the beginning of the whole text alone, and user-defined pieces set apart. */
+static wagle_status put_pretokenizer(const reader *r, json_t *root)
+{
+    json_t *steps = json_array();
+    wagle_status st = steps != NULL ? WAGLE_OK : wg_json_memory(r->ctx);
+
+    if (st == WAGLE_OK && r->dummy_prefix && !r->legacy)
+        st = append(r, steps,
+                    json_pack("{s:s, s:s, s:s, s:b}", "type", "Metaspace", "replacement", SPACE,
+                              "prepend_scheme", "first", "split", 0));
+    if (st == WAGLE_OK && has_defined(r))
+        st = put_defined(r, steps);
+    if (st == WAGLE_OK && json_array_size(steps) > 0)
+        st = wg_json_set(r->ctx, root, "pre_tokenizer",
+                         json_pack("{s:s, s:O}", "type", "Sequence", "pretokenizers", steps));
+    json_decref(steps);
+    return st;
+}
+
+/* Names of the tokens that the model begins and ends a text with. */
+static wagle_status put_names(const reader *r, json_t *root)
+{
+    json_t *names = json_object();
+    wagle_status st = names != NULL ? WAGLE_OK : wg_json_memory(r->ctx);
+
+    for (int i = 0; st == WAGLE_OK && i < 3; i++)
+        if (r->named[i].key != NULL && r->named[i].id >= 0)
+            st = wg_json_set(r->ctx, names, r->named[i].key,
+                             json_stringn((const char *)r->named[i].text.at, r->named[i].text.n));
+    if (st == WAGLE_OK)
+        st = wg_json_set(r->ctx, root, "wagle", json_incref(names));
+    json_decref(names);
     return st;
 }
 
@@ -385,6 +495,10 @@ static wagle_status make_json(reader *r, json_t **out)
     if (st == WAGLE_OK)
         st = put_text_steps(r, root);
     if (st == WAGLE_OK)
+        st = put_pretokenizer(r, root);
+    if (st == WAGLE_OK && r->named[0].key != NULL)
+        st = put_names(r, root);
+    if (st == WAGLE_OK)
         st = put_decoder(r, root);
     if (st == WAGLE_OK)
         st = put_model(r, root);
@@ -398,10 +512,18 @@ static wagle_status make_json(reader *r, json_t **out)
 }
 
 wagle_status wg_sentencepiece_json(wagle_ctx *ctx, const char *what, const void *data, size_t n,
-                                   json_t **out)
+                                   const wg_sp_form *form, json_t **out)
 {
-    reader r = {
-        .ctx = ctx, .what = what, .model_type = 1, .dummy_prefix = true, .remove_spaces = true};
+    reader r = {.ctx = ctx,
+                .what = what,
+                .model_type = 1,
+                .dummy_prefix = true,
+                .remove_spaces = true,
+                .named = {{"unk_token", 0, {(const unsigned char *)"<unk>", 5}},
+                          {"bos_token", 1, {(const unsigned char *)"<s>", 3}},
+                          {"eos_token", 2, {(const unsigned char *)"</s>", 4}}},
+                .splits_defined = !form->in_class,
+                .legacy = form->legacy || form->in_class};
     wagle_status st;
 
     *out = NULL;
@@ -422,6 +544,7 @@ wagle_status wg_pieces_json(wagle_ctx *ctx, const char *what, const wg_sp_piece 
                 .model_type = 2,
                 .unknown = (uint64_t)unknown,
                 .byte_fallback = true,
+                .legacy = true,
                 .dummy_prefix = dummy_prefix};
 
     *out = NULL;

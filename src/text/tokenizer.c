@@ -42,38 +42,8 @@ wagle_status wg_ids_add(wagle_ctx *ctx, wg_ids *ids, int32_t id)
 
 int32_t wg_token_id(const wagle_tokenizer *t, const char *text)
 {
-    return wg_string_table_get(&t->by_text, text, strlen(text));
-}
-
-static wagle_status read_json(wagle_ctx *ctx, const char *json_path, const char *model_path,
-                              json_t **out)
-{
-    wg_map map;
-    wagle_status st;
-
-    if (wg_exists(json_path) || !wg_exists(model_path))
-        return wg_json_read(ctx, json_path, out);
-    WG_TRY(wg_map_open(ctx, model_path, &map));
-    st = wg_sentencepiece_json(ctx, model_path, map.data, map.bytes, out);
-    wg_map_close(&map);
-    return st;
-}
-
-wagle_status wg_tokenizer_json(wagle_ctx *ctx, const char *folder, char **path, json_t **out)
-{
-    char *model = wg_path_join(ctx, folder, "tokenizer.model");
-    wagle_status st;
-
-    *out = NULL;
-    *path = wg_path_join(ctx, folder, "tokenizer.json");
-    st = *path != NULL && model != NULL ? read_json(ctx, *path, model, out) : WAGLE_E_RESOURCE;
-    if (st == WAGLE_OK && !wg_exists(*path)) {
-        wg_free(*path);
-        *path = model;
-        model = NULL;
-    }
-    wg_free(model);
-    return st;
+    const int32_t added = wg_string_table_get(&t->by_name, text, strlen(text));
+    return added >= 0 ? added : wg_string_table_get(&t->by_text, text, strlen(text));
 }
 
 wagle_status wagle_tokenizer_open(wagle_ctx *ctx, const char *folder, wagle_tokenizer **out)
@@ -89,12 +59,6 @@ wagle_status wagle_tokenizer_open(wagle_ctx *ctx, const char *folder, wagle_toke
     st = wg_tokenizer_json(ctx, folder, &path, &json);
     if (st == WAGLE_OK)
         st = wg_tokenizer_parse(ctx, path, json, out);
-    if (st == WAGLE_OK)
-        st = wg_tokenizer_surround(ctx, folder, *out);
-    if (st != WAGLE_OK) {
-        wagle_tokenizer_free(*out);
-        *out = NULL;
-    }
     json_decref(json);
     wg_free(path);
     return st;
@@ -108,9 +72,13 @@ void wagle_tokenizer_free(wagle_tokenizer *t)
         pcre2_code_free(t->split[i].regex);
     for (int i = 0; i < t->n_normal; i++)
         pcre2_code_free(t->normal[i].regex);
+    for (int i = 0; i < t->n_decode; i++)
+        pcre2_code_free(t->decode[i].regex);
     wg_free(t->score);
     wg_free(t->token);
+    wg_free(t->skipped);
     wg_free(t->by_text.slot);
+    wg_free(t->by_name.slot);
     wg_free(t->merge);
     wg_free(t->added);
     wg_arena_free(&t->arena);
@@ -120,6 +88,12 @@ void wagle_tokenizer_free(wagle_tokenizer *t)
 static wagle_status encode_pieces(wagle_ctx *ctx, const wagle_tokenizer *t, bool first,
                                   const char *text, int64_t bytes, wg_ids *out)
 {
+    static wagle_status (*const models[])(wagle_ctx *, const wagle_tokenizer *, const char *,
+                                          int64_t,
+                                          wg_ids *) = {[WG_MODEL_BPE] = wg_bpe,
+                                                       [WG_MODEL_UNIGRAM] = wg_unigram,
+                                                       [WG_MODEL_WORDPIECE] = wg_wordpiece,
+                                                       [WG_MODEL_WORDLEVEL] = wg_wordlevel};
     wg_text copy = {0};
     wg_spans spans = {0};
     wagle_status st = wg_text_add(ctx, &copy, text, (size_t)bytes);
@@ -127,8 +101,7 @@ static wagle_status encode_pieces(wagle_ctx *ctx, const wagle_tokenizer *t, bool
     if (st == WAGLE_OK)
         st = wg_pretokenize(ctx, t, first, &copy, &spans);
     for (int64_t i = 0; st == WAGLE_OK && i < spans.n; i++)
-        st = (t->score != NULL ? wg_unigram : wg_bpe)(ctx, t, copy.text + spans.span[i].start,
-                                                      spans.span[i].bytes, out);
+        st = models[t->kind](ctx, t, copy.text + spans.span[i].start, spans.span[i].bytes, out);
     wg_free(spans.span);
     wg_text_free(&copy);
     return st;
@@ -146,7 +119,7 @@ static wagle_status around_added(wagle_ctx *ctx, const wagle_tokenizer *t, bool 
     int64_t at = 0, from = 0, start, stop;
     const wg_added_token *a;
 
-    while ((a = wg_added_next(t, normalized, text, bytes, &at, &start, &stop)) != NULL) {
+    while ((a = wg_added_next(t, normalized, text, bytes, from, &at, &start, &stop)) != NULL) {
         if (start > from)
             WG_TRY(rest(ctx, t, first && from == 0, text + from, start - from, out));
         WG_TRY(wg_ids_add(ctx, out, a->id));
@@ -163,7 +136,7 @@ static wagle_status encode_normalised(wagle_ctx *ctx, const wagle_tokenizer *t, 
     wagle_status st = wg_text_add(ctx, &copy, text, (size_t)bytes);
 
     if (st == WAGLE_OK)
-        st = wg_normalize(ctx, t, &copy);
+        st = wg_normalize(ctx, t, &copy, &first);
     if (st == WAGLE_OK)
         st = around_added(ctx, t, true, first, copy.text, copy.bytes, encode_pieces, out);
     wg_text_free(&copy);

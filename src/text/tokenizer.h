@@ -1,12 +1,13 @@
 /* tokenizer.h - tokenizer.json as the `tokenizers` library runs it: BPE on bytes or on characters
- * with byte fallback, and Unigram.
+ * with byte fallback, Unigram, WordPiece and WordLevel.
  *
  *   text -> added tokens cut out -> normalise -> added tokens of normalised form cut out
- *        -> pre-tokenise into pieces -> BPE or Unigram of each piece -> post-process (template)
+ *        -> pre-tokenise into pieces -> the model, on each piece -> post-process (template)
  *
- * One file a stage: added.c, normalize.c (charsmap.c), pretokenize.c, bpe.c, unigram.c, decode.c;
- * load.c and model.c read the file, sentencepiece.c makes one of a tokenizer.model, tokenizer.c
- * runs the stages. */
+ * One file a stage: added.c, normalize.c (charsmap.c), pretokenize.c, bpe.c, unigram.c,
+ * wordpiece.c, decode.c; load.c, loadsteps.c and model.c read the document, folder.c (class.c,
+ * special.c, addtokens.c, merge.c) makes it of a folder's files as transformers does,
+ * sentencepiece.c and vocabmerges.c of older ones; tokenizer.c runs the stages. */
 #ifndef WG_TEXT_TOKENIZER_H
 #define WG_TEXT_TOKENIZER_H
 
@@ -49,7 +50,11 @@ typedef enum wg_normal_kind {
     WG_NORMAL_PREPEND,
     WG_NORMAL_REPLACE,
     WG_NORMAL_STRIP,
-    WG_NORMAL_CHARSMAP
+    WG_NORMAL_CHARSMAP,
+    WG_NORMAL_STRIP_ACCENTS,
+    WG_NORMAL_BERT,
+    WG_NORMAL_NMT,
+    WG_NORMAL_BYTE_LEVEL
 } wg_normal_kind;
 
 /* SentencePiece's compiled normalisation: a double-array trie of what is replaced, by text. */
@@ -62,17 +67,23 @@ typedef struct wg_charsmap {
 
 typedef struct wg_normal_step {
     wg_normal_kind kind;
-    const char *pattern, *content; /* replace: pattern by content; prepend: content */
-    pcre2_code *regex;             /* replace: in place of the pattern */
-    bool left, right;              /* strip */
+    const char *pattern, *content;       /* replace: pattern by content; prepend: content */
+    pcre2_code *regex;                   /* replace: in place of the pattern */
+    bool left, right;                    /* strip */
+    bool clean, chinese, accents, lower; /* bert */
     wg_charsmap map;
 } wg_normal_step;
 
 typedef enum wg_split_kind {
     WG_SPLIT_REGEX,
-    WG_SPLIT_DIGITS,
     WG_SPLIT_BYTE_LEVEL,
-    WG_SPLIT_METASPACE
+    WG_SPLIT_METASPACE,
+    WG_SPLIT_WORDS,
+    WG_SPLIT_LENGTH,
+    WG_SPLIT_DIGITS, /* from here on: each character of a class */
+    WG_SPLIT_SPACES,
+    WG_SPLIT_PUNCTUATION,
+    WG_SPLIT_DELIMITER
 } wg_split_kind;
 typedef enum wg_prepend { WG_PREPEND_ALWAYS, WG_PREPEND_FIRST, WG_PREPEND_NEVER } wg_prepend;
 typedef enum wg_split_behavior {
@@ -88,6 +99,9 @@ typedef struct wg_split_step {
     pcre2_code *regex; /* NULL: none */
     wg_split_behavior behavior;
     bool invert, prefix_space;
+    bool maps_bytes; /* bytes become the characters that stand for them */
+    int32_t delimiter;
+    int64_t length;
     const char *space; /* metaspace: what stands for a space */
     wg_prepend prepend;
 } wg_split_step;
@@ -98,42 +112,64 @@ typedef enum wg_decode_kind {
     WG_DECODE_FUSE,
     WG_DECODE_REPLACE,
     WG_DECODE_STRIP,
-    WG_DECODE_METASPACE
+    WG_DECODE_METASPACE,
+    WG_DECODE_BPE,
+    WG_DECODE_WORDPIECE
 } wg_decode_kind;
 
 typedef struct wg_decode_step {
     wg_decode_kind kind;
-    const char *pattern, *content; /* replace; strip: content; metaspace: pattern */
+    const char *pattern, *content; /* replace; strip: content; metaspace, bpe: pattern;
+                                      wordpiece: pattern is the prefix */
+    pcre2_code *regex;             /* replace: in place of the pattern */
     int64_t start, stop; /* strip: at most so many; metaspace: start > 0 drops the first */
+    bool clean;          /* wordpiece */
 } wg_decode_step;
 
-enum { WG_STEPS = 16, WG_TEMPLATE = 16, WG_TEMPLATE_TEXT = -1 };
+enum { WG_STEPS = 32, WG_TEMPLATE = 16, WG_TEMPLATE_TEXT = -1 };
+
+typedef enum wg_model_kind {
+    WG_MODEL_BPE,
+    WG_MODEL_UNIGRAM,
+    WG_MODEL_WORDPIECE,
+    WG_MODEL_WORDLEVEL
+} wg_model_kind;
 
 struct wagle_tokenizer {
     wg_arena arena;
-    const char **token; /* [n_ids] NULL where no token has the id */
+    wg_model_kind kind;
+    const char **token; /* [n_ids] as it is decoded; NULL where no token has the id */
+    bool *skipped;      /* [n_ids] special tokens, which decoding may leave out */
     int64_t n_ids;
-    wg_string_table by_text;
-    wg_merge_slot *merge; /* [merge_size] */
+    wg_string_table by_text; /* the model's vocabulary; added tokens are not in it */
+    wg_string_table by_name; /* added tokens */
+    wg_merge_slot *merge;    /* [merge_size] */
     uint64_t merge_size;
     int32_t byte_id[256]; /* token of a single byte, -1 if none */
     bool byte_level;      /* pieces are bytes, not characters */
     bool byte_fallback;   /* a character that is no token becomes its bytes' tokens, if all are */
     bool fuse_unknown;    /* neighbours that are no tokens become one unknown token */
     bool ignore_merges;
-    int32_t unknown; /* -1: none */
-    int32_t eos;     /* what training code ends a text with; -1: the folder names none */
-    double *score;   /* [n_ids] Unigram; NULL: BPE */
+    const char *prefix, *suffix; /* of what continues a word, of what ends it; NULL: none */
+    int32_t unknown;             /* -1: none */
+    const char *unknown_name;    /* named by the file, and not in the vocabulary; or NULL */
+    int32_t eos;        /* what training code ends a text with; -1: the folder names none */
+    bool split_special; /* special tokens in a text are text */
+    bool clean_up;      /* decoding drops spaces before punctuation */
+    double *score;      /* [n_ids] Unigram */
     double least_score;
-    size_t longest; /* bytes of the longest token */
+    size_t longest;    /* bytes of the longest token */
+    int64_t word_most; /* characters of a word, WordPiece */
 
-    wg_added_token *added; /* [n_added] in order of id */
+    wg_added_token *added; /* [n_added] by normalized, first byte, then the longer first */
     int64_t n_added;
+    int64_t added_from[2][257]; /* of each first byte */
 
     wg_normal_step normal[WG_STEPS];
     int n_normal;
     wg_split_step split[WG_STEPS];
     int n_split;
+    bool marks_first;          /* a step puts a space before what begins the whole text */
     int32_t form[WG_TEMPLATE]; /* ids, or WG_TEMPLATE_TEXT where the text goes */
     int n_form;
     wg_decode_step decode[WG_STEPS];
@@ -144,6 +180,7 @@ struct wagle_tokenizer {
 typedef struct wg_spans {
     struct wg_span {
         int64_t start, bytes;
+        bool first; /* it begins where the whole text begins */
     } * span;
     int64_t n, capacity;
 } wg_spans;
@@ -158,17 +195,20 @@ WAGLE_CHECK wagle_status wg_ids_add(wagle_ctx *ctx, wg_ids *ids, int32_t id);
 /* Byte b as the character that stands for it in byte-level vocabularies, UTF-8; its length. */
 int wg_byte_to_char(unsigned char b, char out[4]);
 int wg_char_to_byte(int32_t code); /* -1: no byte */
+/* Adds text with each byte as the character that stands for it. */
+WAGLE_CHECK wagle_status wg_map_bytes(wagle_ctx *ctx, const char *text, int64_t bytes,
+                                      wg_text *out);
 
-/* A folder's tokenizer.json, or where there is none what its tokenizer.model becomes; *path names
- * the file. Free both (json_decref, wg_free), on failure too. */
+/* A folder's tokenizer as one document: what folder.h makes of its files; *path names the one that
+ * holds the vocabulary. Free both (json_decref, wg_free), on failure too. */
 WAGLE_CHECK wagle_status wg_tokenizer_json(wagle_ctx *ctx, const char *folder, char **path,
                                            json_t **out);
 WAGLE_CHECK wagle_status wg_tokenizer_parse(wagle_ctx *ctx, const char *what, const json_t *json,
                                             wagle_tokenizer **out);
-/* What tokenizer_config.json of the folder says of the tokens around a text. */
-WAGLE_CHECK wagle_status wg_tokenizer_surround(wagle_ctx *ctx, const char *folder,
-                                               wagle_tokenizer *t);
-WAGLE_CHECK wagle_status wg_normalize(wagle_ctx *ctx, const wagle_tokenizer *t, wg_text *text);
+/* *first: the text is the beginning of the whole; on return whether what it begins with still is.
+ */
+WAGLE_CHECK wagle_status wg_normalize(wagle_ctx *ctx, const wagle_tokenizer *t, wg_text *text,
+                                      bool *first);
 /* What maps the text of a charsmap; the map borrows `data`, which must be aligned for uint32_t. */
 WAGLE_CHECK wagle_status wg_charsmap_read(wagle_ctx *ctx, const char *what, const void *data,
                                           size_t bytes, wg_charsmap *out);
@@ -181,6 +221,13 @@ WAGLE_CHECK wagle_status wg_bpe(wagle_ctx *ctx, const wagle_tokenizer *t, const 
                                 int64_t bytes, wg_ids *out);
 WAGLE_CHECK wagle_status wg_unigram(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece,
                                     int64_t bytes, wg_ids *out);
+/* WordPiece: the longest token that begins the rest, again and again. WordLevel: the piece. */
+WAGLE_CHECK wagle_status wg_wordpiece(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece,
+                                      int64_t bytes, wg_ids *out);
+WAGLE_CHECK wagle_status wg_wordlevel(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece,
+                                      int64_t bytes, wg_ids *out);
+/* The unknown token; an error where the file names one that its vocabulary lacks. */
+WAGLE_CHECK wagle_status wg_add_unknown(wagle_ctx *ctx, const wagle_tokenizer *t, wg_ids *out);
 /* Tokens of the bytes of a character, if byte_fallback and all are tokens. */
 WAGLE_CHECK wagle_status wg_add_bytes(wagle_ctx *ctx, const wagle_tokenizer *t, const char *text,
                                       size_t bytes, bool *done, wg_ids *out);
@@ -208,14 +255,20 @@ typedef struct wg_sp_piece {
 WAGLE_CHECK wagle_status wg_pieces_json(wagle_ctx *ctx, const char *what, const wg_sp_piece *pieces,
                                         int64_t n, int32_t unknown, bool dummy_prefix,
                                         json_t **out);
+typedef struct wg_sp_form {
+    bool legacy;   /* each part between added tokens begins with a space, not only the first */
+    bool in_class; /* a tokenizer class uses the vocabulary alone */
+} wg_sp_form;
+
 /* A tokenizer.json of a SentencePiece tokenizer.model. */
 WAGLE_CHECK wagle_status wg_sentencepiece_json(wagle_ctx *ctx, const char *what, const void *data,
-                                               size_t bytes, json_t **out);
-/* Finds the next added token (of normalised form or not) in text [bytes] from *at on. Returns
- * NULL at the end; else *start and *stop bound it, spaces that it swallows included, and *at is
- * where to go on. */
+                                               size_t bytes, const wg_sp_form *form, json_t **out);
+/* Finds the next added token (of normalised form or not) in text [bytes] from *at on; what is
+ * before `from` was taken. Returns NULL at the end; else *start and *stop bound it, spaces that it
+ * swallows included, and *at is where to go on. */
 const wg_added_token *wg_added_next(const wagle_tokenizer *t, bool normalized, const char *text,
-                                    int64_t bytes, int64_t *at, int64_t *start, int64_t *stop);
+                                    int64_t bytes, int64_t from, int64_t *at, int64_t *start,
+                                    int64_t *stop);
 /* -1 if the text is no token. */
 int32_t wg_token_id(const wagle_tokenizer *t, const char *text);
 /* Tokens as text, invalid UTF-8 replaced; ids out of range are an error. */
@@ -223,9 +276,12 @@ WAGLE_CHECK wagle_status wg_decode(wagle_ctx *ctx, const wagle_tokenizer *t, con
                                    int64_t n, bool skip_special, wg_text *out);
 WAGLE_CHECK wagle_status wg_encode(wagle_ctx *ctx, const wagle_tokenizer *t, const char *text,
                                    size_t bytes, bool special, wg_ids *out);
-/* Unicode White_Space; letters, marks, digits and connectors. */
+/* Unicode White_Space; letters, marks, digits and connectors; Nd, Nl and No; P and ASCII's symbols.
+ */
 bool wg_is_space(int32_t code);
 bool wg_is_word(int32_t code);
+bool wg_is_number(int32_t code);
+bool wg_is_punctuation(int32_t code);
 
 /* Learns byte-level BPE (Sennrich et al. 2016) of at most vocab_size tokens from texts [n]: the
  * most frequent pair is merged, ties to the pair of smaller ids. specials: NULL-terminated.

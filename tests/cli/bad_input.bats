@@ -144,8 +144,8 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     printf 'GGUF\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' >bad.gguf
     refused 3 'architecture' "$WAGLE" import bad.gguf --out out
     refused 3 'nowhere' "$WAGLE" import nowhere.gguf --out out
-    mkdir tok && echo '{"model":{"type":"WordPiece"}}' >tok/tokenizer.json
-    refused 3 'WordPiece' "$WAGLE" tokenize --model tok --text a
+    mkdir tok && echo '{"model":{"type":"Neural","vocab":{}}}' >tok/tokenizer.json
+    refused 3 'Neural' "$WAGLE" tokenize --model tok --text a
     echo '{"model":{"type":"Unigram","vocab":[["a",-1.5]]}}' >tok/tokenizer.json
     refused 3 'unk_id' "$WAGLE" tokenize --model tok --text a
     echo '{"model":{"type":"Unigram","unk_id":0,"vocab":[["a",null]]}}' >tok/tokenizer.json

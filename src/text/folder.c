@@ -1,0 +1,162 @@
+/* folder.c - finds and reads the tokenizer files of a model folder. */
+#include "text/folder.h"
+
+#include "base/file.h"
+#include <string.h>
+
+typedef struct folder {
+    wagle_ctx *ctx;
+    const char *path;
+    wg_token_files files;
+    const wg_token_class *class;
+    char *vocabulary; /* path of the file that holds it */
+} folder;
+
+/* A JSON object of the folder; NULL if there is no such file. */
+static wagle_status read_object(const folder *f, const char *name, json_t **out)
+{
+    char *path = wg_path_join(f->ctx, f->path, name);
+    wagle_status st = path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+
+    if (st == WAGLE_OK && wg_exists(path))
+        st = wg_json_read(f->ctx, path, out);
+    if (st == WAGLE_OK && *out != NULL && !json_is_object(*out))
+        st = wg_fail(f->ctx, WAGLE_E_INPUT, "%s: not a JSON object", path);
+    wg_free(path);
+    return st;
+}
+
+static bool has_byte_level(const char *text, size_t bytes)
+{
+    static const char word[] = "\"ByteLevel\"";
+    const char *at = text, *end = text + bytes;
+
+    while ((size_t)(end - at) >= sizeof word - 1 &&
+           (at = memchr(at, '"', (size_t)(end - at) - sizeof word + 2)) != NULL) {
+        if (memcmp(at, word, sizeof word - 1) == 0)
+            return true;
+        at++;
+    }
+    return false;
+}
+
+static wagle_status read_whole(folder *f)
+{
+    wg_map map;
+    wagle_status st;
+
+    WG_TRY(wg_map_open(f->ctx, f->vocabulary, &map));
+    st = wg_json_parse(f->ctx, f->vocabulary, (const char *)map.data, map.bytes,
+                       &f->files.tokenizer);
+    f->files.byte_level = has_byte_level((const char *)map.data, map.bytes);
+    f->files.whole = true;
+    wg_map_close(&map);
+    WG_TRY(st);
+    return wg_token_class_choose(f->ctx, f->path, &f->files, &f->class);
+}
+
+static wagle_status read_pieces(folder *f)
+{
+    const json_t *legacy = json_object_get(f->files.config, "legacy");
+    wg_sp_form form = {.legacy = legacy == NULL || json_is_true(legacy)};
+    wg_map map;
+    wagle_status st;
+
+    WG_TRY(wg_token_class_choose(f->ctx, f->path, &f->files, &f->class));
+    form.in_class = f->class->name != NULL;
+    WG_TRY(wg_map_open(f->ctx, f->vocabulary, &map));
+    st = wg_sentencepiece_json(f->ctx, f->vocabulary, map.data, map.bytes, &form,
+                               &f->files.tokenizer);
+    wg_map_close(&map);
+    return st;
+}
+
+static wagle_status read_vocab_merges(folder *f)
+{
+    char *merges = wg_path_join(f->ctx, f->path, "merges.txt");
+    const wagle_status st =
+        merges == NULL ? WAGLE_E_RESOURCE
+                       : wg_vocab_merges_json(f->ctx, f->vocabulary, merges, &f->files.tokenizer);
+
+    wg_free(merges);
+    WG_TRY(st);
+    WG_TRY(wg_token_class_choose(f->ctx, f->path, &f->files, &f->class));
+    if (f->class->name == NULL || f->class->pieces)
+        f->class = wg_token_class_bytes(); /* whose files these are */
+    return WAGLE_OK;
+}
+
+/* The first of the files that there is. */
+static wagle_status read_vocabulary(folder *f)
+{
+    static const struct {
+        const char *name;
+        wagle_status (*read)(folder *);
+    } kinds[] = {{"tokenizer.json", read_whole},
+                 {"tokenizer.model", read_pieces},
+                 {"vocab.json", read_vocab_merges}};
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        f->vocabulary = wg_path_join(f->ctx, f->path, kinds[i].name);
+        if (f->vocabulary == NULL)
+            return WAGLE_E_RESOURCE;
+        f->files.path = f->vocabulary;
+        if (wg_exists(f->vocabulary))
+            return kinds[i].read(f);
+        wg_free(f->vocabulary);
+        f->vocabulary = NULL;
+    }
+    return wg_fail(f->ctx, WAGLE_E_INPUT,
+                   "%s: no tokenizer.json, no tokenizer.model, and no vocab.json with merges.txt; "
+                   "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) writes one",
+                   f->path);
+}
+
+/* Keys of tokenizer_config.json that take tokens from elsewhere. */
+static wagle_status check_config(const folder *f)
+{
+    const json_t *files = json_object_get(f->files.config, "fast_tokenizer_files"), *one;
+    const json_t *vocab = json_object_get(json_object_get(f->files.tokenizer, "model"), "vocab");
+    size_t i;
+
+    json_array_foreach (files, i, one) {
+        const char *name = json_string_value(one);
+        if (name == NULL || strcmp(name, "tokenizer.json") != 0)
+            return wg_fail(f->ctx, WAGLE_E_INPUT,
+                           "%s: tokenizer_config.json: fast_tokenizer_files '%.64s' is not "
+                           "supported",
+                           f->path, name != NULL ? name : "(no text)");
+    }
+    if (json_is_true(json_object_get(f->files.config, "fix_mistral_regex")) &&
+        json_object_size(vocab) > 100000)
+        return wg_fail(f->ctx, WAGLE_E_INPUT,
+                       "%s: tokenizer_config.json: fix_mistral_regex is not supported", f->path);
+    return WAGLE_OK;
+}
+
+static wagle_status read_all(folder *f, json_t **out)
+{
+    WG_TRY(read_object(f, "tokenizer_config.json", &f->files.config));
+    WG_TRY(read_object(f, "config.json", &f->files.model));
+    WG_TRY(read_object(f, "special_tokens_map.json", &f->files.specials));
+    WG_TRY(read_object(f, "added_tokens.json", &f->files.added));
+    WG_TRY(read_vocabulary(f));
+    WG_TRY(check_config(f));
+    return wg_token_files_merge(f->ctx, &f->files, f->class, out);
+}
+
+wagle_status wg_tokenizer_json(wagle_ctx *ctx, const char *path, char **vocabulary, json_t **out)
+{
+    folder f = {.ctx = ctx, .path = path};
+    wagle_status st;
+
+    *out = NULL;
+    st = read_all(&f, out);
+    json_decref(f.files.tokenizer);
+    json_decref(f.files.config);
+    json_decref(f.files.model);
+    json_decref(f.files.specials);
+    json_decref(f.files.added);
+    *vocabulary = f.vocabulary;
+    return st;
+}
