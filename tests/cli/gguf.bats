@@ -27,7 +27,10 @@ c = json.load(open(sys.argv[1])); c[sys.argv[2]] = json.loads(sys.argv[3]); json
         "$WAGLE" import a.gguf --out again --dtype f32 --force
         "$WAGLE" export again --out b.gguf --type f32 --force
         "$WAGLE" import b.gguf --out third --dtype f32 --force
-        cmp again/tokenizer.json third/tokenizer.json
+        # a special token that tokenizer_config.json names is an added token once read: equal from then on
+        "$WAGLE" export third --out b.gguf --type f32 --force
+        "$WAGLE" import b.gguf --out sixth --dtype f32 --force
+        cmp third/tokenizer.json sixth/tokenizer.json
         "$WAGLE" tokenize --model model --text 'a bc déf 12' >ids
         "$WAGLE" tokenize --model again --text 'a bc déf 12' | cmp - ids
         "$WAGLE" logits --model model --data forget.jsonl --out first --force
