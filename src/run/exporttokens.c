@@ -380,6 +380,11 @@ static wagle_status put_id(const token_exporter *x, const char *key, int64_t id)
     return id >= 0 && id < x->V ? wg_gguf_put_whole(x->ctx, x->head, key, id) : WAGLE_OK;
 }
 
+static bool asked_for(const token_exporter *x, const char *key)
+{
+    return json_is_true(json_object_get(x->config, key));
+}
+
 /* Tokens around a text: one before and one after it have a key. */
 static wagle_status put_form(const token_exporter *x, int32_t *bos, int32_t *eos)
 {
@@ -396,8 +401,13 @@ static wagle_status put_form(const token_exporter *x, int32_t *bos, int32_t *eos
                       t->token[t->form[before + 1]]);
     *bos = before == 1 ? t->form[0] : *bos;
     *eos = after == 1 ? t->form[before + 1] : *eos;
-    WG_TRY(wg_gguf_put_bool(x->ctx, x->head, GGML "add_bos_token", before == 1));
-    return wg_gguf_put_bool(x->ctx, x->head, GGML "add_eos_token", after == 1);
+    /* where tokenizer.json adds nothing, llama.cpp's converter takes tokenizer_config.json's word
+     */
+    const bool says = before + after == 0;
+    WG_TRY(wg_gguf_put_bool(x->ctx, x->head, GGML "add_bos_token",
+                            before == 1 || (says && asked_for(x, "add_bos_token"))));
+    return wg_gguf_put_bool(x->ctx, x->head, GGML "add_eos_token",
+                            after == 1 || (says && asked_for(x, "add_eos_token")));
 }
 
 /* Besides eos_token, two more tokens that end a text have a key; llama.cpp knows some by name. */

@@ -7,7 +7,7 @@ load helpers
         cp -r "$folder" model && chmod -R u+w model && rm -f model/gold.*
         byte_tokenizer model
         "$WAGLE" inspect model --layers --tensors >told
-        grep -q 'parameters' told && grep -q 'BPE of bytes, 32[01] tokens' told && grep -q 'layer 2' told
+        grep -q 'parameters' told && grep -q 'BPE of bytes, 320 tokens' told && grep -q 'layer 2' told
         "$WAGLE" attribute --model model --forget forget.jsonl --retain retain.jsonl --out scores
         "$WAGLE" mask --scores scores --density 0.2 --out mask --format bool
         "$WAGLE" unlearn --model model --forget forget.jsonl --retain retain.jsonl --mask mask \

@@ -37,7 +37,8 @@ hidden = [b for b in range(256) if b not in seen]
 vocab = {chr(b): b for b in seen} | {chr(256 + i): b for i, b in enumerate(hidden)} | {f"<{i}>": i for i in range(256, 320)}
 json.dump({"version": "1.0", "added_tokens": [], "normalizer": None, "pre_tokenizer": byte, "post_processor": None, "decoder": byte,
            "model": {"type": "BPE", "vocab": vocab, "merges": []}}, open(sys.argv[1] + "/tokenizer.json", "w"))
-# tokenizer.json as it is, whatever class belongs to the family (qwen2 is read with its own all the same)
-json.dump({"tokenizer_class": "PreTrainedTokenizerFast"}, open(sys.argv[1] + "/tokenizer_config.json", "w"))
+# tokenizer.json as it is, whatever class belongs to the family; qwen2 is read with its own, which wants these names
+json.dump({"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<256>", "unk_token": "<256>", "pad_token": "<256>"},
+          open(sys.argv[1] + "/tokenizer_config.json", "w"))
 PY
 }
