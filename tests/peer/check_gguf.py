@@ -4,11 +4,12 @@
 
 Needs gguf; with transformers, what it computes from the imported folder is compared too, and with cyllama (a package that
 holds llama.cpp), what llama.cpp computes from the file. Exits with 77 (skipped) without gguf. Not needed by users."""
-import collections, json, multiprocessing, os, shutil, subprocess, sys, tempfile
+import collections, json, os, shutil, subprocess, sys, tempfile
 
 os.environ.update(HF_HUB_OFFLINE="1", GGML_NO_BACKTRACE="1", OMP_NUM_THREADS="1")
 try:
     import numpy as np
+    import llama_judge
     from make_gguf import BOOL, F32, LIST, TEXT, U32, byte_vocabulary, write
 except ImportError as missing:
     print("skipped:", missing)
@@ -19,11 +20,6 @@ try:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 except ImportError:
     torch = None
-try:
-    from cyllama.llama import llama_cpp
-except ImportError:
-    llama_cpp = None
-
 wagle = os.path.abspath(sys.argv[1])
 TEXTS = ["Hi there the end", "It's 12345 and I'll  see\n\nthe  AbAB!! x?!", "été über 日本語", "a b [U] <end> <|x|>  tab\there\r\nnew",
          "1000000 x123y 3.14 $5+<=> ^~ a_b", "HELLO World'S don'T CamelCase", "\n \n  x\n", "naïve—dash…“quote” 한국어",
@@ -124,37 +120,6 @@ def logits_of(folder, ids):
     return load_file("logits")["logits.0"][-1]
 
 
-def in_llama(pipe, path, ids):
-    class Model(llama_cpp.LlamaModel):
-        n_vocab = property(lambda self: self.get_vocab().n_vocab)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    model = Model(path_model=path, params=llama_cpp.LlamaModelParams(), verbose=False)
-    tokens = [list(model.get_vocab().tokenize(text, True, True)) for text in TEXTS]
-    settings = llama_cpp.LlamaContextParams()
-    settings.n_ctx, settings.n_threads, settings.n_threads_batch, settings.type_k, settings.type_v = 512, 1, 1, 0, 0
-    settings.flash_attn_type = 0
-    context = llama_cpp.LlamaContext(model=model, params=settings, verbose=False)
-    batch = llama_cpp.LlamaBatch(n_tokens=512, embd=0, n_seq_max=1)
-    batch.set_batch(ids, 0, False)
-    batch.set_last_logits_to_true()
-    context.decode(batch)
-    pipe.send((tokens, np.array(context.get_logits())))
-
-
-def llama(path, ids):
-    """In a process of its own: llama.cpp aborts on files that it does not like."""
-    here, there = multiprocessing.Pipe()
-    child = multiprocessing.get_context("fork").Process(target=in_llama, args=(there, path, ids))
-    child.start()
-    there.close()
-    try:
-        return here.recv()
-    except EOFError:
-        return None
-    finally:
-        child.join()
-
-
 def compare(name, options):
     """What of the import is not as in transformers and llama.cpp."""
     ids = tokens_of("imported")
@@ -170,7 +135,7 @@ def compare(name, options):
             theirs = model(input_ids=torch.tensor([row])).logits[0, -1].numpy()
         if np.abs(theirs - ours).max() > 1e-4:
             wrong.append(f"logits of transformers by {np.abs(theirs - ours).max():.1e}")
-    found = llama(os.path.abspath("a.gguf"), row) if llama_cpp else None
+    found = llama_judge.compute("a.gguf", TEXTS, row)
     counts["in llama.cpp"] += found is not None
     if found and sum(a != b for a, b in zip(found[0], ids)) > 0:
         wrong.append(f"ids of llama.cpp: {sum(a != b for a, b in zip(found[0], ids))} texts")
@@ -204,5 +169,5 @@ with tempfile.TemporaryDirectory() as work:
         if wrong:
             print(f"{name}: " + "; ".join(wrong))
 print(", ".join(f"{value} {key}" for key, value in counts.items()), "- transformers", "compared," if torch else "not installed,",
-      "llama.cpp", "compared" if llama_cpp else "not installed")
+      "llama.cpp", "compared" if llama_judge.llama_cpp else "not installed")
 sys.exit(failures > 0)

@@ -1,4 +1,4 @@
-"""Tiny random GGUF files, written by gguf-py (PyPI: gguf), for check_gguf.py and tests/cases/make/gguf.py."""
+"""Tiny random GGUF files, written by gguf-py (PyPI: gguf), for check_gguf.py and tests/cases/make/gguf_files.py."""
 import gguf
 import numpy as np
 
@@ -109,7 +109,9 @@ def write(path, arch="llama", keys={}, drop=(), tensors={}, vocabulary=None, mod
         if key not in map(named, drop):
             getattr(writer, add)(key, value)
     for name, value in all_tensors.items():
-        if value is not None and quantise and value.ndim == 2:
+        if hasattr(value, "kind"):  # raw blocks
+            writer.add_tensor(name, np.asarray(value), raw_dtype=value.kind)
+        elif value is not None and quantise and value.ndim == 2:
             kind = gguf.GGMLQuantizationType[quantise]
             writer.add_tensor(name, gguf.quants.quantize(value, kind), raw_dtype=kind)
         elif value is not None:
