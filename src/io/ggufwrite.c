@@ -78,10 +78,7 @@ wagle_status wg_gguf_add_number(wagle_ctx *ctx, wg_gguf_head *h, wg_gguf_kind ki
 {
     const float real = (float)value;
     const int32_t whole = (int32_t)value;
-    const uint8_t byte = value != 0;
 
-    if (kind == WG_GGUF_BOOL)
-        return raw(ctx, &h->keys, &byte, sizeof byte);
     return kind == WG_GGUF_F32 ? raw(ctx, &h->keys, &real, sizeof real)
                                : raw(ctx, &h->keys, &whole, sizeof whole);
 }

@@ -29,7 +29,7 @@ WAGLE_CHECK wagle_status wg_gguf_put_real(wagle_ctx *ctx, wg_gguf_head *h, const
                                           double value);
 WAGLE_CHECK wagle_status wg_gguf_put_bool(wagle_ctx *ctx, wg_gguf_head *h, const char *key,
                                           bool value);
-/* Arrays: begin, then n times one of the two below; numbers of kind F32, I32 or BOOL. */
+/* Arrays: begin, then n times one of the two below; numbers of kind F32 or I32. */
 WAGLE_CHECK wagle_status wg_gguf_begin_array(wagle_ctx *ctx, wg_gguf_head *h, const char *key,
                                              wg_gguf_kind kind, int64_t n);
 WAGLE_CHECK wagle_status wg_gguf_add_text(wagle_ctx *ctx, wg_gguf_head *h, const char *text,

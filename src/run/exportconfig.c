@@ -197,28 +197,32 @@ static wagle_status put_positions(wg_exporter *e, const json_t *config)
 
 /* --- all of it -------------------------------------------------------------------------------- */
 
-/* Gemma 2's windows, where they are not in every other layer. */
+/* Layers have a window unless they are the last of `every` ones; 0: all have it. */
+static bool is_every(const wg_config *c, int64_t every)
+{
+    for (int64_t l = 0; l < c->L; l++)
+        if (wg_config_windowed(c, l) != (every == 0 || l % every < every - 1))
+            return false;
+    return true;
+}
+
+/* Gemma 2's windows are in every other layer unless a key says otherwise, all others' in all. */
 static wagle_status put_windows(wg_exporter *e)
 {
     const wg_config *c = &e->m->config;
     const bool by_layer = strcmp(e->arch->name, "gemma2") == 0;
-    bool usual = true;
-    char key[96];
+    int64_t every = 0;
 
     if (c->window <= 0 || !e->arch->windows)
         return by_layer ? refuse(e, "way to leave out sliding_window") : WAGLE_OK;
     WG_TRY(whole(e, "attention.sliding_window", c->window));
-    for (int64_t l = 0; l < c->L; l++)
-        usual = usual && wg_config_windowed(c, l) == (!by_layer || l % 2 == 0);
-    if (usual)
+    if (is_every(c, by_layer ? 2 : 0))
         return WAGLE_OK;
-    if (!by_layer)
-        return refuse(e, "windows in some layers alone (layer_types)");
-    snprintf(key, sizeof key, "%s.attention.sliding_window_pattern", e->arch->name);
-    WG_TRY(wg_gguf_begin_array(e->ctx, &e->head, key, WG_GGUF_BOOL, c->L));
-    for (int64_t l = 0; l < c->L; l++)
-        WG_TRY(wg_gguf_add_number(e->ctx, &e->head, WG_GGUF_BOOL, wg_config_windowed(c, l)));
-    return WAGLE_OK;
+    while (every <= c->L && !is_every(c, every))
+        every++;
+    if (!by_layer || every > c->L)
+        return refuse(e, "windows in such layers alone (layer_types)");
+    return whole(e, "attention.sliding_window_pattern", every);
 }
 
 static wagle_status put_general(wg_exporter *e)
