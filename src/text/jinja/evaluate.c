@@ -26,6 +26,10 @@ wagle_status wg_jlookup(wg_jrun *run, const wg_jstring *name, wg_jvalue *out)
                 return WAGLE_OK;
             }
     }
+    if (name == run->template->special[WG_J_SELF_NAME]) {
+        *out = (wg_jvalue){.kind = WG_J_SELF};
+        return WAGLE_OK;
+    }
     given = json_object_get(run->given, name->text);
     if (given != NULL) {
         WG_TRY(wg_jfrom_json(run, given, out));
@@ -88,8 +92,6 @@ static wagle_status evaluate_slice(wg_jrun *run, const wg_jnode *node, wg_jvalue
         if (bounds[i] != NULL)
             WG_TRY(wg_jevaluate(run, bounds[i], &bound[i]));
     }
-    if (node->a->kind == WG_J_CONSTANT && of.kind != WG_J_STRING) /* as jinja2 folds constants */
-        return wg_jundefined(run, NULL, NULL, "a slice of a constant", out);
     return wg_jslice(run, &of, bound, out);
 }
 

@@ -50,6 +50,7 @@ typedef enum wg_jkind {
     WG_J_LOOP,
     WG_J_CYCLER,
     WG_J_JOINER,
+    WG_J_SELF, /* the variable `self`: jinja2's blocks, of which there are none here */
 } wg_jkind;
 
 typedef struct wg_jvalue {
@@ -213,6 +214,7 @@ typedef enum wg_jspecial {
     WG_J_CALLER,
     WG_J_KWARGS,
     WG_J_VARARGS,
+    WG_J_SELF_NAME,
     WG_J_SPECIALS
 } wg_jspecial;
 
@@ -412,6 +414,7 @@ WAGLE_CHECK wagle_status wg_jpair(wg_jrun *run, wg_jvalue a, wg_jvalue b, wg_jva
 WAGLE_CHECK wagle_status wg_jdict_new(wg_jrun *run, wg_jvalue *out);
 WAGLE_CHECK wagle_status wg_jdict_set(wg_jrun *run, wg_jdict *d, const wg_jvalue *key,
                                       wg_jvalue value);
+bool wg_jhashable(const wg_jvalue *key);
 /* NULL: not there. */
 const wg_jvalue *wg_jdict_get(const wg_jdict *d, const wg_jvalue *key);
 const wg_jvalue *wg_jdict_named(const wg_jdict *d, const wg_jstring *name);

@@ -30,6 +30,8 @@ WG_J_BUILTIN(dict_get)
 
     WG_J_UNUSED;
     WG_TRY(wg_jstep(run, self->dict->n / 16));
+    if (!wg_jhashable(&arg[0]))
+        return wg_jfail(&run->at, "get: a key of type %s", wg_jtype(&arg[0]));
     *out = found != NULL ? *found : arg[1].kind != WG_J_ABSENT ? arg[1] : wg_jnone();
     return WAGLE_OK;
 }

@@ -212,6 +212,8 @@ wagle_status wg_jcontains(wg_jrun *run, const wg_jvalue *item, const wg_jvalue *
     }
     if (in->kind == WG_J_DICT) {
         WG_TRY(wg_jstep(run, 1 + in->dict->n / 16));
+        if (!wg_jhashable(item))
+            return wg_jfail(&run->at, "'in' looks for a %s in a dict", wg_jtype(item));
         *out = wg_jdict_get(in->dict, item) != NULL;
         return WAGLE_OK;
     }

@@ -506,7 +506,8 @@ static wagle_status run_list(wg_jrun *run, wg_jscope *scope, const wg_jnode *lis
 wagle_status wg_jinja_compile(wagle_ctx *ctx, const char *name, const char *text, size_t bytes,
                               wg_jinja **out)
 {
-    static const char *const special[WG_J_SPECIALS] = {"loop", "caller", "kwargs", "varargs"};
+    static const char *const special[WG_J_SPECIALS] = {"loop", "caller", "kwargs", "varargs",
+                                                       "self"};
     wg_jinterned *bucket[WG_J_BUCKETS] = {NULL};
     wg_jinja *t = wg_alloc(ctx, 1, sizeof *t);
     wg_jparser p = {.at = {ctx, NULL, 1}, .bucket = bucket};

@@ -185,6 +185,13 @@ static bool hash_of(const wg_jvalue *v, uint64_t *out)
     return v->kind != WG_J_SEQUENCE && v->kind != WG_J_DICT;
 }
 
+bool wg_jhashable(const wg_jvalue *key)
+{
+    uint64_t hash;
+
+    return hash_of(key, &hash);
+}
+
 const wg_jvalue *wg_jdict_get(const wg_jdict *d, const wg_jvalue *key)
 {
     uint64_t hash;
@@ -351,10 +358,10 @@ bool wg_jwhole(const wg_jvalue *v, int64_t *out)
 
 const char *wg_jtype(const wg_jvalue *v)
 {
-    static const char *const names[] = {"nothing", "Undefined",   "NoneType", "bool",
-                                        "int",     "float",       "str",      "list",
-                                        "dict",    "Namespace",   "Macro",    "function",
-                                        "method",  "LoopContext", "Cycler",   "Joiner"};
+    static const char *const names[] = {
+        "nothing", "Undefined", "NoneType",         "bool",  "int",      "float",  "str",
+        "list",    "dict",      "Namespace",        "Macro", "function", "method", "LoopContext",
+        "Cycler",  "Joiner",    "TemplateReference"};
     static const char *const flavours[] = {"list",        "tuple",      "range",    "dict_keys",
                                            "dict_values", "dict_items", "generator"};
 
@@ -445,8 +452,9 @@ wagle_status wg_jitems(wg_jrun *run, const wg_jvalue *v, const wg_jsequence **ou
         wg_jsequence *s = v->sequence;
         WG_TRY(wg_jfail_late(run, s));
         WG_TRY(wg_jstep(run, s->n - s->next));
-        *made.sequence =
-            (wg_jsequence){.item = s->item + s->next, .n = s->n - s->next, .deep = s->deep};
+        *made.sequence = (wg_jsequence){.item = s->item != NULL ? s->item + s->next : NULL,
+                                        .n = s->n - s->next,
+                                        .deep = s->deep};
         made.sequence->capacity = made.sequence->n;
         s->next = s->n;
     }
