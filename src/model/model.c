@@ -79,7 +79,8 @@ static wagle_status bind_tensor(wagle_ctx *ctx, wg_model *m, const wg_tie *tie, 
             ? tie->stored
             : wg_stored_tensor(&m->config, &m->files, role, layer);
     if (t == NULL)
-        return wg_fail(ctx, WAGLE_E_INPUT, "%s: no tensor '%s'", m->folder, name);
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: no tensor '%s'%s", m->folder, name,
+                       role == WG_HEAD ? ", and config.json does not tie it to the embedding" : "");
     if (!wg_shape_equal(&t->shape, &shape))
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%s': shape %s, config says %s", m->folder,
                        name, wg_shape_text(&t->shape, found), wg_shape_text(&shape, expected));

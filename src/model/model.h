@@ -82,6 +82,11 @@ WAGLE_CHECK wagle_status wg_config_generation(wagle_ctx *ctx, const char *folder
  * and is not applied here. */
 void wg_config_warn_generation(wagle_ctx *ctx, wg_config *c);
 
+/* Adds to the text the keys of config.json that say what another model type would compute, and that
+ * this one ignores. */
+WAGLE_CHECK wagle_status wg_config_ignored(wagle_ctx *ctx, const char *folder,
+                                           const wg_family *family, wg_text *out);
+
 enum { WG_NAME_BYTES = 256 };
 /* Name and shape of a role's tensor, as the family says; layer 0 for those that have none. */
 void wg_config_tensor(const wg_config *c, wg_role role, int64_t layer, char name[WG_NAME_BYTES],

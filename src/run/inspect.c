@@ -229,6 +229,17 @@ static wagle_status add_text_facts(wagle_ctx *ctx, const char *path, const wg_co
     return st;
 }
 
+static wagle_status add_ignored(wagle_ctx *ctx, const wg_model *m, json_t *out)
+{
+    wg_text keys = {0};
+    wagle_status st = wg_config_ignored(ctx, m->folder, m->config.family, &keys);
+
+    if (st == WAGLE_OK && keys.text != NULL)
+        st = wg_json_set(ctx, out, "ignored_keys", json_string(keys.text));
+    wg_text_free(&keys);
+    return st;
+}
+
 static wagle_status add_layers(wagle_ctx *ctx, const wg_model *m, json_t *out)
 {
     json_t *list = json_array();
@@ -280,6 +291,8 @@ static wagle_status inspect_model(wagle_ctx *ctx, const wagle_inspect_options *o
         st = facts[i].value > 0 ? add_number(ctx, out, facts[i].key, facts[i].value) : WAGLE_OK;
     if (st == WAGLE_OK)
         st = wg_json_set(ctx, out, "tied_embeddings", json_boolean(m->config.tied));
+    if (st == WAGLE_OK)
+        st = add_ignored(ctx, m, out);
     if (st == WAGLE_OK)
         st = add_types(ctx, m, out);
     if (st == WAGLE_OK)

@@ -79,6 +79,7 @@ tiny = [("a", "F32", [2, 3], bytes(24)), ("b", "BF16", [4], bytes(8)), ("c", "BO
 save("safetensors", "tiny", safetensors(tiny, {"format": "pt"}))
 save("safetensors", "empty", safetensors([]))
 save("index", "two", json.dumps({"metadata": {"total_size": 8}, "weight_map": {"a": "x.safetensors", "b": "../y"}}))
+save("index", "spellings", json.dumps({"metadata": {}, "weight_map": {"a": "./part//x.safetensors", "b": "part/x.safetensors", "c": ".../y"}}))
 save("index", "empty-map", json.dumps({"a": {"e": 6}, "weight_map": {}}))
 save("mask", "bits", safetensors([("w", "U8", [2], b"\5\1")],
                                  {"format": "wagle-mask", "layout": "bits", "shapes": '{"w":[3,3]}'}))
@@ -121,6 +122,15 @@ for name in ("llama-gqa-tied", "llama3-rope", "gemma3", "gpt2", "gpt_neox", "opt
 save("config", "old-rope", json.dumps(
     {"model_type": "llama", "vocab_size": 8, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1,
      "num_attention_heads": 2, "rope_theta": 1e4, "rope_scaling": {"type": "linear", "factor": 2.0}}))
+plain = {"vocab_size": 8, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 32}
+for name, keys in {
+        "yarn": {"model_type": "llama", "rope_parameters": {"rope_type": "yarn", "factor": 4.0, "beta_fast": 4.0, "mscale": 0.7, "mscale_all_dim": 1.3,
+                                                            "truncate": False}, "original_max_position_embeddings": 8},
+        "gemma3-old": {"model_type": "gemma3_text", "sliding_window_pattern": 2, "rope_local_base_freq": 100.0, "sliding_window": 4,
+                       "rope_scaling": {"rope_type": "dynamic", "factor": 8.0}, "rope_parameters": {"full_attention": {"rope_theta": 1e5}}},
+        "ministral": {"model_type": "mistral", "layer_types": ["full_attention", "sliding_attention"], "head_dim": None, "sliding_window": None},
+        "falcon-old": {"model_type": "falcon", "n_embed": 16, "parallel_attn": None, "multi_query": False, "alibi": None, "quantization_config": {}}}.items():
+    save("config", name, json.dumps({**plain, **keys}))
 byte = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
 vocab = {c: i for i, c in enumerate("HelowrdĠ12345\u010a")}
 vocab["He"] = len(vocab)
