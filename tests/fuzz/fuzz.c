@@ -135,6 +135,51 @@ static void as_tokenizer(wagle_ctx *ctx, const char *path)
     wagle_tokenizer_free(t);
 }
 
+/* A file of the folder for one run. */
+static void put_file(wagle_ctx *ctx, const char *path, const char *text, size_t bytes)
+{
+    if (wg_write_file(ctx, path, text, bytes, true) != WAGLE_OK)
+        abort();
+}
+
+/* The file is a tokenizer_config.json, and a special_tokens_map.json. */
+static void as_token_config(wagle_ctx *ctx, const char *path)
+{
+    static const char json[] =
+        "{\"added_tokens\":[{\"id\":4,\"content\":\"<x>\",\"special\":true}],\"pre_tokenizer\":"
+        "{\"type\":\"ByteLevel\",\"add_prefix_space\":false},\"model\":{\"type\":\"BPE\",\"vocab\":"
+        "{\"e\":0,\"l\":1,\"o\":2,\"lo\":3},\"merges\":[\"l o\"]}}";
+    wg_map map;
+
+    if (wg_map_open(ctx, path, &map) != WAGLE_OK)
+        return;
+    put_file(ctx, FOLDER "/tokenizer.json", json, sizeof json - 1);
+    put_file(ctx, FOLDER "/special_tokens_map.json", (const char *)map.data, map.bytes);
+    as_tokenizer(ctx, path);
+    remove(FOLDER "/tokenizer.json");
+    remove(FOLDER "/special_tokens_map.json");
+    wg_map_close(&map);
+}
+
+/* vocab.json, a line "---", merges.txt. */
+static void as_vocabulary(wagle_ctx *ctx, const char *path)
+{
+    static const char mark[] = "\n---\n";
+    wg_text text = {0};
+
+    if (wg_read_text(ctx, path, &text) != WAGLE_OK)
+        return;
+    const char *cut = strstr(text.text, mark);
+    const size_t n = cut != NULL ? (size_t)(cut - text.text) : (size_t)text.bytes;
+    const size_t skip = cut != NULL ? n + sizeof mark - 1 : n;
+    put_file(ctx, FOLDER "/vocab.json", text.text, n);
+    put_file(ctx, FOLDER "/merges.txt", text.text + skip, (size_t)text.bytes - skip);
+    as_tokenizer(ctx, path);
+    remove(FOLDER "/vocab.json");
+    remove(FOLDER "/merges.txt");
+    wg_text_free(&text);
+}
+
 static void as_text(wagle_ctx *ctx, const char *path)
 {
     static wagle_tokenizer *t;
@@ -280,6 +325,8 @@ static const struct target {
     {"config", "config.json", as_config},
     {"tokenizer", "tokenizer.json", as_tokenizer},
     {"sentencepiece", "tokenizer.model", as_tokenizer},
+    {"token_config", "tokenizer_config.json", as_token_config},
+    {"vocabulary", "vocabulary", as_vocabulary},
     {"text", "text", as_text},
     {"chat", "tokenizer_config.json", as_chat},
     {"jinja", "template.jinja", as_jinja},

@@ -161,6 +161,28 @@ save("tokenizer", "byte-fallback", json.dumps(
      "model": {"type": "BPE", "unk_token": "<unk>", "fuse_unk": True, "byte_fallback": True,
                "vocab": {t: i for i, (t, _) in enumerate(pieces)} | {"o": 8}, "merges": [["l", "o"]]}}))
 
+said = {"content": "<end>", "lstrip": True, "rstrip": True, "single_word": True, "normalized": True, "special": True}
+save("token_config", "classes", json.dumps(
+    {"tokenizer_class": "GPT2TokenizerFast", "add_prefix_space": True, "bos_token": "<s>", "eos_token": {**said, "__type": "AddedToken"}, "pad_token": None,
+     "additional_special_tokens": ["<x>", said], "added_tokens_decoder": {"4": said, "7": {"content": "lo"}}, "split_special_tokens": True}))
+for name, more in (("llama", {"legacy": True}), ("qwen2", {"image_token": "<i>"}), ("codellama", {"extra_special_tokens": {"a_token": "<a>"}}), ("cohere", {"model_specific_special_tokens": {"b": said}})):
+    kind = {"llama": "Llama", "qwen2": "Qwen2", "codellama": "CodeLlama", "cohere": "Cohere"}[name]
+    save("token_config", name, json.dumps({"tokenizer_class": kind + "Tokenizer", "eos_token": "<end>", "clean_up_tokenization_spaces": True, **more}))
+save("vocabulary", "merges", json.dumps({"H": 0, "e": 1, "l": 2, "He": 3, "\u0120": 4, "ll": 5}) + "\n---\n#version: 0.2\nH e\nl l\n")
+save("vocabulary", "alone", json.dumps({"H": 0}) + "\n---\n")
+save("tokenizer", "wordpiece", json.dumps(
+    {"version": "1.0", "added_tokens": [], "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True},
+     "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": {"type": "BertProcessing", "sep": ["</s>", 1], "cls": ["<unk>", 0]},
+     "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
+     "model": {"type": "WordPiece", "unk_token": "<unk>", "continuing_subword_prefix": "##", "max_input_chars_per_word": 9, "vocab": {"<unk>": 0, "</s>": 1, "he": 2, "##llo": 3, "##l": 4}}}))
+save("tokenizer", "falcon-words", json.dumps(
+    {"version": "1.0", "added_tokens": [], "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "StripAccents"}, {"type": "Nmt"}]},
+     "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Punctuation", "behavior": "Contiguous"}, byte, {"type": "Digits", "individual_digits": False},
+                                                             {"type": "Split", "pattern": {"Regex": "(?=[0-9])|[0-9][0-9]"}, "behavior": "MergedWithPrevious", "invert": False},
+                                                             {"type": "FixedLength", "length": 3}, {"type": "CharDelimiterSplit", "delimiter": "-"}, {"type": "Whitespace"}]},
+     "decoder": {"type": "BPEDecoder", "suffix": "</w>"},
+     "model": {"type": "BPE", "unk_token": "<u>", "end_of_word_suffix": "</w>", "continuing_subword_prefix": "#", "vocab": {"<u>": 0, "H": 1, "#e": 2, "He": 3, "#o</w>": 4}, "merges": [["H", "#e"]]}}))
+
 
 def varint(n):
     out = b""

@@ -320,6 +320,9 @@ def write(folder, files):
             (folder / name).write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
 
 
+reasons = collections.Counter()  # of texts that wagle alone refuses
+
+
 # --- the comparison --------------------------------------------------------------------------------
 def end_of_text(command, folder):
     """Id that `wagle inspect` names, -1 if none; None if the folder is no whole model."""
@@ -339,10 +342,10 @@ def differences(wagle, theirs, ours, end):
             except BaseException as e:  # a panic of the Rust library is no Exception
                 want = f"fails: {e}"
             got = wagle.encode(ours, text, special)
-            if isinstance(got, str):
+            if isinstance(got, str) and not isinstance(want, str):
                 refused += 1
-                continue
-            if isinstance(want, str):
+                reasons[got] += 1
+            if isinstance(got, str) or isinstance(want, str):
                 continue
             if got != want:
                 bad.append((text, special, "ids", got, want))
@@ -404,6 +407,8 @@ def main():
     print(f"{len(TEXTS)} texts")
     for (part, result), n in sorted(counts.items()):
         print(f"{part:10} {result:28} {n}")
+    for why, n in reasons.most_common():
+        print(f"  texts ({n}): {why}")
     for why, n in refusals.most_common():
         print(f"  wagle refuses ({n}): {why}")
     return 1 if counts["all", "DIFFERENT"] else 0
