@@ -161,6 +161,7 @@ static wagle_status encode(wagle_ctx *ctx)
 #define QUESTIONS WG_SCRATCH "/torture-questions.jsonl"
 #define CHOICES WG_SCRATCH "/torture-choices.jsonl"
 #define ENDINGS WG_SCRATCH "/torture-endings.jsonl"
+#define SOLVED WG_SCRATCH "/torture-solved.jsonl"
 
 /* A tokenizer whose tokens are bytes, as GPT-2 writes them down. */
 static void write_byte_tokenizer(const char *path)
@@ -206,6 +207,8 @@ static void make_text_model(void)
     write_text(CHOICES, "{\"question\":\"q\",\"choices\":[\"a\",\"b\"],\"answer\":1}\n");
     write_text(ENDINGS, "{\"activity_label\":\"l\",\"ctx_a\":\"a\",\"ctx_b\":\"b\",\"endings\":"
                         "[\"[x] a\",\"b\"],\"label\":\"0\"}\n");
+    write_text(SOLVED, "{\"activity_label\":\"s\",\"ctx_a\":\"c\",\"ctx_b\":\"\",\"endings\":"
+                       "[\"a\",\"b\"],\"label\":\"1\"}\n");
     wagle_ctx_free(ctx);
 }
 
@@ -254,6 +257,25 @@ static wagle_status robustness(wagle_ctx *ctx)
 
     assert_false(wg_exists("wagle-robustness.models"));
     assert_false(wg_exists("wagle-robustness.models.partial"));
+    return st;
+}
+
+/* Questions through a chat template, with a solved one before each. */
+static wagle_status quizzed(wagle_ctx *ctx)
+{
+    static const char *const sets[] = {"quiz=" ENDINGS, "dev=" SOLVED, NULL};
+    wagle_suite_options o;
+    char *json = NULL;
+
+    wagle_suite_defaults(&o);
+    o.model = TEXT_MODEL;
+    o.suites = "mcq";
+    o.sets = sets;
+    o.data.chat = "plain";
+    o.shots = 1;
+    o.resamples = 0;
+    const wagle_status st = wagle_suite_run(ctx, &o, &json);
+    wagle_string_free(json);
     return st;
 }
 
@@ -408,7 +430,7 @@ static const trial trials[] = {
     {mask, 1, 1},        {several_masks, 1, 1}, {soft_gradient, 1, 1}, {hidden_gradient, 1, 1},
     {adapters, 1, 1},    {diff, 1, 1},          {apply, 1, 1},         {suites, 1, 48},
     {robustness, 1, 48}, {difference, 1, 1},    {watched, 1, 48},      {sweep, 1, 80},
-    {report, 1, 48}};
+    {report, 1, 48},     {quizzed, 7, 96}};
 
 static void allocations_that_fail_are_survived(void **state)
 {
