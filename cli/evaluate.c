@@ -147,6 +147,47 @@ static wagle_status eval_suites(wagle_ctx *ctx, cli_options *o)
     return st == WAGLE_OK ? print_result(json, o->json) : st;
 }
 
+/* ROUGE is three numbers, the others are one. */
+static void print_metric(const char *name, const json_t *value)
+{
+    printf("  %-12s", name);
+    if (json_is_number(value)) {
+        print_number(value);
+    } else {
+        print_number(json_object_get(value, "precision"));
+        print_number(json_object_get(value, "recall"));
+        print_number(json_object_get(value, "f1"));
+    }
+    putchar('\n');
+}
+
+/* Means over the rows; the rows themselves are in --out and --json. */
+static wagle_status print_rows_result(const cli_options *o, char *json)
+{
+    json_t *root = o->json ? NULL : json_loads(json, 0, NULL), *value;
+    const json_t *overall = json_object_get(root, "overall");
+    const char *name;
+    bool rouge = false;
+
+    if (root == NULL)
+        return cli_print(WAGLE_OK, json);
+    printf("%s: %lld rows\n", o->data[0],
+           (long long)json_integer_value(json_object_get(overall, "rows")));
+    json_object_foreach ((json_t *)(uintptr_t)overall, name, value) {
+        if (strcmp(name, "rows") == 0)
+            continue;
+        if (json_is_object(value) && !rouge)
+            printf("  %-12s %10s %10s %10s\n", "", "precision", "recall", "F1");
+        rouge |= json_is_object(value);
+        print_metric(name, value);
+    }
+    if (o->out != NULL)
+        printf("%s has each row's\n", o->out);
+    json_decref(root);
+    wagle_string_free(json);
+    return WAGLE_OK;
+}
+
 wagle_status cli_eval(wagle_ctx *ctx, cli_options *o)
 {
     wagle_eval_options e;
@@ -162,8 +203,10 @@ wagle_status cli_eval(wagle_ctx *ctx, cli_options *o)
     e.metrics = o->metrics;
     e.data = cli_rows(o, o->data[0]);
     cli_given_whole(&e.max_tokens, o->max_tokens);
+    e.out = o->out;
+    e.force = o->force;
     st = wagle_eval(ctx, &e, &json);
-    return cli_print(st, json);
+    return st == WAGLE_OK ? print_rows_result(o, json) : st;
 }
 
 wagle_status cli_compare(wagle_ctx *ctx, cli_options *o)

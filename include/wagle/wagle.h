@@ -376,6 +376,8 @@ typedef struct wagle_eval_options {
     const char *model, *metrics; /* comma-separated names; NULL: nll,perplexity,probability */
     wagle_data data;
     int64_t max_tokens; /* of generated answers */
+    const char *out;    /* a file that gets the JSON too, or NULL */
+    bool force;
 } wagle_eval_options;
 
 WAGLE_API void wagle_eval_defaults(wagle_eval_options *o);

@@ -1,5 +1,7 @@
 #include "run/attribute.h"
 
+#include "data/distinct.h"
+
 #include "run/budget.h"
 #include "engine/squares.h"
 #include "run/tensorfile.h"
@@ -395,6 +397,7 @@ wagle_status wg_attribution_open(wagle_ctx *ctx, const wagle_attribute_options *
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model)));
     WG_TRY(wg_output_spares_data(ctx, o->out, &o->forget));
     WG_TRY(wg_output_spares_data(ctx, o->out, &o->retain));
+    wg_data_warn_shared(ctx, &o->forget, &o->retain);
     WG_TRY(wg_session_open(ctx, o->model, &out->session));
     st = WAGLE_OK;
     if (out->selector->needs & (WG_NEEDS_FORGET | WG_NEEDS_INPUTS))

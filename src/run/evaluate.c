@@ -150,6 +150,8 @@ static wagle_status evaluate(wagle_ctx *ctx, evaluation *e, char **out)
         st = add_row(ctx, e, i, json_object_get(root, "rows"));
     if (st == WAGLE_OK)
         st = summarise(ctx, e, json_object_get(root, "overall"));
+    if (st == WAGLE_OK && e->o->out != NULL)
+        st = wg_json_write(ctx, e->o->out, root, e->o->force);
     if (st == WAGLE_OK)
         st = wg_json_text(ctx, root, true, out);
     json_decref(root);
@@ -169,6 +171,8 @@ wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *o, char **json
     wg_begin(ctx);
     *json = NULL;
     WG_TRY(choose(ctx, &e));
+    if (o->out != NULL)
+        WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model, o->data.path)));
     WG_TRY(wg_session_open(ctx, o->model, &e.session));
     st = wg_dataset_load(ctx, &e.session.reader, &o->data, &e.rows);
     if (st == WAGLE_OK)

@@ -206,6 +206,10 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_mask_options *o)
     if (o->n_densities > 0 && (o->scores == NULL || strstr(o->out, "{}") == NULL))
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "several densities want --scores, and {} in --out where each is to stand");
+    if (o->op == NULL && o->n_densities == 0)
+        WG_TRY(wg_check_density(ctx, o->density));
+    for (int64_t i = 0; i < o->n_densities; i++)
+        WG_TRY(wg_check_density(ctx, o->densities[i]));
     for (int64_t i = 1; i < o->n_densities; i++)
         for (int64_t k = 0; k < i; k++)
             if (o->densities[i] == o->densities[k])

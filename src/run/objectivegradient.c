@@ -1,4 +1,5 @@
 /* objectivegradient.c - the gradient of an objective's total loss, laid open. */
+#include "data/distinct.h"
 #include "run/budget.h"
 #include "run/tensorfile.h"
 #include "run/train.h"
@@ -110,6 +111,7 @@ wagle_status wagle_objective_gradient(wagle_ctx *ctx, const wagle_train_options 
     if (objective->needs & WG_TRAINS_ONLY)
         return wg_fail(ctx, WAGLE_E_USAGE, "objective %s is not for unlearning", o->objective);
     WG_TRY(wg_train_output_check(ctx, o, o->out, o->force));
+    wg_data_warn_shared(ctx, &o->forget, &o->retain);
     WG_TRY(wg_session_open(ctx, o->model, &s));
     st = wg_material_load(ctx, &s, objective, o, &data);
     if (st == WAGLE_OK)

@@ -30,6 +30,10 @@ typedef struct selection {
 
 wagle_status wg_check_density(wagle_ctx *ctx, double density)
 {
+    if (density >= 2 && density <= 100)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "density %g: a share above 0 and at most 1; %g per cent is %g", density,
+                       density, density / 100);
     return density > 0 && density <= 1
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_USAGE, "density %g: a share above 0 and at most 1", density);

@@ -5,24 +5,25 @@
 #include <math.h>
 #include <string.h>
 
-static wagle_status find_options(wagle_ctx *ctx, wg_trainer *t, const wagle_train_options *o)
+wagle_status wg_train_params(wagle_ctx *ctx, const wg_objective *objective,
+                             const wagle_train_options *o, double option[WG_OBJECTIVE_OPTIONS])
 {
-    const wagle_param_info *known = t->objective->options;
+    const wagle_param_info *known = objective->options;
 
     for (int i = 0; i < WG_OBJECTIVE_OPTIONS; i++)
-        t->option[i] = known[i].value;
+        option[i] = known[i].value;
     for (int64_t p = 0; p < o->n_params; p++) {
         int i = 0;
         while (i < WG_OBJECTIVE_OPTIONS && known[i].key != NULL &&
                strcmp(known[i].key, o->params[p].key) != 0)
             i++;
         if (i == WG_OBJECTIVE_OPTIONS || known[i].key == NULL)
-            return wg_fail(ctx, WAGLE_E_USAGE, "objective %s has no option %s", t->objective->name,
+            return wg_fail(ctx, WAGLE_E_USAGE, "objective %s has no option %s", objective->name,
                            o->params[p].key);
         if (!(o->params[p].value >= known[i].min && o->params[p].value <= known[i].max))
             return wg_fail(ctx, WAGLE_E_USAGE, "%s %g: from %g to %g", known[i].key,
                            o->params[p].value, known[i].min, known[i].max);
-        t->option[i] = o->params[p].value;
+        option[i] = o->params[p].value;
     }
     return WAGLE_OK;
 }
@@ -120,7 +121,7 @@ wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, wg_material *data,
                         .shared = shared,
                         .curved = -1,
                         .seed = o->seed};
-    WG_TRY_GOTO(find_options(ctx, out, o), fail);
+    WG_TRY_GOTO(wg_train_params(ctx, out->objective, o, out->option), fail);
     WG_TRY_GOTO(wg_retain_term(ctx, out->objective, o, &out->retain_term), fail);
     WG_TRY_GOTO(wg_reduction(ctx, out->objective, o, &out->tokens), fail);
     if (out->retain_term != WG_RETAIN_NONE && data->retain.n == 0)

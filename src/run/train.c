@@ -1,5 +1,6 @@
 /* train.c - finetune and unlearn: options, memory, steps, stopping. */
 #include "base/pattern.h"
+#include "data/distinct.h"
 #include "run/run.h"
 
 #include "run/attribute.h"
@@ -90,11 +91,15 @@ static wagle_status check_numbers(wagle_ctx *ctx, const wagle_train_options *o)
     return WAGLE_OK;
 }
 
-static wagle_status check_options(wagle_ctx *ctx, wg_run *w)
+static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
 {
     const wagle_train_options *o = w->o;
     bool tokens;
 
+    WG_TRY(wg_objective_find(ctx, o->objective, &w->objective));
+    if (plain != ((w->objective->needs & WG_TRAINS_ONLY) != 0))
+        return wg_fail(ctx, WAGLE_E_USAGE, "objective %s is not for %s", o->objective,
+                       plain ? "finetune" : "unlearn");
     if (o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "no --out was named");
     WG_TRY(check_numbers(ctx, o));
@@ -116,9 +121,18 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w)
                        w->objective->name);
     if (o->out_patch != NULL)
         WG_TRY(wg_train_output_check(ctx, o, o->out_patch, o->force));
+    WG_TRY(wg_train_check_early(ctx, o, w->objective));
     WG_TRY(wg_rules_find(ctx, o->optimizer, &w->rules));
     WG_TRY(wg_decay_find(ctx, o->schedule, &w->decay));
     return wg_stop_parse(ctx, o->stop_when, w->watch != NULL, &w->stop);
+}
+
+wagle_status wg_train_check(wagle_ctx *ctx, const wagle_train_options *o, bool plain, bool suites)
+{
+    const wg_watch watch = {NULL, NULL};
+    wg_run w = {.o = o, .watch = suites ? &watch : NULL};
+
+    return check_options(ctx, &w, plain);
 }
 
 /* The mask that was named, or one made here from scores kept in OUT.partial. */
@@ -369,11 +383,8 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
 
     wg_forget_failure(ctx);
     w.result.forget_probability = NAN;
-    WG_TRY(wg_objective_find(ctx, o->objective, &w.objective));
-    if (plain != ((w.objective->needs & WG_TRAINS_ONLY) != 0))
-        return wg_fail(ctx, WAGLE_E_USAGE, "objective %s is not for %s", o->objective,
-                       plain ? "finetune" : "unlearn");
-    WG_TRY(check_options(ctx, &w));
+    WG_TRY(check_options(ctx, &w, plain));
+    wg_data_warn_shared(ctx, &o->forget, &o->retain);
     WG_TRY(wg_train_output_check(ctx, o, o->out, o->force || o->resume));
     WG_TRY_GOTO(wg_session_open(ctx, o->model, &w.session), done);
     WG_TRY_GOTO(load_data(ctx, &w), done);

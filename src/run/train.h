@@ -62,6 +62,16 @@ WAGLE_CHECK wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, wg_materi
                                         wg_trainer *out);
 void wg_trainer_free(wg_trainer *t);
 /* What o asks of the retain set, if not the objective's own. */
+/* Values of the objective's own options, in the order of its table. */
+WAGLE_CHECK wagle_status wg_train_params(wagle_ctx *ctx, const wg_objective *objective,
+                                         const wagle_train_options *o,
+                                         double option[WG_OBJECTIVE_OPTIONS]);
+/* What can be refused of wg_train before a model is opened; suites: some are asked on the way. */
+WAGLE_CHECK wagle_status wg_train_check(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
+                                        bool suites);
+/* early.c: the part of it that is not of a run. */
+WAGLE_CHECK wagle_status wg_train_check_early(wagle_ctx *ctx, const wagle_train_options *o,
+                                              const wg_objective *objective);
 WAGLE_CHECK wagle_status wg_retain_term(wagle_ctx *ctx, const wg_objective *objective,
                                         const wagle_train_options *o, wg_retain *out);
 /* Whether a batch's loss is a mean over its label tokens. */

@@ -336,7 +336,15 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_suite_options *o)
         return wg_fail(ctx, WAGLE_E_USAGE, "a model and a suite are wanted");
     if (o->out != NULL && !wg_ends_with(o->out, ".json"))
         return wg_fail(ctx, WAGLE_E_USAGE, "--out %s: a name that ends in .json is wanted", o->out);
-    return o->out != NULL ? wg_check_absent(ctx, o->out, o->force) : WAGLE_OK;
+    if (!(o->temperature >= 0) || !isfinite(o->temperature) || o->max_tokens < 0 || o->shots < 0 ||
+        o->resamples < 0 || o->relearn_steps < 0 || !(o->relearn_lr > 0))
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "--temperature, --max-tokens, --shots, --resamples, --relearn-steps: 0 or "
+                       "more; --relearn-lr: above 0");
+    return o->out != NULL
+               ? wg_results_check(ctx, o->out, o->force,
+                                  WG_INPUTS(o->model, o->gold, o->recompute, o->reference))
+               : WAGLE_OK;
 }
 
 wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *o, char **json)

@@ -23,6 +23,20 @@ static wagle_status rows_path(wagle_ctx *ctx, const char *path, wg_text *out)
     return wg_text_addz(ctx, out, rows_ending);
 }
 
+wagle_status wg_results_check(wagle_ctx *ctx, const char *path, bool force,
+                              const char *const *inputs, int n)
+{
+    wg_text name = {0};
+    wagle_status st = wg_output_check(ctx, path, force, inputs, n);
+
+    if (st == WAGLE_OK)
+        st = rows_path(ctx, path, &name);
+    if (st == WAGLE_OK)
+        st = wg_check_absent(ctx, name.text, force);
+    wg_text_free(&name);
+    return st;
+}
+
 wagle_status wg_results_read(wagle_ctx *ctx, const char *path, json_t **out)
 {
     wg_text name = {0};

@@ -54,11 +54,11 @@ static const spec_key keys[] = {
     {"stop_when", JSON_STRING, false, false, "a rule is wanted"},
     {"eos", JSON_TRUE, false, false, "true or false is wanted"},
     {"tune", JSON_TRUE, false, true, "true or false is wanted"},
-    {"steps", JSON_REAL, false, false, "a number is wanted"},
-    {"batch", JSON_REAL, false, false, "a number is wanted"},
-    {"accumulate", JSON_REAL, false, false, "a number is wanted"},
-    {"warmup", JSON_REAL, false, false, "a number is wanted"},
-    {"eval_every", JSON_REAL, false, false, "a number is wanted"},
+    {"steps", JSON_INTEGER, false, false, "a number without fraction is wanted"},
+    {"batch", JSON_INTEGER, false, false, "a number without fraction is wanted"},
+    {"accumulate", JSON_INTEGER, false, false, "a number without fraction is wanted"},
+    {"warmup", JSON_INTEGER, false, false, "a number without fraction is wanted"},
+    {"eval_every", JSON_INTEGER, false, false, "a number without fraction is wanted"},
     {"alpha", JSON_REAL, false, false, "a number is wanted"},
     {"forget_weight", JSON_REAL, false, false, "a number is wanted"},
     {"weight_decay", JSON_REAL, false, false, "a number is wanted"},
@@ -125,6 +125,17 @@ static size_t length(const json_t *list)
     return n > 0 ? n : 1;
 }
 
+static bool holds_texts(const json_t *list)
+{
+    const json_t *value;
+    size_t i;
+
+    json_array_foreach (list, i, value)
+        if (!json_is_string(value))
+            return false;
+    return json_is_array(list);
+}
+
 static wagle_status check_axis(wagle_ctx *ctx, const json_t *list, int i)
 {
     const bool text = i == OBJECTIVES || i == SELECTORS;
@@ -136,7 +147,7 @@ static wagle_status check_axis(wagle_ctx *ctx, const json_t *list, int i)
     if (json_array_size(list) == 0)
         return wg_sweep_refuse(ctx, axes[i], "a list is wanted");
     json_array_foreach (list, k, value)
-        if (i == EXCLUDE ? !json_is_array(value)
+        if (i == EXCLUDE ? !holds_texts(value)
             : text       ? !json_is_string(value)
                          : !json_is_number(value))
             return wg_sweep_refuse(ctx, axes[i],

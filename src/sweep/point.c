@@ -24,8 +24,7 @@ wagle_status wg_sweep_path(wagle_ctx *ctx, wg_sweep *s, const char *name, const 
     return joined(ctx, s, s->out, name, out);
 }
 
-/* A path of the spec, from the folder of the spec; NULL stays NULL. */
-static wagle_status path_of(wagle_ctx *ctx, wg_sweep *s, const char *path, const char **out)
+wagle_status wg_sweep_file(wagle_ctx *ctx, wg_sweep *s, const char *path, const char **out)
 {
     *out = path;
     return path == NULL || *path == '/' ? WAGLE_OK : joined(ctx, s, s->folder, path, out);
@@ -38,7 +37,7 @@ static const char *text_of(const json_t *object, const char *key)
 
 static wagle_status spec_path(wagle_ctx *ctx, wg_sweep *s, const char *key, const char **out)
 {
-    return path_of(ctx, s, text_of(s->spec, key), out);
+    return wg_sweep_file(ctx, s, text_of(s->spec, key), out);
 }
 
 /* folder/name, where what is no letter, digit, dot or minus becomes _. */
@@ -69,7 +68,7 @@ static wagle_status check_path(wagle_ctx *ctx, wg_sweep *s, const char *name)
 {
     const char *path;
 
-    WG_TRY(path_of(ctx, s, name, &path));
+    WG_TRY(wg_sweep_file(ctx, s, name, &path));
     return path == NULL || wg_exists(path)
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_INPUT, "%s: no such file or folder (named in the spec)",
@@ -147,7 +146,7 @@ static wagle_status mask_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, con
     int n = 0;
 
     if (given != NULL)
-        return path_of(ctx, s, given, out);
+        return wg_sweep_file(ctx, s, given, out);
 
     snprintf(name, sizeof name, "mask-%s-%.6g-%s-%lld", p->selector, p->density, p->exclude,
              seed_of_scores(p));
@@ -228,8 +227,8 @@ static wagle_status set_params(wagle_ctx *ctx, const wg_sweep *s, wagle_train_op
     return WAGLE_OK;
 }
 
-static wagle_status options_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
-                                wagle_train_options *o, wagle_param list[WG_OBJECTIVE_OPTIONS])
+wagle_status wg_sweep_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
+                              wagle_train_options *o, wagle_param list[WG_OBJECTIVE_OPTIONS])
 {
     const char *forget, *retain;
 
@@ -248,8 +247,7 @@ static wagle_status options_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
     o->lr = p->lr;
     o->seed = (uint64_t)p->seed;
     o->force = true;
-    WG_TRY(set_params(ctx, s, o, list));
-    return strcmp(p->selector, "none") == 0 ? WAGLE_OK : mask_for(ctx, s, p, &o->mask);
+    return set_params(ctx, s, o, list);
 }
 
 /* --- evaluation ---------------------------------------------------------------------------------
@@ -281,7 +279,7 @@ static wagle_status evaluate(wagle_ctx *ctx, wg_sweep *s, const char *model, con
         if (!is_in(names, name))
             continue;
         if (st == WAGLE_OK)
-            st = path_of(ctx, s, json_string_value(value), &path);
+            st = wg_sweep_file(ctx, s, json_string_value(value), &path);
         if (st == WAGLE_OK) {
             const wagle_data data = rows_of(s, path);
             st = wg_dataset_load(ctx, &session.reader, &data, &rows);
@@ -301,11 +299,9 @@ static wagle_status evaluate(wagle_ctx *ctx, wg_sweep *s, const char *model, con
 /* --- suites -------------------------------------------------------------------------------------
  */
 
-enum { SETS = 32 };
-
 /* NAME=FILE of each set of spec.suites.sets. */
 static wagle_status list_sets(wagle_ctx *ctx, wg_sweep *s, const json_t *sets,
-                              const char *list[SETS + 1])
+                              const char *list[WG_SWEEP_SETS + 1])
 {
     const char *name, *path = NULL;
     json_t *value;
@@ -313,10 +309,10 @@ static wagle_status list_sets(wagle_ctx *ctx, wg_sweep *s, const json_t *sets,
 
     json_object_foreach ((json_t *)(uintptr_t)sets, name, value) {
         wg_text entry = {0};
-        wagle_status st = n < SETS ? path_of(ctx, s, json_string_value(value), &path)
-                                   : wg_sweep_refuse(ctx, "suites",
-                                                     "sets: an object of NAME: FILE is "
-                                                     "wanted, of at most 32");
+        wagle_status st = n < WG_SWEEP_SETS ? wg_sweep_file(ctx, s, json_string_value(value), &path)
+                                            : wg_sweep_refuse(ctx, "suites",
+                                                              "sets: an object of NAME: FILE is "
+                                                              "wanted, of at most 32");
         if (st == WAGLE_OK)
             st = wg_text_printf(ctx, &entry, "%s=%s", name, path);
         if (st == WAGLE_OK)
@@ -373,14 +369,14 @@ static int64_t whole_of(const json_t *object, const char *key, int64_t otherwise
     return json_is_number(value) ? (int64_t)json_number_value(value) : otherwise;
 }
 
-static wagle_status suite_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
-                                  wagle_suite_options *o, const char *sets[SETS + 1])
+wagle_status wg_sweep_suite_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
+                                    wagle_suite_options *o, const char *sets[WG_SWEEP_SETS + 1])
 {
     const json_t *how = json_object_get(s->spec, "suites");
 
     wagle_suite_defaults(o);
     WG_TRY(list_sets(ctx, s, json_object_get(how, "sets"), sets));
-    WG_TRY(path_of(ctx, s, text_of(how, "gold"), &o->gold));
+    WG_TRY(wg_sweep_file(ctx, s, text_of(how, "gold"), &o->gold));
     WG_TRY(spec_path(ctx, s, "model", &o->reference));
     o->suites = text_of(how, "run");
     o->sets = sets;
@@ -394,18 +390,34 @@ static wagle_status suite_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p
     return WAGLE_OK;
 }
 
+wagle_status wg_sweep_ask_suites(wagle_ctx *ctx, wg_sweep *s, json_t *result)
+{
+    const char *sets[WG_SWEEP_SETS + 1];
+    wagle_suite_options o;
+    char *json = NULL;
+    wagle_status st;
+
+    WG_TRY(wg_sweep_suite_options(ctx, s, &s->point[0], &o, sets));
+    WG_TRY(spec_path(ctx, s, "model", &o.model));
+    st = wagle_suite_run(ctx, &o, &json);
+    if (st == WAGLE_OK)
+        st = take_values(ctx, json, result);
+    wg_free(json);
+    return st;
+}
+
 /* Suites that spec.suites names, under "suites". */
 static wagle_status run_suites(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char *model,
                                json_t *result)
 {
-    const char *sets[SETS + 1];
+    const char *sets[WG_SWEEP_SETS + 1];
     wagle_suite_options o;
     char *json = NULL;
     wagle_status st;
 
     if (json_object_get(s->spec, "suites") == NULL)
         return WAGLE_OK;
-    WG_TRY(suite_options(ctx, s, p, &o, sets));
+    WG_TRY(wg_sweep_suite_options(ctx, s, p, &o, sets));
     WG_TRY(result_path(ctx, s, p, &o.out));
     o.model = model;
     st = wagle_suite_run(ctx, &o, &json);
@@ -415,8 +427,7 @@ static wagle_status run_suites(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, c
     return st;
 }
 
-/* A stop rule of a suite's metric wants the suites on the way. */
-static bool stops_by_suite(const wg_sweep *s)
+bool wg_sweep_stops_by_suite(const wg_sweep *s)
 {
     const char *rule = text_of(s->spec, "stop_when");
 
@@ -427,13 +438,13 @@ static bool stops_by_suite(const wg_sweep *s)
 static wagle_status unlearn(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
                             const wagle_train_options *o, wagle_train_result *r)
 {
-    const char *sets[SETS + 1];
+    const char *sets[WG_SWEEP_SETS + 1];
     wagle_suite_options suites;
     wg_watch watch;
     wg_around around = {.shared = &s->shared};
 
-    if (stops_by_suite(s)) {
-        WG_TRY(suite_options(ctx, s, p, &suites, sets));
+    if (wg_sweep_stops_by_suite(s)) {
+        WG_TRY(wg_sweep_suite_options(ctx, s, p, &suites, sets));
         WG_TRY(wg_suite_watch(ctx, &suites, &watch));
         around.watch = &watch;
     }
@@ -457,7 +468,7 @@ static wagle_status relearn(wagle_ctx *ctx, wg_sweep *s, const char *model, int6
     into = json_object();
     WG_TRY(wg_json_set(ctx, result, "relearned", into));
     wagle_finetune_defaults(&o);
-    WG_TRY(path_of(ctx, s, text_of(how, "data"), &data));
+    WG_TRY(wg_sweep_file(ctx, s, text_of(how, "data"), &data));
     WG_TRY(wg_sweep_path(ctx, s, "relearned", &o.out));
     o.model = model;
     o.retain = rows_of(s, data);
@@ -489,7 +500,9 @@ static wagle_status run_point(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, js
     json_t *numbers, *sets = json_object();
 
     WG_TRY(wg_json_set(ctx, out, "eval", sets));
-    WG_TRY(options_for(ctx, s, p, &o, params));
+    WG_TRY(wg_sweep_options(ctx, s, p, &o, params));
+    if (strcmp(p->selector, "none") != 0)
+        WG_TRY(mask_for(ctx, s, p, &o.mask));
     WG_TRY(unlearn(ctx, s, p, &o, &r));
     numbers = json_pack("{s:I, s:b, s:f, s:I, s:f}", "steps", (json_int_t)r.steps, "stopped",
                         (int)r.stopped, "loss", r.loss, "selected", (json_int_t)r.selected,

@@ -55,11 +55,8 @@ static wagle_status folder_of(wagle_ctx *ctx, const char *path, char **out)
 }
 
 /* An empty folder for a sweep that starts. */
-static wagle_status start(wagle_ctx *ctx, wg_sweep *s, bool force)
+static wagle_status start(wagle_ctx *ctx, wg_sweep *s)
 {
-    if (wg_exists(s->out) && !force)
-        return wg_fail(ctx, WAGLE_E_USAGE, "%s: exists and is no sweep; --force replaces it",
-                       s->out);
     wg_remove_tree(s->out);
     s->done = json_object();
     return s->done != NULL ? wg_make_folder(ctx, s->out) : wg_json_memory(ctx);
@@ -75,7 +72,7 @@ static wagle_status load_done(wagle_ctx *ctx, wg_sweep *s, bool force)
     WG_TRY(wg_sweep_path(ctx, s, "runs.json", &runs));
     WG_TRY(wg_sweep_path(ctx, s, "spec.json", &spec));
     if (force || !wg_exists(spec)) {
-        WG_TRY(start(ctx, s, force));
+        WG_TRY(start(ctx, s));
         return wg_json_write(ctx, spec, s->spec, true);
     }
     WG_TRY(wg_json_read(ctx, spec, &before));
@@ -88,7 +85,7 @@ static wagle_status load_done(wagle_ctx *ctx, wg_sweep *s, bool force)
     if (goes_on && wg_exists(runs))
         WG_TRY(wg_json_read(ctx, runs, &s->done));
     else
-        WG_TRY(start(ctx, s, true));
+        WG_TRY(start(ctx, s));
     return wg_json_write(ctx, spec, s->spec, true);
 }
 
@@ -126,19 +123,40 @@ static wagle_status read_spec(wagle_ctx *ctx, const char *path, wg_sweep *s)
     WG_TRY(folder_of(ctx, path, &s->folder));
     WG_TRY(wg_sweep_grid(ctx, s));
     s->tune = json_is_true(json_object_get(s->spec, "tune"));
-    return wg_sweep_check_files(ctx, s);
+    WG_TRY(wg_sweep_check_files(ctx, s));
+    return wg_sweep_check_runs(ctx, s);
 }
 
 static wagle_status run(wagle_ctx *ctx, wg_sweep *s, bool force, char **table)
 {
+    const char *runs, *spec;
     wagle_status st;
 
+    WG_TRY(wg_sweep_path(ctx, s, "runs.json", &runs));
+    WG_TRY(wg_sweep_path(ctx, s, "spec.json", &spec));
+    if (wg_exists(s->out) && !wg_exists(spec) && !force)
+        return wg_fail(ctx, WAGLE_E_USAGE, "%s: exists and is no sweep; --force replaces it",
+                       s->out);
+    if (force || !wg_exists(runs))
+        WG_TRY(wg_sweep_try_suites(ctx, s));
     WG_TRY(load_done(ctx, s, force));
     st = run_all(ctx, s);
     if (st == WAGLE_OK)
         st = wg_sweep_report(ctx, s, table);
     tidy(s);
     return st;
+}
+
+/* A sweep writes over no file that it reads. */
+static wagle_status check_out(wagle_ctx *ctx, wg_sweep *s, const char *spec)
+{
+    static const char *const keys[] = {"model", "forget", "retain", "refusal", "reference"};
+    const char *input[6] = {spec};
+
+    for (int i = 0; i < 5; i++)
+        WG_TRY(wg_sweep_file(ctx, s, json_string_value(json_object_get(s->spec, keys[i])),
+                             &input[i + 1]));
+    return wg_output_check(ctx, s->out, true, input, 6);
 }
 
 wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *o, char **table)
@@ -152,6 +170,8 @@ wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *o, char **ta
         return wg_fail(ctx, WAGLE_E_USAGE, "sweep wants a SPEC.json and --out");
     wg_nest(ctx);
     st = read_spec(ctx, o->spec, &s);
+    if (st == WAGLE_OK && !ctx->dry_run)
+        st = check_out(ctx, &s, o->spec);
     if (st == WAGLE_OK)
         st = ctx->dry_run ? look(ctx, &s, table) : run(ctx, &s, o->force, table);
     wg_unnest(ctx);

@@ -47,10 +47,35 @@ WAGLE_CHECK wagle_status wg_sweep_refuse(wagle_ctx *ctx, const char *key, const 
 /* folder/name of the sweep's output, in its arena. */
 WAGLE_CHECK wagle_status wg_sweep_path(wagle_ctx *ctx, wg_sweep *s, const char *name,
                                        const char **out);
+/* A path of the spec, from the folder of the spec; NULL stays NULL. */
+WAGLE_CHECK wagle_status wg_sweep_file(wagle_ctx *ctx, wg_sweep *s, const char *path,
+                                       const char **out);
+/* A point's options but its mask; `list` holds the objective's own. */
+WAGLE_CHECK wagle_status wg_sweep_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
+                                          wagle_train_options *o,
+                                          wagle_param list[WG_OBJECTIVE_OPTIONS]);
+enum { WG_SWEEP_SETS = 32 };
+/* Those of spec.suites; `sets` holds its data sets. */
+WAGLE_CHECK wagle_status wg_sweep_suite_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
+                                                wagle_suite_options *o,
+                                                const char *sets[WG_SWEEP_SETS + 1]);
+/* Whether the stop rule is of a suite's metric, so that suites are asked on the way. */
+bool wg_sweep_stops_by_suite(const wg_sweep *s);
+/* The suites' metrics of the untouched model, under "suites" of result. */
+WAGLE_CHECK wagle_status wg_sweep_ask_suites(wagle_ctx *ctx, wg_sweep *s, json_t *result);
 /* Files that the spec names are there. */
 WAGLE_CHECK wagle_status wg_sweep_check_files(wagle_ctx *ctx, wg_sweep *s);
 /* Runs a point: *out, json_decref, is its numbers. */
 WAGLE_CHECK wagle_status wg_sweep_run(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, json_t **out);
+
+/* --- check.c: before the first run --------------------------------------------------------------
+ */
+
+/* Keys, values, files and options of every run, and the names of columns. */
+WAGLE_CHECK wagle_status wg_sweep_check_runs(wagle_ctx *ctx, wg_sweep *s);
+/* Where columns are of suites: asks the untouched model, and refuses a column that does not come of
+ * it. */
+WAGLE_CHECK wagle_status wg_sweep_try_suites(wagle_ctx *ctx, wg_sweep *s);
 
 /* --- table.c ---------------------------------------------------------------------------------- */
 

@@ -128,7 +128,7 @@ same() { diff -r "$1" "$2"; }
         python3 - <<PY
 import json, subprocess
 last = json.loads(open("out/log.jsonl").readlines()[-1])["forget.nll"]
-written = json.loads(subprocess.check_output(["$WAGLE", "eval", "--model", "out", "--data", "forget.jsonl", "--metrics", "nll", "--quiet"]))
+written = json.loads(subprocess.check_output(["$WAGLE", "eval", "--model", "out", "--data", "forget.jsonl", "--metrics", "nll", "--quiet", "--json"]))
 assert abs(last - written["overall"]["nll"]) < 1e-6 * last, (last, written["overall"]["nll"])
 PY
     done

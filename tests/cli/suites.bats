@@ -66,7 +66,7 @@ PY
     suites
     "$WAGLE" eval --suite tofu --model tiny $tofu --max-tokens 6 --out out1.json --quiet >table
     grep -q 'model_utility' table
-    "$WAGLE" eval --model tiny --data forget.json --eos --metrics nll >plain.json
+    "$WAGLE" eval --model tiny --data forget.json --eos --metrics nll --json >plain.json
     python3 - <<'PY'
 import json, math
 rows = [json.loads(l) for l in open("out1.rows.jsonl")]
@@ -116,7 +116,7 @@ with open("by_hand.jsonl", "w") as f:
             f.write(json.dumps({"prompt": prompt, "completion": " " + c}) + "\n")
 open("plain.json", "w").writelines(json.dumps({k: v for k, v in json.loads(l).items() if k != "subject"}) + "\n" for l in open("mcq.json"))
 PY
-    "$WAGLE" eval --model tiny --data by_hand.jsonl --prompt '{prompt}' --metrics nll >hand.json
+    "$WAGLE" eval --model tiny --data by_hand.jsonl --prompt '{prompt}' --metrics nll --json >hand.json
     "$WAGLE" eval --suite mcq --model tiny --set quiz=plain.json --set dev=plain.json --shots 1 --out s.json --quiet >/dev/null
     python3 -c '
 import json

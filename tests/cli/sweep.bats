@@ -134,3 +134,57 @@ PY
     spec 'spec["suites"] = {"run": "tofu", "sets": {"forget": 3}}'; refused 3 "sets: an object" "$WAGLE" sweep spec.json --out out
     mkdir there; spec; refused 2 'exists and is no sweep' "$WAGLE" sweep spec.json --out there
 }
+
+@test "what cannot run is refused before the first run, with the key" {
+    wrong() { spec "$2"; refused "$1" "$3" "$WAGLE" sweep spec.json --out out; }
+    wrong 2 'spec["densities"] = [80]' '80 per cent is 0.8'
+    wrong 2 'spec["lr"] = [1e-3, 0]' '--lr 0'
+    wrong 2 'spec["alpha"] = -1' '--alpha'
+    wrong 2 'spec["batch"] = 0' '--batch 0'
+    wrong 3 'spec["batch"] = 1.5' "'batch': a number without fraction"
+    wrong 2 'spec["optimizer"] = "adamx"' 'adamx'
+    wrong 2 'spec["schedule"] = "line"' 'line'
+    wrong 2 'spec["state"] = "f8"' 'f8'
+    wrong 2 'spec["retain_term"] = "nl"' 'nl'
+    wrong 2 'spec["stop_when"] = "forget.joy<1"' 'forget.joy'
+    wrong 2 'spec["objectives"] = ["graddiff", "po"]' '--refusal'
+    wrong 2 'spec["exclude"] = [["layers:x"]]' 'layers:x'
+    wrong 3 'spec["exclude"] = [[1]]' "'exclude'"
+    wrong 3 'spec["seeds"] = [-1]' "'seeds'"
+    wrong 3 'spec["params"] = {"npo.bet": 1}' "npo.bet"
+    wrong 3 'spec["params"] = {"npo.beta": "1"}' "'npo.beta' must be a number"
+    wrong 2 'spec["params"] = {"npo.beta": 1000}' "npo.beta 1000"
+    wrong 3 'spec["selectors"] = ["mask:forget.jsonl"]' "forget.jsonl: not a safetensors file"
+    wrong 3 'spec["relearn"]["step"] = 3' "'relearn' has no key 'step'"
+    wrong 3 'spec["relearn"]["steps"] = 0' "'steps' must be 1 or more"
+    wrong 3 'spec["relearn"]["lr"] = 0' "'lr' must be above 0"
+    wrong 3 'spec["relearn"]["eval"] = ["nothing"]' "'eval' names sets"
+    wrong 3 'spec["suites"] = {"run": "mcq", "set": {}}' "'suites' has no key 'set'"
+    wrong 3 'spec["suites"] = {"run": "mcq", "limit": "3"}' "'limit' must be a whole number"
+    wrong 2 'spec["suites"] = {"run": "mcqs", "sets": {}}' "no suite 'mcqs'"
+    wrong 3 'spec["columns"] = ["nothing"]' "'columns': there will be no column 'nothing'"
+    wrong 3 'spec["columns"] = ["tofu.model_utility"]' "no column 'tofu.model_utility'"
+    wrong 3 'spec["keep"] = ["relearned.nothing"]' "'keep'"
+    wrong 3 'spec["plot"] = "nothing"' "'plot'"
+    spec; mkdir -p m; cp -r "$model/." m; spec 'spec["model"] = "m"'
+    "$WAGLE" sweep spec.json --out m --force 2>stderr.txt && return 1
+    [ -e m/model.safetensors ] # an output never replaces an input
+}
+
+@test "a column that no suite gives is refused before the first run" {
+    mkdir m; cp -r "$model/." m; byte_tokenizer m
+    python3 - <<'PY'
+import json
+row = {"question": "ab", "answer": "cd", "perturbed_answer": ["ce"], "paraphrased_answer": "cd"}
+json.dump([row, dict(row, answer="xy")], open("tofu.json", "w"))
+for name in ("forget", "retain", "unseen", "again"):
+    open(name + ".jsonl", "w").write("".join(json.dumps({"question": name + str(i), "answer": "c" * (i + 1)}) + "\n" for i in range(3)))
+PY
+    tofu='spec.update(model="m", objectives=["graddiff"], selectors=["none"], seeds=[1], lr=[1e-4], columns=["forget", "tofu.COLUMN"], suites={"run": "tofu", "sets": {"forget": "tofu.json"}, "max_tokens": 0})'
+    spec "${tofu/COLUMN/model_utility}"
+    "$WAGLE" sweep spec.json --out cut 2>stderr.txt && return 1
+    grep -q "'columns': no 'tofu.model_utility' comes of these sets, with max_tokens 0" stderr.txt
+    [ ! -e cut ]
+    spec "${tofu/COLUMN/forget.probability}"
+    "$WAGLE" sweep spec.json --out whole >/dev/null
+}
