@@ -67,6 +67,51 @@ wagle_status cli_print(wagle_status st, char *text)
     return st;
 }
 
+wagle_status cli_print_json(json_t *value)
+{
+    char *text = value != NULL ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+
+    json_decref(value);
+    if (text == NULL) {
+        fputs("wagle: not enough memory\n", stderr);
+        return WAGLE_E_RESOURCE;
+    }
+    puts(text);
+    free(text);
+    return WAGLE_OK;
+}
+
+/* Bytes of the UTF-8 sequence that text starts with; 0: it is none. */
+static int sequence(const char *text)
+{
+    for (int n = 1; n <= 4; n++) {
+        json_t *one = json_stringn(text, (size_t)n);
+        json_decref(one);
+        if (one != NULL)
+            return n;
+        if (text[n] == '\0')
+            return 0;
+    }
+    return 0;
+}
+
+json_t *cli_json_bytes(const char *text)
+{
+    json_t *out = json_string(text);
+
+    if (out != NULL)
+        return out;
+    out = json_string("");
+    for (int n; out != NULL && *text != '\0'; text += n > 0 ? n : 1) {
+        n = sequence(text);
+        json_t *longer = n > 0 ? json_sprintf("%s%.*s", json_string_value(out), n, text)
+                               : json_sprintf("%s\xEF\xBF\xBD", json_string_value(out));
+        json_decref(out);
+        out = longer;
+    }
+    return out;
+}
+
 wagle_status cli_complain(const char *what)
 {
     fprintf(stderr, "wagle: %s\n", what);

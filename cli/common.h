@@ -4,6 +4,8 @@
 
 #include "options.h"
 
+#include <jansson.h>
+
 /* *to = value, if one was given (it is not below 0). */
 void cli_given(double *to, double value);
 void cli_given_whole(int64_t *to, int64_t value);
@@ -12,6 +14,10 @@ void cli_given_seed(uint64_t *to, int64_t value);
 wagle_data cli_rows(const cli_options *o, const char *path);
 /* Prints text, if all went well, and frees it; returns st. */
 wagle_status cli_print(wagle_status st, char *text);
+/* Prints it in a line, and frees it. NULL: there was no memory. */
+wagle_status cli_print_json(json_t *value);
+/* A string of any bytes: what is no UTF-8 becomes U+FFFD. */
+json_t *cli_json_bytes(const char *text);
 /* Says what is wrong on stderr; returns WAGLE_E_USAGE. */
 wagle_status cli_complain(const char *what);
 /* What the options say of suites and their sets; s borrows from o. */

@@ -1,11 +1,11 @@
 /* main.c - `wagle COMMAND ...`: finds the command, parses, runs, reports. */
+#include "meter.h"
 #include "options.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 static wagle_ctx *running;
@@ -16,63 +16,13 @@ static void on_signal(int signal)
     wagle_interrupt(running);
 }
 
-typedef struct meter {
-    bool tty, quiet, verbose, open;
-    char stage[64];
-    struct timespec start, shown;
-} meter;
-
-static double seconds_since(const struct timespec *t)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - t->tv_sec) + 1e-9 * (double)(now.tv_nsec - t->tv_nsec);
-}
-
-static void end_line(meter *m)
-{
-    if (m->open)
-        fputc('\n', stderr);
-    m->open = false;
-}
-
-/* On a terminal a line that is rewritten; elsewhere one line each ten seconds. */
-static void on_progress(void *user, const char *stage, int64_t done, int64_t total,
-                        const char *detail)
-{
-    meter *m = user;
-
-    if (m->quiet)
-        return;
-    if (strcmp(stage, m->stage) != 0) {
-        end_line(m);
-        snprintf(m->stage, sizeof m->stage, "%s", stage);
-        clock_gettime(CLOCK_MONOTONIC, &m->start);
-        m->shown = m->start;
-    }
-    if (done < total && seconds_since(&m->shown) < (m->tty ? 0.1 : 10.0))
-        return;
-    const double elapsed = seconds_since(&m->start);
-    const double left = done > 0 ? elapsed / (double)done * (double)(total - done) : 0;
-    if (!m->tty && elapsed < 10)
-        return;
-    clock_gettime(CLOCK_MONOTONIC, &m->shown);
-    fprintf(stderr, "%s%s %lld/%lld%s%s  %.0f s, about %.0f s left%s", m->tty ? "\r\033[K" : "",
-            stage, (long long)done, (long long)total, detail ? "  " : "", detail ? detail : "",
-            elapsed, left, m->tty ? "" : "\n");
-    m->open = m->tty;
-    if (done >= total)
-        end_line(m);
-}
-
 static void on_log(void *user, int level, const char *line)
 {
-    meter *m = user;
+    cli_meter *m = user;
 
     if ((m->quiet && level > 0) || (level > 1 && !m->verbose))
         return;
-    end_line(m);
+    cli_meter_end(m);
     fprintf(stderr, "wagle: %s%s\n", level == 0 ? "warning: " : "", line);
 }
 
@@ -98,7 +48,7 @@ static int front_page(void)
 
 static wagle_status run(const cli_command *c, cli_options *o)
 {
-    meter m = {.tty = isatty(2), .quiet = o->quiet, .verbose = o->verbose};
+    cli_meter m = {.tty = isatty(2), .quiet = o->quiet, .verbose = o->verbose};
     struct sigaction stop = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     wagle_status st;
 
@@ -109,13 +59,13 @@ static wagle_status run(const cli_command *c, cli_options *o)
     signal(SIGXFSZ, SIG_IGN);
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
-    wagle_on_progress(running, on_progress, &m);
+    wagle_on_progress(running, cli_meter_show, &m);
     wagle_on_log(running, on_log, &m);
     wagle_set_threads(running, o->threads > 0 ? (int)o->threads : 0);
     wagle_set_memory(running, o->memory);
     wagle_set_dry_run(running, o->dry_run);
     st = c->run(running, o);
-    end_line(&m);
+    cli_meter_end(&m);
     if (o->dry_run)
         fputs(wagle_plan(running), stdout);
     if (fflush(stdout) != 0 && st == WAGLE_OK) {

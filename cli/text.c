@@ -84,20 +84,14 @@ static wagle_status print_texts(const wagle_generate_options *g, const wagle_gen
                                 bool as_json)
 {
     for (int64_t i = 0; i < g->n; i++) {
-        json_t *line;
-        char *dump;
         if (g->n == 1 && !as_json) {
             puts(made[i].text);
             continue;
         }
-        line = json_pack("{s:s, s:s, s:I}", "prompt", g->prompts[i], "text", made[i].text, "tokens",
-                         (json_int_t)made[i].tokens);
-        dump = line != NULL ? json_dumps(line, JSON_COMPACT) : NULL;
-        json_decref(line);
-        if (dump == NULL)
-            return cli_complain("a text that is no UTF-8 cannot be written as JSON");
-        puts(dump);
-        free(dump);
+        if (cli_print_json(json_pack("{s:o, s:o, s:I}", "prompt", cli_json_bytes(g->prompts[i]),
+                                     "text", cli_json_bytes(made[i].text), "tokens",
+                                     (json_int_t)made[i].tokens)) != WAGLE_OK)
+            return WAGLE_E_RESOURCE;
     }
     return WAGLE_OK;
 }

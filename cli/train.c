@@ -1,6 +1,7 @@
 /* train.c - finetune, unlearn, gradient and sweep. */
 #include "common.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,27 +127,35 @@ void cli_sweep_example(void)
           stdout);
 }
 
+static wagle_status report_json(const cli_options *o, const wagle_train_result *r)
+{
+    json_t *result =
+        json_pack("{s:o, s:I, s:b, s:o, s:I, s:I, s:f, s:f, s:I}", "out", cli_json_bytes(o->out),
+                  "steps", (json_int_t)r->steps, "stopped", (int)r->stopped, "loss",
+                  isfinite(r->loss) ? json_real(r->loss) : json_null(), "selected",
+                  (json_int_t)r->selected, "weights", (json_int_t)r->weights, "seconds", r->seconds,
+                  "step_seconds", isfinite(r->step_seconds) ? r->step_seconds : 0.0, "peak_bytes",
+                  (json_int_t)wagle_peak_memory());
+
+    return cli_print_json(result);
+}
+
+/* A run whose --stop-when was not reached has a result too. */
 static wagle_status report(const cli_options *o, const wagle_train_result *r, wagle_status st)
 {
     char each[32] = "";
 
-    if (st != WAGLE_OK || o->dry_run)
+    if ((st != WAGLE_OK && st != WAGLE_E_UNMET) || o->dry_run)
         return st;
-    if (!isnan(r->step_seconds)) /* of one step there is none but the first */
+    if (isfinite(r->step_seconds)) /* of one step there is none but the first */
         snprintf(each, sizeof each, " (%.2f s a step)", r->step_seconds);
     if (o->json)
-        printf("{\"out\":\"%s\",\"steps\":%lld,\"stopped\":%s,\"loss\":%.9g,\"selected\":%lld,"
-               "\"weights\":%lld,\"seconds\":%.3f,\"step_seconds\":%.4f,\"peak_bytes\":%lld}\n",
-               o->out, (long long)r->steps, r->stopped ? "true" : "false", r->loss,
-               (long long)r->selected, (long long)r->weights, r->seconds,
-               isnan(r->step_seconds) ? 0 : r->step_seconds, (long long)wagle_peak_memory());
-    else
-        printf(
-            "%s: %lld steps%s, last loss %.4f, %lld of %lld weights trained, %.1f s%s, peak %.2f "
-            "GB\n",
-            o->out, (long long)r->steps, r->stopped ? " (stopped by --stop-when)" : "", r->loss,
-            (long long)r->selected, (long long)r->weights, r->seconds, each,
-            (double)wagle_peak_memory() / 1e9);
+        return report_json(o, r) == WAGLE_OK ? st : WAGLE_E_RESOURCE;
+    printf("%s: %lld steps%s, last loss %.4f, %lld of %lld weights trained, %.1f s%s, peak %.2f "
+           "GB\n",
+           o->out, (long long)r->steps, r->stopped ? " (stopped by --stop-when)" : "", r->loss,
+           (long long)r->selected, (long long)r->weights, r->seconds, each,
+           (double)wagle_peak_memory() / 1e9);
     return st;
 }
 

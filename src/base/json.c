@@ -163,6 +163,26 @@ wg_str wg_json_str(const json_t *value)
     return (wg_str){json_string_value(value), json_string_length(value)};
 }
 
+json_t *wg_json_bytes(const char *text)
+{
+    const size_t bytes = strlen(text);
+    json_t *out = json_string(text);
+    int32_t code;
+
+    if (out != NULL)
+        return out;
+    out = json_string("");
+    for (size_t i = 0; out != NULL && i < bytes;) {
+        const int n = wg_utf8_decode(text + i, bytes - i, &code);
+        json_t *longer = n > 0 ? json_sprintf("%s%.*s", json_string_value(out), n, text + i)
+                               : json_sprintf("%s\xEF\xBF\xBD", json_string_value(out));
+        json_decref(out);
+        out = longer;
+        i += n > 0 ? (size_t)n : 1;
+    }
+    return out;
+}
+
 wagle_status wg_json_set(wagle_ctx *ctx, json_t *object, const char *key, json_t *value)
 {
     return json_object_set_new(object, key, value) == 0 ? WAGLE_OK : wg_json_memory(ctx);

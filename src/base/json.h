@@ -23,6 +23,8 @@ const char *wg_json_kind(const json_t *value);
 /* A string's text with all its bytes; no text (NULL) for any other value. */
 wg_str wg_json_str(const json_t *value);
 /* Adds key: value (stolen, may be NULL) to object; WAGLE_E_RESOURCE on failure. */
+/* A string of any bytes, such as a path: what is no UTF-8 becomes U+FFFD. NULL: no memory. */
+json_t *wg_json_bytes(const char *text);
 WAGLE_CHECK wagle_status wg_json_set(wagle_ctx *ctx, json_t *object, const char *key,
                                      json_t *value);
 

@@ -318,14 +318,11 @@ wagle_status wg_attribute(wagle_ctx *ctx, wg_attribution *a, const char *out, bo
 {
     wg_tensor_file file;
     json_t *facts;
-    char text[32];
     wagle_status st;
 
     WG_TRY(find_gamma(ctx, a));
-    snprintf(text, sizeof text, "%.17g", a->gamma);
-    facts = json_pack("{s:s, s:s, s:s}", "format", "wagle-scores", "selector", a->selector->name,
-                      "gamma", text);
-    st = facts != NULL ? WAGLE_OK : wg_json_memory(ctx);
+    facts = json_pack("{s:s}", "format", "wagle-scores");
+    st = facts != NULL ? wg_attribution_facts(ctx, a, facts) : wg_json_memory(ctx);
     if (st == WAGLE_OK)
         st = wg_tensor_file_open(ctx, out, a->session.model, scored, a, facts, force, &file);
     if (st == WAGLE_OK) {
@@ -387,7 +384,10 @@ wagle_status wg_attribution_open(wagle_ctx *ctx, const wagle_attribute_options *
     *out = (wg_attribution){.gamma = o->gamma_diag ? 0 : o->gamma,
                             .diag = o->gamma_diag,
                             .damping = o->damping,
-                            .seed = o->seed};
+                            .seed = o->seed,
+                            .given_gamma = o->gamma_diag ? 0 : o->gamma,
+                            .forget_data = &o->forget,
+                            .retain_data = &o->retain};
     if (!(o->gamma >= 0) || !isfinite(o->gamma))
         return wg_fail(ctx, WAGLE_E_USAGE, "--gamma wants a number above 0, auto or diag");
     if (!(o->damping >= 0) || !isfinite(o->damping))

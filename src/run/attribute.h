@@ -17,7 +17,15 @@ typedef struct wg_attribution {
     /* The loss of forget sequences that is attributed; NULL: token-mean NLL. */
     const wg_objective *loss;
     uint64_t seed;
+    double given_gamma;                          /* the number that was given, or 0 */
+    const wagle_data *forget_data, *retain_data; /* where the rows are from, or NULL */
 } wg_attribution;
+
+/* facts.c: how scores were made, for the metadata of scores and masks. */
+WAGLE_CHECK wagle_status wg_attribution_facts(wagle_ctx *ctx, const wg_attribution *a,
+                                              json_t *facts);
+/* The same from a score file. */
+WAGLE_CHECK wagle_status wg_scores_facts(wagle_ctx *ctx, const wg_tensors *scores, json_t *facts);
 
 /* By name; `--gamma diag` makes wagle wagle-diag. */
 WAGLE_CHECK wagle_status wg_attribution_selector(wagle_ctx *ctx, wg_attribution *a,

@@ -162,12 +162,13 @@ static wagle_status add_file(wagle_ctx *ctx, const char *path, json_t *list)
     char hash[WG_SHA256_TEXT];
 
     if (path == NULL || !wg_exists(path)) /* FILE@WEIGHT is told by its name alone */
-        return path == NULL || json_array_append_new(list, json_string(wg_path_name(path))) == 0
+        return path == NULL || json_array_append_new(list, wg_json_bytes(wg_path_name(path))) == 0
                    ? WAGLE_OK
                    : wg_json_memory(ctx);
     WG_TRY(wg_sha256_file(ctx, path, hash));
-    return json_array_append_new(
-               list, json_pack("{s:s, s:s}", "file", wg_path_name(path), "sha256", hash)) == 0
+    return json_array_append_new(list,
+                                 json_pack("{s:o, s:s}", "file", wg_json_bytes(wg_path_name(path)),
+                                           "sha256", hash)) == 0
                ? WAGLE_OK
                : wg_json_memory(ctx);
 }
@@ -238,7 +239,7 @@ static wagle_status write_manifest(wagle_ctx *ctx, const wg_run *w)
     wagle_status st = path != NULL && m != NULL ? WAGLE_OK : wg_json_memory(ctx);
 
     if (st == WAGLE_OK)
-        st = wg_json_set(ctx, m, "model", json_string(wg_path_name(o->model)));
+        st = wg_json_set(ctx, m, "model", wg_json_bytes(wg_path_name(o->model)));
     if (st == WAGLE_OK)
         st = wg_json_set(ctx, m, "model_sha256", json_string(wg_run_model_hash(w)));
     if (st == WAGLE_OK && o->forget.path != NULL)

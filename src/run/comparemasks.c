@@ -50,8 +50,8 @@ static wagle_status as_json(wagle_ctx *ctx, const comparison *c, json_t **out)
             json_array_append_new(row, json_real(jaccard(&c->mask[i], &c->mask[j])));
         json_array_append_new(matrix, row);
         json_array_append_new(masks,
-                              json_pack("{s:s, s:I, s:I, s:o}", "mask", c->path[i], "selected",
-                                        (json_int_t)c->mask[i].selected, "weights",
+                              json_pack("{s:o, s:I, s:I, s:o}", "mask", wg_json_bytes(c->path[i]),
+                                        "selected", (json_int_t)c->mask[i].selected, "weights",
                                         (json_int_t)c->mask[i].count, "density", tensors));
     }
     *out = json_pack("{s:o, s:o}", "masks", masks, "jaccard", matrix);

@@ -137,7 +137,8 @@ static wagle_status summarise(wagle_ctx *ctx, const evaluation *e, json_t *overa
 
 static wagle_status evaluate(wagle_ctx *ctx, evaluation *e, char **out)
 {
-    json_t *root = json_pack("{s:s, s:{}, s:[]}", "data", e->o->data.path, "overall", "rows");
+    json_t *root =
+        json_pack("{s:o, s:{}, s:[]}", "data", wg_json_bytes(e->o->data.path), "overall", "rows");
     wagle_status st = root != NULL ? WAGLE_OK : wg_json_memory(ctx);
 
     if (st == WAGLE_OK)

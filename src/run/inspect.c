@@ -4,6 +4,7 @@
 #include "io/mask.h"
 #include "io/patch.h"
 #include "model/model.h"
+#include "run/inspectfile.h"
 #include "text/chat.h"
 #include "text/tokenizer.h"
 #include <stdio.h>
@@ -61,6 +62,18 @@ static wagle_status inspect_tensors(wagle_ctx *ctx, const char *path, json_t *ou
     return st;
 }
 
+/* How scores and masks were made, and a checkpoint's run: metadata as facts. */
+static wagle_status inspect_made(wagle_ctx *ctx, const char *path, json_t *out)
+{
+    wg_tensors file;
+    wagle_status st = wg_tensors_open(ctx, path, &file);
+
+    if (st == WAGLE_OK)
+        st = wg_inspect_metadata(ctx, &file, out);
+    wg_tensors_close(&file);
+    return st;
+}
+
 static wagle_status inspect_mask(wagle_ctx *ctx, const char *path, json_t *out)
 {
     wg_mask mask;
@@ -70,14 +83,29 @@ static wagle_status inspect_mask(wagle_ctx *ctx, const char *path, json_t *out)
     for (int64_t i = 0; st == WAGLE_OK && i < mask.n; i++)
         st = add_number(ctx, list, mask.tensor[i].name, mask.tensor[i].selected);
     if (st == WAGLE_OK)
+        st = inspect_made(ctx, path, out);
+    if (st == WAGLE_OK)
         st = add_number(ctx, out, "weights", mask.count);
     if (st == WAGLE_OK)
         st = add_number(ctx, out, "selected", mask.selected);
+    if (st == WAGLE_OK)
+        st =
+            wg_json_set(ctx, out, "share",
+                        json_real(mask.count > 0 ? (double)mask.selected / (double)mask.count : 0));
+    if (st == WAGLE_OK)
+        st = add_number(ctx, out, "tensor_count", mask.n);
     if (st == WAGLE_OK)
         st = wg_json_set(ctx, out, "selected_by_tensor", json_incref(list));
     json_decref(list);
     wg_mask_free(&mask);
     return st;
+}
+
+/* Scores, checkpoints and others: what they say of themselves, then their tensors. */
+static wagle_status inspect_scores(wagle_ctx *ctx, const char *path, json_t *out)
+{
+    WG_TRY(inspect_made(ctx, path, out));
+    return inspect_tensors(ctx, path, out);
 }
 
 static wagle_status inspect_patch(wagle_ctx *ctx, const char *path, json_t *out)
@@ -303,31 +331,66 @@ static wagle_status inspect_model(wagle_ctx *ctx, const wagle_inspect_options *o
     return st == WAGLE_OK ? inspect_tensors(ctx, o->path, out) : st;
 }
 
+static wagle_status inspect_json(wagle_ctx *ctx, const char *path, json_t *out)
+{
+    const char *kind;
+    json_t *root = NULL;
+    wagle_status st = wg_inspect_json_kind(ctx, path, &root, &kind);
+
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, out, "kind", json_string(kind));
+    if (st == WAGLE_OK)
+        st = wg_inspect_json(ctx, kind, root, out);
+    json_decref(root);
+    return st;
+}
+
+/* A folder without config.json that a run left. */
+static bool is_unfinished(wagle_ctx *ctx, const char *path)
+{
+    char *config = wg_path_join(ctx, path, "config.json");
+    char *checkpoint = wg_path_join(ctx, path, "checkpoint.safetensors");
+    const bool is =
+        config != NULL && checkpoint != NULL && !wg_exists(config) && wg_exists(checkpoint);
+
+    wg_free(config);
+    wg_free(checkpoint);
+    return is;
+}
+
 /* What kind of thing a path is, by its content. */
 static const char *kind_of(wagle_ctx *ctx, const char *path)
 {
     wg_map map;
     wg_tensors file;
-    const char *format = NULL, *kind = "safetensors";
+    const char *kind = "safetensors";
 
     if (wg_is_folder(path))
-        return "model";
+        return is_unfinished(ctx, path) ? "run" : "model";
     if (wg_map_open(ctx, path, &map) != WAGLE_OK)
         return NULL;
     if (map.bytes >= 4 && memcmp(map.data, "GGUF", 4) == 0)
         kind = "gguf";
+    else if (map.bytes > 0 && map.data[0] == '{' && wg_ends_with(path, ".json"))
+        kind = "json";
     wg_map_close(&map);
     if (strcmp(kind, "safetensors") != 0)
         return kind;
     if (wg_tensors_open(ctx, path, &file) != WAGLE_OK)
         return NULL;
-    format = wg_tensors_metadata(&file, "format");
-    kind = format == NULL                       ? kind
-           : strcmp(format, "wagle-mask") == 0  ? "mask"
-           : strcmp(format, "wagle-patch") == 0 ? "patch"
-                                                : kind;
+    kind = wg_inspect_kind(&file);
     wg_tensors_close(&file);
     return kind;
+}
+
+/* A run that did not end: the step of its checkpoint. */
+static wagle_status inspect_run(wagle_ctx *ctx, const char *path, json_t *out)
+{
+    char *file = wg_path_join(ctx, path, "checkpoint.safetensors");
+    wagle_status st = file != NULL ? inspect_scores(ctx, file, out) : WAGLE_E_RESOURCE;
+
+    wg_free(file);
+    return st;
 }
 
 /* A line for each of a list's objects: its values, numbers named. */
@@ -358,8 +421,20 @@ static wagle_status lines(wagle_ctx *ctx, const json_t *list, const char *const 
     return WAGLE_OK;
 }
 
+/* A line for each weight tensor that a mask selects of. */
+static wagle_status selected_lines(wagle_ctx *ctx, const json_t *facts, wg_text *out)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach (json_object_get(facts, "selected_by_tensor"), name, value)
+        WG_TRY(
+            wg_text_printf(ctx, out, "  %12lld  %s\n", (long long)json_integer_value(value), name));
+    return WAGLE_OK;
+}
+
 /* Scalars a line each, then a line a layer and a tensor. */
-static wagle_status as_text(wagle_ctx *ctx, const json_t *facts, wg_text *out)
+static wagle_status as_text(wagle_ctx *ctx, const json_t *facts, bool tensors, wg_text *out)
 {
     static const char *const layer[] = {"layer", "tensors", "parameters", "bytes", "window", NULL};
     static const char *const tensor[] = {"dtype", "shape", "name", "changed", NULL};
@@ -368,8 +443,12 @@ static wagle_status as_text(wagle_ctx *ctx, const json_t *facts, wg_text *out)
 
     json_object_foreach ((json_t *)(uintptr_t)facts, key, value) {
         char *text;
-        if (json_is_array(value))
+        if (json_is_array(value) || json_is_object(value))
             continue;
+        if (json_is_real(value)) {
+            WG_TRY(wg_text_printf(ctx, out, "%-18s %.9g\n", key, json_real_value(value)));
+            continue;
+        }
         WG_TRY(wg_json_text(ctx, value, false, &text));
         const wagle_status st = wg_text_printf(
             ctx, out, "%-18s %s\n", key, json_is_string(value) ? json_string_value(value) : text);
@@ -377,7 +456,28 @@ static wagle_status as_text(wagle_ctx *ctx, const json_t *facts, wg_text *out)
         WG_TRY(st);
     }
     WG_TRY(lines(ctx, json_object_get(facts, "layer_list"), layer, out));
+    if (tensors)
+        WG_TRY(selected_lines(ctx, facts, out));
     return lines(ctx, json_object_get(facts, "tensors"), tensor, out);
+}
+
+static wagle_status inspect_kind(wagle_ctx *ctx, const wagle_inspect_options *o, const char *kind,
+                                 json_t *facts)
+{
+    static const struct {
+        const char *kind;
+        wagle_status (*inspect)(wagle_ctx *ctx, const char *path, json_t *out);
+    } kinds[] = {{"gguf", inspect_gguf},         {"mask", inspect_mask},
+                 {"patch", inspect_patch},       {"scores", inspect_scores},
+                 {"checkpoint", inspect_scores}, {"run", inspect_run},
+                 {"json", inspect_json}};
+
+    if (strcmp(kind, "model") == 0)
+        return inspect_model(ctx, o, facts);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kinds[i].kind, kind) == 0)
+            return kinds[i].inspect(ctx, o->path, facts);
+    return inspect_scores(ctx, o->path, facts);
 }
 
 wagle_status wagle_inspect(wagle_ctx *ctx, const wagle_inspect_options *o, char **out)
@@ -391,19 +491,14 @@ wagle_status wagle_inspect(wagle_ctx *ctx, const wagle_inspect_options *o, char 
     const char *kind = kind_of(ctx, o->path);
     if (kind == NULL)
         return WAGLE_E_INPUT;
-    facts = json_pack("{s:s, s:s}", "path", o->path, "kind", kind);
-    st = facts == NULL                ? wg_json_memory(ctx)
-         : strcmp(kind, "model") == 0 ? inspect_model(ctx, o, facts)
-         : strcmp(kind, "gguf") == 0  ? inspect_gguf(ctx, o->path, facts)
-         : strcmp(kind, "mask") == 0  ? inspect_mask(ctx, o->path, facts)
-         : strcmp(kind, "patch") == 0 ? inspect_patch(ctx, o->path, facts)
-                                      : inspect_tensors(ctx, o->path, facts);
+    facts = json_pack("{s:o, s:s}", "path", wg_json_bytes(o->path), "kind", kind);
+    st = facts != NULL ? inspect_kind(ctx, o, kind, facts) : wg_json_memory(ctx);
     if (st == WAGLE_OK && !o->tensors)
         json_object_del(facts, "tensors");
     if (st == WAGLE_OK && o->json)
         st = wg_json_text(ctx, facts, true, out);
     else if (st == WAGLE_OK)
-        st = as_text(ctx, facts, &text);
+        st = as_text(ctx, facts, o->tensors, &text);
     if (st == WAGLE_OK && !o->json)
         *out = wg_text_take(ctx, &text);
     wg_text_free(&text);

@@ -37,13 +37,15 @@ static wagle_status find_choice(wagle_ctx *ctx, const wagle_mask_options *o, wg_
 }
 
 static wagle_status from_scores(wagle_ctx *ctx, const char *path, const wg_choice *choice,
-                                const double *density, int64_t n, wg_mask *out)
+                                const double *density, int64_t n, wg_mask *out, json_t *facts)
 {
     wg_tensors scores;
     wagle_status st;
 
     WG_TRY(wg_tensors_open(ctx, path, &scores));
     st = wg_select_several(ctx, &scores, choice, density, n, out);
+    if (st == WAGLE_OK && facts != NULL)
+        st = wg_scores_facts(ctx, &scores, facts);
     wg_tensors_close(&scores);
     return st;
 }
@@ -54,7 +56,7 @@ wagle_status wg_select_through_file(wagle_ctx *ctx, wg_attribution *a, const cha
     wagle_status st = wg_attribute(ctx, a, path, true);
 
     if (st == WAGLE_OK)
-        st = from_scores(ctx, path, choice, &choice->density, 1, out);
+        st = from_scores(ctx, path, choice, &choice->density, 1, out, NULL);
     wg_remove_tree(path);
     return st;
 }
@@ -73,7 +75,7 @@ static wagle_status through_file(wagle_ctx *ctx, wg_attribution *a, const char *
 }
 
 static wagle_status from_data(wagle_ctx *ctx, const wagle_mask_options *o, const wg_choice *choice,
-                              wg_mask *out)
+                              wg_mask *out, json_t *facts)
 {
     wagle_attribute_options data = o->data;
     wg_attribution a;
@@ -85,6 +87,8 @@ static wagle_status from_data(wagle_ctx *ctx, const wagle_mask_options *o, const
     if (!ctx->dry_run)
         st = choice->scope == WG_SCOPE_GLOBAL ? wg_select_directly(ctx, &a, choice, out)
                                               : through_file(ctx, &a, o->out, choice, out);
+    if (st == WAGLE_OK && !ctx->dry_run)
+        st = wg_attribution_facts(ctx, &a, facts);
     wg_attribution_close(&a);
     return st;
 }
@@ -167,30 +171,32 @@ static wagle_status from_masks(wagle_ctx *ctx, const wagle_mask_options *o, cons
 
 /* --- the command ------------------------------------------------------------------------------ */
 
-static wagle_status make_mask(wagle_ctx *ctx, const wagle_mask_options *o, wg_mask *out)
+static wagle_status make_mask(wagle_ctx *ctx, const wagle_mask_options *o, wg_mask *out,
+                              json_t *facts)
 {
     wg_choice choice;
 
     WG_TRY(find_choice(ctx, o, &choice));
     if (o->op != NULL)
         return from_masks(ctx, o, &choice, out);
-    return o->scores != NULL ? from_scores(ctx, o->scores, &choice, &o->density, 1, out)
-                             : from_data(ctx, o, &choice, out);
+    return o->scores != NULL ? from_scores(ctx, o->scores, &choice, &o->density, 1, out, facts)
+                             : from_data(ctx, o, &choice, out, facts);
 }
 
 static wagle_status write_mask(wagle_ctx *ctx, const wagle_mask_options *o, const char *out,
-                               double asked, const wg_mask *mask)
+                               double asked, const wg_mask *mask, json_t *facts)
 {
     char density[32];
-    json_t *facts = json_object();
     wagle_status st;
 
-    snprintf(density, sizeof density, "%.17g",
+    snprintf(density, sizeof density, "%.15g",
              o->op != NULL ? (double)mask->selected / (double)mask->count : asked);
     st = wg_json_set(ctx, facts, "density", json_string(density));
     if (st == WAGLE_OK)
+        st = wg_json_set(ctx, facts, o->op != NULL ? "op" : "scope",
+                         json_string(o->op != NULL ? o->op : o->scope));
+    if (st == WAGLE_OK)
         st = wg_mask_write(ctx, out, mask, strcmp(o->format, "bits") == 0, facts, o->force);
-    json_decref(facts);
     WG_TRY(st);
     warn_if_lopsided(ctx, mask);
     wg_log(ctx, 1, "%s: %lld of %lld weights selected", out, (long long)mask->selected,
@@ -232,13 +238,16 @@ static wagle_status check_out(wagle_ctx *ctx, const wagle_mask_options *o, const
 static wagle_status one_mask(wagle_ctx *ctx, const wagle_mask_options *o)
 {
     wg_mask mask = {0};
+    json_t *facts;
     wagle_status st;
 
     WG_TRY(check_out(ctx, o, o->out));
-    st = make_mask(ctx, o, &mask);
+    facts = json_object();
+    st = make_mask(ctx, o, &mask, facts);
     if (st == WAGLE_OK && !ctx->dry_run)
-        st = write_mask(ctx, o, o->out, o->density, &mask);
+        st = write_mask(ctx, o, o->out, o->density, &mask, facts);
     wg_mask_free(&mask);
+    json_decref(facts);
     return st;
 }
 
@@ -260,18 +269,20 @@ static wagle_status several_masks(wagle_ctx *ctx, const wagle_mask_options *o, w
     const int64_t n = o->n_densities;
     wg_text name = {0};
     wg_choice choice;
+    json_t *facts = json_object();
     wagle_status st = find_choice(ctx, o, &choice);
 
     for (int64_t i = 0; st == WAGLE_OK && i < n; i++)
         st = name_of(ctx, o, o->densities[i], &name);
     if (st == WAGLE_OK)
-        st = from_scores(ctx, o->scores, &choice, o->densities, n, mask);
+        st = from_scores(ctx, o->scores, &choice, o->densities, n, mask, facts);
     for (int64_t i = 0; st == WAGLE_OK && i < n; i++) {
         st = name_of(ctx, o, o->densities[i], &name);
         if (st == WAGLE_OK)
-            st = write_mask(ctx, o, name.text, o->densities[i], &mask[i]);
+            st = write_mask(ctx, o, name.text, o->densities[i], &mask[i], facts);
     }
     wg_text_free(&name);
+    json_decref(facts);
     return st;
 }
 

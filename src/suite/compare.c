@@ -172,7 +172,8 @@ wagle_status wagle_difference(wagle_ctx *ctx, const wagle_difference_options *o,
     if (st == WAGLE_OK && !any)
         st = wg_fail(ctx, WAGLE_E_INPUT, "%s and %s have no suite in common", o->a, o->b);
     if (st == WAGLE_OK) {
-        root = json_pack("{s:s, s:s, s:O}", "a", o->a, "b", o->b, "differences", list);
+        root = json_pack("{s:o, s:o, s:O}", "a", wg_json_bytes(o->a), "b", wg_json_bytes(o->b),
+                         "differences", list);
         st = root != NULL ? wg_json_text(ctx, root, true, json) : wg_json_memory(ctx);
     }
     for (int k = 0; s != NULL && k < 2; k++)

@@ -297,11 +297,11 @@ static wagle_status describe(wagle_ctx *ctx, const wg_evaluation *e, json_t *roo
 
     WG_TRY(wg_json_set(ctx, root, "sets", sets));
     for (int i = 0; wg_evaluation_set_at(e, i, name, &file); i++)
-        WG_TRY(wg_json_set(ctx, sets, name, json_string(file)));
+        WG_TRY(wg_json_set(ctx, sets, name, wg_json_bytes(file)));
     if (e->o->model != NULL)
-        WG_TRY(wg_json_set(ctx, root, "model", json_string(e->o->model)));
+        WG_TRY(wg_json_set(ctx, root, "model", wg_json_bytes(e->o->model)));
     if (e->o->gold != NULL)
-        WG_TRY(wg_json_set(ctx, root, "gold", json_string(e->o->gold)));
+        WG_TRY(wg_json_set(ctx, root, "gold", wg_json_bytes(e->o->gold)));
     WG_TRY(wg_json_set(ctx, root, "seconds", json_incref(e->seconds)));
     WG_TRY(wg_json_set(ctx, root, "resamples", json_integer(e->o->resamples)));
     if (e->o->shots > 0)

@@ -1,0 +1,94 @@
+/* facts.c - what a score file, and a mask made of it, say of how they were made. */
+#include "run/attribute.h"
+
+#include "base/file.h"
+#include "base/hash.h"
+#include <stdio.h>
+#include <string.h>
+
+static wagle_status add_file(wagle_ctx *ctx, const char *path, wg_text *names, wg_text *hashes)
+{
+    const char *comma = names->bytes > 0 ? ", " : "", *at = strrchr(path, '@');
+    char file[4096], hash[WG_SHA256_TEXT];
+
+    snprintf(file, sizeof file, "%.*s",
+             at != NULL && !wg_exists(path) ? (int)(at - path) : (int)sizeof file - 1, path);
+    WG_TRY(wg_sha256_file(ctx, file, hash));
+    WG_TRY(wg_text_printf(ctx, names, "%s%s", comma, wg_path_name(path)));
+    return wg_text_printf(ctx, hashes, "%s%s", comma, hash);
+}
+
+/* NAME, NAME_sha256 and NAME_rows of a set that was read. */
+static wagle_status add_set(wagle_ctx *ctx, const char *name, const wagle_data *from, int64_t rows,
+                            json_t *facts)
+{
+    wg_text names = {0}, hashes = {0};
+    char key[32], count[32];
+    wagle_status st = WAGLE_OK;
+
+    if (from == NULL || from->path == NULL || rows == 0)
+        return WAGLE_OK;
+    st = add_file(ctx, from->path, &names, &hashes);
+    for (const char *const *more = from->more; st == WAGLE_OK && more != NULL && *more != NULL;
+         more++)
+        st = add_file(ctx, *more, &names, &hashes);
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, facts, name, wg_json_bytes(names.text));
+    snprintf(key, sizeof key, "%s_sha256", name);
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, facts, key, json_string(hashes.text));
+    snprintf(key, sizeof key, "%s_rows", name);
+    snprintf(count, sizeof count, "%lld", (long long)rows);
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, facts, key, json_string(count));
+    wg_text_free(&names);
+    wg_text_free(&hashes);
+    return st;
+}
+
+/* gamma as it was given: diag, auto or the number. */
+static void gamma_given(const wg_attribution *a, char out[32])
+{
+    if (a->given_gamma > 0)
+        snprintf(out, 32, "%.9g", a->given_gamma);
+    else
+        snprintf(out, 32, "%s", a->selector->needs & WG_NEEDS_GAMMA ? "auto" : "diag");
+}
+
+wagle_status wg_attribution_facts(wagle_ctx *ctx, const wg_attribution *a, json_t *facts)
+{
+    const int needs = a->selector->needs;
+    char gamma[32], value[32], damping[32], seed[32];
+
+    gamma_given(a, gamma);
+    snprintf(value, sizeof value, "%.17g", a->gamma);
+    snprintf(damping, sizeof damping, "%.9g", a->damping);
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)a->seed);
+    WG_TRY(wg_json_set(ctx, facts, "selector", json_string(a->selector->name)));
+    WG_TRY(wg_json_set(ctx, facts, "gamma", json_string(value)));
+    if (needs & (WG_NEEDS_GAMMA | WG_NEEDS_RETAIN_GRADIENT))
+        WG_TRY(wg_json_set(ctx, facts, "gamma_given", json_string(gamma)));
+    if (needs & WG_NEEDS_MEAN_FISHER)
+        WG_TRY(wg_json_set(ctx, facts, "damping", json_string(damping)));
+    if (needs & WG_NEEDS_FORGET)
+        WG_TRY(
+            wg_json_set(ctx, facts, "loss", json_string(a->loss != NULL ? a->loss->name : "nll")));
+    if (strcmp(a->selector->name, "random") == 0)
+        WG_TRY(wg_json_set(ctx, facts, "seed", json_string(seed)));
+    WG_TRY(add_set(ctx, "forget", a->forget_data, a->forget.n, facts));
+    return add_set(ctx, "retain", a->retain_data, a->retain.n, facts);
+}
+
+wagle_status wg_scores_facts(wagle_ctx *ctx, const wg_tensors *scores, json_t *facts)
+{
+    static const char *const keys[] = {"selector",    "gamma",  "gamma_given",   "damping",
+                                       "loss",        "seed",   "forget",        "forget_sha256",
+                                       "forget_rows", "retain", "retain_sha256", "retain_rows"};
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *value = wg_tensors_metadata(scores, keys[i]);
+        if (value != NULL)
+            WG_TRY(wg_json_set(ctx, facts, keys[i], json_string(value)));
+    }
+    return WAGLE_OK;
+}
