@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+const char cli_exit_codes[] = "0 ok, 1 the run failed, 2 wrong usage, 3 bad input, 4 not enough "
+                              "memory or disk, 5 --stop-when "
+                              "was not reached, 130 interrupted";
+
 /* Calls show for each option of the command: its flag, its value's name or "", what it does. */
 static void cli_each_option(const cli_command *c,
                             void (*show)(const char *flag, const char *value, const char *help))
@@ -69,6 +73,7 @@ void cli_help(const cli_command *c)
         list("metrics, of --data", wagle_metric_info);
     if (cli_listed(c->options, "suite"))
         list_suites();
+    printf("\nexit codes\n  %s\n", cli_exit_codes);
 }
 
 static void show_manual(const char *flag, const char *value, const char *help)
@@ -89,6 +94,5 @@ void cli_manual(void)
             printf(".PP\n.RS\n%s\n.RE\n", c->example);
         cli_each_option(c, show_manual);
     }
-    puts(".SH EXIT STATUS\n0 ok, 1 the run failed, 2 usage, 3 bad input, 4 not enough memory or "
-         "disk, 5 a \\-\\-stop\\-when that was not reached, 130 interrupted.");
+    printf(".SH EXIT STATUS\n%s.\n", cli_exit_codes);
 }

@@ -39,10 +39,8 @@ static int front_page(void)
     puts("wagle - make a language model forget chosen data and keep the rest\n");
     for (const cli_command *c = cli_commands; c->name != NULL; c++)
         printf("  %-10s %s\n", c->name, c->summary);
-    puts("\n  wagle help COMMAND         options of a command; wagle help --man: the manual page\n"
-         "  exit codes: 0 ok, 1 run failed, 2 usage, 3 bad input, 4 no memory or disk, 5 a "
-         "--stop-when that was not reached, 130 "
-         "interrupted");
+    puts("\n  wagle help COMMAND         options of a command; wagle help --man: the manual page");
+    printf("  exit codes: %s\n", cli_exit_codes);
     return 0;
 }
 

@@ -122,6 +122,8 @@ wagle_status cli_unknown_option(const cli_command *c, const char *flag, const ch
 wagle_status cli_unknown_key(const cli_command *c, const char *key);
 wagle_status cli_unknown_command(const char *name);
 
+extern const char cli_exit_codes[]; /* in one line */
+
 void cli_help(const cli_command *c);
 /* The manual page of the whole command, as roff, on stdout. */
 void cli_manual(void);
