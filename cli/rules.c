@@ -38,6 +38,11 @@ static bool selector_uses(const cli_options *o, unsigned what)
     return uses(wagle_selector_info, o->selector != NULL ? o->selector : "wagle") & what;
 }
 
+static bool selector_is_known(const cli_options *o)
+{
+    return uses(wagle_selector_info, o->selector != NULL ? o->selector : "wagle") != ~0U;
+}
+
 /* Whether one of the suites, which have commas between them, reads it. */
 static bool suites_use(const cli_options *o, unsigned what)
 {
@@ -338,6 +343,56 @@ static const char *given_of(const cli_command *c, const cli_options *o, const ch
     return NULL;
 }
 
+static bool always(const cli_options *o)
+{
+    (void)o;
+    return true;
+}
+
+static bool without_suite(const cli_options *o)
+{
+    return o->suites == NULL && o->recompute == NULL;
+}
+
+static bool needs_forget(const cli_options *o)
+{
+    return selector_is_known(o) && scores_forget(o);
+}
+
+static bool needs_retain(const cli_options *o)
+{
+    return selector_is_known(o) && scores_retain(o);
+}
+
+/* What a command cannot do without. */
+static const struct needed {
+    const char *option, *commands;
+    bool (*when)(const cli_options *o);
+    const char *what;
+} needed[] = {
+    {"model", "logits gradient attribute finetune unlearn generate", always,
+     "no model was named: --model DIR"},
+    {"model", "eval", without_recompute, "no model was named: --model DIR"},
+    {"data", "logits finetune", always, "no data file was named: --data ROWS"},
+    {"data", "gradient", without_objective,
+     "no data file was named: --data ROWS, or an --objective with --forget"},
+    {"data", "eval", without_suite, "no data file was named: --data ROWS, or --suite NAME"},
+    {"forget", "unlearn", always, "no data file was named: --forget ROWS"},
+    {"forget", "gradient", with_objective, "no data file was named: --forget ROWS"},
+    {"forget", "attribute", needs_forget, "no data file was named: --forget ROWS"},
+    {"retain", "attribute", needs_retain,
+     "no data file was named: --retain ROWS, which the selector reads"},
+};
+
+static wagle_status check_needed(const cli_command *c, const cli_options *o)
+{
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (cli_listed(needed[i].commands, c->name) && !cli_was_given(o, needed[i].option) &&
+            needed[i].when(o))
+            return cli_refuse("%s: %s", c->name, needed[i].what);
+    return WAGLE_OK;
+}
+
 /* Each objective's own options are of that objective. */
 static wagle_status check_params(const cli_command *c, const cli_options *o)
 {
@@ -383,5 +438,5 @@ wagle_status cli_check_rules(const cli_command *c, cli_options *o)
             return cli_refuse("%s: %s has no effect: %s", c->name, flag, r->why);
         fprintf(stderr, "wagle: warning: %s has no effect: %s\n", flag, r->why);
     }
-    return check_params(c, o);
+    return check_params(c, o) == WAGLE_OK ? check_needed(c, o) : WAGLE_E_USAGE;
 }

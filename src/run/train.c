@@ -384,7 +384,8 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
     wg_forget_failure(ctx);
     w.result.forget_probability = NAN;
     WG_TRY(check_options(ctx, &w, plain));
-    wg_data_warn_shared(ctx, &o->forget, &o->retain);
+    if (!o->resume) /* it was said when the run began */
+        wg_data_warn_shared(ctx, &o->forget, &o->retain);
     WG_TRY(wg_train_output_check(ctx, o, o->out, o->force || o->resume));
     WG_TRY_GOTO(wg_session_open(ctx, o->model, &w.session), done);
     WG_TRY_GOTO(load_data(ctx, &w), done);

@@ -35,12 +35,12 @@ early() { refused "$1" "$2" "$WAGLE" "${@:3}"; }
 
 @test "values of attribute and mask are refused before the model is opened" {
     early 2 "no selector 'nope'" attribute --model nowhere --forget forget.jsonl --selector nope --out out
-    early 2 "no objective 'nope'" attribute --model nowhere --forget forget.jsonl --loss nope --out out
+    early 2 "no objective 'nope'" attribute --model nowhere --forget forget.jsonl --retain retain.jsonl --loss nope --out out
     early 2 '--scope nope' mask --model nowhere --forget forget.jsonl --scope nope --out out
     early 2 '--format nope' mask --model nowhere --forget forget.jsonl --format nope --out out
     early 2 '80 per cent is 0.8' mask --scores forget.jsonl --densities 0.1,80 --out 'm{}'
     early 3 'cannot be written' mask --model nowhere --forget forget.jsonl --out no/where
-    early 3 'cannot be written' attribute --model nowhere --forget forget.jsonl --out no/where
+    early 3 'cannot be written' attribute --model nowhere --forget forget.jsonl --retain retain.jsonl --out no/where
     early 3 'cannot be written' mask --compare forget.jsonl --svg no/where.svg
 }
 

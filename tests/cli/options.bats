@@ -140,8 +140,8 @@ LIST
     refused 3 '--mask m: no such file' "$WAGLE" unlearn --model nowhere --forget forget.jsonl@2 --mask m --out out
     refused 3 '--data no: no such file' "$WAGLE" eval --model nowhere --data no
     refused 3 '--scores no: no such file' "$WAGLE" mask --scores no --out out
-    refused 3 '--reference no: no such folder' "$WAGLE" unlearn --model nowhere --objective npo --reference no --out out
-    refused 3 '--reference forget.jsonl: a file' "$WAGLE" unlearn --model nowhere --objective npo --reference forget.jsonl --out out
+    refused 3 '--reference no: no such folder' "$WAGLE" unlearn --model nowhere --forget forget.jsonl --objective npo --reference no --out out
+    refused 3 '--reference forget.jsonl: a file' "$WAGLE" unlearn --model nowhere --forget forget.jsonl --objective npo --reference forget.jsonl --out out
     refused 3 '--pairs no' "$WAGLE" finetune --model nowhere --data forget.jsonl --pairs no --out out
     refused 3 '--tofu no: no such folder' "$WAGLE" eval --model nowhere --suite tofu --tofu no
 }
@@ -176,4 +176,15 @@ LIST
     refused 3 'wagle import m.gguf' unlearn m.gguf
     refused 3 'a PyTorch file' "$WAGLE" inspect m.pt
     refused 3 'JSON or rows of text' "$WAGLE" mask --compare forget.jsonl retain.jsonl
+}
+
+@test "what is missing is named with its option" {
+    usage 'no model was named: --model DIR' unlearn
+    usage 'no model was named: --model DIR' eval --data forget.jsonl
+    usage '--forget ROWS' unlearn --model nowhere --out out
+    usage '--data ROWS' finetune --model nowhere --out out
+    usage '--data ROWS, or --suite NAME' eval --model nowhere
+    usage '--retain ROWS, which the selector reads' attribute --model nowhere --forget forget.jsonl --out out
+    usage '--forget ROWS' attribute --model nowhere --selector snip --out out
+    usage '--forget ROWS' gradient --model nowhere --objective npo --out out
 }

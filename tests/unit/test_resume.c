@@ -182,7 +182,7 @@ static void interrupt(const wagle_train_options *o)
 static const char *other_text(const char *member)
 {
     static const char *const other[][2] = {
-        {"objective", "graddiff"},
+        {"objective", "npo-token-mean"},
         {"retain_term", "kl"},
         {"reduction", "tokens"},
         {"optimizer", "lion"},
