@@ -1,6 +1,7 @@
 #include "text/chat.h"
 
 #include "base/file.h"
+#include "text/folder.h"
 #include "text/jinja/jinja.h"
 #include <string.h>
 
@@ -177,54 +178,6 @@ wagle_status wg_chat_present(wagle_ctx *ctx, const char *folder, bool *out)
 
 /* --- variables --- */
 
-/* A token's text, or NULL. */
-static const json_t *token_text(const json_t *value)
-{
-    return json_is_string(value)   ? value
-           : json_is_object(value) ? token_text(json_object_get(value, "content"))
-                                   : NULL;
-}
-
-/* Every key that ends in _token, and those of extra_special_tokens where it has names. */
-static wagle_status add_tokens(wagle_ctx *ctx, json_t *to, const json_t *from)
-{
-    const char *key;
-    const json_t *value;
-
-    if (from == NULL)
-        return WAGLE_OK;
-    json_object_foreach ((json_t *)(uintptr_t)from, key, value) {
-        const json_t *text = wg_ends_with(key, "_token") ? token_text(value) : NULL;
-        if (text != NULL)
-            WG_TRY(wg_json_set(ctx, to, key, json_incref((json_t *)(uintptr_t)text)));
-        else if (wg_ends_with(key, "_token") && json_is_null(value))
-            (void)json_object_del(to, key);
-    }
-    value = json_object_get(from, "extra_special_tokens");
-    if (json_is_object(value))
-        json_object_foreach ((json_t *)(uintptr_t)json_object_get(from, "extra_special_tokens"),
-                             key, value)
-            if (token_text(value) != NULL)
-                WG_TRY(
-                    wg_json_set(ctx, to, key, json_incref((json_t *)(uintptr_t)token_text(value))));
-    return WAGLE_OK;
-}
-
-/* tokenizer_config.json; special_tokens_map.json is an older file, which counts only where the
- * first has no added_tokens_decoder. */
-static wagle_status add_special_tokens(wagle_ctx *ctx, const templates *t, json_t *to)
-{
-    json_t *map = NULL;
-    wagle_status st = add_tokens(ctx, to, t->config);
-
-    if (st == WAGLE_OK && json_object_get(t->config, "added_tokens_decoder") == NULL)
-        st = read_optional(ctx, t->folder, "special_tokens_map.json", &map);
-    if (st == WAGLE_OK)
-        st = add_tokens(ctx, to, map);
-    json_decref(map);
-    return st;
-}
-
 static json_t *read_value(const char *text)
 {
     static const struct {
@@ -289,7 +242,7 @@ static wagle_status make_variables(wagle_ctx *ctx, const templates *t, const wg_
     if (st == WAGLE_OK)
         st = wg_json_set(ctx, *out, "documents", json_null());
     if (st == WAGLE_OK)
-        st = add_special_tokens(ctx, t, *out);
+        st = wg_token_names(ctx, t->folder, *out);
     for (const char *const *k = o->kwargs; st == WAGLE_OK && k != NULL && *k != NULL; k++)
         st = add_option(ctx, *k, *out);
     return st;

@@ -2,6 +2,7 @@
 #include "text/folder.h"
 
 #include "base/file.h"
+#include "text/special.h"
 #include <string.h>
 
 typedef struct folder {
@@ -134,12 +135,73 @@ static wagle_status check_config(const folder *f)
     return WAGLE_OK;
 }
 
-static wagle_status read_all(folder *f, json_t **out)
+static wagle_status read_configs(folder *f)
 {
     WG_TRY(read_object(f, "tokenizer_config.json", &f->files.config));
     WG_TRY(read_object(f, "config.json", &f->files.model));
     WG_TRY(read_object(f, "special_tokens_map.json", &f->files.specials));
-    WG_TRY(read_object(f, "added_tokens.json", &f->files.added));
+    return read_object(f, "added_tokens.json", &f->files.added);
+}
+
+static void free_files(folder *f)
+{
+    json_decref(f->files.tokenizer);
+    json_decref(f->files.config);
+    json_decref(f->files.model);
+    json_decref(f->files.specials);
+    json_decref(f->files.added);
+}
+
+/* What the choice of a class wants of tokenizer.json, which may be large: it is not parsed. */
+static wagle_status look_at_whole(folder *f)
+{
+    wg_map map;
+
+    f->vocabulary = wg_path_join(f->ctx, f->path, "tokenizer.json");
+    if (f->vocabulary == NULL)
+        return WAGLE_E_RESOURCE;
+    f->files.path = f->path;
+    f->files.whole = wg_exists(f->vocabulary);
+    if (!f->files.whole)
+        return WAGLE_OK;
+    WG_TRY(wg_map_open(f->ctx, f->vocabulary, &map));
+    f->files.byte_level = has_byte_level((const char *)map.data, map.bytes);
+    wg_map_close(&map);
+    return WAGLE_OK;
+}
+
+static wagle_status put_names(wagle_ctx *ctx, const wg_special *s, json_t *to)
+{
+    for (int i = 0; i < s->n_named; i++)
+        if (s->named[i].token.text != NULL)
+            WG_TRY(wg_json_set(ctx, to, s->named[i].name, json_string(s->named[i].token.text)));
+    return WAGLE_OK;
+}
+
+wagle_status wg_token_names(wagle_ctx *ctx, const char *path, json_t *to)
+{
+    folder f = {.ctx = ctx, .path = path};
+    wg_special s = {0};
+    wagle_status st = read_configs(&f);
+
+    if (st == WAGLE_OK)
+        st = look_at_whole(&f);
+    if (st == WAGLE_OK)
+        st = wg_token_class_choose(ctx, path, &f.files, &f.class);
+    if (st == WAGLE_OK) {
+        st = wg_special_read(ctx, &f.files, f.class, &s);
+        if (st == WAGLE_OK)
+            st = put_names(ctx, &s, to);
+        wg_special_free(&s);
+    }
+    free_files(&f);
+    wg_free(f.vocabulary);
+    return st;
+}
+
+static wagle_status read_all(folder *f, json_t **out)
+{
+    WG_TRY(read_configs(f));
     WG_TRY(read_vocabulary(f));
     WG_TRY(check_config(f));
     return wg_token_files_merge(f->ctx, &f->files, f->class, out);
@@ -152,11 +214,7 @@ wagle_status wg_tokenizer_json(wagle_ctx *ctx, const char *path, char **vocabula
 
     *out = NULL;
     st = read_all(&f, out);
-    json_decref(f.files.tokenizer);
-    json_decref(f.files.config);
-    json_decref(f.files.model);
-    json_decref(f.files.specials);
-    json_decref(f.files.added);
+    free_files(&f);
     *vocabulary = f.vocabulary;
     return st;
 }

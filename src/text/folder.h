@@ -45,6 +45,9 @@ const wg_token_class *wg_token_class_bytes(void);
  * split_special_tokens, clean_up. */
 WAGLE_CHECK wagle_status wg_token_files_merge(wagle_ctx *ctx, const wg_token_files *files,
                                               const wg_token_class *class, json_t **out);
+/* Named special tokens of a folder (bos_token: text, ...), as transformers' special_tokens_map has
+ * them; tokenizer.json is not parsed for it. */
+WAGLE_CHECK wagle_status wg_token_names(wagle_ctx *ctx, const char *path, json_t *to);
 /* vocab.json and merges.txt as a tokenizer.json that has a model alone. */
 WAGLE_CHECK wagle_status wg_vocab_merges_json(wagle_ctx *ctx, const char *vocab_path,
                                               const char *merges_path, json_t **out);

@@ -122,6 +122,8 @@ static wagle_status parse_items(wg_jparser *p, int close, bool pairs, wg_jnode *
         WG_TRY(wg_jparse_expression(p, true, &item));
         append(&tail, item);
         if (pairs) {
+            if (item->kind == WG_J_LIST_OF || item->kind == WG_J_DICT_OF)
+                return wg_jfail(&p->at, "a list or dict cannot be a key");
             WG_TRY(wg_jexpect_op(p, ':'));
             WG_TRY(wg_jparse_expression(p, true, &item));
             append(&tail, item);

@@ -69,9 +69,11 @@ static wagle_status keys_of(wg_jrun *run, const wg_jvalue *item, const wg_jvalue
     const wg_jvalue none = {.kind = WG_J_ABSENT};
     wg_jvalue key;
 
-    if (path->kind != WG_J_STRING)
-        return key_of(run, item, path, case_sensitive, out);
     WG_TRY(wg_jsequence_new(run, WG_J_LIST, 1, out));
+    if (path->kind != WG_J_STRING) {
+        WG_TRY(key_of(run, item, path, case_sensitive, &key));
+        return wg_jsequence_add(run, out->sequence, key);
+    }
     for (int64_t at = 0; at <= path->string->bytes;) {
         const char *text = path->string->text + at;
         const char *comma = memchr(text, ',', (size_t)(path->string->bytes - at));
