@@ -8,6 +8,7 @@ static wagle_status train(wagle_ctx *ctx, const wagle_train_options *o, bool pla
 
     wg_begin(ctx);
     WG_TRY(wg_suite_watch(ctx, o->watch, &watch));
+    WG_TRY(wg_suite_watch_rule(ctx, o->watch, o->stop_when));
     return wg_train(ctx, o, plain, &(wg_around){.watch = watch.ask != NULL ? &watch : NULL},
                     result);
 }

@@ -3,6 +3,7 @@
 
 #include "suite/results.h"
 #include <stdio.h>
+#include <string.h>
 
 static wagle_status take(wagle_ctx *ctx, const json_t *suites, json_t *metrics)
 {
@@ -57,6 +58,24 @@ static wagle_status check_one(wagle_ctx *ctx, wg_evaluation *e)
                ? wg_fail(ctx, WAGLE_E_USAGE,
                          "suite %s writes texts, which --memory has no plan for", e->suite->name)
                : WAGLE_OK;
+}
+
+wagle_status wg_suite_watch_rule(wagle_ctx *ctx, const wagle_suite_options *o, const char *rule)
+{
+    const char *name = rule != NULL ? rule + strspn(rule, " ") : "";
+    const size_t n = strcspn(name, ".");
+
+    if (o == NULL || o->suites == NULL || *name == '\0' || strncmp(name, "forget.", 7) == 0 ||
+        strncmp(name, "retain.", 7) == 0)
+        return WAGLE_OK;
+    for (const char *at = o->suites; *at != '\0'; at += strcspn(at, ",")) {
+        at += *at == ',';
+        if (strcspn(at, ",") == n && strncmp(at, name, n) == 0)
+            return WAGLE_OK;
+    }
+    return wg_fail(ctx, WAGLE_E_USAGE,
+                   "--stop-when '%.64s': neither forget nor retain nor one of --suite %s", rule,
+                   o->suites);
 }
 
 wagle_status wg_suite_watch(wagle_ctx *ctx, const wagle_suite_options *o, wg_watch *out)

@@ -8,4 +8,8 @@
 WAGLE_CHECK wagle_status wg_suite_watch(wagle_ctx *ctx, const wagle_suite_options *o,
                                         wg_watch *out);
 
+/* A rule of `stop_when` is of forget, retain or a suite that is asked. */
+WAGLE_CHECK wagle_status wg_suite_watch_rule(wagle_ctx *ctx, const wagle_suite_options *o,
+                                             const char *rule);
+
 #endif

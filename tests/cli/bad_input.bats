@@ -199,8 +199,10 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
 
 @test "a full disk ends with code 4 and leaves nothing" {
     small() { (ulimit -f 100 && "$@"); }
+    mkdir plain # the gold files beside the model would be named in a warning
+    cp "$model"/{config.json,generation_config.json,model.safetensors} plain
     refused 4 'out' small "$WAGLE" logits --model "$model" --data forget.jsonl --out out
     refused 4 'out' small "$WAGLE" gradient --model "$model" --data forget.jsonl --out out
     refused 4 'out' small "$WAGLE" attribute --model "$model" --forget forget.jsonl --selector snip --out out
-    refused 4 'out' small "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --steps 1 --out out
+    refused 4 'out' small "$WAGLE" unlearn --model plain --forget forget.jsonl --retain retain.jsonl --steps 1 --out out
 }
