@@ -368,8 +368,7 @@ static wagle_status choose_pre(wg_importer *m, wg_gguf_pre *out)
 static const char *const probes[] = {
     "Hello, world! It's 12345 o'clock... (don't) [x]=={y};\n\n\n\tend  of   line \r\n",
     " leading CamelCase HTTPServer's 3.14159 $5 50% a_b #tag @me ^~` \"quoted\" <tag/>",
-    "na\xC3\xAFve caf\xC3\xA9 \xC3\x9C"
-    "ber \xE2\x80\x94 \xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E\xE3\x80\x82 \xD0\x96 \xF0\x9F\x98\x80",
+    "na\xC3\xAFve \xE2\x80\x94 \xE6\x97\xA5\xE6\x9C\xAC\xE3\x80\x82 \xD0\x96 \xF0\x9F\x98\x80",
 };
 enum { PROBES = sizeof probes / sizeof *probes };
 

@@ -25,18 +25,20 @@ def safetensors(tensors, metadata=None):
 
 
 # --- GGUF: a one-layer llama, a tensor of each type, 256 wide because K-quants are
-BLOCK = {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 12: (256, 144),
-         13: (256, 176), 14: (256, 210), 30: (1, 2)}
+BLOCK = {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 10: (256, 84),
+         11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 20: (32, 18), 23: (256, 136), 30: (1, 2),
+         34: (256, 54), 35: (256, 66), 39: (32, 17)}
 
 
 def text(s):
     return struct.pack("<Q", len(s)) + s
 
 
-def gguf(types):
-    D, F, V = 256, 256, 8
+def gguf(types, D=256, F=256, more=(), less=(), extra=()):
+    V = 8
     tokens = [b"<s>", b"</s>", b"a", b"b", b"ab", "Ġ".encode(), "Ċ".encode(), b"<|im_start|>"]
-    values = [(b"general.architecture", 8, text(b"llama")), (b"llama.embedding_length", 4, struct.pack("<I", D)),
+    values = [(b"general.architecture", 8, text(b"llama")), (b"llama.context_length", 4, struct.pack("<I", 64)),
+              (b"llama.embedding_length", 4, struct.pack("<I", D)),
               (b"llama.feed_forward_length", 4, struct.pack("<I", F)), (b"llama.block_count", 4, struct.pack("<I", 1)),
               (b"llama.attention.head_count", 4, struct.pack("<I", 4)),
               (b"llama.attention.head_count_kv", 4, struct.pack("<I", 2)),
@@ -49,7 +51,8 @@ def gguf(types):
               (b"tokenizer.ggml.eos_token_id", 4, struct.pack("<I", 1)),
               (b"tokenizer.ggml.add_bos_token", 7, b"\1"),
               (b"tokenizer.chat_template", 8, text(b"{% for m in messages %}<|im_start|>{{m}}{% endfor %}"))]
-    shapes = [(b"token_embd.weight", [D, V]), (b"output_norm.weight", [D])]
+    values = [v for v in values if v[0] not in less] + list(more)
+    shapes = [(b"token_embd.weight", [D, V]), (b"output_norm.weight", [D]), *extra]
     for name, shape in ((b"attn_norm", [D]), (b"attn_q", [D, D]), (b"attn_k", [D, D // 2]), (b"attn_v", [D, D // 2]),
                         (b"attn_output", [D, D]), (b"ffn_norm", [D]), (b"ffn_gate", [D, F]), (b"ffn_up", [D, F]),
                         (b"ffn_down", [F, D])):
@@ -60,7 +63,7 @@ def gguf(types):
         count = shape[0] * (shape[1] if len(shape) > 1 else 1)
         block, size = BLOCK[kind]
         head += text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, kind, len(data))
-        data += bytes(count // block * size)
+        data += struct.pack("<f", 1.5) * count if name.startswith(b"rope") else bytes(count // block * size)
         data += bytes(-len(data) % 32)
     out = b"GGUF" + struct.pack("<IQQ", 3, len(shapes), len(values))
     out += b"".join(text(k) + struct.pack("<I", kind) + v for k, kind, v in values) + head
@@ -70,6 +73,24 @@ def gguf(types):
 shutil.rmtree(corpus, ignore_errors=True)
 save("gguf", "small-quants", gguf([2, 3, 6, 7, 8]))
 save("gguf", "k-quants", gguf([12, 13, 14]))
+save("gguf", "more-quants", gguf([10, 11, 20, 23, 34, 35, 39]))
+number = lambda key, value: (key, 4, struct.pack("<I", value))
+real = lambda key, value: (key, 6, struct.pack("<f", value))
+flag = lambda key, value: (key, 7, bytes([value]))
+said = lambda key, value: (key, 8, text(value))
+save("gguf", "every-key", gguf([0], 16, 32, [
+    said(b"llama.rope.scaling.type", b"yarn"), real(b"llama.rope.scaling.factor", 4), real(b"llama.rope.freq_base", 1e4),
+    number(b"llama.rope.scaling.original_context_length", 16), real(b"llama.rope.scaling.attn_factor", 0.7),
+    number(b"llama.attention.sliding_window", 4), number(b"llama.vocab_size", 8), real(b"llama.logit_scale", 1),
+    number(b"llama.expert_count", 0), flag(b"llama.attention.causal", 1), number(b"tokenizer.ggml.eot_token_id", 7),
+    flag(b"tokenizer.ggml.add_eos_token", 1), said(b"tokenizer.chat_template.tool_use", b"{{ x }}"),
+    (b"tokenizer.ggml.eos_token_ids", 9, struct.pack("<IQ2i", 5, 2, 1, 7)), said(b"general.name", b"phi-3")]))
+scores = (b"tokenizer.ggml.scores", 9, struct.pack("<IQ8f", 6, 8, 0, 0, -1, -2, -3, -4, -5, 0))
+save("gguf", "pieces", gguf([0], 16, 32, [said(b"tokenizer.ggml.model", b"llama"), scores,
+                                         flag(b"tokenizer.ggml.add_space_prefix", 0), real(b"llama.rope.scale_linear", 2)],
+                            [b"tokenizer.ggml.model", b"tokenizer.ggml.merges", b"tokenizer.ggml.pre"]))
+save("gguf", "longrope", gguf([0], 16, 32, [said(b"llama.rope.scaling.type", b"longrope")],
+                              extra=[(b"rope_factors_short.weight", [2]), (b"rope_factors_long.weight", [2])]))
 save("rows", "lines", '{"question": "Who?", "answer": "Me."}\n\n{"prompt": "a", "completion": "b"}\n')
 save("rows", "array", '[{"text": "one"}, {"text": "two \\u00e9"}]')
 save("rows", "csv", 'question,answer\r\n"a ""b"", c",d\r\nx,"two\nlines"\r\n')
