@@ -99,6 +99,7 @@ def variants():
     for key, value in {None: None, "add_bos_token": False, "add_eos_token": True, "add_space_prefix": False}.items():
         yield f"SentencePiece {key}", dict(model="llama", keys={"tokenizer.ggml." + key: (BOOL, value)} if key else {}), None
     yield "SentencePiece, no ids", dict(model="llama", drop=["tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id"]), None
+    yield "pre gpt-2 in qwen2", dict(arch="qwen2", pre="gpt-2"), "tokenizer.ggml.pre"
     for pre in PRE:
         yield "pre " + pre, dict(pre=pre, vocabulary=byte_vocabulary(texts=TEXTS)), None
 
