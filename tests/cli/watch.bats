@@ -2,7 +2,7 @@ load helpers
 
 # A tiny model that can read text, questions with choices, and rows with wrong answers.
 watched() {
-    cp -r "$model" tiny && byte_tokenizer tiny
+    cp -r "$model" tiny && rm tiny/gold.* && byte_tokenizer tiny
     python3 - <<'PY'
 import json
 with open("mcq.json", "w") as f:
