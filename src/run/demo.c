@@ -324,7 +324,7 @@ static wagle_status forget(demo *d, const char *selector, const char *name)
     o.selector = selector;
     o.gamma_diag = false; /* as in the paper */
     o.density = 0.1;
-    o.exclude = no_embeddings;
+    o.exclude = selector != NULL ? no_embeddings : NULL;
     o.objective = "graddiff";
     o.lr = 1e-4;
     o.warmup = 4;
@@ -333,6 +333,7 @@ static wagle_status forget(demo *d, const char *selector, const char *name)
     o.seed = d->o->seed;
     o.eval_every = 1;
     o.stop_when = "forget.probability<0.1";
+    o.allow_unmet = true; /* told below */
     if (model != NULL && f != NULL && r != NULL && out != NULL)
         st = wagle_unlearn(d->ctx, &o, &result);
     if (st == WAGLE_OK && !result.stopped)
