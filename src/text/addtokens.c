@@ -74,19 +74,12 @@ const struct wg_added_entry *wg_added_find(const wg_added *a, const char *text)
     return at >= 0 ? &a->entry[at] : NULL;
 }
 
-/* The id's other token, if it has one, is found no more. */
-static void take_id(wg_added *a, json_int_t id, const struct wg_added_entry *but)
-{
-    for (int64_t i = 0; id <= a->last && i < a->n; i++)
-        a->entry[i].gone |= a->entry[i].id == id && &a->entry[i] != but;
-}
-
 static wagle_status put(wg_added *a, const wg_token *token, json_int_t *next)
 {
     const int32_t at = wg_string_table_get(&a->index, token->text, strlen(token->text));
     struct wg_added_entry *e = at >= 0 ? &a->entry[at] : NULL;
 
-    if (token->text[0] == '\0' || (e != NULL && !e->gone && wg_token_same(&e->token, token)))
+    if (token->text[0] == '\0' || (e != NULL && wg_token_same(&e->token, token)))
         return WAGLE_OK;
     if (e == NULL) {
         WG_TRY(WG_GROW(a->ctx, &a->entry, &a->room, a->n + 1));
@@ -95,13 +88,11 @@ static wagle_status put(wg_added *a, const wg_token *token, json_int_t *next)
                                      .by_class = token->by_class};
         if (e->id < 0)
             e->id = (*next)++;
-        else
-            take_id(a, e->id, e);
         wg_string_table_put(&a->index, token->text, strlen(token->text), (int32_t)a->n++);
         a->last = e->id > a->last ? e->id : a->last;
     }
     e->token = *token;
-    e->gone = false;
+    e->turn = a->turns++;
     e->skipped |= token->special;
     e->was_normalized |= token->normalized;
     return WAGLE_OK;
@@ -120,7 +111,10 @@ wagle_status wg_added_put(wg_added *a, const wg_token *tokens, int64_t n)
 static int by_id(const void *x, const void *y)
 {
     const struct wg_added_entry *a = x, *b = y;
-    return a->id < b->id ? -1 : a->id > b->id;
+
+    if (a->id != b->id)
+        return a->id < b->id ? -1 : 1;
+    return a->turn < b->turn ? -1 : a->turn > b->turn;
 }
 
 wagle_status wg_added_json(const wg_added *a, json_t **out)
@@ -137,8 +131,8 @@ wagle_status wg_added_json(const wg_added *a, json_t **out)
     }
     for (int64_t i = 0; st == WAGLE_OK && i < a->n; i++) {
         const wg_token *t = &sorted[i].token;
-        if (sorted[i].gone)
-            continue;
+        if (i + 1 < a->n && sorted[i + 1].id == sorted[i].id)
+            continue; /* the later token has the id */
         json_t *one = json_pack(
             "{s:I, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b}", "id", sorted[i].id, "content",
             t->text, "single_word", t->single_word, "lstrip", t->lstrip, "rstrip", t->rstrip,

@@ -51,10 +51,10 @@ typedef struct wg_added {
         json_int_t id;
         bool skipped;        /* a decoder leaves it out among the special ones */
         bool was_normalized; /* and decodes as its normalised form */
-        bool gone;           /* another token has its id now */
+        int64_t turn;        /* when it was put last */
         bool by_class;       /* no file has it */
     } * entry;               /* [n] */
-    int64_t n, room;
+    int64_t n, room, turns;
     wg_string_table index; /* of entry, by text */
     json_int_t last;       /* largest id of an added token, -1: none */
 } wg_added;

@@ -137,12 +137,12 @@ static wagle_status apply(wagle_ctx *ctx)
     return wagle_apply(ctx, &o);
 }
 
-static wagle_status encode(wagle_ctx *ctx)
+static wagle_status encode_with(wagle_ctx *ctx, const char *folder)
 {
     wagle_tokenizer *t;
     int32_t *ids;
     int64_t n;
-    const wagle_status st = wagle_tokenizer_open(ctx, WG_GOLD "/tokenizers/qwen2", &t);
+    const wagle_status st = wagle_tokenizer_open(ctx, folder, &t);
 
     if (st != WAGLE_OK)
         return st;
@@ -151,6 +151,23 @@ static wagle_status encode(wagle_ctx *ctx)
     wagle_ids_free(ids);
     wagle_tokenizer_free(t);
     return encoded;
+}
+
+static wagle_status encode(wagle_ctx *ctx)
+{
+    return encode_with(ctx, WG_GOLD "/tokenizers/qwen2");
+}
+
+/* A folder of vocab.json, merges.txt and special_tokens_map.json. */
+static wagle_status encode_older(wagle_ctx *ctx)
+{
+    return encode_with(ctx, WG_GOLD "/../cases/tokens-opt-bos/model");
+}
+
+/* Added tokens of tokenizer_config.json, with all their flags. */
+static wagle_status encode_flags(wagle_ctx *ctx)
+{
+    return encode_with(ctx, WG_GOLD "/../cases/tokens-flags/model");
 }
 
 /* --- suites, which read text -------------------------------------------------------------------
@@ -426,11 +443,11 @@ static void each_failure_is_survived(const trial *of, int64_t (*fail_at)(int64_t
 }
 
 static const trial trials[] = {
-    {encode, 97, 1552},  {gradient, 1, 1},      {attribute, 1, 1},     {unlearn, 1, 1},
-    {mask, 1, 1},        {several_masks, 1, 1}, {soft_gradient, 1, 1}, {hidden_gradient, 1, 1},
-    {adapters, 1, 1},    {diff, 1, 1},          {apply, 1, 1},         {suites, 1, 48},
-    {robustness, 1, 48}, {difference, 1, 1},    {watched, 1, 48},      {sweep, 1, 80},
-    {report, 1, 48},     {quizzed, 7, 96}};
+    {encode, 97, 1552},    {encode_older, 7, 97},   {encode_flags, 7, 97}, {gradient, 1, 1},
+    {attribute, 1, 1},     {unlearn, 1, 1},         {mask, 1, 1},          {several_masks, 1, 1},
+    {soft_gradient, 1, 1}, {hidden_gradient, 1, 1}, {adapters, 1, 1},      {diff, 1, 1},
+    {apply, 1, 1},         {suites, 1, 48},         {robustness, 1, 48},   {difference, 1, 1},
+    {watched, 1, 48},      {sweep, 1, 80},          {report, 1, 48},       {quizzed, 7, 96}};
 
 static void allocations_that_fail_are_survived(void **state)
 {
