@@ -181,8 +181,13 @@ static bool hash_of(const wg_jvalue *v, uint64_t *out)
         }
         return true;
     }
+    if (v->kind == WG_J_SEQUENCE) { /* as Python: what cannot change, and what is itself alone */
+        const wg_jflavour f = v->sequence->flavour;
+        *out = 19 + (uint64_t)v->sequence->n;
+        return f == WG_J_RANGE_OBJECT || f == WG_J_VALUES || f == WG_J_ITERATOR;
+    }
     *out = v->kind == WG_J_STRING ? v->string->hash : (uint64_t)v->kind;
-    return v->kind != WG_J_SEQUENCE && v->kind != WG_J_DICT;
+    return v->kind != WG_J_DICT;
 }
 
 bool wg_jhashable(const wg_jvalue *key)
