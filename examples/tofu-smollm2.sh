@@ -43,7 +43,7 @@ unlearn() { # NAME OBJECTIVE RATE [SELECTION...]
     name=$1 objective=$2 rate=$3
     shift 3
     [ -d "$work/$name" ] || "$wagle" unlearn --model "$work/original" --forget "$work/forget.jsonl" --retain "$work/retain.jsonl" --eos \
-        --objective "$objective" --lr "$rate" $forget --batch 4 --warmup 2 --schedule constant --stop-when 'forget.probability<0.1' "$@" --out "$work/$name"
+        --objective "$objective" --lr "$rate" $forget --batch 4 --warmup 2 --schedule constant --stop-when 'forget.probability<0.1' --allow-unmet "$@" --out "$work/$name"
 }
 tenth="--density 0.1 --exclude embeddings"
 for model in $models; do

@@ -302,7 +302,9 @@ typedef struct wagle_train_result {
 
 WAGLE_API void wagle_finetune_defaults(wagle_train_options *o);
 WAGLE_API void wagle_unlearn_defaults(wagle_train_options *o);
-/* result may be NULL. An interrupted run leaves OUT.partial with a checkpoint for `resume`. */
+/* result may be NULL. An interrupted run leaves OUT.partial with a checkpoint for `resume`. A
+ * stop_when that was not reached is WAGLE_E_UNMET, unless allow_unmet; the model is in `out` all
+ * the same, and result is filled. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_finetune(wagle_ctx *ctx, const wagle_train_options *o,
                                                   wagle_train_result *result);
 WAGLE_API WAGLE_CHECK wagle_status wagle_unlearn(wagle_ctx *ctx, const wagle_train_options *o,

@@ -163,6 +163,23 @@ static wagle_status tell(wagle_ctx *ctx, const wg_session *s, const wg_need *nee
     return st;
 }
 
+wagle_status wg_budget_add(wagle_ctx *ctx, const wg_disk *disk)
+{
+    wg_text t = {0};
+    wagle_status st = wg_text_printf(ctx, &t, "%sdisk:\n", ctx->plan != NULL ? ctx->plan : "");
+
+    if (st == WAGLE_OK)
+        st = tell_bytes(ctx, &t, "model", disk->model);
+    if (st == WAGLE_OK)
+        st = tell_bytes(ctx, &t, "checkpoint, if it is interrupted", disk->checkpoint);
+    if (st == WAGLE_OK)
+        st = tell_bytes(ctx, &t, "at once, if it is not", disk->in_all);
+    wg_free(ctx->plan);
+    ctx->plan = st == WAGLE_OK ? wg_text_take(ctx, &t) : NULL;
+    wg_text_free(&t);
+    return st;
+}
+
 wagle_status wg_budget(wagle_ctx *ctx, wg_session *s, const wg_need *need)
 {
     wg_need full = *need;

@@ -18,6 +18,14 @@ typedef struct wg_need {
     int64_t updated;  /* weights that the optimizer visits a step */
 } wg_need;
 
+/* What a run writes, bytes: the model, a checkpoint, most that lies there at once. */
+typedef struct wg_disk {
+    int64_t model, checkpoint, in_all;
+} wg_disk;
+
+/* Adds it to the plan of a dry run. */
+WAGLE_CHECK wagle_status wg_budget_add(wagle_ctx *ctx, const wg_disk *disk);
+
 /* Limits the session's engine to what --memory leaves it. WAGLE_E_RESOURCE if that is too little.
  * In a dry run also measures the machine and writes the plan for wagle_plan. */
 WAGLE_CHECK wagle_status wg_budget(wagle_ctx *ctx, wg_session *s, const wg_need *need);

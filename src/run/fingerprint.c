@@ -298,6 +298,14 @@ const char *wg_run_model_hash(const wg_run *w)
     return json_string_value(json_object_get(json_object_get(w->made_by, "decides"), "model"));
 }
 
+bool wg_run_same_rows(const wg_run *w)
+{
+    const json_t *all = json_object_get(w->made_by, "decides");
+    const json_t *forget = json_object_get(all, "rows of --forget");
+
+    return forget != NULL && json_equal(forget, json_object_get(all, "rows of --retain"));
+}
+
 /* --- what changed ------------------------------------------------------------------------------
  */
 

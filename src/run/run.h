@@ -3,11 +3,12 @@
 #define WG_RUN_RUN_H
 
 #include "base/hash.h"
+#include "run/budget.h"
 #include "run/train.h"
 
 typedef struct wg_stop_rule {
-    char metric[96]; /* "": none */
-    bool below;
+    char metric[96];   /* "": none */
+    bool below, equal; /* equal: or as much as the bound */
     double bound;
 } wg_stop_rule;
 
@@ -25,6 +26,7 @@ typedef struct wg_run {
     const wg_watch *watch; /* or NULL */
     wg_stop_rule stop;
     wg_partial folder; /* OUT.partial */
+    int held;          /* room on disk for the model (disk.c); -1: none */
     const char *partial;
     char *checkpoint;
     json_t *made_by; /* fingerprint.c */
@@ -38,15 +40,17 @@ typedef struct wg_run {
     int64_t ordered; /* epoch that `order` is of, -1: none */
     wg_text log;
     int64_t log_mark; /* its length when the last step ended */
+    double asked;     /* what the rule's metric was at its last check; NaN: of no value, or never */
     wagle_train_result result;
 } wg_run;
 
 /* --- watch.c: what a run is asked on its way ---------------------------------------------------
  */
 
-/* forget.probability<0.1; suites: any name may stand before < or >. */
+/* forget.probability<0.1; suites: SUITE.METRIC may stand there too, of the suites `names` (with
+ * commas; NULL: any). */
 WAGLE_CHECK wagle_status wg_stop_parse(wagle_ctx *ctx, const char *text, bool suites,
-                                       wg_stop_rule *rule);
+                                       const char *names, wg_stop_rule *rule);
 /* Whether the rule is on a suite's metric. */
 bool wg_stop_by_suite(const wg_stop_rule *rule);
 /* Where one is due: asks the model, writes a line of the log, applies the rule. With a watch also
@@ -67,8 +71,17 @@ WAGLE_CHECK wagle_status wg_run_pick(wagle_ctx *ctx, wg_run *w);
 WAGLE_CHECK wagle_status wg_run_fingerprint(wagle_ctx *ctx, wg_run *w);
 /* WAGLE_E_USAGE that names the first difference. */
 WAGLE_CHECK wagle_status wg_run_compare(wagle_ctx *ctx, const wg_run *w, const json_t *before);
+/* Whether forget and retain rows are the same tokens and labels. */
+bool wg_run_same_rows(const wg_run *w);
 /* Of --model: config.json and weights. */
 const char *wg_run_model_hash(const wg_run *w);
+
+/* --- disk.c: room for what a run writes --------------------------------------------------------
+ */
+
+/* WAGLE_E_RESOURCE if there is not enough. trained: weights. In a dry run it is told. */
+WAGLE_CHECK wagle_status wg_run_reserve(wagle_ctx *ctx, wg_run *w, int64_t trained);
+void wg_run_release(wg_run *w);
 
 /* --- checkpoint.c ----------------------------------------------------------------------------- */
 

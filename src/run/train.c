@@ -124,7 +124,8 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
     WG_TRY(wg_train_check_early(ctx, o, w->objective));
     WG_TRY(wg_rules_find(ctx, o->optimizer, &w->rules));
     WG_TRY(wg_decay_find(ctx, o->schedule, &w->decay));
-    return wg_stop_parse(ctx, o->stop_when, w->watch != NULL, &w->stop);
+    return wg_stop_parse(ctx, o->stop_when, w->watch != NULL,
+                         o->watch != NULL ? o->watch->suites : NULL, &w->stop);
 }
 
 wagle_status wg_train_check(wagle_ctx *ctx, const wagle_train_options *o, bool plain, bool suites)
@@ -172,11 +173,18 @@ static wagle_status one_step(wagle_ctx *ctx, wg_run *w)
 {
     const double lr = wg_schedule(w->decay, w->o->lr, w->step, w->warmup, w->steps);
     wg_step step;
-    char detail[96];
+    char detail[128];
+    wagle_status st;
 
     WG_TRY(wg_trainer_epoch(ctx, &w->trainer, w->step / w->per_epoch));
     WG_TRY(wg_run_pick(ctx, w));
-    WG_TRY(wg_train_step(ctx, &w->trainer, w->pick, w->n_picks, w->step, lr, &step));
+    st = wg_train_step(ctx, &w->trainer, w->pick, w->n_picks, w->step, lr, &step);
+    if (st == WAGLE_E_RUN) {
+        snprintf(detail, sizeof detail, "step %lld of %lld at --lr %g (%.3g here; less may do)",
+                 (long long)w->step, (long long)w->steps, w->o->lr, lr);
+        return wg_note(ctx, st, detail);
+    }
+    WG_TRY(st);
     w->result.loss = step.loss.loss;
     WG_TRY(wg_text_printf(ctx, &w->log,
                           "{\"step\":%lld,\"loss\":%.9g,\"forget_term\":%.9g,\"retain_term\":%.9g,"
@@ -344,7 +352,7 @@ static wagle_status prepare(wagle_ctx *ctx, wg_run *w)
         WG_TRY(load_mask(ctx, w));
     WG_TRY(budget(ctx, w, term));
     if (ctx->dry_run)
-        return WAGLE_OK;
+        return wg_run_reserve(ctx, w, trained(w, wg_model_parameters(w->session.model)));
     WG_TRY(wg_trainer_new(ctx, &w->session, &w->data, o, w->shared, &w->trainer));
     return wg_optimizer_new(ctx, w->session.model, w->masked ? &w->mask : NULL, o,
                             w->spill_state ? w->partial : NULL, &w->trainer.optimizer);
@@ -374,15 +382,71 @@ static wagle_status load_data(wagle_ctx *ctx, wg_run *w)
     return WAGLE_OK;
 }
 
+/* What may be meant otherwise. */
+static wagle_status warn(wagle_ctx *ctx, const wg_run *w)
+{
+    const wagle_train_options *o = w->o;
+
+    /* one file for both was said already */
+    if (w->trainer.retain_term != WG_RETAIN_NONE && wg_run_same_rows(w) &&
+        strcmp(o->forget.path, o->retain.path) != 0)
+        wg_log(ctx, 0, "--forget and --retain are the same rows: one term undoes the other");
+    if (w->trainer.tokens)
+        wg_log(ctx, 2, "losses are means over label tokens (--reduction tokens)");
+    return wg_tell_left_out(ctx, o->model, &w->session.model->files);
+}
+
+/* If the model cannot be written, what was trained is kept. */
+static wagle_status finish(wagle_ctx *ctx, wg_run *w)
+{
+    char why[WG_MESSAGE_BYTES];
+    wagle_status st, saved;
+
+    wg_run_release(w);
+    st = wg_run_finish(ctx, w);
+    if (st == WAGLE_OK)
+        return st;
+    snprintf(why, sizeof why, "%s", ctx->message);
+    wg_forget_failure(ctx);
+    saved = wg_empty_folder(ctx, w->partial, wg_path_name(w->checkpoint));
+    if (saved == WAGLE_OK)
+        saved = wg_run_save(ctx, w);
+    wg_forget_failure(ctx);
+    return saved == WAGLE_OK || wg_exists(w->checkpoint)
+               ? wg_fail(ctx, st, "%.800s; what was trained is kept, --resume writes it", why)
+               : wg_fail(ctx, st, "%s", why);
+}
+
+static wagle_status judge_rule(wagle_ctx *ctx, const wg_run *w)
+{
+    char text[400], last[48] = "";
+
+    if (w->o->stop_when == NULL || w->result.stopped)
+        return WAGLE_OK;
+    if (!isnan(w->asked))
+        snprintf(last, sizeof last, " (%.4g at its last check)", w->asked);
+    snprintf(text, sizeof text,
+             "--stop-when '%.96s' was not reached in %lld steps%s; the model is in %.160s",
+             w->o->stop_when, (long long)w->steps, last, w->o->out);
+    if (!w->o->allow_unmet)
+        return wg_fail(ctx, WAGLE_E_UNMET, "%s", text);
+    wg_log(ctx, 0, "%s", text);
+    return WAGLE_OK;
+}
+
 wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
                       const wg_around *around, wagle_train_result *result)
 {
-    wg_run w = {.o = o, .folder = {.lock = -1}, .shared = around->shared, .watch = around->watch};
+    wg_run w = {.o = o,
+                .folder = {.lock = -1},
+                .held = -1,
+                .shared = around->shared,
+                .watch = around->watch};
     const double start = wg_seconds();
     wagle_status st;
 
     wg_forget_failure(ctx);
-    w.result.forget_probability = NAN;
+    w.result.forget_probability = w.asked = NAN;
     WG_TRY(check_options(ctx, &w, plain));
     if (!o->resume) /* it was said when the run began */
         wg_data_warn_shared(ctx, &o->forget, &o->retain);
@@ -396,10 +460,13 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
     w.result.selected = w.trainer.optimizer->n;
     w.result.weights = wg_model_parameters(w.session.model);
     WG_TRY_GOTO(wg_run_resume(ctx, &w), done);
-    WG_TRY_GOTO(wg_tell_left_out(ctx, o->model, &w.session.model->files), done);
+    WG_TRY_GOTO(wg_run_reserve(ctx, &w, w.result.selected), done);
+    WG_TRY_GOTO(warn(ctx, &w), done);
     WG_TRY_GOTO(all_steps(ctx, &w), done);
-    st = wg_run_finish(ctx, &w);
+    WG_TRY_GOTO(finish(ctx, &w), done);
+    st = judge_rule(ctx, &w);
 done:
+    wg_run_release(&w);
     wg_partial_end(&w.folder, w.checkpoint == NULL || wg_exists(w.checkpoint));
     w.result.steps = w.step;
     w.result.seconds = wg_seconds() - start;

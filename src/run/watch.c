@@ -23,31 +23,55 @@ static bool is_of_set(const char *name, const char *set)
     return false;
 }
 
-wagle_status wg_stop_parse(wagle_ctx *ctx, const char *text, bool suites, wg_stop_rule *rule)
-{
-    const size_t n = text != NULL ? strcspn(text, "<>") : 0;
-    char end;
-
-    *rule = (wg_stop_rule){0};
-    if (text == NULL)
-        return WAGLE_OK;
-    if (n > 0 && n < sizeof rule->metric && text[n] != '\0' &&
-        sscanf(text + n + 1, "%lf%c", &rule->bound, &end) == 1) {
-        memcpy(rule->metric, text, n);
-        rule->below = text[n] == '<';
-        if (suites || is_of_set(rule->metric, "forget") || is_of_set(rule->metric, "retain"))
-            return WAGLE_OK;
-    }
-    return wg_fail(ctx, WAGLE_E_USAGE,
-                   "--stop-when '%.64s': as in forget.probability<0.1: forget or retain, "
-                   "probability, nll or perplexity, < or >; with --suite also SUITE.METRIC",
-                   text);
-}
-
 bool wg_stop_by_suite(const wg_stop_rule *rule)
 {
     return rule->metric[0] != '\0' && !is_of_set(rule->metric, "forget") &&
            !is_of_set(rule->metric, "retain");
+}
+
+/* Whether SUITE of SUITE.METRIC is one of a list with commas. */
+static bool is_of_suites(const char *metric, const char *suites)
+{
+    const size_t n = strcspn(metric, ".");
+
+    for (const char *at = suites; metric[n] == '.' && at != NULL; at = strchr(at, ',')) {
+        at += strspn(at, ", ");
+        if (strncmp(at, metric, n) == 0 && strchr(", ", at[n]) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* METRIC<BOUND, with spaces or without. */
+static bool read_rule(const char *text, wg_stop_rule *rule)
+{
+    const char *at = text + strspn(text, " "), *op = at + strcspn(at, "<>");
+    size_t n = (size_t)(op - at);
+    char end;
+
+    while (n > 0 && at[n - 1] == ' ')
+        n--;
+    if (n == 0 || n >= sizeof rule->metric || *op == '\0' || memchr(at, ' ', n) != NULL)
+        return false;
+    memcpy(rule->metric, at, n);
+    rule->below = *op == '<';
+    rule->equal = op[1] == '=';
+    return sscanf(op + 1 + rule->equal, "%lf %c", &rule->bound, &end) == 1 && isfinite(rule->bound);
+}
+
+wagle_status wg_stop_parse(wagle_ctx *ctx, const char *text, bool suites, const char *names,
+                           wg_stop_rule *rule)
+{
+    *rule = (wg_stop_rule){0};
+    if (text == NULL)
+        return WAGLE_OK;
+    if (read_rule(text, rule) && (!wg_stop_by_suite(rule) ||
+                                  (suites && (names == NULL || is_of_suites(rule->metric, names)))))
+        return WAGLE_OK;
+    return wg_fail(ctx, WAGLE_E_USAGE,
+                   "--stop-when '%.64s': as in forget.probability<0.1: forget or retain, "
+                   "probability, nll or perplexity, <, <=, > or >=; with --suite also SUITE.METRIC",
+                   text);
 }
 
 /* --- asking ------------------------------------------------------------------------------------
@@ -101,7 +125,10 @@ static wagle_status judge(wagle_ctx *ctx, wg_run *w, const json_t *metrics)
     if (w->stop.metric[0] == '\0')
         return WAGLE_OK;
     if (json_is_number(value)) {
-        w->result.stopped = w->step > 0 && (w->stop.below ? x < w->stop.bound : x > w->stop.bound);
+        w->asked = x;
+        w->result.stopped =
+            w->step > 0 && ((w->stop.below ? x < w->stop.bound : x > w->stop.bound) ||
+                            (w->stop.equal && x == w->stop.bound));
         return WAGLE_OK;
     }
     if (json_is_null(value)) /* of no value here */

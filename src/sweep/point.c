@@ -234,6 +234,7 @@ wagle_status wg_sweep_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
 
     wagle_unlearn_defaults(o);
     o->steps = 200;
+    o->allow_unmet = true; /* "stopped" says it */
     set_options(s, o);
     WG_TRY(spec_path(ctx, s, "model", &o->model));
     WG_TRY(spec_path(ctx, s, "forget", &forget));

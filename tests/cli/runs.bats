@@ -81,3 +81,53 @@ COMMANDS
     grep -q wagle_unlearn_defaults sample.c
     ${CC:-cc} -std=c11 -Wall -Wextra -Werror -I "$root/include" -c sample.c -o sample.o
 }
+
+@test "a rule that was not reached is said last and by exit code 5" {
+    run=(unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --lr 1e-6 --steps 3 --eval-every 1)
+    status=0
+    "$WAGLE" "${run[@]}" --stop-when 'forget.probability < 1e-30' --out out >result 2>log || status=$?
+    [ $status = 5 ]
+    grep -q 'out: 3 steps, last loss' result
+    tail -1 log | grep -q "^wagle: --stop-when 'forget.probability < 1e-30' was not reached in 3 steps (0.*at its last check); the model is in out$"
+    [ -e out/model.safetensors ] && [ ! -e out.partial ]
+    "$WAGLE" "${run[@]}" --stop-when 'forget.probability<1e-30' --allow-unmet --out out --force 2>log
+    grep -q 'warning: --stop-when' log
+    "$WAGLE" help | grep -q '5 a --stop-when'
+}
+
+@test "rules may have spaces and =; one on a metric that is not there is refused before work" {
+    run=(unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --lr 1e-6 --steps 3 --eval-every 1 --force --out out)
+    for rule in ' forget.nll > 0 ' 'forget.nll>=0' 'retain.probability <= 1' 'forget.perplexity >1'; do
+        "$WAGLE" "${run[@]}" --stop-when "$rule" | grep -q '1 steps (stopped by --stop-when)'
+    done
+    rm -r out
+    for rule in 'forget.joy<1' 'forget nll<1' '<1' 'forget.nll' 'forget.nll=1' 'forget.nll<' 'forget.nll<x' 'forget.nll<nan' 'forget.nll<1 2' 'mcq.q.acc<1'; do
+        refused 2 'as in forget.probability<0.1' "$WAGLE" unlearn --model nowhere --forget forget.jsonl --retain retain.jsonl --steps 3 --stop-when "$rule" --out out
+    done
+    echo '[]' >q.json
+    refused 2 'as in forget.probability<0.1' "$WAGLE" unlearn --model nowhere --forget forget.jsonl --retain retain.jsonl --steps 3 --suite mcq --set q=q.json \
+        --stop-when 'mqc.q.acc<1' --out out
+}
+
+@test "the same rows as forget and retain are said; a loss that is not finite names its learning rate" {
+    cp forget.jsonl other.jsonl
+    "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain other.jsonl --steps 1 --out out --quiet 2>log
+    grep -q 'warning: --forget and --retain are the same rows' log
+    rm -r out
+    status=0
+    "$WAGLE" finetune --model "$model" --data forget.jsonl --lr 1e20 --warmup 0 --steps 9 --out out --quiet 2>log || status=$?
+    [ $status = 1 ]
+    grep -q 'step [1-9] of 9 at --lr 1e+20 .*not finite' log
+    [ ! -e out ] && [ ! -e out.partial ]
+}
+
+@test "room on disk is asked for before training, and a dry run tells it" {
+    "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --out out --checkpoint-every 1 --dry-run >plan
+    grep -A3 '^disk:' plan | grep -q 'checkpoint, if it is interrupted'
+    small() { (ulimit -f 100 && "$@"); }
+    refused 4 'out: a file of' small "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --steps 100000 --out out
+    unshare -rm true 2>/dev/null || skip 'no mounts here'
+    mkdir disk
+    tiny() { unshare -rm bash -c 'mount -t tmpfs -o size=200k tmpfs disk && exec "$@"' - "$@"; }
+    refused 4 'not enough disk' tiny "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --steps 100000 --out disk/out
+}

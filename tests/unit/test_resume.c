@@ -326,12 +326,50 @@ static void options_that_change_no_weight_may_change(void **state)
     wagle_ctx_free(ctx);
 }
 
+/* Each write in turn fails as on a full disk, when all updates are done. */
+static void what_cannot_be_written_is_kept(void **state)
+{
+    wagle_ctx *ctx = new_context();
+    wagle_train_options o = options_of(SELECTED);
+    int kept = 0;
+    bool failed = true;
+
+    (void)state;
+    o.checkpoint_every = 0;
+    o.out = WG_SCRATCH "/resume-whole";
+    wg_remove_tree(o.out);
+    assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+    o.out = OUT;
+    for (int64_t n = 1; failed; n++) {
+        wg_remove_tree(OUT);
+        wg_remove_tree(OUT ".partial");
+        o.resume = false;
+        wg_file_fail_at(n);
+        const wagle_status st = wagle_unlearn(ctx, &o, NULL);
+        failed = wg_file_fail_at(0) == 0;
+        assert_int_equal(st, failed ? WAGLE_E_RESOURCE : WAGLE_OK);
+        assert_true(wg_exists(OUT) != failed);
+        if (!wg_exists(OUT ".partial"))
+            continue;
+        kept++;
+        assert_non_null(strstr(wagle_message(ctx), "what was trained is kept"));
+        o.resume = true;
+        assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+        assert_same_file("kept", OUT "/model.safetensors",
+                         WG_SCRATCH "/resume-whole/model.safetensors");
+        assert_same_file("its log", OUT "/log.jsonl", WG_SCRATCH "/resume-whole/log.jsonl");
+    }
+    assert_true(kept > 2);
+    wagle_ctx_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_option_is_in_its_table),
         cmocka_unit_test(each_option_in_turn_is_refused_by_name),
         cmocka_unit_test(options_that_change_no_weight_may_change),
+        cmocka_unit_test(what_cannot_be_written_is_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
