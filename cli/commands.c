@@ -117,8 +117,8 @@ static wagle_status cmd_demo(wagle_ctx *ctx, cli_options *o)
 }
 
 #define ROWS                                                                                       \
-    " prompt prompt-field answer-field text-field chat chat-layout system eos truncate "           \
-    "max-length limit"
+    " prompt prompt-field answer-field text-field chat no-chat chat-layout chat-kwarg "            \
+    "system date all-turns eos truncate max-length limit"
 #define TRAIN                                                                                      \
     " lr epochs steps batch accumulate warmup schedule optimizer weight-decay no-decay clip "      \
     "clip-before-mask reduction allow-unmet seed "                                                 \
@@ -181,7 +181,8 @@ const cli_command cli_commands[] = {
      "wagle revert forgotten forget.patch --out base2", "out force", cmd_revert,
      "which DIR, PATCH?", NULL, 2},
     {"generate", NULL, "continue a prompt", "wagle generate --model DIR --prompt 'Who is' --chat",
-     "model prompt file chat chat-layout system max-tokens temperature top-k top-p seed json",
+     "model prompt file chat no-chat chat-layout chat-kwarg system date max-tokens temperature "
+     "top-k top-p seed json",
      cli_generate, NULL, NULL, 0},
     {"eval", NULL, "metrics of rows, or suites of the field's benchmarks, with intervals",
      "wagle eval --suite tofu --model DIR --tofu FOLDER --split forget01 --out eval.json",

@@ -32,6 +32,14 @@ int64_t cli_count(const char *const *list)
     return n;
 }
 
+const char *cli_chat(const cli_options *o)
+{
+    return o->chat_layout != NULL ? o->chat_layout
+           : o->chat              ? "required"
+           : o->no_chat           ? "none"
+                                  : NULL;
+}
+
 wagle_data cli_rows(const cli_options *o, const char *path)
 {
     const int64_t prompts = cli_count(o->prompt);
@@ -41,10 +49,11 @@ wagle_data cli_rows(const cli_options *o, const char *path)
                         .answer_field = o->answer_field,
                         .text_field = o->text_field,
                         .prompt = prompts > 0 ? o->prompt[prompts - 1] : NULL,
-                        .chat = o->chat_layout ? o->chat_layout
-                                : o->chat      ? "auto"
-                                               : NULL,
+                        .chat = cli_chat(o),
                         .system = o->system,
+                        .chat_kwargs = o->chat_kwarg,
+                        .date = o->date,
+                        .all_turns = o->all_turns,
                         .max_length = o->max_length > 0 ? o->max_length : 0,
                         .limit = o->limit > 0 ? o->limit : 0,
                         .truncate = o->truncate,

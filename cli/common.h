@@ -11,6 +11,8 @@ void cli_given(double *to, double value);
 void cli_given_whole(int64_t *to, int64_t value);
 void cli_given_seed(uint64_t *to, int64_t value);
 /* Rows of a file as the options say they are read. */
+/* The layout that --chat, --no-chat and --chat-layout ask for; NULL: by the model's folder. */
+const char *cli_chat(const cli_options *o);
 wagle_data cli_rows(const cli_options *o, const char *path);
 /* Prints text, if all went well, and frees it; returns st. */
 wagle_status cli_print(wagle_status st, char *text);

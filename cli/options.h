@@ -17,7 +17,7 @@ typedef struct cli_options {
     const char *op, *densities, *svg, *out_patch, *old, *clip;
     const char *suites, *tofu, *split, *gold, *recompute, *scorer, *title, *original;
     const char *state, *text, *file, *decode, *prompt_field, *answer_field, *text_field;
-    const char *chat_layout, *system;
+    const char *chat_layout, *system, *date, *chat_kwarg[CLI_LIST + 1];
     const char *data[CLI_LIST + 1], *forget[CLI_LIST + 1], *retain[CLI_LIST + 1]; /* files */
     const char *prompt[CLI_LIST + 1]; /* a row's template is the last */
     const char *sets[CLI_LIST + 1];   /* NAME=FILE */
@@ -28,8 +28,8 @@ typedef struct cli_options {
     int64_t memory; /* bytes */
     int64_t steps, batch, warmup, seed, eval_every, checkpoint_every, max_length, limit, max_tokens,
         top_k, threads, accumulate, lora, resamples, shots, prefix, length, verbatim, relearn_steps;
-    bool compare, force, resume, json, layers, tensors, quiet, verbose, no_special, chat, truncate,
-        eos, no_eos, help, dry_run, monitor, clip_before_mask, allow_unmet;
+    bool compare, force, resume, json, layers, tensors, quiet, verbose, no_special, chat, no_chat,
+        all_turns, truncate, eos, no_eos, help, dry_run, monitor, clip_before_mask, allow_unmet;
     wagle_param param[CLI_PARAMS]; /* the objectives' own options that were given */
     int64_t n_params;
     cli_source given[CLI_OPTIONS]; /* by row of the table */

@@ -241,6 +241,11 @@ static bool relearns(const cli_options *o)
     return suites_use(o, WAGLE_USES_RELEARN);
 }
 
+static bool without_chat(const cli_options *o)
+{
+    return !o->chat && o->chat_layout == NULL;
+}
+
 static bool samples(const cli_options *o)
 {
     return o->temperature > 0;
@@ -250,8 +255,8 @@ static bool samples(const cli_options *o)
  */
 
 #define ROW_OPTIONS                                                                                \
-    "prompt prompt-field answer-field text-field chat chat-layout system eos truncate max-length " \
-    "limit"
+    "prompt prompt-field answer-field text-field chat no-chat chat-layout chat-kwarg system date " \
+    "all-turns eos truncate max-length limit"
 
 static const struct rule {
     const char *options, *commands;
@@ -325,6 +330,8 @@ static const struct rule {
     {"prefix length verbatim", "eval", cuts_windows, "it needs suite copyright", true},
     {"scorer", "eval", reads_scorer, "it needs suite toxicity", true},
     {"relearn-steps relearn-lr", "eval", relearns, "it needs suite robustness", true},
+    {"no-chat", "logits gradient attribute mask finetune unlearn eval generate", without_chat,
+     "--chat or --chat-layout asks for one", false},
     {"top-k top-p", "generate", samples,
      "it needs --temperature above 0; at 0 the likeliest token is taken", false},
 };

@@ -85,11 +85,15 @@ static wagle_status print_texts(const wagle_generate_options *g, const wagle_gen
 {
     for (int64_t i = 0; i < g->n; i++) {
         if (g->n == 1 && !as_json) {
-            puts(made[i].text);
+            fwrite(made[i].text, 1, made[i].bytes, stdout);
+            putchar('\n');
             continue;
         }
-        if (cli_print_json(json_pack("{s:o, s:o, s:I}", "prompt", cli_json_bytes(g->prompts[i]),
-                                     "text", cli_json_bytes(made[i].text), "tokens",
+        if (cli_print_json(json_pack("{s:o, s:o, s:I}", "prompt",
+                                     g->prompt_bytes != NULL
+                                         ? json_stringn(g->prompts[i], (size_t)g->prompt_bytes[i])
+                                         : cli_json_bytes(g->prompts[i]),
+                                     "text", json_stringn(made[i].text, made[i].bytes), "tokens",
                                      (json_int_t)made[i].tokens)) != WAGLE_OK)
             return WAGLE_E_RESOURCE;
     }
@@ -102,8 +106,10 @@ static void generate_options(const cli_options *o, wagle_generate_options *g)
     g->model = o->model;
     g->prompts = o->prompt;
     g->n = cli_count(o->prompt);
-    g->chat = o->chat_layout ? o->chat_layout : o->chat ? "auto" : NULL;
+    g->chat = cli_chat(o);
     g->system = o->system;
+    g->chat_kwargs = o->chat_kwarg;
+    g->date = o->date;
     cli_given_seed(&g->seed, o->seed);
     cli_given_whole(&g->top_k, o->top_k);
     cli_given(&g->temperature, o->temperature);
@@ -114,9 +120,10 @@ static void generate_options(const cli_options *o, wagle_generate_options *g)
 wagle_status cli_generate(wagle_ctx *ctx, cli_options *o)
 {
     wagle_generate_options g;
-    wagle_generation made[CLI_LIST] = {{NULL, 0}};
+    wagle_generation made[CLI_LIST] = {{NULL, 0, 0}};
     char *content = NULL;
     size_t bytes;
+    int64_t length;
     wagle_status st;
 
     if ((o->prompt[0] != NULL) + (o->file != NULL) != 1)
@@ -129,6 +136,8 @@ wagle_status cli_generate(wagle_ctx *ctx, cli_options *o)
         }
     }
     generate_options(o, &g);
+    length = content != NULL ? (int64_t)bytes : 0;
+    g.prompt_bytes = content != NULL ? &length : NULL;
     st = wagle_generate(ctx, &g, made);
     if (st == WAGLE_OK)
         st = print_texts(&g, made, o->json);

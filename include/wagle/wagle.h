@@ -87,7 +87,7 @@ WAGLE_API void wagle_string_free(char *text);
 /* --- rows of data ------------------------------------------------------------------------ */
 
 /* A data file: JSON Lines, JSON array or CSV of question/answer, prompt/completion, text, or
- * pre-tokenised {"input_ids":[...],"labels":[...]}. */
+ * pre-tokenised {"input_ids":[...],"labels":[...]}, or chats {"messages":[...]}: docs/data.md. */
 typedef struct wagle_data {
     const char *path; /* FILE, or FILE@WEIGHT: what its rows' terms are multiplied by in training */
     const char *const *more;  /* further such files, NULL-terminated, or NULL */
@@ -95,8 +95,14 @@ typedef struct wagle_data {
     const char *answer_field; /* NULL: answer or completion */
     const char *text_field;   /* NULL: text */
     const char *prompt;       /* template with {name} of any field; NULL: the default */
-    const char *chat;         /* NULL: none; "auto" or a layout's name */
-    const char *system;       /* system message of the chat, or NULL: the layout's own */
+    /* NULL or "auto": the folder's chat template where it has one and there is no `prompt`; "none";
+     * "required": an error where there is none; else the name of a template or layout. Plain text
+     * and input_ids are never laid out. */
+    const char *chat;
+    const char *system;             /* system message, where a row has none; or NULL */
+    const char *const *chat_kwargs; /* "key=value" for the template, NULL-terminated, or NULL */
+    const char *date;               /* YYYY-MM-DD that a template asks for; NULL: today */
+    bool all_turns;                 /* every answer of a conversation is trained on, not the last */
     int64_t max_length;       /* tokens; 0: what the model allows */
     int64_t limit;            /* first rows only; 0: all */
     bool truncate;            /* cut rows that are too long instead of refusing them */
@@ -354,9 +360,12 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_revert(wagle_ctx *ctx, const wagle_patc
 
 typedef struct wagle_generate_options {
     const char *model;
-    const char *const *prompts; /* n of them */
+    const char *const *prompts;  /* n of them */
+    const int64_t *prompt_bytes; /* of each, which may hold NUL; NULL: they end in NUL */
     int64_t n;
-    const char *chat, *system;
+    const char *chat, *system; /* as in wagle_data: prompts are questions to a chat model */
+    const char *const *chat_kwargs;
+    const char *date;
     int64_t max_tokens;
     double temperature; /* 0: greedy */
     int64_t top_k;      /* 0: all */
@@ -365,7 +374,8 @@ typedef struct wagle_generate_options {
 } wagle_generate_options;
 
 typedef struct wagle_generation {
-    char *text;     /* free with wagle_string_free, on success only */
+    char *text;     /* free with wagle_string_free, on success only; it may hold NUL */
+    size_t bytes;   /* of it */
     int64_t tokens; /* that it took */
 } wagle_generation;
 

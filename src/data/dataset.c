@@ -203,17 +203,18 @@ static wagle_status add_plain(const wg_adding *a)
     return add_asked(a, &(wg_asked){0}, text);
 }
 
-static wagle_status ask(const wg_adding *a, const wg_before *before, bool answered, wg_asked *out)
+static wagle_status ask(const wg_adding *a, wg_record_kind kind, const wg_before *before,
+                        bool answered, wg_asked *out)
 {
     WG_TRY(wg_layout_open(a->ctx, a->reader->folder, a->data, &a->reader->layout));
     a->reader->laid_out++;
-    return wg_layout_ask(a->ctx, &a->reader->layout, &a->record, before, answered, out);
+    return wg_layout_ask(a->ctx, &a->reader->layout, &a->record, kind, before, answered, out);
 }
 
-static wagle_status add_question(const wg_adding *a)
+static wagle_status add_question(const wg_adding *a, wg_record_kind kind)
 {
     wg_asked asked = {0};
-    wagle_status st = ask(a, NULL, true, &asked);
+    wagle_status st = ask(a, kind, NULL, true, &asked);
 
     if (st == WAGLE_OK)
         st = add_asked(a, &asked, asked.answer[0]);
@@ -228,7 +229,7 @@ static wagle_status add_row(const wg_adding *a)
     WG_TRY(wg_record_kind_of(a->ctx, a->data, &a->record, true, &kind));
     return kind == WG_RECORD_TOKENS ? wg_add_tokens(a)
            : kind == WG_RECORD_TEXT ? add_plain(a)
-                                    : add_question(a);
+                                    : add_question(a, kind);
 }
 
 /* FILE@WEIGHT, unless a file has that very name. */
@@ -272,9 +273,26 @@ static wagle_status load_file(wg_adding *a, const char *entry, int64_t *room)
     return st;
 }
 
+/* Options of a layout where no row has one. */
+static void say_unused(wagle_ctx *ctx, const wagle_data *d)
+{
+    const char *option =
+        d->prompt != NULL                                     ? "--prompt"
+        : d->system != NULL                                   ? "--system"
+        : d->chat_kwargs != NULL && d->chat_kwargs[0] != NULL ? "--chat-kwarg"
+        : d->date != NULL                                     ? "--date"
+        : d->all_turns                                        ? "--all-turns"
+        : d->chat != NULL && strcmp(d->chat, "auto") != 0 && strcmp(d->chat, "none") != 0 ? "--chat"
+                                                                                          : NULL;
+
+    if (option != NULL)
+        wg_log(ctx, 0, "%s: %s has no effect: no row is a question or a chat", d->path, option);
+}
+
 wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *data, wg_dataset *out)
 {
     wg_adding a = {.ctx = ctx, .reader = r, .data = data, .out = out};
+    const int64_t before = r->laid_out;
     int64_t room = 0;
     wagle_status st;
 
@@ -285,6 +303,10 @@ wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *dat
     for (const char *const *more = data->more; st == WAGLE_OK && more != NULL && *more != NULL;
          more++)
         st = load_file(&a, *more, &room);
+    if (st == WAGLE_OK && r->laid_out == before)
+        say_unused(ctx, data);
+    else if (st == WAGLE_OK)
+        st = wg_layout_say(ctx, &r->layout);
     if (st != WAGLE_OK)
         wg_dataset_free(out);
     return st;
@@ -342,7 +364,7 @@ wagle_status wg_row_ask(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
             ctx, record, "a row of %s; this set wants rows with a prompt%s",
             kind == WG_RECORD_TOKENS ? "input_ids" : "plain text",
             answered ? " and an answer (--prompt-field and --answer-field name the columns)" : "");
-    return ask(&a, before, answered, out);
+    return ask(&a, kind, before, answered, out);
 }
 
 wagle_status wg_dataset_add(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,

@@ -1,14 +1,23 @@
 #include "data/layout.h"
 
+#include "base/file.h"
+#include "data/conversation.h"
 #include <string.h>
+#include <time.h>
 
 void wg_asked_free(wg_asked *a)
 {
     wg_text_free(&a->prompt);
+    wg_text_free(&a->own);
+    wg_text_free(&a->asked);
     wg_free(a->earlier);
     wg_free(a->answer);
+    json_decref(a->messages);
     *a = (wg_asked){0};
 }
+
+/* --- which -------------------------------------------------------------------------------------
+ */
 
 static bool same(const char *a, const char *b)
 {
@@ -18,7 +27,8 @@ static bool same(const char *a, const char *b)
 static bool is_for(const wg_layout *l, const wagle_data *d)
 {
     return l->open && same(l->of.prompt, d->prompt) && same(l->of.chat, d->chat) &&
-           same(l->of.system, d->system);
+           same(l->of.system, d->system) && same(l->of.date, d->date) &&
+           l->of.chat_kwargs == d->chat_kwargs && l->of.all_turns == d->all_turns;
 }
 
 void wg_layout_close(wg_layout *l)
@@ -27,69 +37,317 @@ void wg_layout_close(wg_layout *l)
     *l = (wg_layout){0};
 }
 
+static bool has_kwargs(const wagle_data *d)
+{
+    return d->chat_kwargs != NULL && d->chat_kwargs[0] != NULL;
+}
+
+/* Options of chats without a chat. */
+static wagle_status check_plain(wagle_ctx *ctx, const wagle_data *d, const char *folder)
+{
+    const char *option = d->system != NULL ? "--system"
+                         : has_kwargs(d)   ? "--chat-kwarg"
+                         : d->date != NULL ? "--date"
+                         : d->all_turns    ? "--all-turns"
+                                           : NULL;
+
+    if (option == NULL)
+        return WAGLE_OK;
+    if (same(d->chat, "none") || d->prompt != NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE, "%s is of a chat layout, which %s turns off%s", option,
+                       same(d->chat, "none") ? "--no-chat" : "--prompt",
+                       same(d->chat, "none") ? "" : "; --chat with --prompt lays out both");
+    return wg_fail(ctx, WAGLE_E_USAGE,
+                   "%s is of a chat layout, and %s has no chat template; --chat-layout NAME takes "
+                   "one",
+                   option, folder);
+}
+
+bool wg_data_asks_chat(const wagle_data *d)
+{
+    return d->chat != NULL && strcmp(d->chat, "auto") != 0 && strcmp(d->chat, "none") != 0;
+}
+
+wg_chat_options wg_data_chat(const wagle_data *d)
+{
+    return (wg_chat_options){same(d->chat, "required") ? NULL : d->chat, d->chat_kwargs, d->date};
+}
+
+static wagle_status wants_chat(wagle_ctx *ctx, const char *folder, const wagle_data *d, bool *out)
+{
+    *out = wg_data_asks_chat(d);
+    return *out || same(d->chat, "none") || d->prompt != NULL ? WAGLE_OK
+                                                              : wg_chat_present(ctx, folder, out);
+}
+
+static void set_date(wg_layout *l)
+{
+    const time_t now = time(NULL);
+    struct tm local;
+
+    if (l->of.date != NULL)
+        snprintf(l->date, sizeof l->date, "%.10s", l->of.date);
+    else if (localtime_r(&now, &local) == NULL ||
+             strftime(l->date, sizeof l->date, "%Y-%m-%d", &local) == 0)
+        snprintf(l->date, sizeof l->date, "1970-01-01");
+}
+
+static wagle_status open_chat(wagle_ctx *ctx, const char *folder, wg_layout *l)
+{
+    wg_chat_options o = wg_data_chat(&l->of);
+
+    set_date(l);
+    o.date = o.date != NULL ? o.date : l->date;
+    WG_TRY(wg_chat_open(ctx, folder, &o, &l->chat));
+    if (l->of.date != NULL && !wg_chat_reads(l->chat, "strftime_now"))
+        wg_log(ctx, 0, "--date has no effect: %s asks for no date", wg_chat_name(l->chat));
+    return WAGLE_OK;
+}
+
+wagle_status wg_layout_say(wagle_ctx *ctx, wg_layout *l)
+{
+    json_t *json;
+    char *text = NULL;
+    wagle_status st;
+
+    if (l->said)
+        return WAGLE_OK;
+    json = wg_layout_json(l);
+    st = wg_json_text(ctx, json, false, &text);
+    json_decref(json);
+    if (st == WAGLE_OK)
+        wg_log(ctx, 1, "questions are laid out by %.700s", text);
+    l->said = true;
+    wg_free(text);
+    return st;
+}
+
 wagle_status wg_layout_open(wagle_ctx *ctx, const char *folder, const wagle_data *data,
                             wg_layout *l)
 {
+    bool chat;
+
     if (is_for(l, data)) {
         l->of = *data;
         return WAGLE_OK;
     }
     wg_layout_close(l);
-    if (data->chat != NULL)
-        WG_TRY(wg_chat_open(ctx, folder, &(wg_chat_options){.name = data->chat}, &l->chat));
     l->of = *data;
+    WG_TRY(wants_chat(ctx, folder, data, &chat));
+    WG_TRY(chat ? open_chat(ctx, folder, l) : check_plain(ctx, data, folder));
     l->open = true;
     return WAGLE_OK;
 }
 
+static json_t *list_of(const char *const *texts)
+{
+    json_t *list = json_array();
+
+    for (; texts != NULL && *texts != NULL; texts++)
+        if (json_array_append_new(list, json_string(*texts)) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
+}
+
 json_t *wg_layout_json(const wg_layout *l)
 {
-    return l->chat ? json_pack("{s:s}", "chat", wg_chat_name(l->chat))
-                   : json_pack("{s:s}", "prompt",
-                               l->of.prompt != NULL ? l->of.prompt : WAGLE_DEFAULT_PROMPT);
+    const wagle_data *d = &l->of;
+
+    if (l->chat == NULL)
+        return json_pack("{s:s}", "prompt", d->prompt != NULL ? d->prompt : WAGLE_DEFAULT_PROMPT);
+    return json_pack("{s:s, s:s*, s:s*, s:o*, s:s*}", "chat", wg_chat_name(l->chat), "prompt",
+                     d->prompt, "system", d->system, "kwargs",
+                     has_kwargs(d) ? list_of(d->chat_kwargs) : NULL, "date",
+                     wg_chat_reads(l->chat, "strftime_now") ? l->date : NULL);
 }
+
+wagle_status wg_layout_compare(wagle_ctx *ctx, const char *folder, const wg_layout *l)
+{
+    char *path = wg_path_join(ctx, folder, "manifest.json"), *text[2] = {NULL, NULL};
+    json_t *manifest = NULL, *now = NULL;
+    const json_t *then = NULL;
+    wagle_status st = path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+
+    if (st == WAGLE_OK && l->open && wg_exists(path)) {
+        st = wg_json_read(ctx, path, &manifest);
+        then = json_object_get(manifest, "layout");
+    }
+    if (st == WAGLE_OK && then != NULL) {
+        now = wg_layout_json(l);
+        st = wg_json_text(ctx, now, false, &text[0]);
+    }
+    if (st == WAGLE_OK && then != NULL && !json_equal(then, now)) {
+        st = wg_json_text(ctx, then, false, &text[1]);
+        if (st == WAGLE_OK)
+            wg_log(ctx, 0,
+                   "%s was trained with questions laid out by %.300s, and here they are by "
+                   "%.300s: what it says may differ",
+                   folder, text[1], text[0]);
+    }
+    wg_free(text[0]);
+    wg_free(text[1]);
+    wg_free(path);
+    json_decref(manifest);
+    json_decref(now);
+    return st;
+}
+
+/* --- questions ---------------------------------------------------------------------------------
+ */
 
 /* The user's text: the prompt column, or the template filled. */
 static wagle_status fill(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
-                         const wg_columns *c, const wg_before *before, wg_asked *a, wg_text *out)
+                         const wg_columns *c, wg_asked *a, wg_text *out)
 {
     const char *template = l->of.prompt != NULL ? l->of.prompt
-                           : l->chat            ? "{prompt}"
+                           : l->chat != NULL    ? "{prompt}"
                                                 : WAGLE_DEFAULT_PROMPT;
 
     if (a->question.text == NULL && c->prompt != NULL &&
         json_is_string(json_object_get(r->fields, c->prompt)))
         WG_TRY(wg_record_text(ctx, r, c->prompt, &a->question));
-    if (before != NULL)
-        WG_TRY(wg_text_adds(ctx, out, before->text));
     return wg_record_fill(ctx, r, template, c, a->question, out);
 }
 
+/* The conversation of one question. */
+static wagle_status ask_in_chat(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
+                                const wg_before *before, const wg_text *user, wg_asked *a)
+{
+    json_t *one = json_array();
+    wagle_status st =
+        one != NULL && json_array_append_new(one, wg_message_new("user", wg_text_str(user))) == 0
+            ? WAGLE_OK
+            : wg_json_memory(ctx);
+
+    if (st == WAGLE_OK)
+        st = wg_conversation_extend(ctx, one, l->of.system, before->turns, before->text,
+                                    &a->messages);
+    if (st == WAGLE_OK)
+        st = wg_turns_render(ctx, l->chat, r, a->messages, true, &a->prompt);
+    json_decref(one);
+    return st;
+}
+
 static wagle_status ask_question(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
-                                 const wg_columns *c, const wg_before *before, bool answered,
-                                 wg_asked *a)
+                                 const wg_columns *c, const wg_before *before, wg_asked *a)
 {
     wg_text user = {0};
     wagle_status st = WAGLE_OK;
 
-    if (answered || (c->answer != NULL && json_object_get(r->fields, c->answer) != NULL))
-        st = wg_record_texts(ctx, r, c->answer, &a->answer, &a->n_answers);
+    if (l->chat == NULL)
+        st = wg_text_adds(ctx, &a->prompt, before->text);
     if (st == WAGLE_OK)
-        st = fill(ctx, l, r, c, before, a, l->chat ? &user : &a->prompt);
-    if (st == WAGLE_OK && l->chat)
-        st = wg_chat_render_prompt(ctx, l->chat, l->of.system, user.text, &a->prompt);
+        st = fill(ctx, l, r, c, a, l->chat != NULL ? &user : &a->prompt);
+    if (st == WAGLE_OK && l->chat != NULL)
+        st = ask_in_chat(ctx, l, r, before, &user, a);
     wg_text_free(&user);
     return st;
 }
 
+/* --- chats -------------------------------------------------------------------------------------
+ */
+
+static wagle_status one_answer(wagle_ctx *ctx, wg_asked *a)
+{
+    if (a->answer == NULL)
+        WG_TRY(WG_ALLOC(ctx, &a->answer, 1));
+    a->n_answers = a->n_answers > 0 ? a->n_answers : 1;
+    a->answer[0] = wg_text_str(&a->own);
+    return WAGLE_OK;
+}
+
+/* What the user says last. */
+static wagle_status last_question(wagle_ctx *ctx, const json_t *messages, wg_asked *a)
+{
+    const json_t *message;
+    size_t i = json_array_size(messages);
+
+    while (i > 0) {
+        const char *role =
+            json_string_value(json_object_get(json_array_get(messages, --i), "role"));
+        if (role != NULL && strcmp(role, "user") == 0)
+            break;
+    }
+    message = json_array_get(messages, i);
+    WG_TRY(wg_message_text(ctx, message, &a->asked));
+    a->question = wg_text_str(&a->asked);
+    return WAGLE_OK;
+}
+
+/* A question and its answer without a chat template; more has no layout. */
+static wagle_status ask_without_chat(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
+                                     const wg_columns *c, const wg_before *before, wg_asked *a)
+{
+    const size_t n = json_array_size(a->messages);
+    const bool answered = n > 1 && wg_is_assistant(a->messages, n - 1);
+
+    if (n - answered != 1 || wg_is_assistant(a->messages, 0) ||
+        strcmp(json_string_value(json_object_get(json_array_get(a->messages, 0), "role")),
+               "user") != 0)
+        return wg_record_fail(ctx, r,
+                              "a chat of %zu messages wants a chat template, and %s; --chat-layout "
+                              "NAME takes one",
+                              n,
+                              same(l->of.chat, "none") ? "--no-chat turns it off"
+                              : l->of.prompt != NULL   ? "--prompt turns it off"
+                                                       : "the model's folder has none");
+    if (answered) {
+        WG_TRY(wg_message_text(ctx, json_array_get(a->messages, n - 1), &a->own));
+        WG_TRY(one_answer(ctx, a));
+    }
+    return ask_question(ctx, l, r, c, before, a);
+}
+
+static wagle_status ask_with_chat(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
+                                  const wg_before *before, bool answered, wg_asked *a)
+{
+    json_t *whole;
+    size_t n;
+
+    if (l->of.prompt != NULL)
+        return wg_record_fail(ctx, r, "rows of messages take no --prompt beside a chat layout");
+    WG_TRY(wg_conversation_extend(ctx, a->messages, l->of.system, before->turns, before->text,
+                                  &whole));
+    json_decref(a->messages);
+    a->messages = whole;
+    n = json_array_size(whole);
+    if (!answered && !wg_is_assistant(whole, n - 1))
+        return wg_turns_render(ctx, l->chat, r, whole, true, &a->prompt);
+    WG_TRY(wg_turns_lay_out(ctx, l->chat, r, l->of.all_turns, a));
+    return one_answer(ctx, a);
+}
+
+static wagle_status ask_chat(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
+                             const wg_columns *c, bool split, const wg_before *before,
+                             bool answered, wg_asked *a)
+{
+    WG_TRY(wg_conversation_read(ctx, r, c, split, answered, &a->messages));
+    WG_TRY(last_question(ctx, a->messages, a));
+    return l->chat != NULL ? ask_with_chat(ctx, l, r, before, answered, a)
+                           : ask_without_chat(ctx, l, r, c, before, a);
+}
+
 wagle_status wg_layout_ask(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
-                           const wg_before *before, bool answered, wg_asked *out)
+                           wg_record_kind kind, const wg_before *before, bool answered,
+                           wg_asked *out)
 {
     const wg_columns c = wg_record_columns(&l->of, r);
-    wagle_status st;
+    const wg_before none = {{"", 0}, NULL};
+    const json_t *prompt = c.prompt != NULL ? json_object_get(r->fields, c.prompt) : NULL;
+    const json_t *answer = c.answer != NULL ? json_object_get(r->fields, c.answer) : NULL;
+    const bool split = wg_is_messages(prompt) || wg_is_messages(answer);
+    wagle_status st = WAGLE_OK;
 
     *out = (wg_asked){.chat = l->chat != NULL};
-    st = ask_question(ctx, l, r, &c, before, answered, out);
+    before = before != NULL ? before : &none;
+    if (kind == WG_RECORD_QUESTION && !wg_is_messages(answer) && (answered || answer != NULL))
+        st = wg_record_texts(ctx, r, c.answer, &out->answer, &out->n_answers);
+    if (st == WAGLE_OK)
+        st = kind == WG_RECORD_CHAT || split
+                 ? ask_chat(ctx, l, r, &c, kind != WG_RECORD_CHAT, before, answered, out)
+                 : ask_question(ctx, l, r, &c, before, out);
     if (st != WAGLE_OK)
         wg_asked_free(out);
     return st;

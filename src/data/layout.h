@@ -8,9 +8,10 @@
 
 /* How rows are laid out; {0} is not opened. */
 typedef struct wg_layout {
-    bool open;
+    bool open, said;
     wagle_data of; /* what it was opened for */
     wg_chat *chat; /* NULL: a template of fields */
+    char date[16]; /* what the chat template is told if it asks */
 } wg_layout;
 
 /* Bytes [from, to) of a text. */
@@ -22,28 +23,50 @@ typedef struct wg_turn {
 typedef struct wg_asked {
     wg_text prompt;   /* up to where the answer begins */
     bool chat;        /* by a chat template, which writes special tokens itself: none are added */
+    json_t *messages; /* of a chat: what it was made of, answers included */
     wg_turn *earlier; /* answers within the prompt that are trained on too: --all-turns */
     int64_t n_earlier, room;
     wg_str *answer; /* [n_answers]: the first is trained on; of a prompt alone NULL */
     int64_t n_answers;
-    wg_str question; /* as the row has it */
+    wg_str question;    /* as the row has it */
+    wg_text own, asked; /* an answer and a question that no field holds as they are */
 } wg_asked;
 
 void wg_asked_free(wg_asked *a);
 
-/* Goes before what is asked: text, within the user's message where there is one. */
+/* Goes before what is asked: messages of other turns (chats), and text (else, or within the user's
+ * message). */
 typedef struct wg_before {
     wg_str text;
+    const json_t *turns; /* or NULL */
 } wg_before;
 
-/* For rows of `data` and the model in `folder`; the same again is kept. Says in the log how. */
+/* For rows of `data` and the model in `folder`; the same again is kept. */
 WAGLE_CHECK wagle_status wg_layout_open(wagle_ctx *ctx, const char *folder, const wagle_data *data,
                                         wg_layout *l);
+/* Once, in the log. */
+WAGLE_CHECK wagle_status wg_layout_say(wagle_ctx *ctx, wg_layout *l);
 void wg_layout_close(wg_layout *l);
-/* {"prompt": template} or {"chat": name, ..}, for manifests and results; NULL without memory. */
+/* Whether a chat layout is asked for, not taken because the model has one. */
+bool wg_data_asks_chat(const wagle_data *d);
+/* What of it the template is opened with. */
+wg_chat_options wg_data_chat(const wagle_data *d);
+/* {"prompt": template} or {"chat": name, "system", "kwargs", "date"}, for manifests and results;
+ * NULL without memory. */
 json_t *wg_layout_json(const wg_layout *l);
+/* Warns where the manifest in `folder` says that the model was trained with another layout. */
+WAGLE_CHECK wagle_status wg_layout_compare(wagle_ctx *ctx, const char *folder, const wg_layout *l);
 /* A row that is a question or a chat. before may be NULL. answered: it must have an answer. */
 WAGLE_CHECK wagle_status wg_layout_ask(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
-                                       const wg_before *before, bool answered, wg_asked *out);
+                                       wg_record_kind kind, const wg_before *before, bool answered,
+                                       wg_asked *out);
+/* turns.c: out->messages, which end with an answer, as the chat template writes them: the prompt,
+ * the answer into out->own; all: earlier answers too. */
+WAGLE_CHECK wagle_status wg_turns_lay_out(wagle_ctx *ctx, const wg_chat *chat, const wg_record *r,
+                                          bool all, wg_asked *out);
+/* Rendering whose errors name the row. */
+WAGLE_CHECK wagle_status wg_turns_render(wagle_ctx *ctx, const wg_chat *chat, const wg_record *r,
+                                         const json_t *messages, bool generation_prompt,
+                                         wg_text *out);
 
 #endif

@@ -82,7 +82,8 @@ static wagle_status drop_masked(const wg_adding *a, int32_t *scratch, wg_example
                                   scratch[i], (long long)i);
     e->ids += from;
     e->labels += from;
-    e->token_weights += e->token_weights != NULL ? from : 0;
+    if (e->token_weights != NULL)
+        e->token_weights += from;
     e->n = to - from;
     return WAGLE_OK;
 }

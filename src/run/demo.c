@@ -384,7 +384,7 @@ static wagle_status ask(demo *d, const char *question, const char *model, char *
     wagle_generate_options o;
     char *folder = place(d, model), prompt[256];
     const char *prompts[] = {prompt};
-    wagle_generation made = {NULL, 0};
+    wagle_generation made = {NULL, 0, 0};
     wagle_status st;
 
     snprintf(prompt, sizeof prompt, "### Question: %s\n### Answer:", question);

@@ -151,6 +151,8 @@ static wagle_status evaluate(wagle_ctx *ctx, evaluation *e, char **out)
         st = add_row(ctx, e, i, json_object_get(root, "rows"));
     if (st == WAGLE_OK)
         st = summarise(ctx, e, json_object_get(root, "overall"));
+    if (st == WAGLE_OK && e->session.reader.laid_out > 0)
+        st = wg_json_set(ctx, root, "layout", wg_layout_json(&e->session.reader.layout));
     if (st == WAGLE_OK && e->o->out != NULL)
         st = wg_json_write(ctx, e->o->out, root, e->o->force);
     if (st == WAGLE_OK)
@@ -176,6 +178,8 @@ wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *o, char **json
         WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model, o->data.path)));
     WG_TRY(wg_session_open(ctx, o->model, &e.session));
     st = wg_dataset_load(ctx, &e.session.reader, &o->data, &e.rows);
+    if (st == WAGLE_OK)
+        st = wg_layout_compare(ctx, o->model, &e.session.reader.layout);
     if (st == WAGLE_OK)
         st = evaluate(ctx, &e, json);
     for (int64_t i = 0; i < e.rows.n; i++) {

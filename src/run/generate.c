@@ -2,7 +2,7 @@
 
 #include "base/number.h"
 #include "model/decode.h"
-#include "text/chat.h"
+#include "data/conversation.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,25 +220,47 @@ void wagle_generate_defaults(wagle_generate_options *o)
     *o = (wagle_generate_options){.max_tokens = 64, .top_p = 1};
 }
 
+/* A prompt as tokens: continued as it is, or a question to a chat model. */
+static wagle_status read_prompt(wagle_ctx *ctx, wg_session *s, const wagle_generate_options *o,
+                                int64_t i, wg_ids *out)
+{
+    const wg_layout *l = &s->reader.layout;
+    const wg_str given = o->prompt_bytes != NULL
+                             ? (wg_str){o->prompts[i], (size_t)o->prompt_bytes[i]}
+                             : wg_strz(o->prompts[i]);
+    json_t *messages = json_array();
+    wg_text text = {0};
+    wagle_status st = messages != NULL ? WAGLE_OK : wg_json_memory(ctx);
+
+    if (st == WAGLE_OK && o->system != NULL &&
+        json_array_append_new(messages, wg_message_new("system", wg_strz(o->system))) != 0)
+        st = wg_json_memory(ctx);
+    if (st == WAGLE_OK && json_array_append_new(messages, wg_message_new("user", given)) != 0)
+        st = wg_fail(ctx, WAGLE_E_INPUT, "prompt %lld is not valid UTF-8", (long long)i);
+    if (st == WAGLE_OK)
+        st = l->chat != NULL ? wg_chat_render(ctx, l->chat, messages, true, &text)
+                             : wg_text_adds(ctx, &text, given);
+    if (st == WAGLE_OK) /* a template writes its special tokens itself */
+        st = wg_encode(ctx, s->reader.tokenizer, text.text, (size_t)text.bytes, l->chat == NULL,
+                       out);
+    wg_text_free(&text);
+    json_decref(messages);
+    return st;
+}
+
 static wagle_status read_prompts(wagle_ctx *ctx, wg_session *s, const wagle_generate_options *o,
                                  wg_ids *prompts)
 {
-    wg_chat *chat = NULL;
-    wagle_status st = wg_reader_tokenizer(ctx, &s->reader);
+    const wagle_data data = {
+        .chat = o->chat, .system = o->system, .chat_kwargs = o->chat_kwargs, .date = o->date};
 
-    if (st == WAGLE_OK && o->chat != NULL)
-        st = wg_chat_open(ctx, s->model->folder, &(wg_chat_options){.name = o->chat}, &chat);
-    for (int64_t i = 0; st == WAGLE_OK && i < o->n; i++) {
-        wg_text text = {0};
-        st = chat != NULL ? wg_chat_render_prompt(ctx, chat, o->system, o->prompts[i], &text)
-                          : wg_text_addz(ctx, &text, o->prompts[i]);
-        if (st == WAGLE_OK) /* a template writes its special tokens itself */
-            st = wg_encode(ctx, s->reader.tokenizer, text.text, (size_t)text.bytes, chat == NULL,
-                           &prompts[i]);
-        wg_text_free(&text);
-    }
-    wg_chat_free(chat);
-    return st;
+    WG_TRY(wg_reader_tokenizer(ctx, &s->reader));
+    WG_TRY(wg_layout_open(ctx, s->model->folder, &data, &s->reader.layout));
+    if (s->reader.layout.chat != NULL)
+        WG_TRY(wg_layout_say(ctx, &s->reader.layout));
+    for (int64_t i = 0; i < o->n; i++)
+        WG_TRY(read_prompt(ctx, s, o, i, &prompts[i]));
+    return WAGLE_OK;
 }
 
 wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *o, wagle_generation *made)
@@ -255,7 +277,7 @@ wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *o, wag
         return wg_fail(ctx, WAGLE_E_USAGE, "--temperature and --top-k: 0 or more; --top-p: (0,1]");
     WG_TRY(wg_session_open(ctx, o->model, &s));
     for (int64_t i = 0; i < o->n; i++)
-        made[i] = (wagle_generation){NULL, 0};
+        made[i] = (wagle_generation){NULL, 0, 0};
     WG_TRY_GOTO(WG_ALLOC(ctx, &prompts, o->n), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &out, o->n), done);
     WG_TRY_GOTO(read_prompts(ctx, &s, o, prompts), done);
@@ -263,7 +285,7 @@ wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *o, wag
     for (int64_t i = 0; st == WAGLE_OK && i < o->n; i++) {
         wg_text text = {0};
         st = wg_generated_text(ctx, &s, &out[i], &text);
-        made[i] = (wagle_generation){text.text, out[i].n};
+        made[i] = (wagle_generation){text.text, (size_t)text.bytes, out[i].n};
     }
 done:
     for (int64_t i = 0; i < o->n; i++) {

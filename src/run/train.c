@@ -367,6 +367,7 @@ static void close_run(wg_run *w)
     wg_text_free(&w->log);
     json_decref(w->pairs);
     json_decref(w->made_by);
+    json_decref(w->layout);
     wg_free(w->order);
     wg_free(w->f);
     wg_free(w->r);
@@ -377,6 +378,12 @@ static void close_run(wg_run *w)
 static wagle_status load_data(wagle_ctx *ctx, wg_run *w)
 {
     WG_TRY(wg_material_load(ctx, &w->session, w->objective, w->o, &w->data));
+    WG_TRY(wg_layout_compare(ctx, w->o->model, &w->session.reader.layout));
+    if (w->session.reader.laid_out > 0) {
+        w->layout = wg_layout_json(&w->session.reader.layout);
+        if (w->layout == NULL)
+            return wg_json_memory(ctx);
+    }
     if (strncmp(w->stop.metric, "retain.", 7) == 0 && w->data.retain.n == 0)
         return wg_fail(ctx, WAGLE_E_USAGE, "--stop-when names retain, and there is no --retain");
     return WAGLE_OK;

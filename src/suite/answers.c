@@ -71,11 +71,20 @@ void wg_answers_end_row(wg_answers *a, int64_t i)
     a->first[i + 1] = a->set.n;
 }
 
+/* Once rows are read, before the model works on them. */
+static wagle_status say_layout(wagle_ctx *ctx, wg_evaluation *e)
+{
+    wg_reader *reader = &e->session->reader;
+
+    return reader->laid_out > 0 ? wg_layout_say(ctx, &reader->layout) : WAGLE_OK;
+}
+
 wagle_status wg_answers_score(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, bool hits,
                               bool spread, const char *progress)
 {
     const wg_scoring how = {.hits = hits, .spread = spread, .progress = progress};
 
+    WG_TRY(say_layout(ctx, e));
     WG_TRY(WG_ALLOC(ctx, &a->score, a->set.n));
     return wg_rows_score(ctx, e->session, &a->set, &how, a->score);
 }
@@ -97,6 +106,7 @@ wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a
     if (how.max_tokens < 1)
         return wg_fail(ctx, WAGLE_E_USAGE, "suite %s generates text: --max-tokens of 1 or more",
                        e->suite->name);
+    WG_TRY(say_layout(ctx, e));
     WG_TRY(wg_reader_tokenizer(ctx, &e->session->reader));
     WG_TRY(WG_ALLOC(ctx, &a->made, n));
     WG_TRY(WG_ALLOC(ctx, &a->generated, n));
@@ -143,7 +153,10 @@ wagle_status wg_answers_load(wagle_ctx *ctx, wg_evaluation *e, const char *path,
 
     if ((how == WG_CONTINUED || how == WG_STARTS) && out->data.prompt == NULL) {
         out->data.prompt = "{prompt}";
-        out->data.chat = NULL;
+        out->data.chat = "none";
+        out->data.system = out->data.date = NULL;
+        out->data.chat_kwargs = NULL;
+        out->data.all_turns = false;
     }
     for (int64_t i = 0; st == WAGLE_OK && i < out->rows.n; i++)
         st = load_row(ctx, e, out, how == WG_ANSWERED || how == WG_CONTINUED, i);

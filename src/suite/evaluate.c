@@ -118,11 +118,27 @@ static wagle_status check_sets(wagle_ctx *ctx, wg_evaluation *e)
 /* --- running -----------------------------------------------------------------------------------
  */
 
+/* How the suite's questions were laid out, and whether that is how the model was trained. Sets of
+ * text to be continued have a layout of their own. */
+static wagle_status note_layout(wagle_ctx *ctx, wg_evaluation *e)
+{
+    const wg_reader *reader = &e->session->reader;
+
+    if (reader->laid_out == 0)
+        return WAGLE_OK;
+    WG_TRY(wg_layout_say(ctx, &e->session->reader.layout));
+    if (e->model != NULL && reader->layout.of.prompt == e->o->data.prompt)
+        WG_TRY(wg_layout_compare(ctx, e->session->model->folder, &reader->layout));
+    return wg_json_set(ctx, e->layouts, e->suite->name, wg_layout_json(&reader->layout));
+}
+
 static wagle_status run_one(wagle_ctx *ctx, wg_evaluation *e)
 {
     const double began = wg_seconds();
 
+    e->session->reader.laid_out = 0;
     WG_TRY(e->suite->run(ctx, e));
+    WG_TRY(note_layout(ctx, e));
     wg_log(ctx, 2, "suite %s took %.1f s", e->suite->name, wg_seconds() - began);
     return wg_json_set(ctx, e->seconds, e->suite->name, json_real(wg_seconds() - began));
 }
@@ -152,7 +168,8 @@ wagle_status wg_evaluation_begin(wagle_ctx *ctx, wg_evaluation *e)
 {
     e->seconds = json_object();
     e->rows = json_array();
-    if (e->seconds == NULL || e->rows == NULL)
+    e->layouts = json_object();
+    if (e->seconds == NULL || e->rows == NULL || e->layouts == NULL)
         return wg_json_memory(ctx);
     return e->o->gold != NULL ? wg_results_read(ctx, e->o->gold, &e->gold) : WAGLE_OK;
 }
@@ -161,6 +178,7 @@ void wg_evaluation_end(wg_evaluation *e)
 {
     json_decref(e->rows);
     json_decref(e->seconds);
+    json_decref(e->layouts);
     json_decref(e->gold);
 }
 
@@ -180,7 +198,11 @@ static wagle_status check_layout(wagle_ctx *ctx, const wg_evaluation *e)
                   {d->prompt_field != NULL, "prompt-field"},
                   {d->answer_field != NULL, "answer-field"},
                   {d->text_field != NULL, "text-field"},
-                  {d->system != NULL && d->chat == NULL, "system"},
+                  {d->system != NULL && !wg_data_asks_chat(d), "system"},
+                  {d->chat_kwargs != NULL && d->chat_kwargs[0] != NULL && !wg_data_asks_chat(d),
+                   "chat-kwarg"},
+                  {d->date != NULL && !wg_data_asks_chat(d), "date"},
+                  {d->all_turns, "all-turns"},
                   {d->eos, "eos"}};
     bool used = false;
 
@@ -303,6 +325,8 @@ static wagle_status describe(wagle_ctx *ctx, const wg_evaluation *e, json_t *roo
     if (e->o->gold != NULL)
         WG_TRY(wg_json_set(ctx, root, "gold", wg_json_bytes(e->o->gold)));
     WG_TRY(wg_json_set(ctx, root, "seconds", json_incref(e->seconds)));
+    if (json_object_size(e->layouts) > 0)
+        WG_TRY(wg_json_set(ctx, root, "layouts", json_incref(e->layouts)));
     WG_TRY(wg_json_set(ctx, root, "resamples", json_integer(e->o->resamples)));
     if (e->o->shots > 0)
         WG_TRY(wg_json_set(ctx, root, "shots", json_integer(e->o->shots)));

@@ -143,13 +143,13 @@ static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const wg_chat *cha
 
 static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
 {
-    const wg_chat_options wanted = {.name = e->o->data.chat};
+    const wg_chat_options wanted = wg_data_chat(&e->o->data);
     const char *file;
     char name[64];
     wg_chat *chat = NULL;
     wagle_status st = WAGLE_OK;
 
-    if (e->o->data.chat != NULL)
+    if (wg_data_asks_chat(&e->o->data))
         st = wg_chat_open(ctx, e->session->reader.folder, &wanted, &chat);
     for (int i = 0; st == WAGLE_OK && wg_evaluation_set_at(e, i, name, &file); i++)
         if (wg_evaluation_is_spare(e, name))

@@ -10,6 +10,7 @@
  * comes_back is what a condition adds to the plain answer probability. */
 #include "suite/suite.h"
 
+#include "data/conversation.h"
 #include "metric/membership.h"
 #include "metric/statistics.h"
 #include "run/quantize.h"
@@ -90,7 +91,7 @@ static wagle_status try_prefix(wagle_ctx *ctx, wg_evaluation *e, const wg_answer
     wagle_status st = wg_text_printf(ctx, &before, "%.*s\n", (int)bytes, prefix);
 
     if (st == WAGLE_OK)
-        st = load_after(ctx, e, plain, &(wg_before){wg_text_str(&before)}, &a);
+        st = load_after(ctx, e, plain, &(wg_before){.text = wg_text_str(&before)}, &a);
     if (st == WAGLE_OK)
         st = wg_answers_score(ctx, e, &a, true, false, "jailbreak");
     if (st == WAGLE_OK && *best == NULL)
@@ -128,30 +129,61 @@ static wagle_status jailbreak(wagle_ctx *ctx, wg_evaluation *e, const wg_answers
     return st;
 }
 
+/* A solved row as what comes before a question: text, or turns of a chat. */
+static wagle_status add_solved(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *dev, int64_t i,
+                               wg_text *text, json_t *turns)
+{
+    wg_asked asked;
+    json_t *message;
+    size_t k;
+    wagle_status st;
+
+    WG_TRY(wg_answers_ask(ctx, e, dev, i, NULL, true, &asked));
+    if (!asked.chat) {
+        st = wg_text_adds(ctx, text, wg_text_str(&asked.prompt));
+        if (st == WAGLE_OK)
+            st = wg_text_adds(ctx, text, asked.answer[0]);
+        if (st == WAGLE_OK)
+            st = wg_text_addz(ctx, text, "\n\n");
+        wg_asked_free(&asked);
+        return st;
+    }
+    k = json_array_size(asked.messages);
+    st = wg_is_assistant(asked.messages, k - 1) ||
+                 json_array_append_new(asked.messages,
+                                       wg_message_new("assistant", asked.answer[0])) == 0
+             ? WAGLE_OK
+             : wg_json_memory(ctx);
+    json_array_foreach (asked.messages, k, message) {
+        const char *role = json_string_value(json_object_get(message, "role"));
+        if (st == WAGLE_OK && strcmp(role, "system") != 0 && strcmp(role, "developer") != 0 &&
+            json_array_append(turns, message) != 0)
+            st = wg_json_memory(ctx);
+    }
+    wg_asked_free(&asked);
+    return st;
+}
+
 static wagle_status few_shot(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *plain,
                              const char *path)
 {
     wg_answers dev, a = {0};
-    wg_text before = {0};
-    wagle_status st = wg_answers_load(ctx, e, path, WG_ANSWERED, &dev);
+    wg_text text = {0};
+    json_t *turns = json_array();
+    wagle_status st = wg_answers_open(ctx, e, path, &dev);
 
-    if (st == WAGLE_OK && dev.set.n < e->o->shots)
-        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: %lld solved rows, --shots %lld wants more", path,
-                     (long long)dev.set.n, (long long)e->o->shots);
-    for (int64_t i = 0; st == WAGLE_OK && i < e->o->shots; i++) {
-        st = wg_text_adds(ctx, &before, dev.set.example[i].prompt);
-        if (st == WAGLE_OK)
-            st = wg_text_adds(ctx, &before, dev.set.example[i].answer[0]);
-        if (st == WAGLE_OK)
-            st = wg_text_addz(ctx, &before, "\n\n");
-    }
+    if (st == WAGLE_OK && turns == NULL)
+        st = wg_json_memory(ctx);
+    for (int64_t i = 0; st == WAGLE_OK && i < e->o->shots; i++)
+        st = add_solved(ctx, e, &dev, i, &text, turns);
     if (st == WAGLE_OK)
-        st = load_after(ctx, e, plain, &(wg_before){wg_text_str(&before)}, &a);
+        st = load_after(ctx, e, plain, &(wg_before){wg_text_str(&text), turns}, &a);
     if (st == WAGLE_OK)
         st = ask(ctx, e, e->session, &a.set, "few_shot");
     wg_answers_close(&dev);
     wg_answers_close(&a);
-    wg_text_free(&before);
+    wg_text_free(&text);
+    json_decref(turns);
     return st;
 }
 
@@ -277,12 +309,31 @@ static wagle_status run_others(wagle_ctx *ctx, wg_evaluation *e, int64_t n)
     return WAGLE_OK;
 }
 
+/* Before any work: there are as many solved rows as are wanted. */
+static wagle_status check_shots(wagle_ctx *ctx, const wg_evaluation *e, const char *dev)
+{
+    wg_rows rows;
+    int64_t n;
+
+    if (dev == NULL)
+        return WAGLE_OK;
+    WG_TRY(wg_rows_read(ctx, dev, e->o->data.limit, &rows));
+    n = rows.n;
+    wg_rows_free(&rows);
+    return n >= e->o->shots
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_INPUT, "%s: %lld solved rows, --shots %lld wants more", dev,
+                         (long long)n, (long long)e->o->shots);
+}
+
 static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
 {
     const char *prefixes = wg_evaluation_set(e, "prefixes"), *dev = wg_evaluation_set(e, "dev");
     wg_answers a = {0};
-    wagle_status st = wg_answers_load(ctx, e, wg_evaluation_set(e, "forget"), WG_ANSWERED, &a);
+    wagle_status st = check_shots(ctx, e, dev);
 
+    if (st == WAGLE_OK)
+        st = wg_answers_load(ctx, e, wg_evaluation_set(e, "forget"), WG_ANSWERED, &a);
     if (st == WAGLE_OK)
         st = ask(ctx, e, e->session, &a.set, "plain");
     if (st == WAGLE_OK && prefixes != NULL)

@@ -28,6 +28,7 @@ typedef struct wg_evaluation {
     wg_session *session;
     json_t *rows;    /* array: what `run` adds to, by wg_evaluation_row */
     json_t *seconds; /* by suite */
+    json_t *layouts; /* by suite: how its questions were laid out */
     json_t *gold;    /* rows of the gold result, or NULL */
 } wg_evaluation;
 

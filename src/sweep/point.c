@@ -61,6 +61,10 @@ static wagle_data rows_of(const wg_sweep *s, const char *path)
     return (wagle_data){.path = path,
                         .prompt = text_of(s->spec, "prompt"),
                         .chat = text_of(s->spec, "chat"),
+                        .system = text_of(s->spec, "system"),
+                        .chat_kwargs = s->kwarg,
+                        .date = text_of(s->spec, "date"),
+                        .all_turns = json_is_true(json_object_get(s->spec, "all_turns")),
                         .eos = json_is_true(json_object_get(s->spec, "eos"))};
 }
 
@@ -75,6 +79,20 @@ static wagle_status check_path(wagle_ctx *ctx, wg_sweep *s, const char *name)
                          path);
 }
 
+static wagle_status take_kwargs(wagle_ctx *ctx, wg_sweep *s)
+{
+    const json_t *list = json_object_get(s->spec, "chat_kwargs"), *value;
+    size_t i;
+
+    json_array_foreach (list, i, value) {
+        if (i >= WG_SWEEP_KWARGS || !json_is_string(value))
+            return wg_sweep_refuse(ctx, "chat_kwargs",
+                                   "a list of up to 16 \"key=value\" is wanted");
+        s->kwarg[i] = json_string_value(value);
+    }
+    return WAGLE_OK;
+}
+
 wagle_status wg_sweep_check_files(wagle_ctx *ctx, wg_sweep *s)
 {
     static const char *const keys[] = {"model", "forget", "retain", "refusal", "reference"};
@@ -83,6 +101,7 @@ wagle_status wg_sweep_check_files(wagle_ctx *ctx, wg_sweep *s)
     const char *name;
     json_t *value;
 
+    WG_TRY(take_kwargs(ctx, s));
     for (int i = 0; i < 5; i++)
         WG_TRY(check_path(ctx, s, text_of(s->spec, keys[i])));
     if (again != NULL &&

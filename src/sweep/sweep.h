@@ -7,6 +7,8 @@
 #include "run/train.h"
 
 /* One point of the grid. */
+enum { WG_SWEEP_KWARGS = 16 };
+
 typedef struct wg_point {
     const char *objective, *selector; /* "none": all weights; "wagle@GAMMA"; "mask:FILE" */
     const char *exclude;              /* its patterns, joined by + */
@@ -24,6 +26,7 @@ typedef struct wg_sweep {
     bool tune;    /* seeds after the first run each method's best learning rate alone */
     json_t *done; /* runs so far, by key */
     wg_shared shared;
+    const char *kwarg[WG_SWEEP_KWARGS + 1]; /* spec.chat_kwargs */
     wg_arena arena;
 } wg_sweep;
 

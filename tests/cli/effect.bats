@@ -53,6 +53,8 @@ shows_examples said eval --suite tofu --shots 3
 cuts_windows said eval --suite mcq --prefix 3
 reads_scorer said eval --suite mcq --scorer cat
 relearns said eval --suite mcq --relearn-steps 3
+without_chat refused eval --data d --chat --no-chat
+without_chat refused generate --prompt a --chat-layout chatml --no-chat
 samples refused generate --top-k 3
 samples refused generate --temperature 0 --top-p 0.5
 LIST
