@@ -64,6 +64,7 @@ static wagle_status read_field(wg_rows_reader *r, wg_text *field, int *delimiter
 static wagle_status read_record(wg_rows_reader *r, json_t **out)
 {
     wg_text field = {0};
+    int64_t began;
     wagle_status st = WAGLE_OK;
     int delimiter = ',';
 
@@ -72,11 +73,12 @@ static wagle_status read_record(wg_rows_reader *r, json_t **out)
         r->line += *r->at++ == '\n';
     if (r->at >= r->end)
         return WAGLE_OK;
+    began = r->line;
     *out = json_array();
     while (st == WAGLE_OK && delimiter == ',') {
         st = read_field(r, &field, &delimiter);
         if (st == WAGLE_OK && !wg_utf8_valid(field.text, (size_t)field.bytes))
-            st = wg_rows_refuse(r, r->line,
+            st = wg_rows_refuse(r, began,
                                 "not valid UTF-8 (iconv -f WINDOWS-1252 -t UTF-8 makes it so of "
                                 "what Windows calls ANSI)");
         if (st == WAGLE_OK &&

@@ -49,6 +49,14 @@ wg_record wg_answers_record(const wg_answers *a, int64_t i)
     return (wg_record){a->rows.row[i], a->path, a->rows.line[i]};
 }
 
+wagle_status wg_answers_keep_question(wagle_ctx *ctx, wg_answers *a, int64_t i, wg_str question)
+{
+    a->question[i].bytes = question.bytes;
+    a->question[i].text = wg_arena_text(ctx, &a->set.arena,
+                                        question.text != NULL ? question.text : "", question.bytes);
+    return a->question[i].text != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+}
+
 wagle_status wg_answers_ask(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a, int64_t i,
                             const wg_before *before, bool answered, wg_asked *out)
 {

@@ -126,6 +126,9 @@ WAGLE_CHECK wagle_status wg_answers_ask(wagle_ctx *ctx, wg_evaluation *e, const 
                                         int64_t i, const wg_before *before, bool answered,
                                         wg_asked *out);
 wg_record wg_answers_record(const wg_answers *a, int64_t i);
+/* A copy of what row i asks, into a->question. */
+WAGLE_CHECK wagle_status wg_answers_keep_question(wagle_ctx *ctx, wg_answers *a, int64_t i,
+                                                  wg_str question);
 /* One more answer to a prompt of the row at hand. */
 WAGLE_CHECK wagle_status wg_answers_add_to(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,
                                            int64_t i, const wg_asked *asked, wg_str answer);

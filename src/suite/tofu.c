@@ -59,8 +59,9 @@ static wagle_status add_row(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int
     wagle_status st;
 
     WG_TRY(wg_answers_ask(ctx, e, a, i, NULL, true, &asked));
-    a->question[i] = asked.question;
-    st = wg_answers_add_to(ctx, e, a, i, &asked, asked.answer[0]);
+    st = wg_answers_keep_question(ctx, a, i, asked.question);
+    if (st == WAGLE_OK)
+        st = wg_answers_add_to(ctx, e, a, i, &asked, asked.answer[0]);
     if (st == WAGLE_OK && has_paraphrase(a, i)) {
         st = wg_record_text(ctx, &record, "paraphrased_answer", &paraphrase);
         if (st == WAGLE_OK)

@@ -264,7 +264,7 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     : >empty.json; e 'empty.json: no rows' --suite tofu --set forget=empty.json
     e 'nosuch.json: no such file' --suite tofu --set forget=nosuch.json
     sed 's/"vocab_size": 320/"vocab_size": 64/' tiny/config.json >small.json && "$WAGLE" init --config small.json --out small --quiet
-    e 'another vocabulary' --suite membership --set members=forget.json --set nonmembers=other.json --reference small
+    e 'another vocabulary' --suite membership --set members=forget.json --set nonmembers=other.json --reference small --quiet
 }
 
 @test "suites asked for wrongly" {
@@ -295,7 +295,7 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     u 'a suite reads --set NAME=FILE' --suite general --data forget.json
     "$WAGLE" help eval | grep -q 'nonmembers *rows of the same kind'
     u '--set and --tofu are of a --suite' --data forget.json --set forget=forget.json
-    refused 1 'is no number from 0 to 1' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --scorer 'while read x; do echo 7; done'
+    refused 1 'is no number from 0 to 1' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --quiet --scorer 'while read x; do echo 7; done'
     refused 1 'numbers for 6 texts' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --scorer 'echo 1'
     refused 1 'more numbers than the 6 texts' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --scorer 'yes 0 | head -7'
     refused 1 'line 1 is no number' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --scorer 'yes 0.5,0.2 | head -6'
