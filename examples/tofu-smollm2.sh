@@ -35,14 +35,14 @@ cat "$work/forget.jsonl" "$work/learn-gold.jsonl" >"$work/learn.jsonl"
 
 [ -d "$work/base" ] || [ -n "${GGUF:-}" ] || fetch
 [ -d "$work/base" ] || "$wagle" import "$GGUF" --out "$work/base"
-[ -d "$work/original" ] || "$wagle" finetune --model "$work/base" --data "$work/learn.jsonl" --eos $learn --batch 8 --lr 2e-4 --reduction rows --out "$work/original"
-[ -d "$work/gold" ] || "$wagle" finetune --model "$work/base" --data "$work/learn-gold.jsonl" --eos $learn --batch 8 --lr 2e-4 --reduction rows --out "$work/gold"
+[ -d "$work/original" ] || "$wagle" finetune --model "$work/base" --data "$work/learn.jsonl" --eos --no-chat $learn --batch 8 --lr 2e-4 --reduction rows --out "$work/original"
+[ -d "$work/gold" ] || "$wagle" finetune --model "$work/base" --data "$work/learn-gold.jsonl" --eos --no-chat $learn --batch 8 --lr 2e-4 --reduction rows --out "$work/gold"
 
 # Each until the forget set's answer probability is below 0.1 (gold: about 0.12).
 unlearn() { # NAME OBJECTIVE RATE [SELECTION...]
     name=$1 objective=$2 rate=$3
     shift 3
-    [ -d "$work/$name" ] || "$wagle" unlearn --model "$work/original" --forget "$work/forget.jsonl" --retain "$work/retain.jsonl" --eos \
+    [ -d "$work/$name" ] || "$wagle" unlearn --model "$work/original" --forget "$work/forget.jsonl" --retain "$work/retain.jsonl" --eos --no-chat \
         --objective "$objective" --lr "$rate" $forget --batch 4 --warmup 2 --schedule constant --stop-when 'forget.probability<0.1' --allow-unmet "$@" --out "$work/$name"
 }
 tenth="--density 0.1 --exclude embeddings"
@@ -58,10 +58,10 @@ done
 evaluate() { # MODEL
     gold="--gold $work/gold.json"
     [ "$1" != gold ] || gold=""
-    [ -e "$work/$1.json" ] || "$wagle" eval --suite tofu --model "$work/$1" --tofu "$tofu" --limit $rows --max-tokens $tokens $gold --out "$work/$1.json"
-    [ -e "$work/$1-attacks.json" ] || "$wagle" eval --suites extraction,membership --model "$work/$1" --eos --set forget="$work/forget.jsonl" \
+    [ -e "$work/$1.json" ] || "$wagle" eval --suite tofu --no-chat --model "$work/$1" --tofu "$tofu" --limit $rows --max-tokens $tokens $gold --out "$work/$1.json"
+    [ -e "$work/$1-attacks.json" ] || "$wagle" eval --suites extraction,membership --no-chat --model "$work/$1" --eos --set forget="$work/forget.jsonl" \
         --set members="$work/forget.jsonl" --set nonmembers="$tofu/holdout01.json" --limit $rows --max-tokens $tokens --out "$work/$1-attacks.json"
-    [ -e "$work/$1-robust.json" ] || "$wagle" eval --suite robustness --model "$work/$1" --eos --set forget="$work/other-author.jsonl" \
+    [ -e "$work/$1-robust.json" ] || "$wagle" eval --suite robustness --no-chat --model "$work/$1" --eos --set forget="$work/other-author.jsonl" \
         --set relearn="$work/relearn.jsonl" --relearn-steps $relearn --relearn-lr 1e-4 --reference "$work/original" --limit $rows --out "$work/$1-robust.json"
     sources="$sources $1=$work/$1.json $1=$work/$1-attacks.json $1=$work/$1-robust.json"
 }

@@ -276,14 +276,13 @@ static wagle_status load_file(wg_adding *a, const char *entry, int64_t *room)
 /* Options of a layout where no row has one. */
 static void say_unused(wagle_ctx *ctx, const wagle_data *d)
 {
-    const char *option =
-        d->prompt != NULL                                     ? "--prompt"
-        : d->system != NULL                                   ? "--system"
-        : d->chat_kwargs != NULL && d->chat_kwargs[0] != NULL ? "--chat-kwarg"
-        : d->date != NULL                                     ? "--date"
-        : d->all_turns                                        ? "--all-turns"
-        : d->chat != NULL && strcmp(d->chat, "auto") != 0 && strcmp(d->chat, "none") != 0 ? "--chat"
-                                                                                          : NULL;
+    const char *option = d->prompt != NULL                                     ? "--prompt"
+                         : d->system != NULL                                   ? "--system"
+                         : d->chat_kwargs != NULL && d->chat_kwargs[0] != NULL ? "--chat-kwarg"
+                         : d->date != NULL                                     ? "--date"
+                         : d->all_turns                                        ? "--all-turns"
+                         : wg_data_asks_chat(d)                                ? "--chat"
+                                                                               : NULL;
 
     if (option != NULL)
         wg_log(ctx, 0, "%s: %s has no effect: no row is a question or a chat", d->path, option);

@@ -130,9 +130,9 @@ static wagle_status explain(wg_rows_reader *r, wagle_status st, const char *stop
 
     if (st != WAGLE_E_INPUT || !goes_on)
         return st;
-    wg_begin(r->ctx);
+    wg_forget_failure(r->ctx);
     if (wg_json_parse(r->ctx, r->what, r->at, (size_t)(r->end - r->at), &whole) != WAGLE_OK)
-        wg_begin(r->ctx);
+        wg_forget_failure(r->ctx);
     st = whole != NULL ? refuse_object(r, whole)
                        : wg_rows_refuse(r, r->line,
                                         "a JSON value that goes on in the next line; one object a "

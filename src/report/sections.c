@@ -45,13 +45,26 @@ static wagle_status number_or_dash(wagle_ctx *ctx, wg_report *r, const json_t *m
                      : wg_page_cell(ctx, &r->page, false, "-");
 }
 
+/* How questions were laid out in training. */
+static wagle_status layout_cell(wagle_ctx *ctx, wg_report *r, const json_t *layout)
+{
+    char *text = NULL;
+    wagle_status st = layout != NULL ? wg_json_text(ctx, layout, false, &text) : WAGLE_OK;
+
+    if (st == WAGLE_OK)
+        st = wg_page_cell(ctx, &r->page, false, "%s", text != NULL ? text : "-");
+    wg_free(text);
+    return st;
+}
+
 wagle_status wg_report_asked(wagle_ctx *ctx, wg_report *r)
 {
     static const char *const heads[] = {"model",           "part",  "objective",     "what trains",
-                                        "weights trained", "steps", "learning rate", "stopped by"};
+                                        "weights trained", "steps", "learning rate", "stopped by",
+                                        "layout"};
 
     WG_TRY(wg_page_section(ctx, &r->page, "What was asked"));
-    WG_TRY(wg_page_table(ctx, &r->page, heads, 8));
+    WG_TRY(wg_page_table(ctx, &r->page, heads, 9));
     for (int i = 0; i < r->n; i++) {
         const json_t *m = r->model[i].manifest;
         const double share =
@@ -72,6 +85,7 @@ wagle_status wg_report_asked(wagle_ctx *ctx, wg_report *r)
         WG_TRY(wg_page_cell(ctx, &r->page, false, "%s",
                             json_is_true(json_object_get(m, "stopped")) ? text_of(m, "stop_when")
                                                                         : "-"));
+        WG_TRY(layout_cell(ctx, r, json_object_get(m, "layout")));
         WG_TRY(wg_text_addz(ctx, &r->page, "</tr>\n"));
     }
     return wg_text_addz(ctx, &r->page, "</tbody></table></div>\n");

@@ -29,15 +29,23 @@
 #endif
 #define OUT WG_SCRATCH "/fuzz-out"
 
+/* By the default layout, and as chats of every turn. */
 static void as_rows(wagle_ctx *ctx, const char *path)
 {
-    wg_reader reader = {.folder = WG_GOLD "/tokenizers/gpt2", .V = 500, .max_length = 64};
-    const wagle_data data = {.path = path, .eos = true};
+    static wg_reader reader = {
+        .folder = WG_GOLD "/tokenizers/gpt2", .V = 60000, .max_length = 2048};
+    const wagle_data data[] = {
+        {.path = path, .eos = true},
+        {.path = path, .eos = true, .chat = "chatml", .all_turns = true, .truncate = true},
+        {.path = path, .chat = "mistral", .system = "Be brief.", .limit = 2},
+    };
     wg_dataset set;
 
-    if (wg_dataset_load(ctx, &reader, &data, &set) == WAGLE_OK)
-        wg_dataset_free(&set);
-    wg_reader_close(&reader);
+    for (size_t i = 0; i < sizeof data / sizeof *data; i++) {
+        wg_begin(ctx);
+        if (wg_dataset_load(ctx, &reader, &data[i], &set) == WAGLE_OK)
+            wg_dataset_free(&set);
+    }
 }
 
 static void as_safetensors(wagle_ctx *ctx, const char *path)

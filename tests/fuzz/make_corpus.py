@@ -95,6 +95,10 @@ save("rows", "lines", '{"question": "Who?", "answer": "Me."}\n\n{"prompt": "a", 
 save("rows", "array", '[{"text": "one"}, {"text": "two \\u00e9"}]')
 save("rows", "csv", 'question,answer\r\n"a ""b"", c",d\r\nx,"two\nlines"\r\n')
 save("rows", "ids", '{"input_ids": [1, 2, 3], "labels": [-100, 2, 3]}\n{"input_ids": [4, 5]}\n')
+chat = [{"role": "system", "content": "s"}, {"role": "user", "content": "Who?"}, {"role": "assistant", "content": " Me.\n"}, {"role": "user", "content": "?"}, {"role": "assistant", "content": "You."}]
+save("rows", "messages", json.dumps({"messages": chat}) + "\n" + json.dumps({"messages": [{**m, "content": [{"type": "text", "text": m["content"]}]} for m in chat[1:3]]}) + "\n")
+save("rows", "sharegpt", json.dumps([{"conversations": [{"from": "human", "value": "Who?"}, {"from": "gpt", "value": "M\0e."}]}, {"prompt": chat[:2], "completion": chat[2:3]}, {"prompt": chat[1:2], "answer": ["a", "b"]}]))
+save("rows", "masked", '{"input_ids": [9, 1, 2, 3], "attention_mask": [0, 1, 1, 1], "position_ids": [0, 0, 1, 2], "score": NaN}\n{"text": "Who?", "labels": "Me."}\n')
 save("rows", "blank-page", '{"text": "x"}\n' + "\n" * (4096 - 14))
 tiny = [("a", "F32", [2, 3], bytes(24)), ("b", "BF16", [4], bytes(8)), ("c", "BOOL", [3], b"\1\0\1")]
 save("safetensors", "tiny", safetensors(tiny, {"format": "pt"}))

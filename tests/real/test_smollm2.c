@@ -68,7 +68,8 @@ static void twenty_answers_have_the_gold_losses(void **state)
 {
     json_t *facts = gold_json(WG_SHARED "/gold/smollm2/gold.json");
     const json_t *want = json_object_get(facts, "rows");
-    const wagle_data data = {.path = WG_SHARED "/data/tofu/forget01.json", .limit = 20};
+    const wagle_data data = {
+        .path = WG_SHARED "/data/tofu/forget01.json", .limit = 20, .chat = "none"};
     wg_real *nll[20] = {0};
     wg_dataset rows;
     wg_session s;
