@@ -103,10 +103,10 @@ typedef struct wagle_data {
     const char *const *chat_kwargs; /* "key=value" for the template, NULL-terminated, or NULL */
     const char *date;               /* YYYY-MM-DD that a template asks for; NULL: today */
     bool all_turns;                 /* every answer of a conversation is trained on, not the last */
-    int64_t max_length;       /* tokens; 0: what the model allows */
-    int64_t limit;            /* first rows only; 0: all */
-    bool truncate;            /* cut rows that are too long instead of refusing them */
-    bool eos;                 /* end each answer with the end-of-text token */
+    int64_t max_length;             /* tokens; 0: what the model allows */
+    int64_t limit;                  /* first rows only; 0: all */
+    bool truncate;                  /* cut rows that are too long instead of refusing them */
+    bool eos;                       /* end each answer with the end-of-text token */
 } wagle_data;
 
 #define WAGLE_DEFAULT_PROMPT "### Question: {prompt}\n### Answer: "

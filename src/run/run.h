@@ -34,7 +34,7 @@ typedef struct wg_run {
     int64_t per_epoch; /* updates */
     int64_t steps, warmup, step;
     json_t *pairs;          /* NULL: rows are drawn by the seed */
-    json_t *layout; /* of questions, for the manifest; NULL: no row has one */
+    json_t *layout;         /* of questions, for the manifest; NULL: no row has one */
     int64_t *order, *f, *r; /* [rows], [rows of one update] */
     wg_pick *pick;          /* [accumulate] */
     int64_t n_picks, room;

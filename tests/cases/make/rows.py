@@ -283,4 +283,4 @@ case("suites-layouts", CHATML, "suites", "the result says how each suite's quest
      [{"run": SUITE + "muse --max-tokens 2 --set verbatim=start.jsonl", "python": "load('r.json')['layouts'] == {'muse': {'prompt': '{prompt}'}}"},
       {"run": SUITE + "extraction --max-tokens 2 --set forget=good.jsonl", "python": "load('r.json')['layouts']['extraction']['chat'].startswith('tokenizer_config.json')"},
       {"run": SUITE + "extraction --max-tokens 2 --set forget=good.jsonl --no-chat", "python": "load('r.json')['layouts']['extraction'] == {'prompt': '### Question: {prompt}\\n### Answer: '}"},
-      {"run": SUITE + "mcq --set q=good.jsonl --chat", "rc": 2, "stderr": ["--chat: suite mcq has its own prompts"]}])
+      {"run": SUITE + "mcq --set q=good.jsonl --all-turns", "rc": 2, "stderr": ["--all-turns: suite mcq has its own prompts"]}])
