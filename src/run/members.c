@@ -74,7 +74,7 @@ const wg_member wg_data_members[] = {
     {"prompt", NULL, WG_MEMBER_TEXT, AT(prompt), WG_DECIDES, WG_ALWAYS, NULL},
     {"chat", NULL, WG_MEMBER_TEXT, AT(chat), WG_DECIDES, WG_ALWAYS, NULL},
     {"system", NULL, WG_MEMBER_TEXT, AT(system), WG_DECIDES, WG_ALWAYS, NULL},
-    {"chat_kwargs", NULL, WG_MEMBER_TEXTS, AT(chat_kwargs), WG_DECIDES, WG_ALWAYS, NULL},
+    {"chat_kwargs", "chat-kwarg", WG_MEMBER_TEXTS, AT(chat_kwargs), WG_DECIDES, WG_ALWAYS, NULL},
     {"date", NULL, WG_MEMBER_TEXT, AT(date), WG_DECIDES, WG_ALWAYS, NULL},
     {"all_turns", NULL, WG_MEMBER_FLAG, AT(all_turns), WG_DECIDES, WG_ALWAYS, NULL},
     {"max_length", NULL, WG_MEMBER_WHOLE, AT(max_length), WG_DECIDES, WG_ALWAYS, NULL},
