@@ -296,9 +296,9 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     "$WAGLE" help eval | grep -q 'nonmembers *rows of the same kind'
     u '--set and --tofu are of a --suite' --data forget.json --set forget=forget.json
     refused 1 'is no number from 0 to 1' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --quiet --scorer 'while read x; do echo 7; done'
-    refused 1 'numbers for 6 texts' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --scorer 'echo 1'
-    refused 1 'more numbers than the 6 texts' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --scorer 'yes 0 | head -7'
-    refused 1 'line 1 is no number' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --scorer 'yes 0.5,0.2 | head -6'
+    refused 1 'numbers for 6 texts' "$WAGLE" eval --model tiny --suite toxicity --quiet --set prompts=other.json --max-tokens 2 --scorer 'echo 1'
+    refused 1 'more numbers than the 6 texts' "$WAGLE" eval --model tiny --suite toxicity --quiet --set prompts=other.json --max-tokens 2 --scorer 'yes 0 | head -7'
+    refused 1 'line 1 is no number' "$WAGLE" eval --model tiny --suite toxicity --quiet --set prompts=other.json --max-tokens 2 --scorer 'yes 0.5,0.2 | head -6'
     echo '{}' >there.json; u 'there.json' --suite tofu --set forget=forget.json --out there.json
     "$WAGLE" eval --suite general --model tiny --set text=text.txt --out g.json --quiet >/dev/null
     "$WAGLE" eval --suite tofu --model tiny --set forget=forget.json --max-tokens 2 --out t.json --quiet >/dev/null
