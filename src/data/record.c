@@ -146,6 +146,20 @@ static wagle_status check_stray(wagle_ctx *ctx, const wg_record *r, const char *
     return WAGLE_OK;
 }
 
+/* A question without its answer beside a text: either may be what is meant. */
+static wagle_status check_either(wagle_ctx *ctx, const wg_record *r, const wg_columns *c)
+{
+    const bool asks = c->prompt != NULL && json_object_get(r->fields, c->prompt) != NULL;
+    const char *half = asks ? c->prompt : c->answer;
+
+    if (half == NULL || json_object_get(r->fields, half) == NULL)
+        return WAGLE_OK;
+    return wg_record_fail(ctx, r,
+                          "'%.60s' without %s, and '%.60s'; --text-field %.60s reads the text, "
+                          "--prompt-field and --answer-field name a question and its answer",
+                          half, asks ? "an answer" : "a question", c->text, c->text);
+}
+
 wagle_status wg_record_kind_of(wagle_ctx *ctx, const wagle_data *data, const wg_record *r,
                                bool answered, wg_record_kind *out)
 {
@@ -165,9 +179,11 @@ wagle_status wg_record_kind_of(wagle_ctx *ctx, const wagle_data *data, const wg_
         ;
     else if (HAS(c.messages) && !named)
         *out = WG_RECORD_CHAT;
-    else if (HAS(c.text) && (!pair || data->text_field != NULL))
+    else if (HAS(c.text) && (!pair || data->text_field != NULL)) {
         *out = WG_RECORD_TEXT;
-    else if (data->text_field != NULL && !pair)
+        if (!named)
+            WG_TRY(check_either(ctx, r, &c));
+    } else if (data->text_field != NULL && !pair)
         return wg_record_text(ctx, r, data->text_field, &(wg_str){0});
     else
         return missing(ctx, r, &c, answered);

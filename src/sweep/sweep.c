@@ -54,12 +54,11 @@ static wagle_status folder_of(wagle_ctx *ctx, const char *path, char **out)
     return *out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 
-/* An empty folder for a sweep that starts. */
+/* Empties the locked folder for a sweep that starts. */
 static wagle_status start(wagle_ctx *ctx, wg_sweep *s)
 {
-    wg_remove_tree(s->out);
     s->done = json_object();
-    return s->done != NULL ? wg_make_folder(ctx, s->out) : wg_json_memory(ctx);
+    return s->done != NULL ? wg_empty_folder(ctx, s->out, NULL) : wg_json_memory(ctx);
 }
 
 /* What was run before, if it was of this spec. */
@@ -131,6 +130,7 @@ static wagle_status run(wagle_ctx *ctx, wg_sweep *s, bool force, char **table)
 {
     const char *runs, *spec;
     wagle_status st;
+    int lock;
 
     WG_TRY(wg_sweep_path(ctx, s, "runs.json", &runs));
     WG_TRY(wg_sweep_path(ctx, s, "spec.json", &spec));
@@ -139,11 +139,15 @@ static wagle_status run(wagle_ctx *ctx, wg_sweep *s, bool force, char **table)
                        s->out);
     if (force || !wg_exists(runs))
         WG_TRY(wg_sweep_try_suites(ctx, s));
-    WG_TRY(load_done(ctx, s, force));
-    st = run_all(ctx, s);
-    if (st == WAGLE_OK)
-        st = wg_sweep_report(ctx, s, table);
-    tidy(s);
+    WG_TRY(wg_lock_folder(ctx, s->out, &lock));
+    st = load_done(ctx, s, force);
+    if (st == WAGLE_OK) {
+        st = run_all(ctx, s);
+        if (st == WAGLE_OK)
+            st = wg_sweep_report(ctx, s, table);
+        tidy(s);
+    }
+    wg_unlock_folder(s->out, &lock);
     return st;
 }
 

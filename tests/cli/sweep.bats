@@ -41,6 +41,23 @@ without_times() { python3 -c 'import json, sys; print({k: {a: b for a, b in r.it
     [[ $output == *"differs in more than axes"* ]]
 }
 
+@test "a second sweep in the same folder is refused by name and process" {
+    spec 'spec["objectives"] = ["npo"]; spec["selectors"] = ["none"]; spec["lr"] = [1e-4]; spec["seeds"] = [1]'
+    "$WAGLE" sweep spec.json --out one >/dev/null
+    [ ! -e one/lock ]
+    echo 4711 >one/lock
+    exec 8<one/lock
+    flock 8
+    for more in "" --force; do
+        run "$WAGLE" sweep spec.json --out one $more
+        [ "$status" = 2 ]
+        [[ $output == *"one: process 4711 is at work there"* ]]
+    done
+    exec 8<&-
+    "$WAGLE" sweep spec.json --out one --force >/dev/null # its lock is free
+    [ ! -e one/lock ] && [ -e one/runs.json ]
+}
+
 @test "with tune the seeds after the first run only each method's best rate" {
     spec 'spec["tune"] = True'
     "$WAGLE" sweep spec.json --out tuned >table
