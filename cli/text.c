@@ -28,8 +28,12 @@ static wagle_status decode_ids(wagle_ctx *ctx, const cli_options *o, const wagle
     }
     st = wagle_decode(ctx, t, ids, n, o->no_special, &text, &bytes);
     if (st == WAGLE_OK) {
-        fwrite(text, 1, bytes, stdout);
-        fputc('\n', stdout);
+        if (o->json)
+            st = cli_print_json(json_pack("{s:o}", "text", json_stringn(text, bytes)));
+        else {
+            fwrite(text, 1, bytes, stdout);
+            fputc('\n', stdout);
+        }
         wagle_string_free(text);
     }
     free(ids);

@@ -52,6 +52,13 @@ bool wg_is_assistant(const json_t *messages, size_t i)
     return has_role(json_array_get(messages, i), "assistant");
 }
 
+bool wg_opens_with_system(const json_t *messages)
+{
+    const json_t *first = json_array_get(messages, 0);
+
+    return has_role(first, "system") || has_role(first, "developer");
+}
+
 /* A copy of a message with a text before its content. */
 static json_t *message_after(wagle_ctx *ctx, json_t *message, wg_str before)
 {
@@ -84,12 +91,11 @@ static json_t *message_after(wagle_ctx *ctx, json_t *message, wg_str before)
 static wagle_status extend(wagle_ctx *ctx, const json_t *messages, const char *system,
                            const json_t *turns, wg_str before, json_t *out)
 {
-    const json_t *first = json_array_get(messages, 0);
     bool asked = false;
     json_t *message;
     size_t i;
 
-    if (system != NULL && !has_role(first, "system") && !has_role(first, "developer") &&
+    if (system != NULL && !wg_opens_with_system(messages) &&
         json_array_append_new(out, wg_message_new("system", wg_strz(system))) != 0)
         return wg_json_memory(ctx);
     json_array_foreach (messages, i, message) {

@@ -12,6 +12,7 @@ WAGLE_CHECK wagle_status wg_conversation_read(wagle_ctx *ctx, const wg_record *r
                                               json_t **out);
 /* Whether message i is the assistant's. */
 bool wg_is_assistant(const json_t *messages, size_t i);
+bool wg_opens_with_system(const json_t *messages); /* or with the developer's */
 /* A message of that role and text. */
 json_t *wg_message_new(const char *role, wg_str content);
 /* A copy of the messages, after a system message where they have none and one is given; `turns`

@@ -59,7 +59,9 @@ wagle_status wg_example_accept(const wg_adding *a, wg_example *e)
     }
     if (e->n_labels == 0)
         return wg_record_fail(a->ctx, r,
-                              "no label token after the first: nothing to learn or forget");
+                              "no label token after the first%s: nothing to learn or "
+                              "forget",
+                              e->n == 1 ? ", which is the only one" : "");
     e->weight = a->weight;
     a->out->longest = e->n > a->out->longest ? e->n : a->out->longest;
     a->out->n++;
@@ -176,6 +178,11 @@ static wagle_status add_asked(const wg_adding *a, const wg_asked *asked, wg_str 
                        &t.whole);
     if (st == WAGLE_OK && a->data->eos && wg_reader_eos(a->reader) >= 0)
         st = wg_ids_add(a->ctx, &t.whole, wg_reader_eos(a->reader));
+    if (st == WAGLE_OK && answer.bytes == 0 && asked->n_earlier == 0 && !a->data->eos)
+        st = wg_record_fail(a->ctx, &a->record,
+                            "the %s is empty: nothing to learn or forget (--eos adds the end of "
+                            "the text)",
+                            asked->n_answers > 0 ? "answer" : "text");
     if (st == WAGLE_OK && t.whole.n == 0)
         st = wg_record_fail(a->ctx, &a->record, "the text is empty");
     if (st == WAGLE_OK)

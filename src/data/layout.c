@@ -42,6 +42,22 @@ static bool has_kwargs(const wagle_data *d)
     return d->chat_kwargs != NULL && d->chat_kwargs[0] != NULL;
 }
 
+/* Texts of the options become JSON, which is UTF-8. */
+static wagle_status check_texts(wagle_ctx *ctx, const wagle_data *d)
+{
+    const struct {
+        const char *option, *text;
+    } texts[] = {{"--prompt", d->prompt}, {"--system", d->system}};
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (texts[i].text != NULL && !wg_utf8_valid(texts[i].text, strlen(texts[i].text)))
+            return wg_fail(ctx, WAGLE_E_USAGE, "%s is not valid UTF-8", texts[i].option);
+    for (const char *const *k = d->chat_kwargs; k != NULL && *k != NULL; k++)
+        if (!wg_utf8_valid(*k, strlen(*k)))
+            return wg_fail(ctx, WAGLE_E_USAGE, "--chat-kwarg '%.60s' is not valid UTF-8", *k);
+    return WAGLE_OK;
+}
+
 /* Options of chats without a chat. */
 static wagle_status check_plain(wagle_ctx *ctx, const wagle_data *d, const char *folder)
 {
@@ -133,6 +149,7 @@ wagle_status wg_layout_open(wagle_ctx *ctx, const char *folder, const wagle_data
     }
     wg_layout_close(l);
     l->of = *data;
+    WG_TRY(check_texts(ctx, data));
     WG_TRY(wants_chat(ctx, folder, data, &chat));
     WG_TRY(chat ? open_chat(ctx, folder, l) : check_plain(ctx, data, folder));
     l->open = true;
@@ -211,6 +228,20 @@ static wagle_status fill(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
     return wg_record_fill(ctx, r, template, c, a->question, out);
 }
 
+/* A system message that the row has in a column of its own. */
+static wagle_status check_system(wagle_ctx *ctx, const wg_layout *l, const wg_record *r)
+{
+    static const char *const columns[] = {"system", "system_prompt"};
+
+    for (size_t i = 0; l->of.system == NULL && i < sizeof columns / sizeof *columns; i++)
+        if (json_string_length(json_object_get(r->fields, columns[i])) > 0)
+            return wg_record_fail(ctx, r,
+                                  "'%s' of a row is not given to the chat template; write it as "
+                                  "the first of 'messages', or --system TEXT for all rows",
+                                  columns[i]);
+    return WAGLE_OK;
+}
+
 /* The conversation of one question. */
 static wagle_status ask_in_chat(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
                                 const wg_before *before, const wg_text *user, wg_asked *a)
@@ -234,10 +265,10 @@ static wagle_status ask_question(wagle_ctx *ctx, const wg_layout *l, const wg_re
                                  const wg_columns *c, const wg_before *before, wg_asked *a)
 {
     wg_text user = {0};
-    wagle_status st = WAGLE_OK;
+    wagle_status st = l->chat == NULL        ? wg_text_adds(ctx, &a->prompt, before->text)
+                      : l->of.prompt == NULL ? check_system(ctx, l, r)
+                                             : WAGLE_OK;
 
-    if (l->chat == NULL)
-        st = wg_text_adds(ctx, &a->prompt, before->text);
     if (st == WAGLE_OK)
         st = fill(ctx, l, r, c, a, l->chat != NULL ? &user : &a->prompt);
     if (st == WAGLE_OK && l->chat != NULL)
@@ -324,6 +355,8 @@ static wagle_status ask_chat(wagle_ctx *ctx, const wg_layout *l, const wg_record
                              bool answered, wg_asked *a)
 {
     WG_TRY(wg_conversation_read(ctx, r, c, split, answered, &a->messages));
+    if (!wg_opens_with_system(a->messages))
+        WG_TRY(check_system(ctx, l, r));
     WG_TRY(last_question(ctx, a->messages, a));
     return l->chat != NULL ? ask_with_chat(ctx, l, r, before, answered, a)
                            : ask_without_chat(ctx, l, r, c, before, a);

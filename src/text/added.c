@@ -89,7 +89,7 @@ const wg_added_token *wg_added_next(const wagle_tokenizer *t, bool normalized, c
         }
         *start = *at;
         *stop = *at += (int64_t)a->bytes;
-        if (t->split_special && t->skipped[a->id])
+        if (t->split_special && a->skipped)
             continue;
         if (a->single_word && !alone(text, bytes, *start, *stop))
             continue;

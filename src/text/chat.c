@@ -54,7 +54,9 @@ static wagle_status add_file(templates *t, const char *name, const char *where)
 
     if (path == NULL)
         return WAGLE_E_RESOURCE;
-    st = wg_map_open(t->ctx, path, &map);
+    st = wg_utf8_valid(name, strlen(name))
+             ? wg_map_open(t->ctx, path, &map)
+             : wg_fail(t->ctx, WAGLE_E_INPUT, "%s: the name of the file is not UTF-8", path);
     if (st == WAGLE_OK)
         st = add_template(t, name, where, (const char *)map.data, map.bytes);
     wg_map_close(&map);
@@ -97,7 +99,7 @@ static wagle_status add_named(templates *t, const char *name, const json_t *text
 
     if (name == NULL || !json_is_string(text))
         return bad_config(t, "a list of {\"name\": text, \"template\": text} was expected");
-    st = wg_text_printf(t->ctx, &where, "tokenizer_config.json chat_template '%.60s'", name);
+    st = wg_text_printf(t->ctx, &where, "tokenizer_config.json chat_template '%s'", name);
     if (st == WAGLE_OK)
         st = add_template(t, name, where.text, json_string_value(text), json_string_length(text));
     wg_text_free(&where);

@@ -137,14 +137,14 @@ static const char *const others[] = {"Albert",
                                      "Barthez",
                                      "Bartpho",
                                      "Basic",
+                                     "Bert",
                                      "BertGeneration",
                                      "BertJapanese",
-                                     "Bert",
                                      "Bertweet",
                                      "BigBird",
                                      "BioGpt",
-                                     "BlenderbotSmall",
                                      "Blenderbot",
+                                     "BlenderbotSmall",
                                      "ByT5",
                                      "CLIP",
                                      "CTRL",
@@ -152,8 +152,9 @@ static const char *const others[] = {"Albert",
                                      "Canine",
                                      "Character",
                                      "Clvp",
-                                     "CpmAnt",
+                                     "ConvBert",
                                      "Cpm",
+                                     "CpmAnt",
                                      "DPRContextEncoder",
                                      "DPRQuestionEncoder",
                                      "DPRReader",
@@ -161,8 +162,10 @@ static const char *const others[] = {"Albert",
                                      "DebertaV2",
                                      "Dia",
                                      "DistilBert",
+                                     "Electra",
                                      "Esm",
                                      "Esmc",
+                                     "FNet",
                                      "FSMT",
                                      "FastSpeech2Conformer",
                                      "Flaubert",
@@ -172,14 +175,16 @@ static const char *const others[] = {"Albert",
                                      "Herbert",
                                      "LED",
                                      "Lasr",
+                                     "LayoutLM",
                                      "LayoutLMv2",
                                      "LayoutLMv3",
                                      "LayoutXLM",
+                                     "Longformer",
                                      "Luke",
                                      "Lxmert",
                                      "M2M100",
-                                     "MBart50",
                                      "MBart",
+                                     "MBart50",
                                      "MLuke",
                                      "MPNet",
                                      "Marian",
@@ -193,6 +198,7 @@ static const char *const others[] = {"Albert",
                                      "Nougat",
                                      "OpenAIGPT",
                                      "PLBart",
+                                     "Parakeet",
                                      "Pegasus",
                                      "Perceiver",
                                      "Phobert",
@@ -205,8 +211,8 @@ static const char *const others[] = {"Albert",
                                      "RoFormer",
                                      "Roberta",
                                      "SeamlessM4T",
-                                     "Siglip2",
                                      "Siglip",
+                                     "Siglip2",
                                      "Speech2Text",
                                      "SpeechT5",
                                      "Splinter",
@@ -222,8 +228,8 @@ static const char *const others[] = {"Albert",
                                      "Whisper",
                                      "Wordpiece",
                                      "XGLM",
-                                     "XLMRoberta",
                                      "XLM",
+                                     "XLMRoberta",
                                      "XLNet"};
 
 /* The class that belongs to a model_type; models that are not here have none. */
@@ -252,11 +258,19 @@ static bool is(const char *name, size_t n, const char *class)
     return strlen(class) == n && memcmp(name, class, n) == 0;
 }
 
+/* Names of transformers for a class that has another name. */
+static const char *const other_names[][2] = {{"Phi3Tokenizer", "LlamaTokenizer"}};
+
 /* The class of a name without "Fast"; one that transformers does not know is as none at all. */
 static wagle_status find(wagle_ctx *ctx, const char *folder, const char *name, size_t n,
                          const wg_token_class **out)
 {
     *out = &as_it_is;
+    for (size_t i = 0; i < sizeof other_names / sizeof *other_names; i++)
+        if (is(name, n, other_names[i][0])) {
+            name = other_names[i][1];
+            n = strlen(name);
+        }
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
         if (is(name, n, classes[i].name))
             *out = &classes[i];

@@ -82,7 +82,12 @@ static wagle_status read_vocab_merges(folder *f)
     wg_free(merges);
     WG_TRY(st);
     WG_TRY(wg_token_class_choose(f->ctx, f->path, &f->files, &f->class));
-    if (f->class->name == NULL || f->class->pieces)
+    if (f->class->pieces)
+        return wg_fail(f->ctx, WAGLE_E_INPUT,
+                       "%s: %s makes no tokens of vocab.json and merges.txt: it needs "
+                       "tokenizer.json or tokenizer.model",
+                       f->path, f->class->name);
+    if (f->class->name == NULL)
         f->class = wg_token_class_bytes(); /* whose files these are */
     return WAGLE_OK;
 }

@@ -137,6 +137,7 @@ static wagle_status load_one_added(const wg_loader *l, const json_t *entry, wg_a
     a->single_word = wg_load_flag(entry, "single_word", false);
     a->lstrip = wg_load_flag(entry, "lstrip", false);
     a->rstrip = wg_load_flag(entry, "rstrip", false);
+    a->skipped = wg_load_flag(entry, "skipped", a->special);
     a->id = (int32_t)json_integer_value(id);
     WG_TRY(wg_load_keep(l, json_string_value(content), bytes, &text));
     wg_string_table_put(&t->by_name, text, bytes, a->id);
@@ -147,7 +148,7 @@ static wagle_status load_one_added(const wg_loader *l, const json_t *entry, wg_a
     a->bytes = a->normalized ? n : bytes;
     t->token[a->id] = decoded;
     /* a special token that decodes as something else is not left out */
-    t->skipped[a->id] = wg_load_flag(entry, "skipped", a->special) && strcmp(decoded, text) == 0;
+    t->skipped[a->id] = a->skipped && strcmp(decoded, text) == 0;
     return WAGLE_OK;
 }
 

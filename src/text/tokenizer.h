@@ -39,6 +39,7 @@ typedef struct wg_added_token {
     size_t bytes;
     int32_t id;
     bool special, normalized, single_word, lstrip, rstrip;
+    bool skipped; /* was special in one of the files, whatever it is now */
 } wg_added_token;
 
 typedef enum wg_normal_kind {

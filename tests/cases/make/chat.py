@@ -42,7 +42,7 @@ def nll(folder, system=None, template=None, **options):
     return round(loss.item(), 5), prompt
 
 
-def case(name, base, why, files, steps, config=None, pending=False):
+def case(name, base, why, files, steps, config=None):
     """base: an older case whose model folder it takes. steps(folder) gives them."""
     folder = f"{root}/{name}"
     shutil.rmtree(folder, ignore_errors=True)
@@ -57,8 +57,6 @@ def case(name, base, why, files, steps, config=None, pending=False):
         os.makedirs(os.path.dirname(f"{folder}/model/{file}"), exist_ok=True)
         open(f"{folder}/model/{file}", "w").write(text)
     made = {"kind": "chat", "judge": "transformers 5.24.0, apply_chat_template", "why": why}
-    if pending:
-        made["pending"] = True
     made["files"] = {"model/model.safetensors": "weights/llama-a.safetensors"}
     made["steps"] = steps(folder)
     json.dump(made, open(f"{folder}/case.json", "w"), indent=1, ensure_ascii=False)
@@ -100,7 +98,7 @@ DATED = """{{- bos_token }}
 case("chat-date", "chat-bos-twice", "the template writes the date of today, which a run must be able to fix: strftime_now gives --date, and the variable date_string goes before it",
      {"chat_template.jinja": DATED}, lambda folder: [
          right(folder, " --date 2026-07-31"), right(folder, " --date 2026-07-31 --system ' Be brief. '", system=" Be brief. "),
-         right(folder, " --chat-kwarg 'date_string=1 Jan 2025'", date_string="1 Jan 2025")], {"chat_template": None}, pending=True)
+         right(folder, " --chat-kwarg 'date_string=1 Jan 2025'", date_string="1 Jan 2025")], {"chat_template": None})
 
 # As Qwen 3's: an option closes the block of thoughts before the answer.
 THINKING = """{%- set ns = namespace(last=messages|length - 1, seek=true) %}
@@ -126,7 +124,7 @@ THINKING = """{%- set ns = namespace(last=messages|length - 1, seek=true) %}
 {%- endif %}"""
 case("chat-think-option", "chat-template-list", "an option of the template (enable_thinking=false) writes an empty block of thoughts where the answer begins; false is a boolean, not the text 'false'",
      {}, lambda folder: [right(folder), right(folder, " --chat-kwarg enable_thinking=false", enable_thinking=False),
-                         right(folder, " --chat-kwarg enable_thinking=true", enable_thinking=True)], {"chat_template": THINKING}, pending=True)
+                         right(folder, " --chat-kwarg enable_thinking=true", enable_thinking=True)], {"chat_template": THINKING})
 
 # As Gemma's: roles that the template refuses.
 REFUSING = ("{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}{% for message in messages %}"
@@ -155,3 +153,9 @@ case("chat-named-templates", "chat-template-list", "chat_template.jinja goes bef
 case("chat-unknown-filter", "chat-template-list", "what the template language does not know is refused by name and line, where jinja2 refuses it",
      {"chat_template.jinja": "{% for m in messages %}\n{{ m.role }}: {{ m.content | shout }}\n{% endfor %}\n"},
      lambda folder: [{"run": EVAL, "rc": 3, "stderr": ["model/chat_template.jinja:2:", "'shout'"], "stderr_lines": 1}], {"chat_template": None})
+LONG = "a" + "é" * 60
+case("chat-name-beyond-ascii", "chat-template-list", "names of templates are not cut within a character; texts of options that are not UTF-8 are refused by name",
+     {}, lambda folder: [right(folder), {"run": EVAL.replace(" --chat ", f" --chat-layout {LONG} "), "rc": 0, "stdout": [LONG]},
+                         *({"run": f"{EVAL} {option}", "rc": 2, "stderr": [words], "stderr_lines": 1} for option, words in (
+                             ("--system \"$(printf 'a\\377')\"", "--system is not valid UTF-8"), ("--chat-kwarg \"a=$(printf '\\377')\"", "--chat-kwarg 'a="), ("--prompt \"$(printf '\\377'){prompt}\"", "--prompt is not valid UTF-8")))],
+     {"chat_template": [{"name": "default", "template": PLAIN}, {"name": LONG, "template": PLAIN}]})

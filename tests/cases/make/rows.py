@@ -284,3 +284,15 @@ case("suites-layouts", CHATML, "suites", "the result says how each suite's quest
       {"run": SUITE + "extraction --max-tokens 2 --set forget=good.jsonl", "python": "load('r.json')['layouts']['extraction']['chat'].startswith('tokenizer_config.json')"},
       {"run": SUITE + "extraction --max-tokens 2 --set forget=good.jsonl --no-chat", "python": "load('r.json')['layouts']['extraction'] == {'prompt': '### Question: {prompt}\\n### Answer: '}"},
       {"run": SUITE + "mcq --set q=good.jsonl --all-turns", "rc": 2, "stderr": ["--all-turns: suite mcq has its own prompts"]}])
+
+case("rows-system-column", CHATML, "rows", "a system message in a column of its own is refused by line, not left out: datasets of ShareGPT's form have one",
+     {"share.jsonl": lines({"system": "Be brief.", "conversations": SHARED[1:3]}), "orca.jsonl": lines({"system_prompt": "Be brief.", "question": "Where?", "answer": "There."}),
+      "none.jsonl": lines({"system": "", "messages": TALK[1:3]}, {"system": None, "messages": TALK[1:3]}), "both.jsonl": lines({"system": "x", "messages": TALK[:3]})},
+     lambda folder: [refused(EVAL + "share.jsonl", "share.jsonl:1: 'system' of a row is not given to the chat template", "--system TEXT"),
+                     refused(EVAL + "orca.jsonl", "orca.jsonl:1: 'system_prompt' of a row is not given to the chat template"),
+                     {"run": EVAL + "orca.jsonl --no-chat"}, {"run": EVAL + "none.jsonl", "json": conversation(folder, TALK[1:3], {1})}, {"run": EVAL + "both.jsonl", "json": conversation(folder, TALK[:3], {2})},
+                     {"run": EVAL + "share.jsonl --system 'Be brief.'", "json": conversation(folder, [message("system", "Be brief.")] + TALK[1:3], {2})}])
+case("rows-empty-answers", PLAIN, "refusals", "an empty answer or text is said to be empty",
+     {"answer.jsonl": lines({"question": "Where?", "answer": ""}), "list.jsonl": lines({"question": "Where?", "answer": ["", "There."]}), "text.jsonl": lines({"text": ""}), "one.jsonl": lines({"text": "a"})},
+     lambda folder: [refused(EVAL + "answer.jsonl", "answer.jsonl:1: the answer is empty", "--eos"), refused(EVAL + "list.jsonl", "list.jsonl:1: the answer is empty"),
+                     refused(EVAL + "text.jsonl", "text.jsonl:1: the text is empty"), refused(EVAL + "one.jsonl", "one.jsonl:1: no label token after the first, which is the only one")])

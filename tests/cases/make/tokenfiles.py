@@ -104,6 +104,17 @@ def token_cases():
         "tokenizer.json": document([], {"type": "Whitespace"}, None, {"type": "WordPiece", "prefix": "##", "cleanup": False}, None, prefix, [["a", "##b"], ["ab", "##c"]], continuing_subword_prefix="##", unk_token="<unk>"),
         "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast"}}, ["abc ab", "b a"])
     tokens("tokens-split-special", "split_special_tokens: special tokens in a text are text", {"tokenizer.json": document([END]), "tokenizer_config.json": {**FAST, "split_special_tokens": True}}, ["a<end>"])
+    small = {"<unk>": 0, "<s>": 1, "</s>": 2, **{f"<0x{b:02X}>": 3 + b for b in range(256)}, "▁": 259, "a": 260, "b": 261, "▁a": 262}
+    prepend = {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]}
+    tokens("tokens-phi3-is-llama", "Phi3Tokenizer is another name of LlamaTokenizer, for models that are not of type phi3", {
+        "tokenizer.json": document([added(0, "<unk>"), added(1, "<s>"), added(2, "</s>")], None, prepend, None, None, small, [["▁", "a"]], byte_fallback=True, fuse_unk=True, unk_token="<unk>"),
+        "tokenizer_config.json": {"tokenizer_class": "Phi3TokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "add_prefix_space": False}}, ["a b", "a</s>b", " a"])
+    tokens("tokens-split-special-normalized", "split_special_tokens also splits special tokens that are looked for in the normalised text", {
+        "tokenizer.json": document([END, added(257, "<TURN>", normalized=True), added(258, "<Plain>", normalized=True, special=False)], normalizer={"type": "Lowercase"}),
+        "tokenizer_config.json": {**FAST, "split_special_tokens": True}}, ["a<end>", "A<TURN>b <turn>", "a<PLAIN>"])
+    refused("tokens-electra-is-bert", "ElectraTokenizer is a name of BertTokenizer, which is not supported", {"tokenizer.json": document([END]), "tokenizer_config.json": {"tokenizer_class": "ElectraTokenizerFast"}}, "tokenizer_class 'ElectraTokenizer' is not supported")
+    refused("tokens-llama-without-pieces", "LlamaTokenizer makes no tokens of a byte-level vocab.json and merges.txt: transformers gives none, without a word", {
+        "vocab.json": {**VOCAB, "ab": 256}, "merges.txt": "#version: 0.2\na b\n", "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer"}}, "LlamaTokenizer makes no tokens of vocab.json and merges.txt")
     refused("tokens-merges-damaged", "a line of merges.txt that is not two tokens", {"vocab.json": {**VOCAB, "ab": 256}, "merges.txt": "#version: 0.2\na b\nc\n", "tokenizer_config.json": {"tokenizer_class": "GPT2Tokenizer"}}, "merges.txt:3: not two tokens")
     refused("tokens-merges-unknown", "a merge whose result is no token", {"vocab.json": {**VOCAB, "ab": 256}, "merges.txt": "a b\na c\n", "tokenizer_config.json": {"tokenizer_class": "GPT2Tokenizer"}}, "merges.txt:2: a merge of tokens that vocab.json lacks: 'a c'")
     refused("tokens-class-unknown-here", "a tokenizer class of transformers that is not supported", {"tokenizer.json": document([END]), "tokenizer_config.json": {"tokenizer_class": "BertTokenizer"}}, "tokenizer_class 'BertTokenizer' is not supported")
