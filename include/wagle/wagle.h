@@ -115,7 +115,7 @@ typedef struct wagle_data {
 
 typedef struct wagle_import_options {
     const char *gguf, *out;
-    const char *dtype; /* bf16, f16, f32 */
+    const char *dtype; /* bf16, f16, f32; NULL: the file's own, bf16 of quantised weights */
     bool force;
 } wagle_import_options;
 

@@ -196,7 +196,23 @@ static wagle_status write_weights(wg_importer *m)
 
 void wagle_import_defaults(wagle_import_options *o)
 {
-    *o = (wagle_import_options){.dtype = "bf16"};
+    *o = (wagle_import_options){0};
+}
+
+/* The type that holds every matrix of the file as it is; bf16 where all are quantised. */
+static wg_dtype own_dtype(const wg_gguf *g)
+{
+    bool f32 = false, f16 = false, bf16 = false;
+
+    for (int64_t i = 0; i < g->n_tensors; i++) {
+        const char *type = wg_ggml_name(g->tensor[i].type);
+        if (g->tensor[i].shape.rank < 2 || type == NULL)
+            continue;
+        f32 |= strcmp(type, "F32") == 0;
+        f16 |= strcmp(type, "F16") == 0;
+        bf16 |= strcmp(type, "BF16") == 0;
+    }
+    return f32 || (f16 && bf16) ? WG_F32 : f16 ? WG_F16 : WG_BF16;
 }
 
 static wagle_status import(wg_importer *m)
@@ -227,9 +243,12 @@ wagle_status wagle_import(wagle_ctx *ctx, const wagle_import_options *o)
     wg_begin(ctx);
     if (o->gguf == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "import wants FILE.gguf and --out DIR");
-    WG_TRY(wg_weight_dtype(ctx, o->dtype, &m.dtype));
+    if (o->dtype != NULL)
+        WG_TRY(wg_weight_dtype(ctx, o->dtype, &m.dtype));
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->gguf)));
     WG_TRY(wg_gguf_open(ctx, o->gguf, &m.g));
+    if (o->dtype == NULL)
+        m.dtype = own_dtype(&m.g);
     st = import(&m);
     wg_gguf_close(&m.g);
     return st;

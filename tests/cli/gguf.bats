@@ -45,7 +45,7 @@ c = json.load(open(sys.argv[1])); c[sys.argv[2]] = json.loads(sys.argv[3]); json
         for type in bf16 f16 q8_0; do
             "$WAGLE" export model --out c.gguf --type $type --force
             "$WAGLE" inspect c.gguf --tensors | grep -qi token_embd
-            "$WAGLE" import c.gguf --out fourth --force
+            "$WAGLE" import c.gguf --out fourth --dtype bf16 --force
             "$WAGLE" eval --model fourth --data forget.jsonl | grep -q nll
             "$WAGLE" export fourth --out d.gguf --type bf16 --force
             "$WAGLE" import d.gguf --out fifth --force

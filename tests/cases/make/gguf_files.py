@@ -9,7 +9,7 @@ import numpy as np
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "peer"))
 import gguf
 import llama_judge
-from make_gguf import BOOL, F32, LIST, TEXT, U32, byte_vocabulary, write
+from make_gguf import BOOL, F32, LIST, TEXT, U32, byte_vocabulary, weights, write
 
 root = sys.argv[1]
 SMALL = dict(D=16, F=24, L=1, H=2, K=2, h=8, tied=True)
@@ -18,6 +18,15 @@ LOGITS = IMPORT + " && wagle logits --model imported --data rows.jsonl --out log
 TOKENS = IMPORT + " && wagle tokenize --model imported --text \"$(cat text)\" --json"
 IDS = [40, 41, 42, 60, 61, 40, 41, 70, 71, 72, 50, 51, 52, 53, 44, 45, 46, 47]
 FILE = "model.gguf"
+
+
+class Raw(np.ndarray):
+    """Blocks of a type that numpy lacks."""
+
+
+BF16_TABLE = gguf.quants.quantize(np.random.default_rng(3).standard_normal((len(byte_vocabulary()[0]), 16)).astype(np.float32),
+                                  gguf.GGMLQuantizationType.BF16).view(Raw)
+BF16_TABLE.kind = gguf.GGMLQuantizationType.BF16
 
 
 def save(name, why, steps, judge="llama.cpp b9190", kind="gguf", files=None):
@@ -206,6 +215,31 @@ def exports():
            tokenizer={"added_tokens": added("<end>", lstrip=True)})
 
 
+def types():
+    """Without --dtype the import keeps the type of the file's matrices: logits are those of an import to float32.
+    Norms are float32 in every GGUF file; here they are numbers that 16 bits hold, as in files of 16-bit models."""
+    size = [SMALL[key] for key in "DFLHKh"] + [SMALL["h"]]
+    norms = {name: (value * 64).round() / 64 for name, value in weights("llama", size, 1, True, 0).items() if value.ndim == 1}
+    for name, dtype, options in (("f32", "float32", {}), ("f16", "float16", dict(quantise="F16")), ("bf16", "bfloat16", dict(quantise="BF16")),
+                                 ("of-two-types", "float32", dict(quantise="F16", tensors={"token_embd.weight": BF16_TABLE}))):
+        folder = begin("gguf-keeps-" + name)
+        write(folder + FILE, **SMALL | options | {"tensors": norms | options.get("tensors", {})})
+        with open(folder + "rows.jsonl", "w") as f:
+            f.write(json.dumps({"input_ids": IDS}) + "\n")
+        logits = " && wagle logits --model MODEL --data rows.jsonl --out MODEL.logits --quiet"
+        save("gguf-keeps-" + name, "an import without --dtype keeps the file's numbers", [
+            {"run": "wagle import model.gguf --out a --quiet" + logits.replace("MODEL", "a"),
+             "python": f"json.load(open(path('a/config.json')))['dtype'] == '{dtype}'"},
+            {"run": "wagle import model.gguf --out b --dtype f32 --quiet" + logits.replace("MODEL", "b"),
+             "same_files": [["a.logits", "b.logits"]]}], judge="wagle --dtype f32")
+    folder = begin("gguf-quantised-as-bf16")
+    write(folder + FILE, **SMALL | dict(D=32, F=32, h=16), quantise="Q8_0")
+    save("gguf-quantised-as-bf16", "quantised weights are written as bf16, as `wagle help import` says", [
+        {"run": "wagle import model.gguf --out a --quiet",
+         "python": "json.load(open(path('a/config.json')))['dtype'] == 'bfloat16'"}], judge="wagle help import")
+
+
 imports()
 refusals()
 exports()
+types()
