@@ -40,7 +40,7 @@ static wagle_status wrong_type(const char *key, const char *wanted)
     return cli_refuse("--config: '%s' must be %s", key, wanted);
 }
 
-/* A number as the flag would have it; NULL: no memory. It stays as long as the process. */
+/* A number as the flag would have it; NULL: no memory. Options keep the text. */
 static char *number_text(const json_t *value)
 {
     char text[64];
@@ -57,6 +57,16 @@ static wagle_status set_number(const cli_command *c, cli_options *o, int i, cons
     const char *text = number_text(value);
 
     return text != NULL ? cli_set(c, o, i, text, CLI_FROM_CONFIG) : WAGLE_E_RESOURCE;
+}
+
+static wagle_status set_param(cli_options *o, int p, const json_t *value)
+{
+    char *text = number_text(value);
+    const wagle_status st =
+        text != NULL ? cli_set_param(o, p, text, CLI_FROM_CONFIG) : WAGLE_E_RESOURCE;
+
+    free(text);
+    return st;
 }
 
 static wagle_status set_list(const cli_command *c, cli_options *o, int i, const char *key,
@@ -86,8 +96,7 @@ static wagle_status set_key(const cli_command *c, cli_options *o, const char *ke
     if (i < 0 && p < 0)
         return cli_unknown_key(c, key);
     if (p >= 0)
-        return json_is_number(value) ? cli_set_param(o, p, number_text(value), CLI_FROM_CONFIG)
-                                     : wrong_type(key, "a number");
+        return json_is_number(value) ? set_param(o, p, value) : wrong_type(key, "a number");
     switch (t->kind) {
     case CLI_TEXTS:
         return set_list(c, o, i, key, value);

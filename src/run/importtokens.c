@@ -79,8 +79,10 @@ wagle_status wg_import_ends(wg_importer *m, json_t **out)
     size_t bytes;
     bool *ends = NULL;
     json_t *list = json_array();
-    wagle_status st = list != NULL ? WG_ALLOC(m->ctx, &ends, m->V) : wg_json_memory(m->ctx);
+    wagle_status st = WG_ALLOC(m->ctx, &ends, m->V);
 
+    if (list == NULL && st == WAGLE_OK)
+        st = wg_json_memory(m->ctx);
     if (st == WAGLE_OK)
         st = mark_named(m, ends);
     for (int64_t i = 0; st == WAGLE_OK && i < m->V; i++) {

@@ -7,17 +7,6 @@
 /* --- columns -----------------------------------------------------------------------------------
  */
 
-static const char *kind_of(const json_t *value)
-{
-    static const char *const kinds[] = {
-        [JSON_OBJECT] = "an object", [JSON_ARRAY] = "a list",  [JSON_STRING] = "a text",
-        [JSON_INTEGER] = "a number", [JSON_REAL] = "a number", [JSON_TRUE] = "true",
-        [JSON_FALSE] = "false",      [JSON_NULL] = "null",
-    };
-
-    return kinds[json_typeof(value)];
-}
-
 /* A column that the row must have. */
 static wagle_status column(wagle_ctx *ctx, const wg_answers *a, int64_t i, const char *path,
                            const json_t **out)
@@ -34,7 +23,8 @@ wagle_status wg_question_text(wagle_ctx *ctx, const wg_answers *a, int64_t i, co
 {
     WG_TRY(column(ctx, a, i, name, out));
     if (!json_is_string(*out))
-        return wg_answers_fail(ctx, a, i, "'%s' is %s, a text is expected", name, kind_of(*out));
+        return wg_answers_fail(ctx, a, i, "'%s' is %s, a text is expected", name,
+                               wg_json_kind(*out));
     return json_string_length(*out) > 0 ? WAGLE_OK
                                         : wg_answers_fail(ctx, a, i, "'%s' is an empty text", name);
 }
@@ -49,9 +39,9 @@ static wagle_status list(wagle_ctx *ctx, const wg_answers *a, int64_t i, const c
                          const json_t **out)
 {
     WG_TRY(column(ctx, a, i, path, out));
-    return json_is_array(*out)
-               ? WAGLE_OK
-               : wg_answers_fail(ctx, a, i, "'%s' is %s, a list is expected", path, kind_of(*out));
+    return json_is_array(*out) ? WAGLE_OK
+                               : wg_answers_fail(ctx, a, i, "'%s' is %s, a list is expected", path,
+                                                 wg_json_kind(*out));
 }
 
 /* Texts that the benchmark's prompts name and `prepare` has not made. */
@@ -95,7 +85,7 @@ static wagle_status read_list(wagle_ctx *ctx, const wg_answers *a, int64_t i, co
     json_array_foreach (from, k, one) {
         if (!json_is_string(one) || json_string_length(one) == 0)
             return wg_answers_fail(ctx, a, i, "choice %lld is no text but %s", (long long)k,
-                                   json_is_string(one) ? "empty" : kind_of(one));
+                                   json_is_string(one) ? "empty" : wg_json_kind(one));
         WG_TRY(add_choice(ctx, out, json_string_value(one), json_string_length(one)));
     }
     return WAGLE_OK;
@@ -241,7 +231,7 @@ static wagle_status read_answer(wagle_ctx *ctx, const wg_answers *a, int64_t i, 
     const bool second = b->answer[1] != NULL && wg_column_of(q->row, b->answer[0]) == NULL;
     const char *name = b->answer[second];
     const json_t *answer, *labels = NULL;
-    int64_t count;
+    int64_t count = 0;
 
     WG_TRY(column(ctx, a, i, name, &answer));
     if (b->labels != NULL)
@@ -264,7 +254,7 @@ static wagle_status read_answer(wagle_ctx *ctx, const wg_answers *a, int64_t i, 
 /* TruthfulQA's second list. */
 static wagle_status read_mc2(wagle_ctx *ctx, const wg_answers *a, int64_t i, wg_question *q)
 {
-    int64_t first = 0, count, n;
+    int64_t first = 0, count = 0, n;
 
     if (!wg_benchmark_asks(q->benchmark, WG_BY_MC2, q->row))
         return WAGLE_OK;

@@ -116,7 +116,7 @@ static wagle_status jailbreak(wagle_ctx *ctx, wg_evaluation *e, const wg_answers
 
     for (size_t bytes; st == WAGLE_OK && (line = wg_next_line(&at, &bytes)) != NULL;)
         st = try_prefix(ctx, e, plain, line, bytes, &best);
-    for (int64_t i = 0; st == WAGLE_OK && i < plain->set.n; i++) {
+    for (int64_t i = 0; st == WAGLE_OK && best != NULL && i < plain->set.n; i++) {
         json_t *row;
         st = wg_evaluation_row(ctx, e, "jailbreak", i, &row);
         if (st == WAGLE_OK)

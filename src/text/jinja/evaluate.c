@@ -44,7 +44,7 @@ wagle_status wg_jlookup(wg_jrun *run, const wg_jstring *name, wg_jvalue *out)
 
 static wagle_status evaluate_items(wg_jrun *run, const wg_jnode *node, wg_jvalue *out)
 {
-    wg_jvalue item;
+    wg_jvalue item = {0};
 
     WG_TRY(wg_jsequence_new(run, node->kind == WG_J_TUPLE_OF ? WG_J_TUPLE : WG_J_LIST, 0, out));
     for (const wg_jnode *n = node->list; n != NULL; n = n->next) {
@@ -56,7 +56,7 @@ static wagle_status evaluate_items(wg_jrun *run, const wg_jnode *node, wg_jvalue
 
 static wagle_status evaluate_dict(wg_jrun *run, const wg_jnode *node, wg_jvalue *out)
 {
-    wg_jvalue key, value;
+    wg_jvalue key = {0}, value = {0};
 
     WG_TRY(wg_jdict_new(run, out));
     for (const wg_jnode *n = node->list; n != NULL; n = n->next->next) {
@@ -73,7 +73,7 @@ static wagle_status evaluate_concat(wg_jrun *run, const wg_jnode *node, wg_jvalu
     wagle_status st = WAGLE_OK;
 
     for (const wg_jnode *n = node->list; st == WAGLE_OK && n != NULL; n = n->next) {
-        wg_jvalue part;
+        wg_jvalue part = {0};
         st = wg_jevaluate(run, n, &part);
         if (st == WAGLE_OK)
             st = wg_jprint(run, &part, false, &text);
@@ -84,7 +84,7 @@ static wagle_status evaluate_concat(wg_jrun *run, const wg_jnode *node, wg_jvalu
 static wagle_status evaluate_slice(wg_jrun *run, const wg_jnode *node, wg_jvalue *out)
 {
     const wg_jnode *bounds[] = {node->b, node->c, node->d};
-    wg_jvalue of, bound[3];
+    wg_jvalue of = {0}, bound[3];
 
     WG_TRY(wg_jevaluate(run, node->a, &of));
     for (int i = 0; i < 3; i++) {
@@ -120,7 +120,7 @@ static wagle_status compare_one(wg_jrun *run, int op, const wg_jvalue *a, const 
 /* a < b < c: each is evaluated once, up to the first that is false. */
 static wagle_status evaluate_compare(wg_jrun *run, const wg_jnode *node, wg_jvalue *out)
 {
-    wg_jvalue a, b;
+    wg_jvalue a = {0}, b = {0};
     bool holds = true;
 
     WG_TRY(wg_jevaluate(run, node->a, &a));
@@ -137,7 +137,7 @@ static wagle_status evaluate_compare(wg_jrun *run, const wg_jnode *node, wg_jval
 static wagle_status evaluate_sign(wg_jrun *run, const wg_jnode *node, wg_jvalue *out)
 {
     const wg_jvalue zero = wg_jint(0), minus = wg_jreal(-1);
-    wg_jvalue v;
+    wg_jvalue v = {0};
     double x;
 
     WG_TRY(wg_jevaluate(run, node->a, &v));
@@ -153,7 +153,7 @@ static wagle_status evaluate_sign(wg_jrun *run, const wg_jnode *node, wg_jvalue 
 
 static wagle_status evaluate_condition(wg_jrun *run, const wg_jnode *node, wg_jvalue *out)
 {
-    wg_jvalue test;
+    wg_jvalue test = {0};
 
     WG_TRY(wg_jevaluate(run, node->a, &test));
     if (wg_jtrue(&test))
@@ -165,7 +165,7 @@ static wagle_status evaluate_condition(wg_jrun *run, const wg_jnode *node, wg_jv
 
 static wagle_status evaluate_call(wg_jrun *run, const wg_jnode *node, wg_jvalue *out)
 {
-    wg_jvalue what;
+    wg_jvalue what = {0};
     wg_jargs args;
 
     WG_TRY(wg_jevaluate(run, node->a, &what));
@@ -177,7 +177,7 @@ static wagle_status evaluate_call(wg_jrun *run, const wg_jnode *node, wg_jvalue 
 static wagle_status evaluate_entry(wg_jrun *run, const wg_jnode *node, wg_jvalue *out)
 {
     const char *what = node->kind == WG_J_FILTER ? "filter" : "test";
-    wg_jvalue self;
+    wg_jvalue self = {0};
     wg_jargs args;
 
     if (node->entry == NULL)
@@ -191,7 +191,7 @@ static wagle_status evaluate_entry(wg_jrun *run, const wg_jnode *node, wg_jvalue
 
 static wagle_status evaluate_pair(wg_jrun *run, const wg_jnode *node, wg_jvalue *out)
 {
-    wg_jvalue a, b;
+    wg_jvalue a = {0}, b = {0};
 
     WG_TRY(wg_jevaluate(run, node->a, &a));
     if (node->kind == WG_J_ATTRIBUTE) {
@@ -322,7 +322,7 @@ static wagle_status collect(wg_jrun *run, collector *c, const wg_jnode *node)
     const bool plain =
         node->kind != WG_J_KEYWORD && node->kind != WG_J_STAR && node->kind != WG_J_STARS;
     const wg_jsequence *items;
-    wg_jvalue v;
+    wg_jvalue v = {0};
 
     WG_TRY(wg_jevaluate(run, plain ? node : node->a, &v));
     if (plain)
@@ -340,7 +340,7 @@ static wagle_status collect(wg_jrun *run, collector *c, const wg_jnode *node)
 wagle_status wg_jarguments(wg_jrun *run, const wg_jnode *list, const wg_jvalue *caller,
                            wg_jargs *out)
 {
-    wg_jvalue positional;
+    wg_jvalue positional = {0};
     collector c = {0};
 
     *out = (wg_jargs){0};

@@ -105,7 +105,8 @@ wagle_status wg_jenter(wg_jparser *p)
 static void append(wg_jnode ***tail, wg_jnode *node)
 {
     **tail = node;
-    *tail = &node->next;
+    if (node != NULL)
+        *tail = &node->next;
 }
 
 /* Items up to a closing bracket, a comma after each; pairs: key: value. */

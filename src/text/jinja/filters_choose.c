@@ -51,7 +51,7 @@ static wagle_status map_all(wg_jrun *run, const wg_jvalue *self, const wg_jargs 
                             wg_jsequence *out)
 {
     const wg_jsequence *items;
-    wg_jvalue made;
+    wg_jvalue made = {0};
 
     if (!wg_jtrue(self))
         return WAGLE_OK;
@@ -78,7 +78,7 @@ static wagle_status choose_all(wg_jrun *run, const wg_jvalue *self, const wg_jar
 {
     const wg_jvalue none = {.kind = WG_J_ABSENT};
     const wg_jsequence *items;
-    wg_jvalue value, holds;
+    wg_jvalue value = {0}, holds = {0};
 
     if (!wg_jtrue(self))
         return WAGLE_OK;

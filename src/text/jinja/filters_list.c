@@ -15,7 +15,7 @@ static wagle_status follow(wg_jrun *run, const wg_jvalue *item, const char *path
         const char *dot = memchr(path + at, '.', (size_t)(bytes - at));
         const int64_t n = (dot != NULL ? dot - path : bytes) - at;
         const wg_jvalue of = *out;
-        wg_jvalue key;
+        wg_jvalue key = {0};
         WG_TRY(wg_jtext_in_place(run, path + at, n, &key));
         if (wg_jis(key.string, "isdigit") && n < 18)
             key = wg_jint(strtoll(path + at, NULL, 10));
@@ -67,7 +67,7 @@ static wagle_status keys_of(wg_jrun *run, const wg_jvalue *item, const wg_jvalue
                             bool case_sensitive, wg_jvalue *out)
 {
     const wg_jvalue none = {.kind = WG_J_ABSENT};
-    wg_jvalue key;
+    wg_jvalue key = {0};
 
     WG_TRY(wg_jsequence_new(run, WG_J_LIST, 1, out));
     if (path->kind != WG_J_STRING) {
@@ -143,7 +143,7 @@ WG_J_BUILTIN(sort)
 WG_J_BUILTIN(dictsort)
 {
     const bool by_value = arg[1].kind == WG_J_STRING && strcmp(arg[1].string->text, "value") == 0;
-    wg_jvalue items, *key;
+    wg_jvalue items = {0}, *key;
 
     WG_J_UNUSED;
     if (self->kind != WG_J_DICT)
@@ -166,7 +166,7 @@ static wagle_status extreme(wg_jrun *run, const wg_jvalue *self, const wg_jvalue
                             wg_jvalue *out)
 {
     const wg_jsequence *items;
-    wg_jvalue best, key;
+    wg_jvalue best = {0}, key = {0};
     int c;
 
     WG_TRY(wg_jitems(run, self, &items));
@@ -201,7 +201,7 @@ static wagle_status unique_items(wg_jrun *run, const wg_jvalue *self, const wg_j
                                  wg_jsequence *out)
 {
     const wg_jsequence *items;
-    wg_jvalue seen, key;
+    wg_jvalue seen = {0}, key = {0};
 
     WG_TRY(wg_jitems(run, self, &items));
     WG_TRY(wg_jdict_new(run, &seen));
@@ -278,7 +278,7 @@ WG_J_BUILTIN(list)
 static wagle_status items_of(wg_jrun *run, const wg_jvalue *self, const wg_jvalue *arg,
                              wg_jsequence *out)
 {
-    wg_jvalue pair;
+    wg_jvalue pair = {0};
 
     (void)arg;
     if (self->kind == WG_J_UNDEFINED)
@@ -305,7 +305,7 @@ WG_J_BUILTIN(join)
         WG_TRY(wg_jstring_of(run, &arg[0], &between));
     WG_TRY(wg_jitems(run, self, &items));
     for (int64_t i = 0; st == WAGLE_OK && i < items->n; i++) {
-        wg_jvalue item;
+        wg_jvalue item = {0};
         if (i > 0 && between != NULL)
             st = wg_jadd(run, &text, between->text, between->bytes);
         if (st == WAGLE_OK)
@@ -338,7 +338,7 @@ static wagle_status batches(wg_jrun *run, const wg_jvalue *self, const wg_jvalue
                             wg_jsequence *out)
 {
     const wg_jsequence *items;
-    wg_jvalue row;
+    wg_jvalue row = {0};
     int64_t n;
 
     if (!wg_jwhole(&arg[0], &n) || n > WG_J_RANGE)
@@ -370,7 +370,7 @@ static wagle_status slices(wg_jrun *run, const wg_jvalue *self, const wg_jvalue 
     WG_TRY(wg_jitems(run, self, &items));
     for (int64_t i = 0; i < n; i++) {
         const int64_t size = items->n / n + (i < items->n % n);
-        wg_jvalue row;
+        wg_jvalue row = {0};
         WG_TRY(wg_jsequence_new(run, WG_J_LIST, size, &row));
         for (int64_t j = 0; j < size; j++)
             WG_TRY(wg_jsequence_add(run, row.sequence, items->item[at++]));

@@ -107,7 +107,7 @@ WG_J_BUILTIN(replace)
     const wg_jstring *part[2];
     wg_jvalue parts[3];
     wg_jargs args = {.value = parts, .n = 2};
-    wg_jvalue method;
+    wg_jvalue method = {0};
 
     WG_J_UNUSED;
     WG_TRY(wg_jstring_of(run, self, &plain.string));
@@ -128,7 +128,7 @@ WG_J_BUILTIN(indent)
     const bool first = wg_jtrue(&arg[1]), blank = wg_jtrue(&arg[2]);
     const wg_jstring *s = self->string;
     int64_t width = 4, line = 0, n_lines = 0;
-    wg_jvalue pad;
+    wg_jvalue pad = {0};
     wg_text text = {0};
     wagle_status st = WAGLE_OK;
     int n;
@@ -334,7 +334,7 @@ WG_J_BUILTIN(rounded)
 WG_J_BUILTIN(format)
 {
     const wg_jstring *s;
-    wg_jvalue with;
+    wg_jvalue with = {0};
 
     WG_J_UNUSED;
     WG_TRY(wg_jstring_of(run, self, &s));
@@ -400,7 +400,7 @@ WG_J_BUILTIN(escape)
 
 WG_J_BUILTIN(forceescape)
 {
-    wg_jvalue plain;
+    wg_jvalue plain = {0};
     const wg_jstring *s;
 
     WG_TRY(wg_jstring_of(run, self, &s));

@@ -141,7 +141,7 @@ static wagle_status named_operand(wg_jrun *run, operands *o, const wg_jstring *f
                                   const wg_jvalue **out)
 {
     const char *end = memchr(f->text + *at, ')', (size_t)(f->bytes - *at));
-    wg_jvalue key;
+    wg_jvalue key = {0};
 
     if (end == NULL || o->with->kind != WG_J_DICT)
         return wg_jfail(&run->at, "a format with a name wants a dict");
@@ -157,7 +157,7 @@ static wagle_status put_conversion(wg_jrun *run, spec *s, const wg_jvalue *v, wg
 {
     const wg_jstring *text;
     wg_text repr = {0};
-    wg_jvalue made;
+    wg_jvalue made = {0};
 
     if (s->type == 'i' || s->type == 'u')
         s->type = 'd';
@@ -211,7 +211,8 @@ static wagle_status percent_one(wg_jrun *run, operands *o, const wg_jstring *f, 
         return wg_jfail(&run->at, "the format '%%*' is not supported");
     if (v == NULL)
         WG_TRY(next_operand(run, o, &v));
-    return put_conversion(run, &s, v, out);
+    return v != NULL ? put_conversion(run, &s, v, out)
+                     : wg_jfail(&run->at, "a format wants more values");
 }
 
 static wagle_status percent_all(wg_jrun *run, operands *o, const wg_jstring *f, wg_text *out)
@@ -290,8 +291,8 @@ static wagle_status put_value(wg_jrun *run, const wg_jstring *f, int64_t at, int
     const bool number = v->kind == WG_J_INT || v->kind == WG_J_REAL;
     const wg_jstring *text;
     wg_text made = {0};
-    wg_jvalue string;
-    spec s;
+    wg_jvalue string = {0};
+    spec s = {0};
 
     WG_TRY(read_spec(run, f, at, end, &s));
     if (conversion == 0 && number && s.type != 's' && at < end) {
@@ -354,7 +355,7 @@ static wagle_status brace_one(wg_jrun *run, const wg_jstring *f, int64_t *at, co
     const int64_t end = close != NULL ? close - f->text : f->bytes;
     int64_t name = *at, from;
     char conversion = 0;
-    wg_jvalue v;
+    wg_jvalue v = {0};
 
     if (close == NULL || memchr(f->text + *at, '{', (size_t)(end - *at)) != NULL)
         return wg_jfail(&run->at, "a format whose braces do not match, or are nested");

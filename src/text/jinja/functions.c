@@ -114,7 +114,7 @@ WG_J_BUILTIN(strftime_now)
 {
     const wg_jstring *format;
     wg_text plain = {0};
-    wg_jvalue made;
+    wg_jvalue made = {0};
     char *text;
     size_t room;
 
@@ -141,7 +141,7 @@ WG_J_BUILTIN(strftime_now)
 WG_J_BUILTIN(cycler)
 {
     wg_jcycler *c;
-    wg_jvalue items;
+    wg_jvalue items = {0};
 
     WG_J_UNUSED;
     if (all->n == 0 || all->named > 0)

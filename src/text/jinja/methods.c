@@ -100,7 +100,7 @@ WG_J_BUILTIN(loop_cycle)
 
 WG_J_BUILTIN(loop_changed)
 {
-    wg_jvalue now;
+    wg_jvalue now = {0};
 
     WG_J_UNUSED;
     WG_TRY(wg_jsequence_new(run, WG_J_TUPLE, all->n, &now));

@@ -7,7 +7,7 @@
 static wagle_status add_part(wg_jrun *run, wg_jsequence *to_list, const wg_jstring *s, int64_t from,
                              int64_t to)
 {
-    wg_jvalue item;
+    wg_jvalue item = {0};
 
     WG_TRY(wg_jstep(run, 1));
     WG_TRY(wg_jtext_in_place(run, s->text + from, to - from, &item));

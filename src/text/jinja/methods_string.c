@@ -391,7 +391,7 @@ WG_J_BUILTIN(zfill)
 
 WG_J_BUILTIN(format)
 {
-    wg_jvalue made;
+    wg_jvalue made = {0};
 
     WG_J_UNUSED;
     WG_TRY(wg_jbraces(run, self->string, all, &made));

@@ -203,7 +203,7 @@ wagle_status wg_jcontains(wg_jrun *run, const wg_jvalue *item, const wg_jvalue *
 {
     if (in->kind == WG_J_STRING) {
         const wg_jstring *a = item->string, *s = in->string;
-        if (item->kind == WG_J_UNDEFINED || item->kind != WG_J_STRING)
+        if (item->kind != WG_J_STRING)
             return wg_jfail(&run->at, "'in' looks for a %s in a string", wg_jtype(item));
         WG_TRY(wg_jstep(run, s->bytes / 256));
         *out =
@@ -261,7 +261,7 @@ static wagle_status read_slice(wg_jrun *run, const wg_jvalue bound[3], int64_t n
 
 static int64_t slice_length(const range *r)
 {
-    if (r->step > 0 ? r->start >= r->stop : r->start <= r->stop)
+    if (r->step == 0 || (r->step > 0 ? r->start >= r->stop : r->start <= r->stop))
         return 0;
     return r->step > 0 ? (r->stop - r->start - 1) / r->step + 1
                        : (r->start - r->stop - 1) / -r->step + 1;
@@ -293,7 +293,7 @@ static wagle_status slice_string(wg_jrun *run, const wg_jstring *s, const range 
 wagle_status wg_jslice(wg_jrun *run, const wg_jvalue *of, const wg_jvalue bound[3], wg_jvalue *out)
 {
     const bool listed = of->kind == WG_J_SEQUENCE && of->sequence->flavour <= WG_J_RANGE_OBJECT;
-    range r;
+    range r = {0};
     int64_t n;
 
     if (of->kind == WG_J_UNDEFINED)

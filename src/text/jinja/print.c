@@ -205,7 +205,7 @@ wagle_status wg_jprint(wg_jrun *run, const wg_jvalue *v, bool repr, wg_text *out
 wagle_status wg_jstring_of(wg_jrun *run, const wg_jvalue *v, const wg_jstring **out)
 {
     wg_text text = {0};
-    wg_jvalue made;
+    wg_jvalue made = {0};
 
     if (v->kind == WG_J_STRING) {
         *out = v->string;

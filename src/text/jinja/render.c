@@ -37,7 +37,7 @@ wagle_status wg_jscope_set(wg_jrun *run, wg_jscope *scope, const wg_jstring *nam
 static wagle_status assign_attribute(wg_jrun *run, const wg_jnode *target, const wg_jvalue *value)
 {
     const wg_jvalue key = {WG_J_STRING, {.string = target->name}};
-    wg_jvalue of;
+    wg_jvalue of = {0};
 
     WG_TRY(wg_jlookup(run, target->a->name, &of));
     run->at.line = target->line;
@@ -78,7 +78,7 @@ static wagle_status loop_look(wg_jrun *run, wg_jloop *loop)
 {
     const wg_jvalue *item = &loop->all->item[loop->seen++];
     wg_jscope *old = run->scope, *scope;
-    wg_jvalue test;
+    wg_jvalue test = {0};
 
     WG_TRY(scope_new(run, loop->outer, &scope));
     run->scope = scope;
@@ -98,7 +98,7 @@ wagle_status wg_jloop_has(wg_jrun *run, wg_jloop *loop, int64_t i, bool *out)
 
 static wagle_status loop_new(wg_jrun *run, wg_jscope *scope, const wg_jnode *node, wg_jloop **out)
 {
-    wg_jvalue over;
+    wg_jvalue over = {0};
 
     WG_TRY(wg_jevaluate(run, node->a, &over));
     WG_TRY(WG_J_NEW(run, out, 1));
@@ -140,21 +140,20 @@ static wagle_status run_for(wg_jrun *run, wg_jscope *scope, const wg_jnode *node
 
 /* --- macros --- */
 
-static const wg_jvalue *argument_named(const wg_jargs *args, const char *name, int *at)
+/* Which of the named arguments it is, or -1. */
+static int argument_named(const wg_jargs *args, const char *name)
 {
     for (int i = 0; i < args->named; i++)
-        if (strcmp(args->name[i]->text, name) == 0) {
-            *at = i;
-            return &args->value[args->n + i];
-        }
-    return NULL;
+        if (strcmp(args->name[i]->text, name) == 0)
+            return i;
+    return -1;
 }
 
 /* The special variable kwargs: named arguments that no parameter has. */
 static wagle_status bind_rest(wg_jrun *run, wg_jscope *scope, const wg_jnode *node,
                               const wg_jargs *args, const bool *used, int positional)
 {
-    wg_jvalue rest, many;
+    wg_jvalue rest = {0}, many = {0};
 
     WG_TRY(wg_jdict_new(run, &rest));
     WG_TRY(wg_jsequence_new(run, WG_J_TUPLE, 0, &many));
@@ -182,18 +181,17 @@ static wagle_status bind_rest(wg_jrun *run, wg_jscope *scope, const wg_jnode *no
 static wagle_status bind_caller(wg_jrun *run, wg_jscope *scope, const wg_jargs *args)
 {
     const wg_jstring *name = run->template->special[WG_J_CALLER];
-    wg_jvalue none;
-    int at;
-    const wg_jvalue *given = argument_named(args, "caller", &at);
+    wg_jvalue none = {0};
+    const int at = argument_named(args, "caller");
 
     WG_TRY(wg_jundefined(run, name, NULL, "no caller: the macro was not called by a call block",
                          &none));
-    return wg_jscope_set(run, scope, name, given != NULL ? *given : none);
+    return wg_jscope_set(run, scope, name, at >= 0 ? args->value[args->n + at] : none);
 }
 
 static wagle_status bind_parameter(wg_jrun *run, wg_jscope *scope, const wg_jnode *p)
 {
-    wg_jvalue value;
+    wg_jvalue value = {0};
 
     if (p->a != NULL)
         WG_TRY(wg_jevaluate(run, p->a, &value));
@@ -206,28 +204,26 @@ static wagle_status bind_macro(wg_jrun *run, wg_jscope *scope, const wg_jnode *n
                                const wg_jargs *args)
 {
     const wg_jnode *later = NULL; /* the first parameter that no positional argument has */
-    int n = 0, at;
+    int n = 0;
     bool *used;
 
     WG_TRY(WG_J_NEW(run, &used, args->named));
     for (const wg_jnode *p = node->list; p != NULL; p = p->next) {
-        const wg_jvalue *given = n < args->n ? &args->value[n] : NULL;
-        if (given == NULL && later == NULL)
+        const bool placed = n < args->n;
+        const int at = placed ? -1 : argument_named(args, p->name->text);
+        if (!placed && later == NULL)
             later = p;
-        if (given == NULL) {
-            given = argument_named(args, p->name->text, &at);
-            if (given != NULL)
-                used[at] = true;
-        }
-        if (given != NULL)
-            WG_TRY(wg_jscope_set(run, scope, p->name, *given));
+        if (at >= 0)
+            used[at] = true;
+        if (placed || at >= 0)
+            WG_TRY(wg_jscope_set(run, scope, p->name, args->value[placed ? n : args->n + at]));
         n++;
     }
     if (node->caller)
         WG_TRY(bind_caller(run, scope, args));
     WG_TRY(bind_rest(run, scope, node, args, used, n));
     for (const wg_jnode *p = later; p != NULL; p = p->next)
-        if (argument_named(args, p->name->text, &at) == NULL)
+        if (argument_named(args, p->name->text) < 0)
             WG_TRY(bind_parameter(run, scope, p));
     return WAGLE_OK;
 }
@@ -355,7 +351,7 @@ static wagle_status run_block(wg_jrun *run, wg_jscope *scope, const wg_jnode *bo
 static wagle_status run_set(wg_jrun *run, wg_jscope *scope, const wg_jnode *node, flow *how)
 {
     const wg_jvalue piped = run->piped;
-    wg_jvalue value;
+    wg_jvalue value = {0};
 
     if (node->kind == WG_J_SET) {
         WG_TRY(wg_jevaluate(run, node->a, &value));
@@ -384,7 +380,7 @@ static wagle_status run_filter_block(wg_jrun *run, wg_jscope *scope, const wg_jn
                                      wg_text *out, flow *how)
 {
     const wg_jvalue piped = run->piped;
-    wg_jvalue value;
+    wg_jvalue value = {0};
 
     WG_TRY(run_block(run, scope, node->body, how, &value));
     if (*how != ON)
@@ -400,7 +396,7 @@ static wagle_status run_with(wg_jrun *run, wg_jscope *scope, const wg_jnode *nod
                              flow *how)
 {
     wg_jscope *inner;
-    wg_jvalue value;
+    wg_jvalue value = {0};
 
     WG_TRY(scope_new(run, scope, &inner));
     for (const wg_jnode *n = node->list; n != NULL; n = n->next) {
@@ -414,7 +410,7 @@ static wagle_status run_with(wg_jrun *run, wg_jscope *scope, const wg_jnode *nod
 static wagle_status run_call_block(wg_jrun *run, wg_jscope *scope, const wg_jnode *node,
                                    wg_text *out)
 {
-    wg_jvalue what, caller, value;
+    wg_jvalue what = {0}, caller = {0}, value = {0};
     wg_jargs args;
 
     WG_TRY(make_macro(run, scope, node, &caller));
@@ -427,7 +423,7 @@ static wagle_status run_call_block(wg_jrun *run, wg_jscope *scope, const wg_jnod
 
 static wagle_status run_output(wg_jrun *run, const wg_jnode *node, wg_text *out)
 {
-    wg_jvalue value;
+    wg_jvalue value = {0};
 
     WG_TRY(wg_jevaluate(run, node->a, &value));
     run->at.line = node->line;
@@ -437,7 +433,7 @@ static wagle_status run_output(wg_jrun *run, const wg_jnode *node, wg_text *out)
 static wagle_status run_if(wg_jrun *run, wg_jscope *scope, const wg_jnode *node, wg_text *out,
                            flow *how)
 {
-    wg_jvalue test;
+    wg_jvalue test = {0};
 
     WG_TRY(wg_jevaluate(run, node->a, &test));
     return run_list(run, scope, wg_jtrue(&test) ? node->body : node->other, out, how);
@@ -455,7 +451,7 @@ static wagle_status run_scope(wg_jrun *run, wg_jscope *scope, const wg_jnode *no
 static wagle_status run_one(wg_jrun *run, wg_jscope *scope, const wg_jnode *node, wg_text *out,
                             flow *how)
 {
-    wg_jvalue value;
+    wg_jvalue value = {0};
 
     switch (node->kind) {
     case WG_J_TEXT:

@@ -179,8 +179,8 @@ static wagle_status parse_with(wg_jparser *p, wg_jnode **out)
 
     WG_TRY(wg_jnode_new(p, WG_J_WITH, out));
     tail = &(*out)->list;
-    while (current(p)->kind != WG_J_BLOCK_END) {
-        if ((*out)->list != NULL)
+    for (int i = 0; current(p)->kind != WG_J_BLOCK_END; i++) {
+        if (i > 0)
             WG_TRY(wg_jexpect_op(p, ','));
         WG_TRY(wg_jnode_new(p, WG_J_SET, tail));
         WG_TRY(parse_targets(p, false, false, &(*tail)->b));
@@ -200,8 +200,8 @@ static wagle_status parse_signature(wg_jparser *p, wg_jnode *into)
     wg_jnode **tail = &into->list;
     bool defaults = false;
 
-    while (!wg_jskip_op(p, ')')) {
-        if (into->list != NULL)
+    for (int i = 0; !wg_jskip_op(p, ')'); i++) {
+        if (i > 0)
             WG_TRY(wg_jexpect_op(p, ','));
         WG_TRY(wg_jnode_new(p, WG_J_KEYWORD, tail));
         WG_TRY(wg_jexpect_word(p, &(*tail)->name));

@@ -18,7 +18,7 @@
         int c;                                                                                     \
         WG_J_UNUSED;                                                                               \
         WG_TRY(wg_jcompare(run, self, &arg[0], &c));                                               \
-        *out = wg_jbool(c != 2 && (expression));                                                   \
+        *out = wg_jbool(expression);                                                               \
         return WAGLE_OK;                                                                           \
     }
 
@@ -60,15 +60,15 @@ SIMPLE(filter, self->kind == WG_J_STRING && wg_jfilter(self->string) != NULL)
 SIMPLE(test, self->kind == WG_J_STRING && wg_jtest(self->string) != NULL)
 COMPARISON(less, c < 0)
 COMPARISON(less_or_equal, c <= 0)
-COMPARISON(greater, c > 0)
-COMPARISON(greater_or_equal, c >= 0)
+COMPARISON(greater, c > 0 && c != 2)
+COMPARISON(greater_or_equal, c >= 0 && c != 2)
 
 /* self % by == rest */
 static wagle_status remainder_is(wg_jrun *run, const wg_jvalue *self, const wg_jvalue *by,
                                  int64_t rest, wg_jvalue *out)
 {
     const wg_jvalue wanted = wg_jint(rest);
-    wg_jvalue r;
+    wg_jvalue r = {0};
 
     WG_TRY(wg_jbinary(run, '%', self, by, &r));
     *out = wg_jbool(wg_jequal(&r, &wanted));

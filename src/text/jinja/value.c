@@ -281,7 +281,7 @@ static wagle_status list_from_json(wg_jrun *run, const json_t *json, wg_jvalue *
 
     WG_TRY(wg_jsequence_new(run, WG_J_LIST, n, out));
     for (int64_t i = 0; i < n; i++) {
-        wg_jvalue item;
+        wg_jvalue item = {0};
         WG_TRY(wg_jfrom_json(run, json_array_get(json, (size_t)i), &item));
         WG_TRY(wg_jsequence_add(run, out->sequence, item));
     }
@@ -429,7 +429,7 @@ wagle_status wg_jfail_late(wg_jrun *run, const wg_jsequence *iterator)
 
 wagle_status wg_jitems(wg_jrun *run, const wg_jvalue *v, const wg_jsequence **out)
 {
-    wg_jvalue made;
+    wg_jvalue made = {0};
 
     if (v->kind == WG_J_DICT) {
         WG_TRY(wg_jdict_view(run, v->dict, WG_J_KEYS, &made));
