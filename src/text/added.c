@@ -95,8 +95,12 @@ const wg_added_token *wg_added_next(const wagle_tokenizer *t, bool normalized, c
             continue;
         while (a->lstrip && *start > from && (c = code_before(text, *start)) >= 0 && wg_is_space(c))
             *start -= wg_utf8_encode(c, spare);
+        if (a->lstrip && *start < from) /* its spaces were taken */
+            *start = from;
         while (a->rstrip && (c = code_after(text, bytes, *stop)) >= 0 && wg_is_space(c))
             *stop += wg_utf8_encode(c, spare);
+        if (*start < from || *start >= *stop)
+            continue;
         return a;
     }
     return NULL;

@@ -122,8 +122,9 @@ wagle_status wg_add_unknown(wagle_ctx *ctx, const wagle_tokenizer *t, wg_ids *ou
 {
     if (t->unknown_name != NULL)
         return wg_fail(ctx, WAGLE_E_INPUT,
-                       "the tokenizer's unknown token '%.64s' is not in its vocabulary",
-                       t->unknown_name);
+                       "%s: the unknown token '%.64s' is not in the vocabulary, and this text "
+                       "needs it",
+                       t->unknown_where, t->unknown_name);
     return t->unknown >= 0 ? wg_ids_add(ctx, out, t->unknown) : WAGLE_OK;
 }
 

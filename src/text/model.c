@@ -200,9 +200,10 @@ static wagle_status load_unknown(const wg_loader *l, const json_t *model)
     wagle_tokenizer *t = l->t;
 
     t->unknown = name != NULL ? wg_string_table_get(&t->by_text, name, strlen(name)) : -1;
-    if (name != NULL && t->unknown < 0)
-        return wg_load_keep(l, name, strlen(name), &t->unknown_name);
-    return WAGLE_OK;
+    if (name == NULL || t->unknown >= 0)
+        return WAGLE_OK;
+    WG_TRY(wg_load_keep(l, l->what, strlen(l->what), &t->unknown_where));
+    return wg_load_keep(l, name, strlen(name), &t->unknown_name);
 }
 
 /* A text that is there and not empty. */

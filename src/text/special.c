@@ -230,8 +230,10 @@ static wagle_status read_other_names(wg_special *s, const json_t *from, bool tex
         bool known = !wg_ends_with(name, "_token");
         for (int k = 0; k < STANDARD; k++)
             known |= strcmp(name, standard[k]) == 0;
-        if (!known && wg_token_read(value, &token) && (token.plain ? texts : objects))
-            WG_TRY(add_named(s, name, &token));
+        if (known || !wg_token_read(value, &token) || !(token.plain ? texts : objects))
+            continue;
+        s->n_other++;
+        WG_TRY(add_named(s, name, &token));
     }
     return WAGLE_OK;
 }
@@ -275,18 +277,34 @@ static wagle_status add_infill(wg_special *s)
     return WAGLE_OK;
 }
 
+/* Named tokens of tokenizer_config.json. model_specific_special_tokens counts only where no other
+ * key names any. */
+static wagle_status read_explicit(wg_special *s)
+{
+    const json_t *config = s->files->config, *list = further_of(s);
+    const int before = s->n_other;
+
+    WG_TRY(read_other_names(s, config, true, false));
+    if (s->n_other == before && json_object_size(list) == 0)
+        WG_TRY(add_named_all(s, json_object_get(config, "model_specific_special_tokens")));
+    return json_is_object(list) ? add_named_all(s, list) : WAGLE_OK;
+}
+
+/* An object of extra_special_tokens leaves the place of the list to the older name. */
 static wagle_status read_further(wg_special *s)
 {
     const json_t *list = further_of(s);
     const json_t *map = json_object_get(map_of(s), "extra_special_tokens");
-    const json_t *older = json_object_get(map_of(s), "additional_special_tokens");
+    const json_t *older = value_of(s, "additional_special_tokens");
     const bool listed = list != NULL && !json_is_object(list);
 
-    WG_TRY(json_is_object(list) ? add_named_all(s, list)
-                                : add_further_all(s, "extra_special_tokens", list));
+    if (listed)
+        WG_TRY(add_further_all(s, "extra_special_tokens", list));
     if (json_is_object(map))
-        return add_named_all(s, map);
-    return add_further_all(s, "extra_special_tokens", map == NULL && !listed ? older : map);
+        WG_TRY(add_named_all(s, map));
+    else if (map != NULL)
+        return add_further_all(s, "extra_special_tokens", map);
+    return listed ? WAGLE_OK : add_further_all(s, "additional_special_tokens", older);
 }
 
 static wagle_status read_all(wg_special *s)
@@ -301,8 +319,7 @@ static wagle_status read_all(wg_special *s)
         WG_TRY(add_infill(s));
     WG_TRY(read_other_names(s, config, false, true));
     WG_TRY(read_other_names(s, map_of(s), true, true));
-    WG_TRY(read_other_names(s, config, true, false));
-    WG_TRY(add_named_all(s, json_object_get(config, "model_specific_special_tokens")));
+    WG_TRY(read_explicit(s));
     WG_TRY(read_further(s));
     if (s->files->whole)
         return WAGLE_OK;

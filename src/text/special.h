@@ -25,8 +25,8 @@ typedef struct wg_special {
         const char *name;
         wg_token token;
     } named[WG_NAMED_MOST]; /* [n_named] the first seven: bos, eos, unk, sep, pad, cls, mask */
-    int n_named;
-    wg_token *further; /* [n_further] */
+    int n_named, n_other;   /* other names: how many times one was read */
+    wg_token *further;      /* [n_further] */
     int64_t n_further;
     struct wg_decoder_token {
         json_int_t id;

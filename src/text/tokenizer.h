@@ -154,6 +154,7 @@ struct wagle_tokenizer {
     const char *prefix, *suffix; /* of what continues a word, of what ends it; NULL: none */
     int32_t unknown;             /* -1: none */
     const char *unknown_name;    /* named by the file, and not in the vocabulary; or NULL */
+    const char *unknown_where;   /* that file */
     int32_t eos;        /* what training code ends a text with; -1: the folder names none */
     bool split_special; /* special tokens in a text are text */
     bool clean_up;      /* decoding drops spaces before punctuation */

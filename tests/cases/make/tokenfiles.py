@@ -112,9 +112,20 @@ def token_cases():
     tokens("tokens-split-special-normalized", "split_special_tokens also splits special tokens that are looked for in the normalised text", {
         "tokenizer.json": document([END, added(257, "<TURN>", normalized=True), added(258, "<Plain>", normalized=True, special=False)], normalizer={"type": "Lowercase"}),
         "tokenizer_config.json": {**FAST, "split_special_tokens": True}}, ["a<end>", "A<TURN>b <turn>", "a<PLAIN>"])
+    tokens("tokens-object-of-extras", "an object of extra_special_tokens leaves additional_special_tokens in force and model_specific_special_tokens out", {
+        "tokenizer.json": document([END]), "tokenizer_config.json": {**FAST, "extra_special_tokens": {"image_token": "<image>"}, "additional_special_tokens": ["<a>", token("<b>", rstrip=True) | {"__type": "AddedToken"}],
+                                                                     "model_specific_special_tokens": {"boi_token": "<boi>"}}}, ["x<image>y<a> <b>  z", "<boi><end>"])
+    tokens("tokens-model-specific", "model_specific_special_tokens counts where no other key names further tokens", {
+        "tokenizer.json": document([END]), "tokenizer_config.json": {**FAST, "additional_special_tokens": ["<a>"], "model_specific_special_tokens": {"boi_token": "<boi>"}}}, ["<a>x<boi><end>"])
+    tokens("tokens-model-specific-beside", "model_specific_special_tokens does not count beside a key of its kind, as Gemma's boi_token", {
+        "tokenizer.json": document([END]), "tokenizer_config.json": {**FAST, "boi_token": "<start>", "model_specific_special_tokens": {"boi_token": "<boi>", "eoi_token": "<eoi>"}}}, ["<start>x<boi><eoi><end>"])
+    tokens("tokens-spaces-taken", "spaces that belong to the token before are not found once more as a token of spaces", {
+        "tokenizer.json": document([END, added(257, "<pad>", rstrip=True), added(258, "  ", lstrip=True)]), "tokenizer_config.json": FAST}, ["<pad>  a", "a   <end>", "a    b"])
     refused("tokens-electra-is-bert", "ElectraTokenizer is a name of BertTokenizer, which is not supported", {"tokenizer.json": document([END]), "tokenizer_config.json": {"tokenizer_class": "ElectraTokenizerFast"}}, "tokenizer_class 'ElectraTokenizer' is not supported")
     refused("tokens-llama-without-pieces", "LlamaTokenizer makes no tokens of a byte-level vocab.json and merges.txt: transformers gives none, without a word", {
         "vocab.json": {**VOCAB, "ab": 256}, "merges.txt": "#version: 0.2\na b\n", "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer"}}, "LlamaTokenizer makes no tokens of vocab.json and merges.txt")
+    refused("tokens-unknown-missing", "a text needs the unknown token, which the vocabulary lacks", {
+        "tokenizer.json": document([], {"type": "Whitespace"}, None, None, None, {"b": 0}, unk_token="<unk>"), "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast"}}, "model/tokenizer.json: the unknown token '<unk>' is not in the vocabulary")
     refused("tokens-merges-damaged", "a line of merges.txt that is not two tokens", {"vocab.json": {**VOCAB, "ab": 256}, "merges.txt": "#version: 0.2\na b\nc\n", "tokenizer_config.json": {"tokenizer_class": "GPT2Tokenizer"}}, "merges.txt:3: not two tokens")
     refused("tokens-merges-unknown", "a merge whose result is no token", {"vocab.json": {**VOCAB, "ab": 256}, "merges.txt": "a b\na c\n", "tokenizer_config.json": {"tokenizer_class": "GPT2Tokenizer"}}, "merges.txt:2: a merge of tokens that vocab.json lacks: 'a c'")
     refused("tokens-class-unknown-here", "a tokenizer class of transformers that is not supported", {"tokenizer.json": document([END]), "tokenizer_config.json": {"tokenizer_class": "BertTokenizer"}}, "tokenizer_class 'BertTokenizer' is not supported")
