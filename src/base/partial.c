@@ -21,8 +21,8 @@ static wagle_status held_by_another(wagle_ctx *ctx, int fd, const char *folder)
     long process = 0;
 
     if (n <= 0 || sscanf(text, "%ld", &process) != 1)
-        return wg_fail(ctx, WAGLE_E_USAGE, "%s: another process is at work there", folder);
-    return wg_fail(ctx, WAGLE_E_USAGE, "%s: process %ld is at work there", folder, process);
+        return wg_fail(ctx, WAGLE_E_USAGE, "%s: another process is using it", folder);
+    return wg_fail(ctx, WAGLE_E_USAGE, "%s: process %ld is using it", folder, process);
 }
 
 /* Whether the locked file still has the name: its folder may have been renamed meanwhile. */

@@ -100,7 +100,7 @@ wagle_status wg_model_place(wagle_ctx *ctx, const char *folder)
                        folder);
     if (has(folder, "manifest.json"))
         return wg_fail(ctx, WAGLE_E_INPUT,
-                       "%s: no config.json in this folder; it is a run that did not end", folder);
+                       "%s: no config.json in this folder; it is an unfinished run", folder);
     return wg_fail(ctx, WAGLE_E_INPUT, "%s: no config.json in this folder: it is no model folder",
                    folder);
 }

@@ -70,12 +70,11 @@ static wagle_status check_plain(wagle_ctx *ctx, const wagle_data *d, const char 
     if (option == NULL)
         return WAGLE_OK;
     if (same(d->chat, "none") || d->prompt != NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "%s is of a chat layout, which %s turns off%s", option,
+        return wg_fail(ctx, WAGLE_E_USAGE, "%s needs a chat template, which %s turns off%s", option,
                        same(d->chat, "none") ? "--no-chat" : "--prompt",
                        same(d->chat, "none") ? "" : "; --chat with --prompt lays out both");
     return wg_fail(ctx, WAGLE_E_USAGE,
-                   "%s is of a chat layout, and %s has no chat template; --chat-layout NAME takes "
-                   "one",
+                   "%s needs a chat template, and %s has none; --chat-layout NAME takes one",
                    option, folder);
 }
 

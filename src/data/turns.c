@@ -149,11 +149,11 @@ static wagle_status check_prompt(const finder *f, size_t i, int64_t *bytes)
     if (st == WAGLE_OK)
         st = wg_turns_render(f->ctx, f->chat, f->record, before, true, &prompt);
     if (st == WAGLE_OK && !has_at(&f->whole, 0, wg_text_str(&prompt)))
-        st =
-            refuse(f, i,
-                   "the template writes what comes before it otherwise once it is answered, so "
-                   "its labels would follow text that the model is never asked; rows of prompt and "
-                   "answer are laid out by the prompt alone");
+        st = refuse(
+            f, i,
+            "the template changes the text before this answer once the answer is there, so its "
+            "labels would follow a prompt that the model never sees; in rows of prompt and answer "
+            "only the prompt goes through the template");
     *bytes = prompt.bytes;
     wg_text_free(&prompt);
     json_decref(before);

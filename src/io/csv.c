@@ -79,7 +79,7 @@ static wagle_status read_record(wg_rows_reader *r, json_t **out)
         st = read_field(r, &field, &delimiter);
         if (st == WAGLE_OK && !wg_utf8_valid(field.text, (size_t)field.bytes))
             st = wg_rows_refuse(r, began,
-                                "not valid UTF-8 (iconv -f WINDOWS-1252 -t UTF-8 makes it so of "
+                                "not valid UTF-8 (iconv -f WINDOWS-1252 -t UTF-8 converts "
                                 "what Windows calls ANSI)");
         if (st == WAGLE_OK &&
             json_array_append_new(*out, json_stringn(field.text, (size_t)field.bytes)) != 0)
@@ -100,9 +100,9 @@ static wagle_status check_header(wg_rows_reader *r, const json_t *header)
         char mark;
         const char *what;
     } other[] = {
-        {'\t', "the header's columns are parted by tabs; commas are wanted"},
-        {';', "the header's columns are parted by semicolons; commas are wanted"},
-        {'|', "the header's columns are parted by |; commas are wanted"},
+        {'\t', "the header's columns are separated by tabs; commas are expected"},
+        {';', "the header's columns are separated by semicolons; commas are expected"},
+        {'|', "the header's columns are separated by |; commas are expected"},
     };
     const char *name = json_string_value(json_array_get(header, 0));
 

@@ -41,10 +41,10 @@ static const struct magic {
     {0, 5, "<?xml", "an XML file", "write its rows as JSON Lines"},
     {0, 23, "version https://git-lfs", "a Git LFS pointer, not the file itself",
      "git lfs pull fetches it"},
-    {0, 4, "\xFF\xFE\0\0", "text in UTF-32", "iconv -f UTF-32 -t UTF-8 makes UTF-8 of it"},
-    {0, 4, "\0\0\xFE\xFF", "text in UTF-32", "iconv -f UTF-32 -t UTF-8 makes UTF-8 of it"},
-    {0, 2, "\xFF\xFE", "text in UTF-16", "iconv -f UTF-16 -t UTF-8 makes UTF-8 of it"},
-    {0, 2, "\xFE\xFF", "text in UTF-16", "iconv -f UTF-16 -t UTF-8 makes UTF-8 of it"},
+    {0, 4, "\xFF\xFE\0\0", "text in UTF-32", "iconv -f UTF-32 -t UTF-8 converts it"},
+    {0, 4, "\0\0\xFE\xFF", "text in UTF-32", "iconv -f UTF-32 -t UTF-8 converts it"},
+    {0, 2, "\xFF\xFE", "text in UTF-16", "iconv -f UTF-16 -t UTF-8 converts it"},
+    {0, 2, "\xFE\xFF", "text in UTF-16", "iconv -f UTF-16 -t UTF-8 converts it"},
 };
 
 /* ASCII in a wider encoding without a mark: characters stand `width` bytes apart, the first at

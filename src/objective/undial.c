@@ -9,6 +9,6 @@ const wg_objective wg_objective_undial = {
     .summary = "learn the untouched model with the label made unlikely",
     .needs = WG_BY_TOKEN,
     .token = WG_LOSS_REFERENCE,
-    .options = {{"undial.beta", "what the label's logit loses", 10, 0, 1e6}},
+    .options = {{"undial.beta", "subtracted from the label's logit", 10, 0, 1e6}},
     .term = wg_term_descent,
 };

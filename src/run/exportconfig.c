@@ -64,7 +64,7 @@ static wagle_status check(const wg_exporter *e)
         bool found;
         const char *what;
     } lacks[] = {
-        {c->activation != e->arch->activation, "activation as this model's hidden_act"},
+        {c->activation != e->arch->activation, "activation like this model's (hidden_act)"},
         {c->window > 0 && c->window < c->max_position && !e->arch->windows,
          "sliding window, and this model has one (sliding_window)"},
         {(c->attention_cap > 0 || c->final_cap > 0) && !e->arch->caps,

@@ -250,7 +250,7 @@ static wagle_status put_scaling(const wg_importer *m, const sizes *s, double the
     WG_TRY(read_factor(m, type, &factor));
     if (strcmp(type, "none") != 0 && strcmp(type, "linear") != 0 && strcmp(type, "yarn") != 0 &&
         strcmp(type, "longrope") != 0)
-        return refuse(m, "rope.scaling.type", "supported are none, linear, yarn, longrope");
+        return refuse(m, "rope.scaling.type", "none, linear, yarn and longrope are supported");
     if (strcmp(type, "longrope") == 0 && !lists && number(m, "rope.scaling.attn_factor", 1) != 1)
         return refuse(m, "rope.scaling.type", "and there is no tensor rope_factors_short.weight");
     if ((listed || lists) && (factor != 1 || strcmp(type, "yarn") == 0 || (listed && lists)))

@@ -34,7 +34,7 @@ wagle_status wg_import_ids(wg_importer *m)
     WG_TRY(wg_gguf_string(m->ctx, &m->g, GGML "model", &model));
     m->pieces = model != NULL && strcmp(model, "llama") == 0;
     if (model == NULL || (!m->pieces && strcmp(model, "gpt2") != 0))
-        return wg_gguf_refuse_key(m->ctx, &m->g, GGML "model", "supported are llama and gpt2");
+        return wg_gguf_refuse_key(m->ctx, &m->g, GGML "model", "llama and gpt2 are supported");
     WG_TRY(read_id(m, GGML "bos_token_id", m->pieces ? 1 : -1, &m->bos));
     WG_TRY(read_id(m, GGML "eos_token_id", m->pieces ? 2 : -1, &m->eos));
     WG_TRY(read_id(m, GGML "unknown_token_id", m->pieces ? 0 : -1, &m->unknown));

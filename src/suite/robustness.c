@@ -297,10 +297,11 @@ static wagle_status run_others(wagle_ctx *ctx, wg_evaluation *e, int64_t n)
         if (st == WAGLE_OK)
             st = wg_answers_load(ctx, e, file, WG_ANSWERED, &a);
         if (st == WAGLE_OK && a.rows.n != n)
-            st = wg_fail(ctx, WAGLE_E_INPUT,
-                         "%s: %lld rows, the forget set has %lld; row by row they are asked the "
-                         "same",
-                         file, (long long)a.rows.n, (long long)n);
+            st =
+                wg_fail(ctx, WAGLE_E_INPUT,
+                        "%s: %lld rows, the forget set has %lld; each row must ask what the forget "
+                        "row of that number asks",
+                        file, (long long)a.rows.n, (long long)n);
         if (st == WAGLE_OK)
             st = ask(ctx, e, e->session, &a.set, name);
         wg_answers_close(&a);
@@ -392,9 +393,9 @@ const wg_suite wg_suite_robustness = {
     .uses = WAGLE_USES_SHOTS | WAGLE_USES_RELEARN | WAGLE_USES_REFERENCE,
     .set = {{"forget", "questions and answers that are forgotten", true},
             {"relearn", "some of them, to fine-tune on", false},
-            {"prefixes", "text file, a line each to put before the prompt", false},
+            {"prefixes", "text file: each line is put before the prompt", false},
             {"dev", "solved rows for --shots", false},
-            {"*", "the forget rows asked otherwise: paraphrased, another language", false}},
+            {"*", "the forget rows in other words: paraphrased, in another language", false}},
     .run = run,
     .derive = derive,
     .measure = measure,

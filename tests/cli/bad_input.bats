@@ -76,7 +76,7 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     broken config.json 'config(model_type="opt", word_embed_proj_dim=5000)'; logits 'at most 4096'
     broken config.json 'config(model_type="qwen2", use_sliding_window=True, sliding_window=0)'; logits 'sliding_window'
     broken config.json 'config(model_type="qwen3", use_sliding_window=True, sliding_window=4, layer_types=["linear_attention"]*3)'; logits 'linear_attention'
-    broken config.json 'config(model_type="phi", partial_rotary_factor=0.01)'; logits 'cannot turn'
+    broken config.json 'config(model_type="phi", partial_rotary_factor=0.01)'; logits 'cannot be rotated'
     broken config.json 'config(rope_parameters={"rope_type": "longrope", "short_factor": [1], "long_factor": [1]})'; logits 'short_factor'
     broken config.json 'config(rope_parameters={"rope_type": "longrope", "short_factor": [0]*4, "long_factor": [1]*4})'; logits 'above 0'
     broken config.json 'config(rms_norm_eps=-1)'; logits 'rms_norm_eps'

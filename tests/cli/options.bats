@@ -158,7 +158,7 @@ LIST
     refused 3 'snapshots' logits cache
     touch adapter/adapter_config.json run/manifest.json
     refused 3 'merge_and_unload' logits adapter
-    refused 3 'did not end' logits run
+    refused 3 'unfinished run' logits run
     refused 3 'forget.jsonl: a file' logits forget.jsonl
     refused 3 'nowhere: no such model folder' logits nowhere
 }

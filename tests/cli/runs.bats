@@ -59,7 +59,7 @@ COMMANDS
         status=0
         "$WAGLE" "${run[@]}" --steps 1 $more 2>words || status=$?
         [ $status = 2 ]
-        grep -q "shared.partial: process $first is at work there" words
+        grep -q "shared.partial: process $first is using it" words
     done
     status=0
     "$WAGLE" init --config "$model/config.json" --out shared 2>words || status=$?

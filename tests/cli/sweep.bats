@@ -51,7 +51,7 @@ without_times() { python3 -c 'import json, sys; print({k: {a: b for a, b in r.it
     for more in "" --force; do
         run "$WAGLE" sweep spec.json --out one $more
         [ "$status" = 2 ]
-        [[ $output == *"one: process 4711 is at work there"* ]]
+        [[ $output == *"one: process 4711 is using it"* ]]
     done
     exec 8<&-
     "$WAGLE" sweep spec.json --out one --force >/dev/null # its lock is free

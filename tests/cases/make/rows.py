@@ -161,7 +161,7 @@ case("rows-chat-by-default", CHATML, "rows", "questions are laid out by the mode
                      {"run": EVAL + "rows.jsonl --no-chat", "json": {**plain(folder, LAID, QUESTION["answer"]), "layout.prompt": "### Question: {prompt}\n### Answer: "}},
                      {"run": EVAL + "rows.jsonl --prompt 'Q: {prompt} A: '", "json": plain(folder, "Q: Where does Ada Quill live? A: ", QUESTION["answer"])},
                      {"run": EVAL + "text.jsonl", "python": "'layout' not in json.loads(stdout)"},
-                     {"run": EVAL + "rows.jsonl --no-chat --system x", "rc": 2, "stderr": ["--system is of a chat layout, which --no-chat turns off"]}])
+                     {"run": EVAL + "rows.jsonl --no-chat --system x", "rc": 2, "stderr": ["--system needs a chat template, which --no-chat turns off"]}])
 
 case("rows-chat-without-template", PLAIN, "refusals", "without a chat template one question and its answer is laid out as any other; longer conversations are refused with the way out",
      {"one.jsonl": lines({"messages": [message("user", QUESTION["question"]), message("assistant", QUESTION["answer"])]}), "talk.jsonl": lines({"messages": TALK})},
@@ -230,7 +230,7 @@ FILES = {
     "pandas.json": (json.dumps({"question": {"0": "a"}, "answer": {"0": "c"}}, indent=1), "one JSON object of columns"),
     "pretty.json": (json.dumps(QUESTION, indent=2), "one JSON object over several lines"), "jq.json": (2 * (json.dumps(QUESTION, indent=2) + "\n"), "goes on in the next line"),
     "data.json": (json.dumps({"data": [QUESTION]}), "if 'data' holds the rows"), "rows.json": (json.dumps({"version": 1, "rows": [QUESTION]}, indent=1), "if its list 'rows' holds the rows"),
-    "tabs.tsv": ("question\tanswer\na\tb\n", "parted by tabs"), "semicolons.csv": ("question;answer\na;b\n", "parted by semicolons"),
+    "tabs.tsv": ("question\tanswer\na\tb\n", "separated by tabs"), "semicolons.csv": ("question;answer\na;b\n", "separated by semicolons"),
     "twice.csv": ("question,answer,answer\na,b,c\n", "column 'answer' stands twice"), "ragged.csv": ("question,answer\na,b\nc\n", ":3: 1 fields, the header has 2"),
     "mac.csv": ("question,answer\ra,b\r", "a carriage return alone"), "mac.jsonl": (JSONL.replace("\n", "\r"), "a carriage return alone"),
     "quotes.csv": ('question,answer\n"a"x,b\n', ":2: text after the closing quote"), "latin1.csv": ("question,answer\nwhere,caf\xe9\n".encode("latin-1"), ":2: not valid UTF-8"),
