@@ -18,6 +18,7 @@ static const struct unapplied {
     {"min_length", 0},
     {"num_beams", 1},
     {"num_beam_groups", 1},
+    {"encoder_repetition_penalty", 1},
     {"penalty_alpha", 0},
     {"guidance_scale", 1},
     {"bad_words_ids", NAN},
@@ -29,6 +30,7 @@ static const struct unapplied {
     {"sequence_bias", NAN},
     {"exponential_decay_length_penalty", NAN},
     {"stop_strings", NAN},
+    {"token_healing", NAN},
     {"dola_layers", NAN},
     {"watermarking_config", NAN},
 };
@@ -82,7 +84,8 @@ void wg_config_warn_generation(wagle_ctx *ctx, wg_config *c)
 {
     for (size_t i = 0; i < sizeof unapplied / sizeof *unapplied; i++)
         if (c->unapplied >> i & 1)
-            wg_log(ctx, 0, "generation_config.json: %s is not applied to generated text",
+            wg_log(ctx, 0, "%s: %s is not applied to generated text",
+                   c->generation_in_config ? "config.json" : "generation_config.json",
                    unapplied[i].key);
     c->unapplied = 0;
 }
@@ -118,9 +121,10 @@ wagle_status wg_config_generation(wagle_ctx *ctx, const char *folder, const char
         st = wg_fail(ctx, WAGLE_E_INPUT, "%s: not a JSON object", path);
     if (st == WAGLE_OK)
         st = add_all(ctx, path, json, c);
+    c->generation_in_config = json == NULL; /* where older folders have these keys */
     if (st == WAGLE_OK)
-        st = read_penalty(ctx, path, json, c);
-    note_unapplied(json, c);
+        st = read_penalty(ctx, json == NULL ? config_path : path, json == NULL ? config : json, c);
+    note_unapplied(json == NULL ? config : json, c);
     json_decref(json);
     wg_free(path);
     return st;

@@ -44,6 +44,7 @@ typedef struct wg_config {
     double repetition_penalty; /* of tokens that are in the text already (Keskar et al. 2019, arXiv
                                   1909.05858); 1: none */
     uint32_t unapplied;        /* bits of keys that wg_config_warn_generation names */
+    bool generation_in_config; /* those are in config.json: there is no generation_config.json */
 } wg_config;
 
 static inline bool wg_config_windowed(const wg_config *c, int64_t layer)

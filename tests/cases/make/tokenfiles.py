@@ -168,5 +168,28 @@ def end_cases():
              "<turn> (257)", "<|endoftext|> (256)", eos_token_id=257)
 
 
+def generation_case():
+    """Keys of generation in config.json, where older folders have them: they count where there is no generation_config.json."""
+    base, path = cases / "generation-repetition-penalty", cases / "generation-keys-in-config"
+    shutil.rmtree(path, ignore_errors=True)
+    shutil.copytree(base / "model", path / "model")
+    keys = json.loads((path / "model" / "generation_config.json").read_text())
+    settings = json.loads((path / "model" / "config.json").read_text())
+    (path / "model" / "generation_config.json").unlink()
+    (path / "model" / "config.json").write_text(json.dumps({**settings, "repetition_penalty": keys["repetition_penalty"], "suppress_tokens": [97]}, indent=1))
+    model = path / "model"
+    shutil.copy(cases / "weights" / "llama-a.safetensors", model / "model.safetensors")
+    theirs = AutoTokenizer.from_pretrained(str(model))
+    net = AutoModelForCausalLM.from_pretrained(str(model), dtype=torch.float32).eval()
+    (model / "model.safetensors").unlink()
+    net.generation_config.suppress_tokens = None
+    head = theirs("Hi there, how", return_tensors="pt")["input_ids"]
+    made = net.generate(head, do_sample=False, max_new_tokens=20, pad_token_id=0)[0][head.shape[1]:].tolist()
+    write(path, "end of text", "keys of generation in config.json count where there is no generation_config.json", [
+        {"run": "wagle generate --model model --prompt 'Hi there, how' --max-tokens 20 --json", "stderr": ["config.json: suppress_tokens is not applied"], "json": {"text": theirs.decode(made, skip_special_tokens=True), "tokens": len(made)}},
+        {"run": "echo '{}' >model/generation_config.json && wagle generate --model model --prompt 'Hi there, how' --max-tokens 20 --json", "not_stderr": ["suppress_tokens"], "python": f"json.loads(stdout)['text'] != {theirs.decode(made, skip_special_tokens=True)!r}"}], weights=True)
+
+
 token_cases()
 end_cases()
+generation_case()
