@@ -125,7 +125,7 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_import(wagle_ctx *ctx, const wagle_impo
 
 typedef struct wagle_export_options {
     const char *model, *out; /* a model folder, the GGUF file to make */
-    const char *type;        /* of matrices: f32, f16, bf16, q8_0 */
+    const char *type;        /* of matrices: f32, f16, bf16, q8_0; NULL: the model's own */
     bool force;
 } wagle_export_options;
 

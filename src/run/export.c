@@ -1,6 +1,7 @@
 /* export.c - a model folder as one GGUF file: keys, then by its roles every tensor. */
 #include "run/export.h"
 
+#include <math.h>
 #include <string.h>
 
 static wagle_status choose_type(wagle_ctx *ctx, const char *name, wg_gguf_type *out)
@@ -55,6 +56,23 @@ static void fetch_row(const wg_exporter *e, wg_role role, int tensor, int64_t r,
         row[i] += 1;
 }
 
+/* float16 and the scales of q8_0, which are a 127th of a block's largest number, have a limit. */
+static wagle_status check_range(const wg_exporter *e, int tensor, wg_gguf_type type,
+                                const float *row, int64_t n)
+{
+    const float limit = type == WG_GGML_F16    ? WG_F16_LIMIT
+                        : type == WG_GGML_Q8_0 ? WG_F16_LIMIT * 127
+                                               : INFINITY;
+    const float beyond = wg_beyond(row, n, limit);
+
+    return beyond == 0
+               ? WAGLE_OK
+               : wg_fail(e->ctx, WAGLE_E_INPUT,
+                         "%s: tensor '%.64s' holds %g, which --type %s cannot hold; f32 can",
+                         e->o->model, e->m->files.tensor[tensor].name, (double)beyond,
+                         type == WG_GGML_F16 ? "f16" : "q8_0");
+}
+
 static wagle_status write_tensor(wg_exporter *e, wg_role role, int64_t layer, wg_output *out)
 {
     const int tensor = wg_model_tensor(e->m, role, layer);
@@ -73,6 +91,7 @@ static wagle_status write_tensor(wg_exporter *e, wg_role role, int64_t layer, wg
     WG_TRY_GOTO(WG_ALLOC(e->ctx, &stored, (int64_t)bytes), done);
     for (int64_t r = 0; r < rows; r++) {
         fetch_row(e, role, tensor, permuted ? wg_gguf_our_row(r, e->m->config.h) : r, width, row);
+        WG_TRY_GOTO(check_range(e, tensor, type, row, width), done);
         wg_ggml_quantise(type, row, width, stored);
         WG_TRY_GOTO(wg_output_write(e->ctx, out, stored, bytes), done);
     }
@@ -156,24 +175,47 @@ done:
 
 void wagle_export_defaults(wagle_export_options *o)
 {
-    *o = (wagle_export_options){.type = "bf16"};
+    *o = (wagle_export_options){0};
+}
+
+/* The type that holds every matrix of the model as it is. */
+static const char *own_type(const wg_tensors *files)
+{
+    const char *name = NULL;
+
+    for (int64_t i = 0; i < files->n; i++) {
+        const wg_tensor *t = &files->tensor[i];
+        const char *type = t->dtype == WG_BF16 ? "bf16" : t->dtype == WG_F16 ? "f16" : "f32";
+        if (t->shape.rank < 2 || !wg_dtype_is_weight(t->dtype))
+            continue;
+        if (name == NULL)
+            name = type;
+        else if (strcmp(name, type) != 0)
+            return "f32";
+    }
+    return name != NULL ? name : "f32";
 }
 
 wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *o)
 {
     wg_exporter e = {.ctx = ctx, .o = o};
-    wagle_status st;
+    wagle_status st = WAGLE_OK;
 
     wg_begin(ctx);
     if (o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "export wants DIR and --out FILE.gguf");
-    WG_TRY(choose_type(ctx, o->type, &e.type));
+    if (o->type != NULL)
+        WG_TRY(choose_type(ctx, o->type, &e.type));
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model)));
     WG_TRY(wg_model_open(ctx, o->model, &e.m));
+    if (o->type == NULL)
+        st = choose_type(ctx, own_type(&e.m->files), &e.type);
     e.arch = wg_gguf_arch_of(e.m->config.family->model_type[0]);
-    st = e.arch != NULL ? write_file(&e)
-                        : wg_fail(ctx, WAGLE_E_INPUT, "%s: '%s' is not exported; %s are", o->model,
-                                  e.m->config.family->model_type[0], wg_gguf_arch_list);
+    if (st == WAGLE_OK)
+        st = e.arch != NULL
+                 ? write_file(&e)
+                 : wg_fail(ctx, WAGLE_E_INPUT, "%s: '%s' is not exported; %s are", o->model,
+                           e.m->config.family->model_type[0], wg_gguf_arch_list);
     wg_gguf_head_free(&e.head);
     wg_model_close(e.m);
     return st;

@@ -47,6 +47,20 @@ typedef struct entry {
     const wg_gguf_tensor *from;
 } entry;
 
+/* stored: room for the row as it is written. */
+static wagle_status write_row(const wg_importer *m, const wg_gguf_tensor *t, const float *row,
+                              int64_t n, char *stored, wg_output *out)
+{
+    const float beyond = m->dtype == WG_F16 ? wg_beyond(row, n, WG_F16_LIMIT) : 0;
+
+    if (beyond != 0)
+        return wg_fail(m->ctx, WAGLE_E_INPUT,
+                       "%s: tensor '%.64s' holds %g, which f16 cannot hold; --dtype f32 can",
+                       m->o->gguf, t->name, (double)beyond);
+    wg_from_float(m->dtype, row, n, stored);
+    return wg_output_write(m->ctx, out, stored, (size_t)n * wg_dtype_size(m->dtype));
+}
+
 /* All of a tensor stored [out, in], as [in, out]. */
 static wagle_status write_turned(const wg_importer *m, const wg_gguf_tensor *t, wg_output *out)
 {
@@ -62,9 +76,7 @@ static wagle_status write_turned(const wg_importer *m, const wg_gguf_tensor *t, 
     for (int64_t i = 0; i < I; i++) {
         for (int64_t o = 0; o < O; o++)
             row[o] = all[o * I + i];
-        wg_from_float(m->dtype, row, O, stored);
-        WG_TRY_GOTO(wg_output_write(m->ctx, out, stored, (size_t)O * wg_dtype_size(m->dtype)),
-                    done);
+        WG_TRY_GOTO(write_row(m, t, row, O, stored, out), done);
     }
     st = WAGLE_OK;
 done:
@@ -93,8 +105,7 @@ static wagle_status write_rows(const wg_importer *m, const wg_config *c, const e
         wg_gguf_dequantise(t, (permuted ? wg_gguf_row(r, c->h) : r) * width, width, row);
         for (int64_t i = 0; less > 0 && i < width; i++)
             row[i] -= less;
-        wg_from_float(m->dtype, row, width, stored);
-        WG_TRY_GOTO(wg_output_write(m->ctx, out, stored, bytes), done);
+        WG_TRY_GOTO(write_row(m, t, row, width, stored, out), done);
     }
     st = WAGLE_OK;
 done:

@@ -73,9 +73,10 @@ wagle_status wg_suite_watch_rule(wagle_ctx *ctx, const wagle_suite_options *o, c
         if (strcspn(at, ",") == n && strncmp(at, name, n) == 0)
             return WAGLE_OK;
     }
-    return wg_fail(ctx, WAGLE_E_USAGE,
-                   "--stop-when '%.64s': neither forget nor retain nor one of --suite %s", rule,
-                   o->suites);
+    return wg_fail(
+        ctx, WAGLE_E_USAGE,
+        "--stop-when '%.64s': as in forget.probability<0.1: forget, retain or one of --suite %s",
+        rule, o->suites);
 }
 
 wagle_status wg_suite_watch(wagle_ctx *ctx, const wagle_suite_options *o, wg_watch *out)

@@ -1,6 +1,7 @@
 #include "tensor/tensor.h"
 
 #include "base/number.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -90,6 +91,14 @@ void wg_to_float(wg_dtype d, const void *src, int64_t n, float *dst)
         memcpy(&h, s + 2 * i, sizeof h);
         dst[i] = d == WG_BF16 ? wg_bf16_float(h) : wg_f16_float(h);
     }
+}
+
+float wg_beyond(const float *x, int64_t n, float limit)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (fabsf(x[i]) >= limit && isfinite(x[i]))
+            return x[i];
+    return 0;
 }
 
 void wg_from_float(wg_dtype d, const float *src, int64_t n, void *dst)

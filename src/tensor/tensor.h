@@ -50,5 +50,8 @@ bool wg_shape_count(const wg_shape *s, int64_t *count);
 /* n elements of type d at src to float32 and back (nearest even); src, dst may be unaligned. */
 void wg_to_float(wg_dtype d, const void *src, int64_t n, float *dst);
 void wg_from_float(wg_dtype d, const float *src, int64_t n, void *dst);
+/* The first number of x [n] whose magnitude is `limit` or more, but not infinite; 0: none. */
+float wg_beyond(const float *x, int64_t n, float limit);
+#define WG_F16_LIMIT 65520.0F /* from here on a number rounds to infinity in float16 */
 
 #endif

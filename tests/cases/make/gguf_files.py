@@ -231,7 +231,20 @@ def types():
             {"run": "wagle import model.gguf --out a --quiet" + logits.replace("MODEL", "a"),
              "python": f"json.load(open(path('a/config.json')))['dtype'] == '{dtype}'"},
             {"run": "wagle import model.gguf --out b --dtype f32 --quiet" + logits.replace("MODEL", "b"),
-             "same_files": [["a.logits", "b.logits"]]}], judge="wagle --dtype f32")
+             "same_files": [["a.logits", "b.logits"]]},
+            {"run": "wagle export a --out back.gguf --quiet", "gguf": {"file": "back.gguf", "lacks": [], "has": {
+                "general.file_type": {"float32": 0, "float16": 1, "bfloat16": 32}[dtype]}}}], judge="wagle --dtype f32")
+    folder = begin("gguf-beyond-float16")
+    large = weights("llama", size, len(byte_vocabulary()[0]), True, 0)["token_embd.weight"]
+    large[300, 3] = 1e5
+    write(folder + FILE, **SMALL | {"tensors": {"token_embd.weight": large}})
+    no = {"rc": 3, "stderr_lines": 1}
+    save("gguf-beyond-float16", "100000 would be infinite in float16: the tensor is named", [
+        {"run": "wagle import model.gguf --out a --dtype f16 --quiet", "stderr": ["token_embd.weight", "100000", "f16"], "missing_files": ["a"]} | no,
+        {"run": "wagle import model.gguf --out b --quiet && wagle export b --out back.gguf --type f16 --quiet",
+         "stderr": ["model.embed_tokens.weight", "100000", "f16"], "missing_files": ["back.gguf"]} | no,
+        {"run": "wagle export b --out back.gguf --quiet", "gguf": {"file": "back.gguf", "has": {"general.file_type": 0}, "lacks": []}}],
+        judge="IEEE 754")
     folder = begin("gguf-quantised-as-bf16")
     write(folder + FILE, **SMALL | dict(D=32, F=32, h=16), quantise="Q8_0")
     save("gguf-quantised-as-bf16", "quantised weights are written as bf16, as `wagle help import` says", [
