@@ -27,7 +27,7 @@ typedef struct wg_scratch {
     bool filed;
 } wg_scratch;
 
-/* A full disk is told now (WAGLE_E_RESOURCE), not when the map is written. */
+/* A full disk is reported now (WAGLE_E_RESOURCE), not when the map is written. */
 WAGLE_CHECK wagle_status wg_scratch_new(wagle_ctx *ctx, const char *folder, int64_t count,
                                         size_t size, bool filed, wg_scratch *out);
 void wg_scratch_free(wg_scratch *s);
@@ -46,7 +46,7 @@ WAGLE_CHECK wagle_status wg_output_open(wagle_ctx *ctx, const char *path, bool f
                                         wg_output *out);
 WAGLE_CHECK wagle_status wg_output_write(wagle_ctx *ctx, wg_output *out, const void *data,
                                          size_t bytes);
-/* Room for `bytes` in all, so that a full disk is told now; then data at any place in it. */
+/* Room for `bytes` in all, so that a full disk is reported now; then data at any place in it. */
 WAGLE_CHECK wagle_status wg_output_reserve(wagle_ctx *ctx, wg_output *out, size_t bytes);
 WAGLE_CHECK wagle_status wg_output_write_at(wagle_ctx *ctx, wg_output *out, size_t at,
                                             const void *data, size_t bytes);

@@ -1,4 +1,4 @@
-/* output.c - whether a command may write where it is told to, looked at before it works. */
+/* output.c - whether a command may write to its output, checked before it works. */
 #include "base/file.h"
 
 #include <errno.h>

@@ -87,11 +87,11 @@ typedef struct wg_batch {
     bool shared;
     int64_t *path_start; /* [S+1] */
     int64_t *path;       /* [path_start[S]] */
-    int64_t *root;       /* [S] first sequence of the group, whose tokens walk together */
+    int64_t *root;       /* [S] first sequence of the group, whose tokens are computed together */
     int64_t room_paths, room_path;
 } wg_batch;
 
-/* Tokens of an example that walk: those up to the last label's predecessor. */
+/* Tokens of an example that are computed: those up to the last label's predecessor. */
 int64_t wg_example_inputs(const wg_example *e);
 /* Tokens before the first label: what an answer is generated from. */
 int64_t wg_example_given(const wg_example *e);

@@ -11,7 +11,7 @@ typedef struct wg_layout {
     bool open, said;
     wagle_data of; /* what it was opened for */
     wg_chat *chat; /* NULL: a template of fields */
-    char date[16]; /* what the chat template is told if it asks */
+    char date[16]; /* for strftime_now of the chat template */
 } wg_layout;
 
 /* Bytes [from, to) of a text. */

@@ -1,4 +1,4 @@
-/* engine.h - the layer-major pass: all tokens of a batch walk through the layers together.
+/* engine.h - the layer-major pass: all tokens of a batch go through the layers together.
  *
  *   wg_engine_forward    nll of each label row; layer inputs are kept as checkpoints
  *   (the caller turns nll into one weight a label row)

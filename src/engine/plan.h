@@ -14,12 +14,12 @@ typedef struct wg_intent {
     int64_t longest;      /* tokens of the longest sequence */
     bool shared;          /* sequences share first tokens */
     const char *folder;   /* where checkpoints may be spilled; NULL: nowhere */
-    int64_t chunk_tokens; /* at most so many walk together; 0: the default */
+    int64_t chunk_tokens; /* most tokens processed together; 0: the default */
     int64_t budget;       /* bytes for all this; 0: no bound but the defaults */
 } wg_intent;
 
 typedef struct wg_plan {
-    int64_t chunk_tokens; /* that walk through a layer together */
+    int64_t chunk_tokens; /* processed in a layer together */
     int64_t kept_layers;  /* whose activations are kept from forward to backward */
     bool logits_kept, spilled;
     /* bytes */

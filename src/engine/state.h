@@ -1,4 +1,4 @@
-/* state.h - the engine's buffers; pass.c walks the layers, head.c the vocabulary, gram.c the
+/* state.h - the engine's buffers; pass.c runs the layers, head.c the vocabulary, gram.c the
  * per-sequence norms. */
 #ifndef WG_ENGINE_STATE_H
 #define WG_ENGINE_STATE_H
@@ -19,7 +19,7 @@ enum {
     WG_KEEP_LOGITS_BYTES = 192 << 20 /* logits kept between forward and backward */
 };
 
-/* Sequences [from, to) of the batch that walk through a layer together. */
+/* Sequences [from, to) of the batch that go through a layer together. */
 typedef struct wg_chunk {
     int64_t from, to;
     int stream;

@@ -1,5 +1,5 @@
 /* rows.h - rows of a data file as JSON objects: JSON Lines, one JSON array, or CSV with a header
- * (RFC 4180). Which of them is told by the content: '[' first is an array, '{' first is lines,
+ * (RFC 4180). The content decides which: '[' first is an array, '{' first is lines,
  * else CSV. A text in an array is a row of plain text: {"text": ..}. */
 #ifndef WG_IO_ROWS_H
 #define WG_IO_ROWS_H

@@ -47,7 +47,7 @@ typedef struct wg_optimizer {
     double beta1, beta2, epsilon, weight_decay, clip; /* clip 0: none */
     double sparse;                                    /* weight of the L1 norm of what is trained */
     bool clip_each;                                   /* each tensor's gradient on its own */
-    bool *spared;   /* [tensors] without weight decay, or NULL: none is */
+    bool *spared;   /* [tensors] without weight decay; NULL: none */
     double *passed; /* [tensors] clipping before the mask: squared norm of the whole gradient of a
                        tensor that is not trained as a whole; or NULL */
     double rectify; /* rectify.c: weight of the newest retain gradient; 0: off */

@@ -55,7 +55,7 @@ WAGLE_CHECK wagle_status wg_page_difference(wagle_ctx *ctx, wg_text *p, const ch
  */
 
 /* A metric of a model, {"value","low","high","n"}, or NULL. */
-/* Metrics that are told first: SUITE.METRIC and words for it; false past the last. */
+/* Metrics that are shown first: SUITE.METRIC and words for it; false past the last. */
 bool wg_report_told_first(int i, char key[96], const char **words);
 const json_t *wg_report_metric(const wg_report_model *m, const char *suite, const char *metric);
 double wg_report_value(const wg_report_model *m, const char *suite, const char *metric);

@@ -1,4 +1,4 @@
-/* budget.h - what a run will take, decided, checked and told before it starts. */
+/* budget.h - what a run will take: decided, checked and printed before it starts. */
 #ifndef WG_RUN_BUDGET_H
 #define WG_RUN_BUDGET_H
 

@@ -333,7 +333,7 @@ static wagle_status forget(demo *d, const char *selector, const char *name)
     o.seed = d->o->seed;
     o.eval_every = 1;
     o.stop_when = "forget.probability<0.1";
-    o.allow_unmet = true; /* told below */
+    o.allow_unmet = true; /* reported below */
     if (model != NULL && f != NULL && r != NULL && out != NULL)
         st = wagle_unlearn(d->ctx, &o, &result);
     if (st == WAGLE_OK && !result.stopped)

@@ -80,7 +80,7 @@ const char *wg_run_model_hash(const wg_run *w);
 /* --- disk.c: room for what a run writes --------------------------------------------------------
  */
 
-/* WAGLE_E_RESOURCE if there is not enough. trained: weights. In a dry run it is told. */
+/* WAGLE_E_RESOURCE if there is not enough. trained: weights. A dry run prints it. */
 WAGLE_CHECK wagle_status wg_run_reserve(wagle_ctx *ctx, wg_run *w, int64_t trained);
 void wg_run_release(wg_run *w);
 

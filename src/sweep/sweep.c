@@ -101,7 +101,7 @@ static void tidy(const wg_sweep *s)
     }
 }
 
-/* What there is, told; nothing runs and nothing is written. */
+/* Prints what there is; nothing runs and nothing is written. */
 static wagle_status look(wagle_ctx *ctx, wg_sweep *s, char **table)
 {
     const char *runs;
