@@ -1,10 +1,12 @@
 /* config.c - --config FILE: options from a JSON object. */
 #include "options.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Keys may be written with underscores or points. */
 static bool is_same_name(const char *key, const char *name)
@@ -95,6 +97,8 @@ static wagle_status set_key(const cli_command *c, cli_options *o, const char *ke
 
     if (i < 0 && p < 0)
         return cli_unknown_key(c, key);
+    if (i >= 0 && strcmp(t->name, "config") == 0)
+        return cli_refuse("--config: 'config': a file of options names no other");
     if (p >= 0)
         return json_is_number(value) ? set_param(o, p, value) : wrong_type(key, "a number");
     switch (t->kind) {
@@ -122,12 +126,17 @@ static wagle_status set_key(const cli_command *c, cli_options *o, const char *ke
 wagle_status cli_apply_config(const cli_command *c, const char *path, cli_options *o)
 {
     json_error_t error;
-    json_t *json = json_load_file(path, JSON_REJECT_DUPLICATES, &error), *value;
+    json_t *json, *value;
     const char *key;
 
+    if (access(path, R_OK) != 0) {
+        cli_refuse("--config %s: %s", path, errno == ENOENT ? "no such file" : strerror(errno));
+        return WAGLE_E_INPUT;
+    }
+    json = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(json)) {
-        fprintf(stderr, "wagle: --config %s:%d: %s\n", path, error.line > 0 ? error.line : 1,
-                json == NULL ? error.text : "not a JSON object");
+        cli_refuse("--config %s:%d: %s", path, error.line > 0 ? error.line : 1,
+                   json == NULL ? error.text : "not a JSON object");
         return WAGLE_E_INPUT;
     }
     json_object_foreach (json, key, value) {

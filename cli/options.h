@@ -104,6 +104,8 @@ wagle_status cli_check_rules(const cli_command *c, cli_options *o);
 
 /* WAGLE_E_INPUT, and says which option, where a file that is to be read is not there. */
 wagle_status cli_check_paths(const cli_command *c, const cli_options *o);
+/* WAGLE_E_USAGE where an output is the same file as an input, through links too. */
+wagle_status cli_check_outputs(const cli_command *c, const cli_options *o);
 
 /* --- value.c: numbers and their ranges ---------------------------------------------------------
  */

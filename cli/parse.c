@@ -33,13 +33,15 @@ void cli_flag_name(const char *key, char out[64])
 
 wagle_status cli_refuse(const char *format, ...)
 {
+    char text[8192];
     va_list args;
 
     va_start(args, format);
-    fputs("wagle: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    for (char *c = text; *c != '\0'; c++)
+        *c = (unsigned char)*c < ' ' ? ' ' : *c; /* one line, whatever a name holds */
+    fprintf(stderr, "wagle: %s\n", text);
     return WAGLE_E_USAGE;
 }
 
@@ -285,5 +287,7 @@ wagle_status cli_parse(const cli_command *c, int argc, const char **argv, cli_op
         return cli_refuse("%s: %s", c->name, c->argument_missing);
     gather_params(o);
     st = cli_check_rules(c, o);
-    return st == WAGLE_OK ? cli_check_paths(c, o) : st;
+    if (st == WAGLE_OK)
+        st = cli_check_paths(c, o);
+    return st == WAGLE_OK ? cli_check_outputs(c, o) : st;
 }

@@ -1,5 +1,6 @@
-/* paths.c - files that options name are there before anything is read: which option names a file
- * that is not, and what may be meant. Model folders are the library's to look at. */
+/* paths.c - files that options name, looked at before anything is read: which option names a file
+ * that is not there, and that no output is an input, whichever options name the two. Model folders
+ * are the library's to look at. */
 #include "options.h"
 
 #include <stdio.h>
@@ -8,7 +9,7 @@
 #include <sys/stat.h>
 
 static const char files[] = "data forget retain scores mask refusal rmu-control pairs recompute "
-                            "file config";
+                            "file config gold";
 static const char folders[] = "reference tofu";
 
 /* FILE@WEIGHT is FILE, unless a file has that very name. */
@@ -59,12 +60,109 @@ wagle_status cli_check_paths(const cli_command *c, const cli_options *o)
         const bool folder = cli_listed(folders, t->name);
         const void *at = (const char *)o + t->place;
         wagle_status st = WAGLE_OK;
-        if (!cli_applies(c, t->name) || (!folder && !cli_listed(files, t->name)))
+        if (!cli_applies(c, t->name) || (!folder && !cli_listed(files, t->name)) ||
+            (strcmp(t->name, "gold") == 0 && strcmp(c->name, "report") == 0)) /* a label there */
             continue;
         if (t->kind == CLI_TEXT)
             st = check(t, *(const char *const *)at, folder);
         for (int i = 0; t->kind == CLI_TEXTS && st == WAGLE_OK && i < CLI_LIST; i++)
             st = check(t, ((const char *const *)at)[i], folder);
+        if (st != WAGLE_OK)
+            return st;
+    }
+    return WAGLE_OK;
+}
+
+/* --- outputs -----------------------------------------------------------------------------------
+ */
+
+static const char inputs[] = "data forget retain scores mask refusal rmu-control pairs recompute "
+                             "file config gold set";
+static const char outputs[] = "out out-patch svg";
+/* what may be X.json of a result, whose rows are in X.rows.jsonl */
+static const char results[] = "recompute gold";
+
+/* The rows of a result X.json; "" of another file. */
+static void rows_of(const char *path, char out[4096])
+{
+    const size_t n = strlen(path);
+
+    out[0] = '\0';
+    if (n > 5 && n < 4000 && strcmp(path + n - 5, ".json") == 0)
+        snprintf(out, 4096, "%.*s.rows.jsonl", (int)(n - 5), path);
+}
+
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) && x.st_dev == y.st_dev &&
+           x.st_ino == y.st_ino;
+}
+
+typedef struct output {
+    const char *option, *path;
+    char rows[4096]; /* "" without any */
+} output;
+
+static wagle_status refuse_same(const output *out, const char *path, bool result)
+{
+    char rows[4096] = "";
+
+    if (result)
+        rows_of(path, rows);
+    if (!same_file(out->path, path) && !same_file(out->path, rows) && !same_file(out->rows, path) &&
+        !same_file(out->rows, rows))
+        return WAGLE_OK;
+    return cli_refuse("--%s %s: is the input %s; an output never replaces an input", out->option,
+                      out->path, path);
+}
+
+/* NAME=FILE is FILE, FILE@WEIGHT is FILE. */
+static wagle_status check_input(const output *out, const char *option, const char *path)
+{
+    const char *equals = strchr(path, '=');
+    char file[4096];
+    wagle_status st = refuse_same(out, path, option == NULL || cli_listed(results, option));
+
+    if (st == WAGLE_OK && equals != NULL && (option == NULL || strcmp(option, "set") == 0))
+        st = refuse_same(out, equals + 1, option == NULL);
+    without_weight(path, file);
+    return st == WAGLE_OK ? refuse_same(out, file, false) : st;
+}
+
+static wagle_status check_output(const cli_command *c, const cli_options *o, const output *out)
+{
+    wagle_status st = WAGLE_OK;
+
+    for (int i = 0; st == WAGLE_OK && o->argument[i] != NULL; i++)
+        st = check_input(out, NULL, o->argument[i]);
+    for (const cli_option *t = cli_table; st == WAGLE_OK && t->name != NULL; t++) {
+        const void *at = (const char *)o + t->place;
+        const char *const *list = at;
+        const int most = t->kind == CLI_TEXTS ? CLI_LIST : t->kind == CLI_TEXT;
+        if (!cli_applies(c, t->name) || !cli_listed(inputs, t->name))
+            continue;
+        for (int i = 0; st == WAGLE_OK && i < most; i++)
+            if (list[i] != NULL)
+                st = check_input(out, t->name, list[i]);
+    }
+    return st;
+}
+
+wagle_status cli_check_outputs(const cli_command *c, const cli_options *o)
+{
+    for (const cli_option *t = cli_table; t->name != NULL; t++) {
+        output out = {.option = t->name};
+        wagle_status st;
+        if (!cli_applies(c, t->name) || !cli_listed(outputs, t->name))
+            continue;
+        out.path = *(const char *const *)(const void *)((const char *)o + t->place);
+        if (out.path == NULL)
+            continue;
+        if (o->suites != NULL || o->recompute != NULL)
+            rows_of(out.path, out.rows);
+        st = check_output(c, o, &out);
         if (st != WAGLE_OK)
             return st;
     }

@@ -113,6 +113,11 @@ static bool scores_retain(const cli_options *o)
     return selector_uses(o, WAGLE_USES_RETAIN);
 }
 
+static bool scores_rows(const cli_options *o)
+{
+    return scores_forget(o) || scores_retain(o);
+}
+
 static bool trains_forget(const cli_options *o)
 {
     return objective_uses(o, WAGLE_USES_FORGET);
@@ -173,6 +178,11 @@ static bool with_lora(const cli_options *o)
 static bool evaluates_on_the_way(const cli_options *o)
 {
     return o->stop_when != NULL || o->monitor || o->suites != NULL;
+}
+
+static bool with_stop_when(const cli_options *o)
+{
+    return o->stop_when != NULL;
 }
 
 static bool with_suite(const cli_options *o)
@@ -286,6 +296,7 @@ static const struct rule {
     {"loss", "attribute mask", scores_forget, "the selector reads no forget rows", false},
     {"forget", "attribute mask", scores_forget, "the selector reads no forget rows", true},
     {"retain", "attribute mask", scores_retain, "the selector reads no retain rows", true},
+    {ROW_OPTIONS, "attribute mask", scores_rows, "the selector reads no rows", true},
     {"objective forget retain refusal reference alpha forget-weight retain-term rmu-control",
      "gradient", with_objective, "it needs --objective; without one --data is differentiated",
      false},
@@ -307,6 +318,7 @@ static const struct rule {
     {"lora-alpha lora-targets", "finetune unlearn", with_lora, "it needs --lora RANK", false},
     {"eval-every", "finetune unlearn", evaluates_on_the_way,
      "it needs --stop-when, --monitor or --suite", false},
+    {"allow-unmet", "finetune unlearn", with_stop_when, "it needs --stop-when", false},
     {"set tofu split gold shots max-tokens no-eos", "finetune unlearn", with_suite,
      "it needs --suite: which suite?", false},
     {"set tofu", "eval", with_suite_or_recompute,

@@ -60,7 +60,7 @@ wagle_status wg_map_open(wagle_ctx *ctx, const char *path, wg_map *map)
 {
     struct stat info;
     int error = 0;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is not waited for */
 
     *map = (wg_map){(const unsigned char *)"", 0};
     if (fd < 0)
@@ -69,9 +69,12 @@ wagle_status wg_map_open(wagle_ctx *ctx, const char *path, wg_map *map)
         error = errno;
     else if (S_ISDIR(info.st_mode))
         error = EISDIR;
-    else if (!S_ISREG(info.st_mode))
-        error = EINVAL;
-    else if (info.st_size > 0) {
+    else if (!S_ISREG(info.st_mode)) {
+        close(fd);
+        return wg_fail(ctx, WAGLE_E_INPUT,
+                       "%s: a pipe or device; a file is wanted, which can be read more than once",
+                       path);
+    } else if (info.st_size > 0) {
         void *data = map_bytes(fd, (size_t)info.st_size);
         if (data == MAP_FAILED)
             error = errno;

@@ -94,6 +94,8 @@ WAGLE_CHECK wagle_status wg_output_check(wagle_ctx *ctx, const char *path, bool 
 WAGLE_CHECK wagle_status wg_output_spares(wagle_ctx *ctx, const char *path, const char *input);
 WAGLE_CHECK wagle_status wg_output_spares_data(wagle_ctx *ctx, const char *path,
                                                const wagle_data *data);
+/* Whether a second output of a command lies outside the folder that it makes. */
+WAGLE_CHECK wagle_status wg_output_apart(wagle_ctx *ctx, const char *path, const char *folder);
 
 /* --- partial.c: folders that appear whole, and that one process at a time works in -------------
  */

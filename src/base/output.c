@@ -89,13 +89,15 @@ static wagle_status spares(wagle_ctx *ctx, const char *path, const char *input)
         return WAGLE_OK;
     if (same_file(path, &in))
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "--out %.256s: is the input %.256s; an output never replaces an input", path,
+                       "%.256s: is the input %.256s; an output never replaces an input", path,
                        input);
     if (S_ISDIR(in.st_mode) && real_parent(path, real) && lies_in(real, &in))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--out %.256s: lies in the input %.256s", path, input);
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "%.256s: lies in the input %.256s; an output never replaces an input", path,
+                       input);
     if (stat(path, &out) == 0 && S_ISDIR(out.st_mode) && lies_in(real_input, &out))
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "--out %.256s: the input %.256s lies in it; an output never replaces an "
+                       "%.256s: the input %.256s lies in it; an output never replaces an "
                        "input",
                        path, input);
     return WAGLE_OK;
@@ -118,6 +120,40 @@ wagle_status wg_output_spares_data(wagle_ctx *ctx, const char *path, const wagle
     WG_TRY(wg_output_spares(ctx, path, data->path));
     for (const char *const *more = data->more; more != NULL && *more != NULL; more++)
         WG_TRY(wg_output_spares(ctx, path, *more));
+    return WAGLE_OK;
+}
+
+/* The path without symbolic links, whether or not there is something. */
+static bool real_path(const char *path, char out[PATH_MAX])
+{
+    char plain[PATH_MAX];
+    size_t n;
+
+    if (realpath(path, out) != NULL)
+        return true;
+    if (!copy_path(path, plain) || !real_parent(path, out))
+        return false;
+    n = strlen(out);
+    return snprintf(out + n, PATH_MAX - n, "/%s", wg_path_name(plain)) < (int)(PATH_MAX - n);
+}
+
+wagle_status wg_output_apart(wagle_ctx *ctx, const char *path, const char *folder)
+{
+    static const char *const made[] = {"", ".partial"};
+    char name[PATH_MAX], real[PATH_MAX], other[PATH_MAX];
+
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+        size_t n = strlen(folder);
+        while (n > 1 && folder[n - 1] == '/')
+            n--;
+        snprintf(name, sizeof name, "%.*s%s", (int)n, folder, made[i]);
+        if (!real_path(path, real) || !real_path(name, other))
+            continue;
+        n = strlen(other);
+        if (strncmp(real, other, n) == 0 && (real[n] == '\0' || real[n] == '/'))
+            return wg_fail(ctx, WAGLE_E_USAGE, "%.256s: is, or lies in, the output folder %.256s",
+                           path, name);
+    }
     return WAGLE_OK;
 }
 

@@ -26,17 +26,38 @@ static bool look(const char *path, struct stat *out)
     return stat(file, out) == 0;
 }
 
-void wg_data_warn_shared(wagle_ctx *ctx, const wagle_data *forget, const wagle_data *retain)
+/* Calls say, which may be NULL, for each file of both; whether there is one. */
+static bool each_shared(wagle_ctx *ctx, const wagle_data *forget, const wagle_data *retain,
+                        void (*say)(wagle_ctx *ctx, const char *a, const char *b))
 {
     const char *a, *b;
+    bool any = false;
 
     for (int i = 0; (a = file_of(forget, i)) != NULL; i++)
         for (int k = 0; (b = file_of(retain, k)) != NULL; k++) {
             struct stat s, t;
-            if (look(a, &s) && look(b, &t) && s.st_dev == t.st_dev && s.st_ino == t.st_ino)
-                wg_log(ctx, 0,
-                       "--forget %s and --retain %s are the same file: what is to be forgotten is "
-                       "kept too",
-                       a, b);
+            if (!look(a, &s) || !look(b, &t) || s.st_dev != t.st_dev || s.st_ino != t.st_ino)
+                continue;
+            any = true;
+            if (say != NULL)
+                say(ctx, a, b);
         }
+    return any;
+}
+
+static void say_shared(wagle_ctx *ctx, const char *a, const char *b)
+{
+    wg_log(ctx, 0,
+           "--forget %s and --retain %s are the same file: what is to be forgotten is kept too", a,
+           b);
+}
+
+void wg_data_warn_shared(wagle_ctx *ctx, const wagle_data *forget, const wagle_data *retain)
+{
+    (void)each_shared(ctx, forget, retain, say_shared);
+}
+
+bool wg_data_share(const wagle_data *forget, const wagle_data *retain)
+{
+    return each_shared(NULL, forget, retain, NULL);
 }

@@ -133,8 +133,9 @@ wagle_status wg_report_add(wagle_ctx *ctx, wg_report *r, const char *entry)
     } else {
         WG_TRY(add_result_file(ctx, r, equals != NULL ? label : NULL, path, &m));
     }
-    return json_array_append_new(m->sources, wg_json_bytes(path)) == 0 ? WAGLE_OK
-                                                                       : wg_json_memory(ctx);
+    /* the path as it is, to be opened again */
+    return json_array_append_new(m->sources, json_string_nocheck(path)) == 0 ? WAGLE_OK
+                                                                             : wg_json_memory(ctx);
 }
 
 static wg_report_model *find(wg_report *r, const char *label)

@@ -278,7 +278,7 @@ static wagle_status write_log(wagle_ctx *ctx, const wg_run *w)
     return st;
 }
 
-static wagle_status write_patch(wagle_ctx *ctx, const wg_run *w)
+static wagle_status write_patch(wagle_ctx *ctx, wg_run *w)
 {
     const wagle_diff_options o = {
         .before = w->o->model, .after = w->partial, .out = w->o->out_patch, .force = w->o->force};
@@ -287,6 +287,11 @@ static wagle_status write_patch(wagle_ctx *ctx, const wg_run *w)
     wg_nest(ctx);
     st = wagle_diff(ctx, &o);
     wg_unnest(ctx);
+    w->unchanged = st == WAGLE_E_RUN; /* the two models are the same */
+    if (w->unchanged) {
+        wg_forget_failure(ctx);
+        return WAGLE_OK;
+    }
     return st;
 }
 

@@ -34,6 +34,8 @@ static wagle_status choose(wagle_ctx *ctx, evaluation *e)
 {
     const char *at = e->o->metrics != NULL ? e->o->metrics : "nll,perplexity,probability";
 
+    if (*at == '\0')
+        return wg_fail(ctx, WAGLE_E_USAGE, "--metrics: no metric is named");
     while (*at != '\0') {
         const size_t n = strcspn(at, ",");
         int i = 0;

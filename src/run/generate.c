@@ -166,7 +166,10 @@ wagle_status wg_generate(wagle_ctx *ctx, wg_session *s, const wg_ids *prompts, i
     wagle_status st;
 
     for (int64_t i = 0; i < n; i++) {
-        if (prompts[i].n == 0 || prompts[i].n + how->max_tokens > c->max_position)
+        if (prompts[i].n == 0)
+            return wg_fail(ctx, WAGLE_E_INPUT,
+                           "prompt %lld has no tokens: there is nothing to continue", (long long)i);
+        if (prompts[i].n + how->max_tokens > c->max_position)
             return wg_fail(ctx, WAGLE_E_INPUT,
                            "prompt %lld: %lld tokens and %lld new ones; the model takes %lld",
                            (long long)i, (long long)prompts[i].n, (long long)how->max_tokens,

@@ -21,6 +21,7 @@ typedef struct wg_run {
     wg_material data;
     wg_mask mask;
     bool masked, spill_state;
+    bool unchanged; /* no stored weight: there is no patch */
     wg_trainer trainer;
     wg_shared *shared;     /* or NULL */
     const wg_watch *watch; /* or NULL */
@@ -54,6 +55,8 @@ WAGLE_CHECK wagle_status wg_stop_parse(wagle_ctx *ctx, const char *text, bool su
                                        const char *names, wg_stop_rule *rule);
 /* Whether the rule is on a suite's metric. */
 bool wg_stop_by_suite(const wg_stop_rule *rule);
+/* A metric that no suite gives is refused, before work that takes long. */
+WAGLE_CHECK wagle_status wg_run_check_rule(wagle_ctx *ctx, wg_run *w);
 /* Where one is due: asks the model, writes a line of the log, applies the rule. With a watch also
  * before the first step, which never stops. */
 WAGLE_CHECK wagle_status wg_run_watch(wagle_ctx *ctx, wg_run *w);

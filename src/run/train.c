@@ -119,8 +119,10 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
         !(w->objective->needs & (WG_MAKES_ALTERNATES | WG_RANDOM_LABELS)))
         return wg_fail(ctx, WAGLE_E_USAGE, "objective %s wants --refusal FILE, a line each",
                        w->objective->name);
-    if (o->out_patch != NULL)
+    if (o->out_patch != NULL) {
+        WG_TRY(wg_output_apart(ctx, o->out_patch, o->out));
         WG_TRY(wg_train_output_check(ctx, o, o->out_patch, o->force));
+    }
     WG_TRY(wg_train_check_early(ctx, o, w->objective));
     WG_TRY(wg_rules_find(ctx, o->optimizer, &w->rules));
     WG_TRY(wg_decay_find(ctx, o->schedule, &w->decay));
@@ -321,6 +323,9 @@ static wagle_status plan_steps(wagle_ctx *ctx, wg_run *w)
     w->steps = w->pairs != NULL ? (int64_t)json_array_size(w->pairs)
                : o->steps > 0   ? o->steps
                                 : (int64_t)ceil(o->epochs * (double)w->per_epoch);
+    if (o->warmup > w->steps)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--warmup %lld: the run has %lld updates",
+                       (long long)o->warmup, (long long)w->steps);
     w->warmup = o->warmup >= 0 ? o->warmup : (int64_t)ceil(o->warmup_ratio * (double)w->steps);
     w->warmup = w->warmup < w->steps ? w->warmup : w->steps;
     w->ordered = -1;
@@ -348,6 +353,8 @@ static wagle_status prepare(wagle_ctx *ctx, wg_run *w)
         WG_TRY(wg_run_fingerprint(ctx, w));
         WG_TRY(wg_run_check_resume(ctx, w));
     }
+    if (!ctx->dry_run && o->selector != NULL && !o->resume)
+        WG_TRY(wg_run_check_rule(ctx, w));
     if (!ctx->dry_run || o->selector == NULL)
         WG_TRY(load_mask(ctx, w));
     WG_TRY(budget(ctx, w, term));
@@ -396,8 +403,12 @@ static wagle_status warn(wagle_ctx *ctx, const wg_run *w)
 
     /* one file for both was said already */
     if (w->trainer.retain_term != WG_RETAIN_NONE && wg_run_same_rows(w) &&
-        strcmp(o->forget.path, o->retain.path) != 0)
+        !wg_data_share(&o->forget, &o->retain))
         wg_log(ctx, 0, "--forget and --retain are the same rows: one term undoes the other");
+    if (w->steps == 1 && w->warmup == 1)
+        wg_log(ctx, 0,
+               "the only update has a learning rate of 0, where the warm-up begins: nothing is "
+               "trained; --warmup 0 leaves it out");
     if (w->trainer.tokens)
         wg_log(ctx, 2, "losses are means over label tokens (--reduction tokens)");
     return wg_tell_left_out(ctx, o->model, &w->session.model->files);
@@ -471,7 +482,12 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
     WG_TRY_GOTO(warn(ctx, &w), done);
     WG_TRY_GOTO(all_steps(ctx, &w), done);
     WG_TRY_GOTO(finish(ctx, &w), done);
-    st = judge_rule(ctx, &w);
+    WG_TRY_GOTO(judge_rule(ctx, &w), done);
+    if (w.unchanged)
+        st = wg_fail(ctx, WAGLE_E_RUN,
+                     "--out-patch %.160s: not written, no stored weight changed; the model is in "
+                     "%.160s",
+                     o->out_patch, o->out);
 done:
     wg_run_release(&w);
     wg_partial_end(&w.folder, w.checkpoint == NULL || wg_exists(w.checkpoint));

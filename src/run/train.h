@@ -94,9 +94,10 @@ static inline double wg_row_weight(const wg_example *e)
     return e->weight > 0 ? (double)e->weight : 1;
 }
 
-/* What else is asked of the model while it trains: adds numbers to the object metrics. */
+/* What else is asked of the model while it trains: adds numbers to the object metrics. few: of as
+ * little data as possible, where only the metrics' names are wanted. */
 typedef struct wg_watch {
-    wagle_status (*ask)(wagle_ctx *ctx, void *user, wg_session *s, json_t *metrics);
+    wagle_status (*ask)(wagle_ctx *ctx, void *user, wg_session *s, bool few, json_t *metrics);
     void *user;
 } wg_watch;
 

@@ -108,8 +108,47 @@ static wagle_status ask(wagle_ctx *ctx, wg_run *w, json_t *metrics)
     if (st == WAGLE_OK && (w->o->monitor || is_of_set(w->stop.metric, "retain")))
         st = ask_set(ctx, w, "retain", &w->data.retain, metrics);
     if (st == WAGLE_OK && w->watch != NULL)
-        st = w->watch->ask(ctx, w->watch->user, &w->session, metrics);
+        st = w->watch->ask(ctx, w->watch->user, &w->session, false, metrics);
     wg_optimizer_as_stored(w->trainer.optimizer, false);
+    return st;
+}
+
+static wagle_status no_metric(wagle_ctx *ctx, const wg_run *w, const json_t *metrics)
+{
+    wg_text names = {0};
+    const char *name;
+    json_t *other;
+    wagle_status st = WAGLE_OK;
+
+    json_object_foreach ((json_t *)(uintptr_t)metrics, name, other)
+        if (st == WAGLE_OK)
+            st = wg_text_printf(ctx, &names, " %s", name);
+    if (st == WAGLE_OK)
+        st = wg_fail(ctx, WAGLE_E_USAGE, "--stop-when '%s': no such metric; there are%.600s",
+                     w->stop.metric, names.text != NULL ? names.text : " none");
+    wg_text_free(&names);
+    return st;
+}
+
+/* One row of each set tells the names, except where a name comes from a later row, or a suite
+ * takes several rows; then all of them are asked. */
+wagle_status wg_run_check_rule(wagle_ctx *ctx, wg_run *w)
+{
+    bool known = !wg_stop_by_suite(&w->stop) || w->watch == NULL;
+    wagle_status st = WAGLE_OK;
+
+    for (int few = 1; st == WAGLE_OK && !known && few >= 0; few--) {
+        json_t *metrics = json_object();
+        st = metrics != NULL ? w->watch->ask(ctx, w->watch->user, &w->session, few, metrics)
+                             : wg_json_memory(ctx);
+        known = st == WAGLE_OK && json_object_get(metrics, w->stop.metric) != NULL;
+        if (few && st != WAGLE_OK && st != WAGLE_E_INTERRUPTED) {
+            wg_forget_failure(ctx);
+            st = WAGLE_OK;
+        } else if (!few && st == WAGLE_OK && !known)
+            st = no_metric(ctx, w, metrics);
+        json_decref(metrics);
+    }
     return st;
 }
 
@@ -117,10 +156,6 @@ static wagle_status judge(wagle_ctx *ctx, wg_run *w, const json_t *metrics)
 {
     const json_t *value = json_object_get(metrics, w->stop.metric);
     const double x = json_number_value(value);
-    wg_text names = {0};
-    const char *name;
-    json_t *other;
-    wagle_status st = WAGLE_OK;
 
     if (w->stop.metric[0] == '\0')
         return WAGLE_OK;
@@ -131,16 +166,7 @@ static wagle_status judge(wagle_ctx *ctx, wg_run *w, const json_t *metrics)
                             (w->stop.equal && x == w->stop.bound));
         return WAGLE_OK;
     }
-    if (json_is_null(value)) /* of no value here */
-        return WAGLE_OK;
-    json_object_foreach ((json_t *)(uintptr_t)metrics, name, other)
-        if (st == WAGLE_OK)
-            st = wg_text_printf(ctx, &names, " %s", name);
-    if (st == WAGLE_OK)
-        st = wg_fail(ctx, WAGLE_E_USAGE, "--stop-when '%s': no such metric; there are%.600s",
-                     w->stop.metric, names.text != NULL ? names.text : " none");
-    wg_text_free(&names);
-    return st;
+    return json_is_null(value) ? WAGLE_OK /* of no value here */ : no_metric(ctx, w, metrics);
 }
 
 static wagle_status note(wagle_ctx *ctx, wg_run *w, const json_t *metrics)

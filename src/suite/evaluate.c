@@ -1,6 +1,8 @@
 /* evaluate.c - runs suites, keeps their rows, measures them, with intervals. */
 #include "suite/results.h"
 
+#include "data/distinct.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,7 +48,7 @@ static wagle_status check_suite(wagle_ctx *ctx, wg_evaluation *e)
     const char *file;
 
     for (int i = 0; wg_evaluation_set_at(e, i, name, &file); i++)
-        any |= takes_set(e->suite, name);
+        any |= takes_set(e->suite, name) && strcmp(name, "dev") != 0;
     for (const wg_set_info *s = e->suite->set; s->name != NULL; s++)
         if (s->needed && wg_evaluation_set(e, s->name) == NULL)
             return wg_fail(ctx, WAGLE_E_USAGE, "suite %s wants --set %s=FILE: %s", e->suite->name,
@@ -150,10 +152,15 @@ static wagle_status choose(wagle_ctx *ctx, wg_evaluation *e)
         const size_t n = strcspn(at, ",");
         if (e->n_chosen == WG_SUITES_MOST)
             return wg_fail(ctx, WAGLE_E_USAGE, "--suites: more than there are");
-        WG_TRY(wg_suite_find(ctx, at, n, &e->chosen[e->n_chosen++]));
+        WG_TRY(wg_suite_find(ctx, at, n, &e->chosen[e->n_chosen]));
+        for (int i = 0; i < e->n_chosen; i++)
+            if (e->chosen[i] == e->chosen[e->n_chosen])
+                return wg_fail(ctx, WAGLE_E_USAGE, "--suite: %s is named twice",
+                               e->chosen[i]->name);
+        e->n_chosen++;
         at += n + (at[n] == ',');
     }
-    return WAGLE_OK;
+    return e->n_chosen > 0 ? WAGLE_OK : wg_fail(ctx, WAGLE_E_USAGE, "--suite: no suite is named");
 }
 
 wagle_status wg_evaluation_check(wagle_ctx *ctx, wg_evaluation *e)
@@ -215,6 +222,16 @@ static wagle_status check_layout(wagle_ctx *ctx, const wg_evaluation *e)
     return WAGLE_OK;
 }
 
+/* Two groups that are compared with each other, from one file, differ in nothing. */
+static void warn_same_groups(wagle_ctx *ctx, const wg_evaluation *e)
+{
+    const wagle_data a = {.path = wg_evaluation_set(e, "members")},
+                     b = {.path = wg_evaluation_set(e, "nonmembers")};
+
+    if (a.path != NULL && b.path != NULL && wg_data_share(&a, &b))
+        wg_log(ctx, 0, "sets members and nonmembers are the same file: no attack tells them apart");
+}
+
 static wagle_status open_and_run(wagle_ctx *ctx, wg_evaluation *e)
 {
     wg_session session;
@@ -222,6 +239,7 @@ static wagle_status open_and_run(wagle_ctx *ctx, wg_evaluation *e)
 
     WG_TRY(wg_evaluation_check(ctx, e));
     WG_TRY(check_layout(ctx, e));
+    warn_same_groups(ctx, e);
     WG_TRY(wg_session_open(ctx, e->o->model, &session));
     e->session = &session;
     st = wg_evaluation_run(ctx, e);
@@ -354,6 +372,20 @@ static wagle_status finish(wagle_ctx *ctx, wg_evaluation *e, char **json)
     return st;
 }
 
+/* The result may be written, and it is none of the inputs. */
+static wagle_status check_out(wagle_ctx *ctx, const wagle_suite_options *o)
+{
+    const wg_evaluation e = {.o = o};
+    char name[64];
+    const char *file;
+
+    WG_TRY(wg_results_check(ctx, o->out, o->force,
+                            WG_INPUTS(o->model, o->gold, o->recompute, o->reference)));
+    for (int i = 0; wg_evaluation_set_at(&e, i, name, &file); i++)
+        WG_TRY(wg_results_spare(ctx, o->out, file));
+    return WAGLE_OK;
+}
+
 static wagle_status check_options(wagle_ctx *ctx, const wagle_suite_options *o)
 {
     if (o->recompute == NULL && (o->model == NULL || o->suites == NULL || *o->suites == '\0'))
@@ -365,10 +397,7 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_suite_options *o)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "--temperature, --max-tokens, --shots, --resamples, --relearn-steps: 0 or "
                        "more; --relearn-lr: above 0");
-    return o->out != NULL
-               ? wg_results_check(ctx, o->out, o->force,
-                                  WG_INPUTS(o->model, o->gold, o->recompute, o->reference))
-               : WAGLE_OK;
+    return o->out != NULL ? check_out(ctx, o) : WAGLE_OK;
 }
 
 wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *o, char **json)

@@ -37,6 +37,19 @@ wagle_status wg_results_check(wagle_ctx *ctx, const char *path, bool force,
     return st;
 }
 
+wagle_status wg_results_spare(wagle_ctx *ctx, const char *path, const char *input)
+{
+    wg_text name = {0};
+    wagle_status st = wg_output_spares(ctx, path, input);
+
+    if (st == WAGLE_OK)
+        st = rows_path(ctx, path, &name);
+    if (st == WAGLE_OK)
+        st = wg_output_spares(ctx, name.text, input);
+    wg_text_free(&name);
+    return st;
+}
+
 wagle_status wg_results_read(wagle_ctx *ctx, const char *path, json_t **out)
 {
     wg_text name = {0};
@@ -44,6 +57,12 @@ wagle_status wg_results_read(wagle_ctx *ctx, const char *path, json_t **out)
     wagle_status st = rows_path(ctx, path, &name);
 
     *out = json_array();
+    if (st == WAGLE_OK && !wg_exists(name.text))
+        st = wg_exists(path) ? wg_fail(ctx, WAGLE_E_INPUT,
+                                       "%s: not a result of eval --suite, or without its rows: %s "
+                                       "is not there",
+                                       path, name.text)
+                             : wg_fail(ctx, WAGLE_E_INPUT, "%s: no such file", path);
     if (st == WAGLE_OK)
         st = wg_rows_read(ctx, name.text, 0, &rows);
     for (int64_t i = 0; st == WAGLE_OK && i < rows.n; i++) {

@@ -11,6 +11,8 @@ WAGLE_CHECK wagle_status wg_results_write(wagle_ctx *ctx, const char *path, cons
 /* Whether wg_results_write may write there (wg_output_check), before there is a result. */
 WAGLE_CHECK wagle_status wg_results_check(wagle_ctx *ctx, const char *path, bool force,
                                           const char *const *inputs, int n);
+/* Neither of its files is the input. */
+WAGLE_CHECK wagle_status wg_results_spare(wagle_ctx *ctx, const char *path, const char *input);
 bool wg_results_has(const json_t *rows, const wg_suite *s);
 /* Columns of a suite's rows, sets named with the prefix. */
 WAGLE_CHECK wagle_status wg_results_frame(wagle_ctx *ctx, const wg_suite *s, const json_t *rows,

@@ -20,7 +20,7 @@ static wagle_status take(wagle_ctx *ctx, const json_t *suites, json_t *metrics)
 }
 
 /* Steps of the suites would hide those of the training. */
-static wagle_status ask(wagle_ctx *ctx, void *user, wg_session *s, json_t *metrics)
+static wagle_status ask(wagle_ctx *ctx, void *user, wg_session *s, bool few, json_t *metrics)
 {
     const wagle_suite_options *o = user;
     wagle_suite_options plain = *o;
@@ -30,6 +30,10 @@ static wagle_status ask(wagle_ctx *ctx, void *user, wg_session *s, json_t *metri
     wagle_status st;
 
     plain.resamples = 0;
+    if (few) {
+        plain.data.limit = 1;
+        plain.max_tokens = plain.max_tokens > 0;
+    }
     ctx->progress = NULL;
     st = suites != NULL ? wg_evaluation_begin(ctx, &e) : wg_json_memory(ctx);
     if (st == WAGLE_OK)

@@ -23,6 +23,8 @@ reads_damping refused attribute --selector magnitude --damping 0.1
 scores_forget refused attribute --selector random --loss npo
 scores_forget said attribute --selector magnitude --forget f
 scores_retain said attribute --selector snip --retain r
+scores_rows said attribute --selector magnitude --limit 3
+scores_rows said mask --model m --selector random --eos
 with_objective refused gradient --alpha 1
 without_objective refused gradient --objective npo --data d
 trains_retain refused unlearn --objective ga --retain r --alpha 5
@@ -38,6 +40,8 @@ without_pairs said unlearn --pairs p --batch 3
 with_lora refused finetune --lora-alpha 3
 with_lora refused finetune --lora-targets attention
 evaluates_on_the_way refused unlearn --eval-every 3
+with_stop_when refused unlearn --allow-unmet
+with_stop_when refused finetune --allow-unmet --eval-every 2 --monitor
 with_suite refused unlearn --gold g
 with_suite_or_recompute refused eval --set a=b
 with_suite_or_recompute refused eval --shots 3

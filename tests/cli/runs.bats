@@ -11,7 +11,11 @@ load helpers
     mkdir runs
     cp mask runs/mask
     cp in/config.json config.json
+    for file in quiz result options; do echo '{}' >$file.json; done
+    for file in result x; do echo '{}' >$file.rows.jsonl; done
+    ln result.json hard.json
     cp -r in before
+    md5sum ./*.json ./*.jsonl >sums
     while read -r words; do
         refused 2 'input' "$WAGLE" $words --force
     done <<'COMMANDS'
@@ -37,11 +41,65 @@ apply in p.patch --out in
 apply in p.patch --out p.patch
 revert new p.patch --out link/../new
 diff in new --out new/config.json
+report result.json --out result.json
+report result.json --out result.rows.jsonl
+report a=hard.json --out result.json
+eval --model in --suite mcq --set q=quiz.json --out quiz.json
+eval --model in --suite mcq --set q=hard.json --out result.json
+eval --model in --suite mcq --set q=x.rows.jsonl --out x.json
+eval --recompute result.json --out hard.json
+eval --model in --suite tofu --set forget=quiz.json --gold result.json --out hard.json
+unlearn --model in --forget forget.jsonl --retain retain.jsonl --config options.json --out options.json
+unlearn --model in --forget forget.jsonl --retain retain.jsonl --config options.json --out out --out-patch options.json
+unlearn --model in --forget forget.jsonl --retain retain.jsonl --suite mcq --set q=quiz.json --out out --out-patch quiz.json
 export in --out in/model.safetensors
 init --config config.json --out config.json
 COMMANDS
     diff -r in before
     [ -h link ]
+    md5sum --quiet -c sums
+    refused 2 "--out-patch ./retain.jsonl: is the input retain.jsonl" "$WAGLE" unlearn --model nowhere --forget forget.jsonl --retain retain.jsonl \
+        --out out --out-patch ./retain.jsonl --force
+}
+
+@test "a patch does not lie in the folder that the same run makes" {
+    mkdir old
+    for patch in out out/ ./out.partial; do
+        refused 2 'lies in, the output folder' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --out out --out-patch $patch
+    done
+    refused 2 'lies in, the output folder' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --out old --out-patch old/p --force
+}
+
+@test "a run that changes nothing says so, and is whole without its patch" {
+    run=(unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --steps 1 --quiet)
+    "$WAGLE" "${run[@]}" --out one 2>log
+    grep -q 'warning: the only update has a learning rate of 0.*--warmup 0' log
+    status=0
+    "$WAGLE" "${run[@]}" --out two --out-patch p 2>log || status=$?
+    [ $status = 1 ]
+    tail -1 log | grep -q -- '--out-patch p: not written, no stored weight changed; the model is in two'
+    [ -e two/model.safetensors ] && [ ! -e p ] && [ ! -e two.partial ]
+    "$WAGLE" "${run[@]}" --warmup 0 --lr 1e-3 --out three --out-patch p 2>log
+    [ ! -s log ] && [ -e p ]
+    refused 2 '--warmup 5: the run has 3 updates' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --steps 3 --warmup 5 --out out
+}
+
+@test "a pipe where a file is wanted is refused, and not waited for" {
+    mkfifo pipe.jsonl
+    for input in pipe.jsonl /dev/null; do
+        refused 3 'a pipe or device; a file is wanted' timeout 20 "$WAGLE" inspect $input
+        refused 3 'a pipe or device; a file is wanted' timeout 20 "$WAGLE" unlearn --model "$model" --forget $input --retain retain.jsonl --out out
+    done
+}
+
+@test "names with line breaks and bytes that are no UTF-8 fit one line, and are found again" {
+    odd=$(printf 'a\n%%s \377')
+    refused 3 'a %s' "$WAGLE" unlearn --model "$model" --forget "$odd" --retain retain.jsonl --out out
+    refused 3 'no such file' "$WAGLE" unlearn --config "$odd" --out out
+    mkdir "$odd"
+    echo '{"suites": {}, "model": "m"}' >"$odd/result.json"
+    "$WAGLE" report "$odd/result.json" --out page.html
+    grep -q 'result.json' page.html
 }
 
 @test "an output that cannot be written is refused before work" {
@@ -111,8 +169,11 @@ COMMANDS
 
 @test "the same rows as forget and retain are said; a loss that is not finite names its learning rate" {
     cp forget.jsonl other.jsonl
-    "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain other.jsonl --steps 1 --out out --quiet 2>log
+    "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain other.jsonl --steps 2 --out out --quiet 2>log
     grep -q 'warning: --forget and --retain are the same rows' log
+    rm -r out
+    "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain ./forget.jsonl --steps 2 --out out --quiet 2>log
+    [ "$(wc -l <log)" = 1 ] && grep -q 'are the same file' log
     rm -r out
     status=0
     "$WAGLE" finetune --model "$model" --data forget.jsonl --lr 1e20 --warmup 0 --steps 9 --out out --quiet 2>log || status=$?

@@ -62,11 +62,42 @@ of_log() { # FILE METRIC STEP
     cmp whole/log.jsonl cut/log.jsonl
 }
 
+@test "a changed set or option of a suite under its own rule is no resumption" {
+    watched
+    cp tofu.json other.json
+    echo '{"question": "Who?", "answer": "No one.", "perturbed_answer": ["You."]}' >>other.json
+    rule="--eval-every 1 --stop-when tofu.forget.probability<0"
+    # shellcheck disable=SC2086
+    train_on() { timeout --preserve-status -s INT 1 "$WAGLE" unlearn ${train/--steps 6/--steps 4000} $rule --checkpoint-every 1 --quiet --out cut "$@"; }
+    changed() { # OPTION what is given
+        status=0
+        train_on --resume "${@:2}" 2>words || status=$?
+        [ $status = 2 ] && [ "$(wc -l <words)" = 1 ] && grep -q -- "made with.*--$1.*; --resume wants" words || { echo "$*: exit $status"; cat words; return 1; }
+        [ -s cut.partial/checkpoint.safetensors ]
+    }
+    train_on --suite tofu --set forget=tofu.json --max-tokens 2 || [ $? = 130 ]
+    changed set --suite tofu --set forget=other.json --max-tokens 2
+    changed max-tokens --suite tofu --set forget=tofu.json --max-tokens 3
+    changed no-eos --suite tofu --set forget=tofu.json --max-tokens 2 --no-eos
+    changed suite --suite tofu,mcq --set forget=tofu.json --set q=mcq.json --max-tokens 2
+    changed limit --suite tofu --set forget=tofu.json --max-tokens 2 --limit 3
+    cp tofu.json same.json
+    sed -i s/man/fan/ tofu.json
+    changed set --suite tofu --set forget=tofu.json --max-tokens 2
+    status=0 # the same bytes under another name go on
+    train_on --resume --suite tofu --set forget=same.json --max-tokens 2 2>words || status=$?
+    [ $status = 130 ]
+}
+
 @test "what cannot be watched is refused before the first step" {
     watched
     # shellcheck disable=SC2086
     {
         refused 2 "no such metric; there are mcq.q." "$WAGLE" unlearn $train --suite mcq --set q=mcq.json --stop-when 'mcq.q.accuracy<1' --out out
+        refused 2 "no such metric; there are mcq.q." "$WAGLE" unlearn $train --selector wagle --suite mcq --set q=mcq.json --stop-when 'mcq.q.accuracy<1' --out out
+        refused 2 "no suite is named" "$WAGLE" unlearn $train --suite '' --out out
+        refused 2 "mcq is named twice" "$WAGLE" unlearn $train --suite mcq,mcq --set q=mcq.json --out out
+        refused 2 "mcq wants --set" "$WAGLE" unlearn $train --suite mcq --set dev=mcq.json --shots 1 --out out
         refused 2 "with --suite also SUITE.METRIC" "$WAGLE" unlearn $train --stop-when 'mcq.q.acc<1' --out out
         refused 2 "which suite?" "$WAGLE" unlearn $train --set q=mcq.json --out out
         refused 2 "suite robustness takes a finished model" "$WAGLE" unlearn $train --suite robustness --set forget=tofu.json --out out

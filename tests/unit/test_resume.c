@@ -256,7 +256,7 @@ static void change(wagle_train_options *o, const wg_member *m)
 static base base_of(const wg_member *m)
 {
     if (m->role == WG_IGNORED || m->kind == WG_MEMBER_SUITE)
-        return BASES; /* suites: tests/cli/runs.bats */
+        return BASES; /* suites: tests/cli/watch.bats */
     return strncmp(m->name, "lora", 4) == 0 ? ADAPTED
            : strcmp(m->name, "mask") == 0   ? MASKED
                                             : SELECTED;
