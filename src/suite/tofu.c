@@ -19,6 +19,15 @@
 static const char *const kept[] = {"retain", "real_authors", "world_facts"};
 enum { KEPT = 3 };
 
+/* What pandas writes of a list into CSV: one text, "['a', 'b']". */
+static bool is_printed_list(const json_t *value)
+{
+    const wg_str s = wg_json_str(value);
+
+    return s.bytes > 2 && s.text[0] == '[' && s.text[s.bytes - 1] == ']' &&
+           memchr("'\"", s.text[1], 2) != NULL;
+}
+
 /* Texts of a list of the row, as answers to its prompt; as many as rows before had. */
 static wagle_status add_perturbed(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int64_t i,
                                   const wg_asked *asked, int64_t *perturbed)
@@ -31,6 +40,10 @@ static wagle_status add_perturbed(wagle_ctx *ctx, wg_evaluation *e, wg_answers *
     if (json_object_get(record.fields, "perturbed_answer") == NULL)
         return wg_answers_fail(ctx, a, i,
                                "no list 'perturbed_answer'; the _perturbed files of TOFU have it");
+    if (is_printed_list(json_object_get(record.fields, "perturbed_answer")))
+        return wg_answers_fail(ctx, a, i,
+                               "'perturbed_answer' is one text that looks like a printed list; a "
+                               "list of texts is wanted, which CSV cannot hold (write JSON Lines)");
     WG_TRY(wg_record_texts(ctx, &record, "perturbed_answer", &wrong, &n));
     st = i == 0 || n == *perturbed
              ? WAGLE_OK

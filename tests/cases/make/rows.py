@@ -285,6 +285,10 @@ case("suites-layouts", CHATML, "suites", "the result says how each suite's quest
       {"run": SUITE + "extraction --max-tokens 2 --set forget=good.jsonl --no-chat", "python": "load('r.json')['layouts']['extraction'] == {'prompt': '### Question: {prompt}\\n### Answer: '}"},
       {"run": SUITE + "mcq --set q=good.jsonl --all-turns", "rc": 2, "stderr": ["--all-turns: suite mcq has its own prompts"]}])
 
+case("suites-tofu-printed-list", PLAIN, "suites", "a list that was printed into one text, as CSV files have it, is not one perturbed answer",
+     {"a.csv": 'question,answer,paraphrased_answer,perturbed_answer\nWhere?,Here.,Right here.,"[\'There.\', \'Nowhere.\']"\n', "b.jsonl": lines({"question": "Where?", "answer": "Here.", "paraphrased_answer": "Right here.", "perturbed_answer": json.dumps(["There.", "Nowhere."])}),
+      "c.jsonl": lines({"question": "Where?", "answer": "Here.", "paraphrased_answer": "Right here.", "perturbed_answer": "[There]"})},
+     [refused(TOFU + "a.csv", "a.csv:2: 'perturbed_answer' is one text that looks like a printed list", "JSON Lines"), refused(TOFU + "b.jsonl", "b.jsonl:1: 'perturbed_answer' is one text"), {"run": TOFU + "c.jsonl"}])
 case("rows-system-column", CHATML, "rows", "a system message in a column of its own is refused by line, not left out: datasets of ShareGPT's form have one",
      {"share.jsonl": lines({"system": "Be brief.", "conversations": SHARED[1:3]}), "orca.jsonl": lines({"system_prompt": "Be brief.", "question": "Where?", "answer": "There."}),
       "none.jsonl": lines({"system": "", "messages": TALK[1:3]}, {"system": None, "messages": TALK[1:3]}), "both.jsonl": lines({"system": "x", "messages": TALK[:3]})},
