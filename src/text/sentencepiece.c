@@ -321,7 +321,7 @@ static wagle_status put_added(const reader *r, json_t *root)
 
     for (int64_t i = 0; st == WAGLE_OK && i < r->n; i++) {
         const int type = r->piece[i].type;
-        if (type == WG_PIECE_CONTROL || type == WG_PIECE_UNKNOWN ||
+        if (type == WG_PIECE_CONTROL || (type == WG_PIECE_UNKNOWN && r->named[0].key == NULL) ||
             (type == WG_PIECE_USER_DEFINED && !r->splits_defined))
             st = append(r, list,
                         json_pack("{s:I, s:o, s:b, s:b, s:b, s:b, s:b}", "id", (json_int_t)i,

@@ -290,12 +290,15 @@ static wagle_status read_explicit(wg_special *s)
     return json_is_object(list) ? add_named_all(s, list) : WAGLE_OK;
 }
 
-/* An object of extra_special_tokens leaves the place of the list to the older name. */
+/* An object of extra_special_tokens leaves the place of the list to the older name. In that name's
+ * place come the control and user-defined pieces of a SentencePiece model. */
 static wagle_status read_further(wg_special *s)
 {
     const json_t *list = further_of(s);
     const json_t *map = json_object_get(map_of(s), "extra_special_tokens");
-    const json_t *older = value_of(s, "additional_special_tokens");
+    const json_t *pieces =
+        s->files->whole ? NULL : json_object_get(s->files->tokenizer, "added_tokens");
+    const json_t *older = pieces != NULL ? pieces : value_of(s, "additional_special_tokens");
     const bool listed = list != NULL && !json_is_object(list);
 
     if (listed)
@@ -320,11 +323,7 @@ static wagle_status read_all(wg_special *s)
     WG_TRY(read_other_names(s, config, false, true));
     WG_TRY(read_other_names(s, map_of(s), true, true));
     WG_TRY(read_explicit(s));
-    WG_TRY(read_further(s));
-    if (s->files->whole)
-        return WAGLE_OK;
-    return add_further_all(s, "added_tokens", /* pieces of a SentencePiece model */
-                           json_object_get(s->files->tokenizer, "added_tokens"));
+    return read_further(s);
 }
 
 wagle_status wg_special_read(wagle_ctx *ctx, const wg_token_files *files,

@@ -146,6 +146,19 @@ def nll(path, eos):
     return round(-sum(logits[i - 1, ids[i]].item() for i in range(len(head), len(ids))) / (len(ids) - len(head)), 5), len(ids) - len(head)
 
 
+def piece_cases():
+    """tokenizer.model alone: its control pieces are added tokens unless the config lists further ones."""
+    named = {"tokenizer_class": "LlamaTokenizer", "bos_token": "<s>", "unk_token": "<unk>"}
+    for name, why, settings in (
+            ("tokens-pieces-control", "control pieces of tokenizer.model are added tokens, whatever is named", {**named, "eos_token": None}),
+            ("tokens-pieces-listed", "where additional_special_tokens are listed, control pieces are added tokens only by their names, with the flags of the names",
+             {**named, "unk_token": None, "eos_token": token("</s>", rstrip=True) | {"__type": "AddedToken"}, "bos_token": None, "additional_special_tokens": ["<|user|>"]})):
+        path = folder(name, {"tokenizer_config.json": settings}, model_type="llama")
+        shutil.copy(cases.parent / "gold" / "sentencepiece" / "bpe" / "tokenizer.model", path / "model")
+        theirs = AutoTokenizer.from_pretrained(str(path / "model"))
+        write(path, "tokenizer files", why, [{"run": f"wagle tokenize --model model --text {quoted(t)} --json", "json": {"ids": theirs(t)["input_ids"]}} for t in ("Hi</s>  x", "a <s>b<unk>", "<|user|> a")])
+
+
 def end_case(name, why, files, stops, appended, eos=None, **changes):
     path = folder(name, files, **changes)
     (path / "rows.jsonl").write_text('{"question": "Where?", "answer": "Here."}\n')
@@ -191,5 +204,6 @@ def generation_case():
 
 
 token_cases()
+piece_cases()
 end_cases()
 generation_case()
