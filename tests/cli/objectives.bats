@@ -125,9 +125,9 @@ PY
     printf '{"input_ids": [5, 6, 7, 8], "token_weights": [0, 1, -2, 0.5]}\n' >f
     "$WAGLE" gradient --objective custom --model "$model" --forget f --retain retain.jsonl --out c >/dev/null
     printf '{"input_ids": [5, 6, 7, 8], "token_weights": [0, 1]}\n' >f
-    refused 3 'as long as input_ids' "$WAGLE" gradient --objective custom --model "$model" --forget f --retain retain.jsonl --out out
+    refused 3 "as long as 'input_ids'" "$WAGLE" gradient --objective custom --model "$model" --forget f --retain retain.jsonl --out out
     printf '{"input_ids": [5, 6], "token_weights": [0, "x"]}\n' >f
-    refused 3 'token_weights holds numbers' "$WAGLE" gradient --objective custom --model "$model" --forget f --retain retain.jsonl --out out
+    refused 3 "'token_weights' holds a text; numbers are wanted" "$WAGLE" gradient --objective custom --model "$model" --forget f --retain retain.jsonl --out out
 }
 
 @test "--rectify is the projection of its paper, in the moving mean of retain gradients" {
