@@ -2,6 +2,7 @@
 #include "run/folder.h"
 #include "run/train.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { CHUNK = 1 << 18 };
@@ -26,6 +27,18 @@ static void patch(const wg_tensor *t, const wg_overlay *o, int64_t first, int64_
             wg_from_float(t->dtype, &o->value[(*next)++], 1, bytes + (size_t)i * size);
 }
 
+/* Trained values [n] that the file's type turns into infinity would be no model. */
+static wagle_status check_values(wagle_ctx *ctx, const wg_tensor *t, const float *value, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(value[i]) || (t->dtype == WG_F16 && fabsf(value[i]) >= WG_F16_LIMIT))
+            return wg_fail(ctx, WAGLE_E_RUN,
+                           "tensor '%s': a weight became %g, which %s cannot hold; a lower "
+                           "learning rate keeps it small",
+                           t->name, (double)value[i], wg_dtype_name(t->dtype));
+    return WAGLE_OK;
+}
+
 static wagle_status write_tensor(void *user, wagle_ctx *ctx, const wg_tensor *t, wg_output *out)
 {
     const trained *w = user;
@@ -38,9 +51,11 @@ static wagle_status write_tensor(void *user, wagle_ctx *ctx, const wg_tensor *t,
     if (o->value == NULL)
         return wg_output_write(ctx, out, t->data, t->bytes);
     for (int64_t first = 0; first < t->count; first += CHUNK) {
-        const int64_t n = t->count - first < CHUNK ? t->count - first : CHUNK;
+        const int64_t n = t->count - first < CHUNK ? t->count - first : CHUNK, from = next;
         memcpy(w->chunk, (const char *)t->data + (size_t)first * size, (size_t)n * size);
         patch(t, o, first, n, w->chunk, &next);
+        WG_TRY(check_values(ctx, t, o->value + (o->bits != NULL ? from : first),
+                            o->bits != NULL ? next - from : n));
         WG_TRY(wg_output_write(ctx, out, w->chunk, (size_t)n * size));
     }
     return WAGLE_OK;

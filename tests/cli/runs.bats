@@ -192,3 +192,13 @@ COMMANDS
     tiny() { unshare -rm bash -c 'mount -t tmpfs -o size=200k tmpfs disk && exec "$@"' - "$@"; }
     refused 4 'not enough disk' tiny "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --steps 100000 --out disk/out
 }
+
+@test "weights that float16 cannot hold are not written" {
+    python3 "$BATS_TEST_DIRNAME/make_f16.py" "$GOLD/models/llama-mha" f16 && rm -f f16/gold.*
+    for mask in "" "--selector snip --density 0.3"; do
+        refused 1 "cannot hold; a lower learning rate" "$WAGLE" unlearn --model f16 --forget forget.jsonl --retain retain.jsonl \
+            --steps 1 --warmup 0 --schedule constant --lr 1e5 $mask --quiet --out huge
+        rm -rf huge.partial
+        [ ! -e huge ]
+    done
+}
