@@ -25,7 +25,7 @@ static bool is_printed_list(const json_t *value)
     const wg_str s = wg_json_str(value);
 
     return s.bytes > 2 && s.text[0] == '[' && s.text[s.bytes - 1] == ']' &&
-           memchr("'\"", s.text[1], 2) != NULL;
+           (s.text[1] == '\'' || s.text[1] == '"');
 }
 
 /* Texts of a list of the row, as answers to its prompt; as many as rows before had. */
