@@ -88,6 +88,20 @@ wagle_status wg_json_read(wagle_ctx *ctx, const char *path, json_t **out)
     return st;
 }
 
+wagle_status wg_json_read_object(wagle_ctx *ctx, const char *folder, const char *name, json_t **out)
+{
+    char *path = wg_path_join(ctx, folder, name);
+    wagle_status st = path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+
+    *out = NULL;
+    if (st == WAGLE_OK && wg_exists(path))
+        st = wg_json_read(ctx, path, out);
+    if (st == WAGLE_OK && *out != NULL && !json_is_object(*out))
+        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: not a JSON object", path);
+    wg_free(path);
+    return st;
+}
+
 wagle_status wg_json_memory(wagle_ctx *ctx)
 {
     return wg_fail(ctx, WAGLE_E_RESOURCE, "not enough memory for a JSON document");

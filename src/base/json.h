@@ -11,6 +11,9 @@
 WAGLE_CHECK wagle_status wg_json_parse(wagle_ctx *ctx, const char *what, const char *text,
                                        size_t bytes, json_t **out);
 WAGLE_CHECK wagle_status wg_json_read(wagle_ctx *ctx, const char *path, json_t **out);
+/* The JSON object in a folder's file; *out is NULL where there is no such file. */
+WAGLE_CHECK wagle_status wg_json_read_object(wagle_ctx *ctx, const char *folder, const char *name,
+                                             json_t **out);
 /* Text of a document, for people (two spaces of indentation, 15 digits) or exact, in one line; free
  * with wg_free. */
 WAGLE_CHECK wagle_status wg_json_text(wagle_ctx *ctx, const json_t *value, bool indent, char **out);

@@ -115,10 +115,8 @@ wagle_status wg_config_generation(wagle_ctx *ctx, const char *folder, const char
     c->repetition_penalty = 1;
     if (st == WAGLE_OK)
         st = add_all(ctx, config_path, config, c);
-    if (st == WAGLE_OK && wg_exists(path))
-        st = wg_json_read(ctx, path, &json);
-    if (st == WAGLE_OK && json != NULL && !json_is_object(json))
-        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: not a JSON object", path);
+    if (st == WAGLE_OK)
+        st = wg_json_read_object(ctx, folder, "generation_config.json", &json);
     if (st == WAGLE_OK)
         st = add_all(ctx, path, json, c);
     c->generation_in_config = json == NULL; /* where older folders have these keys */

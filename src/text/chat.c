@@ -130,22 +130,6 @@ static wagle_status add_configured(templates *t)
                : bad_config(t, "text or a list of named templates was expected");
 }
 
-/* Reads a JSON file of the folder where it is there: an object, else *out stays NULL. */
-static wagle_status read_optional(wagle_ctx *ctx, const char *folder, const char *name,
-                                  json_t **out)
-{
-    char *path = wg_path_join(ctx, folder, name);
-    wagle_status st = path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
-
-    *out = NULL;
-    if (st == WAGLE_OK && wg_exists(path))
-        st = wg_json_read(ctx, path, out);
-    if (st == WAGLE_OK && *out != NULL && !json_is_object(*out))
-        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: not an object", path);
-    wg_free(path);
-    return st;
-}
-
 /* Files come before what tokenizer_config.json says. */
 static wagle_status find_templates(wagle_ctx *ctx, const char *folder, templates *t)
 {
@@ -157,7 +141,7 @@ static wagle_status find_templates(wagle_ctx *ctx, const char *folder, templates
     if (st == WAGLE_OK && t->found == NULL)
         st = wg_json_memory(ctx);
     if (st == WAGLE_OK)
-        st = read_optional(ctx, folder, "tokenizer_config.json", &t->config);
+        st = wg_json_read_object(ctx, folder, "tokenizer_config.json", &t->config);
     if (st == WAGLE_OK && wg_exists(path))
         st = add_file(t, "default", file);
     if (st == WAGLE_OK)

@@ -13,20 +13,6 @@ typedef struct folder {
     char *vocabulary; /* path of the file that holds it */
 } folder;
 
-/* A JSON object of the folder; NULL if there is no such file. */
-static wagle_status read_object(const folder *f, const char *name, json_t **out)
-{
-    char *path = wg_path_join(f->ctx, f->path, name);
-    wagle_status st = path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
-
-    if (st == WAGLE_OK && wg_exists(path))
-        st = wg_json_read(f->ctx, path, out);
-    if (st == WAGLE_OK && *out != NULL && !json_is_object(*out))
-        st = wg_fail(f->ctx, WAGLE_E_INPUT, "%s: not a JSON object", path);
-    wg_free(path);
-    return st;
-}
-
 static bool has_byte_level(const char *text, size_t bytes)
 {
     static const char word[] = "\"ByteLevel\"";
@@ -142,10 +128,10 @@ static wagle_status check_config(const folder *f)
 
 static wagle_status read_configs(folder *f)
 {
-    WG_TRY(read_object(f, "tokenizer_config.json", &f->files.config));
-    WG_TRY(read_object(f, "config.json", &f->files.model));
-    WG_TRY(read_object(f, "special_tokens_map.json", &f->files.specials));
-    return read_object(f, "added_tokens.json", &f->files.added);
+    WG_TRY(wg_json_read_object(f->ctx, f->path, "tokenizer_config.json", &f->files.config));
+    WG_TRY(wg_json_read_object(f->ctx, f->path, "config.json", &f->files.model));
+    WG_TRY(wg_json_read_object(f->ctx, f->path, "special_tokens_map.json", &f->files.specials));
+    return wg_json_read_object(f->ctx, f->path, "added_tokens.json", &f->files.added);
 }
 
 static void free_files(folder *f)

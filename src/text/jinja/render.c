@@ -348,21 +348,32 @@ static wagle_status run_block(wg_jrun *run, wg_jscope *scope, const wg_jnode *bo
     return wg_jtext_take(run, run_list(run, inner, body, &text, how), &text, out);
 }
 
-static wagle_status run_set(wg_jrun *run, wg_jscope *scope, const wg_jnode *node, flow *how)
+/* What a block writes, sent through the filters of its tag; nothing where *how is not ON after. */
+static wagle_status run_piped(wg_jrun *run, wg_jscope *scope, const wg_jnode *node, flow *how,
+                              wg_jvalue *out)
 {
     const wg_jvalue piped = run->piped;
+
+    WG_TRY(run_block(run, scope, node->body, how, out));
+    if (*how != ON)
+        return WAGLE_OK;
+    run->scope = scope;
+    run->piped = *out;
+    WG_TRY(wg_jevaluate(run, node->a, out));
+    run->piped = piped;
+    return WAGLE_OK;
+}
+
+static wagle_status run_set(wg_jrun *run, wg_jscope *scope, const wg_jnode *node, flow *how)
+{
     wg_jvalue value = {0};
 
     if (node->kind == WG_J_SET) {
         WG_TRY(wg_jevaluate(run, node->a, &value));
     } else {
-        WG_TRY(run_block(run, scope, node->body, how, &value));
+        WG_TRY(run_piped(run, scope, node, how, &value));
         if (*how != ON)
             return WAGLE_OK;
-        run->scope = scope;
-        run->piped = value;
-        WG_TRY(wg_jevaluate(run, node->a, &value));
-        run->piped = piped;
     }
     run->at.line = node->line;
     return wg_jassign(run, scope, node->b, &value);
@@ -379,17 +390,10 @@ static wagle_status write_text(wg_jrun *run, const wg_jvalue *value, wg_text *ou
 static wagle_status run_filter_block(wg_jrun *run, wg_jscope *scope, const wg_jnode *node,
                                      wg_text *out, flow *how)
 {
-    const wg_jvalue piped = run->piped;
     wg_jvalue value = {0};
 
-    WG_TRY(run_block(run, scope, node->body, how, &value));
-    if (*how != ON)
-        return WAGLE_OK;
-    run->scope = scope;
-    run->piped = value;
-    WG_TRY(wg_jevaluate(run, node->a, &value));
-    run->piped = piped;
-    return write_text(run, &value, out);
+    WG_TRY(run_piped(run, scope, node, how, &value));
+    return *how == ON ? write_text(run, &value, out) : WAGLE_OK;
 }
 
 static wagle_status run_with(wg_jrun *run, wg_jscope *scope, const wg_jnode *node, wg_text *out,
