@@ -24,7 +24,9 @@ const cli_option cli_table[] = {
      "share of the weights to select, above 0 and at most 1; unlearn: with --selector"},
     {"densities", "D,D", CLI_TEXT, AT(densities),
      "several, from one reading of --scores; in --out {} becomes each"},
-    {"scope", "KIND", CLI_TEXT, AT(scope), "the density is a share of all (global), tensor or row"},
+    {"scope", "KIND", CLI_TEXT, AT(scope),
+     "the density is a share of all (global), tensor or row; neurons: of all, in whole rows of "
+     "matrices, one a neuron, by their summed scores"},
     {"include", "PATTERN", CLI_TEXTS, AT(include),
      "only tensors that match (may repeat): '*.mlp.*', embeddings, attention, ffn, norms, biases, "
      "head, layers:4-9, re:EXPRESSION"},

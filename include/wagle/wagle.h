@@ -212,7 +212,9 @@ typedef struct wagle_mask_options {
     const double *densities; /* [n_densities] of one reading of `scores`, in place of `density`;
                                 in `out` {} becomes each */
     int64_t n_densities;
-    const char *scope; /* global, tensor or row: what the density is a share of */
+    /* What the density is a share of: global, tensor or row. neurons: of all again, but whole
+     * output neurons are selected, by their summed scores. */
+    const char *scope;
     bool force;
     wagle_attribute_options data; /* where scores is NULL: they are made twice and not stored */
     const char *op; /* and, or, minus, invert: of masks [n_masks] in place of scores */

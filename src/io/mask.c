@@ -60,6 +60,21 @@ void wg_mask_count(wg_mask *mask)
     }
 }
 
+int64_t wg_mask_slices(const wg_mask_tensor *t, bool columns)
+{
+    const wg_slices slices = wg_matrix_slices(&t->shape, columns);
+    int64_t whole = 0;
+
+    for (int64_t i = 0; i < slices.n; i++) {
+        const bool first = slices.width > 0 && wg_mask_has(t, i * slices.step);
+        for (int64_t j = 1; j < slices.width; j++)
+            if (wg_mask_has(t, i * slices.step + j * slices.stride) != first)
+                return -1;
+        whole += first;
+    }
+    return whole;
+}
+
 /* The true shape of a packed tensor, from the metadata. */
 static wagle_status packed_shape(wagle_ctx *ctx, const char *path, const json_t *shapes,
                                  wg_tensor *t)

@@ -160,6 +160,16 @@ void wg_model_close(wg_model *m)
     wg_free(m);
 }
 
+bool wg_model_is_transposed(const wg_model *m, int tensor)
+{
+    if (!m->config.family->transposed || m->files.tensor[tensor].shape.rank != 2)
+        return false;
+    for (int role = 0; role < WG_LAYER_ROLES; role++)
+        if (wg_model_tensor(m, (wg_role)role, 0) == tensor)
+            return false;
+    return wg_model_is_weight(m, tensor);
+}
+
 const wg_real *wg_model_view(const wg_model *m, int tensor, int64_t first, int64_t n,
                              wg_real *panel)
 {

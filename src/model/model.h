@@ -117,6 +117,8 @@ bool wg_tie_names(const wg_config *c, const char *tensor);
 int wg_model_tensor(const wg_model *m, wg_role role, int64_t layer);
 /* The tensor is one of the weights (and not, say, a stored rope table). */
 bool wg_model_is_weight(const wg_model *m, int tensor);
+/* The tensor is a matrix that is stored [in, out]: its columns are the output neurons. */
+bool wg_model_is_transposed(const wg_model *m, int tensor);
 int64_t wg_model_parameters(const wg_model *m);
 
 /* Elements [first, first+n) of a tensor as reals: a pointer to where they are, or `panel` [n]

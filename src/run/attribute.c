@@ -118,18 +118,15 @@ static bool is_matrix(const wg_model *m, int tensor)
 /* Columns of a matrix as a product sees them. */
 static int64_t columns(const wg_model *m, int tensor)
 {
-    const wg_shape *s = &m->files.tensor[tensor].shape;
-    const bool turned = m->config.family->transposed && tensor != wg_model_tensor(m, WG_HEAD, 0);
-
-    return s->dim[turned ? 0 : 1];
+    return m->files.tensor[tensor].shape.dim[wg_model_is_transposed(m, tensor) ? 0 : 1];
 }
 
 static wagle_status score_matrix(wagle_ctx *ctx, scorer *k, int tensor)
 {
     const wg_model *m = k->of->session.model;
     const wg_tensor *t = &m->files.tensor[tensor];
-    const int64_t I = columns(m, tensor), inner = t->shape.dim[1];
-    const bool turned = I == t->shape.dim[0] && m->config.family->transposed;
+    const int64_t inner = t->shape.dim[1];
+    const bool turned = wg_model_is_transposed(m, tensor);
 
     for (int64_t first = 0; first < t->count; first += CHUNK) {
         wg_score_chunk c = {.tensor = tensor,

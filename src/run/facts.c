@@ -55,6 +55,27 @@ static void gamma_given(const wg_attribution *a, char out[32])
         snprintf(out, 32, "%s", a->selector->needs & WG_NEEDS_GAMMA ? "auto" : "diag");
 }
 
+/* Names of the matrices that are stored [in, out], as a JSON list. Every score file says it, so
+ * that one of an earlier version, which does not, can be told apart. */
+static wagle_status add_transposed(wagle_ctx *ctx, const wg_model *m, json_t *facts)
+{
+    json_t *names = json_array();
+    char *text = NULL;
+    wagle_status st = names != NULL ? WAGLE_OK : wg_json_memory(ctx);
+
+    for (int t = 0; st == WAGLE_OK && t < m->files.n; t++)
+        if (wg_model_is_transposed(m, t) &&
+            json_array_append_new(names, json_string(m->files.tensor[t].name)) != 0)
+            st = wg_json_memory(ctx);
+    if (st == WAGLE_OK)
+        st = wg_json_text(ctx, names, false, &text);
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, facts, WG_TRANSPOSED, json_string(text));
+    wg_free(text);
+    json_decref(names);
+    return st;
+}
+
 wagle_status wg_attribution_facts(wagle_ctx *ctx, const wg_attribution *a, json_t *facts)
 {
     const int needs = a->selector->needs;
@@ -75,15 +96,17 @@ wagle_status wg_attribution_facts(wagle_ctx *ctx, const wg_attribution *a, json_
             wg_json_set(ctx, facts, "loss", json_string(a->loss != NULL ? a->loss->name : "nll")));
     if (strcmp(a->selector->name, "random") == 0)
         WG_TRY(wg_json_set(ctx, facts, "seed", json_string(seed)));
+    WG_TRY(add_transposed(ctx, a->session.model, facts));
     WG_TRY(add_set(ctx, "forget", a->forget_data, a->forget.n, facts));
     return add_set(ctx, "retain", a->retain_data, a->retain.n, facts);
 }
 
 wagle_status wg_scores_facts(wagle_ctx *ctx, const wg_tensors *scores, json_t *facts)
 {
-    static const char *const keys[] = {"selector",    "gamma",  "gamma_given",   "damping",
-                                       "loss",        "seed",   "forget",        "forget_sha256",
-                                       "forget_rows", "retain", "retain_sha256", "retain_rows"};
+    static const char *const keys[] = {
+        "selector", "gamma",         "gamma_given", "damping",       "loss",
+        "seed",     WG_TRANSPOSED,   "forget",      "forget_sha256", "forget_rows",
+        "retain",   "retain_sha256", "retain_rows"};
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *value = wg_tensors_metadata(scores, keys[i]);

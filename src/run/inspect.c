@@ -5,6 +5,7 @@
 #include "io/patch.h"
 #include "model/model.h"
 #include "run/inspectfile.h"
+#include "run/session.h"
 #include "text/chat.h"
 #include "text/tokenizer.h"
 #include <stdio.h>
@@ -74,6 +75,59 @@ static wagle_status inspect_made(wagle_ctx *ctx, const char *path, json_t *out)
     return st;
 }
 
+/* Whole neurons that a mask selects of each matrix, where it is made of such: rows, or columns of
+ * matrices that the file lists as transposed, or of which only columns are whole. */
+static wagle_status add_neurons(wagle_ctx *ctx, const wg_mask *mask, const json_t *transposed,
+                                json_t *out)
+{
+    json_t *list = json_object();
+    int64_t total = 0, weights = 0;
+    wagle_status st = list != NULL ? WAGLE_OK : wg_json_memory(ctx);
+
+    for (int64_t i = 0; st == WAGLE_OK && i < mask->n; i++) {
+        const wg_mask_tensor *t = &mask->tensor[i];
+        bool columns = wg_transposed_has(transposed, t->name);
+        int64_t n = t->shape.rank == 2 && t->selected > 0 ? wg_mask_slices(t, columns) : -1;
+        if (n < 0 && !columns && t->shape.rank == 2 && t->selected > 0) {
+            columns = true;
+            n = wg_mask_slices(t, columns);
+        }
+        if (n < 0)
+            continue;
+        total += n;
+        weights += t->selected;
+        st = wg_json_set(ctx, list, t->name,
+                         json_pack("{s:I, s:I, s:s}", "selected", (json_int_t)n, "of",
+                                   (json_int_t)t->shape.dim[columns ? 1 : 0], "stored_as",
+                                   columns ? "columns" : "rows"));
+    }
+    if (st == WAGLE_OK && total > 0 && weights == mask->selected)
+        st = add_number(ctx, out, "neurons", total);
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, out, "neurons_by_tensor", json_incref(list));
+    json_decref(list);
+    return st;
+}
+
+/* How a mask was made, and its neurons. */
+static wagle_status inspect_mask_file(wagle_ctx *ctx, const char *path, const wg_mask *mask,
+                                      json_t *out)
+{
+    wg_tensors file;
+    json_t *transposed = NULL;
+    wagle_status st = wg_tensors_open(ctx, path, &file);
+
+    if (st == WAGLE_OK)
+        st = wg_inspect_metadata(ctx, &file, out);
+    if (st == WAGLE_OK)
+        st = wg_transposed_read(ctx, &file, &transposed);
+    if (st == WAGLE_OK)
+        st = add_neurons(ctx, mask, transposed, out);
+    json_decref(transposed);
+    wg_tensors_close(&file);
+    return st;
+}
+
 static wagle_status inspect_mask(wagle_ctx *ctx, const char *path, json_t *out)
 {
     wg_mask mask;
@@ -83,7 +137,7 @@ static wagle_status inspect_mask(wagle_ctx *ctx, const char *path, json_t *out)
     for (int64_t i = 0; st == WAGLE_OK && i < mask.n; i++)
         st = add_number(ctx, list, mask.tensor[i].name, mask.tensor[i].selected);
     if (st == WAGLE_OK)
-        st = inspect_made(ctx, path, out);
+        st = inspect_mask_file(ctx, path, &mask, out);
     if (st == WAGLE_OK)
         st = add_number(ctx, out, "weights", mask.count);
     if (st == WAGLE_OK)
@@ -427,9 +481,17 @@ static wagle_status selected_lines(wagle_ctx *ctx, const json_t *facts, wg_text 
     const char *name;
     json_t *value;
 
-    json_object_foreach (json_object_get(facts, "selected_by_tensor"), name, value)
+    json_object_foreach (json_object_get(facts, "selected_by_tensor"), name, value) {
+        const json_t *neurons = json_object_get(json_object_get(facts, "neurons_by_tensor"), name);
         WG_TRY(
-            wg_text_printf(ctx, out, "  %12lld  %s\n", (long long)json_integer_value(value), name));
+            wg_text_printf(ctx, out, "  %12lld  %s", (long long)json_integer_value(value), name));
+        if (neurons != NULL)
+            WG_TRY(
+                wg_text_printf(ctx, out, "  neurons: %lld of %lld",
+                               (long long)json_integer_value(json_object_get(neurons, "selected")),
+                               (long long)json_integer_value(json_object_get(neurons, "of"))));
+        WG_TRY(wg_text_addz(ctx, out, "\n"));
+    }
     return WAGLE_OK;
 }
 

@@ -46,8 +46,8 @@ static wagle_status add_gamma(wagle_ctx *ctx, const wg_tensors *t, json_t *out)
 /* Those that are texts of one line: a checkpoint's log, a mask's shapes are not. */
 wagle_status wg_inspect_metadata(wagle_ctx *ctx, const wg_tensors *t, json_t *out)
 {
-    static const char *const left_out[] = {"format", "shapes", "log",        "run",
-                                           "old",    "gamma",  "gamma_given"};
+    static const char *const left_out[] = {"format", "shapes", "log",         "run",
+                                           "old",    "gamma",  "gamma_given", "transposed"};
     const char *key;
     json_t *value;
 

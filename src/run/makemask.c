@@ -23,17 +23,17 @@ static void warn_if_lopsided(wagle_ctx *ctx, const wg_mask *mask)
 
 static wagle_status find_choice(wagle_ctx *ctx, const wagle_mask_options *o, wg_choice *out)
 {
-    static const char *const scopes[] = {"global", "tensor", "row"};
+    static const char *const scopes[] = {"global", "tensor", "row", "neurons"};
 
     *out = (wg_choice){.density = o->density, .include = o->include, .exclude = o->exclude};
     WG_TRY(wg_check_patterns(ctx, o->include));
     WG_TRY(wg_check_patterns(ctx, o->exclude));
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         if (strcmp(o->scope, scopes[i]) == 0) {
             out->scope = (wg_scope)i;
             return WAGLE_OK;
         }
-    return wg_fail(ctx, WAGLE_E_USAGE, "--scope %.16s: global, tensor or row", o->scope);
+    return wg_fail(ctx, WAGLE_E_USAGE, "--scope %.16s: global, tensor, row or neurons", o->scope);
 }
 
 static wagle_status from_scores(wagle_ctx *ctx, const char *path, const wg_choice *choice,
@@ -61,7 +61,8 @@ wagle_status wg_select_through_file(wagle_ctx *ctx, wg_attribution *a, const cha
     return st;
 }
 
-/* Ranks within a tensor or a row need its scores: they pass through a file beside OUT. */
+/* Ranks within a tensor or a row, and of neurons, need the scores: they pass through a file beside
+ * OUT. */
 static wagle_status through_file(wagle_ctx *ctx, wg_attribution *a, const char *out,
                                  const wg_choice *choice, wg_mask *mask)
 {

@@ -81,6 +81,15 @@ static int64_t find_odd(const wg_tensor *t)
     return -1;
 }
 
+wagle_status wg_check_finite(wagle_ctx *ctx, const wg_tensor *scores)
+{
+    const int64_t odd = find_odd(scores);
+
+    return odd < 0 ? WAGLE_OK
+                   : wg_fail(ctx, WAGLE_E_INPUT, "score of '%s' at %lld is not finite",
+                             scores->name, (long long)odd);
+}
+
 static wagle_status choose_tensors(wagle_ctx *ctx, const wg_tensors *scores,
                                    const wg_choice *choice, selection *s)
 {
@@ -107,10 +116,7 @@ static wagle_status count_upper(wagle_ctx *ctx, const selection *s, int64_t *bin
     memset(bin, 0, WG_BINS * sizeof *bin);
     for (int64_t j = 0; j < s->n; j++) {
         const wg_tensor *t = s->tensor[j];
-        const int64_t odd = find_odd(t);
-        if (odd >= 0)
-            return wg_fail(ctx, WAGLE_E_INPUT, "score of '%s' at %lld is not finite", t->name,
-                           (long long)odd);
+        WG_TRY(wg_check_finite(ctx, t));
         for (int64_t i = 0; i < t->count; i++)
             bin[key_of(t, i) >> 16]++;
     }
@@ -229,9 +235,7 @@ static wagle_status select_rows(wagle_ctx *ctx, const selection *s, const wg_ten
     const int64_t width = width_of(t);
     ranked *row;
 
-    if (find_odd(t) >= 0)
-        return wg_fail(ctx, WAGLE_E_INPUT, "score of '%s' at %lld is not finite", t->name,
-                       (long long)find_odd(t));
+    WG_TRY(wg_check_finite(ctx, t));
     WG_TRY(WG_ALLOC(ctx, &row, width));
     for (int64_t first = 0; first < t->count; first += width) {
         for (int64_t i = 0; i < width; i++)
@@ -276,7 +280,9 @@ wagle_status wg_select_several(wagle_ctx *ctx, const wg_tensors *scores, const w
         st = wg_mask_new(ctx, scores->tensor, scores->n, &out[c]);
     }
     if (st == WAGLE_OK)
-        st = select_scope(ctx, choice->scope, &s);
+        st = choice->scope == WG_SCOPE_NEURONS
+                 ? wg_select_neurons(ctx, scores, s.tensor, s.n, density, n, out)
+                 : select_scope(ctx, choice->scope, &s);
     for (int64_t c = 0; st == WAGLE_OK && c < n; c++) {
         wg_mask_count(&out[c]);
         if (out[c].selected == 0)

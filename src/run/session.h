@@ -33,8 +33,15 @@ enum {
 
 /* Which weights of all: the k = floor(density*n + 0.5) highest scores of all tensors together, of
  * each tensor, or of each row of each matrix; ties to the earlier (name, index). Of tensors that
- * match include (all if NULL) and not exclude. */
-typedef enum wg_scope { WG_SCOPE_GLOBAL, WG_SCOPE_TENSOR, WG_SCOPE_ROW } wg_scope;
+ * match include (all if NULL) and not exclude. WG_SCOPE_NEURONS: whole neurons, as neurons.c says.
+ */
+typedef enum wg_scope { WG_SCOPE_GLOBAL, WG_SCOPE_TENSOR, WG_SCOPE_ROW, WG_SCOPE_NEURONS } wg_scope;
+
+/* Metadata of scores and masks: a JSON list of the matrices that are stored [in, out]. */
+#define WG_TRANSPOSED "transposed"
+/* That list, NULL where the file has none; and whether a matrix is in it (in NULL none is). */
+WAGLE_CHECK wagle_status wg_transposed_read(wagle_ctx *ctx, const wg_tensors *file, json_t **names);
+bool wg_transposed_has(const json_t *names, const char *name);
 
 typedef struct wg_choice {
     double density;

@@ -50,6 +50,13 @@ bool wg_dtype_is_weight(wg_dtype d)
     return d == WG_F32 || d == WG_F16 || d == WG_BF16;
 }
 
+wg_slices wg_matrix_slices(const wg_shape *matrix, bool columns)
+{
+    const int64_t rows = matrix->dim[0], wide = matrix->dim[1];
+
+    return columns ? (wg_slices){wide, rows, 1, wide} : (wg_slices){rows, wide, wide, 1};
+}
+
 bool wg_shape_equal(const wg_shape *a, const wg_shape *b)
 {
     bool same = a->rank == b->rank;

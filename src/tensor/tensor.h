@@ -44,6 +44,11 @@ bool wg_dtype_is_weight(wg_dtype d); /* F32, F16, BF16 */
 bool wg_shape_equal(const wg_shape *a, const wg_shape *b);
 /* "[2,3]" in out; returns out. */
 const char *wg_shape_text(const wg_shape *s, char out[96]);
+/* The rows of a matrix, or its columns: element j of slice i is at i*step + j*stride. */
+typedef struct wg_slices {
+    int64_t n, width, step, stride;
+} wg_slices;
+wg_slices wg_matrix_slices(const wg_shape *matrix, bool columns);
 /* Product of the dimensions; false if one is negative or it overflows. */
 bool wg_shape_count(const wg_shape *s, int64_t *count);
 

@@ -57,7 +57,7 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
     done
     "$WAGLE" mask --model "$model" --forget forget.jsonl --selector wanda --density 0.5 --scope row --out rows2
     cmp rows rows2
-    refused 2 'global, tensor or row' "$WAGLE" mask --scores s --scope rows --out out
+    refused 2 'global, tensor, row or neurons' "$WAGLE" mask --scores s --scope rows --out out
 }
 
 @test "what does not fit is refused" {
@@ -87,7 +87,7 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
 
 @test "several densities of one score file are the masks that each would be alone" {
     "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --out scores
-    for scope in global tensor row; do
+    for scope in global tensor row neurons; do
         "$WAGLE" mask --scores scores --densities 0.02,0.1,0.4 --scope $scope --exclude norms --out "$scope-{}.mask"
         for density in 0.02 0.1 0.4; do
             "$WAGLE" mask --scores scores --density $density --scope $scope --exclude norms --out alone --force
@@ -99,4 +99,32 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
     refused 2 "as in" "$WAGLE" mask --scores scores --densities '0.1;0.2' --out 'out{}'
     refused 2 "density 2" "$WAGLE" mask --scores scores --densities 0.1,2 --out 'out{}'
     refused 2 "0.1 stands twice" "$WAGLE" mask --scores scores --densities 0.1,0.1 --out 'out{}'
+}
+
+@test "neurons: whole rows by their summed scores, whole columns of gpt2's matrices" {
+    for name in llama-gqa-tied gpt2; do
+        "$WAGLE" attribute --model "$GOLD/models/$name" --forget forget.jsonl --selector magnitude --out "$name.scores"
+        "$WAGLE" mask --scores "$name.scores" --density 0.3 --scope neurons --exclude embeddings --format bool --out "$name.bool"
+        "$WAGLE" mask --scores "$name.scores" --density 0.3 --scope neurons --exclude embeddings --out "$name.bits"
+        "$WAGLE" inspect "$name.bits" --json >"$name.json"
+        python3 "$BATS_TEST_DIRNAME/check_neurons.py" "$name.scores" "$name.bool" 0.3 "$name.json"
+        "$WAGLE" mask --scores "$name.scores" --density 0.8 --scope neurons --exclude embeddings --format bool --out "$name.more"
+        "$WAGLE" inspect "$name.more" --json >"$name.json"
+        python3 "$BATS_TEST_DIRNAME/check_neurons.py" "$name.scores" "$name.more" 0.8 "$name.json"
+    done
+    "$WAGLE" inspect gpt2.bits --tensors | grep -qE '^ +[0-9]+  transformer\.h\.0\.mlp\.c_proj\.weight  neurons: [0-9]+ of [0-9]+$'
+    "$WAGLE" mask --op or gpt2.bits --out copy # without the list of transposed matrices
+    "$WAGLE" inspect gpt2.bits | grep '^neurons ' >told
+    "$WAGLE" inspect copy | cmp told <(grep '^neurons ' -)
+    "$WAGLE" mask --scores gpt2.scores --density 0.3 --out scattered
+    ! "$WAGLE" inspect scattered | grep -q '^neurons '
+}
+
+@test "neurons straight from data, and what cannot be done with them" {
+    scores --out s
+    "$WAGLE" mask --scores s --density 0.2 --scope neurons --out through
+    "$WAGLE" mask --model "$model" --forget forget.jsonl --retain retain.jsonl --density 0.2 --scope neurons --out straight
+    cmp through straight
+    refused 2 'no matrix is left' "$WAGLE" mask --scores s --density 0.2 --scope neurons --include norms --out out
+    refused 2 'selects no neuron' "$WAGLE" mask --scores s --density 0.0001 --scope neurons --out out
 }

@@ -162,6 +162,137 @@ static void density_counts_within_tensors_and_rows(void **state)
     wagle_ctx_free(ctx);
 }
 
+/* --- whole neurons ---------------------------------------------------------------------------- */
+
+/* Rows of `wide` sum to 12, 3 and 12; those of `high` to 7, 1; columns of `turned` to 9, 20. */
+static const float wide[] = {3, 3, 3, 3, 0, 1, 2, 0, 12, 0, 0, 0}, high[] = {3, 4, 0, 1},
+                   turned[] = {4, 10, 5, 0, 0, 10}, norm[] = {99, 99, 99};
+
+static void write_matrices(wagle_ctx *ctx, const char *format, const char *transposed,
+                           const char *selector)
+{
+    const wg_tensor list[] = {
+        {.name = "a.norm", .shape = {1, {3}}, .count = 3, .bytes = sizeof norm, .data = norm},
+        {.name = "high", .shape = {2, {2, 2}}, .count = 4, .bytes = sizeof high, .data = high},
+        {.name = "turned",
+         .shape = {2, {3, 2}},
+         .count = 6,
+         .bytes = sizeof turned,
+         .data = turned},
+        {.name = "wide", .shape = {2, {3, 4}}, .count = 12, .bytes = sizeof wide, .data = wide}};
+    json_t *metadata = json_object();
+
+    if (format != NULL)
+        json_object_set_new(metadata, "format", json_string(format));
+    if (transposed != NULL)
+        json_object_set_new(metadata, "transposed", json_string(transposed));
+    if (selector != NULL)
+        json_object_set_new(metadata, "selector", json_string(selector));
+    assert_ok(ctx, wg_safetensors_write(ctx, SCORES, list, 4, metadata, true));
+    json_decref(metadata);
+}
+
+/* One character a weight of "a.norm|high|turned|wide". */
+static void select_neurons(wagle_ctx *ctx, double density, const char *const *exclude,
+                           const char *want)
+{
+    const wg_choice choice = {.density = density, .scope = WG_SCOPE_NEURONS, .exclude = exclude};
+    char found[64] = "";
+    wg_tensors scores;
+    wg_mask mask;
+
+    assert_ok(ctx, wg_tensors_open(ctx, SCORES, &scores));
+    assert_ok(ctx, wg_select(ctx, &scores, &choice, &mask));
+    for (int64_t t = 0, at = 0; t < mask.n; t++) {
+        if (t > 0)
+            found[at++] = '|';
+        for (int64_t i = 0; i < mask.tensor[t].count; i++)
+            found[at++] = wg_mask_has(&mask.tensor[t], i) ? 'x' : '.';
+    }
+    assert_string_equal(found, want);
+    wg_mask_free(&mask);
+    wg_tensors_close(&scores);
+}
+
+static void neurons_are_taken_whole_by_their_sums_until_the_density_is_reached(void **state)
+{
+    static const char *const but[] = {"turned", NULL};
+    wagle_ctx *ctx = new_context();
+
+    (void)state;
+    write_matrices(ctx, "wagle-scores", "[\"turned\"]", NULL);
+    /* Of 22 weights: 3 are the best neuron, a column; 7 and 11 are two and three neurons. The two
+     * sums of 12 are equal: the earlier row comes first. */
+    select_neurons(ctx, 3.0 / 22, NULL, "...|....|.x.x.x|............");
+    select_neurons(ctx, 7.0 / 22, NULL, "...|....|.x.x.x|xxxx........");
+    select_neurons(ctx, 11.0 / 22, NULL, "...|....|.x.x.x|xxxx....xxxx");
+    /* 6 is nearer to 7 than to 3; 5 is as near to either, and the neuron is left out. */
+    select_neurons(ctx, 6.0 / 22, NULL, "...|....|.x.x.x|xxxx........");
+    select_neurons(ctx, 5.0 / 22, NULL, "...|....|.x.x.x|............");
+    select_neurons(ctx, 1, NULL, "...|xxxx|xxxxxx|xxxxxxxxxxxx");
+    /* The density is of the matrices that are left: 4 of 16. */
+    select_neurons(ctx, 0.25, but, "...|....|......|xxxx........");
+    wagle_ctx_free(ctx);
+}
+
+static void without_a_list_of_transposed_matrices_neurons_are_rows(void **state)
+{
+    wagle_ctx *ctx = new_context();
+
+    (void)state;
+    write_matrices(ctx, NULL, NULL, NULL); /* rows of `turned` sum to 14, 5 and 10 */
+    select_neurons(ctx, 2.0 / 22, NULL, "...|....|xx....|............");
+    wagle_ctx_free(ctx);
+}
+
+/* Sums of random scores would take the widest rows first. */
+static void random_neurons_have_the_score_of_their_first_weight(void **state)
+{
+    wagle_ctx *ctx = new_context();
+
+    (void)state;
+    write_matrices(ctx, "wagle-scores", "[\"turned\"]", "random");
+    select_neurons(ctx, 4.0 / 22, NULL, "...|....|......|........xxxx");
+    select_neurons(ctx, 7.0 / 22, NULL, "...|....|.x.x.x|........xxxx");
+    select_neurons(ctx, 12.0 / 22, NULL, "...|xx..|xxxxxx|........xxxx");
+    wagle_ctx_free(ctx);
+}
+
+static void neurons_that_cannot_be_told_are_refused(void **state)
+{
+    static const char *const but[] = {"high", "turned", "wide", NULL};
+    const struct {
+        const char *format, *transposed, *message;
+        double density;
+        const char *const *exclude;
+        wagle_status status;
+    } cases[] = {
+        {"wagle-scores", NULL, "does not say which matrices", 0.5, NULL, WAGLE_E_INPUT},
+        {"wagle-scores", "{}", "is no list", 0.5, NULL, WAGLE_E_INPUT},
+        {"wagle-scores", "[", "", 0.5, NULL, WAGLE_E_INPUT},
+        {"wagle-scores", "[]", "no matrix is left", 0.5, but, WAGLE_E_USAGE},
+        {"wagle-scores", "[]", "the best neuron has 2", 0.03, NULL, WAGLE_E_USAGE},
+        {"wagle-scores", "[]", "selects none", 0.01, NULL, WAGLE_E_USAGE},
+    };
+    wagle_ctx *ctx = new_context();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const wg_choice choice = {
+            .density = cases[i].density, .scope = WG_SCOPE_NEURONS, .exclude = cases[i].exclude};
+        wg_tensors scores;
+        wg_mask mask;
+        wg_begin(ctx);
+        write_matrices(ctx, cases[i].format, cases[i].transposed, NULL);
+        assert_ok(ctx, wg_tensors_open(ctx, SCORES, &scores));
+        assert_int_equal(wg_select(ctx, &scores, &choice, &mask), cases[i].status);
+        assert_non_null(strstr(wagle_message(ctx), cases[i].message));
+        wg_mask_free(&mask);
+        wg_tensors_close(&scores);
+    }
+    wagle_ctx_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +300,10 @@ int main(void)
         cmocka_unit_test(density_counts_what_patterns_leave),
         cmocka_unit_test(density_counts_within_tensors_and_rows),
         cmocka_unit_test(a_score_that_is_no_number_names_its_tensor),
+        cmocka_unit_test(neurons_are_taken_whole_by_their_sums_until_the_density_is_reached),
+        cmocka_unit_test(without_a_list_of_transposed_matrices_neurons_are_rows),
+        cmocka_unit_test(random_neurons_have_the_score_of_their_first_weight),
+        cmocka_unit_test(neurons_that_cannot_be_told_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
