@@ -122,7 +122,7 @@ static wagle_status cmd_demo(wagle_ctx *ctx, cli_options *o)
 #define TRAIN                                                                                      \
     " lr epochs steps batch accumulate warmup schedule optimizer weight-decay no-decay clip "      \
     "clip-before-mask reduction allow-unmet seed "                                                 \
-    "stop-when eval-every monitor suite suites set tofu split gold max-tokens shots no-eos "       \
+    "stop-when land eval-every monitor suite suites set tofu split gold max-tokens shots no-eos "  \
     "checkpoint-every state resume force memory dry-run json mask lora "                           \
     "lora-alpha "                                                                                  \
     "lora-targets out-patch pairs"

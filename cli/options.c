@@ -84,6 +84,8 @@ const cli_option cli_table[] = {
     {"seed", "N", CLI_WHOLE, AT(seed), "seed of every random choice"},
     {"stop-when", "RULE", CLI_TEXT, AT(stop_when),
      "stop when this holds, as in 'forget.probability<0.1'; with --suite also 'mcq.wmdp.acc<0.3'"},
+    {"land", NULL, CLI_FLAG, AT(land),
+     "when --stop-when holds, scale the change of the weights back to where it just holds"},
     {"eval-every", "N", CLI_WHOLE, AT(eval_every),
      "updates between evaluations: --stop-when, --monitor, --suite"},
     {"monitor", NULL, CLI_FLAG, AT(monitor),

@@ -29,7 +29,8 @@ typedef struct cli_options {
     int64_t steps, batch, warmup, seed, eval_every, checkpoint_every, max_length, limit, max_tokens,
         top_k, threads, accumulate, lora, resamples, shots, prefix, length, verbatim, relearn_steps;
     bool compare, force, resume, json, layers, tensors, quiet, verbose, no_special, chat, no_chat,
-        all_turns, truncate, eos, no_eos, help, dry_run, monitor, clip_before_mask, allow_unmet;
+        all_turns, truncate, eos, no_eos, help, dry_run, monitor, clip_before_mask, allow_unmet,
+        land;
     wagle_param param[CLI_PARAMS]; /* the objectives' own options that were given */
     int64_t n_params;
     cli_source given[CLI_OPTIONS]; /* by row of the table */

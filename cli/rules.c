@@ -318,7 +318,7 @@ static const struct rule {
     {"lora-alpha lora-targets", "finetune unlearn", with_lora, "it needs --lora RANK", false},
     {"eval-every", "finetune unlearn", evaluates_on_the_way,
      "it needs --stop-when, --monitor or --suite", false},
-    {"allow-unmet", "finetune unlearn", with_stop_when, "it needs --stop-when", false},
+    {"allow-unmet land", "finetune unlearn", with_stop_when, "it needs --stop-when", false},
     {"set tofu split gold shots max-tokens no-eos", "finetune unlearn", with_suite,
      "it needs --suite: which suite?", false},
     {"set tofu", "eval", with_suite_or_recompute,

@@ -73,6 +73,7 @@ static wagle_status train_options(cli_options *o, wagle_train_options *t,
     t->no_decay = o->no_decay;
     t->clip_before_mask = o->clip_before_mask;
     t->allow_unmet = o->allow_unmet;
+    t->land = o->land;
     t->reduction = o->reduction != NULL ? o->reduction : t->reduction;
     t->reference = o->reference;
     t->retain_term = o->retain_term;
@@ -127,15 +128,36 @@ void cli_sweep_example(void)
           stdout);
 }
 
+/* Why a run ended, in brackets, or nothing. */
+static void tell_stop(const cli_options *o, const wagle_train_result *r, char *out, size_t room)
+{
+    const char *rule = o->stop_when != NULL ? o->stop_when + strspn(o->stop_when, " ") : "";
+    const int name = (int)strcspn(rule, " <>");
+
+    *out = '\0';
+    if (!r->stopped)
+        return;
+    if (!o->land)
+        snprintf(out, room, " (stopped by --stop-when)");
+    else if (r->land < 1)
+        snprintf(out, room,
+                 " (stopped by --stop-when, then scaled back to %.4g of the change, where %.*s is "
+                 "%.4g)",
+                 r->land, name, rule, r->stop_value);
+    else
+        snprintf(out, room, " (stopped by --stop-when; %.*s is %.4g, and less change misses it)",
+                 name, rule, r->stop_value);
+}
+
 static wagle_status report_json(const cli_options *o, const wagle_train_result *r)
 {
     json_t *result =
-        json_pack("{s:o, s:I, s:b, s:o, s:I, s:I, s:f, s:f, s:I}", "out", cli_json_bytes(o->out),
-                  "steps", (json_int_t)r->steps, "stopped", (int)r->stopped, "loss",
-                  isfinite(r->loss) ? json_real(r->loss) : json_null(), "selected",
+        json_pack("{s:o, s:I, s:b, s:o, s:I, s:I, s:f, s:f, s:I, s:f}", "out",
+                  cli_json_bytes(o->out), "steps", (json_int_t)r->steps, "stopped", (int)r->stopped,
+                  "loss", isfinite(r->loss) ? json_real(r->loss) : json_null(), "selected",
                   (json_int_t)r->selected, "weights", (json_int_t)r->weights, "seconds", r->seconds,
                   "step_seconds", isfinite(r->step_seconds) ? r->step_seconds : 0.0, "peak_bytes",
-                  (json_int_t)wagle_peak_memory());
+                  (json_int_t)wagle_peak_memory(), "land", r->land);
 
     return cli_print_json(result);
 }
@@ -143,7 +165,7 @@ static wagle_status report_json(const cli_options *o, const wagle_train_result *
 /* A run whose --stop-when was not reached has a result too. */
 static wagle_status report(const cli_options *o, const wagle_train_result *r, wagle_status st)
 {
-    char each[32] = "";
+    char each[32] = "", stop[256];
 
     if ((st != WAGLE_OK && st != WAGLE_E_UNMET) || o->dry_run)
         return st;
@@ -151,11 +173,11 @@ static wagle_status report(const cli_options *o, const wagle_train_result *r, wa
         snprintf(each, sizeof each, " (%.2f s a step)", r->step_seconds);
     if (o->json)
         return report_json(o, r) == WAGLE_OK ? st : WAGLE_E_RESOURCE;
+    tell_stop(o, r, stop, sizeof stop);
     printf("%s: %lld steps%s, last loss %.4f, %lld of %lld weights trained, %.1f s%s, peak %.2f "
            "GB\n",
-           o->out, (long long)r->steps, r->stopped ? " (stopped by --stop-when)" : "", r->loss,
-           (long long)r->selected, (long long)r->weights, r->seconds, each,
-           (double)wagle_peak_memory() / 1e9);
+           o->out, (long long)r->steps, stop, r->loss, (long long)r->selected,
+           (long long)r->weights, r->seconds, each, (double)wagle_peak_memory() / 1e9);
     return st;
 }
 

@@ -289,6 +289,8 @@ typedef struct wagle_train_options {
     uint64_t seed;
     const char *stop_when; /* forget.probability<0.1: forget or retain, probability, nll or
                               perplexity, or SUITE.METRIC of `watch`; < or > */
+    bool land;             /* where stop_when holds at the end, the change of the weights is scaled
+                              back to where it just holds */
     int64_t eval_every;    /* steps between checks of stop_when */
     bool monitor;          /* at those steps both sets' means go into the log */
     const struct wagle_suite_options *watch; /* these suites are asked then, and before the first
@@ -306,6 +308,8 @@ typedef struct wagle_train_result {
     double step_seconds; /* mean over this process's steps but the first; NaN if there are none */
     double forget_probability; /* at the last check; NaN if never checked */
     int64_t selected, weights;
+    double land; /* share of the change that is in the model: below 1 where it was scaled back */
+    double stop_value; /* stop_when's metric of the model that was written; NaN: not known */
 } wagle_train_result;
 
 WAGLE_API void wagle_finetune_defaults(wagle_train_options *o);

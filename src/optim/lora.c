@@ -104,6 +104,18 @@ void wg_lora_each(const wg_lora *l, const wg_tensors *files,
     }
 }
 
+void wg_lora_scale(wg_optimizer *a, double share)
+{
+    const wg_lora *l = a->lora;
+
+    for (int64_t i = 0; i < l->n; i++) {
+        const adapter *d = &l->of[i];
+        for (int64_t b = d->first + l->r * d->I; b < d->first + l->r * (d->I + d->O); b++)
+            a->master[b] = (float)(share * (double)a->gradient[b]);
+    }
+    wg_lora_merge(a);
+}
+
 bool wg_lora_wants(const wg_lora *l, int tensor)
 {
     for (int64_t i = 0; i < l->n; i++)

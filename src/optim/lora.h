@@ -20,6 +20,8 @@ void wg_lora_accept(wg_optimizer *a, int tensor, const float *grad);
 /* Calls f with each merged matrix and its stored type. */
 void wg_lora_each(const wg_lora *l, const wg_tensors *files,
                   void (*f)(wg_dtype type, int64_t n, float *merged));
+/* B becomes share * B of a->gradient, which holds the masters to scale, and so does the product. */
+void wg_lora_scale(wg_optimizer *a, double share);
 /* The merged matrices out of the masters. */
 void wg_lora_merge(wg_optimizer *a);
 

@@ -248,25 +248,65 @@ static void round_to(wg_dtype type, int64_t n, float *x)
     }
 }
 
-void wg_optimizer_as_stored(wg_optimizer *a, bool stored)
+void wg_optimizer_keep(wg_optimizer *a)
+{
+    memcpy(a->gradient, a->master, (size_t)a->n * sizeof *a->master);
+}
+
+void wg_optimizer_round(wg_optimizer *a)
 {
     const wg_tensors *files = &a->model->files;
 
     if (a->lora != NULL) {
-        if (stored)
-            wg_lora_each(a->lora, files, round_to);
-        else
-            wg_lora_merge(a);
+        wg_lora_each(a->lora, files, round_to);
         return;
     }
-    if (!stored) {
-        memcpy(a->master, a->gradient, (size_t)a->n * sizeof *a->master);
-        return;
-    }
-    memcpy(a->gradient, a->master, (size_t)a->n * sizeof *a->master);
     for (int t = 0; t < files->n; t++)
         if (a->first[t] >= 0)
             round_to(files->tensor[t].dtype, a->count[t], a->master + a->first[t]);
+}
+
+void wg_optimizer_as_stored(wg_optimizer *a, bool stored)
+{
+    if (!stored) {
+        wg_optimizer_scale(a, 1);
+        return;
+    }
+    wg_optimizer_keep(a);
+    wg_optimizer_round(a);
+}
+
+/* The trained weights of tensor t, a block at a time. */
+static void scale_tensor(wg_optimizer *a, int t, double share)
+{
+    const wg_tensor *tensor = &a->model->files.tensor[t];
+    const size_t size = wg_dtype_size(tensor->dtype);
+    const float *end = a->gradient + a->first[t];
+    float *value = a->master + a->first[t], stored[WG_OVERLAY_BLOCK];
+
+    for (int64_t at = 0; at < tensor->count; at += WG_OVERLAY_BLOCK) {
+        const int64_t left = tensor->count - at;
+        const int64_t n = left < WG_OVERLAY_BLOCK ? left : WG_OVERLAY_BLOCK;
+        wg_to_float(tensor->dtype, (const char *)tensor->data + (size_t)at * size, n, stored);
+        for (int64_t i = at; i < at + n; i++)
+            if (a->bits[t] == NULL || a->bits[t][i / 64] >> (i % 64) & 1) {
+                const double before = (double)stored[i - at];
+                *value++ = (float)(before + share * ((double)*end++ - before));
+            }
+    }
+    wg_map_release(tensor->data, tensor->bytes);
+}
+
+void wg_optimizer_scale(wg_optimizer *a, double share)
+{
+    memcpy(a->master, a->gradient, (size_t)a->n * sizeof *a->master);
+    if (a->lora != NULL) {
+        wg_lora_scale(a, share);
+        return;
+    }
+    for (int t = 0; share != 1 && t < a->model->files.n; t++)
+        if (a->first[t] >= 0)
+            scale_tensor(a, t, share);
 }
 
 /* --- gradients ------------------------------------------------------------------------------- */

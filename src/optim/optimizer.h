@@ -68,6 +68,13 @@ void wg_optimizer_restored(wg_optimizer *a);
 /* Between updates: the weights become what would be written, rounded to the model's type; then
  * (false) what they were. Spends the gradient. */
 void wg_optimizer_as_stored(wg_optimizer *a, bool stored);
+/* The same in two halves: what the state holds is kept, then the weights are rounded. */
+void wg_optimizer_keep(wg_optimizer *a);
+void wg_optimizer_round(wg_optimizer *a);
+/* After wg_optimizer_keep, any number of times: the weights become w0 + share * (w1 - w0), w0 those
+ * of the model's files, w1 those that were kept; of adapters the product is scaled. 1 gives w1's
+ * bits back. */
+void wg_optimizer_scale(wg_optimizer *a, double share);
 /* Room for adding. */
 WAGLE_CHECK wagle_status wg_optimizer_begin_adding(wagle_ctx *ctx, wg_optimizer *a, bool adding);
 /* One update, `step` counted from 0; returns the norm of the gradient before clipping. */

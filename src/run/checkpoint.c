@@ -258,6 +258,8 @@ static wagle_status write_manifest(wagle_ctx *ctx, const wg_run *w)
         st = wg_json_set(ctx, m, "rectify", json_real(o->rectify));
     if (st == WAGLE_OK && o->stop_when != NULL)
         st = wg_json_set(ctx, m, "stop_when", json_string(o->stop_when));
+    if (st == WAGLE_OK && o->land && w->result.stopped)
+        st = wg_json_set(ctx, m, "land", json_real(w->result.land));
     if (st == WAGLE_OK && w->layout != NULL)
         st = wg_json_set(ctx, m, "layout", json_incref(w->layout));
     if (st == WAGLE_OK)

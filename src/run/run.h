@@ -60,6 +60,24 @@ WAGLE_CHECK wagle_status wg_run_check_rule(wagle_ctx *ctx, wg_run *w);
 /* Where one is due: asks the model, writes a line of the log, applies the rule. With a watch also
  * before the first step, which never stops. */
 WAGLE_CHECK wagle_status wg_run_watch(wagle_ctx *ctx, wg_run *w);
+/* Whether the rule holds where its metric is x; never where x is NaN. */
+bool wg_stop_holds(const wg_stop_rule *rule, double x);
+/* Adds the metrics of the model as it is now: of the rule alone, or of all that the run asks. */
+WAGLE_CHECK wagle_status wg_run_ask(wagle_ctx *ctx, wg_run *w, bool all, json_t *metrics);
+/* The rule's metric; NaN where it has no value. Refused if there is no such metric. */
+WAGLE_CHECK wagle_status wg_run_rule_value(wagle_ctx *ctx, const wg_run *w, const json_t *metrics,
+                                           double *x);
+/* A line of the log: the step, and each number of the object. */
+WAGLE_CHECK wagle_status wg_run_note(wagle_ctx *ctx, wg_run *w, const json_t *metrics);
+
+/* --- land.c: back to where the rule just holds -------------------------------------------------
+ */
+
+/* With o->land, after the rule has ended the run: scales the change of the weights back and fills
+ * result.land; a line of the log. If it fails, the trained weights are there as they were. */
+WAGLE_CHECK wagle_status wg_run_land(wagle_ctx *ctx, wg_run *w);
+/* The trained weights again, as a checkpoint keeps them. */
+void wg_run_unland(wg_run *w);
 
 /* --- pick.c: rows of an update ---------------------------------------------------------------- */
 

@@ -126,6 +126,8 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
     WG_TRY(wg_train_check_early(ctx, o, w->objective));
     WG_TRY(wg_rules_find(ctx, o->optimizer, &w->rules));
     WG_TRY(wg_decay_find(ctx, o->schedule, &w->decay));
+    if (o->land && o->stop_when == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--land wants --stop-when, the rule that is to hold");
     return wg_stop_parse(ctx, o->stop_when, w->watch != NULL,
                          o->watch != NULL ? o->watch->suites : NULL, &w->stop);
 }
@@ -219,6 +221,8 @@ static wagle_status all_steps(wagle_ctx *ctx, wg_run *w)
         if (st == WAGLE_OK)
             st = wg_run_watch(ctx, w);
     }
+    if (st == WAGLE_OK)
+        st = wg_run_land(ctx, w);
     w->result.step_seconds = w->step > first + 1 ? spent / (double)(w->step - first - 1) : NAN;
     if (st != WAGLE_E_INTERRUPTED)
         return st;
@@ -426,6 +430,7 @@ static wagle_status finish(wagle_ctx *ctx, wg_run *w)
         return st;
     snprintf(why, sizeof why, "%s", ctx->message);
     wg_forget_failure(ctx);
+    wg_run_unland(w);
     saved = wg_empty_folder(ctx, w->partial, wg_path_name(w->checkpoint));
     if (saved == WAGLE_OK)
         saved = wg_run_save(ctx, w);
@@ -465,6 +470,7 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
 
     wg_forget_failure(ctx);
     w.result.forget_probability = w.asked = NAN;
+    w.result.land = 1;
     WG_TRY(check_options(ctx, &w, plain));
     if (!o->resume) /* it was said when the run began */
         wg_data_warn_shared(ctx, &o->forget, &o->retain);
@@ -492,6 +498,7 @@ done:
     wg_run_release(&w);
     wg_partial_end(&w.folder, w.checkpoint == NULL || wg_exists(w.checkpoint));
     w.result.steps = w.step;
+    w.result.stop_value = w.asked;
     w.result.seconds = wg_seconds() - start;
     if (result != NULL)
         *result = w.result;

@@ -97,20 +97,15 @@ static wagle_status ask_set(wagle_ctx *ctx, wg_run *w, const char *name, const w
     return WAGLE_OK;
 }
 
-/* Of the model as it would be written: rounding may undo small changes. */
-static wagle_status ask(wagle_ctx *ctx, wg_run *w, json_t *metrics)
+wagle_status wg_run_ask(wagle_ctx *ctx, wg_run *w, bool all, json_t *metrics)
 {
-    wagle_status st = WAGLE_OK;
-
-    wg_optimizer_as_stored(w->trainer.optimizer, true);
-    if (w->o->monitor || is_of_set(w->stop.metric, "forget"))
-        st = ask_set(ctx, w, "forget", &w->data.forget, metrics);
-    if (st == WAGLE_OK && (w->o->monitor || is_of_set(w->stop.metric, "retain")))
-        st = ask_set(ctx, w, "retain", &w->data.retain, metrics);
-    if (st == WAGLE_OK && w->watch != NULL)
-        st = w->watch->ask(ctx, w->watch->user, &w->session, false, metrics);
-    wg_optimizer_as_stored(w->trainer.optimizer, false);
-    return st;
+    if ((all && w->o->monitor) || is_of_set(w->stop.metric, "forget"))
+        WG_TRY(ask_set(ctx, w, "forget", &w->data.forget, metrics));
+    if ((all && w->o->monitor) || is_of_set(w->stop.metric, "retain"))
+        WG_TRY(ask_set(ctx, w, "retain", &w->data.retain, metrics));
+    if (w->watch == NULL || !(all || wg_stop_by_suite(&w->stop)))
+        return WAGLE_OK;
+    return w->watch->ask(ctx, w->watch->user, &w->session, false, metrics);
 }
 
 static wagle_status no_metric(wagle_ctx *ctx, const wg_run *w, const json_t *metrics)
@@ -152,24 +147,33 @@ wagle_status wg_run_check_rule(wagle_ctx *ctx, wg_run *w)
     return st;
 }
 
-static wagle_status judge(wagle_ctx *ctx, wg_run *w, const json_t *metrics)
+bool wg_stop_holds(const wg_stop_rule *rule, double x)
 {
-    const json_t *value = json_object_get(metrics, w->stop.metric);
-    const double x = json_number_value(value);
-
-    if (w->stop.metric[0] == '\0')
-        return WAGLE_OK;
-    if (json_is_number(value)) {
-        w->asked = x;
-        w->result.stopped =
-            w->step > 0 && ((w->stop.below ? x < w->stop.bound : x > w->stop.bound) ||
-                            (w->stop.equal && x == w->stop.bound));
-        return WAGLE_OK;
-    }
-    return json_is_null(value) ? WAGLE_OK /* of no value here */ : no_metric(ctx, w, metrics);
+    return (rule->below ? x < rule->bound : x > rule->bound) || (rule->equal && x == rule->bound);
 }
 
-static wagle_status note(wagle_ctx *ctx, wg_run *w, const json_t *metrics)
+wagle_status wg_run_rule_value(wagle_ctx *ctx, const wg_run *w, const json_t *metrics, double *x)
+{
+    const json_t *value = json_object_get(metrics, w->stop.metric);
+
+    *x = json_is_number(value) ? json_number_value(value) : NAN;
+    return value != NULL ? WAGLE_OK : no_metric(ctx, w, metrics);
+}
+
+static wagle_status judge(wagle_ctx *ctx, wg_run *w, const json_t *metrics)
+{
+    double x = NAN;
+
+    if (w->stop.metric[0] != '\0')
+        WG_TRY(wg_run_rule_value(ctx, w, metrics, &x));
+    if (isnan(x)) /* no rule, or its metric has no value here */
+        return WAGLE_OK;
+    w->asked = x;
+    w->result.stopped = w->step > 0 && wg_stop_holds(&w->stop, x);
+    return WAGLE_OK;
+}
+
+wagle_status wg_run_note(wagle_ctx *ctx, wg_run *w, const json_t *metrics)
 {
     const char *name;
     json_t *value;
@@ -191,11 +195,14 @@ wagle_status wg_run_watch(wagle_ctx *ctx, wg_run *w)
         (w->watch == NULL && !w->o->monitor && w->stop.metric[0] == '\0'))
         return WAGLE_OK;
     metrics = json_object();
-    st = metrics != NULL ? ask(ctx, w, metrics) : wg_json_memory(ctx);
+    /* of the model as it would be written: rounding may undo small changes */
+    wg_optimizer_as_stored(w->trainer.optimizer, true);
+    st = metrics != NULL ? wg_run_ask(ctx, w, true, metrics) : wg_json_memory(ctx);
+    wg_optimizer_as_stored(w->trainer.optimizer, false);
     if (st == WAGLE_OK)
         st = judge(ctx, w, metrics);
     if (st == WAGLE_OK)
-        st = note(ctx, w, metrics);
+        st = wg_run_note(ctx, w, metrics);
     json_decref(metrics);
     return st;
 }

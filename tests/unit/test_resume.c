@@ -326,15 +326,75 @@ static void options_that_change_no_weight_may_change(void **state)
     wagle_ctx_free(ctx);
 }
 
-/* Each write in turn fails as on a full disk, when all updates are done. */
-static void what_cannot_be_written_is_kept(void **state)
+/* Stops after four updates, then goes back about half the way. */
+static wagle_train_options landing(void)
+{
+    wagle_train_options o = options_of(MASKED);
+
+    o.objective = "ga";
+    o.n_params = 0;
+    o.lr = 1e-2;
+    o.warmup = 0;
+    o.checkpoint_every = 0;
+    o.stop_when = "forget.nll>7";
+    o.eval_every = 4;
+    o.land = true;
+    return o;
+}
+
+static void an_interrupted_landing_resumes_to_the_same_bits(void **state)
 {
     wagle_ctx *ctx = new_context();
-    wagle_train_options o = options_of(SELECTED);
+    wagle_train_options o = landing();
+    wagle_train_result whole, result;
+    wagle_status st = WAGLE_E_INTERRUPTED;
+    int landings = 0;
+
+    (void)state;
+    o.out = WG_SCRATCH "/resume-whole";
+    wg_remove_tree(o.out);
+    assert_ok(ctx, wagle_unlearn(ctx, &o, &whole));
+    assert_true(whole.stopped && whole.steps == 4 && whole.land > 0.05 && whole.land < 0.95);
+    o.out = OUT;
+    for (int64_t n = 40; st == WAGLE_E_INTERRUPTED; n += 5) {
+        wg_remove_tree(OUT);
+        wg_remove_tree(OUT ".partial");
+        o.resume = false;
+        wg_interrupt_at(n);
+        st = wagle_unlearn(ctx, &o, &result);
+        wg_interrupt_at(0);
+        landings += st == WAGLE_E_INTERRUPTED && result.steps == 4;
+        o.resume = true;
+        if (st == WAGLE_E_INTERRUPTED)
+            assert_ok(ctx, wagle_unlearn(ctx, &o, &result));
+        assert_true(result.land == whole.land && result.stop_value == whole.stop_value);
+        assert_same_file("landed", OUT "/model.safetensors",
+                         WG_SCRATCH "/resume-whole/model.safetensors");
+        assert_same_file("its log", OUT "/log.jsonl", WG_SCRATCH "/resume-whole/log.jsonl");
+    }
+    assert_true(landings > 3);
+    wagle_ctx_free(ctx);
+}
+
+static void landing_wants_a_rule(void **state)
+{
+    wagle_ctx *ctx = new_context();
+    wagle_train_options o = landing();
+
+    (void)state;
+    o.stop_when = NULL;
+    assert_int_equal(wagle_unlearn(ctx, &o, NULL), WAGLE_E_USAGE);
+    assert_non_null(strstr(wagle_message(ctx), "--land wants --stop-when"));
+    wagle_ctx_free(ctx);
+}
+
+/* Each write in turn fails as on a full disk, when all updates are done. */
+static void is_kept(wagle_train_options o)
+{
+    wagle_ctx *ctx = new_context();
     int kept = 0;
     bool failed = true;
 
-    (void)state;
     o.checkpoint_every = 0;
     o.out = WG_SCRATCH "/resume-whole";
     wg_remove_tree(o.out);
@@ -363,12 +423,21 @@ static void what_cannot_be_written_is_kept(void **state)
     wagle_ctx_free(ctx);
 }
 
+static void what_cannot_be_written_is_kept(void **state)
+{
+    (void)state;
+    is_kept(options_of(SELECTED));
+    is_kept(landing());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_option_is_in_its_table),
         cmocka_unit_test(each_option_in_turn_is_refused_by_name),
         cmocka_unit_test(options_that_change_no_weight_may_change),
+        cmocka_unit_test(an_interrupted_landing_resumes_to_the_same_bits),
+        cmocka_unit_test(landing_wants_a_rule),
         cmocka_unit_test(what_cannot_be_written_is_kept),
     };
 
