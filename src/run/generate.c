@@ -4,7 +4,6 @@
 #include "model/decode.h"
 #include "data/conversation.h"
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { AT_ONCE = 16 };
@@ -14,38 +13,68 @@ typedef struct choice {
     int32_t id;
 } choice;
 
-static int by_weight(const void *a, const void *b)
+/* The likelier one, ties to the smaller id. */
+static bool before(const choice *a, const choice *b)
 {
-    const choice *x = a, *y = b;
-
-    if (x->weight != y->weight)
-        return x->weight > y->weight ? -1 : 1;
-    return x->id - y->id;
+    return a->weight > b->weight || (a->weight == b->weight && a->id < b->id);
 }
 
-/* Samples among the likeliest; choices [V] is scratch. */
-static int32_t sample(const float *logits, int64_t V, const wg_sampling *how, uint64_t stream,
-                      uint64_t counter, choice *choices)
+/* Makes a heap [n] of one whose element i alone may be out of order. */
+static void sift(choice *heap, int64_t n, int64_t i)
 {
+    const choice moved = heap[i];
+
+    for (int64_t child; (child = 2 * i + 1) < n; i = child) {
+        child += child + 1 < n && before(&heap[child + 1], &heap[child]);
+        if (!before(&heap[child], &moved))
+            break;
+        heap[i] = heap[child];
+    }
+    heap[i] = moved;
+}
+
+/* Moves the likeliest of heap [n] behind the others, which stay a heap [n - 1]. */
+static void take_likeliest(choice *heap, int64_t n)
+{
+    const choice top = heap[0];
+
+    heap[0] = heap[n - 1];
+    heap[n - 1] = top;
+    sift(heap, n - 1, 0);
+}
+
+/* Samples among the likeliest; c [V] is scratch. A few tokens have most of the probability: they
+ * are taken off a heap, which ends up as c[V - 1], c[V - 2], .., and the others are not sorted. */
+static int32_t sample(const float *logits, int64_t V, const wg_sampling *how, uint64_t stream,
+                      uint64_t counter, choice *c)
+{
+    const bool all = how->top_k == 0 && how->top_p >= 1;
     double most = -INFINITY, total = 0, kept = 0, at;
-    int64_t n = 0;
+    int64_t n = 0, last;
 
     for (int64_t v = 0; v < V; v++)
         most = fmax(most, (double)logits[v]);
     for (int64_t v = 0; v < V; v++) {
-        choices[v] = (choice){exp(((double)logits[v] - most) / how->temperature), (int32_t)v};
-        total += choices[v].weight;
+        c[v] = (choice){exp(((double)logits[v] - most) / how->temperature), (int32_t)v};
+        total += c[v].weight;
     }
-    qsort(choices, (size_t)V, sizeof *choices, by_weight);
-    while (n < V && (how->top_k == 0 || n < how->top_k) && (n == 0 || kept < how->top_p * total))
-        kept += choices[n++].weight;
-    at = wg_random_unit(how->seed, stream, counter) * kept;
-    for (int64_t i = 0; i + 1 < n; i++) {
-        at -= choices[i].weight;
+    for (int64_t i = V / 2 - 1; i >= 0; i--)
+        sift(c, V, i);
+    while (!all && n < V && (how->top_k == 0 || n < how->top_k) &&
+           (n == 0 || kept < how->top_p * total)) {
+        take_likeliest(c, V - n++);
+        kept += c[V - n].weight;
+    }
+    last = all ? V : n;
+    at = wg_random_unit(how->seed, stream, counter) * (all ? total : kept);
+    for (int64_t i = 0; i + 1 < last; i++) {
+        if (i == n)
+            take_likeliest(c, V - n++);
+        at -= c[V - 1 - i].weight;
         if (at < 0)
-            return choices[i].id;
+            return c[V - 1 - i].id;
     }
-    return choices[n - 1].id;
+    return c[V - last].id;
 }
 
 static int32_t likeliest(const float *logits, int64_t V)
@@ -72,8 +101,11 @@ static void penalise(const wg_ids *const text[2], double penalty, bool *seen, fl
             seen[text[part]->id[i]] = false;
 }
 
-static bool ends(const wg_config *c, int32_t id)
+static bool ends(const wg_config *c, const wg_sampling *how, int32_t id)
 {
+    for (int64_t i = 0; how->passed != NULL && i < how->passed->n; i++)
+        if (how->passed->id[i] == id)
+            return false;
     for (int i = 0; i < c->n_eos; i++)
         if (c->eos[i] == id)
             return true;
@@ -119,6 +151,7 @@ static wagle_status take_token(wagle_ctx *ctx, writing *w, int64_t i, float *log
 {
     const wg_config *c = &w->session->model->config;
     const int64_t p = w->slot[i];
+    const int64_t most = w->how->limit != NULL ? w->how->limit[p] : w->how->max_tokens;
     int32_t id;
 
     if (c->repetition_penalty != 1)
@@ -127,11 +160,11 @@ static wagle_status take_token(wagle_ctx *ctx, writing *w, int64_t i, float *log
     id = w->how->temperature > 0 ? sample(logits, c->V, w->how, (uint64_t)p << 8 | WG_STREAM_SAMPLE,
                                           (uint64_t)w->out[p].n, w->choices)
                                  : likeliest(logits, c->V);
-    if (!ends(c, id))
+    if (!ends(c, w->how, id))
         WG_TRY(wg_ids_add(ctx, &w->out[p], id));
-    if (ends(c, id) || w->out[p].n >= w->how->max_tokens) {
+    if (ends(c, w->how, id) || w->out[p].n >= most) {
         w->slot[i] = -1;
-        wg_progress(ctx, "generate", ++w->done, w->n, NULL);
+        wg_progress(ctx, w->how->stage != NULL ? w->how->stage : "generate", ++w->done, w->n, NULL);
     }
     return WAGLE_OK;
 }
@@ -268,7 +301,11 @@ static wagle_status read_prompts(wagle_ctx *ctx, wg_session *s, const wagle_gene
 
 wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *o, wagle_generation *made)
 {
-    const wg_sampling how = {o->temperature, o->top_p, o->top_k, o->max_tokens, o->seed};
+    const wg_sampling how = {.temperature = o->temperature,
+                             .top_p = o->top_p,
+                             .top_k = o->top_k,
+                             .max_tokens = o->max_tokens,
+                             .seed = o->seed};
     wg_ids *prompts = NULL, *out = NULL;
     wg_session s = {0};
     wagle_status st;

@@ -8,6 +8,9 @@ typedef struct wg_sampling {
     double temperature, top_p;
     int64_t top_k, max_tokens;
     uint64_t seed;
+    const char *stage;    /* of the progress; NULL: "generate" */
+    const int64_t *limit; /* [n] of each prompt, at most max_tokens; NULL: max_tokens */
+    const wg_ids *passed; /* tokens that end no text, though the model's config says so; or NULL */
 } wg_sampling;
 
 /* Appends up to max_tokens tokens to each prompt [n]; an end-of-text token ends one (and is left

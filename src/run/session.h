@@ -28,7 +28,8 @@ enum {
     WG_STREAM_REFUSAL,
     WG_STREAM_SAMPLE,
     WG_STREAM_LABEL,
-    WG_STREAM_CONTROL
+    WG_STREAM_CONTROL,
+    WG_STREAM_SELF
 };
 
 /* Which weights of all: the k = floor(density*n + 0.5) highest scores of all tensors together, of

@@ -1,0 +1,312 @@
+#include "data/resemble.h"
+
+#include "text/tokenizer.h"
+#include <string.h>
+#include <utf8proc.h>
+
+/* --- words -------------------------------------------------------------------------------------
+ */
+
+typedef struct word {
+    uint64_t hash; /* of its lower-case form; stands for the word */
+    bool capital;  /* begins with one, and has another character */
+    bool inside;   /* follows a word of the same sentence */
+    bool figures;  /* a number of WG_FIGURES digits or more */
+} word;
+
+typedef struct words {
+    word *word; /* [n] */
+    int64_t n, room;
+} words;
+
+/* Characters of scripts that write no spaces: Thai and its neighbours, kana, Han. */
+static bool stands_alone(int32_t code)
+{
+    return (code >= 0x0E00 && code < 0x1100) || (code >= 0x2E80 && code < 0xAC00) ||
+           (code >= 0xF900 && code < 0xFB00) || code >= 0x20000;
+}
+
+static bool ends_sentence(int32_t code)
+{
+    return code < 128 ? memchr(".!?:\n\"#*", code, 8) != NULL : !wg_is_space(code);
+}
+
+/* Reads a word at text [bytes]; returns its length in bytes, 0: there is none. */
+static size_t read_word(const char *text, size_t bytes, word *out)
+{
+    int64_t characters = 0, digits = 0;
+    size_t at = 0;
+    int32_t code;
+    int step;
+
+    *out = (word){.hash = 0xCBF29CE484222325u};
+    while (at < bytes && (step = wg_utf8_decode(text + at, bytes - at, &code)) > 0 &&
+           wg_is_word(code) && (characters == 0 || !stands_alone(code))) {
+        const int32_t lower = utf8proc_tolower(code);
+        out->capital |= characters == 0 && lower != code;
+        out->hash = (out->hash ^ (uint64_t)lower) * 0x100000001B3u;
+        digits += wg_is_number(code);
+        characters++;
+        at += (size_t)step;
+        if (stands_alone(code))
+            break;
+    }
+    out->capital &= characters > 1;
+    out->figures = digits == characters && digits >= WG_FIGURES;
+    return at;
+}
+
+/* The words of a text, in place of those of the one before. */
+static wagle_status split(wagle_ctx *ctx, wg_str text, words *out)
+{
+    bool inside = false;
+    size_t at = 0;
+
+    out->n = 0;
+    while (at < text.bytes) {
+        word w;
+        int32_t code;
+        const size_t n = read_word(text.text + at, text.bytes - at, &w);
+        if (n == 0) {
+            const int step = wg_utf8_decode(text.text + at, text.bytes - at, &code);
+            inside &= step > 0 && !ends_sentence(code);
+            at += step > 0 ? (size_t)step : 1;
+            continue;
+        }
+        WG_TRY(WG_GROW(ctx, &out->word, &out->room, out->n + 1));
+        w.inside = inside;
+        out->word[out->n++] = w;
+        inside = true;
+        at += n;
+    }
+    return WAGLE_OK;
+}
+
+/* --- what rows have, and how often texts have it ---------------------------------------------- */
+
+/* A word or a phrase of the rows. */
+typedef struct entry {
+    uint64_t key;
+    int64_t rows, texts;  /* that have it */
+    int64_t seen;         /* row or text that was counted last */
+    int64_t upper, lower; /* occurrences in texts */
+    bool used, named, lowered, known;
+} entry;
+
+/* Open addressing, never full. */
+typedef struct table {
+    entry *slot;
+    uint64_t size; /* a power of two */
+} table;
+
+static entry *slot_of(const table *t, uint64_t key)
+{
+    uint64_t i = (key ^ key >> 32) & (t->size - 1);
+
+    while (t->slot[i].used && t->slot[i].key != key)
+        i = (i + 1) & (t->size - 1);
+    return &t->slot[i];
+}
+
+static entry *get(const table *t, uint64_t key)
+{
+    entry *e = slot_of(t, key);
+
+    return e->used ? e : NULL;
+}
+
+static entry *put(const table *t, uint64_t key)
+{
+    entry *e = slot_of(t, key);
+
+    e->used = true;
+    e->key = key;
+    return e;
+}
+
+static wagle_status table_new(wagle_ctx *ctx, table *t, int64_t n)
+{
+    for (t->size = 16; t->size < 2 * (uint64_t)n; t->size *= 2)
+        ;
+    return WG_ALLOC(ctx, &t->slot, (int64_t)t->size);
+}
+
+/* Whether row or text number `i` (from 1) has it for the first time. */
+static bool is_new(entry *e, int64_t i)
+{
+    const bool new = e->seen != i;
+
+    e->seen = i;
+    return new;
+}
+
+/* The phrase that ends with word `last`, which is WG_PHRASE - 1 or more. */
+static uint64_t phrase(const words *w, int64_t last)
+{
+    uint64_t key = 0;
+
+    for (int64_t i = last - WG_PHRASE + 1; i <= last; i++)
+        key = (key ^ w->word[i].hash) * 0x9E3779B97F4A7C15u;
+    return key;
+}
+
+/* --- judging -----------------------------------------------------------------------------------
+ */
+
+typedef struct judge {
+    wagle_ctx *ctx;
+    const wg_comparison *c;
+    table word, phrase;
+    words now; /* scratch: of the row or text at hand */
+    int64_t nameless;
+    wg_resemblance *out;
+} judge;
+
+static wagle_status make_tables(judge *j)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < j->c->n_rows; i++) {
+        WG_TRY(split(j->ctx, j->c->row[i], &j->now));
+        n += j->now.n;
+    }
+    WG_TRY(table_new(j->ctx, &j->word, n));
+    return table_new(j->ctx, &j->phrase, n);
+}
+
+static wagle_status read_row(judge *j, int64_t i)
+{
+    const words *w = &j->now;
+
+    WG_TRY(split(j->ctx, j->c->row[i], &j->now));
+    for (int64_t k = 0; k < w->n; k++) {
+        entry *e = put(&j->word, w->word[k].hash);
+        e->rows += is_new(e, i + 1);
+        e->named |= w->word[k].figures || (w->word[k].capital && w->word[k].inside);
+        e->lowered |= !w->word[k].figures && !w->word[k].capital;
+        if (k + 1 >= WG_PHRASE)
+            (void)put(&j->phrase, phrase(w, k));
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status read_layout(judge *j)
+{
+    const words *w = &j->now;
+    entry *e;
+
+    WG_TRY(split(j->ctx, j->c->layout, &j->now));
+    for (int64_t k = 0; k < w->n; k++) {
+        if ((e = get(&j->word, w->word[k].hash)) != NULL)
+            e->known = true;
+        if (k + 1 >= WG_PHRASE && (e = get(&j->phrase, phrase(w, k))) != NULL)
+            e->known = true;
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status count_words(judge *j, int64_t i)
+{
+    const words *w = &j->now;
+
+    WG_TRY(split(j->ctx, j->c->text[i], &j->now));
+    for (int64_t k = 0; k < w->n; k++) {
+        const bool upper = w->word[k].capital || w->word[k].figures;
+        entry *e = get(&j->word, w->word[k].hash);
+        if (e == NULL)
+            continue;
+        e->texts += is_new(e, j->c->n_rows + i + 1);
+        e->upper += upper;
+        e->lower += !upper;
+    }
+    return WAGLE_OK;
+}
+
+/* Words that texts write without a capital as often as with one are ordinary ones. */
+static bool is_name(const entry *e)
+{
+    return e->named && !e->lowered && !e->known && !(e->lower > 0 && e->lower >= e->upper);
+}
+
+/* One text is added to those that have the word, so that few texts prove nothing. */
+static bool is_characteristic(const judge *j, const entry *e)
+{
+    const int64_t rows = j->c->n_rows;
+
+    return !e->known && (e->rows >= WG_KEYWORD_ROWS || rows < WG_KEYWORD_ROWS) &&
+           (double)e->rows * (double)(j->c->n_texts + 1) >
+               WG_KEYNESS * (double)(e->texts + 1) * (double)rows;
+}
+
+static bool is_common(const judge *j, const entry *e)
+{
+    return e->known ||
+           (e->texts >= WG_COMMON_LEAST && 100 * e->texts >= WG_COMMON_PERCENT * j->nameless);
+}
+
+static wagle_status find_names(judge *j, int64_t i)
+{
+    WG_TRY(split(j->ctx, j->c->text[i], &j->now));
+    for (int64_t k = 0; k < j->now.n; k++) {
+        const entry *e = get(&j->word, j->now.word[k].hash);
+        if (e != NULL && is_name(e))
+            j->out[i] = WG_SHARES_NAME;
+    }
+    if (j->out[i] != WG_RESEMBLES_NOT)
+        return WAGLE_OK;
+    j->nameless++;
+    for (int64_t k = WG_PHRASE - 1; k < j->now.n; k++) {
+        entry *e = get(&j->phrase, phrase(&j->now, k));
+        if (e != NULL)
+            e->texts += is_new(e, i + 1);
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status find_phrases_and_words(judge *j, int64_t i)
+{
+    bool has_word = false;
+
+    if (j->out[i] != WG_RESEMBLES_NOT)
+        return WAGLE_OK;
+    WG_TRY(split(j->ctx, j->c->text[i], &j->now));
+    for (int64_t k = 0; k < j->now.n; k++) {
+        const entry *w = get(&j->word, j->now.word[k].hash);
+        const entry *p = k + 1 < WG_PHRASE ? NULL : get(&j->phrase, phrase(&j->now, k));
+        has_word |= w != NULL && is_characteristic(j, w);
+        if (p != NULL && !is_common(j, p))
+            j->out[i] = WG_SHARES_PHRASE;
+    }
+    if (j->out[i] == WG_RESEMBLES_NOT && has_word)
+        j->out[i] = WG_SHARES_WORD;
+    return WAGLE_OK;
+}
+
+static wagle_status compare(judge *j)
+{
+    WG_TRY(make_tables(j));
+    for (int64_t i = 0; i < j->c->n_rows; i++)
+        WG_TRY(read_row(j, i));
+    WG_TRY(read_layout(j));
+    for (int64_t i = 0; i < j->c->n_texts; i++)
+        WG_TRY(count_words(j, i));
+    for (int64_t i = 0; i < j->c->n_texts; i++)
+        WG_TRY(find_names(j, i));
+    for (int64_t i = 0; i < j->c->n_texts; i++)
+        WG_TRY(find_phrases_and_words(j, i));
+    return WAGLE_OK;
+}
+
+wagle_status wg_resemble(wagle_ctx *ctx, const wg_comparison *c, wg_resemblance *out)
+{
+    judge j = {.ctx = ctx, .c = c, .out = out};
+    wagle_status st;
+
+    for (int64_t i = 0; i < c->n_texts; i++)
+        out[i] = WG_RESEMBLES_NOT;
+    st = compare(&j);
+    wg_free(j.word.slot);
+    wg_free(j.phrase.slot);
+    wg_free(j.now.word);
+    return st;
+}
