@@ -1,14 +1,12 @@
-/* gemm.c - GFLOP/s of matrix products in the shapes of a training step, beside a CBLAS library if
- * one was found: alternately, the best of several runs each. `gemm [TILE]`. */
+/* gemm.c - GFLOP/s of matrix products in the shapes of a training step, beside OpenBLAS on
+ * as many threads: alternately, the best of several runs each. `gemm [TILE]`. */
 #include "base/number.h"
 #include "ops/cpu/cpu.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#ifdef WG_BENCH_CBLAS
 #include <cblas.h>
-#endif
 
 static const struct {
     const char *name;
@@ -64,20 +62,16 @@ int main(int argc, char **argv)
             for (int i = 0; i < times; i++)
                 if (run % 2 == 0)
                     wg_cpu_gemm(ta, tb, M, N, K, A, ta ? M : K, B, tb ? K : N, false, C, N);
-#ifdef WG_BENCH_CBLAS
                 else
                     cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans,
                                 tb ? CblasTrans : CblasNoTrans, (int)M, (int)N, (int)K, 1, A,
                                 (int)(ta ? M : K), B, (int)(tb ? K : N), 0, C, (int)N);
-#endif
             const double took = (now() - start) / times;
             best[run % 2] = took < best[run % 2] ? took : best[run % 2];
         }
         printf("%-12s %4d x %5d x %4d %8.1f", shapes[s].name, (int)M, (int)N, (int)K,
                flops / best[0] / 1e9);
-#ifdef WG_BENCH_CBLAS
         printf(" %8.1f", flops / best[1] / 1e9);
-#endif
         puts("");
         free(A);
         free(B);

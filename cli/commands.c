@@ -125,7 +125,7 @@ static wagle_status cmd_demo(wagle_ctx *ctx, cli_options *o)
     "stop-when land eval-every monitor suite suites set tofu split gold max-tokens shots no-eos "  \
     "checkpoint-every state resume force memory dry-run json mask lora "                           \
     "lora-alpha "                                                                                  \
-    "lora-targets out-patch pairs"
+    "lora-targets out-patch pairs protect protect-damping protect-rank"
 
 const cli_command cli_commands[] = {
     {"import", "FILE.gguf", "GGUF to a model folder", "wagle import model.gguf --out DIR",

@@ -74,6 +74,14 @@ const cli_option cli_table[] = {
     {"rectify", "G", CLI_REAL, AT(rectify),
      "GRU: instead of adding the retain gradients, remove the part of the forget gradient that "
      "opposes their moving average (G: weight of the newest, 0.8 in the paper)"},
+    {"protect", "ROWS", CLI_TEXTS, AT(protect),
+     "keep what these rows use: a file of rows or a .txt, retain (the retain rows), or self[:N] (N "
+     "texts that the model writes itself); may repeat"},
+    {"protect-damping", "X", CLI_REAL, AT(protect_damping),
+     "how freely it still changes what they use (0.1; more: freer)"},
+    {"protect-rank", "K", CLI_WHOLE, AT(protect_rank),
+     "directions of each matrix that are protected: the K strongest, 0 for all (default: all "
+     "above a quarter of the damping)"},
     {"lora", "RANK", CLI_WHOLE, AT(lora), "train adapters of this rank instead, and merge them"},
     {"lora-alpha", "X", CLI_REAL, AT(lora_alpha), "their scale times the rank (default: twice it)"},
     {"lora-targets", "PATTERN", CLI_TEXTS, AT(lora_targets),
@@ -179,7 +187,7 @@ static const struct limit {
     const char *range, *options;
 } limits[] = {
     {"(0,1]", "density top-p rectify"},
-    {"(0,)", "lr relearn-lr lora-alpha"},
+    {"(0,)", "lr relearn-lr lora-alpha protect-damping"},
     {"(0,1e6)", "epochs"},
     {"[1,4096]", "batch accumulate"},
     {"[1,1024]", "lora threads"},

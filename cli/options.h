@@ -18,16 +18,18 @@ typedef struct cli_options {
     const char *suites, *tofu, *split, *gold, *recompute, *scorer, *title, *original;
     const char *state, *text, *file, *decode, *prompt_field, *answer_field, *text_field;
     const char *chat_layout, *system, *date, *chat_kwarg[CLI_LIST + 1];
-    const char *data[CLI_LIST + 1], *forget[CLI_LIST + 1], *retain[CLI_LIST + 1]; /* files */
+    const char *data[CLI_LIST + 1], *forget[CLI_LIST + 1], *retain[CLI_LIST + 1],
+        *protect[CLI_LIST + 1];       /* files */
     const char *prompt[CLI_LIST + 1]; /* a row's template is the last */
     const char *sets[CLI_LIST + 1];   /* NAME=FILE */
     const char *include[CLI_LIST + 1], *exclude[CLI_LIST + 1], *lora_targets[CLI_LIST + 1],
         *no_decay[CLI_LIST + 1];
     double density, lr, epochs, alpha, forget_weight, weight_decay, temperature, top_p, damping,
-        lora_alpha, relearn_lr, rectify;
+        lora_alpha, relearn_lr, rectify, protect_damping;
     int64_t memory; /* bytes */
     int64_t steps, batch, warmup, seed, eval_every, checkpoint_every, max_length, limit, max_tokens,
-        top_k, threads, accumulate, lora, resamples, shots, prefix, length, verbatim, relearn_steps;
+        top_k, threads, accumulate, lora, resamples, shots, prefix, length, verbatim, relearn_steps,
+        protect_rank;
     bool compare, force, resume, json, layers, tensors, quiet, verbose, no_special, chat, no_chat,
         all_turns, truncate, eos, no_eos, help, dry_run, monitor, clip_before_mask, allow_unmet,
         land;

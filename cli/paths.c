@@ -8,8 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char files[] = "data forget retain scores mask refusal rmu-control pairs recompute "
-                            "file config gold";
+static const char files[] =
+    "data forget retain protect scores mask refusal rmu-control pairs recompute "
+    "file config gold";
 static const char folders[] = "reference tofu";
 
 /* FILE@WEIGHT is FILE, unless a file has that very name. */
@@ -49,9 +50,19 @@ static wagle_status missing(const char *option, const char *path, bool folder)
     return WAGLE_E_INPUT;
 }
 
+/* Of --protect: rows that are no file. */
+static bool is_no_file(const cli_option *t, const char *path)
+{
+    return strcmp(t->name, "protect") == 0 &&
+           (strcmp(path, "retain") == 0 || strcmp(path, "self") == 0 ||
+            strncmp(path, "self:", 5) == 0);
+}
+
 static wagle_status check(const cli_option *t, const char *path, bool folder)
 {
-    return path == NULL || exists(path, folder) ? WAGLE_OK : missing(t->name, path, folder);
+    return path == NULL || is_no_file(t, path) || exists(path, folder)
+               ? WAGLE_OK
+               : missing(t->name, path, folder);
 }
 
 wagle_status cli_check_paths(const cli_command *c, const cli_options *o)
@@ -76,8 +87,9 @@ wagle_status cli_check_paths(const cli_command *c, const cli_options *o)
 /* --- outputs -----------------------------------------------------------------------------------
  */
 
-static const char inputs[] = "data forget retain scores mask refusal rmu-control pairs recompute "
-                             "file config gold set";
+static const char inputs[] =
+    "data forget retain protect scores mask refusal rmu-control pairs recompute "
+    "file config gold set";
 static const char outputs[] = "out out-patch svg";
 /* what may be X.json of a result, whose rows are in X.rows.jsonl */
 static const char results[] = "recompute gold";

@@ -128,11 +128,20 @@ static bool trains_retain(const cli_options *o)
     return o->retain_term != NULL ? !term_is(o, "none") : objective_uses(o, WAGLE_USES_RETAIN);
 }
 
+static bool protects(const cli_options *o, const char *rows)
+{
+    for (int i = 0; o->protect[i] != NULL; i++)
+        if (strcmp(o->protect[i], rows) == 0)
+            return true;
+    return false;
+}
+
 /* By training, by the scores, or by what is measured on the way. */
 static bool reads_retain(const cli_options *o)
 {
     return trains_retain(o) || (o->selector != NULL && scores_retain(o)) || o->monitor ||
-           o->rectify > 0 || (o->stop_when != NULL && strstr(o->stop_when, "retain") != NULL);
+           o->rectify > 0 || protects(o, "retain") ||
+           (o->stop_when != NULL && strstr(o->stop_when, "retain") != NULL);
 }
 
 static bool reads_refusal(const cli_options *o)
@@ -173,6 +182,11 @@ static bool without_pairs(const cli_options *o)
 static bool with_lora(const cli_options *o)
 {
     return o->lora > 0;
+}
+
+static bool with_protect(const cli_options *o)
+{
+    return o->protect[0] != NULL;
 }
 
 static bool evaluates_on_the_way(const cli_options *o)
@@ -316,6 +330,8 @@ static const struct rule {
     {"batch accumulate", "finetune unlearn", without_pairs, "--pairs says the rows of each update",
      true},
     {"lora-alpha lora-targets", "finetune unlearn", with_lora, "it needs --lora RANK", false},
+    {"protect-damping protect-rank", "finetune unlearn", with_protect, "it needs --protect ROWS",
+     false},
     {"eval-every", "finetune unlearn", evaluates_on_the_way,
      "it needs --stop-when, --monitor or --suite", false},
     {"allow-unmet land", "finetune unlearn", with_stop_when, "it needs --stop-when", false},

@@ -69,6 +69,9 @@ static wagle_status train_options(cli_options *o, wagle_train_options *t,
     cli_given(&t->lora_alpha, o->lora_alpha);
     cli_given(&t->damping, o->damping);
     cli_given(&t->rectify, o->rectify);
+    t->protect = cli_files(o, o->protect);
+    cli_given(&t->protect_damping, o->protect_damping);
+    cli_given_whole(&t->protect_rank, o->protect_rank);
     t->lora_targets = o->lora_targets;
     t->no_decay = o->no_decay;
     t->clip_before_mask = o->clip_before_mask;

@@ -281,6 +281,14 @@ typedef struct wagle_train_options {
     double
         rectify; /* GRU: the retain gradients are not followed, but the forget gradient loses what
                     goes against their moving mean, of which the newest has this weight; 0: off */
+    /* Every update of a matrix is multiplied by (I + C/lambda)^-1 on its input side, C the
+     * covariance of what the matrix reads in these rows (labels play no part): what they use is
+     * kept. Files of rows, whole texts (.txt), "retain": the retain rows, or "self:N": N texts that
+     * the model writes itself. No path: off. docs/definitions.md */
+    wagle_data protect;
+    double protect_damping; /* lambda as a share of the mean diagonal of C; above 0 */
+    int64_t protect_rank;   /* eigenpairs of C: 0 all, below 0 those that matter, else so many of
+                               these */
     double beta1, beta2, epsilon; /* below 0: the optimizer's own */
     double epochs;                /* used when steps is 0 */
     int64_t steps, batch, warmup;

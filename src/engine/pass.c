@@ -314,13 +314,16 @@ wagle_status wg_engine_inputs(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
                               const char *progress, wg_saw *saw, void *user)
 {
     const wg_config *c = &e->model->config;
-    wg_real *nll;
+    const bool head = !c->tied || c->has[WG_PROJECT_OUT];
+    wg_real *nll = NULL;
     wagle_status st;
 
-    WG_TRY(WG_ALLOC(ctx, &nll, batch->M));
+    if (head)
+        WG_TRY(WG_ALLOC(ctx, &nll, batch->M));
     e->saw = saw;
     e->saw_user = user;
-    st = wg_engine_forward(ctx, e, batch, false, progress, nll);
+    st = head ? wg_engine_forward(ctx, e, batch, false, progress, nll)
+              : walk(ctx, e, batch, false, c->L, progress);
     e->saw = NULL;
     if (st == WAGLE_OK && !c->tied)
         saw(user, 0, WG_HEAD, batch->M, c->E, wg_head_input(e));

@@ -16,8 +16,30 @@ void wg_piece_vector(const wg_ops *ops, const wg_piece *p, wg_real *out)
 {
     if (p->x != NULL)
         ops->norm_weight(p->rows, p->O, p->x, p->mean, p->rstd, p->dy, out);
-    else
-        ops->bias_backward(p->rows, p->O, p->dy, p->O, out);
+    else {
+        ops->bias_backward(p->rows, p->still_from, p->dy, p->O, out);
+        ops->bias_backward(p->rows, p->O - p->still_to, p->dy + p->still_to, p->O,
+                           out + p->still_to);
+    }
+}
+
+/* A bias that all keys have in common shifts each query's scores alike and changes no softmax,
+ * unless positions turn it, or a norm or a cap comes between. Its gradient is 0; what rounding
+ * leaves of it would be as large as any other gradient to an optimizer that divides by its own
+ * size. */
+static void mark_still(const backward *b, wg_role role, int64_t O, wg_piece *bias)
+{
+    const wg_config *c = &b->in->model->config;
+    const int64_t Q = c->H * c->h, P = c->K * c->h;
+
+    if (c->r > 0 || c->attention_cap > 0 || c->has[WG_KEY_NORM])
+        return;
+    if (role == WG_KEY)
+        bias->still_to = O;
+    else if (role == WG_QKV && c->family->qkv == WG_QKV_STACKED) {
+        bias->still_from = Q;
+        bias->still_to = Q + P;
+    }
 }
 
 static void give(const backward *b, wg_role role, int64_t rows, const wg_real *dy, int64_t O,
@@ -31,8 +53,9 @@ static void give(const backward *b, wg_role role, int64_t rows, const wg_real *d
                             .x = x,
                             .mean = b->a->mean[role],
                             .rstd = b->a->rstd[role]};
-    const wg_piece bias = {.role = role + 1, .rows = rows, .O = O, .dy = dy};
+    wg_piece bias = {.role = role + 1, .rows = rows, .O = O, .dy = dy};
 
+    mark_still(b, role, O, &bias);
     b->gradient(b->user, &piece);
     if (wg_has(b->in, role + 1))
         b->gradient(b->user, &bias);

@@ -67,6 +67,7 @@ typedef struct wg_piece {
     const wg_real *dy; /* [rows,O] */
     const wg_real *x;  /* [rows,I], [rows,O] or NULL */
     const wg_real *mean, *rstd;
+    int64_t still_from, still_to; /* of a bias: here the gradient is 0 and is not summed up */
 } wg_piece;
 
 /* Adds the gradient of a norm or a bias (I = 0) to out [O]. */

@@ -69,6 +69,8 @@ static wagle_status place_tensor(wagle_ctx *ctx, wg_optimizer *a, const wg_mask 
                        tensor->name, wg_shape_text(&m->shape, found),
                        wg_shape_text(&tensor->shape, expected));
     a->count[t] = mask == NULL ? tensor->count : m != NULL ? m->selected : 0;
+    if (mask == NULL && a->protect != NULL && t == a->protect->table)
+        a->count[t] = 0;
     if (a->count[t] == 0)
         return WAGLE_OK;
     a->first[t] = a->n;
@@ -147,6 +149,27 @@ static wagle_status note_tensors(wagle_ctx *ctx, wg_optimizer *a, const wagle_tr
                          *o->no_decay, a->model->folder);
 }
 
+/* Room for the updates of protected tensors. */
+static wagle_status prepare_protection(wagle_ctx *ctx, wg_optimizer *a)
+{
+    const wg_tensors *files = &a->model->files;
+    int64_t most = 0;
+
+    if (a->protect == NULL)
+        return WAGLE_OK;
+    WG_TRY(WG_ALLOC(ctx, &a->neurons, files->n));
+    for (int t = 0; t < files->n; t++) {
+        const wg_shape *shape = &files->tensor[t].shape;
+        if (a->first[t] < 0 || a->protect->of[t] < 0)
+            continue;
+        a->neurons[t] = wg_selects_neurons(a->bits[t], shape->dim[0], shape->dim[1], a->count[t],
+                                           a->protect->factor[a->protect->of[t]].transposed);
+        most = a->count[t] > most ? a->count[t] : most;
+    }
+    WG_TRY(WG_ALLOC(ctx, &a->update, most));
+    return WG_ALLOC(ctx, &a->room, wg_protect_room(a->model, a->protect));
+}
+
 /* master, gradient, m, v, held, retain */
 static wagle_status allocate(wagle_ctx *ctx, wg_optimizer *a, const char *scratch)
 {
@@ -168,7 +191,8 @@ static wagle_status allocate(wagle_ctx *ctx, wg_optimizer *a, const char *scratc
 }
 
 wagle_status wg_optimizer_new(wagle_ctx *ctx, wg_model *model, const wg_mask *mask,
-                              const wagle_train_options *o, const char *scratch, wg_optimizer **out)
+                              const wg_protect *protect, const wagle_train_options *o,
+                              const char *scratch, wg_optimizer **out)
 {
     wg_optimizer *a = NULL;
     wagle_status st;
@@ -177,6 +201,7 @@ wagle_status wg_optimizer_new(wagle_ctx *ctx, wg_model *model, const wg_mask *ma
     WG_TRY(check_names(ctx, model, mask));
     WG_TRY(WG_ALLOC(ctx, &a, 1));
     a->model = model;
+    a->protect = protect;
     WG_TRY_GOTO(wg_rules_find(ctx, o->optimizer, &a->rules), fail);
     a->beta1 = o->beta1 >= 0 ? o->beta1 : a->rules->beta1;
     a->beta2 = o->beta2 >= 0 ? o->beta2 : a->rules->beta2;
@@ -189,6 +214,7 @@ wagle_status wg_optimizer_new(wagle_ctx *ctx, wg_model *model, const wg_mask *ma
     a->seed = (uint32_t)o->seed;
     WG_TRY_GOTO(place(ctx, a, mask, o), fail);
     WG_TRY_GOTO(note_tensors(ctx, a, o), fail);
+    WG_TRY_GOTO(prepare_protection(ctx, a), fail);
     WG_TRY_GOTO(allocate(ctx, a, scratch), fail);
     if (a->lora != NULL)
         wg_lora_start(a, o->seed);
@@ -224,6 +250,9 @@ void wg_optimizer_free(wg_optimizer *a)
     wg_free(a->spare);
     wg_free(a->spared);
     wg_free(a->passed);
+    wg_free(a->neurons);
+    wg_free(a->update);
+    wg_free(a->room);
     for (int i = 0; i < 6; i++)
         wg_scratch_free(&a->memory[i]);
     wg_lora_free(a->lora);
@@ -396,12 +425,12 @@ static wg_adamw_step factors(const wg_optimizer *a, int64_t step, double lr)
     };
 }
 
-/* Weights [first, first+n) of the compact arrays. */
-static void update_stretch(const wg_optimizer *a, const wg_adamw_step *s, uint32_t seed,
-                           int64_t first, int64_t n)
+/* Weights [first, first+n) of the compact arrays; `value` [n] is what changes. */
+static void update_values(const wg_optimizer *a, const wg_adamw_step *s, uint32_t seed,
+                          int64_t first, int64_t n, float *value)
 {
     const wg_ops *ops = a->model->ops;
-    float *value = a->master + first, *v = a->v != NULL ? (float *)a->v + first : NULL;
+    float *v = a->v != NULL ? (float *)a->v + first : NULL;
     const float *gradient = a->gradient + first;
     void *m = (char *)a->m + (size_t)first * (a->bf16 ? sizeof(uint16_t) : sizeof(float));
 
@@ -411,6 +440,30 @@ static void update_stretch(const wg_optimizer *a, const wg_adamw_step *s, uint32
         ops->adamw_bf16(s, seed + (uint32_t)first, n, gradient, m, (uint16_t *)a->v + first, value);
     else
         ops->adamw(s, n, gradient, m, v, value);
+}
+
+static void update_stretch(const wg_optimizer *a, const wg_adamw_step *s, uint32_t seed,
+                           int64_t first, int64_t n)
+{
+    update_values(a, s, seed, first, n, a->master + first);
+}
+
+/* The weights of tensor t: what the rule would add to them, decay included, times the factor. */
+static void update_protected(const wg_optimizer *a, const wg_adamw_step *s, uint32_t seed, int t)
+{
+    const int64_t first = a->first[t], n = a->count[t];
+    const float decay = s->keep - 1;
+    wg_adamw_step from_zero = *s;
+    float *master = a->master + first;
+
+    from_zero.keep = 1;
+    memset(a->update, 0, (size_t)n * sizeof *a->update);
+    update_values(a, &from_zero, seed, first, n, a->update);
+    for (int64_t i = 0; i < n; i++)
+        a->update[i] += decay * master[i];
+    wg_protect_update(a->model, a->protect, t, a->bits[t], a->neurons[t], n, a->update, a->room);
+    for (int64_t i = 0; i < n; i++)
+        master[i] += a->update[i];
 }
 
 static float clip_scale(const wg_optimizer *a, double norm)
@@ -458,7 +511,7 @@ double wg_optimizer_update(wg_optimizer *a, int64_t step, double lr)
     add_sparsity(a);
     norm = norm_of(a);
     s.scale = clip_scale(a, norm);
-    if (a->lora != NULL || (!a->clip_each && a->spared == NULL)) {
+    if (a->lora != NULL || (!a->clip_each && a->spared == NULL && a->protect == NULL)) {
         update_stretch(a, &s, seed, 0, a->n);
     } else {
         for (int t = 0; t < a->model->files.n; t++) {
@@ -467,7 +520,10 @@ double wg_optimizer_update(wg_optimizer *a, int64_t step, double lr)
             if (a->clip_each)
                 s.scale = clip_scale(a, sqrt(square_of(a, t)));
             s.keep = a->spared != NULL && a->spared[t] ? 1 : keep;
-            update_stretch(a, &s, seed, a->first[t], a->count[t]);
+            if (a->protect != NULL && a->protect->of[t] >= 0)
+                update_protected(a, &s, seed, t);
+            else
+                update_stretch(a, &s, seed, a->first[t], a->count[t]);
         }
     }
     if (a->lora != NULL)

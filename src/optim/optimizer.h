@@ -9,6 +9,7 @@
 
 #include "engine/engine.h"
 #include "io/mask.h"
+#include "optim/protect.h"
 
 typedef struct wg_rules {
     const char *name, *summary;
@@ -50,15 +51,18 @@ typedef struct wg_optimizer {
     bool *spared;   /* [tensors] without weight decay; NULL: none */
     double *passed; /* [tensors] clipping before the mask: squared norm of the whole gradient of a
                        tensor that is not trained as a whole; or NULL */
-    double rectify; /* rectify.c: weight of the newest retain gradient; 0: off */
+    const wg_protect *protect; /* what updates are multiplied by, or NULL */
+    bool *neurons;             /* [tensors] its selected weights are a matrix */
+    float *update, *room;      /* of one tensor, and wg_protect_room */
+    double rectify;            /* rectify.c: weight of the newest retain gradient; 0: off */
 } wg_optimizer;
 
-/* mask: NULL selects every weight; borrowed, must outlive the optimizer. Its tensors must be the
- * model's. Sets the model's overlays. scratch: NULL, or a folder for a file that holds the state.
- */
+/* mask: NULL selects every weight, under protection all but the table (protect.h); borrowed, must
+ * outlive the optimizer, and so must protect (or NULL). The mask's tensors must be the model's.
+ * Sets the model's overlays. scratch: NULL, or a folder for a file that holds the state. */
 WAGLE_CHECK wagle_status wg_optimizer_new(wagle_ctx *ctx, wg_model *model, const wg_mask *mask,
-                                          const wagle_train_options *o, const char *scratch,
-                                          wg_optimizer **out);
+                                          const wg_protect *protect, const wagle_train_options *o,
+                                          const char *scratch, wg_optimizer **out);
 /* Bytes that n trained weights take. */
 int64_t wg_optimizer_bytes(const wg_rules *rules, int64_t n, bool bf16, bool rectify);
 void wg_optimizer_free(wg_optimizer *a);

@@ -183,6 +183,7 @@ static bool matters(const facts *f, const wg_member *m)
 
     return m->role != WG_IGNORED && (m->with != WG_WITH_SELECTOR || o->selector != NULL) &&
            (m->with != WG_WITH_LORA || o->lora > 0) &&
+           (m->with != WG_WITH_PROTECT || o->protect.path != NULL) &&
            (m->with != WG_WITH_RULE || o->stop_when != NULL) &&
            (m->with != WG_WITH_SUITE || (f->suites != NULL && o->watch != NULL));
 }
@@ -251,6 +252,10 @@ static wagle_status record_run(wagle_ctx *ctx, const facts *f)
     WG_TRY(set_text(ctx, f->decides, plain ? "rows of --retain" : "rows of --forget", forget));
     if (!plain)
         WG_TRY(set_text(ctx, f->decides, "rows of --retain", retain));
+    if (w->protect_rows.all.n > 0) {
+        WG_TRY(hash_rows(ctx, &w->protect_rows.all, retain));
+        WG_TRY(set_text(ctx, f->decides, "rows to protect", retain));
+    }
     snprintf(number, sizeof number, "%lld", (long long)w->steps);
     WG_TRY(set_text(ctx, f->decides, "number of updates", number));
     snprintf(number, sizeof number, "%lld", (long long)w->warmup);

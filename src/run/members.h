@@ -29,6 +29,7 @@ typedef enum wg_member_with {
     WG_ALWAYS,
     WG_WITH_SELECTOR,
     WG_WITH_LORA,
+    WG_WITH_PROTECT,
     WG_WITH_RULE, /* stop_when */
     WG_WITH_SUITE /* a rule on a suite's metric */
 } wg_member_with;

@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "run/budget.h"
+#include "run/protect.h"
 #include "run/train.h"
 
 typedef struct wg_stop_rule {
@@ -19,6 +20,9 @@ typedef struct wg_run {
     wg_decay decay;
     wg_session session;
     wg_material data;
+    wg_protect_rows protect_rows; /* of none: no protection */
+    wg_protect protect;
+    bool spill_factors;
     wg_mask mask;
     bool masked, spill_state;
     bool unchanged; /* no stored weight: there is no patch */

@@ -25,6 +25,8 @@ static void shared_defaults(wagle_train_options *o)
                                .batch = 4,
                                .accumulate = 1,
                                .warmup = -1,
+                               .protect_damping = 0.1,
+                               .protect_rank = -1,
                                .eval_every = 5,
                                .weight_decay = 0.01,
                                .damping = -1};
@@ -57,7 +59,8 @@ wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o,
         ctx, out, force,
         WG_INPUTS(o->model, o->reference, o->mask, o->refusal, o->pairs, o->rmu_control)));
     WG_TRY(wg_output_spares_data(ctx, out, &o->forget));
-    return wg_output_spares_data(ctx, out, &o->retain);
+    WG_TRY(wg_output_spares_data(ctx, out, &o->retain));
+    return wg_output_spares_data(ctx, out, &o->protect);
 }
 
 static wagle_status check_numbers(wagle_ctx *ctx, const wagle_train_options *o)
@@ -124,6 +127,7 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
         WG_TRY(wg_train_output_check(ctx, o, o->out_patch, o->force));
     }
     WG_TRY(wg_train_check_early(ctx, o, w->objective));
+    WG_TRY(wg_protect_check(ctx, o));
     WG_TRY(wg_rules_find(ctx, o->optimizer, &w->rules));
     WG_TRY(wg_decay_find(ctx, o->schedule, &w->decay));
     if (o->land && o->stop_when == NULL)
@@ -340,6 +344,21 @@ static wagle_status plan_steps(wagle_ctx *ctx, wg_run *w)
     return WG_ALLOC(ctx, &w->r, whole);
 }
 
+/* The factors, of the model as it is stored. */
+static wagle_status protect(wagle_ctx *ctx, wg_run *w)
+{
+    const double start = wg_seconds();
+
+    if (w->protect_rows.all.n == 0)
+        return WAGLE_OK;
+    WG_TRY(wg_protect_make(ctx, &w->session, &w->protect_rows.all, w->o,
+                           w->spill_factors ? w->partial : NULL, &w->protect));
+    wg_log(ctx, 1, "%lld rows of %lld tokens are protected; that was prepared in %.1f s",
+           (long long)w->protect_rows.all.n, (long long)wg_protect_tokens(&w->protect_rows.all),
+           wg_seconds() - start);
+    return WAGLE_OK;
+}
+
 static wagle_status prepare(wagle_ctx *ctx, wg_run *w)
 {
     const wagle_train_options *o = w->o;
@@ -364,14 +383,18 @@ static wagle_status prepare(wagle_ctx *ctx, wg_run *w)
     WG_TRY(budget(ctx, w, term));
     if (ctx->dry_run)
         return wg_run_reserve(ctx, w, trained(w, wg_model_parameters(w->session.model)));
+    WG_TRY(protect(ctx, w));
     WG_TRY(wg_trainer_new(ctx, &w->session, &w->data, o, w->shared, &w->trainer));
-    return wg_optimizer_new(ctx, w->session.model, w->masked ? &w->mask : NULL, o,
+    return wg_optimizer_new(ctx, w->session.model, w->masked ? &w->mask : NULL,
+                            w->protect_rows.all.n > 0 ? &w->protect : NULL, o,
                             w->spill_state ? w->partial : NULL, &w->trainer.optimizer);
 }
 
 static void close_run(wg_run *w)
 {
     wg_trainer_free(&w->trainer);
+    wg_protect_free(&w->protect);
+    wg_protect_rows_free(&w->protect_rows);
     wg_mask_free(&w->mask);
     wg_material_free(&w->data);
     wg_session_close(&w->session);
@@ -389,6 +412,8 @@ static void close_run(wg_run *w)
 static wagle_status load_data(wagle_ctx *ctx, wg_run *w)
 {
     WG_TRY(wg_material_load(ctx, &w->session, w->objective, w->o, &w->data));
+    WG_TRY(wg_protect_rows_load(ctx, &w->session, w->o, &w->data.forget, &w->data.retain,
+                                &w->protect_rows));
     WG_TRY(wg_layout_compare(ctx, w->o->model, &w->session.reader.layout));
     if (w->session.reader.laid_out > 0) {
         w->layout = wg_layout_json(&w->session.reader.layout);

@@ -193,8 +193,8 @@ static void check_run(const char *name, const char *objective_name, bool masked,
     material.forget = forget.set;
     material.retain = retain.set;
     assert_ok(ctx, wg_trainer_new(ctx, &s, &material, &o, NULL, &t));
-    assert_ok(ctx,
-              wg_optimizer_new(ctx, s.model, masked ? &mask : NULL, &o, scratch, &t.optimizer));
+    assert_ok(ctx, wg_optimizer_new(ctx, s.model, masked ? &mask : NULL, NULL, &o, scratch,
+                                    &t.optimizer));
     for (size_t step = 0; step < 10; step++) {
         const json_t *pairs = json_array_get(json_object_get(facts, "order"), step);
         const json_t *want = json_array_get(log, step);

@@ -1,0 +1,306 @@
+#include "optim/factor.h"
+
+#include "base/memory.h"
+#include <cblas.h>
+#include <lapacke.h>
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+#undef I /* of complex numbers, in lapacke.h */
+
+/* OpenBLAS gives the same bits again only with the same number of threads. */
+void openblas_set_num_threads(int n);
+
+/* What a thread needs, in double precision. */
+typedef struct room {
+    double *a, *z, *b, *w; /* [I,I] each, and [I] */
+    int *support;          /* [2I] */
+} room;
+
+static wagle_status new_room(wagle_ctx *ctx, int64_t I, room *out)
+{
+    WG_TRY(WG_ALLOC(ctx, &out->a, I * I));
+    WG_TRY(WG_ALLOC(ctx, &out->z, I * I));
+    WG_TRY(WG_ALLOC(ctx, &out->b, I * I));
+    WG_TRY(WG_ALLOC(ctx, &out->w, I));
+    return WG_ALLOC(ctx, &out->support, 2 * I);
+}
+
+int64_t wg_factor_work(int64_t I)
+{
+    return 3 * I * I * (int64_t)sizeof(double);
+}
+
+static void free_room(room *r)
+{
+    wg_free(r->a);
+    wg_free(r->z);
+    wg_free(r->b);
+    wg_free(r->w);
+    wg_free(r->support);
+}
+
+/* --- parts -------------------------------------------------------------------------------------
+ * Matrices are LAPACK's here, column by column: a triangle j >= i of rows is a lower one of
+ * columns.
+ */
+
+static void narrow(int64_t n, const double *from, wg_real *to)
+{
+    for (int64_t i = 0; i < n; i++)
+        to[i] = (wg_real)from[i];
+}
+
+static void mirror(int64_t n, double *a)
+{
+    for (int64_t j = 0; j < n; j++)
+        for (int64_t i = j + 1; i < n; i++)
+            a[j + i * n] = a[i + j * n];
+}
+
+/* Eigenpairs of a [n,n], which is spent: of those with a value of `least` or more the `rank`
+ * leading ones (below 0: all), in ascending order, into w and z. Returns how many, -1: none can be
+ * found. */
+static int64_t eigenpairs(int64_t n, double *a, double least, double most, int64_t rank,
+                          const room *own)
+{
+    const bool leading = rank > 0 && rank < n;
+    int found = 0;
+    int64_t below = 0;
+    const int info = LAPACKE_dsyevr(LAPACK_COL_MAJOR, 'V', leading ? 'I' : 'V', 'L', (int)n, a,
+                                    (int)n, least, most, (int)(n - (leading ? rank : n) + 1),
+                                    (int)n, 0, &found, own->w, own->z, (int)n, own->support);
+
+    if (info != 0)
+        return -1;
+    while (below < found && own->w[below] < least)
+        below++;
+    if (below > 0) {
+        memmove(own->w, own->w + below, (size_t)(found - below) * sizeof *own->w);
+        memmove(own->z, own->z + below * n, (size_t)((found - below) * n) * sizeof *own->z);
+    }
+    return found - below;
+}
+
+/* P [I,I] = 1 - B^T B into a, from B [r,I]. */
+static void fill_in(int64_t I, int64_t r, const double *b, double *a)
+{
+    cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, (int)I, (int)r, -1, b, (int)I, 0, a,
+                (int)I);
+    for (int64_t i = 0; i < I; i++)
+        a[i + i * I] += 1;
+    mirror(I, a);
+}
+
+/* B [r,I] in b: kept as it is, or as P where that costs fewer products. */
+static void settle(wg_factor *f, int64_t r, const double *b, double *a, wg_real *data)
+{
+    f->r = 2 * r < f->I ? r : f->I;
+    if (f->r == f->I) {
+        fill_in(f->I, r, b, a);
+        narrow(f->I * f->I, a, data);
+    } else
+        narrow(r * f->I, b, data);
+}
+
+static double shrink(double c, double lambda)
+{
+    return sqrt(c / (c + lambda));
+}
+
+/* --- from the covariance -----------------------------------------------------------------------
+ */
+
+static bool invert(wg_factor *f, wg_real *data, const room *own)
+{
+    const int I = (int)f->I;
+    double *a = own->a;
+
+    for (int64_t i = 0; i < f->I * f->I; i++)
+        a[i] /= f->lambda;
+    for (int64_t i = 0; i < f->I; i++)
+        a[i + i * f->I] += 1;
+    if (LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'L', I, a, I) != 0 ||
+        LAPACKE_dpotri(LAPACK_COL_MAJOR, 'L', I, a, I) != 0)
+        return false;
+    mirror(f->I, a);
+    f->r = f->I;
+    narrow(f->I * f->I, a, data);
+    return true;
+}
+
+static bool from_covariance(const wg_factor_way *way, int64_t T, wg_real *data, const room *own,
+                            wg_factor *f)
+{
+    const int64_t I = f->I;
+    double trace = 0;
+    int64_t r;
+
+    for (int64_t j = 0; j < I; j++)
+        for (int64_t i = j; i < I; i++)
+            own->a[i + j * I] = (double)data[j * I + i] / (double)T;
+    for (int64_t i = 0; i < I; i++)
+        trace += own->a[i + i * I];
+    f->lambda = way->damping * trace / (double)I;
+    if (!(f->lambda > 0) || !isfinite(f->lambda))
+        return trace == 0;
+    if (way->rank == 0)
+        return invert(f, data, own);
+    r = eigenpairs(I, own->a, f->lambda / 4, 2 * trace, way->rank, own);
+    for (int64_t k = 0; k < r; k++)
+        cblas_dscal((int)I, shrink(own->w[k], f->lambda), own->z + k * I, 1);
+    if (r >= 0)
+        settle(f, r, own->z, own->a, data);
+    return r >= 0;
+}
+
+/* --- from fewer inputs than there are of them: Woodbury -----------------------------------------
+ * C = x^T x / T has the eigenvalues of x x^T / T, and u_k there is x^T u_k / sqrt(T c_k) here. With
+ * all of them P = 1 - x^T (lambda T + x x^T)^-1 x, so B = L^-1 x with L the Cholesky factor.
+ */
+
+static bool from_inputs(const wg_factor_way *way, int64_t T, wg_real *data, const room *own,
+                        wg_factor *f)
+{
+    const int I = (int)f->I, t = (int)T;
+    double *x = own->b, *gram = own->a, trace = 0;
+    int64_t r;
+
+    for (int64_t i = 0; i < T * f->I; i++)
+        x[i] = (double)data[i];
+    cblas_dsyrk(CblasColMajor, CblasLower, CblasTrans, t, I, 1 / (double)T, x, I, 0, gram, t);
+    for (int64_t i = 0; i < T; i++)
+        trace += gram[i + i * T];
+    f->lambda = way->damping * trace / (double)I;
+    if (!(f->lambda > 0) || !isfinite(f->lambda))
+        return trace == 0;
+    if (way->rank == 0) {
+        for (int64_t i = 0; i < T; i++)
+            gram[i + i * T] += f->lambda;
+        if (LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'L', t, gram, t) != 0)
+            return false;
+        cblas_dtrsm(CblasColMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, I, t,
+                    1 / sqrt((double)T), gram, t, x, I);
+        settle(f, T, x, own->z, data);
+        return true;
+    }
+    r = eigenpairs(T, gram, f->lambda / 4, 2 * trace, way->rank, own);
+    for (int64_t k = 0; k < r; k++)
+        cblas_dscal(t, shrink(own->w[k], f->lambda) / sqrt((double)T * own->w[k]), own->z + k * T,
+                    1);
+    if (r > 0)
+        cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, I, (int)r, t, 1, x, I, own->z, t, 0,
+                    gram, I);
+    if (r >= 0)
+        settle(f, r, gram, own->z, data);
+    return r >= 0;
+}
+
+/* Returns false where there is no solution. */
+static bool make(const wg_factor_way *way, const wg_factor_job *job, const room *own)
+{
+    *job->out = (wg_factor){.I = job->I, .transposed = job->out->transposed};
+    return job->T < job->I ? from_inputs(way, job->T, job->data, own, job->out)
+                           : from_covariance(way, job->T, job->data, own, job->out);
+}
+
+/* --- keeping and applying ----------------------------------------------------------------------
+ */
+
+static wagle_status keep(wagle_ctx *ctx, const char *scratch, const wg_factor_job *job)
+{
+    const int64_t n = job->out->r * job->I;
+
+    if (n == 0)
+        return WAGLE_OK;
+    WG_TRY(wg_scratch_new(ctx, scratch, n, sizeof *job->data, scratch != NULL, &job->out->memory));
+    memcpy(job->out->memory.data, job->data, (size_t)n * sizeof *job->data);
+    return WAGLE_OK;
+}
+
+enum { WORKERS = 64 };
+
+wagle_status wg_factors_make(wagle_ctx *ctx, const wg_factor_way *way, const char *scratch,
+                             const wg_factor_job *job, int n)
+{
+    room own[WORKERS] = {{0}};
+    bool made[WORKERS] = {false};
+    int workers = omp_get_max_threads();
+    int64_t most = 0;
+    wagle_status st = n <= WORKERS ? WAGLE_OK : wg_fail(ctx, WAGLE_E_RUN, "too many factors");
+
+    workers = workers < n ? workers : n;
+    for (int i = 0; i < n; i++)
+        most = job[i].I > most ? job[i].I : most;
+    for (int i = 0; st == WAGLE_OK && i < workers; i++)
+        st = new_room(ctx, most, &own[i]);
+    if (st == WAGLE_OK) {
+        openblas_set_num_threads(1);
+#pragma omp parallel for num_threads(workers) schedule(dynamic, 1)
+        for (int i = 0; i < n; i++)
+            made[i] = make(way, &job[i], &own[omp_get_thread_num()]);
+    }
+    for (int i = 0; st == WAGLE_OK && i < n; i++)
+        st = made[i] ? keep(ctx, scratch, &job[i])
+                     : wg_fail(ctx, WAGLE_E_RUN,
+                               "what '%s' reads in the rows to protect is not finite", job[i].name);
+    for (int i = 0; i < workers && i < WORKERS; i++)
+        free_room(&own[i]);
+    return st;
+}
+
+void wg_factor_free(wg_factor *f)
+{
+    wg_scratch_free(&f->memory);
+    *f = (wg_factor){0};
+}
+
+int64_t wg_factor_most(const wg_factor_way *way, int64_t I, int64_t T)
+{
+    int64_t r = way->rank > 0 ? way->rank : I;
+
+    r = T < r ? T : r;
+    return 2 * r < I ? r * I : I * I;
+}
+
+/* update P */
+static void apply_whole(const wg_ops *ops, const wg_factor *f, int64_t O, wg_real *update,
+                        wg_real *spare)
+{
+    const int64_t I = f->I;
+    const wg_real *p = f->memory.data;
+
+    if (f->transposed)
+        ops->gemm(false, false, I, O, I, p, I, update, O, false, spare, O);
+    else
+        ops->gemm(false, false, O, I, I, update, I, p, I, false, spare, I);
+    memcpy(update, spare, (size_t)(O * I) * sizeof *update);
+}
+
+/* update - (update B^T) B */
+static void apply_pairs(const wg_ops *ops, const wg_factor *f, int64_t O, wg_real *update,
+                        wg_real *spare)
+{
+    const int64_t I = f->I, r = f->r;
+    const wg_real *b = f->memory.data;
+
+    if (f->transposed)
+        ops->gemm(false, false, r, O, I, b, I, update, O, false, spare, O);
+    else
+        ops->gemm(false, true, O, r, I, update, I, b, I, false, spare, r);
+    for (int64_t i = 0; i < O * r; i++)
+        spare[i] = -spare[i];
+    if (f->transposed)
+        ops->gemm(true, false, I, O, r, b, I, spare, O, true, update, O);
+    else
+        ops->gemm(false, false, O, I, r, spare, r, b, I, true, update, I);
+}
+
+void wg_factor_apply(const wg_ops *ops, const wg_factor *f, int64_t O, wg_real *update,
+                     wg_real *spare)
+{
+    if (f->r == f->I)
+        apply_whole(ops, f, O, update, spare);
+    else if (f->r > 0)
+        apply_pairs(ops, f, O, update, spare);
+}

@@ -1,0 +1,31 @@
+/* protect.h - the factors of a model's matrices (factor.h), and updates multiplied by them. */
+#ifndef WG_OPTIM_PROTECT_H
+#define WG_OPTIM_PROTECT_H
+
+#include "model/model.h"
+#include "optim/factor.h"
+
+/* Free with wg_protect_free. */
+typedef struct wg_protect {
+    wg_factor *factor; /* [n] */
+    int64_t n;
+    int *of;   /* [tensors] which of them is of a tensor; -1: none, it trains as without */
+    int table; /* the tensor that is embedding and head in one; -1: there is none */
+} wg_protect;
+
+void wg_protect_free(wg_protect *p);
+
+/* Whether the selected weights of a matrix, one after the other, are a matrix themselves: all of
+ * them, or those of whole rows (of a transposed one: columns). bits: of [outer,inner], `count` of
+ * them set; NULL: all. */
+bool wg_selects_neurons(const uint64_t *bits, int64_t outer, int64_t inner, int64_t count,
+                        bool transposed);
+
+/* Reals of the room below: twice the most weights of a tensor that are multiplied at a time. */
+int64_t wg_protect_room(const wg_model *m, const wg_protect *p);
+/* The update [count] of tensor t's selected weights, one after the other, is multiplied by the
+ * tensor's factor, and what falls on other weights is dropped. neurons: wg_selects_neurons. */
+void wg_protect_update(const wg_model *m, const wg_protect *p, int t, const uint64_t *bits,
+                       bool neurons, int64_t count, float *update, float *room);
+
+#endif

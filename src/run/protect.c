@@ -1,0 +1,304 @@
+#include "run/protect.h"
+
+#include "base/memory.h"
+#include "engine/squares.h"
+#include <string.h>
+
+/* --- which matrices read the same --------------------------------------------------------------
+ */
+
+/* Matrices whose inputs are looked at, and others that read the same inputs. */
+static const struct kind {
+    wg_role role, same[2]; /* WG_EMBED: none */
+} kinds[] = {
+    {WG_QUERY, {WG_KEY, WG_VALUE}},         {WG_QKV, {WG_EMBED, WG_EMBED}},
+    {WG_OUTPUT, {WG_EMBED, WG_EMBED}},      {WG_UP, {WG_GATE, WG_EMBED}},
+    {WG_GATE_UP, {WG_EMBED, WG_EMBED}},     {WG_DOWN, {WG_EMBED, WG_EMBED}},
+    {WG_HEAD, {WG_EMBED, WG_EMBED}},        {WG_PROJECT_IN, {WG_EMBED, WG_EMBED}},
+    {WG_PROJECT_OUT, {WG_EMBED, WG_EMBED}},
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+static bool in_layer(wg_role role)
+{
+    return role >= WG_LAYER_ROLES;
+}
+
+/* The tensor of a kind in a layer; -1: there is none, or it is the table too. */
+static int tensor_of(const wg_model *m, wg_role role, int64_t layer)
+{
+    return role == WG_EMBED || (role == WG_HEAD && m->config.tied) || !m->config.has[role]
+               ? -1
+               : wg_model_tensor(m, role, layer);
+}
+
+static int64_t inputs_of(const wg_model *m, wg_role role, int tensor)
+{
+    return m->files.tensor[tensor]
+        .shape.dim[in_layer(role) && m->config.family->transposed ? 0 : 1];
+}
+
+/* Calls each for every factor of the model. */
+typedef void each_factor(void *user, const struct kind *kind, int64_t layer, int tensor, int64_t I);
+
+static void walk(const wg_model *m, each_factor *each, void *user)
+{
+    for (int64_t layer = 0; layer < m->config.L; layer++)
+        for (int k = 0; k < KINDS; k++) {
+            const int t = tensor_of(m, kinds[k].role, layer);
+            if (t >= 0 && (layer == 0 || in_layer(kinds[k].role)))
+                each(user, &kinds[k], layer, t, inputs_of(m, kinds[k].role, t));
+        }
+}
+
+/* --- what it takes -----------------------------------------------------------------------------
+ */
+
+static wg_factor_way way_of(const wagle_train_options *o)
+{
+    return (wg_factor_way){.damping = o->protect_damping, .rank = o->protect_rank};
+}
+
+typedef struct sizes {
+    wg_factor_way way;
+    int64_t tokens, bytes, layer, widest;
+} sizes;
+
+static void add_size(void *user, const struct kind *kind, int64_t layer, int tensor, int64_t I)
+{
+    sizes *s = user;
+
+    (void)kind, (void)tensor;
+    s->bytes += wg_factor_most(&s->way, I, s->tokens) * (int64_t)sizeof(wg_real);
+    s->layer += layer == 0 ? I * I * (int64_t)sizeof(wg_real) : 0;
+    s->widest = I > s->widest ? I : s->widest;
+}
+
+int64_t wg_protect_tokens(const wg_dataset *rows)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < rows->n; i++)
+        n += rows->example[i].n - 1;
+    return n;
+}
+
+int64_t wg_protect_bytes(const wg_model *m, const wagle_train_options *o, int64_t tokens)
+{
+    sizes s = {.way = way_of(o), .tokens = tokens};
+
+    walk(m, add_size, &s);
+    return s.bytes;
+}
+
+enum { THREADS = 2, FEW_BYTES = 256 << 20 };
+
+/* Layers whose inputs wait together, so that their largest matrices are worked on at once. */
+static int64_t layers_together(int64_t bytes_of_a_layer)
+{
+    return bytes_of_a_layer < FEW_BYTES ? THREADS : 1;
+}
+
+int64_t wg_protect_work(const wg_model *m, int64_t tokens)
+{
+    sizes s = {.way = {.damping = 1}, .tokens = tokens};
+
+    walk(m, add_size, &s);
+    return layers_together(s.layer) * s.layer + THREADS * wg_factor_work(s.widest);
+}
+
+/* --- the pass ----------------------------------------------------------------------------------
+ */
+
+enum { WAITING = 16 };
+
+typedef struct waiting {
+    wg_factor_job job;
+    const struct kind *kind;
+    int64_t layer, filled; /* tokens so far */
+} waiting;
+
+typedef struct pass {
+    wagle_ctx *ctx;
+    const wg_model *model;
+    wg_factor_way way;
+    const char *scratch;
+    wg_protect *out;
+    int64_t tokens, together;
+    waiting list[WAITING];
+    int n;
+    wagle_status st;
+} pass;
+
+static void count(void *user, const struct kind *kind, int64_t layer, int tensor, int64_t I)
+{
+    wg_protect *p = user;
+
+    (void)kind, (void)layer, (void)tensor, (void)I;
+    p->n++;
+}
+
+/* The next factor is of this tensor and those that read the same. */
+static void bind(void *user, const struct kind *kind, int64_t layer, int tensor, int64_t I)
+{
+    const pass *k = user;
+    wg_protect *p = k->out;
+
+    p->factor[p->n] = (wg_factor){
+        .I = I, .transposed = in_layer(kind->role) && k->model->config.family->transposed};
+    p->of[tensor] = (int)p->n;
+    for (int i = 0; i < 2; i++) {
+        const int t = tensor_of(k->model, kind->same[i], layer);
+        if (t >= 0)
+            p->of[t] = (int)p->n;
+    }
+    p->n++;
+}
+
+static wagle_status place(pass *k)
+{
+    wg_protect *p = k->out;
+    const wg_model *m = k->model;
+
+    *p = (wg_protect){.table = m->config.tied ? wg_model_tensor(m, WG_EMBED, 0) : -1};
+    walk(m, count, p);
+    WG_TRY(WG_ALLOC(k->ctx, &p->factor, p->n));
+    WG_TRY(WG_ALLOC(k->ctx, &p->of, m->files.n));
+    for (int64_t t = 0; t < m->files.n; t++)
+        p->of[t] = -1;
+    p->n = 0;
+    walk(m, bind, k);
+    return WAGLE_OK;
+}
+
+/* Makes the factors of all that wait. */
+static wagle_status flush(pass *k)
+{
+    wg_factor_job job[WAITING];
+    wagle_status st;
+
+    for (int i = 0; i < k->n; i++)
+        job[i] = k->list[i].job;
+    for (int i = 1; i < k->n; i++) /* the largest first: no thread ends long after the others */
+        for (int j = i; j > 0 && job[j].I > job[j - 1].I; j--) {
+            const wg_factor_job swap = job[j];
+            job[j] = job[j - 1];
+            job[j - 1] = swap;
+        }
+    st = k->n > 0 && k->st == WAGLE_OK ? wg_factors_make(k->ctx, &k->way, k->scratch, job, k->n)
+                                       : WAGLE_OK;
+    for (int i = 0; i < k->n; i++)
+        wg_free(k->list[i].job.data);
+    k->n = 0;
+    return st;
+}
+
+/* Where the inputs of a matrix are gathered. */
+static wagle_status find(pass *k, const struct kind *kind, int64_t layer, int64_t I, waiting **out)
+{
+    const int tensor = wg_model_tensor(k->model, kind->role, layer);
+
+    for (int i = 0; i < k->n; i++)
+        if (k->list[i].kind == kind && k->list[i].layer == layer) {
+            *out = &k->list[i];
+            return WAGLE_OK;
+        }
+    if (k->n > 0 && (layer - k->list[0].layer >= k->together || k->n == WAITING))
+        WG_TRY(flush(k));
+    *out = &k->list[k->n];
+    **out = (waiting){.job = {.I = I,
+                              .T = k->tokens,
+                              .out = &k->out->factor[k->out->of[tensor]],
+                              .name = k->model->files.tensor[tensor].name},
+                      .kind = kind,
+                      .layer = layer};
+    WG_TRY(WG_ALLOC(k->ctx, &(*out)->job.data, I * I));
+    k->n++;
+    return WAGLE_OK;
+}
+
+/* sum [I,I] (+)= x^T x, of which j >= i is filled; x [N,I]. */
+static void add_products(const wg_ops *ops, int64_t N, int64_t I, const wg_real *x, bool add,
+                         wg_real *sum)
+{
+    enum { ROWS = 256 };
+
+    for (int64_t i = 0; i < I; i += ROWS)
+        ops->gemm(true, false, I - i < ROWS ? I - i : ROWS, I - i, N, x + i, I, x + i, I, add,
+                  sum + i * I + i, I);
+}
+
+static void see(void *user, int64_t layer, wg_role role, int64_t N, int64_t I, const wg_real *x)
+{
+    pass *k = user;
+    const struct kind *kind = kinds;
+    waiting *w = NULL;
+
+    while (kind < kinds + KINDS && kind->role != role)
+        kind++;
+    if (kind == kinds + KINDS || k->st != WAGLE_OK) /* it reads the same as another */
+        return;
+    k->st = find(k, kind, layer, I, &w);
+    if (k->st != WAGLE_OK)
+        return;
+    if (k->tokens < I)
+        memcpy(w->job.data + w->filled * I, x, (size_t)(N * I) * sizeof *x);
+    else
+        add_products(k->model->ops, N, I, x, w->filled > 0, w->job.data);
+    w->filled += N;
+}
+
+/* The rows with every token but the first as a label: of each row all tokens but the last are
+ * computed. */
+static wagle_status look(pass *k, wg_session *s, const wg_dataset *rows)
+{
+    wg_example *example = NULL;
+    const wg_example **list = NULL;
+    wagle_status st = WG_ALLOC(k->ctx, &example, rows->n);
+    int64_t n = 0;
+
+    if (st == WAGLE_OK)
+        st = WG_ALLOC(k->ctx, &list, rows->n);
+    for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++) {
+        const wg_example *e = &rows->example[i];
+        if (e->n < 2)
+            continue;
+        example[n] = (wg_example){.ids = e->ids, .labels = e->ids, .n = e->n, .n_labels = e->n - 1};
+        list[n] = &example[n];
+        n++;
+    }
+    s->batch.whole = false;
+    s->batch.every = 0;
+    if (st == WAGLE_OK)
+        st = wg_batch_fill(k->ctx, &s->batch, list, n, n);
+    if (st == WAGLE_OK)
+        st = wg_engine_inputs(k->ctx, s->engine, &s->batch, "rows to protect", see, k);
+    if (k->st == WAGLE_OK)
+        k->st = st;
+    st = flush(k);
+    wg_free(list);
+    wg_free(example);
+    return k->st != WAGLE_OK ? k->st : st;
+}
+
+wagle_status wg_protect_make(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
+                             const wagle_train_options *o, const char *scratch, wg_protect *out)
+{
+    sizes size = {.way = way_of(o)};
+    pass k = {.ctx = ctx,
+              .model = s->model,
+              .way = way_of(o),
+              .scratch = scratch,
+              .out = out,
+              .tokens = wg_protect_tokens(rows)};
+    wagle_status st;
+
+    walk(s->model, add_size, &size);
+    k.together = layers_together(size.layer);
+    st = place(&k);
+    if (st == WAGLE_OK)
+        st = look(&k, s, rows);
+    if (st != WAGLE_OK)
+        wg_protect_free(out);
+    return st;
+}

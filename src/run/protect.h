@@ -1,0 +1,44 @@
+/* protect.h - the rows to protect, and the factors that follow from them. */
+#ifndef WG_RUN_PROTECT_H
+#define WG_RUN_PROTECT_H
+
+#include "optim/protect.h"
+#include "run/session.h"
+
+/* --- protectrows.c -----------------------------------------------------------------------------
+ */
+
+/* Free with wg_protect_rows_free. */
+typedef struct wg_protect_rows {
+    wg_dataset all;          /* every row; it borrows from the others and from the retain rows */
+    wg_dataset files, texts; /* rows of files, pieces of .txt files */
+    wg_dataset self;         /* written by the model */
+    wg_text written;         /* the same as JSON Lines, for the run's folder */
+} wg_protect_rows;
+
+/* What o says of the rows to protect, of damping and rank goes with the rest. */
+WAGLE_CHECK wagle_status wg_protect_check(wagle_ctx *ctx, const wagle_train_options *o);
+/* The rows that o names: files, whole texts, `retain` (the rows given), `self:N`. Rows that are
+ * too short to protect anything are an error where none is left. */
+WAGLE_CHECK wagle_status wg_protect_rows_load(wagle_ctx *ctx, wg_session *s,
+                                              const wagle_train_options *o,
+                                              const wg_dataset *forget, const wg_dataset *retain,
+                                              wg_protect_rows *out);
+void wg_protect_rows_free(wg_protect_rows *rows);
+
+/* --- protect.c ---------------------------------------------------------------------------------
+ */
+
+/* Tokens that the rows' covariances are means over: all but each row's last. */
+int64_t wg_protect_tokens(const wg_dataset *rows);
+/* Bytes that the factors take at most, and that making them takes beside a forward pass. */
+int64_t wg_protect_bytes(const wg_model *m, const wagle_train_options *o, int64_t tokens);
+int64_t wg_protect_work(const wg_model *m, int64_t tokens);
+
+/* Factors of every matrix but the embeddings, of the model as it is stored, in one pass over the
+ * rows. scratch: NULL, or a folder for files that hold them. */
+WAGLE_CHECK wagle_status wg_protect_make(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
+                                         const wagle_train_options *o, const char *scratch,
+                                         wg_protect *out);
+
+#endif
