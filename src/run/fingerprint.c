@@ -254,7 +254,7 @@ static wagle_status record_run(wagle_ctx *ctx, const facts *f)
         WG_TRY(set_text(ctx, f->decides, "rows of --retain", retain));
     if (w->protect_rows.all.n > 0) {
         WG_TRY(hash_rows(ctx, &w->protect_rows.all, retain));
-        WG_TRY(set_text(ctx, f->decides, "rows to protect", retain));
+        WG_TRY(set_text(ctx, f->decides, "rows of --protect", retain));
     }
     snprintf(number, sizeof number, "%lld", (long long)w->steps);
     WG_TRY(set_text(ctx, f->decides, "number of updates", number));

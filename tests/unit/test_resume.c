@@ -139,8 +139,10 @@ static wagle_train_options options_of(base b)
         o.density = 0.5;
         o.include = some;
     }
-    if (b == MASKED)
+    if (b == MASKED) {
         o.mask = WG_SCRATCH "/resume-mask";
+        o.protect.path = ROWS;
+    }
     if (b == ADAPTED) {
         o.lora = 2;
         o.lora_alpha = 4;
@@ -257,9 +259,9 @@ static base base_of(const wg_member *m)
 {
     if (m->role == WG_IGNORED || m->kind == WG_MEMBER_SUITE)
         return BASES; /* suites: tests/cli/watch.bats */
-    return strncmp(m->name, "lora", 4) == 0 ? ADAPTED
-           : strcmp(m->name, "mask") == 0   ? MASKED
-                                            : SELECTED;
+    return strncmp(m->name, "lora", 4) == 0                                      ? ADAPTED
+           : strcmp(m->name, "mask") == 0 || strncmp(m->name, "protect", 7) == 0 ? MASKED
+                                                                                 : SELECTED;
 }
 
 static void refused(base b, const wg_member *m)
