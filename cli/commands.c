@@ -168,9 +168,10 @@ const cli_command cli_commands[] = {
      "model forget retain out objective selector density gamma damping include exclude refusal "
      "reference retain-term rmu-control alpha forget-weight rectify" ROWS TRAIN,
      cli_unlearn, NULL, cli_unlearn_defaults, 0},
-    {"sweep", "SPEC.json", "a grid of objectives, selectors, densities, learning rates and seeds",
-     "wagle sweep grid.json --out grid", "out force dry-run", cli_sweep, "which SPEC.json?",
-     cli_sweep_example, 0},
+    {"sweep", "SPEC.json | --join DIR...",
+     "a grid of objectives, selectors, densities, learning rates and seeds",
+     "wagle sweep grid.json --out grid", "out join baseline column margin seed force dry-run",
+     cli_sweep, "which SPEC.json?", cli_sweep_example, CLI_LIST},
     {"diff", "BASE NEW", "what changed between two model folders, as a patch",
      "wagle diff base forgotten --out forget.patch", "out old force", cmd_diff, "which BASE, NEW?",
      NULL, 2},

@@ -111,6 +111,7 @@ static const other commands[] = {
     {"patch", "apply", NULL},
     {"undo rollback unpatch restore", "revert", NULL},
     {"grid tune hpo search", "sweep", NULL},
+    {"join study aggregate", "sweep", "--join joins sweeps of several tasks"},
     {"plot html page summary summarize", "report", NULL},
     {"example examples tutorial quickstart try", "demo", NULL},
     {"grad grads backward", "gradient", NULL},

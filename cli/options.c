@@ -35,6 +35,15 @@ const cli_option cli_table[] = {
      "combine masks: and, or, minus or invert; --include and --exclude narrow the result"},
     {"compare", NULL, CLI_FLAG, AT(compare),
      "compare the given masks: overlap, and share of each tensor"},
+    {"join", NULL, CLI_FLAG, AT(join),
+     "join finished sweeps of several tasks: means over tasks, and paired tests against a "
+     "baseline"},
+    {"baseline", "METHOD", CLI_TEXT, AT(baseline),
+     "method that the others are compared with, as the table names it (default: all weights)"},
+    {"column", "COLUMN", CLI_TEXT, AT(column),
+     "column that is compared first and plotted (default: the first of the specs' keep)"},
+    {"margin", "X", CLI_REAL, AT(margin),
+     "means that differ by less are equivalent (default: 0.02)"},
     {"svg", "FILE", CLI_TEXT, AT(svg), "write a heat map of layers and modules to this file"},
     {"format", "KIND", CLI_TEXT, AT(format), "mask file: bits or bool"},
     {"mask", "FILE", CLI_TEXT, AT(mask), "a mask from wagle mask: only its weights train"},
@@ -187,7 +196,7 @@ static const struct limit {
     const char *range, *options;
 } limits[] = {
     {"(0,1]", "density top-p rectify"},
-    {"(0,)", "lr relearn-lr lora-alpha protect-damping"},
+    {"(0,)", "lr relearn-lr lora-alpha protect-damping margin"},
     {"(0,1e6)", "epochs"},
     {"[1,4096]", "batch accumulate"},
     {"[1,1024]", "lora threads"},

@@ -14,7 +14,7 @@ typedef struct cli_options {
     const char *selector, *objective, *dtype, *type, *format, *metrics, *stop_when, *gamma, *config;
     const char *reference, *retain_term, *rmu_control, *pairs, *optimizer, *schedule, *loss, *scope,
         *reduction;
-    const char *op, *densities, *svg, *out_patch, *old, *clip;
+    const char *op, *densities, *svg, *out_patch, *old, *clip, *baseline, *column;
     const char *suites, *tofu, *split, *gold, *recompute, *scorer, *title, *original;
     const char *state, *text, *file, *decode, *prompt_field, *answer_field, *text_field;
     const char *chat_layout, *system, *date, *chat_kwarg[CLI_LIST + 1];
@@ -25,14 +25,14 @@ typedef struct cli_options {
     const char *include[CLI_LIST + 1], *exclude[CLI_LIST + 1], *lora_targets[CLI_LIST + 1],
         *no_decay[CLI_LIST + 1];
     double density, lr, epochs, alpha, forget_weight, weight_decay, temperature, top_p, damping,
-        lora_alpha, relearn_lr, rectify, protect_damping;
+        lora_alpha, relearn_lr, rectify, protect_damping, margin;
     int64_t memory; /* bytes */
     int64_t steps, batch, warmup, seed, eval_every, checkpoint_every, max_length, limit, max_tokens,
         top_k, threads, accumulate, lora, resamples, shots, prefix, length, verbatim, relearn_steps,
         protect_rank;
-    bool compare, force, resume, json, layers, tensors, quiet, verbose, no_special, chat, no_chat,
-        all_turns, truncate, eos, no_eos, help, dry_run, monitor, clip_before_mask, allow_unmet,
-        land;
+    bool compare, join, force, resume, json, layers, tensors, quiet, verbose, no_special, chat,
+        no_chat, all_turns, truncate, eos, no_eos, help, dry_run, monitor, clip_before_mask,
+        allow_unmet, land;
     wagle_param param[CLI_PARAMS]; /* the objectives' own options that were given */
     int64_t n_params;
     cli_source given[CLI_OPTIONS]; /* by row of the table */

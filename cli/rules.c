@@ -86,6 +86,11 @@ static bool with_compare(const cli_options *o)
     return o->compare;
 }
 
+static bool with_join(const cli_options *o)
+{
+    return o->join;
+}
+
 static bool without_densities(const cli_options *o)
 {
     return o->densities == NULL;
@@ -294,6 +299,8 @@ static const struct rule {
     {"include exclude", "unlearn", with_selector,
      "it needs --selector, whose choice it narrows; 'wagle mask --op and' narrows a mask", false},
     {"gamma damping", "unlearn", with_selector, "it needs --selector", false},
+    {"baseline column margin seed", "sweep", with_join,
+     "it needs --join, which compares methods; a sweep's seeds stand in its spec", false},
     {"svg", "mask", with_compare, "it needs --compare", false},
     {"json", "mask", with_compare, "it needs --compare", true},
     {"scores density densities scope include exclude format out op model forget retain selector "

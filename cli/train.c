@@ -127,7 +127,9 @@ void cli_sweep_example(void)
           "   \"densities\": [0.02, 0.1], \"lr\": [1e-5, 3e-5, 1e-4], \"seeds\": [1, 2, 3], "
           "\"tune\": "
           "true,\n"
-          "   \"steps\": 200, \"stop_when\": \"forget.probability<0.1\", \"eval_every\": 2}\n",
+          "   \"steps\": 200, \"stop_when\": \"forget.probability<0.1\", \"eval_every\": 2}\n"
+          "\none sweep for each task of a study, then all of them as one table:\n"
+          "  wagle sweep --join task1 task2 task3 --out study\n",
           stdout);
 }
 
@@ -231,11 +233,32 @@ wagle_status cli_gradient(wagle_ctx *ctx, cli_options *o)
     return cli_print(st, json);
 }
 
+static wagle_status join_sweeps(wagle_ctx *ctx, cli_options *o, char **table)
+{
+    wagle_join_options j;
+
+    wagle_join_defaults(&j);
+    j.sweeps = o->argument;
+    j.n = cli_count(o->argument);
+    j.out = o->out;
+    j.baseline = o->baseline;
+    j.column = o->column;
+    j.force = o->force;
+    cli_given(&j.margin, o->margin);
+    cli_given_seed(&j.seed, o->seed);
+    return wagle_join_sweeps(ctx, &j, table);
+}
+
 wagle_status cli_sweep(wagle_ctx *ctx, cli_options *o)
 {
     const wagle_sweep_options s = {o->argument[0], o->out, o->force};
     char *table = NULL;
-    const wagle_status st = wagle_sweep(ctx, &s, &table);
+    wagle_status st;
 
+    if (!o->join && o->argument[1] != NULL)
+        return cli_refuse("sweep: one SPEC.json, not '%s' too; --join joins the folders of "
+                          "several sweeps",
+                          o->argument[1]);
+    st = o->join ? join_sweeps(ctx, o, &table) : wagle_sweep(ctx, &s, &table);
     return cli_print(st, table);
 }

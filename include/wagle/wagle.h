@@ -351,6 +351,26 @@ typedef struct wagle_sweep_options {
 WAGLE_API WAGLE_CHECK wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *o,
                                                char **table);
 
+typedef struct wagle_join_options {
+    const char *const *sweeps; /* n folders that wagle_sweep made, one for each task of a study */
+    int64_t n;
+    const char *out;      /* a folder to make */
+    const char *baseline; /* the method that others are compared with, as the table names it; NULL:
+                             all weights, without protect */
+    const char *column;   /* the primary column; NULL: the first of the specs' `keep` */
+    double margin;        /* methods whose means differ by less are equivalent */
+    uint64_t seed;        /* of the permutation test, where there are more than 20 pairs */
+    bool force;
+} wagle_join_options;
+
+WAGLE_API void wagle_join_defaults(wagle_join_options *o);
+/* Joins sweeps that ran the same methods on different tasks: means over tasks, and each method
+ * paired with the baseline of its objective. *table: Markdown; also in OUT, with summary.json and
+ * plot.svg (docs/sweep.md); a dry run writes nothing. wagle_string_free. WAGLE_E_INPUT, naming the
+ * folder, where two sweeps have other columns, objectives or settings. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_join_sweeps(wagle_ctx *ctx, const wagle_join_options *o,
+                                                     char **table);
+
 /* --- patches ----------------------------------------------------------------------------- */
 
 typedef struct wagle_diff_options {

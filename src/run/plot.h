@@ -43,6 +43,23 @@ typedef struct wg_dots {
 } wg_dots;
 
 WAGLE_CHECK wagle_status wg_plot_dots(wagle_ctx *ctx, const wg_dots *dots, wg_text *out);
+/* A dot with its 95 % interval upwards and downwards (half; NAN: none) and its name. */
+typedef struct wg_mark {
+    double x, y, half;
+    const char *label;
+    const char *note; /* stands after the name; NULL: nothing */
+} wg_mark;
+
+typedef struct wg_marks {
+    const char *title, *x, *y;
+    const wg_mark *mark; /* [n] */
+    int64_t n;
+} wg_marks;
+
+/* Appends one <svg> element with n panels, one below the other, in one scale. A mark without x or y
+ * is left out. */
+WAGLE_CHECK wagle_status wg_plot_marks(wagle_ctx *ctx, const wg_marks *panel, int64_t n,
+                                       wg_text *out);
 /* Lines of y over x; each series a list of points with rising x. */
 typedef struct wg_line {
     const char *name;

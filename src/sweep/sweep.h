@@ -88,6 +88,10 @@ WAGLE_CHECK wagle_status wg_sweep_count(wagle_ctx *ctx, const wg_sweep *s, int64
 /* Whether a point need not run: spec.tune, and with the first seed another rate was better. */
 WAGLE_CHECK wagle_status wg_sweep_is_left_out(wagle_ctx *ctx, const wg_sweep *s, const wg_point *p,
                                               bool *out);
+/* Adds the columns of a spec's table to `list`. */
+WAGLE_CHECK wagle_status wg_sweep_columns(wagle_ctx *ctx, const json_t *spec, json_t *list);
+/* A column's number of a run; NAN: it has none. */
+double wg_sweep_column(const json_t *run, const char *name);
 /* The table of the runs that there are; wg_free. */
 WAGLE_CHECK wagle_status wg_sweep_tell(wagle_ctx *ctx, const wg_sweep *s, char **table);
 /* The same, and table.md, summary.json, pareto.svg: each method at its own best learning rate, over

@@ -446,6 +446,16 @@ static wagle_status tell(wagle_ctx *ctx, const wg_sweep *s, bool write, char **t
     return st == WAGLE_OK && *table == NULL ? WAGLE_E_RESOURCE : st;
 }
 
+wagle_status wg_sweep_columns(wagle_ctx *ctx, const json_t *spec, json_t *list)
+{
+    return list_columns(ctx, &(wg_sweep){.spec = (json_t *)(uintptr_t)spec}, list);
+}
+
+double wg_sweep_column(const json_t *run, const char *name)
+{
+    return column(run, name);
+}
+
 wagle_status wg_sweep_tell(wagle_ctx *ctx, const wg_sweep *s, char **table)
 {
     return tell(ctx, s, false, table);

@@ -9,6 +9,7 @@ with_selector refused unlearn --density 0.1 --mask m
 with_selector refused unlearn --include embeddings --mask m
 with_selector refused unlearn --exclude norms
 with_selector refused unlearn --gamma auto
+with_join refused sweep spec.json --out out --baseline random
 with_compare refused mask --svg a.svg
 with_compare said mask --json
 without_compare refused mask --compare a b --density 0.1

@@ -205,3 +205,84 @@ PY
     spec "${tofu/COLUMN/forget.probability}"
     "$WAGLE" sweep spec.json --out whole >/dev/null
 }
+
+# Four tasks with runs.json as sweeps leave them. Kept in "unseen": all weights 0.5, 0.6, 0.7, 0.6, the others so much more.
+tasks() {
+    python3 - "$@" <<'PY'
+import json, os, sys
+def run(objective, selector, density, kept, lr=1e-3, seed=1, **more):
+    return {"objective": objective, "selector": selector, "exclude": "", "density": density, "lr": lr, "seed": seed,
+            "eval": {"forget": {"probability": 0.1}, "unseen": {"probability": kept}}, "relearned": {"unseen": {"probability": 0.3}},
+            "steps": 60, "stopped": True, "loss": 1.0, "selected": 5, "seconds": 1.0} | more
+base = [0.5, 0.6, 0.7, 0.6]
+gain = {"random": [0.01, -0.004, 0.006, -0.002], "protected": [0.12, 0.08, 0.2, 0.05]}
+specs, runs = [], []
+for t in range(4):
+    specs.append({"model": f"model{t}", "forget": f"forget{t}.jsonl", "retain": "retain.jsonl", "eval": {"forget": f"forget{t}.jsonl", "unseen": "u.jsonl"},
+                  "objectives": ["graddiff"], "selectors": ["none"], "lr": [1e-3, 2e-3], "steps": 200, "relearn": {"data": f"a{t}.jsonl", "lr": 1e-4, "eval": ["unseen"]}})
+    runs.append({"none": run("graddiff", "none", 1, base[t]), "none lr 0.002": run("graddiff", "none", 1, 0.9, lr=2e-3, stopped=False),
+                 "random": run("graddiff", "random", 0.1, base[t] + gain["random"][t]),
+                 "bad": {"objective": "graddiff", "selector": "random", "failed": "the loss is not finite"},
+                 "protected": run("graddiff", "none", 1, base[t] + gain["protected"][t], protect="retain@0.1")})
+for change in sys.argv[1:]:
+    exec(change)
+for t in range(4):
+    os.makedirs(f"task{t}", exist_ok=True)
+    json.dump(specs[t], open(f"task{t}/spec.json", "w"))
+    json.dump(runs[t], open(f"task{t}/runs.json", "w"))
+PY
+}
+method() { python3 -c "import json, sys; m = next(m for m in json.load(open('study/summary.json'))['methods'] if m['method'] == sys.argv[1]); print($2)" "$1"; }
+
+@test "sweeps of several tasks are joined: means over tasks, and paired tests against all weights" {
+    tasks
+    "$WAGLE" sweep --join task0 task1 task2 task3 --out study >table
+    [ "$(cat table)" = "$(cat study/table.md)" ]
+    grep -q '^| graddiff | all weights | 4 | 4/4 | 60 | 0.001 | 0.100 ± 0.000 | 0.600 ± 0.130 | 0.300 ± 0.000 |$' table
+    # the numbers of tests/unit/test_paired.c, Holm's correction over two methods
+    grep -q '^| graddiff | all weights, protect retain@0.1 | 4 | +0.112 ± 0.103 | 0.125 | 0.250 | 0.967 |$' table
+    grep -q '^| graddiff | random 0.1 | 4 | +0.003 ± 0.011 | 0.625 | 0.625 | 0.007 |$' table
+    grep -q 'with 4 pairs the smallest p that the test can reach is 0.125; after Holm.s correction over 2 methods it is 0.25' table
+    grep -q 'no difference can be significant at 0.05: that takes 7 tasks' table
+    [ "$(method 'all weights, protect retain@0.1' "m['protect'], m['paired']['unseen']['p'], m['paired']['unseen']['smallest_p'], m['columns']['unseen']['values'][2]")" = "retain@0.1 0.125 0.125 0.9" ]
+    [ "$(method 'all weights' "m['baseline'], 'paired' in m, m['rate']['mean']")" = "True False 0.001" ] # the rate that reached the rule
+    python3 -c 'import xml.dom.minidom as m; d = m.parse("study/plot.svg"); assert len(d.getElementsByTagName("circle")) == 3; assert "random 0.1" in d.toxml() and "unseen, relearned" in d.toxml()'
+    refused 2 "study" "$WAGLE" sweep --join task0 task1 --out study
+    "$WAGLE" sweep --join task0 task1 --out study --force --baseline 'random 0.1' --column relearned.unseen --margin 0.05 >table
+    grep -q '^## unseen, relearned: difference from random 0.1$' table
+    grep -q '^| graddiff | all weights | 2 | +0.000 ± 0.000 | 1.000 | 1.000 | 0 |$' table
+    "$WAGLE" sweep --join task0 task1 --dry-run >table2 && grep -q '^| graddiff | random 0.1 | 2 |' table2
+}
+
+@test "a join counts accepted tries alone, pairs by seed, and says what is missing" {
+    tasks 'for t in range(4): specs[t]["objectives"] = ["graddiff", "npo"]; specs[t]["eval"]["kept"] = "k"; specs[t]["keep"] = ["unseen"]; specs[t]["columns"] = ["unseen"]' \
+        'for t in range(4): runs[t] |= {"try": run("graddiff", "snip", 0.1, 0.9, accepted=False), "found": run("graddiff", "snip", 0.1, 0.8, lr=5e-4, accepted=True)}' \
+        'del runs[1]["random"], runs[2]["found"]; runs[0]["npo"] = run("npo", "random", 0.1, 0.4)' \
+        'for t in range(4): runs[t] |= {"none 2": run("graddiff", "none", 1, base[t] + 0.1, seed=2), "random 2": run("graddiff", "random", 0.1, base[t] + 0.15, seed=2), "random 3": run("graddiff", "random", 0.1, 0.0, seed=3)}'
+    "$WAGLE" sweep --join task* --out study >table
+    [ "$(method 'snip 0.1' "m['tasks'], m['runs'], m['rate']['high'], m['columns']['unseen']['values'], m['paired']['unseen']['pairs']")" = "3 3 0.0005 [0.8, 0.8, None, 0.8] 3" ]
+    # (0.06 / 2 + 0.05 + 0.056 / 2 + 0.048 / 2) / 4: seed 1 as in gain, seed 2 0.05 better, seed 3 without a counterpart
+    [ "$(method 'random 0.1' "m['tasks'], m['runs'], round(m['paired']['unseen']['mean'], 6), m['paired']['unseen']['pairs']")" = "4 11 0.033 4" ]
+    grep -q "npo: no task has runs of 'all weights' and of another method" table
+    grep -q '^| npo | random 0.1 | 0 | - | - | - | - |$' table
+}
+
+@test "sweeps that do not fit together are not joined, and the folder is named" {
+    tasks
+    refused 2 "two or more folders" "$WAGLE" sweep --join task0 --out out
+    refused 2 "task0/: is the same folder as task0" "$WAGLE" sweep --join task0 task0/ --out out
+    refused 3 "nosuch: no sweep" "$WAGLE" sweep --join task0 nosuch --out out
+    refused 2 "--baseline 'dense': no such method; there are 'all weights, protect retain@0.1', 'random 0.1', 'all weights'" "$WAGLE" sweep --join task0 task1 --out out --baseline dense
+    refused 2 "--column 'kept': no run has such a column" "$WAGLE" sweep --join task0 task1 --out out --column kept
+    refused 2 "--margin has no effect: it needs --join" "$WAGLE" sweep task0/spec.json --out out --margin 0.1
+    refused 2 "one SPEC.json, not 'task1' too" "$WAGLE" sweep task0 task1 --out out
+    refused 2 "task1" "$WAGLE" sweep --join task0 task1 --out task1 --force
+    tasks 'specs[1]["columns"] = ["forget"]'; refused 3 "task1: other columns than in task0" "$WAGLE" sweep --join task0 task1 --out out
+    tasks 'specs[1]["keep"] = ["forget"]'; refused 3 "task1: other columns in 'keep' than in task0" "$WAGLE" sweep --join task0 task1 --out out
+    tasks 'specs[1]["objectives"] = ["npo"]'; refused 3 "task1: other objectives than in task0" "$WAGLE" sweep --join task0 task1 --out out
+    tasks 'specs[2]["batch"] = 4'; refused 3 "task2: its spec and that of task0 differ in 'batch'" "$WAGLE" sweep --join task0 task1 task2 --out out
+    tasks 'specs[1]["relearn"]["lr"] = 1'; refused 3 "differ in 'relearn'" "$WAGLE" sweep --join task0 task1 --out out
+    tasks 'specs[1]["stepz"] = 1'; refused 3 "task1: sweep: 'stepz'" "$WAGLE" sweep --join task0 task1 --out out
+    tasks 'del runs[1]["none"]["lr"]'; refused 3 "task1/runs.json: 'none': no run of a sweep ('lr'" "$WAGLE" sweep --join task0 task1 --out out
+    tasks 'specs[1]["columns"] = [3]'; refused 3 "'columns': a list of columns" "$WAGLE" sweep --join task0 task1 --out out
+}

@@ -340,6 +340,52 @@ static wagle_status sweep(wagle_ctx *ctx)
     return st;
 }
 
+#define TASKS                                                                                      \
+    {                                                                                              \
+        WG_SCRATCH "/torture-task1", WG_SCRATCH "/torture-task2"                                   \
+    }
+
+/* Two folders as sweeps leave them. */
+static void write_tasks(void)
+{
+    static const char *const folders[] = TASKS;
+    wagle_ctx *ctx = new_context();
+
+    for (int i = 0; i < 2; i++) {
+        char path[4096];
+        assert_ok(ctx, wg_make_folder(ctx, folders[i]));
+        snprintf(path, sizeof path, "%s/spec.json", folders[i]);
+        write_text(path, "{\"model\":\"m\",\"forget\":\"f\",\"retain\":\"r\","
+                         "\"eval\":{\"forget\":\"f\",\"kept\":\"k\"},\"objectives\":[\"npo\"],"
+                         "\"selectors\":[\"none\"],\"lr\":[1e-3]}");
+        snprintf(path, sizeof path, "%s/runs.json", folders[i]);
+        write_text(path,
+                   "{\"a\":{\"objective\":\"npo\",\"selector\":\"none\",\"exclude\":\"\","
+                   "\"density\":1,\"lr\":1e-3,\"seed\":1,\"steps\":9,"
+                   "\"eval\":{\"kept\":{\"probability\":0.5}}},"
+                   "\"b\":{\"objective\":\"npo\",\"selector\":\"snip\",\"exclude\":\"norms\","
+                   "\"density\":0.1,\"lr\":1e-3,\"seed\":1,\"steps\":9,"
+                   "\"eval\":{\"kept\":{\"probability\":0.6},\"forget\":{\"probability\":0.1}}}}");
+    }
+    wagle_ctx_free(ctx);
+}
+
+static wagle_status joined(wagle_ctx *ctx)
+{
+    static const char *const folders[] = TASKS;
+    wagle_join_options o;
+    char *table = NULL;
+    wagle_status st;
+
+    wagle_join_defaults(&o);
+    o.sweeps = folders;
+    o.n = 2;
+    o.out = OUT;
+    st = wagle_join_sweeps(ctx, &o, &table);
+    wagle_string_free(table);
+    return st;
+}
+
 static wagle_status several_masks(wagle_ctx *ctx)
 {
     static const double density[] = {0.1, 0.5};
@@ -450,7 +496,8 @@ static const trial trials[] = {
     {attribute, 1, 1},     {unlearn, 1, 1},         {mask, 1, 1},          {several_masks, 1, 1},
     {soft_gradient, 1, 1}, {hidden_gradient, 1, 1}, {adapters, 1, 1},      {diff, 1, 1},
     {apply, 1, 1},         {suites, 1, 48},         {robustness, 1, 48},   {difference, 1, 1},
-    {watched, 1, 48},      {sweep, 1, 80},          {report, 1, 48},       {quizzed, 7, 96}};
+    {watched, 1, 48},      {sweep, 1, 80},          {joined, 1, 1},        {report, 1, 48},
+    {quizzed, 7, 96}};
 
 static void allocations_that_fail_are_survived(void **state)
 {
@@ -564,6 +611,7 @@ static int prepare(void **state)
     score_once();
     make_text_model();
     write_spec();
+    write_tasks();
     evaluate_once();
     return 0;
 }
