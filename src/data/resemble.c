@@ -28,7 +28,7 @@ static bool stands_alone(int32_t code)
 
 static bool ends_sentence(int32_t code)
 {
-    return code < 128 ? memchr(".!?:\n\"#*", code, 8) != NULL : !wg_is_space(code);
+    return code < 128 ? code == 0 || strchr(".!?:\n\"#*", code) != NULL : !wg_is_space(code);
 }
 
 /* Reads a word at text [bytes]; returns its length in bytes, 0: there is none. */
@@ -36,8 +36,8 @@ static size_t read_word(const char *text, size_t bytes, word *out)
 {
     int64_t characters = 0, digits = 0;
     size_t at = 0;
-    int32_t code;
-    int step;
+    int32_t code = 0;
+    int step = 0;
 
     *out = (word){.hash = 0xCBF29CE484222325u};
     while (at < bytes && (step = wg_utf8_decode(text + at, bytes - at, &code)) > 0 &&
@@ -64,8 +64,8 @@ static wagle_status split(wagle_ctx *ctx, wg_str text, words *out)
 
     out->n = 0;
     while (at < text.bytes) {
-        word w;
-        int32_t code;
+        word w = {0};
+        int32_t code = 0;
         const size_t n = read_word(text.text + at, text.bytes - at, &w);
         if (n == 0) {
             const int step = wg_utf8_decode(text.text + at, text.bytes - at, &code);
@@ -89,7 +89,7 @@ typedef struct entry {
     uint64_t key;
     int64_t rows, texts;  /* that have it */
     int64_t seen;         /* row or text that was counted last */
-    int64_t upper, lower; /* occurrences in texts */
+    int64_t upper, lower; /* occurrences in texts: with a capital within a sentence, without one */
     bool used, named, lowered, known;
 } entry;
 
@@ -211,13 +211,13 @@ static wagle_status count_words(judge *j, int64_t i)
 
     WG_TRY(split(j->ctx, j->c->text[i], &j->now));
     for (int64_t k = 0; k < w->n; k++) {
-        const bool upper = w->word[k].capital || w->word[k].figures;
-        entry *e = get(&j->word, w->word[k].hash);
+        const word *x = &w->word[k];
+        entry *e = get(&j->word, x->hash);
         if (e == NULL)
             continue;
         e->texts += is_new(e, j->c->n_rows + i + 1);
-        e->upper += upper;
-        e->lower += !upper;
+        e->upper += x->capital && x->inside;
+        e->lower += !x->capital && !x->figures;
     }
     return WAGLE_OK;
 }
@@ -225,7 +225,9 @@ static wagle_status count_words(judge *j, int64_t i)
 /* Words that texts write without a capital as often as with one are ordinary ones. */
 static bool is_name(const entry *e)
 {
-    return e->named && !e->lowered && !e->known && !(e->lower > 0 && e->lower >= e->upper);
+    const bool ordinary = e->lower >= WG_ORDINARY && e->lower >= e->upper;
+
+    return e->named && !e->lowered && !e->known && !ordinary;
 }
 
 /* One text is added to those that have the word, so that few texts prove nothing. */

@@ -9,13 +9,15 @@
 typedef enum wg_resemblance {
     WG_RESEMBLES_NOT,
     WG_SHARES_NAME,   /* a word that rows write with a capital within a sentence and never without,
-                         or a number of three digits or more */
+                         unless it is an ordinary word of the texts; or a number */
     WG_SHARES_PHRASE, /* WG_PHRASE words in a row that are not common in texts without such a name
                        */
     WG_SHARES_WORD,   /* a word that is WG_KEYNESS times as frequent in rows as in all texts */
 } wg_resemblance;
 
 enum {
+    WG_ORDINARY = 2, /* texts write an ordinary word so often without a capital, and at least as
+                        often as with one within a sentence */
     WG_PHRASE = 4,
     WG_COMMON_LEAST = 3,   /* a common phrase is in so many texts without a name, */
     WG_COMMON_PERCENT = 2, /* and in this share of them */

@@ -18,6 +18,7 @@ static wagle_status named_begin(wagle_ctx *ctx, const wg_session *s, int32_t *id
         st = wg_token_names(ctx, s->reader.folder, names);
     if (st == WAGLE_OK && (bos = json_string_value(json_object_get(names, "bos_token"))) != NULL)
         *id = wg_token_id(s->reader.tokenizer, bos);
+    *id = *id < s->reader.V ? *id : -1;
     json_decref(names);
     return st;
 }

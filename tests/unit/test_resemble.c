@@ -39,16 +39,14 @@ static void a_text_with_a_name_or_a_number_of_the_rows_is_found(void **state)
     (void)state;
     judge(rows, texts, "", out);
     for (int i = 0; texts[i] != NULL; i++)
-        if (i != 1) /* written small once, and never with a capital: an ordinary word */
-            assert_int_equal(out[i], want[i]);
-    assert_int_equal(out[1], WG_RESEMBLES_NOT);
+        assert_int_equal(out[i], want[i]);
 }
 
 static void ordinary_words_with_a_capital_are_no_names(void **state)
 {
     static const char *const rows[] = {"His book is The Silent Garden.", NULL};
     static const char *const texts[] = {"A garden needs water.", "We sat in the garden, silent.",
-                                        "Silent nights are long.", NULL};
+                                        "Silent nights are the long ones, silent days too.", NULL};
     wg_resemblance out[MOST];
 
     (void)state;

@@ -95,24 +95,32 @@ static void name_all(wagle_ctx *ctx, int every, wg_text *out)
     assert_ok(ctx, wg_text_addz(ctx, out, "\"}\n"));
 }
 
-/* Rows of a model in view of forget rows; wg_dataset_free and wg_text_free. */
-static wagle_status write_rows(wagle_ctx *ctx, const char *model, const char *chat,
+/* Rows of a model in view of forget rows, with data->path those; wg_dataset_free. */
+static wagle_status write_like(wagle_ctx *ctx, const char *model, const wagle_data *data,
                                const char *forget, const wg_self_options *how, wg_dataset *rows,
                                wg_text *jsonl)
 {
-    const wagle_data data = {.path = FORGET, .chat = chat};
-    wg_session s;
+    wg_session s = {0};
     wg_dataset d = {0};
     wagle_status st;
 
     write_text(FORGET, forget);
     assert_ok(ctx, wg_session_open(ctx, model, &s));
-    st = wg_dataset_load(ctx, &s.reader, &data, &d);
+    st = wg_dataset_load(ctx, &s.reader, data, &d);
     if (st == WAGLE_OK)
-        st = wg_self_rows(ctx, &s, &data, &d, how, rows, jsonl);
+        st = wg_self_rows(ctx, &s, data, &d, how, rows, jsonl);
     wg_dataset_free(&d);
     wg_session_close(&s);
     return st;
+}
+
+static wagle_status write_rows(wagle_ctx *ctx, const char *model, const char *chat,
+                               const char *forget, const wg_self_options *how, wg_dataset *rows,
+                               wg_text *jsonl)
+{
+    const wagle_data data = {.path = FORGET, .chat = chat};
+
+    return write_like(ctx, model, &data, forget, how, rows, jsonl);
 }
 
 #define QUESTION "{\"question\":\"wba wca wda\",\"answer\":\"wea wfa wga\"}\n"
@@ -138,7 +146,7 @@ static void the_same_seed_gives_the_same_rows_with_any_threads(void **state)
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        wg_dataset one, two, three;
+        wg_dataset one = {0}, two = {0}, three = {0};
         wg_text text[3] = {{0}};
         wagle_set_threads(ctx, 1);
         assert_ok(ctx, write_rows(ctx, MODEL, chats[i], QUESTION, &how, &one, &text[0]));
@@ -163,9 +171,9 @@ static void rows_are_read_again_to_the_same_tokens(void **state)
     const wg_self_options how = {16, 16, 7};
     const wagle_data data = {.path = AGAIN};
     wagle_ctx *ctx = new_context();
-    wg_dataset rows, again;
+    wg_dataset rows = {0}, again = {0};
     wg_text text = {0};
-    wg_session s;
+    wg_session s = {0};
 
     (void)state;
     assert_ok(ctx, write_rows(ctx, MODEL, NULL, QUESTION, &how, &rows, &text));
@@ -185,7 +193,7 @@ static void openings_take_turns_and_carry_no_label(void **state)
 {
     const wg_self_options how = {16, 12, 3};
     wagle_ctx *ctx = new_context();
-    wg_dataset rows;
+    wg_dataset rows = {0};
     int64_t alone = 0;
 
     (void)state;
@@ -199,6 +207,24 @@ static void openings_take_turns_and_carry_no_label(void **state)
     assert_true(alone > 0 && alone < rows.n);
     wg_dataset_free(&rows);
     assert_ok(ctx, write_rows(ctx, MODEL, NULL, IDS, &how, &rows, NULL));
+    for (int64_t i = 0; i < rows.n; i++)
+        assert_int_equal(rows.example[i].ids[0], 1);
+    wg_dataset_free(&rows);
+    wagle_ctx_free(ctx);
+}
+
+/* Its other columns cannot be made up: then no text begins as a question. */
+static void a_layout_with_other_columns_is_not_used(void **state)
+{
+    const wagle_data data = {.path = FORGET, .prompt = "{context}: {prompt}"};
+    const wg_self_options how = {16, 12, 3};
+    wagle_ctx *ctx = new_context();
+    wg_dataset rows = {0};
+
+    (void)state;
+    assert_ok(ctx, write_like(ctx, MODEL, &data,
+                              "{\"context\":\"wba\",\"prompt\":\"wca\",\"answer\":\"wda\"}\n", &how,
+                              &rows, NULL));
     for (int64_t i = 0; i < rows.n; i++)
         assert_int_equal(rows.example[i].ids[0], 1);
     wg_dataset_free(&rows);
@@ -219,7 +245,7 @@ static void texts_with_names_of_the_forget_rows_are_dropped(void **state)
     const wg_self_options how = {24, 16, 7};
     wagle_ctx *ctx = new_context();
     wg_text forget = {0};
-    wg_dataset rows;
+    wg_dataset rows = {0};
 
     (void)state;
     assert_ok(ctx, write_rows(ctx, MODEL, NULL, QUESTION, &how, &rows, NULL));
@@ -238,7 +264,7 @@ static void too_few_rows_are_an_error_that_says_what_to_do(void **state)
 {
     const wg_self_options how = {16, 16, 7};
     wagle_ctx *ctx = new_context();
-    wg_dataset rows;
+    wg_dataset rows = {0};
     wg_text forget = {0};
 
     (void)state;
@@ -255,12 +281,28 @@ static void a_model_without_a_tokenizer_writes_rows_too(void **state)
 {
     const wg_self_options how = {16, 16, 7};
     wagle_ctx *ctx = new_context();
-    wg_dataset rows;
+    wg_dataset rows = {0};
 
     (void)state;
     assert_ok(ctx, write_rows(ctx, BARE_MODEL, NULL, IDS, &how, &rows, NULL));
     assert_int_equal(rows.n, 16);
     wg_dataset_free(&rows);
+    wagle_ctx_free(ctx);
+}
+
+static void an_interrupt_ends_the_writing(void **state)
+{
+    const wg_self_options how = {16, 16, 7};
+    wagle_ctx *ctx = new_context();
+    const int64_t live = wg_memory_live();
+    wg_dataset rows = {0};
+
+    (void)state;
+    wg_interrupt_at(5);
+    assert_int_equal(write_rows(ctx, MODEL, NULL, QUESTION, &how, &rows, NULL),
+                     WAGLE_E_INTERRUPTED);
+    wg_interrupt_at(0);
+    assert_int_equal(wg_memory_live(), live);
     wagle_ctx_free(ctx);
 }
 
@@ -300,9 +342,11 @@ int main(void)
         cmocka_unit_test(the_same_seed_gives_the_same_rows_with_any_threads),
         cmocka_unit_test(rows_are_read_again_to_the_same_tokens),
         cmocka_unit_test(openings_take_turns_and_carry_no_label),
+        cmocka_unit_test(a_layout_with_other_columns_is_not_used),
         cmocka_unit_test(texts_with_names_of_the_forget_rows_are_dropped),
         cmocka_unit_test(too_few_rows_are_an_error_that_says_what_to_do),
         cmocka_unit_test(a_model_without_a_tokenizer_writes_rows_too),
+        cmocka_unit_test(an_interrupt_ends_the_writing),
         cmocka_unit_test(each_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
