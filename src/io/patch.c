@@ -1,4 +1,4 @@
-#include "io/patch.h"
+#include "io/patchform.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,36 +50,6 @@ static wagle_status check_digest(wagle_ctx *ctx, const char *path, wg_patch *p)
                                               : broken(ctx, path, "its digest does not fit");
 }
 
-bool wg_patch_next(const wg_patch_tensor *t, wg_patch_walk *w)
-{
-    uint64_t gap = 0;
-
-    if (w->next == 0)
-        w->index = -1;
-    for (int shift = 0; w->at < t->index_bytes && shift < 63; shift += 7) {
-        const unsigned char byte = t->index[w->at++];
-        gap |= (uint64_t)(byte & 0x7F) << shift;
-        if (byte & 0x80)
-            continue;
-        if (gap == 0 || gap > (uint64_t)(t->count - 1 - w->index))
-            return false;
-        w->index += (int64_t)gap;
-        w->next++;
-        return true;
-    }
-    return false;
-}
-
-/* The indices rise, stay inside, and are as many as was said. */
-static bool indices_are_whole(const wg_patch_tensor *t)
-{
-    wg_patch_walk w = {0};
-
-    while (wg_patch_next(t, &w))
-        ;
-    return w.next == t->changed && w.at == t->index_bytes;
-}
-
 static const wg_tensor *part(const wg_patch *p, const char *name, const char *kind)
 {
     char full[512];
@@ -109,18 +79,30 @@ static bool fits(const wg_tensor *t, wg_dtype dtype, int64_t count)
     return t != NULL && t->dtype == dtype && t->count == count;
 }
 
+/* The part that says which weights changed, and in which form; NULL: there is none. */
+static const wg_tensor *find_form(const wg_patch *p, const char *name, wg_patch_form *form)
+{
+    const wg_tensor *found = NULL;
+
+    for (int f = 0; found == NULL && f < WG_PATCH_FORMS; f++) {
+        *form = (wg_patch_form)f;
+        found = part(p, name, wg_patch_form_name[f]);
+    }
+    return found;
+}
+
 static bool read_tensor(const wg_patch *p, const char *name, const json_t *facts,
                         wg_patch_tensor *t)
 {
     const char *dtype = json_string_value(json_object_get(facts, "dtype"));
-    const wg_tensor *index = part(p, name, "index"), *fresh = part(p, name, "new");
-    const wg_tensor *old = part(p, name, "old");
+    const wg_tensor *fresh = part(p, name, "new"), *old = part(p, name, "old"), *index;
 
     *t = (wg_patch_tensor){.name = name,
                            .before = json_string_value(json_object_get(facts, "before")),
                            .after = json_string_value(json_object_get(facts, "after")),
                            .old_hash = json_string_value(json_object_get(facts, "old")),
                            .changed = json_integer_value(json_object_get(facts, "changed"))};
+    index = find_form(p, name, &t->form);
     t->dtype = dtype != NULL ? wg_dtype_by_name(dtype) : WG_OTHER;
     if (!read_shape(json_object_get(facts, "shape"), &t->shape) ||
         !wg_shape_count(&t->shape, &t->count) || t->changed < 1 || t->changed > t->count ||
@@ -134,7 +116,7 @@ static bool read_tensor(const wg_patch *p, const char *name, const json_t *facts
     t->index_bytes = index->bytes;
     t->fresh = fresh->data;
     t->old = old != NULL ? old->data : NULL;
-    return indices_are_whole(t);
+    return wg_patch_read_form(t);
 }
 
 static int by_name(const void *a, const void *b)
@@ -203,6 +185,7 @@ const wg_patch_tensor *wg_patch_find(const wg_patch *p, const char *name)
 typedef struct difference {
     const wg_tensor *before, *after;
     int64_t changed;
+    wg_patch_form form;
     size_t index_bytes;
     char hash[3][WG_SHA256_TEXT]; /* before, after, old values */
     char name[3][320];
@@ -235,37 +218,37 @@ static wagle_status put(writer *w, const void *data, size_t n)
     return WAGLE_OK;
 }
 
-static size_t encode_gap(uint64_t gap, unsigned char out[10])
+static wagle_status put_form(void *user, const void *data, size_t n)
 {
-    size_t n = 0;
-
-    for (; gap >= 0x80; gap >>= 7)
-        out[n++] = (unsigned char)(gap | 0x80);
-    out[n++] = (unsigned char)gap;
-    return n;
+    return put(user, data, n);
 }
 
-/* Writes one kind of what changed, or counts all of it. */
-static wagle_status each_change(writer *w, difference *d, int kind)
+/* Writes the changed values of one kind, or counts them and hashes the old ones. */
+static wagle_status each_value(writer *w, difference *d, int kind)
 {
     const size_t size = wg_dtype_size(d->before->dtype);
     const char *a = d->before->data, *b = d->after->data;
-    unsigned char gap[10];
-    int64_t last = -1;
 
-    for (int64_t i = 0; i < d->before->count; i++) {
-        if (memcmp(a + (size_t)i * size, b + (size_t)i * size, size) == 0)
+    for (int64_t i = 0; i < d->before->count; i++, a += size, b += size) {
+        if (memcmp(a, b, size) == 0)
             continue;
-        if (w->out == NULL) {
-            d->changed++;
-            d->index_bytes += encode_gap((uint64_t)(i - last), gap);
-            wg_sha256_add(&w->old, a + (size_t)i * size, size);
-        } else if (kind == INDEX)
-            WG_TRY(put(w, gap, encode_gap((uint64_t)(i - last), gap)));
-        else
-            WG_TRY(put(w, (kind == FRESH ? b : a) + (size_t)i * size, size));
-        last = i;
+        if (w->out != NULL) {
+            WG_TRY(put(w, kind == FRESH ? b : a, size));
+            continue;
+        }
+        d->changed++;
+        wg_sha256_add(&w->old, a, size);
     }
+    return flush(w);
+}
+
+static wagle_status write_part(writer *w, difference *d, int kind)
+{
+    size_t bytes;
+
+    if (kind != INDEX)
+        return each_value(w, d, kind);
+    WG_TRY(wg_patch_encode(w->ctx, d->before, d->after, d->form, put_form, w, &bytes));
     return flush(w);
 }
 
@@ -283,8 +266,9 @@ static wagle_status compare(writer *w, const wg_tensors *before, const wg_tensor
             continue;
         *d = (difference){.before = a, .after = b};
         WG_TRY(wg_sha256_begin(w->ctx, &w->old));
-        WG_TRY(each_change(w, d, INDEX));
+        WG_TRY(each_value(w, d, OLD));
         wg_sha256_end(&w->old, d->hash[OLD]);
+        WG_TRY(wg_patch_choose(w->ctx, a, b, &d->form, &d->index_bytes));
         WG_TRY(wg_tensor_hash(w->ctx, a, d->hash[0]));
         WG_TRY(wg_tensor_hash(w->ctx, b, d->hash[1]));
         wg_progress(w->ctx, "compare", i + 1, before->n, NULL);
@@ -332,7 +316,7 @@ static wagle_status metadata_of(wagle_ctx *ctx, const difference *list, int64_t 
 /* The parts of each difference, in order; room for 3 of each. */
 static int64_t parts_of(difference *list, int64_t n, bool keep_old, wg_tensor *out)
 {
-    static const char *const kinds[] = {"index", "new", "old"};
+    static const char *const kinds[] = {[FRESH] = "new", [OLD] = "old"};
     int64_t m = 0;
 
     for (int64_t i = 0; i < n; i++)
@@ -340,7 +324,8 @@ static int64_t parts_of(difference *list, int64_t n, bool keep_old, wg_tensor *o
             difference *d = &list[i];
             const bool index = k == INDEX;
             const int64_t count = index ? (int64_t)d->index_bytes : d->changed;
-            snprintf(d->name[k], sizeof d->name[k], "%.300s#%s", d->before->name, kinds[k]);
+            snprintf(d->name[k], sizeof d->name[k], "%.300s#%s", d->before->name,
+                     index ? wg_patch_form_name[d->form] : kinds[k]);
             out[m] = (wg_tensor){.name = d->name[k],
                                  .dtype = index ? WG_U8 : d->before->dtype,
                                  .shape = {1, {count}},
@@ -368,7 +353,7 @@ static wagle_status write_unsigned(writer *w, const char *path, difference *list
     w->out = &out;
     for (int64_t i = 0; i < n; i++)
         for (int k = 0; k < (keep_old ? 3 : 2); k++)
-            WG_TRY_GOTO(each_change(w, &list[i], k), done);
+            WG_TRY_GOTO(write_part(w, &list[i], k), done);
     st = wg_output_commit(w->ctx, &out);
 done:
     wg_output_abort(&out);

@@ -162,20 +162,39 @@ static wagle_status inspect_scores(wagle_ctx *ctx, const char *path, json_t *out
     return inspect_tensors(ctx, path, out);
 }
 
+/* A tensor of a patch; where it stores rows or columns, how many of how many, and how many weights
+ * of these kept their values. */
+static wagle_status add_patched(wagle_ctx *ctx, json_t *list, const wg_patch_tensor *t)
+{
+    const bool columns = t->form == WG_PATCH_COLUMNS;
+    json_t *one = json_pack("{s:s, s:o, s:s, s:I, s:s, s:s}", "dtype", wg_dtype_name(t->dtype),
+                            "shape", shape_json(&t->shape), "name", t->name, "changed",
+                            (json_int_t)t->changed, "before", t->before, "after", t->after);
+    wagle_status st = one != NULL ? WAGLE_OK : wg_json_memory(ctx);
+
+    if (st == WAGLE_OK && t->form != WG_PATCH_INDEX) {
+        st = add_number(ctx, one, columns ? "columns" : "rows", t->slices);
+        if (st == WAGLE_OK)
+            st = add_number(ctx, one, "of", t->shape.dim[columns ? 1 : 0]);
+        if (st == WAGLE_OK)
+            st = add_number(ctx, one, "kept", t->kept);
+    }
+    if (st == WAGLE_OK && json_array_append(list, one) != 0)
+        st = wg_json_memory(ctx);
+    json_decref(one);
+    return st;
+}
+
 static wagle_status inspect_patch(wagle_ctx *ctx, const char *path, json_t *out)
 {
     json_t *list = json_array();
     wg_patch p = {0};
+    int64_t by_slices = 0;
     wagle_status st = list != NULL ? wg_patch_open(ctx, path, &p) : wg_json_memory(ctx);
 
     for (int64_t i = 0; st == WAGLE_OK && i < p.n; i++) {
-        const wg_patch_tensor *t = &p.tensor[i];
-        if (json_array_append_new(list,
-                                  json_pack("{s:s, s:o, s:s, s:I, s:s, s:s}", "dtype",
-                                            wg_dtype_name(t->dtype), "shape", shape_json(&t->shape),
-                                            "name", t->name, "changed", (json_int_t)t->changed,
-                                            "before", t->before, "after", t->after)) != 0)
-            st = wg_json_memory(ctx);
+        by_slices += p.tensor[i].form != WG_PATCH_INDEX;
+        st = add_patched(ctx, list, &p.tensor[i]);
     }
     if (st == WAGLE_OK)
         st = wg_json_set(ctx, out, "patch", json_string(p.hash));
@@ -183,6 +202,8 @@ static wagle_status inspect_patch(wagle_ctx *ctx, const char *path, json_t *out)
         st = wg_json_set(ctx, out, "old_values", json_string(p.keeps_old ? "kept" : "hashed"));
     if (st == WAGLE_OK)
         st = add_number(ctx, out, "touched_tensors", p.n);
+    if (st == WAGLE_OK)
+        st = add_number(ctx, out, "tensors_by_rows", by_slices);
     if (st == WAGLE_OK)
         st = add_number(ctx, out, "changed_weights", p.changed);
     if (st == WAGLE_OK)
@@ -499,7 +520,8 @@ static wagle_status selected_lines(wagle_ctx *ctx, const json_t *facts, wg_text 
 static wagle_status as_text(wagle_ctx *ctx, const json_t *facts, bool tensors, wg_text *out)
 {
     static const char *const layer[] = {"layer", "tensors", "parameters", "bytes", "window", NULL};
-    static const char *const tensor[] = {"dtype", "shape", "name", "changed", NULL};
+    static const char *const tensor[] = {"dtype",   "shape", "name", "changed", "rows",
+                                         "columns", "of",    "kept", NULL};
     const char *key;
     json_t *value;
 

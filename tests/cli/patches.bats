@@ -101,3 +101,77 @@ PY
     "$WAGLE" apply "$model" hash --out there && [ "$(weights there)" = "$(weights new)" ]
     refused 3 'holds no old values' "$WAGLE" revert there hash --out out
 }
+
+# Unlearns with a mask of whole neurons: NEW and its patch P.
+on_neurons() { # FROM LR
+    "$WAGLE" mask --model "$1" --forget forget.jsonl --selector random --seed 3 --density 0.3 --scope neurons --out neurons --force
+    "$WAGLE" unlearn --model "$1" --forget forget.jsonl --retain retain.jsonl --mask neurons --lr "$2" --steps 3 --out new --out-patch p --force
+}
+
+@test "a patch of whole rows, or columns of gpt2, stores their numbers: smaller, and the same bits there and back" {
+    for base in llama-mha gpt2 llama-gqa-tied-bf16; do
+        rm -rf base there back there2 back2
+        bare "$GOLD/models/$base" base
+        on_neurons base 1e-2
+        forms=$(python3 "$BATS_TEST_DIRNAME/patch_forms.py" sizes p)
+        [ "$forms" = "$([ $base = gpt2 ] && echo columns rows || echo rows)" ]
+        "$WAGLE" apply base p --out there && [ "$(weights there)" = "$(weights new)" ]
+        "$WAGLE" revert there p --out back && diff -r base back
+        # as an earlier version wrote it
+        python3 "$BATS_TEST_DIRNAME/patch_forms.py" indices p old
+        [ "$(stat -c %s p)" -lt "$(stat -c %s old)" ]
+        "$WAGLE" apply base old --out there2 && [ "$(weights there2)" = "$(weights new)" ]
+        "$WAGLE" revert there2 old --out back2 && diff -r base back2
+        "$WAGLE" diff base new --old hash --out hashed --force
+        "$WAGLE" apply base hashed --out there --force && [ "$(weights there)" = "$(weights new)" ]
+    done
+}
+
+@test "rows of which some weights keep their values are still stored as rows" {
+    bare "$GOLD/models/llama-gqa-tied-bf16" base
+    on_neurons base 3e-4 # less than a step of bf16 for the larger weights
+    [ "$(python3 "$BATS_TEST_DIRNAME/patch_forms.py" sizes p)" = rows ]
+    "$WAGLE" inspect p --json >/dev/null
+    "$WAGLE" inspect p --json --tensors | python3 -c '
+import json, sys
+p = json.load(sys.stdin)
+rows = [t for t in p["tensors"] if "rows" in t]
+assert p["tensors_by_rows"] == len(rows) > 0 and sum(t["kept"] for t in rows) > 0
+assert all(t["changed"] == t["rows"] * t["shape"][1] - t["kept"] and t["rows"] <= t["of"] == t["shape"][0] for t in rows)'
+    "$WAGLE" inspect p | grep -qE '^tensors_by_rows +[0-9]+$'
+    "$WAGLE" inspect p --tensors | grep -qE 'changed [0-9]+ +rows [0-9]+ +of [0-9]+ +kept [0-9]+$'
+    "$WAGLE" apply base p --out there && [ "$(weights there)" = "$(weights new)" ]
+    "$WAGLE" revert there p --out back && diff -r base back
+}
+
+@test "patches of other rows go in any order, those of the same rows are refused" {
+    bare "$model" base
+    model=base
+    "$WAGLE" attribute --model base --forget forget.jsonl --selector random --seed 5 --out s
+    "$WAGLE" mask --scores s --scope neurons --density 0.2 --out first
+    "$WAGLE" mask --scores s --scope neurons --density 0.5 --out more
+    "$WAGLE" mask --op minus more first --out second
+    for m in first second more; do
+        "$WAGLE" unlearn --model base --forget forget.jsonl --retain retain.jsonl --mask $m --lr 1e-2 --steps 3 --out $m.model --out-patch $m.patch
+        python3 "$BATS_TEST_DIRNAME/patch_forms.py" sizes $m.patch
+    done
+    "$WAGLE" apply base first.patch --out 1 && "$WAGLE" apply 1 second.patch --out 12
+    "$WAGLE" apply base second.patch --out 2 && "$WAGLE" apply 2 first.patch --out 21
+    [ "$(weights 12)" = "$(weights 21)" ]
+    "$WAGLE" revert 12 first.patch --out only && [ "$(weights only)" = "$(weights second.model)" ]
+    refused 3 'overlaps a patch that this model has' "$WAGLE" apply 1 more.patch --out out
+}
+
+@test "rows that a patch cannot have are refused: counts, numbers and lengths" {
+    for base in llama-mha gpt2; do
+        rm -rf base bad
+        bare "$GOLD/models/$base" base
+        on_neurons base 1e-2
+        mkdir bad && python3 "$BATS_TEST_DIRNAME/patch_forms.py" damage p bad
+        [ "$(ls bad | wc -l)" -gt 20 ]
+        for file in bad/*; do
+            refused 3 "$file" "$WAGLE" apply base "$file" --out out
+            refused 3 "$file" "$WAGLE" inspect "$file"
+        done
+    done
+}

@@ -109,10 +109,10 @@ save("index", "empty-map", json.dumps({"a": {"e": 6}, "weight_map": {}}))
 save("mask", "bits", safetensors([("w", "U8", [2], b"\5\1")],
                                  {"format": "wagle-mask", "layout": "bits", "shapes": '{"w":[3,3]}'}))
 save("mask", "bool", safetensors([("w", "BOOL", [2, 2], b"\1\0\0\1")], {"format": "wagle-mask", "layout": "bool"}))
-def patch(old):
+def patch(old, form="index", blob=b"\1\5\x81\1", changed=3):
     zeros = "0" * 64
-    facts = {"w": {"dtype": "F32", "shape": [2, 200], "changed": 3, "before": "a" * 64, "after": "b" * 64, "old": "c" * 64}}
-    tensors = [("w#index", "U8", [4], b"\1\5\x81\1"), ("w#new", "F32", [3], bytes(12))] + [("w#old", "F32", [3], bytes(12))] * old
+    facts = {"w": {"dtype": "F32", "shape": [2, 200], "changed": changed, "before": "a" * 64, "after": "b" * 64, "old": "c" * 64}}
+    tensors = [(f"w#{form}", "U8", [len(blob)], blob), ("w#new", "F32", [changed], bytes(4 * changed))] + [("w#old", "F32", [changed], bytes(4 * changed))] * old
     raw = safetensors(tensors, {"format": "wagle-patch", "old": "kept" if old else "hashed", "digest": zeros, "tensors": json.dumps(facts)})
     return raw.replace(zeros.encode(), hashlib.sha256(raw).hexdigest().encode())
 
@@ -142,6 +142,8 @@ save("manifest", "run", json.dumps({"objective": "npo", "selector": "snip", "den
                                     "stop_when": "forget.nll>1", "model": "m", "share": {"model.layers.1.mlp.up.weight": .5, "b": 1}, "forget": [{"file": "f", "sha256": "00"}]}))
 save("patch", "kept", patch(True))
 save("patch", "hashed", patch(False))
+save("patch", "rows", patch(False, "rows", b"\1\2" + b"\2" * 90, 110))  # row 1, without every other weight at its start
+save("patch", "columns", patch(True, "columns", b"\3\1\x81\1\5\2\3", 4))  # columns 0, 129 and 134, without weights 1 and 4
 for name in ("llama-gqa-tied", "llama3-rope", "gemma3", "gpt2", "gpt_neox", "opt", "phi3-longrope", "qwen2-swa", "stablelm", "falcon"):
     save("config", name, open(f"{gold}/models/{name}/config.json", "rb").read())
 save("config", "old-rope", json.dumps(

@@ -386,7 +386,7 @@ static wagle_status joined(wagle_ctx *ctx)
     return st;
 }
 
-static wagle_status several_masks(wagle_ctx *ctx)
+static wagle_status masks_of(wagle_ctx *ctx, const char *scope)
 {
     static const double density[] = {0.1, 0.5};
     wagle_mask_options o;
@@ -394,6 +394,7 @@ static wagle_status several_masks(wagle_ctx *ctx)
 
     wagle_mask_defaults(&o);
     o.scores = WG_SCRATCH "/torture-scores";
+    o.scope = scope;
     o.out = OUT "{}";
     o.densities = density;
     o.n_densities = 2;
@@ -402,6 +403,16 @@ static wagle_status several_masks(wagle_ctx *ctx)
     wg_remove_tree(OUT "0.1");
     wg_remove_tree(OUT "0.5");
     return st;
+}
+
+static wagle_status several_masks(wagle_ctx *ctx)
+{
+    return masks_of(ctx, "global");
+}
+
+static wagle_status neurons(wagle_ctx *ctx)
+{
+    return masks_of(ctx, "neurons");
 }
 
 static void score_once(void)
@@ -497,7 +508,7 @@ static const trial trials[] = {
     {soft_gradient, 1, 1}, {hidden_gradient, 1, 1}, {adapters, 1, 1},      {diff, 1, 1},
     {apply, 1, 1},         {suites, 1, 48},         {robustness, 1, 48},   {difference, 1, 1},
     {watched, 1, 48},      {sweep, 1, 80},          {joined, 1, 1},        {report, 1, 48},
-    {quizzed, 7, 96}};
+    {quizzed, 7, 96},      {neurons, 1, 1}};
 
 static void allocations_that_fail_are_survived(void **state)
 {
