@@ -195,7 +195,7 @@ wagle_status wg_budget(wagle_ctx *ctx, wg_session *s, const wg_need *need)
                                            .folder = full.intent.folder,
                                            .streams = full.intent.streams,
                                            .placed = full.intent.placed});
-    if (ctx->dry_run)
+    if (ctx->dry_run && !need->only_check)
         WG_TRY(tell(ctx, s, &full, &plan, held + plan.total));
     if (ctx->memory > 0 && held + plan.total > ctx->memory)
         return wg_fail(ctx, WAGLE_E_RESOURCE,

@@ -16,6 +16,7 @@ typedef struct wg_need {
     const char *hint; /* what would bring it down, or NULL */
     int64_t steps;    /* passes in all */
     int64_t updated;  /* weights that the optimizer visits a step */
+    bool only_check;  /* a dry run writes no plan of it */
 } wg_need;
 
 /* What a run writes, bytes: the model, a checkpoint, most that lies there at once. */

@@ -221,6 +221,18 @@ static wagle_status add_mask(wagle_ctx *ctx, const wg_run *w, json_t *m)
     return WAGLE_OK;
 }
 
+static wagle_status add_protection(wagle_ctx *ctx, const wg_run *w, json_t *m)
+{
+    const wagle_train_options *o = w->o;
+    const wg_dataset *rows = &w->protect_rows.all;
+
+    WG_TRY(add_data(ctx, &o->protect, "protect", m));
+    return wg_json_set(ctx, m, "protection",
+                       json_pack("{s:f, s:I, s:I, s:I}", "damping", o->protect_damping, "rank",
+                                 (json_int_t)o->protect_rank, "rows", (json_int_t)rows->n, "tokens",
+                                 (json_int_t)wg_protect_tokens(rows)));
+}
+
 /* What was done, without times or places: the same run writes the same bytes. */
 static wagle_status write_manifest(wagle_ctx *ctx, const wg_run *w)
 {
@@ -256,6 +268,8 @@ static wagle_status write_manifest(wagle_ctx *ctx, const wg_run *w)
         st = wg_json_set(ctx, m, "clip_before_mask", json_true());
     if (st == WAGLE_OK && o->rectify > 0)
         st = wg_json_set(ctx, m, "rectify", json_real(o->rectify));
+    if (st == WAGLE_OK && o->protect.path != NULL)
+        st = add_protection(ctx, w, m);
     if (st == WAGLE_OK && o->stop_when != NULL)
         st = wg_json_set(ctx, m, "stop_when", json_string(o->stop_when));
     if (st == WAGLE_OK && o->land && w->result.stopped)
@@ -269,14 +283,15 @@ static wagle_status write_manifest(wagle_ctx *ctx, const wg_run *w)
     return st;
 }
 
-static wagle_status write_log(wagle_ctx *ctx, const wg_run *w)
+static wagle_status write_text(wagle_ctx *ctx, const wg_run *w, const char *name,
+                               const wg_text *text)
 {
-    char *log = wg_path_join(ctx, w->partial, "log.jsonl");
-    wagle_status st = log != NULL ? wg_write_file(ctx, log, w->log.text != NULL ? w->log.text : "",
-                                                  (size_t)w->log.bytes, true)
-                                  : WAGLE_E_RESOURCE;
+    char *path = wg_path_join(ctx, w->partial, name);
+    wagle_status st = path != NULL ? wg_write_file(ctx, path, text->text != NULL ? text->text : "",
+                                                   (size_t)text->bytes, true)
+                                   : WAGLE_E_RESOURCE;
 
-    wg_free(log);
+    wg_free(path);
     return st;
 }
 
@@ -300,7 +315,9 @@ static wagle_status write_patch(wagle_ctx *ctx, wg_run *w)
 wagle_status wg_run_finish(wagle_ctx *ctx, wg_run *w)
 {
     WG_TRY(wg_write_model(ctx, w->session.model, w->partial));
-    WG_TRY(write_log(ctx, w));
+    WG_TRY(write_text(ctx, w, "log.jsonl", &w->log));
+    if (w->protect_rows.written.bytes > 0)
+        WG_TRY(write_text(ctx, w, "protect.jsonl", &w->protect_rows.written));
     WG_TRY(write_manifest(ctx, w));
     if (w->o->out_patch != NULL)
         WG_TRY(write_patch(ctx, w));

@@ -1,4 +1,5 @@
 /* early.c - what can be refused of a training before its model is opened. */
+#include "run/protect.h"
 #include "run/train.h"
 
 #include "run/attribute.h"
@@ -47,9 +48,11 @@ wagle_status wg_train_check_early(wagle_ctx *ctx, const wagle_train_options *o,
         !isfinite(o->weight_decay) || !isfinite(o->clip))
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "--forget-weight, --alpha, --weight-decay, --clip: finite, 0 or more");
-    if (term != WG_RETAIN_NONE && !(objective->needs & WG_TRAINS_ONLY) && o->retain.path == NULL)
+    if (term != WG_RETAIN_NONE && !(objective->needs & WG_TRAINS_ONLY) && o->retain.path == NULL &&
+        !wg_protect_by_self(o))
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "objective %s wants --retain ROWS; --retain-term none trains without",
+                       "objective %s wants --retain ROWS; --protect self has the model write "
+                       "some, --retain-term none trains without",
                        objective->name);
     return WAGLE_OK;
 }

@@ -13,11 +13,13 @@ typedef struct wg_protect_rows {
     wg_dataset all;          /* every row; it borrows from the others and from the retain rows */
     wg_dataset files, texts; /* rows of files, pieces of .txt files */
     wg_dataset self;         /* written by the model */
-    wg_text written;         /* the same as JSON Lines, for the run's folder */
+    wg_text written;         /* the same as JSON Lines: protect.jsonl of the run's folder */
 } wg_protect_rows;
 
 /* What o says of the rows to protect, of damping and rank goes with the rest. */
-WAGLE_CHECK wagle_status wg_protect_check(wagle_ctx *ctx, const wagle_train_options *o);
+WAGLE_CHECK wagle_status wg_protect_check(wagle_ctx *ctx, const wagle_train_options *o, bool plain);
+/* Whether o asks for rows that the model writes. */
+bool wg_protect_by_self(const wagle_train_options *o);
 /* The rows that o names: files, whole texts, `retain` (the rows given), `self:N`. Rows that are
  * too short to protect anything are an error where none is left. */
 WAGLE_CHECK wagle_status wg_protect_rows_load(wagle_ctx *ctx, wg_session *s,

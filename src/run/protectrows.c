@@ -1,11 +1,12 @@
 /* protectrows.c - the rows to protect. */
 #include "run/protect.h"
 
+#include "run/selfrows.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { PIECE = 256, SELF_ROWS = 256, SELF_TOKENS = 64, SELF_MOST = 65536 };
+enum { PIECE = 256, SELF_MOST = 65536 };
 
 typedef enum source { ROWS_OF_FILE, ROWS_OF_TEXT, ROWS_OF_RETAIN, ROWS_OF_SELF } source;
 
@@ -28,7 +29,7 @@ static const char *entry_at(const wagle_data *d, int64_t i)
 /* N of self:N, or the default; -1: something else follows the colon. */
 static int64_t self_rows(const char *entry)
 {
-    long n = SELF_ROWS;
+    long n = WG_SELF_ROWS;
     char end;
 
     if (entry[4] == ':' && (sscanf(entry + 5, "%ld%c", &n, &end) != 1 || n < 1 || n > SELF_MOST))
@@ -36,7 +37,15 @@ static int64_t self_rows(const char *entry)
     return n;
 }
 
-wagle_status wg_protect_check(wagle_ctx *ctx, const wagle_train_options *o)
+bool wg_protect_by_self(const wagle_train_options *o)
+{
+    for (int64_t i = 0; entry_at(&o->protect, i) != NULL; i++)
+        if (source_of(entry_at(&o->protect, i)) == ROWS_OF_SELF)
+            return true;
+    return false;
+}
+
+wagle_status wg_protect_check(wagle_ctx *ctx, const wagle_train_options *o, bool plain)
 {
     if (o->protect.path == NULL)
         return WAGLE_OK;
@@ -49,8 +58,10 @@ wagle_status wg_protect_check(wagle_ctx *ctx, const wagle_train_options *o)
                        o->protect_damping);
     for (int64_t i = 0; entry_at(&o->protect, i) != NULL; i++) {
         const char *entry = entry_at(&o->protect, i);
-        if (source_of(entry) == ROWS_OF_RETAIN && o->retain.path == NULL)
-            return wg_fail(ctx, WAGLE_E_USAGE, "--protect retain wants --retain ROWS");
+        if (source_of(entry) == ROWS_OF_RETAIN && (plain || o->retain.path == NULL))
+            return wg_fail(ctx, WAGLE_E_USAGE,
+                           plain ? "--protect retain: finetune has no retain rows; name a file"
+                                 : "--protect retain wants --retain ROWS");
         if (source_of(entry) == ROWS_OF_SELF && self_rows(entry) < 0)
             return wg_fail(ctx, WAGLE_E_USAGE, "--protect %.40s: self:N, N from 1 to %d texts",
                            entry, SELF_MOST);
@@ -122,6 +133,37 @@ static wagle_status load_text(wagle_ctx *ctx, wg_session *s, const char *path, i
     return st;
 }
 
+/* In a dry run, rows of as many tokens as the model would write. */
+static wagle_status stand_in(wagle_ctx *ctx, int64_t n, int64_t tokens, wg_dataset *out)
+{
+    int32_t *ids = wg_arena_alloc(ctx, &out->arena, (size_t)tokens * sizeof *ids);
+
+    if (ids == NULL)
+        return WAGLE_E_RESOURCE;
+    WG_TRY(WG_ALLOC(ctx, &out->example, n));
+    for (; out->n < n; out->n++)
+        out->example[out->n] =
+            (wg_example){.ids = ids, .labels = ids, .n = tokens, .n_labels = tokens - 1};
+    out->longest = tokens;
+    return WAGLE_OK;
+}
+
+/* The texts of the last self[:N]. */
+static wagle_status write_self(wagle_ctx *ctx, wg_session *s, const wagle_train_options *o,
+                               const wg_dataset *forget, wg_protect_rows *out)
+{
+    wg_self_options how = {.tokens = WG_SELF_TOKENS, .seed = o->seed};
+
+    for (int64_t i = 0; entry_at(&o->protect, i) != NULL; i++)
+        if (source_of(entry_at(&o->protect, i)) == ROWS_OF_SELF)
+            how.n = self_rows(entry_at(&o->protect, i));
+    if (ctx->dry_run && how.n > 0)
+        return stand_in(ctx, how.n, how.tokens, &out->self);
+    return how.n > 0 ? wg_self_rows(ctx, s, o->forget.path != NULL ? &o->forget : &o->retain,
+                                    forget, &how, &out->self, &out->written)
+                     : WAGLE_OK;
+}
+
 static wagle_status load_entry(wagle_ctx *ctx, wg_session *s, const char *entry,
                                const wg_dataset *retain, int64_t *room, int64_t *texts,
                                wg_protect_rows *out)
@@ -131,8 +173,6 @@ static wagle_status load_entry(wagle_ctx *ctx, wg_session *s, const char *entry,
         return add(ctx, retain, room, &out->all);
     case ROWS_OF_TEXT:
         return load_text(ctx, s, entry, texts, &out->texts);
-    case ROWS_OF_SELF:
-        return wg_fail(ctx, WAGLE_E_USAGE, "--protect self: not in this version yet");
     default:
         return WAGLE_OK;
     }
@@ -144,12 +184,12 @@ wagle_status wg_protect_rows_load(wagle_ctx *ctx, wg_session *s, const wagle_tra
 {
     int64_t room = 0, texts = 0;
 
-    (void)forget;
     if (o->protect.path == NULL)
         return WAGLE_OK;
     WG_TRY(load_files(ctx, s, &o->protect, out));
     for (int64_t i = 0; entry_at(&o->protect, i) != NULL; i++)
         WG_TRY(load_entry(ctx, s, entry_at(&o->protect, i), retain, &room, &texts, out));
+    WG_TRY(write_self(ctx, s, o, forget, out));
     WG_TRY(add(ctx, &out->files, &room, &out->all));
     WG_TRY(add(ctx, &out->texts, &room, &out->all));
     WG_TRY(add(ctx, &out->self, &room, &out->all));

@@ -22,6 +22,7 @@ typedef struct wg_run {
     wg_material data;
     wg_protect_rows protect_rows; /* of none: no protection */
     wg_protect protect;
+    const char **exclude; /* of --selector under protection: o->exclude and the table; or NULL */
     bool spill_factors;
     wg_mask mask;
     bool masked, spill_state;
@@ -82,6 +83,14 @@ WAGLE_CHECK wagle_status wg_run_note(wagle_ctx *ctx, wg_run *w, const json_t *me
 WAGLE_CHECK wagle_status wg_run_land(wagle_ctx *ctx, wg_run *w);
 /* The trained weights again, as a checkpoint keeps them. */
 void wg_run_unland(wg_run *w);
+
+/* --- need.c: memory ----------------------------------------------------------------------------
+ */
+
+/* Checks what the run takes against --memory, limits the engine, and says what goes into files. */
+WAGLE_CHECK wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term);
+/* Weights that train, as far as is known before the mask is. */
+int64_t wg_run_trained(const wg_run *w);
 
 /* --- pick.c: rows of an update ---------------------------------------------------------------- */
 

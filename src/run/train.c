@@ -127,7 +127,7 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
         WG_TRY(wg_train_output_check(ctx, o, o->out_patch, o->force));
     }
     WG_TRY(wg_train_check_early(ctx, o, w->objective));
-    WG_TRY(wg_protect_check(ctx, o));
+    WG_TRY(wg_protect_check(ctx, o, plain));
     WG_TRY(wg_rules_find(ctx, o->optimizer, &w->rules));
     WG_TRY(wg_decay_find(ctx, o->schedule, &w->decay));
     if (o->land && o->stop_when == NULL)
@@ -144,11 +144,34 @@ wagle_status wg_train_check(wagle_ctx *ctx, const wagle_train_options *o, bool p
     return check_options(ctx, &w, plain);
 }
 
+/* Patterns that the choice leaves out: under protection also the table of embedding and head, which
+ * no factor protects, unless --include names it. */
+static wagle_status excluded(wagle_ctx *ctx, wg_run *w, const char *const **out)
+{
+    const wagle_train_options *o = w->o;
+    const wg_model *m = w->session.model;
+    const char *table = m->files.tensor[wg_model_tensor(m, WG_EMBED, 0)].name;
+    int64_t n = 0;
+
+    *out = o->exclude;
+    if (o->protect.path == NULL || !m->config.tied ||
+        (o->include != NULL && wg_matches_any(table, o->include)))
+        return WAGLE_OK;
+    while (o->exclude != NULL && o->exclude[n] != NULL)
+        n++;
+    WG_TRY(WG_ALLOC(ctx, &w->exclude, n + 2));
+    for (int64_t i = 0; i < n; i++)
+        w->exclude[i] = o->exclude[i];
+    w->exclude[n] = table;
+    *out = w->exclude;
+    return WAGLE_OK;
+}
+
 /* The mask that was named, or one made here from scores kept in OUT.partial. */
 static wagle_status load_mask(wagle_ctx *ctx, wg_run *w)
 {
     const wagle_train_options *o = w->o;
-    const wg_choice choice = {o->density, WG_SCOPE_GLOBAL, o->include, o->exclude};
+    wg_choice choice = {o->density, WG_SCOPE_GLOBAL, o->include, o->exclude};
     wg_attribution a;
     char *path;
     wagle_status st;
@@ -158,6 +181,7 @@ static wagle_status load_mask(wagle_ctx *ctx, wg_run *w)
         return wg_mask_read(ctx, o->mask, &w->mask);
     if (o->selector == NULL)
         return WAGLE_OK;
+    WG_TRY(excluded(ctx, w, &choice.exclude));
     a = (wg_attribution){.session = w->session,
                          .forget = w->data.forget,
                          .retain = w->data.retain,
@@ -237,89 +261,6 @@ static wagle_status all_steps(wagle_ctx *ctx, wg_run *w)
                    (long long)w->step, (long long)w->steps);
 }
 
-/* --- memory ---------------------------------------------------------------------------------- */
-
-/* The largest batch: forget answers, what stands for them, retain rows. */
-static wg_intent largest_batch(const wg_run *w, wg_retain term)
-{
-    const int needs = w->objective->needs;
-    const wg_dataset *retain = term != WG_RETAIN_NONE ? &w->data.retain : NULL;
-    const bool forget = !(needs & WG_WITHOUT_FORGET), refusal = (needs & WG_NEEDS_REFUSALS) != 0;
-    const wg_dataset *first = forget || !refusal ? &w->data.forget : &w->data.refusals;
-    wg_intent in = wg_largest_batch(first, retain, w->o->batch);
-
-    if (forget && refusal) {
-        const wg_intent more = wg_largest_batch(&w->data.refusals, NULL, w->o->batch);
-        in.tokens += more.tokens;
-        in.labels += more.labels;
-        in.longest = more.longest > in.longest ? more.longest : in.longest;
-    }
-    return in;
-}
-
-/* Weights that train, as far as is known before the mask is. */
-static int64_t trained(const wg_run *w, int64_t weights)
-{
-    const wagle_train_options *o = w->o;
-
-    if (o->mask == NULL && o->selector == NULL)
-        return weights;
-    return w->mask.n > 0 ? w->mask.selected : (int64_t)(o->density * (double)weights + 0.5);
-}
-
-/* What the untouched model takes when its outputs are wanted at every step. */
-static int64_t reference_bytes(const wg_run *w, wg_retain term, const wg_intent *batch)
-{
-    wg_intent forward = *batch;
-
-    forward.backward = false;
-    forward.streams = 0;
-    return term == WG_RETAIN_KL || term == WG_RETAIN_HIDDEN ||
-                   w->objective->token == WG_LOSS_REFERENCE
-               ? wg_plan_make(w->session.model, &forward).total
-               : 0;
-}
-
-/* What the state takes, and where it goes if memory is short: into a file as a last resort. */
-static wagle_status budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
-{
-    const wagle_train_options *o = w->o;
-    const int64_t weights = wg_model_parameters(w->session.model);
-    const bool masked = o->mask != NULL || o->selector != NULL,
-               bf16 = strcmp(o->state, "bf16") == 0;
-    const bool rectify = o->rectify > 0;
-    const int64_t selected = trained(w, weights);
-    const wg_intent batch = largest_batch(w, term);
-    const wg_cost cost[] = {{"optimizer: masters, gradient, moments",
-                             wg_optimizer_bytes(w->rules, selected, bf16, rectify)},
-                            {"mask", masked ? weights / 8 + weights / WG_OVERLAY_BLOCK * 8 : 0},
-                            {"untouched model's pass", reference_bytes(w, term, &batch)},
-                            {"merged matrices", o->lora > 0 ? 4 * weights : 0}};
-    wg_need need = {.intent = batch,
-                    .cost = cost,
-                    .n = 4,
-                    .steps = w->steps * o->accumulate,
-                    .updated = selected,
-                    .hint = bf16 ? "a lower --density or --batch takes less"
-                                 : "--state bf16 and a lower --density or --batch take less"};
-    wagle_status st;
-
-    need.intent.folder = w->partial;
-    need.intent.streams = rectify ? 2 : 1;
-    need.intent.placed = !masked && o->accumulate == 1 && o->lora == 0 && !rectify;
-    st = wg_budget(ctx, &w->session, &need);
-    if (st != WAGLE_E_RESOURCE || ctx->memory == 0)
-        return st;
-    wg_forget_failure(ctx);
-    need.cost = &cost[1];
-    need.n = 3;
-    w->spill_state = true;
-    WG_TRY(wg_budget(ctx, &w->session, &need));
-    wg_log(ctx, 1, "the optimizer's %.1f GB go into a scratch file: --memory has no room for them",
-           (double)cost[0].bytes / 1e9);
-    return WAGLE_OK;
-}
-
 /* --- the run --------------------------------------------------------------------------------- */
 
 static wagle_status plan_steps(wagle_ctx *ctx, wg_run *w)
@@ -380,9 +321,9 @@ static wagle_status prepare(wagle_ctx *ctx, wg_run *w)
         WG_TRY(wg_run_check_rule(ctx, w));
     if (!ctx->dry_run || o->selector == NULL)
         WG_TRY(load_mask(ctx, w));
-    WG_TRY(budget(ctx, w, term));
+    WG_TRY(wg_run_budget(ctx, w, term));
     if (ctx->dry_run)
-        return wg_run_reserve(ctx, w, trained(w, wg_model_parameters(w->session.model)));
+        return wg_run_reserve(ctx, w, wg_run_trained(w));
     WG_TRY(protect(ctx, w));
     WG_TRY(wg_trainer_new(ctx, &w->session, &w->data, o, w->shared, &w->trainer));
     return wg_optimizer_new(ctx, w->session.model, w->masked ? &w->mask : NULL,
@@ -394,6 +335,7 @@ static void close_run(wg_run *w)
 {
     wg_trainer_free(&w->trainer);
     wg_protect_free(&w->protect);
+    wg_free(w->exclude);
     wg_protect_rows_free(&w->protect_rows);
     wg_mask_free(&w->mask);
     wg_material_free(&w->data);
@@ -409,11 +351,27 @@ static void close_run(wg_run *w)
     wg_free(w->checkpoint);
 }
 
+/* Rows that the model wrote are the retain rows too, where there are none. */
+static wagle_status keep_self_rows(wagle_ctx *ctx, wg_run *w)
+{
+    const wg_dataset *self = &w->protect_rows.self;
+    wg_dataset *retain = &w->data.retain;
+
+    if (retain->n > 0 || self->n == 0 || (w->objective->needs & WG_TRAINS_ONLY))
+        return WAGLE_OK;
+    WG_TRY(WG_ALLOC(ctx, &retain->example, self->n));
+    memcpy(retain->example, self->example, (size_t)self->n * sizeof *self->example);
+    retain->n = self->n;
+    retain->longest = self->longest;
+    return WAGLE_OK;
+}
+
 static wagle_status load_data(wagle_ctx *ctx, wg_run *w)
 {
     WG_TRY(wg_material_load(ctx, &w->session, w->objective, w->o, &w->data));
     WG_TRY(wg_protect_rows_load(ctx, &w->session, w->o, &w->data.forget, &w->data.retain,
                                 &w->protect_rows));
+    WG_TRY(keep_self_rows(ctx, w));
     WG_TRY(wg_layout_compare(ctx, w->o->model, &w->session.reader.layout));
     if (w->session.reader.laid_out > 0) {
         w->layout = wg_layout_json(&w->session.reader.layout);

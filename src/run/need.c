@@ -1,0 +1,143 @@
+/* need.c - what memory a run takes, and what goes into files if that is too much. */
+#include "run/run.h"
+
+#include <string.h>
+
+/* The largest batch: forget answers, what stands for them, retain rows. */
+static wg_intent largest_batch(const wg_run *w, wg_retain term)
+{
+    const int needs = w->objective->needs;
+    const wg_dataset *retain = term != WG_RETAIN_NONE ? &w->data.retain : NULL;
+    const bool forget = !(needs & WG_WITHOUT_FORGET), refusal = (needs & WG_NEEDS_REFUSALS) != 0;
+    const wg_dataset *first = forget || !refusal ? &w->data.forget : &w->data.refusals;
+    wg_intent in = wg_largest_batch(first, retain, w->o->batch);
+
+    if (forget && refusal) {
+        const wg_intent more = wg_largest_batch(&w->data.refusals, NULL, w->o->batch);
+        in.tokens += more.tokens;
+        in.labels += more.labels;
+        in.longest = more.longest > in.longest ? more.longest : in.longest;
+    }
+    return in;
+}
+
+int64_t wg_run_trained(const wg_run *w)
+{
+    const wagle_train_options *o = w->o;
+    const int64_t weights = wg_model_parameters(w->session.model);
+
+    if (o->mask == NULL && o->selector == NULL)
+        return weights;
+    return w->mask.n > 0 ? w->mask.selected : (int64_t)(o->density * (double)weights + 0.5);
+}
+
+/* What the untouched model takes when its outputs are wanted at every step. */
+static int64_t reference_bytes(const wg_run *w, wg_retain term, const wg_intent *batch)
+{
+    wg_intent forward = *batch;
+
+    forward.backward = false;
+    forward.streams = 0;
+    return term == WG_RETAIN_KL || term == WG_RETAIN_HIDDEN ||
+                   w->objective->token == WG_LOSS_REFERENCE
+               ? wg_plan_make(w->session.model, &forward).total
+               : 0;
+}
+
+/* --- protection --------------------------------------------------------------------------------
+ */
+
+static int64_t factor_bytes(const wg_run *w)
+{
+    const int64_t tokens = wg_protect_tokens(&w->protect_rows.all);
+
+    return tokens > 0 ? wg_protect_bytes(w->session.model, w->o, tokens) : 0;
+}
+
+/* Whether the pass that makes the factors fits. */
+static wagle_status check_preparation(wagle_ctx *ctx, wg_run *w, int64_t factors)
+{
+    const int64_t tokens = wg_protect_tokens(&w->protect_rows.all);
+    const wg_cost cost[] = {{"factors", factors},
+                            {"covariances", wg_protect_work(w->session.model, tokens)}};
+    const wg_need need = {.intent = {.tokens = tokens,
+                                     .labels = w->session.model->config.tied ? 1 : tokens,
+                                     .longest = w->protect_rows.all.longest},
+                          .cost = cost,
+                          .n = 2,
+                          .only_check = true,
+                          .hint = "fewer rows to --protect take less"};
+
+    return tokens > 0 ? wg_budget(ctx, &w->session, &need) : WAGLE_OK;
+}
+
+/* --- the run's need ----------------------------------------------------------------------------
+ */
+
+enum { STATE, FACTORS, MASK, REFERENCE, MERGED, COSTS };
+
+static void list_costs(const wg_run *w, const wg_intent *batch, wg_retain term, wg_cost cost[COSTS])
+{
+    const wagle_train_options *o = w->o;
+    const int64_t weights = wg_model_parameters(w->session.model);
+    const int64_t mask = weights / 8 + weights / WG_OVERLAY_BLOCK * 8;
+    const int64_t state = wg_optimizer_bytes(w->rules, wg_run_trained(w),
+                                             strcmp(o->state, "bf16") == 0, o->rectify > 0);
+    const bool masked = o->mask != NULL || o->selector != NULL;
+
+    cost[STATE] = (wg_cost){"optimizer: masters, gradient, moments", state};
+    cost[FACTORS] = (wg_cost){"factors of protected matrices, at most", factor_bytes(w)};
+    cost[MASK] = (wg_cost){"mask", masked ? mask : 0};
+    cost[REFERENCE] = (wg_cost){"untouched model's pass", reference_bytes(w, term, batch)};
+    cost[MERGED] = (wg_cost){"merged matrices", o->lora > 0 ? 4 * weights : 0};
+}
+
+/* What may go into scratch files, in this order, where --memory has no room for it. */
+static wagle_status spill(wagle_ctx *ctx, wg_run *w, wg_need *need, wg_cost cost[COSTS])
+{
+    const struct {
+        int cost;
+        bool *spilled;
+        const char *what;
+    } part[] = {{FACTORS, &w->spill_factors, "factors of protected matrices go"},
+                {STATE, &w->spill_state, "the optimizer's state goes"}};
+    wagle_status st = wg_budget(ctx, &w->session, need);
+
+    for (int i = 0; i < 2 && st == WAGLE_E_RESOURCE && ctx->memory > 0; i++) {
+        const int64_t bytes = cost[part[i].cost].bytes;
+        if (bytes == 0)
+            continue;
+        wg_forget_failure(ctx);
+        cost[part[i].cost].bytes = 0;
+        *part[i].spilled = true;
+        wg_log(ctx, 1, "%s into a scratch file of up to %.1f GB: --memory has no room for them",
+               part[i].what, (double)bytes / 1e9);
+        st = wg_budget(ctx, &w->session, need);
+    }
+    return st;
+}
+
+wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
+{
+    const wagle_train_options *o = w->o;
+    const bool masked = o->mask != NULL || o->selector != NULL;
+    const wg_intent batch = largest_batch(w, term);
+    wg_cost cost[COSTS];
+    wg_need need = {.intent = batch,
+                    .cost = cost,
+                    .n = COSTS,
+                    .steps = w->steps * o->accumulate,
+                    .updated = wg_run_trained(w),
+                    .hint = strcmp(o->state, "bf16") == 0
+                                ? "a lower --density or --batch takes less"
+                                : "--state bf16 and a lower --density or --batch take less"};
+
+    list_costs(w, &batch, term, cost);
+    need.intent.folder = w->partial;
+    need.intent.streams = o->rectify > 0 ? 2 : 1;
+    need.intent.placed = !masked && o->accumulate == 1 && o->lora == 0 && o->rectify == 0;
+    WG_TRY(spill(ctx, w, &need, cost));
+    WG_TRY(check_preparation(ctx, w, cost[FACTORS].bytes));
+    need.only_check = true; /* the engine's limit is that of the steps again */
+    return wg_budget(ctx, &w->session, &need);
+}
