@@ -30,6 +30,7 @@ typedef struct wg_run {
     wg_trainer trainer;
     wg_shared *shared;     /* or NULL */
     const wg_watch *watch; /* or NULL */
+    wg_trial *trial;       /* or NULL: the run is wanted in any case */
     wg_stop_rule stop;
     wg_partial folder; /* OUT.partial */
     int held;          /* room on disk for the model (disk.c); -1: none */

@@ -235,13 +235,20 @@ static wagle_status one_step(wagle_ctx *ctx, wg_run *w)
     return WAGLE_OK;
 }
 
+/* Whether the run is a trial of which nothing is kept. */
+static bool in_vain(const wg_run *w)
+{
+    return w->trial != NULL && (!w->result.stopped || w->step < w->trial->least);
+}
+
 static wagle_status all_steps(wagle_ctx *ctx, wg_run *w)
 {
     const int64_t first = w->step;
+    const int64_t last = w->trial != NULL && w->trial->most < w->steps ? w->trial->most : w->steps;
     double spent = 0;
     wagle_status st = wg_run_watch(ctx, w); /* a resumed run checks what it had not */
 
-    while (st == WAGLE_OK && w->step < w->steps && !w->result.stopped) {
+    while (st == WAGLE_OK && w->step < last && !w->result.stopped) {
         const double start = wg_seconds();
         st = one_step(ctx, w);
         if (w->step > first + 1)
@@ -249,7 +256,7 @@ static wagle_status all_steps(wagle_ctx *ctx, wg_run *w)
         if (st == WAGLE_OK)
             st = wg_run_watch(ctx, w);
     }
-    if (st == WAGLE_OK)
+    if (st == WAGLE_OK && !in_vain(w))
         st = wg_run_land(ctx, w);
     w->result.step_seconds = w->step > first + 1 ? spent / (double)(w->step - first - 1) : NAN;
     if (st != WAGLE_E_INTERRUPTED)
@@ -447,7 +454,8 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
                 .folder = {.lock = -1},
                 .held = -1,
                 .shared = around->shared,
-                .watch = around->watch};
+                .watch = around->watch,
+                .trial = around->trial};
     const double start = wg_seconds();
     wagle_status st;
 
@@ -470,6 +478,8 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
     WG_TRY_GOTO(wg_run_reserve(ctx, &w, w.result.selected), done);
     WG_TRY_GOTO(warn(ctx, &w), done);
     WG_TRY_GOTO(all_steps(ctx, &w), done);
+    if (in_vain(&w))
+        goto done;
     WG_TRY_GOTO(finish(ctx, &w), done);
     WG_TRY_GOTO(judge_rule(ctx, &w), done);
     if (w.unchanged)

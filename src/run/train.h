@@ -101,10 +101,20 @@ typedef struct wg_watch {
     void *user;
 } wg_watch;
 
+/* A run that is tried: it is wanted only if its rule first holds at `least` to `most` updates. Else
+ * it ends there, and leaves its result and no folder. */
+typedef struct wg_trial {
+    int64_t least, most;
+    /* what came of it: the rule's metric at the last check of each half of `most`; step 0: none */
+    int64_t step[2];
+    double value[2];
+} wg_trial;
+
 /* What a run has from outside; all may be NULL. */
 typedef struct wg_around {
     wg_shared *shared;
     const wg_watch *watch;
+    wg_trial *trial;
 } wg_around;
 
 /* wagle_finetune (plain) or wagle_unlearn. */

@@ -169,6 +169,11 @@ static wagle_status judge(wagle_ctx *ctx, wg_run *w, const json_t *metrics)
     if (isnan(x)) /* no rule, or its metric has no value here */
         return WAGLE_OK;
     w->asked = x;
+    if (w->trial != NULL) {
+        const int half = 2 * w->step > w->trial->most;
+        w->trial->step[half] = w->step;
+        w->trial->value[half] = x;
+    }
     w->result.stopped = w->step > 0 && wg_stop_holds(&w->stop, x);
     return WAGLE_OK;
 }

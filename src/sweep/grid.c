@@ -57,6 +57,8 @@ static const spec_key keys[] = {
     {"retain_term", JSON_STRING, false, false, "a name is wanted"},
     {"stop_when", JSON_STRING, false, false, "a rule is wanted"},
     {"eos", JSON_TRUE, false, false, "true or false is wanted"},
+    {"land", JSON_TRUE, false, false, "true or false is wanted"},
+    {"updates", JSON_INTEGER, false, false, "a number without fraction is wanted"},
     {"tune", JSON_TRUE, false, true, "true or false is wanted"},
     {"steps", JSON_INTEGER, false, false, "a number without fraction is wanted"},
     {"batch", JSON_INTEGER, false, false, "a number without fraction is wanted"},
@@ -91,9 +93,11 @@ wagle_status wg_sweep_check(wagle_ctx *ctx, const wg_sweep *s)
             i++;
         if (i == KEYS)
             return wg_sweep_refuse(ctx, name, "a spec has no such key (docs/sweep.md)");
-        if (!is_of(value, keys[i].type))
+        if (!is_of(value, keys[i].type) && strcmp(name, axes[RATES]) != 0) /* see check_axis */
             return wg_sweep_refuse(ctx, name, keys[i].wanted);
     }
+    if (json_object_get(s->spec, "updates") != NULL && (s->updates < 1 || s->updates > 1000000))
+        return wg_sweep_refuse(ctx, "updates", "from 1 to a million");
     for (int i = 0; i < KEYS; i++)
         if (keys[i].needed && json_object_get(s->spec, keys[i].name) == NULL)
             return wg_sweep_refuse(ctx, keys[i].name, keys[i].wanted);
@@ -138,6 +142,16 @@ static bool holds_texts(const json_t *list)
         if (!json_is_string(value))
             return false;
     return json_is_array(list);
+}
+
+/* Where the search for a rate starts. */
+static wagle_status check_start(wagle_ctx *ctx, const json_t *lr)
+{
+    return lr == NULL || (json_is_number(lr) && json_number_value(lr) > 0)
+               ? WAGLE_OK
+               : wg_sweep_refuse(ctx, axes[RATES],
+                                 "with 'updates' one number above 0 is wanted, where the search "
+                                 "starts");
 }
 
 static wagle_status check_axis(wagle_ctx *ctx, const json_t *list, int i)
@@ -212,12 +226,19 @@ static wagle_status check_point(wagle_ctx *ctx, const wg_point *p)
                : wg_sweep_selector(ctx, p->selector, name, &o);
 }
 
-static wagle_status name_point(wagle_ctx *ctx, wg_sweep *s, wg_point *p)
+wagle_status wg_sweep_name(wagle_ctx *ctx, wg_sweep *s, wg_point *p)
 {
     wg_text key = {0};
-    wagle_status st = wg_text_printf(ctx, &key, "%s %s%s%s %.6g lr %.6g seed %lld", p->objective,
-                                     p->selector, *p->exclude != '\0' ? " without " : "",
-                                     p->exclude, p->density, p->lr, (long long)p->seed);
+    wagle_status st =
+        wg_text_printf(ctx, &key, "%s %s%s%s %.6g", p->objective, p->selector,
+                       *p->exclude != '\0' ? " without " : "", p->exclude, p->density);
+
+    if (st == WAGLE_OK)
+        st = p->lr > 0 || s->updates == 0
+                 ? wg_text_printf(ctx, &key, " lr %.6g", p->lr)
+                 : wg_text_printf(ctx, &key, " updates %lld", (long long)s->updates);
+    if (st == WAGLE_OK)
+        st = wg_text_printf(ctx, &key, " seed %lld", (long long)p->seed);
 
     p->key = st == WAGLE_OK ? wg_arena_text(ctx, &s->arena, key.text, (size_t)key.bytes) : NULL;
     wg_text_free(&key);
@@ -243,8 +264,11 @@ static wagle_status add_point(wagle_ctx *ctx, wg_sweep *s, const json_t *grid, s
                     .selector = json_string_value(at[SELECTORS]),
                     .density = at[DENSITIES] != NULL ? json_number_value(at[DENSITIES]) : 0.1,
                     .lr = json_number_value(at[RATES]),
+                    .start = 1e-4,
                     .exclude = "",
                     .seed = seed};
+    if (s->updates > 0 && json_is_number(axis(s, grid, RATES)))
+        p->start = json_number_value(axis(s, grid, RATES));
     if (strcmp(p->selector, "none") == 0)
         p->density = 1;
     else if (wg_sweep_mask_file(p->selector) != NULL)
@@ -252,7 +276,7 @@ static wagle_status add_point(wagle_ctx *ctx, wg_sweep *s, const json_t *grid, s
     else
         WG_TRY(join(ctx, s, at[EXCLUDE], &p->exclude));
     WG_TRY(check_point(ctx, p));
-    WG_TRY(name_point(ctx, s, p));
+    WG_TRY(wg_sweep_name(ctx, s, p));
     if (json_object_get(known, p->key) != NULL)
         return WAGLE_OK;
     s->n++;
@@ -264,7 +288,8 @@ static wagle_status count_points(wagle_ctx *ctx, const wg_sweep *s, const json_t
 {
     *count = 1;
     for (int i = 0; i < AXES; i++) {
-        WG_TRY(check_axis(ctx, axis(s, grid, i), i));
+        WG_TRY(i == RATES && s->updates > 0 ? check_start(ctx, axis(s, grid, i))
+                                            : check_axis(ctx, axis(s, grid, i), i));
         *count *= length(axis(s, grid, i));
         if (*count > 1000000)
             return wg_sweep_refuse(ctx, axes[i], "more than a million runs");

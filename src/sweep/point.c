@@ -1,6 +1,7 @@
 /* point.c - one run of a sweep: mask, unlearning, evaluation, relearning. */
 #include "sweep/sweep.h"
 
+#include "suite/results.h"
 #include "suite/watch.h"
 #include <stddef.h>
 #include <stdio.h>
@@ -188,7 +189,7 @@ static wagle_status mask_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, con
 
 typedef struct setting {
     const char *key;
-    enum { WHOLE, REAL, TEXT } kind;
+    enum { WHOLE, REAL, TEXT, FLAG } kind;
     size_t at;
 } setting;
 
@@ -209,6 +210,7 @@ static const setting settings[] = {
     {"state", TEXT, AT(state)},
     {"retain_term", TEXT, AT(retain_term)},
     {"stop_when", TEXT, AT(stop_when)},
+    {"land", FLAG, AT(land)},
 };
 #undef AT
 
@@ -221,6 +223,8 @@ static void set_options(const wg_sweep *s, wagle_train_options *o)
             continue;
         if (settings[i].kind == TEXT)
             *(const char **)(void *)to = json_string_value(value);
+        else if (settings[i].kind == FLAG)
+            *(bool *)(void *)to = json_is_true(value);
         else if (settings[i].kind == REAL)
             *(double *)(void *)to = json_number_value(value);
         else
@@ -252,7 +256,9 @@ wagle_status wg_sweep_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
     const char *forget, *retain;
 
     wagle_unlearn_defaults(o);
-    o->steps = 200;
+    o->steps = s->updates > 0 ? 3 * s->updates : 200;
+    if (s->updates > 0)
+        o->eval_every = s->updates >= 60 ? s->updates / 30 : 1;
     o->allow_unmet = true; /* "stopped" says it */
     set_options(s, o);
     WG_TRY(spec_path(ctx, s, "model", &o->model));
@@ -264,7 +270,7 @@ wagle_status wg_sweep_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
     o->forget = rows_of(s, forget);
     o->retain = rows_of(s, retain);
     o->objective = p->objective;
-    o->lr = p->lr;
+    o->lr = s->updates > 0 && p->lr == 0 ? p->start : p->lr;
     o->seed = (uint64_t)p->seed;
     o->force = true;
     return set_params(ctx, s, o, list);
@@ -456,12 +462,12 @@ bool wg_sweep_stops_by_suite(const wg_sweep *s)
 }
 
 static wagle_status unlearn(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
-                            const wagle_train_options *o, wagle_train_result *r)
+                            const wagle_train_options *o, wg_trial *trial, wagle_train_result *r)
 {
     const char *sets[WG_SWEEP_SETS + 1];
     wagle_suite_options suites;
     wg_watch watch;
-    wg_around around = {.shared = &s->shared};
+    wg_around around = {.shared = &s->shared, .trial = trial};
 
     if (wg_sweep_stops_by_suite(s)) {
         WG_TRY(wg_sweep_suite_options(ctx, s, p, &suites, sets));
@@ -512,33 +518,47 @@ static wagle_status describe(wagle_ctx *ctx, const wg_point *p, json_t **out)
     return *out != NULL ? WAGLE_OK : wg_json_memory(ctx);
 }
 
-static wagle_status run_point(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, json_t *out)
+static wagle_status add_numbers(wagle_ctx *ctx, const wagle_train_options *o,
+                                const wagle_train_result *r, json_t *out)
+{
+    json_t *numbers = json_pack("{s:I, s:b, s:f, s:I, s:f}", "steps", (json_int_t)r->steps,
+                                "stopped", (int)r->stopped, "loss", r->loss, "selected",
+                                (json_int_t)r->selected, "seconds", r->seconds);
+    const int failed = numbers != NULL ? json_object_update(out, numbers) : -1;
+
+    json_decref(numbers);
+    if (failed != 0)
+        return wg_json_memory(ctx);
+    if (o->stop_when != NULL)
+        WG_TRY(wg_json_set(ctx, out, "stop_value", wg_json_real(r->stop_value)));
+    return o->land ? wg_json_set(ctx, out, "land", json_real(r->land)) : WAGLE_OK;
+}
+
+static wagle_status run_point(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, wg_trial *trial,
+                              json_t *out)
 {
     wagle_train_options o;
     wagle_param params[WG_OBJECTIVE_OPTIONS];
     wagle_train_result r;
-    json_t *numbers, *sets = json_object();
+    json_t *sets;
 
-    WG_TRY(wg_json_set(ctx, out, "eval", sets));
     WG_TRY(wg_sweep_options(ctx, s, p, &o, params));
     if (strcmp(p->selector, "none") != 0)
         WG_TRY(mask_for(ctx, s, p, &o.mask));
-    WG_TRY(unlearn(ctx, s, p, &o, &r));
-    numbers = json_pack("{s:I, s:b, s:f, s:I, s:f}", "steps", (json_int_t)r.steps, "stopped",
-                        (int)r.stopped, "loss", r.loss, "selected", (json_int_t)r.selected,
-                        "seconds", r.seconds);
-    if (numbers == NULL || json_object_update(out, numbers) != 0) {
-        json_decref(numbers);
-        return wg_json_memory(ctx);
-    }
-    json_decref(numbers);
+    WG_TRY(unlearn(ctx, s, p, &o, trial, &r));
+    WG_TRY(add_numbers(ctx, &o, &r, out));
+    if (trial != NULL && (!r.stopped || r.steps < trial->least))
+        return WAGLE_OK; /* it left no model */
+    sets = json_object();
+    WG_TRY(wg_json_set(ctx, out, "eval", sets));
     WG_TRY(evaluate(ctx, s, o.out, NULL, sets));
     WG_TRY(run_suites(ctx, s, p, o.out, out));
     return relearn(ctx, s, o.out, p->seed, out);
 }
 
 /* A loss that is not finite is a result too: that learning rate is too high. */
-wagle_status wg_sweep_run(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, json_t **out)
+wagle_status wg_sweep_run(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, wg_trial *trial,
+                          json_t **out)
 {
     wagle_progress_fn *progress = ctx->progress;
     wagle_log_fn *log = ctx->log;
@@ -547,7 +567,7 @@ wagle_status wg_sweep_run(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, json_t
     WG_TRY(describe(ctx, p, out));
     ctx->progress = NULL;
     ctx->log = NULL;
-    st = run_point(ctx, s, p, *out);
+    st = run_point(ctx, s, p, trial, *out);
     ctx->progress = progress;
     ctx->log = log;
     if (st == WAGLE_E_RUN) {

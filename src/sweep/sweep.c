@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static wagle_status save(wagle_ctx *ctx, wg_sweep *s)
+wagle_status wg_sweep_save(wagle_ctx *ctx, wg_sweep *s)
 {
     const char *path;
 
@@ -17,24 +17,33 @@ static bool is_done(const wg_sweep *s, const wg_point *p)
     return json_object_get(s->done, p->key) != NULL;
 }
 
+static wagle_status run_one(wagle_ctx *ctx, wg_sweep *s, wg_point *p)
+{
+    json_t *result;
+
+    if (s->updates > 0)
+        return wg_sweep_search(ctx, s, p);
+    WG_TRY(wg_sweep_run(ctx, s, p, NULL, &result));
+    WG_TRY(wg_json_set(ctx, s->done, p->key, result));
+    return wg_sweep_save(ctx, s);
+}
+
 static wagle_status run_all(wagle_ctx *ctx, wg_sweep *s)
 {
     int64_t planned, there, left, made = 0;
     bool skip;
 
+    WG_TRY(wg_sweep_adopt(ctx, s));
     WG_TRY(wg_sweep_count(ctx, s, &planned, &there));
     left = planned - there;
     for (int64_t i = 0; i < s->n; i++) {
-        json_t *result;
         if (is_done(s, &s->point[i]))
             continue;
         WG_TRY(wg_sweep_is_left_out(ctx, s, &s->point[i], &skip));
         if (skip)
             continue;
         wg_progress(ctx, "sweep", made, left, s->point[i].key);
-        WG_TRY(wg_sweep_run(ctx, s, &s->point[i], &result));
-        WG_TRY(wg_json_set(ctx, s->done, s->point[i].key, result));
-        WG_TRY(save(ctx, s));
+        WG_TRY(run_one(ctx, s, &s->point[i]));
         made++;
     }
     wg_progress(ctx, "sweep", made, left, NULL);
@@ -110,6 +119,7 @@ static wagle_status look(wagle_ctx *ctx, wg_sweep *s, char **table)
     WG_TRY(wg_sweep_path(ctx, s, "runs.json", &runs));
     if (wg_exists(runs))
         WG_TRY(wg_json_read(ctx, runs, &s->done));
+    WG_TRY(wg_sweep_adopt(ctx, s));
     WG_TRY(wg_sweep_count(ctx, s, &planned, &there));
     wg_log(ctx, 1, "%lld of %lld runs are done", (long long)there, (long long)planned);
     return wg_sweep_tell(ctx, s, table);
@@ -118,10 +128,11 @@ static wagle_status look(wagle_ctx *ctx, wg_sweep *s, char **table)
 static wagle_status read_spec(wagle_ctx *ctx, const char *path, wg_sweep *s)
 {
     WG_TRY(wg_json_read(ctx, path, &s->spec));
+    s->updates = json_integer_value(json_object_get(s->spec, "updates"));
     WG_TRY(wg_sweep_check(ctx, s));
     WG_TRY(folder_of(ctx, path, &s->folder));
+    s->tune = s->updates == 0 && json_is_true(json_object_get(s->spec, "tune"));
     WG_TRY(wg_sweep_grid(ctx, s));
-    s->tune = json_is_true(json_object_get(s->spec, "tune"));
     WG_TRY(wg_sweep_check_files(ctx, s));
     return wg_sweep_check_runs(ctx, s);
 }

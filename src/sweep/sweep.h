@@ -12,7 +12,8 @@ enum { WG_SWEEP_KWARGS = 16 };
 typedef struct wg_point {
     const char *objective, *selector; /* "none": all weights; "wagle@GAMMA"; "mask:FILE" */
     const char *exclude;              /* its patterns, joined by + */
-    double density, lr;               /* density 0: that of the file */
+    double density, lr;               /* density 0: that of the file; lr 0: not found yet */
+    double start;                     /* where the search for lr starts */
     int64_t seed;
     const char *key; /* text that names the point */
 } wg_point;
@@ -23,8 +24,9 @@ typedef struct wg_sweep {
     char *folder;    /* of the spec: its paths are relative to it */
     wg_point *point; /* [n] */
     int64_t n;
-    bool tune;    /* seeds after the first run each method's best learning rate alone */
-    json_t *done; /* runs so far, by key */
+    int64_t updates; /* that a run is to take, its rate is searched; 0: rates are given */
+    bool tune;       /* seeds after the first run each method's best learning rate alone */
+    json_t *done;    /* runs so far, by key */
     wg_shared shared;
     const char *kwarg[WG_SWEEP_KWARGS + 1]; /* spec.chat_kwargs */
     wg_arena arena;
@@ -43,6 +45,8 @@ WAGLE_CHECK wagle_status wg_sweep_selector(wagle_ctx *ctx, const char *text, cha
                                            wagle_attribute_options *o);
 /* s->point out of the axes. */
 WAGLE_CHECK wagle_status wg_sweep_grid(wagle_ctx *ctx, wg_sweep *s);
+/* p->key out of the rest. */
+WAGLE_CHECK wagle_status wg_sweep_name(wagle_ctx *ctx, wg_sweep *s, wg_point *p);
 WAGLE_CHECK wagle_status wg_sweep_refuse(wagle_ctx *ctx, const char *key, const char *what);
 
 /* --- point.c ---------------------------------------------------------------------------------- */
@@ -68,8 +72,39 @@ bool wg_sweep_stops_by_suite(const wg_sweep *s);
 WAGLE_CHECK wagle_status wg_sweep_ask_suites(wagle_ctx *ctx, wg_sweep *s, json_t *result);
 /* Files that the spec names are there. */
 WAGLE_CHECK wagle_status wg_sweep_check_files(wagle_ctx *ctx, wg_sweep *s);
-/* Runs a point: *out, json_decref, is its numbers. */
-WAGLE_CHECK wagle_status wg_sweep_run(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, json_t **out);
+/* Runs a point: *out, json_decref, is its numbers. trial: NULL, or what the run must keep to be
+ * evaluated. */
+WAGLE_CHECK wagle_status wg_sweep_run(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
+                                      wg_trial *trial, json_t **out);
+
+/* --- search.c: spec.updates ---------------------------------------------------------------------
+ */
+
+/* A rate that was tried. */
+typedef struct wg_tried {
+    double rate;
+    double
+        work; /* until the rule held, as a multiple of what is wanted; expected, unless stopped */
+    bool stopped, failed; /* failed: the loss was not finite */
+} wg_tried;
+
+/* The rate to try next, after n. start: the first. */
+double wg_search_next(const wg_tried *list, int n, double start);
+/* Tries rates until a run takes the wanted number of updates (within 10 %), or the nearest is
+ * taken; p->lr and p->key become those of that run. Tries that are in runs.json are not run again.
+ */
+WAGLE_CHECK wagle_status wg_sweep_search(wagle_ctx *ctx, wg_sweep *s, wg_point *p);
+/* The points whose rates were found get them. */
+WAGLE_CHECK wagle_status wg_sweep_adopt(wagle_ctx *ctx, wg_sweep *s);
+/* Checks, steps and rule allow a search. */
+WAGLE_CHECK wagle_status wg_sweep_check_search(wagle_ctx *ctx, const wg_sweep *s,
+                                               const wagle_train_options *o);
+
+/* --- sweep.c ------------------------------------------------------------------------------------
+ */
+
+/* Writes runs.json. */
+WAGLE_CHECK wagle_status wg_sweep_save(wagle_ctx *ctx, wg_sweep *s);
 
 /* --- check.c: before the first run --------------------------------------------------------------
  */

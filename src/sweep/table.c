@@ -124,7 +124,7 @@ static void add_run(const wg_sweep *s, const wg_point *p, group *list, int64_t *
 
     if (run == NULL || json_object_get(run, "failed") != NULL)
         return;
-    while (i < *n && !(same_method(&list[i].of, p) && list[i].of.lr == p->lr))
+    while (i < *n && !(same_method(&list[i].of, p) && (s->updates > 0 || list[i].of.lr == p->lr)))
         i++;
     if (i == *n)
         list[(*n)++].of = *p;
@@ -236,6 +236,20 @@ static void mean_of(const group *g, const char *name, double *mean, double *half
                                sqrt(square / (g->all.n - 1) / g->all.n);
 }
 
+/* Geometric mean of its runs' learning rates, which are one unless they were searched. */
+static double rate_of(const group *g)
+{
+    double sum = 0;
+    bool same = true;
+
+    for (int i = 0; i < g->all.n; i++) {
+        const double rate = json_number_value(json_object_get(g->run[i], "lr"));
+        same &= rate == g->of.lr;
+        sum += log(rate);
+    }
+    return same ? g->of.lr : exp(sum / g->all.n);
+}
+
 static double steps_of(const group *g)
 {
     double sum = 0;
@@ -255,7 +269,7 @@ static wagle_status add_row(wagle_ctx *ctx, const json_t *columns, wg_text *t, c
 
     WG_TRY(wg_text_printf(ctx, t, "| %s | %s | %s | %.4g | %.3g | %d/%d | %.1f |", g->of.objective,
                           g->of.selector, *g->of.exclude != '\0' ? g->of.exclude : "-",
-                          g->of.density, g->of.lr, g->all.reached, g->all.n, steps_of(g)));
+                          g->of.density, rate_of(g), g->all.reached, g->all.n, steps_of(g)));
     json_array_foreach (columns, i, name) {
         double mean, half;
         mean_of(g, json_string_value(name), &mean, &half);
@@ -318,7 +332,7 @@ static wagle_status summarise(wagle_ctx *ctx, const json_t *columns, const group
 {
     json_t *method = json_pack("{s:s, s:s, s:s, s:f, s:f, s:i, s:i, s:f}", "objective",
                                g->of.objective, "selector", g->of.selector, "exclude",
-                               g->of.exclude, "density", g->of.density, "lr", g->of.lr, "runs",
+                               g->of.exclude, "density", g->of.density, "lr", rate_of(g), "runs",
                                g->all.n, "reached", g->all.reached, "steps", steps_of(g));
     size_t i;
     json_t *name;

@@ -71,6 +71,69 @@ without_times() { python3 -c 'import json, sys; print({k: {a: b for a, b in r.it
     grep -q '5 of 5 runs are done' said
 }
 
+@test "updates in place of rates: each method gets the rate at which its run takes so many" {
+    spec 'del spec["lr"], spec["steps"]; spec.update(selectors=["none", "random"], exclude=[[]], updates=10, stop_when="forget.nll>7", land=True, schedule="constant")'
+    "$WAGLE" sweep spec.json --out whole >table
+    python3 - <<'PY'
+import json
+runs = json.load(open("whole/runs.json"))
+kept = [r for r in runs.values() if r["accepted"]]
+assert len(kept) == 8 and len({(r["objective"], r["selector"], r["seed"]) for r in kept}) == 8
+for r in kept:
+    assert r["stopped"] and 9 <= r["steps"] <= 11 and 0 < r["land"] <= 1 and 7 < r["stop_value"] < 7.1, r
+    assert r["eval"]["kept"]["n"] == 8 and r["relearned"] and 0.7 < r["relative_work"] < 1.3, r
+tries = [r for r in runs.values() if not r["accepted"]]
+assert tries and len(runs) <= 3 * len(kept), len(runs)
+for r in tries:
+    assert "eval" not in r and "relearned" not in r and r["steps"] <= 11 and not 9 <= r["steps"] * r["stopped"] <= 11, r
+PY
+    [ "$(grep -c '2/2' table)" = 4 ]
+    rate=$(python3 -c 'import json; print(next("%.3g" % r["lr"] for r in json.load(open("whole/summary.json")) if r["objective"] == "npo" and r["selector"] == "none"))')
+    grep -q "^| npo | none | - | 1 | $rate | 2/2 |" table
+    # a run of the command at that rate takes as many updates
+    lr=$(python3 -c 'import json; print(next(r["lr"] for r in json.load(open("whole/runs.json")).values() if r["accepted"] and r["objective"] == "npo" and r["selector"] == "none" and r["seed"] == 2))')
+    "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --objective npo --lr "$lr" --steps 30 --batch 2 --schedule constant \
+        --seed 2 --eval-every 1 --stop-when 'forget.nll>7' --land --out one --json >said
+    python3 - "$lr" <<'PY'
+import json, sys
+said, runs = json.load(open("said")), json.load(open("whole/runs.json"))
+run = next(r for r in runs.values() if r["accepted"] and r["lr"] == float(sys.argv[1]) and r["seed"] == 2 and r["objective"] == "npo")
+assert said["steps"] == run["steps"] and said["land"] == run["land"], (said, run)
+PY
+    # interrupted and killed, the same tries; dry runs count methods
+    for _ in 1 2 3; do timeout --preserve-status -s INT 0.7 "$WAGLE" sweep spec.json --out cut || true; done
+    timeout -s KILL 0.7 "$WAGLE" sweep spec.json --out cut || true
+    "$WAGLE" sweep spec.json --out cut >table2
+    [ "$(without_times whole/runs.json)" = "$(without_times cut/runs.json)" ]
+    cmp table table2
+    "$WAGLE" sweep spec.json --out whole --dry-run >table3 2>said
+    cmp table table3 && grep -q '8 of 8 runs are done' said
+    [ ! -e whole/model ] && [ ! -e whole/model.partial ]
+}
+
+@test "a rule that no rate reaches in time, and rates that are too high: the nearest is taken" {
+    spec 'del spec["relearn"], spec["steps"]' 'spec.update(objectives=["graddiff"], selectors=["none"], seeds=[1], updates=2, stop_when="forget.nll>-1", lr=1e-3)'
+    "$WAGLE" sweep spec.json --out early >table # stops at the first check, whatever the rate
+    python3 -c 'import json; r = json.load(open("early/runs.json")); assert sum(x["accepted"] for x in r.values()) == 1 and 1 < len(r) <= 8, r'
+    grep -q '| 1/1 | 1.0 |' table
+    spec 'del spec["relearn"], spec["steps"]' 'spec.update(objectives=["graddiff"], selectors=["none"], seeds=[1], updates=2, stop_when="forget.nll>1e9", lr=1e30, clip=0)'
+    "$WAGLE" sweep spec.json --out wild >table 2>said
+    python3 -c 'import json; r = json.load(open("wild/runs.json")); assert sum(x["accepted"] for x in r.values()) == 1 and len(r) <= 8 and any("failed" in x for x in r.values()), r'
+}
+
+@test "a search that cannot be is refused before the first run, with the key" {
+    wrong() { spec 'del spec["steps"]; spec.update(updates=10, stop_when="forget.nll>7", lr=1e-3)' "$2"; refused "$1" "$3" "$WAGLE" sweep spec.json --out out; }
+    wrong 3 'del spec["stop_when"]' "'updates': it needs 'stop_when'"
+    wrong 3 'spec["lr"] = [1e-3]' "'lr': with 'updates' one number above 0"
+    wrong 3 'spec["lr"] = 0' "'lr': with 'updates' one number above 0"
+    wrong 3 'spec["steps"] = 10' "'steps': at least 1.1 times 'updates'"
+    wrong 3 'spec["eval_every"] = 4; spec["steps"] = 30' "'eval_every': no check falls within 10 %"
+    wrong 3 'spec["updates"] = 0' "'updates': from 1 to a million"
+    wrong 3 'spec["updates"] = 1.5' "'updates': a number without fraction"
+    spec 'spec["lr"] = 1e-3'; refused 3 "'lr': a list is wanted" "$WAGLE" sweep spec.json --out out
+    spec 'spec["land"] = True'; refused 2 "--land wants --stop-when" "$WAGLE" sweep spec.json --out out
+}
+
 @test "grids are joined: a method that two of them have runs once" {
     spec 'del spec["selectors"], spec["exclude"], spec["densities"]' 'spec["seeds"] = [1]; spec["objectives"] = ["npo"]' \
         'spec["grids"] = [{"selectors": ["none", "random"], "densities": [0.1]}, {"selectors": ["none", "random"], "densities": [0.1, 0.3], "exclude": [[], ["norms"]]}]'

@@ -1,0 +1,354 @@
+/* search.c - the learning rate at which the run of a method takes a given number of updates.
+ *
+ * A secant search in log(rate) against log(work). The work of n updates is the sum of the
+ * schedule's factors over them (warm-up, decay), so that at low rates work is proportional to
+ * 1/rate: that is the slope until two runs tell another. A try ends as soon as it cannot take the
+ * wanted number of updates any more; how long it would have taken is then estimated. */
+#include "sweep/sweep.h"
+
+#include "run/run.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TRIES_MOST = 8 };
+static const double FAILED_BY = 3;  /* a rate at which the loss is not finite is too high by this */
+static const double SLOWER_BY = 3;  /* most that is expected of a try that was too slow */
+static const double JUMP_MOST = 10; /* between two tries */
+
+/* --- the next rate ------------------------------------------------------------------------------
+ */
+
+/* Distance to the wanted work, in logarithms. */
+static double off(const wg_tried *t)
+{
+    return fabs(log(t->work));
+}
+
+static double between(double x, double least, double most)
+{
+    return x < least ? least : x > most ? most : x;
+}
+
+/* The nearest to the wanted work, those alone that stopped or not; not `but`. NULL: none. */
+static const wg_tried *nearest(const wg_tried *list, int n, bool stopped, const wg_tried *but)
+{
+    const wg_tried *best = NULL;
+
+    for (int i = 0; i < n; i++)
+        if (!list[i].failed && list[i].stopped == stopped && &list[i] != but &&
+            (best == NULL || off(&list[i]) < off(best)))
+            best = &list[i];
+    return best;
+}
+
+/* Keeps log rate x between what is known to be too slow and what is too fast. */
+static double bracketed(const wg_tried *list, int n, double x)
+{
+    double slow = -INFINITY, fast = INFINITY;
+
+    for (int i = 0; i < n; i++) {
+        const double at = log(list[i].rate);
+        if (list[i].failed || (list[i].stopped && list[i].work < 1))
+            fast = fmin(fast, at);
+        else
+            slow = fmax(slow, at);
+    }
+    if (slow >= fast) /* they contradict each other */
+        return x;
+    if (isinf(slow))
+        return x < fast ? x : fast - log(1.5);
+    if (isinf(fast))
+        return x > slow ? x : slow + log(1.5);
+    if (x <= slow || x >= fast)
+        return (slow + fast) / 2;
+    return between(x, slow + 0.05 * (fast - slow), fast - 0.05 * (fast - slow));
+}
+
+double wg_search_next(const wg_tried *list, int n, double start)
+{
+    const wg_tried *a = nearest(list, n, true, NULL), *b = nearest(list, n, true, a);
+    const double most = log(a != NULL ? JUMP_MOST : SLOWER_BY);
+    double slope = -1, lowest = INFINITY;
+
+    if (n == 0)
+        return start;
+    if (a == NULL)
+        a = nearest(list, n, false, NULL);
+    for (int i = 0; i < n; i++)
+        lowest = fmin(lowest, list[i].rate);
+    if (a == NULL)
+        return lowest / FAILED_BY;
+    if (b != NULL)
+        slope = between(log(a->work / b->work) / log(a->rate / b->rate), -4, -0.25);
+    return exp(bracketed(list, n, log(a->rate) + between(-log(a->work) / slope, -most, most)));
+}
+
+/* --- what a try tells ---------------------------------------------------------------------------
+ */
+
+typedef struct searching {
+    wagle_train_options o; /* of the method */
+    wg_decay decay;
+    wg_stop_rule rule;
+    int64_t warmup;
+    wg_trial trial;
+} searching;
+
+static void bounds(const wg_sweep *s, const wagle_train_options *o, wg_trial *t)
+{
+    *t = (wg_trial){.least = (9 * s->updates + 9) / 10,
+                    .most = 11 * s->updates / 10 / o->eval_every * o->eval_every};
+}
+
+static double work_of(const searching *h, int64_t updates)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < updates; i++)
+        sum += wg_schedule(h->decay, 1, i, h->warmup, h->o.steps);
+    return sum;
+}
+
+/* A probability's logit falls more evenly than the probability. */
+static double even(double x, bool share)
+{
+    return share ? log(x / (1 - x)) : x;
+}
+
+static bool is_share(double x)
+{
+    return x > 0 && x < 1;
+}
+
+/* The work that a try which was too slow would have taken, by how far its metric came in its second
+ * half. */
+static double expected(const searching *h, double wanted)
+{
+    const wg_trial *t = &h->trial;
+    const bool share = is_share(t->value[0]) && is_share(t->value[1]) && is_share(h->rule.bound);
+    const double spent = work_of(h, h->trial.most);
+    double pace, left;
+
+    if (t->step[0] == 0 || t->step[1] <= t->step[0])
+        return SLOWER_BY;
+    pace = (even(t->value[1], share) - even(t->value[0], share)) /
+           (work_of(h, t->step[1]) - work_of(h, t->step[0]));
+    left = (even(h->rule.bound, share) - even(t->value[1], share)) / pace;
+    return left >= 0 ? between((spent + left) / wanted, fmax(spent / wanted, 1.02), SLOWER_BY)
+                     : SLOWER_BY;
+}
+
+/* --- tries in runs.json -------------------------------------------------------------------------
+ */
+
+static bool same_text(const json_t *run, const char *key, const char *text)
+{
+    const char *own = json_string_value(json_object_get(run, key));
+
+    return own != NULL && strcmp(own, text) == 0;
+}
+
+static bool is_of(const json_t *run, const wg_point *p)
+{
+    return json_object_get(run, "accepted") != NULL && same_text(run, "objective", p->objective) &&
+           same_text(run, "selector", p->selector) && same_text(run, "exclude", p->exclude) &&
+           json_number_value(json_object_get(run, "density")) == p->density &&
+           json_integer_value(json_object_get(run, "seed")) == p->seed;
+}
+
+static wg_tried tried(const json_t *run)
+{
+    return (wg_tried){.rate = json_number_value(json_object_get(run, "lr")),
+                      .work = json_number_value(json_object_get(run, "relative_work")),
+                      .stopped = json_is_true(json_object_get(run, "stopped")),
+                      .failed = json_object_get(run, "failed") != NULL};
+}
+
+static int tries_of(const wg_sweep *s, const wg_point *p, wg_tried list[TRIES_MOST])
+{
+    const char *key;
+    json_t *run;
+    int n = 0;
+
+    json_object_foreach (s->done, key, run)
+        if (n < TRIES_MOST && is_of(run, p))
+            list[n++] = tried(run);
+    return n;
+}
+
+/* The point as one of the rate. */
+static wagle_status at_rate(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, double rate,
+                            wg_point *out)
+{
+    *out = *p;
+    out->lr = rate;
+    return wg_sweep_name(ctx, s, out);
+}
+
+wagle_status wg_sweep_adopt(wagle_ctx *ctx, wg_sweep *s)
+{
+    const char *key;
+    json_t *run;
+
+    for (int64_t i = 0; s->updates > 0 && i < s->n; i++)
+        json_object_foreach (s->done, key, run)
+            if (json_is_true(json_object_get(run, "accepted")) && is_of(run, &s->point[i]))
+                WG_TRY(at_rate(ctx, s, &s->point[i], tried(run).rate, &s->point[i]));
+    return WAGLE_OK;
+}
+
+/* --- the search ---------------------------------------------------------------------------------
+ */
+
+/* How much a point's rate tells of another's. */
+static int kinship(const wg_point *a, const wg_point *b)
+{
+    if (strcmp(a->objective, b->objective) != 0)
+        return 0;
+    return strcmp(a->selector, b->selector) == 0 && strcmp(a->exclude, b->exclude) == 0 &&
+                   a->density == b->density
+               ? 3
+               : 1;
+}
+
+/* Of the same method with the first seed, else the last that was found for its objective. */
+static double start_of(const wg_sweep *s, const wg_point *p)
+{
+    double rate = p->start;
+    int best = 0;
+
+    for (int64_t i = 0; i < s->n; i++) {
+        const wg_point *other = &s->point[i];
+        const int kin = other->lr > 0 ? kinship(other, p) : 0;
+        if (kin == 0 || kin < best || (kin == 3 && best == 3) ||
+            json_object_get(json_object_get(s->done, other->key), "failed") != NULL)
+            continue;
+        best = kin;
+        rate = other->lr;
+    }
+    return rate;
+}
+
+/* Three digits are enough, and read well. */
+static double rounded(double rate)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "%.3g", rate);
+    return strtod(text, NULL);
+}
+
+static wagle_status keep(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, json_t *run, bool accepted)
+{
+    WG_TRY(wg_json_set(ctx, s->done, p->key, run));
+    WG_TRY(wg_json_set(ctx, run, "accepted", json_boolean(accepted)));
+    return wg_sweep_save(ctx, s);
+}
+
+static wagle_status begin(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, searching *h)
+{
+    wagle_param params[WG_OBJECTIVE_OPTIONS];
+
+    *h = (searching){0};
+    WG_TRY(wg_sweep_options(ctx, s, p, &h->o, params));
+    WG_TRY(wg_decay_find(ctx, h->o.schedule, &h->decay));
+    WG_TRY(wg_stop_parse(ctx, h->o.stop_when, true, NULL, &h->rule));
+    h->warmup =
+        h->o.warmup >= 0 ? h->o.warmup : (int64_t)ceil(h->o.warmup_ratio * (double)h->o.steps);
+    return WAGLE_OK;
+}
+
+/* Runs one try; *accepted: it took the wanted number of updates. */
+static wagle_status run_try(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, searching *h,
+                            bool *accepted)
+{
+    const double wanted = work_of(h, s->updates);
+    json_t *run;
+    int64_t steps;
+
+    bounds(s, &h->o, &h->trial);
+    WG_TRY(wg_sweep_run(ctx, s, p, &h->trial, &run));
+    steps = json_integer_value(json_object_get(run, "steps"));
+    *accepted = json_is_true(json_object_get(run, "stopped")) && steps >= h->trial.least;
+    if (json_object_get(run, "failed") == NULL) {
+        const bool stopped = json_is_true(json_object_get(run, "stopped"));
+        const wagle_status st =
+            wg_json_set(ctx, run, "relative_work",
+                        json_real(stopped ? work_of(h, steps) / wanted : expected(h, wanted)));
+        if (st != WAGLE_OK)
+            json_decref(run);
+        WG_TRY(st);
+    }
+    return keep(ctx, s, p, run, *accepted);
+}
+
+/* No try took the wanted number of updates: the nearest that reached the rule runs as a whole, else
+ * the nearest at all. If all failed, the point has failed. */
+static wagle_status take_nearest(wagle_ctx *ctx, wg_sweep *s, wg_point *p, const wg_tried *list,
+                                 int n)
+{
+    const wg_tried *best = nearest(list, n, true, NULL);
+    json_t *run, *before;
+
+    if (best == NULL)
+        best = nearest(list, n, false, NULL);
+    WG_TRY(at_rate(ctx, s, p, best != NULL ? best->rate : list[0].rate, p));
+    before = json_object_get(s->done, p->key);
+    if (best == NULL)
+        return keep(ctx, s, p, json_incref(before), true);
+    WG_TRY(wg_sweep_run(ctx, s, p, NULL, &run));
+    const wagle_status st = wg_json_set(ctx, run, "relative_work", json_real(best->work));
+    if (st != WAGLE_OK)
+        json_decref(run);
+    WG_TRY(st);
+    return keep(ctx, s, p, run, true);
+}
+
+wagle_status wg_sweep_search(wagle_ctx *ctx, wg_sweep *s, wg_point *p)
+{
+    wg_tried list[TRIES_MOST] = {0};
+    searching h;
+    int n = tries_of(s, p, list);
+
+    WG_TRY(begin(ctx, s, p, &h));
+    while (n < TRIES_MOST) {
+        wg_point q;
+        bool accepted;
+        WG_TRY(at_rate(ctx, s, p, rounded(wg_search_next(list, n, start_of(s, p))), &q));
+        if (json_object_get(s->done, q.key) != NULL)
+            break; /* three digits do not come nearer */
+        WG_TRY(run_try(ctx, s, &q, &h, &accepted));
+        list[n++] = tried(json_object_get(s->done, q.key));
+        wg_log(ctx, 2, "%s: %.3g times the work that is wanted", q.key, list[n - 1].work);
+        if (accepted) {
+            *p = q;
+            return WAGLE_OK;
+        }
+    }
+    return take_nearest(ctx, s, p, list, n);
+}
+
+/* --- before the first run -----------------------------------------------------------------------
+ */
+
+wagle_status wg_sweep_check_search(wagle_ctx *ctx, const wg_sweep *s, const wagle_train_options *o)
+{
+    wg_trial t;
+
+    if (s->updates == 0)
+        return WAGLE_OK;
+    if (o->stop_when == NULL)
+        return wg_sweep_refuse(ctx, "updates", "it needs 'stop_when', which ends a run");
+    if (o->eval_every < 1) /* refused by name elsewhere */
+        return WAGLE_OK;
+    bounds(s, o, &t);
+    if (t.most < t.least)
+        return wg_sweep_refuse(ctx, "eval_every",
+                               "no check falls within 10 % of 'updates'; a divisor of it does");
+    return o->steps >= t.most ? WAGLE_OK
+                              : wg_sweep_refuse(ctx, "steps",
+                                                "at least 1.1 times 'updates' is "
+                                                "wanted (3 times, unless given)");
+}
