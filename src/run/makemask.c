@@ -21,19 +21,24 @@ static void warn_if_lopsided(wagle_ctx *ctx, const wg_mask *mask)
                    mask->tensor[i].name);
 }
 
-static wagle_status find_choice(wagle_ctx *ctx, const wagle_mask_options *o, wg_choice *out)
+wagle_status wg_scope_find(wagle_ctx *ctx, const char *name, wg_scope *out)
 {
     static const char *const scopes[] = {"global", "tensor", "row", "neurons"};
 
+    for (int i = 0; i < 4; i++)
+        if (strcmp(name, scopes[i]) == 0) {
+            *out = (wg_scope)i;
+            return WAGLE_OK;
+        }
+    return wg_fail(ctx, WAGLE_E_USAGE, "--scope %.16s: global, tensor, row or neurons", name);
+}
+
+static wagle_status find_choice(wagle_ctx *ctx, const wagle_mask_options *o, wg_choice *out)
+{
     *out = (wg_choice){.density = o->density, .include = o->include, .exclude = o->exclude};
     WG_TRY(wg_check_patterns(ctx, o->include));
     WG_TRY(wg_check_patterns(ctx, o->exclude));
-    for (int i = 0; i < 4; i++)
-        if (strcmp(o->scope, scopes[i]) == 0) {
-            out->scope = (wg_scope)i;
-            return WAGLE_OK;
-        }
-    return wg_fail(ctx, WAGLE_E_USAGE, "--scope %.16s: global, tensor, row or neurons", o->scope);
+    return wg_scope_find(ctx, o->scope, &out->scope);
 }
 
 static wagle_status from_scores(wagle_ctx *ctx, const char *path, const wg_choice *choice,

@@ -50,6 +50,8 @@ typedef struct wg_choice {
     const char *const *include, *const *exclude;
 } wg_choice;
 
+/* By its name: global, tensor, row, neurons. */
+WAGLE_CHECK wagle_status wg_scope_find(wagle_ctx *ctx, const char *name, wg_scope *out);
 /* Mask out of a score file. */
 WAGLE_CHECK wagle_status wg_select(wagle_ctx *ctx, const wg_tensors *scores,
                                    const wg_choice *choice, wg_mask *out);

@@ -135,8 +135,8 @@ static wagle_status check_point(wagle_ctx *ctx, wg_sweep *s, int64_t i)
         WG_TRY(wg_check_density(ctx, p->density));
     if (!same || !same_text(before->exclude, p->exclude))
         WG_TRY(check_patterns(ctx, p->exclude));
-    if (same && same_text(before->objective, p->objective) && before->lr == p->lr &&
-        before->start == p->start)
+    if (same && same_text(before->objective, p->objective) &&
+        same_text(before->protect, p->protect) && before->lr == p->lr && before->start == p->start)
         return WAGLE_OK;
     WG_TRY(wg_sweep_options(ctx, s, p, &o, params));
     WG_TRY(wg_sweep_check_search(ctx, s, &o));

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OBJECTIVES, SELECTORS, EXCLUDE, DENSITIES, RATES, AXES };
-static const char *const axes[AXES] = {"objectives", "selectors", "exclude", "densities", "lr"};
+enum { OBJECTIVES, SELECTORS, EXCLUDE, DENSITIES, PROTECT, RATES, AXES };
+static const char *const axes[AXES] = {"objectives", "selectors", "exclude",
+                                       "densities",  "protect",   "lr"};
 
 wagle_status wg_sweep_refuse(wagle_ctx *ctx, const char *key, const char *what)
 {
@@ -35,6 +36,7 @@ static const spec_key keys[] = {
     {"selectors", JSON_ARRAY, false, true, "a list is wanted"},
     {"exclude", JSON_ARRAY, false, true, "a list of lists of patterns is wanted"},
     {"densities", JSON_ARRAY, false, true, "a list is wanted"},
+    {"protect", JSON_ARRAY, false, true, "a list of texts is wanted"},
     {"seeds", JSON_ARRAY, false, true, "a list is wanted"},
     {"grids", JSON_ARRAY, false, true, "a list of objects with axes is wanted"},
     {"keep", JSON_ARRAY, false, true, "a list of columns is wanted"},
@@ -156,11 +158,11 @@ static wagle_status check_start(wagle_ctx *ctx, const json_t *lr)
 
 static wagle_status check_axis(wagle_ctx *ctx, const json_t *list, int i)
 {
-    const bool text = i == OBJECTIVES || i == SELECTORS;
+    const bool text = i == OBJECTIVES || i == SELECTORS || i == PROTECT;
     const json_t *value;
     size_t k;
 
-    if (list == NULL && (i == EXCLUDE || i == DENSITIES))
+    if (list == NULL && (i == EXCLUDE || i == DENSITIES || i == PROTECT))
         return WAGLE_OK;
     if (json_array_size(list) == 0)
         return wg_sweep_refuse(ctx, axes[i], "a list is wanted");
@@ -195,12 +197,16 @@ wagle_status wg_sweep_selector(wagle_ctx *ctx, const char *text, char *name,
                                wagle_attribute_options *o)
 {
     const wg_selector *selector;
+    wg_scope scope;
     char *gamma;
 
     snprintf(name, 64, "%s", text);
+    name[strcspn(name, "/")] = '\0';
     gamma = strchr(name, '@');
     if (gamma != NULL)
         *gamma++ = '\0';
+    if (wg_sweep_scope(text) != NULL)
+        WG_TRY(wg_scope_find(ctx, wg_sweep_scope(text), &scope));
     WG_TRY(wg_selector_find(ctx, name, &selector));
     return gamma == NULL || wagle_gamma_read(gamma, &o->gamma, &o->gamma_diag)
                ? WAGLE_OK
@@ -213,14 +219,49 @@ const char *wg_sweep_mask_file(const char *selector)
     return strncmp(selector, "mask:", 5) == 0 ? selector + 5 : NULL;
 }
 
-/* Its names are known. */
-static wagle_status check_point(wagle_ctx *ctx, const wg_point *p)
+const char *wg_sweep_scope(const char *selector)
 {
+    const char *slash = wg_sweep_mask_file(selector) == NULL ? strchr(selector, '/') : NULL;
+
+    return slash != NULL ? slash + 1 : NULL;
+}
+
+bool wg_sweep_protects(const wg_point *p)
+{
+    return strcmp(p->protect, "none") != 0;
+}
+
+wagle_status wg_sweep_protect(wagle_ctx *ctx, wg_sweep *s, const char *text, wagle_train_options *o)
+{
+    const size_t n = strcspn(text, "@");
+    long rank;
+    char end;
+    const int parts = sscanf(text + n, "@%lf@%ld%c", &o->protect_damping, &rank, &end);
+    const bool whole = parts == 2 || (parts == 1 && strchr(text + n + 1, '@') == NULL &&
+                                      sscanf(text + n, "@%lf%c", &o->protect_damping, &end) == 1);
+
+    if (n == 0 || !whole || !(o->protect_damping > 0) || (parts == 2 && rank < 0))
+        return wg_fail(ctx, WAGLE_E_INPUT,
+                       "sweep: 'protect': '%.64s': none, ROWS@DAMPING or ROWS@DAMPING@RANK is "
+                       "wanted, as in retain@0.1",
+                       text);
+    if (parts == 2)
+        o->protect_rank = rank;
+    o->protect.path = wg_arena_text(ctx, &s->arena, text, n);
+    return o->protect.path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+}
+
+/* Its names are known. */
+static wagle_status check_point(wagle_ctx *ctx, wg_sweep *s, const wg_point *p)
+{
+    wagle_train_options protect;
     wagle_attribute_options o;
     const wg_objective *objective;
     char name[64];
 
     WG_TRY(wg_objective_find(ctx, p->objective, &objective));
+    if (wg_sweep_protects(p))
+        WG_TRY(wg_sweep_protect(ctx, s, p->protect, &protect));
     return strcmp(p->selector, "none") == 0 || wg_sweep_mask_file(p->selector) != NULL
                ? WAGLE_OK
                : wg_sweep_selector(ctx, p->selector, name, &o);
@@ -229,9 +270,10 @@ static wagle_status check_point(wagle_ctx *ctx, const wg_point *p)
 wagle_status wg_sweep_name(wagle_ctx *ctx, wg_sweep *s, wg_point *p)
 {
     wg_text key = {0};
-    wagle_status st =
-        wg_text_printf(ctx, &key, "%s %s%s%s %.6g", p->objective, p->selector,
-                       *p->exclude != '\0' ? " without " : "", p->exclude, p->density);
+    wagle_status st = wg_text_printf(ctx, &key, "%s %s%s%s%s%s %.6g", p->objective, p->selector,
+                                     *p->exclude != '\0' ? " without " : "", p->exclude,
+                                     wg_sweep_protects(p) ? " protect " : "",
+                                     wg_sweep_protects(p) ? p->protect : "", p->density);
 
     if (st == WAGLE_OK)
         st = p->lr > 0 || s->updates == 0
@@ -251,7 +293,7 @@ static wagle_status add_point(wagle_ctx *ctx, wg_sweep *s, const json_t *grid, s
                               int64_t seed, json_t *known)
 {
     /* learning rates go fastest */
-    static const int order[AXES] = {RATES, DENSITIES, EXCLUDE, SELECTORS, OBJECTIVES};
+    static const int order[AXES] = {RATES, DENSITIES, EXCLUDE, SELECTORS, PROTECT, OBJECTIVES};
     const json_t *at[AXES];
     wg_point *p = &s->point[s->n];
 
@@ -262,6 +304,7 @@ static wagle_status add_point(wagle_ctx *ctx, wg_sweep *s, const json_t *grid, s
     }
     *p = (wg_point){.objective = json_string_value(at[OBJECTIVES]),
                     .selector = json_string_value(at[SELECTORS]),
+                    .protect = at[PROTECT] != NULL ? json_string_value(at[PROTECT]) : "none",
                     .density = at[DENSITIES] != NULL ? json_number_value(at[DENSITIES]) : 0.1,
                     .lr = json_number_value(at[RATES]),
                     .start = 1e-4,
@@ -275,7 +318,7 @@ static wagle_status add_point(wagle_ctx *ctx, wg_sweep *s, const json_t *grid, s
         p->density = 0;
     else
         WG_TRY(join(ctx, s, at[EXCLUDE], &p->exclude));
-    WG_TRY(check_point(ctx, p));
+    WG_TRY(check_point(ctx, s, p));
     WG_TRY(wg_sweep_name(ctx, s, p));
     if (json_object_get(known, p->key) != NULL)
         return WAGLE_OK;
@@ -314,7 +357,7 @@ static wagle_status grid_at(wagle_ctx *ctx, const wg_sweep *s, size_t g, const j
         if (i == AXES)
             return wg_sweep_refuse(ctx, name,
                                    "no axis (objectives, selectors, exclude, densities, "
-                                   "lr), so not for an entry of grids");
+                                   "protect, lr), so not for an entry of grids");
     }
     return WAGLE_OK;
 }

@@ -51,10 +51,18 @@ static wagle_status tamed(wagle_ctx *ctx, wg_sweep *s, const char *folder, char 
     return joined(ctx, s, folder, name, out);
 }
 
+/* The selector without its scope, which scores do not depend on. */
+static int score_name(const wg_point *p)
+{
+    return (int)strcspn(p->selector, "/");
+}
+
 /* The seed that the point's scores follow from: 0 for all but random ones. */
 static long long seed_of_scores(const wg_point *p)
 {
-    return strcmp(p->selector, "random") == 0 ? (long long)p->seed : 0;
+    const bool random = score_name(p) == 6 && strncmp(p->selector, "random", 6) == 0;
+
+    return random ? (long long)p->seed : 0;
 }
 
 static wagle_data rows_of(const wg_sweep *s, const char *path)
@@ -141,7 +149,7 @@ static wagle_status scores_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, c
     char selector[64], name[128];
     const char *forget, *retain;
 
-    snprintf(name, sizeof name, "scores-%s-%lld", p->selector, seed_of_scores(p));
+    snprintf(name, sizeof name, "scores-%.*s-%lld", score_name(p), p->selector, seed_of_scores(p));
     WG_TRY(tamed(ctx, s, s->out, name, out));
     if (wg_exists(*out))
         return WAGLE_OK;
@@ -158,18 +166,37 @@ static wagle_status scores_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, c
     return wagle_attribute(ctx, &a);
 }
 
+/* Whether embedding and head are one table, which --protect leaves as it is. */
+static wagle_status keeps_table(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, bool *out)
+{
+    wg_session session;
+    const char *model;
+
+    *out = false;
+    if (!wg_sweep_protects(p))
+        return WAGLE_OK;
+    WG_TRY(spec_path(ctx, s, "model", &model));
+    WG_TRY(wg_session_open(ctx, model, &session));
+    *out = session.model->config.tied;
+    wg_session_close(&session);
+    return WAGLE_OK;
+}
+
 static wagle_status mask_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char **out)
 {
     wagle_mask_options m;
     const char *exclude[16] = {NULL}, *given = wg_sweep_mask_file(p->selector);
     char name[256], patterns[256];
+    bool table;
     int n = 0;
 
     if (given != NULL)
         return wg_sweep_file(ctx, s, given, out);
-
-    snprintf(name, sizeof name, "mask-%s-%.6g-%s-%lld", p->selector, p->density, p->exclude,
-             seed_of_scores(p));
+    WG_TRY(keeps_table(ctx, s, p, &table));
+    if (table)
+        exclude[n++] = "embeddings";
+    snprintf(name, sizeof name, "mask-%s-%.6g-%s-%lld%s", p->selector, p->density, p->exclude,
+             seed_of_scores(p), table ? "-without-table" : "");
     WG_TRY(tamed(ctx, s, s->out, name, out));
     if (wg_exists(*out))
         return WAGLE_OK;
@@ -178,6 +205,7 @@ static wagle_status mask_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, con
     snprintf(patterns, sizeof patterns, "%s", p->exclude);
     for (char *at = strtok(patterns, "+"); at != NULL && n < 15; at = strtok(NULL, "+"))
         exclude[n++] = at;
+    m.scope = wg_sweep_scope(p->selector) != NULL ? wg_sweep_scope(p->selector) : m.scope;
     m.exclude = exclude;
     m.density = p->density;
     m.out = *out;
@@ -250,6 +278,25 @@ static wagle_status set_params(wagle_ctx *ctx, const wg_sweep *s, wagle_train_op
     return WAGLE_OK;
 }
 
+/* Rows that the point protects, from the folder of the spec. */
+static wagle_status set_protect(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
+                                wagle_train_options *o)
+{
+    const char *path;
+
+    if (!wg_sweep_protects(p))
+        return WAGLE_OK;
+    WG_TRY(wg_sweep_protect(ctx, s, p->protect, o));
+    path = o->protect.path;
+    if (strcmp(path, "retain") != 0 && strcmp(path, "self") != 0 &&
+        strncmp(path, "self:", 5) != 0) {
+        WG_TRY(check_path(ctx, s, path));
+        WG_TRY(wg_sweep_file(ctx, s, path, &path));
+    }
+    o->protect = rows_of(s, path);
+    return WAGLE_OK;
+}
+
 wagle_status wg_sweep_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
                               wagle_train_options *o, wagle_param list[WG_OBJECTIVE_OPTIONS])
 {
@@ -273,6 +320,7 @@ wagle_status wg_sweep_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
     o->lr = s->updates > 0 && p->lr == 0 ? p->start : p->lr;
     o->seed = (uint64_t)p->seed;
     o->force = true;
+    WG_TRY(set_protect(ctx, s, p, o));
     return set_params(ctx, s, o, list);
 }
 
@@ -515,7 +563,10 @@ static wagle_status describe(wagle_ctx *ctx, const wg_point *p, json_t **out)
     *out = json_pack("{s:s, s:s, s:s, s:f, s:f, s:I}", "objective", p->objective, "selector",
                      p->selector, "exclude", p->exclude, "density", p->density, "lr", p->lr, "seed",
                      (json_int_t)p->seed);
-    return *out != NULL ? WAGLE_OK : wg_json_memory(ctx);
+    if (*out == NULL)
+        return wg_json_memory(ctx);
+    return wg_sweep_protects(p) ? wg_json_set(ctx, *out, "protect", json_string(p->protect))
+                                : WAGLE_OK;
 }
 
 static wagle_status add_numbers(wagle_ctx *ctx, const wagle_train_options *o,
@@ -564,10 +615,11 @@ wagle_status wg_sweep_run(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, wg_tri
     wagle_log_fn *log = ctx->log;
     wagle_status st;
 
-    WG_TRY(describe(ctx, p, out));
     ctx->progress = NULL;
     ctx->log = NULL;
-    st = run_point(ctx, s, p, trial, *out);
+    st = describe(ctx, p, out);
+    if (st == WAGLE_OK)
+        st = run_point(ctx, s, p, trial, *out);
     ctx->progress = progress;
     ctx->log = log;
     if (st == WAGLE_E_RUN) {

@@ -152,8 +152,11 @@ static bool same_text(const json_t *run, const char *key, const char *text)
 
 static bool is_of(const json_t *run, const wg_point *p)
 {
+    const bool protects = json_object_get(run, "protect") != NULL;
+
     return json_object_get(run, "accepted") != NULL && same_text(run, "objective", p->objective) &&
            same_text(run, "selector", p->selector) && same_text(run, "exclude", p->exclude) &&
+           (protects ? same_text(run, "protect", p->protect) : !wg_sweep_protects(p)) &&
            json_number_value(json_object_get(run, "density")) == p->density &&
            json_integer_value(json_object_get(run, "seed")) == p->seed;
 }
@@ -207,13 +210,16 @@ static int kinship(const wg_point *a, const wg_point *b)
 {
     if (strcmp(a->objective, b->objective) != 0)
         return 0;
+    if (strcmp(a->protect, b->protect) != 0)
+        return 1;
     return strcmp(a->selector, b->selector) == 0 && strcmp(a->exclude, b->exclude) == 0 &&
                    a->density == b->density
                ? 3
-               : 1;
+               : 2;
 }
 
-/* Of the same method with the first seed, else the last that was found for its objective. */
+/* Of the same method with the first seed, else the last that was found for its objective, protected
+ * alike if there is one. */
 static double start_of(const wg_sweep *s, const wg_point *p)
 {
     double rate = p->start;

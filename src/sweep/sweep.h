@@ -10,10 +10,13 @@
 enum { WG_SWEEP_KWARGS = 16 };
 
 typedef struct wg_point {
-    const char *objective, *selector; /* "none": all weights; "wagle@GAMMA"; "mask:FILE" */
-    const char *exclude;              /* its patterns, joined by + */
-    double density, lr;               /* density 0: that of the file; lr 0: not found yet */
-    double start;                     /* where the search for lr starts */
+    const char *objective;
+    const char *selector; /* "none": all weights; "NAME", "wagle@GAMMA", either with "/SCOPE";
+                             "mask:FILE" */
+    const char *protect;  /* "none", "ROWS@DAMPING", "ROWS@DAMPING@RANK" */
+    const char *exclude;  /* its patterns, joined by + */
+    double density, lr;   /* density 0: that of the file; lr 0: not found yet */
+    double start;         /* where the search for lr starts */
     int64_t seed;
     const char *key; /* text that names the point */
 } wg_point;
@@ -40,7 +43,16 @@ WAGLE_CHECK wagle_status wg_sweep_check(wagle_ctx *ctx, const wg_sweep *s);
 bool wg_sweep_goes_on(const json_t *before, const json_t *now);
 /* The file of a selector "mask:FILE", or NULL. */
 const char *wg_sweep_mask_file(const char *selector);
-/* "NAME" or "NAME@GAMMA" (auto, diag, a number) as options; `name` [64]. */
+/* The scope in "NAME/SCOPE"; NULL: none is named. */
+const char *wg_sweep_scope(const char *selector);
+/* A point's `protect`, other than "none", as options; its rows are in the sweep's arena, a file's
+ * path as the spec has it. */
+WAGLE_CHECK wagle_status wg_sweep_protect(wagle_ctx *ctx, wg_sweep *s, const char *text,
+                                          wagle_train_options *o);
+/* Whether it is not "none". */
+bool wg_sweep_protects(const wg_point *p);
+/* "NAME" or "NAME@GAMMA" (auto, diag, a number), with or without "/SCOPE", as options; `name` [64].
+ */
 WAGLE_CHECK wagle_status wg_sweep_selector(wagle_ctx *ctx, const char *text, char *name,
                                            wagle_attribute_options *o);
 /* s->point out of the axes. */

@@ -143,6 +143,43 @@ PY
     [ "$(sed -n '1,/^All:/p' table | grep -c '^| npo | random')" = 2 ] # each selector at its best density
 }
 
+@test "protected rows and scopes are axes: numbers of the commands" {
+    spec 'del spec["relearn"]' 'spec.update(objectives=["graddiff"], selectors=["none", "wagle@1e-6/neurons"], exclude=[[]], densities=[0.3], lr=[1e-3], seeds=[1])' \
+        'spec.update(protect=["none", "retain@0.1", "./forget.jsonl@1@4"])'
+    "$WAGLE" sweep spec.json --out swept >table
+    grep -q '^| graddiff | none | - | 1 |' table && grep -q '^| graddiff | none, protect retain@0.1 | - | 1 |' table
+    grep -q '^| graddiff | wagle@1e-6/neurons, protect ./forget.jsonl@1@4 | - | 0.3 |' table
+    run=(unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --lr 1e-3 --steps 2 --batch 2 --seed 1)
+    "$WAGLE" mask --model "$model" --forget forget.jsonl --retain retain.jsonl --selector wagle --gamma 1e-6 --density 0.3 --scope neurons \
+        --exclude embeddings --out neurons.mask
+    "$WAGLE" "${run[@]}" --protect retain --protect-damping 0.1 --out retain
+    "$WAGLE" "${run[@]}" --protect forget.jsonl --protect-damping 1 --protect-rank 4 --mask neurons.mask --out neurons
+    python3 - "$WAGLE" <<'PY'
+import json, subprocess, sys
+runs = json.load(open("swept/runs.json"))
+assert len(runs) == 6 and sum("protect" in r for r in runs.values()) == 4, list(runs)
+def kept(name):
+    words = [sys.argv[1], "eval", "--model", name, "--data", "retain.jsonl", "--metrics", "probability", "--quiet", "--json"]
+    return json.loads(subprocess.check_output(words))["overall"]["probability"]
+for key, name in (("none protect retain@0.1 1", "retain"), ("wagle@1e-6/neurons protect ./forget.jsonl@1@4 0.3", "neurons")):
+    run = runs[f"graddiff {key} lr 0.001 seed 1"]
+    assert abs(run["eval"]["kept"]["probability"] - kept(name)) < 1e-9 * kept(name), (key, run)
+assert len({r["eval"]["kept"]["probability"] for r in runs.values()}) == 6
+table, whole = (runs[f"graddiff wagle@1e-6/neurons{p} 0.3 lr 0.001 seed 1"]["selected"] for p in (" protect retain@0.1", ""))
+assert table < whole # the share is of what is left without the embedding, which is the head too
+PY
+    ls swept | grep -c '^scores-' | grep -qx 1
+    wrong() { spec "spec.update($2)"; refused "$1" "$3" "$WAGLE" sweep spec.json --out out; }
+    for text in retain retain@ retain@0 retain@-1 retain@x @1 retain@1@x retain@1@-2 retain@1@2@3 retain@1x; do
+        wrong 3 "protect=['none', '$text']" "'protect': '$text': none, ROWS@DAMPING or ROWS@DAMPING@RANK is wanted"
+    done
+    wrong 3 'protect="none"' "'protect': a list of texts is wanted"
+    wrong 3 'protect=[1]' "'protect': a list of names is wanted"
+    wrong 3 'protect=["gone.jsonl@1"]' "gone.jsonl: no such file"
+    wrong 2 'protect=["self:0@1"]' "self:N"
+    wrong 2 'selectors=["wagle/neuron"]' "--scope neuron: global, tensor, row or neurons"
+}
+
 @test "a sweep's numbers are those of the commands, reference losses shared or not" {
     spec 'spec.update(objectives=["graddiff", "npo", "dpo"], selectors=["none"], lr=[1e-3], seeds=[1], refusal="forget.jsonl", alpha=2, params={"npo.beta": 0.5})'
     "$WAGLE" sweep spec.json --out swept >/dev/null
