@@ -96,6 +96,16 @@ done:
     return st;
 }
 
+int wg_block_kind_find(const char *name)
+{
+    static const char *const names[] = {[WG_BLOCK_Q8_0] = "q8_0", [WG_BLOCK_Q4_0] = "q4_0"};
+
+    for (int i = 0; i < 2; i++)
+        if (strcmp(name, names[i]) == 0)
+            return i;
+    return -1;
+}
+
 wagle_status wg_write_rounded(wagle_ctx *ctx, const wg_model *m, wg_block_kind kind,
                               const char *out)
 {

@@ -6,6 +6,9 @@
 
 typedef enum wg_block_kind { WG_BLOCK_Q8_0, WG_BLOCK_Q4_0 } wg_block_kind;
 
+/* By ggml's name; -1: none of these. */
+int wg_block_kind_find(const char *name);
+
 /* x [n], n a multiple of 32, to the values that ggml's blocks of 32 keep of it: q8_0 signed bytes,
  * q4_0 four bits; both with a scale in half precision. */
 void wg_block_round(wg_block_kind kind, int64_t n, float *x);

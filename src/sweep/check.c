@@ -206,6 +206,22 @@ static bool is_relearned(const wg_sweep *s, const char *set)
     return false;
 }
 
+/* "q4_0.SET", of a kind that the spec has under "rounded". */
+static bool is_rounded(const wg_sweep *s, const char *column)
+{
+    const char *dot = strchr(column, '.');
+    const json_t *kind;
+    size_t i;
+
+    json_array_foreach (json_object_get(s->spec, "rounded"), i, kind) {
+        const char *name = json_string_value(kind);
+        if (dot != NULL && name != NULL && strlen(name) == (size_t)(dot - column) &&
+            strncmp(name, column, strlen(name)) == 0)
+            return json_object_get(json_object_get(s->spec, "eval"), dot + 1) != NULL;
+    }
+    return false;
+}
+
 /* Whether a column is of a suite, whose metrics are known once it ran: *of_suite. */
 static wagle_status check_column(wagle_ctx *ctx, const wg_sweep *s, const char *key,
                                  const json_t *value, bool *of_suite)
@@ -218,14 +234,16 @@ static wagle_status check_column(wagle_ctx *ctx, const wg_sweep *s, const char *
         return wg_sweep_refuse(ctx, key, "names of columns are wanted");
     if (strchr(name, '.') == NULL && json_object_get(sets, name) != NULL)
         return WAGLE_OK;
-    if (strncmp(name, "relearned.", 10) == 0 && is_relearned(s, name + 10))
+    if ((strncmp(name, "relearned.", 10) == 0 && is_relearned(s, name + 10)) || is_rounded(s, name))
         return WAGLE_OK;
     *of_suite = strchr(name, '.') != NULL && has_suite(s, name);
-    return *of_suite ? WAGLE_OK
-                     : wg_fail(ctx, WAGLE_E_INPUT,
-                               "sweep: '%s': there will be no column '%.64s': a set of 'eval', "
-                               "relearned.SET, or SUITE.METRIC of 'suites' is wanted",
-                               key, name);
+    return *of_suite
+               ? WAGLE_OK
+               : wg_fail(
+                     ctx, WAGLE_E_INPUT,
+                     "sweep: '%s': there will be no column '%.64s': a set of 'eval', "
+                     "relearned.SET, q4_0.SET of 'rounded', or SUITE.METRIC of 'suites' is wanted",
+                     key, name);
 }
 
 static bool stop_metric(const wg_sweep *s, char out[160])

@@ -58,6 +58,7 @@ static const spec_key keys[] = {
     {"state", JSON_STRING, false, false, "f32 or bf16 is wanted"},
     {"retain_term", JSON_STRING, false, false, "a name is wanted"},
     {"stop_when", JSON_STRING, false, false, "a rule is wanted"},
+    {"rounded", JSON_ARRAY, false, false, "a list of q4_0 and q8_0 is wanted"},
     {"eos", JSON_TRUE, false, false, "true or false is wanted"},
     {"land", JSON_TRUE, false, false, "true or false is wanted"},
     {"updates", JSON_INTEGER, false, false, "a number without fraction is wanted"},

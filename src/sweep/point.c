@@ -2,6 +2,7 @@
 #include "sweep/sweep.h"
 
 #include "suite/results.h"
+#include "run/quantize.h"
 #include "suite/watch.h"
 #include <stddef.h>
 #include <stdio.h>
@@ -109,9 +110,10 @@ wagle_status wg_sweep_check_files(wagle_ctx *ctx, wg_sweep *s)
     const json_t *again = json_object_get(s->spec, "relearn");
     const char *name;
     json_t *value;
+    size_t i;
 
     WG_TRY(take_kwargs(ctx, s));
-    for (int i = 0; i < 5; i++)
+    for (i = 0; i < 5; i++)
         WG_TRY(check_path(ctx, s, text_of(s->spec, keys[i])));
     if (again != NULL &&
         (text_of(again, "data") == NULL || !json_is_number(json_object_get(again, "lr"))))
@@ -130,10 +132,13 @@ wagle_status wg_sweep_check_files(wagle_ctx *ctx, wg_sweep *s)
             return wg_sweep_refuse(ctx, "suites", "sets: an object of NAME: FILE is wanted");
         WG_TRY(check_path(ctx, s, json_string_value(value)));
     }
-    for (int64_t i = 0; i < s->n; i++) {
-        const char *mask = wg_sweep_mask_file(s->point[i].selector);
+    for (int64_t k = 0; k < s->n; k++) {
+        const char *mask = wg_sweep_mask_file(s->point[k].selector);
         WG_TRY(check_path(ctx, s, mask));
     }
+    json_array_foreach (json_object_get(s->spec, "rounded"), i, value)
+        if (!json_is_string(value) || wg_block_kind_find(json_string_value(value)) < 0)
+            return wg_sweep_refuse(ctx, "rounded", "a list of q4_0 and q8_0 is wanted");
     if (suites != NULL && text_of(suites, "run") == NULL)
         return wg_sweep_refuse(ctx, "suites", "run: names of suites are wanted");
     return WAGLE_OK;
@@ -336,9 +341,10 @@ static bool is_in(const json_t *names, const char *name)
     return names == NULL;
 }
 
-/* Means over the rows of each set in spec.eval that `names` has (NULL: all), into `into`. */
-static wagle_status evaluate(wagle_ctx *ctx, wg_sweep *s, const char *model, const json_t *names,
-                             json_t *into)
+/* Means over the rows of each set in spec.eval that `names` has (NULL: all), into `into`. Rows are
+ * read by the tokenizer in `texts`. */
+static wagle_status evaluate(wagle_ctx *ctx, wg_sweep *s, const char *model, const char *texts,
+                             const json_t *names, json_t *into)
 {
     const char *name;
     json_t *value;
@@ -346,6 +352,7 @@ static wagle_status evaluate(wagle_ctx *ctx, wg_sweep *s, const char *model, con
     wagle_status st = WAGLE_OK;
 
     WG_TRY(wg_session_open(ctx, model, &session));
+    session.reader.folder = texts;
     json_object_foreach (json_object_get(s->spec, "eval"), name, value) {
         const char *path = NULL;
         wg_dataset rows = {0};
@@ -552,7 +559,48 @@ static wagle_status relearn(wagle_ctx *ctx, wg_sweep *s, const char *model, int6
     o.seed = (uint64_t)seed;
     o.force = true;
     WG_TRY(wagle_finetune(ctx, &o, NULL));
-    return evaluate(ctx, s, o.out, json_object_get(how, "eval"), into);
+    return evaluate(ctx, s, o.out, o.out, json_object_get(how, "eval"), into);
+}
+
+/* --- rounding ----------------------------------------------------------------------------------
+ */
+
+static wagle_status round_to(wagle_ctx *ctx, wg_sweep *s, const char *model, int kind,
+                             const char *out, json_t *into)
+{
+    wg_model *m = NULL;
+    wagle_status st = wg_model_open(ctx, model, &m);
+
+    if (st == WAGLE_OK)
+        st = wg_write_rounded(ctx, m, (wg_block_kind)kind, out);
+    wg_model_close(m);
+    if (st == WAGLE_OK)
+        st = evaluate(ctx, s, out, model, NULL, into);
+    if (wg_exists(out))
+        wg_remove_tree(out);
+    return st;
+}
+
+/* The run's model after each block format that the spec names, under "rounded". */
+static wagle_status rounded(wagle_ctx *ctx, wg_sweep *s, const char *model, json_t *result)
+{
+    const json_t *kinds = json_object_get(s->spec, "rounded"), *name;
+    json_t *all;
+    const char *out;
+    size_t i;
+
+    if (kinds == NULL)
+        return WAGLE_OK;
+    all = json_object();
+    WG_TRY(wg_json_set(ctx, result, "rounded", all));
+    WG_TRY(wg_sweep_path(ctx, s, "rounded", &out));
+    json_array_foreach (kinds, i, name) {
+        const char *text = json_string_value(name);
+        json_t *into = json_object();
+        WG_TRY(wg_json_set(ctx, all, text, into));
+        WG_TRY(round_to(ctx, s, model, wg_block_kind_find(text), out, into));
+    }
+    return WAGLE_OK;
 }
 
 /* --- the run ------------------------------------------------------------------------------------
@@ -602,7 +650,8 @@ static wagle_status run_point(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, wg
         return WAGLE_OK; /* it left no model */
     sets = json_object();
     WG_TRY(wg_json_set(ctx, out, "eval", sets));
-    WG_TRY(evaluate(ctx, s, o.out, NULL, sets));
+    WG_TRY(evaluate(ctx, s, o.out, o.out, NULL, sets));
+    WG_TRY(rounded(ctx, s, o.out, out));
     WG_TRY(run_suites(ctx, s, p, o.out, out));
     return relearn(ctx, s, o.out, p->seed, out);
 }

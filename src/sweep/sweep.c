@@ -100,9 +100,10 @@ static wagle_status load_done(wagle_ctx *ctx, wg_sweep *s, bool force)
 /* Takes no memory: there may be none left. */
 static void tidy(const wg_sweep *s)
 {
-    static const char *const names[] = {"model", "model.partial", "relearned", "relearned.partial"};
+    static const char *const names[] = {"model", "model.partial", "relearned", "relearned.partial",
+                                        "rounded"};
 
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         char path[4096];
         const int n = snprintf(path, sizeof path, "%s/%s", s->out, names[i]);
         if (n < (int)sizeof path && wg_exists(path))

@@ -1,6 +1,8 @@
 /* table.c - what came of a sweep: each method at its own best learning rate, over seeds. */
 #include "sweep/sweep.h"
 
+#include "run/quantize.h"
+
 #include "run/plot.h"
 #include "suite/results.h"
 #include <math.h>
@@ -44,7 +46,8 @@ static bool is_again(const char *column)
     return strncmp(column, AGAIN, sizeof AGAIN - 1) == 0;
 }
 
-/* "SET" (of eval), "relearned.SET" or "SUITE.METRIC" of a run; NAN: it has no such number. */
+/* "SET" (of eval), "relearned.SET", "q4_0.SET" or "SUITE.METRIC" of a run; NAN: it has no such
+ * number. */
 static double column(const json_t *run, const char *name)
 {
     const char *dot = strchr(name, '.');
@@ -56,6 +59,8 @@ static double column(const json_t *run, const char *name)
     if (is_again(name))
         return probability(run, "relearned", dot + 1);
     snprintf(suite, sizeof suite, "%.*s", (int)(dot - name < 31 ? dot - name : 31), name);
+    if (wg_block_kind_find(suite) >= 0)
+        return probability(json_object_get(run, "rounded"), suite, dot + 1);
     value = json_object_get(json_object_get(json_object_get(run, "suites"), suite), dot + 1);
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
