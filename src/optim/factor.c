@@ -95,6 +95,7 @@ static void fill_in(int64_t I, int64_t r, const double *b, double *a)
 /* B [r,I] in b: kept as it is, or as P where that costs fewer products. */
 static void settle(wg_factor *f, int64_t r, const double *b, double *a, wg_real *data)
 {
+    f->pairs = r;
     f->r = 2 * r < f->I ? r : f->I;
     if (f->r == f->I) {
         fill_in(f->I, r, b, a);
@@ -124,7 +125,7 @@ static bool invert(wg_factor *f, wg_real *data, const room *own)
         LAPACKE_dpotri(LAPACK_COL_MAJOR, 'L', I, a, I) != 0)
         return false;
     mirror(f->I, a);
-    f->r = f->I;
+    f->r = f->pairs = f->I;
     narrow(f->I * f->I, a, data);
     return true;
 }

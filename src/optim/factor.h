@@ -14,6 +14,7 @@
 typedef struct wg_factor {
     int64_t I;         /* inputs */
     int64_t r;         /* 0: P is 1; I: memory holds P [I,I]; else B [r,I], and P = 1 - B^T B */
+    int64_t pairs;     /* directions of the input that are protected */
     wg_scratch memory; /* wg_real */
     double lambda;
     bool transposed; /* the matrices are stored [I,O] */

@@ -296,14 +296,19 @@ static wagle_status plan_steps(wagle_ctx *ctx, wg_run *w)
 static wagle_status protect(wagle_ctx *ctx, wg_run *w)
 {
     const double start = wg_seconds();
+    double share = 0;
 
     if (w->protect_rows.all.n == 0)
         return WAGLE_OK;
     WG_TRY(wg_protect_make(ctx, &w->session, &w->protect_rows.all, w->o,
                            w->spill_factors ? w->partial : NULL, &w->protect));
-    wg_log(ctx, 1, "%lld rows of %lld tokens are protected; that was prepared in %.1f s",
+    for (int64_t i = 0; i < w->protect.n; i++)
+        share += (double)w->protect.factor[i].pairs / (double)w->protect.factor[i].I;
+    wg_log(ctx, 1,
+           "%lld rows of %lld tokens are protected, in %.0f %% of the directions that matrices "
+           "read; that took %.1f s",
            (long long)w->protect_rows.all.n, (long long)wg_protect_tokens(&w->protect_rows.all),
-           wg_seconds() - start);
+           100 * share / (double)w->protect.n, wg_seconds() - start);
     return WAGLE_OK;
 }
 
