@@ -5,7 +5,7 @@
 
 void wg_protect_free(wg_protect *p)
 {
-    for (int64_t i = 0; i < p->n; i++)
+    for (int64_t i = 0; p->factor != NULL && i < p->n; i++)
         wg_factor_free(&p->factor[i]);
     wg_free(p->factor);
     wg_free(p->of);

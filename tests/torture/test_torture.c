@@ -329,15 +329,39 @@ static void write_spec(void)
                      "\"relearn\":{\"data\":\"" QUESTIONS "\",\"steps\":1,\"lr\":1e-3}}");
 }
 
-/* What it leaves resumes: only the folder may stay. */
-static wagle_status sweep(wagle_ctx *ctx)
+#define SEARCH WG_SCRATCH "/torture-search.json"
+
+/* Finds a rate, protects rows, and scales back. */
+static void write_search(void)
 {
-    const wagle_sweep_options o = {SPEC, OUT, false};
+    write_text(SEARCH, "{\"model\":\"" MODEL "\",\"forget\":\"" WG_SCRATCH
+                       "/torture.jsonl\",\"retain\":\"" WG_SCRATCH
+                       "/torture.jsonl\",\"eval\":{\"forget\":\"" WG_SCRATCH
+                       "/torture.jsonl\"},\"objectives\":[\"ga\"],\"protect\":[\"retain@1\"],"
+                       "\"selectors\":[\"random/neurons\"],\"densities\":[0.5],\"batch\":1,"
+                       "\"updates\":2,\"lr\":1e-5,\"stop_when\":\"forget.nll>6\","
+                       "\"land\":true}");
+}
+
+/* What it leaves resumes: only the folder may stay. */
+static wagle_status sweep_of(wagle_ctx *ctx, const char *spec)
+{
+    const wagle_sweep_options o = {spec, OUT, false};
     char *table = NULL;
     const wagle_status st = wagle_sweep(ctx, &o, &table);
 
     wagle_string_free(table);
     return st;
+}
+
+static wagle_status sweep(wagle_ctx *ctx)
+{
+    return sweep_of(ctx, SPEC);
+}
+
+static wagle_status search(wagle_ctx *ctx)
+{
+    return sweep_of(ctx, SEARCH);
 }
 
 #define TASKS                                                                                      \
@@ -507,8 +531,8 @@ static const trial trials[] = {
     {attribute, 1, 1},     {unlearn, 1, 1},         {mask, 1, 1},          {several_masks, 1, 1},
     {soft_gradient, 1, 1}, {hidden_gradient, 1, 1}, {adapters, 1, 1},      {diff, 1, 1},
     {apply, 1, 1},         {suites, 1, 48},         {robustness, 1, 48},   {difference, 1, 1},
-    {watched, 1, 48},      {sweep, 1, 80},          {joined, 1, 1},        {report, 1, 48},
-    {quizzed, 7, 96},      {neurons, 1, 1}};
+    {watched, 1, 48},      {sweep, 1, 80},          {search, 23, 200},     {joined, 1, 1},
+    {report, 1, 48},       {quizzed, 7, 96},        {neurons, 1, 1}};
 
 static void allocations_that_fail_are_survived(void **state)
 {
@@ -622,6 +646,7 @@ static int prepare(void **state)
     score_once();
     make_text_model();
     write_spec();
+    write_search();
     write_tasks();
     evaluate_once();
     return 0;
