@@ -20,6 +20,11 @@ int64_t wg_file_fail_at(int64_t n)
     return left;
 }
 
+static bool refused(void)
+{
+    return countdown > 0 && countdown-- == 1;
+}
+
 #ifdef WG_SANITIZED
 /* A copy of exact size, so that a byte read past the end is seen. */
 static void *map_bytes(int fd, size_t bytes)
@@ -154,7 +159,7 @@ wagle_status wg_scratch_new(wagle_ctx *ctx, const char *folder, int64_t count, s
     fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0)
         return wg_fail_errno(ctx, errno, "%s: a scratch file", folder);
-    error = posix_fallocate(fd, 0, (off_t)out->bytes);
+    error = refused() ? ENOSPC : posix_fallocate(fd, 0, (off_t)out->bytes);
     data = error == 0 ? mmap(NULL, out->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : NULL;
     if (data == MAP_FAILED)
         error = errno;
@@ -205,12 +210,12 @@ wagle_status wg_output_open(wagle_ctx *ctx, const char *path, bool force, wg_out
 static wagle_status put(wagle_ctx *ctx, wg_output *out, const char *data, size_t bytes)
 {
     while (bytes > 0) {
-        const bool refused = countdown > 0 && countdown-- == 1;
-        const ssize_t n = refused ? -1 : write(out->fd, data, bytes);
-        if (n < 0 && !refused && errno == EINTR)
+        const bool full = refused();
+        const ssize_t n = full ? -1 : write(out->fd, data, bytes);
+        if (n < 0 && !full && errno == EINTR)
             continue;
         if (n < 0)
-            return wg_fail_errno(ctx, refused ? ENOSPC : errno, "%s: writing", out->path);
+            return wg_fail_errno(ctx, full ? ENOSPC : errno, "%s: writing", out->path);
         data += n;
         bytes -= (size_t)n;
     }

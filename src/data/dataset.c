@@ -57,7 +57,7 @@ wagle_status wg_example_accept(const wg_adding *a, wg_example *e)
                                   e->labels[i], (long long)a->reader->V);
         e->n_labels += i > 0 && e->labels[i] != WG_NO_LABEL;
     }
-    if (e->n_labels == 0)
+    if (e->n_labels == 0 && !a->reader->labels_optional)
         return wg_record_fail(a->ctx, r,
                               "no label token after the first%s: nothing to learn or "
                               "forget",

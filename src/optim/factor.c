@@ -26,11 +26,6 @@ static wagle_status new_room(wagle_ctx *ctx, int64_t I, room *out)
     return WG_ALLOC(ctx, &out->support, 2 * I);
 }
 
-int64_t wg_factor_work(int64_t I)
-{
-    return 3 * I * I * (int64_t)sizeof(double);
-}
-
 static void free_room(room *r)
 {
     wg_free(r->a);
@@ -219,34 +214,71 @@ static wagle_status keep(wagle_ctx *ctx, const char *scratch, const wg_factor_jo
     return WAGLE_OK;
 }
 
-enum { WORKERS = 64 };
+/* --- several at once ---------------------------------------------------------------------------
+ * Worker w of `workers` makes the factors w, w + workers, ...: in a room of its own, which has the
+ * size that the widest of them needs.
+ */
+
+static int workers_for(int n)
+{
+    const int threads = omp_get_max_threads();
+
+    return threads < 1 ? 1 : threads < n ? threads : n;
+}
+
+static int64_t widest_of(const wg_factor_job *job, int n, int w, int workers)
+{
+    int64_t most = 0;
+
+    for (int i = w; i < n; i += workers)
+        most = job[i].I > most ? job[i].I : most;
+    return most;
+}
+
+int64_t wg_factors_work(const wg_factor_job *job, int n)
+{
+    const int workers = workers_for(n);
+    int64_t bytes = 0;
+
+    for (int w = 0; w < workers; w++) {
+        const int64_t I = widest_of(job, n, w, workers);
+        bytes += 3 * I * I * (int64_t)sizeof(double);
+    }
+    return bytes;
+}
+
+static void make_all(const wg_factor_way *way, const wg_factor_job *job, int n, const room *own,
+                     int workers, bool *made)
+{
+    openblas_set_num_threads(1);
+#pragma omp parallel for num_threads(workers) schedule(static, 1)
+    for (int w = 0; w < workers; w++)
+        for (int i = w; i < n; i += workers)
+            made[i] = make(way, &job[i], &own[w]);
+}
 
 wagle_status wg_factors_make(wagle_ctx *ctx, const wg_factor_way *way, const char *scratch,
                              const wg_factor_job *job, int n)
 {
-    room own[WORKERS] = {{0}};
-    bool made[WORKERS] = {false};
-    int workers = omp_get_max_threads();
-    int64_t most = 0;
-    wagle_status st = n <= WORKERS ? WAGLE_OK : wg_fail(ctx, WAGLE_E_RUN, "too many factors");
+    const int workers = workers_for(n);
+    room *own = NULL;
+    bool *made = NULL;
+    wagle_status st = WG_ALLOC(ctx, &own, workers);
 
-    workers = workers < n ? workers : n;
-    for (int i = 0; i < n; i++)
-        most = job[i].I > most ? job[i].I : most;
-    for (int i = 0; st == WAGLE_OK && i < workers; i++)
-        st = new_room(ctx, most, &own[i]);
-    if (st == WAGLE_OK) {
-        openblas_set_num_threads(1);
-#pragma omp parallel for num_threads(workers) schedule(dynamic, 1)
-        for (int i = 0; i < n; i++)
-            made[i] = make(way, &job[i], &own[omp_get_thread_num()]);
-    }
+    if (st == WAGLE_OK)
+        st = WG_ALLOC(ctx, &made, n);
+    for (int w = 0; st == WAGLE_OK && w < workers; w++)
+        st = new_room(ctx, widest_of(job, n, w, workers), &own[w]);
+    if (st == WAGLE_OK)
+        make_all(way, job, n, own, workers, made);
     for (int i = 0; st == WAGLE_OK && i < n; i++)
         st = made[i] ? keep(ctx, scratch, &job[i])
                      : wg_fail(ctx, WAGLE_E_RUN,
                                "what '%s' reads in the rows to protect is not finite", job[i].name);
-    for (int i = 0; i < workers && i < WORKERS; i++)
-        free_room(&own[i]);
+    for (int w = 0; own != NULL && w < workers; w++)
+        free_room(&own[w]);
+    wg_free(own);
+    wg_free(made);
     return st;
 }
 

@@ -41,8 +41,9 @@ typedef struct wg_factor_job {
  * WAGLE_E_RUN. */
 WAGLE_CHECK wagle_status wg_factors_make(wagle_ctx *ctx, const wg_factor_way *way,
                                          const char *scratch, const wg_factor_job *job, int n);
-/* Bytes that this takes on each thread. */
-int64_t wg_factor_work(int64_t I);
+/* Bytes that this takes beside the jobs' data, which depends on the number of threads. Of the jobs,
+ * I is read. The largest should come first. */
+int64_t wg_factors_work(const wg_factor_job *job, int n);
 void wg_factor_free(wg_factor *f);
 
 /* Reals that a factor holds at most, before it is known. */

@@ -37,11 +37,16 @@ bool wg_selects_neurons(const uint64_t *bits, int64_t outer, int64_t inner, int6
 
 enum { BLOCK = 1 << 22 };
 
-static int64_t block_rows(const wg_tensor *w, const wg_factor *f)
+static int64_t block_rows(const wg_tensor *w, bool transposed)
 {
     const int64_t inner = w->shape.dim[1];
 
-    return f->transposed || w->count <= BLOCK ? w->shape.dim[0] : inner < BLOCK ? BLOCK / inner : 1;
+    return transposed || w->count <= BLOCK ? w->shape.dim[0] : inner < BLOCK ? BLOCK / inner : 1;
+}
+
+int64_t wg_protect_block(const wg_tensor *w, bool transposed)
+{
+    return block_rows(w, transposed) * w->shape.dim[1];
 }
 
 static int64_t largest_block(const wg_model *m, const wg_protect *p)
@@ -50,8 +55,7 @@ static int64_t largest_block(const wg_model *m, const wg_protect *p)
 
     for (int t = 0; t < m->files.n; t++)
         if (p->of[t] >= 0) {
-            const wg_tensor *w = &m->files.tensor[t];
-            const int64_t n = block_rows(w, &p->factor[p->of[t]]) * w->shape.dim[1];
+            const int64_t n = wg_protect_block(&m->files.tensor[t], p->factor[p->of[t]].transposed);
             most = n > most ? n : most;
         }
     return most;
@@ -115,7 +119,8 @@ void wg_protect_update(const wg_model *m, const wg_protect *p, int t, const uint
 {
     const wg_tensor *w = &m->files.tensor[t];
     const wg_factor *f = &p->factor[p->of[t]];
-    const int64_t outer = w->shape.dim[0], inner = w->shape.dim[1], rows = block_rows(w, f);
+    const int64_t outer = w->shape.dim[0], inner = w->shape.dim[1],
+                  rows = block_rows(w, f->transposed);
     float *whole = room + largest_block(m, p);
 
     if (neurons) {

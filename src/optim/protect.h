@@ -21,7 +21,9 @@ void wg_protect_free(wg_protect *p);
 bool wg_selects_neurons(const uint64_t *bits, int64_t outer, int64_t inner, int64_t count,
                         bool transposed);
 
-/* Reals of the room below: twice the most weights of a tensor that are multiplied at a time. */
+/* The most weights of matrix w that are multiplied at a time. */
+int64_t wg_protect_block(const wg_tensor *w, bool transposed);
+/* Reals of the room below: twice that, of the largest matrix. */
 int64_t wg_protect_room(const wg_model *m, const wg_protect *p);
 /* The update [count] of tensor t's selected weights, one after the other, is multiplied by the
  * tensor's factor, and what falls on other weights is dropped. neurons: wg_selects_neurons. */

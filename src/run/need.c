@@ -24,10 +24,13 @@ static wg_intent largest_batch(const wg_run *w, wg_retain term)
 int64_t wg_run_trained(const wg_run *w)
 {
     const wagle_train_options *o = w->o;
-    const int64_t weights = wg_model_parameters(w->session.model);
+    const wg_model *m = w->session.model;
+    const int64_t weights = wg_model_parameters(m);
 
-    if (o->mask == NULL && o->selector == NULL)
-        return weights;
+    if (o->mask == NULL && o->selector == NULL) /* under protection a tied table does not train */
+        return o->protect.path != NULL && m->config.tied
+                   ? weights - m->files.tensor[wg_model_tensor(m, WG_EMBED, 0)].count
+                   : weights;
     return w->mask.n > 0 ? w->mask.selected : (int64_t)(o->density * (double)weights + 0.5);
 }
 
@@ -54,12 +57,19 @@ static int64_t factor_bytes(const wg_run *w)
     return tokens > 0 ? wg_protect_bytes(w->session.model, w->o, tokens) : 0;
 }
 
+static int64_t update_bytes(const wg_run *w)
+{
+    return w->protect_rows.all.n > 0
+               ? wg_protect_update_bytes(w->session.model, w->o, wg_run_trained(w))
+               : 0;
+}
+
 /* Whether the pass that makes the factors fits. */
 static wagle_status check_preparation(wagle_ctx *ctx, wg_run *w, int64_t factors)
 {
     const int64_t tokens = wg_protect_tokens(&w->protect_rows.all);
     const wg_cost cost[] = {{"factors", factors},
-                            {"covariances", wg_protect_work(w->session.model, tokens)}};
+                            {"covariances", wg_protect_work(w->session.model, w->o, tokens)}};
     const wg_need need = {.intent = {.tokens = tokens,
                                      .labels = w->session.model->config.tied ? 1 : tokens,
                                      .longest = w->protect_rows.all.longest},
@@ -74,7 +84,7 @@ static wagle_status check_preparation(wagle_ctx *ctx, wg_run *w, int64_t factors
 /* --- the run's need ----------------------------------------------------------------------------
  */
 
-enum { STATE, FACTORS, MASK, REFERENCE, MERGED, COSTS };
+enum { STATE, FACTORS, UPDATE, MASK, REFERENCE, MERGED, COSTS };
 
 static void list_costs(const wg_run *w, const wg_intent *batch, wg_retain term, wg_cost cost[COSTS])
 {
@@ -87,6 +97,7 @@ static void list_costs(const wg_run *w, const wg_intent *batch, wg_retain term, 
 
     cost[STATE] = (wg_cost){"optimizer: masters, gradient, moments", state};
     cost[FACTORS] = (wg_cost){"factors of protected matrices, at most", factor_bytes(w)};
+    cost[UPDATE] = (wg_cost){"update of a protected matrix", update_bytes(w)};
     cost[MASK] = (wg_cost){"mask", masked ? mask : 0};
     cost[REFERENCE] = (wg_cost){"untouched model's pass", reference_bytes(w, term, batch)};
     cost[MERGED] = (wg_cost){"merged matrices", o->lora > 0 ? 4 * weights : 0};

@@ -59,19 +59,59 @@ static wg_factor_way way_of(const wagle_train_options *o)
     return (wg_factor_way){.damping = o->protect_damping, .rank = o->protect_rank};
 }
 
+enum { WAITING = 16 };
+
 typedef struct sizes {
+    const wg_model *model;
     wg_factor_way way;
-    int64_t tokens, bytes, layer, widest;
+    int64_t tokens, bytes;
+    int64_t update, block;        /* reals: the largest matrix, and wg_protect_block */
+    int64_t widest;               /* inputs */
+    const char *name;             /* of the widest */
+    wg_factor_job layer[WAITING]; /* of one layer, and of what belongs to none */
+    int n;
 } sizes;
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
 
 static void add_size(void *user, const struct kind *kind, int64_t layer, int tensor, int64_t I)
 {
     sizes *s = user;
+    const wg_tensor *w = &s->model->files.tensor[tensor];
+    const bool transposed = in_layer(kind->role) && s->model->config.family->transposed;
 
-    (void)kind, (void)tensor;
     s->bytes += wg_factor_most(&s->way, I, s->tokens) * (int64_t)sizeof(wg_real);
-    s->layer += layer == 0 ? I * I * (int64_t)sizeof(wg_real) : 0;
-    s->widest = I > s->widest ? I : s->widest;
+    s->update = larger(s->update, w->count);
+    s->block = larger(s->block, wg_protect_block(w, transposed));
+    if (I > s->widest) {
+        s->widest = I;
+        s->name = w->name;
+    }
+    if (layer == 0)
+        s->layer[s->n++].I = I;
+}
+
+static sizes sizes_of(const wg_model *m, const wagle_train_options *o, int64_t tokens)
+{
+    sizes s = {.model = m, .way = way_of(o), .tokens = tokens};
+
+    walk(m, add_size, &s);
+    return s;
+}
+
+wagle_status wg_protect_check_model(wagle_ctx *ctx, const wg_model *m, const wagle_train_options *o)
+{
+    const sizes s = sizes_of(m, o, 1);
+
+    return o->protect.path == NULL || o->protect_rank <= s.widest
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_USAGE,
+                         "--protect-rank %lld: the widest matrix, '%s', has %lld inputs; 0 "
+                         "protects all directions",
+                         (long long)o->protect_rank, s.name, (long long)s.widest);
 }
 
 int64_t wg_protect_tokens(const wg_dataset *rows)
@@ -85,32 +125,60 @@ int64_t wg_protect_tokens(const wg_dataset *rows)
 
 int64_t wg_protect_bytes(const wg_model *m, const wagle_train_options *o, int64_t tokens)
 {
-    sizes s = {.way = way_of(o), .tokens = tokens};
-
-    walk(m, add_size, &s);
-    return s.bytes;
+    return sizes_of(m, o, tokens).bytes;
 }
 
-enum { THREADS = 2, FEW_BYTES = 256 << 20 };
+int64_t wg_protect_update_bytes(const wg_model *m, const wagle_train_options *o, int64_t trained)
+{
+    const sizes s = sizes_of(m, o, 1);
+
+    return ((s.update < trained ? s.update : trained) + 2 * s.block) * (int64_t)sizeof(wg_real);
+}
+
+enum { LAYERS = 2, FEW_BYTES = 256 << 20 };
+
+static int64_t bytes_of_a_layer(const sizes *s)
+{
+    int64_t bytes = 0;
+
+    for (int i = 0; i < s->n; i++)
+        bytes += s->layer[i].I * s->layer[i].I * (int64_t)sizeof(wg_real);
+    return bytes;
+}
 
 /* Layers whose inputs wait together, so that their largest matrices are worked on at once. */
-static int64_t layers_together(int64_t bytes_of_a_layer)
+static int64_t layers_together(const sizes *s)
 {
-    return bytes_of_a_layer < FEW_BYTES ? THREADS : 1;
+    return bytes_of_a_layer(s) < FEW_BYTES ? LAYERS : 1;
 }
 
-int64_t wg_protect_work(const wg_model *m, int64_t tokens)
+/* The largest first: no thread ends long after the others. */
+static void sort_jobs(wg_factor_job *job, int n)
 {
-    sizes s = {.way = {.damping = 1}, .tokens = tokens};
+    for (int i = 1; i < n; i++)
+        for (int j = i; j > 0 && job[j].I > job[j - 1].I; j--) {
+            const wg_factor_job swap = job[j];
+            job[j] = job[j - 1];
+            job[j - 1] = swap;
+        }
+}
 
-    walk(m, add_size, &s);
-    return layers_together(s.layer) * s.layer + THREADS * wg_factor_work(s.widest);
+int64_t wg_protect_work(const wg_model *m, const wagle_train_options *o, int64_t tokens)
+{
+    const sizes s = sizes_of(m, o, tokens);
+    const int64_t together = layers_together(&s);
+    wg_factor_job job[WAITING];
+    int n = 0;
+
+    for (int64_t l = 0; l < together; l++)
+        for (int i = 0; i < s.n && n < WAITING; i++)
+            job[n++] = s.layer[i];
+    sort_jobs(job, n);
+    return together * bytes_of_a_layer(&s) + wg_factors_work(job, n);
 }
 
 /* --- the pass ----------------------------------------------------------------------------------
  */
-
-enum { WAITING = 16 };
 
 typedef struct waiting {
     wg_factor_job job;
@@ -179,12 +247,7 @@ static wagle_status flush(pass *k)
 
     for (int i = 0; i < k->n; i++)
         job[i] = k->list[i].job;
-    for (int i = 1; i < k->n; i++) /* the largest first: no thread ends long after the others */
-        for (int j = i; j > 0 && job[j].I > job[j - 1].I; j--) {
-            const wg_factor_job swap = job[j];
-            job[j] = job[j - 1];
-            job[j - 1] = swap;
-        }
+    sort_jobs(job, k->n);
     st = k->n > 0 && k->st == WAGLE_OK ? wg_factors_make(k->ctx, &k->way, k->scratch, job, k->n)
                                        : WAGLE_OK;
     for (int i = 0; i < k->n; i++)
@@ -284,17 +347,16 @@ static wagle_status look(pass *k, wg_session *s, const wg_dataset *rows)
 wagle_status wg_protect_make(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
                              const wagle_train_options *o, const char *scratch, wg_protect *out)
 {
-    sizes size = {.way = way_of(o)};
+    const sizes size = sizes_of(s->model, o, wg_protect_tokens(rows));
     pass k = {.ctx = ctx,
               .model = s->model,
               .way = way_of(o),
               .scratch = scratch,
               .out = out,
-              .tokens = wg_protect_tokens(rows)};
+              .tokens = size.tokens};
     wagle_status st;
 
-    walk(s->model, add_size, &size);
-    k.together = layers_together(size.layer);
+    k.together = layers_together(&size);
     st = place(&k);
     if (st == WAGLE_OK)
         st = look(&k, s, rows);

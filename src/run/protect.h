@@ -33,9 +33,14 @@ void wg_protect_rows_free(wg_protect_rows *rows);
 
 /* Tokens that the rows' covariances are means over: all but each row's last. */
 int64_t wg_protect_tokens(const wg_dataset *rows);
-/* Bytes that the factors take at most, and that making them takes beside a forward pass. */
+/* What o says of the rank, against the model: more than the widest matrix has is a usage error. */
+WAGLE_CHECK wagle_status wg_protect_check_model(wagle_ctx *ctx, const wg_model *m,
+                                                const wagle_train_options *o);
+/* Bytes that the factors take at most; that making them takes beside a forward pass; that an
+ * update of `trained` weights takes beside the optimizer's state. */
 int64_t wg_protect_bytes(const wg_model *m, const wagle_train_options *o, int64_t tokens);
-int64_t wg_protect_work(const wg_model *m, int64_t tokens);
+int64_t wg_protect_work(const wg_model *m, const wagle_train_options *o, int64_t tokens);
+int64_t wg_protect_update_bytes(const wg_model *m, const wagle_train_options *o, int64_t trained);
 
 /* Factors of every matrix but the embeddings, of the model as it is stored, in one pass over the
  * rows. scratch: NULL, or a folder for files that hold them. */

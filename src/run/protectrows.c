@@ -81,7 +81,8 @@ static wagle_status add(wagle_ctx *ctx, const wg_dataset *from, int64_t *room, w
     return WAGLE_OK;
 }
 
-/* Rows of all files together, so that options of layouts are looked at once. */
+/* Rows of all files together, so that options of layouts are looked at once. Labels play no part.
+ */
 static wagle_status load_files(wagle_ctx *ctx, wg_session *s, const wagle_data *d,
                                wg_protect_rows *out)
 {
@@ -98,7 +99,9 @@ static wagle_status load_files(wagle_ctx *ctx, wg_session *s, const wagle_data *
             list[n++] = entry_at(d, i);
     files.path = list[0];
     files.more = n > 0 ? list + 1 : NULL;
+    s->reader.labels_optional = true;
     st = n > 0 ? wg_dataset_load(ctx, &s->reader, &files, &out->files) : WAGLE_OK;
+    s->reader.labels_optional = false;
     wg_free(list);
     return st;
 }

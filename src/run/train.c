@@ -380,6 +380,7 @@ static wagle_status keep_self_rows(wagle_ctx *ctx, wg_run *w)
 
 static wagle_status load_data(wagle_ctx *ctx, wg_run *w)
 {
+    WG_TRY(wg_protect_check_model(ctx, w->session.model, w->o));
     WG_TRY(wg_material_load(ctx, &w->session, w->objective, w->o, &w->data));
     WG_TRY(wg_protect_rows_load(ctx, &w->session, w->o, &w->data.forget, &w->data.retain,
                                 &w->protect_rows));

@@ -40,6 +40,8 @@ without_pairs refused unlearn --pairs p --steps 3
 without_pairs said unlearn --pairs p --batch 3
 with_lora refused finetune --lora-alpha 3
 with_lora refused finetune --lora-targets attention
+with_protect refused unlearn --protect-damping 1
+with_protect refused finetune --protect-rank 3
 evaluates_on_the_way refused unlearn --eval-every 3
 with_stop_when refused unlearn --allow-unmet
 with_stop_when refused finetune --allow-unmet --eval-every 2 --monitor
@@ -110,6 +112,7 @@ eval --suite mcq,tofu --shots 3 --no-eos --max-tokens 3
 eval --data d --metrics nll,rougeL --max-tokens 3
 generate --temperature 1 --top-k 3 --top-p 0.5
 finetune --lora 4 --lora-alpha 8 --lora-targets attention
+unlearn --protect rows --protect-damping 1 --protect-rank 3
 LIST
 }
 

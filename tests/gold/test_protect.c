@@ -311,7 +311,7 @@ static void note(void *user, int64_t layer, wg_role role, int64_t N, int64_t I, 
 
 static float *some_update(const wg_tensor *t)
 {
-    float *u = malloc((size_t)t->count * sizeof *u);
+    float *u = calloc((size_t)t->count, sizeof *u);
 
     for (int64_t i = 0; i < t->count; i++)
         u[i] = (float)noise((uint64_t)(i + t->count));
