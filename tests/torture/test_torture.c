@@ -138,6 +138,64 @@ static wagle_status apply(wagle_ctx *ctx)
     return wagle_apply(ctx, &o);
 }
 
+/* --- rows to protect ---------------------------------------------------------------------------
+ */
+
+#define PROTECTED WG_SCRATCH "/torture-protected.jsonl"
+
+/* Rows with more tokens than most matrices have inputs: factors of both forms. */
+static void write_protected(void)
+{
+    FILE *file = fopen(PROTECTED, "w");
+
+    for (int row = 0; row < 3; row++) {
+        fputs("{\"input_ids\":[", file);
+        for (int i = 0; i < 20; i++)
+            fprintf(file, "%s%d", i > 0 ? "," : "", 3 + (row * 97 + i * 41) % 300);
+        fputs("]}\n", file);
+    }
+    fclose(file);
+}
+
+/* A protected run, of all eigenpairs, the leading ones or those that matter. */
+static wagle_status protected_run(wagle_ctx *ctx, const char *selector, int64_t rank)
+{
+    static const char *const more[] = {"retain", NULL};
+    wagle_train_options o;
+
+    training(&o, OUT);
+    o.selector = selector;
+    o.protect.path = PROTECTED;
+    o.protect.more = more;
+    o.protect_rank = rank;
+    o.batch = 1;
+    o.steps = 1;
+    o.warmup = 0;
+    return wagle_unlearn(ctx, &o, NULL);
+}
+
+static wagle_status protect(wagle_ctx *ctx)
+{
+    return protected_run(ctx, NULL, 0);
+}
+
+static wagle_status protect_masked(wagle_ctx *ctx)
+{
+    return protected_run(ctx, "snip", 3);
+}
+
+/* Memory for neither factors nor the optimizer's state: they lie in scratch files. Two threads, so
+ * that what the preparation takes is the same on every machine. */
+static wagle_status protect_in_files(wagle_ctx *ctx)
+{
+    wagle_set_threads(ctx, 2);
+    wagle_set_memory(ctx, 41900 << 10);
+    const wagle_status st = protected_run(ctx, NULL, -1);
+    wagle_set_memory(ctx, 0);
+    wagle_set_threads(ctx, 0);
+    return st;
+}
+
 static wagle_status encode_with(wagle_ctx *ctx, const char *folder)
 {
     wagle_tokenizer *t;
@@ -527,12 +585,13 @@ static void each_failure_is_survived(const trial *of, int64_t (*fail_at)(int64_t
 }
 
 static const trial trials[] = {
-    {encode, 97, 1552},    {encode_older, 7, 97},   {encode_flags, 7, 97}, {gradient, 1, 1},
-    {attribute, 1, 1},     {unlearn, 1, 1},         {mask, 1, 1},          {several_masks, 1, 1},
-    {soft_gradient, 1, 1}, {hidden_gradient, 1, 1}, {adapters, 1, 1},      {diff, 1, 1},
-    {apply, 1, 1},         {suites, 1, 48},         {robustness, 1, 48},   {difference, 1, 1},
-    {watched, 1, 48},      {sweep, 1, 80},          {search, 23, 200},     {joined, 1, 1},
-    {report, 1, 48},       {quizzed, 7, 96},        {neurons, 1, 1}};
+    {encode, 97, 1552},     {encode_older, 7, 97},   {encode_flags, 7, 97}, {gradient, 1, 1},
+    {attribute, 1, 1},      {unlearn, 1, 1},         {mask, 1, 1},          {several_masks, 1, 1},
+    {soft_gradient, 1, 1},  {hidden_gradient, 1, 1}, {adapters, 1, 1},      {diff, 1, 1},
+    {apply, 1, 1},          {suites, 1, 48},         {robustness, 1, 48},   {difference, 1, 1},
+    {watched, 1, 48},       {sweep, 1, 80},          {search, 23, 200},     {joined, 1, 1},
+    {report, 1, 48},        {quizzed, 7, 96},        {neurons, 1, 1},       {protect, 1, 7},
+    {protect_masked, 1, 7}, {protect_in_files, 1, 7}};
 
 static void allocations_that_fail_are_survived(void **state)
 {
@@ -595,10 +654,16 @@ static void interruptions_at_each_check_change_no_bit(void **state)
         const char *objective, *optimizer;
         double rectify;
         int64_t lora, accumulate;
-    } how[] = {{"npo", "adamw", 0.8, 0, 1},  {"dpo", "sophia", 0, 0, 1},
-               {"npo", "sophia", 0.8, 0, 2}, {"undial", "sgd", 0, 0, 1},
-               {"rmu", "lion", 0, 0, 2},     {"graddiff", "adamw", 0, 2, 1},
-               {"pdu", "adamw", 0, 0, 1}};
+        const char *protect, *state;
+    } how[] = {{"npo", "adamw", 0.8, 0, 1, NULL, "f32"},
+               {"dpo", "sophia", 0, 0, 1, NULL, "f32"},
+               {"npo", "sophia", 0.8, 0, 2, NULL, "f32"},
+               {"undial", "sgd", 0, 0, 1, NULL, "f32"},
+               {"rmu", "lion", 0, 0, 2, NULL, "f32"},
+               {"graddiff", "adamw", 0, 2, 1, NULL, "f32"},
+               {"pdu", "adamw", 0, 0, 1, NULL, "f32"},
+               {"graddiff", "adamw", 0, 0, 1, PROTECTED, "bf16"},
+               {"npo", "lion", 0.8, 0, 2, PROTECTED, "f32"}};
 
     (void)state;
     for (size_t i = 0; i < sizeof how / sizeof *how; i++) {
@@ -612,6 +677,8 @@ static void interruptions_at_each_check_change_no_bit(void **state)
         o.rectify = how[i].rectify;
         o.lora = how[i].lora;
         o.accumulate = how[i].accumulate;
+        o.protect.path = how[i].protect;
+        o.state = how[i].state;
         o.batch = 1;
         o.steps = 3;
         o.warmup = 0;
@@ -642,6 +709,7 @@ static int prepare(void **state)
         wg_remove_tree(left[i]);
     write_text(WG_SCRATCH "/torture.jsonl",
                "{\"input_ids\":[5,6,7,8,9]}\n{\"input_ids\":[15,16,17]}\n");
+    write_protected();
     train_once();
     score_once();
     make_text_model();
