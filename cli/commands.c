@@ -151,14 +151,15 @@ const cli_command cli_commands[] = {
      cli_gradient, NULL, NULL, 0},
     {"attribute", NULL, "score every weight by its influence on forgetting",
      "wagle attribute --model DIR --forget forget.jsonl --retain retain.jsonl --out scores",
-     "model forget retain out selector gamma damping loss seed force memory dry-run" ROWS,
+     "model forget retain out selector gamma damping protect protect-damping protect-rank loss "
+     "seed force memory dry-run" ROWS,
      cli_attribute, NULL, NULL, 0},
     {"mask", "[MASK...]",
      "select the most influential share of the weights, combine and compare such masks",
      "wagle mask --scores scores --density 0.1 --exclude embeddings --out mask",
      "scores density densities scope include exclude format out op compare svg json model forget "
-     "retain "
-     "selector gamma damping loss seed force memory dry-run" ROWS,
+     "retain selector gamma damping protect protect-damping protect-rank loss seed force memory "
+     "dry-run" ROWS,
      cli_mask, NULL, NULL, CLI_LIST},
     {"finetune", NULL, "train on rows", "wagle finetune --model DIR --data rows.jsonl --out DIR2",
      "model data out" ROWS TRAIN, cli_finetune, NULL, cli_finetune_defaults, 0},

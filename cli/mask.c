@@ -15,9 +15,12 @@ static wagle_attribute_options attribution(const cli_options *o)
     a.selector = o->selector != NULL ? o->selector : a.selector;
     cli_given_seed(&a.seed, o->seed);
     a.force = o->force;
-    wagle_gamma_read(o->gamma, &a.gamma, &a.gamma_diag);
+    wagle_gamma_read(o->gamma, &a.gamma);
     a.loss = o->loss;
     cli_given(&a.damping, o->damping);
+    a.protect = cli_files(o, o->protect);
+    cli_given(&a.protect_damping, o->protect_damping);
+    cli_given_whole(&a.protect_rank, o->protect_rank);
     return a;
 }
 

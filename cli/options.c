@@ -15,7 +15,8 @@ const cli_option cli_table[] = {
      "output file or folder; eval: X.json, the result with its rows"},
     {"selector", "NAME", CLI_TEXT, AT(selector), "how weights are scored; listed below"},
     {"gamma", "X", CLI_TEXT, AT(gamma),
-     "curvature of wagle: diag (default): of each weight; auto, as in the paper; or a number"},
+     "curvature of wagle: diag (default): of each weight; auto, as in the paper; a number; or "
+     "protect: the factors of --protect in its place"},
     {"damping", "X", CLI_REAL, AT(damping),
      "added to a Fisher diagonal before dividing by it, as a share of its mean"},
     {"loss", "NAME", CLI_TEXT, AT(loss), "forget loss that is attributed: nll, or an objective"},
@@ -85,7 +86,8 @@ const cli_option cli_table[] = {
      "opposes their moving average (G: weight of the newest, 0.8 in the paper)"},
     {"protect", "ROWS", CLI_TEXTS, AT(protect),
      "keep what these rows use: a file of rows or a .txt, retain (the retain rows), or self[:N] (N "
-     "texts that the model writes itself); may repeat"},
+     "texts that the model writes itself); may repeat. attribute, mask: for --gamma protect "
+     "(default: retain)"},
     {"protect-damping", "X", CLI_REAL, AT(protect_damping),
      "how freely it still changes what they use (0.1; more: freer)"},
     {"protect-rank", "K", CLI_WHOLE, AT(protect_rank),

@@ -108,6 +108,12 @@ static bool reads_damping(const cli_options *o)
            (!selector_is(o, "wagle") || strcmp(o->gamma, "diag") == 0);
 }
 
+static bool scores_by_protect(const cli_options *o)
+{
+    return selector_uses(o, WAGLE_USES_PROTECT) ||
+           (selector_is(o, "wagle") && strcmp(o->gamma, "protect") == 0);
+}
+
 static bool scores_forget(const cli_options *o)
 {
     return selector_uses(o, WAGLE_USES_FORGET);
@@ -192,6 +198,11 @@ static bool with_lora(const cli_options *o)
 static bool with_protect(const cli_options *o)
 {
     return o->protect[0] != NULL;
+}
+
+static bool makes_factors(const cli_options *o)
+{
+    return with_protect(o) || (o->selector != NULL && scores_by_protect(o));
 }
 
 static bool evaluates_on_the_way(const cli_options *o)
@@ -304,16 +315,18 @@ static const struct rule {
     {"svg", "mask", with_compare, "it needs --compare", false},
     {"json", "mask", with_compare, "it needs --compare", true},
     {"scores density densities scope include exclude format out op model forget retain selector "
-     "gamma damping loss",
+     "gamma damping protect protect-damping protect-rank loss",
      "mask", without_compare, "--compare only reads masks", false},
     {"density densities scope", "mask", without_op, "--op combines masks as they are", false},
-    {"selector gamma damping loss forget retain " ROW_OPTIONS, "mask", with_scoring,
-     "it needs --model; with --scores or --op nothing is scored", false},
+    {"selector gamma damping protect protect-damping protect-rank loss forget retain " ROW_OPTIONS,
+     "mask", with_scoring, "it needs --model; with --scores or --op nothing is scored", false},
     {"density", "mask", without_densities, "--densities says which", false},
     {"gamma", "attribute mask unlearn", reads_gamma, "it needs --selector wagle", false},
     {"damping", "attribute mask unlearn", reads_damping,
      "it needs a selector that divides by a Fisher diagonal: wagle with --gamma diag, or leverage",
      false},
+    {"protect protect-damping protect-rank", "attribute mask", scores_by_protect,
+     "it needs --gamma protect", false},
     {"loss", "attribute mask", scores_forget, "the selector reads no forget rows", false},
     {"forget", "attribute mask", scores_forget, "the selector reads no forget rows", true},
     {"retain", "attribute mask", scores_retain, "the selector reads no retain rows", true},
@@ -337,8 +350,8 @@ static const struct rule {
     {"batch accumulate", "finetune unlearn", without_pairs, "--pairs says the rows of each update",
      true},
     {"lora-alpha lora-targets", "finetune unlearn", with_lora, "it needs --lora RANK", false},
-    {"protect-damping protect-rank", "finetune unlearn", with_protect, "it needs --protect ROWS",
-     false},
+    {"protect-damping protect-rank", "finetune unlearn", makes_factors,
+     "it needs --protect ROWS, or --selector wagle --gamma protect", false},
     {"eval-every", "finetune unlearn", evaluates_on_the_way,
      "it needs --stop-when, --monitor or --suite", false},
     {"allow-unmet land", "finetune unlearn", with_stop_when, "it needs --stop-when", false},

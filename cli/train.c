@@ -210,7 +210,7 @@ wagle_status cli_unlearn(wagle_ctx *ctx, cli_options *o)
         return WAGLE_E_USAGE;
     t.forget = cli_files(o, o->forget);
     t.retain = cli_files(o, o->retain);
-    wagle_gamma_read(o->gamma, &t.gamma, &t.gamma_diag);
+    wagle_gamma_read(o->gamma, &t.gamma);
     return report(o, &r, wagle_unlearn(ctx, &t, &r));
 }
 

@@ -186,21 +186,37 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_gradient(wagle_ctx *ctx, const char *mo
 
 /* --- attribution and masks --------------------------------------------------------------- */
 
+/* What stands for the curvature of the retain loss in wagle's score. */
+typedef enum wagle_gamma_kind {
+    WAGLE_GAMMA_DIAG, /* the Fisher diagonal of each weight: the default (docs/study.md says why) */
+    WAGLE_GAMMA_NUMBER, /* one number for all weights */
+    WAGLE_GAMMA_PROTECT /* no curvature: the retain gradient is multiplied by the factors of the
+                           rows to protect */
+} wagle_gamma_kind;
+
+typedef struct wagle_gamma {
+    wagle_gamma_kind kind;
+    double value; /* the number, above 0; 0: the mean of the Fisher diagonal of the retain set */
+} wagle_gamma;
+
 typedef struct wagle_attribute_options {
     const char *model, *out, *selector;
     wagle_data forget, retain;
-    bool gamma_diag; /* wagle's curvature is of each weight: the default (docs/study.md says why) */
-    double gamma;   /* else > 0, or 0: auto, the mean diagonal empirical Fisher of the retain set */
+    wagle_gamma gamma;
     double damping; /* of Fisher diagonals that are divided by, a share of their mean */
+    /* WAGLE_GAMMA_PROTECT: as in wagle_train_options. No path: the retain rows. */
+    wagle_data protect;
+    double protect_damping;
+    int64_t protect_rank;
     const char *loss; /* forget loss that is attributed: NULL or nll, or an objective's name */
     uint64_t seed;
     bool force;
 } wagle_attribute_options;
 
 WAGLE_API void wagle_attribute_defaults(wagle_attribute_options *o);
-/* gamma as it is written: "auto", "diag" or a number above 0. False for any other text, and *gamma
- * is then -1, which attribution refuses. */
-WAGLE_API bool wagle_gamma_read(const char *text, double *gamma, bool *diag);
+/* gamma as it is written: "auto", "diag", "protect" or a number above 0. False for any other text,
+ * and gamma->value is then -1, which attribution refuses. */
+WAGLE_API bool wagle_gamma_read(const char *text, wagle_gamma *gamma);
 WAGLE_API WAGLE_CHECK wagle_status wagle_attribute(wagle_ctx *ctx,
                                                    const wagle_attribute_options *o);
 
@@ -263,9 +279,10 @@ typedef struct wagle_train_options {
     const char *state;     /* moments of the optimizer: f32 or bf16 */
     const char *mask;      /* mask file; or selector and density; or neither: all weights */
     const char *selector;
-    double density, gamma;
-    bool gamma_diag;
-    double damping; /* below 0: the default */
+    double density;
+    wagle_gamma gamma; /* with WAGLE_GAMMA_PROTECT and no `protect` the retain rows give the factors
+                          of the scores; updates are not multiplied by them */
+    double damping;    /* below 0: the default */
     const char *const *include, *const *exclude;
     int64_t lora;                    /* rank of adapters that are trained instead; 0: none */
     double lora_alpha;               /* their scale times the rank; 0: twice the rank */
@@ -526,7 +543,8 @@ enum {
     WAGLE_USES_SCORER = 1 << 11,
     WAGLE_USES_RELEARN = 1 << 12, /* `relearn_steps`, `relearn_lr` */
     WAGLE_USES_GOLD = 1 << 13,
-    WAGLE_USES_EOS = 1 << 14 /* `no_eos` */
+    WAGLE_USES_EOS = 1 << 14,    /* `no_eos` */
+    WAGLE_USES_PROTECT = 1 << 15 /* selector: `protect`, whatever gamma is */
 };
 
 typedef struct wagle_info {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 enum { CHUNK = 1 << 18 };
+static const int needs_retain = WG_NEEDS_RETAIN_GRADIENT | WG_NEEDS_RETAIN_FISHER;
 
 typedef struct scorer {
     wg_attribution *of;
@@ -20,6 +21,7 @@ typedef struct scorer {
     float *theta, *score, *spare[3]; /* [CHUNK] */
     double mean_fisher;
     float **inputs; /* [tensors] norms of what each matrix reads, or NULL */
+    wg_product product;
 } scorer;
 
 /* Scores weights [first, first+n) of a tensor, n at most CHUNK, out of what c holds of them. */
@@ -44,13 +46,15 @@ static wagle_status score_tensor(void *user, wagle_ctx *ctx, int tensor, int64_t
                                  const wg_real *const grad[WG_STREAMS])
 {
     scorer *k = user;
-    const wg_tensor *t = &k->of->session.model->files.tensor[tensor];
+    const wg_model *m = k->of->session.model;
+    const wg_tensor *t = &m->files.tensor[tensor];
+    const wg_real *retain = grad != NULL ? wg_product_of(&k->product, m, tensor, grad[1]) : NULL;
 
     for (int64_t first = 0; first < n; first += CHUNK) {
         wg_score_chunk c = {
             .tensor = tensor, .first = first, .n = n - first < CHUNK ? n - first : CHUNK};
         c.grad_forget = grad != NULL ? grad[0] + first : NULL;
-        c.grad_retain = grad != NULL && grad[1] != NULL ? grad[1] + first : NULL;
+        c.grad_retain = retain != NULL ? retain + first : NULL;
         WG_TRY(score_piece(ctx, k, &c));
     }
     wg_map_release(t->data, t->bytes);
@@ -230,8 +234,7 @@ static wagle_status backward(wagle_ctx *ctx, scorer *k, const wg_real *weight, i
 
 static wagle_status score_by_gradients(wagle_ctx *ctx, scorer *k)
 {
-    enum { RETAIN = WG_NEEDS_RETAIN_GRADIENT | WG_NEEDS_RETAIN_FISHER };
-    const bool both = (k->of->selector->needs & RETAIN) != 0;
+    const bool both = (k->of->selector->needs & needs_retain) != 0;
     wg_session *s = &k->of->session;
     wg_real *nll = NULL, *weight = NULL;
     wagle_status st;
@@ -263,6 +266,7 @@ static wagle_status score_all(wagle_ctx *ctx, scorer *k)
     WG_TRY(WG_ALLOC(ctx, &k->score, CHUNK));
     for (int i = 0; i < 3; i++)
         WG_TRY(WG_ALLOC(ctx, &k->spare[i], CHUNK));
+    WG_TRY(wg_product_new(ctx, k->of, &k->product));
     if (needs & WG_NEEDS_INPUTS)
         return score_by_inputs(ctx, k);
     if (needs & WG_NEEDS_FORGET)
@@ -297,6 +301,7 @@ wagle_status wg_score(wagle_ctx *ctx, wg_attribution *a, wg_take_scores *take, v
     for (int t = 0; k.inputs != NULL && t < a->session.model->files.n; t++)
         wg_free(k.inputs[t]);
     wg_free(k.inputs);
+    wg_product_free(&k.product);
     return st;
 }
 
@@ -330,31 +335,67 @@ wagle_status wg_attribute(wagle_ctx *ctx, wg_attribution *a, const char *out, bo
     return st;
 }
 
-/* Checkpoints may go into the folder where the result will be. */
-static wagle_status budget(wagle_ctx *ctx, const wagle_attribute_options *o, wg_attribution *a)
+/* Factors go into a file where --memory has no room for them. */
+static wagle_status spill(wagle_ctx *ctx, wg_attribution *a, const wg_need *need, wg_cost *factors)
 {
-    char folder[4096] = ".";
-    const char *slash = strrchr(o->out, '/');
-    const wg_cost cost = {"scores of a piece", 2 * (int64_t)CHUNK * (int64_t)sizeof(float)};
-    wg_need need = {.cost = &cost, .n = 1, .steps = 1, .hint = "fewer rows (--limit) take less"};
+    wagle_status st = wg_budget(ctx, &a->session, need);
 
-    if (slash != NULL)
-        snprintf(folder, sizeof folder, "%.*s", slash == o->out ? 1 : (int)(slash - o->out),
-                 o->out);
-    if (a->forget.n == 0)
+    if (st != WAGLE_E_RESOURCE || ctx->memory == 0 || factors->bytes == 0)
+        return st;
+    wg_forget_failure(ctx);
+    wg_log(ctx, 1,
+           "factors of protected matrices go into a scratch file of up to %.1f GB: --memory has no "
+           "room for them",
+           (double)factors->bytes / 1e9);
+    a->spill_factors = true;
+    factors->bytes = 0;
+    return wg_budget(ctx, &a->session, need);
+}
+
+wagle_status wg_attribution_budget(wagle_ctx *ctx, wg_attribution *a, const char *folder,
+                                   bool only_check)
+{
+    const int needs = a->selector->needs;
+    const wg_dataset *retain = needs & needs_retain ? &a->retain : NULL;
+    const int64_t rows = retain != NULL && retain->n > a->forget.n ? retain->n : a->forget.n;
+    wg_cost cost[] = {{"scores of a piece", 2 * (int64_t)CHUNK * (int64_t)sizeof(float)},
+                      {"factors of protected matrices, at most", wg_attribution_factor_bytes(a)},
+                      {"retain gradient times its factor", wg_attribution_product_bytes(a)}};
+    wg_need need = {.cost = cost,
+                    .n = 3,
+                    .steps = 1,
+                    .only_check = only_check,
+                    .hint = "fewer rows (--limit) take less"};
+
+    if (!(needs & (WG_NEEDS_FORGET | WG_NEEDS_INPUTS)))
         return WAGLE_OK;
-    need.intent = wg_largest_batch(&a->forget, &a->retain,
-                                   a->forget.n > a->retain.n ? a->forget.n : a->retain.n);
-    need.intent.streams = a->retain.n > 0 ? WG_STREAMS : 1;
+    need.intent = wg_largest_batch(&a->forget, retain, rows);
+    need.intent.streams = retain != NULL ? WG_STREAMS : 1;
     need.intent.folder = folder;
+    WG_TRY(spill(ctx, a, &need, &cost[1]));
+    if (!(needs & WG_NEEDS_FACTORS))
+        return WAGLE_OK;
+    WG_TRY(wg_protect_fits(ctx, &a->session, a->protected, &a->protection, cost[1].bytes));
+    need.only_check = true; /* the engine's limit is that of the scores again */
     return wg_budget(ctx, &a->session, &need);
 }
 
-static const int needs_retain = WG_NEEDS_RETAIN_GRADIENT | WG_NEEDS_RETAIN_FISHER;
+/* The folder where the result will be: scratch files may go there. */
+static void folder_of(const char *out, char folder[4096])
+{
+    const char *slash = strrchr(out, '/');
+
+    snprintf(folder, 4096, "%.*s", slash == NULL || slash == out ? 1 : (int)(slash - out),
+             slash == NULL ? "." : out);
+}
 
 wagle_status wg_attribution_selector(wagle_ctx *ctx, wg_attribution *a, const char *name)
 {
-    return wg_selector_find(ctx, a->diag && strcmp(name, "wagle") == 0 ? "wagle-diag" : name,
+    static const char *const forms[] = {[WAGLE_GAMMA_DIAG] = "wagle-diag",
+                                        [WAGLE_GAMMA_NUMBER] = "wagle",
+                                        [WAGLE_GAMMA_PROTECT] = "wagle-protect"};
+
+    return wg_selector_find(ctx, strcmp(name, "wagle") == 0 ? forms[a->given_gamma.kind] : name,
                             &a->selector);
 }
 
@@ -373,36 +414,62 @@ static wagle_status find_loss(wagle_ctx *ctx, const wagle_attribute_options *o, 
                    o->loss);
 }
 
+/* The rows to protect as a training names them. */
+static wagle_train_options protection_of(const wagle_attribute_options *o)
+{
+    wagle_train_options t;
+
+    wagle_unlearn_defaults(&t);
+    t.forget = o->forget;
+    t.retain = o->retain;
+    t.seed = o->seed;
+    t.protect = o->protect;
+    t.protect_damping = o->protect_damping;
+    t.protect_rank = o->protect_rank;
+    return t;
+}
+
+/* The rows, and what is made of them before any scores. */
+static wagle_status load(wagle_ctx *ctx, const wagle_attribute_options *o, wg_attribution *a)
+{
+    const int needs = a->selector->needs;
+    char folder[4096];
+
+    folder_of(o->out, folder);
+    if (needs & (WG_NEEDS_FORGET | WG_NEEDS_INPUTS))
+        WG_TRY(wg_dataset_load(ctx, &a->session.reader, &o->forget, &a->forget));
+    if (needs & needs_retain)
+        WG_TRY(wg_dataset_load(ctx, &a->session.reader, &o->retain, &a->retain));
+    WG_TRY(wg_attribution_protect_rows(ctx, a));
+    WG_TRY(wg_attribution_budget(ctx, a, folder, false));
+    return ctx->dry_run ? WAGLE_OK : wg_attribution_factors(ctx, a, folder);
+}
+
 wagle_status wg_attribution_open(wagle_ctx *ctx, const wagle_attribute_options *o,
                                  wg_attribution *out)
 {
+    const wagle_train_options protection = protection_of(o);
     wagle_status st;
 
-    *out = (wg_attribution){.gamma = o->gamma_diag ? 0 : o->gamma,
-                            .diag = o->gamma_diag,
+    *out = (wg_attribution){.gamma = o->gamma.value,
+                            .given_gamma = o->gamma,
                             .damping = o->damping,
                             .seed = o->seed,
-                            .given_gamma = o->gamma_diag ? 0 : o->gamma,
                             .forget_data = &o->forget,
                             .retain_data = &o->retain};
-    if (!(o->gamma >= 0) || !isfinite(o->gamma))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--gamma wants a number above 0, auto or diag");
+    WG_TRY(wg_gamma_check(ctx, &o->gamma));
     if (!(o->damping >= 0) || !isfinite(o->damping))
         return wg_fail(ctx, WAGLE_E_USAGE, "--damping %g: 0 or more", o->damping);
     WG_TRY(wg_attribution_selector(ctx, out, o->selector));
+    WG_TRY(wg_attribution_protection(ctx, out, &protection));
     WG_TRY(find_loss(ctx, o, out));
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model)));
     WG_TRY(wg_output_spares_data(ctx, o->out, &o->forget));
     WG_TRY(wg_output_spares_data(ctx, o->out, &o->retain));
+    WG_TRY(wg_output_spares_data(ctx, o->out, &o->protect));
     wg_data_warn_shared(ctx, &o->forget, &o->retain);
     WG_TRY(wg_session_open(ctx, o->model, &out->session));
-    st = WAGLE_OK;
-    if (out->selector->needs & (WG_NEEDS_FORGET | WG_NEEDS_INPUTS))
-        st = wg_dataset_load(ctx, &out->session.reader, &o->forget, &out->forget);
-    if (st == WAGLE_OK && (out->selector->needs & needs_retain))
-        st = wg_dataset_load(ctx, &out->session.reader, &o->retain, &out->retain);
-    if (st == WAGLE_OK)
-        st = budget(ctx, o, out);
+    st = load(ctx, o, out);
     if (st != WAGLE_OK)
         wg_attribution_close(out);
     return st;
@@ -410,28 +477,22 @@ wagle_status wg_attribution_open(wagle_ctx *ctx, const wagle_attribute_options *
 
 void wg_attribution_close(wg_attribution *a)
 {
+    wg_attribution_drop_factors(a);
     wg_dataset_free(&a->forget);
     wg_dataset_free(&a->retain);
     wg_session_close(&a->session);
 }
 
-bool wagle_gamma_read(const char *text, double *gamma, bool *diag)
-{
-    char *end;
-
-    *diag = strcmp(text, "diag") == 0;
-    *gamma = 0;
-    if (*diag || strcmp(text, "auto") == 0)
-        return true;
-    *gamma = strtod(text, &end);
-    if (*end != '\0' || !(*gamma > 0) || !isfinite(*gamma))
-        *gamma = -1;
-    return *gamma > 0;
-}
-
 void wagle_attribute_defaults(wagle_attribute_options *o)
 {
-    *o = (wagle_attribute_options){.selector = "wagle", .gamma_diag = true, .damping = WG_DAMPING};
+    wagle_train_options t;
+
+    wagle_unlearn_defaults(&t);
+    *o = (wagle_attribute_options){.selector = "wagle",
+                                   .gamma = t.gamma,
+                                   .damping = WG_DAMPING,
+                                   .protect_damping = t.protect_damping,
+                                   .protect_rank = t.protect_rank};
 }
 
 wagle_status wagle_attribute(wagle_ctx *ctx, const wagle_attribute_options *o)

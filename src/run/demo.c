@@ -322,7 +322,7 @@ static wagle_status forget(demo *d, const char *selector, const char *name)
     o.retain = (wagle_data){.path = r, .eos = true};
     o.out = out;
     o.selector = selector;
-    o.gamma_diag = false; /* as in the paper */
+    o.gamma.kind = WAGLE_GAMMA_NUMBER; /* auto, as in the paper */
     o.density = 0.1;
     o.exclude = selector != NULL ? no_embeddings : NULL;
     o.objective = "graddiff";

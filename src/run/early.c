@@ -19,7 +19,7 @@ static wagle_status without_effect(wagle_ctx *ctx, const char *option, const cha
 
 static wagle_status check_selection(wagle_ctx *ctx, const wagle_train_options *o)
 {
-    wg_attribution a = {.diag = o->gamma_diag};
+    wg_attribution a = {.given_gamma = o->gamma};
 
     if (o->selector == NULL && (any(o->include) || any(o->exclude)))
         return without_effect(ctx, any(o->include) ? "include" : "exclude",
@@ -29,9 +29,9 @@ static wagle_status check_selection(wagle_ctx *ctx, const wagle_train_options *o
                               "--lora RANK");
     if (o->selector == NULL)
         return WAGLE_OK;
-    if (!(o->gamma >= 0) || !isfinite(o->gamma))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--gamma wants a number above 0, auto or diag");
+    WG_TRY(wg_gamma_check(ctx, &o->gamma));
     WG_TRY(wg_attribution_selector(ctx, &a, o->selector));
+    WG_TRY(wg_attribution_protection(ctx, &a, o));
     return wg_check_density(ctx, o->density);
 }
 

@@ -107,8 +107,10 @@ static wagle_status add_number(wagle_ctx *ctx, const wg_member *m, const void *a
         memcpy(&x, at, sizeof x);
         return wg_text_printf(ctx, out, "%lld", (long long)x);
     }
-    if (m->kind == WG_MEMBER_GAMMA && (o->gamma_diag || o->gamma == 0))
-        return wg_text_addz(ctx, out, o->gamma_diag ? "diag" : "auto");
+    if (m->kind == WG_MEMBER_GAMMA) {
+        wg_gamma_text(&o->gamma, text);
+        return wg_text_addz(ctx, out, text);
+    }
     if (m->kind == WG_MEMBER_CLIP && o->clip_each)
         WG_TRY(wg_text_addz(ctx, out, "layer:"));
     real_text(*(const double *)at, text);

@@ -39,8 +39,9 @@ static wagle_status add_gamma(wagle_ctx *ctx, const wg_tensors *t, json_t *out)
     if (given == NULL)
         return mean > 0 ? wg_json_set(ctx, out, "gamma", json_real(mean)) : WAGLE_OK;
     WG_TRY(wg_json_set(ctx, out, "gamma", json_string(given)));
-    return strtod(given, NULL) > 0 ? WAGLE_OK
-                                   : wg_json_set(ctx, out, "mean_fisher", json_real(mean));
+    return strtod(given, NULL) > 0 || !(mean > 0)
+               ? WAGLE_OK
+               : wg_json_set(ctx, out, "mean_fisher", json_real(mean));
 }
 
 /* Those that are texts of one line: a checkpoint's log, a mask's shapes are not. */

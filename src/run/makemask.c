@@ -238,6 +238,7 @@ static wagle_status check_out(wagle_ctx *ctx, const wagle_mask_options *o, const
     for (int64_t i = 0; i < o->n_masks; i++)
         WG_TRY(wg_output_spares(ctx, out, o->masks[i]));
     WG_TRY(wg_output_spares_data(ctx, out, &o->data.forget));
+    WG_TRY(wg_output_spares_data(ctx, out, &o->data.protect));
     return wg_output_spares_data(ctx, out, &o->data.retain);
 }
 

@@ -24,7 +24,6 @@ const wg_member wg_train_members[] = {
     {"selector", NULL, WG_MEMBER_TEXT, AT(selector), WG_DECIDES, WG_ALWAYS, NULL},
     {"density", NULL, WG_MEMBER_REAL, AT(density), WG_DECIDES, WG_WITH_SELECTOR, NULL},
     {"gamma", NULL, WG_MEMBER_GAMMA, AT(gamma), WG_DECIDES, WG_WITH_SELECTOR, NULL},
-    {"gamma_diag", NULL, WG_MEMBER_FLAG, AT(gamma_diag), WG_IGNORED, WG_ALWAYS, NULL},
     {"damping", NULL, WG_MEMBER_REAL, AT(damping), WG_DECIDES, WG_WITH_SELECTOR, NULL},
     {"include", NULL, WG_MEMBER_TEXTS, AT(include), WG_DECIDES, WG_WITH_SELECTOR, NULL},
     {"exclude", NULL, WG_MEMBER_TEXTS, AT(exclude), WG_DECIDES, WG_WITH_SELECTOR, NULL},

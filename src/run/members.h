@@ -13,8 +13,8 @@ typedef enum wg_member_kind {
     WG_MEMBER_FILE,   /* by its content */
     WG_MEMBER_FOLDER, /* a model, by its weights */
     WG_MEMBER_SETS,   /* NAME=FILE, by their contents */
-    WG_MEMBER_GAMMA,  /* with gamma_diag */
-    WG_MEMBER_CLIP,   /* with clip_each */
+    WG_MEMBER_GAMMA,
+    WG_MEMBER_CLIP, /* with clip_each */
     WG_MEMBER_PARAMS,
     WG_MEMBER_DATA,
     WG_MEMBER_SUITE

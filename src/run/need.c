@@ -64,23 +64,6 @@ static int64_t update_bytes(const wg_run *w)
                : 0;
 }
 
-/* Whether the pass that makes the factors fits. */
-static wagle_status check_preparation(wagle_ctx *ctx, wg_run *w, int64_t factors)
-{
-    const int64_t tokens = wg_protect_tokens(&w->protect_rows.all);
-    const wg_cost cost[] = {{"factors", factors},
-                            {"covariances", wg_protect_work(w->session.model, w->o, tokens)}};
-    const wg_need need = {.intent = {.tokens = tokens,
-                                     .labels = w->session.model->config.tied ? 1 : tokens,
-                                     .longest = w->protect_rows.all.longest},
-                          .cost = cost,
-                          .n = 2,
-                          .only_check = true,
-                          .hint = "fewer rows to --protect take less"};
-
-    return tokens > 0 ? wg_budget(ctx, &w->session, &need) : WAGLE_OK;
-}
-
 /* --- the run's need ----------------------------------------------------------------------------
  */
 
@@ -96,7 +79,8 @@ static void list_costs(const wg_run *w, const wg_intent *batch, wg_retain term, 
     const bool masked = o->mask != NULL || o->selector != NULL;
 
     cost[STATE] = (wg_cost){"optimizer: masters, gradient, moments", state};
-    cost[FACTORS] = (wg_cost){"factors of protected matrices, at most", factor_bytes(w)};
+    cost[FACTORS] =
+        (wg_cost){"factors of protected matrices, at most", w->spill_factors ? 0 : factor_bytes(w)};
     cost[UPDATE] = (wg_cost){"update of a protected matrix", update_bytes(w)};
     cost[MASK] = (wg_cost){"mask", masked ? mask : 0};
     cost[REFERENCE] = (wg_cost){"untouched model's pass", reference_bytes(w, term, batch)};
@@ -148,7 +132,7 @@ wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
     need.intent.streams = o->rectify > 0 ? 2 : 1;
     need.intent.placed = !masked && o->accumulate == 1 && o->lora == 0 && o->rectify == 0;
     WG_TRY(spill(ctx, w, &need, cost));
-    WG_TRY(check_preparation(ctx, w, cost[FACTORS].bytes));
+    WG_TRY(wg_protect_fits(ctx, &w->session, &w->protect_rows.all, o, cost[FACTORS].bytes));
     need.only_check = true; /* the engine's limit is that of the steps again */
     return wg_budget(ctx, &w->session, &need);
 }

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "engine/squares.h"
+#include "run/budget.h"
 #include <string.h>
 
 /* --- which matrices read the same --------------------------------------------------------------
@@ -175,6 +176,23 @@ int64_t wg_protect_work(const wg_model *m, const wagle_train_options *o, int64_t
             job[n++] = s.layer[i];
     sort_jobs(job, n);
     return together * bytes_of_a_layer(&s) + wg_factors_work(job, n);
+}
+
+wagle_status wg_protect_fits(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
+                             const wagle_train_options *o, int64_t factors)
+{
+    const int64_t tokens = wg_protect_tokens(rows);
+    const wg_cost cost[] = {{"factors", factors},
+                            {"covariances", wg_protect_work(s->model, o, tokens)}};
+    const wg_need need = {.intent = {.tokens = tokens,
+                                     .labels = s->model->config.tied ? 1 : tokens,
+                                     .longest = rows->longest},
+                          .cost = cost,
+                          .n = 2,
+                          .only_check = true,
+                          .hint = "fewer rows to --protect take less"};
+
+    return tokens > 0 ? wg_budget(ctx, s, &need) : WAGLE_OK;
 }
 
 /* --- the pass ----------------------------------------------------------------------------------

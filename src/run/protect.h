@@ -20,6 +20,8 @@ typedef struct wg_protect_rows {
 WAGLE_CHECK wagle_status wg_protect_check(wagle_ctx *ctx, const wagle_train_options *o, bool plain);
 /* Whether o asks for rows that the model writes. */
 bool wg_protect_by_self(const wagle_train_options *o);
+/* Whether an entry of --protect names a file: not `retain`, not `self:N`. */
+bool wg_protect_names_file(const char *entry);
 /* The rows that o names: files, whole texts, `retain` (the rows given), `self:N`. Rows that are
  * too short to protect anything are an error where none is left. */
 WAGLE_CHECK wagle_status wg_protect_rows_load(wagle_ctx *ctx, wg_session *s,
@@ -41,6 +43,10 @@ WAGLE_CHECK wagle_status wg_protect_check_model(wagle_ctx *ctx, const wg_model *
 int64_t wg_protect_bytes(const wg_model *m, const wagle_train_options *o, int64_t tokens);
 int64_t wg_protect_work(const wg_model *m, const wagle_train_options *o, int64_t tokens);
 int64_t wg_protect_update_bytes(const wg_model *m, const wagle_train_options *o, int64_t trained);
+/* Whether the pass over the rows that makes them fits into --memory. factors: bytes of them that
+ * stay in memory. The engine's limit is that of the pass afterwards. */
+WAGLE_CHECK wagle_status wg_protect_fits(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
+                                         const wagle_train_options *o, int64_t factors);
 
 /* Factors of every matrix but the embeddings, of the model as it is stored, in one pass over the
  * rows. scratch: NULL, or a folder for files that hold them. */

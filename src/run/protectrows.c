@@ -45,6 +45,13 @@ bool wg_protect_by_self(const wagle_train_options *o)
     return false;
 }
 
+bool wg_protect_names_file(const char *entry)
+{
+    const source s = source_of(entry);
+
+    return s == ROWS_OF_FILE || s == ROWS_OF_TEXT;
+}
+
 wagle_status wg_protect_check(wagle_ctx *ctx, const wagle_train_options *o, bool plain)
 {
     if (o->protect.path == NULL)

@@ -48,7 +48,7 @@ void wagle_unlearn_defaults(wagle_train_options *o)
     o->reduction = "rows";
     o->lr = 1e-5;
     o->density = 0.1;
-    o->gamma_diag = true;
+    o->gamma.kind = WAGLE_GAMMA_DIAG;
     o->warmup_ratio = 0.1;
 }
 
@@ -167,13 +167,80 @@ static wagle_status excluded(wagle_ctx *ctx, wg_run *w, const char *const **out)
     return WAGLE_OK;
 }
 
-/* The mask that was named, or one made here from scores kept in OUT.partial. */
+/* The factors, of the model as it is stored; of --selector's scores too, which come first. */
+static wagle_status protect(wagle_ctx *ctx, wg_run *w)
+{
+    const double start = wg_seconds();
+    double share = 0;
+
+    if (w->protect_rows.all.n == 0 || w->protect.n > 0)
+        return WAGLE_OK;
+    WG_TRY(wg_protect_make(ctx, &w->session, &w->protect_rows.all, w->o,
+                           w->spill_factors ? w->partial : NULL, &w->protect));
+    for (int64_t i = 0; i < w->protect.n; i++)
+        share += (double)w->protect.factor[i].pairs / (double)w->protect.factor[i].I;
+    wg_log(ctx, 1,
+           "%lld rows of %lld tokens are protected, in %.0f %% of the directions that matrices "
+           "read; that took %.1f s",
+           (long long)w->protect_rows.all.n, (long long)wg_protect_tokens(&w->protect_rows.all),
+           100 * share / (double)w->protect.n, wg_seconds() - start);
+    return WAGLE_OK;
+}
+
+/* The rows whose factors the scores need: those to protect, else the retain rows. */
+static wagle_status rows_of_factors(wagle_ctx *ctx, wg_run *w, wg_attribution *a)
+{
+    WG_TRY(wg_attribution_protection(ctx, a, w->o));
+    if (w->protect_rows.all.n == 0)
+        return wg_attribution_protect_rows(ctx, a);
+    a->protected = &w->protect_rows.all;
+    return WAGLE_OK;
+}
+
+/* Factors that the scores need. Those of the rows to protect are of the training too: its plan is
+ * not made yet, so under --memory they go into a file. */
+static wagle_status factors_of_scores(wagle_ctx *ctx, wg_run *w, wg_attribution *a)
+{
+    wagle_status st;
+
+    if (!(a->selector->needs & WG_NEEDS_FACTORS) || w->protect_rows.all.n == 0)
+        return wg_attribution_factors(ctx, a, w->partial);
+    w->spill_factors = a->spill_factors;
+    st = protect(ctx, w);
+    a->session = w->session;
+    a->factors = &w->protect;
+    return st;
+}
+
+/* A mask of scores that are kept in OUT.partial meanwhile. In a dry run only its memory. */
+static wagle_status score_and_select(wagle_ctx *ctx, wg_run *w, wg_attribution *a,
+                                     const wg_choice *choice)
+{
+    char *path;
+    wagle_status st;
+
+    WG_TRY(rows_of_factors(ctx, w, a));
+    WG_TRY(wg_attribution_budget(ctx, a, w->partial, true));
+    if (ctx->dry_run)
+        return WAGLE_OK;
+    st = factors_of_scores(ctx, w, a);
+    w->session = a->session; /* its batch may have grown */
+    WG_TRY(st);
+    path = wg_path_join(ctx, w->partial, "scores.safetensors");
+    if (path == NULL)
+        return WAGLE_E_RESOURCE;
+    st = wg_select_through_file(ctx, a, path, choice, &w->mask);
+    w->session = a->session;
+    wg_free(path);
+    return st;
+}
+
+/* The mask that was named, or one made here. */
 static wagle_status load_mask(wagle_ctx *ctx, wg_run *w)
 {
     const wagle_train_options *o = w->o;
     wg_choice choice = {o->density, WG_SCOPE_GLOBAL, o->include, o->exclude};
     wg_attribution a;
-    char *path;
     wagle_status st;
 
     w->masked = o->mask != NULL || o->selector != NULL;
@@ -185,17 +252,15 @@ static wagle_status load_mask(wagle_ctx *ctx, wg_run *w)
     a = (wg_attribution){.session = w->session,
                          .forget = w->data.forget,
                          .retain = w->data.retain,
-                         .gamma = o->gamma,
-                         .diag = o->gamma_diag,
+                         .gamma = o->gamma.value,
+                         .given_gamma = o->gamma,
                          .damping = o->damping >= 0 ? o->damping : WG_DAMPING,
-                         .seed = o->seed};
-    WG_TRY(wg_attribution_selector(ctx, &a, o->selector));
-    path = wg_path_join(ctx, w->partial, "scores.safetensors");
-    if (path == NULL)
-        return WAGLE_E_RESOURCE;
-    st = wg_select_through_file(ctx, &a, path, &choice, &w->mask);
-    w->session = a.session; /* its batch may have grown */
-    wg_free(path);
+                         .seed = o->seed,
+                         .spill_factors = ctx->memory > 0};
+    st = wg_attribution_selector(ctx, &a, o->selector);
+    if (st == WAGLE_OK)
+        st = score_and_select(ctx, w, &a, &choice);
+    wg_attribution_drop_factors(&a);
     return st;
 }
 
@@ -292,26 +357,6 @@ static wagle_status plan_steps(wagle_ctx *ctx, wg_run *w)
     return WG_ALLOC(ctx, &w->r, whole);
 }
 
-/* The factors, of the model as it is stored. */
-static wagle_status protect(wagle_ctx *ctx, wg_run *w)
-{
-    const double start = wg_seconds();
-    double share = 0;
-
-    if (w->protect_rows.all.n == 0)
-        return WAGLE_OK;
-    WG_TRY(wg_protect_make(ctx, &w->session, &w->protect_rows.all, w->o,
-                           w->spill_factors ? w->partial : NULL, &w->protect));
-    for (int64_t i = 0; i < w->protect.n; i++)
-        share += (double)w->protect.factor[i].pairs / (double)w->protect.factor[i].I;
-    wg_log(ctx, 1,
-           "%lld rows of %lld tokens are protected, in %.0f %% of the directions that matrices "
-           "read; that took %.1f s",
-           (long long)w->protect_rows.all.n, (long long)wg_protect_tokens(&w->protect_rows.all),
-           100 * share / (double)w->protect.n, wg_seconds() - start);
-    return WAGLE_OK;
-}
-
 static wagle_status prepare(wagle_ctx *ctx, wg_run *w)
 {
     const wagle_train_options *o = w->o;
@@ -331,8 +376,7 @@ static wagle_status prepare(wagle_ctx *ctx, wg_run *w)
     }
     if (!ctx->dry_run && o->selector != NULL && !o->resume)
         WG_TRY(wg_run_check_rule(ctx, w));
-    if (!ctx->dry_run || o->selector == NULL)
-        WG_TRY(load_mask(ctx, w));
+    WG_TRY(load_mask(ctx, w));
     WG_TRY(wg_run_budget(ctx, w, term));
     if (ctx->dry_run)
         return wg_run_reserve(ctx, w, wg_run_trained(w));

@@ -19,14 +19,15 @@ const wg_selector *wg_selector_at(int i)
     return i >= 0 && i < (int)(sizeof selectors / sizeof *selectors) ? selectors[i] : NULL;
 }
 
-/* gamma chooses between wagle and its form with one curvature a weight. */
+/* gamma chooses between wagle, wagle-diag and wagle-protect. */
 unsigned wg_selector_uses(const wg_selector *s)
 {
     return (s->needs & (WG_NEEDS_FORGET | WG_NEEDS_INPUTS) ? WAGLE_USES_FORGET : 0) |
            (s->needs & (WG_NEEDS_RETAIN_GRADIENT | WG_NEEDS_RETAIN_FISHER) ? WAGLE_USES_RETAIN
                                                                            : 0) |
            (s->needs & WG_NEEDS_GAMMA ? WAGLE_USES_GAMMA | WAGLE_USES_DAMPING : 0) |
-           (s->needs & WG_NEEDS_MEAN_FISHER ? WAGLE_USES_DAMPING : 0);
+           (s->needs & WG_NEEDS_MEAN_FISHER ? WAGLE_USES_DAMPING : 0) |
+           (s->needs & WG_NEEDS_FACTORS ? WAGLE_USES_PROTECT : 0);
 }
 
 wagle_status wg_selector_find(wagle_ctx *ctx, const char *name, const wg_selector **out)

@@ -12,7 +12,8 @@ enum {
     WG_NEEDS_RETAIN_FISHER = 8,  /* its diagonal */
     WG_NEEDS_FORGET_FISHER = 16, /* that of the forget set */
     WG_NEEDS_MEAN_FISHER = 32,   /* the retain set's, to damp by */
-    WG_NEEDS_INPUTS = 64         /* what matrices read over the forget set; scores these alone */
+    WG_NEEDS_INPUTS = 64,        /* what matrices read over the forget set; scores these alone */
+    WG_NEEDS_FACTORS = 128       /* grad_retain is multiplied by the protect factors */
 };
 
 /* Weights [first, first+n) of a tensor, n of each: theta; the sums over forget and retain sequences
@@ -38,5 +39,9 @@ const wg_selector *wg_selector_at(int i);        /* NULL past the last */
 unsigned wg_selector_uses(const wg_selector *s); /* WAGLE_USES_* */
 WAGLE_CHECK wagle_status wg_selector_find(wagle_ctx *ctx, const char *name,
                                           const wg_selector **out);
+
+/* As wagle_gamma_read takes it. */
+void wg_gamma_text(const wagle_gamma *gamma, char out[40]);
+WAGLE_CHECK wagle_status wg_gamma_check(wagle_ctx *ctx, const wagle_gamma *gamma);
 
 #endif

@@ -209,10 +209,11 @@ wagle_status wg_sweep_selector(wagle_ctx *ctx, const char *text, char *name,
     if (wg_sweep_scope(text) != NULL)
         WG_TRY(wg_scope_find(ctx, wg_sweep_scope(text), &scope));
     WG_TRY(wg_selector_find(ctx, name, &selector));
-    return gamma == NULL || wagle_gamma_read(gamma, &o->gamma, &o->gamma_diag)
+    return gamma == NULL || wagle_gamma_read(gamma, &o->gamma)
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_INPUT,
-                         "sweep: selector '%s': after @ auto, diag or a number above 0", text);
+                         "sweep: selector '%s': after @ auto, diag, protect or a number above 0",
+                         text);
 }
 
 const char *wg_sweep_mask_file(const char *selector)

@@ -21,6 +21,9 @@ reads_gamma refused attribute --selector snip --gamma 1e-6
 reads_gamma refused unlearn --selector random --gamma 1e-6
 reads_damping refused attribute --gamma 1e-6 --damping 0.1
 reads_damping refused attribute --selector magnitude --damping 0.1
+reads_damping refused attribute --gamma protect --damping 0.1
+scores_by_protect refused attribute --protect p
+scores_by_protect refused mask --model m --gamma auto --protect-damping 0.1
 scores_forget refused attribute --selector random --loss npo
 scores_forget said attribute --selector magnitude --forget f
 scores_retain said attribute --selector snip --retain r

@@ -1,6 +1,6 @@
 /* Protected training against gold, and in every family: which inputs a matrix reads, on which side
  * of it, and that what they use stays as it was. */
-#include "support.h"
+#include "direct_factor.h"
 
 #include "engine/squares.h"
 #include "ops/cpu/cpu.h"
@@ -132,60 +132,6 @@ static double noise(uint64_t i)
     return (double)(i >> 11) / (double)(1ull << 53) - 0.5;
 }
 
-/* a [n,n] becomes its inverse (Gauss and Jordan, the largest pivot of each column). */
-static void invert(int64_t n, double *a)
-{
-    double *right = calloc((size_t)(n * n), sizeof *right);
-
-    for (int64_t i = 0; i < n; i++)
-        right[i * n + i] = 1;
-    for (int64_t k = 0; k < n; k++) {
-        int64_t best = k;
-        for (int64_t i = k; i < n; i++)
-            best = fabs(a[i * n + k]) > fabs(a[best * n + k]) ? i : best;
-        for (int64_t j = 0; j < n; j++) {
-            const double x = a[k * n + j], y = right[k * n + j];
-            a[k * n + j] = a[best * n + j];
-            a[best * n + j] = x;
-            right[k * n + j] = right[best * n + j];
-            right[best * n + j] = y;
-        }
-        const double pivot = a[k * n + k];
-        for (int64_t j = 0; j < n; j++) {
-            a[k * n + j] /= pivot;
-            right[k * n + j] /= pivot;
-        }
-        for (int64_t i = 0; i < n; i++) {
-            const double by = a[i * n + k];
-            for (int64_t j = 0; i != k && j < n; j++) {
-                a[i * n + j] -= by * a[k * n + j];
-                right[i * n + j] -= by * right[k * n + j];
-            }
-        }
-    }
-    memcpy(a, right, (size_t)(n * n) * sizeof *a);
-    free(right);
-}
-
-/* P [I,I] of inputs x [T,I], straight from its definition in double precision. */
-static double *direct_factor(int64_t I, int64_t T, const double *x, double damping)
-{
-    double *p = calloc((size_t)(I * I), sizeof *p), trace = 0;
-
-    for (int64_t t = 0; t < T; t++)
-        for (int64_t i = 0; i < I; i++)
-            for (int64_t j = 0; j < I; j++)
-                p[i * I + j] += x[t * I + i] * x[t * I + j] / (double)T;
-    for (int64_t i = 0; i < I; i++)
-        trace += p[i * I + i];
-    for (int64_t i = 0; i < I * I; i++)
-        p[i] /= damping * trace / (double)I;
-    for (int64_t i = 0; i < I; i++)
-        p[i * I + i] += 1;
-    invert(I, p);
-    return p;
-}
-
 /* Inputs with directions of very different strength, as those of real layers. */
 static double *some_inputs(int64_t I, int64_t T)
 {
@@ -271,7 +217,7 @@ static void factors_are_the_inverse(void **state)
 /* --- every family --------------------------------------------------------------------------------
  */
 
-enum { SEQUENCES = 3, LONGEST = 24, TENSORS = 512 };
+enum { SEQUENCES = 3, LONGEST = 24 };
 
 typedef struct rows {
     int32_t ids[SEQUENCES][LONGEST];
@@ -288,25 +234,6 @@ static void make_rows(int64_t V, int64_t length, int64_t n, rows *out)
             .ids = out->ids[s], .labels = out->ids[s], .n = length + s, .n_labels = length + s - 1};
     }
     out->set = (wg_dataset){.example = out->example, .n = n, .longest = length + n - 1};
-}
-
-/* What each tensor reads, seen by the reference operations: T rows. */
-typedef struct seen {
-    const wg_model *model;
-    double *x[TENSORS];
-    int64_t I[TENSORS], T[TENSORS];
-} seen;
-
-static void note(void *user, int64_t layer, wg_role role, int64_t N, int64_t I, const wg_real *x)
-{
-    seen *k = user;
-    const int t = wg_model_tensor(k->model, role, layer);
-
-    k->x[t] = realloc(k->x[t], (size_t)((k->T[t] + N) * I) * sizeof(double));
-    for (int64_t i = 0; i < N * I; i++)
-        k->x[t][k->T[t] * I + i] = (double)x[i];
-    k->I[t] = I;
-    k->T[t] += N;
 }
 
 static float *some_update(const wg_tensor *t)

@@ -235,8 +235,7 @@ static void change(wagle_train_options *o, const wg_member *m)
         *(bool *)at = !*(bool *)at;
         break;
     case WG_MEMBER_GAMMA:
-        o->gamma_diag = false;
-        o->gamma = 1;
+        o->gamma = (wagle_gamma){WAGLE_GAMMA_NUMBER, 1};
         break;
     case WG_MEMBER_CLIP:
         o->clip_each = true;

@@ -1,0 +1,22 @@
+/* wagle_protect.c - wagle where protection replaces the curvature: score = | (theta - gr P) * gf |,
+ * P the protect factor of the weight's matrix on its input side (optim/factor.h), 1 for tensors
+ * without a factor. grad_retain holds gr P already: P mixes the weights of a row, and a selector
+ * sees a chunk at a time. */
+#include "selector/selector.h"
+
+#include <math.h>
+
+extern const wg_selector wg_selector_wagle_protect;
+
+static void score(const wg_score_chunk *c, float *score_out)
+{
+    for (int64_t i = 0; i < c->n; i++)
+        score_out[i] = fabsf((c->theta[i] - c->grad_retain[i]) * c->grad_forget[i]);
+}
+
+const wg_selector wg_selector_wagle_protect = {
+    .name = "wagle-protect",
+    .summary = "wagle with the factors of the rows to protect in place of gamma (--gamma protect)",
+    .needs = WG_NEEDS_FORGET | WG_NEEDS_RETAIN_GRADIENT | WG_NEEDS_FACTORS,
+    .score = score,
+};
