@@ -43,9 +43,11 @@ WAGLE_CHECK wagle_status wg_attribution_open(wagle_ctx *ctx, const wagle_attribu
 void wg_attribution_close(wg_attribution *a);
 
 /* --- protectscore.c ----------------------------------------------------------------------------
- * All of these do nothing where the selector needs no factors.
+ * What is done here is nothing where the selector needs no factors.
  */
 
+/* Whether --selector of a training needs factors. */
+bool wg_scores_by_factors(const wagle_train_options *o);
 /* Takes from o which rows give the factors (the retain rows where it names none), and how; checks
  * it. */
 WAGLE_CHECK wagle_status wg_attribution_protection(wagle_ctx *ctx, wg_attribution *a,

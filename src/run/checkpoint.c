@@ -3,6 +3,7 @@
  * A run works in OUT.partial and appears as OUT when whole. checkpoint.safetensors there holds
  * the compact state (masters and moments of what is trained), the step, alpha and the log so far;
  * everything else follows from the options, so a resumed run gives the same bits. */
+#include "run/attribute.h"
 #include "run/run.h"
 
 #include <stdio.h>
@@ -196,6 +197,20 @@ static wagle_status add_patterns(wagle_ctx *ctx, const char *const *patterns, co
     return WAGLE_OK;
 }
 
+/* gamma of wagle, and how the factors of its scores were made. */
+static wagle_status add_gamma(wagle_ctx *ctx, const wagle_train_options *o, json_t *m)
+{
+    char gamma[40];
+
+    wg_gamma_text(&o->gamma, gamma);
+    if (strcmp(o->selector, "wagle") == 0)
+        WG_TRY(wg_json_set(ctx, m, "gamma", json_string(gamma)));
+    if (!wg_scores_by_factors(o))
+        return WAGLE_OK;
+    WG_TRY(wg_json_set(ctx, m, "protect_damping", json_real(o->protect_damping)));
+    return wg_json_set(ctx, m, "protect_rank", json_integer(o->protect_rank));
+}
+
 /* How the weights were chosen, and the share of each tensor. */
 static wagle_status add_mask(wagle_ctx *ctx, const wg_run *w, json_t *m)
 {
@@ -209,6 +224,7 @@ static wagle_status add_mask(wagle_ctx *ctx, const wg_run *w, json_t *m)
     }
     if (w->o->selector != NULL) {
         WG_TRY(wg_json_set(ctx, m, "selector", json_string(w->o->selector)));
+        WG_TRY(add_gamma(ctx, w->o, m));
         WG_TRY(wg_json_set(ctx, m, "density", json_real(w->o->density)));
         WG_TRY(add_patterns(ctx, w->o->include, "include", m));
         WG_TRY(add_patterns(ctx, w->o->exclude, "exclude", m));

@@ -135,11 +135,13 @@ wagle_status wg_attribution_facts(wagle_ctx *ctx, const wg_attribution *a, json_
 
 wagle_status wg_scores_facts(wagle_ctx *ctx, const wg_tensors *scores, json_t *facts)
 {
+    /* in the order of wg_attribution_facts */
     static const char *const keys[] = {
-        "selector",       "gamma",           "gamma_given", "damping",       "loss",
-        "seed",           WG_TRANSPOSED,     "forget",      "forget_sha256", "forget_rows",
-        "retain",         "retain_sha256",   "retain_rows", "protect",       "protect_rows",
-        "protect_sha256", "protect_damping", "protect_rank"};
+        "selector",       "gamma",         "gamma_given",     "damping",
+        "loss",           "seed",          WG_TRANSPOSED,     "protect",
+        "protect_sha256", "protect_rows",  "protect_damping", "protect_rank",
+        "forget",         "forget_sha256", "forget_rows",     "retain",
+        "retain_sha256",  "retain_rows"};
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *value = wg_tensors_metadata(scores, keys[i]);

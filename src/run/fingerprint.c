@@ -4,6 +4,7 @@
  * hashes of files and weights, rows as they are trained on. Its hash is the run's fingerprint.
  * "explains" has options that matter through one of these alone (the prompt's template through the
  * rows). A checkpoint keeps both, so that --resume can say which option changed. */
+#include "run/attribute.h"
 #include "run/members.h"
 
 #include "base/number.h"
@@ -185,7 +186,7 @@ static bool matters(const facts *f, const wg_member *m)
 
     return m->role != WG_IGNORED && (m->with != WG_WITH_SELECTOR || o->selector != NULL) &&
            (m->with != WG_WITH_LORA || o->lora > 0) &&
-           (m->with != WG_WITH_PROTECT || o->protect.path != NULL) &&
+           (m->with != WG_WITH_PROTECT || o->protect.path != NULL || wg_scores_by_factors(o)) &&
            (m->with != WG_WITH_RULE || o->stop_when != NULL) &&
            (m->with != WG_WITH_SUITE || (f->suites != NULL && o->watch != NULL));
 }

@@ -10,6 +10,13 @@ static bool needs_factors(const wg_attribution *a)
     return (a->selector->needs & WG_NEEDS_FACTORS) != 0;
 }
 
+bool wg_scores_by_factors(const wagle_train_options *o)
+{
+    return o->selector != NULL &&
+           (strcmp(o->selector, "wagle-protect") == 0 ||
+            (strcmp(o->selector, "wagle") == 0 && o->gamma.kind == WAGLE_GAMMA_PROTECT));
+}
+
 wagle_status wg_attribution_protection(wagle_ctx *ctx, wg_attribution *a,
                                        const wagle_train_options *o)
 {

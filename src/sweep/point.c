@@ -58,12 +58,28 @@ static int score_name(const wg_point *p)
     return (int)strcspn(p->selector, "/");
 }
 
-/* The seed that the point's scores follow from: 0 for all but random ones. */
+static bool scores_are(const wg_point *p, const char *name)
+{
+    return score_name(p) == (int)strlen(name) && strncmp(p->selector, name, strlen(name)) == 0;
+}
+
+/* The rows that the point's scores follow from beside forget and retain rows: "" or as `protect`
+ * has them. */
+static const char *rows_of_scores(const wg_point *p)
+{
+    return wg_sweep_protects(p) &&
+                   (scores_are(p, "wagle@protect") || scores_are(p, "wagle-protect"))
+               ? p->protect
+               : "";
+}
+
+/* The seed that the point's scores follow from: 0 for all but random ones and those of rows that
+ * the model writes. */
 static long long seed_of_scores(const wg_point *p)
 {
-    const bool random = score_name(p) == 6 && strncmp(p->selector, "random", 6) == 0;
-
-    return random ? (long long)p->seed : 0;
+    return scores_are(p, "random") || strncmp(rows_of_scores(p), "self", 4) == 0
+               ? (long long)p->seed
+               : 0;
 }
 
 static wagle_data rows_of(const wg_sweep *s, const char *path)
@@ -144,17 +160,39 @@ wagle_status wg_sweep_check_files(wagle_ctx *ctx, wg_sweep *s)
     return WAGLE_OK;
 }
 
+/* Rows that the point protects, from the folder of the spec. */
+static wagle_status set_protect(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
+                                wagle_train_options *o)
+{
+    const char *path;
+
+    if (!wg_sweep_protects(p))
+        return WAGLE_OK;
+    WG_TRY(wg_sweep_protect(ctx, s, p->protect, o));
+    path = o->protect.path;
+    if (strcmp(path, "retain") != 0 && strcmp(path, "self") != 0 &&
+        strncmp(path, "self:", 5) != 0) {
+        WG_TRY(check_path(ctx, s, path));
+        WG_TRY(wg_sweep_file(ctx, s, path, &path));
+    }
+    o->protect = rows_of(s, path);
+    return WAGLE_OK;
+}
+
 /* --- masks, shared ------------------------------------------------------------------------------
  */
 
-/* Scores of the point's selector; random ones by its seed. */
+/* Scores of the point's selector; random ones by its seed, those of factors by the rows that it
+ * protects. */
 static wagle_status scores_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char **out)
 {
     wagle_attribute_options a;
-    char selector[64], name[128];
+    wagle_train_options t;
+    char selector[64], name[256];
     const char *forget, *retain;
 
-    snprintf(name, sizeof name, "scores-%.*s-%lld", score_name(p), p->selector, seed_of_scores(p));
+    snprintf(name, sizeof name, "scores-%.*s%s-%lld", score_name(p), p->selector, rows_of_scores(p),
+             seed_of_scores(p));
     WG_TRY(tamed(ctx, s, s->out, name, out));
     if (wg_exists(*out))
         return WAGLE_OK;
@@ -168,6 +206,13 @@ static wagle_status scores_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, c
     a.retain = rows_of(s, retain);
     a.out = *out;
     a.seed = (uint64_t)p->seed;
+    if (*rows_of_scores(p) != '\0') {
+        wagle_unlearn_defaults(&t);
+        WG_TRY(set_protect(ctx, s, p, &t));
+        a.protect = t.protect;
+        a.protect_damping = t.protect_damping;
+        a.protect_rank = t.protect_rank;
+    }
     return wagle_attribute(ctx, &a);
 }
 
@@ -200,8 +245,8 @@ static wagle_status mask_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, con
     WG_TRY(keeps_table(ctx, s, p, &table));
     if (table)
         exclude[n++] = "embeddings";
-    snprintf(name, sizeof name, "mask-%s-%.6g-%s-%lld%s", p->selector, p->density, p->exclude,
-             seed_of_scores(p), table ? "-without-table" : "");
+    snprintf(name, sizeof name, "mask-%s%s-%.6g-%s-%lld%s", p->selector, rows_of_scores(p),
+             p->density, p->exclude, seed_of_scores(p), table ? "-without-table" : "");
     WG_TRY(tamed(ctx, s, s->out, name, out));
     if (wg_exists(*out))
         return WAGLE_OK;
@@ -280,25 +325,6 @@ static wagle_status set_params(wagle_ctx *ctx, const wg_sweep *s, wagle_train_op
                 (wagle_param){objective->options[i].key, json_number_value(value)};
     }
     o->params = list;
-    return WAGLE_OK;
-}
-
-/* Rows that the point protects, from the folder of the spec. */
-static wagle_status set_protect(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
-                                wagle_train_options *o)
-{
-    const char *path;
-
-    if (!wg_sweep_protects(p))
-        return WAGLE_OK;
-    WG_TRY(wg_sweep_protect(ctx, s, p->protect, o));
-    path = o->protect.path;
-    if (strcmp(path, "retain") != 0 && strcmp(path, "self") != 0 &&
-        strncmp(path, "self:", 5) != 0) {
-        WG_TRY(check_path(ctx, s, path));
-        WG_TRY(wg_sweep_file(ctx, s, path, &path));
-    }
-    o->protect = rows_of(s, path);
     return WAGLE_OK;
 }
 

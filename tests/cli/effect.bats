@@ -43,8 +43,9 @@ without_pairs refused unlearn --pairs p --steps 3
 without_pairs said unlearn --pairs p --batch 3
 with_lora refused finetune --lora-alpha 3
 with_lora refused finetune --lora-targets attention
-with_protect refused unlearn --protect-damping 1
-with_protect refused finetune --protect-rank 3
+makes_factors refused unlearn --protect-damping 1
+makes_factors refused finetune --protect-rank 3
+makes_factors refused unlearn --selector wagle --protect-rank 4
 evaluates_on_the_way refused unlearn --eval-every 3
 with_stop_when refused unlearn --allow-unmet
 with_stop_when refused finetune --allow-unmet --eval-every 2 --monitor
@@ -98,6 +99,8 @@ LIST
         if grep -q 'no effect' said.txt; then echo "$command"; cat said.txt; return 1; fi
     done <<'LIST'
 unlearn --selector wagle --density 0.1 --gamma 1e-6 --include attention --exclude norms
+unlearn --selector wagle --gamma protect --protect-damping 1
+attribute --selector wagle --gamma protect --forget f --retain r --protect retain --protect-damping 1 --protect-rank 4
 unlearn --objective ga --retain r --retain-term nll --alpha 5
 unlearn --objective ga --retain r --selector wagle
 unlearn --objective ga --retain r --stop-when retain.nll>3

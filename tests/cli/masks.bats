@@ -71,7 +71,7 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
     refused 3 'this is not a mask' "$WAGLE" mask --op and m s --out out
     refused 2 '--compare wants masks' "$WAGLE" mask --compare
     refused 2 'this one is not a rule' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --loss dpo --out out
-    refused 2 'auto or diag' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma dia --out out
+    refused 2 'auto, diag or protect' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma dia --out out
 }
 
 @test "gamma diag is wagle-diag, and another loss gives other scores" {
@@ -127,4 +127,83 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
     cmp through straight
     refused 2 'no matrix is left' "$WAGLE" mask --scores s --density 0.2 --scope neurons --include norms --out out
     refused 2 'selects no neuron' "$WAGLE" mask --scores s --density 0.0001 --scope neurons --out out
+}
+
+@test "gamma protect: scores, mask straight from data and unlearn agree; factors follow rows, damping and rank" {
+    scores --gamma protect --out a
+    scores --selector wagle-protect --protect retain --protect-damping 0.1 --out b
+    cmp a b
+    "$WAGLE" mask --scores a --density 0.1 --out through
+    for scope in global neurons; do
+        "$WAGLE" mask --scores a --density 0.1 --scope $scope --out through --force
+        "$WAGLE" mask --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma protect --density 0.1 --scope $scope --out straight --force
+        cmp through straight
+    done
+    for other in "--protect forget.jsonl" "--protect retain --protect forget.jsonl" "--protect-damping 1" "--protect-rank 1"; do
+        # shellcheck disable=SC2086
+        scores --gamma protect $other --force --out b
+        ! cmp -s a b || { echo "as without: $other"; return 1; }
+    done
+    scores --gamma 1 --force --out b
+    ! cmp -s a b
+    "$WAGLE" inspect straight >told
+    grep -qx 'gamma  *protect' told && grep -qx 'protect  *retain' told && grep -qx 'protect_rows  *8' told
+    grep -qx 'protect_damping  *0.1' told && grep -qx 'protect_rank  *-1' told && ! grep -q 'mean_fisher' told
+    scores --gamma protect --protect retain --protect forget.jsonl --force --out b
+    "$WAGLE" inspect b >told
+    grep -qx 'protect  *retain, forget.jsonl' told && grep -qx "protect_sha256  *retain, $(sha256sum <forget.jsonl | cut -d' ' -f1)" told
+    OMP_NUM_THREADS=2 scores --gamma protect --force --out b
+    cmp a b
+}
+
+@test "gamma protect in unlearn: the masks of the score file, with the same factors for updates and without any" {
+    run=(unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --steps 2 --warmup 0 --lr 1e-3 --quiet)
+    chosen=(--selector wagle --gamma protect --density 0.2)
+    scores --gamma protect --protect forget.jsonl --protect-damping 0.3 --out a
+    "$WAGLE" mask --scores a --density 0.2 --exclude embeddings --out m
+    "$WAGLE" "${run[@]}" --mask m --protect forget.jsonl --protect-damping 0.3 --out want
+    "$WAGLE" "${run[@]}" "${chosen[@]}" --protect forget.jsonl --protect-damping 0.3 --out mine
+    cmp want/model.safetensors mine/model.safetensors
+    # factors in a scratch file give the same
+    "$WAGLE" "${run[@]}" "${chosen[@]}" --protect forget.jsonl --protect-damping 0.3 --memory 1G --out spilled
+    cmp want/model.safetensors spilled/model.safetensors
+    # of the retain rows, for the scores alone: updates are plain
+    scores --gamma protect --protect-damping 0.3 --force --out a
+    "$WAGLE" mask --scores a --density 0.2 --out m --force
+    "$WAGLE" "${run[@]}" --mask m --out want --force
+    "$WAGLE" "${run[@]}" "${chosen[@]}" --protect-damping 0.3 --out mine --force
+    cmp want/model.safetensors mine/model.safetensors
+    "$WAGLE" "${run[@]}" "${chosen[@]}" --out mine --force
+    ! cmp -s want/model.safetensors mine/model.safetensors
+    refused 4 'not enough memory' "$WAGLE" "${run[@]}" "${chosen[@]}" --memory 1M --out out
+}
+
+@test "gamma protect: what has no effect or cannot be is refused" {
+    refused 2 '--protect has no effect: it needs --gamma protect' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --protect retain --out out
+    refused 2 '--protect-damping' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma protect --protect-damping 0 --out out
+    refused 3 'no such file' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma protect --protect gone.jsonl --out out
+    refused 2 'self:N' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma protect --protect self:x --out out
+    refused 2 '--retain' "$WAGLE" attribute --model "$model" --forget forget.jsonl --gamma protect --out out
+    refused 2 'it needs --selector wagle' "$WAGLE" attribute --model "$model" --forget forget.jsonl --selector snip --gamma protect --out out
+    refused 2 'an output never replaces an input' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma protect --protect forget.jsonl --out forget.jsonl --force
+    scores --gamma protect --memory 1G --out a
+    scores --gamma protect --out b
+    cmp a b
+    "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma protect --dry-run --out c >plan
+    grep -q 'factors of protected matrices' plan && grep -q 'retain gradient times its factor' plan && [ ! -e c ]
+}
+
+@test "gamma protect with rows that the model writes: those of unlearn with the same seed, which the scores name" {
+    run=(--model "$model" --forget forget.jsonl --retain retain.jsonl --seed 3 --protect self:16)
+    "$WAGLE" attribute "${run[@]}" --gamma protect --out a
+    "$WAGLE" inspect a >told
+    grep -qx 'protect  *self:16' told && grep -qx 'protect_rows  *16' told && grep -qx 'seed  *3' told
+    "$WAGLE" mask --scores a --density 0.2 --exclude embeddings --out m
+    "$WAGLE" unlearn "${run[@]}" --mask m --steps 2 --lr 1e-3 --out want
+    "$WAGLE" unlearn "${run[@]}" --selector wagle --gamma protect --density 0.2 --steps 2 --lr 1e-3 --out mine
+    cmp want/model.safetensors mine/model.safetensors
+    python3 -c '
+import json
+m = json.load(open("mine/manifest.json"))
+assert m["gamma"] == "protect" and m["protection"]["rows"] == 16, m'
 }

@@ -143,6 +143,24 @@ PY
     [ "$(sed -n '1,/^All:/p' table | grep -c '^| npo | random')" = 2 ] # each selector at its best density
 }
 
+@test "wagle@protect: scores by the factors of the rows that the point protects, or of the retain rows" {
+    spec 'del spec["relearn"]' 'spec.update(objectives=["graddiff"], selectors=["wagle@protect"], exclude=[[]], densities=[0.3], lr=[1e-3], seeds=[1])' \
+        'spec.update(protect=["none", "./forget.jsonl@1@4"])'
+    "$WAGLE" sweep spec.json --out swept >table
+    grep -q '^| graddiff | wagle@protect | - | 0.3 |' table && grep -q '^| graddiff | wagle@protect, protect ./forget.jsonl@1@4 | - | 0.3 |' table
+    made() { "$WAGLE" mask --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma protect --density 0.3 --out "$@"; }
+    made plain
+    made rows --protect forget.jsonl --protect-damping 1 --protect-rank 4 --exclude embeddings
+    [ "$(find swept -name 'mask-wagle*' | wc -l)" = 2 ]
+    for want in plain rows; do
+        same=0
+        for mine in swept/mask-wagle*; do
+            ! cmp -s $want "$mine" || same=$((same + 1))
+        done
+        [ $same = 1 ] || { echo "$want: $same"; return 1; }
+    done
+}
+
 @test "protected rows and scopes are axes: numbers of the commands" {
     spec 'del spec["relearn"]' 'spec.update(objectives=["graddiff"], selectors=["none", "wagle@1e-6/neurons"], exclude=[[]], densities=[0.3], lr=[1e-3], seeds=[1])' \
         'spec.update(protect=["none", "retain@0.1", "./forget.jsonl@1@4"])'

@@ -29,6 +29,20 @@ static wagle_status attribute(wagle_ctx *ctx)
     return wagle_attribute(ctx, &o);
 }
 
+/* A mask straight from data, of scores by factors. */
+static wagle_status mask_by_factors(wagle_ctx *ctx)
+{
+    wagle_mask_options o;
+
+    wagle_mask_defaults(&o);
+    o.data.model = MODEL;
+    o.data.forget.path = o.data.retain.path = WG_SCRATCH "/torture.jsonl";
+    o.data.gamma.kind = WAGLE_GAMMA_PROTECT;
+    o.out = OUT;
+    o.force = true;
+    return wagle_mask(ctx, &o);
+}
+
 /* Options that all runs here share. */
 static void training(wagle_train_options *o, const char *out)
 {
@@ -50,6 +64,20 @@ static wagle_status unlearn(wagle_ctx *ctx)
     o.steps = 2;
     o.stop_when = "forget.nll>1e9";
     o.eval_every = 1;
+    return wagle_unlearn(ctx, &o, NULL);
+}
+
+/* Factors in a scratch file that are of scores and updates. */
+static wagle_status protected_twice(wagle_ctx *ctx)
+{
+    wagle_train_options o;
+
+    training(&o, OUT);
+    o.selector = "wagle";
+    o.gamma.kind = WAGLE_GAMMA_PROTECT;
+    o.protect.path = WG_SCRATCH "/torture.jsonl";
+    o.steps = 1;
+    wagle_set_memory(ctx, (int64_t)1 << 30);
     return wagle_unlearn(ctx, &o, NULL);
 }
 
@@ -584,14 +612,34 @@ static void each_failure_is_survived(const trial *of, int64_t (*fail_at)(int64_t
     fail_msg("the job never succeeded");
 }
 
-static const trial trials[] = {
-    {encode, 97, 1552},     {encode_older, 7, 97},   {encode_flags, 7, 97}, {gradient, 1, 1},
-    {attribute, 1, 1},      {unlearn, 1, 1},         {mask, 1, 1},          {several_masks, 1, 1},
-    {soft_gradient, 1, 1},  {hidden_gradient, 1, 1}, {adapters, 1, 1},      {diff, 1, 1},
-    {apply, 1, 1},          {suites, 1, 48},         {robustness, 1, 48},   {difference, 1, 1},
-    {watched, 1, 48},       {sweep, 1, 80},          {search, 23, 200},     {joined, 1, 1},
-    {report, 1, 48},        {quizzed, 7, 96},        {neurons, 1, 1},       {protect, 1, 7},
-    {protect_masked, 1, 7}, {protect_in_files, 1, 7}};
+static const trial trials[] = {{encode, 97, 1552},
+                               {encode_older, 7, 97},
+                               {encode_flags, 7, 97},
+                               {gradient, 1, 1},
+                               {attribute, 1, 1},
+                               {unlearn, 1, 1},
+                               {mask, 1, 1},
+                               {several_masks, 1, 1},
+                               {soft_gradient, 1, 1},
+                               {hidden_gradient, 1, 1},
+                               {adapters, 1, 1},
+                               {diff, 1, 1},
+                               {apply, 1, 1},
+                               {suites, 1, 48},
+                               {robustness, 1, 48},
+                               {difference, 1, 1},
+                               {watched, 1, 48},
+                               {sweep, 1, 80},
+                               {search, 23, 200},
+                               {joined, 1, 1},
+                               {report, 1, 48},
+                               {quizzed, 7, 96},
+                               {neurons, 1, 1},
+                               {protect, 1, 7},
+                               {protect_masked, 1, 7},
+                               {protect_in_files, 1, 7},
+                               {mask_by_factors, 1, 7},
+                               {protected_twice, 1, 7}};
 
 static void allocations_that_fail_are_survived(void **state)
 {

@@ -304,6 +304,26 @@ static void each_option_in_turn_is_refused_by_name(void **state)
     wagle_ctx_free(ctx);
 }
 
+/* Of scores by factors, without rows to protect: damping and rank make another mask. */
+static void factors_of_scores_are_compared(void **state)
+{
+    wagle_train_options o = options_of(SELECTED);
+
+    (void)state;
+    o.gamma.kind = WAGLE_GAMMA_PROTECT;
+    interrupt(&o);
+    o.resume = true;
+    for (int rank = 0; rank < 2; rank++) {
+        wagle_train_options other = o;
+        wagle_ctx *ctx = new_context();
+        other.protect_damping += rank ? 0 : 1;
+        other.protect_rank += rank ? 2 : 0;
+        assert_int_equal(wagle_unlearn(ctx, &other, NULL), WAGLE_E_USAGE);
+        assert_non_null(strstr(wagle_message(ctx), rank ? "--protect-rank" : "--protect-damping"));
+        wagle_ctx_free(ctx);
+    }
+}
+
 static void options_that_change_no_weight_may_change(void **state)
 {
     wagle_train_options o = options_of(SELECTED);
@@ -436,6 +456,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_option_is_in_its_table),
         cmocka_unit_test(each_option_in_turn_is_refused_by_name),
+        cmocka_unit_test(factors_of_scores_are_compared),
         cmocka_unit_test(options_that_change_no_weight_may_change),
         cmocka_unit_test(an_interrupted_landing_resumes_to_the_same_bits),
         cmocka_unit_test(landing_wants_a_rule),
