@@ -338,18 +338,20 @@ wagle_status wg_attribute(wagle_ctx *ctx, wg_attribution *a, const char *out, bo
 /* Factors go into a file where --memory has no room for them. */
 static wagle_status spill(wagle_ctx *ctx, wg_attribution *a, const wg_need *need, wg_cost *factors)
 {
+    const int64_t bytes = factors->bytes;
     wagle_status st = wg_budget(ctx, &a->session, need);
 
-    if (st != WAGLE_E_RESOURCE || ctx->memory == 0 || factors->bytes == 0)
+    if (st != WAGLE_E_RESOURCE || ctx->memory == 0 || bytes == 0)
         return st;
     wg_forget_failure(ctx);
+    factors->bytes = 0;
+    a->spill_factors = true;
+    WG_TRY(wg_budget(ctx, &a->session, need));
     wg_log(ctx, 1,
            "factors of protected matrices go into a scratch file of up to %.1f GB: --memory has no "
            "room for them",
-           (double)factors->bytes / 1e9);
-    a->spill_factors = true;
-    factors->bytes = 0;
-    return wg_budget(ctx, &a->session, need);
+           (double)bytes / 1e9);
+    return WAGLE_OK;
 }
 
 wagle_status wg_attribution_budget(wagle_ctx *ctx, wg_attribution *a, const char *folder,

@@ -189,6 +189,7 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
     scores --gamma protect --memory 1G --out a
     scores --gamma protect --out b
     cmp a b
+    refused 4 'not enough memory' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma protect --memory 1M --out out
     "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma protect --dry-run --out c >plan
     grep -q 'factors of protected matrices' plan && grep -q 'retain gradient times its factor' plan && [ ! -e c ]
 }
