@@ -182,6 +182,7 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
     refused 2 '--protect has no effect: it needs --gamma protect' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --protect retain --out out
     refused 2 '--protect-damping' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma protect --protect-damping 0 --out out
     refused 3 'no such file' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma protect --protect gone.jsonl --out out
+    refused 2 'the widest matrix' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma protect --protect-rank 9999 --out out
     refused 2 'self:N' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma protect --protect self:x --out out
     refused 2 '--retain' "$WAGLE" attribute --model "$model" --forget forget.jsonl --gamma protect --out out
     refused 2 'it needs --selector wagle' "$WAGLE" attribute --model "$model" --forget forget.jsonl --selector snip --gamma protect --out out
