@@ -99,7 +99,8 @@ wagle_status wg_sweep_check(wagle_ctx *ctx, const wg_sweep *s)
         if (!is_of(value, keys[i].type) && strcmp(name, axes[RATES]) != 0) /* see check_axis */
             return wg_sweep_refuse(ctx, name, keys[i].wanted);
     }
-    if (json_object_get(s->spec, "updates") != NULL && (s->updates < 1 || s->updates > 1000000))
+    value = json_object_get(s->spec, "updates");
+    if (value != NULL && (json_integer_value(value) < 1 || json_integer_value(value) > 1000000))
         return wg_sweep_refuse(ctx, "updates", "from 1 to a million");
     for (int i = 0; i < KEYS; i++)
         if (keys[i].needed && json_object_get(s->spec, keys[i].name) == NULL)
