@@ -91,8 +91,8 @@ const cli_option cli_table[] = {
     {"protect-damping", "X", CLI_REAL, AT(protect_damping),
      "how freely it still changes what they use (0.1; more: freer)"},
     {"protect-rank", "K", CLI_WHOLE, AT(protect_rank),
-     "directions of each matrix that are protected: the K strongest, 0 for all (default: all "
-     "above a quarter of the damping)"},
+     "directions of a matrix's input that are protected: the K strongest, 0 for all (default: a "
+     "quarter of them)"},
     {"lora", "RANK", CLI_WHOLE, AT(lora), "train adapters of this rank instead, and merge them"},
     {"lora-alpha", "X", CLI_REAL, AT(lora_alpha), "their scale times the rank (default: twice it)"},
     {"lora-targets", "PATTERN", CLI_TEXTS, AT(lora_targets),

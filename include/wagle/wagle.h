@@ -304,8 +304,7 @@ typedef struct wagle_train_options {
      * the model writes itself. No path: off. docs/definitions.md */
     wagle_data protect;
     double protect_damping; /* lambda as a share of the mean diagonal of C; above 0 */
-    int64_t protect_rank;   /* eigenpairs of C: 0 all, below 0 those that matter, else so many of
-                               these */
+    int64_t protect_rank;   /* leading eigenpairs of C; 0: all, below 0: a quarter of the inputs */
     double beta1, beta2, epsilon; /* below 0: the optimizer's own */
     double epochs;                /* used when steps is 0 */
     int64_t steps, batch, warmup;

@@ -107,6 +107,12 @@ static double shrink(double c, double lambda)
     return sqrt(c / (c + lambda));
 }
 
+/* Eigenpairs that are wanted of a matrix with I inputs; 0: all, exactly. */
+static int64_t rank_of(const wg_factor_way *way, int64_t I)
+{
+    return way->rank >= 0 ? way->rank : (I + 3) / 4;
+}
+
 /* --- from the covariance -----------------------------------------------------------------------
  */
 
@@ -145,7 +151,7 @@ static bool from_covariance(const wg_factor_way *way, int64_t T, wg_real *data, 
         return trace == 0;
     if (way->rank == 0)
         return invert(f, data, own);
-    r = eigenpairs(I, own->a, f->lambda / 4, 2 * trace, way->rank, own);
+    r = eigenpairs(I, own->a, f->lambda / 4, 2 * trace, rank_of(way, I), own);
     for (int64_t k = 0; k < r; k++)
         cblas_dscal((int)I, shrink(own->w[k], f->lambda), own->z + k * I, 1);
     if (r >= 0)
@@ -183,7 +189,7 @@ static bool from_inputs(const wg_factor_way *way, int64_t T, wg_real *data, cons
         settle(f, T, x, own->z, data);
         return true;
     }
-    r = eigenpairs(T, gram, f->lambda / 4, 2 * trace, way->rank, own);
+    r = eigenpairs(T, gram, f->lambda / 4, 2 * trace, rank_of(way, I), own);
     for (int64_t k = 0; k < r; k++)
         cblas_dscal(t, shrink(own->w[k], f->lambda) / sqrt((double)T * own->w[k]), own->z + k * T,
                     1);
@@ -293,7 +299,7 @@ void wg_factor_free(wg_factor *f)
 
 int64_t wg_factor_most(const wg_factor_way *way, int64_t I, int64_t T)
 {
-    int64_t r = way->rank > 0 ? way->rank : I;
+    int64_t r = rank_of(way, I) > 0 ? rank_of(way, I) : I;
 
     r = T < r ? T : r;
     return 2 * r < I ? r * I : I * I;

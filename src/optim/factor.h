@@ -23,8 +23,8 @@ typedef struct wg_factor {
 /* How exact a factor is. */
 typedef struct wg_factor_way {
     double damping; /* lambda as a share of the mean diagonal of C; above 0 */
-    int64_t rank;   /* eigenpairs: 0 all; below 0 those with c >= lambda/4; else the `rank` leading
-                       ones of those */
+    int64_t rank;   /* eigenpairs: 0 all; else the `rank` leading ones, below 0 a quarter of the
+                       inputs, of those with c >= lambda/4 */
 } wg_factor_way;
 
 /* A factor to make of the inputs of T tokens. */

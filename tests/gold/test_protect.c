@@ -199,8 +199,11 @@ static void factors_are_the_inverse(void **state)
         assert_true(difference(I * I, mine, right) < 1e-5);
         library_factor(ctx, I, T, x, 100, 0, again); /* the same covariance, but not by Woodbury */
         assert_true(difference(I * I, again, right) < 1e-5);
-        library_factor(ctx, I, T, x, 1, -1, mine);
-        library_factor(ctx, I, T, x, 100, -1, again);
+        library_factor(ctx, I, T, x, 1, -1, mine); /* a quarter of 40 */
+        library_factor(ctx, I, T, x, 100, 10, again);
+        assert_true(difference(I * I, mine, again) < 1e-5);
+        library_factor(ctx, I, T, x, 1, I, mine);
+        library_factor(ctx, I, T, x, 100, I, again);
         assert_true(difference(I * I, mine, again) < 1e-5);
         /* what is left out shrinks by less than a fifth */
         assert_true(difference(I * I, mine, right) < 0.2);
