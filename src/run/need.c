@@ -96,19 +96,22 @@ static wagle_status spill(wagle_ctx *ctx, wg_run *w, wg_need *need, wg_cost cost
         const char *what;
     } part[] = {{FACTORS, &w->spill_factors, "factors of protected matrices go"},
                 {STATE, &w->spill_state, "the optimizer's state goes"}};
+    int64_t bytes[2] = {0, 0};
     wagle_status st = wg_budget(ctx, &w->session, need);
 
     for (int i = 0; i < 2 && st == WAGLE_E_RESOURCE && ctx->memory > 0; i++) {
-        const int64_t bytes = cost[part[i].cost].bytes;
-        if (bytes == 0)
+        bytes[i] = cost[part[i].cost].bytes;
+        if (bytes[i] == 0)
             continue;
         wg_forget_failure(ctx);
         cost[part[i].cost].bytes = 0;
         *part[i].spilled = true;
-        wg_log(ctx, 1, "%s into a scratch file of up to %.1f GB: --memory has no room for them",
-               part[i].what, (double)bytes / 1e9);
         st = wg_budget(ctx, &w->session, need);
     }
+    for (int i = 0; i < 2 && st == WAGLE_OK; i++)
+        if (bytes[i] > 0)
+            wg_log(ctx, 1, "%s into a scratch file of up to %.1f GB: --memory has no room for them",
+                   part[i].what, (double)bytes[i] / 1e9);
     return st;
 }
 
