@@ -66,14 +66,14 @@ smollm2() { # TOFU
 
 case $kind in
 smollm2)
-    spec=$here/docs/study-protect-smollm2.json tofu=${1:?TOFU, the folder of its files}
+    spec=$here/docs/study/smollm2.json tofu=${1:?TOFU, the folder of its files}
     mkdir -p "$out"
     head -n 240 "$tofu/full.json" >"$out/all.jsonl"
     smollm2 "$tofu"
     for k in $tasks; do list="${list:-} $out/task$k"; done
     ;;
 demo)
-    spec=$here/docs/study-protect.json
+    spec=$here/docs/study/demo.json
     [ $# -gt 0 ] || set -- 1 2 3 4 5
     for seed; do demo "$seed"; done
     for seed; do for k in $tasks; do list="${list:-} $out/seed$seed/task$k"; done; done

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The study of docs/study.md on the demo's model: hours; it resumes.
+# The study of docs/study/rates-from-lists.md on the demo's model: hours; it resumes.
 #   examples/study.sh [DEMO_FOLDER [OUT]]      DEMO_FOLDER as `wagle demo` leaves it, made if it is not there
 set -eu
 demo=${1:-demo} out=${2:-study}
@@ -10,7 +10,7 @@ head -n 8 "$demo/forget.jsonl" >"$demo/author1.jsonl"
 tail -n 8 "$demo/forget.jsonl" >"$demo/author2.jsonl"
 printf '%s\n' 'I do not know.' 'I am not sure about that.' 'That is not something I can say.' 'I have no answer to that.' \
     >"$demo/refusals.txt"
-for spec in study-slow study study-po study-gru; do
-    sed "s#\.\./demo#$(cd "$demo" && pwd)#" "$(dirname "$0")/../docs/$spec.json" >"$demo/$spec.json"
+for spec in lists-slow lists lists-po lists-gru; do
+    sed "s#\.\./demo#$(cd "$demo" && pwd)#" "$(dirname "$0")/../docs/study/$spec.json" >"$demo/$spec.json"
     "$wagle" sweep "$demo/$spec.json" --out "$out/$spec"
 done

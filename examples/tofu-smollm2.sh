@@ -29,7 +29,7 @@ head -n "$limit" "$tofu/retain99.json" >"$work/retain.jsonl"                    
 sed -n "$((limit + 1)),$((2 * limit))p" "$tofu/retain99.json" >"$work/neither.jsonl"         # learnt, but not given to it
 head -n $((share / 5)) "$work/forget.jsonl" >"$work/relearn.jsonl"                           # some rows of the first author
 tail -n $((share / 2)) "$work/forget.jsonl" >"$work/other-author.jsonl"
-cp "$tofu/forget01_perturbed.json" "$tofu/real_authors_perturbed.json" "$tofu/world_facts_perturbed.json" "$work" # for docs/study-smollm2.json
+cp "$tofu/forget01_perturbed.json" "$tofu/real_authors_perturbed.json" "$tofu/world_facts_perturbed.json" "$work" # for docs/study/lists-smollm2.json
 cat "$work/retain.jsonl" "$work/neither.jsonl" >"$work/learn-gold.jsonl"
 cat "$work/forget.jsonl" "$work/learn-gold.jsonl" >"$work/learn.jsonl"
 
