@@ -109,8 +109,8 @@ static wagle_status cmd_demo(wagle_ctx *ctx, cli_options *o)
         return st;
     fputs(text, stdout);
     printf("\n%s holds the corpus, the models and report.html. Try\n"
-           "  wagle inspect %s/wagle\n"
-           "  wagle eval --model %s/wagle --data %s/forget.jsonl\n",
+           "  wagle inspect %s/protect\n"
+           "  wagle eval --model %s/protect --data %s/forget.jsonl --eos\n",
            d.out, d.out, d.out, d.out);
     wagle_string_free(text);
     return st;

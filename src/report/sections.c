@@ -27,16 +27,45 @@ static double real_of(const json_t *object, const char *key)
     return json_number_value(json_object_get(object, key));
 }
 
-/* "wagle, density 0.1", "all" */
+/* "wagle, gamma diag, density 0.1, some tensors left out", "all weights" */
 static void selection(const json_t *m, char out[160])
 {
+    const char *gamma = json_string_value(json_object_get(m, "gamma"));
+
     if (json_object_get(m, "selector") != NULL)
-        snprintf(out, 160, "%s, density %.4g%s", text_of(m, "selector"), real_of(m, "density"),
+        snprintf(out, 160, "%s%s%s, density %.4g%s", text_of(m, "selector"),
+                 gamma != NULL ? ", gamma " : "", gamma != NULL ? gamma : "", real_of(m, "density"),
                  json_array_size(json_object_get(m, "exclude")) > 0 ? ", some tensors left out"
                                                                     : "");
     else
         snprintf(out, 160, "%s",
                  json_object_get(m, "mask_sha256") != NULL ? "a mask" : "all weights");
+}
+
+/* "; 96 rows protected, damping 0.1", or nothing */
+static void protection(const json_t *m, char out[80])
+{
+    const json_t *p = json_object_get(m, "protection");
+
+    out[0] = '\0';
+    if (p != NULL)
+        snprintf(out, 80, "; %.0f rows protected, damping %.4g", real_of(p, "rows"),
+                 real_of(p, "damping"));
+}
+
+/* What trained and what was protected, in a cell that is wide enough for a few words a line. */
+static wagle_status what_cell(wagle_ctx *ctx, wg_report *r, const json_t *m)
+{
+    char what[160] = "-", protected[80] = "";
+
+    if (m != NULL) {
+        selection(m, what);
+        protection(m, protected);
+    }
+    WG_TRY(wg_text_addz(ctx, &r->page, "<td class=\"t\">"));
+    WG_TRY(wg_page_text(ctx, &r->page, what));
+    WG_TRY(wg_page_text(ctx, &r->page, protected));
+    return wg_text_addz(ctx, &r->page, "</td>");
 }
 
 static wagle_status number_or_dash(wagle_ctx *ctx, wg_report *r, const json_t *m, const char *key)
@@ -69,16 +98,14 @@ wagle_status wg_report_asked(wagle_ctx *ctx, wg_report *r)
         const json_t *m = r->model[i].manifest;
         const double share =
             m != NULL ? 100 * real_of(m, "selected") / fmax(real_of(m, "weights"), 1) : 0;
-        char what[160] = "-", trained[64] = "-";
-        if (m != NULL) {
-            selection(m, what);
+        char trained[64] = "-";
+        if (m != NULL)
             snprintf(trained, sizeof trained, "%.0f (%.3g %%)", real_of(m, "selected"), share);
-        }
         WG_TRY(wg_text_addz(ctx, &r->page, "<tr>"));
         WG_TRY(wg_page_cell(ctx, &r->page, true, "%s", r->model[i].label));
         WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", part_names[r->model[i].part]));
         WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", text_of(m, "objective")));
-        WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", what));
+        WG_TRY(what_cell(ctx, r, m));
         WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", trained));
         WG_TRY(number_or_dash(ctx, r, m, "steps"));
         WG_TRY(number_or_dash(ctx, r, m, "lr"));

@@ -1,6 +1,7 @@
 /* demo.c - the whole story in small: a corpus of invented authors, a tokenizer and a tiny Llama
- * that learn it, two authors forgotten twice (all weights; WAGLE's mask), and a gold model that
- * never met them. Everything is made from the seed and left in the folder. */
+ * that learn it, two authors forgotten in three ways (all weights; WAGLE's mask; its mask and
+ * protected retain authors), and a gold model that never met them. Everything is made from the seed
+ * and left in the folder. */
 #include "run/demo.h"
 
 #include "base/number.h"
@@ -307,35 +308,63 @@ static wagle_status learn(demo *d, const char *rows, const char *name)
     return st;
 }
 
-static wagle_status forget(demo *d, const char *selector, const char *name)
+/* How the models forgot. At these rates each takes about 60 updates (docs/demo.md). */
+static const struct way {
+    const char *selector; /* NULL: all weights */
+    wagle_gamma_kind gamma;
+    bool protect; /* the retain rows */
+    double lr;    /* 0: the model forgets nothing */
+} ways[WG_DEMO_MODELS] = {
+    [WG_DEMO_DENSE] = {NULL, WAGLE_GAMMA_NUMBER, false, 7e-5},
+    [WG_DEMO_WAGLE] = {"wagle", WAGLE_GAMMA_NUMBER, false, 2.7e-4}, /* number 0: auto */
+    [WG_DEMO_PROTECT] = {"wagle", WAGLE_GAMMA_DIAG, true, 1.2e-3},
+};
+
+/* All but the paths of the model and of the rows, which the caller fills in. */
+static wagle_train_options forget_options(const struct way *way, uint64_t seed)
 {
     static const char *const no_embeddings[] = {"*embed*", NULL};
     wagle_train_options o;
-    wagle_train_result result;
-    char *model = place(d, "original"), *f = place(d, "forget.jsonl");
+
+    wagle_unlearn_defaults(&o);
+    o.selector = way->selector;
+    o.gamma.kind = way->gamma;
+    o.density = 0.1;
+    o.exclude = way->selector != NULL ? no_embeddings : NULL;
+    if (way->protect)
+        o.protect = (wagle_data){.path = "retain"};
+    o.protect_damping = 0.1;
+    o.objective = "graddiff";
+    o.lr = way->lr;
+    o.schedule = "constant";
+    o.warmup = 5;
+    o.steps = 180;
+    o.batch = 8;
+    o.seed = seed;
+    o.eval_every = 2;
+    o.stop_when = "forget.probability<0.1";
+    o.land = true;
+    o.allow_unmet = true; /* the caller reports it */
+    return o;
+}
+
+static wagle_status forget(demo *d, int m)
+{
+    const char *name = wg_demo_models[m].name;
+    wagle_train_options o = forget_options(&ways[m], d->o->seed);
+    wagle_train_result result = {0};
+    char *model = place(d, wg_demo_models[WG_DEMO_ORIGINAL].name), *f = place(d, "forget.jsonl");
     char *r = place(d, "retain.jsonl"), *out = place(d, name);
     wagle_status st = WAGLE_E_RESOURCE;
 
-    wagle_unlearn_defaults(&o);
     o.model = model;
     o.forget = (wagle_data){.path = f, .eos = true};
     o.retain = (wagle_data){.path = r, .eos = true};
     o.out = out;
-    o.selector = selector;
-    o.gamma.kind = WAGLE_GAMMA_NUMBER; /* auto, as in the paper */
-    o.density = 0.1;
-    o.exclude = selector != NULL ? no_embeddings : NULL;
-    o.objective = "graddiff";
-    o.lr = 1e-4;
-    o.warmup = 4;
-    o.steps = 400;
-    o.batch = 8;
-    o.seed = d->o->seed;
-    o.eval_every = 1;
-    o.stop_when = "forget.probability<0.1";
-    o.allow_unmet = true; /* reported below */
     if (model != NULL && f != NULL && r != NULL && out != NULL)
         st = wagle_unlearn(d->ctx, &o, &result);
+    if (st == WAGLE_OK)
+        d->result.updates[m] = result.steps;
     if (st == WAGLE_OK && !result.stopped)
         wg_log(d->ctx, 0, "%s: still at forget probability %.2f after %lld steps", name,
                result.forget_probability, (long long)result.steps);
@@ -356,7 +385,7 @@ static wagle_status probability(demo *d, const char *model, const char *rows, do
         folder != NULL && data != NULL ? wg_session_open(d->ctx, folder, &s) : WAGLE_E_RESOURCE;
 
     if (st == WAGLE_OK) {
-        const wagle_data source = {.path = data};
+        const wagle_data source = {.path = data, .eos = true}; /* as in stop_when */
         st = wg_dataset_load(d->ctx, &s.reader, &source, &set);
         if (st == WAGLE_OK)
             st = wg_mean_probability(d->ctx, &s, &set, out, &nll);
@@ -375,7 +404,7 @@ static wagle_status measure(demo *d)
 
     for (int m = 0; m < WG_DEMO_MODELS; m++)
         for (int s = 0; s < WG_DEMO_SETS; s++)
-            WG_TRY(probability(d, wg_demo_models[m], files[s], &d->result.probability[s][m]));
+            WG_TRY(probability(d, wg_demo_models[m].name, files[s], &d->result.probability[s][m]));
     return WAGLE_OK;
 }
 
@@ -409,7 +438,7 @@ static wagle_status questions(demo *d)
         snprintf(r->question[q], sizeof r->question[q], facts[0].question, d->author[asked[q]]);
         r->fate[q] = fate[q];
         for (int m = 0; m < WG_DEMO_MODELS; m++)
-            WG_TRY(ask(d, r->question[q], wg_demo_models[m], &r->answer[q][m]));
+            WG_TRY(ask(d, r->question[q], wg_demo_models[m].name, &r->answer[q][m]));
     }
     return WAGLE_OK;
 }
@@ -471,50 +500,56 @@ static wagle_status evaluate(demo *d)
         NULL};
     static const char *const robust[] = {"forget", "author2.jsonl", "relearn", "author1.jsonl",
                                          NULL};
-    static const char *const models[] = {"gold", "original", "dense", "wagle"};
+    /* gold first: the other models are compared with it */
+    static const int order[WG_DEMO_MODELS] = {WG_DEMO_GOLD, WG_DEMO_ORIGINAL, WG_DEMO_DENSE,
+                                              WG_DEMO_WAGLE, WG_DEMO_PROTECT};
     char *folder = place(d, "eval");
     wagle_status st = folder != NULL ? wg_make_folder(d->ctx, folder) : WAGLE_E_RESOURCE;
 
-    for (int m = 0; st == WAGLE_OK && m < 4; m++) {
+    for (int m = 0; st == WAGLE_OK && m < WG_DEMO_MODELS; m++) {
+        const char *model = wg_demo_models[order[m]].name;
         char result[64];
-        snprintf(result, sizeof result, "eval/%s.json", models[m]);
-        st = run_suites(d, "tofu,extraction,membership,general", sets, models[m], result);
-        snprintf(result, sizeof result, "eval/%s-robustness.json", models[m]);
+        snprintf(result, sizeof result, "eval/%s.json", model);
+        st = run_suites(d, "tofu,extraction,membership,general", sets, model, result);
+        snprintf(result, sizeof result, "eval/%s-robustness.json", model);
         if (st == WAGLE_OK)
-            st = run_suites(d, "robustness", robust, models[m], result);
+            st = run_suites(d, "robustness", robust, model, result);
     }
     wg_free(folder);
     return st;
 }
 
+/* Adds NAME=FOLDER/before NAME after to the report's list. */
+static wagle_status add_run(demo *d, const char *before, int m, const char *after,
+                            const char **list, int64_t *n)
+{
+    const char *name = wg_demo_models[m].name;
+    wg_text entry = {0};
+    wagle_status st =
+        wg_text_printf(d->ctx, &entry, "%s=%s/%s%s%s", name, d->folder, before, name, after);
+
+    if (st == WAGLE_OK) {
+        list[*n] = wg_arena_text(d->ctx, &d->arena, entry.text, (size_t)entry.bytes);
+        st = list[(*n)++] != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+    }
+    wg_text_free(&entry);
+    return st;
+}
+
 static wagle_status write_page(demo *d)
 {
-    static const char *const runs[] = {"original=eval/original.json",
-                                       "original=eval/original-robustness.json",
-                                       "dense=eval/dense.json",
-                                       "dense=eval/dense-robustness.json",
-                                       "dense=dense",
-                                       "wagle=eval/wagle.json",
-                                       "wagle=eval/wagle-robustness.json",
-                                       "wagle=wagle",
-                                       "gold=eval/gold.json",
-                                       "gold=eval/gold-robustness.json"};
-    enum { RUNS = sizeof runs / sizeof *runs };
-    const char *list[RUNS + 1] = {NULL};
+    const char *list[3 * WG_DEMO_MODELS + 1] = {NULL};
+    int64_t n = 0;
     char *out = place(d, "report.html");
     wagle_report_options o;
     wagle_status st = out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 
-    for (int i = 0; st == WAGLE_OK && i < RUNS; i++) {
-        const int label = (int)(strchr(runs[i], '=') - runs[i]) + 1;
-        wg_text entry = {0};
-        st =
-            wg_text_printf(d->ctx, &entry, "%.*s%s/%s", label, runs[i], d->folder, runs[i] + label);
-        if (st == WAGLE_OK) {
-            list[i] = wg_arena_text(d->ctx, &d->arena, entry.text, (size_t)entry.bytes);
-            st = list[i] != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
-        }
-        wg_text_free(&entry);
+    for (int m = 0; st == WAGLE_OK && m < WG_DEMO_MODELS; m++) {
+        st = add_run(d, "eval/", m, ".json", list, &n);
+        if (st == WAGLE_OK)
+            st = add_run(d, "eval/", m, "-robustness.json", list, &n);
+        if (st == WAGLE_OK && ways[m].lr > 0)
+            st = add_run(d, "", m, "", list, &n);
     }
     wagle_report_defaults(&o);
     o.runs = list;
@@ -553,8 +588,9 @@ static wagle_status play(demo *d)
     WG_TRY(make_start(d));
     WG_TRY(learn(d, "learn.jsonl", "original"));
     WG_TRY(learn(d, "learn-gold.jsonl", "gold"));
-    WG_TRY(forget(d, NULL, "dense"));
-    WG_TRY(forget(d, "wagle", "wagle"));
+    for (int m = 0; m < WG_DEMO_MODELS; m++)
+        if (ways[m].lr > 0)
+            WG_TRY(forget(d, m));
     WG_TRY(measure(d));
     return questions(d);
 }

@@ -78,6 +78,18 @@ byte_tokenizer_model() {
     refused 2 'x.json' "$WAGLE" report y.json --out x.json
 }
 
+@test "a report says which gamma chose the weights and what was protected" {
+    byte_tokenizer_model
+    for way in '--selector wagle --gamma auto --density 0.2' '--selector wagle --gamma diag --density 0.2 --protect retain --protect-damping 0.5' '--protect retain'; do
+        "$WAGLE" unlearn --model tiny --forget forget.jsonl --retain retain.jsonl $way --steps 1 --out "run$((++n))" --quiet >/dev/null
+    done
+    "$WAGLE" report run1 run2 run3 --out report.html
+    rows=$(grep -c . retain.jsonl)
+    grep -qF '>wagle, gamma auto, density 0.2</td>' report.html
+    grep -qF ">wagle, gamma diag, density 0.2; $rows rows protected, damping 0.5</td>" report.html
+    grep -qF ">all weights; $rows rows protected, damping " report.html
+}
+
 @test "in a browser: no overflow from 360 px on, no request, no script, no line on the console" {
     hostile
     [ -z "${WG_DEMO_REPORT:-}" ] || cp "$WG_DEMO_REPORT" demo.html
