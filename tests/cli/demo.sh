@@ -15,10 +15,12 @@ awk 'NF != 6 || $2 !~ /^[01]\.[0-9]+$/ { next }
      END { exit !(known && gold && forgot == 3) }' report
 for model in original dense wagle protect gold; do
     grep -q "^$model  *[a-z]" report # a sentence says what it is
-    [ -s "demo/eval/$model.json" ] && [ -s "demo/eval/$model-robustness.json" ]
+    [ -s "demo/eval/$model.json" ]
+    [ -s "demo/eval/$model-robustness.json" ]
     grep -q "$model" demo/plot.svg
 done
-grep -q '"protect"' demo/protect/manifest.json && ! grep -q '"protect"' demo/wagle/manifest.json
+grep -q '"protect"' demo/protect/manifest.json
+[ "$(grep -c '"protect"' demo/wagle/manifest.json)" = 0 ]
 grep -q 'wagle inspect demo/protect' report
 grep -q 'to be forgotten' report
 [ ! -e demo.partial ]
