@@ -317,7 +317,7 @@ static const struct way {
 } ways[WG_DEMO_MODELS] = {
     [WG_DEMO_DENSE] = {NULL, WAGLE_GAMMA_NUMBER, false, 7e-5},
     [WG_DEMO_WAGLE] = {"wagle", WAGLE_GAMMA_NUMBER, false, 2.7e-4}, /* number 0: auto */
-    [WG_DEMO_PROTECT] = {"wagle", WAGLE_GAMMA_DIAG, true, 1.2e-3},
+    [WG_DEMO_PROTECT] = {"wagle", WAGLE_GAMMA_DIAG, true, 7e-4},
 };
 
 /* All but the paths of the model and of the rows, which the caller fills in. */
