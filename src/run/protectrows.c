@@ -81,6 +81,8 @@ wagle_status wg_protect_check(wagle_ctx *ctx, const wagle_train_options *o, bool
 
 static wagle_status add(wagle_ctx *ctx, const wg_dataset *from, int64_t *room, wg_dataset *all)
 {
+    if (from->n == 0)
+        return WAGLE_OK;
     WG_TRY(WG_GROW(ctx, &all->example, room, all->n + from->n));
     memcpy(all->example + all->n, from->example, (size_t)from->n * sizeof *from->example);
     all->n += from->n;
