@@ -10,6 +10,8 @@
 
 /* OpenBLAS gives the same bits again only with the same number of threads. */
 void openblas_set_num_threads(int n);
+/* 0: a serial build, which several threads may not call at once. */
+int openblas_get_parallel(void);
 
 /* What a thread needs, in double precision. */
 typedef struct room {
@@ -230,7 +232,7 @@ static wagle_status keep(wagle_ctx *ctx, const char *scratch, const wg_factor_jo
 
 static int workers_for(int n)
 {
-    const int threads = omp_get_max_threads();
+    const int threads = openblas_get_parallel() != 0 ? omp_get_max_threads() : 1;
 
     return threads < 1 ? 1 : threads < n ? threads : n;
 }
