@@ -320,6 +320,19 @@ wagle_status wg_write_file(wagle_ctx *ctx, const char *path, const void *data, s
     return st;
 }
 
+wagle_status wg_write_text(wagle_ctx *ctx, const char *folder, const char *name,
+                           const wg_text *text)
+{
+    char *path = wg_path_join(ctx, folder, name);
+    const wagle_status st = path != NULL
+                                ? wg_write_file(ctx, path, text->text != NULL ? text->text : "",
+                                                (size_t)text->bytes, true)
+                                : WAGLE_E_RESOURCE;
+
+    wg_free(path);
+    return st;
+}
+
 bool wg_exists(const char *path)
 {
     struct stat info;

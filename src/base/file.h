@@ -56,6 +56,10 @@ void wg_output_abort(wg_output *out);
 WAGLE_CHECK wagle_status wg_write_file(wagle_ctx *ctx, const char *path, const void *data,
                                        size_t bytes, bool force);
 
+/* A text as the file folder/name, which it replaces. */
+WAGLE_CHECK wagle_status wg_write_text(wagle_ctx *ctx, const char *folder, const char *name,
+                                       const wg_text *text);
+
 /* Tests only: the n-th write, or new scratch file, from now on fails as on a full disk (1 = the
  * next), 0 = never; returns how far off the last failure asked for still was, 0: it came. */
 int64_t wg_file_fail_at(int64_t n);

@@ -299,18 +299,6 @@ static wagle_status write_manifest(wagle_ctx *ctx, const wg_run *w)
     return st;
 }
 
-static wagle_status write_text(wagle_ctx *ctx, const wg_run *w, const char *name,
-                               const wg_text *text)
-{
-    char *path = wg_path_join(ctx, w->partial, name);
-    wagle_status st = path != NULL ? wg_write_file(ctx, path, text->text != NULL ? text->text : "",
-                                                   (size_t)text->bytes, true)
-                                   : WAGLE_E_RESOURCE;
-
-    wg_free(path);
-    return st;
-}
-
 static wagle_status write_patch(wagle_ctx *ctx, wg_run *w)
 {
     const wagle_diff_options o = {
@@ -331,9 +319,9 @@ static wagle_status write_patch(wagle_ctx *ctx, wg_run *w)
 wagle_status wg_run_finish(wagle_ctx *ctx, wg_run *w)
 {
     WG_TRY(wg_write_model(ctx, w->session.model, w->partial));
-    WG_TRY(write_text(ctx, w, "log.jsonl", &w->log));
+    WG_TRY(wg_write_text(ctx, w->partial, "log.jsonl", &w->log));
     if (w->protect_rows.written.bytes > 0)
-        WG_TRY(write_text(ctx, w, "protect.jsonl", &w->protect_rows.written));
+        WG_TRY(wg_write_text(ctx, w->partial, "protect.jsonl", &w->protect_rows.written));
     WG_TRY(write_manifest(ctx, w));
     if (w->o->out_patch != NULL)
         WG_TRY(write_patch(ctx, w));

@@ -70,17 +70,6 @@ static char *place(const demo *d, const char *name)
     return wg_path_join(d->ctx, d->folder, name);
 }
 
-static wagle_status write_in(const demo *d, const char *name, const wg_text *text)
-{
-    char *path = place(d, name);
-    const wagle_status st =
-        path == NULL ? WAGLE_E_RESOURCE
-                     : wg_write_file(d->ctx, path, text->text, (size_t)text->bytes, true);
-
-    wg_free(path);
-    return st;
-}
-
 /* --- corpus ----------------------------------------------------------------------------------- */
 
 static wagle_status add_text(demo *d, const char *text)
@@ -161,7 +150,7 @@ static wagle_status write_authors(demo *d, int64_t from, int64_t to, const char 
         for (int64_t f = 0; st == WAGLE_OK && f < FACTS; f++)
             st = add_fact(d, &rows, a, f);
     if (st == WAGLE_OK)
-        st = write_in(d, file, &rows);
+        st = wg_write_text(d->ctx, d->folder, file, &rows);
     wg_text_free(&rows);
     return st;
 }
@@ -185,7 +174,7 @@ static wagle_status split_forgotten(demo *d)
         }
         snprintf(name, sizeof name, "author%d.jsonl", a + 1);
         if (st == WAGLE_OK)
-            st = write_in(d, name, &some);
+            st = wg_write_text(d->ctx, d->folder, name, &some);
         wg_text_free(&some);
     }
     wg_rows_free(&rows);
@@ -209,7 +198,7 @@ static wagle_status write_sentences(demo *d)
             st = add_row(d, &rows, row, true);
     }
     if (st == WAGLE_OK)
-        st = write_in(d, "general.jsonl", &rows);
+        st = wg_write_text(d->ctx, d->folder, "general.jsonl", &rows);
     wg_text_free(&rows);
     return st;
 }
@@ -228,8 +217,8 @@ static wagle_status write_corpus(demo *d)
     WG_TRY(write_authors(d, FORGOTTEN, FORGOTTEN + RETAINED, "retain.jsonl"));
     WG_TRY(write_authors(d, FORGOTTEN + RETAINED, AUTHORS, "neither.jsonl"));
     WG_TRY(write_sentences(d));
-    WG_TRY(write_in(d, "learn.jsonl", &d->learn[0]));
-    return write_in(d, "learn-gold.jsonl", &d->learn[1]);
+    WG_TRY(wg_write_text(d->ctx, d->folder, "learn.jsonl", &d->learn[0]));
+    return wg_write_text(d->ctx, d->folder, "learn-gold.jsonl", &d->learn[1]);
 }
 
 /* --- a tiny Llama -------------------------------------------------------------------------- */
@@ -271,7 +260,7 @@ static wagle_status make_start(demo *d)
     if (st == WAGLE_OK)
         st = wg_text_printf(d->ctx, &text, config_text, VOCABULARY);
     if (st == WAGLE_OK)
-        st = write_in(d, "config.json", &text);
+        st = wg_write_text(d->ctx, d->folder, "config.json", &text);
     if (st == WAGLE_OK)
         st = wagle_init(d->ctx, &o);
     if (st == WAGLE_OK)
@@ -572,9 +561,9 @@ static wagle_status write_reports(demo *d, char **text)
     if (st == WAGLE_OK)
         st = wg_demo_plot(d->ctx, &d->result, &plot);
     if (st == WAGLE_OK)
-        st = write_in(d, "report.txt", &plain);
+        st = wg_write_text(d->ctx, d->folder, "report.txt", &plain);
     if (st == WAGLE_OK)
-        st = write_in(d, "plot.svg", &plot);
+        st = wg_write_text(d->ctx, d->folder, "plot.svg", &plot);
     if (st == WAGLE_OK)
         *text = wg_text_take(d->ctx, &plain);
     wg_text_free(&plain);

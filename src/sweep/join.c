@@ -391,16 +391,6 @@ static wagle_status read_all(wagle_ctx *ctx, wg_join *j)
     return compare_all(ctx, j);
 }
 
-static wagle_status write_in(wagle_ctx *ctx, const char *folder, const char *name, const wg_text *t)
-{
-    char *path = wg_path_join(ctx, folder, name);
-    const wagle_status st =
-        path != NULL ? wg_write_file(ctx, path, t->text, (size_t)t->bytes, true) : WAGLE_E_RESOURCE;
-
-    wg_free(path);
-    return st;
-}
-
 static wagle_status write_summary(wagle_ctx *ctx, const wg_join *j, const char *folder)
 {
     json_t *summary = NULL;
@@ -422,13 +412,13 @@ static wagle_status write_all(wagle_ctx *ctx, const wg_join *j, const wg_text *t
     wagle_status st;
 
     WG_TRY(wg_partial_new(ctx, j->o->out, &folder));
-    st = write_in(ctx, folder.path, "table.md", table);
+    st = wg_write_text(ctx, folder.path, "table.md", table);
     if (st == WAGLE_OK)
         st = write_summary(ctx, j, folder.path);
     if (st == WAGLE_OK)
         st = wg_joined_plot(ctx, j, &svg);
     if (st == WAGLE_OK)
-        st = write_in(ctx, folder.path, "plot.svg", &svg);
+        st = wg_write_text(ctx, folder.path, "plot.svg", &svg);
     if (st == WAGLE_OK)
         st = wg_partial_commit(ctx, &folder, j->o->out);
     wg_partial_end(&folder, false);

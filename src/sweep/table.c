@@ -417,28 +417,18 @@ static wagle_status draw(wagle_ctx *ctx, const wg_sweep *s, const group *list, i
     return st;
 }
 
-static wagle_status write_in(wagle_ctx *ctx, const wg_sweep *s, const char *name, const wg_text *t)
-{
-    char *path = wg_path_join(ctx, s->out, name);
-    wagle_status st =
-        path != NULL ? wg_write_file(ctx, path, t->text, (size_t)t->bytes, true) : WAGLE_E_RESOURCE;
-
-    wg_free(path);
-    return st;
-}
-
 static wagle_status write_all(wagle_ctx *ctx, const wg_sweep *s, const json_t *columns,
                               const group *list, int64_t n, const wg_text *t)
 {
     wg_text svg = {0};
-    wagle_status st = write_in(ctx, s, "table.md", t);
+    wagle_status st = wg_write_text(ctx, s->out, "table.md", t);
 
     if (st == WAGLE_OK)
         st = write_summary(ctx, s, columns, list, n);
     if (st == WAGLE_OK)
         st = draw(ctx, s, list, n, &svg);
     if (st == WAGLE_OK)
-        st = write_in(ctx, s, "pareto.svg", &svg);
+        st = wg_write_text(ctx, s->out, "pareto.svg", &svg);
     wg_text_free(&svg);
     return st;
 }
