@@ -170,6 +170,11 @@ bool wg_model_is_transposed(const wg_model *m, int tensor)
     return wg_model_is_weight(m, tensor);
 }
 
+int64_t wg_model_inputs(const wg_model *m, int tensor)
+{
+    return m->files.tensor[tensor].shape.dim[wg_model_is_transposed(m, tensor) ? 0 : 1];
+}
+
 const wg_real *wg_model_view(const wg_model *m, int tensor, int64_t first, int64_t n,
                              wg_real *panel)
 {

@@ -119,6 +119,8 @@ int wg_model_tensor(const wg_model *m, wg_role role, int64_t layer);
 bool wg_model_is_weight(const wg_model *m, int tensor);
 /* The tensor is a matrix that is stored [in, out]: its columns are the output neurons. */
 bool wg_model_is_transposed(const wg_model *m, int tensor);
+/* What a matrix reads a token: its columns, or its rows if it is transposed. */
+int64_t wg_model_inputs(const wg_model *m, int tensor);
 int64_t wg_model_parameters(const wg_model *m);
 
 /* Elements [first, first+n) of a tensor as reals: a pointer to where they are, or `panel` [n]

@@ -119,12 +119,6 @@ static bool is_matrix(const wg_model *m, int tensor)
            tensor != table && tensor != places;
 }
 
-/* Columns of a matrix as a product sees them. */
-static int64_t columns(const wg_model *m, int tensor)
-{
-    return m->files.tensor[tensor].shape.dim[wg_model_is_transposed(m, tensor) ? 0 : 1];
-}
-
 static wagle_status score_matrix(wagle_ctx *ctx, scorer *k, int tensor)
 {
     const wg_model *m = k->of->session.model;
@@ -155,7 +149,7 @@ static wagle_status score_by_inputs(wagle_ctx *ctx, scorer *k)
     WG_TRY(WG_ALLOC(ctx, &k->inputs, n));
     for (int t = 0; t < n; t++)
         if (is_matrix(s->model, t))
-            WG_TRY(WG_ALLOC(ctx, &k->inputs[t], columns(s->model, t)));
+            WG_TRY(WG_ALLOC(ctx, &k->inputs[t], wg_model_inputs(s->model, t)));
     s->batch.every = k->of->forget.n;
     st = wg_session_batch(ctx, s, &k->of->forget, NULL);
     if (st == WAGLE_OK)
@@ -335,25 +329,6 @@ wagle_status wg_attribute(wagle_ctx *ctx, wg_attribution *a, const char *out, bo
     return st;
 }
 
-/* Factors go into a file where --memory has no room for them. */
-static wagle_status spill(wagle_ctx *ctx, wg_attribution *a, const wg_need *need, wg_cost *factors)
-{
-    const int64_t bytes = factors->bytes;
-    wagle_status st = wg_budget(ctx, &a->session, need);
-
-    if (st != WAGLE_E_RESOURCE || ctx->memory == 0 || bytes == 0)
-        return st;
-    wg_forget_failure(ctx);
-    factors->bytes = 0;
-    a->spill_factors = true;
-    WG_TRY(wg_budget(ctx, &a->session, need));
-    wg_log(ctx, 1,
-           "factors of protected matrices go into a scratch file of up to %.1f GB: --memory has no "
-           "room for them",
-           (double)bytes / 1e9);
-    return WAGLE_OK;
-}
-
 wagle_status wg_attribution_budget(wagle_ctx *ctx, wg_attribution *a, const char *folder,
                                    bool only_check)
 {
@@ -363,6 +338,7 @@ wagle_status wg_attribution_budget(wagle_ctx *ctx, wg_attribution *a, const char
     wg_cost cost[] = {{"scores of a piece", 2 * (int64_t)CHUNK * (int64_t)sizeof(float)},
                       {"factors of protected matrices, at most", wg_attribution_factor_bytes(a)},
                       {"retain gradient times its factor", wg_attribution_product_bytes(a)}};
+    const wg_spill factors = {&cost[1], &a->spill_factors, "factors of protected matrices go"};
     wg_need need = {.cost = cost,
                     .n = 3,
                     .steps = 1,
@@ -374,7 +350,7 @@ wagle_status wg_attribution_budget(wagle_ctx *ctx, wg_attribution *a, const char
     need.intent = wg_largest_batch(&a->forget, retain, rows);
     need.intent.streams = retain != NULL ? WG_STREAMS : 1;
     need.intent.folder = folder;
-    WG_TRY(spill(ctx, a, &need, &cost[1]));
+    WG_TRY(wg_budget_spilling(ctx, &a->session, &need, &factors, 1));
     if (!(needs & WG_NEEDS_FACTORS))
         return WAGLE_OK;
     WG_TRY(wg_protect_fits(ctx, &a->session, a->protected, &a->protection, cost[1].bytes));

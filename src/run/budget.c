@@ -204,3 +204,26 @@ wagle_status wg_budget(wagle_ctx *ctx, wg_session *s, const wg_need *need)
                        need->hint != NULL ? "; " : "", need->hint != NULL ? need->hint : "");
     return WAGLE_OK;
 }
+
+wagle_status wg_budget_spilling(wagle_ctx *ctx, wg_session *s, const wg_need *need,
+                                const wg_spill *part, int n)
+{
+    enum { MOST = 4 };
+    int64_t bytes[MOST] = {0};
+    wagle_status st = wg_budget(ctx, s, need);
+
+    for (int i = 0; i < n && i < MOST && st == WAGLE_E_RESOURCE && ctx->memory > 0; i++) {
+        bytes[i] = part[i].cost->bytes;
+        if (bytes[i] == 0)
+            continue;
+        wg_forget_failure(ctx);
+        part[i].cost->bytes = 0;
+        *part[i].spilled = true;
+        st = wg_budget(ctx, s, need);
+    }
+    for (int i = 0; i < MOST && st == WAGLE_OK; i++)
+        if (bytes[i] > 0)
+            wg_log(ctx, 1, "%s into a scratch file of up to %.1f GB: --memory has no room for them",
+                   part[i].what, (double)bytes[i] / 1e9);
+    return st;
+}

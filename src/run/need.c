@@ -87,40 +87,15 @@ static void list_costs(const wg_run *w, const wg_intent *batch, wg_retain term, 
     cost[MERGED] = (wg_cost){"merged matrices", o->lora > 0 ? 4 * weights : 0};
 }
 
-/* What may go into scratch files, in this order, where --memory has no room for it. */
-static wagle_status spill(wagle_ctx *ctx, wg_run *w, wg_need *need, wg_cost cost[COSTS])
-{
-    const struct {
-        int cost;
-        bool *spilled;
-        const char *what;
-    } part[] = {{FACTORS, &w->spill_factors, "factors of protected matrices go"},
-                {STATE, &w->spill_state, "the optimizer's state goes"}};
-    int64_t bytes[2] = {0, 0};
-    wagle_status st = wg_budget(ctx, &w->session, need);
-
-    for (int i = 0; i < 2 && st == WAGLE_E_RESOURCE && ctx->memory > 0; i++) {
-        bytes[i] = cost[part[i].cost].bytes;
-        if (bytes[i] == 0)
-            continue;
-        wg_forget_failure(ctx);
-        cost[part[i].cost].bytes = 0;
-        *part[i].spilled = true;
-        st = wg_budget(ctx, &w->session, need);
-    }
-    for (int i = 0; i < 2 && st == WAGLE_OK; i++)
-        if (bytes[i] > 0)
-            wg_log(ctx, 1, "%s into a scratch file of up to %.1f GB: --memory has no room for them",
-                   part[i].what, (double)bytes[i] / 1e9);
-    return st;
-}
-
 wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
 {
     const wagle_train_options *o = w->o;
     const bool masked = o->mask != NULL || o->selector != NULL;
     const wg_intent batch = largest_batch(w, term);
     wg_cost cost[COSTS];
+    const wg_spill part[] = {
+        {&cost[FACTORS], &w->spill_factors, "factors of protected matrices go"},
+        {&cost[STATE], &w->spill_state, "the optimizer's state goes"}};
     wg_need need = {.intent = batch,
                     .cost = cost,
                     .n = COSTS,
@@ -134,7 +109,7 @@ wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
     need.intent.folder = w->partial;
     need.intent.streams = o->rectify > 0 ? 2 : 1;
     need.intent.placed = !masked && o->accumulate == 1 && o->lora == 0 && o->rectify == 0;
-    WG_TRY(spill(ctx, w, &need, cost));
+    WG_TRY(wg_budget_spilling(ctx, &w->session, &need, part, 2));
     WG_TRY(wg_protect_fits(ctx, &w->session, &w->protect_rows.all, o, cost[FACTORS].bytes));
     need.only_check = true; /* the engine's limit is that of the steps again */
     return wg_budget(ctx, &w->session, &need);

@@ -33,14 +33,8 @@ static int tensor_of(const wg_model *m, wg_role role, int64_t layer)
                : wg_model_tensor(m, role, layer);
 }
 
-static int64_t inputs_of(const wg_model *m, wg_role role, int tensor)
-{
-    return m->files.tensor[tensor]
-        .shape.dim[in_layer(role) && m->config.family->transposed ? 0 : 1];
-}
-
 /* Calls each for every factor of the model. */
-typedef void each_factor(void *user, const struct kind *kind, int64_t layer, int tensor, int64_t I);
+typedef void each_factor(void *user, const struct kind *kind, int64_t layer, int tensor);
 
 static void walk(const wg_model *m, each_factor *each, void *user)
 {
@@ -48,7 +42,7 @@ static void walk(const wg_model *m, each_factor *each, void *user)
         for (int k = 0; k < KINDS; k++) {
             const int t = tensor_of(m, kinds[k].role, layer);
             if (t >= 0 && (layer == 0 || in_layer(kinds[k].role)))
-                each(user, &kinds[k], layer, t, inputs_of(m, kinds[k].role, t));
+                each(user, &kinds[k], layer, t);
         }
 }
 
@@ -65,7 +59,7 @@ enum { WAITING = 16 };
 typedef struct sizes {
     const wg_model *model;
     wg_factor_way way;
-    int64_t tokens, bytes;
+    int64_t tokens, factors, bytes;
     int64_t update, block;        /* reals: the largest matrix, and wg_protect_block */
     int64_t widest;               /* inputs */
     const char *name;             /* of the widest */
@@ -78,15 +72,17 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static void add_size(void *user, const struct kind *kind, int64_t layer, int tensor, int64_t I)
+static void add_size(void *user, const struct kind *kind, int64_t layer, int tensor)
 {
     sizes *s = user;
     const wg_tensor *w = &s->model->files.tensor[tensor];
-    const bool transposed = in_layer(kind->role) && s->model->config.family->transposed;
+    const int64_t I = wg_model_inputs(s->model, tensor);
 
+    (void)kind;
+    s->factors++;
     s->bytes += wg_factor_most(&s->way, I, s->tokens) * (int64_t)sizeof(wg_real);
     s->update = larger(s->update, w->count);
-    s->block = larger(s->block, wg_protect_block(w, transposed));
+    s->block = larger(s->block, wg_protect_block(w, wg_model_is_transposed(s->model, tensor)));
     if (I > s->widest) {
         s->widest = I;
         s->name = w->name;
@@ -216,22 +212,14 @@ typedef struct pass {
     wagle_status st;
 } pass;
 
-static void count(void *user, const struct kind *kind, int64_t layer, int tensor, int64_t I)
-{
-    wg_protect *p = user;
-
-    (void)kind, (void)layer, (void)tensor, (void)I;
-    p->n++;
-}
-
 /* The next factor is of this tensor and those that read the same. */
-static void bind(void *user, const struct kind *kind, int64_t layer, int tensor, int64_t I)
+static void bind(void *user, const struct kind *kind, int64_t layer, int tensor)
 {
     const pass *k = user;
     wg_protect *p = k->out;
 
-    p->factor[p->n] = (wg_factor){
-        .I = I, .transposed = in_layer(kind->role) && k->model->config.family->transposed};
+    p->factor[p->n] = (wg_factor){.I = wg_model_inputs(k->model, tensor),
+                                  .transposed = wg_model_is_transposed(k->model, tensor)};
     p->of[tensor] = (int)p->n;
     for (int i = 0; i < 2; i++) {
         const int t = tensor_of(k->model, kind->same[i], layer);
@@ -241,18 +229,16 @@ static void bind(void *user, const struct kind *kind, int64_t layer, int tensor,
     p->n++;
 }
 
-static wagle_status place(pass *k)
+static wagle_status place(pass *k, int64_t factors)
 {
     wg_protect *p = k->out;
     const wg_model *m = k->model;
 
     *p = (wg_protect){.table = m->config.tied ? wg_model_tensor(m, WG_EMBED, 0) : -1};
-    walk(m, count, p);
-    WG_TRY(WG_ALLOC(k->ctx, &p->factor, p->n));
+    WG_TRY(WG_ALLOC(k->ctx, &p->factor, factors));
     WG_TRY(WG_ALLOC(k->ctx, &p->of, m->files.n));
     for (int64_t t = 0; t < m->files.n; t++)
         p->of[t] = -1;
-    p->n = 0;
     walk(m, bind, k);
     return WAGLE_OK;
 }
@@ -375,7 +361,7 @@ wagle_status wg_protect_make(wagle_ctx *ctx, wg_session *s, const wg_dataset *ro
     wagle_status st;
 
     k.together = layers_together(&size);
-    st = place(&k);
+    st = place(&k, size.factors);
     if (st == WAGLE_OK)
         st = look(&k, s, rows);
     if (st != WAGLE_OK)
