@@ -60,15 +60,15 @@ void wg_mask_count(wg_mask *mask)
     }
 }
 
-int64_t wg_mask_slices(const wg_mask_tensor *t, bool columns)
+int64_t wg_mask_slices(const uint64_t *bits, const wg_shape *matrix, bool columns)
 {
-    const wg_slices slices = wg_matrix_slices(&t->shape, columns);
+    const wg_slices slices = wg_matrix_slices(matrix, columns);
     int64_t whole = 0;
 
     for (int64_t i = 0; i < slices.n; i++) {
-        const bool first = slices.width > 0 && wg_mask_has(t, i * slices.step);
+        const bool first = slices.width > 0 && wg_bit(bits, i * slices.step);
         for (int64_t j = 1; j < slices.width; j++)
-            if (wg_mask_has(t, i * slices.step + j * slices.stride) != first)
+            if (wg_bit(bits, i * slices.step + j * slices.stride) != first)
                 return -1;
         whole += first;
     }

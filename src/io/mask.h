@@ -30,13 +30,18 @@ WAGLE_CHECK wagle_status wg_mask_write(wagle_ctx *ctx, const char *path, const w
                                        bool packed, const json_t *metadata, bool force);
 void wg_mask_free(wg_mask *mask);
 const wg_mask_tensor *wg_mask_find(const wg_mask *mask, const char *name);
-/* Rows (or columns) of a matrix that are selected whole; -1 if one is selected in part. */
-int64_t wg_mask_slices(const wg_mask_tensor *t, bool columns);
+/* Rows (or columns) of a matrix that its bits select whole; -1 if one is selected in part. */
+int64_t wg_mask_slices(const uint64_t *bits, const wg_shape *matrix, bool columns);
 void wg_mask_count(wg_mask *mask); /* sets `selected` from the bits */
+
+static inline bool wg_bit(const uint64_t *bits, int64_t i)
+{
+    return (bits[i >> 6] >> (i & 63)) & 1u;
+}
 
 static inline bool wg_mask_has(const wg_mask_tensor *t, int64_t i)
 {
-    return (t->bits[i >> 6] >> (i & 63)) & 1u;
+    return wg_bit(t->bits, i);
 }
 
 #endif

@@ -159,11 +159,11 @@ static wagle_status prepare_protection(wagle_ctx *ctx, wg_optimizer *a)
         return WAGLE_OK;
     WG_TRY(WG_ALLOC(ctx, &a->neurons, files->n));
     for (int t = 0; t < files->n; t++) {
-        const wg_shape *shape = &files->tensor[t].shape;
         if (a->first[t] < 0 || a->protect->of[t] < 0)
             continue;
-        a->neurons[t] = wg_selects_neurons(a->bits[t], shape->dim[0], shape->dim[1], a->count[t],
-                                           a->protect->factor[a->protect->of[t]].transposed);
+        const bool columns = a->protect->factor[a->protect->of[t]].transposed;
+        a->neurons[t] =
+            a->bits[t] == NULL || wg_mask_slices(a->bits[t], &files->tensor[t].shape, columns) >= 0;
         most = a->count[t] > most ? a->count[t] : most;
     }
     WG_TRY(WG_ALLOC(ctx, &a->update, most));

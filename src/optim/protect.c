@@ -12,25 +12,6 @@ void wg_protect_free(wg_protect *p)
     *p = (wg_protect){0};
 }
 
-static bool bit(const uint64_t *bits, int64_t i)
-{
-    return bits[i >> 6] >> (i & 63) & 1;
-}
-
-bool wg_selects_neurons(const uint64_t *bits, int64_t outer, int64_t inner, int64_t count,
-                        bool transposed)
-{
-    if (bits == NULL)
-        return true;
-    if (count % (transposed ? outer : inner) != 0)
-        return false;
-    for (int64_t o = 0; o < outer; o++)
-        for (int64_t i = 0; i < inner; i++)
-            if (bit(bits, o * inner + i) != bit(bits, transposed ? i : o * inner))
-                return false;
-    return true;
-}
-
 /* --- blocks of rows ----------------------------------------------------------------------------
  * A large matrix goes a block of rows at a time; a transposed one goes whole.
  */

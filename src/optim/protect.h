@@ -15,18 +15,13 @@ typedef struct wg_protect {
 
 void wg_protect_free(wg_protect *p);
 
-/* Whether the selected weights of a matrix, one after the other, are a matrix themselves: all of
- * them, or those of whole rows (of a transposed one: columns). bits: of [outer,inner], `count` of
- * them set; NULL: all. */
-bool wg_selects_neurons(const uint64_t *bits, int64_t outer, int64_t inner, int64_t count,
-                        bool transposed);
-
 /* The most weights of matrix w that are multiplied at a time. */
 int64_t wg_protect_block(const wg_tensor *w, bool transposed);
 /* Reals of the room below: twice that, of the largest matrix. */
 int64_t wg_protect_room(const wg_model *m, const wg_protect *p);
 /* The update [count] of tensor t's selected weights, one after the other, is multiplied by the
- * tensor's factor, and what falls on other weights is dropped. neurons: wg_selects_neurons. */
+ * tensor's factor, and what falls on other weights is dropped. bits: NULL selects all. neurons:
+ * whole rows are selected (of a transposed matrix: columns), so the update is a matrix itself. */
 void wg_protect_update(const wg_model *m, const wg_protect *p, int t, const uint64_t *bits,
                        bool neurons, int64_t count, float *update, float *room);
 

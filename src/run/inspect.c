@@ -87,10 +87,12 @@ static wagle_status add_neurons(wagle_ctx *ctx, const wg_mask *mask, const json_
     for (int64_t i = 0; st == WAGLE_OK && i < mask->n; i++) {
         const wg_mask_tensor *t = &mask->tensor[i];
         bool columns = wg_transposed_has(transposed, t->name);
-        int64_t n = t->shape.rank == 2 && t->selected > 0 ? wg_mask_slices(t, columns) : -1;
+        int64_t n = t->shape.rank == 2 && t->selected > 0
+                        ? wg_mask_slices(t->bits, &t->shape, columns)
+                        : -1;
         if (n < 0 && !columns && t->shape.rank == 2 && t->selected > 0) {
             columns = true;
-            n = wg_mask_slices(t, columns);
+            n = wg_mask_slices(t->bits, &t->shape, columns);
         }
         if (n < 0)
             continue;

@@ -2,6 +2,7 @@
 #include "sweep/sweep.h"
 
 #include "suite/results.h"
+#include "run/protect.h"
 #include "run/quantize.h"
 #include "suite/watch.h"
 #include <stddef.h>
@@ -170,8 +171,7 @@ static wagle_status set_protect(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
         return WAGLE_OK;
     WG_TRY(wg_sweep_protect(ctx, s, p->protect, o));
     path = o->protect.path;
-    if (strcmp(path, "retain") != 0 && strcmp(path, "self") != 0 &&
-        strncmp(path, "self:", 5) != 0) {
+    if (wg_protect_names_file(path)) {
         WG_TRY(check_path(ctx, s, path));
         WG_TRY(wg_sweep_file(ctx, s, path, &path));
     }
