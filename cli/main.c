@@ -92,7 +92,6 @@ int main(int argc, char **argv)
     const cli_command *c;
     wagle_status st;
 
-    spin_less(argv);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return front_page();
     if (strcmp(argv[1], "--version") == 0)
@@ -113,6 +112,7 @@ int main(int argc, char **argv)
     c = find(argv[1]);
     if (c == NULL)
         return cli_unknown_command(argv[1]);
+    spin_less(argv); /* loads all libraries again, so only where a command runs */
     st = cli_parse(c, argc - 1, (const char **)argv + 1, &o);
     if (st != WAGLE_OK)
         return st;
