@@ -128,79 +128,102 @@ static wagle_status cmd_demo(wagle_ctx *ctx, cli_options *o)
     "lora-targets out-patch pairs protect protect-damping protect-rank"
 
 const cli_command cli_commands[] = {
-    {"import", "FILE.gguf", "GGUF to a model folder", "wagle import model.gguf --out DIR",
-     "out dtype force", cmd_import, "which FILE.gguf?", NULL, 0},
-    {"export", "DIR", "a model folder to GGUF, for llama.cpp",
-     "wagle export model --out model.gguf --type q8_0", "out type force", cmd_export, "which DIR?",
-     NULL, 0},
-    {"init", NULL, "a model with random weights, of any size: for benchmarks and tests",
-     "wagle init --config config.json --dtype bf16 --out DIR", "config out dtype seed force",
-     cmd_init, NULL, NULL, 0},
-    {"inspect", "PATH", "what is in a model folder, safetensors, GGUF, score or mask file",
-     "wagle inspect model --layers", "layers tensors json", cmd_inspect, "which PATH?", NULL, 0},
-    {"tokenize", NULL, "text to token ids, and back",
-     "wagle tokenize --model DIR --text 'Hello world' --json",
-     "model text file decode no-special json", cli_tokenize, NULL, NULL, 0},
-    {"logits", NULL, "logits of rows, into a safetensors file",
-     "wagle logits --model DIR --data rows.jsonl --out logits.safetensors",
-     "model data out force" ROWS, cmd_logits, NULL, NULL, 0},
-    {"gradient", NULL, "gradient of an objective's loss, or of rows' token-mean NLL",
-     "wagle gradient --objective npo --model DIR --forget F --retain R --out gradient.safetensors",
-     "objective model data forget retain refusal reference alpha forget-weight retain-term "
-     "rmu-control reduction seed out json force" ROWS,
-     cli_gradient, NULL, NULL, 0},
-    {"attribute", NULL, "score every weight by its influence on forgetting",
+    {"unlearn", CLI_FORGET, NULL,
+     "train a model to forget rows and keep others, in all weights or selected ones",
+     "wagle unlearn --model DIR --forget forget.jsonl --retain retain.jsonl --out forgotten\n"
+     "wagle unlearn --model DIR --forget forget.jsonl --protect self --objective npo "
+     "--stop-when 'forget.probability<0.1' --out forgotten\n"
+     "wagle unlearn --model DIR --forget forget.jsonl --retain retain.jsonl --mask mask "
+     "--out forgotten",
+     "model forget retain out objective selector density gamma damping include exclude refusal "
+     "reference retain-term rmu-control alpha forget-weight rectify" ROWS TRAIN,
+     cli_unlearn, NULL, NULL, 0},
+    {"attribute", CLI_FORGET, NULL, "score every weight by its influence on forgetting",
      "wagle attribute --model DIR --forget forget.jsonl --retain retain.jsonl --out scores",
      "model forget retain out selector gamma damping protect protect-damping protect-rank loss "
      "seed force memory dry-run" ROWS,
      cli_attribute, NULL, NULL, 0},
-    {"mask", "[MASK...]",
-     "select the most influential share of the weights, combine and compare such masks",
-     "wagle mask --scores scores --density 0.1 --exclude embeddings --out mask",
+    {"mask", CLI_FORGET, "[MASK...]",
+     "select the weights with the highest scores; combine and compare masks",
+     "wagle mask --scores scores --density 0.1 --exclude embeddings --out mask\n"
+     "wagle mask --op minus mask1 mask2 --out mask\n"
+     "wagle mask --compare mask1 mask2",
      "scores density densities scope include exclude format out op compare svg json model forget "
      "retain selector gamma damping protect protect-damping protect-rank loss seed force memory "
      "dry-run" ROWS,
      cli_mask, NULL, NULL, CLI_LIST},
-    {"finetune", NULL, "train on rows", "wagle finetune --model DIR --data rows.jsonl --out DIR2",
-     "model data out" ROWS TRAIN, cli_finetune, NULL, cli_finetune_defaults, 0},
-    {"unlearn", NULL, "forget rows, keep others, touch selected weights only",
-     "wagle unlearn --model DIR --forget forget.jsonl --retain retain.jsonl --mask mask "
-     "--objective npo --out DIR2",
-     "model forget retain out objective selector density gamma damping include exclude refusal "
-     "reference retain-term rmu-control alpha forget-weight rectify" ROWS TRAIN,
-     cli_unlearn, NULL, cli_unlearn_defaults, 0},
-    {"sweep", "SPEC.json | --join DIR...",
-     "a grid of objectives, selectors, densities, learning rates and seeds",
-     "wagle sweep grid.json --out grid", "out join baseline column margin seed force dry-run",
-     cli_sweep, "which SPEC.json?", cli_sweep_example, CLI_LIST},
-    {"diff", "BASE NEW", "what changed between two model folders, as a patch",
-     "wagle diff base forgotten --out forget.patch", "out old force", cmd_diff, "which BASE, NEW?",
-     NULL, 2},
-    {"apply", "DIR PATCH", "a model folder with a patch applied",
-     "wagle apply base forget.patch --out forgotten", "out force", cmd_apply, "which DIR, PATCH?",
-     NULL, 2},
-    {"revert", "DIR PATCH", "a model folder with a patch taken back",
-     "wagle revert forgotten forget.patch --out base2", "out force", cmd_revert,
-     "which DIR, PATCH?", NULL, 2},
-    {"generate", NULL, "continue a prompt", "wagle generate --model DIR --prompt 'Who is' --chat",
+    {"finetune", CLI_FORGET, NULL, "train a model on rows",
+     "wagle finetune --model DIR --data rows.jsonl --out DIR2", "model data out" ROWS TRAIN,
+     cli_finetune, NULL, NULL, 0},
+    {"demo", CLI_FORGET, NULL,
+     "make a tiny model forget two invented authors: a few minutes, no download",
+     "wagle demo --out demo", "out seed force", cmd_demo, NULL, NULL, 0},
+
+    {"inspect", CLI_LOOK, "PATH",
+     "show what is in a model folder, or in a safetensors, GGUF, score or mask file",
+     "wagle inspect model --layers", "layers tensors json", cmd_inspect, "which PATH?", NULL, 0},
+    {"generate", CLI_LOOK, NULL, "ask a model, or let it continue a text",
+     "wagle generate --model DIR --prompt 'Who is Ada?'\n"
+     "wagle generate --model DIR --prompt 'Once upon' --no-chat --temperature 0.7",
      "model prompt file chat no-chat chat-layout chat-kwarg system date max-tokens temperature "
      "top-k top-p seed json",
      cli_generate, NULL, NULL, 0},
-    {"eval", NULL, "metrics of rows, or suites of the field's benchmarks, with intervals",
-     "wagle eval --suite tofu --model DIR --tofu FOLDER --split forget01 --out eval.json",
+    {"tokenize", CLI_LOOK, NULL, "turn text into token ids, and back",
+     "wagle tokenize --model DIR --text 'Hello world'\n"
+     "wagle tokenize --model DIR --decode 1,2,3",
+     "model text file decode no-special json", cli_tokenize, NULL, NULL, 0},
+    {"logits", CLI_LOOK, NULL, "write the logits of rows into a safetensors file",
+     "wagle logits --model DIR --data rows.jsonl --out logits.safetensors",
+     "model data out force" ROWS, cmd_logits, NULL, NULL, 0},
+    {"gradient", CLI_LOOK, NULL,
+     "write the gradient of an objective, or of the rows' mean loss, into a safetensors file",
+     "wagle gradient --model DIR --data rows.jsonl --out gradient.safetensors\n"
+     "wagle gradient --model DIR --objective npo --forget forget.jsonl --retain retain.jsonl "
+     "--out gradient.safetensors",
+     "objective model data forget retain refusal reference alpha forget-weight retain-term "
+     "rmu-control reduction seed out json force" ROWS,
+     cli_gradient, NULL, NULL, 0},
+
+    {"eval", CLI_COMPARE, NULL,
+     "measure a model: metrics of rows, or suites of benchmarks with 95 % intervals",
+     "wagle eval --model DIR --data rows.jsonl\n"
+     "wagle eval --model DIR --suite tofu --tofu FOLDER --split forget01 --out eval.json\n"
+     "wagle eval --model DIR --suite robustness --set forget=forget.jsonl --out eval.json",
      "model data metrics suite suites set tofu split gold reference recompute out resamples seed "
      "max-tokens shots prefix length verbatim temperature scorer relearn-steps relearn-lr no-eos "
      "force json" ROWS,
      cli_eval, NULL, NULL, 0},
-    {"compare", "A.json[,..] B.json[,..]",
-     "what differs significantly between two results of eval, or between seeds of two methods",
-     "wagle compare dense.json masked.json", "resamples seed json", cli_compare,
+    {"compare", CLI_COMPARE, "A.json[,..] B.json[,..]",
+     "show what differs significantly between two results of eval; with several seeds: A1,A2 B1,B2",
+     "wagle compare before.json after.json", "resamples seed json", cli_compare,
      "which A.json, B.json?", NULL, 2},
-    {"report", "[LABEL=]RUN...", "one HTML page of runs and results of eval",
-     "wagle report original.json gold.json dense.json wagle.json runs/dense runs/wagle --out "
-     "report.html",
+    {"report", CLI_COMPARE, "[LABEL=]RUN...", "write one HTML page of runs and results of eval",
+     "wagle report original.json forgotten.json runs/forgotten --out report.html",
      "out title original gold resamples force", cli_report, "which runs?", NULL, CLI_LIST},
-    {"demo", NULL, "a tiny model forgets two invented authors; a few minutes, no download",
-     "wagle demo --out demo", "out seed force", cmd_demo, NULL, NULL, 0},
+    {"sweep", CLI_COMPARE, "SPEC.json | --join DIR...",
+     "run a grid of objectives, selectors, densities, learning rates and seeds",
+     "wagle sweep grid.json --out grid\n"
+     "wagle sweep --join task1 task2 task3 --out study",
+     "out join baseline column margin seed force dry-run", cli_sweep, "which SPEC.json?",
+     cli_sweep_notes, CLI_LIST},
+
+    {"import", CLI_FILES, "FILE.gguf", "turn a GGUF file into a model folder",
+     "wagle import model.gguf --out DIR", "out dtype force", cmd_import, "which FILE.gguf?", NULL,
+     0},
+    {"export", CLI_FILES, "DIR", "turn a model folder into a GGUF file, for llama.cpp",
+     "wagle export model --out model.gguf --type q8_0", "out type force", cmd_export, "which DIR?",
+     NULL, 0},
+    {"diff", CLI_FILES, "BASE NEW", "write what changed between two model folders as a patch",
+     "wagle diff base forgotten --out forget.patch", "out old force", cmd_diff, "which BASE, NEW?",
+     NULL, 2},
+    {"apply", CLI_FILES, "DIR PATCH", "apply a patch to a model folder",
+     "wagle apply base forget.patch --out forgotten", "out force", cmd_apply, "which DIR, PATCH?",
+     NULL, 2},
+    {"revert", CLI_FILES, "DIR PATCH", "take a patch back",
+     "wagle revert forgotten forget.patch --out base2", "out force", cmd_revert,
+     "which DIR, PATCH?", NULL, 2},
+    {"init", CLI_FILES, NULL, "make a model with random weights, for benchmarks and tests",
+     "wagle init --config config.json --dtype bf16 --out DIR", "config out dtype seed force",
+     cmd_init, NULL, NULL, 0},
     {0},
 };

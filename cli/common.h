@@ -6,6 +6,8 @@
 
 #include <jansson.h>
 
+#define CLI_TOFU_SPLIT "forget01" /* --split where it is not given */
+
 /* *to = value, if one was given (it is not below 0). */
 void cli_given(double *to, double value);
 void cli_given_whole(int64_t *to, int64_t value);
@@ -40,9 +42,7 @@ wagle_status cli_finetune(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_unlearn(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_gradient(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_sweep(wagle_ctx *ctx, cli_options *o);
-void cli_finetune_defaults(void);
-void cli_unlearn_defaults(void);
-void cli_sweep_example(void);
+extern const char cli_sweep_notes[];
 wagle_status cli_eval(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_compare(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_report(wagle_ctx *ctx, cli_options *o);

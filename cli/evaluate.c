@@ -91,7 +91,7 @@ static wagle_status tofu_sets(cli_options *o)
 {
     static const char *const name[TOFU_SETS] = {"forget", "retain", "real_authors", "world_facts"};
     static char entry[TOFU_SETS][4200];
-    const char *file[TOFU_SETS] = {o->split != NULL ? o->split : "forget01", "retain",
+    const char *file[TOFU_SETS] = {o->split != NULL ? o->split : CLI_TOFU_SPLIT, "retain",
                                    "real_authors", "world_facts"};
     int n = 0;
 
@@ -200,7 +200,7 @@ wagle_status cli_eval(wagle_ctx *ctx, cli_options *o)
         return eval_suites(ctx, o);
     wagle_eval_defaults(&e);
     e.model = o->model;
-    e.metrics = o->metrics;
+    e.metrics = o->metrics != NULL ? o->metrics : e.metrics;
     e.data = cli_rows(o, o->data[0]);
     cli_given_whole(&e.max_tokens, o->max_tokens);
     e.out = o->out;
@@ -211,13 +211,15 @@ wagle_status cli_eval(wagle_ctx *ctx, cli_options *o)
 
 wagle_status cli_compare(wagle_ctx *ctx, cli_options *o)
 {
-    const wagle_difference_options d = {.a = o->argument[0],
-                                        .b = o->argument[1],
-                                        .resamples = o->resamples >= 0 ? o->resamples : 2000,
-                                        .seed = o->seed >= 0 ? (uint64_t)o->seed : 1};
+    wagle_difference_options d;
     char *json = NULL;
     wagle_status st;
 
+    wagle_difference_defaults(&d);
+    d.a = o->argument[0];
+    d.b = o->argument[1];
+    cli_given_whole(&d.resamples, o->resamples);
+    cli_given_seed(&d.seed, o->seed);
     if (o->argument[1] == NULL)
         return cli_complain("compare: two results are wanted");
     if (d.resamples < 1)

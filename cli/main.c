@@ -26,24 +26,6 @@ static void on_log(void *user, int level, const char *line)
     fprintf(stderr, "wagle: %s%s\n", level == 0 ? "warning: " : "", line);
 }
 
-static const cli_command *find(const char *name)
-{
-    for (const cli_command *c = cli_commands; c->name != NULL; c++)
-        if (strcmp(c->name, name) == 0)
-            return c;
-    return NULL;
-}
-
-static int front_page(void)
-{
-    puts("wagle - make a language model forget chosen data and keep the rest\n");
-    for (const cli_command *c = cli_commands; c->name != NULL; c++)
-        printf("  %-10s %s\n", c->name, c->summary);
-    puts("\n  wagle help COMMAND         options of a command; wagle help --man: the manual page");
-    printf("  exit codes: %s\n", cli_exit_codes);
-    return 0;
-}
-
 static wagle_status run(const cli_command *c, cli_options *o)
 {
     cli_meter m = {.tty = isatty(2), .quiet = o->quiet, .verbose = o->verbose};
@@ -93,23 +75,12 @@ int main(int argc, char **argv)
     wagle_status st;
 
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        return front_page();
+        return cli_help_command(0, NULL);
     if (strcmp(argv[1], "--version") == 0)
         return puts("wagle " WAGLE_VERSION) < 0;
-    if (strcmp(argv[1], "help") == 0) {
-        if (argc < 3)
-            return front_page();
-        if (strcmp(argv[2], "--man") == 0) {
-            cli_manual();
-            return 0;
-        }
-        c = find(argv[2]);
-        if (c == NULL)
-            return cli_unknown_command(argv[2]);
-        cli_help(c);
-        return 0;
-    }
-    c = find(argv[1]);
+    if (strcmp(argv[1], "help") == 0)
+        return cli_help_command(argc - 2, argv + 2);
+    c = cli_command_find(argv[1]);
     if (c == NULL)
         return cli_unknown_command(argv[1]);
     spin_less(argv); /* loads all libraries again, so only where a command runs */

@@ -1,6 +1,6 @@
 /* names.c - what a wrong name may have meant: other tools' names, another command's option, the
  * nearest by letters. */
-#include "options.h"
+#include "page.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -314,4 +314,37 @@ wagle_status cli_unknown_command(const char *name)
     if (near[0] != '\0')
         return cli_refuse("no command '%s'; did you mean %s?", name, near);
     return cli_refuse("no command '%s'; 'wagle help' lists them", name);
+}
+
+/* The nearest command or topic, or "". */
+static void nearest_page(const char *name, char near[64])
+{
+    int least = 99;
+
+    near[0] = '\0';
+    for (const cli_command *c = cli_commands; c->name != NULL; c++)
+        consider(name, c->name, &least, near);
+    for (const cli_topic *t = cli_topics; t->name != NULL; t++)
+        consider(name, t->name, &least, near);
+}
+
+wagle_status cli_unknown_help(const char *name)
+{
+    char word[64], near[64], names[256];
+    const other *o;
+
+    plain(name, word);
+    o = find_other(options, sizeof options / sizeof *options, word);
+    if (cli_find(word) >= 0 || is_param(word)) {
+        takers(cli_find(word) >= 0 ? word : NULL, names);
+        return cli_refuse("help: --%s is an option of %s; 'wagle help COMMAND' explains it", word,
+                          names[0] != '\0' ? names : "every command");
+    }
+    nearest_page(word, near);
+    if (near[0] != '\0')
+        return cli_refuse("help: no command or topic '%s'; did you mean 'wagle help %s'?", name,
+                          near);
+    if (o != NULL && o->ours != NULL)
+        return cli_refuse("help: no command or topic '%s'; it is --%s here", name, o->ours);
+    return cli_refuse("help: no command or topic '%s'; 'wagle help' lists them", name);
 }

@@ -50,28 +50,58 @@ typedef enum cli_kind {
     CLI_FLAG
 } cli_kind;
 
+/* Commands of one section stand together in `wagle help`. */
+typedef enum cli_section { CLI_FORGET, CLI_LOOK, CLI_COMPARE, CLI_FILES, CLI_SECTIONS } cli_section;
+
+typedef struct cli_command {
+    const char *name;
+    cli_section section;
+    const char *argument, *summary;
+    const char *example; /* one to three commands, a line each */
+    const char *options; /* names, separated by spaces */
+    wagle_status (*run)(wagle_ctx *ctx, cli_options *o);
+    const char *argument_missing; /* NULL: they may be left out */
+    const char *notes;            /* lines below the options, as they are; or NULL */
+    int most_arguments;           /* 0: one, if `argument` names it */
+} cli_command;
+
+/* Options of one group stand together in the help, in this order. */
+typedef enum cli_group {
+    CLI_MODEL,
+    CLI_DATA,
+    CLI_LAYOUT,
+    CLI_METHOD,
+    CLI_WEIGHTS,
+    CLI_PROTECT,
+    CLI_TRAINING,
+    CLI_STOPPING,
+    CLI_TESTS,
+    CLI_GENERATION,
+    CLI_COMPARING,
+    CLI_OUTPUT,
+    CLI_COMMON, /* shown by `wagle help common` */
+    CLI_GROUPS
+} cli_group;
+
 typedef struct cli_option {
     const char *name, *value; /* value: what its help calls it; NULL for a flag */
     cli_kind kind;
     size_t place; /* in cli_options */
-    const char *help;
+    cli_group group;
+    const char *help; /* without its default and its range, which help adds */
 } cli_option;
 
 extern const cli_option cli_table[]; /* ends with a NULL name */
 
 /* The range of a number as an interval: "(0,1]". */
 const char *cli_range(const char *option);
+/* What an option does for the command, and its group there; c NULL: in general. */
+const char *cli_option_help(const cli_command *c, const cli_option *t);
+cli_group cli_option_group(const cli_command *c, const cli_option *t);
+/* The i-th word that the option takes; NULL past the last, and where it takes other values too. */
+const char *cli_choice(const cli_option *t, int i);
 /* Whether CLI_TEXTS may be given several times to the command. */
 bool cli_repeats(const char *command, const char *option);
-
-typedef struct cli_command {
-    const char *name, *argument, *summary, *example;
-    const char *options; /* names, separated by spaces */
-    wagle_status (*run)(wagle_ctx *ctx, cli_options *o);
-    const char *argument_missing; /* NULL: they may be left out */
-    void (*defaults)(void);       /* prints the library's own; NULL: nothing to say */
-    int most_arguments;           /* 0: one, if `argument` names it */
-} cli_command;
 
 extern const cli_command cli_commands[]; /* ends with a NULL name */
 
@@ -126,11 +156,26 @@ wagle_status cli_read_bytes(const char *what, const char *text, int64_t *out);
 wagle_status cli_unknown_option(const cli_command *c, const char *flag, const char **argv);
 wagle_status cli_unknown_key(const cli_command *c, const char *key);
 wagle_status cli_unknown_command(const char *name);
+/* Of `wagle help NAME`. */
+wagle_status cli_unknown_help(const char *name);
 
-extern const char cli_exit_codes[]; /* in one line */
+/* --- value.c, defaults.c: what help says of a value --------------------------------------------
+ */
 
+/* "above 0 and at most 1" */
+void cli_describe_range(const char *range, char out[96]);
+/* 1e-5 and 1e6, not 1e-05 and 1e+06 */
+void cli_number(double value, char out[32]);
+/* The option's default for the command, from the library's *_defaults(); "" if there is none. */
+void cli_default(const cli_command *c, const char *option, char out[96]);
+
+/* --- help.c ------------------------------------------------------------------------------------
+ */
+
+/* The command of that name, or NULL. */
+const cli_command *cli_command_find(const char *name);
+/* `wagle help ...`: argv are the words after help. Returns the exit code. */
+int cli_help_command(int argc, char **argv);
 void cli_help(const cli_command *c);
-/* The manual page of the whole command, as roff, on stdout. */
-void cli_manual(void);
 
 #endif

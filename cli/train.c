@@ -88,50 +88,19 @@ static wagle_status train_options(cli_options *o, wagle_train_options *t,
     return parse_clip(o->clip, t);
 }
 
-static void print_defaults(const wagle_train_options *o)
-{
-    printf("\ndefaults: --objective %s --lr %g --epochs %g --batch %lld --weight-decay %g --clip "
-           "%g\n  --eval-every %lld, and a warm-up of %g of the steps\n",
-           o->objective, o->lr, o->epochs, (long long)o->batch, o->weight_decay, o->clip,
-           (long long)o->eval_every, o->warmup_ratio);
-}
-
-void cli_finetune_defaults(void)
-{
-    wagle_train_options o;
-
-    wagle_finetune_defaults(&o);
-    print_defaults(&o);
-}
-
-void cli_unlearn_defaults(void)
-{
-    wagle_train_options o;
-
-    wagle_unlearn_defaults(&o);
-    print_defaults(&o);
-    printf("  --density %g --alpha %g --forget-weight %g; without --mask and --selector every "
-           "weight trains\n",
-           o.density, o.alpha, o.forget_weight);
-}
-
-void cli_sweep_example(void)
-{
-    fputs("\na spec (docs/sweep.md has every key; paths are relative to it; the axes may grow "
-          "later):\n"
-          "  {\"model\": \"model\", \"forget\": \"forget.jsonl\", \"retain\": \"retain.jsonl\",\n"
-          "   \"eval\": {\"forget\": \"forget.jsonl\", \"retain\": \"retain.jsonl\", \"unseen\": "
-          "\"unseen.jsonl\"},\n"
-          "   \"objectives\": [\"graddiff\", \"npo\"], \"selectors\": [\"none\", \"wagle@diag\", "
-          "\"random\"],\n"
-          "   \"densities\": [0.02, 0.1], \"lr\": [1e-5, 3e-5, 1e-4], \"seeds\": [1, 2, 3], "
-          "\"tune\": "
-          "true,\n"
-          "   \"steps\": 200, \"stop_when\": \"forget.probability<0.1\", \"eval_every\": 2}\n"
-          "\none sweep for each task of a study, then all of them as one table:\n"
-          "  wagle sweep --join task1 task2 task3 --out study\n",
-          stdout);
-}
+const char cli_sweep_notes[] = "A spec (docs/sweep.md has every key):\n"
+                               "\n"
+                               "  {\"model\": \"model\",\n"
+                               "   \"forget\": \"forget.jsonl\", \"retain\": \"retain.jsonl\",\n"
+                               "   \"eval\": {\"forget\": \"forget.jsonl\",\n"
+                               "            \"retain\": \"retain.jsonl\",\n"
+                               "            \"unseen\": \"unseen.jsonl\"},\n"
+                               "   \"objectives\": [\"graddiff\", \"npo\"],\n"
+                               "   \"selectors\": [\"none\", \"wagle@diag\", \"random\"],\n"
+                               "   \"densities\": [0.02, 0.1], \"lr\": [1e-5, 3e-5, 1e-4],\n"
+                               "   \"seeds\": [1, 2, 3], \"tune\": true, \"steps\": 200,\n"
+                               "   \"stop_when\": \"forget.probability<0.1\",\n"
+                               "   \"eval_every\": 2}\n";
 
 /* Why a run ended, in brackets, or nothing. */
 static void tell_stop(const cli_options *o, const wagle_train_result *r, char *out, size_t room)

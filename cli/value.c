@@ -34,27 +34,51 @@ static bool is_inside(const interval *in, double x)
            (in->below ? x < in->high : x <= in->high);
 }
 
-/* "above 0 and at most 1" */
-static void describe(const interval *in, char out[64])
+void cli_number(double value, char out[32])
 {
-    const int n = in->low == -INFINITY
-                      ? 0
-                      : snprintf(out, 64, in->above ? "above %g" : "%g or more", in->low);
+    char *e;
 
-    out[n] = '\0';
-    if (in->high == INFINITY)
+    snprintf(out, 32, "%g", value);
+    e = strchr(out, 'e');
+    if (e == NULL)
         return;
-    if (n > 0 && !in->above && !in->below)
-        snprintf(out, 64, "from %g to %g", in->low, in->high);
-    else
-        snprintf(out + n, 64 - (size_t)n, "%s%s %g", n > 0 ? " and " : "",
-                 in->below ? "below" : "at most", in->high);
+    if (e[2] == '0') /* 1e-05 */
+        memmove(e + 2, e + 3, strlen(e + 3) + 1);
+    if (e[1] == '+')
+        memmove(e + 1, e + 2, strlen(e + 2) + 1);
+}
+
+/* "above 0 and at most 1" */
+static void describe(const interval *in, char out[96])
+{
+    char low[32], high[32];
+    int n = 0;
+
+    cli_number(in->low, low);
+    cli_number(in->high, high);
+    if (in->low != -INFINITY && in->high != INFINITY && !in->above && !in->below) {
+        snprintf(out, 96, "from %s to %s", low, high);
+        return;
+    }
+    out[0] = '\0';
+    if (in->low != -INFINITY)
+        n = snprintf(out, 96, in->above ? "above %s" : "%s or more", low);
+    if (in->high != INFINITY)
+        snprintf(out + n, 96 - (size_t)n, "%s%s %s", n > 0 ? " and " : "",
+                 in->below ? "below" : "at most", high);
+}
+
+void cli_describe_range(const char *range, char out[96])
+{
+    const interval in = read_interval(range);
+
+    describe(&in, out);
 }
 
 static wagle_status check(const char *what, const char *text, const char *range, double x)
 {
     const interval in = read_interval(range);
-    char wanted[64], hint[64] = "";
+    char wanted[96], hint[64] = "";
 
     if (is_inside(&in, x))
         return WAGLE_OK;

@@ -486,6 +486,7 @@ typedef struct wagle_difference_options {
     uint64_t seed;
 } wagle_difference_options;
 
+WAGLE_API void wagle_difference_defaults(wagle_difference_options *o);
 /* What differs between two results, by paired resampling of rows. *json: {"a","b","differences":
  * [{"suite","metric","a","b","difference","low","high","p","n"}]}. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_difference(wagle_ctx *ctx,

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#define DEFAULT_METRICS "nll,perplexity,probability"
+
 enum { NLL, PERPLEXITY, PROBABILITY, ROUGE1, ROUGE2, ROUGEL, METRICS };
 static const wagle_info metrics[METRICS + 1] = {
     [NLL] = {"nll", "token-mean negative log-likelihood of the answer, nats", 0},
@@ -32,7 +34,7 @@ typedef struct evaluation {
 
 static wagle_status choose(wagle_ctx *ctx, evaluation *e)
 {
-    const char *at = e->o->metrics != NULL ? e->o->metrics : "nll,perplexity,probability";
+    const char *at = e->o->metrics != NULL ? e->o->metrics : DEFAULT_METRICS;
 
     if (*at == '\0')
         return wg_fail(ctx, WAGLE_E_USAGE, "--metrics: no metric is named");
@@ -165,7 +167,7 @@ static wagle_status evaluate(wagle_ctx *ctx, evaluation *e, char **out)
 
 void wagle_eval_defaults(wagle_eval_options *o)
 {
-    *o = (wagle_eval_options){.max_tokens = 128};
+    *o = (wagle_eval_options){.metrics = DEFAULT_METRICS, .max_tokens = 128};
 }
 
 wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *o, char **json)

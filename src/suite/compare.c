@@ -147,6 +147,11 @@ static wagle_status compare_suite(wagle_ctx *ctx, const wagle_difference_options
     return st;
 }
 
+void wagle_difference_defaults(wagle_difference_options *o)
+{
+    *o = (wagle_difference_options){.resamples = 2000, .seed = 1};
+}
+
 wagle_status wagle_difference(wagle_ctx *ctx, const wagle_difference_options *o, char **json)
 {
     side *s = NULL;

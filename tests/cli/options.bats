@@ -100,8 +100,8 @@ eval -o it is --out here
 eval -m it is --model here
 finetune -lr did you mean --lr?
 unlearn --objetive did you mean --objective?
-eval --lr an option of finetune, unlearn
-eval --npo-beta an option of gradient, unlearn
+eval --lr an option of unlearn, finetune
+eval --npo-beta an option of unlearn, gradient
 finetune --tasks it is --suite here
 tokenize --tasks it would be --suite, an option of
 LIST

@@ -92,17 +92,6 @@ same() { diff -r "$1" "$2"; }
     grep -q '"objective": "graddiff"' out/manifest.json
 }
 
-@test "the manual page holds every command and option that help shows" {
-    "$WAGLE" help --man >page
-    for command in $("$WAGLE" | awk '/^  [a-z]+ / && $1 != "wagle" && $1 != "exit" {print $1}'); do
-        grep -qx ".SH $command" page
-        for flag in $("$WAGLE" help "$command" | grep -o '^  --[a-z0-9-]*' | cut -c5-); do
-            grep -qF -- "\-\-$flag\fR" page
-        done
-    done
-    ! command -v man >/dev/null || man --warnings -l page >/dev/null
-}
-
 @test "several prompts are answered together as they are alone" {
     sed 's/"vocab_size": 320/"vocab_size": 702/' "$model/config.json" >config.json
     "$WAGLE" init --config config.json --dtype f32 --out tiny

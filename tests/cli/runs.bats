@@ -150,7 +150,7 @@ COMMANDS
     [ -e out/model.safetensors ] && [ ! -e out.partial ]
     "$WAGLE" "${run[@]}" --stop-when 'forget.probability<1e-30' --allow-unmet --out out --force 2>log
     grep -q 'warning: --stop-when' log
-    "$WAGLE" help | grep -q '5 --stop-when was not reached'
+    "$WAGLE" help exit-codes | grep -q '5  *--stop-when was not reached'
 }
 
 @test "rules may have spaces and =; one on a metric that is not there is refused before work" {

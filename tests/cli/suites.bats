@@ -293,7 +293,7 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     u 'ends in .json' --suite tofu --set forget=forget.json --out result
     u '--scorer COMMAND or --set words' --suite toxicity --set prompts=other.json
     u 'a suite reads --set NAME=FILE' --suite general --data forget.json
-    "$WAGLE" help eval | grep -q 'nonmembers *rows of the same kind'
+    "$WAGLE" help suites | grep -q 'nonmembers *rows of the same kind'
     u '--set and --tofu are of a --suite' --data forget.json --set forget=forget.json
     refused 1 'is no number from 0 to 1' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --quiet --scorer 'while read x; do echo 7; done'
     refused 1 'numbers for 6 texts' "$WAGLE" eval --model tiny --suite toxicity --quiet --set prompts=other.json --max-tokens 2 --scorer 'echo 1'
