@@ -136,7 +136,7 @@ const cli_command cli_commands[] = {
      "wagle unlearn --model DIR --forget forget.jsonl --retain retain.jsonl --mask mask "
      "--out forgotten",
      "model forget retain out objective selector density gamma damping include exclude refusal "
-     "reference retain-term rmu-control alpha forget-weight rectify" ROWS TRAIN,
+     "reference retain-term rmu-control alpha forget-weight rectify redact" ROWS TRAIN,
      cli_unlearn, NULL, NULL, 0},
     {"attribute", CLI_FORGET, NULL, "score every weight by its influence on forgetting",
      "wagle attribute --model DIR --forget forget.jsonl --retain retain.jsonl --out scores",
@@ -191,15 +191,17 @@ const cli_command cli_commands[] = {
      "wagle eval --model DIR --suite robustness --set forget=forget.jsonl --out eval.json",
      "model data metrics suite suites set tofu split gold reference recompute out resamples seed "
      "max-tokens shots prefix length verbatim temperature scorer relearn-steps relearn-lr no-eos "
-     "force json" ROWS,
+     "redact force json" ROWS,
      cli_eval, NULL, NULL, 0},
     {"compare", CLI_COMPARE, "A.json[,..] B.json[,..]",
      "show what differs significantly between two results of eval; with several seeds: A1,A2 B1,B2",
      "wagle compare before.json after.json", "resamples seed json", cli_compare,
      "which A.json, B.json?", NULL, 2},
-    {"report", CLI_COMPARE, "[LABEL=]RUN...", "write one HTML page of runs and results of eval",
-     "wagle report original.json forgotten.json runs/forgotten --out report.html",
-     "out title original gold resamples force", cli_report, "which runs?", NULL, CLI_LIST},
+    {"report", CLI_COMPARE, "[LABEL=]RUN...",
+     "write one HTML page of a certificate, runs and results of eval",
+     "wagle report original.json forgotten.json runs/forgotten --out report.html\n"
+     "wagle report out/certificate.json out/evidence/forgotten.json --redact --out report.html",
+     "out title original gold resamples redact force", cli_report, "which runs?", NULL, CLI_LIST},
     {"sweep", CLI_COMPARE, "SPEC.json | --join DIR...",
      "run a grid of objectives, selectors, densities, learning rates and seeds",
      "wagle sweep grid.json --out grid\n"

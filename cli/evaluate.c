@@ -118,6 +118,7 @@ wagle_status cli_suites(cli_options *o, wagle_suite_options *s)
     s->reference = o->reference;
     s->scorer = o->scorer;
     s->no_eos = o->no_eos;
+    s->redact = o->redact;
     cli_given_seed(&s->seed, o->seed);
     cli_given(&s->temperature, o->temperature);
     cli_given(&s->relearn_lr, o->relearn_lr);
@@ -204,6 +205,7 @@ wagle_status cli_eval(wagle_ctx *ctx, cli_options *o)
     e.data = cli_rows(o, o->data[0]);
     cli_given_whole(&e.max_tokens, o->max_tokens);
     e.out = o->out;
+    e.redact = o->redact;
     e.force = o->force;
     st = wagle_eval(ctx, &e, &json);
     return st == WAGLE_OK ? print_rows_result(o, json) : st;
@@ -235,9 +237,10 @@ wagle_status cli_report(wagle_ctx *ctx, cli_options *o)
     wagle_report_defaults(&r);
     r.runs = o->argument;
     r.out = o->out;
-    r.title = o->title != NULL ? o->title : r.title;
+    r.title = o->title;
     r.original = o->original;
     r.gold = o->gold;
+    r.redact = o->redact;
     r.force = o->force;
     cli_given_whole(&r.resamples, o->resamples);
     return wagle_report(ctx, &r);

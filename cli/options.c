@@ -212,6 +212,8 @@ const cli_option cli_table[] = {
     {"dtype", "KIND", CLI_TEXT, AT(dtype), CLI_OUTPUT, "type of the weights"},
     {"format", "KIND", CLI_TEXT, AT(format), CLI_OUTPUT, "form of the mask file"},
     {"title", "TEXT", CLI_TEXT, AT(title), CLI_OUTPUT, "title of the page"},
+    {"redact", NULL, CLI_FLAG, AT(redact), CLI_OUTPUT,
+     "replace the texts of rows by keyed hashes in what is written; numbers stay"},
     {"layers", NULL, CLI_FLAG, AT(layers), CLI_OUTPUT, "print one line for each layer"},
     {"tensors", NULL, CLI_FLAG, AT(tensors), CLI_OUTPUT, "print one line for each tensor"},
     {"json", NULL, CLI_FLAG, AT(json), CLI_OUTPUT, "print the result as JSON"},

@@ -32,7 +32,7 @@ typedef struct cli_options {
         protect_rank;
     bool compare, join, force, resume, json, layers, tensors, quiet, verbose, no_special, chat,
         no_chat, all_turns, truncate, eos, no_eos, help, dry_run, monitor, clip_before_mask,
-        allow_unmet, land;
+        allow_unmet, land, redact;
     wagle_param param[CLI_PARAMS]; /* the objectives' own options that were given */
     int64_t n_params;
     cli_source given[CLI_OPTIONS]; /* by row of the table */

@@ -76,6 +76,7 @@ static wagle_status train_options(cli_options *o, wagle_train_options *t,
     t->no_decay = o->no_decay;
     t->clip_before_mask = o->clip_before_mask;
     t->allow_unmet = o->allow_unmet;
+    t->redact = o->redact;
     t->land = o->land;
     t->reduction = o->reduction != NULL ? o->reduction : t->reduction;
     t->reference = o->reference;

@@ -323,6 +323,7 @@ typedef struct wagle_train_options {
     int64_t checkpoint_every;                /* steps; 0: only when interrupted */
     bool resume, force;
     bool allow_unmet; /* a stop_when that was not reached is no failure */
+    bool redact;      /* texts that the run keeps (protect.jsonl) become keyed hashes */
 } wagle_train_options;
 
 typedef struct wagle_train_result {
@@ -439,6 +440,7 @@ typedef struct wagle_eval_options {
     wagle_data data;
     int64_t max_tokens; /* of generated answers */
     const char *out;    /* a file that gets the JSON too, or NULL */
+    bool redact;        /* texts of rows become keyed hashes (docs/security.md) */
     bool force;
 } wagle_eval_options;
 
@@ -471,6 +473,7 @@ typedef struct wagle_suite_options {
     double relearn_lr;
     bool no_eos; /* tofu: answers do not end with the end-of-text token */
     uint64_t seed;
+    bool redact; /* texts of the rows kept become keyed hashes (docs/security.md) */
     bool force;
 } wagle_suite_options;
 
@@ -494,11 +497,14 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_difference(wagle_ctx *ctx,
 
 typedef struct wagle_report_options {
     const char *const *runs; /* folders of runs and results of suites, PATH or LABEL=PATH,
-                                NULL-terminated; what has one label is one model */
+                                NULL-terminated; entries with the same label are one model. At most
+                                one is a certificate of wagle forget: certificate.json, or the
+                                folder that holds it; the page then begins with it */
     const char *out;         /* an HTML file */
-    const char *title;
+    const char *title;       /* NULL: a title that fits what the page shows */
     const char *original, *gold; /* labels; NULL: what the runs and names say */
     int64_t resamples;           /* of rows, for differences between models */
+    bool redact; /* texts of rows become keyed hashes (docs/security.md); numbers stay */
     bool force;
 } wagle_report_options;
 

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
 
 wagle_status wg_sha256_begin(wagle_ctx *ctx, wg_sha256 *h)
@@ -44,4 +45,14 @@ wagle_status wg_sha256_file(wagle_ctx *ctx, const char *path, char text[WG_SHA25
     }
     wg_map_close(&map);
     return st;
+}
+
+wagle_status wg_hmac_sha256(wagle_ctx *ctx, const void *key, size_t key_bytes, const void *data,
+                            size_t bytes, unsigned char digest[WG_SHA256_BYTES])
+{
+    unsigned n = 0;
+
+    if (HMAC(EVP_sha256(), key, (int)key_bytes, data, bytes, digest, &n) == NULL)
+        return wg_fail(ctx, WAGLE_E_RESOURCE, "not enough memory for SHA-256");
+    return WAGLE_OK;
 }

@@ -1,5 +1,4 @@
-/* differences.c - between models that were unlearned: what differs by more than chance of the rows.
- */
+/* differences.c - significant differences between the unlearned models, by paired resampling. */
 #include "report/report.h"
 
 #include "suite/results.h"
@@ -12,12 +11,12 @@ enum { MODELS_MOST = 4 };
 static const struct {
     const char *suite, *metric, *words;
 } asked[] = {
-    {"tofu", "forget.probability", "forget: answer probability"},
-    {"tofu", "forget.rougeL", "forget: ROUGE-L"},
-    {"extraction", "forget.extraction_strength", "forget: extraction strength"},
+    {"tofu", "forget.probability", "forget set: answer probability"},
+    {"tofu", "forget.rougeL", "forget set: ROUGE-L"},
+    {"extraction", "forget.extraction_strength", "forget set: extraction strength"},
     {"tofu", "model_utility", "kept: model utility"},
-    {"tofu", "retain.probability", "kept: retain probability"},
-    {"tofu", "real_authors.probability", "kept: other authors"},
+    {"tofu", "retain.probability", "kept: retain set probability"},
+    {"tofu", "real_authors.probability", "kept: real authors"},
     {"tofu", "world_facts.probability", "kept: world facts"},
     {"mcq", "mmlu.letter_acc", "kept: MMLU accuracy"},
 };
@@ -30,7 +29,7 @@ static wagle_status row(wagle_ctx *ctx, wg_report *r, const wg_report_model *a,
 
     WG_TRY(wg_text_addz(ctx, &r->page, "<tr>"));
     WG_TRY(wg_page_cell(ctx, &r->page, true, "%s", words));
-    WG_TRY(wg_page_cell(ctx, &r->page, false, "%s less %s", b->label, a->label));
+    WG_TRY(wg_page_cell(ctx, &r->page, false, "%s \xE2\x88\x92 %s", b->label, a->label));
     WG_TRY(wg_page_cell(ctx, &r->page, false, "%+.3f [%+.3f, %+.3f]", d->value, d->low, d->high));
     WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", differs ? "yes" : "no"));
     return wg_text_addz(ctx, &r->page, "</tr>\n");
@@ -74,7 +73,8 @@ static wagle_status compare(wagle_ctx *ctx, wg_report *r, const wg_report_model 
 
 wagle_status wg_report_differences(wagle_ctx *ctx, wg_report *r)
 {
-    static const char *const heads[] = {"metric", "difference", "value, 95 % interval", "differs"};
+    static const char *const heads[] = {"metric", "models", "difference (95 % confidence interval)",
+                                        "significant"};
     const wg_report_model *model[MODELS_MOST];
     int n = 0;
 
@@ -83,14 +83,17 @@ wagle_status wg_report_differences(wagle_ctx *ctx, wg_report *r)
             model[n++] = &r->model[i];
     if (n < 2)
         return WAGLE_OK;
-    WG_TRY(wg_page_section(ctx, &r->page, "What differs by more than chance"));
+    WG_TRY(wg_page_section(ctx, &r->page, "Significant differences between the models"));
     WG_TRY(wg_page_table(ctx, &r->page, heads, 4));
     for (int i = 0; i < n; i++)
         for (int k = i + 1; k < n; k++)
             WG_TRY(compare(ctx, r, model[i], model[k]));
-    WG_TRY(wg_text_addz(ctx, &r->page, "</tbody></table></div>\n"));
-    return wg_page_paragraph(ctx, &r->page,
-                             "Rows are drawn again %lld times, the same rows for both models; a "
-                             "difference counts where 95 of 100 draws agree on its sign.",
-                             (long long)r->o->resamples);
+    WG_TRY(wg_page_table_end(ctx, &r->page));
+    return wg_page_paragraph(
+        ctx, &r->page,
+        "Each difference is the first model's figure minus the second's. It is "
+        "significant if its 95 %% confidence interval does not contain 0. "
+        "The interval comes from %lld paired resamples: the same rows are "
+        "drawn for both models.",
+        (long long)r->o->resamples);
 }

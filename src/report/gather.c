@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "io/rows.h"
+#include "report/certificate.h"
 #include "suite/results.h"
 #include <stdio.h>
 #include <string.h>
@@ -116,8 +117,42 @@ static wagle_status add_result_file(wagle_ctx *ctx, wg_report *r, const char *la
     return st;
 }
 
+/* certificate.json itself, or the folder that holds it; *out is its path, or NULL. Free with
+ * wg_free. */
+static wagle_status find_certificate(wagle_ctx *ctx, const char *path, char **out)
+{
+    static const char name[] = "certificate.json";
+    const bool folder = wg_is_folder(path);
+
+    *out = NULL;
+    if (!folder && strcmp(wg_path_name(path), name) != 0)
+        return WAGLE_OK;
+    *out = folder ? wg_path_join(ctx, path, name) : wg_copy_text(ctx, path, strlen(path));
+    if (*out == NULL)
+        return WAGLE_E_RESOURCE;
+    if (!wg_exists(*out)) {
+        wg_free(*out);
+        *out = NULL;
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status add_certificate(wagle_ctx *ctx, wg_report *r, char *path)
+{
+    if (r->certificate != NULL) {
+        const wagle_status st =
+            wg_fail(ctx, WAGLE_E_USAGE, "report: two certificates, %s and %s; a page shows one",
+                    r->certificate_path, path);
+        wg_free(path);
+        return st;
+    }
+    r->certificate_path = path;
+    return wg_certificate_read(ctx, path, &r->certificate);
+}
+
 wagle_status wg_report_add(wagle_ctx *ctx, wg_report *r, const char *entry)
 {
+    char *certificate = NULL;
     const char *equals = wg_exists(entry) ? NULL : strchr(entry, '=');
     const char *path = equals != NULL ? equals + 1 : entry;
     char label[64], name[64];
@@ -126,6 +161,9 @@ wagle_status wg_report_add(wagle_ctx *ctx, wg_report *r, const char *entry)
     snprintf(label, sizeof label, "%.*s", (int)(equals != NULL ? equals - entry : 0), entry);
     if (!wg_exists(path))
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: no such file or folder", path);
+    WG_TRY(find_certificate(ctx, path, &certificate));
+    if (certificate != NULL)
+        return add_certificate(ctx, r, certificate);
     if (wg_is_folder(path)) {
         last_part(path, name);
         WG_TRY(model_of(ctx, r, equals != NULL ? label : name, &m));
@@ -182,8 +220,40 @@ wagle_status wg_report_assign(wagle_ctx *ctx, wg_report *r)
     return WAGLE_OK;
 }
 
+/* A row of the forget set of some model, whose key also serves for the certificate's names. */
+static const json_t *forget_row(const wg_report *r, const json_t **rows)
+{
+    const json_t *row;
+    size_t k;
+
+    for (int i = 0; i < r->n; i++)
+        json_array_foreach (r->model[i].rows, k, row) {
+            const char *set = json_string_value(json_object_get(row, "set"));
+            *rows = r->model[i].rows;
+            if (set != NULL && strcmp(set, "forget") == 0)
+                return row;
+        }
+    return NULL;
+}
+
+wagle_status wg_report_redact(wagle_ctx *ctx, wg_report *r)
+{
+    const json_t *rows = NULL, *row = forget_row(r, &rows);
+    wg_redact_key key;
+
+    if (r->certificate != NULL && row != NULL)
+        WG_TRY(wg_redact_key_of(ctx, rows, row, &key));
+    if (r->certificate != NULL)
+        WG_TRY(wg_certificate_redact(ctx, r->certificate, row != NULL ? &key : NULL));
+    for (int i = 0; i < r->n; i++)
+        WG_TRY(wg_redact_rows(ctx, r->model[i].rows));
+    return WAGLE_OK;
+}
+
 void wg_report_free(wg_report *r)
 {
+    json_decref(r->certificate);
+    wg_free((void *)(uintptr_t)r->certificate_path);
     for (int i = 0; i < r->n; i++) {
         json_decref(r->model[i].manifest);
         json_decref(r->model[i].log);

@@ -6,35 +6,70 @@
 
 static const char style[] =
     ":root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--soft:#59636e;--line:#d1d9e0;"
-    "--wash:#f4f6f8;--mark:#ffe08a;--accent:#0b5cad}"
-    "@media(prefers-color-scheme:dark){:root{--ink:#e6e9ed;--paper:#14171b;--soft:#9aa5b1;"
-    "--line:#333b44;--wash:#1d2228;--mark:#7a5c00;--accent:#7cb8f5}"
+    "--wash:#f4f6f8;--mark:#ffe08a;--accent:#0b5cad;--pass:#0b5cad;--fail:#a13d00;"
+    "--shade:rgba(27,31,36,.28)}"
+    "@media screen and (prefers-color-scheme:dark){:root{--ink:#e6e9ed;--paper:#14171b;"
+    "--soft:#9aa5b1;--line:#333b44;--wash:#1d2228;--mark:#7a5c00;--accent:#7cb8f5;--pass:#7cb8f5;"
+    "--fail:#f0a35e;--shade:rgba(0,0,0,.8)}"
     "figure svg{filter:invert(.91) hue-rotate(180deg)}}"
     "*{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);"
     "font:16px/1.55 system-ui,sans-serif;overflow-wrap:anywhere}"
     "main{max-width:58rem;margin:0 auto;padding:1.5rem 1rem 4rem}"
-    "h1{font-size:1.7rem;line-height:1.25;margin:.2em 0 .6em}h2{font-size:1.25rem;margin:2.4em 0 "
-    ".6em;"
-    "padding-top:.7em;border-top:1px solid var(--line)}h3{font-size:1rem;margin:1.6em 0 .4em}"
+    "h1{font-size:1.7rem;line-height:1.25;margin:.2em 0 .6em}"
+    "h2{font-size:1.25rem;margin:2.2em 0 .6em;padding-top:.7em;border-top:1px solid var(--line)}"
+    "h3{font-size:1rem;margin:1.6em 0 .4em}"
+    /* the verdict: its colour is blue or orange, and a mark and words say the same */
     ".verdict{font-size:1.12rem;padding:1rem 1.2rem;background:var(--wash);"
-    "border-left:4px solid var(--accent);border-radius:4px}"
-    ".scroll{overflow-x:auto;-webkit-overflow-scrolling:touch}"
+    "border-left:4px solid var(--accent);border-radius:4px}.verdict p{margin:.4em 0}"
+    ".verdict.pass{border-color:var(--pass)}.verdict.fail{border-left:4px dashed var(--fail)}"
+    ".verdict .mark{font-size:1.5rem;font-weight:700}"
+    ".pass>.mark,b.pass{color:var(--pass)}.fail>.mark,b.fail{color:var(--fail)}b.open{color:var("
+    "--soft)}b{white-space:nowrap}"
+    "hr.part{margin:3.5em 0 1em;border:0;border-top:3px double var(--line)}"
+    "p.part{color:var(--soft)}"
+    "dl{display:grid;grid-template-columns:minmax(8rem,14rem) 1fr;gap:.35em 1em;margin:.8em 0}"
+    "dt{color:var(--soft)}dd{margin:0}"
+    /* a box that scrolls sideways has a shadow on each side where more is to be seen, and a bar */
+    ".scroll{overflow-x:auto;scrollbar-width:thin;"
+    "background:linear-gradient(to right,var(--paper) 40%,transparent) 0 0/2.5rem 100% no-repeat "
+    "local,linear-gradient(to left,var(--paper) 40%,transparent) 100% 0/2.5rem 100% no-repeat "
+    "local,linear-gradient(to right,var(--shade),transparent) 0 0/.8rem 100% no-repeat,"
+    "linear-gradient(to left,var(--shade),transparent) 100% 0/.8rem 100% no-repeat}"
     "figure{margin:1.2em 0}figure svg{display:block;height:auto;max-width:none;min-width:620px;"
     "width:100%;border-radius:4px}figcaption{color:var(--soft);font-size:.9rem;margin-top:.5em}"
+    "figure .scroll{background:none}"
     "table{border-collapse:collapse;font-size:.9rem;min-width:100%}"
-    "th,td{text-align:left;padding:.35em .7em;border-bottom:1px solid "
-    "var(--line);vertical-align:top;"
-    "overflow-wrap:normal}td.t,th.t{overflow-wrap:anywhere;min-width:12rem}"
+    "th,td{text-align:left;padding:.35em .7em;border-bottom:1px solid var(--line);"
+    "vertical-align:top;overflow-wrap:normal}"
+    "td.t,th.t{overflow-wrap:anywhere;min-width:12rem}"
     "thead th{color:var(--soft);font-weight:600;white-space:nowrap}"
+    "tbody th{font-weight:600;min-width:9rem}"
     "small{color:var(--soft);font-variant-numeric:tabular-nums;white-space:nowrap}"
     "mark{background:var(--mark);color:inherit;border-radius:2px}"
     ".said{max-height:11rem;overflow:auto;white-space:pre-wrap;unicode-bidi:isolate}"
     "details{margin:.8em 0}summary{cursor:pointer;color:var(--accent)}"
+    "details.hash{margin:0;max-width:22rem;overflow-wrap:anywhere}"
     "pre{white-space:pre-wrap;background:var(--wash);padding:.8em 1em;border-radius:4px;"
     "font-size:.85rem}"
-    "@media print{:root{--ink:#000;--paper:#fff;--soft:#444;--wash:#fff;--mark:#ddd}"
-    "figure svg{filter:none;min-width:0}.scroll{overflow:visible}.said{max-height:none}"
-    "h2,h3{break-after:avoid}figure,tr{break-inside:avoid}details{display:block}}";
+    "@media screen and (max-width:40rem){table.cards thead{position:absolute;left:-9999px}"
+    "table.cards,table.cards tbody,table.cards tr,table.cards th,table.cards td{display:block}"
+    "table.cards tr{border:1px solid var(--line);border-radius:6px;padding:.5em .7em;margin:.7em 0}"
+    "table.cards th,table.cards td{border:0;padding:.15em 0;overflow-wrap:anywhere}"
+    "table.cards td::before{content:attr(data-label) \": \";color:var(--soft)}"
+    "dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5em}}"
+    /* print: black on white, nothing cut off at the edge of the paper, all details open */
+    "@media print{:root{color-scheme:light;--ink:#000;--paper:#fff;--soft:#333;--line:#999;"
+    "--wash:#fff;--mark:#ddd;--accent:#000;--pass:#000;--fail:#000}"
+    "main{max-width:none;padding:0}body{font-size:11pt}"
+    ".verdict{border:1px solid #000}"
+    "figure svg{filter:none;min-width:0}.scroll{overflow:visible;background:none}"
+    ".said{max-height:none;overflow:visible}"
+    "table{font-size:8.5pt;width:100%}th,td{overflow-wrap:anywhere;padding:.3em .4em}"
+    "tbody th{min-width:0}td.t,th.t{min-width:0}thead th,small{white-space:normal}"
+    "thead{display:table-header-group}"
+    "h2,h3{break-after:avoid}figure,tr,.verdict{break-inside:avoid}"
+    "details::details-content{content-visibility:visible;display:block;height:auto}"
+    "summary{color:#000;list-style:none}details.hash summary{display:none}}";
 
 /* Escapes text for an element: markup, and control characters that no page may hold; what turns the
  * direction of writing is shown as U+FFFD, since nothing here closes it. */
@@ -109,26 +144,54 @@ wagle_status wg_page_paragraph(wagle_ctx *ctx, wg_text *p, const char *format, .
     return wg_text_addz(ctx, p, "</p>\n");
 }
 
+wagle_status wg_page_long(wagle_ctx *ctx, wg_text *p, const char *text)
+{
+    WG_TRY(wg_text_addz(ctx, p, "<p>"));
+    WG_TRY(wg_page_text(ctx, p, text));
+    return wg_text_addz(ctx, p, "</p>\n");
+}
+
 wagle_status wg_page_figure(wagle_ctx *ctx, wg_text *p, const wg_text *svg, const char *caption)
 {
     WG_TRY(wg_text_addz(ctx, p, "<figure role=\"group\" aria-label=\""));
     WG_TRY(wg_page_text(ctx, p, caption));
-    WG_TRY(wg_text_addz(ctx, p, "\"><div class=\"scroll\" tabindex=\"0\">\n"));
+    WG_TRY(wg_text_addz(ctx, p,
+                        "\"><div class=\"scroll\" role=\"region\" aria-label=\"Figure\" "
+                        "tabindex=\"0\">\n"));
     WG_TRY(wg_text_add(ctx, p, svg->text, (size_t)svg->bytes));
     WG_TRY(wg_text_addz(ctx, p, "</div><figcaption>"));
     WG_TRY(wg_page_text(ctx, p, caption));
     return wg_text_addz(ctx, p, "</figcaption></figure>\n");
 }
 
-wagle_status wg_page_table(wagle_ctx *ctx, wg_text *p, const char *const *heads, int n)
+static wagle_status open_table(wagle_ctx *ctx, wg_text *p, const char *begin,
+                               const char *const *heads, int n)
 {
-    WG_TRY(wg_text_addz(ctx, p, "<div class=\"scroll\" tabindex=\"0\"><table><thead><tr>"));
+    WG_TRY(wg_text_addz(ctx, p, begin));
     for (int i = 0; i < n; i++) {
         WG_TRY(wg_text_addz(ctx, p, "<th scope=\"col\">"));
         WG_TRY(wg_page_text(ctx, p, heads[i]));
         WG_TRY(wg_text_addz(ctx, p, "</th>"));
     }
     return wg_text_addz(ctx, p, "</tr></thead><tbody>\n");
+}
+
+wagle_status wg_page_table(wagle_ctx *ctx, wg_text *p, const char *const *heads, int n)
+{
+    return open_table(ctx, p,
+                      "<div class=\"scroll\" role=\"region\" aria-label=\"Table\" "
+                      "tabindex=\"0\"><table><thead><tr>",
+                      heads, n);
+}
+
+wagle_status wg_page_cards(wagle_ctx *ctx, wg_text *p, const char *const *heads, int n)
+{
+    return open_table(ctx, p, "<div><table class=\"cards\"><thead><tr>", heads, n);
+}
+
+wagle_status wg_page_table_end(wagle_ctx *ctx, wg_text *p)
+{
+    return wg_text_addz(ctx, p, "</tbody></table></div>\n");
 }
 
 wagle_status wg_page_cell(wagle_ctx *ctx, wg_text *p, bool head, const char *format, ...)

@@ -4,20 +4,28 @@
 
 void wagle_report_defaults(wagle_report_options *o)
 {
-    *o =
-        (wagle_report_options){.title = "What was forgotten, and what was kept", .resamples = 1000};
+    *o = (wagle_report_options){.resamples = 1000};
 }
 
+typedef wagle_status section(wagle_ctx *ctx, wg_report *r);
+
+/* The first part, for the person who decides; then the evidence, for the person who checks. */
 static wagle_status compose(wagle_ctx *ctx, wg_report *r)
 {
-    static wagle_status (*const sections[])(wagle_ctx * ctx, wg_report * r) = {
-        wg_report_verdict,     wg_report_asked,   wg_report_headline, wg_report_pareto,
-        wg_report_differences, wg_report_attacks, wg_report_curves,   wg_report_masks,
-        wg_report_examples,    wg_report_metrics, wg_report_sources,  wg_report_limits};
+    static section *const evidence[] = {
+        wg_report_asked,       wg_report_headline, wg_report_pareto,
+        wg_report_differences, wg_report_attacks,  wg_report_curves,
+        wg_report_masks,       wg_report_examples, wg_report_metrics};
+    const char *title = r->o->title != NULL      ? r->o->title
+                        : r->certificate != NULL ? "Report on a request to forget data"
+                                                 : "What was forgotten, and what was kept";
 
-    WG_TRY(wg_page_begin(ctx, &r->page, r->o->title));
-    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-        WG_TRY(sections[i](ctx, r));
+    WG_TRY(wg_page_begin(ctx, &r->page, title));
+    WG_TRY(r->certificate != NULL ? wg_report_decision(ctx, r) : wg_report_verdict(ctx, r));
+    for (size_t i = 0; r->n > 0 && i < sizeof evidence / sizeof *evidence; i++)
+        WG_TRY(evidence[i](ctx, r));
+    WG_TRY(wg_report_sources(ctx, r));
+    WG_TRY(wg_report_limits(ctx, r));
     return wg_page_end(ctx, &r->page);
 }
 
@@ -34,6 +42,8 @@ wagle_status wagle_report(wagle_ctx *ctx, const wagle_report_options *o)
         st = wg_report_add(ctx, &r, *run);
     if (st == WAGLE_OK)
         st = wg_report_assign(ctx, &r);
+    if (st == WAGLE_OK && o->redact)
+        st = wg_report_redact(ctx, &r);
     if (st == WAGLE_OK)
         st = compose(ctx, &r);
     if (st == WAGLE_OK)

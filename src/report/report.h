@@ -24,12 +24,17 @@ typedef struct wg_report {
     const wagle_report_options *o;
     wg_report_model model[WG_REPORT_MODELS];
     int n;
+    json_t *certificate;          /* NULL: none */
+    const char *certificate_path; /* the file; belongs to the report */
     wg_text page;
 } wg_report;
 
-/* gather.c: a path, or LABEL=PATH, into r->model; the parts that models play. */
+/* gather.c: a path, or LABEL=PATH, into r->model or r->certificate; the parts that models play;
+ * with
+ * --redact, texts become tags. */
 WAGLE_CHECK wagle_status wg_report_add(wagle_ctx *ctx, wg_report *r, const char *entry);
 WAGLE_CHECK wagle_status wg_report_assign(wagle_ctx *ctx, wg_report *r);
+WAGLE_CHECK wagle_status wg_report_redact(wagle_ctx *ctx, wg_report *r);
 void wg_report_free(wg_report *r);
 
 /* --- page.c: pieces of HTML, text escaped ----------------------------------------------------- */
@@ -41,10 +46,16 @@ WAGLE_CHECK wagle_status wg_page_text(wagle_ctx *ctx, wg_text *p, const char *te
 /* <p> of a sentence. */
 WAGLE_CHECK wagle_status wg_page_paragraph(wagle_ctx *ctx, wg_text *p, const char *format, ...)
     WG_PRINTF(3);
+/* <p> of a text of any length. */
+WAGLE_CHECK wagle_status wg_page_long(wagle_ctx *ctx, wg_text *p, const char *text);
 /* A figure: the SVG as it is, a caption that says in words what is to be seen. */
 WAGLE_CHECK wagle_status wg_page_figure(wagle_ctx *ctx, wg_text *p, const wg_text *svg,
                                         const char *caption);
+/* Opens a table in a box of its own that scrolls sideways; wg_page_table_end closes both. */
 WAGLE_CHECK wagle_status wg_page_table(wagle_ctx *ctx, wg_text *p, const char *const *heads, int n);
+/* The same for a table whose rows become cards on a narrow screen: its cells carry data-label. */
+WAGLE_CHECK wagle_status wg_page_cards(wagle_ctx *ctx, wg_text *p, const char *const *heads, int n);
+WAGLE_CHECK wagle_status wg_page_table_end(wagle_ctx *ctx, wg_text *p);
 WAGLE_CHECK wagle_status wg_page_cell(wagle_ctx *ctx, wg_text *p, bool head, const char *format,
                                       ...) WG_PRINTF(4);
 /* `text` with the words that `other` does not have in its place marked. */
@@ -60,6 +71,9 @@ bool wg_report_told_first(int i, char key[96], const char **words);
 const json_t *wg_report_metric(const wg_report_model *m, const char *suite, const char *metric);
 double wg_report_value(const wg_report_model *m, const char *suite, const char *metric);
 
+/* decision.c: the first part of a page with a certificate. */
+WAGLE_CHECK wagle_status wg_report_decision(wagle_ctx *ctx, wg_report *r);
+/* The first sentences of a page without one. */
 WAGLE_CHECK wagle_status wg_report_verdict(wagle_ctx *ctx, wg_report *r);
 WAGLE_CHECK wagle_status wg_report_asked(wagle_ctx *ctx, wg_report *r);
 WAGLE_CHECK wagle_status wg_report_headline(wagle_ctx *ctx, wg_report *r);

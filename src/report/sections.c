@@ -1,4 +1,4 @@
-/* sections.c - what was asked, curves, masks, examples, sources, limits. */
+/* sections.c - settings of the runs, training curves, masks, examples, sources, limits. */
 #include "report/report.h"
 
 #include "base/file.h"
@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- what was asked ----------------------------------------------------------------------------
+/* --- settings ----------------------------------------------------------------------------
  */
 
-static const char *const part_names[] = {"", "original", "gold: never saw the forget set",
+static const char *const part_names[] = {"", "original", "gold (never saw the forget set)",
                                          "unlearned"};
 
 static const char *text_of(const json_t *object, const char *key)
@@ -35,7 +35,7 @@ static void selection(const json_t *m, char out[160])
     if (json_object_get(m, "selector") != NULL)
         snprintf(out, 160, "%s%s%s, density %.4g%s", text_of(m, "selector"),
                  gamma != NULL ? ", gamma " : "", gamma != NULL ? gamma : "", real_of(m, "density"),
-                 json_array_size(json_object_get(m, "exclude")) > 0 ? ", some tensors left out"
+                 json_array_size(json_object_get(m, "exclude")) > 0 ? ", some tensors excluded"
                                                                     : "");
     else
         snprintf(out, 160, "%s",
@@ -88,11 +88,12 @@ static wagle_status layout_cell(wagle_ctx *ctx, wg_report *r, const json_t *layo
 
 wagle_status wg_report_asked(wagle_ctx *ctx, wg_report *r)
 {
-    static const char *const heads[] = {"model",           "part",  "objective",     "what trains",
-                                        "weights trained", "steps", "learning rate", "stopped by",
-                                        "layout"};
+    static const char *const heads[] = {
+        "model",           "role",    "objective",     "selection of weights",
+        "weights trained", "updates", "learning rate", "stopping rule",
+        "layout"};
 
-    WG_TRY(wg_page_section(ctx, &r->page, "What was asked"));
+    WG_TRY(wg_page_section(ctx, &r->page, "How each model was made"));
     WG_TRY(wg_page_table(ctx, &r->page, heads, 9));
     for (int i = 0; i < r->n; i++) {
         const json_t *m = r->model[i].manifest;
@@ -115,7 +116,7 @@ wagle_status wg_report_asked(wagle_ctx *ctx, wg_report *r)
         WG_TRY(layout_cell(ctx, r, json_object_get(m, "layout")));
         WG_TRY(wg_text_addz(ctx, &r->page, "</tr>\n"));
     }
-    return wg_text_addz(ctx, &r->page, "</tbody></table></div>\n");
+    return wg_page_table_end(ctx, &r->page);
 }
 
 /* --- curves ------------------------------------------------------------------------------------
@@ -184,16 +185,18 @@ wagle_status wg_report_curves(wagle_ctx *ctx, wg_report *r)
         any |= r->model[i].log != NULL && r->model[i].part == WG_PART_UNLEARNED;
     if (!any)
         return WAGLE_OK;
-    WG_TRY(wg_page_section(ctx, &r->page, "How the runs went"));
+    WG_TRY(wg_page_section(ctx, &r->page, "During training"));
     WG_TRY(draw_curves(ctx, r, "forget.probability", "Forget set: answer probability",
-                       "The forget set's answer probability at each check, by update; a line a run "
-                       "that ended when its rule held."));
+                       "Answer probability of the forget set during training. One line for each "
+                       "run. A line ends where the run met its stopping rule or used up its "
+                       "updates."));
     for (int i = 0; wg_report_told_first(i, key, &words); i++)
-        WG_TRY(draw_curves(ctx, r, key, words, "Asked on the way (--suite), by update."));
-    WG_TRY(draw_curves(ctx, r, "retain_term", "Retain term of each batch",
-                       "The retain term of the loss, by update: what remembering cost."));
-    return draw_curves(ctx, r, "grad_norm", "Norm of the gradient",
-                       "The norm of the gradient of the weights that train, by update.");
+        WG_TRY(draw_curves(ctx, r, key, words, "This metric during training (--suite)."));
+    WG_TRY(draw_curves(ctx, r, "retain_term", "Retain loss of each batch",
+                       "The retain term of the loss during training. If it rises, the run damages "
+                       "what should be kept."));
+    return draw_curves(ctx, r, "grad_norm", "Gradient norm",
+                       "The norm of the gradient of the trained weights during training.");
 }
 
 /* --- masks -------------------------------------------------------------------------------------
@@ -218,13 +221,15 @@ wagle_status wg_report_masks(wagle_ctx *ctx, wg_report *r)
         }
     }
     if (st == WAGLE_OK && n > 0)
-        st = wg_page_section(ctx, &r->page, "Where the masks lie");
+        st = wg_page_section(ctx, &r->page, "Which weights were trained");
     if (st == WAGLE_OK && n > 0)
         st = wg_plot_heats(ctx, heat, n, &svg);
     if (st == WAGLE_OK && n > 0)
-        st = wg_page_figure(ctx, &r->page, &svg,
-                            "Layers across, modules down; the darker a cell, the larger the share "
-                            "of that tensor's weights that trained. All others kept their bits.");
+        st = wg_page_figure(
+            ctx, &r->page, &svg,
+            "Each cell is one tensor: the layer from left to right, the module from top to "
+            "bottom. The darker the cell, the larger the share of its weights that "
+            "was trained. All other weights are unchanged.");
     for (int64_t i = 0; i < n; i++)
         wg_heat_free(&heat[i]);
     wg_text_free(&svg);
@@ -264,7 +269,7 @@ static wagle_status said(wagle_ctx *ctx, wg_report *r, const char *who, const ch
  * differ from the original (or, without one, from the truth). */
 static wagle_status example(wagle_ctx *ctx, wg_report *r, const char *set, int64_t number)
 {
-    static const char *const heads[] = {"who", "says"};
+    static const char *const heads[] = {"model", "answer"};
     const json_t *source = NULL, *before = NULL;
     const char *against;
 
@@ -278,7 +283,7 @@ static wagle_status example(wagle_ctx *ctx, wg_report *r, const char *set, int64
     WG_TRY(wg_text_addz(ctx, &r->page, "<h3><span dir=\"auto\">"));
     WG_TRY(wg_page_text(ctx, &r->page,
                         json_object_get(source, "question") != NULL ? text_of(source, "question")
-                                                                    : "A continuation"));
+                                                                    : "A text to continue"));
     WG_TRY(wg_text_printf(ctx, &r->page, "</span> <small>(%s)</small></h3>\n",
                           strcmp(set, "forget") == 0 ? "to be forgotten" : "to be kept"));
     WG_TRY(wg_page_table(ctx, &r->page, heads, 2));
@@ -291,7 +296,7 @@ static wagle_status example(wagle_ctx *ctx, wg_report *r, const char *set, int64
             WG_TRY(said(ctx, r, r->model[i].label, row == before ? NULL : against,
                         text_of(row, "generated")));
     }
-    return wg_text_addz(ctx, &r->page, "</tbody></table></div>\n");
+    return wg_page_table_end(ctx, &r->page);
 }
 
 /* Rows spread over the set. */
@@ -318,10 +323,13 @@ wagle_status wg_report_examples(wagle_ctx *ctx, wg_report *r)
         any |= row_of(&r->model[i], "forget", 0) != NULL;
     if (!any)
         return WAGLE_OK;
-    WG_TRY(wg_page_section(ctx, &r->page, "In their own words"));
-    WG_TRY(wg_page_paragraph(ctx, &r->page,
-                             "Greedy answers; marked: words that the original did "
-                             "not say there."));
+    WG_TRY(wg_page_section(ctx, &r->page, "What the models answer"));
+    WG_TRY(wg_page_paragraph(
+        ctx, &r->page, "%s",
+        r->o->redact ? "Greedy answers. Texts are replaced by keyed hashes: the same hash "
+                       "in one table means the same text."
+                     : "Greedy answers. Words that the original model did not write "
+                       "are marked."));
     WG_TRY(examples(ctx, r, "forget", EXAMPLES));
     return examples(ctx, r, "retain", 2);
 }
@@ -373,23 +381,30 @@ static const char *from_page(const wg_report *r, const char *path)
 
 wagle_status wg_report_sources(wagle_ctx *ctx, wg_report *r)
 {
-    static const char *const heads[] = {"of", "file", "SHA-256 (of a run: its manifest)"};
+    static const char *const heads[] = {"of", "file", "SHA-256 (for a run: of its manifest)"};
     const json_t *path;
     size_t k;
 
-    WG_TRY(wg_page_section(ctx, &r->page, "Where this comes from"));
+    WG_TRY(wg_page_section(ctx, &r->page, "Sources"));
     WG_TRY(wg_page_table(ctx, &r->page, heads, 3));
+    if (r->certificate != NULL)
+        WG_TRY(source(ctx, r, "certificate", r->certificate_path));
     for (int i = 0; i < r->n; i++) {
         json_array_foreach (r->model[i].sources, k, path)
             WG_TRY(source(ctx, r, r->model[i].label, json_string_value(path)));
         WG_TRY(data_hashes(ctx, r, &r->model[i]));
     }
-    WG_TRY(wg_text_addz(ctx, &r->page, "</tbody></table></div>\n"));
-    WG_TRY(wg_page_paragraph(ctx, &r->page,
-                             "Made by wagle %s. The page again, from its folder, and the metrics "
-                             "from their rows without any model:",
-                             WAGLE_VERSION));
+    WG_TRY(wg_page_table_end(ctx, &r->page));
+    WG_TRY(
+        wg_page_paragraph(ctx, &r->page,
+                          "Made by wagle %s. These commands make the page again, and compute the "
+                          "metrics again from their rows without a model:",
+                          WAGLE_VERSION));
     WG_TRY(wg_text_addz(ctx, &r->page, "<pre>wagle report"));
+    if (r->certificate != NULL) {
+        WG_TRY(wg_text_addz(ctx, &r->page, " "));
+        WG_TRY(wg_page_text(ctx, &r->page, from_page(r, r->certificate_path)));
+    }
     for (int i = 0; i < r->n; i++)
         json_array_foreach (r->model[i].sources, k, path) {
             char entry[400];
@@ -405,14 +420,15 @@ wagle_status wg_report_sources(wagle_ctx *ctx, wg_report *r)
 wagle_status wg_report_limits(wagle_ctx *ctx, wg_report *r)
 {
     static const char *const limits[] = {
-        "Answers that are not given are not proof that nothing is left: relearning, rounding and "
-        "other prompts find what plain questions do not. What was not tried here is not known.",
-        "Intervals are over rows of one model each; another seed of the training gives another "
-        "model, and may differ by more.",
-        "A small forget set has wide intervals: look at n.",
-        "What is kept is known for the sets that were measured, and for no others."};
+        "A model that does not answer may still hold the data. Relearning, rounding of the weights "
+        "and other prompts can bring out what plain questions do not. This page says nothing about "
+        "methods that were not tried.",
+        "The confidence intervals cover the choice of rows, not the training. Training again with "
+        "another seed gives another model, whose figures may differ by more.",
+        "A small forget set has wide confidence intervals. Check n.",
+        "What the model kept is known only for the sets that were measured."};
 
-    WG_TRY(wg_page_section(ctx, &r->page, "What this does not show"));
+    WG_TRY(wg_page_section(ctx, &r->page, "What this page does not show"));
     WG_TRY(wg_text_addz(ctx, &r->page, "<ul>\n"));
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         WG_TRY(wg_text_addz(ctx, &r->page, "<li>"));

@@ -1,4 +1,4 @@
-/* verdict.c - the page's first sentence, and the numbers that it rests on. */
+/* verdict.c - the first sentences of a page without a certificate, and the figures behind them. */
 #include "report/report.h"
 
 #include "run/plot.h"
@@ -7,28 +7,41 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Metrics that say how much is forgotten, and how much is kept, most telling first. */
+/* Metrics of the forget set and of what should be kept; the most telling first. `words` names a row
+ * or a plot, `phrase` stands in a sentence. */
 typedef struct headline {
-    const char *suite, *metric, *words;
+    const char *suite, *metric, *words, *phrase;
     bool forget, unit; /* unit: from 0 to 1, fit for bars */
 } headline;
 
 static const headline headlines[] = {
-    {"tofu", "forget.probability", "forget: answer probability", true, true},
-    {"tofu", "forget.rougeL", "forget: ROUGE-L", true, true},
-    {"extraction", "forget.extraction_strength", "forget: extraction strength", true, true},
-    {"muse", "verbatim.rougeL_f1", "forget: verbatim ROUGE-L", true, true},
-    {"muse", "knowledge_forget.rougeL_f1", "forget: knowledge", true, true},
-    {"copyright", "text.rougeL_f1", "forget: continuation ROUGE-L", true, true},
-    {"mcq", "wmdp.letter_acc", "forget: WMDP accuracy", true, true},
-    {"tofu", "model_utility", "kept: model utility", false, true},
-    {"tofu", "retain.probability", "kept: retain probability", false, true},
-    {"tofu", "retain.rougeL", "kept: retain ROUGE-L", false, true},
-    {"tofu", "real_authors.probability", "kept: other authors", false, true},
-    {"tofu", "world_facts.probability", "kept: world facts", false, true},
-    {"muse", "knowledge_retain.rougeL_f1", "kept: knowledge", false, true},
-    {"mcq", "mmlu.letter_acc", "kept: MMLU accuracy", false, true},
-    {"general", "text.perplexity", "perplexity of text", false, false},
+    {"tofu", "forget.probability", "forget set: answer probability",
+     "the answer probability on the forget set", true, true},
+    {"tofu", "forget.rougeL", "forget set: ROUGE-L", "ROUGE-L on the forget set", true, true},
+    {"extraction", "forget.probability", "forget set: probability (extraction)",
+     "the answer probability on the forget set", true, true},
+    {"extraction", "forget.extraction_strength", "forget set: extraction strength",
+     "the extraction strength on the forget set", true, true},
+    {"muse", "verbatim.rougeL_f1", "forget set: ROUGE-L, verbatim",
+     "ROUGE-L of continued passages of the forget set", true, true},
+    {"muse", "knowledge_forget.rougeL_f1", "forget set: ROUGE-L, answers",
+     "ROUGE-L of answers about the forget set", true, true},
+    {"copyright", "text.rougeL_f1", "forget set: ROUGE-L, passages",
+     "ROUGE-L of continued passages of the forget set", true, true},
+    {"mcq", "wmdp.letter_acc", "forget set: WMDP accuracy", "the accuracy on WMDP", true, true},
+    {"tofu", "model_utility", "kept: model utility", "model utility", false, true},
+    {"tofu", "retain.probability", "kept: retain set probability",
+     "the answer probability on the retain set", false, true},
+    {"tofu", "retain.rougeL", "kept: retain set ROUGE-L", "ROUGE-L on the retain set", false, true},
+    {"tofu", "real_authors.probability", "kept: real authors",
+     "the answer probability on real authors", false, true},
+    {"tofu", "world_facts.probability", "kept: world facts",
+     "the answer probability on world facts", false, true},
+    {"muse", "knowledge_retain.rougeL_f1", "kept: ROUGE-L, answers",
+     "ROUGE-L of answers about the retain set", false, true},
+    {"mcq", "mmlu.letter_acc", "kept: MMLU accuracy", "the accuracy on MMLU", false, true},
+    {"general", "text.perplexity", "kept: perplexity of text",
+     "the perplexity of other text (lower is better)", false, false},
 };
 enum { HEADLINES = sizeof headlines / sizeof *headlines, BARS_MOST = 6 };
 
@@ -82,56 +95,87 @@ static const wg_report_model *of_part(const wg_report *r, wg_part part)
     return NULL;
 }
 
-/* "from 0.98 to 0.08 (gold 0.12)" */
-static void change(const wg_report *r, const wg_report_model *m, const headline *h, char out[160])
+/* "fell from 0.980 to 0.083", "is 0.083" */
+static void change(const wg_report *r, const wg_report_model *m, const headline *h, char out[80])
 {
-    const wg_report_model *before = of_part(r, WG_PART_ORIGINAL), *gold = of_part(r, WG_PART_GOLD);
-    char from[48] = "", to[64] = "";
+    const wg_report_model *before = of_part(r, WG_PART_ORIGINAL);
+    const double from = before != NULL ? value_of(before, h) : NAN, to = value_of(m, h);
+    char a[32], b[32];
 
-    if (before != NULL && !isnan(value_of(before, h)))
-        snprintf(from, sizeof from, "from %.3f ", value_of(before, h));
-    if (gold != NULL && !isnan(value_of(gold, h)))
-        snprintf(to, sizeof to, " (gold %.3f)", value_of(gold, h));
-    snprintf(out, 160, "%sto %.3f%s", from, value_of(m, h), to);
+    snprintf(a, sizeof a, "%.3f", from);
+    snprintf(b, sizeof b, "%.3f", to);
+    if (isnan(from))
+        snprintf(out, 80, "is %s", b);
+    else if (strcmp(a, b) == 0)
+        snprintf(out, 80, "stayed at %s", b);
+    else
+        snprintf(out, 80, "%s from %s to %s", to < from ? "fell" : "rose", a, b);
 }
 
-static wagle_status sentence(wagle_ctx *ctx, wg_report *r, const wg_report_model *m,
-                             const headline *forget, const headline *keep)
+/* What the figure is held against: a model that never saw the forget set. */
+static void beside_gold(const wg_report *r, const headline *h, char out[96])
 {
-    char forgot[160] = "", kept[160] = "", line[640];
+    const wg_report_model *gold = of_part(r, WG_PART_GOLD);
 
-    if (forget != NULL)
-        change(r, m, forget, forgot);
-    if (keep != NULL)
-        change(r, m, keep, kept);
-    snprintf(line, sizeof line, "%s: %s%s%s%s%s%s%s.", m->label,
-             forget != NULL ? forget->words : "", forget != NULL ? " went " : "", forgot,
-             forget != NULL && keep != NULL ? "; " : "", keep != NULL ? keep->words : "",
-             keep != NULL ? " went " : "", kept);
-    WG_TRY(wg_text_addz(ctx, &r->page, "<p class=\"verdict\">"));
-    WG_TRY(wg_page_text(ctx, &r->page, line));
-    return wg_text_addz(ctx, &r->page, "</p>\n");
+    out[0] = '\0';
+    if (gold != NULL && !isnan(value_of(gold, h)))
+        snprintf(out, 96, " A model that never saw the forget set has %.3f.", value_of(gold, h));
+}
+
+/* One figure of a model, or nothing where it has none. */
+static wagle_status say(wagle_ctx *ctx, wg_report *r, const wg_report_model *m, const headline *h)
+{
+    char went[80], gold[96], line[400];
+
+    if (h == NULL || isnan(value_of(m, h)))
+        return WAGLE_OK;
+    change(r, m, h, went);
+    beside_gold(r, h, gold);
+    snprintf(line, sizeof line, "%s: %s %s.%s", m->label, h->phrase, went, gold);
+    return wg_page_long(ctx, &r->page, line);
+}
+
+/* What is missing for a verdict, and which suites would give it. */
+static wagle_status say_missing(wagle_ctx *ctx, wg_report *r, bool forget, bool keep)
+{
+    if (!forget)
+        WG_TRY(wg_page_paragraph(
+            ctx, &r->page,
+            "These results do not say whether the data was forgotten: no suite measured the forget "
+            "set. Run one of: wagle eval --suite tofu, extraction, muse or copyright with the "
+            "forget set, or --suite mcq with WMDP."));
+    if (!keep)
+        WG_TRY(wg_page_paragraph(
+            ctx, &r->page,
+            "These results do not say what the model kept. Run one of: wagle eval --suite tofu or "
+            "muse with the retain set, --suite mcq with MMLU, or --suite general with other "
+            "text."));
+    if (forget && of_part(r, WG_PART_GOLD) == NULL)
+        WG_TRY(wg_page_paragraph(
+            ctx, &r->page,
+            "No model here has never seen the forget set, so this page cannot say which figure "
+            "counts as forgotten. Add the result of such a model as gold=FILE.json, or use wagle "
+            "forget, which measures the limit itself."));
+    return WAGLE_OK;
 }
 
 wagle_status wg_report_verdict(wagle_ctx *ctx, wg_report *r)
 {
     const headline *forget = first(r, true), *keep = first(r, false);
-    bool any = false;
+    bool measured[2] = {false, false};
 
+    WG_TRY(wg_text_addz(ctx, &r->page, "<div class=\"verdict\">\n"));
     for (int i = 0; i < r->n; i++) {
         const wg_report_model *m = &r->model[i];
-        if (m->part != WG_PART_UNLEARNED || (forget == NULL || isnan(value_of(m, forget))) +
-                                                    (keep == NULL || isnan(value_of(m, keep))) >
-                                                0)
+        if (m->part != WG_PART_UNLEARNED)
             continue;
-        WG_TRY(sentence(ctx, r, m, forget, keep));
-        any = true;
+        measured[0] |= forget != NULL && !isnan(value_of(m, forget));
+        measured[1] |= keep != NULL && !isnan(value_of(m, keep));
+        WG_TRY(say(ctx, r, m, forget));
+        WG_TRY(say(ctx, r, m, keep));
     }
-    return any ? WAGLE_OK
-               : wg_page_paragraph(ctx, &r->page,
-                                   "No model here has both a measure of what it "
-                                   "forgot and one of what it kept: there is no "
-                                   "verdict.");
+    WG_TRY(say_missing(ctx, r, measured[0], measured[1]));
+    return wg_text_addz(ctx, &r->page, "</div>\n");
 }
 
 /* "0.083 [0.071, 0.094]" as a cell. */
@@ -149,7 +193,7 @@ static wagle_status number_cell(wagle_ctx *ctx, wg_text *p, const json_t *metric
     return wg_text_addz(ctx, p, "</td>");
 }
 
-/* A row a metric, a column a model. */
+/* One row for each metric, one column for each model. */
 static wagle_status table_head(wagle_ctx *ctx, wg_report *r)
 {
     const char *head[WG_REPORT_MODELS + 1] = {"metric"};
@@ -206,10 +250,12 @@ static wagle_status bars(wagle_ctx *ctx, wg_report *r)
                                  .value = value},
                       &svg);
     if (st == WAGLE_OK)
-        st = wg_page_figure(ctx, &r->page, &svg,
-                            "Bars of each model, side by side. Groups named forget should be low, "
-                            "near the gold model; groups named kept should stay as high as the "
-                            "original's. The table below has the numbers.");
+        st = wg_page_figure(
+            ctx, &r->page, &svg,
+            "One bar for each model. The bars of the forget set should be low, close to the "
+            "gold model (a model that never saw the forget set). The bars of what "
+            "is kept should stay as high as those of the original model. The "
+            "table below has the numbers.");
     wg_text_free(&svg);
     return st;
 }
@@ -222,10 +268,11 @@ wagle_status wg_report_headline(wagle_ctx *ctx, wg_report *r)
     for (int i = 0; i < HEADLINES; i++)
         if (any_has(r, &headlines[i]))
             WG_TRY(table_row(ctx, r, headlines[i].words, headlines[i].suite, headlines[i].metric));
-    WG_TRY(wg_text_addz(ctx, &r->page, "</tbody></table></div>\n"));
-    return wg_page_paragraph(ctx, &r->page,
-                             "In brackets: 95 %% intervals, by drawing the rows of each set again "
-                             "with replacement.");
+    WG_TRY(wg_page_table_end(ctx, &r->page));
+    return wg_page_paragraph(
+        ctx, &r->page,
+        "In brackets: the 95 %% confidence interval, from resampling the rows of "
+        "each set. n is the number of rows.");
 }
 
 wagle_status wg_report_pareto(wagle_ctx *ctx, wg_report *r)
@@ -244,21 +291,22 @@ wagle_status wg_report_pareto(wagle_ctx *ctx, wg_report *r)
     if (n < 2)
         return WAGLE_OK;
     st = wg_plot_dots(ctx,
-                      &(wg_dots){.title = "What forgetting cost",
+                      &(wg_dots){.title = "Forgetting against keeping",
                                  .x = forget->words,
                                  .y = keep->words,
                                  .dot = dot,
                                  .n = n},
                       &svg);
     if (st == WAGLE_OK)
-        st = wg_page_figure(ctx, &r->page, &svg,
-                            "A dot a model: to the left what is forgotten, upwards what is kept. "
-                            "A model is better than another that lies to its right and below.");
+        st = wg_page_figure(
+            ctx, &r->page, &svg,
+            "Each dot is a model. Further left means more is forgotten, further up means more "
+            "is kept. The best models are at the top left.");
     wg_text_free(&svg);
     return st;
 }
 
-/* All metrics of a suite that some model has. */
+/* All metrics of a suite that at least one model has. */
 static wagle_status suite_table(wagle_ctx *ctx, wg_report *r, const char *suite)
 {
     json_t *names = json_object(), *value;
@@ -304,23 +352,23 @@ wagle_status wg_report_metrics(wagle_ctx *ctx, wg_report *r)
     return WAGLE_OK;
 }
 
-/* --- does it stay forgotten, can one tell ------------------------------------------------------
+/* --- robustness and membership inference ------------------------------------------------------
  */
 
 static const headline attacks[] = {
-    {"robustness", "plain.probability", "as it is", true, true},
-    {"robustness", "relearn_5.probability", "relearned, 5 steps", true, true},
-    {"robustness", "relearn_10.probability", "relearned, 10 steps", true, true},
-    {"robustness", "relearn_20.probability", "relearned, 20 steps", true, true},
-    {"robustness", "q8_0.probability", "rounded to 8 bits", true, true},
-    {"robustness", "q4_0.probability", "rounded to 4 bits", true, true},
-    {"robustness", "jailbreak.probability", "with prefixes", true, true},
-    {"robustness", "few_shot.probability", "few-shot", true, true},
-    {"membership", "loss.auc", "AUC, loss", true, true},
-    {"membership", "zlib.auc", "AUC, zlib", true, true},
-    {"membership", "min_k_40.auc", "AUC, Min-40%", true, true},
-    {"membership", "min_kpp_40.auc", "AUC, Min-40%++", true, true},
-    {"membership", "grad_norm.auc", "AUC, gradient norm", true, true},
+    {"robustness", "plain.probability", "unchanged", NULL, true, true},
+    {"robustness", "relearn_5.probability", "after 5 relearning steps", NULL, true, true},
+    {"robustness", "relearn_10.probability", "after 10 relearning steps", NULL, true, true},
+    {"robustness", "relearn_20.probability", "after 20 relearning steps", NULL, true, true},
+    {"robustness", "q8_0.probability", "weights rounded to 8 bits", NULL, true, true},
+    {"robustness", "q4_0.probability", "weights rounded to 4 bits", NULL, true, true},
+    {"robustness", "jailbreak.probability", "with jailbreak prefixes", NULL, true, true},
+    {"robustness", "few_shot.probability", "after solved examples (few-shot)", NULL, true, true},
+    {"membership", "loss.auc", "membership AUC, loss", NULL, true, true},
+    {"membership", "zlib.auc", "membership AUC, zlib", NULL, true, true},
+    {"membership", "min_k_40.auc", "membership AUC, Min-40%", NULL, true, true},
+    {"membership", "min_kpp_40.auc", "membership AUC, Min-40%++", NULL, true, true},
+    {"membership", "grad_norm.auc", "membership AUC, gradient norm", NULL, true, true},
 };
 enum { ATTACKS = sizeof attacks / sizeof *attacks };
 
@@ -332,15 +380,16 @@ wagle_status wg_report_attacks(wagle_ctx *ctx, wg_report *r)
         any |= any_has(r, &attacks[i]);
     if (!any)
         return WAGLE_OK;
-    WG_TRY(wg_page_section(ctx, &r->page, "Does it stay forgotten, and can one tell?"));
+    WG_TRY(wg_page_section(ctx, &r->page, "Does it stay forgotten?"));
     WG_TRY(table_head(ctx, r));
     for (int i = 0; i < ATTACKS; i++)
         if (any_has(r, &attacks[i]))
             WG_TRY(table_row(ctx, r, attacks[i].words, attacks[i].suite, attacks[i].metric));
-    WG_TRY(wg_text_addz(ctx, &r->page, "</tbody></table></div>\n"));
+    WG_TRY(wg_page_table_end(ctx, &r->page));
     return wg_page_paragraph(
         ctx, &r->page,
-        "Answer probabilities of the forget rows after the weights or the prompts were changed: "
-        "what comes back. AUC: how well a guesser tells rows that were trained on from rows that "
-        "never were; 0.5 is chance, and a gold model's AUC is what forgetting should come to.");
+        "Answer probability of the forget set after the weights or the prompts were changed. A "
+        "higher figure than before means that part of the data comes back. Membership inference: "
+        "how well an attack separates rows of the training data from other rows (area under the "
+        "ROC curve). 0.5 is chance; after forgetting it should be that of the gold model.");
 }

@@ -3,6 +3,7 @@
  * A run works in OUT.partial and appears as OUT when whole. checkpoint.safetensors there holds
  * the compact state (masters and moments of what is trained), the step, alpha and the log so far;
  * everything else follows from the options, so a resumed run gives the same bits. */
+#include "data/redact.h"
 #include "run/attribute.h"
 #include "run/run.h"
 
@@ -316,12 +317,27 @@ static wagle_status write_patch(wagle_ctx *ctx, wg_run *w)
     return st;
 }
 
+/* The rows that the model wrote itself and that were protected. */
+static wagle_status write_protect_rows(wagle_ctx *ctx, const wg_run *w)
+{
+    wg_text lines = {0};
+    wagle_status st;
+
+    if (!w->o->redact)
+        return wg_write_text(ctx, w->partial, "protect.jsonl", &w->protect_rows.written);
+    st = wg_redact_lines(ctx, "protect.jsonl", &w->protect_rows.written, &lines);
+    if (st == WAGLE_OK)
+        st = wg_write_text(ctx, w->partial, "protect.jsonl", &lines);
+    wg_text_free(&lines);
+    return st;
+}
+
 wagle_status wg_run_finish(wagle_ctx *ctx, wg_run *w)
 {
     WG_TRY(wg_write_model(ctx, w->session.model, w->partial));
     WG_TRY(wg_write_text(ctx, w->partial, "log.jsonl", &w->log));
     if (w->protect_rows.written.bytes > 0)
-        WG_TRY(wg_write_text(ctx, w->partial, "protect.jsonl", &w->protect_rows.written));
+        WG_TRY(write_protect_rows(ctx, w));
     WG_TRY(write_manifest(ctx, w));
     if (w->o->out_patch != NULL)
         WG_TRY(write_patch(ctx, w));

@@ -1,4 +1,5 @@
 /* evaluate.c - token-mean NLL, perplexity, answer probability and ROUGE of rows, as JSON. */
+#include "data/redact.h"
 #include "metric/rouge.h"
 #include "run/generate.h"
 #include "run/train.h"
@@ -157,6 +158,8 @@ static wagle_status evaluate(wagle_ctx *ctx, evaluation *e, char **out)
         st = summarise(ctx, e, json_object_get(root, "overall"));
     if (st == WAGLE_OK && e->session.reader.laid_out > 0)
         st = wg_json_set(ctx, root, "layout", wg_layout_json(&e->session.reader.layout));
+    if (st == WAGLE_OK && e->o->redact)
+        st = wg_redact_rows(ctx, json_object_get(root, "rows"));
     if (st == WAGLE_OK && e->o->out != NULL)
         st = wg_json_write(ctx, e->o->out, root, e->o->force);
     if (st == WAGLE_OK)

@@ -64,6 +64,7 @@ const wg_member wg_train_members[] = {
     {"resume", NULL, WG_MEMBER_FLAG, AT(resume), WG_IGNORED, WG_ALWAYS, NULL},
     {"force", NULL, WG_MEMBER_FLAG, AT(force), WG_IGNORED, WG_ALWAYS, NULL},
     {"allow_unmet", NULL, WG_MEMBER_FLAG, AT(allow_unmet), WG_IGNORED, WG_ALWAYS, NULL},
+    {"redact", NULL, WG_MEMBER_FLAG, AT(redact), WG_IGNORED, WG_ALWAYS, NULL},
     {0},
 };
 #undef AT
@@ -112,6 +113,7 @@ const wg_member wg_suite_members[] = {
     {"relearn_lr", NULL, WG_MEMBER_REAL, AT(relearn_lr), WG_DECIDES, WG_ALWAYS, NULL},
     {"no_eos", NULL, WG_MEMBER_FLAG, AT(no_eos), WG_DECIDES, WG_ALWAYS, NULL},
     {"seed", NULL, WG_MEMBER_WHOLE, AT(seed), WG_DECIDES, WG_ALWAYS, NULL},
+    {"redact", NULL, WG_MEMBER_FLAG, AT(redact), WG_IGNORED, WG_ALWAYS, NULL},
     {"force", NULL, WG_MEMBER_FLAG, AT(force), WG_IGNORED, WG_ALWAYS, NULL},
     {0},
 };

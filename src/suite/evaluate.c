@@ -2,7 +2,7 @@
 #include "suite/results.h"
 
 #include "data/distinct.h"
-
+#include "data/redact.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -360,6 +360,10 @@ static wagle_status finish(wagle_ctx *ctx, wg_evaluation *e, char **json)
         st = wg_evaluation_measure(ctx, e, json_object_get(root, "suites"));
     if (st == WAGLE_OK)
         st = describe(ctx, e, root);
+    if (st == WAGLE_OK && e->o->redact)
+        st = wg_json_set(ctx, root, "redacted", json_true());
+    if (st == WAGLE_OK && e->o->redact)
+        st = wg_redact_rows(ctx, e->rows);
     if (st == WAGLE_OK)
         st = wg_json_text(ctx, root, true, json);
     if (st == WAGLE_OK && e->o->out != NULL)

@@ -305,6 +305,24 @@ static void as_manifest(wagle_ctx *ctx, const char *path)
     remove(OUT ".html");
 }
 
+/* A certificate, on a page, with its names redacted. */
+static void as_certificate(wagle_ctx *ctx, const char *path)
+{
+    const char *const runs[] = {path, NULL};
+    wagle_report_options o;
+
+    wagle_report_defaults(&o);
+    o.runs = runs;
+    o.out = OUT ".html";
+    o.force = true;
+    for (int redact = 0; redact < 2; redact++) {
+        o.redact = redact;
+        if (wagle_report(ctx, &o) != WAGLE_OK)
+            wg_begin(ctx);
+        remove(OUT ".html");
+    }
+}
+
 /* The grid of a sweep. */
 static void as_spec(wagle_ctx *ctx, const char *path)
 {
@@ -341,6 +359,7 @@ static const struct target {
     {"results", "x.rows.jsonl", as_results},
     {"questions", "questions.jsonl", as_questions},
     {"manifest", "manifest.json", as_manifest},
+    {"certificate", "certificate.json", as_certificate},
     {"spec", "spec.json", as_spec},
 };
 enum { TARGETS = sizeof targets / sizeof *targets };

@@ -140,6 +140,8 @@ save("questions", "shapes", lines({"question": "q", "choices": ["a", "b"], "answ
                                   {"subject": "a_b", "question": " q ", "choices": ["a", "b"], "answer": "b"}))
 save("manifest", "run", json.dumps({"objective": "npo", "selector": "snip", "density": .1, "exclude": ["x"], "steps": 3, "selected": 5, "weights": 50, "lr": 1e-3, "stopped": True,
                                     "stop_when": "forget.nll>1", "model": "m", "share": {"model.layers.1.mlp.up.weight": .5, "b": 1}, "forget": [{"file": "f", "sha256": "00"}]}))
+for name in ("forgotten", "not-forgotten"):
+    save("certificate", name, open(f"{gold}/certificates/{name}/certificate.json", "rb").read())
 save("patch", "kept", patch(True))
 save("patch", "hashed", patch(False))
 save("patch", "rows", patch(False, "rows", b"\1\2" + b"\2" * 90, 110))  # row 1, without every other weight at its start
