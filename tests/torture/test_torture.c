@@ -552,13 +552,15 @@ static void evaluate_once(void)
 
 static wagle_status report(wagle_ctx *ctx)
 {
-    const char *const runs[] = {"a=" KEPT, "b=" KEPT, "b=" TRAINED, NULL};
+    const char *const runs[] = {"a=" KEPT, "b=" KEPT, "b=" TRAINED,
+                                WG_GOLD "/certificates/forgotten", NULL};
     wagle_report_options o;
 
     wagle_report_defaults(&o);
     o.runs = runs;
     o.out = OUT;
     o.resamples = 2;
+    o.redact = true;
     o.force = true;
     return wagle_report(ctx, &o);
 }
