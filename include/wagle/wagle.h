@@ -496,12 +496,12 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_difference(wagle_ctx *ctx,
                                                     const wagle_difference_options *o, char **json);
 
 typedef struct wagle_report_options {
-    const char *const *runs; /* folders of runs and results of suites, PATH or LABEL=PATH,
-                                NULL-terminated; entries with the same label are one model. At most
-                                one is a certificate of wagle forget: certificate.json, or the
-                                folder that holds it; the page then begins with it */
-    const char *out;         /* an HTML file */
-    const char *title;       /* NULL: a title that fits what the page shows */
+    const char *const *runs;     /* folders of runs and results of suites, PATH or LABEL=PATH,
+                                    NULL-terminated; entries with the same label are one model. At most
+                                    one is a certificate of wagle forget: certificate.json, or the
+                                    folder that holds it; the page then begins with it */
+    const char *out;             /* an HTML file */
+    const char *title;           /* NULL: a title that fits what the page shows */
     const char *original, *gold; /* labels; NULL: what the runs and names say */
     int64_t resamples;           /* of rows, for differences between models */
     bool redact; /* texts of rows become keyed hashes (docs/security.md); numbers stay */
