@@ -1,6 +1,6 @@
 .DEFAULT_GOAL = build
 # A front to CMake: each target installs what it needs by itself.
-.PHONY: demo build test check bench clean
+.PHONY: demo build test check bench docs clean
 demo: build
 	@build/release/wagle demo --out demo --force
 build:
@@ -14,5 +14,11 @@ check:
 	@tools/check
 bench: build # PyTorch and transformers come from PyPI into bench-results/venv
 	@bench/run
+docs: # the site of docs/ in build/site; mkdocs-material comes from PyPI into build/docs-venv
+	@tools/setup --docs
+	@test -x build/docs-venv/bin/mkdocs || python3 -m venv build/docs-venv
+	@build/docs-venv/bin/pip install -q --disable-pip-version-check 'mkdocs-material==9.*'
+	@NO_MKDOCS_2_WARNING=1 build/docs-venv/bin/mkdocs build -q --strict -f tools/mkdocs.yml
+	@echo build/site/index.html
 clean:
 	rm -rf build

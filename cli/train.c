@@ -89,7 +89,7 @@ static wagle_status train_options(cli_options *o, wagle_train_options *t,
     return parse_clip(o->clip, t);
 }
 
-const char cli_sweep_notes[] = "A spec (docs/sweep.md has every key):\n"
+const char cli_sweep_notes[] = "A spec (docs/reference/sweep.md has every key):\n"
                                "\n"
                                "  {\"model\": \"model\",\n"
                                "   \"forget\": \"forget.jsonl\", \"retain\": \"retain.jsonl\",\n"

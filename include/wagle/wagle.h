@@ -87,7 +87,8 @@ WAGLE_API void wagle_string_free(char *text);
 /* --- rows of data ------------------------------------------------------------------------ */
 
 /* A data file: JSON Lines, JSON array or CSV of question/answer, prompt/completion, text, or
- * pre-tokenised {"input_ids":[...],"labels":[...]}, or chats {"messages":[...]}: docs/data.md. */
+ * pre-tokenised {"input_ids":[...],"labels":[...]}, or chats {"messages":[...]}:
+ * docs/reference/data.md. */
 typedef struct wagle_data {
     const char *path; /* FILE, or FILE@WEIGHT: what its rows' terms are multiplied by in training */
     const char *const *more;  /* further such files, NULL-terminated, or NULL */
@@ -301,7 +302,7 @@ typedef struct wagle_train_options {
     /* Every update of a matrix is multiplied by (I + C/lambda)^-1 on its input side, C the
      * covariance of what the matrix reads in these rows (labels play no part): what they use is
      * kept. Files of rows, whole texts (.txt), "retain": the retain rows, or "self:N": N texts that
-     * the model writes itself. No path: off. docs/definitions.md */
+     * the model writes itself. No path: off. docs/reference/definitions.md */
     wagle_data protect;
     double protect_damping; /* lambda as a share of the mean diagonal of C; above 0 */
     int64_t protect_rank;   /* leading eigenpairs of C; 0: all, below 0: a quarter of the inputs */
@@ -358,7 +359,7 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_objective_gradient(wagle_ctx *ctx,
 /* --- sweeps ------------------------------------------------------------------------------ */
 
 typedef struct wagle_sweep_options {
-    const char *spec; /* a JSON object: docs/sweep.md */
+    const char *spec; /* a JSON object: docs/reference/sweep.md */
     const char *out;  /* a folder; one of the same spec goes on where it stopped */
     bool force;
 } wagle_sweep_options;
@@ -383,8 +384,8 @@ typedef struct wagle_join_options {
 WAGLE_API void wagle_join_defaults(wagle_join_options *o);
 /* Joins sweeps that ran the same methods on different tasks: means over tasks, and each method
  * paired with the baseline of its objective. *table: Markdown; also in OUT, with summary.json and
- * plot.svg (docs/sweep.md); a dry run writes nothing. wagle_string_free. WAGLE_E_INPUT, naming the
- * folder, where two sweeps have other columns, objectives or settings. */
+ * plot.svg (docs/reference/sweep.md); a dry run writes nothing. wagle_string_free. WAGLE_E_INPUT,
+ * naming the folder, where two sweeps have other columns, objectives or settings. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_join_sweeps(wagle_ctx *ctx, const wagle_join_options *o,
                                                      char **table);
 

@@ -5,7 +5,7 @@
  *   tensors: string name | u32 dims | u64 dim[] (fastest first) | u32 type | u64 offset
  *   padding to general.alignment (32) | data
  *
- * Source: docs/gguf.md and the block layouts of ggml. */
+ * Source: the gguf.md of ggml and the block layouts of ggml. */
 #ifndef WG_IO_GGUF_H
 #define WG_IO_GGUF_H
 

@@ -5,7 +5,7 @@
 #include "run/material.h"
 #include "run/protect.h"
 
-#define WG_DAMPING 1e-6 /* a share of the mean Fisher; docs/definitions.md */
+#define WG_DAMPING 1e-6 /* a share of the mean Fisher; docs/reference/definitions.md */
 
 /* What is attributed: fill it yourself, or open it from options. */
 typedef struct wg_attribution {

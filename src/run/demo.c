@@ -287,7 +287,7 @@ static wagle_status learn(demo *d, const char *rows, const char *name)
     o.lr = 2e-3;
     o.epochs = 24;
     o.batch = 8;
-    o.reduction = "rows"; /* what docs/demo.md was measured with */
+    o.reduction = "rows"; /* what docs/study/five-seeds.md was measured with */
     o.seed = d->o->seed;
     if (model != NULL && data != NULL && out != NULL)
         st = wagle_finetune(d->ctx, &o, NULL);
@@ -297,7 +297,7 @@ static wagle_status learn(demo *d, const char *rows, const char *name)
     return st;
 }
 
-/* How the models forgot. At these rates each takes about 60 updates (docs/demo.md). */
+/* How the models forgot. At these rates each takes about 60 updates (docs/study/five-seeds.md). */
 static const struct way {
     const char *selector; /* NULL: all weights */
     wagle_gamma_kind gamma;

@@ -19,10 +19,10 @@ enum {
 };
 
 /* Texts that the model in `s` writes itself, without those that resemble the rows of `forget`,
- * which were read by `options` (docs/definitions.md says how): up to how->n examples in `rows`
- * (free with wg_dataset_free), whose labels are all tokens but the opening's. jsonl (or NULL) gets
- * the same as JSON Lines, which --retain and --protect read to the same tokens. The same seed
- * gives the same rows, with any number of threads. Interrupts end it. */
+ * which were read by `options` (docs/reference/definitions.md says how): up to how->n examples in
+ * `rows` (free with wg_dataset_free), whose labels are all tokens but the opening's. jsonl (or
+ * NULL) gets the same as JSON Lines, which --retain and --protect read to the same tokens. The same
+ * seed gives the same rows, with any number of threads. Interrupts end it. */
 WAGLE_CHECK wagle_status wg_self_rows(wagle_ctx *ctx, wg_session *s, const wagle_data *options,
                                       const wg_dataset *forget, const wg_self_options *how,
                                       wg_dataset *rows, wg_text *jsonl);

@@ -54,8 +54,8 @@ static wagle_status check_keys(wagle_ctx *ctx, const json_t *object, const char 
         while (k->name != NULL && strcmp(k->name, key) != 0)
             k++;
         if (k->name == NULL)
-            return wg_fail(ctx, WAGLE_E_INPUT, "sweep: '%s' has no key '%.64s' (docs/sweep.md)",
-                           name, key);
+            return wg_fail(ctx, WAGLE_E_INPUT,
+                           "sweep: '%s' has no key '%.64s' (docs/reference/sweep.md)", name, key);
         if (!is_of(value, k->type))
             return wg_fail(ctx, WAGLE_E_INPUT, "sweep: '%s': '%s' must be %s", name, key,
                            wanted(k->type));

@@ -89,13 +89,14 @@ wagle_status wg_sweep_check(wagle_ctx *ctx, const wg_sweep *s)
     json_t *value;
 
     if (!json_is_object(s->spec))
-        return wg_fail(ctx, WAGLE_E_INPUT, "sweep: the spec is no object; docs/sweep.md has one");
+        return wg_fail(ctx, WAGLE_E_INPUT,
+                       "sweep: the spec is no object; docs/reference/sweep.md has one");
     json_object_foreach (s->spec, name, value) {
         int i = 0;
         while (i < KEYS && strcmp(keys[i].name, name) != 0)
             i++;
         if (i == KEYS)
-            return wg_sweep_refuse(ctx, name, "a spec has no such key (docs/sweep.md)");
+            return wg_sweep_refuse(ctx, name, "a spec has no such key (docs/reference/sweep.md)");
         if (!is_of(value, keys[i].type) && strcmp(name, axes[RATES]) != 0) /* see check_axis */
             return wg_sweep_refuse(ctx, name, keys[i].wanted);
     }

@@ -1,4 +1,5 @@
-/* sweep.h - a grid of runs, and what came of them. docs/sweep.md has the keys of a spec. */
+/* sweep.h - a grid of runs, and what came of them. docs/reference/sweep.md has the keys of a spec.
+ */
 #ifndef WG_SWEEP_SWEEP_H
 #define WG_SWEEP_SWEEP_H
 

@@ -1,5 +1,5 @@
 /* chat.h - conversations laid out by a model's chat template, as transformers'
- * apply_chat_template(messages, add_generation_prompt=...) does; docs/chat.md. */
+ * apply_chat_template(messages, add_generation_prompt=...) does; docs/reference/chat.md. */
 #ifndef WG_TEXT_CHAT_H
 #define WG_TEXT_CHAT_H
 

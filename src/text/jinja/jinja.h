@@ -2,8 +2,8 @@
  * transformers' environment (trim_blocks, lstrip_blocks, break and continue, the generation tag,
  * its tojson, raise_exception and strftime_now).
  *
- * docs/chat.md says what is supported. What is not is refused by name and line. Templates are
- * untrusted: nesting, steps, memory and output are bounded. */
+ * docs/reference/chat.md says what is supported. What is not is refused by name and line. Templates
+ * are untrusted: nesting, steps, memory and output are bounded. */
 #ifndef WG_TEXT_JINJA_JINJA_H
 #define WG_TEXT_JINJA_JINJA_H
 

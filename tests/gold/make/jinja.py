@@ -124,7 +124,7 @@ def expected(template, variables):
         return {"error": type(e).__name__}
 
 
-# What jinja2 renders and wagle refuses by name (docs/chat.md).
+# What jinja2 renders and wagle refuses by name (docs/reference/chat.md).
 REFUSED = {r"{{ '\ud83d' }}", "{{ 99999999999999999999 }}", "{{ (-8) ** (1/3) }}", "{{ 10 ** 19 }}", "{{ 9223372036854775807 + 1 }}", "{{ n.real }}",
            "{% for x in l recursive %}{{ x }}{% endfor %}", "{{ l | pprint }}", "{{ 5 | filesizeformat }}", "{{ 'a b' | wordwrap(1) }}", "{{ people | groupby('age') | list }}",
            "{{ '<b>' | striptags }}", "{{ 'a b' | urlencode }}", "{{ {'a': 1} | xmlattr }}", "{{ 'x' | urlize }}", "{{ 'a'.encode() }}", "{{ 'a'.translate({}) }}",
