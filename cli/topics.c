@@ -28,7 +28,7 @@ static void data(const cli_writer *w)
     w->paragraph("--forget and --retain may repeat. FILE@2 multiplies the loss terms of that file "
                  "by 2. Rows longer than the model allows are refused; --truncate cuts them.");
     w->paragraph("Parquet, Arrow, pickle, .xlsx, compressed and other files are refused with a "
-                 "line that says how to convert them. docs/data.md has every rule.");
+                 "line that says how to convert them. docs/reference/data.md has every rule.");
 }
 
 static void layouts(const cli_writer *w)
@@ -134,7 +134,7 @@ static void protect(const cli_writer *w)
     w->paragraph("--protect-damping is how much may still change: larger is weaker protection. "
                  "--protect-rank limits the directions and so the memory. Training with --protect "
                  "usually needs a learning rate about 3 times as high.");
-    w->paragraph("Not with --lora. docs/definitions.md has the formulas.");
+    w->paragraph("Not with --lora. docs/reference/definitions.md has the formulas.");
 }
 
 static void memory(const cli_writer *w)
