@@ -170,13 +170,20 @@ static json_t *list_of(const char *const *texts)
 json_t *wg_layout_json(const wg_layout *l)
 {
     const wagle_data *d = &l->of;
+    json_t *eos = d->eos ? json_true() : NULL; /* left out where it is false */
 
     if (l->chat == NULL)
-        return json_pack("{s:s}", "prompt", d->prompt != NULL ? d->prompt : WAGLE_DEFAULT_PROMPT);
-    return json_pack("{s:s, s:s*, s:s*, s:o*, s:s*}", "chat", wg_chat_name(l->chat), "prompt",
+        return json_pack("{s:s, s:o*}", "prompt",
+                         d->prompt != NULL ? d->prompt : WAGLE_DEFAULT_PROMPT, "eos", eos);
+    return json_pack("{s:s, s:s*, s:s*, s:o*, s:s*, s:o*}", "chat", wg_chat_name(l->chat), "prompt",
                      d->prompt, "system", d->system, "kwargs",
                      has_kwargs(d) ? list_of(d->chat_kwargs) : NULL, "date",
-                     wg_chat_reads(l->chat, "strftime_now") ? l->date : NULL);
+                     wg_chat_reads(l->chat, "strftime_now") ? l->date : NULL, "eos", eos);
+}
+
+static bool same_eos(const json_t *a, const json_t *b)
+{
+    return json_is_true(json_object_get(a, "eos")) == json_is_true(json_object_get(b, "eos"));
 }
 
 wagle_status wg_layout_compare(wagle_ctx *ctx, const char *folder, const wg_layout *l)
@@ -199,8 +206,12 @@ wagle_status wg_layout_compare(wagle_ctx *ctx, const char *folder, const wg_layo
         if (st == WAGLE_OK)
             wg_log(ctx, 0,
                    "%s was trained with questions laid out by %.300s, and here they are by "
-                   "%.300s: what it says may differ",
-                   folder, text[1], text[0]);
+                   "%.300s: %s",
+                   folder, text[1], text[0],
+                   same_eos(then, now)
+                       ? "its answers may differ"
+                       : "only one of the two counts the end-of-text token as part of an answer "
+                         "(--eos; suite tofu: unless --no-eos), so probabilities differ");
     }
     wg_free(text[0]);
     wg_free(text[1]);

@@ -51,8 +51,8 @@ void wg_layout_close(wg_layout *l);
 bool wg_data_asks_chat(const wagle_data *d);
 /* What of it the template is opened with. */
 wg_chat_options wg_data_chat(const wagle_data *d);
-/* {"prompt": template} or {"chat": name, "system", "kwargs", "date"}, for manifests and results;
- * NULL without memory. */
+/* {"prompt": template} or {"chat": name, "system", "kwargs", "date"}, both with "eos": true where
+ * answers end with the end-of-text token; for manifests and results. NULL without memory. */
 json_t *wg_layout_json(const wg_layout *l);
 /* Warns where the manifest in `folder` says that the model was trained with another layout. */
 WAGLE_CHECK wagle_status wg_layout_compare(wagle_ctx *ctx, const char *folder, const wg_layout *l);

@@ -118,12 +118,20 @@ static wagle_status asked(wagle_ctx *ctx, wg_report *r)
 /* --- the tests ---------------------------------------------------------------------------------
  */
 
-/* Three decimals; more where a figure would otherwise look equal to its threshold. */
+/* Whether a figure above 0 has two digits or more with n decimals. */
+static bool has_digits(double x, int n)
+{
+    return isnan(x) || x <= 0 || x * pow(10, n) >= 9.5;
+}
+
+/* Three decimals; more where a figure is small, or would look equal to its threshold. */
 static int decimals(double figure, double threshold)
 {
     int n = 3;
     char a[64], b[64];
 
+    while (n < 6 && !(has_digits(figure, n) && has_digits(threshold, n)))
+        n++;
     for (; n < 9; n++) {
         snprintf(a, sizeof a, "%.*f", n, figure);
         snprintf(b, sizeof b, "%.*f", n, threshold);
@@ -212,28 +220,77 @@ static wagle_status test_group(wagle_ctx *ctx, wg_report *r, const char *group, 
     return any ? wg_page_table_end(ctx, &r->page) : WAGLE_OK;
 }
 
+static bool has_test(const wg_report *r, const char *name)
+{
+    const json_t *test;
+    size_t i;
+
+    json_array_foreach (part(r, "tests"), i, test)
+        if (strcmp(wg_certificate_text(test, "name"), name) == 0)
+            return true;
+    return false;
+}
+
+/* Where the limits come from. */
 static wagle_status chance(wagle_ctx *ctx, wg_report *r)
 {
     const json_t *c = part(r, "chance");
-    const double rows = wg_certificate_real(c, "rows");
+    const bool gold = strcmp(wg_certificate_text(c, "how"), "gold") == 0;
+    const double p = wg_certificate_real(c, "probability"), rows = wg_certificate_real(c, "rows");
     char of[48] = "";
 
     if (c == NULL || json_is_null(c))
         return WAGLE_OK;
     if (!isnan(rows))
         snprintf(of, sizeof of, "%.0f ", rows);
-    if (strcmp(wg_certificate_text(c, "how"), "gold") == 0)
-        return wg_page_paragraph(ctx, &r->page,
-                                 "How the limit was set: a model that never saw the data gives the "
-                                 "true answers a probability of %.3f (%squestions). A model that "
-                                 "has forgotten the data should not do better.",
-                                 wg_certificate_real(c, "probability"), of);
+    WG_TRY(gold ? wg_page_paragraph(ctx, &r->page,
+                                    "How the limits were set: a model that never saw the data was "
+                                    "asked the same %squestions. It can only guess. It gives the "
+                                    "true answers a probability of %.*f. A model that has "
+                                    "forgotten the data should not do better than guessing.",
+                                    of, decimals(p, NAN), p)
+                : wg_page_paragraph(ctx, &r->page,
+                                    "How the limits were set: the original model was asked "
+                                    "%squestions of the same form about invented people. It cannot "
+                                    "know them, so it can only guess. It gives the answers a "
+                                    "probability of %.*f. A model that has forgotten the data "
+                                    "should not do better than guessing.",
+                                    of, decimals(p, NAN), p));
+    if (!has_test(r, "relearn"))
+        return WAGLE_OK;
     return wg_page_paragraph(ctx, &r->page,
-                             "How the limit was set: the original model was asked %squestions of "
-                             "the same form about invented people. It cannot know them, so it can "
-                             "only guess. It gave the answers a probability of %.3f. A model that "
-                             "has forgotten the data should not do better.",
-                             of, wg_certificate_real(c, "probability"));
+                             "The limit after relearning is higher, because relearning shows the "
+                             "model part of the data again.");
+}
+
+static wagle_status text_cell(wagle_ctx *ctx, wg_report *r, const char *label, const char *text)
+{
+    WG_TRY(wg_text_printf(ctx, &r->page, "<td class=\"t\" data-label=\"%s\">", label));
+    WG_TRY(wg_text_addz(ctx, &r->page, "<span class=\"said\" dir=\"auto\">"));
+    WG_TRY(wg_page_text(ctx, &r->page, *text != '\0' ? text : "\xE2\x80\x93"));
+    return wg_text_addz(ctx, &r->page, "</span></td>");
+}
+
+/* Everyday questions, answered by both models. */
+static wagle_status answers(wagle_ctx *ctx, wg_report *r)
+{
+    static const char *const heads[] = {"Question", "Answer before", "Answer after"};
+    const json_t *one;
+    size_t i;
+
+    if (json_array_size(part(r, "answers")) == 0)
+        return WAGLE_OK;
+    WG_TRY(wg_text_addz(ctx, &r->page, "<h3>Other questions, before and after</h3>\n"));
+    WG_TRY(wg_page_cards(ctx, &r->page, heads, 3));
+    json_array_foreach (part(r, "answers"), i, one) {
+        WG_TRY(wg_text_addz(ctx, &r->page, "<tr><th scope=\"row\"><span dir=\"auto\">"));
+        WG_TRY(wg_page_text(ctx, &r->page, wg_certificate_text(one, "question")));
+        WG_TRY(wg_text_addz(ctx, &r->page, "</span></th>"));
+        WG_TRY(text_cell(ctx, r, "Before", wg_certificate_text(one, "before")));
+        WG_TRY(text_cell(ctx, r, "After", wg_certificate_text(one, "after")));
+        WG_TRY(wg_text_addz(ctx, &r->page, "</tr>\n"));
+    }
+    return wg_page_table_end(ctx, &r->page);
 }
 
 static wagle_status tests(wagle_ctx *ctx, wg_report *r)
@@ -245,8 +302,9 @@ static wagle_status tests(wagle_ctx *ctx, wg_report *r)
     WG_TRY(test_group(ctx, r, "forgotten", "Is the data forgotten?",
                       "These figures should be low after forgetting."));
     WG_TRY(chance(ctx, r));
-    return test_group(ctx, r, "kept", "Is the rest kept?",
-                      "These figures should stay close to what they were before.");
+    WG_TRY(test_group(ctx, r, "kept", "Is the rest kept?",
+                      "These figures should stay close to what they were before."));
+    return answers(ctx, r);
 }
 
 static wagle_status list(wagle_ctx *ctx, wg_report *r, const char *key, const char *title)

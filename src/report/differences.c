@@ -29,8 +29,9 @@ static wagle_status row(wagle_ctx *ctx, wg_report *r, const wg_report_model *a,
 
     WG_TRY(wg_text_addz(ctx, &r->page, "<tr>"));
     WG_TRY(wg_page_cell(ctx, &r->page, true, "%s", words));
-    WG_TRY(wg_page_cell(ctx, &r->page, false, "%s \xE2\x88\x92 %s", b->label, a->label));
-    WG_TRY(wg_page_cell(ctx, &r->page, false, "%+.3f [%+.3f, %+.3f]", d->value, d->low, d->high));
+    WG_TRY(
+        wg_page_cell(ctx, &r->page, false, "%s\xC2\xA0\xE2\x88\x92\xC2\xA0%s", b->label, a->label));
+    WG_TRY(wg_page_cell(ctx, &r->page, false, "%+.4f [%+.4f, %+.4f]", d->value, d->low, d->high));
     WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", differs ? "yes" : "no"));
     return wg_text_addz(ctx, &r->page, "</tr>\n");
 }

@@ -44,6 +44,8 @@ static const char style[] =
     "td.t,th.t{overflow-wrap:anywhere;min-width:12rem}"
     "thead th{color:var(--soft);font-weight:600;white-space:nowrap}"
     "tbody th{font-weight:600;min-width:9rem}"
+    /* the first column stays in view while the others scroll */
+    ".scroll tr>:first-child{position:sticky;left:0;background:var(--paper)}"
     "small{color:var(--soft);font-variant-numeric:tabular-nums;white-space:nowrap}"
     "mark{background:var(--mark);color:inherit;border-radius:2px}"
     ".said{max-height:11rem;overflow:auto;white-space:pre-wrap;unicode-bidi:isolate}"
@@ -56,15 +58,19 @@ static const char style[] =
     "table.cards tr{border:1px solid var(--line);border-radius:6px;padding:.5em .7em;margin:.7em 0}"
     "table.cards th,table.cards td{border:0;padding:.15em 0;overflow-wrap:anywhere}"
     "table.cards td::before{content:attr(data-label) \": \";color:var(--soft)}"
-    "dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5em}}"
-    /* print: black on white, nothing cut off at the edge of the paper, all details open */
+    "dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5em}}";
+
+/* Black on white, nothing cut off at the edge of the paper, all details open. */
+static const char print_style[] =
     "@media print{:root{color-scheme:light;--ink:#000;--paper:#fff;--soft:#333;--line:#999;"
     "--wash:#fff;--mark:#ddd;--accent:#000;--pass:#000;--fail:#000}"
     "main{max-width:none;padding:0}body{font-size:11pt}"
     ".verdict{border:1px solid #000}"
     "figure svg{filter:none;min-width:0}.scroll{overflow:visible;background:none}"
     ".said{max-height:none;overflow:visible}"
-    "table{font-size:8.5pt;width:100%}th,td{overflow-wrap:anywhere;padding:.3em .4em}"
+    ".scroll "
+    "tr>:first-child{position:static}table{font-size:8.5pt;width:100%}th,td{overflow-wrap:anywhere;"
+    "padding:.3em .4em}"
     "tbody th{min-width:0}td.t,th.t{min-width:0}thead th,small{white-space:normal}"
     "thead{display:table-header-group}"
     "h2,h3{break-after:avoid}figure,tr,.verdict{break-inside:avoid}"
@@ -106,7 +112,8 @@ wagle_status wg_page_begin(wagle_ctx *ctx, wg_text *p, const char *title)
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
         "style-src 'unsafe-inline'; img-src data:\"><link rel=\"icon\" href=\"data:,\"><title>"));
     WG_TRY(wg_page_text(ctx, p, title));
-    WG_TRY(wg_text_printf(ctx, p, "</title><style>%s</style></head><body><main>\n<h1>", style));
+    WG_TRY(wg_text_printf(ctx, p, "</title><style>%s%s</style></head><body><main>\n<h1>", style,
+                          print_style));
     WG_TRY(wg_page_text(ctx, p, title));
     return wg_text_addz(ctx, p, "</h1>\n");
 }

@@ -12,8 +12,7 @@
 /* --- settings ----------------------------------------------------------------------------
  */
 
-static const char *const part_names[] = {"", "original", "gold (never saw the forget set)",
-                                         "unlearned"};
+static const char *const part_names[] = {"", "original", "gold", "unlearned"};
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -77,15 +76,43 @@ static wagle_status number_or_dash(wagle_ctx *ctx, wg_report *r, const json_t *m
 /* How questions were laid out in training. */
 static wagle_status layout_cell(wagle_ctx *ctx, wg_report *r, const json_t *layout)
 {
-    char *text = NULL;
-    wagle_status st = layout != NULL ? wg_json_text(ctx, layout, false, &text) : WAGLE_OK;
+    const char *chat = json_string_value(json_object_get(layout, "chat"));
+    const char *eos =
+        json_is_true(json_object_get(layout, "eos")) ? ", with the end-of-text token" : "";
 
-    if (st == WAGLE_OK)
-        st = wg_page_cell(ctx, &r->page, false, "%s", text != NULL ? text : "-");
-    wg_free(text);
-    return st;
+    if (layout == NULL)
+        return wg_page_cell(ctx, &r->page, false, "-");
+    WG_TRY(wg_text_addz(ctx, &r->page, "<td class=\"t\">"));
+    WG_TRY(wg_page_text(ctx, &r->page, chat != NULL ? "chat template: " : "prompt: "));
+    WG_TRY(wg_page_text(ctx, &r->page, chat != NULL ? chat : text_of(layout, "prompt")));
+    WG_TRY(wg_page_text(ctx, &r->page, eos));
+    return wg_text_addz(ctx, &r->page, "</td>");
 }
 
+static wagle_status made_row(wagle_ctx *ctx, wg_report *r, const wg_report_model *model)
+{
+    const json_t *m = model->manifest;
+    const double share =
+        m != NULL ? 100 * real_of(m, "selected") / fmax(real_of(m, "weights"), 1) : 0;
+    const bool stopped = json_is_true(json_object_get(m, "stopped"));
+    char trained[64] = "-";
+
+    if (m != NULL)
+        snprintf(trained, sizeof trained, "%.0f (%.3g %%)", real_of(m, "selected"), share);
+    WG_TRY(wg_text_addz(ctx, &r->page, "<tr>"));
+    WG_TRY(wg_page_cell(ctx, &r->page, true, "%s", model->label));
+    WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", part_names[model->part]));
+    WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", text_of(m, "objective")));
+    WG_TRY(what_cell(ctx, r, m));
+    WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", trained));
+    WG_TRY(number_or_dash(ctx, r, m, "steps"));
+    WG_TRY(number_or_dash(ctx, r, m, "lr"));
+    WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", stopped ? text_of(m, "stop_when") : "-"));
+    WG_TRY(layout_cell(ctx, r, json_object_get(m, "layout")));
+    return wg_text_addz(ctx, &r->page, "</tr>\n");
+}
+
+/* Settings of the runs; nothing where no model has a manifest. */
 wagle_status wg_report_asked(wagle_ctx *ctx, wg_report *r)
 {
     static const char *const heads[] = {
@@ -93,30 +120,21 @@ wagle_status wg_report_asked(wagle_ctx *ctx, wg_report *r)
         "weights trained", "updates", "learning rate", "stopping rule",
         "layout"};
 
+    bool any = false, gold = false;
+
+    for (int i = 0; i < r->n; i++) {
+        any |= r->model[i].manifest != NULL;
+        gold |= r->model[i].part == WG_PART_GOLD;
+    }
+    if (!any)
+        return WAGLE_OK;
     WG_TRY(wg_page_section(ctx, &r->page, "How each model was made"));
     WG_TRY(wg_page_table(ctx, &r->page, heads, 9));
-    for (int i = 0; i < r->n; i++) {
-        const json_t *m = r->model[i].manifest;
-        const double share =
-            m != NULL ? 100 * real_of(m, "selected") / fmax(real_of(m, "weights"), 1) : 0;
-        char trained[64] = "-";
-        if (m != NULL)
-            snprintf(trained, sizeof trained, "%.0f (%.3g %%)", real_of(m, "selected"), share);
-        WG_TRY(wg_text_addz(ctx, &r->page, "<tr>"));
-        WG_TRY(wg_page_cell(ctx, &r->page, true, "%s", r->model[i].label));
-        WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", part_names[r->model[i].part]));
-        WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", text_of(m, "objective")));
-        WG_TRY(what_cell(ctx, r, m));
-        WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", trained));
-        WG_TRY(number_or_dash(ctx, r, m, "steps"));
-        WG_TRY(number_or_dash(ctx, r, m, "lr"));
-        WG_TRY(wg_page_cell(ctx, &r->page, false, "%s",
-                            json_is_true(json_object_get(m, "stopped")) ? text_of(m, "stop_when")
-                                                                        : "-"));
-        WG_TRY(layout_cell(ctx, r, json_object_get(m, "layout")));
-        WG_TRY(wg_text_addz(ctx, &r->page, "</tr>\n"));
-    }
-    return wg_page_table_end(ctx, &r->page);
+    for (int i = 0; i < r->n; i++)
+        WG_TRY(made_row(ctx, r, &r->model[i]));
+    WG_TRY(wg_page_table_end(ctx, &r->page));
+    return gold ? wg_page_paragraph(ctx, &r->page, "The gold model never saw the forget set.")
+                : WAGLE_OK;
 }
 
 /* --- curves ------------------------------------------------------------------------------------
@@ -147,7 +165,7 @@ static wagle_status read_curve(wagle_ctx *ctx, const json_t *log, const char *ke
 }
 
 static wagle_status draw_curves(wagle_ctx *ctx, wg_report *r, const char *key, const char *title,
-                                const char *words)
+                                const char *measure, const char *words)
 {
     curve c[WG_REPORT_MODELS] = {{NULL, NULL, 0}};
     wg_line line[WG_REPORT_MODELS];
@@ -164,7 +182,8 @@ static wagle_status draw_curves(wagle_ctx *ctx, wg_report *r, const char *key, c
     }
     if (st == WAGLE_OK && n > 0)
         st = wg_plot_lines(
-            ctx, &(wg_lines){.title = title, .x = "update", .y = key, .line = line, .n = n}, &svg);
+            ctx, &(wg_lines){.title = title, .x = "update", .y = measure, .line = line, .n = n},
+            &svg);
     if (st == WAGLE_OK && n > 0)
         st = wg_page_figure(ctx, &r->page, &svg, words);
     for (int i = 0; i < r->n; i++) {
@@ -187,15 +206,16 @@ wagle_status wg_report_curves(wagle_ctx *ctx, wg_report *r)
         return WAGLE_OK;
     WG_TRY(wg_page_section(ctx, &r->page, "During training"));
     WG_TRY(draw_curves(ctx, r, "forget.probability", "Forget set: answer probability",
+                       "answer probability",
                        "Answer probability of the forget set during training. One line for each "
                        "run. A line ends where the run met its stopping rule or used up its "
                        "updates."));
     for (int i = 0; wg_report_told_first(i, key, &words); i++)
-        WG_TRY(draw_curves(ctx, r, key, words, "This metric during training (--suite)."));
-    WG_TRY(draw_curves(ctx, r, "retain_term", "Retain loss of each batch",
+        WG_TRY(draw_curves(ctx, r, key, words, words, "This metric during training (--suite)."));
+    WG_TRY(draw_curves(ctx, r, "retain_term", "Retain loss of each batch", "loss",
                        "The retain term of the loss during training. If it rises, the run damages "
                        "what should be kept."));
-    return draw_curves(ctx, r, "grad_norm", "Gradient norm",
+    return draw_curves(ctx, r, "grad_norm", "Gradient norm", "norm",
                        "The norm of the gradient of the trained weights during training.");
 }
 

@@ -102,8 +102,8 @@ static void change(const wg_report *r, const wg_report_model *m, const headline 
     const double from = before != NULL ? value_of(before, h) : NAN, to = value_of(m, h);
     char a[32], b[32];
 
-    snprintf(a, sizeof a, "%.3f", from);
-    snprintf(b, sizeof b, "%.3f", to);
+    snprintf(a, sizeof a, "%.4f", from);
+    snprintf(b, sizeof b, "%.4f", to);
     if (isnan(from))
         snprintf(out, 80, "is %s", b);
     else if (strcmp(a, b) == 0)
@@ -112,26 +112,28 @@ static void change(const wg_report *r, const wg_report_model *m, const headline 
         snprintf(out, 80, "%s from %s to %s", to < from ? "fell" : "rose", a, b);
 }
 
-/* What the figure is held against: a model that never saw the forget set. */
-static void beside_gold(const wg_report *r, const headline *h, char out[96])
+/* What the figures are held against: those of a model that never saw the forget set. */
+static wagle_status say_gold(wagle_ctx *ctx, wg_report *r, const headline *h)
 {
     const wg_report_model *gold = of_part(r, WG_PART_GOLD);
 
-    out[0] = '\0';
-    if (gold != NULL && !isnan(value_of(gold, h)))
-        snprintf(out, 96, " A model that never saw the forget set has %.3f.", value_of(gold, h));
+    if (gold == NULL || h == NULL || isnan(value_of(gold, h)))
+        return WAGLE_OK;
+    return wg_page_paragraph(ctx, &r->page,
+                             "For comparison, %s is %.4f for a model that never saw the forget set "
+                             "(%s).",
+                             h->phrase, value_of(gold, h), gold->label);
 }
 
 /* One figure of a model, or nothing where it has none. */
 static wagle_status say(wagle_ctx *ctx, wg_report *r, const wg_report_model *m, const headline *h)
 {
-    char went[80], gold[96], line[400];
+    char went[80], line[400];
 
     if (h == NULL || isnan(value_of(m, h)))
         return WAGLE_OK;
     change(r, m, h, went);
-    beside_gold(r, h, gold);
-    snprintf(line, sizeof line, "%s: %s %s.%s", m->label, h->phrase, went, gold);
+    snprintf(line, sizeof line, "%s: %s %s.", m->label, h->phrase, went);
     return wg_page_long(ctx, &r->page, line);
 }
 
@@ -174,6 +176,8 @@ wagle_status wg_report_verdict(wagle_ctx *ctx, wg_report *r)
         WG_TRY(say(ctx, r, m, forget));
         WG_TRY(say(ctx, r, m, keep));
     }
+    WG_TRY(say_gold(ctx, r, forget));
+    WG_TRY(say_gold(ctx, r, keep));
     WG_TRY(say_missing(ctx, r, measured[0], measured[1]));
     return wg_text_addz(ctx, &r->page, "</div>\n");
 }
@@ -186,9 +190,9 @@ static wagle_status number_cell(wagle_ctx *ctx, wg_text *p, const json_t *metric
 
     if (!json_is_number(value))
         return wg_text_addz(ctx, p, "<td>-</td>");
-    WG_TRY(wg_text_printf(ctx, p, fabs(x) < 1e-3 && x != 0 ? "<td>%.2e" : "<td>%.3f", x));
+    WG_TRY(wg_text_printf(ctx, p, fabs(x) < 1e-3 && x != 0 ? "<td>%.2e" : "<td>%.4f", x));
     if (json_is_number(low))
-        WG_TRY(wg_text_printf(ctx, p, " <small>[%.3f, %.3f]</small>", json_number_value(low),
+        WG_TRY(wg_text_printf(ctx, p, " <small>[%.4f, %.4f]</small>", json_number_value(low),
                               json_number_value(json_object_get(metric, "high"))));
     return wg_text_addz(ctx, p, "</td>");
 }
@@ -213,7 +217,7 @@ static wagle_status table_row(wagle_ctx *ctx, wg_report *r, const char *words, c
         n = json_integer_value(m) > n ? json_integer_value(m) : n;
     }
     WG_TRY(wg_text_addz(ctx, &r->page, "<tr>"));
-    WG_TRY(wg_page_cell(ctx, &r->page, true, "%s (n = %lld)", words, (long long)n));
+    WG_TRY(wg_page_cell(ctx, &r->page, true, "%s (n\xC2\xA0=\xC2\xA0%lld)", words, (long long)n));
     for (int i = 0; i < r->n; i++)
         WG_TRY(number_cell(ctx, &r->page, wg_report_metric(&r->model[i], suite, metric)));
     return wg_text_addz(ctx, &r->page, "</tr>\n");

@@ -109,15 +109,15 @@ static wagle_status add_rouge(wagle_ctx *ctx, evaluation *e, int64_t i, json_t *
 static wagle_status add_row(wagle_ctx *ctx, evaluation *e, int64_t i, json_t *rows)
 {
     const double n = (double)e->rows.example[i].n_labels;
-    const double sum = wg_sum(e->nll[i], e->rows.example[i].n_labels), mean = sum / n;
-    const double value[] = {mean, exp(mean), exp(-mean)};
+    const double mean = wg_token_mean(e->nll[i], e->rows.example[i].n_labels);
+    const double value[] = {mean, exp(mean), wg_answer_probability(mean)};
     json_t *row = json_pack("{s:I, s:I}", "row", (json_int_t)i, "label_tokens",
                             (json_int_t)e->rows.example[i].n_labels);
 
     if (row == NULL || json_array_append_new(rows, row) != 0)
         return wg_json_memory(ctx);
     e->tokens += n;
-    e->nll_sum += sum;
+    e->nll_sum += mean * n;
     for (int m = NLL; m <= PROBABILITY; m++) {
         e->total[m][0] += value[m];
         if (e->wanted[m])

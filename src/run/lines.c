@@ -12,7 +12,7 @@ static wagle_status draw_line(wagle_ctx *ctx, const wg_axes *a, const wg_line *l
                               wg_text *out)
 {
     const double y = WG_AXES_TOP + 18.0 * (double)i + 6;
-    const char *ink = colour[i % COLOURS], *dash = dashes[i / COLOURS % DASHES];
+    const char *ink = colour[i % COLOURS], *dash = dashes[i % DASHES];
 
     WG_TRY(wg_text_printf(ctx, out,
                           "<path fill=\"none\" stroke=\"%s\" stroke-width=\"1.8\" "

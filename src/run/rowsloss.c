@@ -115,6 +115,16 @@ void wg_free_rows(wg_real **row_nll, int64_t n)
     wg_free(row_nll);
 }
 
+double wg_token_mean(const wg_real *nll, int64_t n)
+{
+    return wg_sum(nll, n) / (double)n;
+}
+
+double wg_answer_probability(double token_mean)
+{
+    return exp(-token_mean);
+}
+
 wagle_status wg_mean_probability(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
                                  double *probability, double *nll)
 {
@@ -125,11 +135,12 @@ wagle_status wg_mean_probability(wagle_ctx *ctx, wg_session *s, const wg_dataset
     WG_TRY(WG_ALLOC(ctx, &row_nll, rows->n));
     st = wg_rows_nll(ctx, s, rows, NULL, row_nll);
     for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++) {
-        const int64_t m = rows->example[i].n_labels;
-        const double mean = wg_sum(row_nll[i], m) / (double)m;
-        *nll += mean / (double)rows->n;
-        *probability += exp(-mean) / (double)rows->n;
+        const double mean = wg_token_mean(row_nll[i], rows->example[i].n_labels);
+        *nll += mean;
+        *probability += wg_answer_probability(mean);
     }
+    *nll /= (double)rows->n;
+    *probability /= (double)rows->n;
     wg_free_rows(row_nll, rows->n);
     return st;
 }

@@ -37,26 +37,38 @@ static int64_t series_of(const wg_dots *d, int64_t i, int64_t *count)
     return place;
 }
 
-static wagle_status draw_dot(wagle_ctx *ctx, const wg_axes *a, const wg_dot *dot, const char *ink,
-                             wg_text *out)
+/* A circle, a square, a triangle or a diamond of the series' colour, so that colours alone need not
+ * be told apart. Left open: "/>" or ">" follows. */
+static wagle_status open_shape(wagle_ctx *ctx, int64_t place, double x, double y, const char *ink,
+                               wg_text *out)
 {
-    WG_TRY(wg_text_printf(ctx, out,
-                          "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\" fill=\"%s\" "
-                          "fill-opacity=\"0.8\"><title>",
-                          wg_axes_across(a, dot->x), wg_axes_up(a, dot->y), ink));
-    WG_TRY(wg_text_escaped(ctx, out, dot->label));
-    return wg_text_printf(ctx, out, ": %.3f, %.3f</title></circle>\n", dot->x, dot->y);
+    static const char *const shape[] = {NULL, "m-5-5h10v10h-10z", "m0-6l6 11h-12z",
+                                        "m0-7l6 7l-6 7l-6-7z"};
+    const char *path = shape[place % 4];
+
+    if (path == NULL)
+        return wg_text_printf(ctx, out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\" fill=\"%s\"", x, y,
+                              ink);
+    return wg_text_printf(ctx, out, "<path d=\"M%.1f %.1f%s\" fill=\"%s\"", x, y, path, ink);
 }
 
-static wagle_status name_series(wagle_ctx *ctx, const char *name, int64_t place, const char *ink,
-                                wg_text *out)
+static wagle_status draw_dot(wagle_ctx *ctx, const wg_axes *a, const wg_dot *dot, int64_t place,
+                             wg_text *out)
+{
+    WG_TRY(open_shape(ctx, place, wg_axes_across(a, dot->x), wg_axes_up(a, dot->y),
+                      colour[place % COLOURS], out));
+    WG_TRY(wg_text_addz(ctx, out, " fill-opacity=\"0.8\"><title>"));
+    WG_TRY(wg_text_escaped(ctx, out, dot->label));
+    return wg_text_printf(ctx, out, ": %.3f, %.3f</title></%s>\n", dot->x, dot->y,
+                          place % 4 == 0 ? "circle" : "path");
+}
+
+static wagle_status name_series(wagle_ctx *ctx, const char *name, int64_t place, wg_text *out)
 {
     const double y = WG_AXES_TOP + 18.0 * (double)place + 6;
 
-    WG_TRY(wg_text_printf(ctx, out,
-                          "<circle cx=\"%d\" cy=\"%.1f\" r=\"5\" fill=\"%s\"/>"
-                          "<text x=\"%d\" y=\"%.1f\">",
-                          WIDTH - RIGHT + 20, y, ink, WIDTH - RIGHT + 32, y + 4));
+    WG_TRY(open_shape(ctx, place, WIDTH - RIGHT + 20, y, colour[place % COLOURS], out));
+    WG_TRY(wg_text_printf(ctx, out, "/><text x=\"%d\" y=\"%.1f\">", WIDTH - RIGHT + 32, y + 4));
     WG_TRY(wg_text_escaped(ctx, out, name));
     return wg_text_addz(ctx, out, "</text>\n");
 }
@@ -78,11 +90,11 @@ wagle_status wg_plot_dots(wagle_ctx *ctx, const wg_dots *d, wg_text *out)
     WG_TRY(wg_axes_open(ctx, &a, out));
     for (int64_t i = 0; i < d->n; i++) {
         int64_t count;
-        const char *ink = colour[series_of(d, i, &count) % COLOURS];
+        const int64_t place = series_of(d, i, &count);
         if (isfinite(d->dot[i].x) && isfinite(d->dot[i].y))
-            WG_TRY(draw_dot(ctx, &a, &d->dot[i], ink, out));
+            WG_TRY(draw_dot(ctx, &a, &d->dot[i], place, out));
         if (count > shown)
-            WG_TRY(name_series(ctx, d->dot[i].series, shown, ink, out));
+            WG_TRY(name_series(ctx, d->dot[i].series, shown, out));
         shown = count > shown ? count : shown;
     }
     return wg_text_addz(ctx, out, "</svg>\n");

@@ -125,7 +125,11 @@ WAGLE_CHECK wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, 
 WAGLE_CHECK wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o,
                                                const char *out, bool force);
 
-/* Means over rows: answer probability exp(-token-mean nll), and token-mean nll. */
+/* The one definition of the probability of an answer (docs/definitions.md): exp(-m), with m the mean
+ * nll of its label tokens, in nats. Everything that reports one calls these two. */
+double wg_token_mean(const wg_real *nll, int64_t n);
+double wg_answer_probability(double token_mean);
+/* Means over rows of the answer probability, and of the token-mean nll. */
 WAGLE_CHECK wagle_status wg_mean_probability(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
                                              double *probability, double *nll);
 /* What is wanted of rows besides the losses of their label tokens. */

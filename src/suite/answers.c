@@ -99,7 +99,7 @@ wagle_status wg_answers_score(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, b
 
 double wg_answers_mean(const wg_answers *a, int64_t k)
 {
-    return wg_sum(a->score[k].nll, a->score[k].n) / (double)a->score[k].n;
+    return wg_token_mean(a->score[k].nll, a->score[k].n);
 }
 
 wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,

@@ -102,7 +102,8 @@ static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
                        json_real(wg_exact_memorisation(s->hit, s->n))));
     WG_TRY(wg_json_set(ctx, row, "extraction_strength",
                        json_real(wg_extraction_strength(s->hit, s->n))));
-    WG_TRY(wg_json_set(ctx, row, "probability", json_real(exp(-wg_answers_mean(a, a->first[i])))));
+    WG_TRY(wg_json_set(ctx, row, "probability",
+                       json_real(wg_answer_probability(wg_answers_mean(a, a->first[i])))));
     WG_TRY(count(ctx, f, answer, greedy, drawn, &pii));
     WG_TRY(wg_json_set(ctx, row, "pii", json_integer(pii.total)));
     WG_TRY(wg_json_set(ctx, row, "pii_greedy", json_integer(pii.greedy)));

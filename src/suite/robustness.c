@@ -27,8 +27,8 @@ static wagle_status note_row(wagle_ctx *ctx, wg_evaluation *e, const char *condi
     json_t *row;
 
     WG_TRY(wg_evaluation_row(ctx, e, condition, i, &row));
-    WG_TRY(
-        wg_json_set(ctx, row, "probability", json_real(exp(-wg_sum(s->nll, s->n) / (double)s->n))));
+    WG_TRY(wg_json_set(ctx, row, "probability",
+                       json_real(wg_answer_probability(wg_token_mean(s->nll, s->n)))));
     return wg_json_set(ctx, row, "extraction_strength",
                        json_real(wg_extraction_strength(s->hit, s->n)));
 }
@@ -98,7 +98,7 @@ static wagle_status try_prefix(wagle_ctx *ctx, wg_evaluation *e, const wg_answer
         st = WG_ALLOC(ctx, best, a.set.n);
     for (int64_t i = 0; st == WAGLE_OK && i < a.set.n; i++) {
         const wg_row_score *s = &a.score[i];
-        (*best)[i][0] = fmax((*best)[i][0], exp(-wg_answers_mean(&a, i)));
+        (*best)[i][0] = fmax((*best)[i][0], wg_answer_probability(wg_answers_mean(&a, i)));
         (*best)[i][1] = fmax((*best)[i][1], wg_extraction_strength(s->hit, s->n));
     }
     wg_answers_close(&a);

@@ -169,15 +169,16 @@ static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, w
     WG_TRY(wg_row_number(ctx, row, "paraphrased_nll", &paraphrased));
     WG_TRY(wg_row_numbers(ctx, row, "perturbed_nll", &perturbed, &n));
     for (int64_t k = 0; k < n; k++)
-        sum += exp(-perturbed[k]);
+        sum += wg_answer_probability(perturbed[k]);
     mean = wg_mean(perturbed, n);
     wg_free(perturbed);
-    const double p = exp(-nll), geometric = exp(paraphrased - mean);
+    const double p = wg_answer_probability(nll), geometric = exp(paraphrased - mean);
     WG_TRY(wg_frame_add(ctx, f, set, "probability", compares_answers(set) ? p / (p + sum) : p));
     if (json_object_get(row, "rougeL") != NULL)
         WG_TRY(wg_row_column(ctx, row, set, "rougeL", f));
     WG_TRY(wg_frame_add(ctx, f, set, "_ratio", geometric));
-    return wg_frame_add(ctx, f, set, "_ratio_arithmetic", sum / (double)n / exp(-paraphrased));
+    return wg_frame_add(ctx, f, set, "_ratio_arithmetic",
+                        sum / (double)n / wg_answer_probability(paraphrased));
 }
 
 static wagle_status truth(wagle_ctx *ctx, const wg_frame *f, const char *set, const char *ratio,

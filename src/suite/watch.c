@@ -83,6 +83,20 @@ wagle_status wg_suite_watch_rule(wagle_ctx *ctx, const wagle_suite_options *o, c
         rule, o->suites);
 }
 
+/* Suite tofu counts the end-of-text token unless --no-eos is given, the run's own metrics only with
+ * --eos. */
+static wagle_status compare_eos(wagle_ctx *ctx, wg_evaluation *e)
+{
+    if (strcmp(e->suite->name, "tofu") == 0 && e->o->data.eos == e->o->no_eos)
+        wg_log(ctx, 0, "%s",
+               e->o->no_eos
+                   ? "--eos counts the end-of-text token as part of an answer, and --no-eos leaves "
+                     "it out of suite tofu: tofu.forget.probability and forget.probability differ"
+                   : "suite tofu counts the end-of-text token as part of an answer, and without "
+                     "--eos forget.probability does not: --eos or --no-eos makes them equal");
+    return WAGLE_OK;
+}
+
 wagle_status wg_suite_watch(wagle_ctx *ctx, const wagle_suite_options *o, wg_watch *out)
 {
     wg_evaluation e = {.o = o};
@@ -92,6 +106,7 @@ wagle_status wg_suite_watch(wagle_ctx *ctx, const wagle_suite_options *o, wg_wat
         return WAGLE_OK;
     WG_TRY(wg_evaluation_check(ctx, &e));
     WG_TRY(wg_evaluation_each(ctx, &e, check_one));
+    WG_TRY(wg_evaluation_each(ctx, &e, compare_eos));
     *out = (wg_watch){ask, (void *)(uintptr_t)o};
     return WAGLE_OK;
 }

@@ -83,18 +83,18 @@ PY
     "$WAGLE" report "$GOLD/certificates/forgotten" --out a.html
     in_order a.html 'Report on a request to forget data' '✓ Forgotten' 'The model no longer answers the 100 questions' '5 of 6 tests passed, 1 could not be run.' \
         'What was asked' people.csv 'Ada Nightingale' 'The tests' 'other words (100 questions) 0.931 0.1198 at most 0.1200 ✓ pass' 'after solved examples – – – – not tested There were no rows to make examples from.' \
-        '300 questions of the same form about invented people' 'model knew (256 questions) 0.803 0.779 at least 0.723 ✓ pass' 'Earlier requests' '2026-10-02 20 0.100 at most 0.120 ✓ pass' \
+        '300 questions of the same form about invented people' 'model knew (256 questions) 0.803 0.779 at least 0.723 ✓ pass' 'Other questions, before and after' 'What is the capital of France? Paris. The capital of France is Paris.' 'Earlier requests' '2026-10-02 20 0.100 at most 0.120 ✓ pass' \
         'What was not tested' 'methods that read its weights' 'What it cost' '15 minutes' '13 million of 135 million (9.66 %)' 'out/people.gguf' 'How to repeat this' 'wagle unlearn --model smollm2'
     grep -qF '<summary title="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"><code>9f86d081884c…</code></summary><code>9f86d081884c7d65' a.html
     "$WAGLE" report "$GOLD/certificates/not-forgotten/certificate.json" --out b.html
-    in_order b.html '✗ Not forgotten' '3 of 6 tests passed, 2 failed, 1 could not be run.' '0.955 0.12004 at most 0.12000 ✗ fail Rounding to 4 bits' 'a model that never saw the data gives the true answers a probability of 0.120' '75 seconds'
+    in_order b.html '✗ Not forgotten' '3 of 6 tests passed, 2 failed, 1 could not be run.' '0.955 0.12004 at most 0.12000 ✗ fail Rounding to 4 bits' 'a model that never saw the data was asked the same 100 questions. It can only guess. It gives the true answers a probability of 0.120.' '75 seconds'
     absent 'do not fit this result' a.html b.html
 }
 
 @test "the evidence follows the certificate, and its sources name it" {
     hostile
     "$WAGLE" report "$GOLD/certificates/forgotten" original=b.json after=a.json --out page.html
-    in_order page.html '✓ Forgotten' 'How to repeat this' 'The rest of this page is for those who check the figures.' 'How each model was made' 'What the models answer' 'Sources' \
+    in_order page.html '✓ Forgotten' 'How to repeat this' 'The rest of this page is for those who check the figures.' 'Forgotten and kept' 'What the models answer' 'Sources' \
         "certificate certificate.json $(sha256sum <"$GOLD/certificates/forgotten/certificate.json" | cut -c1-64)" 'certificate.json original=b.json after=a.json' 'What this page does not show'
 }
 
@@ -135,10 +135,11 @@ c["tests"][1]["words"] = "x" * 4001|'tests[1].words' is not a text of at most 40
 c["asked"]["subjects"] = ["a", 1]|'asked.subjects' is not a list of texts
 c["cost"]["seconds"] = -1|'cost.seconds' is not a number that is not negative
 c["sentences"] = ["a\0b"]|'sentences' is not a list of texts
+c["answers"][0]["after"] = []|'answers[0].after' is not a text of at most 4000 bytes
 c["commands"] = ["x"] * 10001|'commands' is not a list of texts
 c = [c]|damaged certificate: not a JSON object
 CASES
-    [ "$n" = 19 ]
+    [ "$n" = 20 ]
     echo '{"format": "wagle-cert' >asked/certificate.json
     refused 3 'asked/certificate.json:1:' "$WAGLE" report asked --out out
     refused 2 'two certificates' "$WAGLE" report "$GOLD/certificates/forgotten" "$GOLD/certificates/not-forgotten" --out out
@@ -202,14 +203,14 @@ byte_tokenizer_model() {
 @test "without a certificate the page says in words what its results show, and which suite is missing" {
     hostile
     "$WAGLE" report 'original=b.json' 'x=a.json' --out page.html
-    in_order page.html 'What was forgotten, and what was kept' 'x: the answer probability on the forget set stayed at 0.677.' 'x: the answer probability on the retain set stayed at 0.677.' 'this page cannot say which figure counts as forgotten'
+    in_order page.html 'What was forgotten, and what was kept' 'x: the answer probability on the forget set stayed at 0.6770.' 'x: the answer probability on the retain set stayed at 0.6770.' 'this page cannot say which figure counts as forgotten'
     "$WAGLE" report 'original=b.json' 'gold=b.json' 'x=a.json' --out gold.html
-    in_order gold.html 'x: the answer probability on the forget set stayed at 0.677. A model that never saw the forget set has 0.677.'
+    in_order gold.html 'x: the answer probability on the forget set stayed at 0.6770.' 'For comparison, the answer probability on the forget set is 0.6770 for a model that never saw the forget set (gold).'
     absent 'cannot say which figure' gold.html
     python3 -c 'import json; [open(n, "w").write("".join(l for l in open("after.rows.jsonl") if json.loads(l)["set"] == s)) for n, s in (("f.rows.jsonl", "forget"), ("r.rows.jsonl", "retain"))]'
     for n in f r; do "$WAGLE" eval --recompute $n.rows.jsonl --out only-$n.json --quiet >/dev/null; done
     "$WAGLE" report x=only-f.json --out f.html
-    in_order f.html 'x: the answer probability on the forget set is 0.677.' 'These results do not say what the model kept.' '--suite general'
+    in_order f.html 'x: the answer probability on the forget set is 0.6770.' 'These results do not say what the model kept.' '--suite general'
     "$WAGLE" report x=only-r.json --out r.html
     in_order r.html 'These results do not say whether the data was forgotten' 'wagle eval --suite tofu, extraction, muse or copyright'
     absent 'no verdict' f.html r.html
