@@ -106,7 +106,16 @@ wagle_status wg_suite_watch(wagle_ctx *ctx, const wagle_suite_options *o, wg_wat
         return WAGLE_OK;
     WG_TRY(wg_evaluation_check(ctx, &e));
     WG_TRY(wg_evaluation_each(ctx, &e, check_one));
-    WG_TRY(wg_evaluation_each(ctx, &e, compare_eos));
     *out = (wg_watch){ask, (void *)(uintptr_t)o};
     return WAGLE_OK;
+}
+
+wagle_status wg_suite_watch_eos(wagle_ctx *ctx, const wagle_suite_options *o)
+{
+    wg_evaluation e = {.o = o};
+
+    if (o == NULL || o->suites == NULL)
+        return WAGLE_OK;
+    WG_TRY(wg_evaluation_check(ctx, &e));
+    return wg_evaluation_each(ctx, &e, compare_eos);
 }
