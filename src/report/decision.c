@@ -144,7 +144,7 @@ static int decimals(double figure, double threshold)
 static wagle_status figure_cell(wagle_ctx *ctx, wg_report *r, const char *label, const char *before,
                                 double value, int digits)
 {
-    WG_TRY(wg_text_printf(ctx, &r->page, "<td data-label=\"%s\">", label));
+    WG_TRY(wg_text_printf(ctx, &r->page, "<td class=\"n\" data-label=\"%s\">", label));
     WG_TRY(isnan(value) ? wg_text_addz(ctx, &r->page, "\xE2\x80\x93")
                         : wg_text_printf(ctx, &r->page, "%s%.*f", before, digits, value));
     return wg_text_addz(ctx, &r->page, "</td>");
@@ -404,12 +404,14 @@ static wagle_status bound(wagle_ctx *ctx, wg_report *r, const char *what, const 
 {
     if (*hash == '\0')
         return WAGLE_OK;
-    WG_TRY(wg_text_printf(ctx, &r->page, "<tr><th scope=\"row\">%s</th><td>", what));
+    WG_TRY(wg_text_printf(ctx, &r->page,
+                          "<tr><th scope=\"row\">%s</th><td data-label=\"File or folder\">", what));
     WG_TRY(wg_page_text(ctx, &r->page, path));
-    return wg_text_printf(ctx, &r->page,
-                          "</td><td><details class=\"hash\"><summary title=\"%s\"><code>%.12s"
-                          "\xE2\x80\xA6</code></summary><code>%s</code></details></td></tr>\n",
-                          hash, hash, hash);
+    return wg_text_printf(
+        ctx, &r->page,
+        "</td><td data-label=\"SHA-256\"><details class=\"hash\"><summary title=\"%s\"><code>%.12s"
+        "\xE2\x80\xA6</code></summary><code>%s</code></details></td></tr>\n",
+        hash, hash, hash);
 }
 
 static wagle_status record(wagle_ctx *ctx, wg_report *r)
@@ -424,7 +426,7 @@ static wagle_status record(wagle_ctx *ctx, wg_report *r)
     WG_TRY(wg_page_paragraph(ctx, &r->page,
                              "A SHA-256 is a fingerprint. Another file, or one changed byte, has "
                              "another fingerprint. Click one to see all of it."));
-    WG_TRY(wg_page_table(ctx, &r->page, heads, 3));
+    WG_TRY(wg_page_cards(ctx, &r->page, heads, 3));
     WG_TRY(bound(ctx, r, "Data to forget", wg_certificate_text(a, "data"),
                  wg_certificate_text(a, "sha256")));
     for (int i = 0; i < 3; i++) {
@@ -468,6 +470,25 @@ static wagle_status earlier(wagle_ctx *ctx, wg_report *r)
     return wg_page_table_end(ctx, &r->page);
 }
 
+/* A command, each option outside of quotes on a line of its own, so that narrow pages do not break
+ * it within an option and it can still be copied. */
+static wagle_status command(wagle_ctx *ctx, wg_report *r, const char *text)
+{
+    bool quoted = false;
+
+    while (*text != '\0') {
+        size_t n = 1;
+        quoted ^= *text == '\'';
+        while (text[n] != '\0' && text[n] != '\'' && text[n] != ' ')
+            n++;
+        if (!quoted && strncmp(text, " --", 3) == 0)
+            WG_TRY(wg_text_addz(ctx, &r->page, " \\\n   "));
+        WG_TRY(wg_page_piece(ctx, &r->page, text, n));
+        text += n;
+    }
+    return wg_text_addz(ctx, &r->page, "\n");
+}
+
 static wagle_status commands(wagle_ctx *ctx, wg_report *r)
 {
     const json_t *one;
@@ -476,10 +497,8 @@ static wagle_status commands(wagle_ctx *ctx, wg_report *r)
     if (json_array_size(part(r, "commands")) > 0) {
         WG_TRY(wg_page_section(ctx, &r->page, "How to repeat this"));
         WG_TRY(wg_text_addz(ctx, &r->page, "<pre>"));
-        json_array_foreach (part(r, "commands"), i, one) {
-            WG_TRY(wg_page_text(ctx, &r->page, json_string_value(one)));
-            WG_TRY(wg_text_addz(ctx, &r->page, "\n"));
-        }
+        json_array_foreach (part(r, "commands"), i, one)
+            WG_TRY(command(ctx, r, json_string_value(one)));
         WG_TRY(wg_text_addz(ctx, &r->page, "</pre>\n"));
     }
     return wg_page_paragraph(ctx, &r->page, "Made by wagle %s, seed %.0f.",

@@ -44,6 +44,7 @@ static const char style[] =
     "td.t,th.t{overflow-wrap:anywhere;min-width:12rem}"
     "thead th{color:var(--soft);font-weight:600;white-space:nowrap}"
     "tbody th{font-weight:600;min-width:9rem}"
+    ".cards th,.cards td{overflow-wrap:anywhere}.n{white-space:nowrap}"
     /* the first column stays in view while the others scroll */
     ".scroll tr>:first-child{position:sticky;left:0;background:var(--paper)}"
     "small{color:var(--soft);font-variant-numeric:tabular-nums;white-space:nowrap}"
@@ -69,8 +70,9 @@ static const char print_style[] =
     "figure svg{filter:none;min-width:0}.scroll{overflow:visible;background:none}"
     ".said{max-height:none;overflow:visible}"
     ".scroll "
-    "tr>:first-child{position:static}table{font-size:8.5pt;width:100%}th,td{overflow-wrap:anywhere;"
-    "padding:.3em .4em}"
+    "tr>:first-child{position:static}table{font-size:8.5pt;width:100%}th,td{overflow-wrap:break-"
+    "word;padding:.3em .4em}"
+    "td.t,.hash{overflow-wrap:anywhere}"
     "tbody th{min-width:0}td.t,th.t{min-width:0}thead th,small{white-space:normal}"
     "thead{display:table-header-group}"
     "h2,h3{break-after:avoid}figure,tr,.verdict{break-inside:avoid}"
@@ -101,6 +103,17 @@ wagle_status wg_page_text(wagle_ctx *ctx, wg_text *p, const char *text)
         i += n > 0 ? (size_t)n : 1;
     }
     return WAGLE_OK;
+}
+
+wagle_status wg_page_piece(wagle_ctx *ctx, wg_text *p, const char *at, size_t bytes)
+{
+    wg_text copy = {0};
+    wagle_status st = wg_text_add(ctx, &copy, at, bytes);
+
+    if (st == WAGLE_OK)
+        st = wg_page_text(ctx, p, copy.text);
+    wg_text_free(&copy);
+    return st;
 }
 
 wagle_status wg_page_begin(wagle_ctx *ctx, wg_text *p, const char *title)
@@ -277,17 +290,6 @@ static wagle_status common(wagle_ctx *ctx, const piece *a, int64_t n, const piec
     return WAGLE_OK;
 }
 
-static wagle_status add_piece(wagle_ctx *ctx, wg_text *p, const char *at, size_t bytes)
-{
-    wg_text copy = {0};
-    wagle_status st = wg_text_add(ctx, &copy, at, bytes);
-
-    if (st == WAGLE_OK)
-        st = wg_page_text(ctx, p, copy.text);
-    wg_text_free(&copy);
-    return st;
-}
-
 wagle_status wg_page_difference(wagle_ctx *ctx, wg_text *p, const char *other, const char *text)
 {
     piece *a = NULL, *b = NULL;
@@ -305,11 +307,11 @@ wagle_status wg_page_difference(wagle_ctx *ctx, wg_text *p, const char *other, c
         if (!kept[j] && b[j].bytes > 0)
             st = wg_text_addz(ctx, p, "<mark>");
         if (st == WAGLE_OK)
-            st = add_piece(ctx, p, b[j].at, b[j].bytes);
+            st = wg_page_piece(ctx, p, b[j].at, b[j].bytes);
         if (st == WAGLE_OK && !kept[j] && b[j].bytes > 0)
             st = wg_text_addz(ctx, p, "</mark>");
         if (st == WAGLE_OK)
-            st = add_piece(ctx, p, b[j].at + b[j].bytes, b[j].space);
+            st = wg_page_piece(ctx, p, b[j].at + b[j].bytes, b[j].space);
     }
     wg_free(a);
     wg_free(b);

@@ -43,6 +43,7 @@ WAGLE_CHECK wagle_status wg_page_begin(wagle_ctx *ctx, wg_text *p, const char *t
 WAGLE_CHECK wagle_status wg_page_end(wagle_ctx *ctx, wg_text *p);
 WAGLE_CHECK wagle_status wg_page_section(wagle_ctx *ctx, wg_text *p, const char *title);
 WAGLE_CHECK wagle_status wg_page_text(wagle_ctx *ctx, wg_text *p, const char *text);
+WAGLE_CHECK wagle_status wg_page_piece(wagle_ctx *ctx, wg_text *p, const char *text, size_t bytes);
 /* <p> of a sentence. */
 WAGLE_CHECK wagle_status wg_page_paragraph(wagle_ctx *ctx, wg_text *p, const char *format, ...)
     WG_PRINTF(3);

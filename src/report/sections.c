@@ -370,8 +370,7 @@ static wagle_status source(wagle_ctx *ctx, wg_report *r, const char *label, cons
     WG_TRY(wg_text_addz(ctx, &r->page, "<tr>"));
     WG_TRY(wg_page_cell(ctx, &r->page, true, "%s", label));
     WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", wg_path_name(path)));
-    WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", hash));
-    return wg_text_addz(ctx, &r->page, "</tr>\n");
+    return wg_text_printf(ctx, &r->page, "<td class=\"t\">%s</td></tr>\n", hash);
 }
 
 static wagle_status data_hashes(wagle_ctx *ctx, wg_report *r, const wg_report_model *m)
@@ -385,8 +384,9 @@ static wagle_status data_hashes(wagle_ctx *ctx, wg_report *r, const wg_report_mo
             WG_TRY(wg_text_addz(ctx, &r->page, "<tr>"));
             WG_TRY(wg_page_cell(ctx, &r->page, true, "%s, %s", m->label, keys[k]));
             WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", text_of(file, "file")));
-            WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", text_of(file, "sha256")));
-            WG_TRY(wg_text_addz(ctx, &r->page, "</tr>\n"));
+            WG_TRY(wg_text_addz(ctx, &r->page, "<td class=\"t\">"));
+            WG_TRY(wg_page_text(ctx, &r->page, text_of(file, "sha256")));
+            WG_TRY(wg_text_addz(ctx, &r->page, "</td></tr>\n"));
         }
     return WAGLE_OK;
 }

@@ -223,6 +223,13 @@ static wagle_status table_row(wagle_ctx *ctx, wg_report *r, const char *words, c
     return wg_text_addz(ctx, &r->page, "</tr>\n");
 }
 
+/* Whether a bar would show what suite tofu's bar shows already. */
+static bool is_repeated(const wg_report *r, int i)
+{
+    return i > 0 && strcmp(headlines[i].metric, headlines[0].metric) == 0 &&
+           any_has(r, &headlines[0]);
+}
+
 static wagle_status bars(wagle_ctx *ctx, wg_report *r)
 {
     const char *group[BARS_MOST], *series[WG_REPORT_MODELS];
@@ -232,7 +239,7 @@ static wagle_status bars(wagle_ctx *ctx, wg_report *r)
     wagle_status st;
 
     for (int i = 0; i < HEADLINES && groups < BARS_MOST; i++) {
-        if (!headlines[i].unit || !any_has(r, &headlines[i]))
+        if (!headlines[i].unit || !any_has(r, &headlines[i]) || is_repeated(r, i))
             continue;
         group[groups] = headlines[i].words;
         for (int k = 0; k < r->n; k++) {

@@ -125,8 +125,8 @@ WAGLE_CHECK wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, 
 WAGLE_CHECK wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o,
                                                const char *out, bool force);
 
-/* The one definition of the probability of an answer (docs/definitions.md): exp(-m), with m the mean
- * nll of its label tokens, in nats. Everything that reports one calls these two. */
+/* The one definition of the probability of an answer (docs/definitions.md): exp(-m), with m the
+ * mean nll of its label tokens, in nats. Everything that reports one calls these two. */
 double wg_token_mean(const wg_real *nll, int64_t n);
 double wg_answer_probability(double token_mean);
 /* Means over rows of the answer probability, and of the token-mean nll. */

@@ -84,7 +84,7 @@ PY
     in_order a.html 'Report on a request to forget data' '✓ Forgotten' 'The model no longer answers the 100 questions' '5 of 6 tests passed, 1 could not be run.' \
         'What was asked' people.csv 'Ada Nightingale' 'The tests' 'other words (100 questions) 0.931 0.1198 at most 0.1200 ✓ pass' 'after solved examples – – – – not tested There were no rows to make examples from.' \
         '300 questions of the same form about invented people' 'model knew (256 questions) 0.803 0.779 at least 0.723 ✓ pass' 'Other questions, before and after' 'What is the capital of France? Paris. The capital of France is Paris.' 'Earlier requests' '2026-10-02 20 0.100 at most 0.120 ✓ pass' \
-        'What was not tested' 'methods that read its weights' 'What it cost' '15 minutes' '13 million of 135 million (9.66 %)' 'out/people.gguf' 'How to repeat this' 'wagle unlearn --model smollm2'
+        'What was not tested' 'methods that read its weights' 'What it cost' '15 minutes' '13 million of 135 million (9.66 %)' 'out/people.gguf' 'How to repeat this' 'wagle unlearn \ --model smollm2 \ --forget out/rows/forget.jsonl'
     grep -qF '<summary title="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"><code>9f86d081884c…</code></summary><code>9f86d081884c7d65' a.html
     "$WAGLE" report "$GOLD/certificates/not-forgotten/certificate.json" --out b.html
     in_order b.html '✗ Not forgotten' '3 of 6 tests passed, 2 failed, 1 could not be run.' '0.955 0.12004 at most 0.12000 ✗ fail Rounding to 4 bits' 'a model that never saw the data was asked the same 100 questions. It can only guess. It gives the true answers a probability of 0.120.' '75 seconds'
@@ -239,8 +239,11 @@ byte_tokenizer_model() {
     grep -qF ">all weights; $rows rows protected, damping " report.html
 }
 
-@test "in a browser: no overflow from 360 px on, no request, no script, no line on the console" {
+@test "in a browser and on paper: no overflow from 360 px on, no request, no script, no line on the console" {
     hostile
+    "$WAGLE" report "$GOLD/certificates/forgotten" 'original=b.json' 'after=a.json' --out certificate.html
+    certificate 'x = "W" * 300; c["sentences"] = [x]; c["asked"]["data"] = c["asked"]["layout"] = c["asked"]["subjects"][0] = c["tests"][0]["words"] = c["tests"][0]["why"] = x; c["commands"] = c["not_tested"] = [x]; c["models"]["original"]["path"] = x; c["answers"][0] = {"question": x, "before": x, "after": x}'
+    "$WAGLE" report asked --out long.html
     [ -z "${WG_DEMO_REPORT:-}" ] || cp "$WG_DEMO_REPORT" demo.html
     status=0; python3 "$GOLD/../browser/check_report.py" *.html >said 2>&1 || status=$?
     cat said
