@@ -44,7 +44,7 @@ static const char style[] =
     "td.t,th.t{overflow-wrap:anywhere;min-width:12rem}"
     "thead th{color:var(--soft);font-weight:600;white-space:nowrap}"
     "tbody th{font-weight:600;min-width:9rem}"
-    ".cards th,.cards td{overflow-wrap:anywhere}.n{white-space:nowrap}"
+    ".cards tbody th,.cards td{overflow-wrap:anywhere}.n{white-space:nowrap}"
     /* the first column stays in view while the others scroll */
     ".scroll tr>:first-child{position:sticky;left:0;background:var(--paper)}"
     "small{color:var(--soft);font-variant-numeric:tabular-nums;white-space:nowrap}"

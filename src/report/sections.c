@@ -415,11 +415,10 @@ wagle_status wg_report_sources(wagle_ctx *ctx, wg_report *r)
         WG_TRY(data_hashes(ctx, r, &r->model[i]));
     }
     WG_TRY(wg_page_table_end(ctx, &r->page));
-    WG_TRY(
-        wg_page_paragraph(ctx, &r->page,
-                          "Made by wagle %s. These commands make the page again, and compute the "
-                          "metrics again from their rows without a model:",
-                          WAGLE_VERSION));
+    WG_TRY(wg_page_paragraph(ctx, &r->page, "Made by wagle %s. %s", WAGLE_VERSION,
+                             r->n > 0 ? "These commands make the page again, and compute the "
+                                        "metrics again from their rows without a model:"
+                                      : "This command makes the page again:"));
     WG_TRY(wg_text_addz(ctx, &r->page, "<pre>wagle report"));
     if (r->certificate != NULL) {
         WG_TRY(wg_text_addz(ctx, &r->page, " "));
@@ -432,9 +431,9 @@ wagle_status wg_report_sources(wagle_ctx *ctx, wg_report *r)
                      from_page(r, json_string_value(path)));
             WG_TRY(wg_page_text(ctx, &r->page, entry));
         }
-    return wg_text_addz(ctx, &r->page,
-                        " --out report.html\nwagle eval --recompute RESULT.json\n"
-                        "</pre>\n");
+    return wg_text_printf(ctx, &r->page, "%s --out report.html\n%s</pre>\n",
+                          r->o->redact ? " --redact" : "",
+                          r->n > 0 ? "wagle eval --recompute RESULT.json\n" : "");
 }
 
 wagle_status wg_report_limits(wagle_ctx *ctx, wg_report *r)
