@@ -239,24 +239,22 @@ static wagle_status add_row(const wg_adding *a)
                                     : add_question(a, kind);
 }
 
-/* FILE@WEIGHT, unless a file has that very name. */
-static wagle_status split_weight(wg_adding *a, const char *entry)
+wagle_status wg_data_entry(wagle_ctx *ctx, const char *entry, wg_arena *arena, const char **path,
+                           float *weight)
 {
     const char *at = strrchr(entry, '@');
     char *end = NULL;
-    const double weight = at != NULL ? strtod(at + 1, &end) : 0;
-    char *path;
+    const double value = at != NULL ? strtod(at + 1, &end) : 0;
 
-    a->record.path = entry;
-    a->weight = 1;
+    *path = entry;
+    *weight = 1;
     if (at == NULL || wg_exists(entry) || end == at + 1 || *end != '\0')
         return WAGLE_OK;
-    if (!(weight > 0 && weight < 1e6))
-        return wg_fail(a->ctx, WAGLE_E_USAGE, "%s: a weight above 0", entry);
-    path = wg_arena_text(a->ctx, &a->out->arena, entry, (size_t)(at - entry));
-    a->record.path = path;
-    a->weight = (float)weight;
-    return path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+    if (!(value > 0 && value < 1e6))
+        return wg_fail(ctx, WAGLE_E_USAGE, "%s: a weight above 0", entry);
+    *path = wg_arena_text(ctx, arena, entry, (size_t)(at - entry));
+    *weight = (float)value;
+    return *path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 
 static wagle_status load_file(wg_adding *a, const char *entry, int64_t *room)
@@ -264,7 +262,7 @@ static wagle_status load_file(wg_adding *a, const char *entry, int64_t *room)
     wg_rows rows = {0};
     wagle_status st;
 
-    WG_TRY(split_weight(a, entry));
+    WG_TRY(wg_data_entry(a->ctx, entry, &a->out->arena, &a->record.path, &a->weight));
     WG_TRY(wg_rows_read(a->ctx, a->record.path, a->data->limit, &rows));
     st = WG_GROW(a->ctx, &a->out->example, room, a->out->n + rows.n);
     if (st == WAGLE_OK)

@@ -17,6 +17,10 @@ typedef struct wg_adding {
 WAGLE_CHECK wagle_status wg_example_new(const wg_adding *a, int64_t n, wg_example **out);
 /* Cuts or refuses what is too long, counts labels, and takes the example in. */
 WAGLE_CHECK wagle_status wg_example_accept(const wg_adding *a, wg_example *e);
+/* The file of FILE@WEIGHT, in the arena, and the weight; 1 where none is named. A file that has the
+ * whole name wins. */
+WAGLE_CHECK wagle_status wg_data_entry(wagle_ctx *ctx, const char *entry, wg_arena *arena,
+                                       const char **path, float *weight);
 /* tokens.c: a pre-tokenised row. */
 WAGLE_CHECK wagle_status wg_add_tokens(const wg_adding *a);
 

@@ -1,86 +1,6 @@
 #include "data/resemble.h"
 
-#include "text/tokenizer.h"
 #include <string.h>
-#include <utf8proc.h>
-
-/* --- words -------------------------------------------------------------------------------------
- */
-
-typedef struct word {
-    uint64_t hash; /* of its lower-case form; stands for the word */
-    bool capital;  /* begins with one, and has another character */
-    bool inside;   /* follows a word of the same sentence */
-    bool figures;  /* a number of WG_FIGURES digits or more */
-} word;
-
-typedef struct words {
-    word *word; /* [n] */
-    int64_t n, room;
-} words;
-
-/* Characters of scripts that write no spaces: Thai and its neighbours, kana, Han. */
-static bool stands_alone(int32_t code)
-{
-    return (code >= 0x0E00 && code < 0x1100) || (code >= 0x2E80 && code < 0xAC00) ||
-           (code >= 0xF900 && code < 0xFB00) || code >= 0x20000;
-}
-
-static bool ends_sentence(int32_t code)
-{
-    return code < 128 ? code == 0 || strchr(".!?:\n\"#*", code) != NULL : !wg_is_space(code);
-}
-
-/* Reads a word at text [bytes]; returns its length in bytes, 0: there is none. */
-static size_t read_word(const char *text, size_t bytes, word *out)
-{
-    int64_t characters = 0, digits = 0;
-    size_t at = 0;
-    int32_t code = 0;
-    int step = 0;
-
-    *out = (word){.hash = 0xCBF29CE484222325u};
-    while (at < bytes && (step = wg_utf8_decode(text + at, bytes - at, &code)) > 0 &&
-           wg_is_word(code) && (characters == 0 || !stands_alone(code))) {
-        const int32_t lower = utf8proc_tolower(code);
-        out->capital |= characters == 0 && lower != code;
-        out->hash = (out->hash ^ (uint64_t)lower) * 0x100000001B3u;
-        digits += wg_is_number(code);
-        characters++;
-        at += (size_t)step;
-        if (stands_alone(code))
-            break;
-    }
-    out->capital &= characters > 1;
-    out->figures = digits == characters && digits >= WG_FIGURES;
-    return at;
-}
-
-/* The words of a text, in place of those of the one before. */
-static wagle_status split(wagle_ctx *ctx, wg_str text, words *out)
-{
-    bool inside = false;
-    size_t at = 0;
-
-    out->n = 0;
-    while (at < text.bytes) {
-        word w = {0};
-        int32_t code = 0;
-        const size_t n = read_word(text.text + at, text.bytes - at, &w);
-        if (n == 0) {
-            const int step = wg_utf8_decode(text.text + at, text.bytes - at, &code);
-            inside &= step > 0 && !ends_sentence(code);
-            at += step > 0 ? (size_t)step : 1;
-            continue;
-        }
-        WG_TRY(WG_GROW(ctx, &out->word, &out->room, out->n + 1));
-        w.inside = inside;
-        out->word[out->n++] = w;
-        inside = true;
-        at += n;
-    }
-    return WAGLE_OK;
-}
 
 /* --- what rows have, and how often texts have it ---------------------------------------------- */
 
@@ -141,7 +61,7 @@ static bool is_new(entry *e, int64_t i)
 }
 
 /* The phrase that ends with word `last`, which is WG_PHRASE - 1 or more. */
-static uint64_t phrase(const words *w, int64_t last)
+static uint64_t phrase(const wg_words *w, int64_t last)
 {
     uint64_t key = 0;
 
@@ -157,7 +77,7 @@ typedef struct judge {
     wagle_ctx *ctx;
     const wg_comparison *c;
     table word, phrase;
-    words now; /* scratch: of the row or text at hand */
+    wg_words now; /* scratch: of the row or text at hand */
     int64_t nameless;
     wg_resemblance *out;
 } judge;
@@ -167,7 +87,7 @@ static wagle_status make_tables(judge *j)
     int64_t n = 0;
 
     for (int64_t i = 0; i < j->c->n_rows; i++) {
-        WG_TRY(split(j->ctx, j->c->row[i], &j->now));
+        WG_TRY(wg_words_split(j->ctx, j->c->row[i], &j->now));
         n += j->now.n;
     }
     WG_TRY(table_new(j->ctx, &j->word, n));
@@ -176,9 +96,9 @@ static wagle_status make_tables(judge *j)
 
 static wagle_status read_row(judge *j, int64_t i)
 {
-    const words *w = &j->now;
+    const wg_words *w = &j->now;
 
-    WG_TRY(split(j->ctx, j->c->row[i], &j->now));
+    WG_TRY(wg_words_split(j->ctx, j->c->row[i], &j->now));
     for (int64_t k = 0; k < w->n; k++) {
         entry *e = put(&j->word, w->word[k].hash);
         e->rows += is_new(e, i + 1);
@@ -192,10 +112,10 @@ static wagle_status read_row(judge *j, int64_t i)
 
 static wagle_status read_layout(judge *j)
 {
-    const words *w = &j->now;
+    const wg_words *w = &j->now;
     entry *e;
 
-    WG_TRY(split(j->ctx, j->c->layout, &j->now));
+    WG_TRY(wg_words_split(j->ctx, j->c->layout, &j->now));
     for (int64_t k = 0; k < w->n; k++) {
         if ((e = get(&j->word, w->word[k].hash)) != NULL)
             e->known = true;
@@ -207,11 +127,11 @@ static wagle_status read_layout(judge *j)
 
 static wagle_status count_words(judge *j, int64_t i)
 {
-    const words *w = &j->now;
+    const wg_words *w = &j->now;
 
-    WG_TRY(split(j->ctx, j->c->text[i], &j->now));
+    WG_TRY(wg_words_split(j->ctx, j->c->text[i], &j->now));
     for (int64_t k = 0; k < w->n; k++) {
-        const word *x = &w->word[k];
+        const wg_word *x = &w->word[k];
         entry *e = get(&j->word, x->hash);
         if (e == NULL)
             continue;
@@ -248,7 +168,7 @@ static bool is_common(const judge *j, const entry *e)
 
 static wagle_status find_names(judge *j, int64_t i)
 {
-    WG_TRY(split(j->ctx, j->c->text[i], &j->now));
+    WG_TRY(wg_words_split(j->ctx, j->c->text[i], &j->now));
     for (int64_t k = 0; k < j->now.n; k++) {
         const entry *e = get(&j->word, j->now.word[k].hash);
         if (e != NULL && is_name(e))
@@ -271,7 +191,7 @@ static wagle_status find_phrases_and_words(judge *j, int64_t i)
 
     if (j->out[i] != WG_RESEMBLES_NOT)
         return WAGLE_OK;
-    WG_TRY(split(j->ctx, j->c->text[i], &j->now));
+    WG_TRY(wg_words_split(j->ctx, j->c->text[i], &j->now));
     for (int64_t k = 0; k < j->now.n; k++) {
         const entry *w = get(&j->word, j->now.word[k].hash);
         const entry *p = k + 1 < WG_PHRASE ? NULL : get(&j->phrase, phrase(&j->now, k));

@@ -4,7 +4,7 @@
 #ifndef WG_DATA_RESEMBLE_H
 #define WG_DATA_RESEMBLE_H
 
-#include "base/text.h"
+#include "data/words.h"
 
 typedef enum wg_resemblance {
     WG_RESEMBLES_NOT,
@@ -23,7 +23,6 @@ enum {
     WG_COMMON_PERCENT = 2, /* and in this share of them */
     WG_KEYNESS = 20,       /* share of rows that have the word / share of texts that do */
     WG_KEYWORD_ROWS = 2,   /* a characteristic word is in so many rows, if there are as many */
-    WG_FIGURES = 3,        /* digits of a number that counts as a name */
 };
 
 /* Texts [n_texts] that are compared with rows [n_rows]. `layout` is what stands around both (a chat

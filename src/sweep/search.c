@@ -1,89 +1,16 @@
-/* search.c - the learning rate at which the run of a method takes a given number of updates.
- *
- * A secant search in log(rate) against log(work). The work of n updates is the sum of the
- * schedule's factors over them (warm-up, decay), so that at low rates work is proportional to
- * 1/rate: that is the slope until two runs tell another. A try ends as soon as it cannot take the
- * wanted number of updates any more; how long it would have taken is then estimated. */
+/* search.c - the learning rate at which the run of a method takes a given number of updates, by the
+ * secant search of run/search.c. A try ends as soon as it cannot take the wanted number of updates
+ * any more; how long it would have taken is then estimated. */
 #include "sweep/sweep.h"
 
 #include "run/run.h"
+#include "run/search.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { TRIES_MOST = 8 };
-static const double FAILED_BY = 3;  /* a rate at which the loss is not finite is too high by this */
-static const double SLOWER_BY = 3;  /* most that is expected of a try that was too slow */
-static const double JUMP_MOST = 10; /* between two tries */
-
-/* --- the next rate ------------------------------------------------------------------------------
- */
-
-/* Distance to the wanted work, in logarithms. */
-static double off(const wg_tried *t)
-{
-    return fabs(log(t->work));
-}
-
-static double between(double x, double least, double most)
-{
-    return x < least ? least : x > most ? most : x;
-}
-
-/* The nearest to the wanted work, those alone that stopped or not; not `but`. NULL: none. */
-static const wg_tried *nearest(const wg_tried *list, int n, bool stopped, const wg_tried *but)
-{
-    const wg_tried *best = NULL;
-
-    for (int i = 0; i < n; i++)
-        if (!list[i].failed && list[i].stopped == stopped && &list[i] != but &&
-            (best == NULL || off(&list[i]) < off(best)))
-            best = &list[i];
-    return best;
-}
-
-/* Keeps log rate x between what is known to be too slow and what is too fast. */
-static double bracketed(const wg_tried *list, int n, double x)
-{
-    double slow = -INFINITY, fast = INFINITY;
-
-    for (int i = 0; i < n; i++) {
-        const double at = log(list[i].rate);
-        if (list[i].failed || (list[i].stopped && list[i].work < 1))
-            fast = fmin(fast, at);
-        else
-            slow = fmax(slow, at);
-    }
-    if (slow >= fast) /* they contradict each other */
-        return x;
-    if (isinf(slow))
-        return x < fast ? x : fast - log(1.5);
-    if (isinf(fast))
-        return x > slow ? x : slow + log(1.5);
-    if (x <= slow || x >= fast)
-        return (slow + fast) / 2;
-    return between(x, slow + 0.05 * (fast - slow), fast - 0.05 * (fast - slow));
-}
-
-double wg_search_next(const wg_tried *list, int n, double start)
-{
-    const wg_tried *a = nearest(list, n, true, NULL), *b = nearest(list, n, true, a);
-    const double most = log(a != NULL ? JUMP_MOST : SLOWER_BY);
-    double slope = -1, lowest = INFINITY;
-
-    if (n == 0)
-        return start;
-    if (a == NULL)
-        a = nearest(list, n, false, NULL);
-    for (int i = 0; i < n; i++)
-        lowest = fmin(lowest, list[i].rate);
-    if (a == NULL)
-        return lowest / FAILED_BY;
-    if (b != NULL)
-        slope = between(log(a->work / b->work) / log(a->rate / b->rate), -4, -0.25);
-    return exp(bracketed(list, n, log(a->rate) + between(-log(a->work) / slope, -most, most)));
-}
 
 /* --- what a try tells ---------------------------------------------------------------------------
  */
@@ -111,33 +38,19 @@ static double work_of(const searching *h, int64_t updates)
     return sum;
 }
 
-/* A probability's logit falls more evenly than the probability. */
-static double even(double x, bool share)
-{
-    return share ? log(x / (1 - x)) : x;
-}
-
-static bool is_share(double x)
-{
-    return x > 0 && x < 1;
-}
-
 /* The work that a try which was too slow would have taken, by how far its metric came in its second
  * half. */
 static double expected(const searching *h, double wanted)
 {
     const wg_trial *t = &h->trial;
-    const bool share = is_share(t->value[0]) && is_share(t->value[1]) && is_share(h->rule.bound);
+    const wg_pace pace = {.work = {work_of(h, t->step[0]), work_of(h, t->step[1])},
+                          .value = {t->value[0], t->value[1]},
+                          .bound = h->rule.bound};
     const double spent = work_of(h, h->trial.most);
-    double pace, left;
 
     if (t->step[0] == 0 || t->step[1] <= t->step[0])
-        return SLOWER_BY;
-    pace = (even(t->value[1], share) - even(t->value[0], share)) /
-           (work_of(h, t->step[1]) - work_of(h, t->step[0]));
-    left = (even(h->rule.bound, share) - even(t->value[1], share)) / pace;
-    return left >= 0 ? between((spent + left) / wanted, fmax(spent / wanted, 1.02), SLOWER_BY)
-                     : SLOWER_BY;
+        return WG_SLOWER_BY;
+    return wg_search_expect(&pace, spent, wanted, WG_SLOWER_BY);
 }
 
 /* --- tries in runs.json -------------------------------------------------------------------------

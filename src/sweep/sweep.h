@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "run/search.h"
 #include "run/train.h"
 
 /* One point of the grid. */
@@ -93,16 +94,6 @@ WAGLE_CHECK wagle_status wg_sweep_run(wagle_ctx *ctx, wg_sweep *s, const wg_poin
 /* --- search.c: spec.updates ---------------------------------------------------------------------
  */
 
-/* A rate that was tried. */
-typedef struct wg_tried {
-    double rate;
-    double
-        work; /* until the rule held, as a multiple of what is wanted; expected, unless stopped */
-    bool stopped, failed; /* failed: the loss was not finite */
-} wg_tried;
-
-/* The rate to try next, after n. start: the first. */
-double wg_search_next(const wg_tried *list, int n, double start);
 /* Tries rates until a run takes the wanted number of updates (within 10 %), or the nearest is
  * taken; p->lr and p->key become those of that run. Tries that are in runs.json are not run again.
  */

@@ -1,0 +1,408 @@
+#include "data/controls.h"
+
+#include "base/number.h"
+#include "data/example.h"
+#include "data/names.h"
+#include "io/rows.h"
+#include <string.h>
+
+/* A forget row: what it is, and whether its question has a name. */
+typedef struct row {
+    wg_record record;
+    wg_record_kind kind;
+    bool prompted, named;
+} row;
+
+typedef struct making {
+    wagle_ctx *ctx;
+    const wagle_data *data;
+    const wg_dataset *forget;
+    wg_rows *file; /* [n_files] */
+    int64_t n_files, files_room;
+    row *row; /* [n] */
+    int64_t n, room;
+    wg_names *names;
+    int64_t *other; /* [n] the row whose answer a row gets, -1: its own */
+    wg_arena arena;
+    uint64_t seed, stream;
+    wg_controls *out;
+} making;
+
+/* --- the forget rows as they are in their files ------------------------------------------------
+ */
+
+static wagle_status read_file(making *m, const char *entry)
+{
+    const char *path;
+    float weight;
+    wg_rows *file;
+
+    WG_TRY(WG_GROW(m->ctx, &m->file, &m->files_room, m->n_files + 1));
+    file = &m->file[m->n_files++];
+    *file = (wg_rows){0};
+    WG_TRY(wg_data_entry(m->ctx, entry, &m->arena, &path, &weight));
+    WG_TRY(wg_rows_read(m->ctx, path, m->data->limit, file));
+    WG_TRY(WG_GROW(m->ctx, &m->row, &m->room, m->n + file->n));
+    for (int64_t i = 0; i < file->n; i++) {
+        row *r = &m->row[m->n];
+        *r = (row){.record = {file->row[i], path, file->line[i]}};
+        WG_TRY(wg_record_kind_of(m->ctx, m->data, &r->record, true, &r->kind));
+        m->n++;
+    }
+    return WAGLE_OK;
+}
+
+/* A row of text has a prompt, unless it is plain text; one of tokens has one before its labels. */
+static bool has_prompt(const making *m, int64_t i)
+{
+    const row *r = &m->row[i];
+
+    return r->kind == WG_RECORD_TOKENS ? wg_example_given(&m->forget->example[i]) > 1
+                                       : r->kind != WG_RECORD_TEXT;
+}
+
+static wagle_status read_rows(making *m)
+{
+    WG_TRY(read_file(m, m->data->path));
+    for (const char *const *more = m->data->more; more != NULL && *more != NULL; more++)
+        WG_TRY(read_file(m, *more));
+    if (m->n != m->forget->n)
+        return wg_fail(m->ctx, WAGLE_E_INPUT, "%s: changed while it was read", m->data->path);
+    for (int64_t i = 0; i < m->n; i++)
+        m->row[i].prompted = has_prompt(m, i);
+    return WG_ALLOC(m->ctx, &m->other, m->n);
+}
+
+/* --- texts of a row ----------------------------------------------------------------------------
+ */
+
+typedef wagle_status text_fn(making *m, void *user, wg_str text);
+
+/* Every text in a value, but the names of roles. */
+static wagle_status each_text(making *m, const json_t *value, text_fn *f, void *user)
+{
+    const char *key;
+    json_t *part;
+    size_t i;
+
+    if (json_is_string(value))
+        return f(m, user, wg_json_str(value));
+    json_array_foreach (value, i, part)
+        WG_TRY(each_text(m, part, f, user));
+    json_object_foreach ((json_t *)(uintptr_t)value, key, part)
+        if (strcmp(key, "role") != 0 && strcmp(key, "from") != 0)
+            WG_TRY(each_text(m, part, f, user));
+    return WAGLE_OK;
+}
+
+static bool is_users(const json_t *message)
+{
+    const char *role = json_string_value(json_object_get(message, "role"));
+
+    if (role == NULL)
+        role = json_string_value(json_object_get(message, "from"));
+    return role != NULL && (strcmp(role, "user") == 0 || strcmp(role, "human") == 0);
+}
+
+/* The texts of a column of a question: a text, or what the user says in a list of messages. */
+static wagle_status each_asked(making *m, const json_t *value, text_fn *f, void *user)
+{
+    json_t *message;
+    size_t i;
+
+    if (!wg_is_messages(value))
+        return each_text(m, value, f, user);
+    json_array_foreach (value, i, message)
+        if (is_users(message))
+            WG_TRY(each_text(m, message, f, user));
+    return WAGLE_OK;
+}
+
+/* The texts of a row's question: with --prompt any column but the answer's may stand in it. */
+static wagle_status each_question(making *m, const row *r, text_fn *f, void *user)
+{
+    const wg_columns c = wg_record_columns(m->data, &r->record);
+    const char *key;
+    json_t *value;
+
+    if (r->kind == WG_RECORD_CHAT)
+        return each_asked(m, json_object_get(r->record.fields, c.messages), f, user);
+    if (r->kind != WG_RECORD_QUESTION)
+        return WAGLE_OK;
+    if (m->data->prompt == NULL)
+        return each_asked(m, json_object_get(r->record.fields, c.prompt), f, user);
+    json_object_foreach ((json_t *)(uintptr_t)r->record.fields, key, value)
+        if (c.answer == NULL || strcmp(key, c.answer) != 0)
+            WG_TRY(each_asked(m, value, f, user));
+    return WAGLE_OK;
+}
+
+static wagle_status read_text(making *m, void *user, wg_str text)
+{
+    (void)user;
+    return wg_names_read(m->ctx, m->names, text);
+}
+
+static wagle_status find_names(making *m, void *user, wg_str text)
+{
+    bool any;
+
+    WG_TRY(wg_names_find(m->ctx, m->names, text, &any));
+    *(bool *)user |= any;
+    return WAGLE_OK;
+}
+
+/* Twice: a name at a sentence's start may be known from a later row alone. */
+static wagle_status find_all_names(making *m)
+{
+    WG_TRY(wg_names_new(m->ctx, &m->names));
+    for (int64_t i = 0; i < m->n; i++)
+        if (m->row[i].kind != WG_RECORD_TOKENS)
+            WG_TRY(each_text(m, m->row[i].record.fields, read_text, NULL));
+    for (int64_t i = 0; i < 2 * m->n; i++)
+        WG_TRY(each_question(m, &m->row[i % m->n], find_names, &m->row[i % m->n].named));
+    m->out->names = wg_names_count(m->names);
+    return WAGLE_OK;
+}
+
+/* --- other rows' answers -----------------------------------------------------------------------
+ */
+
+static bool same_answer(const making *m, int64_t a, int64_t b)
+{
+    const wg_example *x = &m->forget->example[a], *y = &m->forget->example[b];
+    const int64_t from = wg_example_given(x), other = wg_example_given(y);
+
+    if (m->row[a].kind != WG_RECORD_TOKENS)
+        return x->answer[0].bytes == y->answer[0].bytes &&
+               memcmp(x->answer[0].text, y->answer[0].text, x->answer[0].bytes) == 0;
+    return x->n - from == y->n - other &&
+           memcmp(x->ids + from, y->ids + other, (size_t)(x->n - from) * sizeof *x->ids) == 0;
+}
+
+/* The row whose answer row i gets: `shift` further on, or the next that has another answer. */
+static int64_t partner(const making *m, int64_t i, int64_t shift)
+{
+    for (int64_t k = 0; k < m->n; k++) {
+        const int64_t j = (i + shift + k) % m->n;
+        if (m->row[j].prompted &&
+            (m->row[i].kind == WG_RECORD_TOKENS) == (m->row[j].kind == WG_RECORD_TOKENS) &&
+            !same_answer(m, i, j))
+            return j;
+    }
+    return -1;
+}
+
+static void pair_rows(making *m, int draw)
+{
+    const int64_t shift =
+        m->n > 1 ? 1 + wg_random_below(m->seed, m->stream, (uint64_t)draw << 32, m->n - 1) : 0;
+
+    for (int64_t i = 0; i < m->n; i++)
+        m->other[i] = m->row[i].prompted && !m->row[i].named ? partner(m, i, shift) : -1;
+}
+
+static json_t *numbers(const int32_t *x, int64_t n)
+{
+    json_t *list = json_array();
+
+    for (int64_t i = 0; list != NULL && i < n; i++)
+        if (json_array_append_new(list, json_integer(x[i])) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+    return list;
+}
+
+/* The tokens of row i's prompt, and those of row j after its own. */
+static wagle_status pair_tokens(making *m, int64_t i, int64_t j, json_t **out)
+{
+    const wg_example *x = &m->forget->example[i], *y = &m->forget->example[j];
+    const int64_t own = wg_example_given(x), from = wg_example_given(y);
+    json_t *ids = numbers(x->ids, own), *rest = numbers(y->ids + from, y->n - from);
+    json_t *labels = json_array(), *more = numbers(y->labels + from, y->n - from);
+    bool good = ids != NULL && rest != NULL && labels != NULL && more != NULL;
+
+    for (int64_t k = 0; good && k < own; k++)
+        good = json_array_append_new(labels, json_integer(WG_NO_LABEL)) == 0;
+    good = good && json_array_extend(ids, rest) == 0 && json_array_extend(labels, more) == 0;
+    *out = good ? json_pack("{s:O, s:O}", "input_ids", ids, "labels", labels) : NULL;
+    json_decref(ids);
+    json_decref(rest);
+    json_decref(labels);
+    json_decref(more);
+    return *out != NULL ? WAGLE_OK : wg_json_memory(m->ctx);
+}
+
+/* A copy of row i, with row j's answer. */
+static wagle_status pair_texts(making *m, int64_t i, int64_t j, json_t **out)
+{
+    const row *r = &m->row[i];
+    const wg_columns c = wg_record_columns(m->data, &r->record);
+    const wg_str answer = m->forget->example[j].answer[0];
+    json_t *text = json_stringn(answer.text, answer.bytes), *messages, *last;
+    wagle_status st;
+
+    *out = json_deep_copy(r->record.fields);
+    if (*out == NULL || text == NULL) {
+        json_decref(text);
+        return wg_json_memory(m->ctx);
+    }
+    if (r->kind == WG_RECORD_QUESTION)
+        return wg_json_set(m->ctx, *out, c.answer, text);
+    messages = json_object_get(*out, c.messages);
+    last = json_array_get(messages, json_array_size(messages) - 1);
+    st = wg_json_set(m->ctx, last, json_object_get(last, "role") != NULL ? "content" : "value",
+                     text);
+    return st;
+}
+
+/* --- invented names ----------------------------------------------------------------------------
+ */
+
+static wagle_status rename_value(making *m, const json_t *value, json_t **out);
+
+static wagle_status rename_text(making *m, const json_t *value, json_t **out)
+{
+    wg_text text = {0};
+    wagle_status st = wg_names_replace(m->ctx, m->names, wg_json_str(value), &text);
+
+    if (st == WAGLE_OK)
+        *out = json_stringn(text.text, (size_t)text.bytes);
+    wg_text_free(&text);
+    return st == WAGLE_OK && *out == NULL ? wg_json_memory(m->ctx) : st;
+}
+
+static wagle_status rename_list(making *m, const json_t *value, json_t **out)
+{
+    json_t *part;
+    size_t i;
+
+    *out = json_array();
+    if (*out == NULL)
+        return wg_json_memory(m->ctx);
+    json_array_foreach (value, i, part) {
+        json_t *renamed = NULL;
+        WG_TRY(rename_value(m, part, &renamed));
+        if (json_array_append_new(*out, renamed) != 0)
+            return wg_json_memory(m->ctx);
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status rename_object(making *m, const json_t *value, json_t **out)
+{
+    const char *key;
+    json_t *part;
+
+    *out = json_object();
+    if (*out == NULL)
+        return wg_json_memory(m->ctx);
+    json_object_foreach ((json_t *)(uintptr_t)value, key, part) {
+        json_t *renamed = NULL;
+        if (strcmp(key, "role") == 0 || strcmp(key, "from") == 0)
+            renamed = json_incref(part);
+        else
+            WG_TRY(rename_value(m, part, &renamed));
+        WG_TRY(wg_json_set(m->ctx, *out, key, renamed));
+    }
+    return WAGLE_OK;
+}
+
+/* The value with invented names; *out may be there, in part, after failure. */
+static wagle_status rename_value(making *m, const json_t *value, json_t **out)
+{
+    if (json_is_string(value))
+        return rename_text(m, value, out);
+    if (json_is_array(value))
+        return rename_list(m, value, out);
+    if (json_is_object(value))
+        return rename_object(m, value, out);
+    *out = json_incref((json_t *)(uintptr_t)value);
+    return WAGLE_OK;
+}
+
+/* --- draws -------------------------------------------------------------------------------------
+ */
+
+static wagle_status add_line(making *m, const json_t *value)
+{
+    char *line = NULL;
+    wagle_status st = wg_json_text(m->ctx, value, false, &line);
+
+    if (st == WAGLE_OK)
+        st = wg_text_printf(m->ctx, &m->out->jsonl, "%s\n", line);
+    wg_free(line);
+    return st;
+}
+
+static wagle_status add_row(making *m, int64_t i)
+{
+    const row *r = &m->row[i];
+    const int64_t j = m->other[i];
+    json_t *whole = NULL, *renamed = NULL;
+    wagle_status st = WAGLE_OK;
+
+    if (j < 0 && !r->named)
+        return WAGLE_OK;
+    if (j < 0)
+        whole = json_incref((json_t *)(uintptr_t)r->record.fields);
+    else if (r->kind == WG_RECORD_TOKENS)
+        st = pair_tokens(m, i, j, &whole);
+    else
+        st = pair_texts(m, i, j, &whole);
+    if (st == WAGLE_OK)
+        st = rename_value(m, whole, &renamed);
+    if (st == WAGLE_OK)
+        st = add_line(m, renamed);
+    m->out->rows += st == WAGLE_OK;
+    json_decref(whole);
+    json_decref(renamed);
+    return st;
+}
+
+static wagle_status make_draw(making *m, int draw)
+{
+    wg_controls *out = m->out;
+
+    WG_TRY(
+        wg_names_invent(m->ctx, m->names, m->seed, (uint64_t)(draw + 1) << 8 | (m->stream & 0xFF)));
+    pair_rows(m, draw);
+    out->renamed = out->paired = out->left = 0;
+    for (int64_t i = 0; i < m->n; i++) {
+        out->renamed += m->row[i].named;
+        out->paired += m->other[i] >= 0;
+        out->left += !m->row[i].named && m->other[i] < 0;
+        WG_TRY(add_row(m, i));
+    }
+    return WAGLE_OK;
+}
+
+wagle_status wg_controls_make(wagle_ctx *ctx, const wagle_data *data, const wg_dataset *forget,
+                              int draws, uint64_t seed, uint64_t stream, wg_controls *out)
+{
+    making m = {
+        .ctx = ctx, .data = data, .forget = forget, .seed = seed, .stream = stream, .out = out};
+    wagle_status st;
+
+    *out = (wg_controls){0};
+    st = read_rows(&m);
+    if (st == WAGLE_OK)
+        st = find_all_names(&m);
+    for (int draw = 0; st == WAGLE_OK && draw < draws; draw++)
+        st = make_draw(&m, draw);
+    for (int64_t i = 0; i < m.n_files; i++)
+        wg_rows_free(&m.file[i]);
+    wg_free(m.file);
+    wg_free(m.row);
+    wg_free(m.other);
+    wg_names_free(m.names);
+    wg_arena_free(&m.arena);
+    return st;
+}
+
+void wg_controls_free(wg_controls *c)
+{
+    wg_text_free(&c->jsonl);
+    *c = (wg_controls){0};
+}

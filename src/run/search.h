@@ -1,0 +1,36 @@
+/* search.h - a search for the learning rate at which a rule is reached in a wanted number of
+ * updates.
+ *
+ * A secant search in log(rate) against log(work). The work of n updates is the sum of the
+ * schedule's factors over them (warm-up, decay), so that at low rates work is proportional to
+ * 1/rate: that is the slope until two runs tell another. */
+#ifndef WG_RUN_SEARCH_H
+#define WG_RUN_SEARCH_H
+
+#include "base/context.h"
+
+#define WG_SLOWER_BY 3.0 /* most that is expected of a try that was too slow */
+
+/* A rate that was tried. */
+typedef struct wg_tried {
+    double rate;
+    double
+        work; /* until the rule held, as a multiple of what is wanted; expected, unless stopped */
+    bool stopped, failed; /* failed: the loss was not finite */
+} wg_tried;
+
+/* The rate to try next, after n. start: the first. */
+double wg_search_next(const wg_tried *list, int n, double start);
+
+/* The metric after two amounts of work, and the value at which the rule holds. */
+typedef struct wg_pace {
+    double work[2], value[2], bound;
+} wg_pace;
+
+/* The share of the way from `from` to `bound` that `to` is; of probabilities, in logits. */
+double wg_search_part(double from, double to, double bound);
+/* The work until the rule would hold at that pace, as a multiple of `wanted`, at most `most`.
+ * spent: the try's work, after which the rule did not hold. */
+double wg_search_expect(const wg_pace *p, double spent, double wanted, double most);
+
+#endif
