@@ -136,7 +136,7 @@ const cli_command cli_commands[] = {
      "wagle unlearn --model DIR --forget forget.jsonl --retain retain.jsonl --mask mask "
      "--out forgotten",
      "model forget retain out objective selector density gamma damping include exclude refusal "
-     "reference retain-term rmu-control alpha forget-weight rectify redact" ROWS TRAIN,
+     "reference retain-term rmu-control alpha forget-weight rectify gold-model redact" ROWS TRAIN,
      cli_unlearn, NULL, NULL, 0},
     {"attribute", CLI_FORGET, NULL, "score every weight by its influence on forgetting",
      "wagle attribute --model DIR --forget forget.jsonl --retain retain.jsonl --out scores",

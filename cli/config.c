@@ -112,6 +112,8 @@ static wagle_status set_key(const cli_command *c, cli_options *o, const char *ke
         return json_is_integer(value) ? set_number(c, o, i, value)
                                       : wrong_type(key, "a whole number");
     case CLI_REAL:
+        if (json_is_string(value) && cli_is_word(t->name, json_string_value(value)))
+            return cli_set(c, o, i, json_string_value(value), CLI_FROM_CONFIG);
         return json_is_number(value) ? set_number(c, o, i, value) : wrong_type(key, "a number");
     default:
         break;

@@ -106,7 +106,8 @@ const cli_option cli_table[] = {
     {"protect-rank", "K", CLI_WHOLE, AT(protect_rank), CLI_PROTECT,
      "input directions of each matrix that are protected: the K strongest; 0 for all"},
 
-    {"lr", "X", CLI_REAL, AT(lr), CLI_TRAINING, "peak learning rate (`wagle help lr`)"},
+    {"lr", "X", CLI_REAL, AT(lr), CLI_TRAINING,
+     "peak learning rate; unlearn: auto finds one by a few short tries (`wagle help lr`)"},
     {"epochs", "N", CLI_REAL, AT(epochs), CLI_TRAINING, "passes over the rows"},
     {"steps", "N", CLI_WHOLE, AT(steps), CLI_TRAINING, "number of updates, in place of --epochs"},
     {"batch", "N", CLI_WHOLE, AT(batch), CLI_TRAINING, "rows of each set in an update"},
@@ -133,8 +134,11 @@ const cli_option cli_table[] = {
     {"resume", NULL, CLI_FLAG, AT(resume), CLI_TRAINING, "continue the run in OUT.partial"},
 
     {"stop-when", "RULE", CLI_TEXT, AT(stop_when), CLI_STOPPING,
-     "stop when this holds: 'forget.probability<0.1', or with --suite 'mcq.wmdp.acc<0.3' "
+     "stop when this holds: 'forget.probability<0.1', with --suite 'mcq.wmdp.acc<0.3', or chance "
      "(`wagle help stop-rules`)"},
+    {"gold-model", "DIR", CLI_TEXT, AT(gold_model), CLI_STOPPING,
+     "folder of a model that never saw the forget rows: their answer probability there is the "
+     "level of chance"},
     {"land", NULL, CLI_FLAG, AT(land), CLI_STOPPING,
      "after --stop-when has stopped the run, scale the change of the weights back to where the "
      "rule just holds"},
@@ -297,6 +301,11 @@ const char *cli_range(const char *option)
         if (cli_listed(limits[i].options, option))
             return limits[i].range;
     return "[0,)";
+}
+
+bool cli_is_word(const char *option, const char *value)
+{
+    return strcmp(option, "lr") == 0 && strcmp(value, "auto") == 0;
 }
 
 static const struct choice {

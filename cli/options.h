@@ -15,7 +15,7 @@ typedef struct cli_options {
     const char *reference, *retain_term, *rmu_control, *pairs, *optimizer, *schedule, *loss, *scope,
         *reduction;
     const char *op, *densities, *svg, *out_patch, *old, *clip, *baseline, *column;
-    const char *suites, *tofu, *split, *gold, *recompute, *scorer, *title, *original;
+    const char *suites, *tofu, *split, *gold, *gold_model, *recompute, *scorer, *title, *original;
     const char *state, *text, *file, *decode, *prompt_field, *answer_field, *text_field;
     const char *chat_layout, *system, *date, *chat_kwarg[CLI_LIST + 1];
     const char *data[CLI_LIST + 1], *forget[CLI_LIST + 1], *retain[CLI_LIST + 1],
@@ -98,6 +98,8 @@ const char *cli_range(const char *option);
 /* What an option does for the command, and its group there; c NULL: in general. */
 const char *cli_option_help(const cli_command *c, const cli_option *t);
 cli_group cli_option_group(const cli_command *c, const cli_option *t);
+/* Whether `value` is a word that the option takes in place of a number; it stands for 0. */
+bool cli_is_word(const char *option, const char *value);
 /* The i-th word that the option takes; NULL past the last, and where it takes other values too. */
 const char *cli_choice(const cli_option *t, int i);
 /* Whether CLI_TEXTS may be given several times to the command. */

@@ -131,6 +131,10 @@ wagle_status cli_set(const cli_command *c, cli_options *o, int i, const char *va
     case CLI_TEXTS:
         return add_text(name, at, value);
     case CLI_REAL:
+        if (cli_is_word(t->name, value)) {
+            *(double *)at = 0;
+            return WAGLE_OK;
+        }
         return cli_read_real(name, value, cli_range(t->name), at);
     case CLI_BYTES:
         return cli_read_bytes(name, value, at);

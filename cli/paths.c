@@ -11,7 +11,7 @@
 static const char files[] =
     "data forget retain protect scores mask refusal rmu-control pairs recompute "
     "file config gold";
-static const char folders[] = "reference tofu";
+static const char folders[] = "reference tofu gold-model";
 
 /* FILE@WEIGHT is FILE, unless a file has that very name. */
 static void without_weight(const char *path, char out[4096])

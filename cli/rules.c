@@ -205,14 +205,22 @@ static bool makes_factors(const cli_options *o)
     return with_protect(o) || (o->selector != NULL && scores_by_protect(o));
 }
 
-static bool evaluates_on_the_way(const cli_options *o)
-{
-    return o->stop_when != NULL || o->monitor || o->suites != NULL;
-}
-
+/* A rule that is given, or unlearn's own. */
 static bool with_stop_when(const cli_options *o)
 {
-    return o->stop_when != NULL;
+    const bool endless = o->steps < 0 && o->epochs < 0 && o->pairs == NULL;
+
+    return o->stop_when != NULL || (o->forget[0] != NULL && (o->lr <= 0 || endless));
+}
+
+static bool evaluates_on_the_way(const cli_options *o)
+{
+    return with_stop_when(o) || o->monitor || o->suites != NULL;
+}
+
+static bool measures_chance(const cli_options *o)
+{
+    return with_stop_when(o) && (o->stop_when == NULL || strcmp(o->stop_when, "chance") == 0);
 }
 
 static bool with_suite(const cli_options *o)
@@ -355,6 +363,8 @@ static const struct rule {
     {"eval-every", "finetune unlearn", evaluates_on_the_way,
      "it needs --stop-when, --monitor or --suite", false},
     {"allow-unmet land", "finetune unlearn", with_stop_when, "it needs --stop-when", false},
+    {"gold-model", "unlearn", measures_chance, "it needs --stop-when chance, whose level it gives",
+     false},
     {"set tofu split gold shots max-tokens no-eos", "finetune unlearn", with_suite,
      "it needs --suite: which suite?", false},
     {"set tofu", "eval", with_suite_or_recompute,

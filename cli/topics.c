@@ -93,11 +93,14 @@ static void lr(const cli_writer *w)
     w->paragraph("It depends on the model and on what is trained. Typical values with the default "
                  "optimizer: 1e-5 to 1e-4 for all weights, about 3 times as much with a mask or "
                  "with --protect, 1e-4 to 1e-3 with --lora.");
-    w->paragraph("To find one, start at 1e-5 and multiply by 3 until the rule of --stop-when is "
-                 "reached:");
-    w->command("wagle unlearn --model DIR --forget forget.jsonl --retain retain.jsonl --lr 3e-5 "
-               "--steps 50 --stop-when 'forget.probability<0.1' --eval-every 5 --out forgotten");
-    w->paragraph("Then look at both numbers, not only at the one that fell:");
+    w->paragraph("unlearn finds one itself: with --lr auto, the default, it makes up to five short "
+                 "tries of 20 updates and takes the rate at which the rule of --stop-when is "
+                 "expected after about 60 updates. Each try is one line of the log; all are in "
+                 "tries.json.");
+    w->command("wagle unlearn --model DIR --forget forget.jsonl --retain retain.jsonl "
+               "--out forgotten");
+    w->paragraph(
+        "A number turns the search off. Then look at both numbers, not only at the one that fell:");
     w->command("wagle eval --model forgotten --data retain.jsonl");
     w->paragraph("--schedule says what follows the warm-up: linear and cosine fall to 0 at the "
                  "last update, constant stays. A run that --stop-when ends early is best compared "
@@ -112,6 +115,11 @@ static void stop_rules(const cli_writer *w)
     w->item("forget.nll>3", "mean loss of the forget rows, in nats for a token");
     w->item("retain.perplexity<20", "forget or retain, with probability, nll or perplexity");
     w->item("mcq.wmdp.acc<0.3", "SUITE.METRIC of a suite that --suite names");
+    w->item("chance", "unlearn: the answer probability of the same questions about invented "
+                      "people, measured before training; with --gold-model, that of the forget "
+                      "rows in a model that never saw them");
+    w->paragraph("unlearn stops at chance unless a rule is given, or a learning rate with --steps, "
+                 "--epochs or --pairs. It lands there, as with --land, after at most 200 updates.");
     w->paragraph("Where the rule never holds, the model is written all the same and the exit code "
                  "is 5; with --allow-unmet it is 0.");
     w->paragraph("A run stops at the first check at which the rule holds, which may be far beyond "

@@ -49,6 +49,7 @@ static wagle_status train_options(cli_options *o, wagle_train_options *t,
     t->include = o->include;
     t->exclude = o->exclude;
     t->stop_when = o->stop_when;
+    t->gold = o->gold_model;
     cli_given_seed(&t->seed, o->seed);
     t->resume = o->resume;
     t->monitor = o->monitor;
@@ -106,33 +107,38 @@ const char cli_sweep_notes[] = "A spec (docs/reference/sweep.md has every key):\
 /* Why a run ended, in brackets, or nothing. */
 static void tell_stop(const cli_options *o, const wagle_train_result *r, char *out, size_t room)
 {
-    const char *rule = o->stop_when != NULL ? o->stop_when + strspn(o->stop_when, " ") : "";
+    const bool chance = isfinite(r->chance), lands = o->land || chance;
+    const char *rule = o->stop_when != NULL && !chance ? o->stop_when + strspn(o->stop_when, " ")
+                                                       : "forget.probability";
     const int name = (int)strcspn(rule, " <>");
+    char why[64] = "stopped by --stop-when";
 
     *out = '\0';
     if (!r->stopped)
         return;
-    if (!o->land)
-        snprintf(out, room, " (stopped by --stop-when)");
+    if (chance)
+        snprintf(why, sizeof why, "stopped below the level of chance, %.4g", r->chance);
+    if (!lands)
+        snprintf(out, room, " (%s)", why);
     else if (r->land < 1)
-        snprintf(out, room,
-                 " (stopped by --stop-when, then scaled back to %.4g of the change, where %.*s is "
-                 "%.4g)",
-                 r->land, name, rule, r->stop_value);
+        snprintf(out, room, " (%s, then scaled back to %.4g of the change, where %.*s is %.4g)",
+                 why, r->land, name, rule, r->stop_value);
     else
-        snprintf(out, room, " (stopped by --stop-when; %.*s is %.4g, and less change misses it)",
-                 name, rule, r->stop_value);
+        snprintf(out, room, " (%s; %.*s is %.4g, and less change misses it)", why, name, rule,
+                 r->stop_value);
 }
 
 static wagle_status report_json(const cli_options *o, const wagle_train_result *r)
 {
     json_t *result =
-        json_pack("{s:o, s:I, s:b, s:o, s:I, s:I, s:f, s:f, s:I, s:f}", "out",
+        json_pack("{s:o, s:I, s:b, s:o, s:I, s:I, s:f, s:f, s:I, s:f, s:f, s:o, s:o}", "out",
                   cli_json_bytes(o->out), "steps", (json_int_t)r->steps, "stopped", (int)r->stopped,
                   "loss", isfinite(r->loss) ? json_real(r->loss) : json_null(), "selected",
                   (json_int_t)r->selected, "weights", (json_int_t)r->weights, "seconds", r->seconds,
                   "step_seconds", isfinite(r->step_seconds) ? r->step_seconds : 0.0, "peak_bytes",
-                  (json_int_t)wagle_peak_memory(), "land", r->land);
+                  (json_int_t)wagle_peak_memory(), "land", r->land, "lr", r->lr, "chance",
+                  isfinite(r->chance) ? json_real(r->chance) : json_null(), "stop_value",
+                  isfinite(r->stop_value) ? json_real(r->stop_value) : json_null());
 
     return cli_print_json(result);
 }

@@ -276,7 +276,8 @@ typedef struct wagle_train_options {
                               means over tokens (npo, simnpo, dpo, rmu) stay means over rows. NULL:
                               tokens for finetune, rows for unlearn */
     const char *optimizer; /* adamw, sgd, lion, sophia */
-    const char *schedule;  /* linear, cosine, constant */
+    const char *schedule;  /* linear, cosine, constant; NULL: constant where the learning rate is
+                              searched, else linear */
     const char *state;     /* moments of the optimizer: f32 or bf16 */
     const char *mask;      /* mask file; or selector and density; or neither: all weights */
     const char *selector;
@@ -291,7 +292,9 @@ typedef struct wagle_train_options {
     const char *out_patch;           /* also write what changed as a patch */
     double alpha;                    /* weight of the retain term */
     double forget_weight;            /* weight of the forget term */
-    double lr, weight_decay;
+    double lr; /* peak learning rate; 0, the default of unlearn: searched on the model at hand, so
+                  that stop_when is reached in about 60 updates (docs/defaults.md) */
+    double weight_decay;
     const char *const *no_decay; /* patterns of tensors without weight decay, or NULL */
     double clip;                 /* largest norm of the gradient, 0: none */
     bool clip_each;              /* of each tensor's on its own */
@@ -307,15 +310,20 @@ typedef struct wagle_train_options {
     double protect_damping; /* lambda as a share of the mean diagonal of C; above 0 */
     int64_t protect_rank;   /* leading eigenpairs of C; 0: all, below 0: a quarter of the inputs */
     double beta1, beta2, epsilon; /* below 0: the optimizer's own */
-    double epochs;                /* used when steps is 0 */
+    double epochs; /* used when steps is 0. unlearn: both 0, the default: up to 200 updates */
     int64_t steps, batch, warmup;
     int64_t accumulate;  /* batches an update */
     double warmup_ratio; /* used when warmup is negative: share of the steps */
     uint64_t seed;
     const char *stop_when; /* forget.probability<0.1: forget or retain, probability, nll or
-                              perplexity, or SUITE.METRIC of `watch`; < or > */
+                              perplexity, or SUITE.METRIC of `watch`; < or >. Or "chance", of
+                              unlearn: forget.probability below the level of chance, which is
+                              measured before training. NULL: chance where the learning rate is
+                              searched, or neither steps nor epochs nor pairs is given; else none */
+    const char *gold;      /* folder of a model that never saw the forget rows: their probability
+                              there is the level of chance; NULL: measured on control rows */
     bool land;             /* where stop_when holds at the end, the change of the weights is scaled
-                              back to where it just holds */
+                              back to where it just holds; with "chance" always */
     int64_t eval_every;    /* steps between checks of stop_when */
     bool monitor;          /* at those steps both sets' means go into the log */
     const struct wagle_suite_options *watch; /* these suites are asked then, and before the first
@@ -336,6 +344,8 @@ typedef struct wagle_train_result {
     int64_t selected, weights;
     double land; /* share of the change that is in the model: below 1 where it was scaled back */
     double stop_value; /* stop_when's metric of the model that was written; NaN: not known */
+    double lr;         /* the peak learning rate, that was given or found */
+    double chance;     /* the level of chance; NaN: not measured */
 } wagle_train_result;
 
 WAGLE_API void wagle_finetune_defaults(wagle_train_options *o);

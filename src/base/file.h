@@ -108,8 +108,10 @@ WAGLE_CHECK wagle_status wg_output_apart(wagle_ctx *ctx, const char *path, const
  * process has it. */
 WAGLE_CHECK wagle_status wg_lock_folder(wagle_ctx *ctx, const char *folder, int *fd);
 void wg_unlock_folder(const char *folder, int *fd); /* fd -1: nothing is locked */
-/* Removes what is in the folder, but for its lock and the file `keep` (or NULL). */
-WAGLE_CHECK wagle_status wg_empty_folder(wagle_ctx *ctx, const char *folder, const char *keep);
+/* Removes what is in the folder, but for its lock and the files `keep` (NULL-terminated, or NULL).
+ */
+WAGLE_CHECK wagle_status wg_empty_folder(wagle_ctx *ctx, const char *folder,
+                                         const char *const *keep);
 
 typedef struct wg_partial {
     char *path; /* OUT.partial */

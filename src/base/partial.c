@@ -85,7 +85,15 @@ void wg_unlock_folder(const char *folder, int *fd)
     *fd = -1;
 }
 
-wagle_status wg_empty_folder(wagle_ctx *ctx, const char *folder, const char *keep)
+static bool is_one_of(const char *name, const char *const *list)
+{
+    for (; list != NULL && *list != NULL; list++)
+        if (strcmp(name, *list) == 0)
+            return true;
+    return false;
+}
+
+wagle_status wg_empty_folder(wagle_ctx *ctx, const char *folder, const char *const *keep)
 {
     char **names;
     wagle_status st = WAGLE_OK;
@@ -94,7 +102,7 @@ wagle_status wg_empty_folder(wagle_ctx *ctx, const char *folder, const char *kee
     for (char **name = names; st == WAGLE_OK && *name != NULL; name++) {
         char *path = wg_path_join(ctx, folder, *name);
         st = path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
-        if (path != NULL && strcmp(*name, LOCK) != 0 && (keep == NULL || strcmp(*name, keep) != 0))
+        if (path != NULL && strcmp(*name, LOCK) != 0 && !is_one_of(*name, keep))
             wg_remove_tree(path);
         wg_free(path);
     }

@@ -199,7 +199,7 @@ static void pair_rows(making *m, int draw)
         m->n > 1 ? 1 + wg_random_below(m->seed, m->stream, (uint64_t)draw << 32, m->n - 1) : 0;
 
     for (int64_t i = 0; i < m->n; i++)
-        m->other[i] = m->row[i].prompted && !m->row[i].named ? partner(m, i, shift) : -1;
+        m->other[i] = m->row[i].prompted ? partner(m, i, shift) : -1;
 }
 
 static json_t *numbers(const int32_t *x, int64_t n)
@@ -325,37 +325,41 @@ static wagle_status rename_value(making *m, const json_t *value, json_t **out)
 /* --- draws -------------------------------------------------------------------------------------
  */
 
-static wagle_status add_line(making *m, const json_t *value)
+static wagle_status add_line(making *m, int64_t i, bool paired, const json_t *value)
 {
+    wg_controls *out = m->out;
     char *line = NULL;
     wagle_status st = wg_json_text(m->ctx, value, false, &line);
 
     if (st == WAGLE_OK)
-        st = wg_text_printf(m->ctx, &m->out->jsonl, "%s\n", line);
+        st = WG_GROW(m->ctx, &out->control, &out->room, out->n + 1);
+    if (st == WAGLE_OK) {
+        wg_control *c = &out->control[out->n];
+        *c = (wg_control){i, paired, wg_strz(line)};
+        c->line.text = wg_arena_text(m->ctx, &out->arena, line, c->line.bytes);
+        st = c->line.text != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+    }
+    out->n += st == WAGLE_OK;
     wg_free(line);
     return st;
 }
 
-static wagle_status add_row(making *m, int64_t i)
+static wagle_status add_row(making *m, int64_t i, bool paired)
 {
     const row *r = &m->row[i];
-    const int64_t j = m->other[i];
     json_t *whole = NULL, *renamed = NULL;
     wagle_status st = WAGLE_OK;
 
-    if (j < 0 && !r->named)
-        return WAGLE_OK;
-    if (j < 0)
+    if (!paired)
         whole = json_incref((json_t *)(uintptr_t)r->record.fields);
     else if (r->kind == WG_RECORD_TOKENS)
-        st = pair_tokens(m, i, j, &whole);
+        st = pair_tokens(m, i, m->other[i], &whole);
     else
-        st = pair_texts(m, i, j, &whole);
+        st = pair_texts(m, i, m->other[i], &whole);
     if (st == WAGLE_OK)
         st = rename_value(m, whole, &renamed);
     if (st == WAGLE_OK)
-        st = add_line(m, renamed);
-    m->out->rows += st == WAGLE_OK;
+        st = add_line(m, i, paired, renamed);
     json_decref(whole);
     json_decref(renamed);
     return st;
@@ -363,17 +367,15 @@ static wagle_status add_row(making *m, int64_t i)
 
 static wagle_status make_draw(making *m, int draw)
 {
-    wg_controls *out = m->out;
+    const uint64_t stream = (uint64_t)(draw + 1) << 8 | (m->stream & 0xFF);
 
-    WG_TRY(
-        wg_names_invent(m->ctx, m->names, m->seed, (uint64_t)(draw + 1) << 8 | (m->stream & 0xFF)));
+    WG_TRY(wg_names_invent(m->ctx, m->names, m->seed, stream));
     pair_rows(m, draw);
-    out->renamed = out->paired = out->left = 0;
     for (int64_t i = 0; i < m->n; i++) {
-        out->renamed += m->row[i].named;
-        out->paired += m->other[i] >= 0;
-        out->left += !m->row[i].named && m->other[i] < 0;
-        WG_TRY(add_row(m, i));
+        if (m->row[i].named)
+            WG_TRY(add_row(m, i, false));
+        if (m->other[i] >= 0)
+            WG_TRY(add_row(m, i, true));
     }
     return WAGLE_OK;
 }
@@ -403,6 +405,7 @@ wagle_status wg_controls_make(wagle_ctx *ctx, const wagle_data *data, const wg_d
 
 void wg_controls_free(wg_controls *c)
 {
-    wg_text_free(&c->jsonl);
+    wg_free(c->control);
+    wg_arena_free(&c->arena);
     *c = (wg_controls){0};
 }

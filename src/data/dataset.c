@@ -257,25 +257,31 @@ wagle_status wg_data_entry(wagle_ctx *ctx, const char *entry, wg_arena *arena, c
     return *path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 
-static wagle_status load_file(wg_adding *a, const char *entry, int64_t *room)
+/* Takes the rows over. */
+static wagle_status add_rows(wg_adding *a, wg_rows *rows, int64_t *room)
 {
-    wg_rows rows = {0};
-    wagle_status st;
+    wagle_status st = WG_GROW(a->ctx, &a->out->example, room, a->out->n + rows->n);
 
-    WG_TRY(wg_data_entry(a->ctx, entry, &a->out->arena, &a->record.path, &a->weight));
-    WG_TRY(wg_rows_read(a->ctx, a->record.path, a->data->limit, &rows));
-    st = WG_GROW(a->ctx, &a->out->example, room, a->out->n + rows.n);
     if (st == WAGLE_OK)
-        memset(a->out->example + a->out->n, 0, (size_t)rows.n * sizeof *a->out->example);
-    for (int64_t i = 0; st == WAGLE_OK && i < rows.n; i++) {
-        a->record.fields = rows.row[i];
-        a->record.line = rows.line[i];
+        memset(a->out->example + a->out->n, 0, (size_t)rows->n * sizeof *a->out->example);
+    for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++) {
+        a->record.fields = rows->row[i];
+        a->record.line = rows->line[i];
         st = add_row(a);
         if (st == WAGLE_E_INPUT)
             st = wg_note(a->ctx, st, a->record.path);
     }
-    wg_rows_free(&rows);
+    wg_rows_free(rows);
     return st;
+}
+
+static wagle_status load_file(wg_adding *a, const char *entry, int64_t *room)
+{
+    wg_rows rows = {0};
+
+    WG_TRY(wg_data_entry(a->ctx, entry, &a->out->arena, &a->record.path, &a->weight));
+    WG_TRY(wg_rows_read(a->ctx, a->record.path, a->data->limit, &rows));
+    return add_rows(a, &rows, room);
 }
 
 /* Options of a layout where no row has one. */
@@ -311,6 +317,27 @@ wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *dat
         say_unused(ctx, data);
     else if (st == WAGLE_OK)
         st = wg_layout_say(ctx, &r->layout);
+    if (st != WAGLE_OK)
+        wg_dataset_free(out);
+    return st;
+}
+
+wagle_status wg_dataset_parse(wagle_ctx *ctx, wg_reader *r, const wagle_data *data, wg_str text,
+                              wg_dataset *out)
+{
+    wg_adding a = {.ctx = ctx,
+                   .reader = r,
+                   .data = data,
+                   .out = out,
+                   .record = {.path = data->path},
+                   .weight = 1};
+    int64_t room = 0;
+    wg_rows rows = {0};
+    wagle_status st;
+
+    *out = (wg_dataset){0};
+    WG_TRY(wg_rows_parse(ctx, data->path, text.text, text.bytes, 0, &rows));
+    st = add_rows(&a, &rows, &room);
     if (st != WAGLE_OK)
         wg_dataset_free(out);
     return st;

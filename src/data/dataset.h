@@ -45,6 +45,9 @@ int32_t wg_reader_eos(const wg_reader *r);
 /* Free with wg_dataset_free. */
 WAGLE_CHECK wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
                                          wg_dataset *out);
+/* The same of rows in a text, JSON Lines; data->path only names them in errors. */
+WAGLE_CHECK wagle_status wg_dataset_parse(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
+                                          wg_str text, wg_dataset *out);
 /* The prompt of a row that is a question or a chat, and its answers; other kinds are refused.
  * before may be NULL. answered: without an answer it is refused too. wg_asked_free. */
 WAGLE_CHECK wagle_status wg_row_ask(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,

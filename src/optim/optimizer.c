@@ -227,6 +227,22 @@ fail:
     return st;
 }
 
+wagle_status wg_optimizer_restart(wagle_ctx *ctx, wg_optimizer *a, uint64_t seed)
+{
+    const size_t n = (size_t)a->n, moment = a->bf16 ? sizeof(uint16_t) : sizeof(float);
+
+    memset(a->m, 0, n * moment);
+    if (a->v != NULL)
+        memset(a->v, 0, n * (a->rules->adamw ? moment : sizeof(float)));
+    if (a->held != NULL)
+        memset(a->held, 0, n * sizeof *a->held);
+    if (a->lora == NULL)
+        return start_masters(ctx, a);
+    memset(a->master, 0, n * sizeof *a->master);
+    wg_lora_start(a, seed);
+    return WAGLE_OK;
+}
+
 int64_t wg_optimizer_bytes(const wg_rules *r, int64_t n, bool bf16, bool rectify)
 {
     const int64_t moment = bf16 ? 2 : 4;

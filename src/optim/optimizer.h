@@ -67,6 +67,8 @@ WAGLE_CHECK wagle_status wg_optimizer_new(wagle_ctx *ctx, wg_model *model, const
 int64_t wg_optimizer_bytes(const wg_rules *rules, int64_t n, bool bf16, bool rectify);
 void wg_optimizer_free(wg_optimizer *a);
 wg_sink wg_optimizer_sink(wg_optimizer *a);
+/* The state as wg_optimizer_new left it. seed: of the options, for adapters. */
+WAGLE_CHECK wagle_status wg_optimizer_restart(wagle_ctx *ctx, wg_optimizer *a, uint64_t seed);
 /* After the state was filled from a checkpoint. */
 void wg_optimizer_restored(wg_optimizer *a);
 /* Between updates: the weights become what would be written, rounded to the model's type; then

@@ -144,6 +144,13 @@ wagle_status wg_run_resume(wagle_ctx *ctx, wg_run *w)
 
 #define CHECKPOINT "checkpoint.safetensors"
 
+wagle_status wg_run_clear_partial(wagle_ctx *ctx, const wg_run *w, bool resumable)
+{
+    static const char *const kept[] = {CHECKPOINT, WG_TRIES_FILE, NULL};
+
+    return wg_empty_folder(ctx, w->partial, resumable ? kept : NULL);
+}
+
 wagle_status wg_run_open_partial(wagle_ctx *ctx, wg_run *w)
 {
     wg_text path = {0};
@@ -156,7 +163,7 @@ wagle_status wg_run_open_partial(wagle_ctx *ctx, wg_run *w)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "%s: an unfinished run; --resume goes on, --force starts again", w->partial);
     /* a killed run may have left files half-written beside its checkpoint */
-    return wg_empty_folder(ctx, w->partial, w->o->resume ? CHECKPOINT : NULL);
+    return wg_run_clear_partial(ctx, w, w->o->resume);
 }
 
 static wagle_status add_file(wagle_ctx *ctx, const char *path, json_t *list)
@@ -250,6 +257,14 @@ static wagle_status add_protection(wagle_ctx *ctx, const wg_run *w, json_t *m)
                                  (json_int_t)wg_protect_tokens(rows)));
 }
 
+static wagle_status add_chance(wagle_ctx *ctx, const wg_run *w, json_t *m)
+{
+    json_t *chance;
+
+    WG_TRY(wg_chance_json(ctx, w, &chance));
+    return wg_json_set(ctx, m, "chance", chance);
+}
+
 /* What was done, without times or places: the same run writes the same bytes. */
 static wagle_status write_manifest(wagle_ctx *ctx, const wg_run *w)
 {
@@ -263,7 +278,7 @@ static wagle_status write_manifest(wagle_ctx *ctx, const wg_run *w)
         o->schedule, "run", w->fingerprint, "steps", (json_int_t)w->step, "planned_steps",
         (json_int_t)w->steps, "selected", (json_int_t)w->trainer.optimizer->n, "weights",
         (json_int_t)wg_model_parameters(w->session.model), "stopped", (int)w->result.stopped, "lr",
-        o->lr, "weight_decay", o->weight_decay, "clip", o->clip, "alpha", w->trainer.alpha, "batch",
+        w->lr, "weight_decay", o->weight_decay, "clip", o->clip, "alpha", w->trainer.alpha, "batch",
         (json_int_t)o->batch, "accumulate", (json_int_t)o->accumulate, "seed", (json_int_t)o->seed);
     wagle_status st = path != NULL && m != NULL ? WAGLE_OK : wg_json_memory(ctx);
 
@@ -289,6 +304,10 @@ static wagle_status write_manifest(wagle_ctx *ctx, const wg_run *w)
         st = add_protection(ctx, w, m);
     if (st == WAGLE_OK && o->stop_when != NULL)
         st = wg_json_set(ctx, m, "stop_when", json_string(o->stop_when));
+    if (st == WAGLE_OK && w->stop.chance)
+        st = add_chance(ctx, w, m);
+    if (st == WAGLE_OK && w->tries != NULL)
+        st = wg_json_set(ctx, m, "lr_search", json_incref(w->tries));
     if (st == WAGLE_OK && o->land && w->result.stopped)
         st = wg_json_set(ctx, m, "land", json_real(w->result.land));
     if (st == WAGLE_OK && w->layout != NULL)
@@ -317,17 +336,18 @@ static wagle_status write_patch(wagle_ctx *ctx, wg_run *w)
     return st;
 }
 
-/* The rows that the model wrote itself and that were protected. */
-static wagle_status write_protect_rows(wagle_ctx *ctx, const wg_run *w)
+/* A file of rows: those that the model wrote itself and that were protected, or control rows. */
+static wagle_status write_rows(wagle_ctx *ctx, const wg_run *w, const char *name,
+                               const wg_text *rows)
 {
     wg_text lines = {0};
     wagle_status st;
 
-    if (!w->o->redact)
-        return wg_write_text(ctx, w->partial, "protect.jsonl", &w->protect_rows.written);
-    st = wg_redact_lines(ctx, "protect.jsonl", &w->protect_rows.written, &lines);
+    if (rows->bytes == 0 || !w->o->redact)
+        return rows->bytes > 0 ? wg_write_text(ctx, w->partial, name, rows) : WAGLE_OK;
+    st = wg_redact_lines(ctx, name, rows, &lines);
     if (st == WAGLE_OK)
-        st = wg_write_text(ctx, w->partial, "protect.jsonl", &lines);
+        st = wg_write_text(ctx, w->partial, name, &lines);
     wg_text_free(&lines);
     return st;
 }
@@ -336,8 +356,8 @@ wagle_status wg_run_finish(wagle_ctx *ctx, wg_run *w)
 {
     WG_TRY(wg_write_model(ctx, w->session.model, w->partial));
     WG_TRY(wg_write_text(ctx, w->partial, "log.jsonl", &w->log));
-    if (w->protect_rows.written.bytes > 0)
-        WG_TRY(write_protect_rows(ctx, w));
+    WG_TRY(write_rows(ctx, w, "protect.jsonl", &w->protect_rows.written));
+    WG_TRY(write_rows(ctx, w, "controls.jsonl", &w->chance.jsonl));
     WG_TRY(write_manifest(ctx, w));
     if (w->o->out_patch != NULL)
         WG_TRY(write_patch(ctx, w));

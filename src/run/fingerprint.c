@@ -350,7 +350,9 @@ static void describe(const char *flag, const wg_member *m, const char *value, ch
     const bool content = m != NULL && (m->kind == WG_MEMBER_FILE || m->kind == WG_MEMBER_FOLDER ||
                                        m->kind == WG_MEMBER_SETS);
 
-    if (*value == '\0' || strcmp(value, "off") == 0)
+    if (strcmp(flag, "--lr") == 0 && strcmp(value, "0") == 0)
+        snprintf(out, 160, "--lr auto");
+    else if (*value == '\0' || strcmp(value, "off") == 0)
         snprintf(out, 160, "no %s", flag);
     else if (strcmp(value, "on") == 0)
         snprintf(out, 160, "%s", flag);

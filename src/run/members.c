@@ -56,6 +56,7 @@ const wg_member wg_train_members[] = {
     {"warmup_ratio", NULL, WG_MEMBER_REAL, AT(warmup_ratio), WG_EXPLAINS, WG_ALWAYS, "warm-up"},
     {"seed", NULL, WG_MEMBER_WHOLE, AT(seed), WG_DECIDES, WG_ALWAYS, NULL},
     {"stop_when", NULL, WG_MEMBER_TEXT, AT(stop_when), WG_DECIDES, WG_ALWAYS, NULL},
+    {"gold", "gold-model", WG_MEMBER_FOLDER, AT(gold), WG_DECIDES, WG_WITH_RULE, NULL},
     {"land", NULL, WG_MEMBER_FLAG, AT(land), WG_DECIDES, WG_WITH_RULE, NULL},
     {"eval_every", NULL, WG_MEMBER_WHOLE, AT(eval_every), WG_DECIDES, WG_WITH_RULE, NULL},
     {"monitor", NULL, WG_MEMBER_FLAG, AT(monitor), WG_IGNORED, WG_ALWAYS, NULL},

@@ -3,6 +3,7 @@
 #define WG_RUN_RUN_H
 
 #include "base/hash.h"
+#include "data/controls.h"
 #include "run/budget.h"
 #include "run/protect.h"
 #include "run/train.h"
@@ -10,11 +11,25 @@
 typedef struct wg_stop_rule {
     char metric[96];   /* "": none */
     bool below, equal; /* equal: or as much as the bound */
+    bool chance;       /* the bound is the level of chance, NaN until it is measured */
     double bound;
 } wg_stop_rule;
 
+/* chance.c: what the model says of people whom nobody knows, asked the same. */
+typedef struct wg_chance {
+    wg_controls made;
+    wg_dataset rows;  /* those of `made`, to evaluate */
+    wg_text jsonl;    /* those that the level is the mean of: controls.jsonl of the run's folder */
+    int64_t measured; /* how many they are */
+    int64_t renamed;  /* forget rows that are asked with invented names alone */
+    int64_t paired;   /* forget rows that get another row's answer */
+    bool by_gold;     /* measured on the model that never saw the forget rows */
+    double original;  /* forget probability before training */
+} wg_chance;
+
 typedef struct wg_run {
-    const wagle_train_options *o;
+    wagle_train_options own;      /* what was given, with defaults filled in */
+    const wagle_train_options *o; /* own */
     const wg_objective *objective;
     const wg_rules *rules;
     wg_decay decay;
@@ -32,6 +47,9 @@ typedef struct wg_run {
     const wg_watch *watch; /* or NULL */
     wg_trial *trial;       /* or NULL: the run is wanted in any case */
     wg_stop_rule stop;
+    wg_chance chance;
+    double lr;         /* the peak learning rate, o->lr or what the search found */
+    json_t *tries;     /* rate.c: tries.json; NULL: no search */
     wg_partial folder; /* OUT.partial */
     int held;          /* room on disk for the model (disk.c); -1: none */
     const char *partial;
@@ -52,11 +70,47 @@ typedef struct wg_run {
     wagle_train_result result;
 } wg_run;
 
+/* --- defaults.c --------------------------------------------------------------------------------
+ */
+
+/* Fills in what follows from other options: the schedule, and of unlearn the rule that ends it and
+ * the bound on its updates. */
+void wg_train_resolve(wagle_train_options *o, bool plain);
+/* Refuses a search or a level of chance where there is nothing to forget. */
+WAGLE_CHECK wagle_status wg_check_searched(wagle_ctx *ctx, const wagle_train_options *o,
+                                           bool plain);
+
+/* --- chance.c: the level of chance -------------------------------------------------------------
+ */
+
+/* Makes and reads the control rows, where the rule wants them. */
+WAGLE_CHECK wagle_status wg_chance_load(wagle_ctx *ctx, wg_run *w);
+/* Before training: sets the rule's bound. WAGLE_E_INPUT where the model already is at chance. */
+WAGLE_CHECK wagle_status wg_chance_measure(wagle_ctx *ctx, wg_run *w);
+/* "chance" of the manifest. */
+WAGLE_CHECK wagle_status wg_chance_json(wagle_ctx *ctx, const wg_run *w, json_t **out);
+void wg_chance_free(wg_chance *c);
+
+/* --- rate.c: --lr auto -------------------------------------------------------------------------
+ */
+
+#define WG_TRIES_FILE "tries.json"
+
+/* Updates that a run with a searched rate is to take until its rule holds. */
+int64_t wg_run_wanted(const wg_run *w);
+/* Before training, where o->lr is 0: tries rates, sets w->lr and writes tries.json. Leaves the
+ * state as it was. Tries that tries.json has are not made again. */
+WAGLE_CHECK wagle_status wg_run_search(wagle_ctx *ctx, wg_run *w);
+/* Adds the search to the plan of a dry run. */
+WAGLE_CHECK wagle_status wg_run_search_plan(wagle_ctx *ctx, const wg_run *w);
+/* train.c: one update of the rows that are due, w->step counts it. *lr: of this update. */
+WAGLE_CHECK wagle_status wg_run_update(wagle_ctx *ctx, wg_run *w, wg_step *step, double *lr);
+
 /* --- watch.c: what a run is asked on its way ---------------------------------------------------
  */
 
-/* forget.probability<0.1; suites: SUITE.METRIC may stand there too, of the suites `names` (with
- * commas; NULL: any). */
+/* forget.probability<0.1, or "chance", whose bound is not known yet; suites: SUITE.METRIC may stand
+ * there too, of the suites `names` (with commas; NULL: any). */
 WAGLE_CHECK wagle_status wg_stop_parse(wagle_ctx *ctx, const char *text, bool suites,
                                        const char *names, wg_stop_rule *rule);
 /* Whether the rule is on a suite's metric. */
@@ -125,6 +179,8 @@ void wg_run_release(wg_run *w);
 WAGLE_CHECK wagle_status wg_run_check_resume(wagle_ctx *ctx, const wg_run *w);
 WAGLE_CHECK wagle_status wg_run_save(wagle_ctx *ctx, const wg_run *w);
 WAGLE_CHECK wagle_status wg_run_resume(wagle_ctx *ctx, wg_run *w);
+/* Removes what is in OUT.partial; resumable: but for what --resume goes on from. */
+WAGLE_CHECK wagle_status wg_run_clear_partial(wagle_ctx *ctx, const wg_run *w, bool resumable);
 /* Makes OUT.partial, or keeps it if it is to be resumed. */
 WAGLE_CHECK wagle_status wg_run_open_partial(wagle_ctx *ctx, wg_run *w);
 /* Log, manifest, model or patch; OUT appears. */

@@ -19,8 +19,7 @@ static double between(double x, double least, double most)
     return x < least ? least : x > most ? most : x;
 }
 
-/* The nearest to the wanted work, those alone that stopped or not; not `but`. NULL: none. */
-static const wg_tried *nearest(const wg_tried *list, int n, bool stopped, const wg_tried *but)
+const wg_tried *wg_search_nearest(const wg_tried *list, int n, bool stopped, const wg_tried *but)
 {
     const wg_tried *best = NULL;
 
@@ -56,14 +55,15 @@ static double bracketed(const wg_tried *list, int n, double x)
 
 double wg_search_next(const wg_tried *list, int n, double start)
 {
-    const wg_tried *a = nearest(list, n, true, NULL), *b = nearest(list, n, true, a);
+    const wg_tried *a = wg_search_nearest(list, n, true, NULL),
+                   *b = wg_search_nearest(list, n, true, a);
     const double most = log(a != NULL ? JUMP_MOST : WG_SLOWER_BY);
     double slope = -1, lowest = INFINITY;
 
     if (n == 0)
         return start;
     if (a == NULL)
-        a = nearest(list, n, false, NULL);
+        a = wg_search_nearest(list, n, false, NULL);
     for (int i = 0; i < n; i++)
         lowest = fmin(lowest, list[i].rate);
     if (a == NULL)
@@ -99,5 +99,5 @@ double wg_search_expect(const wg_pace *p, double spent, double wanted, double mo
     const double part = wg_search_part(p->value[0], p->value[1], p->bound);
     const double left = (1 - part) / part * (p->work[1] - p->work[0]);
 
-    return part > 0 ? between((spent + left) / wanted, fmax(spent / wanted, 1.02), most) : most;
+    return part > 0 ? between((spent + left) / wanted, spent / wanted, most) : most;
 }

@@ -22,6 +22,10 @@ typedef struct wg_tried {
 /* The rate to try next, after n. start: the first. */
 double wg_search_next(const wg_tried *list, int n, double start);
 
+/* The nearest to the wanted work, in logarithms, of those that stopped or of those that did not;
+ * not `but`. NULL: none. */
+const wg_tried *wg_search_nearest(const wg_tried *list, int n, bool stopped, const wg_tried *but);
+
 /* The metric after two amounts of work, and the value at which the rule holds. */
 typedef struct wg_pace {
     double work[2], value[2], bound;

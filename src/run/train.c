@@ -10,54 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static void shared_defaults(wagle_train_options *o)
-{
-    *o = (wagle_train_options){.state = "f32",
-                               .optimizer = "adamw",
-                               .schedule = "linear",
-                               .alpha = 1,
-                               .forget_weight = 1,
-                               .beta1 = -1,
-                               .beta2 = -1,
-                               .epsilon = -1,
-                               .clip = 1,
-                               .epochs = 5,
-                               .batch = 4,
-                               .accumulate = 1,
-                               .warmup = -1,
-                               .protect_damping = 0.1,
-                               .protect_rank = -1,
-                               .eval_every = 5,
-                               .weight_decay = 0.01,
-                               .damping = -1};
-}
-
-void wagle_finetune_defaults(wagle_train_options *o)
-{
-    shared_defaults(o);
-    o->objective = "finetune";
-    o->reduction = "tokens";
-    o->lr = 1e-4;
-    o->warmup_ratio = 0.05;
-}
-
-void wagle_unlearn_defaults(wagle_train_options *o)
-{
-    shared_defaults(o);
-    o->objective = "graddiff";
-    o->reduction = "rows";
-    o->lr = 1e-5;
-    o->density = 0.1;
-    o->gamma.kind = WAGLE_GAMMA_DIAG;
-    o->warmup_ratio = 0.1;
-}
-
 wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o, const char *out,
                                    bool force)
 {
     WG_TRY(wg_output_check(
         ctx, out, force,
-        WG_INPUTS(o->model, o->reference, o->mask, o->refusal, o->pairs, o->rmu_control)));
+        WG_INPUTS(o->model, o->reference, o->mask, o->refusal, o->pairs, o->rmu_control, o->gold)));
     WG_TRY(wg_output_spares_data(ctx, out, &o->forget));
     WG_TRY(wg_output_spares_data(ctx, out, &o->retain));
     return wg_output_spares_data(ctx, out, &o->protect);
@@ -65,14 +23,14 @@ wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o,
 
 static wagle_status check_numbers(wagle_ctx *ctx, const wagle_train_options *o)
 {
-    if (!(o->lr > 0) || !isfinite(o->lr))
+    if (!(o->lr >= 0) || !isfinite(o->lr))
         return wg_fail(ctx, WAGLE_E_USAGE, "--lr %g: a number above 0", o->lr);
     if (o->batch < 1 || o->batch > 4096)
         return wg_fail(ctx, WAGLE_E_USAGE, "--batch %lld: from 1 to 4096", (long long)o->batch);
     if (o->accumulate < 1 || o->accumulate > 4096)
         return wg_fail(ctx, WAGLE_E_USAGE, "--accumulate %lld: from 1 to 4096",
                        (long long)o->accumulate);
-    if (o->steps < 0 || (o->steps == 0 && !(o->epochs > 0 && o->epochs < 1e6)))
+    if (o->steps < 0 || (o->steps == 0 && o->pairs == NULL && !(o->epochs > 0 && o->epochs < 1e6)))
         return wg_fail(ctx, WAGLE_E_USAGE, "--steps or --epochs: a number above 0");
     if (!(o->clip >= 0) || !(o->weight_decay >= 0) || !(o->alpha >= 0) || o->eval_every < 1)
         return wg_fail(ctx, WAGLE_E_USAGE,
@@ -106,6 +64,7 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
     if (o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "no --out was named");
     WG_TRY(check_numbers(ctx, o));
+    WG_TRY(wg_check_searched(ctx, o, plain));
     WG_TRY(wg_check_patterns(ctx, o->include));
     WG_TRY(wg_check_patterns(ctx, o->exclude));
     WG_TRY(wg_check_patterns(ctx, o->lora_targets));
@@ -139,8 +98,9 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
 wagle_status wg_train_check(wagle_ctx *ctx, const wagle_train_options *o, bool plain, bool suites)
 {
     const wg_watch watch = {NULL, NULL};
-    wg_run w = {.o = o, .watch = suites ? &watch : NULL};
+    wg_run w = {.own = *o, .o = &w.own, .watch = suites ? &watch : NULL};
 
+    wg_train_resolve(&w.own, plain);
     return check_options(ctx, &w, plain);
 }
 
@@ -266,32 +226,41 @@ static wagle_status load_mask(wagle_ctx *ctx, wg_run *w)
 
 /* --- steps ----------------------------------------------------------------------------------- */
 
-static wagle_status one_step(wagle_ctx *ctx, wg_run *w)
+wagle_status wg_run_update(wagle_ctx *ctx, wg_run *w, wg_step *step, double *lr)
 {
-    const double lr = wg_schedule(w->decay, w->o->lr, w->step, w->warmup, w->steps);
-    wg_step step;
     char detail[128];
     wagle_status st;
 
+    *lr = wg_schedule(w->decay, w->lr, w->step, w->warmup, w->steps);
     WG_TRY(wg_trainer_epoch(ctx, &w->trainer, w->step / w->per_epoch));
     WG_TRY(wg_run_pick(ctx, w));
-    st = wg_train_step(ctx, &w->trainer, w->pick, w->n_picks, w->step, lr, &step);
+    st = wg_train_step(ctx, &w->trainer, w->pick, w->n_picks, w->step, *lr, step);
     if (st == WAGLE_E_RUN) {
         snprintf(detail, sizeof detail, "step %lld of %lld at --lr %g (%.3g here; less may do)",
-                 (long long)w->step, (long long)w->steps, w->o->lr, lr);
+                 (long long)w->step, (long long)w->steps, w->lr, *lr);
         return wg_note(ctx, st, detail);
     }
     WG_TRY(st);
+    w->step++;
+    return WAGLE_OK;
+}
+
+static wagle_status one_step(wagle_ctx *ctx, wg_run *w)
+{
+    wg_step step;
+    double lr;
+    char detail[128];
+
+    WG_TRY(wg_run_update(ctx, w, &step, &lr));
     w->result.loss = step.loss.loss;
     WG_TRY(wg_text_printf(ctx, &w->log,
                           "{\"step\":%lld,\"loss\":%.9g,\"forget_term\":%.9g,\"retain_term\":%.9g,"
                           "\"grad_norm\":%.9g,\"lr\":%.9g",
-                          (long long)w->step, step.loss.loss, step.loss.forget, step.loss.retain,
-                          step.grad_norm, lr));
+                          (long long)(w->step - 1), step.loss.loss, step.loss.forget,
+                          step.loss.retain, step.grad_norm, lr));
     if (w->o->rectify > 0)
         WG_TRY(wg_text_printf(ctx, &w->log, ",\"cosine\":%.9g", step.cosine));
     WG_TRY(wg_text_addz(ctx, &w->log, "}\n"));
-    w->step++;
     w->log_mark = w->log.bytes;
     snprintf(detail, sizeof detail, "loss %.4f", step.loss.loss);
     wg_progress(ctx, w->objective->name, w->step, w->steps, detail);
@@ -347,7 +316,10 @@ static wagle_status plan_steps(wagle_ctx *ctx, wg_run *w)
     if (o->warmup > w->steps)
         return wg_fail(ctx, WAGLE_E_USAGE, "--warmup %lld: the run has %lld updates",
                        (long long)o->warmup, (long long)w->steps);
-    w->warmup = o->warmup >= 0 ? o->warmup : (int64_t)ceil(o->warmup_ratio * (double)w->steps);
+    w->warmup =
+        o->warmup >= 0
+            ? o->warmup
+            : (int64_t)ceil(o->warmup_ratio * (double)(o->lr > 0 ? w->steps : wg_run_wanted(w)));
     w->warmup = w->warmup < w->steps ? w->warmup : w->steps;
     w->ordered = -1;
     w->room = whole;
@@ -378,8 +350,10 @@ static wagle_status prepare(wagle_ctx *ctx, wg_run *w)
         WG_TRY(wg_run_check_rule(ctx, w));
     WG_TRY(load_mask(ctx, w));
     WG_TRY(wg_run_budget(ctx, w, term));
-    if (ctx->dry_run)
-        return wg_run_reserve(ctx, w, wg_run_trained(w));
+    if (ctx->dry_run) {
+        WG_TRY(wg_run_reserve(ctx, w, wg_run_trained(w)));
+        return wg_run_search_plan(ctx, w);
+    }
     WG_TRY(protect(ctx, w));
     WG_TRY(wg_trainer_new(ctx, &w->session, &w->data, o, w->shared, &w->trainer));
     return wg_optimizer_new(ctx, w->session.model, w->masked ? &w->mask : NULL,
@@ -394,6 +368,8 @@ static void close_run(wg_run *w)
     wg_free(w->exclude);
     wg_protect_rows_free(&w->protect_rows);
     wg_mask_free(&w->mask);
+    wg_chance_free(&w->chance);
+    json_decref(w->tries);
     wg_material_free(&w->data);
     wg_session_close(&w->session);
     wg_text_free(&w->log);
@@ -429,6 +405,7 @@ static wagle_status load_data(wagle_ctx *ctx, wg_run *w)
     WG_TRY(wg_protect_rows_load(ctx, &w->session, w->o, &w->data.forget, &w->data.retain,
                                 &w->protect_rows));
     WG_TRY(keep_self_rows(ctx, w));
+    WG_TRY(wg_chance_load(ctx, w));
     WG_TRY(wg_layout_compare(ctx, w->o->model, &w->session.reader.layout));
     if (w->session.reader.laid_out > 0) {
         w->layout = wg_layout_json(&w->session.reader.layout);
@@ -471,7 +448,7 @@ static wagle_status finish(wagle_ctx *ctx, wg_run *w)
     snprintf(why, sizeof why, "%s", ctx->message);
     wg_forget_failure(ctx);
     wg_run_unland(w);
-    saved = wg_empty_folder(ctx, w->partial, wg_path_name(w->checkpoint));
+    saved = wg_run_clear_partial(ctx, w, true);
     if (saved == WAGLE_OK)
         saved = wg_run_save(ctx, w);
     wg_forget_failure(ctx);
@@ -482,35 +459,41 @@ static wagle_status finish(wagle_ctx *ctx, wg_run *w)
 
 static wagle_status judge_rule(wagle_ctx *ctx, const wg_run *w)
 {
-    char text[400], last[48] = "";
+    char text[640], last[96] = "", level[160] = "";
 
     if (w->o->stop_when == NULL || w->result.stopped)
         return WAGLE_OK;
+    if (w->stop.chance)
+        snprintf(level, sizeof level, ", %s<%.4g,", w->stop.metric, w->stop.bound);
     if (!isnan(w->asked))
         snprintf(last, sizeof last, " (%.4g at its last check)", w->asked);
     snprintf(text, sizeof text,
-             "--stop-when '%.96s' was not reached in %lld steps%s; the model is in %.160s",
-             w->o->stop_when, (long long)w->steps, last, w->o->out);
+             "--stop-when '%.96s'%s was not reached in %lld steps%s; the model is in %.160s",
+             w->o->stop_when, level, (long long)w->steps, last, w->o->out);
     if (!w->o->allow_unmet)
         return wg_fail(ctx, WAGLE_E_UNMET, "%s", text);
     wg_log(ctx, 0, "%s", text);
     return WAGLE_OK;
 }
 
-wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
+wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *given, bool plain,
                       const wg_around *around, wagle_train_result *result)
 {
-    wg_run w = {.o = o,
+    wg_run w = {.own = *given,
+                .o = &w.own,
                 .folder = {.lock = -1},
                 .held = -1,
                 .shared = around->shared,
                 .watch = around->watch,
                 .trial = around->trial};
+    const wagle_train_options *o = &w.own;
     const double start = wg_seconds();
     wagle_status st;
 
     wg_forget_failure(ctx);
-    w.result.forget_probability = w.asked = NAN;
+    wg_train_resolve(&w.own, plain);
+    w.lr = o->lr;
+    w.result.forget_probability = w.result.chance = w.asked = NAN;
     w.result.land = 1;
     WG_TRY(check_options(ctx, &w, plain));
     if (!o->resume) /* it was said when the run began */
@@ -524,9 +507,11 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
         goto done;
     w.result.selected = w.trainer.optimizer->n;
     w.result.weights = wg_model_parameters(w.session.model);
-    WG_TRY_GOTO(wg_run_resume(ctx, &w), done);
     WG_TRY_GOTO(wg_run_reserve(ctx, &w, w.result.selected), done);
     WG_TRY_GOTO(warn(ctx, &w), done);
+    WG_TRY_GOTO(wg_chance_measure(ctx, &w), done);
+    WG_TRY_GOTO(wg_run_search(ctx, &w), done);
+    WG_TRY_GOTO(wg_run_resume(ctx, &w), done);
     WG_TRY_GOTO(all_steps(ctx, &w), done);
     if (in_vain(&w))
         goto done;
@@ -542,6 +527,7 @@ done:
     wg_partial_end(&w.folder, w.checkpoint == NULL || wg_exists(w.checkpoint));
     w.result.steps = w.step;
     w.result.stop_value = w.asked;
+    w.result.lr = w.lr;
     w.result.seconds = wg_seconds() - start;
     if (result != NULL)
         *result = w.result;

@@ -65,12 +65,18 @@ wagle_status wg_stop_parse(wagle_ctx *ctx, const char *text, bool suites, const 
     *rule = (wg_stop_rule){0};
     if (text == NULL)
         return WAGLE_OK;
+    if (strcmp(text, "chance") == 0) {
+        *rule = (wg_stop_rule){
+            .metric = "forget.probability", .below = true, .chance = true, .bound = NAN};
+        return WAGLE_OK;
+    }
     if (read_rule(text, rule) && (!wg_stop_by_suite(rule) ||
                                   (suites && (names == NULL || is_of_suites(rule->metric, names)))))
         return WAGLE_OK;
     return wg_fail(ctx, WAGLE_E_USAGE,
                    "--stop-when '%.64s': as in forget.probability<0.1: forget or retain, "
-                   "probability, nll or perplexity, <, <=, > or >=; with --suite also SUITE.METRIC",
+                   "probability, nll or perplexity, <, <=, > or >=; with --suite also "
+                   "SUITE.METRIC; or chance (unlearn)",
                    text);
 }
 

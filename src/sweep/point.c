@@ -334,6 +334,7 @@ wagle_status wg_sweep_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
     const char *forget, *retain;
 
     wagle_unlearn_defaults(o);
+    o->schedule = "linear";
     o->steps = s->updates > 0 ? 3 * s->updates : 200;
     if (s->updates > 0)
         o->eval_every = s->updates >= 60 ? s->updates / 30 : 1;

@@ -50,7 +50,7 @@ static double expected(const searching *h, double wanted)
 
     if (t->step[0] == 0 || t->step[1] <= t->step[0])
         return WG_SLOWER_BY;
-    return wg_search_expect(&pace, spent, wanted, WG_SLOWER_BY);
+    return fmax(wg_search_expect(&pace, spent, wanted, WG_SLOWER_BY), 1.02);
 }
 
 /* --- tries in runs.json -------------------------------------------------------------------------
@@ -208,11 +208,11 @@ static wagle_status run_try(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, sear
 static wagle_status take_nearest(wagle_ctx *ctx, wg_sweep *s, wg_point *p, const wg_tried *list,
                                  int n)
 {
-    const wg_tried *best = nearest(list, n, true, NULL);
+    const wg_tried *best = wg_search_nearest(list, n, true, NULL);
     json_t *run, *before;
 
     if (best == NULL)
-        best = nearest(list, n, false, NULL);
+        best = wg_search_nearest(list, n, false, NULL);
     WG_TRY(at_rate(ctx, s, p, best != NULL ? best->rate : list[0].rate, p));
     before = json_object_get(s->done, p->key);
     if (best == NULL)

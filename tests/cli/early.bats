@@ -27,8 +27,8 @@ early() { refused "$1" "$2" "$WAGLE" "${@:3}"; }
     ln -s forget.jsonl link.jsonl
     said() { "$WAGLE" "$@" --out "made$((n += 1))" --quiet 2>said.txt >out.txt; grep -q '^wagle: warning: --forget .* are the same file' said.txt; }
     n=0
-    said unlearn --model "$model" --forget forget.jsonl --retain ./forget.jsonl --steps 1
-    said unlearn --model "$model" --forget retain.jsonl --forget forget.jsonl@2 --retain link.jsonl --steps 1
+    said unlearn --model "$model" --forget forget.jsonl --retain ./forget.jsonl --steps 1 --lr 1e-5
+    said unlearn --model "$model" --forget retain.jsonl --forget forget.jsonl@2 --retain link.jsonl --steps 1 --lr 1e-5
     said attribute --model "$model" --forget forget.jsonl --retain link.jsonl
     said mask --model "$model" --forget forget.jsonl --retain link.jsonl
     said gradient --objective npo --model "$model" --forget forget.jsonl --retain link.jsonl

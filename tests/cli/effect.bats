@@ -46,9 +46,12 @@ with_lora refused finetune --lora-targets attention
 makes_factors refused unlearn --protect-damping 1
 makes_factors refused finetune --protect-rank 3
 makes_factors refused unlearn --selector wagle --protect-rank 4
-evaluates_on_the_way refused unlearn --eval-every 3
-with_stop_when refused unlearn --allow-unmet
+evaluates_on_the_way refused unlearn --eval-every 3 --lr 1e-5 --steps 9
+evaluates_on_the_way refused finetune --eval-every 3
+with_stop_when refused unlearn --allow-unmet --lr 1e-5 --epochs 1
 with_stop_when refused finetune --allow-unmet --eval-every 2 --monitor
+measures_chance refused unlearn --forget f --stop-when forget.nll>3 --gold-model g
+measures_chance refused unlearn --forget f --lr 1e-5 --steps 9 --gold-model g
 with_suite refused unlearn --gold g
 with_suite_or_recompute refused eval --set a=b
 with_suite_or_recompute refused eval --shots 3
@@ -119,6 +122,10 @@ eval --data d --metrics nll,rougeL --max-tokens 3
 generate --temperature 1 --top-k 3 --top-p 0.5
 finetune --lora 4 --lora-alpha 8 --lora-targets attention
 unlearn --protect rows --protect-damping 1 --protect-rank 3
+unlearn --forget f --gold-model g --eval-every 3 --allow-unmet --land
+unlearn --forget f --lr auto --steps 50 --gold-model g --eval-every 3
+unlearn --forget f --lr 1e-5 --eval-every 3
+unlearn --forget f --lr 1e-5 --steps 9 --stop-when chance --gold-model g --land
 LIST
 }
 

@@ -97,7 +97,7 @@ PY
 }
 
 @test "--land without --stop-when is refused, as an option, a key and a changed option of --resume" {
-    refused 2 '--land has no effect: it needs --stop-when' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --land --out out
+    refused 2 '--land has no effect: it needs --stop-when' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --lr 1e-5 --steps 9 --land --out out
     echo '{"land": true}' >options.json
     refused 2 '--land has no effect: it needs --stop-when' "$WAGLE" finetune --model "$model" --data retain.jsonl --config options.json --out out
 }

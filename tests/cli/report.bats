@@ -185,7 +185,7 @@ PY
 
 @test "a report of runs has verdict, curves, masks, sources" {
     byte_tokenizer_model
-    "$WAGLE" unlearn --model tiny --forget forget.jsonl --retain retain.jsonl --selector snip --density 0.2 --exclude embeddings --steps 4 --eval-every 1 --stop-when 'forget.nll>99' --allow-unmet --out after --quiet >/dev/null
+    "$WAGLE" unlearn --model tiny --forget forget.jsonl --retain retain.jsonl --selector snip --density 0.2 --exclude embeddings --steps 4 --lr 1e-5 --eval-every 1 --stop-when 'forget.nll>99' --allow-unmet --out after --quiet >/dev/null
     for m in tiny after; do "$WAGLE" eval --suite extraction --model $m --set forget=text.jsonl --max-tokens 4 --out $m.json --quiet >/dev/null; done
     "$WAGLE" eval --suite general --model after --set text=text.jsonl --text-field answer --out after-text.json --quiet >/dev/null
     "$WAGLE" report tiny.json after.json after-text.json after --out report.html
@@ -230,7 +230,7 @@ byte_tokenizer_model() {
 @test "a report says which gamma chose the weights and what was protected" {
     byte_tokenizer_model
     for way in '--selector wagle --gamma auto --density 0.2' '--selector wagle --gamma diag --density 0.2 --protect retain --protect-damping 0.5' '--protect retain'; do
-        "$WAGLE" unlearn --model tiny --forget forget.jsonl --retain retain.jsonl $way --steps 1 --out "run$((++n))" --quiet >/dev/null
+        "$WAGLE" unlearn --model tiny --forget forget.jsonl --retain retain.jsonl $way --steps 1 --lr 1e-5 --out "run$((++n))" --quiet >/dev/null
     done
     "$WAGLE" report run1 run2 run3 --out report.html
     rows=$(grep -c . retain.jsonl)

@@ -51,6 +51,8 @@ static void training(wagle_train_options *o, const char *out)
     o->out = out;
     o->force = true;
     o->allow_unmet = true;
+    o->lr = 1e-5;
+    o->schedule = "linear";
     o->forget.path = o->retain.path = WG_SCRATCH "/torture.jsonl";
 }
 

@@ -192,6 +192,7 @@ static const char *other_text(const char *member)
         {"state", "bf16"},
         {"selector", "snip"},
         {"stop_when", "forget.nll>1e8"},
+        {"gold", OTHER},
         {"mask", WG_SCRATCH "/resume-mask2"},
         {"model", OTHER},
         {"reference", OTHER},
