@@ -69,8 +69,8 @@ wagle_status wg_suite_watch_rule(wagle_ctx *ctx, const wagle_suite_options *o, c
     const char *name = rule != NULL ? rule + strspn(rule, " ") : "";
     const size_t n = strcspn(name, ".");
 
-    if (o == NULL || o->suites == NULL || *name == '\0' || strcmp(name, "chance") == 0 || strncmp(name, "forget.", 7) == 0 ||
-        strncmp(name, "retain.", 7) == 0)
+    if (o == NULL || o->suites == NULL || *name == '\0' || strcmp(name, "chance") == 0 ||
+        strncmp(name, "forget.", 7) == 0 || strncmp(name, "retain.", 7) == 0)
         return WAGLE_OK;
     for (const char *at = o->suites; *at != '\0'; at += strcspn(at, ",")) {
         at += *at == ',';
