@@ -69,7 +69,7 @@ static const struct place {
     {"rmu-control", NULL, NULL, WORDS, 0, "a random direction by --seed"},
     {"density", "unlearn", of_unlearn, REAL, AT(train, density), NULL},
     TRAINED("lr", REAL, lr, "auto"),
-    TRAINED("epochs", REAL, epochs, "as many as 200 updates take"),
+    TRAINED("epochs", REAL, epochs, "as many as 300 updates take"),
     TRAINED("batch", WHOLE, batch, NULL),
     TRAINED("accumulate", WHOLE, accumulate, NULL),
     TRAINED("warmup", WARMUP, warmup, NULL),

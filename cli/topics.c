@@ -119,7 +119,7 @@ static void stop_rules(const cli_writer *w)
                       "people, measured before training; with --gold-model, that of the forget "
                       "rows in a model that never saw them");
     w->paragraph("unlearn stops at chance unless a rule is given, or a learning rate with --steps, "
-                 "--epochs or --pairs. It lands there, as with --land, after at most 200 updates.");
+                 "--epochs or --pairs. It lands there, as with --land, after at most 300 updates.");
     w->paragraph("Where the rule never holds, the model is written all the same and the exit code "
                  "is 5; with --allow-unmet it is 0.");
     w->paragraph("A run stops at the first check at which the rule holds, which may be far beyond "

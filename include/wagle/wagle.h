@@ -293,7 +293,7 @@ typedef struct wagle_train_options {
     double alpha;                    /* weight of the retain term */
     double forget_weight;            /* weight of the forget term */
     double lr; /* peak learning rate; 0, the default of unlearn: searched on the model at hand, so
-                  that stop_when is reached in about 60 updates (docs/defaults.md) */
+                  that stop_when is reached in about 60 updates (docs/reference/defaults.md) */
     double weight_decay;
     const char *const *no_decay; /* patterns of tensors without weight decay, or NULL */
     double clip;                 /* largest norm of the gradient, 0: none */
@@ -310,7 +310,7 @@ typedef struct wagle_train_options {
     double protect_damping; /* lambda as a share of the mean diagonal of C; above 0 */
     int64_t protect_rank;   /* leading eigenpairs of C; 0: all, below 0: a quarter of the inputs */
     double beta1, beta2, epsilon; /* below 0: the optimizer's own */
-    double epochs; /* used when steps is 0. unlearn: both 0, the default: up to 200 updates */
+    double epochs; /* used when steps is 0. unlearn: both 0, the default: up to 300 updates */
     int64_t steps, batch, warmup;
     int64_t accumulate;  /* batches an update */
     double warmup_ratio; /* used when warmup is negative: share of the steps */

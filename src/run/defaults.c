@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { BOUND = 200 }; /* updates of an unlearning that ends by a rule */
+enum { BOUND = 300 }; /* updates of an unlearning that ends by a rule */
 
 static void shared_defaults(wagle_train_options *o)
 {

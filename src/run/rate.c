@@ -23,8 +23,10 @@ enum {
     SAMPLE = 64, /* rows that a try asks */
 };
 static const int check_at[CHECKS] = {3, 6, 10, 15, TRY_UPDATES};
-static const double SLOWEST = 9;   /* most work that is expected, as a multiple of the wanted */
-static const double STILL = 0.02;  /* share of the way to the rule that is no movement */
+static const double SLOWEST = 9;  /* most work that is expected, as a multiple of the wanted */
+static const double STILL = 0.02; /* share of the way to the rule that is no movement */
+/* Slopes of log(work) by log(rate): expected work is too uncertain to tell more than that. */
+static const double STEEPEST = -1.5, FLATTEST = -0.7;
 static const double TELLING = 0.2; /* share that an expectation is taken from */
 
 typedef struct
@@ -415,7 +417,7 @@ static double next_rate(const hunt *h, double guess)
                              .stopped = t->reached || t->part >= TELLING,
                              .failed = t->failed};
     }
-    return rounded(wg_search_next(list, h->n, guess));
+    return rounded(wg_search_within(list, h->n, guess, STEEPEST, FLATTEST));
 }
 
 static bool was_tried(const hunt *h, double rate)

@@ -55,6 +55,11 @@ static double bracketed(const wg_tried *list, int n, double x)
 
 double wg_search_next(const wg_tried *list, int n, double start)
 {
+    return wg_search_within(list, n, start, -4, -0.25);
+}
+
+double wg_search_within(const wg_tried *list, int n, double start, double steepest, double flattest)
+{
     const wg_tried *a = wg_search_nearest(list, n, true, NULL),
                    *b = wg_search_nearest(list, n, true, a);
     const double most = log(a != NULL ? JUMP_MOST : WG_SLOWER_BY);
@@ -69,7 +74,7 @@ double wg_search_next(const wg_tried *list, int n, double start)
     if (a == NULL)
         return lowest / FAILED_BY;
     if (b != NULL)
-        slope = between(log(a->work / b->work) / log(a->rate / b->rate), -4, -0.25);
+        slope = between(log(a->work / b->work) / log(a->rate / b->rate), steepest, flattest);
     return exp(bracketed(list, n, log(a->rate) + between(-log(a->work) / slope, -most, most)));
 }
 

@@ -21,6 +21,10 @@ typedef struct wg_tried {
 
 /* The rate to try next, after n. start: the first. */
 double wg_search_next(const wg_tried *list, int n, double start);
+/* The same where the slope of log(work) by log(rate) is known to lie between two numbers below 0.
+ */
+double wg_search_within(const wg_tried *list, int n, double start, double steepest,
+                        double flattest);
 
 /* The nearest to the wanted work, in logarithms, of those that stopped or of those that did not;
  * not `but`. NULL: none. */
