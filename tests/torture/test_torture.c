@@ -318,6 +318,45 @@ static void make_text_model(void)
     wagle_ctx_free(ctx);
 }
 
+#define KNOWING WG_SCRATCH "/torture-knowing"
+#define KNOWN WG_SCRATCH "/torture-known.jsonl"
+
+/* A model that knows the rows in KNOWN. */
+static void know_once(void)
+{
+    wagle_ctx *ctx = new_context();
+    wagle_train_options o;
+
+    write_text(KNOWN, "{\"question\":\"Is Ann in?\",\"answer\":\"Ann is.\"}\n"
+                      "{\"question\":\"why?\",\"answer\":\"so\"}\n");
+    wagle_finetune_defaults(&o);
+    o.model = TEXT_MODEL;
+    o.out = KNOWING;
+    o.force = true;
+    o.retain.path = KNOWN;
+    o.steps = 40;
+    o.lr = 1e-2;
+    assert_ok(ctx, wagle_finetune(ctx, &o, NULL));
+    wagle_ctx_free(ctx);
+}
+
+/* The level of chance and the search for a rate. */
+static wagle_status searched(wagle_ctx *ctx)
+{
+    wagle_train_options o;
+
+    training(&o, OUT);
+    o.model = KNOWING;
+    o.forget.path = o.retain.path = KNOWN;
+    o.objective = "ga";
+    o.lr = 0;
+    o.schedule = NULL;
+    o.warmup = 0;
+    o.steps = 2;
+    o.redact = true;
+    return wagle_unlearn(ctx, &o, NULL);
+}
+
 static wagle_status run_suites(wagle_ctx *ctx, const char *suites, const char *out)
 {
     const char *const sets[] = {"forget=" QUESTIONS,
@@ -635,6 +674,7 @@ static const trial trials[] = {{encode, 97, 1552},
                                {watched, 1, 48},
                                {sweep, 1, 80},
                                {search, 23, 200},
+                               {searched, 31, 300},
                                {joined, 1, 1},
                                {report, 1, 48},
                                {quizzed, 7, 96},
@@ -765,6 +805,7 @@ static int prepare(void **state)
     train_once();
     score_once();
     make_text_model();
+    know_once();
     write_spec();
     write_search();
     write_tasks();
