@@ -106,8 +106,7 @@ const cli_option cli_table[] = {
     {"protect-rank", "K", CLI_WHOLE, AT(protect_rank), CLI_PROTECT,
      "input directions of each matrix that are protected: the K strongest; 0 for all"},
 
-    {"lr", "X", CLI_REAL, AT(lr), CLI_TRAINING,
-     "peak learning rate; unlearn: auto finds one by a few short tries (`wagle help lr`)"},
+    {"lr", "X", CLI_REAL, AT(lr), CLI_TRAINING, "peak learning rate (`wagle help lr`)"},
     {"epochs", "N", CLI_REAL, AT(epochs), CLI_TRAINING, "passes over the rows"},
     {"steps", "N", CLI_WHOLE, AT(steps), CLI_TRAINING, "number of updates, in place of --epochs"},
     {"batch", "N", CLI_WHOLE, AT(batch), CLI_TRAINING, "rows of each set in an update"},
@@ -254,6 +253,8 @@ static const struct own {
      "text to continue, or a question to a chat model (may repeat)"},
     {"config", "init", CLI_DATA, "config.json of the model to make"},
     {"density", "unlearn", CLI_WEIGHTS, "share of the weights to select, with --selector"},
+    {"lr", "unlearn", CLI_TRAINING,
+     "peak learning rate; auto finds one by a few short tries (`wagle help lr`)"},
     {"protect", "attribute mask", CLI_PROTECT,
      "rows to protect, for the score that --gamma protect makes: a file of rows, a .txt file, "
      "retain, or self[:N] (may repeat)"},
