@@ -133,7 +133,7 @@ static const struct place {
     {"seed", "demo", of_demo, SEED, AT(demo, seed), NULL},
     {"dtype", "init", of_init, TEXT, AT(init, dtype), NULL},
     {"seed", "init", of_init, SEED, AT(init, seed), NULL},
-    {"dtype", "import", NULL, WORDS, 0, "the file's own, or bf16 where weights are quantized"},
+    {"dtype", "import", NULL, WORDS, 0, "the file's own, or bf16 where weights are quantised"},
     {"type", NULL, NULL, WORDS, 0, "the model's own"},
     {"old", NULL, NULL, WORDS, 0, "keep"},
 

@@ -8,7 +8,7 @@
  * each other are one block. */
 static enum { NO_TABLE, OPTIONS, ITEMS, COMMANDS } table;
 
-static void put(const char *text)
+void cli_markdown_text(const char *text)
 {
     bool code = false;
 
@@ -33,7 +33,7 @@ static void start(const char *name, const char *summary)
     printf("## %s\n", name);
     if (summary[0] != '\0') {
         putchar(summary[0] >= 'a' && summary[0] <= 'z' ? summary[0] - 'a' + 'A' : summary[0]);
-        put(summary + 1);
+        cli_markdown_text(summary + 1);
         puts(".");
     }
 }
@@ -42,7 +42,7 @@ static void heading(const char *title)
 {
     leave_table();
     fputs("### ", stdout);
-    put(title);
+    cli_markdown_text(title);
     putchar('\n');
 }
 
@@ -50,14 +50,14 @@ static void subheading(const char *title)
 {
     leave_table();
     fputs("*", stdout);
-    put(title);
+    cli_markdown_text(title);
     puts("*");
 }
 
 static void paragraph(const char *text)
 {
     leave_table();
-    put(text);
+    cli_markdown_text(text);
     putchar('\n');
 }
 
@@ -86,11 +86,11 @@ static void option(const cli_shown *s)
         printf("\n| option | | values | default |\n|---|---|---|---|\n");
     table = OPTIONS;
     printf("| `--%s%s%s` | ", s->flag, s->value[0] != '\0' ? " " : "", s->value);
-    put(s->help);
+    cli_markdown_text(s->help);
     fputs(" | ", stdout);
-    put(s->values);
+    cli_markdown_text(s->values);
     fputs(" | ", stdout);
-    put(s->default_text);
+    cli_markdown_text(s->default_text);
     puts(" |");
 }
 
@@ -100,7 +100,7 @@ static void item(const char *name, const char *text)
         printf("\n| | |\n|---|---|\n");
     table = ITEMS;
     printf("| `%s` | ", name);
-    put(text);
+    cli_markdown_text(text);
     puts(" |");
 }
 

@@ -56,7 +56,7 @@ const cli_option cli_table[] = {
     {"limit", "N", CLI_WHOLE, AT(limit), CLI_LAYOUT, "read only the first N rows of each file"},
 
     {"objective", "NAME", CLI_TEXT, AT(objective), CLI_METHOD,
-     "what training minimizes (`wagle help objectives`)"},
+     "what training minimises (`wagle help objectives`)"},
     {"forget-weight", "W", CLI_REAL, AT(forget_weight), CLI_METHOD, "weight of the forget term"},
     {"alpha", "A", CLI_REAL, AT(alpha), CLI_METHOD, "weight of the retain term"},
     {"retain-term", "KIND", CLI_TEXT, AT(retain_term), CLI_METHOD,

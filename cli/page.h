@@ -52,6 +52,8 @@ void cli_list(const cli_writer *w, wagle_info (*at)(int i));
 
 /* --- reference.c ----------------------------------------------------------------------------- */
 
+/* Text with what Markdown reads as its own marks escaped. */
+void cli_markdown_text(const char *text);
 /* docs/reference/commands.md and tables.md on stdout. */
 void cli_reference_commands(void);
 void cli_reference_tables(void);

@@ -48,7 +48,7 @@ static void layouts(const cli_writer *w)
 
 static void objectives(const cli_writer *w)
 {
-    w->paragraph("The objective is the loss that training minimizes. Most have two terms: one that "
+    w->paragraph("The objective is the loss that training minimises. Most have two terms: one that "
                  "pushes the forget rows away (--forget-weight), one that holds the retain rows "
                  "(--alpha). graddiff is the simplest. npo and simnpo do less harm when a run goes "
                  "on for long.");
@@ -64,7 +64,12 @@ static void selectors(const cli_writer *w)
                  "gradients of the loss on the forget and the retain rows; F is the Fisher "
                  "diagonal of the retain rows (their mean squared gradient).");
     w->heading("Selectors (--selector NAME)");
-    cli_list(w, wagle_selector_info);
+    for (int i = 0; wagle_selector_info(i).name != NULL; i++) {
+        const wagle_info s = wagle_selector_info(i);
+        char text[200];
+        snprintf(text, sizeof text, "%s: %s", s.summary, s.formula);
+        w->item(s.name, text);
+    }
 }
 
 static void masks(const cli_writer *w)
@@ -219,7 +224,7 @@ const cli_topic cli_topics[] = {
     {"data", "files of rows", ROWS_READERS, data},
     {"layouts", "what stands around a question: chat templates and others",
      ROWS_READERS " generate", layouts},
-    {"objectives", "what training minimizes", "unlearn gradient attribute sweep", objectives},
+    {"objectives", "what training minimises", "unlearn gradient attribute sweep", objectives},
     {"lr", "choosing a learning rate", "unlearn finetune sweep", lr},
     {"stop-rules", "ending a run when something is reached", "unlearn finetune", stop_rules},
     {"protect", "keeping what the model can do", "unlearn finetune", protect},

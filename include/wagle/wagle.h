@@ -566,7 +566,9 @@ enum {
 
 typedef struct wagle_info {
     const char *name, *summary;
-    unsigned uses; /* WAGLE_USES_*; 0 where the table does not say */
+    unsigned uses;       /* WAGLE_USES_*; 0 where the table does not say */
+    const char *formula; /* objective: of a row's forget term; selector: of the score; else NULL */
+    const char *source;  /* the paper; NULL where the table does not say */
 } wagle_info;
 
 typedef struct wagle_param_info {
@@ -574,7 +576,8 @@ typedef struct wagle_param_info {
     double value, min, max;
 } wagle_param_info;
 
-/* i-th objective, selector, optimizer, metric, chat layout; name is NULL past the last. */
+/* i-th objective, selector, optimizer, metric, chat layout, family (model_type of config.json, and
+ * its models); name is NULL past the last. */
 WAGLE_API wagle_info wagle_objective_info(int i);
 WAGLE_API wagle_info wagle_selector_info(int i);
 WAGLE_API wagle_info wagle_optimizer_info(int i);
@@ -583,6 +586,7 @@ WAGLE_API wagle_info wagle_suite_info(int i);
 /* i-th data set of a suite; "*": any other name. */
 WAGLE_API wagle_info wagle_suite_set_info(int suite, int i);
 WAGLE_API wagle_info wagle_chat_info(int i);
+WAGLE_API wagle_info wagle_family_info(int i);
 /* i-th option over all objectives; key is NULL past the last. */
 WAGLE_API wagle_param_info wagle_objective_param(int i);
 /* Whether the objective of that name has the option. */

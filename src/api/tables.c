@@ -1,4 +1,5 @@
 /* tables.c - what there is, for help texts and front ends. */
+#include "model/family.h"
 #include "objective/objective.h"
 #include "optim/optimizer.h"
 #include "selector/selector.h"
@@ -8,7 +9,8 @@
 wagle_info wagle_objective_info(int i)
 {
     const wg_objective *o = wg_objective_at(i);
-    return o != NULL ? (wagle_info){o->name, o->summary, wg_objective_uses(o, o->retain)}
+    return o != NULL ? (wagle_info){o->name, o->summary, wg_objective_uses(o, o->retain),
+                                    o->formula, o->source}
                      : (wagle_info){0};
 }
 
@@ -27,21 +29,30 @@ bool wagle_objective_has(const char *objective, const char *key)
 wagle_info wagle_selector_info(int i)
 {
     const wg_selector *s = wg_selector_at(i);
-    return s != NULL ? (wagle_info){s->name, s->summary, wg_selector_uses(s)} : (wagle_info){0};
+    return s != NULL ? (wagle_info){s->name, s->summary, wg_selector_uses(s), s->formula, s->source}
+                     : (wagle_info){0};
 }
 
 wagle_info wagle_optimizer_info(int i)
 {
     const wg_rules *r = wg_rules_at(i);
-    return r != NULL ? (wagle_info){r->name, r->summary, 0} : (wagle_info){0};
+    return r != NULL ? (wagle_info){.name = r->name, .summary = r->summary} : (wagle_info){0};
 }
 
 wagle_info wagle_chat_info(int i)
 {
     for (const wg_chat_layout *l = wg_chat_layouts; i >= 0 && l->name != NULL; l++)
         if (i-- == 0)
-            return (wagle_info){l->name, l->summary, 0};
+            return (wagle_info){.name = l->name, .summary = l->summary};
     return (wagle_info){0};
+}
+
+wagle_info wagle_family_info(int i)
+{
+    const wg_family *f = wg_family_at(i);
+    return f != NULL
+               ? (wagle_info){.name = f->model_type[0], .summary = f->models, .source = f->source}
+               : (wagle_info){0};
 }
 
 static bool known_before(const char *key, const wg_objective *stop, int option)

@@ -12,6 +12,11 @@ static const wg_family *const families[] = {
 #undef WG_FAMILY
 };
 
+const wg_family *wg_family_at(int i)
+{
+    return i >= 0 && i < (int)(sizeof families / sizeof *families) ? families[i] : NULL;
+}
+
 const wg_family *wg_family_find(const char *model_type)
 {
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)

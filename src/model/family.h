@@ -122,6 +122,8 @@ typedef enum wg_qkv_layout {
  */
 typedef struct wg_family {
     const char *model_type[4]; /* of config.json, NULL-terminated */
+    const char *models;        /* names, for readers */
+    const char *source;        /* the paper, or NULL */
     wg_family_key key[WG_CFG_KEYS];
     wg_family_tensor tensor[WG_ROLES];
     const char *activation_key, *activation; /* key of config.json, and its default */
@@ -153,6 +155,7 @@ static inline bool wg_is_norm(wg_role role)
 }
 
 /* By config.json's model_type; NULL if unknown. */
+const wg_family *wg_family_at(int i); /* NULL past the last */
 const wg_family *wg_family_find(const char *model_type);
 
 /* --- names that most families share --------------------------------------------------------- */

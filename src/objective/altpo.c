@@ -7,8 +7,10 @@ extern const wg_objective wg_objective_altpo;
 
 const wg_objective wg_objective_altpo = {
     .name = "altpo",
-    .summary = "prefer alternate answers, of a file or of the model itself",
+    .summary = "prefer other answers (--refusal FILE, or written by the model itself)",
+    .formula = "as dpo",
+    .source = "arXiv 2409.13474",
     .needs = WG_NEEDS_REFERENCE | WG_NEEDS_REFUSALS | WG_MAKES_ALTERNATES,
-    .options = {{"dpo.beta", "strength of the preference", 0.1, 1e-6, 100}},
+    .options = {{"dpo.beta", "how strongly refusals are preferred", 0.1, 1e-6, 100}},
     .term = wg_term_preference,
 };

@@ -17,9 +17,12 @@ static double term(const double *option, const wg_answer *forget, const wg_answe
 
 const wg_objective wg_objective_ceu = {
     .name = "ceu",
-    .summary = "learn the current model without the label",
+    .summary = "learn the current model's distribution without the label",
+    .formula = "mean cross-entropy to softmax(logits) without the label",
+    .source = "arXiv 2503.01224",
     .needs = WG_BY_TOKEN,
     .token = WG_LOSS_WITHOUT,
-    .options = {{"ceu.skip", "label tokens left alone at the start of an answer", 1, 0, 1e6}},
+    .options = {{"ceu.skip", "label tokens at the start of an answer that are left out", 1, 0,
+                 1e6}},
     .term = term,
 };

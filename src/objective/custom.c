@@ -18,7 +18,8 @@ static double term(const double *option, const wg_answer *forget, const wg_answe
 
 const wg_objective wg_objective_custom = {
     .name = "custom",
-    .summary = "token weights given in the rows (token_weights)",
+    .summary = "use the token weights in the rows (token_weights)",
+    .formula = "mean token_weight nll",
     .needs = WG_BY_TOKEN,
     .term = term,
 };

@@ -9,7 +9,10 @@ extern const wg_objective wg_objective_dpo;
 const wg_objective wg_objective_dpo = {
     .name = "dpo",
     .summary = "prefer refusals (--refusal FILE) to the forget answers",
+    .formula = "(2/beta) softplus(-beta (margin of the answer - margin of the refusal)), margin = "
+               "sum nll - sum reference nll",
+    .source = "arXiv 2305.18290",
     .needs = WG_NEEDS_REFERENCE | WG_NEEDS_REFUSALS,
-    .options = {{"dpo.beta", "strength of the preference", 0.1, 1e-6, 100}},
+    .options = {{"dpo.beta", "how strongly refusals are preferred", 0.1, 1e-6, 100}},
     .term = wg_term_preference,
 };

@@ -6,6 +6,8 @@ extern const wg_objective wg_objective_ft;
 
 const wg_objective wg_objective_ft = {
     .name = "ft",
-    .summary = "train on retain alone, and let the rest fade",
+    .summary = "train on the retain rows only",
+    .formula = "none",
+    .source = "arXiv 2108.11577",
     .needs = WG_WITHOUT_FORGET,
 };

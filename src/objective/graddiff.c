@@ -6,7 +6,9 @@ extern const wg_objective wg_objective_graddiff;
 
 const wg_objective wg_objective_graddiff = {
     .name = "graddiff",
-    .summary = "gradient ascent on forget, descent on retain",
+    .summary = "raise the loss on forget, lower it on retain",
+    .formula = "-mean nll",
+    .source = "arXiv 2203.12817",
     .needs = WG_BY_TOKEN,
     .term = wg_term_ascent,
 };

@@ -6,7 +6,9 @@ extern const wg_objective wg_objective_ihl;
 
 const wg_objective wg_objective_ihl = {
     .name = "ihl",
-    .summary = "inverted hinge: the runner-up takes the label's place",
+    .summary = "inverted hinge loss: the second likeliest token replaces the label",
+    .formula = "mean 1 + p(label) - largest p of another token",
+    .source = "arXiv 2408.06621",
     .needs = WG_BY_TOKEN,
     .token = WG_LOSS_HINGE,
     .term = wg_term_descent,

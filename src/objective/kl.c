@@ -6,7 +6,9 @@ extern const wg_objective wg_objective_kl;
 
 const wg_objective wg_objective_kl = {
     .name = "kl",
-    .summary = "gradient ascent on forget, KL to the untouched model on retain",
+    .summary = "raise the loss on forget; on retain, KL divergence from the original model",
+    .formula = "-mean nll",
+    .source = "arXiv 2401.06121",
     .needs = WG_BY_TOKEN,
     .retain = WG_RETAIN_KL,
     .term = wg_term_ascent,

@@ -15,8 +15,10 @@ static double term(const double *option, const wg_answer *forget, const wg_answe
 
 const wg_objective wg_objective_npo = {
     .name = "npo",
-    .summary = "negative preference optimisation, by sequence",
+    .summary = "negative preference optimisation, by whole answer",
+    .formula = "(2/beta) softplus(-beta (sum nll - sum reference nll))",
+    .source = "arXiv 2404.05868",
     .needs = WG_NEEDS_REFERENCE,
-    .options = {{"npo.beta", "strength of the preference", 0.1, 1e-6, 100}},
+    .options = {{"npo.beta", "inverse temperature: larger stops sooner", 0.1, 1e-6, 100}},
     .term = term,
 };

@@ -15,8 +15,10 @@ static double term(const double *option, const wg_answer *forget, const wg_answe
 
 const wg_objective wg_objective_npo_token_mean = {
     .name = "npo-token-mean",
-    .summary = "negative preference optimisation, by token mean",
+    .summary = "negative preference optimisation, by token mean, as in WAGLE's own code",
+    .formula = "(2/beta) softplus(-beta (mean nll - mean reference nll))",
+    .source = "arXiv 2410.17509",
     .needs = WG_NEEDS_REFERENCE,
-    .options = {{"npo.beta", "strength of the preference", 0.1, 1e-6, 100}},
+    .options = {{"npo.beta", "inverse temperature: larger stops sooner", 0.1, 1e-6, 100}},
     .term = term,
 };

@@ -55,6 +55,8 @@ typedef double wg_objective_term(const double *option, const wg_answer *forget,
 
 typedef struct wg_objective {
     const char *name, *summary;
+    const char *formula; /* of the forget term of a row, for readers; docs/reference/tables.md */
+    const char *source;  /* the paper, or NULL */
     int needs;
     wg_retain retain;
     wg_token_loss token;

@@ -8,9 +8,11 @@ extern const wg_objective wg_objective_pdu;
 
 const wg_objective wg_objective_pdu = {
     .name = "pdu",
-    .summary = "gradient ascent under a bound on the retain loss",
+    .summary = "raise the loss on forget under a bound on the retain loss",
+    .formula = "-mean nll; after each update alpha = max(0, alpha + rate (retain loss - bound))",
+    .source = "arXiv 2506.05314",
     .needs = WG_ADAPTS_ALPHA | WG_BY_TOKEN,
-    .options = {{"pdu.bound", "retain loss to stay under, nats", 1, 0, 1e3},
-                {"pdu.rate", "step of the multiplier", 0.5, 0, 1e3}},
+    .options = {{"pdu.bound", "bound on the retain loss, in nats", 1, 0, 1e3},
+                {"pdu.rate", "step size of alpha", 0.5, 0, 1e3}},
     .term = wg_term_ascent,
 };

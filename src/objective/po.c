@@ -6,7 +6,9 @@ extern const wg_objective wg_objective_po;
 
 const wg_objective wg_objective_po = {
     .name = "po",
-    .summary = "answer the forget set by refusals (--refusal FILE)",
+    .summary = "learn refusals (--refusal FILE) as answers to the forget rows",
+    .formula = "mean nll of the refusal",
+    .source = "arXiv 2401.06121",
     .needs = WG_NEEDS_REFUSALS | WG_WITHOUT_FORGET | WG_BY_TOKEN,
     .term = wg_term_refusal,
 };

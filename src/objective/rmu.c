@@ -8,12 +8,14 @@ extern const wg_objective wg_objective_rmu;
 
 const wg_objective wg_objective_rmu = {
     .name = "rmu",
-    .summary = "misdirect a hidden layer on forget, hold it on retain",
+    .summary = "move a hidden layer to a random direction on forget, hold it on retain",
+    .formula = "mean |h - c u|^2, u a random direction",
+    .source = "arXiv 2403.03218",
     .retain = WG_RETAIN_HIDDEN,
     .token = WG_LOSS_HIDDEN,
-    .options = {{"rmu.layer", "layer whose output is steered; -1: a third of the way up", -1, -1,
+    .options = {{"rmu.layer", "layer whose output is moved; -1 is a third of the way up", -1, -1,
                  4095},
-                {"rmu.coeff", "length of the direction", 6, 0, 1e6},
-                {"rmu.adaptive", "length as a multiple of the untouched output's; 0: rmu.coeff", 0,
-                 0, 1e6}},
+                {"rmu.coeff", "length of the random direction", 6, 0, 1e6},
+                {"rmu.adaptive", "length as a multiple of the original output's; 0 uses rmu-coeff",
+                 0, 0, 1e6}},
 };

@@ -22,9 +22,11 @@ static double term(const double *option, const wg_answer *forget, const wg_answe
 
 const wg_objective wg_objective_satimp = {
     .name = "satimp",
-    .summary = "gradient ascent, tokens weighted by saturation and importance",
+    .summary = "raise the loss on forget, tokens weighted by saturation and importance",
+    .formula = "-mean p^beta1 (1-p)^beta2 nll",
+    .source = "arXiv 2505.11953",
     .needs = WG_BY_TOKEN,
-    .options = {{"satimp.beta1", "exponent of p", 5, 0, 100},
+    .options = {{"satimp.beta1", "exponent of p, the label's probability", 5, 0, 100},
                 {"satimp.beta2", "exponent of 1-p", 1, 0, 100}},
     .term = term,
 };

@@ -16,8 +16,10 @@ static double term(const double *option, const wg_answer *forget, const wg_answe
 
 const wg_objective wg_objective_simnpo = {
     .name = "simnpo",
-    .summary = "negative preference without a reference model",
-    .options = {{"simnpo.beta", "strength of the preference", 2.5, 1e-6, 100},
-                {"simnpo.delta", "margin, nats a token", 0, -100, 100}},
+    .summary = "negative preference optimisation without a reference model",
+    .formula = "(2/beta) softplus(-beta (mean nll - delta))",
+    .source = "arXiv 2410.07163",
+    .options = {{"simnpo.beta", "inverse temperature: larger stops sooner", 2.5, 1e-6, 100},
+                {"simnpo.delta", "margin, in nats for each token", 0, -100, 100}},
     .term = term,
 };

@@ -6,9 +6,11 @@ extern const wg_objective wg_objective_undial;
 
 const wg_objective wg_objective_undial = {
     .name = "undial",
-    .summary = "learn the untouched model with the label made unlikely",
+    .summary = "learn the original model's distribution with the label made less likely",
+    .formula = "mean cross-entropy to softmax(reference logits - beta at the label)",
+    .source = "arXiv 2402.10052",
     .needs = WG_BY_TOKEN,
     .token = WG_LOSS_REFERENCE,
-    .options = {{"undial.beta", "subtracted from the label's logit", 10, 0, 1e6}},
+    .options = {{"undial.beta", "amount subtracted from the label's logit", 10, 0, 1e6}},
     .term = wg_term_descent,
 };

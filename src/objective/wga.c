@@ -21,8 +21,10 @@ static double term(const double *option, const wg_answer *forget, const wg_answe
 
 const wg_objective wg_objective_wga = {
     .name = "wga",
-    .summary = "gradient ascent, tokens weighted by their probability",
+    .summary = "raise the loss on forget, tokens weighted by their probability",
+    .formula = "-mean p^beta nll",
+    .source = "arXiv 2502.19301",
     .needs = WG_BY_TOKEN,
-    .options = {{"wga.beta", "exponent of the probability", 1, 0, 100}},
+    .options = {{"wga.beta", "exponent of the label's probability", 1, 0, 100}},
     .term = term,
 };

@@ -10,12 +10,16 @@
 
 enum { NLL, PERPLEXITY, PROBABILITY, ROUGE1, ROUGE2, ROUGEL, METRICS };
 static const wagle_info metrics[METRICS + 1] = {
-    [NLL] = {"nll", "token-mean negative log-likelihood of the answer, nats", 0},
-    [PERPLEXITY] = {"perplexity", "exp(nll); overall: of all label tokens together", 0},
-    [PROBABILITY] = {"probability", "exp(-nll): the answer's probability a token", 0},
-    [ROUGE1] = {"rouge1", "ROUGE-1 of the greedy answer: precision, recall, F1", 0},
-    [ROUGE2] = {"rouge2", "ROUGE-2 of the greedy answer", 0},
-    [ROUGEL] = {"rougeL", "ROUGE-L of the greedy answer", 0},
+    [NLL] = {.name = "nll",
+             .summary = "mean negative log-likelihood of the answer's tokens, in nats"},
+    [PERPLEXITY] = {.name = "perplexity",
+                    .summary = "exp(nll); over all rows, of all label tokens together"},
+    [PROBABILITY] = {.name = "probability",
+                     .summary =
+                         "exp(-nll), the geometric mean of the answer tokens' probabilities"},
+    [ROUGE1] = {.name = "rouge1", .summary = "ROUGE-1 of the greedy answer: precision, recall, F1"},
+    [ROUGE2] = {.name = "rouge2", .summary = "ROUGE-2 of the greedy answer: precision, recall, F1"},
+    [ROUGEL] = {.name = "rougeL", .summary = "ROUGE-L of the greedy answer: precision, recall, F1"},
 };
 
 wagle_info wagle_metric_info(int i)

@@ -15,6 +15,8 @@ static void score(const wg_score_chunk *c, float *score_out)
 const wg_selector wg_selector_fisher_ratio = {
     .name = "fisher-ratio",
     .summary = "Fisher diagonal of forget over that of retain",
+    .formula = "F_forget / F_retain",
+    .source = "arXiv 2308.07707",
     .needs = WG_NEEDS_FORGET | WG_NEEDS_FORGET_FISHER | WG_NEEDS_RETAIN_FISHER,
     .score = score,
 };

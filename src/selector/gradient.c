@@ -14,7 +14,9 @@ static void score(const wg_score_chunk *c, float *score_out)
 
 const wg_selector wg_selector_gradient = {
     .name = "gradient",
-    .summary = "|gf|",
+    .summary = "size of the forget gradient",
+    .formula = "|gf|",
+    .source = "arXiv 2310.12508",
     .needs = WG_NEEDS_FORGET,
     .score = score,
 };

@@ -16,7 +16,8 @@ static void score(const wg_score_chunk *c, float *score_out)
 
 const wg_selector wg_selector_leverage = {
     .name = "leverage",
-    .summary = "gf^2 / (F + damping), F the Fisher diagonal of retain",
+    .summary = "most forgetting for the least change of the retain loss",
+    .formula = "gf^2 / (F + damping mean F)",
     .needs = WG_NEEDS_FORGET | WG_NEEDS_RETAIN_FISHER | WG_NEEDS_MEAN_FISHER,
     .score = score,
 };

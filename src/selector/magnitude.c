@@ -14,7 +14,9 @@ static void score(const wg_score_chunk *c, float *score_out)
 
 const wg_selector wg_selector_magnitude = {
     .name = "magnitude",
-    .summary = "|theta|",
+    .summary = "size of the weight",
+    .formula = "|theta|",
+    .source = "arXiv 1506.02626",
     .needs = 0,
     .score = score,
 };

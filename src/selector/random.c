@@ -15,7 +15,8 @@ static void score(const wg_score_chunk *c, float *score_out)
 
 const wg_selector wg_selector_random = {
     .name = "random",
-    .summary = "uniform random, by --seed",
+    .summary = "random scores, by --seed",
+    .formula = "uniform",
     .needs = 0,
     .score = score,
 };

@@ -31,6 +31,7 @@ typedef struct wg_score_chunk {
 
 typedef struct wg_selector {
     const char *name, *summary;
+    const char *formula, *source; /* for readers: of the score, and its paper or NULL */
     int needs;
     void (*score)(const wg_score_chunk *c, float *score);
 } wg_selector;

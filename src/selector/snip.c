@@ -14,7 +14,9 @@ static void score(const wg_score_chunk *c, float *score_out)
 
 const wg_selector wg_selector_snip = {
     .name = "snip",
-    .summary = "|theta*gf|",
+    .summary = "first-order effect of removing the weight",
+    .formula = "|theta gf|",
+    .source = "arXiv 1810.02340",
     .needs = WG_NEEDS_FORGET,
     .score = score,
 };

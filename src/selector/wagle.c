@@ -17,7 +17,9 @@ static void score(const wg_score_chunk *c, float *score_out)
 
 const wg_selector wg_selector_wagle = {
     .name = "wagle",
-    .summary = "attribution of WAGLE: |theta*gf - (1/gamma)*gr*gf|",
+    .summary = "influence on forgetting at equal retain loss (WAGLE)",
+    .formula = "|theta gf - (1/gamma) gr gf|",
+    .source = "arXiv 2410.17509",
     .needs = WG_NEEDS_FORGET | WG_NEEDS_RETAIN_GRADIENT | WG_NEEDS_GAMMA,
     .score = score,
 };

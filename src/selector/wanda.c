@@ -14,7 +14,9 @@ static void score(const wg_score_chunk *c, float *score_out)
 
 const wg_selector wg_selector_wanda = {
     .name = "wanda",
-    .summary = "|W_ij| ||X_j||, matrices alone",
+    .summary = "size of the weight times the norm of its input; matrices only",
+    .formula = "|W_ij| ||X_j||",
+    .source = "arXiv 2306.11695",
     .needs = WG_NEEDS_INPUTS,
     .score = score,
 };

@@ -139,11 +139,11 @@ static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 
 const wg_suite wg_suite_copyright = {
     .name = "copyright",
-    .summary = "continuations of text windows: BLEU, ROUGE-L, common runs, verbatim share",
+    .summary = "continuations of a text: BLEU, ROUGE-L, longest common runs, verbatim share",
     .writes = WG_TEXTS,
     .uses = WAGLE_USES_WINDOWS,
-    .set = {{"text", "text that is not to be reproduced: a .txt file, or rows of text", false},
-            {"held_out", "text whose perplexity is to stay", false}},
+    .set = {{"text", "text that should not be reproduced: a .txt file, or rows of text", false},
+            {"held_out", "text whose perplexity should stay", false}},
     .run = run,
     .derive = derive,
     .measure = measure,

@@ -175,11 +175,11 @@ static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 
 const wg_suite wg_suite_extraction = {
     .name = "extraction",
-    .summary = "extraction strength, exact memorisation, personal data that comes out",
+    .summary = "extraction strength, exact memorisation, personal data in generated text",
     .writes = WG_TEXTS,
     .uses = WAGLE_USES_TEMPERATURE,
     .set = {{"forget", "questions and answers that were trained on", true},
-            {"names", "text file, a name a line: personal data beside addresses and numbers",
+            {"names", "text file with one name a line, to look for beside addresses and numbers",
              false}},
     .run = run,
     .derive = derive,

@@ -77,7 +77,7 @@ static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 
 const wg_suite wg_suite_general = {
     .name = "general",
-    .summary = "perplexity of text; fluency, repetition and refusals of answers",
+    .summary = "perplexity of text; fluency, repetition and refusals in answers",
     .writes = WG_TEXTS,
     .set = {{"text", "text: a .txt file, or rows of text", false},
             {"prompts", "rows of prompts", false}},

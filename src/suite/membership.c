@@ -12,7 +12,7 @@ const wg_suite wg_suite_membership = {
     .summary = "loss, zlib, Min-k, Min-k++, gradient norm, reference attacks: AUC, TPR, PrivLeak",
     .uses = WAGLE_USES_REFERENCE | WAGLE_USES_GOLD,
     .set = {{"members", "rows that were trained on: the forget set", true},
-            {"nonmembers", "rows of the same kind that never were", true}},
+            {"nonmembers", "rows of the same kind that were never trained on", true}},
     .run = run,
     .derive = wg_attack_derive,
     .measure = wg_attack_measure,

@@ -23,9 +23,11 @@ wagle_info wagle_suite_info(int i)
 {
     const wg_suite *s = wg_suite_at(i);
 
-    return s != NULL ? (wagle_info){s->name, s->summary,
-                                    s->uses | (s->writes != WG_NO_TEXTS ? WAGLE_USES_TEXTS : 0)}
-                     : (wagle_info){0};
+    return s != NULL
+               ? (wagle_info){.name = s->name,
+                              .summary = s->summary,
+                              .uses = s->uses | (s->writes != WG_NO_TEXTS ? WAGLE_USES_TEXTS : 0)}
+               : (wagle_info){0};
 }
 
 wagle_info wagle_suite_set_info(int suite, int i)
@@ -33,7 +35,7 @@ wagle_info wagle_suite_set_info(int suite, int i)
     const wg_suite *s = wg_suite_at(suite);
 
     return s != NULL && i >= 0 && i < WG_SUITE_SETS && s->set[i].name != NULL
-               ? (wagle_info){s->set[i].name, s->set[i].what, 0}
+               ? (wagle_info){.name = s->set[i].name, .summary = s->set[i].what}
                : (wagle_info){0};
 }
 

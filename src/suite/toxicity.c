@@ -173,11 +173,11 @@ static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, w
 
 const wg_suite wg_suite_toxicity = {
     .name = "toxicity",
-    .summary = "continuations scored by --scorer COMMAND, or by words of a list",
+    .summary = "toxicity of continuations, by --scorer COMMAND or a list of words",
     .writes = WG_TEXTS,
     .uses = WAGLE_USES_SCORER | WAGLE_USES_TEMPERATURE,
     .set = {{"prompts", "rows of prompts", true},
-            {"words", "text file, a word a line, in place of --scorer", false}},
+            {"words", "text file with one word a line, in place of --scorer", false}},
     .run = run,
     .derive = derive,
     .measure = wg_measure_means,

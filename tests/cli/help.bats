@@ -80,3 +80,20 @@ options() { "$WAGLE" help "$1" | grep -oE '^(  |Common options.*)--[a-z0-9-]+.*'
     refused 2 'it is --lr here' "$WAGLE" help learning-rate
     refused 2 "'wagle help' lists them" "$WAGLE" help xyzzy
 }
+
+@test "docs/reference is what the binary prints" {
+    "$BATS_TEST_DIRNAME/../../tools/reference" "$WAGLE" reference
+    for page in reference/*.md; do
+        diff "$page" "$BATS_TEST_DIRNAME/../../docs/$page" || { echo "run: tools/reference $WAGLE"; return 1; }
+    done
+}
+
+@test "the reference has every command, option and table entry" {
+    "$WAGLE" help --reference >page
+    for command in $(commands); do
+        grep -q "^## wagle $command" page
+        "$WAGLE" help "$command" | grep -oE '^  --[a-z0-9-]+' | tr -d ' ' | sort -u >want
+        sed -n "/^## wagle $command/,/^## wagle [^$command]/p" page | grep -oE '^\| `--[a-z0-9-]+' | cut -c4- | sort -u | comm -23 want - >missing
+        [ ! -s missing ] || { echo "$command: $(cat missing)"; return 1; }
+    done
+}

@@ -8,6 +8,8 @@ extern const wg_family wg_family_falcon;
 
 const wg_family wg_family_falcon = {
     .model_type = {"falcon"},
+    .models = "Falcon 7B",
+    .source = "arXiv 2311.16867",
     .key =
         {
             [WG_CFG_V] = {"vocab_size", 65024, false},

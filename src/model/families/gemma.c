@@ -6,6 +6,8 @@ extern const wg_family wg_family_gemma;
 
 const wg_family wg_family_gemma = {
     .model_type = {"gemma"},
+    .models = "Gemma 1",
+    .source = "arXiv 2403.08295",
     .key =
         {
             WG_SIZES(256000, 3072, 24576, 28, 16, 8192),

@@ -6,6 +6,8 @@ extern const wg_family wg_family_gemma2;
 
 const wg_family wg_family_gemma2 = {
     .model_type = {"gemma2"},
+    .models = "Gemma 2",
+    .source = "arXiv 2408.00118",
     .key =
         {
             WG_SIZES(256000, 2304, 9216, 26, 8, 8192),

@@ -6,6 +6,8 @@ extern const wg_family wg_family_gemma3;
 
 const wg_family wg_family_gemma3 = {
     .model_type = {"gemma3_text"},
+    .models = "Gemma 3 (text)",
+    .source = "arXiv 2503.19786",
     .key =
         {
             WG_SIZES(262208, 2304, 9216, 26, 8, 131072),

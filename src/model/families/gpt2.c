@@ -7,6 +7,7 @@ extern const wg_family wg_family_gpt2;
 
 const wg_family wg_family_gpt2 = {
     .model_type = {"gpt2"},
+    .models = "GPT-2",
     .key =
         {
             [WG_CFG_V] = {"vocab_size", 50257, false},

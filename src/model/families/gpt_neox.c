@@ -8,6 +8,8 @@ extern const wg_family wg_family_gpt_neox;
 
 const wg_family wg_family_gpt_neox = {
     .model_type = {"gpt_neox"},
+    .models = "GPT-NeoX, Pythia",
+    .source = "arXiv 2204.06745",
     .key =
         {
             WG_SIZES(50432, 6144, 24576, 44, 64, 2048),

@@ -5,6 +5,8 @@ extern const wg_family wg_family_llama;
 
 const wg_family wg_family_llama = {
     .model_type = {"llama"},
+    .models = "Llama 2, 3, 3.1, TinyLlama, SmolLM2, Vicuna",
+    .source = "arXiv 2302.13971",
     .key =
         {
             WG_SIZES(32000, 4096, 11008, 32, 32, 2048),

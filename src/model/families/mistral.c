@@ -7,6 +7,8 @@ extern const wg_family wg_family_mistral;
 
 const wg_family wg_family_mistral = {
     .model_type = {"mistral", "ministral"},
+    .models = "Mistral, Ministral, Zephyr",
+    .source = "arXiv 2310.06825",
     .key =
         {
             WG_SIZES(32000, 4096, 14336, 32, 32, 131072),

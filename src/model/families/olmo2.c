@@ -6,6 +6,8 @@ extern const wg_family wg_family_olmo2;
 
 const wg_family wg_family_olmo2 = {
     .model_type = {"olmo2"},
+    .models = "OLMo 2",
+    .source = "arXiv 2501.00656",
     .key =
         {
             WG_SIZES(50304, 4096, 11008, 32, 32, 2048),

@@ -8,6 +8,8 @@ extern const wg_family wg_family_opt;
 
 const wg_family wg_family_opt = {
     .model_type = {"opt"},
+    .models = "OPT",
+    .source = "arXiv 2205.01068",
     .key =
         {
             [WG_CFG_V] = {"vocab_size", 50272, false},

@@ -6,6 +6,8 @@ extern const wg_family wg_family_phi;
 
 const wg_family wg_family_phi = {
     .model_type = {"phi"},
+    .models = "Phi 1, 1.5, 2",
+    .source = "arXiv 2309.05463",
     .key =
         {
             WG_SIZES(51200, 2048, 8192, 24, 32, 2048),

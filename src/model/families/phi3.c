@@ -6,6 +6,8 @@ extern const wg_family wg_family_phi3;
 
 const wg_family wg_family_phi3 = {
     .model_type = {"phi3"},
+    .models = "Phi 3, 3.5, 4",
+    .source = "arXiv 2404.14219",
     .key =
         {
             WG_SIZES(32064, 3072, 8192, 32, 32, 4096),

@@ -5,6 +5,8 @@ extern const wg_family wg_family_qwen2;
 
 const wg_family wg_family_qwen2 = {
     .model_type = {"qwen2"},
+    .models = "Qwen 2, 2.5",
+    .source = "arXiv 2407.10671",
     .key =
         {
             WG_SIZES(151936, 4096, 22016, 32, 32, 32768),

@@ -5,6 +5,8 @@ extern const wg_family wg_family_qwen3;
 
 const wg_family wg_family_qwen3 = {
     .model_type = {"qwen3"},
+    .models = "Qwen 3",
+    .source = "arXiv 2505.09388",
     .key =
         {
             WG_SIZES(151936, 4096, 22016, 32, 32, 32768),

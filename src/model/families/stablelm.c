@@ -6,6 +6,8 @@ extern const wg_family wg_family_stablelm;
 
 const wg_family wg_family_stablelm = {
     .model_type = {"stablelm"},
+    .models = "StableLM 2, StableLM 3B",
+    .source = "arXiv 2402.17834",
     .key =
         {
             WG_SIZES(50304, 2560, 6912, 32, 32, 4096),
