@@ -93,7 +93,7 @@ options() { "$WAGLE" help "$1" | grep -oE '^(  |Common options.*)--[a-z0-9-]+.*'
     for command in $(commands); do
         grep -q "^## wagle $command" page
         "$WAGLE" help "$command" | grep -oE '^  --[a-z0-9-]+' | tr -d ' ' | sort -u >want
-        sed -n "/^## wagle $command/,/^## wagle [^$command]/p" page | grep -oE '^\| `--[a-z0-9-]+' | cut -c4- | sort -u | comm -23 want - >missing
+        awk -v c="## wagle $command" '/^## / {on = $0 == c || index($0, c " ") == 1} on' page | grep -oE '^\| `--[a-z0-9-]+' | cut -c4- | sort -u | comm -23 want - >missing
         [ ! -s missing ] || { echo "$command: $(cat missing)"; return 1; }
     done
 }
