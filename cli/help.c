@@ -66,11 +66,19 @@ static int list(const char *name)
 
 static int reference(const char *name)
 {
-    if (name != NULL && strcmp(name, "tables") == 0)
-        cli_reference_tables();
-    else
-        cli_reference_commands();
-    return 0;
+    static const struct {
+        const char *name;
+        void (*print)(void);
+    } pages[] = {{"commands", cli_reference_commands},
+                 {"tables", cli_reference_tables},
+                 {"config", cli_reference_config}};
+
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
+        if (name == NULL || strcmp(name, pages[i].name) == 0) {
+            pages[i].print();
+            return 0;
+        }
+    return (int)cli_refuse("help: --reference %s: there are commands, tables and config", name);
 }
 
 static const struct form {

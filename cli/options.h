@@ -164,6 +164,13 @@ wagle_status cli_unknown_help(const char *name);
 /* --- value.c, defaults.c: what help says of a value --------------------------------------------
  */
 
+typedef struct cli_interval {
+    double low, high;
+    bool above, below; /* the ends do not belong to it */
+} cli_interval;
+
+/* "(0,1]"; an end that is not there is infinite. */
+cli_interval cli_interval_read(const char *range);
 /* "above 0 and at most 1" */
 void cli_describe_range(const char *range, char out[96]);
 /* 1e-5 and 1e6, not 1e-05 and 1e+06 */

@@ -58,4 +58,9 @@ void cli_markdown_text(const char *text);
 void cli_reference_commands(void);
 void cli_reference_tables(void);
 
+/* --- schema.c -------------------------------------------------------------------------------- */
+
+/* docs/reference/schemas/config.json on stdout. */
+void cli_reference_config(void);
+
 #endif

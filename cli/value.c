@@ -7,15 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct interval {
-    double low, high;
-    bool above, below; /* the ends do not belong to it */
-} interval;
-
-/* "(0,1]"; an end that is not there is infinite. */
-static interval read_interval(const char *range)
+cli_interval cli_interval_read(const char *range)
 {
-    interval in = {.low = 0, .high = INFINITY};
+    cli_interval in = {.low = 0, .high = INFINITY};
     char *end;
 
     in.above = range[0] == '(';
@@ -28,7 +22,7 @@ static interval read_interval(const char *range)
     return in;
 }
 
-static bool is_inside(const interval *in, double x)
+static bool is_inside(const cli_interval *in, double x)
 {
     return isfinite(x) && (in->above ? x > in->low : x >= in->low) &&
            (in->below ? x < in->high : x <= in->high);
@@ -49,7 +43,7 @@ void cli_number(double value, char out[32])
 }
 
 /* "above 0 and at most 1" */
-static void describe(const interval *in, char out[96])
+static void describe(const cli_interval *in, char out[96])
 {
     char low[32], high[32];
     int n = 0;
@@ -70,14 +64,14 @@ static void describe(const interval *in, char out[96])
 
 void cli_describe_range(const char *range, char out[96])
 {
-    const interval in = read_interval(range);
+    const cli_interval in = cli_interval_read(range);
 
     describe(&in, out);
 }
 
 static wagle_status check(const char *what, const char *text, const char *range, double x)
 {
-    const interval in = read_interval(range);
+    const cli_interval in = cli_interval_read(range);
     char wanted[96], hint[64] = "";
 
     if (is_inside(&in, x))

@@ -1,0 +1,128 @@
+/* schema.c - the JSON Schema of the object that --config names, from the table of options. */
+#include "page.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static json_t *type(const char *name)
+{
+    return json_pack("{s:s}", "type", name);
+}
+
+/* Keys are written with underscores: weight_decay, npo.beta. */
+static void key_of(const char *name, char out[64])
+{
+    snprintf(out, 64, "%s", name);
+    for (char *p = out; *p != '\0'; p++)
+        *p = *p == '-' ? '_' : *p;
+}
+
+static void add_range(json_t *o, const char *range)
+{
+    const cli_interval in = cli_interval_read(range);
+
+    if (in.low != -INFINITY)
+        json_object_set_new(o, in.above ? "exclusiveMinimum" : "minimum", json_real(in.low));
+    if (in.high != INFINITY)
+        json_object_set_new(o, in.below ? "exclusiveMaximum" : "maximum", json_real(in.high));
+}
+
+static json_t *choices(const cli_option *t)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; cli_choice(t, i) != NULL; i++)
+        json_array_append_new(list, json_string(cli_choice(t, i)));
+    return json_pack("{s:o}", "enum", list);
+}
+
+static json_t *value_of(const cli_command *c, const cli_option *t)
+{
+    json_t *number;
+
+    switch (t->kind) {
+    case CLI_FLAG:
+        return type("boolean");
+    case CLI_TEXTS:
+        return cli_repeats(c->name, t->name)
+                   ? json_pack("{s:[o, {s:s, s:o}]}", "anyOf", type("string"), "type", "array",
+                               "items", type("string"))
+                   : type("string");
+    case CLI_REAL:
+    case CLI_WHOLE:
+        number = type(t->kind == CLI_REAL ? "number" : "integer");
+        add_range(number, cli_range(t->name));
+        return number;
+    case CLI_BYTES:
+        return json_pack("{s:[s, s]}", "type", "string", "number");
+    default:
+        break;
+    }
+    if (cli_choice(t, 0) != NULL)
+        return choices(t);
+    return strcmp(t->value, "X") == 0 ? json_pack("{s:[s, s]}", "type", "string", "number")
+                                      : type("string");
+}
+
+static void add_option(json_t *keys, const cli_command *c, const cli_option *t)
+{
+    json_t *value = value_of(c, t);
+    char key[64], standard[96];
+
+    key_of(t->name, key);
+    cli_default(c, t->name, standard);
+    json_object_set_new(value, "description",
+                        json_sprintf("%s%s%s%s", cli_option_help(c, t),
+                                     standard[0] != '\0' ? " [default: " : "", standard,
+                                     standard[0] != '\0' ? "]" : ""));
+    json_object_set_new(keys, key, value);
+}
+
+static void add_params(json_t *keys)
+{
+    for (int i = 0; wagle_objective_param(i).key != NULL; i++) {
+        const wagle_param_info p = wagle_objective_param(i);
+        json_object_set_new(keys, p.key,
+                            json_pack("{s:s, s:f, s:f, s:s, s:f}", "type", "number", "minimum",
+                                      p.min, "maximum", p.max, "description", p.help, "default",
+                                      p.value));
+    }
+}
+
+/* The keys that a command reads; all but the file of options itself, and help. */
+static json_t *command_schema(const cli_command *c)
+{
+    json_t *keys = json_object();
+
+    for (const cli_option *t = cli_table; t->name != NULL; t++)
+        if (cli_applies(c, t->name) && strcmp(t->name, "help") != 0 &&
+            strcmp(t->name, "config") != 0)
+            add_option(keys, c, t);
+    if (cli_listed(c->options, "objective"))
+        add_params(keys);
+    return json_pack("{s:s, s:s, s:o, s:b}", "type", "object", "description", c->summary,
+                     "properties", keys, "additionalProperties", 0);
+}
+
+void cli_reference_config(void)
+{
+    json_t *commands = json_object(), *any = json_array(), *root;
+
+    for (const cli_command *c = cli_commands; c->name != NULL; c++) {
+        if (cli_listed(c->options, "config")) /* init, whose config is another file */
+            continue;
+        json_object_set_new(commands, c->name, command_schema(c));
+        json_array_append_new(any, json_pack("{s:o}", "$ref", json_sprintf("#/$defs/%s", c->name)));
+    }
+    root = json_pack(
+        "{s:s, s:s, s:s, s:o, s:o}", "$schema", "https://json-schema.org/draft/2020-12/schema",
+        "title", "Options of a command (--config FILE)", "description",
+        "Each command takes the keys of its options; see $defs. Hyphens may stand for underscores.",
+        "anyOf", any, "$defs", commands);
+    if (root == NULL || json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0)
+        fputs("wagle: not enough memory\n", stderr);
+    putchar('\n');
+    json_decref(root);
+}
