@@ -18,7 +18,7 @@ questions() {
     run_of selected --selector wagle --gamma protect --density 0.1 --include layers:0-1 --exclude norms --no-decay norms
     run_of masked --selector random --density 0.2 --clip-before-mask --reduction tokens
     run_of rectified --rectify 0.8
-    run_of protected --protect retain --protect self:8 --forget retain.jsonl@2 --monitor --eval-every 1
+    run_of protected --protect retain --protect forget.jsonl --forget retain.jsonl@2 --monitor --eval-every 1
     run_of landed --stop-when 'forget.probability<0.9' --land --eval-every 1
     run_of watched --suite extraction --set forget=forget.jsonl --max-tokens 4 --eval-every 1
     "$WAGLE" mask --model m --forget forget.jsonl --retain retain.jsonl --density 0.1 --out mask --quiet
