@@ -127,7 +127,7 @@ static const struct place {
     {"column", NULL, of_join, TEXT, AT(join, column), "the first one that the specs keep"},
     {"margin", NULL, of_join, REAL, AT(join, margin), NULL},
     {"seed", "sweep", of_join, SEED, AT(join, seed), NULL},
-    {"title", NULL, of_report, TEXT, AT(report, title), NULL},
+    {"title", NULL, of_report, TEXT, AT(report, title), "what the page shows"},
     {"resamples", "report", of_report, WHOLE, AT(report, resamples), NULL},
     {"out", "demo", of_demo, TEXT, AT(demo, out), NULL},
     {"seed", "demo", of_demo, SEED, AT(demo, seed), NULL},
@@ -195,7 +195,7 @@ static void text(const struct place *p, const void *at, char out[96])
         snprintf(out, 96, "%s", p->unset);
         break;
     case TEXT:
-        snprintf(out, 96, "%s", *value != NULL ? *value : p->unset);
+        snprintf(out, 96, "%s", *value != NULL ? *value : p->unset != NULL ? p->unset : "");
         break;
     case REAL:
         number(*(const double *)at, p->unset, out);

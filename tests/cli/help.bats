@@ -69,6 +69,7 @@ options() { "$WAGLE" help "$1" | grep -oE '^(  |Common options.*)--[a-z0-9-]+.*'
     shows compare '[0 or more; default: 2000]'
     shows generate '[above 0 and at most 1; default: 1]'
     shows demo '[default: demo]'
+    for command in $(commands); do ! "$WAGLE" help "$command" | grep -F '(null)'; done
 }
 
 @test "a slip in the name of a page is answered by the nearest, an option by its commands" {
