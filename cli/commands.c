@@ -71,7 +71,7 @@ static wagle_status cmd_diff(wagle_ctx *ctx, cli_options *o)
                                   .force = o->force};
 
     if (o->old != NULL && !d.hash_old && strcmp(o->old, "keep") != 0)
-        return cli_complain("--old is keep or hash");
+        return cli_complain("--old must be keep or hash");
     return wagle_diff(ctx, &d);
 }
 

@@ -98,7 +98,7 @@ static wagle_status set_key(const cli_command *c, cli_options *o, const char *ke
     if (i < 0 && p < 0)
         return cli_unknown_key(c, key);
     if (i >= 0 && strcmp(t->name, "config") == 0)
-        return cli_refuse("--config: 'config': a file of options names no other");
+        return cli_refuse("--config: 'config': a file of options cannot name another one");
     if (p >= 0)
         return json_is_number(value) ? set_param(o, p, value) : wrong_type(key, "a number");
     switch (t->kind) {

@@ -60,8 +60,8 @@ static wagle_status print_difference(char *json, bool as_json)
 
     if (root == NULL)
         return cli_print(WAGLE_OK, json);
-    printf("%-44s %10s %10s %10s %10s %10s %8s\n", "metric (* differs: 95 % of resamples agree)",
-           "A", "B", "B - A", "95 % from", "to", "p");
+    printf("%-44s %10s %10s %10s %10s %10s %8s\n", "metric (*: differs significantly)", "A", "B",
+           "B - A", "95 % from", "to", "p");
     json_array_foreach (json_object_get(root, "differences"), i, one) {
         char name[160];
         snprintf(name, sizeof name, "%s %s.%s",
@@ -99,7 +99,7 @@ static wagle_status tofu_sets(cli_options *o)
         n++;
     for (int i = 0; o->tofu != NULL && i < TOFU_SETS; i++) {
         if (n == CLI_LIST || strlen(o->tofu) > 4000 || strlen(file[i]) > 64)
-            return cli_complain("--tofu: too many sets, or too long a name");
+            return cli_complain("--tofu: there are too many sets, or its name is too long");
         snprintf(entry[i], sizeof entry[i], "%s=%s/%s_perturbed.json", name[i], o->tofu, file[i]);
         o->sets[n++] = entry[i];
     }
@@ -183,7 +183,7 @@ static wagle_status print_rows_result(const cli_options *o, char *json)
         print_metric(name, value);
     }
     if (o->out != NULL)
-        printf("%s has each row's\n", o->out);
+        printf("%s has the metrics of each row\n", o->out);
     json_decref(root);
     wagle_string_free(json);
     return WAGLE_OK;
@@ -223,9 +223,9 @@ wagle_status cli_compare(wagle_ctx *ctx, cli_options *o)
     cli_given_whole(&d.resamples, o->resamples);
     cli_given_seed(&d.seed, o->seed);
     if (o->argument[1] == NULL)
-        return cli_complain("compare: two results are wanted");
+        return cli_complain("compare: give two results");
     if (d.resamples < 1)
-        return cli_complain("--resamples 0: compare draws rows at least once");
+        return cli_complain("--resamples 0: compare needs 1 or more");
     st = wagle_difference(ctx, &d, &json);
     return st == WAGLE_OK ? print_difference(json, o->json) : st;
 }

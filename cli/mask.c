@@ -54,11 +54,11 @@ static wagle_status parse_densities(const char *text, double list[DENSITIES], in
     for (*n = 0; text != NULL && *n < DENSITIES; text = end + 1) {
         list[(*n)++] = strtod(text, &end);
         if (end == text || (*end != ',' && *end != '\0'))
-            return cli_complain("--densities: as in 0.02,0.1,0.4");
+            return cli_complain("--densities: write them as 0.02,0.1,0.4");
         if (*end == '\0')
             return WAGLE_OK;
     }
-    return text == NULL ? WAGLE_OK : cli_complain("--densities: at most 16");
+    return text == NULL ? WAGLE_OK : cli_complain("--densities: give at most 16");
 }
 
 wagle_status cli_mask(wagle_ctx *ctx, cli_options *o)

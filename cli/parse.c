@@ -96,7 +96,7 @@ static wagle_status claim(const cli_command *c, cli_options *o, int i, cli_sourc
     if (first != i)
         return cli_refuse("%s was given twice: it is the same option as --%s", name,
                           cli_table[first].name);
-    return cli_refuse("%s was given twice; %s takes one", name, c->name);
+    return cli_refuse("%s was given twice; %s takes only one", name, c->name);
 }
 
 static wagle_status add_text(const char *name, const char **list, const char *value)
@@ -106,7 +106,7 @@ static wagle_status add_text(const char *name, const char **list, const char *va
     while (n < CLI_LIST && list[n] != NULL)
         n++;
     if (n == CLI_LIST)
-        return cli_refuse("%s: at most %d of them", name, CLI_LIST);
+        return cli_refuse("%s: give it at most %d times", name, CLI_LIST);
     list[n] = value;
     return WAGLE_OK;
 }
@@ -193,7 +193,7 @@ static wagle_status take(const cli_command *c, poptContext popt, const char **ar
     if (val == POPT_ERROR_BADOPT)
         return cli_unknown_option(c, poptBadOption(popt, POPT_BADOPTION_NOALIAS), argv);
     if (val == POPT_ERROR_NOARG)
-        return cli_refuse("%s: no value follows it", poptBadOption(popt, POPT_BADOPTION_NOALIAS));
+        return cli_refuse("%s: its value is missing", poptBadOption(popt, POPT_BADOPTION_NOALIAS));
     if (val < -1)
         return cli_refuse("%s: %s", poptBadOption(popt, POPT_BADOPTION_NOALIAS), poptStrerror(val));
     return take_arguments(c, popt, o);

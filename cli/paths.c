@@ -44,7 +44,7 @@ static wagle_status missing(const char *option, const char *path, bool folder)
     const bool there = stat(path, &s) == 0;
 
     cli_refuse("--%s %s: %s", option, path,
-               there    ? "a file; a folder is wanted"
+               there    ? "a file; expected a folder"
                : folder ? "no such folder"
                         : "no such file");
     return WAGLE_E_INPUT;

@@ -22,7 +22,7 @@ static wagle_status decode_ids(wagle_ctx *ctx, const cli_options *o, const wagle
         const long id = strtol(at, &end, 10);
         if (end == at || id < INT32_MIN || id > INT32_MAX) {
             free(ids);
-            return cli_complain("--decode wants ids as in 1,2,3");
+            return cli_complain("--decode: write the ids as 1,2,3");
         }
         ids[n++] = (int32_t)id;
     }
@@ -74,7 +74,7 @@ wagle_status cli_tokenize(wagle_ctx *ctx, cli_options *o)
     wagle_status st;
 
     if (o->model == NULL || (o->text != NULL) + (o->file != NULL) + (o->decode != NULL) != 1)
-        return cli_complain("tokenize wants --model DIR and one of --text, --file, --decode");
+        return cli_complain("tokenize needs --model DIR, and one of --text, --file and --decode");
     st = wagle_tokenizer_open(ctx, o->model, &t);
     if (st != WAGLE_OK)
         return st;
@@ -131,7 +131,7 @@ wagle_status cli_generate(wagle_ctx *ctx, cli_options *o)
     wagle_status st;
 
     if ((o->prompt[0] != NULL) + (o->file != NULL) != 1)
-        return cli_complain("generate wants --prompt TEXT (may repeat) or --file F");
+        return cli_complain("generate needs --prompt TEXT (may repeat) or --file FILE");
     if (o->file != NULL) {
         o->prompt[0] = content = cli_read_file(o->file, &bytes);
         if (content == NULL) {

@@ -27,7 +27,7 @@ static wagle_status parse_clip(const char *text, wagle_train_options *t)
     t->clip = strtod(text, &end);
     if (end != text && *end == '\0' && t->clip >= 0)
         return WAGLE_OK;
-    fprintf(stderr, "wagle: --clip %s: a number, none, global, layer or layer:X\n", text);
+    fprintf(stderr, "wagle: --clip %s: must be a number, none, global, layer or layer:X\n", text);
     return WAGLE_E_USAGE;
 }
 
@@ -124,8 +124,8 @@ static void tell_stop(const cli_options *o, const wagle_train_result *r, char *o
         snprintf(out, room, " (%s, then scaled back to %.4g of the change, where %.*s is %.4g)",
                  why, r->land, name, rule, r->stop_value);
     else
-        snprintf(out, room, " (%s; %.*s is %.4g, and less change misses it)", why, name, rule,
-                 r->stop_value);
+        snprintf(out, room, " (%s; %.*s is %.4g, and less change would not reach it)", why, name,
+                 rule, r->stop_value);
 }
 
 static wagle_status report_json(const cli_options *o, const wagle_train_result *r)
@@ -232,8 +232,8 @@ wagle_status cli_sweep(wagle_ctx *ctx, cli_options *o)
     wagle_status st;
 
     if (!o->join && o->argument[1] != NULL)
-        return cli_refuse("sweep: one SPEC.json, not '%s' too; --join joins the folders of "
-                          "several sweeps",
+        return cli_refuse("sweep: give one SPEC.json, not also '%s'; to join the folders of "
+                          "several sweeps, add --join",
                           o->argument[1]);
     st = o->join ? join_sweeps(ctx, o, &table) : wagle_sweep(ctx, &s, &table);
     return cli_print(st, table);

@@ -116,7 +116,7 @@ wagle_status cli_read_bytes(const char *what, const char *text, int64_t *out)
         bytes *= 1024;
     if (end == text || !(bytes > 0) || !(bytes < 1e15) ||
         (*rest != '\0' && strcmp(rest, "B") != 0 && strcmp(rest, "iB") != 0))
-        return cli_refuse("%s %s: a size, as in 800M or 16G", what, text);
+        return cli_refuse("%s %s: must be a size, as in 800M or 16G", what, text);
     *out = (int64_t)bytes;
     return WAGLE_OK;
 }

@@ -76,9 +76,10 @@ wagle_status wg_map_open(wagle_ctx *ctx, const char *path, wg_map *map)
         error = EISDIR;
     else if (!S_ISREG(info.st_mode)) {
         close(fd);
-        return wg_fail(ctx, WAGLE_E_INPUT,
-                       "%s: a pipe or device; a file is wanted, which can be read more than once",
-                       path);
+        return wg_fail(
+            ctx, WAGLE_E_INPUT,
+            "%s: a pipe or device; save it to a file first, because it is read more than once",
+            path);
     } else if (info.st_size > 0) {
         void *data = map_bytes(fd, (size_t)info.st_size);
         if (data == MAP_FAILED)
@@ -189,7 +190,7 @@ wagle_status wg_output_open(wagle_ctx *ctx, const char *path, bool force, wg_out
     *out = (wg_output){.fd = -1};
     WG_TRY(wg_check_absent(ctx, path, force));
     if (wg_is_folder(path))
-        return wg_fail(ctx, WAGLE_E_USAGE, "%s: is a folder; name a file", path);
+        return wg_fail(ctx, WAGLE_E_USAGE, "%s: is a folder; give the name of a file", path);
     WG_TRY(wg_text_printf(ctx, &partial, "%s.partial", path));
     out->partial = wg_text_take(ctx, &partial);
     out->path = wg_copy_text(ctx, path, strlen(path));
@@ -376,7 +377,7 @@ wagle_status wg_make_folder(wagle_ctx *ctx, const char *path)
 wagle_status wg_check_absent(wagle_ctx *ctx, const char *out, bool force)
 {
     if (!force && wg_exists(out))
-        return wg_fail(ctx, WAGLE_E_USAGE, "%s: exists already; --force replaces it", out);
+        return wg_fail(ctx, WAGLE_E_USAGE, "%s: exists already; add --force to replace it", out);
     return WAGLE_OK;
 }
 

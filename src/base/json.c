@@ -60,8 +60,8 @@ wagle_status wg_json_parse(wagle_ctx *ctx, const char *what, const char *text, s
 
     *out = NULL;
     if (bytes > MOST_BYTES)
-        return wg_fail(ctx, WAGLE_E_INPUT, "%s: JSON of %zu bytes, at most %d are read", what,
-                       bytes, MOST_BYTES);
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: JSON of %zu bytes; at most %d bytes are supported",
+                       what, bytes, MOST_BYTES);
     *out = json_loadb(text, bytes, FLAGS, &error);
     if (*out == NULL && json_error_code(&error) == json_error_numeric_overflow)
         *out = /* integers past 64 bits become reals */

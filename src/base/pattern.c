@@ -147,10 +147,11 @@ static wagle_status check_pattern(wagle_ctx *ctx, const char *pattern)
     }
     for (const char *at = pattern; next_part(&at, part);) {
         if (part[0] == '\0' || strlen(part) == PART - 1)
-            return wg_fail(ctx, WAGLE_E_USAGE, "pattern '%.64s': an empty or endless part",
+            return wg_fail(ctx, WAGLE_E_USAGE, "pattern '%.64s': a part is empty or not closed",
                            pattern);
         if (strncmp(part, "layers:", 7) == 0 && !read_range(part + 7, range))
-            return wg_fail(ctx, WAGLE_E_USAGE, "pattern '%.64s': as in layers:4-9", part);
+            return wg_fail(ctx, WAGLE_E_USAGE,
+                           "pattern '%.64s': write a range of layers as layers:4-9", part);
     }
     return WAGLE_OK;
 }

@@ -63,8 +63,7 @@ static wagle_status not_a_folder(wagle_ctx *ctx, const char *path)
                        path, path);
     if (wg_exists(path))
         return wg_fail(ctx, WAGLE_E_INPUT,
-                       "%s: a file; no such model folder: the folder that holds config.json and "
-                       "the weights is wanted",
+                       "%s: a file; give the model folder, which holds config.json and the weights",
                        path);
     if (looks_like_hub_name(path))
         return wg_fail(
@@ -88,19 +87,20 @@ wagle_status wg_model_place(wagle_ctx *ctx, const char *folder)
                        "%s: no config.json in this folder, but %s: import it first (wagle import)",
                        folder, name);
     if (has(folder, "snapshots"))
-        return wg_fail(
-            ctx, WAGLE_E_INPUT,
-            "%s: no config.json in this folder; it is one of the Hugging Face cache: the "
-            "model lies in a folder below its snapshots/",
-            folder);
+        return wg_fail(ctx, WAGLE_E_INPUT,
+                       "%s: no config.json in this folder; it belongs to the Hugging Face cache; "
+                       "the model is in a folder below snapshots/",
+                       folder);
     if (has(folder, "adapter_config.json"))
         return wg_fail(ctx, WAGLE_E_INPUT,
-                       "%s: no config.json in this folder: an adapter alone; merge it into its "
-                       "model first (peft: merge_and_unload)",
+                       "%s: no config.json in this folder: it holds only an adapter; merge it into "
+                       "its model first (peft: merge_and_unload)",
                        folder);
     if (has(folder, "manifest.json"))
         return wg_fail(ctx, WAGLE_E_INPUT,
-                       "%s: no config.json in this folder; it is an unfinished run", folder);
-    return wg_fail(ctx, WAGLE_E_INPUT, "%s: no config.json in this folder: it is no model folder",
-                   folder);
+                       "%s: no config.json in this folder; it is an unfinished run (continue it "
+                       "with --resume)",
+                       folder);
+    return wg_fail(ctx, WAGLE_E_INPUT,
+                   "%s: no config.json in this folder, so it is not a model folder", folder);
 }

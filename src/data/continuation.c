@@ -35,10 +35,9 @@ static wagle_status fit(wagle_ctx *ctx, const wg_reader *r, const wagle_data *da
         return WAGLE_OK;
     if (!data->truncate || surplus >= *given)
         return wg_fail(ctx, WAGLE_E_INPUT,
-                       "%s:%lld: prompt and choice have %lld tokens, at most %lld are "
-                       "allowed%s",
+                       "%s:%lld: prompt and choice have %lld tokens; the limit is %lld%s",
                        data->path, (long long)line, (long long)ids->n, (long long)allowed + 1,
-                       data->truncate ? ", and the choice alone is longer"
+                       data->truncate ? ", and the choice by itself is longer"
                                       : "; --truncate cuts the beginning");
     memmove(ids->id, ids->id + surplus, (size_t)(ids->n - surplus) * sizeof *ids->id);
     ids->n -= surplus;
@@ -94,7 +93,7 @@ wagle_status wg_dataset_add_continuation(wagle_ctx *ctx, wg_reader *r, const wag
     if (st == WAGLE_OK && (head.n == 0 || whole.n <= head.n))
         st = wg_fail(ctx, WAGLE_E_INPUT, "%s:%lld: %s", data->path, (long long)line,
                      head.n == 0 ? "the question is empty"
-                                 : "a choice adds no token to the question");
+                                 : "a choice adds no tokens to the question");
     if (st == WAGLE_OK) {
         given = head.n;
         memcpy(whole.id, head.id, (size_t)given * sizeof *head.id);

@@ -153,7 +153,7 @@ static wagle_status check_parts(const spot *s, const json_t *content)
         if (type != NULL && strcmp(type, "text") != 0)
             return refuse(s, "a part of type '%.40s'; only text is read%s", type, "");
         if (type == NULL || text_of(part, "text") == NULL)
-            return refuse(s, "a part of content that is no {\"type\": \"text\", \"text\": ..}%s%s",
+            return refuse(s, "a part of content that is not {\"type\": \"text\", \"text\": ..}%s%s",
                           "", "");
     }
     return WAGLE_OK;
@@ -165,7 +165,7 @@ static wagle_status check_content(const spot *s, const json_t *message)
     const json_t *weight = json_object_get(message, "weight");
 
     if (weight != NULL && !json_is_null(weight) && json_number_value(weight) != 1)
-        return refuse(s, "'weight' other than 1 is not computed with%s%s", "", "");
+        return refuse(s, "'weight' must be 1; other weights are not supported%s%s", "", "");
     if (json_is_string(content))
         return WAGLE_OK;
     if (json_is_array(content) && json_array_size(content) > 0)
@@ -175,7 +175,7 @@ static wagle_status check_content(const spot *s, const json_t *message)
         return WAGLE_OK;
     return content == NULL
                ? refuse(s, "no 'content'%s%s", "", "")
-               : refuse(s, "'content' is %s; a text is wanted%s", wg_json_kind(content), "");
+               : refuse(s, "'content' is %s; expected a text%s", wg_json_kind(content), "");
 }
 
 static wagle_status check_role(const spot *s, const json_t *message)
@@ -187,9 +187,9 @@ static wagle_status check_role(const spot *s, const json_t *message)
         if (strcmp(role, roles[i]) == 0)
             return WAGLE_OK;
     return role != NULL
-               ? refuse(s, "role '%.40s'; system, user, assistant, tool and developer are known%s",
+               ? refuse(s, "role '%.40s'; expected system, user, assistant, tool or developer%s",
                         role, "")
-               : refuse(s, "'role' is %s; a text is wanted%s", wg_json_kind(value), "");
+               : refuse(s, "'role' is %s; expected a text%s", wg_json_kind(value), "");
 }
 
 /* {"from", "value"} as {"role", "content"}. */
@@ -204,11 +204,11 @@ static wagle_status rename_keys(const spot *s, const json_t *message, json_t **o
     while (name != NULL && i < ALIASES && strcmp(name, aliases[i].from) != 0)
         i++;
     if (name == NULL)
-        return refuse(s, "'from' is %s; a text is wanted%s", wg_json_kind(from), "");
+        return refuse(s, "'from' is %s; expected a text%s", wg_json_kind(from), "");
     if (i == ALIASES)
-        return refuse(s, "from '%.40s'; human, gpt, system and tool are known%s", name, "");
+        return refuse(s, "from '%.40s'; expected human, gpt, system or tool%s", name, "");
     if (!json_is_string(value))
-        return refuse(s, "'value' is %s; a text is wanted%s", wg_json_kind(value), "");
+        return refuse(s, "'value' is %s; expected a text%s", wg_json_kind(value), "");
     *out = json_pack("{s:s, s:O}", "role", aliases[i].role, "content", value);
     return *out != NULL ? WAGLE_OK : wg_json_memory(s->ctx);
 }
@@ -224,13 +224,13 @@ static wagle_status add_list(wagle_ctx *ctx, const wg_record *r, const char *col
     size_t i;
 
     if (!json_is_array(list) || json_array_size(list) == 0)
-        return wg_record_fail(ctx, r, "'%.60s' is %s; a list of messages is wanted", column,
+        return wg_record_fail(ctx, r, "'%.60s' is %s; expected a list of messages", column,
                               wg_json_kind(list));
     json_array_foreach (list, i, message) {
         const spot s = {ctx, r, column, i};
         json_t *taken = NULL;
         if (!json_is_object(message))
-            return refuse(&s, "is %s; {\"role\": .., \"content\": ..} is wanted%s",
+            return refuse(&s, "is %s; expected {\"role\": .., \"content\": ..}%s",
                           wg_json_kind(message), "");
         if (json_object_get(message, "from") != NULL && json_object_get(message, "role") == NULL)
             WG_TRY(rename_keys(&s, message, &taken));
@@ -273,8 +273,8 @@ static wagle_status check_extras(wagle_ctx *ctx, const wg_record *r)
                            (json_is_string(value) && json_string_length(value) == 0);
         if (!empty)
             return wg_record_fail(ctx, r,
-                                  "'%s' of a row is not given to the chat template (--chat-kwarg "
-                                  "gives the same to all rows)",
+                                  "'%s' in a row is not passed to the chat template (--chat-kwarg "
+                                  "sets it for all rows)",
                                   extras[i]);
     }
     return WAGLE_OK;
@@ -295,13 +295,10 @@ static wagle_status read_all(wagle_ctx *ctx, const wg_record *r, const wg_column
     }
     last = text_of(json_array_get(out, json_array_size(out) - 1), "role");
     if (answered && strcmp(last, "assistant") != 0)
-        return wg_record_fail(ctx, r,
-                              "the last message is of role %s; the answer of the assistant is "
-                              "wanted there",
-                              last);
+        return wg_record_fail(
+            ctx, r, "the last message has role %s; it must be the assistant's answer", last);
     if (answered && json_array_size(out) == 1)
-        return wg_record_fail(ctx, r,
-                              "one message alone; what the assistant answers is wanted too");
+        return wg_record_fail(ctx, r, "only one message; add the assistant's answer");
     return WAGLE_OK;
 }
 

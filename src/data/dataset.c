@@ -45,7 +45,7 @@ wagle_status wg_example_accept(const wg_adding *a, wg_example *e)
 
     if (e->n > allowed && !a->data->truncate)
         return wg_record_fail(a->ctx, r,
-                              "%lld tokens, at most %lld are allowed; --truncate cuts the rest",
+                              "%lld tokens; the limit is %lld (--truncate cuts the rest)",
                               (long long)e->n, (long long)allowed);
     e->n = e->n > allowed ? allowed : e->n;
     for (int64_t i = 0; i < e->n; i++) {
@@ -58,10 +58,9 @@ wagle_status wg_example_accept(const wg_adding *a, wg_example *e)
         e->n_labels += i > 0 && e->labels[i] != WG_NO_LABEL;
     }
     if (e->n_labels == 0 && !a->reader->labels_optional)
-        return wg_record_fail(a->ctx, r,
-                              "no label token after the first%s: nothing to learn or "
-                              "forget",
-                              e->n == 1 ? ", which is the only one" : "");
+        return wg_record_fail(
+            a->ctx, r, "no label after the first token%s, so there is nothing to learn or forget",
+            e->n == 1 ? ", which is the only one" : "");
     e->weight = a->weight;
     a->out->longest = e->n > a->out->longest ? e->n : a->out->longest;
     a->out->n++;
@@ -180,8 +179,8 @@ static wagle_status add_asked(const wg_adding *a, const wg_asked *asked, wg_str 
         st = wg_ids_add(a->ctx, &t.whole, wg_reader_eos(a->reader));
     if (st == WAGLE_OK && answer.bytes == 0 && asked->n_earlier == 0 && !a->data->eos)
         st = wg_record_fail(a->ctx, &a->record,
-                            "the %s is empty: nothing to learn or forget (--eos adds the end of "
-                            "the text)",
+                            "the %s is empty, so there is nothing to learn or forget (--eos adds "
+                            "an end-of-text token)",
                             asked->n_answers > 0 ? "answer" : "text");
     if (st == WAGLE_OK && t.whole.n == 0)
         st = wg_record_fail(a->ctx, &a->record, "the text is empty");
@@ -251,7 +250,8 @@ wagle_status wg_data_entry(wagle_ctx *ctx, const char *entry, wg_arena *arena, c
     if (at == NULL || wg_exists(entry) || end == at + 1 || *end != '\0')
         return WAGLE_OK;
     if (!(value > 0 && value < 1e6))
-        return wg_fail(ctx, WAGLE_E_USAGE, "%s: a weight above 0", entry);
+        return wg_fail(ctx, WAGLE_E_USAGE, "%s: the weight after @ must be a number above 0",
+                       entry);
     *path = wg_arena_text(ctx, arena, entry, (size_t)(at - entry));
     *weight = (float)value;
     return *path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
@@ -296,7 +296,7 @@ static void say_unused(wagle_ctx *ctx, const wagle_data *d)
                                                                                : NULL;
 
     if (option != NULL)
-        wg_log(ctx, 0, "%s: %s has no effect: no row is a question or a chat", d->path, option);
+        wg_log(ctx, 0, "%s: %s has no effect: the file has no questions or chats", d->path, option);
 }
 
 wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *data, wg_dataset *out)
@@ -359,7 +359,7 @@ wagle_status wg_dataset_with_answers(wagle_ctx *ctx, wg_reader *r, const wagle_d
         a.record.line = i + 1;
         a.weight = e->weight;
         if (e->prompt.text == NULL)
-            st = wg_record_fail(ctx, &a.record, "refusals need rows of text, not of input_ids");
+            st = wg_record_fail(ctx, &a.record, "refusals need rows of text, not input_ids");
         if (st == WAGLE_OK)
             st = wg_text_adds(ctx, &asked.prompt, e->prompt);
         if (st == WAGLE_OK)
@@ -392,7 +392,7 @@ wagle_status wg_row_ask(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
     WG_TRY(wg_record_kind_of(ctx, data, record, answered, &kind));
     if (kind == WG_RECORD_TOKENS || kind == WG_RECORD_TEXT)
         return wg_record_fail(
-            ctx, record, "a row of %s; this set wants rows with a prompt%s",
+            ctx, record, "a row of %s; this set needs rows with a prompt%s",
             kind == WG_RECORD_TOKENS ? "input_ids" : "plain text",
             answered ? " and an answer (--prompt-field and --answer-field name the columns)" : "");
     return ask(&a, kind, before, answered, out);

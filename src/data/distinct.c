@@ -48,8 +48,8 @@ static bool each_shared(wagle_ctx *ctx, const wagle_data *forget, const wagle_da
 static void say_shared(wagle_ctx *ctx, const char *a, const char *b)
 {
     wg_log(ctx, 0,
-           "--forget %s and --retain %s are the same file: what is to be forgotten is kept too", a,
-           b);
+           "--forget %s and --retain %s are the same file, so the same rows are forgotten and kept",
+           a, b);
 }
 
 void wg_data_warn_shared(wagle_ctx *ctx, const wagle_data *forget, const wagle_data *retain)

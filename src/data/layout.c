@@ -74,7 +74,7 @@ static wagle_status check_plain(wagle_ctx *ctx, const wagle_data *d, const char 
                        same(d->chat, "none") ? "--no-chat" : "--prompt",
                        same(d->chat, "none") ? "" : "; --chat with --prompt lays out both");
     return wg_fail(ctx, WAGLE_E_USAGE,
-                   "%s needs a chat template, and %s has none; --chat-layout NAME takes one",
+                   "%s needs a chat template, and %s has none; choose one with --chat-layout NAME",
                    option, folder);
 }
 
@@ -115,7 +115,7 @@ static wagle_status open_chat(wagle_ctx *ctx, const char *folder, wg_layout *l)
     o.date = o.date != NULL ? o.date : l->date;
     WG_TRY(wg_chat_open(ctx, folder, &o, &l->chat));
     if (l->of.date != NULL && !wg_chat_reads(l->chat, "strftime_now"))
-        wg_log(ctx, 0, "--date has no effect: %s asks for no date", wg_chat_name(l->chat));
+        wg_log(ctx, 0, "--date has no effect: %s does not print a date", wg_chat_name(l->chat));
     return WAGLE_OK;
 }
 
@@ -205,8 +205,7 @@ wagle_status wg_layout_compare(wagle_ctx *ctx, const char *folder, const wg_layo
         st = wg_json_text(ctx, then, false, &text[1]);
         if (st == WAGLE_OK)
             wg_log(ctx, 0,
-                   "%s was trained with questions laid out by %.300s, and here they are by "
-                   "%.300s: %s",
+                   "%s was trained with the layout %.300s, and the layout here is %.300s: %s",
                    folder, text[1], text[0],
                    same_eos(then, now)
                        ? "its answers may differ"
@@ -246,8 +245,8 @@ static wagle_status check_system(wagle_ctx *ctx, const wg_layout *l, const wg_re
     for (size_t i = 0; l->of.system == NULL && i < sizeof columns / sizeof *columns; i++)
         if (json_string_length(json_object_get(r->fields, columns[i])) > 0)
             return wg_record_fail(ctx, r,
-                                  "'%s' of a row is not given to the chat template; write it as "
-                                  "the first of 'messages', or --system TEXT for all rows",
+                                  "'%s' in a row is not passed to the chat template; write it as "
+                                  "the first of 'messages', or give --system TEXT for all rows",
                                   columns[i]);
     return WAGLE_OK;
 }
@@ -328,8 +327,8 @@ static wagle_status ask_without_chat(wagle_ctx *ctx, const wg_layout *l, const w
         strcmp(json_string_value(json_object_get(json_array_get(a->messages, 0), "role")),
                "user") != 0)
         return wg_record_fail(ctx, r,
-                              "a chat of %zu messages wants a chat template, and %s; --chat-layout "
-                              "NAME takes one",
+                              "a chat of %zu messages needs a chat template, and %s; choose one "
+                              "with --chat-layout NAME",
                               n,
                               same(l->of.chat, "none") ? "--no-chat turns it off"
                               : l->of.prompt != NULL   ? "--prompt turns it off"
@@ -348,7 +347,8 @@ static wagle_status ask_with_chat(wagle_ctx *ctx, const wg_layout *l, const wg_r
     size_t n;
 
     if (l->of.prompt != NULL)
-        return wg_record_fail(ctx, r, "rows of messages take no --prompt beside a chat layout");
+        return wg_record_fail(ctx, r,
+                              "--prompt cannot be used with a chat layout for rows of messages");
     WG_TRY(wg_conversation_extend(ctx, a->messages, l->of.system, before->turns, before->text,
                                   &whole));
     json_decref(a->messages);

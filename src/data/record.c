@@ -107,11 +107,10 @@ static wagle_status missing(wagle_ctx *ctx, const wg_record *r, const wg_columns
     wagle_status st = list_columns(ctx, r, no_prompt ? c->answer : c->prompt, &found, &only);
 
     if (st == WAGLE_OK && within != NULL)
-        st =
-            wg_record_fail(ctx, r,
-                           "no columns of a row (found: %s); if '%.40s' holds the rows, write that "
-                           "list alone",
-                           found.text, within);
+        st = wg_record_fail(ctx, r,
+                            "no column that is read (found: %s); if '%.40s' holds the rows, write "
+                            "only that list to the file",
+                            found.text, within);
     if (st == WAGLE_OK && no_prompt && c->answer == NULL && wanted == NULL)
         st = wg_record_fail(ctx, r,
                             "no field 'question'%s, 'text', 'messages' or 'input_ids' (found: %s); "
@@ -138,9 +137,8 @@ static wagle_status check_stray(wagle_ctx *ctx, const wg_record *r, const char *
         const json_t *value = json_object_get(r->fields, stray[i]);
         if (value != NULL && (answer == NULL || strcmp(answer, stray[i]) != 0))
             return wg_record_fail(ctx, r,
-                                  "'%s' is %s and there is no 'input_ids' that it belongs to; "
-                                  "--prompt-field and --answer-field, or --text-field, name the "
-                                  "columns that are to be read",
+                                  "'%s' is %s and there are no 'input_ids' for it; --prompt-field "
+                                  "and --answer-field, or --text-field, choose the columns to read",
                                   stray[i], wg_json_kind(value));
     }
     return WAGLE_OK;
@@ -213,9 +211,9 @@ static wagle_status unusable(wagle_ctx *ctx, const wg_record *r, const char *nam
                       ? json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15))
                       : NULL;
     const wagle_status st = wg_record_fail(
-        ctx, r, "'%.60s' is %s%s%.40s; %s is wanted%s", name, wg_json_kind(value),
+        ctx, r, "'%.60s' is %s%s%.40s; expected %s%s", name, wg_json_kind(value),
         shown != NULL ? ": " : "", shown != NULL ? shown : "", wanted,
-        is_of_columns(r) ? " (the file may be an object of columns; one object a row is wanted)"
+        is_of_columns(r) ? " (the file may be an object of columns; write one object for each row)"
                          : "");
 
     free(shown);
@@ -257,7 +255,7 @@ wagle_status wg_record_texts(wagle_ctx *ctx, const wg_record *r, const char *nam
         (*list)[i] = wg_json_str(one);
         if (!json_is_string(one)) {
             const wagle_status st =
-                is_list         ? wg_record_fail(ctx, r, "'%.60s' holds %s; texts are wanted", name,
+                is_list         ? wg_record_fail(ctx, r, "'%.60s' holds %s; expected texts", name,
                                                  wg_json_kind(one))
                 : value == NULL ? wg_record_text(ctx, r, name, &(wg_str){0})
                                 : unusable(ctx, r, name, value, "a text, or a list of texts,");

@@ -14,22 +14,23 @@ static wagle_status read_numbers(const wg_adding *a, const char *name, int32_t *
     const json_t *list = field(a, name);
 
     if (!json_is_array(list))
-        return wg_record_fail(a->ctx, &a->record, "'%s' is %s; a list of whole numbers is wanted",
+        return wg_record_fail(a->ctx, &a->record, "'%s' is %s; expected a list of whole numbers",
                               name, wg_json_kind(list));
     if ((int64_t)json_array_size(list) != n)
-        return wg_record_fail(a->ctx, &a->record,
-                              "'%s' has %zu numbers, 'input_ids' has %lld; as many are wanted",
-                              name, json_array_size(list), (long long)n);
+        return wg_record_fail(
+            a->ctx, &a->record,
+            "'%s' has %zu numbers and 'input_ids' has %lld; they must have the same length", name,
+            json_array_size(list), (long long)n);
     for (int64_t i = 0; i < n; i++) {
         const json_t *value = json_array_get(list, (size_t)i);
         const json_int_t x =
             json_is_boolean(value) ? json_is_true(value) : json_integer_value(value);
         if (json_is_integer(value) && (x < INT32_MIN || x > INT32_MAX))
-            return wg_record_fail(a->ctx, &a->record, "'%s' holds %lld: no token has that number",
+            return wg_record_fail(a->ctx, &a->record, "'%s' holds %lld, which is not a token id",
                                   name, (long long)x);
         if (!json_is_integer(value) && !json_is_boolean(value))
-            return wg_record_fail(a->ctx, &a->record, "'%s' holds %s; whole numbers are wanted",
-                                  name, wg_json_kind(value));
+            return wg_record_fail(a->ctx, &a->record, "'%s' holds %s; expected whole numbers", name,
+                                  wg_json_kind(value));
         out[i] = (int32_t)x;
     }
     return WAGLE_OK;
@@ -52,9 +53,9 @@ static wagle_status read_token_weights(const wg_adding *a, int64_t n, wg_example
         const json_t *value = json_array_get(list, (size_t)i);
         weight[i] = (float)json_number_value(value);
         if (!json_is_number(value) || !(fabsf(weight[i]) < INFINITY))
-            return wg_record_fail(
-                a->ctx, &a->record, "'token_weights' holds %s; numbers are wanted",
-                json_is_number(value) ? "a number past float32" : wg_json_kind(value));
+            return wg_record_fail(a->ctx, &a->record, "'token_weights' holds %s; expected numbers",
+                                  json_is_number(value) ? "a number too large for float32"
+                                                        : wg_json_kind(value));
     }
     e->token_weights = weight;
     return WAGLE_OK;
@@ -77,8 +78,8 @@ static wagle_status drop_masked(const wg_adding *a, int32_t *scratch, wg_example
     for (int64_t i = from; i < to; i++)
         if (scratch[i] != 1)
             return wg_record_fail(a->ctx, &a->record,
-                                  "'attention_mask' is %d at token %lld, between tokens that it "
-                                  "shows; only padding before and after can be hidden",
+                                  "'attention_mask' is %d at token %lld, between tokens that are "
+                                  "not masked; only padding at the start and the end can be masked",
                                   scratch[i], (long long)i);
     e->ids += from;
     e->labels += from;
@@ -96,27 +97,25 @@ static wagle_status check_others(const wg_adding *a, int32_t *scratch, int64_t n
 
     for (size_t i = 0; i < sizeof masks / sizeof *masks; i++)
         if (field(a, masks[i]) != NULL && field(a, "labels") == NULL)
-            return wg_record_fail(a->ctx, &a->record,
-                                  "'%s' is not read; 'labels' with -100 says which tokens carry no "
-                                  "loss",
-                                  masks[i]);
+            return wg_record_fail(
+                a->ctx, &a->record,
+                "'%s' is not supported; mark tokens without loss by -100 in 'labels'", masks[i]);
     if (field(a, "token_type_ids") != NULL) {
         WG_TRY(read_numbers(a, "token_type_ids", scratch, n));
         for (int64_t i = 0; i < n; i++)
             if (scratch[i] != 0)
                 return wg_record_fail(a->ctx, &a->record,
-                                      "'token_type_ids' other than 0 are not computed with");
+                                      "'token_type_ids' must be 0; other values are not supported");
     }
     if (field(a, "position_ids") == NULL)
         return WAGLE_OK;
     WG_TRY(read_numbers(a, "position_ids", scratch, n));
     for (int64_t i = 0; i < e->n; i++)
         if (scratch[dropped + i] != i)
-            return wg_record_fail(
-                a->ctx, &a->record,
-                "'position_ids' has %d at token %lld; positions count 0, 1, 2, .. "
-                "from the first token that is not masked",
-                scratch[dropped + i], (long long)(dropped + i));
+            return wg_record_fail(a->ctx, &a->record,
+                                  "'position_ids' has %d at token %lld; positions must be 0, 1, 2, "
+                                  ".. from the first token that is not masked",
+                                  scratch[dropped + i], (long long)(dropped + i));
     return WAGLE_OK;
 }
 
@@ -128,8 +127,7 @@ wagle_status wg_add_tokens(const wg_adding *a)
     int32_t *scratch, *first;
 
     if (n == 0)
-        return wg_record_fail(a->ctx, &a->record,
-                              "'input_ids' is %s; a list of token numbers is wanted",
+        return wg_record_fail(a->ctx, &a->record, "'input_ids' is %s; expected a list of token ids",
                               wg_json_kind(ids));
     WG_TRY(wg_example_new(a, n, &e));
     scratch = wg_arena_alloc(a->ctx, &a->out->arena, (size_t)n * sizeof *scratch);

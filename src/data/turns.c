@@ -149,11 +149,10 @@ static wagle_status check_prompt(const finder *f, size_t i, int64_t *bytes)
     if (st == WAGLE_OK)
         st = wg_turns_render(f->ctx, f->chat, f->record, before, true, &prompt);
     if (st == WAGLE_OK && !has_at(&f->whole, 0, wg_text_str(&prompt)))
-        st = refuse(
-            f, i,
-            "the template changes the text before this answer once the answer is there, so its "
-            "labels would follow a prompt that the model never sees; in rows of prompt and answer "
-            "only the prompt goes through the template");
+        st = refuse(f, i,
+                    "the template changes the text before this answer when the answer is added, so "
+                    "the model would be trained on a prompt that it never sees; use rows of prompt "
+                    "and answer, where only the prompt goes through the template");
     *bytes = prompt.bytes;
     wg_text_free(&prompt);
     json_decref(before);
@@ -168,7 +167,7 @@ static wagle_status take_rest(const finder *f, size_t i, int64_t prompt, wg_str 
     *out = (wg_turn){prompt, to};
     return to > prompt && has_at(&f->whole, to, after)
                ? WAGLE_OK
-               : refuse(f, i, "the template does not write this answer as it is");
+               : refuse(f, i, "the template does not write this answer unchanged");
 }
 
 /* Finds the answer of message i. *w and *m: how far the whole and the marked text are read. */
@@ -192,8 +191,8 @@ static wagle_status find(const finder *f, size_t i, int64_t *w, int64_t *m, wg_t
         WG_TRY(match(f, i, *w + (int64_t)between.bytes, after, out, &found));
     if (!found && !last)
         return refuse(f, i,
-                      "the template rewrites this answer, now that others follow; without "
-                      "--all-turns the last is trained on alone");
+                      "the template rewrites this answer because others follow it; without "
+                      "--all-turns only the last answer is trained on");
     if (!found)
         WG_TRY(take_rest(f, i, prompt, after, out));
     if (out->from < prompt)
@@ -228,7 +227,7 @@ wagle_status wg_turns_lay_out(wagle_ctx *ctx, const wg_chat *chat, const wg_reco
     wagle_status st = WAGLE_OK;
 
     if (!is_answer(&f, json_array_size(out->messages) - 1))
-        return wg_record_fail(ctx, r, "the last message has no text that could be trained on");
+        return wg_record_fail(ctx, r, "the last message has no text to train on");
     st = wg_turns_render(ctx, chat, r, out->messages, false, &f.whole);
     if (st == WAGLE_OK)
         st = render_marked(&f);

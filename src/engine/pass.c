@@ -86,7 +86,7 @@ static wagle_status prepare_positions(wagle_ctx *ctx, wg_engine *e, const wg_bat
 
     if (c->bounded && longest > c->max_position)
         return wg_fail(ctx, WAGLE_E_INPUT,
-                       "a sequence of %lld tokens; the model has %lld positions",
+                       "a sequence has %lld tokens, but the model has only %lld positions",
                        (long long)longest, (long long)c->max_position);
     if (longest <= e->positions)
         return WAGLE_OK;

@@ -48,8 +48,8 @@ static wagle_status read_field(wg_rows_reader *r, wg_text *field, int *delimiter
         return ends_field(r, delimiter)
                    ? WAGLE_OK
                    : wg_rows_refuse(r, r->line,
-                                    "text after the closing quote of a CSV field (a quote within "
-                                    "quotes is written twice)");
+                                    "text after the closing quote of a CSV field (write a quote "
+                                    "within quotes twice)");
     }
     for (; !ends_field(r, delimiter); r->at++) {
         if (*r->at == '\r')
@@ -78,9 +78,9 @@ static wagle_status read_record(wg_rows_reader *r, json_t **out)
     while (st == WAGLE_OK && delimiter == ',') {
         st = read_field(r, &field, &delimiter);
         if (st == WAGLE_OK && !wg_utf8_valid(field.text, (size_t)field.bytes))
-            st = wg_rows_refuse(r, began,
-                                "not valid UTF-8 (iconv -f WINDOWS-1252 -t UTF-8 converts "
-                                "what Windows calls ANSI)");
+            st = wg_rows_refuse(
+                r, began,
+                "not valid UTF-8 (iconv -f WINDOWS-1252 -t UTF-8 converts files from Windows)");
         if (st == WAGLE_OK &&
             json_array_append_new(*out, json_stringn(field.text, (size_t)field.bytes)) != 0)
             st = wg_json_memory(r->ctx);
@@ -115,10 +115,10 @@ static wagle_status check_header(wg_rows_reader *r, const json_t *header)
             return wg_rows_refuse(r, 1, "the name of a column holds U+0000");
         for (size_t k = 0; k < i; k++)
             if (strcmp(column.text, json_string_value(json_array_get(header, k))) == 0)
-                return wg_fail(r->ctx, WAGLE_E_INPUT,
-                               "%s:1: column '%.60s' stands twice in the header; rename or remove "
-                               "one",
-                               r->what, column.text);
+                return wg_fail(
+                    r->ctx, WAGLE_E_INPUT,
+                    "%s:1: column '%.60s' occurs twice in the header; rename or remove one",
+                    r->what, column.text);
     }
     return WAGLE_OK;
 }
@@ -130,8 +130,8 @@ static wagle_status add_record(wg_rows_reader *r, const json_t *header, const js
 
     if (json_array_size(record) != json_array_size(header))
         return wg_fail(r->ctx, WAGLE_E_INPUT,
-                       "%s:%lld: %zu fields, the header has %zu (a text with commas or line breaks "
-                       "wants quotes around it)",
+                       "%s:%lld: %zu fields, but the header has %zu (put quotes around a text with "
+                       "commas or line breaks)",
                        r->what, (long long)line, json_array_size(record), json_array_size(header));
     row = json_object();
     for (size_t i = 0; i < json_array_size(header); i++)

@@ -70,14 +70,13 @@ wagle_status wg_rows_foreign(wagle_ctx *ctx, const char *what, const char *text,
         const struct magic *m = &magics[i];
         if (bytes >= m->at + m->n && memcmp(text + m->at, m->mark, m->n) == 0)
             return wg_fail(ctx, WAGLE_E_INPUT,
-                           "%s: this is %s; JSON Lines, a JSON array or CSV in UTF-8 is wanted "
-                           "(%s)",
+                           "%s: this is %s; expected JSON Lines, a JSON array or CSV in UTF-8 (%s)",
                            what, m->what, m->way);
     }
     for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
         if (is_wide(text, bytes, wide[i].width, wide[i].from))
             return wg_fail(ctx, WAGLE_E_INPUT,
-                           "%s: this is text in %s; UTF-8 is wanted (iconv -f %s -t UTF-8)", what,
+                           "%s: this is text in %s; expected UTF-8 (iconv -f %s -t UTF-8)", what,
                            wide[i].name, wide[i].name);
     return WAGLE_OK;
 }

@@ -47,7 +47,8 @@ static wagle_status read_name(wagle_ctx *ctx, wg_gguf *g, cursor *c, const char 
     const char *text = take_string(c, &bytes);
 
     if (text == NULL || bytes > 65535)
-        return wg_fail(ctx, WAGLE_E_INPUT, "%s: truncated or damaged: a name leaves the file",
+        return wg_fail(ctx, WAGLE_E_INPUT,
+                       "%s: truncated or damaged: a name extends past the end of the file",
                        g->path);
     *out = wg_arena_text(ctx, &g->arena, text, bytes);
     return *out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
@@ -136,9 +137,10 @@ static wagle_status place_tensors(wagle_ctx *ctx, wg_gguf *g, size_t data_start,
         wg_gguf_tensor *t = &g->tensor[i];
         const size_t room = data_start < g->map.bytes ? g->map.bytes - data_start : 0;
         if (offset[i] > room || t->bytes > room - offset[i])
-            return wg_fail(ctx, WAGLE_E_INPUT,
-                           "%s: tensor '%.64s': its data leave the file (truncated?)", g->path,
-                           t->name);
+            return wg_fail(
+                ctx, WAGLE_E_INPUT,
+                "%s: tensor '%.64s': its data extends past the end of the file (truncated?)",
+                g->path, t->name);
         t->data = g->map.data + data_start + offset[i];
     }
     return WAGLE_OK;
@@ -156,9 +158,10 @@ static wagle_status read_header(wagle_ctx *ctx, wg_gguf *g, cursor *c)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: not a GGUF file", g->path);
     if (g->version == 0x02000000u || g->version == 0x03000000u)
         return wg_fail(ctx, WAGLE_E_INPUT,
-                       "%s: a big-endian GGUF file; only little-endian ones are read", g->path);
+                       "%s: a big-endian GGUF file; only little-endian files are supported",
+                       g->path);
     if (g->version != 2 && g->version != 3)
-        return wg_fail(ctx, WAGLE_E_INPUT, "%s: GGUF version %u; versions 2 and 3 are read",
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: GGUF version %u; supported are versions 2 and 3",
                        g->path, g->version);
     if (n_values > MOST_KEYS || n_tensors > MOST_TENSORS)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: damaged: claims %llu keys and %llu tensors",
@@ -184,7 +187,7 @@ static wagle_status check_once(wagle_ctx *ctx, const wg_gguf *g, const char *wha
         qsort(name, (size_t)n, sizeof *name, by_name);
     for (int64_t i = 1; i < n; i++)
         if (strcmp(name[i - 1], name[i]) == 0)
-            return wg_fail(ctx, WAGLE_E_INPUT, "%s: %s '%.64s' is there twice", g->path, what,
+            return wg_fail(ctx, WAGLE_E_INPUT, "%s: %s '%.64s' occurs twice", g->path, what,
                            name[i]);
     return WAGLE_OK;
 }
@@ -255,9 +258,10 @@ static wagle_status part_name(wagle_ctx *ctx, wg_gguf *g, int no, int count, cha
     snprintf(expected, sizeof expected, "-%05d-of-%05d.gguf", 1, count);
     snprintf(name, sizeof name, "-%05d-of-%05d.gguf", no, count);
     if (n < PART_NAME || strcmp(g->path + n - PART_NAME, expected) != 0)
-        return wg_fail(ctx, WAGLE_E_INPUT,
-                       "%s: one of %d files; name the first, NAME%s, with the others beside it",
-                       g->path, count, expected);
+        return wg_fail(
+            ctx, WAGLE_E_INPUT,
+            "%s: one of %d files; give the first, NAME%s, and keep the others in the same folder",
+            g->path, count, expected);
     *out = wg_arena_text(ctx, &g->arena, g->path, n);
     if (*out == NULL)
         return WAGLE_E_RESOURCE;

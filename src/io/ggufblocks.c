@@ -320,8 +320,9 @@ wagle_status wg_ggml_refuse(wagle_ctx *ctx, const char *path, const char *tensor
         if (ggml_types[i].to_float != NULL)
             snprintf(list + n, sizeof list - n, "%s%s", n > 0 ? ", " : "", ggml_types[i].name);
     }
-    return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%.64s': type %s is not read; these are: %s",
-                   path, tensor, name != NULL ? name : number, list);
+    return wg_fail(ctx, WAGLE_E_INPUT,
+                   "%s: tensor '%.64s': type %s is not supported; supported are %s", path, tensor,
+                   name != NULL ? name : number, list);
 }
 
 int64_t wg_ggml_block(uint32_t type)

@@ -111,8 +111,9 @@ static wagle_status fill(wagle_ctx *ctx, const char *path, wg_mask *mask, const 
     }
     for (int64_t i = 0; i < t->count; i++) {
         if (bytes[i] > 1)
-            return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%s': holds %d, a mask holds 0 and 1",
-                           path, t->name, bytes[i]);
+            return wg_fail(ctx, WAGLE_E_INPUT,
+                           "%s: tensor '%s': holds %d; a mask holds only 0 and 1", path, t->name,
+                           bytes[i]);
         t->bits[i >> 6] |= (uint64_t)bytes[i] << (i & 63);
     }
     return WAGLE_OK;
@@ -129,7 +130,7 @@ wagle_status wg_mask_read(wagle_ctx *ctx, const char *path, wg_mask *out)
     const char *layout = wg_tensors_metadata(&file, "layout");
     const char *text = wg_tensors_metadata(&file, "shapes");
     const bool packed = layout != NULL && strcmp(layout, "bits") == 0;
-    st = file.n > 0 ? WAGLE_OK : wg_fail(ctx, WAGLE_E_INPUT, "%s: no tensors in this mask", path);
+    st = file.n > 0 ? WAGLE_OK : wg_fail(ctx, WAGLE_E_INPUT, "%s: this mask has no tensors", path);
     if (st == WAGLE_OK && packed)
         st = wg_json_parse(ctx, path, text ? text : "", text ? strlen(text) : 0, &shapes);
     for (int64_t i = 0; st == WAGLE_OK && i < file.n; i++) {

@@ -20,7 +20,8 @@ wagle_status wg_tensor_hash(wagle_ctx *ctx, const wg_tensor *t, char text[WG_SHA
 
 static wagle_status broken(wagle_ctx *ctx, const char *path, const char *what)
 {
-    return wg_fail(ctx, WAGLE_E_INPUT, "%s: %s: this patch is damaged, or is none", path, what);
+    return wg_fail(ctx, WAGLE_E_INPUT, "%s: %s: this patch is damaged, or is not a patch", path,
+                   what);
 }
 
 /* Where the digest's digits are in the file's header. */
@@ -278,7 +279,8 @@ static wagle_status compare(writer *w, const wg_tensors *before, const wg_tensor
         return wg_fail(w->ctx, WAGLE_E_INPUT, "the two models have %lld and %lld tensors",
                        (long long)before->n, (long long)after->n);
     return *n > 0 ? WAGLE_OK
-                  : wg_fail(w->ctx, WAGLE_E_RUN, "the two models are the same: nothing to patch");
+                  : wg_fail(w->ctx, WAGLE_E_RUN,
+                            "the two models are the same, so there is nothing to write");
 }
 
 static json_t *facts_of(const difference *d)

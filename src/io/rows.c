@@ -38,7 +38,7 @@ wagle_status wg_rows_add(wg_rows_reader *r, json_t *row, int64_t line)
         st = WG_GROW(r->ctx, &r->rows->line, &r->capacity, r->rows->n + 1);
     if (st == WAGLE_OK && !json_is_object(row))
         st = wg_fail(r->ctx, WAGLE_E_INPUT,
-                     "%s:%lld: a row is %s; a JSON object of columns is wanted%s", r->what,
+                     "%s:%lld: a row is %s; expected a JSON object of columns%s", r->what,
                      (long long)line, wg_json_kind(row),
                      json_is_array(row) ? " (a chat: {\"messages\": [..]})" : "");
     if (st != WAGLE_OK) {
@@ -108,16 +108,16 @@ static wagle_status refuse_object(const wg_rows_reader *r, const json_t *object)
 
     if (key != NULL)
         return wg_fail(r->ctx, WAGLE_E_INPUT,
-                       "%s: one JSON object; if its list '%.40s' holds the rows, write that list "
-                       "alone (jq '.\"%.40s\"')",
+                       "%s: one JSON object; if its list '%.40s' holds the rows, write only that "
+                       "list to the file (jq '.\"%.40s\"')",
                        r->what, key, key);
     if (is_of_columns(object))
         return wg_fail(r->ctx, WAGLE_E_INPUT,
-                       "%s: one JSON object of columns; one object a row is wanted (pandas: "
+                       "%s: one JSON object of columns; write one object for each row (pandas: "
                        "to_json(FILE, orient='records', lines=True))",
                        r->what);
     return wg_fail(r->ctx, WAGLE_E_INPUT,
-                   "%s: one JSON object over several lines; one object a line is wanted (jq -c . "
+                   "%s: one JSON object over several lines; write one object on each line (jq -c . "
                    "FILE), or a list of objects",
                    r->what);
 }
@@ -135,8 +135,8 @@ static wagle_status explain(wg_rows_reader *r, wagle_status st, const char *stop
         wg_forget_failure(r->ctx);
     st = whole != NULL ? refuse_object(r, whole)
                        : wg_rows_refuse(r, r->line,
-                                        "a JSON value that goes on in the next line; one object a "
-                                        "line is wanted (jq -c . FILE)");
+                                        "a JSON value that continues on the next line; write one "
+                                        "object on each line (jq -c . FILE)");
     json_decref(whole);
     return st;
 }
@@ -196,9 +196,9 @@ static wagle_status read_array(wg_rows_reader *r)
     size_t i;
 
     if (is_list_a_line(r))
-        return wg_rows_refuse(r, r->line,
-                              "a line is a list; a JSON object of columns is wanted (a chat: "
-                              "{\"messages\": [..]})");
+        return wg_rows_refuse(
+            r, r->line,
+            "a line is a list; expected a JSON object of columns (a chat: {\"messages\": [..]})");
     WG_TRY(wg_json_parse(r->ctx, r->what, r->at, (size_t)(r->end - r->at), &array));
     json_array_foreach (array, i, row) {
         if (st != WAGLE_OK || wg_rows_full(r))
@@ -220,16 +220,15 @@ static wagle_status read_any(wg_rows_reader *r)
 {
     if (r->at == r->end)
         return wg_fail(r->ctx, WAGLE_E_INPUT,
-                       "%s: no rows: the file is empty; JSON Lines, a JSON array or CSV is wanted",
-                       r->what);
+                       "%s: the file is empty; expected JSON Lines, a JSON array or CSV", r->what);
     if ((*r->at == '[' || *r->at == '{') && is_python(r->at, r->end))
-        return wg_rows_refuse(r, r->line,
-                              "Python's single quotes; JSON has double quotes (json.dumps writes "
-                              "them)");
+        return wg_rows_refuse(
+            r, r->line,
+            "single quotes as Python prints them; JSON needs double quotes (use json.dumps)");
     if (*r->at != '[' && breaks_by_cr(r))
         return wg_fail(r->ctx, WAGLE_E_INPUT,
-                       "%s: lines end with a carriage return alone, as on old Macs (tr '\\r' '\\n' "
-                       "makes line breaks of them)",
+                       "%s: lines end with a carriage return only, as on old Macs; convert them "
+                       "with tr '\\r' '\\n'",
                        r->what);
     return *r->at == '[' ? read_array(r) : *r->at == '{' ? read_lines(r) : wg_rows_csv(r);
 }

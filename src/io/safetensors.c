@@ -25,7 +25,7 @@ static wagle_status parse_entry(wagle_ctx *ctx, wg_tensors *t, int file, const c
     json_int_t begin, end;
 
     if (dtype == NULL || !json_is_array(shape) || json_array_size(offsets) != 2)
-        return bad(ctx, path, name, "wants dtype, shape and data_offsets");
+        return bad(ctx, path, name, "needs dtype, shape and data_offsets");
     if (json_array_size(shape) > WG_RANK)
         return bad(ctx, path, name, "more than 4 dimensions");
     *out = (wg_tensor){.dtype = wg_dtype_by_name(dtype), .file = file};
@@ -45,9 +45,10 @@ static wagle_status parse_entry(wagle_ctx *ctx, wg_tensors *t, int file, const c
     begin = json_integer_value(json_array_get(offsets, 0));
     end = json_integer_value(json_array_get(offsets, 1));
     if (begin < 0 || end < begin || (uint64_t)end > room)
-        return wg_fail(ctx, WAGLE_E_INPUT,
-                       "%s: tensor '%s': data_offsets [%lld,%lld] leave the file's %zu data bytes",
-                       path, name, (long long)begin, (long long)end, room);
+        return wg_fail(
+            ctx, WAGLE_E_INPUT,
+            "%s: tensor '%s': data_offsets [%lld,%lld] extend past the file's %zu data bytes", path,
+            name, (long long)begin, (long long)end, room);
     out->bytes = (size_t)(end - begin);
     if (!wg_shape_count(&out->shape, &out->count) ||
         out->count > INT64_MAX / (int64_t)wg_dtype_size(out->dtype) ||
@@ -208,7 +209,7 @@ static wagle_status open_index(wagle_ctx *ctx, wg_tensors *t, const char *folder
     if (st == WAGLE_OK)
         st = wg_json_read(ctx, path, &index);
     if (st == WAGLE_OK && !json_is_object(json_object_get(index, "weight_map")))
-        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: no object 'weight_map'", path);
+        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: it has no object 'weight_map'", path);
     if (st == WAGLE_OK) {
         *map = json_incref(json_object_get(index, "weight_map"));
         st = WG_ALLOC(ctx, &t->file, (int64_t)json_object_size(*map) + 1);
@@ -241,14 +242,14 @@ static wagle_status find_files(wagle_ctx *ctx, wg_tensors *t, const char *path, 
         if (!wg_exists(single)) {
             wg_free(single);
             if (!holds(ctx, path, index_name))
-                return wg_fail(ctx, WAGLE_E_INPUT,
-                               "%s: no model.safetensors and no index of shards%s", path,
-                               holds(ctx, path, "pytorch_model.bin") ||
-                                       holds(ctx, path, "pytorch_model.bin.index.json")
-                                   ? "; pytorch_model.bin is a pickle and not read: in Python, "
-                                     "AutoModelForCausalLM.from_pretrained(DIR).save_pretrained("
-                                     "NEW) converts it"
-                                   : " in this folder");
+                return wg_fail(
+                    ctx, WAGLE_E_INPUT, "%s: no model.safetensors and no index of shards%s", path,
+                    holds(ctx, path, "pytorch_model.bin") ||
+                            holds(ctx, path, "pytorch_model.bin.index.json")
+                        ? "; pytorch_model.bin is a pickle, which is not supported: in Python, "
+                          "AutoModelForCausalLM.from_pretrained(DIR).save_pretrained(NEW) converts "
+                          "it"
+                        : " in this folder");
             return open_index(ctx, t, path, map);
         }
     } else {

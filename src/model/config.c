@@ -230,7 +230,7 @@ static wagle_status read_heads(const source *s, wg_config *c)
     if (c->H % c->K != 0 || c->h < 2 || c->h % 2 != 0 || c->h > 4096 ||
         (given == NULL && size(s, WG_CFG_HEAD, 0) == 0 && c->D % c->H != 0))
         return wg_fail(s->ctx, WAGLE_E_INPUT,
-                       "%s: %lld heads, %lld key/value heads, head size %lld do not make a model",
+                       "%s: %lld heads, %lld key/value heads, head size %lld do not fit together",
                        s->path, (long long)c->H, (long long)c->K, (long long)c->h);
     c->attention_scale =
         1 / sqrt(s->value[WG_CFG_QUERY_SCALAR] > 0 ? s->value[WG_CFG_QUERY_SCALAR] : (double)c->h);

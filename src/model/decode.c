@@ -28,7 +28,7 @@ wagle_status wg_decoder_new(wagle_ctx *ctx, const wg_model *m, int64_t B, int64_
     *out = NULL;
     if (capacity > c->max_position && c->bounded)
         return wg_fail(ctx, WAGLE_E_INPUT,
-                       "a prompt and its answer take %lld positions; the model has %lld",
+                       "the prompt and its answer need %lld positions; the model has %lld",
                        (long long)capacity, (long long)c->max_position);
     WG_TRY(WG_ALLOC(ctx, &d, 1));
     *d = (wg_decoder){.model = m, .B = B, .capacity = capacity};

@@ -82,11 +82,13 @@ static wagle_status bind_tensor(wagle_ctx *ctx, wg_model *m, const wg_tie *tie, 
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: no tensor '%s'%s", m->folder, name,
                        role == WG_HEAD ? ", and config.json does not tie it to the embedding" : "");
     if (!wg_shape_equal(&t->shape, &shape))
-        return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%s': shape %s, config says %s", m->folder,
-                       name, wg_shape_text(&t->shape, found), wg_shape_text(&shape, expected));
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%s': shape %s, config.json says %s",
+                       m->folder, name, wg_shape_text(&t->shape, found),
+                       wg_shape_text(&shape, expected));
     if (!wg_dtype_is_weight(t->dtype))
-        return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%s': dtype %s; F32, F16, BF16 are read",
-                       m->folder, name, wg_dtype_name(t->dtype));
+        return wg_fail(ctx, WAGLE_E_INPUT,
+                       "%s: tensor '%s': dtype %s; supported are F32, F16 and BF16", m->folder,
+                       name, wg_dtype_name(t->dtype));
     m->index[place_of(role, layer)] = (int)(t - m->files.tensor);
     m->widest = t->count > m->widest ? t->count : m->widest;
     return WAGLE_OK;
@@ -119,8 +121,9 @@ static wagle_status bind(wagle_ctx *ctx, wg_model *m)
     for (int t = 0; t < m->files.n; t++)
         if (!wg_model_is_weight(m, t) && t != m->copy &&
             !is_ignored(&m->config, m->files.tensor[t].name))
-            return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%.128s' is not of this model type",
-                           m->folder, m->files.tensor[t].name);
+            return wg_fail(ctx, WAGLE_E_INPUT,
+                           "%s: tensor '%.128s' does not belong to this model type", m->folder,
+                           m->files.tensor[t].name);
     return WAGLE_OK;
 }
 

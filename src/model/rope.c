@@ -184,7 +184,7 @@ static wagle_status read_share(const wg_config_source *s, const parameters *p, c
                        s->path, share);
     if (c->r < 2 || c->r % 2 != 0 || c->r / 2 > WG_PAIRS_MOST)
         return wg_fail(s->ctx, WAGLE_E_INPUT,
-                       "%s: heads have %lld numbers, and %lld of them cannot be rotated", s->path,
+                       "%s: heads have %lld numbers, of which %lld cannot be rotated", s->path,
                        (long long)c->h, (long long)c->r);
     return WAGLE_OK;
 }

@@ -83,10 +83,11 @@ wagle_status wg_tie_settle(wagle_ctx *ctx, const char *folder, const wg_tensors 
     if (table == NULL || head == NULL)
         return WAGLE_OK;
     if (head->dtype != table->dtype && wg_dtype_is_weight(head->dtype))
-        return wg_fail(ctx, WAGLE_E_INPUT,
-                       "%s: '%s' is %s and '%s' is %s; tie_word_embeddings says that they are one",
-                       folder, table->name, wg_dtype_name(table->dtype), head->name,
-                       wg_dtype_name(head->dtype));
+        return wg_fail(
+            ctx, WAGLE_E_INPUT,
+            "%s: '%s' is %s and '%s' is %s; tie_word_embeddings says that they are the same",
+            folder, table->name, wg_dtype_name(table->dtype), head->name,
+            wg_dtype_name(head->dtype));
     if (wg_dtype_is_weight(head->dtype) && wg_shape_equal(&head->shape, &table->shape) &&
         same_values(table, head)) {
         out->copy = head;

@@ -49,7 +49,7 @@ wagle_status wg_objective_find(wagle_ctx *ctx, const char *name, const wg_object
     for (int i = 0; objectives[i] != NULL && st == WAGLE_OK; i++)
         st = wg_text_printf(ctx, &known, "%s%s", i ? ", " : "", objectives[i]->name);
     if (st == WAGLE_OK)
-        st = wg_fail(ctx, WAGLE_E_USAGE, "no objective '%.32s'; there are %s", name, known.text);
+        st = wg_fail(ctx, WAGLE_E_USAGE, "no objective '%.32s'; choose from %s", name, known.text);
     wg_text_free(&known);
     return st;
 }

@@ -283,9 +283,10 @@ wagle_status wg_factors_make(wagle_ctx *ctx, const wg_factor_way *way, const cha
     if (st == WAGLE_OK)
         make_all(way, job, n, own, workers, made);
     for (int i = 0; st == WAGLE_OK && i < n; i++)
-        st = made[i] ? keep(ctx, scratch, &job[i])
-                     : wg_fail(ctx, WAGLE_E_RUN,
-                               "what '%s' reads in the rows to protect is not finite", job[i].name);
+        st = made[i]
+                 ? keep(ctx, scratch, &job[i])
+                 : wg_fail(ctx, WAGLE_E_RUN,
+                           "the input of '%s' is not finite on the rows to protect", job[i].name);
     for (int w = 0; own != NULL && w < workers; w++)
         free_room(&own[w]);
     wg_free(own);

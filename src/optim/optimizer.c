@@ -26,7 +26,7 @@ wagle_status wg_rules_find(wagle_ctx *ctx, const char *name, const wg_rules **ou
             *out = &rules[i];
             return WAGLE_OK;
         }
-    return wg_fail(ctx, WAGLE_E_USAGE, "no optimizer '%.32s'; there are adamw, sgd, lion, sophia",
+    return wg_fail(ctx, WAGLE_E_USAGE, "no optimizer '%.32s'; choose from adamw, sgd, lion, sophia",
                    name);
 }
 
@@ -65,7 +65,7 @@ static wagle_status place_tensor(wagle_ctx *ctx, wg_optimizer *a, const wg_mask 
     if (!wg_model_is_weight(a->model, t))
         return WAGLE_OK;
     if (m != NULL && !wg_shape_equal(&m->shape, &tensor->shape))
-        return wg_fail(ctx, WAGLE_E_INPUT, "mask: tensor '%s': shape %s, the model's is %s",
+        return wg_fail(ctx, WAGLE_E_INPUT, "mask: tensor '%s': shape %s, but the model has %s",
                        tensor->name, wg_shape_text(&m->shape, found),
                        wg_shape_text(&tensor->shape, expected));
     a->count[t] = mask == NULL ? tensor->count : m != NULL ? m->selected : 0;
@@ -91,7 +91,7 @@ static wagle_status check_names(wagle_ctx *ctx, const wg_model *model, const wg_
                            mask->tensor[i].name, model->folder);
     }
     if (mask != NULL && mask->selected == 0)
-        return wg_fail(ctx, WAGLE_E_INPUT, "mask: it selects no weight at all");
+        return wg_fail(ctx, WAGLE_E_INPUT, "mask: it selects no weight");
     return WAGLE_OK;
 }
 
@@ -145,7 +145,7 @@ static wagle_status note_tensors(wagle_ctx *ctx, wg_optimizer *a, const wagle_tr
     for (int t = 0; t < files->n; t++)
         any |= a->spared[t] = wg_matches_any(files->tensor[t].name, o->no_decay);
     return any ? WAGLE_OK
-               : wg_fail(ctx, WAGLE_E_USAGE, "--no-decay %.64s: no tensor of %.256s matches",
+               : wg_fail(ctx, WAGLE_E_USAGE, "--no-decay %.64s: matches no tensor of %.256s",
                          *o->no_decay, a->model->folder);
 }
 
@@ -574,7 +574,8 @@ wagle_status wg_decay_find(wagle_ctx *ctx, const char *name, wg_decay *out)
             *out = (wg_decay)i;
             return WAGLE_OK;
         }
-    return wg_fail(ctx, WAGLE_E_USAGE, "--schedule %.16s: linear, cosine or constant", name);
+    return wg_fail(ctx, WAGLE_E_USAGE, "--schedule %.16s: must be linear, cosine or constant",
+                   name);
 }
 
 double wg_schedule(wg_decay kind, double lr, int64_t step, int64_t warmup, int64_t steps)

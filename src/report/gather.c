@@ -62,7 +62,8 @@ static wagle_status add_run(wagle_ctx *ctx, wg_report_model *m, const char *fold
     wagle_status st = manifest != NULL && log != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 
     if (st == WAGLE_OK && !wg_exists(manifest))
-        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: no manifest.json: no folder that a run made", folder);
+        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: no manifest.json, so it is not the folder of a run",
+                     folder);
     if (st == WAGLE_OK && m->manifest == NULL)
         st = wg_json_read(ctx, manifest, &m->manifest);
     if (st == WAGLE_OK && wg_exists(log) && m->log == NULL)
@@ -100,12 +101,11 @@ static wagle_status add_result_file(wagle_ctx *ctx, wg_report *r, const char *la
 
     if (!wg_ends_with(path, ".json"))
         return wg_fail(ctx, WAGLE_E_INPUT,
-                       "%s: a folder of a run, or a result of eval (.json), is "
-                       "wanted",
-                       path);
+                       "%s: expected the folder of a run, or a result of eval (.json)", path);
     WG_TRY(wg_json_read(ctx, path, &result));
     if (!json_is_object(json_object_get(result, "suites"))) {
-        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: no result of eval --suite: no 'suites'", path);
+        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: not a result of eval --suite: it has no 'suites'",
+                     path);
     } else {
         const char *model = json_string_value(json_object_get(result, "model"));
         last_part(model != NULL ? model : path, name);

@@ -183,7 +183,8 @@ static wagle_status mean_fisher(wagle_ctx *ctx, wg_session *s, const wg_dataset 
         total += square[i];
     *gamma = total / (double)s->batch.S / (double)wg_model_parameters(s->model);
     if (!(*gamma > 0) || !isfinite(*gamma))
-        st = wg_fail(ctx, WAGLE_E_RUN, "gamma auto came to %g; give --gamma a number", *gamma);
+        st = wg_fail(ctx, WAGLE_E_RUN, "--gamma auto gives %g, which cannot be used; give a number",
+                     *gamma);
 done:
     wg_free(nll);
     wg_free(weight);
@@ -387,8 +388,8 @@ static wagle_status find_loss(wagle_ctx *ctx, const wagle_attribute_options *o, 
         !(out->loss->needs & (WG_NEEDS_REFUSALS | WG_TRAINS_ONLY)))
         return WAGLE_OK;
     return wg_fail(ctx, WAGLE_E_USAGE,
-                   "--loss %s: this one is not a rule of the forget answers' token losses; nll, "
-                   "ga, npo, simnpo, wga, satimp and others are",
+                   "--loss %s: it does not follow from the token losses of the forget answers; use "
+                   "nll, ga, npo, simnpo, wga or satimp",
                    o->loss);
 }
 
@@ -437,7 +438,7 @@ wagle_status wg_attribution_open(wagle_ctx *ctx, const wagle_attribute_options *
                             .retain_data = &o->retain};
     WG_TRY(wg_gamma_check(ctx, &o->gamma));
     if (!(o->damping >= 0) || !isfinite(o->damping))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--damping %g: 0 or more", o->damping);
+        return wg_fail(ctx, WAGLE_E_USAGE, "--damping %g: must be 0 or more", o->damping);
     WG_TRY(wg_attribution_selector(ctx, out, o->selector));
     WG_TRY(wg_attribution_protection(ctx, out, &protection));
     WG_TRY(find_loss(ctx, o, out));
@@ -480,7 +481,7 @@ wagle_status wagle_attribute(wagle_ctx *ctx, const wagle_attribute_options *o)
 
     wg_begin(ctx);
     if (o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "attribute wants --out");
+        return wg_fail(ctx, WAGLE_E_USAGE, "attribute: --out FILE is missing");
     WG_TRY(wg_attribution_open(ctx, o, &a));
     if (!ctx->dry_run)
         st = wg_attribute(ctx, &a, o->out, o->force);

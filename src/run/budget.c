@@ -223,7 +223,9 @@ wagle_status wg_budget_spilling(wagle_ctx *ctx, wg_session *s, const wg_need *ne
     }
     for (int i = 0; i < MOST && st == WAGLE_OK; i++)
         if (bytes[i] > 0)
-            wg_log(ctx, 1, "%s into a scratch file of up to %.1f GB: --memory has no room for them",
+            wg_log(ctx, 1,
+                   "%s are written to a scratch file of up to %.1f GB, because they do not fit "
+                   "into --memory",
                    part[i].what, (double)bytes[i] / 1e9);
     return st;
 }

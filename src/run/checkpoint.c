@@ -85,7 +85,7 @@ static wagle_status take_checkpoint(wagle_ctx *ctx, wg_run *w, const wg_tensors 
     if (sscanf(step, "%ld", &w->step) != 1 || w->step < 0 || w->step > w->steps ||
         sscanf(alpha, "%lf", &w->trainer.alpha) != 1 ||
         sscanf(curved, "%ld", &w->trainer.curved) != 1)
-        return wg_fail(ctx, WAGLE_E_INPUT, "%s: step %.32s", w->checkpoint, step);
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: step '%.32s' is not valid", w->checkpoint, step);
     wg_optimizer_restored(w->trainer.optimizer);
     WG_TRY(wg_text_addz(ctx, &w->log, log));
     w->log_mark = w->log.bytes;
@@ -107,9 +107,9 @@ static wagle_status compare(wagle_ctx *ctx, const wg_run *w, const wg_tensors *f
     if (st == WAGLE_OK)
         st = wg_run_compare(ctx, w, before);
     json_decref(before);
-    return st == WAGLE_OK
-               ? wg_fail(ctx, WAGLE_E_INPUT, "%s: options and their hash do not fit", w->checkpoint)
-               : st;
+    return st == WAGLE_OK ? wg_fail(ctx, WAGLE_E_INPUT, "%s: its options do not match their hash",
+                                    w->checkpoint)
+                          : st;
 }
 
 wagle_status wg_run_check_resume(wagle_ctx *ctx, const wg_run *w)
@@ -160,8 +160,10 @@ wagle_status wg_run_open_partial(wagle_ctx *ctx, wg_run *w)
     WG_TRY(wg_partial_begin(ctx, w->o->out, &w->folder));
     w->partial = w->folder.path;
     if (wg_exists(w->checkpoint) && !w->o->resume && !w->o->force)
-        return wg_fail(ctx, WAGLE_E_USAGE,
-                       "%s: an unfinished run; --resume goes on, --force starts again", w->partial);
+        return wg_fail(
+            ctx, WAGLE_E_USAGE,
+            "%s: an unfinished run; add --resume to continue it, or --force to start again",
+            w->partial);
     /* a killed run may have left files half-written beside its checkpoint */
     return wg_run_clear_partial(ctx, w, w->o->resume);
 }

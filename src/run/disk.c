@@ -48,20 +48,21 @@ static wagle_status check(wagle_ctx *ctx, const wg_run *w, const wg_disk *d)
 
     if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
         (int64_t)limit.rlim_cur < largest)
-        return wg_fail(ctx, WAGLE_E_RESOURCE,
-                       "%s: a file of %.1f MB would be written, and files may have %.1f MB here",
-                       w->o->out, (double)largest / 1e6, (double)limit.rlim_cur / 1e6);
+        return wg_fail(
+            ctx, WAGLE_E_RESOURCE,
+            "%s: a file of %.1f MB would be written, and the limit for files is %.1f MB here",
+            w->o->out, (double)largest / 1e6, (double)limit.rlim_cur / 1e6);
     if (statvfs(w->partial, &info) != 0)
         return WAGLE_OK;
     room = (int64_t)(info.f_bavail * info.f_frsize);
     if (room < d->in_all)
         return wg_fail(ctx, WAGLE_E_RESOURCE,
-                       "%s: not enough disk: the run writes %.2f GB and %.2f GB are free there",
+                       "%s: not enough disk space: the run writes %.2f GB and %.2f GB are free",
                        w->o->out, (double)d->in_all / 1e9, (double)room / 1e9);
     if (room < d->checkpoint)
         wg_log(ctx, 0,
-               "%s: if it is interrupted, the run's checkpoint takes %.2f GB of disk and "
-               "%.2f GB are free",
+               "%s: a checkpoint, written if the run is interrupted, needs %.2f GB of disk space, "
+               "and %.2f GB are free",
                w->o->out, (double)d->checkpoint / 1e9, (double)room / 1e9);
     return WAGLE_OK;
 }

@@ -83,7 +83,7 @@ static wagle_status with_rows(wagle_ctx *ctx, const char *model, const wagle_dat
 
     wg_begin(ctx);
     if (out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "no --out was named");
+        return wg_fail(ctx, WAGLE_E_USAGE, "--out FILE is missing");
     WG_TRY(wg_output_check(ctx, out, force, WG_INPUTS(model)));
     WG_TRY(wg_output_spares_data(ctx, out, data));
     WG_TRY(wg_session_open(ctx, model, &s));

@@ -46,13 +46,14 @@ wagle_status wg_train_check_early(wagle_ctx *ctx, const wagle_train_options *o,
     WG_TRY(wg_retain_term(ctx, objective, o, &term));
     if (!(o->forget_weight >= 0) || !isfinite(o->forget_weight) || !isfinite(o->alpha) ||
         !isfinite(o->weight_decay) || !isfinite(o->clip))
-        return wg_fail(ctx, WAGLE_E_USAGE,
-                       "--forget-weight, --alpha, --weight-decay, --clip: finite, 0 or more");
+        return wg_fail(
+            ctx, WAGLE_E_USAGE,
+            "--forget-weight, --alpha, --weight-decay, --clip: must be finite and 0 or more");
     if (term != WG_RETAIN_NONE && !(objective->needs & WG_TRAINS_ONLY) && o->retain.path == NULL &&
         !wg_protect_by_self(o))
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "objective %s wants --retain ROWS; --protect self has the model write "
-                       "some, --retain-term none trains without",
+                       "objective %s needs --retain ROWS; without such rows, use --protect self "
+                       "(the model writes texts to keep) or --retain-term none",
                        objective->name);
     return WAGLE_OK;
 }

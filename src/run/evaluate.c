@@ -42,7 +42,7 @@ static wagle_status choose(wagle_ctx *ctx, evaluation *e)
     const char *at = e->o->metrics != NULL ? e->o->metrics : DEFAULT_METRICS;
 
     if (*at == '\0')
-        return wg_fail(ctx, WAGLE_E_USAGE, "--metrics: no metric is named");
+        return wg_fail(ctx, WAGLE_E_USAGE, "--metrics: name at least one metric");
     while (*at != '\0') {
         const size_t n = strcspn(at, ",");
         int i = 0;
@@ -76,9 +76,8 @@ static wagle_status answer(wagle_ctx *ctx, evaluation *e)
     for (int64_t i = 0; i < n; i++) {
         const wg_example *row = &e->rows.example[i];
         if (row->prompt.text == NULL || row->prompt.bytes == 0)
-            return wg_fail(ctx, WAGLE_E_INPUT,
-                           "%s: row %lld has no prompt to answer, as ROUGE needs", e->o->data.path,
-                           (long long)i);
+            return wg_fail(ctx, WAGLE_E_INPUT, "%s: row %lld has no prompt; ROUGE needs one",
+                           e->o->data.path, (long long)i);
         e->prompt[i] = (wg_ids){.id = row->ids, .n = wg_example_given(row)};
     }
     return wg_generate(ctx, &e->session, e->prompt, n, &how, e->answer);

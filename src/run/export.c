@@ -17,7 +17,7 @@ static wagle_status choose_type(wagle_ctx *ctx, const char *name, wg_gguf_type *
             *out = types[i].type;
             return WAGLE_OK;
         }
-    return wg_fail(ctx, WAGLE_E_USAGE, "no type '%.32s'; there are f32, f16, bf16, q8_0", name);
+    return wg_fail(ctx, WAGLE_E_USAGE, "--type %.32s: must be f32, f16, bf16 or q8_0", name);
 }
 
 /* Vectors stay float32, as llama.cpp wants them; so does a row that is no whole number of blocks.
@@ -68,7 +68,7 @@ static wagle_status check_range(const wg_exporter *e, int tensor, wg_gguf_type t
     return beyond == 0
                ? WAGLE_OK
                : wg_fail(e->ctx, WAGLE_E_INPUT,
-                         "%s: tensor '%.64s' holds %g, which --type %s cannot hold; f32 can",
+                         "%s: tensor '%.64s' holds %g, which --type %s cannot hold; use --type f32",
                          e->o->model, e->m->files.tensor[tensor].name, (double)beyond,
                          type == WG_GGML_F16 ? "f16" : "q8_0");
 }
@@ -203,7 +203,7 @@ wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *o)
 
     wg_begin(ctx);
     if (o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "export wants DIR and --out FILE.gguf");
+        return wg_fail(ctx, WAGLE_E_USAGE, "export needs DIR and --out FILE.gguf");
     if (o->type != NULL)
         WG_TRY(choose_type(ctx, o->type, &e.type));
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model)));
@@ -214,8 +214,8 @@ wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *o)
     if (st == WAGLE_OK)
         st = e.arch != NULL
                  ? write_file(&e)
-                 : wg_fail(ctx, WAGLE_E_INPUT, "%s: '%s' is not exported; %s are", o->model,
-                           e.m->config.family->model_type[0], wg_gguf_arch_list);
+                 : wg_fail(ctx, WAGLE_E_INPUT, "%s: '%s' cannot be exported; supported are %s",
+                           o->model, e.m->config.family->model_type[0], wg_gguf_arch_list);
     wg_gguf_head_free(&e.head);
     wg_model_close(e.m);
     return st;

@@ -372,18 +372,19 @@ static wagle_status refuse(wagle_ctx *ctx, const wg_run *w, const char *key, con
     if ((w->objective->needs & WG_TRAINS_ONLY) && strcmp(key, "rows of --retain") == 0)
         key = "rows of --data";
     if (strchr(key, ' ') != NULL) /* a fact that no option explains */
-        return wg_fail(ctx, WAGLE_E_USAGE,
-                       "%s: made with other %s; --resume wants them as they were, --force starts "
-                       "again",
-                       w->checkpoint, key);
+        return wg_fail(
+            ctx, WAGLE_E_USAGE,
+            "%s: made with other %s; resume with the same ones, or add --force to start again",
+            w->checkpoint, key);
     if (strcmp(was, is) == 0)
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "%s: made with another %s (its content changed); --resume wants it as it "
-                       "was, --force starts again",
+                       "%s: made with another %s (its content changed); resume with the same one, "
+                       "or add --force to start again",
                        w->checkpoint, flag);
-    return wg_fail(ctx, WAGLE_E_USAGE,
-                   "%s: made with %s, now %s; --resume wants the same, --force starts again",
-                   w->checkpoint, was, is);
+    return wg_fail(
+        ctx, WAGLE_E_USAGE,
+        "%s: made with %s, now %s; resume with the same options, or add --force to start again",
+        w->checkpoint, was, is);
 }
 
 /* The option that explains why a fact is another: its key, or the fact's. */

@@ -201,10 +201,12 @@ wagle_status wg_generate(wagle_ctx *ctx, wg_session *s, const wg_ids *prompts, i
     for (int64_t i = 0; i < n; i++) {
         if (prompts[i].n == 0)
             return wg_fail(ctx, WAGLE_E_INPUT,
-                           "prompt %lld has no tokens: there is nothing to continue", (long long)i);
+                           "prompt %lld has no tokens, so there is nothing to continue",
+                           (long long)i);
         if (prompts[i].n + how->max_tokens > c->max_position)
             return wg_fail(ctx, WAGLE_E_INPUT,
-                           "prompt %lld: %lld tokens and %lld new ones; the model takes %lld",
+                           "prompt %lld: %lld tokens and %lld new ones are more than the model's "
+                           "%lld positions",
                            (long long)i, (long long)prompts[i].n, (long long)how->max_tokens,
                            (long long)c->max_position);
         for (int64_t t = 0; t < prompts[i].n; t++)
@@ -312,9 +314,12 @@ wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *o, wag
 
     wg_begin(ctx);
     if (o->n < 1 || o->max_tokens < 1)
-        return wg_fail(ctx, WAGLE_E_USAGE, "generate wants a prompt and --max-tokens of 1 or more");
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "generate needs a prompt, and --max-tokens of 1 or more");
     if (!(o->temperature >= 0) || !(o->top_p > 0 && o->top_p <= 1) || o->top_k < 0)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--temperature and --top-k: 0 or more; --top-p: (0,1]");
+        return wg_fail(
+            ctx, WAGLE_E_USAGE,
+            "--temperature and --top-k must be 0 or more, --top-p above 0 and at most 1");
     WG_TRY(wg_session_open(ctx, o->model, &s));
     for (int64_t i = 0; i < o->n; i++)
         made[i] = (wagle_generation){NULL, 0, 0};

@@ -26,7 +26,7 @@ static wagle_status find_control(wagle_ctx *ctx, wg_trainer *t, const wagle_trai
     if (o->rmu_control != NULL) {
         WG_TRY(wg_tensors_open(ctx, o->rmu_control, &file));
         if (file.n != 1 || file.tensor[0].dtype != WG_F32 || file.tensor[0].count != D)
-            st = wg_fail(ctx, WAGLE_E_INPUT, "%s: one F32 tensor of %lld elements is wanted",
+            st = wg_fail(ctx, WAGLE_E_INPUT, "%s: expected one F32 tensor of %lld elements",
                          o->rmu_control, (long long)D);
         else
             memcpy(t->control, file.tensor[0].data, (size_t)D * sizeof *t->control);
@@ -47,7 +47,7 @@ wagle_status wg_hidden_begin(wagle_ctx *ctx, wg_trainer *t, const wagle_train_op
 
     t->layer = t->option[0] < 0 ? L / 3 : (int64_t)t->option[0];
     if (t->layer >= L)
-        return wg_fail(ctx, WAGLE_E_USAGE, "rmu.layer %lld: the model's layers are 0 to %lld",
+        return wg_fail(ctx, WAGLE_E_USAGE, "--rmu-layer %lld: must be from 0 to %lld",
                        (long long)t->layer, (long long)L - 1);
     return find_control(ctx, t, o);
 }

@@ -31,8 +31,9 @@ static wagle_status read_architecture(wg_importer *m)
     WG_TRY(wg_gguf_string(m->ctx, &m->g, "general.architecture", &name));
     m->arch = name != NULL ? wg_gguf_arch_named(name) : NULL;
     if (m->arch == NULL)
-        return wg_fail(m->ctx, WAGLE_E_INPUT, "%s: architecture '%.64s' is not imported; %s are",
-                       m->o->gguf, name != NULL ? name : "(none)", wg_gguf_arch_list);
+        return wg_fail(m->ctx, WAGLE_E_INPUT,
+                       "%s: architecture '%.64s' is not supported; supported are %s", m->o->gguf,
+                       name != NULL ? name : "(none)", wg_gguf_arch_list);
     if (embed == NULL || embed->shape.rank != 2)
         return wg_import_refuse(m, "a model without a matrix", "token_embd.weight");
     m->V = embed->shape.dim[0];
@@ -55,7 +56,7 @@ static wagle_status write_row(const wg_importer *m, const wg_gguf_tensor *t, con
 
     if (beyond != 0)
         return wg_fail(m->ctx, WAGLE_E_INPUT,
-                       "%s: tensor '%.64s' holds %g, which f16 cannot hold; --dtype f32 can",
+                       "%s: tensor '%.64s' holds %g, which f16 cannot hold; use --dtype f32",
                        m->o->gguf, t->name, (double)beyond);
     wg_from_float(m->dtype, row, n, stored);
     return wg_output_write(m->ctx, out, stored, (size_t)n * wg_dtype_size(m->dtype));
@@ -253,7 +254,7 @@ wagle_status wagle_import(wagle_ctx *ctx, const wagle_import_options *o)
 
     wg_begin(ctx);
     if (o->gguf == NULL || o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "import wants FILE.gguf and --out DIR");
+        return wg_fail(ctx, WAGLE_E_USAGE, "import needs FILE.gguf and --out DIR");
     if (o->dtype != NULL)
         WG_TRY(wg_weight_dtype(ctx, o->dtype, &m.dtype));
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->gguf)));

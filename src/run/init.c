@@ -159,7 +159,7 @@ wagle_status wagle_init(wagle_ctx *ctx, const wagle_init_options *o)
 
     wg_begin(ctx);
     if (o->config == NULL || o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "init wants --config config.json and --out DIR");
+        return wg_fail(ctx, WAGLE_E_USAGE, "init needs --config config.json and --out DIR");
     WG_TRY(wg_weight_dtype(ctx, o->dtype, &m.dtype));
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->config)));
     WG_TRY(wg_partial_new(ctx, o->out, &folder));

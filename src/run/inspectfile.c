@@ -83,9 +83,10 @@ wagle_status wg_inspect_json_kind(wagle_ctx *ctx, const char *path, json_t **roo
                                                              : NULL;
     return *kind != NULL
                ? WAGLE_OK
-               : wg_fail(ctx, WAGLE_E_INPUT,
-                         "%s: JSON, but no result of eval, manifest of a run or spec of a sweep",
-                         path);
+               : wg_fail(
+                     ctx, WAGLE_E_INPUT,
+                     "%s: JSON, but not a result of eval, a manifest of a run or a spec of a sweep",
+                     path);
 }
 
 /* Numbers and texts of an object, their keys after `prefix`. */

@@ -30,7 +30,8 @@ wagle_status wg_scope_find(wagle_ctx *ctx, const char *name, wg_scope *out)
             *out = (wg_scope)i;
             return WAGLE_OK;
         }
-    return wg_fail(ctx, WAGLE_E_USAGE, "--scope %.16s: global, tensor, row or neurons", name);
+    return wg_fail(ctx, WAGLE_E_USAGE, "--scope %.16s: must be global, tensor, row or neurons",
+                   name);
 }
 
 static wagle_status find_choice(wagle_ctx *ctx, const wagle_mask_options *o, wg_choice *out)
@@ -131,8 +132,8 @@ static wagle_status check_fit(wagle_ctx *ctx, const wg_mask *a, const char *path
         const wg_mask_tensor *t = wg_mask_find(a, b->tensor[i].name);
         if (t == NULL || !wg_shape_equal(&t->shape, &b->tensor[i].shape))
             return wg_fail(ctx, WAGLE_E_INPUT,
-                           "%s: tensor '%s' is not as in %s: masks of one model", path_b,
-                           b->tensor[i].name, path_a);
+                           "%s: tensor '%s' differs from %s; the masks must be of one model",
+                           path_b, b->tensor[i].name, path_a);
     }
     return WAGLE_OK;
 }
@@ -153,9 +154,9 @@ static wagle_status from_masks(wagle_ctx *ctx, const wagle_mask_options *o, cons
     while (op < OPERATIONS && strcmp(o->op, operations[op]) != 0)
         op++;
     if (op == OPERATIONS)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--op %.16s: and, or, minus or invert", o->op);
+        return wg_fail(ctx, WAGLE_E_USAGE, "--op %.16s: must be and, or, minus or invert", o->op);
     if (o->n_masks < 1 || (op == INVERT && o->n_masks > 1))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--op %s wants %s", o->op,
+        return wg_fail(ctx, WAGLE_E_USAGE, "--op %s needs %s", o->op,
                        op == INVERT ? "one mask" : "masks");
     WG_TRY(wg_mask_read(ctx, o->masks[0], out));
     if (op == INVERT)
@@ -214,10 +215,10 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_mask_options *o)
 {
     if ((o->scores != NULL) + (o->data.model != NULL) + (o->op != NULL) != 1 || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "mask wants one of --scores, --model and --op, and --out");
+                       "mask needs --out, and one of --scores, --model and --op");
     if (o->n_densities > 0 && (o->scores == NULL || strstr(o->out, "{}") == NULL))
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "several densities want --scores, and {} in --out where each is to stand");
+                       "--densities needs --scores, and {} in --out, which becomes each density");
     if (o->op == NULL && o->n_densities == 0)
         WG_TRY(wg_check_density(ctx, o->density));
     for (int64_t i = 0; i < o->n_densities; i++)
@@ -225,10 +226,10 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_mask_options *o)
     for (int64_t i = 1; i < o->n_densities; i++)
         for (int64_t k = 0; k < i; k++)
             if (o->densities[i] == o->densities[k])
-                return wg_fail(ctx, WAGLE_E_USAGE, "density %g stands twice", o->densities[k]);
+                return wg_fail(ctx, WAGLE_E_USAGE, "density %g is given twice", o->densities[k]);
     return strcmp(o->format, "bits") == 0 || strcmp(o->format, "bool") == 0
                ? WAGLE_OK
-               : wg_fail(ctx, WAGLE_E_USAGE, "--format %.32s: bits or bool", o->format);
+               : wg_fail(ctx, WAGLE_E_USAGE, "--format %.32s: must be bits or bool", o->format);
 }
 
 /* Whether a mask may be written there: of what it is made from it replaces nothing. */

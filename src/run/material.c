@@ -23,7 +23,7 @@ static wagle_status read_lines(wagle_ctx *ctx, wg_material *m)
     }
     return m->n_lines > 0
                ? WAGLE_OK
-               : wg_fail(ctx, WAGLE_E_INPUT, "%s: no refusals in this file", m->options->refusal);
+               : wg_fail(ctx, WAGLE_E_INPUT, "%s: the file has no refusals", m->options->refusal);
 }
 
 static wagle_status draw_lines(wagle_ctx *ctx, wg_session *s, wg_material *m, wg_dataset *out)
@@ -149,8 +149,8 @@ static wagle_status load_refusal_rows(wagle_ctx *ctx, wg_session *s, wg_material
     return m->refusals.n == m->forget.n
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_INPUT,
-                         "%s: %lld rows, and there are %lld to forget: one for each is wanted",
-                         data.path, (long long)m->refusals.n, (long long)m->forget.n);
+                         "%s: %lld rows, but %lld rows to forget; give one for each", data.path,
+                         (long long)m->refusals.n, (long long)m->forget.n);
 }
 
 static wagle_status load_refusals(wagle_ctx *ctx, wg_session *s, wg_material *m)
@@ -163,9 +163,10 @@ static wagle_status load_refusals(wagle_ctx *ctx, wg_session *s, wg_material *m)
     if (m->options->refusal == NULL && (needs & WG_MAKES_ALTERNATES))
         return make_alternates(ctx, s, m, &m->refusals);
     if (m->options->refusal == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE,
-                       "objective %s wants --refusal FILE: rows, or a refusal a line",
-                       m->objective->name);
+        return wg_fail(
+            ctx, WAGLE_E_USAGE,
+            "objective %s needs --refusal FILE: rows, or a text file with one refusal a line",
+            m->objective->name);
     WG_TRY(wg_map_open(ctx, m->options->refusal, &m->text));
     if (holds_rows(m))
         return load_refusal_rows(ctx, s, m);

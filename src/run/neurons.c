@@ -43,7 +43,7 @@ wagle_status wg_transposed_read(wagle_ctx *ctx, const wg_tensors *file, json_t *
         return WAGLE_OK;
     json_decref(*names);
     *names = NULL;
-    return wg_fail(ctx, WAGLE_E_INPUT, "%s: '" WG_TRANSPOSED "' in its metadata is no list",
+    return wg_fail(ctx, WAGLE_E_INPUT, "%s: '" WG_TRANSPOSED "' in its metadata is not a list",
                    file->file[0]);
 }
 
@@ -66,10 +66,11 @@ static wagle_status check_origin(wagle_ctx *ctx, const wg_tensors *scores, const
 
     return names != NULL || format == NULL || strcmp(format, "wagle-scores") != 0
                ? WAGLE_OK
-               : wg_fail(ctx, WAGLE_E_INPUT,
-                         "%s: does not say which matrices are stored [in, out]: an earlier version "
-                         "made it; make it again with wagle attribute for --scope neurons",
-                         scores->file[0]);
+               : wg_fail(
+                     ctx, WAGLE_E_INPUT,
+                     "%s: made by an earlier version, so it does not say which matrices are stored "
+                     "as [in, out]; --scope neurons needs that: make it again with wagle attribute",
+                     scores->file[0]);
 }
 
 static wagle_status choose_matrices(wagle_ctx *ctx, const wg_tensors *scores,
@@ -95,7 +96,7 @@ static wagle_status choose_matrices(wagle_ctx *ctx, const wg_tensors *scores,
     }
     if (st == WAGLE_OK && s->count == 0)
         st = wg_fail(ctx, WAGLE_E_USAGE,
-                     "%s: no matrix is left after include and exclude; --scope neurons selects "
+                     "%s: no matrix is left after --include and --exclude; --scope neurons selects "
                      "rows of matrices",
                      scores->file[0]);
     json_decref(names);
@@ -171,8 +172,8 @@ static wagle_status take(wagle_ctx *ctx, const selection *s, double density, wg_
     }
     return taken > 0 ? WAGLE_OK
                      : wg_fail(ctx, WAGLE_E_USAGE,
-                               "density %g selects no neuron: it stands for %lld weights, and the "
-                               "best neuron has %lld",
+                               "--density %g selects no neuron: it is %lld weights, and the best "
+                               "neuron has %lld",
                                density, (long long)k,
                                (long long)s->matrix[s->neuron[0].matrix].slices.width);
 }

@@ -19,7 +19,7 @@ wagle_status wagle_diff(wagle_ctx *ctx, const wagle_diff_options *o)
 
     wg_begin(ctx);
     if (o->before == NULL || o->after == NULL || o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "diff wants two model folders and --out");
+        return wg_fail(ctx, WAGLE_E_USAGE, "diff needs two model folders and --out FILE");
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->before, o->after)));
     WG_TRY(wg_tensors_open(ctx, o->before, &a));
     st = wg_tensors_open(ctx, o->after, &b);
@@ -43,7 +43,7 @@ static wagle_status read_ledger(wagle_ctx *ctx, const char *folder, json_t **out
     if (st == WAGLE_OK && wg_exists(path))
         st = wg_json_read(ctx, path, out);
     if (st == WAGLE_OK && *out != NULL && !json_is_array(json_object_get(*out, "patches")))
-        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: no list of patches", path);
+        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: not a list of patches", path);
     if (st == WAGLE_OK && *out == NULL) {
         *out = json_pack("{s:[]}", "patches");
         st = *out != NULL ? WAGLE_OK : wg_json_memory(ctx);
@@ -155,12 +155,12 @@ static wagle_status refuse(wagle_ctx *ctx, const change *c, const char *tensor, 
 {
     if (touched && c->revert)
         return wg_fail(ctx, WAGLE_E_INPUT,
-                       "%s: tensor '%s' was patched again since: revert the later patch first",
+                       "%s: tensor '%s' was patched again later; revert the later patch first",
                        c->patch_path, tensor);
     if (touched)
         return wg_fail(ctx, WAGLE_E_INPUT,
-                       "%s: overlaps a patch that this model has, in tensor '%s'", c->patch_path,
-                       tensor);
+                       "%s: overlaps a patch that was applied to this model, in tensor '%s'",
+                       c->patch_path, tensor);
     return wg_fail(ctx, WAGLE_E_INPUT,
                    "%s: tensor '%s' is not what the patch %s: this is another model", c->patch_path,
                    tensor, c->revert ? "left" : "was made for");
@@ -192,10 +192,11 @@ static wagle_status check(wagle_ctx *ctx, const change *c)
 
     if (c->revert && !c->patch.keeps_old)
         return wg_fail(ctx, WAGLE_E_INPUT,
-                       "%s: made with --old hash: it holds no old values to go back to",
+                       "%s: made with --old hash, so it holds no old values and cannot be reverted",
                        c->patch_path);
     if (!c->revert && at >= 0)
-        return wg_fail(ctx, WAGLE_E_INPUT, "%s: this model has that patch", c->patch_path);
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: this patch is already applied to this model",
+                       c->patch_path);
     for (int64_t i = 0; i < c->patch.n; i++) {
         WG_TRY(wg_check_interrupt(ctx));
         WG_TRY(check_tensor(ctx, c, &c->patch.tensor[i]));
@@ -323,7 +324,7 @@ static wagle_status change_folder(wagle_ctx *ctx, const wagle_patch_options *o, 
 
     wg_begin(ctx);
     if (o->model == NULL || o->patch == NULL || o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "%s wants a model folder, a patch and --out",
+        return wg_fail(ctx, WAGLE_E_USAGE, "%s needs a model folder, a patch and --out DIR",
                        revert ? "revert" : "apply");
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model, o->patch)));
     WG_TRY_GOTO(wg_patch_open(ctx, o->patch, &c.patch), done);

@@ -30,7 +30,7 @@ wagle_status wg_run_pairs(wagle_ctx *ctx, wg_run *w)
         return WAGLE_OK;
     WG_TRY(wg_json_read(ctx, w->o->pairs, &w->pairs));
     if (!json_is_array(w->pairs) || json_array_size(w->pairs) == 0)
-        return wg_fail(ctx, WAGLE_E_INPUT, "%s: a JSON list of steps is wanted", w->o->pairs);
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: expected a JSON list of steps", w->o->pairs);
     for (size_t step = 0; step < json_array_size(w->pairs); step++) {
         const json_t *list = json_array_get(w->pairs, step);
         int64_t f, r;

@@ -38,7 +38,9 @@ static wagle_status count(wagle_ctx *ctx, rewinding *r, const wg_tensors *change
         const wg_tensor *t = &changed->tensor[k], *old = wg_tensors_find(r->before, t->name);
         if (old == NULL || old->dtype != t->dtype || old->count != t->count)
             return wg_fail(ctx, WAGLE_E_INPUT,
-                           "tensor '%s': not the same in both models: no rewinding", t->name);
+                           "tensor '%s': not the same in both models, so the change cannot be "
+                           "taken back in part",
+                           t->name);
         if (!wg_dtype_is_weight(t->dtype) || t == r->tie.copy)
             continue;
         for (int64_t first = 0; first < t->count; first += CHUNK) {

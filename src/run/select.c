@@ -32,19 +32,19 @@ wagle_status wg_check_density(wagle_ctx *ctx, double density)
 {
     if (density >= 2 && density <= 100)
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "density %g: a share above 0 and at most 1; %g per cent is %g", density,
+                       "density %g: must be above 0 and at most 1; %g per cent is %g", density,
                        density, density / 100);
     return density > 0 && density <= 1
                ? WAGLE_OK
-               : wg_fail(ctx, WAGLE_E_USAGE, "density %g: a share above 0 and at most 1", density);
+               : wg_fail(ctx, WAGLE_E_USAGE, "density %g: must be above 0 and at most 1", density);
 }
 
 wagle_status wg_density_count(wagle_ctx *ctx, double density, int64_t count, int64_t *k)
 {
     *k = (int64_t)floor(density * (double)count + 0.5);
     return *k > 0 ? WAGLE_OK
-                  : wg_fail(ctx, WAGLE_E_USAGE, "density %g of %lld weights selects none", density,
-                            (long long)count);
+                  : wg_fail(ctx, WAGLE_E_USAGE, "density %g of %lld weights selects no weight",
+                            density, (long long)count);
 }
 
 bool wg_is_included(const char *name, const wg_choice *c)
@@ -105,7 +105,7 @@ static wagle_status choose_tensors(wagle_ctx *ctx, const wg_tensors *scores,
         s->count += t->count;
     }
     if (s->count == 0)
-        return wg_fail(ctx, WAGLE_E_USAGE, "%s: no tensor is left after include and exclude",
+        return wg_fail(ctx, WAGLE_E_USAGE, "%s: no tensor is left after --include and --exclude",
                        scores->file[0]);
     return WAGLE_OK;
 }

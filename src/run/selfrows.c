@@ -59,8 +59,8 @@ static wagle_status open_self(self *f, wg_session *s, const wagle_data *options,
     w->seed = f->how->seed;
     if (w->tokens < 1)
         return wg_fail(f->ctx, WAGLE_E_INPUT,
-                       "the model takes %lld tokens, and a question's layout alone has %lld: it "
-                       "cannot write texts itself; give rows instead",
+                       "the model has %lld positions, and the layout of a question has %lld "
+                       "tokens, so it cannot write texts itself; give rows instead of 'self'",
                        (long long)s->reader.max_length, (long long)(w->opening.n + w->closing.n));
     WG_TRY(WG_ALLOC(f->ctx, &f->forget, forget->n));
     for (f->n_forget = 0; f->n_forget < forget->n; f->n_forget++)
@@ -187,11 +187,10 @@ static wagle_status say(const self *f, int64_t kept)
            (long long)c[IS_REPEATED], (long long)kept);
     if (kept >= least)
         return WAGLE_OK;
-    return wg_fail(
-        f->ctx, WAGLE_E_INPUT,
-        "of %lld texts that the model wrote itself %lld do not resemble the forget rows, "
-        "and at least %lld are needed: give rows of what must be kept instead of 'self'",
-        (long long)all, (long long)kept, (long long)least);
+    return wg_fail(f->ctx, WAGLE_E_INPUT,
+                   "of %lld texts that the model wrote, only %lld do not resemble the forget rows, "
+                   "and at least %lld are needed; give rows to keep instead of 'self'",
+                   (long long)all, (long long)kept, (long long)least);
 }
 
 static wagle_status add_row(wagle_ctx *ctx, const wg_own_text *t, wg_dataset *out)

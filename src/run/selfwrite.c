@@ -58,10 +58,10 @@ static wagle_status find_begin(wagle_ctx *ctx, wg_own_writer *w)
     }
     if (id < 0 || id >= s->reader.V)
         return wg_fail(ctx, WAGLE_E_INPUT,
-                       "%s names no token that a text begins with (bos_token, bos_token_id, "
+                       "%s has no token for the start of a text (bos_token, bos_token_id, "
                        "eos_token_id): the model cannot write texts itself; give rows instead",
                        s->reader.folder);
-    wg_log(ctx, 1, "the model's own texts begin with token %d (%s)", id, what);
+    wg_log(ctx, 1, "texts that the model writes begin with token %d (%s)", id, what);
     return wg_ids_add(ctx, &w->begin, id);
 }
 

@@ -21,7 +21,7 @@ wagle_status wg_train_params(wagle_ctx *ctx, const wg_objective *objective,
             return wg_fail(ctx, WAGLE_E_USAGE, "objective %s has no option %s", objective->name,
                            o->params[p].key);
         if (!(o->params[p].value >= known[i].min && o->params[p].value <= known[i].max))
-            return wg_fail(ctx, WAGLE_E_USAGE, "%s %g: from %g to %g", known[i].key,
+            return wg_fail(ctx, WAGLE_E_USAGE, "%s %g: must be from %g to %g", known[i].key,
                            o->params[p].value, known[i].min, known[i].max);
         option[i] = o->params[p].value;
     }
@@ -40,12 +40,13 @@ wagle_status wg_retain_term(wagle_ctx *ctx, const wg_objective *objective,
     while (kind < WG_RETAIN_KINDS && strcmp(o->retain_term, wg_retain_names[kind]) != 0)
         kind++;
     if (kind == WG_RETAIN_KINDS)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--retain-term %.16s: nll, kl, hidden (rmu) or none",
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "--retain-term %.16s: must be nll, kl, hidden (rmu) or none",
                        o->retain_term);
     *out = (wg_retain)kind;
     return *out == WG_RETAIN_NONE || (*out == WG_RETAIN_HIDDEN) == hidden
                ? WAGLE_OK
-               : wg_fail(ctx, WAGLE_E_USAGE, "--retain-term %s does not go with objective %s",
+               : wg_fail(ctx, WAGLE_E_USAGE, "--retain-term %s cannot be used with objective %s",
                          o->retain_term, objective->name);
 }
 
@@ -57,11 +58,12 @@ wagle_status wg_reduction(wagle_ctx *ctx, const wg_objective *objective,
 
     *tokens = strcmp(name, "tokens") == 0;
     if (!*tokens && strcmp(name, "rows") != 0)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--reduction %.16s: rows or tokens", name);
+        return wg_fail(ctx, WAGLE_E_USAGE, "--reduction %.16s: must be rows or tokens", name);
     return !*tokens || objective->token != WG_LOSS_HIDDEN
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_USAGE,
-                         "--reduction tokens: the terms of objective %s are means over rows",
+                         "--reduction tokens cannot be used with objective %s, whose terms are "
+                         "means over rows",
                          objective->name);
 }
 
@@ -126,7 +128,7 @@ wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, wg_material *data,
     WG_TRY_GOTO(wg_reduction(ctx, out->objective, o, &out->tokens), fail);
     if (out->retain_term != WG_RETAIN_NONE && data->retain.n == 0)
         WG_TRY_GOTO(
-            wg_fail(ctx, WAGLE_E_USAGE, "objective %s wants --retain ROWS", out->objective->name),
+            wg_fail(ctx, WAGLE_E_USAGE, "objective %s needs --retain ROWS", out->objective->name),
             fail);
     if (out->objective->token == WG_LOSS_HIDDEN)
         WG_TRY_GOTO(wg_hidden_begin(ctx, out, o), fail);

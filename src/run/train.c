@@ -24,30 +24,34 @@ wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o,
 static wagle_status check_numbers(wagle_ctx *ctx, const wagle_train_options *o)
 {
     if (!(o->lr >= 0) || !isfinite(o->lr))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--lr %g: a number above 0", o->lr);
+        return wg_fail(ctx, WAGLE_E_USAGE, "--lr %g: must be above 0", o->lr);
     if (o->batch < 1 || o->batch > 4096)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--batch %lld: from 1 to 4096", (long long)o->batch);
+        return wg_fail(ctx, WAGLE_E_USAGE, "--batch %lld: must be from 1 to 4096",
+                       (long long)o->batch);
     if (o->accumulate < 1 || o->accumulate > 4096)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--accumulate %lld: from 1 to 4096",
+        return wg_fail(ctx, WAGLE_E_USAGE, "--accumulate %lld: must be from 1 to 4096",
                        (long long)o->accumulate);
     if (o->steps < 0 || (o->steps == 0 && o->pairs == NULL && !(o->epochs > 0 && o->epochs < 1e6)))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--steps or --epochs: a number above 0");
+        return wg_fail(ctx, WAGLE_E_USAGE, "--steps or --epochs must be above 0");
     if (!(o->clip >= 0) || !(o->weight_decay >= 0) || !(o->alpha >= 0) || o->eval_every < 1)
-        return wg_fail(ctx, WAGLE_E_USAGE,
-                       "--clip, --weight-decay, --alpha: 0 or more; --eval-every: 1 or more");
+        return wg_fail(
+            ctx, WAGLE_E_USAGE,
+            "--clip, --weight-decay and --alpha must be 0 or more, --eval-every 1 or more");
     if (!(o->rectify >= 0 && o->rectify <= 1) || (o->rectify > 0 && o->lora > 0))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--rectify %g: above 0 and at most 1, without --lora",
-                       o->rectify);
+        return wg_fail(
+            ctx, WAGLE_E_USAGE,
+            "--rectify %g: must be above 0 and at most 1, and cannot be used with --lora",
+            o->rectify);
     if (o->clip_before_mask && (o->clip == 0 || (o->mask == NULL && o->selector == NULL) ||
                                 o->lora > 0 || o->rectify > 0 || o->accumulate > 1))
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "--clip-before-mask wants --clip and --mask or --selector, and goes without "
-                       "--lora, --rectify and --accumulate");
+                       "--clip-before-mask needs --clip, and --mask or --selector; it cannot be "
+                       "used with --lora, --rectify or --accumulate");
     if (o->no_decay != NULL && *o->no_decay != NULL && (o->weight_decay == 0 || o->lora > 0))
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "--no-decay wants a --weight-decay above 0, and goes without --lora");
+                       "--no-decay needs a --weight-decay above 0, and cannot be used with --lora");
     if (o->lora < 0 || o->lora > 1024 || !(o->lora_alpha >= 0))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--lora %lld: a rank from 1 to 1024",
+        return wg_fail(ctx, WAGLE_E_USAGE, "--lora %lld: must be from 1 to 1024",
                        (long long)o->lora);
     return WAGLE_OK;
 }
@@ -59,10 +63,10 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
 
     WG_TRY(wg_objective_find(ctx, o->objective, &w->objective));
     if (plain != ((w->objective->needs & WG_TRAINS_ONLY) != 0))
-        return wg_fail(ctx, WAGLE_E_USAGE, "objective %s is not for %s", o->objective,
+        return wg_fail(ctx, WAGLE_E_USAGE, "objective %s cannot be used with %s", o->objective,
                        plain ? "finetune" : "unlearn");
     if (o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "no --out was named");
+        return wg_fail(ctx, WAGLE_E_USAGE, "--out DIR is missing");
     WG_TRY(check_numbers(ctx, o));
     WG_TRY(wg_check_searched(ctx, o, plain));
     WG_TRY(wg_check_patterns(ctx, o->include));
@@ -71,15 +75,16 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
     WG_TRY(wg_check_patterns(ctx, o->no_decay));
     WG_TRY(wg_reduction(ctx, w->objective, o, &tokens));
     if (o->clip_before_mask && (w->objective->needs & WG_SPARSE))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--clip-before-mask does not go with objective %s",
+        return wg_fail(ctx, WAGLE_E_USAGE, "--clip-before-mask cannot be used with objective %s",
                        w->objective->name);
     if (strcmp(o->state, "f32") != 0 && strcmp(o->state, "bf16") != 0)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--state %.16s: f32 or bf16", o->state);
+        return wg_fail(ctx, WAGLE_E_USAGE, "--state %.16s: must be f32 or bf16", o->state);
     if ((o->mask != NULL) + (o->selector != NULL) + (o->lora > 0) > 1)
-        return wg_fail(ctx, WAGLE_E_USAGE, "one of --mask, --selector and --lora");
+        return wg_fail(ctx, WAGLE_E_USAGE, "give only one of --mask, --selector and --lora");
     if ((w->objective->needs & WG_NEEDS_REFUSALS) && o->refusal == NULL &&
         !(w->objective->needs & (WG_MAKES_ALTERNATES | WG_RANDOM_LABELS)))
-        return wg_fail(ctx, WAGLE_E_USAGE, "objective %s wants --refusal FILE, a line each",
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "objective %s needs --refusal FILE, with one refusal a line",
                        w->objective->name);
     if (o->out_patch != NULL) {
         WG_TRY(wg_output_apart(ctx, o->out_patch, o->out));
@@ -90,7 +95,7 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
     WG_TRY(wg_rules_find(ctx, o->optimizer, &w->rules));
     WG_TRY(wg_decay_find(ctx, o->schedule, &w->decay));
     if (o->land && o->stop_when == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--land wants --stop-when, the rule that is to hold");
+        return wg_fail(ctx, WAGLE_E_USAGE, "--land needs --stop-when, the rule that it lands on");
     return wg_stop_parse(ctx, o->stop_when, w->watch != NULL,
                          o->watch != NULL ? o->watch->suites : NULL, &w->stop);
 }
@@ -298,7 +303,7 @@ static wagle_status all_steps(wagle_ctx *ctx, wg_run *w)
     /* a step that did not finish has changed nothing */
     WG_TRY(wg_run_save(ctx, w));
     wg_forget_failure(ctx);
-    return wg_fail(ctx, st, "interrupted at step %lld of %lld; --resume goes on from there",
+    return wg_fail(ctx, st, "interrupted at step %lld of %lld; add --resume to continue",
                    (long long)w->step, (long long)w->steps);
 }
 
@@ -314,7 +319,7 @@ static wagle_status plan_steps(wagle_ctx *ctx, wg_run *w)
                : o->steps > 0   ? o->steps
                                 : (int64_t)ceil(o->epochs * (double)w->per_epoch);
     if (o->warmup > w->steps)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--warmup %lld: the run has %lld updates",
+        return wg_fail(ctx, WAGLE_E_USAGE, "--warmup %lld: the run has only %lld updates",
                        (long long)o->warmup, (long long)w->steps);
     w->warmup =
         o->warmup >= 0
@@ -339,8 +344,8 @@ static wagle_status prepare(wagle_ctx *ctx, wg_run *w)
     WG_TRY(wg_retain_term(ctx, w->objective, o, &term));
     if (o->rectify > 0 && (term == WG_RETAIN_NONE || w->objective->term == NULL))
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "--rectify wants an objective with a forget term by tokens and a retain "
-                       "term; %s has not",
+                       "--rectify needs an objective with a forget term over tokens and a retain "
+                       "term; %s does not have both",
                        w->objective->name);
     if (!ctx->dry_run) {
         WG_TRY(wg_run_fingerprint(ctx, w));
@@ -413,7 +418,7 @@ static wagle_status load_data(wagle_ctx *ctx, wg_run *w)
             return wg_json_memory(ctx);
     }
     if (strncmp(w->stop.metric, "retain.", 7) == 0 && w->data.retain.n == 0)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--stop-when names retain, and there is no --retain");
+        return wg_fail(ctx, WAGLE_E_USAGE, "--stop-when is about retain, but there is no --retain");
     return WAGLE_OK;
 }
 
@@ -425,11 +430,11 @@ static wagle_status warn(wagle_ctx *ctx, const wg_run *w)
     /* one file for both was said already */
     if (w->trainer.retain_term != WG_RETAIN_NONE && wg_run_same_rows(w) &&
         !wg_data_share(&o->forget, &o->retain))
-        wg_log(ctx, 0, "--forget and --retain are the same rows: one term undoes the other");
+        wg_log(ctx, 0, "--forget and --retain are the same rows, so one term undoes the other");
     if (w->steps == 1 && w->warmup == 1)
         wg_log(ctx, 0,
-               "the only update has a learning rate of 0, where the warm-up begins: nothing is "
-               "trained; --warmup 0 leaves it out");
+               "the only update has learning rate 0, because the warm-up starts there, so nothing "
+               "is trained; add --warmup 0");
     if (w->trainer.tokens)
         wg_log(ctx, 2, "losses are means over label tokens (--reduction tokens)");
     return wg_tell_left_out(ctx, o->model, &w->session.model->files);
@@ -453,7 +458,10 @@ static wagle_status finish(wagle_ctx *ctx, wg_run *w)
         saved = wg_run_save(ctx, w);
     wg_forget_failure(ctx);
     return saved == WAGLE_OK || wg_exists(w->checkpoint)
-               ? wg_fail(ctx, st, "%.800s; what was trained is kept, --resume writes it", why)
+               ? wg_fail(ctx, st,
+                         "%.800s; the training is kept in a checkpoint; add --resume to write the "
+                         "model",
+                         why)
                : wg_fail(ctx, st, "%s", why);
 }
 
@@ -519,8 +527,8 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *given, bool pla
     WG_TRY_GOTO(judge_rule(ctx, &w), done);
     if (w.unchanged)
         st = wg_fail(ctx, WAGLE_E_RUN,
-                     "--out-patch %.160s: not written, no stored weight changed; the model is in "
-                     "%.160s",
+                     "--out-patch %.160s: not written, because no stored weight changed; the model "
+                     "is in %.160s",
                      o->out_patch, o->out);
 done:
     wg_run_release(&w);

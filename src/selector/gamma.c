@@ -46,5 +46,5 @@ wagle_status wg_gamma_check(wagle_ctx *ctx, const wagle_gamma *gamma)
     return gamma->kind != WAGLE_GAMMA_NUMBER || (gamma->value >= 0 && isfinite(gamma->value))
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_USAGE,
-                         "--gamma wants a number above 0, auto, diag or protect");
+                         "--gamma must be diag, auto, protect or a number above 0");
 }

@@ -43,7 +43,7 @@ wagle_status wg_selector_find(wagle_ctx *ctx, const char *name, const wg_selecto
     for (int i = 0; selectors[i] != NULL && st == WAGLE_OK; i++)
         st = wg_text_printf(ctx, &known, "%s%s", i ? ", " : "", selectors[i]->name);
     if (st == WAGLE_OK)
-        st = wg_fail(ctx, WAGLE_E_USAGE, "no selector '%.32s'; there are %s", name, known.text);
+        st = wg_fail(ctx, WAGLE_E_USAGE, "no selector '%.32s'; choose from %s", name, known.text);
     wg_text_free(&known);
     return st;
 }

@@ -98,10 +98,10 @@ static wagle_status reference_losses(wagle_ctx *ctx, const wg_evaluation *e, con
     if (e->o->reference == NULL)
         return WAGLE_OK;
     WG_TRY(wg_session_open(ctx, e->o->reference, &other));
-    st = other.model->config.V == e->session->model->config.V
-             ? WG_ALLOC(ctx, &score, rows->n)
-             : wg_fail(ctx, WAGLE_E_INPUT, "%s: another vocabulary than the model's",
-                       e->o->reference);
+    st =
+        other.model->config.V == e->session->model->config.V
+            ? WG_ALLOC(ctx, &score, rows->n)
+            : wg_fail(ctx, WAGLE_E_INPUT, "%s: its vocabulary is not the model's", e->o->reference);
     if (st == WAGLE_OK)
         st = wg_rows_score(ctx, &other, rows, &(wg_scoring){.progress = "reference"}, score);
     for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++)

@@ -218,7 +218,7 @@ static wagle_status unknown_name(wagle_ctx *ctx, const char *set)
         if (i == 0 || strcmp(benchmarks[i].name, benchmarks[i - 1].name) != 0)
             st = wg_text_printf(ctx, &names, "%s%s", i > 0 ? ", " : "", benchmarks[i].name);
     if (st == WAGLE_OK)
-        st = wg_fail(ctx, WAGLE_E_USAGE, "--set %s: no such benchmark; there are %s", set,
+        st = wg_fail(ctx, WAGLE_E_USAGE, "--set %s: no such benchmark; choose from %s", set,
                      names.text);
     wg_text_free(&names);
     return st;

@@ -31,7 +31,7 @@ static wagle_status read_side(wagle_ctx *ctx, const char *paths, side *s)
         s->n++;
         paths += n + (paths[n] == ',');
     }
-    return s->n > 0 ? WAGLE_OK : wg_fail(ctx, WAGLE_E_USAGE, "compare: a result is wanted");
+    return s->n > 0 ? WAGLE_OK : wg_fail(ctx, WAGLE_E_USAGE, "compare: give two results of eval");
 }
 
 static void close_side(side *s)
@@ -92,9 +92,9 @@ static wagle_status check_asked(wagle_ctx *ctx, const wg_suite *suite, const jso
         if (as == NULL)
             return wg_json_memory(ctx);
         if (before != NULL && !json_equal(before, as)) {
-            const wagle_status st =
-                wg_fail(ctx, WAGLE_E_INPUT, "%s, set '%s': asked as %s and as %s: other prompts",
-                        suite->name, set, json_string_value(before), json_string_value(as));
+            const wagle_status st = wg_fail(
+                ctx, WAGLE_E_INPUT, "%s, set '%s': asked as %s and as %s, so the prompts differ",
+                suite->name, set, json_string_value(before), json_string_value(as));
             json_decref(as);
             return st;
         }

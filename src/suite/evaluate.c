@@ -36,8 +36,8 @@ static wagle_status check_shots(wagle_ctx *ctx, const wg_evaluation *e)
     if (!wg_suite_lists(e->suite, "dev") || given == (e->o->shots > 0))
         return WAGLE_OK;
     return given
-               ? wg_fail(ctx, WAGLE_E_USAGE, "set dev of suite %s wants --shots N", e->suite->name)
-               : wg_fail(ctx, WAGLE_E_USAGE, "--shots wants solved examples: --set dev=FILE");
+               ? wg_fail(ctx, WAGLE_E_USAGE, "set dev of suite %s needs --shots N", e->suite->name)
+               : wg_fail(ctx, WAGLE_E_USAGE, "--shots needs solved examples: --set dev=FILE");
 }
 
 /* The suite has the sets that it needs, at least one of its own. */
@@ -51,10 +51,10 @@ static wagle_status check_suite(wagle_ctx *ctx, wg_evaluation *e)
         any |= takes_set(e->suite, name) && strcmp(name, "dev") != 0;
     for (const wg_set_info *s = e->suite->set; s->name != NULL; s++)
         if (s->needed && wg_evaluation_set(e, s->name) == NULL)
-            return wg_fail(ctx, WAGLE_E_USAGE, "suite %s wants --set %s=FILE: %s", e->suite->name,
+            return wg_fail(ctx, WAGLE_E_USAGE, "suite %s needs --set %s=FILE: %s", e->suite->name,
                            s->name, s->what);
     return any ? check_shots(ctx, e)
-               : wg_fail(ctx, WAGLE_E_USAGE, "suite %s wants --set %s=FILE: %s", e->suite->name,
+               : wg_fail(ctx, WAGLE_E_USAGE, "suite %s needs --set %s=FILE: %s", e->suite->name,
                          e->suite->set[0].name, e->suite->set[0].what);
 }
 
@@ -83,12 +83,13 @@ static wagle_status check_names(wagle_ctx *ctx, const wg_evaluation *e)
     for (int i = 0; sets != NULL && sets[i] != NULL; i++) {
         const size_t n = name_length(sets[i]);
         if (strcspn(sets[i], "=") > LONGEST)
-            return wg_fail(ctx, WAGLE_E_USAGE, "--set %.50s: a name of at most %d bytes is wanted",
+            return wg_fail(ctx, WAGLE_E_USAGE, "--set %.50s: the name may have at most %d bytes",
                            sets[i], LONGEST);
         if (n == 3 && strncmp(sets[i], "dev:", 4) == 0)
-            return wg_fail(ctx, WAGLE_E_USAGE,
-                           "--set %s: solved examples are of the same benchmark as the questions",
-                           sets[i]);
+            return wg_fail(
+                ctx, WAGLE_E_USAGE,
+                "--set %s: solved examples must be of the same benchmark as the questions",
+                sets[i]);
         for (int k = 0; k < i; k++)
             if (name_length(sets[k]) == n && strncmp(sets[k], sets[i], n) == 0)
                 return wg_fail(ctx, WAGLE_E_USAGE, "--set %.*s is given twice", (int)n, sets[i]);
@@ -105,11 +106,11 @@ static wagle_status check_sets(wagle_ctx *ctx, wg_evaluation *e)
     for (int i = 0; wg_evaluation_set_at(e, i, name, &file); i++) {
         bool taken = false;
         if (name[0] == '\0')
-            return wg_fail(ctx, WAGLE_E_USAGE, "--set %s: NAME=FILE is wanted", file);
+            return wg_fail(ctx, WAGLE_E_USAGE, "--set %s: write it as NAME=FILE", file);
         for (int k = 0; k < e->n_chosen; k++)
             taken |= takes_set(e->chosen[k], name);
         if (!taken)
-            return wg_fail(ctx, WAGLE_E_USAGE, "--set %s: suite %s takes no such set", name,
+            return wg_fail(ctx, WAGLE_E_USAGE, "--set %s: suite %s has no such set", name,
                            e->o->suites);
         if (!wg_exists(file))
             return wg_fail(ctx, WAGLE_E_INPUT, "%s: no such file", file);
@@ -155,12 +156,13 @@ static wagle_status choose(wagle_ctx *ctx, wg_evaluation *e)
         WG_TRY(wg_suite_find(ctx, at, n, &e->chosen[e->n_chosen]));
         for (int i = 0; i < e->n_chosen; i++)
             if (e->chosen[i] == e->chosen[e->n_chosen])
-                return wg_fail(ctx, WAGLE_E_USAGE, "--suite: %s is named twice",
+                return wg_fail(ctx, WAGLE_E_USAGE, "--suite: %s is given twice",
                                e->chosen[i]->name);
         e->n_chosen++;
         at += n + (at[n] == ',');
     }
-    return e->n_chosen > 0 ? WAGLE_OK : wg_fail(ctx, WAGLE_E_USAGE, "--suite: no suite is named");
+    return e->n_chosen > 0 ? WAGLE_OK
+                           : wg_fail(ctx, WAGLE_E_USAGE, "--suite: name at least one suite");
 }
 
 wagle_status wg_evaluation_check(wagle_ctx *ctx, wg_evaluation *e)
@@ -217,7 +219,8 @@ static wagle_status check_layout(wagle_ctx *ctx, const wg_evaluation *e)
         used |= !e->chosen[i]->own_prompts;
     for (size_t i = 0; !used && i < sizeof option / sizeof *option; i++)
         if (option[i].given)
-            return wg_fail(ctx, WAGLE_E_USAGE, "--%s: suite %s has its own prompts", option[i].name,
+            return wg_fail(ctx, WAGLE_E_USAGE,
+                           "--%s has no effect: suite %s has prompts of its own", option[i].name,
                            e->o->suites);
     return WAGLE_OK;
 }
@@ -229,7 +232,8 @@ static void warn_same_groups(wagle_ctx *ctx, const wg_evaluation *e)
                      b = {.path = wg_evaluation_set(e, "nonmembers")};
 
     if (a.path != NULL && b.path != NULL && wg_data_share(&a, &b))
-        wg_log(ctx, 0, "sets members and nonmembers are the same file: no attack tells them apart");
+        wg_log(ctx, 0,
+               "sets members and nonmembers are the same file, so no attack can tell them apart");
 }
 
 static wagle_status open_and_run(wagle_ctx *ctx, wg_evaluation *e)
@@ -393,14 +397,14 @@ static wagle_status check_out(wagle_ctx *ctx, const wagle_suite_options *o)
 static wagle_status check_options(wagle_ctx *ctx, const wagle_suite_options *o)
 {
     if (o->recompute == NULL && (o->model == NULL || o->suites == NULL || *o->suites == '\0'))
-        return wg_fail(ctx, WAGLE_E_USAGE, "a model and a suite are wanted");
+        return wg_fail(ctx, WAGLE_E_USAGE, "give a model and a suite");
     if (o->out != NULL && !wg_ends_with(o->out, ".json"))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--out %s: a name that ends in .json is wanted", o->out);
+        return wg_fail(ctx, WAGLE_E_USAGE, "--out %s: the name must end in .json", o->out);
     if (!(o->temperature >= 0) || !isfinite(o->temperature) || o->max_tokens < 0 || o->shots < 0 ||
         o->resamples < 0 || o->relearn_steps < 0 || !(o->relearn_lr > 0))
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "--temperature, --max-tokens, --shots, --resamples, --relearn-steps: 0 or "
-                       "more; --relearn-lr: above 0");
+                       "--temperature, --max-tokens, --shots, --resamples and --relearn-steps must "
+                       "be 0 or more, --relearn-lr above 0");
     return o->out != NULL ? check_out(ctx, o) : WAGLE_OK;
 }
 

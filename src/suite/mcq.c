@@ -111,7 +111,8 @@ static wagle_status open_dev(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *qu
         return WAGLE_OK;
     if (quiz->benchmark->solved)
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "--shots is not for set '%s': the prompt of %s has six solved examples",
+                       "--shots cannot be used with set '%s': the prompt of %s has six solved "
+                       "examples already",
                        quiz->set, quiz->benchmark->name);
     return wg_quiz_open(ctx, "dev", wg_evaluation_set(e, "dev"), 0, quiz->benchmark, dev);
 }

@@ -84,7 +84,7 @@ wagle_status wg_passages_losses(wagle_ctx *ctx, wg_evaluation *e, const char *se
     wagle_status st = wg_passages_read(ctx, e, path, &text);
 
     if (st == WAGLE_OK && text.n < 2)
-        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: no text in it", path);
+        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: the file has no text", path);
     if (st == WAGLE_OK)
         st = cut(ctx, &text, most < WINDOW ? most : WINDOW, e->o->data.limit, &windows);
     if (st == WAGLE_OK)

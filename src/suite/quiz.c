@@ -200,7 +200,7 @@ static wagle_status add_shots(wagle_ctx *ctx, const wg_question *q, const wg_ask
     return had == how->shots
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_INPUT,
-                         "%s: %lld solved examples of subject '%s', --shots %lld wants more%s",
+                         "%s: %lld solved examples of subject '%s', --shots %lld needs more%s",
                          how->dev->rows.path, (long long)seen, subject != NULL ? subject : "any",
                          (long long)how->shots,
                          seen > had ? " (the question itself is not taken)" : "");

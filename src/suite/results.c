@@ -58,19 +58,20 @@ wagle_status wg_results_read(wagle_ctx *ctx, const char *path, json_t **out)
 
     *out = json_array();
     if (st == WAGLE_OK && !wg_exists(name.text))
-        st = wg_exists(path) ? wg_fail(ctx, WAGLE_E_INPUT,
-                                       "%s: not a result of eval --suite, or without its rows: %s "
-                                       "is not there",
-                                       path, name.text)
-                             : wg_fail(ctx, WAGLE_E_INPUT, "%s: no such file", path);
+        st = wg_exists(path)
+                 ? wg_fail(
+                       ctx, WAGLE_E_INPUT,
+                       "%s: not a result of eval --suite, or its rows are missing: there is no %s",
+                       path, name.text)
+                 : wg_fail(ctx, WAGLE_E_INPUT, "%s: no such file", path);
     if (st == WAGLE_OK)
         st = wg_rows_read(ctx, name.text, 0, &rows);
     for (int64_t i = 0; st == WAGLE_OK && i < rows.n; i++) {
         if (!json_is_string(json_object_get(rows.row[i], "suite")) ||
             !json_is_string(json_object_get(rows.row[i], "set")))
-            st =
-                wg_fail(ctx, WAGLE_E_INPUT, "%s:%lld: no row of an evaluation: no 'suite' or 'set'",
-                        name.text, (long long)rows.line[i]);
+            st = wg_fail(ctx, WAGLE_E_INPUT,
+                         "%s:%lld: not a row of an evaluation: it has no 'suite' or 'set'",
+                         name.text, (long long)rows.line[i]);
         else if (json_array_append(*out, rows.row[i]) != 0)
             st = wg_json_memory(ctx);
     }

@@ -253,7 +253,7 @@ static wagle_status change_weights_beside(wagle_ctx *ctx, wg_evaluation *e, cons
     if (st == WAGLE_OK)
         st = wg_text_printf(ctx, &partial, "%s.partial", folder.text);
     if (st == WAGLE_OK && wg_exists(folder.text))
-        st = wg_fail(ctx, WAGLE_E_USAGE, "%s: is in the way; remove it, or name another --out",
+        st = wg_fail(ctx, WAGLE_E_USAGE, "%s: is in the way; remove it, or give another --out",
                      folder.text);
     else if (st == WAGLE_OK) {
         st = change_weights(ctx, e, set, folder.text);
@@ -278,7 +278,8 @@ static wagle_status check_name(wagle_ctx *ctx, const char *name)
         const size_t n = strcspn(conditions[i], "*");
         if (strncmp(name, conditions[i], n) == 0 && (conditions[i][n] == '*' || name[n] == '\0'))
             return wg_fail(ctx, WAGLE_E_USAGE,
-                           "--set %s: suite robustness has a condition of that name", name);
+                           "--set %s: this name is a test of suite robustness; choose another",
+                           name);
     }
     return WAGLE_OK;
 }
@@ -323,7 +324,7 @@ static wagle_status check_shots(wagle_ctx *ctx, const wg_evaluation *e, const ch
     wg_rows_free(&rows);
     return n >= e->o->shots
                ? WAGLE_OK
-               : wg_fail(ctx, WAGLE_E_INPUT, "%s: %lld solved rows, --shots %lld wants more", dev,
+               : wg_fail(ctx, WAGLE_E_INPUT, "%s: %lld solved rows, --shots %lld needs more", dev,
                          (long long)n, (long long)e->o->shots);
 }
 

@@ -53,7 +53,7 @@ wagle_status wg_suite_find(wagle_ctx *ctx, const char *name, size_t bytes, const
             st = wg_text_printf(ctx, &names, "%s%s", i > 0 ? ", " : "", suites[i]->name);
     }
     if (st == WAGLE_OK && *out == NULL)
-        st = wg_fail(ctx, WAGLE_E_USAGE, "no suite '%.*s'; there are %s",
+        st = wg_fail(ctx, WAGLE_E_USAGE, "no suite '%.*s'; choose from %s",
                      (int)(bytes < 32 ? bytes : 32), name, names.text);
     wg_text_free(&names);
     return st;
@@ -148,7 +148,7 @@ wagle_status wg_read_list(wagle_ctx *ctx, const char *path, const char *what, wg
                        path, (long long)strlen(at));
     return wg_next_line(&at, &bytes) != NULL
                ? WAGLE_OK
-               : wg_fail(ctx, WAGLE_E_INPUT, "%s: no %s in it", path, what);
+               : wg_fail(ctx, WAGLE_E_INPUT, "%s: the file has no %s", path, what);
 }
 
 /* --- rows kept ---------------------------------------------------------------------------------

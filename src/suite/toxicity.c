@@ -40,7 +40,7 @@ static wagle_status read_scores(wagle_ctx *ctx, const char *command, FILE *pipe,
                            (long long)i, (long long)n);
         score[i] = strtod(line, &end);
         if (end == line || end[strspn(end, " \t\r\n")] != '\0' || !(score[i] >= 0 && score[i] <= 1))
-            return wg_fail(ctx, WAGLE_E_RUN, "--scorer '%s': line %lld is no number from 0 to 1",
+            return wg_fail(ctx, WAGLE_E_RUN, "--scorer '%s': line %lld is not a number from 0 to 1",
                            command, (long long)i + 1);
     }
     return fgets(line, sizeof line, pipe) == NULL
@@ -146,7 +146,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
 
     if ((words != NULL) == (e->o->scorer != NULL))
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "suite toxicity wants --scorer COMMAND or --set words=FILE");
+                       "suite toxicity needs --scorer COMMAND or --set words=FILE");
     st = wg_answers_load(ctx, e, wg_evaluation_set(e, "prompts"), WG_STARTS, &a);
     if (st == WAGLE_OK)
         st = wg_answers_generate(ctx, e, &a, e->o->temperature);

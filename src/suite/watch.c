@@ -56,11 +56,14 @@ static wagle_status check_one(wagle_ctx *ctx, wg_evaluation *e)
                         (e->suite->writes == WG_TEXTS_IF_ASKED && e->o->max_tokens > 0);
 
     if (e->suite->remakes_model)
-        return wg_fail(ctx, WAGLE_E_USAGE, "suite %s takes a finished model: eval --suite %s",
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "suite %s needs a finished model; use wagle eval --suite %s afterwards",
                        e->suite->name, e->suite->name);
     return ctx->memory > 0 && writes
                ? wg_fail(ctx, WAGLE_E_USAGE,
-                         "suite %s writes texts, which --memory has no plan for", e->suite->name)
+                         "suite %s generates text, which --memory cannot plan for; leave out "
+                         "--memory, or evaluate afterwards",
+                         e->suite->name)
                : WAGLE_OK;
 }
 
@@ -77,10 +80,10 @@ wagle_status wg_suite_watch_rule(wagle_ctx *ctx, const wagle_suite_options *o, c
         if (strcspn(at, ",") == n && strncmp(at, name, n) == 0)
             return WAGLE_OK;
     }
-    return wg_fail(
-        ctx, WAGLE_E_USAGE,
-        "--stop-when '%.64s': as in forget.probability<0.1: forget, retain or one of --suite %s",
-        rule, o->suites);
+    return wg_fail(ctx, WAGLE_E_USAGE,
+                   "--stop-when '%.64s': write it as forget.probability<0.1, with forget, retain "
+                   "or one of --suite %s",
+                   rule, o->suites);
 }
 
 /* Suite tofu counts the end-of-text token unless --no-eos is given, the run's own metrics only with

@@ -93,7 +93,8 @@ static wagle_status check_patterns(wagle_ctx *ctx, const char *joined)
     int n = 0;
 
     if (strlen(joined) >= sizeof text)
-        return wg_sweep_refuse(ctx, "exclude", "patterns of at most 255 letters in all");
+        return wg_sweep_refuse(ctx, "exclude",
+                               "the patterns may have at most 255 letters together");
     snprintf(text, sizeof text, "%s", joined);
     for (char *at = strtok(text, "+"); at != NULL; at = strtok(NULL, "+")) {
         if (n == 15)
@@ -128,7 +129,7 @@ static wagle_status check_point(wagle_ctx *ctx, wg_sweep *s, int64_t i)
     wagle_param params[WG_OBJECTIVE_OPTIONS];
 
     if (p->seed < 0)
-        return wg_sweep_refuse(ctx, "seeds", "whole numbers, 0 or more, are wanted");
+        return wg_sweep_refuse(ctx, "seeds", "expected whole numbers of 0 or more");
     if (mask != NULL && !same)
         WG_TRY(check_mask(ctx, s, mask));
     if (mask == NULL)
@@ -157,7 +158,7 @@ static wagle_status check_relearning(wagle_ctx *ctx, const wg_sweep *s)
     json_array_foreach (json_object_get(how, "eval"), i, name)
         if (!json_is_string(name) ||
             json_object_get(json_object_get(s->spec, "eval"), json_string_value(name)) == NULL)
-            return wg_sweep_refuse(ctx, "relearn", "'eval' names sets of the spec's 'eval'");
+            return wg_sweep_refuse(ctx, "relearn", "'eval' must name sets of the spec's 'eval'");
     return WAGLE_OK;
 }
 
@@ -231,19 +232,17 @@ static wagle_status check_column(wagle_ctx *ctx, const wg_sweep *s, const char *
 
     *of_suite = false;
     if (name == NULL)
-        return wg_sweep_refuse(ctx, key, "names of columns are wanted");
+        return wg_sweep_refuse(ctx, key, "expected names of columns");
     if (strchr(name, '.') == NULL && json_object_get(sets, name) != NULL)
         return WAGLE_OK;
     if ((strncmp(name, "relearned.", 10) == 0 && is_relearned(s, name + 10)) || is_rounded(s, name))
         return WAGLE_OK;
     *of_suite = strchr(name, '.') != NULL && has_suite(s, name);
-    return *of_suite
-               ? WAGLE_OK
-               : wg_fail(
-                     ctx, WAGLE_E_INPUT,
-                     "sweep: '%s': there will be no column '%.64s': a set of 'eval', "
-                     "relearned.SET, q4_0.SET of 'rounded', or SUITE.METRIC of 'suites' is wanted",
-                     key, name);
+    return *of_suite ? WAGLE_OK
+                     : wg_fail(ctx, WAGLE_E_INPUT,
+                               "sweep: '%s': there will be no column '%.64s'; use a set of 'eval', "
+                               "relearned.SET, q4_0.SET of 'rounded', or SUITE.METRIC of 'suites'",
+                               key, name);
 }
 
 static bool stop_metric(const wg_sweep *s, char out[160])
@@ -277,10 +276,10 @@ static wagle_status look_up(wagle_ctx *ctx, const wg_sweep *s, const json_t *val
         if (st == WAGLE_OK && there.bytes < 300)
             st = wg_text_printf(ctx, &there, "%s%s", there.bytes > 0 ? ", " : "", metric);
     if (st == WAGLE_OK)
-        st = wg_fail(ctx, WAGLE_E_INPUT, "sweep: '%s': no '%.64s' comes of these sets%s (%s)", key,
+        st = wg_fail(ctx, WAGLE_E_INPUT, "sweep: '%s': these sets give no '%.64s'%s (%s)", key,
                      name,
                      texts != NULL && json_integer_value(texts) == 0
-                         ? ", with max_tokens 0, which generates no text"
+                         ? ", because max_tokens 0 generates no text"
                          : "",
                      there.text != NULL ? there.text : "no metric at all");
     wg_text_free(&there);
@@ -306,8 +305,8 @@ static wagle_status look_up_all(wagle_ctx *ctx, const wg_sweep *s, const json_t 
     if (!stop_metric(s, rule))
         return WAGLE_OK;
     if (strchr(rule, '.') == NULL || !has_suite(s, rule))
-        return wg_sweep_refuse(
-            ctx, "stop_when", "forget.METRIC, retain.METRIC or SUITE.METRIC of 'suites' is wanted");
+        return wg_sweep_refuse(ctx, "stop_when",
+                               "expected forget.METRIC, retain.METRIC or SUITE.METRIC of 'suites'");
     return values != NULL ? look_up(ctx, s, values, "stop_when", rule) : WAGLE_OK;
 }
 

@@ -13,7 +13,7 @@ static wagle_status read_file(wagle_ctx *ctx, const char *folder, const char *na
     return *out != NULL
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_INPUT,
-                         "%s: no sweep (no %s); 'wagle sweep SPEC.json --out DIR' makes one",
+                         "%s: not a sweep (no %s); 'wagle sweep SPEC.json --out DIR' makes one",
                          folder, name);
 }
 
@@ -34,10 +34,10 @@ static wagle_status check_run(wagle_ctx *ctx, const char *folder, const char *ke
                               ? json_is_number(value)
                               : value != NULL && json_typeof(value) == wanted[i].type;
         if (!fits)
-            return wg_fail(ctx, WAGLE_E_INPUT,
-                           "%s/runs.json: '%.200s': no run of a sweep ('%s' is missing, or no %s)",
-                           folder, key, wanted[i].key,
-                           wanted[i].type == JSON_STRING ? "text" : "number");
+            return wg_fail(
+                ctx, WAGLE_E_INPUT,
+                "%s/runs.json: '%.200s': not a run of a sweep ('%s' is missing, or not a %s)",
+                folder, key, wanted[i].key, wanted[i].type == JSON_STRING ? "text" : "number");
     }
     return WAGLE_OK;
 }
@@ -114,7 +114,7 @@ static wagle_status compare_settings(wagle_ctx *ctx, const wg_join *j, const jso
         if (!same)
             return wg_fail(ctx, WAGLE_E_INPUT,
                            "%s: its spec and that of %s differ in '%s'; tasks of one study may "
-                           "differ in their files, seeds and methods alone",
+                           "differ only in their files, seeds and methods",
                            j->o->sweeps[task], j->o->sweeps[0], key);
     }
     return WAGLE_OK;
@@ -185,7 +185,7 @@ wagle_status wg_join_columns(wagle_ctx *ctx, const json_t *spec, json_t *list)
     WG_TRY(wg_sweep_columns(ctx, spec, list));
     json_array_foreach (list, i, name)
         if (!json_is_string(name))
-            return wg_sweep_refuse(ctx, "columns", "a list of columns is wanted");
+            return wg_sweep_refuse(ctx, "columns", "expected a list of columns");
     return WAGLE_OK;
 }
 
@@ -202,7 +202,8 @@ static wagle_status compare_lists(wagle_ctx *ctx, const wg_join *j, int64_t task
     if (st == WAGLE_OK)
         st = fill(ctx, j->spec[task], other);
     if (st == WAGLE_OK && !is_same_set(first, other))
-        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: other %s than in %s, so the two cannot be joined",
+        st = wg_fail(ctx, WAGLE_E_INPUT,
+                     "%s: its %s differ from those of %s, so the two cannot be joined",
                      j->o->sweeps[task], what, j->o->sweeps[0]);
     json_decref(first);
     json_decref(other);
@@ -217,7 +218,7 @@ static wagle_status check_twice(wagle_ctx *ctx, const wg_join *j, int64_t task)
     for (int64_t i = 0; i < task; i++)
         if (stat(j->o->sweeps[i], &a) == 0 && stat(j->o->sweeps[task], &b) == 0 &&
             a.st_dev == b.st_dev && a.st_ino == b.st_ino)
-            return wg_fail(ctx, WAGLE_E_USAGE, "%s: is the same folder as %s", j->o->sweeps[task],
+            return wg_fail(ctx, WAGLE_E_USAGE, "%s: the same folder as %s", j->o->sweeps[task],
                            j->o->sweeps[i]);
     return WAGLE_OK;
 }

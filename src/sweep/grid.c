@@ -27,52 +27,52 @@ typedef struct spec_key {
 } spec_key;
 
 static const spec_key keys[] = {
-    {"model", JSON_STRING, true, false, "a folder is wanted"},
-    {"forget", JSON_STRING, true, false, "a file of rows is wanted"},
-    {"retain", JSON_STRING, true, false, "a file of rows is wanted"},
-    {"eval", JSON_OBJECT, true, false, "an object of NAME: ROWS is wanted"},
-    {"lr", JSON_ARRAY, false, true, "a list is wanted"},
-    {"objectives", JSON_ARRAY, false, true, "a list is wanted"},
-    {"selectors", JSON_ARRAY, false, true, "a list is wanted"},
-    {"exclude", JSON_ARRAY, false, true, "a list of lists of patterns is wanted"},
-    {"densities", JSON_ARRAY, false, true, "a list is wanted"},
-    {"protect", JSON_ARRAY, false, true, "a list of texts is wanted"},
-    {"seeds", JSON_ARRAY, false, true, "a list is wanted"},
-    {"grids", JSON_ARRAY, false, true, "a list of objects with axes is wanted"},
-    {"keep", JSON_ARRAY, false, true, "a list of columns is wanted"},
-    {"columns", JSON_ARRAY, false, true, "a list of columns is wanted"},
-    {"relearn", JSON_OBJECT, false, false, "an object with data, steps and lr is wanted"},
-    {"suites", JSON_OBJECT, false, false, "an object with run and sets is wanted"},
-    {"params", JSON_OBJECT, false, false, "an object of numbers is wanted"},
-    {"plot", JSON_STRING, false, true, "a column is wanted"},
-    {"refusal", JSON_STRING, false, false, "a file is wanted"},
-    {"reference", JSON_STRING, false, false, "a folder is wanted"},
-    {"prompt", JSON_STRING, false, false, "a template is wanted"},
-    {"chat", JSON_STRING, false, false, "auto, none, required or a layout is wanted"},
-    {"system", JSON_STRING, false, false, "a text is wanted"},
-    {"chat_kwargs", JSON_ARRAY, false, false, "a list of \"key=value\" is wanted"},
-    {"date", JSON_STRING, false, false, "YYYY-MM-DD is wanted"},
-    {"all_turns", JSON_TRUE, false, false, "true or false is wanted"},
-    {"optimizer", JSON_STRING, false, false, "a name is wanted"},
-    {"schedule", JSON_STRING, false, false, "a name is wanted"},
-    {"state", JSON_STRING, false, false, "f32 or bf16 is wanted"},
-    {"retain_term", JSON_STRING, false, false, "a name is wanted"},
-    {"stop_when", JSON_STRING, false, false, "a rule is wanted"},
-    {"rounded", JSON_ARRAY, false, false, "a list of q4_0 and q8_0 is wanted"},
-    {"eos", JSON_TRUE, false, false, "true or false is wanted"},
-    {"land", JSON_TRUE, false, false, "true or false is wanted"},
-    {"updates", JSON_INTEGER, false, false, "a number without fraction is wanted"},
-    {"tune", JSON_TRUE, false, true, "true or false is wanted"},
-    {"steps", JSON_INTEGER, false, false, "a number without fraction is wanted"},
-    {"batch", JSON_INTEGER, false, false, "a number without fraction is wanted"},
-    {"accumulate", JSON_INTEGER, false, false, "a number without fraction is wanted"},
-    {"warmup", JSON_INTEGER, false, false, "a number without fraction is wanted"},
-    {"eval_every", JSON_INTEGER, false, false, "a number without fraction is wanted"},
-    {"alpha", JSON_REAL, false, false, "a number is wanted"},
-    {"forget_weight", JSON_REAL, false, false, "a number is wanted"},
-    {"weight_decay", JSON_REAL, false, false, "a number is wanted"},
-    {"clip", JSON_REAL, false, false, "a number is wanted"},
-    {"rectify", JSON_REAL, false, false, "a number is wanted"},
+    {"model", JSON_STRING, true, false, "expected a folder"},
+    {"forget", JSON_STRING, true, false, "expected a file of rows"},
+    {"retain", JSON_STRING, true, false, "expected a file of rows"},
+    {"eval", JSON_OBJECT, true, false, "expected an object of NAME: ROWS"},
+    {"lr", JSON_ARRAY, false, true, "expected a list"},
+    {"objectives", JSON_ARRAY, false, true, "expected a list"},
+    {"selectors", JSON_ARRAY, false, true, "expected a list"},
+    {"exclude", JSON_ARRAY, false, true, "expected a list of lists of patterns"},
+    {"densities", JSON_ARRAY, false, true, "expected a list"},
+    {"protect", JSON_ARRAY, false, true, "expected a list of texts"},
+    {"seeds", JSON_ARRAY, false, true, "expected a list"},
+    {"grids", JSON_ARRAY, false, true, "expected a list of objects with axes"},
+    {"keep", JSON_ARRAY, false, true, "expected a list of columns"},
+    {"columns", JSON_ARRAY, false, true, "expected a list of columns"},
+    {"relearn", JSON_OBJECT, false, false, "expected an object with data, steps and lr"},
+    {"suites", JSON_OBJECT, false, false, "expected an object with run and sets"},
+    {"params", JSON_OBJECT, false, false, "expected an object of numbers"},
+    {"plot", JSON_STRING, false, true, "expected a column"},
+    {"refusal", JSON_STRING, false, false, "expected a file"},
+    {"reference", JSON_STRING, false, false, "expected a folder"},
+    {"prompt", JSON_STRING, false, false, "expected a template"},
+    {"chat", JSON_STRING, false, false, "expected auto, none, required or a layout"},
+    {"system", JSON_STRING, false, false, "expected a text"},
+    {"chat_kwargs", JSON_ARRAY, false, false, "expected a list of \"key=value\""},
+    {"date", JSON_STRING, false, false, "expected YYYY-MM-DD"},
+    {"all_turns", JSON_TRUE, false, false, "expected true or false"},
+    {"optimizer", JSON_STRING, false, false, "expected a name"},
+    {"schedule", JSON_STRING, false, false, "expected a name"},
+    {"state", JSON_STRING, false, false, "expected f32 or bf16"},
+    {"retain_term", JSON_STRING, false, false, "expected a name"},
+    {"stop_when", JSON_STRING, false, false, "expected a rule"},
+    {"rounded", JSON_ARRAY, false, false, "expected a list of q4_0 and q8_0"},
+    {"eos", JSON_TRUE, false, false, "expected true or false"},
+    {"land", JSON_TRUE, false, false, "expected true or false"},
+    {"updates", JSON_INTEGER, false, false, "expected a whole number"},
+    {"tune", JSON_TRUE, false, true, "expected true or false"},
+    {"steps", JSON_INTEGER, false, false, "expected a whole number"},
+    {"batch", JSON_INTEGER, false, false, "expected a whole number"},
+    {"accumulate", JSON_INTEGER, false, false, "expected a whole number"},
+    {"warmup", JSON_INTEGER, false, false, "expected a whole number"},
+    {"eval_every", JSON_INTEGER, false, false, "expected a whole number"},
+    {"alpha", JSON_REAL, false, false, "expected a number"},
+    {"forget_weight", JSON_REAL, false, false, "expected a number"},
+    {"weight_decay", JSON_REAL, false, false, "expected a number"},
+    {"clip", JSON_REAL, false, false, "expected a number"},
+    {"rectify", JSON_REAL, false, false, "expected a number"},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
@@ -90,19 +90,19 @@ wagle_status wg_sweep_check(wagle_ctx *ctx, const wg_sweep *s)
 
     if (!json_is_object(s->spec))
         return wg_fail(ctx, WAGLE_E_INPUT,
-                       "sweep: the spec is no object; docs/reference/sweep.md has one");
+                       "sweep: the spec is not an object; docs/reference/sweep.md has an example");
     json_object_foreach (s->spec, name, value) {
         int i = 0;
         while (i < KEYS && strcmp(keys[i].name, name) != 0)
             i++;
         if (i == KEYS)
-            return wg_sweep_refuse(ctx, name, "a spec has no such key (docs/reference/sweep.md)");
+            return wg_sweep_refuse(ctx, name, "there is no such key (docs/reference/sweep.md)");
         if (!is_of(value, keys[i].type) && strcmp(name, axes[RATES]) != 0) /* see check_axis */
             return wg_sweep_refuse(ctx, name, keys[i].wanted);
     }
     value = json_object_get(s->spec, "updates");
     if (value != NULL && (json_integer_value(value) < 1 || json_integer_value(value) > 1000000))
-        return wg_sweep_refuse(ctx, "updates", "from 1 to a million");
+        return wg_sweep_refuse(ctx, "updates", "must be from 1 to a million");
     for (int i = 0; i < KEYS; i++)
         if (keys[i].needed && json_object_get(s->spec, keys[i].name) == NULL)
             return wg_sweep_refuse(ctx, keys[i].name, keys[i].wanted);
@@ -154,9 +154,9 @@ static wagle_status check_start(wagle_ctx *ctx, const json_t *lr)
 {
     return lr == NULL || (json_is_number(lr) && json_number_value(lr) > 0)
                ? WAGLE_OK
-               : wg_sweep_refuse(ctx, axes[RATES],
-                                 "with 'updates' one number above 0 is wanted, where the search "
-                                 "starts");
+               : wg_sweep_refuse(
+                     ctx, axes[RATES],
+                     "with 'updates' it must be one number above 0, where the search starts");
 }
 
 static wagle_status check_axis(wagle_ctx *ctx, const json_t *list, int i)
@@ -168,15 +168,15 @@ static wagle_status check_axis(wagle_ctx *ctx, const json_t *list, int i)
     if (list == NULL && (i == EXCLUDE || i == DENSITIES || i == PROTECT))
         return WAGLE_OK;
     if (json_array_size(list) == 0)
-        return wg_sweep_refuse(ctx, axes[i], "a list is wanted");
+        return wg_sweep_refuse(ctx, axes[i], "expected a list");
     json_array_foreach (list, k, value)
         if (i == EXCLUDE ? !holds_texts(value)
             : text       ? !json_is_string(value)
                          : !json_is_number(value))
             return wg_sweep_refuse(ctx, axes[i],
-                                   i == EXCLUDE ? "a list of lists of patterns is wanted"
-                                   : text       ? "a list of names is wanted"
-                                                : "a list of numbers is wanted");
+                                   i == EXCLUDE ? "expected a list of lists of patterns"
+                                   : text       ? "expected a list of names"
+                                                : "expected a list of numbers");
     return WAGLE_OK;
 }
 
@@ -214,7 +214,8 @@ wagle_status wg_sweep_selector(wagle_ctx *ctx, const char *text, char *name,
     return gamma == NULL || wagle_gamma_read(gamma, &o->gamma)
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_INPUT,
-                         "sweep: selector '%s': after @ auto, diag, protect or a number above 0",
+                         "sweep: selector '%s': expected auto, diag, protect or a number above 0 "
+                         "after @",
                          text);
 }
 
@@ -246,8 +247,8 @@ wagle_status wg_sweep_protect(wagle_ctx *ctx, wg_sweep *s, const char *text, wag
 
     if (n == 0 || !whole || !(o->protect_damping > 0) || (parts == 2 && rank < 0))
         return wg_fail(ctx, WAGLE_E_INPUT,
-                       "sweep: 'protect': '%.64s': none, ROWS@DAMPING or ROWS@DAMPING@RANK is "
-                       "wanted, as in retain@0.1",
+                       "sweep: 'protect': '%.64s': expected none, ROWS@DAMPING or "
+                       "ROWS@DAMPING@RANK, as in retain@0.1",
                        text);
     if (parts == 2)
         o->protect_rank = rank;
@@ -353,15 +354,15 @@ static wagle_status grid_at(wagle_ctx *ctx, const wg_sweep *s, size_t g, const j
 
     *out = json_array_get(grids, g);
     if (grids != NULL && !json_is_object(*out))
-        return wg_sweep_refuse(ctx, "grids", "a list of objects with axes is wanted");
+        return wg_sweep_refuse(ctx, "grids", "expected a list of objects with axes");
     json_object_foreach ((json_t *)(uintptr_t)*out, name, value) {
         int i = 0;
         while (i < AXES && strcmp(axes[i], name) != 0)
             i++;
         if (i == AXES)
             return wg_sweep_refuse(ctx, name,
-                                   "no axis (objectives, selectors, exclude, densities, "
-                                   "protect, lr), so not for an entry of grids");
+                                   "not an axis (objectives, selectors, exclude, densities, "
+                                   "protect, lr), so it cannot be in an entry of grids");
     }
     return WAGLE_OK;
 }
@@ -376,7 +377,7 @@ static wagle_status add_all(wagle_ctx *ctx, wg_sweep *s, json_t *known)
     for (size_t i = 0; i < length(seeds); i++) {
         const json_t *seed = json_array_get(seeds, i);
         if (seed != NULL && !json_is_integer(seed))
-            return wg_sweep_refuse(ctx, "seeds", "a list of whole numbers is wanted");
+            return wg_sweep_refuse(ctx, "seeds", "expected a list of whole numbers");
         for (size_t g = 0; g < grids; g++) {
             WG_TRY(grid_at(ctx, s, g, &grid));
             WG_TRY(count_points(ctx, s, grid, &count));

@@ -327,7 +327,7 @@ static wagle_status check_baseline(wagle_ctx *ctx, const wg_join *j)
         if (strcmp(j->method[i].objective, j->method[0].objective) == 0)
             st = wg_text_printf(ctx, &names, "%s'%s'", i > 0 ? ", " : "", j->method[i].name);
     if (st == WAGLE_OK)
-        st = wg_fail(ctx, WAGLE_E_USAGE, "--baseline '%.100s': no such method; there are %s",
+        st = wg_fail(ctx, WAGLE_E_USAGE, "--baseline '%.100s': no such method; choose from %s",
                      j->o->baseline, names.text != NULL ? names.text : "none");
     wg_text_free(&names);
     return st;
@@ -338,10 +338,10 @@ static wagle_status check_primary(wagle_ctx *ctx, const wg_join *j)
     for (int64_t i = 0; i < j->n; i++)
         if (wg_join_over(j, &j->method[i], wg_sweep_column, j->primary).n > 0)
             return WAGLE_OK;
-    return wg_fail(ctx, j->o->column != NULL ? WAGLE_E_USAGE : WAGLE_E_INPUT,
-                   "%s'%.100s': no run has such a column; a set of 'eval', relearned.SET or "
-                   "SUITE.METRIC is wanted",
-                   j->o->column != NULL ? "--column " : "the first of 'keep', ", j->primary);
+    return wg_fail(
+        ctx, j->o->column != NULL ? WAGLE_E_USAGE : WAGLE_E_INPUT,
+        "%s'%.100s': no run has this column; use a set of 'eval', relearned.SET or SUITE.METRIC",
+        j->o->column != NULL ? "--column " : "the first of 'keep', ", j->primary);
 }
 
 /* --- the command --------------------------------------------------------------------------------
@@ -363,7 +363,8 @@ static wagle_status choose_columns(wagle_ctx *ctx, wg_join *j)
     j->primary =
         j->o->column != NULL ? j->o->column : json_string_value(json_array_get(j->keep, 0));
     if (j->primary == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "%s: its spec keeps no column; --column names one",
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "%s: its spec has no column to keep; choose one with --column",
                        j->o->sweeps[0]);
     WG_TRY(wg_join_add(ctx, j->compared, j->primary));
     json_array_foreach (j->keep, i, name)
@@ -471,14 +472,13 @@ void wagle_join_defaults(wagle_join_options *o)
 static wagle_status check_options(wagle_ctx *ctx, const wagle_join_options *o)
 {
     if (o->n < 2)
-        return wg_fail(ctx, WAGLE_E_USAGE,
-                       "two or more folders of sweeps are wanted, one for each task");
+        return wg_fail(ctx, WAGLE_E_USAGE, "give two or more folders of sweeps, one for each task");
     if (!(o->margin > 0))
         return wg_fail(ctx, WAGLE_E_USAGE, "the margin of equivalence must be above 0");
     if (ctx->dry_run)
         return WAGLE_OK;
     if (o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "no folder to write into was named: --out DIR");
+        return wg_fail(ctx, WAGLE_E_USAGE, "--out DIR is missing");
     return wg_output_check(ctx, o->out, o->force, o->sweeps, (int)o->n);
 }
 

@@ -113,8 +113,7 @@ static wagle_status take_kwargs(wagle_ctx *ctx, wg_sweep *s)
 
     json_array_foreach (list, i, value) {
         if (i >= WG_SWEEP_KWARGS || !json_is_string(value))
-            return wg_sweep_refuse(ctx, "chat_kwargs",
-                                   "a list of up to 16 \"key=value\" is wanted");
+            return wg_sweep_refuse(ctx, "chat_kwargs", "expected a list of up to 16 \"key=value\"");
         s->kwarg[i] = json_string_value(value);
     }
     return WAGLE_OK;
@@ -134,19 +133,18 @@ wagle_status wg_sweep_check_files(wagle_ctx *ctx, wg_sweep *s)
         WG_TRY(check_path(ctx, s, text_of(s->spec, keys[i])));
     if (again != NULL &&
         (text_of(again, "data") == NULL || !json_is_number(json_object_get(again, "lr"))))
-        return wg_sweep_refuse(ctx, "relearn", "data (a file) and lr (a number) are wanted");
+        return wg_sweep_refuse(ctx, "relearn", "expected data (a file) and lr (a number)");
     WG_TRY(check_path(ctx, s, text_of(again, "data")));
     WG_TRY(check_path(ctx, s, text_of(suites, "gold")));
     json_object_foreach (json_object_get(s->spec, "eval"), name, value) {
         if (!json_is_string(value) || strchr(name, '.') != NULL)
             return wg_sweep_refuse(ctx, "eval",
-                                   "an object of NAME: ROWS is wanted, names without "
-                                   "dots");
+                                   "expected an object of NAME: ROWS, with names without dots");
         WG_TRY(check_path(ctx, s, json_string_value(value)));
     }
     json_object_foreach (json_object_get(suites, "sets"), name, value) {
         if (!json_is_string(value))
-            return wg_sweep_refuse(ctx, "suites", "sets: an object of NAME: FILE is wanted");
+            return wg_sweep_refuse(ctx, "suites", "sets: expected an object of NAME: FILE");
         WG_TRY(check_path(ctx, s, json_string_value(value)));
     }
     for (int64_t k = 0; k < s->n; k++) {
@@ -155,9 +153,9 @@ wagle_status wg_sweep_check_files(wagle_ctx *ctx, wg_sweep *s)
     }
     json_array_foreach (json_object_get(s->spec, "rounded"), i, value)
         if (!json_is_string(value) || wg_block_kind_find(json_string_value(value)) < 0)
-            return wg_sweep_refuse(ctx, "rounded", "a list of q4_0 and q8_0 is wanted");
+            return wg_sweep_refuse(ctx, "rounded", "expected a list of q4_0 and q8_0");
     if (suites != NULL && text_of(suites, "run") == NULL)
-        return wg_sweep_refuse(ctx, "suites", "run: names of suites are wanted");
+        return wg_sweep_refuse(ctx, "suites", "run: expected names of suites");
     return WAGLE_OK;
 }
 
@@ -417,10 +415,11 @@ static wagle_status list_sets(wagle_ctx *ctx, wg_sweep *s, const json_t *sets,
 
     json_object_foreach ((json_t *)(uintptr_t)sets, name, value) {
         wg_text entry = {0};
-        wagle_status st = n < WG_SWEEP_SETS ? wg_sweep_file(ctx, s, json_string_value(value), &path)
-                                            : wg_sweep_refuse(ctx, "suites",
-                                                              "sets: an object of NAME: FILE is "
-                                                              "wanted, of at most 32");
+        wagle_status st =
+            n < WG_SWEEP_SETS
+                ? wg_sweep_file(ctx, s, json_string_value(value), &path)
+                : wg_sweep_refuse(ctx, "suites",
+                                  "sets: expected an object of NAME: FILE with at most 32 entries");
         if (st == WAGLE_OK)
             st = wg_text_printf(ctx, &entry, "%s=%s", name, path);
         if (st == WAGLE_OK)

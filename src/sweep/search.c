@@ -259,15 +259,15 @@ wagle_status wg_sweep_check_search(wagle_ctx *ctx, const wg_sweep *s, const wagl
     if (s->updates == 0)
         return WAGLE_OK;
     if (o->stop_when == NULL)
-        return wg_sweep_refuse(ctx, "updates", "it needs 'stop_when', which ends a run");
+        return wg_sweep_refuse(ctx, "updates", "needs 'stop_when', which ends a run");
     if (o->eval_every < 1) /* refused by name elsewhere */
         return WAGLE_OK;
     bounds(s, o, &t);
     if (t.most < t.least)
         return wg_sweep_refuse(ctx, "eval_every",
-                               "no check falls within 10 % of 'updates'; a divisor of it does");
-    return o->steps >= t.most ? WAGLE_OK
-                              : wg_sweep_refuse(ctx, "steps",
-                                                "at least 1.1 times 'updates' is "
-                                                "wanted (3 times, unless given)");
+                               "no evaluation falls within 10 % of 'updates'; use a divisor of it");
+    return o->steps >= t.most
+               ? WAGLE_OK
+               : wg_sweep_refuse(ctx, "steps",
+                                 "must be at least 1.1 times 'updates' (default: 3 times)");
 }

@@ -88,7 +88,8 @@ static wagle_status load_done(wagle_ctx *ctx, wg_sweep *s, bool force)
     json_decref(before);
     if (!goes_on && wg_exists(runs))
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "%s: a sweep whose spec differs in more than axes; --force starts again",
+                       "%s: its sweep has another spec, which differs in more than the axes; add "
+                       "--force to start again",
                        s->out);
     if (goes_on && wg_exists(runs))
         WG_TRY(wg_json_read(ctx, runs, &s->done));
@@ -147,8 +148,8 @@ static wagle_status run(wagle_ctx *ctx, wg_sweep *s, bool force, char **table)
     WG_TRY(wg_sweep_path(ctx, s, "runs.json", &runs));
     WG_TRY(wg_sweep_path(ctx, s, "spec.json", &spec));
     if (wg_exists(s->out) && !wg_exists(spec) && !force)
-        return wg_fail(ctx, WAGLE_E_USAGE, "%s: exists and is no sweep; --force replaces it",
-                       s->out);
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "%s: exists and is not a sweep; add --force to replace it", s->out);
     if (force || !wg_exists(runs))
         WG_TRY(wg_sweep_try_suites(ctx, s));
     WG_TRY(wg_lock_folder(ctx, s->out, &lock));
@@ -183,7 +184,7 @@ wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *o, char **ta
     *table = NULL;
     wg_begin(ctx);
     if (o->spec == NULL || o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "sweep wants a SPEC.json and --out");
+        return wg_fail(ctx, WAGLE_E_USAGE, "sweep needs SPEC.json and --out DIR");
     wg_nest(ctx);
     st = read_spec(ctx, o->spec, &s);
     if (st == WAGLE_OK && !ctx->dry_run)

@@ -22,7 +22,8 @@ wagle_status wg_charsmap_read(wagle_ctx *ctx, const char *what, const void *data
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: the precompiled charsmap is cut short", what);
     memcpy(&trie, data, sizeof trie);
     if (trie % sizeof trie != 0 || trie > bytes - sizeof trie || trie == 0)
-        return wg_fail(ctx, WAGLE_E_INPUT, "%s: the precompiled charsmap's trie leaves it", what);
+        return wg_fail(ctx, WAGLE_E_INPUT,
+                       "%s: the precompiled charsmap's trie points outside of it", what);
     out->unit = (const uint32_t *)data + 1;
     out->units = trie / sizeof trie;
     out->text = (const char *)data + sizeof trie + trie;

@@ -188,7 +188,7 @@ static wagle_status add_option(wagle_ctx *ctx, const char *pair, json_t *to)
     wagle_status st = WAGLE_OK;
 
     if (equals == NULL || equals == pair)
-        return wg_fail(ctx, WAGLE_E_USAGE, "chat option '%.60s': NAME=VALUE is wanted", pair);
+        return wg_fail(ctx, WAGLE_E_USAGE, "chat option '%.60s': write it as NAME=VALUE", pair);
     key = wg_copy_text(ctx, pair, (size_t)(equals - pair));
     if (key == NULL)
         return WAGLE_E_RESOURCE;
@@ -208,7 +208,7 @@ static wagle_status check_options(wagle_ctx *ctx, const wg_chat *c, const wg_cha
         char *key = wg_copy_text(ctx, *k, strcspn(*k, "="));
         wagle_status st = key != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
         if (st == WAGLE_OK && !wg_jinja_reads(c->template, key))
-            st = wg_fail(ctx, WAGLE_E_USAGE, "chat option '%.60s': %s does not read it", key,
+            st = wg_fail(ctx, WAGLE_E_USAGE, "chat option '%.60s': %s does not use it", key,
                          c->name);
         wg_free(key);
         WG_TRY(st);
@@ -396,7 +396,7 @@ wagle_status wg_chat_render(wagle_ctx *ctx, const wg_chat *c, const json_t *mess
 
     if (!json_is_array(messages) || json_array_size(messages) == 0) {
         json_decref(list);
-        return wg_fail(ctx, WAGLE_E_INPUT, "a conversation has no messages");
+        return wg_fail(ctx, WAGLE_E_INPUT, "the conversation has no messages");
     }
     variables = json_copy(c->variables);
     if (st == WAGLE_OK && variables == NULL)

@@ -71,8 +71,7 @@ wagle_status wg_replace_matches(wagle_ctx *ctx, const pcre2_code *regex, const c
     wg_finder_begin(&f, text, bytes);
     while ((st = wg_finder_next(&f)) == WAGLE_OK && f.found) {
         if (!empty && f.start == f.stop)
-            WG_TRY_GOTO(wg_fail(ctx, WAGLE_E_INPUT,
-                                "the normalizer's pattern matches where there is nothing"),
+            WG_TRY_GOTO(wg_fail(ctx, WAGLE_E_INPUT, "the normalizer's pattern matches empty text"),
                         done);
         WG_TRY_GOTO(wg_text_add(ctx, out, text + from, (size_t)(f.start - from)), done);
         WG_TRY_GOTO(wg_text_addz(ctx, out, by), done);

@@ -13,7 +13,8 @@ static wagle_status put_token(const wg_loader *l, const char *text, size_t bytes
     const json_int_t i = json_is_integer(id) ? json_integer_value(id) : -1;
 
     if (i < 0 || i >= l->t->n_ids)
-        return wg_fail(l->ctx, WAGLE_E_INPUT, "%s: token '%.64s': not an id", l->what, text);
+        return wg_fail(l->ctx, WAGLE_E_INPUT, "%s: token '%.64s': its id is not valid", l->what,
+                       text);
     WG_TRY(wg_load_keep(l, text, bytes, &l->t->token[i]));
     wg_string_table_put(&l->t->by_text, l->t->token[i], bytes, (int32_t)i);
     l->t->longest = bytes > l->t->longest ? bytes : l->t->longest;

@@ -49,7 +49,7 @@ typedef struct reader {
 
 static wagle_status broken(const reader *r)
 {
-    return wg_fail(r->ctx, WAGLE_E_INPUT, "%s: not a SentencePiece model, or cut short", r->what);
+    return wg_fail(r->ctx, WAGLE_E_INPUT, "%s: not a SentencePiece model, or truncated", r->what);
 }
 
 static bool varint(bytes *in, uint64_t *out)
@@ -124,7 +124,7 @@ static wagle_status read_piece(reader *r, bytes in)
     if (p.text == NULL || p.bytes == 0 || p.bytes > LONGEST_PIECE || r->n == MOST_PIECES ||
         !wg_utf8_valid(p.text, p.bytes) || memchr(p.text, '\0', p.bytes) != NULL ||
         !(p.score - p.score == 0))
-        return wg_fail(r->ctx, WAGLE_E_INPUT, "%s: piece %lld is no text with a score", r->what,
+        return wg_fail(r->ctx, WAGLE_E_INPUT, "%s: piece %lld is not a text with a score", r->what,
                        (long long)r->n);
     WG_TRY(WG_GROW(r->ctx, &r->piece, &r->room, r->n + 1));
     r->piece[r->n++] = p;
@@ -189,9 +189,10 @@ static wagle_status read_all(reader *r, bytes in)
     if (r->n == 0)
         return broken(r);
     if (r->model_type != 1 && r->model_type != 2)
-        return wg_fail(r->ctx, WAGLE_E_INPUT,
-                       "%s: SentencePiece model type %llu; unigram and BPE are supported", r->what,
-                       (unsigned long long)r->model_type);
+        return wg_fail(
+            r->ctx, WAGLE_E_INPUT,
+            "%s: SentencePiece model type %llu is not supported; supported are unigram and BPE",
+            r->what, (unsigned long long)r->model_type);
     return WAGLE_OK;
 }
 

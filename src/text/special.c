@@ -112,8 +112,9 @@ static wagle_status read_added(wg_special *s)
         const bool special = named_special(s, text);
         const wg_token token = {.text = text, .special = special, .normalized = !special};
         if (!json_is_integer(id))
-            return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: added_tokens.json: '%.64s': not an id",
-                           s->files->path, text);
+            return wg_fail(s->ctx, WAGLE_E_INPUT,
+                           "%s: added_tokens.json: '%.64s': its id is not valid", s->files->path,
+                           text);
         WG_TRY(add_decoder(s, json_integer_value(id), &token));
     }
     json_array_foreach (s->files->whole ? list : NULL, i, one) {

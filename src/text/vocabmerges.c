@@ -23,7 +23,8 @@ static wagle_status check_vocabulary(wagle_ctx *ctx, const char *path, json_t *v
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: not an object of tokens and their ids", path);
     json_object_foreach (vocab, token, id)
         if (!json_is_integer(id) || json_integer_value(id) < 0)
-            return wg_fail(ctx, WAGLE_E_INPUT, "%s: token '%.64s': not an id", path, token);
+            return wg_fail(ctx, WAGLE_E_INPUT, "%s: token '%.64s': its id is not valid", path,
+                           token);
     return WAGLE_OK;
 }
 

@@ -27,7 +27,7 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     broken model.safetensors 'b""'; logits 'model.safetensors'
     broken model.safetensors 'raw[:5]'; logits 'not a safetensors file'
     broken model.safetensors 'raw[:4000]'; logits 'safetensors'
-    broken model.safetensors 'raw[:-1]'; logits 'leave the file'
+    broken model.safetensors 'raw[:-1]'; logits 'past the'
     broken model.safetensors 'raw + b"x"'; logits 'after the last tensor'
     broken model.safetensors 'struct.pack("<Q", 2**63) + raw[8:]'; logits 'the header claims'
     broken model.safetensors 'struct.pack("<Q", len(raw) - 8) + raw[8:]'; logits 'JSON'
@@ -35,15 +35,15 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     broken model.safetensors 'header(lambda h: [1])'; logits 'not a JSON object'
     broken model.safetensors 'header(lambda h: put(h, first, "dtype", "F128"))'; logits 'F128'
     broken model.safetensors 'header(lambda h: put(h, first, "dtype", "F64"))'; logits 'do not fit'
-    broken model.safetensors 'header(lambda h: put(h, first, "dtype", 3))'; logits 'wants dtype'
+    broken model.safetensors 'header(lambda h: put(h, first, "dtype", 3))'; logits 'needs dtype'
     broken model.safetensors 'header(lambda h: put(h, first, "dtype", "I32"))'; logits 'I32'
     broken model.safetensors 'header(lambda h: put(h, first, "shape", [-1, 48]))'; logits 'do not fit'
     broken model.safetensors 'header(lambda h: put(h, first, "shape", [2**62, 2**62]))'; logits 'do not fit'
-    broken model.safetensors 'header(lambda h: put(h, first, "shape", [48, 320]))'; logits 'config says [320,48]'
+    broken model.safetensors 'header(lambda h: put(h, first, "shape", [48, 320]))'; logits 'config.json says [320,48]'
     broken model.safetensors 'header(lambda h: put(h, first, "shape", [1,2,3,4,5]))'; logits 'dimensions'
     broken model.safetensors 'header(lambda h: put(h, first, "shape", ["a"]))'; logits 'whole number'
-    broken model.safetensors 'header(lambda h: put(h, first, "data_offsets", [0, 2**62]))'; logits 'leave the file'
-    broken model.safetensors 'header(lambda h: put(h, first, "data_offsets", [8, 4]))'; logits 'leave the file'
+    broken model.safetensors 'header(lambda h: put(h, first, "data_offsets", [0, 2**62]))'; logits 'past the'
+    broken model.safetensors 'header(lambda h: put(h, first, "data_offsets", [8, 4]))'; logits 'past the'
     broken model.safetensors 'header(lambda h: put(h, first, "data_offsets", [4, 61444]))'; logits 'before its data'
     broken model.safetensors 'header(lambda h: h.update({"x": dict(h[first])}))'; logits 'overlaps'
     broken model.safetensors 'header(lambda h: h.update({"y": h.pop(first)}))'; logits 'no tensor'
@@ -62,12 +62,12 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     broken config.json 'config(model_type="DROP")'; logits 'model_type'
     broken config.json 'config(vocab_size=-1)'; logits 'vocab_size'
     broken config.json 'config(vocab_size=1e30)'; logits 'vocab_size'
-    broken config.json 'config(vocab_size=321)'; logits 'config says [321,48]'
+    broken config.json 'config(vocab_size=321)'; logits 'config.json says [321,48]'
     broken config.json 'config(hidden_size="48")'; logits 'hidden_size'
     broken config.json 'config(num_hidden_layers=4)'; logits 'no tensor'
-    broken config.json 'config(num_hidden_layers=2)'; logits 'not of this model type'
-    broken config.json 'config(num_key_value_heads=4)'; logits 'do not make a model'
-    broken config.json 'config(head_dim=7)'; logits 'do not make a model'
+    broken config.json 'config(num_hidden_layers=2)'; logits 'does not belong to this model type'
+    broken config.json 'config(num_key_value_heads=4)'; logits 'do not fit together'
+    broken config.json 'config(head_dim=7)'; logits 'do not fit together'
     broken config.json 'config(hidden_act="mish")'; logits 'mish'
     broken config.json 'config(hidden_act=5)'; logits 'hidden_act'
     broken config.json 'config(attention_bias=True)'; logits 'q_proj.bias'
@@ -107,7 +107,7 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     echo '{"input_ids": [1,2' >rows; rows 3 'rows:1'
     echo '[1, 2]' >rows; rows 3 'JSON object'
     echo '{"input_ids": []}' >rows; rows 3 'empty'
-    echo '{"input_ids": [1,2], "labels": [1]}' >rows; rows 3 "rows:1: 'labels' has 1 numbers, 'input_ids' has 2"
+    echo '{"input_ids": [1,2], "labels": [1]}' >rows; rows 3 "rows:1: 'labels' has 1 numbers and 'input_ids' has 2"
     echo '{"input_ids": [1, 320]}' >rows; rows 3 'token 320 is outside'
     echo '{"input_ids": [1, -5]}' >rows; rows 3 'token -5'
     echo '{"input_ids": [1, 5], "labels": [1, 999]}' >rows; rows 3 'label 999'
@@ -134,7 +134,7 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     refused 3 'not a score file' "$WAGLE" mask --scores othermask --density 0.1 --out out
     refused 2 'density 1.5' "$WAGLE" mask --scores scores --density 1.5 --out out
     refused 2 'density 0' "$WAGLE" mask --scores scores --density 0 --out out
-    refused 2 'selects none' "$WAGLE" mask --scores scores --density 1e-9 --out out
+    refused 2 'selects no weight' "$WAGLE" mask --scores scores --density 1e-9 --out out
     refused 2 'no tensor is left' "$WAGLE" mask --scores scores --density 0.1 --include nothing --out out
     refused 2 '--format' "$WAGLE" mask --scores scores --density 0.1 --format nib --out out
     echo 'GGUFxxxxxxxxxxxxxxxxxxxxx' >bad.gguf
@@ -176,7 +176,7 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     refused 2 '--npo-beta' unlearn --objective npo --npo-beta 1000
     refused 2 'no option' unlearn --npo-beta 1
     refused 2 '--gamma' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma -1 --out out
-    refused 2 'no data file' "$WAGLE" logits --model "$model" --out out
+    refused 2 '--data ROWS is missing' "$WAGLE" logits --model "$model" --out out
     refused 2 'unexpected argument' unlearn surplus
     refused 2 'no metric' "$WAGLE" eval --model "$model" --data forget.jsonl --metrics joy
     refused 2 '--memory' unlearn --memory plenty

@@ -9,7 +9,7 @@ early() { refused "$1" "$2" "$WAGLE" "${@:3}"; }
     unlearn 2 "no objective 'nope'" --objective nope
     unlearn 2 "no selector 'nope'" --selector nope
     unlearn 2 '--retain-term nope' --retain-term nope
-    unlearn 2 '--gamma wants' --selector wagle --gamma high
+    unlearn 2 '--gamma must be' --selector wagle --gamma high
     unlearn 2 '--schedule' --schedule nope
     unlearn 2 'nope' --optimizer nope
     unlearn 2 '--state' --state nope
@@ -19,7 +19,7 @@ early() { refused "$1" "$2" "$WAGLE" "${@:3}"; }
     unlearn 2 'layers:x' --selector snip --include layers:x
     unlearn 2 "no suite 'nope'" --suite nope --set a=forget.jsonl
     unlearn 3 'cannot be written' --out-patch nowhere/patch
-    early 2 'wants --retain' unlearn --model nowhere --forget forget.jsonl --out out
+    early 2 'needs --retain' unlearn --model nowhere --forget forget.jsonl --out out
     early 3 'cannot be written' unlearn --model nowhere --forget forget.jsonl --retain retain.jsonl --out no/where
 }
 
@@ -50,7 +50,7 @@ early() { refused "$1" "$2" "$WAGLE" "${@:3}"; }
     early 2 "no suite 'joy'" eval --model nowhere --suite joy --set a=forget.jsonl
     early 2 "joy" eval --model nowhere --suite tofu --set forget=forget.jsonl --set joy=forget.jsonl
     early 3 'cannot be written' eval --model nowhere --suite mcq --set a=forget.jsonl --out no/where.json
-    early 2 'ends in .json' eval --model nowhere --suite mcq --set a=forget.jsonl --out where
+    early 2 'end in .json' eval --model nowhere --suite mcq --set a=forget.jsonl --out where
     touch there.rows.jsonl
     early 2 'there.rows.jsonl' eval --model nowhere --suite mcq --set a=forget.jsonl --out there.json
     early 3 'cannot be written' eval --model nowhere --data forget.jsonl --out no/where.json

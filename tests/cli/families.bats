@@ -25,7 +25,7 @@ load helpers
     byte_tokenizer model
     python3 -c 'import json; print(json.dumps({"input_ids": [5] * 129}))' >long.jsonl
     refused 3 'at most 128' "$WAGLE" eval --model model --data long.jsonl
-    refused 3 'the model takes 128' "$WAGLE" generate --model model --prompt 'Who' --max-tokens 200
+    refused 3 "the model's 128 positions" "$WAGLE" generate --model model --prompt 'Who' --max-tokens 200
 }
 
 @test "GPT-2 files without their prefix, and with stored attention masks, are read" {

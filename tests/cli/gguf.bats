@@ -107,7 +107,7 @@ PY
         [[ $output == *rope* || $output == *beta_fast* || $output == *short_factor* ]]
     done
     model_named llama-mha
-    refused 2 "no type 'q3'" "$WAGLE" export model --out out --type q3
+    refused 2 "--type q3: must be" "$WAGLE" export model --out out --type q3
     rm model/tokenizer.json
     refused 3 'tokenizer.json' "$WAGLE" export model --out out
 }
@@ -184,13 +184,13 @@ PY
     "$WAGLE" import part-00001-of-00003.gguf --out joined --dtype f32
     diff -r whole joined
     "$WAGLE" inspect part-00001-of-00003.gguf | grep -qE '^kind +gguf'
-    refused 3 'name the first' "$WAGLE" import part-00002-of-00003.gguf --out out
+    refused 3 'give the first' "$WAGLE" import part-00002-of-00003.gguf --out out
     cp part-00002-of-00003.gguf part-00003-of-00003.gguf
     refused 3 'not part 3 of 3' "$WAGLE" import part-00001-of-00003.gguf --out out
     rm part-00003-of-00003.gguf
     refused 3 'part-00003-of-00003.gguf' "$WAGLE" import part-00001-of-00003.gguf --out out
     mv part-00001-of-00003.gguf one.gguf
-    refused 3 'name the first' "$WAGLE" import one.gguf --out out
+    refused 3 'give the first' "$WAGLE" import one.gguf --out out
 }
 
 @test "a GGUF file where a model folder is wanted: import it first" {

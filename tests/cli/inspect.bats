@@ -38,7 +38,7 @@ assert m["kind"] == "mask" and m["selected"] == sum(m["selected_by_tensor"].valu
     "$WAGLE" eval --model run --data forget.jsonl --metrics nll --out e.json --quiet
     "$WAGLE" inspect e.json | grep -q '^overall.nll '
     echo '{"a": 1}' >other.json
-    refused 3 'JSON, but no result of eval' "$WAGLE" inspect other.json
+    refused 3 'JSON, but not a result of eval' "$WAGLE" inspect other.json
     refused 3 'no config.json' "$WAGLE" inspect .
 }
 

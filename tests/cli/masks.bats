@@ -45,7 +45,7 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
     read -r e a f n l1 l01 re <<<"$(selected m-embeddings m-attention m-ffn m-norms m-layers:1 m-layers:0-1 'm-re:layers\.[02]\.mlp')"
     [ $((e + a + f + n)) = 68688 ] && [ $l01 = $((2 * l1)) ] && [ $((3 * re)) = $((2 * f)) ]
     refused 2 "pattern 're:(': " "$WAGLE" mask --scores s --include 're:(' --out out
-    refused 2 'as in layers:4-9' "$WAGLE" mask --scores s --include layers:x --out out
+    refused 2 'write a range of layers as layers:4-9' "$WAGLE" mask --scores s --include layers:x --out out
 }
 
 @test "scopes: of each tensor, of each row" {
@@ -65,13 +65,13 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
     "$WAGLE" mask --scores s --density 0.5 --out m
     "$WAGLE" attribute --model "$GOLD/models/llama-mha" --forget forget.jsonl --selector magnitude --out s2
     "$WAGLE" mask --scores s2 --density 0.5 --out m2
-    refused 3 'masks of one model' "$WAGLE" mask --op and m m2 --out out
+    refused 3 'the masks must be of one model' "$WAGLE" mask --op and m m2 --out out
     refused 2 'and, or, minus or invert' "$WAGLE" mask --op xor m m --out out
     refused 2 'wants one mask' "$WAGLE" mask --op invert m m --out out
     refused 3 'this is not a mask' "$WAGLE" mask --op and m s --out out
-    refused 2 '--compare wants masks' "$WAGLE" mask --compare
-    refused 2 'this one is not a rule' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --loss dpo --out out
-    refused 2 'auto, diag or protect' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma dia --out out
+    refused 2 '--compare needs masks to compare' "$WAGLE" mask --compare
+    refused 2 'it does not follow from' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --loss dpo --out out
+    refused 2 'diag, auto, protect or a number' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma dia --out out
 }
 
 @test "gamma diag is wagle-diag, and another loss gives other scores" {
@@ -98,7 +98,7 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
     refused 2 "{} in --out" "$WAGLE" mask --scores scores --densities 0.1,0.2 --out out
     refused 2 "as in" "$WAGLE" mask --scores scores --densities '0.1;0.2' --out 'out{}'
     refused 2 "density 2" "$WAGLE" mask --scores scores --densities 0.1,2 --out 'out{}'
-    refused 2 "0.1 stands twice" "$WAGLE" mask --scores scores --densities 0.1,0.1 --out 'out{}'
+    refused 2 "0.1 is given twice" "$WAGLE" mask --scores scores --densities 0.1,0.1 --out 'out{}'
 }
 
 @test "neurons: whole rows by their summed scores, whole columns of gpt2's matrices" {

@@ -33,12 +33,12 @@ gold_rows() {
         ! cmp -s one two || [ "$2" = --npo-beta ] # at its own reference npo's slope does not depend on beta
     done
     refused 2 'objective ga has no option npo.beta' "$WAGLE" gradient --objective ga --model "$model" --forget forget.jsonl --npo-beta 1 --out out
-    refused 2 'rmu.layer 9: the model' "$WAGLE" gradient --objective rmu --model "$model" --forget forget.jsonl --retain retain.jsonl --rmu-layer 9 --out out
-    refused 2 'wants --refusal' "$WAGLE" gradient --objective dpo --model "$model" --forget forget.jsonl --retain retain.jsonl --out out
-    refused 2 'wants --retain' "$WAGLE" gradient --objective npo --model "$model" --forget forget.jsonl --out out
+    refused 2 '--rmu-layer 9: must be' "$WAGLE" gradient --objective rmu --model "$model" --forget forget.jsonl --retain retain.jsonl --rmu-layer 9 --out out
+    refused 2 'needs --refusal' "$WAGLE" gradient --objective dpo --model "$model" --forget forget.jsonl --retain retain.jsonl --out out
+    refused 2 'needs --retain' "$WAGLE" gradient --objective npo --model "$model" --forget forget.jsonl --out out
     refused 2 'no objective' "$WAGLE" gradient --objective gradif --model "$model" --forget forget.jsonl --out out
-    refused 3 '8 rows, and there are 6 to forget' "$WAGLE" gradient --objective po --model "$model" --forget forget.jsonl --retain retain.jsonl --refusal retain.jsonl --out out
-    refused 2 'does not go with' "$WAGLE" gradient --objective ga --retain-term hidden --model "$model" --forget forget.jsonl --retain retain.jsonl --out out
+    refused 3 '8 rows, but 6 rows to forget' "$WAGLE" gradient --objective po --model "$model" --forget forget.jsonl --retain retain.jsonl --refusal retain.jsonl --out out
+    refused 2 'cannot be used with' "$WAGLE" gradient --objective ga --retain-term hidden --model "$model" --forget forget.jsonl --retain retain.jsonl --out out
 }
 
 @test "retain terms are independent of the forget term" {
@@ -100,7 +100,7 @@ PY
     "$WAGLE" diff "$model" out --out p
     [ "$("$WAGLE" inspect p --json --tensors | python3 -c 'import json, sys; print({t["name"].split(".")[-2] for t in json.load(sys.stdin)["tensors"]})')" = "{'q_proj'}" ]
     rm -rf out p
-    refused 2 'one of --mask, --selector and --lora' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --lora 4 --selector snip --out out
+    refused 2 'give only one of --mask, --selector and --lora' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --lora 4 --selector snip --out out
     refused 2 'matches no matrix' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --lora 4 --lora-targets nothing --out out
 }
 
@@ -117,7 +117,7 @@ a, w = json.load(open("all.json")), json.load(open("weighted.json"))
 want = sum(t * (2 if i < 3 else 0.5) for i, t in enumerate(a["per_sequence"])) / 6
 assert abs(w["forget"] - want) < 1e-6, (w["forget"], want)
 PY
-    refused 2 'a weight above 0' "$WAGLE" gradient --objective ga --model "$model" --forget f1@-1 --out out
+    refused 2 'must be a number above 0' "$WAGLE" gradient --objective ga --model "$model" --forget f1@-1 --out out
     refused 3 'nosuch' "$WAGLE" gradient --objective ga --model "$model" --forget f1 --forget nosuch --out out
 }
 
@@ -127,7 +127,7 @@ PY
     printf '{"input_ids": [5, 6, 7, 8], "token_weights": [0, 1]}\n' >f
     refused 3 "as long as 'input_ids'" "$WAGLE" gradient --objective custom --model "$model" --forget f --retain retain.jsonl --out out
     printf '{"input_ids": [5, 6], "token_weights": [0, "x"]}\n' >f
-    refused 3 "'token_weights' holds a text; numbers are wanted" "$WAGLE" gradient --objective custom --model "$model" --forget f --retain retain.jsonl --out out
+    refused 3 "'token_weights' holds a text; expected numbers" "$WAGLE" gradient --objective custom --model "$model" --forget f --retain retain.jsonl --out out
 }
 
 @test "--rectify is the projection of its paper, in the moving mean of retain gradients" {
@@ -192,8 +192,8 @@ PY
     cmp whole/model.safetensors single/model.safetensors
     cmp twelve/model.safetensors pieces/model.safetensors
     [ "$(python3 -c 'import json; print(json.load(open("whole/manifest.json"))["rectify"])')" = 0.9 ]
-    refused 2 "--rectify wants an objective" "$WAGLE" unlearn --model start --forget forget.jsonl --retain retain.jsonl --objective ga --rectify 0.8 --out out
-    refused 2 "--rectify wants an objective" "$WAGLE" unlearn --model start --forget forget.jsonl --retain retain.jsonl --objective rmu --rectify 0.8 --out out
-    refused 2 "without --lora" "$WAGLE" unlearn --model start --forget forget.jsonl --retain retain.jsonl --rectify 0.8 --lora 4 --out out
+    refused 2 "--rectify needs an objective" "$WAGLE" unlearn --model start --forget forget.jsonl --retain retain.jsonl --objective ga --rectify 0.8 --out out
+    refused 2 "--rectify needs an objective" "$WAGLE" unlearn --model start --forget forget.jsonl --retain retain.jsonl --objective rmu --rectify 0.8 --out out
+    refused 2 "cannot be used with --lora" "$WAGLE" unlearn --model start --forget forget.jsonl --retain retain.jsonl --rectify 0.8 --lora 4 --out out
     refused 2 "at most 1" "$WAGLE" unlearn --model start --forget forget.jsonl --retain retain.jsonl --rectify 1.5 --out out
 }

@@ -5,8 +5,8 @@ usage() { refused 2 "$1" "$WAGLE" "${@:2}"; }
 
 @test "an option given twice is refused, unless several have a meaning" {
     usage '--lr was given twice' unlearn --lr 1e-5 --lr 1e-4
-    usage '--model was given twice; eval takes one' eval --model a --model b
-    usage '--data was given twice; eval takes one' eval --data forget.jsonl --data retain.jsonl
+    usage '--model was given twice; eval takes only one' eval --model a --model b
+    usage '--data was given twice; eval takes only one' eval --data forget.jsonl --data retain.jsonl
     usage 'the same option as --suite' eval --suite mcq --suites tofu
     usage '--prompt was given twice' logits --prompt a --prompt b
     usage '--npo-beta was given twice' unlearn --npo-beta 1 --npo-beta 2
@@ -179,12 +179,12 @@ LIST
 }
 
 @test "what is missing is named with its option" {
-    usage 'no model was named: --model DIR' unlearn
-    usage 'no model was named: --model DIR' eval --data forget.jsonl
+    usage '--model DIR is missing' unlearn
+    usage '--model DIR is missing' eval --data forget.jsonl
     usage '--forget ROWS' unlearn --model nowhere --out out
     usage '--data ROWS' finetune --model nowhere --out out
-    usage '--data ROWS, or --suite NAME' eval --model nowhere
-    usage '--retain ROWS, which the selector reads' attribute --model nowhere --forget forget.jsonl --out out
+    usage '--data ROWS or --suite NAME' eval --model nowhere
+    usage '--retain ROWS is missing, which the selector reads' attribute --model nowhere --forget forget.jsonl --out out
     usage '--forget ROWS' attribute --model nowhere --selector snip --out out
     usage '--forget ROWS' gradient --model nowhere --objective npo --out out
 }

@@ -63,8 +63,8 @@ weights() { (cd "$1" && sha256sum *.safetensors); }
     "$WAGLE" apply "$model" first.patch --out 1
     "$WAGLE" apply 1 second.patch --out 12
     "$WAGLE" revert 12 first.patch --out 2 && [ "$(weights 2)" = "$(weights second.model)" ]
-    refused 3 'overlaps a patch that this model has' "$WAGLE" apply 1 more.patch --out out
-    refused 3 'this model has that patch' "$WAGLE" apply 1 first.patch --out out
+    refused 3 'overlaps a patch that was applied to this model' "$WAGLE" apply 1 more.patch --out out
+    refused 3 'this patch is already applied to this model' "$WAGLE" apply 1 first.patch --out out
 }
 
 @test "a patch elsewhere, cut short, or changed in one byte is refused and nothing is written" {
@@ -159,7 +159,7 @@ assert all(t["changed"] == t["rows"] * t["shape"][1] - t["kept"] and t["rows"] <
     "$WAGLE" apply base second.patch --out 2 && "$WAGLE" apply 2 first.patch --out 21
     [ "$(weights 12)" = "$(weights 21)" ]
     "$WAGLE" revert 12 first.patch --out only && [ "$(weights only)" = "$(weights second.model)" ]
-    refused 3 'overlaps a patch that this model has' "$WAGLE" apply 1 more.patch --out out
+    refused 3 'overlaps a patch that was applied to this model' "$WAGLE" apply 1 more.patch --out out
 }
 
 @test "rows that a patch cannot have are refused: counts, numbers and lengths" {

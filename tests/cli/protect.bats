@@ -200,7 +200,7 @@ open("bare.jsonl", "w").writelines(json.dumps(r) + "\n" for r in rows)
 PY
     unlearn --protect bare.jsonl --out bare
     same labelled bare
-    refused 3 'no label token' "$WAGLE" finetune --model "$model" --data bare.jsonl --steps 1 --out out
+    refused 3 'no label after' "$WAGLE" finetune --model "$model" --data bare.jsonl --steps 1 --out out
     cat keep.jsonl long.jsonl >both.jsonl
     unlearn --protect both.jsonl --out one
     unlearn --protect keep.jsonl --protect long.jsonl --out two
@@ -283,7 +283,7 @@ PY
     unlearn --protect keep.jsonl --protect-rank 80 --out widest
     tried 2 'it needs --protect ROWS' --protect-damping 1
     tried 2 'it needs --protect ROWS' --protect-rank 1
-    tried 2 'does not go with --lora' --protect keep.jsonl --lora 2
+    tried 2 'cannot be used with --lora' --protect keep.jsonl --lora 2
 }
 
 @test "rows that cannot be protected are refused, with their file" {
@@ -305,7 +305,7 @@ PY
     tried 3 'bytes.txt: not valid UTF-8' --protect bytes.txt
     tried 3 'gone.jsonl: no such file' --protect gone.jsonl
     tried 3 'gone.txt: no such file' --protect keep.jsonl --protect gone.txt
-    for n in 0 x -1 99999999 '' 3x; do tried 2 "--protect self:$n: self:N, N from 1 to" --protect "self:$n"; done
+    for n in 0 x -1 99999999 '' 3x; do tried 2 "--protect self:$n: write self:N with N from 1 to" --protect "self:$n"; done
     # rows of one token beside others are left out
     cat one.jsonl keep.jsonl >some.jsonl
     unlearn --protect some.jsonl --out some
@@ -314,7 +314,7 @@ PY
 
     from=$model
     tried 3 'no tokenizer' --protect one.txt
-    refused 2 'wants --retain ROWS' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --objective ga --protect retain --out out
+    refused 2 'needs --retain ROWS' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --objective ga --protect retain --out out
     md5sum keep.jsonl one.txt >sums
     refused 2 'is the input keep.jsonl' unlearn --protect keep.jsonl --out keep.jsonl --force
     refused 2 'is the input one.txt' unlearn --protect keep.jsonl --protect one.txt --out one.txt --force

@@ -221,7 +221,7 @@ byte_tokenizer_model() {
     refused 3 "x.json: no result of eval --suite" "$WAGLE" report x.json --out out
     refused 3 'no manifest.json' "$WAGLE" report empty --out out
     refused 3 'nosuch.json: no such file' "$WAGLE" report nosuch.json --out out
-    refused 3 'a folder of a run, or a result' "$WAGLE" report forget.jsonl --out out
+    refused 3 'the folder of a run, or a result' "$WAGLE" report forget.jsonl --out out
     refused 2 'which runs?' "$WAGLE" report --out out
     echo '{"suites": {}}' >y.json; refused 2 "no model is labelled 'z'" "$WAGLE" report y.json --gold z --out out
     refused 2 'x.json' "$WAGLE" report y.json --out x.json

@@ -19,8 +19,8 @@ same() { diff -r "$1" "$2"; }
     "$WAGLE" mask --scores scores --density 0.3 --exclude '*embed*' --out mask1
     "$WAGLE" mask --model "$model" --forget forget.jsonl --retain retain.jsonl --density 0.3 --exclude '*embed*' --out mask2
     cmp mask1 mask2
-    refused 2 'wants one of --scores, --model' "$WAGLE" mask --out out
-    refused 2 'wants one of --scores, --model' "$WAGLE" mask --scores scores --model "$model" --out out
+    refused 2 'one of --scores, --model' "$WAGLE" mask --out out
+    refused 2 'one of --scores, --model' "$WAGLE" mask --scores scores --model "$model" --out out
 }
 
 @test "an interrupted run resumes to the same bytes" {

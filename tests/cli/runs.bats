@@ -77,18 +77,18 @@ COMMANDS
     status=0
     "$WAGLE" "${run[@]}" --out two --out-patch p 2>log || status=$?
     [ $status = 1 ]
-    tail -1 log | grep -q -- '--out-patch p: not written, no stored weight changed; the model is in two'
+    tail -1 log | grep -q -- '--out-patch p: not written, because no stored weight changed; the model is in two'
     [ -e two/model.safetensors ] && [ ! -e p ] && [ ! -e two.partial ]
     "$WAGLE" "${run[@]}" --warmup 0 --out three --out-patch p 2>log
     [ ! -s log ] && [ -e p ]
-    refused 2 '--warmup 5: the run has 3 updates' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --steps 3 --warmup 5 --out out
+    refused 2 '--warmup 5: the run has only 3 updates' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --steps 3 --warmup 5 --out out
 }
 
 @test "a pipe where a file is wanted is refused, and not waited for" {
     mkfifo pipe.jsonl
     for input in pipe.jsonl /dev/null; do
-        refused 3 'a pipe or device; a file is wanted' timeout 20 "$WAGLE" inspect $input
-        refused 3 'a pipe or device; a file is wanted' timeout 20 "$WAGLE" unlearn --model "$model" --forget $input --retain retain.jsonl --out out
+        refused 3 'a pipe or device; save it to a file first' timeout 20 "$WAGLE" inspect $input
+        refused 3 'a pipe or device; save it to a file first' timeout 20 "$WAGLE" unlearn --model "$model" --forget $input --retain retain.jsonl --out out
     done
 }
 
@@ -160,10 +160,10 @@ COMMANDS
     done
     rm -r out
     for rule in 'forget.joy<1' 'forget nll<1' '<1' 'forget.nll' 'forget.nll=1' 'forget.nll<' 'forget.nll<x' 'forget.nll<nan' 'forget.nll<1 2' 'mcq.q.acc<1'; do
-        refused 2 'as in forget.probability<0.1' "$WAGLE" unlearn --model nowhere --forget forget.jsonl --retain retain.jsonl --steps 3 --stop-when "$rule" --out out
+        refused 2 'write it as forget.probability<0.1' "$WAGLE" unlearn --model nowhere --forget forget.jsonl --retain retain.jsonl --steps 3 --stop-when "$rule" --out out
     done
     echo '[]' >q.json
-    refused 2 'as in forget.probability<0.1' "$WAGLE" unlearn --model nowhere --forget forget.jsonl --retain retain.jsonl --steps 3 --suite mcq --set q=q.json \
+    refused 2 'write it as forget.probability<0.1' "$WAGLE" unlearn --model nowhere --forget forget.jsonl --retain retain.jsonl --steps 3 --suite mcq --set q=q.json \
         --stop-when 'mqc.q.acc<1' --out out
 }
 
@@ -196,7 +196,7 @@ COMMANDS
 @test "weights that float16 cannot hold are not written" {
     python3 "$BATS_TEST_DIRNAME/make_f16.py" "$GOLD/models/llama-mha" f16 && rm -f f16/gold.*
     for mask in "" "--selector snip --density 0.3"; do
-        refused 1 "cannot hold; a lower learning rate" "$WAGLE" unlearn --model f16 --forget forget.jsonl --retain retain.jsonl \
+        refused 1 "cannot hold; use a lower --lr" "$WAGLE" unlearn --model f16 --forget forget.jsonl --retain retain.jsonl \
             --steps 1 --warmup 0 --schedule constant --lr 1e5 $mask --quiet --out huge
         rm -rf huge.partial
         [ ! -e huge ]

@@ -214,7 +214,7 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     echo '{"question": "q", "answer": "a"}' >bad.json; e "bad.json:1: no list 'perturbed_answer'" --suite tofu --set forget=bad.json
     printf '%s\n' '{"question": "q", "answer": "a", "perturbed_answer": ["x", "y"]}' '{"question": "q", "answer": "a", "perturbed_answer": ["x"]}' >bad.json
     e 'bad.json:2: perturbed_answer has 1 texts, the rows before have 2' --suite tofu --set forget=bad.json
-    echo '{"question": "q", "answer": "a", "perturbed_answer": [3]}' >bad.json; e "bad.json:1: 'perturbed_answer' holds a number; texts are wanted" --suite tofu --set forget=bad.json
+    echo '{"question": "q", "answer": "a", "perturbed_answer": [3]}' >bad.json; e "bad.json:1: 'perturbed_answer' holds a number; expected texts" --suite tofu --set forget=bad.json
     echo '{"question": "q", "choices": [], "answer": 0}' >bad.json; e 'bad.json:1: choices has 0 choices' --suite mcq --set m=bad.json
     echo '{"question": "q", "choices": ["a", "b"], "answer": 2}' >bad.json; e "'answer' is none of the 2 choices" --suite mcq --set m=bad.json
     echo '{"question": "q", "choices": ["a", "b"], "answer": -1}' >bad.json; e "'answer' is none of the 2 choices" --suite mcq --set m=bad.json
@@ -253,7 +253,7 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     echo '{"suite": "mcq", "set": "m", "row": 0, "answer": 0, "text_nll": [1, 2], "benchmark": "arc"}' >a.rows.jsonl
     sed 's/arc/piqa/' a.rows.jsonl >b.rows.jsonl
     refused 3 "set 'm': asked as arc and as piqa" "$WAGLE" compare a.rows.jsonl b.rows.jsonl
-    echo '{"a": 1}' >bad.rows.jsonl; refused 3 'no row of an evaluation' "$WAGLE" eval --recompute bad.rows.jsonl
+    echo '{"a": 1}' >bad.rows.jsonl; refused 3 'not a row of an evaluation' "$WAGLE" eval --recompute bad.rows.jsonl
     echo '{"suite": "nosuch", "set": "x"}' >bad.rows.jsonl; refused 3 'no rows of any suite' "$WAGLE" eval --recompute bad.rows.jsonl
     refused 3 'tokenizer.json' "$WAGLE" eval --suite tofu --model "$model" --set forget=forget.json
     printf 'x' >short.txt; e '1 tokens; a window takes' --suite copyright --set text=short.txt
@@ -264,38 +264,38 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     : >empty.json; e 'empty.json: no rows' --suite tofu --set forget=empty.json
     e 'nosuch.json: no such file' --suite tofu --set forget=nosuch.json
     sed 's/"vocab_size": 320/"vocab_size": 64/' tiny/config.json >small.json && "$WAGLE" init --config small.json --out small --quiet
-    e 'another vocabulary' --suite membership --set members=forget.json --set nonmembers=other.json --reference small --quiet
+    e 'its vocabulary is not' --suite membership --set members=forget.json --set nonmembers=other.json --reference small --quiet
 }
 
 @test "suites asked for wrongly" {
     suites
     u() { local words=$1; shift; refused 2 "$words" "$WAGLE" eval --model tiny "$@"; }
-    u "no suite 'tofuu'; there are tofu, mcq" --suite tofuu
-    u 'suite tofu wants --set forget=FILE' --suite tofu
-    u 'suite membership wants --set nonmembers=FILE' --suite membership --set members=forget.json
-    u 'suite tofu takes no such set' --suite tofu --set forget=forget.json --set forgte=forget.json
-    u 'NAME=FILE is wanted' --suite tofu --set forget.json --set forget=forget.json
-    u '--shots wants solved examples' --suite mcq --set m=mcq.json --shots 2
-    u 'set dev of suite mcq wants --shots N' --suite mcq --set m=mcq.json --set dev=mcq.json
-    u '--prompt: suite mcq has its own prompts' --suite mcq --set m=mcq.json --prompt 'Q {question}'
-    u '--eos: suite mcq has its own prompts' --suite mcq --set m=mcq.json --eos
-    u '--set m:mmul: no such benchmark; there are hellaswag, truthfulqa' --suite mcq --set m:mmul=mcq.json
+    u "no suite 'tofuu'; choose from tofu, mcq" --suite tofuu
+    u 'suite tofu needs --set forget=FILE' --suite tofu
+    u 'suite membership needs --set nonmembers=FILE' --suite membership --set members=forget.json
+    u 'suite tofu has no such set' --suite tofu --set forget=forget.json --set forgte=forget.json
+    u 'write it as NAME=FILE' --suite tofu --set forget.json --set forget=forget.json
+    u '--shots needs solved examples' --suite mcq --set m=mcq.json --shots 2
+    u 'set dev of suite mcq needs --shots N' --suite mcq --set m=mcq.json --set dev=mcq.json
+    u '--prompt has no effect: suite mcq has prompts of its own' --suite mcq --set m=mcq.json --prompt 'Q {question}'
+    u '--eos has no effect: suite mcq has prompts of its own' --suite mcq --set m=mcq.json --eos
+    u '--set m:mmul: no such benchmark; choose from hellaswag, truthfulqa' --suite mcq --set m:mmul=mcq.json
     echo '{"question": "q", "mc1_targets": {"choices": ["a", "b"], "labels": [1, 0]}}' >true.json
-    u "--shots is not for set 't'" --suite mcq --set t=true.json --set dev=true.json --shots 1
+    u "--shots cannot be used with set 't'" --suite mcq --set t=true.json --set dev=true.json --shots 1
     refused 3 'forget.json: 5 solved rows, --shots 9' "$WAGLE" eval --model tiny --suite robustness --set forget=retain.json --set dev=forget.json --shots 9
     refused 3 "3 solved examples of subject 'art', --shots 9" "$WAGLE" eval --model tiny --suite mcq --set m=mcq.json --set dev=mcq.json --shots 9
     u "--set m is given twice" --suite mcq --set m=mcq.json --set m:questions=mcq.json
     u "--set dev:arc=mcq.json: solved examples are of the same benchmark" --suite mcq --set m=mcq.json --set dev:arc=mcq.json --shots 1
-    u "a name of at most 40 bytes" --suite mcq --set "$(printf 'm%.0s' $(seq 41))=mcq.json"
-    u "suite robustness has a condition of that name" --suite robustness --set forget=forget.json --set q8_0=forget.json
+    u "the name may have at most 40 bytes" --suite mcq --set "$(printf 'm%.0s' $(seq 41))=mcq.json"
+    u "this name is a test of suite robustness; choose another" --suite robustness --set forget=forget.json --set q8_0=forget.json
     refused 3 'other.json: 6 rows, the forget set has 5' "$WAGLE" eval --model tiny --suite robustness --set forget=forget.json --set again=other.json
-    u '--verbatim 20: a window has --length 10 tokens' --suite copyright --set text=text.txt --prefix 10 --length 10
-    u 'ends in .json' --suite tofu --set forget=forget.json --out result
+    u '--verbatim 20: must be at most --length, 10' --suite copyright --set text=text.txt --prefix 10 --length 10
+    u 'end in .json' --suite tofu --set forget=forget.json --out result
     u '--scorer COMMAND or --set words' --suite toxicity --set prompts=other.json
     u 'a suite reads --set NAME=FILE' --suite general --data forget.json
     "$WAGLE" help suites | grep -q 'nonmembers *rows of the same kind'
-    u '--set and --tofu are of a --suite' --data forget.json --set forget=forget.json
-    refused 1 'is no number from 0 to 1' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --quiet --scorer 'while read x; do echo 7; done'
+    u "it needs --suite; 'wagle help suites'" --data forget.json --set forget=forget.json
+    refused 1 'is not a number from 0 to 1' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --quiet --scorer 'while read x; do echo 7; done'
     refused 1 'numbers for 6 texts' "$WAGLE" eval --model tiny --suite toxicity --quiet --set prompts=other.json --max-tokens 2 --scorer 'echo 1'
     refused 1 'more numbers than the 6 texts' "$WAGLE" eval --model tiny --suite toxicity --quiet --set prompts=other.json --max-tokens 2 --scorer 'yes 0 | head -7'
     refused 1 'line 1 is no number' "$WAGLE" eval --model tiny --suite toxicity --quiet --set prompts=other.json --max-tokens 2 --scorer 'yes 0.5,0.2 | head -6'
@@ -303,7 +303,7 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     "$WAGLE" eval --suite general --model tiny --set text=text.txt --out g.json --quiet >/dev/null
     "$WAGLE" eval --suite tofu --model tiny --set forget=forget.json --max-tokens 2 --out t.json --quiet >/dev/null
     refused 3 'have no suite in common' "$WAGLE" compare g.json t.json
-    refused 2 'two results are wanted' "$WAGLE" compare g.json
+    refused 2 'give two results' "$WAGLE" compare g.json
 }
 
 @test "an interrupted evaluation leaves nothing behind" {

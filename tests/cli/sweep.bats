@@ -38,7 +38,7 @@ without_times() { python3 -c 'import json, sys; print({k: {a: b for a, b in r.it
     spec 'spec["steps"] = 3'
     run "$WAGLE" sweep spec.json --out whole
     [ "$status" = 2 ]
-    [[ $output == *"differs in more than axes"* ]]
+    [[ $output == *"differs in more than the axes"* ]]
 }
 
 @test "a second sweep in the same folder is refused by name and process" {
@@ -128,10 +128,10 @@ PY
     wrong 3 'spec["lr"] = 0' "'lr': with 'updates' one number above 0"
     wrong 3 'spec["steps"] = 10' "'steps': at least 1.1 times 'updates'"
     wrong 3 'spec["eval_every"] = 4; spec["steps"] = 30' "'eval_every': no check falls within 10 %"
-    wrong 3 'spec["updates"] = 0' "'updates': from 1 to a million"
+    wrong 3 'spec["updates"] = 0' "'updates': must be from 1 to a million"
     wrong 3 'spec["updates"] = 1.5' "'updates': a number without fraction"
-    spec 'spec["lr"] = 1e-3'; refused 3 "'lr': a list is wanted" "$WAGLE" sweep spec.json --out out
-    spec 'spec["land"] = True'; refused 2 "--land wants --stop-when" "$WAGLE" sweep spec.json --out out
+    spec 'spec["lr"] = 1e-3'; refused 3 "'lr': expected a list" "$WAGLE" sweep spec.json --out out
+    spec 'spec["land"] = True'; refused 2 "--land needs --stop-when" "$WAGLE" sweep spec.json --out out
 }
 
 @test "grids are joined: a method that two of them have runs once" {
@@ -191,11 +191,11 @@ PY
     for text in retain retain@ retain@0 retain@-1 retain@x @1 retain@1@x retain@1@-2 retain@1@2@3 retain@1x; do
         wrong 3 "protect=['none', '$text']" "'protect': '$text': none, ROWS@DAMPING or ROWS@DAMPING@RANK is wanted"
     done
-    wrong 3 'protect="none"' "'protect': a list of texts is wanted"
-    wrong 3 'protect=[1]' "'protect': a list of names is wanted"
+    wrong 3 'protect="none"' "'protect': expected a list of texts"
+    wrong 3 'protect=[1]' "'protect': expected a list of names"
     wrong 3 'protect=["gone.jsonl@1"]' "gone.jsonl: no such file"
     wrong 2 'protect=["self:0@1"]' "self:N"
-    wrong 2 'selectors=["wagle/neuron"]' "--scope neuron: global, tensor, row or neurons"
+    wrong 2 'selectors=["wagle/neuron"]' "--scope neuron: must be global, tensor, row or neurons"
 }
 
 @test "a sweep's numbers are those of the commands, reference losses shared or not" {
@@ -253,7 +253,7 @@ PY
 
 @test "specs that cannot be run are refused, with the key" {
     spec 'del spec["eval"]'; refused 3 "'eval': an object" "$WAGLE" sweep spec.json --out out
-    spec 'spec["lr"] = []'; refused 3 "'lr': a list is wanted" "$WAGLE" sweep spec.json --out out
+    spec 'spec["lr"] = []'; refused 3 "'lr': expected a list" "$WAGLE" sweep spec.json --out out
     spec 'spec["lr"] = ["x"]'; refused 3 "'lr': a list of numbers" "$WAGLE" sweep spec.json --out out
     spec 'spec["exclude"] = ["embeddings"]'; refused 3 "'exclude': a list of lists" "$WAGLE" sweep spec.json --out out
     refused 3 'nosuch' "$WAGLE" sweep nosuch.json --out out
@@ -266,8 +266,8 @@ PY
     spec 'spec["relearn"]["data"] = "gone.jsonl"'; refused 3 "gone.jsonl: no such file" "$WAGLE" sweep spec.json --out out
     spec 'spec["eval"]["a.b"] = "forget.jsonl"'; refused 3 "names without dots" "$WAGLE" sweep spec.json --out out
     spec 'spec["grids"] = [{"seeds": [1]}]'; refused 3 "'seeds': no axis" "$WAGLE" sweep spec.json --out out
-    spec 'spec["suites"] = {"run": "tofu", "sets": {"forget": 3}}'; refused 3 "sets: an object" "$WAGLE" sweep spec.json --out out
-    mkdir there; spec; refused 2 'exists and is no sweep' "$WAGLE" sweep spec.json --out there
+    spec 'spec["suites"] = {"run": "tofu", "sets": {"forget": 3}}'; refused 3 "sets: expected an object" "$WAGLE" sweep spec.json --out out
+    mkdir there; spec; refused 2 'exists and is not a sweep' "$WAGLE" sweep spec.json --out there
 }
 
 @test "what cannot run is refused before the first run, with the key" {
@@ -293,7 +293,7 @@ PY
     wrong 3 'spec["relearn"]["step"] = 3' "'relearn' has no key 'step'"
     wrong 3 'spec["relearn"]["steps"] = 0' "'steps' must be 1 or more"
     wrong 3 'spec["relearn"]["lr"] = 0' "'lr' must be above 0"
-    wrong 3 'spec["relearn"]["eval"] = ["nothing"]' "'eval' names sets"
+    wrong 3 'spec["relearn"]["eval"] = ["nothing"]' "'eval' must name sets"
     wrong 3 'spec["suites"] = {"run": "mcq", "set": {}}' "'suites' has no key 'set'"
     wrong 3 'spec["suites"] = {"run": "mcq", "limit": "3"}' "'limit' must be a whole number"
     wrong 2 'spec["suites"] = {"run": "mcqs", "sets": {}}' "no suite 'mcqs'"
@@ -391,7 +391,7 @@ method() { python3 -c "import json, sys; m = next(m for m in json.load(open('stu
     refused 2 "two or more folders" "$WAGLE" sweep --join task0 --out out
     refused 2 "task0/: is the same folder as task0" "$WAGLE" sweep --join task0 task0/ --out out
     refused 3 "nosuch: no sweep" "$WAGLE" sweep --join task0 nosuch --out out
-    refused 2 "--baseline 'dense': no such method; there are 'all weights, protect retain@0.1', 'random 0.1', 'all weights'" "$WAGLE" sweep --join task0 task1 --out out --baseline dense
+    refused 2 "--baseline 'dense': no such method; choose from 'all weights, protect retain@0.1', 'random 0.1', 'all weights'" "$WAGLE" sweep --join task0 task1 --out out --baseline dense
     refused 2 "--column 'kept': no run has such a column" "$WAGLE" sweep --join task0 task1 --out out --column kept
     refused 2 "--margin has no effect: it needs --join" "$WAGLE" sweep task0/spec.json --out out --margin 0.1
     refused 2 "one SPEC.json, not 'task1' too" "$WAGLE" sweep task0 task1 --out out
@@ -402,7 +402,7 @@ method() { python3 -c "import json, sys; m = next(m for m in json.load(open('stu
     tasks 'specs[2]["batch"] = 4'; refused 3 "task2: its spec and that of task0 differ in 'batch'" "$WAGLE" sweep --join task0 task1 task2 --out out
     tasks 'specs[1]["relearn"]["lr"] = 1'; refused 3 "differ in 'relearn'" "$WAGLE" sweep --join task0 task1 --out out
     tasks 'specs[1]["stepz"] = 1'; refused 3 "task1: sweep: 'stepz'" "$WAGLE" sweep --join task0 task1 --out out
-    tasks 'del runs[1]["none"]["lr"]'; refused 3 "task1/runs.json: 'none': no run of a sweep ('lr'" "$WAGLE" sweep --join task0 task1 --out out
+    tasks 'del runs[1]["none"]["lr"]'; refused 3 "task1/runs.json: 'none': not a run of a sweep ('lr'" "$WAGLE" sweep --join task0 task1 --out out
     tasks 'specs[1]["columns"] = [3]'; refused 3 "'columns': a list of columns" "$WAGLE" sweep --join task0 task1 --out out
 }
 
@@ -421,6 +421,6 @@ four, eight = (abs(run["rounded"][k]["forget"]["nll"] - plain) for k in ("q4_0",
 assert 0 < eight < four, (plain, eight, four)
 PY
     [ ! -e rounded/rounded ] && grep -q 'q4_0' table
-    spec 'spec["rounded"] = ["q5_0"]' && refused 3 "'rounded': a list of q4_0 and q8_0 is wanted" "$WAGLE" sweep spec.json --out out
+    spec 'spec["rounded"] = ["q5_0"]' && refused 3 "'rounded': expected a list of q4_0 and q8_0" "$WAGLE" sweep spec.json --out out
     spec 'spec["columns"] = ["q4_0.forget"]' && refused 3 "no column 'q4_0.forget'" "$WAGLE" sweep spec.json --out out
 }

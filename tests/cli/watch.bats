@@ -93,18 +93,18 @@ of_log() { # FILE METRIC STEP
     watched
     # shellcheck disable=SC2086
     {
-        refused 2 "no such metric; there are mcq.q." "$WAGLE" unlearn $train --suite mcq --set q=mcq.json --stop-when 'mcq.q.accuracy<1' --out out
-        refused 2 "no such metric; there are mcq.q." "$WAGLE" unlearn $train --selector wagle --suite mcq --set q=mcq.json --stop-when 'mcq.q.accuracy<1' --out out
-        refused 2 "no suite is named" "$WAGLE" unlearn $train --suite '' --out out
-        refused 2 "mcq is named twice" "$WAGLE" unlearn $train --suite mcq,mcq --set q=mcq.json --out out
+        refused 2 "no such metric; available are mcq.q." "$WAGLE" unlearn $train --suite mcq --set q=mcq.json --stop-when 'mcq.q.accuracy<1' --out out
+        refused 2 "no such metric; available are mcq.q." "$WAGLE" unlearn $train --selector wagle --suite mcq --set q=mcq.json --stop-when 'mcq.q.accuracy<1' --out out
+        refused 2 "name at least one suite" "$WAGLE" unlearn $train --suite '' --out out
+        refused 2 "mcq is given twice" "$WAGLE" unlearn $train --suite mcq,mcq --set q=mcq.json --out out
         refused 2 "mcq wants --set" "$WAGLE" unlearn $train --suite mcq --set dev=mcq.json --shots 1 --out out
-        refused 2 "with --suite also SUITE.METRIC" "$WAGLE" unlearn $train --stop-when 'mcq.q.acc<1' --out out
-        refused 2 "which suite?" "$WAGLE" unlearn $train --set q=mcq.json --out out
+        refused 2 "With --suite also SUITE.METRIC" "$WAGLE" unlearn $train --stop-when 'mcq.q.acc<1' --out out
+        refused 2 "it needs --suite NAME" "$WAGLE" unlearn $train --set q=mcq.json --out out
         refused 2 "suite robustness takes a finished model" "$WAGLE" unlearn $train --suite robustness --set forget=tofu.json --out out
-        refused 2 "--memory has no plan" "$WAGLE" unlearn $train --suite tofu --set forget=tofu.json --memory 1G --out out
+        refused 2 "--memory cannot plan for" "$WAGLE" unlearn $train --suite tofu --set forget=tofu.json --memory 1G --out out
         refused 2 "--set forget=FILE" "$WAGLE" unlearn $train --suite tofu --out out
         refused 3 "gone.json" "$WAGLE" unlearn $train --suite mcq --set q=gone.json --out out
         refused 2 "no suite 'mqc'" "$WAGLE" unlearn $train --suite mqc --set q=mcq.json --out out
-        refused 2 "as in forget.probability<0.1" "$WAGLE" unlearn $train --stop-when 'forget.probability' --out out
+        refused 2 "write it as forget.probability<0.1" "$WAGLE" unlearn $train --stop-when 'forget.probability' --out out
     }
 }

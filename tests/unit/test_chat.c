@@ -113,7 +113,7 @@ static void options_reach_the_template(void **state)
     put(ctx, FOLDER "/chat_template.jinja", template);
     expect(ctx, &(wg_chat_options){.kwargs = given, .date = "2024-02-29"}, NULL,
            "chat_template.jinja", "1FalseFalsex=y29 Feb 2024");
-    expect_refused(ctx, &(wg_chat_options){.kwargs = unread}, WAGLE_E_USAGE, "does not read it");
+    expect_refused(ctx, &(wg_chat_options){.kwargs = unread}, WAGLE_E_USAGE, "does not use it");
     expect_refused(ctx, &(wg_chat_options){.kwargs = ours}, WAGLE_E_USAGE, "wagle sets it");
     expect_refused(ctx, &(wg_chat_options){.kwargs = bad}, WAGLE_E_USAGE, "NAME=VALUE");
     expect_refused(ctx, &(wg_chat_options){.date = "2023-02-29"}, WAGLE_E_USAGE, "no such day");

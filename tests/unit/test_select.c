@@ -268,11 +268,11 @@ static void neurons_that_cannot_be_told_are_refused(void **state)
         wagle_status status;
     } cases[] = {
         {"wagle-scores", NULL, "does not say which matrices", 0.5, NULL, WAGLE_E_INPUT},
-        {"wagle-scores", "{}", "is no list", 0.5, NULL, WAGLE_E_INPUT},
+        {"wagle-scores", "{}", "is not a list", 0.5, NULL, WAGLE_E_INPUT},
         {"wagle-scores", "[", "", 0.5, NULL, WAGLE_E_INPUT},
         {"wagle-scores", "[]", "no matrix is left", 0.5, but, WAGLE_E_USAGE},
         {"wagle-scores", "[]", "the best neuron has 2", 0.03, NULL, WAGLE_E_USAGE},
-        {"wagle-scores", "[]", "selects none", 0.01, NULL, WAGLE_E_USAGE},
+        {"wagle-scores", "[]", "selects no weight", 0.01, NULL, WAGLE_E_USAGE},
     };
     wagle_ctx *ctx = new_context();
 

@@ -139,14 +139,14 @@ BAD_CHATS = {
     "empty": ({"messages": []}, "'messages' is an empty list"),
     "role": ({"messages": [message("narrator", "x"), say]}, "messages[0]: role 'narrator'"),
     "from": ({"conversations": [{"from": "bob", "value": "x"}, {"from": "gpt", "value": "y"}]}, "conversations[0]: from 'bob'"),
-    "last": ({"messages": [ask]}, "the last message is of role user"),
+    "last": ({"messages": [ask]}, "the last message has role user"),
     "image": ({"messages": [message("user", [{"type": "image_url", "image_url": {"url": "x"}}]), say]}, "messages[0]: a part of type 'image_url'"),
     "null": ({"messages": [message("user", None), say]}, "messages[0]: 'content' is null"),
-    "text": ({"messages": "Where? Here."}, "'messages' is a text; a list of messages is wanted"),
+    "text": ({"messages": "Where? Here."}, "'messages' is a text; expected a list of messages"),
     "strings": ({"messages": ["Where?", "Here."]}, "messages[0]: is a text"),
     "tools": ({"messages": [ask, say], "tools": [{"name": "f"}]}, "'tools' of a row is not given to the chat template"),
     "weight": ({"messages": [ask, {**say, "weight": 0}]}, "messages[1]: 'weight' other than 1"),
-    "alone": ({"messages": [say]}, "one message alone"),
+    "alone": ({"messages": [say]}, "only one message"),
 }
 case("rows-chat-refused", CHATML, "refusals", "what is no conversation is refused by line and message",
      {f"{name}.jsonl": lines(row) for name, (row, _) in BAD_CHATS.items()},
@@ -166,7 +166,7 @@ case("rows-chat-by-default", CHATML, "rows", "questions are laid out by the mode
 case("rows-chat-without-template", PLAIN, "refusals", "without a chat template one question and its answer is laid out as any other; longer conversations are refused with the way out",
      {"one.jsonl": lines({"messages": [message("user", QUESTION["question"]), message("assistant", QUESTION["answer"])]}), "talk.jsonl": lines({"messages": TALK})},
      lambda folder: [{"run": EVAL + "one.jsonl", "json": plain(folder, LAID, QUESTION["answer"])},
-                     refused(EVAL + "talk.jsonl", "talk.jsonl:1: a chat of 5 messages wants a chat template", "--chat-layout NAME"),
+                     refused(EVAL + "talk.jsonl", "talk.jsonl:1: a chat of 5 messages needs a chat template", "--chat-layout NAME"),
                      {"run": EVAL + "talk.jsonl --chat-layout chatml", "json": {"overall.rows": 1}},
                      {"run": EVAL + "one.jsonl --chat", "rc": 2, "stderr": ["no chat template"]}])
 
@@ -212,7 +212,7 @@ case("rows-mask-padding", PLAIN, "rows", "tokens that attention_mask hides are n
       "completion.jsonl": lines({"input_ids": IDS, "completion_mask": [0] * 4 + [1] * 4})},
      lambda folder: [{"run": EVAL + f"{name}.jsonl", "json": masked(folder)} for name in ("right", "left", "positions")]
      + [refused(EVAL + f"{name}.jsonl", f"{name}.jsonl:1: {words}") for name, words in {
-         "gap": "'attention_mask' is 0 at token 2", "short": "'attention_mask' has 7 numbers, 'input_ids' has 8", "none": "'attention_mask' is 0 for every token",
+         "gap": "'attention_mask' is 0 at token 2", "short": "'attention_mask' has 7 numbers and 'input_ids' has 8", "none": "'attention_mask' is 0 for every token",
          "alone": "'attention_mask' is a list and there is no 'input_ids'", "labels": "'labels' is a list and there is no 'input_ids'",
          "shifted": "'position_ids' has 1 at token 0", "completion": "'completion_mask' is not read; 'labels'"}.items()])
 
@@ -228,13 +228,13 @@ FILES = {
     "columns.json": (json.dumps({"question": ["a", "b"], "answer": ["c", "d"]}, indent=1), "one JSON object of columns"),
     "columns.jsonl": (json.dumps({"question": ["a", "b"], "answer": ["c", "d"]}), "object of columns"),
     "pandas.json": (json.dumps({"question": {"0": "a"}, "answer": {"0": "c"}}, indent=1), "one JSON object of columns"),
-    "pretty.json": (json.dumps(QUESTION, indent=2), "one JSON object over several lines"), "jq.json": (2 * (json.dumps(QUESTION, indent=2) + "\n"), "goes on in the next line"),
+    "pretty.json": (json.dumps(QUESTION, indent=2), "one JSON object over several lines"), "jq.json": (2 * (json.dumps(QUESTION, indent=2) + "\n"), "continues on the next line"),
     "data.json": (json.dumps({"data": [QUESTION]}), "if 'data' holds the rows"), "rows.json": (json.dumps({"version": 1, "rows": [QUESTION]}, indent=1), "if its list 'rows' holds the rows"),
     "tabs.tsv": ("question\tanswer\na\tb\n", "separated by tabs"), "semicolons.csv": ("question;answer\na;b\n", "separated by semicolons"),
-    "twice.csv": ("question,answer,answer\na,b,c\n", "column 'answer' stands twice"), "ragged.csv": ("question,answer\na,b\nc\n", ":3: 1 fields, the header has 2"),
-    "mac.csv": ("question,answer\ra,b\r", "a carriage return alone"), "mac.jsonl": (JSONL.replace("\n", "\r"), "a carriage return alone"),
+    "twice.csv": ("question,answer,answer\na,b,c\n", "column 'answer' occurs twice"), "ragged.csv": ("question,answer\na,b\nc\n", ":3: 1 fields, but the header has 2"),
+    "mac.csv": ("question,answer\ra,b\r", "a carriage return only"), "mac.jsonl": (JSONL.replace("\n", "\r"), "a carriage return only"),
     "quotes.csv": ('question,answer\n"a"x,b\n', ":2: text after the closing quote"), "latin1.csv": ("question,answer\nwhere,caf\xe9\n".encode("latin-1"), ":2: not valid UTF-8"),
-    "dict.jsonl": (repr(QUESTION) + "\n", "Python's single quotes"), "lists.jsonl": (json.dumps(TALK[1:3]) + "\n" + json.dumps(TALK[3:]) + "\n", "a line is a list"),
+    "dict.jsonl": (repr(QUESTION) + "\n", "single quotes as Python prints them"), "lists.jsonl": (json.dumps(TALK[1:3]) + "\n" + json.dumps(TALK[3:]) + "\n", "a line is a list"),
     "numbers.json": ("[1, 2]", "a row is a number"), "empty.jsonl": ("", "the file is empty"), "header.csv": ("question,answer\n", "a CSV header without rows"),
 }
 case("rows-containers", PLAIN, "refusals", "other containers are named, with what makes rows of them; never exit code 4",
@@ -283,7 +283,7 @@ case("suites-layouts", CHATML, "suites", "the result says how each suite's quest
      [{"run": SUITE + "muse --max-tokens 2 --set verbatim=start.jsonl", "python": "load('r.json')['layouts'] == {'muse': {'prompt': '{prompt}'}}"},
       {"run": SUITE + "extraction --max-tokens 2 --set forget=good.jsonl", "python": "load('r.json')['layouts']['extraction']['chat'].startswith('tokenizer_config.json')"},
       {"run": SUITE + "extraction --max-tokens 2 --set forget=good.jsonl --no-chat", "python": "load('r.json')['layouts']['extraction'] == {'prompt': '### Question: {prompt}\\n### Answer: '}"},
-      {"run": SUITE + "mcq --set q=good.jsonl --all-turns", "rc": 2, "stderr": ["--all-turns: suite mcq has its own prompts"]}])
+      {"run": SUITE + "mcq --set q=good.jsonl --all-turns", "rc": 2, "stderr": ["--all-turns has no effect: suite mcq has prompts of its own"]}])
 
 case("suites-tofu-printed-list", PLAIN, "suites", "a list that was printed into one text, as CSV files have it, is not one perturbed answer",
      {"a.csv": 'question,answer,paraphrased_answer,perturbed_answer\nWhere?,Here.,Right here.,"[\'There.\', \'Nowhere.\']"\n', "b.jsonl": lines({"question": "Where?", "answer": "Here.", "paraphrased_answer": "Right here.", "perturbed_answer": json.dumps(["There.", "Nowhere."])}),
@@ -299,4 +299,4 @@ case("rows-system-column", CHATML, "rows", "a system message in a column of its 
 case("rows-empty-answers", PLAIN, "refusals", "an empty answer or text is said to be empty",
      {"answer.jsonl": lines({"question": "Where?", "answer": ""}), "list.jsonl": lines({"question": "Where?", "answer": ["", "There."]}), "text.jsonl": lines({"text": ""}), "one.jsonl": lines({"text": "a"})},
      lambda folder: [refused(EVAL + "answer.jsonl", "answer.jsonl:1: the answer is empty", "--eos"), refused(EVAL + "list.jsonl", "list.jsonl:1: the answer is empty"),
-                     refused(EVAL + "text.jsonl", "text.jsonl:1: the text is empty"), refused(EVAL + "one.jsonl", "one.jsonl:1: no label token after the first, which is the only one")])
+                     refused(EVAL + "text.jsonl", "text.jsonl:1: the text is empty"), refused(EVAL + "one.jsonl", "one.jsonl:1: no label after the first token, which is the only one")])
