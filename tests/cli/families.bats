@@ -24,7 +24,7 @@ load helpers
     cp -r "$GOLD/models/gpt2" model && chmod -R u+w model
     byte_tokenizer model
     python3 -c 'import json; print(json.dumps({"input_ids": [5] * 129}))' >long.jsonl
-    refused 3 'at most 128' "$WAGLE" eval --model model --data long.jsonl
+    refused 3 'the limit is 128' "$WAGLE" eval --model model --data long.jsonl
     refused 3 "the model's 128 positions" "$WAGLE" generate --model model --prompt 'Who' --max-tokens 200
 }
 

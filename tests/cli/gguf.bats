@@ -88,7 +88,7 @@ PY
     model_named mistral-swa
     refused 3 'no sliding window' "$WAGLE" export model --out out
     model_named opt
-    refused 3 "'opt' is not exported" "$WAGLE" export model --out out
+    refused 3 "'opt' cannot be exported" "$WAGLE" export model --out out
     model_named gemma2
     set_key model/config.json query_pre_attn_scalar 31
     refused 3 'query_pre_attn_scalar' "$WAGLE" export model --out out

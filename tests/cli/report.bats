@@ -218,7 +218,7 @@ byte_tokenizer_model() {
 
 @test "reports that cannot be made" {
     echo '{}' >x.json; mkdir empty
-    refused 3 "x.json: no result of eval --suite" "$WAGLE" report x.json --out out
+    refused 3 "x.json: not a result of eval --suite" "$WAGLE" report x.json --out out
     refused 3 'no manifest.json' "$WAGLE" report empty --out out
     refused 3 'nosuch.json: no such file' "$WAGLE" report nosuch.json --out out
     refused 3 'the folder of a run, or a result' "$WAGLE" report forget.jsonl --out out

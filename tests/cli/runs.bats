@@ -73,7 +73,7 @@ COMMANDS
 @test "a run that changes nothing says so, and is whole without its patch" {
     run=(unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --steps 1 --lr 1e-3 --quiet)
     "$WAGLE" "${run[@]}" --out one 2>log
-    grep -q 'warning: the only update has a learning rate of 0.*--warmup 0' log
+    grep -q 'warning: the only update has learning rate 0.*--warmup 0' log
     status=0
     "$WAGLE" "${run[@]}" --out two --out-patch p 2>log || status=$?
     [ $status = 1 ]

@@ -256,12 +256,12 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     echo '{"a": 1}' >bad.rows.jsonl; refused 3 'not a row of an evaluation' "$WAGLE" eval --recompute bad.rows.jsonl
     echo '{"suite": "nosuch", "set": "x"}' >bad.rows.jsonl; refused 3 'no rows of any suite' "$WAGLE" eval --recompute bad.rows.jsonl
     refused 3 'tokenizer.json' "$WAGLE" eval --suite tofu --model "$model" --set forget=forget.json
-    printf 'x' >short.txt; e '1 tokens; a window takes' --suite copyright --set text=short.txt
+    printf 'x' >short.txt; e 'only 1 tokens; a window needs' --suite copyright --set text=short.txt
     printf '\xff\xfe' >raw.txt; e 'raw.txt: not valid UTF-8' --suite copyright --set text=raw.txt
     printf 'a\0b\n' >nul.txt; e 'nul.txt: a NUL at byte 1' --suite robustness --set forget=forget.json --set prefixes=nul.txt
     : >empty.txt; e 'empty.txt: no names in it' --suite extraction --set forget=forget.json --set names=empty.txt
     e 'empty.txt: no prefixes' --suite robustness --set forget=forget.json --set prefixes=empty.txt
-    : >empty.json; e 'empty.json: no rows' --suite tofu --set forget=empty.json
+    : >empty.json; e 'empty.json: the file is empty' --suite tofu --set forget=empty.json
     e 'nosuch.json: no such file' --suite tofu --set forget=nosuch.json
     sed 's/"vocab_size": 320/"vocab_size": 64/' tiny/config.json >small.json && "$WAGLE" init --config small.json --out small --quiet
     e 'its vocabulary is not' --suite membership --set members=forget.json --set nonmembers=other.json --reference small --quiet
@@ -285,7 +285,7 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     refused 3 'forget.json: 5 solved rows, --shots 9' "$WAGLE" eval --model tiny --suite robustness --set forget=retain.json --set dev=forget.json --shots 9
     refused 3 "3 solved examples of subject 'art', --shots 9" "$WAGLE" eval --model tiny --suite mcq --set m=mcq.json --set dev=mcq.json --shots 9
     u "--set m is given twice" --suite mcq --set m=mcq.json --set m:questions=mcq.json
-    u "--set dev:arc=mcq.json: solved examples are of the same benchmark" --suite mcq --set m=mcq.json --set dev:arc=mcq.json --shots 1
+    u "--set dev:arc=mcq.json: solved examples must be of the same benchmark" --suite mcq --set m=mcq.json --set dev:arc=mcq.json --shots 1
     u "the name may have at most 40 bytes" --suite mcq --set "$(printf 'm%.0s' $(seq 41))=mcq.json"
     u "this name is a test of suite robustness; choose another" --suite robustness --set forget=forget.json --set q8_0=forget.json
     refused 3 'other.json: 6 rows, the forget set has 5' "$WAGLE" eval --model tiny --suite robustness --set forget=forget.json --set again=other.json
@@ -298,7 +298,7 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     refused 1 'is not a number from 0 to 1' "$WAGLE" eval --model tiny --suite toxicity --set prompts=other.json --max-tokens 2 --quiet --scorer 'while read x; do echo 7; done'
     refused 1 'numbers for 6 texts' "$WAGLE" eval --model tiny --suite toxicity --quiet --set prompts=other.json --max-tokens 2 --scorer 'echo 1'
     refused 1 'more numbers than the 6 texts' "$WAGLE" eval --model tiny --suite toxicity --quiet --set prompts=other.json --max-tokens 2 --scorer 'yes 0 | head -7'
-    refused 1 'line 1 is no number' "$WAGLE" eval --model tiny --suite toxicity --quiet --set prompts=other.json --max-tokens 2 --scorer 'yes 0.5,0.2 | head -6'
+    refused 1 'line 1 is not a number' "$WAGLE" eval --model tiny --suite toxicity --quiet --set prompts=other.json --max-tokens 2 --scorer 'yes 0.5,0.2 | head -6'
     echo '{}' >there.json; u 'there.json' --suite tofu --set forget=forget.json --out there.json
     "$WAGLE" eval --suite general --model tiny --set text=text.txt --out g.json --quiet >/dev/null
     "$WAGLE" eval --suite tofu --model tiny --set forget=forget.json --max-tokens 2 --out t.json --quiet >/dev/null

@@ -123,13 +123,13 @@ PY
 
 @test "a search that cannot be is refused before the first run, with the key" {
     wrong() { spec 'del spec["steps"]; spec.update(updates=10, stop_when="forget.nll>7", lr=1e-3)' "$2"; refused "$1" "$3" "$WAGLE" sweep spec.json --out out; }
-    wrong 3 'del spec["stop_when"]' "'updates': it needs 'stop_when'"
+    wrong 3 'del spec["stop_when"]' "'updates': needs 'stop_when'"
     wrong 3 'spec["lr"] = [1e-3]' "'lr': with 'updates' one number above 0"
     wrong 3 'spec["lr"] = 0' "'lr': with 'updates' one number above 0"
     wrong 3 'spec["steps"] = 10' "'steps': at least 1.1 times 'updates'"
     wrong 3 'spec["eval_every"] = 4; spec["steps"] = 30' "'eval_every': no check falls within 10 %"
     wrong 3 'spec["updates"] = 0' "'updates': must be from 1 to a million"
-    wrong 3 'spec["updates"] = 1.5' "'updates': a number without fraction"
+    wrong 3 'spec["updates"] = 1.5' "'updates': expected a whole number"
     spec 'spec["lr"] = 1e-3'; refused 3 "'lr': expected a list" "$WAGLE" sweep spec.json --out out
     spec 'spec["land"] = True'; refused 2 "--land needs --stop-when" "$WAGLE" sweep spec.json --out out
 }
@@ -189,7 +189,7 @@ PY
     ls swept | grep -c '^scores-' | grep -qx 1
     wrong() { spec "spec.update($2)"; refused "$1" "$3" "$WAGLE" sweep spec.json --out out; }
     for text in retain retain@ retain@0 retain@-1 retain@x @1 retain@1@x retain@1@-2 retain@1@2@3 retain@1x; do
-        wrong 3 "protect=['none', '$text']" "'protect': '$text': none, ROWS@DAMPING or ROWS@DAMPING@RANK is wanted"
+        wrong 3 "protect=['none', '$text']" "'protect': '$text': expected none, ROWS@DAMPING or ROWS@DAMPING@RANK"
     done
     wrong 3 'protect="none"' "'protect': expected a list of texts"
     wrong 3 'protect=[1]' "'protect': expected a list of names"
@@ -252,20 +252,20 @@ PY
 }
 
 @test "specs that cannot be run are refused, with the key" {
-    spec 'del spec["eval"]'; refused 3 "'eval': an object" "$WAGLE" sweep spec.json --out out
+    spec 'del spec["eval"]'; refused 3 "'eval': expected an object" "$WAGLE" sweep spec.json --out out
     spec 'spec["lr"] = []'; refused 3 "'lr': expected a list" "$WAGLE" sweep spec.json --out out
     spec 'spec["lr"] = ["x"]'; refused 3 "'lr': a list of numbers" "$WAGLE" sweep spec.json --out out
     spec 'spec["exclude"] = ["embeddings"]'; refused 3 "'exclude': a list of lists" "$WAGLE" sweep spec.json --out out
     refused 3 'nosuch' "$WAGLE" sweep nosuch.json --out out
     refused 2 'which SPEC' "$WAGLE" sweep --out out
     spec 'spec["stepz"] = 4'; refused 3 "'stepz': a spec has no such key" "$WAGLE" sweep spec.json --out out
-    spec 'spec["steps"] = "4"'; refused 3 "'steps': a number" "$WAGLE" sweep spec.json --out out
-    spec 'spec["selectors"] = ["wagle@dig"]'; refused 3 "'wagle@dig': after @" "$WAGLE" sweep spec.json --out out
+    spec 'spec["steps"] = "4"'; refused 3 "'steps': expected a whole number" "$WAGLE" sweep spec.json --out out
+    spec 'spec["selectors"] = ["wagle@dig"]'; refused 3 "'wagle@dig': expected auto, diag, protect" "$WAGLE" sweep spec.json --out out
     spec 'spec["selectors"] = ["wagel"]'; refused 2 "wagel" "$WAGLE" sweep spec.json --out out
     spec 'spec["objectives"] = ["np"]'; refused 2 "np" "$WAGLE" sweep spec.json --out out
     spec 'spec["relearn"]["data"] = "gone.jsonl"'; refused 3 "gone.jsonl: no such file" "$WAGLE" sweep spec.json --out out
     spec 'spec["eval"]["a.b"] = "forget.jsonl"'; refused 3 "names without dots" "$WAGLE" sweep spec.json --out out
-    spec 'spec["grids"] = [{"seeds": [1]}]'; refused 3 "'seeds': no axis" "$WAGLE" sweep spec.json --out out
+    spec 'spec["grids"] = [{"seeds": [1]}]'; refused 3 "'seeds': not an axis" "$WAGLE" sweep spec.json --out out
     spec 'spec["suites"] = {"run": "tofu", "sets": {"forget": 3}}'; refused 3 "sets: expected an object" "$WAGLE" sweep spec.json --out out
     mkdir there; spec; refused 2 'exists and is not a sweep' "$WAGLE" sweep spec.json --out there
 }
@@ -276,7 +276,7 @@ PY
     wrong 2 'spec["lr"] = [1e-3, 0]' '--lr 0'
     wrong 2 'spec["alpha"] = -1' '--alpha'
     wrong 2 'spec["batch"] = 0' '--batch 0'
-    wrong 3 'spec["batch"] = 1.5' "'batch': a number without fraction"
+    wrong 3 'spec["batch"] = 1.5' "'batch': expected a whole number"
     wrong 2 'spec["optimizer"] = "adamx"' 'adamx'
     wrong 2 'spec["schedule"] = "line"' 'line'
     wrong 2 'spec["state"] = "f8"' 'f8'
@@ -318,7 +318,7 @@ PY
     tofu='spec.update(model="m", objectives=["graddiff"], selectors=["none"], seeds=[1], lr=[1e-4], columns=["forget", "tofu.COLUMN"], suites={"run": "tofu", "sets": {"forget": "tofu.json"}, "max_tokens": 0})'
     spec "${tofu/COLUMN/model_utility}"
     "$WAGLE" sweep spec.json --out cut 2>stderr.txt && return 1
-    grep -q "'columns': no 'tofu.model_utility' comes of these sets, with max_tokens 0" stderr.txt
+    grep -q "'columns': these sets give no 'tofu.model_utility', because max_tokens 0" stderr.txt
     [ ! -e cut ]
     spec "${tofu/COLUMN/forget.probability}"
     "$WAGLE" sweep spec.json --out whole >/dev/null
@@ -389,21 +389,21 @@ method() { python3 -c "import json, sys; m = next(m for m in json.load(open('stu
 @test "sweeps that do not fit together are not joined, and the folder is named" {
     tasks
     refused 2 "two or more folders" "$WAGLE" sweep --join task0 --out out
-    refused 2 "task0/: is the same folder as task0" "$WAGLE" sweep --join task0 task0/ --out out
-    refused 3 "nosuch: no sweep" "$WAGLE" sweep --join task0 nosuch --out out
+    refused 2 "task0/: the same folder as task0" "$WAGLE" sweep --join task0 task0/ --out out
+    refused 3 "nosuch: not a sweep" "$WAGLE" sweep --join task0 nosuch --out out
     refused 2 "--baseline 'dense': no such method; choose from 'all weights, protect retain@0.1', 'random 0.1', 'all weights'" "$WAGLE" sweep --join task0 task1 --out out --baseline dense
-    refused 2 "--column 'kept': no run has such a column" "$WAGLE" sweep --join task0 task1 --out out --column kept
+    refused 2 "--column 'kept': no run has this column" "$WAGLE" sweep --join task0 task1 --out out --column kept
     refused 2 "--margin has no effect: it needs --join" "$WAGLE" sweep task0/spec.json --out out --margin 0.1
-    refused 2 "one SPEC.json, not 'task1' too" "$WAGLE" sweep task0 task1 --out out
+    refused 2 "give one SPEC.json, not also 'task1'" "$WAGLE" sweep task0 task1 --out out
     refused 2 "task1" "$WAGLE" sweep --join task0 task1 --out task1 --force
-    tasks 'specs[1]["columns"] = ["forget"]'; refused 3 "task1: other columns than in task0" "$WAGLE" sweep --join task0 task1 --out out
-    tasks 'specs[1]["keep"] = ["forget"]'; refused 3 "task1: other columns in 'keep' than in task0" "$WAGLE" sweep --join task0 task1 --out out
-    tasks 'specs[1]["objectives"] = ["npo"]'; refused 3 "task1: other objectives than in task0" "$WAGLE" sweep --join task0 task1 --out out
+    tasks 'specs[1]["columns"] = ["forget"]'; refused 3 "task1: its columns differ from those of task0" "$WAGLE" sweep --join task0 task1 --out out
+    tasks 'specs[1]["keep"] = ["forget"]'; refused 3 "task1: its columns in 'keep' differ from those of task0" "$WAGLE" sweep --join task0 task1 --out out
+    tasks 'specs[1]["objectives"] = ["npo"]'; refused 3 "task1: its objectives differ from those of task0" "$WAGLE" sweep --join task0 task1 --out out
     tasks 'specs[2]["batch"] = 4'; refused 3 "task2: its spec and that of task0 differ in 'batch'" "$WAGLE" sweep --join task0 task1 task2 --out out
     tasks 'specs[1]["relearn"]["lr"] = 1'; refused 3 "differ in 'relearn'" "$WAGLE" sweep --join task0 task1 --out out
     tasks 'specs[1]["stepz"] = 1'; refused 3 "task1: sweep: 'stepz'" "$WAGLE" sweep --join task0 task1 --out out
     tasks 'del runs[1]["none"]["lr"]'; refused 3 "task1/runs.json: 'none': not a run of a sweep ('lr'" "$WAGLE" sweep --join task0 task1 --out out
-    tasks 'specs[1]["columns"] = [3]'; refused 3 "'columns': a list of columns" "$WAGLE" sweep --join task0 task1 --out out
+    tasks 'specs[1]["columns"] = [3]'; refused 3 "'columns': expected a list of columns" "$WAGLE" sweep --join task0 task1 --out out
 }
 
 @test "models are asked again after their matrices were rounded to blocks" {

@@ -72,7 +72,7 @@ of_log() { # FILE METRIC STEP
     changed() { # OPTION what is given
         status=0
         train_on --resume "${@:2}" 2>words || status=$?
-        [ $status = 2 ] && [ "$(wc -l <words)" = 1 ] && grep -q -- "made with.*--$1.*; --resume wants" words || { echo "$*: exit $status"; cat words; return 1; }
+        [ $status = 2 ] && [ "$(wc -l <words)" = 1 ] && grep -q -- "made with.*--$1.*; resume with the same" words || { echo "$*: exit $status"; cat words; return 1; }
         [ -s cut.partial/checkpoint.safetensors ]
     }
     train_on --suite tofu --set forget=tofu.json --max-tokens 2 || [ $? = 130 ]
@@ -97,10 +97,10 @@ of_log() { # FILE METRIC STEP
         refused 2 "no such metric; available are mcq.q." "$WAGLE" unlearn $train --selector wagle --suite mcq --set q=mcq.json --stop-when 'mcq.q.accuracy<1' --out out
         refused 2 "name at least one suite" "$WAGLE" unlearn $train --suite '' --out out
         refused 2 "mcq is given twice" "$WAGLE" unlearn $train --suite mcq,mcq --set q=mcq.json --out out
-        refused 2 "mcq wants --set" "$WAGLE" unlearn $train --suite mcq --set dev=mcq.json --shots 1 --out out
+        refused 2 "mcq needs --set" "$WAGLE" unlearn $train --suite mcq --set dev=mcq.json --shots 1 --out out
         refused 2 "With --suite also SUITE.METRIC" "$WAGLE" unlearn $train --stop-when 'mcq.q.acc<1' --out out
         refused 2 "it needs --suite NAME" "$WAGLE" unlearn $train --set q=mcq.json --out out
-        refused 2 "suite robustness takes a finished model" "$WAGLE" unlearn $train --suite robustness --set forget=tofu.json --out out
+        refused 2 "suite robustness needs a finished model" "$WAGLE" unlearn $train --suite robustness --set forget=tofu.json --out out
         refused 2 "--memory cannot plan for" "$WAGLE" unlearn $train --suite tofu --set forget=tofu.json --memory 1G --out out
         refused 2 "--set forget=FILE" "$WAGLE" unlearn $train --suite tofu --out out
         refused 3 "gone.json" "$WAGLE" unlearn $train --suite mcq --set q=gone.json --out out

@@ -144,7 +144,7 @@ BAD_CHATS = {
     "null": ({"messages": [message("user", None), say]}, "messages[0]: 'content' is null"),
     "text": ({"messages": "Where? Here."}, "'messages' is a text; expected a list of messages"),
     "strings": ({"messages": ["Where?", "Here."]}, "messages[0]: is a text"),
-    "tools": ({"messages": [ask, say], "tools": [{"name": "f"}]}, "'tools' of a row is not given to the chat template"),
+    "tools": ({"messages": [ask, say], "tools": [{"name": "f"}]}, "'tools' in a row is not passed to the chat template"),
     "weight": ({"messages": [ask, {**say, "weight": 0}]}, "messages[1]: 'weight' other than 1"),
     "alone": ({"messages": [say]}, "only one message"),
 }
@@ -213,8 +213,8 @@ case("rows-mask-padding", PLAIN, "rows", "tokens that attention_mask hides are n
      lambda folder: [{"run": EVAL + f"{name}.jsonl", "json": masked(folder)} for name in ("right", "left", "positions")]
      + [refused(EVAL + f"{name}.jsonl", f"{name}.jsonl:1: {words}") for name, words in {
          "gap": "'attention_mask' is 0 at token 2", "short": "'attention_mask' has 7 numbers and 'input_ids' has 8", "none": "'attention_mask' is 0 for every token",
-         "alone": "'attention_mask' is a list and there is no 'input_ids'", "labels": "'labels' is a list and there is no 'input_ids'",
-         "shifted": "'position_ids' has 1 at token 0", "completion": "'completion_mask' is not read; 'labels'"}.items()])
+         "alone": "'attention_mask' is a list and there are no 'input_ids'", "labels": "'labels' is a list and there are no 'input_ids'",
+         "shifted": "'position_ids' has 1 at token 0", "completion": "'completion_mask' is not supported; mark tokens"}.items()])
 
 # --- containers ------------------------------------------------------------------------------------------------------
 
@@ -249,7 +249,7 @@ case("rows-columns-named", PLAIN, "refusals", "a refusal names the columns that 
                      refused(EVAL + "alpaca.jsonl", "(found: instruction, input, output)", "--prompt-field and --answer-field"),
                      refused(EVAL + "reply.jsonl", "reply.jsonl:1: no field 'answer' (found: question, reply); name it with --answer-field reply"),
                      refused(EVAL + "dpo.jsonl", "no field 'answer' (found: prompt, chosen, rejected)"),
-                     refused(EVAL + "stray.jsonl", "'token_weights' is a list and there is no 'input_ids'"),
+                     refused(EVAL + "stray.jsonl", "'token_weights' is a list and there are no 'input_ids'"),
                      {"run": EVAL + "dpo.jsonl --answer-field chosen", "json": plain(folder, "### Question: a\n### Answer: ", "b")},
                      {"run": EVAL + "content.jsonl --text-field content", "json": {"rows.0.label_tokens": 19}}])
 
@@ -292,8 +292,8 @@ case("suites-tofu-printed-list", PLAIN, "suites", "a list that was printed into 
 case("rows-system-column", CHATML, "rows", "a system message in a column of its own is refused by line, not left out: datasets of ShareGPT's form have one",
      {"share.jsonl": lines({"system": "Be brief.", "conversations": SHARED[1:3]}), "orca.jsonl": lines({"system_prompt": "Be brief.", "question": "Where?", "answer": "There."}),
       "none.jsonl": lines({"system": "", "messages": TALK[1:3]}, {"system": None, "messages": TALK[1:3]}), "both.jsonl": lines({"system": "x", "messages": TALK[:3]})},
-     lambda folder: [refused(EVAL + "share.jsonl", "share.jsonl:1: 'system' of a row is not given to the chat template", "--system TEXT"),
-                     refused(EVAL + "orca.jsonl", "orca.jsonl:1: 'system_prompt' of a row is not given to the chat template"),
+     lambda folder: [refused(EVAL + "share.jsonl", "share.jsonl:1: 'system' in a row is not passed to the chat template", "--system TEXT"),
+                     refused(EVAL + "orca.jsonl", "orca.jsonl:1: 'system_prompt' in a row is not passed to the chat template"),
                      {"run": EVAL + "orca.jsonl --no-chat"}, {"run": EVAL + "none.jsonl", "json": conversation(folder, TALK[1:3], {1})}, {"run": EVAL + "both.jsonl", "json": conversation(folder, TALK[:3], {2})},
                      {"run": EVAL + "share.jsonl --system 'Be brief.'", "json": conversation(folder, [message("system", "Be brief.")] + TALK[1:3], {2})}])
 case("rows-empty-answers", PLAIN, "refusals", "an empty answer or text is said to be empty",
