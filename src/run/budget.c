@@ -224,8 +224,7 @@ wagle_status wg_budget_spilling(wagle_ctx *ctx, wg_session *s, const wg_need *ne
     for (int i = 0; i < MOST && st == WAGLE_OK; i++)
         if (bytes[i] > 0)
             wg_log(ctx, 1,
-                   "%s are written to a scratch file of up to %.1f GB, because they do not fit "
-                   "into --memory",
+                   "%s into a scratch file of up to %.1f GB, because --memory has no room for them",
                    part[i].what, (double)bytes[i] / 1e9);
     return st;
 }

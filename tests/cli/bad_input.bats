@@ -103,7 +103,7 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
 @test "rows that cannot be used" {
     rows() { refused "$1" "$2" "$WAGLE" logits --model "$model" --data rows --out out; }
     : >rows; rows 3 'the file is empty'
-    printf '\n\n' >rows; rows 3 'no rows'
+    printf '\n\n' >rows; rows 3 'the file is empty'
     echo '{"input_ids": [1,2' >rows; rows 3 'rows:1'
     echo '[1, 2]' >rows; rows 3 'JSON object'
     echo '{"input_ids": []}' >rows; rows 3 'empty'

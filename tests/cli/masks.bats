@@ -67,7 +67,7 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
     "$WAGLE" mask --scores s2 --density 0.5 --out m2
     refused 3 'the masks must be of one model' "$WAGLE" mask --op and m m2 --out out
     refused 2 'and, or, minus or invert' "$WAGLE" mask --op xor m m --out out
-    refused 2 'wants one mask' "$WAGLE" mask --op invert m m --out out
+    refused 2 'needs one mask' "$WAGLE" mask --op invert m m --out out
     refused 3 'this is not a mask' "$WAGLE" mask --op and m s --out out
     refused 2 '--compare needs masks to compare' "$WAGLE" mask --compare
     refused 2 'it does not follow from' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --loss dpo --out out
@@ -96,7 +96,7 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
     done
     [ ! -e 'out0.1' ]
     refused 2 "{} in --out" "$WAGLE" mask --scores scores --densities 0.1,0.2 --out out
-    refused 2 "as in" "$WAGLE" mask --scores scores --densities '0.1;0.2' --out 'out{}'
+    refused 2 "write them as" "$WAGLE" mask --scores scores --densities '0.1;0.2' --out 'out{}'
     refused 2 "density 2" "$WAGLE" mask --scores scores --densities 0.1,2 --out 'out{}'
     refused 2 "0.1 is given twice" "$WAGLE" mask --scores scores --densities 0.1,0.1 --out 'out{}'
 }

@@ -114,7 +114,7 @@ less() { python3 -c 'import sys; print(int(([float(l.split()[-2]) * 1e9 for l in
     for name in factors state; do
         # shellcheck disable=SC2046
         "$WAGLE" unlearn $(options) --protect some.jsonl --protect-rank 0 --memory "$(less $([ $name = state ] && echo 1e7 || echo 5e6))M" --out $name 2>log
-        grep -q 'factors of protected matrices are written to a scratch file' log
+        grep -q 'factors of protected matrices go into a scratch file' log
         [ "$(grep -c "the optimizer's state goes into a scratch file" log)" = "$([ $name = state ] && echo 1 || echo 0)" ]
     done
     same memory factors state
@@ -297,9 +297,9 @@ PY
     printf a >one.txt
     printf 'a \377 b' >bytes.txt
     tried 3 'empty.jsonl: the file is empty' --protect empty.jsonl
-    tried 3 '--protect empty.txt: no row of two tokens or more' --protect empty.txt
-    tried 3 '--protect one.jsonl: no row of two tokens or more' --protect one.jsonl
-    tried 3 '--protect one.txt: no row of two tokens or more' --protect one.txt
+    tried 3 '--protect empty.txt: no row has two tokens or more' --protect empty.txt
+    tried 3 '--protect one.jsonl: no row has two tokens or more' --protect one.jsonl
+    tried 3 '--protect one.txt: no row has two tokens or more' --protect one.txt
     tried 3 "other.jsonl:1: token 320 is outside the model's vocabulary of 320" --protect other.jsonl
     tried 3 "other.jsonl:1: token 320 is outside the model's vocabulary of 320" --protect keep.jsonl --protect other.jsonl
     tried 3 'bytes.txt: not valid UTF-8' --protect bytes.txt

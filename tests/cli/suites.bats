@@ -259,8 +259,8 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     printf 'x' >short.txt; e 'only 1 tokens; a window needs' --suite copyright --set text=short.txt
     printf '\xff\xfe' >raw.txt; e 'raw.txt: not valid UTF-8' --suite copyright --set text=raw.txt
     printf 'a\0b\n' >nul.txt; e 'nul.txt: a NUL at byte 1' --suite robustness --set forget=forget.json --set prefixes=nul.txt
-    : >empty.txt; e 'empty.txt: no names in it' --suite extraction --set forget=forget.json --set names=empty.txt
-    e 'empty.txt: no prefixes' --suite robustness --set forget=forget.json --set prefixes=empty.txt
+    : >empty.txt; e 'empty.txt: the file has no names' --suite extraction --set forget=forget.json --set names=empty.txt
+    e 'empty.txt: the file has no prefixes' --suite robustness --set forget=forget.json --set prefixes=empty.txt
     : >empty.json; e 'empty.json: the file is empty' --suite tofu --set forget=empty.json
     e 'nosuch.json: no such file' --suite tofu --set forget=nosuch.json
     sed 's/"vocab_size": 320/"vocab_size": 64/' tiny/config.json >small.json && "$WAGLE" init --config small.json --out small --quiet

@@ -124,10 +124,10 @@ PY
 @test "a search that cannot be is refused before the first run, with the key" {
     wrong() { spec 'del spec["steps"]; spec.update(updates=10, stop_when="forget.nll>7", lr=1e-3)' "$2"; refused "$1" "$3" "$WAGLE" sweep spec.json --out out; }
     wrong 3 'del spec["stop_when"]' "'updates': needs 'stop_when'"
-    wrong 3 'spec["lr"] = [1e-3]' "'lr': with 'updates' one number above 0"
-    wrong 3 'spec["lr"] = 0' "'lr': with 'updates' one number above 0"
-    wrong 3 'spec["steps"] = 10' "'steps': at least 1.1 times 'updates'"
-    wrong 3 'spec["eval_every"] = 4; spec["steps"] = 30' "'eval_every': no check falls within 10 %"
+    wrong 3 'spec["lr"] = [1e-3]' "'lr': with 'updates' it must be one number above 0"
+    wrong 3 'spec["lr"] = 0' "'lr': with 'updates' it must be one number above 0"
+    wrong 3 'spec["steps"] = 10' "'steps': must be at least 1.1 times 'updates'"
+    wrong 3 'spec["eval_every"] = 4; spec["steps"] = 30' "'eval_every': no evaluation falls within 10 %"
     wrong 3 'spec["updates"] = 0' "'updates': must be from 1 to a million"
     wrong 3 'spec["updates"] = 1.5' "'updates': expected a whole number"
     spec 'spec["lr"] = 1e-3'; refused 3 "'lr': expected a list" "$WAGLE" sweep spec.json --out out
@@ -254,11 +254,11 @@ PY
 @test "specs that cannot be run are refused, with the key" {
     spec 'del spec["eval"]'; refused 3 "'eval': expected an object" "$WAGLE" sweep spec.json --out out
     spec 'spec["lr"] = []'; refused 3 "'lr': expected a list" "$WAGLE" sweep spec.json --out out
-    spec 'spec["lr"] = ["x"]'; refused 3 "'lr': a list of numbers" "$WAGLE" sweep spec.json --out out
-    spec 'spec["exclude"] = ["embeddings"]'; refused 3 "'exclude': a list of lists" "$WAGLE" sweep spec.json --out out
+    spec 'spec["lr"] = ["x"]'; refused 3 "'lr': expected a list of numbers" "$WAGLE" sweep spec.json --out out
+    spec 'spec["exclude"] = ["embeddings"]'; refused 3 "'exclude': expected a list of lists" "$WAGLE" sweep spec.json --out out
     refused 3 'nosuch' "$WAGLE" sweep nosuch.json --out out
     refused 2 'which SPEC' "$WAGLE" sweep --out out
-    spec 'spec["stepz"] = 4'; refused 3 "'stepz': a spec has no such key" "$WAGLE" sweep spec.json --out out
+    spec 'spec["stepz"] = 4'; refused 3 "'stepz': there is no such key" "$WAGLE" sweep spec.json --out out
     spec 'spec["steps"] = "4"'; refused 3 "'steps': expected a whole number" "$WAGLE" sweep spec.json --out out
     spec 'spec["selectors"] = ["wagle@dig"]'; refused 3 "'wagle@dig': expected auto, diag, protect" "$WAGLE" sweep spec.json --out out
     spec 'spec["selectors"] = ["wagel"]'; refused 2 "wagel" "$WAGLE" sweep spec.json --out out
