@@ -252,6 +252,8 @@ static const struct own {
     {"prompt", "generate", CLI_DATA,
      "text to continue, or a question to a chat model (may repeat)"},
     {"config", "init", CLI_DATA, "config.json of the model to make"},
+    {"lr", "unlearn", CLI_TRAINING,
+     "peak learning rate; auto finds one by a few short tries (`wagle help lr`)"},
     {"density", "unlearn", CLI_WEIGHTS, "share of the weights to select, with --selector"},
     {"lr", "unlearn", CLI_TRAINING,
      "peak learning rate; auto finds one by a few short tries (`wagle help lr`)"},

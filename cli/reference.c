@@ -94,7 +94,7 @@ void cli_reference_tables(void)
           "What `wagle unlearn --objective NAME` minimises: the forget term of each row, times "
           "`--forget-weight`, plus a retain term times `--alpha`. nll is the negative "
           "log-likelihood of a label token, p its probability; sums and means are over the label "
-          "tokens of the row. [Definitions](../definitions.md) says how rows become a batch's "
+          "tokens of the row. [Definitions](definitions.md) says how rows become a batch's "
           "loss.",
           "| name | | forget term | source |", wagle_objective_info, true);
     params();

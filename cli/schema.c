@@ -54,7 +54,9 @@ static json_t *value_of(const cli_command *c, const cli_option *t)
     case CLI_WHOLE:
         number = type(t->kind == CLI_REAL ? "number" : "integer");
         add_range(number, cli_range(t->name));
-        return number;
+        return cli_is_word(t->name, "auto")
+                   ? json_pack("{s:[o, {s:s}]}", "anyOf", number, "const", "auto")
+                   : number;
     case CLI_BYTES:
         return json_pack("{s:[s, s]}", "type", "string", "number");
     default:

@@ -24,9 +24,12 @@ questions() {
     "$WAGLE" mask --model m --forget forget.jsonl --retain retain.jsonl --density 0.1 --out mask --quiet
     run_of from_mask --mask mask --objective pdu
     "$WAGLE" finetune --model m --data retain.jsonl --data forget.jsonl@0.5 --steps 2 --out tuned --quiet >/dev/null
+    "$WAGLE" finetune --model m --data forget.jsonl --lr 1e-2 --steps 60 --out known --quiet >/dev/null
+    "$WAGLE" unlearn --model known --forget forget.jsonl --retain retain.jsonl --out auto --allow-unmet --quiet >/dev/null
+    valid tries auto/tries.json
     valid manifest ./*/manifest.json
     valid log-line ./*/log.jsonl
-    [ "$(ls ./*/manifest.json | wc -l)" = 9 ]
+    [ "$(ls ./*/manifest.json | wc -l)" = 11 ]
     python3 -c "import json; m = json.load(open('plain/manifest.json')); m['rate'] = 1; json.dump(m, open('more.json', 'w'))"
     invalid manifest more.json
     echo '{"step": 1, "los": 2}' >bad.jsonl; invalid log-line bad.jsonl
@@ -102,7 +105,7 @@ PY
 JSON
     "$WAGLE" unlearn --config run.json --model "$model" --out out --quiet >/dev/null
     valid 'config#unlearn' run.json
-    for wrong in '{"lr": 0}' '{"steps": 1.5}' '{"schedule": "step"}' '{"learning_rate": 1}' '{"force": 1}' '{"npo.beta": -1}'; do
+    for wrong in '{"lr": 0}' '{"lr": "automatic"}' '{"steps": 1.5}' '{"schedule": "step"}' '{"learning_rate": 1}' '{"force": 1}' '{"npo.beta": -1}'; do
         echo "$wrong" >wrong.json; invalid 'config#unlearn' wrong.json
     done
     for command in $("$WAGLE" help --list); do
