@@ -276,12 +276,12 @@ static wagle_status look_up(wagle_ctx *ctx, const wg_sweep *s, const json_t *val
         if (st == WAGLE_OK && there.bytes < 300)
             st = wg_text_printf(ctx, &there, "%s%s", there.bytes > 0 ? ", " : "", metric);
     if (st == WAGLE_OK)
-        st = wg_fail(ctx, WAGLE_E_INPUT, "sweep: '%s': these sets give no '%.64s'%s (%s)", key,
-                     name,
-                     texts != NULL && json_integer_value(texts) == 0
-                         ? ", because max_tokens 0 generates no text"
-                         : "",
-                     there.text != NULL ? there.text : "no metric at all");
+        st =
+            wg_fail(ctx, WAGLE_E_INPUT, "sweep: '%s': these sets give no '%.64s'%s (%s)", key, name,
+                    texts != NULL && json_integer_value(texts) == 0
+                        ? ", because max_tokens 0 generates no text"
+                        : "",
+                    there.text != NULL ? there.text : "no metric at all");
     wg_text_free(&there);
     return st;
 }
