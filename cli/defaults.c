@@ -191,9 +191,6 @@ static void text(const struct place *p, const void *at, char out[96])
     const char *const *value = at;
 
     switch (p->form) {
-    case WORDS:
-        snprintf(out, 96, "%s", p->unset);
-        break;
     case TEXT:
         snprintf(out, 96, "%s", *value != NULL ? *value : p->unset != NULL ? p->unset : "");
         break;
@@ -212,8 +209,8 @@ static void text(const struct place *p, const void *at, char out[96])
     case GAMMA:
         gamma_text(at, out);
         break;
-    case TOKENS:
-        eval_tokens(out);
+    case WORDS:
+    case TOKENS: /* they have no structure */
         break;
     }
 }
@@ -226,7 +223,12 @@ void cli_default(const cli_command *c, const char *option, char out[96])
         if (strcmp(p->option, option) != 0 ||
             (p->commands != NULL && !cli_listed(p->commands, c->name)))
             continue;
-        text(p, p->structure != NULL ? (const char *)p->structure() + p->at : NULL, out);
+        if (p->form == TOKENS)
+            eval_tokens(out);
+        else if (p->form == WORDS)
+            snprintf(out, 96, "%s", p->unset);
+        else
+            text(p, (const char *)p->structure() + p->at, out);
         return;
     }
 }

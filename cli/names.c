@@ -330,7 +330,7 @@ static void nearest_page(const char *name, char near[64])
 
 wagle_status cli_unknown_help(const char *name)
 {
-    char word[64], near[64], names[256];
+    char word[64] = "", near[64] = "", names[256];
     const other *o;
 
     plain(name, word);

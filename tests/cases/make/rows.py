@@ -145,7 +145,7 @@ BAD_CHATS = {
     "text": ({"messages": "Where? Here."}, "'messages' is a text; expected a list of messages"),
     "strings": ({"messages": ["Where?", "Here."]}, "messages[0]: is a text"),
     "tools": ({"messages": [ask, say], "tools": [{"name": "f"}]}, "'tools' in a row is not passed to the chat template"),
-    "weight": ({"messages": [ask, {**say, "weight": 0}]}, "messages[1]: 'weight' other than 1"),
+    "weight": ({"messages": [ask, {**say, "weight": 0}]}, "messages[1]: 'weight' must be 1"),
     "alone": ({"messages": [say]}, "only one message"),
 }
 case("rows-chat-refused", CHATML, "refusals", "what is no conversation is refused by line and message",
