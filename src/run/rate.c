@@ -409,14 +409,20 @@ static wagle_status load(wagle_ctx *ctx, hunt *h, double *lr)
 static double next_rate(const hunt *h, double guess)
 {
     wg_tried list[TRIES_MOST];
+    double highest = 0;
+    bool told = h->n == 0;
 
     for (int i = 0; i < h->n; i++) {
         const try_ *t = &h->try[i];
+        highest = fmax(highest, t->lr);
+        told |= t->failed || t->reached || t->part > STILL;
         list[i] = (wg_tried){.rate = t->lr,
                              .work = t->work,
                              .stopped = t->reached || t->part >= TELLING,
                              .failed = t->failed};
     }
+    if (!told) /* all are too low */
+        return rounded(WG_SLOWER_BY * highest);
     return rounded(wg_search_within(list, h->n, guess, STEEPEST, FLATTEST));
 }
 
