@@ -348,6 +348,8 @@ wagle_status wg_sweep_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
     o->retain = rows_of(s, retain);
     o->objective = p->objective;
     o->lr = s->updates > 0 && p->lr == 0 ? p->start : p->lr;
+    if (!(o->lr > 0)) /* 0 would be a search, which a sweep makes by 'updates' */
+        return wg_fail(ctx, WAGLE_E_USAGE, "--lr %g: a number above 0", o->lr);
     o->seed = (uint64_t)p->seed;
     o->force = true;
     WG_TRY(set_protect(ctx, s, p, o));
