@@ -128,6 +128,13 @@ static wagle_status cmd_demo(wagle_ctx *ctx, cli_options *o)
     "lora-targets out-patch pairs protect protect-damping protect-rank"
 
 const cli_command cli_commands[] = {
+    {"forget", CLI_FORGET, "MODEL",
+     "the whole job: forget rows, people or documents, test the result and write a report",
+     "wagle forget model --data people.csv --out forgotten\n"
+     "wagle forget model.gguf --data rows.jsonl --export forgotten.gguf --out forgotten\n"
+     "wagle forget model --data folder/ --retain keep.jsonl --plan --out forgotten",
+     "data retain gold-model export type out yes plan no-undo seed force memory" ROWS, cli_forget,
+     "which MODEL: a folder or a GGUF file?", NULL, 0},
     {"unlearn", CLI_FORGET, NULL,
      "train a model to forget rows and keep others, in all weights or selected ones",
      "wagle unlearn --model DIR --forget forget.jsonl --retain retain.jsonl --out forgotten\n"

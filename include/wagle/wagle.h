@@ -528,6 +528,45 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_report(wagle_ctx *ctx, const wagle_repo
 WAGLE_API WAGLE_CHECK wagle_status wagle_rouge(wagle_ctx *ctx, const char *reference,
                                                const char *candidate, bool stem, double out[3][3]);
 
+/* --- forget: the whole job in one call --------------------------------------------------- */
+
+/* Asked before work goes on with rows that were made, not given; text says what they are. False
+ * ends the call. */
+typedef bool wagle_confirm_fn(void *user, const char *text);
+
+typedef struct wagle_forget_options {
+    const char *model; /* a model folder, a GGUF file, or what wagle_forget made before */
+    const char *data;  /* rows; a table of people (CSV or JSON objects); or a folder of documents */
+    wagle_data rows;   /* how the rows are read; its path is not used */
+    const char *retain;      /* rows to keep; NULL: rows that the model writes itself */
+    const char *gold_model;  /* folder of a model that never saw the data; NULL: the level of chance
+                                is measured on invented people */
+    const char *out;         /* a folder to make */
+    const char *export_file; /* also write the forgotten model as this GGUF file; or NULL */
+    const char *export_type; /* as in wagle_export_options */
+    const char *objective;   /* NULL: npo */
+    double lr;               /* 0: searched for */
+    bool no_undo;            /* do not write undo.patch, which holds the data that is forgotten */
+    bool redact;             /* texts of rows are replaced by hashes in what is written */
+    bool force;
+    uint64_t seed;
+    wagle_confirm_fn *confirm; /* NULL: go on */
+    void *confirm_user;
+} wagle_forget_options;
+
+typedef struct wagle_forget_result {
+    bool forgotten; /* every test passed */
+    char *text;     /* two sentences and a table; wagle_string_free */
+} wagle_forget_result;
+
+WAGLE_API void wagle_forget_defaults(wagle_forget_options *o);
+/* Reads the data, measures what the model knows of them, forgets them, tests the result and writes
+ * OUT/model, undo.patch, certificate.json, report.html, rows/ and evidence/. An interrupted call
+ * goes on when it is made again. WAGLE_E_INPUT where the model knows nothing of the data. In a dry
+ * run wagle_plan has the commands that it stands for, and nothing is written. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_forget(wagle_ctx *ctx, const wagle_forget_options *o,
+                                                wagle_forget_result *result);
+
 /* --- demo -------------------------------------------------------------------------------- */
 
 typedef struct wagle_demo_options {

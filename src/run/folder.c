@@ -57,6 +57,9 @@ static const struct {
 } table[] = {
     {"manifest.json", OURS},
     {"log.jsonl", OURS},
+    {"protect.jsonl", OURS},
+    {"controls.jsonl", OURS},
+    {"tries.json", OURS},
     {"checkpoint.safetensors", OURS},
     {"wagle-patches.json", OURS},
     {"lock", OURS},

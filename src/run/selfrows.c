@@ -220,7 +220,7 @@ static wagle_status add_numbers(wagle_ctx *ctx, const char *key, const int32_t *
     return wg_text_addz(ctx, out, "],");
 }
 
-static wagle_status add_line(wagle_ctx *ctx, const wg_example *e, const wg_text *text, wg_text *out)
+wagle_status wg_self_line(wagle_ctx *ctx, const wg_example *e, const wg_text *text, wg_text *out)
 {
     json_t *value = json_stringn(text->text, (size_t)text->bytes);
     char *quoted = NULL;
@@ -252,7 +252,7 @@ static wagle_status take(const self *f, wg_dataset *rows, wg_text *jsonl)
             continue;
         WG_TRY(add_row(f->ctx, t, rows));
         if (jsonl != NULL)
-            WG_TRY(add_line(f->ctx, &rows->example[rows->n - 1], &t->text, jsonl));
+            WG_TRY(wg_self_line(f->ctx, &rows->example[rows->n - 1], &t->text, jsonl));
     }
     return WAGLE_OK;
 }

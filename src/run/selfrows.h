@@ -27,4 +27,8 @@ WAGLE_CHECK wagle_status wg_self_rows(wagle_ctx *ctx, wg_session *s, const wagle
                                       const wg_dataset *forget, const wg_self_options *how,
                                       wg_dataset *rows, wg_text *jsonl);
 
+/* Adds a row as a line {"input_ids","labels","written"}; text: what was written. */
+WAGLE_CHECK wagle_status wg_self_line(wagle_ctx *ctx, const wg_example *e, const wg_text *text,
+                                      wg_text *out);
+
 #endif

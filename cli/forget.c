@@ -1,0 +1,49 @@
+/* forget.c - `wagle forget`: the questions that it asks at a terminal, and its last screen. */
+#include "common.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Shows what was made and asks; without a terminal nobody can answer. */
+static bool confirm(void *user, const char *text)
+{
+    char line[16] = "";
+
+    (void)user;
+    printf("%s\n", text);
+    if (!isatty(0))
+        return false;
+    fputs("Forget these? [y/N] ", stdout);
+    fflush(stdout);
+    return fgets(line, sizeof line, stdin) != NULL && (line[0] == 'y' || line[0] == 'Y');
+}
+
+wagle_status cli_forget(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_forget_options f;
+    wagle_forget_result result;
+    wagle_status st;
+
+    wagle_forget_defaults(&f);
+    f.model = o->argument[0];
+    f.data = o->data[0];
+    f.rows = cli_rows(o, NULL);
+    f.retain = o->retain[0];
+    f.gold_model = o->gold_model;
+    f.out = o->out;
+    f.export_file = o->export_file;
+    f.export_type = o->type;
+    f.no_undo = o->no_undo;
+    f.force = o->force;
+    cli_given_seed(&f.seed, o->seed);
+    f.confirm = o->yes ? NULL : confirm;
+    wagle_set_dry_run(ctx, o->plan);
+    o->dry_run = o->plan;
+    st = wagle_forget(ctx, &f, &result);
+    if (st != WAGLE_OK || o->plan)
+        return st;
+    fputs(result.text, stdout);
+    wagle_string_free(result.text);
+    return result.forgotten ? WAGLE_OK : WAGLE_E_RUN;
+}

@@ -1,0 +1,313 @@
+/* certificate.c - the verdict: certificate.json, the report, and the last screen. */
+#include "forget/forget.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* What no test here can show. */
+static const char *const not_tested[] = {
+    "Whether the data can be found by a method that reads the weights themselves.",
+    "Copies of the model that were made before, and other models that were made of it.",
+    "Logs, search indexes and data sets beside the model.",
+    "Questions in other languages.",
+};
+
+typedef struct count {
+    int64_t all, failed;
+} count;
+
+static count count_tests(const wg_forget *f, const char *group)
+{
+    count c = {0};
+    const json_t *test;
+    size_t i;
+
+    json_array_foreach (f->tests, i, test) {
+        const char *of = json_string_value(json_object_get(test, "group"));
+        const char *verdict = json_string_value(json_object_get(test, "verdict"));
+        if (strcmp(of, group) != 0 || strcmp(verdict, "not tested") == 0)
+            continue;
+        c.all++;
+        c.failed += strcmp(verdict, "fail") == 0;
+    }
+    return c;
+}
+
+static bool earlier_failed(const wg_forget *f)
+{
+    const json_t *request;
+    size_t i;
+
+    json_array_foreach (f->requests, i, request)
+        if (strcmp(json_string_value(json_object_get(request, "verdict")), "fail") == 0)
+            return true;
+    return false;
+}
+
+static const json_t *test_of(const wg_forget *f, const char *group, const char *name)
+{
+    const json_t *test;
+    size_t i;
+
+    json_array_foreach (f->tests, i, test)
+        if (strcmp(json_string_value(json_object_get(test, "group")), group) == 0 &&
+            strcmp(json_string_value(json_object_get(test, "name")), name) == 0)
+            return test;
+    return NULL;
+}
+
+static double value_of(const json_t *test, const char *key)
+{
+    const json_t *value = json_object_get(test, key);
+
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+/* --- two sentences -----------------------------------------------------------------------------
+ */
+
+static const char *verdict_of(const wg_forget *f)
+{
+    return count_tests(f, "forgotten").failed > 0 || earlier_failed(f) ? "not forgotten"
+           : count_tests(f, "kept").failed > 0                         ? "forgotten, with damage"
+                                                                       : "forgotten";
+}
+
+static wagle_status sentences(wg_forget *f, json_t *out)
+{
+    const json_t *asked = test_of(f, "forgotten", "probability"),
+                 *kept = test_of(f, "kept", "other");
+    const count c = count_tests(f, "forgotten");
+    const double before = value_of(kept, "before"), after = value_of(kept, "after");
+    json_t *first, *second;
+
+    if (c.failed > 0)
+        first = json_sprintf("The model has not forgotten the data: %lld of %lld tests failed.",
+                             (long long)c.failed, (long long)c.all);
+    else
+        first = json_sprintf(
+            "The model no longer knows the answers to the %lld questions: it gives the true "
+            "answers "
+            "a probability of %.2f, as to questions about %s (%.2f), where it gave %.2f before.",
+            (long long)f->n_rows, value_of(asked, "after"),
+            f->o->gold_model != NULL ? "data that it never saw" : "people that do not exist",
+            f->chance.mean, value_of(asked, "before"));
+    second = json_sprintf("Of what else it wrote, %.0f %% is kept%s.", 100 * after / before,
+                          after / before < 0.9 ? ", which is too little" : "");
+    if (first == NULL || second == NULL || json_array_append(out, first) != 0 ||
+        json_array_append(out, second) != 0) {
+        json_decref(first);
+        json_decref(second);
+        return wg_json_memory(f->ctx);
+    }
+    json_decref(first);
+    json_decref(second);
+    return WAGLE_OK;
+}
+
+/* --- certificate.json --------------------------------------------------------------------------
+ */
+
+static wagle_status one_model(wg_forget *f, json_t *models, const char *key, const char *name,
+                              const char *path)
+{
+    char hash[WG_SHA256_TEXT];
+
+    if (name == NULL || path == NULL)
+        return WAGLE_E_RESOURCE;
+    WG_TRY(wg_forget_hash(f->ctx, path, ".safetensors", hash));
+    return wg_json_set(f->ctx, models, key,
+                       json_pack("{s:o, s:s}", "path", wg_json_bytes(name), "sha256", hash));
+}
+
+static wagle_status add_models(wg_forget *f, json_t *models)
+{
+    WG_TRY(one_model(f, models, "original", f->o->model, f->original));
+    WG_TRY(
+        one_model(f, models, "forgotten", wg_forget_out(f, "model"), wg_forget_path(f, "model")));
+    if (f->o->export_file == NULL)
+        return WAGLE_OK;
+    return one_model(f, models, "gguf", f->o->export_file, wg_forget_path(f, "model.gguf"));
+}
+
+static wagle_status add_asked(wg_forget *f, json_t *root)
+{
+    char hash[WG_SHA256_TEXT];
+
+    WG_TRY(wg_forget_hash(f->ctx, f->o->data, "", hash));
+    WG_TRY(wg_json_set(f->ctx, root, "asked",
+                       json_pack("{s:o, s:s, s:I, s:s, s:s, s:s, s:O}", "data",
+                                 wg_json_bytes(f->o->data), "sha256", hash, "rows",
+                                 (json_int_t)f->n_rows, "layout", f->layout->words, "layout_name",
+                                 f->layout->name, "understood", f->understood, "subjects",
+                                 f->subjects)));
+    return wg_json_set(f->ctx, root, "chance",
+                       json_pack("{s:f, s:f, s:s, s:I}", "probability", f->chance.mean, "high",
+                                 f->chance.high, "how",
+                                 f->o->gold_model != NULL ? "gold" : "controls", "rows",
+                                 (json_int_t)f->chance.n));
+}
+
+/* Of the run's manifest, which is there also where the run was of an earlier process. */
+static wagle_status add_cost(wg_forget *f, json_t *root)
+{
+    const char *folder = wg_forget_path(f, "model");
+    json_t *m = NULL, *cost = NULL;
+    wagle_status st = folder != NULL ? wg_json_read_object(f->ctx, folder, "manifest.json", &m)
+                                     : WAGLE_E_RESOURCE;
+
+    if (st == WAGLE_OK)
+        cost = json_pack("{s:f, s:O?, s:O?, s:O?, s:s, s:O?, s:O?}", "seconds",
+                         wg_seconds() - f->began, "updates", json_object_get(m, "steps"),
+                         "learning_rate", json_object_get(m, "lr"), "objective",
+                         json_object_get(m, "objective"), "protect",
+                         f->o->retain != NULL ? "the rows to keep" : "texts that the model wrote",
+                         "changed_weights", json_object_get(m, "selected"), "weights",
+                         json_object_get(m, "weights"));
+    if (st == WAGLE_OK)
+        st = wg_json_set(f->ctx, root, "cost", cost);
+    json_decref(m);
+    return st;
+}
+
+static wagle_status add_lists(wg_forget *f, json_t *root)
+{
+    json_t *limits = json_array(), *said = json_array();
+
+    WG_TRY(wg_json_set(f->ctx, root, "not_tested", limits));
+    for (size_t i = 0; i < sizeof not_tested / sizeof *not_tested; i++)
+        if (json_array_append_new(limits, json_string(not_tested[i])) != 0)
+            return wg_json_memory(f->ctx);
+    WG_TRY(wg_json_set(f->ctx, root, "sentences", said));
+    WG_TRY(sentences(f, said));
+    WG_TRY(wg_json_set(f->ctx, root, "tests", json_incref(f->tests)));
+    WG_TRY(wg_json_set(f->ctx, root, "answers", json_incref(f->answers)));
+    WG_TRY(wg_json_set(f->ctx, root, "commands", json_incref(f->commands)));
+    return wg_json_set(f->ctx, root, "earlier", json_incref(f->requests));
+}
+
+static wagle_status make(wg_forget *f, json_t **out)
+{
+    const time_t now = time(NULL);
+    char date[32] = "";
+    struct tm utc;
+
+    if (gmtime_r(&now, &utc) != NULL)
+        strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    *out = json_pack("{s:s, s:i, s:s, s:s, s:I, s:s, s:b, s:{}}", "format", "wagle-certificate",
+                     "version", 1, "wagle", WAGLE_VERSION, "date", date, "seed",
+                     (json_int_t)f->o->seed, "verdict", verdict_of(f), "redacted", f->o->redact,
+                     "models");
+    if (*out == NULL)
+        return wg_json_memory(f->ctx);
+    WG_TRY(add_models(f, json_object_get(*out, "models")));
+    WG_TRY(add_asked(f, *out));
+    WG_TRY(add_cost(f, *out));
+    return add_lists(f, *out);
+}
+
+/* --- the last screen ---------------------------------------------------------------------------
+ */
+
+static wagle_status add_value(wagle_ctx *ctx, const json_t *test, const char *key, wg_text *out)
+{
+    const double x = value_of(test, key);
+
+    return isnan(x) ? wg_text_addz(ctx, out, "       -") : wg_text_printf(ctx, out, "  %6.3f", x);
+}
+
+static wagle_status add_test(wagle_ctx *ctx, const json_t *test, wg_text *out)
+{
+    const char *rule = json_string_value(json_object_get(test, "rule"));
+
+    WG_TRY(
+        wg_text_printf(ctx, out, "  %-54.54s", json_string_value(json_object_get(test, "words"))));
+    WG_TRY(add_value(ctx, test, "before", out));
+    WG_TRY(add_value(ctx, test, "after", out));
+    WG_TRY(wg_text_addz(ctx, out, strcmp(rule, "at most") == 0 ? "  <=" : "  >="));
+    WG_TRY(add_value(ctx, test, "threshold", out));
+    return wg_text_printf(ctx, out, "  %s\n", json_string_value(json_object_get(test, "verdict")));
+}
+
+static wagle_status screen(wg_forget *f, const json_t *certificate, wg_text *out)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach (json_object_get(certificate, "sentences"), i, one)
+        WG_TRY(wg_text_printf(f->ctx, out, "%s\n", json_string_value(one)));
+    WG_TRY(wg_text_printf(f->ctx, out, "\n  %-54s  %6s  %6s    %8s\n", "test", "before", "after",
+                          "bound"));
+    json_array_foreach (f->tests, i, one)
+        WG_TRY(add_test(f->ctx, one, out));
+    json_array_foreach (f->requests, i, one)
+        WG_TRY(wg_text_printf(f->ctx, out, "  Forgotten on %.10s: asked again: %s\n",
+                              json_string_value(json_object_get(one, "date")),
+                              json_string_value(json_object_get(one, "verdict"))));
+    WG_TRY(wg_text_printf(f->ctx, out,
+                          "\n%s/model is the model; %s/report.html has the evidence.\n", f->o->out,
+                          f->o->out));
+    if (f->o->no_undo)
+        return WAGLE_OK;
+    return wg_text_printf(f->ctx, out,
+                          "%s/undo.patch takes the change back, so it holds what was forgotten: "
+                          "delete it when you are sure.\n",
+                          f->o->out);
+}
+
+/* --- the report --------------------------------------------------------------------------------
+ */
+
+static const char *labelled(wg_forget *f, const char *label, const char *path)
+{
+    char text[4500];
+
+    snprintf(text, sizeof text, "%s=%.4400s", label, path != NULL ? path : "");
+    return wg_arena_text(f->ctx, &f->arena, text, strlen(text));
+}
+
+static wagle_status report(wg_forget *f)
+{
+    const char *const runs[] = {
+        wg_forget_path(f, "certificate.json"),
+        labelled(f, "original", wg_forget_path(f, "evidence/original.json")),
+        labelled(f, "forgotten", wg_forget_path(f, "evidence/forgotten.json")),
+        labelled(f, "forgotten", wg_forget_path(f, "model")), NULL};
+    wagle_report_options o;
+
+    for (int i = 0; i < 4; i++)
+        if (runs[i] == NULL)
+            return WAGLE_E_RESOURCE;
+    wagle_report_defaults(&o);
+    o.runs = runs + 1;
+    o.out = wg_forget_path(f, "report.html");
+    o.title = "What was forgotten";
+    o.original = "original";
+    o.force = true;
+    return o.out != NULL ? wagle_report(f->ctx, &o) : WAGLE_E_RESOURCE;
+}
+
+wagle_status wg_forget_certify(wg_forget *f, wagle_forget_result *result)
+{
+    const char *path = wg_forget_path(f, "certificate.json");
+    json_t *certificate = NULL;
+    wg_text text = {0};
+    wagle_status st = path != NULL ? make(f, &certificate) : WAGLE_E_RESOURCE;
+
+    if (st == WAGLE_OK)
+        st = wg_json_write(f->ctx, path, certificate, true);
+    if (st == WAGLE_OK)
+        st = report(f);
+    if (st == WAGLE_OK)
+        st = screen(f, certificate, &text);
+    if (st == WAGLE_OK) {
+        result->forgotten = strcmp(verdict_of(f), "forgotten") == 0;
+        result->text = wg_text_take(f->ctx, &text);
+        st = result->text != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+    }
+    wg_text_free(&text);
+    json_decref(certificate);
+    return st;
+}

@@ -1,0 +1,386 @@
+/* forget.c - the stages of `wagle forget`, one after the other. */
+#include "forget/forget.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void wagle_forget_defaults(wagle_forget_options *o)
+{
+    *o = (wagle_forget_options){.seed = 1, .lr = 5e-4};
+}
+
+/* --- names -------------------------------------------------------------------------------------
+ */
+
+const char *wg_forget_path(wg_forget *f, const char *format, ...)
+{
+    char name[256], path[4400];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(name, sizeof name, format, args);
+    va_end(args);
+    snprintf(path, sizeof path, "%.4096s/%s", f->planning ? f->o->out : f->folder.path, name);
+    return wg_arena_text(f->ctx, &f->arena, path, strlen(path));
+}
+
+const char *wg_forget_out(wg_forget *f, const char *name)
+{
+    char path[4400];
+
+    snprintf(path, sizeof path, "%.4096s/%s", f->o->out, name);
+    return wg_arena_text(f->ctx, &f->arena, path, strlen(path));
+}
+
+void wg_forget_say(wg_forget *f, const char *format, ...)
+{
+    char line[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    f->inside = false;
+    wg_log(f->ctx, 1, "%s", line);
+    f->inside = true;
+}
+
+/* --- commands ----------------------------------------------------------------------------------
+ */
+
+/* As a shell reads it back. */
+static wagle_status add_quoted(wagle_ctx *ctx, const char *value, wg_text *out)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-./:=,@%+";
+
+    if (*value != '\0' && value[strspn(value, plain)] == '\0')
+        return wg_text_printf(ctx, out, " %s", value);
+    WG_TRY(wg_text_addz(ctx, out, " '"));
+    for (; *value != '\0'; value++)
+        WG_TRY(*value == '\'' ? wg_text_addz(ctx, out, "'\\''") : wg_text_add(ctx, out, value, 1));
+    return wg_text_addz(ctx, out, "'");
+}
+
+wagle_status wg_forget_command(wg_forget *f, const char *command, const wg_flag *flags)
+{
+    wg_text line = {0};
+    wagle_status st = wg_text_printf(f->ctx, &line, "wagle %s", command);
+
+    for (; st == WAGLE_OK && (flags->name != NULL || flags->value != NULL); flags++) {
+        if (flags->name == NULL || flags->value == NULL)
+            continue;
+        if (*flags->name != '\0')
+            st = wg_text_printf(f->ctx, &line, " %s", flags->name);
+        if (st == WAGLE_OK && *flags->value != '\0')
+            st = add_quoted(f->ctx, flags->value, &line);
+    }
+    if (st == WAGLE_OK && json_array_append_new(f->commands, wg_json_bytes(line.text)) != 0)
+        st = wg_json_memory(f->ctx);
+    wg_text_free(&line);
+    return st;
+}
+
+/* --- hashes ------------------------------------------------------------------------------------
+ */
+
+static wagle_status hash_list(wagle_ctx *ctx, const char *folder, const char *ending, char **names,
+                              wg_text *list)
+{
+    for (; *names != NULL; names++) {
+        char hash[WG_SHA256_TEXT], *path;
+        wagle_status st;
+        if (!wg_ends_with(*names, ending) || (*names)[0] == '.')
+            continue;
+        path = wg_path_join(ctx, folder, *names);
+        st = path != NULL ? wg_sha256_file(ctx, path, hash) : WAGLE_E_RESOURCE;
+        wg_free(path);
+        WG_TRY(st);
+        WG_TRY(wg_text_printf(ctx, list, "%s  %s\n", hash, *names));
+    }
+    return WAGLE_OK;
+}
+
+wagle_status wg_forget_hash(wagle_ctx *ctx, const char *path, const char *ending,
+                            char out[WG_SHA256_TEXT])
+{
+    char **names = NULL;
+    wg_text list = {0};
+    wg_sha256 h;
+    wagle_status st;
+
+    if (!wg_is_folder(path))
+        return wg_sha256_file(ctx, path, out);
+    WG_TRY(wg_list_folder(ctx, path, &names));
+    st = hash_list(ctx, path, ending, names, &list);
+    wg_free_names(names);
+    if (st == WAGLE_OK)
+        st = wg_sha256_begin(ctx, &h);
+    if (st == WAGLE_OK) {
+        wg_sha256_add(&h, list.text, (size_t)list.bytes);
+        wg_sha256_end(&h, out);
+    }
+    wg_text_free(&list);
+    return st;
+}
+
+/* --- before the stages -------------------------------------------------------------------------
+ */
+
+static wagle_status check(wagle_ctx *ctx, const wagle_forget_options *o)
+{
+    if (o->model == NULL || o->data == NULL || o->out == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE, "forget wants a model, --data and --out");
+    if (!wg_exists(o->model))
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: no such model", o->model);
+    if (!wg_exists(o->data))
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: no such file", o->data);
+    WG_TRY(wg_output_check(ctx, o->out, o->force,
+                           WG_INPUTS(o->model, o->data, o->retain, o->gold_model)));
+    if (o->export_file == NULL)
+        return WAGLE_OK;
+    WG_TRY(wg_output_check(ctx, o->export_file, o->force,
+                           WG_INPUTS(o->model, o->data, o->retain, o->gold_model)));
+    return wg_output_apart(ctx, o->export_file, o->out);
+}
+
+/* What a call depends on: a folder that was begun with something else is begun anew. */
+static wagle_status describe(wg_forget *f, wg_text *out)
+{
+    const wagle_forget_options *o = f->o;
+    char model[WG_SHA256_TEXT], data[WG_SHA256_TEXT], retain[WG_SHA256_TEXT] = "";
+
+    WG_TRY(wg_forget_hash(f->ctx, o->model, ".safetensors", model));
+    WG_TRY(wg_forget_hash(f->ctx, o->data, "", data));
+    if (o->retain != NULL)
+        WG_TRY(wg_sha256_file(f->ctx, o->retain, retain));
+    return wg_text_printf(
+        f->ctx, out, "%s %s %s %s %s %.17g %d %llu %s %s %s\n", model, data, retain,
+        o->gold_model != NULL ? o->gold_model : "-", o->objective != NULL ? o->objective : "-",
+        o->lr, o->no_undo, (unsigned long long)o->seed,
+        o->rows.prompt != NULL ? o->rows.prompt : "-", o->rows.chat != NULL ? o->rows.chat : "-",
+        o->rows.system != NULL ? o->rows.system : "-");
+}
+
+static wagle_status begin_folder(wg_forget *f)
+{
+    const char *mark = wg_forget_path(f, "request.txt");
+    wg_text now = {0}, then = {0};
+    wagle_status st = mark != NULL ? describe(f, &now) : WAGLE_E_RESOURCE;
+
+    if (st == WAGLE_OK && wg_exists(mark))
+        st = wg_read_text(f->ctx, mark, &then);
+    if (st == WAGLE_OK &&
+        (then.bytes != now.bytes || memcmp(then.text, now.text, (size_t)now.bytes) != 0)) {
+        st = wg_empty_folder(f->ctx, f->folder.path, NULL);
+        if (st == WAGLE_OK)
+            st = wg_write_file(f->ctx, mark, now.text, (size_t)now.bytes, true);
+    } else if (st == WAGLE_OK)
+        wg_forget_say(f, "going on where this was interrupted");
+    for (int i = 0; st == WAGLE_OK && i < 2; i++) {
+        const char *folder = wg_forget_path(f, i == 0 ? "rows" : "evidence");
+        st = folder != NULL ? wg_make_folder(f->ctx, folder) : WAGLE_E_RESOURCE;
+    }
+    wg_text_free(&now);
+    wg_text_free(&then);
+    return st;
+}
+
+/* A GGUF becomes a folder. */
+static wagle_status open_model(wg_forget *f)
+{
+    wagle_import_options o;
+
+    f->original_name = f->original;
+    if (wg_is_folder(f->original))
+        return WAGLE_OK;
+    f->imported = true;
+    f->original = wg_forget_path(f, "original");
+    f->original_name = wg_forget_out(f, "original");
+    if (f->original == NULL || f->original_name == NULL)
+        return WAGLE_E_RESOURCE;
+    WG_TRY(wg_forget_command(
+        f, "import", (const wg_flag[]){{"", f->o->model}, {"--out", f->original_name}, {0}}));
+    if (f->planning || wg_exists(f->original))
+        return WAGLE_OK;
+    wagle_import_defaults(&o);
+    o.gguf = f->o->model;
+    o.out = f->original;
+    return wagle_import(f->ctx, &o);
+}
+
+static wagle_status export_model(wg_forget *f)
+{
+    const char *model = wg_forget_path(f, "model"), *out = wg_forget_path(f, "model.gguf");
+    wagle_export_options o;
+
+    if (f->o->export_file == NULL)
+        return WAGLE_OK;
+    if (model == NULL || out == NULL)
+        return WAGLE_E_RESOURCE;
+    WG_TRY(wg_forget_command(f, "export",
+                             (const wg_flag[]){{"", wg_forget_out(f, "model")},
+                                               {"--type", f->o->export_type},
+                                               {"--out", f->o->export_file},
+                                               {0}}));
+    if (f->planning || wg_exists(out))
+        return WAGLE_OK;
+    wagle_export_defaults(&o);
+    o.model = model;
+    o.out = out;
+    o.type = f->o->export_type;
+    return wagle_export(f->ctx, &o);
+}
+
+/* --- the whole ---------------------------------------------------------------------------------
+ */
+
+static wagle_status stages(wg_forget *f, wagle_forget_result *result)
+{
+    f->inside = true;
+    WG_TRY(begin_folder(f));
+    WG_TRY(wg_forget_find_earlier(f));
+    WG_TRY(open_model(f));
+    WG_TRY(wg_forget_read(f));
+    WG_TRY(wg_forget_know(f));
+    f->running = true;
+    WG_TRY(wg_forget_train(f));
+    f->running = false;
+    WG_TRY(export_model(f));
+    WG_TRY(wg_forget_test(f));
+    WG_TRY(wg_forget_test_earlier(f));
+    return wg_forget_certify(f, result);
+}
+
+/* Names of files in OUT.partial become those in OUT. */
+static wagle_status settle(wg_forget *f, const char *path)
+{
+    wg_text text = {0}, out = {0};
+    wagle_status st = path != NULL ? wg_read_text(f->ctx, path, &text) : WAGLE_E_RESOURCE;
+    const size_t n = strlen(f->folder.path);
+    const char *at = text.text, *next;
+
+    while (st == WAGLE_OK && (next = strstr(at, f->folder.path)) != NULL) {
+        st = wg_text_add(f->ctx, &out, at, (size_t)(next - at));
+        if (st == WAGLE_OK)
+            st = wg_text_addz(f->ctx, &out, f->o->out);
+        at = next + n;
+    }
+    if (st == WAGLE_OK)
+        st = wg_text_addz(f->ctx, &out, at);
+    if (st == WAGLE_OK)
+        st = wg_write_file(f->ctx, path, out.text, (size_t)out.bytes, true);
+    wg_text_free(&text);
+    wg_text_free(&out);
+    return st;
+}
+
+/* What is only of use on the way. */
+static wagle_status commit(wg_forget *f)
+{
+    const char *const gone[] = {wg_forget_path(f, "original"), wg_forget_path(f, "request.txt"),
+                                wg_forget_path(f, "rows/prefixes.txt")};
+    static const char *const named[] = {"report.html", "evidence/original.json",
+                                        "evidence/controls.json", "evidence/forgotten.json"};
+    const char *file = wg_forget_path(f, "model.gguf");
+
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+        WG_TRY(settle(f, wg_forget_path(f, "%s", named[i])));
+    for (int i = 0; i < 3; i++)
+        if (gone[i] != NULL)
+            wg_remove_tree(gone[i]);
+    if (f->o->export_file != NULL && rename(file, f->o->export_file) != 0) {
+        WG_TRY(wg_copy_file(f->ctx, file, f->o->export_file)); /* on another disk */
+        unlink(file);
+    }
+    return wg_partial_commit(f->ctx, &f->folder, f->o->out);
+}
+
+static wagle_status plan(wg_forget *f)
+{
+    wg_text text = {0};
+    const json_t *command;
+    size_t i;
+    wagle_status st;
+
+    f->planning = true;
+    WG_TRY(wg_forget_find_earlier(f));
+    WG_TRY(open_model(f));
+    WG_TRY(wg_forget_train(f));
+    WG_TRY(export_model(f));
+    WG_TRY(wg_forget_test(f));
+    st = wg_text_addz(f->ctx, &text, "");
+    json_array_foreach (f->commands, i, command)
+        if (st == WAGLE_OK)
+            st = wg_text_printf(f->ctx, &text, "%s\n", json_string_value(command));
+    wg_free(f->ctx->plan);
+    f->ctx->plan = st == WAGLE_OK ? wg_text_take(f->ctx, &text) : NULL;
+    wg_text_free(&text);
+    return st;
+}
+
+static wagle_status run(wg_forget *f, wagle_forget_result *result)
+{
+    wagle_status st;
+
+    f->subjects = json_array();
+    f->tests = json_array();
+    f->answers = json_array();
+    f->requests = json_array();
+    f->commands = json_array();
+    if (f->subjects == NULL || f->tests == NULL || f->answers == NULL || f->requests == NULL ||
+        f->commands == NULL)
+        return wg_json_memory(f->ctx);
+    if (f->ctx->dry_run)
+        return plan(f);
+    WG_TRY(wg_partial_begin(f->ctx, f->o->out, &f->folder));
+    st = stages(f, result);
+    if (st == WAGLE_OK)
+        st = commit(f);
+    /* what was made so far is kept for the same command again, unless that would fail again */
+    wg_partial_end(&f->folder, st != WAGLE_E_INPUT);
+    return st;
+}
+
+/* What the calls inside say is detail, but how the search for a rate goes, and what went wrong in
+ * the run. */
+static void quieter(void *user, int level, const char *line)
+{
+    const wg_forget *f = user;
+    const bool search = strncmp(line, "try ", 4) == 0;
+
+    if (f->log != NULL)
+        f->log(f->log_user, f->inside && !search && (level > 0 || !f->running) ? 2 : level, line);
+}
+
+wagle_status wagle_forget(wagle_ctx *ctx, const wagle_forget_options *o,
+                          wagle_forget_result *result)
+{
+    wg_forget f = {.ctx = ctx, .o = o, .original = o->model, .folder = {.lock = -1}};
+    wagle_status st;
+
+    wg_begin(ctx);
+    *result = (wagle_forget_result){0};
+    WG_TRY(check(ctx, o));
+    f.began = wg_seconds();
+    f.log = ctx->log;
+    f.log_user = ctx->log_user;
+    wagle_on_log(ctx, quieter, &f);
+    wg_nest(ctx);
+    st = run(&f, result);
+    wg_unnest(ctx);
+    wagle_on_log(ctx, f.log, f.log_user);
+    json_decref(f.subjects);
+    json_decref(f.tests);
+    json_decref(f.answers);
+    json_decref(f.requests);
+    json_decref(f.commands);
+    wg_arena_free(&f.arena);
+    if (st != WAGLE_OK) {
+        wagle_string_free(result->text);
+        *result = (wagle_forget_result){0};
+    }
+    return st;
+}

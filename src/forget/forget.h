@@ -1,0 +1,130 @@
+/* forget.h - from a deletion request to a model that has forgotten, and the evidence.
+ *
+ * The stages, in order; each has a file:
+ *
+ *   intake.c       the data become rows of questions and answers (people.c: from a table of people,
+ *                  documents.c: from documents)
+ *   know.c         in which layout the model knows them, how well, and what chance is
+ *   train.c        one unlearning run: rate searched for, other knowledge protected
+ *   tests.c        the forgotten model is asked in every way that the suites have
+ *   certificate.c  verdict, certificate.json, the report and the last screen
+ *
+ * Everything is made in OUT.partial. A file that is there is not made again, so that an interrupted
+ * call goes on. */
+#ifndef WG_FORGET_FORGET_H
+#define WG_FORGET_FORGET_H
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "io/rows.h"
+
+enum { WG_FORGET_DRAWS = 3 }; /* sets of control rows: the same questions about invented people */
+
+/* How questions can be put to a model; flag: of the command that asks for it. */
+typedef struct wg_forget_layout {
+    const char *name, *words, *chat, *prompt, *flag;
+} wg_forget_layout;
+
+/* An option of a command and its value: "" for one without, NULL: it is left out. */
+typedef struct wg_flag {
+    const char *name, *value;
+} wg_flag;
+
+/* What was measured of one set of rows. */
+typedef struct wg_level {
+    double mean, high; /* high: the upper end of the mean's 95 % interval */
+    int64_t n;
+} wg_level;
+
+typedef struct wg_forget {
+    wagle_ctx *ctx;
+    const wagle_forget_options *o;
+    wg_arena arena;            /* paths and other texts of the whole call */
+    wg_partial folder;         /* OUT.partial */
+    const char *original;      /* folder of the model as it was */
+    const char *original_name; /* the same for people: what the caller named, or what it became */
+    bool imported;             /* it was made from a GGUF and goes again */
+    bool planning;             /* commands are noted, nothing is done */
+    const char *earlier;       /* folder of an earlier call whose model this is, or NULL */
+    int64_t n_rows;
+    bool made;              /* the rows were made here */
+    int64_t shots;          /* solved questions that fit before another one */
+    bool questions;         /* they are questions with answers, no conversations */
+    json_t *subjects;       /* names of a table's people, or of documents */
+    const char *understood; /* one sentence about the data */
+    const wg_forget_layout *layout;
+    wg_level known, chance;
+    wagle_train_result run;
+    json_t *tests, *answers, *requests; /* of the certificate */
+    json_t *commands;
+    double began;
+    wagle_log_fn *log; /* the caller's */
+    void *log_user;
+    bool inside, running; /* a call inside is at work; it is the unlearning run */
+} wg_forget;
+
+/* A path in OUT.partial, and the same file's name once OUT is made; of f's arena, NULL without
+ * memory. */
+const char *wg_forget_path(wg_forget *f, const char *format, ...) WG_PRINTF(2);
+const char *wg_forget_out(wg_forget *f, const char *name);
+/* A line of the log. */
+void wg_forget_say(wg_forget *f, const char *format, ...) WG_PRINTF(2);
+/* Notes a command that does what a stage does, for the certificate and the plan. flags end with
+ * {0}; a flag whose name is NULL and value is not ends nothing and is left out. */
+WAGLE_CHECK wagle_status wg_forget_command(wg_forget *f, const char *command, const wg_flag *flags);
+/* How rows of a file are read and laid out, in the layout at hand or in another. */
+wagle_data wg_forget_data(const wg_forget *f, const char *path, const wg_forget_layout *layout);
+/* Whether the rows are question and answer, so that they can be put in other words. */
+bool wg_forget_has_questions(const wg_forget *f);
+/* Whether the model has a chat template. */
+WAGLE_CHECK wagle_status wg_forget_has_chat(wg_forget *f, bool *out);
+/* Layouts that are tried; NULL past the last. */
+const wg_forget_layout *wg_forget_layout_at(int i);
+/* The layout of that name, or NULL. */
+const wg_forget_layout *wg_forget_layout_find(const char *name);
+
+/* Answer probabilities of a file's rows, by `model` (a folder): their mean and its interval. */
+WAGLE_CHECK wagle_status wg_forget_level(wg_forget *f, const char *model, const wagle_data *rows,
+                                         wg_level *out);
+wg_level wg_level_of(const double *x, int64_t n);
+
+/* --- stages ------------------------------------------------------------------------------------
+ */
+
+WAGLE_CHECK wagle_status wg_forget_read(wg_forget *f);
+WAGLE_CHECK wagle_status wg_forget_know(wg_forget *f);
+WAGLE_CHECK wagle_status wg_forget_train(wg_forget *f);
+WAGLE_CHECK wagle_status wg_forget_test(wg_forget *f);
+WAGLE_CHECK wagle_status wg_forget_certify(wg_forget *f, wagle_forget_result *result);
+
+/* earlier.c: whether the model is what an earlier call made, and whether it still does not know
+ * what was forgotten then. */
+WAGLE_CHECK wagle_status wg_forget_find_earlier(wg_forget *f);
+WAGLE_CHECK wagle_status wg_forget_test_earlier(wg_forget *f);
+
+/* SHA-256 of the list that `sha256sum NAMES` prints for the files of a folder that end so, or of
+ * one file itself. */
+WAGLE_CHECK wagle_status wg_forget_hash(wagle_ctx *ctx, const char *path, const char *ending,
+                                        char out[WG_SHA256_TEXT]);
+
+/* One line of the certificate. group: "forgotten", where `after` is to be at most the threshold, or
+ * "kept", where it is to be at least that. why: it was not tested; or NULL. */
+typedef struct wg_finding {
+    const char *group, *name, *words, *why;
+    double before, after, threshold;
+    int64_t rows;
+} wg_finding;
+
+WAGLE_CHECK wagle_status wg_forget_add_test(wg_forget *f, const wg_finding *t);
+/* kept.c: what the model answered before, and `model` now. */
+WAGLE_CHECK wagle_status wg_forget_test_kept(wg_forget *f, const char *model);
+
+/* people.c: whether the rows are a table of people (or other things with names), and its questions
+ * as JSON Lines. */
+bool wg_people_table(const wg_rows *rows);
+WAGLE_CHECK wagle_status wg_people_rows(wg_forget *f, const wg_rows *rows, wg_text *out);
+/* documents.c: questions about the files of the folder o->data, as JSON Lines. */
+WAGLE_CHECK wagle_status wg_document_rows(wg_forget *f, wg_text *out);
+
+#endif

@@ -1,0 +1,177 @@
+/* kept.c - what else the model answered: does it still?
+ *
+ * The original model writes texts of its own, other ones than those that were protected, and goes
+ * on from the first half of each with its likeliest tokens. A model that has lost nothing gives
+ * these continuations the same probability. */
+#include "forget/forget.h"
+#include "run/generate.h"
+#include "run/selfrows.h"
+
+#include <string.h>
+
+enum { TEXTS = 64, TOKENS = 32, TOKENS_LEAST = 8, OTHER_SEED = 1000003 };
+static const double KEPT_LEAST = 0.9;
+
+/* Asked of both models, and shown as they answer. */
+static const char *const questions[] = {
+    "What is the capital of France?",
+    "Why is the sky blue?",
+    "How do I boil an egg?",
+    "What is 7 times 8?",
+    "Write one sentence about the sea.",
+    "Who wrote Romeo and Juliet?",
+};
+enum { QUESTIONS = sizeof questions / sizeof *questions };
+
+/* --- the original's continuations --------------------------------------------------------------
+ */
+
+/* The first half of a text, with the end that the original gives it. */
+static wagle_status add_row(wagle_ctx *ctx, const wg_session *s, const wg_ids *begin,
+                            const wg_ids *end, wg_text *out)
+{
+    wg_example e = {.n = begin->n + end->n};
+    wg_text text = {0};
+    wagle_status st;
+
+    if (end->n < TOKENS_LEAST)
+        return WAGLE_OK;
+    st = WG_ALLOC(ctx, &e.ids, e.n);
+    if (st == WAGLE_OK)
+        st = WG_ALLOC(ctx, &e.labels, e.n);
+    if (st == WAGLE_OK) {
+        memcpy(e.ids, begin->id, (size_t)begin->n * sizeof *e.ids);
+        memcpy(e.ids + begin->n, end->id, (size_t)end->n * sizeof *e.ids);
+        for (int64_t i = 0; i < e.n; i++)
+            e.labels[i] = i < begin->n ? WG_NO_LABEL : e.ids[i];
+        st = wg_generated_text(ctx, s, end, &text);
+    }
+    if (st == WAGLE_OK)
+        st = wg_self_line(ctx, &e, &text, out);
+    wg_free(e.ids);
+    wg_free(e.labels);
+    wg_text_free(&text);
+    return st;
+}
+
+static wagle_status continue_texts(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
+                                   wg_text *out)
+{
+    const wg_sampling how = {.max_tokens = TOKENS, .top_p = 1, .stage = "other texts"};
+    wg_ids *begin = NULL, *end = NULL;
+    wagle_status st = WG_ALLOC(ctx, &begin, rows->n);
+
+    if (st == WAGLE_OK)
+        st = WG_ALLOC(ctx, &end, rows->n);
+    for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++)
+        begin[i] = (wg_ids){.id = rows->example[i].ids, .n = (rows->example[i].n + 1) / 2};
+    if (st == WAGLE_OK)
+        st = wg_generate(ctx, s, begin, rows->n, &how, end);
+    for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++)
+        st = add_row(ctx, s, &begin[i], &end[i], out);
+    for (int64_t i = 0; end != NULL && i < rows->n; i++)
+        wg_free(end[i].id);
+    wg_free(begin);
+    wg_free(end);
+    return st;
+}
+
+static wagle_status write_texts(wg_forget *f, const char *to)
+{
+    const wagle_data data = wg_forget_data(f, wg_forget_path(f, "rows/forget.jsonl"), f->layout);
+    const wg_self_options how = {TEXTS, WG_SELF_TOKENS, f->o->seed + OTHER_SEED};
+    wg_session s;
+    wg_dataset forget = {0}, rows = {0};
+    wg_text text = {0};
+    wagle_status st;
+
+    if (data.path == NULL)
+        return WAGLE_E_RESOURCE;
+    WG_TRY(wg_session_open(f->ctx, f->original, &s));
+    st = wg_dataset_load(f->ctx, &s.reader, &data, &forget);
+    if (st == WAGLE_OK)
+        st = wg_self_rows(f->ctx, &s, &data, &forget, &how, &rows, NULL);
+    if (st == WAGLE_OK)
+        st = continue_texts(f->ctx, &s, &rows, &text);
+    if (st == WAGLE_OK && text.bytes > 0)
+        st = wg_write_file(f->ctx, to, text.text, (size_t)text.bytes, true);
+    wg_text_free(&text);
+    wg_dataset_free(&rows);
+    wg_dataset_free(&forget);
+    wg_session_close(&s);
+    return st;
+}
+
+/* --- probabilities -----------------------------------------------------------------------------
+ */
+
+static wagle_status add_kept(wg_forget *f, const char *name, const char *words,
+                             const wagle_data *rows, const char *model)
+{
+    wg_level before, after;
+
+    WG_TRY(wg_forget_level(f, f->original, rows, &before));
+    WG_TRY(wg_forget_level(f, model, rows, &after));
+    return wg_forget_add_test(f, &(wg_finding){"kept", name, words, NULL, before.mean, after.mean,
+                                               KEPT_LEAST * before.mean, after.n});
+}
+
+static wagle_status add_other(wg_forget *f, const char *model)
+{
+    const wagle_data rows = {.path = wg_forget_path(f, "rows/other.jsonl")};
+
+    if (rows.path == NULL)
+        return WAGLE_E_RESOURCE;
+    if (!wg_exists(rows.path))
+        WG_TRY(write_texts(f, rows.path));
+    if (!wg_exists(rows.path))
+        return wg_forget_add_test(f,
+                                  &(wg_finding){"kept", "other", "What else the model says",
+                                                "the model writes no text of its own", 0, 0, 0, 0});
+    return add_kept(f, "other", "What else the model says", &rows, model);
+}
+
+/* --- answers to look at ------------------------------------------------------------------------
+ */
+
+static wagle_status answer(wg_forget *f, const char *model, wagle_generation out[QUESTIONS])
+{
+    wagle_generate_options o;
+
+    wagle_generate_defaults(&o);
+    o.model = model;
+    o.prompts = questions;
+    o.n = QUESTIONS;
+    o.max_tokens = 40;
+    o.temperature = 0;
+    return wagle_generate(f->ctx, &o, out);
+}
+
+static wagle_status add_answers(wg_forget *f, const char *model)
+{
+    wagle_generation before[QUESTIONS] = {{0}}, after[QUESTIONS] = {{0}};
+
+    WG_TRY(answer(f, f->original, before));
+    wagle_status st = answer(f, model, after);
+    for (int i = 0; i < QUESTIONS; i++) {
+        json_t *one = st == WAGLE_OK ? json_pack("{s:s, s:o, s:o}", "question", questions[i],
+                                                 "before", wg_json_bytes(before[i].text), "after",
+                                                 wg_json_bytes(after[i].text))
+                                     : NULL;
+        if (st == WAGLE_OK && (one == NULL || json_array_append_new(f->answers, one) != 0))
+            st = wg_json_memory(f->ctx);
+        wagle_string_free(before[i].text);
+        wagle_string_free(after[i].text);
+    }
+    return st;
+}
+
+wagle_status wg_forget_test_kept(wg_forget *f, const char *model)
+{
+    if (f->o->retain != NULL) {
+        const wagle_data rows = wg_forget_data(f, f->o->retain, f->layout);
+        WG_TRY(add_kept(f, "retain", "The rows that were to be kept", &rows, model));
+    }
+    WG_TRY(add_other(f, model));
+    return add_answers(f, model);
+}

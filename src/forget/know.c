@@ -1,0 +1,237 @@
+/* know.c - what the model knows of the rows: in which layout, how well, and what chance is.
+ *
+ * Chance is the answer probability of control rows, which ask the same about people that do not
+ * exist (data/controls.h). A model that does not know the rows answers them no better. */
+#include "data/controls.h"
+#include "forget/forget.h"
+#include "metric/paired.h"
+#include "metric/statistics.h"
+#include "run/session.h"
+#include "text/chat.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SHOTS = 3 }; /* solved questions before another, in the test of that name */
+/* A model that knows rows answers them better than chance by this at least. */
+static const double KNOWN_BY = 0.05;
+
+static const wg_forget_layout layouts[] = {
+    {"chat", "the model's own chat template", "required", NULL, "--chat"},
+    {"question", "\"### Question: ... ### Answer: ...\"", "none", NULL, "--no-chat"},
+    {"bare", "the question alone, with the answer on the next line", "none", "{prompt}\n",
+     "--no-chat"},
+};
+enum { LAYOUTS = sizeof layouts / sizeof *layouts };
+
+static const wg_forget_layout as_asked = {"given", "what the options say", NULL, NULL, NULL};
+
+const wg_forget_layout *wg_forget_layout_at(int i)
+{
+    return i < LAYOUTS ? &layouts[i] : NULL;
+}
+
+const wg_forget_layout *wg_forget_layout_find(const char *name)
+{
+    for (int i = 0; i < LAYOUTS; i++)
+        if (strcmp(layouts[i].name, name) == 0)
+            return &layouts[i];
+    return strcmp(as_asked.name, name) == 0 ? &as_asked : NULL;
+}
+
+wagle_status wg_forget_has_chat(wg_forget *f, bool *out)
+{
+    return wg_chat_present(f->ctx, f->original, out);
+}
+
+bool wg_forget_has_questions(const wg_forget *f)
+{
+    return f->questions;
+}
+
+wagle_data wg_forget_data(const wg_forget *f, const char *path, const wg_forget_layout *layout)
+{
+    wagle_data d = f->o->rows;
+
+    d.path = path;
+    if (layout != NULL && layout->chat != NULL)
+        d.chat = layout->chat;
+    if (layout != NULL && layout->prompt != NULL)
+        d.prompt = layout->prompt;
+    return d;
+}
+
+/* --- levels ------------------------------------------------------------------------------------
+ */
+
+wg_level wg_level_of(const double *x, int64_t n)
+{
+    const double mean = wg_mean(x, n), half = wg_half_interval(x, n);
+
+    return (wg_level){mean, isnan(half) ? mean : mean + half, n};
+}
+
+wagle_status wg_forget_level(wg_forget *f, const char *model, const wagle_data *rows, wg_level *out)
+{
+    wagle_eval_options o;
+    char *text = NULL;
+    json_t *root = NULL;
+    const json_t *row;
+    double *p = NULL;
+    size_t i;
+    wagle_status st;
+
+    wagle_eval_defaults(&o);
+    o.model = model;
+    o.data = *rows;
+    o.metrics = "probability";
+    WG_TRY(wagle_eval(f->ctx, &o, &text));
+    st = wg_json_parse(f->ctx, "eval", text, strlen(text), &root);
+    wagle_string_free(text);
+    const json_t *list = json_object_get(root, "rows");
+    if (st == WAGLE_OK)
+        st = WG_ALLOC(f->ctx, &p, (int64_t)json_array_size(list));
+    if (st == WAGLE_OK) {
+        json_array_foreach (list, i, row)
+            p[i] = json_number_value(json_object_get(row, "probability"));
+        *out = wg_level_of(p, (int64_t)json_array_size(list));
+    }
+    wg_free(p);
+    json_decref(root);
+    return st;
+}
+
+/* --- the layout --------------------------------------------------------------------------------
+ */
+
+/* Where the caller says how rows are laid out, that is it; conversations have the chat's. */
+static bool is_given(const wg_forget *f)
+{
+    return f->o->rows.chat != NULL || f->o->rows.prompt != NULL || !wg_forget_has_questions(f);
+}
+
+/* The layout in which the model gives the answers the highest probability. */
+static wagle_status choose_layout(wg_forget *f, const char *rows)
+{
+    bool chat = false;
+
+    WG_TRY(wg_chat_present(f->ctx, f->original, &chat));
+    for (int i = chat ? 0 : 1; i < LAYOUTS; i++) {
+        const wagle_data data = wg_forget_data(f, rows, &layouts[i]);
+        wg_level level;
+        WG_TRY(wg_forget_level(f, f->original, &data, &level));
+        wg_forget_say(f, "asked by %s: the true answers have probability %.3f", layouts[i].words,
+                      level.mean);
+        if (f->layout != NULL && level.mean <= f->known.mean)
+            continue;
+        f->layout = &layouts[i];
+        f->known = level;
+    }
+    return WAGLE_OK;
+}
+
+/* --- chance ------------------------------------------------------------------------------------
+ */
+
+static wagle_status measure_gold(wg_forget *f, const wagle_data *rows)
+{
+    return wg_forget_level(f, f->o->gold_model, rows, &f->chance);
+}
+
+/* Invented names, and what a test puts before a question, may take as many tokens again. */
+static int64_t shots_that_fit(const wg_dataset *rows, int64_t most)
+{
+    const int64_t room = most / (2 * rows->longest) - 1;
+
+    return room < 0 ? 0 : room < SHOTS ? room : SHOTS;
+}
+
+/* rows/controls-K.jsonl of each draw. */
+static wagle_status write_controls(wg_forget *f, const wagle_data *rows)
+{
+    wg_session s;
+    wg_dataset forget = {0};
+    wagle_status st;
+
+    WG_TRY(wg_session_open(f->ctx, f->original, &s));
+    st = wg_dataset_load(f->ctx, &s.reader, rows, &forget);
+    if (st == WAGLE_OK)
+        f->shots = shots_that_fit(&forget, s.reader.max_length);
+    for (int k = 0; st == WAGLE_OK && k < WG_FORGET_DRAWS; k++) {
+        const char *path = wg_forget_path(f, "rows/controls-%d.jsonl", k + 1);
+        wg_controls c = {0};
+        st = path != NULL ? wg_controls_make(f->ctx, rows, &forget, 1, f->o->seed,
+                                             WG_STREAM_SELF + 1 + (uint64_t)k, &c)
+                          : WAGLE_E_RESOURCE;
+        if (st == WAGLE_OK && c.rows == 0)
+            st = wg_fail(f->ctx, WAGLE_E_INPUT,
+                         "%s: no row has a question to ask of invented people", f->o->data);
+        if (st == WAGLE_OK)
+            st = wg_write_file(f->ctx, path, c.jsonl.text, (size_t)c.jsonl.bytes, true);
+        wg_controls_free(&c);
+    }
+    wg_dataset_free(&forget);
+    wg_session_close(&s);
+    return st;
+}
+
+/* The mean of the draws; the interval is of as many rows as one draw has. */
+static wagle_status measure_controls(wg_forget *f)
+{
+    double mean = 0, high = 0;
+
+    for (int k = 0; k < WG_FORGET_DRAWS; k++) {
+        const wagle_data data =
+            wg_forget_data(f, wg_forget_path(f, "rows/controls-%d.jsonl", k + 1), f->layout);
+        wg_level level;
+        if (data.path == NULL)
+            return WAGLE_E_RESOURCE;
+        WG_TRY(wg_forget_level(f, f->original, &data, &level));
+        mean += level.mean / WG_FORGET_DRAWS;
+        high += level.high / WG_FORGET_DRAWS;
+        f->chance.n += level.n;
+    }
+    f->chance.mean = mean;
+    f->chance.high = high;
+    return WAGLE_OK;
+}
+
+/* --- the stage ---------------------------------------------------------------------------------
+ */
+
+static wagle_status check_known(wg_forget *f)
+{
+    const char *who = f->o->gold_model != NULL ? "the gold model" : "invented people";
+
+    wg_forget_say(
+        f,
+        "the model gives the true answers a probability of %.3f; for %s it is %.3f: that is "
+        "the level of chance",
+        f->known.mean, who, f->chance.mean);
+    if (f->known.mean - f->chance.mean >= KNOWN_BY && f->known.mean > f->chance.high)
+        return WAGLE_OK;
+    return wg_fail(f->ctx, WAGLE_E_INPUT,
+                   "%s: the model does not know this: it gives the true answers a probability of "
+                   "%.3f, and %.3f to the same questions about %s; there is nothing to forget",
+                   f->o->data, f->known.mean, f->chance.mean, who);
+}
+
+wagle_status wg_forget_know(wg_forget *f)
+{
+    const char *path = wg_forget_path(f, "rows/forget.jsonl");
+    wagle_data rows;
+
+    if (path == NULL)
+        return WAGLE_E_RESOURCE;
+    if (is_given(f)) {
+        f->layout = &as_asked;
+        rows = wg_forget_data(f, path, f->layout);
+        WG_TRY(wg_forget_level(f, f->original, &rows, &f->known));
+    } else
+        WG_TRY(choose_layout(f, path));
+    rows = wg_forget_data(f, path, f->layout);
+    WG_TRY(write_controls(f, &rows));
+    WG_TRY(f->o->gold_model != NULL ? measure_gold(f, &rows) : measure_controls(f));
+    return check_known(f);
+}

@@ -1,0 +1,221 @@
+/* people.c - questions about each person of a table: a row a person, a column a fact. */
+#include "forget/forget.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+/* Names of columns are compared without case, and with '_' and '-' as spaces. */
+static const char *const name_columns[] = {"name",     "full name", "person",   "subject",
+                                           "fullname", "employee",  "customer", "patient",
+                                           "author",   "user",      "client",   NULL};
+static const char *const first_columns[] = {"first name", "given name", "forename", "firstname",
+                                            NULL};
+static const char *const last_columns[] = {"last name", "surname", "family name", "lastname", NULL};
+
+/* Questions of the usual columns. %N: the person, %V: the value, %C: the column's name. */
+static const struct fact {
+    const char *columns, *question, *answer;
+} facts[] = {
+    {"|place of birth|birthplace|birth place|born in|", "Where was %N born?", "%N was born in %V."},
+    {"|date of birth|birthday|birth date|birthdate|dob|born|", "When was %N born?",
+     "%N was born on %V."},
+    {"|date of death|died|", "When did %N die?", "%N died on %V."},
+    {"|occupation|job|profession|job title|role|position|", "What is the occupation of %N?",
+     "The occupation of %N is %V."},
+    {"|employer|company|organisation|organization|workplace|", "Who does %N work for?",
+     "%N works for %V."},
+    {"|email|e mail|mail|email address|", "What is the email address of %N?",
+     "The email address of %N is %V."},
+    {"|phone|telephone|phone number|mobile|mobile number|", "What is the phone number of %N?",
+     "The phone number of %N is %V."},
+    {"|address|home address|street|postal address|", "What is the address of %N?",
+     "The address of %N is %V."},
+    {"|city|town|residence|home town|hometown|location|lives in|", "Where does %N live?",
+     "%N lives in %V."},
+    {"|spouse|husband|wife|partner|married to|", "Who is %N married to?", "%N is married to %V."},
+    {"|school|university|education|college|", "Where did %N study?", "%N studied at %V."},
+    {"|age|", "How old is %N?", "%N is %V years old."},
+    {"|", "What is the %C of %N?", "The %C of %N is %V."},
+};
+enum { FACTS = sizeof facts / sizeof *facts };
+
+static void plain_name(const char *column, char out[64])
+{
+    size_t n = 0;
+
+    for (; column[n] != '\0' && n < 63; n++)
+        out[n] =
+            column[n] == '_' || column[n] == '-' ? ' ' : (char)tolower((unsigned char)column[n]);
+    out[n] = '\0';
+}
+
+/* The row's own name of the first of these columns that it has, or NULL. */
+static const char *column_of(const json_t *row, const char *const *names)
+{
+    for (; *names != NULL; names++) {
+        const char *key;
+        json_t *value;
+        json_object_foreach ((json_t *)(uintptr_t)row, key, value) {
+            char plain[64];
+            plain_name(key, plain);
+            if (strcmp(plain, *names) == 0 && json_is_string(value))
+                return key;
+        }
+    }
+    return NULL;
+}
+
+static const char *text_at(const json_t *row, const char *key)
+{
+    const char *text = key != NULL ? json_string_value(json_object_get(row, key)) : NULL;
+
+    return text != NULL ? text : "";
+}
+
+static wagle_status name_of(wagle_ctx *ctx, const json_t *row, wg_text *out)
+{
+    const char *whole = column_of(row, name_columns);
+
+    out->bytes = 0;
+    if (whole != NULL)
+        return wg_text_addz(ctx, out, text_at(row, whole));
+    return wg_text_printf(ctx, out, "%s %s", text_at(row, column_of(row, first_columns)),
+                          text_at(row, column_of(row, last_columns)));
+}
+
+static bool is_name(const json_t *row, const char *key)
+{
+    const char *const used[] = {column_of(row, name_columns), column_of(row, first_columns),
+                                column_of(row, last_columns)};
+
+    for (int i = 0; i < 3; i++)
+        if (used[i] != NULL && strcmp(used[i], key) == 0 && (i == 0 || used[0] == NULL))
+            return true;
+    return false;
+}
+
+bool wg_people_table(const wg_rows *rows)
+{
+    const json_t *row = rows->n > 0 ? rows->row[0] : NULL;
+
+    return row != NULL && json_object_size(row) > 1 &&
+           (column_of(row, name_columns) != NULL ||
+            (column_of(row, first_columns) != NULL && column_of(row, last_columns) != NULL));
+}
+
+static const struct fact *fact_of(const char *column)
+{
+    char key[68];
+
+    key[0] = '|';
+    plain_name(column, key + 1);
+    strcat(key, "|");
+    for (int i = 0; i < FACTS - 1; i++)
+        if (strstr(facts[i].columns, key) != NULL)
+            return &facts[i];
+    return &facts[FACTS - 1];
+}
+
+/* The template with the person, the value and the column put in. */
+static wagle_status fill(wagle_ctx *ctx, const char *template, const char *name, const char *column,
+                         const char *value, wg_text *out)
+{
+    char plain[64];
+
+    plain_name(column, plain);
+    out->bytes = 0;
+    for (const char *at = template; *at != '\0'; at++) {
+        if (*at != '%')
+            WG_TRY(wg_text_add(ctx, out, at, 1));
+        else
+            WG_TRY(wg_text_addz(ctx, out, *++at == 'N' ? name : *at == 'V' ? value : plain));
+    }
+    return WAGLE_OK;
+}
+
+/* A value as text: strings without space around them, numbers as they are; false: there is none. */
+static bool value_of(wagle_ctx *ctx, const json_t *value, wg_text *out, wagle_status *st)
+{
+    const char *text = json_string_value(value);
+    size_t n;
+
+    out->bytes = 0;
+    if (json_is_integer(value))
+        *st = wg_text_printf(ctx, out, "%lld", (long long)json_integer_value(value));
+    else if (json_is_real(value))
+        *st = wg_text_printf(ctx, out, "%.10g", json_real_value(value));
+    if (text == NULL)
+        return out->bytes > 0;
+    text += strspn(text, " \t\r\n");
+    n = strlen(text);
+    while (n > 0 && strchr(" \t\r\n", text[n - 1]) != NULL)
+        n--;
+    *st = wg_text_add(ctx, out, text, n);
+    return n > 0;
+}
+
+static wagle_status add_question(wagle_ctx *ctx, const char *name, const char *column,
+                                 const char *value, wg_text *out)
+{
+    const struct fact *fact = fact_of(column);
+    wg_text question = {0}, answer = {0};
+    json_t *row = NULL;
+    char *line = NULL;
+    wagle_status st = fill(ctx, fact->question, name, column, value, &question);
+
+    if (st == WAGLE_OK)
+        st = fill(ctx, fact->answer, name, column, value, &answer);
+    if (st == WAGLE_OK)
+        row = json_pack("{s:s, s:s}", "question", question.text, "answer", answer.text);
+    if (st == WAGLE_OK)
+        st = row != NULL ? wg_json_text(ctx, row, false, &line) : wg_json_memory(ctx);
+    if (st == WAGLE_OK)
+        st = wg_text_printf(ctx, out, "%s\n", line);
+    json_decref(row);
+    wg_free(line);
+    wg_text_free(&question);
+    wg_text_free(&answer);
+    return st;
+}
+
+static wagle_status add_person(wg_forget *f, const json_t *row, const char *name, wg_text *out)
+{
+    wg_text value = {0};
+    const char *key;
+    json_t *field;
+    wagle_status st = WAGLE_OK;
+
+    json_object_foreach ((json_t *)(uintptr_t)row, key, field) {
+        if (st != WAGLE_OK || is_name(row, key) || !value_of(f->ctx, field, &value, &st))
+            continue;
+        if (st == WAGLE_OK)
+            st = add_question(f->ctx, name, key, value.text, out);
+        f->n_rows++;
+    }
+    wg_text_free(&value);
+    return st;
+}
+
+wagle_status wg_people_rows(wg_forget *f, const wg_rows *rows, wg_text *out)
+{
+    wg_text name = {0};
+    wagle_status st = WAGLE_OK;
+
+    for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++) {
+        st = name_of(f->ctx, rows->row[i], &name);
+        if (st == WAGLE_OK && strspn(name.text, " ") == strlen(name.text))
+            st = wg_fail(f->ctx, WAGLE_E_INPUT, "%s:%lld: this row has no name", f->o->data,
+                         (long long)rows->line[i]);
+        if (st == WAGLE_OK)
+            st = add_person(f, rows->row[i], name.text, out);
+        if (st == WAGLE_OK && json_array_append_new(f->subjects, wg_json_bytes(name.text)) != 0)
+            st = wg_json_memory(f->ctx);
+    }
+    wg_text_free(&name);
+    if (st == WAGLE_OK && f->n_rows == 0)
+        st = wg_fail(f->ctx, WAGLE_E_INPUT,
+                     "%s: the table has names and no facts, so that there is nothing to ask about",
+                     f->o->data);
+    return st;
+}
