@@ -222,12 +222,38 @@ static wagle_status run_suites(wg_forget *f, const exam *e, const char *out)
     return st;
 }
 
+/* The command that does the same. Sets are named as they will be in OUT. */
+static wagle_status note(wg_forget *f, const exam *e)
+{
+    const char *rows =
+        strcmp(e->name, "controls") == 0 ? "rows/controls-1.jsonl" : "rows/forget.jsonl";
+    const bool made = strcmp(e->name, "forgotten") == 0;
+    char out[64], seed[24];
+
+    snprintf(out, sizeof out, "evidence/%s.json", e->name);
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)f->o->seed);
+    return wg_forget_command(
+        f, "eval",
+        (const wg_flag[]){{"--suite", "extraction,robustness"},
+                          {"--model", made ? wg_forget_out(f, "model") : f->original_name},
+                          {"--set", set_of(f, "forget", wg_forget_out(f, rows))},
+                          {"--prompt", f->layout != NULL ? f->layout->prompt : NULL},
+                          {f->layout != NULL ? f->layout->flag : NULL, ""},
+                          {"--max-tokens", "64"},
+                          {"--seed", seed},
+                          {"--out", wg_forget_out(f, out)},
+                          {0}});
+}
+
 static wagle_status examine(wg_forget *f, exam *e)
 {
     const char *out = wg_forget_path(f, "evidence/%s.json", e->name);
 
     if (out == NULL)
         return WAGLE_E_RESOURCE;
+    WG_TRY(note(f, e));
+    if (f->planning)
+        return WAGLE_OK;
     wg_forget_say(f, "asking %s model about %s",
                   strcmp(e->name, "forgotten") == 0 ? "the forgotten" : "the original",
                   strcmp(e->name, "controls") == 0 ? "people that do not exist"
@@ -397,6 +423,8 @@ static wagle_status test_all(wg_forget *f, exam e[3])
 {
     for (int i = 0; i < 3; i++)
         WG_TRY(examine(f, &e[i]));
+    if (f->planning)
+        return WAGLE_OK;
     WG_TRY(add_ways(f, &e[0], &e[1], &e[2]));
     WG_TRY(add_layouts(f, e[2].model));
     WG_TRY(add_exported(f));
@@ -409,13 +437,15 @@ wagle_status wg_forget_test(wg_forget *f)
     const char *controls = wg_forget_path(f, "rows/controls-1.jsonl");
     const char *lines = wg_forget_path(f, "rows/prefixes.txt");
     exam e[3] = {{"original", f->original, rows, false, NULL},
-                 {"controls", f->original, controls, true, NULL},
+                 {f->o->gold_model != NULL ? "gold" : "controls",
+                  f->o->gold_model != NULL ? f->o->gold_model : f->original,
+                  f->o->gold_model != NULL ? rows : controls, true, NULL},
                  {"forgotten", model, rows, true, NULL}};
     wagle_status st;
 
     if (model == NULL || rows == NULL || controls == NULL || lines == NULL)
         return WAGLE_E_RESOURCE;
-    st = wg_write_file(f->ctx, lines, prefixes, sizeof prefixes - 1, true);
+    st = f->planning ? WAGLE_OK : wg_write_file(f->ctx, lines, prefixes, sizeof prefixes - 1, true);
     if (st == WAGLE_OK)
         st = test_all(f, e);
     for (int i = 0; i < 3; i++)

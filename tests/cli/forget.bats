@@ -1,0 +1,131 @@
+load helpers
+
+# wagle forget, on a tiny model that was taught 16 invented people.
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || exit 1
+    python3 "$BATS_TEST_DIRNAME/teach.py" .
+    "$WAGLE" init --config config.json --dtype f32 --out start --quiet
+    source "$BATS_TEST_DIRNAME/helpers.bash"
+    byte_tokenizer start
+    "$WAGLE" finetune --model start --data all.jsonl --eos --lr 3e-3 --epochs 60 --batch 8 --reduction rows --out taught --quiet
+    "$WAGLE" forget taught --data people.csv --yes --out out --quiet >said || echo "forget: $?"
+}
+
+setup() {
+    work=$(mktemp -d)
+    cd "$work" || exit 1
+    made=$BATS_FILE_TMPDIR
+    cp "$made"/*.jsonl "$made"/people.csv .
+}
+
+probability() { # MODEL ROWS
+    "$WAGLE" eval --model "$1" --data "$2" --metrics probability --json --quiet | python3 -c 'import json, sys; print(json.load(sys.stdin)["overall"]["probability"])'
+}
+
+@test "a table of people is forgotten, and the others are kept" {
+    [ ! -e "$made/out.partial" ]
+    python3 - "$(probability "$made/taught" forget.jsonl)" "$(probability "$made/out/model" forget.jsonl)" "$(probability "$made/taught" rest.jsonl)" \
+        "$(probability "$made/out/model" rest.jsonl)" <<'PY'
+import sys
+known, now, rest, kept = map(float, sys.argv[1:])
+assert known > 0.9 and now < 0.2, (known, now)
+assert kept > 0.5 * rest, (rest, kept)
+PY
+}
+
+@test "the certificate is true: levels, hashes, verdicts, and the sentences of the screen" {
+    cd "$made"
+    python3 - "$(cd taught && sha256sum *.safetensors | sha256sum)" "$(cd out/model && sha256sum *.safetensors | sha256sum)" "$(sha256sum <people.csv)" \
+        "$(probability out/model out/rows/forget.jsonl)" <<'PY'
+import json, sys
+original, forgotten, data = (x.split()[0] for x in sys.argv[1:4])
+c = json.load(open("out/certificate.json"))
+assert c["models"]["original"]["sha256"] == original and c["models"]["forgotten"]["sha256"] == forgotten
+assert c["asked"]["sha256"] == data and c["asked"]["rows"] == 4 and len(c["asked"]["subjects"]) == 2
+tests = {t["name"]: t for t in c["tests"]}
+assert {"probability", "reworded_1", "jailbreak", "few_shot", "greedy", "sampled", "q8_0", "q4_0", "relearn", "other"} <= set(tests)
+for t in tests.values():
+    good = t["after"] <= t["threshold"] if t["rule"] == "at most" else t["after"] >= t["threshold"]
+    assert t["verdict"] == ("pass" if good else "fail"), t
+assert abs(tests["probability"]["after"] - float(sys.argv[4])) < 1e-12
+assert (c["verdict"] == "forgotten") == all(t["verdict"] == "pass" for t in tests.values())
+said = open("said").read()
+assert all(s in said for s in c["sentences"]), said
+PY
+    ! grep -rl 'out\.partial' out
+}
+
+@test "undo.patch gives the original's bits back" {
+    "$WAGLE" revert "$made/out/model" "$made/out/undo.patch" --out back --quiet
+    cmp back/model.safetensors "$made/taught/model.safetensors"
+}
+
+@test "a model that does not know the data is refused, and nothing is left" {
+    refused 3 'does not know this' "$WAGLE" forget "$made/taught" --data strangers.jsonl --out out --quiet
+}
+
+@test "--plan prints commands that exist, and writes nothing" {
+    "$WAGLE" forget "$made/taught" --data forget.jsonl --plan --out out >plan
+    [ ! -e out ] && [ ! -e out.partial ]
+    grep -q "^wagle unlearn --model $made/taught --forget out/rows/forget.jsonl" plan
+    grep -q '^wagle eval ' plan
+    while read -r _ command rest; do
+        "$WAGLE" help "$command" >help
+        for flag in $(grep -oE -- '--[a-z-]+' <<<"$rest"); do grep -q -- "$flag" help || grep -q -- "$flag" <<<"--seed"; done
+    done <plan
+}
+
+@test "questions that were made are not used before somebody has seen them" {
+    status=0
+    "$WAGLE" forget "$made/taught" --data people.csv --out out --quiet >said 2>err </dev/null || status=$?
+    [ "$status" = 2 ] && [ ! -e out ]
+    grep -q -- '--yes' err
+    grep -q 'Where was Amara Okafor born?' said
+    grep -q 'Where was Amara Okafor born?' out.partial/rows/forget.jsonl
+}
+
+@test "killed at any time, the same command goes on to the same bits" {
+    for seconds in 1 3; do
+        rm -rf out out.partial
+        timeout -s KILL "$seconds" "$WAGLE" forget "$made/taught" --data people.csv --yes --out out --quiet >said 2>&1 || true
+        "$WAGLE" forget "$made/taught" --data people.csv --yes --out out --quiet >said || true
+        cmp out/model/model.safetensors "$made/out/model/model.safetensors"
+    done
+}
+
+@test "a later request asks the earlier one again" {
+    "$WAGLE" forget "$made/out" --data third.jsonl --out later --quiet >said || true
+    python3 - <<'PY'
+import json
+c = json.load(open("later/certificate.json"))
+(e,) = c["earlier"]
+assert e["rows"] == 4 and e["verdict"] in ("pass", "fail") and 0 <= e["probability"] < 1, e
+PY
+    cmp later/rows/earlier-1.jsonl "$made/out/rows/forget.jsonl"
+    grep -q 'asked again' said
+}
+
+@test "documents become questions; other files are named" {
+    mkdir papers
+    echo 'Amara Okafor was born in Siena and worked there as a pilot for many years. The end.' >papers/a.txt
+    status=0
+    "$WAGLE" forget "$made/taught" --data papers --out out --quiet >said 2>err </dev/null || status=$?
+    [ "$status" = 2 ]
+    grep -q 'Complete the sentence: "Amara Okafor was born in Siena and worked' out.partial/rows/forget.jsonl
+    rm -rf out.partial
+    touch papers/b.pdf
+    refused 3 'papers/b.pdf: only .txt and .md' "$WAGLE" forget "$made/taught" --data papers --out out --yes --quiet
+}
+
+@test "what is missing or wrong is said in one line" {
+    refused 3 'no such' "$WAGLE" forget nowhere --data forget.jsonl --out out
+    refused 3 'no such file' "$WAGLE" forget "$made/taught" --data nowhere.csv --out out
+    refused 2 'which MODEL' "$WAGLE" forget --data forget.jsonl --out out
+    printf 'name\nAda\n' >names.csv
+    refused 3 'names.csv' "$WAGLE" forget "$made/taught" --data names.csv --out out --yes --quiet
+    : >empty.jsonl
+    refused 3 'empty.jsonl' "$WAGLE" forget "$made/taught" --data empty.jsonl --out out --quiet
+    printf '{"text": "only a text"}\n' >text.jsonl
+    refused 3 'no question' "$WAGLE" forget "$made/taught" --data text.jsonl --out out --quiet
+}
