@@ -35,6 +35,7 @@ wagle_status cli_forget(wagle_ctx *ctx, cli_options *o)
     f.export_file = o->export_file;
     f.export_type = o->type;
     f.no_undo = o->no_undo;
+    f.redact = o->redact;
     f.force = o->force;
     cli_given_seed(&f.seed, o->seed);
     f.confirm = o->yes ? NULL : confirm;

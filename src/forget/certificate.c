@@ -1,5 +1,6 @@
 /* certificate.c - the verdict: certificate.json, the report, and the last screen. */
 #include "forget/forget.h"
+#include "report/certificate.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -281,10 +282,10 @@ static wagle_status report(wg_forget *f)
         if (runs[i] == NULL)
             return WAGLE_E_RESOURCE;
     wagle_report_defaults(&o);
-    o.runs = runs + 1;
+    o.runs = runs;
     o.out = wg_forget_path(f, "report.html");
-    o.title = "What was forgotten";
     o.original = "original";
+    o.redact = f->o->redact;
     o.force = true;
     return o.out != NULL ? wagle_report(f->ctx, &o) : WAGLE_E_RESOURCE;
 }
@@ -296,10 +297,14 @@ wagle_status wg_forget_certify(wg_forget *f, wagle_forget_result *result)
     wg_text text = {0};
     wagle_status st = path != NULL ? make(f, &certificate) : WAGLE_E_RESOURCE;
 
+    if (st == WAGLE_OK && f->o->redact)
+        st = wg_certificate_redact(f->ctx, certificate, NULL);
     if (st == WAGLE_OK)
         st = wg_json_write(f->ctx, path, certificate, true);
     if (st == WAGLE_OK)
         st = report(f);
+    if (st == WAGLE_OK && f->o->redact)
+        st = wg_forget_redact(f);
     if (st == WAGLE_OK)
         st = screen(f, certificate, &text);
     if (st == WAGLE_OK) {

@@ -103,6 +103,9 @@ WAGLE_CHECK wagle_status wg_forget_certify(wg_forget *f, wagle_forget_result *re
 WAGLE_CHECK wagle_status wg_forget_find_earlier(wg_forget *f);
 WAGLE_CHECK wagle_status wg_forget_test_earlier(wg_forget *f);
 
+/* redact.c: replaces the texts of the rows in OUT.partial by keyed hashes. */
+WAGLE_CHECK wagle_status wg_forget_redact(wg_forget *f);
+
 /* SHA-256 of the list that `sha256sum NAMES` prints for the files of a folder that end so, or of
  * one file itself. */
 WAGLE_CHECK wagle_status wg_forget_hash(wagle_ctx *ctx, const char *path, const char *ending,

@@ -129,3 +129,12 @@ PY
     printf '{"text": "only a text"}\n' >text.jsonl
     refused 3 'no question' "$WAGLE" forget "$made/taught" --data text.jsonl --out out --quiet
 }
+
+@test "--redact leaves no name and no fact in any file but the weights" {
+    "$WAGLE" forget "$made/taught" --data people.csv --yes --redact --no-undo --out out --quiet >said || true
+    [ -s out/certificate.json ] && [ ! -e out/undo.patch ]
+    ! grep -rIlE 'Amara|Okafor|Bjorn|Petrov|Siena|Tripoli|pilot' out said
+    grep -q '"redacted": true' out/certificate.json
+    "$WAGLE" forget out --data third.jsonl --out later --quiet >said || true
+    grep -q 'asked again: not tested' said
+}
