@@ -16,7 +16,8 @@ typedef struct cli_options {
         *reduction;
     const char *op, *densities, *svg, *out_patch, *old, *clip, *baseline, *column;
     const char *suites, *tofu, *split, *gold, *gold_model, *recompute, *scorer, *title, *original;
-    const char *export_file, *state, *text, *file, *decode, *prompt_field, *answer_field, *text_field;
+    const char *export_file, *state, *text, *file, *decode, *prompt_field, *answer_field,
+        *text_field;
     const char *chat_layout, *system, *date, *chat_kwarg[CLI_LIST + 1];
     const char *data[CLI_LIST + 1], *forget[CLI_LIST + 1], *retain[CLI_LIST + 1],
         *protect[CLI_LIST + 1];       /* files */

@@ -381,7 +381,8 @@ static wagle_status make_draw(making *m, int draw)
 }
 
 wagle_status wg_controls_make(wagle_ctx *ctx, const wagle_data *data, const wg_dataset *forget,
-                              int draws, uint64_t seed, uint64_t stream, wg_controls *out)
+                              const wagle_tokenizer *tokenizer, int64_t V, int draws, uint64_t seed,
+                              uint64_t stream, wg_controls *out)
 {
     making m = {
         .ctx = ctx, .data = data, .forget = forget, .seed = seed, .stream = stream, .out = out};
@@ -391,6 +392,8 @@ wagle_status wg_controls_make(wagle_ctx *ctx, const wagle_data *data, const wg_d
     st = read_rows(&m);
     if (st == WAGLE_OK)
         st = find_all_names(&m);
+    if (st == WAGLE_OK && tokenizer != NULL)
+        st = wg_names_from_vocabulary(ctx, m.names, tokenizer, V);
     for (int draw = 0; st == WAGLE_OK && draw < draws; draw++)
         st = make_draw(&m, draw);
     for (int64_t i = 0; i < m.n_files; i++)

@@ -23,12 +23,15 @@ typedef struct wg_controls {
     wg_arena arena;
 } wg_controls;
 
-/* forget: the rows of `data`, loaded. Names are drawn by seed and stream. A row without a prompt
+/* forget: the rows of `data`, loaded. Names are drawn by seed and stream, from the words of the
+ * tokenizer's vocabulary of V tokens, so that the model can write them; without a tokenizer (NULL)
+ * or with too few words there, of syllables. A row without a prompt
  * has no control row, and no paired one where no other row has another answer. wg_controls_free,
  * also after failure. */
 WAGLE_CHECK wagle_status wg_controls_make(wagle_ctx *ctx, const wagle_data *data,
-                                          const wg_dataset *forget, int draws, uint64_t seed,
-                                          uint64_t stream, wg_controls *out);
+                                          const wg_dataset *forget,
+                                          const wagle_tokenizer *tokenizer, int64_t V, int draws,
+                                          uint64_t seed, uint64_t stream, wg_controls *out);
 void wg_controls_free(wg_controls *c);
 
 #endif

@@ -47,7 +47,10 @@ struct wg_names {
     uint64_t *name; /* [n] hashes, in the order in which they were found */
     int64_t n, room;
     wg_text invented; /* lower-case words, each with its NUL */
-    wg_words now;     /* scratch */
+    wg_text pool;     /* words of the vocabulary, lower-case, each with its NUL */
+    int64_t *word;    /* [pooled] where each begins */
+    int64_t pooled, pool_room;
+    wg_words now; /* scratch */
 };
 
 /* --- the table ---------------------------------------------------------------------------------
@@ -125,6 +128,8 @@ void wg_names_free(wg_names *n)
     wg_free(n->name);
     wg_free(n->now.word);
     wg_text_free(&n->invented);
+    wg_text_free(&n->pool);
+    wg_free(n->word);
     wg_free(n);
 }
 
@@ -247,6 +252,59 @@ static const char *pick(draw *d, const char *const *list, int n)
     return list[wg_random_below(d->seed, d->stream, d->at++, n)];
 }
 
+/* The word of a token: " Bergen" or "Bergen"; 0 bytes: it is none. */
+static size_t vocabulary_word(const char *text, size_t bytes, const char **word)
+{
+    const size_t space = bytes > 0 && text[0] == ' ';
+
+    *word = text + space;
+    bytes -= space;
+    if (bytes < 5 || bytes > 15 || (*word)[0] < 'A' || (*word)[0] > 'Z')
+        return 0;
+    for (size_t i = 1; i < bytes; i++)
+        if ((*word)[i] < 'a' || (*word)[i] > 'z')
+            return 0;
+    return bytes;
+}
+
+/* Adds a word that is new: no text has it, and the pool has it not yet. */
+static wagle_status add_to_pool(wagle_ctx *ctx, wg_names *n, const char *word, size_t bytes)
+{
+    if (slot_of(n, wg_word_hash(word, bytes))->used)
+        return WAGLE_OK;
+    WG_TRY(WG_GROW(ctx, &n->word, &n->pool_room, n->pooled + 1));
+    n->word[n->pooled] = n->pool.bytes;
+    WG_TRY(wg_text_add(ctx, &n->pool, word, bytes));
+    n->pool.text[n->word[n->pooled++]] += 'a' - 'A';
+    return wg_text_add(ctx, &n->pool, "", 1);
+}
+
+wagle_status wg_names_from_vocabulary(wagle_ctx *ctx, wg_names *n, const wagle_tokenizer *tokenizer,
+                                      int64_t V)
+{
+    for (int64_t i = 0; i < V; i++) {
+        const int32_t id = (int32_t)i;
+        const char *word;
+        char *text;
+        size_t bytes;
+        wagle_status st = wagle_decode(ctx, tokenizer, &id, 1, true, &text, &bytes);
+        if (st != WAGLE_OK) { /* the vocabulary ends before the model's */
+            wg_forget_failure(ctx);
+            break;
+        }
+        bytes = vocabulary_word(text, bytes, &word);
+        st = bytes > 0 ? add_to_pool(ctx, n, word, bytes) : WAGLE_OK;
+        wagle_string_free(text);
+        WG_TRY(st);
+    }
+    return WAGLE_OK;
+}
+
+static bool uses_pool(const wg_names *n, const entry *e)
+{
+    return e->first < 128 && n->pooled >= 8 * n->n;
+}
+
 /* One syllable for up to three letters, two for up to seven, else three. */
 static wagle_status make_word(wagle_ctx *ctx, const entry *e, draw *d, wg_text *out)
 {
@@ -282,7 +340,12 @@ wagle_status wg_names_invent(wagle_ctx *ctx, wg_names *n, uint64_t seed, uint64_
         e->at = n->invented.bytes;
         do { /* a longer word each time that all are taken */
             n->invented.bytes = e->at;
-            WG_TRY(make_word(ctx, e, &d, &n->invented));
+            WG_TRY(uses_pool(n, e)
+                       ? wg_text_addz(
+                             ctx, &n->invented,
+                             n->pool.text +
+                                 n->word[wg_random_below(d.seed, d.stream, d.at++, n->pooled)])
+                       : make_word(ctx, e, &d, &n->invented));
             e->bytes += d.at % 64 == 0;
         } while (is_known(n, n->invented.text + e->at, (size_t)(n->invented.bytes - e->at), i));
         WG_TRY(wg_text_add(ctx, &n->invented, "", 1));

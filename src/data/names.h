@@ -3,6 +3,7 @@
 #define WG_DATA_NAMES_H
 
 #include "data/words.h"
+#include "text/tokenizer.h"
 
 typedef struct wg_names wg_names;
 
@@ -19,6 +20,11 @@ WAGLE_CHECK wagle_status wg_names_read(wagle_ctx *ctx, wg_names *n, wg_str text)
 WAGLE_CHECK wagle_status wg_names_find(wagle_ctx *ctx, wg_names *n, wg_str question, bool *any);
 /* Names so far, in words. */
 int64_t wg_names_count(const wg_names *n);
+/* Takes words of a vocabulary of V tokens for invented names: those that are one token, begin with
+ * a capital, have four small letters after it (a to z) and are in no text that was read. Where they
+ * are fewer than eight for each name, names are invented of syllables as without this call. */
+WAGLE_CHECK wagle_status wg_names_from_vocabulary(wagle_ctx *ctx, wg_names *n,
+                                                  const wagle_tokenizer *tokenizer, int64_t V);
 /* Invents a word for each name: of about its length, in its script, and in no text that was read.
  * Another stream gives others. */
 WAGLE_CHECK wagle_status wg_names_invent(wagle_ctx *ctx, wg_names *n, uint64_t seed,

@@ -72,7 +72,6 @@ static double value_of(const json_t *test, const char *key)
 static const char *verdict_of(const wg_forget *f)
 {
     return count_tests(f, "forgotten").failed > 0 || earlier_failed(f) ? "not forgotten"
-           : count_tests(f, "kept").failed > 0                         ? "forgotten, with damage"
                                                                        : "forgotten";
 }
 
@@ -308,7 +307,8 @@ wagle_status wg_forget_certify(wg_forget *f, wagle_forget_result *result)
     if (st == WAGLE_OK)
         st = screen(f, certificate, &text);
     if (st == WAGLE_OK) {
-        result->forgotten = strcmp(verdict_of(f), "forgotten") == 0;
+        result->forgotten =
+            strcmp(verdict_of(f), "forgotten") == 0 && count_tests(f, "kept").failed == 0;
         result->text = wg_text_take(f->ctx, &text);
         st = result->text != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
     }

@@ -8,7 +8,7 @@
 
 void wagle_forget_defaults(wagle_forget_options *o)
 {
-    *o = (wagle_forget_options){.seed = 1, .lr = 5e-4};
+    *o = (wagle_forget_options){.seed = 1};
 }
 
 /* --- names -------------------------------------------------------------------------------------
@@ -349,7 +349,7 @@ static wagle_status run(wg_forget *f, wagle_forget_result *result)
 static void quieter(void *user, int level, const char *line)
 {
     const wg_forget *f = user;
-    const bool search = strncmp(line, "try ", 4) == 0;
+    const bool search = strncmp(line, "try ", 4) == 0 || strncmp(line, "--lr ", 5) == 0;
 
     if (f->log != NULL)
         f->log(f->log_user, f->inside && !search && (level > 0 || !f->running) ? 2 : level, line);

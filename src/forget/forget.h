@@ -19,8 +19,6 @@
 #include "base/json.h"
 #include "io/rows.h"
 
-enum { WG_FORGET_DRAWS = 3 }; /* sets of control rows: the same questions about invented people */
-
 /* How questions can be put to a model; flag: of the command that asks for it. */
 typedef struct wg_forget_layout {
     const char *name, *words, *chat, *prompt, *flag;

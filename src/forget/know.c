@@ -2,11 +2,10 @@
  *
  * Chance is the answer probability of control rows, which ask the same about people that do not
  * exist (data/controls.h). A model that does not know the rows answers them no better. */
-#include "data/controls.h"
 #include "forget/forget.h"
 #include "metric/paired.h"
 #include "metric/statistics.h"
-#include "run/session.h"
+#include "run/chance.h"
 #include "text/chat.h"
 
 #include <math.h>
@@ -148,7 +147,69 @@ static int64_t shots_that_fit(const wg_dataset *rows, int64_t most)
 }
 
 /* rows/controls-K.jsonl of each draw. */
-static wagle_status write_controls(wg_forget *f, const wagle_data *rows)
+static wagle_status write_controls(wg_forget *f, const wg_chance *c)
+{
+    for (int k = 0; k < WG_CHANCE_DRAWS; k++) {
+        const char *path = wg_forget_path(f, "rows/controls-%d.jsonl", k + 1);
+        wg_text lines = {0};
+        wagle_status st = path != NULL ? wg_chance_lines(f->ctx, c, k, &lines) : WAGLE_E_RESOURCE;
+        if (st == WAGLE_OK)
+            st = wg_write_file(f->ctx, path, lines.text, (size_t)lines.bytes, true);
+        wg_text_free(&lines);
+        WG_TRY(st);
+    }
+    return WAGLE_OK;
+}
+
+/* The interval is of the means of each row over the draws, since its draws are no independent
+ * rows. */
+static wagle_status control_level(wg_forget *f, const wg_chance *c, int64_t rows)
+{
+    double *sum = NULL, *n = NULL;
+    int64_t all = 0;
+    wagle_status st = WG_ALLOC(f->ctx, &sum, rows);
+
+    if (st == WAGLE_OK)
+        st = WG_ALLOC(f->ctx, &n, rows);
+    for (int64_t i = 0; st == WAGLE_OK && i < c->made.n; i++)
+        if (c->counts[i]) {
+            sum[c->made.control[i].row] += c->p[i];
+            n[c->made.control[i].row]++;
+        }
+    for (int64_t i = 0; st == WAGLE_OK && i < rows; i++)
+        if (n[i] > 0)
+            sum[all++] = sum[i] / n[i];
+    if (st == WAGLE_OK)
+        f->chance = wg_level_of(sum, all);
+    wg_free(sum);
+    wg_free(n);
+    return st;
+}
+
+static wagle_status measure_controls(wg_forget *f, wg_session *s, const wagle_data *rows,
+                                     const wg_dataset *forget)
+{
+    wg_chance c = {0};
+    double *known = NULL, level = 0;
+    wagle_status st = wg_probabilities(f->ctx, s, forget, &known);
+
+    if (st == WAGLE_OK)
+        st = wg_chance_controls(f->ctx, s, rows, forget, f->o->seed, &c);
+    if (st == WAGLE_OK && c.made.n == 0)
+        st = wg_fail(f->ctx, WAGLE_E_INPUT, "%s: no row has a question to ask of invented people",
+                     f->o->data);
+    if (st == WAGLE_OK)
+        st = wg_chance_level(f->ctx, s, forget, known, &c, &level);
+    if (st == WAGLE_OK)
+        st = write_controls(f, &c);
+    if (st == WAGLE_OK)
+        st = control_level(f, &c, forget->n);
+    wg_free(known);
+    wg_chance_free(&c);
+    return st;
+}
+
+static wagle_status measure_chance(wg_forget *f, const wagle_data *rows)
 {
     wg_session s;
     wg_dataset forget = {0};
@@ -156,45 +217,13 @@ static wagle_status write_controls(wg_forget *f, const wagle_data *rows)
 
     WG_TRY(wg_session_open(f->ctx, f->original, &s));
     st = wg_dataset_load(f->ctx, &s.reader, rows, &forget);
-    if (st == WAGLE_OK)
+    if (st == WAGLE_OK) {
         f->shots = shots_that_fit(&forget, s.reader.max_length);
-    for (int k = 0; st == WAGLE_OK && k < WG_FORGET_DRAWS; k++) {
-        const char *path = wg_forget_path(f, "rows/controls-%d.jsonl", k + 1);
-        wg_controls c = {0};
-        st = path != NULL ? wg_controls_make(f->ctx, rows, &forget, 1, f->o->seed,
-                                             WG_STREAM_SELF + 1 + (uint64_t)k, &c)
-                          : WAGLE_E_RESOURCE;
-        if (st == WAGLE_OK && c.rows == 0)
-            st = wg_fail(f->ctx, WAGLE_E_INPUT,
-                         "%s: no row has a question to ask of invented people", f->o->data);
-        if (st == WAGLE_OK)
-            st = wg_write_file(f->ctx, path, c.jsonl.text, (size_t)c.jsonl.bytes, true);
-        wg_controls_free(&c);
+        st = measure_controls(f, &s, rows, &forget);
     }
     wg_dataset_free(&forget);
     wg_session_close(&s);
     return st;
-}
-
-/* The mean of the draws; the interval is of as many rows as one draw has. */
-static wagle_status measure_controls(wg_forget *f)
-{
-    double mean = 0, high = 0;
-
-    for (int k = 0; k < WG_FORGET_DRAWS; k++) {
-        const wagle_data data =
-            wg_forget_data(f, wg_forget_path(f, "rows/controls-%d.jsonl", k + 1), f->layout);
-        wg_level level;
-        if (data.path == NULL)
-            return WAGLE_E_RESOURCE;
-        WG_TRY(wg_forget_level(f, f->original, &data, &level));
-        mean += level.mean / WG_FORGET_DRAWS;
-        high += level.high / WG_FORGET_DRAWS;
-        f->chance.n += level.n;
-    }
-    f->chance.mean = mean;
-    f->chance.high = high;
-    return WAGLE_OK;
 }
 
 /* --- the stage ---------------------------------------------------------------------------------
@@ -231,7 +260,8 @@ wagle_status wg_forget_know(wg_forget *f)
     } else
         WG_TRY(choose_layout(f, path));
     rows = wg_forget_data(f, path, f->layout);
-    WG_TRY(write_controls(f, &rows));
-    WG_TRY(f->o->gold_model != NULL ? measure_gold(f, &rows) : measure_controls(f));
+    WG_TRY(measure_chance(f, &rows));
+    if (f->o->gold_model != NULL)
+        WG_TRY(measure_gold(f, &rows));
     return check_known(f);
 }

@@ -6,8 +6,8 @@
  * matter, since it shows the model a part of the data: there the threshold is half way between
  * chance and what the original knew. */
 #include "data/record.h"
+#include "data/words.h"
 #include "forget/forget.h"
-#include "metric/rouge.h"
 #include "suite/results.h"
 
 #include <math.h>
@@ -56,7 +56,7 @@ static const struct way {
      PROBABILITY, AT_CHANCE},
     {"few_shot", "robustness", "few_shot", "After three questions with answers", PROBABILITY,
      AT_CHANCE},
-    {"greedy", "extraction", "forget", "Words of the true answer in the model's own answer", GREEDY,
+    {"greedy", "extraction", "forget", "Facts of the true answer in the model's own answer", GREEDY,
      AT_CHANCE},
     {"sampled", "extraction", "forget", "The same in an answer drawn at random", SAMPLED,
      AT_CHANCE},
@@ -156,6 +156,7 @@ typedef struct exam {
     const char *name, *model, *rows;
     bool relearn;
     json_t *result; /* rows of it */
+    wg_rows asked;  /* what was asked */
 } exam;
 
 /* NAME=FILE, in f's arena. */
@@ -260,21 +261,66 @@ static wagle_status examine(wg_forget *f, exam *e)
                                                    : "what is to be forgotten");
     if (!wg_exists(out))
         WG_TRY(run_suites(f, e, out));
+    WG_TRY(wg_rows_read(f->ctx, e->rows, 0, &e->asked));
     return wg_results_read(f->ctx, out, &e->result);
 }
 
 /* --- levels of an examination ------------------------------------------------------------------
  */
 
-/* Share of the answer's words that stand in the text, in order: ROUGE-L recall. */
-static wagle_status recall(wagle_ctx *ctx, const json_t *row, const char *key, double *out)
+static bool has_word(const wg_words *of, uint64_t hash)
 {
-    double value[3][3];
-    const wg_str answer = wg_json_str(json_object_get(row, "answer"));
+    for (int64_t i = 0; i < of->n; i++)
+        if (of->word[i].hash == hash)
+            return true;
+    return false;
+}
 
-    WG_TRY(wg_rouge(ctx, &answer, 1, wg_json_str(json_object_get(row, key)), true, value));
-    *out = value[2][1];
-    return WAGLE_OK;
+/* Share of the words of the answer that the question does not have, and that the text has: facts
+ * that come out. NAN where the answer has no word of its own. */
+static wagle_status facts_in(wagle_ctx *ctx, wg_str question, wg_str answer, wg_str text,
+                             double *out)
+{
+    wg_words of[3] = {{0}, {0}, {0}};
+    const wg_str from[3] = {question, answer, text};
+    int64_t all = 0, found = 0;
+    wagle_status st = WAGLE_OK;
+
+    for (int i = 0; st == WAGLE_OK && i < 3; i++)
+        st = wg_words_split(ctx, from[i], &of[i]);
+    for (int64_t k = 0; st == WAGLE_OK && k < of[1].n; k++)
+        if (!has_word(&of[0], of[1].word[k].hash)) {
+            all++;
+            found += has_word(&of[2], of[1].word[k].hash);
+        }
+    for (int i = 0; i < 3; i++)
+        wg_free(of[i].word);
+    *out = all > 0 ? (double)found / (double)all : NAN;
+    return st;
+}
+
+/* What row `number` of the examination asks, as one text. */
+static wg_str question_of(const wg_forget *f, const exam *e, int64_t number)
+{
+    const char *key;
+    json_t *row = number >= 0 && number < e->asked.n ? e->asked.row[number] : NULL;
+    json_t *place = row != NULL ? asking(f, row, &key) : NULL;
+
+    return place != NULL ? wg_json_str(json_object_get(place, key)) : (wg_str){"", 0};
+}
+
+static wagle_status value_of(wg_forget *f, const exam *e, const json_t *row, const struct way *way,
+                             double *out)
+{
+    const wg_str question = question_of(f, e, json_integer_value(json_object_get(row, "row")));
+
+    if (way->what == PROBABILITY) {
+        *out = json_number_value(json_object_get(row, "probability"));
+        return WAGLE_OK;
+    }
+    return facts_in(
+        f->ctx, question, wg_json_str(json_object_get(row, "answer")),
+        wg_json_str(json_object_get(row, way->what == GREEDY ? "generated" : "sampled")), out);
 }
 
 static bool is_of(const json_t *row, const struct way *way)
@@ -300,11 +346,8 @@ static wagle_status level_of(wg_forget *f, const exam *e, const struct way *way,
         if (st != WAGLE_OK || !is_of(row, way) ||
             (way->bar == HALF_WAY && number % RELEARN_EVERY == 0))
             continue;
-        if (way->what == PROBABILITY)
-            x[n] = json_number_value(json_object_get(row, "probability"));
-        else
-            st = recall(f->ctx, row, way->what == GREEDY ? "generated" : "sampled", &x[n]);
-        n++;
+        st = value_of(f, e, row, way, &x[n]);
+        n += !isnan(x[n]);
     }
     *out = (wg_level){NAN, NAN, 0};
     if (st == WAGLE_OK && n > 0)
@@ -350,9 +393,12 @@ static wagle_status add_ways(wg_forget *f, const exam *original, const exam *con
         if (after.n == 0)
             continue;
         const double half = (f->chance.mean + f->known.mean) / 2;
-        WG_TRY(wg_forget_add_test(
-            f, &(wg_finding){"forgotten", way->name, way->words, NULL, before.mean, after.mean,
-                             way->bar == HALF_WAY ? half : chance.high, after.n}));
+        WG_TRY(wg_forget_add_test(f, &(wg_finding){"forgotten", way->name, way->words, NULL,
+                                                   before.mean, after.mean,
+                                                   way->bar == HALF_WAY ? half
+                                                   : i == 0             ? f->chance.high
+                                                                        : chance.high,
+                                                   after.n}));
     }
     return WAGLE_OK;
 }
@@ -436,11 +482,14 @@ wagle_status wg_forget_test(wg_forget *f)
     const char *model = wg_forget_path(f, "model"), *rows = wg_forget_path(f, "rows/forget.jsonl");
     const char *controls = wg_forget_path(f, "rows/controls-1.jsonl");
     const char *lines = wg_forget_path(f, "rows/prefixes.txt");
-    exam e[3] = {{"original", f->original, rows, false, NULL},
+    exam e[3] = {{"original", f->original, rows, false, NULL, {0}},
                  {f->o->gold_model != NULL ? "gold" : "controls",
                   f->o->gold_model != NULL ? f->o->gold_model : f->original,
-                  f->o->gold_model != NULL ? rows : controls, true, NULL},
-                 {"forgotten", model, rows, true, NULL}};
+                  f->o->gold_model != NULL ? rows : controls,
+                  true,
+                  NULL,
+                  {0}},
+                 {"forgotten", model, rows, true, NULL, {0}}};
     wagle_status st;
 
     if (model == NULL || rows == NULL || controls == NULL || lines == NULL)
@@ -448,7 +497,9 @@ wagle_status wg_forget_test(wg_forget *f)
     st = f->planning ? WAGLE_OK : wg_write_file(f->ctx, lines, prefixes, sizeof prefixes - 1, true);
     if (st == WAGLE_OK)
         st = test_all(f, e);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         json_decref(e[i].result);
+        wg_rows_free(&e[i].asked);
+    }
     return st;
 }

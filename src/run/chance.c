@@ -1,25 +1,19 @@
-/* chance.c - the level of chance: the answer probability that the forget rows would have in a model
- * that knows nothing of their subject.
- *
- * It is measured on the model before training, on control rows (data/controls.h): the same
- * questions about people whose names are invented, in DRAWS draws of names. Where the model gives
- * the answer of a row that it knows to invented people too, the wording of the question alone tells
- * it the answer; that row's control row has another row's answer then. With --gold-model the level
- * is the forget rows' own probability in that model. */
 #include "run/run.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { DRAWS = 3 };
 static const double KNOWN = 0.5;  /* answer probability of a row that the model knows for sure */
 static const double TOLD = 0.5;   /* share of it that a control row has whose wording tells all */
 static const double ABOVE = 1.25; /* times the level: what a model that knows the rows has */
 
-static wagle_status read_controls(wagle_ctx *ctx, wg_run *w)
+/* --- control rows ------------------------------------------------------------------------------
+ */
+
+static wagle_status read_controls(wagle_ctx *ctx, wg_session *s, const wagle_data *forget,
+                                  wg_chance *c)
 {
-    wg_chance *c = &w->chance;
-    wagle_data data = w->o->forget;
+    wagle_data data = *forget;
     wg_text all = {0};
     wagle_status st = WAGLE_OK;
 
@@ -29,17 +23,28 @@ static wagle_status read_controls(wagle_ctx *ctx, wg_run *w)
     for (int64_t i = 0; st == WAGLE_OK && i < c->made.n; i++)
         st = wg_text_printf(ctx, &all, "%s\n", c->made.control[i].line.text);
     if (st == WAGLE_OK)
-        st = wg_dataset_parse(ctx, &w->session.reader, &data, wg_text_str(&all), &c->rows);
+        st = wg_dataset_parse(ctx, &s->reader, &data, wg_text_str(&all), &c->rows);
     wg_text_free(&all);
     return st;
+}
+
+wagle_status wg_chance_controls(wagle_ctx *ctx, wg_session *s, const wagle_data *data,
+                                const wg_dataset *forget, uint64_t seed, wg_chance *c)
+{
+    WG_TRY(wg_controls_make(ctx, data, forget, s->reader.tokenizer, s->reader.V, WG_CHANCE_DRAWS,
+                            seed, WG_STREAM_NAMES, &c->made));
+    if (c->made.n == 0)
+        return WAGLE_OK;
+    WG_TRY(WG_ALLOC(ctx, &c->counts, c->made.n));
+    return read_controls(ctx, s, data, c);
 }
 
 wagle_status wg_chance_load(wagle_ctx *ctx, wg_run *w)
 {
     if (!w->stop.chance || w->o->gold != NULL)
         return WAGLE_OK;
-    WG_TRY(wg_controls_make(ctx, &w->o->forget, &w->data.forget, DRAWS, w->o->seed, WG_STREAM_NAMES,
-                            &w->chance.made));
+    WG_TRY(wg_chance_controls(ctx, &w->session, &w->o->forget, &w->data.forget, w->o->seed,
+                              &w->chance));
     if (w->chance.made.n == 0)
         return wg_fail(ctx, WAGLE_E_INPUT,
                        "%.200s: no level of chance can be measured, as %s; name --stop-when RULE, "
@@ -47,15 +52,13 @@ wagle_status wg_chance_load(wagle_ctx *ctx, wg_run *w)
                        w->o->forget.path,
                        w->data.forget.n > 1 ? "no row is a question with an answer of its own"
                                             : "the only row has no name in its question");
-    return read_controls(ctx, w);
+    return WAGLE_OK;
 }
 
 /* --- measuring ---------------------------------------------------------------------------------
  */
 
-/* Answer probability of each row; wg_free. */
-static wagle_status probabilities(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
-                                  double **out)
+wagle_status wg_probabilities(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows, double **out)
 {
     wg_real **nll = NULL;
     wagle_status st;
@@ -123,49 +126,53 @@ static bool takes_paired(const kinds *k, double known)
     return known > KNOWN && k->sum[0] / (double)k->n[0] > TOLD * known;
 }
 
-/* The control rows that count, and the mean of their probabilities p [made.n]. known [forget rows].
- */
-static wagle_status choose(wagle_ctx *ctx, wg_run *w, kinds *of, const double *p,
-                           const double *known, double *level)
+/* Which control rows count, and the mean of their probabilities. known [n], of [n]. */
+static double choose(wg_chance *c, kinds *of, const double *known, int64_t n)
 {
-    wg_chance *c = &w->chance;
     double sum = 0;
 
     for (int64_t i = 0; i < c->made.n; i++) {
         kinds *k = &of[c->made.control[i].row];
-        k->sum[c->made.control[i].paired] += p[i];
+        k->sum[c->made.control[i].paired] += c->p[i];
         k->n[c->made.control[i].paired]++;
     }
-    for (int64_t i = 0; i < w->data.forget.n; i++) {
+    for (int64_t i = 0; i < n; i++) {
         const bool paired = takes_paired(&of[i], known[i]);
         c->renamed += !paired;
         c->paired += paired && of[i].n[1] > 0;
     }
     for (int64_t i = 0; i < c->made.n; i++) {
         const wg_control *one = &c->made.control[i];
-        if (one->paired != takes_paired(&of[one->row], known[one->row]))
-            continue;
-        sum += p[i];
-        c->measured++;
-        WG_TRY(wg_text_printf(ctx, &c->jsonl, "%s\n", one->line.text));
+        c->counts[i] = one->paired == takes_paired(&of[one->row], known[one->row]);
+        sum += c->counts[i] ? c->p[i] : 0;
+        c->measured += c->counts[i];
     }
-    *level = sum / (double)c->measured;
-    return WAGLE_OK;
+    return sum / (double)c->measured;
 }
 
-static wagle_status ask_controls(wagle_ctx *ctx, wg_run *w, const double *known, double *level)
+wagle_status wg_chance_level(wagle_ctx *ctx, wg_session *s, const wg_dataset *forget,
+                             const double *known, wg_chance *c, double *level)
 {
     kinds *of = NULL;
-    double *p = NULL;
     wagle_status st;
 
-    WG_TRY(WG_ALLOC(ctx, &of, w->data.forget.n));
-    st = probabilities(ctx, &w->session, &w->chance.rows, &p);
+    WG_TRY(WG_ALLOC(ctx, &of, forget->n));
+    st = wg_probabilities(ctx, s, &c->rows, &c->p);
     if (st == WAGLE_OK)
-        st = choose(ctx, w, of, p, known, level);
-    wg_free(p);
+        *level = choose(c, of, known, forget->n);
     wg_free(of);
     return st;
+}
+
+wagle_status wg_chance_lines(wagle_ctx *ctx, const wg_chance *c, int draw, wg_text *out)
+{
+    const int64_t each = c->made.n / WG_CHANCE_DRAWS;
+    const int64_t from = draw < 0 ? 0 : draw * each, to = draw < 0 ? c->made.n : from + each;
+
+    for (int64_t i = from; i < to; i++)
+        if (c->counts[i])
+            WG_TRY(wg_text_printf(ctx, out, "%s\n", c->made.control[i].line.text));
+    return WAGLE_OK;
 }
 
 /* --- what is said of it ------------------------------------------------------------------------
@@ -180,13 +187,13 @@ static void tell(const wg_run *w, char *out, size_t room)
         snprintf(out, room, "%s the forget rows in the model of --gold-model", measured);
     else if (c->paired == 0)
         snprintf(out, room, "%s %lld control rows, the forget rows with invented names in %d draws",
-                 measured, (long long)c->measured, DRAWS);
+                 measured, (long long)c->measured, WG_CHANCE_DRAWS);
     else
         snprintf(out, room,
                  "%s %lld control rows in %d draws: %lld forget rows with invented names, and "
                  "%lld with the answer of another row, as they have no name or their wording alone "
                  "gives the answer away",
-                 measured, (long long)c->measured, DRAWS, (long long)c->renamed,
+                 measured, (long long)c->measured, WG_CHANCE_DRAWS, (long long)c->renamed,
                  (long long)c->paired);
 }
 
@@ -215,9 +222,11 @@ wagle_status wg_chance_measure(wagle_ctx *ctx, wg_run *w)
 
     if (!w->stop.chance)
         return WAGLE_OK;
-    WG_TRY(probabilities(ctx, &w->session, &w->data.forget, &known));
+    WG_TRY(wg_probabilities(ctx, &w->session, &w->data.forget, &known));
     w->chance.original = mean(known, w->data.forget.n);
-    st = w->o->gold != NULL ? ask_gold(ctx, w, &level) : ask_controls(ctx, w, known, &level);
+    st = w->o->gold != NULL
+             ? ask_gold(ctx, w, &level)
+             : wg_chance_level(ctx, &w->session, &w->data.forget, known, &w->chance, &level);
     wg_free(known);
     return st == WAGLE_OK ? conclude(ctx, w, level) : st;
 }
@@ -233,7 +242,7 @@ wagle_status wg_chance_json(wagle_ctx *ctx, const wg_run *w, json_t **out)
         return wg_json_memory(ctx);
     if (c->by_gold)
         return WAGLE_OK;
-    WG_TRY(wg_json_set(ctx, *out, "draws", json_integer(DRAWS)));
+    WG_TRY(wg_json_set(ctx, *out, "draws", json_integer(WG_CHANCE_DRAWS)));
     WG_TRY(wg_json_set(ctx, *out, "rows_with_invented_names", json_integer(c->renamed)));
     return wg_json_set(ctx, *out, "rows_with_other_answers", json_integer(c->paired));
 }
@@ -242,5 +251,6 @@ void wg_chance_free(wg_chance *c)
 {
     wg_controls_free(&c->made);
     wg_dataset_free(&c->rows);
-    wg_text_free(&c->jsonl);
+    wg_free(c->counts);
+    wg_free(c->p);
 }

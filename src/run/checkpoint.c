@@ -354,12 +354,25 @@ static wagle_status write_rows(wagle_ctx *ctx, const wg_run *w, const char *name
     return st;
 }
 
+static wagle_status write_controls(wagle_ctx *ctx, const wg_run *w)
+{
+    wg_text lines = {0};
+    wagle_status st = WAGLE_OK;
+
+    if (w->chance.measured > 0 && !w->chance.by_gold)
+        st = wg_chance_lines(ctx, &w->chance, -1, &lines);
+    if (st == WAGLE_OK)
+        st = write_rows(ctx, w, "controls.jsonl", &lines);
+    wg_text_free(&lines);
+    return st;
+}
+
 wagle_status wg_run_finish(wagle_ctx *ctx, wg_run *w)
 {
     WG_TRY(wg_write_model(ctx, w->session.model, w->partial));
     WG_TRY(wg_write_text(ctx, w->partial, "log.jsonl", &w->log));
     WG_TRY(write_rows(ctx, w, "protect.jsonl", &w->protect_rows.written));
-    WG_TRY(write_rows(ctx, w, "controls.jsonl", &w->chance.jsonl));
+    WG_TRY(write_controls(ctx, w));
     WG_TRY(write_manifest(ctx, w));
     if (w->o->out_patch != NULL)
         WG_TRY(write_patch(ctx, w));

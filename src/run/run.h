@@ -3,8 +3,8 @@
 #define WG_RUN_RUN_H
 
 #include "base/hash.h"
-#include "data/controls.h"
 #include "run/budget.h"
+#include "run/chance.h"
 #include "run/protect.h"
 #include "run/train.h"
 
@@ -14,18 +14,6 @@ typedef struct wg_stop_rule {
     bool chance;       /* the bound is the level of chance, NaN until it is measured */
     double bound;
 } wg_stop_rule;
-
-/* chance.c: what the model says of people whom nobody knows, asked the same. */
-typedef struct wg_chance {
-    wg_controls made;
-    wg_dataset rows;  /* those of `made`, to evaluate */
-    wg_text jsonl;    /* those that the level is the mean of: controls.jsonl of the run's folder */
-    int64_t measured; /* how many they are */
-    int64_t renamed;  /* forget rows that are asked with invented names alone */
-    int64_t paired;   /* forget rows that get another row's answer */
-    bool by_gold;     /* measured on the model that never saw the forget rows */
-    double original;  /* forget probability before training */
-} wg_chance;
 
 typedef struct wg_run {
     wagle_train_options own;      /* what was given, with defaults filled in */
@@ -80,7 +68,7 @@ void wg_train_resolve(wagle_train_options *o, bool plain);
 WAGLE_CHECK wagle_status wg_check_searched(wagle_ctx *ctx, const wagle_train_options *o,
                                            bool plain);
 
-/* --- chance.c: the level of chance -------------------------------------------------------------
+/* --- chance.c: the level of chance of a run ----------------------------------------------------
  */
 
 /* Makes and reads the control rows, where the rule wants them. */
@@ -89,7 +77,6 @@ WAGLE_CHECK wagle_status wg_chance_load(wagle_ctx *ctx, wg_run *w);
 WAGLE_CHECK wagle_status wg_chance_measure(wagle_ctx *ctx, wg_run *w);
 /* "chance" of the manifest. */
 WAGLE_CHECK wagle_status wg_chance_json(wagle_ctx *ctx, const wg_run *w, json_t **out);
-void wg_chance_free(wg_chance *c);
 
 /* --- rate.c: --lr auto -------------------------------------------------------------------------
  */

@@ -81,10 +81,10 @@ double wg_search_within(const wg_tried *list, int n, double start, double steepe
 /* --- what a try would have taken ---------------------------------------------------------------
  */
 
-/* A probability's logit falls more evenly than the probability. */
+/* Updates divide a probability rather than lower it, so that its logarithm falls evenly. */
 static double even(double x, bool share)
 {
-    return share ? log(x / (1 - x)) : x;
+    return share ? log(x) : x;
 }
 
 static bool is_share(double x)

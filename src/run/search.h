@@ -35,7 +35,7 @@ typedef struct wg_pace {
     double work[2], value[2], bound;
 } wg_pace;
 
-/* The share of the way from `from` to `bound` that `to` is; of probabilities, in logits. */
+/* The share of the way from `from` to `bound` that `to` is; of probabilities, in logarithms. */
 double wg_search_part(double from, double to, double bound);
 /* The work until the rule would hold at that pace, as a multiple of `wanted`, at most `most`.
  * spent: the try's work, after which the rule did not hold. */

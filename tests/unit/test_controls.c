@@ -156,7 +156,7 @@ static void make(const char *file, const char *const *answers, int draws, made *
         m->answer[m->rows.n] = wg_strz(answers[m->rows.n]);
         m->example[m->rows.n] = (wg_example){.answer = &m->answer[m->rows.n], .n_answers = 1};
     }
-    assert_ok(ctx, wg_controls_make(ctx, &data, &m->rows, draws, 1, 8, &m->out));
+    assert_ok(ctx, wg_controls_make(ctx, &data, &m->rows, NULL, 0, draws, 1, 8, &m->out));
     m->list = json_array();
     m->renamed = m->paired = 0;
     for (int64_t i = 0; i < m->out.n; i++) {
@@ -301,7 +301,7 @@ static void tokens_keep_their_prompt_and_get_other_labels(void **state)
           "{\"input_ids\":[1,5,6,7],\"labels\":[-100,-100,6,7]}\n",
           f);
     fclose(f);
-    assert_ok(ctx, wg_controls_make(ctx, &data, &m.rows, 1, 1, 8, &m.out));
+    assert_ok(ctx, wg_controls_make(ctx, &data, &m.rows, NULL, 0, 1, 1, 8, &m.out));
     assert_int_equal(m.out.n, 2);
     assert_string_equal(m.out.control[0].line.text,
                         "{\"input_ids\":[1,2,6,7],\"labels\":[-100,-100,6,7]}");
