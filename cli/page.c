@@ -214,10 +214,9 @@ static void list_topics(const cli_writer *w)
 void cli_page_front(const cli_writer *w, bool end)
 {
     w->start("wagle", "make a language model forget chosen data and keep the rest");
-    w->paragraph("Forget the rows of a file, keep what the model can do otherwise, and measure "
-                 "both:");
-    w->command("wagle unlearn --model DIR --forget forget.jsonl --protect self --out forgotten");
-    w->command("wagle eval --model forgotten --data forget.jsonl");
+    w->paragraph("Forget the people or questions of a file, keep what the model can do otherwise, "
+                 "test both, and write a report:");
+    w->command("wagle forget MODEL --data people.csv --out forgotten");
     w->paragraph("`wagle demo` shows all of it on a tiny model, without a download.");
     for (cli_section s = 0; s < CLI_SECTIONS; s++) {
         w->heading(section_title[s]);
