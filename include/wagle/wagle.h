@@ -544,7 +544,7 @@ typedef struct wagle_forget_options {
     const char *out;         /* a folder to make */
     const char *export_file; /* also write the forgotten model as this GGUF file; or NULL */
     const char *export_type; /* as in wagle_export_options */
-    const char *objective;   /* NULL: npo */
+    const char *objective;   /* NULL: npo, and where that does not reach chance, graddiff */
     double lr;               /* 0: searched for */
     bool no_undo;            /* do not write undo.patch, which holds the data that is forgotten */
     bool redact;             /* texts of rows are replaced by hashes in what is written */

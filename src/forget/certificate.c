@@ -198,8 +198,7 @@ static wagle_status make(wg_forget *f, json_t **out)
         strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc);
     *out = json_pack("{s:s, s:i, s:s, s:s, s:I, s:s, s:b, s:{}}", "format", "wagle-certificate",
                      "version", 1, "wagle", WAGLE_VERSION, "date", date, "seed",
-                     (json_int_t)f->o->seed, "verdict", verdict_of(f), "redacted", f->o->redact,
-                     "models");
+                     (json_int_t)f->o->seed, "verdict", verdict_of(f), "redacted", 0, "models");
     if (*out == NULL)
         return wg_json_memory(f->ctx);
     WG_TRY(add_models(f, json_object_get(*out, "models")));
@@ -298,6 +297,8 @@ wagle_status wg_forget_certify(wg_forget *f, wagle_forget_result *result)
 
     if (st == WAGLE_OK && f->o->redact)
         st = wg_certificate_redact(f->ctx, certificate, NULL);
+    if (st == WAGLE_OK && f->o->redact)
+        st = wg_json_set(f->ctx, certificate, "redacted", json_true());
     if (st == WAGLE_OK)
         st = wg_json_write(f->ctx, path, certificate, true);
     if (st == WAGLE_OK)

@@ -41,10 +41,13 @@ static wagle_status own_request(wg_forget *f, const json_t *certificate, json_t 
     json_t *asked = json_object_get(certificate, "asked");
     json_t *chance = json_object_get(certificate, "chance");
 
-    *out = json_pack("{s:O?, s:O?, s:O?, s:O?, s:s}", "date", json_object_get(certificate, "date"),
-                     "rows", json_object_get(asked, "rows"), "threshold",
-                     json_object_get(chance, "high"), "layout",
-                     json_object_get(asked, "layout_name"), "file", "rows/forget.jsonl");
+    const bool redacted = json_is_true(json_object_get(certificate, "redacted"));
+
+    *out =
+        json_pack("{s:O?, s:O?, s:O?, s:O?, s:s*}", "date", json_object_get(certificate, "date"),
+                  "rows", json_object_get(asked, "rows"), "threshold",
+                  json_object_get(chance, "high"), "layout", json_object_get(asked, "layout_name"),
+                  "file", redacted ? NULL : "rows/forget.jsonl"); /* hashes cannot be asked */
     return *out != NULL ? WAGLE_OK : wg_json_memory(f->ctx);
 }
 
@@ -82,7 +85,8 @@ static wagle_status ask_again(wg_forget *f, json_t *request, int k)
         return WAGLE_E_RESOURCE;
     WG_TRY(copy_rows(f, request, k, &rows));
     snprintf(file, sizeof file, "rows/earlier-%d.jsonl", k);
-    WG_TRY(wg_json_set(f->ctx, request, "file", json_string(file)));
+    if (rows != NULL)
+        WG_TRY(wg_json_set(f->ctx, request, "file", json_string(file)));
     const wg_forget_layout *how = layout != NULL ? wg_forget_layout_find(layout) : NULL;
     if (rows != NULL && how != NULL && json_is_number(threshold)) {
         const wagle_data data = wg_forget_data(f, rows, how);

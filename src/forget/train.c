@@ -2,16 +2,18 @@
 #include "forget/forget.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { UPDATES_MOST = 240, CHECK_EVERY = 2 };
-static const char usual_objective[] = "npo", self_texts[] = "self:256";
+static const char self_texts[] = "self:256";
 
-static const char *objective_of(const wg_forget *f)
-{
-    return f->o->objective != NULL ? f->o->objective : usual_objective;
-}
+/* NPO fades out as answers become unlikely, which spares the rest, but may end above chance.
+ * GradDiff goes on. */
+static const char *const objectives[] = {"npo", "graddiff"};
+enum { OBJECTIVES = 2 };
 
-static wagle_status unlearn(wg_forget *f, const char *out, const char *undo, const char *rule)
+static wagle_status unlearn(wg_forget *f, const char *objective, const char *out, const char *undo,
+                            const char *rule)
 {
     const char *rows = wg_forget_path(f, "rows/forget.jsonl");
     const char *partial = wg_forget_path(f, "model.partial");
@@ -26,7 +28,7 @@ static wagle_status unlearn(wg_forget *f, const char *out, const char *undo, con
     if (f->o->retain != NULL)
         t.retain = wg_forget_data(f, f->o->retain, f->layout);
     t.protect.path = f->o->retain != NULL ? "retain" : self_texts;
-    t.objective = objective_of(f);
+    t.objective = objective;
     t.lr = f->o->lr;
     t.schedule = "constant";
     t.stop_when = rule;
@@ -41,7 +43,7 @@ static wagle_status unlearn(wg_forget *f, const char *out, const char *undo, con
 }
 
 /* The command that does the same. */
-static wagle_status note(wg_forget *f, const char *rule)
+static wagle_status note(wg_forget *f, const char *objective, const char *rule)
 {
     char rate[32] = "auto", steps[16], seed[24];
 
@@ -57,7 +59,7 @@ static wagle_status note(wg_forget *f, const char *rule)
                           {"--prompt", f->layout != NULL ? f->layout->prompt : NULL},
                           {f->layout != NULL ? f->layout->flag : NULL, ""},
                           {"--protect", f->o->retain != NULL ? "retain" : self_texts},
-                          {"--objective", objective_of(f)},
+                          {"--objective", objective},
                           {"--lr", rate},
                           {"--schedule", "constant"},
                           {"--stop-when", rule},
@@ -70,15 +72,61 @@ static wagle_status note(wg_forget *f, const char *rule)
                           {0}});
 }
 
-wagle_status wg_forget_train(wg_forget *f)
+/* What the run in `out` came to, also where an earlier process made it. */
+static wagle_status read_run(wg_forget *f, const char *out, const char *objective, bool *is,
+                             bool *met)
+{
+    json_t *m = NULL;
+    const char *name;
+
+    WG_TRY(wg_json_read_object(f->ctx, out, "manifest.json", &m));
+    name = json_string_value(json_object_get(m, "objective"));
+    *is = name != NULL && strcmp(name, objective) == 0;
+    *met = json_is_true(json_object_get(m, "stopped"));
+    json_decref(m);
+    return WAGLE_OK;
+}
+
+/* One objective. *done: its model stays. */
+static wagle_status try_objective(wg_forget *f, const char *objective, bool last, const char *rule,
+                                  bool *done)
 {
     const char *out = wg_forget_path(f, "model"), *undo = wg_forget_path(f, "undo.patch");
-    char rule[64] = "chance";
+    bool is = true, met = false;
 
     if (out == NULL || undo == NULL)
         return WAGLE_E_RESOURCE;
+    if (wg_exists(out)) {
+        WG_TRY(read_run(f, out, objective, &is, &met));
+        if (is || met) { /* else it is of the next one */
+            *done = met || last;
+            return WAGLE_OK;
+        }
+    }
+    WG_TRY(unlearn(f, objective, out, undo, rule));
+    *done = f->run.stopped || last;
+    if (*done)
+        return WAGLE_OK;
+    wg_forget_say(f, "%s does not come down to the level of chance; trying %s", objective,
+                  objectives[OBJECTIVES - 1]);
+    wg_remove_tree(out);
+    wg_remove_tree(undo);
+    return WAGLE_OK;
+}
+
+wagle_status wg_forget_train(wg_forget *f)
+{
+    const char *given = f->o->objective;
+    char rule[64] = "chance";
+    bool done = f->planning;
+    int i = 0;
+
     if (f->chance.n > 0)
         snprintf(rule, sizeof rule, "forget.probability<%.6g", f->chance.mean);
-    WG_TRY(note(f, rule));
-    return f->planning || wg_exists(out) ? WAGLE_OK : unlearn(f, out, undo, rule);
+    while (!done) {
+        WG_TRY(try_objective(f, given != NULL ? given : objectives[i],
+                             given != NULL || i == OBJECTIVES - 1, rule, &done));
+        i += !done;
+    }
+    return note(f, given != NULL ? given : objectives[i], rule);
 }
