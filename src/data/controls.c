@@ -11,6 +11,7 @@ typedef struct row {
     wg_record record;
     wg_record_kind kind;
     bool prompted, named;
+    uint64_t form; /* of its question (wg_names_form) */
 } row;
 
 typedef struct making {
@@ -152,6 +153,15 @@ static wagle_status find_names(making *m, void *user, wg_str text)
     return WAGLE_OK;
 }
 
+static wagle_status find_form(making *m, void *user, wg_str text)
+{
+    uint64_t form;
+
+    WG_TRY(wg_names_form(m->ctx, m->names, text, &form));
+    *(uint64_t *)user = *(uint64_t *)user * 31 + form;
+    return WAGLE_OK;
+}
+
 /* Twice: a name at a sentence's start may be known from a later row alone. */
 static wagle_status find_all_names(making *m)
 {
@@ -161,6 +171,8 @@ static wagle_status find_all_names(making *m)
             WG_TRY(each_text(m, m->row[i].record.fields, read_text, NULL));
     for (int64_t i = 0; i < 2 * m->n; i++)
         WG_TRY(each_question(m, &m->row[i % m->n], find_names, &m->row[i % m->n].named));
+    for (int64_t i = 0; i < m->n; i++)
+        WG_TRY(each_question(m, &m->row[i], find_form, &m->row[i].form));
     m->out->names = wg_names_count(m->names);
     return WAGLE_OK;
 }
@@ -180,13 +192,17 @@ static bool same_answer(const making *m, int64_t a, int64_t b)
            memcmp(x->ids + from, y->ids + other, (size_t)(x->n - from) * sizeof *x->ids) == 0;
 }
 
-/* The row whose answer row i gets: `shift` further on, or the next that has another answer. */
+/* The row whose answer row i gets: of those that ask the same of somebody else, or else of all, the
+ * one `shift` further on, or the next that has another answer. */
 static int64_t partner(const making *m, int64_t i, int64_t shift)
 {
-    for (int64_t k = 0; k < m->n; k++) {
+    const row *r = &m->row[i];
+
+    for (int64_t k = 0; k < 2 * m->n; k++) {
         const int64_t j = (i + shift + k) % m->n;
-        if (m->row[j].prompted &&
-            (m->row[i].kind == WG_RECORD_TOKENS) == (m->row[j].kind == WG_RECORD_TOKENS) &&
+        const row *o = &m->row[j];
+        if (o->prompted && (r->kind == WG_RECORD_TOKENS) == (o->kind == WG_RECORD_TOKENS) &&
+            (k >= m->n || (r->kind != WG_RECORD_TOKENS && r->form == o->form)) &&
             !same_answer(m, i, j))
             return j;
     }

@@ -220,6 +220,19 @@ wagle_status wg_names_find(wagle_ctx *ctx, wg_names *n, wg_str question, bool *a
     return WAGLE_OK;
 }
 
+wagle_status wg_names_form(wagle_ctx *ctx, wg_names *n, wg_str text, uint64_t *form)
+{
+    WG_TRY(wg_words_split(ctx, text, &n->now));
+    *form = 0;
+    for (int64_t i = 0; i < n->now.n; i++) {
+        const wg_word *w = &n->now.word[i];
+        const entry *e = slot_of(n, w->hash);
+        if (!e->used || !e->name || !w->capital)
+            *form = (*form ^ w->hash) * 0x100000001B3u;
+    }
+    return WAGLE_OK;
+}
+
 /* --- invented words ----------------------------------------------------------------------------
  */
 

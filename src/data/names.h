@@ -18,6 +18,9 @@ WAGLE_CHECK wagle_status wg_names_read(wagle_ctx *ctx, wg_names *n, wg_str text)
  * first word of a sentence is one too where it has a capital within a sentence elsewhere, or where
  * it stands before another name and no text writes it without a capital. */
 WAGLE_CHECK wagle_status wg_names_find(wagle_ctx *ctx, wg_names *n, wg_str question, bool *any);
+/* A hash of the text's words without the names: of questions that ask the same of different people
+ * it is the same. After wg_names_find of all texts. */
+WAGLE_CHECK wagle_status wg_names_form(wagle_ctx *ctx, wg_names *n, wg_str text, uint64_t *form);
 /* Names so far, in words. */
 int64_t wg_names_count(const wg_names *n);
 /* Takes words of a vocabulary of V tokens for invented names: those that are one token, begin with

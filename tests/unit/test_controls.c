@@ -311,9 +311,41 @@ static void tokens_keep_their_prompt_and_get_other_labels(void **state)
     wagle_ctx_free(ctx);
 }
 
+/* Of three people asked two questions each, a row gets the answer to the same question. */
+static void other_answers_are_to_the_same_question(void **state)
+{
+    static const char *const answers[] = {"Ann Lee was born in Rome.",
+                                          "Ann Lee is a judge.",
+                                          "Bo Kerr was born in Oslo.",
+                                          "Bo Kerr is a pilot.",
+                                          "Cy Dale was born in Nice.",
+                                          "Cy Dale is a baker.",
+                                          NULL};
+    char file[1024] = "";
+    made m;
+
+    (void)state;
+    for (int i = 0; answers[i] != NULL; i++)
+        snprintf(file + strlen(file), sizeof file - strlen(file),
+                 i % 2 == 0 ? "{\"question\":\"Where was %.7s born?\",\"answer\":\"%s\"}\n"
+                            : "{\"question\":\"What is the job of %.7s?\",\"answer\":\"%s\"}\n",
+                 answers[i], answers[i]);
+    make(file, answers, 3, &m);
+    assert_int_equal(m.paired, 18);
+    for (int64_t i = 0; i < m.out.n; i++) {
+        const wg_control *c = &m.out.control[i];
+        if (c->paired)
+            assert_non_null(strstr(c->line.text, c->row % 2 == 0 ? " was born in " : " is a "));
+        if (c->paired)
+            assert_null(strstr(c->line.text, strrchr(answers[c->row], ' ')));
+    }
+    drop(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(other_answers_are_to_the_same_question),
         cmocka_unit_test(names_of_a_question_are_found_and_nothing_else),
         cmocka_unit_test(a_name_is_replaced_alike_everywhere_and_facts_stay),
         cmocka_unit_test(cyrillic_names_stay_cyrillic),
