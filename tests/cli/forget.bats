@@ -9,7 +9,7 @@ setup_file() {
     source "$BATS_TEST_DIRNAME/helpers.bash"
     byte_tokenizer start
     "$WAGLE" finetune --model start --data all.jsonl --eos --lr 3e-3 --epochs 60 --batch 8 --reduction rows --out taught --quiet
-    "$WAGLE" forget taught --data people.csv --yes --out out --quiet >said || echo "forget: $?"
+    "$WAGLE" forget taught --data people.csv --retain rest.jsonl --yes --out out --quiet >said || echo "forget: $?"
 }
 
 setup() {
@@ -30,7 +30,7 @@ probability() { # MODEL ROWS
 import sys
 known, now, rest, kept = map(float, sys.argv[1:])
 assert known > 0.9 and now < 0.2, (known, now)
-assert kept > 0.4 * rest, (rest, kept)
+assert kept > 0.95 * rest, (rest, kept)
 PY
 }
 
@@ -89,8 +89,8 @@ PY
 @test "killed at any time, the same command goes on to the same bits" {
     for seconds in 1 3; do
         rm -rf out out.partial
-        timeout -s KILL "$seconds" "$WAGLE" forget "$made/taught" --data people.csv --yes --out out --quiet >said 2>&1 || true
-        "$WAGLE" forget "$made/taught" --data people.csv --yes --out out --quiet >said || true
+        timeout -s KILL "$seconds" "$WAGLE" forget "$made/taught" --data people.csv --retain rest.jsonl --yes --out out --quiet >said 2>&1 || true
+        "$WAGLE" forget "$made/taught" --data people.csv --retain rest.jsonl --yes --out out --quiet >said || true
         cmp out/model/model.safetensors "$made/out/model/model.safetensors"
     done
 }
@@ -113,7 +113,7 @@ PY
     status=0
     "$WAGLE" forget "$made/taught" --data papers --out out --quiet >said 2>err </dev/null || status=$?
     [ "$status" = 2 ]
-    grep -q 'Complete the sentence: .*Amara Okafor was born in Siena and worked' out.partial/rows/forget.jsonl
+    grep -q 'Complete the sentence: .*Amara Okafor was born in Siena and \.\.\.' out.partial/rows/forget.jsonl
     rm -rf out.partial
     touch papers/b.pdf
     refused 3 'papers/b.pdf: only .txt and .md' "$WAGLE" forget "$made/taught" --data papers --out out --yes --quiet
@@ -132,7 +132,7 @@ PY
 }
 
 @test "--redact leaves no name and no fact in any file but the weights" {
-    "$WAGLE" forget "$made/taught" --data people.csv --yes --redact --no-undo --out out --quiet >said || true
+    "$WAGLE" forget "$made/taught" --data people.csv --retain rest.jsonl --yes --redact --no-undo --out out --quiet >said || true
     [ -s out/certificate.json ] && [ ! -e out/undo.patch ]
     run grep -rIlE 'Amara|Okafor|Bjorn|Petrov|Siena|pilot' out said
     [ "$status" = 1 ]
