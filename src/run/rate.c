@@ -443,7 +443,7 @@ static bool is_enough(const hunt *h)
         return false;
     if (t->reached)
         return t->work >= 1.0 / 6;
-    return t->part >= TELLING && t->work >= 2.0 / 3 && t->work <= 4.0 / 3;
+    return t->part >= TELLING && t->work >= 0.4 && t->work <= 2;
 }
 
 /* No try moved the metric towards the rule. */
