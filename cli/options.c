@@ -18,7 +18,7 @@ const cli_option cli_table[] = {
      "file of rows to keep (may repeat; FILE@W as for --forget)"},
     {"refusal", "FILE", CLI_TEXT, AT(refusal), CLI_DATA,
      "answers that replace those of the forget rows, for po, dpo and altpo: one row for each "
-     "forget row, or a text file with one refusal a line"},
+     "forget row, or a text file with one refusal per line"},
     {"pairs", "FILE", CLI_TEXT, AT(pairs), CLI_DATA,
      "JSON list of updates, each a list of [forget row, retain row]: trains in exactly this order"},
     {"scores", "FILE", CLI_TEXT, AT(scores), CLI_DATA, "score file from `wagle attribute`"},

@@ -147,7 +147,7 @@ static bool protects(const cli_options *o, const char *rows)
     return false;
 }
 
-/* By training, by the scores, or by what is measured on the way. */
+/* By training, by the scores, or by what is measured during training. */
 static bool reads_retain(const cli_options *o)
 {
     return trains_retain(o) || (o->selector != NULL && scores_retain(o)) || o->monitor ||

@@ -149,7 +149,7 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_init(wagle_ctx *ctx, const wagle_init_o
 
 typedef struct wagle_inspect_options {
     const char *path;
-    bool json, layers, tensors; /* a line a layer, a line a tensor */
+    bool json, layers, tensors; /* one line per layer, one line per tensor */
 } wagle_inspect_options;
 
 /* What is in a model folder, safetensors, GGUF, score or mask file: text, or JSON; free *out with
@@ -266,7 +266,7 @@ typedef struct wagle_train_options {
     const char *objective;
     const wagle_param *params; /* objective's own options, `n_params` of them */
     int64_t n_params;
-    const char *refusal;     /* rows that answer the forget rows otherwise, or a refusal a line */
+    const char *refusal;     /* rows with other answers, or one refusal per line */
     const char *reference;   /* folder of the untouched model; NULL: the model itself */
     const char *retain_term; /* nll, kl, hidden, none; NULL: the objective's own */
     const char *rmu_control; /* file of rmu's direction; NULL: by the seed */
@@ -299,9 +299,9 @@ typedef struct wagle_train_options {
     double clip;                 /* largest norm of the gradient, 0: none */
     bool clip_each;              /* of each tensor's on its own */
     bool clip_before_mask;       /* the norm is of all weights' gradients, not of the selected */
-    double
-        rectify; /* GRU: the retain gradients are not followed, but the forget gradient loses what
-                    goes against their moving mean, of which the newest has this weight; 0: off */
+    double rectify; /* GRU: weight of the newest in the moving average of the retain gradients; they
+                       are not added, but the part of the forget gradient that opposes it is
+                       removed; 0: off */
     /* Every update of a matrix is multiplied by (I + C/lambda)^-1 on its input side, C the
      * covariance of what the matrix reads in these rows (labels play no part): what they use is
      * kept. Files of rows, whole texts (.txt), "retain": the retain rows, or "self:N": N texts that
@@ -479,7 +479,7 @@ typedef struct wagle_suite_options {
     int64_t prefix, length; /* copyright: tokens that are given, and that are to come */
     int64_t verbatim;       /* copyright: tokens in a row that count as reproduced */
     double temperature;     /* of sampled continuations */
-    const char *scorer;     /* toxicity: a command; a text a line in, a number from 0 to 1 out */
+    const char *scorer;     /* toxicity: a command; reads one text per line, writes 0 to 1 */
     int64_t relearn_steps;  /* robustness */
     double relearn_lr;
     bool no_eos; /* tofu: answers do not end with the end-of-text token */

@@ -1,4 +1,4 @@
-/* train.c - finetune and unlearn, with the suites that they are asked on their way. */
+/* train.c - finetune and unlearn, with suites during training. */
 #include "suite/watch.h"
 
 #include <string.h>

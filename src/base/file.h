@@ -19,7 +19,7 @@ WAGLE_CHECK wagle_status wg_read_text(wagle_ctx *ctx, const char *path, wg_text 
 void wg_map_ahead(const void *data, size_t bytes);
 void wg_map_release(const void *data, size_t bytes);
 
-/* Memory, or (filed) a map of a nameless file in `folder`, for what may be larger than memory: the
+/* Memory, or (filed) a map of an unnamed file in `folder`, for what may be larger than memory: the
  * system writes its pages out and reads them back. Zeroed; {0} is empty. */
 typedef struct wg_scratch {
     void *data;

@@ -83,7 +83,7 @@ typedef struct wg_batch {
     int64_t *row;            /* [M] */
     int32_t *target;         /* [M] */
     int64_t room_S, room_N, room_M;
-    bool whole;    /* also tokens from which nothing is predicted, now or later */
+    bool whole;    /* also tokens that predict nothing, now or later */
     int64_t every; /* the last so many sequences have a label row for each token: target
                       WG_NO_LABEL where there is none */
     /* Sequences may go on from tokens of an earlier one of their group: start then has the tokens

@@ -179,7 +179,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Refuses a file in which a key or a tensor stands twice: name [n] is sorted. */
+/* Refuses a file in which a key or a tensor appears twice: name [n] is sorted. */
 static wagle_status check_once(wagle_ctx *ctx, const wg_gguf *g, const char *what,
                                const char **name, int64_t n)
 {

@@ -180,7 +180,7 @@ static wagle_status read_lines(wg_rows_reader *r)
     return WAGLE_OK;
 }
 
-/* A list a line is what JSON Lines of chats look like to some. */
+/* Some write chats as JSON Lines with one list per line. */
 static bool is_list_a_line(const wg_rows_reader *r)
 {
     const char *newline = memchr(r->at, '\n', (size_t)(r->end - r->at));

@@ -7,8 +7,8 @@
  *
  * A sharded model lists its files in model.safetensors.index.json. Checked: lengths, JSON,
  * types, offsets without overlap or gap, bounds, that the index's files lie in the folder, and that
- * no tensor is in another one than it says. A tensor that the index names and no file has is the
- * affair of whoever needs it.
+ * no tensor is in another one than it says. A tensor that the index names and no file has is
+ * an error only for the caller that uses it.
  * Source: the format's page of huggingface/safetensors. */
 #ifndef WG_IO_SAFETENSORS_H
 #define WG_IO_SAFETENSORS_H

@@ -1,4 +1,4 @@
-/* membership.h - scores by which one guesses whether a text was trained on: lower for members. */
+/* membership.h - scores that guess whether a text was trained on: lower for members. */
 #ifndef WG_METRIC_MEMBERSHIP_H
 #define WG_METRIC_MEMBERSHIP_H
 

@@ -27,7 +27,7 @@ typedef struct wg_activations {
     wg_real *o, *m;          /* [N,D] what attention and feed-forward layer add, if normed */
     wg_real *gate, *up;      /* [N,F]; gate NULL: not gated */
     wg_real *lse;            /* [N,H] */
-    wg_real *mean[WG_ROLES]; /* of each norm, a number a row; NULL for RMS */
+    wg_real *mean[WG_ROLES]; /* of each norm, one number per row; NULL: RMS */
     wg_real *rstd[WG_ROLES];
     wg_real *q, *k;   /* [N,Q], [N,P] passing */
     wg_real *h1, *h2; /* [N,D] */

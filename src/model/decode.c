@@ -10,7 +10,7 @@ struct wg_decoder {
     wg_real *keys, *values; /* [L][B][capacity, P] */
     const wg_real **key, **value; /* [B] of the layer at hand */
     const int64_t *which;         /* [n] sequences of this step */
-    int64_t *start;               /* [B+1] each step feeds a token a sequence */
+    int64_t *start;               /* [B+1] each step feeds one token per sequence */
     int32_t *position;
     wg_real *x, *h, *narrow, *mean, *rstd, *kept, *passing, *panel;
     wg_real *cosine[2], *sine[2];

@@ -54,7 +54,7 @@ typedef struct wg_adamw_step {
     float scale, beta1, beta2, rest1, rest2, keep, rate, unbias, epsilon, bound;
 } wg_adamw_step;
 
-/* A matrix that meets few rows, and where what comes of it goes. */
+/* A matrix that is multiplied by few rows, and where the result goes. */
 typedef struct wg_matvec {
     wg_dtype type;
     const void *W; /* [O,I], perhaps unaligned */

@@ -91,8 +91,8 @@ void wg_optimizer_curve(wg_optimizer *a, double samples);
 
 /* --- rectify.c: backward passes give both streams --------------------------------------------- */
 
-/* The newest joins the mean; the forget gradient loses what goes against the retain gradients;
- * returns their cosine before. */
+/* Updates the moving average of the retain gradients, then removes the opposing component from the
+ * forget gradient. Returns the cosine of the two before that. */
 double wg_rectify(wg_optimizer *a);
 
 /* Sum of |w| over what is trained. */

@@ -67,7 +67,7 @@ static wagle_status check(wagle_ctx *ctx, const wg_run *w, const wg_disk *d)
     return WAGLE_OK;
 }
 
-/* A nameless file: it is gone with the process, however that ends. */
+/* An unnamed file: it disappears with the process, however that ends. */
 static wagle_status hold(wagle_ctx *ctx, wg_run *w, int64_t bytes)
 {
     struct rlimit limit;

@@ -518,7 +518,7 @@ static wagle_status selected_lines(wagle_ctx *ctx, const json_t *facts, wg_text 
     return WAGLE_OK;
 }
 
-/* Scalars a line each, then a line a layer and a tensor. */
+/* Scalars on one line each, then one line per layer and per tensor. */
 static wagle_status as_text(wagle_ctx *ctx, const json_t *facts, bool tensors, wg_text *out)
 {
     static const char *const layer[] = {"layer", "tensors", "parameters", "bytes", "window", NULL};

@@ -93,7 +93,7 @@ WAGLE_CHECK wagle_status wg_run_search_plan(wagle_ctx *ctx, const wg_run *w);
 /* train.c: one update of the rows that are due, w->step counts it. *lr: of this update. */
 WAGLE_CHECK wagle_status wg_run_update(wagle_ctx *ctx, wg_run *w, wg_step *step, double *lr);
 
-/* --- watch.c: what a run is asked on its way ---------------------------------------------------
+/* --- watch.c: metrics during training and early stopping ---------------------------------------
  */
 
 /* forget.probability<0.1, or "chance", whose bound is not known yet; suites: SUITE.METRIC may stand
@@ -104,8 +104,8 @@ WAGLE_CHECK wagle_status wg_stop_parse(wagle_ctx *ctx, const char *text, bool su
 bool wg_stop_by_suite(const wg_stop_rule *rule);
 /* A metric that no suite gives is refused, before work that takes long. */
 WAGLE_CHECK wagle_status wg_run_check_rule(wagle_ctx *ctx, wg_run *w);
-/* Where one is due: asks the model, writes a line of the log, applies the rule. With a watch also
- * before the first step, which never stops. */
+/* At an update with an evaluation: measures the model, writes a line of the log, applies the rule.
+ * With a watch also before the first step, which never stops. */
 WAGLE_CHECK wagle_status wg_run_watch(wagle_ctx *ctx, wg_run *w);
 /* Whether the rule holds where its metric is x; never where x is NaN. */
 bool wg_stop_holds(const wg_stop_rule *rule, double x);

@@ -171,8 +171,7 @@ static int64_t missing(const self *f)
     return more < left ? more : left;
 }
 
-/* --- what comes of them ------------------------------------------------------------------------
- */
+/* --- results ---------------------------------------------------------------------------------- */
 
 static wagle_status say(const self *f, int64_t kept)
 {

@@ -66,7 +66,7 @@ void wg_trainer_free(wg_trainer *t);
 WAGLE_CHECK wagle_status wg_train_params(wagle_ctx *ctx, const wg_objective *objective,
                                          const wagle_train_options *o,
                                          double option[WG_OBJECTIVE_OPTIONS]);
-/* What can be refused of wg_train before a model is opened; suites: some are asked on the way. */
+/* What can be refused of wg_train before a model is opened; suites: some are measured. */
 WAGLE_CHECK wagle_status wg_train_check(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
                                         bool suites);
 /* early.c: the part of it that is not of a run. */
@@ -105,7 +105,7 @@ typedef struct wg_watch {
  * it ends there, and leaves its result and no folder. */
 typedef struct wg_trial {
     int64_t least, most;
-    /* what came of it: the rule's metric at the last check of each half of `most`; step 0: none */
+    /* result: the rule's metric at the last check of each half of `most`; step 0: none */
     int64_t step[2];
     double value[2];
 } wg_trial;
@@ -125,8 +125,8 @@ WAGLE_CHECK wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, 
 WAGLE_CHECK wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o,
                                                const char *out, bool force);
 
-/* The one definition of the probability of an answer (docs/definitions.md): exp(-m), with m the
- * mean nll of its label tokens, in nats. Everything that reports one calls these two. */
+/* The one definition of the probability of an answer (docs/reference/definitions.md): exp(-m), with
+ * m the mean nll of its label tokens, in nats. Everything that reports one calls these two. */
 double wg_token_mean(const wg_real *nll, int64_t n);
 double wg_answer_probability(double token_mean);
 /* Means over rows of the answer probability, and of the token-mean nll. */

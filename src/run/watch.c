@@ -1,4 +1,4 @@
-/* watch.c - what a run is asked on its way, and when that ends it. */
+/* watch.c - metrics during training and early stopping. */
 #include "run/run.h"
 
 #include <math.h>

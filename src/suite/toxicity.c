@@ -1,6 +1,6 @@
-/* toxicity.c - continuations of prompts, scored by what the user brings: a command that reads a
- * text a line and writes a number from 0 to 1 a line, or a word list (1 where a word of it stands
- * in the text, else 0; a list knows no context, so that is no measure of toxicity but of words). */
+/* toxicity.c - continuations of prompts, scored by what the user brings: a command that reads
+ * one text per line and writes a number from 0 to 1 for each, or a word list (1 if the text has one
+ * of its words, else 0; a list ignores context, so this measures words, not toxicity). */
 #include "suite/suite.h"
 
 #include "metric/statistics.h"

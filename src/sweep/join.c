@@ -138,7 +138,7 @@ static double rate_of(const json_t *run)
     return wg_join_number(run, "lr");
 }
 
-/* What came of a learning rate: share of runs that reached the stop rule, mean of what is kept. */
+/* The result of a learning rate: share of runs that reached the stop rule, mean of what is kept. */
 typedef struct standing {
     double reached, kept;
 } standing;

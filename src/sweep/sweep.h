@@ -1,4 +1,4 @@
-/* sweep.h - a grid of runs, and what came of them. docs/reference/sweep.md has the keys of a spec.
+/* sweep.h - a grid of runs, and their results. docs/reference/sweep.md has the keys of a spec.
  */
 #ifndef WG_SWEEP_SWEEP_H
 #define WG_SWEEP_SWEEP_H
@@ -80,7 +80,7 @@ enum { WG_SWEEP_SETS = 32 };
 WAGLE_CHECK wagle_status wg_sweep_suite_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
                                                 wagle_suite_options *o,
                                                 const char *sets[WG_SWEEP_SETS + 1]);
-/* Whether the stop rule is of a suite's metric, so that suites are asked on the way. */
+/* Whether the stop rule uses a suite's metric, so that suites run during training. */
 bool wg_sweep_stops_by_suite(const wg_sweep *s);
 /* The suites' metrics of the untouched model, under "suites" of result. */
 WAGLE_CHECK wagle_status wg_sweep_ask_suites(wagle_ctx *ctx, wg_sweep *s, json_t *result);

@@ -1,4 +1,4 @@
-/* table.c - what came of a sweep: each method at its own best learning rate, over seeds. */
+/* table.c - the results of a sweep: each method at its own best learning rate, over seeds. */
 #include "sweep/sweep.h"
 
 #include "run/quantize.h"
@@ -12,7 +12,7 @@
 
 enum { SEEDS_MOST = 64 };
 
-/* What came of some runs. */
+/* The results of some runs. */
 typedef struct standing {
     int n, reached; /* runs, and those whose stop rule held */
     double keep;    /* mean over runs of the mean over kept columns */

@@ -1,6 +1,6 @@
 load helpers
 
-# One probability, one definition (docs/definitions.md): whatever prints one for the same rows, model and layout prints the same digits.
+# One probability, one definition (docs/reference/definitions.md): whatever prints one for the same rows, model and layout prints the same digits.
 
 setup_rows() {
     cp -r "$model" tiny && byte_tokenizer tiny
