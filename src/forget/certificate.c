@@ -9,6 +9,7 @@
 
 /* What no test here can show. */
 static const char *const not_tested[] = {
+    "Facts about people of the same kind, unless they were given as rows to keep.",
     "Whether the data can be found by a method that reads the weights themselves.",
     "Copies of the model that were made before, and other models that were made of it.",
     "Logs, search indexes and data sets beside the model.",
@@ -124,7 +125,7 @@ static wagle_status one_model(wg_forget *f, json_t *models, const char *key, con
 
 static wagle_status add_models(wg_forget *f, json_t *models)
 {
-    WG_TRY(one_model(f, models, "original", f->o->model, f->original));
+    WG_TRY(one_model(f, models, "original", f->o->model, f->imported ? f->o->model : f->original));
     WG_TRY(
         one_model(f, models, "forgotten", wg_forget_out(f, "model"), wg_forget_path(f, "model")));
     if (f->o->export_file == NULL)

@@ -258,7 +258,7 @@ static wagle_status stages(wg_forget *f, wagle_forget_result *result)
 static wagle_status settle(wg_forget *f, const char *path)
 {
     wg_text text = {0}, out = {0};
-    wagle_status st = path != NULL ? wg_read_text(f->ctx, path, &text) : WAGLE_E_RESOURCE;
+    wagle_status st = wg_read_text(f->ctx, path, &text);
     const size_t n = strlen(f->folder.path);
     const char *at = text.text, *next;
 
@@ -283,11 +283,17 @@ static wagle_status commit(wg_forget *f)
     const char *const gone[] = {wg_forget_path(f, "original"), wg_forget_path(f, "request.txt"),
                                 wg_forget_path(f, "rows/prefixes.txt")};
     static const char *const named[] = {"report.html", "evidence/original.json",
-                                        "evidence/controls.json", "evidence/forgotten.json"};
+                                        "evidence/controls.json", "evidence/gold.json",
+                                        "evidence/forgotten.json"};
     const char *file = wg_forget_path(f, "model.gguf");
 
-    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
-        WG_TRY(settle(f, wg_forget_path(f, "%s", named[i])));
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        const char *path = wg_forget_path(f, "%s", named[i]);
+        if (path == NULL)
+            return WAGLE_E_RESOURCE;
+        if (wg_exists(path))
+            WG_TRY(settle(f, path));
+    }
     for (int i = 0; i < 3; i++)
         if (gone[i] != NULL)
             wg_remove_tree(gone[i]);

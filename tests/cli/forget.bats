@@ -53,6 +53,7 @@ assert (c["verdict"] == "forgotten") == all(t["verdict"] == "pass" for t in test
 said = open("said").read()
 assert all(s in said for s in c["sentences"]), said
 PY
+    python3 "$BATS_TEST_DIRNAME/validate.py" certificate out/certificate.json
     run grep -rl 'out\.partial' out
     [ "$status" = 1 ]
 }
@@ -103,6 +104,7 @@ c = json.load(open("later/certificate.json"))
 (e,) = c["earlier"]
 assert e["rows"] == 4 and e["verdict"] in ("pass", "fail") and 0 <= e["probability"] < 1, e
 PY
+    python3 "$BATS_TEST_DIRNAME/validate.py" certificate later/certificate.json
     cmp later/rows/earlier-1.jsonl "$made/out/rows/forget.jsonl"
     grep -q 'asked again' said
 }
