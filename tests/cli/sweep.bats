@@ -20,7 +20,7 @@ without_times() { python3 -c 'import json, sys; print({k: {a: b for a, b in r.it
     [ "$(python3 -c 'import json; print(len(json.load(open("whole/runs.json"))))')" = 24 ]
     [ "$(grep -c '^| graddiff' table)" = 3 ] && [ "$(grep -c '^| npo' table)" = 3 ]
     grep -q '^| npo | wagle@1e-6 | embeddings | 0.4 |' table
-    python3 -c 'import xml.dom.minidom as m; assert len(m.parse("whole/pareto.svg").getElementsByTagName("circle")) >= 6'
+    python3 -c 'import xml.dom.minidom as m; assert sum(e.hasAttribute("fill-opacity") for e in m.parse("whole/pareto.svg").getElementsByTagName("*")) >= 6'
     [ ! -e whole/model ]
     for _ in 1 2 3; do timeout --preserve-status -s INT 0.4 "$WAGLE" sweep spec.json --out cut || true; done
     timeout -s KILL 0.4 "$WAGLE" sweep spec.json --out cut || true
