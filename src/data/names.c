@@ -301,6 +301,8 @@ wagle_status wg_names_from_vocabulary(wagle_ctx *ctx, wg_names *n, const wagle_t
         char *text;
         size_t bytes;
         wagle_status st = wagle_decode(ctx, tokenizer, &id, 1, true, &text, &bytes);
+        if (st == WAGLE_E_RESOURCE)
+            return st;
         if (st != WAGLE_OK) { /* the vocabulary ends before the model's */
             wg_forget_failure(ctx);
             break;
