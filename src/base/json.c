@@ -139,6 +139,17 @@ wagle_status wg_json_text(wagle_ctx *ctx, const json_t *value, bool indent, char
     return *out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 
+wagle_status wg_json_add_line(wagle_ctx *ctx, const json_t *value, wg_text *out)
+{
+    char *line;
+    wagle_status st;
+
+    WG_TRY(wg_json_text(ctx, value, false, &line));
+    st = wg_text_printf(ctx, out, "%s\n", line);
+    wg_free(line);
+    return st;
+}
+
 wagle_status wg_json_write(wagle_ctx *ctx, const char *path, const json_t *value, bool force)
 {
     char *text;

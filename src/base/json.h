@@ -17,6 +17,8 @@ WAGLE_CHECK wagle_status wg_json_read_object(wagle_ctx *ctx, const char *folder,
 /* Text of a document, for people (two spaces of indentation, 15 digits) or exact, in one line; free
  * with wg_free. */
 WAGLE_CHECK wagle_status wg_json_text(wagle_ctx *ctx, const json_t *value, bool indent, char **out);
+/* Adds the value as one line of JSON Lines. */
+WAGLE_CHECK wagle_status wg_json_add_line(wagle_ctx *ctx, const json_t *value, wg_text *out);
 WAGLE_CHECK wagle_status wg_json_write(wagle_ctx *ctx, const char *path, const json_t *value,
                                        bool force);
 /* The failure of a json_* call that had no memory. */

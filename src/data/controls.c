@@ -1,6 +1,7 @@
 #include "data/controls.h"
 
 #include "base/number.h"
+#include "data/conversation.h"
 #include "data/example.h"
 #include "data/names.h"
 #include "io/rows.h"
@@ -96,15 +97,6 @@ static wagle_status each_text(making *m, const json_t *value, text_fn *f, void *
     return WAGLE_OK;
 }
 
-static bool is_users(const json_t *message)
-{
-    const char *role = json_string_value(json_object_get(message, "role"));
-
-    if (role == NULL)
-        role = json_string_value(json_object_get(message, "from"));
-    return role != NULL && (strcmp(role, "user") == 0 || strcmp(role, "human") == 0);
-}
-
 /* The texts of a column of a question: a text, or what the user says in a list of messages. */
 static wagle_status each_asked(making *m, const json_t *value, text_fn *f, void *user)
 {
@@ -114,7 +106,7 @@ static wagle_status each_asked(making *m, const json_t *value, text_fn *f, void 
     if (!wg_is_messages(value))
         return each_text(m, value, f, user);
     json_array_foreach (value, i, message)
-        if (is_users(message))
+        if (wg_is_users(message))
             WG_TRY(each_text(m, message, f, user));
     return WAGLE_OK;
 }
@@ -257,7 +249,6 @@ static wagle_status pair_texts(making *m, int64_t i, int64_t j, json_t **out)
     const wg_columns c = wg_record_columns(m->data, &r->record);
     const wg_str answer = m->forget->example[j].answer[0];
     json_t *text = json_stringn(answer.text, answer.bytes), *messages, *last;
-    wagle_status st;
 
     *out = json_deep_copy(r->record.fields);
     if (*out == NULL || text == NULL) {
@@ -268,9 +259,7 @@ static wagle_status pair_texts(making *m, int64_t i, int64_t j, json_t **out)
         return wg_json_set(m->ctx, *out, c.answer, text);
     messages = json_object_get(*out, c.messages);
     last = json_array_get(messages, json_array_size(messages) - 1);
-    st = wg_json_set(m->ctx, last, json_object_get(last, "role") != NULL ? "content" : "value",
-                     text);
-    return st;
+    return wg_json_set(m->ctx, last, wg_message_key(last), text);
 }
 
 /* --- invented names ----------------------------------------------------------------------------

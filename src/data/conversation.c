@@ -52,6 +52,20 @@ bool wg_is_assistant(const json_t *messages, size_t i)
     return has_role(json_array_get(messages, i), "assistant");
 }
 
+bool wg_is_users(const json_t *message)
+{
+    const char *role = text_of(message, "role");
+
+    if (role == NULL)
+        role = text_of(message, "from");
+    return role != NULL && (strcmp(role, "user") == 0 || strcmp(role, "human") == 0);
+}
+
+const char *wg_message_key(const json_t *message)
+{
+    return json_object_get(message, "role") != NULL ? "content" : "value";
+}
+
 bool wg_opens_with_system(const json_t *messages)
 {
     const json_t *first = json_array_get(messages, 0);

@@ -12,6 +12,10 @@ WAGLE_CHECK wagle_status wg_conversation_read(wagle_ctx *ctx, const wg_record *r
                                               json_t **out);
 /* Whether message i is the assistant's. */
 bool wg_is_assistant(const json_t *messages, size_t i);
+/* Of a message as its file has it, in either form: whether the user says it, and the key of its
+ * text. */
+bool wg_is_users(const json_t *message);
+const char *wg_message_key(const json_t *message);
 bool wg_opens_with_system(const json_t *messages); /* or with the developer's */
 /* A message of that role and text. */
 json_t *wg_message_new(const char *role, wg_str content);

@@ -183,13 +183,8 @@ wagle_status wg_redact_lines(wagle_ctx *ctx, const char *what, const wg_text *js
         st = read_lines(ctx, what, jsonl, rows);
     if (st == WAGLE_OK)
         st = wg_redact_rows(ctx, rows);
-    for (size_t i = 0; st == WAGLE_OK && i < json_array_size(rows); i++) {
-        char *line = NULL;
-        st = wg_json_text(ctx, json_array_get(rows, i), false, &line);
-        if (st == WAGLE_OK)
-            st = wg_text_printf(ctx, out, "%s\n", line);
-        wg_free(line);
-    }
+    for (size_t i = 0; st == WAGLE_OK && i < json_array_size(rows); i++)
+        st = wg_json_add_line(ctx, json_array_get(rows, i), out);
     json_decref(rows);
     return st;
 }

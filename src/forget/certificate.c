@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-/* What no test here can show. */
+/* What these tests cannot show. */
 static const char *const not_tested[] = {
     "Facts about people of the same kind, unless they were given as rows to keep.",
     "Whether the data can be found by a method that reads the weights themselves.",
@@ -27,8 +27,8 @@ static count count_tests(const wg_forget *f, const char *group)
     size_t i;
 
     json_array_foreach (f->tests, i, test) {
-        const char *of = json_string_value(json_object_get(test, "group"));
-        const char *verdict = json_string_value(json_object_get(test, "verdict"));
+        const char *of = wg_certificate_text(test, "group");
+        const char *verdict = wg_certificate_text(test, "verdict");
         if (strcmp(of, group) != 0 || strcmp(verdict, "not tested") == 0)
             continue;
         c.all++;
@@ -43,7 +43,7 @@ static bool earlier_failed(const wg_forget *f)
     size_t i;
 
     json_array_foreach (f->requests, i, request)
-        if (strcmp(json_string_value(json_object_get(request, "verdict")), "fail") == 0)
+        if (strcmp(wg_certificate_text(request, "verdict"), "fail") == 0)
             return true;
     return false;
 }
@@ -54,17 +54,10 @@ static const json_t *test_of(const wg_forget *f, const char *group, const char *
     size_t i;
 
     json_array_foreach (f->tests, i, test)
-        if (strcmp(json_string_value(json_object_get(test, "group")), group) == 0 &&
-            strcmp(json_string_value(json_object_get(test, "name")), name) == 0)
+        if (strcmp(wg_certificate_text(test, "group"), group) == 0 &&
+            strcmp(wg_certificate_text(test, "name"), name) == 0)
             return test;
     return NULL;
-}
-
-static double value_of(const json_t *test, const char *key)
-{
-    const json_t *value = json_object_get(test, key);
-
-    return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
 /* --- two sentences -----------------------------------------------------------------------------
@@ -81,7 +74,8 @@ static wagle_status sentences(wg_forget *f, json_t *out)
     const json_t *asked = test_of(f, "forgotten", "probability"),
                  *kept = test_of(f, "kept", "other");
     const count c = count_tests(f, "forgotten");
-    const double before = value_of(kept, "before"), after = value_of(kept, "after");
+    const double before = wg_certificate_real(kept, "before"),
+                 after = wg_certificate_real(kept, "after");
     json_t *first, *second;
 
     if (c.failed > 0)
@@ -92,9 +86,9 @@ static wagle_status sentences(wg_forget *f, json_t *out)
             "The model no longer knows the answers to the %lld questions: it gives the true "
             "answers "
             "a probability of %.2f, as to questions about %s (%.2f), where it gave %.2f before.",
-            (long long)f->n_rows, value_of(asked, "after"),
+            (long long)f->n_rows, wg_certificate_real(asked, "after"),
             f->o->gold_model != NULL ? "data that it never saw" : "people that do not exist",
-            f->chance.mean, value_of(asked, "before"));
+            f->chance.mean, wg_certificate_real(asked, "before"));
     second = json_sprintf("Of what else it wrote, %.0f %% is kept%s.", 100 * after / before,
                           after / before < 0.9 ? ", which is too little" : "");
     if (first == NULL || second == NULL || json_array_append(out, first) != 0 ||
@@ -111,36 +105,39 @@ static wagle_status sentences(wg_forget *f, json_t *out)
 /* --- certificate.json --------------------------------------------------------------------------
  */
 
-static wagle_status one_model(wg_forget *f, json_t *models, const char *key, const char *name,
-                              const char *path)
+static wagle_status add_model(wg_forget *f, json_t *models, const char *key, const char *name,
+                              const char *hash)
+{
+    return wg_json_set(f->ctx, models, key,
+                       json_pack("{s:o, s:s}", "path", wg_json_bytes(name), "sha256", hash));
+}
+
+/* A model that was made here. */
+static wagle_status add_made(wg_forget *f, json_t *models, const char *key, const char *name,
+                             const char *path)
 {
     char hash[WG_SHA256_TEXT];
 
     if (name == NULL || path == NULL)
         return WAGLE_E_RESOURCE;
     WG_TRY(wg_forget_hash(f->ctx, path, ".safetensors", hash));
-    return wg_json_set(f->ctx, models, key,
-                       json_pack("{s:o, s:s}", "path", wg_json_bytes(name), "sha256", hash));
+    return add_model(f, models, key, name, hash);
 }
 
 static wagle_status add_models(wg_forget *f, json_t *models)
 {
-    WG_TRY(one_model(f, models, "original", f->o->model, f->imported ? f->o->model : f->original));
-    WG_TRY(
-        one_model(f, models, "forgotten", wg_forget_out(f, "model"), wg_forget_path(f, "model")));
+    WG_TRY(add_model(f, models, "original", f->o->model, f->original_hash));
+    WG_TRY(add_made(f, models, "forgotten", wg_forget_out(f, "model"), wg_forget_path(f, "model")));
     if (f->o->export_file == NULL)
         return WAGLE_OK;
-    return one_model(f, models, "gguf", f->o->export_file, wg_forget_path(f, "model.gguf"));
+    return add_made(f, models, "gguf", f->o->export_file, wg_forget_path(f, "model.gguf"));
 }
 
 static wagle_status add_asked(wg_forget *f, json_t *root)
 {
-    char hash[WG_SHA256_TEXT];
-
-    WG_TRY(wg_forget_hash(f->ctx, f->o->data, "", hash));
     WG_TRY(wg_json_set(f->ctx, root, "asked",
                        json_pack("{s:o, s:s, s:I, s:s, s:s, s:s, s:O}", "data",
-                                 wg_json_bytes(f->o->data), "sha256", hash, "rows",
+                                 wg_json_bytes(f->o->data), "sha256", f->data_hash, "rows",
                                  (json_int_t)f->n_rows, "layout", f->layout->words, "layout_name",
                                  f->layout->name, "understood", f->understood, "subjects",
                                  f->subjects)));
@@ -213,22 +210,21 @@ static wagle_status make(wg_forget *f, json_t **out)
 
 static wagle_status add_value(wagle_ctx *ctx, const json_t *test, const char *key, wg_text *out)
 {
-    const double x = value_of(test, key);
+    const double x = wg_certificate_real(test, key);
 
     return isnan(x) ? wg_text_addz(ctx, out, "       -") : wg_text_printf(ctx, out, "  %6.3f", x);
 }
 
 static wagle_status add_test(wagle_ctx *ctx, const json_t *test, wg_text *out)
 {
-    const char *rule = json_string_value(json_object_get(test, "rule"));
+    const char *rule = wg_certificate_text(test, "rule");
 
-    WG_TRY(
-        wg_text_printf(ctx, out, "  %-54.54s", json_string_value(json_object_get(test, "words"))));
+    WG_TRY(wg_text_printf(ctx, out, "  %-54.54s", wg_certificate_text(test, "words")));
     WG_TRY(add_value(ctx, test, "before", out));
     WG_TRY(add_value(ctx, test, "after", out));
     WG_TRY(wg_text_addz(ctx, out, strcmp(rule, "at most") == 0 ? "  <=" : "  >="));
     WG_TRY(add_value(ctx, test, "threshold", out));
-    return wg_text_printf(ctx, out, "  %s\n", json_string_value(json_object_get(test, "verdict")));
+    return wg_text_printf(ctx, out, "  %s\n", wg_certificate_text(test, "verdict"));
 }
 
 static wagle_status screen(wg_forget *f, const json_t *certificate, wg_text *out)
@@ -244,8 +240,8 @@ static wagle_status screen(wg_forget *f, const json_t *certificate, wg_text *out
         WG_TRY(add_test(f->ctx, one, out));
     json_array_foreach (f->requests, i, one)
         WG_TRY(wg_text_printf(f->ctx, out, "  Forgotten on %.10s: asked again: %s\n",
-                              json_string_value(json_object_get(one, "date")),
-                              json_string_value(json_object_get(one, "verdict"))));
+                              wg_certificate_text(one, "date"),
+                              wg_certificate_text(one, "verdict")));
     WG_TRY(wg_text_printf(f->ctx, out,
                           "\n%s/model is the model; %s/report.html has the evidence.\n", f->o->out,
                           f->o->out));
@@ -260,21 +256,13 @@ static wagle_status screen(wg_forget *f, const json_t *certificate, wg_text *out
 /* --- the report --------------------------------------------------------------------------------
  */
 
-static const char *labelled(wg_forget *f, const char *label, const char *path)
-{
-    char text[4500];
-
-    snprintf(text, sizeof text, "%s=%.4400s", label, path != NULL ? path : "");
-    return wg_arena_text(f->ctx, &f->arena, text, strlen(text));
-}
-
 static wagle_status report(wg_forget *f)
 {
     const char *const runs[] = {
         wg_forget_path(f, "certificate.json"),
-        labelled(f, "original", wg_forget_path(f, "evidence/original.json")),
-        labelled(f, "forgotten", wg_forget_path(f, "evidence/forgotten.json")),
-        labelled(f, "forgotten", wg_forget_path(f, "model")), NULL};
+        wg_forget_entry(f, "original", wg_forget_path(f, "evidence/original.json")),
+        wg_forget_entry(f, "forgotten", wg_forget_path(f, "evidence/forgotten.json")),
+        wg_forget_entry(f, "forgotten", wg_forget_path(f, "model")), NULL};
     wagle_report_options o;
 
     for (int i = 0; i < 4; i++)

@@ -12,24 +12,8 @@
 
 enum { WORDS_LEAST = 8, WORDS_MOST = 60, PASSAGE_WORDS = 90, ASK_TOKENS = 48 };
 
-/* --- rows --------------------------------------------------------------------------------------
+/* --- words -------------------------------------------------------------------------------------
  */
-
-static wagle_status add_row(wg_forget *f, const char *question, const char *answer, wg_text *out)
-{
-    json_t *row = json_pack("{s:o, s:o}", "question", wg_json_bytes(question), "answer",
-                            wg_json_bytes(answer));
-    char *line = NULL;
-    wagle_status st =
-        row != NULL ? wg_json_text(f->ctx, row, false, &line) : wg_json_memory(f->ctx);
-
-    if (st == WAGLE_OK)
-        st = wg_text_printf(f->ctx, out, "%s\n", line);
-    f->n_rows += st == WAGLE_OK;
-    json_decref(row);
-    wg_free(line);
-    return st;
-}
 
 static int64_t count_words(wg_str text)
 {
@@ -112,7 +96,7 @@ static wagle_status ask_second_half(wg_forget *f, wg_str sentence, wg_text *out)
         st = wg_text_printf(f->ctx, &question, "Complete the sentence: \"%.*s ...\"", (int)half - 1,
                             all.text);
         if (st == WAGLE_OK)
-            st = add_row(f, question.text, all.text + half, out);
+            st = wg_forget_add_question(f, question.text, all.text + half, out);
     }
     wg_text_free(&all);
     wg_text_free(&question);
@@ -187,7 +171,7 @@ static wagle_status answer_it(wg_forget *f, const char *passage, const char *que
     if (st == WAGLE_OK) {
         const char *answer = first_part(text, ".");
         if (count_words(wg_strz(answer)) >= 3 && share_known(answer, passage, &capital) >= 0.6)
-            st = add_row(f, question, answer, out);
+            st = wg_forget_add_question(f, question, answer, out);
     }
     wagle_string_free(text);
     wg_text_free(&prompt);

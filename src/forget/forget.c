@@ -34,6 +34,15 @@ const char *wg_forget_out(wg_forget *f, const char *name)
     return wg_arena_text(f->ctx, &f->arena, path, strlen(path));
 }
 
+const char *wg_forget_entry(wg_forget *f, const char *name, const char *path)
+{
+    char text[4400];
+
+    if (path == NULL || snprintf(text, sizeof text, "%s=%s", name, path) >= (int)sizeof text)
+        return NULL;
+    return wg_arena_text(f->ctx, &f->arena, text, strlen(text));
+}
+
 void wg_forget_say(wg_forget *f, const char *format, ...)
 {
     char line[512];
@@ -146,20 +155,20 @@ static wagle_status check(wagle_ctx *ctx, const wagle_forget_options *o)
     return wg_output_apart(ctx, o->export_file, o->out);
 }
 
-/* What a call depends on: a folder that was begun with something else is begun anew. */
+/* What the result depends on. A folder that was begun with other options or files is emptied. */
 static wagle_status describe(wg_forget *f, wg_text *out)
 {
     const wagle_forget_options *o = f->o;
-    char model[WG_SHA256_TEXT], data[WG_SHA256_TEXT], retain[WG_SHA256_TEXT] = "";
+    char retain[WG_SHA256_TEXT] = "";
 
-    WG_TRY(wg_forget_hash(f->ctx, o->model, ".safetensors", model));
-    WG_TRY(wg_forget_hash(f->ctx, o->data, "", data));
+    WG_TRY(wg_forget_hash(f->ctx, f->original, ".safetensors", f->original_hash));
+    WG_TRY(wg_forget_hash(f->ctx, o->data, "", f->data_hash));
     if (o->retain != NULL)
         WG_TRY(wg_sha256_file(f->ctx, o->retain, retain));
     return wg_text_printf(
-        f->ctx, out, "%s %s %s %s %s %.17g %d %llu %s %s %s\n", model, data, retain,
-        o->gold_model != NULL ? o->gold_model : "-", o->objective != NULL ? o->objective : "-",
-        o->lr, o->no_undo, (unsigned long long)o->seed,
+        f->ctx, out, "%s %s %s %s %s %.17g %d %llu %s %s %s\n", f->original_hash, f->data_hash,
+        retain, o->gold_model != NULL ? o->gold_model : "-",
+        o->objective != NULL ? o->objective : "-", o->lr, o->no_undo, (unsigned long long)o->seed,
         o->rows.prompt != NULL ? o->rows.prompt : "-", o->rows.chat != NULL ? o->rows.chat : "-",
         o->rows.system != NULL ? o->rows.system : "-");
 }
@@ -196,7 +205,6 @@ static wagle_status open_model(wg_forget *f)
     f->original_name = f->original;
     if (wg_is_folder(f->original))
         return WAGLE_OK;
-    f->imported = true;
     f->original = wg_forget_path(f, "original");
     f->original_name = wg_forget_out(f, "original");
     if (f->original == NULL || f->original_name == NULL)
@@ -240,8 +248,8 @@ static wagle_status export_model(wg_forget *f)
 static wagle_status stages(wg_forget *f, wagle_forget_result *result)
 {
     f->inside = true;
-    WG_TRY(begin_folder(f));
     WG_TRY(wg_forget_find_earlier(f));
+    WG_TRY(begin_folder(f));
     WG_TRY(open_model(f));
     WG_TRY(wg_forget_read(f));
     WG_TRY(wg_forget_know(f));
@@ -254,7 +262,7 @@ static wagle_status stages(wg_forget *f, wagle_forget_result *result)
     return wg_forget_certify(f, result);
 }
 
-/* Names of files in OUT.partial become those in OUT. */
+/* Replaces the name of OUT.partial by that of OUT in a file. */
 static wagle_status settle(wg_forget *f, const char *path)
 {
     wg_text text = {0}, out = {0};
@@ -277,7 +285,7 @@ static wagle_status settle(wg_forget *f, const char *path)
     return st;
 }
 
-/* What is only of use on the way. */
+/* Removes what only the call itself needs, and puts the finished files in their places. */
 static wagle_status commit(wg_forget *f)
 {
     const char *const gone[] = {wg_forget_path(f, "original"), wg_forget_path(f, "request.txt"),
@@ -350,8 +358,8 @@ static wagle_status run(wg_forget *f, wagle_forget_result *result)
     return st;
 }
 
-/* What the calls inside say is detail, but how the search for a rate goes, and what went wrong in
- * the run. */
+/* Messages of the calls inside become details, except the search for a learning rate and warnings
+ * of the unlearning run. */
 static void quieter(void *user, int level, const char *line)
 {
     const wg_forget *f = user;

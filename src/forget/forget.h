@@ -4,13 +4,13 @@
  *
  *   intake.c       the data become rows of questions and answers (people.c: from a table of people,
  *                  documents.c: from documents)
- *   know.c         in which layout the model knows them, how well, and what chance is
+ *   know.c         the layout in which the model knows them best, how well, and the level of chance
  *   train.c        one unlearning run: rate searched for, other knowledge protected
- *   tests.c        the forgotten model is asked in every way that the suites have
- *   certificate.c  verdict, certificate.json, the report and the last screen
+ *   tests.c        the forgotten model is tested: reworded questions, extraction, rounding,
+ * relearning certificate.c  verdict, certificate.json, the report and the last screen
  *
- * Everything is made in OUT.partial. A file that is there is not made again, so that an interrupted
- * call goes on. */
+ * Everything is made in OUT.partial. A file that exists there is not made again, so that an
+ * interrupted call continues. */
 #ifndef WG_FORGET_FORGET_H
 #define WG_FORGET_FORGET_H
 
@@ -18,6 +18,8 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "io/rows.h"
+
+enum { WG_FORGET_LAYOUTS = 3 };
 
 /* How questions can be put to a model; flag: of the command that asks for it. */
 typedef struct wg_forget_layout {
@@ -42,9 +44,9 @@ typedef struct wg_forget {
     wg_partial folder;         /* OUT.partial */
     const char *original;      /* folder of the model as it was */
     const char *original_name; /* the same for people: what the caller named, or what it became */
-    bool imported;             /* it was made from a GGUF and goes again */
-    bool planning;             /* commands are noted, nothing is done */
-    const char *earlier;       /* folder of an earlier call whose model this is, or NULL */
+    char original_hash[WG_SHA256_TEXT], data_hash[WG_SHA256_TEXT];
+    bool planning;       /* commands are noted, nothing is done */
+    const char *earlier; /* folder of an earlier call whose model this is, or NULL */
     int64_t n_rows;
     bool made;              /* the rows were made here */
     int64_t shots;          /* solved questions that fit before another one */
@@ -52,6 +54,7 @@ typedef struct wg_forget {
     json_t *subjects;       /* names of a table's people, or of documents */
     const char *understood; /* one sentence about the data */
     const wg_forget_layout *layout;
+    wg_level in_layout[WG_FORGET_LAYOUTS]; /* in each layout that was tried; n is 0 else */
     wg_level known, chance;
     wagle_train_result run;
     json_t *tests, *answers, *requests; /* of the certificate */
@@ -66,18 +69,18 @@ typedef struct wg_forget {
  * memory. */
 const char *wg_forget_path(wg_forget *f, const char *format, ...) WG_PRINTF(2);
 const char *wg_forget_out(wg_forget *f, const char *name);
+/* NAME=PATH, of f's arena; NULL without memory, where path is NULL, and where it is too long. */
+const char *wg_forget_entry(wg_forget *f, const char *name, const char *path);
 /* A line of the log. */
 void wg_forget_say(wg_forget *f, const char *format, ...) WG_PRINTF(2);
 /* Notes a command that does what a stage does, for the certificate and the plan. flags end with
- * {0}; a flag whose name is NULL and value is not ends nothing and is left out. */
+ * {0}. A flag of which the name or the value is NULL is left out. */
 WAGLE_CHECK wagle_status wg_forget_command(wg_forget *f, const char *command, const wg_flag *flags);
 /* How rows of a file are read and laid out, in the layout at hand or in another. */
 wagle_data wg_forget_data(const wg_forget *f, const char *path, const wg_forget_layout *layout);
-/* Whether the rows are question and answer, so that they can be put in other words. */
-bool wg_forget_has_questions(const wg_forget *f);
 /* Whether the model has a chat template. */
 WAGLE_CHECK wagle_status wg_forget_has_chat(wg_forget *f, bool *out);
-/* Layouts that are tried; NULL past the last. */
+/* Layout i of WG_FORGET_LAYOUTS that are tried. */
 const wg_forget_layout *wg_forget_layout_at(int i);
 /* The layout of that name, or NULL. */
 const wg_forget_layout *wg_forget_layout_find(const char *name);
@@ -121,6 +124,9 @@ WAGLE_CHECK wagle_status wg_forget_add_test(wg_forget *f, const wg_finding *t);
 /* kept.c: what the model answered before, and `model` now. */
 WAGLE_CHECK wagle_status wg_forget_test_kept(wg_forget *f, const char *model);
 
+/* intake.c: adds a row with a question and its answer. */
+WAGLE_CHECK wagle_status wg_forget_add_question(wg_forget *f, const char *question,
+                                                const char *answer, wg_text *out);
 /* people.c: whether the rows are a table of people (or other things with names), and its questions
  * as JSON Lines. */
 bool wg_people_table(const wg_rows *rows);

@@ -53,14 +53,8 @@ static wagle_status copy_rows(wg_forget *f, const wg_rows *rows, wg_text *out)
     wg_record_kind kind = WG_RECORD_QUESTION;
 
     WG_TRY(check_kind(f, rows, &kind));
-    for (int64_t i = 0; i < rows->n; i++) {
-        char *line = NULL;
-        wagle_status st = wg_json_text(f->ctx, rows->row[i], false, &line);
-        if (st == WAGLE_OK)
-            st = wg_text_printf(f->ctx, out, "%s\n", line);
-        wg_free(line);
-        WG_TRY(st);
-    }
+    for (int64_t i = 0; i < rows->n; i++)
+        WG_TRY(wg_json_add_line(f->ctx, rows->row[i], out));
     f->n_rows = rows->n;
     f->questions = kind == WG_RECORD_QUESTION;
     return say_understood(f, "%s: %lld %s", f->o->data, (long long)rows->n, kind_words(kind));
@@ -68,6 +62,18 @@ static wagle_status copy_rows(wg_forget *f, const wg_rows *rows, wg_text *out)
 
 /* --- rows that are made ------------------------------------------------------------------------
  */
+
+wagle_status wg_forget_add_question(wg_forget *f, const char *question, const char *answer,
+                                    wg_text *out)
+{
+    json_t *row = json_pack("{s:o, s:o}", "question", wg_json_bytes(question), "answer",
+                            wg_json_bytes(answer));
+    wagle_status st = row != NULL ? wg_json_add_line(f->ctx, row, out) : wg_json_memory(f->ctx);
+
+    f->n_rows += st == WAGLE_OK;
+    json_decref(row);
+    return st;
+}
 
 static wagle_status from_people(wg_forget *f, const wg_rows *rows, wg_text *out)
 {

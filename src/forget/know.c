@@ -1,4 +1,5 @@
-/* know.c - what the model knows of the rows: in which layout, how well, and what chance is.
+/* know.c - what the model knows of the rows: the layout in which it knows them best, how well, and
+ * the level of chance.
  *
  * Chance is the answer probability of control rows, which ask the same about people that do not
  * exist (data/controls.h). A model that does not know the rows answers them no better. */
@@ -16,24 +17,23 @@ enum { SHOTS = 3 }; /* solved questions before another, in the test of that name
 /* A model that knows rows answers them better than chance by this at least, and by this factor. */
 static const double KNOWN_BY = 0.15, KNOWN_TIMES = 1.25;
 
-static const wg_forget_layout layouts[] = {
+static const wg_forget_layout layouts[WG_FORGET_LAYOUTS] = {
     {"chat", "the model's own chat template", "required", NULL, "--chat"},
     {"question", "\"### Question: ... ### Answer: ...\"", "none", NULL, "--no-chat"},
     {"bare", "the question alone, with the answer on the next line", "none", "{prompt}\n",
      "--no-chat"},
 };
-enum { LAYOUTS = sizeof layouts / sizeof *layouts };
 
 static const wg_forget_layout as_asked = {"given", "what the options say", NULL, NULL, NULL};
 
 const wg_forget_layout *wg_forget_layout_at(int i)
 {
-    return i < LAYOUTS ? &layouts[i] : NULL;
+    return &layouts[i];
 }
 
 const wg_forget_layout *wg_forget_layout_find(const char *name)
 {
-    for (int i = 0; i < LAYOUTS; i++)
+    for (int i = 0; i < WG_FORGET_LAYOUTS; i++)
         if (strcmp(layouts[i].name, name) == 0)
             return &layouts[i];
     return strcmp(as_asked.name, name) == 0 ? &as_asked : NULL;
@@ -42,11 +42,6 @@ const wg_forget_layout *wg_forget_layout_find(const char *name)
 wagle_status wg_forget_has_chat(wg_forget *f, bool *out)
 {
     return wg_chat_present(f->ctx, f->original, out);
-}
-
-bool wg_forget_has_questions(const wg_forget *f)
-{
-    return f->questions;
 }
 
 wagle_data wg_forget_data(const wg_forget *f, const char *path, const wg_forget_layout *layout)
@@ -107,7 +102,7 @@ wagle_status wg_forget_level(wg_forget *f, const char *model, const wagle_data *
 /* Where the caller says how rows are laid out, that is it; conversations have the chat's. */
 static bool is_given(const wg_forget *f)
 {
-    return f->o->rows.chat != NULL || f->o->rows.prompt != NULL || !wg_forget_has_questions(f);
+    return f->o->rows.chat != NULL || f->o->rows.prompt != NULL || !f->questions;
 }
 
 /* The layout in which the model gives the answers the highest probability. */
@@ -115,17 +110,17 @@ static wagle_status choose_layout(wg_forget *f, const char *rows)
 {
     bool chat = false;
 
-    WG_TRY(wg_chat_present(f->ctx, f->original, &chat));
-    for (int i = chat ? 0 : 1; i < LAYOUTS; i++) {
+    WG_TRY(wg_forget_has_chat(f, &chat));
+    for (int i = chat ? 0 : 1; i < WG_FORGET_LAYOUTS; i++) {
         const wagle_data data = wg_forget_data(f, rows, &layouts[i]);
-        wg_level level;
-        WG_TRY(wg_forget_level(f, f->original, &data, &level));
+        wg_level *level = &f->in_layout[i];
+        WG_TRY(wg_forget_level(f, f->original, &data, level));
         wg_forget_say(f, "asked by %s: the true answers have probability %.3f", layouts[i].words,
-                      level.mean);
-        if (f->layout != NULL && level.mean <= f->known.mean)
+                      level->mean);
+        if (f->layout != NULL && level->mean <= f->known.mean)
             continue;
         f->layout = &layouts[i];
-        f->known = level;
+        f->known = *level;
     }
     return WAGLE_OK;
 }
@@ -161,8 +156,8 @@ static wagle_status write_controls(wg_forget *f, const wg_chance *c)
     return WAGLE_OK;
 }
 
-/* The interval is of the means of each row over the draws, since its draws are no independent
- * rows. */
+/* The draws of one row are not independent, so the interval is that of the rows' means over the
+ * draws. */
 static wagle_status control_level(wg_forget *f, const wg_chance *c, int64_t rows)
 {
     double *sum = NULL, *n = NULL;
@@ -193,8 +188,10 @@ static wagle_status measure_controls(wg_forget *f, wg_session *s, const wagle_da
     double *known = NULL, level = 0;
     wagle_status st = wg_probabilities(f->ctx, s, forget, &known);
 
-    if (st == WAGLE_OK)
+    if (st == WAGLE_OK) {
+        f->known = wg_level_of(known, forget->n);
         st = wg_chance_controls(f->ctx, s, rows, forget, f->o->seed, &c);
+    }
     if (st == WAGLE_OK && c.made.n == 0)
         st = wg_fail(f->ctx, WAGLE_E_INPUT, "%s: no row has a question to ask of invented people",
                      f->o->data);
@@ -253,11 +250,9 @@ wagle_status wg_forget_know(wg_forget *f)
 
     if (path == NULL)
         return WAGLE_E_RESOURCE;
-    if (is_given(f)) {
+    if (is_given(f))
         f->layout = &as_asked;
-        rows = wg_forget_data(f, path, f->layout);
-        WG_TRY(wg_forget_level(f, f->original, &rows, &f->known));
-    } else
+    else
         WG_TRY(choose_layout(f, path));
     rows = wg_forget_data(f, path, f->layout);
     WG_TRY(measure_chance(f, &rows));

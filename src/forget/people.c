@@ -155,25 +155,17 @@ static bool value_of(wagle_ctx *ctx, const json_t *value, wg_text *out, wagle_st
     return n > 0;
 }
 
-static wagle_status add_question(wagle_ctx *ctx, const char *name, const char *column,
+static wagle_status add_question(wg_forget *f, const char *name, const char *column,
                                  const char *value, wg_text *out)
 {
     const struct fact *fact = fact_of(column);
     wg_text question = {0}, answer = {0};
-    json_t *row = NULL;
-    char *line = NULL;
-    wagle_status st = fill(ctx, fact->question, name, column, value, &question);
+    wagle_status st = fill(f->ctx, fact->question, name, column, value, &question);
 
     if (st == WAGLE_OK)
-        st = fill(ctx, fact->answer, name, column, value, &answer);
+        st = fill(f->ctx, fact->answer, name, column, value, &answer);
     if (st == WAGLE_OK)
-        row = json_pack("{s:s, s:s}", "question", question.text, "answer", answer.text);
-    if (st == WAGLE_OK)
-        st = row != NULL ? wg_json_text(ctx, row, false, &line) : wg_json_memory(ctx);
-    if (st == WAGLE_OK)
-        st = wg_text_printf(ctx, out, "%s\n", line);
-    json_decref(row);
-    wg_free(line);
+        st = wg_forget_add_question(f, question.text, answer.text, out);
     wg_text_free(&question);
     wg_text_free(&answer);
     return st;
@@ -190,8 +182,7 @@ static wagle_status add_person(wg_forget *f, const json_t *row, const char *name
         if (st != WAGLE_OK || is_name(row, key) || !value_of(f->ctx, field, &value, &st))
             continue;
         if (st == WAGLE_OK)
-            st = add_question(f->ctx, name, key, value.text, out);
-        f->n_rows++;
+            st = add_question(f, name, key, value.text, out);
     }
     wg_text_free(&value);
     return st;

@@ -1,11 +1,11 @@
-/* tests.c - the forgotten model is asked in every way there is.
+/* tests.c - tests of the forgotten model: other words, extraction, rounding, relearning, layouts.
  *
  * Each way is also tried on the original model with control rows, which ask the same about people
  * that do not exist. The upper end of the 95 % interval of what it gives there is the threshold: a
  * model that has forgotten does not answer better than one that never knew. Relearning is another
  * matter, since it shows the model a part of the data: there the threshold is half way between
  * chance and what the original knew. */
-#include "data/record.h"
+#include "data/conversation.h"
 #include "data/words.h"
 #include "forget/forget.h"
 #include "suite/results.h"
@@ -14,14 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    REWORDED = 3,
-    RELEARN_EVERY = 5,
-    SHOTS = 3,
-    OTHER_TEXTS = 64,
-    TOKENS = 64,
-    RELEARN_STEPS = 20
-};
+enum { REWORDED = 3, RELEARN_EVERY = 5, TOKENS = 64, RELEARN_STEPS = 20 };
 
 /* --- what is asked -----------------------------------------------------------------------------
  */
@@ -70,33 +63,6 @@ enum { WAYS = sizeof ways / sizeof *ways };
 /* --- rows of the tests -------------------------------------------------------------------------
  */
 
-static wagle_status add_line(wagle_ctx *ctx, const json_t *row, wg_text *out)
-{
-    char *line = NULL;
-    wagle_status st = wg_json_text(ctx, row, false, &line);
-
-    if (st == WAGLE_OK)
-        st = wg_text_printf(ctx, out, "%s\n", line);
-    wg_free(line);
-    return st;
-}
-
-/* Every fifth row of a file. */
-static wagle_status write_part(wg_forget *f, const char *from, const char *to)
-{
-    wg_rows rows = {0};
-    wg_text out = {0};
-    wagle_status st = wg_rows_read(f->ctx, from, 0, &rows);
-
-    for (int64_t i = 0; st == WAGLE_OK && i < rows.n; i += RELEARN_EVERY)
-        st = add_line(f->ctx, rows.row[i], &out);
-    if (st == WAGLE_OK)
-        st = wg_write_file(f->ctx, to, out.text, (size_t)out.bytes, true);
-    wg_text_free(&out);
-    wg_rows_free(&rows);
-    return st;
-}
-
 /* The place of what a row asks: a text of the row, or of its last message by the user; NULL: it has
  * none that can be changed. */
 static json_t *asking(const wg_forget *f, json_t *row, const char **key)
@@ -108,11 +74,10 @@ static json_t *asking(const wg_forget *f, json_t *row, const char **key)
     *key = c.prompt;
     if (c.prompt != NULL)
         return json_is_string(json_object_get(row, c.prompt)) ? row : NULL;
-    *key = "content";
     for (size_t i = json_array_size(messages); i-- > 0;) {
         json_t *message = json_array_get(messages, i);
-        const char *role = json_string_value(json_object_get(message, "role"));
-        if (role != NULL && strcmp(role, "user") == 0)
+        *key = wg_message_key(message);
+        if (wg_is_users(message))
             return json_is_string(json_object_get(message, *key)) ? message : NULL;
     }
     return NULL;
@@ -129,17 +94,22 @@ static wagle_status reword(wg_forget *f, json_t *row, const char *words)
     return wg_json_set(f->ctx, place, key, json_sprintf(words, question));
 }
 
-static wagle_status write_reworded(wg_forget *f, const char *from, const char *words,
-                                   const char *to)
+/* Every so many rows of a file, as they are (words NULL) or reworded. */
+static wagle_status write_rows(wg_forget *f, const char *from, int64_t every, const char *words,
+                               const char *to)
 {
     wg_rows rows = {0};
     wg_text out = {0};
-    wagle_status st = wg_rows_read(f->ctx, from, 0, &rows);
+    wagle_status st;
 
-    for (int64_t i = 0; st == WAGLE_OK && i < rows.n; i++) {
-        st = reword(f, rows.row[i], words);
+    if (to == NULL)
+        return WAGLE_E_RESOURCE;
+    st = wg_rows_read(f->ctx, from, 0, &rows);
+    for (int64_t i = 0; st == WAGLE_OK && i < rows.n; i += every) {
+        if (words != NULL)
+            st = reword(f, rows.row[i], words);
         if (st == WAGLE_OK)
-            st = add_line(f->ctx, rows.row[i], &out);
+            st = wg_json_add_line(f->ctx, rows.row[i], &out);
     }
     if (st == WAGLE_OK)
         st = wg_write_file(f->ctx, to, out.text, (size_t)out.bytes, true);
@@ -159,39 +129,25 @@ typedef struct exam {
     wg_rows asked;  /* what was asked */
 } exam;
 
-/* NAME=FILE, in f's arena. */
-static const char *set_of(wg_forget *f, const char *name, const char *file)
-{
-    char text[4400];
-
-    if (file == NULL || snprintf(text, sizeof text, "%s=%s", name, file) >= (int)sizeof text)
-        return NULL;
-    return wg_arena_text(f->ctx, &f->arena, text, strlen(text));
-}
-
 static wagle_status make_sets(wg_forget *f, const exam *e, const char *sets[12])
 {
     int n = 0;
 
-    sets[n++] = set_of(f, "forget", e->rows);
-    sets[n++] = set_of(f, "prefixes", wg_forget_path(f, "rows/prefixes.txt"));
+    sets[n++] = wg_forget_entry(f, "forget", e->rows);
+    sets[n++] = wg_forget_entry(f, "prefixes", wg_forget_path(f, "rows/prefixes.txt"));
     if (f->shots > 0)
-        sets[n++] = set_of(f, "dev", wg_forget_path(f, "rows/controls-2.jsonl"));
+        sets[n++] = wg_forget_entry(f, "dev", wg_forget_path(f, "rows/controls-2.jsonl"));
     for (int k = 0; k < REWORDED; k++) {
         char name[32];
         const char *to = wg_forget_path(f, "rows/%s-reworded-%d.jsonl", e->name, k + 1);
         snprintf(name, sizeof name, "reworded_%d", k + 1);
-        if (to == NULL)
-            return WAGLE_E_RESOURCE;
-        WG_TRY(write_reworded(f, e->rows, rewordings[k], to));
-        sets[n++] = set_of(f, name, to);
+        WG_TRY(write_rows(f, e->rows, 1, rewordings[k], to));
+        sets[n++] = wg_forget_entry(f, name, to);
     }
     if (e->relearn) {
         const char *part = wg_forget_path(f, "rows/%s-relearn.jsonl", e->name);
-        if (part == NULL)
-            return WAGLE_E_RESOURCE;
-        WG_TRY(write_part(f, e->rows, part));
-        sets[n++] = set_of(f, "relearn", part);
+        WG_TRY(write_rows(f, e->rows, RELEARN_EVERY, NULL, part));
+        sets[n++] = wg_forget_entry(f, "relearn", part);
     }
     for (int i = 0; i < n; i++)
         if (sets[i] == NULL)
@@ -229,18 +185,19 @@ static wagle_status note(wg_forget *f, const exam *e)
     const char *rows =
         strcmp(e->name, "controls") == 0 ? "rows/controls-1.jsonl" : "rows/forget.jsonl";
     const bool made = strcmp(e->name, "forgotten") == 0;
-    char out[64], seed[24];
+    char out[64], seed[24], tokens[16];
 
+    snprintf(tokens, sizeof tokens, "%d", TOKENS);
     snprintf(out, sizeof out, "evidence/%s.json", e->name);
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)f->o->seed);
     return wg_forget_command(
         f, "eval",
         (const wg_flag[]){{"--suite", "extraction,robustness"},
                           {"--model", made ? wg_forget_out(f, "model") : f->original_name},
-                          {"--set", set_of(f, "forget", wg_forget_out(f, rows))},
+                          {"--set", wg_forget_entry(f, "forget", wg_forget_out(f, rows))},
                           {"--prompt", f->layout != NULL ? f->layout->prompt : NULL},
                           {f->layout != NULL ? f->layout->flag : NULL, ""},
-                          {"--max-tokens", "64"},
+                          {"--max-tokens", tokens},
                           {"--seed", seed},
                           {"--out", wg_forget_out(f, out)},
                           {0}});
@@ -406,17 +363,19 @@ static wagle_status add_ways(wg_forget *f, const exam *original, const exam *con
 /* --- other layouts, the exported file ----------------------------------------------------------
  */
 
-static wagle_status one_layout(wg_forget *f, const wg_forget_layout *layout, const char *model)
+static wagle_status one_layout(wg_forget *f, int i, const char *model)
 {
+    const wg_forget_layout *layout = wg_forget_layout_at(i);
     const wagle_data rows = wg_forget_data(f, wg_forget_path(f, "rows/forget.jsonl"), layout);
     const wagle_data others = wg_forget_data(f, wg_forget_path(f, "rows/controls-1.jsonl"), layout);
-    wg_level before, chance, after;
+    wg_level before = f->in_layout[i], chance, after;
     char words[160];
 
     if (rows.path == NULL || others.path == NULL)
         return WAGLE_E_RESOURCE;
     snprintf(words, sizeof words, "Asked by %s", layout->words);
-    WG_TRY(wg_forget_level(f, f->original, &rows, &before));
+    if (before.n == 0) /* the options said which layout it is */
+        WG_TRY(wg_forget_level(f, f->original, &rows, &before));
     WG_TRY(wg_forget_level(f, f->original, &others, &chance));
     WG_TRY(wg_forget_level(f, model, &rows, &after));
     return wg_forget_add_test(f, &(wg_finding){"forgotten", layout->name, words, NULL, before.mean,
@@ -425,15 +384,14 @@ static wagle_status one_layout(wg_forget *f, const wg_forget_layout *layout, con
 
 static wagle_status add_layouts(wg_forget *f, const char *model)
 {
-    const wg_forget_layout *layout;
     bool chat = false;
 
-    WG_TRY(wg_forget_has_chat(f, &chat));
-    if (!wg_forget_has_questions(f))
+    if (!f->questions)
         return WAGLE_OK;
-    for (int i = 0; (layout = wg_forget_layout_at(i)) != NULL; i++)
-        if (layout != f->layout && (chat || strcmp(layout->name, "chat") != 0))
-            WG_TRY(one_layout(f, layout, model));
+    WG_TRY(wg_forget_has_chat(f, &chat));
+    for (int i = chat ? 0 : 1; i < WG_FORGET_LAYOUTS; i++)
+        if (wg_forget_layout_at(i) != f->layout)
+            WG_TRY(one_layout(f, i, model));
     return WAGLE_OK;
 }
 

@@ -45,11 +45,12 @@ static wagle_status unlearn(wg_forget *f, const char *objective, const char *out
 /* The command that does the same. */
 static wagle_status note(wg_forget *f, const char *objective, const char *rule)
 {
-    char rate[32] = "auto", steps[16], seed[24];
+    char rate[32] = "auto", steps[16], every[16], seed[24];
 
     if (f->o->lr > 0)
         snprintf(rate, sizeof rate, "%.6g", f->o->lr);
     snprintf(steps, sizeof steps, "%d", UPDATES_MOST);
+    snprintf(every, sizeof every, "%d", CHECK_EVERY);
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)f->o->seed);
     return wg_forget_command(
         f, "unlearn",
@@ -65,7 +66,7 @@ static wagle_status note(wg_forget *f, const char *objective, const char *rule)
                           {"--stop-when", rule},
                           {"--land", ""},
                           {"--steps", steps},
-                          {"--eval-every", "2"},
+                          {"--eval-every", every},
                           {"--seed", seed},
                           {"--out-patch", f->o->no_undo ? NULL : wg_forget_out(f, "undo.patch")},
                           {"--out", wg_forget_out(f, "model")},

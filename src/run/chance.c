@@ -1,5 +1,7 @@
 #include "run/run.h"
 
+#include "metric/statistics.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -69,23 +71,13 @@ wagle_status wg_probabilities(wagle_ctx *ctx, wg_session *s, const wg_dataset *r
     if (st == WAGLE_OK)
         st = wg_rows_nll(ctx, s, rows, NULL, nll);
     for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++)
-        (*out)[i] =
-            exp(-wg_sum(nll[i], rows->example[i].n_labels) / (double)rows->example[i].n_labels);
+        (*out)[i] = wg_answer_probability(wg_token_mean(nll[i], rows->example[i].n_labels));
     wg_free_rows(nll, rows->n);
     if (st != WAGLE_OK) {
         wg_free(*out);
         *out = NULL;
     }
     return st;
-}
-
-static double mean(const double *x, int64_t n)
-{
-    double sum = 0;
-
-    for (int64_t i = 0; i < n; i++)
-        sum += x[i] / (double)n;
-    return sum;
 }
 
 /* The forget rows in the model that never saw them, read by its own tokenizer. */
@@ -223,7 +215,7 @@ wagle_status wg_chance_measure(wagle_ctx *ctx, wg_run *w)
     if (!w->stop.chance)
         return WAGLE_OK;
     WG_TRY(wg_probabilities(ctx, &w->session, &w->data.forget, &known));
-    w->chance.original = mean(known, w->data.forget.n);
+    w->chance.original = wg_mean(known, w->data.forget.n);
     st = w->o->gold != NULL
              ? ask_gold(ctx, w, &level)
              : wg_chance_level(ctx, &w->session, &w->data.forget, known, &w->chance, &level);

@@ -165,13 +165,8 @@ static wagle_status split_forgotten(demo *d)
     for (int a = 0; st == WAGLE_OK && a < FORGOTTEN; a++) {
         char name[32];
         wg_text some = {0};
-        for (int64_t f = 0; st == WAGLE_OK && f < FACTS; f++) {
-            char *line = NULL;
-            st = wg_json_text(d->ctx, rows.row[a * FACTS + f], false, &line);
-            if (st == WAGLE_OK)
-                st = wg_text_printf(d->ctx, &some, "%s\n", line);
-            wg_free(line);
-        }
+        for (int64_t f = 0; st == WAGLE_OK && f < FACTS; f++)
+            st = wg_json_add_line(d->ctx, rows.row[a * FACTS + f], &some);
         snprintf(name, sizeof name, "author%d.jsonl", a + 1);
         if (st == WAGLE_OK)
             st = wg_write_text(d->ctx, d->folder, name, &some);

@@ -9,6 +9,7 @@
 #include "run/run.h"
 
 #include "base/number.h"
+#include "metric/statistics.h"
 #include "run/search.h"
 #include <math.h>
 #include <stdio.h>
@@ -57,13 +58,6 @@ int64_t wg_run_wanted(const wg_run *w)
 /* --- the first guess ---------------------------------------------------------------------------
  */
 
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-
-    return x < y ? -1 : x > y;
-}
-
 /* Root mean square of a tensor's first values. */
 static double size_of(const wg_tensor *t)
 {
@@ -91,7 +85,7 @@ static wagle_status scale_of(wagle_ctx *ctx, const wg_model *m, double *out)
         if (t->shape.rank == 2 && wg_model_is_weight(m, (int)i) && size_of(t) > 0)
             size[n++] = size_of(t) / sqrt((double)t->shape.dim[1]);
     }
-    qsort(size, (size_t)n, sizeof *size, compare);
+    wg_sort(size, n);
     *out = n > 0 ? size[n / 2] : 1e-3;
     wg_free(size);
     return WAGLE_OK;
