@@ -91,7 +91,7 @@ static wagle_status subjects(wagle_ctx *ctx, wg_report *r)
             st = wg_text_printf(ctx, &text, "%s%s", i > 0 ? ", " : "", json_string_value(one));
     if (st == WAGLE_OK && n > NAMED)
         st = wg_text_printf(ctx, &text, " and %zu more", n - NAMED);
-    if (st == WAGLE_OK && n > 0)
+    if (st == WAGLE_OK && text.text != NULL)
         st = fact(ctx, r, "About", text.text);
     wg_text_free(&text);
     return st;

@@ -1,12 +1,10 @@
 /* Each allocation, and each write, of a job fails in turn: the job ends with "no memory or disk",
  * a message, nothing leaked and no file left; the first n that is not reached succeeds. And a run
  * that is interrupted at each of its checks in turn resumes to the same bits. */
-#include "support.h"
+#include "textmodel.h"
 
 #include "base/json.h"
-#include "base/text.h"
 
-#define MODEL WG_GOLD "/models/llama-gqa-tied"
 #define OUT WG_SCRATCH "/torture-out"
 
 typedef wagle_status job(wagle_ctx *ctx);
@@ -261,84 +259,6 @@ static wagle_status encode_flags(wagle_ctx *ctx)
 
 /* --- suites, which read text -------------------------------------------------------------------
  */
-
-#define TEXT_MODEL WG_SCRATCH "/torture-model"
-#define RESULT WG_SCRATCH "/torture-result.json"
-#define QUESTIONS WG_SCRATCH "/torture-questions.jsonl"
-#define CHOICES WG_SCRATCH "/torture-choices.jsonl"
-#define ENDINGS WG_SCRATCH "/torture-endings.jsonl"
-#define SOLVED WG_SCRATCH "/torture-solved.jsonl"
-
-/* A tokenizer whose tokens are bytes, as GPT-2 writes them down. */
-static void write_byte_tokenizer(const char *path)
-{
-    FILE *file = fopen(path, "w");
-    int hidden = 256;
-
-    fputs("{\"added_tokens\":[],\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":"
-          "false},\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"merges\":[],"
-          "\"vocab\":{",
-          file);
-    for (int b = 0; b < 256; b++) {
-        const bool seen = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
-        char text[5] = "";
-        text[wg_utf8_encode(seen ? b : hidden++, text)] = '\0';
-        fprintf(file, "%s\"%s%s\":%d", b > 0 ? "," : "", b == '"' || b == '\\' ? "\\" : "", text,
-                b);
-    }
-    fputs("}}}", file);
-    fclose(file);
-}
-
-static void write_text(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-
-    fputs(text, file);
-    fclose(file);
-}
-
-static void make_text_model(void)
-{
-    wagle_ctx *ctx = new_context();
-
-    wg_remove_tree(TEXT_MODEL);
-    assert_ok(ctx, wg_make_folder(ctx, TEXT_MODEL));
-    assert_ok(ctx, wg_copy_file(ctx, MODEL "/config.json", TEXT_MODEL "/config.json"));
-    assert_ok(ctx, wg_copy_file(ctx, MODEL "/model.safetensors", TEXT_MODEL "/model.safetensors"));
-    write_byte_tokenizer(TEXT_MODEL "/tokenizer.json");
-    write_text(QUESTIONS,
-               "{\"question\":\"Who\",\"answer\":\"me\",\"perturbed_answer\":[\"us\"]}\n"
-               "{\"question\":\"Why\",\"answer\":\"so\",\"perturbed_answer\":[\"no\"]}\n");
-    write_text(CHOICES, "{\"question\":\"q\",\"choices\":[\"a\",\"b\"],\"answer\":1}\n");
-    write_text(ENDINGS, "{\"activity_label\":\"l\",\"ctx_a\":\"a\",\"ctx_b\":\"b\",\"endings\":"
-                        "[\"[x] a\",\"b\"],\"label\":\"0\"}\n");
-    write_text(SOLVED, "{\"activity_label\":\"s\",\"ctx_a\":\"c\",\"ctx_b\":\"\",\"endings\":"
-                       "[\"a\",\"b\"],\"label\":\"1\"}\n");
-    wagle_ctx_free(ctx);
-}
-
-#define KNOWING WG_SCRATCH "/torture-knowing"
-#define KNOWN WG_SCRATCH "/torture-known.jsonl"
-
-/* A model that knows the rows in KNOWN. */
-static void know_once(void)
-{
-    wagle_ctx *ctx = new_context();
-    wagle_train_options o;
-
-    write_text(KNOWN, "{\"question\":\"Is Ann in?\",\"answer\":\"Ann is.\"}\n"
-                      "{\"question\":\"why?\",\"answer\":\"so\"}\n");
-    wagle_finetune_defaults(&o);
-    o.model = TEXT_MODEL;
-    o.out = KNOWING;
-    o.force = true;
-    o.retain.path = KNOWN;
-    o.steps = 40;
-    o.lr = 1e-2;
-    assert_ok(ctx, wagle_finetune(ctx, &o, NULL));
-    wagle_ctx_free(ctx);
-}
 
 /* The level of chance and the search for a rate. */
 static wagle_status searched(wagle_ctx *ctx)
