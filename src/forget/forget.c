@@ -288,8 +288,7 @@ static wagle_status settle(wg_forget *f, const char *path)
 /* Removes what only the call itself needs, and puts the finished files in their places. */
 static wagle_status commit(wg_forget *f)
 {
-    const char *const gone[] = {wg_forget_path(f, "original"), wg_forget_path(f, "request.txt"),
-                                wg_forget_path(f, "rows/prefixes.txt")};
+    const char *const gone[] = {wg_forget_path(f, "original"), wg_forget_path(f, "request.txt")};
     static const char *const named[] = {"report.html", "evidence/original.json",
                                         "evidence/controls.json", "evidence/gold.json",
                                         "evidence/forgotten.json"};
@@ -302,7 +301,7 @@ static wagle_status commit(wg_forget *f)
         if (wg_exists(path))
             WG_TRY(settle(f, path));
     }
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 2; i++)
         if (gone[i] != NULL)
             wg_remove_tree(gone[i]);
     if (f->o->export_file != NULL && rename(file, f->o->export_file) != 0) {

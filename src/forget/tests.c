@@ -121,7 +121,7 @@ static wagle_status write_rows(wg_forget *f, const char *from, int64_t every, co
 /* --- one examination ---------------------------------------------------------------------------
  */
 
-/* A model and the rows that it is asked: evidence/NAME.json. */
+/* A model and the rows that it is asked: evidence/NAME.json. rows: of OUT. */
 typedef struct exam {
     const char *name, *model, *rows;
     bool relearn;
@@ -129,40 +129,69 @@ typedef struct exam {
     wg_rows asked;  /* what was asked */
 } exam;
 
-static wagle_status make_sets(wg_forget *f, const exam *e, const char *sets[12])
+/* A set of the suites, and its file in OUT. */
+typedef struct test_set {
+    const char *name;
+    char file[64];
+} test_set;
+enum { SETS = 4 + REWORDED };
+
+static int list_sets(const wg_forget *f, const exam *e, test_set out[SETS])
 {
+    static const char *const reworded[REWORDED] = {"reworded_1", "reworded_2", "reworded_3"};
     int n = 0;
 
-    sets[n++] = wg_forget_entry(f, "forget", e->rows);
-    sets[n++] = wg_forget_entry(f, "prefixes", wg_forget_path(f, "rows/prefixes.txt"));
-    if (f->shots > 0)
-        sets[n++] = wg_forget_entry(f, "dev", wg_forget_path(f, "rows/controls-2.jsonl"));
+    out[n] = (test_set){.name = "forget"};
+    snprintf(out[n++].file, sizeof out->file, "%s", e->rows);
+    out[n++] = (test_set){"prefixes", "rows/prefixes.txt"};
     for (int k = 0; k < REWORDED; k++) {
-        char name[32];
-        const char *to = wg_forget_path(f, "rows/%s-reworded-%d.jsonl", e->name, k + 1);
-        snprintf(name, sizeof name, "reworded_%d", k + 1);
-        WG_TRY(write_rows(f, e->rows, 1, rewordings[k], to));
-        sets[n++] = wg_forget_entry(f, name, to);
+        out[n] = (test_set){.name = reworded[k]};
+        snprintf(out[n++].file, sizeof out->file, "rows/%s-reworded-%d.jsonl", e->name, k + 1);
     }
+    if (f->shots > 0)
+        out[n++] = (test_set){"dev", "rows/controls-2.jsonl"};
     if (e->relearn) {
-        const char *part = wg_forget_path(f, "rows/%s-relearn.jsonl", e->name);
-        WG_TRY(write_rows(f, e->rows, RELEARN_EVERY, NULL, part));
-        sets[n++] = wg_forget_entry(f, "relearn", part);
+        out[n] = (test_set){.name = "relearn"};
+        snprintf(out[n++].file, sizeof out->file, "rows/%s-relearn.jsonl", e->name);
     }
-    for (int i = 0; i < n; i++)
-        if (sets[i] == NULL)
-            return WAGLE_E_RESOURCE;
-    return WAGLE_OK;
+    return n;
+}
+
+/* Files of the sets that are made of the rows asked. */
+static wagle_status write_sets(wg_forget *f, const exam *e)
+{
+    const char *rows = wg_forget_path(f, "%s", e->rows);
+
+    if (rows == NULL)
+        return WAGLE_E_RESOURCE;
+    for (int k = 0; k < REWORDED; k++)
+        WG_TRY(write_rows(f, rows, 1, rewordings[k],
+                          wg_forget_path(f, "rows/%s-reworded-%d.jsonl", e->name, k + 1)));
+    return e->relearn ? write_rows(f, rows, RELEARN_EVERY, NULL,
+                                   wg_forget_path(f, "rows/%s-relearn.jsonl", e->name))
+                      : WAGLE_OK;
+}
+
+static int64_t shots_of(const wg_forget *f)
+{
+    return f->n_rows < f->shots ? f->n_rows : f->shots;
 }
 
 static wagle_status run_suites(wg_forget *f, const exam *e, const char *out)
 {
-    const char *sets[12] = {0};
+    const char *sets[SETS + 1] = {0};
+    test_set of[SETS];
+    const int n = list_sets(f, e, of);
     wagle_suite_options s;
     char *json = NULL;
     wagle_status st;
 
-    WG_TRY(make_sets(f, e, sets));
+    WG_TRY(write_sets(f, e));
+    for (int i = 0; i < n; i++) {
+        sets[i] = wg_forget_entry(f, of[i].name, wg_forget_path(f, "%s", of[i].file));
+        if (sets[i] == NULL)
+            return WAGLE_E_RESOURCE;
+    }
     wagle_suite_defaults(&s);
     s.model = e->model;
     s.suites = "extraction,robustness";
@@ -170,7 +199,7 @@ static wagle_status run_suites(wg_forget *f, const exam *e, const char *out)
     s.data = wg_forget_data(f, NULL, f->layout);
     s.out = out;
     s.max_tokens = TOKENS;
-    s.shots = f->n_rows < f->shots ? f->n_rows : f->shots;
+    s.shots = shots_of(f);
     s.relearn_steps = RELEARN_STEPS;
     s.seed = f->o->seed;
     s.force = true;
@@ -182,25 +211,31 @@ static wagle_status run_suites(wg_forget *f, const exam *e, const char *out)
 /* The command that does the same. Sets are named as they will be in OUT. */
 static wagle_status note(wg_forget *f, const exam *e)
 {
-    const char *rows =
-        strcmp(e->name, "controls") == 0 ? "rows/controls-1.jsonl" : "rows/forget.jsonl";
     const bool made = strcmp(e->name, "forgotten") == 0;
-    char out[64], seed[24], tokens[16];
+    char out[64], seed[24], tokens[16], shots[24], steps[16];
+    wg_flag flags[SETS + 12] = {{"--suite", "extraction,robustness"},
+                                {"--model", made ? wg_forget_out(f, "model") : f->original_name}};
+    test_set of[SETS];
+    const int n = list_sets(f, e, of);
+    int at = 2;
 
+    for (int i = 0; i < n; i++)
+        flags[at++] =
+            (wg_flag){"--set", wg_forget_entry(f, of[i].name, wg_forget_out(f, of[i].file))};
     snprintf(tokens, sizeof tokens, "%d", TOKENS);
+    snprintf(shots, sizeof shots, "%lld", (long long)shots_of(f));
+    snprintf(steps, sizeof steps, "%d", RELEARN_STEPS);
     snprintf(out, sizeof out, "evidence/%s.json", e->name);
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)f->o->seed);
-    return wg_forget_command(
-        f, "eval",
-        (const wg_flag[]){{"--suite", "extraction,robustness"},
-                          {"--model", made ? wg_forget_out(f, "model") : f->original_name},
-                          {"--set", wg_forget_entry(f, "forget", wg_forget_out(f, rows))},
-                          {"--prompt", f->layout != NULL ? f->layout->prompt : NULL},
-                          {f->layout != NULL ? f->layout->flag : NULL, ""},
-                          {"--max-tokens", tokens},
-                          {"--seed", seed},
-                          {"--out", wg_forget_out(f, out)},
-                          {0}});
+    const wg_flag last[] = {{"--prompt", f->layout != NULL ? f->layout->prompt : NULL},
+                            {f->layout != NULL ? f->layout->flag : NULL, ""},
+                            {"--max-tokens", tokens},
+                            {"--shots", shots},
+                            {"--relearn-steps", steps},
+                            {"--seed", seed},
+                            {"--out", wg_forget_out(f, out)}};
+    memcpy(&flags[at], last, sizeof last);
+    return wg_forget_command(f, "eval", flags);
 }
 
 static wagle_status examine(wg_forget *f, exam *e)
@@ -218,7 +253,10 @@ static wagle_status examine(wg_forget *f, exam *e)
                                                    : "what is to be forgotten");
     if (!wg_exists(out))
         WG_TRY(run_suites(f, e, out));
-    WG_TRY(wg_rows_read(f->ctx, e->rows, 0, &e->asked));
+    const char *rows = wg_forget_path(f, "%s", e->rows);
+    if (rows == NULL)
+        return WAGLE_E_RESOURCE;
+    WG_TRY(wg_rows_read(f->ctx, rows, 0, &e->asked));
     return wg_results_read(f->ctx, out, &e->result);
 }
 
@@ -437,9 +475,8 @@ static wagle_status test_all(wg_forget *f, exam e[3])
 
 wagle_status wg_forget_test(wg_forget *f)
 {
-    const char *model = wg_forget_path(f, "model"), *rows = wg_forget_path(f, "rows/forget.jsonl");
-    const char *controls = wg_forget_path(f, "rows/controls-1.jsonl");
-    const char *lines = wg_forget_path(f, "rows/prefixes.txt");
+    static const char rows[] = "rows/forget.jsonl", controls[] = "rows/controls-1.jsonl";
+    const char *model = wg_forget_path(f, "model"), *lines = wg_forget_path(f, "rows/prefixes.txt");
     exam e[3] = {{"original", f->original, rows, false, NULL, {0}},
                  {f->o->gold_model != NULL ? "gold" : "controls",
                   f->o->gold_model != NULL ? f->o->gold_model : f->original,
@@ -450,7 +487,7 @@ wagle_status wg_forget_test(wg_forget *f)
                  {"forgotten", model, rows, true, NULL, {0}}};
     wagle_status st;
 
-    if (model == NULL || rows == NULL || controls == NULL || lines == NULL)
+    if (model == NULL || lines == NULL)
         return WAGLE_E_RESOURCE;
     st = f->planning ? WAGLE_OK : wg_write_file(f->ctx, lines, prefixes, sizeof prefixes - 1, true);
     if (st == WAGLE_OK)

@@ -439,11 +439,11 @@ wagle_status wg_report_sources(wagle_ctx *ctx, wg_report *r)
 wagle_status wg_report_limits(wagle_ctx *ctx, wg_report *r)
 {
     static const char *const limits[] = {
-        "A model that does not answer may still hold the data. Relearning, rounding of the weights "
-        "and other prompts can bring out what plain questions do not. This page says nothing about "
-        "methods that were not tried.",
-        "The confidence intervals cover the choice of rows, not the training. Training again with "
-        "another seed gives another model, whose figures may differ by more.",
+        ("A model that does not answer may still hold the data. Relearning, rounding of the "
+         "weights and other prompts can bring out what plain questions do not. This page says "
+         "nothing about methods that were not tried."),
+        ("The confidence intervals cover the choice of rows, not the training. Training again with "
+         "another seed gives another model, whose figures may differ by more."),
         "A small forget set has wide confidence intervals. Check n.",
         "What the model kept is known only for the sets that were measured."};
 

@@ -58,6 +58,15 @@ PY
     [ "$status" = 1 ]
 }
 
+@test "the certificate's evaluation, run again, gives the same evidence" {
+    cd "$made"
+    command=$(python3 -c 'import json; print(json.load(open("out/certificate.json"))["commands"][-1])')
+    grep -q -- '^wagle eval .*--set dev=.*--shots 3.*--out out/evidence/forgotten.json$' <<<"$command"
+    command=${command/out\/evidence\/forgotten.json/again.json}
+    eval "${command/#wagle/"$WAGLE"} --quiet"
+    cmp <(grep -v seconds again.rows.jsonl) <(grep -v seconds out/evidence/forgotten.rows.jsonl)
+}
+
 @test "undo.patch gives the original's bits back" {
     "$WAGLE" revert "$made/out/model" "$made/out/undo.patch" --out back --quiet
     cmp back/model.safetensors "$made/taught/model.safetensors"
