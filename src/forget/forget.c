@@ -253,6 +253,7 @@ static wagle_status stages(wg_forget *f, wagle_forget_result *result)
     WG_TRY(open_model(f));
     WG_TRY(wg_forget_read(f));
     WG_TRY(wg_forget_know(f));
+    WG_TRY(wg_forget_ask_others(f));
     f->running = true;
     WG_TRY(wg_forget_train(f));
     f->running = false;
@@ -288,7 +289,8 @@ static wagle_status settle(wg_forget *f, const char *path)
 /* Removes what only the call itself needs, and puts the finished files in their places. */
 static wagle_status commit(wg_forget *f)
 {
-    const char *const gone[] = {wg_forget_path(f, "original"), wg_forget_path(f, "request.txt")};
+    const char *const gone[] = {wg_forget_path(f, "original"), wg_forget_path(f, "request.txt"),
+                                wg_forget_path(f, "second.txt")};
     static const char *const named[] = {"report.html", "evidence/original.json",
                                         "evidence/controls.json", "evidence/gold.json",
                                         "evidence/forgotten.json"};
@@ -301,7 +303,7 @@ static wagle_status commit(wg_forget *f)
         if (wg_exists(path))
             WG_TRY(settle(f, path));
     }
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         if (gone[i] != NULL)
             wg_remove_tree(gone[i]);
     if (f->o->export_file != NULL && rename(file, f->o->export_file) != 0) {

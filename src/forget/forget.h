@@ -5,9 +5,11 @@
  *   intake.c       the data become rows of questions and answers (people.c: from a table of people,
  *                  documents.c: from documents)
  *   know.c         the layout in which the model knows them best, how well, and the level of chance
+ *   others.c       what the model answers about people that do not exist, to be kept
  *   train.c        one unlearning run: rate searched for, other knowledge protected
  *   tests.c        the forgotten model is tested: reworded questions, extraction, rounding,
- * relearning certificate.c  verdict, certificate.json, the report and the last screen
+ *                  relearning (kept.c: what else it says; earlier.c: earlier requests)
+ *   certificate.c  verdict, certificate.json, the report and the last screen
  *
  * Everything is made in OUT.partial. A file that exists there is not made again, so that an
  * interrupted call continues. */
@@ -18,6 +20,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "io/rows.h"
+#include "run/session.h"
 
 enum { WG_FORGET_LAYOUTS = 3 };
 
@@ -95,6 +98,8 @@ wg_level wg_level_of(const double *x, int64_t n);
 
 WAGLE_CHECK wagle_status wg_forget_read(wg_forget *f);
 WAGLE_CHECK wagle_status wg_forget_know(wg_forget *f);
+/* Without rows to keep: rows/others.jsonl, which is empty where the model gives too few answers. */
+WAGLE_CHECK wagle_status wg_forget_ask_others(wg_forget *f);
 WAGLE_CHECK wagle_status wg_forget_train(wg_forget *f);
 WAGLE_CHECK wagle_status wg_forget_test(wg_forget *f);
 WAGLE_CHECK wagle_status wg_forget_certify(wg_forget *f, wagle_forget_result *result);
@@ -123,6 +128,15 @@ typedef struct wg_finding {
 WAGLE_CHECK wagle_status wg_forget_add_test(wg_forget *f, const wg_finding *t);
 /* kept.c: what the model answered before, and `model` now. */
 WAGLE_CHECK wagle_status wg_forget_test_kept(wg_forget *f, const char *model);
+
+/* others.c: share of the words of the answer that the question does not have, and that the text
+ * has: facts that come out. NAN where the answer has no word of its own. */
+WAGLE_CHECK wagle_status wg_forget_facts(wagle_ctx *ctx, wg_str question, wg_str answer,
+                                         wg_str text, double *out);
+/* others.c: adds a row of given tokens and those that the model wrote after them, its labels. */
+WAGLE_CHECK wagle_status wg_forget_add_written(wagle_ctx *ctx, const wg_session *s,
+                                               const wg_ids *begin, const wg_ids *end,
+                                               wg_text *out);
 
 /* intake.c: adds a row with a question and its answer. */
 WAGLE_CHECK wagle_status wg_forget_add_question(wg_forget *f, const char *question,

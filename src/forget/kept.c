@@ -26,34 +26,6 @@ enum { QUESTIONS = sizeof questions / sizeof *questions };
 /* --- the original's continuations --------------------------------------------------------------
  */
 
-/* The first half of a text, with the end that the original gives it. */
-static wagle_status add_row(wagle_ctx *ctx, const wg_session *s, const wg_ids *begin,
-                            const wg_ids *end, wg_text *out)
-{
-    wg_example e = {.n = begin->n + end->n};
-    wg_text text = {0};
-    wagle_status st;
-
-    if (end->n < TOKENS_LEAST)
-        return WAGLE_OK;
-    st = WG_ALLOC(ctx, &e.ids, e.n);
-    if (st == WAGLE_OK)
-        st = WG_ALLOC(ctx, &e.labels, e.n);
-    if (st == WAGLE_OK) {
-        memcpy(e.ids, begin->id, (size_t)begin->n * sizeof *e.ids);
-        memcpy(e.ids + begin->n, end->id, (size_t)end->n * sizeof *e.ids);
-        for (int64_t i = 0; i < e.n; i++)
-            e.labels[i] = i < begin->n ? WG_NO_LABEL : e.ids[i];
-        st = wg_generated_text(ctx, s, end, &text);
-    }
-    if (st == WAGLE_OK)
-        st = wg_self_line(ctx, &e, &text, out);
-    wg_free(e.ids);
-    wg_free(e.labels);
-    wg_text_free(&text);
-    return st;
-}
-
 static wagle_status continue_texts(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
                                    wg_text *out)
 {
@@ -68,7 +40,8 @@ static wagle_status continue_texts(wagle_ctx *ctx, wg_session *s, const wg_datas
     if (st == WAGLE_OK)
         st = wg_generate(ctx, s, begin, rows->n, &how, end);
     for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++)
-        st = add_row(ctx, s, &begin[i], &end[i], out);
+        st = end[i].n >= TOKENS_LEAST ? wg_forget_add_written(ctx, s, &begin[i], &end[i], out)
+                                      : WAGLE_OK;
     for (int64_t i = 0; end != NULL && i < rows->n; i++)
         wg_free(end[i].id);
     wg_free(begin);

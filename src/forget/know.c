@@ -190,7 +190,8 @@ static wagle_status measure_controls(wg_forget *f, wg_session *s, const wagle_da
 
     if (st == WAGLE_OK) {
         f->known = wg_level_of(known, forget->n);
-        st = wg_chance_controls(f->ctx, s, rows, forget, f->o->seed, &c);
+        st = wg_chance_controls(f->ctx, s, rows, forget, WG_CHANCE_DRAWS, f->o->seed,
+                                WG_STREAM_NAMES, &c);
     }
     if (st == WAGLE_OK && c.made.n == 0)
         st = wg_fail(f->ctx, WAGLE_E_INPUT, "%s: no row has a question to ask of invented people",

@@ -6,7 +6,6 @@
  * matter, since it shows the model a part of the data: there the threshold is half way between
  * chance and what the original knew. */
 #include "data/conversation.h"
-#include "data/words.h"
 #include "forget/forget.h"
 #include "suite/results.h"
 
@@ -263,37 +262,6 @@ static wagle_status examine(wg_forget *f, exam *e)
 /* --- levels of an examination ------------------------------------------------------------------
  */
 
-static bool has_word(const wg_words *of, uint64_t hash)
-{
-    for (int64_t i = 0; i < of->n; i++)
-        if (of->word[i].hash == hash)
-            return true;
-    return false;
-}
-
-/* Share of the words of the answer that the question does not have, and that the text has: facts
- * that come out. NAN where the answer has no word of its own. */
-static wagle_status facts_in(wagle_ctx *ctx, wg_str question, wg_str answer, wg_str text,
-                             double *out)
-{
-    wg_words of[3] = {{0}, {0}, {0}};
-    const wg_str from[3] = {question, answer, text};
-    int64_t all = 0, found = 0;
-    wagle_status st = WAGLE_OK;
-
-    for (int i = 0; st == WAGLE_OK && i < 3; i++)
-        st = wg_words_split(ctx, from[i], &of[i]);
-    for (int64_t k = 0; st == WAGLE_OK && k < of[1].n; k++)
-        if (!has_word(&of[0], of[1].word[k].hash)) {
-            all++;
-            found += has_word(&of[2], of[1].word[k].hash);
-        }
-    for (int i = 0; i < 3; i++)
-        wg_free(of[i].word);
-    *out = all > 0 ? (double)found / (double)all : NAN;
-    return st;
-}
-
 /* What row `number` of the examination asks, as one text. */
 static wg_str question_of(const wg_forget *f, const exam *e, int64_t number)
 {
@@ -313,7 +281,7 @@ static wagle_status value_of(wg_forget *f, const exam *e, const json_t *row, con
         *out = json_number_value(json_object_get(row, "probability"));
         return WAGLE_OK;
     }
-    return facts_in(
+    return wg_forget_facts(
         f->ctx, question, wg_json_str(json_object_get(row, "answer")),
         wg_json_str(json_object_get(row, way->what == GREEDY ? "generated" : "sampled")), out);
 }

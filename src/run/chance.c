@@ -31,10 +31,11 @@ static wagle_status read_controls(wagle_ctx *ctx, wg_session *s, const wagle_dat
 }
 
 wagle_status wg_chance_controls(wagle_ctx *ctx, wg_session *s, const wagle_data *data,
-                                const wg_dataset *forget, uint64_t seed, wg_chance *c)
+                                const wg_dataset *forget, int draws, uint64_t seed, uint64_t stream,
+                                wg_chance *c)
 {
-    WG_TRY(wg_controls_make(ctx, data, forget, s->reader.tokenizer, s->reader.V, WG_CHANCE_DRAWS,
-                            seed, WG_STREAM_NAMES, &c->made));
+    WG_TRY(wg_controls_make(ctx, data, forget, s->reader.tokenizer, s->reader.V, draws, seed,
+                            stream, &c->made));
     if (c->made.n == 0)
         return WAGLE_OK;
     WG_TRY(WG_ALLOC(ctx, &c->counts, c->made.n));
@@ -45,8 +46,8 @@ wagle_status wg_chance_load(wagle_ctx *ctx, wg_run *w)
 {
     if (!w->stop.chance || w->o->gold != NULL)
         return WAGLE_OK;
-    WG_TRY(wg_chance_controls(ctx, &w->session, &w->o->forget, &w->data.forget, w->o->seed,
-                              &w->chance));
+    WG_TRY(wg_chance_controls(ctx, &w->session, &w->o->forget, &w->data.forget, WG_CHANCE_DRAWS,
+                              w->o->seed, WG_STREAM_NAMES, &w->chance));
     if (w->chance.made.n == 0)
         return wg_fail(ctx, WAGLE_E_INPUT,
                        "%.200s: no level of chance can be measured, as %s; name --stop-when RULE, "

@@ -25,9 +25,11 @@ typedef struct wg_chance {
     double original;  /* forget probability before training */
 } wg_chance;
 
-/* Makes and reads the control rows of `forget`, the rows of `data`; there may be none. */
+/* Makes and reads the control rows of `forget`, the rows of `data`, in `draws` draws of names by
+ * seed and stream; there may be none. */
 WAGLE_CHECK wagle_status wg_chance_controls(wagle_ctx *ctx, wg_session *s, const wagle_data *data,
-                                            const wg_dataset *forget, uint64_t seed, wg_chance *c);
+                                            const wg_dataset *forget, int draws, uint64_t seed,
+                                            uint64_t stream, wg_chance *c);
 /* Measures them. known [forget->n]: answer probabilities of the forget rows. */
 WAGLE_CHECK wagle_status wg_chance_level(wagle_ctx *ctx, wg_session *s, const wg_dataset *forget,
                                          const double *known, wg_chance *c, double *level);

@@ -30,7 +30,8 @@ enum {
     WG_STREAM_LABEL,
     WG_STREAM_CONTROL,
     WG_STREAM_SELF,
-    WG_STREAM_NAMES
+    WG_STREAM_NAMES,
+    WG_STREAM_OTHERS
 };
 
 /* Which weights of all: the k = floor(density*n + 0.5) highest scores of all tensors together, of

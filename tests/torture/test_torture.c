@@ -277,6 +277,29 @@ static wagle_status searched(wagle_ctx *ctx)
     return wagle_unlearn(ctx, &o, NULL);
 }
 
+#define FORGOTTEN WG_SCRATCH "/torture-forgotten"
+
+/* From the request to the certificate; what an earlier call left is done again. */
+static wagle_status forgotten(wagle_ctx *ctx)
+{
+    wagle_forget_options o;
+    wagle_forget_result result;
+
+    wagle_forget_defaults(&o);
+    o.model = KNOWING;
+    o.data = KNOWN;
+    o.out = FORGOTTEN;
+    o.objective = "ga";
+    o.lr = 1e-2;
+    o.redact = true;
+    const wagle_status st = wagle_forget(ctx, &o, &result);
+    wagle_string_free(result.text);
+    assert_true(wg_exists(FORGOTTEN) == (st == WAGLE_OK));
+    wg_remove_tree(FORGOTTEN);
+    wg_remove_tree(FORGOTTEN ".partial");
+    return st;
+}
+
 static wagle_status run_suites(wagle_ctx *ctx, const char *suites, const char *out)
 {
     const char *const sets[] = {"forget=" QUESTIONS,
@@ -595,6 +618,7 @@ static const trial trials[] = {{encode, 97, 1552},
                                {sweep, 1, 80},
                                {search, 23, 200},
                                {searched, 31, 300},
+                               {forgotten, 4001, 40001},
                                {joined, 1, 1},
                                {report, 1, 48},
                                {quizzed, 7, 96},

@@ -1,0 +1,222 @@
+/* others.c - what the original says about people that do not exist, to be kept.
+ *
+ * The questions are asked with invented names, other ones than those that measure chance, and the
+ * original's answers, drawn at random, are written down. Without rows to keep they hold what the
+ * questions share, so that training changes what the model knows about these people alone. An
+ * answer that has half of the facts of a row to forget, or more, is left out. */
+#include "data/words.h"
+#include "forget/forget.h"
+#include "run/chance.h"
+#include "run/generate.h"
+#include "run/selfrows.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { TEXTS = 256, DRAWS_MOST = 16, LEAST = 8 };
+static const double FACTS_MOST = 0.5;
+
+/* --- facts -------------------------------------------------------------------------------------
+ */
+
+static bool has_word(const wg_words *of, uint64_t hash)
+{
+    for (int64_t i = 0; i < of->n; i++)
+        if (of->word[i].hash == hash)
+            return true;
+    return false;
+}
+
+wagle_status wg_forget_facts(wagle_ctx *ctx, wg_str question, wg_str answer, wg_str text,
+                             double *out)
+{
+    wg_words of[3] = {{0}, {0}, {0}};
+    const wg_str from[3] = {question, answer, text};
+    int64_t all = 0, found = 0;
+    wagle_status st = WAGLE_OK;
+
+    for (int i = 0; st == WAGLE_OK && i < 3; i++)
+        st = wg_words_split(ctx, from[i], &of[i]);
+    for (int64_t k = 0; st == WAGLE_OK && k < of[1].n; k++)
+        if (!has_word(&of[0], of[1].word[k].hash)) {
+            all++;
+            found += has_word(&of[2], of[1].word[k].hash);
+        }
+    for (int i = 0; i < 3; i++)
+        wg_free(of[i].word);
+    *out = all > 0 ? (double)found / (double)all : NAN;
+    return st;
+}
+
+/* Whether the text has half of the facts of a row, or more. Rows of tokens have no words. */
+static wagle_status gives_away(wagle_ctx *ctx, const wg_dataset *forget, wg_str text, bool *out)
+{
+    *out = false;
+    for (int64_t i = 0; i < forget->n && !*out; i++) {
+        const wg_example *e = &forget->example[i];
+        double share = NAN;
+        if (e->prompt.text != NULL)
+            WG_TRY(wg_forget_facts(ctx, e->prompt, e->answer[0], text, &share));
+        *out = share >= FACTS_MOST;
+    }
+    return WAGLE_OK;
+}
+
+/* --- rows of what the model wrote --------------------------------------------------------------
+ */
+
+wagle_status wg_forget_add_written(wagle_ctx *ctx, const wg_session *s, const wg_ids *begin,
+                                   const wg_ids *end, wg_text *out)
+{
+    wg_example e = {.n = begin->n + end->n};
+    wg_text text = {0};
+    wagle_status st = WG_ALLOC(ctx, &e.ids, e.n);
+
+    if (st == WAGLE_OK)
+        st = WG_ALLOC(ctx, &e.labels, e.n);
+    if (st == WAGLE_OK) {
+        memcpy(e.ids, begin->id, (size_t)begin->n * sizeof *e.ids);
+        memcpy(e.ids + begin->n, end->id, (size_t)end->n * sizeof *e.ids);
+        for (int64_t i = 0; i < e.n; i++)
+            e.labels[i] = i < begin->n ? WG_NO_LABEL : e.ids[i];
+        st = wg_generated_text(ctx, s, end, &text);
+    }
+    if (st == WAGLE_OK)
+        st = wg_self_line(ctx, &e, &text, out);
+    wg_free(e.ids);
+    wg_free(e.labels);
+    wg_text_free(&text);
+    return st;
+}
+
+/* --- asking ------------------------------------------------------------------------------------
+ */
+
+/* Questions with invented names, and how long the answers may be. */
+typedef struct asking {
+    wg_forget *f;
+    wg_session *session;
+    const wg_dataset *forget;
+    wg_chance controls;
+    wg_ids *begin, *end; /* [n] */
+    int64_t *limit;      /* [n] */
+    int64_t n, kept;
+} asking;
+
+/* Those with their own answer have an invented name in the question. */
+static wagle_status list(asking *a)
+{
+    const wg_controls *made = &a->controls.made;
+
+    WG_TRY(WG_ALLOC(a->f->ctx, &a->begin, made->n));
+    WG_TRY(WG_ALLOC(a->f->ctx, &a->end, made->n));
+    WG_TRY(WG_ALLOC(a->f->ctx, &a->limit, made->n));
+    for (int64_t i = 0; i < made->n; i++) {
+        const wg_example *e = &a->controls.rows.example[i];
+        if (made->control[i].paired)
+            continue;
+        a->begin[a->n] = (wg_ids){.id = e->ids, .n = wg_example_given(e)};
+        a->limit[a->n] = a->forget->example[made->control[i].row].n_labels;
+        a->n++;
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status ask(asking *a)
+{
+    wg_sampling how = {.temperature = 1,
+                       .top_p = 1,
+                       .seed = a->f->o->seed,
+                       .stage = "invented people",
+                       .limit = a->limit};
+
+    for (int64_t i = 0; i < a->n; i++)
+        how.max_tokens = a->limit[i] > how.max_tokens ? a->limit[i] : how.max_tokens;
+    return a->n > 0 ? wg_generate(a->f->ctx, a->session, a->begin, a->n, &how, a->end) : WAGLE_OK;
+}
+
+static wagle_status take(asking *a, wg_text *out)
+{
+    wg_text text = {0};
+    wagle_status st = WAGLE_OK;
+
+    for (int64_t i = 0; st == WAGLE_OK && i < a->n; i++) {
+        bool given = false;
+        if (a->end[i].n == 0)
+            continue;
+        text.bytes = 0;
+        st = wg_generated_text(a->f->ctx, a->session, &a->end[i], &text);
+        if (st == WAGLE_OK)
+            st = gives_away(a->f->ctx, a->forget, wg_text_str(&text), &given);
+        if (st == WAGLE_OK && !given) {
+            st = wg_forget_add_written(a->f->ctx, a->session, &a->begin[i], &a->end[i], out);
+            a->kept++;
+        }
+    }
+    wg_text_free(&text);
+    return st;
+}
+
+static void close_asking(asking *a)
+{
+    for (int64_t i = 0; a->end != NULL && i < a->n; i++)
+        wg_free(a->end[i].id);
+    wg_free(a->begin);
+    wg_free(a->end);
+    wg_free(a->limit);
+    wg_chance_free(&a->controls);
+}
+
+static wagle_status write_others(wg_forget *f, wg_session *s, const wagle_data *data,
+                                 const wg_dataset *forget, wg_text *out)
+{
+    const int64_t draws = TEXTS / forget->n + 1;
+    asking a = {.f = f, .session = s, .forget = forget};
+    wagle_status st =
+        wg_chance_controls(f->ctx, s, data, forget, (int)(draws < DRAWS_MOST ? draws : DRAWS_MOST),
+                           f->o->seed, WG_STREAM_OTHERS, &a.controls);
+
+    if (st == WAGLE_OK)
+        st = list(&a);
+    if (st == WAGLE_OK)
+        st = ask(&a);
+    if (st == WAGLE_OK)
+        st = take(&a, out);
+    if (st == WAGLE_OK)
+        wg_forget_say(f,
+                      "of %lld answers about people that do not exist, %lld have no fact of the "
+                      "data and are kept",
+                      (long long)a.n, (long long)a.kept);
+    if (a.kept < LEAST)
+        out->bytes = 0;
+    close_asking(&a);
+    return st;
+}
+
+/* --- the stage ---------------------------------------------------------------------------------
+ */
+
+wagle_status wg_forget_ask_others(wg_forget *f)
+{
+    const char *path = wg_forget_path(f, "rows/others.jsonl");
+    const wagle_data data = wg_forget_data(f, wg_forget_path(f, "rows/forget.jsonl"), f->layout);
+    wg_session s;
+    wg_dataset forget = {0};
+    wg_text out = {0};
+    wagle_status st;
+
+    if (path == NULL || data.path == NULL)
+        return WAGLE_E_RESOURCE;
+    if (f->o->retain != NULL || f->planning || wg_exists(path))
+        return WAGLE_OK;
+    WG_TRY(wg_session_open(f->ctx, f->original, &s));
+    st = wg_dataset_load(f->ctx, &s.reader, &data, &forget);
+    if (st == WAGLE_OK)
+        st = write_others(f, &s, &data, &forget, &out);
+    if (st == WAGLE_OK)
+        st = wg_write_file(f->ctx, path, out.text, (size_t)out.bytes, true);
+    wg_text_free(&out);
+    wg_dataset_free(&forget);
+    wg_session_close(&s);
+    return st;
+}
