@@ -253,7 +253,7 @@ static wagle_status stages(wg_forget *f, wagle_forget_result *result)
     WG_TRY(open_model(f));
     WG_TRY(wg_forget_read(f));
     WG_TRY(wg_forget_know(f));
-    WG_TRY(wg_forget_ask_others(f));
+    WG_TRY(wg_forget_ask_invented(f));
     f->running = true;
     WG_TRY(wg_forget_train(f));
     f->running = false;

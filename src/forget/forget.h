@@ -5,10 +5,10 @@
  *   intake.c       the data become rows of questions and answers (people.c: from a table of people,
  *                  documents.c: from documents)
  *   know.c         the layout in which the model knows them best, how well, and the level of chance
- *   others.c       what the model answers about people that do not exist, to be kept
+ *   invented.c       what the model answers about people that do not exist, to be kept
  *   train.c        one unlearning run: rate searched for, other knowledge protected
- *   tests.c        the forgotten model is tested: reworded questions, extraction, rounding,
- *                  relearning (kept.c: what else it says; earlier.c: earlier requests)
+ *   tests.c        the forgotten model is tested: reworded questions, extraction (facts.c),
+ *                  rounding, relearning (kept.c: what else it says; earlier.c: earlier requests)
  *   certificate.c  verdict, certificate.json, the report and the last screen
  *
  * Everything is made in OUT.partial. A file that exists there is not made again, so that an
@@ -98,8 +98,9 @@ wg_level wg_level_of(const double *x, int64_t n);
 
 WAGLE_CHECK wagle_status wg_forget_read(wg_forget *f);
 WAGLE_CHECK wagle_status wg_forget_know(wg_forget *f);
-/* Without rows to keep: rows/others.jsonl, which is empty where the model gives too few answers. */
-WAGLE_CHECK wagle_status wg_forget_ask_others(wg_forget *f);
+/* Without rows to keep: rows/invented.jsonl, which is empty where the model gives too few answers.
+ */
+WAGLE_CHECK wagle_status wg_forget_ask_invented(wg_forget *f);
 WAGLE_CHECK wagle_status wg_forget_train(wg_forget *f);
 WAGLE_CHECK wagle_status wg_forget_test(wg_forget *f);
 WAGLE_CHECK wagle_status wg_forget_certify(wg_forget *f, wagle_forget_result *result);
@@ -129,11 +130,21 @@ WAGLE_CHECK wagle_status wg_forget_add_test(wg_forget *f, const wg_finding *t);
 /* kept.c: what the model answered before, and `model` now. */
 WAGLE_CHECK wagle_status wg_forget_test_kept(wg_forget *f, const char *model);
 
-/* others.c: share of the words of the answer that the question does not have, and that the text
- * has: facts that come out. NAN where the answer has no word of its own. */
-WAGLE_CHECK wagle_status wg_forget_facts(wagle_ctx *ctx, wg_str question, wg_str answer,
-                                         wg_str text, double *out);
-/* others.c: adds a row of given tokens and those that the model wrote after them, its labels. */
+/* Words that say nothing about a subject: sorted hashes (data/words.h). Free word with wg_free. */
+typedef struct wg_ordinary {
+    uint64_t *word; /* [n] */
+    int64_t n;
+} wg_ordinary;
+
+/* facts.c: the words that a model says again and again in rows of a suite's result about people
+ * whom it does not know: in 5 % of the answers, and in two. */
+WAGLE_CHECK wagle_status wg_forget_ordinary_words(wagle_ctx *ctx, const json_t *result,
+                                                  wg_ordinary *out);
+/* facts.c: share of the facts of an answer that a text has. Facts are the words that neither the
+ * question has nor `ordinary` (or NULL). NAN where there are none. */
+WAGLE_CHECK wagle_status wg_forget_facts(wagle_ctx *ctx, const wg_ordinary *ordinary,
+                                         wg_str question, wg_str answer, wg_str text, double *out);
+/* invented.c: adds a row of given tokens and those that the model wrote after them, its labels. */
 WAGLE_CHECK wagle_status wg_forget_add_written(wagle_ctx *ctx, const wg_session *s,
                                                const wg_ids *begin, const wg_ids *end,
                                                wg_text *out);

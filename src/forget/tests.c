@@ -4,7 +4,7 @@
  * that do not exist. The upper end of the 95 % interval of what it gives there is the threshold: a
  * model that has forgotten does not answer better than one that never knew. Relearning is another
  * matter, since it shows the model a part of the data: there the threshold is half way between
- * chance and what the original knew. */
+ * what the original comes to that relearns control rows, which it never knew, and what it knew. */
 #include "data/conversation.h"
 #include "forget/forget.h"
 #include "suite/results.h"
@@ -272,8 +272,8 @@ static wg_str question_of(const wg_forget *f, const exam *e, int64_t number)
     return place != NULL ? wg_json_str(json_object_get(place, key)) : (wg_str){"", 0};
 }
 
-static wagle_status value_of(wg_forget *f, const exam *e, const json_t *row, const struct way *way,
-                             double *out)
+static wagle_status value_of(wg_forget *f, const exam *e, const wg_ordinary *ordinary,
+                             const json_t *row, const struct way *way, double *out)
 {
     const wg_str question = question_of(f, e, json_integer_value(json_object_get(row, "row")));
 
@@ -282,7 +282,7 @@ static wagle_status value_of(wg_forget *f, const exam *e, const json_t *row, con
         return WAGLE_OK;
     }
     return wg_forget_facts(
-        f->ctx, question, wg_json_str(json_object_get(row, "answer")),
+        f->ctx, ordinary, question, wg_json_str(json_object_get(row, "answer")),
         wg_json_str(json_object_get(row, way->what == GREEDY ? "generated" : "sampled")), out);
 }
 
@@ -296,7 +296,8 @@ static bool is_of(const json_t *row, const struct way *way)
 }
 
 /* Rows that were shown again in relearning are not counted. out->n 0: there are none. */
-static wagle_status level_of(wg_forget *f, const exam *e, const struct way *way, wg_level *out)
+static wagle_status level_of(wg_forget *f, const exam *e, const wg_ordinary *ordinary,
+                             const struct way *way, wg_level *out)
 {
     double *x = NULL;
     int64_t n = 0;
@@ -309,7 +310,7 @@ static wagle_status level_of(wg_forget *f, const exam *e, const struct way *way,
         if (st != WAGLE_OK || !is_of(row, way) ||
             (way->bar == HALF_WAY && number % RELEARN_EVERY == 0))
             continue;
-        st = value_of(f, e, row, way, &x[n]);
+        st = value_of(f, e, ordinary, row, way, &x[n]);
         n += !isnan(x[n]);
     }
     *out = (wg_level){NAN, NAN, 0};
@@ -344,26 +345,38 @@ wagle_status wg_forget_add_test(wg_forget *f, const wg_finding *t)
                                                                       : wg_json_memory(f->ctx);
 }
 
-static wagle_status add_ways(wg_forget *f, const exam *original, const exam *controls,
-                             const exam *forgotten)
+/* What `way` may come to at most. */
+static double bound_of(const wg_forget *f, const struct way *way, const wg_level *never_knew)
 {
-    for (int i = 0; i < WAYS; i++) {
-        const struct way *way = &ways[i];
-        wg_level before, chance, after;
-        WG_TRY(level_of(f, original, way, &before));
-        WG_TRY(level_of(f, controls, way, &chance));
-        WG_TRY(level_of(f, forgotten, way, &after));
-        if (after.n == 0)
-            continue;
-        const double half = (f->chance.mean + f->known.mean) / 2;
-        WG_TRY(wg_forget_add_test(f, &(wg_finding){"forgotten", way->name, way->words, NULL,
-                                                   before.mean, after.mean,
-                                                   way->bar == HALF_WAY ? half
-                                                   : i == 0             ? f->chance.high
-                                                                        : chance.high,
-                                                   after.n}));
-    }
-    return WAGLE_OK;
+    if (way->bar == HALF_WAY)
+        return (never_knew->mean + f->known.mean) / 2;
+    return way == ways ? f->chance.high : never_knew->high;
+}
+
+static wagle_status add_way(wg_forget *f, const exam e[3], const wg_ordinary *ordinary,
+                            const struct way *way)
+{
+    wg_level level[3]; /* original, controls, forgotten */
+
+    for (int i = 0; i < 3; i++)
+        WG_TRY(level_of(f, &e[i], ordinary, way, &level[i]));
+    if (level[2].n == 0)
+        return WAGLE_OK;
+    return wg_forget_add_test(
+        f, &(wg_finding){"forgotten", way->name, way->words,
+                         level[1].n > 0 ? NULL : "its words are said of anybody", level[0].mean,
+                         level[2].mean, bound_of(f, way, &level[1]), level[2].n});
+}
+
+static wagle_status add_ways(wg_forget *f, const exam e[3])
+{
+    wg_ordinary ordinary;
+    wagle_status st = wg_forget_ordinary_words(f->ctx, e[1].result, &ordinary);
+
+    for (int i = 0; i < WAYS && st == WAGLE_OK; i++)
+        st = add_way(f, e, &ordinary, &ways[i]);
+    wg_free(ordinary.word);
+    return st;
 }
 
 /* --- other layouts, the exported file ----------------------------------------------------------
@@ -435,7 +448,7 @@ static wagle_status test_all(wg_forget *f, exam e[3])
         WG_TRY(examine(f, &e[i]));
     if (f->planning)
         return WAGLE_OK;
-    WG_TRY(add_ways(f, &e[0], &e[1], &e[2]));
+    WG_TRY(add_ways(f, e));
     WG_TRY(add_layouts(f, e[2].model));
     WG_TRY(add_exported(f));
     return wg_forget_test_kept(f, e[2].model);

@@ -6,9 +6,9 @@
 
 enum { UPDATES_MOST = 240, CHECK_EVERY = 2 };
 static const char self_texts[] = "self:128";
-/* The run ends at this share of the level of chance: rounding and other layouts bring a little
- * back. */
-static const double END = 2.0 / 3;
+/* The run ends at this share of the level of chance: rounding, other layouts and a few updates
+ * bring a little back. */
+static const double END = 1.0 / 3;
 
 /* NPO fades out as answers become unlikely, which spares the rest, but may end above chance.
  * GradDiff goes on. */
@@ -18,13 +18,13 @@ enum { OBJECTIVES = 2 };
 /* Rows to keep: the caller's, or answers about people that do not exist; NULL: there are none. */
 static const char *rows_to_keep(wg_forget *f)
 {
-    const char *others = wg_forget_path(f, "rows/others.jsonl");
-    const bool any = others != NULL && (f->planning || wg_file_bytes(others) > 0);
+    const char *invented = wg_forget_path(f, "rows/invented.jsonl");
+    const bool any = invented != NULL && (f->planning || wg_file_bytes(invented) > 0);
 
     return f->o->retain != NULL ? f->o->retain
            : !any               ? NULL
-           : f->planning        ? wg_forget_out(f, "rows/others.jsonl")
-                                : others;
+           : f->planning        ? wg_forget_out(f, "rows/invented.jsonl")
+                                : invented;
 }
 
 /* What is protected: the rows to keep, and texts of the model's own where the caller gave none. */
@@ -80,7 +80,7 @@ static wagle_status note(wg_forget *f, const char *objective, const char *rule)
 
     list_protected(f, protect);
     if (keep != NULL && f->o->retain == NULL)
-        keep = wg_forget_out(f, "rows/others.jsonl");
+        keep = wg_forget_out(f, "rows/invented.jsonl");
 
     if (f->o->lr > 0)
         snprintf(rate, sizeof rate, "%.6g", f->o->lr);

@@ -1,10 +1,9 @@
-/* others.c - what the original says about people that do not exist, to be kept.
+/* invented.c - what the original says about people that do not exist, to be kept.
  *
  * The questions are asked with invented names, other ones than those that measure chance, and the
  * original's answers, drawn at random, are written down. Without rows to keep they hold what the
  * questions share, so that training changes what the model knows about these people alone. An
  * answer that has half of the facts of a row to forget, or more, is left out. */
-#include "data/words.h"
 #include "forget/forget.h"
 #include "run/chance.h"
 #include "run/generate.h"
@@ -16,37 +15,8 @@
 enum { TEXTS = 256, DRAWS_MOST = 16, LEAST = 8 };
 static const double FACTS_MOST = 0.5;
 
-/* --- facts -------------------------------------------------------------------------------------
+/* --- which answers are kept ---------------------------------------------------------------------
  */
-
-static bool has_word(const wg_words *of, uint64_t hash)
-{
-    for (int64_t i = 0; i < of->n; i++)
-        if (of->word[i].hash == hash)
-            return true;
-    return false;
-}
-
-wagle_status wg_forget_facts(wagle_ctx *ctx, wg_str question, wg_str answer, wg_str text,
-                             double *out)
-{
-    wg_words of[3] = {{0}, {0}, {0}};
-    const wg_str from[3] = {question, answer, text};
-    int64_t all = 0, found = 0;
-    wagle_status st = WAGLE_OK;
-
-    for (int i = 0; st == WAGLE_OK && i < 3; i++)
-        st = wg_words_split(ctx, from[i], &of[i]);
-    for (int64_t k = 0; st == WAGLE_OK && k < of[1].n; k++)
-        if (!has_word(&of[0], of[1].word[k].hash)) {
-            all++;
-            found += has_word(&of[2], of[1].word[k].hash);
-        }
-    for (int i = 0; i < 3; i++)
-        wg_free(of[i].word);
-    *out = all > 0 ? (double)found / (double)all : NAN;
-    return st;
-}
 
 /* Whether the text has half of the facts of a row, or more. Rows of tokens have no words. */
 static wagle_status gives_away(wagle_ctx *ctx, const wg_dataset *forget, wg_str text, bool *out)
@@ -56,7 +26,7 @@ static wagle_status gives_away(wagle_ctx *ctx, const wg_dataset *forget, wg_str 
         const wg_example *e = &forget->example[i];
         double share = NAN;
         if (e->prompt.text != NULL)
-            WG_TRY(wg_forget_facts(ctx, e->prompt, e->answer[0], text, &share));
+            WG_TRY(wg_forget_facts(ctx, NULL, e->prompt, e->answer[0], text, &share));
         *out = share >= FACTS_MOST;
     }
     return WAGLE_OK;
@@ -167,14 +137,14 @@ static void close_asking(asking *a)
     wg_chance_free(&a->controls);
 }
 
-static wagle_status write_others(wg_forget *f, wg_session *s, const wagle_data *data,
-                                 const wg_dataset *forget, wg_text *out)
+static wagle_status write_invented(wg_forget *f, wg_session *s, const wagle_data *data,
+                                   const wg_dataset *forget, wg_text *out)
 {
     const int64_t draws = TEXTS / forget->n + 1;
     asking a = {.f = f, .session = s, .forget = forget};
     wagle_status st =
         wg_chance_controls(f->ctx, s, data, forget, (int)(draws < DRAWS_MOST ? draws : DRAWS_MOST),
-                           f->o->seed, WG_STREAM_OTHERS, &a.controls);
+                           f->o->seed, WG_STREAM_INVENTED, &a.controls);
 
     if (st == WAGLE_OK)
         st = list(&a);
@@ -196,9 +166,9 @@ static wagle_status write_others(wg_forget *f, wg_session *s, const wagle_data *
 /* --- the stage ---------------------------------------------------------------------------------
  */
 
-wagle_status wg_forget_ask_others(wg_forget *f)
+wagle_status wg_forget_ask_invented(wg_forget *f)
 {
-    const char *path = wg_forget_path(f, "rows/others.jsonl");
+    const char *path = wg_forget_path(f, "rows/invented.jsonl");
     const wagle_data data = wg_forget_data(f, wg_forget_path(f, "rows/forget.jsonl"), f->layout);
     wg_session s;
     wg_dataset forget = {0};
@@ -212,7 +182,7 @@ wagle_status wg_forget_ask_others(wg_forget *f)
     WG_TRY(wg_session_open(f->ctx, f->original, &s));
     st = wg_dataset_load(f->ctx, &s.reader, &data, &forget);
     if (st == WAGLE_OK)
-        st = write_others(f, &s, &data, &forget, &out);
+        st = write_invented(f, &s, &data, &forget, &out);
     if (st == WAGLE_OK)
         st = wg_write_file(f->ctx, path, out.text, (size_t)out.bytes, true);
     wg_text_free(&out);
