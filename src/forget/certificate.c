@@ -16,25 +16,9 @@ static const char *const not_tested[] = {
     "Questions in other languages.",
 };
 
-typedef struct count {
-    int64_t all, failed;
-} count;
-
-static count count_tests(const wg_forget *f, const char *group)
+static int64_t failed(const wg_forget *f, const char *group)
 {
-    count c = {0};
-    const json_t *test;
-    size_t i;
-
-    json_array_foreach (f->tests, i, test) {
-        const char *of = wg_certificate_text(test, "group");
-        const char *verdict = wg_certificate_text(test, "verdict");
-        if (strcmp(of, group) != 0 || strcmp(verdict, "not tested") == 0)
-            continue;
-        c.all++;
-        c.failed += strcmp(verdict, "fail") == 0;
-    }
-    return c;
+    return wg_certificate_count(f->tests, group, "fail");
 }
 
 static bool earlier_failed(const wg_forget *f)
@@ -65,22 +49,22 @@ static const json_t *test_of(const wg_forget *f, const char *group, const char *
 
 static const char *verdict_of(const wg_forget *f)
 {
-    return count_tests(f, "forgotten").failed > 0 || earlier_failed(f) ? "not forgotten"
-                                                                       : "forgotten";
+    return failed(f, "forgotten") > 0 || earlier_failed(f) ? "not forgotten" : "forgotten";
 }
 
 static wagle_status sentences(wg_forget *f, json_t *out)
 {
     const json_t *asked = test_of(f, "forgotten", "probability"),
                  *kept = test_of(f, "kept", "other");
-    const count c = count_tests(f, "forgotten");
+    const int64_t wrong = failed(f, "forgotten"),
+                  right = wg_certificate_count(f->tests, "forgotten", "pass");
     const double before = wg_certificate_real(kept, "before"),
                  after = wg_certificate_real(kept, "after");
     json_t *first, *second;
 
-    if (c.failed > 0)
+    if (wrong > 0)
         first = json_sprintf("The model has not forgotten the data: %lld of %lld tests failed.",
-                             (long long)c.failed, (long long)c.all);
+                             (long long)wrong, (long long)(right + wrong));
     else
         first = json_sprintf(
             "The model no longer knows the answers to the %lld questions: it gives the true "
@@ -297,8 +281,7 @@ wagle_status wg_forget_certify(wg_forget *f, wagle_forget_result *result)
     if (st == WAGLE_OK)
         st = screen(f, certificate, &text);
     if (st == WAGLE_OK) {
-        result->forgotten =
-            strcmp(verdict_of(f), "forgotten") == 0 && count_tests(f, "kept").failed == 0;
+        result->forgotten = strcmp(verdict_of(f), "forgotten") == 0 && failed(f, "kept") == 0;
         result->text = wg_text_take(f->ctx, &text);
         st = result->text != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
     }

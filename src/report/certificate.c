@@ -284,6 +284,18 @@ double wg_certificate_real(const json_t *object, const char *key)
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
+int64_t wg_certificate_count(const json_t *tests, const char *group, const char *verdict)
+{
+    const json_t *one;
+    int64_t n = 0;
+    size_t i;
+
+    json_array_foreach (tests, i, one)
+        n += strcmp(wg_certificate_text(one, "verdict"), verdict) == 0 &&
+             (group == NULL || strcmp(wg_certificate_text(one, "group"), group) == 0);
+    return n;
+}
+
 /* --- redaction ---------------------------------------------------------------------------------
  */
 

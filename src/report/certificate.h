@@ -17,5 +17,7 @@ WAGLE_CHECK wagle_status wg_certificate_redact(wagle_ctx *ctx, json_t *root,
 /* Text, number of a member; "" and NAN where it is missing or null. */
 const char *wg_certificate_text(const json_t *object, const char *key);
 double wg_certificate_real(const json_t *object, const char *key);
+/* How many tests have that verdict, of one group or of all (NULL). */
+int64_t wg_certificate_count(const json_t *tests, const char *group, const char *verdict);
 
 #endif

@@ -33,18 +33,18 @@ static int verdict_of(const json_t *test)
 /* "12 of 14 tests passed, 1 failed, 1 could not be run." */
 static wagle_status count_tests(wagle_ctx *ctx, wg_report *r)
 {
-    const json_t *test;
-    size_t n[3] = {0}, i;
-    char failed[48] = "", open[64] = "";
+    const json_t *tests = part(r, "tests");
+    const long long passed = wg_certificate_count(tests, NULL, "pass"),
+                    failed = wg_certificate_count(tests, NULL, "fail"),
+                    open = wg_certificate_count(tests, NULL, "not tested");
+    char some[48] = "", others[64] = "";
 
-    json_array_foreach (part(r, "tests"), i, test)
-        n[verdict_of(test)]++;
-    if (n[1] > 0)
-        snprintf(failed, sizeof failed, ", %zu failed", n[1]);
-    if (n[2] > 0)
-        snprintf(open, sizeof open, ", %zu could not be run", n[2]);
-    return wg_page_paragraph(ctx, &r->page, "%zu of %zu tests passed%s%s.", n[0],
-                             n[0] + n[1] + n[2], failed, open);
+    if (failed > 0)
+        snprintf(some, sizeof some, ", %lld failed", failed);
+    if (open > 0)
+        snprintf(others, sizeof others, ", %lld could not be run", open);
+    return wg_page_paragraph(ctx, &r->page, "%lld of %lld tests passed%s%s.", passed,
+                             passed + failed + open, some, others);
 }
 
 static wagle_status verdict(wagle_ctx *ctx, wg_report *r)
