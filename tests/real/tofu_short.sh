@@ -14,7 +14,7 @@ gguf=$4/smollm2-gguf/SmolLM2-135M-Instruct.Q4_1.gguf # what the other test of th
 WAGLE=$1 sh "$2/examples/tofu-smollm2.sh" --short "$3" "$work" >"$work/table"
 cat "$work/table"
 grep -q 'tofu.forget.probability' "$work/table" # of the comparison
-grep -q 'What differs by more than chance' "$work/report.html"
+grep -q 'Significant differences between the models' "$work/report.html"
 python3 - "$work" <<'PY'
 import json, sys
 for model in ("gold", "original", "dense", "wagle-diag"):

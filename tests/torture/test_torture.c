@@ -562,16 +562,22 @@ static wagle_status difference(wagle_ctx *ctx)
 /* A job, and which failures beyond the first few it is asked to survive: each stride-th. */
 typedef struct trial {
     job *run;
-    int64_t stride, sanitized; /* sanitizers are slow */
+    int64_t stride, sanitized; /* sanitizers are slow; above LONG: calls that are jobs themselves */
 } trial;
+
+enum { LONG = 1000 };
 
 static void each_failure_is_survived(const trial *of, int64_t (*fail_at)(int64_t))
 {
 #ifdef WG_SANITIZED
-    const int64_t stride = of->sanitized, all = stride > 1 ? 40 : INT64_MAX;
+    const int64_t each = of->sanitized, first = of->stride > LONG ? 5 : 40;
 #else
-    const int64_t stride = of->stride, all = stride > 1 ? 400 : INT64_MAX;
+    const int64_t each = of->stride, first = of->stride > LONG ? 10 : 400;
 #endif
+    const bool writes = fail_at == wg_file_fail_at;
+    const int64_t stride =
+        of->stride > LONG && writes ? each / 400 + 1 : each; /* there are fewer writes */
+    const int64_t all = each > 1 ? first : INT64_MAX;
     wagle_ctx *ctx = new_context();
     const int64_t live = wg_memory_live();
 
@@ -618,7 +624,7 @@ static const trial trials[] = {{encode, 97, 1552},
                                {sweep, 1, 80},
                                {search, 23, 200},
                                {searched, 31, 300},
-                               {forgotten, 4001, 40001},
+                               {forgotten, 4001, 20001},
                                {joined, 1, 1},
                                {report, 1, 48},
                                {quizzed, 7, 96},
