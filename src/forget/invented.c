@@ -1,9 +1,10 @@
 /* invented.c - what the original says about people that do not exist, to be kept.
  *
- * The questions are asked with invented names, other ones than those that measure chance, and the
- * original's answers, drawn at random, are written down. Without rows to keep they hold what the
- * questions share, so that training changes what the model knows about these people alone. An
- * answer that has half of the facts of a row to forget, or more, is left out. */
+ * The original is asked the same questions about invented people, and its sampled answers become
+ * rows to keep. Their names differ from those of the control rows, which measure chance. Such rows
+ * keep what the questions have in common, so that training changes only what the model knows about
+ * the people to forget. An answer is left out if it contains half of the facts of a row to forget.
+ */
 #include "forget/forget.h"
 #include "run/chance.h"
 #include "run/generate.h"
@@ -18,7 +19,8 @@ static const double FACTS_MOST = 0.5;
 /* --- which answers are kept ---------------------------------------------------------------------
  */
 
-/* Whether the text has half of the facts of a row, or more. Rows of tokens have no words. */
+/* Whether the text contains at least half of the facts of a row. Rows of tokens have no words to
+ * compare. */
 static wagle_status gives_away(wagle_ctx *ctx, const wg_dataset *forget, wg_str text, bool *out)
 {
     *out = false;
@@ -73,7 +75,7 @@ typedef struct asking {
     int64_t n, kept;
 } asking;
 
-/* Those with their own answer have an invented name in the question. */
+/* Paired control rows are left out: they repeat a question, or have no name to replace. */
 static wagle_status list(asking *a)
 {
     const wg_controls *made = &a->controls.made;
@@ -129,10 +131,8 @@ static wagle_status take(asking *a, wg_text *out)
 
 static void close_asking(asking *a)
 {
-    for (int64_t i = 0; a->end != NULL && i < a->n; i++)
-        wg_free(a->end[i].id);
     wg_free(a->begin);
-    wg_free(a->end);
+    wg_free_lists(a->end, a->n);
     wg_free(a->limit);
     wg_chance_free(&a->controls);
 }

@@ -42,10 +42,8 @@ static wagle_status continue_texts(wagle_ctx *ctx, wg_session *s, const wg_datas
     for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++)
         st = end[i].n >= TOKENS_LEAST ? wg_forget_add_written(ctx, s, &begin[i], &end[i], out)
                                       : WAGLE_OK;
-    for (int64_t i = 0; end != NULL && i < rows->n; i++)
-        wg_free(end[i].id);
     wg_free(begin);
-    wg_free(end);
+    wg_free_lists(end, rows->n);
     return st;
 }
 

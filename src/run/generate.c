@@ -237,6 +237,13 @@ done:
     return st;
 }
 
+void wg_free_lists(wg_ids *list, int64_t n)
+{
+    for (int64_t i = 0; list != NULL && i < n; i++)
+        wg_free(list[i].id);
+    wg_free(list);
+}
+
 wagle_status wg_generated_text(wagle_ctx *ctx, const wg_session *s, const wg_ids *made,
                                wg_text *out)
 {
@@ -333,18 +340,12 @@ wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *o, wag
         made[i] = (wagle_generation){text.text, (size_t)text.bytes, out[i].n};
     }
 done:
-    for (int64_t i = 0; i < o->n; i++) {
-        if (prompts != NULL)
-            wg_free(prompts[i].id);
-        if (out != NULL)
-            wg_free(out[i].id);
-        if (st != WAGLE_OK) {
-            wg_free(made[i].text);
-            made[i].text = NULL;
-        }
+    for (int64_t i = 0; st != WAGLE_OK && i < o->n; i++) {
+        wg_free(made[i].text);
+        made[i].text = NULL;
     }
-    wg_free(prompts);
-    wg_free(out);
+    wg_free_lists(prompts, o->n);
+    wg_free_lists(out, o->n);
     wg_session_close(&s);
     return st;
 }

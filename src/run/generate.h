@@ -17,6 +17,8 @@ typedef struct wg_sampling {
  * out). out [n] has the new tokens; free each id with wg_free. */
 WAGLE_CHECK wagle_status wg_generate(wagle_ctx *ctx, wg_session *s, const wg_ids *prompts,
                                      int64_t n, const wg_sampling *how, wg_ids *out);
+/* Frees token lists [n] and their array; NULL is none. */
+void wg_free_lists(wg_ids *list, int64_t n);
 /* Text of generated ids. A model's vocabulary may be larger than its tokenizer's: what that does
  * not know is left out, as others do. */
 WAGLE_CHECK wagle_status wg_generated_text(wagle_ctx *ctx, const wg_session *s, const wg_ids *made,

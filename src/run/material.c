@@ -119,10 +119,8 @@ static wagle_status make_alternates(wagle_ctx *ctx, wg_session *s, const wg_mate
     for (int64_t i = 0; i < n; i++)
         WG_TRY_GOTO(add_alternate(ctx, s, &m->forget.example[i], &answer[i], out), done);
 done:
-    for (int64_t i = 0; answer != NULL && i < n; i++)
-        wg_free(answer[i].id);
     wg_free(prompt);
-    wg_free(answer);
+    wg_free_lists(answer, n);
     return st;
 }
 

@@ -220,12 +220,10 @@ static wagle_status batch_new(wagle_ctx *ctx, batch *b, int64_t n)
 
 static void batch_free(batch *b)
 {
-    for (int64_t i = 0; b->made != NULL && i < b->n; i++)
-        wg_free(b->made[i].id);
     wg_free(b->which);
     wg_free(b->limit);
     wg_free(b->prompt);
-    wg_free(b->made);
+    wg_free_lists(b->made, b->n);
 }
 
 static void batch_take(batch *b, const wg_own_writer *w, int64_t text, int64_t limit)

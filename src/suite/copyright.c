@@ -87,9 +87,7 @@ static wagle_status reproduce(wagle_ctx *ctx, wg_evaluation *e, const char *path
         st = wg_generate(ctx, e->session, prompt, n, &how, made);
     for (int64_t i = 0; st == WAGLE_OK && i < n; i++)
         st = note(ctx, e, i, prompt[i].id + e->o->prefix, &made[i]);
-    for (int64_t i = 0; made != NULL && i < n; i++)
-        wg_free(made[i].id);
-    wg_free(made);
+    wg_free_lists(made, n);
     wg_free(prompt);
     wg_free(text.id);
     return st;
