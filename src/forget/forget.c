@@ -290,7 +290,7 @@ static wagle_status settle(wg_forget *f, const char *path)
 static wagle_status commit(wg_forget *f)
 {
     const char *const gone[] = {wg_forget_path(f, "original"), wg_forget_path(f, "request.txt"),
-                                wg_forget_path(f, "second.txt")};
+                                wg_forget_path(f, "failed")};
     static const char *const named[] = {"report.html", "evidence/original.json",
                                         "evidence/controls.json", "evidence/gold.json",
                                         "evidence/forgotten.json"};

@@ -15,16 +15,18 @@ static const double END = 1.0 / 3;
 static const char *const objectives[] = {"npo", "graddiff"};
 enum { OBJECTIVES = 2 };
 
-/* Rows to keep: the caller's, or answers about people that do not exist; NULL: there are none. */
-static const char *rows_to_keep(wg_forget *f)
+/* Rows to keep: the caller's, or answers about people that do not exist; NULL: there are none.
+ * noted: as the file will be named in OUT. */
+static const char *rows_to_keep(wg_forget *f, bool noted)
 {
-    const char *invented = wg_forget_path(f, "rows/invented.jsonl");
-    const bool any = invented != NULL && (f->planning || wg_file_bytes(invented) > 0);
+    static const char file[] = "rows/invented.jsonl";
+    const char *invented = wg_forget_path(f, "%s", file);
 
-    return f->o->retain != NULL ? f->o->retain
-           : !any               ? NULL
-           : f->planning        ? wg_forget_out(f, "rows/invented.jsonl")
-                                : invented;
+    if (f->o->retain != NULL)
+        return f->o->retain;
+    if (invented == NULL || (!f->planning && wg_file_bytes(invented) == 0))
+        return NULL;
+    return noted ? wg_forget_out(f, file) : invented;
 }
 
 /* What is protected: the rows to keep, and texts of the model's own where the caller gave none. */
@@ -32,7 +34,7 @@ static void list_protected(wg_forget *f, const char *list[3])
 {
     int n = 0;
 
-    if (rows_to_keep(f) != NULL)
+    if (rows_to_keep(f, false) != NULL)
         list[n++] = "retain";
     if (f->o->retain == NULL)
         list[n++] = self_texts;
@@ -41,7 +43,7 @@ static void list_protected(wg_forget *f, const char *list[3])
 static wagle_status unlearn(wg_forget *f, const char *objective, const char *out, const char *undo,
                             const char *rule)
 {
-    const char *rows = wg_forget_path(f, "rows/forget.jsonl"), *keep = rows_to_keep(f);
+    const char *rows = wg_forget_path(f, "rows/forget.jsonl"), *keep = rows_to_keep(f, false);
     const char *partial = wg_forget_path(f, "model.partial"), *protect[3] = {0};
     wagle_train_options t;
 
@@ -75,13 +77,10 @@ static wagle_status unlearn(wg_forget *f, const char *objective, const char *out
 /* The command that does the same. */
 static wagle_status note(wg_forget *f, const char *objective, const char *rule)
 {
-    const char *protect[3] = {0}, *keep = rows_to_keep(f);
+    const char *protect[3] = {0};
     char rate[32] = "auto", steps[16], every[16], seed[24];
 
     list_protected(f, protect);
-    if (keep != NULL && f->o->retain == NULL)
-        keep = wg_forget_out(f, "rows/invented.jsonl");
-
     if (f->o->lr > 0)
         snprintf(rate, sizeof rate, "%.6g", f->o->lr);
     snprintf(steps, sizeof steps, "%d", UPDATES_MOST);
@@ -91,7 +90,7 @@ static wagle_status note(wg_forget *f, const char *objective, const char *rule)
         f, "unlearn",
         (const wg_flag[]){{"--model", f->original_name},
                           {"--forget", wg_forget_out(f, "rows/forget.jsonl")},
-                          {"--retain", keep},
+                          {"--retain", rows_to_keep(f, true)},
                           {"--prompt", f->layout != NULL ? f->layout->prompt : NULL},
                           {f->layout != NULL ? f->layout->flag : NULL, ""},
                           {"--protect", protect[0]},
@@ -109,33 +108,30 @@ static wagle_status note(wg_forget *f, const char *objective, const char *rule)
                           {0}});
 }
 
-/* Whether the model that a run by `objective` left is at or below the level of chance: where it
- * stopped by itself, and also where it only came close to the end it was given. *is: it is that
- * objective's; one that an earlier process made may be another's. */
-static wagle_status judge(wg_forget *f, const char *out, const char *objective, bool *is,
-                          bool *forgotten)
+/* Whether the model in `out` is at or below the level of chance: it is where its run reached the
+ * end that it was given, and may be where it only came close. */
+static wagle_status judge(wg_forget *f, const char *out, bool *forgotten)
 {
     const wagle_data rows = wg_forget_data(f, wg_forget_path(f, "rows/forget.jsonl"), f->layout);
     json_t *m = NULL;
-    const char *name;
     wg_level now;
 
+    if (rows.path == NULL)
+        return WAGLE_E_RESOURCE;
     WG_TRY(wg_json_read_object(f->ctx, out, "manifest.json", &m));
-    name = json_string_value(json_object_get(m, "objective"));
-    *is = name != NULL && strcmp(name, objective) == 0;
     *forgotten = json_is_true(json_object_get(m, "stopped"));
     json_decref(m);
-    if (*forgotten || rows.path == NULL)
-        return rows.path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+    if (*forgotten)
+        return WAGLE_OK;
     WG_TRY(wg_forget_level(f, out, &rows, &now));
     *forgotten = now.mean <= f->chance.mean;
     return WAGLE_OK;
 }
 
-/* Is there once the first objective has failed. */
-static const char *mark(wg_forget *f)
+/* The model of the first objective, emptied: there once that objective has failed. */
+static const char *failed_model(wg_forget *f)
 {
-    return wg_forget_path(f, "second.txt");
+    return wg_forget_path(f, "failed");
 }
 
 /* One objective. *done: its model stays. */
@@ -143,22 +139,25 @@ static wagle_status try_objective(wg_forget *f, const char *objective, bool last
                                   bool *done)
 {
     const char *out = wg_forget_path(f, "model"), *undo = wg_forget_path(f, "undo.patch");
-    bool is = true, forgotten = false;
+    const char *failed = failed_model(f);
 
-    if (out == NULL || undo == NULL)
+    if (out == NULL || undo == NULL || failed == NULL)
         return WAGLE_E_RESOURCE;
     if (!wg_exists(out))
         WG_TRY(unlearn(f, objective, out, undo, rule));
-    WG_TRY(judge(f, out, objective, &is, &forgotten));
-    *done = forgotten || (is && last);
-    if (*done || !is)
+    if (last) {
+        *done = true;
+        return WAGLE_OK;
+    }
+    WG_TRY(judge(f, out, done));
+    if (*done)
         return WAGLE_OK;
     wg_forget_say(f, "%s does not come down to the level of chance; trying %s", objective,
                   objectives[OBJECTIVES - 1]);
-    WG_TRY(wg_write_file(f->ctx, mark(f), "", 0, true));
-    wg_remove_tree(out);
     wg_remove_tree(undo);
-    return WAGLE_OK;
+    WG_TRY(
+        wg_replace_folder(f->ctx, out, failed)); /* in one step: a kill leaves one or the other */
+    return wg_empty_folder(f->ctx, failed, NULL);
 }
 
 wagle_status wg_forget_train(wg_forget *f)
@@ -168,9 +167,9 @@ wagle_status wg_forget_train(wg_forget *f)
     bool done = f->planning;
     int i = 0;
 
-    if (mark(f) == NULL)
+    if (failed_model(f) == NULL)
         return WAGLE_E_RESOURCE;
-    if (!f->planning && wg_exists(mark(f)))
+    if (!f->planning && wg_exists(failed_model(f)))
         i = OBJECTIVES - 1;
     if (f->chance.n > 0)
         snprintf(rule, sizeof rule, "forget.probability<%.6g", END * f->chance.mean);

@@ -108,6 +108,20 @@ PY
     done
 }
 
+@test "GradDiff follows where NPO does not get there, also after a kill" {
+    "$WAGLE" forget "$made/taught" --data people.csv --retain rest.jsonl --gold-model "$made/start" --yes --out whole >said 2>log || true
+    grep -q 'npo does not come down to the level of chance; trying graddiff' log
+    grep -q '"objective": *"graddiff"' whole/model/manifest.json
+    [ ! -e whole/failed ]
+    "$WAGLE" forget "$made/taught" --data people.csv --retain rest.jsonl --gold-model "$made/start" --yes --out out >said 2>&1 &
+    for _ in $(seq 600); do [ -e out.partial/failed ] && break; sleep 0.1; done
+    kill -KILL $!
+    wait $! || true
+    [ -e out.partial/failed ] && [ ! -e out ]
+    "$WAGLE" forget "$made/taught" --data people.csv --retain rest.jsonl --gold-model "$made/start" --yes --out out --quiet >said || true
+    cmp out/model/model.safetensors whole/model/model.safetensors
+}
+
 @test "a later request asks the earlier one again" {
     "$WAGLE" forget "$made/out" --data third.jsonl --out later --quiet >said || true
     python3 - <<'PY'
