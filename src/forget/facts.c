@@ -4,9 +4,9 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* An ordinary word is in the answers to so many rows, and to this share of them. */
+/* A word is ordinary if it is in the answers to at least so many rows, and to at least this share
+ * of the rows. */
 enum { ROWS_LEAST = 2 };
 static const double SHARE_LEAST = 0.05;
 
@@ -29,11 +29,12 @@ static bool has_word(const wg_words *of, uint64_t hash)
 }
 
 typedef struct heard {
-    uint64_t *word; /* [n] of each row's answers, each once */
+    uint64_t *word; /* [n] the words in each row's answers, row by row */
     int64_t n, room, rows;
 } heard;
 
-/* The words of a text that row's answers do not have yet; its words so far are from `begin` on. */
+/* Adds the words of one more answer to a row, each only once. The words of the row's other answers
+ * begin at `begin`. */
 static wagle_status hear(wagle_ctx *ctx, heard *h, int64_t begin, wg_str text, wg_words *now)
 {
     WG_TRY(wg_words_split(ctx, text, now));
@@ -72,7 +73,7 @@ static wagle_status hear_all(wagle_ctx *ctx, const json_t *result, heard *h)
     return st;
 }
 
-/* Those that are there often enough, to the front. */
+/* Moves the ordinary words to the front, sorted; returns how many there are. */
 static int64_t keep_ordinary(heard *h)
 {
     int64_t n = 0;

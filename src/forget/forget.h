@@ -5,7 +5,7 @@
  *   intake.c       the data become rows of questions and answers (people.c: from a table of people,
  *                  documents.c: from documents)
  *   know.c         the layout in which the model knows them best, how well, and the level of chance
- *   invented.c       what the model answers about people that do not exist, to be kept
+ *   invented.c     rows to keep: what the model answers about people that do not exist
  *   train.c        one unlearning run: rate searched for, other knowledge protected
  *   tests.c        the forgotten model is tested: reworded questions, extraction (facts.c),
  *                  rounding, relearning (kept.c: what else it says; earlier.c: earlier requests)
@@ -136,8 +136,8 @@ typedef struct wg_ordinary {
     int64_t n;
 } wg_ordinary;
 
-/* facts.c: the words that a model says again and again in rows of a suite's result about people
- * whom it does not know: in 5 % of the answers, and in two. */
+/* facts.c: the words that are in the answers to at least two rows of a suite's result, and to at
+ * least 5 % of them. The rows ask a model about people whom it does not know. */
 WAGLE_CHECK wagle_status wg_forget_ordinary_words(wagle_ctx *ctx, const json_t *result,
                                                   wg_ordinary *out);
 /* facts.c: share of the facts of an answer that a text has. Facts are the words that neither the

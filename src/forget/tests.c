@@ -3,8 +3,9 @@
  * Each way is also tried on the original model with control rows, which ask the same about people
  * that do not exist. The upper end of the 95 % interval of what it gives there is the threshold: a
  * model that has forgotten does not answer better than one that never knew. Relearning is another
- * matter, since it shows the model a part of the data: there the threshold is half way between
- * what the original comes to that relearns control rows, which it never knew, and what it knew. */
+ * matter, since it shows the model a part of the data. There the threshold is half way between two
+ * figures: what the original reaches on control rows after relearning a part of them, and what it
+ * knew of the data. */
 #include "data/conversation.h"
 #include "forget/forget.h"
 #include "suite/results.h"

@@ -562,7 +562,8 @@ static wagle_status difference(wagle_ctx *ctx)
 /* A job, and which failures beyond the first few it is asked to survive: each stride-th. */
 typedef struct trial {
     job *run;
-    int64_t stride, sanitized; /* sanitizers are slow; above LONG: calls that are jobs themselves */
+    int64_t stride, sanitized; /* sanitizers are slow. Above LONG: a job made of other jobs, which
+                                  is tried at fewer points */
 } trial;
 
 enum { LONG = 1000 };
