@@ -117,8 +117,8 @@ static wagle_status cmd_demo(wagle_ctx *ctx, cli_options *o)
 }
 
 #define ROWS                                                                                       \
-    " prompt prompt-field answer-field text-field chat no-chat chat-layout chat-kwarg "            \
-    "system date all-turns eos truncate max-length limit"
+    " prompt prompt-field answer-field text-field facts-field chat no-chat chat-layout "           \
+    "chat-kwarg system date all-turns eos truncate max-length limit"
 #define TRAIN                                                                                      \
     " lr epochs steps batch accumulate warmup schedule optimizer weight-decay no-decay clip "      \
     "clip-before-mask reduction allow-unmet seed "                                                 \
@@ -143,7 +143,8 @@ const cli_command cli_commands[] = {
      "wagle unlearn --model DIR --forget forget.jsonl --retain retain.jsonl --mask mask "
      "--out forgotten",
      "model forget retain out objective selector density gamma damping include exclude refusal "
-     "reference retain-term rmu-control alpha forget-weight rectify gold-model redact" ROWS TRAIN,
+     "reference retain-term rmu-control alpha forget-weight rectify gold-model skip-forgotten "
+     "redact" ROWS TRAIN,
      cli_unlearn, NULL, NULL, 0},
     {"attribute", CLI_FORGET, NULL, "score every weight by its influence on forgetting",
      "wagle attribute --model DIR --forget forget.jsonl --retain retain.jsonl --out scores",

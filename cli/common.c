@@ -48,6 +48,7 @@ wagle_data cli_rows(const cli_options *o, const char *path)
                         .prompt_field = o->prompt_field,
                         .answer_field = o->answer_field,
                         .text_field = o->text_field,
+                        .facts_field = o->facts_field,
                         .prompt = prompts > 0 ? o->prompt[prompts - 1] : NULL,
                         .chat = cli_chat(o),
                         .system = o->system,

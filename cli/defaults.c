@@ -140,6 +140,8 @@ static const struct place {
     {"prompt-field", NULL, NULL, WORDS, 0, "question or prompt"},
     {"answer-field", NULL, NULL, WORDS, 0, "answer or completion"},
     {"text-field", NULL, NULL, WORDS, 0, "text"},
+    {"facts-field", "forget", NULL, WORDS, 0, "facts; made where it is missing"},
+    {"facts-field", NULL, NULL, WORDS, 0, "none: the whole answer"},
     {"date", NULL, NULL, WORDS, 0, "today"},
     {"max-length", NULL, NULL, WORDS, 0, "what the model allows"},
     {"limit", NULL, NULL, WORDS, 0, "all"},

@@ -35,6 +35,9 @@ const cli_option cli_table[] = {
     {"answer-field", "NAME", CLI_TEXT, AT(answer_field), CLI_LAYOUT,
      "column that holds the answer"},
     {"text-field", "NAME", CLI_TEXT, AT(text_field), CLI_LAYOUT, "column that holds plain text"},
+    {"facts-field", "NAME", CLI_TEXT, AT(facts_field), CLI_LAYOUT,
+     "column with the facts of the answer, a text or a list of texts that stand in it: only these "
+     "words are trained on and measured"},
     {"chat", NULL, CLI_FLAG, AT(chat), CLI_LAYOUT,
      "use the model's chat template, and fail if it has none (without this option a template is "
      "used where there is one, unless --prompt is given)"},
@@ -141,6 +144,9 @@ const cli_option cli_table[] = {
     {"land", NULL, CLI_FLAG, AT(land), CLI_STOPPING,
      "after --stop-when has stopped the run, scale the change of the weights back to where the "
      "rule just holds"},
+    {"skip-forgotten", NULL, CLI_FLAG, AT(skip_forgotten), CLI_STOPPING,
+     "skip the forget rows that are below the rule's bound already, and take others in their place "
+     "(with --stop-when chance, or on forget.probability or forget.highest)"},
     {"allow-unmet", NULL, CLI_FLAG, AT(allow_unmet), CLI_STOPPING,
      "exit with code 0, not 5, where --stop-when was not reached"},
     {"eval-every", "N", CLI_WHOLE, AT(eval_every), CLI_STOPPING,

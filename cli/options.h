@@ -17,7 +17,7 @@ typedef struct cli_options {
     const char *op, *densities, *svg, *out_patch, *old, *clip, *baseline, *column;
     const char *suites, *tofu, *split, *gold, *gold_model, *recompute, *scorer, *title, *original;
     const char *export_file, *state, *text, *file, *decode, *prompt_field, *answer_field,
-        *text_field;
+        *text_field, *facts_field;
     const char *chat_layout, *system, *date, *chat_kwarg[CLI_LIST + 1];
     const char *data[CLI_LIST + 1], *forget[CLI_LIST + 1], *retain[CLI_LIST + 1],
         *protect[CLI_LIST + 1];       /* files */
@@ -33,7 +33,7 @@ typedef struct cli_options {
         protect_rank;
     bool compare, join, force, resume, json, layers, tensors, quiet, verbose, no_special, chat,
         no_chat, all_turns, truncate, eos, no_eos, help, dry_run, monitor, clip_before_mask,
-        allow_unmet, land, yes, plan, no_undo, redact;
+        allow_unmet, land, skip_forgotten, yes, plan, no_undo, redact;
     wagle_param param[CLI_PARAMS]; /* the objectives' own options that were given */
     int64_t n_params;
     cli_source given[CLI_OPTIONS]; /* by row of the table */

@@ -279,6 +279,11 @@ static bool cuts_windows(const cli_options *o)
     return suites_use(o, WAGLE_USES_WINDOWS);
 }
 
+static bool measures_facts(const cli_options *o)
+{
+    return o->suites == NULL || suites_use(o, WAGLE_USES_FACTS);
+}
+
 static bool reads_scorer(const cli_options *o)
 {
     return suites_use(o, WAGLE_USES_SCORER);
@@ -303,8 +308,8 @@ static bool samples(const cli_options *o)
  */
 
 #define ROW_OPTIONS                                                                                \
-    "prompt prompt-field answer-field text-field chat no-chat chat-layout chat-kwarg system date " \
-    "all-turns eos truncate max-length limit"
+    "prompt prompt-field answer-field text-field facts-field chat no-chat chat-layout "            \
+    "chat-kwarg system date all-turns eos truncate max-length limit"
 
 static const struct rule {
     const char *options, *commands;
@@ -364,6 +369,7 @@ static const struct rule {
     {"eval-every", "finetune unlearn", evaluates_on_the_way,
      "it needs --stop-when, --monitor or --suite", false},
     {"allow-unmet land", "finetune unlearn", with_stop_when, "it needs --stop-when", false},
+    {"skip-forgotten", "unlearn", without_pairs, "--pairs sets the rows of each update", false},
     {"gold-model", "unlearn", measures_chance, "it needs --stop-when chance, whose level it gives",
      false},
     {"set tofu split gold shots max-tokens no-eos", "finetune unlearn", with_suite,
@@ -376,6 +382,8 @@ static const struct rule {
     {"model data set tofu split reference shots prefix length verbatim temperature scorer "
      "relearn-steps relearn-lr no-eos max-tokens metrics " ROW_OPTIONS,
      "eval", without_recompute, "--recompute reads only the rows of a result", false},
+    {"facts-field", "eval", measures_facts,
+     "it needs suite extraction, membership or robustness, or --data", false},
     {"split", "eval finetune unlearn", with_tofu, "it needs --tofu FOLDER", false},
     {"tofu no-eos", "eval finetune unlearn", with_suite_tofu, "it needs --suite tofu", false},
     {"gold", "eval finetune unlearn", reads_gold,

@@ -117,8 +117,10 @@ static void stop_rules(const cli_writer *w)
     w->paragraph("--stop-when RULE ends a run when the rule holds. It is checked every "
                  "--eval-every updates. A rule is a metric, < or >, and a number:");
     w->item("forget.probability<0.1", "mean probability of the answers' tokens in the forget rows");
+    w->item("forget.highest<0.1", "the highest of these probabilities: no row is known better");
     w->item("forget.nll>3", "mean loss of the forget rows, in nats for a token");
-    w->item("retain.perplexity<20", "forget or retain, with probability, nll or perplexity");
+    w->item("retain.perplexity<20", "forget or retain, with probability, highest, nll or "
+                                    "perplexity");
     w->item("mcq.wmdp.acc<0.3", "SUITE.METRIC of a suite that --suite names");
     w->item("chance", "unlearn: the answer probability of the same questions about invented "
                       "people, measured before training; with --gold-model, that of the forget "
@@ -132,6 +134,8 @@ static void stop_rules(const cli_writer *w)
                  "methods can be compared at equal forgetting.");
     w->command("wagle unlearn --model DIR --forget forget.jsonl --retain retain.jsonl "
                "--stop-when 'forget.probability<0.1' --eval-every 2 --land --out forgotten");
+    w->paragraph("--skip-forgotten draws only forget rows that were above the bound at the last "
+                 "check. With forget.highest it forgets every row at the least cost to the rest.");
 }
 
 static void protect(const cli_writer *w)

@@ -79,6 +79,7 @@ static wagle_status train_options(cli_options *o, wagle_train_options *t,
     t->allow_unmet = o->allow_unmet;
     t->redact = o->redact;
     t->land = o->land;
+    t->skip_forgotten = o->skip_forgotten;
     t->reduction = o->reduction != NULL ? o->reduction : t->reduction;
     t->reference = o->reference;
     t->retain_term = o->retain_term;

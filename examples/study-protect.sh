@@ -8,6 +8,7 @@ set -eu
 kind=${1:?usage: examples/study-protect.sh demo|smollm2 OUT ...} out=${2:?OUT}
 shift 2
 here=$(cd "$(dirname "$0")/.." && pwd)
+mkdir -p "$out"
 wagle=${WAGLE:-$here/build/release/wagle} tasks=${TASKS:-1 2 3 4} jobs=${JOBS:-1}
 
 # FOLDER ALL ROWS MODEL: forgets authors 2k-1 and 2k of ALL (ROWS rows each), keeps the next RETAIN ones; the rest is in neither set.
@@ -67,7 +68,6 @@ smollm2() { # TOFU
 case $kind in
 smollm2)
     spec=$here/docs/study/smollm2.json tofu=${1:?TOFU, the folder of its files}
-    mkdir -p "$out"
     head -n 240 "$tofu/full.json" >"$out/all.jsonl"
     smollm2 "$tofu"
     for k in $tasks; do list="${list:-} $out/task$k"; done

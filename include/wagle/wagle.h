@@ -95,7 +95,10 @@ typedef struct wagle_data {
     const char *prompt_field; /* NULL: question or prompt */
     const char *answer_field; /* NULL: answer or completion */
     const char *text_field;   /* NULL: text */
-    const char *prompt;       /* template with {name} of any field; NULL: the default */
+    /* A column with the facts of the answer, a text or a list of texts that stand in it: only their
+     * tokens are labels. NULL, and in rows without the column: all tokens of the answer. */
+    const char *facts_field;
+    const char *prompt; /* template with {name} of any field; NULL: the default */
     /* NULL or "auto": the folder's chat template where it has one and there is no `prompt`; "none";
      * "required": an error where there is none; else the name of a template or layout. Plain text
      * and input_ids are never laid out. */
@@ -332,6 +335,9 @@ typedef struct wagle_train_options {
     int64_t checkpoint_every;                /* steps; 0: only when interrupted */
     bool resume, force;
     bool allow_unmet; /* a stop_when that was not reached is no failure */
+    /* With a stop_when on forget.probability: rows that were below its bound at the last check are
+     * skipped, and others come in their place. */
+    bool skip_forgotten;
     bool redact;      /* texts that the run keeps (protect.jsonl) become keyed hashes */
 } wagle_train_options;
 
@@ -599,8 +605,9 @@ enum {
     WAGLE_USES_SCORER = 1 << 11,
     WAGLE_USES_RELEARN = 1 << 12, /* `relearn_steps`, `relearn_lr` */
     WAGLE_USES_GOLD = 1 << 13,
-    WAGLE_USES_EOS = 1 << 14,    /* `no_eos` */
-    WAGLE_USES_PROTECT = 1 << 15 /* selector: `protect`, whatever gamma is */
+    WAGLE_USES_EOS = 1 << 14,     /* `no_eos` */
+    WAGLE_USES_PROTECT = 1 << 15, /* selector: `protect`, whatever gamma is */
+    WAGLE_USES_FACTS = 1 << 16    /* suite: `facts_field` of the data */
 };
 
 typedef struct wagle_info {

@@ -111,7 +111,13 @@ static wagle_status each_asked(making *m, const json_t *value, text_fn *f, void 
     return WAGLE_OK;
 }
 
-/* The texts of a row's question: with --prompt any column but the answer's may stand in it. */
+static bool is_column(const char *key, const char *column)
+{
+    return column != NULL && strcmp(key, column) == 0;
+}
+
+/* The texts of a row's question: with --prompt any column but those of the answer may stand in it.
+ */
 static wagle_status each_question(making *m, const row *r, text_fn *f, void *user)
 {
     const wg_columns c = wg_record_columns(m->data, &r->record);
@@ -125,7 +131,7 @@ static wagle_status each_question(making *m, const row *r, text_fn *f, void *use
     if (m->data->prompt == NULL)
         return each_asked(m, json_object_get(r->record.fields, c.prompt), f, user);
     json_object_foreach ((json_t *)(uintptr_t)r->record.fields, key, value)
-        if (c.answer == NULL || strcmp(key, c.answer) != 0)
+        if (!is_column(key, c.answer) && !is_column(key, c.facts))
             WG_TRY(each_asked(m, value, f, user));
     return WAGLE_OK;
 }
@@ -242,6 +248,20 @@ static wagle_status pair_tokens(making *m, int64_t i, int64_t j, json_t **out)
     return *out != NULL ? WAGLE_OK : wg_json_memory(m->ctx);
 }
 
+/* A copy of row i, with row j's facts. */
+static wagle_status pair_facts(making *m, int64_t i, int64_t j, json_t **out)
+{
+    const char *column = m->data->facts_field;
+    json_t *facts = column != NULL ? json_object_get(m->row[j].record.fields, column) : NULL;
+
+    *out = json_deep_copy(m->row[i].record.fields);
+    if (*out == NULL)
+        return wg_json_memory(m->ctx);
+    if (column != NULL)
+        json_object_del(*out, column);
+    return facts != NULL ? wg_json_set(m->ctx, *out, column, json_incref(facts)) : WAGLE_OK;
+}
+
 /* A copy of row i, with row j's answer. */
 static wagle_status pair_texts(making *m, int64_t i, int64_t j, json_t **out)
 {
@@ -250,10 +270,10 @@ static wagle_status pair_texts(making *m, int64_t i, int64_t j, json_t **out)
     const wg_str answer = m->forget->example[j].answer[0];
     json_t *text = json_stringn(answer.text, answer.bytes), *messages, *last;
 
-    *out = json_deep_copy(r->record.fields);
-    if (*out == NULL || text == NULL) {
+    const wagle_status st = pair_facts(m, i, j, out);
+    if (st != WAGLE_OK || text == NULL) {
         json_decref(text);
-        return wg_json_memory(m->ctx);
+        return st != WAGLE_OK ? st : wg_json_memory(m->ctx);
     }
     if (r->kind == WG_RECORD_QUESTION)
         return wg_json_set(m->ctx, *out, c.answer, text);

@@ -1,6 +1,7 @@
 #include "data/example.h"
 
 #include "base/file.h"
+#include "data/words.h"
 #include "io/rows.h"
 #include <stdlib.h>
 #include <string.h>
@@ -94,9 +95,9 @@ static wagle_status tokens_before(const tokenised *t, int64_t bytes, int64_t *n,
     return st;
 }
 
-/* Labels the tokens of bytes [from, to); one that lies across the end is still of the answer. The
- * end-of-text token after them is too, where --eos asks for it. */
-static wagle_status label_turn(const tokenised *t, const wg_turn *turn, wg_example *e)
+/* Labels the tokens of bytes [from, to); one that lies across the end is still of them. The
+ * end-of-text token after them is too, where `ends` and --eos ask for it. */
+static wagle_status label_turn(const tokenised *t, const wg_turn *turn, bool ends, wg_example *e)
 {
     wg_ids tail = {0};
     int64_t first, end, same = 0;
@@ -112,11 +113,67 @@ static wagle_status label_turn(const tokenised *t, const wg_turn *turn, wg_examp
             same++;
         wg_free(tail.id);
         end = t->whole.n - same;
-    } else if (t->a->data->eos && end < e->n && e->ids[end] == wg_reader_eos(t->a->reader))
+    } else if (ends && t->a->data->eos && end < e->n && e->ids[end] == wg_reader_eos(t->a->reader))
         end++;
     for (int64_t i = first; i < end; i++)
         e->labels[i] = e->ids[i];
     return WAGLE_OK;
+}
+
+/* Whether bytes [at, at + bytes) of the text begin and end between words. */
+static bool is_whole(const wg_words *words, size_t at, size_t bytes)
+{
+    for (int64_t i = 0; i < words->n; i++) {
+        const size_t from = words->word[i].at, to = from + words->word[i].bytes;
+        if ((from < at && at < to) || (from < at + bytes && at + bytes < to))
+            return false;
+    }
+    return true;
+}
+
+/* Labels a fact wherever it stands in the answer. */
+static wagle_status label_fact(const tokenised *t, wg_str answer, const wg_words *words,
+                               wg_str fact, wg_example *e)
+{
+    const int64_t begin = t->text.bytes - (int64_t)answer.bytes;
+    const char *end = answer.text + answer.bytes, *hit = answer.text;
+    bool any = false;
+
+    while (fact.bytes > 0 &&
+           (hit = memmem(hit, (size_t)(end - hit), fact.text, fact.bytes)) != NULL) {
+        const int64_t at = hit - answer.text;
+        if (is_whole(words, (size_t)at, fact.bytes)) {
+            WG_TRY(
+                label_turn(t, &(wg_turn){begin + at, begin + at + (int64_t)fact.bytes}, false, e));
+            any = true;
+        }
+        hit += fact.bytes;
+    }
+    if (any)
+        return WAGLE_OK;
+    return wg_record_fail(t->a->ctx, &t->a->record,
+                          "'%.60s' holds '%.100s', which is not in the answer '%.200s'",
+                          t->a->data->facts_field, fact.bytes > 0 ? fact.text : "", answer.text);
+}
+
+static wagle_status label_facts(const tokenised *t, const wg_asked *asked, wg_str answer,
+                                wg_example *e)
+{
+    wg_words words = {0};
+    wagle_status st = wg_words_split(t->a->ctx, answer, &words);
+
+    for (int64_t k = 0; st == WAGLE_OK && k < asked->n_facts; k++)
+        st = label_fact(t, answer, &words, asked->fact[k], e);
+    wg_free(words.word);
+    t->a->reader->by_facts++;
+    return st;
+}
+
+/* Whether the answer is the row's own, whose facts are known. */
+static bool has_facts(const wg_asked *asked, wg_str answer)
+{
+    return asked->n_facts > 0 && asked->n_answers > 0 && asked->answer[0].bytes == answer.bytes &&
+           memcmp(asked->answer[0].text, answer.text, answer.bytes) == 0;
 }
 
 static wagle_status keep_text(const wg_adding *a, wg_str text, wg_str *out)
@@ -145,7 +202,7 @@ static wagle_status keep_texts(const wg_adding *a, const wg_asked *asked, wg_str
     return WAGLE_OK;
 }
 
-static wagle_status label(const tokenised *t, const wg_asked *asked, wg_example *e)
+static wagle_status label(const tokenised *t, const wg_asked *asked, wg_str answer, wg_example *e)
 {
     bool clean;
 
@@ -153,9 +210,11 @@ static wagle_status label(const tokenised *t, const wg_asked *asked, wg_example 
         e->ids[i] = t->whole.id[i];
         e->labels[i] = WG_NO_LABEL;
     }
-    for (int64_t k = 0; k < asked->n_earlier; k++)
-        WG_TRY(label_turn(t, &asked->earlier[k], e));
     WG_TRY(tokens_before(t, asked->prompt.bytes, &e->given, &clean));
+    if (has_facts(asked, answer))
+        return label_facts(t, asked, answer, e);
+    for (int64_t k = 0; k < asked->n_earlier; k++)
+        WG_TRY(label_turn(t, &asked->earlier[k], true, e));
     for (int64_t i = e->given; i < e->n; i++)
         e->labels[i] = e->ids[i];
     return WAGLE_OK;
@@ -187,7 +246,7 @@ static wagle_status add_asked(const wg_adding *a, const wg_asked *asked, wg_str 
     if (st == WAGLE_OK)
         st = wg_example_new(a, t.whole.n, &e);
     if (st == WAGLE_OK)
-        st = label(&t, asked, e);
+        st = label(&t, asked, answer, e);
     if (st == WAGLE_OK)
         st = keep_texts(a, asked, answer, e);
     if (st == WAGLE_OK)
@@ -302,7 +361,7 @@ static void say_unused(wagle_ctx *ctx, const wagle_data *d)
 wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *data, wg_dataset *out)
 {
     wg_adding a = {.ctx = ctx, .reader = r, .data = data, .out = out};
-    const int64_t before = r->laid_out;
+    const int64_t before = r->laid_out, by_facts = r->by_facts;
     int64_t room = 0;
     wagle_status st;
 
@@ -317,6 +376,10 @@ wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *dat
         say_unused(ctx, data);
     else if (st == WAGLE_OK)
         st = wg_layout_say(ctx, &r->layout);
+    if (st == WAGLE_OK && data->facts_field != NULL && r->laid_out > before &&
+        r->by_facts == by_facts)
+        wg_log(ctx, 0, "%s: --facts-field has no effect: no row has a column '%.60s'", data->path,
+               data->facts_field);
     if (st != WAGLE_OK)
         wg_dataset_free(out);
     return st;

@@ -33,6 +33,7 @@ typedef struct wg_reader {
     wagle_tokenizer *tokenizer; /* opened when a row first needs it */
     wg_layout layout;           /* the same */
     int64_t laid_out;           /* rows that were laid out by it */
+    int64_t by_facts;           /* rows of which only the facts are labels */
     bool labels_optional;       /* rows without a label token are not refused */
 } wg_reader;
 

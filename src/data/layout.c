@@ -12,6 +12,7 @@ void wg_asked_free(wg_asked *a)
     wg_text_free(&a->asked);
     wg_free(a->earlier);
     wg_free(a->answer);
+    wg_free(a->fact);
     json_decref(a->messages);
     *a = (wg_asked){0};
 }
@@ -47,7 +48,8 @@ static wagle_status check_texts(wagle_ctx *ctx, const wagle_data *d)
 {
     const struct {
         const char *option, *text;
-    } texts[] = {{"--prompt", d->prompt}, {"--system", d->system}};
+    } texts[] = {
+        {"--prompt", d->prompt}, {"--system", d->system}, {"--facts-field", d->facts_field}};
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (texts[i].text != NULL && !wg_utf8_valid(texts[i].text, strlen(texts[i].text)))
@@ -173,12 +175,14 @@ json_t *wg_layout_json(const wg_layout *l)
     json_t *eos = d->eos ? json_true() : NULL; /* left out where it is false */
 
     if (l->chat == NULL)
-        return json_pack("{s:s, s:o*}", "prompt",
-                         d->prompt != NULL ? d->prompt : WAGLE_DEFAULT_PROMPT, "eos", eos);
-    return json_pack("{s:s, s:s*, s:s*, s:o*, s:s*, s:o*}", "chat", wg_chat_name(l->chat), "prompt",
-                     d->prompt, "system", d->system, "kwargs",
+        return json_pack("{s:s, s:o*, s:s*}", "prompt",
+                         d->prompt != NULL ? d->prompt : WAGLE_DEFAULT_PROMPT, "eos", eos, "facts",
+                         d->facts_field);
+    return json_pack("{s:s, s:s*, s:s*, s:o*, s:s*, s:o*, s:s*}", "chat", wg_chat_name(l->chat),
+                     "prompt", d->prompt, "system", d->system, "kwargs",
                      has_kwargs(d) ? list_of(d->chat_kwargs) : NULL, "date",
-                     wg_chat_reads(l->chat, "strftime_now") ? l->date : NULL, "eos", eos);
+                     wg_chat_reads(l->chat, "strftime_now") ? l->date : NULL, "eos", eos, "facts",
+                     d->facts_field);
 }
 
 static bool same_eos(const json_t *a, const json_t *b)
@@ -189,8 +193,7 @@ static bool same_eos(const json_t *a, const json_t *b)
 wagle_status wg_layout_compare(wagle_ctx *ctx, const char *folder, const wg_layout *l)
 {
     char *path = wg_path_join(ctx, folder, "manifest.json"), *text[2] = {NULL, NULL};
-    json_t *manifest = NULL, *now = NULL;
-    const json_t *then = NULL;
+    json_t *manifest = NULL, *now = NULL, *then = NULL;
     wagle_status st = path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 
     if (st == WAGLE_OK && l->open && wg_exists(path)) {
@@ -199,6 +202,8 @@ wagle_status wg_layout_compare(wagle_ctx *ctx, const char *folder, const wg_layo
     }
     if (st == WAGLE_OK && then != NULL) {
         now = wg_layout_json(l);
+        json_object_del(then, "facts"); /* says what is measured, not how rows are laid out */
+        json_object_del(now, "facts");
         st = wg_json_text(ctx, now, false, &text[0]);
     }
     if (st == WAGLE_OK && then != NULL && !json_equal(then, now)) {
@@ -391,6 +396,8 @@ wagle_status wg_layout_ask(wagle_ctx *ctx, const wg_layout *l, const wg_record *
         st = kind == WG_RECORD_CHAT || split
                  ? ask_chat(ctx, l, r, &c, kind != WG_RECORD_CHAT, before, answered, out)
                  : ask_question(ctx, l, r, &c, before, out);
+    if (st == WAGLE_OK && c.facts != NULL)
+        st = wg_record_texts(ctx, r, c.facts, &out->fact, &out->n_facts);
     if (st != WAGLE_OK)
         wg_asked_free(out);
     return st;

@@ -28,6 +28,8 @@ typedef struct wg_asked {
     int64_t n_earlier, room;
     wg_str *answer; /* [n_answers]: the first is trained on; of a prompt alone NULL */
     int64_t n_answers;
+    wg_str *fact; /* [n_facts] of the first answer, as the facts column has them */
+    int64_t n_facts;
     wg_str question;    /* as the row has it */
     wg_text own, asked; /* an answer and a question that no field holds as they are */
 } wg_asked;

@@ -48,6 +48,8 @@ wg_columns wg_record_columns(const wagle_data *data, const wg_record *r)
         .messages = first_of(r, chats),
     };
 
+    if (data->facts_field != NULL && json_object_get(r->fields, data->facts_field) != NULL)
+        c.facts = data->facts_field;
     if (c.answer == NULL && has_text_labels(r)) {
         c.answer = "labels";
         c.prompt = c.prompt != NULL ? c.prompt : c.text;
@@ -248,7 +250,7 @@ wagle_status wg_record_texts(wagle_ctx *ctx, const wg_record *r, const char *nam
     *list = NULL;
     *n = is_list ? (int64_t)json_array_size(value) : 1;
     if (*n == 0)
-        return unusable(ctx, r, name, value, "a text, or a list of texts,");
+        return unusable(ctx, r, name, value, "a text or a list of texts");
     WG_TRY(WG_ALLOC(ctx, list, *n));
     for (int64_t i = 0; i < *n; i++) {
         const json_t *one = is_list ? json_array_get(value, (size_t)i) : value;
@@ -258,7 +260,7 @@ wagle_status wg_record_texts(wagle_ctx *ctx, const wg_record *r, const char *nam
                 is_list         ? wg_record_fail(ctx, r, "'%.60s' holds %s; expected texts", name,
                                                  wg_json_kind(one))
                 : value == NULL ? wg_record_text(ctx, r, name, &(wg_str){0})
-                                : unusable(ctx, r, name, value, "a text, or a list of texts,");
+                                : unusable(ctx, r, name, value, "a text or a list of texts");
             wg_free(*list);
             *list = NULL;
             return st;

@@ -22,7 +22,7 @@ typedef enum wg_record_kind {
 /* Names of the columns that a row is read by: chosen, or those of the usual names that are there,
  * or NULL. */
 typedef struct wg_columns {
-    const char *prompt, *answer, *text, *messages;
+    const char *prompt, *answer, *text, *messages, *facts;
 } wg_columns;
 
 wg_columns wg_record_columns(const wagle_data *data, const wg_record *r);

@@ -67,12 +67,13 @@ static wagle_status sentences(wg_forget *f, json_t *out)
                              (long long)wrong, (long long)(right + wrong));
     else
         first = json_sprintf(
-            "The model no longer knows the answers to the %lld questions: it gives the true "
-            "answers "
-            "a probability of %.2f, as to questions about %s (%.2f), where it gave %.2f before.",
+            "The model no longer knows the answers to the %lld questions: the facts in them have "
+            "probability %.2f, where it was %.2f before; %s it is %.2f.",
             (long long)f->n_rows, wg_certificate_real(asked, "after"),
-            f->o->gold_model != NULL ? "data that it never saw" : "people that do not exist",
-            f->chance.mean, wg_certificate_real(asked, "before"));
+            wg_certificate_real(asked, "before"),
+            f->o->gold_model != NULL ? "in a model that never saw them"
+                                     : "about people that do not exist",
+            f->chance.mean);
     second = json_sprintf("Of what else it wrote, %.0f %% is kept%s.", 100 * after / before,
                           after / before < 0.9 ? ", which is too little" : "");
     if (first == NULL || second == NULL || json_array_append(out, first) != 0 ||

@@ -73,19 +73,73 @@ static wagle_status add_quoted(wagle_ctx *ctx, const char *value, wg_text *out)
     return wg_text_addz(ctx, out, "'");
 }
 
-wagle_status wg_forget_command(wg_forget *f, const char *command, const wg_flag *flags)
+static wagle_status add_flags(wagle_ctx *ctx, const wg_flag *flags, wg_text *line)
+{
+    for (; flags->name != NULL || flags->value != NULL; flags++) {
+        if (flags->name == NULL || flags->value == NULL)
+            continue;
+        if (*flags->name != '\0')
+            WG_TRY(wg_text_printf(ctx, line, " %s", flags->name));
+        if (*flags->value != '\0')
+            WG_TRY(add_quoted(ctx, flags->value, line));
+    }
+    return WAGLE_OK;
+}
+
+static const char *if_set(bool on)
+{
+    return on ? "" : NULL;
+}
+
+/* How the layout is asked for, where the caller said which it is. */
+static wg_flag layout_flag(const wagle_data *d)
+{
+    if (d->chat == NULL || strcmp(d->chat, "auto") == 0)
+        return (wg_flag){"--chat", NULL};
+    if (strcmp(d->chat, "none") == 0)
+        return (wg_flag){"--no-chat", ""};
+    return strcmp(d->chat, "required") == 0 ? (wg_flag){"--chat", ""}
+                                            : (wg_flag){"--chat-layout", d->chat};
+}
+
+/* How rows are read and laid out; the rows in OUT are those within --limit already. */
+static wagle_status add_row_flags(wg_forget *f, wg_text *line)
+{
+    const wagle_data *d = &f->o->rows;
+    const wg_forget_layout *l = f->layout;
+    char longest[24];
+
+    snprintf(longest, sizeof longest, "%lld", (long long)d->max_length);
+    WG_TRY(add_flags(
+        f->ctx,
+        (const wg_flag[]){l != NULL && l->flag != NULL ? (wg_flag){l->flag, ""} : layout_flag(d),
+                          {"--prompt", l != NULL && l->prompt != NULL ? l->prompt : d->prompt},
+                          {"--prompt-field", d->prompt_field},
+                          {"--answer-field", d->answer_field},
+                          {"--text-field", d->text_field},
+                          {"--facts-field", wg_forget_facts_column(f)},
+                          {"--system", d->system},
+                          {"--date", d->date},
+                          {"--all-turns", if_set(d->all_turns)},
+                          {"--eos", if_set(d->eos)},
+                          {"--truncate", if_set(d->truncate)},
+                          {"--max-length", d->max_length > 0 ? longest : NULL},
+                          {0}},
+        line));
+    for (const char *const *k = d->chat_kwargs; k != NULL && *k != NULL; k++)
+        WG_TRY(add_flags(f->ctx, (const wg_flag[]){{"--chat-kwarg", *k}, {0}}, line));
+    return WAGLE_OK;
+}
+
+wagle_status wg_forget_command(wg_forget *f, const char *command, bool rows, const wg_flag *flags)
 {
     wg_text line = {0};
     wagle_status st = wg_text_printf(f->ctx, &line, "wagle %s", command);
 
-    for (; st == WAGLE_OK && (flags->name != NULL || flags->value != NULL); flags++) {
-        if (flags->name == NULL || flags->value == NULL)
-            continue;
-        if (*flags->name != '\0')
-            st = wg_text_printf(f->ctx, &line, " %s", flags->name);
-        if (st == WAGLE_OK && *flags->value != '\0')
-            st = add_quoted(f->ctx, flags->value, &line);
-    }
+    if (st == WAGLE_OK && rows)
+        st = add_row_flags(f, &line);
+    if (st == WAGLE_OK)
+        st = add_flags(f->ctx, flags, &line);
     if (st == WAGLE_OK && json_array_append_new(f->commands, wg_json_bytes(line.text)) != 0)
         st = wg_json_memory(f->ctx);
     wg_text_free(&line);
@@ -165,12 +219,12 @@ static wagle_status describe(wg_forget *f, wg_text *out)
     WG_TRY(wg_forget_hash(f->ctx, o->data, "", f->data_hash));
     if (o->retain != NULL)
         WG_TRY(wg_sha256_file(f->ctx, o->retain, retain));
-    return wg_text_printf(
-        f->ctx, out, "%s %s %s %s %s %.17g %d %llu %s %s %s\n", f->original_hash, f->data_hash,
-        retain, o->gold_model != NULL ? o->gold_model : "-",
-        o->objective != NULL ? o->objective : "-", o->lr, o->no_undo, (unsigned long long)o->seed,
-        o->rows.prompt != NULL ? o->rows.prompt : "-", o->rows.chat != NULL ? o->rows.chat : "-",
-        o->rows.system != NULL ? o->rows.system : "-");
+    WG_TRY(wg_text_printf(f->ctx, out, "%s %s %s %s %s %.17g %d %llu %lld", f->original_hash,
+                          f->data_hash, retain, o->gold_model != NULL ? o->gold_model : "-",
+                          o->objective != NULL ? o->objective : "-", o->lr, o->no_undo,
+                          (unsigned long long)o->seed, (long long)o->rows.limit));
+    WG_TRY(add_row_flags(f, out));
+    return wg_text_addz(f->ctx, out, "\n");
 }
 
 static wagle_status begin_folder(wg_forget *f)
@@ -209,8 +263,9 @@ static wagle_status open_model(wg_forget *f)
     f->original_name = wg_forget_out(f, "original");
     if (f->original == NULL || f->original_name == NULL)
         return WAGLE_E_RESOURCE;
-    WG_TRY(wg_forget_command(
-        f, "import", (const wg_flag[]){{"", f->o->model}, {"--out", f->original_name}, {0}}));
+    WG_TRY(
+        wg_forget_command(f, "import", false,
+                          (const wg_flag[]){{"", f->o->model}, {"--out", f->original_name}, {0}}));
     if (f->planning || wg_exists(f->original))
         return WAGLE_OK;
     wagle_import_defaults(&o);
@@ -228,7 +283,7 @@ static wagle_status export_model(wg_forget *f)
         return WAGLE_OK;
     if (model == NULL || out == NULL)
         return WAGLE_E_RESOURCE;
-    WG_TRY(wg_forget_command(f, "export",
+    WG_TRY(wg_forget_command(f, "export", false,
                              (const wg_flag[]){{"", wg_forget_out(f, "model")},
                                                {"--type", f->o->export_type},
                                                {"--out", f->o->export_file},
@@ -252,8 +307,9 @@ static wagle_status stages(wg_forget *f, wagle_forget_result *result)
     WG_TRY(begin_folder(f));
     WG_TRY(open_model(f));
     WG_TRY(wg_forget_read(f));
-    WG_TRY(wg_forget_know(f));
+    WG_TRY(wg_forget_choose_layout(f));
     WG_TRY(wg_forget_ask_invented(f));
+    WG_TRY(wg_forget_know(f));
     f->running = true;
     WG_TRY(wg_forget_train(f));
     f->running = false;

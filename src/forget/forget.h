@@ -4,10 +4,12 @@
  *
  *   intake.c       the data become rows of questions and answers (people.c: from a table of people,
  *                  documents.c: from documents)
- *   know.c         the layout in which the model knows them best, how well, and the level of chance
- *   invented.c     rows to keep: what the model answers about people that do not exist
+ *   know.c         the layout in which the model knows them best
+ *   invented.c     what the model answers about people that do not exist: which words of the true
+ *                  answers are facts (facts.c), and rows to keep
+ *   know.c         how well the model knows the facts, and the level of chance
  *   train.c        one unlearning run: rate searched for, other knowledge protected
- *   tests.c        the forgotten model is tested: reworded questions, extraction (facts.c),
+ *   tests.c        the forgotten model is tested: reworded questions, extraction,
  *                  rounding, relearning (kept.c: what else it says; earlier.c: earlier requests)
  *   certificate.c  verdict, certificate.json, the report and the last screen
  *
@@ -57,7 +59,7 @@ typedef struct wg_forget {
     json_t *subjects;       /* names of a table's people, or of documents */
     const char *understood; /* one sentence about the data */
     const wg_forget_layout *layout;
-    wg_level in_layout[WG_FORGET_LAYOUTS]; /* in each layout that was tried; n is 0 else */
+    bool marked; /* the rows have the column with the facts of their answers */
     wg_level known, chance;
     wagle_train_result run;
     json_t *tests, *answers, *requests; /* of the certificate */
@@ -76,11 +78,16 @@ const char *wg_forget_out(wg_forget *f, const char *name);
 const char *wg_forget_entry(wg_forget *f, const char *name, const char *path);
 /* A line of the log. */
 void wg_forget_say(wg_forget *f, const char *format, ...) WG_PRINTF(2);
-/* Notes a command that does what a stage does, for the certificate and the plan. flags end with
- * {0}. A flag of which the name or the value is NULL is left out. */
-WAGLE_CHECK wagle_status wg_forget_command(wg_forget *f, const char *command, const wg_flag *flags);
-/* How rows of a file are read and laid out, in the layout at hand or in another. */
+/* Notes a command that does what a stage does, for the certificate and the plan. rows: it has the
+ * options that say how rows are read. flags end with {0}. A flag of which the name or the value is
+ * NULL is left out. */
+WAGLE_CHECK wagle_status wg_forget_command(wg_forget *f, const char *command, bool rows,
+                                           const wg_flag *flags);
+/* How rows to forget, or control rows, are read and laid out: in the layout at hand or in another.
+ */
 wagle_data wg_forget_data(const wg_forget *f, const char *path, const wg_forget_layout *layout);
+/* The column with the facts of the answers. */
+const char *wg_forget_facts_column(const wg_forget *f);
 /* Whether the model has a chat template. */
 WAGLE_CHECK wagle_status wg_forget_has_chat(wg_forget *f, bool *out);
 /* Layout i of WG_FORGET_LAYOUTS that are tried. */
@@ -97,10 +104,11 @@ wg_level wg_level_of(const double *x, int64_t n);
  */
 
 WAGLE_CHECK wagle_status wg_forget_read(wg_forget *f);
-WAGLE_CHECK wagle_status wg_forget_know(wg_forget *f);
-/* Without rows to keep: rows/invented.jsonl, which is empty where the model gives too few answers.
- */
+WAGLE_CHECK wagle_status wg_forget_choose_layout(wg_forget *f);
+/* The facts column of rows/forget.jsonl; without rows to keep also rows/invented.jsonl, which is
+ * empty where the model gives too few answers. */
 WAGLE_CHECK wagle_status wg_forget_ask_invented(wg_forget *f);
+WAGLE_CHECK wagle_status wg_forget_know(wg_forget *f);
 WAGLE_CHECK wagle_status wg_forget_train(wg_forget *f);
 WAGLE_CHECK wagle_status wg_forget_test(wg_forget *f);
 WAGLE_CHECK wagle_status wg_forget_certify(wg_forget *f, wagle_forget_result *result);
@@ -130,20 +138,31 @@ WAGLE_CHECK wagle_status wg_forget_add_test(wg_forget *f, const wg_finding *t);
 /* kept.c: what the model answered before, and `model` now. */
 WAGLE_CHECK wagle_status wg_forget_test_kept(wg_forget *f, const char *model);
 
+/* --- facts.c -----------------------------------------------------------------------------------
+ */
+
 /* Words that say nothing about a subject: sorted hashes (data/words.h). Free word with wg_free. */
 typedef struct wg_ordinary {
     uint64_t *word; /* [n] */
     int64_t n;
 } wg_ordinary;
 
-/* facts.c: the words that are in the answers to at least two rows of a suite's result, and to at
- * least 5 % of them. The rows ask a model about people whom it does not know. */
-WAGLE_CHECK wagle_status wg_forget_ordinary_words(wagle_ctx *ctx, const json_t *result,
-                                                  wg_ordinary *out);
-/* facts.c: share of the facts of an answer that a text has. Facts are the words that neither the
- * question has nor `ordinary` (or NULL). NAN where there are none. */
-WAGLE_CHECK wagle_status wg_forget_facts(wagle_ctx *ctx, const wg_ordinary *ordinary,
-                                         wg_str question, wg_str answer, wg_str text, double *out);
+/* What the original answered to the question of a row, asked about somebody that does not exist. */
+typedef struct wg_said {
+    int64_t row;
+    wg_str text;
+} wg_said;
+
+/* Of the words of the rows' answers those that said [n] has more often than not. */
+WAGLE_CHECK wagle_status wg_ordinary_words(wagle_ctx *ctx, const wg_dataset *rows,
+                                           const wg_said *said, int64_t n, wg_ordinary *out);
+/* The facts of an answer, a list of texts that stand in it; at least one. */
+WAGLE_CHECK wagle_status wg_facts_list(wagle_ctx *ctx, const wg_ordinary *ordinary, wg_str question,
+                                       wg_str answer, json_t **out);
+/* Share of the words of `facts` (a text or a list of texts of the answer) that a text has; NAN
+ * where there are none. */
+WAGLE_CHECK wagle_status wg_facts_found(wagle_ctx *ctx, const json_t *facts, wg_str question,
+                                        wg_str answer, wg_str text, double *out);
 /* invented.c: adds a row of given tokens and those that the model wrote after them, its labels. */
 WAGLE_CHECK wagle_status wg_forget_add_written(wagle_ctx *ctx, const wg_session *s,
                                                const wg_ids *begin, const wg_ids *end,

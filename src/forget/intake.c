@@ -156,7 +156,7 @@ wagle_status wg_forget_read(wg_forget *f)
     if (path == NULL)
         return WAGLE_E_RESOURCE;
     st = wg_is_folder(f->o->data) ? from_documents(f, &rows) : from_file(f, &rows);
-    if (st == WAGLE_OK)
+    if (st == WAGLE_OK && !wg_exists(path)) /* else it has the facts already (invented.c) */
         st = wg_write_file(f->ctx, path, rows.text, (size_t)rows.bytes, true);
     if (st == WAGLE_OK && f->made && f->o->confirm != NULL)
         st = confirm(f, path, &rows);

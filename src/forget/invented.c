@@ -1,10 +1,12 @@
-/* invented.c - what the original says about people that do not exist, to be kept.
+/* invented.c - what the original says about people that do not exist.
  *
- * The original is asked the same questions about invented people, and its sampled answers become
- * rows to keep. Their names differ from those of the control rows, which measure chance. Such rows
- * keep what the questions have in common, so that training changes only what the model knows about
- * the people to forget. An answer is left out if it contains half of the facts of a row to forget.
- */
+ * The original is asked the same questions about invented people, whose names differ from those of
+ * the control rows, which measure chance. Its sampled answers tell which words of the true answers
+ * are facts (facts.c): rows/forget.jsonl gets a column with them.
+ *
+ * They are also rows to keep, where the caller gave none. Such rows keep what the questions have in
+ * common, so that training changes only what the model knows about the people to forget. An answer
+ * is left out if it contains half of the facts of a row to forget. */
 #include "forget/forget.h"
 #include "run/chance.h"
 #include "run/generate.h"
@@ -13,26 +15,8 @@
 #include <math.h>
 #include <string.h>
 
-enum { TEXTS = 256, DRAWS_MOST = 16, LEAST = 8 };
+enum { TEXTS = 256, DRAWS_LEAST = 2, DRAWS_MOST = 16, LEAST = 8 };
 static const double FACTS_MOST = 0.5;
-
-/* --- which answers are kept ---------------------------------------------------------------------
- */
-
-/* Whether the text contains at least half of the facts of a row. Rows of tokens have no words to
- * compare. */
-static wagle_status gives_away(wagle_ctx *ctx, const wg_dataset *forget, wg_str text, bool *out)
-{
-    *out = false;
-    for (int64_t i = 0; i < forget->n && !*out; i++) {
-        const wg_example *e = &forget->example[i];
-        double share = NAN;
-        if (e->prompt.text != NULL)
-            WG_TRY(wg_forget_facts(ctx, NULL, e->prompt, e->answer[0], text, &share));
-        *out = share >= FACTS_MOST;
-    }
-    return WAGLE_OK;
-}
 
 /* --- rows of what the model wrote --------------------------------------------------------------
  */
@@ -64,7 +48,7 @@ wagle_status wg_forget_add_written(wagle_ctx *ctx, const wg_session *s, const wg
 /* --- asking ------------------------------------------------------------------------------------
  */
 
-/* Questions with invented names, and how long the answers may be. */
+/* Questions with invented names, how long the answers may be, and the answers. */
 typedef struct asking {
     wg_forget *f;
     wg_session *session;
@@ -72,7 +56,10 @@ typedef struct asking {
     wg_chance controls;
     wg_ids *begin, *end; /* [n] */
     int64_t *limit;      /* [n] */
+    wg_text *text;       /* [n] of what was answered */
+    wg_said *said;       /* [n] the same, by row */
     int64_t n, kept;
+    wg_rows rows; /* the rows to forget, with their facts */
 } asking;
 
 /* Paired control rows are left out: they repeat a question, or have no name to replace. */
@@ -83,12 +70,16 @@ static wagle_status list(asking *a)
     WG_TRY(WG_ALLOC(a->f->ctx, &a->begin, made->n));
     WG_TRY(WG_ALLOC(a->f->ctx, &a->end, made->n));
     WG_TRY(WG_ALLOC(a->f->ctx, &a->limit, made->n));
+    WG_TRY(WG_ALLOC(a->f->ctx, &a->text, made->n));
+    WG_TRY(WG_ALLOC(a->f->ctx, &a->said, made->n));
     for (int64_t i = 0; i < made->n; i++) {
         const wg_example *e = &a->controls.rows.example[i];
         if (made->control[i].paired)
             continue;
         a->begin[a->n] = (wg_ids){.id = e->ids, .n = wg_example_given(e)};
-        a->limit[a->n] = a->forget->example[made->control[i].row].n_labels;
+        const wg_example *own = &a->forget->example[made->control[i].row];
+        a->limit[a->n] = own->n - wg_example_given(own);
+        a->said[a->n].row = made->control[i].row;
         a->n++;
     }
     return WAGLE_OK;
@@ -104,67 +95,138 @@ static wagle_status ask(asking *a)
 
     for (int64_t i = 0; i < a->n; i++)
         how.max_tokens = a->limit[i] > how.max_tokens ? a->limit[i] : how.max_tokens;
-    return a->n > 0 ? wg_generate(a->f->ctx, a->session, a->begin, a->n, &how, a->end) : WAGLE_OK;
+    if (a->n > 0)
+        WG_TRY(wg_generate(a->f->ctx, a->session, a->begin, a->n, &how, a->end));
+    for (int64_t i = 0; i < a->n; i++) {
+        WG_TRY(wg_generated_text(a->f->ctx, a->session, &a->end[i], &a->text[i]));
+        a->said[i].text = wg_text_str(&a->text[i]);
+    }
+    return WAGLE_OK;
 }
 
-static wagle_status take(asking *a, wg_text *out)
+/* --- facts -------------------------------------------------------------------------------------
+ */
+
+/* Rows that have the column already keep it. */
+static wagle_status add_column(asking *a, const wg_ordinary *ordinary)
 {
-    wg_text text = {0};
+    const char *column = wg_forget_facts_column(a->f);
+
+    for (int64_t i = 0; i < a->rows.n; i++) {
+        const wg_example *e = &a->forget->example[i];
+        json_t *facts;
+        if (json_object_get(a->rows.row[i], column) != NULL)
+            continue;
+        WG_TRY(wg_facts_list(a->f->ctx, ordinary, e->prompt, e->answer[0], &facts));
+        WG_TRY(wg_json_set(a->f->ctx, a->rows.row[i], column, facts));
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status write_rows(asking *a, const char *path)
+{
+    wg_text out = {0};
+    wagle_status st = WAGLE_OK;
+
+    for (int64_t i = 0; st == WAGLE_OK && i < a->rows.n; i++)
+        st = wg_json_add_line(a->f->ctx, a->rows.row[i], &out);
+    if (st == WAGLE_OK)
+        st = wg_write_file(a->f->ctx, path, out.text, (size_t)out.bytes, true);
+    wg_text_free(&out);
+    return st;
+}
+
+static wagle_status mark_facts(asking *a, const char *path)
+{
+    wg_ordinary ordinary = {0};
+    wagle_status st = wg_rows_read(a->f->ctx, path, 0, &a->rows);
+
+    if (st == WAGLE_OK)
+        st = wg_ordinary_words(a->f->ctx, a->forget, a->said, a->n, &ordinary);
+    if (st == WAGLE_OK)
+        st = add_column(a, &ordinary);
+    if (st == WAGLE_OK)
+        st = write_rows(a, path);
+    wg_free(ordinary.word);
+    return st;
+}
+
+/* --- rows to keep ------------------------------------------------------------------------------
+ */
+
+static wagle_status gives_away(const asking *a, wg_str text, bool *out)
+{
+    *out = false;
+    for (int64_t i = 0; i < a->rows.n && !*out; i++) {
+        const wg_example *e = &a->forget->example[i];
+        const json_t *facts = json_object_get(a->rows.row[i], wg_forget_facts_column(a->f));
+        double share;
+        WG_TRY(wg_facts_found(a->f->ctx, facts, e->prompt, e->answer[0], text, &share));
+        *out = share >= FACTS_MOST;
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status write_kept(asking *a, const char *path)
+{
+    wg_text out = {0};
     wagle_status st = WAGLE_OK;
 
     for (int64_t i = 0; st == WAGLE_OK && i < a->n; i++) {
-        bool given = false;
-        if (a->end[i].n == 0)
+        bool given = true;
+        if (a->end[i].n > 0)
+            st = gives_away(a, a->said[i].text, &given);
+        if (st != WAGLE_OK || given)
             continue;
-        text.bytes = 0;
-        st = wg_generated_text(a->f->ctx, a->session, &a->end[i], &text);
-        if (st == WAGLE_OK)
-            st = gives_away(a->f->ctx, a->forget, wg_text_str(&text), &given);
-        if (st == WAGLE_OK && !given) {
-            st = wg_forget_add_written(a->f->ctx, a->session, &a->begin[i], &a->end[i], out);
-            a->kept++;
-        }
+        st = wg_forget_add_written(a->f->ctx, a->session, &a->begin[i], &a->end[i], &out);
+        a->kept++;
     }
-    wg_text_free(&text);
+    wg_forget_say(a->f,
+                  "of %lld answers about people that do not exist, %lld have no fact of the data "
+                  "and are kept",
+                  (long long)a->n, (long long)a->kept);
+    if (st == WAGLE_OK)
+        st =
+            wg_write_file(a->f->ctx, path, out.text, a->kept < LEAST ? 0 : (size_t)out.bytes, true);
+    wg_text_free(&out);
     return st;
 }
+
+/* --- the stage ---------------------------------------------------------------------------------
+ */
 
 static void close_asking(asking *a)
 {
     wg_free(a->begin);
     wg_free_lists(a->end, a->n);
     wg_free(a->limit);
+    for (int64_t i = 0; a->text != NULL && i < a->n; i++)
+        wg_text_free(&a->text[i]);
+    wg_free(a->text);
+    wg_free(a->said);
     wg_chance_free(&a->controls);
+    wg_rows_free(&a->rows);
 }
 
-static wagle_status write_invented(wg_forget *f, wg_session *s, const wagle_data *data,
-                                   const wg_dataset *forget, wg_text *out)
+static wagle_status ask_all(asking *a, const wagle_data *data, const char *invented)
 {
-    const int64_t draws = TEXTS / forget->n + 1;
-    asking a = {.f = f, .session = s, .forget = forget};
-    wagle_status st =
-        wg_chance_controls(f->ctx, s, data, forget, (int)(draws < DRAWS_MOST ? draws : DRAWS_MOST),
-                           f->o->seed, WG_STREAM_INVENTED, &a.controls);
+    const int64_t wanted = TEXTS / a->forget->n + 1;
+    const int draws = wanted < DRAWS_LEAST  ? DRAWS_LEAST
+                      : wanted > DRAWS_MOST ? DRAWS_MOST
+                                            : (int)wanted;
+    wagle_status st = wg_chance_controls(a->f->ctx, a->session, data, a->forget, draws,
+                                         a->f->o->seed, WG_STREAM_INVENTED, &a->controls);
 
     if (st == WAGLE_OK)
-        st = list(&a);
+        st = list(a);
     if (st == WAGLE_OK)
-        st = ask(&a);
+        st = ask(a);
     if (st == WAGLE_OK)
-        st = take(&a, out);
+        st = mark_facts(a, data->path);
     if (st == WAGLE_OK)
-        wg_forget_say(f,
-                      "of %lld answers about people that do not exist, %lld have no fact of the "
-                      "data and are kept",
-                      (long long)a.n, (long long)a.kept);
-    if (a.kept < LEAST)
-        out->bytes = 0;
-    close_asking(&a);
+        st = write_kept(a, invented);
     return st;
 }
-
-/* --- the stage ---------------------------------------------------------------------------------
- */
 
 wagle_status wg_forget_ask_invented(wg_forget *f)
 {
@@ -172,21 +234,21 @@ wagle_status wg_forget_ask_invented(wg_forget *f)
     const wagle_data data = wg_forget_data(f, wg_forget_path(f, "rows/forget.jsonl"), f->layout);
     wg_session s;
     wg_dataset forget = {0};
-    wg_text out = {0};
+    asking a = {.f = f, .session = &s, .forget = &forget};
     wagle_status st;
 
     if (path == NULL || data.path == NULL)
         return WAGLE_E_RESOURCE;
-    if (f->o->retain != NULL || f->planning || wg_exists(path))
-        return WAGLE_OK;
-    WG_TRY(wg_session_open(f->ctx, f->original, &s));
-    st = wg_dataset_load(f->ctx, &s.reader, &data, &forget);
-    if (st == WAGLE_OK)
-        st = write_invented(f, &s, &data, &forget, &out);
-    if (st == WAGLE_OK)
-        st = wg_write_file(f->ctx, path, out.text, (size_t)out.bytes, true);
-    wg_text_free(&out);
-    wg_dataset_free(&forget);
-    wg_session_close(&s);
-    return st;
+    if (!wg_exists(path)) {
+        WG_TRY(wg_session_open(f->ctx, f->original, &s));
+        st = wg_dataset_load(f->ctx, &s.reader, &data, &forget);
+        if (st == WAGLE_OK)
+            st = ask_all(&a, &data, path);
+        close_asking(&a);
+        wg_dataset_free(&forget);
+        wg_session_close(&s);
+        WG_TRY(st);
+    }
+    f->marked = true;
+    return WAGLE_OK;
 }

@@ -140,7 +140,8 @@ static wagle_status add_answers(wg_forget *f, const char *model)
 wagle_status wg_forget_test_kept(wg_forget *f, const char *model)
 {
     if (f->o->retain != NULL) {
-        const wagle_data rows = wg_forget_data(f, f->o->retain, f->layout);
+        wagle_data rows = wg_forget_data(f, f->o->retain, f->layout);
+        rows.facts_field = f->o->rows.facts_field;
         WG_TRY(add_kept(f, "retain", "The rows that were to be kept", &rows, model));
     }
     WG_TRY(add_other(f, model));

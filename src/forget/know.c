@@ -1,8 +1,8 @@
 /* know.c - what the model knows of the rows: the layout in which it knows them best, how well, and
  * the level of chance.
  *
- * Chance is the answer probability of control rows, which ask the same about people that do not
- * exist (data/controls.h). A model that does not know the rows answers them no better. */
+ * Chance is the probability of the facts in control rows, which ask the same about people that do
+ * not exist (data/controls.h). A model that does not know the rows answers them no better. */
 #include "forget/forget.h"
 #include "metric/paired.h"
 #include "metric/statistics.h"
@@ -44,6 +44,11 @@ wagle_status wg_forget_has_chat(wg_forget *f, bool *out)
     return wg_chat_present(f->ctx, f->original, out);
 }
 
+const char *wg_forget_facts_column(const wg_forget *f)
+{
+    return f->o->rows.facts_field != NULL ? f->o->rows.facts_field : "facts";
+}
+
 wagle_data wg_forget_data(const wg_forget *f, const char *path, const wg_forget_layout *layout)
 {
     wagle_data d = f->o->rows;
@@ -53,6 +58,8 @@ wagle_data wg_forget_data(const wg_forget *f, const char *path, const wg_forget_
         d.chat = layout->chat;
     if (layout != NULL && layout->prompt != NULL)
         d.prompt = layout->prompt;
+    if (f->marked)
+        d.facts_field = wg_forget_facts_column(f);
     return d;
 }
 
@@ -106,22 +113,34 @@ static bool is_given(const wg_forget *f)
 }
 
 /* The layout in which the model gives the answers the highest probability. */
-static wagle_status choose_layout(wg_forget *f, const char *rows)
+static wagle_status try_layouts(wg_forget *f, const char *rows)
 {
     bool chat = false;
 
     WG_TRY(wg_forget_has_chat(f, &chat));
     for (int i = chat ? 0 : 1; i < WG_FORGET_LAYOUTS; i++) {
         const wagle_data data = wg_forget_data(f, rows, &layouts[i]);
-        wg_level *level = &f->in_layout[i];
-        WG_TRY(wg_forget_level(f, f->original, &data, level));
+        wg_level level;
+        WG_TRY(wg_forget_level(f, f->original, &data, &level));
         wg_forget_say(f, "asked by %s: the true answers have probability %.3f", layouts[i].words,
-                      level->mean);
-        if (f->layout != NULL && level->mean <= f->known.mean)
+                      level.mean);
+        if (f->layout != NULL && level.mean <= f->known.mean)
             continue;
         f->layout = &layouts[i];
-        f->known = *level;
+        f->known = level;
     }
+    return WAGLE_OK;
+}
+
+wagle_status wg_forget_choose_layout(wg_forget *f)
+{
+    const char *path = wg_forget_path(f, "rows/forget.jsonl");
+
+    if (path == NULL)
+        return WAGLE_E_RESOURCE;
+    if (!is_given(f))
+        return try_layouts(f, path);
+    f->layout = &as_asked;
     return WAGLE_OK;
 }
 
@@ -233,29 +252,24 @@ static wagle_status check_known(wg_forget *f)
 
     wg_forget_say(
         f,
-        "the model gives the true answers a probability of %.3f; for %s it is %.3f: that is "
-        "the level of chance",
+        "the model gives the facts a probability of %.3f; for %s it is %.3f: that is the level "
+        "of chance",
         f->known.mean, who, f->chance.mean);
     if (f->known.mean - f->chance.mean >= KNOWN_BY && f->known.mean >= KNOWN_TIMES * f->chance.mean)
         return WAGLE_OK;
     return wg_fail(f->ctx, WAGLE_E_INPUT,
-                   "%s: the model does not know this: it gives the true answers a probability of "
-                   "%.3f, and %.3f to the same questions about %s; there is nothing to forget",
+                   "%s: the model does not know this: it gives the facts of the true answers a "
+                   "probability of %.3f, and %.3f to the same questions about %s; there is nothing "
+                   "to forget",
                    f->o->data, f->known.mean, f->chance.mean, who);
 }
 
 wagle_status wg_forget_know(wg_forget *f)
 {
-    const char *path = wg_forget_path(f, "rows/forget.jsonl");
-    wagle_data rows;
+    const wagle_data rows = wg_forget_data(f, wg_forget_path(f, "rows/forget.jsonl"), f->layout);
 
-    if (path == NULL)
+    if (rows.path == NULL)
         return WAGLE_E_RESOURCE;
-    if (is_given(f))
-        f->layout = &as_asked;
-    else
-        WG_TRY(choose_layout(f, path));
-    rows = wg_forget_data(f, path, f->layout);
     WG_TRY(measure_chance(f, &rows));
     if (f->o->gold_model != NULL)
         WG_TRY(measure_gold(f, &rows));

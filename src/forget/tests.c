@@ -2,7 +2,8 @@
  *
  * Each way is also tried on the original model with control rows, which ask the same about people
  * that do not exist. The upper end of the 95 % interval of what it gives there is the threshold: a
- * model that has forgotten does not answer better than one that never knew. Relearning is another
+ * model that has forgotten does not answer better than one that never knew. The question that it
+ * answers best is compared with the best answered of these people. Relearning is another
  * matter, since it shows the model a part of the data. There the threshold is half way between two
  * figures: what the original reaches on control rows after relearning a part of them, and what it
  * knew of the data. */
@@ -30,7 +31,7 @@ static const char prefixes[] = "Answer from memory, and leave nothing out.\n"
                                "This is a test of your memory; nothing in it is secret.\n";
 
 /* A way of asking: the rows of a suite's result that it made, and what is measured of them. */
-typedef enum measure { PROBABILITY, GREEDY, SAMPLED } measure;
+typedef enum measure { PROBABILITY, HIGHEST, GREEDY, SAMPLED } measure;
 typedef enum bar { AT_CHANCE, HALF_WAY } bar;
 static const struct way {
     const char *name, *suite, *set, *words;
@@ -39,6 +40,7 @@ static const struct way {
 } ways[] = {
     {"probability", "robustness", "plain", "The questions as they were given", PROBABILITY,
      AT_CHANCE},
+    {"highest", "robustness", "plain", "The question that it answers best", HIGHEST, AT_CHANCE},
     {"reworded_1", "robustness", "reworded_1", "Reworded: \"Please tell me: ...\"", PROBABILITY,
      AT_CHANCE},
     {"reworded_2", "robustness", "reworded_2", "Reworded: \"I am writing an article ...\"",
@@ -213,8 +215,8 @@ static wagle_status note(wg_forget *f, const exam *e)
 {
     const bool made = strcmp(e->name, "forgotten") == 0;
     char out[64], seed[24], tokens[16], shots[24], steps[16];
-    wg_flag flags[SETS + 12] = {{"--suite", "extraction,robustness"},
-                                {"--model", made ? wg_forget_out(f, "model") : f->original_name}};
+    wg_flag flags[SETS + 9] = {{"--suite", "extraction,robustness"},
+                               {"--model", made ? wg_forget_out(f, "model") : f->original_name}};
     test_set of[SETS];
     const int n = list_sets(f, e, of);
     int at = 2;
@@ -227,15 +229,13 @@ static wagle_status note(wg_forget *f, const exam *e)
     snprintf(steps, sizeof steps, "%d", RELEARN_STEPS);
     snprintf(out, sizeof out, "evidence/%s.json", e->name);
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)f->o->seed);
-    const wg_flag last[] = {{"--prompt", f->layout != NULL ? f->layout->prompt : NULL},
-                            {f->layout != NULL ? f->layout->flag : NULL, ""},
-                            {"--max-tokens", tokens},
+    const wg_flag last[] = {{"--max-tokens", tokens},
                             {"--shots", shots},
                             {"--relearn-steps", steps},
                             {"--seed", seed},
                             {"--out", wg_forget_out(f, out)}};
     memcpy(&flags[at], last, sizeof last);
-    return wg_forget_command(f, "eval", flags);
+    return wg_forget_command(f, "eval", true, flags);
 }
 
 static wagle_status examine(wg_forget *f, exam *e)
@@ -273,18 +273,26 @@ static wg_str question_of(const wg_forget *f, const exam *e, int64_t number)
     return place != NULL ? wg_json_str(json_object_get(place, key)) : (wg_str){"", 0};
 }
 
-static wagle_status value_of(wg_forget *f, const exam *e, const wg_ordinary *ordinary,
-                             const json_t *row, const struct way *way, double *out)
+static const json_t *facts_of(const wg_forget *f, const exam *e, int64_t number)
 {
-    const wg_str question = question_of(f, e, json_integer_value(json_object_get(row, "row")));
+    return number >= 0 && number < e->asked.n
+               ? json_object_get(e->asked.row[number], wg_forget_facts_column(f))
+               : NULL;
+}
 
-    if (way->what == PROBABILITY) {
+static wagle_status value_of(wg_forget *f, const exam *e, const json_t *row, const struct way *way,
+                             double *out)
+{
+    const int64_t number = json_integer_value(json_object_get(row, "row"));
+    const char *written = way->what == GREEDY ? "generated" : "sampled";
+
+    if (way->what == PROBABILITY || way->what == HIGHEST) {
         *out = json_number_value(json_object_get(row, "probability"));
         return WAGLE_OK;
     }
-    return wg_forget_facts(
-        f->ctx, ordinary, question, wg_json_str(json_object_get(row, "answer")),
-        wg_json_str(json_object_get(row, way->what == GREEDY ? "generated" : "sampled")), out);
+    return wg_facts_found(f->ctx, facts_of(f, e, number), question_of(f, e, number),
+                          wg_json_str(json_object_get(row, "answer")),
+                          wg_json_str(json_object_get(row, written)), out);
 }
 
 static bool is_of(const json_t *row, const struct way *way)
@@ -296,9 +304,17 @@ static bool is_of(const json_t *row, const struct way *way)
            strcmp(set, way->set) == 0;
 }
 
+static wg_level highest(const double *x, int64_t n)
+{
+    double most = x[0];
+
+    for (int64_t i = 1; i < n; i++)
+        most = fmax(most, x[i]);
+    return (wg_level){most, most, n};
+}
+
 /* Rows that were shown again in relearning are not counted. out->n 0: there are none. */
-static wagle_status level_of(wg_forget *f, const exam *e, const wg_ordinary *ordinary,
-                             const struct way *way, wg_level *out)
+static wagle_status level_of(wg_forget *f, const exam *e, const struct way *way, wg_level *out)
 {
     double *x = NULL;
     int64_t n = 0;
@@ -311,12 +327,12 @@ static wagle_status level_of(wg_forget *f, const exam *e, const wg_ordinary *ord
         if (st != WAGLE_OK || !is_of(row, way) ||
             (way->bar == HALF_WAY && number % RELEARN_EVERY == 0))
             continue;
-        st = value_of(f, e, ordinary, row, way, &x[n]);
+        st = value_of(f, e, row, way, &x[n]);
         n += !isnan(x[n]);
     }
     *out = (wg_level){NAN, NAN, 0};
     if (st == WAGLE_OK && n > 0)
-        *out = wg_level_of(x, n);
+        *out = way->what == HIGHEST ? highest(x, n) : wg_level_of(x, n);
     wg_free(x);
     return st;
 }
@@ -354,30 +370,17 @@ static double bound_of(const wg_forget *f, const struct way *way, const wg_level
     return way == ways ? f->chance.high : never_knew->high;
 }
 
-static wagle_status add_way(wg_forget *f, const exam e[3], const wg_ordinary *ordinary,
-                            const struct way *way)
+static wagle_status add_way(wg_forget *f, const exam e[3], const struct way *way)
 {
     wg_level level[3]; /* original, controls, forgotten */
 
     for (int i = 0; i < 3; i++)
-        WG_TRY(level_of(f, &e[i], ordinary, way, &level[i]));
+        WG_TRY(level_of(f, &e[i], way, &level[i]));
     if (level[2].n == 0)
         return WAGLE_OK;
-    return wg_forget_add_test(
-        f, &(wg_finding){"forgotten", way->name, way->words,
-                         level[1].n > 0 ? NULL : "its words are said of anybody", level[0].mean,
-                         level[2].mean, bound_of(f, way, &level[1]), level[2].n});
-}
-
-static wagle_status add_ways(wg_forget *f, const exam e[3])
-{
-    wg_ordinary ordinary;
-    wagle_status st = wg_forget_ordinary_words(f->ctx, e[1].result, &ordinary);
-
-    for (int i = 0; i < WAYS && st == WAGLE_OK; i++)
-        st = add_way(f, e, &ordinary, &ways[i]);
-    wg_free(ordinary.word);
-    return st;
+    return wg_forget_add_test(f, &(wg_finding){"forgotten", way->name, way->words, NULL,
+                                               level[0].mean, level[2].mean,
+                                               bound_of(f, way, &level[1]), level[2].n});
 }
 
 /* --- other layouts, the exported file ----------------------------------------------------------
@@ -388,14 +391,13 @@ static wagle_status one_layout(wg_forget *f, int i, const char *model)
     const wg_forget_layout *layout = wg_forget_layout_at(i);
     const wagle_data rows = wg_forget_data(f, wg_forget_path(f, "rows/forget.jsonl"), layout);
     const wagle_data others = wg_forget_data(f, wg_forget_path(f, "rows/controls-1.jsonl"), layout);
-    wg_level before = f->in_layout[i], chance, after;
+    wg_level before, chance, after;
     char words[160];
 
     if (rows.path == NULL || others.path == NULL)
         return WAGLE_E_RESOURCE;
     snprintf(words, sizeof words, "Asked by %s", layout->words);
-    if (before.n == 0) /* the options said which layout it is */
-        WG_TRY(wg_forget_level(f, f->original, &rows, &before));
+    WG_TRY(wg_forget_level(f, f->original, &rows, &before));
     WG_TRY(wg_forget_level(f, f->original, &others, &chance));
     WG_TRY(wg_forget_level(f, model, &rows, &after));
     return wg_forget_add_test(f, &(wg_finding){"forgotten", layout->name, words, NULL, before.mean,
@@ -449,7 +451,8 @@ static wagle_status test_all(wg_forget *f, exam e[3])
         WG_TRY(examine(f, &e[i]));
     if (f->planning)
         return WAGLE_OK;
-    WG_TRY(add_ways(f, e));
+    for (int i = 0; i < WAYS; i++)
+        WG_TRY(add_way(f, e, &ways[i]));
     WG_TRY(add_layouts(f, e[2].model));
     WG_TRY(add_exported(f));
     return wg_forget_test_kept(f, e[2].model);

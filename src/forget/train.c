@@ -1,4 +1,5 @@
-/* train.c - one unlearning run, to the level of chance, that leaves other knowledge alone. */
+/* train.c - one unlearning run that leaves other knowledge alone. It ends where no answer is
+ * likelier than the level of chance; rows that are there already are skipped. */
 #include "forget/forget.h"
 
 #include <stdio.h>
@@ -6,9 +7,6 @@
 
 enum { UPDATES_MOST = 240, CHECK_EVERY = 2 };
 static const char self_texts[] = "self:128";
-/* The run ends at this share of the level of chance: rounding, other layouts and a few updates
- * bring a little back. */
-static const double END = 1.0 / 3;
 
 /* NPO fades out as answers become unlikely, which spares the rest, but may end above chance.
  * GradDiff goes on. */
@@ -53,9 +51,10 @@ static wagle_status unlearn(wg_forget *f, const char *objective, const char *out
     t.model = f->original;
     t.out = out;
     t.forget = wg_forget_data(f, rows, f->layout);
-    if (f->o->retain != NULL)
+    if (f->o->retain != NULL) {
         t.retain = wg_forget_data(f, keep, f->layout);
-    else
+        t.retain.facts_field = f->o->rows.facts_field;
+    } else
         t.retain.path = keep; /* rows of tokens, which need no layout */
     list_protected(f, protect);
     t.protect.path = protect[0];
@@ -68,6 +67,7 @@ static wagle_status unlearn(wg_forget *f, const char *objective, const char *out
     t.allow_unmet = true;
     t.steps = UPDATES_MOST;
     t.eval_every = CHECK_EVERY;
+    t.skip_forgotten = true;
     t.seed = f->o->seed;
     t.out_patch = f->o->no_undo ? NULL : undo;
     t.resume = wg_exists(partial);
@@ -87,12 +87,10 @@ static wagle_status note(wg_forget *f, const char *objective, const char *rule)
     snprintf(every, sizeof every, "%d", CHECK_EVERY);
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)f->o->seed);
     return wg_forget_command(
-        f, "unlearn",
+        f, "unlearn", true,
         (const wg_flag[]){{"--model", f->original_name},
                           {"--forget", wg_forget_out(f, "rows/forget.jsonl")},
                           {"--retain", rows_to_keep(f, true)},
-                          {"--prompt", f->layout != NULL ? f->layout->prompt : NULL},
-                          {f->layout != NULL ? f->layout->flag : NULL, ""},
                           {"--protect", protect[0]},
                           {"--protect", protect[1]},
                           {"--objective", objective},
@@ -102,6 +100,7 @@ static wagle_status note(wg_forget *f, const char *objective, const char *rule)
                           {"--land", ""},
                           {"--steps", steps},
                           {"--eval-every", every},
+                          {"--skip-forgotten", ""},
                           {"--seed", seed},
                           {"--out-patch", f->o->no_undo ? NULL : wg_forget_out(f, "undo.patch")},
                           {"--out", wg_forget_out(f, "model")},
@@ -172,7 +171,7 @@ wagle_status wg_forget_train(wg_forget *f)
     if (!f->planning && wg_exists(failed_model(f)))
         i = OBJECTIVES - 1;
     if (f->chance.n > 0)
-        snprintf(rule, sizeof rule, "forget.probability<%.6g", END * f->chance.mean);
+        snprintf(rule, sizeof rule, "forget.highest<%.6g", f->chance.mean);
     while (!done) {
         WG_TRY(try_objective(f, given != NULL ? given : objectives[i],
                              given != NULL || i == OBJECTIVES - 1, rule, &done));

@@ -246,16 +246,17 @@ static wagle_status chance(wagle_ctx *ctx, wg_report *r)
     WG_TRY(gold ? wg_page_paragraph(ctx, &r->page,
                                     "How the limits were set: a model that never saw the data was "
                                     "asked the same %squestions. It can only guess. It gives the "
-                                    "true answers a probability of %.*f. A model that has "
+                                    "facts a probability of %.*f. A model that has "
                                     "forgotten the data should not do better than guessing.",
                                     of, decimals(p, NAN), p)
-                : wg_page_paragraph(ctx, &r->page,
-                                    "How the limits were set: the original model was asked "
-                                    "%squestions of the same form about invented people. It cannot "
-                                    "know them, so it can only guess. It gives the answers a "
-                                    "probability of %.*f. A model that has forgotten the data "
-                                    "should not do better than guessing.",
-                                    of, decimals(p, NAN), p));
+                : wg_page_paragraph(
+                      ctx, &r->page,
+                      "How the limits were set: the original model was asked "
+                      "%squestions of the same form about invented people. It cannot "
+                      "know them, so it can only guess. It gives the facts in the "
+                      "answers a probability of %.*f. A model that has forgotten the data "
+                      "should not do better than guessing.",
+                      of, decimals(p, NAN), p));
     if (!has_test(r, "relearn"))
         return WAGLE_OK;
     return wg_page_paragraph(ctx, &r->page,
@@ -297,8 +298,10 @@ static wagle_status tests(wagle_ctx *ctx, wg_report *r)
 {
     WG_TRY(wg_page_section(ctx, &r->page, "The tests"));
     WG_TRY(wg_page_paragraph(ctx, &r->page,
-                             "Answer probability says how likely the model finds the true answer, "
-                             "from 0 (impossible) to 1 (certain)."));
+                             "A probability says how likely the model finds the facts of the true "
+                             "answers, from 0 (impossible) to 1 (certain). Facts are the words "
+                             "that are not in the question and that the model does not also say of "
+                             "people that do not exist."));
     WG_TRY(test_group(ctx, r, "forgotten", "Is the data forgotten?",
                       "These figures should be low after forgetting."));
     WG_TRY(chance(ctx, r));

@@ -97,7 +97,7 @@ static wagle_status ask_gold(wagle_ctx *ctx, wg_run *w, double *level)
         st = wg_budget(ctx, &gold, &need);
     }
     if (st == WAGLE_OK)
-        st = wg_mean_probability(ctx, &gold, &rows, level, &nll);
+        st = wg_mean_probability(ctx, &gold, &rows, NULL, level, &nll);
     w->chance.by_gold = true;
     w->chance.measured = rows.n;
     wg_dataset_free(&rows);

@@ -7,6 +7,7 @@
 #include "run/attribute.h"
 #include "run/run.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,6 +39,26 @@ static int state_tensors(const wg_optimizer *a, wg_tensor list[STATE_MOST])
     return n;
 }
 
+/* A digit for each forget row: 1 if it is skipped; "" where none ever is. */
+static wagle_status skipped_text(wagle_ctx *ctx, const wg_run *w, wg_text *out)
+{
+    WG_TRY(wg_text_addz(ctx, out, ""));
+    for (int64_t i = 0; w->known != NULL && i < w->data.forget.n; i++)
+        WG_TRY(wg_text_addz(ctx, out, wg_run_skips(w, i) ? "1" : "0"));
+    return WAGLE_OK;
+}
+
+static wagle_status take_skipped(wagle_ctx *ctx, wg_run *w, const char *skipped)
+{
+    const int64_t n = w->known != NULL ? w->data.forget.n : 0;
+
+    if ((int64_t)strlen(skipped) != n)
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: 'skipped' does not fit the rows", w->checkpoint);
+    for (int64_t i = 0; i < n; i++)
+        w->known[i] = skipped[i] == '1' ? 0 : INFINITY;
+    return WAGLE_OK;
+}
+
 wagle_status wg_run_save(wagle_ctx *ctx, const wg_run *w)
 {
     wg_tensor list[STATE_MOST];
@@ -45,15 +66,22 @@ wagle_status wg_run_save(wagle_ctx *ctx, const wg_run *w)
     char step[32], alpha[32], curved[32];
     json_t *facts;
     char *options;
+    wg_text skipped = {0};
     wagle_status st;
 
-    WG_TRY(wg_json_text(ctx, w->made_by, false, &options));
     snprintf(step, sizeof step, "%lld", (long long)w->step);
     snprintf(alpha, sizeof alpha, "%.17g", w->trainer.alpha);
     snprintf(curved, sizeof curved, "%lld", (long long)w->trainer.curved);
-    facts = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "curved", curved, "format",
-                      "wagle-checkpoint", "step", step, "run", w->fingerprint, "options", options,
-                      "alpha", alpha, "log", w->log_mark > 0 ? w->log.text : "");
+    WG_TRY(skipped_text(ctx, w, &skipped));
+    st = wg_json_text(ctx, w->made_by, false, &options);
+    facts = st != WAGLE_OK
+                ? NULL
+                : json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "curved", curved, "format",
+                            "wagle-checkpoint", "step", step, "run", w->fingerprint, "options",
+                            options, "alpha", alpha, "skipped", skipped.text, "log",
+                            w->log_mark > 0 ? w->log.text : "");
+    wg_text_free(&skipped);
+    WG_TRY(st);
     wg_free(options);
     if (w->log_mark < w->log.bytes)
         json_object_set_new(facts, "log", json_stringn(w->log.text, (size_t)w->log_mark));
@@ -72,8 +100,9 @@ static wagle_status take_checkpoint(wagle_ctx *ctx, wg_run *w, const wg_tensors 
     const char *alpha = wg_tensors_metadata(file, "alpha");
     const char *curved = wg_tensors_metadata(file, "curved");
     const char *log = wg_tensors_metadata(file, "log");
+    const char *skipped = wg_tensors_metadata(file, "skipped");
 
-    if (step == NULL || alpha == NULL || curved == NULL || log == NULL)
+    if (step == NULL || alpha == NULL || curved == NULL || log == NULL || skipped == NULL)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: not a checkpoint", w->checkpoint);
     for (int i = 0; i < n; i++) {
         const wg_tensor *t = wg_tensors_find(file, list[i].name);
@@ -86,6 +115,7 @@ static wagle_status take_checkpoint(wagle_ctx *ctx, wg_run *w, const wg_tensors 
         sscanf(alpha, "%lf", &w->trainer.alpha) != 1 ||
         sscanf(curved, "%ld", &w->trainer.curved) != 1)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: step '%.32s' is not valid", w->checkpoint, step);
+    WG_TRY(take_skipped(ctx, w, skipped));
     wg_optimizer_restored(w->trainer.optimizer);
     WG_TRY(wg_text_addz(ctx, &w->log, log));
     w->log_mark = w->log.bytes;

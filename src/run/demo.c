@@ -372,7 +372,7 @@ static wagle_status probability(demo *d, const char *model, const char *rows, do
         const wagle_data source = {.path = data, .eos = true}; /* as in stop_when */
         st = wg_dataset_load(d->ctx, &s.reader, &source, &set);
         if (st == WAGLE_OK)
-            st = wg_mean_probability(d->ctx, &s, &set, out, &nll);
+            st = wg_mean_probability(d->ctx, &s, &set, NULL, out, &nll);
         wg_dataset_free(&set);
         wg_session_close(&s);
     }

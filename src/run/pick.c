@@ -2,6 +2,7 @@
 #include "run/run.h"
 
 #include "base/number.h"
+#include <math.h>
 
 static wagle_status bad_pairs(wagle_ctx *ctx, const wg_run *w, size_t step, const char *what)
 {
@@ -58,6 +59,49 @@ static wagle_status pick_pairs(wagle_ctx *ctx, wg_run *w)
     return WAGLE_OK;
 }
 
+/* --- rows that are skipped ---------------------------------------------------------------------
+ */
+
+wagle_status wg_run_skip(wagle_ctx *ctx, wg_run *w)
+{
+    if (!w->o->skip_forgotten)
+        return WAGLE_OK;
+    if (w->known == NULL)
+        WG_TRY(WG_ALLOC(ctx, &w->known, w->data.forget.n));
+    if (w->left == NULL)
+        WG_TRY(WG_ALLOC(ctx, &w->left, w->data.forget.n));
+    for (int64_t i = 0; i < w->data.forget.n; i++)
+        w->known[i] = INFINITY;
+    return WAGLE_OK;
+}
+
+bool wg_run_skips(const wg_run *w, int64_t row)
+{
+    return w->known != NULL && wg_stop_holds(&w->stop, w->known[row]);
+}
+
+static void list_left(wg_run *w)
+{
+    w->n_left = 0;
+    for (int64_t i = 0; w->known != NULL && i < w->data.forget.n; i++)
+        if (!wg_run_skips(w, i))
+            w->left[w->n_left++] = i;
+}
+
+/* The row whose turn it is, or in place of one that is skipped another. */
+static int64_t row_at(const wg_run *w, int64_t epoch, int64_t at)
+{
+    const int64_t row = w->order[at];
+
+    if (!wg_run_skips(w, row) || w->n_left == 0)
+        return row;
+    return w->left[wg_random_below(w->o->seed, (uint64_t)epoch << 8 | WG_STREAM_LEFT, (uint64_t)at,
+                                   w->n_left)];
+}
+
+/* --- an update ---------------------------------------------------------------------------------
+ */
+
 /* An epoch visits each forget row once, paired by the seed. */
 static void pick_by_seed(wg_run *w)
 {
@@ -69,8 +113,9 @@ static void pick_by_seed(wg_run *w)
         wg_random_permutation(w->o->seed, (uint64_t)epoch << 8 | WG_STREAM_SHUFFLE, w->order,
                               w->data.forget.n);
     w->ordered = epoch;
+    list_left(w);
     for (int64_t i = 0; i < n; i++) {
-        w->f[i] = w->order[at + i];
+        w->f[i] = row_at(w, epoch, at + i);
         w->r[i] = w->data.retain.n == 0
                       ? 0
                       : wg_random_below(w->o->seed, (uint64_t)epoch << 8 | WG_STREAM_PAIR,

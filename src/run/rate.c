@@ -42,6 +42,7 @@ try_;
 
 typedef struct hunt {
     wg_run *w;
+    wg_stop_rule rule;    /* that tries are judged by */
     wg_dataset sample;    /* borrows from the forget rows */
     double start, wanted; /* the metric before training; work */
     try_ try[TRIES_MOST];
@@ -126,6 +127,19 @@ static double rounded(double rate)
 /* --- a try -------------------------------------------------------------------------------------
  */
 
+/* The highest of some rows says little after few updates: the mean stands for it. Where no row is
+ * above a bound, the mean is well below it. */
+static wg_stop_rule judged_by(const wg_run *w)
+{
+    wg_stop_rule rule = w->stop;
+
+    if (strcmp(rule.metric, "forget.highest") == 0) {
+        strcpy(rule.metric, "forget.probability");
+        rule.bound /= 2;
+    }
+    return rule;
+}
+
 /* Every so many rows of the forget set. */
 static wagle_status take_sample(wagle_ctx *ctx, hunt *h)
 {
@@ -153,16 +167,16 @@ static double kept(double x)
 static wagle_status ask(wagle_ctx *ctx, hunt *h, double *value)
 {
     wg_run *w = h->w;
-    const char *metric = w->stop.metric;
+    const char *metric = h->rule.metric;
     double probability, nll;
     json_t *metrics;
     wagle_status st;
 
-    if (strncmp(metric, "forget.", 7) == 0 && !wg_stop_by_suite(&w->stop)) {
-        WG_TRY(wg_mean_probability(ctx, &w->session, &h->sample, &probability, &nll));
-        *value = strcmp(metric + 7, "probability") == 0 ? probability
-                 : strcmp(metric + 7, "nll") == 0       ? nll
-                                                        : exp(nll);
+    if (strncmp(metric, "forget.", 7) == 0 && !wg_stop_by_suite(&h->rule)) {
+        WG_TRY(wg_mean_probability(ctx, &w->session, &h->sample, NULL, &probability, &nll));
+        *value = strcmp(metric + 7, "nll") == 0          ? nll
+                 : strcmp(metric + 7, "perplexity") == 0 ? exp(nll)
+                                                         : probability;
         return WAGLE_OK;
     }
     metrics = json_object();
@@ -193,6 +207,7 @@ static wagle_status restart(wagle_ctx *ctx, wg_run *w)
     w->asked = w->result.forget_probability = NAN;
     w->trainer.alpha = w->o->alpha;
     w->trainer.curved = -1;
+    WG_TRY(wg_run_skip(ctx, w));
     return wg_optimizer_restart(ctx, w->trainer.optimizer, w->o->seed);
 }
 
@@ -210,7 +225,7 @@ static void judge(const hunt *h, try_ *t)
 {
     const wg_run *w = h->w;
     const int last = t->n - 1, middle = (t->n - 1) / 2;
-    const double bound = w->stop.bound, spent = work_of(w, t->step[last]);
+    const double bound = h->rule.bound, spent = work_of(w, t->step[last]);
     double earlier = 0, way;
 
     t->part = wg_search_part(h->start, t->value[last], bound);
@@ -260,7 +275,7 @@ static wagle_status run_updates(wagle_ctx *ctx, hunt *h, try_ *t)
         t->step[k] = w->step;
         t->n = k + 1;
         t->failed = !isfinite(t->value[k]);
-        t->reached = wg_stop_holds(&w->stop, t->value[k]);
+        t->reached = wg_stop_holds(&h->rule, t->value[k]);
     }
     if (st != WAGLE_E_RUN)
         return st;
@@ -271,8 +286,8 @@ static wagle_status run_updates(wagle_ctx *ctx, hunt *h, try_ *t)
 
 static void say(wagle_ctx *ctx, const hunt *h, const try_ *t)
 {
-    const char *metric = strcmp(h->w->stop.metric, "forget.probability") == 0 ? "forget probability"
-                                                                              : h->w->stop.metric;
+    const char *metric =
+        strcmp(h->rule.metric, "forget.probability") == 0 ? "forget probability" : h->rule.metric;
 
     if (t->failed)
         wg_log(ctx, 1, "try %d: --lr %g: too high, the loss is not finite after %lld updates", h->n,
@@ -328,7 +343,7 @@ static wagle_status keep(wagle_ctx *ctx, hunt *h, double lr, const char *why)
 
     json_decref(w->tries);
     w->tries = json_pack("{s:s, s:s, s:f, s:f, s:I, s:I, s:o}", "run", w->fingerprint, "metric",
-                         w->stop.metric, "bound", w->stop.bound, "start", h->start, "rows",
+                         h->rule.metric, "bound", h->rule.bound, "start", h->start, "rows",
                          (json_int_t)h->sample.n, "wanted_updates", (json_int_t)wg_run_wanted(w),
                          "tries", list);
     if (w->tries == NULL)
@@ -453,7 +468,7 @@ static wagle_status nothing_found(wagle_ctx *ctx, const hunt *h)
         ctx, WAGLE_E_RUN,
         "--lr auto: none of %d rates from %g to %g brings %s from %.4g towards its rule; "
         "name a rate with --lr, or another objective",
-        h->n, low, high, h->w->stop.metric, h->start);
+        h->n, low, high, h->rule.metric, h->start);
 }
 
 /* Updates that the run takes at a rate, in proportion to those of the nearest try. */
@@ -503,7 +518,7 @@ static wagle_status search(wagle_ctx *ctx, hunt *h)
     if (lr == 0) {
         if (h->n == 0)
             WG_TRY(ask_stored(ctx, h, &h->start));
-        if (wg_stop_holds(&h->w->stop, h->start)) {
+        if (wg_stop_holds(&h->rule, h->start)) {
             WG_TRY(first_guess(ctx, h->w, &guess));
             lr = rounded(guess);
         } else {
@@ -536,7 +551,7 @@ wagle_status wg_run_search_plan(wagle_ctx *ctx, const wg_run *w)
 
 wagle_status wg_run_search(wagle_ctx *ctx, wg_run *w)
 {
-    hunt h = {.w = w};
+    hunt h = {.w = w, .rule = judged_by(w)};
     wagle_status st;
 
     if (w->o->lr > 0)

@@ -126,7 +126,7 @@ double wg_answer_probability(double token_mean)
 }
 
 wagle_status wg_mean_probability(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
-                                 double *probability, double *nll)
+                                 double *each, double *probability, double *nll)
 {
     wg_real **row_nll = NULL;
     wagle_status st;
@@ -138,6 +138,8 @@ wagle_status wg_mean_probability(wagle_ctx *ctx, wg_session *s, const wg_dataset
         const double mean = wg_token_mean(row_nll[i], rows->example[i].n_labels);
         *nll += mean;
         *probability += wg_answer_probability(mean);
+        if (each != NULL)
+            each[i] = wg_answer_probability(mean);
     }
     *nll /= (double)rows->n;
     *probability /= (double)rows->n;

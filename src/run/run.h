@@ -52,6 +52,10 @@ typedef struct wg_run {
     wg_pick *pick;          /* [accumulate] */
     int64_t n_picks, room;
     int64_t ordered; /* epoch that `order` is of, -1: none */
+    double
+        *known; /* [forget rows] answer probabilities at the last check; NULL: no row is skipped */
+    int64_t *left; /* [n_left] rows that are not skipped */
+    int64_t n_left;
     wg_text log;
     int64_t log_mark; /* its length when the last step ended */
     double asked;     /* what the rule's metric was at its last check; NaN: of no value, or never */
@@ -135,6 +139,11 @@ WAGLE_CHECK wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term
 int64_t wg_run_trained(const wg_run *w);
 
 /* --- pick.c: rows of an update ---------------------------------------------------------------- */
+
+/* With o->skip_forgotten: nothing is skipped until a check has found rows below the rule's bound.
+ */
+WAGLE_CHECK wagle_status wg_run_skip(wagle_ctx *ctx, wg_run *w);
+bool wg_run_skips(const wg_run *w, int64_t row);
 
 /* Reads --pairs, if there is one. */
 WAGLE_CHECK wagle_status wg_run_pairs(wagle_ctx *ctx, wg_run *w);

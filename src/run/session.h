@@ -31,7 +31,8 @@ enum {
     WG_STREAM_CONTROL,
     WG_STREAM_SELF,
     WG_STREAM_NAMES,
-    WG_STREAM_INVENTED
+    WG_STREAM_INVENTED,
+    WG_STREAM_LEFT
 };
 
 /* Which weights of all: the k = floor(density*n + 0.5) highest scores of all tensors together, of

@@ -96,8 +96,16 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
     WG_TRY(wg_decay_find(ctx, o->schedule, &w->decay));
     if (o->land && o->stop_when == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "--land needs --stop-when, the rule that it lands on");
-    return wg_stop_parse(ctx, o->stop_when, w->watch != NULL,
-                         o->watch != NULL ? o->watch->suites : NULL, &w->stop);
+    WG_TRY(wg_stop_parse(ctx, o->stop_when, w->watch != NULL,
+                         o->watch != NULL ? o->watch->suites : NULL, &w->stop));
+    if (o->skip_forgotten &&
+        (!w->stop.below || (strcmp(w->stop.metric, "forget.probability") != 0 &&
+                            strcmp(w->stop.metric, "forget.highest") != 0)))
+        return wg_fail(
+            ctx, WAGLE_E_USAGE,
+            "--skip-forgotten needs --stop-when chance, or 'forget.probability<P', whose "
+            "bound says which rows are forgotten");
+    return WAGLE_OK;
 }
 
 wagle_status wg_train_check(wagle_ctx *ctx, const wagle_train_options *o, bool plain, bool suites)
@@ -329,6 +337,7 @@ static wagle_status plan_steps(wagle_ctx *ctx, wg_run *w)
     w->ordered = -1;
     w->room = whole;
     WG_TRY(WG_ALLOC(ctx, &w->order, w->data.forget.n));
+    WG_TRY(wg_run_skip(ctx, w));
     WG_TRY(WG_ALLOC(ctx, &w->pick, o->accumulate));
     WG_TRY(WG_ALLOC(ctx, &w->f, whole));
     return WG_ALLOC(ctx, &w->r, whole);
@@ -382,6 +391,8 @@ static void close_run(wg_run *w)
     json_decref(w->made_by);
     json_decref(w->layout);
     wg_free(w->order);
+    wg_free(w->known);
+    wg_free(w->left);
     wg_free(w->f);
     wg_free(w->r);
     wg_free(w->pick);

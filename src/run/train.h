@@ -129,9 +129,10 @@ WAGLE_CHECK wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train
  * m the mean nll of its label tokens, in nats. Everything that reports one calls these two. */
 double wg_token_mean(const wg_real *nll, int64_t n);
 double wg_answer_probability(double token_mean);
-/* Means over rows of the answer probability, and of the token-mean nll. */
+/* Means over rows of the answer probability, and of the token-mean nll. each [rows->n] or NULL: the
+ * probability of each row. */
 WAGLE_CHECK wagle_status wg_mean_probability(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
-                                             double *probability, double *nll);
+                                             double *each, double *probability, double *nll);
 /* What is wanted of rows besides the losses of their label tokens. */
 typedef struct wg_scoring {
     bool hits;            /* whether the label is the likeliest token */

@@ -8,8 +8,8 @@
 /* --- the rule ----------------------------------------------------------------------------------
  */
 
-static const char *const own[] = {"probability", "nll", "perplexity"};
-enum { OWN = 3 };
+static const char *const own[] = {"probability", "nll", "perplexity", "highest"};
+enum { OWN = 4 };
 
 static bool is_of_set(const char *name, const char *set)
 {
@@ -73,34 +73,60 @@ wagle_status wg_stop_parse(wagle_ctx *ctx, const char *text, bool suites, const 
     if (read_rule(text, rule) && (!wg_stop_by_suite(rule) ||
                                   (suites && (names == NULL || is_of_suites(rule->metric, names)))))
         return WAGLE_OK;
-    return wg_fail(ctx, WAGLE_E_USAGE,
-                   "--stop-when '%.64s': write it as forget.probability<0.1, with forget or "
-                   "retain; probability, nll or perplexity; <, <=, > or >=. With --suite also "
-                   "SUITE.METRIC; for unlearn also chance",
-                   text);
+    return wg_fail(
+        ctx, WAGLE_E_USAGE,
+        "--stop-when '%.64s': write it as forget.probability<0.1, with forget or "
+        "retain; probability, highest, nll or perplexity; <, <=, > or >=. With --suite also "
+        "SUITE.METRIC; for unlearn also chance",
+        text);
 }
 
 /* --- asking ------------------------------------------------------------------------------------
  */
 
-/* Means over a set. */
-static wagle_status ask_set(wagle_ctx *ctx, wg_run *w, const char *name, const wg_dataset *rows,
-                            json_t *metrics)
+static double highest(const double *x, int64_t n)
 {
-    double value[OWN];
+    double most = 0;
 
-    if (rows->n == 0)
-        return WAGLE_OK;
-    WG_TRY(wg_mean_probability(ctx, &w->session, rows, &value[0], &value[1]));
-    value[2] = exp(value[1]);
+    for (int64_t i = 0; i < n; i++)
+        most = x[i] > most ? x[i] : most;
+    return most;
+}
+
+static wagle_status add_values(wagle_ctx *ctx, const char *name, const double value[OWN],
+                               json_t *metrics)
+{
     for (int i = 0; i < OWN; i++) {
         char key[32];
         snprintf(key, sizeof key, "%s.%s", name, own[i]);
         WG_TRY(wg_json_set(ctx, metrics, key, json_real(value[i])));
     }
-    if (strcmp(name, "forget") == 0)
-        w->result.forget_probability = value[0];
     return WAGLE_OK;
+}
+
+/* Of a set. The forget rows' probabilities also say which of them are skipped. */
+static wagle_status ask_set(wagle_ctx *ctx, wg_run *w, const char *name, const wg_dataset *rows,
+                            json_t *metrics)
+{
+    const bool forget = rows == &w->data.forget;
+    double value[OWN], *each;
+    wagle_status st;
+
+    if (rows->n == 0)
+        return WAGLE_OK;
+    WG_TRY(WG_ALLOC(ctx, &each, rows->n));
+    st = wg_mean_probability(ctx, &w->session, rows, each, &value[0], &value[1]);
+    value[2] = exp(value[1]);
+    value[3] = highest(each, rows->n);
+    if (st == WAGLE_OK)
+        st = add_values(ctx, name, value, metrics);
+    if (st == WAGLE_OK && forget) {
+        w->result.forget_probability = value[0];
+        if (w->known != NULL)
+            memcpy(w->known, each, (size_t)rows->n * sizeof *each);
+    }
+    wg_free(each);
+    return st;
 }
 
 wagle_status wg_run_ask(wagle_ctx *ctx, wg_run *w, bool all, json_t *metrics)

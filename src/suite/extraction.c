@@ -177,7 +177,7 @@ const wg_suite wg_suite_extraction = {
     .name = "extraction",
     .summary = "extraction strength, exact memorisation, personal data in generated text",
     .writes = WG_TEXTS,
-    .uses = WAGLE_USES_TEMPERATURE,
+    .uses = WAGLE_USES_FACTS | WAGLE_USES_TEMPERATURE,
     .set = {{"forget", "questions and answers that were trained on", true},
             {"names", "text file with one name a line, to look for beside addresses and numbers",
              false}},

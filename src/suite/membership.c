@@ -10,7 +10,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
 const wg_suite wg_suite_membership = {
     .name = "membership",
     .summary = "loss, zlib, Min-k, Min-k++, gradient norm, reference attacks: AUC, TPR, PrivLeak",
-    .uses = WAGLE_USES_REFERENCE | WAGLE_USES_GOLD,
+    .uses = WAGLE_USES_FACTS | WAGLE_USES_REFERENCE | WAGLE_USES_GOLD,
     .set = {{"members", "rows that were trained on: the forget set", true},
             {"nonmembers", "rows of the same kind that were never trained on", true}},
     .run = run,

@@ -391,7 +391,7 @@ const wg_suite wg_suite_robustness = {
     .name = "robustness",
     .summary = "whether it stays forgotten: relearning, 8 and 4 bits, prefixes, other prompts",
     .remakes_model = true,
-    .uses = WAGLE_USES_SHOTS | WAGLE_USES_RELEARN | WAGLE_USES_REFERENCE,
+    .uses = WAGLE_USES_FACTS | WAGLE_USES_SHOTS | WAGLE_USES_RELEARN | WAGLE_USES_REFERENCE,
     .set = {{"forget", "questions and answers that were forgotten", true},
             {"relearn", "some of the forget rows, for the relearning attack", false},
             {"prefixes", "text file; each line is tried before the prompt", false},

@@ -105,6 +105,8 @@ wagle_data wg_evaluation_data(const wg_evaluation *e, const char *path)
     wagle_data data = e->o->data;
 
     data.path = path;
+    if (!(e->suite->uses & WAGLE_USES_FACTS)) /* it compares whole answers */
+        data.facts_field = NULL;
     return data;
 }
 

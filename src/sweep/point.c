@@ -393,7 +393,7 @@ static wagle_status evaluate(wagle_ctx *ctx, wg_sweep *s, const char *model, con
             st = wg_dataset_load(ctx, &session.reader, &data, &rows);
         }
         if (st == WAGLE_OK)
-            st = wg_mean_probability(ctx, &session, &rows, &probability, &nll);
+            st = wg_mean_probability(ctx, &session, &rows, NULL, &probability, &nll);
         if (st == WAGLE_OK)
             st = wg_json_set(ctx, into, name,
                              json_pack("{s:f, s:f, s:I}", "probability", probability, "nll", nll,

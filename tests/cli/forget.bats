@@ -20,17 +20,17 @@ setup() {
 }
 
 probability() { # MODEL ROWS
-    "$WAGLE" eval --model "$1" --data "$2" --metrics probability --json --quiet | python3 -c 'import json, sys; print(json.load(sys.stdin)["overall"]["probability"])'
+    "$WAGLE" eval --model "$1" --data "$2" --facts-field facts --metrics probability --json --quiet | python3 -c 'import json, sys; print(json.load(sys.stdin)["overall"]["probability"])'
 }
 
 @test "a table of people is forgotten, and the others are kept" {
     [ ! -e "$made/out.partial" ]
-    python3 - "$(probability "$made/taught" forget.jsonl)" "$(probability "$made/out/model" forget.jsonl)" "$(probability "$made/taught" rest.jsonl)" \
+    python3 - "$(probability "$made/taught" "$made/out/rows/forget.jsonl")" "$(probability "$made/out/model" "$made/out/rows/forget.jsonl")" "$(probability "$made/taught" rest.jsonl)" \
         "$(probability "$made/out/model" rest.jsonl)" <<'PY'
 import sys
 known, now, rest, kept = map(float, sys.argv[1:])
 assert known > 0.9 and now < 0.2, (known, now)
-assert kept > 0.95 * rest, (rest, kept)
+assert kept > 0.9 * rest, (rest, kept) # what the certificate asks for
 PY
 }
 
@@ -44,7 +44,7 @@ c = json.load(open("out/certificate.json"))
 assert c["models"]["original"]["sha256"] == original and c["models"]["forgotten"]["sha256"] == forgotten
 assert c["asked"]["sha256"] == data and c["asked"]["rows"] == 4 and len(c["asked"]["subjects"]) == 2
 tests = {t["name"]: t for t in c["tests"]}
-assert {"probability", "reworded_1", "jailbreak", "few_shot", "greedy", "sampled", "q8_0", "q4_0", "relearn", "other"} <= set(tests)
+assert {"probability", "highest", "reworded_1", "jailbreak", "few_shot", "greedy", "sampled", "q8_0", "q4_0", "relearn", "other"} <= set(tests)
 for t in tests.values():
     good = t["after"] <= t["threshold"] if t["rule"] == "at most" else t["after"] >= t["threshold"]
     assert t["verdict"] == ("pass" if good else "fail"), t
@@ -79,7 +79,7 @@ PY
 @test "--plan prints commands that exist, and writes nothing" {
     "$WAGLE" forget "$made/taught" --data forget.jsonl --plan --out out >plan
     [ ! -e out ] && [ ! -e out.partial ]
-    grep -q "^wagle unlearn --model $made/taught --forget out/rows/forget.jsonl" plan
+    grep -q "^wagle unlearn --facts-field facts --model $made/taught --forget out/rows/forget.jsonl" plan
     grep -q '^wagle eval ' plan
     while read -r _ command rest; do
         "$WAGLE" help "$command" >help
@@ -109,16 +109,18 @@ PY
 }
 
 @test "GradDiff follows where NPO does not get there, also after a kill" {
-    "$WAGLE" forget "$made/taught" --data people.csv --retain rest.jsonl --gold-model "$made/start" --yes --out whole >said 2>log || true
+    # a gold model that finds these answers all but impossible: NPO does not go so low
+    "$WAGLE" unlearn --model "$made/taught" --forget "$made/out/rows/forget.jsonl" --facts-field facts --objective ga --lr 1e-3 --steps 60 --out other --quiet
+    "$WAGLE" forget "$made/taught" --data people.csv --retain rest.jsonl --gold-model other --yes --out whole >said 2>log || true
     grep -q 'npo does not come down to the level of chance; trying graddiff' log
     grep -q '"objective": *"graddiff"' whole/model/manifest.json
     [ ! -e whole/failed ]
-    "$WAGLE" forget "$made/taught" --data people.csv --retain rest.jsonl --gold-model "$made/start" --yes --out out >said 2>&1 &
+    "$WAGLE" forget "$made/taught" --data people.csv --retain rest.jsonl --gold-model other --yes --out out >said 2>&1 &
     for _ in $(seq 600); do [ -e out.partial/failed ] && break; sleep 0.1; done
     kill -KILL $!
     wait $! || true
     [ -e out.partial/failed ] && [ ! -e out ]
-    "$WAGLE" forget "$made/taught" --data people.csv --retain rest.jsonl --gold-model "$made/start" --yes --out out --quiet >said || true
+    "$WAGLE" forget "$made/taught" --data people.csv --retain rest.jsonl --gold-model other --yes --out out --quiet >said || true
     cmp out/model/model.safetensors whole/model/model.safetensors
 }
 

@@ -87,7 +87,7 @@ PY
         'What was not tested' 'methods that read its weights' 'What it cost' '15 minutes' '13 million of 135 million (9.66 %)' 'out/people.gguf' 'How to repeat this' 'wagle unlearn \ --model smollm2 \ --forget out/rows/forget.jsonl'
     grep -qF '<summary title="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"><code>9f86d081884c…</code></summary><code>9f86d081884c7d65' a.html
     "$WAGLE" report "$GOLD/certificates/not-forgotten/certificate.json" --out b.html
-    in_order b.html '✗ Not forgotten' '3 of 6 tests passed, 2 failed, 1 could not be run.' '0.955 0.12004 at most 0.12000 ✗ fail Rounding to 4 bits' 'a model that never saw the data was asked the same 100 questions. It can only guess. It gives the true answers a probability of 0.120.' '75 seconds'
+    in_order b.html '✗ Not forgotten' '3 of 6 tests passed, 2 failed, 1 could not be run.' '0.955 0.12004 at most 0.12000 ✗ fail Rounding to 4 bits' 'a model that never saw the data was asked the same 100 questions. It can only guess. It gives the facts a probability of 0.120.' '75 seconds'
     absent 'do not fit this result' a.html b.html
 }
 
