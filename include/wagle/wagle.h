@@ -338,7 +338,7 @@ typedef struct wagle_train_options {
     /* With a stop_when on forget.probability: rows that were below its bound at the last check are
      * skipped, and others come in their place. */
     bool skip_forgotten;
-    bool redact;      /* texts that the run keeps (protect.jsonl) become keyed hashes */
+    bool redact; /* texts that the run keeps (protect.jsonl) become keyed hashes */
 } wagle_train_options;
 
 typedef struct wagle_train_result {
