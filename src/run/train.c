@@ -101,10 +101,9 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
     if (o->skip_forgotten &&
         (!w->stop.below || (strcmp(w->stop.metric, "forget.probability") != 0 &&
                             strcmp(w->stop.metric, "forget.highest") != 0)))
-        return wg_fail(
-            ctx, WAGLE_E_USAGE,
-            "--skip-forgotten needs --stop-when chance, or 'forget.probability<P', whose "
-            "bound says which rows are forgotten");
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "--skip-forgotten needs --stop-when chance, 'forget.probability<P' or "
+                       "'forget.highest<P', whose bound says which rows are forgotten");
     return WAGLE_OK;
 }
 

@@ -131,7 +131,7 @@ static wagle_train_options options_of(base b)
     o.batch = 2;
     o.epochs = 6;
     o.lr = 1e-3;
-    o.stop_when = "forget.nll>1e9";
+    o.stop_when = "forget.probability<1e-9";
     o.checkpoint_every = 1;
     o.allow_unmet = true;
     if (b == SELECTED) {
@@ -191,7 +191,7 @@ static const char *other_text(const char *member)
         {"schedule", "cosine"},
         {"state", "bf16"},
         {"selector", "snip"},
-        {"stop_when", "forget.nll>1e8"},
+        {"stop_when", "forget.probability<1e-8"},
         {"gold", OTHER},
         {"mask", WG_SCRATCH "/resume-mask2"},
         {"model", OTHER},
