@@ -39,6 +39,7 @@ reads_refusal said unlearn --objective npo --refusal r
 reads_reference said unlearn --objective ga --reference m
 reads_control said unlearn --objective npo --rmu-control r
 without_steps refused finetune --epochs 3 --steps 1
+without_pairs refused unlearn --pairs p --skip-forgotten
 without_pairs refused unlearn --pairs p --steps 3
 without_pairs said unlearn --pairs p --batch 3
 with_lora refused finetune --lora-alpha 3
@@ -65,6 +66,7 @@ suite_reads_reference said eval --suite mcq --reference m
 samples_in_suite said eval --suite mcq --temperature 1
 shows_examples said eval --suite tofu --shots 3
 cuts_windows said eval --suite mcq --prefix 3
+measures_facts refused eval --suite mcq --facts-field facts
 reads_scorer said eval --suite mcq --scorer cat
 relearns said eval --suite mcq --relearn-steps 3
 without_chat refused eval --data d --chat --no-chat
