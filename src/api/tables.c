@@ -16,14 +16,7 @@ wagle_info wagle_objective_info(int i)
 
 bool wagle_objective_has(const char *objective, const char *key)
 {
-    for (int j = 0; wg_objective_at(j) != NULL; j++)
-        for (int k = 0;
-             strcmp(wg_objective_at(j)->name, objective) == 0 && k < WG_OBJECTIVE_OPTIONS; k++) {
-            const char *own = wg_objective_at(j)->options[k].key;
-            if (own != NULL && strcmp(own, key) == 0)
-                return true;
-        }
-    return false;
+    return wg_objective_has(objective, key);
 }
 
 wagle_info wagle_selector_info(int i)

@@ -110,7 +110,7 @@ void wg_interrupt_at(int64_t n)
 wagle_status wg_check_interrupt(wagle_ctx *ctx)
 {
     if (checks_left > 0 && --checks_left == 0)
-        wagle_interrupt(ctx);
+        ctx->interrupted = 1;
     return ctx->interrupted ? wg_fail(ctx, WAGLE_E_INTERRUPTED, "interrupted") : WAGLE_OK;
 }
 

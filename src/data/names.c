@@ -309,7 +309,7 @@ wagle_status wg_names_from_vocabulary(wagle_ctx *ctx, wg_names *n, const wagle_t
         }
         bytes = vocabulary_word(text, bytes, &word);
         st = bytes > 0 ? add_to_pool(ctx, n, word, bytes) : WAGLE_OK;
-        wagle_string_free(text);
+        wg_free(text);
         WG_TRY(st);
     }
     return WAGLE_OK;

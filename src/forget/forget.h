@@ -22,7 +22,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "io/rows.h"
-#include "run/session.h"
+#include "session/session.h"
 
 enum { WG_FORGET_LAYOUTS = 3 };
 

@@ -8,9 +8,9 @@
  * common, so that training changes only what the model knows about the people to forget. An answer
  * is left out if it contains half of the facts of a row to forget. */
 #include "forget/forget.h"
-#include "run/chance.h"
-#include "run/generate.h"
-#include "run/selfrows.h"
+#include "protect/self_rows.h"
+#include "session/generate.h"
+#include "train/chance.h"
 
 #include <math.h>
 #include <string.h>

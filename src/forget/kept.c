@@ -4,8 +4,8 @@
  * on from the first half of each with its likeliest tokens. A model that has lost nothing gives
  * these continuations the same probability. */
 #include "forget/forget.h"
-#include "run/generate.h"
-#include "run/selfrows.h"
+#include "protect/self_rows.h"
+#include "session/generate.h"
 
 #include <string.h>
 

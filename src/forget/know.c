@@ -6,8 +6,8 @@
 #include "forget/forget.h"
 #include "metric/paired.h"
 #include "metric/statistics.h"
-#include "run/chance.h"
 #include "text/chat.h"
+#include "train/chance.h"
 
 #include <math.h>
 #include <stdio.h>

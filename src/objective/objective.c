@@ -121,3 +121,15 @@ double wg_term_preference(const double *option, const wg_answer *forget, const w
     wg_fill(refusal->weight, refusal->n, slope);
     return 2.0 / beta * wg_softplus(-beta * margin);
 }
+
+bool wg_objective_has(const char *name, const char *key)
+{
+    for (int i = 0; wg_objective_at(i) != NULL; i++)
+        for (int k = 0; strcmp(wg_objective_at(i)->name, name) == 0 && k < WG_OBJECTIVE_OPTIONS;
+             k++) {
+            const char *own = wg_objective_at(i)->options[k].key;
+            if (own != NULL && strcmp(own, key) == 0)
+                return true;
+        }
+    return false;
+}

@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
-#include "run/plot.h"
+#include "plot/plot.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

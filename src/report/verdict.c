@@ -1,7 +1,7 @@
 /* verdict.c - the first sentences of a page without a certificate, and the figures behind them. */
 #include "report/report.h"
 
-#include "run/plot.h"
+#include "plot/plot.h"
 #include "suite/suite.h"
 #include <math.h>
 #include <stdio.h>

@@ -6,10 +6,10 @@
 #ifndef WG_SUITE_SUITE_H
 #define WG_SUITE_SUITE_H
 
-#include "metric/frame.h"
-#include "run/generate.h"
 #include "io/rows.h"
-#include "run/train.h"
+#include "metric/frame.h"
+#include "session/generate.h"
+#include "train/train.h"
 
 enum { WG_SUITE_SETS = 10, WG_SUITES_MOST = 16 };
 

@@ -2,7 +2,7 @@
 #ifndef WG_SUITE_WATCH_H
 #define WG_SUITE_WATCH_H
 
-#include "run/train.h"
+#include "train/train.h"
 
 /* Suites of o (borrowed) that can be asked; o NULL or without suites: out->ask is NULL. */
 WAGLE_CHECK wagle_status wg_suite_watch(wagle_ctx *ctx, const wagle_suite_options *o,

@@ -3,7 +3,7 @@
 
 #include "base/pattern.h"
 #include "io/mask.h"
-#include "run/topk.h"
+#include "mask/topk.h"
 #include "suite/suite.h"
 #include "suite/watch.h"
 #include <stdio.h>
@@ -72,7 +72,7 @@ static wagle_status check_params(wagle_ctx *ctx, const wg_sweep *s)
     json_object_foreach (json_object_get(s->spec, "params"), key, value) {
         bool known = false;
         for (int64_t i = 0; i < s->n && !known; i++)
-            known = wagle_objective_has(s->point[i].objective, key);
+            known = wg_objective_has(s->point[i].objective, key);
         if (!known)
             return wg_fail(ctx, WAGLE_E_INPUT,
                            "sweep: 'params': no objective of this sweep has the option '%.64s'",

@@ -1,6 +1,9 @@
 /* grid.c - points of a grid: every combination of the axes, of each entry of `grids`. */
 #include "sweep/sweep.h"
 
+#include "mask/topk.h"
+#include "selector/selector.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* joined.c - what a join of sweeps writes: table.md, summary.json, plot.svg. */
 #include "sweep/join.h"
 
-#include "run/plot.h"
+#include "plot/plot.h"
 #include "suite/results.h"
 #include <math.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* point.c - one run of a sweep: mask, unlearning, evaluation, relearning. */
 #include "sweep/sweep.h"
 
+#include "modeldir/fake_quant.h"
+#include "protect/factors.h"
 #include "suite/results.h"
-#include "run/protect.h"
-#include "run/quantize.h"
 #include "suite/watch.h"
 #include <stddef.h>
 #include <stdio.h>
@@ -586,7 +586,7 @@ static wagle_status relearn(wagle_ctx *ctx, wg_sweep *s, const char *model, int6
     o.batch = whole_of(s->spec, "batch", o.batch);
     o.seed = (uint64_t)seed;
     o.force = true;
-    WG_TRY(wagle_finetune(ctx, &o, NULL));
+    WG_TRY(wg_train(ctx, &o, true, &(wg_around){0}, NULL));
     return evaluate(ctx, s, o.out, o.out, json_object_get(how, "eval"), into);
 }
 

@@ -1,10 +1,10 @@
 /* search.c - the learning rate at which the run of a method takes a given number of updates, by the
- * secant search of run/search.c. A try ends as soon as it cannot take the wanted number of updates
- * any more; how long it would have taken is then estimated. */
+ * secant search of train/secant.c. A try ends as soon as it cannot take the wanted number of
+ * updates any more; how long it would have taken is then estimated. */
 #include "sweep/sweep.h"
 
-#include "run/run.h"
-#include "run/search.h"
+#include "train/run.h"
+#include "train/secant.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

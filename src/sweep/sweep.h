@@ -5,8 +5,8 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "run/search.h"
-#include "run/train.h"
+#include "train/secant.h"
+#include "train/train.h"
 
 /* One point of the grid. */
 enum { WG_SWEEP_KWARGS = 16 };

@@ -1,9 +1,9 @@
 /* table.c - the results of a sweep: each method at its own best learning rate, over seeds. */
 #include "sweep/sweep.h"
 
-#include "run/quantize.h"
+#include "modeldir/fake_quant.h"
 
-#include "run/plot.h"
+#include "plot/plot.h"
 #include "suite/results.h"
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include "text/tokenizer.h"
 
-#include "base/place.h"
 #include "base/file.h"
+#include "base/place.h"
 #include <string.h>
 
 wagle_status wg_string_table_new(wagle_ctx *ctx, wg_string_table *t, int64_t n)

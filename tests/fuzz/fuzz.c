@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/number.h"
 #include "data/dataset.h"
-#include "io/gguf.h"
+#include "gguf/reader.h"
 #include "io/mask.h"
 #include "io/patch.h"
 #include "io/rows.h"

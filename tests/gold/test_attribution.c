@@ -2,7 +2,7 @@
 #include "support.h"
 
 #include "io/mask.h"
-#include "run/attribute.h"
+#include "mask/attribute.h"
 
 static const char *family;
 

@@ -3,8 +3,9 @@
 #include "direct_factor.h"
 
 #include "engine/squares.h"
+#include "io/mask.h"
 #include "ops/cpu/cpu.h"
-#include "run/protect.h"
+#include "protect/factors.h"
 
 #define ROWS(name) WG_SCRATCH "/protect-" name
 

@@ -4,8 +4,8 @@
 #include "direct_factor.h"
 
 #include "engine/squares.h"
+#include "mask/attribute.h"
 #include "ops/cpu/cpu.h"
-#include "run/attribute.h"
 
 #define PATH(name) WG_SCRATCH "/protect-scores-" name
 

@@ -1,7 +1,7 @@
 /* GGUF's block formats against the values of the `gguf` package. */
 #include "support.h"
 
-#include "io/gguf.h"
+#include "gguf/reader.h"
 
 static void blocks_unpack_to_the_reference_values(void **state)
 {

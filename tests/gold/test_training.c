@@ -1,7 +1,8 @@
 /* Objectives' values and gradients, and ten steps of masked training, against gold. */
 #include "support.h"
 
-#include "run/train.h"
+#include "modeldir/folder.h"
+#include "train/train.h"
 
 #define MODEL WG_GOLD "/models/llama-gqa-tied"
 

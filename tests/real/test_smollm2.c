@@ -2,8 +2,8 @@
 #include "support.h"
 
 #include "base/hash.h"
-#include "run/generate.h"
-#include "run/train.h"
+#include "session/generate.h"
+#include "train/train.h"
 
 #define GGUF WG_SCRATCH "/smollm2-gguf/SmolLM2-135M-Instruct.Q4_1.gguf"
 #define MODEL WG_SCRATCH "/smollm2"

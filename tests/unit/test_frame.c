@@ -3,11 +3,11 @@
 #include "support.h"
 
 #include "base/number.h"
-#include "io/gguf.h"
-#include "io/ggufwrite.h"
+#include "gguf/reader.h"
+#include "gguf/writer.h"
 #include "metric/frame.h"
 #include "metric/statistics.h"
-#include "run/quantize.h"
+#include "modeldir/fake_quant.h"
 
 static wagle_status means(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 {

@@ -2,7 +2,7 @@
  * refused by its name when it is another. */
 #include "support.h"
 
-#include "run/members.h"
+#include "train/members.h"
 #include <ctype.h>
 
 #define MODEL WG_GOLD "/models/llama-gqa-tied"
@@ -62,9 +62,10 @@ static void check_table(const char *structure, const wg_member *table)
         snprintf(name, sizeof name, "%.*s", (int)n, at - n);
         found++;
         if (!has_member(table, name))
-            fail_msg("%s: member '%s' is not in the table of src/run/members.c: say there whether "
-                     "it changes the result of a run",
-                     structure, name);
+            fail_msg(
+                "%s: member '%s' is not in the table of src/train/members.c: say there whether "
+                "it changes the result of a run",
+                structure, name);
     }
     while (table[listed].name != NULL)
         listed++;

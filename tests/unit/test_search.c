@@ -1,7 +1,7 @@
 /* The search for a learning rate, on runs that are simulated. */
 #include "support.h"
 
-#include "run/search.h"
+#include "train/secant.h"
 #include <math.h>
 
 /* Work that a run of the rate takes, as a multiple of what is wanted. */

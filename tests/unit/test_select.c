@@ -2,7 +2,7 @@
 #include "support.h"
 
 #include "base/number.h"
-#include "run/session.h"
+#include "mask/topk.h"
 
 #define SCORES WG_SCRATCH "/select.safetensors"
 

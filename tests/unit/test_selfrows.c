@@ -2,7 +2,7 @@
  * forgotten, and the same tokens when they are read again. */
 #include "support.h"
 
-#include "run/selfrows.h"
+#include "protect/self_rows.h"
 
 #define GOLD_MODEL WG_GOLD "/models/llama-gqa-tied"
 #define BARE_MODEL WG_GOLD "/models/gpt2"

@@ -1,0 +1,222 @@
+/* export.c - a model folder as one GGUF file: keys, then by its roles every tensor. */
+#include "gguf/export.h"
+
+#include <math.h>
+#include <string.h>
+
+static wagle_status choose_type(wagle_ctx *ctx, const char *name, wg_gguf_type *out)
+{
+    static const struct {
+        const char *name;
+        wg_gguf_type type;
+    } types[] = {
+        {"f32", WG_GGML_F32}, {"f16", WG_GGML_F16}, {"bf16", WG_GGML_BF16}, {"q8_0", WG_GGML_Q8_0}};
+
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(types[i].name, name) == 0) {
+            *out = types[i].type;
+            return WAGLE_OK;
+        }
+    return wg_fail(ctx, WAGLE_E_USAGE, "--type %.32s: must be f32, f16, bf16 or q8_0", name);
+}
+
+/* Vectors stay float32, as llama.cpp wants them; so does a row that is no whole number of blocks.
+ */
+static wg_gguf_type type_of(const wg_exporter *e, const wg_shape *shape)
+{
+    if (shape->rank == 1)
+        return WG_GGML_F32;
+    if (e->type == WG_GGML_Q8_0 && shape->dim[1] % 32 != 0)
+        return WG_GGML_F16;
+    return e->type;
+}
+
+static wg_shape shape_of(const wg_exporter *e, wg_role role, int64_t layer)
+{
+    const wg_shape s = e->m->files.tensor[wg_model_tensor(e->m, role, layer)].shape;
+
+    return wg_gguf_turned(&e->m->config, role, &s) ? (wg_shape){2, {s.dim[1], s.dim[0]}} : s;
+}
+
+/* Row r of the file's tensor, `width` values. */
+static void fetch_row(const wg_exporter *e, wg_role role, int tensor, int64_t r, int64_t width,
+                      float *row)
+{
+    const wg_tensor *t = &e->m->files.tensor[tensor];
+    const size_t size = wg_dtype_size(t->dtype);
+    const char *data = t->data;
+
+    if (wg_gguf_turned(&e->m->config, role, &t->shape)) {
+        for (int64_t i = 0; i < width; i++)
+            wg_to_float(t->dtype, data + (size_t)(i * t->shape.dim[1] + r) * size, 1, row + i);
+        return;
+    }
+    wg_to_float(t->dtype, data + (size_t)(r * width) * size, width, row);
+    for (int64_t i = 0; e->m->config.family->norm_plus_one && wg_is_norm(role) && i < width; i++)
+        row[i] += 1;
+}
+
+/* float16 and the scales of q8_0, which are a 127th of a block's largest number, have a limit. */
+static wagle_status check_range(const wg_exporter *e, int tensor, wg_gguf_type type,
+                                const float *row, int64_t n)
+{
+    const float limit = type == WG_GGML_F16    ? WG_F16_LIMIT
+                        : type == WG_GGML_Q8_0 ? WG_F16_LIMIT * 127
+                                               : INFINITY;
+    const float beyond = wg_beyond(row, n, limit);
+
+    return beyond == 0
+               ? WAGLE_OK
+               : wg_fail(e->ctx, WAGLE_E_INPUT,
+                         "%s: tensor '%.64s' holds %g, which --type %s cannot hold; use --type f32",
+                         e->o->model, e->m->files.tensor[tensor].name, (double)beyond,
+                         type == WG_GGML_F16 ? "f16" : "q8_0");
+}
+
+static wagle_status write_tensor(wg_exporter *e, wg_role role, int64_t layer, wg_output *out)
+{
+    const int tensor = wg_model_tensor(e->m, role, layer);
+    const wg_shape shape = shape_of(e, role, layer);
+    const wg_gguf_type type = type_of(e, &shape);
+    const bool permuted = wg_gguf_permuted(e->arch, role);
+    const bool split = permuted && shape.rank == 1;
+    const int64_t width = split ? 1 : shape.dim[shape.rank - 1];
+    const int64_t rows = e->m->files.tensor[tensor].count / width;
+    const size_t bytes = wg_ggml_bytes(type, width);
+    float *row = NULL;
+    char *stored = NULL;
+    wagle_status st;
+
+    WG_TRY_GOTO(WG_ALLOC(e->ctx, &row, width), done);
+    WG_TRY_GOTO(WG_ALLOC(e->ctx, &stored, (int64_t)bytes), done);
+    for (int64_t r = 0; r < rows; r++) {
+        fetch_row(e, role, tensor, permuted ? wg_gguf_our_row(r, e->m->config.h) : r, width, row);
+        WG_TRY_GOTO(check_range(e, tensor, type, row, width), done);
+        wg_ggml_quantise(type, row, width, stored);
+        WG_TRY_GOTO(wg_output_write(e->ctx, out, stored, bytes), done);
+    }
+    st = wg_gguf_pad(e->ctx, out, bytes * (size_t)rows);
+done:
+    wg_free(row);
+    wg_free(stored);
+    return st;
+}
+
+/* Calls one() for every tensor, in the order of the file. */
+static wagle_status each_tensor(wg_exporter *e, wg_output *out,
+                                wagle_status (*one)(wg_exporter *, wg_role, int64_t, wg_output *))
+{
+    const wg_config *c = &e->m->config;
+
+    for (int role = 0; role < WG_LAYER_ROLES; role++)
+        if (wg_config_has(c, (wg_role)role, 0))
+            WG_TRY(one(e, (wg_role)role, 0, out));
+    for (int64_t layer = 0; layer < c->L; layer++) {
+        for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++)
+            if (wg_config_has(c, (wg_role)role, layer))
+                WG_TRY(one(e, (wg_role)role, layer, out));
+        WG_TRY(wg_check_interrupt(e->ctx));
+        if (out != NULL)
+            wg_progress(e->ctx, "export", layer + 1, c->L, NULL);
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status name_tensor(wg_exporter *e, wg_role role, int64_t layer, wg_output *out)
+{
+    const wg_shape shape = shape_of(e, role, layer);
+    char name[WG_NAME_BYTES];
+
+    (void)out;
+    wg_gguf_role_name(role, layer, name);
+    return wg_gguf_put_tensor(e->ctx, &e->head, name, &shape, type_of(e, &shape));
+}
+
+static wagle_status name_rope_factors(wg_exporter *e)
+{
+    const wg_shape shape = {1, {e->m->config.r / 2}};
+
+    for (int i = 0; i < WG_ROPE_LISTS; i++)
+        if (e->rope[i].name != NULL)
+            WG_TRY(wg_gguf_put_tensor(e->ctx, &e->head, e->rope[i].name, &shape, WG_GGML_F32));
+    return WAGLE_OK;
+}
+
+static wagle_status write_rope_factors(const wg_exporter *e, wg_output *out)
+{
+    const size_t bytes = (size_t)(e->m->config.r / 2) * sizeof(float);
+
+    for (int i = 0; i < WG_ROPE_LISTS; i++)
+        if (e->rope[i].name != NULL) {
+            WG_TRY(wg_output_write(e->ctx, out, e->rope[i].factor, bytes));
+            WG_TRY(wg_gguf_pad(e->ctx, out, bytes));
+        }
+    return WAGLE_OK;
+}
+
+static wagle_status write_file(wg_exporter *e)
+{
+    wg_output out = {.fd = -1};
+    wagle_status st;
+
+    WG_TRY_GOTO(wg_export_config(e), done);
+    WG_TRY_GOTO(wg_export_tokenizer(e), done);
+    WG_TRY_GOTO(name_rope_factors(e), done);
+    WG_TRY_GOTO(each_tensor(e, NULL, name_tensor), done);
+    WG_TRY_GOTO(wg_output_open(e->ctx, e->o->out, e->o->force, &out), done);
+    WG_TRY_GOTO(wg_gguf_write_head(e->ctx, &e->head, &out), done);
+    WG_TRY_GOTO(write_rope_factors(e, &out), done);
+    WG_TRY_GOTO(each_tensor(e, &out, write_tensor), done);
+    st = wg_output_commit(e->ctx, &out);
+done:
+    wg_output_abort(&out);
+    return st;
+}
+
+void wagle_export_defaults(wagle_export_options *o)
+{
+    *o = (wagle_export_options){0};
+}
+
+/* The type that holds every matrix of the model as it is. */
+static const char *own_type(const wg_tensors *files)
+{
+    const char *name = NULL;
+
+    for (int64_t i = 0; i < files->n; i++) {
+        const wg_tensor *t = &files->tensor[i];
+        const char *type = t->dtype == WG_BF16 ? "bf16" : t->dtype == WG_F16 ? "f16" : "f32";
+        if (t->shape.rank < 2 || !wg_dtype_is_weight(t->dtype))
+            continue;
+        if (name == NULL)
+            name = type;
+        else if (strcmp(name, type) != 0)
+            return "f32";
+    }
+    return name != NULL ? name : "f32";
+}
+
+wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *o)
+{
+    wg_exporter e = {.ctx = ctx, .o = o};
+    wagle_status st = WAGLE_OK;
+
+    wg_begin(ctx);
+    if (o->out == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE, "export needs DIR and --out FILE.gguf");
+    if (o->type != NULL)
+        WG_TRY(choose_type(ctx, o->type, &e.type));
+    WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model)));
+    WG_TRY(wg_model_open(ctx, o->model, &e.m));
+    if (o->type == NULL)
+        st = choose_type(ctx, own_type(&e.m->files), &e.type);
+    e.arch = wg_gguf_arch_of(e.m->config.family->model_type[0]);
+    if (st == WAGLE_OK)
+        st = e.arch != NULL
+                 ? write_file(&e)
+                 : wg_fail(ctx, WAGLE_E_INPUT, "%s: '%s' cannot be exported; supported are %s",
+                           o->model, e.m->config.family->model_type[0], wg_gguf_arch_list);
+    wg_gguf_head_free(&e.head);
+    wg_model_close(e.m);
+    return st;
+}

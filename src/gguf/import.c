@@ -1,0 +1,267 @@
+/* import.c - GGUF to a model folder: the config first, then by its roles every tensor. */
+#include "gguf/import.h"
+#include "gguf/keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+wagle_status wg_import_refuse(const wg_importer *m, const char *what, const char *name)
+{
+    return wg_fail(m->ctx, WAGLE_E_INPUT, "%s: %s '%.64s' is not supported", m->o->gguf, what,
+                   name != NULL ? name : "(none)");
+}
+
+wagle_status wg_import_put(wg_importer *m, const char *name, json_t *json)
+{
+    char *path = wg_path_join(m->ctx, m->partial, name);
+    wagle_status st = path == NULL ? WAGLE_E_RESOURCE : WAGLE_OK;
+
+    if (st == WAGLE_OK)
+        st = json != NULL ? wg_json_write(m->ctx, path, json, true) : wg_json_memory(m->ctx);
+    json_decref(json);
+    wg_free(path);
+    return st;
+}
+
+static wagle_status read_architecture(wg_importer *m)
+{
+    const wg_gguf_tensor *embed = wg_gguf_find_tensor(&m->g, "token_embd.weight");
+    char *name;
+
+    WG_TRY(wg_gguf_string(m->ctx, &m->g, "general.architecture", &name));
+    m->arch = name != NULL ? wg_gguf_arch_named(name) : NULL;
+    if (m->arch == NULL)
+        return wg_fail(m->ctx, WAGLE_E_INPUT,
+                       "%s: architecture '%.64s' is not supported; supported are %s", m->o->gguf,
+                       name != NULL ? name : "(none)", wg_gguf_arch_list);
+    if (embed == NULL || embed->shape.rank != 2)
+        return wg_import_refuse(m, "a model without a matrix", "token_embd.weight");
+    m->V = embed->shape.dim[0];
+    return wg_gguf_check_keys(m->ctx, &m->g, m->arch->name);
+}
+
+/* --- tensors ------------------------------------------------------------------------------- */
+
+/* A tensor of the folder, and where it comes from. */
+typedef struct entry {
+    wg_role role;
+    const wg_gguf_tensor *from;
+} entry;
+
+/* stored: room for the row as it is written. */
+static wagle_status write_row(const wg_importer *m, const wg_gguf_tensor *t, const float *row,
+                              int64_t n, char *stored, wg_output *out)
+{
+    const float beyond = m->dtype == WG_F16 ? wg_beyond(row, n, WG_F16_LIMIT) : 0;
+
+    if (beyond != 0)
+        return wg_fail(m->ctx, WAGLE_E_INPUT,
+                       "%s: tensor '%.64s' holds %g, which f16 cannot hold; use --dtype f32",
+                       m->o->gguf, t->name, (double)beyond);
+    wg_from_float(m->dtype, row, n, stored);
+    return wg_output_write(m->ctx, out, stored, (size_t)n * wg_dtype_size(m->dtype));
+}
+
+/* All of a tensor stored [out, in], as [in, out]. */
+static wagle_status write_turned(const wg_importer *m, const wg_gguf_tensor *t, wg_output *out)
+{
+    const int64_t O = t->shape.dim[0], I = t->shape.dim[1];
+    float *all = NULL, *row = NULL;
+    char *stored = NULL;
+    wagle_status st;
+
+    WG_TRY_GOTO(WG_ALLOC(m->ctx, &all, t->count), done);
+    WG_TRY_GOTO(WG_ALLOC(m->ctx, &row, O), done);
+    WG_TRY_GOTO(WG_ALLOC(m->ctx, &stored, O * 4), done);
+    wg_gguf_dequantise(t, 0, t->count, all);
+    for (int64_t i = 0; i < I; i++) {
+        for (int64_t o = 0; o < O; o++)
+            row[o] = all[o * I + i];
+        WG_TRY_GOTO(write_row(m, t, row, O, stored, out), done);
+    }
+    st = WAGLE_OK;
+done:
+    wg_free(all);
+    wg_free(row);
+    wg_free(stored);
+    return st;
+}
+
+static wagle_status write_rows(const wg_importer *m, const wg_config *c, const entry *e,
+                               wg_output *out)
+{
+    const wg_gguf_tensor *t = e->from;
+    const bool permuted = wg_gguf_permuted(m->arch, e->role);
+    const bool vector = t->shape.rank == 1, split = permuted && vector;
+    const int64_t width = split ? 1 : t->shape.dim[t->shape.rank - 1], rows = t->count / width;
+    const size_t bytes = (size_t)width * wg_dtype_size(m->dtype);
+    const float less = c->family->norm_plus_one && wg_is_norm(e->role) ? 1 : 0;
+    float *row = NULL;
+    char *stored = NULL;
+    wagle_status st;
+
+    WG_TRY_GOTO(WG_ALLOC(m->ctx, &row, width), done);
+    WG_TRY_GOTO(WG_ALLOC(m->ctx, &stored, (int64_t)bytes), done);
+    for (int64_t r = 0; r < rows; r++) {
+        wg_gguf_dequantise(t, (permuted ? wg_gguf_row(r, c->h) : r) * width, width, row);
+        for (int64_t i = 0; less > 0 && i < width; i++)
+            row[i] -= less;
+        WG_TRY_GOTO(write_row(m, t, row, width, stored, out), done);
+    }
+    st = WAGLE_OK;
+done:
+    wg_free(row);
+    wg_free(stored);
+    return st;
+}
+
+static wagle_status describe(wg_importer *m, const wg_config *c, wg_role role, int64_t layer,
+                             wg_tensor *list, entry *from, int64_t *n)
+{
+    char theirs[WG_NAME_BYTES], ours[WG_NAME_BYTES], expected[96], found[96];
+    const wg_gguf_tensor *t;
+    wg_shape shape, stored;
+
+    wg_gguf_role_name(role, layer, theirs);
+    wg_config_tensor(c, role, layer, ours, &shape);
+    t = wg_gguf_find_tensor(&m->g, theirs);
+    if (t == NULL)
+        return wg_fail(m->ctx, WAGLE_E_INPUT, "%s: no tensor '%s'", m->o->gguf, theirs);
+    stored = shape;
+    if (wg_gguf_turned(c, role, &shape))
+        stored = (wg_shape){2, {shape.dim[1], shape.dim[0]}};
+    if (!wg_shape_equal(&t->shape, &stored))
+        return wg_fail(m->ctx, WAGLE_E_INPUT, "%s: tensor '%s': shape %s, expected %s", m->o->gguf,
+                       theirs, wg_shape_text(&t->shape, found), wg_shape_text(&stored, expected));
+    list[*n] = (wg_tensor){.name = wg_arena_text(m->ctx, &m->g.arena, ours, strlen(ours)),
+                           .dtype = m->dtype,
+                           .shape = shape,
+                           .bytes = (size_t)t->count * wg_dtype_size(m->dtype)};
+    from[(*n)++] = (entry){role, t};
+    return list[*n - 1].name != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+}
+
+/* Every tensor that the config asks for, and none that it does not. */
+static wagle_status describe_all(wg_importer *m, const wg_config *c, wg_tensor *list, entry *from,
+                                 int64_t *n)
+{
+    *n = 0;
+    for (int64_t layer = 0; layer < c->L; layer++)
+        for (int role = 0; role < WG_ROLES; role++)
+            if (wg_config_has(c, (wg_role)role, layer)) {
+                if (*n == m->g.n_tensors)
+                    return wg_import_refuse(m, "a file of so few tensors for", m->arch->name);
+                WG_TRY(describe(m, c, (wg_role)role, layer, list, from, n));
+            }
+    for (int64_t i = 0; i < m->g.n_tensors; i++) {
+        int64_t k = 0;
+        while (k < *n && from[k].from != &m->g.tensor[i])
+            k++;
+        if (k == *n && !wg_import_makes_config(m, m->g.tensor[i].name))
+            return wg_import_refuse(m, "tensor", m->g.tensor[i].name);
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status write_tensors(wg_importer *m, const wg_config *c, const char *path)
+{
+    entry *from = NULL;
+    wg_tensor *list = NULL;
+    wg_output out = {.fd = -1};
+    int64_t n;
+    json_t *facts = json_pack("{s:s}", "format", "pt");
+    wagle_status st;
+
+    WG_TRY_GOTO(WG_ALLOC(m->ctx, &from, m->g.n_tensors), done);
+    WG_TRY_GOTO(WG_ALLOC(m->ctx, &list, m->g.n_tensors), done);
+    WG_TRY_GOTO(describe_all(m, c, list, from, &n), done);
+    WG_TRY_GOTO(wg_output_open(m->ctx, path, true, &out), done);
+    WG_TRY_GOTO(wg_safetensors_header(m->ctx, &out, list, n, facts, NULL), done);
+    for (int64_t i = 0; i < n; i++) {
+        WG_TRY_GOTO(wg_gguf_turned(c, from[i].role, &list[i].shape)
+                        ? write_turned(m, from[i].from, &out)
+                        : write_rows(m, c, &from[i], &out),
+                    done);
+        WG_TRY_GOTO(wg_check_interrupt(m->ctx), done);
+        wg_progress(m->ctx, "import", i + 1, n, NULL);
+    }
+    st = wg_output_commit(m->ctx, &out);
+done:
+    wg_output_abort(&out);
+    wg_free(from);
+    wg_free(list);
+    json_decref(facts);
+    return st;
+}
+
+static wagle_status write_weights(wg_importer *m)
+{
+    char *path = wg_path_join(m->ctx, m->partial, "model.safetensors");
+    wg_config config;
+    wagle_status st = path != NULL ? wg_config_read(m->ctx, m->partial, &config) : WAGLE_E_RESOURCE;
+
+    if (st == WAGLE_OK)
+        st = write_tensors(m, &config, path);
+    wg_free(path);
+    return st;
+}
+
+void wagle_import_defaults(wagle_import_options *o)
+{
+    *o = (wagle_import_options){0};
+}
+
+/* The type that holds every matrix of the file as it is; bf16 where all are quantised. */
+static wg_dtype own_dtype(const wg_gguf *g)
+{
+    bool f32 = false, f16 = false, bf16 = false;
+
+    for (int64_t i = 0; i < g->n_tensors; i++) {
+        const char *type = wg_ggml_name(g->tensor[i].type);
+        if (g->tensor[i].shape.rank < 2 || type == NULL)
+            continue;
+        f32 |= strcmp(type, "F32") == 0;
+        f16 |= strcmp(type, "F16") == 0;
+        bf16 |= strcmp(type, "BF16") == 0;
+    }
+    return f32 || (f16 && bf16) ? WG_F32 : f16 ? WG_F16 : WG_BF16;
+}
+
+static wagle_status import(wg_importer *m)
+{
+    wagle_status st;
+
+    WG_TRY(read_architecture(m));
+    WG_TRY(wg_partial_new(m->ctx, m->o->out, &m->folder));
+    m->partial = m->folder.path;
+    st = wg_import_ids(m);
+    if (st == WAGLE_OK)
+        st = wg_import_config(m);
+    if (st == WAGLE_OK)
+        st = wg_import_tokenizer(m);
+    if (st == WAGLE_OK)
+        st = write_weights(m);
+    if (st == WAGLE_OK)
+        st = wg_partial_commit(m->ctx, &m->folder, m->o->out);
+    wg_partial_end(&m->folder, false);
+    return st;
+}
+
+wagle_status wagle_import(wagle_ctx *ctx, const wagle_import_options *o)
+{
+    wg_importer m = {.ctx = ctx, .o = o};
+    wagle_status st;
+
+    wg_begin(ctx);
+    if (o->gguf == NULL || o->out == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE, "import needs FILE.gguf and --out DIR");
+    if (o->dtype != NULL)
+        WG_TRY(wg_weight_dtype(ctx, o->dtype, &m.dtype));
+    WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->gguf)));
+    WG_TRY(wg_gguf_open(ctx, o->gguf, &m.g));
+    if (o->dtype == NULL)
+        m.dtype = own_dtype(&m.g);
+    st = import(&m);
+    wg_gguf_close(&m.g);
+    return st;
+}

@@ -1,0 +1,486 @@
+#include "mask/attribute.h"
+
+#include "data/distinct.h"
+
+#include "engine/squares.h"
+#include "mask/tensorfile.h"
+#include "session/budget.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK = 1 << 18 };
+static const int needs_retain = WG_NEEDS_RETAIN_GRADIENT | WG_NEEDS_RETAIN_FISHER;
+
+typedef struct scorer {
+    wg_attribution *of;
+    wg_take_scores *take;
+    void *user;
+    float *theta, *score, *spare[3]; /* [CHUNK] */
+    double mean_fisher;
+    float **inputs; /* [tensors] norms of what each matrix reads, or NULL */
+    wg_product product;
+} scorer;
+
+/* Scores weights [first, first+n) of a tensor, n at most CHUNK, out of what c holds of them. */
+static wagle_status score_piece(wagle_ctx *ctx, scorer *k, wg_score_chunk *c)
+{
+    const wg_model *m = k->of->session.model;
+
+    c->gamma = k->of->gamma;
+    c->damping = k->of->damping * k->mean_fisher;
+    c->n_retain = (double)k->of->retain.n;
+    c->seed = k->of->seed;
+    c->theta = wg_model_view(m, (int)c->tensor, c->first, c->n, k->theta);
+    k->of->selector->score(c, k->score);
+    for (int64_t i = 0; i < c->n; i++)
+        if (!isfinite(k->score[i]))
+            return wg_fail(ctx, WAGLE_E_RUN, "score of '%s' at %lld is not finite",
+                           m->files.tensor[c->tensor].name, (long long)(c->first + i));
+    return k->take(k->user, ctx, (int)c->tensor, c->first, k->score, c->n);
+}
+
+static wagle_status score_tensor(void *user, wagle_ctx *ctx, int tensor, int64_t n,
+                                 const wg_real *const grad[WG_STREAMS])
+{
+    scorer *k = user;
+    const wg_model *m = k->of->session.model;
+    const wg_tensor *t = &m->files.tensor[tensor];
+    const wg_real *retain = grad != NULL ? wg_product_of(&k->product, m, tensor, grad[1]) : NULL;
+
+    for (int64_t first = 0; first < n; first += CHUNK) {
+        wg_score_chunk c = {
+            .tensor = tensor, .first = first, .n = n - first < CHUNK ? n - first : CHUNK};
+        c.grad_forget = grad != NULL ? grad[0] + first : NULL;
+        c.grad_retain = retain != NULL ? retain + first : NULL;
+        WG_TRY(score_piece(ctx, k, &c));
+    }
+    wg_map_release(t->data, t->bytes);
+    return WAGLE_OK;
+}
+
+/* --- Fisher diagonals ------------------------------------------------------------------------- */
+
+/* into [n] = from * factor; NULL stays NULL. */
+static const float *scaled(const wg_real *from, int64_t n, double factor, float *into)
+{
+    for (int64_t i = 0; from != NULL && i < n; i++)
+        into[i] = (float)((double)from[i] * factor);
+    return from != NULL ? into : NULL;
+}
+
+static wagle_status score_moments(void *user, wagle_ctx *ctx, const wg_moments *m)
+{
+    scorer *k = user;
+
+    for (int64_t at = 0; at < m->n; at += CHUNK) {
+        wg_score_chunk c = {.tensor = m->tensor,
+                            .first = m->first + at,
+                            .n = m->n - at < CHUNK ? m->n - at : CHUNK};
+        const wg_real *forget = m->square[0] != NULL ? m->square[0] + at : NULL;
+        const wg_real *retain = m->square[1] != NULL ? m->square[1] + at : NULL;
+        c.grad_forget = m->sum[0] + at;
+        c.grad_retain = m->sum[1] + at;
+        c.fisher_forget = scaled(forget, c.n, 1 / (double)k->of->forget.n, k->spare[0]);
+        c.fisher_retain = scaled(retain, c.n, 1 / (double)k->of->retain.n, k->spare[1]);
+        WG_TRY(score_piece(ctx, k, &c));
+    }
+    return WAGLE_OK;
+}
+
+/* --- inputs of matrices ----------------------------------------------------------------------- */
+
+enum { COLUMNS = 512 };
+
+/* Adds squares of what a matrix reads, by column. */
+static void see(void *user, int64_t layer, wg_role role, int64_t N, int64_t I, const wg_real *x)
+{
+    const scorer *k = user;
+    float *sum = k->inputs[wg_model_tensor(k->of->session.model, role, layer)];
+
+    for (int64_t first = 0; first < I; first += COLUMNS) {
+        const int64_t wide = I - first < COLUMNS ? I - first : COLUMNS;
+        double square[COLUMNS] = {0};
+        for (int64_t n = 0; n < N; n++)
+            for (int64_t i = 0; i < wide; i++)
+                square[i] += (double)x[n * I + first + i] * (double)x[n * I + first + i];
+        for (int64_t i = 0; i < wide; i++)
+            sum[first + i] += (float)square[i];
+    }
+}
+
+static bool is_matrix(const wg_model *m, int tensor)
+{
+    const int table = wg_model_tensor(m, WG_EMBED, 0), places = wg_model_tensor(m, WG_POSITION, 0);
+
+    return wg_model_is_weight(m, tensor) && m->files.tensor[tensor].shape.rank == 2 &&
+           tensor != table && tensor != places;
+}
+
+static wagle_status score_matrix(wagle_ctx *ctx, scorer *k, int tensor)
+{
+    const wg_model *m = k->of->session.model;
+    const wg_tensor *t = &m->files.tensor[tensor];
+    const int64_t inner = t->shape.dim[1];
+    const bool turned = wg_model_is_transposed(m, tensor);
+
+    for (int64_t first = 0; first < t->count; first += CHUNK) {
+        wg_score_chunk c = {.tensor = tensor,
+                            .first = first,
+                            .n = t->count - first < CHUNK ? t->count - first : CHUNK,
+                            .input = k->spare[0]};
+        for (int64_t i = 0; i < c.n; i++) {
+            const int64_t at = first + i;
+            k->spare[0][i] = sqrtf(k->inputs[tensor][turned ? at / inner : at % inner]);
+        }
+        WG_TRY(score_piece(ctx, k, &c));
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status score_by_inputs(wagle_ctx *ctx, scorer *k)
+{
+    wg_session *s = &k->of->session;
+    const int n = (int)s->model->files.n;
+    wagle_status st;
+
+    WG_TRY(WG_ALLOC(ctx, &k->inputs, n));
+    for (int t = 0; t < n; t++)
+        if (is_matrix(s->model, t))
+            WG_TRY(WG_ALLOC(ctx, &k->inputs[t], wg_model_inputs(s->model, t)));
+    s->batch.every = k->of->forget.n;
+    st = wg_session_batch(ctx, s, &k->of->forget, NULL);
+    if (st == WAGLE_OK)
+        st = wg_engine_inputs(ctx, s->engine, &s->batch, "inputs", see, k);
+    s->batch.every = 0;
+    for (int t = 0; st == WAGLE_OK && t < n; t++)
+        if (is_matrix(s->model, t))
+            st = score_matrix(ctx, k, t);
+    return st;
+}
+
+/* --- gradients -------------------------------------------------------------------------------- */
+
+/* Mean over all weights of the mean over sequences of squared per-sequence gradients. */
+static wagle_status mean_fisher(wagle_ctx *ctx, wg_session *s, const wg_dataset *retain,
+                                double *gamma)
+{
+    wg_real *nll = NULL, *weight = NULL;
+    double *square = NULL, total = 0;
+    wagle_status st;
+
+    WG_TRY(wg_session_batch(ctx, s, retain, NULL));
+    WG_TRY_GOTO(WG_ALLOC(ctx, &nll, s->batch.M), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &weight, s->batch.M), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &square, s->batch.S), done);
+    wg_token_mean_weights(&s->batch, weight);
+    WG_TRY_GOTO(wg_engine_forward(ctx, s->engine, &s->batch, true, "gamma: forward", nll), done);
+    WG_TRY_GOTO(
+        wg_engine_square_norms(ctx, s->engine, &s->batch, weight, "gamma: backward", square), done);
+    for (int64_t i = 0; i < s->batch.S; i++)
+        total += square[i];
+    *gamma = total / (double)s->batch.S / (double)wg_model_parameters(s->model);
+    if (!(*gamma > 0) || !isfinite(*gamma))
+        st = wg_fail(ctx, WAGLE_E_RUN, "--gamma auto gives %g, which cannot be used; give a number",
+                     *gamma);
+done:
+    wg_free(nll);
+    wg_free(weight);
+    wg_free(square);
+    return st;
+}
+
+/* Weights of the label rows: of forget sequences by the loss that is attributed. */
+static void weigh(const wg_attribution *a, const wg_real *nll, wg_real *weight)
+{
+    const wg_batch *b = &a->session.batch;
+    const wg_objective *loss = a->loss;
+    double option[WG_OBJECTIVE_OPTIONS];
+
+    wg_token_mean_weights(b, weight);
+    for (int i = 0; loss != NULL && i < WG_OBJECTIVE_OPTIONS; i++)
+        option[i] = loss->options[i].value;
+    for (int64_t s = 0; loss != NULL && s < b->n_forget; s++) {
+        const int64_t j = b->label_start[s];
+        const wg_answer answer = {.n = b->label_start[s + 1] - j,
+                                  .loss = nll + j,
+                                  .reference = nll + j, /* the model is its own reference */
+                                  .weight = weight + j};
+        (void)loss->term(option, &answer, NULL);
+    }
+}
+
+static wagle_status backward(wagle_ctx *ctx, scorer *k, const wg_real *weight, int streams)
+{
+    wg_session *s = &k->of->session;
+    const int needs = k->of->selector->needs;
+    const wg_sink sink = {.user = k, .accept = score_tensor};
+    const wg_moment_sink moments = {
+        .user = k,
+        .square = {(needs & WG_NEEDS_FORGET_FISHER) != 0, (needs & WG_NEEDS_RETAIN_FISHER) != 0},
+        .accept = score_moments};
+
+    return needs & WG_NEEDS_RETAIN_FISHER
+               ? wg_engine_moments(ctx, s->engine, &s->batch, weight, streams, "backward", &moments)
+               : wg_engine_backward(ctx, s->engine, &s->batch, weight, streams, "backward", &sink);
+}
+
+static wagle_status score_by_gradients(wagle_ctx *ctx, scorer *k)
+{
+    const bool both = (k->of->selector->needs & needs_retain) != 0;
+    wg_session *s = &k->of->session;
+    wg_real *nll = NULL, *weight = NULL;
+    wagle_status st;
+
+    WG_TRY(wg_session_batch(ctx, s, &k->of->forget, both ? &k->of->retain : NULL));
+    WG_TRY_GOTO(WG_ALLOC(ctx, &nll, s->batch.M), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &weight, s->batch.M), done);
+    WG_TRY_GOTO(wg_engine_forward(ctx, s->engine, &s->batch, true, "forward", nll), done);
+    weigh(k->of, nll, weight);
+    st = backward(ctx, k, weight, both ? 2 : 1);
+done:
+    wg_free(nll);
+    wg_free(weight);
+    return st;
+}
+
+bool wg_is_scored(const wg_attribution *a, int tensor)
+{
+    return a->selector->needs & WG_NEEDS_INPUTS ? is_matrix(a->session.model, tensor)
+                                                : wg_model_is_weight(a->session.model, tensor);
+}
+
+static wagle_status score_all(wagle_ctx *ctx, scorer *k)
+{
+    const int needs = k->of->selector->needs;
+    const wg_model *m = k->of->session.model;
+
+    WG_TRY(WG_ALLOC(ctx, &k->theta, CHUNK));
+    WG_TRY(WG_ALLOC(ctx, &k->score, CHUNK));
+    for (int i = 0; i < 3; i++)
+        WG_TRY(WG_ALLOC(ctx, &k->spare[i], CHUNK));
+    WG_TRY(wg_product_new(ctx, k->of, &k->product));
+    if (needs & WG_NEEDS_INPUTS)
+        return score_by_inputs(ctx, k);
+    if (needs & WG_NEEDS_FORGET)
+        return score_by_gradients(ctx, k);
+    for (int t = 0; t < m->files.n; t++)
+        if (wg_model_is_weight(m, t))
+            WG_TRY(score_tensor(k, ctx, t, m->files.tensor[t].count, NULL));
+    return WAGLE_OK;
+}
+
+static wagle_status find_gamma(wagle_ctx *ctx, wg_attribution *a)
+{
+    const int needs = a->selector->needs;
+
+    return ((needs & WG_NEEDS_GAMMA) || (needs & WG_NEEDS_MEAN_FISHER)) && a->gamma == 0
+               ? mean_fisher(ctx, &a->session, &a->retain, &a->gamma)
+               : WAGLE_OK;
+}
+
+wagle_status wg_score(wagle_ctx *ctx, wg_attribution *a, wg_take_scores *take, void *user)
+{
+    scorer k = {.of = a, .take = take, .user = user};
+    wagle_status st = find_gamma(ctx, a);
+
+    k.mean_fisher = a->gamma;
+    if (st == WAGLE_OK)
+        st = score_all(ctx, &k);
+    wg_free(k.theta);
+    wg_free(k.score);
+    for (int i = 0; i < 3; i++)
+        wg_free(k.spare[i]);
+    for (int t = 0; k.inputs != NULL && t < a->session.model->files.n; t++)
+        wg_free(k.inputs[t]);
+    wg_free(k.inputs);
+    wg_product_free(&k.product);
+    return st;
+}
+
+static wagle_status put(void *user, wagle_ctx *ctx, int tensor, int64_t first, const float *score,
+                        int64_t n)
+{
+    return wg_tensor_file_put(ctx, user, tensor, first, score, n);
+}
+
+static bool scored(const void *user, int tensor)
+{
+    return wg_is_scored(user, tensor);
+}
+
+wagle_status wg_attribute(wagle_ctx *ctx, wg_attribution *a, const char *out, bool force)
+{
+    wg_tensor_file file;
+    json_t *facts;
+    wagle_status st;
+
+    WG_TRY(find_gamma(ctx, a));
+    facts = json_pack("{s:s}", "format", "wagle-scores");
+    st = facts != NULL ? wg_attribution_facts(ctx, a, facts) : wg_json_memory(ctx);
+    if (st == WAGLE_OK)
+        st = wg_tensor_file_open(ctx, out, a->session.model, scored, a, facts, force, &file);
+    if (st == WAGLE_OK) {
+        st = wg_score(ctx, a, put, &file);
+        st = wg_tensor_file_close(ctx, &file, st);
+    }
+    json_decref(facts);
+    return st;
+}
+
+wagle_status wg_attribution_budget(wagle_ctx *ctx, wg_attribution *a, const char *folder,
+                                   bool only_check)
+{
+    const int needs = a->selector->needs;
+    const wg_dataset *retain = needs & needs_retain ? &a->retain : NULL;
+    const int64_t rows = retain != NULL && retain->n > a->forget.n ? retain->n : a->forget.n;
+    wg_cost cost[] = {{"scores of a piece", 2 * (int64_t)CHUNK * (int64_t)sizeof(float)},
+                      {"factors of protected matrices, at most", wg_attribution_factor_bytes(a)},
+                      {"retain gradient times its factor", wg_attribution_product_bytes(a)}};
+    const wg_spill factors = {&cost[1], &a->spill_factors, "factors of protected matrices go"};
+    wg_need need = {.cost = cost,
+                    .n = 3,
+                    .steps = 1,
+                    .only_check = only_check,
+                    .hint = "fewer rows (--limit) take less"};
+
+    if (!(needs & (WG_NEEDS_FORGET | WG_NEEDS_INPUTS)))
+        return WAGLE_OK;
+    need.intent = wg_largest_batch(&a->forget, retain, rows);
+    need.intent.streams = retain != NULL ? WG_STREAMS : 1;
+    need.intent.folder = folder;
+    WG_TRY(wg_budget_spilling(ctx, &a->session, &need, &factors, 1));
+    if (!(needs & WG_NEEDS_FACTORS))
+        return WAGLE_OK;
+    WG_TRY(wg_protect_fits(ctx, &a->session, a->protected, &a->protection, cost[1].bytes));
+    need.only_check = true; /* the engine's limit is that of the scores again */
+    return wg_budget(ctx, &a->session, &need);
+}
+
+/* The folder where the result will be: scratch files may go there. */
+static void folder_of(const char *out, char folder[4096])
+{
+    const char *slash = strrchr(out, '/');
+
+    snprintf(folder, 4096, "%.*s", slash == NULL || slash == out ? 1 : (int)(slash - out),
+             slash == NULL ? "." : out);
+}
+
+wagle_status wg_attribution_selector(wagle_ctx *ctx, wg_attribution *a, const char *name)
+{
+    static const char *const forms[] = {[WAGLE_GAMMA_DIAG] = "wagle-diag",
+                                        [WAGLE_GAMMA_NUMBER] = "wagle",
+                                        [WAGLE_GAMMA_PROTECT] = "wagle-protect"};
+
+    return wg_selector_find(ctx, strcmp(name, "wagle") == 0 ? forms[a->given_gamma.kind] : name,
+                            &a->selector);
+}
+
+/* A loss of the forget answers' own tokens can be attributed. */
+static wagle_status find_loss(wagle_ctx *ctx, const wagle_attribute_options *o, wg_attribution *out)
+{
+    if (o->loss == NULL || strcmp(o->loss, "nll") == 0)
+        return WAGLE_OK;
+    WG_TRY(wg_objective_find(ctx, o->loss, &out->loss));
+    if (out->loss->term != NULL && out->loss->token == WG_LOSS_NLL &&
+        !(out->loss->needs & (WG_NEEDS_REFUSALS | WG_TRAINS_ONLY)))
+        return WAGLE_OK;
+    return wg_fail(ctx, WAGLE_E_USAGE,
+                   "--loss %s: it does not follow from the token losses of the forget answers; use "
+                   "nll, ga, npo, simnpo, wga or satimp",
+                   o->loss);
+}
+
+/* The rows to protect as a training names them. */
+static wagle_train_options protection_of(const wagle_attribute_options *o)
+{
+    return (wagle_train_options){.forget = o->forget,
+                                 .retain = o->retain,
+                                 .seed = o->seed,
+                                 .protect = o->protect,
+                                 .protect_damping = o->protect_damping,
+                                 .protect_rank = o->protect_rank};
+}
+
+/* The rows, and what is made of them before any scores. */
+static wagle_status load(wagle_ctx *ctx, const wagle_attribute_options *o, wg_attribution *a)
+{
+    const int needs = a->selector->needs;
+    char folder[4096];
+
+    folder_of(o->out, folder);
+    if (needs & (WG_NEEDS_FORGET | WG_NEEDS_INPUTS))
+        WG_TRY(wg_dataset_load(ctx, &a->session.reader, &o->forget, &a->forget));
+    if (needs & needs_retain)
+        WG_TRY(wg_dataset_load(ctx, &a->session.reader, &o->retain, &a->retain));
+    WG_TRY(wg_attribution_protect_rows(ctx, a));
+    WG_TRY(wg_attribution_budget(ctx, a, folder, false));
+    return ctx->dry_run ? WAGLE_OK : wg_attribution_factors(ctx, a, folder);
+}
+
+wagle_status wg_attribution_open(wagle_ctx *ctx, const wagle_attribute_options *o,
+                                 wg_attribution *out)
+{
+    const wagle_train_options protection = protection_of(o);
+    wagle_status st;
+
+    *out = (wg_attribution){.gamma = o->gamma.value,
+                            .given_gamma = o->gamma,
+                            .damping = o->damping,
+                            .seed = o->seed,
+                            .forget_data = &o->forget,
+                            .retain_data = &o->retain};
+    WG_TRY(wg_gamma_check(ctx, &o->gamma));
+    if (!(o->damping >= 0) || !isfinite(o->damping))
+        return wg_fail(ctx, WAGLE_E_USAGE, "--damping %g: must be 0 or more", o->damping);
+    WG_TRY(wg_attribution_selector(ctx, out, o->selector));
+    WG_TRY(wg_attribution_protection(ctx, out, &protection));
+    WG_TRY(find_loss(ctx, o, out));
+    WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model)));
+    WG_TRY(wg_output_spares_data(ctx, o->out, &o->forget));
+    WG_TRY(wg_output_spares_data(ctx, o->out, &o->retain));
+    WG_TRY(wg_output_spares_data(ctx, o->out, &o->protect));
+    wg_data_warn_shared(ctx, &o->forget, &o->retain);
+    WG_TRY(wg_session_open(ctx, o->model, &out->session));
+    st = load(ctx, o, out);
+    if (st != WAGLE_OK)
+        wg_attribution_close(out);
+    return st;
+}
+
+void wg_attribution_close(wg_attribution *a)
+{
+    wg_attribution_drop_factors(a);
+    wg_dataset_free(&a->forget);
+    wg_dataset_free(&a->retain);
+    wg_session_close(&a->session);
+}
+
+void wagle_attribute_defaults(wagle_attribute_options *o)
+{
+    *o = (wagle_attribute_options){.selector = "wagle",
+                                   .gamma.kind = WAGLE_GAMMA_DIAG,
+                                   .damping = WG_DAMPING,
+                                   .protect_damping = WG_PROTECT_DAMPING,
+                                   .protect_rank = WG_PROTECT_RANK};
+}
+
+wagle_status wagle_attribute(wagle_ctx *ctx, const wagle_attribute_options *o)
+{
+    wg_attribution a;
+    wagle_status st = WAGLE_OK;
+
+    wg_begin(ctx);
+    if (o->out == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE, "attribute: --out FILE is missing");
+    WG_TRY(wg_attribution_open(ctx, o, &a));
+    if (!ctx->dry_run)
+        st = wg_attribute(ctx, &a, o->out, o->force);
+    if (st == WAGLE_OK && !ctx->dry_run &&
+        (a.selector->needs & (WG_NEEDS_GAMMA | WG_NEEDS_MEAN_FISHER)))
+        wg_log(ctx, 1, "gamma %g", a.gamma);
+    wg_attribution_close(&a);
+    return st;
+}

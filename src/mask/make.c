@@ -1,0 +1,312 @@
+/* make.c - masks from scores, from data, and from other masks. */
+#include "mask/attribute.h"
+#include "mask/topk.h"
+
+#include "base/pattern.h"
+#include <stdio.h>
+#include <string.h>
+
+void wagle_mask_defaults(wagle_mask_options *o)
+{
+    *o = (wagle_mask_options){.format = "bits", .scope = "global", .density = 0.1};
+    wagle_attribute_defaults(&o->data);
+}
+
+static void warn_if_lopsided(wagle_ctx *ctx, const wg_mask *mask)
+{
+    for (int64_t i = 0; i < mask->n; i++)
+        if (mask->n > 1 && 2 * mask->tensor[i].selected > mask->selected)
+            wg_log(ctx, 0, "more than half of the mask (%.0f %%) lies in '%s'",
+                   100.0 * (double)mask->tensor[i].selected / (double)mask->selected,
+                   mask->tensor[i].name);
+}
+
+wagle_status wg_scope_find(wagle_ctx *ctx, const char *name, wg_scope *out)
+{
+    static const char *const scopes[] = {"global", "tensor", "row", "neurons"};
+
+    for (int i = 0; i < 4; i++)
+        if (strcmp(name, scopes[i]) == 0) {
+            *out = (wg_scope)i;
+            return WAGLE_OK;
+        }
+    return wg_fail(ctx, WAGLE_E_USAGE, "--scope %.16s: must be global, tensor, row or neurons",
+                   name);
+}
+
+static wagle_status find_choice(wagle_ctx *ctx, const wagle_mask_options *o, wg_choice *out)
+{
+    *out = (wg_choice){.density = o->density, .include = o->include, .exclude = o->exclude};
+    WG_TRY(wg_check_patterns(ctx, o->include));
+    WG_TRY(wg_check_patterns(ctx, o->exclude));
+    return wg_scope_find(ctx, o->scope, &out->scope);
+}
+
+static wagle_status from_scores(wagle_ctx *ctx, const char *path, const wg_choice *choice,
+                                const double *density, int64_t n, wg_mask *out, json_t *facts)
+{
+    wg_tensors scores;
+    wagle_status st;
+
+    WG_TRY(wg_tensors_open(ctx, path, &scores));
+    st = wg_select_several(ctx, &scores, choice, density, n, out);
+    if (st == WAGLE_OK && facts != NULL)
+        st = wg_scores_facts(ctx, &scores, facts);
+    wg_tensors_close(&scores);
+    return st;
+}
+
+wagle_status wg_select_through_file(wagle_ctx *ctx, wg_attribution *a, const char *path,
+                                    const wg_choice *choice, wg_mask *out)
+{
+    wagle_status st = wg_attribute(ctx, a, path, true);
+
+    if (st == WAGLE_OK)
+        st = from_scores(ctx, path, choice, &choice->density, 1, out, NULL);
+    wg_remove_tree(path);
+    return st;
+}
+
+/* Ranks within a tensor or a row, and of neurons, need the scores: they pass through a file beside
+ * OUT. */
+static wagle_status through_file(wagle_ctx *ctx, wg_attribution *a, const char *out,
+                                 const wg_choice *choice, wg_mask *mask)
+{
+    wg_text path = {0};
+    wagle_status st;
+
+    WG_TRY(wg_text_printf(ctx, &path, "%s.scores", out));
+    st = wg_select_through_file(ctx, a, path.text, choice, mask);
+    wg_text_free(&path);
+    return st;
+}
+
+static wagle_status from_data(wagle_ctx *ctx, const wagle_mask_options *o, const wg_choice *choice,
+                              wg_mask *out, json_t *facts)
+{
+    wagle_attribute_options data = o->data;
+    wg_attribution a;
+    wagle_status st = WAGLE_OK;
+
+    data.out = o->out;
+    data.force = o->force;
+    WG_TRY(wg_attribution_open(ctx, &data, &a));
+    if (!ctx->dry_run)
+        st = choice->scope == WG_SCOPE_GLOBAL ? wg_select_directly(ctx, &a, choice, out)
+                                              : through_file(ctx, &a, o->out, choice, out);
+    if (st == WAGLE_OK && !ctx->dry_run)
+        st = wg_attribution_facts(ctx, &a, facts);
+    wg_attribution_close(&a);
+    return st;
+}
+
+/* --- algebra ---------------------------------------------------------------------------------- */
+
+typedef enum operation { AND, OR, MINUS, INVERT, OPERATIONS } operation;
+static const char *const operations[] = {"and", "or", "minus", "invert"};
+
+static uint64_t combine(operation op, uint64_t a, uint64_t b)
+{
+    return op == AND ? a & b : op == OR ? a | b : op == MINUS ? a & ~b : ~a;
+}
+
+/* a = a op b (b NULL for invert); a tensor that b does not have has no bit set there. */
+static void apply(operation op, wg_mask *a, const wg_mask *b)
+{
+    for (int64_t i = 0; i < a->n; i++) {
+        wg_mask_tensor *t = &a->tensor[i];
+        const wg_mask_tensor *other = b != NULL ? wg_mask_find(b, t->name) : NULL;
+        const int64_t words = (t->count + 63) / 64, tail = t->count & 63;
+        for (int64_t w = 0; w < words; w++)
+            t->bits[w] = combine(op, t->bits[w], other != NULL ? other->bits[w] : 0);
+        if (tail != 0)
+            t->bits[words - 1] &= ((uint64_t)1 << tail) - 1;
+    }
+}
+
+/* Both masks are of one model: no tensor of the two has another shape in the other. */
+static wagle_status check_fit(wagle_ctx *ctx, const wg_mask *a, const char *path_a,
+                              const wg_mask *b, const char *path_b)
+{
+    for (int64_t i = 0; i < b->n; i++) {
+        const wg_mask_tensor *t = wg_mask_find(a, b->tensor[i].name);
+        if (t == NULL || !wg_shape_equal(&t->shape, &b->tensor[i].shape))
+            return wg_fail(ctx, WAGLE_E_INPUT,
+                           "%s: tensor '%s' differs from %s; the masks must be of one model",
+                           path_b, b->tensor[i].name, path_a);
+    }
+    return WAGLE_OK;
+}
+
+/* Tensors that the patterns leave out lose their bits. */
+static void keep_included(wg_mask *m, const wg_choice *choice)
+{
+    for (int64_t i = 0; i < m->n; i++)
+        if (!wg_is_included(m->tensor[i].name, choice))
+            memset(m->tensor[i].bits, 0, (size_t)(m->tensor[i].count + 63) / 64 * 8);
+}
+
+static wagle_status from_masks(wagle_ctx *ctx, const wagle_mask_options *o, const wg_choice *choice,
+                               wg_mask *out)
+{
+    int op = 0;
+
+    while (op < OPERATIONS && strcmp(o->op, operations[op]) != 0)
+        op++;
+    if (op == OPERATIONS)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--op %.16s: must be and, or, minus or invert", o->op);
+    if (o->n_masks < 1 || (op == INVERT && o->n_masks > 1))
+        return wg_fail(ctx, WAGLE_E_USAGE, "--op %s needs %s", o->op,
+                       op == INVERT ? "one mask" : "masks");
+    WG_TRY(wg_mask_read(ctx, o->masks[0], out));
+    if (op == INVERT)
+        apply(INVERT, out, NULL);
+    for (int64_t i = 1; i < o->n_masks; i++) {
+        wg_mask next;
+        wagle_status st;
+        WG_TRY(wg_mask_read(ctx, o->masks[i], &next));
+        st = check_fit(ctx, out, o->masks[0], &next, o->masks[i]);
+        if (st == WAGLE_OK)
+            apply((operation)op, out, &next);
+        wg_mask_free(&next);
+        WG_TRY(st);
+    }
+    keep_included(out, choice);
+    wg_mask_count(out);
+    return WAGLE_OK;
+}
+
+/* --- the command ------------------------------------------------------------------------------ */
+
+static wagle_status make_mask(wagle_ctx *ctx, const wagle_mask_options *o, wg_mask *out,
+                              json_t *facts)
+{
+    wg_choice choice;
+
+    WG_TRY(find_choice(ctx, o, &choice));
+    if (o->op != NULL)
+        return from_masks(ctx, o, &choice, out);
+    return o->scores != NULL ? from_scores(ctx, o->scores, &choice, &o->density, 1, out, facts)
+                             : from_data(ctx, o, &choice, out, facts);
+}
+
+static wagle_status write_mask(wagle_ctx *ctx, const wagle_mask_options *o, const char *out,
+                               double asked, const wg_mask *mask, json_t *facts)
+{
+    char density[32];
+    wagle_status st;
+
+    snprintf(density, sizeof density, "%.15g",
+             o->op != NULL ? (double)mask->selected / (double)mask->count : asked);
+    st = wg_json_set(ctx, facts, "density", json_string(density));
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, facts, o->op != NULL ? "op" : "scope",
+                         json_string(o->op != NULL ? o->op : o->scope));
+    if (st == WAGLE_OK)
+        st = wg_mask_write(ctx, out, mask, strcmp(o->format, "bits") == 0, facts, o->force);
+    WG_TRY(st);
+    warn_if_lopsided(ctx, mask);
+    wg_log(ctx, 1, "%s: %lld of %lld weights selected", out, (long long)mask->selected,
+           (long long)mask->count);
+    return WAGLE_OK;
+}
+
+static wagle_status check_options(wagle_ctx *ctx, const wagle_mask_options *o)
+{
+    if ((o->scores != NULL) + (o->data.model != NULL) + (o->op != NULL) != 1 || o->out == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "mask needs --out, and one of --scores, --model and --op");
+    if (o->n_densities > 0 && (o->scores == NULL || strstr(o->out, "{}") == NULL))
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "--densities needs --scores, and {} in --out, which becomes each density");
+    if (o->op == NULL && o->n_densities == 0)
+        WG_TRY(wg_check_density(ctx, o->density));
+    for (int64_t i = 0; i < o->n_densities; i++)
+        WG_TRY(wg_check_density(ctx, o->densities[i]));
+    for (int64_t i = 1; i < o->n_densities; i++)
+        for (int64_t k = 0; k < i; k++)
+            if (o->densities[i] == o->densities[k])
+                return wg_fail(ctx, WAGLE_E_USAGE, "density %g is given twice", o->densities[k]);
+    return strcmp(o->format, "bits") == 0 || strcmp(o->format, "bool") == 0
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_USAGE, "--format %.32s: must be bits or bool", o->format);
+}
+
+/* Whether a mask may be written there: of what it is made from it replaces nothing. */
+static wagle_status check_out(wagle_ctx *ctx, const wagle_mask_options *o, const char *out)
+{
+    WG_TRY(wg_output_check(ctx, out, o->force, WG_INPUTS(o->scores, o->data.model)));
+    for (int64_t i = 0; i < o->n_masks; i++)
+        WG_TRY(wg_output_spares(ctx, out, o->masks[i]));
+    WG_TRY(wg_output_spares_data(ctx, out, &o->data.forget));
+    WG_TRY(wg_output_spares_data(ctx, out, &o->data.protect));
+    return wg_output_spares_data(ctx, out, &o->data.retain);
+}
+
+static wagle_status one_mask(wagle_ctx *ctx, const wagle_mask_options *o)
+{
+    wg_mask mask = {0};
+    json_t *facts;
+    wagle_status st;
+
+    WG_TRY(check_out(ctx, o, o->out));
+    facts = json_object();
+    st = make_mask(ctx, o, &mask, facts);
+    if (st == WAGLE_OK && !ctx->dry_run)
+        st = write_mask(ctx, o, o->out, o->density, &mask, facts);
+    wg_mask_free(&mask);
+    json_decref(facts);
+    return st;
+}
+
+/* --- several densities ------------------------------------------------------------------------ */
+
+/* o->out with {} replaced by the density. */
+static wagle_status name_of(wagle_ctx *ctx, const wagle_mask_options *o, double density,
+                            wg_text *out)
+{
+    const char *at = strstr(o->out, "{}");
+
+    out->bytes = 0;
+    WG_TRY(wg_text_printf(ctx, out, "%.*s%.6g%s", (int)(at - o->out), o->out, density, at + 2));
+    return check_out(ctx, o, out->text);
+}
+
+static wagle_status several_masks(wagle_ctx *ctx, const wagle_mask_options *o, wg_mask *mask)
+{
+    const int64_t n = o->n_densities;
+    wg_text name = {0};
+    wg_choice choice;
+    json_t *facts = json_object();
+    wagle_status st = find_choice(ctx, o, &choice);
+
+    for (int64_t i = 0; st == WAGLE_OK && i < n; i++)
+        st = name_of(ctx, o, o->densities[i], &name);
+    if (st == WAGLE_OK)
+        st = from_scores(ctx, o->scores, &choice, o->densities, n, mask, facts);
+    for (int64_t i = 0; st == WAGLE_OK && i < n; i++) {
+        st = name_of(ctx, o, o->densities[i], &name);
+        if (st == WAGLE_OK)
+            st = write_mask(ctx, o, name.text, o->densities[i], &mask[i], facts);
+    }
+    wg_text_free(&name);
+    json_decref(facts);
+    return st;
+}
+
+wagle_status wagle_mask(wagle_ctx *ctx, const wagle_mask_options *o)
+{
+    wg_mask *mask;
+    wagle_status st;
+
+    wg_begin(ctx);
+    WG_TRY(check_options(ctx, o));
+    if (o->n_densities == 0)
+        return one_mask(ctx, o);
+    WG_TRY(WG_ALLOC(ctx, &mask, o->n_densities));
+    st = several_masks(ctx, o, mask);
+    for (int64_t i = 0; i < o->n_densities; i++)
+        wg_mask_free(&mask[i]);
+    wg_free(mask);
+    return st;
+}

@@ -1,0 +1,72 @@
+/* write_model.c - a model's folder with the weights that were trained. */
+#include "modeldir/folder.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { CHUNK = 1 << 18 };
+
+typedef struct trained {
+    const wg_model *model;
+    char *chunk; /* [CHUNK floats] */
+} trained;
+
+/* Bytes of a partly trained stretch: the stored ones, but for selected weights. */
+static void patch(const wg_tensor *t, const wg_overlay *o, int64_t first, int64_t n, char *bytes,
+                  int64_t *next)
+{
+    const size_t size = wg_dtype_size(t->dtype);
+
+    if (o->bits == NULL) {
+        wg_from_float(t->dtype, o->value + first, n, bytes);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        if (o->bits[(first + i) / 64] >> ((first + i) % 64) & 1)
+            wg_from_float(t->dtype, &o->value[(*next)++], 1, bytes + (size_t)i * size);
+}
+
+/* Trained values [n] that the file's type turns into infinity would be no model. */
+static wagle_status check_values(wagle_ctx *ctx, const wg_tensor *t, const float *value, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(value[i]) || (t->dtype == WG_F16 && fabsf(value[i]) >= WG_F16_LIMIT))
+            return wg_fail(
+                ctx, WAGLE_E_RUN,
+                "tensor '%s': a weight became %g, which %s cannot hold; use a lower --lr", t->name,
+                (double)value[i], wg_dtype_name(t->dtype));
+    return WAGLE_OK;
+}
+
+static wagle_status write_tensor(void *user, wagle_ctx *ctx, const wg_tensor *t, wg_output *out)
+{
+    const trained *w = user;
+    const int at = (int)(t - w->model->files.tensor);
+    const wg_overlay *o =
+        &w->model->overlay[at != w->model->copy ? at : wg_model_tensor(w->model, WG_EMBED, 0)];
+    const size_t size = wg_dtype_size(t->dtype);
+    int64_t next = 0;
+
+    if (o->value == NULL)
+        return wg_output_write(ctx, out, t->data, t->bytes);
+    for (int64_t first = 0; first < t->count; first += CHUNK) {
+        const int64_t n = t->count - first < CHUNK ? t->count - first : CHUNK, from = next;
+        memcpy(w->chunk, (const char *)t->data + (size_t)first * size, (size_t)n * size);
+        patch(t, o, first, n, w->chunk, &next);
+        WG_TRY(check_values(ctx, t, o->value + (o->bits != NULL ? from : first),
+                            o->bits != NULL ? next - from : n));
+        WG_TRY(wg_output_write(ctx, out, w->chunk, (size_t)n * size));
+    }
+    return WAGLE_OK;
+}
+
+wagle_status wg_write_model(wagle_ctx *ctx, const wg_model *m, const char *out)
+{
+    trained w = {.model = m};
+    wagle_status st;
+
+    WG_TRY(WG_ALLOC(ctx, &w.chunk, CHUNK * (int64_t)sizeof(float)));
+    st = wg_write_folder(ctx, m->folder, &m->files, out, write_tensor, &w);
+    wg_free(w.chunk);
+    return st;
+}

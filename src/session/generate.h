@@ -1,0 +1,27 @@
+/* generate.h - continuations of prompts, greedy or sampled, several at once. */
+#ifndef WG_SESSION_GENERATE_H
+#define WG_SESSION_GENERATE_H
+
+#include "session/session.h"
+
+typedef struct wg_sampling {
+    double temperature, top_p;
+    int64_t top_k, max_tokens;
+    uint64_t seed;
+    const char *stage;    /* of the progress; NULL: "generate" */
+    const int64_t *limit; /* [n] of each prompt, at most max_tokens; NULL: max_tokens */
+    const wg_ids *passed; /* tokens that end no text, though the model's config says so; or NULL */
+} wg_sampling;
+
+/* Appends up to max_tokens tokens to each prompt [n]; an end-of-text token ends one (and is left
+ * out). out [n] has the new tokens; free each id with wg_free. */
+WAGLE_CHECK wagle_status wg_generate(wagle_ctx *ctx, wg_session *s, const wg_ids *prompts,
+                                     int64_t n, const wg_sampling *how, wg_ids *out);
+/* Frees token lists [n] and their array; NULL is none. */
+void wg_free_lists(wg_ids *list, int64_t n);
+/* Text of generated ids. A model's vocabulary may be larger than its tokenizer's: what that does
+ * not know is left out, as others do. */
+WAGLE_CHECK wagle_status wg_generated_text(wagle_ctx *ctx, const wg_session *s, const wg_ids *made,
+                                           wg_text *out);
+
+#endif

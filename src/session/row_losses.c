@@ -1,0 +1,150 @@
+/* row_losses.c - token losses of rows, in batches of bounded size. */
+#include "session/row_losses.h"
+
+#include "objective/objective.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { EVAL_TOKENS = 4096 };
+
+typedef struct scoring {
+    wg_session *session;
+    bool looks, spread;
+    wg_real *nll; /* [M] of the batch at hand */
+    int32_t *best;
+    double *mean, *square;
+    int64_t room, best_room, mean_room, square_room;
+} scoring;
+
+static wagle_status walk(wagle_ctx *ctx, scoring *s)
+{
+    const wg_batch *b = &s->session->batch;
+
+    WG_TRY(WG_GROW(ctx, &s->nll, &s->room, b->M));
+    WG_TRY(wg_engine_forward(ctx, s->session->engine, b, false, NULL, s->nll));
+    if (!s->looks)
+        return WAGLE_OK;
+    WG_TRY(WG_GROW(ctx, &s->best, &s->best_room, b->M));
+    if (s->spread) {
+        WG_TRY(WG_GROW(ctx, &s->mean, &s->mean_room, b->M));
+        WG_TRY(WG_GROW(ctx, &s->square, &s->square_room, b->M));
+    }
+    wg_engine_look(s->session->engine, b,
+                   &(wg_look){s->best, s->spread ? s->mean : NULL, s->spread ? s->square : NULL});
+    return WAGLE_OK;
+}
+
+static wagle_status keep(wagle_ctx *ctx, const scoring *s, int64_t from, int64_t m,
+                         wg_row_score *out)
+{
+    out->n = m;
+    WG_TRY(WG_ALLOC(ctx, &out->nll, m));
+    memcpy(out->nll, s->nll + from, (size_t)m * sizeof *s->nll);
+    if (s->looks) {
+        WG_TRY(WG_ALLOC(ctx, &out->hit, m));
+        for (int64_t j = 0; j < m; j++)
+            out->hit[j] = s->best[from + j] == s->session->batch.target[from + j];
+    }
+    if (s->spread) {
+        WG_TRY(WG_ALLOC(ctx, &out->mean, m));
+        WG_TRY(WG_ALLOC(ctx, &out->square, m));
+        memcpy(out->mean, s->mean + from, (size_t)m * sizeof *s->mean);
+        memcpy(out->square, s->square + from, (size_t)m * sizeof *s->square);
+    }
+    return WAGLE_OK;
+}
+
+wagle_status wg_rows_score(wagle_ctx *ctx, wg_session *session, const wg_dataset *rows,
+                           const wg_scoring *how, wg_row_score *out)
+{
+    scoring s = {.session = session, .looks = how->hits || how->spread, .spread = how->spread};
+    wg_batch *b = &session->batch;
+    const int64_t together = wg_engine_chunk_tokens(session->engine, EVAL_TOKENS);
+    wagle_status st = WAGLE_OK;
+
+    b->whole = false;
+    b->every = 0;
+    for (int64_t from = 0; from < rows->n; from += b->S) {
+        WG_TRY_GOTO(wg_batch_fill_shared(ctx, b, rows->example + from, rows->n - from, EVAL_TOKENS,
+                                         together),
+                    done);
+        WG_TRY_GOTO(walk(ctx, &s), done);
+        for (int64_t i = 0; i < b->S; i++)
+            WG_TRY_GOTO(keep(ctx, &s, b->label_start[i], wg_labels_in(b, i), &out[from + i]), done);
+        if (how->progress != NULL)
+            wg_progress(ctx, how->progress, from + b->S, rows->n, NULL);
+    }
+done:
+    wg_free(s.nll);
+    wg_free(s.best);
+    wg_free(s.mean);
+    wg_free(s.square);
+    return st;
+}
+
+void wg_free_scores(wg_row_score *score, int64_t n)
+{
+    for (int64_t i = 0; score != NULL && i < n; i++) {
+        wg_free(score[i].nll);
+        wg_free(score[i].hit);
+        wg_free(score[i].mean);
+        wg_free(score[i].square);
+    }
+    wg_free(score);
+}
+
+wagle_status wg_rows_nll(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
+                         const char *progress, wg_real **row_nll)
+{
+    wg_row_score *score;
+    wagle_status st;
+
+    WG_TRY(WG_ALLOC(ctx, &score, rows->n));
+    st = wg_rows_score(ctx, s, rows, &(wg_scoring){.progress = progress}, score);
+    for (int64_t i = 0; i < rows->n; i++) {
+        row_nll[i] = score[i].nll;
+        score[i].nll = NULL;
+    }
+    wg_free_scores(score, rows->n);
+    return st;
+}
+
+void wg_free_rows(wg_real **row_nll, int64_t n)
+{
+    for (int64_t i = 0; row_nll != NULL && i < n; i++)
+        wg_free(row_nll[i]);
+    wg_free(row_nll);
+}
+
+double wg_token_mean(const wg_real *nll, int64_t n)
+{
+    return wg_sum(nll, n) / (double)n;
+}
+
+double wg_answer_probability(double token_mean)
+{
+    return exp(-token_mean);
+}
+
+wagle_status wg_mean_probability(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
+                                 double *each, double *probability, double *nll)
+{
+    wg_real **row_nll = NULL;
+    wagle_status st;
+
+    *probability = *nll = 0;
+    WG_TRY(WG_ALLOC(ctx, &row_nll, rows->n));
+    st = wg_rows_nll(ctx, s, rows, NULL, row_nll);
+    for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++) {
+        const double mean = wg_token_mean(row_nll[i], rows->example[i].n_labels);
+        *nll += mean;
+        *probability += wg_answer_probability(mean);
+        if (each != NULL)
+            each[i] = wg_answer_probability(mean);
+    }
+    *nll /= (double)rows->n;
+    *probability /= (double)rows->n;
+    wg_free_rows(row_nll, rows->n);
+    return st;
+}

@@ -1,0 +1,49 @@
+#include "session/session.h"
+
+wagle_status wg_session_open(wagle_ctx *ctx, const char *folder, wg_session *out)
+{
+    wagle_status st;
+
+    *out = (wg_session){0};
+    WG_TRY(wg_model_open(ctx, folder, &out->model));
+    const wg_config *c = &out->model->config;
+    out->reader = (wg_reader){.folder = out->model->folder,
+                              .V = c->V,
+                              .max_length = c->max_position,
+                              .eos = c->n_eos > 0 ? c->eos[0] : -1};
+    st = wg_engine_new(ctx, out->model, &out->engine);
+    if (st != WAGLE_OK)
+        wg_session_close(out);
+    return st;
+}
+
+void wg_session_close(wg_session *s)
+{
+    wg_batch_free(&s->batch);
+    wg_reader_close(&s->reader);
+    wg_engine_free(s->engine);
+    wg_model_close(s->model);
+    *s = (wg_session){0};
+}
+
+wagle_status wg_session_batch(wagle_ctx *ctx, wg_session *s, const wg_dataset *a,
+                              const wg_dataset *b)
+{
+    const int64_t total = a->n + (b != NULL ? b->n : 0);
+    const wg_example **list;
+    wagle_status st;
+
+    WG_TRY(WG_ALLOC(ctx, &list, total));
+    for (int64_t i = 0; i < total; i++)
+        list[i] = i < a->n ? &a->example[i] : &b->example[i - a->n];
+    st = wg_batch_fill(ctx, &s->batch, list, total, a->n);
+    wg_free(list);
+    return st;
+}
+
+void wg_token_mean_weights(const wg_batch *b, wg_real *weight)
+{
+    for (int64_t s = 0; s < b->S; s++)
+        for (int64_t j = b->label_start[s]; j < b->label_start[s + 1]; j++)
+            weight[j] = (wg_real)1 / (wg_real)(b->label_start[s + 1] - b->label_start[s]);
+}

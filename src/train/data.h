@@ -1,0 +1,29 @@
+/* data.h - what a run forgets, keeps and answers instead. */
+#ifndef WG_TRAIN_DATA_H
+#define WG_TRAIN_DATA_H
+
+#include "objective/objective.h"
+#include "session/session.h"
+
+typedef struct wg_material {
+    const wg_objective *objective;
+    const wagle_train_options *options;
+    wg_dataset forget; /* finetune: what is learnt */
+    wg_dataset retain; /* of no rows: none */
+    /* A row for each forget row: refusals, alternates, or random labels; of no rows: none. */
+    wg_dataset refusals;
+    wg_map text;
+    wg_str *line; /* refusals in `text`, drawn by the seed, anew each epoch */
+    int64_t n_lines, epoch;
+} wg_material;
+
+/* s reads the rows, and makes alternates. Free with wg_material_free, also after failure. */
+WAGLE_CHECK wagle_status wg_material_load(wagle_ctx *ctx, wg_session *s,
+                                          const wg_objective *objective,
+                                          const wagle_train_options *o, wg_material *out);
+/* Refusals of another epoch; *changed: they are others now. */
+WAGLE_CHECK wagle_status wg_material_epoch(wagle_ctx *ctx, wg_session *s, wg_material *m,
+                                           int64_t epoch, bool *changed);
+void wg_material_free(wg_material *m);
+
+#endif

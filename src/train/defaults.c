@@ -1,0 +1,76 @@
+/* defaults.c - what finetune and unlearn do where their options say nothing. */
+#include "train/run.h"
+
+#include <string.h>
+
+enum { BOUND = 300 }; /* updates of an unlearning that ends by a rule */
+
+static void shared_defaults(wagle_train_options *o)
+{
+    *o = (wagle_train_options){.state = "f32",
+                               .optimizer = "adamw",
+                               .alpha = 1,
+                               .forget_weight = 1,
+                               .beta1 = -1,
+                               .beta2 = -1,
+                               .epsilon = -1,
+                               .clip = 1,
+                               .batch = 4,
+                               .accumulate = 1,
+                               .warmup = -1,
+                               .protect_damping = WG_PROTECT_DAMPING,
+                               .protect_rank = WG_PROTECT_RANK,
+                               .eval_every = 5,
+                               .weight_decay = 0.01,
+                               .damping = -1};
+}
+
+void wagle_finetune_defaults(wagle_train_options *o)
+{
+    shared_defaults(o);
+    o->objective = "finetune";
+    o->reduction = "tokens";
+    o->schedule = "linear";
+    o->lr = 1e-4;
+    o->epochs = 5;
+    o->warmup_ratio = 0.05;
+}
+
+void wagle_unlearn_defaults(wagle_train_options *o)
+{
+    shared_defaults(o);
+    o->objective = "graddiff";
+    o->reduction = "rows";
+    o->density = 0.1;
+    o->gamma.kind = WAGLE_GAMMA_DIAG;
+    o->warmup_ratio = 0.1;
+}
+
+void wg_train_resolve(wagle_train_options *o, bool plain)
+{
+    const bool searches = !plain && o->lr == 0;
+    const bool endless = o->steps == 0 && o->epochs == 0 && o->pairs == NULL;
+
+    if (o->schedule == NULL)
+        o->schedule = searches ? "constant" : "linear";
+    if (plain)
+        return;
+    if (o->stop_when == NULL && (searches || endless))
+        o->stop_when = "chance";
+    if (endless)
+        o->steps = BOUND;
+    o->land |= o->stop_when != NULL && strcmp(o->stop_when, "chance") == 0;
+}
+
+wagle_status wg_check_searched(wagle_ctx *ctx, const wagle_train_options *o, bool plain)
+{
+    const bool chance = o->stop_when != NULL && strcmp(o->stop_when, "chance") == 0;
+
+    if (plain && o->lr == 0)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "--lr auto: finetune forgets no rows to search by; name a number");
+    if (plain && chance)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "--stop-when chance: finetune forgets no rows; it is of unlearn");
+    return WAGLE_OK;
+}

@@ -1,0 +1,116 @@
+/* memory.c - what memory a run takes, and what goes into files if that is too much. */
+#include "train/run.h"
+
+#include <string.h>
+
+/* The largest batch: forget answers, what stands for them, retain rows. */
+static wg_intent largest_batch(const wg_run *w, wg_retain term)
+{
+    const int needs = w->objective->needs;
+    const wg_dataset *retain = term != WG_RETAIN_NONE ? &w->data.retain : NULL;
+    const bool forget = !(needs & WG_WITHOUT_FORGET), refusal = (needs & WG_NEEDS_REFUSALS) != 0;
+    const wg_dataset *first = forget || !refusal ? &w->data.forget : &w->data.refusals;
+    wg_intent in = wg_largest_batch(first, retain, w->o->batch);
+
+    if (forget && refusal) {
+        const wg_intent more = wg_largest_batch(&w->data.refusals, NULL, w->o->batch);
+        in.tokens += more.tokens;
+        in.labels += more.labels;
+        in.longest = more.longest > in.longest ? more.longest : in.longest;
+    }
+    return in;
+}
+
+int64_t wg_run_trained(const wg_run *w)
+{
+    const wagle_train_options *o = w->o;
+    const wg_model *m = w->session.model;
+    const int64_t weights = wg_model_parameters(m);
+
+    if (o->mask == NULL && o->selector == NULL) /* under protection a tied table does not train */
+        return o->protect.path != NULL && m->config.tied
+                   ? weights - m->files.tensor[wg_model_tensor(m, WG_EMBED, 0)].count
+                   : weights;
+    return w->mask.n > 0 ? w->mask.selected : (int64_t)(o->density * (double)weights + 0.5);
+}
+
+/* What the untouched model takes when its outputs are wanted at every step. */
+static int64_t reference_bytes(const wg_run *w, wg_retain term, const wg_intent *batch)
+{
+    wg_intent forward = *batch;
+
+    forward.backward = false;
+    forward.streams = 0;
+    return term == WG_RETAIN_KL || term == WG_RETAIN_HIDDEN ||
+                   w->objective->token == WG_LOSS_REFERENCE
+               ? wg_plan_make(w->session.model, &forward).total
+               : 0;
+}
+
+/* --- protection --------------------------------------------------------------------------------
+ */
+
+static int64_t factor_bytes(const wg_run *w)
+{
+    const int64_t tokens = wg_protect_tokens(&w->protect_rows.all);
+
+    return tokens > 0 ? wg_protect_bytes(w->session.model, w->o, tokens) : 0;
+}
+
+static int64_t update_bytes(const wg_run *w)
+{
+    return w->protect_rows.all.n > 0
+               ? wg_protect_update_bytes(w->session.model, w->o, wg_run_trained(w))
+               : 0;
+}
+
+/* --- the run's need ----------------------------------------------------------------------------
+ */
+
+enum { STATE, FACTORS, UPDATE, MASK, REFERENCE, MERGED, COSTS };
+
+static void list_costs(const wg_run *w, const wg_intent *batch, wg_retain term, wg_cost cost[COSTS])
+{
+    const wagle_train_options *o = w->o;
+    const int64_t weights = wg_model_parameters(w->session.model);
+    const int64_t mask = weights / 8 + weights / WG_OVERLAY_BLOCK * 8;
+    const int64_t state = wg_optimizer_bytes(w->rules, wg_run_trained(w),
+                                             strcmp(o->state, "bf16") == 0, o->rectify > 0);
+    const bool masked = o->mask != NULL || o->selector != NULL;
+
+    cost[STATE] = (wg_cost){"optimizer: masters, gradient, moments", state};
+    cost[FACTORS] =
+        (wg_cost){"factors of protected matrices, at most", w->spill_factors ? 0 : factor_bytes(w)};
+    cost[UPDATE] = (wg_cost){"update of a protected matrix", update_bytes(w)};
+    cost[MASK] = (wg_cost){"mask", masked ? mask : 0};
+    cost[REFERENCE] = (wg_cost){"untouched model's pass", reference_bytes(w, term, batch)};
+    cost[MERGED] = (wg_cost){"merged matrices", o->lora > 0 ? 4 * weights : 0};
+}
+
+wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
+{
+    const wagle_train_options *o = w->o;
+    const bool masked = o->mask != NULL || o->selector != NULL;
+    const wg_intent batch = largest_batch(w, term);
+    wg_cost cost[COSTS];
+    const wg_spill part[] = {
+        {&cost[FACTORS], &w->spill_factors, "factors of protected matrices go"},
+        {&cost[STATE], &w->spill_state, "the optimizer's state goes"}};
+    wg_need need = {.intent = batch,
+                    .cost = cost,
+                    .n = COSTS,
+                    .steps = w->steps * o->accumulate,
+                    .updated = wg_run_trained(w),
+                    .hint = strcmp(o->state, "bf16") == 0
+                                ? "a lower --density or --batch takes less"
+                                : "--state bf16 and a lower --density or --batch take less"};
+
+    list_costs(w, &batch, term, cost);
+    need.intent.folder = w->partial;
+    need.intent.streams = o->rectify > 0 ? 2 : 1;
+    need.intent.placed = !masked && o->accumulate == 1 && o->lora == 0 && o->rectify == 0;
+    WG_TRY(wg_budget_spilling(ctx, &w->session, &need, part, 2));
+    WG_TRY(wg_protect_fits(ctx, &w->session, &w->protect_rows.all, o, cost[FACTORS].bytes));
+    need.only_check = true; /* the engine's limit is that of the steps again */
+    return wg_budget(ctx, &w->session, &need);
+}

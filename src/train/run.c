@@ -1,0 +1,554 @@
+/* run.c - finetune and unlearn: options, memory, steps, stopping. */
+#include "base/pattern.h"
+#include "data/distinct.h"
+#include "train/run.h"
+
+#include "mask/attribute.h"
+#include "modeldir/folder.h"
+#include "session/budget.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o, const char *out,
+                                   bool force)
+{
+    WG_TRY(wg_output_check(
+        ctx, out, force,
+        WG_INPUTS(o->model, o->reference, o->mask, o->refusal, o->pairs, o->rmu_control, o->gold)));
+    WG_TRY(wg_output_spares_data(ctx, out, &o->forget));
+    WG_TRY(wg_output_spares_data(ctx, out, &o->retain));
+    return wg_output_spares_data(ctx, out, &o->protect);
+}
+
+static wagle_status check_numbers(wagle_ctx *ctx, const wagle_train_options *o)
+{
+    if (!(o->lr >= 0) || !isfinite(o->lr))
+        return wg_fail(ctx, WAGLE_E_USAGE, "--lr %g: must be above 0", o->lr);
+    if (o->batch < 1 || o->batch > 4096)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--batch %lld: must be from 1 to 4096",
+                       (long long)o->batch);
+    if (o->accumulate < 1 || o->accumulate > 4096)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--accumulate %lld: must be from 1 to 4096",
+                       (long long)o->accumulate);
+    if (o->steps < 0 || (o->steps == 0 && o->pairs == NULL && !(o->epochs > 0 && o->epochs < 1e6)))
+        return wg_fail(ctx, WAGLE_E_USAGE, "--steps or --epochs must be above 0");
+    if (!(o->clip >= 0) || !(o->weight_decay >= 0) || !(o->alpha >= 0) || o->eval_every < 1)
+        return wg_fail(
+            ctx, WAGLE_E_USAGE,
+            "--clip, --weight-decay and --alpha must be 0 or more, --eval-every 1 or more");
+    if (!(o->rectify >= 0 && o->rectify <= 1) || (o->rectify > 0 && o->lora > 0))
+        return wg_fail(
+            ctx, WAGLE_E_USAGE,
+            "--rectify %g: must be above 0 and at most 1, and cannot be used with --lora",
+            o->rectify);
+    if (o->clip_before_mask && (o->clip == 0 || (o->mask == NULL && o->selector == NULL) ||
+                                o->lora > 0 || o->rectify > 0 || o->accumulate > 1))
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "--clip-before-mask needs --clip, and --mask or --selector; it cannot be "
+                       "used with --lora, --rectify or --accumulate");
+    if (o->no_decay != NULL && *o->no_decay != NULL && (o->weight_decay == 0 || o->lora > 0))
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "--no-decay needs a --weight-decay above 0, and cannot be used with --lora");
+    if (o->lora < 0 || o->lora > 1024 || !(o->lora_alpha >= 0))
+        return wg_fail(ctx, WAGLE_E_USAGE, "--lora %lld: must be from 1 to 1024",
+                       (long long)o->lora);
+    return WAGLE_OK;
+}
+
+static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
+{
+    const wagle_train_options *o = w->o;
+    bool tokens;
+
+    WG_TRY(wg_objective_find(ctx, o->objective, &w->objective));
+    if (plain != ((w->objective->needs & WG_TRAINS_ONLY) != 0))
+        return wg_fail(ctx, WAGLE_E_USAGE, "objective %s cannot be used with %s", o->objective,
+                       plain ? "finetune" : "unlearn");
+    if (o->out == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--out DIR is missing");
+    WG_TRY(check_numbers(ctx, o));
+    WG_TRY(wg_check_searched(ctx, o, plain));
+    WG_TRY(wg_check_patterns(ctx, o->include));
+    WG_TRY(wg_check_patterns(ctx, o->exclude));
+    WG_TRY(wg_check_patterns(ctx, o->lora_targets));
+    WG_TRY(wg_check_patterns(ctx, o->no_decay));
+    WG_TRY(wg_reduction(ctx, w->objective, o, &tokens));
+    if (o->clip_before_mask && (w->objective->needs & WG_SPARSE))
+        return wg_fail(ctx, WAGLE_E_USAGE, "--clip-before-mask cannot be used with objective %s",
+                       w->objective->name);
+    if (strcmp(o->state, "f32") != 0 && strcmp(o->state, "bf16") != 0)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--state %.16s: must be f32 or bf16", o->state);
+    if ((o->mask != NULL) + (o->selector != NULL) + (o->lora > 0) > 1)
+        return wg_fail(ctx, WAGLE_E_USAGE, "give only one of --mask, --selector and --lora");
+    if ((w->objective->needs & WG_NEEDS_REFUSALS) && o->refusal == NULL &&
+        !(w->objective->needs & (WG_MAKES_ALTERNATES | WG_RANDOM_LABELS)))
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "objective %s needs --refusal FILE, with one refusal a line",
+                       w->objective->name);
+    if (o->out_patch != NULL) {
+        WG_TRY(wg_output_apart(ctx, o->out_patch, o->out));
+        WG_TRY(wg_train_output_check(ctx, o, o->out_patch, o->force));
+    }
+    WG_TRY(wg_train_check_early(ctx, o, w->objective));
+    WG_TRY(wg_protect_check(ctx, o, plain));
+    WG_TRY(wg_rules_find(ctx, o->optimizer, &w->rules));
+    WG_TRY(wg_decay_find(ctx, o->schedule, &w->decay));
+    if (o->land && o->stop_when == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--land needs --stop-when, the rule that it lands on");
+    WG_TRY(wg_stop_parse(ctx, o->stop_when, w->watch != NULL,
+                         o->watch != NULL ? o->watch->suites : NULL, &w->stop));
+    if (o->skip_forgotten &&
+        (!w->stop.below || (strcmp(w->stop.metric, "forget.probability") != 0 &&
+                            strcmp(w->stop.metric, "forget.highest") != 0)))
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "--skip-forgotten needs --stop-when chance, 'forget.probability<P' or "
+                       "'forget.highest<P', whose bound says which rows are forgotten");
+    return WAGLE_OK;
+}
+
+wagle_status wg_train_check(wagle_ctx *ctx, const wagle_train_options *o, bool plain, bool suites)
+{
+    const wg_watch watch = {NULL, NULL};
+    wg_run w = {.own = *o, .o = &w.own, .watch = suites ? &watch : NULL};
+
+    wg_train_resolve(&w.own, plain);
+    return check_options(ctx, &w, plain);
+}
+
+/* Patterns that the choice leaves out: under protection also the table of embedding and head, which
+ * no factor protects, unless --include names it. */
+static wagle_status excluded(wagle_ctx *ctx, wg_run *w, const char *const **out)
+{
+    const wagle_train_options *o = w->o;
+    const wg_model *m = w->session.model;
+    const char *table = m->files.tensor[wg_model_tensor(m, WG_EMBED, 0)].name;
+    int64_t n = 0;
+
+    *out = o->exclude;
+    if (o->protect.path == NULL || !m->config.tied ||
+        (o->include != NULL && wg_matches_any(table, o->include)))
+        return WAGLE_OK;
+    while (o->exclude != NULL && o->exclude[n] != NULL)
+        n++;
+    WG_TRY(WG_ALLOC(ctx, &w->exclude, n + 2));
+    for (int64_t i = 0; i < n; i++)
+        w->exclude[i] = o->exclude[i];
+    w->exclude[n] = table;
+    *out = w->exclude;
+    return WAGLE_OK;
+}
+
+/* The factors, of the model as it is stored; of --selector's scores too, which come first. */
+static wagle_status protect(wagle_ctx *ctx, wg_run *w)
+{
+    const double start = wg_seconds();
+    double share = 0;
+
+    if (w->protect_rows.all.n == 0 || w->protect.n > 0)
+        return WAGLE_OK;
+    WG_TRY(wg_protect_make(ctx, &w->session, &w->protect_rows.all, w->o,
+                           w->spill_factors ? w->partial : NULL, &w->protect));
+    for (int64_t i = 0; i < w->protect.n; i++)
+        share += (double)w->protect.factor[i].pairs / (double)w->protect.factor[i].I;
+    wg_log(ctx, 1,
+           "%lld rows of %lld tokens are protected, in %.0f %% of the directions that matrices "
+           "read; that took %.1f s",
+           (long long)w->protect_rows.all.n, (long long)wg_protect_tokens(&w->protect_rows.all),
+           100 * share / (double)w->protect.n, wg_seconds() - start);
+    return WAGLE_OK;
+}
+
+/* The rows whose factors the scores need: those to protect, else the retain rows. */
+static wagle_status rows_of_factors(wagle_ctx *ctx, wg_run *w, wg_attribution *a)
+{
+    WG_TRY(wg_attribution_protection(ctx, a, w->o));
+    if (w->protect_rows.all.n == 0)
+        return wg_attribution_protect_rows(ctx, a);
+    a->protected = &w->protect_rows.all;
+    return WAGLE_OK;
+}
+
+/* Factors that the scores need. Those of the rows to protect are of the training too: its plan is
+ * not made yet, so under --memory they go into a file. */
+static wagle_status factors_of_scores(wagle_ctx *ctx, wg_run *w, wg_attribution *a)
+{
+    wagle_status st;
+
+    if (!(a->selector->needs & WG_NEEDS_FACTORS) || w->protect_rows.all.n == 0)
+        return wg_attribution_factors(ctx, a, w->partial);
+    w->spill_factors = a->spill_factors;
+    st = protect(ctx, w);
+    a->session = w->session;
+    a->factors = &w->protect;
+    return st;
+}
+
+/* A mask of scores that are kept in OUT.partial meanwhile. In a dry run only its memory. */
+static wagle_status score_and_select(wagle_ctx *ctx, wg_run *w, wg_attribution *a,
+                                     const wg_choice *choice)
+{
+    char *path;
+    wagle_status st;
+
+    WG_TRY(rows_of_factors(ctx, w, a));
+    WG_TRY(wg_attribution_budget(ctx, a, w->partial, true));
+    if (ctx->dry_run)
+        return WAGLE_OK;
+    st = factors_of_scores(ctx, w, a);
+    w->session = a->session; /* its batch may have grown */
+    WG_TRY(st);
+    path = wg_path_join(ctx, w->partial, "scores.safetensors");
+    if (path == NULL)
+        return WAGLE_E_RESOURCE;
+    st = wg_select_through_file(ctx, a, path, choice, &w->mask);
+    w->session = a->session;
+    wg_free(path);
+    return st;
+}
+
+/* The mask that was named, or one made here. */
+static wagle_status load_mask(wagle_ctx *ctx, wg_run *w)
+{
+    const wagle_train_options *o = w->o;
+    wg_choice choice = {o->density, WG_SCOPE_GLOBAL, o->include, o->exclude};
+    wg_attribution a;
+    wagle_status st;
+
+    w->masked = o->mask != NULL || o->selector != NULL;
+    if (o->mask != NULL)
+        return wg_mask_read(ctx, o->mask, &w->mask);
+    if (o->selector == NULL)
+        return WAGLE_OK;
+    WG_TRY(excluded(ctx, w, &choice.exclude));
+    a = (wg_attribution){.session = w->session,
+                         .forget = w->data.forget,
+                         .retain = w->data.retain,
+                         .gamma = o->gamma.value,
+                         .given_gamma = o->gamma,
+                         .damping = o->damping >= 0 ? o->damping : WG_DAMPING,
+                         .seed = o->seed,
+                         .spill_factors = ctx->memory > 0};
+    st = wg_attribution_selector(ctx, &a, o->selector);
+    if (st == WAGLE_OK)
+        st = score_and_select(ctx, w, &a, &choice);
+    wg_attribution_drop_factors(&a);
+    return st;
+}
+
+/* --- steps ----------------------------------------------------------------------------------- */
+
+wagle_status wg_run_update(wagle_ctx *ctx, wg_run *w, wg_step *step, double *lr)
+{
+    char detail[128];
+    wagle_status st;
+
+    *lr = wg_schedule(w->decay, w->lr, w->step, w->warmup, w->steps);
+    WG_TRY(wg_trainer_epoch(ctx, &w->trainer, w->step / w->per_epoch));
+    WG_TRY(wg_run_pick(ctx, w));
+    st = wg_train_step(ctx, &w->trainer, w->pick, w->n_picks, w->step, *lr, step);
+    if (st == WAGLE_E_RUN) {
+        snprintf(detail, sizeof detail, "step %lld of %lld at --lr %g (%.3g here; less may do)",
+                 (long long)w->step, (long long)w->steps, w->lr, *lr);
+        return wg_note(ctx, st, detail);
+    }
+    WG_TRY(st);
+    w->step++;
+    return WAGLE_OK;
+}
+
+static wagle_status one_step(wagle_ctx *ctx, wg_run *w)
+{
+    wg_step step;
+    double lr;
+    char detail[128];
+
+    WG_TRY(wg_run_update(ctx, w, &step, &lr));
+    w->result.loss = step.loss.loss;
+    WG_TRY(wg_text_printf(ctx, &w->log,
+                          "{\"step\":%lld,\"loss\":%.9g,\"forget_term\":%.9g,\"retain_term\":%.9g,"
+                          "\"grad_norm\":%.9g,\"lr\":%.9g",
+                          (long long)(w->step - 1), step.loss.loss, step.loss.forget,
+                          step.loss.retain, step.grad_norm, lr));
+    if (w->o->rectify > 0)
+        WG_TRY(wg_text_printf(ctx, &w->log, ",\"cosine\":%.9g", step.cosine));
+    WG_TRY(wg_text_addz(ctx, &w->log, "}\n"));
+    w->log_mark = w->log.bytes;
+    snprintf(detail, sizeof detail, "loss %.4f", step.loss.loss);
+    wg_progress(ctx, w->objective->name, w->step, w->steps, detail);
+    if (w->o->checkpoint_every > 0 && w->step % w->o->checkpoint_every == 0)
+        return wg_run_save(ctx, w);
+    return WAGLE_OK;
+}
+
+/* Whether the run is a trial of which nothing is kept. */
+static bool in_vain(const wg_run *w)
+{
+    return w->trial != NULL && (!w->result.stopped || w->step < w->trial->least);
+}
+
+static wagle_status all_steps(wagle_ctx *ctx, wg_run *w)
+{
+    const int64_t first = w->step;
+    const int64_t last = w->trial != NULL && w->trial->most < w->steps ? w->trial->most : w->steps;
+    double spent = 0;
+    wagle_status st = wg_run_watch(ctx, w); /* a resumed run checks what it had not */
+
+    while (st == WAGLE_OK && w->step < last && !w->result.stopped) {
+        const double start = wg_seconds();
+        st = one_step(ctx, w);
+        if (w->step > first + 1)
+            spent += wg_seconds() - start;
+        if (st == WAGLE_OK)
+            st = wg_run_watch(ctx, w);
+    }
+    if (st == WAGLE_OK && !in_vain(w))
+        st = wg_run_land(ctx, w);
+    w->result.step_seconds = w->step > first + 1 ? spent / (double)(w->step - first - 1) : NAN;
+    if (st != WAGLE_E_INTERRUPTED)
+        return st;
+    /* a step that did not finish has changed nothing */
+    WG_TRY(wg_run_save(ctx, w));
+    wg_forget_failure(ctx);
+    return wg_fail(ctx, st, "interrupted at step %lld of %lld; add --resume to continue",
+                   (long long)w->step, (long long)w->steps);
+}
+
+/* --- the run --------------------------------------------------------------------------------- */
+
+static wagle_status plan_steps(wagle_ctx *ctx, wg_run *w)
+{
+    const wagle_train_options *o = w->o;
+    const int64_t whole = o->batch * o->accumulate;
+
+    w->per_epoch = (w->data.forget.n + whole - 1) / whole;
+    w->steps = w->pairs != NULL ? (int64_t)json_array_size(w->pairs)
+               : o->steps > 0   ? o->steps
+                                : (int64_t)ceil(o->epochs * (double)w->per_epoch);
+    if (o->warmup > w->steps)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--warmup %lld: the run has only %lld updates",
+                       (long long)o->warmup, (long long)w->steps);
+    w->warmup =
+        o->warmup >= 0
+            ? o->warmup
+            : (int64_t)ceil(o->warmup_ratio * (double)(o->lr > 0 ? w->steps : wg_run_wanted(w)));
+    w->warmup = w->warmup < w->steps ? w->warmup : w->steps;
+    w->ordered = -1;
+    w->room = whole;
+    WG_TRY(WG_ALLOC(ctx, &w->order, w->data.forget.n));
+    WG_TRY(wg_run_skip(ctx, w));
+    WG_TRY(WG_ALLOC(ctx, &w->pick, o->accumulate));
+    WG_TRY(WG_ALLOC(ctx, &w->f, whole));
+    return WG_ALLOC(ctx, &w->r, whole);
+}
+
+static wagle_status prepare(wagle_ctx *ctx, wg_run *w)
+{
+    const wagle_train_options *o = w->o;
+    wg_retain term;
+
+    WG_TRY(wg_run_pairs(ctx, w));
+    WG_TRY(plan_steps(ctx, w));
+    WG_TRY(wg_retain_term(ctx, w->objective, o, &term));
+    if (o->rectify > 0 && (term == WG_RETAIN_NONE || w->objective->term == NULL))
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "--rectify needs an objective with a forget term over tokens and a retain "
+                       "term; %s does not have both",
+                       w->objective->name);
+    if (!ctx->dry_run) {
+        WG_TRY(wg_run_fingerprint(ctx, w));
+        WG_TRY(wg_run_check_resume(ctx, w));
+    }
+    if (!ctx->dry_run && o->selector != NULL && !o->resume)
+        WG_TRY(wg_run_check_rule(ctx, w));
+    WG_TRY(load_mask(ctx, w));
+    WG_TRY(wg_run_budget(ctx, w, term));
+    if (ctx->dry_run) {
+        WG_TRY(wg_run_reserve(ctx, w, wg_run_trained(w)));
+        return wg_run_search_plan(ctx, w);
+    }
+    WG_TRY(protect(ctx, w));
+    WG_TRY(wg_trainer_new(ctx, &w->session, &w->data, o, w->shared, &w->trainer));
+    return wg_optimizer_new(ctx, w->session.model, w->masked ? &w->mask : NULL,
+                            w->protect_rows.all.n > 0 ? &w->protect : NULL, o,
+                            w->spill_state ? w->partial : NULL, &w->trainer.optimizer);
+}
+
+static void close_run(wg_run *w)
+{
+    wg_trainer_free(&w->trainer);
+    wg_protect_free(&w->protect);
+    wg_free(w->exclude);
+    wg_protect_rows_free(&w->protect_rows);
+    wg_mask_free(&w->mask);
+    wg_chance_free(&w->chance);
+    json_decref(w->tries);
+    wg_material_free(&w->data);
+    wg_session_close(&w->session);
+    wg_text_free(&w->log);
+    json_decref(w->pairs);
+    json_decref(w->made_by);
+    json_decref(w->layout);
+    wg_free(w->order);
+    wg_free(w->known);
+    wg_free(w->left);
+    wg_free(w->f);
+    wg_free(w->r);
+    wg_free(w->pick);
+    wg_free(w->checkpoint);
+}
+
+/* Rows that the model wrote are the retain rows too, where there are none. */
+static wagle_status keep_self_rows(wagle_ctx *ctx, wg_run *w)
+{
+    const wg_dataset *self = &w->protect_rows.self;
+    wg_dataset *retain = &w->data.retain;
+
+    if (retain->n > 0 || self->n == 0 || (w->objective->needs & WG_TRAINS_ONLY))
+        return WAGLE_OK;
+    WG_TRY(WG_ALLOC(ctx, &retain->example, self->n));
+    memcpy(retain->example, self->example, (size_t)self->n * sizeof *self->example);
+    retain->n = self->n;
+    retain->longest = self->longest;
+    return WAGLE_OK;
+}
+
+static wagle_status load_data(wagle_ctx *ctx, wg_run *w)
+{
+    WG_TRY(wg_protect_check_model(ctx, w->session.model, w->o));
+    WG_TRY(wg_material_load(ctx, &w->session, w->objective, w->o, &w->data));
+    WG_TRY(wg_protect_rows_load(ctx, &w->session, w->o, &w->data.forget, &w->data.retain,
+                                &w->protect_rows));
+    WG_TRY(keep_self_rows(ctx, w));
+    WG_TRY(wg_chance_load(ctx, w));
+    WG_TRY(wg_layout_compare(ctx, w->o->model, &w->session.reader.layout));
+    if (w->session.reader.laid_out > 0) {
+        w->layout = wg_layout_json(&w->session.reader.layout);
+        if (w->layout == NULL)
+            return wg_json_memory(ctx);
+    }
+    if (strncmp(w->stop.metric, "retain.", 7) == 0 && w->data.retain.n == 0)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--stop-when is about retain, but there is no --retain");
+    return WAGLE_OK;
+}
+
+/* What may be meant otherwise. */
+static wagle_status warn(wagle_ctx *ctx, const wg_run *w)
+{
+    const wagle_train_options *o = w->o;
+
+    /* one file for both was said already */
+    if (w->trainer.retain_term != WG_RETAIN_NONE && wg_run_same_rows(w) &&
+        !wg_data_share(&o->forget, &o->retain))
+        wg_log(ctx, 0, "--forget and --retain are the same rows, so one term undoes the other");
+    if (w->steps == 1 && w->warmup == 1)
+        wg_log(ctx, 0,
+               "the only update has learning rate 0, because the warm-up starts there, so nothing "
+               "is trained; add --warmup 0");
+    if (w->trainer.tokens)
+        wg_log(ctx, 2, "losses are means over label tokens (--reduction tokens)");
+    return wg_tell_left_out(ctx, o->model, &w->session.model->files);
+}
+
+/* If the model cannot be written, what was trained is kept. */
+static wagle_status finish(wagle_ctx *ctx, wg_run *w)
+{
+    char why[WG_MESSAGE_BYTES];
+    wagle_status st, saved;
+
+    wg_run_release(w);
+    st = wg_run_finish(ctx, w);
+    if (st == WAGLE_OK)
+        return st;
+    snprintf(why, sizeof why, "%s", ctx->message);
+    wg_forget_failure(ctx);
+    wg_run_unland(w);
+    saved = wg_run_clear_partial(ctx, w, true);
+    if (saved == WAGLE_OK)
+        saved = wg_run_save(ctx, w);
+    wg_forget_failure(ctx);
+    return saved == WAGLE_OK || wg_exists(w->checkpoint)
+               ? wg_fail(ctx, st,
+                         "%.800s; the training is kept in a checkpoint; add --resume to write the "
+                         "model",
+                         why)
+               : wg_fail(ctx, st, "%s", why);
+}
+
+static wagle_status judge_rule(wagle_ctx *ctx, const wg_run *w)
+{
+    char text[640], last[96] = "", level[160] = "";
+
+    if (w->o->stop_when == NULL || w->result.stopped)
+        return WAGLE_OK;
+    if (w->stop.chance)
+        snprintf(level, sizeof level, ", %s<%.4g,", w->stop.metric, w->stop.bound);
+    if (!isnan(w->asked))
+        snprintf(last, sizeof last, " (%.4g at its last check)", w->asked);
+    snprintf(text, sizeof text,
+             "--stop-when '%.96s'%s was not reached in %lld steps%s; the model is in %.160s",
+             w->o->stop_when, level, (long long)w->steps, last, w->o->out);
+    if (!w->o->allow_unmet)
+        return wg_fail(ctx, WAGLE_E_UNMET, "%s", text);
+    wg_log(ctx, 0, "%s", text);
+    return WAGLE_OK;
+}
+
+wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *given, bool plain,
+                      const wg_around *around, wagle_train_result *result)
+{
+    wg_run w = {.own = *given,
+                .o = &w.own,
+                .folder = {.lock = -1},
+                .held = -1,
+                .shared = around->shared,
+                .watch = around->watch,
+                .trial = around->trial};
+    const wagle_train_options *o = &w.own;
+    const double start = wg_seconds();
+    wagle_status st;
+
+    wg_forget_failure(ctx);
+    wg_train_resolve(&w.own, plain);
+    w.lr = o->lr;
+    w.result.forget_probability = w.result.chance = w.asked = NAN;
+    w.result.land = 1;
+    WG_TRY(check_options(ctx, &w, plain));
+    if (!o->resume) /* it was said when the run began */
+        wg_data_warn_shared(ctx, &o->forget, &o->retain);
+    WG_TRY(wg_train_output_check(ctx, o, o->out, o->force || o->resume));
+    WG_TRY_GOTO(wg_session_open(ctx, o->model, &w.session), done);
+    WG_TRY_GOTO(load_data(ctx, &w), done);
+    WG_TRY_GOTO(wg_run_open_partial(ctx, &w), done);
+    WG_TRY_GOTO(prepare(ctx, &w), done);
+    if (ctx->dry_run)
+        goto done;
+    w.result.selected = w.trainer.optimizer->n;
+    w.result.weights = wg_model_parameters(w.session.model);
+    WG_TRY_GOTO(wg_run_reserve(ctx, &w, w.result.selected), done);
+    WG_TRY_GOTO(warn(ctx, &w), done);
+    WG_TRY_GOTO(wg_chance_measure(ctx, &w), done);
+    WG_TRY_GOTO(wg_run_search(ctx, &w), done);
+    WG_TRY_GOTO(wg_run_resume(ctx, &w), done);
+    WG_TRY_GOTO(all_steps(ctx, &w), done);
+    if (in_vain(&w))
+        goto done;
+    WG_TRY_GOTO(finish(ctx, &w), done);
+    WG_TRY_GOTO(judge_rule(ctx, &w), done);
+    if (w.unchanged)
+        st = wg_fail(ctx, WAGLE_E_RUN,
+                     "--out-patch %.160s: not written, because no stored weight changed; the model "
+                     "is in %.160s",
+                     o->out_patch, o->out);
+done:
+    wg_run_release(&w);
+    wg_partial_end(&w.folder, w.checkpoint == NULL || wg_exists(w.checkpoint));
+    w.result.steps = w.step;
+    w.result.stop_value = w.asked;
+    w.result.lr = w.lr;
+    w.result.seconds = wg_seconds() - start;
+    if (result != NULL)
+        *result = w.result;
+    close_run(&w);
+    return st;
+}

@@ -1,0 +1,478 @@
+/* step.c - the loss of a batch, its gradient, and one update. */
+#include "train/train.h"
+
+#include "base/number.h"
+#include <math.h>
+#include <string.h>
+
+wagle_status wg_train_params(wagle_ctx *ctx, const wg_objective *objective,
+                             const wagle_train_options *o, double option[WG_OBJECTIVE_OPTIONS])
+{
+    const wagle_param_info *known = objective->options;
+
+    for (int i = 0; i < WG_OBJECTIVE_OPTIONS; i++)
+        option[i] = known[i].value;
+    for (int64_t p = 0; p < o->n_params; p++) {
+        int i = 0;
+        while (i < WG_OBJECTIVE_OPTIONS && known[i].key != NULL &&
+               strcmp(known[i].key, o->params[p].key) != 0)
+            i++;
+        if (i == WG_OBJECTIVE_OPTIONS || known[i].key == NULL)
+            return wg_fail(ctx, WAGLE_E_USAGE, "objective %s has no option %s", objective->name,
+                           o->params[p].key);
+        if (!(o->params[p].value >= known[i].min && o->params[p].value <= known[i].max))
+            return wg_fail(ctx, WAGLE_E_USAGE, "%s %g: must be from %g to %g", known[i].key,
+                           o->params[p].value, known[i].min, known[i].max);
+        option[i] = o->params[p].value;
+    }
+    return WAGLE_OK;
+}
+
+wagle_status wg_retain_term(wagle_ctx *ctx, const wg_objective *objective,
+                            const wagle_train_options *o, wg_retain *out)
+{
+    const bool hidden = objective->token == WG_LOSS_HIDDEN;
+    int kind = 0;
+
+    *out = objective->retain;
+    if (o->retain_term == NULL)
+        return WAGLE_OK;
+    while (kind < WG_RETAIN_KINDS && strcmp(o->retain_term, wg_retain_names[kind]) != 0)
+        kind++;
+    if (kind == WG_RETAIN_KINDS)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "--retain-term %.16s: must be nll, kl, hidden (rmu) or none",
+                       o->retain_term);
+    *out = (wg_retain)kind;
+    return *out == WG_RETAIN_NONE || (*out == WG_RETAIN_HIDDEN) == hidden
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_USAGE, "--retain-term %s cannot be used with objective %s",
+                         o->retain_term, objective->name);
+}
+
+wagle_status wg_reduction(wagle_ctx *ctx, const wg_objective *objective,
+                          const wagle_train_options *o, bool *tokens)
+{
+    const bool plain = (objective->needs & WG_TRAINS_ONLY) != 0;
+    const char *name = o->reduction != NULL ? o->reduction : plain ? "tokens" : "rows";
+
+    *tokens = strcmp(name, "tokens") == 0;
+    if (!*tokens && strcmp(name, "rows") != 0)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--reduction %.16s: must be rows or tokens", name);
+    return !*tokens || objective->token != WG_LOSS_HIDDEN
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_USAGE,
+                         "--reduction tokens cannot be used with objective %s, whose terms are "
+                         "means over rows",
+                         objective->name);
+}
+
+wagle_status wg_trainer_base(wagle_ctx *ctx, wg_trainer *t)
+{
+    return t->base.model != NULL ? WAGLE_OK : wg_session_open(ctx, t->reference_folder, &t->base);
+}
+
+/* Token losses of the untouched model. */
+static wagle_status reference_losses(wagle_ctx *ctx, wg_trainer *t, const wg_dataset *rows,
+                                     wg_real ***out)
+{
+    WG_TRY(wg_trainer_base(ctx, t));
+    WG_TRY(WG_ALLOC(ctx, out, rows->n));
+    return wg_rows_nll(ctx, &t->base, rows, "reference losses", *out);
+}
+
+void wg_shared_free(wg_shared *s)
+{
+    wg_free_rows(s->reference, s->n);
+    *s = (wg_shared){0};
+}
+
+static wagle_status refer(wagle_ctx *ctx, wg_trainer *t)
+{
+    const int needs = t->objective->needs;
+    wg_shared *shared = t->shared != NULL ? t->shared : &t->own;
+
+    if (!(needs & WG_NEEDS_REFERENCE))
+        return WAGLE_OK;
+    if (shared->reference == NULL) {
+        wg_shared made = {.n = t->data->forget.n};
+        const wagle_status st = reference_losses(ctx, t, &t->data->forget, &made.reference);
+        if (st != WAGLE_OK) {
+            wg_shared_free(&made);
+            return st;
+        }
+        *shared = made;
+    }
+    t->reference = shared->reference;
+    return needs & WG_NEEDS_REFUSALS
+               ? reference_losses(ctx, t, &t->data->refusals, &t->refusal_reference)
+               : WAGLE_OK;
+}
+
+wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, wg_material *data,
+                            const wagle_train_options *o, wg_shared *shared, wg_trainer *out)
+{
+    wagle_status st;
+
+    *out = (wg_trainer){.session = s,
+                        .reference_folder = o->reference != NULL ? o->reference : o->model,
+                        .objective = data->objective,
+                        .forget_weight = o->forget_weight,
+                        .alpha = o->alpha,
+                        .data = data,
+                        .shared = shared,
+                        .curved = -1,
+                        .seed = o->seed};
+    WG_TRY_GOTO(wg_train_params(ctx, out->objective, o, out->option), fail);
+    WG_TRY_GOTO(wg_retain_term(ctx, out->objective, o, &out->retain_term), fail);
+    WG_TRY_GOTO(wg_reduction(ctx, out->objective, o, &out->tokens), fail);
+    if (out->retain_term != WG_RETAIN_NONE && data->retain.n == 0)
+        WG_TRY_GOTO(
+            wg_fail(ctx, WAGLE_E_USAGE, "objective %s needs --retain ROWS", out->objective->name),
+            fail);
+    if (out->objective->token == WG_LOSS_HIDDEN)
+        WG_TRY_GOTO(wg_hidden_begin(ctx, out, o), fail);
+    WG_TRY_GOTO(refer(ctx, out), fail);
+    return WAGLE_OK;
+fail:
+    wg_trainer_free(out);
+    return st;
+}
+
+void wg_trainer_free(wg_trainer *t)
+{
+    const int64_t n = t->data != NULL ? t->data->forget.n : 0;
+
+    wg_optimizer_free(t->optimizer);
+    wg_shared_free(&t->own);
+    wg_free_rows(t->refusal_reference, n);
+    wg_session_close(&t->base);
+    wg_free(t->control);
+    wg_free(t->nll);
+    wg_free(t->base_nll);
+    wg_free(t->weight);
+    wg_free(t->dh);
+    wg_free(t->given);
+    wg_free(t->list);
+    *t = (wg_trainer){0};
+}
+
+wagle_status wg_trainer_epoch(wagle_ctx *ctx, wg_trainer *t, int64_t epoch)
+{
+    bool changed;
+
+    WG_TRY(wg_material_epoch(ctx, t->session, t->data, epoch, &changed));
+    if (!changed || t->refusal_reference == NULL)
+        return WAGLE_OK;
+    wg_free_rows(t->refusal_reference, t->data->forget.n);
+    t->refusal_reference = NULL;
+    return reference_losses(ctx, t, &t->data->refusals, &t->refusal_reference);
+}
+
+/* --- loss ------------------------------------------------------------------------------------ */
+
+wagle_status wg_list_batch(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, int64_t *n_first,
+                           int64_t *total)
+{
+    const int needs = t->objective->needs;
+    const bool forget = !(needs & WG_WITHOUT_FORGET), refusal = (needs & WG_NEEDS_REFUSALS) != 0;
+    int64_t n = 0;
+
+    *n_first = p->nf * (forget + refusal);
+    *total = *n_first + (t->retain_term != WG_RETAIN_NONE ? p->nr : 0);
+    WG_TRY(WG_GROW(ctx, &t->list, &t->list_room, *total));
+    for (int64_t i = 0; forget && i < p->nf; i++)
+        t->list[n++] = &t->data->forget.example[p->f[i]];
+    for (int64_t i = 0; refusal && i < p->nf; i++)
+        t->list[n++] = &t->data->refusals.example[p->f[i]];
+    for (int64_t i = 0; n < *total; i++)
+        t->list[n++] = &t->data->retain.example[p->r[i]];
+    return WAGLE_OK;
+}
+
+/* The reference's forward pass over forget sequences (if their loss wants it) and retain ones. */
+static wagle_status forward_base(wagle_ctx *ctx, wg_trainer *t, int64_t n_first, int64_t total,
+                                 bool forget, bool retain)
+{
+    wg_batch *b;
+    const int64_t from = forget ? 0 : n_first, to = retain ? total : n_first;
+
+    WG_TRY(wg_trainer_base(ctx, t));
+    b = &t->base.batch;
+    b->every = retain ? total - n_first : 0;
+    WG_TRY(wg_batch_fill(ctx, b, t->list + from, to - from, to - from));
+    WG_TRY(WG_GROW(ctx, &t->base_nll, &t->base_room, b->M));
+    return wg_engine_forward(ctx, t->base.engine, b, false, NULL, t->base_nll);
+}
+
+/* Sequences whose loss is not that of their tokens. */
+static wagle_status soften(wagle_ctx *ctx, wg_trainer *t, int64_t n_first, int64_t total)
+{
+    static const wg_soft_kind kinds[] = {[WG_LOSS_REFERENCE] = WG_SOFT_SHIFTED,
+                                         [WG_LOSS_WITHOUT] = WG_SOFT_SHIFTED,
+                                         [WG_LOSS_HINGE] = WG_SOFT_HINGE};
+    const wg_token_loss token = t->objective->token;
+    const bool refers = token == WG_LOSS_REFERENCE;
+    const bool divergence = t->retain_term == WG_RETAIN_KL && total > n_first;
+    const wg_batch *b = &t->session->batch;
+    const int64_t border = b->label_start[n_first];
+    wg_engine *e = t->session->engine;
+
+    if (refers || divergence)
+        WG_TRY(forward_base(ctx, t, n_first, total, refers, divergence));
+    if (token != WG_LOSS_NLL) {
+        const double shift = token == WG_LOSS_WITHOUT ? (double)INFINITY : t->option[0];
+        const wg_soft own = {.kind = kinds[token],
+                             .to = border,
+                             .reference = refers ? t->base.engine : NULL,
+                             .shift = (wg_real)shift};
+        WG_TRY(wg_engine_soften(ctx, e, b, &own, t->nll));
+    }
+    const wg_soft kept = {.kind = WG_SOFT_SHIFTED,
+                          .from = border,
+                          .to = b->M,
+                          .reference = t->base.engine,
+                          .reference_from = refers ? border : 0,
+                          .divergence = true};
+    return divergence ? wg_engine_soften(ctx, e, b, &kept, t->nll) : WAGLE_OK;
+}
+
+/* Rows' own token weights, laid out as label rows. */
+static wagle_status lay_out_given(wagle_ctx *ctx, wg_trainer *t, int64_t n)
+{
+    const wg_batch *b = &t->session->batch;
+
+    WG_TRY(WG_GROW(ctx, &t->given, &t->given_room, b->M));
+    for (int64_t s = 0; s < n; s++) {
+        const wg_example *e = t->list[s];
+        float *next = t->given + b->label_start[s];
+        for (int64_t i = 1; e->token_weights != NULL && i < e->n; i++)
+            if (e->labels[i] != WG_NO_LABEL)
+                *next++ = e->token_weights[i];
+    }
+    return WAGLE_OK;
+}
+
+static wg_answer answer(const wg_trainer *t, int64_t s, const wg_real *reference)
+{
+    const wg_batch *b = &t->session->batch;
+    const int64_t j = b->label_start[s];
+
+    return (wg_answer){.n = b->label_start[s + 1] - j,
+                       .loss = t->nll + j,
+                       .reference = reference,
+                       .given = t->list[s]->token_weights != NULL ? t->given + j : NULL,
+                       .weight = t->weight + j};
+}
+
+static void scale(const wg_answer *a, double by)
+{
+    for (int64_t i = 0; i < a->n; i++)
+        a->weight[i] *= (wg_real)by;
+}
+
+/* --- how much a row counts ---------------------------------------------------------------------
+ */
+
+/* What the rows of an update share. */
+typedef struct shares {
+    double share;          /* of the batch in the update, where means are over rows */
+    double forget, retain; /* tokens of the update */
+} shares;
+
+static bool forget_by_token(const wg_trainer *t)
+{
+    return t->tokens && (t->objective->needs & WG_BY_TOKEN);
+}
+
+/* Tokens that the forget term of a row is the mean of. */
+static int64_t forget_tokens(const wg_trainer *t, int64_t row)
+{
+    const wg_dataset *d =
+        t->objective->needs & WG_WITHOUT_FORGET ? &t->data->refusals : &t->data->forget;
+    const int64_t n = d->example[row].n_labels;
+    const int64_t skip = t->objective->token == WG_LOSS_WITHOUT ? (int64_t)t->option[0] : 0;
+
+    return skip < n ? n - skip : 1;
+}
+
+static int64_t retain_tokens(const wg_trainer *t, int64_t row)
+{
+    const wg_example *e = &t->data->retain.example[row];
+
+    return t->retain_term == WG_RETAIN_KL ? e->n : e->n_labels;
+}
+
+static shares share_out(const wg_trainer *t, const wg_pick *pick, int64_t n)
+{
+    shares s = {.share = 1 / (double)n};
+
+    for (int64_t i = 0; t->tokens && i < n; i++) {
+        for (int64_t k = 0; forget_by_token(t) && t->objective->term != NULL && k < pick[i].nf; k++)
+            s.forget += (double)forget_tokens(t, pick[i].f[k]);
+        for (int64_t k = 0; t->retain_term != WG_RETAIN_NONE && k < pick[i].nr; k++)
+            s.retain += (double)retain_tokens(t, pick[i].r[k]);
+    }
+    return s;
+}
+
+/* The total loss of its parts. */
+static double total_loss(const wg_trainer *t, double forget, double retain)
+{
+    const double loss = t->forget_weight * forget + t->alpha * retain;
+
+    return (t->objective->needs & WG_SPARSE) && t->optimizer != NULL
+               ? loss + t->option[0] * wg_optimizer_l1(t->optimizer)
+               : loss;
+}
+
+/* --- token weights -----------------------------------------------------------------------------
+ */
+
+static void weigh_forget(wg_trainer *t, const wg_pick *p, const shares *s, wg_loss *out,
+                         double *per_sequence)
+{
+    const int needs = t->objective->needs;
+    const bool forget = !(needs & WG_WITHOUT_FORGET), refusal = (needs & WG_NEEDS_REFUSALS) != 0;
+    const bool by_token = forget_by_token(t);
+
+    for (int64_t i = 0; t->objective->term != NULL && i < p->nf; i++) {
+        const wg_real *mine = t->reference != NULL ? t->reference[p->f[i]] : NULL;
+        const wg_real *other = t->refusal_reference != NULL ? t->refusal_reference[p->f[i]] : NULL;
+        const wg_answer a = forget ? answer(t, i, mine) : (wg_answer){0};
+        const wg_answer b = refusal ? answer(t, i + (forget ? p->nf : 0), other) : (wg_answer){0};
+        const double term = t->objective->term(t->option, forget ? &a : NULL, refusal ? &b : NULL);
+        const double weight = wg_row_weight(&t->data->forget.example[p->f[i]]);
+        const double part = by_token ? (double)forget_tokens(t, p->f[i]) / s->forget : 0;
+        const double each =
+            by_token ? t->forget_weight * part : s->share * t->forget_weight / (double)p->nf;
+        scale(&a, weight * each);
+        scale(&b, weight * each);
+        out->forget += by_token ? weight * term * part : weight * term / (double)p->nf;
+        if (per_sequence != NULL)
+            per_sequence[i] = term;
+    }
+}
+
+static void weigh_retain(wg_trainer *t, const wg_pick *p, const shares *s, int64_t n_first,
+                         int64_t total, wg_loss *out)
+{
+    for (int64_t i = n_first; i < total; i++) {
+        const wg_answer a = answer(t, i, NULL);
+        const double weight = wg_row_weight(t->list[i]);
+        const double sum = weight * wg_sum(a.loss, a.n);
+        const double kept =
+            t->tokens ? t->alpha / s->retain : s->share * t->alpha / (double)p->nr / (double)a.n;
+        wg_fill(a.weight, a.n, weight * kept);
+        out->retain += t->tokens ? sum / s->retain : sum / (double)a.n / (double)p->nr;
+    }
+}
+
+/* The batch's token losses, t->nll; every: label rows for all tokens of retain sequences. */
+static wagle_status forward(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, bool every,
+                            int64_t *n_first, int64_t *total)
+{
+    wg_session *s = t->session;
+
+    WG_TRY(wg_list_batch(ctx, t, p, n_first, total));
+    s->batch.whole = false;
+    s->batch.every = every ? *total - *n_first : 0;
+    WG_TRY(wg_batch_fill(ctx, &s->batch, t->list, *total, *n_first));
+    WG_TRY(WG_GROW(ctx, &t->nll, &t->nll_room, s->batch.M));
+    WG_TRY(WG_GROW(ctx, &t->weight, &t->weight_room, s->batch.M));
+    return wg_engine_forward(ctx, s->engine, &s->batch, true, NULL, t->nll);
+}
+
+static wagle_status token_loss(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, const shares *s,
+                               wg_loss *out, double *per_sequence)
+{
+    int64_t n_first, total;
+
+    WG_TRY(forward(ctx, t, p, t->retain_term == WG_RETAIN_KL, &n_first, &total));
+    WG_TRY(soften(ctx, t, n_first, total));
+    WG_TRY(lay_out_given(ctx, t, n_first));
+    weigh_forget(t, p, s, out, per_sequence);
+    weigh_retain(t, p, s, n_first, total, out);
+    return WAGLE_OK;
+}
+
+static wagle_status loss_of(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, const shares *s,
+                            wg_loss *out, double *per_sequence)
+{
+    *out = (wg_loss){0};
+    t->hidden = t->objective->token == WG_LOSS_HIDDEN;
+    WG_TRY(t->hidden ? wg_hidden_loss(ctx, t, p, s->share, out, per_sequence)
+                     : token_loss(ctx, t, p, s, out, per_sequence));
+    out->loss = total_loss(t, out->forget, out->retain);
+    return isfinite(out->loss) ? WAGLE_OK : wg_fail(ctx, WAGLE_E_RUN, "the loss is not finite");
+}
+
+wagle_status wg_train_loss(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, wg_loss *out,
+                           double *per_sequence)
+{
+    const shares s = share_out(t, p, 1);
+
+    return loss_of(ctx, t, p, &s, out, per_sequence);
+}
+
+/* --- update ---------------------------------------------------------------------------------- */
+
+wagle_status wg_train_backward(wagle_ctx *ctx, wg_trainer *t, const wg_sink *sink)
+{
+    wg_session *s = t->session;
+    const int streams = t->optimizer != NULL && t->optimizer->rectify > 0 ? 2 : 1;
+
+    return t->hidden
+               ? wg_engine_backward_hidden(ctx, s->engine, &s->batch, t->layer, t->dh, sink)
+               : wg_engine_backward(ctx, s->engine, &s->batch, t->weight, streams, NULL, sink);
+}
+
+/* The curvature of the batch's tokens: labels that the model draws itself, for each label row. */
+static wagle_status curve(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, int64_t step,
+                          const wg_sink *sink)
+{
+    wg_session *s = t->session;
+    int64_t n_first, total;
+
+    WG_TRY(forward(ctx, t, p, false, &n_first, &total));
+    WG_TRY(wg_engine_draw_labels(ctx, s->engine, &s->batch, t->seed, (uint64_t)step));
+    wg_fill(t->weight, s->batch.M, 1.0 / (double)s->batch.M);
+    WG_TRY(wg_engine_backward(ctx, s->engine, &s->batch, t->weight, 1, NULL, sink));
+    wg_optimizer_curve(t->optimizer, (double)s->batch.M);
+    return WAGLE_OK;
+}
+
+wagle_status wg_train_step(wagle_ctx *ctx, wg_trainer *t, const wg_pick *pick, int64_t n,
+                           int64_t step, double lr, wg_step *out)
+{
+    const wg_sink sink = wg_optimizer_sink(t->optimizer);
+    const int64_t every = t->optimizer->rules->curvature_every;
+    const shares s = share_out(t, pick, n);
+
+    *out = (wg_step){0};
+    t->optimizer->sparse = t->objective->needs & WG_SPARSE ? t->option[0] : 0;
+    if (every > 0 && step % every == 0 && t->curved != step) {
+        WG_TRY(curve(ctx, t, &pick[0], step, &sink));
+        t->curved = step; /* a step that is interrupted after this is taken again without it */
+    }
+    for (int64_t i = 0; i < n; i++) {
+        wg_loss loss;
+        if (n > 1)
+            WG_TRY(wg_optimizer_begin_adding(ctx, t->optimizer, i > 0));
+        WG_TRY(loss_of(ctx, t, &pick[i], &s, &loss, NULL));
+        WG_TRY(wg_train_backward(ctx, t, &sink));
+        out->loss.forget += forget_by_token(t) ? loss.forget : loss.forget / (double)n;
+        out->loss.retain += t->tokens ? loss.retain : loss.retain / (double)n;
+    }
+    out->loss.loss = total_loss(t, out->loss.forget, out->loss.retain);
+    t->optimizer->adding = false;
+    if (t->optimizer->rectify > 0)
+        out->cosine = wg_rectify(t->optimizer);
+    out->grad_norm = wg_optimizer_update(t->optimizer, step, lr);
+    if (t->objective->needs & WG_ADAPTS_ALPHA)
+        t->alpha = fmax(0, t->alpha + t->option[1] * (out->loss.retain - t->option[0]));
+    return isfinite(out->grad_norm)
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_RUN, "the gradient is not finite at step %lld",
+                         (long long)step);
+}
