@@ -28,7 +28,7 @@ wagle_info wagle_selector_info(int i)
 
 wagle_info wagle_optimizer_info(int i)
 {
-    const wg_rules *r = wg_rules_at(i);
+    const wg_optimizer_kind *r = wg_optimizer_kind_at(i);
     return r != NULL ? (wagle_info){.name = r->name, .summary = r->summary} : (wagle_info){0};
 }
 

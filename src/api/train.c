@@ -21,7 +21,7 @@ static wagle_status train(wagle_ctx *ctx, const wagle_train_options *o, bool pla
     WG_TRY(wg_suite_watch_rule(ctx, o->watch, o->stop_when));
     if (has_own_metrics(o))
         WG_TRY(wg_suite_watch_eos(ctx, o->watch));
-    return wg_train(ctx, o, plain, &(wg_around){.watch = watch.ask != NULL ? &watch : NULL},
+    return wg_train(ctx, o, plain, &(wg_train_hooks){.watch = watch.ask != NULL ? &watch : NULL},
                     result);
 }
 

@@ -75,13 +75,13 @@ WAGLE_CHECK wagle_status wg_engine_soften(wagle_ctx *ctx, wg_engine *e, const wg
 WAGLE_CHECK wagle_status wg_engine_draw_labels(wagle_ctx *ctx, wg_engine *e, wg_batch *batch,
                                                uint64_t seed, uint64_t stream);
 /* What else is asked of label rows [M]; NULL: it is not. */
-typedef struct wg_look {
+typedef struct wg_token_stats {
     int32_t *best;         /* the likeliest token */
     double *mean, *square; /* of log p over the vocabulary, weighted by p, and of its square */
-} wg_look;
+} wg_token_stats;
 
 /* After a forward. */
-void wg_engine_look(wg_engine *e, const wg_batch *batch, const wg_look *look);
+void wg_engine_token_stats(wg_engine *e, const wg_batch *batch, const wg_token_stats *look);
 /* Forward through layers 0..layer alone: *h [N,D] is that layer's output, until the next call. */
 WAGLE_CHECK wagle_status wg_engine_hidden(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
                                           int64_t layer, bool for_backward, const wg_real **h);

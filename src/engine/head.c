@@ -42,7 +42,7 @@ static wagle_status project_out(wagle_ctx *ctx, wg_engine *e, int64_t n)
 
     if (!c->has[WG_PROJECT_OUT])
         return WAGLE_OK;
-    WG_TRY(wg_room_for(ctx, &e->label_e, n * c->E));
+    WG_TRY(wg_buffer_reserve(ctx, &e->label_e, n * c->E));
     e->model->ops->gemm(false, true, n, c->E, c->D, e->label_h.data, c->D,
                         wg_project_view(e, WG_PROJECT_OUT), c->D, false, e->label_e.data, c->E);
     return WAGLE_OK;
@@ -113,10 +113,10 @@ static wagle_status reserve(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
     const int64_t M = batch->M, whole = M * c->V;
 
     e->logits_kept = for_backward && e->plan.logits_kept;
-    WG_TRY(wg_room_for(ctx, &e->label_x, M * c->D));
-    WG_TRY(wg_room_for(ctx, &e->label_h, M * c->D));
-    WG_TRY(wg_room_for(ctx, &e->label_row, ROWS * M));
-    return wg_room_for(ctx, &e->logits, e->logits_kept ? whole : wg_logits_chunk(e, batch));
+    WG_TRY(wg_buffer_reserve(ctx, &e->label_x, M * c->D));
+    WG_TRY(wg_buffer_reserve(ctx, &e->label_h, M * c->D));
+    WG_TRY(wg_buffer_reserve(ctx, &e->label_row, ROWS * M));
+    return wg_buffer_reserve(ctx, &e->logits, e->logits_kept ? whole : wg_logits_chunk(e, batch));
 }
 
 /* Label rows go in blocks, so that a chunk of logits is bounded. */
@@ -280,9 +280,9 @@ wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
     const wg_ops *ops = e->model->ops;
     const int64_t M = batch->M, D = c->D;
 
-    WG_TRY(wg_room_for(ctx, &e->label_d, M * D));
-    WG_TRY(wg_room_for(ctx, &e->label_de, c->has[WG_PROJECT_OUT] ? M * c->E : 0));
-    WG_TRY(wg_room_for(ctx, &e->gradient, batch->N * D));
+    WG_TRY(wg_buffer_reserve(ctx, &e->label_d, M * D));
+    WG_TRY(wg_buffer_reserve(ctx, &e->label_de, c->has[WG_PROJECT_OUT] ? M * c->E : 0));
+    WG_TRY(wg_buffer_reserve(ctx, &e->gradient, batch->N * D));
     wg_real *to = c->has[WG_PROJECT_OUT] ? e->label_de.data : e->label_d.data;
     for (int64_t first = 0; first < c->V; first += WG_VOCAB_CHUNK) {
         const int64_t width = wg_vocabulary_chunk(c, first);
@@ -326,8 +326,8 @@ wagle_status wg_engine_logits(wagle_ctx *ctx, wg_engine *e, int64_t first, int64
     const wg_config *c = &e->model->config;
     const wg_real *final = e->x;
 
-    WG_TRY(wg_room_for(ctx, &e->label_h, n * c->D));
-    WG_TRY(wg_room_for(ctx, &e->label_row, ROWS * n));
+    WG_TRY(wg_buffer_reserve(ctx, &e->label_h, n * c->D));
+    WG_TRY(wg_buffer_reserve(ctx, &e->label_row, ROWS * n));
     final_norm(e, n, n, final + first * c->D, e->label_h.data);
     WG_TRY(project_out(ctx, e, n));
     for (int64_t v = 0; v < c->V; v += WG_VOCAB_CHUNK)

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-wagle_status wg_room_for(wagle_ctx *ctx, wg_room *room, int64_t n)
+wagle_status wg_buffer_reserve(wagle_ctx *ctx, wg_buffer *room, int64_t n)
 {
     if (n <= room->capacity)
         return WAGLE_OK;
@@ -40,7 +40,7 @@ void wg_engine_free(wg_engine *e)
 {
     if (e == NULL)
         return;
-    wg_room *const rooms[] = {
+    wg_buffer *const rooms[] = {
         &e->inputs,  &e->gradient,  &e->panel,   &e->kept,        &e->scratch,     &e->label_x,
         &e->label_h, &e->label_d,   &e->label_e, &e->label_de,    &e->embed,       &e->embed_d,
         &e->logits,  &e->label_row, &e->soft_q,  &e->soft[0].row, &e->soft[1].row, &e->tree.room};
@@ -182,7 +182,7 @@ static void make_plan(wg_engine *e, const wg_batch *batch, bool for_backward)
 static wagle_status place_inputs(wagle_ctx *ctx, wg_engine *e, int64_t n)
 {
     if (!e->plan.spilled) {
-        WG_TRY(wg_room_for(ctx, &e->inputs, n));
+        WG_TRY(wg_buffer_reserve(ctx, &e->inputs, n));
         e->x = e->inputs.data;
         return WAGLE_OK;
     }
@@ -201,13 +201,13 @@ static wagle_status reserve(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
 
     e->checkpoints = for_backward;
     WG_TRY(place_inputs(ctx, e, (for_backward ? c->L + 1 : 1) * batch->N * c->D));
-    WG_TRY(wg_room_for(ctx, &e->panel,
-                       wg_layer_size(c) > WG_VOCAB_CHUNK * c->D ? wg_layer_size(c)
-                                                                : WG_VOCAB_CHUNK * c->D));
-    WG_TRY(wg_room_for(ctx, &e->kept, e->plan.kept_layers * kept));
+    WG_TRY(wg_buffer_reserve(ctx, &e->panel,
+                             wg_layer_size(c) > WG_VOCAB_CHUNK * c->D ? wg_layer_size(c)
+                                                                      : WG_VOCAB_CHUNK * c->D));
+    WG_TRY(wg_buffer_reserve(ctx, &e->kept, e->plan.kept_layers * kept));
     WG_TRY(wg_tree_room(ctx, e, batch));
     return for_backward ? wg_backward_room(ctx, e, batch)
-                        : wg_room_for(ctx, &e->scratch, kept + wg_passing_size(c, most));
+                        : wg_buffer_reserve(ctx, &e->scratch, kept + wg_passing_size(c, most));
 }
 
 wagle_status wg_backward_room(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch)
@@ -215,9 +215,9 @@ wagle_status wg_backward_room(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
     const wg_config *c = &e->model->config;
     const int64_t most = largest_chunk(e, batch);
 
-    return wg_room_for(ctx, &e->scratch,
-                       wg_kept_size(c, most) + wg_passing_size(c, most) +
-                           wg_backward_scratch_size(c, most));
+    return wg_buffer_reserve(ctx, &e->scratch,
+                             wg_kept_size(c, most) + wg_passing_size(c, most) +
+                                 wg_backward_scratch_size(c, most));
 }
 
 /* Layer l keeps its activations from forward to backward. */
@@ -300,7 +300,7 @@ static wagle_status look_up(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch)
     const int64_t E = e->model->config.E;
     const int table = wg_model_tensor(e->model, WG_EMBED, 0);
 
-    WG_TRY(wg_room_for(ctx, &e->embed, batch->N * E));
+    WG_TRY(wg_buffer_reserve(ctx, &e->embed, batch->N * E));
     for (int64_t n = 0; n < batch->N; n++) {
         wg_real *row = e->embed.data + n * E;
         const wg_real *from = wg_model_view(e->model, table, batch->ids[n] * E, E, row);
@@ -311,7 +311,7 @@ static wagle_status look_up(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch)
 }
 
 wagle_status wg_engine_inputs(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
-                              const char *progress, wg_saw *saw, void *user)
+                              const char *progress, wg_input_hook *saw, void *user)
 {
     const wg_config *c = &e->model->config;
     const bool head = !c->tied || c->has[WG_PROJECT_OUT];
@@ -387,7 +387,7 @@ static void begin_chunk(void *user, const wg_chunk *c)
     k->chunk = c;
 }
 
-static void add_weight_gradient(void *user, const wg_piece *p)
+static void add_weight_gradient(void *user, const wg_grad_part *p)
 {
     collector *k = user;
     const wg_ops *ops = k->e->model->ops;
@@ -404,7 +404,7 @@ static void add_weight_gradient(void *user, const wg_piece *p)
     else if (p->I > 0)
         ops->gemm(true, false, p->O, p->I, p->rows, p->dy, p->O, p->x, p->I, *begun, out, p->I);
     else
-        wg_piece_vector(ops, p, out);
+        wg_grad_part_vector(ops, p, out);
     *begun = true;
 }
 
@@ -456,7 +456,7 @@ static wagle_status place_layer(wagle_ctx *ctx, collector *k)
             total += e->model->files.tensor[t].count;
     }
     for (int s = 0; s < k->streams; s++) {
-        WG_TRY(wg_room_for(ctx, &e->layer_grad[s], total));
+        WG_TRY(wg_buffer_reserve(ctx, &e->layer_grad[s], total));
         for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++)
             if (s > 0 || k->grad[role][s] == NULL)
                 k->grad[role][s] = e->layer_grad[s].data + at[role];
@@ -494,7 +494,7 @@ wagle_status wg_embed_gradient(wagle_ctx *ctx, wg_engine *e, const wg_batch *bat
     if (!c->has[WG_PROJECT_IN])
         return WAGLE_OK;
     WG_TRY(look_up(ctx, e, batch));
-    WG_TRY(wg_room_for(ctx, &e->embed_d, batch->N * c->E));
+    WG_TRY(wg_buffer_reserve(ctx, &e->embed_d, batch->N * c->E));
     e->model->ops->gemm(false, false, batch->N, c->E, c->D, e->gradient.data, c->D,
                         wg_project_view(e, WG_PROJECT_IN), c->E, false, e->embed_d.data, c->E);
     *d = e->embed_d.data;
@@ -551,7 +551,7 @@ static wagle_status position_gradient(wagle_ctx *ctx, const collector *k)
         const int64_t n = e->model->files.tensor[tensor].count;
         grad[s] = place(k->sink, tensor, k->streams);
         if (grad[s] == NULL)
-            WG_TRY(wg_room_for(ctx, &e->position_grad[s], n));
+            WG_TRY(wg_buffer_reserve(ctx, &e->position_grad[s], n));
         grad[s] = grad[s] != NULL ? grad[s] : e->position_grad[s].data;
         memset(grad[s], 0, (size_t)n * sizeof(wg_real));
     }
@@ -573,7 +573,7 @@ static wagle_status place_table(wagle_ctx *ctx, collector *k, int tensor, bool c
 
     for (int s = 0; s < k->streams; s++) {
         if (own == NULL)
-            WG_TRY(wg_room_for(ctx, &e->table_grad[s], n));
+            WG_TRY(wg_buffer_reserve(ctx, &e->table_grad[s], n));
         e->table[s] = own != NULL ? own : e->table_grad[s].data;
         if (clear)
             memset(e->table[s], 0, (size_t)n * sizeof(wg_real));
@@ -614,11 +614,11 @@ static wagle_status backward_head(wagle_ctx *ctx, collector *k, const wg_real *w
     if (wants(k->sink, head))
         WG_TRY(place_table(ctx, k, head, lopsided));
     for (int s = 0; s < k->streams; s++) {
-        WG_TRY(wg_room_for(ctx, &e->end_grad[s], n));
+        WG_TRY(wg_buffer_reserve(ctx, &e->end_grad[s], n));
         memset(e->end_grad[s].data, 0, (size_t)n * sizeof(wg_real));
     }
     for (int s = 0; s < k->streams && c->has[WG_PROJECT_IN]; s++)
-        WG_TRY(wg_room_for(ctx, &e->project_grad[s], c->D * c->E));
+        WG_TRY(wg_buffer_reserve(ctx, &e->project_grad[s], c->D * c->E));
     WG_TRY(wg_head_backward(ctx, e, b, weight, k->streams, wants(k->sink, head)));
     WG_TRY(deliver_ends(ctx, k));
     if (c->has[WG_PROJECT_OUT] && wants(k->sink, wg_model_tensor(e->model, WG_PROJECT_OUT, 0))) {
@@ -676,7 +676,7 @@ static wagle_status deliver_zeros(wagle_ctx *ctx, const collector *k, int tensor
         return WAGLE_OK;
     grad[0] = place(k->sink, tensor, 1);
     if (grad[0] == NULL)
-        WG_TRY(wg_room_for(ctx, &k->e->layer_grad[0], n));
+        WG_TRY(wg_buffer_reserve(ctx, &k->e->layer_grad[0], n));
     grad[0] = grad[0] != NULL ? grad[0] : k->e->layer_grad[0].data;
     memset(grad[0], 0, (size_t)n * sizeof(wg_real));
     return deliver(ctx, k, tensor, grad);
@@ -690,13 +690,13 @@ wagle_status wg_engine_backward_hidden(wagle_ctx *ctx, wg_engine *e, const wg_ba
     collector k = {.e = e, .batch = batch, .sink = sink, .streams = 1};
 
     WG_TRY(wg_backward_room(ctx, e, batch));
-    WG_TRY(wg_room_for(ctx, &e->gradient, batch->N * c->D));
+    WG_TRY(wg_buffer_reserve(ctx, &e->gradient, batch->N * c->D));
     memcpy(e->gradient.data, dh, (size_t)(batch->N * c->D) * sizeof *dh);
     for (int i = 0; i < ENDS; i++)
         WG_TRY(deliver_zeros(ctx, &k, wg_model_tensor(e->model, ends[i], 0)));
     WG_TRY(deliver_zeros(ctx, &k, wg_model_tensor(e->model, WG_PROJECT_OUT, 0)));
     if (c->has[WG_PROJECT_IN])
-        WG_TRY(wg_room_for(ctx, &e->project_grad[0], c->D * c->E));
+        WG_TRY(wg_buffer_reserve(ctx, &e->project_grad[0], c->D * c->E));
     if (!c->tied)
         WG_TRY(deliver_zeros(ctx, &k, wg_model_tensor(e->model, WG_HEAD, 0)));
     for (int64_t l = layer + 1; l < c->L; l++)

@@ -1,15 +1,15 @@
-/* state.h - the engine's buffers; pass.c runs the layers, head.c the vocabulary, gram.c the
- * per-sequence norms. */
+/* state.h - the engine's buffers; pass.c runs the layers, head.c the vocabulary, per_sample_norms.c
+ * the per-sequence norms. */
 #ifndef WG_ENGINE_STATE_H
 #define WG_ENGINE_STATE_H
 
-#include "engine/squares.h"
+#include "engine/per_sample_moments.h"
 
 /* A buffer that grows and never shrinks: a batch no larger than any before allocates nothing. */
-typedef struct wg_room {
+typedef struct wg_buffer {
     wg_real *data;
     int64_t capacity;
-} wg_room;
+} wg_buffer;
 
 enum {
     WG_CHUNK_TOKENS = 4096,
@@ -28,7 +28,7 @@ typedef struct wg_chunk {
 /* Soft rows, and numbers of each. */
 typedef struct wg_softened {
     wg_soft of;
-    wg_room row;   /* [3][rows] */
+    wg_buffer row; /* [3][rows] */
     double *cross; /* [2][rows] */
     int64_t cross_room;
     int32_t *runner_up; /* [rows] of WG_SOFT_HINGE */
@@ -39,7 +39,7 @@ typedef struct wg_softened {
 typedef struct wg_tree {
     const wg_batch *batch;
     wg_chunk chunk;         /* at hand */
-    wg_room room;           /* q, out, k, v, lse of the paths that are laid out */
+    wg_buffer room;         /* q, out, k, v, lse of the paths that are laid out */
     int64_t *start, *known; /* of those, as wg_attention has them */
     int64_t start_room, known_room;
 } wg_tree;
@@ -54,7 +54,7 @@ struct wg_engine {
     wg_real *cosine[2], *sine[2]; /* [positions, r/2] of c->rope */
     int64_t positions;
 
-    wg_saw *saw; /* shown what matrices read, or NULL */
+    wg_input_hook *saw; /* shown what matrices read, or NULL */
     void *saw_user;
 
     wg_chunk *chunk;
@@ -63,32 +63,32 @@ struct wg_engine {
     int64_t start_room;
 
     wg_real *x; /* [L+1][N,D] checkpoints; [1][N,D] when none are kept: in `inputs` or `spill` */
-    wg_room inputs;
+    wg_buffer inputs;
     wg_scratch spill;
     bool checkpoints;
-    wg_room gradient;               /* [N,D] */
-    wg_room panel;                  /* one layer's weights, or a chunk of the head's */
-    wg_room kept;                   /* activations of the last layers, as many as the plan keeps */
-    wg_room scratch;                /* activations of one chunk, backward scratch */
-    wg_room layer_grad[WG_STREAMS]; /* one layer's weight gradients */
-    wg_room table_grad[WG_STREAMS]; /* [V,D] */
-    wg_real *table[WG_STREAMS];   /* where the table's gradient goes: above, or the sink's place */
-    wg_room end_grad[WG_STREAMS]; /* [D] final norm, [D] its bias, [V] the head's bias */
-    wg_room position_grad[WG_STREAMS]; /* [positions, D] */
+    wg_buffer gradient; /* [N,D] */
+    wg_buffer panel;    /* one layer's weights, or a chunk of the head's */
+    wg_buffer kept;     /* activations of the last layers, as many as the plan keeps */
+    wg_buffer scratch;  /* activations of one chunk, backward scratch */
+    wg_buffer layer_grad[WG_STREAMS]; /* one layer's weight gradients */
+    wg_buffer table_grad[WG_STREAMS]; /* [V,D] */
+    wg_real *table[WG_STREAMS]; /* where the table's gradient goes: above, or the sink's place */
+    wg_buffer end_grad[WG_STREAMS];      /* [D] final norm, [D] its bias, [V] the head's bias */
+    wg_buffer position_grad[WG_STREAMS]; /* [positions, D] */
 
-    wg_room label_x, label_h, label_d; /* [M,D] final inputs, normed, gradients */
-    wg_room label_e, label_de;         /* [M,E] label_h projected, and its gradient */
-    wg_room embed, embed_d;            /* [N,E] embeddings before project_in, gradients */
-    wg_room project_grad[WG_STREAMS];  /* [D,E], [E,D] of one projection at a time */
-    wg_room label_row;                 /* [4][M] rstd, maximum, sum, picked / lse */
-    wg_room logits;                    /* [M or chunk, vocabulary chunk or V] */
+    wg_buffer label_x, label_h, label_d; /* [M,D] final inputs, normed, gradients */
+    wg_buffer label_e, label_de;         /* [M,E] label_h projected, and its gradient */
+    wg_buffer embed, embed_d;            /* [N,E] embeddings before project_in, gradients */
+    wg_buffer project_grad[WG_STREAMS];  /* [D,E], [E,D] of one projection at a time */
+    wg_buffer label_row;                 /* [4][M] rstd, maximum, sum, picked / lse */
+    wg_buffer logits;                    /* [M or chunk, vocabulary chunk or V] */
     bool logits_kept;
 
     wg_tree tree;
 
     wg_softened soft[WG_SOFT_MOST]; /* of the batch at hand, `n_soft` of them */
     int n_soft;
-    wg_room soft_q; /* a chunk of the vocabulary for soft rows */
+    wg_buffer soft_q; /* a chunk of the vocabulary for soft rows */
 };
 
 /* Fills a->attended of a chunk of a shared batch; user is the engine. */
@@ -105,7 +105,7 @@ typedef void wg_label_chunk(wg_engine *e, void *user, const wg_batch *batch, int
                             int64_t first, int64_t width, const wg_real *logits, int64_t ld);
 void wg_each_label_chunk(wg_engine *e, const wg_batch *batch, int64_t from, int64_t to,
                          wg_label_chunk *each, void *user);
-WAGLE_CHECK wagle_status wg_room_for(wagle_ctx *ctx, wg_room *room, int64_t n);
+WAGLE_CHECK wagle_status wg_buffer_reserve(wagle_ctx *ctx, wg_buffer *room, int64_t n);
 /* Gathers label rows, computes nll. */
 WAGLE_CHECK wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
                                          bool for_backward, wg_real *nll);

@@ -2,7 +2,7 @@
 
 #include "data/distinct.h"
 
-#include "engine/squares.h"
+#include "engine/per_sample_moments.h"
 #include "mask/tensorfile.h"
 #include "session/budget.h"
 
@@ -95,7 +95,8 @@ static wagle_status score_moments(void *user, wagle_ctx *ctx, const wg_moments *
 enum { COLUMNS = 512 };
 
 /* Adds squares of what a matrix reads, by column. */
-static void see(void *user, int64_t layer, wg_role role, int64_t N, int64_t I, const wg_real *x)
+static void accumulate_input_sq_norms(void *user, int64_t layer, wg_role role, int64_t N, int64_t I,
+                                      const wg_real *x)
 {
     const scorer *k = user;
     float *sum = k->inputs[wg_model_tensor(k->of->session.model, role, layer)];
@@ -153,7 +154,7 @@ static wagle_status score_by_inputs(wagle_ctx *ctx, scorer *k)
     s->batch.every = k->of->forget.n;
     st = wg_session_batch(ctx, s, &k->of->forget, NULL);
     if (st == WAGLE_OK)
-        st = wg_engine_inputs(ctx, s->engine, &s->batch, "inputs", see, k);
+        st = wg_engine_inputs(ctx, s->engine, &s->batch, "inputs", accumulate_input_sq_norms, k);
     s->batch.every = 0;
     for (int t = 0; st == WAGLE_OK && t < n; t++)
         if (is_matrix(s->model, t))
@@ -193,7 +194,7 @@ done:
 }
 
 /* Weights of the label rows: of forget sequences by the loss that is attributed. */
-static void weigh(const wg_attribution *a, const wg_real *nll, wg_real *weight)
+static void compute_token_weights(const wg_attribution *a, const wg_real *nll, wg_real *weight)
 {
     const wg_batch *b = &a->session.batch;
     const wg_objective *loss = a->loss;
@@ -238,7 +239,7 @@ static wagle_status score_by_gradients(wagle_ctx *ctx, scorer *k)
     WG_TRY_GOTO(WG_ALLOC(ctx, &nll, s->batch.M), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &weight, s->batch.M), done);
     WG_TRY_GOTO(wg_engine_forward(ctx, s->engine, &s->batch, true, "forward", nll), done);
-    weigh(k->of, nll, weight);
+    compute_token_weights(k->of, nll, weight);
     st = backward(ctx, k, weight, both ? 2 : 1);
 done:
     wg_free(nll);

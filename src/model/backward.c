@@ -12,7 +12,7 @@ typedef struct backward {
     void *user;
 } backward;
 
-void wg_piece_vector(const wg_ops *ops, const wg_piece *p, wg_real *out)
+void wg_grad_part_vector(const wg_ops *ops, const wg_grad_part *p, wg_real *out)
 {
     if (p->x != NULL)
         ops->norm_weight(p->rows, p->O, p->x, p->mean, p->rstd, p->dy, out);
@@ -27,7 +27,7 @@ void wg_piece_vector(const wg_ops *ops, const wg_piece *p, wg_real *out)
  * unless positions turn it, or a norm or a cap comes between. Its gradient is 0; what rounding
  * leaves of it would be as large as any other gradient to an optimizer that divides by its own
  * size. */
-static void mark_still(const backward *b, wg_role role, int64_t O, wg_piece *bias)
+static void mark_still(const backward *b, wg_role role, int64_t O, wg_grad_part *bias)
 {
     const wg_config *c = &b->in->model->config;
     const int64_t Q = c->H * c->h, P = c->K * c->h;
@@ -42,18 +42,18 @@ static void mark_still(const backward *b, wg_role role, int64_t O, wg_piece *bia
     }
 }
 
-static void give(const backward *b, wg_role role, int64_t rows, const wg_real *dy, int64_t O,
-                 const wg_real *x, int64_t I)
+static void emit_grad(const backward *b, wg_role role, int64_t rows, const wg_real *dy, int64_t O,
+                      const wg_real *x, int64_t I)
 {
-    const wg_piece piece = {.role = role,
-                            .rows = rows,
-                            .O = O,
-                            .I = I,
-                            .dy = dy,
-                            .x = x,
-                            .mean = b->a->mean[role],
-                            .rstd = b->a->rstd[role]};
-    wg_piece bias = {.role = role + 1, .rows = rows, .O = O, .dy = dy};
+    const wg_grad_part piece = {.role = role,
+                                .rows = rows,
+                                .O = O,
+                                .I = I,
+                                .dy = dy,
+                                .x = x,
+                                .mean = b->a->mean[role],
+                                .rstd = b->a->rstd[role]};
+    wg_grad_part bias = {.role = role + 1, .rows = rows, .O = O, .dy = dy};
 
     mark_still(b, role, O, &bias);
     b->gradient(b->user, &piece);
@@ -67,7 +67,7 @@ static void linear_backward(const backward *b, wg_role role, int64_t I, int64_t 
 {
     const bool transposed = b->in->model->config.family->transposed;
 
-    give(b, role, b->in->N, dy, O, x, I);
+    emit_grad(b, role, b->in->N, dy, O, x, I);
     b->in->model->ops->gemm(false, transposed, b->in->N, I, O, dy, O, b->w->weight[role],
                             transposed ? O : I, add, dx, I);
 }
@@ -76,7 +76,7 @@ static void linear_backward(const backward *b, wg_role role, int64_t I, int64_t 
 static void norm_backward(const backward *b, wg_role role, int64_t rows, int64_t width,
                           const wg_real *x, const wg_real *dy, wg_real *dx)
 {
-    give(b, role, rows, dy, width, x, 0);
+    emit_grad(b, role, rows, dy, width, x, 0);
     b->in->model->ops->norm_backward(rows, width, x, b->w->weight[role], b->a->mean[role],
                                      b->a->rstd[role], dy, dx);
 }

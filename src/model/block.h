@@ -61,19 +61,19 @@ typedef struct wg_block_input {
 
 /* A piece of a gradient, of one role's tensor, from `rows` rows: a matrix's dY^T X (X^T dY where
  * stored [in, out]); a norm's (I = 0) from dY and X [rows,O] and its numbers; a bias's (X NULL). */
-typedef struct wg_piece {
+typedef struct wg_grad_part {
     wg_role role;
     int64_t rows, O, I;
     const wg_real *dy; /* [rows,O] */
     const wg_real *x;  /* [rows,I], [rows,O] or NULL */
     const wg_real *mean, *rstd;
     int64_t still_from, still_to; /* of a bias: here the gradient is 0 and is not summed up */
-} wg_piece;
+} wg_grad_part;
 
 /* Adds the gradient of a norm or a bias (I = 0) to out [O]. */
-void wg_piece_vector(const wg_ops *ops, const wg_piece *piece, wg_real *out);
+void wg_grad_part_vector(const wg_ops *ops, const wg_grad_part *piece, wg_real *out);
 
-typedef void wg_weight_gradient(void *user, const wg_piece *piece);
+typedef void wg_weight_gradient(void *user, const wg_grad_part *piece);
 
 int64_t wg_kept_size(const wg_config *c, int64_t N); /* reals */
 int64_t wg_passing_size(const wg_config *c, int64_t N);

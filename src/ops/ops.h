@@ -49,9 +49,10 @@ typedef struct wg_decode_attention {
 
 /* One update of AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101), bias corrections worked in:
  *   g = scale*gradient;  m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g^2
- *   value = keep*value - rate*m / (sqrt(unbias*v) + epsilon) */
+ *   value = decay_factor*value - rate*m / (sqrt(bias_correction2*v) + epsilon) */
 typedef struct wg_adamw_step {
-    float scale, beta1, beta2, rest1, rest2, keep, rate, unbias, epsilon, bound;
+    float scale, beta1, beta2, one_minus_beta1, one_minus_beta2, decay_factor, rate,
+        bias_correction2, epsilon, bound;
 } wg_adamw_step;
 
 /* A matrix that is multiplied by few rows, and where the result goes. */
@@ -63,10 +64,11 @@ typedef struct wg_matvec {
 } wg_matvec;
 
 /* One update of the other optimizers. g = scale*gradient
- *   SGD       m = beta1*m + g;  value = keep*value - rate*m
- *   Lion      (Chen et al. 2023, arXiv 2302.06675) value = keep*value - rate*sign(beta1*m +
- * rest1*g); m = beta2*m + rest2*g Sophia    (Liu et al. 2023, arXiv 2305.14342) m = beta1*m +
- * rest1*g; value = keep*value - rate*clamp(m / max(bound*v, epsilon), -1, 1) */
+ *   SGD       m = beta1*m + g;  value = decay_factor*value - rate*m
+ *   Lion      (Chen et al. 2023, arXiv 2302.06675) value = decay_factor*value - rate*sign(beta1*m +
+ * one_minus_beta1*g); m = beta2*m + one_minus_beta2*g Sophia    (Liu et al. 2023, arXiv 2305.14342)
+ * m = beta1*m + one_minus_beta1*g; value = decay_factor*value - rate*clamp(m / max(bound*v,
+ * epsilon), -1, 1) */
 typedef enum wg_rule { WG_RULE_SGD, WG_RULE_LION, WG_RULE_SOPHIA } wg_rule;
 
 typedef struct wg_ops {

@@ -1,8 +1,8 @@
 /* lora.h - low-rank adapters (Hu et al. 2021, arXiv 2106.09685): of each target W [O,I]
  *   W + scale * B A,   A [r,I], B [O,r],   scale = alpha / r
  * A starts normal with deviation 1/sqrt(I), B starts 0. The product is merged into the model that
- * is written. The merged matrix of each target is held in float32 while training: a baseline to
- * compare with, not a way to save memory. */
+ * is written. The merged matrix of each target is held in float32 while training: a
+ * baseline to compare with, not a way to save memory. */
 #ifndef WG_OPTIM_LORA_H
 #define WG_OPTIM_LORA_H
 

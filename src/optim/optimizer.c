@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-static const wg_rules rules[] = {
+static const wg_optimizer_kind rules[] = {
     {"adamw", "adaptive moments, decoupled decay (arXiv 1711.05101)", true, WG_RULE_SGD, 0.9, 0.999,
      true, 0, 0, 1e-8},
     {"sgd", "momentum", false, WG_RULE_SGD, 0.9, 0, false, 0, 0, 0},
@@ -14,14 +14,14 @@ static const wg_rules rules[] = {
      WG_RULE_SOPHIA, 0.965, 0.99, true, 10, 0.05, 1e-12},
 };
 
-const wg_rules *wg_rules_at(int i)
+const wg_optimizer_kind *wg_optimizer_kind_at(int i)
 {
     return i >= 0 && i < (int)(sizeof rules / sizeof *rules) ? &rules[i] : NULL;
 }
 
-wagle_status wg_rules_find(wagle_ctx *ctx, const char *name, const wg_rules **out)
+wagle_status wg_optimizer_kind_find(wagle_ctx *ctx, const char *name, const wg_optimizer_kind **out)
 {
-    for (int i = 0; wg_rules_at(i) != NULL; i++)
+    for (int i = 0; wg_optimizer_kind_at(i) != NULL; i++)
         if (strcmp(rules[i].name, name) == 0) {
             *out = &rules[i];
             return WAGLE_OK;
@@ -170,7 +170,7 @@ static wagle_status prepare_protection(wagle_ctx *ctx, wg_optimizer *a)
     return WG_ALLOC(ctx, &a->room, wg_protect_room(a->model, a->protect));
 }
 
-/* master, gradient, m, v, held, retain */
+/* master, gradient, m, v, retain_grad_ema, retain */
 static wagle_status allocate(wagle_ctx *ctx, wg_optimizer *a, const char *scratch)
 {
     const size_t moment = a->bf16 ? sizeof(uint16_t) : sizeof(float);
@@ -185,7 +185,7 @@ static wagle_status allocate(wagle_ctx *ctx, wg_optimizer *a, const char *scratc
     a->gradient = a->memory[1].data;
     a->m = a->memory[2].data;
     a->v = a->memory[3].data;
-    a->held = a->memory[4].data;
+    a->retain_grad_ema = a->memory[4].data;
     a->retain = a->memory[5].data;
     return WAGLE_OK;
 }
@@ -202,7 +202,7 @@ wagle_status wg_optimizer_new(wagle_ctx *ctx, wg_model *model, const wg_mask *ma
     WG_TRY(WG_ALLOC(ctx, &a, 1));
     a->model = model;
     a->protect = protect;
-    WG_TRY_GOTO(wg_rules_find(ctx, o->optimizer, &a->rules), fail);
+    WG_TRY_GOTO(wg_optimizer_kind_find(ctx, o->optimizer, &a->rules), fail);
     a->beta1 = o->beta1 >= 0 ? o->beta1 : a->rules->beta1;
     a->beta2 = o->beta2 >= 0 ? o->beta2 : a->rules->beta2;
     a->epsilon = o->epsilon >= 0 ? o->epsilon : a->rules->epsilon;
@@ -234,8 +234,8 @@ wagle_status wg_optimizer_restart(wagle_ctx *ctx, wg_optimizer *a, uint64_t seed
     memset(a->m, 0, n * moment);
     if (a->v != NULL)
         memset(a->v, 0, n * (a->rules->adamw ? moment : sizeof(float)));
-    if (a->held != NULL)
-        memset(a->held, 0, n * sizeof *a->held);
+    if (a->retain_grad_ema != NULL)
+        memset(a->retain_grad_ema, 0, n * sizeof *a->retain_grad_ema);
     if (a->lora == NULL)
         return start_masters(ctx, a);
     memset(a->master, 0, n * sizeof *a->master);
@@ -243,7 +243,7 @@ wagle_status wg_optimizer_restart(wagle_ctx *ctx, wg_optimizer *a, uint64_t seed
     return WAGLE_OK;
 }
 
-int64_t wg_optimizer_bytes(const wg_rules *r, int64_t n, bool bf16, bool rectify)
+int64_t wg_optimizer_bytes(const wg_optimizer_kind *r, int64_t n, bool bf16, bool rectify)
 {
     const int64_t moment = bf16 ? 2 : 4;
 
@@ -426,16 +426,16 @@ wg_sink wg_optimizer_sink(wg_optimizer *a)
 static wg_adamw_step factors(const wg_optimizer *a, int64_t step, double lr)
 {
     const double t = (double)(step + 1);
-    const bool unbias = a->rules->adamw;
+    const bool bias_correction2 = a->rules->adamw;
 
     return (wg_adamw_step){
         .beta1 = (float)a->beta1,
         .beta2 = (float)a->beta2,
-        .rest1 = (float)(1 - a->beta1),
-        .rest2 = (float)(1 - a->beta2),
-        .keep = (float)(1 - lr * a->weight_decay),
-        .rate = (float)(unbias ? lr / (1 - pow(a->beta1, t)) : lr),
-        .unbias = (float)(unbias ? 1 / (1 - pow(a->beta2, t)) : 1),
+        .one_minus_beta1 = (float)(1 - a->beta1),
+        .one_minus_beta2 = (float)(1 - a->beta2),
+        .decay_factor = (float)(1 - lr * a->weight_decay),
+        .rate = (float)(bias_correction2 ? lr / (1 - pow(a->beta1, t)) : lr),
+        .bias_correction2 = (float)(bias_correction2 ? 1 / (1 - pow(a->beta2, t)) : 1),
         .epsilon = (float)a->epsilon,
         .bound = (float)a->rules->bound,
     };
@@ -468,11 +468,11 @@ static void update_stretch(const wg_optimizer *a, const wg_adamw_step *s, uint32
 static void update_protected(const wg_optimizer *a, const wg_adamw_step *s, uint32_t seed, int t)
 {
     const int64_t first = a->first[t], n = a->count[t];
-    const float decay = s->keep - 1;
+    const float decay = s->decay_factor - 1;
     wg_adamw_step alone = *s;
     float *master = a->master + first, *update = a->update;
 
-    alone.keep = 1;
+    alone.decay_factor = 1;
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < n; i++)
         update[i] = decay * master[i];
@@ -522,7 +522,7 @@ double wg_optimizer_update(wg_optimizer *a, int64_t step, double lr)
 {
     const uint32_t seed = a->seed + (uint32_t)step * 0x85EBCA6Bu;
     wg_adamw_step s = factors(a, step, lr);
-    const float keep = s.keep;
+    const float decay_factor = s.decay_factor;
     double norm;
 
     add_sparsity(a);
@@ -536,7 +536,7 @@ double wg_optimizer_update(wg_optimizer *a, int64_t step, double lr)
                 continue;
             if (a->clip_each)
                 s.scale = clip_scale(a, sqrt(square_of(a, t)));
-            s.keep = a->spared != NULL && a->spared[t] ? 1 : keep;
+            s.decay_factor = a->spared != NULL && a->spared[t] ? 1 : decay_factor;
             if (a->protect != NULL && a->protect->of[t] >= 0)
                 update_protected(a, &s, seed, t);
             else
@@ -565,20 +565,20 @@ double wg_optimizer_l1(const wg_optimizer *a)
 
 /* --- learning rates -------------------------------------------------------------------------- */
 
-wagle_status wg_decay_find(wagle_ctx *ctx, const char *name, wg_decay *out)
+wagle_status wg_lr_schedule_find(wagle_ctx *ctx, const char *name, wg_lr_schedule *out)
 {
     static const char *const names[] = {"linear", "cosine", "constant"};
 
     for (int i = 0; i < 3; i++)
         if (strcmp(name, names[i]) == 0) {
-            *out = (wg_decay)i;
+            *out = (wg_lr_schedule)i;
             return WAGLE_OK;
         }
     return wg_fail(ctx, WAGLE_E_USAGE, "--schedule %.16s: must be linear, cosine or constant",
                    name);
 }
 
-double wg_schedule(wg_decay kind, double lr, int64_t step, int64_t warmup, int64_t steps)
+double wg_schedule(wg_lr_schedule kind, double lr, int64_t step, int64_t warmup, int64_t steps)
 {
     const double left = steps > warmup ? (double)(steps - step) / (double)(steps - warmup) : 1;
 

@@ -11,7 +11,7 @@
 #include "io/mask.h"
 #include "optim/protect.h"
 
-typedef struct wg_rules {
+typedef struct wg_optimizer_kind {
     const char *name, *summary;
     bool adamw;
     wg_rule rule;            /* unless adamw */
@@ -19,16 +19,17 @@ typedef struct wg_rules {
     bool second;             /* has a second moment */
     int64_t curvature_every; /* updates between estimates of the curvature, 0: none */
     double bound, epsilon;
-} wg_rules;
+} wg_optimizer_kind;
 
-const wg_rules *wg_rules_at(int i); /* NULL past the last */
-WAGLE_CHECK wagle_status wg_rules_find(wagle_ctx *ctx, const char *name, const wg_rules **out);
+const wg_optimizer_kind *wg_optimizer_kind_at(int i); /* NULL past the last */
+WAGLE_CHECK wagle_status wg_optimizer_kind_find(wagle_ctx *ctx, const char *name,
+                                                const wg_optimizer_kind **out);
 
 typedef struct wg_lora wg_lora;
 
 typedef struct wg_optimizer {
     wg_model *model; /* its overlays point into `master`, or into the adapters' products */
-    const wg_rules *rules;
+    const wg_optimizer_kind *rules;
     int64_t n;                /* weights that are trained */
     int64_t *first;           /* [tensors] place of each tensor's selected weights, -1: none */
     int64_t *count;           /* [tensors] */
@@ -38,7 +39,7 @@ typedef struct wg_optimizer {
     void *m;                  /* [n] float, or bf16 */
     void *v;                  /* [n] the same of adamw, float of the others; NULL: none */
     bool bf16;
-    float *held,
+    float *retain_grad_ema,
         *retain; /* [n] moving mean of retain gradients, the newest; unless rectify: NULL */
     wg_scratch memory[6];
     wg_lora *lora; /* NULL: the weights themselves are trained */
@@ -64,7 +65,7 @@ WAGLE_CHECK wagle_status wg_optimizer_new(wagle_ctx *ctx, wg_model *model, const
                                           const wg_protect *protect, const wagle_train_options *o,
                                           const char *scratch, wg_optimizer **out);
 /* Bytes that n trained weights take. */
-int64_t wg_optimizer_bytes(const wg_rules *rules, int64_t n, bool bf16, bool rectify);
+int64_t wg_optimizer_bytes(const wg_optimizer_kind *rules, int64_t n, bool bf16, bool rectify);
 void wg_optimizer_free(wg_optimizer *a);
 wg_sink wg_optimizer_sink(wg_optimizer *a);
 /* The state as wg_optimizer_new left it. seed: of the options, for adapters. */
@@ -99,8 +100,8 @@ double wg_rectify(wg_optimizer *a);
 double wg_optimizer_l1(const wg_optimizer *a);
 
 /* Warm-up over `warmup` steps, linear; then decay to 0 by kind. */
-typedef enum wg_decay { WG_DECAY_LINEAR, WG_DECAY_COSINE, WG_DECAY_NONE } wg_decay;
-WAGLE_CHECK wagle_status wg_decay_find(wagle_ctx *ctx, const char *name, wg_decay *out);
-double wg_schedule(wg_decay kind, double lr, int64_t step, int64_t warmup, int64_t steps);
+typedef enum wg_lr_schedule { WG_DECAY_LINEAR, WG_DECAY_COSINE, WG_DECAY_NONE } wg_lr_schedule;
+WAGLE_CHECK wagle_status wg_lr_schedule_find(wagle_ctx *ctx, const char *name, wg_lr_schedule *out);
+double wg_schedule(wg_lr_schedule kind, double lr, int64_t step, int64_t warmup, int64_t steps);
 
 #endif

@@ -16,13 +16,13 @@ double wg_rectify(wg_optimizer *a)
     const float keep = (float)(1 - a->rectify), share = (float)a->rectify;
 
     for (int64_t i = 0; i < a->n; i++)
-        a->held[i] = keep * a->held[i] + share * a->retain[i];
-    const double along = ops->dot(a->n, a->gradient, a->held);
-    const double held = ops->dot(a->n, a->held, a->held);
+        a->retain_grad_ema[i] = keep * a->retain_grad_ema[i] + share * a->retain[i];
+    const double along = ops->dot(a->n, a->gradient, a->retain_grad_ema);
+    const double squared = ops->dot(a->n, a->retain_grad_ema, a->retain_grad_ema);
     const double own = ops->dot(a->n, a->gradient, a->gradient);
-    const float part = (float)(along / held);
+    const float part = (float)(along / squared);
 
     for (int64_t i = 0; along < 0 && i < a->n; i++)
-        a->gradient[i] -= part * a->held[i];
-    return along == 0 ? 0 : along / sqrt(held * own);
+        a->gradient[i] -= part * a->retain_grad_ema[i];
+    return along == 0 ? 0 : along / sqrt(squared * own);
 }

@@ -1,7 +1,7 @@
 #include "protect/factors.h"
 
 #include "base/memory.h"
-#include "engine/squares.h"
+#include "engine/per_sample_moments.h"
 #include "session/budget.h"
 #include <string.h>
 
@@ -295,7 +295,8 @@ static void add_products(const wg_ops *ops, int64_t N, int64_t I, const wg_real 
                   sum + i * I + i, I);
 }
 
-static void see(void *user, int64_t layer, wg_role role, int64_t N, int64_t I, const wg_real *x)
+static void accumulate_covariance(void *user, int64_t layer, wg_role role, int64_t N, int64_t I,
+                                  const wg_real *x)
 {
     pass *k = user;
     const struct kind *kind = kinds;
@@ -339,7 +340,8 @@ static wagle_status look(pass *k, wg_session *s, const wg_dataset *rows)
     if (st == WAGLE_OK)
         st = wg_batch_fill(k->ctx, &s->batch, list, n, n);
     if (st == WAGLE_OK)
-        st = wg_engine_inputs(k->ctx, s->engine, &s->batch, "rows to protect", see, k);
+        st = wg_engine_inputs(k->ctx, s->engine, &s->batch, "rows to protect",
+                              accumulate_covariance, k);
     if (k->st == WAGLE_OK)
         k->st = st;
     st = flush(k);

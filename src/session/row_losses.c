@@ -30,8 +30,9 @@ static wagle_status walk(wagle_ctx *ctx, scoring *s)
         WG_TRY(WG_GROW(ctx, &s->mean, &s->mean_room, b->M));
         WG_TRY(WG_GROW(ctx, &s->square, &s->square_room, b->M));
     }
-    wg_engine_look(s->session->engine, b,
-                   &(wg_look){s->best, s->spread ? s->mean : NULL, s->spread ? s->square : NULL});
+    wg_engine_token_stats(
+        s->session->engine, b,
+        &(wg_token_stats){s->best, s->spread ? s->mean : NULL, s->spread ? s->square : NULL});
     return WAGLE_OK;
 }
 

@@ -208,7 +208,7 @@ static wagle_status relearn(wagle_ctx *ctx, wg_evaluation *e, const wg_dataset *
     o.seed = e->o->seed;
     o.force = true;
     wg_nest(ctx);
-    const wagle_status st = wg_train(ctx, &o, true, &(wg_around){0}, NULL);
+    const wagle_status st = wg_train(ctx, &o, true, &(wg_train_hooks){0}, NULL);
     wg_unnest(ctx);
     if (st == WAGLE_E_INTERRUPTED) { /* nothing is left to go on from */
         wg_forget_failure(ctx);

@@ -550,7 +550,7 @@ static wagle_status unlearn(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
     const char *sets[WG_SWEEP_SETS + 1];
     wagle_suite_options suites;
     wg_watch watch;
-    wg_around around = {.shared = &s->shared, .trial = trial};
+    wg_train_hooks around = {.shared = &s->shared, .trial = trial};
 
     if (wg_sweep_stops_by_suite(s)) {
         WG_TRY(wg_sweep_suite_options(ctx, s, p, &suites, sets));
@@ -586,7 +586,7 @@ static wagle_status relearn(wagle_ctx *ctx, wg_sweep *s, const char *model, int6
     o.batch = whole_of(s->spec, "batch", o.batch);
     o.seed = (uint64_t)seed;
     o.force = true;
-    WG_TRY(wg_train(ctx, &o, true, &(wg_around){0}, NULL));
+    WG_TRY(wg_train(ctx, &o, true, &(wg_train_hooks){0}, NULL));
     return evaluate(ctx, s, o.out, o.out, json_object_get(how, "eval"), into);
 }
 

@@ -194,7 +194,7 @@ wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *o, char **ta
     wg_unnest(ctx);
     json_decref(s.spec);
     json_decref(s.done);
-    wg_shared_free(&s.shared);
+    wg_reference_cache_free(&s.shared);
     wg_free(s.point);
     wg_free(s.folder);
     wg_arena_free(&s.arena);

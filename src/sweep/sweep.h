@@ -32,7 +32,7 @@ typedef struct wg_sweep {
     int64_t updates; /* that a run is to take, its rate is searched; 0: rates are given */
     bool tune;       /* seeds after the first run each method's best learning rate alone */
     json_t *done;    /* runs so far, by key */
-    wg_shared shared;
+    wg_reference_cache shared;
     const char *kwarg[WG_SWEEP_KWARGS + 1]; /* spec.chat_kwargs */
     wg_arena arena;
 } wg_sweep;

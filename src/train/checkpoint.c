@@ -26,7 +26,7 @@ static int state_tensors(const wg_optimizer *a, wg_tensor list[STATE_MOST])
     } part[] = {{"master", WG_F32, a->master},
                 {"first_moment", moment, a->m},
                 {"second_moment", a->rules->adamw ? moment : WG_F32, a->v},
-                {"retain_gradient", WG_F32, a->held}};
+                {"retain_gradient", WG_F32, a->retain_grad_ema}};
     int n = 0;
 
     for (int i = 0; i < STATE_MOST; i++)
@@ -64,7 +64,7 @@ wagle_status wg_run_save(wagle_ctx *ctx, const wg_run *w)
 {
     wg_tensor list[STATE_MOST];
     const int n = state_tensors(w->trainer.optimizer, list);
-    char step[32], alpha[32], curved[32];
+    char step[32], alpha[32], hessian_step[32];
     json_t *facts;
     char *options;
     wg_text skipped = {0};
@@ -72,15 +72,15 @@ wagle_status wg_run_save(wagle_ctx *ctx, const wg_run *w)
 
     snprintf(step, sizeof step, "%lld", (long long)w->step);
     snprintf(alpha, sizeof alpha, "%.17g", w->trainer.alpha);
-    snprintf(curved, sizeof curved, "%lld", (long long)w->trainer.curved);
+    snprintf(hessian_step, sizeof hessian_step, "%lld", (long long)w->trainer.hessian_step);
     WG_TRY(skipped_text(ctx, w, &skipped));
     st = wg_json_text(ctx, w->made_by, false, &options);
     facts = st != WAGLE_OK
                 ? NULL
-                : json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "curved", curved, "format",
-                            "wagle-checkpoint", "step", step, "run", w->fingerprint, "options",
-                            options, "alpha", alpha, "skipped", skipped.text, "log",
-                            w->log_mark > 0 ? w->log.text : "");
+                : json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "hessian_step",
+                            hessian_step, "format", "wagle-checkpoint", "step", step, "run",
+                            w->fingerprint, "options", options, "alpha", alpha, "skipped",
+                            skipped.text, "log", w->log_mark > 0 ? w->log.text : "");
     wg_text_free(&skipped);
     WG_TRY(st);
     wg_free(options);
@@ -99,11 +99,11 @@ static wagle_status take_checkpoint(wagle_ctx *ctx, wg_run *w, const wg_tensors 
     const int n = state_tensors(w->trainer.optimizer, list);
     const char *step = wg_tensors_metadata(file, "step");
     const char *alpha = wg_tensors_metadata(file, "alpha");
-    const char *curved = wg_tensors_metadata(file, "curved");
+    const char *hessian_step = wg_tensors_metadata(file, "hessian_step");
     const char *log = wg_tensors_metadata(file, "log");
     const char *skipped = wg_tensors_metadata(file, "skipped");
 
-    if (step == NULL || alpha == NULL || curved == NULL || log == NULL || skipped == NULL)
+    if (step == NULL || alpha == NULL || hessian_step == NULL || log == NULL || skipped == NULL)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: not a checkpoint", w->checkpoint);
     for (int i = 0; i < n; i++) {
         const wg_tensor *t = wg_tensors_find(file, list[i].name);
@@ -114,7 +114,7 @@ static wagle_status take_checkpoint(wagle_ctx *ctx, wg_run *w, const wg_tensors 
     }
     if (sscanf(step, "%ld", &w->step) != 1 || w->step < 0 || w->step > w->steps ||
         sscanf(alpha, "%lf", &w->trainer.alpha) != 1 ||
-        sscanf(curved, "%ld", &w->trainer.curved) != 1)
+        sscanf(hessian_step, "%ld", &w->trainer.hessian_step) != 1)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: step '%.32s' is not valid", w->checkpoint, step);
     WG_TRY(take_skipped(ctx, w, skipped));
     wg_optimizer_restored(w->trainer.optimizer);

@@ -6,7 +6,7 @@
 
 /* --- refusals, a line each -------------------------------------------------------------------- */
 
-static wagle_status read_lines(wagle_ctx *ctx, wg_material *m)
+static wagle_status read_lines(wagle_ctx *ctx, wg_train_data *m)
 {
     int64_t room = 0;
     const char *at = (const char *)m->text.data, *end = at + m->text.bytes;
@@ -26,7 +26,7 @@ static wagle_status read_lines(wagle_ctx *ctx, wg_material *m)
                : wg_fail(ctx, WAGLE_E_INPUT, "%s: the file has no refusals", m->options->refusal);
 }
 
-static wagle_status draw_lines(wagle_ctx *ctx, wg_session *s, wg_material *m, wg_dataset *out)
+static wagle_status draw_lines(wagle_ctx *ctx, wg_session *s, wg_train_data *m, wg_dataset *out)
 {
     const int64_t n = m->forget.n;
     int64_t *choice;
@@ -44,7 +44,7 @@ static wagle_status draw_lines(wagle_ctx *ctx, wg_session *s, wg_material *m, wg
 
 /* --- labels at random ------------------------------------------------------------------------- */
 
-static wagle_status draw_labels(wagle_ctx *ctx, const wg_session *s, const wg_material *m,
+static wagle_status draw_labels(wagle_ctx *ctx, const wg_session *s, const wg_train_data *m,
                                 wg_dataset *out)
 {
     uint64_t at = 0;
@@ -97,7 +97,7 @@ static wagle_status add_alternate(wagle_ctx *ctx, const wg_session *s, const wg_
 }
 
 /* Answers that the model gives itself, sampled: other than its most likely one. */
-static wagle_status make_alternates(wagle_ctx *ctx, wg_session *s, const wg_material *m,
+static wagle_status make_alternates(wagle_ctx *ctx, wg_session *s, const wg_train_data *m,
                                     wg_dataset *out)
 {
     const int64_t n = m->forget.n;
@@ -127,7 +127,7 @@ done:
 /* --- all of it -------------------------------------------------------------------------------- */
 
 /* Rows begin as JSON does, or the file is named so. */
-static bool holds_rows(const wg_material *m)
+static bool holds_rows(const wg_train_data *m)
 {
     const char *text = (const char *)m->text.data;
     size_t i = 0;
@@ -138,7 +138,7 @@ static bool holds_rows(const wg_material *m)
            (i < m->text.bytes && (text[i] == '{' || text[i] == '['));
 }
 
-static wagle_status load_refusal_rows(wagle_ctx *ctx, wg_session *s, wg_material *m)
+static wagle_status load_refusal_rows(wagle_ctx *ctx, wg_session *s, wg_train_data *m)
 {
     wagle_data data = m->options->forget;
 
@@ -151,13 +151,13 @@ static wagle_status load_refusal_rows(wagle_ctx *ctx, wg_session *s, wg_material
                          (long long)m->refusals.n, (long long)m->forget.n);
 }
 
-static wagle_status load_refusals(wagle_ctx *ctx, wg_session *s, wg_material *m)
+static wagle_status load_refusals(wagle_ctx *ctx, wg_session *s, wg_train_data *m)
 {
     const int needs = m->objective->needs;
     bool changed;
 
     if (needs & WG_RANDOM_LABELS)
-        return wg_material_epoch(ctx, s, m, 0, &changed);
+        return wg_train_data_epoch(ctx, s, m, 0, &changed);
     if (m->options->refusal == NULL && (needs & WG_MAKES_ALTERNATES))
         return make_alternates(ctx, s, m, &m->refusals);
     if (m->options->refusal == NULL)
@@ -169,23 +169,23 @@ static wagle_status load_refusals(wagle_ctx *ctx, wg_session *s, wg_material *m)
     if (holds_rows(m))
         return load_refusal_rows(ctx, s, m);
     WG_TRY(read_lines(ctx, m));
-    return wg_material_epoch(ctx, s, m, 0, &changed);
+    return wg_train_data_epoch(ctx, s, m, 0, &changed);
 }
 
-wagle_status wg_material_load(wagle_ctx *ctx, wg_session *s, const wg_objective *objective,
-                              const wagle_train_options *o, wg_material *out)
+wagle_status wg_train_data_load(wagle_ctx *ctx, wg_session *s, const wg_objective *objective,
+                                const wagle_train_options *o, wg_train_data *out)
 {
     const bool plain = (objective->needs & WG_TRAINS_ONLY) != 0;
 
-    *out = (wg_material){.objective = objective, .options = o, .epoch = -1};
+    *out = (wg_train_data){.objective = objective, .options = o, .epoch = -1};
     WG_TRY(wg_dataset_load(ctx, &s->reader, plain ? &o->retain : &o->forget, &out->forget));
     if (!plain && o->retain.path != NULL)
         WG_TRY(wg_dataset_load(ctx, &s->reader, &o->retain, &out->retain));
     return objective->needs & WG_NEEDS_REFUSALS ? load_refusals(ctx, s, out) : WAGLE_OK;
 }
 
-wagle_status wg_material_epoch(wagle_ctx *ctx, wg_session *s, wg_material *m, int64_t epoch,
-                               bool *changed)
+wagle_status wg_train_data_epoch(wagle_ctx *ctx, wg_session *s, wg_train_data *m, int64_t epoch,
+                                 bool *changed)
 {
     const bool labels = (m->objective->needs & WG_RANDOM_LABELS) != 0;
     wagle_status st;
@@ -201,7 +201,7 @@ wagle_status wg_material_epoch(wagle_ctx *ctx, wg_session *s, wg_material *m, in
     return st;
 }
 
-void wg_material_free(wg_material *m)
+void wg_train_data_free(wg_train_data *m)
 {
     wg_dataset_free(&m->forget);
     wg_dataset_free(&m->retain);

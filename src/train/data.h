@@ -5,7 +5,7 @@
 #include "objective/objective.h"
 #include "session/session.h"
 
-typedef struct wg_material {
+typedef struct wg_train_data {
     const wg_objective *objective;
     const wagle_train_options *options;
     wg_dataset forget; /* finetune: what is learnt */
@@ -15,15 +15,15 @@ typedef struct wg_material {
     wg_map text;
     wg_str *line; /* refusals in `text`, drawn by the seed, anew each epoch */
     int64_t n_lines, epoch;
-} wg_material;
+} wg_train_data;
 
-/* s reads the rows, and makes alternates. Free with wg_material_free, also after failure. */
-WAGLE_CHECK wagle_status wg_material_load(wagle_ctx *ctx, wg_session *s,
-                                          const wg_objective *objective,
-                                          const wagle_train_options *o, wg_material *out);
+/* s reads the rows, and makes alternates. Free with wg_train_data_free, also after failure. */
+WAGLE_CHECK wagle_status wg_train_data_load(wagle_ctx *ctx, wg_session *s,
+                                            const wg_objective *objective,
+                                            const wagle_train_options *o, wg_train_data *out);
 /* Refusals of another epoch; *changed: they are others now. */
-WAGLE_CHECK wagle_status wg_material_epoch(wagle_ctx *ctx, wg_session *s, wg_material *m,
-                                           int64_t epoch, bool *changed);
-void wg_material_free(wg_material *m);
+WAGLE_CHECK wagle_status wg_train_data_epoch(wagle_ctx *ctx, wg_session *s, wg_train_data *m,
+                                             int64_t epoch, bool *changed);
+void wg_train_data_free(wg_train_data *m);
 
 #endif

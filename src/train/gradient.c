@@ -36,7 +36,7 @@ static wagle_status put(void *user, wagle_ctx *ctx, int tensor, int64_t n,
     return wg_tensor_file_put(ctx, &w->file, tensor, 0, g, n);
 }
 
-static wagle_status tell(wagle_ctx *ctx, const wg_material *data, const wg_loss *loss,
+static wagle_status tell(wagle_ctx *ctx, const wg_train_data *data, const wg_loss *loss,
                          const double *term, const writing *w, char **json)
 {
     json_t *list = json_array(), *all;
@@ -64,7 +64,7 @@ static wagle_status differentiate(wagle_ctx *ctx, wg_trainer *t, writing *w, wg_
     WG_TRY(WG_ALLOC(ctx, &all, most));
     for (int64_t i = 0; i < most; i++)
         all[i] = i;
-    st = wg_train_loss(ctx, t, &(wg_pick){all, all, nf, nr}, loss, term);
+    st = wg_train_loss(ctx, t, &(wg_batch_indices){all, all, nf, nr}, loss, term);
     if (st == WAGLE_OK)
         st = wg_train_backward(ctx, t, &sink);
     wg_free(all);
@@ -98,7 +98,7 @@ wagle_status wagle_objective_gradient(wagle_ctx *ctx, const wagle_train_options 
 {
     const wg_objective *objective;
     wg_session s = {0};
-    wg_material data = {0};
+    wg_train_data data = {0};
     wg_trainer t = {0};
     wagle_status st;
 
@@ -113,13 +113,13 @@ wagle_status wagle_objective_gradient(wagle_ctx *ctx, const wagle_train_options 
     WG_TRY(wg_train_output_check(ctx, o, o->out, o->force));
     wg_data_warn_shared(ctx, &o->forget, &o->retain);
     WG_TRY(wg_session_open(ctx, o->model, &s));
-    st = wg_material_load(ctx, &s, objective, o, &data);
+    st = wg_train_data_load(ctx, &s, objective, o, &data);
     if (st == WAGLE_OK)
         st = wg_trainer_new(ctx, &s, &data, o, NULL, &t);
     if (st == WAGLE_OK)
         st = run(ctx, o, &t, json);
     wg_trainer_free(&t);
-    wg_material_free(&data);
+    wg_train_data_free(&data);
     wg_session_close(&s);
     return st;
 }

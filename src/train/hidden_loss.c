@@ -54,8 +54,8 @@ wagle_status wg_hidden_begin(wagle_ctx *ctx, wg_trainer *t, const wagle_train_op
 
 /* d = difference of h and `to` [D] at each position of a label, times scale; returns the mean of
  * its square before. h, d [tokens,D] of one sequence. */
-static double pull(const wg_example *e, int64_t D, const wg_real *h, const wg_real *to,
-                   int64_t to_stride, double scale, wg_real *d)
+static double mse_to_target(const wg_example *e, int64_t D, const wg_real *h, const wg_real *to,
+                            int64_t to_stride, double scale, wg_real *d)
 {
     int64_t rows = 0;
     double sum = 0;
@@ -88,7 +88,7 @@ static wagle_status base_output(wagle_ctx *ctx, wg_trainer *t, int64_t total, co
 }
 
 /* Where the forget positions of a sequence are sent, [tokens,D]: as far as the untouched output. */
-static void adapt(const wg_trainer *t, int64_t tokens, const wg_real *base, wg_real *to)
+static void scale_control(const wg_trainer *t, int64_t tokens, const wg_real *base, wg_real *to)
 {
     const int64_t D = t->session->model->config.D;
     const double size = length(t->control, D);
@@ -100,7 +100,7 @@ static void adapt(const wg_trainer *t, int64_t tokens, const wg_real *base, wg_r
     }
 }
 
-static wagle_status pull_all(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, double share,
+static wagle_status pull_all(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices *p, double share,
                              int64_t total, const wg_real *h, const wg_real *base, wg_loss *out,
                              double *per_sequence)
 {
@@ -118,16 +118,16 @@ static wagle_status pull_all(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, do
             continue; /* not there: the retain term is hidden, or none */
         if (s >= p->nf) {
             out->retain += weight *
-                           pull(t->list[s], D, h + at, base + at, D,
-                                share * weight * t->alpha / (double)p->nr, t->dh + at) /
+                           mse_to_target(t->list[s], D, h + at, base + at, D,
+                                         share * weight * t->alpha / (double)p->nr, t->dh + at) /
                            (double)p->nr;
             continue;
         }
         if (adaptive)
-            adapt(t, n, base + at, to);
+            scale_control(t, n, base + at, to);
         const double term =
-            pull(t->list[s], D, h + at, adaptive ? to : t->control, adaptive ? D : 0,
-                 share * weight * t->forget_weight / (double)p->nf, t->dh + at);
+            mse_to_target(t->list[s], D, h + at, adaptive ? to : t->control, adaptive ? D : 0,
+                          share * weight * t->forget_weight / (double)p->nf, t->dh + at);
         out->forget += weight * term / (double)p->nf;
         if (per_sequence != NULL)
             per_sequence[s] = term;
@@ -136,7 +136,7 @@ static wagle_status pull_all(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, do
     return WAGLE_OK;
 }
 
-wagle_status wg_hidden_loss(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, double share,
+wagle_status wg_hidden_loss(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices *p, double share,
                             wg_loss *out, double *per_sequence)
 {
     wg_session *s = t->session;

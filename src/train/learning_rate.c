@@ -206,7 +206,7 @@ static wagle_status restart(wagle_ctx *ctx, wg_run *w)
     w->ordered = -1;
     w->asked = w->result.forget_probability = NAN;
     w->trainer.alpha = w->o->alpha;
-    w->trainer.curved = -1;
+    w->trainer.hessian_step = -1;
     WG_TRY(wg_run_skip(ctx, w));
     return wg_optimizer_restart(ctx, w->trainer.optimizer, w->o->seed);
 }

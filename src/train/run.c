@@ -92,8 +92,8 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
     }
     WG_TRY(wg_train_check_early(ctx, o, w->objective));
     WG_TRY(wg_protect_check(ctx, o, plain));
-    WG_TRY(wg_rules_find(ctx, o->optimizer, &w->rules));
-    WG_TRY(wg_decay_find(ctx, o->schedule, &w->decay));
+    WG_TRY(wg_optimizer_kind_find(ctx, o->optimizer, &w->rules));
+    WG_TRY(wg_lr_schedule_find(ctx, o->schedule, &w->decay));
     if (o->land && o->stop_when == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "--land needs --stop-when, the rule that it lands on");
     WG_TRY(wg_stop_parse(ctx, o->stop_when, w->watch != NULL,
@@ -383,7 +383,7 @@ static void close_run(wg_run *w)
     wg_mask_free(&w->mask);
     wg_chance_free(&w->chance);
     json_decref(w->tries);
-    wg_material_free(&w->data);
+    wg_train_data_free(&w->data);
     wg_session_close(&w->session);
     wg_text_free(&w->log);
     json_decref(w->pairs);
@@ -416,7 +416,7 @@ static wagle_status keep_self_rows(wagle_ctx *ctx, wg_run *w)
 static wagle_status load_data(wagle_ctx *ctx, wg_run *w)
 {
     WG_TRY(wg_protect_check_model(ctx, w->session.model, w->o));
-    WG_TRY(wg_material_load(ctx, &w->session, w->objective, w->o, &w->data));
+    WG_TRY(wg_train_data_load(ctx, &w->session, w->objective, w->o, &w->data));
     WG_TRY(wg_protect_rows_load(ctx, &w->session, w->o, &w->data.forget, &w->data.retain,
                                 &w->protect_rows));
     WG_TRY(keep_self_rows(ctx, w));
@@ -495,7 +495,7 @@ static wagle_status judge_rule(wagle_ctx *ctx, const wg_run *w)
 }
 
 wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *given, bool plain,
-                      const wg_around *around, wagle_train_result *result)
+                      const wg_train_hooks *around, wagle_train_result *result)
 {
     wg_run w = {.own = *given,
                 .o = &w.own,

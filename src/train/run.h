@@ -19,10 +19,10 @@ typedef struct wg_run {
     wagle_train_options own;      /* what was given, with defaults filled in */
     const wagle_train_options *o; /* own */
     const wg_objective *objective;
-    const wg_rules *rules;
-    wg_decay decay;
+    const wg_optimizer_kind *rules;
+    wg_lr_schedule decay;
     wg_session session;
-    wg_material data;
+    wg_train_data data;
     wg_protect_rows protect_rows; /* of none: no protection */
     wg_protect protect;
     const char **exclude; /* of --selector under protection: o->exclude and the table; or NULL */
@@ -31,9 +31,9 @@ typedef struct wg_run {
     bool masked, spill_state;
     bool unchanged; /* no stored weight: there is no patch */
     wg_trainer trainer;
-    wg_shared *shared;     /* or NULL */
-    const wg_watch *watch; /* or NULL */
-    wg_trial *trial;       /* or NULL: the run is wanted in any case */
+    wg_reference_cache *shared; /* or NULL */
+    const wg_watch *watch;      /* or NULL */
+    wg_trial *trial;            /* or NULL: the run is wanted in any case */
     wg_stop_rule stop;
     wg_chance chance;
     double lr;         /* the peak learning rate, o->lr or what the search found */
@@ -49,7 +49,7 @@ typedef struct wg_run {
     json_t *pairs;          /* NULL: rows are drawn by the seed */
     json_t *layout;         /* of questions, for the manifest; NULL: no row has one */
     int64_t *order, *f, *r; /* [rows], [rows of one update] */
-    wg_pick *pick;          /* [accumulate] */
+    wg_batch_indices *pick; /* [accumulate] */
     int64_t n_picks, room;
     int64_t ordered; /* epoch that `order` is of, -1: none */
     double

@@ -81,24 +81,24 @@ static wagle_status reference_losses(wagle_ctx *ctx, wg_trainer *t, const wg_dat
     return wg_rows_nll(ctx, &t->base, rows, "reference losses", *out);
 }
 
-void wg_shared_free(wg_shared *s)
+void wg_reference_cache_free(wg_reference_cache *s)
 {
     wg_free_rows(s->reference, s->n);
-    *s = (wg_shared){0};
+    *s = (wg_reference_cache){0};
 }
 
-static wagle_status refer(wagle_ctx *ctx, wg_trainer *t)
+static wagle_status load_reference_losses(wagle_ctx *ctx, wg_trainer *t)
 {
     const int needs = t->objective->needs;
-    wg_shared *shared = t->shared != NULL ? t->shared : &t->own;
+    wg_reference_cache *shared = t->shared != NULL ? t->shared : &t->own;
 
     if (!(needs & WG_NEEDS_REFERENCE))
         return WAGLE_OK;
     if (shared->reference == NULL) {
-        wg_shared made = {.n = t->data->forget.n};
+        wg_reference_cache made = {.n = t->data->forget.n};
         const wagle_status st = reference_losses(ctx, t, &t->data->forget, &made.reference);
         if (st != WAGLE_OK) {
-            wg_shared_free(&made);
+            wg_reference_cache_free(&made);
             return st;
         }
         *shared = made;
@@ -109,8 +109,9 @@ static wagle_status refer(wagle_ctx *ctx, wg_trainer *t)
                : WAGLE_OK;
 }
 
-wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, wg_material *data,
-                            const wagle_train_options *o, wg_shared *shared, wg_trainer *out)
+wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, wg_train_data *data,
+                            const wagle_train_options *o, wg_reference_cache *shared,
+                            wg_trainer *out)
 {
     wagle_status st;
 
@@ -121,7 +122,7 @@ wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, wg_material *data,
                         .alpha = o->alpha,
                         .data = data,
                         .shared = shared,
-                        .curved = -1,
+                        .hessian_step = -1,
                         .seed = o->seed};
     WG_TRY_GOTO(wg_train_params(ctx, out->objective, o, out->option), fail);
     WG_TRY_GOTO(wg_retain_term(ctx, out->objective, o, &out->retain_term), fail);
@@ -132,7 +133,7 @@ wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, wg_material *data,
             fail);
     if (out->objective->token == WG_LOSS_HIDDEN)
         WG_TRY_GOTO(wg_hidden_begin(ctx, out, o), fail);
-    WG_TRY_GOTO(refer(ctx, out), fail);
+    WG_TRY_GOTO(load_reference_losses(ctx, out), fail);
     return WAGLE_OK;
 fail:
     wg_trainer_free(out);
@@ -144,7 +145,7 @@ void wg_trainer_free(wg_trainer *t)
     const int64_t n = t->data != NULL ? t->data->forget.n : 0;
 
     wg_optimizer_free(t->optimizer);
-    wg_shared_free(&t->own);
+    wg_reference_cache_free(&t->own);
     wg_free_rows(t->refusal_reference, n);
     wg_session_close(&t->base);
     wg_free(t->control);
@@ -161,7 +162,7 @@ wagle_status wg_trainer_epoch(wagle_ctx *ctx, wg_trainer *t, int64_t epoch)
 {
     bool changed;
 
-    WG_TRY(wg_material_epoch(ctx, t->session, t->data, epoch, &changed));
+    WG_TRY(wg_train_data_epoch(ctx, t->session, t->data, epoch, &changed));
     if (!changed || t->refusal_reference == NULL)
         return WAGLE_OK;
     wg_free_rows(t->refusal_reference, t->data->forget.n);
@@ -171,8 +172,8 @@ wagle_status wg_trainer_epoch(wagle_ctx *ctx, wg_trainer *t, int64_t epoch)
 
 /* --- loss ------------------------------------------------------------------------------------ */
 
-wagle_status wg_list_batch(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, int64_t *n_first,
-                           int64_t *total)
+wagle_status wg_list_batch(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices *p,
+                           int64_t *n_first, int64_t *total)
 {
     const int needs = t->objective->needs;
     const bool forget = !(needs & WG_WITHOUT_FORGET), refusal = (needs & WG_NEEDS_REFUSALS) != 0;
@@ -206,7 +207,7 @@ static wagle_status forward_base(wagle_ctx *ctx, wg_trainer *t, int64_t n_first,
 }
 
 /* Sequences whose loss is not that of their tokens. */
-static wagle_status soften(wagle_ctx *ctx, wg_trainer *t, int64_t n_first, int64_t total)
+static wagle_status set_soft_targets(wagle_ctx *ctx, wg_trainer *t, int64_t n_first, int64_t total)
 {
     static const wg_soft_kind kinds[] = {[WG_LOSS_REFERENCE] = WG_SOFT_SHIFTED,
                                          [WG_LOSS_WITHOUT] = WG_SOFT_SHIFTED,
@@ -303,7 +304,7 @@ static int64_t retain_tokens(const wg_trainer *t, int64_t row)
     return t->retain_term == WG_RETAIN_KL ? e->n : e->n_labels;
 }
 
-static shares share_out(const wg_trainer *t, const wg_pick *pick, int64_t n)
+static shares share_out(const wg_trainer *t, const wg_batch_indices *pick, int64_t n)
 {
     shares s = {.share = 1 / (double)n};
 
@@ -329,7 +330,7 @@ static double total_loss(const wg_trainer *t, double forget, double retain)
 /* --- token weights -----------------------------------------------------------------------------
  */
 
-static void weigh_forget(wg_trainer *t, const wg_pick *p, const shares *s, wg_loss *out,
+static void weigh_forget(wg_trainer *t, const wg_batch_indices *p, const shares *s, wg_loss *out,
                          double *per_sequence)
 {
     const int needs = t->objective->needs;
@@ -354,7 +355,7 @@ static void weigh_forget(wg_trainer *t, const wg_pick *p, const shares *s, wg_lo
     }
 }
 
-static void weigh_retain(wg_trainer *t, const wg_pick *p, const shares *s, int64_t n_first,
+static void weigh_retain(wg_trainer *t, const wg_batch_indices *p, const shares *s, int64_t n_first,
                          int64_t total, wg_loss *out)
 {
     for (int64_t i = n_first; i < total; i++) {
@@ -369,7 +370,7 @@ static void weigh_retain(wg_trainer *t, const wg_pick *p, const shares *s, int64
 }
 
 /* The batch's token losses, t->nll; every: label rows for all tokens of retain sequences. */
-static wagle_status forward(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, bool every,
+static wagle_status forward(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices *p, bool every,
                             int64_t *n_first, int64_t *total)
 {
     wg_session *s = t->session;
@@ -383,21 +384,21 @@ static wagle_status forward(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, boo
     return wg_engine_forward(ctx, s->engine, &s->batch, true, NULL, t->nll);
 }
 
-static wagle_status token_loss(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, const shares *s,
-                               wg_loss *out, double *per_sequence)
+static wagle_status token_loss(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices *p,
+                               const shares *s, wg_loss *out, double *per_sequence)
 {
     int64_t n_first, total;
 
     WG_TRY(forward(ctx, t, p, t->retain_term == WG_RETAIN_KL, &n_first, &total));
-    WG_TRY(soften(ctx, t, n_first, total));
+    WG_TRY(set_soft_targets(ctx, t, n_first, total));
     WG_TRY(lay_out_given(ctx, t, n_first));
     weigh_forget(t, p, s, out, per_sequence);
     weigh_retain(t, p, s, n_first, total, out);
     return WAGLE_OK;
 }
 
-static wagle_status loss_of(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, const shares *s,
-                            wg_loss *out, double *per_sequence)
+static wagle_status loss_of(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices *p,
+                            const shares *s, wg_loss *out, double *per_sequence)
 {
     *out = (wg_loss){0};
     t->hidden = t->objective->token == WG_LOSS_HIDDEN;
@@ -407,7 +408,7 @@ static wagle_status loss_of(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, con
     return isfinite(out->loss) ? WAGLE_OK : wg_fail(ctx, WAGLE_E_RUN, "the loss is not finite");
 }
 
-wagle_status wg_train_loss(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, wg_loss *out,
+wagle_status wg_train_loss(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices *p, wg_loss *out,
                            double *per_sequence)
 {
     const shares s = share_out(t, p, 1);
@@ -428,8 +429,8 @@ wagle_status wg_train_backward(wagle_ctx *ctx, wg_trainer *t, const wg_sink *sin
 }
 
 /* The curvature of the batch's tokens: labels that the model draws itself, for each label row. */
-static wagle_status curve(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, int64_t step,
-                          const wg_sink *sink)
+static wagle_status update_hessian_diag(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices *p,
+                                        int64_t step, const wg_sink *sink)
 {
     wg_session *s = t->session;
     int64_t n_first, total;
@@ -442,7 +443,7 @@ static wagle_status curve(wagle_ctx *ctx, wg_trainer *t, const wg_pick *p, int64
     return WAGLE_OK;
 }
 
-wagle_status wg_train_step(wagle_ctx *ctx, wg_trainer *t, const wg_pick *pick, int64_t n,
+wagle_status wg_train_step(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices *pick, int64_t n,
                            int64_t step, double lr, wg_step *out)
 {
     const wg_sink sink = wg_optimizer_sink(t->optimizer);
@@ -451,9 +452,10 @@ wagle_status wg_train_step(wagle_ctx *ctx, wg_trainer *t, const wg_pick *pick, i
 
     *out = (wg_step){0};
     t->optimizer->sparse = t->objective->needs & WG_SPARSE ? t->option[0] : 0;
-    if (every > 0 && step % every == 0 && t->curved != step) {
-        WG_TRY(curve(ctx, t, &pick[0], step, &sink));
-        t->curved = step; /* a step that is interrupted after this is taken again without it */
+    if (every > 0 && step % every == 0 && t->hessian_step != step) {
+        WG_TRY(update_hessian_diag(ctx, t, &pick[0], step, &sink));
+        t->hessian_step =
+            step; /* a step that is interrupted after this is taken again without it */
     }
     for (int64_t i = 0; i < n; i++) {
         wg_loss loss;

@@ -12,12 +12,12 @@ typedef struct wg_loss {
 } wg_loss;
 
 /* What runs of one forget set and one untouched model need not compute again; starts as {0}. */
-typedef struct wg_shared {
+typedef struct wg_reference_cache {
     wg_real **reference; /* [n] token losses of the untouched model */
     int64_t n;
-} wg_shared;
+} wg_reference_cache;
 
-void wg_shared_free(wg_shared *s);
+void wg_reference_cache_free(wg_reference_cache *s);
 
 typedef struct wg_trainer {
     wg_session *session;
@@ -28,15 +28,16 @@ typedef struct wg_trainer {
     double forget_weight, alpha; /* pdu moves alpha */
     wg_retain retain_term;
     bool tokens; /* means over tokens, where terms are that */
-    wg_material *data;
+    wg_train_data *data;
     wg_real **reference, **refusal_reference; /* [forget.n] token losses of `base`, or NULL */
-    wg_shared own, *shared;                   /* what `reference` lies in */
+    wg_reference_cache own, *shared;          /* what `reference` lies in */
     wg_optimizer *optimizer;                  /* NULL: gradients alone are wanted */
     int64_t layer;                            /* of WG_LOSS_HIDDEN */
     float *control;                           /* [D] its direction */
     uint64_t seed;
-    int64_t curved; /* the step whose curvature is in the optimizer's state already; -1: none */
-    bool hidden;    /* the batch at hand ends at `layer` */
+    int64_t
+        hessian_step; /* the step whose curvature is in the optimizer's state already; -1: none */
+    bool hidden;      /* the batch at hand ends at `layer` */
     wg_real *nll, *weight, *dh; /* label rows, label rows, [N,D] */
     float *given;
     wg_real *base_nll; /* of the reference, not looked at */
@@ -51,15 +52,15 @@ typedef struct wg_step {
 } wg_step;
 
 /* Rows of one batch: of the forget set f [nf], of the retain set r [nr] (which may be ignored). */
-typedef struct wg_pick {
+typedef struct wg_batch_indices {
     const int64_t *f, *r;
     int64_t nf, nr;
-} wg_pick;
+} wg_batch_indices;
 
 /* Borrows session, data, options and shared (or NULL); wg_trainer_free frees its own parts.
  * Computes reference losses if the objective needs them. There is no optimizer yet. */
-WAGLE_CHECK wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, wg_material *data,
-                                        const wagle_train_options *o, wg_shared *shared,
+WAGLE_CHECK wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, wg_train_data *data,
+                                        const wagle_train_options *o, wg_reference_cache *shared,
                                         wg_trainer *out);
 void wg_trainer_free(wg_trainer *t);
 /* What o asks of the retain set, if not the objective's own. */
@@ -81,12 +82,12 @@ WAGLE_CHECK wagle_status wg_reduction(wagle_ctx *ctx, const wg_objective *object
 /* Refusals of the epoch, and their reference losses. */
 WAGLE_CHECK wagle_status wg_trainer_epoch(wagle_ctx *ctx, wg_trainer *t, int64_t epoch);
 /* Loss of a batch, its gradient made ready. per_sequence [nf] or NULL: terms. */
-WAGLE_CHECK wagle_status wg_train_loss(wagle_ctx *ctx, wg_trainer *t, const wg_pick *pick,
+WAGLE_CHECK wagle_status wg_train_loss(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices *pick,
                                        wg_loss *out, double *per_sequence);
 /* After wg_train_loss: the gradient. */
 WAGLE_CHECK wagle_status wg_train_backward(wagle_ctx *ctx, wg_trainer *t, const wg_sink *sink);
 /* One update of n batches; `step` counts from 0. */
-WAGLE_CHECK wagle_status wg_train_step(wagle_ctx *ctx, wg_trainer *t, const wg_pick *pick,
+WAGLE_CHECK wagle_status wg_train_step(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices *pick,
                                        int64_t n, int64_t step, double lr, wg_step *out);
 
 /* What the term of a row is multiplied by. */
@@ -112,15 +113,15 @@ typedef struct wg_trial {
 } wg_trial;
 
 /* What a run has from outside; all may be NULL. */
-typedef struct wg_around {
-    wg_shared *shared;
+typedef struct wg_train_hooks {
+    wg_reference_cache *shared;
     const wg_watch *watch;
     wg_trial *trial;
-} wg_around;
+} wg_train_hooks;
 
 /* wagle_finetune (plain) or wagle_unlearn. */
 WAGLE_CHECK wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
-                                  const wg_around *around, wagle_train_result *result);
+                                  const wg_train_hooks *around, wagle_train_result *result);
 
 /* Whether `out` may be written: it replaces nothing that the run reads. */
 WAGLE_CHECK wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o,
@@ -130,13 +131,13 @@ WAGLE_CHECK wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train
  */
 
 /* t->list becomes the batch's sequences; returns how many of them are not of the retain set. */
-WAGLE_CHECK wagle_status wg_list_batch(wagle_ctx *ctx, wg_trainer *t, const wg_pick *pick,
+WAGLE_CHECK wagle_status wg_list_batch(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices *pick,
                                        int64_t *n_first, int64_t *total);
 /* The untouched model, opened. */
 WAGLE_CHECK wagle_status wg_trainer_base(wagle_ctx *ctx, wg_trainer *t);
 WAGLE_CHECK wagle_status wg_hidden_begin(wagle_ctx *ctx, wg_trainer *t,
                                          const wagle_train_options *o);
-WAGLE_CHECK wagle_status wg_hidden_loss(wagle_ctx *ctx, wg_trainer *t, const wg_pick *pick,
+WAGLE_CHECK wagle_status wg_hidden_loss(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices *pick,
                                         double share, wg_loss *out, double *per_sequence);
 
 #endif

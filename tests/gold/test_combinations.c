@@ -138,13 +138,13 @@ static void every_combination_runs_keeps_and_resumes(void **state)
         assert_ok(ctx, wagle_mask(ctx, &m));
         assert_ok(ctx, wg_mask_read(ctx, m.out, &mask));
         for (int k = 0; wg_objective_at(k) != NULL; k++)
-            for (int r = 0; wg_rules_at(r) != NULL; r++)
+            for (int r = 0; wg_optimizer_kind_at(r) != NULL; r++)
                 if (!(wg_objective_at(k)->needs & WG_TRAINS_ONLY) && is_tried(s, k, r))
                     check(ctx, m.out, &mask, m.data.selector, wg_objective_at(k)->name,
-                          wg_rules_at(r)->name, 0);
-        for (int r = 0; wg_rules_at(r) != NULL; r++)
+                          wg_optimizer_kind_at(r)->name, 0);
+        for (int r = 0; wg_optimizer_kind_at(r) != NULL; r++)
             check(ctx, m.out, &mask, m.data.selector, r % 2 == 0 ? "npo" : "dpo",
-                  wg_rules_at(r)->name, 0.8);
+                  wg_optimizer_kind_at(r)->name, 0.8);
         wg_mask_free(&mask);
     }
     wagle_ctx_free(ctx);

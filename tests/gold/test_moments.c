@@ -2,7 +2,7 @@
  * those of the sequences' own gradients, made one by one. */
 #include "support.h"
 
-#include "engine/squares.h"
+#include "engine/per_sample_moments.h"
 
 enum { STREAM_BORDER = 1 };
 

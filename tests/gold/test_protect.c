@@ -2,7 +2,7 @@
  * of it, and that what they use stays as it was. */
 #include "direct_factor.h"
 
-#include "engine/squares.h"
+#include "engine/per_sample_moments.h"
 #include "io/mask.h"
 #include "ops/cpu/cpu.h"
 #include "protect/factors.h"

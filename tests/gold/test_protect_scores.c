@@ -3,7 +3,7 @@
  * head. */
 #include "direct_factor.h"
 
-#include "engine/squares.h"
+#include "engine/per_sample_moments.h"
 #include "mask/attribute.h"
 #include "ops/cpu/cpu.h"
 

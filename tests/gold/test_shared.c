@@ -27,7 +27,7 @@ static void make_sequences(int64_t V, int32_t ids[SEQUENCES][LONGEST],
 
 /* best, mean and square of label row j of `batch` against its logits. */
 static void compare_look(wagle_ctx *ctx, wg_engine *engine, const wg_batch *batch, int64_t V,
-                         const wg_look *look)
+                         const wg_token_stats *look)
 {
     float *z = malloc((size_t)V * sizeof *z);
 
@@ -115,8 +115,8 @@ static void compare_model(const char *name)
     assert_ok(ctx, wg_engine_forward(ctx, engine, &apart, false, NULL, nll));
     compare_shared(ctx, engine, e, &apart, nll);
     assert_ok(ctx, wg_engine_forward(ctx, engine, &apart, false, NULL, nll));
-    const wg_look look = {best, mean, square};
-    wg_engine_look(engine, &apart, &look);
+    const wg_token_stats look = {best, mean, square};
+    wg_engine_token_stats(engine, &apart, &look);
     compare_look(ctx, engine, &apart, model->config.V, &look);
     wg_batch_free(&apart);
     wg_engine_free(engine);

@@ -40,9 +40,10 @@ WG_CLONES static void adamw_block(const wg_adamw_step *s, int64_t n, const float
 {
     for (int64_t i = 0; i < n; i++) {
         const float g = gradient[i] * s->scale;
-        m[i] = s->beta1 * m[i] + s->rest1 * g;
-        v[i] = s->beta2 * v[i] + s->rest2 * g * g;
-        value[i] = value[i] * s->keep - s->rate * m[i] / (sqrtf(v[i] * s->unbias) + s->epsilon);
+        m[i] = s->beta1 * m[i] + s->one_minus_beta1 * g;
+        v[i] = s->beta2 * v[i] + s->one_minus_beta2 * g * g;
+        value[i] = value[i] * s->decay_factor -
+                   s->rate * m[i] / (sqrtf(v[i] * s->bias_correction2) + s->epsilon);
     }
 }
 
@@ -52,12 +53,13 @@ WG_CLONES static void adamw_bf16_block(const wg_adamw_step *s, uint32_t seed, ui
 {
     for (int64_t i = 0; i < n; i++) {
         const float g = gradient[i] * s->scale;
-        const float one = s->beta1 * wg_bf16_float(m[i]) + s->rest1 * g;
-        const float two = s->beta2 * wg_bf16_float(v[i]) + s->rest2 * g * g;
+        const float one = s->beta1 * wg_bf16_float(m[i]) + s->one_minus_beta1 * g;
+        const float two = s->beta2 * wg_bf16_float(v[i]) + s->one_minus_beta2 * g * g;
         const uint32_t chance = wg_mix(seed, first + (uint32_t)i);
         m[i] = wg_float_bf16_random(one, chance);
         v[i] = wg_float_bf16_random(two, chance >> 16);
-        value[i] = value[i] * s->keep - s->rate * one / (sqrtf(two * s->unbias) + s->epsilon);
+        value[i] = value[i] * s->decay_factor -
+                   s->rate * one / (sqrtf(two * s->bias_correction2) + s->epsilon);
     }
 }
 
@@ -90,10 +92,10 @@ static inline float sgd(const wg_adamw_step *s, float g, float *m, float v)
 
 static inline float lion(const wg_adamw_step *s, float g, float *m, float v)
 {
-    const float blend = s->beta1 * *m + s->rest1 * g;
+    const float blend = s->beta1 * *m + s->one_minus_beta1 * g;
 
     (void)v;
-    *m = s->beta2 * *m + s->rest2 * g;
+    *m = s->beta2 * *m + s->one_minus_beta2 * g;
     return (float)((blend > 0) - (blend < 0));
 }
 
@@ -101,7 +103,7 @@ static inline float sophia(const wg_adamw_step *s, float g, float *m, float v)
 {
     float least = s->bound * v, move;
 
-    *m = s->beta1 * *m + s->rest1 * g;
+    *m = s->beta1 * *m + s->one_minus_beta1 * g;
     least = least > s->epsilon ? least : s->epsilon;
     move = *m / least;
     return move > 1 ? 1 : move < -1 ? -1 : move;
@@ -117,7 +119,7 @@ static inline float sophia(const wg_adamw_step *s, float g, float *m, float v)
         for (int64_t i = 0; i < n; i++) {                                                          \
             float moment = bf16 ? wg_bf16_float(half[i]) : whole[i];                               \
             const float move = rule(s, gradient[i] * s->scale, &moment, v != NULL ? v[i] : 0.0f);  \
-            value[i] = value[i] * s->keep - s->rate * move;                                        \
+            value[i] = value[i] * s->decay_factor - s->rate * move;                                \
             if (bf16)                                                                              \
                 half[i] = wg_float_bf16_random(moment, wg_mix(seed, first + (uint32_t)i));         \
             else                                                                                   \

@@ -88,13 +88,13 @@ static void adamw(const wg_adamw_step *s, int64_t n, const float *gradient, floa
 {
     for (int64_t i = 0; i < n; i++) {
         const double g = (double)gradient[i] * (double)s->scale;
-        const double first = (double)s->beta1 * (double)m[i] + (double)s->rest1 * g;
-        const double second = (double)s->beta2 * (double)v[i] + (double)s->rest2 * g * g;
+        const double first = (double)s->beta1 * (double)m[i] + (double)s->one_minus_beta1 * g;
+        const double second = (double)s->beta2 * (double)v[i] + (double)s->one_minus_beta2 * g * g;
         m[i] = (float)first;
         v[i] = (float)second;
-        value[i] = (float)((double)value[i] * (double)s->keep -
+        value[i] = (float)((double)value[i] * (double)s->decay_factor -
                            (double)s->rate * first /
-                               (sqrt(second * (double)s->unbias) + (double)s->epsilon));
+                               (sqrt(second * (double)s->bias_correction2) + (double)s->epsilon));
     }
 }
 
@@ -115,16 +115,16 @@ static float stepped(wg_rule rule, const wg_adamw_step *s, float g, float *m, fl
     float move = 0;
 
     if (rule == WG_RULE_LION) {
-        const float blend = s->beta1 * *m + s->rest1 * g;
+        const float blend = s->beta1 * *m + s->one_minus_beta1 * g;
         move = (float)((blend > 0) - (blend < 0));
-        *m = s->beta2 * *m + s->rest2 * g;
+        *m = s->beta2 * *m + s->one_minus_beta2 * g;
     } else if (rule == WG_RULE_SGD) {
         move = *m = s->beta1 * *m + g;
     } else {
-        *m = s->beta1 * *m + s->rest1 * g;
+        *m = s->beta1 * *m + s->one_minus_beta1 * g;
         move = fminf(fmaxf(*m / fmaxf(s->bound * v, s->epsilon), -1), 1);
     }
-    return value * s->keep - s->rate * move;
+    return value * s->decay_factor - s->rate * move;
 }
 
 static void update(wg_rule rule, const wg_adamw_step *s, bool bf16, uint32_t seed, int64_t n,

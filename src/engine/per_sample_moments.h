@@ -1,7 +1,8 @@
-/* squares.h - sums over sequences of their own gradients, and of those squared: Fisher diagonals.
+/* per_sample_moments.h - sums over sequences of their own gradients, and of those squared: Fisher
+ * diagonals.
  */
-#ifndef WG_ENGINE_SQUARES_H
-#define WG_ENGINE_SQUARES_H
+#ifndef WG_ENGINE_PER_SAMPLE_MOMENTS_H
+#define WG_ENGINE_PER_SAMPLE_MOMENTS_H
 
 #include "engine/engine.h"
 
@@ -26,9 +27,9 @@ WAGLE_CHECK wagle_status wg_engine_moments(wagle_ctx *ctx, wg_engine *e, const w
                                            const wg_moment_sink *sink);
 
 /* Shows `saw` what each matrix of a layer, and an untied head, reads in a forward pass: x [N,I]. */
-typedef void wg_saw(void *user, int64_t layer, wg_role role, int64_t N, int64_t I,
-                    const wg_real *x);
+typedef void wg_input_hook(void *user, int64_t layer, wg_role role, int64_t N, int64_t I,
+                           const wg_real *x);
 WAGLE_CHECK wagle_status wg_engine_inputs(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
-                                          const char *progress, wg_saw *saw, void *user);
+                                          const char *progress, wg_input_hook *saw, void *user);
 
 #endif

@@ -1,6 +1,6 @@
-/* tree.c - attention where sequences share their first tokens. All else of a block is row by row,
- * so a shared token is computed once; here alone each sequence is laid out whole, as keys: of
- * queries only its own tokens count. */
+/* prefix_attention.c - attention where sequences share their first tokens. All else of a block is
+ * row by row, so a shared token is computed once; here alone each sequence is laid out whole, as
+ * keys: of queries only its own tokens count. */
 #include "engine/state.h"
 
 #include <string.h>
@@ -23,7 +23,8 @@ wagle_status wg_tree_room(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch)
         return WAGLE_OK;
     WG_TRY(WG_GROW(ctx, &e->tree.start, &e->tree.start_room, batch->S + 1));
     WG_TRY(WG_GROW(ctx, &e->tree.known, &e->tree.known_room, batch->S));
-    return wg_room_for(ctx, &e->tree.room, wg_tree_size(&e->model->config, wg_longest_of(batch)));
+    return wg_buffer_reserve(ctx, &e->tree.room,
+                             wg_tree_size(&e->model->config, wg_longest_of(batch)));
 }
 
 /* Tokens of sequence s. */

@@ -1,4 +1,4 @@
-/* soft.c - label rows whose target is a distribution, or the runner-up. */
+/* soft_targets.c - label rows whose target is a distribution, or the runner-up. */
 #include "engine/state.h"
 
 #include "base/number.h"
@@ -133,8 +133,8 @@ wagle_status wg_engine_soften(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
     wg_softened *s = &e->soft[e->n_soft];
 
     s->of = *soft;
-    WG_TRY(wg_room_for(ctx, &s->row, ROWS * n));
-    WG_TRY(wg_room_for(ctx, &e->soft_q, rows * width));
+    WG_TRY(wg_buffer_reserve(ctx, &s->row, ROWS * n));
+    WG_TRY(wg_buffer_reserve(ctx, &e->soft_q, rows * width));
     for (int64_t i = 0; i < ROWS * n; i++)
         s->row.data[i] = i / n == MOST || soft->kind == WG_SOFT_HINGE ? (wg_real)-INFINITY : 0;
     e->n_soft++;

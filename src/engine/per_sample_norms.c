@@ -1,4 +1,4 @@
-/* gram.c - squared norms of per-sequence gradients without the gradients.
+/* per_sample_norms.c - squared norms of per-sequence gradients without the gradients.
  *
  * For a matrix with dW = dY^T X:  ||dW||_F^2 = sum_ij (dY dY^T)_ij (X X^T)_ij.
  * A tied embedding gets A = dL^T H from the head and B = scatter(dX0) from the input:
@@ -48,7 +48,7 @@ static void matrix_square(gram *g, int64_t s, int64_t T, const wg_real *dy, int6
     g->square[s] += inner(g->xx, g->dd, T * T);
 }
 
-static void add_square(void *user, const wg_piece *p)
+static void add_square(void *user, const wg_grad_part *p)
 {
     gram *g = user;
     const wg_ops *ops = g->e->model->ops;
@@ -56,7 +56,7 @@ static void add_square(void *user, const wg_piece *p)
 
     if (p->I == 0) {
         memset(g->weight, 0, (size_t)p->O * sizeof *g->weight);
-        wg_piece_vector(ops, p, g->weight);
+        wg_grad_part_vector(ops, p, g->weight);
         g->square[s] += inner(g->weight, g->weight, p->O);
         return;
     }
@@ -106,14 +106,14 @@ static void norm_square(gram *g, int64_t s)
     const wg_config *c = &e->model->config;
     const int64_t j = g->batch->label_start[s], n = wg_labels_of(g->batch, s, s + 1), D = c->D;
     const wg_real *mean = wg_label_mean(e, g->batch->M);
-    const wg_piece piece = {.role = WG_FINAL_NORM,
-                            .rows = n,
-                            .O = D,
-                            .dy = e->label_d.data + j * D,
-                            .x = e->label_x.data + j * D,
-                            .mean = mean != NULL ? mean + j : NULL,
-                            .rstd = e->label_row.data + j};
-    const wg_piece bias = {.role = WG_FINAL_NORM_BIAS, .rows = n, .O = D, .dy = piece.dy};
+    const wg_grad_part piece = {.role = WG_FINAL_NORM,
+                                .rows = n,
+                                .O = D,
+                                .dy = e->label_d.data + j * D,
+                                .x = e->label_x.data + j * D,
+                                .mean = mean != NULL ? mean + j : NULL,
+                                .rstd = e->label_row.data + j};
+    const wg_grad_part bias = {.role = WG_FINAL_NORM_BIAS, .rows = n, .O = D, .dy = piece.dy};
     const wg_chunk own = {s, s + 1, 0};
 
     g->chunk = &own;
@@ -222,7 +222,7 @@ wagle_status wg_engine_square_norms(wagle_ctx *ctx, wg_engine *e, const wg_batch
     }
     e->logits_kept = false; /* every sequence spends its logits twice */
     WG_TRY_GOTO(wg_backward_room(ctx, e, batch), done);
-    WG_TRY_GOTO(wg_room_for(ctx, &e->logits, wg_logits_chunk(e, batch)), done);
+    WG_TRY_GOTO(wg_buffer_reserve(ctx, &e->logits, wg_logits_chunk(e, batch)), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &g.xx, longest * longest), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &g.dd, longest * longest), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &g.weight, wg_widest_vector(c)), done);

@@ -1,10 +1,11 @@
-/* look.c - more that label rows say than the loss: the likeliest token, the spread of log p. */
+/* token_stats.c - more that label rows say than the loss: the likeliest token, the spread of log p.
+ */
 #include "engine/state.h"
 
 #include <math.h>
 
 typedef struct looking {
-    const wg_look *look;
+    const wg_token_stats *look;
     const wg_real *lse; /* [M] */
     wg_real *most;      /* [M] */
 } looking;
@@ -32,7 +33,7 @@ static void look_chunk(wg_engine *e, void *user, const wg_batch *batch, int64_t 
     }
 }
 
-void wg_engine_look(wg_engine *e, const wg_batch *batch, const wg_look *look)
+void wg_engine_token_stats(wg_engine *e, const wg_batch *batch, const wg_token_stats *look)
 {
     looking l = {look, wg_label_lse(e, batch->M), wg_label_most(e, batch->M)};
 

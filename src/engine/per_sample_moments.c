@@ -1,9 +1,9 @@
-/* squares.c - per-sequence gradients summed and squared, a layer at a time.
+/* per_sample_moments.c - per-sequence gradients summed and squared, a layer at a time.
  *
  * A tied table gets A_s = dL^T H from the head and B_s = scatter(dX0) from the input:
  *   sum_s (A_s + B_s)^2 = sum_s A_s^2 + sum_s (2 A_s + B_s) B_s,
  * and B_s has rows of the sequence's tokens alone. It is done last, in chunks of the vocabulary. */
-#include "engine/squares.h"
+#include "engine/per_sample_moments.h"
 
 #include "engine/state.h"
 #include <string.h>
@@ -27,10 +27,10 @@ static void begin_chunk(void *user, const wg_chunk *c)
 }
 
 /* The gradient of a vector from row g of `n` rows, added. */
-static void add_vector(moments *k, const wg_piece *p, int64_t from, int64_t n, wg_real *sum,
+static void add_vector(moments *k, const wg_grad_part *p, int64_t from, int64_t n, wg_real *sum,
                        wg_real *square)
 {
-    wg_piece own = *p;
+    wg_grad_part own = *p;
 
     own.rows = n;
     own.dy += from * p->O;
@@ -38,7 +38,7 @@ static void add_vector(moments *k, const wg_piece *p, int64_t from, int64_t n, w
     own.mean = p->mean != NULL ? p->mean + from : NULL;
     own.rstd = p->rstd != NULL ? p->rstd + from : NULL;
     memset(k->vector, 0, (size_t)p->O * sizeof *k->vector);
-    wg_piece_vector(k->e->model->ops, &own, k->vector);
+    wg_grad_part_vector(k->e->model->ops, &own, k->vector);
     for (int64_t o = 0; o < p->O; o++) {
         sum[o] += k->vector[o];
         if (square != NULL)
@@ -47,7 +47,7 @@ static void add_vector(moments *k, const wg_piece *p, int64_t from, int64_t n, w
 }
 
 /* rows of p belong to sequences of `start` [S+1], p->rows / start[S] of them a token. */
-static void add_vectors(moments *k, const wg_piece *p, int64_t S, const int64_t *start,
+static void add_vectors(moments *k, const wg_grad_part *p, int64_t S, const int64_t *start,
                         wg_real *sum, wg_real *square)
 {
     const int64_t each = p->rows / start[S];
@@ -56,7 +56,7 @@ static void add_vectors(moments *k, const wg_piece *p, int64_t S, const int64_t 
         add_vector(k, p, start[s] * each, (start[s + 1] - start[s]) * each, sum, square);
 }
 
-static void add_piece(void *user, const wg_piece *p)
+static void add_piece(void *user, const wg_grad_part *p)
 {
     moments *k = user;
     const wg_ops *ops = k->e->model->ops;
@@ -81,8 +81,9 @@ static void add_piece(void *user, const wg_piece *p)
     k->begun[p->role][s] = true;
 }
 
-static wagle_status give(wagle_ctx *ctx, const moments *k, int tensor, int64_t first, int64_t n,
-                         wg_real *const sum[WG_STREAMS], wg_real *const square[WG_STREAMS])
+static wagle_status emit_moments(wagle_ctx *ctx, const moments *k, int tensor, int64_t first,
+                                 int64_t n, wg_real *const sum[WG_STREAMS],
+                                 wg_real *const square[WG_STREAMS])
 {
     wg_moments m = {.tensor = tensor, .first = first, .n = n};
 
@@ -100,8 +101,8 @@ static wagle_status rooms(wagle_ctx *ctx, moments *k, int64_t n, wg_real *sum[WG
     int s = 0;
 
     do { /* there is one at least */
-        wg_room *room = &k->e->layer_grad[s];
-        WG_TRY(wg_room_for(ctx, room, n * (k->sink->square[s] ? 2 : 1)));
+        wg_buffer *room = &k->e->layer_grad[s];
+        WG_TRY(wg_buffer_reserve(ctx, room, n * (k->sink->square[s] ? 2 : 1)));
         sum[s] = room->data;
         square[s] = k->sink->square[s] ? room->data + n : NULL;
     } while (++s < k->streams);
@@ -131,8 +132,8 @@ static wagle_status layer_moments(wagle_ctx *ctx, moments *k)
     for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
         const int t = wg_model_tensor(k->e->model, (wg_role)role, k->layer);
         if (t >= 0)
-            WG_TRY(give(ctx, k, t, 0, k->e->model->files.tensor[t].count, k->sum[role],
-                        k->square[role]));
+            WG_TRY(emit_moments(ctx, k, t, 0, k->e->model->files.tensor[t].count, k->sum[role],
+                                k->square[role]));
     }
     return WAGLE_OK;
 }
@@ -156,13 +157,13 @@ static wagle_status end_moments(wagle_ctx *ctx, moments *k)
 
     for (int i = 0; i < 2; i++) {
         const int tensor = wg_model_tensor(e->model, ends[i], 0);
-        const wg_piece piece = {.role = ends[i],
-                                .rows = b->M,
-                                .O = D,
-                                .dy = e->label_d.data,
-                                .x = i == 0 ? e->label_x.data : NULL,
-                                .mean = wg_label_mean(e, b->M),
-                                .rstd = e->label_row.data};
+        const wg_grad_part piece = {.role = ends[i],
+                                    .rows = b->M,
+                                    .O = D,
+                                    .dy = e->label_d.data,
+                                    .x = i == 0 ? e->label_x.data : NULL,
+                                    .mean = wg_label_mean(e, b->M),
+                                    .rstd = e->label_row.data};
         if (tensor < 0)
             continue;
         WG_TRY(rooms(ctx, k, D, sum, square));
@@ -171,7 +172,7 @@ static wagle_status end_moments(wagle_ctx *ctx, moments *k)
         for (int64_t s = 0; s < b->S; s++)
             add_vector(k, &piece, b->label_start[s], wg_labels_of(b, s, s + 1),
                        sum[stream_of(k, s)], square[stream_of(k, s)]);
-        WG_TRY(give(ctx, k, tensor, 0, D, sum, square));
+        WG_TRY(emit_moments(ctx, k, tensor, 0, D, sum, square));
     }
     return WAGLE_OK;
 }
@@ -198,7 +199,7 @@ static wagle_status position_moments(wagle_ctx *ctx, moments *k)
                 if (square[stream_of(k, s)] != NULL)
                     square[stream_of(k, s)][at] += g * g;
             }
-    return give(ctx, k, tensor, 0, n, sum, square);
+    return emit_moments(ctx, k, tensor, 0, n, sum, square);
 }
 
 /* A matrix beside the layers: dy [.,O] and x [.,I], rows of sequence s from start[s] on. */
@@ -225,7 +226,7 @@ static wagle_status projection_moments(wagle_ctx *ctx, moments *k, wg_role role,
         k->e->model->ops->gemm_squares(to - from, k->e->start, O, I, dy + at * O, O, x + at * I, I,
                                        false, sum[s], square[s]);
     }
-    return give(ctx, k, tensor, 0, O * I, sum, square);
+    return emit_moments(ctx, k, tensor, 0, O * I, sum, square);
 }
 
 /* A chunk [first, first+width) of the vocabulary, of a table [V,D] and the head's bias. */
@@ -365,7 +366,8 @@ static wagle_status table_moments(wagle_ctx *ctx, moments *k, int tensor, const 
             for (int64_t s = from; weight == NULL && s < to; s++)
                 add_inputs(k, s, NULL, 0, c);
         }
-        WG_TRY(give(ctx, k, tensor, c->first * config->E, c->width * config->E, c->sum, c->square));
+        WG_TRY(emit_moments(ctx, k, tensor, c->first * config->E, c->width * config->E, c->sum,
+                            c->square));
     }
     return WAGLE_OK;
 }
@@ -390,7 +392,7 @@ static wagle_status tables(wagle_ctx *ctx, moments *k, const wg_real *weight)
     if (st == WAGLE_OK && !m->config.tied)
         st = table_moments(ctx, k, table, NULL, true, &c);
     if (st == WAGLE_OK && bias >= 0)
-        st = give(ctx, k, bias, 0, V, c.bias_sum, c.bias_square);
+        st = emit_moments(ctx, k, bias, 0, V, c.bias_sum, c.bias_square);
     wg_free(biases);
     return st;
 }
