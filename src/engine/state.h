@@ -1,5 +1,5 @@
-/* state.h - the engine's buffers; pass.c runs the layers, head.c the vocabulary, per_sample_norms.c
- * the per-sequence norms. */
+/* state.h - the engine's buffers; forward.c and backward.c run the layers, head.c the vocabulary,
+ * per_sample_norms.c the per-sequence norms. */
 #ifndef WG_ENGINE_STATE_H
 #define WG_ENGINE_STATE_H
 
@@ -159,6 +159,17 @@ int64_t wg_vocabulary_chunk(const wg_config *c, int64_t first);
 int64_t wg_label_block(int64_t from, int64_t to);
 /* Reals of a chunk of logits that is not kept. */
 int64_t wg_logits_chunk(const wg_engine *e, const wg_batch *batch);
+/* --- forward.c ---------------------------------------------------------------------------------
+ */
+
+/* Layer l keeps its activations from forward to backward. */
+bool wg_layer_is_kept(const wg_engine *e, int64_t l);
+/* Where those of N tokens are: kept ones of the layer, or scratch. */
+wg_activations wg_layer_activations(wg_engine *e, int64_t l, int64_t N);
+/* A spilled layer input need not stay in memory. */
+void wg_layer_input_release(const wg_engine *e, const wg_batch *batch, int64_t l);
+/* e->embed [N,E] = what the table gives, before project_in. */
+WAGLE_CHECK wagle_status wg_embed_look_up(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch);
 /* Runs one layer's backward over all chunks; activations are recomputed or taken as kept. */
 void wg_layer_backward(wg_engine *e, const wg_batch *batch, int64_t l,
                        void (*each)(void *user, const wg_chunk *c), wg_weight_gradient *gradient,
