@@ -26,7 +26,7 @@ static wagle_status write_logits(wagle_ctx *ctx, wg_session *s, const wg_dataset
     }
     WG_TRY_GOTO(wg_output_open(ctx, path, force, &out), done);
     WG_TRY_GOTO(wg_safetensors_header(ctx, &out, list, rows->n, NULL, NULL), done);
-    s->batch.whole = true;
+    s->batch.keep_unlabelled = true;
     for (int64_t k = 0; k < rows->n; k++) {
         const wg_example *one = &rows->example[k];
         WG_TRY_GOTO(wg_batch_fill(ctx, &s->batch, &one, 1, 1), done);

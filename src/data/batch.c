@@ -42,7 +42,7 @@ wagle_status wg_batch_fill(wagle_ctx *ctx, wg_batch *b, const wg_example *const 
 
     for (int64_t s = 0; s < n; s++) {
         N += examples[s]->n;
-        M += s >= n - b->every ? examples[s]->n : examples[s]->n_labels;
+        M += s >= n - b->n_full_label_seqs ? examples[s]->n : examples[s]->n_labels;
     }
     WG_TRY(reserve(ctx, b, n, N, M));
     b->S = n;
@@ -53,8 +53,8 @@ wagle_status wg_batch_fill(wagle_ctx *ctx, wg_batch *b, const wg_example *const 
         const wg_example *e = examples[s];
         b->start[s] = b->N;
         b->label_start[s] = b->M;
-        const bool every = s >= n - b->every;
-        const int64_t end = b->whole || every ? e->n : wg_example_inputs(e);
+        const bool every = s >= n - b->n_full_label_seqs;
+        const int64_t end = b->keep_unlabelled || every ? e->n : wg_example_inputs(e);
         for (int64_t i = 0; i < end; i++) {
             b->ids[b->N] = e->ids[i];
             b->position[b->N] = (int32_t)i;

@@ -84,8 +84,8 @@ typedef struct wg_batch {
     int64_t *row;            /* [M] */
     int32_t *target;         /* [M] */
     int64_t room_S, room_N, room_M;
-    bool whole;    /* also tokens that predict nothing, now or later */
-    int64_t every; /* the last so many sequences have a label row for each token: target
+    bool keep_unlabelled;      /* also tokens that predict nothing, now or later */
+    int64_t n_full_label_seqs; /* the last so many sequences have a label row for each token: target
                       WG_NO_LABEL where there is none */
     /* Sequences may go on from tokens of an earlier one of their group: start then has the tokens
      * that are new, and path the rows of all of a sequence's tokens. */

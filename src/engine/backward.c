@@ -21,8 +21,8 @@ void wg_layer_backward(wg_engine *e, const wg_batch *batch, int64_t l,
         wg_activations a = wg_layer_activations(e, l, in.N);
         wg_backward_scratch s;
         wg_backward_scratch_carve(
-            c, in.N, e->scratch.data + wg_kept_size(c, in.N) + wg_passing_size(c, in.N), &s);
-        if (wg_layer_is_kept(e, l))
+            c, in.N, e->scratch.data + wg_saved_size(c, in.N) + wg_recomputed_size(c, in.N), &s);
+        if (wg_layer_is_saved(e, l))
             wg_block_restore(&in, &w, x, &a);
         else
             wg_block_forward(&in, &w, x, NULL, &a);

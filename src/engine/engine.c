@@ -41,7 +41,7 @@ void wg_engine_free(wg_engine *e)
     if (e == NULL)
         return;
     wg_buffer *const rooms[] = {
-        &e->inputs,  &e->gradient,  &e->panel,   &e->kept,        &e->scratch,     &e->label_x,
+        &e->inputs,  &e->gradient,  &e->panel,   &e->saved,       &e->scratch,     &e->label_x,
         &e->label_h, &e->label_d,   &e->label_e, &e->label_de,    &e->embed,       &e->embed_d,
         &e->logits,  &e->label_row, &e->soft_q,  &e->soft[0].row, &e->soft[1].row, &e->tree.room};
     for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
@@ -61,7 +61,7 @@ void wg_engine_free(wg_engine *e)
     wg_free(e->chunk);
     wg_free(e->start);
     wg_free(e->tree.start);
-    wg_free(e->tree.known);
+    wg_free(e->tree.prefix_len);
     for (int i = 0; i < WG_SOFT_MOST; i++) {
         wg_free(e->soft[i].runner_up);
         wg_free(e->soft[i].cross);

@@ -92,8 +92,8 @@ wg_block_input wg_chunk_input(wg_engine *e, const wg_batch *batch, const wg_chun
                             .sine = {e->sine[0], e->sine[1]},
                             .attend = batch->shared ? wg_tree_attend : NULL,
                             .user = e,
-                            .saw = e->saw,
-                            .saw_user = e->saw_user};
+                            .input_hook = e->input_hook,
+                            .input_hook_user = e->input_hook_user};
 }
 
 static void make_plan(wg_engine *e, const wg_batch *batch, bool for_backward)
@@ -131,17 +131,17 @@ static wagle_status place_inputs(wagle_ctx *ctx, wg_engine *e, int64_t n)
 static wagle_status reserve(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch, bool for_backward)
 {
     const wg_config *c = &e->model->config;
-    const int64_t most = largest_chunk(e, batch), kept = wg_kept_size(c, most);
+    const int64_t most = largest_chunk(e, batch), saved = wg_saved_size(c, most);
 
     e->checkpoints = for_backward;
     WG_TRY(place_inputs(ctx, e, (for_backward ? c->L + 1 : 1) * batch->N * c->D));
     WG_TRY(wg_buffer_reserve(ctx, &e->panel,
                              wg_layer_size(c) > WG_VOCAB_CHUNK * c->D ? wg_layer_size(c)
                                                                       : WG_VOCAB_CHUNK * c->D));
-    WG_TRY(wg_buffer_reserve(ctx, &e->kept, e->plan.kept_layers * kept));
+    WG_TRY(wg_buffer_reserve(ctx, &e->saved, e->plan.saved_layers * saved));
     WG_TRY(wg_tree_room(ctx, e, batch));
     return for_backward ? wg_backward_room(ctx, e, batch)
-                        : wg_buffer_reserve(ctx, &e->scratch, kept + wg_passing_size(c, most));
+                        : wg_buffer_reserve(ctx, &e->scratch, saved + wg_recomputed_size(c, most));
 }
 
 wagle_status wg_backward_room(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch)
@@ -150,23 +150,23 @@ wagle_status wg_backward_room(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
     const int64_t most = largest_chunk(e, batch);
 
     return wg_buffer_reserve(ctx, &e->scratch,
-                             wg_kept_size(c, most) + wg_passing_size(c, most) +
+                             wg_saved_size(c, most) + wg_recomputed_size(c, most) +
                                  wg_backward_scratch_size(c, most));
 }
 
-bool wg_layer_is_kept(const wg_engine *e, int64_t l)
+bool wg_layer_is_saved(const wg_engine *e, int64_t l)
 {
-    return l >= e->model->config.L - e->plan.kept_layers && e->n_chunks == 1;
+    return l >= e->model->config.L - e->plan.saved_layers && e->n_chunks == 1;
 }
 
 wg_activations wg_layer_activations(wg_engine *e, int64_t l, int64_t N)
 {
     const wg_config *c = &e->model->config;
-    const int64_t size = wg_kept_size(c, N), place = l - (c->L - e->plan.kept_layers);
+    const int64_t size = wg_saved_size(c, N), place = l - (c->L - e->plan.saved_layers);
     wg_activations a;
 
     wg_activations_carve(c, N,
-                         wg_layer_is_kept(e, l) ? e->kept.data + place * size : e->scratch.data,
+                         wg_layer_is_saved(e, l) ? e->saved.data + place * size : e->scratch.data,
                          e->scratch.data + size, &a);
     return a;
 }
@@ -243,7 +243,7 @@ wagle_status wg_embed_look_up(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
 }
 
 wagle_status wg_engine_inputs(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
-                              const char *progress, wg_input_hook *saw, void *user)
+                              const char *progress, wg_input_hook *input_hook, void *user)
 {
     const wg_config *c = &e->model->config;
     const bool head = !c->tied || c->has[WG_PROJECT_OUT];
@@ -252,19 +252,19 @@ wagle_status wg_engine_inputs(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
 
     if (head)
         WG_TRY(WG_ALLOC(ctx, &nll, batch->M));
-    e->saw = saw;
-    e->saw_user = user;
+    e->input_hook = input_hook;
+    e->input_hook_user = user;
     st = head ? wg_engine_forward(ctx, e, batch, false, progress, nll)
               : walk(ctx, e, batch, false, c->L, progress);
-    e->saw = NULL;
+    e->input_hook = NULL;
     if (st == WAGLE_OK && !c->tied)
-        saw(user, 0, WG_HEAD, batch->M, c->E, wg_head_input(e));
+        input_hook(user, 0, WG_HEAD, batch->M, c->E, wg_head_input(e));
     if (st == WAGLE_OK && c->has[WG_PROJECT_OUT])
-        saw(user, 0, WG_PROJECT_OUT, batch->M, c->D, e->label_h.data);
+        input_hook(user, 0, WG_PROJECT_OUT, batch->M, c->D, e->label_h.data);
     if (st == WAGLE_OK && c->has[WG_PROJECT_IN])
         st = wg_embed_look_up(ctx, e, batch);
     if (st == WAGLE_OK && c->has[WG_PROJECT_IN])
-        saw(user, 0, WG_PROJECT_IN, batch->N, c->E, e->embed.data);
+        input_hook(user, 0, WG_PROJECT_IN, batch->N, c->E, e->embed.data);
     wg_free(nll);
     return st;
 }

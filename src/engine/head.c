@@ -93,8 +93,8 @@ wg_real *wg_head_logits(wg_engine *e, int64_t from, int64_t n, int64_t first, in
     const int64_t E = e->model->config.E;
     wg_real *logits = e->logits.data;
 
-    *ld = e->logits_kept ? e->model->config.V : width;
-    if (e->logits_kept)
+    *ld = e->logits_saved ? e->model->config.V : width;
+    if (e->logits_saved)
         return logits + from * *ld + first;
     make_logits(e, n, wg_head_input(e) + from * E, first, width, logits, width);
     return logits;
@@ -112,11 +112,11 @@ static wagle_status reserve(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
     const wg_config *c = &e->model->config;
     const int64_t M = batch->M, whole = M * c->V;
 
-    e->logits_kept = for_backward && e->plan.logits_kept;
+    e->logits_saved = for_backward && e->plan.logits_saved;
     WG_TRY(wg_buffer_reserve(ctx, &e->label_x, M * c->D));
     WG_TRY(wg_buffer_reserve(ctx, &e->label_h, M * c->D));
     WG_TRY(wg_buffer_reserve(ctx, &e->label_row, ROWS * M));
-    return wg_buffer_reserve(ctx, &e->logits, e->logits_kept ? whole : wg_logits_chunk(e, batch));
+    return wg_buffer_reserve(ctx, &e->logits, e->logits_saved ? whole : wg_logits_chunk(e, batch));
 }
 
 /* Label rows go in blocks, so that a chunk of logits is bounded. */
@@ -162,8 +162,8 @@ wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch
     for (int64_t first = 0; first < c->V; first += WG_VOCAB_CHUNK) {
         const int64_t width = wg_vocabulary_chunk(c, first);
         for (int64_t j = 0; j < M; j += WG_CHUNK_TOKENS) {
-            const int64_t n = wg_label_block(j, M), ld = e->logits_kept ? c->V : width;
-            wg_real *logits = e->logits.data + (e->logits_kept ? j * c->V + first : 0);
+            const int64_t n = wg_label_block(j, M), ld = e->logits_saved ? c->V : width;
+            wg_real *logits = e->logits.data + (e->logits_saved ? j * c->V + first : 0);
             make_logits(e, n, wg_head_input(e) + j * c->E, first, width, logits, ld);
             ops->xent_forward(n, first, width, logits, ld, batch->target + j, most + j, sum + j,
                               picked + j);

@@ -243,7 +243,7 @@ static wg_real *logit_gradients(moments *k, const wg_real *weight, int64_t j, in
 {
     wg_real *d = wg_head_logits(k->e, j, n, c->first, c->width, ld);
 
-    if (!k->e->logits_kept) /* those that were kept became gradients in the backward pass */
+    if (!k->e->logits_saved) /* those that were kept became gradients in the backward pass */
         wg_head_gradient(k->e, k->batch, j, n, c->first, c->width, d, *ld, weight);
     return d;
 }

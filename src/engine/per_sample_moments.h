@@ -30,6 +30,7 @@ WAGLE_CHECK wagle_status wg_engine_moments(wagle_ctx *ctx, wg_engine *e, const w
 typedef void wg_input_hook(void *user, int64_t layer, wg_role role, int64_t N, int64_t I,
                            const wg_real *x);
 WAGLE_CHECK wagle_status wg_engine_inputs(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
-                                          const char *progress, wg_input_hook *saw, void *user);
+                                          const char *progress, wg_input_hook *input_hook,
+                                          void *user);
 
 #endif

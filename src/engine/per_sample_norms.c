@@ -220,7 +220,7 @@ wagle_status wg_engine_square_norms(wagle_ctx *ctx, wg_engine *e, const wg_batch
         longest = T > longest ? T : longest;
         square[s] = 0;
     }
-    e->logits_kept = false; /* every sequence spends its logits twice */
+    e->logits_saved = false; /* every sequence spends its logits twice */
     WG_TRY_GOTO(wg_backward_room(ctx, e, batch), done);
     WG_TRY_GOTO(wg_buffer_reserve(ctx, &e->logits, wg_logits_chunk(e, batch)), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &g.xx, longest * longest), done);

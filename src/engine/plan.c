@@ -32,16 +32,16 @@ static void size_up(const wg_model *m, const wg_intent *in, wg_plan *p)
     const int64_t held = in->placed ? 0 : in->streams;
 
     p->checkpoints = real * N * c->D * (in->backward ? c->L + 1 : 1);
-    p->kept = real * p->kept_layers * wg_kept_size(c, chunk);
-    p->working = real * (wg_kept_size(c, chunk) + wg_passing_size(c, chunk) +
+    p->saved = real * p->saved_layers * wg_saved_size(c, chunk);
+    p->working = real * (wg_saved_size(c, chunk) + wg_recomputed_size(c, chunk) +
                          (in->backward ? wg_backward_scratch_size(c, chunk) + N * c->D : 0) +
                          (in->shared ? wg_tree_size(c, in->longest) : 0));
     p->weights = real * most(wg_layer_size(c), vocabulary * c->D);
     p->gradients = real * held * (wg_layer_size(c) + c->V * c->D);
-    p->head = real *
-              (3 * M * c->D + (p->logits_kept ? M * c->V : least(M, WG_CHUNK_TOKENS) * vocabulary));
+    p->head = real * (3 * M * c->D +
+                      (p->logits_saved ? M * c->V : least(M, WG_CHUNK_TOKENS) * vocabulary));
     p->mapped = mapped_bytes(m);
-    p->total = p->kept + p->working + p->weights + p->gradients + p->head + p->mapped +
+    p->total = p->saved + p->working + p->weights + p->gradients + p->head + p->mapped +
                (p->spilled ? 0 : p->checkpoints);
 }
 
@@ -62,12 +62,12 @@ wg_plan wg_plan_make(const wg_model *m, const wg_intent *in)
         size_up(m, in, &p);
     }
     room = in->budget > 0 ? in->budget - p.total : INT64_MAX;
-    p.logits_kept = in->backward && real * in->labels * c->V <= least(room, WG_KEEP_LOGITS_BYTES);
+    p.logits_saved = in->backward && real * in->labels * c->V <= least(room, WG_KEEP_LOGITS_BYTES);
     size_up(m, in, &p);
     room = least(in->budget > 0 ? in->budget - p.total : INT64_MAX, WG_KEEP_BYTES);
-    one = real * wg_kept_size(c, in->tokens);
+    one = real * wg_saved_size(c, in->tokens);
     if (in->backward && in->tokens <= most(p.chunk_tokens, in->longest))
-        p.kept_layers = most(0, least(c->L, room / one));
+        p.saved_layers = most(0, least(c->L, room / one));
     size_up(m, in, &p);
     return p;
 }
@@ -82,6 +82,6 @@ double wg_plan_flops(const wg_model *m, const wg_intent *in, const wg_plan *p)
 
     if (!in->backward)
         return (double)c->L * layer + head;
-    return layer * ((double)c->L * (2 + made) + (double)(c->L - p->kept_layers)) +
-           head * (2 + made + (p->logits_kept ? 0 : 1));
+    return layer * ((double)c->L * (2 + made) + (double)(c->L - p->saved_layers)) +
+           head * (2 + made + (p->logits_saved ? 0 : 1));
 }

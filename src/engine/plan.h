@@ -20,10 +20,10 @@ typedef struct wg_intent {
 
 typedef struct wg_plan {
     int64_t chunk_tokens; /* processed in a layer together */
-    int64_t kept_layers;  /* whose activations are kept from forward to backward */
-    bool logits_kept, spilled;
+    int64_t saved_layers; /* whose activations are kept from forward to backward */
+    bool logits_saved, spilled;
     /* bytes */
-    int64_t checkpoints, kept, working, weights, gradients, head, mapped, total;
+    int64_t checkpoints, saved, working, weights, gradients, head, mapped, total;
 } wg_plan;
 
 /* The plan that costs least time within the budget; `total` leaves out what is spilled. If even the

@@ -22,7 +22,7 @@ wagle_status wg_tree_room(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch)
     if (!batch->shared)
         return WAGLE_OK;
     WG_TRY(WG_GROW(ctx, &e->tree.start, &e->tree.start_room, batch->S + 1));
-    WG_TRY(WG_GROW(ctx, &e->tree.known, &e->tree.known_room, batch->S));
+    WG_TRY(WG_GROW(ctx, &e->tree.prefix_len, &e->tree.prefix_len_capacity, batch->S));
     return wg_buffer_reserve(ctx, &e->tree.room,
                              wg_tree_size(&e->model->config, wg_longest_of(batch)));
 }
@@ -46,7 +46,7 @@ static int64_t choose(wg_tree *t, int64_t s, int64_t *n)
             continue;
         if (*n > 0 && t->start[*n] + length(b, s) > LAID_TOKENS)
             break;
-        t->known[*n] = length(b, s) - own;
+        t->prefix_len[*n] = length(b, s) - own;
         t->start[*n + 1] = t->start[*n] + length(b, s);
         ++*n;
     }
@@ -85,7 +85,7 @@ void wg_tree_attend(void *user, const wg_attention *how, int64_t layer, wg_activ
 
     (void)layer;
     whole.start = t->start;
-    whole.known = t->known;
+    whole.prefix_len = t->prefix_len;
     for (int64_t from = t->chunk.from, to; from < t->chunk.to; from = to) {
         to = choose(t, from, &whole.S);
         const int64_t n = t->start[whole.S];

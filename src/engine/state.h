@@ -38,10 +38,10 @@ typedef struct wg_softened {
 /* Attention of a batch whose sequences share tokens: each is laid out whole for it. */
 typedef struct wg_tree {
     const wg_batch *batch;
-    wg_chunk chunk;         /* at hand */
-    wg_buffer room;         /* q, out, k, v, lse of the paths that are laid out */
-    int64_t *start, *known; /* of those, as wg_attention has them */
-    int64_t start_room, known_room;
+    wg_chunk chunk;              /* at hand */
+    wg_buffer room;              /* q, out, k, v, lse of the paths that are laid out */
+    int64_t *start, *prefix_len; /* of those, as wg_attention has them */
+    int64_t start_room, prefix_len_capacity;
 } wg_tree;
 
 enum { WG_SOFT_MOST = 2 };
@@ -54,8 +54,8 @@ struct wg_engine {
     wg_real *cosine[2], *sine[2]; /* [positions, r/2] of c->rope */
     int64_t positions;
 
-    wg_input_hook *saw; /* shown what matrices read, or NULL */
-    void *saw_user;
+    wg_input_hook *input_hook; /* shown what matrices read, or NULL */
+    void *input_hook_user;
 
     wg_chunk *chunk;
     int64_t n_chunks, chunk_room;
@@ -68,7 +68,7 @@ struct wg_engine {
     bool checkpoints;
     wg_buffer gradient; /* [N,D] */
     wg_buffer panel;    /* one layer's weights, or a chunk of the head's */
-    wg_buffer kept;     /* activations of the last layers, as many as the plan keeps */
+    wg_buffer saved;    /* activations of the last layers, as many as the plan keeps */
     wg_buffer scratch;  /* activations of one chunk, backward scratch */
     wg_buffer layer_grad[WG_STREAMS]; /* one layer's weight gradients */
     wg_buffer table_grad[WG_STREAMS]; /* [V,D] */
@@ -82,7 +82,7 @@ struct wg_engine {
     wg_buffer project_grad[WG_STREAMS];  /* [D,E], [E,D] of one projection at a time */
     wg_buffer label_row;                 /* [4][M] rstd, maximum, sum, picked / lse */
     wg_buffer logits;                    /* [M or chunk, vocabulary chunk or V] */
-    bool logits_kept;
+    bool logits_saved;
 
     wg_tree tree;
 
@@ -163,7 +163,7 @@ int64_t wg_logits_chunk(const wg_engine *e, const wg_batch *batch);
  */
 
 /* Layer l keeps its activations from forward to backward. */
-bool wg_layer_is_kept(const wg_engine *e, int64_t l);
+bool wg_layer_is_saved(const wg_engine *e, int64_t l);
 /* Where those of N tokens are: kept ones of the layer, or scratch. */
 wg_activations wg_layer_activations(wg_engine *e, int64_t l, int64_t N);
 /* A spilled layer input need not stay in memory. */

@@ -151,11 +151,11 @@ static wagle_status score_by_inputs(wagle_ctx *ctx, scorer *k)
     for (int t = 0; t < n; t++)
         if (is_matrix(s->model, t))
             WG_TRY(WG_ALLOC(ctx, &k->inputs[t], wg_model_inputs(s->model, t)));
-    s->batch.every = k->of->forget.n;
+    s->batch.n_full_label_seqs = k->of->forget.n;
     st = wg_session_batch(ctx, s, &k->of->forget, NULL);
     if (st == WAGLE_OK)
         st = wg_engine_inputs(ctx, s->engine, &s->batch, "inputs", accumulate_input_sq_norms, k);
-    s->batch.every = 0;
+    s->batch.n_full_label_seqs = 0;
     for (int t = 0; st == WAGLE_OK && t < n; t++)
         if (is_matrix(s->model, t))
             st = score_matrix(ctx, k, t);

@@ -68,7 +68,7 @@ static void lay_passing(const wg_config *c, int64_t N, carver *m, wg_activations
     a->k = c->has[WG_KEY_NORM] ? carve(m, N * c->K * c->h) : a->k0;
 }
 
-int64_t wg_kept_size(const wg_config *c, int64_t N)
+int64_t wg_saved_size(const wg_config *c, int64_t N)
 {
     carver m = {0};
     wg_activations a;
@@ -77,7 +77,7 @@ int64_t wg_kept_size(const wg_config *c, int64_t N)
     return m.used;
 }
 
-int64_t wg_passing_size(const wg_config *c, int64_t N)
+int64_t wg_recomputed_size(const wg_config *c, int64_t N)
 {
     carver m = {0};
     wg_activations a = {0};
@@ -86,10 +86,10 @@ int64_t wg_passing_size(const wg_config *c, int64_t N)
     return m.used;
 }
 
-void wg_activations_carve(const wg_config *c, int64_t N, wg_real *kept, wg_real *passing,
+void wg_activations_carve(const wg_config *c, int64_t N, wg_real *saved, wg_real *recomputed,
                           wg_activations *out)
 {
-    carver m = {kept, 0}, p = {passing, 0};
+    carver m = {saved, 0}, p = {recomputed, 0};
 
     lay_kept(c, N, &m, out);
     lay_passing(c, N, &p, out);

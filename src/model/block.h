@@ -18,10 +18,10 @@ typedef struct wg_layer {
     const wg_tensor *stored[WG_ROLES];
 } wg_layer;
 
-/* What the backward pass needs of the forward pass, N tokens. A kept layer keeps what costs
- * products; the rest passes, and wg_block_restore makes it again. */
+/* What the backward pass needs of the forward pass, N tokens. A saved layer keeps what costs
+ * products; wg_block_restore recomputes the rest. */
 typedef struct wg_activations {
-    wg_real *x2;             /* [N,D] kept, as all up to the norms' numbers */
+    wg_real *x2;             /* [N,D] saved, as all up to the norms' numbers */
     wg_real *q0, *k0;        /* [N,Q], [N,P] before their norms; q and k where there are none */
     wg_real *v, *attended;   /* [N,P], [N,Q] */
     wg_real *o, *m;          /* [N,D] what attention and feed-forward layer add, if normed */
@@ -29,7 +29,7 @@ typedef struct wg_activations {
     wg_real *lse;            /* [N,H] */
     wg_real *mean[WG_ROLES]; /* of each norm, one number per row; NULL: RMS */
     wg_real *rstd[WG_ROLES];
-    wg_real *q, *k;   /* [N,Q], [N,P] passing */
+    wg_real *q, *k;   /* [N,Q], [N,P] recomputed */
     wg_real *h1, *h2; /* [N,D] */
     wg_real *mixed;   /* [N,F] */
     wg_real *fused;   /* [N,Q+2P] or [N,2F], what a matrix of several gives */
@@ -55,8 +55,9 @@ typedef struct wg_block_input {
     void (*attend)(void *user, const wg_attention *how, int64_t layer, wg_activations *a);
     void *user;
     /* Shown what each matrix reads, if not NULL. */
-    void (*saw)(void *user, int64_t layer, wg_role role, int64_t N, int64_t I, const wg_real *x);
-    void *saw_user;
+    void (*input_hook)(void *user, int64_t layer, wg_role role, int64_t N, int64_t I,
+                       const wg_real *x);
+    void *input_hook_user;
 } wg_block_input;
 
 /* A piece of a gradient, of one role's tensor, from `rows` rows: a matrix's dY^T X (X^T dY where
@@ -75,9 +76,9 @@ void wg_grad_part_vector(const wg_ops *ops, const wg_grad_part *piece, wg_real *
 
 typedef void wg_weight_gradient(void *user, const wg_grad_part *piece);
 
-int64_t wg_kept_size(const wg_config *c, int64_t N); /* reals */
-int64_t wg_passing_size(const wg_config *c, int64_t N);
-void wg_activations_carve(const wg_config *c, int64_t N, wg_real *kept, wg_real *passing,
+int64_t wg_saved_size(const wg_config *c, int64_t N); /* reals */
+int64_t wg_recomputed_size(const wg_config *c, int64_t N);
+void wg_activations_carve(const wg_config *c, int64_t N, wg_real *saved, wg_real *recomputed,
                           wg_activations *out);
 int64_t wg_backward_scratch_size(const wg_config *c, int64_t N);
 void wg_backward_scratch_carve(const wg_config *c, int64_t N, wg_real *memory,
@@ -101,7 +102,7 @@ void wg_embed(const wg_model *m, int64_t N, const int32_t *ids, const int32_t *p
 /* y [N,D] may be NULL: only the activations are wanted. y may be x. */
 void wg_block_forward(const wg_block_input *in, const wg_layer *w, const wg_real *x, wg_real *y,
                       wg_activations *a);
-/* From x and what is kept: what passes. */
+/* From x and what is saved: what is recomputed. */
 void wg_block_restore(const wg_block_input *in, const wg_layer *w, const wg_real *x,
                       wg_activations *a);
 /* d [N,D]: gradient of y on entry, of x on return. */

@@ -12,7 +12,7 @@ struct wg_decoder {
     const int64_t *which;         /* [n] sequences of this step */
     int64_t *start;               /* [B+1] each step feeds one token per sequence */
     int32_t *position;
-    wg_real *x, *h, *narrow, *mean, *rstd, *kept, *passing, *panel;
+    wg_real *x, *h, *narrow, *mean, *rstd, *saved, *recomputed, *panel;
     wg_real *cosine[2], *sine[2];
 };
 
@@ -42,8 +42,8 @@ wagle_status wg_decoder_new(wagle_ctx *ctx, const wg_model *m, int64_t B, int64_
                 {&d->narrow, c->has[WG_PROJECT_OUT] ? B * c->E : 0},
                 {&d->mean, B},
                 {&d->rstd, B},
-                {&d->kept, wg_kept_size(c, B)},
-                {&d->passing, wg_passing_size(c, B)},
+                {&d->saved, wg_saved_size(c, B)},
+                {&d->recomputed, wg_recomputed_size(c, B)},
                 {&d->panel, panel},
                 {&d->cosine[0], capacity * c->r / 2},
                 {&d->sine[0], capacity * c->r / 2},
@@ -72,8 +72,8 @@ void wg_decoder_free(wg_decoder *d)
 {
     if (d == NULL)
         return;
-    wg_real *const rooms[] = {d->keys,      d->values,  d->x,         d->h,       d->narrow,
-                              d->mean,      d->rstd,    d->kept,      d->passing, d->panel,
+    wg_real *const rooms[] = {d->keys,      d->values,  d->x,         d->h,          d->narrow,
+                              d->mean,      d->rstd,    d->saved,     d->recomputed, d->panel,
                               d->cosine[0], d->sine[0], d->cosine[1], d->sine[1]};
     for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
         wg_free(rooms[i]);
@@ -121,7 +121,7 @@ typedef struct prefill {
     int64_t *start;    /* [n+1] */
     int32_t *position; /* [N] */
     wg_real *x;        /* [N,D] */
-    wg_real *kept, *passing, *panel;
+    wg_real *saved, *recomputed, *panel;
 } prefill;
 
 static wagle_status prefill_room(wagle_ctx *ctx, const wg_config *c, int64_t n, int64_t N,
@@ -130,8 +130,8 @@ static wagle_status prefill_room(wagle_ctx *ctx, const wg_config *c, int64_t n, 
     WG_TRY(WG_ALLOC(ctx, &p->start, n + 1));
     WG_TRY(WG_ALLOC(ctx, &p->position, N));
     WG_TRY(WG_ALLOC(ctx, &p->x, N * c->D));
-    WG_TRY(WG_ALLOC(ctx, &p->kept, wg_kept_size(c, N)));
-    WG_TRY(WG_ALLOC(ctx, &p->passing, wg_passing_size(c, N)));
+    WG_TRY(WG_ALLOC(ctx, &p->saved, wg_saved_size(c, N)));
+    WG_TRY(WG_ALLOC(ctx, &p->recomputed, wg_recomputed_size(c, N)));
     return WG_ALLOC(ctx, &p->panel, wg_layer_size(c));
 }
 
@@ -172,7 +172,7 @@ static wagle_status prefill_some(wagle_ctx *ctx, wg_decoder *d, const int64_t *w
                                .position = p->position,
                                .cosine = {d->cosine[0], d->cosine[1]},
                                .sine = {d->sine[0], d->sine[1]}};
-    wg_activations_carve(c, N, p->kept, p->passing, &a);
+    wg_activations_carve(c, N, p->saved, p->recomputed, &a);
     for (int64_t l = 0; l < c->L; l++) {
         wg_layer w;
         WG_TRY(wg_check_interrupt(ctx));
@@ -188,8 +188,8 @@ static void prefill_free(prefill *p)
     wg_free(p->start);
     wg_free(p->position);
     wg_free(p->x);
-    wg_free(p->kept);
-    wg_free(p->passing);
+    wg_free(p->saved);
+    wg_free(p->recomputed);
     wg_free(p->panel);
     *p = (prefill){0};
 }
@@ -261,7 +261,7 @@ void wg_decoder_step(wg_decoder *d, const int64_t *which, const int32_t *token, 
         d->now[i] = d->length[which[i]];
     }
     wg_embed(d->model, n, token, d->position, d->x);
-    wg_activations_carve(&d->model->config, n, d->kept, d->passing, &a);
+    wg_activations_carve(&d->model->config, n, d->saved, d->recomputed, &a);
     for (int64_t l = 0; l < d->model->config.L; l++) {
         wg_layer w;
         wg_layer_stored(d->model, l, d->panel, &w);

@@ -31,8 +31,8 @@ static void linears(const wg_block_input *in, const wg_layer *w, int m, const pr
     for (int k = 0; k < m; k++) {
         const product *p = &list[k];
         const wg_tensor *stored = w->stored[p->role];
-        if (in->saw != NULL)
-            in->saw(in->saw_user, w->l, p->role, in->N, I, x);
+        if (in->input_hook != NULL)
+            in->input_hook(in->input_hook_user, w->l, p->role, in->N, I, x);
         if (stored != NULL)
             few[n++] = (wg_matvec){stored->dtype, stored->data, p->O, p->y};
         else

@@ -19,9 +19,9 @@ typedef float wg_real;
 /* Sequences packed one after the other, and how their heads are laid out.
  * Query head i reads key/value head i / (H/K). */
 typedef struct wg_attention {
-    int64_t S;            /* sequences */
-    const int64_t *start; /* [S+1] first token of each; start[S] = N */
-    const int64_t *known; /* [S] first tokens of each whose out is not wanted (forward); NULL: 0 */
+    int64_t S;                 /* sequences */
+    const int64_t *start;      /* [S+1] first token of each; start[S] = N */
+    const int64_t *prefix_len; /* [S] first tokens whose out is not wanted (forward); NULL: 0 */
     int64_t H, K, h;
     wg_real scale;
     int64_t window; /* a query sees so many keys, its own the last; 0: all before it */

@@ -335,8 +335,8 @@ static wagle_status look(pass *k, wg_session *s, const wg_dataset *rows)
         list[n] = &example[n];
         n++;
     }
-    s->batch.whole = false;
-    s->batch.every = 0;
+    s->batch.keep_unlabelled = false;
+    s->batch.n_full_label_seqs = 0;
     if (st == WAGLE_OK)
         st = wg_batch_fill(k->ctx, &s->batch, list, n, n);
     if (st == WAGLE_OK)

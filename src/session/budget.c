@@ -133,7 +133,7 @@ static wagle_status tell(wagle_ctx *ctx, const wg_session *s, const wg_need *nee
         const char *what;
         int64_t bytes;
     } part[] = {{"layer inputs (checkpoints)", p->spilled ? 0 : p->checkpoints},
-                {"activations kept", p->kept},
+                {"activations kept", p->saved},
                 {"activations of the layer at hand", p->working},
                 {"weights of the layer at hand, widened", p->weights},
                 {"stored weights mapped", p->mapped},
@@ -154,7 +154,7 @@ static wagle_status tell(wagle_ctx *ctx, const wg_session *s, const wg_need *nee
                             (double)p->checkpoints / 1e9);
     if (st == WAGLE_OK)
         st = wg_text_printf(ctx, &t, "  %lld of %lld layers keep their activations\n",
-                            (long long)p->kept_layers, (long long)s->model->config.L);
+                            (long long)p->saved_layers, (long long)s->model->config.L);
     if (st == WAGLE_OK)
         st = tell_time(ctx, &t, s, need, p);
     wg_free(ctx->plan);

@@ -64,8 +64,8 @@ wagle_status wg_rows_score(wagle_ctx *ctx, wg_session *session, const wg_dataset
     const int64_t together = wg_engine_chunk_tokens(session->engine, EVAL_TOKENS);
     wagle_status st = WAGLE_OK;
 
-    b->whole = false;
-    b->every = 0;
+    b->keep_unlabelled = false;
+    b->n_full_label_seqs = 0;
     for (int64_t from = 0; from < rows->n; from += b->S) {
         WG_TRY_GOTO(wg_batch_fill_shared(ctx, b, rows->example + from, rows->n - from, EVAL_TOKENS,
                                          together),

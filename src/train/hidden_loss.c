@@ -80,10 +80,10 @@ static wagle_status base_output(wagle_ctx *ctx, wg_trainer *t, int64_t total, co
     if (!wanted)
         return WAGLE_OK;
     WG_TRY(wg_trainer_base(ctx, t));
-    t->base.batch.whole = true;
+    t->base.batch.keep_unlabelled = true;
     WG_TRY(wg_batch_fill(ctx, &t->base.batch, t->list, total, total));
     WG_TRY(wg_engine_hidden(ctx, t->base.engine, &t->base.batch, t->layer, false, h));
-    t->base.batch.whole = false;
+    t->base.batch.keep_unlabelled = false;
     return WAGLE_OK;
 }
 
@@ -146,10 +146,10 @@ wagle_status wg_hidden_loss(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indice
 
     WG_TRY(wg_list_batch(ctx, t, p, &n_first, &total));
     WG_TRY(base_output(ctx, t, total, &base));
-    s->batch.whole = true;
-    s->batch.every = 0;
+    s->batch.keep_unlabelled = true;
+    s->batch.n_full_label_seqs = 0;
     WG_TRY(wg_batch_fill(ctx, &s->batch, t->list, total, n_first));
-    s->batch.whole = false;
+    s->batch.keep_unlabelled = false;
     WG_TRY(WG_GROW(ctx, &t->dh, &t->dh_room, s->batch.N * D));
     memset(t->dh, 0, (size_t)(s->batch.N * D) * sizeof *t->dh);
     WG_TRY(wg_engine_hidden(ctx, s->engine, &s->batch, t->layer, true, &h));

@@ -29,7 +29,7 @@ static wagle_status ask_at(wagle_ctx *ctx, wg_run *w, double share, bool all, js
         return wg_json_memory(ctx);
     wg_optimizer_scale(a, share);
     wg_optimizer_round(a);
-    st = wg_run_ask(ctx, w, all, *out);
+    st = wg_run_eval_metrics(ctx, w, all, *out);
     wg_optimizer_scale(a, share);
     return st;
 }
@@ -70,7 +70,7 @@ static wagle_status note_landing(wagle_ctx *ctx, wg_run *w, landing *l)
     if (st == WAGLE_OK && (line == NULL || json_object_update(line, l->metrics) != 0))
         st = wg_json_memory(ctx);
     if (st == WAGLE_OK)
-        st = wg_run_note(ctx, w, line);
+        st = wg_run_append_log(ctx, w, line);
     json_decref(line);
     return st;
 }

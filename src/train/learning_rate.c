@@ -40,14 +40,14 @@ try {
 }
 try_;
 
-typedef struct hunt {
+typedef struct rate_search {
     wg_run *w;
     wg_stop_rule rule;    /* that tries are judged by */
     wg_dataset sample;    /* borrows from the forget rows */
     double start, wanted; /* the metric before training; work */
     try_ try[TRIES_MOST];
     int n;
-} hunt;
+} rate_search;
 
 int64_t wg_run_wanted(const wg_run *w)
 {
@@ -141,7 +141,7 @@ static wg_stop_rule judged_by(const wg_run *w)
 }
 
 /* Every so many rows of the forget set. */
-static wagle_status take_sample(wagle_ctx *ctx, hunt *h)
+static wagle_status take_sample(wagle_ctx *ctx, rate_search *h)
 {
     const wg_dataset *all = &h->w->data.forget;
     const int64_t n = all->n < SAMPLE ? all->n : SAMPLE;
@@ -164,7 +164,7 @@ static double kept(double x)
 }
 
 /* The rule's metric: of the forget set on the sample, any other as the run asks it. */
-static wagle_status ask(wagle_ctx *ctx, hunt *h, double *value)
+static wagle_status eval_rule(wagle_ctx *ctx, rate_search *h, double *value)
 {
     wg_run *w = h->w;
     const char *metric = h->rule.metric;
@@ -180,19 +180,19 @@ static wagle_status ask(wagle_ctx *ctx, hunt *h, double *value)
         return WAGLE_OK;
     }
     metrics = json_object();
-    st = metrics != NULL ? wg_run_ask(ctx, w, false, metrics) : wg_json_memory(ctx);
+    st = metrics != NULL ? wg_run_eval_metrics(ctx, w, false, metrics) : wg_json_memory(ctx);
     if (st == WAGLE_OK)
         st = wg_run_rule_value(ctx, w, metrics, value);
     json_decref(metrics);
     return st;
 }
 
-static wagle_status ask_stored(wagle_ctx *ctx, hunt *h, double *value)
+static wagle_status eval_rule_as_stored(wagle_ctx *ctx, rate_search *h, double *value)
 {
     wagle_status st;
 
     wg_optimizer_as_stored(h->w->trainer.optimizer, true);
-    st = ask(ctx, h, value);
+    st = eval_rule(ctx, h, value);
     wg_optimizer_as_stored(h->w->trainer.optimizer, false);
     if (st == WAGLE_OK)
         *value = kept(*value);
@@ -221,7 +221,7 @@ static double work_of(const wg_run *w, int64_t updates)
 }
 
 /* How long the run would take, from the try's checks. */
-static void judge(const hunt *h, try_ *t)
+static void estimate_updates(const rate_search *h, try_ *t)
 {
     const wg_run *w = h->w;
     const int last = t->n - 1, middle = (t->n - 1) / 2;
@@ -252,7 +252,7 @@ static int64_t due(const wg_run *w, int k)
 }
 
 /* A loss that is not finite is a result too: the rate is too high. */
-static wagle_status run_updates(wagle_ctx *ctx, hunt *h, try_ *t)
+static wagle_status run_updates(wagle_ctx *ctx, rate_search *h, try_ *t)
 {
     wg_run *w = h->w;
     wagle_status st = WAGLE_OK;
@@ -269,7 +269,7 @@ static wagle_status run_updates(wagle_ctx *ctx, hunt *h, try_ *t)
             st = wg_run_update(ctx, w, &step, &lr);
         }
         if (st == WAGLE_OK)
-            st = ask_stored(ctx, h, &t->value[k]);
+            st = eval_rule_as_stored(ctx, h, &t->value[k]);
         if (st != WAGLE_OK)
             break;
         t->step[k] = w->step;
@@ -284,7 +284,7 @@ static wagle_status run_updates(wagle_ctx *ctx, hunt *h, try_ *t)
     return WAGLE_OK;
 }
 
-static void say(wagle_ctx *ctx, const hunt *h, const try_ *t)
+static void say(wagle_ctx *ctx, const rate_search *h, const try_ *t)
 {
     const char *metric =
         strcmp(h->rule.metric, "forget.probability") == 0 ? "forget probability" : h->rule.metric;
@@ -297,7 +297,7 @@ static void say(wagle_ctx *ctx, const hunt *h, const try_ *t)
                h->start, t->value[t->n - 1], (long long)t->step[t->n - 1]);
 }
 
-static wagle_status run_try(wagle_ctx *ctx, hunt *h, double lr)
+static wagle_status run_try(wagle_ctx *ctx, rate_search *h, double lr)
 {
     try_ *t = &h->try[h->n];
 
@@ -308,7 +308,7 @@ static wagle_status run_try(wagle_ctx *ctx, hunt *h, double lr)
     if (t->failed)
         t->work = NAN;
     else
-        judge(h, t);
+        estimate_updates(h, t);
     h->n++;
     say(ctx, h, t);
     return WAGLE_OK;
@@ -334,7 +334,7 @@ static wagle_status try_json(wagle_ctx *ctx, const try_ *t, json_t **out)
 }
 
 /* The search so far, as w->tries and in OUT.partial. lr: what was chosen, 0: nothing yet. */
-static wagle_status keep(wagle_ctx *ctx, hunt *h, double lr, const char *why)
+static wagle_status keep(wagle_ctx *ctx, rate_search *h, double lr, const char *why)
 {
     wg_run *w = h->w;
     json_t *list = json_array();
@@ -366,7 +366,7 @@ static wagle_status keep(wagle_ctx *ctx, hunt *h, double lr, const char *why)
 }
 
 /* A try of the file, which is of this very run. */
-static void take_try(hunt *h, const json_t *from)
+static void take_try(rate_search *h, const json_t *from)
 {
     try_ *t = &h->try[h->n++];
     const json_t *check;
@@ -382,11 +382,11 @@ static void take_try(hunt *h, const json_t *from)
         }
     t->failed |= t->n == 0;
     if (!t->failed)
-        judge(h, t);
+        estimate_updates(h, t);
 }
 
 /* What an interrupted search left. *lr: 0 where it has not chosen yet. */
-static wagle_status load(wagle_ctx *ctx, hunt *h, double *lr)
+static wagle_status load(wagle_ctx *ctx, rate_search *h, double *lr)
 {
     wg_run *w = h->w;
     json_t *file = NULL, *one;
@@ -415,7 +415,7 @@ static wagle_status load(wagle_ctx *ctx, hunt *h, double *lr)
 /* --- the search --------------------------------------------------------------------------------
  */
 
-static double next_rate(const hunt *h, double guess)
+static double next_rate(const rate_search *h, double guess)
 {
     wg_tried list[TRIES_MOST];
     double highest = 0;
@@ -435,7 +435,7 @@ static double next_rate(const hunt *h, double guess)
     return rounded(wg_search_within(list, h->n, guess, STEEPEST, FLATTEST));
 }
 
-static bool was_tried(const hunt *h, double rate)
+static bool was_tried(const rate_search *h, double rate)
 {
     for (int i = 0; i < h->n; i++)
         if (h->try[i].lr == rate)
@@ -444,7 +444,7 @@ static bool was_tried(const hunt *h, double rate)
 }
 
 /* Whether the last try tells enough. */
-static bool is_enough(const hunt *h)
+static bool is_enough(const rate_search *h)
 {
     const try_ *t = h->n > 0 ? &h->try[h->n - 1] : NULL;
 
@@ -456,7 +456,7 @@ static bool is_enough(const hunt *h)
 }
 
 /* No try moved the metric towards the rule. */
-static wagle_status nothing_found(wagle_ctx *ctx, const hunt *h)
+static wagle_status nothing_found(wagle_ctx *ctx, const rate_search *h)
 {
     double low = INFINITY, high = 0;
 
@@ -472,7 +472,7 @@ static wagle_status nothing_found(wagle_ctx *ctx, const hunt *h)
 }
 
 /* Updates that the run takes at a rate, in proportion to those of the nearest try. */
-static double expected_at(const hunt *h, double lr)
+static double expected_at(const rate_search *h, double lr)
 {
     const try_ *nearest = NULL;
 
@@ -484,7 +484,7 @@ static double expected_at(const hunt *h, double lr)
     return nearest != NULL ? nearest->updates * nearest->lr / lr : (double)wg_run_wanted(h->w);
 }
 
-static wagle_status choose(wagle_ctx *ctx, hunt *h, double *lr, char why[160])
+static wagle_status choose(wagle_ctx *ctx, rate_search *h, double *lr, char why[160])
 {
     double guess;
     bool moved = false;
@@ -507,7 +507,7 @@ static wagle_status choose(wagle_ctx *ctx, hunt *h, double *lr, char why[160])
     return WAGLE_OK;
 }
 
-static wagle_status search(wagle_ctx *ctx, hunt *h)
+static wagle_status search(wagle_ctx *ctx, rate_search *h)
 {
     char why[160] = "the rule holds before training";
     double lr, guess;
@@ -517,7 +517,7 @@ static wagle_status search(wagle_ctx *ctx, hunt *h)
     WG_TRY(load(ctx, h, &lr));
     if (lr == 0) {
         if (h->n == 0)
-            WG_TRY(ask_stored(ctx, h, &h->start));
+            WG_TRY(eval_rule_as_stored(ctx, h, &h->start));
         if (wg_stop_holds(&h->rule, h->start)) {
             WG_TRY(first_guess(ctx, h->w, &guess));
             lr = rounded(guess);
@@ -551,7 +551,7 @@ wagle_status wg_run_search_plan(wagle_ctx *ctx, const wg_run *w)
 
 wagle_status wg_run_search(wagle_ctx *ctx, wg_run *w)
 {
-    hunt h = {.w = w, .rule = judged_by(w)};
+    rate_search h = {.w = w, .rule = judged_by(w)};
     wagle_status st;
 
     if (w->o->lr > 0)

@@ -105,8 +105,8 @@ static wagle_status add_values(wagle_ctx *ctx, const char *name, const double va
 }
 
 /* Of a set. The forget rows' probabilities also say which of them are skipped. */
-static wagle_status ask_set(wagle_ctx *ctx, wg_run *w, const char *name, const wg_dataset *rows,
-                            json_t *metrics)
+static wagle_status eval_set(wagle_ctx *ctx, wg_run *w, const char *name, const wg_dataset *rows,
+                             json_t *metrics)
 {
     const bool forget = rows == &w->data.forget;
     double value[OWN], *each;
@@ -129,12 +129,12 @@ static wagle_status ask_set(wagle_ctx *ctx, wg_run *w, const char *name, const w
     return st;
 }
 
-wagle_status wg_run_ask(wagle_ctx *ctx, wg_run *w, bool all, json_t *metrics)
+wagle_status wg_run_eval_metrics(wagle_ctx *ctx, wg_run *w, bool all, json_t *metrics)
 {
     if ((all && w->o->monitor) || is_of_set(w->stop.metric, "forget"))
-        WG_TRY(ask_set(ctx, w, "forget", &w->data.forget, metrics));
+        WG_TRY(eval_set(ctx, w, "forget", &w->data.forget, metrics));
     if ((all && w->o->monitor) || is_of_set(w->stop.metric, "retain"))
-        WG_TRY(ask_set(ctx, w, "retain", &w->data.retain, metrics));
+        WG_TRY(eval_set(ctx, w, "retain", &w->data.retain, metrics));
     if (w->watch == NULL || !(all || wg_stop_by_suite(&w->stop)))
         return WAGLE_OK;
     return w->watch->ask(ctx, w->watch->user, &w->session, false, metrics);
@@ -192,7 +192,7 @@ wagle_status wg_run_rule_value(wagle_ctx *ctx, const wg_run *w, const json_t *me
     return value != NULL ? WAGLE_OK : no_metric(ctx, w, metrics);
 }
 
-static wagle_status judge(wagle_ctx *ctx, wg_run *w, const json_t *metrics)
+static wagle_status check_stop(wagle_ctx *ctx, wg_run *w, const json_t *metrics)
 {
     double x = NAN;
 
@@ -210,7 +210,7 @@ static wagle_status judge(wagle_ctx *ctx, wg_run *w, const json_t *metrics)
     return WAGLE_OK;
 }
 
-wagle_status wg_run_note(wagle_ctx *ctx, wg_run *w, const json_t *metrics)
+wagle_status wg_run_append_log(wagle_ctx *ctx, wg_run *w, const json_t *metrics)
 {
     const char *name;
     json_t *value;
@@ -222,7 +222,7 @@ wagle_status wg_run_note(wagle_ctx *ctx, wg_run *w, const json_t *metrics)
     return wg_text_addz(ctx, &w->log, "}\n");
 }
 
-wagle_status wg_run_watch(wagle_ctx *ctx, wg_run *w)
+wagle_status wg_run_monitor(wagle_ctx *ctx, wg_run *w)
 {
     const bool due = w->step % w->o->eval_every == 0 || w->step == w->steps;
     json_t *metrics;
@@ -234,12 +234,12 @@ wagle_status wg_run_watch(wagle_ctx *ctx, wg_run *w)
     metrics = json_object();
     /* of the model as it would be written: rounding may undo small changes */
     wg_optimizer_as_stored(w->trainer.optimizer, true);
-    st = metrics != NULL ? wg_run_ask(ctx, w, true, metrics) : wg_json_memory(ctx);
+    st = metrics != NULL ? wg_run_eval_metrics(ctx, w, true, metrics) : wg_json_memory(ctx);
     wg_optimizer_as_stored(w->trainer.optimizer, false);
     if (st == WAGLE_OK)
-        st = judge(ctx, w, metrics);
+        st = check_stop(ctx, w, metrics);
     if (st == WAGLE_OK)
-        st = wg_run_note(ctx, w, metrics);
+        st = wg_run_append_log(ctx, w, metrics);
     json_decref(metrics);
     return st;
 }

@@ -245,7 +245,7 @@ wagle_status wg_run_update(wagle_ctx *ctx, wg_run *w, wg_step *step, double *lr)
 
     *lr = wg_schedule(w->decay, w->lr, w->step, w->warmup, w->steps);
     WG_TRY(wg_trainer_epoch(ctx, &w->trainer, w->step / w->per_epoch));
-    WG_TRY(wg_run_pick(ctx, w));
+    WG_TRY(wg_run_sample_rows(ctx, w));
     st = wg_train_step(ctx, &w->trainer, w->pick, w->n_picks, w->step, *lr, step);
     if (st == WAGLE_E_RUN) {
         snprintf(detail, sizeof detail, "step %lld of %lld at --lr %g (%.3g here; less may do)",
@@ -292,7 +292,7 @@ static wagle_status all_steps(wagle_ctx *ctx, wg_run *w)
     const int64_t first = w->step;
     const int64_t last = w->trial != NULL && w->trial->most < w->steps ? w->trial->most : w->steps;
     double spent = 0;
-    wagle_status st = wg_run_watch(ctx, w); /* a resumed run checks what it had not */
+    wagle_status st = wg_run_monitor(ctx, w); /* a resumed run checks what it had not */
 
     while (st == WAGLE_OK && w->step < last && !w->result.stopped) {
         const double start = wg_seconds();
@@ -300,7 +300,7 @@ static wagle_status all_steps(wagle_ctx *ctx, wg_run *w)
         if (w->step > first + 1)
             spent += wg_seconds() - start;
         if (st == WAGLE_OK)
-            st = wg_run_watch(ctx, w);
+            st = wg_run_monitor(ctx, w);
     }
     if (st == WAGLE_OK && !in_vain(w))
         st = wg_run_land(ctx, w);
@@ -347,7 +347,7 @@ static wagle_status prepare(wagle_ctx *ctx, wg_run *w)
     const wagle_train_options *o = w->o;
     wg_retain term;
 
-    WG_TRY(wg_run_pairs(ctx, w));
+    WG_TRY(wg_run_read_pairs(ctx, w));
     WG_TRY(plan_steps(ctx, w));
     WG_TRY(wg_retain_term(ctx, w->objective, o, &term));
     if (o->rectify > 0 && (term == WG_RETAIN_NONE || w->objective->term == NULL))

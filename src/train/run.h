@@ -111,16 +111,16 @@ bool wg_stop_by_suite(const wg_stop_rule *rule);
 WAGLE_CHECK wagle_status wg_run_check_rule(wagle_ctx *ctx, wg_run *w);
 /* At an update with an evaluation: measures the model, writes a line of the log, applies the rule.
  * With a watch also before the first step, which never stops. */
-WAGLE_CHECK wagle_status wg_run_watch(wagle_ctx *ctx, wg_run *w);
+WAGLE_CHECK wagle_status wg_run_monitor(wagle_ctx *ctx, wg_run *w);
 /* Whether the rule holds where its metric is x; never where x is NaN. */
 bool wg_stop_holds(const wg_stop_rule *rule, double x);
 /* Adds the metrics of the model as it is now: of the rule alone, or of all that the run asks. */
-WAGLE_CHECK wagle_status wg_run_ask(wagle_ctx *ctx, wg_run *w, bool all, json_t *metrics);
+WAGLE_CHECK wagle_status wg_run_eval_metrics(wagle_ctx *ctx, wg_run *w, bool all, json_t *metrics);
 /* The rule's metric; NaN where it has no value. Refused if there is no such metric. */
 WAGLE_CHECK wagle_status wg_run_rule_value(wagle_ctx *ctx, const wg_run *w, const json_t *metrics,
                                            double *x);
 /* A line of the log: the step, and each number of the object. */
-WAGLE_CHECK wagle_status wg_run_note(wagle_ctx *ctx, wg_run *w, const json_t *metrics);
+WAGLE_CHECK wagle_status wg_run_append_log(wagle_ctx *ctx, wg_run *w, const json_t *metrics);
 
 /* --- land.c: back to where the rule just holds -------------------------------------------------
  */
@@ -148,9 +148,9 @@ WAGLE_CHECK wagle_status wg_run_skip(wagle_ctx *ctx, wg_run *w);
 bool wg_run_skips(const wg_run *w, int64_t row);
 
 /* Reads --pairs, if there is one. */
-WAGLE_CHECK wagle_status wg_run_pairs(wagle_ctx *ctx, wg_run *w);
+WAGLE_CHECK wagle_status wg_run_read_pairs(wagle_ctx *ctx, wg_run *w);
 /* w->pick for the current step. */
-WAGLE_CHECK wagle_status wg_run_pick(wagle_ctx *ctx, wg_run *w);
+WAGLE_CHECK wagle_status wg_run_sample_rows(wagle_ctx *ctx, wg_run *w);
 
 /* --- fingerprint.c: what makes two runs the same -----------------------------------------------
  */

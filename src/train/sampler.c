@@ -25,7 +25,7 @@ static wagle_status read_pair(wagle_ctx *ctx, const wg_run *w, size_t step, cons
     return WAGLE_OK;
 }
 
-wagle_status wg_run_pairs(wagle_ctx *ctx, wg_run *w)
+wagle_status wg_run_read_pairs(wagle_ctx *ctx, wg_run *w)
 {
     if (w->o->pairs == NULL)
         return WAGLE_OK;
@@ -128,7 +128,7 @@ static void pick_by_seed(wg_run *w)
     }
 }
 
-wagle_status wg_run_pick(wagle_ctx *ctx, wg_run *w)
+wagle_status wg_run_sample_rows(wagle_ctx *ctx, wg_run *w)
 {
     if (w->pairs != NULL)
         return pick_pairs(ctx, w);

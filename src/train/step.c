@@ -200,7 +200,7 @@ static wagle_status forward_base(wagle_ctx *ctx, wg_trainer *t, int64_t n_first,
 
     WG_TRY(wg_trainer_base(ctx, t));
     b = &t->base.batch;
-    b->every = retain ? total - n_first : 0;
+    b->n_full_label_seqs = retain ? total - n_first : 0;
     WG_TRY(wg_batch_fill(ctx, b, t->list + from, to - from, to - from));
     WG_TRY(WG_GROW(ctx, &t->base_nll, &t->base_room, b->M));
     return wg_engine_forward(ctx, t->base.engine, b, false, NULL, t->base_nll);
@@ -376,8 +376,8 @@ static wagle_status forward(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indice
     wg_session *s = t->session;
 
     WG_TRY(wg_list_batch(ctx, t, p, n_first, total));
-    s->batch.whole = false;
-    s->batch.every = every ? *total - *n_first : 0;
+    s->batch.keep_unlabelled = false;
+    s->batch.n_full_label_seqs = every ? *total - *n_first : 0;
     WG_TRY(wg_batch_fill(ctx, &s->batch, t->list, *total, *n_first));
     WG_TRY(WG_GROW(ctx, &t->nll, &t->nll_room, s->batch.M));
     WG_TRY(WG_GROW(ctx, &t->weight, &t->weight_room, s->batch.M));

@@ -111,7 +111,7 @@ static void open_models(check *c, const wg_example *const *list, int64_t n)
     for (int t = 0; t < c->reference->files.n; t++)
         for (int64_t i = 0; i < c->reference->files.tensor[t].count; i++)
             c->other[t][i] *= 1 + 0.1 * direction(t + 100, i);
-    c->batch.every = c->of.divergence ? n : 0;
+    c->batch.n_full_label_seqs = c->of.divergence ? n : 0;
     assert_ok(c->ctx, wg_batch_fill(c->ctx, &c->batch, list, n, 1));
     assert_ok(c->ctx, wg_engine_forward(c->ctx, c->beside, &c->batch, false, NULL, nll));
 }

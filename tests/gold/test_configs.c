@@ -55,7 +55,7 @@ static void check_engine(wagle_ctx *ctx, gold *g, const json_t *c, const wg_mode
     wg_example one = {.ids = g->ids, .labels = g->labels, .n = g->n, .n_labels = g->n - 1};
     const wg_example *list[] = {&one};
     float nll[64], *logits = malloc((size_t)m->config.V * sizeof *logits);
-    wg_batch batch = {.whole = true};
+    wg_batch batch = {.keep_unlabelled = true};
     wg_engine *e;
 
     assert_ok(ctx, wg_batch_fill(ctx, &batch, list, 1, 1));

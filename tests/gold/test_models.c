@@ -90,7 +90,7 @@ static void check_model(const char *path, const wg_ops *ops, const wg_limit *lim
     wg_model *model;
     wg_engine *e;
     wg_tensors gold;
-    wg_batch batch = {.whole = true};
+    wg_batch batch = {.keep_unlabelled = true};
     wg_example example[WG_MOST_SEQUENCES];
     const wg_example *list[WG_MOST_SEQUENCES];
     float nll[256], weight[256];
@@ -113,7 +113,8 @@ static void check_model(const char *path, const wg_ops *ops, const wg_limit *lim
 
     assert_ok(ctx, wg_engine_forward(ctx, e, &batch, false, NULL, nll));
     check_logits(ctx, e, &gold, &batch, model->config.V, json_at(tolerance, "logits_abs"));
-    batch.whole = false; /* as in training: what nothing is predicted from does not walk */
+    batch.keep_unlabelled =
+        false; /* as in training: what nothing is predicted from does not walk */
     assert_ok(ctx, wg_batch_fill(ctx, &batch, list, n, n));
     assert_ok(ctx, wg_engine_forward(ctx, e, &batch, true, NULL, nll));
     for (int64_t s = 0; s < n; s++) {

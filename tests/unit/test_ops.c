@@ -195,17 +195,17 @@ static void softcaps_agree_over_the_whole_range(void **state)
 /* What rows give from `known` on has the bits of what all of them give: in x[0], x[1]. */
 static void known_rows_agree(const wg_attention *all)
 {
-    static const int64_t known[] = {0, 1, 63, 40, 129};
+    static const int64_t prefix_len[] = {0, 1, 63, 40, 129};
     static float out[MOST], lse[MOST];
     const int64_t Q = all->H * all->h;
     wg_attention some = *all;
 
-    some.known = known;
+    some.prefix_len = prefix_len;
     for (int side = 0; side < 2; side++) {
         memset(out, 0, sizeof out);
         back_end[side]->attention_forward(&some, a, b, c, out, lse);
         for (int64_t s = 0; s < all->S; s++) {
-            const int64_t from = all->start[s], own = from + known[s];
+            const int64_t from = all->start[s], own = from + prefix_len[s];
             for (int64_t n = from * Q; n < own * Q; n++)
                 assert_true(out[n] == 0);
             assert_memory_equal(out + own * Q, x[side] + own * Q,

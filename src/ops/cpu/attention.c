@@ -113,7 +113,7 @@ void wg_cpu_attention_forward(const wg_attention *a, const float *q, const float
         const int64_t first = a->start[s], T = a->start[s + 1] - first;
         const int64_t at = first * Q + head * a->h;
         const int64_t shared = first * P + head / (a->H / a->K) * a->h;
-        for (int64_t i = a->known != NULL ? a->known[s] : 0; i < T; i += BLOCK)
+        for (int64_t i = a->prefix_len != NULL ? a->prefix_len[s] : 0; i < T; i += BLOCK)
             forward_rows(a, i, least(BLOCK, T - i), q + at, k + shared, v + shared, out + at,
                          lse + first * a->H + head);
     }

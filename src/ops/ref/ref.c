@@ -275,8 +275,8 @@ static void attention_forward(const wg_attention *a, const wg_real *q, const wg_
     const int64_t Q = a->H * a->h, P = a->K * a->h, group = a->H / a->K;
 
     for (int64_t s = 0; s < a->S; s++)
-        for (int64_t n = a->start[s] + (a->known != NULL ? a->known[s] : 0); n < a->start[s + 1];
-             n++)
+        for (int64_t n = a->start[s] + (a->prefix_len != NULL ? a->prefix_len[s] : 0);
+             n < a->start[s + 1]; n++)
             for (int64_t i = 0; i < a->H; i++) {
                 const int64_t at = a->start[s] * P + i / group * a->h, T = n + 1 - a->start[s];
                 lse[n * a->H + i] = (wg_real)attend(
