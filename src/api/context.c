@@ -18,6 +18,11 @@ void wagle_ctx_free(wagle_ctx *ctx)
     free(ctx);
 }
 
+const char *wagle_version(void)
+{
+    return WAGLE_VERSION;
+}
+
 const char *wagle_message(const wagle_ctx *ctx)
 {
     return ctx->message;

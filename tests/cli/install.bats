@@ -1,0 +1,84 @@
+load helpers
+
+# What `cmake --install` puts in place, as programs in C and C++ use it.
+
+setup_file() {
+    build=$(dirname "$(readlink -f "$WAGLE")")
+    cmake --install "$build" --prefix "$BATS_FILE_TMPDIR/usr" >/dev/null
+    export usr=$BATS_FILE_TMPDIR/usr
+    export PKG_CONFIG_PATH=$(dirname "$(find "$usr" -name wagle.pc)")
+    export LD_LIBRARY_PATH=$(dirname "$(find "$usr" -name libwagle.so.0)")
+    # a sanitized library needs a sanitized program
+    sanitize=""
+    nm -D "$LD_LIBRARY_PATH/libwagle.so" | grep -q __asan_init && sanitize="-fsanitize=address,undefined"
+    nm -D "$LD_LIBRARY_PATH/libwagle.so" | grep -q __tsan_init && sanitize="-fsanitize=thread"
+    export sanitize
+}
+
+program() { # FILE
+    cat >"$1" <<'C'
+#include <stdio.h>
+#include <string.h>
+#include <wagle/wagle.h>
+
+int main(int argc, char **argv)
+{
+    wagle_ctx *ctx;
+    wagle_inspect_options o;
+    char *text = NULL;
+    wagle_status status;
+
+    if (argc < 2 || strcmp(wagle_version(), WAGLE_VERSION) != 0 || wagle_ctx_new(&ctx) != WAGLE_OK)
+        return 9;
+    memset(&o, 0, sizeof o);
+    o.path = argv[1];
+    status = wagle_inspect(ctx, &o, &text);
+    printf("%s\n", status == WAGLE_OK ? text : wagle_message(ctx));
+    wagle_string_free(text);
+    wagle_ctx_free(ctx);
+    return (int)status;
+}
+C
+}
+
+@test "a program in C and one in C++ are built with pkg-config, and run" {
+    program p.c
+    ${CC:-cc} -std=c11 -Wall -Wextra -Werror $sanitize p.c -o in-c $(pkg-config --cflags --libs wagle)
+    cp p.c p.cpp
+    ${CXX:-c++} -std=c++17 -Wall -Wextra -Werror $sanitize p.cpp -o in-cpp $(pkg-config --cflags --libs wagle)
+    for p in in-c in-cpp; do
+        ./$p "$model" >out.txt
+        grep -q llama out.txt
+        status=0
+        ./$p nowhere >out.txt || status=$?
+        [ $status = 3 ] && grep -q nowhere out.txt
+    done
+    [ "$(pkg-config --modversion wagle)" = "$("$WAGLE" --version | grep -oE '[0-9.]+' | head -1)" ]
+}
+
+@test "the program of docs/how-to/use-from-c.md is built without a warning, and forgets" {
+    sed -n '/^```c$/,/^```$/p' "$BATS_TEST_DIRNAME/../../docs/how-to/use-from-c.md" | sed '1d;$d' >forget.c
+    ${CC:-cc} -std=c11 -Wall -Wextra -Werror $sanitize forget.c -o forget $(pkg-config --cflags --libs wagle)
+    ./forget "$model" forget.jsonl retain.jsonl forgotten >said
+    grep -q '^4 updates, last loss' said
+    grep -q '^graddiff 4/4 loss' said
+    [ -e forgotten/model.safetensors ]
+    status=0
+    ./forget "$model" nowhere.jsonl retain.jsonl other 2>said || status=$?
+    [ $status = 3 ] && grep -q nowhere.jsonl said && [ ! -e other ]
+}
+
+@test "a project finds the CMake package" {
+    program p.c
+    printf 'cmake_minimum_required(VERSION 3.20)\nproject(p C)\nfind_package(wagle 0.1 REQUIRED)\nadd_executable(p p.c)\ntarget_link_libraries(p wagle::wagle)\n' >CMakeLists.txt
+    cmake -B b -DCMAKE_PREFIX_PATH="$usr" -DCMAKE_C_FLAGS="$sanitize" >/dev/null
+    cmake --build b >/dev/null
+    b/p "$model" | grep -q llama
+}
+
+@test "the library exports what the header declares, and nothing else" {
+    nm -D --defined-only "$LD_LIBRARY_PATH/libwagle.so" | awk '$2 != "A" {print $3}' | sed 's/@.*//' | sort >exported
+    tr '\n' ' ' <"$usr/include/wagle/wagle.h" | sed 's/;/;\n/g' | grep -oE 'WAGLE_API[^;]*' | grep -oE '\bwagle_[a-z0-9_]+ ?\(' | tr -d ' (' | sort -u >declared
+    [ "$(wc -l <declared)" -gt 60 ]
+    diff declared exported
+}
