@@ -19,13 +19,20 @@ static double between(double x, double least, double most)
     return x < least ? least : x > most ? most : x;
 }
 
+/* Whether x is nearer to the wanted work than y. How slow a try is can be told only up to a bound:
+ * of two that are at it, the higher rate is nearer. */
+static bool is_nearer(const wg_tried *x, const wg_tried *y)
+{
+    return off(x) < off(y) || (off(x) == off(y) && !x->stopped && x->rate > y->rate);
+}
+
 const wg_tried *wg_search_nearest(const wg_tried *list, int n, bool stopped, const wg_tried *but)
 {
     const wg_tried *best = NULL;
 
     for (int i = 0; i < n; i++)
         if (!list[i].failed && list[i].stopped == stopped && &list[i] != but &&
-            (best == NULL || off(&list[i]) < off(best)))
+            (best == NULL || is_nearer(&list[i], best)))
             best = &list[i];
     return best;
 }

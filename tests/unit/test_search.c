@@ -61,6 +61,14 @@ static void other_slopes_are_found(void **state)
     assert_true(tries(steep, 1e-5, INFINITY) <= 7);
 }
 
+/* Of tries that were all slower than can be told, the highest rate is where the search goes on. */
+static void a_start_that_is_far_too_slow_is_left(void **state)
+{
+    (void)state;
+    assert_true(tries(inverse, 1e-7, INFINITY) <= 8);
+    assert_true(tries(flattening, 1e-5, INFINITY) <= 8);
+}
+
 static void rates_that_fail_are_too_high(void **state)
 {
     (void)state;
@@ -73,6 +81,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(where_work_is_inverse_to_the_rate_two_or_three_tries_do),
         cmocka_unit_test(other_slopes_are_found),
+        cmocka_unit_test(a_start_that_is_far_too_slow_is_left),
         cmocka_unit_test(rates_that_fail_are_too_high),
     };
 
