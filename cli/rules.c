@@ -304,6 +304,12 @@ static bool samples(const cli_options *o)
     return o->temperature > 0;
 }
 
+static bool never(const cli_options *o)
+{
+    (void)o;
+    return false;
+}
+
 /* --- the table ---------------------------------------------------------------------------------
  */
 
@@ -382,6 +388,7 @@ static const struct rule {
     {"model data set tofu split reference shots prefix length verbatim temperature scorer "
      "relearn-steps relearn-lr no-eos max-tokens metrics " ROW_OPTIONS,
      "eval", without_recompute, "--recompute reads only the rows of a result", false},
+    {"facts-field all-turns", "logits", never, "logits of every token are written", false},
     {"facts-field", "eval", measures_facts,
      "it needs suite extraction, membership or robustness, or --data", false},
     {"split", "eval finetune unlearn", with_tofu, "it needs --tofu FOLDER", false},

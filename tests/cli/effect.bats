@@ -66,6 +66,8 @@ suite_reads_reference said eval --suite mcq --reference m
 samples_in_suite said eval --suite mcq --temperature 1
 shows_examples said eval --suite tofu --shots 3
 cuts_windows said eval --suite mcq --prefix 3
+never refused logits --facts-field facts
+never refused logits --all-turns
 measures_facts refused eval --suite mcq --facts-field facts
 reads_scorer said eval --suite mcq --scorer cat
 relearns said eval --suite mcq --relearn-steps 3
