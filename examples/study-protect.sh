@@ -1,7 +1,7 @@
 #!/bin/sh
 # The study of docs/study.md: methods at equal forgetting and equally many updates, over several tasks, with paired tests. A task
 # is another pair of forgotten authors. It resumes: give the same command again. Tasks may run beside each other.
-#   examples/study-protect.sh demo OUT [SEED...]      the demo's model, taught anew with each seed (1 to 5): about an hour a seed
+#   examples/study-protect.sh demo OUT [SEED...]      the demo's model, taught anew with each seed (1 to 5): an hour or so for all
 #   examples/study-protect.sh smollm2 OUT TOFU        SmolLM2-135M and twelve authors of TOFU (a folder with TOFU's files): days
 # OUT/table.md, summary.json and plot.svg are what came of it. TASKS="1 2" runs some of the four tasks, JOBS=2 as many at once.
 set -eu
