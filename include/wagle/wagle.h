@@ -340,8 +340,8 @@ typedef struct wagle_train_options {
     int64_t checkpoint_every;                /* steps; 0: only when interrupted */
     bool resume, force;
     bool allow_unmet; /* a stop_when that was not reached is no failure */
-    /* With a stop_when on forget.probability: rows that were below its bound at the last check are
-     * skipped, and others come in their place. */
+    /* With a stop_when on forget.probability or forget.highest: rows that were below its bound at
+     * the last check are skipped, and others come in their place. */
     bool skip_forgotten;
     bool redact; /* texts that the run keeps (protect.jsonl) become keyed hashes */
 } wagle_train_options;
