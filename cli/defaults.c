@@ -94,6 +94,7 @@ static const struct place {
     {"damping", NULL, of_attribute, REAL, AT(attribute, damping), NULL},
     {"loss", NULL, of_attribute, TEXT, AT(attribute, loss), "nll"},
     {"protect", "attribute mask", NULL, WORDS, 0, "retain"},
+    {"protect", "unlearn", NULL, WORDS, 0, "retain, where the learning rate is searched"},
     {"protect-damping", "attribute mask", of_attribute, REAL, AT(attribute, protect_damping), NULL},
     {"protect-rank", "attribute mask", of_attribute, WHOLE, AT(attribute, protect_rank),
      "a quarter of the inputs"},

@@ -103,7 +103,8 @@ const cli_option cli_table[] = {
 
     {"protect", "ROWS", CLI_TEXTS, AT(protect), CLI_PROTECT,
      "keep the model's outputs on these rows: a file of rows, a .txt file, retain (the rows of "
-     "--retain), or self[:N] (N texts that the model writes itself); may repeat"},
+     "--retain), or self[:N] (N texts that the model writes itself); may repeat; none turns it "
+     "off"},
     {"protect-damping", "X", CLI_REAL, AT(protect_damping), CLI_PROTECT,
      "how much training may still change these outputs; larger is weaker protection"},
     {"protect-rank", "K", CLI_WHOLE, AT(protect_rank), CLI_PROTECT,

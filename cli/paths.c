@@ -54,7 +54,7 @@ static wagle_status missing(const char *option, const char *path, bool folder)
 static bool is_no_file(const cli_option *t, const char *path)
 {
     return strcmp(t->name, "protect") == 0 &&
-           (strcmp(path, "retain") == 0 || strcmp(path, "self") == 0 ||
+           (strcmp(path, "retain") == 0 || strcmp(path, "self") == 0 || strcmp(path, "none") == 0 ||
             strncmp(path, "self:", 5) == 0);
 }
 

@@ -195,9 +195,13 @@ static bool with_lora(const cli_options *o)
     return o->lora > 0;
 }
 
+/* Rows that are named, or unlearn's own: those of --retain, where it searches the rate. */
 static bool with_protect(const cli_options *o)
 {
-    return o->protect[0] != NULL;
+    if (o->protect[0] != NULL)
+        return !protects(o, "none");
+    return o->forget[0] != NULL && o->retain[0] != NULL && o->lr <= 0 && o->lora <= 0 &&
+           trains_retain(o);
 }
 
 static bool makes_factors(const cli_options *o)

@@ -101,7 +101,7 @@ static void lr(const cli_writer *w)
     w->paragraph("unlearn finds one itself: with --lr auto, the default, it makes up to five short "
                  "tries of 20 updates and takes the rate at which the rule of --stop-when is "
                  "expected after about 60 updates. Each try is one line of the log; all are in "
-                 "tries.json.");
+                 "tries.json. It then also protects the retain rows ('wagle help protect').");
     w->command("wagle unlearn --model DIR --forget forget.jsonl --retain retain.jsonl "
                "--out forgotten");
     w->paragraph(
@@ -147,6 +147,8 @@ static void protect(const cli_writer *w)
     w->item("retain", "the rows of --retain");
     w->item("self[:N]", "N texts that the model writes itself (256), without those that resemble "
                         "the forget rows: for when there is nothing to retain");
+    w->item("none", "no rows: unlearn protects those of --retain where it searches the learning "
+                    "rate itself");
     w->command("wagle unlearn --model DIR --forget forget.jsonl --protect self --out forgotten");
     w->paragraph("--protect-damping is how much may still change: larger is weaker protection. "
                  "--protect-rank limits the directions and so the memory. Training with --protect "

@@ -313,7 +313,8 @@ typedef struct wagle_train_options {
     /* Every update of a matrix is multiplied by (I + C/lambda)^-1 on its input side, C the
      * covariance of what the matrix reads in these rows (labels play no part): what they use is
      * kept. Files of rows, whole texts (.txt), "retain": the retain rows, or "self:N": N texts that
-     * the model writes itself. No path: off. docs/reference/definitions.md */
+     * the model writes itself. "none": off. No path: "retain" where the rate is searched, else off.
+     * docs/reference/definitions.md */
     wagle_data protect;
     double protect_damping; /* lambda as a share of the mean diagonal of C; above 0 */
     int64_t protect_rank;   /* leading eigenpairs of C; 0: all, below 0: a quarter of the inputs */

@@ -65,6 +65,9 @@ wagle_status wg_protect_check(wagle_ctx *ctx, const wagle_train_options *o, bool
                        o->protect_damping);
     for (int64_t i = 0; entry_at(&o->protect, i) != NULL; i++) {
         const char *entry = entry_at(&o->protect, i);
+        if (strcmp(entry, "none") == 0)
+            return wg_fail(ctx, WAGLE_E_USAGE,
+                           "--protect none turns protection off; leave the others out");
         if (source_of(entry) == ROWS_OF_RETAIN && (plain || o->retain.path == NULL))
             return wg_fail(ctx, WAGLE_E_USAGE,
                            plain ? "--protect retain: finetune has no retain rows; give a file"

@@ -46,11 +46,35 @@ void wagle_unlearn_defaults(wagle_train_options *o)
     o->warmup_ratio = 0.1;
 }
 
+/* Whether the retain rows have a term of the objective. */
+static bool trains_retain(const wagle_train_options *o)
+{
+    if (o->retain_term != NULL)
+        return strcmp(o->retain_term, "none") != 0;
+    for (int i = 0; wg_objective_at(i) != NULL; i++)
+        if (strcmp(wg_objective_at(i)->name, o->objective) == 0)
+            return wg_objective_at(i)->retain != WG_RETAIN_NONE;
+    return false;
+}
+
+/* A run that searches its rate also protects the retain rows. */
+static void resolve_protect(wagle_train_options *o, bool searches)
+{
+    const wagle_data *p = &o->protect;
+
+    if (p->path == NULL && searches && o->lora == 0 && o->retain.path != NULL && trains_retain(o))
+        o->protect.path = "retain";
+    else if (p->path != NULL && strcmp(p->path, "none") == 0 &&
+             (p->more == NULL || p->more[0] == NULL))
+        o->protect.path = NULL;
+}
+
 void wg_train_resolve(wagle_train_options *o, bool plain)
 {
     const bool searches = !plain && o->lr == 0;
     const bool endless = o->steps == 0 && o->epochs == 0 && o->pairs == NULL;
 
+    resolve_protect(o, searches);
     if (o->schedule == NULL)
         o->schedule = searches ? "constant" : "linear";
     if (plain)

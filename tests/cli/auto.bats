@@ -91,6 +91,23 @@ PY
     "$WAGLE" unlearn "${data[@]}" --config options.json --out out --force --dry-run | grep -q 'searched first, by up to 5 tries'
 }
 
+@test "a search protects the retain rows; none, a rate, adapters and an objective without them do not" {
+    taught
+    protects() { "$WAGLE" unlearn "${data[@]}" "$@" --out out --force --allow-unmet --quiet >/dev/null 2>&1 && python3 -c 'import json; print(json.load(open("out/manifest.json")).get("protection", {}).get("rows"))'; }
+    [ "$(protects)" = 4 ]
+    cp out/model.safetensors default.safetensors
+    [ "$(protects --protect retain)" = 4 ]
+    cmp out/model.safetensors default.safetensors
+    [ "$(protects --protect none)" = None ]
+    ! cmp -s out/model.safetensors default.safetensors
+    [ "$(protects --lr 1e-3 --steps 3 --stop-when 'forget.nll>99')" = None ]
+    [ "$(protects --lora 4 --steps 20)" = None ]
+    [ "$(protects --objective ga --steps 20)" = None ]
+    [ "$(protects --retain-term none --steps 20)" = None ]
+    rm -rf out
+    refused 2 '--protect none turns protection off' "$WAGLE" unlearn "${data[@]}" --protect none --protect retain --out out --quiet
+}
+
 @test "a number turns the search off; a model without the rows gives the level of chance" {
     taught
     "$WAGLE" unlearn "${data[@]}" --lr 2e-3 --gold-model base --out out 2>log

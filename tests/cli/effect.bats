@@ -44,9 +44,10 @@ without_pairs refused unlearn --pairs p --steps 3
 without_pairs said unlearn --pairs p --batch 3
 with_lora refused finetune --lora-alpha 3
 with_lora refused finetune --lora-targets attention
-makes_factors refused unlearn --protect-damping 1
+makes_factors refused unlearn --lr 1e-5 --protect-damping 1
+makes_factors refused unlearn --protect none --protect-damping 1
 makes_factors refused finetune --protect-rank 3
-makes_factors refused unlearn --selector wagle --protect-rank 4
+makes_factors refused unlearn --lr 1e-5 --selector wagle --protect-rank 4
 evaluates_on_the_way refused unlearn --eval-every 3 --lr 1e-5 --steps 9
 evaluates_on_the_way refused finetune --eval-every 3
 with_stop_when refused unlearn --allow-unmet --lr 1e-5 --epochs 1
