@@ -238,7 +238,8 @@ assert gb["factors of protected matrices, at most"] == round(6 * (3 * 128**2 + 3
 assert gb["update of a protected matrix"] > 0, gb
 PY
     [ ! -e out ] && [ ! -e out.partial ]
-    "$WAGLE" unlearn --model wider --forget forget.jsonl --retain retain.jsonl --out out --dry-run >plan
+    "$WAGLE" unlearn --model wider --forget forget.jsonl --retain retain.jsonl --out out --dry-run | grep -q 'factors of protected'
+    "$WAGLE" unlearn --model wider --forget forget.jsonl --retain retain.jsonl --protect none --out out --dry-run >plan
     grep -q 'protected' plan && return 1
     "$WAGLE" unlearn --model wider --forget forget.jsonl --protect self:8 --objective ga --out out --dry-run | grep -q 'factors of protected'
     [ ! -e out ] && [ ! -e out.partial ]
