@@ -127,7 +127,7 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     "$WAGLE" attribute --model "$model" --forget forget.jsonl --selector magnitude --out scores
     "$WAGLE" attribute --model "$GOLD/models/llama3-rope" --forget forget.jsonl --selector magnitude --out other
     "$WAGLE" mask --scores other --density 0.1 --out othermask
-    unlearn() { "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --steps 1 --out out "$@"; }
+    unlearn() { "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --protect none --steps 1 --out out "$@"; }
     refused 3 'mask' unlearn --mask othermask
     refused 3 'not a mask' unlearn --mask scores
     refused 3 'forget.jsonl' unlearn --mask forget.jsonl
@@ -204,5 +204,5 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     refused 4 'out' small "$WAGLE" logits --model "$model" --data forget.jsonl --out out
     refused 4 'out' small "$WAGLE" gradient --model "$model" --data forget.jsonl --out out
     refused 4 'out' small "$WAGLE" attribute --model "$model" --forget forget.jsonl --selector snip --out out
-    refused 4 'out' small "$WAGLE" unlearn --model plain --forget forget.jsonl --retain retain.jsonl --steps 1 --out out
+    refused 4 'out' small "$WAGLE" unlearn --model plain --forget forget.jsonl --retain retain.jsonl --protect none --steps 1 --out out
 }

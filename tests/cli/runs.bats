@@ -186,11 +186,11 @@ COMMANDS
     "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --out out --checkpoint-every 1 --dry-run >plan
     grep -A3 '^disk:' plan | grep -q 'checkpoint, if it is interrupted'
     small() { (ulimit -f 100 && "$@"); }
-    refused 4 'out: a file of' small "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --steps 100000 --out out
+    refused 4 'out: a file of' small "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --protect none --steps 100000 --out out
     unshare -rm true 2>/dev/null || skip 'no mounts here'
     mkdir disk
     tiny() { unshare -rm bash -c 'mount -t tmpfs -o size=200k tmpfs disk && exec "$@"' - "$@"; }
-    refused 4 'not enough disk' tiny "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --steps 100000 --out disk/out
+    refused 4 'not enough disk' tiny "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --protect none --steps 100000 --out disk/out
 }
 
 @test "weights that float16 cannot hold are not written" {
