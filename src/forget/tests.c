@@ -238,6 +238,17 @@ static wagle_status note(wg_forget *f, const exam *e)
     return wg_forget_command(f, "eval", true, flags);
 }
 
+/* Models that the suite makes beside its result, left by a call that was killed. */
+static void remove_models(wg_forget *f, const exam *e)
+{
+    const char *const left[] = {wg_forget_path(f, "evidence/%s.json.models", e->name),
+                                wg_forget_path(f, "evidence/%s.json.models.partial", e->name)};
+
+    for (int i = 0; i < 2; i++)
+        if (left[i] != NULL)
+            wg_remove_tree(left[i]);
+}
+
 static wagle_status examine(wg_forget *f, exam *e)
 {
     const char *out = wg_forget_path(f, "evidence/%s.json", e->name);
@@ -251,6 +262,7 @@ static wagle_status examine(wg_forget *f, exam *e)
                   strcmp(e->name, "forgotten") == 0 ? "the forgotten" : "the original",
                   strcmp(e->name, "controls") == 0 ? "people that do not exist"
                                                    : "what is to be forgotten");
+    remove_models(f, e);
     if (!wg_exists(out))
         WG_TRY(run_suites(f, e, out));
     const char *rows = wg_forget_path(f, "%s", e->rows);

@@ -103,6 +103,8 @@ PY
         sleep "$seconds"
         kill -KILL $! || true
         wait $! || true
+        # as if it had been killed while a suite had models beside its result
+        [ ! -e out.partial/evidence ] || mkdir -p out.partial/evidence/controls.json.models{,.partial}
         "$WAGLE" forget "$made/taught" --data people.csv --retain rest.jsonl --yes --out out --quiet >said || true
         cmp out/model/model.safetensors "$made/out/model/model.safetensors"
     done
