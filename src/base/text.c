@@ -144,3 +144,8 @@ uint64_t wg_hash_bytes(const void *data, size_t bytes)
         hash = (hash ^ s[i]) * 0x100000001b3u;
     return hash ^ (hash >> 29);
 }
+
+bool wg_str_equal(wg_str a, wg_str b)
+{
+    return a.bytes == b.bytes && (a.bytes == 0 || memcmp(a.text, b.text, a.bytes) == 0);
+}

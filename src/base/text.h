@@ -16,6 +16,8 @@ typedef struct wg_str {
     size_t bytes;
 } wg_str;
 
+bool wg_str_equal(wg_str a, wg_str b);
+
 wg_str wg_strz(const char *text); /* up to its NUL; NULL is no text */
 wg_str wg_text_str(const wg_text *t);
 

@@ -184,8 +184,7 @@ static bool same_answer(const making *m, int64_t a, int64_t b)
     const int64_t from = wg_example_given(x), other = wg_example_given(y);
 
     if (m->row[a].kind != WG_RECORD_TOKENS)
-        return x->answer[0].bytes == y->answer[0].bytes &&
-               memcmp(x->answer[0].text, y->answer[0].text, x->answer[0].bytes) == 0;
+        return wg_str_equal(x->answer[0], y->answer[0]);
     return x->n - from == y->n - other &&
            memcmp(x->ids + from, y->ids + other, (size_t)(x->n - from) * sizeof *x->ids) == 0;
 }

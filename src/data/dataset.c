@@ -172,8 +172,7 @@ static wagle_status label_facts(const tokenised *t, const wg_asked *asked, wg_st
 /* Whether the answer is the row's own, whose facts are known. */
 static bool has_facts(const wg_asked *asked, wg_str answer)
 {
-    return asked->n_facts > 0 && asked->n_answers > 0 && asked->answer[0].bytes == answer.bytes &&
-           memcmp(asked->answer[0].text, answer.text, answer.bytes) == 0;
+    return asked->n_facts > 0 && asked->n_answers > 0 && wg_str_equal(asked->answer[0], answer);
 }
 
 static wagle_status keep_text(const wg_adding *a, wg_str text, wg_str *out)

@@ -171,6 +171,9 @@ WAGLE_CHECK wagle_status wg_forget_add_written(wagle_ctx *ctx, const wg_session 
 /* intake.c: adds a row with a question and its answer. */
 WAGLE_CHECK wagle_status wg_forget_add_question(wg_forget *f, const char *question,
                                                 const char *answer, wg_text *out);
+/* intake.c: writes every so many rows to a file of JSON Lines. */
+WAGLE_CHECK wagle_status wg_forget_write_rows(wg_forget *f, const wg_rows *rows, int64_t every,
+                                              const char *path);
 /* people.c: whether the rows are a table of people (or other things with names), and its questions
  * as JSON Lines. */
 bool wg_people_table(const wg_rows *rows);

@@ -21,6 +21,20 @@ static wagle_status say_understood(wg_forget *f, const char *format, ...)
     return f->understood != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 
+wagle_status wg_forget_write_rows(wg_forget *f, const wg_rows *rows, int64_t every,
+                                  const char *path)
+{
+    wg_text out = {0};
+    wagle_status st = WAGLE_OK;
+
+    for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i += every)
+        st = wg_json_add_line(f->ctx, rows->row[i], &out);
+    if (st == WAGLE_OK)
+        st = wg_write_file(f->ctx, path, out.text, (size_t)out.bytes, true);
+    wg_text_free(&out);
+    return st;
+}
+
 /* --- rows that are given -----------------------------------------------------------------------
  */
 

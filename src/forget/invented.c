@@ -123,19 +123,6 @@ static wagle_status add_column(asking *a, const wg_ordinary *ordinary)
     return WAGLE_OK;
 }
 
-static wagle_status write_rows(asking *a, const char *path)
-{
-    wg_text out = {0};
-    wagle_status st = WAGLE_OK;
-
-    for (int64_t i = 0; st == WAGLE_OK && i < a->rows.n; i++)
-        st = wg_json_add_line(a->f->ctx, a->rows.row[i], &out);
-    if (st == WAGLE_OK)
-        st = wg_write_file(a->f->ctx, path, out.text, (size_t)out.bytes, true);
-    wg_text_free(&out);
-    return st;
-}
-
 static wagle_status mark_facts(asking *a, const char *path)
 {
     wg_ordinary ordinary = {0};
@@ -146,7 +133,7 @@ static wagle_status mark_facts(asking *a, const char *path)
     if (st == WAGLE_OK)
         st = add_column(a, &ordinary);
     if (st == WAGLE_OK)
-        st = write_rows(a, path);
+        st = wg_forget_write_rows(a->f, &a->rows, 1, path);
     wg_free(ordinary.word);
     return st;
 }

@@ -9,6 +9,7 @@
  * knew of the data. */
 #include "data/conversation.h"
 #include "forget/forget.h"
+#include "metric/statistics.h"
 #include "suite/results.h"
 
 #include <math.h>
@@ -101,21 +102,15 @@ static wagle_status write_rows(wg_forget *f, const char *from, int64_t every, co
                                const char *to)
 {
     wg_rows rows = {0};
-    wg_text out = {0};
     wagle_status st;
 
     if (to == NULL)
         return WAGLE_E_RESOURCE;
     st = wg_rows_read(f->ctx, from, 0, &rows);
-    for (int64_t i = 0; st == WAGLE_OK && i < rows.n; i += every) {
-        if (words != NULL)
-            st = reword(f, rows.row[i], words);
-        if (st == WAGLE_OK)
-            st = wg_json_add_line(f->ctx, rows.row[i], &out);
-    }
+    for (int64_t i = 0; st == WAGLE_OK && words != NULL && i < rows.n; i += every)
+        st = reword(f, rows.row[i], words);
     if (st == WAGLE_OK)
-        st = wg_write_file(f->ctx, to, out.text, (size_t)out.bytes, true);
-    wg_text_free(&out);
+        st = wg_forget_write_rows(f, &rows, every, to);
     wg_rows_free(&rows);
     return st;
 }
@@ -316,15 +311,6 @@ static bool is_of(const json_t *row, const struct way *way)
            strcmp(set, way->set) == 0;
 }
 
-static wg_level highest(const double *x, int64_t n)
-{
-    double most = x[0];
-
-    for (int64_t i = 1; i < n; i++)
-        most = fmax(most, x[i]);
-    return (wg_level){most, most, n};
-}
-
 /* Rows that were shown again in relearning are not counted. out->n 0: there are none. */
 static wagle_status level_of(wg_forget *f, const exam *e, const struct way *way, wg_level *out)
 {
@@ -344,7 +330,8 @@ static wagle_status level_of(wg_forget *f, const exam *e, const struct way *way,
     }
     *out = (wg_level){NAN, NAN, 0};
     if (st == WAGLE_OK && n > 0)
-        *out = way->what == HIGHEST ? highest(x, n) : wg_level_of(x, n);
+        *out = way->what == HIGHEST ? (wg_level){wg_highest(x, n), wg_highest(x, n), n}
+                                    : wg_level_of(x, n);
     wg_free(x);
     return st;
 }

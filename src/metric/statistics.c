@@ -13,6 +13,15 @@ double wg_mean(const double *x, int64_t n)
     return n > 0 ? sum / (double)n : NAN;
 }
 
+double wg_highest(const double *x, int64_t n)
+{
+    double most = n > 0 ? x[0] : NAN;
+
+    for (int64_t i = 1; i < n; i++)
+        most = fmax(most, x[i]);
+    return most;
+}
+
 double wg_harmonic_mean(const double *x, int64_t n)
 {
     double sum = 0;

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 
 double wg_mean(const double *x, int64_t n);
+double wg_highest(const double *x, int64_t n);
 /* n / sum(1/x); 0 where one of them is 0, NAN where one is below. */
 double wg_harmonic_mean(const double *x, int64_t n);
 double wg_pearson(const double *x, const double *y, int64_t n);

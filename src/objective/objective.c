@@ -36,16 +36,22 @@ unsigned wg_objective_uses(const wg_objective *o, wg_retain retain)
            (o->token == WG_LOSS_HIDDEN ? WAGLE_USES_CONTROL : 0);
 }
 
+const wg_objective *wg_objective_named(const char *name)
+{
+    for (int i = 0; objectives[i] != NULL; i++)
+        if (strcmp(objectives[i]->name, name) == 0)
+            return objectives[i];
+    return NULL;
+}
+
 wagle_status wg_objective_find(wagle_ctx *ctx, const char *name, const wg_objective **out)
 {
     wg_text known = {0};
     wagle_status st = WAGLE_OK;
 
-    for (int i = 0; objectives[i] != NULL; i++)
-        if (strcmp(objectives[i]->name, name) == 0) {
-            *out = objectives[i];
-            return WAGLE_OK;
-        }
+    *out = wg_objective_named(name);
+    if (*out != NULL)
+        return WAGLE_OK;
     for (int i = 0; objectives[i] != NULL && st == WAGLE_OK; i++)
         st = wg_text_printf(ctx, &known, "%s%s", i ? ", " : "", objectives[i]->name);
     if (st == WAGLE_OK)
@@ -124,12 +130,10 @@ double wg_term_preference(const double *option, const wg_answer *forget, const w
 
 bool wg_objective_has(const char *name, const char *key)
 {
-    for (int i = 0; wg_objective_at(i) != NULL; i++)
-        for (int k = 0; strcmp(wg_objective_at(i)->name, name) == 0 && k < WG_OBJECTIVE_OPTIONS;
-             k++) {
-            const char *own = wg_objective_at(i)->options[k].key;
-            if (own != NULL && strcmp(own, key) == 0)
-                return true;
-        }
+    const wg_objective *o = wg_objective_named(name);
+
+    for (int k = 0; o != NULL && k < WG_OBJECTIVE_OPTIONS; k++)
+        if (o->options[k].key != NULL && strcmp(o->options[k].key, key) == 0)
+            return true;
     return false;
 }

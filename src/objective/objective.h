@@ -67,6 +67,8 @@ typedef struct wg_objective {
 extern const char *const wg_retain_names[WG_RETAIN_KINDS];
 
 const wg_objective *wg_objective_at(int i); /* NULL past the last */
+/* NULL: there is none of that name. */
+const wg_objective *wg_objective_named(const char *name);
 /* Whether the objective of that name has an option of its own with this key. */
 bool wg_objective_has(const char *name, const char *key);
 /* WAGLE_USES_* of the objective with that retain term. */

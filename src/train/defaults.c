@@ -49,12 +49,11 @@ void wagle_unlearn_defaults(wagle_train_options *o)
 /* Whether the retain rows have a term of the objective. */
 static bool trains_retain(const wagle_train_options *o)
 {
+    const wg_objective *objective = wg_objective_named(o->objective);
+
     if (o->retain_term != NULL)
         return strcmp(o->retain_term, "none") != 0;
-    for (int i = 0; wg_objective_at(i) != NULL; i++)
-        if (strcmp(wg_objective_at(i)->name, o->objective) == 0)
-            return wg_objective_at(i)->retain != WG_RETAIN_NONE;
-    return false;
+    return objective != NULL && objective->retain != WG_RETAIN_NONE;
 }
 
 /* A run that searches its rate also protects the retain rows. */

@@ -1,6 +1,7 @@
 /* monitor.c - metrics during training and early stopping. */
 #include "train/run.h"
 
+#include "metric/statistics.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -84,15 +85,6 @@ wagle_status wg_stop_parse(wagle_ctx *ctx, const char *text, bool suites, const 
 /* --- asking ------------------------------------------------------------------------------------
  */
 
-static double highest(const double *x, int64_t n)
-{
-    double most = 0;
-
-    for (int64_t i = 0; i < n; i++)
-        most = x[i] > most ? x[i] : most;
-    return most;
-}
-
 static wagle_status add_values(wagle_ctx *ctx, const char *name, const double value[OWN],
                                json_t *metrics)
 {
@@ -117,7 +109,7 @@ static wagle_status eval_set(wagle_ctx *ctx, wg_run *w, const char *name, const 
     WG_TRY(WG_ALLOC(ctx, &each, rows->n));
     st = wg_mean_probability(ctx, &w->session, rows, each, &value[0], &value[1]);
     value[2] = exp(value[1]);
-    value[3] = highest(each, rows->n);
+    value[3] = wg_highest(each, rows->n);
     if (st == WAGLE_OK)
         st = add_values(ctx, name, value, metrics);
     if (st == WAGLE_OK && forget) {
