@@ -1,10 +1,16 @@
 #include "base/context.h"
 
 #include <errno.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+int wg_threads(const wagle_ctx *ctx)
+{
+    return ctx->threads > 0 ? ctx->threads : omp_get_max_threads();
+}
 
 static void record(wagle_ctx *ctx, const char *format, va_list args)
 {

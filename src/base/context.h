@@ -62,6 +62,8 @@ void wg_forget_failure(wagle_ctx *ctx);
 void wg_log(wagle_ctx *ctx, int level, const char *format, ...) WG_PRINTF(3);
 void wg_progress(wagle_ctx *ctx, const char *stage, int64_t done, int64_t total,
                  const char *detail);
+/* Threads that the context asks for; else the processors of this process, or OMP_NUM_THREADS. */
+int wg_threads(const wagle_ctx *ctx);
 double wg_seconds(void); /* of a clock that only goes forward */
 /* WAGLE_E_INTERRUPTED once wagle_interrupt was called. */
 WAGLE_CHECK wagle_status wg_check_interrupt(wagle_ctx *ctx);

@@ -137,8 +137,7 @@ wagle_status wg_model_open(wagle_ctx *ctx, const char *folder, wg_model **out)
         return wg_fail(ctx, WAGLE_E_USAGE, "no model was named");
     WG_TRY(wg_model_place(ctx, folder));
     WG_TRY(WG_ALLOC(ctx, &m, 1));
-    m->ops = wg_ops_default();
-    m->ops->set_threads(ctx->threads);
+    WG_TRY_GOTO(wg_ops_open(ctx, &m->ops), fail);
     m->folder = wg_copy_text(ctx, folder, strlen(folder));
     WG_TRY_GOTO(m->folder != NULL ? WAGLE_OK : WAGLE_E_RESOURCE, fail);
     WG_TRY_GOTO(wg_config_read(ctx, folder, &m->config), fail);
@@ -160,6 +159,8 @@ void wg_model_close(wg_model *m)
     wg_free(m->index);
     wg_free(m->folder);
     wg_tensors_close(&m->files);
+    if (m->ops != NULL)
+        m->ops->close(m->ops);
     wg_free(m);
 }
 

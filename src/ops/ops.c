@@ -1,10 +1,50 @@
 #include "ops/ops.h"
 
-const wg_ops *wg_ops_default(void)
+#include "base/memory.h"
+#include "ops/cpu/cpu.h"
+
+const wg_ops *wg_ops_host(void)
 {
 #ifdef WG_REAL_DOUBLE
     return &wg_ops_ref;
 #else
     return &wg_ops_cpu;
 #endif
+}
+
+wagle_status wg_ops_open(wagle_ctx *ctx, const wg_ops **out)
+{
+#ifdef WG_REAL_DOUBLE
+    return wg_host_open(ctx, &wg_ops_ref, out);
+#else
+    return wg_cpu_open(ctx, out);
+#endif
+}
+
+wagle_status wg_buffer_reserve(wagle_ctx *ctx, const wg_ops *ops, wg_buffer *b, int64_t n)
+{
+    if (n <= b->capacity)
+        return WAGLE_OK;
+    wg_buffer_free(ops, b);
+    WG_TRY(ops->alloc(ops, ctx, n, sizeof(wg_real), NULL, &b->memory));
+    b->data = b->memory.data;
+    b->capacity = n;
+    return WAGLE_OK;
+}
+
+void wg_buffer_free(const wg_ops *ops, wg_buffer *b)
+{
+    ops->free(ops, &b->memory);
+    *b = (wg_buffer){0};
+}
+
+wagle_status wg_host_view(wagle_ctx *ctx, const wg_ops *ops, const void *from, size_t bytes,
+                          wg_host_room *room, const void **out)
+{
+    *out = from;
+    if (ops->host)
+        return WAGLE_OK;
+    WG_TRY(WG_GROW(ctx, &room->data, &room->capacity, (int64_t)bytes));
+    *out = room->data;
+    return ops->download(ops, ctx, room->data, from, bytes);
 }

@@ -1,5 +1,12 @@
 /* ops.h - the operations that touch tensor data; a back end is one table of them.
  *
+ * Tensor data lies in memory of the back end (alloc, stored). Code outside src/ops may do
+ * arithmetic on such addresses but never read or write through them: that is what the operations
+ * are for. Every pointer that an operation takes is to memory of the back end, but for upload,
+ * download, stored and the small structures that describe a call. An operation that fails is
+ * remembered; those after it do nothing, and the next alloc, download or sync returns the failure.
+ * A back end may run operations later than they are called, in order.
+ *
  * Matrices are row-major and dense unless a leading dimension (ld) is given. N tokens, D model,
  * F feed-forward, V vocabulary, H heads, K key/value heads, h head size. ref/ is the
  * specification in plain C, in float or (WG_REAL_DOUBLE, for the gradient check) in double;
@@ -8,6 +15,7 @@
 #ifndef WG_OPS_OPS_H
 #define WG_OPS_OPS_H
 
+#include "base/file.h"
 #include "tensor/tensor.h"
 
 #ifdef WG_REAL_DOUBLE
@@ -16,11 +24,16 @@ typedef double wg_real;
 typedef float wg_real;
 #endif
 
-/* Sequences packed one after the other, and how their heads are laid out.
+typedef struct wg_ops wg_ops;
+/* The first parameter of every operation: the back end that it belongs to. */
+#define WG_SELF const wg_ops *self __attribute__((unused))
+
+/* Sequences packed one after the other, and how their heads are laid out. Sequence s has rows
+ * [start[s] - start[0], start[s+1] - start[0]) of q, k, v.
  * Query head i reads key/value head i / (H/K). */
 typedef struct wg_attention {
-    int64_t S;                 /* sequences */
-    const int64_t *start;      /* [S+1] first token of each; start[S] = N */
+    int64_t S, N, longest;     /* sequences, tokens, tokens of the longest */
+    const int64_t *start;      /* [S+1] */
     const int64_t *prefix_len; /* [S] first tokens whose out is not wanted (forward); NULL: 0 */
     int64_t H, K, h;
     wg_real scale;
@@ -39,9 +52,10 @@ typedef enum wg_activation {
 /* One query row a sequence against its cache. */
 typedef struct wg_decode_attention {
     int64_t B, H, K, h;
-    const int64_t *length;     /* [B] cached positions, the new one included */
-    const wg_real *const *key; /* [B] each [length, K*h] */
-    const wg_real *const *value;
+    int64_t longest;            /* of length */
+    const int64_t *length;      /* [B] cached positions, the new one included */
+    const int64_t *first;       /* [B] row of key and value that holds the first of them */
+    const wg_real *key, *value; /* [rows, K*h] of all sequences */
     wg_real scale;
     int64_t window; /* as above */
     wg_real cap;
@@ -54,6 +68,27 @@ typedef struct wg_adamw_step {
     float scale, beta1, beta2, one_minus_beta1, one_minus_beta2, decay_factor, rate,
         bias_correction2, epsilon, bound;
 } wg_adamw_step;
+
+/* A tensor's weights: as they are stored, and over them the selected ones, which live in float32.
+ */
+typedef struct wg_weights {
+    wg_dtype type;
+    const void *stored;   /* [count], perhaps unaligned; of `stored` below */
+    const uint64_t *bits; /* selected weights; NULL with value: every weight is, value [count] */
+    const int64_t *rank;  /* selected weights before each block of WG_OVERLAY_BLOCK */
+    const wg_real *value; /* NULL: none is selected */
+} wg_weights;
+
+/* One sequence's part of the moments of a table's gradient (embed_moments). */
+typedef struct wg_embed_moments {
+    int64_t T, D;               /* tokens of the sequence, width of the table */
+    int64_t first, n;           /* rows of the table at hand */
+    const int32_t *ids;         /* [T] */
+    const wg_real *dx;          /* [T,D] gradient of what the table gave */
+    int64_t M, ld;              /* label rows of the sequence; row stride of dlogits */
+    const wg_real *dlogits, *h; /* [M,n], [M,D]: a tied head's part; NULL: none */
+    wg_real *sum, *square;      /* [n,D]; square may be NULL */
+} wg_embed_moments;
 
 /* A matrix that is multiplied by few rows, and where the result goes. */
 typedef struct wg_matvec {
@@ -71,115 +106,236 @@ typedef struct wg_matvec {
  * epsilon), -1, 1) */
 typedef enum wg_rule { WG_RULE_SGD, WG_RULE_LION, WG_RULE_SOPHIA } wg_rule;
 
-typedef struct wg_ops {
+struct wg_ops {
     const char *name;
-    void (*set_threads)(int n); /* 0: as many as there are */
+    void *state; /* of the back end */
+    bool host;   /* its memory is the host's: it may be read where it is (wg_host_view) */
+    int threads; /* of the host's processors, for each operation */
+    void (*close)(const wg_ops *self);
+
+    /* --- memory --- */
+
+    /* Zeroed memory of count x size bytes; folder: NULL, or where a back end that can do so keeps
+     * it in a file. */
+    wagle_status (*alloc)(const wg_ops *self, wagle_ctx *ctx, int64_t count, size_t size,
+                          const char *folder, wg_scratch *out);
+    void (*free)(const wg_ops *self, wg_scratch *memory);
+    void (*zero)(const wg_ops *self, void *to, size_t bytes);
+    void (*copy)(const wg_ops *self, void *to, const void *from, size_t bytes);
+    /* to[i,:] = from[i,:] for `rows` rows of `width`, with row strides. */
+    void (*copy2d)(const wg_ops *self, int64_t rows, int64_t width, const wg_real *from,
+                   int64_t from_ld, wg_real *to, int64_t to_ld);
+    /* to[to_row[i],:] = from[from_row[i],:] for n rows of `width`; a NULL list means row i. */
+    void (*copy_rows)(const wg_ops *self, int64_t n, int64_t width, const int64_t *from_row,
+                      const wg_real *from, const int64_t *to_row, wg_real *to);
+    void (*upload)(const wg_ops *self, void *to, const void *host, size_t bytes);
+    wagle_status (*download)(const wg_ops *self, wagle_ctx *ctx, void *host, const void *from,
+                             size_t bytes);
+    /* Waits for all operations so far; the first failure among them. */
+    wagle_status (*sync)(const wg_ops *self, wagle_ctx *ctx);
+    /* Where the back end has `bytes` bytes of a mapped file, which must stay mapped: there, or in
+     * memory of its own, until `release`. NULL: it failed. */
+    const void *(*stored)(const wg_ops *self, const void *mapped, size_t bytes);
+    /* Advice about stored bytes, or memory that lies in a file: they come next; they are done
+     * with. */
+    void (*ahead)(const wg_ops *self, const void *data, size_t bytes);
+    void (*release)(const wg_ops *self, const void *data, size_t bytes);
+
+    /* --- vectors --- */
+
+    void (*fill)(const wg_ops *self, int64_t n, wg_real value, wg_real *x);
+    void (*scale)(const wg_ops *self, int64_t n, wg_real a, wg_real *x); /* x *= a */
+    void (*shift)(const wg_ops *self, int64_t n, wg_real a, wg_real *x); /* x += a */
+    void (*axpy)(const wg_ops *self, int64_t n, wg_real a, const wg_real *x, wg_real *y);
+    void (*axpby)(const wg_ops *self, int64_t n, wg_real a, const wg_real *x, wg_real b,
+                  wg_real *y); /* y = a x + b y */
+    /* y = y + share (x - y), in double */
+    void (*interpolate)(const wg_ops *self, int64_t n, double share, const float *x, float *y);
+    /* y += a sign(x); sign(0) = 0 */
+    void (*add_sign)(const wg_ops *self, int64_t n, float a, const float *x, float *y);
+    /* sum += x, square += x^2, element by element; square may be NULL. */
+    void (*add_squares)(const wg_ops *self, int64_t n, const wg_real *x, wg_real *sum,
+                        wg_real *square);
+    /* x becomes what is left of it when stored as `type`. */
+    void (*round)(const wg_ops *self, wg_dtype type, int64_t n, float *x);
+    void (*dot)(const wg_ops *self, int64_t n, const float *x, const float *y, double *out);
+    void (*abs_sum)(const wg_ops *self, int64_t n, const float *x, double *out);
+    /* sum[i] += sum over n of x[n,i]^2; x [N,I] */
+    void (*column_squares)(const wg_ops *self, int64_t N, int64_t I, const wg_real *x, float *sum);
+
+    /* --- products --- */
 
     /* C [M,N] = op(A) op(B), added to C if add; op(A) [M,K] is A, or A^T where A is [K,M]. */
-    void (*gemm)(bool transpose_a, bool transpose_b, int64_t M, int64_t N, int64_t K,
-                 const wg_real *A, int64_t lda, const wg_real *B, int64_t ldb, bool add, wg_real *C,
-                 int64_t ldc);
+    void (*gemm)(const wg_ops *self, bool transpose_a, bool transpose_b, int64_t M, int64_t N,
+                 int64_t K, const wg_real *A, int64_t lda, const wg_real *B, int64_t ldb, bool add,
+                 wg_real *C, int64_t ldc);
     /* Of each of `m` matrices: y [n,O] = x [n,I] W^T (+ y), W [O,I] as stored: for few rows n. */
-    void (*matvec)(int m, const wg_matvec *list, int64_t n, int64_t I, const wg_real *x, bool add);
+    void (*matvec)(const wg_ops *self, int m, const wg_matvec *list, int64_t n, int64_t I,
+                   const wg_real *x, bool add);
     /* dst [n] = src [n] of a stored type. */
-    void (*widen)(wg_dtype type, const void *src, int64_t n, wg_real *dst);
-    /* dst[i] = value of the next selected weight, for each bit i set; rank[j] = bits set before
-     * element j*WG_OVERLAY_BLOCK. */
-    void (*overlay)(int64_t n, const uint64_t *bits, const int64_t *rank, const wg_real *value,
-                    wg_real *dst);
-    /* The inverse: values of the selected elements of src [n], one after the other. */
-    void (*gather)(int64_t n, const uint64_t *bits, const int64_t *rank, const wg_real *src,
-                   float *value);
-    double (*dot)(int64_t n, const float *x, const float *y); /* the same bits with any threads */
-    void (*adamw)(const wg_adamw_step *step, int64_t n, const float *gradient, float *m, float *v,
-                  float *value);
+    void (*widen)(const wg_ops *self, wg_dtype type, const void *src, int64_t n, wg_real *dst);
+
+    /* --- selected weights --- */
+
+    /* Of weights [first, first+n) of a tensor: dst[i] = its value, where bit first+i is set. The
+     * values of a tensor's selected weights lie one after the other; rank[j] = bits set before
+     * weight j*WG_OVERLAY_BLOCK. */
+    void (*overlay)(const wg_ops *self, int64_t first, int64_t n, const uint64_t *bits,
+                    const int64_t *rank, const wg_real *value, wg_real *dst);
+    /* The inverse: the values of the selected weights among src [n]. */
+    void (*gather)(const wg_ops *self, int64_t first, int64_t n, const uint64_t *bits,
+                   const int64_t *rank, const wg_real *src, float *value);
+    void (*adamw)(const wg_ops *self, const wg_adamw_step *step, int64_t n, const float *gradient,
+                  float *m, float *v, float *value);
     /* The same with moments stored as bf16, rounded at random so that their mean is right: the
      * bits that round element i are a hash of (seed, i). */
-    void (*adamw_bf16)(const wg_adamw_step *step, uint32_t seed, int64_t n, const float *gradient,
-                       uint16_t *m, uint16_t *v, float *value);
+    void (*adamw_bf16)(const wg_ops *self, const wg_adamw_step *step, uint32_t seed, int64_t n,
+                       const float *gradient, uint16_t *m, uint16_t *v, float *value);
     /* The same for the other rules; `bf16` as adamw_bf16. v NULL where the rule has none. */
-    void (*update)(wg_rule rule, const wg_adamw_step *step, bool bf16, uint32_t seed, int64_t n,
-                   const float *gradient, void *m, const float *v, float *value);
+    void (*update)(const wg_ops *self, wg_rule rule, const wg_adamw_step *step, bool bf16,
+                   uint32_t seed, int64_t n, const float *gradient, void *m, const float *v,
+                   float *value);
     /* v [n] = decay*v + rest*x^2, the curvature that Sophia divides by. */
-    void (*square_average)(int64_t n, float decay, float rest, const float *x, float *v);
+    void (*square_average)(const wg_ops *self, int64_t n, float decay, float rest, const float *x,
+                           float *v);
 
+    /* --- layers --- */
+
+    /* x[n,:] = scale * row ids[n] + offset of a table [.,D], or is added to if `add`. */
+    void (*embed)(const wg_ops *self, const wg_weights *table, int64_t N, int64_t D,
+                  const int32_t *ids, int64_t offset, wg_real scale, bool add, wg_real *x);
     /* Normalisation of rows: RMS (Zhang & Sennrich 2019, arXiv 1910.07467) where mean is NULL, else
      * layer normalisation (Ba et al. 2016, arXiv 1607.06450).
      *   y[n,d] = (x[n,d] - mean[n]) * rstd[n] * weight[d] + bias[d]
      *   rstd[n] = 1/sqrt(mean_d (x - mean)^2 + eps)
      * bias may be NULL. mean, rstd [N] are kept for the backward pass; dx [N,D] and dweight [D] are
      * added to; the bias has bias_backward. */
-    void (*norm_forward)(int64_t N, int64_t D, wg_real eps, const wg_real *x, const wg_real *weight,
-                         const wg_real *bias, wg_real *y, wg_real *mean, wg_real *rstd);
-    void (*norm_backward)(int64_t N, int64_t D, const wg_real *x, const wg_real *weight,
-                          const wg_real *mean, const wg_real *rstd, const wg_real *dy, wg_real *dx);
-    void (*norm_weight)(int64_t N, int64_t D, const wg_real *x, const wg_real *mean,
-                        const wg_real *rstd, const wg_real *dy, wg_real *dweight);
+    void (*norm_forward)(const wg_ops *self, int64_t N, int64_t D, wg_real eps, const wg_real *x,
+                         const wg_real *weight, const wg_real *bias, wg_real *y, wg_real *mean,
+                         wg_real *rstd);
+    void (*norm_backward)(const wg_ops *self, int64_t N, int64_t D, const wg_real *x,
+                          const wg_real *weight, const wg_real *mean, const wg_real *rstd,
+                          const wg_real *dy, wg_real *dx);
+    void (*norm_weight)(const wg_ops *self, int64_t N, int64_t D, const wg_real *x,
+                        const wg_real *mean, const wg_real *rstd, const wg_real *dy,
+                        wg_real *dweight);
     /* y [N,O] += bias [O]; dbias [O] += sum of the rows of dy [N,O]. Row stride ld. */
-    void (*bias_forward)(int64_t N, int64_t O, const wg_real *bias, wg_real *y, int64_t ld);
-    void (*bias_backward)(int64_t N, int64_t O, const wg_real *dy, int64_t ld, wg_real *dbias);
+    void (*bias_forward)(const wg_ops *self, int64_t N, int64_t O, const wg_real *bias, wg_real *y,
+                         int64_t ld);
+    void (*bias_backward)(const wg_ops *self, int64_t N, int64_t O, const wg_real *dy, int64_t ld,
+                          wg_real *dbias);
     /* y [N,O] = cap*tanh(y/cap) */
-    void (*softcap)(int64_t N, int64_t O, wg_real cap, wg_real *y, int64_t ld);
+    void (*softcap)(const wg_ops *self, int64_t N, int64_t O, wg_real cap, wg_real *y, int64_t ld);
 
     /* Rotary positions in halves (Su et al. 2021, arXiv 2104.09864; GPT-NeoX layout): the pair
      * (i, i + r/2) of the first r of each head of x [N, heads*h] turns by position*frequency[i].
      * cosine, sine [positions, r/2]; direction +1 forward, -1 backward (the transpose). */
-    void (*rope)(int64_t N, int64_t heads, int64_t h, int64_t r, const int32_t *position,
-                 const wg_real *cosine, const wg_real *sine, int direction, wg_real *x);
+    void (*rope)(const wg_ops *self, int64_t N, int64_t heads, int64_t h, int64_t r,
+                 const int32_t *position, const wg_real *cosine, const wg_real *sine, int direction,
+                 wg_real *x);
 
     /* Causal attention by blocks with online softmax (Dao et al. 2022, arXiv 2205.14135).
      * q, out [N,H*h]; k, v [N,K*h]; lse [N,H] = log-sum-exp of each row's scores.
      * Backward writes dq, dk, dv. */
-    void (*attention_forward)(const wg_attention *a, const wg_real *q, const wg_real *k,
-                              const wg_real *v, wg_real *out, wg_real *lse);
-    void (*attention_backward)(const wg_attention *a, const wg_real *q, const wg_real *k,
-                               const wg_real *v, const wg_real *out, const wg_real *lse,
-                               const wg_real *dout, wg_real *dq, wg_real *dk, wg_real *dv);
-    void (*attention_decode)(const wg_decode_attention *a, const wg_real *q, wg_real *out);
+    void (*attention_forward)(const wg_ops *self, const wg_attention *a, const wg_real *q,
+                              const wg_real *k, const wg_real *v, wg_real *out, wg_real *lse);
+    void (*attention_backward)(const wg_ops *self, const wg_attention *a, const wg_real *q,
+                               const wg_real *k, const wg_real *v, const wg_real *out,
+                               const wg_real *lse, const wg_real *dout, wg_real *dq, wg_real *dk,
+                               wg_real *dv);
+    void (*attention_decode)(const wg_ops *self, const wg_decode_attention *a, const wg_real *q,
+                             wg_real *out);
 
     /* out = act(gate) * up, all [n] (Shazeer 2020, arXiv 2002.05202); up NULL: act(gate). */
-    void (*glu_forward)(wg_activation act, int64_t n, const wg_real *gate, const wg_real *up,
-                        wg_real *out);
-    void (*glu_backward)(wg_activation act, int64_t n, const wg_real *gate, const wg_real *up,
-                         const wg_real *dout, wg_real *dgate, wg_real *dup);
+    void (*glu_forward)(const wg_ops *self, wg_activation act, int64_t n, const wg_real *gate,
+                        const wg_real *up, wg_real *out);
+    void (*glu_backward)(const wg_ops *self, wg_activation act, int64_t n, const wg_real *gate,
+                         const wg_real *up, const wg_real *dout, wg_real *dgate, wg_real *dup);
 
     /* dtable[ids[n],:] += dx[n,:]; dx [N,D], dtable [V,D]. */
-    void (*embed_backward)(int64_t N, int64_t D, const int32_t *ids, const wg_real *dx,
-                           wg_real *dtable);
+    void (*embed_backward)(const wg_ops *self, int64_t N, int64_t D, const int32_t *ids,
+                           const wg_real *dx, wg_real *dtable);
 
     /* Cross-entropy over the vocabulary, a chunk [first, first+n) at a time. logits [M,n] with
      * row stride ld; target [M]. Forward keeps a running maximum and sum of exp(logit - maximum)
      * (start with -INFINITY and 0) and picks the target's logit when it passes.
      * Backward replaces logits by weight[m] * (softmax - [target]); where they went through softcap
      * (cap above 0), by the gradient of what they were before. */
-    void (*xent_forward)(int64_t M, int64_t first, int64_t n, const wg_real *logits, int64_t ld,
-                         const int32_t *target, wg_real *maximum, wg_real *sum, wg_real *picked);
-    void (*xent_backward)(int64_t M, int64_t first, int64_t n, wg_real *logits, int64_t ld,
-                          const int32_t *target, const wg_real *lse, const wg_real *weight,
-                          wg_real cap);
+    void (*xent_forward)(const wg_ops *self, int64_t M, int64_t first, int64_t n,
+                         const wg_real *logits, int64_t ld, const int32_t *target, wg_real *maximum,
+                         wg_real *sum, wg_real *picked);
+    void (*xent_backward)(const wg_ops *self, int64_t M, int64_t first, int64_t n, wg_real *logits,
+                          int64_t ld, const int32_t *target, const wg_real *lse,
+                          const wg_real *weight, wg_real cap);
+
+    /* After the last chunk: lse = maximum + log(sum), in place of maximum; nll = lse - picked. */
+    void (*xent_finish)(const wg_ops *self, int64_t M, wg_real *maximum, const wg_real *sum,
+                        const wg_real *picked, wg_real *nll);
+    /* Of each row: the largest logit so far (start with -INFINITY) and its token, or the sums of
+     * p log p and p (log p)^2, p = exp(logit - lse); NULL: not wanted. */
+    void (*row_stats)(const wg_ops *self, int64_t M, int64_t first, int64_t n,
+                      const wg_real *logits, int64_t ld, const wg_real *lse, wg_real *most,
+                      int32_t *best, double *mean, double *square);
+    /* Of each row: the largest of logit + Gumbel noise so far (start with -INFINITY) and its token,
+     * that is, a draw from the softmax. Row m is number row + m of the draw (seed, stream). */
+    void (*sample_rows)(const wg_ops *self, int64_t M, int64_t first, int64_t n,
+                        const wg_real *logits, int64_t ld, int64_t row, uint64_t seed,
+                        uint64_t stream, double *most, int32_t *which);
 
     /* Targets that are distributions over the vocabulary, a chunk of n columns at a time.
      * x [M,n] (row stride ld) = scale[m] * exp(x - lse[m]) */
-    void (*softmax)(int64_t M, int64_t n, const wg_real *lse, const wg_real *scale, wg_real *x,
-                    int64_t ld);
+    void (*softmax)(const wg_ops *self, int64_t M, int64_t n, const wg_real *lse,
+                    const wg_real *scale, wg_real *x, int64_t ld);
     /* sum[m] += sum over v of a[m,v]*b[m,v] */
-    void (*dot_rows)(int64_t M, int64_t n, const wg_real *a, int64_t lda, const wg_real *b,
-                     int64_t ldb, double *sum);
+    void (*dot_rows)(const wg_ops *self, int64_t M, int64_t n, const wg_real *a, int64_t lda,
+                     const wg_real *b, int64_t ldb, double *sum);
     /* The largest logit of a token that is not the target, and which token; start with -INFINITY.
      */
-    void (*runner_up)(int64_t M, int64_t first, int64_t n, const wg_real *logits, int64_t ld,
-                      const int32_t *target, wg_real *most, int32_t *which);
+    void (*runner_up)(const wg_ops *self, int64_t M, int64_t first, int64_t n,
+                      const wg_real *logits, int64_t ld, const int32_t *target, wg_real *most,
+                      int32_t *which);
+    /* q [M,n] = logits, less `shift` at the row's target. */
+    void (*shift_target)(const wg_ops *self, int64_t M, int64_t first, int64_t n,
+                         const int32_t *target, wg_real shift, const wg_real *logits, int64_t ld,
+                         wg_real *q);
+    /* The loss to a soft target: nll = lse - cross[m] (+ cross[M+m] - target_lse, a divergence). */
+    void (*soft_finish)(const wg_ops *self, int64_t M, bool divergence, const wg_real *lse,
+                        const wg_real *target_lse, const double *cross, wg_real *nll);
+    /* nll becomes 1 + token - other, token = exp(-nll), other = exp(other - lse). */
+    void (*hinge_finish)(const wg_ops *self, int64_t M, const wg_real *lse, wg_real *token,
+                         wg_real *other, wg_real *nll);
+    /* The gradient of that: q [M,n] = -weight*token at the target, weight*other at the runner-up, 0
+     * elsewhere; share = weight*(other - token). */
+    void (*hinge_target)(const wg_ops *self, int64_t M, int64_t first, int64_t n,
+                         const int32_t *target, const int32_t *runner_up, const wg_real *weight,
+                         const wg_real *token, const wg_real *other, wg_real *q, wg_real *share);
     /* logits = weight[m]*exp(logits - lse[m]) - q[m,v], q [M,n]; through softcap as above. */
-    void (*xent_soft_backward)(int64_t M, int64_t n, wg_real *logits, int64_t ld, const wg_real *q,
-                               const wg_real *lse, const wg_real *weight, wg_real cap);
+    void (*xent_soft_backward)(const wg_ops *self, int64_t M, int64_t n, wg_real *logits,
+                               int64_t ld, const wg_real *q, const wg_real *lse,
+                               const wg_real *weight, wg_real cap);
 
-    /* Of S sequences, rows [start[s], start[s+1]) of dy [.,O] (stride ldy) and x [.,I] (ldx): the
-     * sum over s of g_s = dy_s^T x_s, and of g_s squared element by element; both [O,I], added to
-     * if `add`. A g_s of its own is never held whole. sum may be NULL. */
-    void (*gemm_squares)(int64_t S, const int64_t *start, int64_t O, int64_t I, const wg_real *dy,
-                         int64_t ldy, const wg_real *x, int64_t ldx, bool add, wg_real *sum,
-                         wg_real *square);
-} wg_ops;
+    /* --- gradients of single sequences --- */
+
+    /* out [T,M] = the columns ids[t] - first of dlogits [M,n], where they are among the n; other
+     * rows stay. */
+    void (*gather_columns)(const wg_ops *self, int64_t T, const int32_t *ids, int64_t first,
+                           int64_t n, int64_t M, const wg_real *dlogits, int64_t ld, wg_real *out);
+    /* square += squared norm of the sum of rows of dx [T,D] to table rows ids [T]. */
+    void (*embed_squares)(const wg_ops *self, int64_t T, int64_t D, const int32_t *ids,
+                          const wg_real *dx, double *square);
+    /* Of the gradient G = A + B of a table by one sequence, A = dlogits^T h, B = the rows of dx
+     * summed by ids: sum += B, square += (2 A + B) B. (A^2 and A come from gemm_squares.) */
+    void (*embed_moments)(const wg_ops *self, const wg_embed_moments *of);
+    /* g = column sums of d [M,n]; sum += g, square += g^2; square may be NULL. */
+    void (*bias_squares)(const wg_ops *self, int64_t M, int64_t n, const wg_real *d, int64_t ld,
+                         wg_real *sum, wg_real *square);
+    /* Of S sequences, rows [start[s] - start[0], start[s+1] - start[0]) of dy [.,O] (stride ldy)
+     * and x [.,I] (ldx): the sum over s of g_s = dy_s^T x_s, and of g_s squared element by element;
+     * both [O,I], added to if `add`. A g_s of its own is never held whole. sum may be NULL. */
+    void (*gemm_squares)(const wg_ops *self, int64_t S, const int64_t *start, int64_t O, int64_t I,
+                         const wg_real *dy, int64_t ldy, const wg_real *x, int64_t ldx, bool add,
+                         wg_real *sum, wg_real *square);
+};
 
 enum { WG_OVERLAY_BLOCK = 4096 };
 
@@ -188,7 +344,29 @@ extern const wg_ops wg_ops_ref;
 extern const wg_ops wg_ops_cpu;
 #endif
 
-/* The back end of this build: cpu, or ref where reals are double. */
-const wg_ops *wg_ops_default(void);
+/* The back end on whose memory the host works: cpu, or ref where reals are double. */
+const wg_ops *wg_ops_host(void);
+/* Opens the back end of the context; its threads are the context's. Close with ops->close. */
+WAGLE_CHECK wagle_status wg_ops_open(wagle_ctx *ctx, const wg_ops **out);
+
+/* A buffer that grows and never shrinks: a batch no larger than any before allocates nothing. */
+typedef struct wg_buffer {
+    wg_real *data; /* [capacity]; its contents are lost when it grows */
+    int64_t capacity;
+    wg_scratch memory;
+} wg_buffer;
+
+WAGLE_CHECK wagle_status wg_buffer_reserve(wagle_ctx *ctx, const wg_ops *ops, wg_buffer *buffer,
+                                           int64_t n);
+void wg_buffer_free(const wg_ops *ops, wg_buffer *buffer);
+
+/* *out [bytes] = memory of the back end, to be read by the host: where it lies, or in `room`, which
+ * grows. Valid until the memory changes or the next call with this room. */
+typedef struct wg_host_room {
+    char *data;
+    int64_t capacity;
+} wg_host_room;
+WAGLE_CHECK wagle_status wg_host_view(wagle_ctx *ctx, const wg_ops *ops, const void *from,
+                                      size_t bytes, wg_host_room *room, const void **out);
 
 #endif

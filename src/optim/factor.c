@@ -4,7 +4,6 @@
 #include <cblas.h>
 #include <lapacke.h>
 #include <math.h>
-#include <omp.h>
 #include <string.h>
 #undef I /* of complex numbers, in lapacke.h */
 
@@ -230,9 +229,9 @@ static wagle_status keep(wagle_ctx *ctx, const char *scratch, const wg_factor_jo
  * size that the widest of them needs.
  */
 
-static int workers_for(int n)
+static int workers_for(int n, int offered)
 {
-    const int threads = openblas_get_parallel() != 0 ? omp_get_max_threads() : 1;
+    const int threads = openblas_get_parallel() != 0 ? offered : 1;
 
     return threads < 1 ? 1 : threads < n ? threads : n;
 }
@@ -246,9 +245,9 @@ static int64_t widest_of(const wg_factor_job *job, int n, int w, int workers)
     return most;
 }
 
-int64_t wg_factors_work(const wg_factor_job *job, int n)
+int64_t wg_factors_work(const wg_factor_job *job, int n, int threads)
 {
-    const int workers = workers_for(n);
+    const int workers = workers_for(n, threads);
     int64_t bytes = 0;
 
     for (int w = 0; w < workers; w++) {
@@ -271,7 +270,7 @@ static void make_all(const wg_factor_way *way, const wg_factor_job *job, int n, 
 wagle_status wg_factors_make(wagle_ctx *ctx, const wg_factor_way *way, const char *scratch,
                              const wg_factor_job *job, int n)
 {
-    const int workers = workers_for(n);
+    const int workers = workers_for(n, wg_threads(ctx));
     room *own = NULL;
     bool *made = NULL;
     wagle_status st = WG_ALLOC(ctx, &own, workers);

@@ -104,19 +104,19 @@ static const float *at(const float *x, int64_t from)
     return x != NULL ? x + from : NULL;
 }
 
-void wg_cpu_glu_forward(wg_activation act, int64_t n, const float *gate, const float *up,
+void wg_cpu_glu_forward(WG_SELF, wg_activation act, int64_t n, const float *gate, const float *up,
                         float *out)
 {
-#pragma omp parallel for num_threads(wg_cpu_threads) if (n > 4 * BLOCK)
+#pragma omp parallel for num_threads(self->threads) if (n > 4 * BLOCK)
     for (int64_t from = 0; from < n; from += BLOCK)
         kinds[act].forward(n - from < BLOCK ? n - from : BLOCK, gate + from, at(up, from),
                            out + from);
 }
 
-void wg_cpu_glu_backward(wg_activation act, int64_t n, const float *gate, const float *up,
+void wg_cpu_glu_backward(WG_SELF, wg_activation act, int64_t n, const float *gate, const float *up,
                          const float *dout, float *dgate, float *dup)
 {
-#pragma omp parallel for num_threads(wg_cpu_threads) if (n > 4 * BLOCK)
+#pragma omp parallel for num_threads(self->threads) if (n > 4 * BLOCK)
     for (int64_t from = 0; from < n; from += BLOCK)
         kinds[act].backward(n - from < BLOCK ? n - from : BLOCK, gate + from, at(up, from),
                             dout + from, dgate + from, dup != NULL ? dup + from : NULL);

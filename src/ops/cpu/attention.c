@@ -102,15 +102,15 @@ static void forward_rows(const wg_attention *a, int64_t i, int64_t m, const floa
     }
 }
 
-void wg_cpu_attention_forward(const wg_attention *a, const float *q, const float *k, const float *v,
-                              float *out, float *lse)
+void wg_cpu_attention_forward(WG_SELF, const wg_attention *a, const float *q, const float *k,
+                              const float *v, float *out, float *lse)
 {
     const int64_t Q = a->H * a->h, P = a->K * a->h;
 
-#pragma omp parallel for num_threads(wg_cpu_threads) schedule(dynamic, 1)
+#pragma omp parallel for num_threads(self->threads) schedule(dynamic, 1)
     for (int64_t task = 0; task < a->S * a->H; task++) {
         const int64_t s = task / a->H, head = task % a->H;
-        const int64_t first = a->start[s], T = a->start[s + 1] - first;
+        const int64_t first = a->start[s] - a->start[0], T = a->start[s + 1] - a->start[s];
         const int64_t at = first * Q + head * a->h;
         const int64_t shared = first * P + head / (a->H / a->K) * a->h;
         for (int64_t i = a->prefix_len != NULL ? a->prefix_len[s] : 0; i < T; i += BLOCK)
@@ -185,18 +185,18 @@ static void backward_rows(const wg_attention *a, int64_t i, int64_t m, const hea
     }
 }
 
-void wg_cpu_attention_backward(const wg_attention *a, const float *q, const float *k,
+void wg_cpu_attention_backward(WG_SELF, const wg_attention *a, const float *q, const float *k,
                                const float *v, const float *out, const float *lse,
                                const float *dout, float *dq, float *dk, float *dv)
 {
     const int64_t Q = a->H * a->h, P = a->K * a->h, group = a->H / a->K;
 
-    memset(dk, 0, (size_t)(a->start[a->S] * P) * sizeof *dk);
-    memset(dv, 0, (size_t)(a->start[a->S] * P) * sizeof *dv);
-#pragma omp parallel for num_threads(wg_cpu_threads) schedule(dynamic, 1)
+    memset(dk, 0, (size_t)(a->N * P) * sizeof *dk);
+    memset(dv, 0, (size_t)(a->N * P) * sizeof *dv);
+#pragma omp parallel for num_threads(self->threads) schedule(dynamic, 1)
     for (int64_t task = 0; task < a->S * a->K; task++) {
-        const int64_t first = a->start[task / a->K], shared_head = task % a->K;
-        const int64_t T = a->start[task / a->K + 1] - first;
+        const int64_t s = task / a->K, shared_head = task % a->K;
+        const int64_t first = a->start[s] - a->start[0], T = a->start[s + 1] - a->start[s];
         const int64_t shared = first * P + shared_head * a->h;
         for (int64_t head = shared_head * group; head < (shared_head + 1) * group; head++) {
             const int64_t at = first * Q + head * a->h;
@@ -233,14 +233,15 @@ static void decode_head(const wg_decode_attention *a, int64_t T, const float *q,
         out[d] /= sum;
 }
 
-void wg_cpu_attention_decode(const wg_decode_attention *a, const float *q, float *out)
+void wg_cpu_attention_decode(WG_SELF, const wg_decode_attention *a, const float *q, float *out)
 {
     const int64_t group = a->H / a->K;
 
-#pragma omp parallel for num_threads(wg_cpu_threads) schedule(dynamic, 1)
+#pragma omp parallel for num_threads(self->threads) schedule(dynamic, 1)
     for (int64_t task = 0; task < a->B * a->H; task++) {
-        const int64_t b = task / a->H, head = task % a->H, at = head / group * a->h;
-        decode_head(a, a->length[b], q + (b * a->H + head) * a->h, a->key[b] + at, a->value[b] + at,
+        const int64_t b = task / a->H, head = task % a->H;
+        const int64_t at = a->first[b] * a->K * a->h + head / group * a->h;
+        decode_head(a, a->length[b], q + (b * a->H + head) * a->h, a->key + at, a->value + at,
                     out + (b * a->H + head) * a->h);
     }
 }

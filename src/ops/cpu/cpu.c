@@ -1,23 +1,14 @@
 #include "ops/cpu/cpu.h"
 
-#include <omp.h>
-
-int wg_cpu_threads = 1;
-
-void wg_cpu_set_threads(int n)
+wagle_status wg_cpu_open(wagle_ctx *ctx, const wg_ops **out)
 {
-    static int offered; /* the processors of this process, or OMP_NUM_THREADS */
-
-    if (offered == 0)
-        offered = omp_get_max_threads();
-    wg_cpu_threads = n > 0 ? n : offered;
-    omp_set_num_threads(wg_cpu_threads);
     (void)wg_cpu_tile_name(); /* chosen once */
+    return wg_host_open(ctx, &wg_ops_cpu, out);
 }
 
 const wg_ops wg_ops_cpu = {
     .name = "cpu",
-    .set_threads = wg_cpu_set_threads,
+    WG_HOST_OPS,
     .gemm = wg_cpu_gemm,
     .matvec = wg_cpu_matvec,
     .widen = wg_cpu_widen,

@@ -7,7 +7,7 @@
 #define WG_OPS_CPU_CPU_H
 
 #include "base/number.h"
-#include "ops/ops.h"
+#include "ops/host/host.h"
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(WG_SANITIZED)
 #define WG_CLONES __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
@@ -16,8 +16,6 @@
 #endif
 
 enum { WG_LANES = 16 };
-
-extern int wg_cpu_threads; /* threads of every parallel region */
 
 /* e^x in float32, within 2 ulp; below -87.3 gives 0, above 88.7 the largest. Cephes' polynomial
  * after Cody and Waite's reduction. */
@@ -62,71 +60,76 @@ static inline float wg_lanes_sum(const float lane[WG_LANES])
     return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
 }
 
-void wg_cpu_set_threads(int n);
-void wg_cpu_gemm(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda,
-                 const float *B, int64_t ldb, bool add, float *C, int64_t ldc);
+void wg_cpu_gemm(WG_SELF, bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A,
+                 int64_t lda, const float *B, int64_t ldb, bool add, float *C, int64_t ldc);
 /* The same on the calling thread alone, from its stack; M at most 64. */
 void wg_cpu_gemm_small(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A,
                        int64_t lda, const float *B, int64_t ldb, bool add, float *C, int64_t ldc);
 /* Products by this register tile: avx512, avx2, portable; NULL: the best there is. False if this
  * machine does not have it. */
+WAGLE_CHECK wagle_status wg_cpu_open(wagle_ctx *ctx, const wg_ops **out);
 bool wg_cpu_use_tile(const char *name);
 const char *wg_cpu_tile_name(void);
-void wg_cpu_matvec(int m, const wg_matvec *list, int64_t n, int64_t I, const float *x, bool add);
+void wg_cpu_matvec(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, const float *x,
+                   bool add);
 /* wg_cpu_widen on the calling thread alone; src may be unaligned. */
 void wg_cpu_widen_piece(wg_dtype type, const void *src, int64_t n, float *dst);
-void wg_cpu_widen(wg_dtype type, const void *src, int64_t n, float *dst);
-void wg_cpu_overlay(int64_t n, const uint64_t *bits, const int64_t *rank, const float *value,
-                    float *dst);
-void wg_cpu_gather(int64_t n, const uint64_t *bits, const int64_t *rank, const float *src,
-                   float *value);
+void wg_cpu_widen(WG_SELF, wg_dtype type, const void *src, int64_t n, float *dst);
+void wg_cpu_overlay(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, const int64_t *rank,
+                    const float *value, float *dst);
+void wg_cpu_gather(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, const int64_t *rank,
+                   const float *src, float *value);
 /* On the calling thread alone, in double. */
 double wg_cpu_dot(int64_t n, const float *a, const float *b);
-double wg_cpu_long_dot(int64_t n, const float *x, const float *y);
-void wg_cpu_adamw_bf16(const wg_adamw_step *step, uint32_t seed, int64_t n, const float *gradient,
-                       uint16_t *m, uint16_t *v, float *value);
-void wg_cpu_adamw(const wg_adamw_step *step, int64_t n, const float *gradient, float *m, float *v,
-                  float *value);
-void wg_cpu_update(wg_rule rule, const wg_adamw_step *step, bool bf16, uint32_t seed, int64_t n,
-                   const float *gradient, void *m, const float *v, float *value);
-void wg_cpu_square_average(int64_t n, float decay, float rest, const float *x, float *v);
-void wg_cpu_norm_forward(int64_t N, int64_t D, float eps, const float *x, const float *weight,
-                         const float *bias, float *y, float *mean, float *rstd);
-void wg_cpu_norm_backward(int64_t N, int64_t D, const float *x, const float *weight,
+void wg_cpu_long_dot(WG_SELF, int64_t n, const float *x, const float *y, double *out);
+/* Selected weights before weight `first`. */
+int64_t wg_cpu_rank(int64_t first, const uint64_t *bits, const int64_t *rank);
+void wg_cpu_adamw_bf16(WG_SELF, const wg_adamw_step *step, uint32_t seed, int64_t n,
+                       const float *gradient, uint16_t *m, uint16_t *v, float *value);
+void wg_cpu_adamw(WG_SELF, const wg_adamw_step *step, int64_t n, const float *gradient, float *m,
+                  float *v, float *value);
+void wg_cpu_update(WG_SELF, wg_rule rule, const wg_adamw_step *step, bool bf16, uint32_t seed,
+                   int64_t n, const float *gradient, void *m, const float *v, float *value);
+void wg_cpu_square_average(WG_SELF, int64_t n, float decay, float rest, const float *x, float *v);
+void wg_cpu_norm_forward(WG_SELF, int64_t N, int64_t D, float eps, const float *x,
+                         const float *weight, const float *bias, float *y, float *mean,
+                         float *rstd);
+void wg_cpu_norm_backward(WG_SELF, int64_t N, int64_t D, const float *x, const float *weight,
                           const float *mean, const float *rstd, const float *dy, float *dx);
-void wg_cpu_norm_weight(int64_t N, int64_t D, const float *x, const float *mean, const float *rstd,
-                        const float *dy, float *dweight);
-void wg_cpu_bias_forward(int64_t N, int64_t O, const float *bias, float *y, int64_t ld);
-void wg_cpu_bias_backward(int64_t N, int64_t O, const float *dy, int64_t ld, float *dbias);
-void wg_cpu_softcap(int64_t N, int64_t O, float cap, float *y, int64_t ld);
-void wg_cpu_rope(int64_t N, int64_t heads, int64_t h, int64_t r, const int32_t *position,
+void wg_cpu_norm_weight(WG_SELF, int64_t N, int64_t D, const float *x, const float *mean,
+                        const float *rstd, const float *dy, float *dweight);
+void wg_cpu_bias_forward(WG_SELF, int64_t N, int64_t O, const float *bias, float *y, int64_t ld);
+void wg_cpu_bias_backward(WG_SELF, int64_t N, int64_t O, const float *dy, int64_t ld, float *dbias);
+void wg_cpu_softcap(WG_SELF, int64_t N, int64_t O, float cap, float *y, int64_t ld);
+void wg_cpu_rope(WG_SELF, int64_t N, int64_t heads, int64_t h, int64_t r, const int32_t *position,
                  const float *cosine, const float *sine, int direction, float *x);
-void wg_cpu_attention_forward(const wg_attention *a, const float *q, const float *k, const float *v,
-                              float *out, float *lse);
-void wg_cpu_attention_backward(const wg_attention *a, const float *q, const float *k,
+void wg_cpu_attention_forward(WG_SELF, const wg_attention *a, const float *q, const float *k,
+                              const float *v, float *out, float *lse);
+void wg_cpu_attention_backward(WG_SELF, const wg_attention *a, const float *q, const float *k,
                                const float *v, const float *out, const float *lse,
                                const float *dout, float *dq, float *dk, float *dv);
-void wg_cpu_attention_decode(const wg_decode_attention *a, const float *q, float *out);
-void wg_cpu_glu_forward(wg_activation act, int64_t n, const float *gate, const float *up,
+void wg_cpu_attention_decode(WG_SELF, const wg_decode_attention *a, const float *q, float *out);
+void wg_cpu_glu_forward(WG_SELF, wg_activation act, int64_t n, const float *gate, const float *up,
                         float *out);
-void wg_cpu_glu_backward(wg_activation act, int64_t n, const float *gate, const float *up,
+void wg_cpu_glu_backward(WG_SELF, wg_activation act, int64_t n, const float *gate, const float *up,
                          const float *dout, float *dgate, float *dup);
-void wg_cpu_embed_backward(int64_t N, int64_t D, const int32_t *ids, const float *dx,
+void wg_cpu_embed_backward(WG_SELF, int64_t N, int64_t D, const int32_t *ids, const float *dx,
                            float *dtable);
-void wg_cpu_xent_forward(int64_t M, int64_t first, int64_t n, const float *logits, int64_t ld,
-                         const int32_t *target, float *maximum, float *sum, float *picked);
-void wg_cpu_xent_backward(int64_t M, int64_t first, int64_t n, float *logits, int64_t ld,
+void wg_cpu_xent_forward(WG_SELF, int64_t M, int64_t first, int64_t n, const float *logits,
+                         int64_t ld, const int32_t *target, float *maximum, float *sum,
+                         float *picked);
+void wg_cpu_xent_backward(WG_SELF, int64_t M, int64_t first, int64_t n, float *logits, int64_t ld,
                           const int32_t *target, const float *lse, const float *weight, float cap);
-void wg_cpu_softmax(int64_t M, int64_t n, const float *lse, const float *scale, float *x,
+void wg_cpu_softmax(WG_SELF, int64_t M, int64_t n, const float *lse, const float *scale, float *x,
                     int64_t ld);
-void wg_cpu_dot_rows(int64_t M, int64_t n, const float *a, int64_t lda, const float *b, int64_t ldb,
-                     double *sum);
-void wg_cpu_runner_up(int64_t M, int64_t first, int64_t n, const float *logits, int64_t ld,
+void wg_cpu_dot_rows(WG_SELF, int64_t M, int64_t n, const float *a, int64_t lda, const float *b,
+                     int64_t ldb, double *sum);
+void wg_cpu_runner_up(WG_SELF, int64_t M, int64_t first, int64_t n, const float *logits, int64_t ld,
                       const int32_t *target, float *most, int32_t *which);
-void wg_cpu_xent_soft_backward(int64_t M, int64_t n, float *logits, int64_t ld, const float *q,
-                               const float *lse, const float *weight, float cap);
-void wg_cpu_gemm_squares(int64_t S, const int64_t *start, int64_t O, int64_t I, const float *dy,
-                         int64_t ldy, const float *x, int64_t ldx, bool add, float *sum,
-                         float *square);
+void wg_cpu_xent_soft_backward(WG_SELF, int64_t M, int64_t n, float *logits, int64_t ld,
+                               const float *q, const float *lse, const float *weight, float cap);
+void wg_cpu_gemm_squares(WG_SELF, int64_t S, const int64_t *start, int64_t O, int64_t I,
+                         const float *dy, int64_t ldy, const float *x, int64_t ldx, bool add,
+                         float *sum, float *square);
 
 #endif

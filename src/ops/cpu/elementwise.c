@@ -5,10 +5,10 @@
 enum { BLOCK = 16384 };
 
 #define EACH_BLOCK(n)                                                                              \
-    _Pragma(                                                                                       \
-        "omp parallel for num_threads(wg_cpu_threads) if((n) > 4 * BLOCK)") for (int64_t from = 0; \
-                                                                                 from < (n);       \
-                                                                                 from += BLOCK)
+    _Pragma("omp parallel for num_threads(self->threads) if((n) > 4 * BLOCK)") for (int64_t from = \
+                                                                                        0;         \
+                                                                                    from < (n);    \
+                                                                                    from += BLOCK)
 
 static int64_t block_length(int64_t n, int64_t from)
 {
@@ -32,7 +32,7 @@ void wg_cpu_widen_piece(wg_dtype type, const void *src, int64_t n, float *dst)
         wg_to_float(type, src, n, dst);
 }
 
-void wg_cpu_widen(wg_dtype type, const void *src, int64_t n, float *dst)
+void wg_cpu_widen(WG_SELF, wg_dtype type, const void *src, int64_t n, float *dst)
 {
     const size_t size = wg_dtype_size(type);
 
@@ -42,26 +42,13 @@ void wg_cpu_widen(wg_dtype type, const void *src, int64_t n, float *dst)
     }
 }
 
-void wg_cpu_overlay(int64_t n, const uint64_t *bits, const int64_t *rank, const wg_real *value,
-                    float *dst)
-{
-#pragma omp parallel for num_threads(wg_cpu_threads)
-    for (int64_t from = 0; from < n; from += WG_OVERLAY_BLOCK) {
-        const float *next = value + rank[from / WG_OVERLAY_BLOCK];
-        const int64_t to = from + WG_OVERLAY_BLOCK < n ? from + WG_OVERLAY_BLOCK : n;
-        for (int64_t w = from / 64; w < (to + 63) / 64; w++)
-            for (uint64_t word = bits[w]; word != 0; word &= word - 1)
-                dst[64 * w + __builtin_ctzll(word)] = *next++;
-    }
-}
-
-void wg_cpu_rope(int64_t N, int64_t heads, int64_t h, int64_t r, const int32_t *position,
+void wg_cpu_rope(WG_SELF, int64_t N, int64_t heads, int64_t h, int64_t r, const int32_t *position,
                  const float *cosine, const float *sine, int direction, float *x)
 {
     const int64_t half = r / 2;
     const float sign = (float)direction;
 
-#pragma omp parallel for num_threads(wg_cpu_threads) if (N > 32)
+#pragma omp parallel for num_threads(self->threads) if (N > 32)
     for (int64_t n = 0; n < N; n++) {
         const float *c = cosine + position[n] * half, *s = sine + position[n] * half;
         for (int64_t head = 0; head < heads; head++) {
@@ -75,11 +62,12 @@ void wg_cpu_rope(int64_t N, int64_t heads, int64_t h, int64_t r, const int32_t *
     }
 }
 
-void wg_cpu_embed_backward(int64_t N, int64_t D, const int32_t *ids, const float *dx, float *dtable)
+void wg_cpu_embed_backward(WG_SELF, int64_t N, int64_t D, const int32_t *ids, const float *dx,
+                           float *dtable)
 {
     const int64_t strip = 64; /* columns a task: rows keep their order */
 
-#pragma omp parallel for num_threads(wg_cpu_threads)
+#pragma omp parallel for num_threads(self->threads)
     for (int64_t from = 0; from < D; from += strip) {
         const int64_t to = from + strip < D ? from + strip : D;
         for (int64_t n = 0; n < N; n++)
@@ -120,10 +108,11 @@ WG_CLONES static float row_exp_sum(const float *x, int64_t n, float most)
     return wg_lanes_sum(lane);
 }
 
-void wg_cpu_xent_forward(int64_t M, int64_t first, int64_t n, const float *logits, int64_t ld,
-                         const int32_t *target, float *maximum, float *sum, float *picked)
+void wg_cpu_xent_forward(WG_SELF, int64_t M, int64_t first, int64_t n, const float *logits,
+                         int64_t ld, const int32_t *target, float *maximum, float *sum,
+                         float *picked)
 {
-#pragma omp parallel for num_threads(wg_cpu_threads)
+#pragma omp parallel for num_threads(self->threads)
     for (int64_t m = 0; m < M; m++) {
         const float *row = logits + m * ld, most = row_maximum(row, n, maximum[m]);
         sum[m] = sum[m] * wg_exp(maximum[m] - most) + row_exp_sum(row, n, most);
@@ -149,10 +138,10 @@ WG_CLONES static void row_softmax_capped(float *x, int64_t n, float lse, float w
     }
 }
 
-void wg_cpu_xent_backward(int64_t M, int64_t first, int64_t n, float *logits, int64_t ld,
+void wg_cpu_xent_backward(WG_SELF, int64_t M, int64_t first, int64_t n, float *logits, int64_t ld,
                           const int32_t *target, const float *lse, const float *weight, float cap)
 {
-#pragma omp parallel for num_threads(wg_cpu_threads)
+#pragma omp parallel for num_threads(self->threads)
     for (int64_t m = 0; m < M; m++) {
         float *row = logits + m * ld;
         const bool here = target[m] >= first && target[m] < first + n;
@@ -168,19 +157,19 @@ void wg_cpu_xent_backward(int64_t M, int64_t first, int64_t n, float *logits, in
 
 /* --- biases and caps ----------------------------------------------------------------------- */
 
-void wg_cpu_bias_forward(int64_t N, int64_t O, const float *bias, float *y, int64_t ld)
+void wg_cpu_bias_forward(WG_SELF, int64_t N, int64_t O, const float *bias, float *y, int64_t ld)
 {
-#pragma omp parallel for num_threads(wg_cpu_threads) if (N * O > BLOCK)
+#pragma omp parallel for num_threads(self->threads) if (N * O > BLOCK)
     for (int64_t n = 0; n < N; n++)
         for (int64_t o = 0; o < O; o++)
             y[n * ld + o] += bias[o];
 }
 
-void wg_cpu_bias_backward(int64_t N, int64_t O, const float *dy, int64_t ld, float *dbias)
+void wg_cpu_bias_backward(WG_SELF, int64_t N, int64_t O, const float *dy, int64_t ld, float *dbias)
 {
     const int64_t strip = 128; /* columns a task: rows keep their order */
 
-#pragma omp parallel for num_threads(wg_cpu_threads) if (N * O > BLOCK)
+#pragma omp parallel for num_threads(self->threads) if (N * O > BLOCK)
     for (int64_t from = 0; from < O; from += strip) {
         const int64_t to = from + strip < O ? from + strip : O;
         for (int64_t n = 0; n < N; n++)
@@ -197,9 +186,9 @@ WG_CLONES static void softcap_row(int64_t n, float cap, float *y)
         y[i] = cap * wg_tanh(y[i] * inverse);
 }
 
-void wg_cpu_softcap(int64_t N, int64_t O, float cap, float *y, int64_t ld)
+void wg_cpu_softcap(WG_SELF, int64_t N, int64_t O, float cap, float *y, int64_t ld)
 {
-#pragma omp parallel for num_threads(wg_cpu_threads) if (N * O > BLOCK)
+#pragma omp parallel for num_threads(self->threads) if (N * O > BLOCK)
     for (int64_t n = 0; n < N; n++)
         softcap_row(O, cap, y + n * ld);
 }

@@ -128,11 +128,13 @@ bool wg_cpu_use_tile(const char *name)
 
 const char *wg_cpu_tile_name(void)
 {
+    pthread_mutex_lock(&panels);
     if (!chosen) {
         (void)wg_cpu_use_tile(NULL);
         (void)madvise(panels_a, sizeof panels_a, MADV_HUGEPAGE); /* fewer misses of the TLB */
         (void)madvise(panels_b, sizeof panels_b, MADV_HUGEPAGE);
     }
+    pthread_mutex_unlock(&panels);
     return tile->name;
 }
 
@@ -347,8 +349,8 @@ static void clear(int64_t M, int64_t N, float *c, int64_t ldc)
         memset(c + m * ldc, 0, (size_t)N * sizeof *c);
 }
 
-void wg_cpu_gemm(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda,
-                 const float *B, int64_t ldb, bool add, float *C, int64_t ldc)
+void wg_cpu_gemm(WG_SELF, bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A,
+                 int64_t lda, const float *B, int64_t ldb, bool add, float *C, int64_t ldc)
 {
     const operand a = {A, lda, M, !ta}, b = {B, ldb, N, tb};
     const int64_t part = part_of(K);
@@ -358,7 +360,7 @@ void wg_cpu_gemm(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float 
     if (K == 0 && !add)
         clear(M, N, C, ldc);
     pthread_mutex_lock(&panels);
-#pragma omp parallel num_threads(wg_cpu_threads) if (M * N * K > 1 << 16)
+#pragma omp parallel num_threads(self->threads) if (M * N * K > 1 << 16)
     for (int64_t j0 = 0; j0 < N; j0 += NC)
         for (int64_t k0 = 0; k0 < K; k0 += part)
             run_part(&a, &b, j0, least(NC, N - j0), k0, least(part, K - k0), C, ldc, add || k0 > 0);

@@ -231,13 +231,14 @@ static void strip(const wg_matvec *k, int64_t s, int64_t n, int64_t I, const flo
         one_output(k->type, k->W, o, n, k->O, I, x, add, k->y, buffer);
 }
 
-void wg_cpu_matvec(int m, const wg_matvec *list, int64_t n, int64_t I, const float *x, bool add)
+void wg_cpu_matvec(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, const float *x,
+                   bool add)
 {
     int64_t strips = 0;
 
     for (int k = 0; k < m; k++)
         strips += (list[k].O + ROWS - 1) / ROWS;
-#pragma omp parallel for num_threads(wg_cpu_threads)                                               \
+#pragma omp parallel for num_threads(self->threads)                                                \
     schedule(static) if (strips * ROWS * I > 1 << 14)
     for (int64_t s = 0; s < strips; s++) {
         const wg_matvec *k = list;

@@ -46,10 +46,10 @@ WG_CLONES static void layer_row(int64_t D, float eps, const float *x, const floa
         y[d] = (x[d] - middle) * *rstd * weight[d];
 }
 
-void wg_cpu_norm_forward(int64_t N, int64_t D, float eps, const float *x, const float *weight,
-                         const float *bias, float *y, float *mean, float *rstd)
+void wg_cpu_norm_forward(WG_SELF, int64_t N, int64_t D, float eps, const float *x,
+                         const float *weight, const float *bias, float *y, float *mean, float *rstd)
 {
-#pragma omp parallel for num_threads(wg_cpu_threads) if (N > 32)
+#pragma omp parallel for num_threads(self->threads) if (N > 32)
     for (int64_t n = 0; n < N; n++) {
         if (mean != NULL)
             layer_row(D, eps, x + n * D, weight, y + n * D, mean + n, rstd + n);
@@ -89,10 +89,10 @@ WG_CLONES static void layer_row_backward(int64_t D, const float *x, const float 
         dx[d] += rstd * (dy[d] * weight[d] - push - (x[d] - mean) * pull);
 }
 
-void wg_cpu_norm_backward(int64_t N, int64_t D, const float *x, const float *weight,
+void wg_cpu_norm_backward(WG_SELF, int64_t N, int64_t D, const float *x, const float *weight,
                           const float *mean, const float *rstd, const float *dy, float *dx)
 {
-#pragma omp parallel for num_threads(wg_cpu_threads) if (N > 32)
+#pragma omp parallel for num_threads(self->threads) if (N > 32)
     for (int64_t n = 0; n < N; n++)
         if (mean != NULL)
             layer_row_backward(D, x + n * D, weight, mean[n], rstd[n], dy + n * D, dx + n * D);
@@ -118,12 +118,12 @@ WG_CLONES static void layer_weight_strip(int64_t N, int64_t D, int64_t from, int
             dweight[d] += dy[n * D + d] * (x[n * D + d] - mean[n]) * rstd[n];
 }
 
-void wg_cpu_norm_weight(int64_t N, int64_t D, const float *x, const float *mean, const float *rstd,
-                        const float *dy, float *dweight)
+void wg_cpu_norm_weight(WG_SELF, int64_t N, int64_t D, const float *x, const float *mean,
+                        const float *rstd, const float *dy, float *dweight)
 {
     const int64_t strip = 128;
 
-#pragma omp parallel for num_threads(wg_cpu_threads) if (N > 32)
+#pragma omp parallel for num_threads(self->threads) if (N > 32)
     for (int64_t from = 0; from < D; from += strip) {
         const int64_t to = from + strip < D ? from + strip : D;
         if (mean != NULL)

@@ -5,26 +5,80 @@
 
 enum { BLOCK = 1 << 16, PARTS = 64 };
 
-void wg_cpu_gather(int64_t n, const uint64_t *bits, const int64_t *rank, const float *src,
-                   float *value)
+int64_t wg_cpu_rank(int64_t first, const uint64_t *bits, const int64_t *rank)
 {
-#pragma omp parallel for num_threads(wg_cpu_threads)
-    for (int64_t from = 0; from < n; from += WG_OVERLAY_BLOCK) {
-        const int64_t to = from + WG_OVERLAY_BLOCK < n ? from + WG_OVERLAY_BLOCK : n;
-        float *next = value + rank[from / WG_OVERLAY_BLOCK];
-        for (int64_t w = from / 64; w < (to + 63) / 64; w++)
-            for (uint64_t word = bits[w]; word != 0; word &= word - 1)
-                *next++ = src[64 * w + __builtin_ctzll(word)];
+    int64_t before = rank[first / WG_OVERLAY_BLOCK];
+
+    for (int64_t w = first / WG_OVERLAY_BLOCK * (WG_OVERLAY_BLOCK / 64); w < first / 64; w++)
+        before += __builtin_popcountll(bits[w]);
+    if (first % 64 > 0)
+        before += __builtin_popcountll(bits[first / 64] & (((uint64_t)1 << (first % 64)) - 1));
+    return before;
+}
+
+/* The bits of word w that lie in [from, to). */
+static uint64_t within(const uint64_t *bits, int64_t w, int64_t from, int64_t to)
+{
+    uint64_t word = bits[w];
+
+    if (w == from >> 6)
+        word &= ~(uint64_t)0 << (from & 63);
+    if (w == to >> 6)
+        word &= ((uint64_t)1 << (to & 63)) - 1;
+    return word;
+}
+
+/* Blocks of weights that begin where ranks are known, but for the first. */
+#define EACH_RANKED_BLOCK                                                                          \
+    _Pragma("omp parallel for num_threads(self->threads)") for (int64_t block =                    \
+                                                                    first / WG_OVERLAY_BLOCK;      \
+                                                                block <= (first + n - 1) /         \
+                                                                             WG_OVERLAY_BLOCK;     \
+                                                                block++)
+
+static int64_t block_begin(int64_t block, int64_t first)
+{
+    return block * WG_OVERLAY_BLOCK > first ? block * WG_OVERLAY_BLOCK : first;
+}
+
+static int64_t block_end(int64_t block, int64_t end)
+{
+    return (block + 1) * WG_OVERLAY_BLOCK < end ? (block + 1) * WG_OVERLAY_BLOCK : end;
+}
+
+void wg_cpu_overlay(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, const int64_t *rank,
+                    const float *value, float *dst)
+{
+    EACH_RANKED_BLOCK
+    {
+        const int64_t from = block_begin(block, first), to = block_end(block, first + n);
+        const float *next = value + wg_cpu_rank(from, bits, rank);
+        for (int64_t w = from >> 6; w * 64 < to; w++)
+            for (uint64_t word = within(bits, w, from, to); word != 0; word &= word - 1)
+                dst[64 * w + __builtin_ctzll(word) - first] = *next++;
+    }
+}
+
+void wg_cpu_gather(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, const int64_t *rank,
+                   const float *src, float *value)
+{
+    EACH_RANKED_BLOCK
+    {
+        const int64_t from = block_begin(block, first), to = block_end(block, first + n);
+        float *next = value + wg_cpu_rank(from, bits, rank);
+        for (int64_t w = from >> 6; w * 64 < to; w++)
+            for (uint64_t word = within(bits, w, from, to); word != 0; word &= word - 1)
+                *next++ = src[64 * w + __builtin_ctzll(word) - first];
     }
 }
 
 /* In blocks of fixed size, added in order. */
-double wg_cpu_long_dot(int64_t n, const float *x, const float *y)
+void wg_cpu_long_dot(WG_SELF, int64_t n, const float *x, const float *y, double *out)
 {
     double total = 0, part[PARTS];
 
     for (int64_t from = 0; from < n; from += PARTS * (int64_t)BLOCK) {
-#pragma omp parallel for num_threads(wg_cpu_threads)
+#pragma omp parallel for num_threads(self->threads)
         for (int64_t b = 0; b < PARTS; b++) {
             const int64_t low = from + b * BLOCK, left = n - low;
             part[b] = left > 0 ? wg_cpu_dot(left < BLOCK ? left : BLOCK, x + low, y + low) : 0;
@@ -32,7 +86,7 @@ double wg_cpu_long_dot(int64_t n, const float *x, const float *y)
         for (int b = 0; b < PARTS; b++)
             total += part[b];
     }
-    return total;
+    *out = total;
 }
 
 WG_CLONES static void adamw_block(const wg_adamw_step *s, int64_t n, const float *gradient,
@@ -63,19 +117,19 @@ WG_CLONES static void adamw_bf16_block(const wg_adamw_step *s, uint32_t seed, ui
     }
 }
 
-void wg_cpu_adamw_bf16(const wg_adamw_step *step, uint32_t seed, int64_t n, const float *gradient,
-                       uint16_t *m, uint16_t *v, float *value)
+void wg_cpu_adamw_bf16(WG_SELF, const wg_adamw_step *step, uint32_t seed, int64_t n,
+                       const float *gradient, uint16_t *m, uint16_t *v, float *value)
 {
-#pragma omp parallel for num_threads(wg_cpu_threads)
+#pragma omp parallel for num_threads(self->threads)
     for (int64_t i = 0; i < n; i += BLOCK)
         adamw_bf16_block(step, seed, (uint32_t)i, n - i < BLOCK ? n - i : BLOCK, gradient + i,
                          m + i, v + i, value + i);
 }
 
-void wg_cpu_adamw(const wg_adamw_step *step, int64_t n, const float *gradient, float *m, float *v,
-                  float *value)
+void wg_cpu_adamw(WG_SELF, const wg_adamw_step *step, int64_t n, const float *gradient, float *m,
+                  float *v, float *value)
 {
-#pragma omp parallel for num_threads(wg_cpu_threads)
+#pragma omp parallel for num_threads(self->threads)
     for (int64_t i = 0; i < n; i += BLOCK)
         adamw_block(step, n - i < BLOCK ? n - i : BLOCK, gradient + i, m + i, v + i, value + i);
 }
@@ -131,15 +185,15 @@ BLOCK_OF(lion)
 BLOCK_OF(sophia)
 #undef BLOCK_OF
 
-void wg_cpu_update(wg_rule rule, const wg_adamw_step *step, bool bf16, uint32_t seed, int64_t n,
-                   const float *gradient, void *m, const float *v, float *value)
+void wg_cpu_update(WG_SELF, wg_rule rule, const wg_adamw_step *step, bool bf16, uint32_t seed,
+                   int64_t n, const float *gradient, void *m, const float *v, float *value)
 {
     static void (*const of[])(const wg_adamw_step *, bool, uint32_t, uint32_t, int64_t,
                               const float *, void *, const float *,
                               float *) = {sgd_block, lion_block, sophia_block};
     const size_t size = bf16 ? sizeof(uint16_t) : sizeof(float);
 
-#pragma omp parallel for num_threads(wg_cpu_threads)
+#pragma omp parallel for num_threads(self->threads)
     for (int64_t i = 0; i < n; i += BLOCK)
         of[rule](step, bf16, seed, (uint32_t)i, n - i < BLOCK ? n - i : BLOCK, gradient + i,
                  (char *)m + (size_t)i * size, v != NULL ? v + i : NULL, value + i);
@@ -152,9 +206,9 @@ WG_CLONES static void square_average_block(int64_t n, float decay, float rest, c
         v[i] = decay * v[i] + rest * x[i] * x[i];
 }
 
-void wg_cpu_square_average(int64_t n, float decay, float rest, const float *x, float *v)
+void wg_cpu_square_average(WG_SELF, int64_t n, float decay, float rest, const float *x, float *v)
 {
-#pragma omp parallel for num_threads(wg_cpu_threads)
+#pragma omp parallel for num_threads(self->threads)
     for (int64_t i = 0; i < n; i += BLOCK)
         square_average_block(n - i < BLOCK ? n - i : BLOCK, decay, rest, x + i, v + i);
 }

@@ -39,22 +39,22 @@ static void run_block(const block *b, int64_t S, const int64_t *start, int64_t I
         move(b, I, square, squares, false);
     }
     for (int64_t s = 0; s < S; s++) {
-        const int64_t t = start[s];
-        wg_cpu_gemm_small(true, false, b->rows, b->columns, start[s + 1] - t, dy + t * ldy + b->o,
-                          ldy, x + t * ldx + b->i, ldx, false, g, b->columns);
+        const int64_t t = start[s] - start[0];
+        wg_cpu_gemm_small(true, false, b->rows, b->columns, start[s + 1] - start[s],
+                          dy + t * ldy + b->o, ldy, x + t * ldx + b->i, ldx, false, g, b->columns);
         add_block(g, n, total, squares);
     }
     move(b, I, sum, total, true);
     move(b, I, square, squares, true);
 }
 
-void wg_cpu_gemm_squares(int64_t S, const int64_t *start, int64_t O, int64_t I, const float *dy,
-                         int64_t ldy, const float *x, int64_t ldx, bool add, float *sum,
-                         float *square)
+void wg_cpu_gemm_squares(WG_SELF, int64_t S, const int64_t *start, int64_t O, int64_t I,
+                         const float *dy, int64_t ldy, const float *x, int64_t ldx, bool add,
+                         float *sum, float *square)
 {
     const int64_t down = (O + ROWS - 1) / ROWS, across = (I + COLUMNS - 1) / COLUMNS;
 
-#pragma omp parallel for num_threads(wg_cpu_threads) schedule(dynamic, 1)
+#pragma omp parallel for num_threads(self->threads) schedule(dynamic, 1)
     for (int64_t k = 0; k < down * across; k++) {
         block b = {.o = k / across * ROWS, .i = k % across * COLUMNS};
         b.rows = O - b.o < ROWS ? O - b.o : ROWS;

@@ -1,16 +1,11 @@
 /* ref.c - the specification of the operations: plain loops, sums in double. */
-#include "ops/ops.h"
+#include "ops/host/host.h"
 
 #include "base/number.h"
 #include <math.h>
 
-static void set_threads(int n)
-{
-    (void)n;
-}
-
-static void gemm(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const wg_real *A, int64_t lda,
-                 const wg_real *B, int64_t ldb, bool add, wg_real *C, int64_t ldc)
+static void gemm(WG_SELF, bool ta, bool tb, int64_t M, int64_t N, int64_t K, const wg_real *A,
+                 int64_t lda, const wg_real *B, int64_t ldb, bool add, wg_real *C, int64_t ldc)
 {
     for (int64_t m = 0; m < M; m++)
         for (int64_t n = 0; n < N; n++) {
@@ -23,7 +18,7 @@ static void gemm(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const wg_rea
         }
 }
 
-static void widen(wg_dtype type, const void *src, int64_t n, wg_real *dst)
+static void widen(WG_SELF, wg_dtype type, const void *src, int64_t n, wg_real *dst)
 {
     const size_t size = wg_dtype_size(type);
     float x;
@@ -50,41 +45,52 @@ static void matvec_one(const wg_matvec *k, int64_t n, int64_t I, const wg_real *
         }
 }
 
-static void matvec(int m, const wg_matvec *list, int64_t n, int64_t I, const wg_real *x, bool add)
+static void matvec(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, const wg_real *x,
+                   bool add)
 {
     for (int k = 0; k < m; k++)
         matvec_one(&list[k], n, I, x, add);
 }
 
-static void overlay(int64_t n, const uint64_t *bits, const int64_t *rank, const wg_real *value,
-                    wg_real *dst)
+/* Selected weights before weight `first`. */
+static int64_t rank_of(int64_t first, const uint64_t *bits, const int64_t *rank)
 {
-    value += rank[0];
-    for (int64_t i = 0; i < n; i++)
-        if (bits[i >> 6] >> (i & 63) & 1)
-            dst[i] = (wg_real)*value++;
+    int64_t before = rank[first / WG_OVERLAY_BLOCK];
+
+    for (int64_t i = first / WG_OVERLAY_BLOCK * WG_OVERLAY_BLOCK; i < first; i++)
+        before += bits[i >> 6] >> (i & 63) & 1;
+    return before;
 }
 
-static void gather(int64_t n, const uint64_t *bits, const int64_t *rank, const wg_real *src,
-                   float *value)
+static void overlay(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, const int64_t *rank,
+                    const wg_real *value, wg_real *dst)
 {
-    value += rank[0];
-    for (int64_t i = 0; i < n; i++)
+    value += rank_of(first, bits, rank);
+    for (int64_t i = first; i < first + n; i++)
         if (bits[i >> 6] >> (i & 63) & 1)
-            *value++ = (float)src[i];
+            dst[i - first] = *value++;
 }
 
-static double long_dot(int64_t n, const float *x, const float *y)
+static void gather(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, const int64_t *rank,
+                   const wg_real *src, float *value)
+{
+    value += rank_of(first, bits, rank);
+    for (int64_t i = first; i < first + n; i++)
+        if (bits[i >> 6] >> (i & 63) & 1)
+            *value++ = (float)src[i - first];
+}
+
+static void long_dot(WG_SELF, int64_t n, const float *x, const float *y, double *out)
 {
     double sum = 0;
 
     for (int64_t i = 0; i < n; i++)
         sum += (double)x[i] * (double)y[i];
-    return sum;
+    *out = sum;
 }
 
-static void adamw(const wg_adamw_step *s, int64_t n, const float *gradient, float *m, float *v,
-                  float *value)
+static void adamw(WG_SELF, const wg_adamw_step *s, int64_t n, const float *gradient, float *m,
+                  float *v, float *value)
 {
     for (int64_t i = 0; i < n; i++) {
         const double g = (double)gradient[i] * (double)s->scale;
@@ -98,13 +104,13 @@ static void adamw(const wg_adamw_step *s, int64_t n, const float *gradient, floa
     }
 }
 
-static void adamw_bf16(const wg_adamw_step *s, uint32_t seed, int64_t n, const float *gradient,
-                       uint16_t *m, uint16_t *v, float *value)
+static void adamw_bf16(WG_SELF, const wg_adamw_step *s, uint32_t seed, int64_t n,
+                       const float *gradient, uint16_t *m, uint16_t *v, float *value)
 {
     for (int64_t i = 0; i < n; i++) {
         const uint32_t chance = wg_mix(seed, (uint32_t)i);
         float first = wg_bf16_float(m[i]), second = wg_bf16_float(v[i]);
-        adamw(s, 1, gradient + i, &first, &second, value + i);
+        adamw(self, s, 1, gradient + i, &first, &second, value + i);
         m[i] = wg_float_bf16_random(first, chance);
         v[i] = wg_float_bf16_random(second, chance >> 16);
     }
@@ -127,8 +133,8 @@ static float stepped(wg_rule rule, const wg_adamw_step *s, float g, float *m, fl
     return value * s->decay_factor - s->rate * move;
 }
 
-static void update(wg_rule rule, const wg_adamw_step *s, bool bf16, uint32_t seed, int64_t n,
-                   const float *gradient, void *m, const float *v, float *value)
+static void update(WG_SELF, wg_rule rule, const wg_adamw_step *s, bool bf16, uint32_t seed,
+                   int64_t n, const float *gradient, void *m, const float *v, float *value)
 {
     for (int64_t i = 0; i < n; i++) {
         uint16_t *half = (uint16_t *)m + i;
@@ -142,14 +148,15 @@ static void update(wg_rule rule, const wg_adamw_step *s, bool bf16, uint32_t see
     }
 }
 
-static void square_average(int64_t n, float decay, float rest, const float *x, float *v)
+static void square_average(WG_SELF, int64_t n, float decay, float rest, const float *x, float *v)
 {
     for (int64_t i = 0; i < n; i++)
         v[i] = decay * v[i] + rest * x[i] * x[i];
 }
 
-static void norm_forward(int64_t N, int64_t D, wg_real eps, const wg_real *x, const wg_real *weight,
-                         const wg_real *bias, wg_real *y, wg_real *mean, wg_real *rstd)
+static void norm_forward(WG_SELF, int64_t N, int64_t D, wg_real eps, const wg_real *x,
+                         const wg_real *weight, const wg_real *bias, wg_real *y, wg_real *mean,
+                         wg_real *rstd)
 {
     for (int64_t n = 0; n < N; n++, x += D, y += D) {
         double sum = 0, square = 0;
@@ -167,7 +174,7 @@ static void norm_forward(int64_t N, int64_t D, wg_real eps, const wg_real *x, co
     }
 }
 
-static void norm_backward(int64_t N, int64_t D, const wg_real *x, const wg_real *weight,
+static void norm_backward(WG_SELF, int64_t N, int64_t D, const wg_real *x, const wg_real *weight,
                           const wg_real *mean, const wg_real *rstd, const wg_real *dy, wg_real *dx)
 {
     for (int64_t n = 0; n < N; n++, x += D, dy += D, dx += D) {
@@ -184,7 +191,7 @@ static void norm_backward(int64_t N, int64_t D, const wg_real *x, const wg_real 
     }
 }
 
-static void norm_weight(int64_t N, int64_t D, const wg_real *x, const wg_real *mean,
+static void norm_weight(WG_SELF, int64_t N, int64_t D, const wg_real *x, const wg_real *mean,
                         const wg_real *rstd, const wg_real *dy, wg_real *dweight)
 {
     for (int64_t n = 0; n < N; n++)
@@ -192,28 +199,29 @@ static void norm_weight(int64_t N, int64_t D, const wg_real *x, const wg_real *m
             dweight[d] += dy[n * D + d] * (x[n * D + d] - (mean != NULL ? mean[n] : 0)) * rstd[n];
 }
 
-static void bias_forward(int64_t N, int64_t O, const wg_real *bias, wg_real *y, int64_t ld)
+static void bias_forward(WG_SELF, int64_t N, int64_t O, const wg_real *bias, wg_real *y, int64_t ld)
 {
     for (int64_t n = 0; n < N; n++)
         for (int64_t o = 0; o < O; o++)
             y[n * ld + o] += bias[o];
 }
 
-static void bias_backward(int64_t N, int64_t O, const wg_real *dy, int64_t ld, wg_real *dbias)
+static void bias_backward(WG_SELF, int64_t N, int64_t O, const wg_real *dy, int64_t ld,
+                          wg_real *dbias)
 {
     for (int64_t n = 0; n < N; n++)
         for (int64_t o = 0; o < O; o++)
             dbias[o] += dy[n * ld + o];
 }
 
-static void softcap(int64_t N, int64_t O, wg_real cap, wg_real *y, int64_t ld)
+static void softcap(WG_SELF, int64_t N, int64_t O, wg_real cap, wg_real *y, int64_t ld)
 {
     for (int64_t n = 0; n < N; n++)
         for (int64_t o = 0; o < O; o++)
             y[n * ld + o] = (wg_real)((double)cap * tanh((double)y[n * ld + o] / (double)cap));
 }
 
-static void rope(int64_t N, int64_t heads, int64_t h, int64_t r, const int32_t *position,
+static void rope(WG_SELF, int64_t N, int64_t heads, int64_t h, int64_t r, const int32_t *position,
                  const wg_real *cosine, const wg_real *sine, int direction, wg_real *x)
 {
     for (int64_t n = 0; n < N; n++)
@@ -269,20 +277,21 @@ static int64_t first_seen(int64_t T, int64_t window)
     return window > 0 && T > window ? T - window : 0;
 }
 
-static void attention_forward(const wg_attention *a, const wg_real *q, const wg_real *k,
+static void attention_forward(WG_SELF, const wg_attention *a, const wg_real *q, const wg_real *k,
                               const wg_real *v, wg_real *out, wg_real *lse)
 {
     const int64_t Q = a->H * a->h, P = a->K * a->h, group = a->H / a->K;
 
-    for (int64_t s = 0; s < a->S; s++)
-        for (int64_t n = a->start[s] + (a->prefix_len != NULL ? a->prefix_len[s] : 0);
-             n < a->start[s + 1]; n++)
+    for (int64_t s = 0; s < a->S; s++) {
+        const int64_t first = a->start[s] - a->start[0], end = a->start[s + 1] - a->start[0];
+        for (int64_t n = first + (a->prefix_len != NULL ? a->prefix_len[s] : 0); n < end; n++)
             for (int64_t i = 0; i < a->H; i++) {
-                const int64_t at = a->start[s] * P + i / group * a->h, T = n + 1 - a->start[s];
+                const int64_t at = first * P + i / group * a->h, T = n + 1 - first;
                 lse[n * a->H + i] = (wg_real)attend(
                     first_seen(T, a->window), T, a->h, P, (double)a->scale, (double)a->cap,
                     q + n * Q + i * a->h, k + at, v + at, out + n * Q + i * a->h);
             }
+    }
 }
 
 /* The gradient of one query row n of head i that sees the keys from row `first` on. */
@@ -308,32 +317,35 @@ static void attention_row_backward(const wg_attention *a, int64_t first, int64_t
     }
 }
 
-static void attention_backward(const wg_attention *a, const wg_real *q, const wg_real *k,
+static void attention_backward(WG_SELF, const wg_attention *a, const wg_real *q, const wg_real *k,
                                const wg_real *v, const wg_real *out, const wg_real *lse,
                                const wg_real *dout, wg_real *dq, wg_real *dk, wg_real *dv)
 {
-    const int64_t N = a->start[a->S];
+    const int64_t N = a->N;
 
     for (int64_t i = 0; i < N * a->H * a->h; i++)
         dq[i] = 0;
     for (int64_t i = 0; i < N * a->K * a->h; i++)
         dk[i] = dv[i] = 0;
-    for (int64_t s = 0; s < a->S; s++)
-        for (int64_t n = a->start[s]; n < a->start[s + 1]; n++)
+    for (int64_t s = 0; s < a->S; s++) {
+        const int64_t first = a->start[s] - a->start[0], end = a->start[s + 1] - a->start[0];
+        for (int64_t n = first; n < end; n++)
             for (int64_t i = 0; i < a->H; i++)
-                attention_row_backward(a, a->start[s] + first_seen(n + 1 - a->start[s], a->window),
-                                       n, i, q, k, v, out, lse[n * a->H + i], dout, dq, dk, dv);
+                attention_row_backward(a, first + first_seen(n + 1 - first, a->window), n, i, q, k,
+                                       v, out, lse[n * a->H + i], dout, dq, dk, dv);
+    }
 }
 
-static void attention_decode(const wg_decode_attention *a, const wg_real *q, wg_real *out)
+static void attention_decode(WG_SELF, const wg_decode_attention *a, const wg_real *q, wg_real *out)
 {
     const int64_t P = a->K * a->h, group = a->H / a->K;
 
     for (int64_t b = 0; b < a->B; b++)
         for (int64_t i = 0; i < a->H; i++)
             attend(first_seen(a->length[b], a->window), a->length[b], a->h, P, (double)a->scale,
-                   (double)a->cap, q + (b * a->H + i) * a->h, a->key[b] + i / group * a->h,
-                   a->value[b] + i / group * a->h, out + (b * a->H + i) * a->h);
+                   (double)a->cap, q + (b * a->H + i) * a->h,
+                   a->key + a->first[b] * P + i / group * a->h,
+                   a->value + a->first[b] * P + i / group * a->h, out + (b * a->H + i) * a->h);
 }
 
 static const double root_half = 0.70710678118654752, root_two_over_pi = 0.79788456080286536;
@@ -362,8 +374,8 @@ static double activate(wg_activation act, double x, double *slope)
     return x * s;
 }
 
-static void glu_forward(wg_activation act, int64_t n, const wg_real *gate, const wg_real *up,
-                        wg_real *out)
+static void glu_forward(WG_SELF, wg_activation act, int64_t n, const wg_real *gate,
+                        const wg_real *up, wg_real *out)
 {
     double slope;
 
@@ -372,8 +384,8 @@ static void glu_forward(wg_activation act, int64_t n, const wg_real *gate, const
             (wg_real)(activate(act, (double)gate[i], &slope) * (up != NULL ? (double)up[i] : 1));
 }
 
-static void glu_backward(wg_activation act, int64_t n, const wg_real *gate, const wg_real *up,
-                         const wg_real *dout, wg_real *dgate, wg_real *dup)
+static void glu_backward(WG_SELF, wg_activation act, int64_t n, const wg_real *gate,
+                         const wg_real *up, const wg_real *dout, wg_real *dgate, wg_real *dup)
 {
     for (int64_t i = 0; i < n; i++) {
         double slope;
@@ -384,7 +396,7 @@ static void glu_backward(wg_activation act, int64_t n, const wg_real *gate, cons
     }
 }
 
-static void embed_backward(int64_t N, int64_t D, const int32_t *ids, const wg_real *dx,
+static void embed_backward(WG_SELF, int64_t N, int64_t D, const int32_t *ids, const wg_real *dx,
                            wg_real *dtable)
 {
     for (int64_t n = 0; n < N; n++)
@@ -392,8 +404,9 @@ static void embed_backward(int64_t N, int64_t D, const int32_t *ids, const wg_re
             dtable[ids[n] * D + d] += dx[n * D + d];
 }
 
-static void xent_forward(int64_t M, int64_t first, int64_t n, const wg_real *logits, int64_t ld,
-                         const int32_t *target, wg_real *maximum, wg_real *sum, wg_real *picked)
+static void xent_forward(WG_SELF, int64_t M, int64_t first, int64_t n, const wg_real *logits,
+                         int64_t ld, const int32_t *target, wg_real *maximum, wg_real *sum,
+                         wg_real *picked)
 {
     for (int64_t m = 0; m < M; m++) {
         const wg_real *row = logits + m * ld;
@@ -410,7 +423,7 @@ static void xent_forward(int64_t M, int64_t first, int64_t n, const wg_real *log
     }
 }
 
-static void xent_backward(int64_t M, int64_t first, int64_t n, wg_real *logits, int64_t ld,
+static void xent_backward(WG_SELF, int64_t M, int64_t first, int64_t n, wg_real *logits, int64_t ld,
                           const int32_t *target, const wg_real *lse, const wg_real *weight,
                           wg_real cap)
 {
@@ -423,8 +436,8 @@ static void xent_backward(int64_t M, int64_t first, int64_t n, wg_real *logits, 
         }
 }
 
-static void softmax(int64_t M, int64_t n, const wg_real *lse, const wg_real *scale, wg_real *x,
-                    int64_t ld)
+static void softmax(WG_SELF, int64_t M, int64_t n, const wg_real *lse, const wg_real *scale,
+                    wg_real *x, int64_t ld)
 {
     for (int64_t m = 0; m < M; m++)
         for (int64_t v = 0; v < n; v++)
@@ -432,7 +445,7 @@ static void softmax(int64_t M, int64_t n, const wg_real *lse, const wg_real *sca
                 (wg_real)((double)scale[m] * exp((double)x[m * ld + v] - (double)lse[m]));
 }
 
-static void dot_rows(int64_t M, int64_t n, const wg_real *a, int64_t lda, const wg_real *b,
+static void dot_rows(WG_SELF, int64_t M, int64_t n, const wg_real *a, int64_t lda, const wg_real *b,
                      int64_t ldb, double *sum)
 {
     for (int64_t m = 0; m < M; m++)
@@ -440,8 +453,8 @@ static void dot_rows(int64_t M, int64_t n, const wg_real *a, int64_t lda, const 
             sum[m] += (double)a[m * lda + v] * (double)b[m * ldb + v];
 }
 
-static void runner_up(int64_t M, int64_t first, int64_t n, const wg_real *logits, int64_t ld,
-                      const int32_t *target, wg_real *most, int32_t *which)
+static void runner_up(WG_SELF, int64_t M, int64_t first, int64_t n, const wg_real *logits,
+                      int64_t ld, const int32_t *target, wg_real *most, int32_t *which)
 {
     for (int64_t m = 0; m < M; m++)
         for (int64_t v = 0; v < n; v++)
@@ -451,8 +464,9 @@ static void runner_up(int64_t M, int64_t first, int64_t n, const wg_real *logits
             }
 }
 
-static void xent_soft_backward(int64_t M, int64_t n, wg_real *logits, int64_t ld, const wg_real *q,
-                               const wg_real *lse, const wg_real *weight, wg_real cap)
+static void xent_soft_backward(WG_SELF, int64_t M, int64_t n, wg_real *logits, int64_t ld,
+                               const wg_real *q, const wg_real *lse, const wg_real *weight,
+                               wg_real cap)
 {
     for (int64_t m = 0; m < M; m++)
         for (int64_t v = 0; v < n; v++) {
@@ -462,16 +476,16 @@ static void xent_soft_backward(int64_t M, int64_t n, wg_real *logits, int64_t ld
         }
 }
 
-static void gemm_squares(int64_t S, const int64_t *start, int64_t O, int64_t I, const wg_real *dy,
-                         int64_t ldy, const wg_real *x, int64_t ldx, bool add, wg_real *sum,
-                         wg_real *square)
+static void gemm_squares(WG_SELF, int64_t S, const int64_t *start, int64_t O, int64_t I,
+                         const wg_real *dy, int64_t ldy, const wg_real *x, int64_t ldx, bool add,
+                         wg_real *sum, wg_real *square)
 {
     for (int64_t o = 0; o < O; o++)
         for (int64_t i = 0; i < I; i++) {
             double total = 0, squares = 0;
             for (int64_t s = 0; s < S; s++) {
                 double g = 0;
-                for (int64_t t = start[s]; t < start[s + 1]; t++)
+                for (int64_t t = start[s] - start[0]; t < start[s + 1] - start[0]; t++)
                     g += (double)dy[t * ldy + o] * (double)x[t * ldx + i];
                 total += g;
                 squares += g * g;
@@ -484,7 +498,7 @@ static void gemm_squares(int64_t S, const int64_t *start, int64_t O, int64_t I, 
 
 const wg_ops wg_ops_ref = {
     .name = "ref",
-    .set_threads = set_threads,
+    WG_HOST_OPS,
     .gemm = gemm,
     .matvec = matvec,
     .widen = widen,

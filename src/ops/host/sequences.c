@@ -1,0 +1,77 @@
+/* sequences.c - what the gradients of single sequences need beside products. */
+#include "ops/host/host.h"
+
+#include <string.h>
+
+void wg_host_gather_columns(WG_SELF, int64_t T, const int32_t *ids, int64_t first, int64_t n,
+                            int64_t M, const wg_real *dlogits, int64_t ld, wg_real *out)
+{
+    for (int64_t t = 0; t < T; t++) {
+        const int64_t id = ids[t] - first;
+        for (int64_t m = 0; id >= 0 && id < n && m < M; m++)
+            out[t * M + m] = dlogits[m * ld + id];
+    }
+}
+
+static double inner(const wg_real *a, const wg_real *b, int64_t n)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+void wg_host_embed_squares(WG_SELF, int64_t T, int64_t D, const int32_t *ids, const wg_real *dx,
+                           double *square)
+{
+    for (int64_t t = 0; t < T; t++)
+        for (int64_t u = 0; u < T; u++)
+            if (ids[t] == ids[u])
+                *square += inner(dx + t * D, dx + u * D, D);
+}
+
+/* Column d of B and of A at table row v, whose first token in the sequence is t. */
+static void column_moments(const wg_embed_moments *of, int64_t t, int64_t v, int64_t d)
+{
+    const int64_t D = of->D;
+    wg_real own = 0, head = 0;
+
+    for (int64_t u = t; u < of->T; u++)
+        if (of->ids[u] == of->ids[t])
+            own += of->dx[u * D + d];
+    for (int64_t m = 0; of->square != NULL && of->dlogits != NULL && m < of->M; m++)
+        head += of->dlogits[m * of->ld + v] * of->h[m * D + d];
+    of->sum[v * D + d] += own;
+    if (of->square != NULL)
+        of->square[v * D + d] += (2 * head + own) * own;
+}
+
+void wg_host_embed_moments(WG_SELF, const wg_embed_moments *of)
+{
+    for (int64_t t = 0; t < of->T; t++) {
+        const int64_t v = of->ids[t] - of->first;
+        bool before = v < 0 || v >= of->n;
+        for (int64_t u = 0; !before && u < t; u++)
+            before = of->ids[u] == of->ids[t];
+        if (before)
+            continue;
+#pragma omp parallel for num_threads(self->threads) if (of->D * (of->T + of->M) > WG_HOST_SMALL)
+        for (int64_t d = 0; d < of->D; d++)
+            column_moments(of, t, v, d);
+    }
+}
+
+void wg_host_bias_squares(WG_SELF, int64_t M, int64_t n, const wg_real *d, int64_t ld, wg_real *sum,
+                          wg_real *square)
+{
+#pragma omp parallel for num_threads(self->threads) if (M * n > WG_HOST_SMALL)
+    for (int64_t v = 0; v < n; v++) {
+        double g = 0;
+        for (int64_t m = 0; m < M; m++)
+            g += (double)d[m * ld + v];
+        sum[v] += (wg_real)g;
+        if (square != NULL)
+            square[v] += (wg_real)(g * g);
+    }
+}
