@@ -3,6 +3,7 @@
 #include "base/number.h"
 #include "ops/cpu/cpu.h"
 
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -45,7 +46,10 @@ static float *filled(int64_t n)
 
 int main(int argc, char **argv)
 {
-    wg_cpu_set_threads(0);
+    wg_ops cpu = wg_ops_cpu;
+
+    cpu.threads = omp_get_max_threads();
+    (void)wg_cpu_tile_name();
     if (argc > 1 && !wg_cpu_use_tile(argv[1]))
         return fprintf(stderr, "no tile %s here\n", argv[1]), 2;
     printf("%-12s %-18s %8s %8s   tile %s\n", "", "M x N x K", "wagle", "cblas",
@@ -61,7 +65,7 @@ int main(int argc, char **argv)
             const double start = now();
             for (int i = 0; i < times; i++)
                 if (run % 2 == 0)
-                    wg_cpu_gemm(ta, tb, M, N, K, A, ta ? M : K, B, tb ? K : N, false, C, N);
+                    wg_cpu_gemm(&cpu, ta, tb, M, N, K, A, ta ? M : K, B, tb ? K : N, false, C, N);
                 else
                     cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans,
                                 tb ? CblasTrans : CblasNoTrans, (int)M, (int)N, (int)K, 1, A,

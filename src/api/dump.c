@@ -55,7 +55,7 @@ static wagle_status write_gradient(wagle_ctx *ctx, wg_session *s, const wg_datas
                                    const char *path, bool force)
 {
     wg_tensor_file file;
-    const wg_sink sink = {.user = &file, .accept = put_gradient};
+    const wg_sink sink = {.user = &file, .host = true, .accept = put_gradient};
     wg_real *nll = NULL, *weight = NULL;
     wagle_status st;
 

@@ -1,8 +1,6 @@
 /* backward.c - the layers from last to first, and the gradients that go to the sink. */
 #include "engine/state.h"
 
-#include <string.h>
-
 void wg_layer_backward(wg_engine *e, const wg_batch *batch, int64_t l,
                        void (*each)(void *user, const wg_chunk *c), wg_weight_gradient *gradient,
                        void *user)
@@ -12,7 +10,8 @@ void wg_layer_backward(wg_engine *e, const wg_batch *batch, int64_t l,
 
     wg_layer_ahead(e->model, l - 1);
     if (e->plan.spilled && l > 0)
-        wg_map_ahead(e->x + (l - 1) * batch->N * c->D, (size_t)(batch->N * c->D) * sizeof(wg_real));
+        e->model->ops->ahead(e->model->ops, e->x + (l - 1) * batch->N * c->D,
+                             (size_t)(batch->N * c->D) * sizeof(wg_real));
     wg_layer_view(e->model, l, e->panel.data, &w);
     for (int64_t i = 0; i < e->n_chunks; i++) {
         int64_t first;
@@ -64,11 +63,13 @@ static void add_weight_gradient(void *user, const wg_grad_part *p)
     if (!k->wanted[p->role])
         return;
     if (p->I == 0 && !*begun)
-        memset(out, 0, (size_t)p->O * sizeof *out);
+        ops->zero(ops, out, (size_t)p->O * sizeof *out);
     if (p->I > 0 && transposed)
-        ops->gemm(true, false, p->I, p->O, p->rows, p->x, p->I, p->dy, p->O, *begun, out, p->O);
+        ops->gemm(ops, true, false, p->I, p->O, p->rows, p->x, p->I, p->dy, p->O, *begun, out,
+                  p->O);
     else if (p->I > 0)
-        ops->gemm(true, false, p->O, p->I, p->rows, p->dy, p->O, p->x, p->I, *begun, out, p->I);
+        ops->gemm(ops, true, false, p->O, p->I, p->rows, p->dy, p->O, p->x, p->I, *begun, out,
+                  p->I);
     else
         wg_grad_part_vector(ops, p, out);
     *begun = true;
@@ -87,22 +88,26 @@ static wg_real *place(const wg_sink *sink, int tensor, int streams)
 static wagle_status deliver(wagle_ctx *ctx, const collector *k, int tensor,
                             wg_real *const grad[WG_STREAMS])
 {
-    const wg_real *const both[WG_STREAMS] = {grad[0], k->streams > 1 ? grad[1] : NULL};
+    const int64_t n = k->e->model->files.tensor[tensor].count;
+    const wg_real *both[WG_STREAMS] = {grad[0], k->streams > 1 ? grad[1] : NULL};
 
     if (place(k->sink, tensor, k->streams) != NULL)
         return WAGLE_OK;
-    return k->sink->accept(k->sink->user, ctx, tensor, k->e->model->files.tensor[tensor].count,
-                           both);
+    for (int s = 0; k->sink->host && s < k->streams; s++)
+        WG_TRY(wg_engine_host_view(ctx, k->e, &k->e->sunk[s], n, &both[s]));
+    return k->sink->accept(k->sink->user, ctx, tensor, n, both);
 }
 
 /* The same of a gradient that lies with the engine, wherever the sink wants it. */
 static wagle_status deliver_copy(wagle_ctx *ctx, const collector *k, int tensor,
                                  wg_real *const grad[WG_STREAMS])
 {
+    const wg_ops *ops = k->e->model->ops;
     wg_real *there = place(k->sink, tensor, k->streams);
 
     if (there != NULL)
-        memcpy(there, grad[0], (size_t)k->e->model->files.tensor[tensor].count * sizeof *there);
+        ops->copy(ops, there, grad[0],
+                  (size_t)k->e->model->files.tensor[tensor].count * sizeof *there);
     return deliver(ctx, k, tensor, grad);
 }
 
@@ -122,7 +127,7 @@ static wagle_status place_layer(wagle_ctx *ctx, collector *k)
             total += e->model->files.tensor[t].count;
     }
     for (int s = 0; s < k->streams; s++) {
-        WG_TRY(wg_buffer_reserve(ctx, &e->layer_grad[s], total));
+        WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->layer_grad[s], total));
         for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++)
             if (s > 0 || k->grad[role][s] == NULL)
                 k->grad[role][s] = e->layer_grad[s].data + at[role];
@@ -144,25 +149,27 @@ static wagle_status backward_layer(wagle_ctx *ctx, collector *k)
 /* Embeddings were scaled on their way in. */
 void wg_unscale_embeddings(wg_engine *e, const wg_batch *batch)
 {
-    const wg_real scale = (wg_real)e->model->config.embed_scale;
+    const wg_config *c = &e->model->config;
+    const wg_ops *ops = e->model->ops;
 
-    for (int64_t i = 0; scale != 1 && i < batch->N * e->model->config.D; i++)
-        e->gradient.data[i] *= scale;
+    if (c->embed_scale != 1)
+        ops->scale(ops, batch->N * c->D, (wg_real)c->embed_scale, e->gradient.data);
 }
 
 wagle_status wg_embed_gradient(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
                                const wg_real **d)
 {
     const wg_config *c = &e->model->config;
+    const wg_ops *ops = e->model->ops;
 
     wg_unscale_embeddings(e, batch);
     *d = e->gradient.data;
     if (!c->has[WG_PROJECT_IN])
         return WAGLE_OK;
     WG_TRY(wg_embed_look_up(ctx, e, batch));
-    WG_TRY(wg_buffer_reserve(ctx, &e->embed_d, batch->N * c->E));
-    e->model->ops->gemm(false, false, batch->N, c->E, c->D, e->gradient.data, c->D,
-                        wg_project_view(e, WG_PROJECT_IN), c->E, false, e->embed_d.data, c->E);
+    WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->embed_d, batch->N * c->E));
+    ops->gemm(ops, false, false, batch->N, c->E, c->D, e->gradient.data, c->D,
+              wg_project_view(e, WG_PROJECT_IN), c->E, false, e->embed_d.data, c->E);
     *d = e->embed_d.data;
     return WAGLE_OK;
 }
@@ -170,11 +177,12 @@ wagle_status wg_embed_gradient(wagle_ctx *ctx, wg_engine *e, const wg_batch *bat
 static void embed_gradient(wg_engine *e, const wg_batch *batch, const wg_real *d)
 {
     const int64_t E = e->model->config.E;
+    const wg_ops *ops = e->model->ops;
 
     for (int64_t i = 0; i < e->n_chunks; i++) {
         const int64_t first = batch->start[e->chunk[i].from];
-        e->model->ops->embed_backward(batch->start[e->chunk[i].to] - first, E, batch->ids + first,
-                                      d + first * E, e->table[e->chunk[i].stream]);
+        ops->embed_backward(ops, batch->start[e->chunk[i].to] - first, E, e->index.ids + first,
+                            d + first * E, e->table[e->chunk[i].stream]);
     }
 }
 
@@ -186,17 +194,18 @@ static wagle_status project_in_gradient(wagle_ctx *ctx, const collector *k)
     const int tensor = wg_model_tensor(e->model, WG_PROJECT_IN, 0);
     bool begun[WG_STREAMS] = {false, false};
     wg_real *grad[WG_STREAMS] = {e->project_grad[0].data, e->project_grad[1].data};
+    const wg_ops *ops = e->model->ops;
 
     if (tensor < 0 || !wants(k->sink, tensor))
         return WAGLE_OK;
     for (int s = 0; s < k->streams; s++)
-        memset(grad[s], 0, (size_t)(c->D * c->E) * sizeof **grad);
+        ops->zero(ops, grad[s], (size_t)(c->D * c->E) * sizeof **grad);
     for (int64_t i = 0; i < e->n_chunks; i++) {
         const int s = e->chunk[i].stream;
         const int64_t first = k->batch->start[e->chunk[i].from];
-        e->model->ops->gemm(true, false, c->D, c->E, k->batch->start[e->chunk[i].to] - first,
-                            e->gradient.data + first * c->D, c->D, e->embed.data + first * c->E,
-                            c->E, begun[s], grad[s], c->E);
+        ops->gemm(ops, true, false, c->D, c->E, k->batch->start[e->chunk[i].to] - first,
+                  e->gradient.data + first * c->D, c->D, e->embed.data + first * c->E, c->E,
+                  begun[s], grad[s], c->E);
         begun[s] = true;
     }
     return deliver_copy(ctx, k, tensor, grad);
@@ -210,6 +219,7 @@ static wagle_status position_gradient(wagle_ctx *ctx, const collector *k)
     const int tensor = wg_model_tensor(e->model, WG_POSITION, 0);
     const int64_t D = e->model->config.D, offset = e->model->config.family->position_offset;
     wg_real *grad[WG_STREAMS] = {NULL, NULL};
+    const wg_ops *ops = e->model->ops;
 
     if (tensor < 0 || !wants(k->sink, tensor))
         return WAGLE_OK;
@@ -217,15 +227,14 @@ static wagle_status position_gradient(wagle_ctx *ctx, const collector *k)
         const int64_t n = e->model->files.tensor[tensor].count;
         grad[s] = place(k->sink, tensor, k->streams);
         if (grad[s] == NULL)
-            WG_TRY(wg_buffer_reserve(ctx, &e->position_grad[s], n));
+            WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->position_grad[s], n));
         grad[s] = grad[s] != NULL ? grad[s] : e->position_grad[s].data;
-        memset(grad[s], 0, (size_t)n * sizeof(wg_real));
+        ops->zero(ops, grad[s], (size_t)n * sizeof(wg_real));
     }
     for (int64_t i = 0; i < e->n_chunks; i++) {
         const int64_t first = b->start[e->chunk[i].from];
-        e->model->ops->embed_backward(b->start[e->chunk[i].to] - first, D, b->position + first,
-                                      e->gradient.data + first * D,
-                                      grad[e->chunk[i].stream] + offset * D);
+        ops->embed_backward(ops, b->start[e->chunk[i].to] - first, D, e->index.position + first,
+                            e->gradient.data + first * D, grad[e->chunk[i].stream] + offset * D);
     }
     return deliver(ctx, k, tensor, grad);
 }
@@ -239,10 +248,10 @@ static wagle_status place_table(wagle_ctx *ctx, collector *k, int tensor, bool c
 
     for (int s = 0; s < k->streams; s++) {
         if (own == NULL)
-            WG_TRY(wg_buffer_reserve(ctx, &e->table_grad[s], n));
+            WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->table_grad[s], n));
         e->table[s] = own != NULL ? own : e->table_grad[s].data;
         if (clear)
-            memset(e->table[s], 0, (size_t)n * sizeof(wg_real));
+            e->model->ops->zero(e->model->ops, e->table[s], (size_t)n * sizeof(wg_real));
     }
     return WAGLE_OK;
 }
@@ -267,7 +276,7 @@ static wagle_status deliver_ends(wagle_ctx *ctx, const collector *k)
     return WAGLE_OK;
 }
 
-static wagle_status backward_head(wagle_ctx *ctx, collector *k, const wg_real *weight)
+static wagle_status backward_head(wagle_ctx *ctx, collector *k)
 {
     wg_engine *e = k->e;
     const wg_batch *b = k->batch;
@@ -280,12 +289,12 @@ static wagle_status backward_head(wagle_ctx *ctx, collector *k, const wg_real *w
     if (wants(k->sink, head))
         WG_TRY(place_table(ctx, k, head, lopsided));
     for (int s = 0; s < k->streams; s++) {
-        WG_TRY(wg_buffer_reserve(ctx, &e->end_grad[s], n));
-        memset(e->end_grad[s].data, 0, (size_t)n * sizeof(wg_real));
+        WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->end_grad[s], n));
+        e->model->ops->zero(e->model->ops, e->end_grad[s].data, (size_t)n * sizeof(wg_real));
     }
     for (int s = 0; s < k->streams && c->has[WG_PROJECT_IN]; s++)
-        WG_TRY(wg_buffer_reserve(ctx, &e->project_grad[s], c->D * c->E));
-    WG_TRY(wg_head_backward(ctx, e, b, weight, k->streams, wants(k->sink, head)));
+        WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->project_grad[s], c->D * c->E));
+    WG_TRY(wg_head_backward(ctx, e, b, k->streams, wants(k->sink, head)));
     WG_TRY(deliver_ends(ctx, k));
     if (c->has[WG_PROJECT_OUT] && wants(k->sink, wg_model_tensor(e->model, WG_PROJECT_OUT, 0))) {
         wg_real *grad[WG_STREAMS] = {e->project_grad[0].data, e->project_grad[1].data};
@@ -328,7 +337,8 @@ wagle_status wg_engine_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *ba
     if (streams > 1)
         WG_TRY(wg_cut_chunks(ctx, e, batch, true, false));
     WG_TRY(wg_backward_room(ctx, e, batch));
-    WG_TRY(backward_head(ctx, &k, weight));
+    wg_set_label_weight(e, batch, weight);
+    WG_TRY(backward_head(ctx, &k));
     return backward_body(ctx, &k, e->model->config.L - 1, progress);
 }
 
@@ -342,9 +352,9 @@ static wagle_status deliver_zeros(wagle_ctx *ctx, const collector *k, int tensor
         return WAGLE_OK;
     grad[0] = place(k->sink, tensor, 1);
     if (grad[0] == NULL)
-        WG_TRY(wg_buffer_reserve(ctx, &k->e->layer_grad[0], n));
+        WG_TRY(wg_buffer_reserve(ctx, k->e->model->ops, &k->e->layer_grad[0], n));
     grad[0] = grad[0] != NULL ? grad[0] : k->e->layer_grad[0].data;
-    memset(grad[0], 0, (size_t)n * sizeof(wg_real));
+    k->e->model->ops->zero(k->e->model->ops, grad[0], (size_t)n * sizeof(wg_real));
     return deliver(ctx, k, tensor, grad);
 }
 
@@ -356,13 +366,14 @@ wagle_status wg_engine_backward_hidden(wagle_ctx *ctx, wg_engine *e, const wg_ba
     collector k = {.e = e, .batch = batch, .sink = sink, .streams = 1};
 
     WG_TRY(wg_backward_room(ctx, e, batch));
-    WG_TRY(wg_buffer_reserve(ctx, &e->gradient, batch->N * c->D));
-    memcpy(e->gradient.data, dh, (size_t)(batch->N * c->D) * sizeof *dh);
+    WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->gradient, batch->N * c->D));
+    e->model->ops->upload(e->model->ops, e->gradient.data, dh,
+                          (size_t)(batch->N * c->D) * sizeof *dh);
     for (int i = 0; i < ENDS; i++)
         WG_TRY(deliver_zeros(ctx, &k, wg_model_tensor(e->model, ends[i], 0)));
     WG_TRY(deliver_zeros(ctx, &k, wg_model_tensor(e->model, WG_PROJECT_OUT, 0)));
     if (c->has[WG_PROJECT_IN])
-        WG_TRY(wg_buffer_reserve(ctx, &e->project_grad[0], c->D * c->E));
+        WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->project_grad[0], c->D * c->E));
     if (!c->tied)
         WG_TRY(deliver_zeros(ctx, &k, wg_model_tensor(e->model, WG_HEAD, 0)));
     for (int64_t l = layer + 1; l < c->L; l++)

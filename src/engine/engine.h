@@ -15,14 +15,15 @@
 
 enum { WG_STREAMS = 2 };
 
-/* Where gradients go. grad[s] [n] is the gradient of stream s (one stream: grad[0] alone) of all
- * n weights of a tensor; valid during the call. wants may be NULL: every tensor is wanted. place
- * may be NULL, or return NULL; else, with one stream, it says where the engine writes the tensor's
- * gradient itself, and accept is not called. */
+/* Where gradients go, in memory of the back end. grad[s] [n] is the gradient of stream s (one
+ * stream: grad[0] alone) of all n weights of a tensor; valid during the call. wants may be NULL:
+ * every tensor is wanted. place may be NULL, or return NULL; else, with one stream, it says where
+ * the engine writes the tensor's gradient itself, and accept is not called. */
 typedef struct wg_sink {
     void *user;
     bool (*wants)(void *user, int tensor);
     wg_real *(*place)(void *user, int tensor);
+    bool host; /* accept gets memory of the host */
     wagle_status (*accept)(void *user, wagle_ctx *ctx, int tensor, int64_t n,
                            const wg_real *const grad[WG_STREAMS]);
 } wg_sink;
@@ -81,11 +82,14 @@ typedef struct wg_token_stats {
 } wg_token_stats;
 
 /* After a forward. */
-void wg_engine_token_stats(wg_engine *e, const wg_batch *batch, const wg_token_stats *look);
-/* Forward through layers 0..layer alone: *h [N,D] is that layer's output, until the next call. */
+WAGLE_CHECK wagle_status wg_engine_token_stats(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
+                                               const wg_token_stats *look);
+/* Forward through layers 0..layer alone: *h [N,D] is that layer's output on the host, until the
+ * next call. */
 WAGLE_CHECK wagle_status wg_engine_hidden(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
                                           int64_t layer, bool for_backward, const wg_real **h);
-/* After wg_engine_hidden: backward from dh [N,D]. Tensors above the layer get gradients of 0. */
+/* After wg_engine_hidden: backward from dh [N,D], which is on the host. Tensors above the layer get
+ * gradients of 0. */
 WAGLE_CHECK wagle_status wg_engine_backward_hidden(wagle_ctx *ctx, wg_engine *e,
                                                    const wg_batch *batch, int64_t layer,
                                                    const wg_real *dh, const wg_sink *sink);

@@ -1,8 +1,6 @@
 /* forward.c - the layers from first to last, a chunk of sequences after the other. */
 #include "engine/state.h"
 
-#include <string.h>
-
 int64_t wg_longest_of(const wg_batch *batch)
 {
     const int64_t *start = batch->shared ? batch->path_start : batch->start;
@@ -24,12 +22,8 @@ static wagle_status prepare_positions(wagle_ctx *ctx, wg_engine *e, const wg_bat
                        (long long)longest, (long long)c->max_position);
     if (longest <= e->positions)
         return WAGLE_OK;
-    for (int i = 0; i < 1 + c->local_rope; i++) {
-        int64_t room = e->positions * c->r / 2, same = room;
-        WG_TRY(WG_GROW(ctx, &e->cosine[i], &room, longest * c->r / 2));
-        WG_TRY(WG_GROW(ctx, &e->sine[i], &same, longest * c->r / 2));
-        wg_rope_tables(c, i, longest, e->cosine[i], e->sine[i]);
-    }
+    for (int i = 0; i < 1 + c->local_rope; i++)
+        WG_TRY(wg_rope_upload(ctx, e->model, i, longest, &e->cosine[i], &e->sine[i]));
     e->positions = longest;
     return WAGLE_OK;
 }
@@ -38,7 +32,6 @@ wagle_status wg_cut_chunks(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch, 
                            bool single)
 {
     WG_TRY(WG_GROW(ctx, &e->chunk, &e->chunk_room, batch->S));
-    WG_TRY(WG_GROW(ctx, &e->start, &e->start_room, batch->S + 1));
     e->n_chunks = 0;
     for (int64_t s = 0, to; s < batch->S; s = to) {
         wg_chunk *last = e->n_chunks > 0 ? &e->chunk[e->n_chunks - 1] : NULL;
@@ -78,18 +71,22 @@ static int64_t largest_chunk(const wg_engine *e, const wg_batch *batch)
 wg_block_input wg_chunk_input(wg_engine *e, const wg_batch *batch, const wg_chunk *c,
                               int64_t *first)
 {
+    int64_t longest = 0;
+
     *first = batch->start[c->from];
-    for (int64_t s = c->from; s <= c->to; s++)
-        e->start[s - c->from] = batch->start[s] - *first;
-    e->tree.batch = batch;
-    e->tree.chunk = *c;
+    for (int64_t s = c->from; s < c->to; s++) {
+        const int64_t T = batch->start[s + 1] - batch->start[s];
+        longest = T > longest ? T : longest;
+    }
+    e->tree.chunk = c - e->chunk;
     return (wg_block_input){.model = e->model,
                             .N = batch->start[c->to] - *first,
                             .S = c->to - c->from,
-                            .start = e->start,
-                            .position = batch->position + *first,
-                            .cosine = {e->cosine[0], e->cosine[1]},
-                            .sine = {e->sine[0], e->sine[1]},
+                            .longest = longest,
+                            .start = e->index.start + c->from,
+                            .position = e->index.position + *first,
+                            .cosine = {e->cosine[0].data, e->cosine[1].data},
+                            .sine = {e->sine[0].data, e->sine[1].data},
                             .attend = batch->shared ? wg_tree_attend : NULL,
                             .user = e,
                             .input_hook = e->input_hook,
@@ -115,16 +112,11 @@ static void make_plan(wg_engine *e, const wg_batch *batch, bool for_backward)
 /* Room for the layers' inputs, in memory or in a file. */
 static wagle_status place_inputs(wagle_ctx *ctx, wg_engine *e, int64_t n)
 {
-    if (!e->plan.spilled) {
-        WG_TRY(wg_buffer_reserve(ctx, &e->inputs, n));
-        e->x = e->inputs.data;
-        return WAGLE_OK;
-    }
-    if (e->spill.bytes < (size_t)n * sizeof(wg_real)) {
-        wg_scratch_free(&e->spill);
-        WG_TRY(wg_scratch_new(ctx, e->limit.folder, n, sizeof(wg_real), true, &e->spill));
-    }
-    e->x = e->spill.data;
+    wg_buffer *inputs = e->plan.spilled ? &e->spill : &e->inputs;
+
+    WG_TRY(wg_buffer_reserve_in(ctx, e->model->ops, e->plan.spilled ? e->limit.folder : NULL,
+                                inputs, n));
+    e->x = inputs->data;
     return WAGLE_OK;
 }
 
@@ -135,13 +127,14 @@ static wagle_status reserve(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
 
     e->checkpoints = for_backward;
     WG_TRY(place_inputs(ctx, e, (for_backward ? c->L + 1 : 1) * batch->N * c->D));
-    WG_TRY(wg_buffer_reserve(ctx, &e->panel,
+    WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->panel,
                              wg_layer_size(c) > WG_VOCAB_CHUNK * c->D ? wg_layer_size(c)
                                                                       : WG_VOCAB_CHUNK * c->D));
-    WG_TRY(wg_buffer_reserve(ctx, &e->saved, e->plan.saved_layers * saved));
-    WG_TRY(wg_tree_room(ctx, e, batch));
+    WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->saved, e->plan.saved_layers * saved));
+    WG_TRY(wg_tree_prepare(ctx, e, batch));
     return for_backward ? wg_backward_room(ctx, e, batch)
-                        : wg_buffer_reserve(ctx, &e->scratch, saved + wg_recomputed_size(c, most));
+                        : wg_buffer_reserve(ctx, e->model->ops, &e->scratch,
+                                            saved + wg_recomputed_size(c, most));
 }
 
 wagle_status wg_backward_room(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch)
@@ -149,7 +142,7 @@ wagle_status wg_backward_room(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
     const wg_config *c = &e->model->config;
     const int64_t most = largest_chunk(e, batch);
 
-    return wg_buffer_reserve(ctx, &e->scratch,
+    return wg_buffer_reserve(ctx, e->model->ops, &e->scratch,
                              wg_saved_size(c, most) + wg_recomputed_size(c, most) +
                                  wg_backward_scratch_size(c, most));
 }
@@ -176,7 +169,7 @@ void wg_layer_input_release(const wg_engine *e, const wg_batch *batch, int64_t l
     const int64_t n = batch->N * e->model->config.D;
 
     if (e->plan.spilled)
-        wg_map_release(e->x + l * n, (size_t)n * sizeof(wg_real));
+        e->model->ops->release(e->model->ops, e->x + l * n, (size_t)n * sizeof(wg_real));
 }
 
 /* Through the first `layers` layers. */
@@ -191,7 +184,11 @@ static wagle_status walk(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch, bo
     make_plan(e, batch, for_backward);
     WG_TRY(wg_cut_chunks(ctx, e, batch, false, false));
     WG_TRY(reserve(ctx, e, batch, for_backward));
-    wg_embed(e->model, batch->N, batch->ids, batch->position, e->x);
+    WG_TRY(wg_index_upload(ctx, e, batch));
+    WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->embed,
+                             c->has[WG_PROJECT_IN] ? batch->N * c->E : 0));
+    wg_embed(e->model, batch->N, e->index.ids, e->index.position, e->embed.data, e->panel.data,
+             e->x);
     for (int64_t l = 0; l < layers; l++) {
         wg_layer w;
         WG_TRY(wg_check_interrupt(ctx));
@@ -223,22 +220,20 @@ wagle_status wg_engine_hidden(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
                               bool for_backward, const wg_real **h)
 {
     WG_TRY(walk(ctx, e, batch, for_backward, layer + 1, NULL));
-    *h = e->x + (for_backward ? (layer + 1) * batch->N * e->model->config.D : 0);
-    return WAGLE_OK;
+    const int64_t n = batch->N * e->model->config.D;
+
+    *h = e->x + (for_backward ? (layer + 1) * n : 0);
+    return wg_engine_host_view(ctx, e, &e->hidden, n, h);
 }
 
 wagle_status wg_embed_look_up(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch)
 {
+    const wg_ops *ops = e->model->ops;
     const int64_t E = e->model->config.E;
-    const int table = wg_model_tensor(e->model, WG_EMBED, 0);
+    const wg_weights table = wg_model_weights(e->model, wg_model_tensor(e->model, WG_EMBED, 0));
 
-    WG_TRY(wg_buffer_reserve(ctx, &e->embed, batch->N * E));
-    for (int64_t n = 0; n < batch->N; n++) {
-        wg_real *row = e->embed.data + n * E;
-        const wg_real *from = wg_model_view(e->model, table, batch->ids[n] * E, E, row);
-        if (from != row)
-            memcpy(row, from, (size_t)E * sizeof *row);
-    }
+    WG_TRY(wg_buffer_reserve(ctx, ops, &e->embed, batch->N * E));
+    ops->embed(ops, &table, batch->N, E, e->index.ids, 0, 1, false, e->embed.data);
     return WAGLE_OK;
 }
 

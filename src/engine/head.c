@@ -2,10 +2,9 @@
 #include "engine/state.h"
 
 #include <math.h>
-#include <string.h>
 
 /* Rows of e->label_row. */
-enum { RSTD, MAXIMUM, SUM, PICKED, MEAN, ROWS };
+enum { RSTD, MAXIMUM, SUM, PICKED, MEAN, NLL, WEIGHT, ROWS };
 
 static wg_real *label_row(const wg_engine *e, int64_t M, int row)
 {
@@ -21,14 +20,15 @@ wg_real *wg_label_mean(const wg_engine *e, int64_t M)
 static void final_norm(const wg_engine *e, int64_t n, int64_t M, const wg_real *x, wg_real *h)
 {
     const wg_config *c = &e->model->config;
+    const wg_ops *ops = e->model->ops;
     const wg_real *weight = wg_model_norm(e->model, WG_FINAL_NORM, 0, e->panel.data);
     const wg_real *bias = wg_model_norm(e->model, WG_FINAL_NORM_BIAS, 0, e->panel.data + c->D);
 
     if (weight == NULL)
-        memcpy(h, x, (size_t)(n * c->D) * sizeof *h);
+        ops->copy(ops, h, x, (size_t)(n * c->D) * sizeof *h);
     else
-        e->model->ops->norm_forward(n, c->D, (wg_real)c->eps, x, weight, bias, h,
-                                    wg_label_mean(e, M), label_row(e, M, RSTD));
+        ops->norm_forward(ops, n, c->D, (wg_real)c->eps, x, weight, bias, h, wg_label_mean(e, M),
+                          label_row(e, M, RSTD));
 }
 
 const wg_real *wg_head_input(const wg_engine *e)
@@ -39,12 +39,13 @@ const wg_real *wg_head_input(const wg_engine *e)
 static wagle_status project_out(wagle_ctx *ctx, wg_engine *e, int64_t n)
 {
     const wg_config *c = &e->model->config;
+    const wg_ops *ops = e->model->ops;
 
     if (!c->has[WG_PROJECT_OUT])
         return WAGLE_OK;
-    WG_TRY(wg_buffer_reserve(ctx, &e->label_e, n * c->E));
-    e->model->ops->gemm(false, true, n, c->E, c->D, e->label_h.data, c->D,
-                        wg_project_view(e, WG_PROJECT_OUT), c->D, false, e->label_e.data, c->E);
+    WG_TRY(wg_buffer_reserve(ctx, ops, &e->label_e, n * c->E));
+    ops->gemm(ops, false, true, n, c->E, c->D, e->label_h.data, c->D,
+              wg_project_view(e, WG_PROJECT_OUT), c->D, false, e->label_e.data, c->E);
     return WAGLE_OK;
 }
 
@@ -67,7 +68,7 @@ static void release_table(const wg_engine *e)
 {
     const wg_tensor *t = &e->model->files.tensor[wg_model_tensor(e->model, WG_HEAD, 0)];
 
-    wg_map_release(t->data, t->bytes);
+    e->model->ops->release(e->model->ops, t->data, t->bytes);
 }
 
 /* logits [n,width] (row stride ld) of h [n,E] for vocabulary [first, first+width). */
@@ -76,15 +77,16 @@ static void make_logits(const wg_engine *e, int64_t n, const wg_real *h, int64_t
 {
     const wg_model *m = e->model;
     const wg_config *c = &m->config;
+    const wg_ops *ops = m->ops;
     const int bias = wg_model_tensor(m, WG_HEAD_BIAS, 0);
 
-    m->ops->gemm(false, true, n, width, c->E, h, c->E, head_rows(e, first, width), c->E, false,
-                 logits, ld);
+    ops->gemm(ops, false, true, n, width, c->E, h, c->E, head_rows(e, first, width), c->E, false,
+              logits, ld);
     if (bias >= 0)
-        m->ops->bias_forward(n, width, wg_model_view(m, bias, first, width, e->panel.data), logits,
-                             ld);
+        ops->bias_forward(ops, n, width, wg_model_view(m, bias, first, width, e->panel.data),
+                          logits, ld);
     if (c->final_cap > 0)
-        m->ops->softcap(n, width, (wg_real)c->final_cap, logits, ld);
+        ops->softcap(ops, n, width, (wg_real)c->final_cap, logits, ld);
 }
 
 wg_real *wg_head_logits(wg_engine *e, int64_t from, int64_t n, int64_t first, int64_t width,
@@ -113,10 +115,11 @@ static wagle_status reserve(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
     const int64_t M = batch->M, whole = M * c->V;
 
     e->logits_saved = for_backward && e->plan.logits_saved;
-    WG_TRY(wg_buffer_reserve(ctx, &e->label_x, M * c->D));
-    WG_TRY(wg_buffer_reserve(ctx, &e->label_h, M * c->D));
-    WG_TRY(wg_buffer_reserve(ctx, &e->label_row, ROWS * M));
-    return wg_buffer_reserve(ctx, &e->logits, e->logits_saved ? whole : wg_logits_chunk(e, batch));
+    WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->label_x, M * c->D));
+    WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->label_h, M * c->D));
+    WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->label_row, ROWS * M));
+    return wg_buffer_reserve(ctx, e->model->ops, &e->logits,
+                             e->logits_saved ? whole : wg_logits_chunk(e, batch));
 }
 
 /* Label rows go in blocks, so that a chunk of logits is bounded. */
@@ -140,6 +143,22 @@ wg_real *wg_label_most(const wg_engine *e, int64_t M)
     return label_row(e, M, SUM);
 }
 
+wg_real *wg_label_nll(const wg_engine *e, int64_t M)
+{
+    return label_row(e, M, NLL);
+}
+
+const wg_real *wg_label_weight(const wg_engine *e, int64_t M)
+{
+    return label_row(e, M, WEIGHT);
+}
+
+void wg_set_label_weight(wg_engine *e, const wg_batch *batch, const wg_real *weight)
+{
+    e->model->ops->upload(e->model->ops, label_row(e, batch->M, WEIGHT), weight,
+                          (size_t)batch->M * sizeof *weight);
+}
+
 wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch, bool for_backward,
                              wg_real *nll)
 {
@@ -149,34 +168,30 @@ wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch
     const wg_real *final = e->x + (e->checkpoints ? c->L * batch->N * D : 0);
 
     WG_TRY(reserve(ctx, e, batch, for_backward));
-    for (int64_t j = 0; j < M; j++)
-        memcpy(e->label_x.data + j * D, final + batch->row[j] * D, (size_t)D * sizeof *final);
+    ops->copy_rows(ops, M, D, e->index.row, final, NULL, e->label_x.data);
     wg_real *most = label_row(e, M, MAXIMUM);
     wg_real *sum = label_row(e, M, SUM), *picked = label_row(e, M, PICKED);
     final_norm(e, M, M, e->label_x.data, e->label_h.data);
     WG_TRY(project_out(ctx, e, M));
-    for (int64_t j = 0; j < M; j++) {
-        most[j] = (wg_real)-INFINITY;
-        sum[j] = picked[j] = 0;
-    }
+    ops->fill(ops, M, (wg_real)-INFINITY, most);
+    ops->zero(ops, sum, (size_t)(2 * M) * sizeof *sum); /* and picked */
     for (int64_t first = 0; first < c->V; first += WG_VOCAB_CHUNK) {
         const int64_t width = wg_vocabulary_chunk(c, first);
         for (int64_t j = 0; j < M; j += WG_CHUNK_TOKENS) {
             const int64_t n = wg_label_block(j, M), ld = e->logits_saved ? c->V : width;
             wg_real *logits = e->logits.data + (e->logits_saved ? j * c->V + first : 0);
             make_logits(e, n, wg_head_input(e) + j * c->E, first, width, logits, ld);
-            ops->xent_forward(n, first, width, logits, ld, batch->target + j, most + j, sum + j,
-                              picked + j);
+            ops->xent_forward(ops, n, first, width, logits, ld, e->index.target + j, most + j,
+                              sum + j, picked + j);
         }
     }
     release_table(e);
-    for (int64_t j = 0; j < M; j++) {
-        most[j] += (wg_real)log((double)sum[j]); /* now the log-sum-exp */
-        nll[j] = most[j] - picked[j];
+    ops->xent_finish(ops, M, most, sum, picked, wg_label_nll(e, M));
+    WG_TRY(ops->download(ops, ctx, nll, wg_label_nll(e, M), (size_t)M * sizeof *nll));
+    for (int64_t j = 0; j < M; j++)
         if (!isfinite(nll[j]))
             return wg_fail(ctx, WAGLE_E_RUN, "the loss is not finite at label %lld of this batch",
                            (long long)j);
-    }
     return WAGLE_OK;
 }
 
@@ -186,15 +201,15 @@ static void table_gradient(wg_engine *e, const wg_batch *batch, int64_t j, int64
 {
     const int64_t E = e->model->config.E;
     const int64_t border = streams > 1 ? batch->label_start[batch->n_forget] : batch->M;
+    const wg_ops *ops = e->model->ops;
 
     for (int s = 0; s < streams; s++) {
         const int64_t begin = s == 0 ? 0 : border;
         const int64_t low = j > begin ? j : begin;
         const int64_t high = s == 0 && border < j + n ? border : j + n;
         if (low < high)
-            e->model->ops->gemm(true, false, width, E, high - low, logits + (low - j) * ld, ld,
-                                wg_head_input(e) + low * E, E, low > begin, e->table[s] + first * E,
-                                E);
+            ops->gemm(ops, true, false, width, E, high - low, logits + (low - j) * ld, ld,
+                      wg_head_input(e) + low * E, E, low > begin, e->table[s] + first * E, E);
     }
 }
 
@@ -207,10 +222,10 @@ static void bias_gradient(wg_engine *e, const wg_batch *batch, int64_t j, int64_
     const wg_ops *ops = e->model->ops;
 
     if (cut > 0)
-        ops->bias_backward(cut, width, logits, ld,
+        ops->bias_backward(ops, cut, width, logits, ld,
                            e->end_grad[0].data + 2 * e->model->config.D + first);
     if (cut < n && streams > 1)
-        ops->bias_backward(n - cut, width, logits + cut * ld, ld,
+        ops->bias_backward(ops, n - cut, width, logits + cut * ld, ld,
                            e->end_grad[1].data + 2 * e->model->config.D + first);
 }
 
@@ -219,12 +234,12 @@ static void project_gradient(wg_engine *e, const wg_batch *batch, int streams)
 {
     const wg_config *c = &e->model->config;
     const int64_t border = streams > 1 ? batch->label_start[batch->n_forget] : batch->M;
+    const wg_ops *ops = e->model->ops;
 
     for (int s = 0; s < streams; s++) {
         const int64_t from = s == 0 ? 0 : border, to = s == 0 ? border : batch->M;
-        e->model->ops->gemm(true, false, c->E, c->D, to - from, e->label_de.data + from * c->E,
-                            c->E, e->label_h.data + from * c->D, c->D, false,
-                            e->project_grad[s].data, c->D);
+        ops->gemm(ops, true, false, c->E, c->D, to - from, e->label_de.data + from * c->E, c->E,
+                  e->label_h.data + from * c->D, c->D, false, e->project_grad[s].data, c->D);
     }
 }
 
@@ -232,16 +247,17 @@ static void norm_gradient(wg_engine *e, const wg_batch *batch, int streams)
 {
     const int64_t D = e->model->config.D;
     const wg_real *mean = wg_label_mean(e, batch->M);
+    const wg_ops *ops = e->model->ops;
     const int64_t border = streams > 1 ? batch->label_start[batch->n_forget] : batch->M;
 
     for (int s = 0; e->model->config.has[WG_FINAL_NORM] && s < streams; s++) {
         const int64_t from = s == 0 ? 0 : border, to = s == 0 ? border : batch->M;
-        e->model->ops->norm_weight(
-            to - from, D, e->label_x.data + from * D, mean != NULL ? mean + from : NULL,
-            label_row(e, batch->M, RSTD) + from, e->label_d.data + from * D, e->end_grad[s].data);
+        ops->norm_weight(ops, to - from, D, e->label_x.data + from * D,
+                         mean != NULL ? mean + from : NULL, label_row(e, batch->M, RSTD) + from,
+                         e->label_d.data + from * D, e->end_grad[s].data);
         if (e->model->config.has[WG_FINAL_NORM_BIAS])
-            e->model->ops->bias_backward(to - from, D, e->label_d.data + from * D, D,
-                                         e->end_grad[s].data + D);
+            ops->bias_backward(ops, to - from, D, e->label_d.data + from * D, D,
+                               e->end_grad[s].data + D);
     }
 }
 
@@ -251,8 +267,10 @@ void wg_head_renorm(wg_engine *e, const wg_batch *batch)
 }
 
 void wg_head_gradient(wg_engine *e, const wg_batch *batch, int64_t from, int64_t n, int64_t first,
-                      int64_t width, wg_real *logits, int64_t ld, const wg_real *weight)
+                      int64_t width, wg_real *logits, int64_t ld)
 {
+    const wg_ops *ops = e->model->ops;
+
     for (int64_t j = from, end; j < from + n; j = end) {
         wg_softened *soft = NULL;
         end = from + n;
@@ -264,25 +282,27 @@ void wg_head_gradient(wg_engine *e, const wg_batch *batch, int64_t from, int64_t
             end = border > j && border < end ? border : end;
         }
         if (soft != NULL)
-            wg_soft_gradient(e, soft, batch, j, end - j, first, width, logits + (j - from) * ld, ld,
-                             weight);
+            wg_soft_gradient(e, soft, batch, j, end - j, first, width, logits + (j - from) * ld,
+                             ld);
         else
-            e->model->ops->xent_backward(end - j, first, width, logits + (j - from) * ld, ld,
-                                         batch->target + j, wg_label_lse(e, batch->M) + j,
-                                         weight + j, (wg_real)e->model->config.final_cap);
+            ops->xent_backward(ops, end - j, first, width, logits + (j - from) * ld, ld,
+                               e->index.target + j, wg_label_lse(e, batch->M) + j,
+                               wg_label_weight(e, batch->M) + j,
+                               (wg_real)e->model->config.final_cap);
     }
 }
 
-wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
-                              const wg_real *weight, int streams, bool want_table)
+wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch, int streams,
+                              bool want_table)
 {
     const wg_config *c = &e->model->config;
     const wg_ops *ops = e->model->ops;
     const int64_t M = batch->M, D = c->D;
 
-    WG_TRY(wg_buffer_reserve(ctx, &e->label_d, M * D));
-    WG_TRY(wg_buffer_reserve(ctx, &e->label_de, c->has[WG_PROJECT_OUT] ? M * c->E : 0));
-    WG_TRY(wg_buffer_reserve(ctx, &e->gradient, batch->N * D));
+    WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->label_d, M * D));
+    WG_TRY(
+        wg_buffer_reserve(ctx, e->model->ops, &e->label_de, c->has[WG_PROJECT_OUT] ? M * c->E : 0));
+    WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->gradient, batch->N * D));
     wg_real *to = c->has[WG_PROJECT_OUT] ? e->label_de.data : e->label_d.data;
     for (int64_t first = 0; first < c->V; first += WG_VOCAB_CHUNK) {
         const int64_t width = wg_vocabulary_chunk(c, first);
@@ -290,9 +310,9 @@ wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
             const int64_t n = wg_label_block(j, M);
             int64_t ld;
             wg_real *logits = wg_head_logits(e, j, n, first, width, &ld);
-            wg_head_gradient(e, batch, j, n, first, width, logits, ld, weight);
-            ops->gemm(false, false, n, c->E, width, logits, ld, head_rows(e, first, width), c->E,
-                      first > 0, to + j * c->E, c->E);
+            wg_head_gradient(e, batch, j, n, first, width, logits, ld);
+            ops->gemm(ops, false, false, n, c->E, width, logits, ld, head_rows(e, first, width),
+                      c->E, first > 0, to + j * c->E, c->E);
             if (want_table)
                 table_gradient(e, batch, j, n, first, width, logits, ld, streams);
             if (streams > 0 && c->has[WG_HEAD_BIAS])
@@ -302,21 +322,20 @@ wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
     release_table(e);
     if (c->has[WG_PROJECT_OUT]) {
         project_gradient(e, batch, streams);
-        ops->gemm(false, false, M, D, c->E, to, c->E, wg_project_view(e, WG_PROJECT_OUT), D, false,
-                  e->label_d.data, D);
+        ops->gemm(ops, false, false, M, D, c->E, to, c->E, wg_project_view(e, WG_PROJECT_OUT), D,
+                  false, e->label_d.data, D);
     }
     norm_gradient(e, batch, streams);
     wg_real *dx = e->label_h.data; /* no longer needed: becomes the gradient of label_x */
-    memset(dx, 0, (size_t)(M * D) * sizeof *dx);
+    ops->zero(ops, dx, (size_t)(M * D) * sizeof *dx);
     if (c->has[WG_FINAL_NORM])
-        ops->norm_backward(M, D, e->label_x.data,
+        ops->norm_backward(ops, M, D, e->label_x.data,
                            wg_model_norm(e->model, WG_FINAL_NORM, 0, e->panel.data),
                            wg_label_mean(e, M), label_row(e, M, RSTD), e->label_d.data, dx);
     else
-        memcpy(dx, e->label_d.data, (size_t)(M * D) * sizeof *dx);
-    memset(e->gradient.data, 0, (size_t)(batch->N * D) * sizeof *dx);
-    for (int64_t j = 0; j < M; j++)
-        memcpy(e->gradient.data + batch->row[j] * D, dx + j * D, (size_t)D * sizeof *dx);
+        ops->copy(ops, dx, e->label_d.data, (size_t)(M * D) * sizeof *dx);
+    ops->zero(ops, e->gradient.data, (size_t)(batch->N * D) * sizeof *dx);
+    ops->copy_rows(ops, M, D, NULL, dx, e->index.row, e->gradient.data);
     return WAGLE_OK;
 }
 
@@ -324,13 +343,15 @@ wagle_status wg_engine_logits(wagle_ctx *ctx, wg_engine *e, int64_t first, int64
                               wg_real *logits)
 {
     const wg_config *c = &e->model->config;
+    const wg_ops *ops = e->model->ops;
     const wg_real *final = e->x;
 
-    WG_TRY(wg_buffer_reserve(ctx, &e->label_h, n * c->D));
-    WG_TRY(wg_buffer_reserve(ctx, &e->label_row, ROWS * n));
+    WG_TRY(wg_buffer_reserve(ctx, ops, &e->logits, n * c->V));
+    WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->label_h, n * c->D));
+    WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->label_row, ROWS * n));
     final_norm(e, n, n, final + first * c->D, e->label_h.data);
     WG_TRY(project_out(ctx, e, n));
     for (int64_t v = 0; v < c->V; v += WG_VOCAB_CHUNK)
-        make_logits(e, n, wg_head_input(e), v, wg_vocabulary_chunk(c, v), logits + v, c->V);
-    return WAGLE_OK;
+        make_logits(e, n, wg_head_input(e), v, wg_vocabulary_chunk(c, v), e->logits.data + v, c->V);
+    return ops->download(ops, ctx, logits, e->logits.data, (size_t)(n * c->V) * sizeof *logits);
 }

@@ -6,7 +6,6 @@
 #include "engine/per_sample_moments.h"
 
 #include "engine/state.h"
-#include <string.h>
 
 typedef struct moments {
     wg_engine *e;
@@ -30,6 +29,7 @@ static void begin_chunk(void *user, const wg_chunk *c)
 static void add_vector(moments *k, const wg_grad_part *p, int64_t from, int64_t n, wg_real *sum,
                        wg_real *square)
 {
+    const wg_ops *ops = k->e->model->ops;
     wg_grad_part own = *p;
 
     own.rows = n;
@@ -37,23 +37,20 @@ static void add_vector(moments *k, const wg_grad_part *p, int64_t from, int64_t 
     own.x = p->x != NULL ? p->x + from * p->O : NULL;
     own.mean = p->mean != NULL ? p->mean + from : NULL;
     own.rstd = p->rstd != NULL ? p->rstd + from : NULL;
-    memset(k->vector, 0, (size_t)p->O * sizeof *k->vector);
-    wg_grad_part_vector(k->e->model->ops, &own, k->vector);
-    for (int64_t o = 0; o < p->O; o++) {
-        sum[o] += k->vector[o];
-        if (square != NULL)
-            square[o] += k->vector[o] * k->vector[o];
-    }
+    ops->zero(ops, k->vector, (size_t)p->O * sizeof *k->vector);
+    wg_grad_part_vector(ops, &own, k->vector);
+    ops->add_squares(ops, p->O, k->vector, sum, square);
 }
 
-/* rows of p belong to sequences of `start` [S+1], p->rows / start[S] of them a token. */
-static void add_vectors(moments *k, const wg_grad_part *p, int64_t S, const int64_t *start,
-                        wg_real *sum, wg_real *square)
+/* rows of p belong to the sequences of the chunk, p->rows / tokens of them to a token. */
+static void add_vectors(moments *k, const wg_grad_part *p, wg_real *sum, wg_real *square)
 {
-    const int64_t each = p->rows / start[S];
+    const int64_t *start = k->batch->start + k->chunk->from, S = k->chunk->to - k->chunk->from;
+    const int64_t each = p->rows / (start[S] - start[0]);
 
     for (int64_t s = 0; s < S; s++)
-        add_vector(k, p, start[s] * each, (start[s + 1] - start[s]) * each, sum, square);
+        add_vector(k, p, (start[s] - start[0]) * each, (start[s + 1] - start[s]) * each, sum,
+                   square);
 }
 
 static void add_piece(void *user, const wg_grad_part *p)
@@ -68,16 +65,17 @@ static void add_piece(void *user, const wg_grad_part *p)
     const int64_t O = turned ? p->I : p->O, I = turned ? p->O : p->I;
 
     if (p->I == 0 && !begun) {
-        memset(sum, 0, (size_t)p->O * sizeof *sum);
+        ops->zero(ops, sum, (size_t)p->O * sizeof *sum);
         if (square != NULL)
-            memset(square, 0, (size_t)p->O * sizeof *square);
+            ops->zero(ops, square, (size_t)p->O * sizeof *square);
     }
     if (p->I == 0)
-        add_vectors(k, p, S, k->e->start, sum, square);
+        add_vectors(k, p, sum, square);
     else if (square != NULL)
-        ops->gemm_squares(S, k->e->start, O, I, left, O, right, I, begun, sum, square);
+        ops->gemm_squares(ops, S, k->e->index.start + k->chunk->from, O, I, left, O, right, I,
+                          begun, sum, square);
     else
-        ops->gemm(true, false, O, I, p->rows, left, O, right, I, begun, sum, I);
+        ops->gemm(ops, true, false, O, I, p->rows, left, O, right, I, begun, sum, I);
     k->begun[p->role][s] = true;
 }
 
@@ -90,6 +88,8 @@ static wagle_status emit_moments(wagle_ctx *ctx, const moments *k, int tensor, i
     for (int s = 0; s < k->streams; s++) {
         m.sum[s] = sum[s];
         m.square[s] = square[s];
+        WG_TRY(wg_engine_host_view(ctx, k->e, &k->e->sunk[s], n, &m.sum[s]));
+        WG_TRY(wg_engine_host_view(ctx, k->e, &k->e->sunk[WG_STREAMS + s], n, &m.square[s]));
     }
     return k->sink->accept(k->sink->user, ctx, &m);
 }
@@ -102,7 +102,7 @@ static wagle_status rooms(wagle_ctx *ctx, moments *k, int64_t n, wg_real *sum[WG
 
     do { /* there is one at least */
         wg_buffer *room = &k->e->layer_grad[s];
-        WG_TRY(wg_buffer_reserve(ctx, room, n * (k->sink->square[s] ? 2 : 1)));
+        WG_TRY(wg_buffer_reserve(ctx, k->e->model->ops, room, n * (k->sink->square[s] ? 2 : 1)));
         sum[s] = room->data;
         square[s] = k->sink->square[s] ? room->data + n : NULL;
     } while (++s < k->streams);
@@ -146,6 +146,16 @@ static int stream_of(const moments *k, int64_t s)
     return k->streams > 1 && s >= k->batch->n_forget;
 }
 
+/* Zeroes n sums, and the squares behind them. */
+static void clear(const moments *k, wg_real *const sum[WG_STREAMS],
+                  wg_real *const square[WG_STREAMS], int64_t n)
+{
+    const wg_ops *ops = k->e->model->ops;
+
+    for (int s = 0; s < k->streams; s++)
+        ops->zero(ops, sum[s], (size_t)n * sizeof **sum * (square[s] != NULL ? 2 : 1));
+}
+
 /* The final norm and its bias. */
 static wagle_status end_moments(wagle_ctx *ctx, moments *k)
 {
@@ -167,8 +177,7 @@ static wagle_status end_moments(wagle_ctx *ctx, moments *k)
         if (tensor < 0)
             continue;
         WG_TRY(rooms(ctx, k, D, sum, square));
-        for (int s = 0; s < k->streams; s++)
-            memset(sum[s], 0, (size_t)D * sizeof **sum * (square[s] != NULL ? 2 : 1));
+        clear(k, sum, square, D);
         for (int64_t s = 0; s < b->S; s++)
             add_vector(k, &piece, b->label_start[s], wg_labels_of(b, s, s + 1),
                        sum[stream_of(k, s)], square[stream_of(k, s)]);
@@ -180,6 +189,7 @@ static wagle_status end_moments(wagle_ctx *ctx, moments *k)
 static wagle_status position_moments(wagle_ctx *ctx, moments *k)
 {
     const wg_model *m = k->e->model;
+    const wg_ops *ops = m->ops;
     const int tensor = wg_model_tensor(m, WG_POSITION, 0);
     const int64_t D = m->config.D, offset = m->config.family->position_offset;
     wg_real *sum[WG_STREAMS] = {NULL, NULL}, *square[WG_STREAMS] = {NULL, NULL};
@@ -188,27 +198,31 @@ static wagle_status position_moments(wagle_ctx *ctx, moments *k)
         return WAGLE_OK;
     const int64_t n = m->files.tensor[tensor].count;
     WG_TRY(rooms(ctx, k, n, sum, square));
-    for (int s = 0; s < k->streams; s++)
-        memset(sum[s], 0, (size_t)n * sizeof **sum * (square[s] != NULL ? 2 : 1));
-    for (int64_t s = 0; s < k->batch->S; s++)
-        for (int64_t t = k->batch->start[s]; t < k->batch->start[s + 1]; t++)
-            for (int64_t d = 0; d < D; d++) {
-                const int64_t at = (k->batch->position[t] + offset) * D + d;
-                const wg_real g = k->e->gradient.data[t * D + d];
-                sum[stream_of(k, s)][at] += g;
-                if (square[stream_of(k, s)] != NULL)
-                    square[stream_of(k, s)][at] += g * g;
-            }
+    clear(k, sum, square, n);
+    for (int64_t s = 0; s < k->batch->S; s++) {
+        const int64_t from = k->batch->start[s], T = k->batch->start[s + 1] - from;
+        const wg_embed_moments of = {.T = T,
+                                     .D = D,
+                                     .first = -offset,
+                                     .n = n / D,
+                                     .ids = k->e->index.position + from,
+                                     .dx = k->e->gradient.data + from * D,
+                                     .sum = sum[stream_of(k, s)],
+                                     .square = square[stream_of(k, s)]};
+        ops->embed_moments(ops, &of);
+    }
     return emit_moments(ctx, k, tensor, 0, n, sum, square);
 }
 
-/* A matrix beside the layers: dy [.,O] and x [.,I], rows of sequence s from start[s] on. */
+/* A matrix beside the layers: dy [.,O] and x [.,I], rows of sequence s from start[s] on; `uploaded`
+ * is the same list in memory of the back end. */
 static wagle_status projection_moments(wagle_ctx *ctx, moments *k, wg_role role,
-                                       const int64_t *start, int64_t O, const wg_real *dy,
-                                       int64_t I, const wg_real *x)
+                                       const int64_t *start, const int64_t *uploaded, int64_t O,
+                                       const wg_real *dy, int64_t I, const wg_real *x)
 {
     const int tensor = wg_model_tensor(k->e->model, role, 0);
     const int64_t S = k->batch->S, n_forget = k->streams > 1 ? k->batch->n_forget : S;
+    const wg_ops *ops = k->e->model->ops;
     wg_real *sum[WG_STREAMS] = {NULL, NULL}, *square[WG_STREAMS] = {NULL, NULL};
 
     if (tensor < 0)
@@ -217,14 +231,12 @@ static wagle_status projection_moments(wagle_ctx *ctx, moments *k, wg_role role,
     for (int s = 0; s < k->streams; s++) {
         const int64_t from = s == 0 ? 0 : n_forget, to = s == 0 ? n_forget : S, at = start[from];
         if (square[s] == NULL) {
-            k->e->model->ops->gemm(true, false, O, I, start[to] - at, dy + at * O, O, x + at * I, I,
-                                   false, sum[s], I);
+            ops->gemm(ops, true, false, O, I, start[to] - at, dy + at * O, O, x + at * I, I, false,
+                      sum[s], I);
             continue;
         }
-        for (int64_t i = from; i <= to; i++)
-            k->e->start[i - from] = start[i] - at;
-        k->e->model->ops->gemm_squares(to - from, k->e->start, O, I, dy + at * O, O, x + at * I, I,
-                                       false, sum[s], square[s]);
+        ops->gemm_squares(ops, to - from, uploaded + from, O, I, dy + at * O, O, x + at * I, I,
+                          false, sum[s], square[s]);
     }
     return emit_moments(ctx, k, tensor, 0, O * I, sum, square);
 }
@@ -238,27 +250,14 @@ typedef struct chunk_of_table {
 } chunk_of_table;
 
 /* Gradients of logits of label rows [j, j+n); *ld their stride. */
-static wg_real *logit_gradients(moments *k, const wg_real *weight, int64_t j, int64_t n,
-                                const chunk_of_table *c, int64_t *ld)
+static wg_real *logit_gradients(moments *k, int64_t j, int64_t n, const chunk_of_table *c,
+                                int64_t *ld)
 {
     wg_real *d = wg_head_logits(k->e, j, n, c->first, c->width, ld);
 
     if (!k->e->logits_saved) /* those that were kept became gradients in the backward pass */
-        wg_head_gradient(k->e, k->batch, j, n, c->first, c->width, d, *ld, weight);
+        wg_head_gradient(k->e, k->batch, j, n, c->first, c->width, d, *ld);
     return d;
-}
-
-/* Row v of A_s: sum over label rows of s of d[row,v] h[row]. */
-static void head_row(const moments *k, int64_t s, const wg_real *d, int64_t ld, int64_t v,
-                     wg_real *row)
-{
-    const int64_t D = k->e->model->config.E, j = k->batch->label_start[s];
-    const wg_real *h = wg_head_input(k->e);
-
-    memset(row, 0, (size_t)D * sizeof *row);
-    for (int64_t i = 0; d != NULL && i < wg_labels_of(k->batch, s, s + 1); i++)
-        for (int64_t x = 0; x < D; x++)
-            row[x] += d[i * ld + v] * h[(j + i) * D + x];
 }
 
 /* B_s into the sums, and (2 A_s + B_s) B_s into the squares; d: gradients of logits of s, or NULL
@@ -266,48 +265,37 @@ static void head_row(const moments *k, int64_t s, const wg_real *d, int64_t ld, 
 static void add_inputs(moments *k, int64_t s, const wg_real *d, int64_t ld, chunk_of_table *c)
 {
     const wg_batch *b = k->batch;
-    const int64_t D = k->e->model->config.E, from = b->start[s], to = b->start[s + 1];
-    const int stream = stream_of(k, s);
-    wg_real *row = k->vector, *own = k->vector + D;
+    const wg_ops *ops = k->e->model->ops;
+    const int64_t D = k->e->model->config.E, from = b->start[s];
+    const wg_embed_moments of = {.T = b->start[s + 1] - from,
+                                 .D = D,
+                                 .first = c->first,
+                                 .n = c->width,
+                                 .ids = k->e->index.ids + from,
+                                 .dx = k->embed_d + from * D,
+                                 .M = wg_labels_of(b, s, s + 1),
+                                 .ld = ld,
+                                 .dlogits = d,
+                                 .h = wg_head_input(k->e) + b->label_start[s] * D,
+                                 .sum = c->sum[stream_of(k, s)],
+                                 .square = c->square[stream_of(k, s)]};
 
-    for (int64_t t = from; t < to; t++) {
-        const int64_t v = b->ids[t] - c->first;
-        bool before = v < 0 || v >= c->width;
-        for (int64_t u = from; !before && u < t; u++)
-            before = b->ids[u] == b->ids[t];
-        if (before)
-            continue;
-        memset(own, 0, (size_t)D * sizeof *own);
-        for (int64_t u = t; u < to; u++)
-            for (int64_t x = 0; b->ids[u] == b->ids[t] && x < D; x++)
-                own[x] += k->embed_d[u * D + x];
-        if (c->square[stream] != NULL)
-            head_row(k, s, d, ld, v, row);
-        for (int64_t x = 0; x < D; x++) {
-            c->sum[stream][v * D + x] += own[x];
-            if (c->square[stream] != NULL)
-                c->square[stream][v * D + x] += (2 * row[x] + own[x]) * own[x];
-        }
-    }
+    ops->embed_moments(ops, &of);
 }
 
 static void add_bias(const moments *k, int64_t s, const wg_real *d, int64_t ld, chunk_of_table *c)
 {
     const int stream = stream_of(k, s);
+    const wg_ops *ops = k->e->model->ops;
 
-    for (int64_t v = 0; c->bias_sum[stream] != NULL && v < c->width; v++) {
-        double g = 0;
-        for (int64_t i = 0; i < wg_labels_of(k->batch, s, s + 1); i++)
-            g += (double)d[i * ld + v];
-        c->bias_sum[stream][c->first + v] += (wg_real)g;
-        if (c->bias_square[stream] != NULL)
-            c->bias_square[stream][c->first + v] += (wg_real)(g * g);
-    }
+    if (c->bias_sum[stream] != NULL)
+        ops->bias_squares(
+            ops, wg_labels_of(k->batch, s, s + 1), c->width, d, ld, c->bias_sum[stream] + c->first,
+            c->bias_square[stream] != NULL ? c->bias_square[stream] + c->first : NULL);
 }
 
 /* The head's part of sequences [from, to) of one stream. */
-static void add_head(moments *k, const wg_real *weight, int64_t from, int64_t to, bool inputs,
-                     chunk_of_table *c)
+static void add_head(moments *k, int64_t from, int64_t to, bool inputs, chunk_of_table *c)
 {
     const wg_batch *b = k->batch;
     const wg_ops *ops = k->e->model->ops;
@@ -316,15 +304,14 @@ static void add_head(moments *k, const wg_real *weight, int64_t from, int64_t to
     const int stream = stream_of(k, from);
     const wg_real *h = wg_head_input(k->e) + j * D;
     int64_t ld;
-    wg_real *d = logit_gradients(k, weight, j, n, c, &ld);
+    wg_real *d = logit_gradients(k, j, n, c, &ld);
 
-    for (int64_t s = from; s <= to; s++)
-        k->e->start[s - from] = b->label_start[s] - j;
     if (c->square[stream] != NULL)
-        ops->gemm_squares(to - from, k->e->start, c->width, D, d, ld, h, D, c->begun[stream],
-                          c->sum[stream], c->square[stream]);
+        ops->gemm_squares(ops, to - from, k->e->index.label_start + from, c->width, D, d, ld, h, D,
+                          c->begun[stream], c->sum[stream], c->square[stream]);
     else
-        ops->gemm(true, false, c->width, D, n, d, ld, h, D, c->begun[stream], c->sum[stream], D);
+        ops->gemm(ops, true, false, c->width, D, n, d, ld, h, D, c->begun[stream], c->sum[stream],
+                  D);
     c->begun[stream] = true;
     for (int64_t s = from; s < to; s++) {
         const wg_real *mine = d + (b->label_start[s] - j) * ld;
@@ -336,18 +323,20 @@ static void add_head(moments *k, const wg_real *weight, int64_t from, int64_t to
 
 static void clear_table(const moments *k, chunk_of_table *c)
 {
+    const wg_ops *ops = k->e->model->ops;
+
     for (int s = 0; s < k->streams; s++) {
         const size_t bytes = (size_t)(c->width * k->e->model->config.E) * sizeof(wg_real);
-        memset(c->sum[s], 0, bytes);
+        ops->zero(ops, c->sum[s], bytes);
         if (c->square[s] != NULL)
-            memset(c->square[s], 0, bytes);
+            ops->zero(ops, c->square[s], bytes);
         c->begun[s] = true;
     }
 }
 
-/* One table: the head's (weight not NULL), the embeddings' (inputs), or both of a tied model. */
-static wagle_status table_moments(wagle_ctx *ctx, moments *k, int tensor, const wg_real *weight,
-                                  bool inputs, chunk_of_table *c)
+/* One table: the head's, the embeddings' (inputs), or both of a tied model. */
+static wagle_status table_moments(wagle_ctx *ctx, moments *k, int tensor, bool head, bool inputs,
+                                  chunk_of_table *c)
 {
     const wg_batch *b = k->batch;
     const wg_config *config = &k->e->model->config;
@@ -361,9 +350,9 @@ static wagle_status table_moments(wagle_ctx *ctx, moments *k, int tensor, const 
             for (to = from + 1; to < b->S && stream_of(k, to) == stream_of(k, from) &&
                                 wg_labels_of(b, from, to + 1) <= WG_CHUNK_TOKENS;)
                 to++;
-            if (weight != NULL)
-                add_head(k, weight, from, to, inputs, c);
-            for (int64_t s = from; weight == NULL && s < to; s++)
+            if (head)
+                add_head(k, from, to, inputs, c);
+            for (int64_t s = from; !head && s < to; s++)
                 add_inputs(k, s, NULL, 0, c);
         }
         WG_TRY(emit_moments(ctx, k, tensor, c->first * config->E, c->width * config->E, c->sum,
@@ -372,41 +361,41 @@ static wagle_status table_moments(wagle_ctx *ctx, moments *k, int tensor, const 
     return WAGLE_OK;
 }
 
-static wagle_status tables(wagle_ctx *ctx, moments *k, const wg_real *weight)
+static wagle_status tables(wagle_ctx *ctx, moments *k)
 {
     const wg_model *m = k->e->model;
     const int table = wg_model_tensor(m, WG_EMBED, 0), head = wg_model_tensor(m, WG_HEAD, 0);
     const int bias = wg_model_tensor(m, WG_HEAD_BIAS, 0);
     const int64_t V = m->config.V;
     chunk_of_table c = {0};
-    wg_real *biases = NULL;
+    wg_buffer biases = {0};
     wagle_status st;
 
-    if (bias >= 0)
-        WG_TRY(WG_ALLOC(ctx, &biases, 2 * WG_STREAMS * V));
+    WG_TRY(wg_buffer_reserve(ctx, m->ops, &biases, bias >= 0 ? 2 * WG_STREAMS * V : 0));
     for (int s = 0; bias >= 0 && s < k->streams; s++) {
-        c.bias_sum[s] = biases + 2 * s * V;
-        c.bias_square[s] = k->sink->square[s] ? biases + (2 * s + 1) * V : NULL;
+        c.bias_sum[s] = biases.data + 2 * s * V;
+        c.bias_square[s] = k->sink->square[s] ? biases.data + (2 * s + 1) * V : NULL;
     }
-    st = table_moments(ctx, k, head, weight, m->config.tied, &c);
+    st = table_moments(ctx, k, head, true, m->config.tied, &c);
     if (st == WAGLE_OK && !m->config.tied)
-        st = table_moments(ctx, k, table, NULL, true, &c);
+        st = table_moments(ctx, k, table, false, true, &c);
     if (st == WAGLE_OK && bias >= 0)
         st = emit_moments(ctx, k, bias, 0, V, c.bias_sum, c.bias_square);
-    wg_free(biases);
+    wg_buffer_free(m->ops, &biases);
     return st;
 }
 
-static wagle_status run(wagle_ctx *ctx, moments *k, const wg_real *weight, const char *progress)
+static wagle_status run(wagle_ctx *ctx, moments *k, const char *progress)
 {
     wg_engine *e = k->e;
     const int64_t L = e->model->config.L;
 
-    WG_TRY(wg_head_backward(ctx, e, k->batch, weight, 0, false));
+    WG_TRY(wg_head_backward(ctx, e, k->batch, 0, false));
     WG_TRY(end_moments(ctx, k));
     wg_head_renorm(e, k->batch);
-    WG_TRY(projection_moments(ctx, k, WG_PROJECT_OUT, k->batch->label_start, e->model->config.E,
-                              e->label_de.data, e->model->config.D, e->label_h.data));
+    WG_TRY(projection_moments(ctx, k, WG_PROJECT_OUT, k->batch->label_start, e->index.label_start,
+                              e->model->config.E, e->label_de.data, e->model->config.D,
+                              e->label_h.data));
     for (k->layer = L - 1; k->layer >= 0; k->layer--) {
         WG_TRY(wg_check_interrupt(ctx));
         WG_TRY(layer_moments(ctx, k));
@@ -415,9 +404,10 @@ static wagle_status run(wagle_ctx *ctx, moments *k, const wg_real *weight, const
     }
     WG_TRY(position_moments(ctx, k));
     WG_TRY(wg_embed_gradient(ctx, e, k->batch, &k->embed_d));
-    WG_TRY(projection_moments(ctx, k, WG_PROJECT_IN, k->batch->start, e->model->config.D,
-                              e->gradient.data, e->model->config.E, e->embed.data));
-    return tables(ctx, k, weight);
+    WG_TRY(projection_moments(ctx, k, WG_PROJECT_IN, k->batch->start, e->index.start,
+                              e->model->config.D, e->gradient.data, e->model->config.E,
+                              e->embed.data));
+    return tables(ctx, k);
 }
 
 wagle_status wg_engine_moments(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
@@ -425,12 +415,15 @@ wagle_status wg_engine_moments(wagle_ctx *ctx, wg_engine *e, const wg_batch *bat
                                const wg_moment_sink *sink)
 {
     moments k = {.e = e, .batch = batch, .sink = sink, .streams = streams};
+    wg_buffer vector = {0};
     wagle_status st;
 
     WG_TRY(wg_cut_chunks(ctx, e, batch, streams > 1, false));
     WG_TRY(wg_backward_room(ctx, e, batch));
-    WG_TRY(WG_ALLOC(ctx, &k.vector, wg_widest_vector(&e->model->config)));
-    st = run(ctx, &k, weight, progress);
-    wg_free(k.vector);
+    WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &vector, wg_widest_vector(&e->model->config)));
+    k.vector = vector.data;
+    wg_set_label_weight(e, batch, weight);
+    st = run(ctx, &k, progress);
+    wg_buffer_free(e->model->ops, &vector);
     return st;
 }

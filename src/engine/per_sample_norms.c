@@ -5,16 +5,15 @@
  *   ||A + B||^2 = ||A||^2 + ||B||^2 + 2 <A,B>,  <A,B> = sum_n A[ids_n] . dX0_n. */
 #include "engine/state.h"
 
-#include <string.h>
-
 typedef struct gram {
     wg_engine *e;
     const wg_batch *batch;
     const wg_chunk *chunk;
     wg_real *xx, *dd; /* [T,T] */
     wg_real *weight;  /* gradient of a norm or a bias */
-    wg_real *table;   /* [T,D] rows of the head's gradient at the sequence's ids */
-    double *square;   /* [S] */
+    wg_real *table;   /* [N,E] of a tied head: rows of its gradient at the tokens; NULL */
+    wg_real *columns; /* [T,M of a sequence] of the head's gradient, by token */
+    double *square;   /* [S] in memory of the back end */
 } gram;
 
 static void begin_chunk(void *user, const wg_chunk *c)
@@ -23,20 +22,19 @@ static void begin_chunk(void *user, const wg_chunk *c)
     g->chunk = c;
 }
 
-static double inner(const wg_real *a, const wg_real *b, int64_t n)
+/* Adds <a, b> of n elements to the square of sequence s. */
+static void add_inner(const gram *g, int64_t s, const wg_real *a, const wg_real *b, int64_t n)
 {
-    double sum = 0;
+    const wg_ops *ops = g->e->model->ops;
 
-    for (int64_t i = 0; i < n; i++)
-        sum += (double)a[i] * (double)b[i];
-    return sum;
+    ops->dot_rows(ops, 1, n, a, n, b, n, g->square + s);
 }
 
 /* out [T,T] = a a^T (+ out), a [T,n] with row stride ld */
 static void outer(const wg_ops *ops, int64_t T, int64_t n, const wg_real *a, int64_t ld, bool add,
                   wg_real *out)
 {
-    ops->gemm(false, true, T, T, n, a, ld, a, ld, add, out, T);
+    ops->gemm(ops, false, true, T, T, n, a, ld, a, ld, add, out, T);
 }
 
 /* ||dy^T x||^2 of T rows. */
@@ -45,7 +43,7 @@ static void matrix_square(gram *g, int64_t s, int64_t T, const wg_real *dy, int6
 {
     outer(g->e->model->ops, T, I, x, I, 0, g->xx);
     outer(g->e->model->ops, T, O, dy, O, 0, g->dd);
-    g->square[s] += inner(g->xx, g->dd, T * T);
+    add_inner(g, s, g->xx, g->dd, T * T);
 }
 
 static void add_square(void *user, const wg_grad_part *p)
@@ -55,9 +53,9 @@ static void add_square(void *user, const wg_grad_part *p)
     const int64_t s = g->chunk->from, T = p->rows;
 
     if (p->I == 0) {
-        memset(g->weight, 0, (size_t)p->O * sizeof *g->weight);
+        ops->zero(ops, g->weight, (size_t)p->O * sizeof *g->weight);
         wg_grad_part_vector(ops, p, g->weight);
-        g->square[s] += inner(g->weight, g->weight, p->O);
+        add_inner(g, s, g->weight, g->weight, p->O);
         return;
     }
     matrix_square(g, s, T, p->dy, p->O, p->x, p->I);
@@ -65,38 +63,37 @@ static void add_square(void *user, const wg_grad_part *p)
 
 /* The head's part of sequence s: its own square, and the rows of its gradient at the sequence's
  * input ids (for the cross term of a tied embedding). */
-static void head_square(gram *g, int64_t s, const wg_real *weight)
+static void head_square(gram *g, int64_t s)
 {
     wg_engine *e = g->e;
     const wg_config *c = &e->model->config;
     const wg_ops *ops = e->model->ops;
-    const int64_t j = g->batch->label_start[s], n = wg_labels_of(g->batch, s, s + 1), D = c->E;
+    const int64_t M = g->batch->M, j = g->batch->label_start[s],
+                  n = wg_labels_of(g->batch, s, s + 1), D = c->E;
     const int64_t first = g->batch->start[s], T = g->batch->start[s + 1] - first;
-    const wg_real *h = wg_head_input(e);
-    const wg_real *lse = wg_label_lse(e, g->batch->M);
+    const wg_real *h = wg_head_input(e) + j * D;
 
-    memset(g->table, 0, (size_t)(T * D) * sizeof *g->table);
+    if (c->tied)
+        ops->zero(ops, g->columns, (size_t)(T * n) * sizeof *g->columns);
     for (int64_t v = 0; v < c->V; v += WG_VOCAB_CHUNK) {
-        const int64_t width = c->V - v < WG_VOCAB_CHUNK ? c->V - v : WG_VOCAB_CHUNK;
+        const int64_t width = wg_vocabulary_chunk(c, v);
         int64_t ld;
         wg_real *d = wg_head_logits(e, j, n, v, width, &ld);
-        ops->xent_backward(n, v, width, d, ld, g->batch->target + j, lse + j, weight + j,
-                           (wg_real)c->final_cap);
+        ops->xent_backward(ops, n, v, width, d, ld, e->index.target + j, wg_label_lse(e, M) + j,
+                           wg_label_weight(e, M) + j, (wg_real)c->final_cap);
         outer(ops, n, width, d, ld, v > 0, g->dd);
         if (c->has[WG_HEAD_BIAS]) {
-            memset(g->weight, 0, (size_t)width * sizeof *g->weight);
-            ops->bias_backward(n, width, d, ld, g->weight);
-            g->square[s] += inner(g->weight, g->weight, width);
+            ops->zero(ops, g->weight, (size_t)width * sizeof *g->weight);
+            ops->bias_backward(ops, n, width, d, ld, g->weight);
+            add_inner(g, s, g->weight, g->weight, width);
         }
-        for (int64_t t = 0; c->tied && t < T; t++) {
-            const int64_t id = g->batch->ids[first + t] - v;
-            for (int64_t i = 0; id >= 0 && id < width && i < n; i++)
-                for (int64_t k = 0; k < D; k++)
-                    g->table[t * D + k] += d[i * ld + id] * h[(j + i) * D + k];
-        }
+        if (c->tied)
+            ops->gather_columns(ops, T, e->index.ids + first, v, width, n, d, ld, g->columns);
     }
-    outer(ops, n, D, h + j * D, D, 0, g->xx);
-    g->square[s] += inner(g->xx, g->dd, n * n);
+    if (c->tied)
+        ops->gemm(ops, false, false, T, D, n, g->columns, n, h, D, false, g->table + first * D, D);
+    outer(ops, n, D, h, D, 0, g->xx);
+    add_inner(g, s, g->xx, g->dd, n * n);
 }
 
 /* Gradients of the final norm, of label rows of sequence s. */
@@ -123,21 +120,17 @@ static void norm_square(gram *g, int64_t s)
     g->chunk = NULL;
 }
 
-/* ||B||^2 and, for a tied embedding, 2 <A,B> of sequence s. */
-static void embed_square(gram *g, int64_t s, const wg_real *all, const wg_real *cross)
+/* ||B||^2 and, for a tied embedding, 2 <A,B> of sequence s; table holds 2 A. */
+static void embed_square(gram *g, int64_t s, const wg_real *all)
 {
+    const wg_ops *ops = g->e->model->ops;
     const int64_t D = g->e->model->config.E, first = g->batch->start[s];
     const int64_t T = g->batch->start[s + 1] - first;
     const wg_real *d = all + first * D;
-    const int32_t *ids = g->batch->ids + first;
 
-    for (int64_t t = 0; t < T; t++) {
-        for (int64_t u = 0; u < T; u++)
-            if (ids[t] == ids[u])
-                g->square[s] += inner(d + t * D, d + u * D, D);
-        if (cross != NULL)
-            g->square[s] += 2 * inner(cross + t * D, d + t * D, D);
-    }
+    ops->embed_squares(ops, T, D, g->e->index.ids + first, d, g->square + s);
+    if (g->table != NULL)
+        add_inner(g, s, g->table + first * D, d, T * D);
 }
 
 /* Each position occurs once in a sequence. */
@@ -148,24 +141,22 @@ static void position_squares(gram *g)
     for (int64_t s = 0; g->e->model->config.has[WG_POSITION] && s < g->batch->S; s++) {
         const int64_t first = g->batch->start[s], T = g->batch->start[s + 1] - first;
         const wg_real *d = g->e->gradient.data + first * D;
-        g->square[s] += inner(d, d, T * D);
+        add_inner(g, s, d, d, T * D);
     }
 }
 
-static wagle_status norms(wagle_ctx *ctx, gram *g, const wg_real *weight, wg_real *cross,
-                          const char *progress)
+static wagle_status norms(wagle_ctx *ctx, gram *g, const char *progress)
 {
     wg_engine *e = g->e;
     const wg_config *c = &e->model->config;
+    const wg_ops *ops = e->model->ops;
     const wg_real *d;
 
-    for (int64_t s = 0; s < g->batch->S; s++) {
-        const int64_t T = g->batch->start[s + 1] - g->batch->start[s];
-        head_square(g, s, weight);
-        if (cross != NULL)
-            memcpy(cross + g->batch->start[s] * c->E, g->table, (size_t)(T * c->E) * sizeof *cross);
-    }
-    WG_TRY(wg_head_backward(ctx, e, g->batch, weight, 0, false));
+    for (int64_t s = 0; s < g->batch->S; s++)
+        head_square(g, s);
+    if (g->table != NULL)
+        ops->scale(ops, g->batch->N * c->E, 2, g->table);
+    WG_TRY(wg_head_backward(ctx, e, g->batch, 0, false));
     if (c->has[WG_PROJECT_OUT])
         wg_head_renorm(e, g->batch);
     for (int64_t s = 0; s < g->batch->S; s++) {
@@ -186,7 +177,7 @@ static wagle_status norms(wagle_ctx *ctx, gram *g, const wg_real *weight, wg_rea
     WG_TRY(wg_embed_gradient(ctx, e, g->batch, &d));
     for (int64_t s = 0; s < g->batch->S; s++) {
         const int64_t first = g->batch->start[s], T = g->batch->start[s + 1] - first;
-        embed_square(g, s, d, cross != NULL ? cross + first * c->E : NULL);
+        embed_square(g, s, d);
         if (c->has[WG_PROJECT_IN])
             matrix_square(g, s, T, e->gradient.data + first * c->D, c->D,
                           e->embed.data + first * c->E, c->E);
@@ -209,32 +200,35 @@ wagle_status wg_engine_square_norms(wagle_ctx *ctx, wg_engine *e, const wg_batch
                                     const wg_real *weight, const char *progress, double *square)
 {
     const wg_config *c = &e->model->config;
-    gram g = {.e = e, .batch = batch, .square = square};
-    wg_real *cross = NULL;
-    int64_t longest = 1;
+    const wg_ops *ops = e->model->ops;
+    gram g = {.e = e, .batch = batch};
+    wg_buffer room = {0};
+    int64_t longest = 1, T2, n;
     wagle_status st;
 
     WG_TRY(wg_cut_chunks(ctx, e, batch, false, true));
     for (int64_t s = 0; s < batch->S; s++) {
         const int64_t T = batch->start[s + 1] - batch->start[s];
         longest = T > longest ? T : longest;
-        square[s] = 0;
     }
     e->logits_saved = false; /* every sequence spends its logits twice */
-    WG_TRY_GOTO(wg_backward_room(ctx, e, batch), done);
-    WG_TRY_GOTO(wg_buffer_reserve(ctx, &e->logits, wg_logits_chunk(e, batch)), done);
-    WG_TRY_GOTO(WG_ALLOC(ctx, &g.xx, longest * longest), done);
-    WG_TRY_GOTO(WG_ALLOC(ctx, &g.dd, longest * longest), done);
-    WG_TRY_GOTO(WG_ALLOC(ctx, &g.weight, wg_widest_vector(c)), done);
-    WG_TRY_GOTO(WG_ALLOC(ctx, &g.table, longest * c->E), done);
-    if (c->tied)
-        WG_TRY_GOTO(WG_ALLOC(ctx, &cross, batch->N * c->E), done);
-    st = norms(ctx, &g, weight, cross, progress);
-done:
-    wg_free(g.xx);
-    wg_free(g.dd);
-    wg_free(g.weight);
-    wg_free(g.table);
-    wg_free(cross);
-    return st;
+    wg_set_label_weight(e, batch, weight);
+    T2 = longest * longest;
+    n = 3 * T2 + wg_widest_vector(c) + (c->tied ? batch->N * c->E : 0);
+    WG_TRY(wg_backward_room(ctx, e, batch));
+    WG_TRY(wg_buffer_reserve(ctx, ops, &e->logits, wg_logits_chunk(e, batch)));
+    WG_TRY(wg_buffer_reserve(ctx, ops, &e->stats, wg_reals_for(batch->S, sizeof *square)));
+    WG_TRY(wg_buffer_reserve(ctx, ops, &room, n));
+    g.xx = room.data;
+    g.dd = g.xx + T2;
+    g.columns = g.dd + T2;
+    g.weight = g.columns + T2;
+    g.table = c->tied ? g.weight + wg_widest_vector(c) : NULL;
+    g.square = (double *)(void *)e->stats.data;
+    ops->zero(ops, g.square, (size_t)batch->S * sizeof *square);
+    st = norms(ctx, &g, progress);
+    wg_buffer_free(ops, &room);
+    return st == WAGLE_OK
+               ? ops->download(ops, ctx, square, g.square, (size_t)batch->S * sizeof *square)
+               : st;
 }

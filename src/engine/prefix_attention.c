@@ -3,8 +3,6 @@
  * keys: of queries only its own tokens count. */
 #include "engine/state.h"
 
-#include <string.h>
-
 enum { LAID_TOKENS = 1024 }; /* that are laid out at a time, unless one sequence is longer */
 
 static int64_t most(int64_t a, int64_t b)
@@ -17,92 +15,137 @@ int64_t wg_tree_size(const wg_config *c, int64_t longest)
     return most(LAID_TOKENS, longest) * (2 * c->H * c->h + 2 * c->K * c->h + c->H);
 }
 
-wagle_status wg_tree_room(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch)
-{
-    if (!batch->shared)
-        return WAGLE_OK;
-    WG_TRY(WG_GROW(ctx, &e->tree.start, &e->tree.start_room, batch->S + 1));
-    WG_TRY(WG_GROW(ctx, &e->tree.prefix_len, &e->tree.prefix_len_capacity, batch->S));
-    return wg_buffer_reserve(ctx, &e->tree.room,
-                             wg_tree_size(&e->model->config, wg_longest_of(batch)));
-}
-
 /* Tokens of sequence s. */
 static int64_t length(const wg_batch *b, int64_t s)
 {
     return b->path_start[s + 1] - b->path_start[s];
 }
 
-/* Sequences from s on that are laid out together: [s, end), of which n have tokens of their own. */
-static int64_t choose(wg_tree *t, int64_t s, int64_t *n)
+static int64_t own_length(const wg_batch *b, int64_t s)
 {
-    const wg_batch *b = t->batch;
+    return b->start[s + 1] - b->start[s];
+}
 
-    *n = 0;
-    t->start[0] = 0;
-    for (; s < t->chunk.to; s++) {
-        const int64_t own = b->start[s + 1] - b->start[s];
-        if (own == 0)
+/* Lists on the host, at as many elements into e->tree.lists as they will lie into e->tree.uploaded.
+ */
+typedef struct lists {
+    int64_t *host;
+    const int64_t *device;
+    int64_t used;
+} lists;
+
+/* Room for n elements; *out is where they will be. */
+static int64_t *take(lists *l, int64_t n, const int64_t **out)
+{
+    int64_t *here = l->host + l->used;
+
+    *out = l->device + l->used;
+    l->used += n;
+    return here;
+}
+
+/* Sequences from s on that are laid out together: [s, end), those without tokens of their own left
+ * out. */
+static int64_t choose(const wg_batch *b, int64_t s, int64_t to, wg_tree_group *g)
+{
+    *g = (wg_tree_group){0};
+    for (; s < to; s++) {
+        const int64_t n = length(b, s);
+        if (own_length(b, s) == 0)
             continue;
-        if (*n > 0 && t->start[*n] + length(b, s) > LAID_TOKENS)
+        if (g->S > 0 && g->N + n > LAID_TOKENS)
             break;
-        t->prefix_len[*n] = length(b, s) - own;
-        t->start[*n + 1] = t->start[*n] + length(b, s);
-        ++*n;
+        g->S++;
+        g->N += n;
+        g->own += own_length(b, s);
+        g->longest = most(g->longest, n);
     }
     return s;
 }
 
-typedef struct laid_out {
-    wg_real *q, *out, *k, *v, *lse; /* by rows of the paths */
-    int64_t Q, P;                   /* wide */
-} laid_out;
-
-/* Sequence s to row `at`. */
-static void lay_out(const wg_tree *t, int64_t s, int64_t at, const wg_activations *a, laid_out *to)
+/* The group's lists, of sequences [from, to) of a chunk whose first token is `first`. */
+static void lay_out(const wg_batch *b, int64_t from, int64_t to, int64_t first, lists *l,
+                    wg_tree_group *g)
 {
-    const wg_batch *b = t->batch;
-    const int64_t *path = b->path + b->path_start[s], first = b->start[t->chunk.from];
-    const int64_t n = length(b, s), own = b->start[s + 1] - b->start[s];
+    int64_t *start = take(l, g->S + 1, &g->start), *prefix = take(l, g->S, &g->prefix_len);
+    int64_t *path = take(l, g->N, &g->path), *row = take(l, g->own, &g->own_row);
+    int64_t *place = take(l, g->own, &g->own_place), at = 0;
 
-    for (int64_t i = 0; i < n; i++) {
-        memcpy(to->k + (at + i) * to->P, a->k + (path[i] - first) * to->P,
-               (size_t)to->P * sizeof *to->k);
-        memcpy(to->v + (at + i) * to->P, a->v + (path[i] - first) * to->P,
-               (size_t)to->P * sizeof *to->v);
+    for (int64_t s = from; s < to; s++) {
+        const int64_t n = length(b, s), own = own_length(b, s);
+        if (own == 0)
+            continue;
+        *start++ = at;
+        *prefix++ = n - own;
+        for (int64_t i = 0; i < n; i++)
+            *path++ = b->path[b->path_start[s] + i] - first;
+        for (int64_t i = 0; i < own; i++) {
+            *row++ = b->start[s] - first + i;
+            *place++ = at + n - own + i;
+        }
+        at += n;
     }
-    memcpy(to->q + (at + n - own) * to->Q, a->q + (b->start[s] - first) * to->Q,
-           (size_t)(own * to->Q) * sizeof *to->q);
+    *start = at;
+}
+
+wagle_status wg_tree_prepare(wagle_ctx *ctx, wg_engine *e, const wg_batch *b)
+{
+    wg_tree *t = &e->tree;
+    const wg_ops *ops = e->model->ops;
+    const int64_t most_elements = 3 * b->S + 2 * b->N + (b->shared ? b->path_start[b->S] : 0);
+    int64_t n = 0;
+    lists l = {0};
+
+    if (!b->shared)
+        return WAGLE_OK;
+    WG_TRY(WG_GROW(ctx, &t->group, &t->group_room, b->S));
+    WG_TRY(WG_GROW(ctx, &t->first, &t->first_room, e->n_chunks + 1));
+    WG_TRY(WG_GROW(ctx, &t->lists, &t->lists_room, most_elements));
+    WG_TRY(wg_buffer_reserve(ctx, ops, &t->uploaded, wg_reals_for(most_elements, sizeof *l.host)));
+    WG_TRY(
+        wg_buffer_reserve(ctx, ops, &t->room, wg_tree_size(&e->model->config, wg_longest_of(b))));
+    l.host = t->lists;
+    l.device = (const int64_t *)(const void *)t->uploaded.data;
+    for (int64_t c = 0; c < e->n_chunks; c++) {
+        const wg_chunk *chunk = &e->chunk[c];
+        t->first[c] = n;
+        for (int64_t from = chunk->from, to; from < chunk->to; from = to) {
+            to = choose(b, from, chunk->to, &t->group[n]);
+            if (t->group[n].S > 0)
+                lay_out(b, from, to, b->start[chunk->from], &l, &t->group[n++]);
+        }
+    }
+    t->first[e->n_chunks] = n;
+    ops->upload(ops, t->uploaded.data, t->lists, (size_t)l.used * sizeof *l.host);
+    return WAGLE_OK;
+}
+
+static void attend_group(const wg_engine *e, const wg_tree_group *g, const wg_attention *how,
+                         wg_activations *a)
+{
+    const wg_ops *ops = e->model->ops;
+    const int64_t Q = how->H * how->h, P = how->K * how->h;
+    wg_real *q = e->tree.room.data, *out = q + g->N * Q, *k = out + g->N * Q, *v = k + g->N * P;
+    wg_attention whole = *how;
+
+    whole.S = g->S;
+    whole.N = g->N;
+    whole.longest = g->longest;
+    whole.start = g->start;
+    whole.prefix_len = g->prefix_len;
+    ops->copy_rows(ops, g->N, P, g->path, a->k, NULL, k);
+    ops->copy_rows(ops, g->N, P, g->path, a->v, NULL, v);
+    ops->copy_rows(ops, g->own, Q, g->own_row, a->q, g->own_place, q);
+    ops->attention_forward(ops, &whole, q, k, v, out, v + g->N * P);
+    ops->copy_rows(ops, g->own, Q, g->own_place, out, g->own_row, a->attended);
 }
 
 void wg_tree_attend(void *user, const wg_attention *how, int64_t layer, wg_activations *a)
 {
-    wg_engine *e = user;
-    wg_tree *t = &e->tree;
-    const wg_batch *b = t->batch;
-    const int64_t Q = how->H * how->h, P = how->K * how->h, first = b->start[t->chunk.from];
-    wg_attention whole = *how;
+    const wg_engine *e = user;
+    const wg_tree *t = &e->tree;
 
     (void)layer;
-    whole.start = t->start;
-    whole.prefix_len = t->prefix_len;
-    for (int64_t from = t->chunk.from, to; from < t->chunk.to; from = to) {
-        to = choose(t, from, &whole.S);
-        const int64_t n = t->start[whole.S];
-        laid_out w = {.q = t->room.data, .Q = Q, .P = P};
-        w.out = w.q + n * Q;
-        w.k = w.out + n * Q;
-        w.v = w.k + n * P;
-        w.lse = w.v + n * P;
-        for (int64_t s = from, i = 0; s < to; s++)
-            if (b->start[s + 1] > b->start[s])
-                lay_out(t, s, t->start[i++], a, &w);
-        e->model->ops->attention_forward(&whole, w.q, w.k, w.v, w.out, w.lse);
-        for (int64_t s = from, i = 0; s < to; s++) {
-            const int64_t own = b->start[s + 1] - b->start[s];
-            if (own > 0)
-                memcpy(a->attended + (b->start[s] - first) * Q, w.out + (t->start[++i] - own) * Q,
-                       (size_t)(own * Q) * sizeof *w.out);
-        }
-    }
+    for (int64_t i = t->first[t->chunk]; i < t->first[t->chunk + 1]; i++)
+        attend_group(e, &t->group[i], how, a);
 }

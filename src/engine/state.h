@@ -5,12 +5,6 @@
 
 #include "engine/per_sample_moments.h"
 
-/* A buffer that grows and never shrinks: a batch no larger than any before allocates nothing. */
-typedef struct wg_buffer {
-    wg_real *data;
-    int64_t capacity;
-} wg_buffer;
-
 enum {
     WG_CHUNK_TOKENS = 4096,
     WG_LEAST_CHUNK = 256,            /* a budget makes chunks no smaller */
@@ -28,21 +22,40 @@ typedef struct wg_chunk {
 /* Soft rows, and numbers of each. */
 typedef struct wg_softened {
     wg_soft of;
-    wg_buffer row; /* [3][rows] */
-    double *cross; /* [2][rows] */
-    int64_t cross_room;
-    int32_t *runner_up; /* [rows] of WG_SOFT_HINGE */
-    int64_t runner_up_room;
+    wg_buffer row;       /* [3][rows] */
+    wg_buffer cross;     /* doubles [2][rows] */
+    wg_buffer runner_up; /* int32_t [rows] of WG_SOFT_HINGE */
 } wg_softened;
 
-/* Attention of a batch whose sequences share tokens: each is laid out whole for it. */
+/* Sequences that are laid out whole together, for attention where sequences share tokens; lists in
+ * memory of the back end. */
+typedef struct wg_tree_group {
+    int64_t S, N, own;                  /* sequences, their tokens, those of their own */
+    int64_t longest;                    /* tokens of the longest */
+    const int64_t *start, *prefix_len;  /* as wg_attention has them */
+    const int64_t *path;                /* [N] row in the chunk of each token */
+    const int64_t *own_row, *own_place; /* [own] rows in the chunk, and among the N */
+} wg_tree_group;
+
 typedef struct wg_tree {
-    const wg_batch *batch;
-    wg_chunk chunk;              /* at hand */
-    wg_buffer room;              /* q, out, k, v, lse of the paths that are laid out */
-    int64_t *start, *prefix_len; /* of those, as wg_attention has them */
-    int64_t start_room, prefix_len_capacity;
+    wg_tree_group *group;
+    int64_t *first; /* [chunks+1] first group of each chunk */
+    int64_t group_room, first_room;
+    int64_t *lists; /* of all groups, to be uploaded */
+    int64_t lists_room;
+    wg_buffer uploaded;
+    int64_t chunk;  /* at hand */
+    wg_buffer room; /* q, out, k, v, lse of the paths that are laid out */
 } wg_tree;
+
+/* The batch's lists in memory of the back end. */
+typedef struct wg_index {
+    int32_t *ids, *position, *target;   /* [N], [N], [M] */
+    int64_t *start, *label_start, *row; /* [S+1], [S+1], [M] */
+    char *packed;                       /* on the host, to be uploaded in one piece */
+    int64_t packed_room;
+    wg_buffer uploaded;
+} wg_index;
 
 enum { WG_SOFT_MOST = 2 };
 
@@ -51,20 +64,18 @@ struct wg_engine {
     wg_limit limit;
     char folder[4096];
     wg_plan plan;                 /* of the batch at hand */
-    wg_real *cosine[2], *sine[2]; /* [positions, r/2] of c->rope */
+    wg_buffer cosine[2], sine[2]; /* [positions, r/2] of c->rope */
     int64_t positions;
+    wg_index index;
 
     wg_input_hook *input_hook; /* shown what matrices read, or NULL */
     void *input_hook_user;
 
     wg_chunk *chunk;
     int64_t n_chunks, chunk_room;
-    int64_t *start; /* [S+1] of one chunk, from 0 */
-    int64_t start_room;
 
     wg_real *x; /* [L+1][N,D] checkpoints; [1][N,D] when none are kept: in `inputs` or `spill` */
-    wg_buffer inputs;
-    wg_scratch spill;
+    wg_buffer inputs, spill;
     bool checkpoints;
     wg_buffer gradient; /* [N,D] */
     wg_buffer panel;    /* one layer's weights, or a chunk of the head's */
@@ -80,11 +91,15 @@ struct wg_engine {
     wg_buffer label_e, label_de;         /* [M,E] label_h projected, and its gradient */
     wg_buffer embed, embed_d;            /* [N,E] embeddings before project_in, gradients */
     wg_buffer project_grad[WG_STREAMS];  /* [D,E], [E,D] of one projection at a time */
-    wg_buffer label_row;                 /* [4][M] rstd, maximum, sum, picked / lse */
+    wg_buffer label_row;                 /* [7][M] rstd, maximum / lse, sum, picked, mean, nll,
+                                            weight of the loss */
+    wg_buffer stats;                     /* of token_stats.c, and what draw_labels needs */
     wg_buffer logits;                    /* [M or chunk, vocabulary chunk or V] */
     bool logits_saved;
 
     wg_tree tree;
+    wg_host_room hidden;               /* for wg_engine_hidden */
+    wg_host_room sunk[2 * WG_STREAMS]; /* for sinks on the host */
 
     wg_softened soft[WG_SOFT_MOST]; /* of the batch at hand, `n_soft` of them */
     int n_soft;
@@ -93,26 +108,36 @@ struct wg_engine {
 
 /* Fills a->attended of a chunk of a shared batch; user is the engine. */
 void wg_tree_attend(void *user, const wg_attention *how, int64_t layer, wg_activations *a);
-/* Room for it; nothing where the batch is not shared. */
-WAGLE_CHECK wagle_status wg_tree_room(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch);
+/* Lays the groups out, and room for them; nothing where the batch is not shared. */
+WAGLE_CHECK wagle_status wg_tree_prepare(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch);
 /* The same in numbers, of sequences of up to `longest` tokens. */
 int64_t wg_tree_size(const wg_config *c, int64_t longest);
 /* Tokens of the longest sequence. */
 int64_t wg_longest_of(const wg_batch *batch);
+/* *x [n], in memory of the back end, becomes the same on the host; NULL stays NULL. */
+WAGLE_CHECK wagle_status wg_engine_host_view(wagle_ctx *ctx, const wg_engine *e, wg_host_room *room,
+                                             int64_t n, const wg_real **x);
+/* Uploads the lists of the batch. */
+WAGLE_CHECK wagle_status wg_index_upload(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch);
 /* Calls each for blocks of label rows [from, to) and chunks of the vocabulary, with the logits
  * [n,width] of rows [at, at+n). */
 typedef void wg_label_chunk(wg_engine *e, void *user, const wg_batch *batch, int64_t at, int64_t n,
                             int64_t first, int64_t width, const wg_real *logits, int64_t ld);
 void wg_each_label_chunk(wg_engine *e, const wg_batch *batch, int64_t from, int64_t to,
                          wg_label_chunk *each, void *user);
-WAGLE_CHECK wagle_status wg_buffer_reserve(wagle_ctx *ctx, wg_buffer *room, int64_t n);
 /* Gathers label rows, computes nll. */
 WAGLE_CHECK wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
                                          bool for_backward, wg_real *nll);
-/* Fills e->gradient [N,D]; writes the head's gradient to e->table, adds the final norm's and the
- * biases' to e->end_grad (streams 1, 2), or with streams 0 computes no weight gradient. */
+/* d loss / d nll of each label row [M], for the backward passes to come. */
+void wg_set_label_weight(wg_engine *e, const wg_batch *batch, const wg_real *weight);
+/* [M] of those; losses of the label rows. */
+const wg_real *wg_label_weight(const wg_engine *e, int64_t M);
+wg_real *wg_label_nll(const wg_engine *e, int64_t M);
+/* After wg_set_label_weight. Fills e->gradient [N,D]; writes the head's gradient to e->table, adds
+ * the final norm's and the biases' to e->end_grad (streams 1, 2), or with streams 0 computes no
+ * weight gradient. */
 WAGLE_CHECK wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
-                                          const wg_real *weight, int streams, bool want_table);
+                                          int streams, bool want_table);
 /* Logits of label rows [from, from+n) for vocabulary [first, first+width): kept or computed into
  * e->logits; *ld becomes the row stride. */
 wg_real *wg_head_logits(wg_engine *e, int64_t from, int64_t n, int64_t first, int64_t width,
@@ -132,11 +157,10 @@ wg_real *wg_label_mean(const wg_engine *e, int64_t M);
 /* logits [n,width] of label rows [from, from+n), as wg_head_logits gives them, become the gradient
  * of the loss by them. */
 void wg_head_gradient(wg_engine *e, const wg_batch *batch, int64_t from, int64_t n, int64_t first,
-                      int64_t width, wg_real *logits, int64_t ld, const wg_real *weight);
+                      int64_t width, wg_real *logits, int64_t ld);
 /* The same of rows within s. */
 void wg_soft_gradient(wg_engine *e, wg_softened *s, const wg_batch *batch, int64_t from, int64_t n,
-                      int64_t first, int64_t width, wg_real *logits, int64_t ld,
-                      const wg_real *weight);
+                      int64_t first, int64_t width, wg_real *logits, int64_t ld);
 /* [M,E] what the head reads of the label rows. */
 const wg_real *wg_head_input(const wg_engine *e);
 /* A projection's weights, in e->panel or where they are. */

@@ -20,7 +20,8 @@ typedef struct scorer {
     void *user;
     float *theta, *score, *spare[3]; /* [CHUNK] */
     double mean_fisher;
-    float **inputs; /* [tensors] norms of what each matrix reads, or NULL */
+    wg_buffer *inputs; /* [tensors] squared norms of what each matrix reads, or NULL */
+    wg_host_room input_room;
     wg_product product;
 } scorer;
 
@@ -33,7 +34,7 @@ static wagle_status score_piece(wagle_ctx *ctx, scorer *k, wg_score_chunk *c)
     c->damping = k->of->damping * k->mean_fisher;
     c->n_retain = (double)k->of->retain.n;
     c->seed = k->of->seed;
-    c->theta = wg_model_view(m, (int)c->tensor, c->first, c->n, k->theta);
+    c->theta = wg_model_stored(m, (int)c->tensor, c->first, c->n, k->theta);
     k->of->selector->score(c, k->score);
     for (int64_t i = 0; i < c->n; i++)
         if (!isfinite(k->score[i]))
@@ -92,24 +93,14 @@ static wagle_status score_moments(void *user, wagle_ctx *ctx, const wg_moments *
 
 /* --- inputs of matrices ----------------------------------------------------------------------- */
 
-enum { COLUMNS = 512 };
-
 /* Adds squares of what a matrix reads, by column. */
 static void accumulate_input_sq_norms(void *user, int64_t layer, wg_role role, int64_t N, int64_t I,
                                       const wg_real *x)
 {
     const scorer *k = user;
-    float *sum = k->inputs[wg_model_tensor(k->of->session.model, role, layer)];
+    const wg_model *m = k->of->session.model;
 
-    for (int64_t first = 0; first < I; first += COLUMNS) {
-        const int64_t wide = I - first < COLUMNS ? I - first : COLUMNS;
-        double square[COLUMNS] = {0};
-        for (int64_t n = 0; n < N; n++)
-            for (int64_t i = 0; i < wide; i++)
-                square[i] += (double)x[n * I + first + i] * (double)x[n * I + first + i];
-        for (int64_t i = 0; i < wide; i++)
-            sum[first + i] += (float)square[i];
-    }
+    m->ops->column_squares(m->ops, N, I, x, k->inputs[wg_model_tensor(m, role, layer)].data);
 }
 
 static bool is_matrix(const wg_model *m, int tensor)
@@ -126,7 +117,12 @@ static wagle_status score_matrix(wagle_ctx *ctx, scorer *k, int tensor)
     const wg_tensor *t = &m->files.tensor[tensor];
     const int64_t inner = t->shape.dim[1];
     const bool turned = wg_model_is_transposed(m, tensor);
+    const int64_t inputs = wg_model_inputs(m, tensor);
+    const void *view;
 
+    WG_TRY(wg_host_view(ctx, m->ops, k->inputs[tensor].data, (size_t)inputs * sizeof(float),
+                        &k->input_room, &view));
+    const float *square = view;
     for (int64_t first = 0; first < t->count; first += CHUNK) {
         wg_score_chunk c = {.tensor = tensor,
                             .first = first,
@@ -134,7 +130,7 @@ static wagle_status score_matrix(wagle_ctx *ctx, scorer *k, int tensor)
                             .input = k->spare[0]};
         for (int64_t i = 0; i < c.n; i++) {
             const int64_t at = first + i;
-            k->spare[0][i] = sqrtf(k->inputs[tensor][turned ? at / inner : at % inner]);
+            k->spare[0][i] = sqrtf(square[turned ? at / inner : at % inner]);
         }
         WG_TRY(score_piece(ctx, k, &c));
     }
@@ -150,7 +146,8 @@ static wagle_status score_by_inputs(wagle_ctx *ctx, scorer *k)
     WG_TRY(WG_ALLOC(ctx, &k->inputs, n));
     for (int t = 0; t < n; t++)
         if (is_matrix(s->model, t))
-            WG_TRY(WG_ALLOC(ctx, &k->inputs[t], wg_model_inputs(s->model, t)));
+            WG_TRY(
+                wg_buffer_reserve(ctx, s->model->ops, &k->inputs[t], wg_model_inputs(s->model, t)));
     s->batch.n_full_label_seqs = k->of->forget.n;
     st = wg_session_batch(ctx, s, &k->of->forget, NULL);
     if (st == WAGLE_OK)
@@ -217,7 +214,7 @@ static wagle_status backward(wagle_ctx *ctx, scorer *k, const wg_real *weight, i
 {
     wg_session *s = &k->of->session;
     const int needs = k->of->selector->needs;
-    const wg_sink sink = {.user = k, .accept = score_tensor};
+    const wg_sink sink = {.user = k, .host = true, .accept = score_tensor};
     const wg_moment_sink moments = {
         .user = k,
         .square = {(needs & WG_NEEDS_FORGET_FISHER) != 0, (needs & WG_NEEDS_RETAIN_FISHER) != 0},
@@ -295,8 +292,9 @@ wagle_status wg_score(wagle_ctx *ctx, wg_attribution *a, wg_take_scores *take, v
     for (int i = 0; i < 3; i++)
         wg_free(k.spare[i]);
     for (int t = 0; k.inputs != NULL && t < a->session.model->files.n; t++)
-        wg_free(k.inputs[t]);
+        wg_buffer_free(a->session.model->ops, &k.inputs[t]);
     wg_free(k.inputs);
+    wg_free(k.input_room.data);
     wg_product_free(&k.product);
     return st;
 }

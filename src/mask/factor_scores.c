@@ -114,7 +114,8 @@ const float *wg_product_of(const wg_product *p, const wg_model *m, int tensor, c
     if (grad == NULL || p->of == NULL || p->of->of[tensor] < 0)
         return grad;
     memcpy(p->product, grad, (size_t)n * sizeof *grad);
-    wg_protect_update(m, p->of, tensor, NULL, true, n, p->product, p->room);
+    wg_protect_update(wg_ops_on_host(m->ops), m, p->of, tensor, NULL, NULL, true, n, p->product,
+                      p->room);
     return p->product;
 }
 

@@ -1,8 +1,6 @@
 /* backward.c - a block's backward pass. */
 #include "model/block.h"
 
-#include <string.h>
-
 /* What one call works on. */
 typedef struct backward {
     const wg_block_input *in;
@@ -15,10 +13,10 @@ typedef struct backward {
 void wg_grad_part_vector(const wg_ops *ops, const wg_grad_part *p, wg_real *out)
 {
     if (p->x != NULL)
-        ops->norm_weight(p->rows, p->O, p->x, p->mean, p->rstd, p->dy, out);
+        ops->norm_weight(ops, p->rows, p->O, p->x, p->mean, p->rstd, p->dy, out);
     else {
-        ops->bias_backward(p->rows, p->still_from, p->dy, p->O, out);
-        ops->bias_backward(p->rows, p->O - p->still_to, p->dy + p->still_to, p->O,
+        ops->bias_backward(ops, p->rows, p->still_from, p->dy, p->O, out);
+        ops->bias_backward(ops, p->rows, p->O - p->still_to, p->dy + p->still_to, p->O,
                            out + p->still_to);
     }
 }
@@ -66,24 +64,29 @@ static void linear_backward(const backward *b, wg_role role, int64_t I, int64_t 
                             const wg_real *dy, bool add, wg_real *dx)
 {
     const bool transposed = b->in->model->config.family->transposed;
+    const wg_ops *ops = b->in->model->ops;
 
     emit_grad(b, role, b->in->N, dy, O, x, I);
-    b->in->model->ops->gemm(false, transposed, b->in->N, I, O, dy, O, b->w->weight[role],
-                            transposed ? O : I, add, dx, I);
+    ops->gemm(ops, false, transposed, b->in->N, I, O, dy, O, b->w->weight[role], transposed ? O : I,
+              add, dx, I);
 }
 
 /* Gradients of a norm's weights and (added to dx) of its input x. */
 static void norm_backward(const backward *b, wg_role role, int64_t rows, int64_t width,
                           const wg_real *x, const wg_real *dy, wg_real *dx)
 {
+    const wg_ops *ops = b->in->model->ops;
+
     emit_grad(b, role, rows, dy, width, x, 0);
-    b->in->model->ops->norm_backward(rows, width, x, b->w->weight[role], b->a->mean[role],
-                                     b->a->rstd[role], dy, dx);
+    ops->norm_backward(ops, rows, width, x, b->w->weight[role], b->a->mean[role], b->a->rstd[role],
+                       dy, dx);
 }
 
-static void clear(wg_real *x, int64_t n)
+static void clear(const backward *b, wg_real *x, int64_t n)
 {
-    memset(x, 0, (size_t)n * sizeof *x);
+    const wg_ops *ops = b->in->model->ops;
+
+    ops->zero(ops, x, (size_t)n * sizeof *x);
 }
 
 /* The gradient of what a branch made, from that of what it added: through its norm if it has one.
@@ -95,7 +98,7 @@ static const wg_real *branch_gradient(const backward *b, wg_role post, const wg_
 
     if (!wg_has(b->in, post))
         return d;
-    clear(room, b->in->N * D);
+    clear(b, room, b->in->N * D);
     norm_backward(b, post, b->in->N, D, made, d, room);
     return room;
 }
@@ -105,10 +108,11 @@ static const wg_real *half_gradient(const backward *b, wg_role post, const wg_re
                                     wg_real *d, wg_backward_scratch *s)
 {
     const wg_config *c = &b->in->model->config;
+    const wg_ops *ops = b->in->model->ops;
     const wg_real *branch = branch_gradient(b, post, made, d, s->branch);
 
     if (c->norm_sum)
-        memcpy(d, branch, (size_t)(b->in->N * c->D) * sizeof *d);
+        ops->copy(ops, d, branch, (size_t)(b->in->N * c->D) * sizeof *d);
     return branch;
 }
 
@@ -120,16 +124,14 @@ static void feed_backward(const backward *b, const wg_real *x, const wg_real *d,
     const wg_config *c = &b->in->model->config;
     const int64_t N = b->in->N, D = c->D, F = c->F;
     const bool gated = a->gate != NULL;
+    const wg_ops *ops = b->in->model->ops;
 
     linear_backward(b, WG_DOWN, F, D, a->mixed, d, false, s->dmixed);
-    b->in->model->ops->glu_backward(c->activation, N * F, gated ? a->gate : a->up,
-                                    gated ? a->up : NULL, s->dmixed, gated ? s->dgate : s->dup,
-                                    gated ? s->dup : NULL);
+    ops->glu_backward(ops, c->activation, N * F, gated ? a->gate : a->up, gated ? a->up : NULL,
+                      s->dmixed, gated ? s->dgate : s->dup, gated ? s->dup : NULL);
     if (wg_has(b->in, WG_GATE_UP)) {
-        for (int64_t n = 0; n < N; n++) {
-            memcpy(s->dfused + 2 * n * F, s->dgate + n * F, (size_t)F * sizeof *s->dgate);
-            memcpy(s->dfused + (2 * n + 1) * F, s->dup + n * F, (size_t)F * sizeof *s->dup);
-        }
+        ops->copy2d(ops, N, F, s->dgate, F, s->dfused, 2 * F);
+        ops->copy2d(ops, N, F, s->dup, F, s->dfused + F, 2 * F);
         linear_backward(b, WG_GATE_UP, D, 2 * F, x, s->dfused, false, s->dh);
         return;
     }
@@ -147,23 +149,23 @@ static const wg_real *head_norm_backward(const backward *b, wg_role role, const 
     if (!wg_has(b->in, role))
         return dy;
     wg_head_norm(b->in, role, &rows, &width);
-    clear(room, rows * width);
+    clear(b, room, rows * width);
     norm_backward(b, role, rows, width, x, dy, room);
     return room;
 }
 
 /* dq, dk, dv to the layout of the fused matrix. */
-static void join_qkv(const wg_config *c, int64_t N, const wg_real *dq, const wg_real *dk,
+static void join_qkv(const wg_block_input *in, const wg_real *dq, const wg_real *dk,
                      const wg_real *dv, wg_real *fused)
 {
-    const int64_t groups = c->family->qkv == WG_QKV_GROUPED ? c->K : 1;
-    const int64_t Q = c->H * c->h / groups, P = c->K * c->h / groups;
+    const wg_config *c = &in->model->config;
+    const wg_ops *ops = in->model->ops;
+    const int64_t groups = c->family->qkv == WG_QKV_GROUPED ? c->K : 1, rows = in->N * groups;
+    const int64_t Q = c->H * c->h / groups, P = c->K * c->h / groups, ld = Q + 2 * P;
 
-    for (int64_t i = 0; i < N * groups; i++, fused += Q + 2 * P) {
-        memcpy(fused, dq + i * Q, (size_t)Q * sizeof *dq);
-        memcpy(fused + Q, dk + i * P, (size_t)P * sizeof *dk);
-        memcpy(fused + Q + P, dv + i * P, (size_t)P * sizeof *dv);
-    }
+    ops->copy2d(ops, rows, Q, dq, Q, fused, ld);
+    ops->copy2d(ops, rows, P, dk, P, fused + Q, ld);
+    ops->copy2d(ops, rows, P, dv, P, fused + Q + P, ld);
 }
 
 /* d [N,D] gradient of what attention added: s->dh becomes that of its input (or gets it added). */
@@ -172,17 +174,18 @@ static void attend_backward(const backward *b, const wg_real *x, const wg_real *
 {
     const wg_activations *a = b->a;
     const wg_config *c = &b->in->model->config;
-    const int64_t N = b->in->N, D = c->D, Q = c->H * c->h, P = c->K * c->h;
+    const int64_t D = c->D, Q = c->H * c->h, P = c->K * c->h;
+    const wg_ops *ops = b->in->model->ops;
     const wg_attention how = wg_block_attention(b->in, b->w->l);
 
     linear_backward(b, WG_OUTPUT, Q, D, a->attended, d, false, s->dattended);
-    b->in->model->ops->attention_backward(&how, a->q, a->k, a->v, a->attended, a->lse, s->dattended,
-                                          s->dq, s->dk, s->dv);
+    ops->attention_backward(ops, &how, a->q, a->k, a->v, a->attended, a->lse, s->dattended, s->dq,
+                            s->dk, s->dv);
     wg_block_rope(b->in, b->w->l, -1, s->dq, s->dk);
     const wg_real *dq = head_norm_backward(b, WG_QUERY_NORM, a->q0, s->dq, s->dattended);
     const wg_real *dk = head_norm_backward(b, WG_KEY_NORM, a->k0, s->dk, s->dk0);
     if (wg_has(b->in, WG_QKV)) {
-        join_qkv(c, N, dq, dk, s->dv, s->dfused);
+        join_qkv(b->in, dq, dk, s->dv, s->dfused);
         linear_backward(b, WG_QKV, D, Q + 2 * P, x, s->dfused, add, s->dh);
         return;
     }
@@ -204,16 +207,16 @@ void wg_block_backward(const wg_block_input *in, const wg_layer *w, const wg_rea
     if (wg_has(in, WG_MLP_NORM)) {
         wg_real *to = c->parallel ? s->side : d; /* attention still needs d */
         if (c->parallel)
-            clear(s->side, N * D);
+            clear(&b, s->side, N * D);
         norm_backward(&b, WG_MLP_NORM, N, D, c->parallel ? x : a->x2, s->dh, to);
     } else if (!shared)
-        wg_add_rows(N * D, s->dh, d);
+        wg_add_rows(in, s->dh, d);
     attend_backward(&b, wg_attention_input(in, x, a),
                     half_gradient(&b, WG_ATTENTION_POST_NORM, a->o, d, s), shared, s);
     if (wg_has(in, WG_ATTENTION_NORM))
         norm_backward(&b, WG_ATTENTION_NORM, N, D, x, s->dh, d);
     else
-        wg_add_rows(N * D, s->dh, d);
+        wg_add_rows(in, s->dh, d);
     if (c->parallel && !shared)
-        wg_add_rows(N * D, s->side, d);
+        wg_add_rows(in, s->side, d);
 }

@@ -1,9 +1,6 @@
 /* block.c - where a block's activations lie and how it sees its weights. */
 #include "model/block.h"
 
-#include <math.h>
-#include <string.h>
-
 typedef struct carver {
     wg_real *memory; /* NULL: only count */
     int64_t used;
@@ -187,76 +184,47 @@ void wg_layer_stored(const wg_model *m, int64_t l, wg_real *panel, wg_layer *out
     }
 }
 
-static void advise(const wg_model *m, int64_t l, void (*how)(const void *data, size_t bytes))
+static void advise(const wg_model *m, int64_t l,
+                   void (*how)(const wg_ops *ops, const void *data, size_t bytes))
 {
     if (l < 0 || l >= m->config.L)
         return;
     for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
         const int t = wg_model_tensor(m, (wg_role)role, l);
         if (t >= 0)
-            how(m->files.tensor[t].data, m->files.tensor[t].bytes);
+            how(m->ops, m->files.tensor[t].data, m->files.tensor[t].bytes);
     }
 }
 
 void wg_layer_ahead(const wg_model *m, int64_t l)
 {
-    advise(m, l, wg_map_ahead);
+    advise(m, l, m->ops->ahead);
 }
 
 void wg_layer_release(const wg_model *m, int64_t l)
 {
-    advise(m, l, wg_map_release);
+    advise(m, l, m->ops->release);
 }
 
-/* x [D] += the D elements of the table of positions from `first` on. */
-static void add_position(const wg_model *m, int table, int64_t first, wg_real *x)
-{
-    const int64_t D = m->config.D;
-    wg_real room[256];
-
-    for (int64_t d = 0; d < D; d += 256) {
-        const int64_t n = D - d < 256 ? D - d : 256;
-        const wg_real *from = wg_model_view(m, table, first + d, n, room);
-        for (int64_t i = 0; i < n; i++)
-            x[d + i] += from[i];
-    }
-}
-
-/* x [D] = the matrix [D,E] times the embedding of a token. */
-static void project_row(const wg_model *m, int64_t id, wg_real *x)
-{
-    const int64_t E = m->config.E;
-    const int matrix = wg_model_tensor(m, WG_PROJECT_IN, 0);
-    wg_real token[WG_EMBED_MOST], room[WG_EMBED_MOST];
-    const wg_real *from = wg_model_view(m, wg_model_tensor(m, WG_EMBED, 0), id * E, E, token);
-
-    for (int64_t d = 0; d < m->config.D; d++) {
-        const wg_real *w = wg_model_view(m, matrix, d * E, E, room);
-        double sum = 0;
-        for (int64_t e = 0; e < E; e++)
-            sum += (double)w[e] * (double)from[e];
-        x[d] = (wg_real)sum;
-    }
-}
-
-void wg_embed(const wg_model *m, int64_t N, const int32_t *ids, const int32_t *position, wg_real *x)
+void wg_embed(const wg_model *m, int64_t N, const int32_t *ids, const int32_t *position,
+              wg_real *narrow, wg_real *panel, wg_real *x)
 {
     const wg_config *c = &m->config;
-    const int64_t D = c->D;
-    const int table = wg_model_tensor(m, WG_EMBED, 0), places = wg_model_tensor(m, WG_POSITION, 0);
-    const wg_real scale = (wg_real)c->embed_scale;
+    const wg_ops *ops = m->ops;
+    const wg_weights table = wg_model_weights(m, wg_model_tensor(m, WG_EMBED, 0));
+    const int places = wg_model_tensor(m, WG_POSITION, 0),
+              project = wg_model_tensor(m, WG_PROJECT_IN, 0);
 
-    for (int64_t n = 0; n < N; n++) {
-        wg_real *row = x + n * D;
-        if (c->has[WG_PROJECT_IN]) {
-            project_row(m, ids[n], row);
-        } else {
-            const wg_real *from = wg_model_view(m, table, ids[n] * D, D, row);
-            for (int64_t d = 0; d < D && (from != row || scale != 1); d++)
-                row[d] = from[d] * scale;
-        }
-        if (places >= 0)
-            add_position(m, places, (position[n] + c->family->position_offset) * D, row);
+    if (project >= 0) {
+        ops->embed(ops, &table, N, c->E, ids, 0, 1, false, narrow);
+        ops->gemm(ops, false, true, N, c->D, c->E, narrow, c->E,
+                  wg_model_view(m, project, 0, c->D * c->E, panel), c->E, false, x, c->D);
+    } else {
+        ops->embed(ops, &table, N, c->D, ids, 0, (wg_real)c->embed_scale, false, x);
+    }
+    if (places >= 0) {
+        const wg_weights learned = wg_model_weights(m, places);
+        ops->embed(ops, &learned, N, c->D, position, c->family->position_offset, 1, true, x);
     }
 }
 
@@ -266,6 +234,8 @@ wg_attention wg_block_attention(const wg_block_input *in, int64_t layer)
     const double further = c->layer_scale ? (double)(layer + 1) : 1;
 
     return (wg_attention){.S = in->S,
+                          .N = in->N,
+                          .longest = in->longest,
                           .start = in->start,
                           .H = c->H,
                           .K = c->K,
@@ -279,13 +249,14 @@ void wg_block_rope(const wg_block_input *in, int64_t layer, int direction, wg_re
 {
     const wg_config *c = &in->model->config;
     const int which = c->local_rope && wg_config_windowed(c, layer);
+    const wg_ops *ops = in->model->ops;
 
     if (c->r == 0)
         return;
-    in->model->ops->rope(in->N, c->H, c->h, c->r, in->position, in->cosine[which], in->sine[which],
-                         direction, q);
-    in->model->ops->rope(in->N, c->K, c->h, c->r, in->position, in->cosine[which], in->sine[which],
-                         direction, k);
+    ops->rope(ops, in->N, c->H, c->h, c->r, in->position, in->cosine[which], in->sine[which],
+              direction, q);
+    ops->rope(ops, in->N, c->K, c->h, c->r, in->position, in->cosine[which], in->sine[which],
+              direction, k);
 }
 
 void wg_head_norm(const wg_block_input *in, wg_role role, int64_t *rows, int64_t *width)

@@ -47,8 +47,8 @@ typedef struct wg_backward_scratch {
 /* Packed sequences as a block sees them. */
 typedef struct wg_block_input {
     const wg_model *model;
-    int64_t N, S;
-    const int64_t *start;               /* [S+1], start[0] = 0 */
+    int64_t N, S, longest;              /* tokens, sequences, tokens of the longest */
+    const int64_t *start;               /* [S+1], as wg_attention has it */
     const int32_t *position;            /* [N] */
     const wg_real *cosine[2], *sine[2]; /* of c->rope */
     /* In place of attention among the N tokens, if not NULL: fills a->attended from a->q, k, v. */
@@ -95,9 +95,10 @@ void wg_layer_stored(const wg_model *m, int64_t l, wg_real *panel, wg_layer *out
 void wg_layer_ahead(const wg_model *m, int64_t l);
 void wg_layer_release(const wg_model *m, int64_t l);
 
-/* x [N,D] = embeddings of ids at their positions. */
+/* x [N,D] = embeddings of ids at their positions. With a projection after the table, narrow [N,E]
+ * becomes what the table gives, and panel [D,E] is scratch. */
 void wg_embed(const wg_model *m, int64_t N, const int32_t *ids, const int32_t *position,
-              wg_real *x);
+              wg_real *narrow, wg_real *panel, wg_real *x);
 
 /* y [N,D] may be NULL: only the activations are wanted. y may be x. */
 void wg_block_forward(const wg_block_input *in, const wg_layer *w, const wg_real *x, wg_real *y,
@@ -117,10 +118,12 @@ static inline bool wg_has(const wg_block_input *in, wg_role role)
     return in->model->config.has[role];
 }
 
-static inline void wg_add_rows(int64_t n, const wg_real *x, wg_real *y)
+/* y [N,D] += x */
+static inline void wg_add_rows(const wg_block_input *in, const wg_real *x, wg_real *y)
 {
-    for (int64_t i = 0; i < n; i++)
-        y[i] += x[i];
+    const wg_ops *ops = in->model->ops;
+
+    ops->axpy(ops, in->N * in->model->config.D, 1, x, y);
 }
 
 wg_attention wg_block_attention(const wg_block_input *in, int64_t layer);

@@ -15,8 +15,8 @@ void wg_decoder_free(wg_decoder *d);
 WAGLE_CHECK wagle_status wg_decoder_prefill(wagle_ctx *ctx, wg_decoder *d, const int64_t *which,
                                             const int32_t *const *ids, const int64_t *length,
                                             int64_t n);
-/* Appends token[i] to sequence which[i], i < n; logits [n,V] of the next token. */
-void wg_decoder_step(wg_decoder *d, const int64_t *which, const int32_t *token, int64_t n,
-                     wg_real *logits);
+/* Appends token[i] to sequence which[i], i < n; logits [n,V] of the next token, on the host. */
+WAGLE_CHECK wagle_status wg_decoder_step(wagle_ctx *ctx, wg_decoder *d, const int64_t *which,
+                                         const int32_t *token, int64_t n, wg_real *logits);
 
 #endif

@@ -1,13 +1,13 @@
 /* forward.c - a block's forward pass. */
 #include "model/block.h"
 
-#include <string.h>
-
 static void norm(const wg_block_input *in, const wg_layer *w, wg_role role, int64_t rows,
                  int64_t width, const wg_real *x, wg_real *y, wg_activations *a)
 {
-    in->model->ops->norm_forward(rows, width, (wg_real)in->model->config.eps, x, w->weight[role],
-                                 w->weight[role + 1], y, a->mean[role], a->rstd[role]);
+    const wg_ops *ops = in->model->ops;
+
+    ops->norm_forward(ops, rows, width, (wg_real)in->model->config.eps, x, w->weight[role],
+                      w->weight[role + 1], y, a->mean[role], a->rstd[role]);
 }
 
 /* A matrix of the layer, and where its product goes. */
@@ -34,16 +34,18 @@ static void linears(const wg_block_input *in, const wg_layer *w, int m, const pr
         if (in->input_hook != NULL)
             in->input_hook(in->input_hook_user, w->l, p->role, in->N, I, x);
         if (stored != NULL)
-            few[n++] = (wg_matvec){stored->dtype, stored->data, p->O, p->y};
+            few[n++] = (wg_matvec){stored->dtype, ops->stored(ops, stored->data, stored->bytes),
+                                   p->O, p->y};
         else
-            ops->gemm(false, !transposed, in->N, p->O, I, x, I, w->weight[p->role],
+            ops->gemm(ops, false, !transposed, in->N, p->O, I, x, I, w->weight[p->role],
                       transposed ? p->O : I, add, p->y, p->O);
     }
     if (n > 0)
-        ops->matvec(n, few, in->N, I, x, add);
+        ops->matvec(ops, n, few, in->N, I, x, add);
     for (int k = 0; k < m; k++)
         if (w->weight[list[k].role + 1] != NULL)
-            ops->bias_forward(in->N, list[k].O, w->weight[list[k].role + 1], list[k].y, list[k].O);
+            ops->bias_forward(ops, in->N, list[k].O, w->weight[list[k].role + 1], list[k].y,
+                              list[k].O);
 }
 
 static void linear(const wg_block_input *in, const wg_layer *w, wg_role role, int64_t I, int64_t O,
@@ -53,17 +55,17 @@ static void linear(const wg_block_input *in, const wg_layer *w, wg_role role, in
 }
 
 /* fused [N, Q+2P] in the family's layout to q, k, v. */
-static void split_qkv(const wg_config *c, int64_t N, const wg_real *fused, wg_real *q, wg_real *k,
+static void split_qkv(const wg_block_input *in, const wg_real *fused, wg_real *q, wg_real *k,
                       wg_real *v)
 {
-    const int64_t groups = c->family->qkv == WG_QKV_GROUPED ? c->K : 1;
-    const int64_t Q = c->H * c->h / groups, P = c->K * c->h / groups;
+    const wg_config *c = &in->model->config;
+    const wg_ops *ops = in->model->ops;
+    const int64_t groups = c->family->qkv == WG_QKV_GROUPED ? c->K : 1, rows = in->N * groups;
+    const int64_t Q = c->H * c->h / groups, P = c->K * c->h / groups, ld = Q + 2 * P;
 
-    for (int64_t i = 0; i < N * groups; i++, fused += Q + 2 * P) {
-        memcpy(q + i * Q, fused, (size_t)Q * sizeof *q);
-        memcpy(k + i * P, fused + Q, (size_t)P * sizeof *k);
-        memcpy(v + i * P, fused + Q + P, (size_t)P * sizeof *v);
-    }
+    ops->copy2d(ops, rows, Q, fused, ld, q, Q);
+    ops->copy2d(ops, rows, P, fused + Q, ld, k, P);
+    ops->copy2d(ops, rows, P, fused + Q + P, ld, v, P);
 }
 
 static void project(const wg_block_input *in, const wg_layer *w, const wg_real *x,
@@ -74,7 +76,7 @@ static void project(const wg_block_input *in, const wg_layer *w, const wg_real *
 
     if (wg_has(in, WG_QKV)) {
         linear(in, w, WG_QKV, c->D, Q + 2 * P, x, false, a->fused);
-        split_qkv(c, in->N, a->fused, a->q0, a->k0, a->v);
+        split_qkv(in, a->fused, a->q0, a->k0, a->v);
         return;
     }
     const product three[] = {{WG_QUERY, Q, a->q0}, {WG_KEY, P, a->k0}, {WG_VALUE, P, a->v}};
@@ -99,22 +101,22 @@ static void norm_heads(const wg_block_input *in, const wg_layer *w, wg_activatio
 static void activate(const wg_block_input *in, wg_activations *a)
 {
     const wg_config *c = &in->model->config;
+    const wg_ops *ops = in->model->ops;
     const wg_real *gate = a->gate != NULL ? a->gate : a->up;
 
-    in->model->ops->glu_forward(c->activation, in->N * c->F, gate, a->gate != NULL ? a->up : NULL,
-                                a->mixed);
+    ops->glu_forward(ops, c->activation, in->N * c->F, gate, a->gate != NULL ? a->up : NULL,
+                     a->mixed);
 }
 
 static void feed(const wg_block_input *in, const wg_layer *w, const wg_real *x, wg_activations *a)
 {
     const wg_config *c = &in->model->config;
+    const wg_ops *ops = in->model->ops;
 
     if (wg_has(in, WG_GATE_UP)) {
         linear(in, w, WG_GATE_UP, c->D, 2 * c->F, x, false, a->fused);
-        for (int64_t n = 0; n < in->N; n++) {
-            memcpy(a->gate + n * c->F, a->fused + 2 * n * c->F, (size_t)c->F * sizeof *a->gate);
-            memcpy(a->up + n * c->F, a->fused + (2 * n + 1) * c->F, (size_t)c->F * sizeof *a->up);
-        }
+        ops->copy2d(ops, in->N, c->F, a->fused, 2 * c->F, a->gate, c->F);
+        ops->copy2d(ops, in->N, c->F, a->fused + c->F, 2 * c->F, a->up, c->F);
     } else {
         const product two[] = {{WG_UP, c->F, a->up}, {WG_GATE, c->F, a->gate}};
         linears(in, w, wg_has(in, WG_GATE) ? 2 : 1, two, c->D, x, false);
@@ -125,13 +127,14 @@ static void feed(const wg_block_input *in, const wg_layer *w, const wg_real *x, 
 static void attend(const wg_block_input *in, const wg_layer *w, wg_activations *a)
 {
     const wg_attention how = wg_block_attention(in, w->l);
+    const wg_ops *ops = in->model->ops;
 
     norm_heads(in, w, a);
     wg_block_rope(in, w->l, 1, a->q, a->k);
     if (in->attend != NULL)
         in->attend(in->user, &how, w->l, a);
     else
-        in->model->ops->attention_forward(&how, a->q, a->k, a->v, a->attended, a->lse);
+        ops->attention_forward(ops, &how, a->q, a->k, a->v, a->attended, a->lse);
 }
 
 /* y [N,D] = x + what the matrix `role` makes of `from`; if there is a norm for it, it is normed, or
@@ -141,19 +144,20 @@ static void add_branch(const wg_block_input *in, const wg_layer *w, wg_role role
                        wg_activations *a)
 {
     const int64_t D = in->model->config.D;
+    const wg_ops *ops = in->model->ops;
 
     if (!wg_has(in, post)) {
         if (y != x)
-            memcpy(y, x, (size_t)(in->N * D) * sizeof *y);
+            ops->copy(ops, y, x, (size_t)(in->N * D) * sizeof *y);
         linear(in, w, role, I, D, from, true, y);
         return;
     }
     linear(in, w, role, I, D, from, false, made);
     if (in->model->config.norm_sum)
-        wg_add_rows(in->N * D, x, made);
+        wg_add_rows(in, x, made);
     norm(in, w, post, in->N, D, made, y, a);
     if (!in->model->config.norm_sum)
-        wg_add_rows(in->N * D, x, y);
+        wg_add_rows(in, x, y);
 }
 
 void wg_block_forward(const wg_block_input *in, const wg_layer *w, const wg_real *x, wg_real *y,
@@ -175,7 +179,7 @@ void wg_block_forward(const wg_block_input *in, const wg_layer *w, const wg_real
     else if (wg_has(in, WG_MLP_POST_NORM)) { /* its input and its numbers are wanted */
         linear(in, w, WG_DOWN, c->F, c->D, a->mixed, false, a->m);
         if (c->norm_sum)
-            wg_add_rows(in->N * c->D, a->x2, a->m);
+            wg_add_rows(in, a->x2, a->m);
         norm(in, w, WG_MLP_POST_NORM, in->N, c->D, a->m, a->spare, a);
     }
 }

@@ -179,34 +179,47 @@ int64_t wg_model_inputs(const wg_model *m, int tensor)
     return m->files.tensor[tensor].shape.dim[wg_model_is_transposed(m, tensor) ? 0 : 1];
 }
 
-const wg_real *wg_model_view(const wg_model *m, int tensor, int64_t first, int64_t n,
-                             wg_real *panel)
+wg_weights wg_model_weights(const wg_model *m, int tensor)
 {
     const wg_tensor *t = &m->files.tensor[tensor];
     const wg_overlay *o = &m->overlay[tensor];
-    const char *stored = (const char *)t->data + (size_t)first * wg_dtype_size(t->dtype);
 
-    if (o->value != NULL && o->bits == NULL)
-        return o->value + first;
-    if (o->value == NULL && t->dtype == WG_F32 && sizeof(wg_real) == sizeof(float) &&
+    return (wg_weights){.type = t->dtype,
+                        .stored = m->ops->stored(m->ops, t->data, t->bytes),
+                        .bits = o->bits,
+                        .rank = o->rank,
+                        .value = o->value};
+}
+
+const wg_real *wg_model_view(const wg_model *m, int tensor, int64_t first, int64_t n,
+                             wg_real *panel)
+{
+    const wg_ops *ops = m->ops;
+    const wg_weights w = wg_model_weights(m, tensor);
+    const char *stored = (const char *)w.stored + (size_t)first * wg_dtype_size(w.type);
+
+    if (w.value != NULL && w.bits == NULL)
+        return w.value + first;
+    if (w.value == NULL && w.type == WG_F32 && sizeof(wg_real) == sizeof(float) &&
         (uintptr_t)stored % sizeof(float) == 0)
         return (const wg_real *)(const void *)stored;
-    m->ops->widen(t->dtype, stored, n, panel);
-    if (o->bits != NULL && first % WG_OVERLAY_BLOCK == 0) {
-        m->ops->overlay(n, o->bits + first / 64, o->rank + first / WG_OVERLAY_BLOCK, o->value,
-                        panel);
-        return panel;
-    }
-    for (int64_t i = 0; o->bits != NULL && i < n;) { /* rows of an embedding: any start */
-        const int64_t at = first + i, block = at / WG_OVERLAY_BLOCK * WG_OVERLAY_BLOCK;
-        int64_t before = o->rank[at / WG_OVERLAY_BLOCK];
-        for (int64_t w = block / 64; w < at / 64; w++)
-            before += __builtin_popcountll(o->bits[w]);
-        before += __builtin_popcountll(o->bits[at / 64] & (((uint64_t)1 << (at % 64)) - 1));
-        for (const int64_t stop = block + WG_OVERLAY_BLOCK; i < n && first + i < stop; i++)
-            if (o->bits[(first + i) / 64] >> ((first + i) % 64) & 1)
-                panel[i] = o->value[before++];
-    }
+    ops->widen(ops, w.type, stored, n, panel);
+    if (w.value != NULL)
+        ops->overlay(ops, first, n, w.bits, w.rank, w.value, panel);
+    return panel;
+}
+
+const wg_real *wg_model_stored(const wg_model *m, int tensor, int64_t first, int64_t n,
+                               wg_real *panel)
+{
+    const wg_tensor *t = &m->files.tensor[tensor];
+    const char *stored = (const char *)t->data + (size_t)first * wg_dtype_size(t->dtype);
+    const wg_ops *host = wg_ops_on_host(m->ops);
+
+    if (t->dtype == WG_F32 && sizeof(wg_real) == sizeof(float) &&
+        (uintptr_t)stored % sizeof(float) == 0)
+        return (const wg_real *)(const void *)stored;
+    host->widen(host, t->dtype, stored, n, panel);
     return panel;
 }
 
@@ -218,7 +231,7 @@ const wg_real *wg_model_norm(const wg_model *m, wg_role role, int64_t layer, wg_
 
     if (view == NULL || !m->config.family->norm_plus_one || !wg_is_norm(role))
         return view;
-    for (int64_t i = 0; i < n; i++)
-        panel[i] = view[i] + 1;
+    m->ops->copy(m->ops, panel, view, (size_t)n * sizeof *panel);
+    m->ops->shift(m->ops, n, 1, panel);
     return panel;
 }

@@ -52,11 +52,14 @@ static inline bool wg_config_windowed(const wg_config *c, int64_t layer)
     return c->windowed[layer / 64] >> (layer % 64) & 1;
 }
 
-/* Selected weights of one tensor, which live in float32 apart from the stored ones. */
+/* Selected weights of one tensor, which live in float32 apart from the stored ones: as in
+ * wg_weights, in memory of the back end; and the selection on the host. */
 typedef struct wg_overlay {
-    const uint64_t *bits; /* NULL: every weight is selected, value is the whole tensor */
-    const int64_t *rank;  /* selected weights before each block of WG_OVERLAY_BLOCK */
-    const wg_real *value;
+    const uint64_t *bits;
+    const int64_t *rank;
+    const wg_real *value; /* NULL: none */
+    const uint64_t *host_bits;
+    const int64_t *host_rank;
 } wg_overlay;
 
 typedef struct wg_model {
@@ -123,18 +126,25 @@ bool wg_model_is_transposed(const wg_model *m, int tensor);
 int64_t wg_model_inputs(const wg_model *m, int tensor);
 int64_t wg_model_parameters(const wg_model *m);
 
-/* Elements [first, first+n) of a tensor as reals: a pointer to where they are, or `panel` [n]
- * filled with them. */
+/* The weights of a tensor for an operation. */
+wg_weights wg_model_weights(const wg_model *m, int tensor);
+/* Elements [first, first+n) of a tensor as reals, in memory of the back end: a pointer to where
+ * they are, or `panel` [n] filled with them. */
 const wg_real *wg_model_view(const wg_model *m, int tensor, int64_t first, int64_t n,
                              wg_real *panel);
+/* The same of the stored weights, selected or not, on the host. */
+const wg_real *wg_model_stored(const wg_model *m, int tensor, int64_t first, int64_t n,
+                               wg_real *panel);
 /* The weights of a norm, as normalising uses them; `panel` has room for them. NULL: no such tensor.
  */
 const wg_real *wg_model_norm(const wg_model *m, wg_role role, int64_t layer, wg_real *panel);
 
 /* By what scaling divides the frequency of pair i of c->rope[which]; 1: by nothing. */
 double wg_rope_factor(const wg_config *c, int which, int64_t i);
-/* cosine, sine [positions, r/2] of c->rope[which]. */
+/* cosine, sine [positions, r/2] of c->rope[which]; and uploaded. */
 void wg_rope_tables(const wg_config *c, int which, int64_t positions, wg_real *cosine,
                     wg_real *sine);
+WAGLE_CHECK wagle_status wg_rope_upload(wagle_ctx *ctx, const wg_model *m, int which,
+                                        int64_t positions, wg_buffer *cosine, wg_buffer *sine);
 
 #endif

@@ -293,3 +293,19 @@ void wg_rope_tables(const wg_config *c, int which, int64_t positions, wg_real *c
         }
     }
 }
+
+wagle_status wg_rope_upload(wagle_ctx *ctx, const wg_model *m, int which, int64_t positions,
+                            wg_buffer *cosine, wg_buffer *sine)
+{
+    const int64_t n = positions * m->config.r / 2;
+    wg_real *table = NULL;
+
+    WG_TRY(wg_buffer_reserve(ctx, m->ops, cosine, n));
+    WG_TRY(wg_buffer_reserve(ctx, m->ops, sine, n));
+    WG_TRY(WG_ALLOC(ctx, &table, 2 * n));
+    wg_rope_tables(&m->config, which, positions, table, table + n);
+    m->ops->upload(m->ops, cosine->data, table, (size_t)n * sizeof *table);
+    m->ops->upload(m->ops, sine->data, table + n, (size_t)n * sizeof *table);
+    wg_free(table);
+    return WAGLE_OK;
+}

@@ -8,22 +8,48 @@ enum { CHUNK = 1 << 18 };
 
 typedef struct trained {
     const wg_model *model;
-    char *chunk; /* [CHUNK floats] */
+    char *chunk;       /* [CHUNK floats] */
+    wg_host_room room; /* for trained values */
 } trained;
 
+/* Selected ones of the weights before `end`. */
+static int64_t selected_before(const wg_overlay *o, int64_t end)
+{
+    const int64_t block = end / WG_OVERLAY_BLOCK;
+    int64_t n = o->host_rank[block];
+
+    for (int64_t i = block * WG_OVERLAY_BLOCK; i < end; i++)
+        n += o->host_bits[i / 64] >> (i % 64) & 1;
+    return n;
+}
+
+/* The trained values [*n_values] of weights [first, first+n), on the host. */
+static wagle_status trained_values(wagle_ctx *ctx, trained *w, const wg_overlay *o, int64_t first,
+                                   int64_t n, const float **value, int64_t *n_values)
+{
+    const int64_t from = o->bits != NULL ? selected_before(o, first) : first;
+    const void *view;
+
+    *n_values = o->bits != NULL ? selected_before(o, first + n) - from : n;
+    WG_TRY(wg_host_view(ctx, w->model->ops, o->value + from, (size_t)*n_values * sizeof **value,
+                        &w->room, &view));
+    *value = view;
+    return WAGLE_OK;
+}
+
 /* Bytes of a partly trained stretch: the stored ones, but for selected weights. */
-static void patch(const wg_tensor *t, const wg_overlay *o, int64_t first, int64_t n, char *bytes,
-                  int64_t *next)
+static void patch(const wg_tensor *t, const wg_overlay *o, int64_t first, int64_t n,
+                  const float *value, char *bytes)
 {
     const size_t size = wg_dtype_size(t->dtype);
 
     if (o->bits == NULL) {
-        wg_from_float(t->dtype, o->value + first, n, bytes);
+        wg_from_float(t->dtype, value, n, bytes);
         return;
     }
     for (int64_t i = 0; i < n; i++)
-        if (o->bits[(first + i) / 64] >> ((first + i) % 64) & 1)
-            wg_from_float(t->dtype, &o->value[(*next)++], 1, bytes + (size_t)i * size);
+        if (o->host_bits[(first + i) / 64] >> ((first + i) % 64) & 1)
+            wg_from_float(t->dtype, value++, 1, bytes + (size_t)i * size);
 }
 
 /* Trained values [n] that the file's type turns into infinity would be no model. */
@@ -40,21 +66,22 @@ static wagle_status check_values(wagle_ctx *ctx, const wg_tensor *t, const float
 
 static wagle_status write_tensor(void *user, wagle_ctx *ctx, const wg_tensor *t, wg_output *out)
 {
-    const trained *w = user;
+    trained *w = user;
     const int at = (int)(t - w->model->files.tensor);
     const wg_overlay *o =
         &w->model->overlay[at != w->model->copy ? at : wg_model_tensor(w->model, WG_EMBED, 0)];
     const size_t size = wg_dtype_size(t->dtype);
-    int64_t next = 0;
 
     if (o->value == NULL)
         return wg_output_write(ctx, out, t->data, t->bytes);
     for (int64_t first = 0; first < t->count; first += CHUNK) {
-        const int64_t n = t->count - first < CHUNK ? t->count - first : CHUNK, from = next;
+        const int64_t n = t->count - first < CHUNK ? t->count - first : CHUNK;
+        const float *value;
+        int64_t n_values;
+        WG_TRY(trained_values(ctx, w, o, first, n, &value, &n_values));
         memcpy(w->chunk, (const char *)t->data + (size_t)first * size, (size_t)n * size);
-        patch(t, o, first, n, w->chunk, &next);
-        WG_TRY(check_values(ctx, t, o->value + (o->bits != NULL ? from : first),
-                            o->bits != NULL ? next - from : n));
+        patch(t, o, first, n, value, w->chunk);
+        WG_TRY(check_values(ctx, t, value, n_values));
         WG_TRY(wg_output_write(ctx, out, w->chunk, (size_t)n * size));
     }
     return WAGLE_OK;
@@ -68,5 +95,6 @@ wagle_status wg_write_model(wagle_ctx *ctx, const wg_model *m, const char *out)
     WG_TRY(WG_ALLOC(ctx, &w.chunk, CHUNK * (int64_t)sizeof(float)));
     st = wg_write_folder(ctx, m->folder, &m->files, out, write_tensor, &w);
     wg_free(w.chunk);
+    wg_free(w.room.data);
     return st;
 }

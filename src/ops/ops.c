@@ -1,7 +1,11 @@
 #include "ops/ops.h"
 
 #include "base/memory.h"
+#ifdef WG_REAL_DOUBLE
+#include "ops/host/host.h"
+#else
 #include "ops/cpu/cpu.h"
+#endif
 
 const wg_ops *wg_ops_host(void)
 {
@@ -10,6 +14,11 @@ const wg_ops *wg_ops_host(void)
 #else
     return &wg_ops_cpu;
 #endif
+}
+
+const wg_ops *wg_ops_on_host(const wg_ops *ops)
+{
+    return ops->host ? ops : wg_ops_host();
 }
 
 wagle_status wg_ops_open(wagle_ctx *ctx, const wg_ops **out)
@@ -21,12 +30,23 @@ wagle_status wg_ops_open(wagle_ctx *ctx, const wg_ops **out)
 #endif
 }
 
+int64_t wg_reals_for(int64_t n, size_t size)
+{
+    return (n * (int64_t)size + (int64_t)sizeof(wg_real) - 1) / (int64_t)sizeof(wg_real);
+}
+
 wagle_status wg_buffer_reserve(wagle_ctx *ctx, const wg_ops *ops, wg_buffer *b, int64_t n)
+{
+    return wg_buffer_reserve_in(ctx, ops, NULL, b, n);
+}
+
+wagle_status wg_buffer_reserve_in(wagle_ctx *ctx, const wg_ops *ops, const char *folder,
+                                  wg_buffer *b, int64_t n)
 {
     if (n <= b->capacity)
         return WAGLE_OK;
     wg_buffer_free(ops, b);
-    WG_TRY(ops->alloc(ops, ctx, n, sizeof(wg_real), NULL, &b->memory));
+    WG_TRY(ops->alloc(ops, ctx, n, sizeof(wg_real), folder, &b->memory));
     b->data = b->memory.data;
     b->capacity = n;
     return WAGLE_OK;

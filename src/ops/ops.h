@@ -276,8 +276,8 @@ struct wg_ops {
     void (*row_stats)(const wg_ops *self, int64_t M, int64_t first, int64_t n,
                       const wg_real *logits, int64_t ld, const wg_real *lse, wg_real *most,
                       int32_t *best, double *mean, double *square);
-    /* Of each row: the largest of logit + Gumbel noise so far (start with -INFINITY) and its token,
-     * that is, a draw from the softmax. Row m is number row + m of the draw (seed, stream). */
+    /* Of each row: the largest of logit + Gumbel noise so far, and its token, that is, a draw from
+     * the softmax; the chunk at 0 begins. Row m is number row + m of the draw (seed, stream). */
     void (*sample_rows)(const wg_ops *self, int64_t M, int64_t first, int64_t n,
                         const wg_real *logits, int64_t ld, int64_t row, uint64_t seed,
                         uint64_t stream, double *most, int32_t *which);
@@ -346,6 +346,8 @@ extern const wg_ops wg_ops_cpu;
 
 /* The back end on whose memory the host works: cpu, or ref where reals are double. */
 const wg_ops *wg_ops_host(void);
+/* `ops` itself if its memory is the host's, else that. */
+const wg_ops *wg_ops_on_host(const wg_ops *ops);
 /* Opens the back end of the context; its threads are the context's. Close with ops->close. */
 WAGLE_CHECK wagle_status wg_ops_open(wagle_ctx *ctx, const wg_ops **out);
 
@@ -358,6 +360,11 @@ typedef struct wg_buffer {
 
 WAGLE_CHECK wagle_status wg_buffer_reserve(wagle_ctx *ctx, const wg_ops *ops, wg_buffer *buffer,
                                            int64_t n);
+/* The same; folder as in alloc. */
+WAGLE_CHECK wagle_status wg_buffer_reserve_in(wagle_ctx *ctx, const wg_ops *ops, const char *folder,
+                                              wg_buffer *buffer, int64_t n);
+/* Reals that hold n elements of `size` bytes. */
+int64_t wg_reals_for(int64_t n, size_t size);
 void wg_buffer_free(const wg_ops *ops, wg_buffer *buffer);
 
 /* *out [bytes] = memory of the back end, to be read by the host: where it lies, or in `room`, which

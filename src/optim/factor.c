@@ -315,10 +315,10 @@ static void apply_whole(const wg_ops *ops, const wg_factor *f, int64_t O, wg_rea
     const wg_real *p = f->memory.data;
 
     if (f->transposed)
-        ops->gemm(false, false, I, O, I, p, I, update, O, false, spare, O);
+        ops->gemm(ops, false, false, I, O, I, p, I, update, O, false, spare, O);
     else
-        ops->gemm(false, false, O, I, I, update, I, p, I, false, spare, I);
-    memcpy(update, spare, (size_t)(O * I) * sizeof *update);
+        ops->gemm(ops, false, false, O, I, I, update, I, p, I, false, spare, I);
+    ops->copy(ops, update, spare, (size_t)(O * I) * sizeof *update);
 }
 
 /* update - (update B^T) B */
@@ -329,15 +329,14 @@ static void apply_pairs(const wg_ops *ops, const wg_factor *f, int64_t O, wg_rea
     const wg_real *b = f->memory.data;
 
     if (f->transposed)
-        ops->gemm(false, false, r, O, I, b, I, update, O, false, spare, O);
+        ops->gemm(ops, false, false, r, O, I, b, I, update, O, false, spare, O);
     else
-        ops->gemm(false, true, O, r, I, update, I, b, I, false, spare, r);
-    for (int64_t i = 0; i < O * r; i++)
-        spare[i] = -spare[i];
+        ops->gemm(ops, false, true, O, r, I, update, I, b, I, false, spare, r);
+    ops->scale(ops, O * r, -1, spare);
     if (f->transposed)
-        ops->gemm(true, false, I, O, r, b, I, spare, O, true, update, O);
+        ops->gemm(ops, true, false, I, O, r, b, I, spare, O, true, update, O);
     else
-        ops->gemm(false, false, O, I, r, spare, r, b, I, true, update, I);
+        ops->gemm(ops, false, false, O, I, r, spare, r, b, I, true, update, I);
 }
 
 void wg_factor_apply(const wg_ops *ops, const wg_factor *f, int64_t O, wg_real *update,

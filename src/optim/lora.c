@@ -3,18 +3,20 @@
 #include "base/number.h"
 #include "base/pattern.h"
 #include <math.h>
-#include <string.h>
+
+enum { BLOCK = 1 << 20 }; /* weights that are merged at a time */
 
 typedef struct adapter {
     int tensor;
     int64_t O, I, first; /* masters: A [r,I], then B [O,r] */
-    float *merged;       /* [O,I] */
+    wg_buffer merged;    /* [O,I] */
 } adapter;
 
 struct wg_lora {
     int64_t r, n;
     double scale;
-    adapter *of; /* [n] */
+    adapter *of;      /* [n] */
+    wg_buffer stored; /* a block of a matrix */
 };
 
 static bool is_target(const wg_model *m, int t, const char *const *patterns)
@@ -44,74 +46,85 @@ wagle_status wg_lora_new(wagle_ctx *ctx, wg_optimizer *a, const wagle_train_opti
         adapter *d = &l->of[l->n++];
         *d = (adapter){.tensor = t, .O = x->shape.dim[0], .I = x->shape.dim[1], .first = a->n};
         a->n += l->r * (d->O + d->I);
-        WG_TRY(WG_ALLOC(ctx, &d->merged, x->count));
+        WG_TRY(wg_buffer_reserve(ctx, m->ops, &d->merged, x->count));
     }
+    WG_TRY(wg_buffer_reserve(ctx, m->ops, &l->stored, BLOCK));
     return l->n > 0 ? WAGLE_OK
                     : wg_fail(ctx, WAGLE_E_USAGE, "--lora-targets matches no matrix of a layer");
 }
 
-void wg_lora_free(wg_lora *l)
+void wg_lora_free(const wg_ops *ops, wg_lora *l)
 {
-    for (int64_t i = 0; l != NULL && l->of != NULL && i < l->n; i++)
-        wg_free(l->of[i].merged);
-    if (l != NULL)
-        wg_free(l->of);
+    if (l == NULL)
+        return;
+    for (int64_t i = 0; l->of != NULL && i < l->n; i++)
+        wg_buffer_free(ops, &l->of[i].merged);
+    wg_buffer_free(ops, &l->stored);
+    wg_free(l->of);
     wg_free(l);
 }
 
 void wg_lora_merge(wg_optimizer *a)
 {
     const wg_lora *l = a->lora;
+    const wg_ops *ops = a->model->ops;
 
     for (int64_t i = 0; i < l->n; i++) {
         const adapter *d = &l->of[i];
         const wg_tensor *t = &a->model->files.tensor[d->tensor];
+        const char *stored = ops->stored(ops, t->data, t->bytes);
         const float *A = a->master + d->first, *B = A + l->r * d->I;
-        a->model->ops->gemm(false, false, d->O, d->I, l->r, B, l->r, A, d->I, false, d->merged,
-                            d->I);
-        for (int64_t at = 0; at < t->count; at += WG_OVERLAY_BLOCK) {
-            const int64_t n = t->count - at < WG_OVERLAY_BLOCK ? t->count - at : WG_OVERLAY_BLOCK;
-            float stored[WG_OVERLAY_BLOCK];
-            wg_to_float(t->dtype, (const char *)t->data + (size_t)at * wg_dtype_size(t->dtype), n,
-                        stored);
-            for (int64_t j = 0; j < n; j++)
-                d->merged[at + j] = stored[j] + (float)l->scale * d->merged[at + j];
+        float *merged = d->merged.data;
+        ops->gemm(ops, false, false, d->O, d->I, l->r, B, l->r, A, d->I, false, merged, d->I);
+        for (int64_t at = 0; at < t->count; at += BLOCK) {
+            const int64_t n = t->count - at < BLOCK ? t->count - at : BLOCK;
+            ops->widen(ops, t->dtype, stored + (size_t)at * wg_dtype_size(t->dtype), n,
+                       l->stored.data);
+            ops->axpby(ops, n, 1, l->stored.data, (float)l->scale, merged + at);
         }
     }
 }
 
-void wg_lora_start(wg_optimizer *a, uint64_t seed)
+wagle_status wg_lora_start(wagle_ctx *ctx, wg_optimizer *a, uint64_t seed)
 {
     const wg_lora *l = a->lora;
+    float *normal = NULL;
 
+    WG_TRY(WG_ALLOC(ctx, &normal, a->n)); /* more than any A has */
     for (int64_t i = 0; i < l->n; i++) {
         const adapter *d = &l->of[i];
         for (int64_t j = 0; j < l->r * d->I; j++)
-            a->master[d->first + j] =
-                (float)(wg_random_normal(seed, (uint64_t)d->tensor, (uint64_t)j) /
-                        sqrt((double)d->I));
-        a->model->overlay[d->tensor] = (wg_overlay){NULL, NULL, d->merged};
+            normal[j] = (float)(wg_random_normal(seed, (uint64_t)d->tensor, (uint64_t)j) /
+                                sqrt((double)d->I));
+        a->model->ops->upload(a->model->ops, a->master + d->first, normal,
+                              (size_t)(l->r * d->I) * sizeof *normal);
+        a->model->overlay[d->tensor] = (wg_overlay){.value = d->merged.data};
     }
+    wg_free(normal);
     wg_lora_merge(a);
+    return WAGLE_OK;
 }
 
-void wg_lora_each(const wg_lora *l, const wg_tensors *files,
-                  void (*f)(wg_dtype type, int64_t n, float *merged))
+void wg_lora_round(wg_optimizer *a)
 {
+    const wg_lora *l = a->lora;
+    const wg_ops *ops = a->model->ops;
+
     for (int64_t i = 0; i < l->n; i++) {
-        const wg_tensor *t = &files->tensor[l->of[i].tensor];
-        f(t->dtype, t->count, l->of[i].merged);
+        const wg_tensor *t = &a->model->files.tensor[l->of[i].tensor];
+        ops->round(ops, t->dtype, t->count, l->of[i].merged.data);
     }
 }
 
 void wg_lora_scale(wg_optimizer *a, double share)
 {
     const wg_lora *l = a->lora;
+    const wg_ops *ops = a->model->ops;
 
     for (int64_t i = 0; i < l->n; i++) {
-        const adapter *d = &l->of[i];
-        for (int64_t b = d->first + l->r * d->I; b < d->first + l->r * (d->I + d->O); b++)
-            a->master[b] = (float)(share * (double)a->gradient[b]);
+        const int64_t b = l->of[i].first + l->r * l->of[i].I, n = l->r * l->of[i].O;
+        ops->zero(ops, a->master + b, (size_t)n * sizeof *a->master);
+        ops->interpolate(ops, n, share, a->gradient + b, a->master + b);
     }
     wg_lora_merge(a);
 }
@@ -135,11 +148,13 @@ void wg_lora_accept(wg_optimizer *a, int tensor, const float *grad)
             continue;
         const float *A = a->master + d->first, *B = A + l->r * d->I;
         float *dA = a->gradient + d->first, *dB = dA + l->r * d->I;
-        for (int64_t j = 0; j < l->r * (d->I + d->O); j++)
-            dA[j] = a->adding ? dA[j] / (float)l->scale : 0;
-        ops->gemm(true, false, l->r, d->I, d->O, B, l->r, grad, d->I, true, dA, d->I);
-        ops->gemm(false, true, d->O, l->r, d->I, grad, d->I, A, d->I, true, dB, l->r);
-        for (int64_t j = 0; j < l->r * (d->I + d->O); j++)
-            dA[j] *= (float)l->scale;
+        const int64_t n = l->r * (d->I + d->O);
+        if (a->adding)
+            ops->scale(ops, n, 1 / (float)l->scale, dA);
+        else
+            ops->zero(ops, dA, (size_t)n * sizeof *dA);
+        ops->gemm(ops, true, false, l->r, d->I, d->O, B, l->r, grad, d->I, true, dA, d->I);
+        ops->gemm(ops, false, true, d->O, l->r, d->I, grad, d->I, A, d->I, true, dB, l->r);
+        ops->scale(ops, n, (float)l->scale, dA);
     }
 }

@@ -12,14 +12,13 @@
  * Fills a->n. */
 WAGLE_CHECK wagle_status wg_lora_new(wagle_ctx *ctx, wg_optimizer *a, const wagle_train_options *o);
 /* Starts the masters at a->master, and the overlays. */
-void wg_lora_start(wg_optimizer *a, uint64_t seed);
-void wg_lora_free(wg_lora *l);
+WAGLE_CHECK wagle_status wg_lora_start(wagle_ctx *ctx, wg_optimizer *a, uint64_t seed);
+void wg_lora_free(const wg_ops *ops, wg_lora *l);
 bool wg_lora_wants(const wg_lora *l, int tensor);
 /* The adapter's gradient out of the matrix's. */
 void wg_lora_accept(wg_optimizer *a, int tensor, const float *grad);
-/* Calls f with each merged matrix and its stored type. */
-void wg_lora_each(const wg_lora *l, const wg_tensors *files,
-                  void (*f)(wg_dtype type, int64_t n, float *merged));
+/* Rounds each merged matrix to its stored type. */
+void wg_lora_round(wg_optimizer *a);
 /* B becomes share * B of a->gradient, which holds the masters to scale, and so does the product. */
 void wg_lora_scale(wg_optimizer *a, double share);
 /* The merged matrices out of the masters. */

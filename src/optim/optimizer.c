@@ -33,12 +33,41 @@ wagle_status wg_optimizer_kind_find(wagle_ctx *ctx, const char *name, const wg_o
 /* The compact copy of a tensor's selected weights. */
 static void gather(const wg_optimizer *a, int t, const float *whole, float *compact)
 {
+    const wg_ops *ops = a->model->ops;
+    const wg_weights *w = &a->selected[t];
     const int64_t n = a->model->files.tensor[t].count;
 
-    if (a->bits[t] == NULL)
-        memcpy(compact, whole, (size_t)n * sizeof *whole);
+    if (w->bits == NULL)
+        ops->copy(ops, compact, whole, (size_t)n * sizeof *whole);
     else
-        a->model->ops->gather(n, a->bits[t], a->rank[t], whole, compact);
+        ops->gather(ops, 0, n, w->bits, w->rank, whole, compact);
+}
+
+enum { PANEL = 1 << 22 }; /* stored weights that are widened at a time */
+
+static wagle_status reserve_panel(wagle_ctx *ctx, wg_optimizer *a)
+{
+    return wg_buffer_reserve(ctx, a->model->ops, &a->panel,
+                             a->model->widest < PANEL ? a->model->widest : PANEL);
+}
+
+/* compact = the stored values of a tensor's selected weights. */
+static void gather_stored(wg_optimizer *a, int t, float *compact)
+{
+    const wg_ops *ops = a->model->ops;
+    const wg_tensor *tensor = &a->model->files.tensor[t];
+    const wg_weights *w = &a->selected[t];
+    const char *stored = ops->stored(ops, tensor->data, tensor->bytes);
+    const size_t size = wg_dtype_size(tensor->dtype);
+
+    for (int64_t at = 0; at < tensor->count; at += PANEL) {
+        const int64_t n = tensor->count - at < PANEL ? tensor->count - at : PANEL;
+        float *into = w->bits == NULL ? compact + at : a->panel.data;
+        ops->widen(ops, tensor->dtype, stored + (size_t)at * size, n, into);
+        if (w->bits != NULL)
+            ops->gather(ops, at, n, w->bits, w->rank, into, compact);
+    }
+    ops->release(ops, tensor->data, tensor->bytes);
 }
 
 static wagle_status rank_blocks(wagle_ctx *ctx, const uint64_t *bits, int64_t n, int64_t **out)
@@ -97,19 +126,52 @@ static wagle_status check_names(wagle_ctx *ctx, const wg_model *model, const wg_
 
 static wagle_status start_masters(wagle_ctx *ctx, wg_optimizer *a)
 {
-    float *panel = NULL;
-
-    WG_TRY(WG_ALLOC(ctx, &panel, a->model->widest));
+    WG_TRY(reserve_panel(ctx, a));
     for (int t = 0; t < a->model->files.n; t++) {
-        const wg_tensor *tensor = &a->model->files.tensor[t];
+        const wg_weights *w = &a->selected[t];
         if (a->first[t] < 0)
             continue;
-        wg_to_float(tensor->dtype, tensor->data, tensor->count, panel);
-        gather(a, t, panel, a->master + a->first[t]);
-        wg_map_release(tensor->data, tensor->bytes);
-        a->model->overlay[t] = (wg_overlay){a->bits[t], a->rank[t], a->master + a->first[t]};
+        gather_stored(a, t, a->master + a->first[t]);
+        a->model->overlay[t] = (wg_overlay){.bits = w->bits,
+                                            .rank = w->rank,
+                                            .value = a->master + a->first[t],
+                                            .host_bits = a->bits[t],
+                                            .host_rank = a->rank[t]};
     }
-    wg_free(panel);
+    return WAGLE_OK;
+}
+
+/* A list [n] in memory of the back end. */
+static wagle_status upload_list(wagle_ctx *ctx, const wg_ops *ops, int64_t n, const void *host,
+                                wg_scratch *memory, const void **out)
+{
+    *out = host;
+    if (ops->host)
+        return WAGLE_OK;
+    WG_TRY(ops->alloc(ops, ctx, n, sizeof(int64_t), NULL, memory));
+    ops->upload(ops, memory->data, host, (size_t)n * sizeof(int64_t));
+    *out = memory->data;
+    return WAGLE_OK;
+}
+
+/* The selection in memory of the back end. */
+static wagle_status upload_selection(wagle_ctx *ctx, wg_optimizer *a)
+{
+    const wg_tensors *files = &a->model->files;
+
+    WG_TRY(WG_ALLOC(ctx, &a->selected, files->n));
+    WG_TRY(WG_ALLOC(ctx, &a->lists, 2 * files->n));
+    for (int t = 0; t < files->n; t++) {
+        const int64_t n = files->tensor[t].count;
+        const void *bits, *rank;
+        if (a->bits[t] == NULL)
+            continue;
+        WG_TRY(upload_list(ctx, a->model->ops, (n + 63) / 64, a->bits[t], &a->lists[2 * t], &bits));
+        WG_TRY(upload_list(ctx, a->model->ops, n / WG_OVERLAY_BLOCK + 1, a->rank[t],
+                           &a->lists[2 * t + 1], &rank));
+        a->selected[t].bits = bits;
+        a->selected[t].rank = rank;
+    }
     return WAGLE_OK;
 }
 
@@ -135,10 +197,12 @@ static wagle_status place(wagle_ctx *ctx, wg_optimizer *a, const wg_mask *mask,
 static wagle_status note_tensors(wagle_ctx *ctx, wg_optimizer *a, const wagle_train_options *o)
 {
     const wg_tensors *files = &a->model->files;
+    const wg_ops *ops = a->model->ops;
     bool any = false;
 
-    if (o->clip_before_mask)
-        WG_TRY(WG_ALLOC(ctx, &a->passed, files->n));
+    a->clip_before_mask = o->clip_before_mask;
+    WG_TRY(WG_ALLOC(ctx, &a->square, files->n + 1));
+    WG_TRY(ops->alloc(ops, ctx, files->n + 3, sizeof(double), NULL, &a->squares));
     if (o->no_decay == NULL || *o->no_decay == NULL)
         return WAGLE_OK;
     WG_TRY(WG_ALLOC(ctx, &a->spared, files->n));
@@ -153,6 +217,7 @@ static wagle_status note_tensors(wagle_ctx *ctx, wg_optimizer *a, const wagle_tr
 static wagle_status prepare_protection(wagle_ctx *ctx, wg_optimizer *a)
 {
     const wg_tensors *files = &a->model->files;
+    const wg_ops *ops = a->model->ops;
     int64_t most = 0;
 
     if (a->protect == NULL)
@@ -166,21 +231,27 @@ static wagle_status prepare_protection(wagle_ctx *ctx, wg_optimizer *a)
             a->bits[t] == NULL || wg_mask_slices(a->bits[t], &files->tensor[t].shape, columns) >= 0;
         most = a->count[t] > most ? a->count[t] : most;
     }
-    WG_TRY(WG_ALLOC(ctx, &a->update, most));
-    return WG_ALLOC(ctx, &a->room, wg_protect_room(a->model, a->protect));
+    WG_TRY(wg_buffer_reserve(ctx, ops, &a->update, most));
+    WG_TRY(wg_buffer_reserve(ctx, ops, &a->room, wg_protect_room(a->model, a->protect)));
+    if (ops->host)
+        return WAGLE_OK;
+    WG_TRY(wg_protect_upload(ctx, ops, files->n, a->protect, &a->uploaded));
+    a->protect = &a->uploaded;
+    return WAGLE_OK;
 }
 
 /* master, gradient, m, v, retain_grad_ema, retain */
 static wagle_status allocate(wagle_ctx *ctx, wg_optimizer *a, const char *scratch)
 {
     const size_t moment = a->bf16 ? sizeof(uint16_t) : sizeof(float);
+    const wg_ops *ops = a->model->ops;
     const size_t size[] = {sizeof(float), sizeof(float),
                            moment,        a->rules->adamw ? moment : sizeof(float),
                            sizeof(float), sizeof(float)};
 
     for (int i = 0; i < 6; i++)
         if (i < 3 || (i == 3 && a->rules->second) || (i > 3 && a->rectify > 0))
-            WG_TRY(wg_scratch_new(ctx, scratch, a->n, size[i], scratch != NULL, &a->memory[i]));
+            WG_TRY(ops->alloc(ops, ctx, a->n, size[i], scratch, &a->memory[i]));
     a->master = a->memory[0].data;
     a->gradient = a->memory[1].data;
     a->m = a->memory[2].data;
@@ -213,13 +284,11 @@ wagle_status wg_optimizer_new(wagle_ctx *ctx, wg_model *model, const wg_mask *ma
     a->bf16 = o->state != NULL && strcmp(o->state, "bf16") == 0;
     a->seed = (uint32_t)o->seed;
     WG_TRY_GOTO(place(ctx, a, mask, o), fail);
+    WG_TRY_GOTO(upload_selection(ctx, a), fail);
     WG_TRY_GOTO(note_tensors(ctx, a, o), fail);
     WG_TRY_GOTO(prepare_protection(ctx, a), fail);
     WG_TRY_GOTO(allocate(ctx, a, scratch), fail);
-    if (a->lora != NULL)
-        wg_lora_start(a, o->seed);
-    else
-        WG_TRY_GOTO(start_masters(ctx, a), fail);
+    WG_TRY_GOTO(a->lora != NULL ? wg_lora_start(ctx, a, o->seed) : start_masters(ctx, a), fail);
     *out = a;
     return WAGLE_OK;
 fail:
@@ -230,17 +299,17 @@ fail:
 wagle_status wg_optimizer_restart(wagle_ctx *ctx, wg_optimizer *a, uint64_t seed)
 {
     const size_t n = (size_t)a->n, moment = a->bf16 ? sizeof(uint16_t) : sizeof(float);
+    const wg_ops *ops = a->model->ops;
 
-    memset(a->m, 0, n * moment);
+    ops->zero(ops, a->m, n * moment);
     if (a->v != NULL)
-        memset(a->v, 0, n * (a->rules->adamw ? moment : sizeof(float)));
+        ops->zero(ops, a->v, n * (a->rules->adamw ? moment : sizeof(float)));
     if (a->retain_grad_ema != NULL)
-        memset(a->retain_grad_ema, 0, n * sizeof *a->retain_grad_ema);
+        ops->zero(ops, a->retain_grad_ema, n * sizeof *a->retain_grad_ema);
     if (a->lora == NULL)
         return start_masters(ctx, a);
-    memset(a->master, 0, n * sizeof *a->master);
-    wg_lora_start(a, seed);
-    return WAGLE_OK;
+    ops->zero(ops, a->master, n * sizeof *a->master);
+    return wg_lora_start(ctx, a, seed);
 }
 
 int64_t wg_optimizer_bytes(const wg_optimizer_kind *r, int64_t n, bool bf16, bool rectify)
@@ -254,6 +323,7 @@ void wg_optimizer_free(wg_optimizer *a)
 {
     if (a == NULL)
         return;
+    const wg_ops *ops = a->model->ops;
     for (int t = 0; t < a->model->files.n; t++) {
         if (a->rank != NULL)
             wg_free(a->rank[t]);
@@ -263,15 +333,22 @@ void wg_optimizer_free(wg_optimizer *a)
     wg_free(a->count);
     wg_free(a->bits);
     wg_free(a->rank);
-    wg_free(a->spare);
+    wg_free(a->selected);
     wg_free(a->spared);
-    wg_free(a->passed);
+    wg_free(a->square);
     wg_free(a->neurons);
-    wg_free(a->update);
-    wg_free(a->room);
+    for (int64_t i = 0; a->lists != NULL && i < 2 * a->model->files.n; i++)
+        ops->free(ops, &a->lists[i]);
+    wg_free(a->lists);
     for (int i = 0; i < 6; i++)
-        wg_scratch_free(&a->memory[i]);
-    wg_lora_free(a->lora);
+        ops->free(ops, &a->memory[i]);
+    ops->free(ops, &a->squares);
+    wg_buffer_free(ops, &a->spare);
+    wg_buffer_free(ops, &a->panel);
+    wg_buffer_free(ops, &a->update);
+    wg_buffer_free(ops, &a->room);
+    wg_protect_drop(ops, &a->uploaded);
+    wg_lora_free(ops, a->lora);
     wg_free(a);
 }
 
@@ -281,34 +358,23 @@ void wg_optimizer_restored(wg_optimizer *a)
         wg_lora_merge(a);
 }
 
-static void round_to(wg_dtype type, int64_t n, float *x)
-{
-    enum { SOME = 4096 };
-    float stored[SOME];
-
-    for (int64_t i = 0; type != WG_F32 && i < n; i += SOME) {
-        const int64_t some = n - i < SOME ? n - i : SOME;
-        wg_from_float(type, x + i, some, stored);
-        wg_to_float(type, stored, some, x + i);
-    }
-}
-
 void wg_optimizer_keep(wg_optimizer *a)
 {
-    memcpy(a->gradient, a->master, (size_t)a->n * sizeof *a->master);
+    a->model->ops->copy(a->model->ops, a->gradient, a->master, (size_t)a->n * sizeof *a->master);
 }
 
 void wg_optimizer_round(wg_optimizer *a)
 {
     const wg_tensors *files = &a->model->files;
+    const wg_ops *ops = a->model->ops;
 
     if (a->lora != NULL) {
-        wg_lora_each(a->lora, files, round_to);
+        wg_lora_round(a);
         return;
     }
     for (int t = 0; t < files->n; t++)
         if (a->first[t] >= 0)
-            round_to(files->tensor[t].dtype, a->count[t], a->master + a->first[t]);
+            ops->round(ops, files->tensor[t].dtype, a->count[t], a->master + a->first[t]);
 }
 
 void wg_optimizer_as_stored(wg_optimizer *a, bool stored)
@@ -321,37 +387,22 @@ void wg_optimizer_as_stored(wg_optimizer *a, bool stored)
     wg_optimizer_round(a);
 }
 
-/* The trained weights of tensor t, a block at a time. */
-static void scale_tensor(wg_optimizer *a, int t, double share)
-{
-    const wg_tensor *tensor = &a->model->files.tensor[t];
-    const size_t size = wg_dtype_size(tensor->dtype);
-    const float *end = a->gradient + a->first[t];
-    float *value = a->master + a->first[t], stored[WG_OVERLAY_BLOCK];
-
-    for (int64_t at = 0; at < tensor->count; at += WG_OVERLAY_BLOCK) {
-        const int64_t left = tensor->count - at;
-        const int64_t n = left < WG_OVERLAY_BLOCK ? left : WG_OVERLAY_BLOCK;
-        wg_to_float(tensor->dtype, (const char *)tensor->data + (size_t)at * size, n, stored);
-        for (int64_t i = at; i < at + n; i++)
-            if (a->bits[t] == NULL || a->bits[t][i / 64] >> (i % 64) & 1) {
-                const double before = (double)stored[i - at];
-                *value++ = (float)(before + share * ((double)*end++ - before));
-            }
-    }
-    wg_map_release(tensor->data, tensor->bytes);
-}
-
 void wg_optimizer_scale(wg_optimizer *a, double share)
 {
-    memcpy(a->master, a->gradient, (size_t)a->n * sizeof *a->master);
+    const wg_ops *ops = a->model->ops;
+
+    ops->copy(ops, a->master, a->gradient, (size_t)a->n * sizeof *a->master);
     if (a->lora != NULL) {
         wg_lora_scale(a, share);
         return;
     }
-    for (int t = 0; share != 1 && t < a->model->files.n; t++)
-        if (a->first[t] >= 0)
-            scale_tensor(a, t, share);
+    for (int t = 0; share != 1 && t < a->model->files.n; t++) {
+        float *value = a->master + a->first[t];
+        if (a->first[t] < 0)
+            continue;
+        gather_stored(a, t, value);
+        ops->interpolate(ops, a->count[t], share, a->gradient + a->first[t], value);
+    }
 }
 
 /* --- gradients ------------------------------------------------------------------------------- */
@@ -359,8 +410,8 @@ void wg_optimizer_scale(wg_optimizer *a, double share)
 wagle_status wg_optimizer_begin_adding(wagle_ctx *ctx, wg_optimizer *a, bool adding)
 {
     a->adding = adding;
-    return a->spare != NULL || a->lora != NULL ? WAGLE_OK
-                                               : WG_ALLOC(ctx, &a->spare, a->model->widest);
+    return a->lora != NULL ? WAGLE_OK
+                           : wg_buffer_reserve(ctx, a->model->ops, &a->spare, a->model->widest);
 }
 
 static bool sink_wants(void *user, int tensor)
@@ -369,7 +420,7 @@ static bool sink_wants(void *user, int tensor)
 
     if (a->lora != NULL)
         return wg_lora_wants(a->lora, tensor);
-    return a->first[tensor] >= 0 || (a->passed != NULL && wg_model_is_weight(a->model, tensor));
+    return a->first[tensor] >= 0 || (a->clip_before_mask && wg_model_is_weight(a->model, tensor));
 }
 
 static bool whole(const wg_optimizer *a, int tensor)
@@ -381,24 +432,26 @@ static bool whole(const wg_optimizer *a, int tensor)
 static void take(wg_optimizer *a, int tensor, const wg_real *gradient, float *all)
 {
     float *into = all + a->first[tensor];
+    const wg_ops *ops = a->model->ops;
 
-    gather(a, tensor, gradient, a->adding ? a->spare : into);
-    for (int64_t i = 0; a->adding && i < a->count[tensor]; i++)
-        into[i] += a->spare[i];
+    gather(a, tensor, gradient, a->adding ? a->spare.data : into);
+    if (a->adding)
+        ops->axpy(ops, a->count[tensor], 1, a->spare.data, into);
 }
 
 static wagle_status sink_accept(void *user, wagle_ctx *ctx, int tensor, int64_t n,
                                 const wg_real *const grad[WG_STREAMS])
 {
     wg_optimizer *a = user;
+    const wg_ops *ops = a->model->ops;
 
     (void)ctx;
     if (a->lora != NULL) {
         wg_lora_accept(a, tensor, grad[0]);
         return WAGLE_OK;
     }
-    if (a->passed != NULL && !whole(a, tensor))
-        a->passed[tensor] = a->model->ops->dot(n, grad[0], grad[0]);
+    if (a->clip_before_mask && !whole(a, tensor))
+        ops->dot(ops, n, grad[0], grad[0], (double *)a->squares.data + tensor);
     if (a->first[tensor] < 0)
         return WAGLE_OK;
     if (a->rectify > 0 && grad[1] != NULL)
@@ -451,11 +504,13 @@ static void update_values(const wg_optimizer *a, const wg_adamw_step *s, uint32_
     void *m = (char *)a->m + (size_t)first * (a->bf16 ? sizeof(uint16_t) : sizeof(float));
 
     if (!a->rules->adamw)
-        ops->update(a->rules->rule, s, a->bf16, seed + (uint32_t)first, n, gradient, m, v, value);
+        ops->update(ops, a->rules->rule, s, a->bf16, seed + (uint32_t)first, n, gradient, m, v,
+                    value);
     else if (a->bf16)
-        ops->adamw_bf16(s, seed + (uint32_t)first, n, gradient, m, (uint16_t *)a->v + first, value);
+        ops->adamw_bf16(ops, s, seed + (uint32_t)first, n, gradient, m, (uint16_t *)a->v + first,
+                        value);
     else
-        ops->adamw(s, n, gradient, m, v, value);
+        ops->adamw(ops, s, n, gradient, m, v, value);
 }
 
 static void update_stretch(const wg_optimizer *a, const wg_adamw_step *s, uint32_t seed,
@@ -468,19 +523,18 @@ static void update_stretch(const wg_optimizer *a, const wg_adamw_step *s, uint32
 static void update_protected(const wg_optimizer *a, const wg_adamw_step *s, uint32_t seed, int t)
 {
     const int64_t first = a->first[t], n = a->count[t];
-    const float decay = s->decay_factor - 1;
+    const wg_weights *w = &a->selected[t];
+    const wg_ops *ops = a->model->ops;
+    float *master = a->master + first, *update = a->update.data;
     wg_adamw_step alone = *s;
-    float *master = a->master + first, *update = a->update;
 
     alone.decay_factor = 1;
-#pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < n; i++)
-        update[i] = decay * master[i];
+    ops->copy(ops, update, master, (size_t)n * sizeof *update);
+    ops->scale(ops, n, s->decay_factor - 1, update);
     update_values(a, &alone, seed, first, n, update);
-    wg_protect_update(a->model, a->protect, t, a->bits[t], a->neurons[t], n, update, a->room);
-#pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < n; i++)
-        master[i] += update[i];
+    wg_protect_update(ops, a->model, a->protect, t, w->bits, w->rank, a->neurons[t], n, update,
+                      a->room.data);
+    ops->axpy(ops, n, 1, update, master);
 }
 
 static float clip_scale(const wg_optimizer *a, double norm)
@@ -488,46 +542,42 @@ static float clip_scale(const wg_optimizer *a, double norm)
     return (float)(a->clip > 0 && a->clip < norm + 1e-6 ? a->clip / (norm + 1e-6) : 1.0);
 }
 
-static void add_sparsity(const wg_optimizer *a)
+/* Squared norms into a->square: of each tensor's gradient (where something depends on it: of its
+ * trained weights, or of all of them), and the one that all are clipped by, which is the last. */
+static wagle_status measure(wagle_ctx *ctx, wg_optimizer *a)
 {
-    const float weight = (float)a->sparse;
+    const wg_ops *ops = a->model->ops;
+    const int n = (int)a->model->files.n;
+    double *sum = a->squares.data, total = 0;
 
-    for (int64_t i = 0; weight > 0 && i < a->n; i++)
-        a->gradient[i] += weight * (float)((a->master[i] > 0) - (a->master[i] < 0));
+    for (int t = 0; (a->clip_each || a->clip_before_mask) && t < n; t++) {
+        const float *own = a->gradient + a->first[t];
+        if (a->first[t] >= 0 && (!a->clip_before_mask || whole(a, t)))
+            ops->dot(ops, a->count[t], own, own, sum + t);
+    }
+    if (!a->clip_before_mask)
+        ops->dot(ops, a->n, a->gradient, a->gradient, sum + n);
+    WG_TRY(ops->download(ops, ctx, a->square, sum, (size_t)(n + 1) * sizeof *sum));
+    for (int t = 0; a->clip_before_mask && t < n; t++)
+        total += a->square[t];
+    if (a->clip_before_mask)
+        a->square[n] = total;
+    return WAGLE_OK;
 }
 
-/* The squared norm that tensor t is clipped by, or has its part in: of its trained weights, or of
- * all of it. */
-static double square_of(const wg_optimizer *a, int t)
-{
-    const float *own = a->gradient + (a->first[t] < 0 ? 0 : a->first[t]);
-
-    if (a->passed != NULL && !whole(a, t))
-        return a->passed[t];
-    return a->first[t] < 0 ? 0 : a->model->ops->dot(a->count[t], own, own);
-}
-
-static double norm_of(const wg_optimizer *a)
-{
-    double square = 0;
-
-    if (a->passed == NULL)
-        return sqrt(a->model->ops->dot(a->n, a->gradient, a->gradient));
-    for (int t = 0; t < a->model->files.n; t++)
-        square += square_of(a, t);
-    return sqrt(square);
-}
-
-double wg_optimizer_update(wg_optimizer *a, int64_t step, double lr)
+wagle_status wg_optimizer_update(wagle_ctx *ctx, wg_optimizer *a, int64_t step, double lr,
+                                 double *norm)
 {
     const uint32_t seed = a->seed + (uint32_t)step * 0x85EBCA6Bu;
+    const wg_ops *ops = a->model->ops;
     wg_adamw_step s = factors(a, step, lr);
     const float decay_factor = s.decay_factor;
-    double norm;
 
-    add_sparsity(a);
-    norm = norm_of(a);
-    s.scale = clip_scale(a, norm);
+    if (a->sparse > 0)
+        ops->add_sign(ops, a->n, (float)a->sparse, a->master, a->gradient);
+    WG_TRY(measure(ctx, a));
+    *norm = sqrt(a->square[a->model->files.n]);
+    s.scale = clip_scale(a, *norm);
     if (a->lora != NULL || (!a->clip_each && a->spared == NULL && a->protect == NULL)) {
         update_stretch(a, &s, seed, 0, a->n);
     } else {
@@ -535,7 +585,7 @@ double wg_optimizer_update(wg_optimizer *a, int64_t step, double lr)
             if (a->first[t] < 0)
                 continue;
             if (a->clip_each)
-                s.scale = clip_scale(a, sqrt(square_of(a, t)));
+                s.scale = clip_scale(a, sqrt(a->square[t]));
             s.decay_factor = a->spared != NULL && a->spared[t] ? 1 : decay_factor;
             if (a->protect != NULL && a->protect->of[t] >= 0)
                 update_protected(a, &s, seed, t);
@@ -545,22 +595,21 @@ double wg_optimizer_update(wg_optimizer *a, int64_t step, double lr)
     }
     if (a->lora != NULL)
         wg_lora_merge(a);
-    return norm;
+    return WAGLE_OK;
 }
 
 void wg_optimizer_curve(wg_optimizer *a, double samples)
 {
-    a->model->ops->square_average(a->n, (float)a->beta2, (float)((1 - a->beta2) * samples),
-                                  a->gradient, a->v);
+    a->model->ops->square_average(a->model->ops, a->n, (float)a->beta2,
+                                  (float)((1 - a->beta2) * samples), a->gradient, a->v);
 }
 
-double wg_optimizer_l1(const wg_optimizer *a)
+wagle_status wg_optimizer_l1(wagle_ctx *ctx, const wg_optimizer *a, double *sum)
 {
-    double sum = 0;
+    const wg_ops *ops = a->model->ops;
 
-    for (int64_t i = 0; i < a->n; i++)
-        sum += fabs((double)a->master[i]);
-    return sum;
+    ops->abs_sum(ops, a->n, a->master, a->squares.data);
+    return ops->download(ops, ctx, sum, a->squares.data, sizeof *sum);
 }
 
 /* --- learning rates -------------------------------------------------------------------------- */

@@ -33,8 +33,10 @@ typedef struct wg_optimizer {
     int64_t n;                /* weights that are trained */
     int64_t *first;           /* [tensors] place of each tensor's selected weights, -1: none */
     int64_t *count;           /* [tensors] */
-    const uint64_t **bits;    /* [tensors] NULL: all of the tensor, or none */
-    int64_t **rank;           /* [tensors] of partial tensors */
+    const uint64_t **bits;    /* [tensors] on the host; NULL: all of the tensor, or none */
+    int64_t **rank;           /* [tensors] of partial tensors, on the host */
+    wg_weights *selected;     /* [tensors] the same in memory of the back end, and the values */
+    wg_scratch *lists;        /* [2*tensors] those, where that is not the host's */
     float *master, *gradient; /* [n] */
     void *m;                  /* [n] float, or bf16 */
     void *v;                  /* [n] the same of adamw, float of the others; NULL: none */
@@ -42,20 +44,23 @@ typedef struct wg_optimizer {
     float *retain_grad_ema,
         *retain; /* [n] moving mean of retain gradients, the newest; unless rectify: NULL */
     wg_scratch memory[6];
-    wg_lora *lora; /* NULL: the weights themselves are trained */
-    bool adding;   /* gradients are added to those that are there: micro-batches */
-    float *spare;  /* [widest] while adding */
-    uint32_t seed; /* of the rounding */
+    wg_lora *lora;   /* NULL: the weights themselves are trained */
+    bool adding;     /* gradients are added to those that are there: micro-batches */
+    wg_buffer spare; /* [widest] while adding */
+    wg_buffer panel; /* stored weights as float32, a block at a time */
+    uint32_t seed;   /* of the rounding */
     double beta1, beta2, epsilon, weight_decay, clip; /* clip 0: none */
     double sparse;                                    /* weight of the L1 norm of what is trained */
     bool clip_each;                                   /* each tensor's gradient on its own */
-    bool *spared;   /* [tensors] without weight decay; NULL: none */
-    double *passed; /* [tensors] clipping before the mask: squared norm of the whole gradient of a
-                       tensor that is not trained as a whole; or NULL */
+    bool *spared;              /* [tensors] without weight decay; NULL: none */
+    bool clip_before_mask;     /* by norms of whole gradients */
+    wg_scratch squares;        /* double [tensors + 3] squared norms of gradients, and of all */
+    double *square;            /* [tensors + 1] the same on the host */
     const wg_protect *protect; /* what updates are multiplied by, or NULL */
-    bool *neurons;             /* [tensors] its selected weights are a matrix */
-    float *update, *room;      /* of one tensor, and wg_protect_room */
-    double rectify;            /* rectify.c: weight of the newest retain gradient; 0: off */
+    wg_protect uploaded;    /* the same in memory of the back end, where that is not the host's */
+    bool *neurons;          /* [tensors] its selected weights are a matrix */
+    wg_buffer update, room; /* of one tensor, and wg_protect_room */
+    double rectify;         /* rectify.c: weight of the newest retain gradient; 0: off */
 } wg_optimizer;
 
 /* mask: NULL selects every weight, under protection all but the table (protect.h); borrowed, must
@@ -84,8 +89,9 @@ void wg_optimizer_round(wg_optimizer *a);
 void wg_optimizer_scale(wg_optimizer *a, double share);
 /* Room for adding. */
 WAGLE_CHECK wagle_status wg_optimizer_begin_adding(wagle_ctx *ctx, wg_optimizer *a, bool adding);
-/* One update, `step` counted from 0; returns the norm of the gradient before clipping. */
-double wg_optimizer_update(wg_optimizer *a, int64_t step, double lr);
+/* One update, `step` counted from 0; *norm that of the gradient before clipping. */
+WAGLE_CHECK wagle_status wg_optimizer_update(wagle_ctx *ctx, wg_optimizer *a, int64_t step,
+                                             double lr, double *norm);
 /* The gradient at hand, of the mean loss of `samples` tokens with labels that the model drew,
  * refreshes the curvature (Gauss-Newton-Bartlett, Liu et al. 2023, arXiv 2305.14342). */
 void wg_optimizer_curve(wg_optimizer *a, double samples);
@@ -93,11 +99,11 @@ void wg_optimizer_curve(wg_optimizer *a, double samples);
 /* --- rectify.c: backward passes give both streams --------------------------------------------- */
 
 /* Updates the moving average of the retain gradients, then removes the opposing component from the
- * forget gradient. Returns the cosine of the two before that. */
-double wg_rectify(wg_optimizer *a);
+ * forget gradient. *cosine of the two before that. */
+WAGLE_CHECK wagle_status wg_rectify(wagle_ctx *ctx, wg_optimizer *a, double *cosine);
 
 /* Sum of |w| over what is trained. */
-double wg_optimizer_l1(const wg_optimizer *a);
+WAGLE_CHECK wagle_status wg_optimizer_l1(wagle_ctx *ctx, const wg_optimizer *a, double *sum);
 
 /* Warm-up over `warmup` steps, linear; then decay to 0 by kind. */
 typedef enum wg_lr_schedule { WG_DECAY_LINEAR, WG_DECAY_COSINE, WG_DECAY_NONE } wg_lr_schedule;

@@ -12,6 +12,35 @@ void wg_protect_free(wg_protect *p)
     *p = (wg_protect){0};
 }
 
+wagle_status wg_protect_upload(wagle_ctx *ctx, const wg_ops *ops, int64_t tensors,
+                               const wg_protect *from, wg_protect *out)
+{
+    *out = (wg_protect){.n = from->n, .table = from->table};
+    WG_TRY(WG_ALLOC(ctx, &out->factor, from->n));
+    WG_TRY(WG_ALLOC(ctx, &out->of, tensors));
+    memcpy(out->of, from->of, (size_t)tensors * sizeof *out->of);
+    for (int64_t i = 0; i < from->n; i++) {
+        const wg_factor *f = &from->factor[i];
+        out->factor[i] = *f;
+        out->factor[i].memory = (wg_scratch){0};
+        if (f->r == 0)
+            continue;
+        WG_TRY(ops->alloc(ops, ctx, f->r * f->I, sizeof(wg_real), NULL, &out->factor[i].memory));
+        ops->upload(ops, out->factor[i].memory.data, f->memory.data,
+                    (size_t)(f->r * f->I) * sizeof(wg_real));
+    }
+    return WAGLE_OK;
+}
+
+void wg_protect_drop(const wg_ops *ops, wg_protect *p)
+{
+    for (int64_t i = 0; p->factor != NULL && i < p->n; i++)
+        ops->free(ops, &p->factor[i].memory);
+    wg_free(p->factor);
+    wg_free(p->of);
+    *p = (wg_protect){0};
+}
+
 /* --- blocks of rows ----------------------------------------------------------------------------
  * A large matrix goes a block of rows at a time; a transposed one goes whole.
  */
@@ -50,53 +79,19 @@ int64_t wg_protect_room(const wg_model *m, const wg_protect *p)
 /* --- selected weights --------------------------------------------------------------------------
  */
 
-/* The bits of word w that lie in [from, to). */
-static uint64_t within(const uint64_t *bits, int64_t w, int64_t from, int64_t to)
-{
-    uint64_t word = bits[w];
-
-    if (w == from >> 6)
-        word &= ~(uint64_t)0 << (from & 63);
-    if (w == to >> 6)
-        word &= ((uint64_t)1 << (to & 63)) - 1;
-    return word;
-}
-
-/* Compact values to where their bits [from, to) are set, zeros between; returns how many. */
-static int64_t spread(const uint64_t *bits, int64_t from, int64_t to, const float *compact,
-                      float *whole)
-{
-    int64_t n = 0;
-
-    memset(whole, 0, (size_t)(to - from) * sizeof *whole);
-    for (int64_t w = from >> 6; w * 64 < to; w++)
-        for (uint64_t left = within(bits, w, from, to); left != 0; left &= left - 1)
-            whole[w * 64 + __builtin_ctzll(left) - from] = compact[n++];
-    return n;
-}
-
-static void collect(const uint64_t *bits, int64_t from, int64_t to, const float *whole,
-                    float *compact)
-{
-    int64_t n = 0;
-
-    for (int64_t w = from >> 6; w * 64 < to; w++)
-        for (uint64_t left = within(bits, w, from, to); left != 0; left &= left - 1)
-            compact[n++] = whole[w * 64 + __builtin_ctzll(left) - from];
-}
-
 /* The update is a matrix, of `count` weights. */
-static void update_neurons(const wg_model *m, const wg_factor *f, int64_t rows, int64_t count,
+static void update_neurons(const wg_ops *ops, const wg_factor *f, int64_t rows, int64_t count,
                            float *update, float *room)
 {
     const int64_t O = count / f->I, step = f->transposed ? O : rows;
 
     for (int64_t o = 0; o < O; o += step)
-        wg_factor_apply(m->ops, f, o + step < O ? step : O - o, update + o * f->I, room);
+        wg_factor_apply(ops, f, o + step < O ? step : O - o, update + o * f->I, room);
 }
 
-void wg_protect_update(const wg_model *m, const wg_protect *p, int t, const uint64_t *bits,
-                       bool neurons, int64_t count, float *update, float *room)
+void wg_protect_update(const wg_ops *ops, const wg_model *m, const wg_protect *p, int t,
+                       const uint64_t *bits, const int64_t *rank, bool neurons, int64_t count,
+                       float *update, float *room)
 {
     const wg_tensor *w = &m->files.tensor[t];
     const wg_factor *f = &p->factor[p->of[t]];
@@ -105,14 +100,14 @@ void wg_protect_update(const wg_model *m, const wg_protect *p, int t, const uint
     float *whole = room + largest_block(m, p);
 
     if (neurons) {
-        update_neurons(m, f, rows, count, update, room);
+        update_neurons(ops, f, rows, count, update, room);
         return;
     }
     for (int64_t o = 0; o < outer; o += rows) {
-        const int64_t to = o + rows < outer ? o + rows : outer;
-        const int64_t n = spread(bits, o * inner, to * inner, update, whole);
-        wg_factor_apply(m->ops, f, f->transposed ? inner : to - o, whole, room);
-        collect(bits, o * inner, to * inner, whole, update);
-        update += n;
+        const int64_t to = o + rows < outer ? o + rows : outer, n = (to - o) * inner;
+        ops->zero(ops, whole, (size_t)n * sizeof *whole);
+        ops->overlay(ops, o * inner, n, bits, rank, update, whole);
+        wg_factor_apply(ops, f, f->transposed ? inner : to - o, whole, room);
+        ops->gather(ops, o * inner, n, bits, rank, whole, update);
     }
 }

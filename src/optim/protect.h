@@ -14,15 +14,21 @@ typedef struct wg_protect {
 } wg_protect;
 
 void wg_protect_free(wg_protect *p);
+/* A copy whose factors lie in memory of the back end; free with wg_protect_drop. */
+WAGLE_CHECK wagle_status wg_protect_upload(wagle_ctx *ctx, const wg_ops *ops, int64_t tensors,
+                                           const wg_protect *from, wg_protect *out);
+void wg_protect_drop(const wg_ops *ops, wg_protect *p);
 
 /* The most weights of matrix w that are multiplied at a time. */
 int64_t wg_protect_block(const wg_tensor *w, bool transposed);
 /* Reals of the room below: twice that, of the largest matrix. */
 int64_t wg_protect_room(const wg_model *m, const wg_protect *p);
 /* The update [count] of tensor t's selected weights, one after the other, is multiplied by the
- * tensor's factor, and what falls on other weights is dropped. bits: NULL selects all. neurons:
- * whole rows are selected (of a transposed matrix: columns), so the update is a matrix itself. */
-void wg_protect_update(const wg_model *m, const wg_protect *p, int t, const uint64_t *bits,
-                       bool neurons, int64_t count, float *update, float *room);
+ * tensor's factor, and what falls on other weights is dropped. bits, rank: as in wg_weights; NULL
+ * selects all. neurons: whole rows are selected (of a transposed matrix: columns), so the update is
+ * a matrix itself. Everything lies in memory of ops. */
+void wg_protect_update(const wg_ops *ops, const wg_model *m, const wg_protect *p, int t,
+                       const uint64_t *bits, const int64_t *rank, bool neurons, int64_t count,
+                       float *update, float *room);
 
 #endif

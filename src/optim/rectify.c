@@ -10,19 +10,21 @@
 
 #include <math.h>
 
-double wg_rectify(wg_optimizer *a)
+wagle_status wg_rectify(wagle_ctx *ctx, wg_optimizer *a, double *cosine)
 {
     const wg_ops *ops = a->model->ops;
     const float keep = (float)(1 - a->rectify), share = (float)a->rectify;
+    double *sum = a->squares.data, got[3]; /* as many as there are tensors, and one: 3 at least */
 
-    for (int64_t i = 0; i < a->n; i++)
-        a->retain_grad_ema[i] = keep * a->retain_grad_ema[i] + share * a->retain[i];
-    const double along = ops->dot(a->n, a->gradient, a->retain_grad_ema);
-    const double squared = ops->dot(a->n, a->retain_grad_ema, a->retain_grad_ema);
-    const double own = ops->dot(a->n, a->gradient, a->gradient);
-    const float part = (float)(along / squared);
+    ops->axpby(ops, a->n, share, a->retain, keep, a->retain_grad_ema);
+    ops->dot(ops, a->n, a->gradient, a->retain_grad_ema, sum);
+    ops->dot(ops, a->n, a->retain_grad_ema, a->retain_grad_ema, sum + 1);
+    ops->dot(ops, a->n, a->gradient, a->gradient, sum + 2);
+    WG_TRY(ops->download(ops, ctx, got, sum, sizeof got));
+    const double along = got[0], squared = got[1], own = got[2];
 
-    for (int64_t i = 0; along < 0 && i < a->n; i++)
-        a->gradient[i] -= part * a->retain_grad_ema[i];
-    return along == 0 ? 0 : along / sqrt(squared * own);
+    if (along < 0)
+        ops->axpy(ops, a->n, -(float)(along / squared), a->retain_grad_ema, a->gradient);
+    *cosine = along == 0 ? 0 : along / sqrt(squared * own);
+    return WAGLE_OK;
 }

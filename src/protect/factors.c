@@ -209,6 +209,7 @@ typedef struct pass {
     int64_t tokens, together;
     waiting list[WAITING];
     int n;
+    wg_host_room inputs; /* of the matrix at hand */
     wagle_status st;
 } pass;
 
@@ -285,13 +286,14 @@ static wagle_status find(pass *k, const struct kind *kind, int64_t layer, int64_
 }
 
 /* sum [I,I] (+)= x^T x, of which j >= i is filled; x [N,I]. */
-static void add_products(const wg_ops *ops, int64_t N, int64_t I, const wg_real *x, bool add,
+static void add_products(const wg_model *m, int64_t N, int64_t I, const wg_real *x, bool add,
                          wg_real *sum)
 {
     enum { ROWS = 256 };
+    const wg_ops *host = wg_ops_on_host(m->ops);
 
     for (int64_t i = 0; i < I; i += ROWS)
-        ops->gemm(true, false, I - i < ROWS ? I - i : ROWS, I - i, N, x + i, I, x + i, I, add,
+        host->gemm(host, true, false, I - i < ROWS ? I - i : ROWS, I - i, N, x + i, I, x + i, I, add,
                   sum + i * I + i, I);
 }
 
@@ -301,18 +303,23 @@ static void accumulate_covariance(void *user, int64_t layer, wg_role role, int64
     pass *k = user;
     const struct kind *kind = kinds;
     waiting *w = NULL;
+    const void *view;
 
     while (kind < kinds + KINDS && kind->role != role)
         kind++;
     if (kind == kinds + KINDS || k->st != WAGLE_OK) /* it reads the same as another */
         return;
     k->st = find(k, kind, layer, I, &w);
+    if (k->st == WAGLE_OK)
+        k->st = wg_host_view(k->ctx, k->model->ops, x, (size_t)(N * I) * sizeof *x, &k->inputs,
+                             &view);
     if (k->st != WAGLE_OK)
         return;
+    x = view;
     if (k->tokens < I)
         memcpy(w->job.data + w->filled * I, x, (size_t)(N * I) * sizeof *x);
     else
-        add_products(k->model->ops, N, I, x, w->filled > 0, w->job.data);
+        add_products(k->model, N, I, x, w->filled > 0, w->job.data);
     w->filled += N;
 }
 
@@ -366,6 +373,7 @@ wagle_status wg_protect_make(wagle_ctx *ctx, wg_session *s, const wg_dataset *ro
     st = place(&k, size.factors);
     if (st == WAGLE_OK)
         st = look(&k, s, rows);
+    wg_free(k.inputs.data);
     if (st != WAGLE_OK)
         wg_protect_free(out);
     return st;

@@ -69,19 +69,20 @@ wg_intent wg_largest_batch(const wg_dataset *a, const wg_dataset *b, int64_t n)
 static double measure_products(wagle_ctx *ctx, const wg_ops *ops)
 {
     enum { M = 480, N = 1536, K = 768 };
-    float *x = wg_alloc(ctx, M * K + N * K + M * N, sizeof *x);
-    const double start = wg_seconds();
-    double done = 0, took = 0;
+    wg_buffer room = {0};
+    double done = 0, took = 0, start;
 
-    if (x == NULL)
+    if (wg_buffer_reserve(ctx, ops, &room, M * K + N * K + M * N) != WAGLE_OK)
         return 0;
-    while (took < 1) {
-        ops->gemm(false, true, M, N, K, x, K, x + M * K, K, false, x + M * K + N * K, N);
+    wg_real *x = room.data, *w = x + M * K, *y = w + N * K;
+    for (start = wg_seconds(); took < 1; took = wg_seconds() - start) {
+        ops->gemm(ops, false, true, M, N, K, x, K, w, K, false, y, N);
+        if (ops->sync(ops, ctx) != WAGLE_OK)
+            break;
         done += 2.0 * M * N * K;
-        took = wg_seconds() - start;
     }
-    wg_free(x);
-    return done / took;
+    wg_buffer_free(ops, &room);
+    return took > 0 ? done / took : 0;
 }
 
 /* Seconds that the optimizer takes for a weight. */
@@ -89,15 +90,21 @@ static double measure_update(wagle_ctx *ctx, const wg_ops *ops)
 {
     enum { N = 1 << 23 };
     static const wg_adamw_step step = {1, 0.9f, 0.999f, 0.1f, 0.001f, 1, 1e-5f, 1, 1e-8f, 0};
-    float *x = wg_alloc(ctx, 4 * (int64_t)N, sizeof *x);
-    double start = wg_seconds(), best = 1;
+    wg_buffer room = {0};
+    double best = 1;
 
-    for (int i = 0; x != NULL && i < 4; i++, start = wg_seconds()) {
-        ops->adamw(&step, N, x, x + N, x + 2 * N, x + 3 * (int64_t)N);
+    if (wg_buffer_reserve(ctx, ops, &room, 4 * (int64_t)N) != WAGLE_OK)
+        return 0;
+    for (int i = 0; i < 4; i++) {
+        const double start = wg_seconds();
+        float *x = room.data;
+        ops->adamw(ops, &step, N, x, x + N, x + 2 * N, x + 3 * (int64_t)N);
+        if (ops->sync(ops, ctx) != WAGLE_OK)
+            break;
         if (i > 0 && wg_seconds() - start < best) /* the first touches the pages */
             best = wg_seconds() - start;
     }
-    wg_free(x);
+    wg_buffer_free(ops, &room);
     return best / N;
 }
 

@@ -184,7 +184,7 @@ static wagle_status step(wagle_ctx *ctx, writing *w)
         which[open++] = i;
     }
     WG_TRY(wg_check_interrupt(ctx));
-    wg_decoder_step(w->decoder, which, token, open, w->logits);
+    WG_TRY(wg_decoder_step(ctx, w->decoder, which, token, open, w->logits));
     for (int64_t j = 0; j < open; j++)
         WG_TRY(take_token(ctx, w, which[j], w->logits + j * V));
     return WAGLE_OK;

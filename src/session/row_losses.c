@@ -30,10 +30,9 @@ static wagle_status walk(wagle_ctx *ctx, scoring *s)
         WG_TRY(WG_GROW(ctx, &s->mean, &s->mean_room, b->M));
         WG_TRY(WG_GROW(ctx, &s->square, &s->square_room, b->M));
     }
-    wg_engine_token_stats(
-        s->session->engine, b,
+    return wg_engine_token_stats(
+        ctx, s->session->engine, b,
         &(wg_token_stats){s->best, s->spread ? s->mean : NULL, s->spread ? s->square : NULL});
-    return WAGLE_OK;
 }
 
 static wagle_status keep(wagle_ctx *ctx, const scoring *s, int64_t from, int64_t m,

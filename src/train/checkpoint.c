@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The optimizer's arrays as tensors; returns how many. */
+/* The optimizer's arrays as tensors, in memory of the back end; returns how many. */
 enum { STATE_MOST = 4 };
 
 static int state_tensors(const wg_optimizer *a, wg_tensor list[STATE_MOST])
@@ -63,6 +63,7 @@ static wagle_status take_skipped(wagle_ctx *ctx, wg_run *w, const char *skipped)
 wagle_status wg_run_save(wagle_ctx *ctx, const wg_run *w)
 {
     wg_tensor list[STATE_MOST];
+    wg_host_room room[STATE_MOST] = {{0}};
     const int n = state_tensors(w->trainer.optimizer, list);
     char step[32], alpha[32], hessian_step[32];
     json_t *facts;
@@ -88,7 +89,13 @@ wagle_status wg_run_save(wagle_ctx *ctx, const wg_run *w)
         json_object_set_new(facts, "log", json_stringn(w->log.text, (size_t)w->log_mark));
     if (facts == NULL)
         return wg_json_memory(ctx);
-    st = wg_safetensors_write(ctx, w->checkpoint, list, n, facts, true);
+    for (int i = 0; st == WAGLE_OK && i < n; i++)
+        st = wg_host_view(ctx, w->session.model->ops, list[i].data, list[i].bytes, &room[i],
+                          &list[i].data);
+    if (st == WAGLE_OK)
+        st = wg_safetensors_write(ctx, w->checkpoint, list, n, facts, true);
+    for (int i = 0; i < n; i++)
+        wg_free(room[i].data);
     json_decref(facts);
     return st;
 }
@@ -97,6 +104,7 @@ static wagle_status take_checkpoint(wagle_ctx *ctx, wg_run *w, const wg_tensors 
 {
     wg_tensor list[STATE_MOST];
     const int n = state_tensors(w->trainer.optimizer, list);
+    const wg_ops *ops = w->session.model->ops;
     const char *step = wg_tensors_metadata(file, "step");
     const char *alpha = wg_tensors_metadata(file, "alpha");
     const char *hessian_step = wg_tensors_metadata(file, "hessian_step");
@@ -110,7 +118,7 @@ static wagle_status take_checkpoint(wagle_ctx *ctx, wg_run *w, const wg_tensors 
         if (t == NULL || t->dtype != list[i].dtype || t->count != list[i].count)
             return wg_fail(ctx, WAGLE_E_INPUT, "%s: '%s' does not fit the mask", w->checkpoint,
                            list[i].name);
-        memcpy((void *)(uintptr_t)list[i].data, t->data, t->bytes);
+        ops->upload(ops, (void *)(uintptr_t)list[i].data, t->data, t->bytes);
     }
     if (sscanf(step, "%ld", &w->step) != 1 || w->step < 0 || w->step > w->steps ||
         sscanf(alpha, "%lf", &w->trainer.alpha) != 1 ||

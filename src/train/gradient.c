@@ -17,7 +17,7 @@ typedef struct writing {
 /* grad [n] with sparse*sign(theta) added. */
 static const wg_real *with_penalty(writing *w, int tensor, int64_t n, const wg_real *grad)
 {
-    const wg_real *theta = wg_model_view(w->model, tensor, 0, n, w->theta);
+    const wg_real *theta = wg_model_stored(w->model, tensor, 0, n, w->theta);
 
     for (int64_t i = 0; i < n; i++) {
         w->changed[i] = grad[i] + (float)w->sparse * (float)((theta[i] > 0) - (theta[i] < 0));
@@ -32,7 +32,11 @@ static wagle_status put(void *user, wagle_ctx *ctx, int tensor, int64_t n,
     writing *w = user;
     const wg_real *g = w->sparse > 0 ? with_penalty(w, tensor, n, grad[0]) : grad[0];
 
-    w->square += w->model->ops->dot(n, g, g);
+    const wg_ops *host = wg_ops_on_host(w->model->ops);
+    double square;
+
+    host->dot(host, n, g, g, &square);
+    w->square += square;
     return wg_tensor_file_put(ctx, &w->file, tensor, 0, g, n);
 }
 
@@ -57,7 +61,7 @@ static wagle_status differentiate(wagle_ctx *ctx, wg_trainer *t, writing *w, wg_
                                   double *term)
 {
     const int64_t nf = t->data->forget.n, nr = t->data->retain.n, most = nf > nr ? nf : nr;
-    const wg_sink sink = {.user = w, .accept = put};
+    const wg_sink sink = {.user = w, .host = true, .accept = put};
     int64_t *all;
     wagle_status st;
 

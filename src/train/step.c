@@ -318,13 +318,16 @@ static shares share_out(const wg_trainer *t, const wg_batch_indices *pick, int64
 }
 
 /* The total loss of its parts. */
-static double total_loss(const wg_trainer *t, double forget, double retain)
+static wagle_status total_loss(wagle_ctx *ctx, const wg_trainer *t, wg_loss *out)
 {
-    const double loss = t->forget_weight * forget + t->alpha * retain;
+    double l1;
 
-    return (t->objective->needs & WG_SPARSE) && t->optimizer != NULL
-               ? loss + t->option[0] * wg_optimizer_l1(t->optimizer)
-               : loss;
+    out->loss = t->forget_weight * out->forget + t->alpha * out->retain;
+    if (!(t->objective->needs & WG_SPARSE) || t->optimizer == NULL)
+        return WAGLE_OK;
+    WG_TRY(wg_optimizer_l1(ctx, t->optimizer, &l1));
+    out->loss += t->option[0] * l1;
+    return WAGLE_OK;
 }
 
 /* --- token weights -----------------------------------------------------------------------------
@@ -404,7 +407,7 @@ static wagle_status loss_of(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indice
     t->hidden = t->objective->token == WG_LOSS_HIDDEN;
     WG_TRY(t->hidden ? wg_hidden_loss(ctx, t, p, s->share, out, per_sequence)
                      : token_loss(ctx, t, p, s, out, per_sequence));
-    out->loss = total_loss(t, out->forget, out->retain);
+    WG_TRY(total_loss(ctx, t, out));
     return isfinite(out->loss) ? WAGLE_OK : wg_fail(ctx, WAGLE_E_RUN, "the loss is not finite");
 }
 
@@ -466,11 +469,11 @@ wagle_status wg_train_step(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices
         out->loss.forget += forget_by_token(t) ? loss.forget : loss.forget / (double)n;
         out->loss.retain += t->tokens ? loss.retain : loss.retain / (double)n;
     }
-    out->loss.loss = total_loss(t, out->loss.forget, out->loss.retain);
+    WG_TRY(total_loss(ctx, t, &out->loss));
     t->optimizer->adding = false;
     if (t->optimizer->rectify > 0)
-        out->cosine = wg_rectify(t->optimizer);
-    out->grad_norm = wg_optimizer_update(t->optimizer, step, lr);
+        WG_TRY(wg_rectify(ctx, t->optimizer, &out->cosine));
+    WG_TRY(wg_optimizer_update(ctx, t->optimizer, step, lr, &out->grad_norm));
     if (t->objective->needs & WG_ADAPTS_ALPHA)
         t->alpha = fmax(0, t->alpha + t->option[1] * (out->loss.retain - t->option[0]));
     return isfinite(out->grad_norm)

@@ -79,7 +79,7 @@ static void check_decoder(wagle_ctx *ctx, const gold *g, const json_t *c, const 
     assert_ok(ctx, wg_decoder_new(ctx, m, 1, g->n, &d));
     assert_ok(ctx, wg_decoder_prefill(ctx, d, which, prompt, fed, 1));
     for (int64_t i = fed[0]; i < g->n; i++)
-        wg_decoder_step(d, which, &g->ids[i], 1, logits);
+        assert_ok(ctx, wg_decoder_step(ctx, d, which, &g->ids[i], 1, logits));
     compare("token by token", c, g, logits);
     wg_decoder_free(d);
     free(logits);

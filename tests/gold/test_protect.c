@@ -258,7 +258,7 @@ static void check_update(const wg_model *m, const wg_protect *p, const seen *k, 
     double *right = direct_factor(I, k->T[t], k->x[t], 0.1);
     float *u = some_update(w), *mine = some_update(w);
 
-    wg_protect_update(m, p, t, NULL, true, w->count, mine, room);
+    wg_protect_update(m->ops, m, p, t, NULL, NULL, true, w->count, mine, room);
     for (int64_t o = 0; o < O; o++)
         for (int64_t i = 0; i < I; i++) {
             double want = 0;
@@ -301,10 +301,11 @@ static void check_inputs(const char *folder)
     k.model = s.model;
     for (int64_t i = 0; i < SEQUENCES; i++)
         list[i] = &r.example[i];
+    const wg_ops *own = s.model->ops;
     s.model->ops = &wg_ops_ref;
     assert_ok(ctx, wg_batch_fill(ctx, &s.batch, list, SEQUENCES, SEQUENCES));
     assert_ok(ctx, wg_engine_inputs(ctx, s.engine, &s.batch, NULL, note, &k));
-    s.model->ops = &wg_ops_cpu;
+    s.model->ops = own;
     float *room = malloc((size_t)wg_protect_room(s.model, &p) * sizeof *room);
     for (int t = 0; t < s.model->files.n; t++) {
         const bool table = t == wg_model_tensor(s.model, WG_EMBED, 0) ||
@@ -371,7 +372,8 @@ static void check_kept(const char *folder)
         double change[2];
         for (int kept = 0; kept < 2; kept++) {
             if (kept)
-                wg_protect_update(s.model, &p, t, NULL, true, w->count, u, room);
+                wg_protect_update(s.model->ops, s.model, &p, t, NULL, NULL, true, w->count, u,
+                                  room);
             wg_to_float(w->dtype, w->data, w->count, value);
             for (int64_t i = 0; i < w->count; i++)
                 value[i] += 0.05f * u[i];

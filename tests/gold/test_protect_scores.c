@@ -52,10 +52,11 @@ static void look(wagle_ctx *ctx, wg_session *s, int64_t set, seen *k)
         list[r] = &example[r];
     }
     *k = (seen){.model = s->model};
+    const wg_ops *own = s->model->ops;
     s->model->ops = &wg_ops_ref;
     assert_ok(ctx, wg_batch_fill(ctx, &s->batch, list, ROWS, ROWS));
     assert_ok(ctx, wg_engine_inputs(ctx, s->engine, &s->batch, NULL, note, k));
-    s->model->ops = &wg_ops_cpu;
+    s->model->ops = own;
 }
 
 /* The input of a matrix that shares another's: q's of k and v, up's of gate. */

@@ -116,7 +116,7 @@ static void compare_model(const char *name)
     compare_shared(ctx, engine, e, &apart, nll);
     assert_ok(ctx, wg_engine_forward(ctx, engine, &apart, false, NULL, nll));
     const wg_token_stats look = {best, mean, square};
-    wg_engine_token_stats(engine, &apart, &look);
+    assert_ok(ctx, wg_engine_token_stats(ctx, engine, &apart, &look));
     compare_look(ctx, engine, &apart, model->config.V, &look);
     wg_batch_free(&apart);
     wg_engine_free(engine);

@@ -6,7 +6,8 @@
 
 enum { MOST = 160000 };
 static float a[MOST], b[MOST], c[MOST], d[MOST], x[2][MOST], y[2][MOST], z[2][MOST], w[2][MOST];
-static const wg_ops *const back_end[] = {&wg_ops_ref, &wg_ops_cpu};
+static wg_ops cpu; /* with two threads */
+static const wg_ops *const back_end[] = {&wg_ops_ref, &cpu};
 
 static void randomise(float *v, int64_t n, uint64_t stream, double scale)
 {
@@ -31,7 +32,9 @@ static void agree(const char *what, float v[2][MOST], int64_t n, double toleranc
 static int use_two_threads(void **state)
 {
     (void)state;
-    wg_ops_cpu.set_threads(2);
+    cpu = wg_ops_cpu;
+    cpu.threads = 2;
+    (void)wg_cpu_tile_name();
     return 0;
 }
 
@@ -52,7 +55,8 @@ static void gemm_shapes(void)
             both(x, M * N, 3);
             memcpy(y[0], x[0], sizeof y[0]);
             for (int i = 0; i < 2; i++)
-                back_end[i]->gemm(ta, tb, M, N, K, a, ta ? M : K, b, tb ? K : N, kind & 4, x[i], N);
+                back_end[i]->gemm(back_end[i], ta, tb, M, N, K, a, ta ? M : K, b, tb ? K : N,
+                                  kind & 4, x[i], N);
             agree("gemm", x, M * N, 1e-5);
             if (M > 64)
                 continue;
@@ -81,15 +85,15 @@ static void the_bits_of_a_product_depend_on_its_row_and_column_alone(void **stat
     (void)state;
     randomise(a, M * K, 1, 1);
     randomise(b, K * N, 2, 1);
-    wg_ops_cpu.gemm(false, true, M, N, K, a, K, b, K, false, x[0], N);
-    wg_cpu_set_threads(1);
-    wg_ops_cpu.gemm(false, true, M, N, K, a, K, b, K, false, x[1], N);
-    wg_cpu_set_threads(2);
+    cpu.gemm(&cpu, false, true, M, N, K, a, K, b, K, false, x[0], N);
+    cpu.threads = 1;
+    cpu.gemm(&cpu, false, true, M, N, K, a, K, b, K, false, x[1], N);
+    cpu.threads = 2;
     assert_memory_equal(x[0], x[1], sizeof(float) * M * N);
     for (int i = 0; i < M; i += 7) /* a few rows of it, and a few columns, by themselves */
         for (int j = 0; j < N; j += 33) {
             const int m = M - i < 9 ? M - i : 9, n = N - j < 40 ? N - j : 40;
-            wg_ops_cpu.gemm(false, true, m, n, K, a + i * K, K, b + j * K, K, false, y[0], n);
+            cpu.gemm(&cpu, false, true, m, n, K, a + i * K, K, b + j * K, K, false, y[0], n);
             for (int r = 0; r < m; r++)
                 assert_memory_equal(y[0] + r * n, x[0] + (i + r) * N + j,
                                     sizeof(float) * (size_t)n);
@@ -116,13 +120,13 @@ static void matvec_agrees_whatever_the_type_and_the_rows_beside(void **state)
             const wg_matvec two[2][2] = {{{kind, stored, O, x[0]}, {kind, stored, less, z[0]}},
                                          {{kind, stored, O, x[1]}, {kind, stored, less, z[1]}}};
             for (int i = 0; i < 2; i++)
-                back_end[i]->matvec(2, two[i], n, I, a, s & 1);
+                back_end[i]->matvec(back_end[i], 2, two[i], n, I, a, s & 1);
             agree("matvec", x, n * O, 1e-5);
             agree("matvec beside it", z, n * less, 1e-5);
             both(y, n * O, 3);
             for (int64_t t = 0; t < n; t++)
-                wg_ops_cpu.matvec(1, &(wg_matvec){(wg_dtype)type, stored, O, y[0] + t * O}, 1, I,
-                                  a + t * I, s & 1);
+                cpu.matvec(&cpu, 1, &(wg_matvec){(wg_dtype)type, stored, O, y[0] + t * O}, 1, I,
+                           a + t * I, s & 1);
             assert_memory_equal(y[0], x[1], sizeof(float) * (size_t)(n * O));
         }
 }
@@ -143,11 +147,11 @@ static void norms_agree(void **state)
         both(z, N * D, 4);
         both(w, D, 5);
         for (int i = 0; i < 2; i++) {
-            back_end[i]->norm_forward(N, D, 1e-3f, a, b, s % 3 ? bias : NULL, x[i], middle[i],
-                                      y[i]);
-            back_end[i]->norm_backward(N, D, a, b, middle[0], y[0], c, z[i]);
-            back_end[i]->norm_weight(N, D, a, middle[0], y[0], c, w[i]);
-            back_end[i]->bias_backward(N, D, c, D, w[i]);
+            back_end[i]->norm_forward(back_end[i], N, D, 1e-3f, a, b, s % 3 ? bias : NULL, x[i],
+                                      middle[i], y[i]);
+            back_end[i]->norm_backward(back_end[i], N, D, a, b, middle[0], y[0], c, z[i]);
+            back_end[i]->norm_weight(back_end[i], N, D, a, middle[0], y[0], c, w[i]);
+            back_end[i]->bias_backward(back_end[i], N, D, c, D, w[i]);
         }
         agree("norm", x, N * D, 4e-6);
         agree("rstd", y, N, 4e-6);
@@ -170,8 +174,9 @@ static void activations_agree_over_the_whole_range(void **state)
             randomise(c, n, 3, 1);
             both(z, n, 4);
             for (int i = 0; i < 2; i++) {
-                back_end[i]->glu_forward(kinds[k], n, d, gated ? a : NULL, x[i]);
-                back_end[i]->glu_backward(kinds[k], n, d, gated ? a : NULL, c, y[i], z[i]);
+                back_end[i]->glu_forward(back_end[i], kinds[k], n, d, gated ? a : NULL, x[i]);
+                back_end[i]->glu_backward(back_end[i], kinds[k], n, d, gated ? a : NULL, c, y[i],
+                                          z[i]);
             }
             for (int64_t i = 0; i < n; i++) { /* relative to each element, not to the largest */
                 assert_true(fabsf(x[0][i] - x[1][i]) <= 4e-6f * fmaxf(1e-2f, fabsf(x[0][i])));
@@ -187,7 +192,7 @@ static void softcaps_agree_over_the_whole_range(void **state)
     for (int64_t i = 0; i < MOST; i++)
         x[0][i] = x[1][i] = (float)(i - MOST / 2) * (i % 2 ? 5e-3f : 1e-6f);
     for (int i = 0; i < 2; i++)
-        back_end[i]->softcap(MOST / 100, 100, 30, x[i], 100);
+        back_end[i]->softcap(back_end[i], MOST / 100, 100, 30, x[i], 100);
     for (int64_t i = 0; i < MOST; i++)
         assert_true(fabsf(x[0][i] - x[1][i]) <= 6e-7f * fabsf(x[0][i]));
 }
@@ -203,7 +208,7 @@ static void known_rows_agree(const wg_attention *all)
     some.prefix_len = prefix_len;
     for (int side = 0; side < 2; side++) {
         memset(out, 0, sizeof out);
-        back_end[side]->attention_forward(&some, a, b, c, out, lse);
+        back_end[side]->attention_forward(back_end[side], &some, a, b, c, out, lse);
         for (int64_t s = 0; s < all->S; s++) {
             const int64_t from = all->start[s], own = from + prefix_len[s];
             for (int64_t n = from * Q; n < own * Q; n++)
@@ -226,6 +231,8 @@ static void attention_agrees(void **state)
     for (size_t i = 0; i < 5 * sizeof heads / sizeof *heads; i++) {
         const size_t k = i / 5, v = i % 5;
         const wg_attention t = {.S = 5,
+                                .N = start[5],
+                                .longest = 130,
                                 .start = start,
                                 .H = heads[k][0],
                                 .K = heads[k][1],
@@ -240,9 +247,9 @@ static void attention_agrees(void **state)
         randomise(c, N * P, 3, 1);
         randomise(d, N * Q, 4, 1);
         for (int side = 0; side < 2; side++) {
-            back_end[side]->attention_forward(&t, a, b, c, x[side], lse[side]);
-            back_end[side]->attention_backward(&t, a, b, c, x[0], lse[0], d, y[side], z[side],
-                                               dv[side]);
+            back_end[side]->attention_forward(back_end[side], &t, a, b, c, x[side], lse[side]);
+            back_end[side]->attention_backward(back_end[side], &t, a, b, c, x[0], lse[0], d,
+                                               y[side], z[side], dv[side]);
         }
         agree("attention", x, N * Q, 1e-5);
         agree("attention lse", lse, N * t.H, 1e-5);
@@ -250,12 +257,21 @@ static void attention_agrees(void **state)
         agree("attention dq", y, N * Q, 5e-5);
         agree("attention dk", z, N * P, 5e-5);
         agree("attention dv", dv, N * P, 5e-5);
-        const int64_t length[] = {1, 65, 130};
-        const float *const key[] = {b, b, b}, *const value[] = {c, c, c};
-        const wg_decode_attention one = {3,   t.H,   t.K,  t.h,      length,
-                                         key, value, 0.4f, t.window, t.cap};
+        const int64_t length[] = {1, 65, 130}, first[] = {7, 3, 0};
+        const wg_decode_attention one = {.B = 3,
+                                         .H = t.H,
+                                         .K = t.K,
+                                         .h = t.h,
+                                         .longest = 130,
+                                         .length = length,
+                                         .first = first,
+                                         .key = b,
+                                         .value = c,
+                                         .scale = 0.4f,
+                                         .window = t.window,
+                                         .cap = t.cap};
         for (int side = 0; side < 2; side++)
-            back_end[side]->attention_decode(&one, a, w[side]);
+            back_end[side]->attention_decode(back_end[side], &one, a, w[side]);
         agree("attention decode", w, 3 * Q, 1e-5);
     }
 }
@@ -267,19 +283,20 @@ static void check_cross_entropy(float cap)
 
     randomise(a, M * V, 1, 40);
     if (cap > 0)
-        wg_ops_ref.softcap(M, V, cap, a, V);
+        wg_ops_ref.softcap(&wg_ops_ref, M, V, cap, a, V);
     for (int i = 0; i < 2; i++) {
         for (int m = 0; m < M; m++) {
             y[i][m] = -INFINITY;
             z[i][m] = w[i][m] = 0;
         }
-        back_end[i]->xent_forward(M, 0, FIRST, a, V, target, y[i], z[i], w[i]);
-        back_end[i]->xent_forward(M, FIRST, V - FIRST, a + FIRST, V, target, y[i], z[i], w[i]);
+        back_end[i]->xent_forward(back_end[i], M, 0, FIRST, a, V, target, y[i], z[i], w[i]);
+        back_end[i]->xent_forward(back_end[i], M, FIRST, V - FIRST, a + FIRST, V, target, y[i],
+                                  z[i], w[i]);
         memcpy(x[i], a, sizeof(float) * M * V);
         for (int m = 0; m < M; m++)
             b[m] = y[0][m] + logf(z[0][m]);
         randomise(c, M, 9, 1);
-        back_end[i]->xent_backward(M, 0, V, x[i], V, target, b, c, cap);
+        back_end[i]->xent_backward(back_end[i], M, 0, V, x[i], V, target, b, c, cap);
     }
     agree("maximum", y, M, 0);
     agree("sum", z, M, 1e-6);
@@ -308,10 +325,10 @@ static void rope_turns_back(void **state)
     for (int r = 4; r <= H; r += 6) {
         for (int i = 0; i < 2; i++) {
             memcpy(x[i], a, sizeof(float) * N * HEADS * H);
-            back_end[i]->rope(N, HEADS, H, r, position, b, c, 1, x[i]);
+            back_end[i]->rope(back_end[i], N, HEADS, H, r, position, b, c, 1, x[i]);
         }
         agree("rope", x, N * HEADS * H, 1e-6);
-        wg_ops_cpu.rope(N, HEADS, H, r, position, b, c, -1, x[1]);
+        wg_ops_cpu.rope(&wg_ops_cpu, N, HEADS, H, r, position, b, c, -1, x[1]);
         assert_true(worst(x[1], a, N * HEADS * H) < 1e-6);
     }
 }
@@ -337,13 +354,24 @@ static void overlays_and_embeddings_agree(void **state)
     both(y, 4 * 100, 3);
     randomise(b, 4 * 100, 4, 1);
     for (int i = 0; i < 2; i++) {
-        back_end[i]->overlay(N, bits, rank, a, x[i]);
-        back_end[i]->embed_backward(4, 100, ids, b, y[i]);
+        back_end[i]->overlay(back_end[i], 0, N, bits, rank, a, x[i]);
+        back_end[i]->embed_backward(back_end[i], 4, 100, ids, b, y[i]);
     }
     agree("overlay", x, N, 0);
     for (int i = 0; i < 2; i++) {
         both(z, n, 5);
-        back_end[i]->gather(N, bits, rank, x[0], z[i]);
+        back_end[i]->gather(back_end[i], 0, N, bits, rank, x[0], z[i]);
+        assert_memory_equal(z[i], a, sizeof(float) * (size_t)n);
+        both(z, n, 5); /* in pieces that begin anywhere */
+        for (int64_t at = 0, some = 1; at < N; at += some, some = 3 * some + 1) {
+            some = N - at < some ? N - at : some;
+            memset(w[i], 0, sizeof(float) * (size_t)some);
+            back_end[i]->overlay(back_end[i], at, some, bits, rank, a, w[i]);
+            for (int64_t k = 0; k < some; k++)
+                assert_true(w[i][k] ==
+                            (bits[(at + k) / 64] >> ((at + k) % 64) & 1 ? x[0][at + k] : 0));
+            back_end[i]->gather(back_end[i], at, some, bits, rank, x[0] + at, z[i]);
+        }
         assert_memory_equal(z[i], a, sizeof(float) * (size_t)n);
     }
     agree("embedding", y, 4 * 100, 1e-6);
@@ -365,14 +393,18 @@ static void the_optimizer_agrees(void **state)
             y[0][i] = y[1][i] = y[0][i] * y[0][i];
         both(z, n, 9);
         for (int i = 0; i < 2; i++)
-            back_end[i]->adamw(&step, n, a, x[i], y[i], z[i]);
+            back_end[i]->adamw(back_end[i], &step, n, a, x[i], y[i], z[i]);
         agree("first moment", x, n, 1e-6);
         agree("second moment", y, n, 1e-6);
         agree("value", z, n, 1e-6);
         for (int i = 0; i < 2; i++) {
             const float *other = i == 0 ? a : z[0];
-            const double dot[] = {wg_ops_ref.dot(n, a, other), wg_ops_cpu.dot(n, a, other)};
-            const double size = sqrt(wg_ops_ref.dot(n, a, a) * wg_ops_ref.dot(n, other, other));
+            double dot[2], own[2];
+            for (int side = 0; side < 2; side++)
+                back_end[side]->dot(back_end[side], n, a, other, &dot[side]);
+            wg_ops_ref.dot(&wg_ops_ref, n, a, a, &own[0]);
+            wg_ops_ref.dot(&wg_ops_ref, n, other, other, &own[1]);
+            const double size = sqrt(own[0] * own[1]);
             assert_true(fabs(dot[0] - dot[1]) <= 1e-12 * size);
         }
     }
@@ -393,8 +425,9 @@ static void the_other_rules_agree(void **state)
         for (int i = 0; i < 2; i++) {
             for (int64_t k = 0; k < n; k++)
                 y[i][k] *= y[i][k];
-            back_end[i]->square_average(n, 0.9f, 0.1f, a, y[i]);
-            back_end[i]->update((wg_rule)rule, &step, false, 7, n, a, x[i], y[i], z[i]);
+            back_end[i]->square_average(back_end[i], n, 0.9f, 0.1f, a, y[i]);
+            back_end[i]->update(back_end[i], (wg_rule)rule, &step, false, 7, n, a, x[i], y[i],
+                                z[i]);
         }
         agree("curvature", y, n, 1e-6);
         agree("moment", x, n, 1e-6);
@@ -421,10 +454,10 @@ static void distributions_agree(void **state)
         for (int m = 0; m < M; m++)
             most[i][m] = -INFINITY;
         x[i][17] = -INFINITY; /* a token that is not there */
-        back_end[i]->softmax(M, V, lse, scale, x[i], LD);
-        back_end[i]->dot_rows(M, V, x[i], LD, y[i], LD, sum[i]);
-        back_end[i]->runner_up(M, 10, V, y[i], LD, target, most[i], which[i]);
-        back_end[i]->xent_soft_backward(M, V, y[i], LD, a, lse, scale, 30.0f);
+        back_end[i]->softmax(back_end[i], M, V, lse, scale, x[i], LD);
+        back_end[i]->dot_rows(back_end[i], M, V, x[i], LD, y[i], LD, sum[i]);
+        back_end[i]->runner_up(back_end[i], M, 10, V, y[i], LD, target, most[i], which[i]);
+        back_end[i]->xent_soft_backward(back_end[i], M, V, y[i], LD, a, lse, scale, 30.0f);
     }
     agree("softmax", x, (int64_t)M * LD, 1e-6);
     agree("soft gradient", y, (int64_t)M * LD, 1e-5);
@@ -447,12 +480,12 @@ static void squares_of_sequences_agree(void **state)
     both(y, (int64_t)O * I, 4);
     for (int add = 0; add < 2; add++) {
         for (int i = 0; i < 2; i++)
-            back_end[i]->gemm_squares(5, start, O, I, a, O, b, I, add, x[i], y[i]);
+            back_end[i]->gemm_squares(back_end[i], 5, start, O, I, a, O, b, I, add, x[i], y[i]);
         agree("sum", x, (int64_t)O * I, 1e-4);
         agree("squares", y, (int64_t)O * I, 1e-3);
     }
     for (int i = 0; i < 2; i++)
-        back_end[i]->gemm_squares(5, start, O, I, a, O, b, I, false, NULL, y[i]);
+        back_end[i]->gemm_squares(back_end[i], 5, start, O, I, a, O, b, I, false, NULL, y[i]);
     agree("squares alone", y, (int64_t)O * I, 1e-3);
 }
 
@@ -469,7 +502,7 @@ static void moments_in_bf16_keep_their_mean(void **state)
         x[0][i] = x[1][i] = 1;
     }
     for (int i = 0; i < 2; i++)
-        back_end[i]->adamw_bf16(&step, 7, N, a, m[i], v[i], x[i]);
+        back_end[i]->adamw_bf16(back_end[i], &step, 7, N, a, m[i], v[i], x[i]);
     agree("value", x, N, 1e-6);
     for (int i = 0; i < N; i++) {
         assert_true(m[1][i] == 0x3F80 || m[1][i] == 0x3F81);

@@ -78,6 +78,7 @@ void wg_host_sample_rows(WG_SELF, int64_t M, int64_t first, int64_t n, const wg_
 #pragma omp parallel for num_threads(self->threads) if (M * n > WG_HOST_SMALL)
     for (int64_t m = 0; m < M; m++) {
         const uint32_t draw = (uint32_t)wg_random(seed, stream, (uint64_t)(row + m));
+        most[m] = first == 0 ? -INFINITY : most[m];
         for (int64_t v = 0; v < n; v++) {
             const double u = ((double)wg_mix(draw, (uint32_t)(first + v)) + 0.5) / 0x1p32;
             const double value = (double)logits[m * ld + v] - log(-log(u));

@@ -31,35 +31,39 @@ void wg_host_embed_squares(WG_SELF, int64_t T, int64_t D, const int32_t *ids, co
                 *square += inner(dx + t * D, dx + u * D, D);
 }
 
-/* Column d of B and of A at table row v, whose first token in the sequence is t. */
-static void column_moments(const wg_embed_moments *of, int64_t t, int64_t v, int64_t d)
+enum { STRIP = 64 };
+
+/* Columns [from, from+n) of B and of A at table row v, whose first token in the sequence is t. */
+static void strip_moments(const wg_embed_moments *of, int64_t t, int64_t v, int64_t from, int64_t n)
 {
     const int64_t D = of->D;
-    wg_real own = 0, head = 0;
+    wg_real own[STRIP] = {0}, head[STRIP] = {0};
 
     for (int64_t u = t; u < of->T; u++)
-        if (of->ids[u] == of->ids[t])
-            own += of->dx[u * D + d];
+        for (int64_t d = 0; of->ids[u] == of->ids[t] && d < n; d++)
+            own[d] += of->dx[u * D + from + d];
     for (int64_t m = 0; of->square != NULL && of->dlogits != NULL && m < of->M; m++)
-        head += of->dlogits[m * of->ld + v] * of->h[m * D + d];
-    of->sum[v * D + d] += own;
-    if (of->square != NULL)
-        of->square[v * D + d] += (2 * head + own) * own;
+        for (int64_t d = 0; d < n; d++)
+            head[d] += of->dlogits[m * of->ld + v] * of->h[m * D + from + d];
+    for (int64_t d = 0; d < n; d++) {
+        of->sum[v * D + from + d] += own[d];
+        if (of->square != NULL)
+            of->square[v * D + from + d] += (2 * head[d] + own[d]) * own[d];
+    }
 }
 
 void wg_host_embed_moments(WG_SELF, const wg_embed_moments *of)
 {
-    for (int64_t t = 0; t < of->T; t++) {
-        const int64_t v = of->ids[t] - of->first;
-        bool before = v < 0 || v >= of->n;
-        for (int64_t u = 0; !before && u < t; u++)
-            before = of->ids[u] == of->ids[t];
-        if (before)
-            continue;
 #pragma omp parallel for num_threads(self->threads) if (of->D * (of->T + of->M) > WG_HOST_SMALL)
-        for (int64_t d = 0; d < of->D; d++)
-            column_moments(of, t, v, d);
-    }
+    for (int64_t from = 0; from < of->D; from += STRIP)
+        for (int64_t t = 0; t < of->T; t++) {
+            const int64_t v = of->ids[t] - of->first;
+            bool before = v < 0 || v >= of->n;
+            for (int64_t u = 0; !before && u < t; u++)
+                before = of->ids[u] == of->ids[t];
+            if (!before)
+                strip_moments(of, t, v, from, of->D - from < STRIP ? of->D - from : STRIP);
+        }
 }
 
 void wg_host_bias_squares(WG_SELF, int64_t M, int64_t n, const wg_real *d, int64_t ld, wg_real *sum,
