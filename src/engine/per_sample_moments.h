@@ -15,6 +15,7 @@ typedef struct wg_moments {
     const wg_real *sum[WG_STREAMS], *square[WG_STREAMS];
 } wg_moments;
 
+/* accept gets memory of the host. */
 typedef struct wg_moment_sink {
     void *user;
     bool square[WG_STREAMS]; /* of which streams squares are wanted */

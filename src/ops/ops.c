@@ -6,6 +6,9 @@
 #else
 #include "ops/cpu/cpu.h"
 #endif
+#ifdef WG_GUARDED
+#include "guarded/guarded.h" /* tests/ */
+#endif
 
 const wg_ops *wg_ops_host(void)
 {
@@ -25,6 +28,8 @@ wagle_status wg_ops_open(wagle_ctx *ctx, const wg_ops **out)
 {
 #ifdef WG_REAL_DOUBLE
     return wg_host_open(ctx, &wg_ops_ref, out);
+#elif defined WG_GUARDED
+    return wg_guarded_open(ctx, out);
 #else
     return wg_cpu_open(ctx, out);
 #endif

@@ -75,8 +75,13 @@ static inline void note(void *user, int64_t layer, wg_role role, int64_t N, int6
     const int t = wg_model_tensor(k->model, role, layer);
 
     k->x[t] = realloc(k->x[t], (size_t)((k->T[t] + N) * I) * sizeof(double));
+    wg_host_room room = {0};
+    const void *view;
+    if (wg_host_view(NULL, k->model->ops, x, (size_t)(N * I) * sizeof *x, &room, &view) != WAGLE_OK)
+        fail();
     for (int64_t i = 0; i < N * I; i++)
-        k->x[t][k->T[t] * I + i] = (double)x[i];
+        k->x[t][k->T[t] * I + i] = (double)((const wg_real *)view)[i];
+    wg_free(room.data);
     k->I[t] = I;
     k->T[t] += N;
 }

@@ -103,7 +103,7 @@ static void check_model(const char *path, const wg_ops *ops, const wg_limit *lim
     assert_ok(ctx, wg_tensors_open(ctx, name, &gold));
     assert_ok(ctx, wg_model_open(ctx, path, &model));
     const wg_ops *own = model->ops;
-    model->ops = ops != NULL ? ops : own;
+    model->ops = ops != NULL && own->host ? ops : own;
     assert_int_equal(wg_model_parameters(model), (int64_t)json_at(facts, "n_params"));
     const int64_t n = gold_sequences(&gold, "", example);
     for (int64_t i = 0; i < n; i++)
@@ -134,7 +134,7 @@ static void check_model(const char *path, const wg_ops *ops, const wg_limit *lim
         if (strncmp(gold.tensor[t].name, "grad.", 5) == 0)
             g.model_largest =
                 fmax(g.model_largest, largest(gold.tensor[t].data, gold.tensor[t].count));
-    const wg_sink sink = {.user = &g, .accept = compare_gradient};
+    const wg_sink sink = {.user = &g, .host = true, .accept = compare_gradient};
     assert_ok(ctx, wg_engine_backward(ctx, e, &batch, weight, 1, NULL, &sink));
     assert_int_equal(g.seen, model->files.n);
     check_greedy(ctx, model, json_object_get(facts, "greedy"));

@@ -66,7 +66,7 @@ static wagle_status compare(void *user, wagle_ctx *ctx, const wg_moments *m)
 static double add_sequence(wagle_ctx *ctx, wg_engine *e, const wg_example *example, int stream,
                            sums *s)
 {
-    const wg_sink sink = {.user = s, .accept = take_one};
+    const wg_sink sink = {.user = s, .host = true, .accept = take_one};
     wg_batch batch = {0};
     float nll[256], weight[256];
 

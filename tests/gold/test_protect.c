@@ -258,7 +258,7 @@ static void check_update(const wg_model *m, const wg_protect *p, const seen *k, 
     double *right = direct_factor(I, k->T[t], k->x[t], 0.1);
     float *u = some_update(w), *mine = some_update(w);
 
-    wg_protect_update(m->ops, m, p, t, NULL, NULL, true, w->count, mine, room);
+    wg_protect_update(wg_ops_host(), m, p, t, NULL, NULL, true, w->count, mine, room);
     for (int64_t o = 0; o < O; o++)
         for (int64_t i = 0; i < I; i++) {
             double want = 0;
@@ -302,7 +302,7 @@ static void check_inputs(const char *folder)
     for (int64_t i = 0; i < SEQUENCES; i++)
         list[i] = &r.example[i];
     const wg_ops *own = s.model->ops;
-    s.model->ops = &wg_ops_ref;
+    s.model->ops = own->host ? &wg_ops_ref : own;
     assert_ok(ctx, wg_batch_fill(ctx, &s.batch, list, SEQUENCES, SEQUENCES));
     assert_ok(ctx, wg_engine_inputs(ctx, s.engine, &s.batch, NULL, note, &k));
     s.model->ops = own;
@@ -368,18 +368,23 @@ static void check_kept(const char *folder)
         const wg_tensor *w = &s.model->files.tensor[t];
         if (p.of[t] < 0)
             continue;
+        const wg_ops *ops = s.model->ops;
         float *value = malloc((size_t)w->count * sizeof *value), *u = some_update(w);
         double change[2];
         for (int kept = 0; kept < 2; kept++) {
             if (kept)
-                wg_protect_update(s.model->ops, s.model, &p, t, NULL, NULL, true, w->count, u,
+                wg_protect_update(wg_ops_host(), s.model, &p, t, NULL, NULL, true, w->count, u,
                                   room);
             wg_to_float(w->dtype, w->data, w->count, value);
             for (int64_t i = 0; i < w->count; i++)
                 value[i] += 0.05f * u[i];
-            s.model->overlay[t] = (wg_overlay){.value = value};
+            wg_scratch memory;
+            assert_ok(ctx, ops->alloc(ops, ctx, w->count, sizeof *value, NULL, &memory));
+            ops->upload(ops, memory.data, value, (size_t)w->count * sizeof *value);
+            s.model->overlay[t] = (wg_overlay){.value = memory.data};
             change[kept] = moved(ctx, &s, N, before);
             s.model->overlay[t] = (wg_overlay){0};
+            ops->free(ops, &memory);
         }
         if (!(change[1] < 0.01 * change[0]))
             fail_msg("%s: %s: logits move by %g with protection, by %g without", folder, w->name,

@@ -53,7 +53,7 @@ static void look(wagle_ctx *ctx, wg_session *s, int64_t set, seen *k)
     }
     *k = (seen){.model = s->model};
     const wg_ops *own = s->model->ops;
-    s->model->ops = &wg_ops_ref;
+    s->model->ops = own->host ? &wg_ops_ref : own;
     assert_ok(ctx, wg_batch_fill(ctx, &s->batch, list, ROWS, ROWS));
     assert_ok(ctx, wg_engine_inputs(ctx, s->engine, &s->batch, NULL, note, k));
     s->model->ops = own;
