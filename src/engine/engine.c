@@ -10,7 +10,7 @@ static void *pack(wg_index *x, int64_t *used, const void *from, int64_t n, size_
     void *there = (char *)x->uploaded.data + *used;
 
     if (n > 0)
-        memcpy(x->packed + *used, from, (size_t)n * size);
+        memcpy(x->packed + *used, from, (size_t)n * size); /* on the host */
     *used += (n * (int64_t)size + 15) / 16 * 16;
     return there;
 }

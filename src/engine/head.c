@@ -189,7 +189,7 @@ wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch
     ops->xent_finish(ops, M, most, sum, picked, wg_label_nll(e, M));
     WG_TRY(ops->download(ops, ctx, nll, wg_label_nll(e, M), (size_t)M * sizeof *nll));
     for (int64_t j = 0; j < M; j++)
-        if (!isfinite(nll[j]))
+        if (!isfinite(nll[j])) /* on the host */
             return wg_fail(ctx, WAGLE_E_RUN, "the loss is not finite at label %lld of this batch",
                            (long long)j);
     return WAGLE_OK;

@@ -6,9 +6,6 @@
 #else
 #include "ops/cpu/cpu.h"
 #endif
-#ifdef WG_GUARDED
-#include "guarded/guarded.h" /* tests/ */
-#endif
 
 const wg_ops *wg_ops_host(void)
 {

@@ -348,6 +348,9 @@ extern const wg_ops wg_ops_cpu;
 const wg_ops *wg_ops_host(void);
 /* `ops` itself if its memory is the host's, else that. */
 const wg_ops *wg_ops_on_host(const wg_ops *ops);
+#ifdef WG_GUARDED /* tests/guarded */
+WAGLE_CHECK wagle_status wg_guarded_open(wagle_ctx *ctx, const wg_ops **out);
+#endif
 /* Opens the back end of the context; its threads are the context's. Close with ops->close. */
 WAGLE_CHECK wagle_status wg_ops_open(wagle_ctx *ctx, const wg_ops **out);
 

@@ -18,7 +18,7 @@ wagle_status wg_protect_upload(wagle_ctx *ctx, const wg_ops *ops, int64_t tensor
     *out = (wg_protect){.n = from->n, .table = from->table};
     WG_TRY(WG_ALLOC(ctx, &out->factor, from->n));
     WG_TRY(WG_ALLOC(ctx, &out->of, tensors));
-    memcpy(out->of, from->of, (size_t)tensors * sizeof *out->of);
+    memcpy(out->of, from->of, (size_t)tensors * sizeof *out->of); /* on the host */
     for (int64_t i = 0; i < from->n; i++) {
         const wg_factor *f = &from->factor[i];
         out->factor[i] = *f;

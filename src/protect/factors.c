@@ -293,8 +293,8 @@ static void add_products(const wg_model *m, int64_t N, int64_t I, const wg_real 
     const wg_ops *host = wg_ops_on_host(m->ops);
 
     for (int64_t i = 0; i < I; i += ROWS)
-        host->gemm(host, true, false, I - i < ROWS ? I - i : ROWS, I - i, N, x + i, I, x + i, I, add,
-                  sum + i * I + i, I);
+        host->gemm(host, true, false, I - i < ROWS ? I - i : ROWS, I - i, N, x + i, I, x + i, I,
+                   add, sum + i * I + i, I);
 }
 
 static void accumulate_covariance(void *user, int64_t layer, wg_role role, int64_t N, int64_t I,
@@ -311,8 +311,8 @@ static void accumulate_covariance(void *user, int64_t layer, wg_role role, int64
         return;
     k->st = find(k, kind, layer, I, &w);
     if (k->st == WAGLE_OK)
-        k->st = wg_host_view(k->ctx, k->model->ops, x, (size_t)(N * I) * sizeof *x, &k->inputs,
-                             &view);
+        k->st =
+            wg_host_view(k->ctx, k->model->ops, x, (size_t)(N * I) * sizeof *x, &k->inputs, &view);
     if (k->st != WAGLE_OK)
         return;
     x = view;

@@ -156,8 +156,14 @@ static void check_final(const wg_trainer *t, const wg_tensors *gold, const wg_ma
         const wg_tensor *stored = &m->files.tensor[i];
         const float *want = gold_tensor(gold, stored->name)->data;
         const wg_mask_tensor *bits = mask != NULL ? wg_mask_find(mask, stored->name) : NULL;
-        float *mine = malloc(stored->bytes);
-        const float *view = wg_model_stored(m, i, 0, stored->count, mine);
+        wg_buffer panel = {0};
+        wg_host_room room = {0};
+        const void *on_host;
+        assert_ok(NULL, wg_buffer_reserve(NULL, m->ops, &panel, stored->count));
+        assert_ok(NULL,
+                  wg_host_view(NULL, m->ops, wg_model_view(m, i, 0, stored->count, panel.data),
+                               stored->bytes, &room, &on_host));
+        const float *view = on_host;
         for (int64_t j = 0; j < stored->count; j++) {
             if (fabs((double)view[j] - (double)want[j]) > 2e-5)
                 fail_msg("%s[%d]: %g, %g expected", stored->name, (int)j, (double)view[j],
@@ -165,7 +171,8 @@ static void check_final(const wg_trainer *t, const wg_tensors *gold, const wg_ma
             if (bits != NULL && !wg_mask_has(bits, j))
                 assert_memory_equal(&view[j], (const float *)stored->data + j, 4);
         }
-        free(mine);
+        wg_buffer_free(m->ops, &panel);
+        wg_free(room.data);
     }
 }
 

@@ -4,8 +4,6 @@
  * through a second mapping of the same pages. So code outside src/ops that reads or writes tensor
  * memory crashes, and an operation that gets memory of the host stops the program with its name.
  * Memory that was freed is gone from both mappings. Results have the bits of the CPU. */
-#include "guarded/guarded.h"
-
 #include "base/memory.h"
 #include "ops/cpu/cpu.h"
 
