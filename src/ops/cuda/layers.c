@@ -40,7 +40,7 @@ static void norm_weight(const wg_ops *self, int64_t N, int64_t D, const float *x
 static void bias_forward(const wg_ops *self, int64_t N, int64_t O, const float *bias, float *y,
                          int64_t ld)
 {
-    LAUNCH_EACH(bias_forward, N * O, &N, &O, &bias, &y, &ld);
+    LAUNCH_ELEMENTS(bias_forward, N, O, &O, &bias, &y, &ld);
 }
 
 static void bias_backward(const wg_ops *self, int64_t N, int64_t O, const float *dy, int64_t ld,
@@ -51,17 +51,16 @@ static void bias_backward(const wg_ops *self, int64_t N, int64_t O, const float 
 
 static void softcap(const wg_ops *self, int64_t N, int64_t O, float cap, float *y, int64_t ld)
 {
-    LAUNCH_EACH(softcap, N * O, &N, &O, &cap, &y, &ld);
+    LAUNCH_ELEMENTS(softcap, N, O, &O, &cap, &y, &ld);
 }
 
 static void rope(const wg_ops *self, int64_t N, int64_t heads, int64_t h, int64_t r,
                  const int32_t *position, const float *cosine, const float *sine, int direction,
                  float *x)
 {
-    const int64_t half = r / 2;
+    const int wide = (int)h, half = (int)(r / 2), n = (int)heads;
 
-    LAUNCH_EACH(rope, N * heads * half, &N, &heads, &h, &half, &position, &cosine, &sine,
-                &direction, &x);
+    LAUNCH_ROWS(rope, N, &n, &wide, &half, &position, &cosine, &sine, &direction, &x);
 }
 
 static void glu_forward(const wg_ops *self, wg_activation act, int64_t n, const float *gate,

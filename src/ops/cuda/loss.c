@@ -1,11 +1,6 @@
 /* loss.c - losses over chunks of the vocabulary (kernels/loss.cu). */
 #include "ops/cuda/state.h"
 
-/* A block a row; a block a row and WG_CUDA_COLUMNS columns. */
-#define LAUNCH_ROWS(kernel, M, ...) LAUNCH(kernel, M, 1, WG_CUDA_THREADS, __VA_ARGS__)
-#define LAUNCH_ELEMENTS(kernel, M, n, ...)                                                         \
-    LAUNCH(kernel, M, wg_cuda_parts(n, WG_CUDA_COLUMNS), WG_CUDA_THREADS, __VA_ARGS__)
-
 static void xent_forward(const wg_ops *self, int64_t M, int64_t first, int64_t n,
                          const float *logits, int64_t ld, const int32_t *target, float *maximum,
                          float *sum, float *picked)

@@ -79,13 +79,13 @@ static void copy(const wg_ops *self, void *to, const void *from, size_t bytes)
 static void copy2d(const wg_ops *self, int64_t rows, int64_t width, const float *from,
                    int64_t from_ld, float *to, int64_t to_ld)
 {
-    LAUNCH_EACH(copy2d, rows * width, &rows, &width, &from, &from_ld, &to, &to_ld);
+    LAUNCH_ELEMENTS(copy2d, rows, width, &width, &from, &from_ld, &to, &to_ld);
 }
 
 static void copy_rows(const wg_ops *self, int64_t n, int64_t width, const int64_t *from_row,
                       const float *from, const int64_t *to_row, float *to)
 {
-    LAUNCH(copy_rows, n, 1, WG_CUDA_THREADS, &width, &from_row, &from, &to_row, &to);
+    LAUNCH_ROWS(copy_rows, n, &width, &from_row, &from, &to_row, &to);
 }
 
 /* The driver has read `host` when this returns: it is not memory that the driver knows (pinned). */

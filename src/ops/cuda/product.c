@@ -128,7 +128,7 @@ static bool pack(const wg_ops *self, wg_cuda *c, wg_cuda_room *room, int64_t row
     if (!wg_cuda_grow(c, room, (size_t)(rows * padded) * sizeof(uint16_t)))
         return false;
     const wg_cuda_address to = room->data;
-    LAUNCH_EACH(pack_bf16, rows * padded, &rows, &width, &padded, &from, &x->ld, &to);
+    LAUNCH_ELEMENTS(pack_bf16, rows, padded, &width, &padded, &from, &x->ld, &to);
     x->data = (const void *)(uintptr_t)to;
     x->ld = padded;
     return true;

@@ -100,6 +100,10 @@ void wg_cuda_launch(const wg_ops *self, wg_cuda_kernel kernel, int64_t x, int64_
 /* A thread an element of n. */
 #define LAUNCH_EACH(kernel, n, ...)                                                                \
     LAUNCH(kernel, wg_cuda_blocks(n), 1, WG_CUDA_THREADS, __VA_ARGS__)
+/* A block a row; a block a row and WG_CUDA_COLUMNS columns. */
+#define LAUNCH_ROWS(kernel, M, ...) LAUNCH(kernel, M, 1, WG_CUDA_THREADS, __VA_ARGS__)
+#define LAUNCH_ELEMENTS(kernel, M, n, ...)                                                         \
+    LAUNCH(kernel, M, wg_cuda_parts(n, WG_CUDA_COLUMNS), WG_CUDA_THREADS, __VA_ARGS__)
 int64_t wg_cuda_blocks(int64_t n);
 
 static inline int64_t wg_cuda_parts(int64_t n, int64_t size)

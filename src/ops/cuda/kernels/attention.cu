@@ -359,8 +359,8 @@ __device__ inline void backward_queries(const wg_cuda_attention &a, const wg_cud
 }
 
 /* One kernel for each padded head size 64*W; so many blocks fit a multiprocessor. */
-#define SIZED(name, does, W, blocks)                                                                       \
-    extern "C" __global__ void __launch_bounds__(THREADS, blocks)                                   \
+#define SIZED(name, does, W, blocks)                                                               \
+    extern "C" __global__ void __launch_bounds__(THREADS, blocks)                                  \
         name(wg_cuda_attention a, wg_cuda_heads w)                                                 \
     {                                                                                              \
         does<W>(a, w);                                                                             \

@@ -4,7 +4,8 @@
 enum { ACROSS = 32, DOWN = 8 };
 
 /* part [chunks,D] = sum over the rows of a chunk of y, y^2, or y*(x - mean)*rstd. Block (32*8);
- * grid (chunks, ceil(D/32)). y [N,D] of row stride ld; x [N,D]; mean, rstd [N], mean may be NULL. */
+ * grid (chunks, ceil(D/32)). y [N,D] of row stride ld; x [N,D]; mean, rstd [N], mean may be NULL.
+ */
 KERNEL column_share(int what, i64 N, i64 D, const float *y, i64 ld, const float *x,
                     const float *mean, const float *rstd, float *part)
 {

@@ -13,16 +13,17 @@ typedef unsigned short u16;
 #define EACH(i, n)                                                                                 \
     for (i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x; i < (n);                              \
          i += (i64)gridDim.x * blockDim.x)
-/* Of a row, where a block has it to itself; and where grid (rows, ceil(n/WG_CUDA_COLUMNS)) shares it.
+/* Of a row, where a block has it to itself; and where grid (rows, ceil(n/WG_CUDA_COLUMNS)) shares
+ * it.
  */
 #define EACH_COLUMN(v, n) for (i64 v = threadIdx.x; v < (n); v += THREADS)
 #define EACH_ELEMENT(v, n)                                                                         \
     for (i64 v = (i64)blockIdx.y * WG_CUDA_COLUMNS + threadIdx.x;                                  \
          v < (n) && v < ((i64)blockIdx.y + 1) * WG_CUDA_COLUMNS; v += THREADS)
 
-enum { F32, F16, BF16 };                                /* wg_dtype */
-enum { SILU, GELU, GELU_TANH, RELU };                   /* wg_activation */
-enum { RULE_SGD, RULE_LION, RULE_SOPHIA };              /* wg_rule */
+enum { F32, F16, BF16 };                   /* wg_dtype */
+enum { SILU, GELU, GELU_TANH, RELU };      /* wg_activation */
+enum { RULE_SGD, RULE_LION, RULE_SOPHIA }; /* wg_rule */
 #define ALL_LANES 0xFFFFFFFFu
 enum { THREADS = WG_CUDA_THREADS };
 
