@@ -45,7 +45,7 @@ static void say(const char *name, double seconds, double bytes, double flops)
         s->ops->__VA_ARGS__;                                                                       \
         must(s, s->ops->sync(s->ops, &s->ctx));                                                    \
         const double from = wg_seconds();                                                          \
-        for (int r = 0; r < repeats; r++)                                                          \
+        for (int again = 0; again < repeats; again++)                                              \
             s->ops->__VA_ARGS__;                                                                   \
         must(s, s->ops->sync(s->ops, &s->ctx));                                                    \
         say(name, (wg_seconds() - from) / repeats, (double)(bytes), (double)(flops));              \
@@ -185,6 +185,7 @@ static void generation(side *s, const model *m)
     int64_t length[B], first[B];
     const int64_t P = m->K * m->h;
     float *x = noise(s, B * m->D), *y = noise(s, B * m->F), *out = noise(s, B * m->H * m->h);
+    float *q = noise(s, B * m->H * m->h);
     const wg_matvec one = {WG_BF16, room(s, m->F * m->D, 2), m->F, y};
     const double bytes = 2.0 * (double)(m->F * m->D);
 
@@ -206,7 +207,7 @@ static void generation(side *s, const model *m)
     TIME("matvec bf16, 4 rows", bytes, 0, matvec(s->ops, 1, &one, 4, m->D, x, false));
     TIME("matvec bf16, 8 rows", bytes, 0, matvec(s->ops, 1, &one, 8, m->D, x, false));
     TIME("attention_decode, 8 of 1024", 8.0 * (double)(B * T * P), 0,
-         attention_decode(s->ops, &a, noise(s, 8), out));
+         attention_decode(s->ops, &a, q, out));
     side_clear(s);
 }
 
