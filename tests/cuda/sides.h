@@ -38,7 +38,7 @@ typedef struct side {
 static inline void must(side *s, wagle_status st)
 {
     if (st != WAGLE_OK) {
-        printf("%s: %s\n", s->ops->name, s->ctx.message);
+        printf("%s: %s\n", s->ops != NULL ? s->ops->name : "opening", s->ctx.message);
         exit(1);
     }
 }
