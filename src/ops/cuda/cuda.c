@@ -1,0 +1,202 @@
+/* cuda.c - opening and closing the back end, failures, launches. */
+#include "ops/cuda/state.h"
+
+#include "base/memory.h"
+#include <stdio.h>
+#include <string.h>
+
+/* --- failures --- */
+
+void wg_cuda_break(wg_cuda *c, wagle_status status, const char *format, ...)
+{
+    va_list args;
+
+    if (c->broken)
+        return;
+    c->broken = true;
+    c->status = status;
+    va_start(args, format);
+    vsnprintf(c->message, sizeof c->message, format, args);
+    va_end(args);
+}
+
+bool wg_cuda_did(wg_cuda *c, int result, const char *what)
+{
+    const char *text = NULL;
+
+    if (result == WG_CUDA_SUCCESS)
+        return true;
+    if (c->lib.driver.error_text(result, &text) != 0 || text == NULL)
+        text = "unknown error";
+    wg_cuda_break(c, result == WG_CUDA_OUT_OF_MEMORY ? WAGLE_E_RESOURCE : WAGLE_E_RUN,
+                  "cuda, %s: %s (%d)", what, text, result);
+    return false;
+}
+
+wg_cuda *wg_cuda_ready(const wg_ops *self)
+{
+    wg_cuda *c = self->state;
+
+    /* the thread may be another than the last call's */
+    if (c->broken || !wg_cuda_did(c, c->lib.driver.set_current(c->context), "choosing the card"))
+        return NULL;
+    return c;
+}
+
+bool wg_cuda_grow(wg_cuda *c, wg_cuda_room *room, size_t bytes)
+{
+    size_t available = 0, total = 0;
+
+    if (bytes <= room->bytes)
+        return true;
+    if (room->data != 0) {
+        if (!wg_cuda_did(c, c->lib.driver.stream_wait(c->stream), "waiting") ||
+            !wg_cuda_did(c, c->lib.driver.free(room->data), "giving memory back"))
+            return false;
+        *room = (wg_cuda_room){0};
+    }
+    if (c->lib.driver.alloc(&room->data, bytes) != WG_CUDA_SUCCESS) {
+        (void)c->lib.driver.memory(&available, &total);
+        wg_cuda_break(c, WAGLE_E_RESOURCE,
+                      "not enough GPU memory: asked for %.1f MB, %.1f MB are free",
+                      (double)bytes / 1e6, (double)available / 1e6);
+        return false;
+    }
+    room->bytes = bytes;
+    return true;
+}
+
+/* --- launches --- */
+
+int64_t wg_cuda_blocks(int64_t n)
+{
+    const int64_t blocks = wg_cuda_parts(n, WG_CUDA_THREADS);
+    return blocks < 4096 ? blocks : 4096; /* each block goes on where the last one ended */
+}
+
+void wg_cuda_launch(const wg_ops *self, wg_cuda_kernel kernel, int64_t x, int64_t y, int threads,
+                    const void **arguments)
+{
+    wg_cuda *c = wg_cuda_ready(self);
+    wg_cuda_handle function;
+
+    if (c == NULL || x <= 0 || y <= 0)
+        return;
+    function = wg_cuda_function(c, kernel);
+    if (function == NULL)
+        return;
+    (void)wg_cuda_did(c,
+                      c->lib.driver.launch(function, (unsigned)x, (unsigned)y, 1, (unsigned)threads,
+                                           1, 1, 0, c->stream, (void **)(uintptr_t)arguments, NULL),
+                      "starting a kernel");
+}
+
+/* --- opening --- */
+
+static void close_all(wg_cuda *c)
+{
+    const wg_cuda_driver *d = &c->lib.driver;
+    wg_cuda_room *const rooms[] = {&c->parts, &c->left, &c->right, &c->workspace};
+
+    if (c->context != NULL && d->set_current(c->context) == WG_CUDA_SUCCESS) {
+        (void)d->stream_wait(c->stream);
+        wg_cuda_plans_free(c);
+        for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
+            if (rooms[i]->data != 0)
+                (void)d->free(rooms[i]->data);
+        for (int64_t i = 0; i < c->n_stored; i++)
+            (void)d->free(c->stored[i].data);
+        for (int m = 0; m < WG_CUDA_MODULES; m++)
+            if (c->module[m] != NULL)
+                (void)d->module_unload(c->module[m]);
+        if (c->blas != NULL)
+            (void)c->lib.blas.destroy(c->blas);
+        if (c->stream != NULL)
+            (void)d->stream_free(c->stream);
+        (void)d->release(c->lib.card);
+    }
+    wg_cuda_libraries_close(&c->lib);
+    wg_free(c->stored);
+    wg_free(c->plan);
+    wg_free(c);
+}
+
+static void close_ops(const wg_ops *self)
+{
+    close_all(self->state);
+}
+
+static void fill_table(wg_cuda *c)
+{
+    wg_ops *o = &c->ops;
+
+    o->name = "cuda";
+    o->state = c;
+    o->host = false;
+    o->close = close_ops;
+    wg_cuda_memory_ops(o);
+    wg_cuda_vector_ops(o);
+    wg_cuda_product_ops(o);
+    wg_cuda_layer_ops(o);
+    wg_cuda_loss_ops(o);
+    wg_cuda_selected_ops(o);
+    wg_cuda_sequence_ops(o);
+}
+
+static void start(wg_cuda *c)
+{
+    const wg_cuda_driver *d = &c->lib.driver;
+
+    if (!wg_cuda_did(c, d->retain(&c->context, c->lib.card), "taking the card") ||
+        !wg_cuda_did(c, d->set_current(c->context), "choosing the card") ||
+        !wg_cuda_did(c, d->stream_new(&c->stream, WG_CUDA_STREAM_NON_BLOCKING), "a stream"))
+        return;
+    if (c->lib.blas.create(&c->blas) != 0)
+        wg_cuda_break(c, WAGLE_E_RESOURCE, "%s does not start", c->lib.info.cublaslt_path);
+    else if (wg_cuda_grow(c, &c->workspace, WG_CUDA_WORKSPACE))
+        (void)wg_cuda_function(c, WG_K_fill); /* a compiler that fails is said now */
+}
+
+wagle_status wg_cuda_open(wagle_ctx *ctx, int ordinal, wg_cuda_precision precision,
+                          const wg_ops **out)
+{
+    wg_cuda *c = NULL;
+    wagle_status st;
+
+    *out = NULL;
+    WG_TRY(WG_ALLOC(ctx, &c, 1));
+    c->precision = precision;
+    WG_TRY_GOTO(WG_ALLOC(ctx, &c->plan, WG_CUDA_PLANS), failed);
+    WG_TRY_GOTO(wg_cuda_libraries_open(ctx, ordinal, &c->lib), failed);
+    start(c);
+    if (c->broken) {
+        st = wg_fail(ctx, c->status, "%s", c->message);
+        goto failed;
+    }
+    fill_table(c);
+    c->ops.threads = wg_threads(ctx);
+    *out = &c->ops;
+    return WAGLE_OK;
+failed:
+    close_all(c);
+    return st;
+}
+
+wagle_status wg_cuda_look(wagle_ctx *ctx, int ordinal, wg_cuda_info *out)
+{
+    wg_cuda_libraries lib = {0};
+    wg_cuda_handle context = NULL;
+    size_t available = 0, total = 0;
+    const wagle_status st = wg_cuda_libraries_open(ctx, ordinal, &lib);
+
+    if (st == WAGLE_OK && lib.driver.retain(&context, lib.card) == WG_CUDA_SUCCESS) {
+        if (lib.driver.set_current(context) == WG_CUDA_SUCCESS &&
+            lib.driver.memory(&available, &total) == WG_CUDA_SUCCESS)
+            lib.info.free = (int64_t)available;
+        (void)lib.driver.set_current(NULL);
+        (void)lib.driver.release(lib.card);
+    }
+    *out = lib.info;
+    wg_cuda_libraries_close(&lib);
+    return st;
+}

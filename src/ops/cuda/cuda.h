@@ -1,0 +1,37 @@
+/* cuda.h - the back end for NVIDIA cards. Nothing of CUDA is needed to build it: libcuda, libnvrtc
+ * and libcublasLt are opened at run time, and the kernels are compiled for the card at hand when
+ * they are first used. The same command gives the same bits on the same kind of card. */
+#ifndef WG_OPS_CUDA_CUDA_H
+#define WG_OPS_CUDA_CUDA_H
+
+#include "ops/ops.h"
+
+/* Of products; all else is float32, and every sum is at least that. */
+typedef enum wg_cuda_precision {
+    WG_CUDA_F32,
+    WG_CUDA_TF32, /* operands rounded to 10 bits of fraction by the card */
+    WG_CUDA_BF16  /* operands rounded to bf16 */
+} wg_cuda_precision;
+
+/* What there is, for `wagle doctor`. */
+typedef struct wg_cuda_info {
+    int cards;           /* that the driver shows */
+    char name[128];      /* of the card asked for */
+    int driver;          /* newest CUDA version that the driver runs: 13000 is 13.0 */
+    int major, minor;    /* compute capability */
+    int processors;      /* multiprocessors */
+    int64_t bytes, free; /* memory */
+    int nvrtc;           /* version, as driver */
+    int64_t cublaslt;    /* version: 130100 is 13.1 */
+    /* Where each library was found. */
+    char driver_path[256], nvrtc_path[256], cublaslt_path[256];
+} wg_cuda_info;
+
+/* Card number `ordinal`. WAGLE_E_RESOURCE where there is none or a library is missing; the message
+ * says which. Close with ops->close. */
+WAGLE_CHECK wagle_status wg_cuda_open(wagle_ctx *ctx, int ordinal, wg_cuda_precision precision,
+                                      const wg_ops **out);
+/* The same search; *out has what was found up to the first failure. */
+WAGLE_CHECK wagle_status wg_cuda_look(wagle_ctx *ctx, int ordinal, wg_cuda_info *out);
+
+#endif

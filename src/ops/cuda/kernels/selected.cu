@@ -1,0 +1,110 @@
+/* selected.cu - selected weights: their place among a tensor's, and what optimizers do to them. */
+
+/* The block of WG_CUDA_OVERLAY weights that thread block blockIdx.x works on, of weights
+ * [first, first+n): before[w] = selected weights of the tensor before word w of the block. */
+__device__ inline i64 rank_words(i64 first, i64 n, const u64 *bits, const i64 *rank, i64 *before)
+{
+    const i64 block = first / WG_CUDA_OVERLAY + blockIdx.x, words = (first + n + 63) / 64;
+    const int lane = threadIdx.x;
+    const i64 word = block * (WG_CUDA_OVERLAY / 64) + 2 * lane;
+
+    if (lane < 32) {
+        const int one = word < words ? __popcll(bits[word]) : 0;
+        const int two = word + 1 < words ? __popcll(bits[word + 1]) : 0;
+        int sum = one + two;
+        for (int step = 1; step < 32; step <<= 1) {
+            const int other = __shfl_up_sync(ALL_LANES, sum, step);
+            sum += lane >= step ? other : 0;
+        }
+        before[2 * lane] = rank[block] + sum - one - two;
+        before[2 * lane + 1] = rank[block] + sum - two;
+    }
+    __syncthreads();
+    return block * WG_CUDA_OVERLAY;
+}
+
+/* Runs the statement for each selected weight i of the block, number `at` among the tensor's. */
+#define EACH_SELECTED(i, at, statement)                                                            \
+    do {                                                                                           \
+        __shared__ i64 before[WG_CUDA_OVERLAY / 64];                                               \
+        const i64 base = rank_words(first, n, bits, rank, before);                                 \
+        for (int e = threadIdx.x; e < WG_CUDA_OVERLAY; e += THREADS) {                             \
+            const i64 i = base + e;                                                                \
+            if (i < first || i >= first + n)                                                       \
+                continue;                                                                          \
+            const u64 word = bits[i / 64];                                                         \
+            const i64 at = before[e / 64] + __popcll(word & (((u64)1 << (i % 64)) - 1));           \
+            if (word >> (i % 64) & 1)                                                              \
+                statement;                                                                         \
+        }                                                                                          \
+    } while (0)
+
+KERNEL overlay(i64 first, i64 n, const u64 *bits, const i64 *rank, const float *value, float *dst)
+{
+    EACH_SELECTED(i, at, dst[i - first] = value[at]);
+}
+
+KERNEL gather(i64 first, i64 n, const u64 *bits, const i64 *rank, const float *src, float *value)
+{
+    EACH_SELECTED(i, at, value[at] = src[i - first]);
+}
+
+KERNEL adamw(wg_cuda_step s, i64 n, const float *gradient, float *m, float *v, float *value)
+{
+    EACH(i, n)
+    {
+        const float g = gradient[i] * s.scale;
+        const float one = s.beta1 * m[i] + s.rest1 * g, two = s.beta2 * v[i] + s.rest2 * g * g;
+        m[i] = one;
+        v[i] = two;
+        value[i] = value[i] * s.keep - s.rate * one / (sqrtf(two * s.unbias) + s.epsilon);
+    }
+}
+
+KERNEL adamw_bf16(wg_cuda_step s, u32 seed, i64 n, const float *gradient, u16 *m, u16 *v,
+                  float *value)
+{
+    EACH(i, n)
+    {
+        const u32 chance = mix(seed, (u32)i);
+        const float g = gradient[i] * s.scale;
+        const float one = s.beta1 * from_bf16(m[i]) + s.rest1 * g;
+        const float two = s.beta2 * from_bf16(v[i]) + s.rest2 * g * g;
+        m[i] = (u16)to_bf16_random(one, chance);
+        v[i] = (u16)to_bf16_random(two, chance >> 16);
+        value[i] = value[i] * s.keep - s.rate * one / (sqrtf(two * s.unbias) + s.epsilon);
+    }
+}
+
+/* m is float, or bf16; v may be NULL. */
+KERNEL update(int rule, wg_cuda_step s, int bf16, u32 seed, i64 n, const float *gradient, void *m,
+              const float *v, float *value)
+{
+    float *whole = (float *)m;
+    u16 *half = (u16 *)m;
+
+    EACH(i, n)
+    {
+        const float g = gradient[i] * s.scale, old = bf16 ? from_bf16(half[i]) : whole[i];
+        const float blend = s.beta1 * old + (rule == RULE_SGD ? g : s.rest1 * g);
+        float moment = blend, move = blend;
+        if (rule == RULE_LION) {
+            moment = s.beta2 * old + s.rest2 * g;
+            move = (float)((blend > 0) - (blend < 0));
+        } else if (rule == RULE_SOPHIA) {
+            const float curvature = fmaxf(s.bound * (v != NULL ? v[i] : 0), s.epsilon);
+            move = fminf(fmaxf(blend / curvature, -1.0f), 1.0f);
+        }
+        value[i] = value[i] * s.keep - s.rate * move;
+        if (bf16)
+            half[i] = (u16)to_bf16_random(moment, mix(seed, (u32)i));
+        else
+            whole[i] = moment;
+    }
+}
+
+KERNEL square_average(i64 n, float decay, float rest, const float *x, float *v)
+{
+    EACH(i, n)
+    v[i] = decay * v[i] + rest * x[i] * x[i];
+}

@@ -1,0 +1,209 @@
+/* product.c - products of matrices by cublasLt, and of few rows by a kernel (kernels/decode.cu).
+ *
+ * cublasLt has columns where we have rows, so C = op(A) op(B) is asked for as C^T = op(B)^T
+ * op(A)^T: the same memory, operands swapped. What cublasLt advises for a shape is asked once and
+ * kept; with the same workspace it is the same algorithm, and so the same bits, in every run. */
+#include "ops/cuda/state.h"
+
+#include <string.h>
+
+/* An operand as cublasLt takes it. */
+typedef struct operand {
+    const void *data;
+    int64_t ld;
+    bool transposed; /* as we see it */
+} operand;
+
+/* --- plans --- */
+
+static void plan_free(wg_cuda *c, wg_cuda_plan *p)
+{
+    if (p->desc != NULL)
+        (void)c->lib.blas.desc_free(p->desc);
+    if (p->a != NULL)
+        (void)c->lib.blas.layout_free(p->a);
+    if (p->b != NULL)
+        (void)c->lib.blas.layout_free(p->b);
+    if (p->c != NULL)
+        (void)c->lib.blas.layout_free(p->c);
+    *p = (wg_cuda_plan){0};
+}
+
+void wg_cuda_plans_free(wg_cuda *c)
+{
+    for (int i = 0; c->plan != NULL && i < WG_CUDA_PLANS; i++)
+        plan_free(c, &c->plan[i]);
+}
+
+/* The largest power of two, 16 at most, that divides the address. */
+static uint32_t alignment(const void *data)
+{
+    const uintptr_t at = (uintptr_t)data | 16;
+    return (uint32_t)(at & (~at + 1));
+}
+
+static bool describe(wg_cuda *c, wg_cuda_plan *p, bool ta, bool tb, int64_t M, int64_t N, int64_t K,
+                     int64_t lda, int64_t ldb, int64_t ldc)
+{
+    const wg_cuda_blas *blas = &c->lib.blas;
+    const int type = c->precision == WG_CUDA_BF16 ? WG_BLAS_BF16 : WG_BLAS_F32;
+    const int compute = c->precision == WG_CUDA_TF32 ? WG_BLAS_COMPUTE_TF32 : WG_BLAS_COMPUTE_F32;
+    const int32_t first = tb ? WG_BLAS_TRANSPOSED : 0, second = ta ? WG_BLAS_TRANSPOSED : 0;
+
+    /* cublasLt's A is our B, which it sees as [N,K] where we have [K,N]; its B is our A. */
+    return blas->desc_new(&p->desc, compute, WG_BLAS_F32) == 0 &&
+           blas->desc_set(p->desc, WG_BLAS_DESC_TRANSPOSE_A, &first, sizeof first) == 0 &&
+           blas->desc_set(p->desc, WG_BLAS_DESC_TRANSPOSE_B, &second, sizeof second) == 0 &&
+           blas->layout_new(&p->a, type, (uint64_t)(tb ? K : N), (uint64_t)(tb ? N : K), ldb) ==
+               0 &&
+           blas->layout_new(&p->b, type, (uint64_t)(ta ? M : K), (uint64_t)(ta ? K : M), lda) ==
+               0 &&
+           blas->layout_new(&p->c, WG_BLAS_F32, (uint64_t)N, (uint64_t)M, ldc) == 0;
+}
+
+static bool choose(wg_cuda *c, wg_cuda_plan *p, const uint32_t align[4])
+{
+    const wg_cuda_blas *blas = &c->lib.blas;
+    const uint64_t workspace = WG_CUDA_WORKSPACE;
+    wg_cuda_handle preference = NULL;
+    wg_blas_choice choice = {0};
+    int found = 0;
+
+    bool done = blas->preference_new(&preference) == 0 &&
+                blas->preference_set(preference, WG_BLAS_PREFER_WORKSPACE, &workspace,
+                                     sizeof workspace) == 0;
+    for (int i = 0; done && i < 4; i++)
+        done = blas->preference_set(preference, WG_BLAS_PREFER_ALIGNMENT_A + i, &align[i],
+                                    sizeof align[i]) == 0;
+    done = done && blas->choose(c->blas, p->desc, p->a, p->b, p->c, p->c, preference, 1, &choice,
+                                &found) == 0;
+    if (preference != NULL)
+        (void)blas->preference_free(preference);
+    p->algorithm = choice.algorithm;
+    return done && found > 0;
+}
+
+/* The plan for this product; NULL if it failed. */
+static wg_cuda_plan *plan_for(wg_cuda *c, const operand *A, const operand *B, int64_t M, int64_t N,
+                              int64_t K, const float *C, int64_t ldc)
+{
+    const uint32_t align[4] = {alignment(B->data), alignment(A->data), alignment(C), alignment(C)};
+    const int64_t key[10] = {A->transposed,
+                             B->transposed,
+                             M,
+                             N,
+                             K,
+                             A->ld,
+                             B->ld,
+                             ldc,
+                             align[0] | (int64_t)align[1] << 8 | (int64_t)align[2] << 16,
+                             1};
+    const uint64_t hash = wg_hash_bytes(key, sizeof key);
+    wg_cuda_plan *p = &c->plan[(hash ^ hash >> 32) % WG_CUDA_PLANS];
+
+    if (p->ready && memcmp(p->key, key, sizeof key) == 0)
+        return p;
+    plan_free(c, p);
+    if (!describe(c, p, A->transposed, B->transposed, M, N, K, A->ld, B->ld, ldc) ||
+        !choose(c, p, align)) {
+        plan_free(c, p);
+        wg_cuda_break(c, WAGLE_E_RUN, "cublasLt has no product of [%lld,%lld] and [%lld,%lld]",
+                      (long long)M, (long long)K, (long long)K, (long long)N);
+        return NULL;
+    }
+    memcpy(p->key, key, sizeof key);
+    p->ready = true;
+    return p;
+}
+
+/* --- gemm --- */
+
+/* The operand in bf16, its rows one after the other, padded to a multiple of 8 numbers. */
+static bool pack(const wg_ops *self, wg_cuda *c, wg_cuda_room *room, int64_t rows, int64_t width,
+                 operand *x)
+{
+    const int64_t padded = (width + 7) / 8 * 8;
+    const float *from = x->data;
+
+    if (!wg_cuda_grow(c, room, (size_t)(rows * padded) * sizeof(uint16_t)))
+        return false;
+    const wg_cuda_address to = room->data;
+    LAUNCH_ELEMENTS(pack_bf16, rows, padded, &width, &padded, &from, &x->ld, &to);
+    x->data = (const void *)(uintptr_t)to;
+    x->ld = padded;
+    return true;
+}
+
+static void gemm(const wg_ops *self, bool transpose_a, bool transpose_b, int64_t M, int64_t N,
+                 int64_t K, const float *A, int64_t lda, const float *B, int64_t ldb, bool add,
+                 float *C, int64_t ldc)
+{
+    wg_cuda *c = wg_cuda_ready(self);
+    const float alpha = 1, beta = add ? 1 : 0, nothing = 0;
+    operand a = {A, lda, transpose_a}, b = {B, ldb, transpose_b};
+
+    if (c == NULL || M <= 0 || N <= 0)
+        return;
+    if (K <= 0) {
+        for (int64_t m = 0; !add && m < M; m++)
+            self->fill(self, N, nothing, C + m * ldc);
+        return;
+    }
+    if (c->precision == WG_CUDA_BF16 &&
+        (!pack(self, c, &c->left, transpose_a ? K : M, transpose_a ? M : K, &a) ||
+         !pack(self, c, &c->right, transpose_b ? N : K, transpose_b ? K : N, &b)))
+        return;
+    const wg_cuda_plan *p = plan_for(c, &a, &b, M, N, K, C, ldc);
+    if (p == NULL)
+        return;
+    const int error = c->lib.blas.multiply(
+        c->blas, p->desc, &alpha, b.data, p->a, a.data, p->b, &beta, C, p->c, C, p->c,
+        &p->algorithm, (void *)(uintptr_t)c->workspace.data, WG_CUDA_WORKSPACE, c->stream);
+    if (error != 0)
+        wg_cuda_break(c, WAGLE_E_RUN,
+                      "cublasLt fails at a product of [%lld,%lld] and [%lld,%lld] "
+                      "(%d)",
+                      (long long)M, (long long)K, (long long)K, (long long)N, error);
+}
+
+/* --- few rows --- */
+
+static void matvec_some(const wg_ops *self, int m, const wg_matvec *list, int64_t n, int64_t I,
+                        const float *x, bool add)
+{
+    wg_cuda_matvec a = {.n = n, .I = I, .x = x, .m = m, .add = add};
+
+    for (int k = 0; k < m; k++) {
+        a.W[k] = list[k].W;
+        a.y[k] = list[k].y;
+        a.O[k] = list[k].O;
+        a.type[k] = (int)list[k].type;
+        a.before[k + 1] = a.before[k] + wg_cuda_parts(list[k].O, WG_CUDA_MATVEC_WARPS);
+    }
+    if (n == 1)
+        LAUNCH(matvec_1, a.before[m], 1, 32 * WG_CUDA_MATVEC_WARPS, &a);
+    else
+        LAUNCH(matvec_4, a.before[m], wg_cuda_parts(n, 4), 32 * WG_CUDA_MATVEC_WARPS, &a);
+}
+
+static void matvec(const wg_ops *self, int m, const wg_matvec *list, int64_t n, int64_t I,
+                   const float *x, bool add)
+{
+    for (int k = 0; k < m; k += WG_CUDA_MATRICES)
+        matvec_some(self, m - k < WG_CUDA_MATRICES ? m - k : WG_CUDA_MATRICES, list + k, n, I, x,
+                    add);
+}
+
+static void widen(const wg_ops *self, wg_dtype type, const void *src, int64_t n, float *dst)
+{
+    const int kind = (int)type;
+
+    LAUNCH_EACH(widen, n, &kind, &src, &n, &dst);
+}
+
+void wg_cuda_product_ops(wg_ops *ops)
+{
+    ops->gemm = gemm;
+    ops->matvec = matvec;
+    ops->widen = widen;
+}

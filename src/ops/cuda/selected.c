@@ -1,0 +1,69 @@
+/* selected.c - selected weights (kernels/selected.cu). */
+#include "ops/cuda/state.h"
+
+/* Blocks of WG_OVERLAY_BLOCK weights that [first, first+n) touches. */
+static int64_t blocks(int64_t first, int64_t n)
+{
+    return n > 0 ? (first + n - 1) / WG_OVERLAY_BLOCK - first / WG_OVERLAY_BLOCK + 1 : 0;
+}
+
+static void overlay(const wg_ops *self, int64_t first, int64_t n, const uint64_t *bits,
+                    const int64_t *rank, const float *value, float *dst)
+{
+    LAUNCH(overlay, blocks(first, n), 1, WG_CUDA_THREADS, &first, &n, &bits, &rank, &value, &dst);
+}
+
+static void gather(const wg_ops *self, int64_t first, int64_t n, const uint64_t *bits,
+                   const int64_t *rank, const float *src, float *value)
+{
+    LAUNCH(gather, blocks(first, n), 1, WG_CUDA_THREADS, &first, &n, &bits, &rank, &src, &value);
+}
+
+static wg_cuda_step step_of(const wg_adamw_step *s)
+{
+    return (wg_cuda_step){s->scale,           s->beta1,        s->beta2, s->one_minus_beta1,
+                          s->one_minus_beta2, s->decay_factor, s->rate,  s->bias_correction2,
+                          s->epsilon,         s->bound};
+}
+
+static void adamw(const wg_ops *self, const wg_adamw_step *step, int64_t n, const float *gradient,
+                  float *m, float *v, float *value)
+{
+    const wg_cuda_step s = step_of(step);
+
+    LAUNCH_EACH(adamw, n, &s, &n, &gradient, &m, &v, &value);
+}
+
+static void adamw_bf16(const wg_ops *self, const wg_adamw_step *step, uint32_t seed, int64_t n,
+                       const float *gradient, uint16_t *m, uint16_t *v, float *value)
+{
+    const wg_cuda_step s = step_of(step);
+
+    LAUNCH_EACH(adamw_bf16, n, &s, &seed, &n, &gradient, &m, &v, &value);
+}
+
+static void update(const wg_ops *self, wg_rule rule, const wg_adamw_step *step, bool bf16,
+                   uint32_t seed, int64_t n, const float *gradient, void *m, const float *v,
+                   float *value)
+{
+    const wg_cuda_step s = step_of(step);
+    const int which = (int)rule, half = bf16;
+
+    LAUNCH_EACH(update, n, &which, &s, &half, &seed, &n, &gradient, &m, &v, &value);
+}
+
+static void square_average(const wg_ops *self, int64_t n, float decay, float rest, const float *x,
+                           float *v)
+{
+    LAUNCH_EACH(square_average, n, &n, &decay, &rest, &x, &v);
+}
+
+void wg_cuda_selected_ops(wg_ops *ops)
+{
+    ops->overlay = overlay;
+    ops->gather = gather;
+    ops->adamw = adamw;
+    ops->adamw_bf16 = adamw_bf16;
+    ops->update = update;
+    ops->square_average = square_average;
+}

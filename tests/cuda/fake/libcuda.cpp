@@ -1,0 +1,172 @@
+/* libcuda.cpp - a pretended driver whose card is the host. Built as libcuda.so.1 together with the
+ * kernels, and found by the linker's path before any real one. */
+#include "fibres.h"
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+typedef unsigned long long address;
+typedef void *handle;
+
+#define API extern "C" __attribute__((visibility("default"))) int
+
+static const size_t card_bytes = (size_t)8 << 30;
+
+API cuInit(unsigned)
+{
+    return 0;
+}
+
+API cuDriverGetVersion(int *version)
+{
+    *version = 13000;
+    return 0;
+}
+
+API cuGetErrorString(int error, const char **text)
+{
+    *text = error == 2 ? "out of memory" : error == 500 ? "named symbol not found" : "invalid";
+    return 0;
+}
+
+API cuDeviceGetCount(int *n)
+{
+    *n = 1;
+    return 0;
+}
+
+API cuDeviceGet(int *card, int ordinal)
+{
+    *card = ordinal;
+    return 0;
+}
+
+API cuDeviceGetName(char *name, int bytes, int)
+{
+    strncpy(name, "pretended card", (size_t)bytes);
+    return 0;
+}
+
+API cuDeviceTotalMem_v2(size_t *bytes, int)
+{
+    *bytes = card_bytes;
+    return 0;
+}
+
+API cuDeviceGetAttribute(int *value, int attribute, int)
+{
+    *value = attribute == 75 ? 9 : attribute == 76 ? 0 : 4;
+    return 0;
+}
+
+API cuDevicePrimaryCtxRetain(handle *context, int)
+{
+    static char made;
+    *context = &made;
+    return 0;
+}
+
+API cuDevicePrimaryCtxRelease_v2(int)
+{
+    return 0;
+}
+
+API cuCtxSetCurrent(handle)
+{
+    return 0;
+}
+
+API cuMemGetInfo_v2(size_t *free_bytes, size_t *total)
+{
+    *free_bytes = *total = card_bytes;
+    return 0;
+}
+
+/* Filled with what no operation may rely on. */
+API cuMemAlloc_v2(address *memory, size_t bytes)
+{
+    void *made = bytes <= card_bytes ? aligned_alloc(256, (bytes + 255) / 256 * 256) : nullptr;
+
+    if (made == nullptr)
+        return 2;
+    memset(made, 0xA5, (bytes + 255) / 256 * 256);
+    *memory = (address)(uintptr_t)made;
+    return 0;
+}
+
+API cuMemFree_v2(address memory)
+{
+    free((void *)(uintptr_t)memory);
+    return 0;
+}
+
+API cuMemsetD8Async(address to, unsigned char value, size_t bytes, handle)
+{
+    memset((void *)(uintptr_t)to, value, bytes);
+    return 0;
+}
+
+API cuMemcpyDtoDAsync_v2(address to, address from, size_t bytes, handle)
+{
+    memmove((void *)(uintptr_t)to, (const void *)(uintptr_t)from, bytes);
+    return 0;
+}
+
+API cuMemcpyHtoDAsync_v2(address to, const void *from, size_t bytes, handle)
+{
+    memcpy((void *)(uintptr_t)to, from, bytes);
+    return 0;
+}
+
+API cuMemcpyDtoHAsync_v2(void *to, address from, size_t bytes, handle)
+{
+    memcpy(to, (const void *)(uintptr_t)from, bytes);
+    return 0;
+}
+
+API cuStreamCreate(handle *stream, unsigned)
+{
+    static char made;
+    *stream = &made;
+    return 0;
+}
+
+API cuStreamDestroy_v2(handle)
+{
+    return 0;
+}
+
+API cuStreamSynchronize(handle)
+{
+    return 0;
+}
+
+/* All kernels are in this library, so a module is nothing but what NVRTC's pretence gave. */
+API cuModuleLoadData(handle *module, const void *image)
+{
+    static char made;
+
+    *module = &made;
+    return strncmp((const char *)image, "pretended code", 14) == 0 ? 0 : 209;
+}
+
+API cuModuleUnload(handle)
+{
+    return 0;
+}
+
+API cuModuleGetFunction(handle *function, handle, const char *name)
+{
+    *function = (handle)(uintptr_t)fake_find(name);
+    return *function != nullptr ? 0 : 500;
+}
+
+API cuLaunchKernel(handle function, unsigned x, unsigned y, unsigned, unsigned threads, unsigned,
+                   unsigned, unsigned, handle, void **arguments, void **)
+{
+    if (x == 0 || y == 0 || y > 65535 || threads == 0 || threads > 1024)
+        return 1;
+    fake_launch(function, x, y, threads, arguments);
+    return 0;
+}
