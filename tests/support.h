@@ -23,6 +23,10 @@ static inline wagle_ctx *new_context(void)
 {
     wagle_ctx *ctx = NULL;
     assert_int_equal(wagle_ctx_new(&ctx), WAGLE_OK);
+    if (getenv("WG_TEST_CARD") != NULL) { /* the same tests on a card, or a pretended one */
+        ctx->device = 1;
+        ctx->precision = WG_PRECISION_F32;
+    }
     return ctx;
 }
 

@@ -15,6 +15,9 @@ struct wagle_ctx {
     wagle_log_fn *log;
     void *log_user;
     int threads;
+    int device;     /* 0: the CPU; n + 1: card n */
+    int precision;  /* of products on a card: wg_precision (ops.h) */
+    void *card;     /* the back end of a card while models use it */
     int64_t memory; /* bytes a run may take, 0: no bound */
     bool dry_run;
     char *plan; /* of the last dry run, or NULL */

@@ -158,6 +158,8 @@ void wg_model_close(wg_model *m)
     wg_free(m->overlay);
     wg_free(m->index);
     wg_free(m->folder);
+    for (int64_t i = 0; m->ops != NULL && i < m->files.n; i++)
+        m->ops->forget(m->ops, m->files.tensor[i].data, m->files.tensor[i].bytes);
     wg_tensors_close(&m->files);
     if (m->ops != NULL)
         m->ops->close(m->ops);

@@ -5,6 +5,7 @@
 #include "ops/host/host.h"
 #else
 #include "ops/cpu/cpu.h"
+#include "ops/cuda/cuda.h"
 #endif
 
 const wg_ops *wg_ops_host(void)
@@ -18,7 +19,7 @@ const wg_ops *wg_ops_host(void)
 
 const wg_ops *wg_ops_on_host(const wg_ops *ops)
 {
-    return ops->host ? ops : wg_ops_host();
+    return ops->host ? ops : ops->on_host;
 }
 
 wagle_status wg_ops_open(wagle_ctx *ctx, const wg_ops **out)
@@ -28,7 +29,7 @@ wagle_status wg_ops_open(wagle_ctx *ctx, const wg_ops **out)
 #elif defined WG_GUARDED
     return wg_guarded_open(ctx, out);
 #else
-    return wg_cpu_open(ctx, out);
+    return ctx->device > 0 ? wg_cuda_open(ctx, ctx->device - 1, out) : wg_cpu_open(ctx, out);
 #endif
 }
 

@@ -5,7 +5,8 @@
  * are for. Every pointer that an operation takes is to memory of the back end, but for upload,
  * download, stored and the small structures that describe a call. An operation that fails is
  * remembered; those after it do nothing, and the next alloc, download or sync returns the failure.
- * A back end may run operations later than they are called, in order.
+ * A back end may run operations later than they are called, in order; structures that describe a
+ * call have been read when it returns, and memory may be freed at any time.
  *
  * Matrices are row-major and dense unless a leading dimension (ld) is given. N tokens, D model,
  * F feed-forward, V vocabulary, H heads, K key/value heads, h head size. ref/ is the
@@ -108,9 +109,10 @@ typedef enum wg_rule { WG_RULE_SGD, WG_RULE_LION, WG_RULE_SOPHIA } wg_rule;
 
 struct wg_ops {
     const char *name;
-    void *state; /* of the back end */
-    bool host;   /* its memory is the host's: it may be read where it is (wg_host_view) */
-    int threads; /* of the host's processors, for each operation */
+    void *state;           /* of the back end */
+    bool host;             /* its memory is the host's: it may be read where it is (wg_host_view) */
+    int threads;           /* of the host's processors, for each operation */
+    const wg_ops *on_host; /* where !host: a back end for memory of the host */
     void (*close)(const wg_ops *self);
 
     /* --- memory --- */
@@ -128,14 +130,17 @@ struct wg_ops {
     /* to[to_row[i],:] = from[from_row[i],:] for n rows of `width`; a NULL list means row i. */
     void (*copy_rows)(const wg_ops *self, int64_t n, int64_t width, const int64_t *from_row,
                       const wg_real *from, const int64_t *to_row, wg_real *to);
+    /* The host's bytes have been read when this returns. */
     void (*upload)(const wg_ops *self, void *to, const void *host, size_t bytes);
     wagle_status (*download)(const wg_ops *self, wagle_ctx *ctx, void *host, const void *from,
                              size_t bytes);
     /* Waits for all operations so far; the first failure among them. */
     wagle_status (*sync)(const wg_ops *self, wagle_ctx *ctx);
-    /* Where the back end has `bytes` bytes of a mapped file, which must stay mapped: there, or in
-     * memory of its own, until `release`. NULL: it failed. */
+    /* Where the back end has `bytes` bytes of a mapped file: there, or in memory of its own, until
+     * `forget`. NULL: it failed; operations that get this address then do nothing. */
     const void *(*stored)(const wg_ops *self, const void *mapped, size_t bytes);
+    /* The mapping is about to go. */
+    void (*forget)(const wg_ops *self, const void *mapped, size_t bytes);
     /* Advice about stored bytes, or memory that lies in a file: they come next; they are done
      * with. */
     void (*ahead)(const wg_ops *self, const void *data, size_t bytes);
@@ -346,12 +351,15 @@ extern const wg_ops wg_ops_cpu;
 
 /* The back end on whose memory the host works: cpu, or ref where reals are double. */
 const wg_ops *wg_ops_host(void);
-/* `ops` itself if its memory is the host's, else that. */
+/* `ops` itself if its memory is the host's, else its on_host. */
 const wg_ops *wg_ops_on_host(const wg_ops *ops);
+/* Products on a card: float32, or operands rounded to 10 or 7 bits of fraction and float32 sums. */
+typedef enum wg_precision { WG_PRECISION_BF16, WG_PRECISION_TF32, WG_PRECISION_F32 } wg_precision;
 #ifdef WG_GUARDED /* tests/guarded */
 WAGLE_CHECK wagle_status wg_guarded_open(wagle_ctx *ctx, const wg_ops **out);
 #endif
-/* Opens the back end of the context; its threads are the context's. Close with ops->close. */
+/* Opens the back end of the context; its threads are the context's. Models of one context share a
+ * card's. Close with ops->close. */
 WAGLE_CHECK wagle_status wg_ops_open(wagle_ctx *ctx, const wg_ops **out);
 
 /* A buffer that grows and never shrinks: a batch no larger than any before allocates nothing. */

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 what=${1:-all}
 build=${BUILD:-$(mktemp -d)}
 mkdir -p "$build"
-sources="src/ops/cuda/*.c src/ops/host/*.c src/ops/ref/*.c src/tensor/tensor.c src/base/context.c
+sources="src/ops/cuda/*.c src/ops/cpu/*.c src/ops/host/*.c src/ops/ref/*.c src/tensor/tensor.c src/base/context.c
          src/base/memory.c src/base/file.c src/base/text.c src/base/number.c"
 for program in test_cuda_ops time_ops; do
     # shellcheck disable=SC2086

@@ -652,13 +652,13 @@ static bool passes(const test *t, side *ref, side *card, side *again, double tol
 }
 
 /* Products alone, whose tolerance is by what their operands are rounded to. */
-static int other_precision(side *ref, wg_cuda_precision precision, const char *name,
-                           double tolerance)
+static int other_precision(side *ref, wg_precision precision, const char *name, double tolerance)
 {
     const test t = {name, gemm, tolerance};
     side card = {0}, again = {0};
 
-    must(&card, wg_cuda_open(&card.ctx, 0, precision, &card.ops));
+    card.ctx.precision = (int)precision;
+    must(&card, wg_cuda_open(&card.ctx, 0, &card.ops));
     again.ops = card.ops;
     const bool good = passes(&t, ref, &card, &again, tolerance);
     card.ops->close(card.ops);
@@ -672,7 +672,8 @@ static int failures_stick(void)
     wg_scratch m;
     float x = 0;
 
-    must(&s, wg_cuda_open(&s.ctx, 0, WG_CUDA_F32, &s.ops));
+    s.ctx.precision = (int)WG_PRECISION_F32;
+    must(&s, wg_cuda_open(&s.ctx, 0, &s.ops));
     const wagle_status large = s.ops->alloc(s.ops, &s.ctx, (int64_t)1 << 40, 8, NULL, &m);
     printf("too large: %s\n", s.ctx.message);
     s.ctx.message[0] = '\0';
@@ -700,14 +701,15 @@ int main(void)
            (double)info.free / 1e9, info.driver, info.driver_path, info.nvrtc, info.nvrtc_path,
            (long long)info.cublaslt, info.cublaslt_path);
     must(&ref, wg_host_open(&ref.ctx, &wg_ops_ref, &ref.ops));
-    must(&card, wg_cuda_open(&card.ctx, 0, WG_CUDA_F32, &card.ops));
+    card.ctx.precision = (int)WG_PRECISION_F32;
+    must(&card, wg_cuda_open(&card.ctx, 0, &card.ops));
     again.ops = card.ops;
     printf("%-34s %9s %9s\n", "", "error", "allowed");
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
         bad += !passes(&tests[i], &ref, &card, &again, tests[i].tolerance);
     card.ops->close(card.ops);
-    bad += other_precision(&ref, WG_CUDA_TF32, "gemm, tf32", 2e-3);
-    bad += other_precision(&ref, WG_CUDA_BF16, "gemm, bf16", 2e-2);
+    bad += other_precision(&ref, WG_PRECISION_TF32, "gemm, tf32", 2e-3);
+    bad += other_precision(&ref, WG_PRECISION_BF16, "gemm, bf16", 2e-2);
     bad += failures_stick();
     ref.ops->close(ref.ops);
     printf(bad ? "%d FAILED\n" : "all passed\n", bad);

@@ -173,6 +173,18 @@ static const void *stored(WG_SELF, const void *mapped, size_t bytes)
     return c->memory.data;
 }
 
+static void forget(WG_SELF, const void *mapped, size_t bytes)
+{
+    state *s = STATE;
+
+    (void)bytes;
+    for (int64_t i = 0; i < s->n_copies; i++)
+        if (s->copy[i].mapped == mapped) {
+            release_memory(self, &s->copy[i].memory);
+            s->copy[i--] = s->copy[--s->n_copies];
+        }
+}
+
 static void advise(WG_SELF, const void *data, size_t bytes)
 {
     (void)data;
@@ -186,6 +198,7 @@ static void close_guarded(WG_SELF)
     for (int64_t i = 0; i < s->n_copies; i++)
         release_memory(self, &s->copy[i].memory);
     free(s->copy);
+    self->on_host->close(self->on_host);
     wg_free(s);
     wg_free((void *)(uintptr_t)self);
 }
@@ -567,6 +580,7 @@ static const wg_ops table = {
     .upload = upload,
     .download = download,
     .stored = stored,
+    .forget = forget,
     .ahead = advise,
     .release = advise,
     .fill = fill,
@@ -643,10 +657,11 @@ wagle_status wg_guarded_open(wagle_ctx *ctx, const wg_ops **out)
         *own = table;
         own->state = s;
         own->threads = inner->threads;
+        own->on_host = inner;
         *out = own;
-    } else {
-        wg_free(s);
+        return WAGLE_OK;
     }
+    wg_free(s);
     inner->close(inner);
     return st;
 }

@@ -2,6 +2,7 @@
 #include "ops/cuda/state.h"
 
 #include "base/memory.h"
+#include "ops/cpu/cpu.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -116,6 +117,8 @@ static void close_all(wg_cuda *c)
         (void)d->release(c->lib.card);
     }
     wg_cuda_libraries_close(&c->lib);
+    if (c->ops.on_host != NULL)
+        c->ops.on_host->close(c->ops.on_host);
     wg_free(c->stored);
     wg_free(c->plan);
     wg_free(c);
@@ -123,7 +126,12 @@ static void close_all(wg_cuda *c)
 
 static void close_ops(const wg_ops *self)
 {
-    close_all(self->state);
+    wg_cuda *c = self->state;
+
+    if (--c->users > 0)
+        return;
+    c->owner->card = NULL;
+    close_all(c);
 }
 
 static void fill_table(wg_cuda *c)
@@ -157,15 +165,22 @@ static void start(wg_cuda *c)
         (void)wg_cuda_function(c, WG_K_fill); /* a compiler that fails is said now */
 }
 
-wagle_status wg_cuda_open(wagle_ctx *ctx, int ordinal, wg_cuda_precision precision,
-                          const wg_ops **out)
+wagle_status wg_cuda_open(wagle_ctx *ctx, int ordinal, const wg_ops **out)
 {
-    wg_cuda *c = NULL;
+    wg_cuda *c = ctx->card;
     wagle_status st;
 
     *out = NULL;
+    if (c != NULL) {
+        c->users++;
+        *out = &c->ops;
+        return WAGLE_OK;
+    }
     WG_TRY(WG_ALLOC(ctx, &c, 1));
-    c->precision = precision;
+    c->owner = ctx;
+    c->users = 1;
+    c->precision = (wg_precision)ctx->precision;
+    WG_TRY_GOTO(wg_cpu_open(ctx, &c->ops.on_host), failed);
     WG_TRY_GOTO(WG_ALLOC(ctx, &c->plan, WG_CUDA_PLANS), failed);
     WG_TRY_GOTO(wg_cuda_libraries_open(ctx, ordinal, &c->lib), failed);
     start(c);
@@ -175,6 +190,7 @@ wagle_status wg_cuda_open(wagle_ctx *ctx, int ordinal, wg_cuda_precision precisi
     }
     fill_table(c);
     c->ops.threads = wg_threads(ctx);
+    ctx->card = c;
     *out = &c->ops;
     return WAGLE_OK;
 failed:

@@ -6,13 +6,6 @@
 
 #include "ops/ops.h"
 
-/* Of products; all else is float32, and every sum is at least that. */
-typedef enum wg_cuda_precision {
-    WG_CUDA_F32,
-    WG_CUDA_TF32, /* operands rounded to 10 bits of fraction by the card */
-    WG_CUDA_BF16  /* operands rounded to bf16 */
-} wg_cuda_precision;
-
 /* What there is, for `wagle doctor`. */
 typedef struct wg_cuda_info {
     int cards;           /* that the driver shows */
@@ -27,10 +20,10 @@ typedef struct wg_cuda_info {
     char driver_path[256], nvrtc_path[256], cublaslt_path[256];
 } wg_cuda_info;
 
-/* Card number `ordinal`. WAGLE_E_RESOURCE where there is none or a library is missing; the message
- * says which. Close with ops->close. */
-WAGLE_CHECK wagle_status wg_cuda_open(wagle_ctx *ctx, int ordinal, wg_cuda_precision precision,
-                                      const wg_ops **out);
+/* Card number `ordinal`, products as ctx->precision says; what is open in the context already is
+ * shared. WAGLE_E_RESOURCE where there is none or a library is missing; the message says which.
+ * Close with ops->close, as often as it was opened. */
+WAGLE_CHECK wagle_status wg_cuda_open(wagle_ctx *ctx, int ordinal, const wg_ops **out);
 /* The same search; *out has what was found up to the first failure. */
 WAGLE_CHECK wagle_status wg_cuda_look(wagle_ctx *ctx, int ordinal, wg_cuda_info *out);
 

@@ -132,8 +132,7 @@ static const void *find_stored(const wg_cuda *c, const char *mapped, size_t byte
     return NULL;
 }
 
-/* Copied when first asked for and kept until the back end closes, at an address that is a multiple
- * of 256. So a mapping must not be replaced by another file's while the back end is open. */
+/* Copied when first asked for, to an address that is a multiple of 256. */
 const void *wg_cuda_stored_at(const wg_ops *self, const void *mapped, size_t bytes)
 {
     wg_cuda *c = wg_cuda_ready(self);
@@ -157,6 +156,21 @@ const void *wg_cuda_stored_at(const wg_ops *self, const void *mapped, size_t byt
     return c->broken ? NULL : (const void *)(uintptr_t)room.data;
 }
 
+static void forget(const wg_ops *self, const void *mapped, size_t bytes)
+{
+    wg_cuda *c = self->state;
+
+    (void)bytes;
+    if (c->lib.driver.set_current(c->context) != WG_CUDA_SUCCESS)
+        return;
+    for (int64_t i = 0; i < c->n_stored; i++)
+        if (c->stored[i].mapped == mapped) {
+            (void)c->lib.driver.stream_wait(c->stream);
+            (void)c->lib.driver.free(c->stored[i].data);
+            c->stored[i--] = c->stored[--c->n_stored];
+        }
+}
+
 /* Weights stay on the card, so advice about them changes nothing. */
 static void advice(const wg_ops *self, const void *data, size_t bytes)
 {
@@ -177,6 +191,7 @@ void wg_cuda_memory_ops(wg_ops *ops)
     ops->download = wg_cuda_download;
     ops->sync = wg_cuda_sync;
     ops->stored = wg_cuda_stored_at;
+    ops->forget = forget;
     ops->ahead = advice;
     ops->release = advice;
 }

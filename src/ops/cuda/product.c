@@ -46,8 +46,9 @@ static bool describe(wg_cuda *c, wg_cuda_plan *p, bool ta, bool tb, int64_t M, i
                      int64_t lda, int64_t ldb, int64_t ldc)
 {
     const wg_cuda_blas *blas = &c->lib.blas;
-    const int type = c->precision == WG_CUDA_BF16 ? WG_BLAS_BF16 : WG_BLAS_F32;
-    const int compute = c->precision == WG_CUDA_TF32 ? WG_BLAS_COMPUTE_TF32 : WG_BLAS_COMPUTE_F32;
+    const int type = c->precision == WG_PRECISION_BF16 ? WG_BLAS_BF16 : WG_BLAS_F32;
+    const int compute =
+        c->precision == WG_PRECISION_TF32 ? WG_BLAS_COMPUTE_TF32 : WG_BLAS_COMPUTE_F32;
     const int32_t first = tb ? WG_BLAS_TRANSPOSED : 0, second = ta ? WG_BLAS_TRANSPOSED : 0;
 
     /* cublasLt's A is our B, which it sees as [N,K] where we have [K,N]; its B is our A. */
@@ -149,7 +150,7 @@ static void gemm(const wg_ops *self, bool transpose_a, bool transpose_b, int64_t
             self->fill(self, N, nothing, C + m * ldc);
         return;
     }
-    if (c->precision == WG_CUDA_BF16 &&
+    if (c->precision == WG_PRECISION_BF16 &&
         (!pack(self, c, &c->left, transpose_a ? K : M, transpose_a ? M : K, &a) ||
          !pack(self, c, &c->right, transpose_b ? N : K, transpose_b ? K : N, &b)))
         return;

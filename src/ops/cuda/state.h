@@ -59,8 +59,10 @@ typedef struct wg_cuda_plan {
 
 typedef struct wg_cuda {
     wg_ops ops; /* first: what callers hold */
+    wagle_ctx *owner;
+    int users; /* models that hold it */
     wg_cuda_libraries lib;
-    wg_cuda_precision precision;
+    wg_precision precision;
     wg_cuda_handle context, stream, blas;
     wg_cuda_handle module[WG_CUDA_MODULES], function[WG_CUDA_KERNELS];
     bool broken;

@@ -23,6 +23,7 @@ void wg_host_upload(WG_SELF, void *to, const void *host, size_t bytes);
 wagle_status wg_host_download(WG_SELF, wagle_ctx *ctx, void *host, const void *from, size_t bytes);
 wagle_status wg_host_sync(WG_SELF, wagle_ctx *ctx);
 const void *wg_host_stored(WG_SELF, const void *mapped, size_t bytes);
+void wg_host_forget(WG_SELF, const void *mapped, size_t bytes);
 void wg_host_ahead(WG_SELF, const void *data, size_t bytes);
 void wg_host_release(WG_SELF, const void *data, size_t bytes);
 void wg_host_fill(WG_SELF, int64_t n, wg_real value, wg_real *x);
@@ -67,9 +68,9 @@ void wg_host_bias_squares(WG_SELF, int64_t M, int64_t n, const wg_real *d, int64
     .host = true, .threads = 1, .close = wg_host_close, .alloc = wg_host_alloc,                    \
     .free = wg_host_free, .zero = wg_host_zero, .copy = wg_host_copy, .copy2d = wg_host_copy2d,    \
     .copy_rows = wg_host_copy_rows, .upload = wg_host_upload, .download = wg_host_download,        \
-    .sync = wg_host_sync, .stored = wg_host_stored, .ahead = wg_host_ahead,                        \
-    .release = wg_host_release, .fill = wg_host_fill, .scale = wg_host_scale,                      \
-    .shift = wg_host_shift, .axpy = wg_host_axpy, .axpby = wg_host_axpby,                          \
+    .sync = wg_host_sync, .stored = wg_host_stored, .forget = wg_host_forget,                      \
+    .ahead = wg_host_ahead, .release = wg_host_release, .fill = wg_host_fill,                      \
+    .scale = wg_host_scale, .shift = wg_host_shift, .axpy = wg_host_axpy, .axpby = wg_host_axpby,  \
     .interpolate = wg_host_interpolate, .add_sign = wg_host_add_sign,                              \
     .add_squares = wg_host_add_squares, .round = wg_host_round, .abs_sum = wg_host_abs_sum,        \
     .column_squares = wg_host_column_squares, .embed = wg_host_embed,                              \

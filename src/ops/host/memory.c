@@ -85,6 +85,12 @@ const void *wg_host_stored(WG_SELF, const void *mapped, size_t bytes)
     return mapped;
 }
 
+void wg_host_forget(WG_SELF, const void *mapped, size_t bytes)
+{
+    (void)mapped;
+    (void)bytes;
+}
+
 void wg_host_ahead(WG_SELF, const void *data, size_t bytes)
 {
     wg_map_ahead(data, bytes);
