@@ -148,6 +148,8 @@ static const struct place {
     {"limit", NULL, NULL, WORDS, 0, "all"},
     {"threads", NULL, NULL, WORDS, 0, "OMP_NUM_THREADS, or every processor"},
     {"memory", NULL, NULL, WORDS, 0, "no limit"},
+    {"device", NULL, NULL, WORDS, 0, "cpu"},
+    {"precision", NULL, NULL, WORDS, 0, "bf16 on a card, f32 on the CPU"},
 };
 
 /* --- as text -----------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ typedef enum cli_source { CLI_UNSET, CLI_FROM_CONFIG, CLI_FROM_FLAG } cli_source
 
 typedef struct cli_options {
     const char *model, *out, *scores, *mask, *refusal;
-    const char *selector, *objective, *dtype, *type, *format, *metrics, *stop_when, *gamma, *config;
+    const char *selector, *objective, *dtype, *type, *format, *metrics, *stop_when, *gamma, *config,
+        *device, *precision;
     const char *reference, *retain_term, *rmu_control, *pairs, *optimizer, *schedule, *loss, *scope,
         *reduction;
     const char *op, *densities, *svg, *out_patch, *old, *clip, *baseline, *column;

@@ -76,6 +76,11 @@ WAGLE_API void wagle_on_progress(wagle_ctx *ctx, wagle_progress_fn *fn, void *us
 WAGLE_API void wagle_on_log(wagle_ctx *ctx, wagle_log_fn *fn, void *user);
 /* Worker threads; 0 = as many as the machine offers. Results do not depend on it. */
 WAGLE_API void wagle_set_threads(wagle_ctx *ctx, int threads);
+/* Where calls compute: device "cpu" (NULL), "cuda", "cuda:N" or "auto" (a card if there is one);
+ * precision of products on a card: "bf16" (NULL), "tf32" or "f32". WAGLE_E_USAGE: no such name.
+ * That a card is missing is said by the call that wants it. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_set_device(wagle_ctx *ctx, const char *device,
+                                                    const char *precision);
 /* Bytes a run may take; 0: no bound. A run obeys, or is refused before it starts. */
 WAGLE_API void wagle_set_memory(wagle_ctx *ctx, int64_t bytes);
 /* attribute, finetune and unlearn then only plan: wagle_plan has what they would take. */

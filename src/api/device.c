@@ -1,0 +1,57 @@
+/* device.c - which processor a context computes on. */
+#include "base/context.h"
+#include "ops/cuda/cuda.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* "cuda" or "cuda:N"; false: it is neither. */
+static bool card_number(const char *device, int *card)
+{
+    char *end;
+    long n = 0;
+
+    if (strncmp(device, "cuda", 4) != 0 || (device[4] != '\0' && device[4] != ':'))
+        return false;
+    if (device[4] == ':') {
+        n = strtol(device + 5, &end, 10);
+        if (end == device + 5 || *end != '\0' || n < 0 || n > 1023)
+            return false;
+    }
+    *card = (int)n;
+    return true;
+}
+
+static bool there_is_a_card(void)
+{
+    wagle_ctx quiet = {0};
+    wg_cuda_info info;
+
+    return wg_cuda_look(&quiet, 0, &info) == WAGLE_OK;
+}
+
+wagle_status wagle_set_device(wagle_ctx *ctx, const char *device, const char *precision)
+{
+    static const char *const precisions[] = {
+        [WG_PRECISION_BF16] = "bf16", [WG_PRECISION_TF32] = "tf32", [WG_PRECISION_F32] = "f32"};
+    int card = 0, kind = -1;
+    bool cpu = device == NULL || strcmp(device, "cpu") == 0;
+
+    wg_begin(ctx);
+    if (!cpu && strcmp(device, "auto") == 0)
+        cpu = !there_is_a_card();
+    else if (!cpu && !card_number(device, &card))
+        return wg_fail(ctx, WAGLE_E_USAGE, "no device '%.32s'; choose from cpu, cuda, cuda:N, auto",
+                       device);
+    for (int i = 0; precision != NULL && i < 3; i++)
+        kind = strcmp(precision, precisions[i]) == 0 ? i : kind;
+    if (precision != NULL && kind < 0)
+        return wg_fail(ctx, WAGLE_E_USAGE, "no precision '%.16s'; choose from f32, tf32, bf16",
+                       precision);
+    if (cpu && kind >= 0 && kind != WG_PRECISION_F32)
+        return wg_fail(ctx, WAGLE_E_USAGE, "precision %s is of a card; the CPU computes in f32",
+                       precision);
+    ctx->device = cpu ? 0 : card + 1;
+    ctx->precision = kind >= 0 ? kind : WG_PRECISION_BF16;
+    return WAGLE_OK;
+}
