@@ -80,6 +80,8 @@ static wagle_status rank_blocks(wagle_ctx *ctx, const uint64_t *bits, int64_t n,
             (*out)[w / (WG_OVERLAY_BLOCK / 64)] = before;
         before += __builtin_popcountll(bits[w]);
     }
+    if (n % WG_OVERLAY_BLOCK == 0)
+        (*out)[n / WG_OVERLAY_BLOCK] = before; /* the end is a place too */
     return WAGLE_OK;
 }
 

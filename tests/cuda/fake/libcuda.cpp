@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 
 typedef unsigned long long address;
 typedef void *handle;
@@ -83,6 +84,19 @@ API cuMemGetInfo_v2(size_t *free_bytes, size_t *total)
     return 0;
 }
 
+/* What is allocated: first byte to size. As on a card, copies outside it are refused. */
+static std::map<address, size_t> blocks;
+
+static bool inside(address at, size_t bytes)
+{
+    auto block = blocks.upper_bound(at);
+
+    if (block == blocks.begin())
+        return false;
+    --block;
+    return at - block->first + bytes <= block->second;
+}
+
 /* Filled with what no operation may rely on. */
 API cuMemAlloc_v2(address *memory, size_t bytes)
 {
@@ -92,35 +106,46 @@ API cuMemAlloc_v2(address *memory, size_t bytes)
         return 2;
     memset(made, 0xA5, (bytes + 255) / 256 * 256);
     *memory = (address)(uintptr_t)made;
+    blocks[*memory] = bytes;
     return 0;
 }
 
 API cuMemFree_v2(address memory)
 {
+    if (blocks.erase(memory) == 0)
+        return 1;
     free((void *)(uintptr_t)memory);
     return 0;
 }
 
 API cuMemsetD8Async(address to, unsigned char value, size_t bytes, handle)
 {
+    if (!inside(to, bytes))
+        return 1;
     memset((void *)(uintptr_t)to, value, bytes);
     return 0;
 }
 
 API cuMemcpyDtoDAsync_v2(address to, address from, size_t bytes, handle)
 {
+    if (!inside(to, bytes) || !inside(from, bytes))
+        return 1;
     memmove((void *)(uintptr_t)to, (const void *)(uintptr_t)from, bytes);
     return 0;
 }
 
 API cuMemcpyHtoDAsync_v2(address to, const void *from, size_t bytes, handle)
 {
+    if (!inside(to, bytes))
+        return 1;
     memcpy((void *)(uintptr_t)to, from, bytes);
     return 0;
 }
 
 API cuMemcpyDtoHAsync_v2(void *to, address from, size_t bytes, handle)
 {
+    if (!inside(from, bytes))
+        return 1;
     memcpy(to, (const void *)(uintptr_t)from, bytes);
     return 0;
 }
