@@ -421,10 +421,9 @@ static const char *given_of(const cli_command *c, const cli_options *o, const ch
 {
     static char flag[80];
 
-    for (int i = 0; cli_table[i].name != NULL; i++)
-        if (o->given[i] != CLI_UNSET && cli_listed(names, cli_table[i].name) &&
-            cli_applies(c, cli_table[i].name)) {
-            snprintf(flag, sizeof flag, "--%s", cli_table[i].name);
+    for (const cli_option *t = cli_next(c, NULL); t != NULL; t = cli_next(c, t))
+        if (o->given[t - cli_table] != CLI_UNSET && cli_listed(names, t->name)) {
+            snprintf(flag, sizeof flag, "--%s", t->name);
             return flag;
         }
     return NULL;
@@ -499,16 +498,13 @@ static wagle_status check_params(const cli_command *c, const cli_options *o)
 /* A flag wins over the other way of saying the same in --config. */
 static void prefer(cli_options *o, const char *a, const char *b)
 {
-    const int pair[] = {cli_find(a), cli_find(b)};
+    const cli_option *pair[] = {cli_find(a), cli_find(b)};
 
     for (int i = 0; i < 2; i++)
-        if (o->given[pair[i]] == CLI_FROM_CONFIG && o->given[pair[1 - i]] == CLI_FROM_FLAG) {
-            void *at = (char *)o + cli_table[pair[i]].place;
-            o->given[pair[i]] = CLI_UNSET;
-            if (cli_table[pair[i]].kind == CLI_REAL)
-                *(double *)at = -1;
-            else
-                *(int64_t *)at = -1;
+        if (o->given[pair[i] - cli_table] == CLI_FROM_CONFIG &&
+            o->given[pair[1 - i] - cli_table] == CLI_FROM_FLAG) {
+            o->given[pair[i] - cli_table] = CLI_UNSET;
+            cli_unset(o, pair[i]);
         }
 }
 

@@ -9,7 +9,7 @@ typedef const char *wg_name_at(int i);
 
 /* The place of a name in a table; -1: it is not there. */
 int wg_name_find(wg_name_at *at, wg_str name);
-/* "a, b, c"; a name that stands twice in a row is listed once. */
+/* "a, b, c"; a name is listed once if its neighbour is the same. */
 WAGLE_CHECK wagle_status wg_name_list(wagle_ctx *ctx, wg_name_at *at, wg_text *out);
 /* As wg_name_find; WAGLE_E_USAGE if it is not there: "no optimizer 'adam'; choose from adamw, sgd".
  */

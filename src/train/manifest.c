@@ -135,7 +135,7 @@ static wagle_status add_members(wagle_ctx *ctx, const wagle_train_options *o, js
 /* --- the file ----------------------------------------------------------------------------------
  */
 
-/* What came of options that are searched for, or follow from others, and the result. */
+/* The result, and the values of options that were searched for or follow from others. */
 static json_t *outcome(const wg_run *w)
 {
     return json_pack(
