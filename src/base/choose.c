@@ -52,16 +52,20 @@ static bool next_word(const char **at, wg_str *word)
     return word->bytes > 0;
 }
 
-wagle_status wg_choose_word(wagle_ctx *ctx, const char *flag, const char *text, const char *words)
+wagle_status wg_choose_word(wagle_ctx *ctx, const char *flag, const char *text, const char *words,
+                            int *out)
 {
     const char *at = words;
     wg_text list = {0};
     wg_str word;
     wagle_status st = WAGLE_OK;
 
-    while (next_word(&at, &word))
-        if (wg_str_equal(word, wg_strz(text)))
+    for (int i = 0; next_word(&at, &word); i++)
+        if (wg_str_equal(word, wg_strz(text))) {
+            if (out != NULL)
+                *out = i;
             return WAGLE_OK;
+        }
     for (at = words; st == WAGLE_OK && next_word(&at, &word);)
         st = wg_text_printf(ctx, &list, "%s%.*s",
                             word.text == words ? ""

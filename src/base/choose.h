@@ -17,9 +17,9 @@ WAGLE_CHECK wagle_status wg_choose(wagle_ctx *ctx, const char *what, wg_name_at 
                                    int *out);
 /* The next name of a list with commas between names: false at its end. *at goes on. */
 bool wg_next_name(const char **at, wg_str *name);
-/* WAGLE_E_USAGE where the text is none of the words, which have spaces between them: "--state f64:
- * must be f32 or bf16". */
+/* The place of a text among words, which have spaces between them; `out` may be NULL. WAGLE_E_USAGE
+ * if it is none of them: "--state f64: must be f32 or bf16". */
 WAGLE_CHECK wagle_status wg_choose_word(wagle_ctx *ctx, const char *flag, const char *text,
-                                        const char *words);
+                                        const char *words, int *out);
 
 #endif

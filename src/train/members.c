@@ -190,7 +190,7 @@ wagle_status wg_members_check(wagle_ctx *ctx, const wagle_train_options *o)
                          : wg_fail(ctx, WAGLE_E_USAGE, "--%s %g: must be %s", m->flag, v.real,
                                    m->range.words);
         if (m->choices != NULL && v.text != NULL)
-            WG_TRY(wg_choose_word(ctx, m->flag, v.text, m->choices));
+            WG_TRY(wg_choose_word(ctx, m->flag, v.text, m->choices, NULL));
     }
     return WAGLE_OK;
 }
