@@ -18,8 +18,8 @@
 #define UNSET(x, words) .unset = words,
 #define CHOICES(words) .choices = words,
 #define TABLE(info) .table = info,
-#define MANIFEST(when)
-#define SWEEP(wanted)
+#define MANIFEST(when) .recorded = true,
+#define SWEEP(wanted) .swept = true,
 #define FLAG(flag, called, heading, number, by, text)                                              \
     .name = flag, .value = called, .group = CLI_##heading, .order = number, .commands = by,        \
     .help = text,
@@ -47,7 +47,7 @@
 #define ROW_SUITE ROW_NOTHING
 #define ROW_PART ROW_NOTHING
 #define WAGLE_OPTION(type, member, sort, finetune, unlearn, attributes)                            \
-    {ROW_##sort(member), .at = offsetof(wagle_train_options, member), attributes},
+    {ROW_##sort(member), .key = #member, .at = offsetof(wagle_train_options, member), attributes},
 
 #define NAMED(flag, called, heading, number, text) FLAG(flag, called, heading, number, NULL, text)
 #define OPTION(sort, member, attributes) {ROW_##sort(member), attributes},

@@ -115,10 +115,12 @@ typedef struct cli_option {
     wagle_info (*table)(int i); /* or the table that its names are of */
     /* of training (include/wagle/train_options.def): */
     const char *commands; /* that take it; others name it in their own list */
-    size_t at;            /* in wagle_train_options, whose defaults are its own */
+    const char *key;      /* the name of the member of wagle_train_options, */
+    size_t at;            /* and where; its defaults are there */
     cli_form form;
     const char *unset;        /* words for NULL, and for numbers of 0 and below */
     const char *of, *help_of; /* its help for this command is another */
+    bool recorded, swept;     /* a key of manifest.json; of a sweep's spec */
 } cli_option;
 
 /* All options by group, made of those of training and those of options.c: ends with a NULL name. */

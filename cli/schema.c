@@ -1,4 +1,5 @@
-/* schema.c - the JSON Schema of the object that --config names, from the table of options. */
+/* schema.c - JSON Schemas from the table of options: of the object that --config names, and of keys
+ * in other files. */
 #include "page.h"
 
 #include <jansson.h>
@@ -109,6 +110,14 @@ static json_t *command_schema(const cli_command *c)
                      "properties", keys, "additionalProperties", 0);
 }
 
+static void print(json_t *root)
+{
+    if (root == NULL || json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0)
+        fputs("wagle: not enough memory\n", stderr);
+    putchar('\n');
+    json_decref(root);
+}
+
 void cli_reference_config(void)
 {
     json_t *commands = json_object(), *any = json_array(), *root;
@@ -124,8 +133,32 @@ void cli_reference_config(void)
         "title", "Options of a command (--config FILE)", "description",
         "Each command takes the keys of its options; see $defs. Hyphens may stand for underscores.",
         "anyOf", any, "$defs", commands);
-    if (root == NULL || json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0)
-        fputs("wagle: not enough memory\n", stderr);
-    putchar('\n');
-    json_decref(root);
+    print(root);
+}
+
+/* --- keys of other files -----------------------------------------------------------------------
+ */
+
+/* As a file of wagle has the value of an option of training. */
+static json_t *stored(const cli_option *t)
+{
+    if (t->kind == CLI_TEXTS)
+        return json_pack("{s:s, s:o}", "type", "array", "items", type("string"));
+    return type(t->kind == CLI_FLAG                                 ? "boolean"
+                : t->form == CLI_AS_REAL                            ? "number"
+                : t->form == CLI_AS_WHOLE || t->form == CLI_AS_SEED ? "integer"
+                                                                    : "string");
+}
+
+void cli_reference_training(void)
+{
+    json_t *manifest = json_object(), *spec = json_object();
+
+    for (const cli_option *t = cli_next(NULL, NULL); t != NULL; t = cli_next(NULL, t)) {
+        if (t->recorded)
+            json_object_set_new(manifest, t->key, stored(t));
+        if (t->swept)
+            json_object_set_new(spec, t->key, stored(t));
+    }
+    print(json_pack("{s:o, s:o}", "manifest", manifest, "sweep-spec", spec));
 }
