@@ -116,9 +116,7 @@ static wagle_status cmd_demo(wagle_ctx *ctx, cli_options *o)
     return st;
 }
 
-#define ROWS                                                                                       \
-    " prompt prompt-field answer-field text-field facts-field chat no-chat chat-layout "           \
-    "chat-kwarg system date all-turns eos truncate max-length limit"
+#define ROWS " " CLI_ROWS
 #define TRAIN " suite suites set tofu split gold max-tokens shots no-eos memory dry-run json" ROWS
 
 /* Options of training name their commands themselves (include/wagle/train_options.def). */

@@ -70,7 +70,7 @@ static const cli_option others[] = {
 static cli_option table[CLI_OPTIONS];
 const cli_option *const cli_table = table;
 
-/* Behind all that are not after it: of equal places, in the order in which they come. */
+/* Before the first option of a later group or place. */
 static void insert(const cli_option *t, int *n)
 {
     int i = (*n)++;
@@ -81,6 +81,8 @@ static void insert(const cli_option *t, int *n)
         table[i] = table[i - 1];
     table[i] = *t;
 }
+
+_Static_assert((sizeof of_training + sizeof others) / sizeof *table < CLI_OPTIONS, "CLI_OPTIONS");
 
 void cli_make_table(void)
 {

@@ -6,6 +6,11 @@
 
 enum { CLI_LIST = 64, CLI_OPTIONS = 192, CLI_PARAMS = 48 };
 
+/* How rows are read and laid out. */
+#define CLI_ROWS                                                                                   \
+    "prompt prompt-field answer-field text-field facts-field chat no-chat chat-layout chat-kwarg " \
+    "system date all-turns eos truncate max-length limit"
+
 /* Where a value comes from; a flag wins over a key of --config. */
 typedef enum cli_source { CLI_UNSET, CLI_FROM_CONFIG, CLI_FROM_FLAG } cli_source;
 
@@ -62,7 +67,7 @@ typedef enum cli_path { CLI_NO_PATH, CLI_FILE, CLI_FOLDER, CLI_SETS, CLI_WRITTEN
 /* How a structure of the library holds a value. */
 typedef enum cli_form {
     CLI_NO_FORM,
-    CLI_AS_TEXT, /* or as a list of texts, of which there are none */
+    CLI_AS_TEXT, /* or as a list of texts, whose default is NULL */
     CLI_AS_REAL,
     CLI_AS_WHOLE,
     CLI_AS_SEED, /* uint64_t */
@@ -123,7 +128,7 @@ typedef struct cli_option {
     bool recorded, swept;     /* a key of manifest.json; of a sweep's spec */
 } cli_option;
 
-/* All options by group, made of those of training and those of options.c: ends with a NULL name. */
+/* All options by group, those of training and those of options.def: ends with a NULL name. */
 extern const cli_option *const cli_table;
 void cli_make_table(void);
 

@@ -48,8 +48,8 @@ typedef struct wg_range {
 } wg_range;
 
 typedef struct wg_member {
-    const char *name; /* of the member; its flag has - for _ */
-    const char *flag; /* where it is another */
+    const char *name; /* of the member */
+    const char *flag; /* NULL: the name with - for _ */
     wg_member_kind kind;
     size_t at;
     wg_member_role role;

@@ -10,21 +10,17 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { INPUTS_MOST = 32 };
-
 wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o, const char *out,
                                    bool force)
 {
-    const char *inputs[INPUTS_MOST];
-    int n = 0;
-
-    for (const wg_member *m = wg_train_members; m->name != NULL; m++)
-        if ((m->kind == WG_MEMBER_FILE || m->kind == WG_MEMBER_FOLDER) && n < INPUTS_MOST)
-            inputs[n++] = wg_member_value(m, o).text;
-    WG_TRY(wg_output_check(ctx, out, force, inputs, n));
-    WG_TRY(wg_output_spares_data(ctx, out, &o->forget));
-    WG_TRY(wg_output_spares_data(ctx, out, &o->retain));
-    return wg_output_spares_data(ctx, out, &o->protect);
+    for (const wg_member *m = wg_train_members; m->name != NULL; m++) {
+        const void *at = (const char *)o + m->at;
+        if (m->kind == WG_MEMBER_FILE || m->kind == WG_MEMBER_FOLDER)
+            WG_TRY(wg_output_spares(ctx, out, wg_member_value(m, o).text));
+        if (m->kind == WG_MEMBER_DATA)
+            WG_TRY(wg_output_spares_data(ctx, out, at));
+    }
+    return wg_output_check(ctx, out, force, NULL, 0);
 }
 
 /* Numbers that go together; ranges are in the table of members. */
