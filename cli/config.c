@@ -17,23 +17,23 @@ static bool is_same_name(const char *key, const char *name)
     return *key == *name;
 }
 
-static int find_option(const cli_command *c, const char *key)
+static const cli_option *find_option(const cli_command *c, const char *key)
 {
-    for (int i = 0; cli_table[i].name != NULL; i++)
-        if (is_same_name(key, cli_table[i].name) && cli_applies(c, cli_table[i].name))
-            return i;
-    return -1;
+    const cli_option *t = cli_next(c, NULL);
+
+    while (t != NULL && !is_same_name(key, t->name))
+        t = cli_next(c, t);
+    return t;
 }
 
 static int find_param(const cli_command *c, const char *key)
 {
-    for (int i = 0; cli_listed(c->options, "objective") && i < CLI_PARAMS; i++) {
-        const wagle_param_info p = wagle_objective_param(i);
-        if (p.key == NULL)
-            return -1;
+    wagle_param_info p;
+    char flag[64];
+
+    for (int i = 0; cli_param(c, i, &p, flag); i++)
         if (is_same_name(key, p.key))
             return i;
-    }
     return -1;
 }
 
@@ -54,11 +54,12 @@ static char *number_text(const json_t *value)
     return strdup(text);
 }
 
-static wagle_status set_number(const cli_command *c, cli_options *o, int i, const json_t *value)
+static wagle_status set_number(const cli_command *c, cli_options *o, const cli_option *t,
+                               const json_t *value)
 {
     const char *text = number_text(value);
 
-    return text != NULL ? cli_set(c, o, i, text, CLI_FROM_CONFIG) : WAGLE_E_RESOURCE;
+    return text != NULL ? cli_set(c, o, t, text, CLI_FROM_CONFIG) : WAGLE_E_RESOURCE;
 }
 
 static wagle_status set_param(cli_options *o, int p, const json_t *value)
@@ -71,19 +72,19 @@ static wagle_status set_param(cli_options *o, int p, const json_t *value)
     return st;
 }
 
-static wagle_status set_list(const cli_command *c, cli_options *o, int i, const char *key,
-                             const json_t *value)
+static wagle_status set_list(const cli_command *c, cli_options *o, const cli_option *t,
+                             const char *key, const json_t *value)
 {
-    const bool several = cli_repeats(c->name, cli_table[i].name);
+    const bool several = cli_repeats(c->name, t->name);
     wagle_status st = WAGLE_OK;
 
     if (json_is_string(value))
-        return cli_set(c, o, i, json_string_value(value), CLI_FROM_CONFIG);
+        return cli_set(c, o, t, json_string_value(value), CLI_FROM_CONFIG);
     if (!several || !json_is_array(value))
         return wrong_type(key, several ? "text or a list of texts" : "text");
     for (size_t k = 0; st == WAGLE_OK && k < json_array_size(value); k++)
         st = json_is_string(json_array_get(value, k))
-                 ? cli_set(c, o, i, json_string_value(json_array_get(value, k)), CLI_FROM_CONFIG)
+                 ? cli_set(c, o, t, json_string_value(json_array_get(value, k)), CLI_FROM_CONFIG)
                  : wrong_type(key, "text or a list of texts");
     return st;
 }
@@ -92,35 +93,36 @@ static wagle_status set_list(const cli_command *c, cli_options *o, int i, const 
 static wagle_status set_key(const cli_command *c, cli_options *o, const char *key,
                             const json_t *value)
 {
-    const int i = find_option(c, key), p = i < 0 ? find_param(c, key) : -1;
-    const cli_option *t = &cli_table[i < 0 ? 0 : i];
+    const cli_option *t = find_option(c, key);
+    const int p = t == NULL ? find_param(c, key) : -1;
 
-    if (i < 0 && p < 0)
+    if (t == NULL && p < 0)
         return cli_unknown_key(c, key);
-    if (i >= 0 && strcmp(t->name, "config") == 0)
+    if (t != NULL && strcmp(t->name, "config") == 0)
         return cli_refuse("--config: 'config': a file of options cannot name another one");
-    if (p >= 0)
+    if (t == NULL)
         return json_is_number(value) ? set_param(o, p, value) : wrong_type(key, "a number");
     switch (t->kind) {
     case CLI_TEXTS:
-        return set_list(c, o, i, key, value);
+        return set_list(c, o, t, key, value);
     case CLI_FLAG:
-        return json_is_true(value)    ? cli_set(c, o, i, "", CLI_FROM_CONFIG)
+        return json_is_true(value)    ? cli_set(c, o, t, "", CLI_FROM_CONFIG)
                : json_is_false(value) ? WAGLE_OK
                                       : wrong_type(key, "true or false");
     case CLI_WHOLE:
-        return json_is_integer(value) ? set_number(c, o, i, value)
+        return json_is_integer(value) ? set_number(c, o, t, value)
                                       : wrong_type(key, "a whole number");
     case CLI_REAL:
-        if (json_is_string(value) && cli_is_word(t->name, json_string_value(value)))
-            return cli_set(c, o, i, json_string_value(value), CLI_FROM_CONFIG);
-        return json_is_number(value) ? set_number(c, o, i, value) : wrong_type(key, "a number");
+        if (json_is_string(value) && cli_word(t) != NULL &&
+            strcmp(json_string_value(value), cli_word(t)) == 0)
+            return cli_set(c, o, t, json_string_value(value), CLI_FROM_CONFIG);
+        return json_is_number(value) ? set_number(c, o, t, value) : wrong_type(key, "a number");
     default:
         break;
     }
     if (json_is_number(value) && (t->kind == CLI_BYTES || strcmp(t->value, "X") == 0))
-        return set_number(c, o, i, value);
-    return json_is_string(value) ? cli_set(c, o, i, json_string_value(value), CLI_FROM_CONFIG)
+        return set_number(c, o, t, value);
+    return json_is_string(value) ? cli_set(c, o, t, json_string_value(value), CLI_FROM_CONFIG)
                                  : wrong_type(key, "text");
 }
 

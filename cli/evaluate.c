@@ -114,7 +114,7 @@ wagle_status cli_suites(cli_options *o, wagle_suite_options *s)
     s->suites = o->suites;
     s->sets = o->sets;
     s->data = cli_rows(o, NULL);
-    s->gold = o->gold;
+    s->gold = o->gold_result;
     s->reference = o->reference;
     s->scorer = o->scorer;
     s->no_eos = o->no_eos;
@@ -239,7 +239,7 @@ wagle_status cli_report(wagle_ctx *ctx, cli_options *o)
     r.out = o->out;
     r.title = o->title;
     r.original = o->original;
-    r.gold = o->gold;
+    r.gold = o->gold_result;
     r.redact = o->redact;
     r.force = o->force;
     cli_given_whole(&r.resamples, o->resamples);

@@ -71,14 +71,16 @@ static int reference(const char *name)
         void (*print)(void);
     } pages[] = {{"commands", cli_reference_commands},
                  {"tables", cli_reference_tables},
-                 {"config", cli_reference_config}};
+                 {"config", cli_reference_config},
+                 {"training", cli_reference_training}};
 
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
         if (name == NULL || strcmp(name, pages[i].name) == 0) {
             pages[i].print();
             return 0;
         }
-    return (int)cli_refuse("help: --reference %s: there are commands, tables and config", name);
+    return (int)cli_refuse("help: --reference %s: there are commands, tables, config and training",
+                           name);
 }
 
 static const struct form {

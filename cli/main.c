@@ -76,6 +76,7 @@ int main(int argc, char **argv)
     const cli_command *c;
     wagle_status st;
 
+    cli_make_table();
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return cli_help_command(0, NULL);
     if (strcmp(argv[1], "--version") == 0)

@@ -178,19 +178,18 @@ static void takers(const char *option, char out[256])
 
     out[0] = '\0';
     for (const cli_command *c = cli_commands; c->name != NULL && n < 200; c++)
-        if (option != NULL ? cli_applies(c, option) : cli_listed(c->options, "objective"))
+        if (cli_applies(c, option != NULL ? option : "objective"))
             n += (size_t)snprintf(out + n, 256 - n, "%s%s", n > 0 ? ", " : "", c->name);
 }
 
 static bool is_param(const char *word)
 {
-    char name[64];
+    wagle_param_info p;
+    char flag[64];
 
-    for (int i = 0; wagle_objective_param(i).key != NULL; i++) {
-        cli_flag_name(wagle_objective_param(i).key, name);
-        if (strcmp(name, word) == 0)
+    for (int i = 0; cli_param(NULL, i, &p, flag); i++)
+        if (strcmp(flag, word) == 0)
             return true;
-    }
     return false;
 }
 
@@ -209,36 +208,32 @@ static const char *objective_of(const char **argv)
 /* Objectives' options whose last part is the word: --beta is --npo-beta of npo, and others. */
 static int own_options(const char *word, const char *objective, char out[256])
 {
+    wagle_param_info p;
+    char flag[64];
     int found = 0;
     size_t n = 0;
 
     out[0] = '\0';
-    for (int i = 0; wagle_objective_param(i).key != NULL && n < 200; i++) {
-        const char *key = wagle_objective_param(i).key, *last = strchr(key, '.');
-        char name[64];
-        if (last == NULL || strcmp(last + 1, word) != 0 ||
-            (objective != NULL && !wagle_objective_has(objective, key)))
-            continue;
-        cli_flag_name(key, name);
-        n += (size_t)snprintf(out + n, 256 - n, "%s--%s", found++ > 0 ? ", " : "", name);
+    for (int i = 0; cli_param(NULL, i, &p, flag) && n < 200; i++) {
+        const char *last = strchr(p.key, '.');
+        if (last != NULL && strcmp(last + 1, word) == 0 &&
+            (objective == NULL || wagle_objective_has(objective, p.key)))
+            n += (size_t)snprintf(out + n, 256 - n, "%s--%s", found++ > 0 ? ", " : "", flag);
     }
     return found;
 }
 
 static void nearest_option(const cli_command *c, const char *word, char best[64])
 {
+    wagle_param_info p;
+    char flag[64];
     int least = 99;
-    char name[64];
 
     best[0] = '\0';
-    for (const cli_option *t = cli_table; t->name != NULL; t++)
-        if (cli_applies(c, t->name))
-            consider(word, t->name, &least, best);
-    for (int i = 0; cli_listed(c->options, "objective") && wagle_objective_param(i).key != NULL;
-         i++) {
-        cli_flag_name(wagle_objective_param(i).key, name);
-        consider(word, name, &least, best);
-    }
+    for (const cli_option *t = cli_next(c, NULL); t != NULL; t = cli_next(c, t))
+        consider(word, t->name, &least, best);
+    for (int i = 0; cli_param(c, i, &p, flag); i++)
+        consider(word, flag, &least, best);
 }
 
 /* What the name of another tool means here. `dashes`: "--", or "" for keys of --config. */
@@ -262,13 +257,13 @@ static wagle_status unknown(const cli_command *c, const char *line, const char *
     const other *o;
 
     plain(flag, word);
-    if (cli_find(word) >= 0 && cli_applies(c, word))
+    if (cli_applies(c, word))
         return cli_refuse("%s; did you mean --%s?", line, word);
-    if (cli_find(word) >= 0 || is_param(word)) {
-        takers(cli_find(word) >= 0 ? word : NULL, names);
+    if (cli_find(word) != NULL || is_param(word)) {
+        takers(cli_find(word) != NULL ? word : NULL, names);
         return cli_refuse("%s; --%s is an option of %s", line, word, names);
     }
-    if (cli_listed(c->options, "objective") &&
+    if (cli_applies(c, "objective") &&
         (own_options(word, objective_of(argv), names) > 0 || own_options(word, NULL, names) > 0))
         return cli_refuse("%s; the objectives have %s", line, names);
     o = find_other(options, sizeof options / sizeof *options, word);
@@ -333,8 +328,8 @@ wagle_status cli_unknown_help(const char *name)
 
     plain(name, word);
     o = find_other(options, sizeof options / sizeof *options, word);
-    if (cli_find(word) >= 0 || is_param(word)) {
-        takers(cli_find(word) >= 0 ? word : NULL, names);
+    if (cli_find(word) != NULL || is_param(word)) {
+        takers(cli_find(word) != NULL ? word : NULL, names);
         return cli_refuse("help: --%s is an option of %s; 'wagle help COMMAND' explains it", word,
                           names[0] != '\0' ? names : "every command");
     }

@@ -6,35 +6,44 @@
 
 enum { CLI_LIST = 64, CLI_OPTIONS = 192, CLI_PARAMS = 48 };
 
+/* How rows are read and laid out. */
+#define CLI_ROWS                                                                                   \
+    "prompt prompt-field answer-field text-field facts-field chat no-chat chat-layout chat-kwarg " \
+    "system date all-turns eos truncate max-length limit"
+
 /* Where a value comes from; a flag wins over a key of --config. */
 typedef enum cli_source { CLI_UNSET, CLI_FROM_CONFIG, CLI_FROM_FLAG } cli_source;
 
+/* What an option is on the command line, by its kind in the tables. */
+#define CLI_HOLDS_TEXT(member) const char *member;
+#define CLI_HOLDS_TEXTS(member) const char *member[CLI_LIST + 1];
+#define CLI_HOLDS_REAL(member) double member;
+#define CLI_HOLDS_WHOLE(member) int64_t member;
+#define CLI_HOLDS_FLAG(member) bool member;
+#define CLI_HOLDS_NOTHING(member)
+#define CLI_HOLDS_FILE CLI_HOLDS_TEXT
+#define CLI_HOLDS_FOLDER CLI_HOLDS_TEXT
+#define CLI_HOLDS_OUTPUT CLI_HOLDS_TEXT
+#define CLI_HOLDS_GAMMA CLI_HOLDS_TEXT
+#define CLI_HOLDS_CLIP CLI_HOLDS_TEXT
+#define CLI_HOLDS_PATTERNS CLI_HOLDS_TEXTS
+#define CLI_HOLDS_DATA CLI_HOLDS_TEXTS
+#define CLI_HOLDS_SETS CLI_HOLDS_TEXTS
+#define CLI_HOLDS_SEED CLI_HOLDS_WHOLE
+#define CLI_HOLDS_BYTES CLI_HOLDS_WHOLE
+#define CLI_HOLDS_ALIAS CLI_HOLDS_NOTHING
+#define CLI_HOLDS_PARAMS CLI_HOLDS_NOTHING
+#define CLI_HOLDS_SUITE CLI_HOLDS_NOTHING
+#define CLI_HOLDS_PART CLI_HOLDS_NOTHING
+
 typedef struct cli_options {
-    const char *model, *out, *scores, *mask, *refusal;
-    const char *selector, *objective, *dtype, *type, *format, *metrics, *stop_when, *gamma, *config,
-        *device, *precision;
-    const char *reference, *retain_term, *rmu_control, *pairs, *optimizer, *schedule, *loss, *scope,
-        *reduction;
-    const char *op, *densities, *svg, *out_patch, *old, *clip, *baseline, *column;
-    const char *suites, *tofu, *split, *gold, *gold_model, *recompute, *scorer, *title, *original;
-    const char *export_file, *state, *text, *file, *decode, *prompt_field, *answer_field,
-        *text_field, *facts_field;
-    const char *chat_layout, *system, *date, *chat_kwarg[CLI_LIST + 1];
-    const char *data[CLI_LIST + 1], *forget[CLI_LIST + 1], *retain[CLI_LIST + 1],
-        *protect[CLI_LIST + 1];       /* files */
-    const char *prompt[CLI_LIST + 1]; /* a row's template is the last */
-    const char *sets[CLI_LIST + 1];   /* NAME=FILE */
-    const char *include[CLI_LIST + 1], *exclude[CLI_LIST + 1], *lora_targets[CLI_LIST + 1],
-        *no_decay[CLI_LIST + 1];
-    double density, lr, epochs, alpha, forget_weight, weight_decay, temperature, top_p, damping,
-        lora_alpha, relearn_lr, rectify, protect_damping, margin;
-    int64_t memory; /* bytes */
-    int64_t steps, batch, warmup, seed, eval_every, checkpoint_every, max_length, limit, max_tokens,
-        top_k, threads, accumulate, lora, resamples, shots, prefix, length, verbatim, relearn_steps,
-        protect_rank;
-    bool compare, join, force, resume, json, layers, tensors, quiet, verbose, no_special, chat,
-        no_chat, all_turns, truncate, eos, no_eos, help, dry_run, monitor, clip_before_mask,
-        allow_unmet, land, skip_forgotten, yes, plan, no_undo, redact;
+    const struct cli_command *command;
+#define WAGLE_OPTION(type, member, kind, ...) CLI_HOLDS_##kind(member)
+#include <wagle/train_options.def>
+#undef WAGLE_OPTION
+#define OPTION(kind, member, attributes) CLI_HOLDS_##kind(member)
+#include "options.def"
+#undef OPTION
     wagle_param param[CLI_PARAMS]; /* the objectives' own options that were given */
     int64_t n_params;
     cli_source given[CLI_OPTIONS]; /* by row of the table */
@@ -51,6 +60,19 @@ typedef enum cli_kind {
     CLI_BYTES,
     CLI_FLAG
 } cli_kind;
+
+/* What a text names. */
+typedef enum cli_path { CLI_NO_PATH, CLI_FILE, CLI_FOLDER, CLI_SETS, CLI_WRITTEN } cli_path;
+
+/* How a structure of the library holds a value. */
+typedef enum cli_form {
+    CLI_NO_FORM,
+    CLI_AS_TEXT, /* or as a list of texts, whose default is NULL */
+    CLI_AS_REAL,
+    CLI_AS_WHOLE,
+    CLI_AS_SEED, /* uint64_t */
+    CLI_AS_GAMMA
+} cli_form;
 
 /* Commands of one section stand together in `wagle help`. */
 typedef enum cli_section { CLI_FORGET, CLI_LOOK, CLI_COMPARE, CLI_FILES, CLI_SECTIONS } cli_section;
@@ -90,20 +112,45 @@ typedef struct cli_option {
     cli_kind kind;
     size_t place; /* in cli_options */
     cli_group group;
+    int order;        /* in its group */
     const char *help; /* without its default and its range, which help adds */
+    cli_path path;
+    const char *range;          /* of a number, as an interval: "(0,1]"; NULL: "[0,)" */
+    const char *choices;        /* the words that it may be, with spaces between them, */
+    wagle_info (*table)(int i); /* or the table that its names are of */
+    /* of training (include/wagle/train_options.def): */
+    const char *commands; /* that take it; others name it in their own list */
+    const char *key;      /* the name of the member of wagle_train_options, */
+    size_t at;            /* and where; its defaults are there */
+    cli_form form;
+    const char *unset;        /* words for NULL, and for numbers of 0 and below */
+    const char *of, *help_of; /* its help for this command is another */
+    bool recorded, swept;     /* a key of manifest.json; of a sweep's spec */
 } cli_option;
 
-extern const cli_option cli_table[]; /* ends with a NULL name */
+/* All options by group, those of training and those of options.def: ends with a NULL name. */
+extern const cli_option *const cli_table;
+void cli_make_table(void);
+
+/* The first option after t, or after NULL of all, that the command takes; NULL past the last. */
+const cli_option *cli_next(const cli_command *c, const cli_option *t);
+/* The option of that name, or NULL. */
+const cli_option *cli_find(const char *name);
+/* The i-th option over all objectives, and its flag without dashes (npo.beta is npo-beta); false
+ * past the last, and where c, which may be NULL, takes no objective. */
+bool cli_param(const cli_command *c, int i, wagle_param_info *p, char flag[64]);
+/* The names of the objectives that have the option, with `between` them. */
+void cli_owners(const char *key, const char *between, char out[256]);
 
 /* The range of a number as an interval: "(0,1]". */
-const char *cli_range(const char *option);
+const char *cli_range(const cli_option *t);
 /* What an option does for the command, and its group there; c NULL: in general. */
 const char *cli_option_help(const cli_command *c, const cli_option *t);
 cli_group cli_option_group(const cli_command *c, const cli_option *t);
-/* Whether `value` is a word that the option takes in place of a number; it stands for 0. */
-bool cli_is_word(const char *option, const char *value);
-/* The i-th word that the option takes; NULL past the last, and where it takes other values too. */
-const char *cli_choice(const cli_option *t, int i);
+/* The word that the option takes in place of a number, which stands for 0; or NULL. */
+const char *cli_word(const cli_option *t);
+/* The i-th word that the option takes; false past the last, and where it takes other values too. */
+bool cli_choice(const cli_option *t, int i, char out[32]);
 /* Whether CLI_TEXTS may be given several times to the command. */
 bool cli_repeats(const char *command, const char *option);
 
@@ -115,17 +162,19 @@ wagle_status cli_parse(const cli_command *c, int argc, const char **argv, cli_op
 /* Whether `name` is one of `names`, which have spaces between them. */
 bool cli_listed(const char *names, const char *name);
 /* Whether the command takes the option. */
+bool cli_takes(const cli_command *c, const cli_option *t);
 bool cli_applies(const cli_command *c, const char *name);
-/* Row of the table, or -1. */
-int cli_find(const char *name);
 /* Whether the option was given, by a flag or in --config. */
 bool cli_was_given(const cli_options *o, const char *name);
 /* npo.beta is --npo-beta */
 void cli_flag_name(const char *key, char out[64]);
 /* Says on stderr what is wrong; returns WAGLE_E_USAGE. */
 wagle_status cli_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Reads a value into the place of row i, or of an objective's own option i. */
-wagle_status cli_set(const cli_command *c, cli_options *o, int i, const char *value,
+/* Numbers that are not given are below 0. */
+void cli_unset(cli_options *o, const cli_option *t);
+void cli_unset_all(cli_options *o);
+/* Reads a value into the place of an option, or of an objective's own option i. */
+wagle_status cli_set(const cli_command *c, cli_options *o, const cli_option *t, const char *value,
                      cli_source source);
 wagle_status cli_set_param(cli_options *o, int i, const char *value, cli_source source);
 /* The file's keys into o. Its strings stay as long as the process. */

@@ -47,23 +47,26 @@ static bool is_listed_elsewhere(const cli_option *t)
 
 static void choices_text(const cli_option *t, char out[128])
 {
+    char word[32], next[32];
     size_t n = 0;
 
-    for (int i = 0; cli_choice(t, i) != NULL && n < 100; i++)
+    for (int i = 0; cli_choice(t, i, word) && n < 90; i++)
         n += (size_t)snprintf(out + n, 128 - n, "%s%s",
-                              i == 0                         ? ""
-                              : cli_choice(t, i + 1) == NULL ? " or "
-                                                             : ", ",
-                              cli_choice(t, i));
+                              i == 0                       ? ""
+                              : cli_choice(t, i + 1, next) ? ", "
+                                                           : " or ",
+                              word);
 }
 
 static void values_text(const cli_option *t, char out[128])
 {
+    char word[32];
+
     out[0] = '\0';
-    if (cli_choice(t, 0) != NULL && !is_listed_elsewhere(t))
+    if (cli_choice(t, 0, word) && !is_listed_elsewhere(t))
         choices_text(t, out);
     else if (t->kind == CLI_REAL || t->kind == CLI_WHOLE)
-        cli_describe_range(cli_range(t->name), out);
+        cli_describe_range(cli_range(t), out);
 }
 
 static void show_option(const cli_writer *w, const cli_command *c, const cli_option *t)
@@ -80,8 +83,8 @@ static void show_group(const cli_writer *w, const cli_command *c, cli_group grou
 {
     bool any = false;
 
-    for (const cli_option *t = cli_table; t->name != NULL; t++) {
-        if (cli_option_group(c, t) != group || !cli_applies(c, t->name))
+    for (const cli_option *t = cli_next(c, NULL); t != NULL; t = cli_next(c, t)) {
+        if (cli_option_group(c, t) != group)
             continue;
         if (!any)
             w->heading(group_title[group]);
@@ -90,23 +93,10 @@ static void show_group(const cli_writer *w, const cli_command *c, cli_group grou
     }
 }
 
-/* "npo, npo-token-mean": the objectives that have the parameter. */
-static void owners(const char *key, char out[160])
+static void show_param(const cli_writer *w, const wagle_param_info *p, const char *flag)
 {
-    size_t n = 0;
+    char range[80], values[96], standard[32];
 
-    out[0] = '\0';
-    for (int i = 0; wagle_objective_info(i).name != NULL && n < 120; i++)
-        if (wagle_objective_has(wagle_objective_info(i).name, key))
-            n += (size_t)snprintf(out + n, 160 - n, "%s%s", n > 0 ? ", " : "",
-                                  wagle_objective_info(i).name);
-}
-
-static void show_param(const cli_writer *w, const wagle_param_info *p)
-{
-    char flag[64], range[80], values[96], standard[32];
-
-    cli_flag_name(p->key, flag);
     snprintf(range, sizeof range, "[%.17g,%.17g]", p->min, p->max);
     cli_describe_range(range, values);
     cli_number(p->value, standard);
@@ -115,18 +105,18 @@ static void show_param(const cli_writer *w, const wagle_param_info *p)
 
 static void show_params(const cli_writer *w)
 {
-    char before[160] = "", now[160], title[200];
+    char before[256] = "", now[256], title[300], flag[64];
+    wagle_param_info p;
 
     w->heading("Parameters of the objectives");
-    for (int i = 0; wagle_objective_param(i).key != NULL; i++) {
-        const wagle_param_info p = wagle_objective_param(i);
-        owners(p.key, now);
+    for (int i = 0; cli_param(NULL, i, &p, flag); i++) {
+        cli_owners(p.key, ", ", now);
         if (strcmp(now, before) != 0) {
             snprintf(title, sizeof title, "of %s", now);
             w->subheading(title);
         }
         memcpy(before, now, sizeof before);
-        show_param(w, &p);
+        show_param(w, &p, flag);
     }
 }
 
@@ -150,8 +140,8 @@ static void point_to_common(const cli_writer *w, const cli_command *c)
     char text[400];
     size_t n = (size_t)snprintf(text, sizeof text, "Common options (`wagle help common`):");
 
-    for (const cli_option *t = cli_table; t->name != NULL && n < 360; t++)
-        if (cli_option_group(c, t) == CLI_COMMON && cli_applies(c, t->name))
+    for (const cli_option *t = cli_next(c, NULL); t != NULL && n < 360; t = cli_next(c, t))
+        if (cli_option_group(c, t) == CLI_COMMON)
             n += (size_t)snprintf(text + n, sizeof text - n, " --%s", t->name);
     w->paragraph(text);
 }
@@ -177,7 +167,7 @@ void cli_page_command(const cli_writer *w, const cli_command *c)
     each_line(c->example, w->command);
     for (cli_group g = 0; g < CLI_COMMON; g++) {
         show_group(w, c, g);
-        if (g == CLI_METHOD && cli_listed(c->options, "objective"))
+        if (g == CLI_METHOD && cli_applies(c, "objective"))
             show_params(w);
     }
     if (c->notes != NULL)
@@ -192,7 +182,7 @@ void cli_page_common(const cli_writer *w)
 {
     static const cli_command any = {.name = "any", .options = "seed memory"};
 
-    for (const cli_option *t = cli_table; t->name != NULL; t++)
+    for (const cli_option *t = cli_next(NULL, NULL); t != NULL; t = cli_next(NULL, t))
         if (t->group == CLI_COMMON)
             show_option(w, &any, t);
     w->paragraph("Every option is also a key of the JSON object that --config names: "

@@ -62,5 +62,8 @@ void cli_reference_tables(void);
 
 /* docs/reference/schemas/config.json on stdout. */
 void cli_reference_config(void);
+/* The options of training that are keys of manifest.json and of a sweep's spec, as properties of a
+ * JSON Schema: {"manifest": {...}, "sweep-spec": {...}}. */
+void cli_reference_training(void);
 
 #endif

@@ -19,16 +19,17 @@ bool cli_listed(const char *names, const char *name)
     return false;
 }
 
-bool cli_applies(const cli_command *c, const char *name)
+bool cli_takes(const cli_command *c, const cli_option *t)
 {
-    return cli_listed(c->options, name) || cli_listed(common, name);
+    return cli_listed(c->options, t->name) || cli_listed(common, t->name) ||
+           (t->commands != NULL && cli_listed(t->commands, c->name));
 }
 
-void cli_flag_name(const char *key, char out[64])
+bool cli_applies(const cli_command *c, const char *name)
 {
-    snprintf(out, 64, "%s", key);
-    for (char *p = out; *p != '\0'; p++)
-        *p = *p == '.' ? '-' : *p;
+    const cli_option *t = cli_find(name);
+
+    return t != NULL && cli_takes(c, t);
 }
 
 wagle_status cli_refuse(const char *format, ...)
@@ -45,19 +46,18 @@ wagle_status cli_refuse(const char *format, ...)
     return WAGLE_E_USAGE;
 }
 
-int cli_find(const char *name)
+void cli_flag_name(const char *key, char out[64])
 {
-    for (int i = 0; cli_table[i].name != NULL; i++)
-        if (strcmp(cli_table[i].name, name) == 0)
-            return i;
-    return -1;
+    snprintf(out, 64, "%s", key);
+    for (char *p = out; *p != '\0'; p++)
+        *p = *p == '.' ? '-' : *p;
 }
 
 bool cli_was_given(const cli_options *o, const char *name)
 {
-    const int i = cli_find(name);
+    const cli_option *t = cli_find(name);
 
-    return i >= 0 && o->given[i] != CLI_UNSET;
+    return t != NULL && o->given[t - cli_table] != CLI_UNSET;
 }
 
 /* --- one value ---------------------------------------------------------------------------------
@@ -70,32 +70,32 @@ static void label(const char *name, cli_source source, char out[80])
 }
 
 /* The first row with the same place: other spellings of an option follow it. */
-static int main_row(int i)
+static const cli_option *main_row(const cli_option *t)
 {
-    for (int k = 0; k < i; k++)
-        if (cli_table[k].place == cli_table[i].place)
-            return k;
-    return i;
+    const cli_option *first = cli_next(NULL, NULL);
+
+    while (first->place != t->place)
+        first = cli_next(NULL, first);
+    return first;
 }
 
 /* An option given twice, where only the last would count, is refused; a flag wins over --config. */
-static wagle_status claim(const cli_command *c, cli_options *o, int i, cli_source source)
+static wagle_status claim(const cli_command *c, cli_options *o, const cli_option *t,
+                          cli_source source)
 {
-    const cli_option *t = &cli_table[i];
-    const int first = main_row(i);
-    const cli_source before = o->given[first];
+    const cli_option *first = main_row(t);
+    cli_source *given = &o->given[first - cli_table], before = *given;
     char name[80];
 
-    o->given[first] = source;
+    *given = source;
     if (t->kind == CLI_TEXTS && before == CLI_FROM_CONFIG && source == CLI_FROM_FLAG)
         memset((char *)o + t->place, 0, sizeof o->forget);
     if (before != source || t->kind == CLI_FLAG ||
         (t->kind == CLI_TEXTS && cli_repeats(c->name, t->name)))
         return WAGLE_OK;
     label(t->name, source, name);
-    if (first != i)
-        return cli_refuse("%s was given twice: it is the same option as --%s", name,
-                          cli_table[first].name);
+    if (first != t)
+        return cli_refuse("%s was given twice: it is the same option as --%s", name, first->name);
     return cli_refuse("%s was given twice; %s takes only one", name, c->name);
 }
 
@@ -111,14 +111,13 @@ static wagle_status add_text(const char *name, const char **list, const char *va
     return WAGLE_OK;
 }
 
-wagle_status cli_set(const cli_command *c, cli_options *o, int i, const char *value,
+wagle_status cli_set(const cli_command *c, cli_options *o, const cli_option *t, const char *value,
                      cli_source source)
 {
-    const cli_option *t = &cli_table[i];
     void *at = (char *)o + t->place;
     char name[80];
 
-    if (claim(c, o, i, source) != WAGLE_OK)
+    if (claim(c, o, t, source) != WAGLE_OK)
         return WAGLE_E_USAGE;
     label(t->name, source, name);
     switch (t->kind) {
@@ -131,24 +130,24 @@ wagle_status cli_set(const cli_command *c, cli_options *o, int i, const char *va
     case CLI_TEXTS:
         return add_text(name, at, value);
     case CLI_REAL:
-        if (cli_is_word(t->name, value)) {
+        if (cli_word(t) != NULL && strcmp(value, cli_word(t)) == 0) {
             *(double *)at = 0;
             return WAGLE_OK;
         }
-        return cli_read_real(name, value, cli_range(t->name), at);
+        return cli_read_real(name, value, cli_range(t), at);
     case CLI_BYTES:
         return cli_read_bytes(name, value, at);
     default:
-        return cli_read_whole(name, value, cli_range(t->name), at);
+        return cli_read_whole(name, value, cli_range(t), at);
     }
 }
 
 wagle_status cli_set_param(cli_options *o, int i, const char *value, cli_source source)
 {
-    const wagle_param_info p = wagle_objective_param(i);
+    wagle_param_info p;
     char flag[64], name[80], range[64];
 
-    cli_flag_name(p.key, flag);
+    cli_param(NULL, i, &p, flag);
     label(source == CLI_FROM_FLAG ? flag : p.key, source, name);
     if (o->given_param[i] == source)
         return cli_refuse("%s was given twice", name);
@@ -185,8 +184,9 @@ static wagle_status take(const cli_command *c, poptContext popt, const char **ar
 
     while ((val = poptGetNextOpt(popt)) > 0) {
         const char *value = poptGetOptArg(popt);
-        const wagle_status st = val < PARAM ? cli_set(c, o, val - 1, value, CLI_FROM_FLAG)
-                                            : cli_set_param(o, val - PARAM, value, CLI_FROM_FLAG);
+        const wagle_status st = val < PARAM
+                                    ? cli_set(c, o, &cli_table[val - 1], value, CLI_FROM_FLAG)
+                                    : cli_set_param(o, val - PARAM, value, CLI_FROM_FLAG);
         if (st != WAGLE_OK)
             return st;
     }
@@ -222,35 +222,23 @@ static void add_popt(int *n, const char *name, bool flag, int val)
 
 static wagle_status parse_flags(const cli_command *c, int argc, const char **argv, cli_options *o)
 {
+    wagle_param_info p;
+    char flag[64];
     int n = 0;
 
-    for (int i = 0; cli_table[i].name != NULL; i++)
-        if (cli_applies(c, cli_table[i].name))
-            add_popt(&n, cli_table[i].name, cli_table[i].kind == CLI_FLAG, i + 1);
-    for (int i = 0; cli_listed(c->options, "objective"); i++) {
-        const wagle_param_info p = wagle_objective_param(i);
-        char name[64];
-        if (p.key == NULL)
-            break;
-        cli_flag_name(p.key, name);
-        add_popt(&n, name, false, PARAM + i);
-    }
+    for (const cli_option *t = cli_next(c, NULL); t != NULL; t = cli_next(c, t))
+        add_popt(&n, t->name, t->kind == CLI_FLAG, (int)(t - cli_table) + 1);
+    for (int i = 0; cli_param(c, i, &p, flag); i++)
+        add_popt(&n, flag, false, PARAM + i);
     popts[n] = (struct poptOption)POPT_TABLEEND;
     /* the context owns the strings: it lives as long as the process */
     return take(c, poptGetContext("wagle", argc, argv, popts, 0), argv, o);
 }
 
-/* Numbers that were not given are below 0. */
-static void start(cli_options *o)
+static void start(const cli_command *c, cli_options *o)
 {
-    *o = (cli_options){.gamma = "diag"};
-    for (const cli_option *t = cli_table; t->name != NULL; t++) {
-        void *at = (char *)o + t->place;
-        if (t->kind == CLI_REAL)
-            *(double *)at = -1;
-        if (t->kind == CLI_WHOLE)
-            *(int64_t *)at = -1;
-    }
+    *o = (cli_options){.command = c, .gamma = "diag"};
+    cli_unset_all(o);
 }
 
 static void gather_params(cli_options *o)
@@ -273,14 +261,14 @@ wagle_status cli_parse(const cli_command *c, int argc, const char **argv, cli_op
 {
     wagle_status st;
 
-    start(o);
+    start(c, o);
     o->help = asks_help(argc, argv);
     if (o->help)
         return WAGLE_OK;
     st = parse_flags(c, argc, argv, o);
     if (st == WAGLE_OK && o->config != NULL && !cli_listed(c->options, "config")) {
         const char *path = o->config; /* again, with the file below the flags */
-        start(o);
+        start(c, o);
         st = cli_apply_config(c, path, o);
         if (st == WAGLE_OK)
             st = parse_flags(c, argc, argv, o);

@@ -8,11 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char files[] =
-    "data forget retain protect scores mask refusal rmu-control pairs recompute "
-    "file config gold";
-static const char folders[] = "reference tofu gold-model";
-
 /* FILE@WEIGHT is FILE, unless a file has that very name. */
 static void without_weight(const char *path, char out[4096])
 {
@@ -60,37 +55,37 @@ static bool is_no_file(const cli_option *t, const char *path)
 
 static wagle_status check(const cli_option *t, const char *path, bool folder)
 {
-    return path == NULL || is_no_file(t, path) || exists(path, folder)
-               ? WAGLE_OK
-               : missing(t->name, path, folder);
+    return is_no_file(t, path) || exists(path, folder) ? WAGLE_OK : missing(t->name, path, folder);
+}
+
+/* The i-th text of an option that names files or folders; NULL past the last. */
+static const char *path_at(const cli_options *o, const cli_option *t, int i)
+{
+    const char *const *list = (const void *)((const char *)o + t->place);
+
+    return i < (t->kind == CLI_TEXTS ? CLI_LIST : 1) ? list[i] : NULL;
+}
+
+/* --model is the library's to look at; --gold of report is a label. */
+static bool is_looked_at(const cli_command *c, const cli_option *t)
+{
+    return (t->path == CLI_FILE || t->path == CLI_FOLDER) && strcmp(t->name, "model") != 0 &&
+           (strcmp(t->name, "gold") != 0 || strcmp(c->name, "report") != 0);
 }
 
 wagle_status cli_check_paths(const cli_command *c, const cli_options *o)
 {
-    for (const cli_option *t = cli_table; t->name != NULL; t++) {
-        const bool folder = cli_listed(folders, t->name);
-        const void *at = (const char *)o + t->place;
-        wagle_status st = WAGLE_OK;
-        if (!cli_applies(c, t->name) || (!folder && !cli_listed(files, t->name)) ||
-            (strcmp(t->name, "gold") == 0 && strcmp(c->name, "report") == 0)) /* a label there */
-            continue;
-        if (t->kind == CLI_TEXT)
-            st = check(t, *(const char *const *)at, folder);
-        for (int i = 0; t->kind == CLI_TEXTS && st == WAGLE_OK && i < CLI_LIST; i++)
-            st = check(t, ((const char *const *)at)[i], folder);
-        if (st != WAGLE_OK)
-            return st;
-    }
-    return WAGLE_OK;
+    wagle_status st = WAGLE_OK;
+
+    for (const cli_option *t = cli_next(c, NULL); t != NULL; t = cli_next(c, t))
+        for (int i = 0; is_looked_at(c, t) && st == WAGLE_OK && path_at(o, t, i) != NULL; i++)
+            st = check(t, path_at(o, t, i), t->path == CLI_FOLDER);
+    return st;
 }
 
 /* --- outputs -----------------------------------------------------------------------------------
  */
 
-static const char inputs[] =
-    "data forget retain protect scores mask refusal rmu-control pairs recompute "
-    "file config gold set";
-static const char outputs[] = "out out-patch svg";
 /* what may be X.json of a result, whose rows are in X.rows.jsonl */
 static const char results[] = "recompute gold";
 
@@ -149,29 +144,22 @@ static wagle_status check_output(const cli_command *c, const cli_options *o, con
 
     for (int i = 0; st == WAGLE_OK && o->argument[i] != NULL; i++)
         st = check_input(out, NULL, o->argument[i]);
-    for (const cli_option *t = cli_table; st == WAGLE_OK && t->name != NULL; t++) {
-        const void *at = (const char *)o + t->place;
-        const char *const *list = at;
-        const int most = t->kind == CLI_TEXTS ? CLI_LIST : t->kind == CLI_TEXT;
-        if (!cli_applies(c, t->name) || !cli_listed(inputs, t->name))
-            continue;
-        for (int i = 0; st == WAGLE_OK && i < most; i++)
-            if (list[i] != NULL)
-                st = check_input(out, t->name, list[i]);
+    for (const cli_option *t = cli_next(c, NULL); t != NULL; t = cli_next(c, t)) {
+        const bool read = t->path == CLI_FILE || t->path == CLI_SETS;
+        for (int i = 0; read && st == WAGLE_OK && path_at(o, t, i) != NULL; i++)
+            st = check_input(out, t->name, path_at(o, t, i));
     }
     return st;
 }
 
 wagle_status cli_check_outputs(const cli_command *c, const cli_options *o)
 {
-    for (const cli_option *t = cli_table; t->name != NULL; t++) {
+    for (const cli_option *t = cli_next(c, NULL); t != NULL; t = cli_next(c, t)) {
         output out = {.option = t->name};
         wagle_status st;
-        if (!cli_applies(c, t->name) || !cli_listed(outputs, t->name))
+        if (t->path != CLI_WRITTEN || path_at(o, t, 0) == NULL)
             continue;
-        out.path = *(const char *const *)(const void *)((const char *)o + t->place);
-        if (out.path == NULL)
-            continue;
+        out.path = path_at(o, t, 0);
         if (o->suites != NULL || o->recompute != NULL)
             rows_of(out.path, out.rows);
         st = check_output(c, o, &out);

@@ -52,21 +52,19 @@ static void plain_table(const char *title, const char *intro, wagle_info (*at)(i
 
 static void params(void)
 {
+    wagle_param_info p;
+    char flag[64], owners[256];
+
     puts("\n| parameter | | default | from | to | objectives |\n|---|---|---|---|---|---|");
-    for (int i = 0; wagle_objective_param(i).key != NULL; i++) {
-        const wagle_param_info p = wagle_objective_param(i);
-        char flag[64], standard[32], low[32], high[32];
-        cli_flag_name(p.key, flag);
+    for (int i = 0; cli_param(NULL, i, &p, flag); i++) {
+        char standard[32], low[32], high[32];
+        cli_owners(p.key, " ", owners);
         cli_number(p.value, standard);
         cli_number(p.min, low);
         cli_number(p.max, high);
         printf("| `--%s`", flag);
         cell(p.help);
-        printf(" | %s | %s | %s |", standard, low, high);
-        for (int k = 0; wagle_objective_info(k).name != NULL; k++)
-            if (wagle_objective_has(wagle_objective_info(k).name, p.key))
-                printf(" %s", wagle_objective_info(k).name);
-        puts(" |");
+        printf(" | %s | %s | %s | %s |\n", standard, low, high, owners);
     }
 }
 

@@ -317,10 +317,6 @@ static bool never(const cli_options *o)
 /* --- the table ---------------------------------------------------------------------------------
  */
 
-#define ROW_OPTIONS                                                                                \
-    "prompt prompt-field answer-field text-field facts-field chat no-chat chat-layout "            \
-    "chat-kwarg system date all-turns eos truncate max-length limit"
-
 static const struct rule {
     const char *options, *commands;
     bool (*holds)(const cli_options *o);
@@ -342,7 +338,7 @@ static const struct rule {
      "gamma damping protect protect-damping protect-rank loss",
      "mask", without_compare, "--compare reads only masks", false},
     {"density densities scope", "mask", without_op, "--op combines masks as they are", false},
-    {"selector gamma damping protect protect-damping protect-rank loss forget retain " ROW_OPTIONS,
+    {"selector gamma damping protect protect-damping protect-rank loss forget retain " CLI_ROWS,
      "mask", with_scoring, "it needs --model; with --scores or --op nothing is scored", false},
     {"density", "mask", without_densities, "--densities gives the densities", false},
     {"gamma", "attribute mask unlearn", reads_gamma, "it needs --selector wagle", false},
@@ -354,7 +350,7 @@ static const struct rule {
     {"loss", "attribute mask", scores_forget, "the selector reads no forget rows", false},
     {"forget", "attribute mask", scores_forget, "the selector reads no forget rows", true},
     {"retain", "attribute mask", scores_retain, "the selector reads no retain rows", true},
-    {ROW_OPTIONS, "attribute mask", scores_rows, "the selector reads no rows", true},
+    {CLI_ROWS, "attribute mask", scores_rows, "the selector reads no rows", true},
     {"objective forget retain refusal reference alpha forget-weight retain-term rmu-control",
      "gradient", with_objective, "it needs --objective; without it the gradient is that of --data",
      false},
@@ -390,7 +386,7 @@ static const struct rule {
      "relearn-steps relearn-lr no-eos",
      "eval", with_suite_or_recompute, "it needs --suite", false},
     {"model data set tofu split reference shots prefix length verbatim temperature scorer "
-     "relearn-steps relearn-lr no-eos max-tokens metrics " ROW_OPTIONS,
+     "relearn-steps relearn-lr no-eos max-tokens metrics " CLI_ROWS,
      "eval", without_recompute, "--recompute reads only the rows of a result", false},
     {"facts-field all-turns", "logits", never, "logits of every token are written", false},
     {"facts-field", "eval", measures_facts,
@@ -421,10 +417,9 @@ static const char *given_of(const cli_command *c, const cli_options *o, const ch
 {
     static char flag[80];
 
-    for (int i = 0; cli_table[i].name != NULL; i++)
-        if (o->given[i] != CLI_UNSET && cli_listed(names, cli_table[i].name) &&
-            cli_applies(c, cli_table[i].name)) {
-            snprintf(flag, sizeof flag, "--%s", cli_table[i].name);
+    for (const cli_option *t = cli_next(c, NULL); t != NULL; t = cli_next(c, t))
+        if (o->given[t - cli_table] != CLI_UNSET && cli_listed(names, t->name)) {
+            snprintf(flag, sizeof flag, "--%s", t->name);
             return flag;
         }
     return NULL;
@@ -499,16 +494,13 @@ static wagle_status check_params(const cli_command *c, const cli_options *o)
 /* A flag wins over the other way of saying the same in --config. */
 static void prefer(cli_options *o, const char *a, const char *b)
 {
-    const int pair[] = {cli_find(a), cli_find(b)};
+    const cli_option *pair[] = {cli_find(a), cli_find(b)};
 
     for (int i = 0; i < 2; i++)
-        if (o->given[pair[i]] == CLI_FROM_CONFIG && o->given[pair[1 - i]] == CLI_FROM_FLAG) {
-            void *at = (char *)o + cli_table[pair[i]].place;
-            o->given[pair[i]] = CLI_UNSET;
-            if (cli_table[pair[i]].kind == CLI_REAL)
-                *(double *)at = -1;
-            else
-                *(int64_t *)at = -1;
+        if (o->given[pair[i] - cli_table] == CLI_FROM_CONFIG &&
+            o->given[pair[1 - i] - cli_table] == CLI_FROM_FLAG) {
+            o->given[pair[i] - cli_table] = CLI_UNSET;
+            cli_unset(o, pair[i]);
         }
 }
 

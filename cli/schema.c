@@ -1,4 +1,5 @@
-/* schema.c - the JSON Schema of the object that --config names, from the table of options. */
+/* schema.c - JSON Schemas from the table of options: of the object that --config names, and of keys
+ * in other files. */
 #include "page.h"
 
 #include <jansson.h>
@@ -32,15 +33,17 @@ static void add_range(json_t *o, const char *range)
 static json_t *choices(const cli_option *t)
 {
     json_t *list = json_array();
+    char word[32];
 
-    for (int i = 0; cli_choice(t, i) != NULL; i++)
-        json_array_append_new(list, json_string(cli_choice(t, i)));
+    for (int i = 0; cli_choice(t, i, word); i++)
+        json_array_append_new(list, json_string(word));
     return json_pack("{s:o}", "enum", list);
 }
 
 static json_t *value_of(const cli_command *c, const cli_option *t)
 {
     json_t *number;
+    char word[32];
 
     switch (t->kind) {
     case CLI_FLAG:
@@ -53,16 +56,16 @@ static json_t *value_of(const cli_command *c, const cli_option *t)
     case CLI_REAL:
     case CLI_WHOLE:
         number = type(t->kind == CLI_REAL ? "number" : "integer");
-        add_range(number, cli_range(t->name));
-        return cli_is_word(t->name, "auto")
-                   ? json_pack("{s:[o, {s:s}]}", "anyOf", number, "const", "auto")
+        add_range(number, cli_range(t));
+        return cli_word(t) != NULL
+                   ? json_pack("{s:[o, {s:s}]}", "anyOf", number, "const", cli_word(t))
                    : number;
     case CLI_BYTES:
         return json_pack("{s:[s, s]}", "type", "string", "number");
     default:
         break;
     }
-    if (cli_choice(t, 0) != NULL)
+    if (cli_choice(t, 0, word))
         return choices(t);
     return strcmp(t->value, "X") == 0 ? json_pack("{s:[s, s]}", "type", "string", "number")
                                       : type("string");
@@ -82,15 +85,16 @@ static void add_option(json_t *keys, const cli_command *c, const cli_option *t)
     json_object_set_new(keys, key, value);
 }
 
-static void add_params(json_t *keys)
+static void add_params(json_t *keys, const cli_command *c)
 {
-    for (int i = 0; wagle_objective_param(i).key != NULL; i++) {
-        const wagle_param_info p = wagle_objective_param(i);
+    wagle_param_info p;
+    char flag[64];
+
+    for (int i = 0; cli_param(c, i, &p, flag); i++)
         json_object_set_new(keys, p.key,
                             json_pack("{s:s, s:f, s:f, s:s, s:f}", "type", "number", "minimum",
                                       p.min, "maximum", p.max, "description", p.help, "default",
                                       p.value));
-    }
 }
 
 /* The keys that a command reads; all but the file of options itself, and help. */
@@ -98,14 +102,20 @@ static json_t *command_schema(const cli_command *c)
 {
     json_t *keys = json_object();
 
-    for (const cli_option *t = cli_table; t->name != NULL; t++)
-        if (cli_applies(c, t->name) && strcmp(t->name, "help") != 0 &&
-            strcmp(t->name, "config") != 0)
+    for (const cli_option *t = cli_next(c, NULL); t != NULL; t = cli_next(c, t))
+        if (strcmp(t->name, "help") != 0 && strcmp(t->name, "config") != 0)
             add_option(keys, c, t);
-    if (cli_listed(c->options, "objective"))
-        add_params(keys);
+    add_params(keys, c);
     return json_pack("{s:s, s:s, s:o, s:b}", "type", "object", "description", c->summary,
                      "properties", keys, "additionalProperties", 0);
+}
+
+static void print(json_t *root)
+{
+    if (root == NULL || json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0)
+        fputs("wagle: not enough memory\n", stderr);
+    putchar('\n');
+    json_decref(root);
 }
 
 void cli_reference_config(void)
@@ -123,8 +133,32 @@ void cli_reference_config(void)
         "title", "Options of a command (--config FILE)", "description",
         "Each command takes the keys of its options; see $defs. Hyphens may stand for underscores.",
         "anyOf", any, "$defs", commands);
-    if (root == NULL || json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0)
-        fputs("wagle: not enough memory\n", stderr);
-    putchar('\n');
-    json_decref(root);
+    print(root);
+}
+
+/* --- keys of other files -----------------------------------------------------------------------
+ */
+
+/* As a file of wagle has the value of an option of training. */
+static json_t *stored(const cli_option *t)
+{
+    if (t->kind == CLI_TEXTS)
+        return json_pack("{s:s, s:o}", "type", "array", "items", type("string"));
+    return type(t->kind == CLI_FLAG                                 ? "boolean"
+                : t->form == CLI_AS_REAL                            ? "number"
+                : t->form == CLI_AS_WHOLE || t->form == CLI_AS_SEED ? "integer"
+                                                                    : "string");
+}
+
+void cli_reference_training(void)
+{
+    json_t *manifest = json_object(), *spec = json_object();
+
+    for (const cli_option *t = cli_next(NULL, NULL); t != NULL; t = cli_next(NULL, t)) {
+        if (t->recorded)
+            json_object_set_new(manifest, t->key, stored(t));
+        if (t->swept)
+            json_object_set_new(spec, t->key, stored(t));
+    }
+    print(json_pack("{s:o, s:o}", "manifest", manifest, "sweep-spec", spec));
 }

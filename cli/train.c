@@ -31,64 +31,43 @@ static wagle_status parse_clip(const char *text, wagle_train_options *t)
     return WAGLE_E_USAGE;
 }
 
+/* What was given of an option, by its kind in the table; the rest keeps its default. */
+#define READ_TEXT(member)                                                                          \
+    if (o->member != NULL)                                                                         \
+        t->member = o->member;
+#define READ_LIST(member) t->member = o->member;
+#define READ_REAL(member) cli_given(&t->member, o->member);
+#define READ_WHOLE(member) cli_given_whole(&t->member, o->member);
+#define READ_SEED(member) cli_given_seed(&t->member, o->member);
+#define READ_DATA(member)                                                                          \
+    if (cli_applies(o->command, #member))                                                          \
+        t->member = cli_files(o, o->member);
+#define READ_GAMMA(member) wagle_gamma_read(o->member, &t->member);
+#define READ_CLIP(member)                                                                          \
+    if (parse_clip(o->member, t) != WAGLE_OK)                                                      \
+        return WAGLE_E_USAGE;
+#define READ_NOTHING(member)
+#define READ_FILE READ_TEXT
+#define READ_FOLDER READ_TEXT
+#define READ_OUTPUT READ_TEXT
+#define READ_PATTERNS READ_LIST
+#define READ_FLAG READ_LIST
+#define READ_PARAMS READ_NOTHING
+#define READ_SUITE READ_NOTHING
+#define READ_PART READ_NOTHING
+
 static wagle_status train_options(cli_options *o, wagle_train_options *t,
                                   wagle_suite_options *watch)
 {
     if (o->suites != NULL && cli_suites(o, watch) != WAGLE_OK)
         return WAGLE_E_USAGE;
     t->watch = o->suites != NULL ? watch : NULL;
-    t->model = o->model;
-    t->out = o->out;
-    t->objective = o->objective != NULL ? o->objective : t->objective;
     t->params = o->param;
     t->n_params = o->n_params;
-    t->refusal = o->refusal;
-    t->state = o->state != NULL ? o->state : t->state;
-    t->mask = o->mask;
-    t->selector = o->selector;
-    t->include = o->include;
-    t->exclude = o->exclude;
-    t->stop_when = o->stop_when;
-    t->gold = o->gold_model;
-    cli_given_seed(&t->seed, o->seed);
-    t->resume = o->resume;
-    t->monitor = o->monitor;
-    t->force = o->force;
-    cli_given(&t->density, o->density);
-    cli_given(&t->alpha, o->alpha);
-    cli_given(&t->forget_weight, o->forget_weight);
-    cli_given(&t->lr, o->lr);
-    cli_given(&t->weight_decay, o->weight_decay);
-    cli_given(&t->epochs, o->epochs);
-    cli_given_whole(&t->steps, o->steps);
-    cli_given_whole(&t->batch, o->batch);
-    cli_given_whole(&t->warmup, o->warmup);
-    cli_given_whole(&t->eval_every, o->eval_every);
-    cli_given_whole(&t->checkpoint_every, o->checkpoint_every);
-    cli_given_whole(&t->accumulate, o->accumulate);
-    cli_given_whole(&t->lora, o->lora);
-    cli_given(&t->lora_alpha, o->lora_alpha);
-    cli_given(&t->damping, o->damping);
-    cli_given(&t->rectify, o->rectify);
-    t->protect = cli_files(o, o->protect);
-    cli_given(&t->protect_damping, o->protect_damping);
-    cli_given_whole(&t->protect_rank, o->protect_rank);
-    t->lora_targets = o->lora_targets;
-    t->no_decay = o->no_decay;
-    t->clip_before_mask = o->clip_before_mask;
-    t->allow_unmet = o->allow_unmet;
-    t->redact = o->redact;
-    t->land = o->land;
-    t->skip_forgotten = o->skip_forgotten;
-    t->reduction = o->reduction != NULL ? o->reduction : t->reduction;
-    t->reference = o->reference;
-    t->retain_term = o->retain_term;
-    t->rmu_control = o->rmu_control;
-    t->pairs = o->pairs;
-    t->out_patch = o->out_patch;
-    t->optimizer = o->optimizer != NULL ? o->optimizer : t->optimizer;
-    t->schedule = o->schedule != NULL ? o->schedule : t->schedule;
-    return parse_clip(o->clip, t);
+#define WAGLE_OPTION(type, member, kind, ...) READ_##kind(member)
+#include <wagle/train_options.def>
+#undef WAGLE_OPTION
+    return WAGLE_OK;
 }
 
 const char cli_sweep_notes[] = "A spec (docs/reference/sweep.md has every key):\n"
@@ -185,9 +164,6 @@ wagle_status cli_unlearn(wagle_ctx *ctx, cli_options *o)
     wagle_unlearn_defaults(&t);
     if (train_options(o, &t, &watch) != WAGLE_OK)
         return WAGLE_E_USAGE;
-    t.forget = cli_files(o, o->forget);
-    t.retain = cli_files(o, o->retain);
-    wagle_gamma_read(o->gamma, &t.gamma);
     return report(o, &r, wagle_unlearn(ctx, &t, &r));
 }
 
@@ -204,8 +180,6 @@ wagle_status cli_gradient(wagle_ctx *ctx, cli_options *o)
     wagle_unlearn_defaults(&t);
     if (train_options(o, &t, NULL) != WAGLE_OK)
         return WAGLE_E_USAGE;
-    t.forget = cli_files(o, o->forget);
-    t.retain = cli_files(o, o->retain);
     st = wagle_objective_gradient(ctx, &t, &json);
     return cli_print(st, json);
 }

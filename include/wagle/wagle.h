@@ -273,83 +273,12 @@ typedef struct wagle_param {
     double value;
 } wagle_param;
 
+/* The members are the rows of train_options.def, beside this header: type, member, and above them
+ * what it is. */
 typedef struct wagle_train_options {
-    const char *model, *out;
-    wagle_data forget, retain; /* finetune: `retain` is the data to learn */
-    const char *objective;
-    const wagle_param *params; /* objective's own options, `n_params` of them */
-    int64_t n_params;
-    const char *refusal;     /* rows with other answers, or one refusal per line */
-    const char *reference;   /* folder of the untouched model; NULL: the model itself */
-    const char *retain_term; /* nll, kl, hidden, none; NULL: the objective's own */
-    const char *rmu_control; /* file of rmu's direction; NULL: by the seed */
-    const char *pairs;       /* JSON list of steps, each a list of [forget row, retain row] */
-    const char *reduction; /* rows: a batch's loss is the mean of its rows' token means; tokens: the
-                              mean over its label tokens, as in transformers. Terms that are no
-                              means over tokens (npo, simnpo, dpo, rmu) stay means over rows. NULL:
-                              tokens for finetune, rows for unlearn */
-    const char *optimizer; /* adamw, sgd, lion, sophia */
-    const char *schedule;  /* linear, cosine, constant; NULL: constant where the learning rate is
-                              searched, else linear */
-    const char *state;     /* moments of the optimizer: f32 or bf16 */
-    const char *mask;      /* mask file; or selector and density; or neither: all weights */
-    const char *selector;
-    double density;
-    wagle_gamma gamma; /* with WAGLE_GAMMA_PROTECT and no `protect` the retain rows give the factors
-                          of the scores; updates are not multiplied by them */
-    double damping;    /* below 0: the default */
-    const char *const *include, *const *exclude;
-    int64_t lora;                    /* rank of adapters that are trained instead; 0: none */
-    double lora_alpha;               /* their scale times the rank; 0: twice the rank */
-    const char *const *lora_targets; /* patterns of tensor names; NULL: every matrix of a layer */
-    const char *out_patch;           /* also write what changed as a patch */
-    double alpha;                    /* weight of the retain term */
-    double forget_weight;            /* weight of the forget term */
-    double lr; /* peak learning rate; 0, the default of unlearn: searched on the model at hand, so
-                  that stop_when is reached in about 60 updates (docs/reference/defaults.md) */
-    double weight_decay;
-    const char *const *no_decay; /* patterns of tensors without weight decay, or NULL */
-    double clip;                 /* largest norm of the gradient, 0: none */
-    bool clip_each;              /* of each tensor's on its own */
-    bool clip_before_mask;       /* the norm is of all weights' gradients, not of the selected */
-    double rectify; /* GRU: weight of the newest in the moving average of the retain gradients; they
-                       are not added, but the part of the forget gradient that opposes it is
-                       removed; 0: off */
-    /* Every update of a matrix is multiplied by (I + C/lambda)^-1 on its input side, C the
-     * covariance of what the matrix reads in these rows (labels play no part): what they use is
-     * kept. Files of rows, whole texts (.txt), "retain": the retain rows, or "self:N": N texts that
-     * the model writes itself. "none": off. No path: "retain" where the rate is searched, else off.
-     * docs/reference/definitions.md */
-    wagle_data protect;
-    double protect_damping; /* lambda as a share of the mean diagonal of C; above 0 */
-    int64_t protect_rank;   /* leading eigenpairs of C; 0: all, below 0: a quarter of the inputs */
-    double beta1, beta2, epsilon; /* below 0: the optimizer's own */
-    double epochs; /* used when steps is 0. unlearn: both 0, the default: up to 300 updates */
-    int64_t steps, batch, warmup;
-    int64_t accumulate;  /* batches an update */
-    double warmup_ratio; /* used when warmup is negative: share of the steps */
-    uint64_t seed;
-    const char *stop_when; /* forget.probability<0.1: forget or retain, probability, nll or
-                              perplexity, or SUITE.METRIC of `watch`; < or >. Or "chance", of
-                              unlearn: forget.probability below the level of chance, which is
-                              measured before training. NULL: chance where the learning rate is
-                              searched, or neither steps nor epochs nor pairs is given; else none */
-    const char *gold;      /* folder of a model that never saw the forget rows: their probability
-                              there is the level of chance; NULL: measured on control rows */
-    bool land;             /* where stop_when holds at the end, the change of the weights is scaled
-                              back to where it just holds; with "chance" always */
-    int64_t eval_every;    /* steps between checks of stop_when */
-    bool monitor;          /* at those steps both sets' means go into the log */
-    const struct wagle_suite_options *watch; /* these suites are asked then, and before the first
-                                                step; into the log; or NULL. Its model and out are
-                                                not used */
-    int64_t checkpoint_every;                /* steps; 0: only when interrupted */
-    bool resume, force;
-    bool allow_unmet; /* a stop_when that was not reached is no failure */
-    /* With a stop_when on forget.probability or forget.highest: rows that were below its bound at
-     * the last check are skipped, and others come in their place. */
-    bool skip_forgotten;
-    bool redact; /* texts that the run keeps (protect.jsonl) become keyed hashes */
+#define WAGLE_OPTION(type, member, ...) type member;
+#include "train_options.def"
+#undef WAGLE_OPTION
 } wagle_train_options;
 
 typedef struct wagle_train_result {

@@ -1,23 +1,18 @@
 /* export.c - a model folder as one GGUF file: keys, then by its roles every tensor. */
 #include "gguf/export.h"
 
+#include "base/choose.h"
 #include <math.h>
 #include <string.h>
 
 static wagle_status choose_type(wagle_ctx *ctx, const char *name, wg_gguf_type *out)
 {
-    static const struct {
-        const char *name;
-        wg_gguf_type type;
-    } types[] = {
-        {"f32", WG_GGML_F32}, {"f16", WG_GGML_F16}, {"bf16", WG_GGML_BF16}, {"q8_0", WG_GGML_Q8_0}};
+    static const wg_gguf_type types[] = {WG_GGML_F32, WG_GGML_F16, WG_GGML_BF16, WG_GGML_Q8_0};
+    int i;
 
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strcmp(types[i].name, name) == 0) {
-            *out = types[i].type;
-            return WAGLE_OK;
-        }
-    return wg_fail(ctx, WAGLE_E_USAGE, "--type %.32s: must be f32, f16, bf16 or q8_0", name);
+    WG_TRY(wg_choose_word(ctx, "type", name, "f32 f16 bf16 q8_0", &i));
+    *out = types[i];
+    return WAGLE_OK;
 }
 
 /* Vectors stay float32, as llama.cpp wants them; so does a row that is no whole number of blocks.

@@ -2,6 +2,7 @@
 #include "mask/attribute.h"
 #include "mask/topk.h"
 
+#include "base/choose.h"
 #include "base/pattern.h"
 #include <stdio.h>
 #include <string.h>
@@ -23,15 +24,11 @@ static void warn_if_lopsided(wagle_ctx *ctx, const wg_mask *mask)
 
 wagle_status wg_scope_find(wagle_ctx *ctx, const char *name, wg_scope *out)
 {
-    static const char *const scopes[] = {"global", "tensor", "row", "neurons"};
+    int i;
 
-    for (int i = 0; i < 4; i++)
-        if (strcmp(name, scopes[i]) == 0) {
-            *out = (wg_scope)i;
-            return WAGLE_OK;
-        }
-    return wg_fail(ctx, WAGLE_E_USAGE, "--scope %.16s: must be global, tensor, row or neurons",
-                   name);
+    WG_TRY(wg_choose_word(ctx, "scope", name, "global tensor row neurons", &i));
+    *out = (wg_scope)i;
+    return WAGLE_OK;
 }
 
 static wagle_status find_choice(wagle_ctx *ctx, const wagle_mask_options *o, wg_choice *out)
@@ -102,8 +99,7 @@ static wagle_status from_data(wagle_ctx *ctx, const wagle_mask_options *o, const
 
 /* --- algebra ---------------------------------------------------------------------------------- */
 
-typedef enum operation { AND, OR, MINUS, INVERT, OPERATIONS } operation;
-static const char *const operations[] = {"and", "or", "minus", "invert"};
+typedef enum operation { AND, OR, MINUS, INVERT } operation;
 
 static uint64_t combine(operation op, uint64_t a, uint64_t b)
 {
@@ -149,12 +145,9 @@ static void keep_included(wg_mask *m, const wg_choice *choice)
 static wagle_status from_masks(wagle_ctx *ctx, const wagle_mask_options *o, const wg_choice *choice,
                                wg_mask *out)
 {
-    int op = 0;
+    int op;
 
-    while (op < OPERATIONS && strcmp(o->op, operations[op]) != 0)
-        op++;
-    if (op == OPERATIONS)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--op %.16s: must be and, or, minus or invert", o->op);
+    WG_TRY(wg_choose_word(ctx, "op", o->op, "and or minus invert", &op));
     if (o->n_masks < 1 || (op == INVERT && o->n_masks > 1))
         return wg_fail(ctx, WAGLE_E_USAGE, "--op %s needs %s", o->op,
                        op == INVERT ? "one mask" : "masks");
@@ -227,9 +220,7 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_mask_options *o)
         for (int64_t k = 0; k < i; k++)
             if (o->densities[i] == o->densities[k])
                 return wg_fail(ctx, WAGLE_E_USAGE, "density %g is given twice", o->densities[k]);
-    return strcmp(o->format, "bits") == 0 || strcmp(o->format, "bool") == 0
-               ? WAGLE_OK
-               : wg_fail(ctx, WAGLE_E_USAGE, "--format %.32s: must be bits or bool", o->format);
+    return wg_choose_word(ctx, "format", o->format, "bits bool", NULL);
 }
 
 /* Whether a mask may be written there: of what it is made from it replaces nothing. */

@@ -1,6 +1,6 @@
 #include "objective/objective.h"
 
-#include "base/text.h"
+#include "base/choose.h"
 #include <math.h>
 #include <string.h>
 
@@ -36,28 +36,23 @@ unsigned wg_objective_uses(const wg_objective *o, wg_retain retain)
            (o->token == WG_LOSS_HIDDEN ? WAGLE_USES_CONTROL : 0);
 }
 
+static const char *name_at(int i)
+{
+    return wg_objective_at(i) != NULL ? wg_objective_at(i)->name : NULL;
+}
+
 const wg_objective *wg_objective_named(const char *name)
 {
-    for (int i = 0; objectives[i] != NULL; i++)
-        if (strcmp(objectives[i]->name, name) == 0)
-            return objectives[i];
-    return NULL;
+    return wg_objective_at(wg_name_find(name_at, wg_strz(name)));
 }
 
 wagle_status wg_objective_find(wagle_ctx *ctx, const char *name, const wg_objective **out)
 {
-    wg_text known = {0};
-    wagle_status st = WAGLE_OK;
+    int i;
 
-    *out = wg_objective_named(name);
-    if (*out != NULL)
-        return WAGLE_OK;
-    for (int i = 0; objectives[i] != NULL && st == WAGLE_OK; i++)
-        st = wg_text_printf(ctx, &known, "%s%s", i ? ", " : "", objectives[i]->name);
-    if (st == WAGLE_OK)
-        st = wg_fail(ctx, WAGLE_E_USAGE, "no objective '%.32s'; choose from %s", name, known.text);
-    wg_text_free(&known);
-    return st;
+    WG_TRY(wg_choose(ctx, "objective", name_at, wg_strz(name), &i));
+    *out = objectives[i];
+    return WAGLE_OK;
 }
 
 double wg_sum(const wg_real *x, int64_t n)

@@ -1,7 +1,6 @@
 #include "selector/selector.h"
 
-#include "base/text.h"
-#include <string.h>
+#include "base/choose.h"
 
 #define WG_SELECTOR(name) extern const wg_selector wg_selector_##name;
 #include "selector/selector.def"
@@ -30,20 +29,16 @@ unsigned wg_selector_uses(const wg_selector *s)
            (s->needs & WG_NEEDS_FACTORS ? WAGLE_USES_PROTECT : 0);
 }
 
+static const char *name_at(int i)
+{
+    return wg_selector_at(i) != NULL ? wg_selector_at(i)->name : NULL;
+}
+
 wagle_status wg_selector_find(wagle_ctx *ctx, const char *name, const wg_selector **out)
 {
-    wg_text known = {0};
-    wagle_status st = WAGLE_OK;
+    int i;
 
-    for (int i = 0; selectors[i] != NULL; i++)
-        if (strcmp(selectors[i]->name, name) == 0) {
-            *out = selectors[i];
-            return WAGLE_OK;
-        }
-    for (int i = 0; selectors[i] != NULL && st == WAGLE_OK; i++)
-        st = wg_text_printf(ctx, &known, "%s%s", i ? ", " : "", selectors[i]->name);
-    if (st == WAGLE_OK)
-        st = wg_fail(ctx, WAGLE_E_USAGE, "no selector '%.32s'; choose from %s", name, known.text);
-    wg_text_free(&known);
-    return st;
+    WG_TRY(wg_choose(ctx, "selector", name_at, wg_strz(name), &i));
+    *out = selectors[i];
+    return WAGLE_OK;
 }

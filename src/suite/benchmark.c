@@ -1,5 +1,6 @@
 #include "suite/question.h"
 
+#include "base/choose.h"
 #include <ctype.h>
 #include <string.h>
 
@@ -176,12 +177,16 @@ bool wg_benchmark_asks(const wg_benchmark *b, wg_way way, const json_t *row)
            (way != WG_BY_MC2 || json_object_get(row, "mc2_targets") != NULL);
 }
 
+static const char *name_at(int i)
+{
+    return i < BENCHMARKS ? benchmarks[i].name : NULL;
+}
+
 const wg_benchmark *wg_benchmark_find(const char *name)
 {
-    for (int i = 0; name != NULL && i < BENCHMARKS; i++)
-        if (strcmp(benchmarks[i].name, name) == 0)
-            return &benchmarks[i];
-    return NULL;
+    const int i = wg_name_find(name_at, wg_strz(name));
+
+    return i >= 0 ? &benchmarks[i] : NULL;
 }
 
 static bool has_columns(const wg_benchmark *b, const json_t *row)
@@ -212,11 +217,8 @@ static bool is_named(const wg_benchmark *b, const char *name)
 static wagle_status unknown_name(wagle_ctx *ctx, const char *set)
 {
     wg_text names = {0};
-    wagle_status st = WAGLE_OK;
+    wagle_status st = wg_name_list(ctx, name_at, &names);
 
-    for (int i = 0; st == WAGLE_OK && i < BENCHMARKS; i++)
-        if (i == 0 || strcmp(benchmarks[i].name, benchmarks[i - 1].name) != 0)
-            st = wg_text_printf(ctx, &names, "%s%s", i > 0 ? ", " : "", benchmarks[i].name);
     if (st == WAGLE_OK)
         st = wg_fail(ctx, WAGLE_E_USAGE, "--set %s: no such benchmark; choose from %s", set,
                      names.text);

@@ -1,6 +1,7 @@
 /* evaluate.c - runs suites, keeps their rows, measures them, with intervals. */
 #include "suite/results.h"
 
+#include "base/choose.h"
 #include "data/distinct.h"
 #include "data/redact.h"
 #include <math.h>
@@ -148,18 +149,19 @@ static wagle_status run_one(wagle_ctx *ctx, wg_evaluation *e)
 
 static wagle_status choose(wagle_ctx *ctx, wg_evaluation *e)
 {
+    const char *at = e->o->suites;
+    wg_str name;
+
     e->n_chosen = 0;
-    for (const char *at = e->o->suites; at != NULL && *at != '\0';) {
-        const size_t n = strcspn(at, ",");
+    while (wg_next_name(&at, &name)) {
         if (e->n_chosen == WG_SUITES_MOST)
             return wg_fail(ctx, WAGLE_E_USAGE, "--suites: more than there are");
-        WG_TRY(wg_suite_find(ctx, at, n, &e->chosen[e->n_chosen]));
+        WG_TRY(wg_suite_find(ctx, name, &e->chosen[e->n_chosen]));
         for (int i = 0; i < e->n_chosen; i++)
             if (e->chosen[i] == e->chosen[e->n_chosen])
                 return wg_fail(ctx, WAGLE_E_USAGE, "--suite: %s is given twice",
                                e->chosen[i]->name);
         e->n_chosen++;
-        at += n + (at[n] == ',');
     }
     return e->n_chosen > 0 ? WAGLE_OK
                            : wg_fail(ctx, WAGLE_E_USAGE, "--suite: name at least one suite");

@@ -1,6 +1,7 @@
 /* suite.c - the table of suites, and what they read and write rows with. */
 #include "suite/suite.h"
 
+#include "base/choose.h"
 #include "metric/statistics.h"
 
 #include <math.h>
@@ -39,24 +40,29 @@ wagle_info wagle_suite_set_info(int suite, int i)
                : (wagle_info){0};
 }
 
-wagle_status wg_suite_find(wagle_ctx *ctx, const char *name, size_t bytes, const wg_suite **out)
+static const char *name_at(int i)
 {
-    wg_text names = {0};
-    wagle_status st = WAGLE_OK;
+    return wg_suite_at(i) != NULL ? wg_suite_at(i)->name : NULL;
+}
 
-    for (int i = 0; i < SUITES; i++) {
-        *out = suites[i];
-        if (strlen(suites[i]->name) == bytes && memcmp(suites[i]->name, name, bytes) == 0)
-            break;
-        *out = NULL;
-        if (st == WAGLE_OK)
-            st = wg_text_printf(ctx, &names, "%s%s", i > 0 ? ", " : "", suites[i]->name);
-    }
-    if (st == WAGLE_OK && *out == NULL)
-        st = wg_fail(ctx, WAGLE_E_USAGE, "no suite '%.*s'; choose from %s",
-                     (int)(bytes < 32 ? bytes : 32), name, names.text);
-    wg_text_free(&names);
-    return st;
+wagle_status wg_suite_find(wagle_ctx *ctx, wg_str name, const wg_suite **out)
+{
+    int i;
+
+    WG_TRY(wg_choose(ctx, "suite", name_at, name, &i));
+    *out = suites[i];
+    return WAGLE_OK;
+}
+
+bool wg_suite_named_in(const char *names, const char *metric)
+{
+    const wg_str suite = {metric, strcspn(metric, ".")};
+    wg_str name;
+
+    while (wg_next_name(&names, &name))
+        if (wg_str_equal(name, suite))
+            return true;
+    return false;
 }
 
 bool wg_evaluation_set_at(const wg_evaluation *e, int i, char name[64], const char **file)

@@ -49,8 +49,9 @@ typedef struct wg_suite {
 #undef WG_SUITE
 
 const wg_suite *wg_suite_at(int i); /* NULL past the last */
-WAGLE_CHECK wagle_status wg_suite_find(wagle_ctx *ctx, const char *name, size_t bytes,
-                                       const wg_suite **out);
+WAGLE_CHECK wagle_status wg_suite_find(wagle_ctx *ctx, wg_str name, const wg_suite **out);
+/* Whether the suite of "SUITE.METRIC" is among names with commas between them, or NULL. */
+bool wg_suite_named_in(const char *names, const char *metric);
 
 /* Whether the suite has a set of that very name. */
 bool wg_suite_lists(const wg_suite *s, const char *name);

@@ -70,16 +70,11 @@ static wagle_status check_one(wagle_ctx *ctx, wg_evaluation *e)
 wagle_status wg_suite_watch_rule(wagle_ctx *ctx, const wagle_suite_options *o, const char *rule)
 {
     const char *name = rule != NULL ? rule + strspn(rule, " ") : "";
-    const size_t n = strcspn(name, ".");
 
     if (o == NULL || o->suites == NULL || *name == '\0' || strcmp(name, "chance") == 0 ||
-        strncmp(name, "forget.", 7) == 0 || strncmp(name, "retain.", 7) == 0)
+        strncmp(name, "forget.", 7) == 0 || strncmp(name, "retain.", 7) == 0 ||
+        wg_suite_named_in(o->suites, name))
         return WAGLE_OK;
-    for (const char *at = o->suites; *at != '\0'; at += strcspn(at, ",")) {
-        at += *at == ',';
-        if (strcspn(at, ",") == n && strncmp(at, name, n) == 0)
-            return WAGLE_OK;
-    }
     return wg_fail(ctx, WAGLE_E_USAGE,
                    "--stop-when '%.64s': write it as forget.probability<0.1, with forget, retain "
                    "or one of --suite %s",

@@ -182,15 +182,9 @@ static wagle_status check_suites(wagle_ctx *ctx, wg_sweep *s)
 
 static bool has_suite(const wg_sweep *s, const char *column)
 {
-    const char *run = json_string_value(json_object_get(json_object_get(s->spec, "suites"), "run"));
-    const size_t n = strcspn(column, ".");
+    const json_t *run = json_object_get(json_object_get(s->spec, "suites"), "run");
 
-    for (const char *at = run; at != NULL && *at != '\0'; at += strcspn(at, ",")) {
-        at += *at == ',';
-        if (strcspn(at, ",") == n && strncmp(at, column, n) == 0)
-            return true;
-    }
-    return false;
+    return wg_suite_named_in(json_string_value(run), column);
 }
 
 static bool is_relearned(const wg_sweep *s, const char *set)

@@ -3,6 +3,7 @@
 
 #include "mask/topk.h"
 #include "selector/selector.h"
+#include "train/members.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@ typedef struct spec_key {
     const char *wanted;
 } spec_key;
 
+/* Those that are no options of training. */
 static const spec_key keys[] = {
     {"model", JSON_STRING, true, false, "expected a folder"},
     {"forget", JSON_STRING, true, false, "expected a file of rows"},
@@ -48,36 +50,54 @@ static const spec_key keys[] = {
     {"suites", JSON_OBJECT, false, false, "expected an object with run and sets"},
     {"params", JSON_OBJECT, false, false, "expected an object of numbers"},
     {"plot", JSON_STRING, false, true, "expected a column"},
-    {"refusal", JSON_STRING, false, false, "expected a file"},
-    {"reference", JSON_STRING, false, false, "expected a folder"},
     {"prompt", JSON_STRING, false, false, "expected a template"},
     {"chat", JSON_STRING, false, false, "expected auto, none, required or a layout"},
     {"system", JSON_STRING, false, false, "expected a text"},
     {"chat_kwargs", JSON_ARRAY, false, false, "expected a list of \"key=value\""},
     {"date", JSON_STRING, false, false, "expected YYYY-MM-DD"},
     {"all_turns", JSON_TRUE, false, false, "expected true or false"},
-    {"optimizer", JSON_STRING, false, false, "expected a name"},
-    {"schedule", JSON_STRING, false, false, "expected a name"},
-    {"state", JSON_STRING, false, false, "expected f32 or bf16"},
-    {"retain_term", JSON_STRING, false, false, "expected a name"},
-    {"stop_when", JSON_STRING, false, false, "expected a rule"},
-    {"rounded", JSON_ARRAY, false, false, "expected a list of q4_0 and q8_0"},
     {"eos", JSON_TRUE, false, false, "expected true or false"},
-    {"land", JSON_TRUE, false, false, "expected true or false"},
+    {"rounded", JSON_ARRAY, false, false, "expected a list of q4_0 and q8_0"},
     {"updates", JSON_INTEGER, false, false, "expected a whole number"},
     {"tune", JSON_TRUE, false, true, "expected true or false"},
-    {"steps", JSON_INTEGER, false, false, "expected a whole number"},
-    {"batch", JSON_INTEGER, false, false, "expected a whole number"},
-    {"accumulate", JSON_INTEGER, false, false, "expected a whole number"},
-    {"warmup", JSON_INTEGER, false, false, "expected a whole number"},
-    {"eval_every", JSON_INTEGER, false, false, "expected a whole number"},
-    {"alpha", JSON_REAL, false, false, "expected a number"},
-    {"forget_weight", JSON_REAL, false, false, "expected a number"},
-    {"weight_decay", JSON_REAL, false, false, "expected a number"},
-    {"clip", JSON_REAL, false, false, "expected a number"},
-    {"rectify", JSON_REAL, false, false, "expected a number"},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
+
+/* The key that an option of training is. */
+static spec_key key_of(const wg_member *m)
+{
+    static const struct {
+        json_type type;
+        const char *wanted;
+    } by_kind[] = {
+        [WG_MEMBER_TEXT] = {JSON_STRING, "expected a text"},
+        [WG_MEMBER_FILE] = {JSON_STRING, "expected a file"},
+        [WG_MEMBER_FOLDER] = {JSON_STRING, "expected a folder"},
+        [WG_MEMBER_REAL] = {JSON_REAL, "expected a number"},
+        [WG_MEMBER_CLIP] = {JSON_REAL, "expected a number"},
+        [WG_MEMBER_WHOLE] = {JSON_INTEGER, "expected a whole number"},
+        [WG_MEMBER_FLAG] = {JSON_TRUE, "expected true or false"},
+    };
+
+    return (spec_key){.name = m->name,
+                      .type = by_kind[m->kind].type,
+                      .wanted = m->wanted != NULL ? m->wanted : by_kind[m->kind].wanted};
+}
+
+static bool find_key(const char *name, spec_key *out)
+{
+    const wg_member *m = wg_train_member(name);
+
+    for (int i = 0; i < KEYS; i++)
+        if (strcmp(keys[i].name, name) == 0) {
+            *out = keys[i];
+            return true;
+        }
+    if (m == NULL || !m->swept)
+        return false;
+    *out = key_of(m);
+    return true;
+}
 
 static bool is_of(const json_t *value, json_type type)
 {
@@ -90,18 +110,16 @@ wagle_status wg_sweep_check(wagle_ctx *ctx, const wg_sweep *s)
 {
     const char *name;
     json_t *value;
+    spec_key key;
 
     if (!json_is_object(s->spec))
         return wg_fail(ctx, WAGLE_E_INPUT,
                        "sweep: the spec is not an object; docs/reference/sweep.md has an example");
     json_object_foreach (s->spec, name, value) {
-        int i = 0;
-        while (i < KEYS && strcmp(keys[i].name, name) != 0)
-            i++;
-        if (i == KEYS)
+        if (!find_key(name, &key))
             return wg_sweep_refuse(ctx, name, "there is no such key (docs/reference/sweep.md)");
-        if (!is_of(value, keys[i].type) && strcmp(name, axes[RATES]) != 0) /* see check_axis */
-            return wg_sweep_refuse(ctx, name, keys[i].wanted);
+        if (!is_of(value, key.type) && strcmp(name, axes[RATES]) != 0) /* see check_axis */
+            return wg_sweep_refuse(ctx, name, key.wanted);
     }
     value = json_object_get(s->spec, "updates");
     if (value != NULL && (json_integer_value(value) < 1 || json_integer_value(value) > 1000000))
@@ -112,14 +130,21 @@ wagle_status wg_sweep_check(wagle_ctx *ctx, const wg_sweep *s)
     return WAGLE_OK;
 }
 
+static bool same_value(const json_t *a, const json_t *b, const char *name)
+{
+    const json_t *x = json_object_get(a, name), *y = json_object_get(b, name);
+
+    return x == y || json_equal(x, y);
+}
+
 bool wg_sweep_goes_on(const json_t *before, const json_t *now)
 {
-    for (int i = 0; i < KEYS; i++) {
-        const json_t *a = json_object_get(before, keys[i].name);
-        const json_t *b = json_object_get(now, keys[i].name);
-        if (!keys[i].grows && a != b && !json_equal(a, b))
+    for (int i = 0; i < KEYS; i++)
+        if (!keys[i].grows && !same_value(before, now, keys[i].name))
             return false;
-    }
+    for (const wg_member *m = wg_train_members; m->name != NULL; m++)
+        if (m->swept && !same_value(before, now, m->name))
+            return false;
     return true;
 }
 

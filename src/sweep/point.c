@@ -5,7 +5,7 @@
 #include "protect/factors.h"
 #include "suite/results.h"
 #include "suite/watch.h"
-#include <stddef.h>
+#include "train/members.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -121,7 +121,7 @@ static wagle_status take_kwargs(wagle_ctx *ctx, wg_sweep *s)
 
 wagle_status wg_sweep_check_files(wagle_ctx *ctx, wg_sweep *s)
 {
-    static const char *const keys[] = {"model", "forget", "retain", "refusal", "reference"};
+    static const char *const keys[] = {"model", "forget", "retain"};
     const json_t *suites = json_object_get(s->spec, "suites");
     const json_t *again = json_object_get(s->spec, "relearn");
     const char *name;
@@ -129,8 +129,11 @@ wagle_status wg_sweep_check_files(wagle_ctx *ctx, wg_sweep *s)
     size_t i;
 
     WG_TRY(take_kwargs(ctx, s));
-    for (i = 0; i < 5; i++)
+    for (i = 0; i < 3; i++)
         WG_TRY(check_path(ctx, s, text_of(s->spec, keys[i])));
+    for (const wg_member *m = wg_train_members; m->name != NULL; m++)
+        if (m->swept && (m->kind == WG_MEMBER_FILE || m->kind == WG_MEMBER_FOLDER))
+            WG_TRY(check_path(ctx, s, text_of(s->spec, m->name)));
     if (again != NULL &&
         (text_of(again, "data") == NULL || !json_is_number(json_object_get(again, "lr"))))
         return wg_sweep_refuse(ctx, "relearn", "expected data (a file) and lr (a number)");
@@ -263,49 +266,34 @@ static wagle_status mask_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, con
 /* --- options ------------------------------------------------------------------------------------
  */
 
-typedef struct setting {
-    const char *key;
-    enum { WHOLE, REAL, TEXT, FLAG } kind;
-    size_t at;
-} setting;
-
-#define AT(field) offsetof(wagle_train_options, field)
-static const setting settings[] = {
-    {"steps", WHOLE, AT(steps)},
-    {"batch", WHOLE, AT(batch)},
-    {"accumulate", WHOLE, AT(accumulate)},
-    {"warmup", WHOLE, AT(warmup)},
-    {"eval_every", WHOLE, AT(eval_every)},
-    {"alpha", REAL, AT(alpha)},
-    {"forget_weight", REAL, AT(forget_weight)},
-    {"weight_decay", REAL, AT(weight_decay)},
-    {"clip", REAL, AT(clip)},
-    {"rectify", REAL, AT(rectify)},
-    {"optimizer", TEXT, AT(optimizer)},
-    {"schedule", TEXT, AT(schedule)},
-    {"state", TEXT, AT(state)},
-    {"retain_term", TEXT, AT(retain_term)},
-    {"stop_when", TEXT, AT(stop_when)},
-    {"land", FLAG, AT(land)},
-};
-#undef AT
-
-static void set_options(const wg_sweep *s, wagle_train_options *o)
+/* Options of training that the spec has. */
+static wagle_status set_options(wagle_ctx *ctx, wg_sweep *s, wagle_train_options *o)
 {
-    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
-        const json_t *value = json_object_get(s->spec, settings[i].key);
-        char *to = (char *)o + settings[i].at;
-        if (value == NULL)
+    for (const wg_member *m = wg_train_members; m->name != NULL; m++) {
+        const json_t *value = json_object_get(s->spec, m->name);
+        void *to = (char *)o + m->at;
+        if (value == NULL || !m->swept)
             continue;
-        if (settings[i].kind == TEXT)
-            *(const char **)(void *)to = json_string_value(value);
-        else if (settings[i].kind == FLAG)
-            *(bool *)(void *)to = json_is_true(value);
-        else if (settings[i].kind == REAL)
-            *(double *)(void *)to = json_number_value(value);
-        else
-            *(int64_t *)(void *)to = (int64_t)json_number_value(value);
+        switch (m->kind) {
+        case WG_MEMBER_FILE:
+        case WG_MEMBER_FOLDER:
+            WG_TRY(spec_path(ctx, s, m->name, to));
+            break;
+        case WG_MEMBER_FLAG:
+            *(bool *)to = json_is_true(value);
+            break;
+        case WG_MEMBER_REAL:
+        case WG_MEMBER_CLIP:
+            *(double *)to = json_number_value(value);
+            break;
+        case WG_MEMBER_WHOLE:
+            *(int64_t *)to = (int64_t)json_number_value(value);
+            break;
+        default:
+            *(const char **)to = json_string_value(value);
+        }
     }
+    return WAGLE_OK;
 }
 
 /* Those of spec.params that the objective has. */
@@ -337,12 +325,10 @@ wagle_status wg_sweep_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
     if (s->updates > 0)
         o->eval_every = s->updates >= 60 ? s->updates / 30 : 1;
     o->allow_unmet = true; /* "stopped" says it */
-    set_options(s, o);
+    WG_TRY(set_options(ctx, s, o));
     WG_TRY(spec_path(ctx, s, "model", &o->model));
     WG_TRY(spec_path(ctx, s, "forget", &forget));
     WG_TRY(spec_path(ctx, s, "retain", &retain));
-    WG_TRY(spec_path(ctx, s, "refusal", &o->refusal));
-    WG_TRY(spec_path(ctx, s, "reference", &o->reference));
     WG_TRY(wg_sweep_path(ctx, s, "model", &o->out));
     o->forget = rows_of(s, forget);
     o->retain = rows_of(s, retain);

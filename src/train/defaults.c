@@ -5,45 +5,22 @@
 
 enum { BOUND = 300 }; /* updates of an unlearning that ends by a rule */
 
-static void shared_defaults(wagle_train_options *o)
-{
-    *o = (wagle_train_options){.state = "f32",
-                               .optimizer = "adamw",
-                               .alpha = 1,
-                               .forget_weight = 1,
-                               .beta1 = -1,
-                               .beta2 = -1,
-                               .epsilon = -1,
-                               .clip = 1,
-                               .batch = 4,
-                               .accumulate = 1,
-                               .warmup = -1,
-                               .protect_damping = WG_PROTECT_DAMPING,
-                               .protect_rank = WG_PROTECT_RANK,
-                               .eval_every = 5,
-                               .weight_decay = 0.01,
-                               .damping = -1};
-}
-
 void wagle_finetune_defaults(wagle_train_options *o)
 {
-    shared_defaults(o);
-    o->objective = "finetune";
-    o->reduction = "tokens";
-    o->schedule = "linear";
-    o->lr = 1e-4;
-    o->epochs = 5;
-    o->warmup_ratio = 0.05;
+    *o = (wagle_train_options){
+#define WAGLE_OPTION(type, member, kind, finetune, unlearn, attributes) .member = finetune,
+#include <wagle/train_options.def>
+#undef WAGLE_OPTION
+    };
 }
 
 void wagle_unlearn_defaults(wagle_train_options *o)
 {
-    shared_defaults(o);
-    o->objective = "graddiff";
-    o->reduction = "rows";
-    o->density = 0.1;
-    o->gamma.kind = WAGLE_GAMMA_DIAG;
-    o->warmup_ratio = 0.1;
+    *o = (wagle_train_options){
+#define WAGLE_OPTION(type, member, kind, finetune, unlearn, attributes) .member = unlearn,
+#include <wagle/train_options.def>
+#undef WAGLE_OPTION
+    };
 }
 
 /* Whether the retain rows have a term of the objective. */

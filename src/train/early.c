@@ -4,7 +4,6 @@
 
 #include "mask/attribute.h"
 #include "mask/topk.h"
-#include <math.h>
 
 static bool any(const char *const *list)
 {
@@ -44,11 +43,6 @@ wagle_status wg_train_check_early(wagle_ctx *ctx, const wagle_train_options *o,
     WG_TRY(check_selection(ctx, o));
     WG_TRY(wg_train_params(ctx, objective, o, option));
     WG_TRY(wg_retain_term(ctx, objective, o, &term));
-    if (!(o->forget_weight >= 0) || !isfinite(o->forget_weight) || !isfinite(o->alpha) ||
-        !isfinite(o->weight_decay) || !isfinite(o->clip))
-        return wg_fail(
-            ctx, WAGLE_E_USAGE,
-            "--forget-weight, --alpha, --weight-decay, --clip: must be finite and 0 or more");
     if (term != WG_RETAIN_NONE && !(objective->needs & WG_TRAINS_ONLY) && o->retain.path == NULL &&
         !wg_protect_by_self(o))
         return wg_fail(ctx, WAGLE_E_USAGE,

@@ -4,7 +4,7 @@
  * hashes of files and weights, rows as they are trained on. Its hash is the run's fingerprint.
  * "explains" has options that matter through one of these alone (the prompt's template through the
  * rows). A checkpoint keeps both, so that --resume can say which option changed. */
-#include "mask/attribute.h"
+#include "selector/selector.h"
 #include "train/members.h"
 
 #include "base/number.h"
@@ -98,23 +98,20 @@ static void real_text(double x, char out[40])
         snprintf(out, 40, "%.17g", x);
 }
 
-static wagle_status add_number(wagle_ctx *ctx, const wg_member *m, const void *at, wg_text *out)
+static wagle_status add_number(wagle_ctx *ctx, const wg_member *m, const void *from, wg_text *out)
 {
-    const wagle_train_options *o = (const void *)((const char *)at - m->at);
+    const wagle_train_options *o = from;
     char text[40];
 
-    if (m->kind == WG_MEMBER_WHOLE) {
-        int64_t x;
-        memcpy(&x, at, sizeof x);
-        return wg_text_printf(ctx, out, "%lld", (long long)x);
-    }
+    if (m->kind == WG_MEMBER_WHOLE || m->kind == WG_MEMBER_SEED)
+        return wg_text_printf(ctx, out, "%lld", (long long)wg_member_value(m, from).whole);
     if (m->kind == WG_MEMBER_GAMMA) {
         wg_gamma_text(&o->gamma, text);
         return wg_text_addz(ctx, out, text);
     }
     if (m->kind == WG_MEMBER_CLIP && o->clip_each)
         WG_TRY(wg_text_addz(ctx, out, "layer:"));
-    real_text(*(const double *)at, text);
+    real_text(wg_member_value(m, from).real, text);
     return wg_text_addz(ctx, out, text);
 }
 
@@ -132,34 +129,33 @@ static wagle_status add_sets(wagle_ctx *ctx, const char *const *set, wg_text *ou
     return WAGLE_OK;
 }
 
-static wagle_status add_value(wagle_ctx *ctx, const facts *f, const wg_member *m, const void *at,
+static wagle_status add_value(wagle_ctx *ctx, const facts *f, const wg_member *m, const void *from,
                               wg_text *out)
 {
-    const char *text = NULL, *const *texts = NULL;
+    const wg_value v = wg_member_value(m, from);
     char hash[WG_SHA256_TEXT];
 
     switch (m->kind) {
     case WG_MEMBER_FLAG:
-        return wg_text_addz(ctx, out, *(const bool *)at ? "on" : "off");
+        return wg_text_addz(ctx, out, v.flag ? "on" : "off");
     case WG_MEMBER_TEXTS:
-    case WG_MEMBER_SETS:
-        memcpy(&texts, at, sizeof texts);
-        if (m->kind == WG_MEMBER_SETS)
-            return add_sets(ctx, texts, out);
-        for (const char *const *t = texts; t != NULL && *t != NULL; t++)
-            WG_TRY(wg_text_printf(ctx, out, "%s%s", t > texts ? " " : "", *t));
+    case WG_MEMBER_PATTERNS:
+        for (const char *const *t = v.list; t != NULL && *t != NULL; t++)
+            WG_TRY(wg_text_printf(ctx, out, "%s%s", t > v.list ? " " : "", *t));
         return WAGLE_OK;
+    case WG_MEMBER_SETS:
+        return add_sets(ctx, v.list, out);
     case WG_MEMBER_TEXT:
+        return wg_text_addz(ctx, out, v.text != NULL ? v.text : "");
     case WG_MEMBER_FILE:
     case WG_MEMBER_FOLDER:
-        memcpy(&text, at, sizeof text);
-        if (text == NULL || m->kind == WG_MEMBER_TEXT)
-            return wg_text_addz(ctx, out, text != NULL ? text : "");
-        WG_TRY(m->kind == WG_MEMBER_FILE ? wg_sha256_file(ctx, text, hash)
-                                         : hash_folder(ctx, f->run, text, hash));
+        if (v.text == NULL)
+            return wg_text_addz(ctx, out, "");
+        WG_TRY(m->kind == WG_MEMBER_FILE ? wg_sha256_file(ctx, v.text, hash)
+                                         : hash_folder(ctx, f->run, v.text, hash));
         return wg_text_addz(ctx, out, hash);
     default:
-        return add_number(ctx, m, at, out);
+        return add_number(ctx, m, from, out);
     }
 }
 
@@ -182,13 +178,7 @@ static wagle_status set_text(wagle_ctx *ctx, json_t *into, const char *key, cons
 
 static bool matters(const facts *f, const wg_member *m)
 {
-    const wagle_train_options *o = f->run->o;
-
-    return m->role != WG_IGNORED && (m->with != WG_WITH_SELECTOR || o->selector != NULL) &&
-           (m->with != WG_WITH_LORA || o->lora > 0) &&
-           (m->with != WG_WITH_PROTECT || o->protect.path != NULL || wg_scores_by_factors(o)) &&
-           (m->with != WG_WITH_RULE || o->stop_when != NULL) &&
-           (m->with != WG_WITH_SUITE || (f->suites != NULL && o->watch != NULL));
+    return m->role != WG_IGNORED && wg_member_matters(m, f->run->o, f->suites != NULL);
 }
 
 /* The objective's own options, with their defaults. */
@@ -233,7 +223,7 @@ static wagle_status record(wagle_ctx *ctx, const facts *f, const wg_member *tabl
             st = record(ctx, f, data ? wg_data_members : wg_suite_members, data ? at : watch, key,
                         here);
         } else {
-            st = add_value(ctx, f, m, at, &value);
+            st = add_value(ctx, f, m, from, &value);
             if (st == WAGLE_OK)
                 st = set_text(ctx, here, key, value.text != NULL ? value.text : "");
         }

@@ -2,7 +2,7 @@
 #include "data/distinct.h"
 #include "mask/tensorfile.h"
 #include "session/budget.h"
-#include "train/train.h"
+#include "train/members.h"
 
 #include <math.h>
 
@@ -114,6 +114,7 @@ wagle_status wagle_objective_gradient(wagle_ctx *ctx, const wagle_train_options 
     WG_TRY(wg_objective_find(ctx, o->objective, &objective));
     if (objective->needs & WG_TRAINS_ONLY)
         return wg_fail(ctx, WAGLE_E_USAGE, "objective %s is not for unlearning", o->objective);
+    WG_TRY(wg_members_check(ctx, o));
     WG_TRY(wg_train_output_check(ctx, o, o->out, o->force));
     wg_data_warn_shared(ctx, &o->forget, &o->retain);
     WG_TRY(wg_session_open(ctx, o->model, &s));

@@ -1,123 +1,196 @@
+/* members.c - what is known of each option of a run, and what needs no more than that. */
 #include "train/members.h"
 
+#include "base/choose.h"
+#include "mask/attribute.h"
+#include <math.h>
 #include <stddef.h>
+#include <string.h>
 
-#define AT(member) offsetof(wagle_train_options, member)
+/* --- the tables --------------------------------------------------------------------------------
+ */
+
+#define DECIDES(goes) .role = WG_DECIDES, .with = WG_WITH_##goes,
+#define EXPLAINS(goes, what) .role = WG_EXPLAINS, .with = WG_WITH_##goes, .fact = what,
+#define IGNORED .role = WG_IGNORED,
+#define ABOVE(x) .range = {x, INFINITY, true, false, "above " #x},
+#define AT_LEAST(x) .range = {x, INFINITY, false, false, #x " or more"},
+#define FROM_TO(x, y) .range = {x, y, false, false, "from " #x " to " #y},
+#define ABOVE_TO(x, y) .range = {x, y, true, false, "above " #x " and at most " #y},
+#define ABOVE_BELOW(x, y) .range = {x, y, true, true, "above " #x " and below " #y},
+#define UNSET(x, in_help) .may_be_unset = true, .unset = x,
+#define CHOICES(words) .choices = words,
+#define TABLE(info)
+#define MANIFEST(when) .manifest = WG_IF_##when,
+#define SWEEP(what) .swept = true, .wanted = what,
+#define FLAG(option, value, group, place, commands, help) .flag = option,
+#define HELP_OF(command, help)
+#define WAGLE_OPTION(type, member, what, finetune, unlearn, attributes)                            \
+    {.name = #member,                                                                              \
+     .kind = WG_MEMBER_##what,                                                                     \
+     .at = offsetof(wagle_train_options, member),                                                  \
+     attributes},
+
 const wg_member wg_train_members[] = {
-    {"model", NULL, WG_MEMBER_FOLDER, AT(model), WG_DECIDES, WG_ALWAYS, NULL},
-    {"out", NULL, WG_MEMBER_TEXT, AT(out), WG_IGNORED, WG_ALWAYS, NULL},
-    {"forget", NULL, WG_MEMBER_DATA, AT(forget), WG_EXPLAINS, WG_ALWAYS, "rows of --forget"},
-    {"retain", NULL, WG_MEMBER_DATA, AT(retain), WG_EXPLAINS, WG_ALWAYS, "rows of --retain"},
-    {"objective", NULL, WG_MEMBER_TEXT, AT(objective), WG_DECIDES, WG_ALWAYS, NULL},
-    {"params", NULL, WG_MEMBER_PARAMS, AT(params), WG_DECIDES, WG_ALWAYS, NULL},
-    {"n_params", NULL, WG_MEMBER_WHOLE, AT(n_params), WG_IGNORED, WG_ALWAYS, NULL},
-    {"refusal", NULL, WG_MEMBER_FILE, AT(refusal), WG_DECIDES, WG_ALWAYS, NULL},
-    {"reference", NULL, WG_MEMBER_FOLDER, AT(reference), WG_DECIDES, WG_ALWAYS, NULL},
-    {"retain_term", NULL, WG_MEMBER_TEXT, AT(retain_term), WG_DECIDES, WG_ALWAYS, NULL},
-    {"rmu_control", NULL, WG_MEMBER_FILE, AT(rmu_control), WG_DECIDES, WG_ALWAYS, NULL},
-    {"pairs", NULL, WG_MEMBER_FILE, AT(pairs), WG_DECIDES, WG_ALWAYS, NULL},
-    {"reduction", NULL, WG_MEMBER_TEXT, AT(reduction), WG_DECIDES, WG_ALWAYS, NULL},
-    {"optimizer", NULL, WG_MEMBER_TEXT, AT(optimizer), WG_DECIDES, WG_ALWAYS, NULL},
-    {"schedule", NULL, WG_MEMBER_TEXT, AT(schedule), WG_DECIDES, WG_ALWAYS, NULL},
-    {"state", NULL, WG_MEMBER_TEXT, AT(state), WG_DECIDES, WG_ALWAYS, NULL},
-    {"mask", NULL, WG_MEMBER_FILE, AT(mask), WG_DECIDES, WG_ALWAYS, NULL},
-    {"selector", NULL, WG_MEMBER_TEXT, AT(selector), WG_DECIDES, WG_ALWAYS, NULL},
-    {"density", NULL, WG_MEMBER_REAL, AT(density), WG_DECIDES, WG_WITH_SELECTOR, NULL},
-    {"gamma", NULL, WG_MEMBER_GAMMA, AT(gamma), WG_DECIDES, WG_WITH_SELECTOR, NULL},
-    {"damping", NULL, WG_MEMBER_REAL, AT(damping), WG_DECIDES, WG_WITH_SELECTOR, NULL},
-    {"include", NULL, WG_MEMBER_TEXTS, AT(include), WG_DECIDES, WG_WITH_SELECTOR, NULL},
-    {"exclude", NULL, WG_MEMBER_TEXTS, AT(exclude), WG_DECIDES, WG_WITH_SELECTOR, NULL},
-    {"lora", NULL, WG_MEMBER_WHOLE, AT(lora), WG_DECIDES, WG_ALWAYS, NULL},
-    {"lora_alpha", NULL, WG_MEMBER_REAL, AT(lora_alpha), WG_DECIDES, WG_WITH_LORA, NULL},
-    {"lora_targets", NULL, WG_MEMBER_TEXTS, AT(lora_targets), WG_DECIDES, WG_WITH_LORA, NULL},
-    {"out_patch", NULL, WG_MEMBER_TEXT, AT(out_patch), WG_IGNORED, WG_ALWAYS, NULL},
-    {"alpha", NULL, WG_MEMBER_REAL, AT(alpha), WG_DECIDES, WG_ALWAYS, NULL},
-    {"forget_weight", NULL, WG_MEMBER_REAL, AT(forget_weight), WG_DECIDES, WG_ALWAYS, NULL},
-    {"lr", NULL, WG_MEMBER_REAL, AT(lr), WG_DECIDES, WG_ALWAYS, NULL},
-    {"weight_decay", NULL, WG_MEMBER_REAL, AT(weight_decay), WG_DECIDES, WG_ALWAYS, NULL},
-    {"no_decay", NULL, WG_MEMBER_TEXTS, AT(no_decay), WG_DECIDES, WG_ALWAYS, NULL},
-    {"clip", NULL, WG_MEMBER_CLIP, AT(clip), WG_DECIDES, WG_ALWAYS, NULL},
-    {"clip_each", NULL, WG_MEMBER_FLAG, AT(clip_each), WG_IGNORED, WG_ALWAYS, NULL},
-    {"clip_before_mask", NULL, WG_MEMBER_FLAG, AT(clip_before_mask), WG_DECIDES, WG_ALWAYS, NULL},
-    {"rectify", NULL, WG_MEMBER_REAL, AT(rectify), WG_DECIDES, WG_ALWAYS, NULL},
-    {"protect", NULL, WG_MEMBER_DATA, AT(protect), WG_EXPLAINS, WG_WITH_PROTECT,
-     "rows of --protect"},
-    {"protect_damping", NULL, WG_MEMBER_REAL, AT(protect_damping), WG_DECIDES, WG_WITH_PROTECT,
-     NULL},
-    {"protect_rank", NULL, WG_MEMBER_WHOLE, AT(protect_rank), WG_DECIDES, WG_WITH_PROTECT, NULL},
-    {"beta1", NULL, WG_MEMBER_REAL, AT(beta1), WG_DECIDES, WG_ALWAYS, NULL},
-    {"beta2", NULL, WG_MEMBER_REAL, AT(beta2), WG_DECIDES, WG_ALWAYS, NULL},
-    {"epsilon", NULL, WG_MEMBER_REAL, AT(epsilon), WG_DECIDES, WG_ALWAYS, NULL},
-    {"epochs", NULL, WG_MEMBER_REAL, AT(epochs), WG_EXPLAINS, WG_ALWAYS, "number of updates"},
-    {"steps", NULL, WG_MEMBER_WHOLE, AT(steps), WG_EXPLAINS, WG_ALWAYS, "number of updates"},
-    {"batch", NULL, WG_MEMBER_WHOLE, AT(batch), WG_DECIDES, WG_ALWAYS, NULL},
-    {"warmup", NULL, WG_MEMBER_WHOLE, AT(warmup), WG_EXPLAINS, WG_ALWAYS, "warm-up"},
-    {"accumulate", NULL, WG_MEMBER_WHOLE, AT(accumulate), WG_DECIDES, WG_ALWAYS, NULL},
-    {"warmup_ratio", NULL, WG_MEMBER_REAL, AT(warmup_ratio), WG_EXPLAINS, WG_ALWAYS, "warm-up"},
-    {"seed", NULL, WG_MEMBER_WHOLE, AT(seed), WG_DECIDES, WG_ALWAYS, NULL},
-    {"stop_when", NULL, WG_MEMBER_TEXT, AT(stop_when), WG_DECIDES, WG_ALWAYS, NULL},
-    {"gold", "gold-model", WG_MEMBER_FOLDER, AT(gold), WG_DECIDES, WG_WITH_RULE, NULL},
-    {"land", NULL, WG_MEMBER_FLAG, AT(land), WG_DECIDES, WG_WITH_RULE, NULL},
-    {"eval_every", NULL, WG_MEMBER_WHOLE, AT(eval_every), WG_DECIDES, WG_WITH_RULE, NULL},
-    {"skip_forgotten", NULL, WG_MEMBER_FLAG, AT(skip_forgotten), WG_DECIDES, WG_WITH_RULE, NULL},
-    {"monitor", NULL, WG_MEMBER_FLAG, AT(monitor), WG_IGNORED, WG_ALWAYS, NULL},
-    {"watch", NULL, WG_MEMBER_SUITE, AT(watch), WG_DECIDES, WG_WITH_SUITE, NULL},
-    {"checkpoint_every", NULL, WG_MEMBER_WHOLE, AT(checkpoint_every), WG_IGNORED, WG_ALWAYS, NULL},
-    {"resume", NULL, WG_MEMBER_FLAG, AT(resume), WG_IGNORED, WG_ALWAYS, NULL},
-    {"force", NULL, WG_MEMBER_FLAG, AT(force), WG_IGNORED, WG_ALWAYS, NULL},
-    {"allow_unmet", NULL, WG_MEMBER_FLAG, AT(allow_unmet), WG_IGNORED, WG_ALWAYS, NULL},
-    {"redact", NULL, WG_MEMBER_FLAG, AT(redact), WG_IGNORED, WG_ALWAYS, NULL},
+#include <wagle/train_options.def>
     {0},
 };
-#undef AT
 
 /* The files themselves are known by the rows that were read from them. */
-#define AT(member) offsetof(wagle_data, member)
+#define ROW(member, type, does, own_flag)                                                          \
+    {                                                                                              \
+        .name = #member, .flag = own_flag, .kind = WG_MEMBER_##type,                               \
+        .at = offsetof(wagle_data, member), .role = WG_##does                                      \
+    }
 const wg_member wg_data_members[] = {
-    {"path", NULL, WG_MEMBER_TEXT, AT(path), WG_IGNORED, WG_ALWAYS, NULL},
-    {"more", NULL, WG_MEMBER_TEXTS, AT(more), WG_IGNORED, WG_ALWAYS, NULL},
-    {"prompt_field", NULL, WG_MEMBER_TEXT, AT(prompt_field), WG_DECIDES, WG_ALWAYS, NULL},
-    {"answer_field", NULL, WG_MEMBER_TEXT, AT(answer_field), WG_DECIDES, WG_ALWAYS, NULL},
-    {"text_field", NULL, WG_MEMBER_TEXT, AT(text_field), WG_DECIDES, WG_ALWAYS, NULL},
-    {"facts_field", NULL, WG_MEMBER_TEXT, AT(facts_field), WG_DECIDES, WG_ALWAYS, NULL},
-    {"prompt", NULL, WG_MEMBER_TEXT, AT(prompt), WG_DECIDES, WG_ALWAYS, NULL},
-    {"chat", NULL, WG_MEMBER_TEXT, AT(chat), WG_DECIDES, WG_ALWAYS, NULL},
-    {"system", NULL, WG_MEMBER_TEXT, AT(system), WG_DECIDES, WG_ALWAYS, NULL},
-    {"chat_kwargs", "chat-kwarg", WG_MEMBER_TEXTS, AT(chat_kwargs), WG_DECIDES, WG_ALWAYS, NULL},
-    {"date", NULL, WG_MEMBER_TEXT, AT(date), WG_DECIDES, WG_ALWAYS, NULL},
-    {"all_turns", NULL, WG_MEMBER_FLAG, AT(all_turns), WG_DECIDES, WG_ALWAYS, NULL},
-    {"max_length", NULL, WG_MEMBER_WHOLE, AT(max_length), WG_DECIDES, WG_ALWAYS, NULL},
-    {"limit", NULL, WG_MEMBER_WHOLE, AT(limit), WG_DECIDES, WG_ALWAYS, NULL},
-    {"truncate", NULL, WG_MEMBER_FLAG, AT(truncate), WG_DECIDES, WG_ALWAYS, NULL},
-    {"eos", NULL, WG_MEMBER_FLAG, AT(eos), WG_DECIDES, WG_ALWAYS, NULL},
+    ROW(path, TEXT, IGNORED, NULL),
+    ROW(more, TEXTS, IGNORED, NULL),
+    ROW(prompt_field, TEXT, DECIDES, NULL),
+    ROW(answer_field, TEXT, DECIDES, NULL),
+    ROW(text_field, TEXT, DECIDES, NULL),
+    ROW(facts_field, TEXT, DECIDES, NULL),
+    ROW(prompt, TEXT, DECIDES, NULL),
+    ROW(chat, TEXT, DECIDES, NULL),
+    ROW(system, TEXT, DECIDES, NULL),
+    ROW(chat_kwargs, TEXTS, DECIDES, "chat-kwarg"),
+    ROW(date, TEXT, DECIDES, NULL),
+    ROW(all_turns, FLAG, DECIDES, NULL),
+    ROW(max_length, WHOLE, DECIDES, NULL),
+    ROW(limit, WHOLE, DECIDES, NULL),
+    ROW(truncate, FLAG, DECIDES, NULL),
+    ROW(eos, FLAG, DECIDES, NULL),
     {0},
 };
-#undef AT
+#undef ROW
 
-#define AT(member) offsetof(wagle_suite_options, member)
+#define ROW(member, type, does, own_flag)                                                          \
+    {                                                                                              \
+        .name = #member, .flag = own_flag, .kind = WG_MEMBER_##type,                               \
+        .at = offsetof(wagle_suite_options, member), .role = WG_##does                             \
+    }
 const wg_member wg_suite_members[] = {
-    {"model", NULL, WG_MEMBER_TEXT, AT(model), WG_IGNORED, WG_ALWAYS, NULL},
-    {"suites", "suite", WG_MEMBER_TEXT, AT(suites), WG_DECIDES, WG_ALWAYS, NULL},
-    {"sets", "set", WG_MEMBER_SETS, AT(sets), WG_DECIDES, WG_ALWAYS, NULL},
-    {"data", NULL, WG_MEMBER_DATA, AT(data), WG_DECIDES, WG_ALWAYS, NULL},
-    {"gold", NULL, WG_MEMBER_FILE, AT(gold), WG_DECIDES, WG_ALWAYS, NULL},
-    {"reference", NULL, WG_MEMBER_FOLDER, AT(reference), WG_DECIDES, WG_ALWAYS, NULL},
-    {"out", NULL, WG_MEMBER_TEXT, AT(out), WG_IGNORED, WG_ALWAYS, NULL},
-    {"recompute", NULL, WG_MEMBER_TEXT, AT(recompute), WG_IGNORED, WG_ALWAYS, NULL},
-    {"max_tokens", NULL, WG_MEMBER_WHOLE, AT(max_tokens), WG_DECIDES, WG_ALWAYS, NULL},
-    {"resamples", NULL, WG_MEMBER_WHOLE, AT(resamples), WG_IGNORED, WG_ALWAYS, NULL},
-    {"shots", NULL, WG_MEMBER_WHOLE, AT(shots), WG_DECIDES, WG_ALWAYS, NULL},
-    {"prefix", NULL, WG_MEMBER_WHOLE, AT(prefix), WG_DECIDES, WG_ALWAYS, NULL},
-    {"length", NULL, WG_MEMBER_WHOLE, AT(length), WG_DECIDES, WG_ALWAYS, NULL},
-    {"verbatim", NULL, WG_MEMBER_WHOLE, AT(verbatim), WG_DECIDES, WG_ALWAYS, NULL},
-    {"temperature", NULL, WG_MEMBER_REAL, AT(temperature), WG_DECIDES, WG_ALWAYS, NULL},
-    {"scorer", NULL, WG_MEMBER_TEXT, AT(scorer), WG_DECIDES, WG_ALWAYS, NULL},
-    {"relearn_steps", NULL, WG_MEMBER_WHOLE, AT(relearn_steps), WG_DECIDES, WG_ALWAYS, NULL},
-    {"relearn_lr", NULL, WG_MEMBER_REAL, AT(relearn_lr), WG_DECIDES, WG_ALWAYS, NULL},
-    {"no_eos", NULL, WG_MEMBER_FLAG, AT(no_eos), WG_DECIDES, WG_ALWAYS, NULL},
-    {"seed", NULL, WG_MEMBER_WHOLE, AT(seed), WG_DECIDES, WG_ALWAYS, NULL},
-    {"redact", NULL, WG_MEMBER_FLAG, AT(redact), WG_IGNORED, WG_ALWAYS, NULL},
-    {"force", NULL, WG_MEMBER_FLAG, AT(force), WG_IGNORED, WG_ALWAYS, NULL},
+    ROW(model, TEXT, IGNORED, NULL),
+    ROW(suites, TEXT, DECIDES, "suite"),
+    ROW(sets, SETS, DECIDES, "set"),
+    ROW(data, DATA, DECIDES, NULL),
+    ROW(gold, FILE, DECIDES, NULL),
+    ROW(reference, FOLDER, DECIDES, NULL),
+    ROW(out, TEXT, IGNORED, NULL),
+    ROW(recompute, TEXT, IGNORED, NULL),
+    ROW(max_tokens, WHOLE, DECIDES, NULL),
+    ROW(resamples, WHOLE, IGNORED, NULL),
+    ROW(shots, WHOLE, DECIDES, NULL),
+    ROW(prefix, WHOLE, DECIDES, NULL),
+    ROW(length, WHOLE, DECIDES, NULL),
+    ROW(verbatim, WHOLE, DECIDES, NULL),
+    ROW(temperature, REAL, DECIDES, NULL),
+    ROW(scorer, TEXT, DECIDES, NULL),
+    ROW(relearn_steps, WHOLE, DECIDES, NULL),
+    ROW(relearn_lr, REAL, DECIDES, NULL),
+    ROW(no_eos, FLAG, DECIDES, NULL),
+    ROW(seed, WHOLE, DECIDES, NULL),
+    ROW(redact, FLAG, IGNORED, NULL),
+    ROW(force, FLAG, IGNORED, NULL),
     {0},
 };
-#undef AT
+#undef ROW
+
+/* --- what follows ------------------------------------------------------------------------------
+ */
+
+const wg_member *wg_train_member(const char *name)
+{
+    for (const wg_member *m = wg_train_members; m->name != NULL; m++)
+        if (strcmp(m->name, name) == 0)
+            return m;
+    return NULL;
+}
+
+wg_value wg_member_value(const wg_member *m, const void *from)
+{
+    const void *at = (const char *)from + m->at;
+    wg_value v = {0};
+
+    switch (m->kind) {
+    case WG_MEMBER_TEXT:
+    case WG_MEMBER_FILE:
+    case WG_MEMBER_FOLDER:
+    case WG_MEMBER_OUTPUT:
+        memcpy(&v.text, at, sizeof v.text);
+        break;
+    case WG_MEMBER_TEXTS:
+    case WG_MEMBER_PATTERNS:
+    case WG_MEMBER_SETS:
+        memcpy(&v.list, at, sizeof v.list);
+        break;
+    case WG_MEMBER_REAL:
+    case WG_MEMBER_CLIP:
+        memcpy(&v.real, at, sizeof v.real);
+        break;
+    case WG_MEMBER_WHOLE:
+    case WG_MEMBER_SEED:
+        memcpy(&v.whole, at, sizeof v.whole);
+        break;
+    case WG_MEMBER_FLAG:
+        v.flag = *(const bool *)at;
+        break;
+    case WG_MEMBER_DATA:
+        v.text = ((const wagle_data *)at)->path;
+        break;
+    default:
+        break;
+    }
+    return v;
+}
+
+bool wg_member_is_set(const wg_member *m, const void *from)
+{
+    const wg_value v = wg_member_value(m, from);
+
+    return v.text != NULL || (v.list != NULL && *v.list != NULL) || v.real > 0 || v.whole > 0 ||
+           v.flag;
+}
+
+bool wg_member_matters(const wg_member *m, const wagle_train_options *o, bool suite)
+{
+    switch (m->with) {
+    case WG_WITH_SELECTOR:
+        return o->selector != NULL;
+    case WG_WITH_LORA:
+        return o->lora > 0;
+    case WG_WITH_PROTECT:
+        return o->protect.path != NULL || wg_scores_by_factors(o);
+    case WG_WITH_RULE:
+        return o->stop_when != NULL;
+    case WG_WITH_SUITE:
+        return suite && o->watch != NULL;
+    default:
+        return true;
+    }
+}
+
+static bool is_inside(const wg_member *m, double x)
+{
+    const wg_range *r = &m->range;
+
+    if (m->may_be_unset && (m->unset < 0 ? x < 0 : x == m->unset))
+        return true;
+    return isfinite(x) && (r->above ? x > r->low : x >= r->low) &&
+           (r->below ? x < r->high : x <= r->high);
+}
+
+wagle_status wg_members_check(wagle_ctx *ctx, const wagle_train_options *o)
+{
+    for (const wg_member *m = wg_train_members; m->name != NULL; m++) {
+        const wg_value v = wg_member_value(m, o);
+        const bool whole = m->kind == WG_MEMBER_WHOLE;
+        if (m->range.words != NULL && !is_inside(m, whole ? (double)v.whole : v.real))
+            return whole ? wg_fail(ctx, WAGLE_E_USAGE, "--%s %lld: must be %s", m->flag,
+                                   (long long)v.whole, m->range.words)
+                         : wg_fail(ctx, WAGLE_E_USAGE, "--%s %g: must be %s", m->flag, v.real,
+                                   m->range.words);
+        if (m->choices != NULL && v.text != NULL)
+            WG_TRY(wg_choose_word(ctx, m->flag, v.text, m->choices, NULL));
+    }
+    return WAGLE_OK;
+}

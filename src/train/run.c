@@ -1,7 +1,7 @@
 /* run.c - finetune and unlearn: options, memory, steps, stopping. */
 #include "base/pattern.h"
 #include "data/distinct.h"
-#include "train/run.h"
+#include "train/members.h"
 
 #include "mask/attribute.h"
 #include "modeldir/folder.h"
@@ -13,35 +13,23 @@
 wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o, const char *out,
                                    bool force)
 {
-    WG_TRY(wg_output_check(
-        ctx, out, force,
-        WG_INPUTS(o->model, o->reference, o->mask, o->refusal, o->pairs, o->rmu_control, o->gold)));
-    WG_TRY(wg_output_spares_data(ctx, out, &o->forget));
-    WG_TRY(wg_output_spares_data(ctx, out, &o->retain));
-    return wg_output_spares_data(ctx, out, &o->protect);
+    for (const wg_member *m = wg_train_members; m->name != NULL; m++) {
+        const void *at = (const char *)o + m->at;
+        if (m->kind == WG_MEMBER_FILE || m->kind == WG_MEMBER_FOLDER)
+            WG_TRY(wg_output_spares(ctx, out, wg_member_value(m, o).text));
+        if (m->kind == WG_MEMBER_DATA)
+            WG_TRY(wg_output_spares_data(ctx, out, at));
+    }
+    return wg_output_check(ctx, out, force, NULL, 0);
 }
 
+/* Numbers that go together; ranges are in the table of members. */
 static wagle_status check_numbers(wagle_ctx *ctx, const wagle_train_options *o)
 {
-    if (!(o->lr >= 0) || !isfinite(o->lr))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--lr %g: must be above 0", o->lr);
-    if (o->batch < 1 || o->batch > 4096)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--batch %lld: must be from 1 to 4096",
-                       (long long)o->batch);
-    if (o->accumulate < 1 || o->accumulate > 4096)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--accumulate %lld: must be from 1 to 4096",
-                       (long long)o->accumulate);
-    if (o->steps < 0 || (o->steps == 0 && o->pairs == NULL && !(o->epochs > 0 && o->epochs < 1e6)))
+    if (o->steps == 0 && o->pairs == NULL && !(o->epochs > 0))
         return wg_fail(ctx, WAGLE_E_USAGE, "--steps or --epochs must be above 0");
-    if (!(o->clip >= 0) || !(o->weight_decay >= 0) || !(o->alpha >= 0) || o->eval_every < 1)
-        return wg_fail(
-            ctx, WAGLE_E_USAGE,
-            "--clip, --weight-decay and --alpha must be 0 or more, --eval-every 1 or more");
-    if (!(o->rectify >= 0 && o->rectify <= 1) || (o->rectify > 0 && o->lora > 0))
-        return wg_fail(
-            ctx, WAGLE_E_USAGE,
-            "--rectify %g: must be above 0 and at most 1, and cannot be used with --lora",
-            o->rectify);
+    if (o->rectify > 0 && o->lora > 0)
+        return wg_fail(ctx, WAGLE_E_USAGE, "--rectify %g: cannot be used with --lora", o->rectify);
     if (o->clip_before_mask && (o->clip == 0 || (o->mask == NULL && o->selector == NULL) ||
                                 o->lora > 0 || o->rectify > 0 || o->accumulate > 1))
         return wg_fail(ctx, WAGLE_E_USAGE,
@@ -50,9 +38,14 @@ static wagle_status check_numbers(wagle_ctx *ctx, const wagle_train_options *o)
     if (o->no_decay != NULL && *o->no_decay != NULL && (o->weight_decay == 0 || o->lora > 0))
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "--no-decay needs a --weight-decay above 0, and cannot be used with --lora");
-    if (o->lora < 0 || o->lora > 1024 || !(o->lora_alpha >= 0))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--lora %lld: must be from 1 to 1024",
-                       (long long)o->lora);
+    return WAGLE_OK;
+}
+
+static wagle_status check_patterns(wagle_ctx *ctx, const wagle_train_options *o)
+{
+    for (const wg_member *m = wg_train_members; m->name != NULL; m++)
+        if (m->kind == WG_MEMBER_PATTERNS)
+            WG_TRY(wg_check_patterns(ctx, wg_member_value(m, o).list));
     return WAGLE_OK;
 }
 
@@ -67,18 +60,14 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
                        plain ? "finetune" : "unlearn");
     if (o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "--out DIR is missing");
+    WG_TRY(wg_members_check(ctx, o));
     WG_TRY(check_numbers(ctx, o));
     WG_TRY(wg_check_searched(ctx, o, plain));
-    WG_TRY(wg_check_patterns(ctx, o->include));
-    WG_TRY(wg_check_patterns(ctx, o->exclude));
-    WG_TRY(wg_check_patterns(ctx, o->lora_targets));
-    WG_TRY(wg_check_patterns(ctx, o->no_decay));
+    WG_TRY(check_patterns(ctx, o));
     WG_TRY(wg_reduction(ctx, w->objective, o, &tokens));
     if (o->clip_before_mask && (w->objective->needs & WG_SPARSE))
         return wg_fail(ctx, WAGLE_E_USAGE, "--clip-before-mask cannot be used with objective %s",
                        w->objective->name);
-    if (strcmp(o->state, "f32") != 0 && strcmp(o->state, "bf16") != 0)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--state %.16s: must be f32 or bf16", o->state);
     if ((o->mask != NULL) + (o->selector != NULL) + (o->lora > 0) > 1)
         return wg_fail(ctx, WAGLE_E_USAGE, "give only one of --mask, --selector and --lora");
     if ((w->objective->needs & WG_NEEDS_REFUSALS) && o->refusal == NULL &&

@@ -164,6 +164,11 @@ bool wg_run_same_rows(const wg_run *w);
 /* Of --model: config.json and weights. */
 const char *wg_run_model_hash(const wg_run *w);
 
+/* --- manifest.c --------------------------------------------------------------------------------
+ */
+
+WAGLE_CHECK wagle_status wg_run_manifest(wagle_ctx *ctx, const wg_run *w);
+
 /* --- disk.c: room for what a run writes --------------------------------------------------------
  */
 

@@ -1,5 +1,5 @@
-/* What a resumed run compares: every option is in its table, and each that changes the result is
- * refused by its name when it is another. */
+/* What a resumed run compares: every option is in a table, and a run that has another value of it
+ * is refused, by the option's name, exactly where the table says that the result depends on it. */
 #include "support.h"
 
 #include "train/members.h"
@@ -8,6 +8,9 @@
 #define MODEL WG_GOLD "/models/llama-gqa-tied"
 #define OTHER WG_SCRATCH "/resume-other"
 #define OUT WG_SCRATCH "/resume-out"
+#define ELSEWHERE WG_SCRATCH "/resume-elsewhere"
+#define WHOLE WG_SCRATCH "/resume-whole"
+#define KEPT WG_SCRATCH "/resume-kept.safetensors"
 #define ROWS WG_SCRATCH "/resume.jsonl"
 #define OTHER_ROWS WG_SCRATCH "/resume-other.jsonl"
 
@@ -74,10 +77,10 @@ static void check_table(const char *structure, const wg_member *table)
     wagle_ctx_free(ctx);
 }
 
+/* wagle_train_options is made of its table. */
 static void every_option_is_in_its_table(void **state)
 {
     (void)state;
-    check_table("wagle_train_options", wg_train_members);
     check_table("wagle_data", wg_data_members);
     check_table("wagle_suite_options", wg_suite_members);
 }
@@ -200,6 +203,8 @@ static const char *other_text(const char *member)
         {"refusal", ROWS},
         {"rmu_control", ROWS},
         {"pairs", WG_SCRATCH "/resume-pairs.json"},
+        {"out", ELSEWHERE},
+        {"out_patch", WG_SCRATCH "/resume.patch"},
     };
 
     for (size_t i = 0; i < sizeof other / sizeof *other; i++)
@@ -222,13 +227,15 @@ static void change(wagle_train_options *o, const wg_member *m)
     case WG_MEMBER_TEXT:
     case WG_MEMBER_FILE:
     case WG_MEMBER_FOLDER:
+    case WG_MEMBER_OUTPUT:
         text = other_text(m->name);
         memcpy(at, &text, sizeof text);
         break;
-    case WG_MEMBER_TEXTS:
+    case WG_MEMBER_PATTERNS:
         memcpy(at, &patterns, sizeof patterns);
         break;
     case WG_MEMBER_WHOLE:
+    case WG_MEMBER_SEED:
         memcpy(&whole, at, sizeof whole);
         whole++;
         memcpy(at, &whole, sizeof whole);
@@ -255,39 +262,71 @@ static void change(wagle_train_options *o, const wg_member *m)
     }
 }
 
-/* Which run the member is changed in; BASES: in none. */
-static base base_of(const wg_member *m)
+/* The checkpoint that the interrupted run left, and nothing else. */
+static void restore(wagle_ctx *ctx)
 {
-    if (m->role == WG_IGNORED || m->kind == WG_MEMBER_SUITE)
-        return BASES; /* suites: tests/cli/watch.bats */
-    return strncmp(m->name, "lora", 4) == 0                                      ? ADAPTED
-           : strcmp(m->name, "mask") == 0 || strncmp(m->name, "protect", 7) == 0 ? MASKED
-                                                                                 : SELECTED;
+    wg_remove_tree(OUT);
+    wg_remove_tree(OUT ".partial");
+    wg_remove_tree(ELSEWHERE);
+    wg_remove_tree(WG_SCRATCH "/resume.patch");
+    assert_ok(ctx, wg_make_folder(ctx, OUT ".partial"));
+    assert_ok(ctx, wg_copy_file(ctx, KEPT, OUT ".partial/checkpoint.safetensors"));
 }
 
-static void refused(base b, const wg_member *m)
+static bool depends(const wg_member *m, const wagle_train_options *o)
+{
+    return m->role != WG_IGNORED && wg_member_matters(m, o, false);
+}
+
+/* Resumes with another value. False: the run cannot have it, whatever the checkpoint is. */
+static bool is_told(base b, const wg_member *m)
 {
     wagle_train_options o = options_of(b);
     wagle_ctx *ctx = new_context();
+    const bool before = depends(m, &o);
+    wagle_status st;
+    bool refused, wanted;
     char flag[64];
 
+    restore(ctx);
     o.resume = true;
     change(&o, m);
-    const wagle_status st = wagle_unlearn(ctx, &o, NULL);
-    snprintf(flag, sizeof flag, "--%s", m->kind == WG_MEMBER_PARAMS ? "npo-beta" : m->name);
+    wanted = before || depends(m, &o);
+    st = wagle_unlearn(ctx, &o, NULL);
+    refused = st == WAGLE_E_USAGE && strstr(wagle_message(ctx), "made with") != NULL;
+    snprintf(flag, sizeof flag, "--%s",
+             m->kind == WG_MEMBER_PARAMS ? "npo-beta"
+             : m->flag != NULL           ? m->flag
+                                         : m->name);
     for (char *c = flag; *c != '\0'; c++)
         *c = *c == '_' ? '-' : *c;
-    if (st != WAGLE_E_USAGE || strstr(wagle_message(ctx), flag) == NULL ||
-        strstr(wagle_message(ctx), "made with") == NULL)
-        fail_msg("%s: status %d, '%s'", flag, (int)st, wagle_message(ctx));
-    assert_true(wg_exists(OUT ".partial/checkpoint.safetensors"));
+    if (refused ? !wanted || strstr(wagle_message(ctx), flag) == NULL
+                : wanted && (st == WAGLE_OK || st == WAGLE_E_UNMET))
+        fail_msg("%s in run %d: %s, '%s'", flag, (int)b, refused ? "refused" : "the run went on",
+                 wagle_message(ctx));
+    if (refused)
+        assert_true(wg_exists(OUT ".partial/checkpoint.safetensors"));
+    else if (st == WAGLE_OK || st == WAGLE_E_UNMET)
+        assert_same_file(flag,
+                         wg_exists(OUT) ? OUT "/model.safetensors" : ELSEWHERE "/model.safetensors",
+                         WHOLE "/model.safetensors");
     wagle_ctx_free(ctx);
+    return refused || st == WAGLE_OK || st == WAGLE_E_UNMET;
 }
 
-static void each_option_in_turn_is_refused_by_name(void **state)
+/* Not of a table's row on its own: the suites (tests/cli/watch.bats), and what another row changes.
+ * Without `resume` there is no checkpoint to compare with. */
+static bool is_told_elsewhere(const wg_member *m)
+{
+    return m->kind == WG_MEMBER_SUITE || m->kind == WG_MEMBER_PART ||
+           strcmp(m->name, "resume") == 0;
+}
+
+static void each_option_in_turn_is_refused_where_the_result_depends_on_it(void **state)
 {
     wagle_ctx *ctx = new_context();
     FILE *pairs = fopen(WG_SCRATCH "/resume-pairs.json", "w");
+    bool told[128] = {false};
 
     (void)state;
     fputs("[[[0,0]],[[1,1]]]", pairs);
@@ -297,12 +336,20 @@ static void each_option_in_turn_is_refused_by_name(void **state)
     write_other_model(ctx);
     make_masks(ctx);
     for (int b = 0; b < BASES; b++) {
-        const wagle_train_options o = options_of((base)b);
+        wagle_train_options o = options_of((base)b);
         interrupt(&o);
-        for (const wg_member *m = wg_train_members; m->name != NULL; m++)
-            if (base_of(m) == (base)b)
-                refused((base)b, m);
+        wg_remove_tree(KEPT);
+        o.out = WHOLE;
+        wg_remove_tree(WHOLE);
+        assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+        assert_ok(ctx, wg_copy_file(ctx, OUT ".partial/checkpoint.safetensors", KEPT));
+        for (int i = 0; wg_train_members[i].name != NULL; i++)
+            if (!is_told_elsewhere(&wg_train_members[i]))
+                told[i] |= is_told((base)b, &wg_train_members[i]);
     }
+    for (int i = 0; wg_train_members[i].name != NULL; i++)
+        if (!told[i] && !is_told_elsewhere(&wg_train_members[i]))
+            fail_msg("no run has another '%s'", wg_train_members[i].name);
     wagle_ctx_free(ctx);
 }
 
@@ -340,12 +387,11 @@ static void options_that_change_no_weight_may_change(void **state)
     o.out_patch = WG_SCRATCH "/resume.patch";
     o.force = true;
     assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
-    wg_remove_tree(WG_SCRATCH "/resume-whole");
+    wg_remove_tree(WHOLE);
     o = options_of(SELECTED);
-    o.out = WG_SCRATCH "/resume-whole";
+    o.out = WHOLE;
     assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
-    assert_same_file("resumed", OUT "/model.safetensors",
-                     WG_SCRATCH "/resume-whole/model.safetensors");
+    assert_same_file("resumed", OUT "/model.safetensors", WHOLE "/model.safetensors");
     wagle_ctx_free(ctx);
 }
 
@@ -374,7 +420,7 @@ static void an_interrupted_landing_resumes_to_the_same_bits(void **state)
     int landings = 0;
 
     (void)state;
-    o.out = WG_SCRATCH "/resume-whole";
+    o.out = WHOLE;
     wg_remove_tree(o.out);
     assert_ok(ctx, wagle_unlearn(ctx, &o, &whole));
     assert_true(whole.stopped && whole.steps == 4 && whole.land > 0.05 && whole.land < 0.95);
@@ -391,9 +437,8 @@ static void an_interrupted_landing_resumes_to_the_same_bits(void **state)
         if (st == WAGLE_E_INTERRUPTED)
             assert_ok(ctx, wagle_unlearn(ctx, &o, &result));
         assert_true(result.land == whole.land && result.stop_value == whole.stop_value);
-        assert_same_file("landed", OUT "/model.safetensors",
-                         WG_SCRATCH "/resume-whole/model.safetensors");
-        assert_same_file("its log", OUT "/log.jsonl", WG_SCRATCH "/resume-whole/log.jsonl");
+        assert_same_file("landed", OUT "/model.safetensors", WHOLE "/model.safetensors");
+        assert_same_file("its log", OUT "/log.jsonl", WHOLE "/log.jsonl");
     }
     assert_true(landings > 3);
     wagle_ctx_free(ctx);
@@ -419,7 +464,7 @@ static void is_kept(wagle_train_options o)
     bool failed = true;
 
     o.checkpoint_every = 0;
-    o.out = WG_SCRATCH "/resume-whole";
+    o.out = WHOLE;
     wg_remove_tree(o.out);
     assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
     o.out = OUT;
@@ -438,9 +483,8 @@ static void is_kept(wagle_train_options o)
         assert_non_null(strstr(wagle_message(ctx), "the training is kept"));
         o.resume = true;
         assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
-        assert_same_file("kept", OUT "/model.safetensors",
-                         WG_SCRATCH "/resume-whole/model.safetensors");
-        assert_same_file("its log", OUT "/log.jsonl", WG_SCRATCH "/resume-whole/log.jsonl");
+        assert_same_file("kept", OUT "/model.safetensors", WHOLE "/model.safetensors");
+        assert_same_file("its log", OUT "/log.jsonl", WHOLE "/log.jsonl");
     }
     assert_true(kept > 2);
     wagle_ctx_free(ctx);
@@ -457,7 +501,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_option_is_in_its_table),
-        cmocka_unit_test(each_option_in_turn_is_refused_by_name),
+        cmocka_unit_test(each_option_in_turn_is_refused_where_the_result_depends_on_it),
         cmocka_unit_test(factors_of_scores_are_compared),
         cmocka_unit_test(options_that_change_no_weight_may_change),
         cmocka_unit_test(an_interrupted_landing_resumes_to_the_same_bits),

@@ -1,0 +1,25 @@
+/* choose.h - a name or a word that must be one of those that there are. */
+#ifndef WG_BASE_CHOOSE_H
+#define WG_BASE_CHOOSE_H
+
+#include "base/text.h"
+
+/* The i-th name of a table; NULL past the last. */
+typedef const char *wg_name_at(int i);
+
+/* The place of a name in a table; -1: it is not there. */
+int wg_name_find(wg_name_at *at, wg_str name);
+/* "a, b, c"; a name is listed once if its neighbour is the same. */
+WAGLE_CHECK wagle_status wg_name_list(wagle_ctx *ctx, wg_name_at *at, wg_text *out);
+/* As wg_name_find; WAGLE_E_USAGE if it is not there: "no optimizer 'adam'; choose from adamw, sgd".
+ */
+WAGLE_CHECK wagle_status wg_choose(wagle_ctx *ctx, const char *what, wg_name_at *at, wg_str name,
+                                   int *out);
+/* The next name of a list with commas between names: false at its end. *at goes on. */
+bool wg_next_name(const char **at, wg_str *name);
+/* The place of a text among words, which have spaces between them; `out` may be NULL. WAGLE_E_USAGE
+ * if it is none of them: "--state f64: must be f32 or bf16". */
+WAGLE_CHECK wagle_status wg_choose_word(wagle_ctx *ctx, const char *flag, const char *text,
+                                        const char *words, int *out);
+
+#endif
