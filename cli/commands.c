@@ -56,8 +56,8 @@ static wagle_status cmd_inspect(wagle_ctx *ctx, cli_options *o)
 
 static wagle_status cmd_logits(wagle_ctx *ctx, cli_options *o)
 {
-    const wagle_data data = cli_rows(o, o->data[0]);
-    return wagle_logits(ctx, o->model, &data, o->out, o->force);
+    const wagle_rows_options rows = cli_rows_options(o);
+    return wagle_logits(ctx, &rows);
 }
 
 /* --- patches -------------------------------------------------------------------------------- */

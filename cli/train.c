@@ -194,13 +194,13 @@ wagle_status cli_unlearn(wagle_ctx *ctx, cli_options *o)
 /* With --objective: of its total loss; else of --data's token-mean NLL. */
 wagle_status cli_gradient(wagle_ctx *ctx, cli_options *o)
 {
-    const wagle_data data = cli_rows(o, o->data[0]);
+    const wagle_rows_options rows = cli_rows_options(o);
     wagle_train_options t;
     char *json = NULL;
     wagle_status st;
 
     if (o->objective == NULL)
-        return wagle_gradient(ctx, o->model, &data, o->out, o->force);
+        return wagle_gradient(ctx, &rows);
     wagle_unlearn_defaults(&t);
     if (train_options(o, &t, NULL) != WAGLE_OK)
         return WAGLE_E_USAGE;

@@ -1,8 +1,8 @@
 /* wagle.h - make a large language model forget chosen data and keep the rest.
  *
- * The only public header. From simple to advanced: context, then one function a command
- * (import ... evaluate), each taking a plain structure of options. Fill a structure with its
- * wagle_*_defaults() first, so that members added later keep sane values.
+ * The public header; it includes the others of this folder. From simple to advanced: context, then
+ * one function a command (import ... evaluate), each taking a plain structure of options. Fill a
+ * structure with its wagle_*_defaults() first, so that members added later keep sane values.
  *
  *     wagle_ctx *ctx;
  *     wagle_train_options o;
@@ -23,102 +23,13 @@
 #ifndef WAGLE_H
 #define WAGLE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <wagle/data.h>
+#include <wagle/suites.h>
+#include <wagle/tables.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#if defined(__GNUC__)
-#define WAGLE_API __attribute__((visibility("default")))
-#define WAGLE_CHECK __attribute__((warn_unused_result))
-#else
-#define WAGLE_API
-#define WAGLE_CHECK
-#endif
-
-#define WAGLE_VERSION_MAJOR 0
-#define WAGLE_VERSION_MINOR 1
-#define WAGLE_VERSION_PATCH 0
-#define WAGLE_VERSION "0.1.0"
-/* The version of the library that runs, which may be another than this header's. Any thread. */
-WAGLE_API const char *wagle_version(void);
-
-/* What a call came to; the number is also the exit code of the command. */
-typedef enum wagle_status {
-    WAGLE_OK = 0,
-    WAGLE_E_RUN = 1,      /* the run failed: NaN in a loss, a metric that cannot be had */
-    WAGLE_E_USAGE = 2,    /* an option is wrong or missing */
-    WAGLE_E_INPUT = 3,    /* a file is missing, damaged or does not fit the others */
-    WAGLE_E_RESOURCE = 4, /* not enough memory or disk */
-    WAGLE_E_UNMET = 5,    /* --stop-when was not reached; the model was written all the same */
-    WAGLE_E_INTERRUPTED = 130
-} wagle_status;
-
-/* --- context ----------------------------------------------------------------------------- */
-
-typedef struct wagle_ctx wagle_ctx;
-
-/* stage: what is being done; done of total units; detail may be NULL. Called from the calling
- * thread only. */
-typedef void wagle_progress_fn(void *user, const char *stage, int64_t done, int64_t total,
-                               const char *detail);
-/* A line of log without newline. level: 0 warning, 1 information, 2 detail. */
-typedef void wagle_log_fn(void *user, int level, const char *line);
-
-WAGLE_API WAGLE_CHECK wagle_status wagle_ctx_new(wagle_ctx **out);
-WAGLE_API void wagle_ctx_free(wagle_ctx *ctx);
-/* The line that explains the last failure; "" if none. Valid until the next call. */
-WAGLE_API const char *wagle_message(const wagle_ctx *ctx);
-WAGLE_API void wagle_on_progress(wagle_ctx *ctx, wagle_progress_fn *fn, void *user);
-WAGLE_API void wagle_on_log(wagle_ctx *ctx, wagle_log_fn *fn, void *user);
-/* Worker threads; 0 = as many as the machine offers. Results do not depend on it. */
-WAGLE_API void wagle_set_threads(wagle_ctx *ctx, int threads);
-/* Bytes a run may take; 0: no bound. A run obeys, or is refused before it starts. */
-WAGLE_API void wagle_set_memory(wagle_ctx *ctx, int64_t bytes);
-/* attribute, finetune and unlearn then only plan: wagle_plan has what they would take. */
-WAGLE_API void wagle_set_dry_run(wagle_ctx *ctx, bool on);
-/* The plan of the last dry run as text, "" if there was none; valid until the next call. */
-WAGLE_API const char *wagle_plan(const wagle_ctx *ctx);
-/* Asks the running call to stop at the next safe point; calls that begin later run. Safe in a
- * signal handler. */
-WAGLE_API void wagle_interrupt(wagle_ctx *ctx);
-
-/* Text made by the library (JSON, generated text): free with wagle_string_free. */
-WAGLE_API void wagle_string_free(char *text);
-
-/* --- rows of data ------------------------------------------------------------------------ */
-
-/* A data file: JSON Lines, JSON array or CSV of question/answer, prompt/completion, text, or
- * pre-tokenised {"input_ids":[...],"labels":[...]}, or chats {"messages":[...]}:
- * docs/reference/data.md. */
-typedef struct wagle_data {
-    const char *path; /* FILE, or FILE@WEIGHT: what its rows' terms are multiplied by in training */
-    const char *const *more;  /* further such files, NULL-terminated, or NULL */
-    const char *prompt_field; /* NULL: question or prompt */
-    const char *answer_field; /* NULL: answer or completion */
-    const char *text_field;   /* NULL: text */
-    /* A column with the facts of the answer, a text or a list of texts that stand in it: only their
-     * tokens are labels. NULL, and in rows without the column: all tokens of the answer. */
-    const char *facts_field;
-    const char *prompt; /* template with {name} of any field; NULL: the default */
-    /* NULL or "auto": the folder's chat template where it has one and there is no `prompt`; "none";
-     * "required": an error where there is none; else the name of a template or layout. Plain text
-     * and input_ids are never laid out. */
-    const char *chat;
-    const char *system;             /* system message, where a row has none; or NULL */
-    const char *const *chat_kwargs; /* "key=value" for the template, NULL-terminated, or NULL */
-    const char *date;               /* YYYY-MM-DD that a template asks for; NULL: today */
-    bool all_turns;                 /* every answer of a conversation is trained on, not the last */
-    int64_t max_length;             /* tokens; 0: what the model allows */
-    int64_t limit;                  /* first rows only; 0: all */
-    bool truncate;                  /* cut rows that are too long instead of refusing them */
-    bool eos;                       /* end each answer with the end-of-text token */
-} wagle_data;
-
-#define WAGLE_DEFAULT_PROMPT "### Question: {prompt}\n### Answer: "
 
 /* --- models ------------------------------------------------------------------------------ */
 
@@ -167,8 +78,6 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_inspect(wagle_ctx *ctx, const wagle_ins
 
 /* --- text -------------------------------------------------------------------------------- */
 
-typedef struct wagle_tokenizer wagle_tokenizer;
-
 /* folder: holds tokenizer.json. Free with wagle_tokenizer_free. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_tokenizer_open(wagle_ctx *ctx, const char *folder,
                                                         wagle_tokenizer **out);
@@ -184,14 +93,21 @@ WAGLE_API void wagle_ids_free(int32_t *ids);
 
 /* --- engine, laid open ------------------------------------------------------------------- */
 
+/* Experimental, for tests and benchmarks: functions of this section may change or go. */
+
+typedef struct wagle_rows_options {
+    const char *model;
+    const wagle_model *opened; /* in place of `model`; or NULL */
+    wagle_data data;
+    const char *out; /* a safetensors file */
+    bool force;
+} wagle_rows_options;
+
+WAGLE_API void wagle_rows_defaults(wagle_rows_options *o);
 /* logits.K [T,V] for row K of the data, float32, into a safetensors file. */
-WAGLE_API WAGLE_CHECK wagle_status wagle_logits(wagle_ctx *ctx, const char *model,
-                                                const wagle_data *data, const char *out,
-                                                bool force);
+WAGLE_API WAGLE_CHECK wagle_status wagle_logits(wagle_ctx *ctx, const wagle_rows_options *o);
 /* One tensor a weight: the sum over rows of the gradient of the token-mean NLL. */
-WAGLE_API WAGLE_CHECK wagle_status wagle_gradient(wagle_ctx *ctx, const char *model,
-                                                  const wagle_data *data, const char *out,
-                                                  bool force);
+WAGLE_API WAGLE_CHECK wagle_status wagle_gradient(wagle_ctx *ctx, const wagle_rows_options *o);
 
 /* --- attribution and masks --------------------------------------------------------------- */
 
@@ -209,7 +125,11 @@ typedef struct wagle_gamma {
 } wagle_gamma;
 
 typedef struct wagle_attribute_options {
-    const char *model, *out, *selector;
+    const char *model;
+    const wagle_model *opened; /* in place of `model`; or NULL */
+    const char *out;           /* a score file; or NULL, and `made` is given */
+    wagle_tensors **made; /* in place of `out`: the scores, to be freed with wagle_tensors_free */
+    const char *selector;
     wagle_data forget, retain;
     wagle_gamma gamma;
     double damping; /* of Fisher diagonals that are divided by, a share of their mean */
@@ -230,7 +150,10 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_attribute(wagle_ctx *ctx,
                                                    const wagle_attribute_options *o);
 
 typedef struct wagle_mask_options {
-    const char *scores, *out, *format; /* format: bits, bool */
+    const char *scores, *out, *format;  /* format: bits, bool */
+    const wagle_tensors *score_tensors; /* in place of `scores`; or NULL */
+    wagle_tensors **made; /* in place of `out`: the mask, to be freed with wagle_tensors_free; not
+                             with `densities` */
     const char *const *include; /* glob patterns over tensor names, NULL-terminated, or NULL */
     const char *const *exclude;
     double density;          /* share of the weights that remain after include and exclude, (0,1] */
@@ -268,8 +191,26 @@ typedef struct wagle_param {
     double value;
 } wagle_param;
 
+/* An update of the weights. Members may be added at the end. */
+typedef struct wagle_step {
+    int64_t step, steps;                   /* updates so far, of at most so many */
+    double loss, forget_term, retain_term; /* of the update's rows, before it */
+    double grad_norm;                      /* before clipping */
+    double lr;
+} wagle_step;
+
+/* Called after each update, from the calling thread. False stops the run as stop_when does: it ends
+ * well, and its model is written. Not called for updates that only search the learning rate. */
+typedef bool wagle_step_fn(void *user, const wagle_step *step);
+
 typedef struct wagle_train_options {
     const char *model, *out;
+    const wagle_model *opened; /* in place of `model`; or NULL */
+    /* In place of `out`, with `opened`: an open model with the trained weights, to be closed with
+     * wagle_model_close. Nothing is written: no checkpoints, no scratch files. */
+    wagle_model **made;
+    wagle_step_fn *on_step; /* or NULL */
+    void *on_step_user;
     wagle_data forget, retain; /* finetune: `retain` is the data to learn */
     const char *objective;
     const wagle_param *params; /* objective's own options, `n_params` of them */
@@ -288,6 +229,7 @@ typedef struct wagle_train_options {
                               searched, else linear */
     const char *state;     /* moments of the optimizer: f32 or bf16 */
     const char *mask;      /* mask file; or selector and density; or neither: all weights */
+    const wagle_tensors *mask_tensors; /* in place of `mask`; or NULL */
     const char *selector;
     double density;
     wagle_gamma gamma; /* with WAGLE_GAMMA_PROTECT and no `protect` the retain rows give the factors
@@ -432,8 +374,23 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_revert(wagle_ctx *ctx, const wagle_patc
 
 /* --- generation and evaluation ----------------------------------------------------------- */
 
+/* A token of a generated text. Members may be added at the end. */
+typedef struct wagle_token {
+    int64_t prompt; /* whose text it continues, from 0 */
+    int64_t index;  /* of the token in that text, from 0 */
+    int32_t id;
+    const char *text; /* [bytes] what it adds, for the call alone. A character that needs several
+                         tokens comes whole, with the last of them. Pieces joined are the text. */
+    size_t bytes;
+} wagle_token;
+
+/* Called for each new token, from the calling thread; prompts are continued together, so their
+ * tokens come in turn. False ends the text of that prompt after this token. */
+typedef bool wagle_token_fn(void *user, const wagle_token *token);
+
 typedef struct wagle_generate_options {
     const char *model;
+    const wagle_model *opened;   /* in place of `model`; or NULL */
     const char *const *prompts;  /* n of them */
     const int64_t *prompt_bytes; /* of each, which may hold NUL; NULL: they end in NUL */
     int64_t n;
@@ -445,6 +402,8 @@ typedef struct wagle_generate_options {
     int64_t top_k;      /* 0: all */
     double top_p;       /* 1: all */
     uint64_t seed;
+    wagle_token_fn *on_token; /* or NULL */
+    void *on_token_user;
 } wagle_generate_options;
 
 typedef struct wagle_generation {
@@ -460,6 +419,7 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_generate(wagle_ctx *ctx, const wagle_ge
 
 typedef struct wagle_eval_options {
     const char *model, *metrics; /* comma-separated names; NULL: nll,perplexity,probability */
+    const wagle_model *opened;   /* in place of `model`; or NULL */
     wagle_data data;
     int64_t max_tokens; /* of generated answers */
     const char *out;    /* a file that gets the JSON too, or NULL */
@@ -471,69 +431,6 @@ WAGLE_API void wagle_eval_defaults(wagle_eval_options *o);
 /* *json: {"metrics":[..],"overall":{..},"rows":[..]}; free with wagle_string_free. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *o,
                                               char **json);
-
-/* --- suites -------------------------------------------------------------------------------- */
-
-typedef struct wagle_suite_options {
-    const char *model;       /* a model folder; unless `recompute` */
-    const char *suites;      /* comma-separated names */
-    const char *const *sets; /* NAME=FILE, NULL-terminated: data sets by the suite's names */
-    wagle_data data;         /* how rows are laid out; its path is not used */
-    const char *gold;        /* result of the same suites for the model that never saw the forget
-                                set, or NULL */
-    const char *reference; /* folder of another model: membership compares with it, robustness takes
-                              changes back to it; or NULL */
-    const char *out;       /* X.json gets the result, X.rows.jsonl the rows; NULL: neither */
-    const char *recompute; /* a result or its rows: metrics are made anew, without a model */
-    int64_t max_tokens;    /* of generated texts */
-    int64_t resamples;     /* of rows, for 95 % intervals */
-    int64_t shots;         /* mcq: solved examples before each question */
-    int64_t prefix, length; /* copyright: tokens that are given, and that are to come */
-    int64_t verbatim;       /* copyright: tokens in a row that count as reproduced */
-    double temperature;     /* of sampled continuations */
-    const char *scorer;     /* toxicity: a command; reads one text per line, writes 0 to 1 */
-    int64_t relearn_steps;  /* robustness */
-    double relearn_lr;
-    bool no_eos; /* tofu: answers do not end with the end-of-text token */
-    uint64_t seed;
-    bool redact; /* texts of the rows kept become keyed hashes (docs/security.md) */
-    bool force;
-} wagle_suite_options;
-
-WAGLE_API void wagle_suite_defaults(wagle_suite_options *o);
-/* *json: {"model","suites":{NAME:{"metrics":{NAME:{"value","low","high","n"}},"seconds"}}, ...};
- * wagle_string_free. */
-WAGLE_API WAGLE_CHECK wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *o,
-                                                   char **json);
-
-typedef struct wagle_difference_options {
-    const char *a, *b; /* results with their rows; A,B,..: of several seeds */
-    int64_t resamples;
-    uint64_t seed;
-} wagle_difference_options;
-
-WAGLE_API void wagle_difference_defaults(wagle_difference_options *o);
-/* What differs between two results, by paired resampling of rows. *json: {"a","b","differences":
- * [{"suite","metric","a","b","difference","low","high","p","n"}]}. */
-WAGLE_API WAGLE_CHECK wagle_status wagle_difference(wagle_ctx *ctx,
-                                                    const wagle_difference_options *o, char **json);
-
-typedef struct wagle_report_options {
-    const char *const *runs;     /* folders of runs and results of suites, PATH or LABEL=PATH,
-                                    NULL-terminated; entries with the same label are one model. At most
-                                    one is a certificate of wagle forget: certificate.json, or the
-                                    folder that holds it; the page then begins with it */
-    const char *out;             /* an HTML file */
-    const char *title;           /* NULL: a title that fits what the page shows */
-    const char *original, *gold; /* labels; NULL: what the runs and names say */
-    int64_t resamples;           /* of rows, for differences between models */
-    bool redact; /* texts of rows become keyed hashes (docs/security.md); numbers stay */
-    bool force;
-} wagle_report_options;
-
-WAGLE_API void wagle_report_defaults(wagle_report_options *o);
-/* One self-contained page: verdict, metrics with intervals, plots, examples, sources. */
-WAGLE_API WAGLE_CHECK wagle_status wagle_report(wagle_ctx *ctx, const wagle_report_options *o);
 
 /* ROUGE of one pair as rouge_score computes it: out[i] = precision, recall, F1 of
  * ROUGE-1, ROUGE-2, ROUGE-L. */
@@ -591,60 +488,6 @@ WAGLE_API void wagle_demo_defaults(wagle_demo_options *o);
 /* *text: the table and the questions asked before and after; free with wagle_string_free. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_demo(wagle_ctx *ctx, const wagle_demo_options *o,
                                               char **text);
-
-/* --- what there is ----------------------------------------------------------------------- */
-
-/* What a thing of a table reads of the options; an option that it does not read is without effect.
- */
-enum {
-    WAGLE_USES_FORGET = 1 << 0,      /* objective: has a forget term; selector: forget rows */
-    WAGLE_USES_RETAIN = 1 << 1,      /* objective: has a retain term; selector: retain rows */
-    WAGLE_USES_REFUSAL = 1 << 2,     /* `refusal` */
-    WAGLE_USES_REFERENCE = 1 << 3,   /* `reference` */
-    WAGLE_USES_CONTROL = 1 << 4,     /* `rmu_control` */
-    WAGLE_USES_GAMMA = 1 << 5,       /* `gamma` */
-    WAGLE_USES_DAMPING = 1 << 6,     /* `damping` */
-    WAGLE_USES_TEXTS = 1 << 7,       /* suite: `max_tokens` */
-    WAGLE_USES_TEMPERATURE = 1 << 8, /* suite: `temperature` */
-    WAGLE_USES_SHOTS = 1 << 9,
-    WAGLE_USES_WINDOWS = 1 << 10, /* `prefix`, `length`, `verbatim` */
-    WAGLE_USES_SCORER = 1 << 11,
-    WAGLE_USES_RELEARN = 1 << 12, /* `relearn_steps`, `relearn_lr` */
-    WAGLE_USES_GOLD = 1 << 13,
-    WAGLE_USES_EOS = 1 << 14,     /* `no_eos` */
-    WAGLE_USES_PROTECT = 1 << 15, /* selector: `protect`, whatever gamma is */
-    WAGLE_USES_FACTS = 1 << 16    /* suite: `facts_field` of the data */
-};
-
-typedef struct wagle_info {
-    const char *name, *summary;
-    unsigned uses;       /* WAGLE_USES_*; 0 where the table does not say */
-    const char *formula; /* objective: of a row's forget term; selector: of the score; else NULL */
-    const char *source;  /* the paper; NULL where the table does not say */
-} wagle_info;
-
-typedef struct wagle_param_info {
-    const char *key, *help;
-    double value, min, max;
-} wagle_param_info;
-
-/* i-th objective, selector, optimizer, metric, chat layout, family (model_type of config.json, and
- * its models); name is NULL past the last. */
-WAGLE_API wagle_info wagle_objective_info(int i);
-WAGLE_API wagle_info wagle_selector_info(int i);
-WAGLE_API wagle_info wagle_optimizer_info(int i);
-WAGLE_API wagle_info wagle_metric_info(int i);
-WAGLE_API wagle_info wagle_suite_info(int i);
-/* i-th data set of a suite; "*": any other name. */
-WAGLE_API wagle_info wagle_suite_set_info(int suite, int i);
-WAGLE_API wagle_info wagle_chat_info(int i);
-WAGLE_API wagle_info wagle_family_info(int i);
-/* i-th option over all objectives; key is NULL past the last. */
-WAGLE_API wagle_param_info wagle_objective_param(int i);
-/* Whether the objective of that name has the option. */
-WAGLE_API bool wagle_objective_has(const char *objective, const char *key);
-/* Peak resident memory of this process, bytes. */
-WAGLE_API int64_t wagle_peak_memory(void);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,5 @@
 /* dump.c - the engine laid open: logits and gradients of rows, as files. */
+#include "data/held.h"
 #include "mask/tensorfile.h"
 
 #include <stdio.h>
@@ -74,35 +75,41 @@ done:
 
 typedef wagle_status dump(wagle_ctx *, wg_session *, const wg_dataset *, const char *, bool);
 
-static wagle_status with_rows(wagle_ctx *ctx, const char *model, const wagle_data *data,
-                              const char *out, bool force, dump *write)
+static wagle_status with_rows(wagle_ctx *ctx, const wagle_rows_options *given, dump *write)
 {
+    wagle_rows_options o = *given;
     wg_dataset rows = {0};
     wg_session s;
     wagle_status st;
 
     wg_begin(ctx);
-    if (out == NULL)
+    wg_data_hold(&o.data);
+    if (o.opened != NULL)
+        o.model = wagle_model_folder(o.opened);
+    if (o.out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "--out FILE is missing");
-    WG_TRY(wg_output_check(ctx, out, force, WG_INPUTS(model)));
-    WG_TRY(wg_output_spares_data(ctx, out, data));
-    WG_TRY(wg_session_open(ctx, model, &s));
-    st = wg_dataset_load(ctx, &s.reader, data, &rows);
+    WG_TRY(wg_output_check(ctx, o.out, o.force, WG_INPUTS(o.model)));
+    WG_TRY(wg_output_spares_data(ctx, o.out, &o.data));
+    WG_TRY(wg_session_begin(ctx, o.model, o.opened, &s));
+    st = wg_dataset_load(ctx, &s.reader, &o.data, &rows);
     if (st == WAGLE_OK)
-        st = write(ctx, &s, &rows, out, force);
+        st = write(ctx, &s, &rows, o.out, o.force);
     wg_dataset_free(&rows);
     wg_session_close(&s);
     return st;
 }
 
-wagle_status wagle_logits(wagle_ctx *ctx, const char *model, const wagle_data *data,
-                          const char *out, bool force)
+void wagle_rows_defaults(wagle_rows_options *o)
 {
-    return with_rows(ctx, model, data, out, force, write_logits);
+    *o = (wagle_rows_options){0};
 }
 
-wagle_status wagle_gradient(wagle_ctx *ctx, const char *model, const wagle_data *data,
-                            const char *out, bool force)
+wagle_status wagle_logits(wagle_ctx *ctx, const wagle_rows_options *o)
 {
-    return with_rows(ctx, model, data, out, force, write_gradient);
+    return with_rows(ctx, o, write_logits);
+}
+
+wagle_status wagle_gradient(wagle_ctx *ctx, const wagle_rows_options *o)
+{
+    return with_rows(ctx, o, write_gradient);
 }

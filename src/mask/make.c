@@ -42,6 +42,18 @@ static wagle_status find_choice(wagle_ctx *ctx, const wagle_mask_options *o, wg_
     return wg_scope_find(ctx, o->scope, &out->scope);
 }
 
+static wagle_status from_views(wagle_ctx *ctx, const wagle_tensors *views, const wg_choice *choice,
+                               wg_mask *out)
+{
+    wg_tensors scores;
+    wagle_status st;
+
+    WG_TRY(wg_views_scores(ctx, views, &scores));
+    st = wg_select(ctx, &scores, choice, out);
+    wg_tensors_close(&scores);
+    return st;
+}
+
 static wagle_status from_scores(wagle_ctx *ctx, const char *path, const wg_choice *choice,
                                 const double *density, int64_t n, wg_mask *out, json_t *facts)
 {
@@ -53,6 +65,18 @@ static wagle_status from_scores(wagle_ctx *ctx, const char *path, const wg_choic
     if (st == WAGLE_OK && facts != NULL)
         st = wg_scores_facts(ctx, &scores, facts);
     wg_tensors_close(&scores);
+    return st;
+}
+
+wagle_status wg_select_in_memory(wagle_ctx *ctx, wg_attribution *a, const wg_choice *choice,
+                                 wg_mask *out)
+{
+    wagle_tensors *scores;
+    wagle_status st;
+
+    WG_TRY(wg_attribute_in_memory(ctx, a, &scores));
+    st = from_views(ctx, scores, choice, out);
+    wg_views_free(scores);
     return st;
 }
 
@@ -93,6 +117,7 @@ static wagle_status from_data(wagle_ctx *ctx, const wagle_mask_options *o, const
     WG_TRY(wg_attribution_open(ctx, &data, &a));
     if (!ctx->dry_run)
         st = choice->scope == WG_SCOPE_GLOBAL ? wg_select_directly(ctx, &a, choice, out)
+             : o->out == NULL                 ? wg_select_in_memory(ctx, &a, choice, out)
                                               : through_file(ctx, &a, o->out, choice, out);
     if (st == WAGLE_OK && !ctx->dry_run)
         st = wg_attribution_facts(ctx, &a, facts);
@@ -186,6 +211,8 @@ static wagle_status make_mask(wagle_ctx *ctx, const wagle_mask_options *o, wg_ma
     WG_TRY(find_choice(ctx, o, &choice));
     if (o->op != NULL)
         return from_masks(ctx, o, &choice, out);
+    if (o->score_tensors != NULL)
+        return from_views(ctx, o->score_tensors, &choice, out);
     return o->scores != NULL ? from_scores(ctx, o->scores, &choice, &o->density, 1, out, facts)
                              : from_data(ctx, o, &choice, out, facts);
 }
@@ -213,10 +240,12 @@ static wagle_status write_mask(wagle_ctx *ctx, const wagle_mask_options *o, cons
 
 static wagle_status check_options(wagle_ctx *ctx, const wagle_mask_options *o)
 {
-    if ((o->scores != NULL) + (o->data.model != NULL) + (o->op != NULL) != 1 || o->out == NULL)
+    if ((o->scores != NULL) + (o->data.model != NULL) + (o->op != NULL) != 1 ||
+        (o->out == NULL) == (o->made == NULL))
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "mask needs --out, and one of --scores, --model and --op");
-    if (o->n_densities > 0 && (o->scores == NULL || strstr(o->out, "{}") == NULL))
+    if (o->n_densities > 0 && (o->scores == NULL || o->score_tensors != NULL || o->out == NULL ||
+                               strstr(o->out, "{}") == NULL))
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "--densities needs --scores, and {} in --out, which becomes each density");
     if (o->op == NULL && o->n_densities == 0)
@@ -249,10 +278,13 @@ static wagle_status one_mask(wagle_ctx *ctx, const wagle_mask_options *o)
     json_t *facts;
     wagle_status st;
 
-    WG_TRY(check_out(ctx, o, o->out));
+    if (o->out != NULL)
+        WG_TRY(check_out(ctx, o, o->out));
     facts = json_object();
     st = make_mask(ctx, o, &mask, facts);
-    if (st == WAGLE_OK && !ctx->dry_run)
+    if (st == WAGLE_OK && !ctx->dry_run && o->made != NULL)
+        st = wg_views_of_mask(ctx, &mask, o->made);
+    else if (st == WAGLE_OK && !ctx->dry_run)
         st = write_mask(ctx, o, o->out, o->density, &mask, facts);
     wg_mask_free(&mask);
     json_decref(facts);
@@ -294,12 +326,19 @@ static wagle_status several_masks(wagle_ctx *ctx, const wagle_mask_options *o, w
     return st;
 }
 
-wagle_status wagle_mask(wagle_ctx *ctx, const wagle_mask_options *o)
+wagle_status wagle_mask(wagle_ctx *ctx, const wagle_mask_options *given)
 {
+    wagle_mask_options own = *given;
+    const wagle_mask_options *o = &own;
     wg_mask *mask;
     wagle_status st;
 
     wg_begin(ctx);
+    wg_attribute_hold(&own.data);
+    if (own.score_tensors != NULL)
+        own.scores = WG_SCORES_IN_MEMORY;
+    if (own.made != NULL)
+        *own.made = NULL;
     WG_TRY(check_options(ctx, o));
     if (o->n_densities == 0)
         return one_mask(ctx, o);

@@ -157,10 +157,30 @@ void wg_model_close(wg_model *m)
     if (m == NULL)
         return;
     wg_free(m->overlay);
-    wg_free(m->index);
-    wg_free(m->folder);
-    wg_tensors_close(&m->files);
+    if (!m->borrows) {
+        wg_free(m->index);
+        wg_free(m->folder);
+        wg_tensors_close(&m->files);
+    }
     wg_free(m);
+}
+
+wagle_status wg_model_borrow(wagle_ctx *ctx, const wg_model *of, wg_model **out)
+{
+    wg_model *m;
+
+    *out = NULL;
+    WG_TRY(WG_ALLOC(ctx, &m, 1));
+    *m = *of;
+    m->borrows = true;
+    m->overlay = wg_alloc(ctx, of->files.n, sizeof *m->overlay);
+    if (m->overlay == NULL) {
+        wg_free(m);
+        return WAGLE_E_RESOURCE;
+    }
+    m->ops->set_threads(ctx->threads);
+    *out = m;
+    return WAGLE_OK;
 }
 
 bool wg_model_is_transposed(const wg_model *m, int tensor)

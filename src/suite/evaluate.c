@@ -3,6 +3,7 @@
 
 #include "data/distinct.h"
 #include "data/redact.h"
+#include "session/opened.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -244,7 +245,7 @@ static wagle_status open_and_run(wagle_ctx *ctx, wg_evaluation *e)
     WG_TRY(wg_evaluation_check(ctx, e));
     WG_TRY(check_layout(ctx, e));
     warn_same_groups(ctx, e);
-    WG_TRY(wg_session_open(ctx, e->o->model, &session));
+    WG_TRY(wg_session_begin(ctx, e->o->model, e->o->opened, &session));
     e->session = &session;
     st = wg_evaluation_run(ctx, e);
     wg_session_close(&session);
@@ -408,13 +409,18 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_suite_options *o)
     return o->out != NULL ? check_out(ctx, o) : WAGLE_OK;
 }
 
-wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *o, char **json)
+wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *given, char **json)
 {
-    wg_evaluation e = {.o = o, .model = o->model};
+    wagle_suite_options own = *given;
+    const wagle_suite_options *o = &own;
+    wg_evaluation e = {.o = o};
     wagle_status st;
 
     wg_begin(ctx);
     *json = NULL;
+    if (own.opened != NULL)
+        own.model = own.opened->model->folder;
+    e.model = own.model;
     WG_TRY(check_options(ctx, o));
     st = wg_evaluation_begin(ctx, &e);
     if (st == WAGLE_OK && o->recompute != NULL) {

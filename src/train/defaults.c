@@ -1,6 +1,10 @@
 /* defaults.c - what finetune and unlearn do where their options say nothing. */
 #include "train/run.h"
 
+#include "data/held.h"
+#include "mask/views.h"
+#include "session/opened.h"
+
 #include <string.h>
 
 enum { BOUND = 300 }; /* updates of an unlearning that ends by a rule */
@@ -44,6 +48,17 @@ void wagle_unlearn_defaults(wagle_train_options *o)
     o->density = 0.1;
     o->gamma.kind = WAGLE_GAMMA_DIAG;
     o->warmup_ratio = 0.1;
+}
+
+void wg_train_hold(wagle_train_options *o)
+{
+    if (o->opened != NULL)
+        o->model = o->opened->model->folder;
+    if (o->mask_tensors != NULL)
+        o->mask = WG_MASK_IN_MEMORY;
+    wg_data_hold(&o->forget);
+    wg_data_hold(&o->retain);
+    wg_data_hold(&o->protect);
 }
 
 /* Whether the retain rows have a term of the objective. */

@@ -94,8 +94,10 @@ done:
     return wg_tensor_file_close(ctx, &w.file, st);
 }
 
-wagle_status wagle_objective_gradient(wagle_ctx *ctx, const wagle_train_options *o, char **json)
+wagle_status wagle_objective_gradient(wagle_ctx *ctx, const wagle_train_options *given, char **json)
 {
+    wagle_train_options own = *given;
+    const wagle_train_options *o = &own;
     const wg_objective *objective;
     wg_session s = {0};
     wg_train_data data = {0};
@@ -103,6 +105,7 @@ wagle_status wagle_objective_gradient(wagle_ctx *ctx, const wagle_train_options 
     wagle_status st;
 
     wg_begin(ctx);
+    wg_train_hold(&own);
     if (json != NULL)
         *json = NULL;
     if (o->out == NULL)
@@ -112,7 +115,7 @@ wagle_status wagle_objective_gradient(wagle_ctx *ctx, const wagle_train_options 
         return wg_fail(ctx, WAGLE_E_USAGE, "objective %s is not for unlearning", o->objective);
     WG_TRY(wg_train_output_check(ctx, o, o->out, o->force));
     wg_data_warn_shared(ctx, &o->forget, &o->retain);
-    WG_TRY(wg_session_open(ctx, o->model, &s));
+    WG_TRY(wg_session_begin(ctx, o->model, o->opened, &s));
     st = wg_train_data_load(ctx, &s, objective, o, &data);
     if (st == WAGLE_OK)
         st = wg_trainer_new(ctx, &s, &data, o, NULL, &t);

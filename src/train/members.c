@@ -6,6 +6,10 @@
 const wg_member wg_train_members[] = {
     {"model", NULL, WG_MEMBER_FOLDER, AT(model), WG_DECIDES, WG_ALWAYS, NULL},
     {"out", NULL, WG_MEMBER_TEXT, AT(out), WG_IGNORED, WG_ALWAYS, NULL},
+    {"opened", NULL, WG_MEMBER_TEXT, AT(opened), WG_IGNORED, WG_ALWAYS, NULL},
+    {"made", NULL, WG_MEMBER_TEXT, AT(made), WG_IGNORED, WG_ALWAYS, NULL},
+    {"on_step", NULL, WG_MEMBER_TEXT, AT(on_step), WG_IGNORED, WG_ALWAYS, NULL},
+    {"on_step_user", NULL, WG_MEMBER_TEXT, AT(on_step_user), WG_IGNORED, WG_ALWAYS, NULL},
     {"forget", NULL, WG_MEMBER_DATA, AT(forget), WG_EXPLAINS, WG_ALWAYS, "rows of --forget"},
     {"retain", NULL, WG_MEMBER_DATA, AT(retain), WG_EXPLAINS, WG_ALWAYS, "rows of --retain"},
     {"objective", NULL, WG_MEMBER_TEXT, AT(objective), WG_DECIDES, WG_ALWAYS, NULL},
@@ -21,6 +25,7 @@ const wg_member wg_train_members[] = {
     {"schedule", NULL, WG_MEMBER_TEXT, AT(schedule), WG_DECIDES, WG_ALWAYS, NULL},
     {"state", NULL, WG_MEMBER_TEXT, AT(state), WG_DECIDES, WG_ALWAYS, NULL},
     {"mask", NULL, WG_MEMBER_FILE, AT(mask), WG_DECIDES, WG_ALWAYS, NULL},
+    {"mask_tensors", NULL, WG_MEMBER_TEXT, AT(mask_tensors), WG_IGNORED, WG_ALWAYS, NULL},
     {"selector", NULL, WG_MEMBER_TEXT, AT(selector), WG_DECIDES, WG_ALWAYS, NULL},
     {"density", NULL, WG_MEMBER_REAL, AT(density), WG_DECIDES, WG_WITH_SELECTOR, NULL},
     {"gamma", NULL, WG_MEMBER_GAMMA, AT(gamma), WG_DECIDES, WG_WITH_SELECTOR, NULL},
@@ -76,6 +81,7 @@ const wg_member wg_train_members[] = {
 const wg_member wg_data_members[] = {
     {"path", NULL, WG_MEMBER_TEXT, AT(path), WG_IGNORED, WG_ALWAYS, NULL},
     {"more", NULL, WG_MEMBER_TEXTS, AT(more), WG_IGNORED, WG_ALWAYS, NULL},
+    {"rows", NULL, WG_MEMBER_TEXT, AT(rows), WG_IGNORED, WG_ALWAYS, NULL},
     {"prompt_field", NULL, WG_MEMBER_TEXT, AT(prompt_field), WG_DECIDES, WG_ALWAYS, NULL},
     {"answer_field", NULL, WG_MEMBER_TEXT, AT(answer_field), WG_DECIDES, WG_ALWAYS, NULL},
     {"text_field", NULL, WG_MEMBER_TEXT, AT(text_field), WG_DECIDES, WG_ALWAYS, NULL},
@@ -97,6 +103,7 @@ const wg_member wg_data_members[] = {
 #define AT(member) offsetof(wagle_suite_options, member)
 const wg_member wg_suite_members[] = {
     {"model", NULL, WG_MEMBER_TEXT, AT(model), WG_IGNORED, WG_ALWAYS, NULL},
+    {"opened", NULL, WG_MEMBER_TEXT, AT(opened), WG_IGNORED, WG_ALWAYS, NULL},
     {"suites", "suite", WG_MEMBER_TEXT, AT(suites), WG_DECIDES, WG_ALWAYS, NULL},
     {"sets", "set", WG_MEMBER_SETS, AT(sets), WG_DECIDES, WG_ALWAYS, NULL},
     {"data", NULL, WG_MEMBER_DATA, AT(data), WG_DECIDES, WG_ALWAYS, NULL},

@@ -109,7 +109,7 @@ wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
     need.intent.folder = w->partial;
     need.intent.streams = o->rectify > 0 ? 2 : 1;
     need.intent.placed = !masked && o->accumulate == 1 && o->lora == 0 && o->rectify == 0;
-    WG_TRY(wg_budget_spilling(ctx, &w->session, &need, part, 2));
+    WG_TRY(wg_budget_spilling(ctx, &w->session, &need, part, w->partial != NULL ? 2 : 0));
     WG_TRY(wg_protect_fits(ctx, &w->session, &w->protect_rows.all, o, cost[FACTORS].bytes));
     need.only_check = true; /* the engine's limit is that of the steps again */
     return wg_budget(ctx, &w->session, &need);

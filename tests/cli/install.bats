@@ -78,7 +78,8 @@ C
 
 @test "the library exports what the header declares, and nothing else" {
     nm -D --defined-only "$LD_LIBRARY_PATH/libwagle.so" | awk '$2 != "A" {print $3}' | sed 's/@.*//' | sort >exported
-    tr '\n' ' ' <"$usr/include/wagle/wagle.h" | sed 's/;/;\n/g' | grep -oE 'WAGLE_API[^;]*' | grep -oE '\bwagle_[a-z0-9_]+ ?\(' | tr -d ' (' | sort -u >declared
+    printf '#include <wagle/wagle.h>\n' | ${CC:-cc} -std=c11 -E -P -I "$usr/include" - | tr '\n' ' ' | sed 's/;/;\n/g' |
+        grep -oE 'visibility\("default"\)[^;]*' | grep -oE '\bwagle_[a-z0-9_]+ ?\(' | tr -d ' (' | sort -u >declared
     [ "$(wc -l <declared)" -gt 60 ]
     diff declared exported
 }

@@ -11,8 +11,14 @@ typedef wagle_status job(wagle_ctx *ctx);
 
 static wagle_status gradient(wagle_ctx *ctx)
 {
-    const wagle_data rows = {.path = WG_SCRATCH "/torture.jsonl"};
-    return wagle_gradient(ctx, MODEL, &rows, OUT, true);
+    wagle_rows_options o;
+
+    wagle_rows_defaults(&o);
+    o.model = MODEL;
+    o.data.path = WG_SCRATCH "/torture.jsonl";
+    o.out = OUT;
+    o.force = true;
+    return wagle_gradient(ctx, &o);
 }
 
 static wagle_status attribute(wagle_ctx *ctx)

@@ -44,12 +44,16 @@ static bool has_member(const wg_member *table, const char *name)
 
 static void check_table(const char *structure, const wg_member *table)
 {
+    static const char *const headers[] = {WG_GOLD "/../../include/wagle/wagle.h",
+                                          WG_GOLD "/../../include/wagle/data.h",
+                                          WG_GOLD "/../../include/wagle/suites.h"};
     static char body[1 << 16];
     wagle_ctx *ctx = new_context();
     wg_text header = {0};
     int64_t found = 0, listed = 0;
 
-    assert_ok(ctx, wg_read_text(ctx, WG_GOLD "/../../include/wagle/wagle.h", &header));
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
+        assert_ok(ctx, wg_read_text(ctx, headers[i], &header));
     body_of(header.text, structure, body, sizeof body);
     for (const char *at = body; *at != '\0'; at++) {
         char name[64];
