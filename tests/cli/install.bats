@@ -68,6 +68,25 @@ C
     [ $status = 3 ] && grep -q nowhere.jsonl said && [ ! -e other ]
 }
 
+@test "examples/embed.c is built in C and in C++ without a warning, forgets in memory and saves" {
+    cp -r "$model" text && byte_tokenizer text
+    cp "$BATS_TEST_DIRNAME/../../examples/embed.c" embed.c
+    cp embed.c embed.cpp
+    ${CC:-cc} -std=c11 -Wall -Wextra -Wpedantic -Werror $sanitize embed.c -o in-c $(pkg-config --cflags --libs wagle)
+    ${CXX:-c++} -std=c++17 -Wall -Wextra -Wpedantic -Werror $sanitize embed.cpp -o in-cpp $(pkg-config --cflags --libs wagle)
+    for p in in-c in-cpp; do
+        ./$p text saved-$p >said
+        [ "$(grep -c '^update . of 10: loss [0-9.]*, gradient norm [0-9.]*' said)" = 3 ] # the callback said stop
+        ! cmp -s text/model.safetensors saved-$p/model.safetensors
+        status=0
+        ./$p text saved-$p >said 2>complaint || status=$?
+        [ $status = 2 ] && grep -q saved-$p complaint # it is never replaced
+    done
+    cmp saved-in-c/model.safetensors saved-in-cpp/model.safetensors
+    cmp text/model.safetensors "$model/model.safetensors"
+    "$WAGLE" generate --model saved-in-c --max-tokens 20 --prompt "Who lives in the mill?" >/dev/null
+}
+
 @test "a project finds the CMake package" {
     program p.c
     printf 'cmake_minimum_required(VERSION 3.20)\nproject(p C)\nfind_package(wagle 0.1 REQUIRED)\nadd_executable(p p.c)\ntarget_link_libraries(p wagle::wagle)\n' >CMakeLists.txt
