@@ -169,6 +169,7 @@ wagle_status cli_finetune(wagle_ctx *ctx, cli_options *o)
     wagle_suite_options watch;
     wagle_train_result r;
 
+    wagle_train_result_init(&r);
     wagle_finetune_defaults(&t);
     if (train_options(o, &t, &watch) != WAGLE_OK)
         return WAGLE_E_USAGE;
@@ -182,6 +183,7 @@ wagle_status cli_unlearn(wagle_ctx *ctx, cli_options *o)
     wagle_suite_options watch;
     wagle_train_result r;
 
+    wagle_train_result_init(&r);
     wagle_unlearn_defaults(&t);
     if (train_options(o, &t, &watch) != WAGLE_OK)
         return WAGLE_E_USAGE;
@@ -228,10 +230,14 @@ static wagle_status join_sweeps(wagle_ctx *ctx, cli_options *o, char **table)
 
 wagle_status cli_sweep(wagle_ctx *ctx, cli_options *o)
 {
-    const wagle_sweep_options s = {o->argument[0], o->out, o->force};
+    wagle_sweep_options s;
     char *table = NULL;
     wagle_status st;
 
+    wagle_sweep_defaults(&s);
+    s.spec = o->argument[0];
+    s.out = o->out;
+    s.force = o->force;
     if (!o->join && o->argument[1] != NULL)
         return cli_refuse("sweep: give one SPEC.json, not also '%s'; to join the folders of "
                           "several sweeps, add --join",

@@ -18,6 +18,16 @@ extern "C" {
 #define WAGLE_CHECK
 #endif
 
+/* Every structure of options has defaults, wagle_X_defaults(&o): call them before you set members.
+ * They also set `size`, the structure's size in the header that your program was compiled with, so
+ * that a later library neither reads nor writes past it: members are only added, at the end. */
+#define WAGLE_SIZED(function, structure)                                                           \
+    WAGLE_API void function##_sized(structure *o, size_t size);                                    \
+    static inline void function(structure *o)                                                      \
+    {                                                                                              \
+        function##_sized(o, sizeof *o);                                                            \
+    }
+
 #define WAGLE_VERSION_MAJOR 0
 #define WAGLE_VERSION_MINOR 1
 #define WAGLE_VERSION_PATCH 0

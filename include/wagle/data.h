@@ -89,6 +89,7 @@ typedef struct wagle_data {
     int64_t limit;                  /* first rows only; 0: all */
     bool truncate;                  /* cut rows that are too long instead of refusing them */
     bool eos;                       /* end each answer with the end-of-text token */
+    const void *reserved[4];        /* NULL: it is part of other structures, and cannot grow */
 } wagle_data;
 
 #define WAGLE_DEFAULT_PROMPT "### Question: {prompt}\n### Answer: "

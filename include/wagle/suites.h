@@ -11,6 +11,7 @@ extern "C" {
 /* --- suites -------------------------------------------------------------------------------- */
 
 typedef struct wagle_suite_options {
+    size_t size;               /* set by the defaults */
     const char *model;         /* a model folder; unless `recompute` */
     const wagle_model *opened; /* in place of `model`; or NULL */
     const char *suites;        /* comma-separated names */
@@ -37,25 +38,27 @@ typedef struct wagle_suite_options {
     bool force;
 } wagle_suite_options;
 
-WAGLE_API void wagle_suite_defaults(wagle_suite_options *o);
+WAGLE_SIZED(wagle_suite_defaults, wagle_suite_options)
 /* *json: {"model","suites":{NAME:{"metrics":{NAME:{"value","low","high","n"}},"seconds"}}, ...};
  * wagle_string_free. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *o,
                                                    char **json);
 
 typedef struct wagle_difference_options {
+    size_t size;       /* set by the defaults */
     const char *a, *b; /* results with their rows; A,B,..: of several seeds */
     int64_t resamples;
     uint64_t seed;
 } wagle_difference_options;
 
-WAGLE_API void wagle_difference_defaults(wagle_difference_options *o);
+WAGLE_SIZED(wagle_difference_defaults, wagle_difference_options)
 /* What differs between two results, by paired resampling of rows. *json: {"a","b","differences":
  * [{"suite","metric","a","b","difference","low","high","p","n"}]}. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_difference(wagle_ctx *ctx,
                                                     const wagle_difference_options *o, char **json);
 
 typedef struct wagle_report_options {
+    size_t size;                 /* set by the defaults */
     const char *const *runs;     /* folders of runs and results of suites, PATH or LABEL=PATH,
                                     NULL-terminated; entries with the same label are one model. At most
                                     one is a certificate of wagle forget: certificate.json, or the
@@ -68,7 +71,7 @@ typedef struct wagle_report_options {
     bool force;
 } wagle_report_options;
 
-WAGLE_API void wagle_report_defaults(wagle_report_options *o);
+WAGLE_SIZED(wagle_report_defaults, wagle_report_options)
 /* One self-contained page: verdict, metrics with intervals, plots, examples, sources. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_report(wagle_ctx *ctx, const wagle_report_options *o);
 

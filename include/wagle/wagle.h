@@ -34,43 +34,48 @@ extern "C" {
 /* --- models ------------------------------------------------------------------------------ */
 
 typedef struct wagle_import_options {
+    size_t size; /* set by the defaults */
     const char *gguf, *out;
     const char *dtype; /* bf16, f16, f32; NULL: the file's own, bf16 of quantised weights */
     bool force;
 } wagle_import_options;
 
-WAGLE_API void wagle_import_defaults(wagle_import_options *o);
+WAGLE_SIZED(wagle_import_defaults, wagle_import_options)
 /* GGUF to a model folder: weights, config, tokenizer, chat template. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_import(wagle_ctx *ctx, const wagle_import_options *o);
 
 typedef struct wagle_export_options {
+    size_t size;             /* set by the defaults */
     const char *model, *out; /* a model folder, the GGUF file to make */
     const char *type;        /* of matrices: f32, f16, bf16, q8_0; NULL: the model's own */
     bool force;
 } wagle_export_options;
 
-WAGLE_API void wagle_export_defaults(wagle_export_options *o);
+WAGLE_SIZED(wagle_export_defaults, wagle_export_options)
 /* A model folder to a GGUF file that llama.cpp loads: llama, mistral without a window, qwen2,
  * qwen3, phi3, gemma, gemma2, gpt2. Vectors stay float32. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *o);
 
 typedef struct wagle_init_options {
+    size_t size;              /* set by the defaults */
     const char *config, *out; /* config.json of the model to make */
     const char *dtype;        /* bf16, f16, f32 */
     uint64_t seed;
     bool force;
 } wagle_init_options;
 
-WAGLE_API void wagle_init_defaults(wagle_init_options *o);
+WAGLE_SIZED(wagle_init_defaults, wagle_init_options)
 /* A model folder with random weights (deviation: the config's initializer_range; norms 1), written
  * as it is made: for benchmarks and tests of any size. No tokenizer. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_init(wagle_ctx *ctx, const wagle_init_options *o);
 
 typedef struct wagle_inspect_options {
+    size_t size; /* set by the defaults */
     const char *path;
     bool json, layers, tensors; /* one line per layer, one line per tensor */
 } wagle_inspect_options;
 
+WAGLE_SIZED(wagle_inspect_defaults, wagle_inspect_options)
 /* What is in a model folder, safetensors, GGUF, score or mask file: text, or JSON; free *out with
  * wagle_string_free. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_inspect(wagle_ctx *ctx, const wagle_inspect_options *o,
@@ -96,6 +101,7 @@ WAGLE_API void wagle_ids_free(int32_t *ids);
 /* Experimental, for tests and benchmarks: functions of this section may change or go. */
 
 typedef struct wagle_rows_options {
+    size_t size; /* set by the defaults */
     const char *model;
     const wagle_model *opened; /* in place of `model`; or NULL */
     wagle_data data;
@@ -103,7 +109,7 @@ typedef struct wagle_rows_options {
     bool force;
 } wagle_rows_options;
 
-WAGLE_API void wagle_rows_defaults(wagle_rows_options *o);
+WAGLE_SIZED(wagle_rows_defaults, wagle_rows_options)
 /* logits.K [T,V] for row K of the data, float32, into a safetensors file. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_logits(wagle_ctx *ctx, const wagle_rows_options *o);
 /* One tensor a weight: the sum over rows of the gradient of the token-mean NLL. */
@@ -125,6 +131,7 @@ typedef struct wagle_gamma {
 } wagle_gamma;
 
 typedef struct wagle_attribute_options {
+    size_t size; /* set by the defaults */
     const char *model;
     const wagle_model *opened; /* in place of `model`; or NULL */
     const char *out;           /* a score file; or NULL, and `made` is given */
@@ -142,7 +149,7 @@ typedef struct wagle_attribute_options {
     bool force;
 } wagle_attribute_options;
 
-WAGLE_API void wagle_attribute_defaults(wagle_attribute_options *o);
+WAGLE_SIZED(wagle_attribute_defaults, wagle_attribute_options)
 /* gamma as it is written: "auto", "diag", "protect" or a number above 0. False for any other text,
  * and gamma->value is then -1, which attribution refuses. */
 WAGLE_API bool wagle_gamma_read(const char *text, wagle_gamma *gamma);
@@ -150,6 +157,7 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_attribute(wagle_ctx *ctx,
                                                    const wagle_attribute_options *o);
 
 typedef struct wagle_mask_options {
+    size_t size;                        /* set by the defaults */
     const char *scores, *out, *format;  /* format: bits, bool */
     const wagle_tensors *score_tensors; /* in place of `scores`; or NULL */
     wagle_tensors **made; /* in place of `out`: the mask, to be freed with wagle_tensors_free; not
@@ -164,22 +172,26 @@ typedef struct wagle_mask_options {
      * output neurons are selected, by their summed scores. */
     const char *scope;
     bool force;
-    wagle_attribute_options data; /* where scores is NULL: they are made twice and not stored */
+    /* Where there are no scores: what they are made of, twice, and not stored. Its `out`, `made`
+     * and `force` are not used. Or NULL. */
+    const wagle_attribute_options *data;
     const char *op; /* and, or, minus, invert: of masks [n_masks] in place of scores */
     const char *const *masks;
     int64_t n_masks;
 } wagle_mask_options;
 
-WAGLE_API void wagle_mask_defaults(wagle_mask_options *o);
+WAGLE_SIZED(wagle_mask_defaults, wagle_mask_options)
 WAGLE_API WAGLE_CHECK wagle_status wagle_mask(wagle_ctx *ctx, const wagle_mask_options *o);
 
 typedef struct wagle_compare_options {
+    size_t size;              /* set by the defaults */
     const char *const *masks; /* n of them */
     int64_t n;
     const char *svg; /* a heat map of layers x modules to write, or NULL */
     bool json, force;
 } wagle_compare_options;
 
+WAGLE_SIZED(wagle_compare_defaults, wagle_compare_options)
 /* Jaccard indices and the share of each tensor, as text or JSON; wagle_string_free. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_compare_masks(wagle_ctx *ctx,
                                                        const wagle_compare_options *o, char **out);
@@ -204,6 +216,7 @@ typedef struct wagle_step {
 typedef bool wagle_step_fn(void *user, const wagle_step *step);
 
 typedef struct wagle_train_options {
+    size_t size; /* set by the defaults */
     const char *model, *out;
     const wagle_model *opened; /* in place of `model`; or NULL */
     /* In place of `out`, with `opened`: an open model with the trained weights, to be closed with
@@ -290,6 +303,7 @@ typedef struct wagle_train_options {
 } wagle_train_options;
 
 typedef struct wagle_train_result {
+    size_t size; /* set by wagle_train_result_init */
     int64_t steps;
     bool stopped; /* stop_when held */
     double loss, seconds;
@@ -301,9 +315,9 @@ typedef struct wagle_train_result {
     double lr;         /* the peak learning rate, that was given or found */
     double chance;     /* the level of chance; NaN: not measured */
 } wagle_train_result;
-
-WAGLE_API void wagle_finetune_defaults(wagle_train_options *o);
-WAGLE_API void wagle_unlearn_defaults(wagle_train_options *o);
+WAGLE_SIZED(wagle_train_result_init, wagle_train_result)
+WAGLE_SIZED(wagle_finetune_defaults, wagle_train_options)
+WAGLE_SIZED(wagle_unlearn_defaults, wagle_train_options)
 /* result may be NULL. An interrupted run leaves OUT.partial with a checkpoint for `resume`. A
  * stop_when that was not reached is WAGLE_E_UNMET, unless allow_unmet; the model is in `out` all
  * the same, and result is filled. */
@@ -323,17 +337,20 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_objective_gradient(wagle_ctx *ctx,
 /* --- sweeps ------------------------------------------------------------------------------ */
 
 typedef struct wagle_sweep_options {
+    size_t size;      /* set by the defaults */
     const char *spec; /* a JSON object: docs/reference/sweep.md */
     const char *out;  /* a folder; one of the same spec goes on where it stopped */
     bool force;
 } wagle_sweep_options;
 
+WAGLE_SIZED(wagle_sweep_defaults, wagle_sweep_options)
 /* *table: Markdown; also in OUT, with runs.json and pareto.svg; in a dry run the table of the runs
  * that there are, and nothing is written. wagle_string_free. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *o,
                                                char **table);
 
 typedef struct wagle_join_options {
+    size_t size;               /* set by the defaults */
     const char *const *sweeps; /* n folders that wagle_sweep made, one for each task of a study */
     int64_t n;
     const char *out;      /* a folder to make */
@@ -345,7 +362,7 @@ typedef struct wagle_join_options {
     bool force;
 } wagle_join_options;
 
-WAGLE_API void wagle_join_defaults(wagle_join_options *o);
+WAGLE_SIZED(wagle_join_defaults, wagle_join_options)
 /* Joins sweeps that ran the same methods on different tasks: means over tasks, and each method
  * paired with the baseline of its objective. *table: Markdown; also in OUT, with summary.json and
  * plot.svg (docs/reference/sweep.md); a dry run writes nothing. wagle_string_free. WAGLE_E_INPUT,
@@ -356,18 +373,22 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_join_sweeps(wagle_ctx *ctx, const wagle
 /* --- patches ----------------------------------------------------------------------------- */
 
 typedef struct wagle_diff_options {
+    size_t size;                      /* set by the defaults */
     const char *before, *after, *out; /* two model folders, the patch to make */
     bool hash_old;                    /* old values are only hashed: smaller, no way back */
     bool force;
 } wagle_diff_options;
 
+WAGLE_SIZED(wagle_diff_defaults, wagle_diff_options)
 WAGLE_API WAGLE_CHECK wagle_status wagle_diff(wagle_ctx *ctx, const wagle_diff_options *o);
 
 typedef struct wagle_patch_options {
+    size_t size;                     /* set by the defaults */
     const char *model, *patch, *out; /* a model folder, a patch, the folder to make */
     bool force;
 } wagle_patch_options;
 
+WAGLE_SIZED(wagle_patch_defaults, wagle_patch_options)
 /* Refused (WAGLE_E_INPUT, nothing written) where the patch was made for other weights. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_apply(wagle_ctx *ctx, const wagle_patch_options *o);
 WAGLE_API WAGLE_CHECK wagle_status wagle_revert(wagle_ctx *ctx, const wagle_patch_options *o);
@@ -389,6 +410,7 @@ typedef struct wagle_token {
 typedef bool wagle_token_fn(void *user, const wagle_token *token);
 
 typedef struct wagle_generate_options {
+    size_t size; /* set by the defaults */
     const char *model;
     const wagle_model *opened;   /* in place of `model`; or NULL */
     const char *const *prompts;  /* n of them */
@@ -412,12 +434,13 @@ typedef struct wagle_generation {
     int64_t tokens; /* that it took */
 } wagle_generation;
 
-WAGLE_API void wagle_generate_defaults(wagle_generate_options *o);
+WAGLE_SIZED(wagle_generate_defaults, wagle_generate_options)
 /* out [n] */
 WAGLE_API WAGLE_CHECK wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *o,
                                                   wagle_generation *out);
 
 typedef struct wagle_eval_options {
+    size_t size;                 /* set by the defaults */
     const char *model, *metrics; /* comma-separated names; NULL: nll,perplexity,probability */
     const wagle_model *opened;   /* in place of `model`; or NULL */
     wagle_data data;
@@ -427,7 +450,7 @@ typedef struct wagle_eval_options {
     bool force;
 } wagle_eval_options;
 
-WAGLE_API void wagle_eval_defaults(wagle_eval_options *o);
+WAGLE_SIZED(wagle_eval_defaults, wagle_eval_options)
 /* *json: {"metrics":[..],"overall":{..},"rows":[..]}; free with wagle_string_free. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *o,
                                               char **json);
@@ -444,6 +467,7 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_rouge(wagle_ctx *ctx, const char *refer
 typedef bool wagle_confirm_fn(void *user, const char *text);
 
 typedef struct wagle_forget_options {
+    size_t size;       /* set by the defaults */
     const char *model; /* a model folder, a GGUF file, or what wagle_forget made before */
     const char *data;  /* rows; a table of people (CSV or JSON objects); or a folder of documents */
     wagle_data rows;   /* how the rows are read; its path is not used */
@@ -464,11 +488,12 @@ typedef struct wagle_forget_options {
 } wagle_forget_options;
 
 typedef struct wagle_forget_result {
+    size_t size;    /* set by wagle_forget_result_init */
     bool forgotten; /* every test passed */
     char *text;     /* two sentences and a table; wagle_string_free */
 } wagle_forget_result;
-
-WAGLE_API void wagle_forget_defaults(wagle_forget_options *o);
+WAGLE_SIZED(wagle_forget_result_init, wagle_forget_result)
+WAGLE_SIZED(wagle_forget_defaults, wagle_forget_options)
 /* Reads the data, measures what the model knows of them, forgets them, tests the result and writes
  * OUT/model, undo.patch, certificate.json, report.html, rows/ and evidence/. An interrupted call
  * goes on when it is made again. WAGLE_E_INPUT where the model knows nothing of the data. In a dry
@@ -479,12 +504,13 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_forget(wagle_ctx *ctx, const wagle_forg
 /* --- demo -------------------------------------------------------------------------------- */
 
 typedef struct wagle_demo_options {
+    size_t size; /* set by the defaults */
     const char *out;
     uint64_t seed;
     bool force;
 } wagle_demo_options;
 
-WAGLE_API void wagle_demo_defaults(wagle_demo_options *o);
+WAGLE_SIZED(wagle_demo_defaults, wagle_demo_options)
 /* *text: the table and the questions asked before and after; free with wagle_string_free. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_demo(wagle_ctx *ctx, const wagle_demo_options *o,
                                               char **text);

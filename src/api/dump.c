@@ -1,5 +1,7 @@
 /* dump.c - the engine laid open: logits and gradients of rows, as files. */
 #include "data/held.h"
+
+#include "base/options.h"
 #include "mask/tensorfile.h"
 
 #include <stdio.h>
@@ -77,12 +79,13 @@ typedef wagle_status dump(wagle_ctx *, wg_session *, const wg_dataset *, const c
 
 static wagle_status with_rows(wagle_ctx *ctx, const wagle_rows_options *given, dump *write)
 {
-    wagle_rows_options o = *given;
+    wagle_rows_options o;
     wg_dataset rows = {0};
     wg_session s;
     wagle_status st;
 
     wg_begin(ctx);
+    WG_TRY(WG_TAKE(ctx, given, &o, wagle_rows));
     wg_data_hold(&o.data);
     if (o.opened != NULL)
         o.model = wagle_model_folder(o.opened);
@@ -99,9 +102,11 @@ static wagle_status with_rows(wagle_ctx *ctx, const wagle_rows_options *given, d
     return st;
 }
 
-void wagle_rows_defaults(wagle_rows_options *o)
+void wagle_rows_defaults_sized(wagle_rows_options *o, size_t size)
 {
-    *o = (wagle_rows_options){0};
+    static const wagle_rows_options d = {0};
+
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
 wagle_status wagle_logits(wagle_ctx *ctx, const wagle_rows_options *o)

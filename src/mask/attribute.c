@@ -1,5 +1,7 @@
 #include "mask/attribute.h"
 
+#include "base/options.h"
+
 #include "data/distinct.h"
 #include "data/held.h"
 
@@ -518,13 +520,15 @@ void wg_attribution_close(wg_attribution *a)
     wg_session_close(&a->session);
 }
 
-void wagle_attribute_defaults(wagle_attribute_options *o)
+void wagle_attribute_defaults_sized(wagle_attribute_options *o, size_t size)
 {
-    *o = (wagle_attribute_options){.selector = "wagle",
-                                   .gamma.kind = WAGLE_GAMMA_DIAG,
-                                   .damping = WG_DAMPING,
-                                   .protect_damping = WG_PROTECT_DAMPING,
-                                   .protect_rank = WG_PROTECT_RANK};
+    static const wagle_attribute_options d = {.selector = "wagle",
+                                              .gamma.kind = WAGLE_GAMMA_DIAG,
+                                              .damping = WG_DAMPING,
+                                              .protect_damping = WG_PROTECT_DAMPING,
+                                              .protect_rank = WG_PROTECT_RANK};
+
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
 void wg_attribute_hold(wagle_attribute_options *o)
@@ -538,12 +542,13 @@ void wg_attribute_hold(wagle_attribute_options *o)
 
 wagle_status wagle_attribute(wagle_ctx *ctx, const wagle_attribute_options *given)
 {
-    wagle_attribute_options own = *given;
+    wagle_attribute_options own;
     const wagle_attribute_options *o = &own;
     wg_attribution a;
     wagle_status st = WAGLE_OK;
 
     wg_begin(ctx);
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_attribute));
     wg_attribute_hold(&own);
     if ((o->out == NULL) == (o->made == NULL))
         return wg_fail(ctx, WAGLE_E_USAGE, "attribute: --out FILE is missing");

@@ -2,14 +2,16 @@
 #include "mask/attribute.h"
 #include "mask/topk.h"
 
+#include "base/options.h"
 #include "base/pattern.h"
 #include <stdio.h>
 #include <string.h>
 
-void wagle_mask_defaults(wagle_mask_options *o)
+void wagle_mask_defaults_sized(wagle_mask_options *o, size_t size)
 {
-    *o = (wagle_mask_options){.format = "bits", .scope = "global", .density = 0.1};
-    wagle_attribute_defaults(&o->data);
+    static const wagle_mask_options d = {.format = "bits", .scope = "global", .density = 0.1};
+
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
 static void warn_if_lopsided(wagle_ctx *ctx, const wg_mask *mask)
@@ -108,7 +110,7 @@ static wagle_status through_file(wagle_ctx *ctx, wg_attribution *a, const char *
 static wagle_status from_data(wagle_ctx *ctx, const wagle_mask_options *o, const wg_choice *choice,
                               wg_mask *out, json_t *facts)
 {
-    wagle_attribute_options data = o->data;
+    wagle_attribute_options data = *o->data;
     wg_attribution a;
     wagle_status st = WAGLE_OK;
 
@@ -240,7 +242,7 @@ static wagle_status write_mask(wagle_ctx *ctx, const wagle_mask_options *o, cons
 
 static wagle_status check_options(wagle_ctx *ctx, const wagle_mask_options *o)
 {
-    if ((o->scores != NULL) + (o->data.model != NULL) + (o->op != NULL) != 1 ||
+    if ((o->scores != NULL) + (o->data->model != NULL) + (o->op != NULL) != 1 ||
         (o->out == NULL) == (o->made == NULL))
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "mask needs --out, and one of --scores, --model and --op");
@@ -264,12 +266,12 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_mask_options *o)
 /* Whether a mask may be written there: of what it is made from it replaces nothing. */
 static wagle_status check_out(wagle_ctx *ctx, const wagle_mask_options *o, const char *out)
 {
-    WG_TRY(wg_output_check(ctx, out, o->force, WG_INPUTS(o->scores, o->data.model)));
+    WG_TRY(wg_output_check(ctx, out, o->force, WG_INPUTS(o->scores, o->data->model)));
     for (int64_t i = 0; i < o->n_masks; i++)
         WG_TRY(wg_output_spares(ctx, out, o->masks[i]));
-    WG_TRY(wg_output_spares_data(ctx, out, &o->data.forget));
-    WG_TRY(wg_output_spares_data(ctx, out, &o->data.protect));
-    return wg_output_spares_data(ctx, out, &o->data.retain);
+    WG_TRY(wg_output_spares_data(ctx, out, &o->data->forget));
+    WG_TRY(wg_output_spares_data(ctx, out, &o->data->protect));
+    return wg_output_spares_data(ctx, out, &o->data->retain);
 }
 
 static wagle_status one_mask(wagle_ctx *ctx, const wagle_mask_options *o)
@@ -328,13 +330,19 @@ static wagle_status several_masks(wagle_ctx *ctx, const wagle_mask_options *o, w
 
 wagle_status wagle_mask(wagle_ctx *ctx, const wagle_mask_options *given)
 {
-    wagle_mask_options own = *given;
+    wagle_mask_options own;
+    wagle_attribute_options data;
     const wagle_mask_options *o = &own;
     wg_mask *mask;
     wagle_status st;
 
     wg_begin(ctx);
-    wg_attribute_hold(&own.data);
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_mask));
+    wagle_attribute_defaults(&data);
+    if (own.data != NULL)
+        WG_TRY(WG_TAKE(ctx, own.data, &data, wagle_attribute));
+    own.data = &data;
+    wg_attribute_hold(&data);
     if (own.score_tensors != NULL)
         own.scores = WG_SCORES_IN_MEMORY;
     if (own.made != NULL)

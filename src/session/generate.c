@@ -1,5 +1,6 @@
 #include "session/generate.h"
 
+#include "base/options.h"
 #include "base/number.h"
 #include "data/conversation.h"
 #include "model/decode.h"
@@ -264,9 +265,11 @@ wagle_status wg_generated_text(wagle_ctx *ctx, const wg_session *s, const wg_ids
     return st;
 }
 
-void wagle_generate_defaults(wagle_generate_options *o)
+void wagle_generate_defaults_sized(wagle_generate_options *o, size_t size)
 {
-    *o = (wagle_generate_options){.max_tokens = 64, .top_p = 1};
+    static const wagle_generate_options d = {.max_tokens = 64, .top_p = 1};
+
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
 /* A prompt as tokens: continued as it is, or a question to a chat model. */
@@ -359,20 +362,23 @@ static wagle_status tell_token(void *user, wagle_ctx *ctx, int64_t p, const wg_i
 wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *given,
                             wagle_generation *made)
 {
-    const wagle_generate_options *o = given;
+    wagle_generate_options own;
+    const wagle_generate_options *o = &own;
     wg_session s = {0};
     telling told = {.o = o, .session = &s};
-    const wg_sampling how = {.temperature = o->temperature,
-                             .top_p = o->top_p,
-                             .top_k = o->top_k,
-                             .max_tokens = o->max_tokens,
-                             .seed = o->seed,
-                             .take = o->on_token != NULL ? tell_token : NULL,
-                             .user = &told};
+    wg_sampling how;
     wg_ids *prompts = NULL, *out = NULL;
     wagle_status st;
 
     wg_begin(ctx);
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_generate));
+    how = (wg_sampling){.temperature = o->temperature,
+                        .top_p = o->top_p,
+                        .top_k = o->top_k,
+                        .max_tokens = o->max_tokens,
+                        .seed = o->seed,
+                        .take = o->on_token != NULL ? tell_token : NULL,
+                        .user = &told};
     if (o->n < 1 || o->max_tokens < 1)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "generate needs a prompt, and --max-tokens of 1 or more");

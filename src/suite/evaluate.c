@@ -1,6 +1,8 @@
 /* evaluate.c - runs suites, keeps their rows, measures them, with intervals. */
 #include "suite/results.h"
 
+#include "base/options.h"
+
 #include "data/distinct.h"
 #include "data/redact.h"
 #include "session/opened.h"
@@ -8,17 +10,19 @@
 #include <stdio.h>
 #include <string.h>
 
-void wagle_suite_defaults(wagle_suite_options *o)
+void wagle_suite_defaults_sized(wagle_suite_options *o, size_t size)
 {
-    *o = (wagle_suite_options){.max_tokens = 200,
-                               .resamples = 2000,
-                               .prefix = 50,
-                               .length = 50,
-                               .verbatim = 20,
-                               .temperature = 0.7,
-                               .relearn_steps = 20,
-                               .relearn_lr = 5e-5,
-                               .seed = 1};
+    static const wagle_suite_options d = {.max_tokens = 200,
+                                          .resamples = 2000,
+                                          .prefix = 50,
+                                          .length = 50,
+                                          .verbatim = 20,
+                                          .temperature = 0.7,
+                                          .relearn_steps = 20,
+                                          .relearn_lr = 5e-5,
+                                          .seed = 1};
+
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
 /* --- sets --------------------------------------------------------------------------------------
@@ -411,13 +415,14 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_suite_options *o)
 
 wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *given, char **json)
 {
-    wagle_suite_options own = *given;
+    wagle_suite_options own;
     const wagle_suite_options *o = &own;
     wg_evaluation e = {.o = o};
     wagle_status st;
 
     wg_begin(ctx);
     *json = NULL;
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_suite));
     if (own.opened != NULL)
         own.model = own.opened->model->folder;
     e.model = own.model;

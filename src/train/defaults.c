@@ -1,6 +1,8 @@
 /* defaults.c - what finetune and unlearn do where their options say nothing. */
 #include "train/run.h"
 
+#include "base/options.h"
+
 #include "data/held.h"
 #include "mask/views.h"
 #include "session/opened.h"
@@ -29,7 +31,7 @@ static void shared_defaults(wagle_train_options *o)
                                .damping = -1};
 }
 
-void wagle_finetune_defaults(wagle_train_options *o)
+static void finetune_defaults(wagle_train_options *o)
 {
     shared_defaults(o);
     o->objective = "finetune";
@@ -40,7 +42,7 @@ void wagle_finetune_defaults(wagle_train_options *o)
     o->warmup_ratio = 0.05;
 }
 
-void wagle_unlearn_defaults(wagle_train_options *o)
+static void unlearn_defaults(wagle_train_options *o)
 {
     shared_defaults(o);
     o->objective = "graddiff";
@@ -48,6 +50,22 @@ void wagle_unlearn_defaults(wagle_train_options *o)
     o->density = 0.1;
     o->gamma.kind = WAGLE_GAMMA_DIAG;
     o->warmup_ratio = 0.1;
+}
+
+void wagle_finetune_defaults_sized(wagle_train_options *o, size_t size)
+{
+    wagle_train_options d;
+
+    finetune_defaults(&d);
+    wg_options_fill(o, size, &d, sizeof d);
+}
+
+void wagle_unlearn_defaults_sized(wagle_train_options *o, size_t size)
+{
+    wagle_train_options d;
+
+    unlearn_defaults(&d);
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
 void wg_train_hold(wagle_train_options *o)

@@ -1,5 +1,7 @@
 /* gradient.c - the gradient of an objective's total loss, laid open. */
 #include "data/distinct.h"
+
+#include "base/options.h"
 #include "mask/tensorfile.h"
 #include "session/budget.h"
 #include "train/train.h"
@@ -96,7 +98,7 @@ done:
 
 wagle_status wagle_objective_gradient(wagle_ctx *ctx, const wagle_train_options *given, char **json)
 {
-    wagle_train_options own = *given;
+    wagle_train_options own;
     const wagle_train_options *o = &own;
     const wg_objective *objective;
     wg_session s = {0};
@@ -105,9 +107,10 @@ wagle_status wagle_objective_gradient(wagle_ctx *ctx, const wagle_train_options 
     wagle_status st;
 
     wg_begin(ctx);
-    wg_train_hold(&own);
     if (json != NULL)
         *json = NULL;
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_unlearn));
+    wg_train_hold(&own);
     if (o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "--out FILE is missing");
     WG_TRY(wg_objective_find(ctx, o->objective, &objective));

@@ -4,6 +4,7 @@
 
 #define AT(member) offsetof(wagle_train_options, member)
 const wg_member wg_train_members[] = {
+    {"size", NULL, WG_MEMBER_WHOLE, AT(size), WG_IGNORED, WG_ALWAYS, NULL},
     {"model", NULL, WG_MEMBER_FOLDER, AT(model), WG_DECIDES, WG_ALWAYS, NULL},
     {"out", NULL, WG_MEMBER_TEXT, AT(out), WG_IGNORED, WG_ALWAYS, NULL},
     {"opened", NULL, WG_MEMBER_TEXT, AT(opened), WG_IGNORED, WG_ALWAYS, NULL},
@@ -102,6 +103,7 @@ const wg_member wg_data_members[] = {
 
 #define AT(member) offsetof(wagle_suite_options, member)
 const wg_member wg_suite_members[] = {
+    {"size", NULL, WG_MEMBER_WHOLE, AT(size), WG_IGNORED, WG_ALWAYS, NULL},
     {"model", NULL, WG_MEMBER_TEXT, AT(model), WG_IGNORED, WG_ALWAYS, NULL},
     {"opened", NULL, WG_MEMBER_TEXT, AT(opened), WG_IGNORED, WG_ALWAYS, NULL},
     {"suites", "suite", WG_MEMBER_TEXT, AT(suites), WG_DECIDES, WG_ALWAYS, NULL},

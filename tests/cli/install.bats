@@ -30,7 +30,7 @@ int main(int argc, char **argv)
 
     if (argc < 2 || strcmp(wagle_version(), WAGLE_VERSION) != 0 || wagle_ctx_new(&ctx) != WAGLE_OK)
         return 9;
-    memset(&o, 0, sizeof o);
+    wagle_inspect_defaults(&o);
     o.path = argv[1];
     status = wagle_inspect(ctx, &o, &text);
     printf("%s\n", status == WAGLE_OK ? text : wagle_message(ctx));

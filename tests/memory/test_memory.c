@@ -411,6 +411,7 @@ static void a_step_that_says_stop_ends_the_run_well(void **state)
     wagle_train_result result;
 
     (void)state;
+    wagle_train_result_init(&result);
     o.model = TEXT_MODEL;
     o.out = SAVED;
     o.on_step = hear_step;
@@ -436,6 +437,7 @@ static void a_step_that_says_stop_wins_over_the_rule(void **state)
     wagle_model *made;
 
     (void)state;
+    wagle_train_result_init(&result);
     o.opened = model;
     o.made = &made;
     o.stop_when = "forget.probability<1e-30";

@@ -37,11 +37,14 @@ static wagle_status attribute(wagle_ctx *ctx)
 static wagle_status mask_by_factors(wagle_ctx *ctx)
 {
     wagle_mask_options o;
+    wagle_attribute_options data;
 
     wagle_mask_defaults(&o);
-    o.data.model = MODEL;
-    o.data.forget.path = o.data.retain.path = WG_SCRATCH "/torture.jsonl";
-    o.data.gamma.kind = WAGLE_GAMMA_PROTECT;
+    wagle_attribute_defaults(&data);
+    data.model = MODEL;
+    data.forget.path = data.retain.path = WG_SCRATCH "/torture.jsonl";
+    data.gamma.kind = WAGLE_GAMMA_PROTECT;
+    o.data = &data;
     o.out = OUT;
     o.force = true;
     return wagle_mask(ctx, &o);
@@ -91,11 +94,14 @@ static wagle_status protected_twice(wagle_ctx *ctx)
 static wagle_status mask(wagle_ctx *ctx)
 {
     wagle_mask_options o;
+    wagle_attribute_options data;
 
     wagle_mask_defaults(&o);
-    o.data.model = MODEL;
-    o.data.selector = "leverage";
-    o.data.forget.path = o.data.retain.path = WG_SCRATCH "/torture.jsonl";
+    wagle_attribute_defaults(&data);
+    data.model = MODEL;
+    data.selector = "leverage";
+    data.forget.path = data.retain.path = WG_SCRATCH "/torture.jsonl";
+    o.data = &data;
     o.scope = "row";
     o.out = OUT;
     o.force = true;
@@ -160,15 +166,25 @@ static void train_once(void)
 
 static wagle_status diff(wagle_ctx *ctx)
 {
-    const wagle_diff_options o = {.before = MODEL, .after = TRAINED, .out = OUT, .force = true};
+    wagle_diff_options o;
 
+    wagle_diff_defaults(&o);
+    o.before = MODEL;
+    o.after = TRAINED;
+    o.out = OUT;
+    o.force = true;
     return wagle_diff(ctx, &o);
 }
 
 static wagle_status apply(wagle_ctx *ctx)
 {
-    const wagle_patch_options o = {MODEL, PATCH, OUT, true};
+    wagle_patch_options o;
 
+    wagle_patch_defaults(&o);
+    o.model = MODEL;
+    o.patch = PATCH;
+    o.out = OUT;
+    o.force = true;
     return wagle_apply(ctx, &o);
 }
 
@@ -291,6 +307,7 @@ static wagle_status forgotten(wagle_ctx *ctx)
     wagle_forget_options o;
     wagle_forget_result result;
 
+    wagle_forget_result_init(&result);
     wagle_forget_defaults(&o);
     o.model = KNOWING;
     o.data = KNOWN;
@@ -422,10 +439,14 @@ static void write_search(void)
 /* What it leaves resumes: only the folder may stay. */
 static wagle_status sweep_of(wagle_ctx *ctx, const char *spec)
 {
-    const wagle_sweep_options o = {spec, OUT, false};
+    wagle_sweep_options o;
     char *table = NULL;
-    const wagle_status st = wagle_sweep(ctx, &o, &table);
+    wagle_status st;
 
+    wagle_sweep_defaults(&o);
+    o.spec = spec;
+    o.out = OUT;
+    st = wagle_sweep(ctx, &o, &table);
     wagle_string_free(table);
     return st;
 }
@@ -557,10 +578,14 @@ static wagle_status report(wagle_ctx *ctx)
 
 static wagle_status difference(wagle_ctx *ctx)
 {
-    const wagle_difference_options o = {KEPT, KEPT, 2, 1};
+    wagle_difference_options o;
     char *json = NULL;
-    const wagle_status st = wagle_difference(ctx, &o, &json);
+    wagle_status st;
 
+    wagle_difference_defaults(&o);
+    o.a = o.b = KEPT;
+    o.resamples = 2;
+    st = wagle_difference(ctx, &o, &json);
     wagle_string_free(json);
     return st;
 }

@@ -58,7 +58,7 @@ static void check_table(const char *structure, const wg_member *table)
     for (const char *at = body; *at != '\0'; at++) {
         char name[64];
         size_t n = 0;
-        if (*at != ';' && *at != ',')
+        if ((*at != ';' && *at != ',') || at[-1] == ']') /* reserved[4] */
             continue;
         while (at - n > body &&
                (isalnum((unsigned char)at[-1 - (long)n]) || at[-1 - (long)n] == '_'))
@@ -160,10 +160,13 @@ static void make_masks(wagle_ctx *ctx)
 {
     for (int i = 0; i < 2; i++) {
         wagle_mask_options m;
+        wagle_attribute_options data;
         wagle_mask_defaults(&m);
-        m.data.model = MODEL;
-        m.data.selector = "random";
-        m.data.seed = (uint64_t)i;
+        wagle_attribute_defaults(&data);
+        data.model = MODEL;
+        data.selector = "random";
+        data.seed = (uint64_t)i;
+        m.data = &data;
         m.density = 0.2;
         m.out = i == 0 ? WG_SCRATCH "/resume-mask" : WG_SCRATCH "/resume-mask2";
         m.force = true;
@@ -378,6 +381,8 @@ static void an_interrupted_landing_resumes_to_the_same_bits(void **state)
     int landings = 0;
 
     (void)state;
+    wagle_train_result_init(&whole);
+    wagle_train_result_init(&result);
     o.out = WG_SCRATCH "/resume-whole";
     wg_remove_tree(o.out);
     assert_ok(ctx, wagle_unlearn(ctx, &o, &whole));
