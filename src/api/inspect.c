@@ -310,7 +310,7 @@ static wagle_status add_text_facts(wagle_ctx *ctx, const char *path, const wg_co
     bool there = false;
     char what[96] = "none";
 
-    if (wagle_tokenizer_open(ctx, path, &t) == WAGLE_OK) {
+    if (wg_tokenizer_open(ctx, path, &t) == WAGLE_OK) {
         snprintf(what, sizeof what, "%s, %lld tokens",
                  t->kind == WG_MODEL_UNIGRAM     ? "Unigram"
                  : t->kind == WG_MODEL_WORDPIECE ? "WordPiece"

@@ -187,6 +187,19 @@ static void a_folder_that_is_no_model_is_not_opened(void **state)
     assert_int_equal(wagle_model_save(ctx, model, TEXT_MODEL, true), WAGLE_E_USAGE);
 }
 
+/* A folder's tokenizer is opened within a call, which must not forget that it was interrupted. */
+static void what_a_call_does_on_its_way_keeps_an_interrupt(void **state)
+{
+    wg_reader reader = {.folder = TEXT_MODEL, .eos = -1};
+
+    (void)state;
+    wagle_interrupt(ctx);
+    assert_ok(ctx, wg_reader_tokenizer(ctx, &reader));
+    assert_int_equal(wg_check_interrupt(ctx), WAGLE_E_INTERRUPTED);
+    wg_reader_close(&reader);
+    assert_same_answer(TEXT_MODEL, model); /* the next call runs */
+}
+
 /* --- rows ------------------------------------------------------------------------------------- */
 
 static wagle_dataset *rows_of(bool kept)
@@ -460,6 +473,7 @@ int main(void)
         cmocka_unit_test(a_trained_model_is_trained_again),
         cmocka_unit_test(a_run_in_memory_that_names_files_is_refused),
         cmocka_unit_test(a_folder_that_is_no_model_is_not_opened),
+        cmocka_unit_test(what_a_call_does_on_its_way_keeps_an_interrupt),
         cmocka_unit_test(rows_in_memory_train_as_those_of_files),
         cmocka_unit_test(rows_that_are_none_are_named),
         cmocka_unit_test(scores_in_memory_are_those_of_a_file),
