@@ -57,25 +57,32 @@ typedef void wagle_progress_fn(void *user, const char *stage, int64_t done, int6
 /* A line of log without newline. level: 0 warning, 1 information, 2 detail. */
 typedef void wagle_log_fn(void *user, int level, const char *line);
 
+/* *out: free with wagle_ctx_free. WAGLE_E_RESOURCE, and NULL, without memory. Any thread. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_ctx_new(wagle_ctx **out);
+/* NULL is none. No call of the context may run. */
 WAGLE_API void wagle_ctx_free(wagle_ctx *ctx);
-/* The line that explains the last failure; "" if none. Valid until the next call. */
+/* The line that explains the last failure; "" if none. The context's: valid until its next call. */
 WAGLE_API const char *wagle_message(const wagle_ctx *ctx);
+/* Who is told how far the work is, and gets the log; fn NULL: nobody. Between calls only. A
+ * function that is told may call wagle_interrupt, and nothing else of the same context. */
 WAGLE_API void wagle_on_progress(wagle_ctx *ctx, wagle_progress_fn *fn, void *user);
 WAGLE_API void wagle_on_log(wagle_ctx *ctx, wagle_log_fn *fn, void *user);
-/* Worker threads; 0 = as many as the machine offers. Results do not depend on it. */
+/* Worker threads of the context's calls; 0: as many as the machine offers, or OMP_NUM_THREADS.
+ * Results do not depend on it. Between calls only. */
 WAGLE_API void wagle_set_threads(wagle_ctx *ctx, int threads);
 /* Bytes a run may take; 0: no bound. A run obeys, or is refused before it starts. */
 WAGLE_API void wagle_set_memory(wagle_ctx *ctx, int64_t bytes);
-/* attribute, finetune and unlearn then only plan: wagle_plan has what they would take. */
+/* attribute, finetune and unlearn then only plan: wagle_plan has what they would take, and nothing
+ * is written. */
 WAGLE_API void wagle_set_dry_run(wagle_ctx *ctx, bool on);
 /* The plan of the last dry run as text, "" if there was none; valid until the next call. */
 WAGLE_API const char *wagle_plan(const wagle_ctx *ctx);
-/* Asks the running call to stop at the next safe point; calls that begin later run. Safe in a
- * signal handler. */
+/* Asks the running call to stop at the next safe point: it returns WAGLE_E_INTERRUPTED. Without
+ * effect while none runs: a call that begins forgets it. Safe in a signal handler, and in any
+ * thread. */
 WAGLE_API void wagle_interrupt(wagle_ctx *ctx);
 
-/* Text made by the library (JSON, generated text): free with wagle_string_free. */
+/* Frees text that the library made (JSON, generated text); NULL is none. Any thread. */
 WAGLE_API void wagle_string_free(char *text);
 
 #ifdef __cplusplus

@@ -39,7 +39,10 @@ typedef struct wagle_suite_options {
 } wagle_suite_options;
 
 WAGLE_SIZED(wagle_suite_defaults, wagle_suite_options)
-/* *json: {"model","suites":{NAME:{"metrics":{NAME:{"value","low","high","n"}},"seconds"}}, ...};
+/* Asks the model the suites' questions, and measures the answers. Writes X.json and X.rows.jsonl of
+ * `out`, if it is named; suite robustness needs room beside them for a model. With `recompute` no
+ * model is needed. *json:
+ * {"model","suites":{NAME:{"metrics":{NAME:{"value","low","high","n"}},"seconds"}}, ...};
  * wagle_string_free. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *o,
                                                    char **json);
@@ -72,7 +75,8 @@ typedef struct wagle_report_options {
 } wagle_report_options;
 
 WAGLE_SIZED(wagle_report_defaults, wagle_report_options)
-/* One self-contained page: verdict, metrics with intervals, plots, examples, sources. */
+/* Writes `out`, one self-contained page: verdict, metrics with intervals, plots, examples, sources.
+ */
 WAGLE_API WAGLE_CHECK wagle_status wagle_report(wagle_ctx *ctx, const wagle_report_options *o);
 
 #ifdef __cplusplus

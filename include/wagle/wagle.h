@@ -18,8 +18,17 @@
  *         puts(wagle_message(ctx));
  *     wagle_ctx_free(ctx);
  *
- * Ownership: `T **out` is the caller's to free with the function named there; `const T *` is
- * borrowed for the call. Strings are UTF-8. A context serves one thread at a time. */
+ * What holds for every function unless its comment says otherwise:
+ *
+ * - Errors: any may return WAGLE_E_USAGE (an option), WAGLE_E_INPUT (a file, a row),
+ *   WAGLE_E_RESOURCE (memory, disk) or WAGLE_E_INTERRUPTED; wagle_message(ctx) then is one line
+ * that says what is wrong, and what would have been returned is NULL or 0 (docs/errors.md).
+ * - Files: only those that `out` and its like name are written. A file or folder appears under its
+ *   name when it is whole, and replaces another only with `force`.
+ * - Ownership: `T **out` is yours to free with the function that is named there; `const T *`, and
+ *   what structures of options point to, is borrowed for the call. Strings are UTF-8.
+ * - Threads: a context serves one call at a time, and contexts in several threads may work at once
+ *   (docs/threading.md). Functions without a context may be called in any thread. */
 #ifndef WAGLE_H
 #define WAGLE_H
 
@@ -41,7 +50,9 @@ typedef struct wagle_import_options {
 } wagle_import_options;
 
 WAGLE_SIZED(wagle_import_defaults, wagle_import_options)
-/* GGUF to a model folder: weights, config, tokenizer, chat template. */
+/* GGUF to a model folder: weights, config, tokenizer, chat template. Writes the folder `out`.
+ * WAGLE_E_INPUT, naming it, where the file has a type of weights, a model or a tokenizer that is
+ * not known. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_import(wagle_ctx *ctx, const wagle_import_options *o);
 
 typedef struct wagle_export_options {
@@ -53,7 +64,8 @@ typedef struct wagle_export_options {
 
 WAGLE_SIZED(wagle_export_defaults, wagle_export_options)
 /* A model folder to a GGUF file that llama.cpp loads: llama, mistral without a window, qwen2,
- * qwen3, phi3, gemma, gemma2, gpt2. Vectors stay float32. */
+ * qwen3, phi3, gemma, gemma2, gpt2; WAGLE_E_INPUT for others. Vectors stay float32. Writes the file
+ * `out`. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *o);
 
 typedef struct wagle_init_options {
@@ -66,7 +78,7 @@ typedef struct wagle_init_options {
 
 WAGLE_SIZED(wagle_init_defaults, wagle_init_options)
 /* A model folder with random weights (deviation: the config's initializer_range; norms 1), written
- * as it is made: for benchmarks and tests of any size. No tokenizer. */
+ * as it is made: for benchmarks and tests of any size. No tokenizer. Writes the folder `out`. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_init(wagle_ctx *ctx, const wagle_init_options *o);
 
 typedef struct wagle_inspect_options {
@@ -77,43 +89,31 @@ typedef struct wagle_inspect_options {
 
 WAGLE_SIZED(wagle_inspect_defaults, wagle_inspect_options)
 /* What is in a model folder, safetensors, GGUF, score or mask file: text, or JSON; free *out with
- * wagle_string_free. */
+ * wagle_string_free. Writes nothing. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_inspect(wagle_ctx *ctx, const wagle_inspect_options *o,
                                                  char **out);
 
 /* --- text -------------------------------------------------------------------------------- */
 
-/* folder: holds tokenizer.json. Free with wagle_tokenizer_free. */
+/* The tokenizer of a model folder. *out: free with wagle_tokenizer_free. It does not change:
+ * threads may share it. WAGLE_E_INPUT where the folder has none, or one of a kind that is not
+ * known. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_tokenizer_open(wagle_ctx *ctx, const char *folder,
                                                         wagle_tokenizer **out);
+/* NULL is none. */
 WAGLE_API void wagle_tokenizer_free(wagle_tokenizer *t);
-/* text [bytes] need not end in NUL. *ids (free with wagle_ids_free) has *n tokens. */
+/* Text to tokens. text [bytes] need not end in NUL; special: with the special tokens that the
+ * tokenizer puts around a text. *ids [*n]: free with wagle_ids_free. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_encode(wagle_ctx *ctx, const wagle_tokenizer *t,
                                                 const char *text, size_t bytes, bool special,
                                                 int32_t **ids, int64_t *n);
+/* Tokens to text. *text [*bytes], which ends in NUL and may hold NUL: free with wagle_string_free.
+ * WAGLE_E_INPUT for an id that is not in the vocabulary. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_decode(wagle_ctx *ctx, const wagle_tokenizer *t,
                                                 const int32_t *ids, int64_t n, bool skip_special,
                                                 char **text, size_t *bytes);
+/* NULL is none. */
 WAGLE_API void wagle_ids_free(int32_t *ids);
-
-/* --- engine, laid open ------------------------------------------------------------------- */
-
-/* Experimental, for tests and benchmarks: functions of this section may change or go. */
-
-typedef struct wagle_rows_options {
-    size_t size; /* set by the defaults */
-    const char *model;
-    const wagle_model *opened; /* in place of `model`; or NULL */
-    wagle_data data;
-    const char *out; /* a safetensors file */
-    bool force;
-} wagle_rows_options;
-
-WAGLE_SIZED(wagle_rows_defaults, wagle_rows_options)
-/* logits.K [T,V] for row K of the data, float32, into a safetensors file. */
-WAGLE_API WAGLE_CHECK wagle_status wagle_logits(wagle_ctx *ctx, const wagle_rows_options *o);
-/* One tensor a weight: the sum over rows of the gradient of the token-mean NLL. */
-WAGLE_API WAGLE_CHECK wagle_status wagle_gradient(wagle_ctx *ctx, const wagle_rows_options *o);
 
 /* --- attribution and masks --------------------------------------------------------------- */
 
@@ -151,8 +151,10 @@ typedef struct wagle_attribute_options {
 
 WAGLE_SIZED(wagle_attribute_defaults, wagle_attribute_options)
 /* gamma as it is written: "auto", "diag", "protect" or a number above 0. False for any other text,
- * and gamma->value is then -1, which attribution refuses. */
+ * and gamma->value is then -1, which attribution refuses. Any thread. */
 WAGLE_API bool wagle_gamma_read(const char *text, wagle_gamma *gamma);
+/* Scores of all weights by one selector, in one pass over the rows. Writes the file `out`, or gives
+ * *made. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_attribute(wagle_ctx *ctx,
                                                    const wagle_attribute_options *o);
 
@@ -181,6 +183,9 @@ typedef struct wagle_mask_options {
 } wagle_mask_options;
 
 WAGLE_SIZED(wagle_mask_defaults, wagle_mask_options)
+/* The weights with the highest scores, or a combination of masks. Exactly one of scores (a file or
+ * tensors), data and op. Writes the file `out` (one for each of the densities), or gives *made.
+ * WAGLE_E_USAGE where no weight would be selected. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_mask(wagle_ctx *ctx, const wagle_mask_options *o);
 
 typedef struct wagle_compare_options {
@@ -192,7 +197,8 @@ typedef struct wagle_compare_options {
 } wagle_compare_options;
 
 WAGLE_SIZED(wagle_compare_defaults, wagle_compare_options)
-/* Jaccard indices and the share of each tensor, as text or JSON; wagle_string_free. */
+/* *out: Jaccard indices and the share of each tensor, as text or JSON; free with wagle_string_free.
+ * Writes `svg`, if it is named. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_compare_masks(wagle_ctx *ctx,
                                                        const wagle_compare_options *o, char **out);
 
@@ -318,21 +324,18 @@ typedef struct wagle_train_result {
 WAGLE_SIZED(wagle_train_result_init, wagle_train_result)
 WAGLE_SIZED(wagle_finetune_defaults, wagle_train_options)
 WAGLE_SIZED(wagle_unlearn_defaults, wagle_train_options)
-/* result may be NULL. An interrupted run leaves OUT.partial with a checkpoint for `resume`. A
- * stop_when that was not reached is WAGLE_E_UNMET, unless allow_unmet; the model is in `out` all
- * the same, and result is filled. */
+/* wagle_finetune teaches the model the rows of `retain`; wagle_unlearn makes it forget those of
+ * `forget` and keep those of `retain`. Both write the folder `out`: the model, manifest.json and
+ * log.jsonl; or give *made and write nothing. result may be NULL.
+ *
+ * WAGLE_E_UNMET: stop_when was not reached, and allow_unmet is false; the model is there all the
+ * same (`out` or *made), and result is filled. WAGLE_E_RUN: a loss is not finite, or a weight would
+ * not be. WAGLE_E_INTERRUPTED: OUT.partial has a checkpoint for `resume`; of a run in memory
+ * nothing is left. In a dry run wagle_plan has the memory, disk and time that it would take. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_finetune(wagle_ctx *ctx, const wagle_train_options *o,
                                                   wagle_train_result *result);
 WAGLE_API WAGLE_CHECK wagle_status wagle_unlearn(wagle_ctx *ctx, const wagle_train_options *o,
                                                  wagle_train_result *result);
-
-/* The gradient of an objective's total loss over all rows, a tensor each weight, into o->out. *json
- * (may be NULL; wagle_string_free):
- * {"objective","loss","forget","retain","per_sequence","grad_norm"}.
- */
-WAGLE_API WAGLE_CHECK wagle_status wagle_objective_gradient(wagle_ctx *ctx,
-                                                            const wagle_train_options *o,
-                                                            char **json);
 
 /* --- sweeps ------------------------------------------------------------------------------ */
 
@@ -344,8 +347,9 @@ typedef struct wagle_sweep_options {
 } wagle_sweep_options;
 
 WAGLE_SIZED(wagle_sweep_defaults, wagle_sweep_options)
-/* *table: Markdown; also in OUT, with runs.json and pareto.svg; in a dry run the table of the runs
- * that there are, and nothing is written. wagle_string_free. */
+/* Runs and measures all points of a grid. *table: Markdown; free with wagle_string_free. Writes the
+ * folder `out`: the table, runs.json and pareto.svg; one of the same spec goes on where it stopped.
+ * In a dry run *table has the runs that there are, and nothing is written. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *o,
                                                char **table);
 
@@ -380,6 +384,8 @@ typedef struct wagle_diff_options {
 } wagle_diff_options;
 
 WAGLE_SIZED(wagle_diff_defaults, wagle_diff_options)
+/* Writes the file `out`: what changed between two model folders with the same tensors. WAGLE_E_RUN
+ * where nothing did; no file is written then. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_diff(wagle_ctx *ctx, const wagle_diff_options *o);
 
 typedef struct wagle_patch_options {
@@ -389,7 +395,8 @@ typedef struct wagle_patch_options {
 } wagle_patch_options;
 
 WAGLE_SIZED(wagle_patch_defaults, wagle_patch_options)
-/* Refused (WAGLE_E_INPUT, nothing written) where the patch was made for other weights. */
+/* Write the folder `out`: the model with the patch's changes, or without them again. WAGLE_E_INPUT,
+ * and nothing is written, where the patch was made for other weights. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_apply(wagle_ctx *ctx, const wagle_patch_options *o);
 WAGLE_API WAGLE_CHECK wagle_status wagle_revert(wagle_ctx *ctx, const wagle_patch_options *o);
 
@@ -429,13 +436,15 @@ typedef struct wagle_generate_options {
 } wagle_generate_options;
 
 typedef struct wagle_generation {
-    char *text;     /* free with wagle_string_free, on success only; it may hold NUL */
+    char *text;     /* ends in NUL, and may hold NUL; free with wagle_string_free */
     size_t bytes;   /* of it */
     int64_t tokens; /* that it took */
-} wagle_generation;
+} wagle_generation; /* an array of these is filled: it never gets more members */
 
 WAGLE_SIZED(wagle_generate_defaults, wagle_generate_options)
-/* out [n] */
+/* Continues prompts, several at once: greedily, or by sampling with the seed (the same texts each
+ * time). out [n]: each text is freed with wagle_string_free; none is there on failure. Writes
+ * nothing. WAGLE_E_INPUT where a prompt and its new tokens are longer than the model allows. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *o,
                                                   wagle_generation *out);
 
@@ -451,19 +460,20 @@ typedef struct wagle_eval_options {
 } wagle_eval_options;
 
 WAGLE_SIZED(wagle_eval_defaults, wagle_eval_options)
-/* *json: {"metrics":[..],"overall":{..},"rows":[..]}; free with wagle_string_free. */
+/* Token losses, and ROUGE of greedy answers, of rows. *json: {"data","overall":{..},"rows":[..]};
+ * free with wagle_string_free. Writes the file `out` too, if it is named. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *o,
                                               char **json);
 
 /* ROUGE of one pair as rouge_score computes it: out[i] = precision, recall, F1 of
- * ROUGE-1, ROUGE-2, ROUGE-L. */
+ * ROUGE-1, ROUGE-2, ROUGE-L. Writes nothing. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_rouge(wagle_ctx *ctx, const char *reference,
                                                const char *candidate, bool stem, double out[3][3]);
 
 /* --- forget: the whole job in one call --------------------------------------------------- */
 
-/* Asked before work goes on with rows that were made, not given; text says what they are. False
- * ends the call. */
+/* Asked, in the calling thread, before work goes on with rows that were made, not given; text says
+ * what they are. False ends the call. */
 typedef bool wagle_confirm_fn(void *user, const char *text);
 
 typedef struct wagle_forget_options {
@@ -511,9 +521,37 @@ typedef struct wagle_demo_options {
 } wagle_demo_options;
 
 WAGLE_SIZED(wagle_demo_defaults, wagle_demo_options)
-/* *text: the table and the questions asked before and after; free with wagle_string_free. */
+/* Makes a small model, teaches it people, and lets others forget some of them: minutes on one
+ * machine. Writes the folder `out`. *text: the table and the questions asked before and after; free
+ * with wagle_string_free. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_demo(wagle_ctx *ctx, const wagle_demo_options *o,
                                               char **text);
+
+/* --- experimental: what tests and benchmarks need ---------------------------------------- */
+
+/* These functions lay the engine open. They may change or go in any version. */
+
+typedef struct wagle_rows_options {
+    size_t size; /* set by the defaults */
+    const char *model;
+    const wagle_model *opened; /* in place of `model`; or NULL */
+    wagle_data data;
+    const char *out; /* a safetensors file */
+    bool force;
+} wagle_rows_options;
+
+WAGLE_SIZED(wagle_rows_defaults, wagle_rows_options)
+/* Writes `out`: logits.K [T,V] for row K of the data, float32. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_logits(wagle_ctx *ctx, const wagle_rows_options *o);
+/* Writes `out`: one float32 tensor for each weight tensor, the sum over rows of the gradient of the
+ * token-mean NLL. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_gradient(wagle_ctx *ctx, const wagle_rows_options *o);
+/* Writes `out`: the gradient of an objective's total loss over all rows. o: as
+ * wagle_unlearn_defaults fills it. *json (json may be NULL): free with wagle_string_free;
+ * {"objective","loss","forget","retain","per_sequence","grad_norm"}. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_objective_gradient(wagle_ctx *ctx,
+                                                            const wagle_train_options *o,
+                                                            char **json);
 
 #ifdef __cplusplus
 }

@@ -1,11 +1,9 @@
 /* Each allocation, and each write, of a job fails in turn: the job ends with "no memory or disk",
  * a message, nothing leaked and no file left; the first n that is not reached succeeds. And a run
  * that is interrupted at each of its checks in turn resumes to the same bits. */
-#include "textmodel.h"
+#include "jobs.h"
 
 #include "base/json.h"
-
-#define OUT WG_SCRATCH "/torture-out"
 
 typedef wagle_status job(wagle_ctx *ctx);
 
@@ -31,23 +29,6 @@ static wagle_status attribute(wagle_ctx *ctx)
     o.force = true;
     o.forget.path = o.retain.path = WG_SCRATCH "/torture.jsonl";
     return wagle_attribute(ctx, &o);
-}
-
-/* A mask straight from data, of scores by factors. */
-static wagle_status mask_by_factors(wagle_ctx *ctx)
-{
-    wagle_mask_options o;
-    wagle_attribute_options data;
-
-    wagle_mask_defaults(&o);
-    wagle_attribute_defaults(&data);
-    data.model = MODEL;
-    data.forget.path = data.retain.path = WG_SCRATCH "/torture.jsonl";
-    data.gamma.kind = WAGLE_GAMMA_PROTECT;
-    o.data = &data;
-    o.out = OUT;
-    o.force = true;
-    return wagle_mask(ctx, &o);
 }
 
 /* Options that all runs here share. */
@@ -88,24 +69,6 @@ static wagle_status protected_twice(wagle_ctx *ctx)
     o.steps = 1;
     wagle_set_memory(ctx, (int64_t)1 << 30);
     return wagle_unlearn(ctx, &o, NULL);
-}
-
-/* Scores by Fisher diagonals, through a file: --scope row. */
-static wagle_status mask(wagle_ctx *ctx)
-{
-    wagle_mask_options o;
-    wagle_attribute_options data;
-
-    wagle_mask_defaults(&o);
-    wagle_attribute_defaults(&data);
-    data.model = MODEL;
-    data.selector = "leverage";
-    data.forget.path = data.retain.path = WG_SCRATCH "/torture.jsonl";
-    o.data = &data;
-    o.scope = "row";
-    o.out = OUT;
-    o.force = true;
-    return wagle_mask(ctx, &o);
 }
 
 static wagle_status objective_gradient(wagle_ctx *ctx, const char *objective, const char *term)
@@ -642,7 +605,8 @@ static const trial trials[] = {{encode, 97, 1552},
                                {gradient, 1, 1},
                                {attribute, 1, 1},
                                {unlearn, 1, 1},
-                               {mask, 1, 1},
+                               {mask_by_rows, 1, 1},
+                               {in_memory, 1, 7},
                                {several_masks, 1, 1},
                                {soft_gradient, 1, 1},
                                {hidden_gradient, 1, 1},
