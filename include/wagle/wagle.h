@@ -331,7 +331,8 @@ WAGLE_SIZED(wagle_unlearn_defaults, wagle_train_options)
  * WAGLE_E_UNMET: stop_when was not reached, and allow_unmet is false; the model is there all the
  * same (`out` or *made), and result is filled. WAGLE_E_RUN: a loss is not finite, or a weight would
  * not be. WAGLE_E_INTERRUPTED: OUT.partial has a checkpoint for `resume`; of a run in memory
- * nothing is left. In a dry run wagle_plan has the memory, disk and time that it would take. */
+ * nothing is left. In a dry run wagle_plan has the memory, disk and time that it would take; *made
+ * is NULL. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_finetune(wagle_ctx *ctx, const wagle_train_options *o,
                                                   wagle_train_result *result);
 WAGLE_API WAGLE_CHECK wagle_status wagle_unlearn(wagle_ctx *ctx, const wagle_train_options *o,

@@ -6,6 +6,7 @@
 #define KEPT WG_SCRATCH "/memory-kept.jsonl"
 #define OUT WG_SCRATCH "/memory-out"
 #define SAVED WG_SCRATCH "/memory-saved"
+#define BASE WG_SCRATCH "/memory-base"
 
 static wagle_ctx *ctx;
 static wagle_model *model;
@@ -160,6 +161,82 @@ static void a_trained_model_is_trained_again(void **state)
     assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
     assert_same_answer(OUT, second);
     wagle_model_close(second);
+}
+
+/* An open model, trained or not, into a folder: the bits, and what the manifest says of the run. */
+static void open_models_are_trained_into_folders(void **state)
+{
+    wagle_train_options o = unlearning();
+    wagle_model *made = unlearn_in_memory(o);
+
+    (void)state;
+    assert_ok(ctx, wg_make_folder(ctx, BASE));
+    assert_ok(ctx, wagle_model_save(ctx, made, BASE "/memory-model", true));
+    for (int trained = 0; trained < 2; trained++) {
+        o.model = trained ? BASE "/memory-model" : TEXT_MODEL;
+        o.opened = NULL;
+        o.out = OUT;
+        assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+        o.model = NULL;
+        o.opened = trained ? made : model;
+        o.out = SAVED;
+        assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+        assert_same_file("weights", SAVED "/model.safetensors", OUT "/model.safetensors");
+        assert_same_file("manifest", SAVED "/manifest.json", OUT "/manifest.json");
+    }
+    o.out_patch = OUT ".patch"; /* of a model that is in no folder */
+    assert_int_equal(wagle_unlearn(ctx, &o, NULL), WAGLE_E_USAGE);
+    wagle_model_close(made);
+}
+
+/* The level of chance, the search for a rate, protection and landing: nothing of them is in files.
+ */
+static void a_searched_run_in_memory_gives_the_bits_of_a_folder(void **state)
+{
+    wagle_train_options o = unlearning();
+    wagle_model *knowing, *made;
+
+    (void)state;
+    know_once();
+    assert_ok(ctx, wagle_model_open(ctx, KNOWING, &knowing));
+    o.forget.path = o.retain.path = KNOWN;
+    o.objective = "ga";
+    o.lr = 0;
+    o.steps = 20;
+    o.allow_unmet = true;
+    o.opened = knowing;
+    o.made = &made;
+    assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+    o.made = NULL;
+    o.out = OUT;
+    assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+    assert_ok(ctx, wagle_model_save(ctx, made, SAVED, true));
+    assert_same_file("saved", SAVED "/model.safetensors", OUT "/model.safetensors");
+    wagle_model_close(made);
+    wagle_model_close(knowing);
+}
+
+/* What does not fit is refused before it starts: there are no scratch files. */
+static void a_run_in_memory_obeys_the_limit(void **state)
+{
+    wagle_train_options o = unlearning();
+    wagle_model *made;
+
+    (void)state;
+    o.opened = model;
+    o.made = &made;
+    wagle_set_memory(ctx, 1 << 20);
+    assert_int_equal(wagle_unlearn(ctx, &o, NULL), WAGLE_E_RESOURCE);
+    assert_null(made);
+    wagle_set_memory(ctx, (int64_t)1 << 30);
+    assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+    wagle_model_close(made);
+    wagle_set_memory(ctx, 0);
+    wagle_set_dry_run(ctx, true);
+    assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+    assert_null(made);
+    assert_non_null(strstr(wagle_plan(ctx), "trained model in memory"));
+    wagle_set_dry_run(ctx, false);
 }
 
 static void a_run_in_memory_that_names_files_is_refused(void **state)
@@ -471,6 +548,9 @@ int main(void)
         cmocka_unit_test(training_in_memory_leaves_the_open_model_and_its_files),
         cmocka_unit_test(a_selector_of_training_in_memory_gives_the_bits_of_a_folder),
         cmocka_unit_test(a_trained_model_is_trained_again),
+        cmocka_unit_test(open_models_are_trained_into_folders),
+        cmocka_unit_test(a_searched_run_in_memory_gives_the_bits_of_a_folder),
+        cmocka_unit_test(a_run_in_memory_obeys_the_limit),
         cmocka_unit_test(a_run_in_memory_that_names_files_is_refused),
         cmocka_unit_test(a_folder_that_is_no_model_is_not_opened),
         cmocka_unit_test(what_a_call_does_on_its_way_keeps_an_interrupt),
