@@ -43,10 +43,16 @@ static wagle_status cmd_init(wagle_ctx *ctx, cli_options *o)
 
 static wagle_status cmd_inspect(wagle_ctx *ctx, cli_options *o)
 {
-    const wagle_inspect_options i = {o->argument[0], o->json, o->layers, o->tensors};
+    wagle_inspect_options i;
     char *text;
-    const wagle_status st = wagle_inspect(ctx, &i, &text);
+    wagle_status st;
 
+    wagle_inspect_defaults(&i);
+    i.path = o->argument[0];
+    i.json = o->json;
+    i.layers = o->layers;
+    i.tensors = o->tensors;
+    st = wagle_inspect(ctx, &i, &text);
     if (st != WAGLE_OK)
         return st;
     puts(text);
@@ -56,20 +62,22 @@ static wagle_status cmd_inspect(wagle_ctx *ctx, cli_options *o)
 
 static wagle_status cmd_logits(wagle_ctx *ctx, cli_options *o)
 {
-    const wagle_data data = cli_rows(o, o->data[0]);
-    return wagle_logits(ctx, o->model, &data, o->out, o->force);
+    const wagle_rows_options rows = cli_rows_options(o);
+    return wagle_logits(ctx, &rows);
 }
 
 /* --- patches -------------------------------------------------------------------------------- */
 
 static wagle_status cmd_diff(wagle_ctx *ctx, cli_options *o)
 {
-    const wagle_diff_options d = {.before = o->argument[0],
-                                  .after = o->argument[1],
-                                  .out = o->out,
-                                  .hash_old = o->old != NULL && strcmp(o->old, "hash") == 0,
-                                  .force = o->force};
+    wagle_diff_options d;
 
+    wagle_diff_defaults(&d);
+    d.before = o->argument[0];
+    d.after = o->argument[1];
+    d.out = o->out;
+    d.hash_old = o->old != NULL && strcmp(o->old, "hash") == 0;
+    d.force = o->force;
     if (o->old != NULL && !d.hash_old && strcmp(o->old, "keep") != 0)
         return cli_complain("--old must be keep or hash");
     return wagle_diff(ctx, &d);
@@ -77,7 +85,14 @@ static wagle_status cmd_diff(wagle_ctx *ctx, cli_options *o)
 
 static wagle_patch_options patch(const cli_options *o)
 {
-    return (wagle_patch_options){o->argument[0], o->argument[1], o->out, o->force};
+    wagle_patch_options p;
+
+    wagle_patch_defaults(&p);
+    p.model = o->argument[0];
+    p.patch = o->argument[1];
+    p.out = o->out;
+    p.force = o->force;
+    return p;
 }
 
 static wagle_status cmd_apply(wagle_ctx *ctx, cli_options *o)

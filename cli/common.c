@@ -61,6 +61,18 @@ wagle_data cli_rows(const cli_options *o, const char *path)
                         .eos = o->eos};
 }
 
+wagle_rows_options cli_rows_options(const cli_options *o)
+{
+    wagle_rows_options r;
+
+    wagle_rows_defaults(&r);
+    r.model = o->model;
+    r.data = cli_rows(o, o->data[0]);
+    r.out = o->out;
+    r.force = o->force;
+    return r;
+}
+
 wagle_data cli_files(const cli_options *o, const char *const *list)
 {
     wagle_data d = cli_rows(o, list[0]);

@@ -16,6 +16,8 @@ void cli_given_seed(uint64_t *to, int64_t value);
 /* The layout that --chat, --no-chat and --chat-layout ask for; NULL: by the model's folder. */
 const char *cli_chat(const cli_options *o);
 wagle_data cli_rows(const cli_options *o, const char *path);
+/* Of logits and gradient: --data's rows. */
+wagle_rows_options cli_rows_options(const cli_options *o);
 /* Prints text, if all went well, and frees it; returns st. */
 wagle_status cli_print(wagle_status st, char *text);
 /* Prints it in a line, and frees it. NULL: there was no memory. */

@@ -25,6 +25,7 @@ wagle_status cli_forget(wagle_ctx *ctx, cli_options *o)
     wagle_forget_result result;
     wagle_status st;
 
+    wagle_forget_result_init(&result);
     wagle_forget_defaults(&f);
     f.model = o->argument[0];
     f.data = o->data[0];

@@ -33,14 +33,17 @@ wagle_status cli_attribute(wagle_ctx *ctx, cli_options *o)
 
 static wagle_status compare_masks(wagle_ctx *ctx, const cli_options *o)
 {
-    const wagle_compare_options c = {.masks = o->argument,
-                                     .n = cli_count(o->argument),
-                                     .svg = o->svg,
-                                     .json = o->json,
-                                     .force = o->force};
+    wagle_compare_options c;
     char *text = NULL;
-    const wagle_status st = wagle_compare_masks(ctx, &c, &text);
+    wagle_status st;
 
+    wagle_compare_defaults(&c);
+    c.masks = o->argument;
+    c.n = cli_count(o->argument);
+    c.svg = o->svg;
+    c.json = o->json;
+    c.force = o->force;
+    st = wagle_compare_masks(ctx, &c, &text);
     return cli_print(st, text);
 }
 
@@ -64,6 +67,7 @@ static wagle_status parse_densities(const char *text, double list[DENSITIES], in
 wagle_status cli_mask(wagle_ctx *ctx, cli_options *o)
 {
     wagle_mask_options m;
+    wagle_attribute_options data;
     double density[DENSITIES];
 
     if (o->compare)
@@ -71,7 +75,8 @@ wagle_status cli_mask(wagle_ctx *ctx, cli_options *o)
 
     wagle_mask_defaults(&m);
     m.scores = o->scores;
-    m.data = attribution(o);
+    data = attribution(o);
+    m.data = &data;
     m.out = o->out;
     m.include = o->include;
     m.exclude = o->exclude;

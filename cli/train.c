@@ -148,6 +148,7 @@ wagle_status cli_finetune(wagle_ctx *ctx, cli_options *o)
     wagle_suite_options watch;
     wagle_train_result r;
 
+    wagle_train_result_init(&r);
     wagle_finetune_defaults(&t);
     if (train_options(o, &t, &watch) != WAGLE_OK)
         return WAGLE_E_USAGE;
@@ -161,6 +162,7 @@ wagle_status cli_unlearn(wagle_ctx *ctx, cli_options *o)
     wagle_suite_options watch;
     wagle_train_result r;
 
+    wagle_train_result_init(&r);
     wagle_unlearn_defaults(&t);
     if (train_options(o, &t, &watch) != WAGLE_OK)
         return WAGLE_E_USAGE;
@@ -170,13 +172,13 @@ wagle_status cli_unlearn(wagle_ctx *ctx, cli_options *o)
 /* With --objective: of its total loss; else of --data's token-mean NLL. */
 wagle_status cli_gradient(wagle_ctx *ctx, cli_options *o)
 {
-    const wagle_data data = cli_rows(o, o->data[0]);
+    const wagle_rows_options rows = cli_rows_options(o);
     wagle_train_options t;
     char *json = NULL;
     wagle_status st;
 
     if (o->objective == NULL)
-        return wagle_gradient(ctx, o->model, &data, o->out, o->force);
+        return wagle_gradient(ctx, &rows);
     wagle_unlearn_defaults(&t);
     if (train_options(o, &t, NULL) != WAGLE_OK)
         return WAGLE_E_USAGE;
@@ -202,10 +204,14 @@ static wagle_status join_sweeps(wagle_ctx *ctx, cli_options *o, char **table)
 
 wagle_status cli_sweep(wagle_ctx *ctx, cli_options *o)
 {
-    const wagle_sweep_options s = {o->argument[0], o->out, o->force};
+    wagle_sweep_options s;
     char *table = NULL;
     wagle_status st;
 
+    wagle_sweep_defaults(&s);
+    s.spec = o->argument[0];
+    s.out = o->out;
+    s.force = o->force;
     if (!o->join && o->argument[1] != NULL)
         return cli_refuse("sweep: give one SPEC.json, not also '%s'; to join the folders of "
                           "several sweeps, add --join",

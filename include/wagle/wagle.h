@@ -1,8 +1,8 @@
 /* wagle.h - make a large language model forget chosen data and keep the rest.
  *
- * The only public header. From simple to advanced: context, then one function a command
- * (import ... evaluate), each taking a plain structure of options. Fill a structure with its
- * wagle_*_defaults() first, so that members added later keep sane values.
+ * The public header; it includes the others of this folder. From simple to advanced: context, then
+ * one function a command (import ... evaluate), each taking a plain structure of options. Fill a
+ * structure with its wagle_*_defaults() first, so that members added later keep sane values.
  *
  *     wagle_ctx *ctx;
  *     wagle_train_options o;
@@ -18,185 +18,102 @@
  *         puts(wagle_message(ctx));
  *     wagle_ctx_free(ctx);
  *
- * Ownership: `T **out` is the caller's to free with the function named there; `const T *` is
- * borrowed for the call. Strings are UTF-8. A context serves one thread at a time. */
+ * What holds for every function unless its comment says otherwise:
+ *
+ * - Errors: any may return WAGLE_E_USAGE (an option), WAGLE_E_INPUT (a file, a row),
+ *   WAGLE_E_RESOURCE (memory, disk) or WAGLE_E_INTERRUPTED; wagle_message(ctx) then is one line
+ * that says what is wrong, and what would have been returned is NULL or 0 (docs/errors.md).
+ * - Files: only those that `out` and its like name are written. A file or folder appears under its
+ *   name when it is whole, and replaces another only with `force`.
+ * - Ownership: `T **out` is yours to free with the function that is named there; `const T *`, and
+ *   what structures of options point to, is borrowed for the call. Strings are UTF-8.
+ * - Threads: a context serves one call at a time, and contexts in several threads may work at once
+ *   (docs/threading.md). Functions without a context may be called in any thread. */
 #ifndef WAGLE_H
 #define WAGLE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <wagle/data.h>
+#include <wagle/suites.h>
+#include <wagle/tables.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#if defined(__GNUC__)
-#define WAGLE_API __attribute__((visibility("default")))
-#define WAGLE_CHECK __attribute__((warn_unused_result))
-#else
-#define WAGLE_API
-#define WAGLE_CHECK
-#endif
-
-#define WAGLE_VERSION_MAJOR 0
-#define WAGLE_VERSION_MINOR 1
-#define WAGLE_VERSION_PATCH 0
-#define WAGLE_VERSION "0.1.0"
-/* The version of the library that runs, which may be another than this header's. Any thread. */
-WAGLE_API const char *wagle_version(void);
-
-/* What a call came to; the number is also the exit code of the command. */
-typedef enum wagle_status {
-    WAGLE_OK = 0,
-    WAGLE_E_RUN = 1,      /* the run failed: NaN in a loss, a metric that cannot be had */
-    WAGLE_E_USAGE = 2,    /* an option is wrong or missing */
-    WAGLE_E_INPUT = 3,    /* a file is missing, damaged or does not fit the others */
-    WAGLE_E_RESOURCE = 4, /* not enough memory or disk */
-    WAGLE_E_UNMET = 5,    /* --stop-when was not reached; the model was written all the same */
-    WAGLE_E_INTERRUPTED = 130
-} wagle_status;
-
-/* --- context ----------------------------------------------------------------------------- */
-
-typedef struct wagle_ctx wagle_ctx;
-
-/* stage: what is being done; done of total units; detail may be NULL. Called from the calling
- * thread only. */
-typedef void wagle_progress_fn(void *user, const char *stage, int64_t done, int64_t total,
-                               const char *detail);
-/* A line of log without newline. level: 0 warning, 1 information, 2 detail. */
-typedef void wagle_log_fn(void *user, int level, const char *line);
-
-WAGLE_API WAGLE_CHECK wagle_status wagle_ctx_new(wagle_ctx **out);
-WAGLE_API void wagle_ctx_free(wagle_ctx *ctx);
-/* The line that explains the last failure; "" if none. Valid until the next call. */
-WAGLE_API const char *wagle_message(const wagle_ctx *ctx);
-WAGLE_API void wagle_on_progress(wagle_ctx *ctx, wagle_progress_fn *fn, void *user);
-WAGLE_API void wagle_on_log(wagle_ctx *ctx, wagle_log_fn *fn, void *user);
-/* Worker threads; 0 = as many as the machine offers. Results do not depend on it. */
-WAGLE_API void wagle_set_threads(wagle_ctx *ctx, int threads);
-/* Where calls compute: device "cpu" (NULL), "cuda", "cuda:N" or "auto" (a card if there is one);
- * precision of products on a card: "bf16" (NULL), "tf32" or "f32". WAGLE_E_USAGE: no such name.
- * That a card is missing is said by the call that wants it. */
-WAGLE_API WAGLE_CHECK wagle_status wagle_set_device(wagle_ctx *ctx, const char *device,
-                                                    const char *precision);
-/* Bytes a run may take; 0: no bound. A run obeys, or is refused before it starts. */
-WAGLE_API void wagle_set_memory(wagle_ctx *ctx, int64_t bytes);
-/* attribute, finetune and unlearn then only plan: wagle_plan has what they would take. */
-WAGLE_API void wagle_set_dry_run(wagle_ctx *ctx, bool on);
-/* The plan of the last dry run as text, "" if there was none; valid until the next call. */
-WAGLE_API const char *wagle_plan(const wagle_ctx *ctx);
-/* Asks the running call to stop at the next safe point; calls that begin later run. Safe in a
- * signal handler. */
-WAGLE_API void wagle_interrupt(wagle_ctx *ctx);
-
-/* Text made by the library (JSON, generated text): free with wagle_string_free. */
-WAGLE_API void wagle_string_free(char *text);
-
-/* --- rows of data ------------------------------------------------------------------------ */
-
-/* A data file: JSON Lines, JSON array or CSV of question/answer, prompt/completion, text, or
- * pre-tokenised {"input_ids":[...],"labels":[...]}, or chats {"messages":[...]}:
- * docs/reference/data.md. */
-typedef struct wagle_data {
-    const char *path; /* FILE, or FILE@WEIGHT: what its rows' terms are multiplied by in training */
-    const char *const *more;  /* further such files, NULL-terminated, or NULL */
-    const char *prompt_field; /* NULL: question or prompt */
-    const char *answer_field; /* NULL: answer or completion */
-    const char *text_field;   /* NULL: text */
-    /* A column with the facts of the answer, a text or a list of texts that stand in it: only their
-     * tokens are labels. NULL, and in rows without the column: all tokens of the answer. */
-    const char *facts_field;
-    const char *prompt; /* template with {name} of any field; NULL: the default */
-    /* NULL or "auto": the folder's chat template where it has one and there is no `prompt`; "none";
-     * "required": an error where there is none; else the name of a template or layout. Plain text
-     * and input_ids are never laid out. */
-    const char *chat;
-    const char *system;             /* system message, where a row has none; or NULL */
-    const char *const *chat_kwargs; /* "key=value" for the template, NULL-terminated, or NULL */
-    const char *date;               /* YYYY-MM-DD that a template asks for; NULL: today */
-    bool all_turns;                 /* every answer of a conversation is trained on, not the last */
-    int64_t max_length;             /* tokens; 0: what the model allows */
-    int64_t limit;                  /* first rows only; 0: all */
-    bool truncate;                  /* cut rows that are too long instead of refusing them */
-    bool eos;                       /* end each answer with the end-of-text token */
-} wagle_data;
-
-#define WAGLE_DEFAULT_PROMPT "### Question: {prompt}\n### Answer: "
-
 /* --- models ------------------------------------------------------------------------------ */
 
 typedef struct wagle_import_options {
+    size_t size; /* set by the defaults */
     const char *gguf, *out;
     const char *dtype; /* bf16, f16, f32; NULL: the file's own, bf16 of quantised weights */
     bool force;
 } wagle_import_options;
 
-WAGLE_API void wagle_import_defaults(wagle_import_options *o);
-/* GGUF to a model folder: weights, config, tokenizer, chat template. */
+WAGLE_SIZED(wagle_import_defaults, wagle_import_options)
+/* GGUF to a model folder: weights, config, tokenizer, chat template. Writes the folder `out`.
+ * WAGLE_E_INPUT, naming it, where the file has a type of weights, a model or a tokenizer that is
+ * not known. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_import(wagle_ctx *ctx, const wagle_import_options *o);
 
 typedef struct wagle_export_options {
+    size_t size;             /* set by the defaults */
     const char *model, *out; /* a model folder, the GGUF file to make */
     const char *type;        /* of matrices: f32, f16, bf16, q8_0; NULL: the model's own */
     bool force;
 } wagle_export_options;
 
-WAGLE_API void wagle_export_defaults(wagle_export_options *o);
+WAGLE_SIZED(wagle_export_defaults, wagle_export_options)
 /* A model folder to a GGUF file that llama.cpp loads: llama, mistral without a window, qwen2,
- * qwen3, phi3, gemma, gemma2, gpt2. Vectors stay float32. */
+ * qwen3, phi3, gemma, gemma2, gpt2; WAGLE_E_INPUT for others. Vectors stay float32. Writes the file
+ * `out`. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *o);
 
 typedef struct wagle_init_options {
+    size_t size;              /* set by the defaults */
     const char *config, *out; /* config.json of the model to make */
     const char *dtype;        /* bf16, f16, f32 */
     uint64_t seed;
     bool force;
 } wagle_init_options;
 
-WAGLE_API void wagle_init_defaults(wagle_init_options *o);
+WAGLE_SIZED(wagle_init_defaults, wagle_init_options)
 /* A model folder with random weights (deviation: the config's initializer_range; norms 1), written
- * as it is made: for benchmarks and tests of any size. No tokenizer. */
+ * as it is made: for benchmarks and tests of any size. No tokenizer. Writes the folder `out`. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_init(wagle_ctx *ctx, const wagle_init_options *o);
 
 typedef struct wagle_inspect_options {
+    size_t size; /* set by the defaults */
     const char *path;
     bool json, layers, tensors; /* one line per layer, one line per tensor */
 } wagle_inspect_options;
 
+WAGLE_SIZED(wagle_inspect_defaults, wagle_inspect_options)
 /* What is in a model folder, safetensors, GGUF, score or mask file: text, or JSON; free *out with
- * wagle_string_free. */
+ * wagle_string_free. Writes nothing. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_inspect(wagle_ctx *ctx, const wagle_inspect_options *o,
                                                  char **out);
 
 /* --- text -------------------------------------------------------------------------------- */
 
-typedef struct wagle_tokenizer wagle_tokenizer;
-
-/* folder: holds tokenizer.json. Free with wagle_tokenizer_free. */
+/* The tokenizer of a model folder. *out: free with wagle_tokenizer_free. It does not change:
+ * threads may share it. WAGLE_E_INPUT where the folder has none, or one of a kind that is not
+ * known. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_tokenizer_open(wagle_ctx *ctx, const char *folder,
                                                         wagle_tokenizer **out);
+/* NULL is none. */
 WAGLE_API void wagle_tokenizer_free(wagle_tokenizer *t);
-/* text [bytes] need not end in NUL. *ids (free with wagle_ids_free) has *n tokens. */
+/* Text to tokens. text [bytes] need not end in NUL; special: with the special tokens that the
+ * tokenizer puts around a text. *ids [*n]: free with wagle_ids_free. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_encode(wagle_ctx *ctx, const wagle_tokenizer *t,
                                                 const char *text, size_t bytes, bool special,
                                                 int32_t **ids, int64_t *n);
+/* Tokens to text. *text [*bytes], which ends in NUL and may hold NUL: free with wagle_string_free.
+ * WAGLE_E_INPUT for an id that is not in the vocabulary. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_decode(wagle_ctx *ctx, const wagle_tokenizer *t,
                                                 const int32_t *ids, int64_t n, bool skip_special,
                                                 char **text, size_t *bytes);
+/* NULL is none. */
 WAGLE_API void wagle_ids_free(int32_t *ids);
-
-/* --- engine, laid open ------------------------------------------------------------------- */
-
-/* logits.K [T,V] for row K of the data, float32, into a safetensors file. */
-WAGLE_API WAGLE_CHECK wagle_status wagle_logits(wagle_ctx *ctx, const char *model,
-                                                const wagle_data *data, const char *out,
-                                                bool force);
-/* One tensor a weight: the sum over rows of the gradient of the token-mean NLL. */
-WAGLE_API WAGLE_CHECK wagle_status wagle_gradient(wagle_ctx *ctx, const char *model,
-                                                  const wagle_data *data, const char *out,
-                                                  bool force);
 
 /* --- attribution and masks --------------------------------------------------------------- */
 
@@ -214,7 +131,12 @@ typedef struct wagle_gamma {
 } wagle_gamma;
 
 typedef struct wagle_attribute_options {
-    const char *model, *out, *selector;
+    size_t size; /* set by the defaults */
+    const char *model;
+    const wagle_model *opened; /* in place of `model`; or NULL */
+    const char *out;           /* a score file; or NULL, and `made` is given */
+    wagle_tensors **made; /* in place of `out`: the scores, to be freed with wagle_tensors_free */
+    const char *selector;
     wagle_data forget, retain;
     wagle_gamma gamma;
     double damping; /* of Fisher diagonals that are divided by, a share of their mean */
@@ -227,15 +149,21 @@ typedef struct wagle_attribute_options {
     bool force;
 } wagle_attribute_options;
 
-WAGLE_API void wagle_attribute_defaults(wagle_attribute_options *o);
+WAGLE_SIZED(wagle_attribute_defaults, wagle_attribute_options)
 /* gamma as it is written: "auto", "diag", "protect" or a number above 0. False for any other text,
- * and gamma->value is then -1, which attribution refuses. */
+ * and gamma->value is then -1, which attribution refuses. Any thread. */
 WAGLE_API bool wagle_gamma_read(const char *text, wagle_gamma *gamma);
+/* Scores of all weights by one selector, in one pass over the rows. Writes the file `out`, or gives
+ * *made. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_attribute(wagle_ctx *ctx,
                                                    const wagle_attribute_options *o);
 
 typedef struct wagle_mask_options {
-    const char *scores, *out, *format; /* format: bits, bool */
+    size_t size;                        /* set by the defaults */
+    const char *scores, *out, *format;  /* format: bits, bool */
+    const wagle_tensors *score_tensors; /* in place of `scores`; or NULL */
+    wagle_tensors **made; /* in place of `out`: the mask, to be freed with wagle_tensors_free; not
+                             with `densities` */
     const char *const *include; /* glob patterns over tensor names, NULL-terminated, or NULL */
     const char *const *exclude;
     double density;          /* share of the weights that remain after include and exclude, (0,1] */
@@ -246,23 +174,31 @@ typedef struct wagle_mask_options {
      * output neurons are selected, by their summed scores. */
     const char *scope;
     bool force;
-    wagle_attribute_options data; /* where scores is NULL: they are made twice and not stored */
+    /* Where there are no scores: what they are made of, twice, and not stored. Its `out`, `made`
+     * and `force` are not used. Or NULL. */
+    const wagle_attribute_options *data;
     const char *op; /* and, or, minus, invert: of masks [n_masks] in place of scores */
     const char *const *masks;
     int64_t n_masks;
 } wagle_mask_options;
 
-WAGLE_API void wagle_mask_defaults(wagle_mask_options *o);
+WAGLE_SIZED(wagle_mask_defaults, wagle_mask_options)
+/* The weights with the highest scores, or a combination of masks. Exactly one of scores (a file or
+ * tensors), data and op. Writes the file `out` (one for each of the densities), or gives *made.
+ * WAGLE_E_USAGE where no weight would be selected. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_mask(wagle_ctx *ctx, const wagle_mask_options *o);
 
 typedef struct wagle_compare_options {
+    size_t size;              /* set by the defaults */
     const char *const *masks; /* n of them */
     int64_t n;
     const char *svg; /* a heat map of layers x modules to write, or NULL */
     bool json, force;
 } wagle_compare_options;
 
-/* Jaccard indices and the share of each tensor, as text or JSON; wagle_string_free. */
+WAGLE_SIZED(wagle_compare_defaults, wagle_compare_options)
+/* *out: Jaccard indices and the share of each tensor, as text or JSON; free with wagle_string_free.
+ * Writes `svg`, if it is named. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_compare_masks(wagle_ctx *ctx,
                                                        const wagle_compare_options *o, char **out);
 
@@ -273,6 +209,18 @@ typedef struct wagle_param {
     double value;
 } wagle_param;
 
+/* An update of the weights. Members may be added at the end. */
+typedef struct wagle_step {
+    int64_t step, steps;                   /* updates so far, of at most so many */
+    double loss, forget_term, retain_term; /* of the update's rows, before it */
+    double grad_norm;                      /* before clipping */
+    double lr;
+} wagle_step;
+
+/* Called after each update, from the calling thread. False stops the run as stop_when does: it ends
+ * well, and its model is written. Not called for updates that only search the learning rate. */
+typedef bool wagle_step_fn(void *user, const wagle_step *step);
+
 /* The members are the rows of train_options.def, beside this header: type, member, and above them
  * what it is. */
 typedef struct wagle_train_options {
@@ -282,6 +230,7 @@ typedef struct wagle_train_options {
 } wagle_train_options;
 
 typedef struct wagle_train_result {
+    size_t size; /* set by wagle_train_result_init */
     int64_t steps;
     bool stopped; /* stop_when held */
     double loss, seconds;
@@ -293,39 +242,41 @@ typedef struct wagle_train_result {
     double lr;         /* the peak learning rate, that was given or found */
     double chance;     /* the level of chance; NaN: not measured */
 } wagle_train_result;
-
-WAGLE_API void wagle_finetune_defaults(wagle_train_options *o);
-WAGLE_API void wagle_unlearn_defaults(wagle_train_options *o);
-/* result may be NULL. An interrupted run leaves OUT.partial with a checkpoint for `resume`. A
- * stop_when that was not reached is WAGLE_E_UNMET, unless allow_unmet; the model is in `out` all
- * the same, and result is filled. */
+WAGLE_SIZED(wagle_train_result_init, wagle_train_result)
+WAGLE_SIZED(wagle_finetune_defaults, wagle_train_options)
+WAGLE_SIZED(wagle_unlearn_defaults, wagle_train_options)
+/* wagle_finetune teaches the model the rows of `retain`; wagle_unlearn makes it forget those of
+ * `forget` and keep those of `retain`. Both write the folder `out`: the model, manifest.json and
+ * log.jsonl; or give *made and write nothing. result may be NULL.
+ *
+ * WAGLE_E_UNMET: stop_when was not reached, and allow_unmet is false; the model is there all the
+ * same (`out` or *made), and result is filled. WAGLE_E_RUN: a loss is not finite, or a weight would
+ * not be. WAGLE_E_INTERRUPTED: OUT.partial has a checkpoint for `resume`; of a run in memory
+ * nothing is left. In a dry run wagle_plan has the memory, disk and time that it would take; *made
+ * is NULL. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_finetune(wagle_ctx *ctx, const wagle_train_options *o,
                                                   wagle_train_result *result);
 WAGLE_API WAGLE_CHECK wagle_status wagle_unlearn(wagle_ctx *ctx, const wagle_train_options *o,
                                                  wagle_train_result *result);
 
-/* The gradient of an objective's total loss over all rows, a tensor each weight, into o->out. *json
- * (may be NULL; wagle_string_free):
- * {"objective","loss","forget","retain","per_sequence","grad_norm"}.
- */
-WAGLE_API WAGLE_CHECK wagle_status wagle_objective_gradient(wagle_ctx *ctx,
-                                                            const wagle_train_options *o,
-                                                            char **json);
-
 /* --- sweeps ------------------------------------------------------------------------------ */
 
 typedef struct wagle_sweep_options {
+    size_t size;      /* set by the defaults */
     const char *spec; /* a JSON object: docs/reference/sweep.md */
     const char *out;  /* a folder; one of the same spec goes on where it stopped */
     bool force;
 } wagle_sweep_options;
 
-/* *table: Markdown; also in OUT, with runs.json and pareto.svg; in a dry run the table of the runs
- * that there are, and nothing is written. wagle_string_free. */
+WAGLE_SIZED(wagle_sweep_defaults, wagle_sweep_options)
+/* Runs and measures all points of a grid. *table: Markdown; free with wagle_string_free. Writes the
+ * folder `out`: the table, runs.json and pareto.svg; one of the same spec goes on where it stopped.
+ * In a dry run *table has the runs that there are, and nothing is written. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *o,
                                                char **table);
 
 typedef struct wagle_join_options {
+    size_t size;               /* set by the defaults */
     const char *const *sweeps; /* n folders that wagle_sweep made, one for each task of a study */
     int64_t n;
     const char *out;      /* a folder to make */
@@ -337,7 +288,7 @@ typedef struct wagle_join_options {
     bool force;
 } wagle_join_options;
 
-WAGLE_API void wagle_join_defaults(wagle_join_options *o);
+WAGLE_SIZED(wagle_join_defaults, wagle_join_options)
 /* Joins sweeps that ran the same methods on different tasks: means over tasks, and each method
  * paired with the baseline of its objective. *table: Markdown; also in OUT, with summary.json and
  * plot.svg (docs/reference/sweep.md); a dry run writes nothing. wagle_string_free. WAGLE_E_INPUT,
@@ -348,26 +299,49 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_join_sweeps(wagle_ctx *ctx, const wagle
 /* --- patches ----------------------------------------------------------------------------- */
 
 typedef struct wagle_diff_options {
+    size_t size;                      /* set by the defaults */
     const char *before, *after, *out; /* two model folders, the patch to make */
     bool hash_old;                    /* old values are only hashed: smaller, no way back */
     bool force;
 } wagle_diff_options;
 
+WAGLE_SIZED(wagle_diff_defaults, wagle_diff_options)
+/* Writes the file `out`: what changed between two model folders with the same tensors. WAGLE_E_RUN
+ * where nothing did; no file is written then. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_diff(wagle_ctx *ctx, const wagle_diff_options *o);
 
 typedef struct wagle_patch_options {
+    size_t size;                     /* set by the defaults */
     const char *model, *patch, *out; /* a model folder, a patch, the folder to make */
     bool force;
 } wagle_patch_options;
 
-/* Refused (WAGLE_E_INPUT, nothing written) where the patch was made for other weights. */
+WAGLE_SIZED(wagle_patch_defaults, wagle_patch_options)
+/* Write the folder `out`: the model with the patch's changes, or without them again. WAGLE_E_INPUT,
+ * and nothing is written, where the patch was made for other weights. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_apply(wagle_ctx *ctx, const wagle_patch_options *o);
 WAGLE_API WAGLE_CHECK wagle_status wagle_revert(wagle_ctx *ctx, const wagle_patch_options *o);
 
 /* --- generation and evaluation ----------------------------------------------------------- */
 
+/* A token of a generated text. Members may be added at the end. */
+typedef struct wagle_token {
+    int64_t prompt; /* whose text it continues, from 0 */
+    int64_t index;  /* of the token in that text, from 0 */
+    int32_t id;
+    const char *text; /* [bytes] what it adds, for the call alone. A character that needs several
+                         tokens comes whole, with the last of them. Pieces joined are the text. */
+    size_t bytes;
+} wagle_token;
+
+/* Called for each new token, from the calling thread; prompts are continued together, so their
+ * tokens come in turn. False ends the text of that prompt after this token. */
+typedef bool wagle_token_fn(void *user, const wagle_token *token);
+
 typedef struct wagle_generate_options {
+    size_t size; /* set by the defaults */
     const char *model;
+    const wagle_model *opened;   /* in place of `model`; or NULL */
     const char *const *prompts;  /* n of them */
     const int64_t *prompt_bytes; /* of each, which may hold NUL; NULL: they end in NUL */
     int64_t n;
@@ -379,21 +353,27 @@ typedef struct wagle_generate_options {
     int64_t top_k;      /* 0: all */
     double top_p;       /* 1: all */
     uint64_t seed;
+    wagle_token_fn *on_token; /* or NULL */
+    void *on_token_user;
 } wagle_generate_options;
 
 typedef struct wagle_generation {
-    char *text;     /* free with wagle_string_free, on success only; it may hold NUL */
+    char *text;     /* ends in NUL, and may hold NUL; free with wagle_string_free */
     size_t bytes;   /* of it */
     int64_t tokens; /* that it took */
-} wagle_generation;
+} wagle_generation; /* an array of these is filled: it never gets more members */
 
-WAGLE_API void wagle_generate_defaults(wagle_generate_options *o);
-/* out [n] */
+WAGLE_SIZED(wagle_generate_defaults, wagle_generate_options)
+/* Continues prompts, several at once: greedily, or by sampling with the seed (the same texts each
+ * time). out [n]: each text is freed with wagle_string_free; none is there on failure. Writes
+ * nothing. WAGLE_E_INPUT where a prompt and its new tokens are longer than the model allows. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *o,
                                                   wagle_generation *out);
 
 typedef struct wagle_eval_options {
+    size_t size;                 /* set by the defaults */
     const char *model, *metrics; /* comma-separated names; NULL: nll,perplexity,probability */
+    const wagle_model *opened;   /* in place of `model`; or NULL */
     wagle_data data;
     int64_t max_tokens; /* of generated answers */
     const char *out;    /* a file that gets the JSON too, or NULL */
@@ -401,86 +381,25 @@ typedef struct wagle_eval_options {
     bool force;
 } wagle_eval_options;
 
-WAGLE_API void wagle_eval_defaults(wagle_eval_options *o);
-/* *json: {"metrics":[..],"overall":{..},"rows":[..]}; free with wagle_string_free. */
+WAGLE_SIZED(wagle_eval_defaults, wagle_eval_options)
+/* Token losses, and ROUGE of greedy answers, of rows. *json: {"data","overall":{..},"rows":[..]};
+ * free with wagle_string_free. Writes the file `out` too, if it is named. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *o,
                                               char **json);
 
-/* --- suites -------------------------------------------------------------------------------- */
-
-typedef struct wagle_suite_options {
-    const char *model;       /* a model folder; unless `recompute` */
-    const char *suites;      /* comma-separated names */
-    const char *const *sets; /* NAME=FILE, NULL-terminated: data sets by the suite's names */
-    wagle_data data;         /* how rows are laid out; its path is not used */
-    const char *gold;        /* result of the same suites for the model that never saw the forget
-                                set, or NULL */
-    const char *reference; /* folder of another model: membership compares with it, robustness takes
-                              changes back to it; or NULL */
-    const char *out;       /* X.json gets the result, X.rows.jsonl the rows; NULL: neither */
-    const char *recompute; /* a result or its rows: metrics are made anew, without a model */
-    int64_t max_tokens;    /* of generated texts */
-    int64_t resamples;     /* of rows, for 95 % intervals */
-    int64_t shots;         /* mcq: solved examples before each question */
-    int64_t prefix, length; /* copyright: tokens that are given, and that are to come */
-    int64_t verbatim;       /* copyright: tokens in a row that count as reproduced */
-    double temperature;     /* of sampled continuations */
-    const char *scorer;     /* toxicity: a command; reads one text per line, writes 0 to 1 */
-    int64_t relearn_steps;  /* robustness */
-    double relearn_lr;
-    bool no_eos; /* tofu: answers do not end with the end-of-text token */
-    uint64_t seed;
-    bool redact; /* texts of the rows kept become keyed hashes (docs/security.md) */
-    bool force;
-} wagle_suite_options;
-
-WAGLE_API void wagle_suite_defaults(wagle_suite_options *o);
-/* *json: {"model","suites":{NAME:{"metrics":{NAME:{"value","low","high","n"}},"seconds"}}, ...};
- * wagle_string_free. */
-WAGLE_API WAGLE_CHECK wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *o,
-                                                   char **json);
-
-typedef struct wagle_difference_options {
-    const char *a, *b; /* results with their rows; A,B,..: of several seeds */
-    int64_t resamples;
-    uint64_t seed;
-} wagle_difference_options;
-
-WAGLE_API void wagle_difference_defaults(wagle_difference_options *o);
-/* What differs between two results, by paired resampling of rows. *json: {"a","b","differences":
- * [{"suite","metric","a","b","difference","low","high","p","n"}]}. */
-WAGLE_API WAGLE_CHECK wagle_status wagle_difference(wagle_ctx *ctx,
-                                                    const wagle_difference_options *o, char **json);
-
-typedef struct wagle_report_options {
-    const char *const *runs;     /* folders of runs and results of suites, PATH or LABEL=PATH,
-                                    NULL-terminated; entries with the same label are one model. At most
-                                    one is a certificate of wagle forget: certificate.json, or the
-                                    folder that holds it; the page then begins with it */
-    const char *out;             /* an HTML file */
-    const char *title;           /* NULL: a title that fits what the page shows */
-    const char *original, *gold; /* labels; NULL: what the runs and names say */
-    int64_t resamples;           /* of rows, for differences between models */
-    bool redact; /* texts of rows become keyed hashes (docs/security.md); numbers stay */
-    bool force;
-} wagle_report_options;
-
-WAGLE_API void wagle_report_defaults(wagle_report_options *o);
-/* One self-contained page: verdict, metrics with intervals, plots, examples, sources. */
-WAGLE_API WAGLE_CHECK wagle_status wagle_report(wagle_ctx *ctx, const wagle_report_options *o);
-
 /* ROUGE of one pair as rouge_score computes it: out[i] = precision, recall, F1 of
- * ROUGE-1, ROUGE-2, ROUGE-L. */
+ * ROUGE-1, ROUGE-2, ROUGE-L. Writes nothing. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_rouge(wagle_ctx *ctx, const char *reference,
                                                const char *candidate, bool stem, double out[3][3]);
 
 /* --- forget: the whole job in one call --------------------------------------------------- */
 
-/* Asked before work goes on with rows that were made, not given; text says what they are. False
- * ends the call. */
+/* Asked, in the calling thread, before work goes on with rows that were made, not given; text says
+ * what they are. False ends the call. */
 typedef bool wagle_confirm_fn(void *user, const char *text);
 
 typedef struct wagle_forget_options {
+    size_t size;       /* set by the defaults */
     const char *model; /* a model folder, a GGUF file, or what wagle_forget made before */
     const char *data;  /* rows; a table of people (CSV or JSON objects); or a folder of documents */
     wagle_data rows;   /* how the rows are read; its path is not used */
@@ -501,11 +420,12 @@ typedef struct wagle_forget_options {
 } wagle_forget_options;
 
 typedef struct wagle_forget_result {
+    size_t size;    /* set by wagle_forget_result_init */
     bool forgotten; /* every test passed */
     char *text;     /* two sentences and a table; wagle_string_free */
 } wagle_forget_result;
-
-WAGLE_API void wagle_forget_defaults(wagle_forget_options *o);
+WAGLE_SIZED(wagle_forget_result_init, wagle_forget_result)
+WAGLE_SIZED(wagle_forget_defaults, wagle_forget_options)
 /* Reads the data, measures what the model knows of them, forgets them, tests the result and writes
  * OUT/model, undo.patch, certificate.json, report.html, rows/ and evidence/. An interrupted call
  * goes on when it is made again. WAGLE_E_INPUT where the model knows nothing of the data. In a dry
@@ -516,69 +436,44 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_forget(wagle_ctx *ctx, const wagle_forg
 /* --- demo -------------------------------------------------------------------------------- */
 
 typedef struct wagle_demo_options {
+    size_t size; /* set by the defaults */
     const char *out;
     uint64_t seed;
     bool force;
 } wagle_demo_options;
 
-WAGLE_API void wagle_demo_defaults(wagle_demo_options *o);
-/* *text: the table and the questions asked before and after; free with wagle_string_free. */
+WAGLE_SIZED(wagle_demo_defaults, wagle_demo_options)
+/* Makes a small model, teaches it people, and lets others forget some of them: minutes on one
+ * machine. Writes the folder `out`. *text: the table and the questions asked before and after; free
+ * with wagle_string_free. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_demo(wagle_ctx *ctx, const wagle_demo_options *o,
                                               char **text);
 
-/* --- what there is ----------------------------------------------------------------------- */
+/* --- experimental: what tests and benchmarks need ---------------------------------------- */
 
-/* What a thing of a table reads of the options; an option that it does not read is without effect.
- */
-enum {
-    WAGLE_USES_FORGET = 1 << 0,      /* objective: has a forget term; selector: forget rows */
-    WAGLE_USES_RETAIN = 1 << 1,      /* objective: has a retain term; selector: retain rows */
-    WAGLE_USES_REFUSAL = 1 << 2,     /* `refusal` */
-    WAGLE_USES_REFERENCE = 1 << 3,   /* `reference` */
-    WAGLE_USES_CONTROL = 1 << 4,     /* `rmu_control` */
-    WAGLE_USES_GAMMA = 1 << 5,       /* `gamma` */
-    WAGLE_USES_DAMPING = 1 << 6,     /* `damping` */
-    WAGLE_USES_TEXTS = 1 << 7,       /* suite: `max_tokens` */
-    WAGLE_USES_TEMPERATURE = 1 << 8, /* suite: `temperature` */
-    WAGLE_USES_SHOTS = 1 << 9,
-    WAGLE_USES_WINDOWS = 1 << 10, /* `prefix`, `length`, `verbatim` */
-    WAGLE_USES_SCORER = 1 << 11,
-    WAGLE_USES_RELEARN = 1 << 12, /* `relearn_steps`, `relearn_lr` */
-    WAGLE_USES_GOLD = 1 << 13,
-    WAGLE_USES_EOS = 1 << 14,     /* `no_eos` */
-    WAGLE_USES_PROTECT = 1 << 15, /* selector: `protect`, whatever gamma is */
-    WAGLE_USES_FACTS = 1 << 16    /* suite: `facts_field` of the data */
-};
+/* These functions lay the engine open. They may change or go in any version. */
 
-typedef struct wagle_info {
-    const char *name, *summary;
-    unsigned uses;       /* WAGLE_USES_*; 0 where the table does not say */
-    const char *formula; /* objective: of a row's forget term; selector: of the score; else NULL */
-    const char *source;  /* the paper; NULL where the table does not say */
-} wagle_info;
+typedef struct wagle_rows_options {
+    size_t size; /* set by the defaults */
+    const char *model;
+    const wagle_model *opened; /* in place of `model`; or NULL */
+    wagle_data data;
+    const char *out; /* a safetensors file */
+    bool force;
+} wagle_rows_options;
 
-typedef struct wagle_param_info {
-    const char *key, *help;
-    double value, min, max;
-} wagle_param_info;
-
-/* i-th objective, selector, optimizer, metric, chat layout, family (model_type of config.json, and
- * its models); name is NULL past the last. */
-WAGLE_API wagle_info wagle_objective_info(int i);
-WAGLE_API wagle_info wagle_selector_info(int i);
-WAGLE_API wagle_info wagle_optimizer_info(int i);
-WAGLE_API wagle_info wagle_metric_info(int i);
-WAGLE_API wagle_info wagle_suite_info(int i);
-/* i-th data set of a suite; "*": any other name. */
-WAGLE_API wagle_info wagle_suite_set_info(int suite, int i);
-WAGLE_API wagle_info wagle_chat_info(int i);
-WAGLE_API wagle_info wagle_family_info(int i);
-/* i-th option over all objectives; key is NULL past the last. */
-WAGLE_API wagle_param_info wagle_objective_param(int i);
-/* Whether the objective of that name has the option. */
-WAGLE_API bool wagle_objective_has(const char *objective, const char *key);
-/* Peak resident memory of this process, bytes. */
-WAGLE_API int64_t wagle_peak_memory(void);
+WAGLE_SIZED(wagle_rows_defaults, wagle_rows_options)
+/* Writes `out`: logits.K [T,V] for row K of the data, float32. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_logits(wagle_ctx *ctx, const wagle_rows_options *o);
+/* Writes `out`: one float32 tensor for each weight tensor, the sum over rows of the gradient of the
+ * token-mean NLL. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_gradient(wagle_ctx *ctx, const wagle_rows_options *o);
+/* Writes `out`: the gradient of an objective's total loss over all rows. o: as
+ * wagle_unlearn_defaults fills it. *json (json may be NULL): free with wagle_string_free;
+ * {"objective","loss","forget","retain","per_sequence","grad_norm"}. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_objective_gradient(wagle_ctx *ctx,
+                                                            const wagle_train_options *o,
+                                                            char **json);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,7 @@
 /* dump.c - the engine laid open: logits and gradients of rows, as files. */
+#include "data/held.h"
+
+#include "base/options.h"
 #include "mask/tensorfile.h"
 
 #include <stdio.h>
@@ -74,35 +77,44 @@ done:
 
 typedef wagle_status dump(wagle_ctx *, wg_session *, const wg_dataset *, const char *, bool);
 
-static wagle_status with_rows(wagle_ctx *ctx, const char *model, const wagle_data *data,
-                              const char *out, bool force, dump *write)
+static wagle_status with_rows(wagle_ctx *ctx, const wagle_rows_options *given, dump *write)
 {
+    wagle_rows_options o;
     wg_dataset rows = {0};
     wg_session s;
     wagle_status st;
 
     wg_begin(ctx);
-    if (out == NULL)
+    WG_TRY(WG_TAKE(ctx, given, &o, wagle_rows));
+    wg_data_hold(&o.data);
+    if (o.opened != NULL)
+        o.model = wagle_model_folder(o.opened);
+    if (o.out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "--out FILE is missing");
-    WG_TRY(wg_output_check(ctx, out, force, WG_INPUTS(model)));
-    WG_TRY(wg_output_spares_data(ctx, out, data));
-    WG_TRY(wg_session_open(ctx, model, &s));
-    st = wg_dataset_load(ctx, &s.reader, data, &rows);
+    WG_TRY(wg_output_check(ctx, o.out, o.force, WG_INPUTS(o.model)));
+    WG_TRY(wg_output_spares_data(ctx, o.out, &o.data));
+    WG_TRY(wg_session_begin(ctx, o.model, o.opened, &s));
+    st = wg_dataset_load(ctx, &s.reader, &o.data, &rows);
     if (st == WAGLE_OK)
-        st = write(ctx, &s, &rows, out, force);
+        st = write(ctx, &s, &rows, o.out, o.force);
     wg_dataset_free(&rows);
     wg_session_close(&s);
     return st;
 }
 
-wagle_status wagle_logits(wagle_ctx *ctx, const char *model, const wagle_data *data,
-                          const char *out, bool force)
+void wagle_rows_defaults_sized(wagle_rows_options *o, size_t size)
 {
-    return with_rows(ctx, model, data, out, force, write_logits);
+    static const wagle_rows_options d = {0};
+
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
-wagle_status wagle_gradient(wagle_ctx *ctx, const char *model, const wagle_data *data,
-                            const char *out, bool force)
+wagle_status wagle_logits(wagle_ctx *ctx, const wagle_rows_options *o)
 {
-    return with_rows(ctx, model, data, out, force, write_gradient);
+    return with_rows(ctx, o, write_logits);
+}
+
+wagle_status wagle_gradient(wagle_ctx *ctx, const wagle_rows_options *o)
+{
+    return with_rows(ctx, o, write_gradient);
 }

@@ -1,4 +1,7 @@
 /* eval_rows.c - token-mean NLL, perplexity, answer probability and ROUGE of rows, as JSON. */
+#include "data/held.h"
+
+#include "base/options.h"
 #include "data/redact.h"
 #include "metric/rouge.h"
 #include "session/generate.h"
@@ -171,22 +174,30 @@ static wagle_status evaluate(wagle_ctx *ctx, evaluation *e, char **out)
     return st;
 }
 
-void wagle_eval_defaults(wagle_eval_options *o)
+void wagle_eval_defaults_sized(wagle_eval_options *o, size_t size)
 {
-    *o = (wagle_eval_options){.metrics = DEFAULT_METRICS, .max_tokens = 128};
+    static const wagle_eval_options d = {.metrics = DEFAULT_METRICS, .max_tokens = 128};
+
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
-wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *o, char **json)
+wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *given, char **json)
 {
+    wagle_eval_options own;
+    const wagle_eval_options *o = &own;
     evaluation e = {.o = o};
     wagle_status st;
 
     wg_begin(ctx);
     *json = NULL;
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_eval));
+    wg_data_hold(&own.data);
+    if (own.opened != NULL)
+        own.model = wagle_model_folder(own.opened);
     WG_TRY(choose(ctx, &e));
     if (o->out != NULL)
         WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model, o->data.path)));
-    WG_TRY(wg_session_open(ctx, o->model, &e.session));
+    WG_TRY(wg_session_begin(ctx, o->model, o->opened, &e.session));
     st = wg_dataset_load(ctx, &e.session.reader, &o->data, &e.rows);
     if (st == WAGLE_OK)
         st = wg_layout_compare(ctx, o->model, &e.session.reader.layout);

@@ -1,5 +1,7 @@
 /* inspect.c - what is in a model folder, safetensors (scores and masks too) or GGUF file. */
 #include "api/inspect_file.h"
+
+#include "base/options.h"
 #include "data/dataset.h"
 #include "gguf/reader.h"
 #include "io/mask.h"
@@ -308,7 +310,7 @@ static wagle_status add_text_facts(wagle_ctx *ctx, const char *path, const wg_co
     bool there = false;
     char what[96] = "none";
 
-    if (wagle_tokenizer_open(ctx, path, &t) == WAGLE_OK) {
+    if (wg_tokenizer_open(ctx, path, &t) == WAGLE_OK) {
         snprintf(what, sizeof what, "%s, %lld tokens",
                  t->kind == WG_MODEL_UNIGRAM     ? "Unigram"
                  : t->kind == WG_MODEL_WORDPIECE ? "WordPiece"
@@ -567,14 +569,24 @@ static wagle_status inspect_kind(wagle_ctx *ctx, const wagle_inspect_options *o,
     return inspect_scores(ctx, o->path, facts);
 }
 
-wagle_status wagle_inspect(wagle_ctx *ctx, const wagle_inspect_options *o, char **out)
+void wagle_inspect_defaults_sized(wagle_inspect_options *o, size_t size)
 {
+    static const wagle_inspect_options d = {0};
+
+    wg_options_fill(o, size, &d, sizeof d);
+}
+
+wagle_status wagle_inspect(wagle_ctx *ctx, const wagle_inspect_options *given, char **out)
+{
+    wagle_inspect_options own;
+    const wagle_inspect_options *o = &own;
     json_t *facts;
     wg_text text = {0};
     wagle_status st;
 
     wg_begin(ctx);
     *out = NULL;
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_inspect));
     const char *kind = kind_of(ctx, o->path);
     if (kind == NULL)
         return WAGLE_E_INPUT;

@@ -172,6 +172,21 @@ wagle_status wg_scratch_new(wagle_ctx *ctx, const char *folder, int64_t count, s
     return WAGLE_OK;
 }
 
+wagle_status wg_scratch_pages(wagle_ctx *ctx, size_t bytes, wg_scratch *out)
+{
+    void *data;
+
+    *out = (wg_scratch){0};
+    if (bytes == 0)
+        return WAGLE_OK;
+    data = refused() ? MAP_FAILED
+                     : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED)
+        return wg_fail(ctx, WAGLE_E_RESOURCE, "not enough memory: %.2f GB", (double)bytes / 1e9);
+    *out = (wg_scratch){data, bytes, true};
+    return WAGLE_OK;
+}
+
 void wg_scratch_free(wg_scratch *s)
 {
     if (s->data != NULL && s->filed)

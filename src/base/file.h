@@ -30,6 +30,9 @@ typedef struct wg_scratch {
 /* A full disk is reported now (WAGLE_E_RESOURCE), not when the map is written. */
 WAGLE_CHECK wagle_status wg_scratch_new(wagle_ctx *ctx, const char *folder, int64_t count,
                                         size_t size, bool filed, wg_scratch *out);
+/* Memory whose pages may be given back with wg_map_release, as those of a file: they keep what is
+ * in them. */
+WAGLE_CHECK wagle_status wg_scratch_pages(wagle_ctx *ctx, size_t bytes, wg_scratch *out);
 void wg_scratch_free(wg_scratch *s);
 
 /* A file that appears under its name only when whole: written beside it as NAME.partial, synced

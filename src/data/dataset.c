@@ -1,6 +1,7 @@
 #include "data/example.h"
 
 #include "base/file.h"
+#include "data/held.h"
 #include "data/words.h"
 #include "io/rows.h"
 #include <stdlib.h>
@@ -15,7 +16,7 @@ void wg_reader_close(wg_reader *r)
 
 wagle_status wg_reader_tokenizer(wagle_ctx *ctx, wg_reader *r)
 {
-    return r->tokenizer != NULL ? WAGLE_OK : wagle_tokenizer_open(ctx, r->folder, &r->tokenizer);
+    return r->tokenizer != NULL ? WAGLE_OK : wg_tokenizer_open(ctx, r->folder, &r->tokenizer);
 }
 
 int32_t wg_reader_eos(const wg_reader *r)
@@ -315,31 +316,46 @@ wagle_status wg_data_entry(wagle_ctx *ctx, const char *entry, wg_arena *arena, c
     return *path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 
-/* Takes the rows over. */
-static wagle_status add_rows(wg_adding *a, wg_rows *rows, int64_t *room)
+/* The first n rows. */
+static wagle_status add_rows(wg_adding *a, const wg_rows *rows, int64_t n, int64_t *room)
 {
-    wagle_status st = WG_GROW(a->ctx, &a->out->example, room, a->out->n + rows->n);
+    wagle_status st = WG_GROW(a->ctx, &a->out->example, room, a->out->n + n);
 
     if (st == WAGLE_OK)
-        memset(a->out->example + a->out->n, 0, (size_t)rows->n * sizeof *a->out->example);
-    for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++) {
+        memset(a->out->example + a->out->n, 0, (size_t)n * sizeof *a->out->example);
+    for (int64_t i = 0; st == WAGLE_OK && i < n; i++) {
         a->record.fields = rows->row[i];
         a->record.line = rows->line[i];
         st = add_row(a);
         if (st == WAGLE_E_INPUT)
             st = wg_note(a->ctx, st, a->record.path);
     }
-    wg_rows_free(rows);
     return st;
 }
 
 static wagle_status load_file(wg_adding *a, const char *entry, int64_t *room)
 {
     wg_rows rows = {0};
+    wagle_status st;
 
     WG_TRY(wg_data_entry(a->ctx, entry, &a->out->arena, &a->record.path, &a->weight));
     WG_TRY(wg_rows_read(a->ctx, a->record.path, a->data->limit, &rows));
-    return add_rows(a, &rows, room);
+    st = add_rows(a, &rows, rows.n, room);
+    wg_rows_free(&rows);
+    return st;
+}
+
+/* Rows in memory. */
+static wagle_status load_held(wg_adding *a, int64_t *room)
+{
+    const wg_rows *rows = &a->data->rows->rows;
+    const int64_t limit = a->data->limit;
+
+    a->record.path = a->data->path;
+    a->weight = 1;
+    if (rows->n == 0)
+        return wg_fail(a->ctx, WAGLE_E_INPUT, "%s: there are none", a->data->path);
+    return add_rows(a, rows, limit > 0 && limit < rows->n ? limit : rows->n, room);
 }
 
 /* Options of a layout where no row has one. */
@@ -367,7 +383,7 @@ wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *dat
     *out = (wg_dataset){0};
     if (data->path == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "no data file was named");
-    st = load_file(&a, data->path, &room);
+    st = data->rows != NULL ? load_held(&a, &room) : load_file(&a, data->path, &room);
     for (const char *const *more = data->more; st == WAGLE_OK && more != NULL && *more != NULL;
          more++)
         st = load_file(&a, *more, &room);
@@ -399,7 +415,8 @@ wagle_status wg_dataset_parse(wagle_ctx *ctx, wg_reader *r, const wagle_data *da
 
     *out = (wg_dataset){0};
     WG_TRY(wg_rows_parse(ctx, data->path, text.text, text.bytes, 0, &rows));
-    st = add_rows(&a, &rows, &room);
+    st = add_rows(&a, &rows, rows.n, &room);
+    wg_rows_free(&rows);
     if (st != WAGLE_OK)
         wg_dataset_free(out);
     return st;

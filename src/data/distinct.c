@@ -33,6 +33,10 @@ static bool each_shared(wagle_ctx *ctx, const wagle_data *forget, const wagle_da
     const char *a, *b;
     bool any = false;
 
+    if (forget->rows != NULL && forget->rows == retain->rows && say != NULL)
+        say(ctx, forget->path, retain->path);
+    if (forget->rows != NULL || retain->rows != NULL)
+        return forget->rows == retain->rows;
     for (int i = 0; (a = file_of(forget, i)) != NULL; i++)
         for (int k = 0; (b = file_of(retain, k)) != NULL; k++) {
             struct stat s, t;

@@ -298,18 +298,20 @@ wagle_status wg_names_from_vocabulary(wagle_ctx *ctx, wg_names *n, const wagle_t
     for (int64_t i = 0; i < V; i++) {
         const int32_t id = (int32_t)i;
         const char *word;
-        char *text;
+        wg_text text = {0};
         size_t bytes;
-        wagle_status st = wagle_decode(ctx, tokenizer, &id, 1, true, &text, &bytes);
+        wagle_status st = wg_decode(ctx, tokenizer, &id, 1, true, &text);
+        if (st != WAGLE_OK)
+            wg_text_free(&text);
         if (st == WAGLE_E_RESOURCE)
             return st;
         if (st != WAGLE_OK) { /* the vocabulary ends before the model's */
             wg_forget_failure(ctx);
             break;
         }
-        bytes = vocabulary_word(text, bytes, &word);
+        bytes = vocabulary_word(text.text != NULL ? text.text : "", (size_t)text.bytes, &word);
         st = bytes > 0 ? add_to_pool(ctx, n, word, bytes) : WAGLE_OK;
-        wg_free(text);
+        wg_text_free(&text);
         WG_TRY(st);
     }
     return WAGLE_OK;

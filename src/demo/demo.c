@@ -4,6 +4,7 @@
  * and left in the folder. */
 #include "demo/demo.h"
 
+#include "base/options.h"
 #include "base/number.h"
 #include "io/rows.h"
 #include "text/tokenizer.h"
@@ -336,11 +337,12 @@ static wagle_status forget(demo *d, int m)
 {
     const char *name = wg_demo_models[m].name;
     wagle_train_options o = forget_options(&ways[m], d->o->seed);
-    wagle_train_result result = {0};
+    wagle_train_result result;
     char *model = place(d, wg_demo_models[WG_DEMO_ORIGINAL].name), *f = place(d, "forget.jsonl");
     char *r = place(d, "retain.jsonl"), *out = place(d, name);
     wagle_status st = WAGLE_E_RESOURCE;
 
+    wagle_train_result_init(&result);
     o.model = model;
     o.forget = (wagle_data){.path = f, .eos = true};
     o.retain = (wagle_data){.path = r, .eos = true};
@@ -586,19 +588,24 @@ static wagle_status judge(demo *d, char **text)
     return write_reports(d, text);
 }
 
-void wagle_demo_defaults(wagle_demo_options *o)
+void wagle_demo_defaults_sized(wagle_demo_options *o, size_t size)
 {
-    *o = (wagle_demo_options){.out = "demo", .seed = 1};
+    static const wagle_demo_options d = {.out = "demo", .seed = 1};
+
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
-wagle_status wagle_demo(wagle_ctx *ctx, const wagle_demo_options *o, char **text)
+wagle_status wagle_demo(wagle_ctx *ctx, const wagle_demo_options *given, char **text)
 {
+    wagle_demo_options own;
+    const wagle_demo_options *o = &own;
     demo d = {.ctx = ctx, .o = o};
     wg_partial folder;
     wagle_status st;
 
     wg_begin(ctx);
     *text = NULL;
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_demo));
     WG_TRY(wg_output_check(ctx, o->out, o->force, NULL, 0));
     WG_TRY(wg_partial_new(ctx, o->out, &folder));
     d.folder = folder.path;

@@ -1,14 +1,18 @@
 /* forget.c - the stages of `wagle forget`, one after the other. */
 #include "forget/forget.h"
 
+#include "base/options.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-void wagle_forget_defaults(wagle_forget_options *o)
+void wagle_forget_defaults_sized(wagle_forget_options *o, size_t size)
 {
-    *o = (wagle_forget_options){.seed = 1};
+    static const wagle_forget_options d = {.seed = 1};
+
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
 /* --- names -------------------------------------------------------------------------------------
@@ -426,21 +430,34 @@ static void quieter(void *user, int level, const char *line)
         f->log(f->log_user, f->inside && !search && (level > 0 || !f->running) ? 2 : level, line);
 }
 
-wagle_status wagle_forget(wagle_ctx *ctx, const wagle_forget_options *o,
+void wagle_forget_result_init_sized(wagle_forget_result *r, size_t size)
+{
+    static const wagle_forget_result none = {0};
+
+    wg_options_fill(r, size, &none, sizeof none);
+}
+
+wagle_status wagle_forget(wagle_ctx *ctx, const wagle_forget_options *given,
                           wagle_forget_result *result)
 {
-    wg_forget f = {.ctx = ctx, .o = o, .original = o->model, .folder = {.lock = -1}};
+    wagle_forget_options own;
+    const wagle_forget_options *o = &own;
+    wagle_forget_result made = {0};
+    wg_forget f = {.ctx = ctx, .o = o, .folder = {.lock = -1}};
     wagle_status st;
 
     wg_begin(ctx);
-    *result = (wagle_forget_result){0};
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_forget));
+    WG_TRY(wg_result_check(ctx, "wagle_forget_result", result));
+    wg_result_give(result, &made, sizeof made);
+    f.original = o->model;
     WG_TRY(check(ctx, o));
     f.began = wg_seconds();
     f.log = ctx->log;
     f.log_user = ctx->log_user;
     wagle_on_log(ctx, quieter, &f);
     wg_nest(ctx);
-    st = run(&f, result);
+    st = run(&f, &made);
     wg_unnest(ctx);
     wagle_on_log(ctx, f.log, f.log_user);
     json_decref(f.subjects);
@@ -449,9 +466,9 @@ wagle_status wagle_forget(wagle_ctx *ctx, const wagle_forget_options *o,
     json_decref(f.requests);
     json_decref(f.commands);
     wg_arena_free(&f.arena);
-    if (st != WAGLE_OK) {
-        wagle_string_free(result->text);
-        *result = (wagle_forget_result){0};
-    }
+    if (st != WAGLE_OK)
+        wagle_string_free(made.text);
+    else
+        wg_result_give(result, &made, sizeof made);
     return st;
 }

@@ -2,6 +2,8 @@
 #include "gguf/export.h"
 
 #include "base/choose.h"
+#include "base/options.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -168,9 +170,11 @@ done:
     return st;
 }
 
-void wagle_export_defaults(wagle_export_options *o)
+void wagle_export_defaults_sized(wagle_export_options *o, size_t size)
 {
-    *o = (wagle_export_options){0};
+    static const wagle_export_options d = {0};
+
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
 /* The type that holds every matrix of the model as it is. */
@@ -191,12 +195,15 @@ static const char *own_type(const wg_tensors *files)
     return name != NULL ? name : "f32";
 }
 
-wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *o)
+wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *given)
 {
+    wagle_export_options own;
+    const wagle_export_options *o = &own;
     wg_exporter e = {.ctx = ctx, .o = o};
     wagle_status st = WAGLE_OK;
 
     wg_begin(ctx);
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_export));
     if (o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "export needs DIR and --out FILE.gguf");
     if (o->type != NULL)

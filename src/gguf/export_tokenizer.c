@@ -490,7 +490,7 @@ wagle_status wg_export_tokenizer(wg_exporter *e)
     wagle_status st = wg_tokenizer_json(e->ctx, e->o->model, &path, &root);
 
     if (st == WAGLE_OK)
-        st = wagle_tokenizer_open(e->ctx, e->o->model, &t);
+        st = wg_tokenizer_open(e->ctx, e->o->model, &t);
     if (st == WAGLE_OK)
         st = wg_export_read(e, "tokenizer_config.json", &config);
     x.path = path;

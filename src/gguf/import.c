@@ -1,5 +1,7 @@
 /* import.c - GGUF to a model folder: the config first, then by its roles every tensor. */
 #include "gguf/import.h"
+
+#include "base/options.h"
 #include "gguf/keys.h"
 
 #include <stdio.h>
@@ -206,9 +208,11 @@ static wagle_status write_weights(wg_importer *m)
     return st;
 }
 
-void wagle_import_defaults(wagle_import_options *o)
+void wagle_import_defaults_sized(wagle_import_options *o, size_t size)
 {
-    *o = (wagle_import_options){0};
+    static const wagle_import_options d = {0};
+
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
 /* The type that holds every matrix of the file as it is; bf16 where all are quantised. */
@@ -247,12 +251,15 @@ static wagle_status import(wg_importer *m)
     return st;
 }
 
-wagle_status wagle_import(wagle_ctx *ctx, const wagle_import_options *o)
+wagle_status wagle_import(wagle_ctx *ctx, const wagle_import_options *given)
 {
+    wagle_import_options own;
+    const wagle_import_options *o = &own;
     wg_importer m = {.ctx = ctx, .o = o};
     wagle_status st;
 
     wg_begin(ctx);
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_import));
     if (o->gguf == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "import needs FILE.gguf and --out DIR");
     if (o->dtype != NULL)

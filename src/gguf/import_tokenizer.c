@@ -412,7 +412,7 @@ static wagle_status compare(const wg_importer *m, const wagle_tokenizer *read,
 static wagle_status check_as_read(const wg_importer *m, const json_t *root, const json_t *all)
 {
     wagle_tokenizer *read = NULL, *meant = NULL;
-    wagle_status st = wagle_tokenizer_open(m->ctx, m->partial, &read);
+    wagle_status st = wg_tokenizer_open(m->ctx, m->partial, &read);
 
     if (st == WAGLE_OK)
         st = wg_tokenizer_parse(m->ctx, m->o->gguf, root, &meant);

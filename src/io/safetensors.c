@@ -56,7 +56,7 @@ static wagle_status parse_entry(wagle_ctx *ctx, wg_tensors *t, int file, const c
         return wg_fail(ctx, WAGLE_E_INPUT,
                        "%s: tensor '%s': %zu bytes of data do not fit its shape and dtype %s", path,
                        name, out->bytes, dtype);
-    out->data = t->map[file].data + data_start + begin;
+    out->data = out->place = t->map[file].data + data_start + begin;
     out->name = wg_arena_text(ctx, &t->arena, name, strlen(name));
     return out->name != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }

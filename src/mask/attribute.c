@@ -1,10 +1,14 @@
 #include "mask/attribute.h"
 
+#include "base/options.h"
+
 #include "data/distinct.h"
+#include "data/held.h"
 
 #include "engine/per_sample_moments.h"
 #include "mask/tensorfile.h"
 #include "session/budget.h"
+#include "session/opened.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -329,6 +333,53 @@ wagle_status wg_attribute(wagle_ctx *ctx, wg_attribution *a, const char *out, bo
     return st;
 }
 
+/* Scores that are kept in memory. */
+typedef struct keeping {
+    wagle_tensors *scores;
+    int64_t *place; /* [tensors of the model] */
+} keeping;
+
+static wagle_status keep(void *user, wagle_ctx *ctx, int tensor, int64_t first, const float *score,
+                         int64_t n)
+{
+    const keeping *k = user;
+
+    (void)ctx;
+    wg_views_put(k->scores, k->place[tensor], first, score, n);
+    return WAGLE_OK;
+}
+
+wagle_status wg_attribute_in_memory(wagle_ctx *ctx, wg_attribution *a, wagle_tensors **out)
+{
+    const wg_tensors *files = &a->session.model->files;
+    keeping k = {0};
+    wg_tensor *list = NULL;
+    bool *transposed = NULL;
+    int64_t n = 0;
+    wagle_status st;
+
+    WG_TRY_GOTO(WG_ALLOC(ctx, &list, files->n), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &k.place, files->n), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &transposed, files->n), done);
+    for (int t = 0; t < files->n; t++)
+        if (wg_model_is_weight(a->session.model, t) && wg_is_scored(a, t)) {
+            k.place[t] = n;
+            transposed[n] = wg_model_is_transposed(a->session.model, t);
+            list[n++] = files->tensor[t];
+        }
+    WG_TRY_GOTO(wg_views_new_scores(ctx, list, transposed, n, &k.scores), done);
+    st = wg_score(ctx, a, keep, &k);
+    if (st == WAGLE_OK)
+        *out = k.scores;
+    else
+        wg_views_free(k.scores);
+done:
+    wg_free(list);
+    wg_free(transposed);
+    wg_free(k.place);
+    return st;
+}
+
 wagle_status wg_attribution_budget(wagle_ctx *ctx, wg_attribution *a, const char *folder,
                                    bool only_check)
 {
@@ -337,10 +388,11 @@ wagle_status wg_attribution_budget(wagle_ctx *ctx, wg_attribution *a, const char
     const int64_t rows = retain != NULL && retain->n > a->forget.n ? retain->n : a->forget.n;
     wg_cost cost[] = {{"scores of a piece", 2 * (int64_t)CHUNK * (int64_t)sizeof(float)},
                       {"factors of protected matrices, at most", wg_attribution_factor_bytes(a)},
-                      {"retain gradient times its factor", wg_attribution_product_bytes(a)}};
+                      {"retain gradient times its factor", wg_attribution_product_bytes(a)},
+                      {"scores", a->in_memory ? 4 * wg_model_parameters(a->session.model) : 0}};
     const wg_spill factors = {&cost[1], &a->spill_factors, "factors of protected matrices go"};
     wg_need need = {.cost = cost,
-                    .n = 3,
+                    .n = 4,
                     .steps = 1,
                     .only_check = only_check,
                     .hint = "fewer rows (--limit) take less"};
@@ -350,7 +402,7 @@ wagle_status wg_attribution_budget(wagle_ctx *ctx, wg_attribution *a, const char
     need.intent = wg_largest_batch(&a->forget, retain, rows);
     need.intent.streams = retain != NULL ? WG_STREAMS : 1;
     need.intent.folder = folder;
-    WG_TRY(wg_budget_spilling(ctx, &a->session, &need, &factors, 1));
+    WG_TRY(wg_budget_spilling(ctx, &a->session, &need, &factors, folder != NULL));
     if (!(needs & WG_NEEDS_FACTORS))
         return WAGLE_OK;
     WG_TRY(wg_protect_fits(ctx, &a->session, a->protected, &a->protection, cost[1].bytes));
@@ -407,9 +459,11 @@ static wagle_train_options protection_of(const wagle_attribute_options *o)
 static wagle_status load(wagle_ctx *ctx, const wagle_attribute_options *o, wg_attribution *a)
 {
     const int needs = a->selector->needs;
-    char folder[4096];
+    char beside[4096];
+    const char *folder = o->out != NULL ? beside : NULL;
 
-    folder_of(o->out, folder);
+    if (folder != NULL)
+        folder_of(o->out, beside);
     if (needs & (WG_NEEDS_FORGET | WG_NEEDS_INPUTS))
         WG_TRY(wg_dataset_load(ctx, &a->session.reader, &o->forget, &a->forget));
     if (needs & needs_retain)
@@ -417,6 +471,14 @@ static wagle_status load(wagle_ctx *ctx, const wagle_attribute_options *o, wg_at
     WG_TRY(wg_attribution_protect_rows(ctx, a));
     WG_TRY(wg_attribution_budget(ctx, a, folder, false));
     return ctx->dry_run ? WAGLE_OK : wg_attribution_factors(ctx, a, folder);
+}
+
+static wagle_status check_out(wagle_ctx *ctx, const wagle_attribute_options *o)
+{
+    WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model)));
+    WG_TRY(wg_output_spares_data(ctx, o->out, &o->forget));
+    WG_TRY(wg_output_spares_data(ctx, o->out, &o->retain));
+    return wg_output_spares_data(ctx, o->out, &o->protect);
 }
 
 wagle_status wg_attribution_open(wagle_ctx *ctx, const wagle_attribute_options *o,
@@ -429,6 +491,7 @@ wagle_status wg_attribution_open(wagle_ctx *ctx, const wagle_attribute_options *
                             .given_gamma = o->gamma,
                             .damping = o->damping,
                             .seed = o->seed,
+                            .in_memory = o->out == NULL,
                             .forget_data = &o->forget,
                             .retain_data = &o->retain};
     WG_TRY(wg_gamma_check(ctx, &o->gamma));
@@ -437,12 +500,10 @@ wagle_status wg_attribution_open(wagle_ctx *ctx, const wagle_attribute_options *
     WG_TRY(wg_attribution_selector(ctx, out, o->selector));
     WG_TRY(wg_attribution_protection(ctx, out, &protection));
     WG_TRY(find_loss(ctx, o, out));
-    WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model)));
-    WG_TRY(wg_output_spares_data(ctx, o->out, &o->forget));
-    WG_TRY(wg_output_spares_data(ctx, o->out, &o->retain));
-    WG_TRY(wg_output_spares_data(ctx, o->out, &o->protect));
+    if (o->out != NULL)
+        WG_TRY(check_out(ctx, o));
     wg_data_warn_shared(ctx, &o->forget, &o->retain);
-    WG_TRY(wg_session_open(ctx, o->model, &out->session));
+    WG_TRY(wg_session_begin(ctx, o->model, o->opened, &out->session));
     st = load(ctx, o, out);
     if (st != WAGLE_OK)
         wg_attribution_close(out);
@@ -457,26 +518,44 @@ void wg_attribution_close(wg_attribution *a)
     wg_session_close(&a->session);
 }
 
-void wagle_attribute_defaults(wagle_attribute_options *o)
+void wagle_attribute_defaults_sized(wagle_attribute_options *o, size_t size)
 {
-    *o = (wagle_attribute_options){.selector = "wagle",
-                                   .gamma.kind = WAGLE_GAMMA_DIAG,
-                                   .damping = WG_DAMPING,
-                                   .protect_damping = WG_PROTECT_DAMPING,
-                                   .protect_rank = WG_PROTECT_RANK};
+    static const wagle_attribute_options d = {.selector = "wagle",
+                                              .gamma.kind = WAGLE_GAMMA_DIAG,
+                                              .damping = WG_DAMPING,
+                                              .protect_damping = WG_PROTECT_DAMPING,
+                                              .protect_rank = WG_PROTECT_RANK};
+
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
-wagle_status wagle_attribute(wagle_ctx *ctx, const wagle_attribute_options *o)
+void wg_attribute_hold(wagle_attribute_options *o)
 {
+    if (o->opened != NULL)
+        o->model = o->opened->model->folder;
+    wg_data_hold(&o->forget);
+    wg_data_hold(&o->retain);
+    wg_data_hold(&o->protect);
+}
+
+wagle_status wagle_attribute(wagle_ctx *ctx, const wagle_attribute_options *given)
+{
+    wagle_attribute_options own;
+    const wagle_attribute_options *o = &own;
     wg_attribution a;
     wagle_status st = WAGLE_OK;
 
     wg_begin(ctx);
-    if (o->out == NULL)
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_attribute));
+    wg_attribute_hold(&own);
+    if ((o->out == NULL) == (o->made == NULL))
         return wg_fail(ctx, WAGLE_E_USAGE, "attribute: --out FILE is missing");
+    if (o->made != NULL)
+        *o->made = NULL;
     WG_TRY(wg_attribution_open(ctx, o, &a));
     if (!ctx->dry_run)
-        st = wg_attribute(ctx, &a, o->out, o->force);
+        st = o->made != NULL ? wg_attribute_in_memory(ctx, &a, o->made)
+                             : wg_attribute(ctx, &a, o->out, o->force);
     if (st == WAGLE_OK && !ctx->dry_run &&
         (a.selector->needs & (WG_NEEDS_GAMMA | WG_NEEDS_MEAN_FISHER)))
         wg_log(ctx, 1, "gamma %g", a.gamma);

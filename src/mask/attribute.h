@@ -3,6 +3,7 @@
 #define WG_MASK_ATTRIBUTE_H
 
 #include "mask/topk.h"
+#include "mask/views.h"
 #include "objective/objective.h"
 #include "protect/factors.h"
 #include "selector/selector.h"
@@ -29,6 +30,7 @@ typedef struct wg_attribution {
     wg_protect_rows protect_rows;
     wagle_train_options protection; /* rows, damping and rank */
     bool spill_factors;             /* into a file */
+    bool in_memory;                 /* the scores */
 } wg_attribution;
 
 /* provenance.c: how scores were made, for the metadata of scores and masks. */
@@ -43,6 +45,8 @@ WAGLE_CHECK wagle_status wg_attribution_selector(wagle_ctx *ctx, wg_attribution 
 WAGLE_CHECK wagle_status wg_attribution_open(wagle_ctx *ctx, const wagle_attribute_options *o,
                                              wg_attribution *out);
 void wg_attribution_close(wg_attribution *a);
+/* Options with what is in memory named as a folder and files are. */
+void wg_attribute_hold(wagle_attribute_options *o);
 
 /* --- factor_scores.c ----------------------------------------------------------------------------
  * What is done here is nothing where the selector needs no factors.
@@ -96,6 +100,12 @@ bool wg_is_scored(const wg_attribution *a, int tensor);
 /* A score file. */
 WAGLE_CHECK wagle_status wg_attribute(wagle_ctx *ctx, wg_attribution *a, const char *out,
                                       bool force);
+/* The same in memory; free with wg_views_free. */
+WAGLE_CHECK wagle_status wg_attribute_in_memory(wagle_ctx *ctx, wg_attribution *a,
+                                                wagle_tensors **out);
+/* As wg_select does, through scores in memory. */
+WAGLE_CHECK wagle_status wg_select_in_memory(wagle_ctx *ctx, wg_attribution *a,
+                                             const wg_choice *choice, wg_mask *out);
 /* As wg_select does, through a score file at `path` that is removed again. */
 WAGLE_CHECK wagle_status wg_select_through_file(wagle_ctx *ctx, wg_attribution *a, const char *path,
                                                 const wg_choice *choice, wg_mask *out);

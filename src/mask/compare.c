@@ -1,5 +1,7 @@
 /* compare.c - how much masks have in common, and where each lies. */
 #include "mask/topk.h"
+
+#include "base/options.h"
 #include "session/session.h"
 
 #include "plot/plot.h"
@@ -138,13 +140,24 @@ static wagle_status tell(wagle_ctx *ctx, const comparison *c, const wagle_compar
     return st == WAGLE_OK && *out == NULL ? WAGLE_E_RESOURCE : st;
 }
 
-wagle_status wagle_compare_masks(wagle_ctx *ctx, const wagle_compare_options *o, char **out)
+void wagle_compare_defaults_sized(wagle_compare_options *o, size_t size)
 {
-    comparison c = {.path = o->masks};
+    static const wagle_compare_options d = {0};
+
+    wg_options_fill(o, size, &d, sizeof d);
+}
+
+wagle_status wagle_compare_masks(wagle_ctx *ctx, const wagle_compare_options *given, char **out)
+{
+    wagle_compare_options own;
+    const wagle_compare_options *o = &own;
+    comparison c = {0};
     wagle_status st = WAGLE_OK;
 
     *out = NULL;
     wg_begin(ctx);
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_compare));
+    c.path = o->masks;
     if (o->n < 1)
         return wg_fail(ctx, WAGLE_E_USAGE, "--compare needs masks to compare");
     if (o->svg != NULL)

@@ -3,14 +3,16 @@
 #include "mask/topk.h"
 
 #include "base/choose.h"
+#include "base/options.h"
 #include "base/pattern.h"
 #include <stdio.h>
 #include <string.h>
 
-void wagle_mask_defaults(wagle_mask_options *o)
+void wagle_mask_defaults_sized(wagle_mask_options *o, size_t size)
 {
-    *o = (wagle_mask_options){.format = "bits", .scope = "global", .density = 0.1};
-    wagle_attribute_defaults(&o->data);
+    static const wagle_mask_options d = {.format = "bits", .scope = "global", .density = 0.1};
+
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
 static void warn_if_lopsided(wagle_ctx *ctx, const wg_mask *mask)
@@ -39,6 +41,18 @@ static wagle_status find_choice(wagle_ctx *ctx, const wagle_mask_options *o, wg_
     return wg_scope_find(ctx, o->scope, &out->scope);
 }
 
+static wagle_status from_views(wagle_ctx *ctx, const wagle_tensors *views, const wg_choice *choice,
+                               wg_mask *out)
+{
+    wg_tensors scores;
+    wagle_status st;
+
+    WG_TRY(wg_views_scores(ctx, views, &scores));
+    st = wg_select(ctx, &scores, choice, out);
+    wg_tensors_close(&scores);
+    return st;
+}
+
 static wagle_status from_scores(wagle_ctx *ctx, const char *path, const wg_choice *choice,
                                 const double *density, int64_t n, wg_mask *out, json_t *facts)
 {
@@ -50,6 +64,18 @@ static wagle_status from_scores(wagle_ctx *ctx, const char *path, const wg_choic
     if (st == WAGLE_OK && facts != NULL)
         st = wg_scores_facts(ctx, &scores, facts);
     wg_tensors_close(&scores);
+    return st;
+}
+
+wagle_status wg_select_in_memory(wagle_ctx *ctx, wg_attribution *a, const wg_choice *choice,
+                                 wg_mask *out)
+{
+    wagle_tensors *scores;
+    wagle_status st;
+
+    WG_TRY(wg_attribute_in_memory(ctx, a, &scores));
+    st = from_views(ctx, scores, choice, out);
+    wg_views_free(scores);
     return st;
 }
 
@@ -81,7 +107,7 @@ static wagle_status through_file(wagle_ctx *ctx, wg_attribution *a, const char *
 static wagle_status from_data(wagle_ctx *ctx, const wagle_mask_options *o, const wg_choice *choice,
                               wg_mask *out, json_t *facts)
 {
-    wagle_attribute_options data = o->data;
+    wagle_attribute_options data = *o->data;
     wg_attribution a;
     wagle_status st = WAGLE_OK;
 
@@ -90,6 +116,7 @@ static wagle_status from_data(wagle_ctx *ctx, const wagle_mask_options *o, const
     WG_TRY(wg_attribution_open(ctx, &data, &a));
     if (!ctx->dry_run)
         st = choice->scope == WG_SCOPE_GLOBAL ? wg_select_directly(ctx, &a, choice, out)
+             : o->out == NULL                 ? wg_select_in_memory(ctx, &a, choice, out)
                                               : through_file(ctx, &a, o->out, choice, out);
     if (st == WAGLE_OK && !ctx->dry_run)
         st = wg_attribution_facts(ctx, &a, facts);
@@ -179,6 +206,8 @@ static wagle_status make_mask(wagle_ctx *ctx, const wagle_mask_options *o, wg_ma
     WG_TRY(find_choice(ctx, o, &choice));
     if (o->op != NULL)
         return from_masks(ctx, o, &choice, out);
+    if (o->score_tensors != NULL)
+        return from_views(ctx, o->score_tensors, &choice, out);
     return o->scores != NULL ? from_scores(ctx, o->scores, &choice, &o->density, 1, out, facts)
                              : from_data(ctx, o, &choice, out, facts);
 }
@@ -206,10 +235,12 @@ static wagle_status write_mask(wagle_ctx *ctx, const wagle_mask_options *o, cons
 
 static wagle_status check_options(wagle_ctx *ctx, const wagle_mask_options *o)
 {
-    if ((o->scores != NULL) + (o->data.model != NULL) + (o->op != NULL) != 1 || o->out == NULL)
+    if ((o->scores != NULL) + (o->data->model != NULL) + (o->op != NULL) != 1 ||
+        (o->out == NULL) == (o->made == NULL))
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "mask needs --out, and one of --scores, --model and --op");
-    if (o->n_densities > 0 && (o->scores == NULL || strstr(o->out, "{}") == NULL))
+    if (o->n_densities > 0 && (o->scores == NULL || o->score_tensors != NULL || o->out == NULL ||
+                               strstr(o->out, "{}") == NULL))
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "--densities needs --scores, and {} in --out, which becomes each density");
     if (o->op == NULL && o->n_densities == 0)
@@ -226,12 +257,12 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_mask_options *o)
 /* Whether a mask may be written there: of what it is made from it replaces nothing. */
 static wagle_status check_out(wagle_ctx *ctx, const wagle_mask_options *o, const char *out)
 {
-    WG_TRY(wg_output_check(ctx, out, o->force, WG_INPUTS(o->scores, o->data.model)));
+    WG_TRY(wg_output_check(ctx, out, o->force, WG_INPUTS(o->scores, o->data->model)));
     for (int64_t i = 0; i < o->n_masks; i++)
         WG_TRY(wg_output_spares(ctx, out, o->masks[i]));
-    WG_TRY(wg_output_spares_data(ctx, out, &o->data.forget));
-    WG_TRY(wg_output_spares_data(ctx, out, &o->data.protect));
-    return wg_output_spares_data(ctx, out, &o->data.retain);
+    WG_TRY(wg_output_spares_data(ctx, out, &o->data->forget));
+    WG_TRY(wg_output_spares_data(ctx, out, &o->data->protect));
+    return wg_output_spares_data(ctx, out, &o->data->retain);
 }
 
 static wagle_status one_mask(wagle_ctx *ctx, const wagle_mask_options *o)
@@ -240,10 +271,13 @@ static wagle_status one_mask(wagle_ctx *ctx, const wagle_mask_options *o)
     json_t *facts;
     wagle_status st;
 
-    WG_TRY(check_out(ctx, o, o->out));
+    if (o->out != NULL)
+        WG_TRY(check_out(ctx, o, o->out));
     facts = json_object();
     st = make_mask(ctx, o, &mask, facts);
-    if (st == WAGLE_OK && !ctx->dry_run)
+    if (st == WAGLE_OK && !ctx->dry_run && o->made != NULL)
+        st = wg_views_of_mask(ctx, &mask, o->made);
+    else if (st == WAGLE_OK && !ctx->dry_run)
         st = write_mask(ctx, o, o->out, o->density, &mask, facts);
     wg_mask_free(&mask);
     json_decref(facts);
@@ -285,12 +319,25 @@ static wagle_status several_masks(wagle_ctx *ctx, const wagle_mask_options *o, w
     return st;
 }
 
-wagle_status wagle_mask(wagle_ctx *ctx, const wagle_mask_options *o)
+wagle_status wagle_mask(wagle_ctx *ctx, const wagle_mask_options *given)
 {
+    wagle_mask_options own;
+    wagle_attribute_options data;
+    const wagle_mask_options *o = &own;
     wg_mask *mask;
     wagle_status st;
 
     wg_begin(ctx);
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_mask));
+    wagle_attribute_defaults(&data);
+    if (own.data != NULL)
+        WG_TRY(WG_TAKE(ctx, own.data, &data, wagle_attribute));
+    own.data = &data;
+    wg_attribute_hold(&data);
+    if (own.score_tensors != NULL)
+        own.scores = WG_SCORES_IN_MEMORY;
+    if (own.made != NULL)
+        *own.made = NULL;
     WG_TRY(check_options(ctx, o));
     if (o->n_densities == 0)
         return one_mask(ctx, o);

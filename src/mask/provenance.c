@@ -44,7 +44,8 @@ static wagle_status add_set(wagle_ctx *ctx, const char *name, const wagle_data *
 
     if (from == NULL || from->path == NULL || rows == 0)
         return WAGLE_OK;
-    st = add_file(ctx, from->path, protect, &list);
+    st = from->rows != NULL ? add_entry(ctx, from->path, "", &list)
+                            : add_file(ctx, from->path, protect, &list);
     for (const char *const *more = from->more; st == WAGLE_OK && more != NULL && *more != NULL;
          more++)
         st = add_file(ctx, *more, protect, &list);

@@ -156,14 +156,36 @@ void wg_model_close(wg_model *m)
     if (m == NULL)
         return;
     wg_free(m->overlay);
-    wg_free(m->index);
-    wg_free(m->folder);
-    for (int64_t i = 0; m->ops != NULL && i < m->files.n; i++)
+    /* what the lender's back end made of the files is the lender's */
+    for (int64_t i = 0; m->ops != NULL && m->ops != m->lender && i < m->files.n; i++)
         m->ops->forget(m->ops, m->files.tensor[i].data, m->files.tensor[i].bytes);
-    wg_tensors_close(&m->files);
+    if (!m->borrows) {
+        wg_free(m->index);
+        wg_free(m->folder);
+        wg_tensors_close(&m->files);
+    }
     if (m->ops != NULL)
         m->ops->close(m->ops);
     wg_free(m);
+}
+
+wagle_status wg_model_borrow(wagle_ctx *ctx, const wg_model *of, wg_model **out)
+{
+    wg_model *m;
+
+    *out = NULL;
+    WG_TRY(WG_ALLOC(ctx, &m, 1));
+    *m = *of;
+    m->borrows = true;
+    m->lender = of->ops;
+    m->ops = NULL;
+    m->overlay = wg_alloc(ctx, of->files.n, sizeof *m->overlay);
+    const wagle_status st = m->overlay != NULL ? wg_ops_open(ctx, &m->ops) : WAGLE_E_RESOURCE;
+    if (st == WAGLE_OK)
+        *out = m;
+    else
+        wg_model_close(m);
+    return st;
 }
 
 bool wg_model_is_transposed(const wg_model *m, int tensor)

@@ -70,11 +70,16 @@ typedef struct wg_model {
     int *index;          /* [roles without a layer + L*(roles a layer)], see wg_model_tensor */
     wg_overlay *overlay; /* [files.n]; value NULL: none */
     const wg_ops *ops;
-    int64_t widest; /* elements of the largest tensor */
+    int64_t widest;       /* elements of the largest tensor */
+    bool borrows;         /* all but the overlays is another model's */
+    const wg_ops *lender; /* whose files they are: its back end */
 } wg_model;
 
 WAGLE_CHECK wagle_status wg_model_open(wagle_ctx *ctx, const char *folder, wg_model **out);
 void wg_model_close(wg_model *m);
+/* The same weights with overlays of their own, none yet. `of` has no overlays, and must outlive it.
+ */
+WAGLE_CHECK wagle_status wg_model_borrow(wagle_ctx *ctx, const wg_model *of, wg_model **out);
 
 WAGLE_CHECK wagle_status wg_config_read(wagle_ctx *ctx, const char *folder, wg_config *out);
 /* Reads what the folder says about generated text: the tokens that end it, from `config` (read from

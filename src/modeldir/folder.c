@@ -14,7 +14,7 @@ typedef struct writing {
 static const wg_tensor *tensor_at(const wg_tensors *files, int file, const unsigned char *at)
 {
     for (int64_t i = 0; i < files->n; i++)
-        if (files->tensor[i].file == file && files->tensor[i].data == at &&
+        if (files->tensor[i].file == file && files->tensor[i].place == at &&
             files->tensor[i].bytes > 0)
             return &files->tensor[i];
     return NULL;

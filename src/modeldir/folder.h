@@ -27,5 +27,10 @@ WAGLE_CHECK wagle_status wg_tell_left_out(wagle_ctx *ctx, const char *folder,
 /* Writes the model's folder with its trained weights into the existing folder `out`: same files,
  * shards, dtypes and order; weights without an overlay keep their bytes. */
 WAGLE_CHECK wagle_status wg_write_model(wagle_ctx *ctx, const wg_model *m, const char *out);
+/* Whether some of its weights are trained; and its bytes as they would be written, for such a one.
+ */
+bool wg_is_trained(const wg_model *m, int tensor);
+WAGLE_CHECK wagle_status wg_trained_tensor(wagle_ctx *ctx, const wg_model *m, int tensor,
+                                           void *bytes);
 
 #endif

@@ -1,4 +1,5 @@
 /* init.c - a model folder of any size with random weights, streamed. */
+#include "base/options.h"
 #include "base/number.h"
 #include "model/model.h"
 #include <math.h>
@@ -146,18 +147,23 @@ static wagle_status make(initializer *m, const char *folder)
     return st;
 }
 
-void wagle_init_defaults(wagle_init_options *o)
+void wagle_init_defaults_sized(wagle_init_options *o, size_t size)
 {
-    *o = (wagle_init_options){.dtype = "bf16", .seed = 1};
+    static const wagle_init_options d = {.dtype = "bf16", .seed = 1};
+
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
-wagle_status wagle_init(wagle_ctx *ctx, const wagle_init_options *o)
+wagle_status wagle_init(wagle_ctx *ctx, const wagle_init_options *given)
 {
+    wagle_init_options own;
+    const wagle_init_options *o = &own;
     initializer m = {.ctx = ctx, .o = o};
     wg_partial folder;
     wagle_status st;
 
     wg_begin(ctx);
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_init));
     if (o->config == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "init needs --config config.json and --out DIR");
     WG_TRY(wg_weight_dtype(ctx, o->dtype, &m.dtype));

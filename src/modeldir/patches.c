@@ -5,6 +5,8 @@
  * after. With it a patch made for an earlier state also applies, if the weights it changes still
  * have the old values: patches that touch different weights go in any order. */
 #include "io/patch.h"
+
+#include "base/options.h"
 #include "model/model.h"
 #include "modeldir/folder.h"
 #include <stdlib.h>
@@ -12,12 +14,22 @@
 
 #define LEDGER "wagle-patches.json"
 
-wagle_status wagle_diff(wagle_ctx *ctx, const wagle_diff_options *o)
+void wagle_diff_defaults_sized(wagle_diff_options *o, size_t size)
 {
+    static const wagle_diff_options d = {0};
+
+    wg_options_fill(o, size, &d, sizeof d);
+}
+
+wagle_status wagle_diff(wagle_ctx *ctx, const wagle_diff_options *given)
+{
+    wagle_diff_options own;
+    const wagle_diff_options *o = &own;
     wg_tensors a, b;
     wagle_status st;
 
     wg_begin(ctx);
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_diff));
     if (o->before == NULL || o->after == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "diff needs two model folders and --out FILE");
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->before, o->after)));
@@ -317,12 +329,16 @@ static wagle_status write_folder(wagle_ctx *ctx, change *c, const wagle_patch_op
     return st;
 }
 
-static wagle_status change_folder(wagle_ctx *ctx, const wagle_patch_options *o, bool revert)
+static wagle_status change_folder(wagle_ctx *ctx, const wagle_patch_options *given, bool revert)
 {
-    change c = {.patch_path = o->patch, .revert = revert};
+    wagle_patch_options own;
+    const wagle_patch_options *o = &own;
+    change c = {.revert = revert};
     wagle_status st;
 
     wg_begin(ctx);
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_patch));
+    c.patch_path = o->patch;
     if (o->model == NULL || o->patch == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "%s needs a model folder, a patch and --out DIR",
                        revert ? "revert" : "apply");
@@ -341,6 +357,13 @@ done:
     json_decref(c.entry);
     wg_free(c.chunk);
     return st;
+}
+
+void wagle_patch_defaults_sized(wagle_patch_options *o, size_t size)
+{
+    static const wagle_patch_options d = {0};
+
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
 wagle_status wagle_apply(wagle_ctx *ctx, const wagle_patch_options *o)

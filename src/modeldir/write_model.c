@@ -64,27 +64,54 @@ static wagle_status check_values(wagle_ctx *ctx, const wg_tensor *t, const float
     return WAGLE_OK;
 }
 
+/* What is trained of a tensor; value NULL: nothing. */
+static const wg_overlay *overlay_of(const wg_model *m, int tensor)
+{
+    return &m->overlay[tensor != m->copy ? tensor : wg_model_tensor(m, WG_EMBED, 0)];
+}
+
+/* Elements [first, first+n) as they are written. */
+static wagle_status fill(wagle_ctx *ctx, trained *w, const wg_tensor *t, const wg_overlay *o,
+                         int64_t first, int64_t n, char *bytes)
+{
+    const size_t size = wg_dtype_size(t->dtype);
+    const float *value;
+    int64_t n_values;
+
+    WG_TRY(trained_values(ctx, w, o, first, n, &value, &n_values));
+    memcpy(bytes, (const char *)t->data + (size_t)first * size, (size_t)n * size);
+    patch(t, o, first, n, value, bytes);
+    return check_values(ctx, t, value, n_values);
+}
+
 static wagle_status write_tensor(void *user, wagle_ctx *ctx, const wg_tensor *t, wg_output *out)
 {
     trained *w = user;
-    const int at = (int)(t - w->model->files.tensor);
-    const wg_overlay *o =
-        &w->model->overlay[at != w->model->copy ? at : wg_model_tensor(w->model, WG_EMBED, 0)];
-    const size_t size = wg_dtype_size(t->dtype);
+    const wg_overlay *o = overlay_of(w->model, (int)(t - w->model->files.tensor));
 
     if (o->value == NULL)
         return wg_output_write(ctx, out, t->data, t->bytes);
     for (int64_t first = 0; first < t->count; first += CHUNK) {
         const int64_t n = t->count - first < CHUNK ? t->count - first : CHUNK;
-        const float *value;
-        int64_t n_values;
-        WG_TRY(trained_values(ctx, w, o, first, n, &value, &n_values));
-        memcpy(w->chunk, (const char *)t->data + (size_t)first * size, (size_t)n * size);
-        patch(t, o, first, n, value, w->chunk);
-        WG_TRY(check_values(ctx, t, value, n_values));
-        WG_TRY(wg_output_write(ctx, out, w->chunk, (size_t)n * size));
+        WG_TRY(fill(ctx, w, t, o, first, n, w->chunk));
+        WG_TRY(wg_output_write(ctx, out, w->chunk, (size_t)n * wg_dtype_size(t->dtype)));
     }
     return WAGLE_OK;
+}
+
+bool wg_is_trained(const wg_model *m, int tensor)
+{
+    return overlay_of(m, tensor)->value != NULL;
+}
+
+wagle_status wg_trained_tensor(wagle_ctx *ctx, const wg_model *m, int tensor, void *bytes)
+{
+    const wg_tensor *t = &m->files.tensor[tensor];
+    trained w = {.model = m};
+    const wagle_status st = fill(ctx, &w, t, overlay_of(m, tensor), 0, t->count, bytes);
+
+    wg_free(w.room.data);
+    return st;
 }
 
 wagle_status wg_write_model(wagle_ctx *ctx, const wg_model *m, const char *out)

@@ -94,8 +94,9 @@ wagle_status wg_lora_start(wagle_ctx *ctx, wg_optimizer *a, uint64_t seed)
     for (int64_t i = 0; i < l->n; i++) {
         const adapter *d = &l->of[i];
         for (int64_t j = 0; j < l->r * d->I; j++)
-            normal[j] = (float)(wg_random_normal(seed, (uint64_t)d->tensor, (uint64_t)j) /
-                                sqrt((double)d->I));
+            normal[j] =
+                (float)(wg_random_normal(seed, (uint64_t)d->tensor, (uint64_t)j) / /* on the host */
+                        sqrt((double)d->I));
         a->model->ops->upload(a->model->ops, a->master + d->first, normal,
                               (size_t)(l->r * d->I) * sizeof *normal);
         a->model->overlay[d->tensor] = (wg_overlay){.value = d->merged.data};

@@ -1,10 +1,13 @@
 #include "report/report.h"
 
+#include "base/options.h"
 #include "base/file.h"
 
-void wagle_report_defaults(wagle_report_options *o)
+void wagle_report_defaults_sized(wagle_report_options *o, size_t size)
 {
-    *o = (wagle_report_options){.resamples = 1000};
+    static const wagle_report_options d = {.resamples = 1000};
+
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
 typedef wagle_status section(wagle_ctx *ctx, wg_report *r);
@@ -29,12 +32,15 @@ static wagle_status compose(wagle_ctx *ctx, wg_report *r)
     return wg_page_end(ctx, &r->page);
 }
 
-wagle_status wagle_report(wagle_ctx *ctx, const wagle_report_options *o)
+wagle_status wagle_report(wagle_ctx *ctx, const wagle_report_options *given)
 {
+    wagle_report_options own;
+    const wagle_report_options *o = &own;
     wg_report r = {.o = o};
     wagle_status st;
 
     wg_begin(ctx);
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_report));
     if (o->out == NULL || o->runs == NULL || o->runs[0] == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "report needs runs or results, and --out FILE.html");
     st = wg_output_check(ctx, o->out, o->force, NULL, 0);

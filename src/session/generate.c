@@ -1,5 +1,6 @@
 #include "session/generate.h"
 
+#include "base/options.h"
 #include "base/number.h"
 #include "data/conversation.h"
 #include "model/decode.h"
@@ -153,6 +154,7 @@ static wagle_status take_token(wagle_ctx *ctx, writing *w, int64_t i, float *log
     const int64_t p = w->slot[i];
     const int64_t most = w->how->limit != NULL ? w->how->limit[p] : w->how->max_tokens;
     int32_t id;
+    bool stop;
 
     if (c->repetition_penalty != 1)
         penalise((const wg_ids *[]){&w->prompt[p], &w->out[p]}, c->repetition_penalty, w->seen,
@@ -160,9 +162,12 @@ static wagle_status take_token(wagle_ctx *ctx, writing *w, int64_t i, float *log
     id = w->how->temperature > 0 ? sample(logits, c->V, w->how, (uint64_t)p << 8 | WG_STREAM_SAMPLE,
                                           (uint64_t)w->out[p].n, w->choices)
                                  : likeliest(logits, c->V);
-    if (!ends(c, w->how, id))
+    stop = ends(c, w->how, id);
+    if (!stop)
         WG_TRY(wg_ids_add(ctx, &w->out[p], id));
-    if (ends(c, w->how, id) || w->out[p].n >= most) {
+    if (w->how->take != NULL)
+        WG_TRY(w->how->take(w->how->user, ctx, p, &w->out[p], id, stop, &stop));
+    if (stop || w->out[p].n >= most) {
         w->slot[i] = -1;
         wg_progress(ctx, w->how->stage != NULL ? w->how->stage : "generate", ++w->done, w->n, NULL);
     }
@@ -260,9 +265,11 @@ wagle_status wg_generated_text(wagle_ctx *ctx, const wg_session *s, const wg_ids
     return st;
 }
 
-void wagle_generate_defaults(wagle_generate_options *o)
+void wagle_generate_defaults_sized(wagle_generate_options *o, size_t size)
 {
-    *o = (wagle_generate_options){.max_tokens = 64, .top_p = 1};
+    static const wagle_generate_options d = {.max_tokens = 64, .top_p = 1};
+
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
 /* A prompt as tokens: continued as it is, or a question to a chat model. */
@@ -308,18 +315,70 @@ static wagle_status read_prompts(wagle_ctx *ctx, wg_session *s, const wagle_gene
     return WAGLE_OK;
 }
 
-wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *o, wagle_generation *made)
+/* --- tokens as they are made ------------------------------------------------------------------
+ */
+
+typedef struct telling {
+    const wagle_generate_options *o;
+    const wg_session *session;
+    int64_t *told; /* [prompts] bytes of the text that the caller has */
+} telling;
+
+/* Bytes of a text that later tokens do not change: not the beginning of a character, nor a space
+ * that punctuation may take away. */
+static int64_t settled(const wagle_tokenizer *t, const wg_text *text)
 {
-    const wg_sampling how = {.temperature = o->temperature,
-                             .top_p = o->top_p,
-                             .top_k = o->top_k,
-                             .max_tokens = o->max_tokens,
-                             .seed = o->seed};
-    wg_ids *prompts = NULL, *out = NULL;
+    static const char unfinished[] = "\xEF\xBF\xBD"; /* U+FFFD stands for such a beginning */
+    int64_t n = text->bytes;
+
+    while (n >= 3 && memcmp(text->text + n - 3, unfinished, 3) == 0)
+        n -= 3;
+    while (t->clean_up && n > 0 && text->text[n - 1] == ' ')
+        n--;
+    return n;
+}
+
+static wagle_status tell_token(void *user, wagle_ctx *ctx, int64_t p, const wg_ids *ids, int32_t id,
+                               bool ended, bool *stop)
+{
+    const telling *t = user;
+    const bool last = ended || ids->n >= t->o->max_tokens;
+    wg_text text = {0};
+    wagle_token token = {.prompt = p, .index = ended ? ids->n : ids->n - 1, .id = id};
+    int64_t n, from = t->told[p];
+
+    WG_TRY(wg_generated_text(ctx, t->session, ids, &text));
+    n = last ? text.bytes : settled(t->session->reader.tokenizer, &text);
+    if (n > from)
+        t->told[p] = n;
+    token.text = n > from ? text.text + from : "";
+    token.bytes = n > from ? (size_t)(n - from) : 0;
+    if (!ended || token.bytes > 0)
+        *stop |= !t->o->on_token(t->o->on_token_user, &token);
+    wg_text_free(&text);
+    return WAGLE_OK;
+}
+
+wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *given,
+                            wagle_generation *made)
+{
+    wagle_generate_options own;
+    const wagle_generate_options *o = &own;
     wg_session s = {0};
+    telling told = {.o = o, .session = &s};
+    wg_sampling how;
+    wg_ids *prompts = NULL, *out = NULL;
     wagle_status st;
 
     wg_begin(ctx);
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_generate));
+    how = (wg_sampling){.temperature = o->temperature,
+                        .top_p = o->top_p,
+                        .top_k = o->top_k,
+                        .max_tokens = o->max_tokens,
+                        .seed = o->seed,
+                        .take = o->on_token != NULL ? tell_token : NULL,
+                        .user = &told};
     if (o->n < 1 || o->max_tokens < 1)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "generate needs a prompt, and --max-tokens of 1 or more");
@@ -327,9 +386,10 @@ wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *o, wag
         return wg_fail(
             ctx, WAGLE_E_USAGE,
             "--temperature and --top-k must be 0 or more, --top-p above 0 and at most 1");
-    WG_TRY(wg_session_open(ctx, o->model, &s));
+    WG_TRY(wg_session_begin(ctx, o->model, o->opened, &s));
     for (int64_t i = 0; i < o->n; i++)
         made[i] = (wagle_generation){NULL, 0, 0};
+    WG_TRY_GOTO(WG_ALLOC(ctx, &told.told, o->n), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &prompts, o->n), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &out, o->n), done);
     WG_TRY_GOTO(read_prompts(ctx, &s, o, prompts), done);
@@ -344,6 +404,7 @@ done:
         wg_free(made[i].text);
         made[i].text = NULL;
     }
+    wg_free(told.told);
     wg_free_lists(prompts, o->n);
     wg_free_lists(out, o->n);
     wg_session_close(&s);

@@ -11,6 +11,11 @@ typedef struct wg_sampling {
     const char *stage;    /* of the progress; NULL: "generate" */
     const int64_t *limit; /* [n] of each prompt, at most max_tokens; NULL: max_tokens */
     const wg_ids *passed; /* tokens that end no text, though the model's config says so; or NULL */
+    /* Or NULL. After each token of prompt p, which `text` ends with. *stop: it was the last. ended:
+     * an end-of-text token came instead, `id`, and that is all. */
+    wagle_status (*take)(void *user, wagle_ctx *ctx, int64_t p, const wg_ids *text, int32_t id,
+                         bool ended, bool *stop);
+    void *user;
 } wg_sampling;
 
 /* Appends up to max_tokens tokens to each prompt [n]; an end-of-text token ends one (and is left

@@ -1,25 +1,36 @@
-#include "session/session.h"
+#include "session/opened.h"
 
-wagle_status wg_session_open(wagle_ctx *ctx, const char *folder, wg_session *out)
+wagle_status wg_session_begin(wagle_ctx *ctx, const char *folder, const wagle_model *opened,
+                              wg_session *out)
 {
     wagle_status st;
 
-    *out = (wg_session){0};
-    WG_TRY(wg_model_open(ctx, folder, &out->model));
+    *out = (wg_session){.opened = opened};
+    WG_TRY(opened != NULL ? wg_model_borrow(ctx, opened->model, &out->model)
+                          : wg_model_open(ctx, folder, &out->model));
     const wg_config *c = &out->model->config;
     out->reader = (wg_reader){.folder = out->model->folder,
                               .V = c->V,
                               .max_length = c->max_position,
                               .eos = c->n_eos > 0 ? c->eos[0] : -1};
+    if (opened != NULL)
+        out->reader.tokenizer = opened->tokenizer;
     st = wg_engine_new(ctx, out->model, &out->engine);
     if (st != WAGLE_OK)
         wg_session_close(out);
     return st;
 }
 
+wagle_status wg_session_open(wagle_ctx *ctx, const char *folder, wg_session *out)
+{
+    return wg_session_begin(ctx, folder, NULL, out);
+}
+
 void wg_session_close(wg_session *s)
 {
     wg_batch_free(&s->batch);
+    if (s->opened != NULL && s->reader.tokenizer == s->opened->tokenizer)
+        s->reader.tokenizer = NULL;
     wg_reader_close(&s->reader);
     wg_engine_free(s->engine);
     wg_model_close(s->model);

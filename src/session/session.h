@@ -10,9 +10,13 @@ typedef struct wg_session {
     wg_engine *engine;
     wg_reader reader;
     wg_batch batch;
+    const wagle_model *opened; /* whose model and tokenizer these are; or NULL */
 } wg_session;
 
 WAGLE_CHECK wagle_status wg_session_open(wagle_ctx *ctx, const char *folder, wg_session *out);
+/* The same; opened, if it is not NULL, in place of the folder. */
+WAGLE_CHECK wagle_status wg_session_begin(wagle_ctx *ctx, const char *folder,
+                                          const wagle_model *opened, wg_session *out);
 void wg_session_close(wg_session *s);
 /* Fills s->batch with all rows of a, then all of b (or NULL) as the second stream. */
 WAGLE_CHECK wagle_status wg_session_batch(wagle_ctx *ctx, wg_session *s, const wg_dataset *a,

@@ -2,6 +2,8 @@
  * of their rows. */
 #include "suite/results.h"
 
+#include "base/options.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -147,20 +149,26 @@ static wagle_status compare_suite(wagle_ctx *ctx, const wagle_difference_options
     return st;
 }
 
-void wagle_difference_defaults(wagle_difference_options *o)
+void wagle_difference_defaults_sized(wagle_difference_options *o, size_t size)
 {
-    *o = (wagle_difference_options){.resamples = 2000, .seed = 1};
+    static const wagle_difference_options d = {.resamples = 2000, .seed = 1};
+
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
-wagle_status wagle_difference(wagle_ctx *ctx, const wagle_difference_options *o, char **json)
+wagle_status wagle_difference(wagle_ctx *ctx, const wagle_difference_options *given, char **json)
 {
+    wagle_difference_options own;
+    const wagle_difference_options *o = &own;
     side *s = NULL;
-    json_t *list = json_array(), *root = NULL;
+    json_t *list, *root = NULL;
     bool any = false;
     wagle_status st;
 
     wg_begin(ctx);
     *json = NULL;
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_difference));
+    list = json_array();
     st = WG_ALLOC(ctx, &s, 2);
     if (st == WAGLE_OK)
         st = read_side(ctx, o->a, &s[0]);

@@ -2,23 +2,27 @@
 #include "suite/results.h"
 
 #include "base/choose.h"
+#include "base/options.h"
 #include "data/distinct.h"
 #include "data/redact.h"
+#include "session/opened.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-void wagle_suite_defaults(wagle_suite_options *o)
+void wagle_suite_defaults_sized(wagle_suite_options *o, size_t size)
 {
-    *o = (wagle_suite_options){.max_tokens = 200,
-                               .resamples = 2000,
-                               .prefix = 50,
-                               .length = 50,
-                               .verbatim = 20,
-                               .temperature = 0.7,
-                               .relearn_steps = 20,
-                               .relearn_lr = 5e-5,
-                               .seed = 1};
+    static const wagle_suite_options d = {.max_tokens = 200,
+                                          .resamples = 2000,
+                                          .prefix = 50,
+                                          .length = 50,
+                                          .verbatim = 20,
+                                          .temperature = 0.7,
+                                          .relearn_steps = 20,
+                                          .relearn_lr = 5e-5,
+                                          .seed = 1};
+
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
 /* --- sets --------------------------------------------------------------------------------------
@@ -246,7 +250,7 @@ static wagle_status open_and_run(wagle_ctx *ctx, wg_evaluation *e)
     WG_TRY(wg_evaluation_check(ctx, e));
     WG_TRY(check_layout(ctx, e));
     warn_same_groups(ctx, e);
-    WG_TRY(wg_session_open(ctx, e->o->model, &session));
+    WG_TRY(wg_session_begin(ctx, e->o->model, e->o->opened, &session));
     e->session = &session;
     st = wg_evaluation_run(ctx, e);
     wg_session_close(&session);
@@ -410,13 +414,19 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_suite_options *o)
     return o->out != NULL ? check_out(ctx, o) : WAGLE_OK;
 }
 
-wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *o, char **json)
+wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *given, char **json)
 {
-    wg_evaluation e = {.o = o, .model = o->model};
+    wagle_suite_options own;
+    const wagle_suite_options *o = &own;
+    wg_evaluation e = {.o = o};
     wagle_status st;
 
     wg_begin(ctx);
     *json = NULL;
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_suite));
+    if (own.opened != NULL)
+        own.model = own.opened->model->folder;
+    e.model = own.model;
     WG_TRY(check_options(ctx, o));
     st = wg_evaluation_begin(ctx, &e);
     if (st == WAGLE_OK && o->recompute != NULL) {

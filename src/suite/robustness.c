@@ -15,6 +15,7 @@
 #include "metric/statistics.h"
 #include "modeldir/fake_quant.h"
 #include "modeldir/rewind.h"
+#include "session/opened.h"
 #include <math.h>
 #include <string.h>
 
@@ -198,6 +199,7 @@ static wagle_status relearn(wagle_ctx *ctx, wg_evaluation *e, const wg_dataset *
 
     wagle_finetune_defaults(&o);
     o.model = e->o->model;
+    o.opened = e->o->opened;
     o.retain = wg_evaluation_data(e, rows);
     o.out = folder;
     o.steps = steps;
@@ -229,6 +231,10 @@ static wagle_status change_weights(wagle_ctx *ctx, wg_evaluation *e, const wg_da
     for (int64_t part = 4; rows != NULL && part > 0; part /= 2)
         if (steps / part > 0)
             WG_TRY(relearn(ctx, e, set, rows, steps / part, folder));
+    if (e->o->reference != NULL && e->o->opened != NULL && e->o->opened->base != NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "robustness: changes are taken back of a model in a folder alone; call "
+                       "wagle_model_save, and name that folder");
     if (e->o->reference != NULL) {
         wg_remove_tree(folder);
         WG_TRY(wg_make_folder(ctx, folder));

@@ -1,6 +1,8 @@
 /* join.c - the sweeps of a study as one: methods over tasks, and each against a baseline. */
 #include "sweep/join.h"
 
+#include "base/options.h"
+
 #include "metric/statistics.h"
 #include <math.h>
 #include <stdlib.h>
@@ -464,9 +466,11 @@ static void tidy(wg_join *j)
     wg_arena_free(&j->arena);
 }
 
-void wagle_join_defaults(wagle_join_options *o)
+void wagle_join_defaults_sized(wagle_join_options *o, size_t size)
 {
-    *o = (wagle_join_options){.margin = 0.02};
+    static const wagle_join_options d = {.margin = 0.02};
+
+    wg_options_fill(o, size, &d, sizeof d);
 }
 
 static wagle_status check_options(wagle_ctx *ctx, const wagle_join_options *o)
@@ -482,13 +486,17 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_join_options *o)
     return wg_output_check(ctx, o->out, o->force, o->sweeps, (int)o->n);
 }
 
-wagle_status wagle_join_sweeps(wagle_ctx *ctx, const wagle_join_options *o, char **table)
+wagle_status wagle_join_sweeps(wagle_ctx *ctx, const wagle_join_options *given, char **table)
 {
-    wg_join j = {.o = o, .baseline = o->baseline != NULL ? o->baseline : WG_ALL_WEIGHTS};
+    wagle_join_options own;
+    const wagle_join_options *o = &own;
+    wg_join j = {.o = o};
     wagle_status st;
 
     *table = NULL;
     wg_begin(ctx);
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_join));
+    j.baseline = o->baseline != NULL ? o->baseline : WG_ALL_WEIGHTS;
     WG_TRY(check_options(ctx, o));
     st = join(ctx, &j, table);
     tidy(&j);

@@ -1,6 +1,8 @@
 /* sweep.c - runs a grid; what was run is not run again. */
 #include "sweep/sweep.h"
 
+#include "base/options.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -176,13 +178,24 @@ static wagle_status check_out(wagle_ctx *ctx, wg_sweep *s, const char *spec)
     return wg_output_check(ctx, s->out, true, input, 6);
 }
 
-wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *o, char **table)
+void wagle_sweep_defaults_sized(wagle_sweep_options *o, size_t size)
 {
-    wg_sweep s = {.out = o->out};
+    static const wagle_sweep_options d = {0};
+
+    wg_options_fill(o, size, &d, sizeof d);
+}
+
+wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *given, char **table)
+{
+    wagle_sweep_options own;
+    const wagle_sweep_options *o = &own;
+    wg_sweep s = {0};
     wagle_status st;
 
     *table = NULL;
     wg_begin(ctx);
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_sweep));
+    s.out = o->out;
     if (o->spec == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "sweep needs SPEC.json and --out DIR");
     wg_nest(ctx);

@@ -30,8 +30,9 @@ typedef struct wg_tensor {
     wg_shape shape;
     int64_t count; /* elements */
     size_t bytes;
-    const void *data; /* row-major, little-endian, perhaps unaligned */
-    int file;         /* index of the shard that holds it */
+    const void *data;  /* row-major, little-endian, perhaps unaligned */
+    int file;          /* index of the shard that holds it */
+    const void *place; /* there: data, unless those are others in memory */
 } wg_tensor;
 
 const char *wg_dtype_name(wg_dtype d); /* as in safetensors: F32 */

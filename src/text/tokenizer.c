@@ -48,11 +48,16 @@ int32_t wg_token_id(const wagle_tokenizer *t, const char *text)
 
 wagle_status wagle_tokenizer_open(wagle_ctx *ctx, const char *folder, wagle_tokenizer **out)
 {
+    wg_begin(ctx);
+    return wg_tokenizer_open(ctx, folder, out);
+}
+
+wagle_status wg_tokenizer_open(wagle_ctx *ctx, const char *folder, wagle_tokenizer **out)
+{
     char *path;
     json_t *json;
     wagle_status st;
 
-    wg_begin(ctx);
     *out = NULL;
     if (!wg_is_folder(folder))
         return wg_model_place(ctx, folder);

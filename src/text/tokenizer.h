@@ -205,6 +205,9 @@ WAGLE_CHECK wagle_status wg_map_bytes(wagle_ctx *ctx, const char *text, int64_t 
  * holds the vocabulary. Free both (json_decref, wg_free), on failure too. */
 WAGLE_CHECK wagle_status wg_tokenizer_json(wagle_ctx *ctx, const char *folder, char **path,
                                            json_t **out);
+/* wagle_tokenizer_open within a call. */
+WAGLE_CHECK wagle_status wg_tokenizer_open(wagle_ctx *ctx, const char *folder,
+                                           wagle_tokenizer **out);
 WAGLE_CHECK wagle_status wg_tokenizer_parse(wagle_ctx *ctx, const char *what, const json_t *json,
                                             wagle_tokenizer **out);
 /* *first: the text is the beginning of the whole; on return whether what it begins with still is.

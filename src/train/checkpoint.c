@@ -209,10 +209,14 @@ wagle_status wg_run_open_partial(wagle_ctx *ctx, wg_run *w)
 
 static wagle_status write_patch(wagle_ctx *ctx, wg_run *w)
 {
-    const wagle_diff_options o = {
-        .before = w->o->model, .after = w->partial, .out = w->o->out_patch, .force = w->o->force};
+    wagle_diff_options o;
     wagle_status st;
 
+    wagle_diff_defaults(&o);
+    o.before = w->o->model;
+    o.after = w->partial;
+    o.out = w->o->out_patch;
+    o.force = w->o->force;
     wg_nest(ctx);
     st = wagle_diff(ctx, &o);
     wg_unnest(ctx);

@@ -1,11 +1,17 @@
 /* defaults.c - what finetune and unlearn do where their options say nothing. */
 #include "train/run.h"
 
+#include "base/options.h"
+
+#include "data/held.h"
+#include "mask/views.h"
+#include "session/opened.h"
+
 #include <string.h>
 
 enum { BOUND = 300 }; /* updates of an unlearning that ends by a rule */
 
-void wagle_finetune_defaults(wagle_train_options *o)
+static void finetune_defaults(wagle_train_options *o)
 {
     *o = (wagle_train_options){
 #define WAGLE_OPTION(type, member, kind, finetune, unlearn, attributes) .member = finetune,
@@ -14,13 +20,40 @@ void wagle_finetune_defaults(wagle_train_options *o)
     };
 }
 
-void wagle_unlearn_defaults(wagle_train_options *o)
+static void unlearn_defaults(wagle_train_options *o)
 {
     *o = (wagle_train_options){
 #define WAGLE_OPTION(type, member, kind, finetune, unlearn, attributes) .member = unlearn,
 #include <wagle/train_options.def>
 #undef WAGLE_OPTION
     };
+}
+
+void wagle_finetune_defaults_sized(wagle_train_options *o, size_t size)
+{
+    wagle_train_options d;
+
+    finetune_defaults(&d);
+    wg_options_fill(o, size, &d, sizeof d);
+}
+
+void wagle_unlearn_defaults_sized(wagle_train_options *o, size_t size)
+{
+    wagle_train_options d;
+
+    unlearn_defaults(&d);
+    wg_options_fill(o, size, &d, sizeof d);
+}
+
+void wg_train_hold(wagle_train_options *o)
+{
+    if (o->opened != NULL)
+        o->model = o->opened->model->folder;
+    if (o->mask_tensors != NULL)
+        o->mask = WG_MASK_IN_MEMORY;
+    wg_data_hold(&o->forget);
+    wg_data_hold(&o->retain);
+    wg_data_hold(&o->protect);
 }
 
 /* Whether the retain rows have a term of the objective. */

@@ -129,6 +129,24 @@ static wagle_status add_sets(wagle_ctx *ctx, const char *const *set, wg_text *ou
     return WAGLE_OK;
 }
 
+/* A mask in memory, by its tensors in their order. */
+static wagle_status add_mask_hash(wagle_ctx *ctx, const wagle_tensors *mask, wg_text *out)
+{
+    char hash[WG_SHA256_TEXT];
+    wg_sha256 h;
+
+    WG_TRY(wg_sha256_begin(ctx, &h));
+    for (int64_t i = 0; i < mask->n; i++) {
+        const wagle_tensor *t = &mask->tensor[i];
+        if (t->name == NULL || t->bits == NULL) /* refused when it is read */
+            continue;
+        wg_sha256_add(&h, t->name, strlen(t->name) + 1);
+        wg_sha256_add(&h, t->bits, (size_t)(t->count + 63) / 64 * 8);
+    }
+    wg_sha256_end(&h, hash);
+    return wg_text_addz(ctx, out, hash);
+}
+
 static wagle_status add_value(wagle_ctx *ctx, const facts *f, const wg_member *m, const void *from,
                               wg_text *out)
 {
@@ -149,6 +167,8 @@ static wagle_status add_value(wagle_ctx *ctx, const facts *f, const wg_member *m
         return wg_text_addz(ctx, out, v.text != NULL ? v.text : "");
     case WG_MEMBER_FILE:
     case WG_MEMBER_FOLDER:
+        if (from == f->run->o && strcmp(m->name, "mask") == 0 && f->run->o->mask_tensors != NULL)
+            return add_mask_hash(ctx, f->run->o->mask_tensors, out);
         if (v.text == NULL)
             return wg_text_addz(ctx, out, "");
         WG_TRY(m->kind == WG_MEMBER_FILE ? wg_sha256_file(ctx, v.text, hash)

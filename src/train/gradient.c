@@ -1,5 +1,7 @@
 /* gradient.c - the gradient of an objective's total loss, laid open. */
 #include "data/distinct.h"
+
+#include "base/options.h"
 #include "mask/tensorfile.h"
 #include "session/budget.h"
 #include "train/members.h"
@@ -98,8 +100,10 @@ done:
     return wg_tensor_file_close(ctx, &w.file, st);
 }
 
-wagle_status wagle_objective_gradient(wagle_ctx *ctx, const wagle_train_options *o, char **json)
+wagle_status wagle_objective_gradient(wagle_ctx *ctx, const wagle_train_options *given, char **json)
 {
+    wagle_train_options own;
+    const wagle_train_options *o = &own;
     const wg_objective *objective;
     wg_session s = {0};
     wg_train_data data = {0};
@@ -109,6 +113,8 @@ wagle_status wagle_objective_gradient(wagle_ctx *ctx, const wagle_train_options 
     wg_begin(ctx);
     if (json != NULL)
         *json = NULL;
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_unlearn));
+    wg_train_hold(&own);
     if (o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "--out FILE is missing");
     WG_TRY(wg_objective_find(ctx, o->objective, &objective));
@@ -117,7 +123,7 @@ wagle_status wagle_objective_gradient(wagle_ctx *ctx, const wagle_train_options 
     WG_TRY(wg_members_check(ctx, o));
     WG_TRY(wg_train_output_check(ctx, o, o->out, o->force));
     wg_data_warn_shared(ctx, &o->forget, &o->retain);
-    WG_TRY(wg_session_open(ctx, o->model, &s));
+    WG_TRY(wg_session_begin(ctx, o->model, o->opened, &s));
     st = wg_train_data_load(ctx, &s, objective, o, &data);
     if (st == WAGLE_OK)
         st = wg_trainer_new(ctx, &s, &data, o, NULL, &t);

@@ -359,6 +359,8 @@ static wagle_status keep(wagle_ctx *ctx, rate_search *h, double lr, const char *
         WG_TRY(wg_json_set(ctx, w->tries, "lr", json_real(lr)));
         WG_TRY(wg_json_set(ctx, w->tries, "why", json_string(why)));
     }
+    if (w->partial == NULL)
+        return WAGLE_OK;
     path = wg_path_join(ctx, w->partial, WG_TRIES_FILE);
     st = path != NULL ? wg_json_write(ctx, path, w->tries, true) : WAGLE_E_RESOURCE;
     wg_free(path);

@@ -52,7 +52,7 @@ static wagle_status add_mask(wagle_ctx *ctx, const wg_run *w, json_t *m)
     json_t *share = json_object();
 
     WG_TRY(wg_json_set(ctx, m, "share", share));
-    if (w->o->mask != NULL) {
+    if (w->o->mask != NULL && w->o->mask_tensors == NULL) {
         char hash[WG_SHA256_TEXT];
         WG_TRY(wg_sha256_file(ctx, w->o->mask, hash));
         WG_TRY(wg_json_set(ctx, m, "mask_sha256", json_string(hash)));

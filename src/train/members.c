@@ -45,6 +45,7 @@ const wg_member wg_train_members[] = {
 const wg_member wg_data_members[] = {
     ROW(path, TEXT, IGNORED, NULL),
     ROW(more, TEXTS, IGNORED, NULL),
+    ROW(rows, PART, IGNORED, NULL),
     ROW(prompt_field, TEXT, DECIDES, NULL),
     ROW(answer_field, TEXT, DECIDES, NULL),
     ROW(text_field, TEXT, DECIDES, NULL),
@@ -69,7 +70,9 @@ const wg_member wg_data_members[] = {
         .at = offsetof(wagle_suite_options, member), .role = WG_##does                             \
     }
 const wg_member wg_suite_members[] = {
+    ROW(size, PART, IGNORED, NULL),
     ROW(model, TEXT, IGNORED, NULL),
+    ROW(opened, PART, IGNORED, NULL),
     ROW(suites, TEXT, DECIDES, "suite"),
     ROW(sets, SETS, DECIDES, "set"),
     ROW(data, DATA, DECIDES, NULL),

@@ -67,7 +67,20 @@ static int64_t update_bytes(const wg_run *w)
 /* --- the run's need ----------------------------------------------------------------------------
  */
 
-enum { STATE, FACTORS, UPDATE, MASK, REFERENCE, MERGED, COSTS };
+enum { STATE, FACTORS, UPDATE, MASK, REFERENCE, MERGED, MADE, COSTS };
+
+/* The trained model of a run in memory, at most: each tensor that may change is there whole. */
+static int64_t made_bytes(const wg_run *w)
+{
+    const wg_model *m = w->session.model;
+    int64_t bytes = 0;
+
+    for (int t = 0; w->o->made != NULL && t < m->files.n; t++)
+        if (wg_model_is_weight(m, t) &&
+            (!w->masked || w->mask.n == 0 || wg_mask_find(&w->mask, m->files.tensor[t].name)))
+            bytes += (int64_t)m->files.tensor[t].bytes;
+    return bytes;
+}
 
 static void list_costs(const wg_run *w, const wg_intent *batch, wg_retain term, wg_cost cost[COSTS])
 {
@@ -85,6 +98,7 @@ static void list_costs(const wg_run *w, const wg_intent *batch, wg_retain term, 
     cost[MASK] = (wg_cost){"mask", masked ? mask : 0};
     cost[REFERENCE] = (wg_cost){"untouched model's pass", reference_bytes(w, term, batch)};
     cost[MERGED] = (wg_cost){"merged matrices", o->lora > 0 ? 4 * weights : 0};
+    cost[MADE] = (wg_cost){"trained model in memory, at most", made_bytes(w)};
 }
 
 wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
@@ -109,7 +123,7 @@ wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
     need.intent.folder = w->partial;
     need.intent.streams = o->rectify > 0 ? 2 : 1;
     need.intent.placed = !masked && o->accumulate == 1 && o->lora == 0 && o->rectify == 0;
-    WG_TRY(wg_budget_spilling(ctx, &w->session, &need, part, 2));
+    WG_TRY(wg_budget_spilling(ctx, &w->session, &need, part, w->partial != NULL ? 2 : 0));
     WG_TRY(wg_protect_fits(ctx, &w->session, &w->protect_rows.all, o, cost[FACTORS].bytes));
     need.only_check = true; /* the engine's limit is that of the steps again */
     return wg_budget(ctx, &w->session, &need);

@@ -5,7 +5,9 @@
 
 #include "mask/attribute.h"
 #include "modeldir/folder.h"
+#include "mask/views.h"
 #include "session/budget.h"
+#include "session/opened.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,6 +51,21 @@ static wagle_status check_patterns(wagle_ctx *ctx, const wagle_train_options *o)
     return WAGLE_OK;
 }
 
+/* A folder, or memory; there are no files of a run in memory. */
+static wagle_status check_place(wagle_ctx *ctx, const wagle_train_options *o)
+{
+    if (o->out_patch != NULL && o->opened != NULL && o->opened->base != NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "out_patch: the model before is in memory; wagle_model_save it, and name "
+                       "that folder");
+    if (o->made == NULL)
+        return o->out != NULL ? WAGLE_OK : wg_fail(ctx, WAGLE_E_USAGE, "--out DIR is missing");
+    if (o->out != NULL || o->opened == NULL || o->out_patch != NULL || o->resume)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "`made` needs `opened`, and cannot be used with out, out_patch or resume");
+    return WAGLE_OK;
+}
+
 static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
 {
     const wagle_train_options *o = w->o;
@@ -58,8 +75,7 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
     if (plain != ((w->objective->needs & WG_TRAINS_ONLY) != 0))
         return wg_fail(ctx, WAGLE_E_USAGE, "objective %s cannot be used with %s", o->objective,
                        plain ? "finetune" : "unlearn");
-    if (o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--out DIR is missing");
+    WG_TRY(check_place(ctx, o));
     WG_TRY(wg_members_check(ctx, o));
     WG_TRY(check_numbers(ctx, o));
     WG_TRY(wg_check_searched(ctx, o, plain));
@@ -187,6 +203,11 @@ static wagle_status score_and_select(wagle_ctx *ctx, wg_run *w, wg_attribution *
     st = factors_of_scores(ctx, w, a);
     w->session = a->session; /* its batch may have grown */
     WG_TRY(st);
+    if (w->partial == NULL) {
+        st = wg_select_in_memory(ctx, a, choice, &w->mask);
+        w->session = a->session;
+        return st;
+    }
     path = wg_path_join(ctx, w->partial, "scores.safetensors");
     if (path == NULL)
         return WAGLE_E_RESOURCE;
@@ -205,6 +226,8 @@ static wagle_status load_mask(wagle_ctx *ctx, wg_run *w)
     wagle_status st;
 
     w->masked = o->mask != NULL || o->selector != NULL;
+    if (o->mask_tensors != NULL)
+        return wg_views_mask(ctx, o->mask_tensors, &w->mask);
     if (o->mask != NULL)
         return wg_mask_read(ctx, o->mask, &w->mask);
     if (o->selector == NULL)
@@ -217,7 +240,8 @@ static wagle_status load_mask(wagle_ctx *ctx, wg_run *w)
                          .given_gamma = o->gamma,
                          .damping = o->damping >= 0 ? o->damping : WG_DAMPING,
                          .seed = o->seed,
-                         .spill_factors = ctx->memory > 0};
+                         .spill_factors = ctx->memory > 0 && w->partial != NULL,
+                         .in_memory = w->partial == NULL};
     st = wg_attribution_selector(ctx, &a, o->selector);
     if (st == WAGLE_OK)
         st = score_and_select(ctx, w, &a, &choice);
@@ -246,6 +270,21 @@ wagle_status wg_run_update(wagle_ctx *ctx, wg_run *w, wg_step *step, double *lr)
     return WAGLE_OK;
 }
 
+/* Tells the caller of an update; he may say stop. */
+static void tell_step(wg_run *w, const wg_step *step, double lr)
+{
+    const wagle_step told = {.step = w->step,
+                             .steps = w->steps,
+                             .loss = step->loss.loss,
+                             .forget_term = step->loss.forget,
+                             .retain_term = step->loss.retain,
+                             .grad_norm = step->grad_norm,
+                             .lr = lr};
+
+    if (w->o->on_step != NULL && !w->o->on_step(w->o->on_step_user, &told))
+        w->told = true;
+}
+
 static wagle_status one_step(wagle_ctx *ctx, wg_run *w)
 {
     wg_step step;
@@ -265,7 +304,8 @@ static wagle_status one_step(wagle_ctx *ctx, wg_run *w)
     w->log_mark = w->log.bytes;
     snprintf(detail, sizeof detail, "loss %.4f", step.loss.loss);
     wg_progress(ctx, w->objective->name, w->step, w->steps, detail);
-    if (w->o->checkpoint_every > 0 && w->step % w->o->checkpoint_every == 0)
+    tell_step(w, &step, lr);
+    if (w->o->checkpoint_every > 0 && w->step % w->o->checkpoint_every == 0 && w->partial != NULL)
         return wg_run_save(ctx, w);
     return WAGLE_OK;
 }
@@ -283,7 +323,7 @@ static wagle_status all_steps(wagle_ctx *ctx, wg_run *w)
     double spent = 0;
     wagle_status st = wg_run_monitor(ctx, w); /* a resumed run checks what it had not */
 
-    while (st == WAGLE_OK && w->step < last && !w->result.stopped) {
+    while (st == WAGLE_OK && w->step < last && !w->result.stopped && !w->told) {
         const double start = wg_seconds();
         st = one_step(ctx, w);
         if (w->step > first + 1)
@@ -291,10 +331,14 @@ static wagle_status all_steps(wagle_ctx *ctx, wg_run *w)
         if (st == WAGLE_OK)
             st = wg_run_monitor(ctx, w);
     }
+    w->told &= !w->result.stopped;
     if (st == WAGLE_OK && !in_vain(w))
         st = wg_run_land(ctx, w);
+    w->result.stopped |= w->told;
     w->result.step_seconds = w->step > first + 1 ? spent / (double)(w->step - first - 1) : NAN;
     if (st != WAGLE_E_INTERRUPTED)
+        return st;
+    if (w->partial == NULL)
         return st;
     /* a step that did not finish has changed nothing */
     WG_TRY(wg_run_save(ctx, w));
@@ -344,7 +388,7 @@ static wagle_status prepare(wagle_ctx *ctx, wg_run *w)
                        "--rectify needs an objective with a forget term over tokens and a retain "
                        "term; %s does not have both",
                        w->objective->name);
-    if (!ctx->dry_run) {
+    if (!ctx->dry_run && w->partial != NULL) {
         WG_TRY(wg_run_fingerprint(ctx, w));
         WG_TRY(wg_run_check_resume(ctx, w));
     }
@@ -353,7 +397,8 @@ static wagle_status prepare(wagle_ctx *ctx, wg_run *w)
     WG_TRY(load_mask(ctx, w));
     WG_TRY(wg_run_budget(ctx, w, term));
     if (ctx->dry_run) {
-        WG_TRY(wg_run_reserve(ctx, w, wg_run_trained(w)));
+        if (w->partial != NULL)
+            WG_TRY(wg_run_reserve(ctx, w, wg_run_trained(w)));
         return wg_run_search_plan(ctx, w);
     }
     WG_TRY(protect(ctx, w));
@@ -445,6 +490,8 @@ static wagle_status finish(wagle_ctx *ctx, wg_run *w)
     char why[WG_MESSAGE_BYTES];
     wagle_status st, saved;
 
+    if (w->partial == NULL)
+        return wg_opened_trained(ctx, w->o->opened, w->session.model, w->o->made);
     wg_run_release(w);
     st = wg_run_finish(ctx, w);
     if (st == WAGLE_OK)
@@ -476,7 +523,8 @@ static wagle_status judge_rule(wagle_ctx *ctx, const wg_run *w)
         snprintf(last, sizeof last, " (%.4g at its last check)", w->asked);
     snprintf(text, sizeof text,
              "--stop-when '%.96s'%s was not reached in %lld steps%s; the model is in %.160s",
-             w->o->stop_when, level, (long long)w->steps, last, w->o->out);
+             w->o->stop_when, level, (long long)w->steps, last,
+             w->o->out != NULL ? w->o->out : "memory");
     if (!w->o->allow_unmet)
         return wg_fail(ctx, WAGLE_E_UNMET, "%s", text);
     wg_log(ctx, 0, "%s", text);
@@ -498,6 +546,9 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *given, bool pla
     wagle_status st;
 
     wg_forget_failure(ctx);
+    wg_train_hold(&w.own);
+    if (o->made != NULL)
+        *o->made = NULL;
     wg_train_resolve(&w.own, plain);
     w.lr = o->lr;
     w.result.forget_probability = w.result.chance = w.asked = NAN;
@@ -505,16 +556,19 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *given, bool pla
     WG_TRY(check_options(ctx, &w, plain));
     if (!o->resume) /* it was said when the run began */
         wg_data_warn_shared(ctx, &o->forget, &o->retain);
-    WG_TRY(wg_train_output_check(ctx, o, o->out, o->force || o->resume));
-    WG_TRY_GOTO(wg_session_open(ctx, o->model, &w.session), done);
+    if (o->out != NULL)
+        WG_TRY(wg_train_output_check(ctx, o, o->out, o->force || o->resume));
+    WG_TRY_GOTO(wg_session_begin(ctx, o->model, o->opened, &w.session), done);
     WG_TRY_GOTO(load_data(ctx, &w), done);
-    WG_TRY_GOTO(wg_run_open_partial(ctx, &w), done);
+    if (o->out != NULL)
+        WG_TRY_GOTO(wg_run_open_partial(ctx, &w), done);
     WG_TRY_GOTO(prepare(ctx, &w), done);
     if (ctx->dry_run)
         goto done;
     w.result.selected = w.trainer.optimizer->n;
     w.result.weights = wg_model_parameters(w.session.model);
-    WG_TRY_GOTO(wg_run_reserve(ctx, &w, w.result.selected), done);
+    if (w.partial != NULL)
+        WG_TRY_GOTO(wg_run_reserve(ctx, &w, w.result.selected), done);
     WG_TRY_GOTO(warn(ctx, &w), done);
     WG_TRY_GOTO(wg_chance_measure(ctx, &w), done);
     WG_TRY_GOTO(wg_run_search(ctx, &w), done);
@@ -531,7 +585,8 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *given, bool pla
                      o->out_patch, o->out);
 done:
     wg_run_release(&w);
-    wg_partial_end(&w.folder, w.checkpoint == NULL || wg_exists(w.checkpoint));
+    if (w.partial != NULL)
+        wg_partial_end(&w.folder, w.checkpoint == NULL || wg_exists(w.checkpoint));
     w.result.steps = w.step;
     w.result.stop_value = w.asked;
     w.result.lr = w.lr;

@@ -30,17 +30,18 @@ typedef struct wg_run {
     wg_mask mask;
     bool masked, spill_state;
     bool unchanged; /* no stored weight: there is no patch */
+    bool told;      /* the caller said stop */
     wg_trainer trainer;
     wg_reference_cache *shared; /* or NULL */
     const wg_watch *watch;      /* or NULL */
     wg_trial *trial;            /* or NULL: the run is wanted in any case */
     wg_stop_rule stop;
     wg_chance chance;
-    double lr;         /* the peak learning rate, o->lr or what the search found */
-    json_t *tries;     /* learning_rate.c: tries.json; NULL: no search */
-    wg_partial folder; /* OUT.partial */
-    int held;          /* room on disk for the model (disk.c); -1: none */
-    const char *partial;
+    double lr;           /* the peak learning rate, o->lr or what the search found */
+    json_t *tries;       /* learning_rate.c: tries.json; NULL: no search */
+    wg_partial folder;   /* OUT.partial */
+    int held;            /* room on disk for the model (disk.c); -1: none */
+    const char *partial; /* NULL: the run is in memory */
     char *checkpoint;
     json_t *made_by; /* fingerprint.c */
     char fingerprint[WG_SHA256_TEXT];

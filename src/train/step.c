@@ -62,7 +62,9 @@ wagle_status wg_reduction(wagle_ctx *ctx, const wg_objective *objective,
 
 wagle_status wg_trainer_base(wagle_ctx *ctx, wg_trainer *t)
 {
-    return t->base.model != NULL ? WAGLE_OK : wg_session_open(ctx, t->reference_folder, &t->base);
+    return t->base.model != NULL
+               ? WAGLE_OK
+               : wg_session_begin(ctx, t->reference_folder, t->reference_opened, &t->base);
 }
 
 /* Token losses of the untouched model. */
@@ -110,6 +112,7 @@ wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, wg_train_data *data,
 
     *out = (wg_trainer){.session = s,
                         .reference_folder = o->reference != NULL ? o->reference : o->model,
+                        .reference_opened = o->reference != NULL ? NULL : o->opened,
                         .objective = data->objective,
                         .forget_weight = o->forget_weight,
                         .alpha = o->alpha,

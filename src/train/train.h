@@ -23,6 +23,7 @@ typedef struct wg_trainer {
     wg_session *session;
     wg_session base; /* the untouched model, opened where it is needed again */
     const char *reference_folder;
+    const wagle_model *reference_opened; /* in place of the folder; or NULL */
     const wg_objective *objective;
     double option[WG_OBJECTIVE_OPTIONS];
     double forget_weight, alpha; /* pdu moves alpha */
@@ -68,6 +69,8 @@ void wg_trainer_free(wg_trainer *t);
 WAGLE_CHECK wagle_status wg_train_params(wagle_ctx *ctx, const wg_objective *objective,
                                          const wagle_train_options *o,
                                          double option[WG_OBJECTIVE_OPTIONS]);
+/* Options with what is in memory named as folders and files are. */
+void wg_train_hold(wagle_train_options *o);
 /* What can be refused of wg_train before a model is opened; suites: some are measured. */
 WAGLE_CHECK wagle_status wg_train_check(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
                                         bool suites);

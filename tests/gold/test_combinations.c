@@ -126,12 +126,15 @@ static void every_combination_runs_keeps_and_resumes(void **state)
     write_rows(ctx, ROWS("refusal"), 200);
     for (int s = 0; wg_selector_at(s) != NULL; s++) {
         wagle_mask_options m;
+        wagle_attribute_options data;
         wg_mask mask;
         wagle_mask_defaults(&m);
-        m.data.model = MODEL;
-        m.data.selector = wg_selector_at(s)->name;
-        m.data.forget.path = ROWS("forget");
-        m.data.retain.path = ROWS("retain");
+        wagle_attribute_defaults(&data);
+        m.data = &data;
+        data.model = MODEL;
+        data.selector = wg_selector_at(s)->name;
+        data.forget.path = ROWS("forget");
+        data.retain.path = ROWS("retain");
         m.density = 0.1;
         m.out = FOLDER "/mask";
         m.force = true;
@@ -140,10 +143,10 @@ static void every_combination_runs_keeps_and_resumes(void **state)
         for (int k = 0; wg_objective_at(k) != NULL; k++)
             for (int r = 0; wg_optimizer_kind_at(r) != NULL; r++)
                 if (!(wg_objective_at(k)->needs & WG_TRAINS_ONLY) && is_tried(s, k, r))
-                    check(ctx, m.out, &mask, m.data.selector, wg_objective_at(k)->name,
+                    check(ctx, m.out, &mask, data.selector, wg_objective_at(k)->name,
                           wg_optimizer_kind_at(r)->name, 0);
         for (int r = 0; wg_optimizer_kind_at(r) != NULL; r++)
-            check(ctx, m.out, &mask, m.data.selector, r % 2 == 0 ? "npo" : "dpo",
+            check(ctx, m.out, &mask, data.selector, r % 2 == 0 ? "npo" : "dpo",
                   wg_optimizer_kind_at(r)->name, 0.8);
         wg_mask_free(&mask);
     }

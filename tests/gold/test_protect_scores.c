@@ -149,11 +149,16 @@ static void check_model(const char *folder, int64_t matrices_least)
     for (int set = 0; set < 3; set++) {
         const char *const path[] = {PATH("0.jsonl"), PATH("1.jsonl"), PATH("2.jsonl")};
         const char *const to[] = {PATH("gf"), PATH("gr")};
-        const wagle_data data = {.path = path[set]};
+        wagle_rows_options rows;
         write_rows(path[set], set, s.model->config.V);
         if (set == 2)
             break;
-        assert_ok(ctx, wagle_gradient(ctx, folder, &data, to[set], true));
+        wagle_rows_defaults(&rows);
+        rows.model = folder;
+        rows.data.path = path[set];
+        rows.out = to[set];
+        rows.force = true;
+        assert_ok(ctx, wagle_gradient(ctx, &rows));
         assert_ok(ctx, wg_tensors_open(ctx, to[set], &gradient[set]));
     }
     look(ctx, &s, 2, &k);

@@ -1,18 +1,22 @@
 /* Each allocation, and each write, of a job fails in turn: the job ends with "no memory or disk",
  * a message, nothing leaked and no file left; the first n that is not reached succeeds. And a run
  * that is interrupted at each of its checks in turn resumes to the same bits. */
-#include "textmodel.h"
+#include "jobs.h"
 
 #include "base/json.h"
-
-#define OUT WG_SCRATCH "/torture-out"
 
 typedef wagle_status job(wagle_ctx *ctx);
 
 static wagle_status gradient(wagle_ctx *ctx)
 {
-    const wagle_data rows = {.path = WG_SCRATCH "/torture.jsonl"};
-    return wagle_gradient(ctx, MODEL, &rows, OUT, true);
+    wagle_rows_options o;
+
+    wagle_rows_defaults(&o);
+    o.model = MODEL;
+    o.data.path = WG_SCRATCH "/torture.jsonl";
+    o.out = OUT;
+    o.force = true;
+    return wagle_gradient(ctx, &o);
 }
 
 static wagle_status attribute(wagle_ctx *ctx)
@@ -25,20 +29,6 @@ static wagle_status attribute(wagle_ctx *ctx)
     o.force = true;
     o.forget.path = o.retain.path = WG_SCRATCH "/torture.jsonl";
     return wagle_attribute(ctx, &o);
-}
-
-/* A mask straight from data, of scores by factors. */
-static wagle_status mask_by_factors(wagle_ctx *ctx)
-{
-    wagle_mask_options o;
-
-    wagle_mask_defaults(&o);
-    o.data.model = MODEL;
-    o.data.forget.path = o.data.retain.path = WG_SCRATCH "/torture.jsonl";
-    o.data.gamma.kind = WAGLE_GAMMA_PROTECT;
-    o.out = OUT;
-    o.force = true;
-    return wagle_mask(ctx, &o);
 }
 
 /* Options that all runs here share. */
@@ -79,21 +69,6 @@ static wagle_status protected_twice(wagle_ctx *ctx)
     o.steps = 1;
     wagle_set_memory(ctx, (int64_t)1 << 30);
     return wagle_unlearn(ctx, &o, NULL);
-}
-
-/* Scores by Fisher diagonals, through a file: --scope row. */
-static wagle_status mask(wagle_ctx *ctx)
-{
-    wagle_mask_options o;
-
-    wagle_mask_defaults(&o);
-    o.data.model = MODEL;
-    o.data.selector = "leverage";
-    o.data.forget.path = o.data.retain.path = WG_SCRATCH "/torture.jsonl";
-    o.scope = "row";
-    o.out = OUT;
-    o.force = true;
-    return wagle_mask(ctx, &o);
 }
 
 static wagle_status objective_gradient(wagle_ctx *ctx, const char *objective, const char *term)
@@ -154,15 +129,25 @@ static void train_once(void)
 
 static wagle_status diff(wagle_ctx *ctx)
 {
-    const wagle_diff_options o = {.before = MODEL, .after = TRAINED, .out = OUT, .force = true};
+    wagle_diff_options o;
 
+    wagle_diff_defaults(&o);
+    o.before = MODEL;
+    o.after = TRAINED;
+    o.out = OUT;
+    o.force = true;
     return wagle_diff(ctx, &o);
 }
 
 static wagle_status apply(wagle_ctx *ctx)
 {
-    const wagle_patch_options o = {MODEL, PATCH, OUT, true};
+    wagle_patch_options o;
 
+    wagle_patch_defaults(&o);
+    o.model = MODEL;
+    o.patch = PATCH;
+    o.out = OUT;
+    o.force = true;
     return wagle_apply(ctx, &o);
 }
 
@@ -285,6 +270,7 @@ static wagle_status forgotten(wagle_ctx *ctx)
     wagle_forget_options o;
     wagle_forget_result result;
 
+    wagle_forget_result_init(&result);
     wagle_forget_defaults(&o);
     o.model = KNOWING;
     o.data = KNOWN;
@@ -416,10 +402,14 @@ static void write_search(void)
 /* What it leaves resumes: only the folder may stay. */
 static wagle_status sweep_of(wagle_ctx *ctx, const char *spec)
 {
-    const wagle_sweep_options o = {spec, OUT, false};
+    wagle_sweep_options o;
     char *table = NULL;
-    const wagle_status st = wagle_sweep(ctx, &o, &table);
+    wagle_status st;
 
+    wagle_sweep_defaults(&o);
+    o.spec = spec;
+    o.out = OUT;
+    st = wagle_sweep(ctx, &o, &table);
     wagle_string_free(table);
     return st;
 }
@@ -551,10 +541,14 @@ static wagle_status report(wagle_ctx *ctx)
 
 static wagle_status difference(wagle_ctx *ctx)
 {
-    const wagle_difference_options o = {KEPT, KEPT, 2, 1};
+    wagle_difference_options o;
     char *json = NULL;
-    const wagle_status st = wagle_difference(ctx, &o, &json);
+    wagle_status st;
 
+    wagle_difference_defaults(&o);
+    o.a = o.b = KEPT;
+    o.resamples = 2;
+    st = wagle_difference(ctx, &o, &json);
     wagle_string_free(json);
     return st;
 }
@@ -611,7 +605,8 @@ static const trial trials[] = {{encode, 97, 1552},
                                {gradient, 1, 1},
                                {attribute, 1, 1},
                                {unlearn, 1, 1},
-                               {mask, 1, 1},
+                               {mask_by_rows, 1, 1},
+                               {in_memory, 1, 7},
                                {several_masks, 1, 1},
                                {soft_gradient, 1, 1},
                                {hidden_gradient, 1, 1},

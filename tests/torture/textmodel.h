@@ -4,15 +4,19 @@
 
 #include "support.h"
 
+/* Where its files are: another program, which may run at the same time, names another place. */
+#ifndef TEXT_PLACE
+#define TEXT_PLACE "/torture"
+#endif
 #define MODEL WG_GOLD "/models/llama-gqa-tied"
-#define TEXT_MODEL WG_SCRATCH "/torture-model"
-#define RESULT WG_SCRATCH "/torture-result.json"
-#define QUESTIONS WG_SCRATCH "/torture-questions.jsonl"
-#define CHOICES WG_SCRATCH "/torture-choices.jsonl"
-#define ENDINGS WG_SCRATCH "/torture-endings.jsonl"
-#define SOLVED WG_SCRATCH "/torture-solved.jsonl"
-#define KNOWING WG_SCRATCH "/torture-knowing"
-#define KNOWN WG_SCRATCH "/torture-known.jsonl"
+#define TEXT_MODEL WG_SCRATCH TEXT_PLACE "-model"
+#define RESULT WG_SCRATCH TEXT_PLACE "-result.json"
+#define QUESTIONS WG_SCRATCH TEXT_PLACE "-questions.jsonl"
+#define CHOICES WG_SCRATCH TEXT_PLACE "-choices.jsonl"
+#define ENDINGS WG_SCRATCH TEXT_PLACE "-endings.jsonl"
+#define SOLVED WG_SCRATCH TEXT_PLACE "-solved.jsonl"
+#define KNOWING WG_SCRATCH TEXT_PLACE "-knowing"
+#define KNOWN WG_SCRATCH TEXT_PLACE "-known.jsonl"
 
 /* Writes a file of that text. */
 void write_text(const char *path, const char *text);

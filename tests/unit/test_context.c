@@ -57,11 +57,14 @@ static void an_interrupted_context_runs_again(void **state)
 /* In its first second, between two of the calls that it is made of, or in one. */
 static void an_interrupt_ends_all_of_a_demo(void **state)
 {
-    const wagle_demo_options o = {.out = WG_SCRATCH "/context-demo", .seed = 1, .force = true};
+    wagle_demo_options o;
     wagle_ctx *ctx = new_context();
     char *text = NULL;
 
     (void)state;
+    wagle_demo_defaults(&o);
+    o.out = WG_SCRATCH "/context-demo";
+    o.force = true;
     wagle_on_progress(ctx, interrupt_when_asked, ctx);
     assert_int_equal(wagle_demo(ctx, &o, &text), WAGLE_E_INTERRUPTED);
     assert_null(text);

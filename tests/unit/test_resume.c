@@ -47,17 +47,21 @@ static bool has_member(const wg_member *table, const char *name)
 
 static void check_table(const char *structure, const wg_member *table)
 {
+    static const char *const headers[] = {WG_GOLD "/../../include/wagle/wagle.h",
+                                          WG_GOLD "/../../include/wagle/data.h",
+                                          WG_GOLD "/../../include/wagle/suites.h"};
     static char body[1 << 16];
     wagle_ctx *ctx = new_context();
     wg_text header = {0};
     int64_t found = 0, listed = 0;
 
-    assert_ok(ctx, wg_read_text(ctx, WG_GOLD "/../../include/wagle/wagle.h", &header));
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
+        assert_ok(ctx, wg_read_text(ctx, headers[i], &header));
     body_of(header.text, structure, body, sizeof body);
     for (const char *at = body; *at != '\0'; at++) {
         char name[64];
         size_t n = 0;
-        if (*at != ';' && *at != ',')
+        if ((*at != ';' && *at != ',') || at[-1] == ']') /* reserved[4] */
             continue;
         while (at - n > body &&
                (isalnum((unsigned char)at[-1 - (long)n]) || at[-1 - (long)n] == '_'))
@@ -159,10 +163,13 @@ static void make_masks(wagle_ctx *ctx)
 {
     for (int i = 0; i < 2; i++) {
         wagle_mask_options m;
+        wagle_attribute_options data;
         wagle_mask_defaults(&m);
-        m.data.model = MODEL;
-        m.data.selector = "random";
-        m.data.seed = (uint64_t)i;
+        wagle_attribute_defaults(&data);
+        data.model = MODEL;
+        data.selector = "random";
+        data.seed = (uint64_t)i;
+        m.data = &data;
         m.density = 0.2;
         m.out = i == 0 ? WG_SCRATCH "/resume-mask" : WG_SCRATCH "/resume-mask2";
         m.force = true;
@@ -420,6 +427,8 @@ static void an_interrupted_landing_resumes_to_the_same_bits(void **state)
     int landings = 0;
 
     (void)state;
+    wagle_train_result_init(&whole);
+    wagle_train_result_init(&result);
     o.out = WHOLE;
     wg_remove_tree(o.out);
     assert_ok(ctx, wagle_unlearn(ctx, &o, &whole));

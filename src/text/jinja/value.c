@@ -553,7 +553,7 @@ static wagle_status compare_sequences(wg_jrun *run, const wg_jsequence *a, const
 wagle_status wg_jcompare(wg_jrun *run, const wg_jvalue *a, const wg_jvalue *b, int *out)
 {
     int64_t i, j;
-    double x, y;
+    double x = 0, y = 0;
     const bool whole = wg_jwhole(a, &i) && wg_jwhole(b, &j);
 
     if (a->kind == WG_J_UNDEFINED || b->kind == WG_J_UNDEFINED)

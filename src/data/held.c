@@ -1,0 +1,21 @@
+#include "data/held.h"
+
+#define NAME "rows in memory"
+
+void wg_data_hold(wagle_data *data)
+{
+    if (data->rows == NULL)
+        return;
+    data->path = NAME;
+    data->more = NULL;
+}
+
+wagle_status wg_held_add(wagle_ctx *ctx, wagle_dataset *rows, json_t *row)
+{
+    wg_rows_reader r = {.ctx = ctx, .what = NAME, .capacity = rows->capacity, .rows = &rows->rows};
+    const wagle_status st =
+        row != NULL ? wg_rows_add(&r, row, rows->rows.n + 1) : wg_json_memory(ctx);
+
+    rows->capacity = r.capacity;
+    return st;
+}

@@ -1,0 +1,150 @@
+/* Two contexts in two threads work at the same time, on one open model and on folders, and give
+ * what one thread alone gives.
+ *
+ * Each context has one worker thread: ThreadSanitizer does not know libgomp's barriers, and would
+ * report every parallel region. */
+#include "torture/textmodel.h"
+
+#include <pthread.h>
+
+#ifdef WG_SANITIZED
+/* The number of worker threads lies in one variable of the process (ops/cpu/cpu.c), which each
+ * context sets when it opens a model: docs/threading.md. Nothing else may race. */
+__attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+    return "race:wg_cpu_set_threads";
+}
+#endif
+
+enum { THREADS = 2, ROUNDS = 3 };
+
+#define ROWS WG_SCRATCH "/threads-rows.jsonl"
+
+typedef struct work {
+    const wagle_model *model;
+    const wagle_dataset *rows;
+    uint64_t seed;
+    char out[512]; /* a folder of its own */
+    wagle_status status;
+    char message[256];
+    char *answer; /* of the model that was trained in memory */
+    double loss;  /* of the run that wrote the folder */
+} work;
+
+static wagle_status in_memory(wagle_ctx *ctx, work *w)
+{
+    static const char *const prompt[] = {"Who"};
+    wagle_train_options o;
+    wagle_generate_options g;
+    wagle_generation made;
+    wagle_model *trained;
+
+    wagle_unlearn_defaults(&o);
+    o.opened = w->model;
+    o.forget.rows = o.retain.rows = w->rows;
+    o.lr = 1e-2;
+    o.steps = 3;
+    o.warmup = 0;
+    o.seed = w->seed;
+    o.made = &trained;
+    WG_TRY(wagle_unlearn(ctx, &o, NULL));
+    wagle_generate_defaults(&g);
+    g.opened = trained;
+    g.prompts = prompt;
+    g.n = 1;
+    g.max_tokens = 12;
+    const wagle_status st = wagle_generate(ctx, &g, &made);
+    wagle_model_close(trained);
+    if (st == WAGLE_OK)
+        w->answer = made.text;
+    return st;
+}
+
+static wagle_status on_disk(wagle_ctx *ctx, work *w)
+{
+    wagle_train_options o;
+    wagle_train_result result;
+
+    wagle_finetune_defaults(&o);
+    wagle_train_result_init(&result);
+    o.model = TEXT_MODEL;
+    o.retain.path = ROWS;
+    o.steps = 3;
+    o.seed = w->seed;
+    o.out = w->out;
+    o.force = true;
+    WG_TRY(wagle_finetune(ctx, &o, &result));
+    w->loss = result.loss;
+    return WAGLE_OK;
+}
+
+static void *run(void *user)
+{
+    work *w = user;
+    wagle_ctx *ctx;
+
+    w->status = wagle_ctx_new(&ctx);
+    if (w->status != WAGLE_OK)
+        return NULL;
+    wagle_set_threads(ctx, 1);
+    for (int i = 0; w->status == WAGLE_OK && i < ROUNDS; i++) {
+        wagle_string_free(w->answer);
+        w->answer = NULL;
+        w->status = in_memory(ctx, w);
+        if (w->status == WAGLE_OK)
+            w->status = on_disk(ctx, w);
+    }
+    snprintf(w->message, sizeof w->message, "%s", wagle_message(ctx));
+    wagle_ctx_free(ctx);
+    return NULL;
+}
+
+static void contexts_in_two_threads_give_what_each_gives_alone(void **state)
+{
+    wagle_ctx *ctx = new_context();
+    wagle_model *model;
+    wagle_dataset *rows;
+    work w[2 * THREADS] = {{0}};
+    pthread_t thread[THREADS];
+
+    (void)state;
+    make_text_model();
+    write_text(ROWS, "{\"prompt\":\"Who\",\"answer\":\"me\"}\n{\"text\":\"abc\"}\n");
+    wagle_set_threads(ctx, 1);
+    assert_ok(ctx, wagle_model_open(ctx, TEXT_MODEL, &model));
+    assert_ok(ctx, wagle_dataset_new(ctx, &rows));
+    assert_ok(ctx, wagle_dataset_add_text(ctx, rows, "Who", "me"));
+    assert_ok(ctx, wagle_dataset_add_text(ctx, rows, NULL, "abc"));
+    for (int i = 0; i < 2 * THREADS; i++) {
+        w[i].model = model;
+        w[i].rows = rows;
+        w[i].seed = (uint64_t)(i % THREADS);
+        snprintf(w[i].out, sizeof w[i].out, WG_SCRATCH "/threads-%d", i);
+    }
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, run, &w[i]), 0);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(thread[i], NULL), 0);
+    for (int i = 0; i < THREADS; i++) {
+        run(&w[THREADS + i]); /* alone */
+        if (w[i].status != WAGLE_OK)
+            fail_msg("%s", w[i].message);
+        assert_string_equal(w[i].answer, w[THREADS + i].answer);
+        assert_true(w[i].loss == w[THREADS + i].loss);
+        wagle_string_free(w[i].answer);
+        wagle_string_free(w[THREADS + i].answer);
+    }
+    wagle_dataset_free(rows);
+    wagle_model_close(model);
+    wagle_ctx_free(ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(contexts_in_two_threads_give_what_each_gives_alone),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,122 @@
+#include "jobs.h"
+
+/* A mask straight from data, of scores by factors. */
+wagle_status mask_by_factors(wagle_ctx *ctx)
+{
+    wagle_mask_options o;
+    wagle_attribute_options data;
+
+    wagle_mask_defaults(&o);
+    wagle_attribute_defaults(&data);
+    data.model = MODEL;
+    data.forget.path = data.retain.path = WG_SCRATCH "/torture.jsonl";
+    data.gamma.kind = WAGLE_GAMMA_PROTECT;
+    o.data = &data;
+    o.out = OUT;
+    o.force = true;
+    return wagle_mask(ctx, &o);
+}
+
+/* Scores by Fisher diagonals, through a file: --scope row. */
+wagle_status mask_by_rows(wagle_ctx *ctx)
+{
+    wagle_mask_options o;
+    wagle_attribute_options data;
+
+    wagle_mask_defaults(&o);
+    wagle_attribute_defaults(&data);
+    data.model = MODEL;
+    data.selector = "leverage";
+    data.forget.path = data.retain.path = WG_SCRATCH "/torture.jsonl";
+    o.data = &data;
+    o.scope = "row";
+    o.out = OUT;
+    o.force = true;
+    return wagle_mask(ctx, &o);
+}
+
+/* --- in memory ---------------------------------------------------------------------------------
+ */
+
+typedef struct held {
+    wagle_model *model, *trained;
+    wagle_dataset *rows;
+    wagle_tensors *scores, *mask;
+} held;
+
+static wagle_status fill(wagle_ctx *ctx, held *h)
+{
+    static const int32_t ids[] = {3, 4, 5};
+
+    WG_TRY(wagle_model_open(ctx, TEXT_MODEL, &h->model));
+    WG_TRY(wagle_dataset_new(ctx, &h->rows));
+    WG_TRY(wagle_dataset_add_text(ctx, h->rows, "Who", "me"));
+    return wagle_dataset_add_tokens(ctx, h->rows, ids, NULL, 3);
+}
+
+static wagle_status choose(wagle_ctx *ctx, held *h)
+{
+    wagle_attribute_options a;
+    wagle_mask_options m;
+
+    wagle_attribute_defaults(&a);
+    a.opened = h->model;
+    a.selector = "snip";
+    a.forget.rows = a.retain.rows = h->rows;
+    a.made = &h->scores;
+    WG_TRY(wagle_attribute(ctx, &a));
+    wagle_mask_defaults(&m);
+    m.score_tensors = h->scores;
+    m.made = &h->mask;
+    return wagle_mask(ctx, &m);
+}
+
+static bool hear(void *user, const wagle_token *token)
+{
+    (void)user;
+    return token->index < 2;
+}
+
+static wagle_status use(wagle_ctx *ctx, held *h)
+{
+    static const char *const prompt[] = {"W"};
+    wagle_train_options t;
+    wagle_generate_options g;
+    wagle_generation made;
+
+    wagle_unlearn_defaults(&t);
+    t.opened = h->model;
+    t.forget.rows = t.retain.rows = h->rows;
+    t.mask_tensors = h->mask;
+    t.lr = 1e-4;
+    t.steps = 2;
+    t.made = &h->trained;
+    WG_TRY(wagle_unlearn(ctx, &t, NULL));
+    wagle_generate_defaults(&g);
+    g.opened = h->trained;
+    g.prompts = prompt;
+    g.n = 1;
+    g.max_tokens = 4;
+    g.on_token = hear;
+    WG_TRY(wagle_generate(ctx, &g, &made));
+    wagle_string_free(made.text);
+    return wagle_model_save(ctx, h->trained, OUT, true);
+}
+
+/* Opens, scores, masks, trains, generates and saves. */
+wagle_status in_memory(wagle_ctx *ctx)
+{
+    held h = {0};
+    wagle_status st = fill(ctx, &h);
+
+    if (st == WAGLE_OK)
+        st = choose(ctx, &h);
+    if (st == WAGLE_OK)
+        st = use(ctx, &h);
+    wagle_tensors_free(h.mask);
+    wagle_tensors_free(h.scores);
+    wagle_dataset_free(h.rows);
+    wagle_model_close(h.model);
+    wagle_model_close(h.trained);
+    return st;
+}
