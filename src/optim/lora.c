@@ -93,10 +93,10 @@ wagle_status wg_lora_start(wagle_ctx *ctx, wg_optimizer *a, uint64_t seed)
     WG_TRY(WG_ALLOC(ctx, &normal, a->n)); /* more than any A has */
     for (int64_t i = 0; i < l->n; i++) {
         const adapter *d = &l->of[i];
-        for (int64_t j = 0; j < l->r * d->I; j++)
-            normal[j] =
-                (float)(wg_random_normal(seed, (uint64_t)d->tensor, (uint64_t)j) / /* on the host */
-                        sqrt((double)d->I));
+        for (int64_t j = 0; j < l->r * d->I; j++) {
+            const double x = wg_random_normal(seed, (uint64_t)d->tensor, (uint64_t)j);
+            normal[j] = (float)(x / sqrt((double)d->I)); /* on the host */
+        }
         a->model->ops->upload(a->model->ops, a->master + d->first, normal,
                               (size_t)(l->r * d->I) * sizeof *normal);
         a->model->overlay[d->tensor] = (wg_overlay){.value = d->merged.data};
