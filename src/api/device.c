@@ -32,8 +32,6 @@ static bool there_is_a_card(void)
 
 wagle_status wagle_set_device(wagle_ctx *ctx, const char *device, const char *precision)
 {
-    static const char *const precisions[] = {
-        [WG_PRECISION_BF16] = "bf16", [WG_PRECISION_TF32] = "tf32", [WG_PRECISION_F32] = "f32"};
     int card = 0, kind = -1;
     bool cpu = device == NULL || strcmp(device, "cpu") == 0;
 
@@ -43,8 +41,8 @@ wagle_status wagle_set_device(wagle_ctx *ctx, const char *device, const char *pr
     else if (!cpu && !card_number(device, &card))
         return wg_fail(ctx, WAGLE_E_USAGE, "no device '%.32s'; choose from cpu, cuda, cuda:N, auto",
                        device);
-    for (int i = 0; precision != NULL && i < 3; i++)
-        kind = strcmp(precision, precisions[i]) == 0 ? i : kind;
+    for (int i = 0; precision != NULL && i < WG_PRECISIONS; i++)
+        kind = strcmp(precision, wg_precision_names[i]) == 0 ? i : kind;
     if (precision != NULL && kind < 0)
         return wg_fail(ctx, WAGLE_E_USAGE, "no precision '%.16s'; choose from f32, tf32, bf16",
                        precision);

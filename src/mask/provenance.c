@@ -110,6 +110,7 @@ static wagle_status add_transposed(wagle_ctx *ctx, const wg_model *m, json_t *fa
 
 wagle_status wg_attribution_facts(wagle_ctx *ctx, const wg_attribution *a, json_t *facts)
 {
+    const wg_ops *ops = a->session.model->ops;
     const int needs = a->selector->needs;
     char gamma[40], value[32], damping[32], seed[32];
 
@@ -128,6 +129,10 @@ wagle_status wg_attribution_facts(wagle_ctx *ctx, const wg_attribution *a, json_
             wg_json_set(ctx, facts, "loss", json_string(a->loss != NULL ? a->loss->name : "nll")));
     if (strcmp(a->selector->name, "random") == 0 || wg_protect_by_self(&a->protection))
         WG_TRY(wg_json_set(ctx, facts, "seed", json_string(seed)));
+    if (ops->device != NULL) {
+        WG_TRY(wg_json_set(ctx, facts, "device", json_string(ops->device)));
+        WG_TRY(wg_json_set(ctx, facts, "precision", json_string(ops->precision)));
+    }
     WG_TRY(add_transposed(ctx, a->session.model, facts));
     WG_TRY(add_protect(ctx, a, facts));
     WG_TRY(add_set(ctx, "forget", a->forget_data, a->forget.n, facts));
@@ -138,11 +143,10 @@ wagle_status wg_scores_facts(wagle_ctx *ctx, const wg_tensors *scores, json_t *f
 {
     /* in the order of wg_attribution_facts */
     static const char *const keys[] = {
-        "selector",       "gamma",         "gamma_given",     "damping",
-        "loss",           "seed",          WG_TRANSPOSED,     "protect",
-        "protect_sha256", "protect_rows",  "protect_damping", "protect_rank",
-        "forget",         "forget_sha256", "forget_rows",     "retain",
-        "retain_sha256",  "retain_rows"};
+        "selector",       "gamma",        "gamma_given",     "damping",       "loss",
+        "seed",           "device",       "precision",       WG_TRANSPOSED,   "protect",
+        "protect_sha256", "protect_rows", "protect_damping", "protect_rank",  "forget",
+        "forget_sha256",  "forget_rows",  "retain",          "retain_sha256", "retain_rows"};
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *value = wg_tensors_metadata(scores, keys[i]);

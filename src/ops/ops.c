@@ -8,6 +8,9 @@
 #include "ops/cuda/cuda.h"
 #endif
 
+const char *const wg_precision_names[WG_PRECISIONS] = {
+    [WG_PRECISION_BF16] = "bf16", [WG_PRECISION_TF32] = "tf32", [WG_PRECISION_F32] = "f32"};
+
 const wg_ops *wg_ops_host(void)
 {
 #ifdef WG_REAL_DOUBLE
@@ -22,7 +25,17 @@ const wg_ops *wg_ops_on_host(const wg_ops *ops)
     return ops->host ? ops : ops->on_host;
 }
 
-wagle_status wg_ops_open(wagle_ctx *ctx, const wg_ops **out)
+static struct {
+    const char *device, *precision;
+} pretended;
+
+void wg_ops_pretend(const char *device, const char *precision)
+{
+    pretended.device = device;
+    pretended.precision = precision;
+}
+
+static wagle_status open_ops(wagle_ctx *ctx, const wg_ops **out)
 {
 #ifdef WG_REAL_DOUBLE
     return wg_host_open(ctx, &wg_ops_ref, out);
@@ -31,6 +44,17 @@ wagle_status wg_ops_open(wagle_ctx *ctx, const wg_ops **out)
 #else
     return ctx->device > 0 ? wg_cuda_open(ctx, ctx->device - 1, out) : wg_cpu_open(ctx, out);
 #endif
+}
+
+wagle_status wg_ops_open(wagle_ctx *ctx, const wg_ops **out)
+{
+    WG_TRY(open_ops(ctx, out));
+    if (pretended.device != NULL) {
+        wg_ops *own = (wg_ops *)(uintptr_t)*out; /* a copy that was allocated */
+        own->device = pretended.device;
+        own->precision = pretended.precision;
+    }
+    return WAGLE_OK;
 }
 
 int64_t wg_reals_for(int64_t n, size_t size)

@@ -109,6 +109,8 @@ typedef enum wg_rule { WG_RULE_SGD, WG_RULE_LION, WG_RULE_SOPHIA } wg_rule;
 
 struct wg_ops {
     const char *name;
+    /* Of a card: what the bits of its results depend on, for manifests; NULL: the host. */
+    const char *device, *precision;
     void *state;           /* of the back end */
     bool host;             /* its memory is the host's: it may be read where it is (wg_host_view) */
     int threads;           /* of the host's processors, for each operation */
@@ -355,12 +357,17 @@ const wg_ops *wg_ops_host(void);
 const wg_ops *wg_ops_on_host(const wg_ops *ops);
 /* Products on a card: float32, or operands rounded to 10 or 7 bits of fraction and float32 sums. */
 typedef enum wg_precision { WG_PRECISION_BF16, WG_PRECISION_TF32, WG_PRECISION_F32 } wg_precision;
+enum { WG_PRECISIONS = 3 };
+extern const char *const wg_precision_names[WG_PRECISIONS];
 #ifdef WG_GUARDED /* tests/guarded */
 WAGLE_CHECK wagle_status wg_guarded_open(wagle_ctx *ctx, const wg_ops **out);
 #endif
 /* Opens the back end of the context; its threads are the context's. Models of one context share a
  * card's. Close with ops->close. */
 WAGLE_CHECK wagle_status wg_ops_open(wagle_ctx *ctx, const wg_ops **out);
+/* Tests only: back ends that are opened from now on say that they are this card; NULL: they do not.
+ */
+void wg_ops_pretend(const char *device, const char *precision);
 
 /* A buffer that grows and never shrinks: a batch no larger than any before allocates nothing. */
 typedef struct wg_buffer {

@@ -253,6 +253,17 @@ static wagle_status record(wagle_ctx *ctx, const facts *f, const wg_member *tabl
     return WAGLE_OK;
 }
 
+/* Where a run was not on the CPU. */
+static wagle_status record_device(wagle_ctx *ctx, const facts *f)
+{
+    const wg_ops *ops = f->run->session.model->ops;
+
+    if (ops->device == NULL)
+        return WAGLE_OK;
+    WG_TRY(set_text(ctx, f->decides, "device", ops->device));
+    return set_text(ctx, f->decides, "precision", ops->precision);
+}
+
 /* What is known of the run when its options are read. */
 static wagle_status record_run(wagle_ctx *ctx, const facts *f)
 {
@@ -275,6 +286,7 @@ static wagle_status record_run(wagle_ctx *ctx, const facts *f)
     WG_TRY(set_text(ctx, f->decides, "warm-up", number));
     snprintf(number, sizeof number, "%lld", (long long)ctx->memory);
     WG_TRY(set_text(ctx, f->decides, "memory", number));
+    WG_TRY(record_device(ctx, f));
     return set_text(ctx, f->decides, "version of wagle", WAGLE_VERSION);
 }
 
@@ -362,6 +374,8 @@ static void describe(const char *flag, const wg_member *m, const char *value, ch
 
     if (strcmp(flag, "--lr") == 0 && strcmp(value, "0") == 0)
         snprintf(out, 160, "--lr auto");
+    else if (strcmp(flag, "--device") == 0 && *value == '\0')
+        snprintf(out, 160, "--device cpu");
     else if (*value == '\0' || strcmp(value, "off") == 0)
         snprintf(out, 160, "no %s", flag);
     else if (strcmp(value, "on") == 0)

@@ -151,6 +151,7 @@ static json_t *outcome(const wg_run *w)
 static wagle_status fill(wagle_ctx *ctx, const wg_run *w, json_t *m)
 {
     const wagle_train_options *o = w->o;
+    const wg_ops *ops = w->session.model->ops;
 
     WG_TRY(wg_json_set(ctx, m, "model", wg_json_bytes(wg_path_name(o->model))));
     WG_TRY(wg_json_set(ctx, m, "model_sha256", json_string(wg_run_model_hash(w))));
@@ -161,6 +162,10 @@ static wagle_status fill(wagle_ctx *ctx, const wg_run *w, json_t *m)
     if (w->masked)
         WG_TRY(add_mask(ctx, w, m));
     WG_TRY(add_members(ctx, o, m));
+    if (ops->device != NULL) {
+        WG_TRY(wg_json_set(ctx, m, "device", json_string(ops->device)));
+        WG_TRY(wg_json_set(ctx, m, "precision", json_string(ops->precision)));
+    }
     if (o->protect.path != NULL)
         WG_TRY(add_protection(ctx, w, m));
     if (w->stop.chance)

@@ -402,6 +402,66 @@ static void options_that_change_no_weight_may_change(void **state)
     wagle_ctx_free(ctx);
 }
 
+/* Resumes on another device, NULL: the CPU. The message names `wanted`. */
+static void is_refused(wagle_train_options o, const char *device, const char *precision,
+                       const char *wanted)
+{
+    wagle_ctx *ctx = new_context();
+
+    wg_ops_pretend(device, precision);
+    o.resume = true;
+    assert_int_equal(wagle_unlearn(ctx, &o, NULL), WAGLE_E_USAGE);
+    if (strstr(wagle_message(ctx), wanted) == NULL)
+        fail_msg("no '%s' in '%s'", wanted, wagle_message(ctx));
+    wagle_ctx_free(ctx);
+}
+
+static bool manifest_has(const char *folder, const char *key, const char *value)
+{
+    char path[256];
+    json_t *m, *found;
+    bool same;
+
+    snprintf(path, sizeof path, "%s/manifest.json", folder);
+    m = gold_json(path);
+    found = json_object_get(m, key);
+    same = value == NULL ? found == NULL
+                         : found != NULL && strcmp(json_string_value(found), value) == 0;
+    json_decref(m);
+    return same;
+}
+
+static void another_device_or_precision_is_refused_by_name(void **state)
+{
+    wagle_train_options o = options_of(SELECTED), again = options_of(SELECTED);
+    wagle_ctx *ctx = new_context();
+
+    (void)state;
+    if (ctx->device > 0) { /* all of it is on a card */
+        wagle_ctx_free(ctx);
+        skip();
+    }
+    again.resume = true;
+    write_rows(ROWS, 0);
+    interrupt(&o);
+    is_refused(o, "cuda (one)", "bf16", "made with --device cpu, now --device cuda (one)");
+    wg_ops_pretend(NULL, NULL);
+    assert_ok(ctx, wagle_unlearn(ctx, &again, NULL));
+    assert_true(manifest_has(OUT, "device", NULL) && manifest_has(OUT, "precision", NULL));
+
+    wg_ops_pretend("cuda (one)", "bf16");
+    interrupt(&o);
+    is_refused(o, NULL, NULL, "made with --device cuda (one), now --device cpu");
+    is_refused(o, "cuda (two)", "bf16", "made with --device cuda (one), now --device cuda (two)");
+    is_refused(o, "cuda (one)", "f32", "made with --precision bf16, now --precision f32");
+    wg_ops_pretend("cuda (one)", "bf16");
+    assert_ok(ctx, wagle_unlearn(ctx, &again, NULL));
+    wg_ops_pretend(NULL, NULL);
+    assert_true(manifest_has(OUT, "device", "cuda (one)"));
+    assert_true(manifest_has(OUT, "precision", "bf16"));
+    wagle_ctx_free(ctx);
+}
+
 /* Stops after four updates, then goes back about half the way. */
 static wagle_train_options landing(void)
 {
@@ -513,6 +573,7 @@ int main(void)
         cmocka_unit_test(each_option_in_turn_is_refused_where_the_result_depends_on_it),
         cmocka_unit_test(factors_of_scores_are_compared),
         cmocka_unit_test(options_that_change_no_weight_may_change),
+        cmocka_unit_test(another_device_or_precision_is_refused_by_name),
         cmocka_unit_test(an_interrupted_landing_resumes_to_the_same_bits),
         cmocka_unit_test(landing_wants_a_rule),
         cmocka_unit_test(what_cannot_be_written_is_kept),

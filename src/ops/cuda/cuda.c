@@ -134,11 +134,26 @@ static void close_ops(const wg_ops *self)
     close_all(c);
 }
 
+/* The card and the libraries that the bits depend on. The driver is none of them: NVRTC makes the
+ * machine code. */
+static void describe(wg_cuda *c)
+{
+    const wg_cuda_info *i = &c->lib.info;
+
+    snprintf(c->device, sizeof c->device,
+             "cuda (%s, %d processors, cublasLt %lld.%lld.%lld, NVRTC %d.%d)", i->name,
+             i->processors, (long long)(i->cublaslt / 10000), (long long)(i->cublaslt / 100 % 100),
+             (long long)(i->cublaslt % 100), i->nvrtc / 1000, i->nvrtc % 1000 / 10);
+}
+
 static void fill_table(wg_cuda *c)
 {
     wg_ops *o = &c->ops;
 
+    describe(c);
     o->name = "cuda";
+    o->device = c->device;
+    o->precision = wg_precision_names[c->precision];
     o->state = c;
     o->host = false;
     o->close = close_ops;

@@ -60,7 +60,8 @@ typedef struct wg_cuda_plan {
 typedef struct wg_cuda {
     wg_ops ops; /* first: what callers hold */
     wagle_ctx *owner;
-    int users; /* models that hold it */
+    int users;        /* models that hold it */
+    char device[256]; /* wg_ops.device */
     wg_cuda_libraries lib;
     wg_precision precision;
     wg_cuda_handle context, stream, blas;
