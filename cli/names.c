@@ -91,7 +91,9 @@ static const other options[] = {
      "these constants are those of --optimizer"},
     {"report-to wandb wandb-project logging-dir tensorboard logging-steps", NULL,
      "log.jsonl in the output folder has every step; 'wagle report' draws it"},
-    {"num-gpus deepspeed fsdp local-rank gradient-checkpointing load-in-8bit load-in-4bit "
+    {"num-gpus deepspeed fsdp local-rank nproc-per-node tensor-parallel-size", NULL,
+     "a run uses one card at most: --device cuda ('wagle help devices')"},
+    {"gradient-checkpointing load-in-8bit load-in-4bit "
      "trust-remote-code use-flash-attention attn-implementation flash-attn",
      NULL, "not needed here: --memory SIZE says what a run may take"},
     {"version", NULL, "'wagle --version' prints it"},

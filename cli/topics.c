@@ -168,8 +168,26 @@ static void memory(const cli_writer *w)
     w->item("--density 0.1", "with --selector, or --mask: only selected weights are stored");
     w->item("--lora 8", "trains small adapters instead");
     w->item("--batch 1", "with --accumulate 4: the same rows in an update, fewer at once");
+    w->paragraph("On a card (`wagle help devices`) these options plan the host's memory alone.");
     w->paragraph("With --memory, what does not fit goes into scratch files beside the output, "
                  "where a run allows it. Put --out on a fast local disk.");
+}
+
+static void devices(const cli_writer *w)
+{
+    w->paragraph("Every command computes on the processor, or with --device on one NVIDIA card. "
+                 "The driver, NVRTC and cublasLt are found when the command runs; Python's "
+                 "packages nvidia-*, which PyTorch brings, have the last two.");
+    w->command("wagle unlearn --model DIR --forget forget.jsonl --retain retain.jsonl "
+               "--device cuda --out forgotten");
+    w->item("--device cuda", "the first card; cuda:1 is the second");
+    w->item("--device auto", "the first card, or the processor if there is no card");
+    w->item("--precision bf16", "factors of matrix products are rounded to bf16 (the default on a "
+                                "card) or tf32; f32 does not round. Sums and all else are float32");
+    w->paragraph("The model, the activations of a batch and the state of the selected weights must "
+                 "fit the card's memory. --memory and --dry-run plan the host's memory alone.");
+    w->paragraph("A run resumes only on the kind of card, and at the precision, that it began "
+                 "with. docs/gpu.md says what was tested and what does not work yet.");
 }
 
 static void patches(const cli_writer *w)
@@ -237,6 +255,7 @@ const cli_topic cli_topics[] = {
     {"masks", "training only some of the weights", "unlearn finetune mask attribute", masks},
     {"selectors", "how weights are scored", "unlearn mask attribute sweep", selectors},
     {"memory", "what a run needs, and how to need less", "unlearn finetune attribute mask", memory},
+    {"devices", "computing on a GPU", "unlearn finetune attribute mask eval forget", devices},
     {"patches", "shipping a change, and taking it back", "unlearn finetune diff apply revert",
      patches},
     {"metrics", "metrics of rows", "eval", metrics},

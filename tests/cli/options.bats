@@ -87,14 +87,15 @@ generate --max_new_tokens it is --max-tokens here
 mask --sparsity 1 minus the sparsity
 unlearn --lambda it is --alpha here
 unlearn --epsilon those of --optimizer
-unlearn --fp16 float32
+unlearn --fp16 it is --precision here
 unlearn --num_workers it is --threads here
 unlearn --report_to log.jsonl
 finetune --dataset it is --data here
 unlearn --forget_loss it is --objective here
 unlearn --unlearn_method it is --objective here
 unlearn --mask_path it is --mask here
-unlearn --device --threads
+unlearn --gpus it is --device here
+unlearn --deepspeed one card at most
 unlearn --beta --npo-beta, --simnpo-beta
 eval -o it is --out here
 eval -m it is --model here
