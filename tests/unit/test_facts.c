@@ -28,7 +28,7 @@ static void check_rows(const row *rows, int64_t n)
     wagle_ctx *ctx = new_context();
     wg_example example[MOST] = {{0}};
     wg_str answer[MOST];
-    wg_said said[MOST * SAID];
+    wg_invented_answer said[MOST * SAID];
     wg_ordinary ordinary;
     wg_text found = {0};
 
@@ -36,7 +36,7 @@ static void check_rows(const row *rows, int64_t n)
         answer[i] = wg_strz(rows[i].answer);
         example[i] = (wg_example){.prompt = wg_strz(rows[i].question), .answer = &answer[i]};
         for (int k = 0; k < SAID; k++)
-            said[i * SAID + k] = (wg_said){i, wg_strz(rows[i].said[k])};
+            said[i * SAID + k] = (wg_invented_answer){i, wg_strz(rows[i].said[k])};
     }
     assert_ok(ctx, wg_ordinary_words(ctx, &(wg_dataset){.example = example, .n = n}, said, n * SAID,
                                      &ordinary));
