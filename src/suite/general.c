@@ -1,6 +1,6 @@
-/* general.c - is it still a language model? Perplexity of text; of greedy answers to prompts:
- * entropy of n-grams (2/3 of two's, 4/3 of three's, as ROME's fluency, Meng et al. 2022, arXiv
- * 2202.05262), share of repeated four-grams, and how many begin as refusals do. */
+/* general.c - general language ability. Perplexity of text. For greedy answers to prompts: n-gram
+ * entropy (2/3 of bigrams', 4/3 of trigrams', the fluency of ROME, Meng et al. 2022, arXiv
+ * 2202.05262), share of repeated 4-grams, and share of answers that begin like a refusal. */
 #include "metric/overlap.h"
 #include "suite/passages.h"
 #include <string.h>

@@ -1,20 +1,20 @@
-/* mcq.c - multiple choice, as lm-evaluation-harness defines it: the likeliest choice by its letter
- * (letter_acc), as text (acc), as text for its length in characters (acc_norm); TruthfulQA's mc1
- * and mc2. benchmark.c has the prompts. Solved examples of set `dev` may stand before each
- * question. */
+/* mcq.c - multiple choice, as defined by lm-evaluation-harness. Accuracy of the likeliest choice:
+ * by letter (letter_acc), by text (acc), by text with the loss divided by its length in characters
+ * (acc_norm); TruthfulQA's mc1 and mc2. Prompts are in benchmark.c. Solved examples from set `dev`
+ * can precede each question. */
 #include "suite/quiz.h"
 
 #include "metric/statistics.h"
 #include <math.h>
 #include <string.h>
 
-/* The ways' losses in a row, by choice. */
+/* Key of each way's list of losses in a row. */
 static const char *const losses[WG_WAYS] = {"letter_nll", "text_nll", "mc2_nll"};
 
 /* --- rows --------------------------------------------------------------------------------------
  */
 
-/* The choices of question i, as examples. */
+/* Adds each choice of question i as an example. */
 static wagle_status add_choices(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz,
                                 const wg_asking *how, int64_t i, wg_answers *form)
 {
@@ -38,7 +38,7 @@ static wagle_status add_choices(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz 
     return st;
 }
 
-/* Sums of the losses of row i's choices. */
+/* Writes the loss of each choice of row i, summed over its tokens. */
 static wagle_status set_losses(wagle_ctx *ctx, const wg_answers *a, int64_t i, const char *key,
                                json_t *row)
 {
@@ -51,7 +51,7 @@ static wagle_status set_losses(wagle_ctx *ctx, const wg_answers *a, int64_t i, c
     return WAGLE_OK;
 }
 
-/* Characters of a text. */
+/* Length of a text in characters. */
 static int64_t characters(const json_t *text)
 {
     const char *c = json_string_value(text);
@@ -95,9 +95,9 @@ static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz,
                           : WAGLE_OK;
 }
 
-/* Asks a quiz in one way. */
-static wagle_status ask(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz, const wg_asking *how,
-                        wg_answers *form)
+/* Scores all choices of a quiz in one way. */
+static wagle_status score_quiz(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz,
+                               const wg_asking *how, wg_answers *form)
 {
     WG_TRY(wg_answers_open(ctx, e, quiz->rows.path, form));
     for (int64_t i = 0; i < form->rows.n; i++)
@@ -131,7 +131,7 @@ static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const wg_chat *cha
     for (int w = 0; st == WAGLE_OK && w < WG_WAYS; w++) {
         how.way = (wg_way)w;
         if (wg_benchmark_asks(quiz.benchmark, how.way, quiz.question[0].row))
-            st = ask(ctx, e, &quiz, &how, &form[w]);
+            st = score_quiz(ctx, e, &quiz, &how, &form[w]);
     }
     for (int64_t i = 0; st == WAGLE_OK && i < quiz.rows.rows.n; i++)
         st = note(ctx, e, &quiz, &how, form, i);
@@ -162,7 +162,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
 /* --- numbers -----------------------------------------------------------------------------------
  */
 
-/* The likeliest choice; losses divided by length, if there is one. The first of equals. */
+/* The choice with the lowest loss, or loss/length unless length is NULL; ties go to the first. */
 static int64_t likeliest(const double *nll, const double *length, int64_t n)
 {
     int64_t best = 0;
@@ -174,15 +174,15 @@ static int64_t likeliest(const double *nll, const double *length, int64_t n)
     return best;
 }
 
-/* A kept row as numbers; lists are NULL where the row has none. */
-typedef struct kept {
+/* The numbers of a saved row; lists are NULL if the row has none. */
+typedef struct saved_row {
     double *nll[WG_WAYS], *length, *mc2_right;
     int64_t n, n_mc2; /* choices */
     double answer;
     bool normed, truthful;
-} kept;
+} saved_row;
 
-static void kept_free(kept *r)
+static void kept_free(saved_row *r)
 {
     for (int w = 0; w < WG_WAYS; w++)
         wg_free(r->nll[w]);
@@ -190,7 +190,7 @@ static void kept_free(kept *r)
     wg_free(r->mc2_right);
 }
 
-/* A list of the row, if it is there: as long as *n, which is 0 where no list set it yet. */
+/* Reads an optional list of the row. All lists must have length *n, which is 0 before the first. */
 static wagle_status read_list(wagle_ctx *ctx, const json_t *row, const char *key, double **out,
                               int64_t *n)
 {
@@ -205,7 +205,7 @@ static wagle_status read_list(wagle_ctx *ctx, const json_t *row, const char *key
     return WAGLE_OK;
 }
 
-static wagle_status read_kept(wagle_ctx *ctx, const json_t *row, kept *r)
+static wagle_status read_kept(wagle_ctx *ctx, const json_t *row, saved_row *r)
 {
     const char *name = json_string_value(json_object_get(row, "benchmark"));
     const wg_benchmark *b = wg_benchmark_find(name);
@@ -227,7 +227,7 @@ static wagle_status read_kept(wagle_ctx *ctx, const json_t *row, kept *r)
                : wg_row_fail(ctx, row, "answer", "does not fit the choices");
 }
 
-/* The right choices' share of all choices' probability. */
+/* Probability of the right choices over the probability of all choices. */
 static double right_mass(const double *nll, const double *right, int64_t n)
 {
     double least = nll[0], all = 0, of_right = 0;
@@ -241,8 +241,8 @@ static double right_mass(const double *nll, const double *right, int64_t n)
     return of_right / all;
 }
 
-/* Columns of one row, in `set`. */
-static wagle_status add_columns(wagle_ctx *ctx, const char *set, const kept *r, wg_frame *f)
+/* Adds one row to the columns of `set`. */
+static wagle_status add_columns(wagle_ctx *ctx, const char *set, const saved_row *r, wg_frame *f)
 {
     const int64_t answer = (int64_t)r->answer;
     const double *letter = r->nll[WG_BY_LETTER], *text = r->nll[WG_BY_TEXT];
@@ -261,7 +261,7 @@ static wagle_status add_columns(wagle_ctx *ctx, const char *set, const kept *r, 
                               right_mass(r->nll[WG_BY_MC2], r->mc2_right, r->n_mc2));
 }
 
-static wagle_status add_letters(wagle_ctx *ctx, const char *set, const kept *r, wg_frame *f)
+static wagle_status add_letters(wagle_ctx *ctx, const char *set, const saved_row *r, wg_frame *f)
 {
     if (r->nll[WG_BY_LETTER] == NULL)
         return WAGLE_OK;
@@ -273,7 +273,7 @@ static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, w
 {
     const char *subject = json_string_value(json_object_get(row, "subject"));
     char name[160];
-    kept r = {0};
+    saved_row r = {0};
     wagle_status st = read_kept(ctx, row, &r);
 
     if (st == WAGLE_OK)
@@ -288,7 +288,7 @@ static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, w
     return st;
 }
 
-/* How often each letter is said, and is right. */
+/* Measures how often each letter is predicted and how often it is right. */
 static wagle_status balance(wagle_ctx *ctx, const wg_frame *f, const wg_column *said,
                             wg_measures *out)
 {

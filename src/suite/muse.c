@@ -1,4 +1,4 @@
-/* muse.c - the six ways of MUSE (Shi et al. 2024, arXiv 2407.06460) that one model shows: verbatim
+/* muse.c - the criteria of MUSE (Shi et al. 2024, arXiv 2407.06460) for a single model: verbatim
  * memorisation and knowledge by ROUGE-L F1 of greedy continuations (no stemming), PrivLeak by
  * Min-k% attacks, utility on the retain set. */
 #include "suite/attacks.h"

@@ -6,7 +6,7 @@
 /* --- a set -------------------------------------------------------------------------------------
  */
 
-/* Either no row has TruthfulQA's second list, or all have it. */
+/* Checks that either all rows have TruthfulQA's mc2 list or none has. */
 static wagle_status check_mc2(wagle_ctx *ctx, const wg_quiz *q, int64_t i)
 {
     const bool has = q->question[i].mc2 != NULL;
@@ -74,7 +74,7 @@ static wagle_status add_letters(wagle_ctx *ctx, const wg_question *q, wg_text *o
     return WAGLE_OK;
 }
 
-/* A header or prompt of the benchmark, filled in for choice k. */
+/* Fills in a header or prompt of the benchmark for choice k. */
 static wagle_status fill(wagle_ctx *ctx, const char *form, const wg_question *q, wg_way way,
                          int64_t k, wg_text *out)
 {
@@ -99,7 +99,7 @@ static wagle_status fill(wagle_ctx *ctx, const char *form, const wg_question *q,
     return WAGLE_OK;
 }
 
-/* What answers question q with choice k. */
+/* The text that answers question q with choice k. */
 static wagle_status answer(wagle_ctx *ctx, const wg_question *q, wg_way way, int64_t k,
                            wg_text *out)
 {
@@ -127,7 +127,7 @@ typedef struct turns {
     wg_text *text;
 } turns;
 
-/* One more turn, whose text is handed over; in plain text `after` follows it. */
+/* Adds a turn and takes over its text. In plain text, `after` follows it. */
 static wagle_status add_turn(wagle_ctx *ctx, turns *t, const char *role, wg_text *text,
                              const char *after)
 {
@@ -149,11 +149,11 @@ static wagle_status add_turn(wagle_ctx *ctx, turns *t, const char *role, wg_text
     return st;
 }
 
-/* The system message: `system`, and after an empty line the benchmark's header. */
+/* Adds the system message: `system`, an empty line, and the benchmark's header. */
 static wagle_status add_header(wagle_ctx *ctx, const wg_question *q, const wg_asking *how,
                                wg_text *scratch, turns *t)
 {
-    const char *header = q->benchmark->ask[how->way].header;
+    const char *header = q->benchmark->template[how->way].header;
     const char *system = how->system;
 
     if (system != NULL)
@@ -174,13 +174,13 @@ static const char *subject_of(const wg_question *q)
 static wagle_status add_solved(wagle_ctx *ctx, const wg_question *s, const wg_asking *how,
                                wg_text *scratch, turns *t)
 {
-    WG_TRY(fill(ctx, s->benchmark->ask[how->way].prompt, s, how->way, s->answer, scratch));
+    WG_TRY(fill(ctx, s->benchmark->template[how->way].prompt, s, how->way, s->answer, scratch));
     WG_TRY(add_turn(ctx, t, "user", scratch, " "));
     WG_TRY(answer(ctx, s, how->way, s->answer, scratch));
     return add_turn(ctx, t, "assistant", scratch, "\n\n");
 }
 
-/* The first solved examples of q's subject, q itself passed over. */
+/* Adds the first solved examples of q's subject, except q itself. */
 static wagle_status add_shots(wagle_ctx *ctx, const wg_question *q, const wg_asking *how,
                               wg_text *scratch, turns *t)
 {
@@ -219,7 +219,7 @@ wagle_status wg_quiz_context(wagle_ctx *ctx, const wg_quiz *quiz, const wg_askin
     if (st == WAGLE_OK)
         st = add_shots(ctx, q, how, &scratch, &t);
     if (st == WAGLE_OK)
-        st = fill(ctx, q->benchmark->ask[how->way].prompt, q, how->way, k, &scratch);
+        st = fill(ctx, q->benchmark->template[how->way].prompt, q, how->way, k, &scratch);
     if (st == WAGLE_OK)
         st = add_turn(ctx, &t, "user", &scratch, "");
     if (st == WAGLE_OK && how->chat != NULL)
