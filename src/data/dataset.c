@@ -71,7 +71,7 @@ wagle_status wg_example_accept(const wg_adding *a, wg_example *e)
 /* --- text --------------------------------------------------------------------------------------
  */
 
-/* A text as tokens, and where in them its answers stand. */
+/* A tokenised text. */
 typedef struct tokenised {
     const wg_adding *a;
     wg_text text;
@@ -79,8 +79,8 @@ typedef struct tokenised {
     bool special;
 } tokenised;
 
-/* How many first tokens of the whole are those of its first `bytes` bytes alone. *clean: all of
- * those, so that no token lies across. */
+/* Number of leading tokens that the whole text shares with its first `bytes` bytes, tokenised
+ * alone. *clean: these are all tokens of that part, so no token crosses the boundary. */
 static wagle_status tokens_before(const tokenised *t, int64_t bytes, int64_t *n, bool *clean)
 {
     wg_ids head = {0};
@@ -95,8 +95,8 @@ static wagle_status tokens_before(const tokenised *t, int64_t bytes, int64_t *n,
     return st;
 }
 
-/* Labels the tokens of bytes [from, to); one that lies across the end is still of them. The
- * end-of-text token after them is too, where `ends` and --eos ask for it. */
+/* Labels the tokens of bytes [from, to), including one that crosses the end. If `ends` and --eos
+ * are set, the end-of-text token after them is a label too. */
 static wagle_status label_turn(const tokenised *t, const wg_turn *turn, bool ends, wg_example *e)
 {
     wg_ids tail = {0};
@@ -120,7 +120,7 @@ static wagle_status label_turn(const tokenised *t, const wg_turn *turn, bool end
     return WAGLE_OK;
 }
 
-/* Whether bytes [at, at + bytes) of the text begin and end between words. */
+/* Whether bytes [at, at + bytes) of the text begin and end at word boundaries. */
 static bool is_whole(const wg_words *words, size_t at, size_t bytes)
 {
     for (int64_t i = 0; i < words->n; i++) {
@@ -131,7 +131,7 @@ static bool is_whole(const wg_words *words, size_t at, size_t bytes)
     return true;
 }
 
-/* Labels a fact wherever it stands in the answer. */
+/* Labels all occurrences of a fact in the answer. */
 static wagle_status label_fact(const tokenised *t, wg_str answer, const wg_words *words,
                                wg_str fact, wg_example *e)
 {
@@ -169,7 +169,7 @@ static wagle_status label_facts(const tokenised *t, const wg_asked *asked, wg_st
     return st;
 }
 
-/* Whether the answer is the row's own, whose facts are known. */
+/* Whether the answer is the row's own, for which the row lists facts. */
 static bool has_facts(const wg_asked *asked, wg_str answer)
 {
     return asked->n_facts > 0 && asked->n_answers > 0 && wg_str_equal(asked->answer[0], answer);
@@ -182,7 +182,7 @@ static wagle_status keep_text(const wg_adding *a, wg_str text, wg_str *out)
     return out->text != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 
-/* The prompt and the answers, of which `answer` is the first. */
+/* Copies the prompt and the answers, with `answer` first, to the example. */
 static wagle_status keep_texts(const wg_adding *a, const wg_asked *asked, wg_str answer,
                                wg_example *e)
 {
@@ -315,10 +315,10 @@ wagle_status wg_data_entry(wagle_ctx *ctx, const char *entry, wg_arena *arena, c
     return *path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 
-/* Takes the rows over. */
-static wagle_status add_rows(wg_adding *a, wg_rows *rows, int64_t *room)
+/* Adds all rows and frees them. */
+static wagle_status add_rows(wg_adding *a, wg_rows *rows, int64_t *capacity)
 {
-    wagle_status st = WG_GROW(a->ctx, &a->out->example, room, a->out->n + rows->n);
+    wagle_status st = WG_GROW(a->ctx, &a->out->example, capacity, a->out->n + rows->n);
 
     if (st == WAGLE_OK)
         memset(a->out->example + a->out->n, 0, (size_t)rows->n * sizeof *a->out->example);
@@ -333,17 +333,17 @@ static wagle_status add_rows(wg_adding *a, wg_rows *rows, int64_t *room)
     return st;
 }
 
-static wagle_status load_file(wg_adding *a, const char *entry, int64_t *room)
+static wagle_status load_file(wg_adding *a, const char *entry, int64_t *capacity)
 {
     wg_rows rows = {0};
 
     WG_TRY(wg_data_entry(a->ctx, entry, &a->out->arena, &a->record.path, &a->weight));
     WG_TRY(wg_rows_read(a->ctx, a->record.path, a->data->limit, &rows));
-    return add_rows(a, &rows, room);
+    return add_rows(a, &rows, capacity);
 }
 
-/* Options of a layout where no row has one. */
-static void say_unused(wagle_ctx *ctx, const wagle_data *d)
+/* Warns about layout options if no row has a layout. */
+static void warn_unused(wagle_ctx *ctx, const wagle_data *d)
 {
     const char *option = d->prompt != NULL                                     ? "--prompt"
                          : d->system != NULL                                   ? "--system"
@@ -361,18 +361,18 @@ wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *dat
 {
     wg_adding a = {.ctx = ctx, .reader = r, .data = data, .out = out};
     const int64_t before = r->laid_out, by_facts = r->by_facts;
-    int64_t room = 0;
+    int64_t capacity = 0;
     wagle_status st;
 
     *out = (wg_dataset){0};
     if (data->path == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "no data file was named");
-    st = load_file(&a, data->path, &room);
+    st = load_file(&a, data->path, &capacity);
     for (const char *const *more = data->more; st == WAGLE_OK && more != NULL && *more != NULL;
          more++)
-        st = load_file(&a, *more, &room);
+        st = load_file(&a, *more, &capacity);
     if (st == WAGLE_OK && r->laid_out == before)
-        say_unused(ctx, data);
+        warn_unused(ctx, data);
     else if (st == WAGLE_OK)
         st = wg_layout_say(ctx, &r->layout);
     if (st == WAGLE_OK && data->facts_field != NULL && r->laid_out > before &&
@@ -393,13 +393,13 @@ wagle_status wg_dataset_parse(wagle_ctx *ctx, wg_reader *r, const wagle_data *da
                    .out = out,
                    .record = {.path = data->path},
                    .weight = 1};
-    int64_t room = 0;
+    int64_t capacity = 0;
     wg_rows rows = {0};
     wagle_status st;
 
     *out = (wg_dataset){0};
     WG_TRY(wg_rows_parse(ctx, data->path, text.text, text.bytes, 0, &rows));
-    st = add_rows(&a, &rows, &room);
+    st = add_rows(&a, &rows, &capacity);
     if (st != WAGLE_OK)
         wg_dataset_free(out);
     return st;
@@ -462,12 +462,12 @@ wagle_status wg_row_ask(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
 
 wagle_status wg_dataset_add(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
                             const wg_record *record, const wg_asked *asked, wg_str answer,
-                            wg_dataset *out, int64_t *room)
+                            wg_dataset *out, int64_t *capacity)
 {
     const wg_adding a = {
         .ctx = ctx, .reader = r, .data = data, .out = out, .record = *record, .weight = 1};
 
-    WG_TRY(WG_GROW(ctx, &out->example, room, out->n + 1));
+    WG_TRY(WG_GROW(ctx, &out->example, capacity, out->n + 1));
     out->example[out->n] = (wg_example){0};
     return add_asked(&a, asked, answer);
 }
