@@ -75,7 +75,7 @@ int64_t wg_mask_slices(const uint64_t *bits, const wg_shape *matrix, bool column
     return whole;
 }
 
-/* The true shape of a packed tensor, from the metadata. */
+/* The unpacked shape of a packed tensor, from the metadata. */
 static wagle_status packed_shape(wagle_ctx *ctx, const char *path, const json_t *shapes,
                                  wg_tensor *t)
 {

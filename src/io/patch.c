@@ -24,7 +24,7 @@ static wagle_status broken(wagle_ctx *ctx, const char *path, const char *what)
                    what);
 }
 
-/* Where the digest's digits are in the file's header. */
+/* Finds the digits of the digest in the file's header. */
 static const unsigned char *find_digest(const wg_map *map, const char *digest)
 {
     return strlen(digest) == DIGITS ? memmem(map->data, map->bytes, digest, DIGITS) : NULL;
@@ -80,7 +80,7 @@ static bool fits(const wg_tensor *t, wg_dtype dtype, int64_t count)
     return t != NULL && t->dtype == dtype && t->count == count;
 }
 
-/* The part that says which weights changed, and in which form; NULL: there is none. */
+/* Finds the tensor that lists the changed weights, and its form; NULL if there is none. */
 static const wg_tensor *find_form(const wg_patch *p, const char *name, wg_patch_form *form)
 {
     const wg_tensor *found = NULL;
@@ -158,7 +158,7 @@ wagle_status wg_patch_open(wagle_ctx *ctx, const char *path, wg_patch *out)
     st = format != NULL && strcmp(format, "wagle-patch") == 0 && out->file.n_files == 1
              ? read_tensors(ctx, path, out)
              : wg_fail(ctx, WAGLE_E_INPUT, "%s: not a patch", path);
-    if (st == WAGLE_OK) /* last, so that fuzzing reaches what comes before */
+    if (st == WAGLE_OK) /* checked last, so that fuzzing reaches the checks above */
         st = check_digest(ctx, path, out);
     if (st != WAGLE_OK)
         wg_patch_close(out);
@@ -182,19 +182,19 @@ const wg_patch_tensor *wg_patch_find(const wg_patch *p, const char *name)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* One tensor's difference. */
+/* The difference of one tensor. */
 typedef struct difference {
     const wg_tensor *before, *after;
     int64_t changed;
     wg_patch_form form;
     size_t index_bytes;
-    char hash[3][WG_SHA256_TEXT]; /* before, after, old values */
+    char hash[3][WG_SHA256_TEXT]; /* of the tensor before and after, and of the old values */
     char name[3][320];
 } difference;
 
 typedef struct writer {
     wagle_ctx *ctx;
-    wg_output *out; /* NULL: only count */
+    wg_output *out; /* NULL to only count */
     wg_sha256 old;
     unsigned char piece[PIECE];
     size_t used;
@@ -224,7 +224,7 @@ static wagle_status put_form(void *user, const void *data, size_t n)
     return put(user, data, n);
 }
 
-/* Writes the changed values of one kind, or counts them and hashes the old ones. */
+/* Writes the changed values, old or new, or only counts them and hashes the old ones. */
 static wagle_status each_value(writer *w, difference *d, int kind)
 {
     const size_t size = wg_dtype_size(d->before->dtype);
@@ -315,7 +315,7 @@ static wagle_status metadata_of(wagle_ctx *ctx, const difference *list, int64_t 
     return st;
 }
 
-/* The parts of each difference, in order; room for 3 of each. */
+/* Lists the tensors of the file in order; at most 3 for each difference. */
 static int64_t parts_of(difference *list, int64_t n, bool keep_old, wg_tensor *out)
 {
     static const char *const kinds[] = {[FRESH] = "new", [OLD] = "old"};
@@ -364,7 +364,7 @@ done:
     return st;
 }
 
-/* The same file with its digest. */
+/* Copies the draft to `path` with its digest filled in. */
 static wagle_status sign(wagle_ctx *ctx, const char *draft, const char *path, bool force)
 {
     wg_map map = {0};
