@@ -26,7 +26,7 @@ static bool refused(void)
 }
 
 #ifdef WG_SANITIZED
-/* A copy of exact size, so that a byte read past the end is seen. */
+/* A copy of exact size, so that sanitizers detect reads past the end. */
 static void *map_bytes(int fd, size_t bytes)
 {
     char *data = malloc(bytes);
@@ -65,7 +65,7 @@ wagle_status wg_map_open(wagle_ctx *ctx, const char *path, wg_map *map)
 {
     struct stat info;
     int error = 0;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is not waited for */
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* does not block on a pipe */
 
     *map = (wg_map){(const unsigned char *)"", 0};
     if (fd < 0)
@@ -124,7 +124,7 @@ void wg_map_release(const void *data, size_t bytes)
 #else
 enum { PAGE = 4096 };
 
-/* Small pieces are not worth a call. */
+/* Skips small ranges, which are not worth a system call. */
 static void advise(const void *data, size_t bytes, int advice)
 {
     const uintptr_t first = ((uintptr_t)data + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
@@ -261,7 +261,7 @@ wagle_status wg_output_write_at(wagle_ctx *ctx, wg_output *out, size_t at, const
     return put(ctx, out, data, bytes);
 }
 
-/* A rename is durable once its folder is synced. */
+/* Syncs the folder of `path`, which makes a rename durable. */
 static void sync_parent(const char *path)
 {
     char folder[4096];
@@ -471,7 +471,7 @@ wagle_status wg_replace_folder(wagle_ctx *ctx, const char *from, const char *to)
     if ((errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR) &&
         renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) == 0) {
         sync_parent(to);
-        wg_remove_tree(from); /* now the old one */
+        wg_remove_tree(from); /* this is now the old folder */
         return WAGLE_OK;
     }
     return wg_fail_errno(ctx, errno, "%s: cannot be replaced", to);

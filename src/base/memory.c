@@ -33,7 +33,7 @@ static void *out_of_memory(wagle_ctx *ctx, int64_t count, size_t size)
 
 enum { HUGE_PAGE = 1 << 21 };
 
-/* Large blocks in large pages: fewer faults, fewer misses of the TLB. Advice only. */
+/* Advises large pages for large blocks: fewer page faults and TLB misses. */
 static void advise_large(void *memory, size_t bytes)
 {
     const uintptr_t first = ((uintptr_t)memory + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
