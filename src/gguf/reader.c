@@ -7,7 +7,7 @@
 static const size_t kind_size[WG_GGUF_KINDS] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
 enum { MOST_KEYS = 1 << 16, MOST_TENSORS = 1 << 20 };
 
-/* A cursor that never leaves the file: after a failed take, `bad` stays set. */
+/* A bounds-checked cursor. After a read past the end, `bad` stays set. */
 typedef struct cursor {
     const unsigned char *at, *end;
     bool bad;
@@ -135,8 +135,8 @@ static wagle_status place_tensors(wagle_ctx *ctx, wg_gguf *g, size_t data_start,
 {
     for (int64_t i = 0; i < g->n_tensors; i++) {
         wg_gguf_tensor *t = &g->tensor[i];
-        const size_t room = data_start < g->map.bytes ? g->map.bytes - data_start : 0;
-        if (offset[i] > room || t->bytes > room - offset[i])
+        const size_t available = data_start < g->map.bytes ? g->map.bytes - data_start : 0;
+        if (offset[i] > available || t->bytes > available - offset[i])
             return wg_fail(
                 ctx, WAGLE_E_INPUT,
                 "%s: tensor '%.64s': its data extends past the end of the file (truncated?)",
@@ -179,7 +179,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Refuses a file in which a key or a tensor appears twice: name [n] is sorted. */
+/* Refuses a file in which a key or a tensor appears twice. name [n] is sorted. */
 static wagle_status check_once(wagle_ctx *ctx, const wg_gguf *g, const char *what,
                                const char **name, int64_t n)
 {
@@ -247,9 +247,9 @@ done:
     return st;
 }
 
-enum { PARTS_MOST = 4096, PART_NAME = 20 /* -00001-of-00003.gguf */ };
+enum { MAX_PARTS = 4096, PART_NAME = 20 /* -00001-of-00003.gguf */ };
 
-/* Part `no` (from 1) of `count`, by the name of the first; in g's arena. */
+/* The path of part `no` (from 1) of `count`, derived from the first part's; in g's arena. */
 static wagle_status part_name(wagle_ctx *ctx, wg_gguf *g, int no, int count, char **out)
 {
     const size_t n = strlen(g->path);
@@ -269,15 +269,15 @@ static wagle_status part_name(wagle_ctx *ctx, wg_gguf *g, int no, int count, cha
     return WAGLE_OK;
 }
 
-/* The tensors of a further part join. */
+/* Adds the tensors of another part. */
 static wagle_status join(wagle_ctx *ctx, wg_gguf *g, const wg_gguf *part, int no, int count)
 {
-    int64_t room = g->n_tensors;
+    int64_t capacity = g->n_tensors;
 
     if (wg_gguf_number(part, "split.no", -1) != no - 1 ||
         wg_gguf_number(part, "split.count", -1) != count)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: not part %d of %d", part->path, no, count);
-    WG_TRY(WG_GROW(ctx, &g->tensor, &room, g->n_tensors + part->n_tensors));
+    WG_TRY(WG_GROW(ctx, &g->tensor, &capacity, g->n_tensors + part->n_tensors));
     for (int64_t i = 0; i < part->n_tensors; i++)
         g->tensor[g->n_tensors++] = part->tensor[i];
     return WAGLE_OK;
@@ -286,7 +286,7 @@ static wagle_status join(wagle_ctx *ctx, wg_gguf *g, const wg_gguf *part, int no
 static wagle_status open_parts(wagle_ctx *ctx, wg_gguf *g)
 {
     const double said = wg_gguf_number(g, "split.count", 1);
-    const int count = said >= 1 && said <= PARTS_MOST ? (int)said : 0;
+    const int count = said >= 1 && said <= MAX_PARTS ? (int)said : 0;
 
     if (count == 0)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: split.count %g", g->path, said);
