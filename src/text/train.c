@@ -5,13 +5,13 @@
 #include <string.h>
 
 typedef struct word {
-    int32_t *id; /* [n] symbols, becoming fewer */
+    int32_t *id; /* [n] symbols, which merges reduce */
     int64_t n, count;
 } word;
 
 typedef struct trainer {
     wagle_ctx *ctx;
-    wagle_tokenizer *pieces; /* pre-tokenises only */
+    wagle_tokenizer *pieces; /* only used to pre-tokenise */
     word *words;
     int64_t n, capacity;
     wg_arena arena;
@@ -24,7 +24,7 @@ static wagle_status add_piece(trainer *t, const char *piece, int64_t bytes, int6
 {
     word *w;
 
-    for (int64_t i = 0; i < t->n; i++) { /* small corpora: a scan is enough */
+    for (int64_t i = 0; i < t->n; i++) { /* a linear scan is enough for small corpora */
         bool same = t->words[i].n == bytes;
         for (int64_t j = 0; same && j < bytes; j++)
             same = t->words[i].id[j] == first_byte + (unsigned char)piece[j];
@@ -61,7 +61,7 @@ static wagle_status count_words(trainer *t, const char *const *texts, int64_t n,
     return WAGLE_OK;
 }
 
-/* The most frequent pair; ties to the smaller ids. Returns its count. */
+/* Finds the most frequent pair; ties go to the smaller ids. Returns its count. */
 static int64_t best_pair(const trainer *t, int32_t *left, int32_t *right)
 {
     int64_t best = 0;
@@ -156,7 +156,7 @@ static json_t *document(const trainer *t, json_t *added, json_t *merges)
     return out;
 }
 
-/* A tokenizer of bytes alone, to cut texts into pieces. */
+/* Makes a tokenizer with only bytes, to split texts into pieces. */
 static wagle_status byte_pieces(wagle_ctx *ctx, wagle_tokenizer **out)
 {
     json_t *json = json_pack("{s:{s:s, s:b, s:b}, s:{s:s, s:{s:i}, s:[]}}", "pre_tokenizer", "type",

@@ -5,10 +5,10 @@
 
 static const double unknown_penalty = 10;
 
-/* The best way to the end of a prefix of the piece. */
+/* The best segmentation of a prefix of the piece. */
 typedef struct node {
     double score;
-    int64_t start; /* of the last token; -1: not reached */
+    int64_t start; /* start of the last token; -1: not reachable */
     int32_t id;
 } node;
 
@@ -41,7 +41,7 @@ static void walk(const wagle_tokenizer *t, const char *piece, int64_t bytes, nod
     }
 }
 
-/* A stretch without a token: its bytes' tokens, or one unknown. */
+/* Adds a range without a token: the tokens of its bytes, or one unknown token. */
 static wagle_status add_unknown(wagle_ctx *ctx, const wagle_tokenizer *t, const char *text,
                                 size_t bytes, wg_ids *out)
 {
