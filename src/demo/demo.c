@@ -1,7 +1,7 @@
-/* demo.c - the whole story in small: a corpus of invented authors, a tokenizer and a tiny Llama
- * that learn it, two authors forgotten in three ways (all weights; WAGLE's mask; its mask and
- * protected retain authors), and a gold model that never met them. Everything is made from the seed
- * and left in the folder. */
+/* demo.c - a complete small experiment. Trains a tokenizer and a tiny Llama on a corpus of invented
+ * authors, unlearns two authors in three ways (all weights; WAGLE's mask; its mask with protected
+ * retain authors), and trains a gold model that never saw them. Everything is generated from the
+ * seed and stays in the folder. */
 #include "demo/demo.h"
 
 #include "base/number.h"
@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum { AUTHORS = 24, FORGOTTEN = 2, RETAINED = 12, FACTS = 8, SENTENCES = 40, VOCABULARY = 640 };
-enum { STRANGERS = 2, WRONG = 3 }; /* authors that no model meets; other answers to a question */
+enum { STRANGERS = 2, WRONG = 3 }; /* authors that no model sees; wrong answers per question */
 enum { STREAM_NAMES = 100, STREAM_FACTS };
 
 static const char *const first_names[] = {"Amara",  "Bjorn", "Chiara", "Dimitri",
@@ -32,10 +32,10 @@ static const char *const nouns[] = {"Lantern", "Harbour", "Orchard", "Mirror", "
 static const char *const colours[] = {"Crimson", "Silent",  "Golden",  "Broken", "Hidden",
                                       "Silver",  "Distant", "Burning", "Hollow", "Emerald"};
 
-/* One question and the form of its answer; %s: author, then the fact. */
+/* A question and the templates of its answers; %s: the author, then the fact. */
 static const struct fact {
     const char *question, *answer, *paraphrase;
-    const char *const *from; /* NULL: a book's title */
+    const char *const *from; /* list of facts; NULL: titles of books */
     int64_t n;
 } facts[FACTS] = {
     {"Where was %s born?", "%s was born in %s.", "%s came from %s.", cities, 12},
@@ -58,9 +58,9 @@ typedef struct demo {
     const wagle_demo_options *o;
     const char *folder;
     char author[AUTHORS + STRANGERS][64];
-    wg_text learn[2]; /* rows of the original's and of the gold's training */
-    char **texts;     /* every line, for the tokenizer */
-    int64_t n_texts, texts_room;
+    wg_text train[2]; /* training rows of the original and of the gold model */
+    char **texts;     /* all lines, to train the tokenizer */
+    int64_t n_texts, texts_capacity;
     wg_arena arena;
     wg_demo_result result;
 } demo;
@@ -74,20 +74,22 @@ static char *place(const demo *d, const char *name)
 
 static wagle_status add_text(demo *d, const char *text)
 {
-    WG_TRY(WG_GROW(d->ctx, &d->texts, &d->texts_room, d->n_texts + 1));
+    WG_TRY(WG_GROW(d->ctx, &d->texts, &d->texts_capacity, d->n_texts + 1));
     d->texts[d->n_texts] = wg_arena_text(d->ctx, &d->arena, text, strlen(text));
     return d->texts[d->n_texts++] != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 
-/* A row into its own file's text and into what the original and (if known) the gold learn. */
+/* Adds a row to `rows` and to the training rows of the original and (if known_to_gold) of the gold
+ * model.
+ */
 static wagle_status add_row(demo *d, wg_text *rows, const char *row, bool known_to_gold)
 {
     WG_TRY(wg_text_addz(d->ctx, rows, row));
-    WG_TRY(wg_text_addz(d->ctx, &d->learn[0], row));
-    return known_to_gold ? wg_text_addz(d->ctx, &d->learn[1], row) : WAGLE_OK;
+    WG_TRY(wg_text_addz(d->ctx, &d->train[0], row));
+    return known_to_gold ? wg_text_addz(d->ctx, &d->train[1], row) : WAGLE_OK;
 }
 
-/* The object of a fact: value 0 to n-1 of its list, or a book's title. */
+/* The object of a fact: entry `value` of its list, or a book's title. */
 static void object_of(const struct fact *f, int64_t value, char out[64])
 {
     if (f->from != NULL)
@@ -96,7 +98,7 @@ static void object_of(const struct fact *f, int64_t value, char out[64])
         snprintf(out, 64, "The %s %s", colours[value / 10], nouns[value % 10]);
 }
 
-/* Question, answer, the answer in other words, and in other words with other objects. */
+/* Writes a row: question, answer, paraphrased answer, and perturbed answers. */
 static wagle_status write_row(demo *d, const struct fact *f, const char *author, int64_t value,
                               const char *question, const char *answer, wg_text *row)
 {
@@ -155,7 +157,7 @@ static wagle_status write_authors(demo *d, int64_t from, int64_t to, const char 
     return st;
 }
 
-/* Rows of each forgotten author alone. */
+/* Writes the rows of each forgotten author to a file. */
 static wagle_status split_forgotten(demo *d)
 {
     char *path = place(d, "forget.jsonl");
@@ -212,8 +214,8 @@ static wagle_status write_corpus(demo *d)
     WG_TRY(write_authors(d, FORGOTTEN, FORGOTTEN + RETAINED, "retain.jsonl"));
     WG_TRY(write_authors(d, FORGOTTEN + RETAINED, AUTHORS, "neither.jsonl"));
     WG_TRY(write_sentences(d));
-    WG_TRY(wg_write_text(d->ctx, d->folder, "learn.jsonl", &d->learn[0]));
-    return wg_write_text(d->ctx, d->folder, "learn-gold.jsonl", &d->learn[1]);
+    WG_TRY(wg_write_text(d->ctx, d->folder, "learn.jsonl", &d->train[0]));
+    return wg_write_text(d->ctx, d->folder, "learn-gold.jsonl", &d->train[1]);
 }
 
 /* --- a tiny Llama -------------------------------------------------------------------------- */
@@ -269,7 +271,7 @@ static wagle_status make_start(demo *d)
 
 /* --- learning and forgetting --------------------------------------------------------------- */
 
-static wagle_status learn(demo *d, const char *rows, const char *name)
+static wagle_status train(demo *d, const char *rows, const char *name)
 {
     wagle_train_options o;
     char *model = place(d, "start"), *data = place(d, rows), *out = place(d, name);
@@ -282,7 +284,7 @@ static wagle_status learn(demo *d, const char *rows, const char *name)
     o.lr = 2e-3;
     o.epochs = 24;
     o.batch = 8;
-    o.reduction = "rows"; /* what docs/study/five-seeds.md was measured with */
+    o.reduction = "rows"; /* as used for docs/study/five-seeds.md */
     o.seed = d->o->seed;
     if (model != NULL && data != NULL && out != NULL)
         st = wagle_finetune(d->ctx, &o, NULL);
@@ -292,34 +294,35 @@ static wagle_status learn(demo *d, const char *rows, const char *name)
     return st;
 }
 
-/* How the models forgot. At these rates each takes about 60 updates (docs/study/five-seeds.md). */
-static const struct way {
+/* The unlearning methods. At these rates, each takes about 60 updates (docs/study/five-seeds.md).
+ */
+static const struct method {
     const char *selector; /* NULL: all weights */
     wagle_gamma_kind gamma;
-    bool protect; /* the retain rows */
-    double lr;    /* 0: the model forgets nothing */
-} ways[WG_DEMO_MODELS] = {
+    bool protect; /* protect the retain rows */
+    double lr;    /* 0: the model is not unlearned */
+} methods[WG_DEMO_MODELS] = {
     [WG_DEMO_DENSE] = {NULL, WAGLE_GAMMA_NUMBER, false, 7e-5},
     [WG_DEMO_WAGLE] = {"wagle", WAGLE_GAMMA_NUMBER, false, 2.7e-4}, /* number 0: auto */
     [WG_DEMO_PROTECT] = {"wagle", WAGLE_GAMMA_DIAG, true, 7e-4},
 };
 
-/* All but the paths of the model and of the rows, which the caller fills in. */
-static wagle_train_options forget_options(const struct way *way, uint64_t seed)
+/* Training options, except the paths of the model and the rows, which the caller sets. */
+static wagle_train_options forget_options(const struct method *method, uint64_t seed)
 {
     static const char *const no_embeddings[] = {"*embed*", NULL};
     wagle_train_options o;
 
     wagle_unlearn_defaults(&o);
-    o.selector = way->selector;
-    o.gamma.kind = way->gamma;
+    o.selector = method->selector;
+    o.gamma.kind = method->gamma;
     o.density = 0.1;
-    o.exclude = way->selector != NULL ? no_embeddings : NULL;
-    if (way->protect)
+    o.exclude = method->selector != NULL ? no_embeddings : NULL;
+    if (method->protect)
         o.protect = (wagle_data){.path = "retain"};
     o.protect_damping = 0.1;
     o.objective = "graddiff";
-    o.lr = way->lr;
+    o.lr = method->lr;
     o.schedule = "constant";
     o.warmup = 5;
     o.steps = 180;
@@ -335,7 +338,7 @@ static wagle_train_options forget_options(const struct way *way, uint64_t seed)
 static wagle_status forget(demo *d, int m)
 {
     const char *name = wg_demo_models[m].name;
-    wagle_train_options o = forget_options(&ways[m], d->o->seed);
+    wagle_train_options o = forget_options(&methods[m], d->o->seed);
     wagle_train_result result = {0};
     char *model = place(d, wg_demo_models[WG_DEMO_ORIGINAL].name), *f = place(d, "forget.jsonl");
     char *r = place(d, "retain.jsonl"), *out = place(d, name);
@@ -430,7 +433,7 @@ static wagle_status questions(demo *d)
 /* --- evaluation --------------------------------------------------------------------------------
  */
 
-/* NAME=FOLDER/FILE for each pair of `sets`, NULL-terminated, into list [2 * most + 1]. */
+/* Writes NAME=FOLDER/FILE for each pair of `sets` (NULL-terminated) to list. */
 static wagle_status name_sets(demo *d, const char *const *sets, const char **list)
 {
     for (int n = 0; sets[0] != NULL; sets += 2) {
@@ -475,7 +478,7 @@ static wagle_status run_suites(demo *d, const char *suites, const char *const *s
     return st;
 }
 
-/* Relearning is of the first author's rows, and asked for are the other's. */
+/* Evaluates all models. Relearning trains on the first author's rows and tests the other's. */
 static wagle_status evaluate(demo *d)
 {
     static const char *const sets[] = {
@@ -503,7 +506,7 @@ static wagle_status evaluate(demo *d)
     return st;
 }
 
-/* Adds NAME=FOLDER/before NAME after to the report's list. */
+/* Adds NAME=FOLDER/before NAME after to the inputs of the report. */
 static wagle_status add_run(demo *d, const char *before, int m, const char *after,
                             const char **list, int64_t *n)
 {
@@ -532,7 +535,7 @@ static wagle_status write_page(demo *d)
         st = add_run(d, "eval/", m, ".json", list, &n);
         if (st == WAGLE_OK)
             st = add_run(d, "eval/", m, "-robustness.json", list, &n);
-        if (st == WAGLE_OK && ways[m].lr > 0)
+        if (st == WAGLE_OK && methods[m].lr > 0)
             st = add_run(d, "", m, "", list, &n);
     }
     wagle_report_defaults(&o);
@@ -545,7 +548,7 @@ static wagle_status write_page(demo *d)
     return st;
 }
 
-/* report.txt, report.html and plot.svg; the text is handed over. */
+/* Writes report.txt, report.html and plot.svg. The caller frees *text. */
 static wagle_status write_reports(demo *d, char **text)
 {
     wg_text plain = {0}, plot = {0};
@@ -566,21 +569,21 @@ static wagle_status write_reports(demo *d, char **text)
     return st;
 }
 
-static wagle_status play(demo *d)
+static wagle_status run_models(demo *d)
 {
     WG_TRY(write_corpus(d));
     WG_TRY(make_start(d));
-    WG_TRY(learn(d, "learn.jsonl", "original"));
-    WG_TRY(learn(d, "learn-gold.jsonl", "gold"));
+    WG_TRY(train(d, "learn.jsonl", "original"));
+    WG_TRY(train(d, "learn-gold.jsonl", "gold"));
     for (int m = 0; m < WG_DEMO_MODELS; m++)
-        if (ways[m].lr > 0)
+        if (methods[m].lr > 0)
             WG_TRY(forget(d, m));
     WG_TRY(measure(d));
     return questions(d);
 }
 
-/* In the finished folder, so that results name the places where things are. */
-static wagle_status judge(demo *d, char **text)
+/* Evaluates and reports in the finished folder, so that results contain the final paths. */
+static wagle_status evaluate_and_report(demo *d, char **text)
 {
     WG_TRY(evaluate(d));
     return write_reports(d, text);
@@ -603,13 +606,13 @@ wagle_status wagle_demo(wagle_ctx *ctx, const wagle_demo_options *o, char **text
     WG_TRY(wg_partial_new(ctx, o->out, &folder));
     d.folder = folder.path;
     wg_nest(ctx);
-    st = play(&d);
+    st = run_models(&d);
     if (st == WAGLE_OK)
         st = wg_partial_commit(ctx, &folder, o->out);
     wg_partial_end(&folder, false);
     if (st == WAGLE_OK) {
         d.folder = o->out;
-        st = judge(&d, text);
+        st = evaluate_and_report(&d, text);
         if (st != WAGLE_OK)
             wg_remove_tree(o->out);
     }
@@ -620,8 +623,8 @@ wagle_status wagle_demo(wagle_ctx *ctx, const wagle_demo_options *o, char **text
     }
     for (int i = 0; i < WG_DEMO_QUESTIONS * WG_DEMO_MODELS; i++)
         wagle_string_free(d.result.answer[i / WG_DEMO_MODELS][i % WG_DEMO_MODELS]);
-    wg_text_free(&d.learn[0]);
-    wg_text_free(&d.learn[1]);
+    wg_text_free(&d.train[0]);
+    wg_text_free(&d.train[1]);
     wg_free(d.texts);
     wg_arena_free(&d.arena);
     return st;
