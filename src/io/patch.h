@@ -64,9 +64,8 @@ const wg_patch_tensor *wg_patch_find(const wg_patch *p, const char *name);
 typedef struct wg_patch_walk {
     int64_t next, index; /* next: number of indices returned so far */
     bool begun;
-    size_t at, kept_at; /* offsets in t->index */
-    int64_t slice, place,
-        kept; /* last row (column), last weight in these rows, next kept weight; -1: none */
+    size_t at, kept_at;         /* offsets in t->index */
+    int64_t slice, place, kept; /* last row (column), last weight in these, next kept; -1: none */
 } wg_patch_walk;
 bool wg_patch_next(const wg_patch_tensor *t, wg_patch_walk *w);
 
