@@ -1,9 +1,9 @@
-/* methods_split.c - methods of strings that take apart and join: split, partition, splitlines. */
+/* methods_split.c - methods of strings that split and join: split, partition, splitlines. */
 #include "text/jinja/internal.h"
 
 #include <string.h>
 
-/* Bytes [from,to) of s as one more item. */
+/* Adds bytes [from,to) of s as an item. */
 static wagle_status add_part(wg_jrun *run, wg_jsequence *to_list, const wg_jstring *s, int64_t from,
                              int64_t to)
 {

@@ -1,4 +1,4 @@
-/* methods_string.c - methods of strings, as Python's str has them. Positions are code points. */
+/* methods_string.c - methods of strings, as in Python's str. Positions are code points. */
 #include "text/jinja/internal.h"
 
 #include <string.h>
@@ -28,7 +28,7 @@ static wagle_status want_int(wg_jrun *run, const wg_jvalue *v, const char *metho
                : wg_jfail(&run->at, "%s wants an integer, not a %s", method, wg_jtype(v));
 }
 
-/* Bytes [from,to) of the string. */
+/* Makes a string of bytes [from,to). */
 static wagle_status part(wg_jrun *run, const wg_jvalue *self, int64_t from, int64_t to,
                          wg_jvalue *out)
 {
@@ -121,7 +121,7 @@ static bool has_end(const char *text, int64_t bytes, const wg_jstring *end, bool
 static wagle_status bounds(wg_jrun *run, const wg_jvalue *self, const wg_jvalue arg[2],
                            const char *method, int64_t *from, int64_t *to);
 
-/* With one string or a tuple of them. */
+/* startswith and endswith: with one string or a tuple of strings. */
 static wagle_status ends(wg_jrun *run, const wg_jvalue *self, const wg_jvalue *arg, bool at_start,
                          const char *method, wg_jvalue *out)
 {
@@ -175,8 +175,9 @@ WG_J_BUILTIN(removesuffix)
 
 /* --- search --- */
 
-/* Bytes of the code points [start,stop) that the arguments name; from > to where they are past the
- * end. */
+/* Converts the arguments start and stop from code points to bytes. from > to if start is past the
+ * end.
+ */
 static wagle_status bounds(wg_jrun *run, const wg_jvalue *self, const wg_jvalue arg[2],
                            const char *method, int64_t *from, int64_t *to)
 {
@@ -192,7 +193,7 @@ static wagle_status bounds(wg_jrun *run, const wg_jvalue *self, const wg_jvalue 
     return wg_jstep(run, self->string->bytes / 64);
 }
 
-/* Byte of the first or last `what` in [from,to), or -1. */
+/* Byte offset of the first or last `what` in [from,to), or -1. */
 static int64_t search(const wg_jstring *s, const wg_jstring *what, int64_t from, int64_t to,
                       bool last)
 {
@@ -324,7 +325,7 @@ static wagle_status fill(wg_jrun *run, const wg_jstring *with, int64_t n, wg_tex
     return WAGLE_OK;
 }
 
-/* left: of the missing n, how many stand before. */
+/* Pads a string to a width. side < 0: on the right; > 0: on the left; 0: on both sides. */
 static wagle_status pad(wg_jrun *run, const wg_jvalue *self, const wg_jvalue *arg, int side,
                         wg_jvalue *out)
 {
