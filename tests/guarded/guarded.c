@@ -1,9 +1,9 @@
-/* guarded.c - a back end for tests: the CPU's, in memory that nothing else can touch.
+/* guarded.c - a back end for tests: the CPU operations, in memory that only they can access.
  *
- * An address that it gives out is one that can be neither read nor written; the operations work
- * through a second mapping of the same pages. So code outside src/ops that reads or writes tensor
- * memory crashes, and an operation that gets memory of the host stops the program with its name.
- * Memory that was freed is gone from both mappings. Results have the bits of the CPU. */
+ * The addresses that it returns can be neither read nor written; the operations use a second
+ * mapping of the same pages. So code outside src/ops that reads or writes tensor memory crashes,
+ * and an operation that gets host memory stops the program with its name. Freed memory is removed
+ * from both mappings. Results have the same bits as the CPU back end. */
 #include "base/memory.h"
 #include "ops/cpu/cpu.h"
 
@@ -15,12 +15,12 @@
 #include <unistd.h>
 
 enum { PAGE = 4096 };
-static const size_t room = (size_t)1 << 40; /* of addresses; pages that are not used take nothing */
+static const size_t room = (size_t)1 << 40; /* address space; unused pages take no memory */
 
 static struct {
     pthread_once_t once;
     pthread_mutex_t lock;
-    char *given, *real; /* the same pages: not accessible, accessible */
+    char *given, *real; /* the same pages, inaccessible and accessible */
     size_t used;
 } arena = {.once = PTHREAD_ONCE_INIT, .lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -44,7 +44,7 @@ static bool is_given(const void *p)
     return (const char *)p >= arena.given && (const char *)p < arena.given + room;
 }
 
-/* Where an operation finds what a given address names. */
+/* The accessible address of a given address. */
 static void *real(const char *operation, const void *p)
 {
     if (p == NULL)
@@ -65,11 +65,11 @@ static const void *host(const char *operation, const void *p)
     return p;
 }
 
-/* D(p): what a parameter names; H(p): a parameter that must be the host's. */
+/* D(p): the accessible address of a parameter; H(p): a parameter that must be host memory. */
 #define D(p) ((__typeof__(p))real(__func__, (p)))
 #define H(p) ((__typeof__(p))host(__func__, (p)))
 
-/* Stored bytes that were asked for. */
+/* A cached copy of mapped bytes. */
 typedef struct copy {
     const void *mapped;
     wg_scratch memory;
@@ -90,7 +90,7 @@ typedef struct state {
 
 static void take(size_t bytes, wg_scratch *out)
 {
-    out->bytes = (bytes + 2 * PAGE - 1) / PAGE * PAGE; /* at least a page, and one of its own */
+    out->bytes = (bytes + 2 * PAGE - 1) / PAGE * PAGE; /* whole pages, and one more after them */
     pthread_mutex_lock(&arena.lock);
     out->data = arena.given + arena.used;
     arena.used += out->bytes;
@@ -103,7 +103,7 @@ static wagle_status alloc(WG_SELF, wagle_ctx *ctx, int64_t count, size_t size, c
                           wg_scratch *out)
 {
     size_t bytes;
-    void *probe = wg_alloc(ctx, 1, 1); /* tests make the n-th allocation fail */
+    void *probe = wg_alloc(ctx, 1, 1); /* so that tests can make this allocation fail */
 
     (void)folder;
     *out = (wg_scratch){0};

@@ -1,5 +1,5 @@
-/* What a resumed run compares: every option is in its table, and each that changes the result is
- * refused by its name when it is another. */
+/* Options of a resumed run: every option is in its table, and a changed option is refused by name
+ * if it affects the result. */
 #include "support.h"
 
 #include "train/members.h"
@@ -14,8 +14,8 @@
 /* --- the tables --------------------------------------------------------------------------------
  */
 
-/* Text between two marks of the header, comments taken out. */
-static void body_of(const char *header, const char *name, char *out, size_t room)
+/* Copies the text between two marks of the header, without comments. */
+static void body_of(const char *header, const char *name, char *out, size_t size)
 {
     char mark[96], end[96];
     const char *at, *to;
@@ -26,7 +26,7 @@ static void body_of(const char *header, const char *name, char *out, size_t room
     at = strstr(header, mark);
     to = strstr(header, end);
     assert_true(at != NULL && to != NULL);
-    for (at += strlen(mark); at < to && n + 1 < room; at++) {
+    for (at += strlen(mark); at < to && n + 1 < size; at++) {
         if (strncmp(at, "/*", 2) == 0)
             at = strstr(at, "*/") + 2;
         out[n++] = *at;
@@ -97,7 +97,7 @@ static void write_rows(const char *path, int more)
     fclose(file);
 }
 
-/* The model with one weight's last bit changed. */
+/* Writes the model with the last bit of one weight changed. */
 static void write_other_model(wagle_ctx *ctx)
 {
     FILE *file;
@@ -181,7 +181,7 @@ static void interrupt(const wagle_train_options *o)
     wg_interrupt_at(0);
 }
 
-/* What else a member that is a text may be. */
+/* Another valid value of a text option. */
 static const char *other_text(const char *member)
 {
     static const char *const other[][2] = {
@@ -255,7 +255,7 @@ static void change(wagle_train_options *o, const wg_member *m)
     }
 }
 
-/* Which run the member is changed in; BASES: in none. */
+/* The run in which the option is changed; BASES if none. */
 static base base_of(const wg_member *m)
 {
     if (m->role == WG_IGNORED || m->kind == WG_MEMBER_SUITE)
@@ -306,7 +306,7 @@ static void each_option_in_turn_is_refused_by_name(void **state)
     wagle_ctx_free(ctx);
 }
 
-/* Of scores by factors, without rows to protect: damping and rank make another mask. */
+/* For scores by factors without rows to protect, damping and rank affect the mask. */
 static void factors_of_scores_are_compared(void **state)
 {
     wagle_train_options o = options_of(SELECTED);
@@ -349,7 +349,7 @@ static void options_that_change_no_weight_may_change(void **state)
     wagle_ctx_free(ctx);
 }
 
-/* Stops after four updates, then goes back about half the way. */
+/* Stops after four updates, then scales the change back by about half. */
 static wagle_train_options landing(void)
 {
     wagle_train_options o = options_of(MASKED);
@@ -411,7 +411,7 @@ static void landing_wants_a_rule(void **state)
     wagle_ctx_free(ctx);
 }
 
-/* Each write in turn fails as on a full disk, when all updates are done. */
+/* After all updates, each write in turn fails as on a full disk. */
 static void is_kept(wagle_train_options o)
 {
     wagle_ctx *ctx = new_context();
