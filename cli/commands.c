@@ -1,4 +1,5 @@
-/* commands.c - the table of commands, and those that only fill a structure of the library. */
+/* commands.c - the table of commands, and the commands that only fill a structure of the library.
+ */
 #include "common.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* page.c - what the pages of commands, of common options and the front page say. */
+/* page.c - contents of the front page, of command pages and of the page of common options. */
 #include "page.h"
 
 #include <stdio.h>
@@ -39,7 +39,7 @@ void cli_note(const cli_shown *s, char out[256])
 /* --- options -----------------------------------------------------------------------------------
  */
 
-/* Objectives and selectors are many: a topic lists them. */
+/* Whether a topic lists the values, because there are many (objectives, selectors). */
 static bool is_listed_elsewhere(const cli_option *t)
 {
     return strcmp(t->name, "objective") == 0 || strcmp(t->name, "selector") == 0;
@@ -90,7 +90,7 @@ static void show_group(const cli_writer *w, const cli_command *c, cli_group grou
     }
 }
 
-/* "npo, npo-token-mean": the objectives that have the parameter. */
+/* "npo, npo-token-mean": the objectives that have the option. */
 static void owners(const char *key, char out[160])
 {
     size_t n = 0;

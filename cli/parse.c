@@ -1,4 +1,4 @@
-/* parse.c - the command line into the options structure. */
+/* parse.c - parses the command line into the options structure. */
 #include "options.h"
 
 #include <popt.h>
@@ -40,7 +40,9 @@ wagle_status cli_refuse(const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     for (char *c = text; *c != '\0'; c++)
-        *c = (unsigned char)*c < ' ' ? ' ' : *c; /* one line, whatever a name holds */
+        *c = (unsigned char)*c < ' '
+                 ? ' '
+                 : *c; /* keeps the message on one line, whatever characters a name has */
     fprintf(stderr, "wagle: %s\n", text);
     return WAGLE_E_USAGE;
 }
@@ -63,13 +65,13 @@ bool cli_was_given(const cli_options *o, const char *name)
 /* --- one value ---------------------------------------------------------------------------------
  */
 
-/* How messages name an option. */
+/* The name of an option in messages. */
 static void label(const char *name, cli_source source, char out[80])
 {
     snprintf(out, 80, source == CLI_FROM_FLAG ? "--%s" : "--config: '%s'", name);
 }
 
-/* The first row with the same place: other spellings of an option follow it. */
+/* The first row with the same offset; the rows after it are other spellings of the option. */
 static int main_row(int i)
 {
     for (int k = 0; k < i; k++)
@@ -78,7 +80,8 @@ static int main_row(int i)
     return i;
 }
 
-/* An option given twice, where only the last would count, is refused; a flag wins over --config. */
+/* Refuses an option that is given twice, unless it can have several values. A flag overrides
+ * --config. */
 static wagle_status claim(const cli_command *c, cli_options *o, int i, cli_source source)
 {
     const cli_option *t = &cli_table[i];
@@ -160,7 +163,7 @@ wagle_status cli_set_param(cli_options *o, int i, const char *value, cli_source 
 /* --- the command line ---------------------------------------------------------------------------
  */
 
-enum { PARAM = 1000 }; /* popt's val: 1.. for the table, PARAM.. for objectives' options */
+enum { PARAM = 1000 }; /* val in popt: from 1 for the table, from PARAM for options of objectives */
 
 static wagle_status take_arguments(const cli_command *c, poptContext popt, cli_options *o)
 {
@@ -199,8 +202,8 @@ static wagle_status take(const cli_command *c, poptContext popt, const char **ar
     return take_arguments(c, popt, o);
 }
 
-/* popt's table, which it borrows. Names with hyphens are also read with underscores, as other tools
- * write them. */
+/* The table for popt, which borrows it. Names with hyphens are also accepted with underscores, as
+ * in other tools. */
 static struct poptOption popts[2 * (CLI_OPTIONS + CLI_PARAMS) + 1];
 static char names[2 * (CLI_OPTIONS + CLI_PARAMS)][64];
 
@@ -236,11 +239,11 @@ static wagle_status parse_flags(const cli_command *c, int argc, const char **arg
         add_popt(&n, name, false, PARAM + i);
     }
     popts[n] = (struct poptOption)POPT_TABLEEND;
-    /* the context owns the strings: it lives as long as the process */
+    /* the context owns the strings, so it is never freed */
     return take(c, poptGetContext("wagle", argc, argv, popts, 0), argv, o);
 }
 
-/* Numbers that were not given are below 0. */
+/* Initialises the options. Negative numbers mean that an option was not given. */
 static void start(cli_options *o)
 {
     *o = (cli_options){.gamma = "diag"};
@@ -279,7 +282,7 @@ wagle_status cli_parse(const cli_command *c, int argc, const char **argv, cli_op
         return WAGLE_OK;
     st = parse_flags(c, argc, argv, o);
     if (st == WAGLE_OK && o->config != NULL && !cli_listed(c->options, "config")) {
-        const char *path = o->config; /* again, with the file below the flags */
+        const char *path = o->config; /* parses again: first the file, then the flags */
         start(o);
         st = cli_apply_config(c, path, o);
         if (st == WAGLE_OK)
