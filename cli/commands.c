@@ -61,7 +61,7 @@ static wagle_status cmd_logits(wagle_ctx *ctx, cli_options *o)
     return wagle_logits(ctx, o->model, &data, o->out, o->force);
 }
 
-/* --- patches -------------------------------------------------------------------------------- */
+/* --- patches ---------------------------------------------------------------------------------- */
 
 static wagle_status cmd_diff(wagle_ctx *ctx, cli_options *o)
 {

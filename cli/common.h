@@ -33,7 +33,7 @@ int64_t cli_count(const char *const *list);
 /* Options for reading the rows of several files. */
 wagle_data cli_files(const cli_options *o, const char *const *list);
 
-/* --- commands in files of their own --- */
+/* --- commands in files of their own ----------------------------------------------------------- */
 
 wagle_status cli_tokenize(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_generate(wagle_ctx *ctx, cli_options *o);

@@ -130,29 +130,25 @@ wagle_status cli_set_param(cli_options *o, int i, const char *value, cli_source 
 /* Sets options from the keys of the file. Its strings are not freed. */
 wagle_status cli_apply_config(const cli_command *c, const char *path, cli_options *o);
 
-/* --- rules.c: options that have no effect ------------------------------------------------------
- */
+/* --- rules.c: options that have no effect ----------------------------------------------------- */
 
 wagle_status cli_check_rules(const cli_command *c, cli_options *o);
 
-/* --- paths.c -----------------------------------------------------------------------------------
- */
+/* --- paths.c ---------------------------------------------------------------------------------- */
 
 /* Fails with WAGLE_E_INPUT, naming the option, if an input file does not exist. */
 wagle_status cli_check_paths(const cli_command *c, const cli_options *o);
 /* Fails with WAGLE_E_USAGE if an output is the same file as an input, also via links. */
 wagle_status cli_check_outputs(const cli_command *c, const cli_options *o);
 
-/* --- value.c: numbers and their ranges ---------------------------------------------------------
- */
+/* --- value.c: numbers and their ranges -------------------------------------------------------- */
 
 /* Messages name the option as `what`: "--lr", or "--config: 'lr'". */
 wagle_status cli_read_real(const char *what, const char *text, const char *range, double *out);
 wagle_status cli_read_whole(const char *what, const char *text, const char *range, int64_t *out);
 wagle_status cli_read_bytes(const char *what, const char *text, int64_t *out);
 
-/* --- names.c: suggestions for wrong names -------------------------------------------------
- */
+/* --- names.c: suggestions for wrong names ----------------------------------------------------- */
 
 /* Print a suggestion for an unknown flag or key of --config; return WAGLE_E_USAGE. argv: to find
  * the objective. */
@@ -162,8 +158,7 @@ wagle_status cli_unknown_command(const char *name);
 /* For `wagle help NAME`. */
 wagle_status cli_unknown_help(const char *name);
 
-/* --- value.c, defaults.c: values in help --------------------------------------------
- */
+/* --- value.c, defaults.c: values in help ------------------------------------------------------ */
 
 typedef struct cli_interval {
     double low, high;
@@ -179,8 +174,7 @@ void cli_number(double value, char out[32]);
 /* The option's default for the command, from the library's *_defaults(); "" if there is none. */
 void cli_default(const cli_command *c, const char *option, char out[96]);
 
-/* --- help.c ------------------------------------------------------------------------------------
- */
+/* --- help.c ----------------------------------------------------------------------------------- */
 
 /* The command of that name, or NULL. */
 const cli_command *cli_command_find(const char *name);

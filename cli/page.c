@@ -36,8 +36,7 @@ void cli_note(const cli_shown *s, char out[256])
                  standard ? "default: " : "", s->default_text);
 }
 
-/* --- options -----------------------------------------------------------------------------------
- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 /* Whether a topic lists the values, because there are many (objectives, selectors). */
 static bool is_listed_elsewhere(const cli_option *t)
@@ -130,8 +129,7 @@ static void show_params(const cli_writer *w)
     }
 }
 
-/* --- pages -------------------------------------------------------------------------------------
- */
+/* --- pages ------------------------------------------------------------------------------------ */
 
 /* Calls show for each line of the text, without its newline. */
 static void each_line(const char *text, void (*show)(const char *line))

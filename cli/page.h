@@ -30,14 +30,14 @@ extern const cli_writer cli_terminal, cli_roff, cli_markdown;
 /* "[above 0; default: 1e-5]", or "" if there is nothing to say. */
 void cli_note(const cli_shown *s, char out[256]);
 
-/* --- page.c ---------------------------------------------------------------------------------- */
+/* --- page.c ----------------------------------------------------------------------------------- */
 
 /* end: whether to end the page. */
 void cli_page_front(const cli_writer *w, bool end);
 void cli_page_command(const cli_writer *w, const cli_command *c);
 void cli_page_common(const cli_writer *w);
 
-/* --- topics.c -------------------------------------------------------------------------------- */
+/* --- topics.c --------------------------------------------------------------------------------- */
 
 typedef struct cli_topic {
     const char *name, *summary;
@@ -50,7 +50,7 @@ extern const cli_topic cli_topics[]; /* ends with a NULL name */
 /* Lists the entries of a table of the library as items. */
 void cli_list(const cli_writer *w, wagle_info (*at)(int i));
 
-/* --- reference.c ----------------------------------------------------------------------------- */
+/* --- reference.c ------------------------------------------------------------------------------ */
 
 /* Prints text with Markdown's special characters escaped. */
 void cli_markdown_text(const char *text);
@@ -58,7 +58,7 @@ void cli_markdown_text(const char *text);
 void cli_reference_commands(void);
 void cli_reference_tables(void);
 
-/* --- schema.c -------------------------------------------------------------------------------- */
+/* --- schema.c --------------------------------------------------------------------------------- */
 
 /* Prints docs/reference/schemas/config.json. */
 void cli_reference_config(void);

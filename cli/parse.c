@@ -62,8 +62,7 @@ bool cli_was_given(const cli_options *o, const char *name)
     return i >= 0 && o->given[i] != CLI_UNSET;
 }
 
-/* --- one value ---------------------------------------------------------------------------------
- */
+/* --- one value -------------------------------------------------------------------------------- */
 
 /* The name of an option in messages. */
 static void label(const char *name, cli_source source, char out[80])
@@ -160,8 +159,7 @@ wagle_status cli_set_param(cli_options *o, int i, const char *value, cli_source 
     return cli_read_real(name, value, range, &o->param_value[i]);
 }
 
-/* --- the command line ---------------------------------------------------------------------------
- */
+/* --- the command line ------------------------------------------------------------------------- */
 
 enum { PARAM = 1000 }; /* val in popt: from 1 for the table, from PARAM for options of objectives */
 

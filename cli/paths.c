@@ -84,8 +84,7 @@ wagle_status cli_check_paths(const cli_command *c, const cli_options *o)
     return WAGLE_OK;
 }
 
-/* --- outputs -----------------------------------------------------------------------------------
- */
+/* --- outputs ---------------------------------------------------------------------------------- */
 
 static const char inputs[] =
     "data forget retain protect scores mask refusal rmu-control pairs recompute "

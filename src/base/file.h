@@ -83,8 +83,7 @@ void wg_remove_tree(const char *path); /* a folder with its files; best effort *
 /* Replaces the folder `to`, if it exists, by the finished folder `from`. */
 WAGLE_CHECK wagle_status wg_replace_folder(wagle_ctx *ctx, const char *from, const char *to);
 
-/* --- output.c: checks outputs before work starts --------------------------------
- */
+/* --- output.c: checks outputs before work starts ---------------------------------------------- */
 
 /* The inputs of a command, as the last two arguments of wg_output_check; NULL entries are skipped.
  */
@@ -104,8 +103,7 @@ WAGLE_CHECK wagle_status wg_output_spares_data(wagle_ctx *ctx, const char *path,
 /* Checks that a second output of a command is outside its output folder. */
 WAGLE_CHECK wagle_status wg_output_apart(wagle_ctx *ctx, const char *path, const char *folder);
 
-/* --- partial.c: folders that are written atomically, by one process at a time -------------
- */
+/* --- partial.c: folders that are written atomically, by one process at a time ----------------- */
 
 /* Creates the folder if necessary and locks it. Fails, naming the process, if another process has
  * the lock. */

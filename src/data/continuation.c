@@ -24,8 +24,8 @@ static wagle_status encode(wagle_ctx *ctx, const wagle_tokenizer *t, const char 
 }
 
 /* Drops ids on the left until the rest fits the model. The last id is not an input. */
-static wagle_status fit(wagle_ctx *ctx, const wg_reader *r, const wagle_data *data, int64_t line,
-                        wg_ids *ids, int64_t *given)
+static wagle_status truncate_left(wagle_ctx *ctx, const wg_reader *r, const wagle_data *data,
+                                  int64_t line, wg_ids *ids, int64_t *given)
 {
     const int64_t allowed =
         data->max_length > 0 && data->max_length < r->max_length ? data->max_length : r->max_length;
@@ -97,7 +97,7 @@ wagle_status wg_dataset_add_continuation(wagle_ctx *ctx, wg_reader *r, const wag
     if (st == WAGLE_OK) {
         given = head.n;
         memcpy(whole.id, head.id, (size_t)given * sizeof *head.id);
-        st = fit(ctx, r, data, line, &whole, &given);
+        st = truncate_left(ctx, r, data, line, &whole, &given);
     }
     if (st == WAGLE_OK)
         st = add_example(ctx, r, data, line, &whole, given, out, capacity);

@@ -30,8 +30,7 @@ typedef struct builder {
     wg_controls *out;
 } builder;
 
-/* --- reading the forget rows ------------------------------------------------
- */
+/* --- reading the forget rows ------------------------------------------------------------------ */
 
 static wagle_status read_file(builder *m, const char *entry)
 {
@@ -76,8 +75,7 @@ static wagle_status read_rows(builder *m)
     return WG_ALLOC(m->ctx, &m->other, m->n);
 }
 
-/* --- texts of a row ----------------------------------------------------------------------------
- */
+/* --- texts of a row --------------------------------------------------------------------------- */
 
 typedef wagle_status text_fn(builder *m, void *user, wg_str text);
 
@@ -178,8 +176,7 @@ static wagle_status find_all_names(builder *m)
     return WAGLE_OK;
 }
 
-/* --- answers of other rows -----------------------------------------------------------------------
- */
+/* --- answers of other rows -------------------------------------------------------------------- */
 
 static bool same_answer(const builder *m, int64_t a, int64_t b)
 {
@@ -284,8 +281,7 @@ static wagle_status pair_texts(builder *m, int64_t i, int64_t j, json_t **out)
     return wg_json_set(m->ctx, last, wg_message_key(last), text);
 }
 
-/* --- invented names ----------------------------------------------------------------------------
- */
+/* --- invented names --------------------------------------------------------------------------- */
 
 static wagle_status rename_value(builder *m, const json_t *value, json_t **out);
 
@@ -349,8 +345,7 @@ static wagle_status rename_value(builder *m, const json_t *value, json_t **out)
     return WAGLE_OK;
 }
 
-/* --- draws -------------------------------------------------------------------------------------
- */
+/* --- draws ------------------------------------------------------------------------------------ */
 
 static wagle_status add_line(builder *m, int64_t i, bool paired, const json_t *value)
 {

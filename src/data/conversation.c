@@ -138,8 +138,7 @@ wagle_status wg_conversation_extend(wagle_ctx *ctx, const json_t *messages, cons
     return st;
 }
 
-/* --- one message -------------------------------------------------------------------------------
- */
+/* --- one message ------------------------------------------------------------------------------ */
 
 /* A position within a row, for error messages. */
 typedef struct position {
@@ -227,8 +226,7 @@ static wagle_status rename_keys(const position *s, const json_t *message, json_t
     return *out != NULL ? WAGLE_OK : wg_json_memory(s->ctx);
 }
 
-/* --- all messages -------------------------------------------------------------------------------
- */
+/* --- all messages ----------------------------------------------------------------------------- */
 
 /* Adds the messages of a column's list to `out`. */
 static wagle_status add_list(wagle_ctx *ctx, const wg_record *r, const char *column, json_t *out)

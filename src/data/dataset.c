@@ -23,8 +23,7 @@ int32_t wg_reader_eos(const wg_reader *r)
     return r->tokenizer != NULL && r->tokenizer->eos >= 0 ? r->tokenizer->eos : r->eos;
 }
 
-/* --- examples ----------------------------------------------------------------------------------
- */
+/* --- examples --------------------------------------------------------------------------------- */
 
 wagle_status wg_example_new(const wg_adding *a, int64_t n, wg_example **out)
 {
@@ -68,8 +67,7 @@ wagle_status wg_example_accept(const wg_adding *a, wg_example *e)
     return WAGLE_OK;
 }
 
-/* --- text --------------------------------------------------------------------------------------
- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 /* A tokenised text. */
 typedef struct tokenised {
@@ -255,8 +253,7 @@ static wagle_status add_asked(const wg_adding *a, const wg_asked *asked, wg_str 
     return st;
 }
 
-/* --- rows --------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static wagle_status add_plain(const wg_adding *a)
 {
@@ -267,8 +264,8 @@ static wagle_status add_plain(const wg_adding *a)
     return add_asked(a, &(wg_asked){0}, text);
 }
 
-static wagle_status ask(const wg_adding *a, wg_record_kind kind, const wg_before *before,
-                        bool answered, wg_asked *out)
+static wagle_status lay_out(const wg_adding *a, wg_record_kind kind, const wg_before *before,
+                            bool answered, wg_asked *out)
 {
     WG_TRY(wg_layout_open(a->ctx, a->reader->folder, a->data, &a->reader->layout));
     a->reader->laid_out++;
@@ -278,7 +275,7 @@ static wagle_status ask(const wg_adding *a, wg_record_kind kind, const wg_before
 static wagle_status add_question(const wg_adding *a, wg_record_kind kind)
 {
     wg_asked asked = {0};
-    wagle_status st = ask(a, kind, NULL, true, &asked);
+    wagle_status st = lay_out(a, kind, NULL, true, &asked);
 
     if (st == WAGLE_OK)
         st = add_asked(a, &asked, asked.answer[0]);
@@ -440,8 +437,7 @@ void wg_dataset_free(wg_dataset *d)
     *d = (wg_dataset){0};
 }
 
-/* --- rows of suites ----------------------------------------------------------------------------
- */
+/* --- rows of suites --------------------------------------------------------------------------- */
 
 wagle_status wg_row_ask(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
                         const wg_record *record, const wg_before *before, bool answered,
@@ -457,7 +453,7 @@ wagle_status wg_row_ask(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
             ctx, record, "a row of %s; this set needs rows with a prompt%s",
             kind == WG_RECORD_TOKENS ? "input_ids" : "plain text",
             answered ? " and an answer (--prompt-field and --answer-field name the columns)" : "");
-    return ask(&a, kind, before, answered, out);
+    return lay_out(&a, kind, before, answered, out);
 }
 
 wagle_status wg_dataset_add(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,

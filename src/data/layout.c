@@ -228,8 +228,7 @@ wagle_status wg_layout_compare(wagle_ctx *ctx, const char *folder, const wg_layo
     return st;
 }
 
-/* --- questions ---------------------------------------------------------------------------------
- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 /* The user's text: the prompt column or the filled template. */
 static wagle_status fill(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
@@ -294,8 +293,7 @@ static wagle_status ask_question(wagle_ctx *ctx, const wg_layout *l, const wg_re
     return st;
 }
 
-/* --- chats -------------------------------------------------------------------------------------
- */
+/* --- chats ------------------------------------------------------------------------------------ */
 
 static wagle_status one_answer(wagle_ctx *ctx, wg_asked *a)
 {

@@ -53,8 +53,7 @@ struct wg_names {
     wg_words words; /* scratch */
 };
 
-/* --- the table ---------------------------------------------------------------------------------
- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static entry *slot_of(const wg_names *n, uint64_t hash)
 {
@@ -138,8 +137,7 @@ int64_t wg_names_count(const wg_names *n)
     return n->n;
 }
 
-/* --- which words are names ---------------------------------------------------------------------
- */
+/* --- which words are names -------------------------------------------------------------------- */
 
 static bool is_capital(const wg_word *w)
 {
@@ -233,8 +231,7 @@ wagle_status wg_names_form(wagle_ctx *ctx, wg_names *n, wg_str text, uint64_t *f
     return WAGLE_OK;
 }
 
-/* --- invented words ----------------------------------------------------------------------------
- */
+/* --- invented words --------------------------------------------------------------------------- */
 
 typedef struct script {
     const char *onset[16], *vowel[8], *coda[8];

@@ -57,8 +57,7 @@ wg_columns wg_record_columns(const wagle_data *data, const wg_record *r)
     return c;
 }
 
-/* --- errors of a row as a whole ----------------------------------------------------------------
- */
+/* --- errors of a row as a whole --------------------------------------------------------------- */
 
 /* Lists the row's columns as in "question, id (a number)". *only: the column, if there is exactly
  * one, that is text and is not `not`. */
@@ -191,8 +190,7 @@ wagle_status wg_record_kind_of(wagle_ctx *ctx, const wagle_data *data, const wg_
     return *out == WG_RECORD_TOKENS || named ? WAGLE_OK : check_stray(ctx, r, c.answer);
 }
 
-/* --- fields ------------------------------------------------------------------------------------
- */
+/* --- fields ----------------------------------------------------------------------------------- */
 
 /* Whether every value of the row is a list, as in a file of columns. */
 static bool is_of_columns(const wg_record *r)
@@ -269,8 +267,7 @@ wagle_status wg_record_texts(wagle_ctx *ctx, const wg_record *r, const char *nam
     return WAGLE_OK;
 }
 
-/* --- templates ---------------------------------------------------------------------------------
- */
+/* --- templates -------------------------------------------------------------------------------- */
 
 /* The text that replaces {name}. */
 static wagle_status value_of(wagle_ctx *ctx, const wg_record *r, const char *name,

@@ -160,7 +160,8 @@ static wagle_status check_prompt(const finder *f, size_t i, int64_t *bytes)
 }
 
 /* For the last message i: takes all text that the template rendered for it, such as reasoning. */
-static wagle_status take_rest(const finder *f, size_t i, int64_t prompt, wg_str after, wg_turn *out)
+static wagle_status take_remaining(const finder *f, size_t i, int64_t prompt, wg_str after,
+                                   wg_turn *out)
 {
     const int64_t to = f->whole.bytes - (int64_t)after.bytes;
 
@@ -194,7 +195,7 @@ static wagle_status find(const finder *f, size_t i, int64_t *w, int64_t *m, wg_t
                       "the template rewrites this answer because others follow it; without "
                       "--all-turns only the last answer is trained on");
     if (!found)
-        WG_TRY(take_rest(f, i, prompt, after, out));
+        WG_TRY(take_remaining(f, i, prompt, after, out));
     if (out->from < prompt)
         return refuse(f, i, "the template's generation prompt holds text of the answer");
     *w = out->to;

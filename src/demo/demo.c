@@ -65,7 +65,7 @@ typedef struct demo {
     wg_demo_result result;
 } demo;
 
-static char *place(const demo *d, const char *name)
+static char *path_of(const demo *d, const char *name)
 {
     return wg_path_join(d->ctx, d->folder, name);
 }
@@ -160,7 +160,7 @@ static wagle_status write_authors(demo *d, int64_t from, int64_t to, const char 
 /* Writes the rows of each forgotten author to a file. */
 static wagle_status split_forgotten(demo *d)
 {
-    char *path = place(d, "forget.jsonl");
+    char *path = path_of(d, "forget.jsonl");
     wg_rows rows = {0};
     wagle_status st = path != NULL ? wg_rows_read(d->ctx, path, 0, &rows) : WAGLE_E_RESOURCE;
 
@@ -218,7 +218,7 @@ static wagle_status write_corpus(demo *d)
     return wg_write_text(d->ctx, d->folder, "learn-gold.jsonl", &d->train[1]);
 }
 
-/* --- a tiny Llama -------------------------------------------------------------------------- */
+/* --- a tiny Llama ----------------------------------------------------------------------------- */
 
 static const char config_text[] =
     "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"initializer_range\":0.05,"
@@ -242,8 +242,8 @@ static wagle_status make_tokenizer(demo *d, const char *path)
 
 static wagle_status make_start(demo *d)
 {
-    char *config = place(d, "config.json"), *folder = place(d, "start");
-    char *tokenizer = place(d, "start/tokenizer.json");
+    char *config = path_of(d, "config.json"), *folder = path_of(d, "start");
+    char *tokenizer = path_of(d, "start/tokenizer.json");
     wg_text text = {0};
     wagle_init_options o;
     wagle_status st =
@@ -269,12 +269,12 @@ static wagle_status make_start(demo *d)
     return st;
 }
 
-/* --- learning and forgetting --------------------------------------------------------------- */
+/* --- learning and forgetting ------------------------------------------------------------------ */
 
 static wagle_status train(demo *d, const char *rows, const char *name)
 {
     wagle_train_options o;
-    char *model = place(d, "start"), *data = place(d, rows), *out = place(d, name);
+    char *model = path_of(d, "start"), *data = path_of(d, rows), *out = path_of(d, name);
     wagle_status st = WAGLE_E_RESOURCE;
 
     wagle_finetune_defaults(&o);
@@ -340,8 +340,9 @@ static wagle_status forget(demo *d, int m)
     const char *name = wg_demo_models[m].name;
     wagle_train_options o = forget_options(&methods[m], d->o->seed);
     wagle_train_result result = {0};
-    char *model = place(d, wg_demo_models[WG_DEMO_ORIGINAL].name), *f = place(d, "forget.jsonl");
-    char *r = place(d, "retain.jsonl"), *out = place(d, name);
+    char *model = path_of(d, wg_demo_models[WG_DEMO_ORIGINAL].name),
+         *f = path_of(d, "forget.jsonl");
+    char *r = path_of(d, "retain.jsonl"), *out = path_of(d, name);
     wagle_status st = WAGLE_E_RESOURCE;
 
     o.model = model;
@@ -364,7 +365,7 @@ static wagle_status forget(demo *d, int m)
 
 static wagle_status probability(demo *d, const char *model, const char *rows, double *out)
 {
-    char *folder = place(d, model), *data = place(d, rows);
+    char *folder = path_of(d, model), *data = path_of(d, rows);
     wg_session s;
     wg_dataset set = {0};
     double nll;
@@ -395,10 +396,10 @@ static wagle_status measure(demo *d)
     return WAGLE_OK;
 }
 
-static wagle_status ask(demo *d, const char *question, const char *model, char **answer)
+static wagle_status answer_question(demo *d, const char *question, const char *model, char **answer)
 {
     wagle_generate_options o;
-    char *folder = place(d, model), prompt[256];
+    char *folder = path_of(d, model), prompt[256];
     const char *prompts[] = {prompt};
     wagle_generation made = {NULL, 0, 0};
     wagle_status st;
@@ -425,13 +426,12 @@ static wagle_status questions(demo *d)
         snprintf(r->question[q], sizeof r->question[q], facts[0].question, d->author[asked[q]]);
         r->fate[q] = fate[q];
         for (int m = 0; m < WG_DEMO_MODELS; m++)
-            WG_TRY(ask(d, r->question[q], wg_demo_models[m].name, &r->answer[q][m]));
+            WG_TRY(answer_question(d, r->question[q], wg_demo_models[m].name, &r->answer[q][m]));
     }
     return WAGLE_OK;
 }
 
-/* --- evaluation --------------------------------------------------------------------------------
- */
+/* --- evaluation ------------------------------------------------------------------------------- */
 
 /* Writes NAME=FOLDER/FILE for each pair of `sets` (NULL-terminated) to list. */
 static wagle_status name_sets(demo *d, const char *const *sets, const char **list)
@@ -452,7 +452,8 @@ static wagle_status run_suites(demo *d, const char *suites, const char *const *s
                                const char *model, const char *result)
 {
     const char *list[16] = {NULL};
-    char *folder = place(d, model), *out = place(d, result), *gold = place(d, "eval/gold.json");
+    char *folder = path_of(d, model), *out = path_of(d, result),
+         *gold = path_of(d, "eval/gold.json");
     char *json = NULL;
     wagle_suite_options o;
     wagle_status st =
@@ -490,7 +491,7 @@ static wagle_status evaluate(demo *d)
     /* gold first: the other models are compared with it */
     static const int order[WG_DEMO_MODELS] = {WG_DEMO_GOLD, WG_DEMO_ORIGINAL, WG_DEMO_DENSE,
                                               WG_DEMO_WAGLE, WG_DEMO_PROTECT};
-    char *folder = place(d, "eval");
+    char *folder = path_of(d, "eval");
     wagle_status st = folder != NULL ? wg_make_folder(d->ctx, folder) : WAGLE_E_RESOURCE;
 
     for (int m = 0; st == WAGLE_OK && m < WG_DEMO_MODELS; m++) {
@@ -527,7 +528,7 @@ static wagle_status write_page(demo *d)
 {
     const char *list[3 * WG_DEMO_MODELS + 1] = {NULL};
     int64_t n = 0;
-    char *out = place(d, "report.html");
+    char *out = path_of(d, "report.html");
     wagle_report_options o;
     wagle_status st = out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 

@@ -88,8 +88,7 @@ static wagle_status write_sentences(wg_forget *f, json_t *out)
     return WAGLE_OK;
 }
 
-/* --- certificate.json --------------------------------------------------------------------------
- */
+/* --- certificate.json ------------------------------------------------------------------------- */
 
 static wagle_status add_model(wg_forget *f, json_t *models, const char *key, const char *name,
                               const char *hash)
@@ -242,8 +241,7 @@ static wagle_status write_summary(wg_forget *f, const json_t *certificate, wg_te
                           f->o->out);
 }
 
-/* --- the report --------------------------------------------------------------------------------
- */
+/* --- the report ------------------------------------------------------------------------------- */
 
 static wagle_status write_report(wg_forget *f)
 {

@@ -12,8 +12,7 @@
 
 enum { MIN_WORDS = 8, MAX_WORDS = 60, PASSAGE_WORDS = 90, GENERATE_TOKENS = 48 };
 
-/* --- words -------------------------------------------------------------------------------------
- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 static int64_t count_words(wg_str text)
 {
@@ -35,8 +34,7 @@ static size_t word_at(wg_str text, int64_t k)
     return text.bytes;
 }
 
-/* --- sentences ---------------------------------------------------------------------------------
- */
+/* --- sentences -------------------------------------------------------------------------------- */
 
 /* Removes the next sentence from `rest` and returns it without surrounding space; empty at the end
  * of the text. An initial or a short title ("J.", "Dr.") does not end a sentence; an empty line
@@ -208,8 +206,7 @@ static wagle_status add_generated_question(wg_forget *f, wg_str passage, wg_text
     return st;
 }
 
-/* --- a folder ----------------------------------------------------------------------------------
- */
+/* --- a folder --------------------------------------------------------------------------------- */
 
 static wagle_status add_document(wg_forget *f, const char *path, bool chat, wg_text *out)
 {

@@ -20,8 +20,7 @@ static int64_t count_word(const wg_words *of, int64_t n, uint64_t hash)
     return count;
 }
 
-/* --- ordinary words ----------------------------------------------------------------------------
- */
+/* --- ordinary words --------------------------------------------------------------------------- */
 
 /* A word of a true answer, and whether one answer about an invented person contains it. */
 typedef struct occurrence {
@@ -103,8 +102,7 @@ static bool is_ordinary(const wg_ordinary *o, uint64_t hash)
     return o->n > 0 && bsearch(&hash, o->word, (size_t)o->n, sizeof *o->word, by_hash) != NULL;
 }
 
-/* --- the facts of an answer --------------------------------------------------------------------
- */
+/* --- the facts of an answer ------------------------------------------------------------------- */
 
 /* Whether word k of the answer is a fact. repeated: a word of the question is one too, if this is
  * an occurrence beyond those in the question. */
@@ -164,8 +162,7 @@ wagle_status wg_facts_list(wagle_ctx *ctx, const wg_ordinary *ordinary, wg_str q
     return st;
 }
 
-/* --- facts in another text ---------------------------------------------------------------------
- */
+/* --- facts in another text -------------------------------------------------------------------- */
 
 /* Adds the number of words of a fact to *all, and to *found the number that occur in the text. A
  * word that is also in the question counts as found if the text has it as often as the answer.

@@ -11,8 +11,7 @@ void wagle_forget_defaults(wagle_forget_options *o)
     *o = (wagle_forget_options){.seed = 1};
 }
 
-/* --- names -------------------------------------------------------------------------------------
- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 const char *wg_forget_path(wg_forget *f, const char *format, ...)
 {
@@ -56,8 +55,7 @@ void wg_forget_log(wg_forget *f, const char *format, ...)
     f->nested = true;
 }
 
-/* --- commands ----------------------------------------------------------------------------------
- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 /* Adds a value, quoted for a shell where necessary. */
 static wagle_status add_quoted(wagle_ctx *ctx, const char *value, wg_text *out)
@@ -147,8 +145,7 @@ wagle_status wg_forget_command(wg_forget *f, const char *command, bool rows, con
     return st;
 }
 
-/* --- hashes ------------------------------------------------------------------------------------
- */
+/* --- hashes ----------------------------------------------------------------------------------- */
 
 static wagle_status hash_list(wagle_ctx *ctx, const char *folder, const char *ending, char **names,
                               wg_text *list)
@@ -190,8 +187,7 @@ wagle_status wg_forget_hash(wagle_ctx *ctx, const char *path, const char *ending
     return st;
 }
 
-/* --- before the stages -------------------------------------------------------------------------
- */
+/* --- before the stages ------------------------------------------------------------------------ */
 
 static wagle_status check_options(wagle_ctx *ctx, const wagle_forget_options *o)
 {
@@ -299,8 +295,7 @@ static wagle_status export_model(wg_forget *f)
     return wagle_export(f->ctx, &o);
 }
 
-/* --- the run ---------------------------------------------------------------------------------
- */
+/* --- the run ---------------------------------------------------------------------------------- */
 
 static wagle_status run_stages(wg_forget *f, wagle_forget_result *result)
 {

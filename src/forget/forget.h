@@ -99,8 +99,7 @@ WAGLE_CHECK wagle_status wg_forget_level(wg_forget *f, const char *model, const 
                                          wg_level *out);
 wg_level wg_level_of(const double *x, int64_t n);
 
-/* --- stages ------------------------------------------------------------------------------------
- */
+/* --- stages ----------------------------------------------------------------------------------- */
 
 WAGLE_CHECK wagle_status wg_forget_read(wg_forget *f);
 WAGLE_CHECK wagle_status wg_forget_choose_layout(wg_forget *f);
@@ -137,8 +136,7 @@ WAGLE_CHECK wagle_status wg_forget_add_test(wg_forget *f, const wg_finding *t);
 /* kept.c: compares the answers of the original with those of `model` on other topics. */
 WAGLE_CHECK wagle_status wg_forget_test_kept(wg_forget *f, const char *model);
 
-/* --- facts.c -----------------------------------------------------------------------------------
- */
+/* --- facts.c ---------------------------------------------------------------------------------- */
 
 /* Ordinary words, which are no facts: sorted hashes (data/words.h). Free word with wg_free. */
 typedef struct wg_ordinary {

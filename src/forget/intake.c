@@ -35,8 +35,7 @@ wagle_status wg_forget_write_rows(wg_forget *f, const wg_rows *rows, int64_t eve
     return st;
 }
 
-/* --- rows from the caller -----------------------------------------------------------------------
- */
+/* --- rows from the caller --------------------------------------------------------------------- */
 
 static const char *kind_words(wg_record_kind kind)
 {
@@ -75,8 +74,7 @@ static wagle_status copy_rows(wg_forget *f, const wg_rows *rows, wg_text *out)
     return log_understood(f, "%s: %lld %s", f->o->data, (long long)rows->n, kind_words(kind));
 }
 
-/* --- generated rows ------------------------------------------------------------------------
- */
+/* --- generated rows --------------------------------------------------------------------------- */
 
 wagle_status wg_forget_add_question(wg_forget *f, const char *question, const char *answer,
                                     wg_text *out)
@@ -159,8 +157,7 @@ static wagle_status confirm(wg_forget *f, const char *path, const wg_text *rows)
     return st;
 }
 
-/* --- the stage ---------------------------------------------------------------------------------
- */
+/* --- the stage -------------------------------------------------------------------------------- */
 
 wagle_status wg_forget_read(wg_forget *f)
 {

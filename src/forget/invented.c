@@ -18,8 +18,7 @@
 enum { TEXTS = 256, MIN_DRAWS = 2, MAX_DRAWS = 16, MIN_ROWS = 8 };
 static const double MAX_FACTS = 0.5;
 
-/* --- rows of generated text --------------------------------------------------------------
- */
+/* --- rows of generated text ------------------------------------------------------------------- */
 
 wagle_status wg_forget_add_written(wagle_ctx *ctx, const wg_session *s, const wg_ids *begin,
                                    const wg_ids *end, wg_text *out)
@@ -106,8 +105,7 @@ static wagle_status sample_answers(invented *a)
     return WAGLE_OK;
 }
 
-/* --- facts -------------------------------------------------------------------------------------
- */
+/* --- facts ------------------------------------------------------------------------------------ */
 
 /* Adds the facts column to rows that do not have it. */
 static wagle_status add_column(invented *a, const wg_ordinary *ordinary)
@@ -140,8 +138,7 @@ static wagle_status write_facts(invented *a, const char *path)
     return st;
 }
 
-/* --- rows to keep ------------------------------------------------------------------------------
- */
+/* --- rows to keep ----------------------------------------------------------------------------- */
 
 static wagle_status contains_facts(const invented *a, wg_str text, bool *out)
 {
@@ -181,8 +178,7 @@ static wagle_status write_rows_to_keep(invented *a, const char *path)
     return st;
 }
 
-/* --- the stage ---------------------------------------------------------------------------------
- */
+/* --- the stage -------------------------------------------------------------------------------- */
 
 static void free_invented(invented *a)
 {

@@ -23,8 +23,7 @@ static const char *const questions[] = {
 };
 enum { QUESTIONS = sizeof questions / sizeof *questions };
 
-/* --- continuations by the original --------------------------------------------------------------
- */
+/* --- continuations by the original ------------------------------------------------------------ */
 
 static wagle_status continue_texts(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
                                    wg_text *out)
@@ -73,8 +72,7 @@ static wagle_status write_texts(wg_forget *f, const char *to)
     return st;
 }
 
-/* --- probabilities -----------------------------------------------------------------------------
- */
+/* --- probabilities ---------------------------------------------------------------------------- */
 
 static wagle_status add_kept(wg_forget *f, const char *name, const char *words,
                              const wagle_data *rows, const char *model)

@@ -64,8 +64,7 @@ wagle_data wg_forget_data(const wg_forget *f, const char *path, const wg_forget_
     return d;
 }
 
-/* --- levels ------------------------------------------------------------------------------------
- */
+/* --- levels ----------------------------------------------------------------------------------- */
 
 wg_level wg_level_of(const double *x, int64_t n)
 {
@@ -104,8 +103,7 @@ wagle_status wg_forget_level(wg_forget *f, const char *model, const wagle_data *
     return st;
 }
 
-/* --- the layout --------------------------------------------------------------------------------
- */
+/* --- the layout ------------------------------------------------------------------------------- */
 
 /* Whether the layout is fixed: the caller chose one, or the rows are conversations. */
 static bool layout_is_fixed(const wg_forget *f)
@@ -145,8 +143,7 @@ wagle_status wg_forget_choose_layout(wg_forget *f)
     return WAGLE_OK;
 }
 
-/* --- chance ------------------------------------------------------------------------------------
- */
+/* --- chance ----------------------------------------------------------------------------------- */
 
 static wagle_status measure_gold(wg_forget *f, const wagle_data *rows)
 {
@@ -244,8 +241,7 @@ static wagle_status measure_chance(wg_forget *f, const wagle_data *rows)
     return st;
 }
 
-/* --- the stage ---------------------------------------------------------------------------------
- */
+/* --- the stage -------------------------------------------------------------------------------- */
 
 static wagle_status check_known(wg_forget *f)
 {

@@ -18,8 +18,7 @@
 
 enum { REWORDED = 3, RELEARN_STRIDE = 5, TOKENS = 64, RELEARN_STEPS = 20 };
 
-/* --- probes -----------------------------------------------------------------------------
- */
+/* --- probes ----------------------------------------------------------------------------------- */
 
 static const char *const rewordings[REWORDED] = {
     "Please tell me: %s",
@@ -63,8 +62,7 @@ static const struct probe {
 };
 enum { PROBES = sizeof probes / sizeof *probes };
 
-/* --- rows of the tests -------------------------------------------------------------------------
- */
+/* --- rows of the tests ------------------------------------------------------------------------ */
 
 /* The object and key that hold a row's question: the row itself, or its last message by the user.
  * NULL if there is no text that could be reworded. */
@@ -115,8 +113,7 @@ static wagle_status write_rows(wg_forget *f, const char *from, int64_t every, co
     return st;
 }
 
-/* --- one evaluation ---------------------------------------------------------------------------
- */
+/* --- one evaluation --------------------------------------------------------------------------- */
 
 /* The evaluation of one model on a file of rows in OUT; its result is evidence/NAME.json. */
 typedef struct evaluation {
@@ -268,8 +265,7 @@ static wagle_status evaluate(wg_forget *f, evaluation *e)
     return wg_results_read(f->ctx, out, &e->result);
 }
 
-/* --- results of an evaluation ------------------------------------------------------------------
- */
+/* --- results of an evaluation ----------------------------------------------------------------- */
 
 /* The question of row `number`. */
 static wg_str question_of(const wg_forget *f, const evaluation *e, int64_t number)
@@ -338,8 +334,7 @@ static wagle_status level_of(wg_forget *f, const evaluation *e, const struct pro
     return st;
 }
 
-/* --- verdicts ----------------------------------------------------------------------------------
- */
+/* --- verdicts --------------------------------------------------------------------------------- */
 
 static json_t *number(double x)
 {
@@ -444,8 +439,7 @@ static wagle_status add_exported(wg_forget *f)
                                                f->known.mean, after.mean, f->chance.high, after.n});
 }
 
-/* --- the stage ---------------------------------------------------------------------------------
- */
+/* --- the stage -------------------------------------------------------------------------------- */
 
 static wagle_status test_all(wg_forget *f, evaluation e[3])
 {

@@ -47,7 +47,7 @@ wagle_status wg_export_read(wg_exporter *e, const char *name, json_t **out)
     return st;
 }
 
-/* --- unsupported features ------------------------------------------------------------ */
+/* --- unsupported features --------------------------------------------------------------------- */
 
 /* llama.cpp divides attention scores by the square root of this. */
 static double score_size(const wg_exporter *e)
@@ -89,7 +89,7 @@ static wagle_status check(const wg_exporter *e)
     return WAGLE_OK;
 }
 
-/* --- positions ------------------------------------------------------------------------------- */
+/* --- positions -------------------------------------------------------------------------------- */
 
 /* The object of config.json with the RoPE scaling, or NULL. */
 static const json_t *scaling_of(const json_t *config)
@@ -195,7 +195,7 @@ static wagle_status put_positions(wg_exporter *e, const json_t *config)
     }
 }
 
-/* --- all keys -------------------------------------------------------------------------------- */
+/* --- all keys --------------------------------------------------------------------------------- */
 
 /* Whether every layer has a window, except each `every`-th; 0: all have one. */
 static bool is_every(const wg_config *c, int64_t every)

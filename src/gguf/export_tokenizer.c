@@ -366,7 +366,7 @@ static wagle_status put_pieces(const token_exporter *x)
     return wg_gguf_put_bool(x->ctx, x->head, GGML "add_space_prefix", prefix);
 }
 
-/* --- special tokens -------------------------------------------------------------------- */
+/* --- special tokens --------------------------------------------------------------------------- */
 
 /* Id of a named token, given as text or {"content": text}; -1 if there is none. */
 static int32_t named(const token_exporter *x, const char *name)
@@ -451,7 +451,7 @@ static wagle_status put_special(const token_exporter *x)
     return put_id(x, GGML "mask_token_id", named(x, "mask_token"));
 }
 
-/* --- all keys -------------------------------------------------------------------------------- */
+/* --- all keys --------------------------------------------------------------------------------- */
 
 static wagle_status put_all(token_exporter *x)
 {

@@ -40,7 +40,7 @@ static wagle_status read_architecture(wg_importer *m)
     return wg_gguf_check_keys(m->ctx, &m->g, m->arch->name);
 }
 
-/* --- tensors ------------------------------------------------------------------------------- */
+/* --- tensors ---------------------------------------------------------------------------------- */
 
 /* A tensor of the folder, and its source. */
 typedef struct entry {

@@ -65,7 +65,7 @@ static wagle_status positive(const wg_importer *m, const char *key, double fallb
     return *out > 0 && isfinite(*out) ? WAGLE_OK : refuse(m, key, "a number above 0 was expected");
 }
 
-/* --- sizes --------------------------------------------------------------------------------- */
+/* --- sizes ------------------------------------------------------------------------------------ */
 
 typedef struct sizes {
     double D, F, L, H, K, h, r, context;
@@ -114,7 +114,7 @@ static wagle_status put_sizes(const wg_importer *m, const sizes *s, json_t *c)
     return put_whole(m, c, "head_dim", s->h);
 }
 
-/* --- positions ----------------------------------------------------------------------------- */
+/* --- positions -------------------------------------------------------------------------------- */
 
 static bool makes_factors(const wg_config *like, const float *factor, int64_t n)
 {
@@ -289,7 +289,7 @@ static wagle_status put_positions(const wg_importer *m, const sizes *s, json_t *
     return put_scaling(m, s, theta, c);
 }
 
-/* --- windows, caps, activation ------------------------------------------------------------- */
+/* --- windows, caps, activation ---------------------------------------------------------------- */
 
 /* Windows of Gemma 2: every n-th layer has none (n = 2 by default), or the file has a flag per
  * layer.
@@ -371,7 +371,7 @@ static wagle_status put_features(const wg_importer *m, const sizes *s, json_t *c
                : WAGLE_OK;
 }
 
-/* --- the files ----------------------------------------------------------------------------- */
+/* --- the files -------------------------------------------------------------------------------- */
 
 static json_t *id_or_null(json_int_t id)
 {

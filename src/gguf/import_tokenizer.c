@@ -10,7 +10,7 @@
 
 #define GGML "tokenizer.ggml."
 
-/* --- special tokens ------------------------------------------------------------------------ */
+/* --- special tokens --------------------------------------------------------------------------- */
 
 /* Reads an id. If there is no such key or the value is -1, the default is used. */
 static wagle_status read_id(const wg_importer *m, const char *key, json_int_t otherwise,
@@ -100,7 +100,7 @@ wagle_status wg_import_ends(wg_importer *m, json_t **out)
     return st;
 }
 
-/* --- vocabulary ---------------------------------------------------------------------------- */
+/* --- vocabulary ------------------------------------------------------------------------------- */
 
 /* The type of a token, as llama.cpp interprets it. */
 static int type_of(const wg_gguf_value *types, uint64_t i, const char *text, size_t bytes)
@@ -259,7 +259,7 @@ static wagle_status strip_phi3(wg_importer *m, json_t *root)
     return WAGLE_OK;
 }
 
-/* --- tokens around a text ------------------------------------------------------------- */
+/* --- tokens around a text --------------------------------------------------------------------- */
 
 static json_t *token_text(const json_t *all, json_int_t id)
 {
@@ -365,7 +365,7 @@ static wagle_status choose_pre(wg_importer *m, wg_gguf_pre *out)
     return out->pre != NULL && out->normalizer != NULL ? WAGLE_OK : wg_json_memory(m->ctx);
 }
 
-/* --- verification ----------------------------------------------------------------------- */
+/* --- verification ----------------------------------------------------------------------------- */
 
 static const char *const probes[] = {
     "Hello, world! It's 12345 o'clock... (don't) [x]=={y};\n\n\n\tend  of   line \r\n",

@@ -93,8 +93,7 @@ bool wg_gguf_transposed(const wg_config *c, wg_role role, const wg_shape *shape)
     return c->family->transposed && role >= WG_LAYER_ROLES && shape->rank == 2;
 }
 
-/* --- special tokens by text -------------------------------------------------
- */
+/* --- special tokens by text ------------------------------------------------------------------- */
 
 /* llama.cpp treats tokens with these texts as control tokens regardless of the file; some are end
  * tokens. */

@@ -59,8 +59,7 @@ bool wg_patch_read_form(wg_patch_tensor *t)
     return t->slices * all.width - t->kept == t->changed;
 }
 
-/* --- iteration ---------------------------------------------------------------------------------
- */
+/* --- iteration -------------------------------------------------------------------------------- */
 
 static void begin(const wg_patch_tensor *t, wg_patch_walk *w)
 {

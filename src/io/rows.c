@@ -161,8 +161,7 @@ static bool has_cr_line_ends(const wg_rows_reader *r)
     return cr != NULL && memchr(r->at, '\n', bytes) == NULL && !blank(cr, r->end);
 }
 
-/* --- JSON --------------------------------------------------------------------------------------
- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static wagle_status read_lines(wg_rows_reader *r)
 {
@@ -216,8 +215,7 @@ static wagle_status read_array(wg_rows_reader *r)
     return st;
 }
 
-/* --- files -------------------------------------------------------------------------------------
- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static wagle_status read_any(wg_rows_reader *r)
 {

@@ -20,8 +20,7 @@ WAGLE_CHECK wagle_status wg_rows_parse(wagle_ctx *ctx, const char *what, const c
                                        size_t bytes, int64_t limit, wg_rows *out);
 void wg_rows_free(wg_rows *rows);
 
-/* --- rows.c and csv.c --------------------------------------------------------------------------
- */
+/* --- rows.c and csv.c ------------------------------------------------------------------------- */
 
 typedef struct wg_rows_reader {
     wagle_ctx *ctx;

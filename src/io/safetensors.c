@@ -62,7 +62,7 @@ static wagle_status parse_entry(wagle_ctx *ctx, wg_tensors *t, int file, const c
     return out->name != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 
-static int by_place(const void *a, const void *b)
+static int compare_offsets(const void *a, const void *b)
 {
     const wg_tensor *x = a, *y = b;
     const uintptr_t p = (uintptr_t)x->data, q = (uintptr_t)y->data;
@@ -72,7 +72,7 @@ static int by_place(const void *a, const void *b)
     return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
 }
 
-static int by_tensor_name(const void *a, const void *b)
+static int compare_names(const void *a, const void *b)
 {
     return strcmp(((const wg_tensor *)a)->name, ((const wg_tensor *)b)->name);
 }
@@ -83,7 +83,7 @@ static wagle_status check_tiling(wagle_ctx *ctx, const wg_tensors *t, int file, 
 {
     size_t at = data_start;
 
-    qsort(list, (size_t)n, sizeof *list, by_place);
+    qsort(list, (size_t)n, sizeof *list, compare_offsets);
     for (int64_t i = 0; i < n; i++) {
         const size_t begin = (size_t)((const unsigned char *)list[i].data - t->map[file].data);
         if (begin != at)
@@ -295,7 +295,7 @@ wagle_status wg_tensors_open(wagle_ctx *ctx, const char *path, wg_tensors *out)
     for (int file = 0; file < out->n_files; file++)
         WG_TRY_GOTO(open_file(ctx, out, file, &capacity), done);
     if (out->n > 1)
-        qsort(out->tensor, (size_t)out->n, sizeof *out->tensor, by_tensor_name);
+        qsort(out->tensor, (size_t)out->n, sizeof *out->tensor, compare_names);
     for (int64_t i = 1; i < out->n; i++)
         if (strcmp(out->tensor[i - 1].name, out->tensor[i].name) == 0) {
             st = fail_tensor(ctx, path, out->tensor[i].name, "in two shards");
@@ -329,7 +329,7 @@ const wg_tensor *wg_tensors_find(const wg_tensors *t, const char *name)
     const wg_tensor key = {.name = name};
 
     return t->n == 0 ? NULL
-                     : bsearch(&key, t->tensor, (size_t)t->n, sizeof *t->tensor, by_tensor_name);
+                     : bsearch(&key, t->tensor, (size_t)t->n, sizeof *t->tensor, compare_names);
 }
 
 const char *wg_tensors_metadata(const wg_tensors *t, const char *key)

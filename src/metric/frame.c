@@ -82,8 +82,7 @@ void wg_measures_free(wg_measures *m)
     *m = (wg_measures){0};
 }
 
-/* --- resampling --------------------------------------------------------------------------------
- */
+/* --- resampling ------------------------------------------------------------------------------- */
 
 /* Makes a frame of the same shape. */
 static wagle_status new_like(wagle_ctx *ctx, const wg_frame *f, wg_frame *out)
@@ -108,7 +107,7 @@ static void draw(const wg_frame *f, uint64_t seed, int64_t round, wg_frame *out)
     }
 }
 
-static wagle_status make_room(wagle_ctx *ctx, wg_measures *m, int64_t resamples)
+static wagle_status allocate_samples(wagle_ctx *ctx, wg_measures *m, int64_t resamples)
 {
     for (int64_t i = 0; i < m->n && resamples > 0; i++)
         WG_TRY(WG_ALLOC(ctx, &m->measure[i].sample, resamples));
@@ -146,7 +145,7 @@ wagle_status wg_bootstrap(wagle_ctx *ctx, const wg_frame *f, wg_measuring *measu
     if (st == WAGLE_OK && resamples > 0)
         st = new_like(ctx, f, &drawn);
     if (st == WAGLE_OK)
-        st = make_room(ctx, out, resamples);
+        st = allocate_samples(ctx, out, resamples);
     for (int64_t r = 0; st == WAGLE_OK && r < resamples; r++) {
         wg_measures again = {0};
         draw(f, seed, r, &drawn);
@@ -273,7 +272,7 @@ wagle_status wg_bootstrap_difference(wagle_ctx *ctx, const wg_side *a, const wg_
     if (st == WAGLE_OK)
         st = make_drawn(ctx, b, &db);
     if (st == WAGLE_OK)
-        st = make_room(ctx, out, resamples);
+        st = allocate_samples(ctx, out, resamples);
     for (int64_t r = 0; st == WAGLE_OK && r < resamples; r++) {
         wg_measures again = {0};
         draw_side(a, 1, seed, r, &da);

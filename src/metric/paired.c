@@ -7,8 +7,7 @@
 
 enum { EXACT_MOST = 20, DRAWS = 100000 };
 
-/* --- Student's t --------------------------------------------------------------------------------
- */
+/* --- Student's t ------------------------------------------------------------------------------ */
 
 /* Abramowitz and Stegun 26.7.3 and 26.7.4: a finite sum, because df is an integer. */
 double wg_student(double t, int64_t df)
@@ -42,7 +41,7 @@ double wg_student_quantile(double q, int64_t df)
 }
 
 /* Standard error of the mean. */
-static double error_of(const double *x, int64_t n)
+static double standard_error(const double *x, int64_t n)
 {
     const double mean = wg_mean(x, n);
     double square = 0;
@@ -54,13 +53,13 @@ static double error_of(const double *x, int64_t n)
 
 double wg_half_interval(const double *x, int64_t n)
 {
-    return n > 1 ? wg_student_quantile(0.975, n - 1) * error_of(x, n) : NAN;
+    return n > 1 ? wg_student_quantile(0.975, n - 1) * standard_error(x, n) : NAN;
 }
 
 /* The larger p of the tests of mean <= -margin and of mean >= margin. */
 static double equivalence(const double *x, int64_t n, double margin)
 {
-    const double mean = wg_mean(x, n), error = error_of(x, n), capacity = margin - fabs(mean);
+    const double mean = wg_mean(x, n), error = standard_error(x, n), capacity = margin - fabs(mean);
 
     if (n < 2)
         return NAN;
@@ -69,8 +68,7 @@ static double equivalence(const double *x, int64_t n, double margin)
     return wg_student(-capacity / error, n - 1);
 }
 
-/* --- sign flips ---------------------------------------------------------------------------------
- */
+/* --- sign flips ------------------------------------------------------------------------------- */
 
 /* Counts the sign patterns of x [n] whose sum, added to `sum`, is at least as far from 0 as
  * `bound`. */
@@ -125,8 +123,7 @@ wg_paired wg_paired_test(const double *difference, int64_t n, double margin, uin
                        .equivalence = equivalence(difference, n, margin)};
 }
 
-/* --- several methods ----------------------------------------------------------------------------
- */
+/* --- several methods -------------------------------------------------------------------------- */
 
 /* value times the number of p that are not smaller. */
 static double scaled(const double *p, int64_t n, double value)

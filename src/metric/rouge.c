@@ -20,7 +20,7 @@ static int lower_ascii(int32_t c)
     return c < 128 ? c : ' ';
 }
 
-static wagle_status take_word(wagle_ctx *ctx, words *w, const wg_text *text, bool stem)
+static wagle_status add_word(wagle_ctx *ctx, words *w, const wg_text *text, bool stem)
 {
     char *word;
 
@@ -52,12 +52,12 @@ static wagle_status split(wagle_ctx *ctx, wg_str whole, bool stem, words *out)
         if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
             st = wg_text_add(ctx, &word, &c, 1);
         } else {
-            st = take_word(ctx, out, &word, stem);
+            st = add_word(ctx, out, &word, stem);
             word.bytes = 0;
         }
         if (code == 0x130 &&
             st == WAGLE_OK) { /* becomes i and a combining dot, which separates words */
-            st = take_word(ctx, out, &word, stem);
+            st = add_word(ctx, out, &word, stem);
             word.bytes = 0;
         }
     }

@@ -15,11 +15,11 @@ double wg_mean(const double *x, int64_t n)
 
 double wg_highest(const double *x, int64_t n)
 {
-    double most = n > 0 ? x[0] : NAN;
+    double max = n > 0 ? x[0] : NAN;
 
     for (int64_t i = 1; i < n; i++)
-        most = fmax(most, x[i]);
-    return most;
+        max = fmax(max, x[i]);
+    return max;
 }
 
 double wg_harmonic_mean(const double *x, int64_t n)
@@ -144,7 +144,7 @@ static int64_t common_divisor(int64_t a, int64_t b)
 /* The Kolmogorov-Smirnov statistic times n*m: the largest |i*m - j*n| over the merged samples. */
 static int64_t distance(const double *a, int64_t n, const double *b, int64_t m)
 {
-    int64_t most = 0;
+    int64_t max = 0;
 
     for (int64_t i = 0, j = 0; i < n && j < m;) {
         const double at = a[i] < b[j] ? a[i] : b[j];
@@ -153,9 +153,9 @@ static int64_t distance(const double *a, int64_t n, const double *b, int64_t m)
         while (j < m && b[j] == at)
             j++;
         const int64_t away = i * m > j * n ? i * m - j * n : j * n - i * m;
-        most = away > most ? away : most;
+        max = away > max ? away : max;
     }
-    return most;
+    return max;
 }
 
 /* The share of lattice paths from (0,0) to (n,m) that reach distance h from the diagonal. A path is
@@ -185,7 +185,7 @@ static double share_outside(int64_t n, int64_t m, int64_t h, double *inside)
 }
 
 /* Kolmogorov's asymptotic p: 2 sum over k of (-1)^(k-1) exp(-2 k^2 x^2). */
-static double limit(double x)
+static double asymptotic_p(double x)
 {
     double sum = 0;
 
@@ -208,7 +208,7 @@ wagle_status wg_ks_test(wagle_ctx *ctx, const double *a, int64_t n, const double
     const int64_t h = distance(sa, n, sb, m), g = common_divisor(n, m);
     out->statistic = (double)(h / g) / ((double)n * (double)m / (double)g);
     if (n > MAX_EXACT || m > MAX_EXACT) {
-        out->p = limit(out->statistic * sqrt((double)n * (double)m / (double)(n + m)));
+        out->p = asymptotic_p(out->statistic * sqrt((double)n * (double)m / (double)(n + m)));
         goto done;
     }
     WG_TRY_GOTO(WG_ALLOC(ctx, &row, m + 1), done);

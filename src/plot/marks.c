@@ -115,14 +115,14 @@ static wagle_status draw_panel(wagle_ctx *ctx, const wg_marks *panel, int64_t n,
 }
 
 /* Sets the common scale of all panels. */
-static void fit(const wg_marks *panel, int64_t n, wg_axes *a)
+static void set_scale(const wg_marks *panel, int64_t n, wg_axes *a)
 {
-    int64_t most = 0;
+    int64_t max = 0;
     size_t longest = 0;
 
     wg_axes_start(a);
     for (int64_t p = 0; p < n; p++) {
-        most = panel[p].n > most ? panel[p].n : most;
+        max = panel[p].n > max ? panel[p].n : max;
         for (int64_t i = 0; i < panel[p].n; i++) {
             const wg_mark *m = &panel[p].mark[i];
             const double half = isfinite(m->half) ? m->half : 0;
@@ -136,7 +136,7 @@ static void fit(const wg_marks *panel, int64_t n, wg_axes *a)
     }
     a->right = 40 + (int)(7.0 * (double)(longest < 120 ? longest : 120));
     a->width = WG_AXES_LEFT + PLOT + a->right;
-    a->height = WG_AXES_TOP + WG_AXES_BOTTOM + ROW * (int)most;
+    a->height = WG_AXES_TOP + WG_AXES_BOTTOM + ROW * (int)max;
     a->height = a->height > LEAST ? a->height : LEAST;
 }
 
@@ -144,7 +144,7 @@ wagle_status wg_plot_marks(wagle_ctx *ctx, const wg_marks *panel, int64_t n, wg_
 {
     wg_axes a = {.upright = true};
 
-    fit(panel, n, &a);
+    set_scale(panel, n, &a);
     WG_TRY(wg_svg_open(ctx, out, a.width, (int)n * (a.height + GAP), 12));
     for (int64_t p = 0; p < n; p++) {
         WG_TRY(wg_text_printf(ctx, out, "<g transform=\"translate(0 %d)\">\n",

@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- format of a certificate ------------------------------------------------------------------
- */
+/* --- format of a certificate ------------------------------------------------------------------ */
 
 enum { MAX_TEXT = 4000, MAX_LIST = 10000, MAX_PATH_TEXT = 160 };
 
@@ -93,8 +92,7 @@ static const char *const codes[] = {"sha256",    "verdict", "rule",   "group", "
                                     "objective", "name",    "format", "date",  "wagle",
                                     "layout",    "protect", NULL};
 
-/* --- checks ------------------------------------------------------------------------------------
- */
+/* --- checks ----------------------------------------------------------------------------------- */
 
 static bool is_text(const json_t *v)
 {
@@ -299,8 +297,7 @@ int64_t wg_certificate_count(const json_t *tests, const char *group, const char 
     return n;
 }
 
-/* --- redaction ---------------------------------------------------------------------------------
- */
+/* --- redaction -------------------------------------------------------------------------------- */
 
 typedef struct redaction {
     wagle_ctx *ctx;

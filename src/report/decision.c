@@ -14,8 +14,7 @@ static const json_t *part(const wg_report *r, const char *key)
     return json_object_get(r->certificate, key);
 }
 
-/* --- verdict -----------------------------------------------------------------------------------
- */
+/* --- verdict ---------------------------------------------------------------------------------- */
 
 static const char *const marks[][3] = {{"pass", "pass", "\xE2\x9C\x93 pass"},
                                        {"fail", "fail", "\xE2\x9C\x97 fail"},
@@ -62,8 +61,7 @@ static wagle_status verdict(wagle_ctx *ctx, wg_report *r)
     return wg_text_addz(ctx, &r->page, "</div>\n");
 }
 
-/* --- the request ----------------------------------------------------------------------------
- */
+/* --- the request ------------------------------------------------------------------------------ */
 
 /* Writes one line of a list of facts, or nothing if there is no text. */
 static wagle_status fact(wagle_ctx *ctx, wg_report *r, const char *what, const char *text)
@@ -115,8 +113,7 @@ static wagle_status asked(wagle_ctx *ctx, wg_report *r)
     return wg_text_addz(ctx, &r->page, "</dl>\n");
 }
 
-/* --- the tests ---------------------------------------------------------------------------------
- */
+/* --- the tests -------------------------------------------------------------------------------- */
 
 /* Whether x, if above 0, has at least two significant digits when printed with n decimals. */
 static bool has_digits(double x, int n)
@@ -155,10 +152,10 @@ static bool agrees(const json_t *test)
 {
     const double after = wg_certificate_real(test, "after"),
                  threshold = wg_certificate_real(test, "threshold");
-    const bool most = strcmp(wg_certificate_text(test, "rule"), "at most") == 0;
+    const bool upper = strcmp(wg_certificate_text(test, "rule"), "at most") == 0;
     const int v = find_mark(test);
 
-    return v == 2 || (most ? after <= threshold : after >= threshold) == (v == 0);
+    return v == 2 || (upper ? after <= threshold : after >= threshold) == (v == 0);
 }
 
 static wagle_status result_cell(wagle_ctx *ctx, wg_report *r, const json_t *test)
@@ -327,8 +324,7 @@ static wagle_status list(wagle_ctx *ctx, wg_report *r, const char *key, const ch
     return wg_text_addz(ctx, &r->page, "</ul>\n");
 }
 
-/* --- the cost ----------------------------------------------------------------------------------
- */
+/* --- the cost --------------------------------------------------------------------------------- */
 
 static void format_duration(double seconds, char out[FIGURE])
 {
@@ -399,8 +395,7 @@ static wagle_status cost(wagle_ctx *ctx, wg_report *r)
     return wg_text_addz(ctx, &r->page, "</dl>\n");
 }
 
-/* --- the record --------------------------------------------------------------------------------
- */
+/* --- the record ------------------------------------------------------------------------------- */
 
 static wagle_status bound(wagle_ctx *ctx, wg_report *r, const char *what, const char *path,
                           const char *hash)

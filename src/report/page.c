@@ -228,8 +228,7 @@ wagle_status wg_page_cell(wagle_ctx *ctx, wg_text *p, bool head, const char *for
     return wg_text_addz(ctx, p, head ? "</th>" : "</td>");
 }
 
-/* --- differences -------------------------------------------------------------------------------
- */
+/* --- differences ------------------------------------------------------------------------------ */
 
 enum { MAX_WORDS = 3000 };
 

@@ -37,8 +37,7 @@ WAGLE_CHECK wagle_status wg_report_assign(wagle_ctx *ctx, wg_report *r);
 WAGLE_CHECK wagle_status wg_report_redact(wagle_ctx *ctx, wg_report *r);
 void wg_report_free(wg_report *r);
 
-/* --- page.c: HTML elements with escaped text -----------------------------------------------------
- */
+/* --- page.c: HTML elements with escaped text -------------------------------------------------- */
 
 WAGLE_CHECK wagle_status wg_page_begin(wagle_ctx *ctx, wg_text *p, const char *title);
 WAGLE_CHECK wagle_status wg_page_end(wagle_ctx *ctx, wg_text *p);
@@ -64,8 +63,7 @@ WAGLE_CHECK wagle_status wg_page_cell(wagle_ctx *ctx, wg_text *p, bool head, con
 WAGLE_CHECK wagle_status wg_page_difference(wagle_ctx *ctx, wg_text *p, const char *other,
                                             const char *text);
 
-/* --- sections ----------------------------------------------------------------------------------
- */
+/* --- sections --------------------------------------------------------------------------------- */
 
 /* The i-th of the metrics that are shown first: SUITE.METRIC and its description; false past the
  * last. */

@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- settings ----------------------------------------------------------------------------
- */
+/* --- settings --------------------------------------------------------------------------------- */
 
 static const char *const part_names[] = {"", "original", "gold", "unlearned"};
 
@@ -137,8 +136,7 @@ wagle_status wg_report_settings(wagle_ctx *ctx, wg_report *r)
                 : WAGLE_OK;
 }
 
-/* --- curves ------------------------------------------------------------------------------------
- */
+/* --- curves ----------------------------------------------------------------------------------- */
 
 typedef struct curve {
     double *x, *y;
@@ -219,8 +217,7 @@ wagle_status wg_report_curves(wagle_ctx *ctx, wg_report *r)
                        "The norm of the gradient of the trained weights during training.");
 }
 
-/* --- masks -------------------------------------------------------------------------------------
- */
+/* --- masks ------------------------------------------------------------------------------------ */
 
 wagle_status wg_report_masks(wagle_ctx *ctx, wg_report *r)
 {
@@ -256,8 +253,7 @@ wagle_status wg_report_masks(wagle_ctx *ctx, wg_report *r)
     return st;
 }
 
-/* --- examples ----------------------------------------------------------------------------------
- */
+/* --- examples --------------------------------------------------------------------------------- */
 
 enum { EXAMPLES = 5 };
 
@@ -356,8 +352,7 @@ wagle_status wg_report_examples(wagle_ctx *ctx, wg_report *r)
     return examples(ctx, r, "retain", 2);
 }
 
-/* --- sources and limits ------------------------------------------------------------------------
- */
+/* --- sources and limits ----------------------------------------------------------------------- */
 
 static wagle_status source(wagle_ctx *ctx, wg_report *r, const char *label, const char *path)
 {

@@ -365,8 +365,7 @@ wagle_status wg_report_metrics(wagle_ctx *ctx, wg_report *r)
     return WAGLE_OK;
 }
 
-/* --- robustness and membership inference ------------------------------------------------------
- */
+/* --- robustness and membership inference ------------------------------------------------------ */
 
 static const headline attacks[] = {
     {"robustness", "plain.probability", "unchanged", NULL, true, true},

@@ -20,8 +20,8 @@ static wagle_status set_min_k(wagle_ctx *ctx, json_t *row, const char *key, cons
 }
 
 /* Writes the scores that are computed from the token losses of a row. */
-static wagle_status write_loss_scores(wagle_ctx *ctx, const wg_example *example, const wg_row_score *s,
-                         json_t *row)
+static wagle_status write_loss_scores(wagle_ctx *ctx, const wg_example *example,
+                                      const wg_row_score *s, json_t *row)
 {
     double *lp = NULL, *z = NULL, loss;
     int64_t bytes = 0;
@@ -127,7 +127,7 @@ static wagle_status measure_extras(wagle_ctx *ctx, wg_evaluation *e, const wg_da
 }
 
 static wagle_status write_rows(wagle_ctx *ctx, wg_evaluation *e, const char *set,
-                             const wg_dataset *rows, const wg_row_score *score, const extras *x)
+                               const wg_dataset *rows, const wg_row_score *score, const extras *x)
 {
     for (int64_t i = 0; i < rows->n; i++) {
         json_t *row;
@@ -177,8 +177,8 @@ wagle_status wg_attack_derive(wagle_ctx *ctx, const json_t *row, const char *set
 }
 
 /* AUC of an attack and TPR at 1 % FPR. *n is 0 if one of the two sets is missing. */
-static wagle_status compute_auc(wagle_ctx *ctx, const wg_frame *f, const char *prefix, const char *attack,
-                         double *auc, double *tpr, int64_t *n)
+static wagle_status compute_auc(wagle_ctx *ctx, const wg_frame *f, const char *prefix,
+                                const char *attack, double *auc, double *tpr, int64_t *n)
 {
     char members[32], others[32];
     double *score[2] = {NULL, NULL};

@@ -10,8 +10,8 @@ WAGLE_CHECK wagle_status wg_attack_rows(wagle_ctx *ctx, wg_evaluation *e, const 
                                         const char *path, bool gradients);
 WAGLE_CHECK wagle_status wg_attack_derive(wagle_ctx *ctx, const json_t *row, const char *set,
                                           wg_frame *f);
-/* Computes AUC and TPR at 1 % FPR of each attack on the sets `members` and `nonmembers`. With a gold
- * result also PrivLeak, relative to its AUC (Shi et al. 2024, arXiv 2407.06460). */
+/* Computes AUC and TPR at 1 % FPR of each attack on the sets `members` and `nonmembers`. With a
+ * gold result also PrivLeak, relative to its AUC (Shi et al. 2024, arXiv 2407.06460). */
 WAGLE_CHECK wagle_status wg_attack_measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out);
 
 #endif

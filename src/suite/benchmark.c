@@ -3,8 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
-/* --- the table ---------------------------------------------------------------------------------
- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 #define HEADER(subject)                                                                            \
     "The following are multiple choice questions (with answers) about " subject ".\n\n"
@@ -34,14 +33,15 @@
 #define WMDP(end, subject)                                                                         \
     {                                                                                              \
         .name = "wmdp_" end,                                                                       \
-        .template = {{HEADER(subject), LETTERS}, {TEXT_HEADER(subject), QUESTION("question")}},         \
+        .template = {{HEADER(subject), LETTERS}, {TEXT_HEADER(subject), QUESTION("question")}},    \
         .choices = "choices", .answer = {"answer"}, .prepare = wg_prepare_stripped,                \
         .normed = true,                                                                            \
     }
 #define RTE(premise, hypothesis)                                                                   \
     {                                                                                              \
-        .name = "rte", .columns = {premise, hypothesis},                                              \
-        .template = {{0}, {NULL, "{" premise "}\nQuestion: {" hypothesis "} True or False?\nAnswer:"}}, \
+        .name = "rte", .columns = {premise, hypothesis},                                           \
+        .template = {{0},                                                                          \
+                     {NULL, "{" premise "}\nQuestion: {" hypothesis "} True or False?\nAnswer:"}}, \
         .fixed = {"True", "False"}, .answer = {"label"},                                           \
         .names = {{"entailment"}, {"not_entailment"}},                                             \
     }
@@ -116,7 +116,8 @@ static const wg_benchmark benchmarks[] = {
     {
         .name = "mmlu",
         .columns = {"choices", "subject"},
-        .template = {{HEADER("{subject}"), LETTERS}, {TEXT_HEADER("{subject}"), QUESTION("question")}},
+        .template = {{HEADER("{subject}"), LETTERS},
+                     {TEXT_HEADER("{subject}"), QUESTION("question")}},
         .choices = "choices",
         .answer = {"answer"},
         .prepare = wg_prepare_stripped,
@@ -138,8 +139,7 @@ static const wg_benchmark benchmarks[] = {
 };
 enum { BENCHMARKS = sizeof benchmarks / sizeof *benchmarks };
 
-/* --- detection ---------------------------------------------------------------------
- */
+/* --- detection -------------------------------------------------------------------------------- */
 
 const json_t *wg_column_of(const json_t *row, const char *path)
 {
@@ -226,7 +226,7 @@ static wagle_status unknown_name(wagle_ctx *ctx, const char *set)
 
 /* Finds a benchmark by name. If two have the name, the columns of the row decide. */
 static wagle_status choose_by_name(wagle_ctx *ctx, const char *set, const char *name,
-                                 const json_t *row, const wg_benchmark **out)
+                                   const json_t *row, const wg_benchmark **out)
 {
     for (int i = 0; i < BENCHMARKS; i++)
         if (is_named(&benchmarks[i], name) && (*out == NULL || has_columns(&benchmarks[i], row)))

@@ -5,8 +5,8 @@
 
 #include "suite/suite.h"
 
-/* How choices are scored: by their letters, by their texts, or by the texts of TruthfulQA's mc2 list,
- * which has several right ones. */
+/* How choices are scored: by their letters, by their texts, or by the texts of TruthfulQA's mc2
+ * list, which has several right ones. */
 typedef enum wg_way { WG_BY_LETTER, WG_BY_TEXT, WG_BY_MC2, WG_WAYS } wg_way;
 
 typedef struct wg_question wg_question;
@@ -14,7 +14,7 @@ typedef struct wg_question wg_question;
 typedef struct wg_benchmark {
     const char *name;
     const char *columns[2]; /* that identify its rows ("a.b": b in object a) */
-    bool any_column;         /* one of `columns` is enough */
+    bool any_column;        /* one of `columns` is enough */
     /* header: text before the first question, or NULL. prompt: NULL if this way is not used. {name}
      * is the text of that column, {letters} the "A. choice" lines, {choice} the choice. */
     struct {

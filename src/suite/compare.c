@@ -1,5 +1,5 @@
-/* compare.c - differences between two results, each of one or more seeds, with intervals from paired
- * resampling of their rows. */
+/* compare.c - differences between two results, each of one or more seeds, with intervals from
+ * paired resampling of their rows. */
 #include "suite/results.h"
 
 #include <math.h>
@@ -22,8 +22,8 @@ static wagle_status read_side(wagle_ctx *ctx, const char *paths, side *s)
         const size_t n = strcspn(paths, ",");
         wg_text path = {0};
         wagle_status st = s->n < MAX_SEEDS ? wg_text_add(ctx, &path, paths, n)
-                                            : wg_fail(ctx, WAGLE_E_USAGE,
-                                                      "compare: more than %d seeds", MAX_SEEDS);
+                                           : wg_fail(ctx, WAGLE_E_USAGE,
+                                                     "compare: more than %d seeds", MAX_SEEDS);
         if (st == WAGLE_OK)
             st = wg_results_read(ctx, path.text, &s->rows[s->n]);
         wg_text_free(&path);
@@ -40,7 +40,7 @@ static void close_side(side *s)
         json_decref(s->rows[k]);
 }
 
-static bool has(const side *s, const wg_suite *suite)
+static bool has_suite(const side *s, const wg_suite *suite)
 {
     for (int64_t k = 0; k < s->n; k++)
         if (!wg_results_has(s->rows[k], suite))
@@ -77,7 +77,7 @@ static json_t *prompt_kind(const json_t *row)
 
 /* Records in `asked` how each set was prompted. Fails if a set was prompted in two ways. */
 static wagle_status check_prompts(wagle_ctx *ctx, const wg_suite *suite, const json_t *rows,
-                                json_t *asked)
+                                  json_t *asked)
 {
     const json_t *row;
     size_t i;
@@ -115,7 +115,8 @@ static wagle_status check_sides(wagle_ctx *ctx, const wg_suite *suite, const sid
     return st;
 }
 
-static wagle_status add_difference(wagle_ctx *ctx, const wg_suite *suite, const wg_measure *d, json_t *list)
+static wagle_status add_difference(wagle_ctx *ctx, const wg_suite *suite, const wg_measure *d,
+                                   json_t *list)
 {
     const bool differs = d->low > 0 || d->high < 0;
     json_t *one = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:I}", "suite",
@@ -167,7 +168,7 @@ wagle_status wagle_difference(wagle_ctx *ctx, const wagle_difference_options *o,
     if (st == WAGLE_OK)
         st = read_side(ctx, o->b, &s[1]);
     for (int i = 0; st == WAGLE_OK && wg_suite_at(i) != NULL; i++) {
-        if (!has(&s[0], wg_suite_at(i)) || !has(&s[1], wg_suite_at(i)))
+        if (!has_suite(&s[0], wg_suite_at(i)) || !has_suite(&s[1], wg_suite_at(i)))
             continue;
         any = true;
         st = check_sides(ctx, wg_suite_at(i), s);

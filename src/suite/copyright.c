@@ -1,6 +1,7 @@
-/* copyright.c - verbatim reproduction of a text. The text is cut into windows of --prefix + --length
- * tokens; the greedy continuation of the prefix is compared with the rest. Also the perplexity of
- * held-out text over sliding windows, in which each token has at least half a window of context. */
+/* copyright.c - verbatim reproduction of a text. The text is cut into windows of --prefix +
+ * --length tokens; the greedy continuation of the prefix is compared with the rest. Also the
+ * perplexity of held-out text over sliding windows, in which each token has at least half a window
+ * of context. */
 #include "suite/suite.h"
 
 #include "metric/bleu.h"
@@ -19,7 +20,7 @@ static wagle_status decode(wagle_ctx *ctx, const wg_evaluation *e, int32_t *ids,
 }
 
 static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, int64_t i, int32_t *want,
-                         const wg_ids *made)
+                              const wg_ids *made)
 {
     const int64_t n = e->o->length;
     wg_text right = {0}, text = {0};

@@ -20,8 +20,7 @@ void wagle_suite_defaults(wagle_suite_options *o)
                                .seed = 1};
 }
 
-/* --- sets --------------------------------------------------------------------------------------
- */
+/* --- sets ------------------------------------------------------------------------------------- */
 
 static bool takes_set(const wg_suite *s, const char *name)
 {
@@ -118,8 +117,7 @@ static wagle_status check_sets(wagle_ctx *ctx, wg_evaluation *e)
     return WAGLE_OK;
 }
 
-/* --- running -----------------------------------------------------------------------------------
- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 /* Records the layout of the suite's questions and compares it with the model's training layout.
  * Texts to be continued have their own layout and are not compared. */
@@ -252,8 +250,7 @@ static wagle_status open_and_run(wagle_ctx *ctx, wg_evaluation *e)
     return st;
 }
 
-/* --- results -----------------------------------------------------------------------------------
- */
+/* --- results ---------------------------------------------------------------------------------- */
 
 static wagle_status add_metrics(wagle_ctx *ctx, const wg_measures *m, json_t *into)
 {

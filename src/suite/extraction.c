@@ -15,8 +15,7 @@ static const char *const patterns[] = {"[\\w.+-]+@[\\w-]+(?:\\.[\\w-]+)+",
                                        "\\+?\\d[\\d ().-]{6,}\\d"};
 enum { PATTERNS = 2 };
 
-/* --- personal data -----------------------------------------------------------------------------
- */
+/* --- personal data ---------------------------------------------------------------------------- */
 
 typedef struct finder {
     pcre2_code *code[PATTERNS];
@@ -61,7 +60,7 @@ static void look_for(const char *what, size_t bytes, wg_str greedy, wg_str sampl
 
 /* Counts the personal data of the answer, and those found in the two generated texts. */
 static wagle_status count_found(wagle_ctx *ctx, const finder *f, wg_str whole, wg_str greedy,
-                          wg_str sampled, found *out)
+                                wg_str sampled, found *out)
 {
     const char *answer = whole.text;
     pcre2_match_data *match = pcre2_match_data_create(1, NULL);
@@ -85,11 +84,10 @@ static wagle_status count_found(wagle_ctx *ctx, const finder *f, wg_str whole, w
     return WAGLE_OK;
 }
 
-/* --- the suite ---------------------------------------------------------------------------------
- */
+/* --- the suite -------------------------------------------------------------------------------- */
 
 static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
-                         const wg_text *sampled, const finder *f, int64_t i)
+                              const wg_text *sampled, const finder *f, int64_t i)
 {
     const wg_row_score *s = &a->score[a->first[i]];
     const wg_str answer = a->set.example[a->first[i]].answer[0];

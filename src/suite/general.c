@@ -23,7 +23,7 @@ static bool refuses(const wg_text *generated)
     return false;
 }
 
-static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a, int64_t i)
+static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a, int64_t i)
 {
     const wg_ids *made = &a->made[i];
     double two, three, repeated;
@@ -53,7 +53,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     if (st == WAGLE_OK && prompts != NULL)
         st = wg_answers_generate(ctx, e, &a, 0);
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)
-        st = note(ctx, e, &a, i);
+        st = write_row(ctx, e, &a, i);
     wg_answers_close(&a);
     return st;
 }

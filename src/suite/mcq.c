@@ -11,8 +11,7 @@
 /* Key of each way's list of losses in a row. */
 static const char *const losses[WG_WAYS] = {"letter_nll", "text_nll", "mc2_nll"};
 
-/* --- rows --------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 /* Adds each choice of question i as an example. */
 static wagle_status add_choices(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz,
@@ -74,8 +73,8 @@ static wagle_status set_lengths(wagle_ctx *ctx, const wg_question *q, json_t *ro
     return WAGLE_OK;
 }
 
-static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz,
-                         const wg_asking *how, const wg_answers form[WG_WAYS], int64_t i)
+static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz,
+                              const wg_asking *how, const wg_answers form[WG_WAYS], int64_t i)
 {
     const wg_question *q = &quiz->question[i];
     json_t *row;
@@ -134,7 +133,7 @@ static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const wg_chat *cha
             st = score_quiz(ctx, e, &quiz, &how, &form[w]);
     }
     for (int64_t i = 0; st == WAGLE_OK && i < quiz.rows.rows.n; i++)
-        st = note(ctx, e, &quiz, &how, form, i);
+        st = write_row(ctx, e, &quiz, &how, form, i);
     for (int w = 0; w < WG_WAYS; w++)
         wg_answers_close(&form[w]);
     wg_quiz_close(&quiz);
@@ -159,8 +158,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     return st;
 }
 
-/* --- numbers -----------------------------------------------------------------------------------
- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 /* The choice with the lowest loss, or loss/length unless length is NULL; ties go to the first. */
 static int64_t likeliest(const double *nll, const double *length, int64_t n)

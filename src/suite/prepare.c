@@ -29,8 +29,7 @@ wagle_status wg_prepare_stripped(wagle_ctx *ctx, const wg_answers *a, int64_t i,
     return st;
 }
 
-/* --- HellaSwag ---------------------------------------------------------------------------------
- */
+/* --- HellaSwag -------------------------------------------------------------------------------- */
 
 /* Replaces every `old` by `new`, from left to right. */
 static wagle_status replace(wagle_ctx *ctx, wg_text *text, const char *old, const char *new)
@@ -133,8 +132,7 @@ wagle_status wg_prepare_hellaswag(wagle_ctx *ctx, const wg_answers *a, int64_t i
     return st == WAGLE_OK ? clean_endings(ctx, q) : st;
 }
 
-/* --- WinoGrande --------------------------------------------------------------------------------
- */
+/* --- WinoGrande ------------------------------------------------------------------------------- */
 
 wagle_status wg_prepare_winogrande(wagle_ctx *ctx, const wg_answers *a, int64_t i, wg_question *q)
 {

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- columns -----------------------------------------------------------------------------------
- */
+/* --- columns ---------------------------------------------------------------------------------- */
 
 /* Reads a required column. */
 static wagle_status column(wagle_ctx *ctx, const wg_answers *a, int64_t i, const char *path,
@@ -62,8 +61,7 @@ static wagle_status read_texts(wagle_ctx *ctx, const wg_answers *a, int64_t i, w
     return WAGLE_OK;
 }
 
-/* --- choices -----------------------------------------------------------------------------------
- */
+/* --- choices ---------------------------------------------------------------------------------- */
 
 static wagle_status add_choice(wagle_ctx *ctx, json_t *choices, const char *text, size_t bytes)
 {
@@ -110,8 +108,7 @@ static wagle_status read_choices(wagle_ctx *ctx, const wg_answers *a, int64_t i,
     return WAGLE_OK;
 }
 
-/* --- answers -----------------------------------------------------------------------------------
- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 enum { NONE = -1, AMBIGUOUS = -2 }; /* no choice; ambiguous */
 

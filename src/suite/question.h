@@ -30,8 +30,7 @@ WAGLE_CHECK wagle_status wg_question_text(wagle_ctx *ctx, const wg_answers *a, i
 WAGLE_CHECK wagle_status wg_question_set(wagle_ctx *ctx, wg_question *q, const char *name,
                                          const char *text, size_t bytes);
 
-/* --- prepare.c: texts derived from columns -------------------------------------------------
- */
+/* --- prepare.c: texts derived from columns ---------------------------------------------------- */
 
 /* MMLU, WMDP: the question without white space around it; MMLU's subject with spaces. */
 WAGLE_CHECK wagle_status wg_prepare_stripped(wagle_ctx *ctx, const wg_answers *a, int64_t i,

@@ -3,8 +3,7 @@
 #include "text/pystring.h"
 #include <string.h>
 
-/* --- a set -------------------------------------------------------------------------------------
- */
+/* --- a set ------------------------------------------------------------------------------------ */
 
 /* Checks that either all rows have TruthfulQA's mc2 list or none has. */
 static wagle_status check_mc2(wagle_ctx *ctx, const wg_quiz *q, int64_t i)
@@ -46,8 +45,7 @@ void wg_quiz_close(wg_quiz *q)
     *q = (wg_quiz){0};
 }
 
-/* --- prompts -----------------------------------------------------------------------------------
- */
+/* --- prompts ---------------------------------------------------------------------------------- */
 
 static wagle_status add_string(wagle_ctx *ctx, const json_t *text, wg_text *out)
 {
@@ -118,8 +116,7 @@ wagle_status wg_quiz_continuation(wagle_ctx *ctx, const wg_question *q, const wg
     return answer(ctx, q, how->way, k, out);
 }
 
-/* --- turns -------------------------------------------------------------------------------------
- */
+/* --- turns ------------------------------------------------------------------------------------ */
 
 /* A conversation: messages of a chat template, or one text. */
 typedef struct turns {

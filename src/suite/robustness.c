@@ -18,8 +18,7 @@
 #include <math.h>
 #include <string.h>
 
-/* --- rows of a condition -----------------------------------------------------------------------
- */
+/* --- rows of a condition ---------------------------------------------------------------------- */
 
 static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, const char *condition, int64_t i,
                               const wg_row_score *s)
@@ -61,8 +60,7 @@ static wagle_status score_folder(wagle_ctx *ctx, wg_evaluation *e, const char *f
     return st;
 }
 
-/* --- other prompts -----------------------------------------------------------------------------
- */
+/* --- other prompts ---------------------------------------------------------------------------- */
 
 /* Loads the forget rows with `before` in front of each question. */
 static wagle_status load_with_context(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *plain,
@@ -187,8 +185,7 @@ static wagle_status few_shot(wagle_ctx *ctx, wg_evaluation *e, const wg_answers 
     return st;
 }
 
-/* --- other weights -----------------------------------------------------------------------------
- */
+/* --- other weights ---------------------------------------------------------------------------- */
 
 static wagle_status relearn(wagle_ctx *ctx, wg_evaluation *e, const wg_dataset *set,
                             const char *rows, int64_t steps, const char *folder)
@@ -265,8 +262,7 @@ static wagle_status run_changed_weights(wagle_ctx *ctx, wg_evaluation *e, const 
     return st;
 }
 
-/* --- the suite ---------------------------------------------------------------------------------
- */
+/* --- the suite -------------------------------------------------------------------------------- */
 
 /* Checks that a set does not have the name of a condition. */
 static wagle_status check_name(wagle_ctx *ctx, const char *name)

@@ -153,8 +153,7 @@ wagle_status wg_read_list(wagle_ctx *ctx, const char *path, const char *what, wg
                : wg_fail(ctx, WAGLE_E_INPUT, "%s: the file has no %s", path, what);
 }
 
-/* --- saved rows ---------------------------------------------------------------------------------
- */
+/* --- saved rows ------------------------------------------------------------------------------- */
 
 wagle_status wg_row_fail(wagle_ctx *ctx, const json_t *row, const char *key, const char *what)
 {

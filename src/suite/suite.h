@@ -55,8 +55,7 @@ WAGLE_CHECK wagle_status wg_suite_find(wagle_ctx *ctx, const char *name, size_t 
 /* Whether the suite has a set of exactly that name. */
 bool wg_suite_lists(const wg_suite *s, const char *name);
 
-/* --- evaluate.c: the steps of an evaluation ----------------------------------------------------
- */
+/* --- evaluate.c: the steps of an evaluation --------------------------------------------------- */
 
 /* Fills e->chosen. Checks that suites and sets have known names and that the files exist. */
 WAGLE_CHECK wagle_status wg_evaluation_check(wagle_ctx *ctx, wg_evaluation *e);
@@ -73,8 +72,7 @@ WAGLE_CHECK wagle_status wg_evaluation_run(wagle_ctx *ctx, wg_evaluation *e);
 WAGLE_CHECK wagle_status wg_evaluation_measure(wagle_ctx *ctx, const wg_evaluation *e,
                                                json_t *suites);
 
-/* --- helpers of suites -------------------------------------------------------------------
- */
+/* --- helpers of suites ------------------------------------------------------------------------ */
 
 /* File of a data set, or NULL. */
 const char *wg_evaluation_set(const wg_evaluation *e, const char *name);
@@ -149,8 +147,7 @@ WAGLE_CHECK wagle_status wg_answers_rouge(wagle_ctx *ctx, const wg_answers *a, i
 WAGLE_CHECK wagle_status wg_answers_fail(wagle_ctx *ctx, const wg_answers *a, int64_t i,
                                          const char *format, ...) WG_PRINTF(4);
 
-/* --- saved rows ------------------------------------------------------------------------------
- */
+/* --- saved rows ------------------------------------------------------------------------------- */
 
 /* Reads a finite number of a row. Fails, naming suite, set and row, if there is none. */
 WAGLE_CHECK wagle_status wg_row_number(wagle_ctx *ctx, const json_t *row, const char *key,

@@ -14,8 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* --- a scorer ----------------------------------------------------------------------------------
- */
+/* --- a scorer --------------------------------------------------------------------------------- */
 
 /* Writes one text per line; line breaks and NUL within a text become spaces. */
 static wagle_status write_texts(wagle_ctx *ctx, const wg_answers *a, FILE *file)
@@ -78,8 +77,7 @@ static wagle_status run_scorer(wagle_ctx *ctx, const char *command, const wg_ans
     return st;
 }
 
-/* --- a word list -------------------------------------------------------------------------------
- */
+/* --- a word list ------------------------------------------------------------------------------ */
 
 static char lower(char c)
 {
@@ -124,8 +122,7 @@ static wagle_status score_words(wagle_ctx *ctx, const char *path, const wg_answe
     return st;
 }
 
-/* --- the suite ---------------------------------------------------------------------------------
- */
+/* --- the suite -------------------------------------------------------------------------------- */
 
 static wagle_status write_rows(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
                                const double *score)

@@ -26,7 +26,7 @@ static void close_templates(templates *t)
     json_decref(t->found);
 }
 
-/* --- templates of a folder, in transformers' order --- */
+/* --- templates of a folder, in transformers' order -------------------------------------------- */
 
 static wagle_status add_template(templates *t, const char *name, const char *where,
                                  const char *text, size_t bytes)
@@ -162,7 +162,7 @@ wagle_status wg_chat_present(wagle_ctx *ctx, const char *folder, bool *out)
     return st;
 }
 
-/* --- variables --- */
+/* --- variables -------------------------------------------------------------------------------- */
 
 static json_t *read_value(const char *text)
 {
@@ -234,7 +234,7 @@ static wagle_status make_variables(wagle_ctx *ctx, const templates *t, const wg_
     return st;
 }
 
-/* --- opening --- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static wagle_status unknown(wagle_ctx *ctx, const templates *t, const char *name)
 {
@@ -344,7 +344,7 @@ bool wg_chat_reads(const wg_chat *c, const char *name)
     return wg_jinja_reads(c->template, name);
 }
 
-/* --- conversations --- */
+/* --- conversations ---------------------------------------------------------------------------- */
 
 /* Prepares a message as transformers does: omits keys that are null, and provides the reasoning
  * under each name that templates read. */

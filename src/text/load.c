@@ -44,7 +44,7 @@ static wagle_status for_each(const wg_loader *l, const json_t *part, const char 
     return WAGLE_OK;
 }
 
-/* --- post-processors ------------------------------------------------------------------------ */
+/* --- post-processors -------------------------------------------------------------------------- */
 
 static wagle_status form_add(const wg_loader *l, int32_t *form, int *n, int64_t id)
 {

@@ -7,7 +7,7 @@
 static const char gpt2_pattern[] =
     "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-/* --- normalizers --------------------------------------------------------------------------- */
+/* --- normalizers ------------------------------------------------------------------------------ */
 
 /* Finds syntax that means something else in Oniguruma, the regex library of `tokenizers`; or NULL.
  */
@@ -123,7 +123,7 @@ wagle_status wg_load_normalizer(const wg_loader *l, const json_t *part)
                                                         : WAGLE_OK;
 }
 
-/* --- pre-tokenizers ------------------------------------------------------------------------ */
+/* --- pre-tokenizers --------------------------------------------------------------------------- */
 
 /* Reads prepend_scheme and split, or add_prefix_space from before tokenizers 0.15. */
 static wagle_status load_metaspace(const wg_loader *l, const json_t *part, wg_split_step *step)
@@ -254,7 +254,7 @@ wagle_status wg_load_pretokenizer(const wg_loader *l, const json_t *part)
     return kinds[i].load(l, part, step);
 }
 
-/* --- decoders ------------------------------------------------------------------------------ */
+/* --- decoders --------------------------------------------------------------------------------- */
 
 /* The required text member of a kind of decoder. */
 static const char *decoder_text(int kind, const json_t *part)

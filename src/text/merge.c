@@ -40,7 +40,7 @@ static const char *named(const merger *m, int which)
     return m->special.named[which].token.text;
 }
 
-/* --- added tokens ---------------------------------------------------------------------------- */
+/* --- added tokens ----------------------------------------------------------------------------- */
 
 typedef struct token_list {
     wg_token *token; /* [n] */
@@ -152,7 +152,7 @@ static wagle_status add_tokens(merger *m)
     return st;
 }
 
-/* --- post-processor --------------------------------------------------------------- */
+/* --- post-processor --------------------------------------------------------------------------- */
 
 static wagle_status put_piece(const merger *m, json_t *single, json_t *specials, const char *text)
 {
@@ -203,7 +203,7 @@ static wagle_status merge_form(const merger *m)
     return put_form(m, bos == NULL ? m->class->infills : json_is_true(bos), json_is_true(eos));
 }
 
-/* --- the parts of the class ------------------------------------------------------------------ */
+/* --- the parts of the class ------------------------------------------------------------------- */
 
 static wagle_status merge_model(const merger *m)
 {

@@ -103,7 +103,7 @@ static wagle_status load_merges(const wg_loader *l, const json_t *merges)
     return WAGLE_OK;
 }
 
-/* --- added tokens ---------------------------------------------------------------------------- */
+/* --- added tokens ----------------------------------------------------------------------------- */
 
 /* Copies the normalised text to the arena. */
 static wagle_status keep_normalised(const wg_loader *l, const char *text, size_t bytes,
@@ -193,7 +193,7 @@ static wagle_status load_added(const wg_loader *l, const json_t *list)
     return WAGLE_OK;
 }
 
-/* --- models ---------------------------------------------------------------------------------- */
+/* --- models ----------------------------------------------------------------------------------- */
 
 /* Reads the unknown token of the model's vocabulary. */
 static wagle_status load_unknown(const wg_loader *l, const json_t *model)

@@ -85,7 +85,7 @@ static wagle_status strip(wagle_ctx *ctx, const wg_normal_step *step, const wg_t
                         : wg_text_add(ctx, out, "", 0);
 }
 
-/* --- filters by character ------------------------------------------------------------------- */
+/* --- filters by character --------------------------------------------------------------------- */
 
 static bool is_mark(int32_t c)
 {

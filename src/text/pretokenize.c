@@ -185,7 +185,7 @@ static wagle_status split_one(wagle_ctx *ctx, const wg_split_step *step, const w
     return st;
 }
 
-/* --- steps that rewrite the text ------------------------------------------------------------- */
+/* --- steps that rewrite the text -------------------------------------------------------------- */
 
 /* Adds the rewritten text of a span. */
 typedef wagle_status rewrite_span(wagle_ctx *, const wg_split_step *, bool first, const char *from,

@@ -196,7 +196,7 @@ static wagle_status read_all(reader *r, bytes in)
     return WAGLE_OK;
 }
 
-/* --- merges -------------------------------------------------------------------------------- */
+/* --- merges ----------------------------------------------------------------------------------- */
 
 typedef struct merge {
     int32_t left, right, whole;
@@ -271,7 +271,7 @@ static wagle_status put_merges(const reader *r, json_t *list)
     return st;
 }
 
-/* --- the parts of a tokenizer.json --------------------------------------------------------- */
+/* --- the parts of a tokenizer.json ------------------------------------------------------------ */
 
 /* Whether there are user-defined pieces, which are split off by a pattern. */
 static bool has_defined(const reader *r)

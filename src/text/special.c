@@ -28,7 +28,7 @@ static const json_t *value_of(const wg_special *s, const char *key)
     return value != NULL ? value : json_object_get(s->files->config, key);
 }
 
-/* --- added_tokens_decoder, or the older files ------------------------------------------- */
+/* --- added_tokens_decoder, or the older files ------------------------------------------------- */
 
 static wagle_status add_decoder(wg_special *s, json_int_t id, const wg_token *token)
 {
@@ -147,7 +147,7 @@ static void order_decoder(wg_special *s)
     s->n_decoder = n;
 }
 
-/* --- special tokens by name ----------------------------------------------------------------- */
+/* --- special tokens by name ------------------------------------------------------------------- */
 
 static const char *default_of(const wg_special *s, int k)
 {

@@ -18,8 +18,8 @@ static int32_t longest(const wagle_tokenizer *t, bool continues, const char *tex
                        char *spare, int64_t *taken)
 {
     const size_t prefix = continues ? strlen(t->prefix) : 0;
-    const int64_t most = (int64_t)t->longest - (int64_t)prefix;
-    int64_t n = bytes < most ? bytes : most;
+    const int64_t max = (int64_t)t->longest - (int64_t)prefix;
+    int64_t n = bytes < max ? bytes : max;
 
     for (; n > 0; n--) {
         if (n < bytes && ((unsigned char)text[n] & 0xC0) == 0x80)

@@ -9,8 +9,7 @@
 
 #define ROWS(name) WG_SCRATCH "/protect-" name
 
-/* --- the gold's runs, through the public API ---------------------------------------------------
- */
+/* --- the gold's runs, through the public API -------------------------------------------------- */
 
 static void write_ids(FILE *file, const char *key, const wg_tensor *t)
 {
@@ -123,8 +122,7 @@ static void protected_training_is_as_the_gold(void **state)
             check_gold(models[m], runs[r]);
 }
 
-/* --- factors -------------------------------------------------------------------------------------
- */
+/* --- factors ---------------------------------------------------------------------------------- */
 
 static double noise(uint64_t i)
 {
@@ -218,8 +216,7 @@ static void factors_are_the_inverse(void **state)
     wagle_ctx_free(ctx);
 }
 
-/* --- every family --------------------------------------------------------------------------------
- */
+/* --- every family ----------------------------------------------------------------------------- */
 
 enum { SEQUENCES = 3, LONGEST = 24 };
 

@@ -27,7 +27,7 @@ static wagle_train_options options(void)
     return o;
 }
 
-/* --- objectives ------------------------------------------------------------------------------ */
+/* --- objectives ------------------------------------------------------------------------------- */
 
 typedef struct comparison {
     const wg_tensors *model, *gold;
@@ -146,7 +146,7 @@ static void objectives_have_the_gold_values_and_gradients(void **state)
         check_objective(names[i]);
 }
 
-/* --- training -------------------------------------------------------------------------------- */
+/* --- training --------------------------------------------------------------------------------- */
 
 static void check_final(const wg_trainer *t, const wg_tensors *gold, const wg_mask *mask)
 {

@@ -85,8 +85,7 @@ typedef struct state {
 #define IN(name) STATE->inner.name
 #define INNER &STATE->inner
 
-/* --- memory ------------------------------------------------------------------------------------
- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static void take(size_t bytes, wg_scratch *out)
 {
@@ -190,8 +189,7 @@ static void close_guarded(WG_SELF)
     wg_free((void *)(uintptr_t)self);
 }
 
-/* --- vectors -----------------------------------------------------------------------------------
- */
+/* --- vectors ---------------------------------------------------------------------------------- */
 
 static void fill(WG_SELF, int64_t n, wg_real value, wg_real *x)
 {
@@ -253,8 +251,7 @@ static void column_squares(WG_SELF, int64_t N, int64_t I, const wg_real *x, floa
     IN(column_squares)(INNER, N, I, D(x), D(sum));
 }
 
-/* --- products ----------------------------------------------------------------------------------
- */
+/* --- products --------------------------------------------------------------------------------- */
 
 static void gemm(WG_SELF, bool ta, bool tb, int64_t M, int64_t N, int64_t K, const wg_real *A,
                  int64_t lda, const wg_real *B, int64_t ldb, bool add, wg_real *C, int64_t ldc)
@@ -314,8 +311,7 @@ static void square_average(WG_SELF, int64_t n, float decay, float rest, const fl
     IN(square_average)(INNER, n, decay, rest, D(x), D(v));
 }
 
-/* --- layers ------------------------------------------------------------------------------------
- */
+/* --- layers ----------------------------------------------------------------------------------- */
 
 static void embed(WG_SELF, const wg_weights *table, int64_t N, int64_t width, const int32_t *ids,
                   int64_t offset, wg_real factor, bool add, wg_real *x)
@@ -424,8 +420,7 @@ static void embed_backward(WG_SELF, int64_t N, int64_t width, const int32_t *ids
     IN(embed_backward)(INNER, N, width, D(ids), D(dx), D(dtable));
 }
 
-/* --- rows of logits ----------------------------------------------------------------------------
- */
+/* --- rows of logits --------------------------------------------------------------------------- */
 
 static void xent_forward(WG_SELF, int64_t M, int64_t first, int64_t n, const wg_real *logits,
                          int64_t ld, const int32_t *target, wg_real *maximum, wg_real *sum,
@@ -514,8 +509,7 @@ static void xent_soft_backward(WG_SELF, int64_t M, int64_t n, wg_real *logits, i
     IN(xent_soft_backward)(INNER, M, n, D(logits), ld, D(q), D(lse), D(weight), cap);
 }
 
-/* --- gradients of single sequences -------------------------------------------------------------
- */
+/* --- gradients of single sequences ------------------------------------------------------------ */
 
 static void gather_columns(WG_SELF, int64_t T, const int32_t *ids, int64_t first, int64_t n,
                            int64_t M, const wg_real *dlogits, int64_t ld, wg_real *out)

@@ -167,8 +167,7 @@ static wagle_status apply(wagle_ctx *ctx)
     return wagle_apply(ctx, &o);
 }
 
-/* --- rows to protect ---------------------------------------------------------------------------
- */
+/* --- rows to protect -------------------------------------------------------------------------- */
 
 #define PROTECTED WG_SCRATCH "/torture-protected.jsonl"
 
@@ -259,8 +258,7 @@ static wagle_status encode_flags(wagle_ctx *ctx)
     return encode_with(ctx, WG_GOLD "/../cases/tokens-flags/model");
 }
 
-/* --- suites, which read text -------------------------------------------------------------------
- */
+/* --- suites, which read text ------------------------------------------------------------------ */
 
 /* The level of chance and the search for a rate. */
 static wagle_status searched(wagle_ctx *ctx)
@@ -670,8 +668,7 @@ static void a_document_without_memory_is_not_called_invalid(void **state)
     wagle_ctx_free(ctx);
 }
 
-/* --- interruptions -----------------------------------------------------------------------------
- */
+/* --- interruptions ---------------------------------------------------------------------------- */
 
 #define WHOLE WG_SCRATCH "/torture-whole"
 

@@ -126,8 +126,7 @@ static void cyrillic_names_stay_cyrillic(void **state)
     free_texts(out);
 }
 
-/* --- rows --------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 #define ROWS WG_SCRATCH "/controls.jsonl"
 

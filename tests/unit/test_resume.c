@@ -11,8 +11,7 @@
 #define ROWS WG_SCRATCH "/resume.jsonl"
 #define OTHER_ROWS WG_SCRATCH "/resume-other.jsonl"
 
-/* --- the tables --------------------------------------------------------------------------------
- */
+/* --- the tables ------------------------------------------------------------------------------- */
 
 /* Copies the text between two marks of the header, without comments. */
 static void body_of(const char *header, const char *name, char *out, size_t size)
@@ -82,8 +81,7 @@ static void every_option_is_in_its_table(void **state)
     check_table("wagle_suite_options", wg_suite_members);
 }
 
-/* --- resuming ----------------------------------------------------------------------------------
- */
+/* --- resuming --------------------------------------------------------------------------------- */
 
 static const wagle_param beta[] = {{"npo.beta", 0.1}}, other_beta[] = {{"npo.beta", 0.2}};
 

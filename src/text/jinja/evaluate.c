@@ -270,7 +270,7 @@ wagle_status wg_jevaluate(wg_jrun *run, const wg_jnode *node, wg_jvalue *out)
     return WAGLE_OK;
 }
 
-/* --- arguments --- */
+/* --- arguments -------------------------------------------------------------------------------- */
 
 typedef struct collector {
     wg_jsequence *positional;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- attributes by path: "a.b.0", or several with commas --- */
+/* --- attributes by path: "a.b.0", or several with commas -------------------------------------- */
 
 static wagle_status follow(wg_jrun *run, const wg_jvalue *item, const char *path, int64_t bytes,
                            const wg_jvalue *or_else, wg_jvalue *out)
@@ -86,7 +86,7 @@ static wagle_status keys_of(wg_jrun *run, const wg_jvalue *item, const wg_jvalue
     return WAGLE_OK;
 }
 
-/* --- order --- */
+/* --- order ------------------------------------------------------------------------------------ */
 
 /* Merges the ranges [a,b) and [b,c) of order by key (stable). */
 static wagle_status merge(wg_jrun *run, const wg_jvalue *key, bool reverse, int64_t *order,
@@ -231,7 +231,7 @@ WG_J_BUILTIN(reverse)
     return WAGLE_OK;
 }
 
-/* --- picking and joining --- */
+/* --- picking and joining ---------------------------------------------------------------------- */
 
 WG_J_BUILTIN(first)
 {

@@ -117,7 +117,7 @@ static bool is_at(const wg_jstring *f, int64_t at, char c)
     return at < f->bytes && f->text[at] == c;
 }
 
-/* --- "%s" % x --- */
+/* --- "%s" % x --------------------------------------------------------------------------------- */
 
 typedef struct operands {
     const wg_jvalue *with;
@@ -247,7 +247,7 @@ wagle_status wg_jpercent(wg_jrun *run, const wg_jstring *format, const wg_jvalue
     return WAGLE_OK;
 }
 
-/* --- "{}".format(x) --- */
+/* --- "{}".format(x) --------------------------------------------------------------------------- */
 
 /* Parses [at,end) of f: fill, align, sign, #, 0, width, comma, precision, type. */
 static wagle_status read_spec(wg_jrun *run, const wg_jstring *f, int64_t at, int64_t end, spec *s)

@@ -31,7 +31,7 @@ typedef struct wg_jplace {
 
 WAGLE_CHECK wagle_status wg_jfail(const wg_jplace *at, const char *format, ...) WG_PRINTF(2);
 
-/* --- values ------------------------------------------------------------------------------ */
+/* --- values ----------------------------------------------------------------------------------- */
 
 typedef enum wg_jkind {
     WG_J_ABSENT, /* a missing argument; a node without a constant */
@@ -129,7 +129,7 @@ typedef struct wg_jjoiner {
     bool used;
 } wg_jjoiner;
 
-/* --- the template ------------------------------------------------------------------------ */
+/* --- the template ----------------------------------------------------------------------------- */
 
 typedef enum wg_jtoken_kind {
     WG_J_DATA,
@@ -276,7 +276,7 @@ WAGLE_CHECK wagle_status wg_jparse_filters(wg_jparser *p, wg_jnode *in, bool fir
 /* statement.c */
 WAGLE_CHECK wagle_status wg_jparse(wg_jparser *p, wg_jnode **out);
 
-/* --- rendering --------------------------------------------------------------------------- */
+/* --- rendering -------------------------------------------------------------------------------- */
 
 typedef struct wg_jvariable {
     const wg_jstring *name;

@@ -133,13 +133,13 @@ static int64_t tag_end(const lexer *x, int64_t at, char mark)
     return 2 + (mark != '}' && starts(x, at + 2, "\n"));
 }
 
-static void pass(lexer *x, int64_t bytes)
+static void advance(lexer *x, int64_t bytes)
 {
     x->at += bytes;
     x->line_start = x->text[x->at - 1] == '\n';
 }
 
-/* --- inside a tag --- */
+/* --- inside a tag ----------------------------------------------------------------------------- */
 
 static bool is_in_set(char c, const char *set)
 {
@@ -221,7 +221,7 @@ static wagle_status lex_number(lexer *x)
     if (token.value.kind == WG_J_INT && errno == ERANGE)
         return wg_jfail(&x->p->at, "the integer %s has more than 64 bits", plain);
     WG_TRY(add_token(x, token));
-    pass(x, end - x->at);
+    advance(x, end - x->at);
     return WAGLE_OK;
 }
 
@@ -245,7 +245,7 @@ static wagle_status lex_word(lexer *x)
         end += n;
     WG_TRY(wg_jintern(x->p, x->text + x->at, (size_t)(end - x->at), &token.text));
     WG_TRY(add_token(x, token));
-    pass(x, end - x->at);
+    advance(x, end - x->at);
     return WAGLE_OK;
 }
 
@@ -253,19 +253,19 @@ static wagle_status lex_word(lexer *x)
 static wagle_status lex_code(lexer *x, int64_t *at, int64_t end, wg_text *out)
 {
     const char kind = x->text[*at];
-    const int most = kind == 'x' ? 2 : kind == 'u' ? 4 : kind == 'U' ? 8 : 3;
-    int64_t code = 0, i = *at + (most != 3);
+    const int max = kind == 'x' ? 2 : kind == 'u' ? 4 : kind == 'U' ? 8 : 3;
+    int64_t code = 0, i = *at + (max != 3);
     char utf8[4];
     int n = 0;
 
-    for (; n < most && i < end; n++, i++) {
+    for (; n < max && i < end; n++, i++) {
         const char *of = "0123456789abcdef", c = x->text[i];
         const char *found = c != '\0' ? strchr(of, c >= 'A' && c <= 'F' ? c + 32 : c) : NULL;
-        if (found == NULL || (most == 3 && found - of > 7))
+        if (found == NULL || (max == 3 && found - of > 7))
             break;
-        code = code * (most == 3 ? 8 : 16) + (found - of);
+        code = code * (max == 3 ? 8 : 16) + (found - of);
     }
-    if ((most != 3 && n < most) || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF))
+    if ((max != 3 && n < max) || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF))
         return wg_jfail(&x->p->at, "the escape \\%.*s is not a character",
                         (int)(i - *at < 12 ? i - *at : 12), x->text + *at);
     *at = i;
@@ -322,7 +322,7 @@ static wagle_status lex_string(lexer *x)
         st = add_token(x, token);
     wg_text_free(&made);
     if (st == WAGLE_OK)
-        pass(x, end + 1 - x->at);
+        advance(x, end + 1 - x->at);
     return st;
 }
 
@@ -357,7 +357,7 @@ static wagle_status lex_operator(lexer *x, brackets *b)
         return wg_jfail(&x->p->at, "unexpected '%c'", c);
     }
     WG_TRY(add_token(x, token));
-    pass(x, n);
+    advance(x, n);
     return WAGLE_OK;
 }
 
@@ -372,11 +372,11 @@ static wagle_status lex_tag(lexer *x, bool block)
         int n;
         if (closed > 0) {
             WG_TRY(add_token(x, end));
-            pass(x, closed);
+            advance(x, closed);
             return WAGLE_OK;
         }
         if (spaces > 0)
-            pass(x, spaces);
+            advance(x, spaces);
         else if (is_digit(x, x->at))
             WG_TRY(lex_number(x));
         else if (x->text[x->at] == '\'' || x->text[x->at] == '"')
@@ -389,7 +389,7 @@ static wagle_status lex_tag(lexer *x, bool block)
     return WAGLE_OK;
 }
 
-/* --- between tags --- */
+/* --- between tags ----------------------------------------------------------------------------- */
 
 static wagle_status lex_comment(lexer *x)
 {
@@ -400,7 +400,7 @@ static wagle_status lex_comment(lexer *x)
         at++;
     if (at >= x->bytes)
         return wg_jfail(&x->p->at, "a comment without its end #}");
-    pass(x, at - x->at + tag_end(x, at, '#'));
+    advance(x, at - x->at + tag_end(x, at, '#'));
     return WAGLE_OK;
 }
 
@@ -435,7 +435,7 @@ static wagle_status lex_raw(lexer *x)
         if (closed == 0)
             continue;
         WG_TRY(add_data(x, x->at, strip_before(x, x->at, at, x->text[at + 2], false)));
-        pass(x, end + closed - x->at);
+        advance(x, end + closed - x->at);
         return WAGLE_OK;
     }
     return wg_jfail(&x->p->at, "raw without endraw");
@@ -458,7 +458,7 @@ static wagle_status lex_next(lexer *x)
     WG_TRY(add_data(x, x->at, strip_before(x, x->at, tag, sign, x->text[tag + 1] == '{')));
     raw = raw_begin(x, tag);
     if (raw >= 0) {
-        pass(x, raw - x->at);
+        advance(x, raw - x->at);
         x->line_start = x->text[x->at - 1] == '\n';
         return lex_raw(x);
     }
@@ -466,7 +466,7 @@ static wagle_status lex_next(lexer *x)
     if (x->text[tag + 1] != '#')
         WG_TRY(add_token(x, (wg_jtoken){.kind = x->text[tag + 1] == '{' ? WG_J_VARIABLE_BEGIN
                                                                         : WG_J_BLOCK_BEGIN}));
-    pass(x, 2 + (sign == '-' || sign == '+'));
+    advance(x, 2 + (sign == '-' || sign == '+'));
     if (x->text[tag + 1] == '#')
         return lex_comment(x);
     return lex_tag(x, x->text[tag + 1] == '%');

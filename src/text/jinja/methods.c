@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* --- dict --- */
+/* --- dict ------------------------------------------------------------------------------------- */
 
 WG_J_BUILTIN(dict_items)
 {
@@ -45,7 +45,7 @@ WG_J_BUILTIN(dict_copy)
     return WAGLE_OK;
 }
 
-/* --- list, tuple, range --- */
+/* --- list, tuple, range ----------------------------------------------------------------------- */
 
 WG_J_BUILTIN(list_count)
 {
@@ -87,7 +87,7 @@ WG_J_BUILTIN(list_copy)
     return wg_jslice(run, self, whole, out);
 }
 
-/* --- loop, cycler --- */
+/* --- loop, cycler ----------------------------------------------------------------------------- */
 
 WG_J_BUILTIN(loop_cycle)
 {
@@ -150,7 +150,7 @@ static const wg_jentry of_loop[] = {
 static const wg_jentry of_cycler[] = {
     {"next", "", cycler_next}, {"reset", "", cycler_reset}, {NULL, NULL, NULL}};
 
-/* --- tables of attributes --- */
+/* --- tables of attributes --------------------------------------------------------------------- */
 
 /* Attributes that exist in Python but are not supported: refused by name rather than undefined. */
 static const struct {

@@ -232,7 +232,7 @@ wagle_status wg_jcontains(wg_jrun *run, const wg_jvalue *item, const wg_jvalue *
     return *out ? WAGLE_OK : wg_jfail_late(run, s);
 }
 
-/* --- slices --- */
+/* --- slices ----------------------------------------------------------------------------------- */
 
 typedef struct range {
     int64_t start, stop, step;
@@ -318,7 +318,7 @@ wagle_status wg_jslice(wg_jrun *run, const wg_jvalue *of, const wg_jvalue bound[
     return WAGLE_OK;
 }
 
-/* --- subscripts and attributes --- */
+/* --- subscripts and attributes ---------------------------------------------------------------- */
 
 /* of[key] only; ABSENT if Python raises TypeError or LookupError. */
 static wagle_status subscript(wg_jrun *run, const wg_jvalue *of, const wg_jvalue *key,

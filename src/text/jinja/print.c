@@ -233,7 +233,7 @@ wagle_status wg_jescape(wg_jrun *run, const wg_jstring *s, wg_text *out)
     return wg_jadd(run, out, s->text + from, s->bytes - from);
 }
 
-/* --- JSON --- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 typedef struct dumper {
     wg_jrun *run;

@@ -10,7 +10,7 @@ typedef enum flow { ON, BREAK, CONTINUE } flow;
 static wagle_status run_list(wg_jrun *run, wg_jscope *scope, const wg_jnode *list, wg_text *out,
                              flow *how);
 
-/* --- scopes --- */
+/* --- scopes ----------------------------------------------------------------------------------- */
 
 static wagle_status scope_new(wg_jrun *run, wg_jscope *outer, wg_jscope **out)
 {
@@ -71,7 +71,7 @@ wagle_status wg_jassign(wg_jrun *run, wg_jscope *scope, const wg_jnode *target,
     return WAGLE_OK;
 }
 
-/* --- loops --- */
+/* --- loops ------------------------------------------------------------------------------------ */
 
 /* Tests the next item and adds it to the kept ones if the condition holds. */
 static wagle_status loop_test_next(wg_jrun *run, wg_jloop *loop)
@@ -138,7 +138,7 @@ static wagle_status run_for(wg_jrun *run, wg_jscope *scope, const wg_jnode *node
     return run_list(run, inner, node->other, out, how);
 }
 
-/* --- macros --- */
+/* --- macros ----------------------------------------------------------------------------------- */
 
 /* The index of a named argument, or -1. */
 static int argument_named(const wg_jargs *args, const char *name)
@@ -254,7 +254,7 @@ static wagle_status make_macro(wg_jrun *run, wg_jscope *scope, const wg_jnode *n
     return WAGLE_OK;
 }
 
-/* --- calls --- */
+/* --- calls ------------------------------------------------------------------------------------ */
 
 static wagle_status call_joiner(wg_jrun *run, wg_jjoiner *j, wg_jvalue *out)
 {
@@ -335,7 +335,7 @@ wagle_status wg_jrun_entry(wg_jrun *run, const char *what, const wg_jentry *entr
     return entry->run(run, self, arg, args, out);
 }
 
-/* --- statements --- */
+/* --- statements ------------------------------------------------------------------------------- */
 
 /* Runs a body and returns its output as a string. *how: how it ended. */
 static wagle_status run_block(wg_jrun *run, wg_jscope *scope, const wg_jnode *body, flow *how,
@@ -502,7 +502,7 @@ static wagle_status run_list(wg_jrun *run, wg_jscope *scope, const wg_jnode *lis
     return WAGLE_OK;
 }
 
-/* --- the template --- */
+/* --- the template ----------------------------------------------------------------------------- */
 
 wagle_status wg_jinja_compile(wagle_ctx *ctx, const char *name, const char *text, size_t bytes,
                               wg_jinja **out)

@@ -24,7 +24,7 @@ static wagle_status expect_block_end(wg_jparser *p)
     return expect(p, WG_J_BLOCK_END, "'%}'");
 }
 
-/* --- targets of assignments --- */
+/* --- targets of assignments ------------------------------------------------------------------- */
 
 static wagle_status parse_targets(wg_jparser *p, bool attributes, bool bracketed, wg_jnode **out);
 
@@ -80,7 +80,7 @@ static wagle_status refuse_loop(wg_jparser *p, const wg_jnode *target)
     return WAGLE_OK;
 }
 
-/* --- statements --- */
+/* --- statements ------------------------------------------------------------------------------- */
 
 /* Parser state that is reset in the body of a function: unknown filters are refused at once, and
  * break and continue do not apply to outer loops. */

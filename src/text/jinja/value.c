@@ -100,7 +100,7 @@ wagle_status wg_juse_undefined(wg_jrun *run, const wg_jvalue *v)
     return wg_jfail(&run->at, "'%.100s' is undefined", m->name->text);
 }
 
-/* --- sequences --- */
+/* --- sequences -------------------------------------------------------------------------------- */
 
 wagle_status wg_jsequence_new(wg_jrun *run, wg_jflavour flavour, int64_t capacity, wg_jvalue *out)
 {
@@ -151,7 +151,7 @@ wagle_status wg_jpair(wg_jrun *run, wg_jvalue a, wg_jvalue b, wg_jvalue *out)
     return wg_jsequence_add(run, out->sequence, b);
 }
 
-/* --- dicts --- */
+/* --- dicts ------------------------------------------------------------------------------------ */
 
 wagle_status wg_jdict_new(wg_jrun *run, wg_jvalue *out)
 {
@@ -274,7 +274,7 @@ wagle_status wg_jdict_view(wg_jrun *run, const wg_jdict *d, wg_jflavour flavour,
     return WAGLE_OK;
 }
 
-/* --- JSON --- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static wagle_status list_from_json(wg_jrun *run, const json_t *json, wg_jvalue *out)
 {
@@ -340,7 +340,7 @@ wagle_status wg_jfrom_json(wg_jrun *run, const json_t *json, wg_jvalue *out)
     return st;
 }
 
-/* --- queries --- */
+/* --- queries ---------------------------------------------------------------------------------- */
 
 bool wg_jnumber(const wg_jvalue *v, double *out)
 {
@@ -467,7 +467,7 @@ wagle_status wg_jitems(wg_jrun *run, const wg_jvalue *v, const wg_jsequence **ou
     return WAGLE_OK;
 }
 
-/* --- comparisons --- */
+/* --- comparisons ------------------------------------------------------------------------------ */
 
 static bool ordered(const wg_jsequence *s) /* lists, tuples and ranges are compared item by item */
 {
