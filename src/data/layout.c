@@ -130,14 +130,14 @@ wagle_status wg_layout_say(wagle_ctx *ctx, wg_layout *l)
     char *text = NULL;
     wagle_status st;
 
-    if (l->said)
+    if (l->logged)
         return WAGLE_OK;
     json = wg_layout_json(l);
     st = wg_json_text(ctx, json, false, &text);
     json_decref(json);
     if (st == WAGLE_OK)
         wg_log(ctx, 1, "questions are laid out by %.700s", text);
-    l->said = true;
+    l->logged = true;
     wg_free(text);
     return st;
 }

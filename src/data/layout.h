@@ -8,7 +8,7 @@
 
 /* A layout; {0} is not open. */
 typedef struct wg_layout {
-    bool open, said;
+    bool open, logged;
     wagle_data of; /* the options that it was opened with */
     wg_chat *chat; /* NULL: a template with fields */
     char date[16]; /* for strftime_now of the chat template */

@@ -206,11 +206,11 @@ static wagle_status put_long(const wg_importer *m, const sizes *s, json_t *c)
 static wagle_status put_yarn(const wg_importer *m, const sizes *s, double factor, json_t *c)
 {
     const double usual = 0.1 * log(factor) + 1;
-    double scale, said, original;
+    double scale, given_scale, original;
 
     WG_TRY(positive(m, "rope.scaling.attn_factor", 1, &scale));
-    WG_TRY(positive(m, "rope.scaling.yarn_attn_factor", 1, &said));
-    if (said != 1 && fabs(said - usual) > 1e-4)
+    WG_TRY(positive(m, "rope.scaling.yarn_attn_factor", 1, &given_scale));
+    if (given_scale != 1 && fabs(given_scale - usual) > 1e-4)
         return refuse(m, "rope.scaling.yarn_attn_factor", "llama.cpp does not use it; 1 is read");
     WG_TRY(whole(m, "rope.scaling.original_context_length", s->context, &original));
     return wg_json_set(m->ctx, c, "rope_scaling",

@@ -16,14 +16,14 @@
 static wagle_status read_id(const wg_importer *m, const char *key, json_int_t otherwise,
                             json_int_t *out)
 {
-    const double said = wg_gguf_number(&m->g, key, -1);
+    const double value = wg_gguf_number(&m->g, key, -1);
 
     *out = otherwise < m->V ? otherwise : -1;
-    if (said == -1 || said == 4294967295.0)
+    if (value == -1 || value == 4294967295.0)
         return WAGLE_OK;
-    if (!(said >= 0 && said < (double)m->V) || floor(said) != said)
+    if (!(value >= 0 && value < (double)m->V) || floor(value) != value)
         return wg_gguf_refuse_key(m->ctx, &m->g, key, "no token has that id");
-    *out = (json_int_t)said;
+    *out = (json_int_t)value;
     return WAGLE_OK;
 }
 

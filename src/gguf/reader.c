@@ -212,12 +212,12 @@ static wagle_status check_names(wagle_ctx *ctx, const wg_gguf *g)
 static wagle_status read_alignment(wagle_ctx *ctx, const wg_gguf *g, size_t *out)
 {
     const wg_gguf_value *v = wg_gguf_find(g, "general.alignment");
-    const double said = v == NULL                               ? 32
-                        : v->array || v->kind == WG_GGUF_STRING ? 0
-                                                                : wg_gguf_element(v, 0);
+    const double value = v == NULL                               ? 32
+                         : v->array || v->kind == WG_GGUF_STRING ? 0
+                                                                 : wg_gguf_element(v, 0);
 
-    *out = said >= 1 && said <= 65536 ? (size_t)said : 0;
-    if (*out == 0 || (double)*out != said || (*out & (*out - 1)) != 0)
+    *out = value >= 1 && value <= 65536 ? (size_t)value : 0;
+    if (*out == 0 || (double)*out != value || (*out & (*out - 1)) != 0)
         return wg_fail(ctx, WAGLE_E_INPUT,
                        "%s: general.alignment must be a power of two from 1 to 65536", g->path);
     return WAGLE_OK;
@@ -285,11 +285,11 @@ static wagle_status join(wagle_ctx *ctx, wg_gguf *g, const wg_gguf *part, int no
 
 static wagle_status open_parts(wagle_ctx *ctx, wg_gguf *g)
 {
-    const double said = wg_gguf_number(g, "split.count", 1);
-    const int count = said >= 1 && said <= MAX_PARTS ? (int)said : 0;
+    const double value = wg_gguf_number(g, "split.count", 1);
+    const int count = value >= 1 && value <= MAX_PARTS ? (int)value : 0;
 
     if (count == 0)
-        return wg_fail(ctx, WAGLE_E_INPUT, "%s: split.count %g", g->path, said);
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: split.count %g", g->path, value);
     if (count > 1)
         WG_TRY(WG_ALLOC(ctx, &g->part, count - 1));
     for (int no = 2; no <= count; no++) {

@@ -44,8 +44,9 @@ int64_t wg_protect_tokens(const wg_dataset *rows);
  * error. */
 WAGLE_CHECK wagle_status wg_protect_check_model(wagle_ctx *ctx, const wg_model *m,
                                                 const wagle_train_options *o);
-/* Bytes: wg_protect_bytes, an upper bound for the factors; wg_protect_work, to compute them, beside
- * a forward pass; and for an update of `trained` weights, beside the optimizer's state. */
+/* Memory in bytes. wg_protect_bytes: upper bound for the factors. wg_protect_work: to compute them,
+ * in addition to a forward pass. wg_protect_update_bytes: for an update of `trained` weights, in
+ * addition to the optimizer's state. */
 int64_t wg_protect_bytes(const wg_model *m, const wagle_train_options *o, int64_t tokens);
 int64_t wg_protect_work(const wg_model *m, const wagle_train_options *o, int64_t tokens);
 int64_t wg_protect_update_bytes(const wg_model *m, const wagle_train_options *o, int64_t trained);

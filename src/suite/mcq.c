@@ -15,18 +15,18 @@ static const char *const losses[WG_WAYS] = {"letter_nll", "text_nll", "mc2_nll"}
 
 /* Adds each choice of question i as an example. */
 static wagle_status add_choices(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz,
-                                const wg_asking *how, int64_t i, wg_answers *form)
+                                const wg_prompt_options *options, int64_t i, wg_answers *form)
 {
     const wagle_data data = wg_evaluation_data(e, form->path);
     const wg_question *q = &quiz->question[i];
     wg_text context = {0}, continuation = {0};
     wagle_status st = WAGLE_OK;
 
-    for (int64_t k = 0; st == WAGLE_OK && k < wg_quiz_choices(q, how->way); k++) {
+    for (int64_t k = 0; st == WAGLE_OK && k < wg_quiz_choices(q, options->way); k++) {
         context.bytes = continuation.bytes = 0;
-        st = wg_quiz_context(ctx, quiz, how, i, k, &context);
+        st = wg_quiz_context(ctx, quiz, options, i, k, &context);
         if (st == WAGLE_OK)
-            st = wg_quiz_continuation(ctx, q, how, k, &continuation);
+            st = wg_quiz_continuation(ctx, q, options, k, &continuation);
         if (st == WAGLE_OK)
             st = wg_dataset_add_continuation(ctx, &e->session->reader, &data, form->rows.line[i],
                                              &context, &continuation, &form->set, &form->room);
@@ -74,15 +74,16 @@ static wagle_status set_lengths(wagle_ctx *ctx, const wg_question *q, json_t *ro
 }
 
 static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz,
-                              const wg_asking *how, const wg_answers form[WG_WAYS], int64_t i)
+                              const wg_prompt_options *options, const wg_answers form[WG_WAYS],
+                              int64_t i)
 {
     const wg_question *q = &quiz->question[i];
     json_t *row;
 
     WG_TRY(wg_evaluation_row(ctx, e, quiz->set, i, &row));
     WG_TRY(wg_json_set(ctx, row, "benchmark", json_string(quiz->benchmark->name)));
-    if (how->chat != NULL)
-        WG_TRY(wg_json_set(ctx, row, "chat", json_string(wg_chat_name(how->chat))));
+    if (options->chat != NULL)
+        WG_TRY(wg_json_set(ctx, row, "chat", json_string(wg_chat_name(options->chat))));
     if (quiz->benchmark->subjects)
         WG_TRY(wg_json_set(ctx, row, "subject", json_incref(json_object_get(q->row, "subject"))));
     WG_TRY(wg_json_set(ctx, row, "answer", json_integer(q->answer)));
@@ -96,11 +97,11 @@ static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *q
 
 /* Scores all choices of a quiz in one way. */
 static wagle_status score_quiz(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz,
-                               const wg_asking *how, wg_answers *form)
+                               const wg_prompt_options *options, wg_answers *form)
 {
     WG_TRY(wg_answers_open(ctx, e, quiz->rows.path, form));
     for (int64_t i = 0; i < form->rows.n; i++)
-        WG_TRY(add_choices(ctx, e, quiz, how, i, form));
+        WG_TRY(add_choices(ctx, e, quiz, options, i, form));
     return wg_answers_score(ctx, e, form, false, false, quiz->set);
 }
 
@@ -121,19 +122,19 @@ static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const wg_chat *cha
 {
     wg_answers form[WG_WAYS] = {0};
     wg_quiz quiz, dev = {0};
-    wg_asking how = {.shots = e->o->shots, .dev = &dev, .chat = chat};
+    wg_prompt_options options = {.shots = e->o->shots, .dev = &dev, .chat = chat};
     wagle_status st = wg_quiz_open(ctx, set, path, e->o->data.limit, NULL, &quiz);
 
     if (st == WAGLE_OK)
         st = open_dev(ctx, e, &quiz, &dev);
-    how.system = chat != NULL ? e->o->data.system : NULL;
+    options.system = chat != NULL ? e->o->data.system : NULL;
     for (int w = 0; st == WAGLE_OK && w < WG_WAYS; w++) {
-        how.way = (wg_way)w;
-        if (wg_benchmark_asks(quiz.benchmark, how.way, quiz.question[0].row))
-            st = score_quiz(ctx, e, &quiz, &how, &form[w]);
+        options.way = (wg_way)w;
+        if (wg_benchmark_asks(quiz.benchmark, options.way, quiz.question[0].row))
+            st = score_quiz(ctx, e, &quiz, &options, &form[w]);
     }
     for (int64_t i = 0; st == WAGLE_OK && i < quiz.rows.rows.n; i++)
-        st = write_row(ctx, e, &quiz, &how, form, i);
+        st = write_row(ctx, e, &quiz, &options, form, i);
     for (int w = 0; w < WG_WAYS; w++)
         wg_answers_close(&form[w]);
     wg_quiz_close(&quiz);
@@ -287,30 +288,32 @@ static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, w
 }
 
 /* Measures how often each letter is predicted and how often it is right. */
-static wagle_status balance(wagle_ctx *ctx, const wg_frame *f, const wg_column *said,
-                            wg_measures *out)
+static wagle_status measure_balance(wagle_ctx *ctx, const wg_frame *f, const wg_column *predicted,
+                                    wg_measures *out)
 {
-    const wg_column *right = wg_frame_find(f, said->set, "_right");
-    double most = 0, says[WG_LETTERS] = {0}, has[WG_LETTERS] = {0};
+    const wg_column *right = wg_frame_find(f, predicted->set, "_right");
+    double most = 0, predicted_share[WG_LETTERS] = {0}, right_share[WG_LETTERS] = {0};
 
-    for (int64_t i = 0; i < said->n; i++) {
-        says[(int)said->value[i]] += 1.0 / (double)said->n;
-        has[(int)right->value[i]] += 1.0 / (double)said->n;
+    for (int64_t i = 0; i < predicted->n; i++) {
+        predicted_share[(int)predicted->value[i]] += 1.0 / (double)predicted->n;
+        right_share[(int)right->value[i]] += 1.0 / (double)predicted->n;
     }
     for (int k = 0; k < 4; k++) {
-        WG_TRY(wg_measures_add(ctx, out, says[k], said->n, "%s.says_%c", said->set, 'A' + k));
-        WG_TRY(wg_measures_add(ctx, out, has[k], said->n, "%s.right_%c", said->set, 'A' + k));
+        WG_TRY(wg_measures_add(ctx, out, predicted_share[k], predicted->n, "%s.says_%c",
+                               predicted->set, 'A' + k));
+        WG_TRY(wg_measures_add(ctx, out, right_share[k], predicted->n, "%s.right_%c",
+                               predicted->set, 'A' + k));
     }
     for (int k = 0; k < WG_LETTERS; k++)
-        most = fmax(most, fabs(says[k] - has[k]));
-    return wg_measures_add(ctx, out, most, said->n, "%s.imbalance", said->set);
+        most = fmax(most, fabs(predicted_share[k] - right_share[k]));
+    return wg_measures_add(ctx, out, most, predicted->n, "%s.imbalance", predicted->set);
 }
 
 static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 {
     for (int64_t i = 0; i < f->n; i++)
         if (strcmp(f->column[i].name, "_said") == 0 && strncmp(f->column[i].set, "gold/", 5) != 0)
-            WG_TRY(balance(ctx, f, &f->column[i], out));
+            WG_TRY(measure_balance(ctx, f, &f->column[i], out));
     return wg_measure_means(ctx, f, out);
 }
 

@@ -108,12 +108,12 @@ static wagle_status answer(wagle_ctx *ctx, const wg_question *q, wg_way way, int
                : add_string(ctx, json_array_get(choices_of(q, way), (size_t)k), out);
 }
 
-wagle_status wg_quiz_continuation(wagle_ctx *ctx, const wg_question *q, const wg_asking *how,
-                                  int64_t k, wg_text *out)
+wagle_status wg_quiz_continuation(wagle_ctx *ctx, const wg_question *q,
+                                  const wg_prompt_options *options, int64_t k, wg_text *out)
 {
-    if (how->chat == NULL)
+    if (options->chat == NULL)
         WG_TRY(wg_text_addz(ctx, out, " "));
-    return answer(ctx, q, how->way, k, out);
+    return answer(ctx, q, options->way, k, out);
 }
 
 /* --- turns ------------------------------------------------------------------------------------ */
@@ -147,11 +147,11 @@ static wagle_status add_turn(wagle_ctx *ctx, turns *t, const char *role, wg_text
 }
 
 /* Adds the system message: `system`, an empty line, and the benchmark's header. */
-static wagle_status add_header(wagle_ctx *ctx, const wg_question *q, const wg_asking *how,
-                               wg_text *scratch, turns *t)
+static wagle_status add_header(wagle_ctx *ctx, const wg_question *q,
+                               const wg_prompt_options *options, wg_text *scratch, turns *t)
 {
-    const char *header = q->benchmark->template[how->way].header;
-    const char *system = how->system;
+    const char *header = q->benchmark->template[options->way].header;
+    const char *system = options->system;
 
     if (system != NULL)
         WG_TRY(wg_text_addz(ctx, scratch, system));
@@ -159,7 +159,7 @@ static wagle_status add_header(wagle_ctx *ctx, const wg_question *q, const wg_as
         wg_py_rstrip(scratch->text, (size_t)scratch->bytes) == (size_t)scratch->bytes)
         WG_TRY(wg_text_addz(ctx, scratch, "\n\n"));
     if (header != NULL)
-        WG_TRY(fill(ctx, header, q, how->way, 0, scratch));
+        WG_TRY(fill(ctx, header, q, options->way, 0, scratch));
     return scratch->bytes > 0 ? add_turn(ctx, t, "system", scratch, "") : WAGLE_OK;
 }
 
@@ -168,59 +168,60 @@ static const char *subject_of(const wg_question *q)
     return q->benchmark->subjects ? json_string_value(json_object_get(q->row, "subject")) : NULL;
 }
 
-static wagle_status add_solved(wagle_ctx *ctx, const wg_question *s, const wg_asking *how,
-                               wg_text *scratch, turns *t)
+static wagle_status add_solved(wagle_ctx *ctx, const wg_question *s,
+                               const wg_prompt_options *options, wg_text *scratch, turns *t)
 {
-    WG_TRY(fill(ctx, s->benchmark->template[how->way].prompt, s, how->way, s->answer, scratch));
+    WG_TRY(fill(ctx, s->benchmark->template[options->way].prompt, s, options->way, s->answer,
+                scratch));
     WG_TRY(add_turn(ctx, t, "user", scratch, " "));
-    WG_TRY(answer(ctx, s, how->way, s->answer, scratch));
+    WG_TRY(answer(ctx, s, options->way, s->answer, scratch));
     return add_turn(ctx, t, "assistant", scratch, "\n\n");
 }
 
 /* Adds the first solved examples of q's subject, except q itself. */
-static wagle_status add_shots(wagle_ctx *ctx, const wg_question *q, const wg_asking *how,
-                              wg_text *scratch, turns *t)
+static wagle_status add_shots(wagle_ctx *ctx, const wg_question *q,
+                              const wg_prompt_options *options, wg_text *scratch, turns *t)
 {
     const char *subject = subject_of(q);
     int64_t had = 0, seen = 0;
 
-    for (int64_t i = 0; had < how->shots && i < how->dev->rows.rows.n; i++) {
-        const wg_question *s = &how->dev->question[i];
+    for (int64_t i = 0; had < options->shots && i < options->dev->rows.rows.n; i++) {
+        const wg_question *s = &options->dev->question[i];
         if (subject != NULL && strcmp(subject, subject_of(s)) != 0)
             continue;
         seen++;
         if (json_equal(s->row, q->row))
             continue;
-        WG_TRY(add_solved(ctx, s, how, scratch, t));
+        WG_TRY(add_solved(ctx, s, options, scratch, t));
         had++;
     }
-    return had == how->shots
+    return had == options->shots
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_INPUT,
                          "%s: %lld solved examples of subject '%s', --shots %lld needs more%s",
-                         how->dev->rows.path, (long long)seen, subject != NULL ? subject : "any",
-                         (long long)how->shots,
+                         options->dev->rows.path, (long long)seen,
+                         subject != NULL ? subject : "any", (long long)options->shots,
                          seen > had ? " (the question itself is not taken)" : "");
 }
 
-wagle_status wg_quiz_context(wagle_ctx *ctx, const wg_quiz *quiz, const wg_asking *how, int64_t i,
-                             int64_t k, wg_text *out)
+wagle_status wg_quiz_context(wagle_ctx *ctx, const wg_quiz *quiz, const wg_prompt_options *options,
+                             int64_t i, int64_t k, wg_text *out)
 {
     const wg_question *q = &quiz->question[i];
-    turns t = {.messages = how->chat != NULL ? json_array() : NULL, .text = out};
+    turns t = {.messages = options->chat != NULL ? json_array() : NULL, .text = out};
     wg_text scratch = {0};
-    wagle_status st = how->chat != NULL && t.messages == NULL ? wg_json_memory(ctx) : WAGLE_OK;
+    wagle_status st = options->chat != NULL && t.messages == NULL ? wg_json_memory(ctx) : WAGLE_OK;
 
     if (st == WAGLE_OK)
-        st = add_header(ctx, q, how, &scratch, &t);
+        st = add_header(ctx, q, options, &scratch, &t);
     if (st == WAGLE_OK)
-        st = add_shots(ctx, q, how, &scratch, &t);
+        st = add_shots(ctx, q, options, &scratch, &t);
     if (st == WAGLE_OK)
-        st = fill(ctx, q->benchmark->template[how->way].prompt, q, how->way, k, &scratch);
+        st = fill(ctx, q->benchmark->template[options->way].prompt, q, options->way, k, &scratch);
     if (st == WAGLE_OK)
         st = add_turn(ctx, &t, "user", &scratch, "");
-    if (st == WAGLE_OK && how->chat != NULL)
-        st = wg_chat_render(ctx, how->chat, t.messages, true, out);
+    if (st == WAGLE_OK && options->chat != NULL)
+        st = wg_chat_render(ctx, options->chat, t.messages, true, out);
     json_decref(t.messages);
     wg_text_free(&scratch);
     return st;

@@ -7,8 +7,8 @@
 #include <string.h>
 
 typedef struct symbol {
-    int32_t id, previous,
-        next; /* indices in the list, -1: none; id -1: merged into its left neighbour */
+    int32_t id;             /* -1: merged into its left neighbour */
+    int32_t previous, next; /* indices in the list, -1: none */
 } symbol;
 
 typedef struct candidate {
