@@ -1,6 +1,6 @@
 load helpers
 
-# What `cmake --install` puts in place, as programs in C and C++ use it.
+# The result of `cmake --install`, used by programs in C and C++.
 
 setup_file() {
     build=$(dirname "$(readlink -f "$WAGLE")")

@@ -1,6 +1,6 @@
 load helpers
 
-# usage WORDS arguments...: refused as usage, by one line that holds WORDS.
+# usage WORDS arguments...: fails with a usage error, in one line that contains WORDS.
 usage() { refused 2 "$1" "$WAGLE" "${@:2}"; }
 
 @test "an option given twice is refused, unless several have a meaning" {

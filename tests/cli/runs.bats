@@ -1,6 +1,6 @@
 load helpers
 
-# Runs and their folders: what an output may not replace, and one process a folder.
+# Folders of runs: outputs that must not be replaced, and one process per folder.
 
 @test "an output never replaces an input, through links and with --force too" {
     cp -r "$model" in
