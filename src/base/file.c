@@ -179,8 +179,9 @@ wagle_status wg_scratch_pages(wagle_ctx *ctx, size_t bytes, wg_scratch *out)
     *out = (wg_scratch){0};
     if (bytes == 0)
         return WAGLE_OK;
-    data = refused() ? MAP_FAILED
-                     : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    data = fails_by_test()
+               ? MAP_FAILED
+               : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (data == MAP_FAILED)
         return wg_fail(ctx, WAGLE_E_RESOURCE, "not enough memory: %.2f GB", (double)bytes / 1e9);
     *out = (wg_scratch){data, bytes, true};

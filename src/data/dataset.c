@@ -314,9 +314,9 @@ wagle_status wg_data_entry(wagle_ctx *ctx, const char *entry, wg_arena *arena, c
 }
 
 /* The first n rows. */
-static wagle_status add_rows(wg_adding *a, const wg_rows *rows, int64_t n, int64_t *room)
+static wagle_status add_rows(wg_adding *a, const wg_rows *rows, int64_t n, int64_t *capacity)
 {
-    wagle_status st = WG_GROW(a->ctx, &a->out->example, room, a->out->n + n);
+    wagle_status st = WG_GROW(a->ctx, &a->out->example, capacity, a->out->n + n);
 
     if (st == WAGLE_OK)
         memset(a->out->example + a->out->n, 0, (size_t)n * sizeof *a->out->example);
@@ -337,13 +337,13 @@ static wagle_status load_file(wg_adding *a, const char *entry, int64_t *capacity
 
     WG_TRY(wg_data_entry(a->ctx, entry, &a->out->arena, &a->record.path, &a->weight));
     WG_TRY(wg_rows_read(a->ctx, a->record.path, a->data->limit, &rows));
-    st = add_rows(a, &rows, rows.n, room);
+    st = add_rows(a, &rows, rows.n, capacity);
     wg_rows_free(&rows);
     return st;
 }
 
 /* Rows in memory. */
-static wagle_status load_held(wg_adding *a, int64_t *room)
+static wagle_status load_held(wg_adding *a, int64_t *capacity)
 {
     const wg_rows *rows = &a->data->rows->rows;
     const int64_t limit = a->data->limit;
@@ -352,7 +352,7 @@ static wagle_status load_held(wg_adding *a, int64_t *room)
     a->weight = 1;
     if (rows->n == 0)
         return wg_fail(a->ctx, WAGLE_E_INPUT, "%s: there are none", a->data->path);
-    return add_rows(a, rows, limit > 0 && limit < rows->n ? limit : rows->n, room);
+    return add_rows(a, rows, limit > 0 && limit < rows->n ? limit : rows->n, capacity);
 }
 
 /* Warns about layout options if no row has a layout. */
@@ -380,7 +380,7 @@ wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *dat
     *out = (wg_dataset){0};
     if (data->path == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "no data file was named");
-    st = data->rows != NULL ? load_held(&a, &room) : load_file(&a, data->path, &room);
+    st = data->rows != NULL ? load_held(&a, &capacity) : load_file(&a, data->path, &capacity);
     for (const char *const *more = data->more; st == WAGLE_OK && more != NULL && *more != NULL;
          more++)
         st = load_file(&a, *more, &capacity);
@@ -412,7 +412,7 @@ wagle_status wg_dataset_parse(wagle_ctx *ctx, wg_reader *r, const wagle_data *da
 
     *out = (wg_dataset){0};
     WG_TRY(wg_rows_parse(ctx, data->path, text.text, text.bytes, 0, &rows));
-    st = add_rows(&a, &rows, rows.n, &room);
+    st = add_rows(&a, &rows, rows.n, &capacity);
     wg_rows_free(&rows);
     if (st != WAGLE_OK)
         wg_dataset_free(out);

@@ -33,8 +33,8 @@ static bool for_each_shared(wagle_ctx *ctx, const wagle_data *forget, const wagl
     const char *a, *b;
     bool any = false;
 
-    if (forget->rows != NULL && forget->rows == retain->rows && say != NULL)
-        say(ctx, forget->path, retain->path);
+    if (forget->rows != NULL && forget->rows == retain->rows && visit != NULL)
+        visit(ctx, forget->path, retain->path);
     if (forget->rows != NULL || retain->rows != NULL)
         return forget->rows == retain->rows;
     for (int i = 0; (a = file_of(forget, i)) != NULL; i++)

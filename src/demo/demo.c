@@ -339,10 +339,11 @@ static wagle_train_options forget_options(const struct method *method, uint64_t 
 static wagle_status forget(demo *d, int m)
 {
     const char *name = wg_demo_models[m].name;
-    wagle_train_options o = forget_options(&ways[m], d->o->seed);
+    wagle_train_options o = forget_options(&methods[m], d->o->seed);
     wagle_train_result result;
-    char *model = place(d, wg_demo_models[WG_DEMO_ORIGINAL].name), *f = place(d, "forget.jsonl");
-    char *r = place(d, "retain.jsonl"), *out = place(d, name);
+    char *model = path_of(d, wg_demo_models[WG_DEMO_ORIGINAL].name),
+         *f = path_of(d, "forget.jsonl");
+    char *r = path_of(d, "retain.jsonl"), *out = path_of(d, name);
     wagle_status st = WAGLE_E_RESOURCE;
 
     wagle_train_result_init(&result);

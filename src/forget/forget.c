@@ -450,8 +450,8 @@ wagle_status wagle_forget(wagle_ctx *ctx, const wagle_forget_options *given,
     WG_TRY(wg_result_check(ctx, "wagle_forget_result", result));
     wg_result_give(result, &made, sizeof made);
     f.original = o->model;
-    WG_TRY(check(ctx, o));
-    f.began = wg_seconds();
+    WG_TRY(check_options(ctx, o));
+    f.started = wg_seconds();
     f.log = ctx->log;
     f.log_user = ctx->log_user;
     wagle_on_log(ctx, filter_log, &f);

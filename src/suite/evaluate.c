@@ -156,7 +156,7 @@ static wagle_status choose(wagle_ctx *ctx, wg_evaluation *e)
 
     e->n_chosen = 0;
     while (wg_next_name(&at, &name)) {
-        if (e->n_chosen == WG_SUITES_MOST)
+        if (e->n_chosen == WG_MAX_SUITES)
             return wg_fail(ctx, WAGLE_E_USAGE, "--suites: more than there are");
         WG_TRY(wg_suite_find(ctx, name, &e->chosen[e->n_chosen]));
         for (int i = 0; i < e->n_chosen; i++)
