@@ -71,6 +71,7 @@ static wagle_status unlearn(wg_forget *f, const char *objective, const char *out
     t.seed = f->o->seed;
     t.out_patch = f->o->no_undo ? NULL : undo;
     t.resume = wg_exists(partial);
+    wagle_train_result_init(&f->run);
     return wagle_unlearn(f->ctx, &t, &f->run);
 }
 
