@@ -94,7 +94,7 @@ finetune --dataset it is --data here
 unlearn --forget_loss it is --objective here
 unlearn --unlearn_method it is --objective here
 unlearn --mask_path it is --mask here
-unlearn --device --threads
+unlearn --gpu it is --device here
 unlearn --beta --npo-beta, --simnpo-beta
 eval -o it is --out here
 eval -m it is --model here
