@@ -176,3 +176,13 @@ void wg_batch_free(wg_batch *b)
     wg_free(b->root);
     *b = (wg_batch){0};
 }
+
+int64_t wg_batch_longest(const wg_batch *batch)
+{
+    const int64_t *start = batch->shared ? batch->path_start : batch->start;
+    int64_t longest = 0;
+
+    for (int64_t s = 0; s < batch->S; s++)
+        longest = start[s + 1] - start[s] > longest ? start[s + 1] - start[s] : longest;
+    return longest;
+}

@@ -112,6 +112,8 @@ WAGLE_CHECK wagle_status wg_batch_fill(wagle_ctx *ctx, wg_batch *b,
 WAGLE_CHECK wagle_status wg_batch_fill_shared(wagle_ctx *ctx, wg_batch *b,
                                               const wg_example *examples, int64_t n, int64_t most,
                                               int64_t together);
+/* Tokens of the longest sequence. */
+int64_t wg_batch_longest(const wg_batch *b);
 void wg_batch_free(wg_batch *b);
 /* The sequence after the last of s's group; a batch that is not shared has groups of one. */
 static inline int64_t wg_group_end(const wg_batch *b, int64_t s)
