@@ -193,6 +193,16 @@ COMMANDS
     refused 4 'not enough disk' tiny "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --protect none --steps 100000 --out disk/out
 }
 
+@test "the last selected weights of a tensor are checked too, where its end is that of a block of the mask" {
+    printf '%s' '{"architectures":["LlamaForCausalLM"],"model_type":"llama","vocab_size":64,"hidden_size":64,"intermediate_size":64,
+        "num_hidden_layers":1,"num_attention_heads":1,"num_key_value_heads":1,"head_dim":64,"max_position_embeddings":64,
+        "rms_norm_eps":1e-5,"rope_theta":10000.0,"tie_word_embeddings":true,"bos_token_id":1,"eos_token_id":2}' >config.json
+    "$WAGLE" init --config config.json --dtype f16 --out square --quiet
+    printf '{"input_ids":[1,%s]}\n' 5,9,3 7,4,8 >ids.jsonl
+    refused 1 "q_proj.weight': a weight became" "$WAGLE" unlearn --model square --forget ids.jsonl --objective ga --include '*q_proj*' \
+        --selector magnitude --density 0.3 --protect none --steps 1 --warmup 0 --schedule constant --lr 1e6 --quiet --out huge
+}
+
 @test "weights that float16 cannot hold are not written" {
     python3 "$BATS_TEST_DIRNAME/make_f16.py" "$GOLD/models/llama-mha" f16 && rm -f f16/gold.*
     for mask in "" "--selector snip --density 0.3"; do
