@@ -1,4 +1,5 @@
-/* commands.c - the table of commands, and those that only fill a structure of the library. */
+/* commands.c - the table of commands, and the commands that only fill a structure of the library.
+ */
 #include "common.h"
 
 #include <stdio.h>
@@ -66,7 +67,7 @@ static wagle_status cmd_logits(wagle_ctx *ctx, cli_options *o)
     return wagle_logits(ctx, &rows);
 }
 
-/* --- patches -------------------------------------------------------------------------------- */
+/* --- patches ---------------------------------------------------------------------------------- */
 
 static wagle_status cmd_diff(wagle_ctx *ctx, cli_options *o)
 {

@@ -1,4 +1,4 @@
-/* common.c - what several commands do. */
+/* common.c - helpers of several commands. */
 #include "common.h"
 
 #include <stdio.h>
@@ -103,7 +103,7 @@ wagle_status cli_print_json(json_t *value)
     return WAGLE_OK;
 }
 
-/* Bytes of the UTF-8 sequence that text starts with; 0: it is none. */
+/* Length of the UTF-8 sequence at the start of text, or 0. */
 static int sequence(const char *text)
 {
     for (int n = 1; n <= 4; n++) {

@@ -1,4 +1,4 @@
-/* common.h - what commands share. The command is a client of the public header alone. */
+/* common.h - shared by the commands. The command line uses only the public header. */
 #ifndef WG_CLI_COMMON_H
 #define WG_CLI_COMMON_H
 
@@ -6,35 +6,36 @@
 
 #include <jansson.h>
 
-#define CLI_TOFU_SPLIT "forget01" /* --split where it is not given */
+#define CLI_TOFU_SPLIT "forget01" /* default of --split */
 
-/* *to = value, if one was given (it is not below 0). */
+/* *to = value, if value was given, that is, if it is not negative. */
 void cli_given(double *to, double value);
 void cli_given_whole(int64_t *to, int64_t value);
 void cli_given_seed(uint64_t *to, int64_t value);
-/* Rows of a file as the options say they are read. */
-/* The layout that --chat, --no-chat and --chat-layout ask for; NULL: by the model's folder. */
+
+/* The layout requested by --chat, --no-chat and --chat-layout; NULL: as in the model's folder. */
 const char *cli_chat(const cli_options *o);
+/* Options for reading the rows of a file. */
 wagle_data cli_rows(const cli_options *o, const char *path);
 /* Of logits and gradient: --data's rows. */
 wagle_rows_options cli_rows_options(const cli_options *o);
 /* Prints text, if all went well, and frees it; returns st. */
 wagle_status cli_print(wagle_status st, char *text);
-/* Prints it in a line, and frees it. NULL: there was no memory. */
+/* Prints a value on one line and frees it. NULL means that memory ran out. */
 wagle_status cli_print_json(json_t *value);
-/* A string of any bytes: what is no UTF-8 becomes U+FFFD. */
+/* A string from any bytes; invalid UTF-8 becomes U+FFFD. */
 json_t *cli_json_bytes(const char *text);
-/* Says what is wrong on stderr; returns WAGLE_E_USAGE. */
+/* Prints an error message to stderr; returns WAGLE_E_USAGE. */
 wagle_status cli_complain(const char *what);
-/* What the options say of suites and their sets; s borrows from o. */
+/* Sets the options of suites and their data sets; s borrows from o. */
 wagle_status cli_suites(cli_options *o, wagle_suite_options *s);
-/* A whole file, NUL added; NULL on failure. Free it. */
+/* Reads a whole file and adds a NUL; NULL on failure. Free with free(). */
 char *cli_read_file(const char *path, size_t *bytes);
 int64_t cli_count(const char *const *list);
-/* Rows of several files. */
+/* Options for reading the rows of several files. */
 wagle_data cli_files(const cli_options *o, const char *const *list);
 
-/* --- commands that have a file of their own --- */
+/* --- commands in files of their own ----------------------------------------------------------- */
 
 wagle_status cli_tokenize(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_generate(wagle_ctx *ctx, cli_options *o);

@@ -1,4 +1,4 @@
-/* config.c - --config FILE: options from a JSON object. */
+/* config.c - reads --config FILE: options from a JSON object. */
 #include "options.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Keys may be written with underscores or points. */
+/* Compares names; keys may have underscores or points instead of hyphens. */
 static bool is_same_name(const char *key, const char *name)
 {
     for (; *key != '\0' && *name != '\0'; key++, name++)
@@ -42,7 +42,7 @@ static wagle_status wrong_type(const char *key, const char *wanted)
     return cli_refuse("--config: '%s' must be %s", key, wanted);
 }
 
-/* A number as the flag would have it; NULL: no memory. Options keep the text. */
+/* A number as text, like a flag's value; NULL if memory runs out. Options keep the text. */
 static char *number_text(const json_t *value)
 {
     char text[64];
@@ -89,7 +89,8 @@ static wagle_status set_list(const cli_command *c, cli_options *o, const cli_opt
     return st;
 }
 
-/* The value's JSON type is the option's own. Text that may be a number ("X") is either. */
+/* Sets an option. The JSON type must be that of the option; text options that may be numbers accept
+ * both. */
 static wagle_status set_key(const cli_command *c, cli_options *o, const char *key,
                             const json_t *value)
 {
@@ -126,7 +127,7 @@ static wagle_status set_key(const cli_command *c, cli_options *o, const char *ke
                                  : wrong_type(key, "text");
 }
 
-/* The document stays: options point into it. */
+/* The document is not freed, because options point into it. */
 wagle_status cli_apply_config(const cli_command *c, const char *path, cli_options *o)
 {
     json_error_t error;

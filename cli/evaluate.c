@@ -1,4 +1,4 @@
-/* evaluate.c - eval, compare and report: results of the library as tables. */
+/* evaluate.c - eval, compare and report: prints results of the library as tables. */
 #include "common.h"
 
 #include <jansson.h>
@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- tables ------------------------------------------------------------------------------------
- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 static void print_number(const json_t *value)
 {
@@ -81,12 +80,11 @@ static wagle_status print_difference(char *json, bool as_json)
     return WAGLE_OK;
 }
 
-/* --- eval --------------------------------------------------------------------------------------
- */
+/* --- eval ------------------------------------------------------------------------------------- */
 
 enum { TOFU_SETS = 4 };
 
-/* The files of a TOFU folder, beside the sets that were given. */
+/* Adds the files of a TOFU folder to the given sets. */
 static wagle_status tofu_sets(cli_options *o)
 {
     static const char *const name[TOFU_SETS] = {"forget", "retain", "real_authors", "world_facts"};
@@ -148,7 +146,7 @@ static wagle_status eval_suites(wagle_ctx *ctx, cli_options *o)
     return st == WAGLE_OK ? print_result(json, o->json) : st;
 }
 
-/* ROUGE is three numbers, the others are one. */
+/* Prints a metric: ROUGE has three numbers, others have one. */
 static void print_metric(const char *name, const json_t *value)
 {
     printf("  %-12s", name);
@@ -162,7 +160,7 @@ static void print_metric(const char *name, const json_t *value)
     putchar('\n');
 }
 
-/* Means over the rows; the rows themselves are in --out and --json. */
+/* Prints means over the rows; --out and --json have the rows. */
 static wagle_status print_rows_result(const cli_options *o, char *json)
 {
     json_t *root = o->json ? NULL : json_loads(json, 0, NULL), *value;

@@ -1,11 +1,11 @@
-/* forget.c - `wagle forget`: the questions that it asks at a terminal, and its last screen. */
+/* forget.c - `wagle forget`: the confirmation at a terminal, and the summary. */
 #include "common.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Shows what was made and asks; without a terminal nobody can answer. */
+/* Shows the generated rows and asks for confirmation; returns false without a terminal. */
 static bool confirm(void *user, const char *text)
 {
     char line[16] = "";

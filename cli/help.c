@@ -1,4 +1,4 @@
-/* help.c - `wagle help ...`: which page is wanted, and for what it is printed. */
+/* help.c - `wagle help ...`: chooses the page and the output format. */
 #include "page.h"
 
 #include <stdio.h>
@@ -41,7 +41,7 @@ static int page(const cli_writer *w, const char *name)
     return 0;
 }
 
-/* The manual page of `wagle` has the topics too. */
+/* Prints a manual page; that of `wagle` includes the topics. */
 static int manual(const char *name)
 {
     if (name != NULL)
@@ -55,7 +55,7 @@ static int manual(const char *name)
     return 0;
 }
 
-/* Names of the commands, for scripts. */
+/* Prints the names of the commands, for scripts. */
 static int list(const char *name)
 {
     (void)name;
@@ -85,7 +85,7 @@ static int reference(const char *name)
 
 static const struct form {
     const char *flag;
-    int (*print)(const char *name); /* name: the next word, or NULL */
+    int (*print)(const char *name); /* name: the next argument, or NULL */
 } forms[] = {
     {"--man", manual},
     {"--list", list},

@@ -1,11 +1,11 @@
-/* markdown.c - pages of help as Markdown, for docs/reference. */
+/* markdown.c - writes help pages as Markdown, for docs/reference. */
 #include "page.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Options and items are rows of tables; a table begins with the first of them. Commands that follow
- * each other are one block. */
+/* The open block. Options and items are rows of a table, which begins with the first of them.
+ * Consecutive commands are one code block. */
 static enum { NO_TABLE, OPTIONS, ITEMS, COMMANDS } table;
 
 void cli_markdown_text(const char *text)

@@ -1,4 +1,4 @@
-/* mask.c - attribute and mask. */
+/* mask.c - the commands attribute and mask. */
 #include "common.h"
 
 #include <stdlib.h>
@@ -49,7 +49,7 @@ static wagle_status compare_masks(wagle_ctx *ctx, const cli_options *o)
 
 enum { DENSITIES = 16 };
 
-/* Numbers with commas between them, none if text is NULL. */
+/* Parses comma-separated numbers; none if text is NULL. */
 static wagle_status parse_densities(const char *text, double list[DENSITIES], int64_t *n)
 {
     char *end = NULL;

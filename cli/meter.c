@@ -1,4 +1,4 @@
-/* meter.c - how far a stage is, and how long it will still take. */
+/* meter.c - progress of a stage, and the estimated time left. */
 #include "meter.h"
 
 #include <stdio.h>
@@ -19,9 +19,9 @@ void cli_meter_end(cli_meter *m)
     m->open = false;
 }
 
-/* The first units are slow (pages are read) or were done before (a resumed run): the pace counts
- * from the first report on, and there is none before 3 s and 3 units. A new estimate replaces the
- * one that was told within some 15 s, so that the number does not jump. */
+/* The rate is measured from the first report on, because the first units are slow (pages are read)
+ * or were done earlier (a resumed run). There is no estimate before 3 s and 3 units. Estimates are
+ * smoothed over about 15 s, so that the displayed number does not jump. */
 double cli_meter_left(cli_meter *m, int64_t done, int64_t total, double elapsed, double since_told)
 {
     const int64_t n = done - m->first_done;

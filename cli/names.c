@@ -1,5 +1,5 @@
-/* names.c - what a wrong name may have meant: other tools' names, another command's option, the
- * nearest by letters. */
+/* names.c - suggestions for wrong names: names in other tools, options of other commands, and
+ * similar spellings. */
 #include "page.h"
 
 #include <ctype.h>
@@ -7,12 +7,12 @@
 #include <string.h>
 
 typedef struct other {
-    const char *names; /* as other tools have them, with hyphens */
-    const char *ours;  /* an option or a command, or NULL: there is none */
-    const char *say;   /* what there is instead, or what to know; or NULL */
+    const char *names; /* names in other tools, with hyphens */
+    const char *ours;  /* our option or command, or NULL */
+    const char *say;   /* an explanation or alternative, or NULL */
 } other;
 
-/* transformers' Trainer, TOFU, open-unlearning, lm-evaluation-harness, llama.cpp. */
+/* Options of transformers' Trainer, TOFU, open-unlearning, lm-evaluation-harness and llama.cpp. */
 static const other options[] = {
     {"learning-rate lr-rate learningrate peak-lr eta", "lr", NULL},
     {"num-train-epochs num-epochs n-epochs epoch", "epochs", NULL},
@@ -86,7 +86,9 @@ static const other options[] = {
     {"log-samples", "out", "the rows are beside its result"},
     {"bootstrap-iters bootstrap", "resamples", NULL},
     {"cuda gpu gpus cpu n-gpu-layers ngl device-map use-cuda no-cuda", "device", NULL},
-    {"fp16 bf16 mixed-precision amp half", "precision", NULL},
+    {"fp16 bf16 mixed-precision amp half", NULL,
+     "the CPU computes in float32, a card as --precision says; what is written keeps the model's "
+     "type"},
     {"epsilon eps adam-epsilon adam-beta1 adam-beta2 beta1 beta2 momentum betas", NULL,
      "these constants are those of --optimizer"},
     {"report-to wandb wandb-project logging-dir tensorboard logging-steps", NULL,
@@ -152,7 +154,7 @@ static int distance(const char *a, const char *b)
     return row[m];
 }
 
-/* Keeps the nearer of what was found and `name`; at most a third of the letters may differ. */
+/* Updates `best` if `name` is closer to the word; at most a third of the letters may differ. */
 static void consider(const char *word, const char *name, int *least, char best[64])
 {
     const int d = distance(word, name), most = (int)strlen(word) / 3;
@@ -163,7 +165,7 @@ static void consider(const char *word, const char *name, int *least, char best[6
     }
 }
 
-/* Lower case, hyphens, without the dashes before it and "=value" behind. */
+/* Normalises a flag: lower case, hyphens, without leading dashes and "=value". */
 static void plain(const char *flag, char word[64])
 {
     size_t n = 0;
@@ -173,7 +175,8 @@ static void plain(const char *flag, char word[64])
     word[n] = '\0';
 }
 
-/* "finetune, unlearn": who takes an option of the table, or (NULL) the objectives' own. */
+/* "finetune, unlearn": the commands that take an option of the table, or (NULL) options of
+ * objectives. */
 static void takers(const char *option, char out[256])
 {
     size_t n = 0;
@@ -195,7 +198,7 @@ static bool is_param(const char *word)
     return false;
 }
 
-/* The value of --objective among argv, or NULL. */
+/* The value of --objective in argv, or NULL. */
 static const char *objective_of(const char **argv)
 {
     for (int i = 0; argv != NULL && argv[i] != NULL; i++) {
@@ -207,7 +210,8 @@ static const char *objective_of(const char **argv)
     return NULL;
 }
 
-/* Objectives' options whose last part is the word: --beta is --npo-beta of npo, and others. */
+/* Lists options of objectives whose last part is the word: --beta means --npo-beta of npo, and
+ * others. */
 static int own_options(const char *word, const char *objective, char out[256])
 {
     wagle_param_info p;
@@ -238,7 +242,7 @@ static void nearest_option(const cli_command *c, const char *word, char best[64]
         consider(word, flag, &least, best);
 }
 
-/* What the name of another tool means here. `dashes`: "--", or "" for keys of --config. */
+/* Explains the meaning of another tool's name. `dashes`: "--", or "" for keys of --config. */
 static wagle_status explain(const cli_command *c, const char *line, const other *o)
 {
     char names[256];
@@ -311,7 +315,7 @@ wagle_status cli_unknown_command(const char *name)
     return cli_refuse("no command '%s'; 'wagle help' lists them", name);
 }
 
-/* The nearest command or topic, or "". */
+/* The most similar command or topic, or "". */
 static void nearest_page(const char *name, char near[64])
 {
     int least = 99;

@@ -1,4 +1,4 @@
-/* options.h - every option of the command in one table: parsing, --config keys and help follow. */
+/* options.h - one table of all options, from which parsing, --config keys and help are derived. */
 #ifndef WG_CLI_OPTIONS_H
 #define WG_CLI_OPTIONS_H
 
@@ -49,7 +49,7 @@ typedef struct cli_options {
     cli_source given[CLI_OPTIONS]; /* by row of the table */
     cli_source given_param[CLI_PARAMS];
     double param_value[CLI_PARAMS];     /* by wagle_objective_param */
-    const char *argument[CLI_LIST + 1]; /* those that are not options */
+    const char *argument[CLI_LIST + 1]; /* arguments that are not options */
 } cli_options;
 
 typedef enum cli_kind {
@@ -81,15 +81,15 @@ typedef struct cli_command {
     const char *name;
     cli_section section;
     const char *argument, *summary;
-    const char *example; /* one to three commands, a line each */
+    const char *example; /* one to three commands, one per line */
     const char *options; /* names, separated by spaces */
     wagle_status (*run)(wagle_ctx *ctx, cli_options *o);
-    const char *argument_missing; /* NULL: they may be left out */
-    const char *notes;            /* lines below the options, as they are; or NULL */
-    int most_arguments;           /* 0: one, if `argument` names it */
+    const char *argument_missing; /* message if arguments are missing; NULL: they are optional */
+    const char *notes;            /* preformatted lines below the options, or NULL */
+    int most_arguments;           /* maximum number; 0: one if `argument` is set */
 } cli_command;
 
-/* Options of one group stand together in the help, in this order. */
+/* Groups of options in help, in this order. */
 typedef enum cli_group {
     CLI_MODEL,
     CLI_DATA,
@@ -108,9 +108,9 @@ typedef enum cli_group {
 } cli_group;
 
 typedef struct cli_option {
-    const char *name, *value; /* value: what its help calls it; NULL for a flag */
+    const char *name, *value; /* value: placeholder in help; NULL for a flag */
     cli_kind kind;
-    size_t place; /* in cli_options */
+    size_t place; /* offset in cli_options */
     cli_group group;
     int order;        /* in its group */
     const char *help; /* without its default and its range, which help adds */
@@ -156,10 +156,10 @@ bool cli_repeats(const char *command, const char *option);
 
 extern const cli_command cli_commands[]; /* ends with a NULL name */
 
-/* Fills o from --config and argv, and checks it. On failure says why on stderr and returns
- * WAGLE_E_USAGE or WAGLE_E_INPUT. */
+/* Fills o from --config and argv, and checks it. On failure, prints the reason to stderr and
+ * returns WAGLE_E_USAGE or WAGLE_E_INPUT. */
 wagle_status cli_parse(const cli_command *c, int argc, const char **argv, cli_options *o);
-/* Whether `name` is one of `names`, which have spaces between them. */
+/* Whether `name` is in the space-separated list `names`. */
 bool cli_listed(const char *names, const char *name);
 /* Whether the command takes the option. */
 bool cli_takes(const cli_command *c, const cli_option *t);
@@ -168,7 +168,7 @@ bool cli_applies(const cli_command *c, const char *name);
 bool cli_was_given(const cli_options *o, const char *name);
 /* npo.beta is --npo-beta */
 void cli_flag_name(const char *key, char out[64]);
-/* Says on stderr what is wrong; returns WAGLE_E_USAGE. */
+/* Prints an error message to stderr; returns WAGLE_E_USAGE. */
 wagle_status cli_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Numbers that are not given are below 0. */
 void cli_unset(cli_options *o, const cli_option *t);
@@ -177,64 +177,58 @@ void cli_unset_all(cli_options *o);
 wagle_status cli_set(const cli_command *c, cli_options *o, const cli_option *t, const char *value,
                      cli_source source);
 wagle_status cli_set_param(cli_options *o, int i, const char *value, cli_source source);
-/* The file's keys into o. Its strings stay as long as the process. */
+/* Sets options from the keys of the file. Its strings are not freed. */
 wagle_status cli_apply_config(const cli_command *c, const char *path, cli_options *o);
 
-/* --- rules.c: options that have no effect ------------------------------------------------------
- */
+/* --- rules.c: options that have no effect ----------------------------------------------------- */
 
 wagle_status cli_check_rules(const cli_command *c, cli_options *o);
 
-/* --- paths.c -----------------------------------------------------------------------------------
- */
+/* --- paths.c ---------------------------------------------------------------------------------- */
 
-/* WAGLE_E_INPUT, and says which option, where a file that is to be read is not there. */
+/* Fails with WAGLE_E_INPUT, naming the option, if an input file does not exist. */
 wagle_status cli_check_paths(const cli_command *c, const cli_options *o);
-/* WAGLE_E_USAGE where an output is the same file as an input, through links too. */
+/* Fails with WAGLE_E_USAGE if an output is the same file as an input, also via links. */
 wagle_status cli_check_outputs(const cli_command *c, const cli_options *o);
 
-/* --- value.c: numbers and their ranges ---------------------------------------------------------
- */
+/* --- value.c: numbers and their ranges -------------------------------------------------------- */
 
 /* Messages name the option as `what`: "--lr", or "--config: 'lr'". */
 wagle_status cli_read_real(const char *what, const char *text, const char *range, double *out);
 wagle_status cli_read_whole(const char *what, const char *text, const char *range, int64_t *out);
 wagle_status cli_read_bytes(const char *what, const char *text, int64_t *out);
 
-/* --- names.c: what a wrong name may have meant -------------------------------------------------
- */
+/* --- names.c: suggestions for wrong names ----------------------------------------------------- */
 
-/* Say which option a flag, or a key of --config, may stand for; return WAGLE_E_USAGE.
- * argv: where the objective is named. */
+/* Print a suggestion for an unknown flag or key of --config; return WAGLE_E_USAGE. argv: to find
+ * the objective. */
 wagle_status cli_unknown_option(const cli_command *c, const char *flag, const char **argv);
 wagle_status cli_unknown_key(const cli_command *c, const char *key);
 wagle_status cli_unknown_command(const char *name);
-/* Of `wagle help NAME`. */
+/* For `wagle help NAME`. */
 wagle_status cli_unknown_help(const char *name);
 
-/* --- value.c, defaults.c: what help says of a value --------------------------------------------
- */
+/* --- value.c, defaults.c: values in help ------------------------------------------------------ */
 
 typedef struct cli_interval {
     double low, high;
-    bool above, below; /* the ends do not belong to it */
+    bool above, below; /* exclusive ends */
 } cli_interval;
 
-/* "(0,1]"; an end that is not there is infinite. */
+/* Parses "(0,1]"; a missing end is infinite. */
 cli_interval cli_interval_read(const char *range);
-/* "above 0 and at most 1" */
+/* Writes "above 0 and at most 1". */
 void cli_describe_range(const char *range, char out[96]);
-/* 1e-5 and 1e6, not 1e-05 and 1e+06 */
+/* Formats a number: 1e-5 and 1e6 instead of 1e-05 and 1e+06. */
 void cli_number(double value, char out[32]);
 /* The option's default for the command, from the library's *_defaults(); "" if there is none. */
 void cli_default(const cli_command *c, const char *option, char out[96]);
 
-/* --- help.c ------------------------------------------------------------------------------------
- */
+/* --- help.c ----------------------------------------------------------------------------------- */
 
 /* The command of that name, or NULL. */
 const cli_command *cli_command_find(const char *name);
-/* `wagle help ...`: argv are the words after help. Returns the exit code. */
+/* `wagle help ...`; argv: the arguments after help. Returns the exit code. */
 int cli_help_command(int argc, char **argv);
 void cli_help(const cli_command *c);
 

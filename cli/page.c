@@ -1,4 +1,4 @@
-/* page.c - what the pages of commands, of common options and the front page say. */
+/* page.c - contents of the front page, of command pages and of the page of common options. */
 #include "page.h"
 
 #include <stdio.h>
@@ -36,10 +36,9 @@ void cli_note(const cli_shown *s, char out[256])
                  standard ? "default: " : "", s->default_text);
 }
 
-/* --- options -----------------------------------------------------------------------------------
- */
+/* --- options ---------------------------------------------------------------------------------- */
 
-/* Objectives and selectors are many: a topic lists them. */
+/* Whether a topic lists the values, because there are many (objectives, selectors). */
 static bool is_listed_elsewhere(const cli_option *t)
 {
     return strcmp(t->name, "objective") == 0 || strcmp(t->name, "selector") == 0;
@@ -120,8 +119,7 @@ static void show_params(const cli_writer *w)
     }
 }
 
-/* --- pages -------------------------------------------------------------------------------------
- */
+/* --- pages ------------------------------------------------------------------------------------ */
 
 /* Calls show for each line of the text, without its newline. */
 static void each_line(const char *text, void (*show)(const char *line))

@@ -1,6 +1,6 @@
-/* page.h - pages of help: written once, printed for a terminal, as a manual page or as Markdown.
+/* page.h - help pages, which writers print for a terminal, as a manual page or as Markdown.
  *
- * Text may hold `code` in backticks; each writer shows it in its own way. */
+ * Text may contain `code` in backticks; each writer formats it differently. */
 #ifndef WG_CLI_PAGE_H
 #define WG_CLI_PAGE_H
 
@@ -14,12 +14,12 @@ typedef struct cli_shown {
 } cli_shown;
 
 typedef struct cli_writer {
-    void (*start)(const char *name, const char *summary); /* of a page */
+    void (*start)(const char *name, const char *summary); /* begins a page */
     void (*heading)(const char *title);
     void (*subheading)(const char *title);
     void (*paragraph)(const char *text);
     void (*command)(const char *line); /* a command to type */
-    void (*lines)(const char *text);   /* as they are */
+    void (*lines)(const char *text);   /* preformatted text */
     void (*option)(const cli_shown *s);
     void (*item)(const char *name, const char *text);
     void (*end)(void);
@@ -30,37 +30,37 @@ extern const cli_writer cli_terminal, cli_roff, cli_markdown;
 /* "[above 0; default: 1e-5]", or "" if there is nothing to say. */
 void cli_note(const cli_shown *s, char out[256]);
 
-/* --- page.c ---------------------------------------------------------------------------------- */
+/* --- page.c ----------------------------------------------------------------------------------- */
 
-/* end: whether the page ends there. */
+/* end: whether to end the page. */
 void cli_page_front(const cli_writer *w, bool end);
 void cli_page_command(const cli_writer *w, const cli_command *c);
 void cli_page_common(const cli_writer *w);
 
-/* --- topics.c -------------------------------------------------------------------------------- */
+/* --- topics.c --------------------------------------------------------------------------------- */
 
 typedef struct cli_topic {
     const char *name, *summary;
-    const char *commands; /* whose help points to it */
+    const char *commands; /* commands whose help refers to the topic */
     void (*write)(const cli_writer *w);
 } cli_topic;
 
 extern const cli_topic cli_topics[]; /* ends with a NULL name */
 
-/* The entries of a table of the library as items. */
+/* Lists the entries of a table of the library as items. */
 void cli_list(const cli_writer *w, wagle_info (*at)(int i));
 
-/* --- reference.c ----------------------------------------------------------------------------- */
+/* --- reference.c ------------------------------------------------------------------------------ */
 
-/* Text with what Markdown reads as its own marks escaped. */
+/* Prints text with Markdown's special characters escaped. */
 void cli_markdown_text(const char *text);
-/* docs/reference/commands.md and tables.md on stdout. */
+/* Prints docs/reference/commands.md and tables.md. */
 void cli_reference_commands(void);
 void cli_reference_tables(void);
 
-/* --- schema.c -------------------------------------------------------------------------------- */
+/* --- schema.c --------------------------------------------------------------------------------- */
 
-/* docs/reference/schemas/config.json on stdout. */
+/* Prints docs/reference/schemas/config.json. */
 void cli_reference_config(void);
 /* The options of training that are keys of manifest.json and of a sweep's spec, as properties of a
  * JSON Schema: {"manifest": {...}, "sweep-spec": {...}}. */

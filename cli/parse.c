@@ -1,4 +1,4 @@
-/* parse.c - the command line into the options structure. */
+/* parse.c - parses the command line into the options structure. */
 #include "options.h"
 
 #include <popt.h>
@@ -41,7 +41,9 @@ wagle_status cli_refuse(const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     for (char *c = text; *c != '\0'; c++)
-        *c = (unsigned char)*c < ' ' ? ' ' : *c; /* one line, whatever a name holds */
+        *c = (unsigned char)*c < ' '
+                 ? ' '
+                 : *c; /* keeps the message on one line, whatever characters a name has */
     fprintf(stderr, "wagle: %s\n", text);
     return WAGLE_E_USAGE;
 }
@@ -60,10 +62,9 @@ bool cli_was_given(const cli_options *o, const char *name)
     return t != NULL && o->given[t - cli_table] != CLI_UNSET;
 }
 
-/* --- one value ---------------------------------------------------------------------------------
- */
+/* --- one value -------------------------------------------------------------------------------- */
 
-/* How messages name an option. */
+/* The name of an option in messages. */
 static void label(const char *name, cli_source source, char out[80])
 {
     snprintf(out, 80, source == CLI_FROM_FLAG ? "--%s" : "--config: '%s'", name);
@@ -156,10 +157,9 @@ wagle_status cli_set_param(cli_options *o, int i, const char *value, cli_source 
     return cli_read_real(name, value, range, &o->param_value[i]);
 }
 
-/* --- the command line ---------------------------------------------------------------------------
- */
+/* --- the command line ------------------------------------------------------------------------- */
 
-enum { PARAM = 1000 }; /* popt's val: 1.. for the table, PARAM.. for objectives' options */
+enum { PARAM = 1000 }; /* val in popt: from 1 for the table, from PARAM for options of objectives */
 
 static wagle_status take_arguments(const cli_command *c, poptContext popt, cli_options *o)
 {
@@ -199,8 +199,8 @@ static wagle_status take(const cli_command *c, poptContext popt, const char **ar
     return take_arguments(c, popt, o);
 }
 
-/* popt's table, which it borrows. Names with hyphens are also read with underscores, as other tools
- * write them. */
+/* The table for popt, which borrows it. Names with hyphens are also accepted with underscores, as
+ * in other tools. */
 static struct poptOption popts[2 * (CLI_OPTIONS + CLI_PARAMS) + 1];
 static char names[2 * (CLI_OPTIONS + CLI_PARAMS)][64];
 
@@ -231,7 +231,7 @@ static wagle_status parse_flags(const cli_command *c, int argc, const char **arg
     for (int i = 0; cli_param(c, i, &p, flag); i++)
         add_popt(&n, flag, false, PARAM + i);
     popts[n] = (struct poptOption)POPT_TABLEEND;
-    /* the context owns the strings: it lives as long as the process */
+    /* the context owns the strings, so it is never freed */
     return take(c, poptGetContext("wagle", argc, argv, popts, 0), argv, o);
 }
 

@@ -1,6 +1,5 @@
-/* paths.c - files that options name, looked at before anything is read: which option names a file
- * that is not there, and that no output is an input, whichever options name the two. Model folders
- * are the library's to look at. */
+/* paths.c - checks the files that options name before anything is read: input files must exist, and
+ * no output may be an input. The library checks model folders. */
 #include "options.h"
 
 #include <stdio.h>
@@ -45,7 +44,7 @@ static wagle_status missing(const char *option, const char *path, bool folder)
     return WAGLE_E_INPUT;
 }
 
-/* Of --protect: rows that are no file. */
+/* Whether an entry of --protect is not a file. */
 static bool is_no_file(const cli_option *t, const char *path)
 {
     return strcmp(t->name, "protect") == 0 &&
@@ -83,13 +82,12 @@ wagle_status cli_check_paths(const cli_command *c, const cli_options *o)
     return st;
 }
 
-/* --- outputs -----------------------------------------------------------------------------------
- */
+/* --- outputs ---------------------------------------------------------------------------------- */
 
 /* what may be X.json of a result, whose rows are in X.rows.jsonl */
 static const char results[] = "recompute gold";
 
-/* The rows of a result X.json; "" of another file. */
+/* The rows file of a result X.json; "" for other files. */
 static void rows_of(const char *path, char out[4096])
 {
     const size_t n = strlen(path);
@@ -109,7 +107,7 @@ static bool same_file(const char *a, const char *b)
 
 typedef struct output {
     const char *option, *path;
-    char rows[4096]; /* "" without any */
+    char rows[4096]; /* "" if there is none */
 } output;
 
 static wagle_status refuse_same(const output *out, const char *path, bool result)
@@ -125,7 +123,7 @@ static wagle_status refuse_same(const output *out, const char *path, bool result
                       out->path, path);
 }
 
-/* NAME=FILE is FILE, FILE@WEIGHT is FILE. */
+/* Checks an input, which may also be written as NAME=FILE or FILE@WEIGHT. */
 static wagle_status check_input(const output *out, const char *option, const char *path)
 {
     const char *equals = strchr(path, '=');

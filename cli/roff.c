@@ -1,11 +1,11 @@
-/* roff.c - pages of help as manual pages. */
+/* roff.c - writes help pages as manual pages. */
 #include "page.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Hyphens are those that a user types; `code` is bold. */
+/* Prints text with literal hyphens; `code` is bold. */
 static void put(const char *text)
 {
     bool bold = false;
@@ -33,7 +33,7 @@ static void put_line(const char *before, const char *text, const char *after)
     puts(after);
 }
 
-static char page[32]; /* the command of the page, "" of wagle(1) */
+static char page[32]; /* command of the page; "" for wagle(1) */
 
 static void put_capitals(const char *text)
 {

@@ -1,4 +1,4 @@
-/* terminal.c - pages of help as text, as wide as the terminal, between 60 and 100 columns. */
+/* terminal.c - writes help pages as text, as wide as the terminal but 60 to 100 columns. */
 #include "page.h"
 
 #include <stdio.h>
@@ -25,15 +25,15 @@ static void spaces(int n)
     printf("%*s", n, "");
 }
 
-/* Backticks are for other writers; here what they hold is quoted. */
+/* Prints a word. Code in backticks is printed in quotes. */
 static void put_word(const char *word, int n)
 {
     for (int i = 0; i < n; i++)
         putchar(word[i] == '`' ? '\'' : word[i]);
 }
 
-/* Prints what text holds, a piece after the other, from column `at` on; lines that follow begin at
- * column `indent`. `end` stands at the end of a line that goes on. Ends the last line. */
+/* Prints the pieces of text with line breaks, from column `at` on. Further lines are indented by
+ * `indent` columns, and `end` is printed before each line break. Ends the last line. */
 static void pieces(const char *text, int (*length)(const char *text), int at, int indent,
                    const char *end)
 {
@@ -62,7 +62,7 @@ static int word(const char *text)
     return (int)strcspn(text, " ");
 }
 
-/* An option with its value. */
+/* Length of an option with its value. */
 static int command_part(const char *text)
 {
     int n = word(text);
@@ -77,7 +77,7 @@ static void wrap(const char *text, int at, int indent)
     pieces(text, word, at, indent, "");
 }
 
-/* What stands left, then text from a column on; what is too long stands on a line of its own. */
+/* Prints `left`, then text from a column on. If `left` is too long, it gets its own line. */
 static void in_columns(int indent, const char *left, int column, const char *text)
 {
     int at = indent + (int)strlen(left);
@@ -92,9 +92,9 @@ static void in_columns(int indent, const char *left, int column, const char *tex
     wrap(text, column, column);
 }
 
-static bool started; /* nothing stands below the title yet */
+static bool started; /* nothing is printed below the title yet */
 
-/* Where the first thing on a page begins with no empty line by itself. */
+/* Prints an empty line before the first element of a page, if it does not begin with one. */
 static void after_title(void)
 {
     if (started)

@@ -1,4 +1,4 @@
-/* text.c - tokenize and generate. */
+/* text.c - the commands tokenize and generate. */
 #include "common.h"
 
 #include <jansson.h>
@@ -83,7 +83,7 @@ wagle_status cli_tokenize(wagle_ctx *ctx, cli_options *o)
     return st;
 }
 
-/* One text as it is; several, or --json, as a JSON object a line. */
+/* Prints a single text directly; several, or with --json, as one JSON object per line. */
 static wagle_status print_texts(const wagle_generate_options *g, const wagle_generation *made,
                                 bool as_json)
 {

@@ -1,4 +1,4 @@
-/* topics.c - `wagle help TOPIC`: one screen each, with lists from the library's tables. */
+/* topics.c - `wagle help TOPIC`: one screen per topic, with lists from the library's tables. */
 #include "page.h"
 
 #include <stdio.h>

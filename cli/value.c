@@ -1,4 +1,4 @@
-/* value.c - numbers as they are written, and the ranges of the table. */
+/* value.c - parses and formats numbers, and the ranges of the table. */
 #include "options.h"
 
 #include <errno.h>
@@ -77,7 +77,7 @@ static wagle_status check(const char *what, const char *text, const char *range,
     if (is_inside(&in, x))
         return WAGLE_OK;
     describe(&in, wanted);
-    if (in.low == 0 && in.high == 1 && x >= 2 && x <= 100) /* a share as per cent */
+    if (in.low == 0 && in.high == 1 && x >= 2 && x <= 100) /* a share given in per cent */
         snprintf(hint, sizeof hint, "; %s per cent is %g", text, x / 100);
     return cli_refuse("%s %s: must be %s%s", what, text, wanted, hint);
 }
@@ -103,7 +103,7 @@ wagle_status cli_read_whole(const char *what, const char *text, const char *rang
     return check(what, text, range, (double)*out);
 }
 
-/* 16G is 16 * 2^30; 16GB and 16GiB are the same. */
+/* Parses a size: 16G is 16 * 2^30; 16GB and 16GiB are the same. */
 wagle_status cli_read_bytes(const char *what, const char *text, int64_t *out)
 {
     static const char units[] = "KMGT";

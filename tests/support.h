@@ -1,4 +1,4 @@
-/* support.h - what the tests share: a context per test, gold sequences, comparisons. */
+/* support.h - shared helpers of the tests: a context per test, gold sequences, comparisons. */
 #ifndef WG_TESTS_SUPPORT_H
 #define WG_TESTS_SUPPORT_H
 
@@ -38,7 +38,7 @@ static inline wagle_ctx *new_context(void)
         assert_int_equal(status_, WAGLE_OK);                                                       \
     } while (0)
 
-/* Both files have the same bytes. */
+/* Asserts that both files have the same bytes. */
 static inline void assert_same_file(const char *what, const char *a, const char *b)
 {
     wagle_ctx *ctx = new_context();
@@ -53,7 +53,7 @@ static inline void assert_same_file(const char *what, const char *a, const char 
     wagle_ctx_free(ctx);
 }
 
-/* transformers 5 has another name for what GPT-NeoX stores as embed_out. */
+/* The name in the gold files: transformers 5 uses another name for GPT-NeoX's embed_out. */
 static inline const char *gold_name(const char *stored)
 {
     return strcmp(stored, "embed_out.weight") == 0 ? "lm_head.weight" : stored;
@@ -72,7 +72,7 @@ static inline const wg_tensor *gold_tensor(const wg_tensors *file, const char *n
     return t;
 }
 
-/* Sequences PREFIXinput_ids.K and PREFIXlabels.K of a gold file, borrowed from its map. */
+/* Reads sequences PREFIXinput_ids.K and PREFIXlabels.K of a gold file, borrowed from its map. */
 static inline int64_t gold_sequences(const wg_tensors *file, const char *prefix,
                                      wg_example out[WG_MOST_SEQUENCES])
 {
@@ -114,7 +114,7 @@ static inline double json_at(const json_t *json, const char *key)
     return json_number_value(value);
 }
 
-/* Largest |a - b| over n. */
+/* The largest |a - b| over n elements. */
 static inline double worst(const float *a, const float *b, int64_t n)
 {
     double most = 0;

@@ -29,9 +29,9 @@ extern "C" {
     }
 
 #define WAGLE_VERSION_MAJOR 0
-#define WAGLE_VERSION_MINOR 1
+#define WAGLE_VERSION_MINOR 2
 #define WAGLE_VERSION_PATCH 0
-#define WAGLE_VERSION "0.1.0"
+#define WAGLE_VERSION "0.2.0"
 /* The version of the library that runs, which may be another than this header's. Any thread. */
 WAGLE_API const char *wagle_version(void);
 

@@ -43,6 +43,7 @@ static wagle_status train(wagle_ctx *ctx, const char *name, const wagle_train_op
         own->watch = &watch;
     }
     st = run(ctx, own, plain, &made);
+    own->watch = NULL; /* it ends here */
     wg_result_give(result, &made, sizeof made);
     return st;
 }

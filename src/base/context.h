@@ -1,4 +1,4 @@
-/* context.h - who is told what went wrong, how far the work is, and whether to stop. */
+/* context.h - errors, progress, logging and interruption of a call. */
 #ifndef WG_BASE_CONTEXT_H
 #define WG_BASE_CONTEXT_H
 
@@ -22,7 +22,7 @@ struct wagle_ctx {
     bool dry_run;
     char *plan; /* of the last dry run, or NULL */
     volatile sig_atomic_t interrupted;
-    int nested; /* how many public calls are parts of the one that runs */
+    int nested; /* number of public calls nested in the current one */
 };
 
 #define WG_TRY(call)                                                                               \
@@ -32,7 +32,7 @@ struct wagle_ctx {
             return wg_try_status;                                                                  \
     } while (0)
 
-/* Wants `wagle_status st` in scope. */
+/* Needs a variable `wagle_status st` in scope. */
 #define WG_TRY_GOTO(call, label)                                                                   \
     do {                                                                                           \
         st = (call);                                                                               \
@@ -42,21 +42,22 @@ struct wagle_ctx {
 
 #define WG_PRINTF(at) __attribute__((format(printf, at, (at) + 1)))
 
-/* Records the line (the first failure of a call wins) and returns status. */
+/* Records an error message and returns status. The first message of a call is kept. */
 WAGLE_CHECK wagle_status wg_fail(wagle_ctx *ctx, wagle_status status, const char *format, ...)
     WG_PRINTF(3);
-#ifdef __clang_analyzer__ /* which cannot see that it returns the status it was given */
+#ifdef __clang_analyzer__ /* the analyzer cannot see that wg_fail returns its status */
 #define wg_fail(ctx, status, ...) ((void)wg_fail(ctx, status, __VA_ARGS__), (status))
 #endif
-/* As wg_fail where the caller's result says that it failed: NULL, false, -1. */
+/* Like wg_fail, for functions that report failure as NULL, false or -1. */
 void wg_explain(wagle_ctx *ctx, const char *format, ...) WG_PRINTF(2);
-/* As wg_fail, with the text of errno; the status is by errno: no space is WAGLE_E_RESOURCE. */
+/* Like wg_fail, with the text of errno. The status depends on errno: no space is WAGLE_E_RESOURCE.
+ */
 WAGLE_CHECK wagle_status wg_fail_errno(wagle_ctx *ctx, int error, const char *format, ...)
     WG_PRINTF(3);
-/* Puts "prefix: " before the recorded line, if one is there; returns st. */
+/* Puts "prefix: " before the recorded message, if there is one. Returns st. */
 WAGLE_CHECK wagle_status wg_note(wagle_ctx *ctx, wagle_status st, const char *prefix);
-/* At the entry of a public call: forgets the last failure, and an interrupt that came while nothing
- * ran. Between wg_nest and wg_unnest calls are parts of one, which an interrupt ends as a whole. */
+/* Begins a public call: clears the last error, and an interrupt that arrived between calls. Calls
+ * between wg_nest and wg_unnest are nested in one call; an interrupt ends that call. */
 void wg_begin(wagle_ctx *ctx);
 void wg_nest(wagle_ctx *ctx);
 void wg_unnest(wagle_ctx *ctx);
@@ -65,13 +66,12 @@ void wg_forget_failure(wagle_ctx *ctx);
 void wg_log(wagle_ctx *ctx, int level, const char *format, ...) WG_PRINTF(3);
 void wg_progress(wagle_ctx *ctx, const char *stage, int64_t done, int64_t total,
                  const char *detail);
-/* Threads that the context asks for; else the processors of this process, or OMP_NUM_THREADS. */
+/* Number of threads: as set in the context, else OMP_NUM_THREADS, else the processors available. */
 int wg_threads(const wagle_ctx *ctx);
-double wg_seconds(void); /* of a clock that only goes forward */
+double wg_seconds(void); /* monotonic clock */
 /* WAGLE_E_INTERRUPTED once wagle_interrupt was called. */
 WAGLE_CHECK wagle_status wg_check_interrupt(wagle_ctx *ctx);
-/* Tests only: the n-th check from now on is when wagle_interrupt is called (1 = the next), 0 =
- * never. */
+/* Tests only: simulates wagle_interrupt at the n-th check from now (1 = the next), 0 = never. */
 void wg_interrupt_at(int64_t n);
 
 #endif

@@ -20,13 +20,13 @@ int64_t wg_file_fail_at(int64_t n)
     return left;
 }
 
-static bool refused(void)
+static bool fails_by_test(void)
 {
     return countdown > 0 && countdown-- == 1;
 }
 
 #ifdef WG_SANITIZED
-/* A copy of exact size, so that a byte read past the end is seen. */
+/* A copy of exact size, so that sanitizers detect reads past the end. */
 static void *map_bytes(int fd, size_t bytes)
 {
     char *data = malloc(bytes);
@@ -65,7 +65,7 @@ wagle_status wg_map_open(wagle_ctx *ctx, const char *path, wg_map *map)
 {
     struct stat info;
     int error = 0;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is not waited for */
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* does not block on a pipe */
 
     *map = (wg_map){(const unsigned char *)"", 0};
     if (fd < 0)
@@ -124,7 +124,7 @@ void wg_map_release(const void *data, size_t bytes)
 #else
 enum { PAGE = 4096 };
 
-/* Small pieces are not worth a call. */
+/* Skips small ranges, which are not worth a system call. */
 static void advise(const void *data, size_t bytes, int advice)
 {
     const uintptr_t first = ((uintptr_t)data + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
@@ -160,7 +160,7 @@ wagle_status wg_scratch_new(wagle_ctx *ctx, const char *folder, int64_t count, s
     fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0)
         return wg_fail_errno(ctx, errno, "%s: a scratch file", folder);
-    error = refused() ? ENOSPC : posix_fallocate(fd, 0, (off_t)out->bytes);
+    error = fails_by_test() ? ENOSPC : posix_fallocate(fd, 0, (off_t)out->bytes);
     data = error == 0 ? mmap(NULL, out->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : NULL;
     if (data == MAP_FAILED)
         error = errno;
@@ -179,8 +179,9 @@ wagle_status wg_scratch_pages(wagle_ctx *ctx, size_t bytes, wg_scratch *out)
     *out = (wg_scratch){0};
     if (bytes == 0)
         return WAGLE_OK;
-    data = refused() ? MAP_FAILED
-                     : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    data = fails_by_test()
+               ? MAP_FAILED
+               : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (data == MAP_FAILED)
         return wg_fail(ctx, WAGLE_E_RESOURCE, "not enough memory: %.2f GB", (double)bytes / 1e9);
     *out = (wg_scratch){data, bytes, true};
@@ -223,10 +224,10 @@ wagle_status wg_output_open(wagle_ctx *ctx, const char *path, bool force, wg_out
     return WAGLE_OK;
 }
 
-static wagle_status put(wagle_ctx *ctx, wg_output *out, const char *data, size_t bytes)
+static wagle_status write_all(wagle_ctx *ctx, wg_output *out, const char *data, size_t bytes)
 {
     while (bytes > 0) {
-        const bool full = refused();
+        const bool full = fails_by_test();
         const ssize_t n = full ? -1 : write(out->fd, data, bytes);
         if (n < 0 && !full && errno == EINTR)
             continue;
@@ -243,7 +244,7 @@ static wagle_status flush(wagle_ctx *ctx, wg_output *out)
     const size_t bytes = out->used;
 
     out->used = 0;
-    return put(ctx, out, out->buffer, bytes);
+    return write_all(ctx, out, out->buffer, bytes);
 }
 
 wagle_status wg_output_write(wagle_ctx *ctx, wg_output *out, const void *data, size_t bytes)
@@ -251,7 +252,7 @@ wagle_status wg_output_write(wagle_ctx *ctx, wg_output *out, const void *data, s
     if (bytes > BUFFER - out->used)
         WG_TRY(flush(ctx, out));
     if (bytes >= BUFFER)
-        return put(ctx, out, data, bytes);
+        return write_all(ctx, out, data, bytes);
     if (bytes > 0)
         memcpy(out->buffer + out->used, data, bytes);
     out->used += bytes;
@@ -273,10 +274,10 @@ wagle_status wg_output_write_at(wagle_ctx *ctx, wg_output *out, size_t at, const
     WG_TRY(flush(ctx, out));
     if (lseek(out->fd, (off_t)at, SEEK_SET) < 0)
         return wg_fail_errno(ctx, errno, "%s: seeking", out->path);
-    return put(ctx, out, data, bytes);
+    return write_all(ctx, out, data, bytes);
 }
 
-/* A rename is durable once its folder is synced. */
+/* Syncs the folder of `path`, which makes a rename durable. */
 static void sync_parent(const char *path)
 {
     char folder[4096];
@@ -396,7 +397,7 @@ wagle_status wg_check_absent(wagle_ctx *ctx, const char *out, bool force)
     return WAGLE_OK;
 }
 
-static int by_name(const void *a, const void *b)
+static int compare_names(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
@@ -424,7 +425,7 @@ wagle_status wg_list_folder(wagle_ctx *ctx, const char *path, char ***names)
         }
         (*names)[++n] = NULL;
     }
-    qsort(*names, (size_t)n, sizeof **names, by_name);
+    qsort(*names, (size_t)n, sizeof **names, compare_names);
 done:
     closedir(dir);
     if (st != WAGLE_OK) {
@@ -486,7 +487,7 @@ wagle_status wg_replace_folder(wagle_ctx *ctx, const char *from, const char *to)
     if ((errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR) &&
         renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) == 0) {
         sync_parent(to);
-        wg_remove_tree(from); /* now the old one */
+        wg_remove_tree(from); /* this is now the old folder */
         return WAGLE_OK;
     }
     return wg_fail_errno(ctx, errno, "%s: cannot be replaced", to);

@@ -7,7 +7,8 @@ enum { MOST_BYTES = 256 << 20 };
 
 enum { FLAGS = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY };
 
-/* Length of the word of Python's json that text [bytes] begins with, 0 if it is none. */
+/* Length of NaN, Infinity or -Infinity (as Python writes them) at the start of text [bytes], or 0.
+ */
 static size_t python_number(const char *text, size_t bytes)
 {
     static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
@@ -18,8 +19,8 @@ static size_t python_number(const char *text, size_t bytes)
     return 0;
 }
 
-/* Puts empty objects of the same length in place of NaN and infinities outside of strings, so that
- * errors keep their positions. Returns whether there were any. */
+/* Replaces NaN and infinities outside of strings by empty objects of the same length, so that
+ * positions in errors stay correct. Returns whether there were any. */
 static bool replace_python_numbers(char *text, size_t bytes)
 {
     bool inside = false, any = false;
@@ -39,7 +40,7 @@ static bool replace_python_numbers(char *text, size_t bytes)
     return any;
 }
 
-/* The document again, without what only Python reads. */
+/* Parses the document again, without the numbers that only Python accepts. */
 static wagle_status parse_python(wagle_ctx *ctx, const char *text, size_t bytes, json_t **out)
 {
     json_error_t unused;
@@ -64,14 +65,14 @@ wagle_status wg_json_parse(wagle_ctx *ctx, const char *what, const char *text, s
                        what, bytes, MOST_BYTES);
     *out = json_loadb(text, bytes, FLAGS, &error);
     if (*out == NULL && json_error_code(&error) == json_error_numeric_overflow)
-        *out = /* integers past 64 bits become reals */
+        *out = /* integers beyond 64 bits become reals */
             json_loadb(text, bytes, FLAGS | JSON_DECODE_INT_AS_REAL, &error);
     if (*out == NULL && json_error_code(&error) == json_error_invalid_syntax)
         WG_TRY(parse_python(ctx, text, bytes, out));
     if (*out != NULL)
         return WAGLE_OK;
     if (json_error_code(&error) == json_error_out_of_memory || error.text[0] == '\0')
-        return wg_json_memory(ctx); /* jansson names no other reason only then */
+        return wg_json_memory(ctx); /* jansson gives no reason only if memory ran out */
     return wg_fail(ctx, WAGLE_E_INPUT, "%s:%d:%d: not valid JSON: %s", what, error.line,
                    error.column, error.text);
 }
@@ -110,7 +111,7 @@ wagle_status wg_json_memory(wagle_ctx *ctx)
 typedef struct writer {
     wagle_ctx *ctx;
     wg_text text;
-    wagle_status st; /* jansson does not pass on every failure of its callback */
+    wagle_status st; /* needed because jansson does not report every failure of its callback */
 } writer;
 
 static int append(const char *data, size_t bytes, void *user)

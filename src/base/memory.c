@@ -18,7 +18,7 @@ int64_t wg_memory_live(void)
     return atomic_load(&live);
 }
 
-static bool refused_by_test(void)
+static bool fails_by_test(void)
 {
     return atomic_load(&countdown) > 0 && atomic_fetch_sub(&countdown, 1) == 1;
 }
@@ -33,7 +33,7 @@ static void *out_of_memory(wagle_ctx *ctx, int64_t count, size_t size)
 
 enum { HUGE_PAGE = 1 << 21 };
 
-/* Large blocks in large pages: fewer faults, fewer misses of the TLB. Advice only. */
+/* Advises large pages for large blocks: fewer page faults and TLB misses. */
 static void advise_large(void *memory, size_t bytes)
 {
     const uintptr_t first = ((uintptr_t)memory + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
@@ -50,7 +50,7 @@ void *wg_resize(wagle_ctx *ctx, void *old, int64_t count, size_t size)
 
     if (count < 0 || __builtin_mul_overflow((size_t)(count > 0 ? count : 1), size, &bytes))
         return out_of_memory(ctx, count, size);
-    if (!refused_by_test())
+    if (!fails_by_test())
         memory = old != NULL ? realloc(old, bytes) : calloc(1, bytes);
     if (memory == NULL)
         return out_of_memory(ctx, count, size);

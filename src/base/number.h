@@ -1,7 +1,7 @@
 /* number.h - 16-bit floats and counter-based random numbers.
  *
- * bf16 is the upper half of a float32; f16 is IEEE binary16. To 16 bits both round to nearest,
- * ties to even; NaN stays NaN. */
+ * bf16 is the upper half of a float32; f16 is IEEE binary16. Conversions to 16 bits round to
+ * nearest, ties to even; NaN stays NaN. */
 #ifndef WG_BASE_NUMBER_H
 #define WG_BASE_NUMBER_H
 
@@ -36,7 +36,8 @@ static inline uint16_t wg_float_bf16(float x)
     return (uint16_t)((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
 }
 
-/* To bf16 by chance: up with the probability of what is cut off; `random` has 16 uniform bits. */
+/* Stochastic rounding to bf16: rounds up with the probability of the truncated fraction. `random`
+ * has 16 uniform bits. */
 static inline uint16_t wg_float_bf16_random(float x, uint32_t random)
 {
     const uint32_t bits = wg_float_bits(x);
@@ -45,7 +46,8 @@ static inline uint16_t wg_float_bf16_random(float x, uint32_t random)
     return (uint16_t)((bits + add) >> 16);
 }
 
-/* A hash of (seed, i) with well mixed bits (Wellons' lowbias32): cheap, and vectorised. */
+/* A hash of (seed, i) with well mixed bits (Wellons' lowbias32). It is fast and can be vectorised.
+ */
 static inline uint32_t wg_mix(uint32_t seed, uint32_t i)
 {
     uint32_t x = i ^ seed * 0x9E3779B9u;
@@ -58,14 +60,14 @@ static inline uint32_t wg_mix(uint32_t seed, uint32_t i)
 float wg_f16_float(uint16_t h);
 uint16_t wg_float_f16(float x);
 
-/* Philox4x32-10 (Salmon et al. 2011): 64 random bits of (seed, stream, counter). The same
- * three numbers give the same bits, in any order, on any machine. */
+/* Philox4x32-10 (Salmon et al. 2011): 64 random bits from (seed, stream, counter). They depend only
+ * on these three numbers. */
 uint64_t wg_random(uint64_t seed, uint64_t stream, uint64_t counter);
 double wg_random_unit(uint64_t seed, uint64_t stream, uint64_t counter);   /* [0,1) */
 double wg_random_normal(uint64_t seed, uint64_t stream, uint64_t counter); /* mean 0, sd 1 */
-/* 0 .. n-1, n >= 1, without bias that any use here could see (n << 2^64). */
+/* A random number in 0 .. n-1, n >= 1. The bias is negligible for n << 2^64. */
 int64_t wg_random_below(uint64_t seed, uint64_t stream, uint64_t counter, int64_t n);
-/* order [n] becomes a random permutation of 0 .. n-1. */
+/* Sets order [n] to a random permutation of 0 .. n-1. */
 void wg_random_permutation(uint64_t seed, uint64_t stream, int64_t *order, int64_t n);
 
 #endif

@@ -1,4 +1,4 @@
-/* output.c - whether a command may write to its output, checked before it works. */
+/* output.c - checks before work starts whether a command may write its output. */
 #include "base/file.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Cuts a path to the folder that it lies in: "." of a bare name. */
+/* Truncates a path to its folder: "." for a bare name. */
 static void cut_name(char path[PATH_MAX])
 {
     char *slash = strrchr(path, '/');
@@ -33,7 +33,7 @@ static bool copy_path(const char *path, char out[PATH_MAX])
     return true;
 }
 
-/* The folder that `path` would be made in, or is in, without symbolic links. */
+/* The folder of `path`, which need not exist, without symbolic links. */
 static bool real_parent(const char *path, char out[PATH_MAX])
 {
     char plain[PATH_MAX];
@@ -51,7 +51,7 @@ static bool same_file(const char *path, const struct stat *other)
     return stat(path, &info) == 0 && info.st_dev == other->st_dev && info.st_ino == other->st_ino;
 }
 
-/* Whether a real path is `folder` or lies in it. */
+/* Whether a real path is `folder` or is inside it. */
 static bool lies_in(const char *real, const struct stat *folder)
 {
     char path[PATH_MAX];
@@ -66,7 +66,7 @@ static bool lies_in(const char *real, const struct stat *folder)
     return true;
 }
 
-/* FILE@WEIGHT is FILE, unless a file has that very name. */
+/* Resolves an input. FILE@WEIGHT means FILE, unless a file has exactly that name. */
 static bool find_input(const char *input, char real[PATH_MAX])
 {
     char name[PATH_MAX];
@@ -105,7 +105,7 @@ static wagle_status spares(wagle_ctx *ctx, const char *path, const char *input)
 
 wagle_status wg_output_spares(wagle_ctx *ctx, const char *path, const char *input)
 {
-    /* what is made beside it on the way */
+    /* suffixes of temporary files beside the output */
     static const char *const made[] = {"", ".partial", ".unsigned", ".models"};
     char name[PATH_MAX];
 
@@ -123,7 +123,7 @@ wagle_status wg_output_spares_data(wagle_ctx *ctx, const char *path, const wagle
     return WAGLE_OK;
 }
 
-/* The path without symbolic links, whether or not there is something. */
+/* The path without symbolic links; it need not exist. */
 static bool real_path(const char *path, char out[PATH_MAX])
 {
     char plain[PATH_MAX];

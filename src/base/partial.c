@@ -1,7 +1,7 @@
-/* partial.c - folders that appear whole, and that one process at a time works in.
+/* partial.c - folders that are written atomically, by one process at a time.
  *
- * OUT is made as OUT.partial and renamed. The process at work there holds a lock (flock) on
- * OUT.partial/lock, which says its number. The lock of a process that died is free. */
+ * OUT is written as OUT.partial and then renamed. The process that writes it holds a lock (flock)
+ * on OUT.partial/lock, which contains its process id. The lock of a dead process is free. */
 #include "base/file.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@ static wagle_status held_by_another(wagle_ctx *ctx, int fd, const char *folder)
     return wg_fail(ctx, WAGLE_E_USAGE, "%s: process %ld is using it", folder, process);
 }
 
-/* Whether the locked file still has the name: its folder may have been renamed meanwhile. */
+/* Whether the locked file still has this path; its folder may have been renamed meanwhile. */
 static bool is_current(int fd, const char *path)
 {
     struct stat mine, named;
@@ -40,7 +40,7 @@ static wagle_status take_lock(wagle_ctx *ctx, const char *folder, const char *pa
 
     if (fd < 0)
         return wg_fail_errno(ctx, errno, "%s: cannot be written", path);
-    /* a file system without locks is taken as it is */
+    /* on a file system without locks, works without a lock */
     if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
         const wagle_status st = held_by_another(ctx, fd, folder);
         close(fd);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Shell patterns of each group; those that begin with ! are left out of it. */
+/* Shell patterns of each group; names that match a pattern with ! are excluded. */
 static const struct {
     const char *name;
     const char *pattern[9];
@@ -34,7 +34,7 @@ static bool in_group(const char *name, const char *const *pattern)
     return in;
 }
 
-/* layers:A-B or layers:A */
+/* Parses layers:A-B or layers:A. */
 static bool read_range(const char *text, long range[2])
 {
     char *end;
@@ -49,7 +49,7 @@ static bool read_range(const char *text, long range[2])
     return end != text && *end == '\0' && range[1] >= range[0];
 }
 
-/* A number between two dots of the name lies in the range. */
+/* Whether a number between two dots of the name is in the range. */
 static bool in_layers(const char *name, const char *text)
 {
     long range[2];
@@ -101,7 +101,7 @@ static bool matches_one(const char *name, const char *pattern)
 
 enum { PART = 256 };
 
-/* The next of the patterns between commas; false at the end. */
+/* Reads the next of the comma-separated patterns; false at the end. */
 static bool next_part(const char **at, char part[PART])
 {
     const size_t n = strcspn(*at, ",");

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* OWNER/NAME, as models are called on the Hugging Face hub. */
+/* Whether a name looks like OWNER/NAME, a model on the Hugging Face hub. */
 static bool looks_like_hub_name(const char *name)
 {
     int slashes = 0;
@@ -31,7 +31,7 @@ static bool is_gguf(const char *path)
     return n == sizeof head && memcmp(head, "GGUF", sizeof head) == 0;
 }
 
-/* The first entry of a folder whose name ends so, copied to out. */
+/* Finds the first entry of a folder whose name has this ending. */
 static bool find_ending(const char *folder, const char *ending, char out[256])
 {
     DIR *dir = opendir(folder);

@@ -1,4 +1,4 @@
-/* text.h - a growing byte string, and small questions about strings. */
+/* text.h - a growing byte string, and string helpers. */
 #ifndef WG_BASE_TEXT_H
 #define WG_BASE_TEXT_H
 
@@ -10,7 +10,7 @@ typedef struct wg_text {
     int64_t bytes, capacity;
 } wg_text;
 
-/* Text that belongs to another, of so many bytes: it may hold NUL. No text at all: NULL. */
+/* A borrowed text of `bytes` bytes, which may contain NUL. text is NULL if there is no text. */
 typedef struct wg_str {
     const char *text;
     size_t bytes;
@@ -18,7 +18,7 @@ typedef struct wg_str {
 
 bool wg_str_equal(wg_str a, wg_str b);
 
-wg_str wg_strz(const char *text); /* up to its NUL; NULL is no text */
+wg_str wg_strz(const char *text); /* text up to its NUL, or NULL */
 wg_str wg_text_str(const wg_text *t);
 
 WAGLE_CHECK wagle_status wg_text_add(wagle_ctx *ctx, wg_text *t, const char *text, size_t bytes);
@@ -27,16 +27,17 @@ WAGLE_CHECK wagle_status wg_text_addz(wagle_ctx *ctx, wg_text *t, const char *te
 WAGLE_CHECK wagle_status wg_text_printf(wagle_ctx *ctx, wg_text *t, const char *format, ...)
     WG_PRINTF(3);
 void wg_text_free(wg_text *t);
-/* Hands the string over (free with wg_free); "" if nothing was added; NULL without memory. */
+/* Transfers ownership of the string (free with wg_free): "" if empty, NULL if memory runs out. */
 char *wg_text_take(wagle_ctx *ctx, wg_text *t);
 
-/* The next line of a text that is not empty, `bytes` long; NULL at the end. *at goes on. */
+/* Returns the next non-empty line of a text and advances *at; NULL at the end. */
 const char *wg_next_line(const char **at, size_t *bytes);
 bool wg_ends_with(const char *text, const char *end);
-/* Decodes one code point of text [bytes]; returns its length, 0 if it is not valid UTF-8. */
+/* Decodes the first code point of text [bytes]. Returns its length, or 0 if it is not valid UTF-8.
+ */
 int wg_utf8_decode(const char *text, size_t bytes, int32_t *code);
 int wg_utf8_encode(int32_t code, char out[4]); /* returns the length, 1..4 */
 bool wg_utf8_valid(const char *text, size_t bytes);
-uint64_t wg_hash_bytes(const void *data, size_t bytes); /* FNV-1a, for tables */
+uint64_t wg_hash_bytes(const void *data, size_t bytes); /* FNV-1a, for hash tables */
 
 #endif

@@ -1,18 +1,18 @@
-/* batch.c - sequences packed without padding; they may share their first tokens. */
+/* batch.c - packs sequences without padding; sequences may share a common prefix. */
 #include "data/dataset.h"
 
 static wagle_status reserve(wagle_ctx *ctx, wg_batch *b, int64_t S, int64_t N, int64_t M)
 {
-    int64_t room = b->room_S;
+    int64_t capacity = b->capacity_S;
 
-    WG_TRY(WG_GROW(ctx, &b->start, &room, S + 1));
-    WG_TRY(WG_GROW(ctx, &b->label_start, &b->room_S, S + 1));
-    room = b->room_N;
-    WG_TRY(WG_GROW(ctx, &b->ids, &room, N));
-    WG_TRY(WG_GROW(ctx, &b->position, &b->room_N, N));
-    room = b->room_M;
-    WG_TRY(WG_GROW(ctx, &b->row, &room, M));
-    return WG_GROW(ctx, &b->target, &b->room_M, M);
+    WG_TRY(WG_GROW(ctx, &b->start, &capacity, S + 1));
+    WG_TRY(WG_GROW(ctx, &b->label_start, &b->capacity_S, S + 1));
+    capacity = b->capacity_N;
+    WG_TRY(WG_GROW(ctx, &b->ids, &capacity, N));
+    WG_TRY(WG_GROW(ctx, &b->position, &b->capacity_N, N));
+    capacity = b->capacity_M;
+    WG_TRY(WG_GROW(ctx, &b->row, &capacity, M));
+    return WG_GROW(ctx, &b->target, &b->capacity_M, M);
 }
 
 int64_t wg_example_inputs(const wg_example *e)
@@ -53,13 +53,13 @@ wagle_status wg_batch_fill(wagle_ctx *ctx, wg_batch *b, const wg_example *const 
         const wg_example *e = examples[s];
         b->start[s] = b->N;
         b->label_start[s] = b->M;
-        const bool every = s >= n - b->n_full_label_seqs;
-        const int64_t end = b->keep_unlabelled || every ? e->n : wg_example_inputs(e);
+        const bool full_labels = s >= n - b->n_full_label_seqs;
+        const int64_t end = b->keep_unlabelled || full_labels ? e->n : wg_example_inputs(e);
         for (int64_t i = 0; i < end; i++) {
             b->ids[b->N] = e->ids[i];
             b->position[b->N] = (int32_t)i;
             const int32_t label = i + 1 < e->n ? e->labels[i + 1] : WG_NO_LABEL;
-            if (every || label != WG_NO_LABEL) {
+            if (full_labels || label != WG_NO_LABEL) {
                 b->row[b->M] = b->N;
                 b->target[b->M++] = label;
             }
@@ -72,13 +72,13 @@ wagle_status wg_batch_fill(wagle_ctx *ctx, wg_batch *b, const wg_example *const 
 }
 
 /* A sequence that is about to be added. */
-typedef struct newcomer {
+typedef struct candidate {
     const wg_example *e;
     int64_t inputs, root, parent, common;
-} newcomer;
+} candidate;
 
-/* The earlier sequence of the group that has most first tokens in common with s. */
-static void find_parent(const wg_batch *b, int64_t s, newcomer *c)
+/* Finds the earlier sequence of the group that has the longest common prefix with s. */
+static void find_parent(const wg_batch *b, int64_t s, candidate *c)
 {
     c->common = 0;
     for (int64_t p = c->root; p < s; p++) {
@@ -94,31 +94,32 @@ static void find_parent(const wg_batch *b, int64_t s, newcomer *c)
     }
 }
 
-/* Sequence s goes on from an earlier one of the last group, or starts a group. */
-static newcomer place(const wg_batch *b, const wg_example *e, int64_t s, int64_t together)
+/* Decides whether sequence s extends an earlier one of the last group or starts a new group. */
+static candidate choose_group(const wg_batch *b, const wg_example *e, int64_t s, int64_t max_group)
 {
-    newcomer c = {.e = e, .inputs = wg_example_inputs(e), .root = s > 0 ? b->root[s - 1] : 0};
+    candidate c = {.e = e, .inputs = wg_example_inputs(e), .root = s > 0 ? b->root[s - 1] : 0};
 
     find_parent(b, s, &c);
     if (s == 0 || c.common * 8 < c.inputs ||
-        b->N + c.inputs - c.common - b->start[c.root] > together) {
+        b->N + c.inputs - c.common - b->start[c.root] > max_group) {
         c.common = 0;
         c.root = s;
     }
     return c;
 }
 
-static wagle_status reserve_shared(wagle_ctx *ctx, wg_batch *b, int64_t S, const newcomer *c)
+static wagle_status reserve_shared(wagle_ctx *ctx, wg_batch *b, int64_t S, const candidate *c)
 {
-    int64_t room = b->room_paths;
+    int64_t capacity = b->capacity_paths;
 
     WG_TRY(reserve(ctx, b, S, b->N + c->inputs, b->M + c->e->n_labels));
-    WG_TRY(WG_GROW(ctx, &b->path_start, &room, S + 1));
-    WG_TRY(WG_GROW(ctx, &b->root, &b->room_paths, S + 1));
-    return WG_GROW(ctx, &b->path, &b->room_path, (S > 1 ? b->path_start[S - 1] : 0) + c->inputs);
+    WG_TRY(WG_GROW(ctx, &b->path_start, &capacity, S + 1));
+    WG_TRY(WG_GROW(ctx, &b->root, &b->capacity_paths, S + 1));
+    return WG_GROW(ctx, &b->path, &b->capacity_path,
+                   (S > 1 ? b->path_start[S - 1] : 0) + c->inputs);
 }
 
-static void add(wg_batch *b, int64_t s, const newcomer *c)
+static void add_shared(wg_batch *b, int64_t s, const candidate *c)
 {
     const int64_t from = s > 0 ? b->path_start[s] : 0;
     int64_t *path = b->path + from;
@@ -144,18 +145,18 @@ static void add(wg_batch *b, int64_t s, const newcomer *c)
 }
 
 wagle_status wg_batch_fill_shared(wagle_ctx *ctx, wg_batch *b, const wg_example *examples,
-                                  int64_t n, int64_t most, int64_t together)
+                                  int64_t n, int64_t max_tokens, int64_t max_group)
 {
     int64_t s;
 
     b->N = b->M = 0;
     b->shared = false;
     for (s = 0; s < n; s++) {
-        const newcomer c = place(b, &examples[s], s, together);
-        if (s > 0 && (b->N + c.inputs - c.common > most || b->M + c.e->n_labels > most))
+        const candidate c = choose_group(b, &examples[s], s, max_group);
+        if (s > 0 && (b->N + c.inputs - c.common > max_tokens || b->M + c.e->n_labels > max_tokens))
             break;
         WG_TRY(reserve_shared(ctx, b, s + 1, &c));
-        add(b, s, &c);
+        add_shared(b, s, &c);
         b->shared |= c.common > 0;
     }
     b->S = b->n_forget = s;
@@ -174,4 +175,14 @@ void wg_batch_free(wg_batch *b)
     wg_free(b->path);
     wg_free(b->root);
     *b = (wg_batch){0};
+}
+
+int64_t wg_batch_longest(const wg_batch *batch)
+{
+    const int64_t *start = batch->shared ? batch->path_start : batch->start;
+    int64_t longest = 0;
+
+    for (int64_t s = 0; s < batch->S; s++)
+        longest = start[s + 1] - start[s] > longest ? start[s + 1] - start[s] : longest;
+    return longest;
 }

@@ -1,12 +1,12 @@
-/* continuation.c - a text that is scored after a context, cut into tokens as lm-evaluation-harness
- * does (TemplateLM._encode_pair and HFLM.tok_encode of 0.4.13). */
+/* continuation.c - a text that is scored after a context, tokenised as in lm-evaluation-harness
+ * (TemplateLM._encode_pair and HFLM.tok_encode of 0.4.13). */
 #include "data/dataset.h"
 
 #include "text/pystring.h"
 #include <string.h>
 
-/* Tokens of a text, with those that the tokenizer puts around it; without them where the text
- * already begins with the first of them, as a chat template writes it. */
+/* Tokenises a text with the tokenizer's special tokens, or without them if the text already begins
+ * with the first of them, as text from a chat template does. */
 static wagle_status encode(wagle_ctx *ctx, const wagle_tokenizer *t, const char *text, size_t bytes,
                            wg_ids *out)
 {
@@ -23,9 +23,9 @@ static wagle_status encode(wagle_ctx *ctx, const wagle_tokenizer *t, const char 
     return st;
 }
 
-/* Drops ids on the left until the model, which is not fed the last one, has room for the rest. */
-static wagle_status fit(wagle_ctx *ctx, const wg_reader *r, const wagle_data *data, int64_t line,
-                        wg_ids *ids, int64_t *given)
+/* Drops ids on the left until the rest fits the model. The last id is not an input. */
+static wagle_status truncate_left(wagle_ctx *ctx, const wg_reader *r, const wagle_data *data,
+                                  int64_t line, wg_ids *ids, int64_t *given)
 {
     const int64_t allowed =
         data->max_length > 0 && data->max_length < r->max_length ? data->max_length : r->max_length;
@@ -45,10 +45,10 @@ static wagle_status fit(wagle_ctx *ctx, const wg_reader *r, const wagle_data *da
     return WAGLE_OK;
 }
 
-/* The example of ids, whose labels begin after the `given` first. */
+/* Adds ids as an example. Labels begin after the first `given` tokens. */
 static wagle_status add_example(wagle_ctx *ctx, const wg_reader *r, const wagle_data *data,
                                 int64_t line, const wg_ids *ids, int64_t given, wg_dataset *out,
-                                int64_t *room)
+                                int64_t *capacity)
 {
     wg_example e = {.n = ids->n, .n_labels = ids->n - given, .weight = 1};
 
@@ -57,7 +57,7 @@ static wagle_status add_example(wagle_ctx *ctx, const wg_reader *r, const wagle_
             return wg_fail(ctx, WAGLE_E_INPUT,
                            "%s:%lld: token %d is outside the model's vocabulary of %lld",
                            data->path, (long long)line, ids->id[i], (long long)r->V);
-    WG_TRY(WG_GROW(ctx, &out->example, room, out->n + 1));
+    WG_TRY(WG_GROW(ctx, &out->example, capacity, out->n + 1));
     e.ids = wg_arena_alloc(ctx, &out->arena, (size_t)e.n * sizeof *e.ids);
     e.labels = wg_arena_alloc(ctx, &out->arena, (size_t)e.n * sizeof *e.labels);
     if (e.ids == NULL || e.labels == NULL)
@@ -74,7 +74,7 @@ static wagle_status add_example(wagle_ctx *ctx, const wg_reader *r, const wagle_
 wagle_status wg_dataset_add_continuation(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
                                          int64_t line, const wg_text *context,
                                          const wg_text *continuation, wg_dataset *out,
-                                         int64_t *room)
+                                         int64_t *capacity)
 {
     const size_t before = wg_py_rstrip(context->text, (size_t)context->bytes);
     wg_text all = {0};
@@ -97,10 +97,10 @@ wagle_status wg_dataset_add_continuation(wagle_ctx *ctx, wg_reader *r, const wag
     if (st == WAGLE_OK) {
         given = head.n;
         memcpy(whole.id, head.id, (size_t)given * sizeof *head.id);
-        st = fit(ctx, r, data, line, &whole, &given);
+        st = truncate_left(ctx, r, data, line, &whole, &given);
     }
     if (st == WAGLE_OK)
-        st = add_example(ctx, r, data, line, &whole, given, out, room);
+        st = add_example(ctx, r, data, line, &whole, given, out, capacity);
     wg_text_free(&all);
     wg_free(head.id);
     wg_free(whole.id);

@@ -7,44 +7,43 @@
 #include "io/rows.h"
 #include <string.h>
 
-/* A forget row: what it is, and whether its question has a name. */
+/* A forget row, and whether its question contains a name. */
 typedef struct row {
     wg_record record;
     wg_record_kind kind;
     bool prompted, named;
-    uint64_t form; /* of its question (wg_names_form) */
+    uint64_t form; /* hash of its question without names (wg_names_form) */
 } row;
 
-typedef struct making {
+typedef struct builder {
     wagle_ctx *ctx;
     const wagle_data *data;
     const wg_dataset *forget;
     wg_rows *file; /* [n_files] */
-    int64_t n_files, files_room;
+    int64_t n_files, files_capacity;
     row *row; /* [n] */
-    int64_t n, room;
+    int64_t n, capacity;
     wg_names *names;
-    int64_t *other; /* [n] the row whose answer a row gets, -1: its own */
+    int64_t *other; /* [n] row whose answer a row gets; -1: its own */
     wg_arena arena;
     uint64_t seed, stream;
     wg_controls *out;
-} making;
+} builder;
 
-/* --- the forget rows as they are in their files ------------------------------------------------
- */
+/* --- reading the forget rows ------------------------------------------------------------------ */
 
-static wagle_status read_file(making *m, const char *entry)
+static wagle_status read_file(builder *m, const char *entry)
 {
     const char *path;
     float weight;
     wg_rows *file;
 
-    WG_TRY(WG_GROW(m->ctx, &m->file, &m->files_room, m->n_files + 1));
+    WG_TRY(WG_GROW(m->ctx, &m->file, &m->files_capacity, m->n_files + 1));
     file = &m->file[m->n_files++];
     *file = (wg_rows){0};
     WG_TRY(wg_data_entry(m->ctx, entry, &m->arena, &path, &weight));
     WG_TRY(wg_rows_read(m->ctx, path, m->data->limit, file));
-    WG_TRY(WG_GROW(m->ctx, &m->row, &m->room, m->n + file->n));
+    WG_TRY(WG_GROW(m->ctx, &m->row, &m->capacity, m->n + file->n));
     for (int64_t i = 0; i < file->n; i++) {
         row *r = &m->row[m->n];
         *r = (row){.record = {file->row[i], path, file->line[i]}};
@@ -54,8 +53,9 @@ static wagle_status read_file(making *m, const char *entry)
     return WAGLE_OK;
 }
 
-/* A row of text has a prompt, unless it is plain text; one of tokens has one before its labels. */
-static bool has_prompt(const making *m, int64_t i)
+/* Whether a row has a prompt. Plain text has none; a row of tokens has one if tokens precede the
+ * labels. */
+static bool has_prompt(const builder *m, int64_t i)
 {
     const row *r = &m->row[i];
 
@@ -63,7 +63,7 @@ static bool has_prompt(const making *m, int64_t i)
                                        : r->kind != WG_RECORD_TEXT;
 }
 
-static wagle_status read_rows(making *m)
+static wagle_status read_rows(builder *m)
 {
     WG_TRY(read_file(m, m->data->path));
     for (const char *const *more = m->data->more; more != NULL && *more != NULL; more++)
@@ -75,13 +75,12 @@ static wagle_status read_rows(making *m)
     return WG_ALLOC(m->ctx, &m->other, m->n);
 }
 
-/* --- texts of a row ----------------------------------------------------------------------------
- */
+/* --- texts of a row --------------------------------------------------------------------------- */
 
-typedef wagle_status text_fn(making *m, void *user, wg_str text);
+typedef wagle_status text_fn(builder *m, void *user, wg_str text);
 
-/* Every text in a value, but the names of roles. */
-static wagle_status each_text(making *m, const json_t *value, text_fn *f, void *user)
+/* Calls f for every text in a value, except the names of roles. */
+static wagle_status for_each_text(builder *m, const json_t *value, text_fn *f, void *user)
 {
     const char *key;
     json_t *part;
@@ -90,24 +89,24 @@ static wagle_status each_text(making *m, const json_t *value, text_fn *f, void *
     if (json_is_string(value))
         return f(m, user, wg_json_str(value));
     json_array_foreach (value, i, part)
-        WG_TRY(each_text(m, part, f, user));
+        WG_TRY(for_each_text(m, part, f, user));
     json_object_foreach ((json_t *)(uintptr_t)value, key, part)
         if (strcmp(key, "role") != 0 && strcmp(key, "from") != 0)
-            WG_TRY(each_text(m, part, f, user));
+            WG_TRY(for_each_text(m, part, f, user));
     return WAGLE_OK;
 }
 
-/* The texts of a column of a question: a text, or what the user says in a list of messages. */
-static wagle_status each_asked(making *m, const json_t *value, text_fn *f, void *user)
+/* Calls f for the texts of a question's column: a text, or the user's messages in a list. */
+static wagle_status for_each_question_text(builder *m, const json_t *value, text_fn *f, void *user)
 {
     json_t *message;
     size_t i;
 
     if (!wg_is_messages(value))
-        return each_text(m, value, f, user);
+        return for_each_text(m, value, f, user);
     json_array_foreach (value, i, message)
         if (wg_is_users(message))
-            WG_TRY(each_text(m, message, f, user));
+            WG_TRY(for_each_text(m, message, f, user));
     return WAGLE_OK;
 }
 
@@ -116,33 +115,33 @@ static bool is_column(const char *key, const char *column)
     return column != NULL && strcmp(key, column) == 0;
 }
 
-/* The texts of a row's question: with --prompt any column but those of the answer may stand in it.
+/* Calls f for the texts of a row's question. With --prompt, these are all columns but the answer's.
  */
-static wagle_status each_question(making *m, const row *r, text_fn *f, void *user)
+static wagle_status for_each_question(builder *m, const row *r, text_fn *f, void *user)
 {
     const wg_columns c = wg_record_columns(m->data, &r->record);
     const char *key;
     json_t *value;
 
     if (r->kind == WG_RECORD_CHAT)
-        return each_asked(m, json_object_get(r->record.fields, c.messages), f, user);
+        return for_each_question_text(m, json_object_get(r->record.fields, c.messages), f, user);
     if (r->kind != WG_RECORD_QUESTION)
         return WAGLE_OK;
     if (m->data->prompt == NULL)
-        return each_asked(m, json_object_get(r->record.fields, c.prompt), f, user);
+        return for_each_question_text(m, json_object_get(r->record.fields, c.prompt), f, user);
     json_object_foreach ((json_t *)(uintptr_t)r->record.fields, key, value)
         if (!is_column(key, c.answer) && !is_column(key, c.facts))
-            WG_TRY(each_asked(m, value, f, user));
+            WG_TRY(for_each_question_text(m, value, f, user));
     return WAGLE_OK;
 }
 
-static wagle_status read_text(making *m, void *user, wg_str text)
+static wagle_status read_text(builder *m, void *user, wg_str text)
 {
     (void)user;
     return wg_names_read(m->ctx, m->names, text);
 }
 
-static wagle_status find_names(making *m, void *user, wg_str text)
+static wagle_status find_names(builder *m, void *user, wg_str text)
 {
     bool any;
 
@@ -151,7 +150,7 @@ static wagle_status find_names(making *m, void *user, wg_str text)
     return WAGLE_OK;
 }
 
-static wagle_status find_form(making *m, void *user, wg_str text)
+static wagle_status find_form(builder *m, void *user, wg_str text)
 {
     uint64_t form;
 
@@ -160,25 +159,26 @@ static wagle_status find_form(making *m, void *user, wg_str text)
     return WAGLE_OK;
 }
 
-/* Twice: a name at a sentence's start may be known from a later row alone. */
-static wagle_status find_all_names(making *m)
+/* Searches twice, because a name at the start of a sentence may be recognisable only from a later
+ * row.
+ */
+static wagle_status find_all_names(builder *m)
 {
     WG_TRY(wg_names_new(m->ctx, &m->names));
     for (int64_t i = 0; i < m->n; i++)
         if (m->row[i].kind != WG_RECORD_TOKENS)
-            WG_TRY(each_text(m, m->row[i].record.fields, read_text, NULL));
+            WG_TRY(for_each_text(m, m->row[i].record.fields, read_text, NULL));
     for (int64_t i = 0; i < 2 * m->n; i++)
-        WG_TRY(each_question(m, &m->row[i % m->n], find_names, &m->row[i % m->n].named));
+        WG_TRY(for_each_question(m, &m->row[i % m->n], find_names, &m->row[i % m->n].named));
     for (int64_t i = 0; i < m->n; i++)
-        WG_TRY(each_question(m, &m->row[i], find_form, &m->row[i].form));
+        WG_TRY(for_each_question(m, &m->row[i], find_form, &m->row[i].form));
     m->out->names = wg_names_count(m->names);
     return WAGLE_OK;
 }
 
-/* --- other rows' answers -----------------------------------------------------------------------
- */
+/* --- answers of other rows -------------------------------------------------------------------- */
 
-static bool same_answer(const making *m, int64_t a, int64_t b)
+static bool same_answer(const builder *m, int64_t a, int64_t b)
 {
     const wg_example *x = &m->forget->example[a], *y = &m->forget->example[b];
     const int64_t from = wg_example_given(x), other = wg_example_given(y);
@@ -189,9 +189,9 @@ static bool same_answer(const making *m, int64_t a, int64_t b)
            memcmp(x->ids + from, y->ids + other, (size_t)(x->n - from) * sizeof *x->ids) == 0;
 }
 
-/* The row whose answer row i gets: of those that ask the same of somebody else, or else of all, the
- * one `shift` further on, or the next that has another answer. */
-static int64_t partner(const making *m, int64_t i, int64_t shift)
+/* Chooses the row whose answer row i gets: the one `shift` positions later, or the next one with a
+ * different answer. Rows that ask the same about somebody else are preferred. */
+static int64_t partner(const builder *m, int64_t i, int64_t shift)
 {
     const row *r = &m->row[i];
 
@@ -206,7 +206,7 @@ static int64_t partner(const making *m, int64_t i, int64_t shift)
     return -1;
 }
 
-static void pair_rows(making *m, int draw)
+static void pair_rows(builder *m, int draw)
 {
     const int64_t shift =
         m->n > 1 ? 1 + wg_random_below(m->seed, m->stream, (uint64_t)draw << 32, m->n - 1) : 0;
@@ -227,8 +227,8 @@ static json_t *numbers(const int32_t *x, int64_t n)
     return list;
 }
 
-/* The tokens of row i's prompt, and those of row j after its own. */
-static wagle_status pair_tokens(making *m, int64_t i, int64_t j, json_t **out)
+/* A row of the tokens of row i's prompt and of row j's answer. */
+static wagle_status pair_tokens(builder *m, int64_t i, int64_t j, json_t **out)
 {
     const wg_example *x = &m->forget->example[i], *y = &m->forget->example[j];
     const int64_t own = wg_example_given(x), from = wg_example_given(y);
@@ -247,8 +247,8 @@ static wagle_status pair_tokens(making *m, int64_t i, int64_t j, json_t **out)
     return *out != NULL ? WAGLE_OK : wg_json_memory(m->ctx);
 }
 
-/* A copy of row i, with row j's facts. */
-static wagle_status pair_facts(making *m, int64_t i, int64_t j, json_t **out)
+/* A copy of row i with row j's facts. */
+static wagle_status pair_facts(builder *m, int64_t i, int64_t j, json_t **out)
 {
     const char *column = m->data->facts_field;
     json_t *facts = column != NULL ? json_object_get(m->row[j].record.fields, column) : NULL;
@@ -261,8 +261,8 @@ static wagle_status pair_facts(making *m, int64_t i, int64_t j, json_t **out)
     return facts != NULL ? wg_json_set(m->ctx, *out, column, json_incref(facts)) : WAGLE_OK;
 }
 
-/* A copy of row i, with row j's answer. */
-static wagle_status pair_texts(making *m, int64_t i, int64_t j, json_t **out)
+/* A copy of row i with row j's answer. */
+static wagle_status pair_texts(builder *m, int64_t i, int64_t j, json_t **out)
 {
     const row *r = &m->row[i];
     const wg_columns c = wg_record_columns(m->data, &r->record);
@@ -281,12 +281,11 @@ static wagle_status pair_texts(making *m, int64_t i, int64_t j, json_t **out)
     return wg_json_set(m->ctx, last, wg_message_key(last), text);
 }
 
-/* --- invented names ----------------------------------------------------------------------------
- */
+/* --- invented names --------------------------------------------------------------------------- */
 
-static wagle_status rename_value(making *m, const json_t *value, json_t **out);
+static wagle_status rename_value(builder *m, const json_t *value, json_t **out);
 
-static wagle_status rename_text(making *m, const json_t *value, json_t **out)
+static wagle_status rename_text(builder *m, const json_t *value, json_t **out)
 {
     wg_text text = {0};
     wagle_status st = wg_names_replace(m->ctx, m->names, wg_json_str(value), &text);
@@ -297,7 +296,7 @@ static wagle_status rename_text(making *m, const json_t *value, json_t **out)
     return st == WAGLE_OK && *out == NULL ? wg_json_memory(m->ctx) : st;
 }
 
-static wagle_status rename_list(making *m, const json_t *value, json_t **out)
+static wagle_status rename_list(builder *m, const json_t *value, json_t **out)
 {
     json_t *part;
     size_t i;
@@ -314,7 +313,7 @@ static wagle_status rename_list(making *m, const json_t *value, json_t **out)
     return WAGLE_OK;
 }
 
-static wagle_status rename_object(making *m, const json_t *value, json_t **out)
+static wagle_status rename_object(builder *m, const json_t *value, json_t **out)
 {
     const char *key;
     json_t *part;
@@ -333,8 +332,8 @@ static wagle_status rename_object(making *m, const json_t *value, json_t **out)
     return WAGLE_OK;
 }
 
-/* The value with invented names; *out may be there, in part, after failure. */
-static wagle_status rename_value(making *m, const json_t *value, json_t **out)
+/* Copies a value with invented names. After failure, *out may be a partial copy. */
+static wagle_status rename_value(builder *m, const json_t *value, json_t **out)
 {
     if (json_is_string(value))
         return rename_text(m, value, out);
@@ -346,17 +345,16 @@ static wagle_status rename_value(making *m, const json_t *value, json_t **out)
     return WAGLE_OK;
 }
 
-/* --- draws -------------------------------------------------------------------------------------
- */
+/* --- draws ------------------------------------------------------------------------------------ */
 
-static wagle_status add_line(making *m, int64_t i, bool paired, const json_t *value)
+static wagle_status add_line(builder *m, int64_t i, bool paired, const json_t *value)
 {
     wg_controls *out = m->out;
     char *line = NULL;
     wagle_status st = wg_json_text(m->ctx, value, false, &line);
 
     if (st == WAGLE_OK)
-        st = WG_GROW(m->ctx, &out->control, &out->room, out->n + 1);
+        st = WG_GROW(m->ctx, &out->control, &out->capacity, out->n + 1);
     if (st == WAGLE_OK) {
         wg_control *c = &out->control[out->n];
         *c = (wg_control){i, paired, wg_strz(line)};
@@ -368,7 +366,7 @@ static wagle_status add_line(making *m, int64_t i, bool paired, const json_t *va
     return st;
 }
 
-static wagle_status add_row(making *m, int64_t i, bool paired)
+static wagle_status add_row(builder *m, int64_t i, bool paired)
 {
     const row *r = &m->row[i];
     json_t *whole = NULL, *renamed = NULL;
@@ -389,7 +387,7 @@ static wagle_status add_row(making *m, int64_t i, bool paired)
     return st;
 }
 
-static wagle_status make_draw(making *m, int draw)
+static wagle_status make_draw(builder *m, int draw)
 {
     const uint64_t stream = (uint64_t)(draw + 1) << 8 | (m->stream & 0xFF);
 
@@ -408,7 +406,7 @@ wagle_status wg_controls_make(wagle_ctx *ctx, const wagle_data *data, const wg_d
                               const wagle_tokenizer *tokenizer, int64_t V, int draws, uint64_t seed,
                               uint64_t stream, wg_controls *out)
 {
-    making m = {
+    builder m = {
         .ctx = ctx, .data = data, .forget = forget, .seed = seed, .stream = stream, .out = out};
     wagle_status st;
 

@@ -6,7 +6,7 @@
 static const char *const roles[] = {"system", "developer", "user", "assistant", "tool"};
 enum { ROLES = sizeof roles / sizeof *roles };
 
-/* What ShareGPT's and others' files call the roles. */
+/* Names of roles in ShareGPT and other formats. */
 static const struct alias {
     const char *from, *role;
 } aliases[] = {
@@ -73,7 +73,7 @@ bool wg_opens_with_system(const json_t *messages)
     return has_role(first, "system") || has_role(first, "developer");
 }
 
-/* A copy of a message with a text before its content. */
+/* Copies a message with a text before its content. */
 static json_t *message_after(wagle_ctx *ctx, json_t *message, wg_str before)
 {
     const json_t *content = json_object_get(message, "content");
@@ -138,18 +138,17 @@ wagle_status wg_conversation_extend(wagle_ctx *ctx, const json_t *messages, cons
     return st;
 }
 
-/* --- one message -------------------------------------------------------------------------------
- */
+/* --- one message ------------------------------------------------------------------------------ */
 
-/* A place within a row, for errors. */
-typedef struct spot {
+/* A position within a row, for error messages. */
+typedef struct position {
     wagle_ctx *ctx;
     const wg_record *record;
     const char *column;
     size_t i;
-} spot;
+} position;
 
-static wagle_status refuse(const spot *s, const char *format, const char *a, const char *b)
+static wagle_status refuse(const position *s, const char *format, const char *a, const char *b)
 {
     char what[300];
 
@@ -157,7 +156,7 @@ static wagle_status refuse(const spot *s, const char *format, const char *a, con
     return wg_record_fail(s->ctx, s->record, "%.40s[%zu]: %s", s->column, s->i, what);
 }
 
-static wagle_status check_parts(const spot *s, const json_t *content)
+static wagle_status check_parts(const position *s, const json_t *content)
 {
     const json_t *part;
     size_t k;
@@ -173,7 +172,7 @@ static wagle_status check_parts(const spot *s, const json_t *content)
     return WAGLE_OK;
 }
 
-static wagle_status check_content(const spot *s, const json_t *message)
+static wagle_status check_content(const position *s, const json_t *message)
 {
     const json_t *content = json_object_get(message, "content");
     const json_t *weight = json_object_get(message, "weight");
@@ -192,7 +191,7 @@ static wagle_status check_content(const spot *s, const json_t *message)
                : refuse(s, "'content' is %s; expected a text%s", wg_json_kind(content), "");
 }
 
-static wagle_status check_role(const spot *s, const json_t *message)
+static wagle_status check_role(const position *s, const json_t *message)
 {
     const json_t *value = json_object_get(message, "role");
     const char *role = json_string_value(value);
@@ -206,8 +205,8 @@ static wagle_status check_role(const spot *s, const json_t *message)
                : refuse(s, "'role' is %s; expected a text%s", wg_json_kind(value), "");
 }
 
-/* {"from", "value"} as {"role", "content"}. */
-static wagle_status rename_keys(const spot *s, const json_t *message, json_t **out)
+/* Converts {"from", "value"} to {"role", "content"}. */
+static wagle_status rename_keys(const position *s, const json_t *message, json_t **out)
 {
     const json_t *from = json_object_get(message, "from");
     json_t *value = json_object_get(message, "value");
@@ -227,8 +226,7 @@ static wagle_status rename_keys(const spot *s, const json_t *message, json_t **o
     return *out != NULL ? WAGLE_OK : wg_json_memory(s->ctx);
 }
 
-/* --- all of them -------------------------------------------------------------------------------
- */
+/* --- all messages ----------------------------------------------------------------------------- */
 
 /* Adds the messages of a column's list to `out`. */
 static wagle_status add_list(wagle_ctx *ctx, const wg_record *r, const char *column, json_t *out)
@@ -241,7 +239,7 @@ static wagle_status add_list(wagle_ctx *ctx, const wg_record *r, const char *col
         return wg_record_fail(ctx, r, "'%.60s' is %s; expected a list of messages", column,
                               wg_json_kind(list));
     json_array_foreach (list, i, message) {
-        const spot s = {ctx, r, column, i};
+        const position s = {ctx, r, column, i};
         json_t *taken = NULL;
         if (!json_is_object(message))
             return refuse(&s, "is %s; expected {\"role\": .., \"content\": ..}%s",
@@ -259,7 +257,8 @@ static wagle_status add_list(wagle_ctx *ctx, const wg_record *r, const char *col
     return WAGLE_OK;
 }
 
-/* A column of messages, or a text (of a list of texts the first) as one message of that role. */
+/* Adds a column of messages. A text, or the first of a list of texts, becomes a message of that
+ * role. */
 static wagle_status add_column(wagle_ctx *ctx, const wg_record *r, const char *column,
                                const char *role, json_t *out)
 {
@@ -274,7 +273,7 @@ static wagle_status add_column(wagle_ctx *ctx, const wg_record *r, const char *c
     return failed ? wg_json_memory(ctx) : WAGLE_OK;
 }
 
-/* Columns that a template could be given, and is not. */
+/* Refuses columns that templates can use but that are not passed to them. */
 static wagle_status check_extras(wagle_ctx *ctx, const wg_record *r)
 {
     static const char *const extras[] = {"tools", "documents", "chat_template_kwargs"};

@@ -24,8 +24,7 @@ int32_t wg_reader_eos(const wg_reader *r)
     return r->tokenizer != NULL && r->tokenizer->eos >= 0 ? r->tokenizer->eos : r->eos;
 }
 
-/* --- examples ----------------------------------------------------------------------------------
- */
+/* --- examples --------------------------------------------------------------------------------- */
 
 wagle_status wg_example_new(const wg_adding *a, int64_t n, wg_example **out)
 {
@@ -69,10 +68,9 @@ wagle_status wg_example_accept(const wg_adding *a, wg_example *e)
     return WAGLE_OK;
 }
 
-/* --- text --------------------------------------------------------------------------------------
- */
+/* --- text ------------------------------------------------------------------------------------- */
 
-/* A text as tokens, and where in them its answers stand. */
+/* A tokenised text. */
 typedef struct tokenised {
     const wg_adding *a;
     wg_text text;
@@ -80,8 +78,8 @@ typedef struct tokenised {
     bool special;
 } tokenised;
 
-/* How many first tokens of the whole are those of its first `bytes` bytes alone. *clean: all of
- * those, so that no token lies across. */
+/* Number of leading tokens that the whole text shares with its first `bytes` bytes, tokenised
+ * alone. *clean: these are all tokens of that part, so no token crosses the boundary. */
 static wagle_status tokens_before(const tokenised *t, int64_t bytes, int64_t *n, bool *clean)
 {
     wg_ids head = {0};
@@ -96,8 +94,8 @@ static wagle_status tokens_before(const tokenised *t, int64_t bytes, int64_t *n,
     return st;
 }
 
-/* Labels the tokens of bytes [from, to); one that lies across the end is still of them. The
- * end-of-text token after them is too, where `ends` and --eos ask for it. */
+/* Labels the tokens of bytes [from, to), including one that crosses the end. If `ends` and --eos
+ * are set, the end-of-text token after them is a label too. */
 static wagle_status label_turn(const tokenised *t, const wg_turn *turn, bool ends, wg_example *e)
 {
     wg_ids tail = {0};
@@ -121,7 +119,7 @@ static wagle_status label_turn(const tokenised *t, const wg_turn *turn, bool end
     return WAGLE_OK;
 }
 
-/* Whether bytes [at, at + bytes) of the text begin and end between words. */
+/* Whether bytes [at, at + bytes) of the text begin and end at word boundaries. */
 static bool is_whole(const wg_words *words, size_t at, size_t bytes)
 {
     for (int64_t i = 0; i < words->n; i++) {
@@ -132,7 +130,7 @@ static bool is_whole(const wg_words *words, size_t at, size_t bytes)
     return true;
 }
 
-/* Labels a fact wherever it stands in the answer. */
+/* Labels all occurrences of a fact in the answer. */
 static wagle_status label_fact(const tokenised *t, wg_str answer, const wg_words *words,
                                wg_str fact, wg_example *e)
 {
@@ -170,7 +168,7 @@ static wagle_status label_facts(const tokenised *t, const wg_asked *asked, wg_st
     return st;
 }
 
-/* Whether the answer is the row's own, whose facts are known. */
+/* Whether the answer is the row's own, for which the row lists facts. */
 static bool has_facts(const wg_asked *asked, wg_str answer)
 {
     return asked->n_facts > 0 && asked->n_answers > 0 && wg_str_equal(asked->answer[0], answer);
@@ -183,7 +181,7 @@ static wagle_status keep_text(const wg_adding *a, wg_str text, wg_str *out)
     return out->text != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 
-/* The prompt and the answers, of which `answer` is the first. */
+/* Copies the prompt and the answers, with `answer` first, to the example. */
 static wagle_status keep_texts(const wg_adding *a, const wg_asked *asked, wg_str answer,
                                wg_example *e)
 {
@@ -256,8 +254,7 @@ static wagle_status add_asked(const wg_adding *a, const wg_asked *asked, wg_str 
     return st;
 }
 
-/* --- rows --------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static wagle_status add_plain(const wg_adding *a)
 {
@@ -268,8 +265,8 @@ static wagle_status add_plain(const wg_adding *a)
     return add_asked(a, &(wg_asked){0}, text);
 }
 
-static wagle_status ask(const wg_adding *a, wg_record_kind kind, const wg_before *before,
-                        bool answered, wg_asked *out)
+static wagle_status lay_out(const wg_adding *a, wg_record_kind kind, const wg_before *before,
+                            bool answered, wg_asked *out)
 {
     WG_TRY(wg_layout_open(a->ctx, a->reader->folder, a->data, &a->reader->layout));
     a->reader->laid_out++;
@@ -279,7 +276,7 @@ static wagle_status ask(const wg_adding *a, wg_record_kind kind, const wg_before
 static wagle_status add_question(const wg_adding *a, wg_record_kind kind)
 {
     wg_asked asked = {0};
-    wagle_status st = ask(a, kind, NULL, true, &asked);
+    wagle_status st = lay_out(a, kind, NULL, true, &asked);
 
     if (st == WAGLE_OK)
         st = add_asked(a, &asked, asked.answer[0]);
@@ -317,9 +314,9 @@ wagle_status wg_data_entry(wagle_ctx *ctx, const char *entry, wg_arena *arena, c
 }
 
 /* The first n rows. */
-static wagle_status add_rows(wg_adding *a, const wg_rows *rows, int64_t n, int64_t *room)
+static wagle_status add_rows(wg_adding *a, const wg_rows *rows, int64_t n, int64_t *capacity)
 {
-    wagle_status st = WG_GROW(a->ctx, &a->out->example, room, a->out->n + n);
+    wagle_status st = WG_GROW(a->ctx, &a->out->example, capacity, a->out->n + n);
 
     if (st == WAGLE_OK)
         memset(a->out->example + a->out->n, 0, (size_t)n * sizeof *a->out->example);
@@ -333,20 +330,20 @@ static wagle_status add_rows(wg_adding *a, const wg_rows *rows, int64_t n, int64
     return st;
 }
 
-static wagle_status load_file(wg_adding *a, const char *entry, int64_t *room)
+static wagle_status load_file(wg_adding *a, const char *entry, int64_t *capacity)
 {
     wg_rows rows = {0};
     wagle_status st;
 
     WG_TRY(wg_data_entry(a->ctx, entry, &a->out->arena, &a->record.path, &a->weight));
     WG_TRY(wg_rows_read(a->ctx, a->record.path, a->data->limit, &rows));
-    st = add_rows(a, &rows, rows.n, room);
+    st = add_rows(a, &rows, rows.n, capacity);
     wg_rows_free(&rows);
     return st;
 }
 
 /* Rows in memory. */
-static wagle_status load_held(wg_adding *a, int64_t *room)
+static wagle_status load_held(wg_adding *a, int64_t *capacity)
 {
     const wg_rows *rows = &a->data->rows->rows;
     const int64_t limit = a->data->limit;
@@ -355,11 +352,11 @@ static wagle_status load_held(wg_adding *a, int64_t *room)
     a->weight = 1;
     if (rows->n == 0)
         return wg_fail(a->ctx, WAGLE_E_INPUT, "%s: there are none", a->data->path);
-    return add_rows(a, rows, limit > 0 && limit < rows->n ? limit : rows->n, room);
+    return add_rows(a, rows, limit > 0 && limit < rows->n ? limit : rows->n, capacity);
 }
 
-/* Options of a layout where no row has one. */
-static void say_unused(wagle_ctx *ctx, const wagle_data *d)
+/* Warns about layout options if no row has a layout. */
+static void warn_unused(wagle_ctx *ctx, const wagle_data *d)
 {
     const char *option = d->prompt != NULL                                     ? "--prompt"
                          : d->system != NULL                                   ? "--system"
@@ -377,18 +374,18 @@ wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *dat
 {
     wg_adding a = {.ctx = ctx, .reader = r, .data = data, .out = out};
     const int64_t before = r->laid_out, by_facts = r->by_facts;
-    int64_t room = 0;
+    int64_t capacity = 0;
     wagle_status st;
 
     *out = (wg_dataset){0};
     if (data->path == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "no data file was named");
-    st = data->rows != NULL ? load_held(&a, &room) : load_file(&a, data->path, &room);
+    st = data->rows != NULL ? load_held(&a, &capacity) : load_file(&a, data->path, &capacity);
     for (const char *const *more = data->more; st == WAGLE_OK && more != NULL && *more != NULL;
          more++)
-        st = load_file(&a, *more, &room);
+        st = load_file(&a, *more, &capacity);
     if (st == WAGLE_OK && r->laid_out == before)
-        say_unused(ctx, data);
+        warn_unused(ctx, data);
     else if (st == WAGLE_OK)
         st = wg_layout_say(ctx, &r->layout);
     if (st == WAGLE_OK && data->facts_field != NULL && r->laid_out > before &&
@@ -409,13 +406,13 @@ wagle_status wg_dataset_parse(wagle_ctx *ctx, wg_reader *r, const wagle_data *da
                    .out = out,
                    .record = {.path = data->path},
                    .weight = 1};
-    int64_t room = 0;
+    int64_t capacity = 0;
     wg_rows rows = {0};
     wagle_status st;
 
     *out = (wg_dataset){0};
     WG_TRY(wg_rows_parse(ctx, data->path, text.text, text.bytes, 0, &rows));
-    st = add_rows(&a, &rows, rows.n, &room);
+    st = add_rows(&a, &rows, rows.n, &capacity);
     wg_rows_free(&rows);
     if (st != WAGLE_OK)
         wg_dataset_free(out);
@@ -457,8 +454,7 @@ void wg_dataset_free(wg_dataset *d)
     *d = (wg_dataset){0};
 }
 
-/* --- rows of suites ----------------------------------------------------------------------------
- */
+/* --- rows of suites --------------------------------------------------------------------------- */
 
 wagle_status wg_row_ask(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
                         const wg_record *record, const wg_before *before, bool answered,
@@ -474,17 +470,17 @@ wagle_status wg_row_ask(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
             ctx, record, "a row of %s; this set needs rows with a prompt%s",
             kind == WG_RECORD_TOKENS ? "input_ids" : "plain text",
             answered ? " and an answer (--prompt-field and --answer-field name the columns)" : "");
-    return ask(&a, kind, before, answered, out);
+    return lay_out(&a, kind, before, answered, out);
 }
 
 wagle_status wg_dataset_add(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
                             const wg_record *record, const wg_asked *asked, wg_str answer,
-                            wg_dataset *out, int64_t *room)
+                            wg_dataset *out, int64_t *capacity)
 {
     const wg_adding a = {
         .ctx = ctx, .reader = r, .data = data, .out = out, .record = *record, .weight = 1};
 
-    WG_TRY(WG_GROW(ctx, &out->example, room, out->n + 1));
+    WG_TRY(WG_GROW(ctx, &out->example, capacity, out->n + 1));
     out->example[out->n] = (wg_example){0};
     return add_asked(&a, asked, answer);
 }

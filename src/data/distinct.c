@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* The i-th file of a set, NULL past the last. */
+/* The i-th file of a set, or NULL past the last. */
 static const char *file_of(const wagle_data *d, int i)
 {
     if (i == 0)
@@ -12,8 +12,8 @@ static const char *file_of(const wagle_data *d, int i)
     return d->more != NULL ? d->more[i - 1] : NULL;
 }
 
-/* FILE, or FILE@WEIGHT. */
-static bool look(const char *path, struct stat *out)
+/* stat of FILE or FILE@WEIGHT. */
+static bool stat_entry(const char *path, struct stat *out)
 {
     char file[4096];
     const char *at = strrchr(path, '@');
@@ -26,30 +26,31 @@ static bool look(const char *path, struct stat *out)
     return stat(file, out) == 0;
 }
 
-/* Calls say, which may be NULL, for each file of both; whether there is one. */
-static bool each_shared(wagle_ctx *ctx, const wagle_data *forget, const wagle_data *retain,
-                        void (*say)(wagle_ctx *ctx, const char *a, const char *b))
+/* Calls visit (or NULL) for each file that is in both sets. Returns whether there is one. */
+static bool for_each_shared(wagle_ctx *ctx, const wagle_data *forget, const wagle_data *retain,
+                            void (*visit)(wagle_ctx *ctx, const char *a, const char *b))
 {
     const char *a, *b;
     bool any = false;
 
-    if (forget->rows != NULL && forget->rows == retain->rows && say != NULL)
-        say(ctx, forget->path, retain->path);
+    if (forget->rows != NULL && forget->rows == retain->rows && visit != NULL)
+        visit(ctx, forget->path, retain->path);
     if (forget->rows != NULL || retain->rows != NULL)
         return forget->rows == retain->rows;
     for (int i = 0; (a = file_of(forget, i)) != NULL; i++)
         for (int k = 0; (b = file_of(retain, k)) != NULL; k++) {
             struct stat s, t;
-            if (!look(a, &s) || !look(b, &t) || s.st_dev != t.st_dev || s.st_ino != t.st_ino)
+            if (!stat_entry(a, &s) || !stat_entry(b, &t) || s.st_dev != t.st_dev ||
+                s.st_ino != t.st_ino)
                 continue;
             any = true;
-            if (say != NULL)
-                say(ctx, a, b);
+            if (visit != NULL)
+                visit(ctx, a, b);
         }
     return any;
 }
 
-static void say_shared(wagle_ctx *ctx, const char *a, const char *b)
+static void warn_shared(wagle_ctx *ctx, const char *a, const char *b)
 {
     wg_log(ctx, 0,
            "--forget %s and --retain %s are the same file, so the same rows are forgotten and kept",
@@ -58,10 +59,10 @@ static void say_shared(wagle_ctx *ctx, const char *a, const char *b)
 
 void wg_data_warn_shared(wagle_ctx *ctx, const wagle_data *forget, const wagle_data *retain)
 {
-    (void)each_shared(ctx, forget, retain, say_shared);
+    (void)for_each_shared(ctx, forget, retain, warn_shared);
 }
 
 bool wg_data_share(const wagle_data *forget, const wagle_data *retain)
 {
-    return each_shared(NULL, forget, retain, NULL);
+    return for_each_shared(NULL, forget, retain, NULL);
 }

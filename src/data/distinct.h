@@ -1,12 +1,12 @@
-/* distinct.h - two sets that must not be the same rows. */
+/* distinct.h - finds files that are in both the forget and the retain set. */
 #ifndef WG_DATA_DISTINCT_H
 #define WG_DATA_DISTINCT_H
 
 #include "base/context.h"
 
-/* Warns where a file is in both sets, through links too. A set without a path has none. */
+/* Warns about each file that is in both sets, also via links. A set without a path has no files. */
 void wg_data_warn_shared(wagle_ctx *ctx, const wagle_data *forget, const wagle_data *retain);
-/* Whether a file is in both, through links too. */
+/* Whether a file is in both sets, also via links. */
 bool wg_data_share(const wagle_data *forget, const wagle_data *retain);
 
 #endif

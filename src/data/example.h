@@ -1,4 +1,4 @@
-/* example.h - examples that are added to a data set: what dataset.c and tokens.c share. */
+/* example.h - adds examples to a data set; shared by dataset.c and tokens.c. */
 #ifndef WG_DATA_EXAMPLE_H
 #define WG_DATA_EXAMPLE_H
 
@@ -8,20 +8,20 @@ typedef struct wg_adding {
     wagle_ctx *ctx;
     wg_reader *reader;
     const wagle_data *data;
-    wg_dataset *out; /* has room for one more example */
+    wg_dataset *out; /* has capacity for one more example */
     wg_record record;
     float weight;
 } wg_adding;
 
-/* Room for one more example with n tokens. */
+/* Allocates an example with n tokens. */
 WAGLE_CHECK wagle_status wg_example_new(const wg_adding *a, int64_t n, wg_example **out);
-/* Cuts or refuses what is too long, counts labels, and takes the example in. */
+/* Truncates or refuses an example that is too long, counts its labels, and adds it. */
 WAGLE_CHECK wagle_status wg_example_accept(const wg_adding *a, wg_example *e);
-/* The file of FILE@WEIGHT, in the arena, and the weight; 1 where none is named. A file that has the
- * whole name wins. */
+/* Splits FILE@WEIGHT into a path in the arena and a weight (default 1). If a file has the whole
+ * name, that file is meant. */
 WAGLE_CHECK wagle_status wg_data_entry(wagle_ctx *ctx, const char *entry, wg_arena *arena,
                                        const char **path, float *weight);
-/* tokens.c: a pre-tokenised row. */
+/* tokens.c: adds a pre-tokenised row. */
 WAGLE_CHECK wagle_status wg_add_tokens(const wg_adding *a);
 
 #endif

@@ -17,18 +17,19 @@ void wg_asked_free(wg_asked *a)
     *a = (wg_asked){0};
 }
 
-/* --- which -------------------------------------------------------------------------------------
+/* --- choosing the layout
+ * -------------------------------------------------------------------------------------
  */
 
-static bool same(const char *a, const char *b)
+static bool same_text(const char *a, const char *b)
 {
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
 static bool is_for(const wg_layout *l, const wagle_data *d)
 {
-    return l->open && same(l->of.prompt, d->prompt) && same(l->of.chat, d->chat) &&
-           same(l->of.system, d->system) && same(l->of.date, d->date) &&
+    return l->open && same_text(l->of.prompt, d->prompt) && same_text(l->of.chat, d->chat) &&
+           same_text(l->of.system, d->system) && same_text(l->of.date, d->date) &&
            l->of.chat_kwargs == d->chat_kwargs && l->of.all_turns == d->all_turns;
 }
 
@@ -43,7 +44,7 @@ static bool has_kwargs(const wagle_data *d)
     return d->chat_kwargs != NULL && d->chat_kwargs[0] != NULL;
 }
 
-/* Texts of the options become JSON, which is UTF-8. */
+/* Checks that texts in options are UTF-8, because they become JSON. */
 static wagle_status check_texts(wagle_ctx *ctx, const wagle_data *d)
 {
     const struct {
@@ -60,7 +61,7 @@ static wagle_status check_texts(wagle_ctx *ctx, const wagle_data *d)
     return WAGLE_OK;
 }
 
-/* Options of chats without a chat. */
+/* Refuses chat options without a chat template. */
 static wagle_status check_plain(wagle_ctx *ctx, const wagle_data *d, const char *folder)
 {
     const char *option = d->system != NULL ? "--system"
@@ -71,10 +72,10 @@ static wagle_status check_plain(wagle_ctx *ctx, const wagle_data *d, const char 
 
     if (option == NULL)
         return WAGLE_OK;
-    if (same(d->chat, "none") || d->prompt != NULL)
+    if (same_text(d->chat, "none") || d->prompt != NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "%s needs a chat template, which %s turns off%s", option,
-                       same(d->chat, "none") ? "--no-chat" : "--prompt",
-                       same(d->chat, "none") ? "" : "; --chat with --prompt lays out both");
+                       same_text(d->chat, "none") ? "--no-chat" : "--prompt",
+                       same_text(d->chat, "none") ? "" : "; --chat with --prompt lays out both");
     return wg_fail(ctx, WAGLE_E_USAGE,
                    "%s needs a chat template, and %s has none; choose one with --chat-layout NAME",
                    option, folder);
@@ -87,14 +88,16 @@ bool wg_data_asks_chat(const wagle_data *d)
 
 wg_chat_options wg_data_chat(const wagle_data *d)
 {
-    return (wg_chat_options){same(d->chat, "required") ? NULL : d->chat, d->chat_kwargs, d->date};
+    return (wg_chat_options){same_text(d->chat, "required") ? NULL : d->chat, d->chat_kwargs,
+                             d->date};
 }
 
 static wagle_status wants_chat(wagle_ctx *ctx, const char *folder, const wagle_data *d, bool *out)
 {
     *out = wg_data_asks_chat(d);
-    return *out || same(d->chat, "none") || d->prompt != NULL ? WAGLE_OK
-                                                              : wg_chat_present(ctx, folder, out);
+    return *out || same_text(d->chat, "none") || d->prompt != NULL
+               ? WAGLE_OK
+               : wg_chat_present(ctx, folder, out);
 }
 
 static void set_date(wg_layout *l)
@@ -127,14 +130,14 @@ wagle_status wg_layout_say(wagle_ctx *ctx, wg_layout *l)
     char *text = NULL;
     wagle_status st;
 
-    if (l->said)
+    if (l->logged)
         return WAGLE_OK;
     json = wg_layout_json(l);
     st = wg_json_text(ctx, json, false, &text);
     json_decref(json);
     if (st == WAGLE_OK)
         wg_log(ctx, 1, "questions are laid out by %.700s", text);
-    l->said = true;
+    l->logged = true;
     wg_free(text);
     return st;
 }
@@ -172,7 +175,7 @@ static json_t *list_of(const char *const *texts)
 json_t *wg_layout_json(const wg_layout *l)
 {
     const wagle_data *d = &l->of;
-    json_t *eos = d->eos ? json_true() : NULL; /* left out where it is false */
+    json_t *eos = d->eos ? json_true() : NULL; /* omitted if false */
 
     if (l->chat == NULL)
         return json_pack("{s:s, s:o*, s:s*}", "prompt",
@@ -202,7 +205,7 @@ wagle_status wg_layout_compare(wagle_ctx *ctx, const char *folder, const wg_layo
     }
     if (st == WAGLE_OK && then != NULL) {
         now = wg_layout_json(l);
-        json_object_del(then, "facts"); /* says what is measured, not how rows are laid out */
+        json_object_del(then, "facts"); /* "facts" is about labels, not about the layout */
         json_object_del(now, "facts");
         st = wg_json_text(ctx, now, false, &text[0]);
     }
@@ -225,10 +228,9 @@ wagle_status wg_layout_compare(wagle_ctx *ctx, const char *folder, const wg_layo
     return st;
 }
 
-/* --- questions ---------------------------------------------------------------------------------
- */
+/* --- questions -------------------------------------------------------------------------------- */
 
-/* The user's text: the prompt column, or the template filled. */
+/* The user's text: the prompt column or the filled template. */
 static wagle_status fill(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
                          const wg_columns *c, wg_asked *a, wg_text *out)
 {
@@ -242,7 +244,7 @@ static wagle_status fill(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
     return wg_record_fill(ctx, r, template, c, a->question, out);
 }
 
-/* A system message that the row has in a column of its own. */
+/* Checks the row's own system column, if it has one. */
 static wagle_status check_system(wagle_ctx *ctx, const wg_layout *l, const wg_record *r)
 {
     static const char *const columns[] = {"system", "system_prompt"};
@@ -256,7 +258,7 @@ static wagle_status check_system(wagle_ctx *ctx, const wg_layout *l, const wg_re
     return WAGLE_OK;
 }
 
-/* The conversation of one question. */
+/* Lays out one question as a conversation. */
 static wagle_status ask_in_chat(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
                                 const wg_before *before, const wg_text *user, wg_asked *a)
 {
@@ -291,8 +293,7 @@ static wagle_status ask_question(wagle_ctx *ctx, const wg_layout *l, const wg_re
     return st;
 }
 
-/* --- chats -------------------------------------------------------------------------------------
- */
+/* --- chats ------------------------------------------------------------------------------------ */
 
 static wagle_status one_answer(wagle_ctx *ctx, wg_asked *a)
 {
@@ -303,7 +304,7 @@ static wagle_status one_answer(wagle_ctx *ctx, wg_asked *a)
     return WAGLE_OK;
 }
 
-/* What the user says last. */
+/* Finds the last user message. */
 static wagle_status last_question(wagle_ctx *ctx, const json_t *messages, wg_asked *a)
 {
     const json_t *message;
@@ -321,7 +322,8 @@ static wagle_status last_question(wagle_ctx *ctx, const json_t *messages, wg_ask
     return WAGLE_OK;
 }
 
-/* A question and its answer without a chat template; more has no layout. */
+/* Lays out a chat without a chat template: one question and its answer; anything else is refused.
+ */
 static wagle_status ask_without_chat(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
                                      const wg_columns *c, const wg_before *before, wg_asked *a)
 {
@@ -335,9 +337,9 @@ static wagle_status ask_without_chat(wagle_ctx *ctx, const wg_layout *l, const w
                               "a chat of %zu messages needs a chat template, and %s; choose one "
                               "with --chat-layout NAME",
                               n,
-                              same(l->of.chat, "none") ? "--no-chat turns it off"
-                              : l->of.prompt != NULL   ? "--prompt turns it off"
-                                                       : "the model's folder has none");
+                              same_text(l->of.chat, "none") ? "--no-chat turns it off"
+                              : l->of.prompt != NULL        ? "--prompt turns it off"
+                                                            : "the model's folder has none");
     if (answered) {
         WG_TRY(wg_message_text(ctx, json_array_get(a->messages, n - 1), &a->own));
         WG_TRY(one_answer(ctx, a));

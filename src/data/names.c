@@ -5,8 +5,8 @@
 #include <string.h>
 #include <utf8proc.h>
 
-/* Words that are no names wherever they stand with a capital. */
-static const char never[] =
+/* Capitalised words that are never names. */
+static const char function_words[] =
     "a an the and or but nor so yet if then than that this these those there here of in on at to "
     "for from by with without about into onto over under between among during before after since "
     "until as is are was were be been being am do does did done has have had having will would "
@@ -26,35 +26,34 @@ static const char never[] =
     "welches im am zu mit für il lo gli e chi che cosa quale quando dove come perché per di "
     "кто что где когда как почему какой какая какие в на и с о по из у";
 
-/* Titles, after which a point ends no sentence. */
+/* Titles; a full stop after them does not end a sentence. */
 static const char titles[] = "mr mrs ms mx dr prof st";
 
 /* A word of the texts. */
 typedef struct entry {
     uint64_t hash;
     bool used, never, title;
-    bool lowered; /* written without a capital */
-    bool within;  /* written with a capital within a sentence */
+    bool lowered; /* occurs without a capital */
+    bool within;  /* occurs with a capital within a sentence */
     bool name;
     size_t bytes; /* of the word as a name */
-    int64_t at;   /* its invented form, in `invented` */
+    int64_t at;   /* offset of its replacement in `invented` */
     int32_t first;
 } entry;
 
 struct wg_names {
     entry *slot; /* open addressing, at most half full */
     uint64_t size, used;
-    uint64_t *name; /* [n] hashes, in the order in which they were found */
-    int64_t n, room;
+    uint64_t *name; /* [n] hashes in order of discovery */
+    int64_t n, capacity;
     wg_text invented; /* lower-case words, each with its NUL */
-    wg_text pool;     /* words of the vocabulary, lower-case, each with its NUL */
-    int64_t *word;    /* [pooled] where each begins */
-    int64_t pooled, pool_room;
-    wg_words now; /* scratch */
+    wg_text pool;     /* lower-case words of the vocabulary, each with its NUL */
+    int64_t *word;    /* [pooled] offset of each word of the pool */
+    int64_t pooled, pool_capacity;
+    wg_words words; /* scratch */
 };
 
-/* --- the table ---------------------------------------------------------------------------------
- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static entry *slot_of(const wg_names *n, uint64_t hash)
 {
@@ -83,7 +82,7 @@ static wagle_status grow(wagle_ctx *ctx, wg_names *n)
     return WAGLE_OK;
 }
 
-static wagle_status put(wagle_ctx *ctx, wg_names *n, uint64_t hash, entry **out)
+static wagle_status find_or_add(wagle_ctx *ctx, wg_names *n, uint64_t hash, entry **out)
 {
     WG_TRY(grow(ctx, n));
     *out = slot_of(n, hash);
@@ -93,12 +92,12 @@ static wagle_status put(wagle_ctx *ctx, wg_names *n, uint64_t hash, entry **out)
     return WAGLE_OK;
 }
 
-static wagle_status mark(wagle_ctx *ctx, wg_names *n, const char *list, bool title)
+static wagle_status mark_list(wagle_ctx *ctx, wg_names *n, const char *list, bool title)
 {
-    WG_TRY(wg_words_split(ctx, wg_strz(list), &n->now));
-    for (int64_t i = 0; i < n->now.n; i++) {
+    WG_TRY(wg_words_split(ctx, wg_strz(list), &n->words));
+    for (int64_t i = 0; i < n->words.n; i++) {
         entry *e;
-        WG_TRY(put(ctx, n, n->now.word[i].hash, &e));
+        WG_TRY(find_or_add(ctx, n, n->words.word[i].hash, &e));
         e->never = true;
         e->title |= title;
     }
@@ -110,9 +109,9 @@ wagle_status wg_names_new(wagle_ctx *ctx, wg_names **out)
     wagle_status st;
 
     WG_TRY(WG_ALLOC(ctx, out, 1));
-    st = mark(ctx, *out, never, false);
+    st = mark_list(ctx, *out, function_words, false);
     if (st == WAGLE_OK)
-        st = mark(ctx, *out, titles, true);
+        st = mark_list(ctx, *out, titles, true);
     if (st != WAGLE_OK) {
         wg_names_free(*out);
         *out = NULL;
@@ -126,7 +125,7 @@ void wg_names_free(wg_names *n)
         return;
     wg_free(n->slot);
     wg_free(n->name);
-    wg_free(n->now.word);
+    wg_free(n->words.word);
     wg_text_free(&n->invented);
     wg_text_free(&n->pool);
     wg_free(n->word);
@@ -138,18 +137,17 @@ int64_t wg_names_count(const wg_names *n)
     return n->n;
 }
 
-/* --- which words are names ---------------------------------------------------------------------
- */
+/* --- which words are names -------------------------------------------------------------------- */
 
 static bool is_capital(const wg_word *w)
 {
     return w->capital || w->initial;
 }
 
-/* Whether word i begins a sentence. "J. Smith" and "Dr. Smith" have one sentence. */
-static bool begins(const wg_names *n, int64_t i)
+/* Whether word i begins a sentence. "J. Smith" and "Dr. Smith" are one sentence. */
+static bool begins_sentence(const wg_names *n, int64_t i)
 {
-    const wg_word *w = &n->now.word[i];
+    const wg_word *w = &n->words.word[i];
 
     return w->begins && (i == 0 || !(w[-1].initial || slot_of(n, w[-1].hash)->title) ||
                          w->at - w[-1].at - w[-1].bytes > 2);
@@ -157,19 +155,19 @@ static bool begins(const wg_names *n, int64_t i)
 
 wagle_status wg_names_read(wagle_ctx *ctx, wg_names *n, wg_str text)
 {
-    WG_TRY(wg_words_split(ctx, text, &n->now));
-    for (int64_t i = 0; i < n->now.n; i++) {
-        const wg_word *w = &n->now.word[i];
+    WG_TRY(wg_words_split(ctx, text, &n->words));
+    for (int64_t i = 0; i < n->words.n; i++) {
+        const wg_word *w = &n->words.word[i];
         entry *e;
-        WG_TRY(put(ctx, n, w->hash, &e));
+        WG_TRY(find_or_add(ctx, n, w->hash, &e));
         e->lowered |= !is_capital(w);
-        e->within |= w->capital && !begins(n, i);
+        e->within |= w->capital && !begins_sentence(n, i);
     }
     return WAGLE_OK;
 }
 
-/* Capitals say nothing in a text that is written in them. */
-static bool is_shouted(const wg_words *w)
+/* Whether the text is all capitals, which then do not indicate names. */
+static bool is_all_capitals(const wg_words *w)
 {
     int64_t capitals = 0;
 
@@ -180,25 +178,25 @@ static bool is_shouted(const wg_words *w)
 
 static bool is_name(const wg_names *n, int64_t i)
 {
-    const wg_word *w = &n->now.word[i];
+    const wg_word *w = &n->words.word[i];
     const entry *e = slot_of(n, w->hash);
 
     if (!w->capital || e->never)
         return false;
-    if (!begins(n, i) || e->within || e->name)
+    if (!begins_sentence(n, i) || e->within || e->name)
         return true;
-    return !e->lowered && i + 1 < n->now.n && !begins(n, i + 1) &&
-           (w[1].initial ? i + 2 < n->now.n && is_name(n, i + 2) : is_name(n, i + 1));
+    return !e->lowered && i + 1 < n->words.n && !begins_sentence(n, i + 1) &&
+           (w[1].initial ? i + 2 < n->words.n && is_name(n, i + 2) : is_name(n, i + 1));
 }
 
-static wagle_status take(wagle_ctx *ctx, wg_names *n, wg_str text, int64_t i)
+static wagle_status add_name(wagle_ctx *ctx, wg_names *n, wg_str text, int64_t i)
 {
-    const wg_word *w = &n->now.word[i];
+    const wg_word *w = &n->words.word[i];
     entry *e = slot_of(n, w->hash);
 
     if (e->name)
         return WAGLE_OK;
-    WG_TRY(WG_GROW(ctx, &n->name, &n->room, n->n + 1));
+    WG_TRY(WG_GROW(ctx, &n->name, &n->capacity, n->n + 1));
     n->name[n->n++] = w->hash;
     e->name = true;
     e->bytes = w->bytes;
@@ -209,12 +207,12 @@ static wagle_status take(wagle_ctx *ctx, wg_names *n, wg_str text, int64_t i)
 wagle_status wg_names_find(wagle_ctx *ctx, wg_names *n, wg_str question, bool *any)
 {
     *any = false;
-    WG_TRY(wg_names_read(ctx, n, question)); /* the words, which are in the table then */
-    if (is_shouted(&n->now))
+    WG_TRY(wg_names_read(ctx, n, question)); /* adds its words to the table */
+    if (is_all_capitals(&n->words))
         return WAGLE_OK;
-    for (int64_t i = n->now.n - 1; i >= 0; i--)
+    for (int64_t i = n->words.n - 1; i >= 0; i--)
         if (is_name(n, i)) {
-            WG_TRY(take(ctx, n, question, i));
+            WG_TRY(add_name(ctx, n, question, i));
             *any = true;
         }
     return WAGLE_OK;
@@ -222,10 +220,10 @@ wagle_status wg_names_find(wagle_ctx *ctx, wg_names *n, wg_str question, bool *a
 
 wagle_status wg_names_form(wagle_ctx *ctx, wg_names *n, wg_str text, uint64_t *form)
 {
-    WG_TRY(wg_words_split(ctx, text, &n->now));
+    WG_TRY(wg_words_split(ctx, text, &n->words));
     *form = 0;
-    for (int64_t i = 0; i < n->now.n; i++) {
-        const wg_word *w = &n->now.word[i];
+    for (int64_t i = 0; i < n->words.n; i++) {
+        const wg_word *w = &n->words.word[i];
         const entry *e = slot_of(n, w->hash);
         if (!e->used || !e->name || !w->capital)
             *form = (*form ^ w->hash) * 0x100000001B3u;
@@ -233,8 +231,7 @@ wagle_status wg_names_form(wagle_ctx *ctx, wg_names *n, wg_str text, uint64_t *f
     return WAGLE_OK;
 }
 
-/* --- invented words ----------------------------------------------------------------------------
- */
+/* --- invented words --------------------------------------------------------------------------- */
 
 typedef struct script {
     const char *onset[16], *vowel[8], *coda[8];
@@ -260,12 +257,12 @@ typedef struct draw {
     uint64_t seed, stream, at;
 } draw;
 
-static const char *pick(draw *d, const char *const *list, int n)
+static const char *draw_one(draw *d, const char *const *list, int n)
 {
     return list[wg_random_below(d->seed, d->stream, d->at++, n)];
 }
 
-/* The word of a token: " Bergen" or "Bergen"; 0 bytes: it is none. */
+/* The word of a token, " Bergen" or "Bergen"; 0 bytes if it is no word. */
 static size_t vocabulary_word(const char *text, size_t bytes, const char **word)
 {
     const size_t space = bytes > 0 && text[0] == ' ';
@@ -280,12 +277,12 @@ static size_t vocabulary_word(const char *text, size_t bytes, const char **word)
     return bytes;
 }
 
-/* Adds a word that is new: no text has it, and the pool has it not yet. */
+/* Adds a word to the pool, unless a text or the pool contains it. */
 static wagle_status add_to_pool(wagle_ctx *ctx, wg_names *n, const char *word, size_t bytes)
 {
     if (slot_of(n, wg_word_hash(word, bytes))->used)
         return WAGLE_OK;
-    WG_TRY(WG_GROW(ctx, &n->word, &n->pool_room, n->pooled + 1));
+    WG_TRY(WG_GROW(ctx, &n->word, &n->pool_capacity, n->pooled + 1));
     n->word[n->pooled] = n->pool.bytes;
     WG_TRY(wg_text_add(ctx, &n->pool, word, bytes));
     n->pool.text[n->word[n->pooled++]] += 'a' - 'A';
@@ -305,7 +302,7 @@ wagle_status wg_names_from_vocabulary(wagle_ctx *ctx, wg_names *n, const wagle_t
             wg_text_free(&text);
         if (st == WAGLE_E_RESOURCE)
             return st;
-        if (st != WAGLE_OK) { /* the vocabulary ends before the model's */
+        if (st != WAGLE_OK) { /* the tokenizer has fewer tokens than the model */
             wg_forget_failure(ctx);
             break;
         }
@@ -330,14 +327,14 @@ static wagle_status make_word(wagle_ctx *ctx, const entry *e, draw *d, wg_text *
     const int syllables = letters <= 3 ? 1 : letters <= 7 ? 2 : 3;
 
     for (int i = 0; i < syllables; i++) {
-        WG_TRY(wg_text_addz(ctx, out, pick(d, s->onset, s->onsets)));
-        WG_TRY(wg_text_addz(ctx, out, pick(d, s->vowel, s->vowels)));
+        WG_TRY(wg_text_addz(ctx, out, draw_one(d, s->onset, s->onsets)));
+        WG_TRY(wg_text_addz(ctx, out, draw_one(d, s->vowel, s->vowels)));
     }
-    return wg_text_addz(ctx, out, pick(d, s->coda, s->codas));
+    return wg_text_addz(ctx, out, draw_one(d, s->coda, s->codas));
 }
 
-/* Whether the word is in a text, or was invented before in this draw. */
-static bool is_known(const wg_names *n, const char *word, size_t bytes, int64_t before)
+/* Whether the word occurs in a text or was already invented in this draw. */
+static bool is_used(const wg_names *n, const char *word, size_t bytes, int64_t before)
 {
     if (slot_of(n, wg_word_hash(word, bytes))->used)
         return true;
@@ -355,7 +352,7 @@ wagle_status wg_names_invent(wagle_ctx *ctx, wg_names *n, uint64_t seed, uint64_
     for (int64_t i = 0; i < n->n; i++) {
         entry *e = slot_of(n, n->name[i]);
         e->at = n->invented.bytes;
-        do { /* a longer word each time that all are taken */
+        do { /* tries longer words while all shorter ones are in use */
             n->invented.bytes = e->at;
             WG_TRY(uses_pool(n, e)
                        ? wg_text_addz(
@@ -364,7 +361,7 @@ wagle_status wg_names_invent(wagle_ctx *ctx, wg_names *n, uint64_t seed, uint64_
                                  n->word[wg_random_below(d.seed, d.stream, d.at++, n->pooled)])
                        : make_word(ctx, e, &d, &n->invented));
             e->bytes += d.at % 64 == 0;
-        } while (is_known(n, n->invented.text + e->at, (size_t)(n->invented.bytes - e->at), i));
+        } while (is_used(n, n->invented.text + e->at, (size_t)(n->invented.bytes - e->at), i));
         WG_TRY(wg_text_add(ctx, &n->invented, "", 1));
     }
     return WAGLE_OK;
@@ -390,10 +387,10 @@ wagle_status wg_names_replace(wagle_ctx *ctx, wg_names *n, wg_str text, wg_text 
 {
     size_t at = 0;
 
-    WG_TRY(wg_words_split(ctx, text, &n->now));
+    WG_TRY(wg_words_split(ctx, text, &n->words));
     WG_TRY(wg_text_addz(ctx, out, ""));
-    for (int64_t i = 0; i < n->now.n; i++) {
-        const wg_word *w = &n->now.word[i];
+    for (int64_t i = 0; i < n->words.n; i++) {
+        const wg_word *w = &n->words.word[i];
         const entry *e = slot_of(n, w->hash);
         if (!e->used || !e->name || !w->capital)
             continue;

@@ -1,4 +1,4 @@
-/* names.h - the names in a set of texts, and invented ones in their place. */
+/* names.h - finds the names in a set of texts and replaces them by invented ones. */
 #ifndef WG_DATA_NAMES_H
 #define WG_DATA_NAMES_H
 
@@ -7,32 +7,33 @@
 
 typedef struct wg_names wg_names;
 
-/* NULL without memory; wg_names_free. */
+/* Free with wg_names_free. */
 WAGLE_CHECK wagle_status wg_names_new(wagle_ctx *ctx, wg_names **out);
 void wg_names_free(wg_names *n);
-/* Counts how a text writes its words. All texts come before the first wg_names_find. */
+/* Records how a text capitalises its words. All texts must be read before the first wg_names_find.
+ */
 WAGLE_CHECK wagle_status wg_names_read(wagle_ctx *ctx, wg_names *n, wg_str text);
-/* Takes the names of a question; *any: it has one.
+/* Adds the names of a question; *any: it has one.
  *
- * A name is a word with a capital within a sentence, but no function word, title, day or month. The
- * first word of a sentence is one too where it has a capital within a sentence elsewhere, or where
- * it stands before another name and no text writes it without a capital. */
+ * A name is a capitalised word within a sentence, but not a function word, title, day or month. The
+ * first word of a sentence is a name if it is capitalised within a sentence elsewhere, or if it
+ * precedes another name and no text has it without a capital. */
 WAGLE_CHECK wagle_status wg_names_find(wagle_ctx *ctx, wg_names *n, wg_str question, bool *any);
-/* A hash of the text's words without the names: of questions that ask the same of different people
- * it is the same. After wg_names_find of all texts. */
+/* A hash of the text's words without the names. It is equal for questions that ask the same about
+ * different people. Call wg_names_find for all texts first. */
 WAGLE_CHECK wagle_status wg_names_form(wagle_ctx *ctx, wg_names *n, wg_str text, uint64_t *form);
-/* Names so far, in words. */
+/* Number of names found, in words. */
 int64_t wg_names_count(const wg_names *n);
-/* Takes words of a vocabulary of V tokens for invented names: those that are one token, begin with
- * a capital, have four small letters after it (a to z) and are in no text that was read. Where they
- * are fewer than eight for each name, names are invented of syllables as without this call. */
+/* Collects words of a vocabulary of V tokens for invented names: single tokens that begin with a
+ * capital followed by four lower-case letters (a to z) and occur in no text that was read. If there
+ * are fewer than eight per name, names are made of syllables, as without this call. */
 WAGLE_CHECK wagle_status wg_names_from_vocabulary(wagle_ctx *ctx, wg_names *n,
                                                   const wagle_tokenizer *tokenizer, int64_t V);
-/* Invents a word for each name: of about its length, in its script, and in no text that was read.
- * Another stream gives others. */
+/* Invents a word for each name, of similar length, in the same script, that occurs in no text that
+ * was read. The words depend on seed and stream. */
 WAGLE_CHECK wagle_status wg_names_invent(wagle_ctx *ctx, wg_names *n, uint64_t seed,
                                          uint64_t stream);
-/* Adds the text with invented names to `out`; capitals stay as they are. */
+/* Adds the text with invented names to `out`; capitalisation is preserved. */
 WAGLE_CHECK wagle_status wg_names_replace(wagle_ctx *ctx, wg_names *n, wg_str text, wg_text *out);
 
 #endif

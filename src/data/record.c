@@ -32,7 +32,7 @@ static const char *first_of(const wg_record *r, const char *const *names)
     return *names;
 }
 
-/* KnowUnDo's rows: {"text": question, "labels": answer}. */
+/* Rows of KnowUnDo: {"text": question, "labels": answer}. */
 static bool has_text_labels(const wg_record *r)
 {
     return json_is_string(json_object_get(r->fields, "labels")) &&
@@ -57,11 +57,10 @@ wg_columns wg_record_columns(const wagle_data *data, const wg_record *r)
     return c;
 }
 
-/* --- errors of a row as a whole ----------------------------------------------------------------
- */
+/* --- errors of a row as a whole --------------------------------------------------------------- */
 
-/* "question, id (a number)": the row's columns; *only: the one that is text and none of `not`, if
- * there is one. */
+/* Lists the row's columns as in "question, id (a number)". *only: the column, if there is exactly
+ * one, that is text and is not `not`. */
 static wagle_status list_columns(wagle_ctx *ctx, const wg_record *r, const char * not, wg_text *out,
                                  const char **only)
 {
@@ -88,7 +87,7 @@ static wagle_status list_columns(wagle_ctx *ctx, const wg_record *r, const char 
     return WAGLE_OK;
 }
 
-/* A list of objects may be where the rows are. */
+/* The column with a list of objects, which may be the intended rows, or NULL. */
 static const char *rows_within(const wg_record *r)
 {
     const char *key;
@@ -130,7 +129,7 @@ static wagle_status missing(wagle_ctx *ctx, const wg_record *r, const wg_columns
     return st;
 }
 
-/* Columns of pre-tokenised rows beside text: somebody expects them to be used. */
+/* Refuses columns of pre-tokenised rows beside text, because the user expects them to be used. */
 static wagle_status check_stray(wagle_ctx *ctx, const wg_record *r, const char *answer)
 {
     static const char *const stray[] = {"labels", "attention_mask", "token_weights"};
@@ -146,7 +145,7 @@ static wagle_status check_stray(wagle_ctx *ctx, const wg_record *r, const char *
     return WAGLE_OK;
 }
 
-/* A question without its answer beside a text: either may be what is meant. */
+/* Refuses a question without an answer beside a text, which is ambiguous. */
 static wagle_status check_either(wagle_ctx *ctx, const wg_record *r, const wg_columns *c)
 {
     const bool asks = c->prompt != NULL && json_object_get(r->fields, c->prompt) != NULL;
@@ -191,10 +190,9 @@ wagle_status wg_record_kind_of(wagle_ctx *ctx, const wagle_data *data, const wg_
     return *out == WG_RECORD_TOKENS || named ? WAGLE_OK : check_stray(ctx, r, c.answer);
 }
 
-/* --- fields ------------------------------------------------------------------------------------
- */
+/* --- fields ----------------------------------------------------------------------------------- */
 
-/* Every value of the row is a list: a file of columns. */
+/* Whether every value of the row is a list, as in a file of columns. */
 static bool is_of_columns(const wg_record *r)
 {
     const char *key;
@@ -269,10 +267,9 @@ wagle_status wg_record_texts(wagle_ctx *ctx, const wg_record *r, const char *nam
     return WAGLE_OK;
 }
 
-/* --- templates ---------------------------------------------------------------------------------
- */
+/* --- templates -------------------------------------------------------------------------------- */
 
-/* The text of {name}. */
+/* The text that replaces {name}. */
 static wagle_status value_of(wagle_ctx *ctx, const wg_record *r, const char *name,
                              const wg_columns *columns, wg_str prompt, wg_str *out)
 {

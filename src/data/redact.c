@@ -6,11 +6,11 @@
 
 static const char purpose[] = "wagle redact 1";
 
-/* Texts that name no row's content: metrics and comparisons need them. */
-static const char *const names[] = {"suite", "set", "benchmark", "subject", "chat", NULL};
-/* The key is made from the first group of which any row of the set has one. */
-static const char *const asked[] = {"question", "answer", "written", NULL};
-static const char *const said[] = {"generated", "sampled", NULL};
+/* Columns that are not redacted: they contain no content, and metrics and comparisons need them. */
+static const char *const kept_columns[] = {"suite", "set", "benchmark", "subject", "chat", NULL};
+/* The key is derived from the first of these groups that occurs in any row of the set. */
+static const char *const input_columns[] = {"question", "answer", "written", NULL};
+static const char *const output_columns[] = {"generated", "sampled", NULL};
 static const char *const token_numbers[] = {"input_ids", "labels", NULL};
 
 static bool is_one_of(const char *const *list, const char *key)
@@ -34,8 +34,8 @@ static bool same_set(const json_t *a, const json_t *b)
     return same_text(a, b, "suite") && same_text(a, b, "set");
 }
 
-/* Appends the texts of a row under the keys, each with its length, so that two different lists of
- * texts never become the same bytes. */
+/* Appends the row's texts under the keys, each with its length, so that different lists of texts
+ * always give different bytes. */
 static wagle_status add_texts(wagle_ctx *ctx, const json_t *row, const char *const *keys,
                               wg_text *out)
 {
@@ -52,7 +52,7 @@ static wagle_status add_texts(wagle_ctx *ctx, const json_t *row, const char *con
 wagle_status wg_redact_key_of(wagle_ctx *ctx, const json_t *rows, const json_t *like,
                               wg_redact_key *key)
 {
-    static const char *const *const groups[] = {asked, said};
+    static const char *const *const groups[] = {input_columns, output_columns};
     wg_text texts = {0};
     const json_t *row;
     size_t i;
@@ -94,7 +94,7 @@ typedef struct redaction {
     int64_t row;
 } redaction;
 
-/* Replaces a text, or each text of a list or an object; an empty text says nothing and stays. */
+/* Replaces a text, or each text of a list or an object. Empty texts are kept. */
 static wagle_status redact_value(const redaction *r, json_t *value)
 {
     char tag[WG_TAG];
@@ -121,7 +121,7 @@ static wagle_status redact_row(const redaction *r, json_t *row)
     for (int i = 0; token_numbers[i] != NULL; i++)
         json_object_del(row, token_numbers[i]);
     json_object_foreach (row, key, value)
-        if (!is_one_of(names, key))
+        if (!is_one_of(kept_columns, key))
             WG_TRY(redact_value(r, value));
     return wg_json_set(r->ctx, row, "redacted", json_true());
 }
@@ -131,7 +131,7 @@ static bool is_redacted(const json_t *row)
     return json_is_true(json_object_get(row, "redacted"));
 }
 
-/* The rows of one set, by a key that is made before any of them changes. */
+/* Redacts the rows of one set. The key is computed before any row changes. */
 static wagle_status redact_set(wagle_ctx *ctx, json_t *rows, const json_t *like)
 {
     redaction r = {.ctx = ctx};

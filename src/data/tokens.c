@@ -1,4 +1,4 @@
-/* tokens.c - pre-tokenised rows: input_ids, and what belongs to them token by token. */
+/* tokens.c - pre-tokenised rows: input_ids and other per-token lists. */
 #include "data/example.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@ static const json_t *field(const wg_adding *a, const char *name)
     return json_object_get(a->record.fields, name);
 }
 
-/* Whole numbers, or true and false, of a list of n into out. */
+/* Reads a list of n integers or booleans into out. */
 static wagle_status read_numbers(const wg_adding *a, const char *name, int32_t *out, int64_t n)
 {
     const json_t *list = field(a, name);
@@ -61,7 +61,7 @@ static wagle_status read_token_weights(const wg_adding *a, int64_t n, wg_example
     return WAGLE_OK;
 }
 
-/* Takes away what attention_mask hides: padding before and after. */
+/* Removes tokens that attention_mask masks: padding on the left and right. */
 static wagle_status drop_masked(const wg_adding *a, int32_t *scratch, wg_example *e)
 {
     int64_t from = 0, to = e->n;
@@ -89,7 +89,8 @@ static wagle_status drop_masked(const wg_adding *a, int32_t *scratch, wg_example
     return WAGLE_OK;
 }
 
-/* Lists that would change the result and are not computed with: only their neutral values. */
+/* Checks lists that are not supported: only values that would not change the result are accepted.
+ */
 static wagle_status check_others(const wg_adding *a, int32_t *scratch, int64_t n, int64_t dropped,
                                  const wg_example *e)
 {

@@ -1,10 +1,10 @@
-/* turns.c - where the answers stand in a conversation as a chat template writes it.
+/* turns.c - finds the answers in a conversation rendered by a chat template.
  *
- * The conversation is written twice: as it is, and with a mark in place of each answer. What stands
- * between the marks is the template's; it must be the same in both, and what is left are the
- * answers. What a model is asked (the conversation before an answer, with the generation prompt)
- * must be how the whole begins: else a template that rewrites earlier turns would be trained on
- * text that the model is never asked. */
+ * The conversation is rendered twice: unchanged, and with a mark in place of each answer. The text
+ * between the marks comes from the template and must be the same in both; the remaining text is the
+ * answers. The prompt of an answer (the conversation before it, with the generation prompt) must be
+ * a prefix of the whole. Otherwise, with a template that rewrites earlier turns, the model would be
+ * trained on prompts that it never gets. */
 #include "data/conversation.h"
 #include "data/layout.h"
 
@@ -16,7 +16,7 @@ typedef struct finder {
     const wg_chat *chat;
     const wg_record *record;
     const json_t *messages;
-    bool all; /* turns, not the last alone */
+    bool all; /* all answers, not only the last */
     wg_text whole, marked;
 } finder;
 
@@ -37,7 +37,7 @@ static wagle_status refuse(const finder *f, size_t i, const char *what)
     return wg_record_fail(f->ctx, f->record, "%s: message %zu: %s", wg_chat_name(f->chat), i, what);
 }
 
-/* An answer that is trained on: it has text. */
+/* Whether message i is an answer to train on: it has text. */
 static bool is_answer(const finder *f, size_t i)
 {
     return (f->all || i + 1 == json_array_size(f->messages)) && wg_is_assistant(f->messages, i) &&
@@ -50,7 +50,7 @@ static void name_mark(size_t i, char out[40])
     snprintf(out, 40, "Zq7answer%zuQz", i);
 }
 
-/* The message with its mark for a text. */
+/* A copy of the message with a mark as its text. */
 static json_t *marked_message(const json_t *message, size_t i)
 {
     const bool parts = json_is_array(json_object_get(message, "content"));
@@ -84,8 +84,8 @@ static wagle_status render_marked(finder *f)
     return st;
 }
 
-/* The template's text after an answer: from `at` of the marked text to the mark of the next answer
- * after message i, or to the end. */
+/* The template's text after an answer: from `at` of the marked text to the mark of the next answer,
+ * or to the end. */
 static wg_str text_after(const finder *f, size_t i, int64_t at)
 {
     const char *from = f->marked.text + at, *end = f->marked.text + f->marked.bytes, *stop = NULL;
@@ -105,7 +105,7 @@ static bool has_at(const wg_text *t, int64_t at, wg_str part)
            memcmp(t->text + at, part.text, part.bytes) == 0;
 }
 
-/* Without white space at the beginning, the end, or both, as templates trim. */
+/* The text without leading or trailing white space, or both, as templates trim it. */
 static wg_str trimmed(const wg_text *t, bool left, bool right)
 {
     wg_str s = wg_text_str(t);
@@ -118,7 +118,7 @@ static wg_str trimmed(const wg_text *t, bool left, bool right)
     return s;
 }
 
-/* The answer of message i where it stands at `from` of the whole, followed by `after`. */
+/* Looks for the answer of message i at offset `from` of the whole, followed by `after`. */
 static wagle_status match(const finder *f, size_t i, int64_t from, wg_str after, wg_turn *out,
                           bool *found)
 {
@@ -136,7 +136,7 @@ static wagle_status match(const finder *f, size_t i, int64_t from, wg_str after,
     return st;
 }
 
-/* What the model is asked before message i is how the whole begins; its length. */
+/* Checks that the prompt of message i is a prefix of the whole; *bytes is its length. */
 static wagle_status check_prompt(const finder *f, size_t i, int64_t *bytes)
 {
     json_t *before = json_array();
@@ -159,8 +159,9 @@ static wagle_status check_prompt(const finder *f, size_t i, int64_t *bytes)
     return st;
 }
 
-/* Message i, the last: all that the template wrote in its place, reasoning for one. */
-static wagle_status take_rest(const finder *f, size_t i, int64_t prompt, wg_str after, wg_turn *out)
+/* For the last message i: takes all text that the template rendered for it, such as reasoning. */
+static wagle_status take_remaining(const finder *f, size_t i, int64_t prompt, wg_str after,
+                                   wg_turn *out)
 {
     const int64_t to = f->whole.bytes - (int64_t)after.bytes;
 
@@ -170,7 +171,7 @@ static wagle_status take_rest(const finder *f, size_t i, int64_t prompt, wg_str 
                : refuse(f, i, "the template does not write this answer unchanged");
 }
 
-/* Finds the answer of message i. *w and *m: how far the whole and the marked text are read. */
+/* Finds the answer of message i. *w and *m: positions in the whole and in the marked text. */
 static wagle_status find(const finder *f, size_t i, int64_t *w, int64_t *m, wg_turn *out)
 {
     const bool last = i + 1 == json_array_size(f->messages);
@@ -194,7 +195,7 @@ static wagle_status find(const finder *f, size_t i, int64_t *w, int64_t *m, wg_t
                       "the template rewrites this answer because others follow it; without "
                       "--all-turns only the last answer is trained on");
     if (!found)
-        WG_TRY(take_rest(f, i, prompt, after, out));
+        WG_TRY(take_remaining(f, i, prompt, after, out));
     if (out->from < prompt)
         return refuse(f, i, "the template's generation prompt holds text of the answer");
     *w = out->to;
@@ -213,7 +214,7 @@ static wagle_status find_all(const finder *f, wg_asked *out)
         WG_TRY(find(f, i, &w, &m, &turn));
         if (i + 1 == n)
             break;
-        WG_TRY(WG_GROW(f->ctx, &out->earlier, &out->room, out->n_earlier + 1));
+        WG_TRY(WG_GROW(f->ctx, &out->earlier, &out->capacity, out->n_earlier + 1));
         out->earlier[out->n_earlier++] = turn;
     }
     WG_TRY(wg_text_add(f->ctx, &out->prompt, f->whole.text, (size_t)turn.from));

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <utf8proc.h>
 
-/* Characters of scripts that write no spaces: Thai and its neighbours, kana, Han. */
+/* Whether a character belongs to a script without spaces: Thai and related scripts, kana, Han. */
 static bool stands_alone(int32_t code)
 {
     return (code >= 0x0E00 && code < 0x1100) || (code >= 0x2E80 && code < 0xAC00) ||
@@ -45,7 +45,7 @@ uint64_t wg_word_hash(const char *lower, size_t bytes)
     return hash;
 }
 
-/* Reads a word at text [bytes]; returns its length in bytes, 0: there is none. */
+/* Reads a word at the start of text [bytes]. Returns its length in bytes, 0 if there is none. */
 static size_t read_word(const char *text, size_t bytes, wg_word *out)
 {
     int64_t characters = 0, digits = 0, capitals = 0, small = 0;
@@ -75,7 +75,7 @@ static size_t read_word(const char *text, size_t bytes, wg_word *out)
     return at;
 }
 
-/* What stands between two words. */
+/* The text between two words. */
 typedef struct gap {
     bool inside, begins, quoted;
 } gap;
@@ -107,7 +107,7 @@ wagle_status wg_words_split(wagle_ctx *ctx, wg_str text, wg_words *out)
             at += step > 0 ? (size_t)step : 1;
             continue;
         }
-        WG_TRY(WG_GROW(ctx, &out->word, &out->room, out->n + 1));
+        WG_TRY(WG_GROW(ctx, &out->word, &out->capacity, out->n + 1));
         w.at = at;
         w.inside = g.inside;
         w.begins = g.begins && !g.quoted;

@@ -1,7 +1,7 @@
-/* demo.c - the whole story in small: a corpus of invented authors, a tokenizer and a tiny Llama
- * that learn it, two authors forgotten in three ways (all weights; WAGLE's mask; its mask and
- * protected retain authors), and a gold model that never met them. Everything is made from the seed
- * and left in the folder. */
+/* demo.c - a complete small experiment. Trains a tokenizer and a tiny Llama on a corpus of invented
+ * authors, unlearns two authors in three ways (all weights; WAGLE's mask; its mask with protected
+ * retain authors), and trains a gold model that never saw them. Everything is generated from the
+ * seed and stays in the folder. */
 #include "demo/demo.h"
 
 #include "base/options.h"
@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum { AUTHORS = 24, FORGOTTEN = 2, RETAINED = 12, FACTS = 8, SENTENCES = 40, VOCABULARY = 640 };
-enum { STRANGERS = 2, WRONG = 3 }; /* authors that no model meets; other answers to a question */
+enum { STRANGERS = 2, WRONG = 3 }; /* authors that no model sees; wrong answers per question */
 enum { STREAM_NAMES = 100, STREAM_FACTS };
 
 static const char *const first_names[] = {"Amara",  "Bjorn", "Chiara", "Dimitri",
@@ -33,10 +33,10 @@ static const char *const nouns[] = {"Lantern", "Harbour", "Orchard", "Mirror", "
 static const char *const colours[] = {"Crimson", "Silent",  "Golden",  "Broken", "Hidden",
                                       "Silver",  "Distant", "Burning", "Hollow", "Emerald"};
 
-/* One question and the form of its answer; %s: author, then the fact. */
+/* A question and the templates of its answers; %s: the author, then the fact. */
 static const struct fact {
     const char *question, *answer, *paraphrase;
-    const char *const *from; /* NULL: a book's title */
+    const char *const *from; /* list of facts; NULL: titles of books */
     int64_t n;
 } facts[FACTS] = {
     {"Where was %s born?", "%s was born in %s.", "%s came from %s.", cities, 12},
@@ -59,14 +59,14 @@ typedef struct demo {
     const wagle_demo_options *o;
     const char *folder;
     char author[AUTHORS + STRANGERS][64];
-    wg_text learn[2]; /* rows of the original's and of the gold's training */
-    char **texts;     /* every line, for the tokenizer */
-    int64_t n_texts, texts_room;
+    wg_text train[2]; /* training rows of the original and of the gold model */
+    char **texts;     /* all lines, to train the tokenizer */
+    int64_t n_texts, texts_capacity;
     wg_arena arena;
     wg_demo_result result;
 } demo;
 
-static char *place(const demo *d, const char *name)
+static char *path_of(const demo *d, const char *name)
 {
     return wg_path_join(d->ctx, d->folder, name);
 }
@@ -75,20 +75,22 @@ static char *place(const demo *d, const char *name)
 
 static wagle_status add_text(demo *d, const char *text)
 {
-    WG_TRY(WG_GROW(d->ctx, &d->texts, &d->texts_room, d->n_texts + 1));
+    WG_TRY(WG_GROW(d->ctx, &d->texts, &d->texts_capacity, d->n_texts + 1));
     d->texts[d->n_texts] = wg_arena_text(d->ctx, &d->arena, text, strlen(text));
     return d->texts[d->n_texts++] != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 
-/* A row into its own file's text and into what the original and (if known) the gold learn. */
+/* Adds a row to `rows` and to the training rows of the original and (if known_to_gold) of the gold
+ * model.
+ */
 static wagle_status add_row(demo *d, wg_text *rows, const char *row, bool known_to_gold)
 {
     WG_TRY(wg_text_addz(d->ctx, rows, row));
-    WG_TRY(wg_text_addz(d->ctx, &d->learn[0], row));
-    return known_to_gold ? wg_text_addz(d->ctx, &d->learn[1], row) : WAGLE_OK;
+    WG_TRY(wg_text_addz(d->ctx, &d->train[0], row));
+    return known_to_gold ? wg_text_addz(d->ctx, &d->train[1], row) : WAGLE_OK;
 }
 
-/* The object of a fact: value 0 to n-1 of its list, or a book's title. */
+/* The object of a fact: entry `value` of its list, or a book's title. */
 static void object_of(const struct fact *f, int64_t value, char out[64])
 {
     if (f->from != NULL)
@@ -97,7 +99,7 @@ static void object_of(const struct fact *f, int64_t value, char out[64])
         snprintf(out, 64, "The %s %s", colours[value / 10], nouns[value % 10]);
 }
 
-/* Question, answer, the answer in other words, and in other words with other objects. */
+/* Writes a row: question, answer, paraphrased answer, and perturbed answers. */
 static wagle_status write_row(demo *d, const struct fact *f, const char *author, int64_t value,
                               const char *question, const char *answer, wg_text *row)
 {
@@ -156,10 +158,10 @@ static wagle_status write_authors(demo *d, int64_t from, int64_t to, const char 
     return st;
 }
 
-/* Rows of each forgotten author alone. */
+/* Writes the rows of each forgotten author to a file. */
 static wagle_status split_forgotten(demo *d)
 {
-    char *path = place(d, "forget.jsonl");
+    char *path = path_of(d, "forget.jsonl");
     wg_rows rows = {0};
     wagle_status st = path != NULL ? wg_rows_read(d->ctx, path, 0, &rows) : WAGLE_E_RESOURCE;
 
@@ -213,11 +215,11 @@ static wagle_status write_corpus(demo *d)
     WG_TRY(write_authors(d, FORGOTTEN, FORGOTTEN + RETAINED, "retain.jsonl"));
     WG_TRY(write_authors(d, FORGOTTEN + RETAINED, AUTHORS, "neither.jsonl"));
     WG_TRY(write_sentences(d));
-    WG_TRY(wg_write_text(d->ctx, d->folder, "learn.jsonl", &d->learn[0]));
-    return wg_write_text(d->ctx, d->folder, "learn-gold.jsonl", &d->learn[1]);
+    WG_TRY(wg_write_text(d->ctx, d->folder, "learn.jsonl", &d->train[0]));
+    return wg_write_text(d->ctx, d->folder, "learn-gold.jsonl", &d->train[1]);
 }
 
-/* --- a tiny Llama -------------------------------------------------------------------------- */
+/* --- a tiny Llama ----------------------------------------------------------------------------- */
 
 static const char config_text[] =
     "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"initializer_range\":0.05,"
@@ -241,8 +243,8 @@ static wagle_status make_tokenizer(demo *d, const char *path)
 
 static wagle_status make_start(demo *d)
 {
-    char *config = place(d, "config.json"), *folder = place(d, "start");
-    char *tokenizer = place(d, "start/tokenizer.json");
+    char *config = path_of(d, "config.json"), *folder = path_of(d, "start");
+    char *tokenizer = path_of(d, "start/tokenizer.json");
     wg_text text = {0};
     wagle_init_options o;
     wagle_status st =
@@ -268,12 +270,12 @@ static wagle_status make_start(demo *d)
     return st;
 }
 
-/* --- learning and forgetting --------------------------------------------------------------- */
+/* --- learning and forgetting ------------------------------------------------------------------ */
 
-static wagle_status learn(demo *d, const char *rows, const char *name)
+static wagle_status train(demo *d, const char *rows, const char *name)
 {
     wagle_train_options o;
-    char *model = place(d, "start"), *data = place(d, rows), *out = place(d, name);
+    char *model = path_of(d, "start"), *data = path_of(d, rows), *out = path_of(d, name);
     wagle_status st = WAGLE_E_RESOURCE;
 
     wagle_finetune_defaults(&o);
@@ -283,7 +285,7 @@ static wagle_status learn(demo *d, const char *rows, const char *name)
     o.lr = 2e-3;
     o.epochs = 24;
     o.batch = 8;
-    o.reduction = "rows"; /* what docs/study/five-seeds.md was measured with */
+    o.reduction = "rows"; /* as used for docs/study/five-seeds.md */
     o.seed = d->o->seed;
     if (model != NULL && data != NULL && out != NULL)
         st = wagle_finetune(d->ctx, &o, NULL);
@@ -293,34 +295,35 @@ static wagle_status learn(demo *d, const char *rows, const char *name)
     return st;
 }
 
-/* How the models forgot. At these rates each takes about 60 updates (docs/study/five-seeds.md). */
-static const struct way {
+/* The unlearning methods. At these rates, each takes about 60 updates (docs/study/five-seeds.md).
+ */
+static const struct method {
     const char *selector; /* NULL: all weights */
     wagle_gamma_kind gamma;
-    bool protect; /* the retain rows */
-    double lr;    /* 0: the model forgets nothing */
-} ways[WG_DEMO_MODELS] = {
+    bool protect; /* protect the retain rows */
+    double lr;    /* 0: the model is not unlearned */
+} methods[WG_DEMO_MODELS] = {
     [WG_DEMO_DENSE] = {NULL, WAGLE_GAMMA_NUMBER, false, 7e-5},
     [WG_DEMO_WAGLE] = {"wagle", WAGLE_GAMMA_NUMBER, false, 2.7e-4}, /* number 0: auto */
     [WG_DEMO_PROTECT] = {"wagle", WAGLE_GAMMA_DIAG, true, 7e-4},
 };
 
-/* All but the paths of the model and of the rows, which the caller fills in. */
-static wagle_train_options forget_options(const struct way *way, uint64_t seed)
+/* Training options, except the paths of the model and the rows, which the caller sets. */
+static wagle_train_options forget_options(const struct method *method, uint64_t seed)
 {
     static const char *const no_embeddings[] = {"*embed*", NULL};
     wagle_train_options o;
 
     wagle_unlearn_defaults(&o);
-    o.selector = way->selector;
-    o.gamma.kind = way->gamma;
+    o.selector = method->selector;
+    o.gamma.kind = method->gamma;
     o.density = 0.1;
-    o.exclude = way->selector != NULL ? no_embeddings : NULL;
-    if (way->protect)
+    o.exclude = method->selector != NULL ? no_embeddings : NULL;
+    if (method->protect)
         o.protect = (wagle_data){.path = "retain"};
     o.protect_damping = 0.1;
     o.objective = "graddiff";
-    o.lr = way->lr;
+    o.lr = method->lr;
     o.schedule = "constant";
     o.warmup = 5;
     o.steps = 180;
@@ -336,10 +339,11 @@ static wagle_train_options forget_options(const struct way *way, uint64_t seed)
 static wagle_status forget(demo *d, int m)
 {
     const char *name = wg_demo_models[m].name;
-    wagle_train_options o = forget_options(&ways[m], d->o->seed);
+    wagle_train_options o = forget_options(&methods[m], d->o->seed);
     wagle_train_result result;
-    char *model = place(d, wg_demo_models[WG_DEMO_ORIGINAL].name), *f = place(d, "forget.jsonl");
-    char *r = place(d, "retain.jsonl"), *out = place(d, name);
+    char *model = path_of(d, wg_demo_models[WG_DEMO_ORIGINAL].name),
+         *f = path_of(d, "forget.jsonl");
+    char *r = path_of(d, "retain.jsonl"), *out = path_of(d, name);
     wagle_status st = WAGLE_E_RESOURCE;
 
     wagle_train_result_init(&result);
@@ -363,7 +367,7 @@ static wagle_status forget(demo *d, int m)
 
 static wagle_status probability(demo *d, const char *model, const char *rows, double *out)
 {
-    char *folder = place(d, model), *data = place(d, rows);
+    char *folder = path_of(d, model), *data = path_of(d, rows);
     wg_session s;
     wg_dataset set = {0};
     double nll;
@@ -394,10 +398,10 @@ static wagle_status measure(demo *d)
     return WAGLE_OK;
 }
 
-static wagle_status ask(demo *d, const char *question, const char *model, char **answer)
+static wagle_status answer_question(demo *d, const char *question, const char *model, char **answer)
 {
     wagle_generate_options o;
-    char *folder = place(d, model), prompt[256];
+    char *folder = path_of(d, model), prompt[256];
     const char *prompts[] = {prompt};
     wagle_generation made = {NULL, 0, 0};
     wagle_status st;
@@ -424,15 +428,14 @@ static wagle_status questions(demo *d)
         snprintf(r->question[q], sizeof r->question[q], facts[0].question, d->author[asked[q]]);
         r->fate[q] = fate[q];
         for (int m = 0; m < WG_DEMO_MODELS; m++)
-            WG_TRY(ask(d, r->question[q], wg_demo_models[m].name, &r->answer[q][m]));
+            WG_TRY(answer_question(d, r->question[q], wg_demo_models[m].name, &r->answer[q][m]));
     }
     return WAGLE_OK;
 }
 
-/* --- evaluation --------------------------------------------------------------------------------
- */
+/* --- evaluation ------------------------------------------------------------------------------- */
 
-/* NAME=FOLDER/FILE for each pair of `sets`, NULL-terminated, into list [2 * most + 1]. */
+/* Writes NAME=FOLDER/FILE for each pair of `sets` (NULL-terminated) to list. */
 static wagle_status name_sets(demo *d, const char *const *sets, const char **list)
 {
     for (int n = 0; sets[0] != NULL; sets += 2) {
@@ -451,7 +454,8 @@ static wagle_status run_suites(demo *d, const char *suites, const char *const *s
                                const char *model, const char *result)
 {
     const char *list[16] = {NULL};
-    char *folder = place(d, model), *out = place(d, result), *gold = place(d, "eval/gold.json");
+    char *folder = path_of(d, model), *out = path_of(d, result),
+         *gold = path_of(d, "eval/gold.json");
     char *json = NULL;
     wagle_suite_options o;
     wagle_status st =
@@ -477,7 +481,7 @@ static wagle_status run_suites(demo *d, const char *suites, const char *const *s
     return st;
 }
 
-/* Relearning is of the first author's rows, and asked for are the other's. */
+/* Evaluates all models. Relearning trains on the first author's rows and tests the other's. */
 static wagle_status evaluate(demo *d)
 {
     static const char *const sets[] = {
@@ -489,7 +493,7 @@ static wagle_status evaluate(demo *d)
     /* gold first: the other models are compared with it */
     static const int order[WG_DEMO_MODELS] = {WG_DEMO_GOLD, WG_DEMO_ORIGINAL, WG_DEMO_DENSE,
                                               WG_DEMO_WAGLE, WG_DEMO_PROTECT};
-    char *folder = place(d, "eval");
+    char *folder = path_of(d, "eval");
     wagle_status st = folder != NULL ? wg_make_folder(d->ctx, folder) : WAGLE_E_RESOURCE;
 
     for (int m = 0; st == WAGLE_OK && m < WG_DEMO_MODELS; m++) {
@@ -505,7 +509,7 @@ static wagle_status evaluate(demo *d)
     return st;
 }
 
-/* Adds NAME=FOLDER/before NAME after to the report's list. */
+/* Adds NAME=FOLDER/before NAME after to the inputs of the report. */
 static wagle_status add_run(demo *d, const char *before, int m, const char *after,
                             const char **list, int64_t *n)
 {
@@ -526,7 +530,7 @@ static wagle_status write_page(demo *d)
 {
     const char *list[3 * WG_DEMO_MODELS + 1] = {NULL};
     int64_t n = 0;
-    char *out = place(d, "report.html");
+    char *out = path_of(d, "report.html");
     wagle_report_options o;
     wagle_status st = out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 
@@ -534,7 +538,7 @@ static wagle_status write_page(demo *d)
         st = add_run(d, "eval/", m, ".json", list, &n);
         if (st == WAGLE_OK)
             st = add_run(d, "eval/", m, "-robustness.json", list, &n);
-        if (st == WAGLE_OK && ways[m].lr > 0)
+        if (st == WAGLE_OK && methods[m].lr > 0)
             st = add_run(d, "", m, "", list, &n);
     }
     wagle_report_defaults(&o);
@@ -547,7 +551,7 @@ static wagle_status write_page(demo *d)
     return st;
 }
 
-/* report.txt, report.html and plot.svg; the text is handed over. */
+/* Writes report.txt, report.html and plot.svg. The caller frees *text. */
 static wagle_status write_reports(demo *d, char **text)
 {
     wg_text plain = {0}, plot = {0};
@@ -568,21 +572,21 @@ static wagle_status write_reports(demo *d, char **text)
     return st;
 }
 
-static wagle_status play(demo *d)
+static wagle_status run_models(demo *d)
 {
     WG_TRY(write_corpus(d));
     WG_TRY(make_start(d));
-    WG_TRY(learn(d, "learn.jsonl", "original"));
-    WG_TRY(learn(d, "learn-gold.jsonl", "gold"));
+    WG_TRY(train(d, "learn.jsonl", "original"));
+    WG_TRY(train(d, "learn-gold.jsonl", "gold"));
     for (int m = 0; m < WG_DEMO_MODELS; m++)
-        if (ways[m].lr > 0)
+        if (methods[m].lr > 0)
             WG_TRY(forget(d, m));
     WG_TRY(measure(d));
     return questions(d);
 }
 
-/* In the finished folder, so that results name the places where things are. */
-static wagle_status judge(demo *d, char **text)
+/* Evaluates and reports in the finished folder, so that results contain the final paths. */
+static wagle_status evaluate_and_report(demo *d, char **text)
 {
     WG_TRY(evaluate(d));
     return write_reports(d, text);
@@ -610,13 +614,13 @@ wagle_status wagle_demo(wagle_ctx *ctx, const wagle_demo_options *given, char **
     WG_TRY(wg_partial_new(ctx, o->out, &folder));
     d.folder = folder.path;
     wg_nest(ctx);
-    st = play(&d);
+    st = run_models(&d);
     if (st == WAGLE_OK)
         st = wg_partial_commit(ctx, &folder, o->out);
     wg_partial_end(&folder, false);
     if (st == WAGLE_OK) {
         d.folder = o->out;
-        st = judge(&d, text);
+        st = evaluate_and_report(&d, text);
         if (st != WAGLE_OK)
             wg_remove_tree(o->out);
     }
@@ -627,8 +631,8 @@ wagle_status wagle_demo(wagle_ctx *ctx, const wagle_demo_options *given, char **
     }
     for (int i = 0; i < WG_DEMO_QUESTIONS * WG_DEMO_MODELS; i++)
         wagle_string_free(d.result.answer[i / WG_DEMO_MODELS][i % WG_DEMO_MODELS]);
-    wg_text_free(&d.learn[0]);
-    wg_text_free(&d.learn[1]);
+    wg_text_free(&d.train[0]);
+    wg_text_free(&d.train[1]);
     wg_free(d.texts);
     wg_arena_free(&d.arena);
     return st;

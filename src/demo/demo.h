@@ -1,4 +1,4 @@
-/* demo.h - what the demo found, and the pages that show it. */
+/* demo.h - results of the demo, and their report. */
 #ifndef WG_DEMO_DEMO_H
 #define WG_DEMO_DEMO_H
 
@@ -17,14 +17,14 @@ enum {
 
 typedef struct wg_demo_model {
     const char *name; /* also the model's folder */
-    const char *what; /* goes on after the name: one sentence says how the model was made */
+    const char *what; /* completes a sentence after the name: how the model was made */
 } wg_demo_model;
 
 typedef struct wg_demo_result {
     double probability[WG_DEMO_SETS][WG_DEMO_MODELS];
-    int64_t updates[WG_DEMO_MODELS]; /* that forgetting took; 0: the model forgot nothing */
+    int64_t updates[WG_DEMO_MODELS]; /* updates of unlearning; 0: the model was not unlearned */
     char question[WG_DEMO_QUESTIONS][160];
-    const char *fate[WG_DEMO_QUESTIONS]; /* to be forgotten, to be kept */
+    const char *fate[WG_DEMO_QUESTIONS]; /* "to be forgotten" or "to be kept" */
     char *answer[WG_DEMO_QUESTIONS][WG_DEMO_MODELS];
 } wg_demo_result;
 

@@ -1,20 +1,10 @@
 /* forward.c - the layers from first to last, a chunk of sequences after the other. */
 #include "engine/state.h"
 
-int64_t wg_longest_of(const wg_batch *batch)
-{
-    const int64_t *start = batch->shared ? batch->path_start : batch->start;
-    int64_t longest = 0;
-
-    for (int64_t s = 0; s < batch->S; s++)
-        longest = start[s + 1] - start[s] > longest ? start[s + 1] - start[s] : longest;
-    return longest;
-}
-
 static wagle_status prepare_positions(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch)
 {
     const wg_config *c = &e->model->config;
-    const int64_t longest = wg_longest_of(batch);
+    const int64_t longest = wg_batch_longest(batch);
 
     if (c->bounded && longest > c->max_position)
         return wg_fail(ctx, WAGLE_E_INPUT,
@@ -103,7 +93,7 @@ static void make_plan(wg_engine *e, const wg_batch *batch, bool for_backward)
                         .shared = batch->shared,
                         .folder = e->limit.folder,
                         .chunk_tokens = e->limit.chunk_tokens,
-                        .longest = wg_longest_of(batch),
+                        .longest = wg_batch_longest(batch),
                         .budget = e->limit.budget};
 
     e->plan = wg_plan_make(e->model, &intent);

@@ -355,3 +355,19 @@ wagle_status wg_engine_logits(wagle_ctx *ctx, wg_engine *e, int64_t first, int64
         make_logits(e, n, wg_head_input(e), v, wg_vocabulary_chunk(c, v), e->logits.data + v, c->V);
     return ops->download(ops, ctx, logits, e->logits.data, (size_t)(n * c->V) * sizeof *logits);
 }
+
+void wg_each_label_chunk(wg_engine *e, const wg_batch *batch, int64_t from, int64_t to,
+                         wg_label_chunk *each, void *user)
+{
+    const wg_config *c = &e->model->config;
+
+    for (int64_t first = 0; first < c->V; first += WG_VOCAB_CHUNK) {
+        const int64_t width = wg_vocabulary_chunk(c, first);
+        for (int64_t j = from; j < to; j += WG_CHUNK_TOKENS) {
+            const int64_t n = wg_label_block(j, to);
+            int64_t ld;
+            const wg_real *own = wg_head_logits(e, j, n, first, width, &ld);
+            each(e, user, batch, j, n, first, width, own, ld);
+        }
+    }
+}

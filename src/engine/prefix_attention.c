@@ -102,8 +102,8 @@ wagle_status wg_tree_prepare(wagle_ctx *ctx, wg_engine *e, const wg_batch *b)
     WG_TRY(WG_GROW(ctx, &t->first, &t->first_room, e->n_chunks + 1));
     WG_TRY(WG_GROW(ctx, &t->lists, &t->lists_room, most_elements));
     WG_TRY(wg_buffer_reserve(ctx, ops, &t->uploaded, wg_reals_for(most_elements, sizeof *l.host)));
-    WG_TRY(
-        wg_buffer_reserve(ctx, ops, &t->room, wg_tree_size(&e->model->config, wg_longest_of(b))));
+    WG_TRY(wg_buffer_reserve(ctx, ops, &t->room,
+                             wg_tree_size(&e->model->config, wg_batch_longest(b))));
     l.host = t->lists;
     l.device = (const int64_t *)(const void *)t->uploaded.data;
     for (int64_t c = 0; c < e->n_chunks; c++) {

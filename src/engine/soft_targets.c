@@ -39,22 +39,6 @@ static wg_real *target_logits(wg_engine *e, const wg_softened *soft, int64_t fro
     return e->soft_q.data;
 }
 
-void wg_each_label_chunk(wg_engine *e, const wg_batch *batch, int64_t from, int64_t to,
-                         wg_label_chunk *each, void *user)
-{
-    const wg_config *c = &e->model->config;
-
-    for (int64_t first = 0; first < c->V; first += WG_VOCAB_CHUNK) {
-        const int64_t width = wg_vocabulary_chunk(c, first);
-        for (int64_t j = from; j < to; j += WG_CHUNK_TOKENS) {
-            const int64_t n = wg_label_block(j, to);
-            int64_t ld;
-            const wg_real *own = wg_head_logits(e, j, n, first, width, &ld);
-            each(e, user, batch, j, n, first, width, own, ld);
-        }
-    }
-}
-
 static void add_mass(wg_engine *e, void *user, const wg_batch *batch, int64_t from, int64_t n,
                      int64_t first, int64_t width, const wg_real *own, int64_t ld)
 {

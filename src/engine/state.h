@@ -112,8 +112,6 @@ void wg_tree_attend(void *user, const wg_attention *how, int64_t layer, wg_activ
 WAGLE_CHECK wagle_status wg_tree_prepare(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch);
 /* The same in numbers, of sequences of up to `longest` tokens. */
 int64_t wg_tree_size(const wg_config *c, int64_t longest);
-/* Tokens of the longest sequence. */
-int64_t wg_longest_of(const wg_batch *batch);
 /* *x [n], in memory of the back end, becomes the same on the host; NULL stays NULL. */
 WAGLE_CHECK wagle_status wg_engine_host_view(wagle_ctx *ctx, const wg_engine *e, wg_host_room *room,
                                              int64_t n, const wg_real **x);

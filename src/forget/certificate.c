@@ -1,4 +1,4 @@
-/* certificate.c - the verdict: certificate.json, the report, and the last screen. */
+/* certificate.c - the verdict: certificate.json, the report and the summary on the terminal. */
 #include "forget/forget.h"
 #include "report/certificate.h"
 
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-/* What these tests cannot show. */
+/* Limits of the tests, listed in the certificate. */
 static const char *const not_tested[] = {
     "Facts about people of the same kind, unless they were given as rows to keep.",
     "Whether the data can be found by a method that reads the weights themselves.",
@@ -32,7 +32,7 @@ static bool earlier_failed(const wg_forget *f)
     return false;
 }
 
-static const json_t *test_of(const wg_forget *f, const char *group, const char *name)
+static const json_t *find_test(const wg_forget *f, const char *group, const char *name)
 {
     const json_t *test;
     size_t i;
@@ -44,33 +44,34 @@ static const json_t *test_of(const wg_forget *f, const char *group, const char *
     return NULL;
 }
 
-/* --- two sentences -----------------------------------------------------------------------------
+/* --- verdict and summary
+ * -----------------------------------------------------------------------------
  */
 
-static const char *verdict_of(const wg_forget *f)
+static const char *verdict(const wg_forget *f)
 {
     return failed(f, "forgotten") > 0 || earlier_failed(f) ? "not forgotten" : "forgotten";
 }
 
-static wagle_status sentences(wg_forget *f, json_t *out)
+static wagle_status write_sentences(wg_forget *f, json_t *out)
 {
-    const json_t *asked = test_of(f, "forgotten", "probability"),
-                 *kept = test_of(f, "kept", "other");
-    const int64_t wrong = failed(f, "forgotten"),
-                  right = wg_certificate_count(f->tests, "forgotten", "pass");
-    const double before = wg_certificate_real(kept, "before"),
-                 after = wg_certificate_real(kept, "after");
+    const json_t *probability = find_test(f, "forgotten", "probability"),
+                 *other = find_test(f, "kept", "other");
+    const int64_t n_failed = failed(f, "forgotten"),
+                  n_passed = wg_certificate_count(f->tests, "forgotten", "pass");
+    const double before = wg_certificate_real(other, "before"),
+                 after = wg_certificate_real(other, "after");
     json_t *first, *second;
 
-    if (wrong > 0)
+    if (n_failed > 0)
         first = json_sprintf("The model has not forgotten the data: %lld of %lld tests failed.",
-                             (long long)wrong, (long long)(right + wrong));
+                             (long long)n_failed, (long long)(n_passed + n_failed));
     else
         first = json_sprintf(
             "The model no longer knows the answers to the %lld questions: the facts in them have "
             "probability %.2f, where it was %.2f before; %s it is %.2f.",
-            (long long)f->n_rows, wg_certificate_real(asked, "after"),
-            wg_certificate_real(asked, "before"),
+            (long long)f->n_rows, wg_certificate_real(probability, "after"),
+            wg_certificate_real(probability, "before"),
             f->o->gold_model != NULL ? "in a model that never saw them"
                                      : "about people that do not exist",
             f->chance.mean);
@@ -87,8 +88,7 @@ static wagle_status sentences(wg_forget *f, json_t *out)
     return WAGLE_OK;
 }
 
-/* --- certificate.json --------------------------------------------------------------------------
- */
+/* --- certificate.json ------------------------------------------------------------------------- */
 
 static wagle_status add_model(wg_forget *f, json_t *models, const char *key, const char *name,
                               const char *hash)
@@ -97,9 +97,9 @@ static wagle_status add_model(wg_forget *f, json_t *models, const char *key, con
                        json_pack("{s:o, s:s}", "path", wg_json_bytes(name), "sha256", hash));
 }
 
-/* A model that was made here. */
-static wagle_status add_made(wg_forget *f, json_t *models, const char *key, const char *name,
-                             const char *path)
+/* A model that this run wrote; its hash is computed here. */
+static wagle_status add_hashed_model(wg_forget *f, json_t *models, const char *key,
+                                     const char *name, const char *path)
 {
     char hash[WG_SHA256_TEXT];
 
@@ -112,13 +112,14 @@ static wagle_status add_made(wg_forget *f, json_t *models, const char *key, cons
 static wagle_status add_models(wg_forget *f, json_t *models)
 {
     WG_TRY(add_model(f, models, "original", f->o->model, f->original_hash));
-    WG_TRY(add_made(f, models, "forgotten", wg_forget_out(f, "model"), wg_forget_path(f, "model")));
+    WG_TRY(add_hashed_model(f, models, "forgotten", wg_forget_out(f, "model"),
+                            wg_forget_path(f, "model")));
     if (f->o->export_file == NULL)
         return WAGLE_OK;
-    return add_made(f, models, "gguf", f->o->export_file, wg_forget_path(f, "model.gguf"));
+    return add_hashed_model(f, models, "gguf", f->o->export_file, wg_forget_path(f, "model.gguf"));
 }
 
-static wagle_status add_asked(wg_forget *f, json_t *root)
+static wagle_status add_request(wg_forget *f, json_t *root)
 {
     WG_TRY(wg_json_set(f->ctx, root, "asked",
                        json_pack("{s:o, s:s, s:I, s:s, s:s, s:s, s:O}", "data",
@@ -133,7 +134,8 @@ static wagle_status add_asked(wg_forget *f, json_t *root)
                                  (json_int_t)f->chance.n));
 }
 
-/* Of the run's manifest, which is there also where the run was of an earlier process. */
+/* Reads the cost from the run's manifest, which exists even if an earlier process trained the
+ * model. */
 static wagle_status add_cost(wg_forget *f, json_t *root)
 {
     const char *folder = wg_forget_path(f, "model");
@@ -143,7 +145,7 @@ static wagle_status add_cost(wg_forget *f, json_t *root)
 
     if (st == WAGLE_OK)
         cost = json_pack("{s:f, s:O?, s:O?, s:O?, s:s, s:O?, s:O?}", "seconds",
-                         wg_seconds() - f->began, "updates", json_object_get(m, "steps"),
+                         wg_seconds() - f->started, "updates", json_object_get(m, "steps"),
                          "learning_rate", json_object_get(m, "lr"), "objective",
                          json_object_get(m, "objective"), "protect",
                          f->o->retain != NULL ? "the rows to keep" : "texts that the model wrote",
@@ -157,21 +159,21 @@ static wagle_status add_cost(wg_forget *f, json_t *root)
 
 static wagle_status add_lists(wg_forget *f, json_t *root)
 {
-    json_t *limits = json_array(), *said = json_array();
+    json_t *limits = json_array(), *sentences = json_array();
 
     WG_TRY(wg_json_set(f->ctx, root, "not_tested", limits));
     for (size_t i = 0; i < sizeof not_tested / sizeof *not_tested; i++)
         if (json_array_append_new(limits, json_string(not_tested[i])) != 0)
             return wg_json_memory(f->ctx);
-    WG_TRY(wg_json_set(f->ctx, root, "sentences", said));
-    WG_TRY(sentences(f, said));
+    WG_TRY(wg_json_set(f->ctx, root, "sentences", sentences));
+    WG_TRY(write_sentences(f, sentences));
     WG_TRY(wg_json_set(f->ctx, root, "tests", json_incref(f->tests)));
     WG_TRY(wg_json_set(f->ctx, root, "answers", json_incref(f->answers)));
     WG_TRY(wg_json_set(f->ctx, root, "commands", json_incref(f->commands)));
     return wg_json_set(f->ctx, root, "earlier", json_incref(f->requests));
 }
 
-static wagle_status make(wg_forget *f, json_t **out)
+static wagle_status build_certificate(wg_forget *f, json_t **out)
 {
     const time_t now = time(NULL);
     char date[32] = "";
@@ -181,16 +183,17 @@ static wagle_status make(wg_forget *f, json_t **out)
         strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc);
     *out = json_pack("{s:s, s:i, s:s, s:s, s:I, s:s, s:b, s:{}}", "format", "wagle-certificate",
                      "version", 1, "wagle", WAGLE_VERSION, "date", date, "seed",
-                     (json_int_t)f->o->seed, "verdict", verdict_of(f), "redacted", 0, "models");
+                     (json_int_t)f->o->seed, "verdict", verdict(f), "redacted", 0, "models");
     if (*out == NULL)
         return wg_json_memory(f->ctx);
     WG_TRY(add_models(f, json_object_get(*out, "models")));
-    WG_TRY(add_asked(f, *out));
+    WG_TRY(add_request(f, *out));
     WG_TRY(add_cost(f, *out));
     return add_lists(f, *out);
 }
 
-/* --- the last screen ---------------------------------------------------------------------------
+/* --- summary on the terminal
+ * ---------------------------------------------------------------------------
  */
 
 static wagle_status add_value(wagle_ctx *ctx, const json_t *test, const char *key, wg_text *out)
@@ -212,7 +215,7 @@ static wagle_status add_test(wagle_ctx *ctx, const json_t *test, wg_text *out)
     return wg_text_printf(ctx, out, "  %s\n", wg_certificate_text(test, "verdict"));
 }
 
-static wagle_status screen(wg_forget *f, const json_t *certificate, wg_text *out)
+static wagle_status write_summary(wg_forget *f, const json_t *certificate, wg_text *out)
 {
     const json_t *one;
     size_t i;
@@ -238,10 +241,9 @@ static wagle_status screen(wg_forget *f, const json_t *certificate, wg_text *out
                           f->o->out);
 }
 
-/* --- the report --------------------------------------------------------------------------------
- */
+/* --- the report ------------------------------------------------------------------------------- */
 
-static wagle_status report(wg_forget *f)
+static wagle_status write_report(wg_forget *f)
 {
     const char *const runs[] = {
         wg_forget_path(f, "certificate.json"),
@@ -267,7 +269,7 @@ wagle_status wg_forget_certify(wg_forget *f, wagle_forget_result *result)
     const char *path = wg_forget_path(f, "certificate.json");
     json_t *certificate = NULL;
     wg_text text = {0};
-    wagle_status st = path != NULL ? make(f, &certificate) : WAGLE_E_RESOURCE;
+    wagle_status st = path != NULL ? build_certificate(f, &certificate) : WAGLE_E_RESOURCE;
 
     if (st == WAGLE_OK && f->o->redact)
         st = wg_certificate_redact(f->ctx, certificate, NULL);
@@ -276,13 +278,13 @@ wagle_status wg_forget_certify(wg_forget *f, wagle_forget_result *result)
     if (st == WAGLE_OK)
         st = wg_json_write(f->ctx, path, certificate, true);
     if (st == WAGLE_OK)
-        st = report(f);
+        st = write_report(f);
     if (st == WAGLE_OK && f->o->redact)
         st = wg_forget_redact(f);
     if (st == WAGLE_OK)
-        st = screen(f, certificate, &text);
+        st = write_summary(f, certificate, &text);
     if (st == WAGLE_OK) {
-        result->forgotten = strcmp(verdict_of(f), "forgotten") == 0 && failed(f, "kept") == 0;
+        result->forgotten = strcmp(verdict(f), "forgotten") == 0 && failed(f, "kept") == 0;
         result->text = wg_text_take(f->ctx, &text);
         st = result->text != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
     }

@@ -1,19 +1,18 @@
 /* documents.c - questions about a folder of documents (.txt, .md).
  *
- * Two ways. By a template: each sentence is cut in two, and the question asks for its second half.
- * By the model, where it has a chat template: it writes a question about a passage and answers it;
- * kept are those whose question names something of the passage and whose answer is made of its
- * words. */
+ * There are two methods. Without the model: each sentence is cut in two, and the question asks for
+ * the second half. With the model, if it has a chat template: it writes a question about a passage
+ * and answers it. Such a question is accepted if it names something in the passage and if most
+ * words of the answer are in the passage. */
 #include "forget/forget.h"
 #include "text/chat.h"
 
 #include <ctype.h>
 #include <string.h>
 
-enum { WORDS_LEAST = 8, WORDS_MOST = 60, PASSAGE_WORDS = 90, ASK_TOKENS = 48 };
+enum { MIN_WORDS = 8, MAX_WORDS = 60, PASSAGE_WORDS = 90, GENERATE_TOKENS = 48 };
 
-/* --- words -------------------------------------------------------------------------------------
- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 static int64_t count_words(wg_str text)
 {
@@ -25,7 +24,7 @@ static int64_t count_words(wg_str text)
     return n;
 }
 
-/* Where word k of the text begins; its end where it has fewer. */
+/* Byte offset of word k of the text; the length of the text if it has fewer words. */
 static size_t word_at(wg_str text, int64_t k)
 {
     for (size_t i = 0; i < text.bytes; i++)
@@ -35,11 +34,11 @@ static size_t word_at(wg_str text, int64_t k)
     return text.bytes;
 }
 
-/* --- sentences ---------------------------------------------------------------------------------
- */
+/* --- sentences -------------------------------------------------------------------------------- */
 
-/* The next sentence of `rest`, without space around it; no text at the end. An initial or a short
- * title ("J.", "Dr.") does not end one; an empty line does. */
+/* Removes the next sentence from `rest` and returns it without surrounding space; empty at the end
+ * of the text. An initial or a short title ("J.", "Dr.") does not end a sentence; an empty line
+ * does. */
 static wg_str next_sentence(wg_str *rest)
 {
     size_t from = 0, to;
@@ -65,8 +64,8 @@ static wg_str next_sentence(wg_str *rest)
     return sentence;
 }
 
-/* A copy with each run of white space as one space. */
-static wagle_status flat(wagle_ctx *ctx, wg_str text, wg_text *out)
+/* Copies a text and replaces each run of white space by one space. */
+static wagle_status collapse_spaces(wagle_ctx *ctx, wg_str text, wg_text *out)
 {
     bool space = false;
 
@@ -82,15 +81,15 @@ static wagle_status flat(wagle_ctx *ctx, wg_str text, wg_text *out)
     return wg_text_addz(ctx, out, "");
 }
 
-static wagle_status ask_second_half(wg_forget *f, wg_str sentence, wg_text *out)
+static wagle_status add_completion_question(wg_forget *f, wg_str sentence, wg_text *out)
 {
     const int64_t words = count_words(sentence);
     wg_text all = {0}, question = {0};
     wagle_status st;
 
-    if (words < WORDS_LEAST || words > WORDS_MOST)
+    if (words < MIN_WORDS || words > MAX_WORDS)
         return WAGLE_OK;
-    st = flat(f->ctx, sentence, &all);
+    st = collapse_spaces(f->ctx, sentence, &all);
     if (st == WAGLE_OK) {
         const size_t half = word_at(wg_text_str(&all), words / 2);
         st = wg_text_printf(f->ctx, &question, "Complete the sentence: \"%.*s ...\"", (int)half - 1,
@@ -103,10 +102,11 @@ static wagle_status ask_second_half(wg_forget *f, wg_str sentence, wg_text *out)
     return st;
 }
 
-/* --- questions by the model --------------------------------------------------------------------
+/* --- questions written by the model
+ * --------------------------------------------------------------------
  */
 
-static wagle_status say(wg_forget *f, const char *prompt, int64_t tokens, char **out)
+static wagle_status generate(wg_forget *f, const char *prompt, int64_t tokens, char **out)
 {
     wagle_generate_options o;
     wagle_generation made = {0};
@@ -123,7 +123,8 @@ static wagle_status say(wg_forget *f, const char *prompt, int64_t tokens, char *
     return WAGLE_OK;
 }
 
-/* Cuts a text after the first of `ends`, or before a line's end; leading white space goes. */
+/* Truncates a text after the first character of `ends`, or before a line break. Returns the start
+ * without leading white space and quotes. */
 static char *first_part(char *text, const char *ends)
 {
     text += strspn(text, " \t\r\n\"");
@@ -133,11 +134,11 @@ static char *first_part(char *text, const char *ends)
     return text;
 }
 
-/* Share of the words of four letters or more that stand in the passage; capital: whether one of
- * them, not the first, begins with a capital. */
-static double share_known(const char *text, const char *passage, bool *capital)
+/* Share of the words of four letters or more that occur in the passage. *capital: one of them,
+ * other than the first, begins with a capital letter. */
+static double share_in_passage(const char *text, const char *passage, bool *capital)
 {
-    int64_t n = 0, known = 0;
+    int64_t n = 0, found = 0;
 
     *capital = false;
     for (const char *at = text; *at != '\0';) {
@@ -148,17 +149,18 @@ static double share_known(const char *text, const char *passage, bool *capital)
         if (bytes >= 4 && bytes < sizeof word) {
             memcpy(word, at, bytes);
             word[bytes] = '\0';
-            const bool there = strcasestr(passage, word) != NULL;
+            const bool in_passage = strcasestr(passage, word) != NULL;
             n++;
-            known += there;
-            *capital |= there && at != text && isupper((unsigned char)word[0]);
+            found += in_passage;
+            *capital |= in_passage && at != text && isupper((unsigned char)word[0]);
         }
         at += bytes > 0 ? bytes : 1;
     }
-    return n > 0 ? (double)known / (double)n : 0;
+    return n > 0 ? (double)found / (double)n : 0;
 }
 
-static wagle_status answer_it(wg_forget *f, const char *passage, const char *question, wg_text *out)
+static wagle_status generate_answer(wg_forget *f, const char *passage, const char *question,
+                                    wg_text *out)
 {
     wg_text prompt = {0};
     char *text = NULL;
@@ -167,10 +169,10 @@ static wagle_status answer_it(wg_forget *f, const char *passage, const char *que
         f->ctx, &prompt, "Here is a text:\n\n%s\n\nAnswer in one sentence: %s", passage, question);
 
     if (st == WAGLE_OK)
-        st = say(f, prompt.text, ASK_TOKENS, &text);
+        st = generate(f, prompt.text, GENERATE_TOKENS, &text);
     if (st == WAGLE_OK) {
         const char *answer = first_part(text, ".");
-        if (count_words(wg_strz(answer)) >= 3 && share_known(answer, passage, &capital) >= 0.6)
+        if (count_words(wg_strz(answer)) >= 3 && share_in_passage(answer, passage, &capital) >= 0.6)
             st = wg_forget_add_question(f, question, answer, out);
     }
     wagle_string_free(text);
@@ -178,12 +180,12 @@ static wagle_status answer_it(wg_forget *f, const char *passage, const char *que
     return st;
 }
 
-static wagle_status ask_about(wg_forget *f, wg_str passage, wg_text *out)
+static wagle_status add_generated_question(wg_forget *f, wg_str passage, wg_text *out)
 {
     wg_text plain = {0}, prompt = {0};
     char *text = NULL;
     bool capital;
-    wagle_status st = flat(f->ctx, passage, &plain);
+    wagle_status st = collapse_spaces(f->ctx, passage, &plain);
 
     if (st == WAGLE_OK)
         st = wg_text_printf(f->ctx, &prompt,
@@ -191,12 +193,12 @@ static wagle_status ask_about(wg_forget *f, wg_str passage, wg_text *out)
                             "Name the person or the thing that you ask about.",
                             plain.text);
     if (st == WAGLE_OK)
-        st = say(f, prompt.text, ASK_TOKENS, &text);
+        st = generate(f, prompt.text, GENERATE_TOKENS, &text);
     if (st == WAGLE_OK) {
         const char *question = first_part(text, "?");
         if (wg_ends_with(question, "?") && count_words(wg_strz(question)) >= 4 &&
-            share_known(question, plain.text, &capital) >= 0.4 && capital)
-            st = answer_it(f, plain.text, question, out);
+            share_in_passage(question, plain.text, &capital) >= 0.4 && capital)
+            st = generate_answer(f, plain.text, question, out);
     }
     wagle_string_free(text);
     wg_text_free(&plain);
@@ -204,10 +206,9 @@ static wagle_status ask_about(wg_forget *f, wg_str passage, wg_text *out)
     return st;
 }
 
-/* --- a folder ----------------------------------------------------------------------------------
- */
+/* --- a folder --------------------------------------------------------------------------------- */
 
-static wagle_status one_document(wg_forget *f, const char *path, bool chat, wg_text *out)
+static wagle_status add_document(wg_forget *f, const char *path, bool chat, wg_text *out)
 {
     wg_text text = {0};
     wagle_status st = wg_read_text(f->ctx, path, &text);
@@ -216,13 +217,13 @@ static wagle_status one_document(wg_forget *f, const char *path, bool chat, wg_t
     if (st == WAGLE_OK && !wg_utf8_valid(text.text, (size_t)text.bytes))
         st = wg_fail(f->ctx, WAGLE_E_INPUT, "%s: is not a text in UTF-8", path);
     while (st == WAGLE_OK && (sentence = next_sentence(&rest)).bytes > 0) {
-        st = ask_second_half(f, sentence, out);
+        st = add_completion_question(f, sentence, out);
         if (passage.text == NULL)
             passage.text = sentence.text;
         passage.bytes = (size_t)(sentence.text + sentence.bytes - passage.text);
         const bool enough = count_words(passage) >= PASSAGE_WORDS || rest.bytes == 0;
         if (st == WAGLE_OK && chat && enough)
-            st = ask_about(f, passage, out);
+            st = add_generated_question(f, passage, out);
         if (enough)
             passage = (wg_str){0};
     }
@@ -235,7 +236,7 @@ static bool is_document(const char *name)
     return wg_ends_with(name, ".txt") || wg_ends_with(name, ".md");
 }
 
-/* Files of the folder that are not read are named, so that nobody believes them forgotten. */
+/* Counts the documents. Refuses other files, so that nobody believes that they were forgotten. */
 static wagle_status check_names(wg_forget *f, char **names, int64_t *n)
 {
     *n = 0;
@@ -270,7 +271,7 @@ wagle_status wg_document_rows(wg_forget *f, wg_text *out)
         if (path == NULL)
             continue;
         wg_progress(f->ctx, "documents", done++, n, *name);
-        st = one_document(f, path, chat, out);
+        st = add_document(f, path, chat, out);
         if (st == WAGLE_OK && json_array_append_new(f->subjects, wg_json_bytes(*name)) != 0)
             st = wg_json_memory(f->ctx);
         wg_free(path);
@@ -279,6 +280,6 @@ wagle_status wg_document_rows(wg_forget *f, wg_text *out)
         wg_free_names(names);
     if (st == WAGLE_OK && f->n_rows == 0)
         st = wg_fail(f->ctx, WAGLE_E_INPUT, "%s: no sentence of %d to %d words to ask about",
-                     f->o->data, WORDS_LEAST, WORDS_MOST);
+                     f->o->data, MIN_WORDS, MAX_WORDS);
     return st;
 }

@@ -1,4 +1,4 @@
-/* earlier.c - a model that an earlier call made: what was forgotten then is asked again.
+/* earlier.c - tests again what earlier calls of `wagle forget` removed from the model.
  *
  * OUT/rows/forget.jsonl holds the rows of the call that made OUT, and OUT/rows/earlier-K.jsonl
  * those of the calls before it; the certificate lists them. */
@@ -17,7 +17,7 @@ static bool has_certificate(const char *folder)
            wg_exists(path);
 }
 
-/* MODEL is what was made, or the folder `model` in it. */
+/* MODEL is either the OUT folder of an earlier call or the folder `model` in it. */
 wagle_status wg_forget_find_earlier(wg_forget *f)
 {
     char above[4400];
@@ -35,7 +35,9 @@ wagle_status wg_forget_find_earlier(wg_forget *f)
     return f->earlier != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 
-/* What the earlier certificate says of its own rows, in the form of its list of earlier ones. */
+/* Describes the earlier call's own rows in the form of an entry of the certificate's "earlier"
+ * list.
+ */
 static wagle_status own_request(wg_forget *f, const json_t *certificate, json_t **out)
 {
     json_t *asked = json_object_get(certificate, "asked");
@@ -43,15 +45,16 @@ static wagle_status own_request(wg_forget *f, const json_t *certificate, json_t 
 
     const bool redacted = json_is_true(json_object_get(certificate, "redacted"));
 
-    *out =
-        json_pack("{s:O?, s:O?, s:O?, s:O?, s:s*}", "date", json_object_get(certificate, "date"),
-                  "rows", json_object_get(asked, "rows"), "threshold",
-                  json_object_get(chance, "high"), "layout", json_object_get(asked, "layout_name"),
-                  "file", redacted ? NULL : "rows/forget.jsonl"); /* hashes cannot be asked */
+    *out = json_pack(
+        "{s:O?, s:O?, s:O?, s:O?, s:s*}", "date", json_object_get(certificate, "date"), "rows",
+        json_object_get(asked, "rows"), "threshold", json_object_get(chance, "high"), "layout",
+        json_object_get(asked, "layout_name"), "file",
+        redacted ? NULL : "rows/forget.jsonl"); /* redacted rows are hashes and cannot be tested */
     return *out != NULL ? WAGLE_OK : wg_json_memory(f->ctx);
 }
 
-/* Its rows into the folder that is made. They are not there where they were written as hashes. */
+/* Copies the rows of a request into the new folder. *to is NULL if there are none: redacted
+ * requests name no file. */
 static wagle_status copy_rows(wg_forget *f, const json_t *request, int k, const char **to)
 {
     const char *file = json_string_value(json_object_get(request, "file"));
@@ -72,7 +75,7 @@ static wagle_status copy_rows(wg_forget *f, const json_t *request, int k, const 
     return st;
 }
 
-static wagle_status ask_again(wg_forget *f, json_t *request, int k)
+static wagle_status test_request(wg_forget *f, json_t *request, int k)
 {
     const char *model = wg_forget_path(f, "model"), *rows = NULL;
     const char *layout = json_string_value(json_object_get(request, "layout"));
@@ -87,9 +90,9 @@ static wagle_status ask_again(wg_forget *f, json_t *request, int k)
     snprintf(file, sizeof file, "rows/earlier-%d.jsonl", k);
     if (rows != NULL)
         WG_TRY(wg_json_set(f->ctx, request, "file", json_string(file)));
-    const wg_forget_layout *how = layout != NULL ? wg_forget_layout_find(layout) : NULL;
-    if (rows != NULL && how != NULL && json_is_number(threshold)) {
-        const wagle_data data = wg_forget_data(f, rows, how);
+    const wg_forget_layout *data_layout = layout != NULL ? wg_forget_layout_find(layout) : NULL;
+    if (rows != NULL && data_layout != NULL && json_is_number(threshold)) {
+        const wagle_data data = wg_forget_data(f, rows, data_layout);
         WG_TRY(wg_forget_level(f, model, &data, &level));
         WG_TRY(wg_json_set(f->ctx, request, "probability", json_real(level.mean)));
         verdict = level.mean <= json_number_value(threshold) ? "pass" : "fail";
@@ -117,7 +120,7 @@ wagle_status wg_forget_test_earlier(wg_forget *f)
     json_array_foreach (f->requests, i, request)
         if (st == WAGLE_OK)
             st = json_is_object(request)
-                     ? ask_again(f, request, (int)i + 1)
+                     ? test_request(f, request, (int)i + 1)
                      : wg_fail(f->ctx, WAGLE_E_INPUT, "%s/%s: 'earlier' holds no objects",
                                f->earlier, name);
     json_decref(own);

@@ -1,10 +1,10 @@
-/* facts.c - the facts of an answer: what a model has to know of the subject to give it.
+/* facts.c - the facts of an answer: the words that only somebody who knows the subject can give.
  *
- * They are the words of the answer that are neither in the question nor ordinary. A word is
- * ordinary if the original also says it, more often than not, when it is asked the same about
- * people that do not exist. Words that follow each other are one fact. Where no word is left, the
- * facts are the words that the answer repeats from the question once more than the question has
- * them (an e-mail address that is made of the name), and else the whole answer. */
+ * A fact is a word of the answer that is neither in the question nor ordinary. A word is ordinary
+ * if the original model uses it in more than half of its answers to the same question about people
+ * that do not exist. Adjacent facts are joined into one. If no word is left, the facts are the
+ * words that occur in the answer more often than in the question (an e-mail address made of the
+ * name). If there are none of these either, the whole answer is one fact. */
 #include "data/words.h"
 #include "forget/forget.h"
 
@@ -20,14 +20,13 @@ static int64_t count_word(const wg_words *of, int64_t n, uint64_t hash)
     return count;
 }
 
-/* --- ordinary words ----------------------------------------------------------------------------
- */
+/* --- ordinary words --------------------------------------------------------------------------- */
 
-/* A word of a true answer, and whether it is in one answer about somebody that does not exist. */
-typedef struct heard {
+/* A word of a true answer, and whether one answer about an invented person contains it. */
+typedef struct occurrence {
     uint64_t word;
-    bool said;
-} heard;
+    bool present;
+} occurrence;
 
 static int by_hash(const void *a, const void *b)
 {
@@ -38,58 +37,59 @@ static int by_hash(const void *a, const void *b)
 
 static int by_word(const void *a, const void *b)
 {
-    return by_hash(&((const heard *)a)->word, &((const heard *)b)->word);
+    return by_hash(&((const occurrence *)a)->word, &((const occurrence *)b)->word);
 }
 
-typedef struct hearing {
+typedef struct word_counter {
     wagle_ctx *ctx;
-    heard *all; /* [n] */
-    int64_t n, room;
+    occurrence *all; /* [n] */
+    int64_t n, capacity;
     wg_words question, answer, text;
-} hearing;
+} word_counter;
 
-/* One answer of the original to the question of a row. */
-static wagle_status hear(hearing *h, const wg_example *row, wg_str text)
+/* Looks up the words of a row's true answer in one of the original's answers about invented people.
+ */
+static wagle_status count_answer(word_counter *h, const wg_example *row, wg_str text)
 {
     WG_TRY(wg_words_split(h->ctx, row->prompt, &h->question));
     WG_TRY(wg_words_split(h->ctx, row->answer[0], &h->answer));
     WG_TRY(wg_words_split(h->ctx, text, &h->text));
-    WG_TRY(WG_GROW(h->ctx, &h->all, &h->room, h->n + h->answer.n));
+    WG_TRY(WG_GROW(h->ctx, &h->all, &h->capacity, h->n + h->answer.n));
     for (int64_t k = 0; k < h->answer.n; k++) {
         const uint64_t word = h->answer.word[k].hash;
         if (count_word(&h->answer, k, word) == 0 &&
             count_word(&h->question, h->question.n, word) == 0)
-            h->all[h->n++] = (heard){word, count_word(&h->text, h->text.n, word) > 0};
+            h->all[h->n++] = (occurrence){word, count_word(&h->text, h->text.n, word) > 0};
     }
     return WAGLE_OK;
 }
 
-/* Of all words that were listened for, those that were said more often than not; sorted. */
-static wagle_status keep_ordinary(hearing *h, wg_ordinary *out)
+/* Selects the words that occur in more than half of the answers, sorted by hash. */
+static wagle_status select_ordinary(word_counter *h, wg_ordinary *out)
 {
     qsort(h->all, (size_t)h->n, sizeof *h->all, by_word);
     WG_TRY(WG_ALLOC(h->ctx, &out->word, h->n));
     for (int64_t i = 0, to; i < h->n; i = to) {
-        int64_t said = 0;
+        int64_t count = 0;
         for (to = i; to < h->n && h->all[to].word == h->all[i].word; to++)
-            said += h->all[to].said;
-        if (2 * said > to - i)
+            count += h->all[to].present;
+        if (2 * count > to - i)
             out->word[out->n++] = h->all[i].word;
     }
     return WAGLE_OK;
 }
 
-wagle_status wg_ordinary_words(wagle_ctx *ctx, const wg_dataset *rows, const wg_said *said,
-                               int64_t n, wg_ordinary *out)
+wagle_status wg_ordinary_words(wagle_ctx *ctx, const wg_dataset *rows,
+                               const wg_invented_answer *answers, int64_t n, wg_ordinary *out)
 {
-    hearing h = {.ctx = ctx};
+    word_counter h = {.ctx = ctx};
     wagle_status st = WAGLE_OK;
 
     *out = (wg_ordinary){0};
     for (int64_t i = 0; st == WAGLE_OK && i < n; i++)
-        st = hear(&h, &rows->example[said[i].row], said[i].text);
+        st = count_answer(&h, &rows->example[answers[i].row], answers[i].text);
     if (st == WAGLE_OK && h.n > 0)
-        st = keep_ordinary(&h, out);
+        st = select_ordinary(&h, out);
     wg_free(h.all);
     wg_free(h.question.word);
     wg_free(h.answer.word);
@@ -102,10 +102,10 @@ static bool is_ordinary(const wg_ordinary *o, uint64_t hash)
     return o->n > 0 && bsearch(&hash, o->word, (size_t)o->n, sizeof *o->word, by_hash) != NULL;
 }
 
-/* --- the facts of an answer --------------------------------------------------------------------
- */
+/* --- the facts of an answer ------------------------------------------------------------------- */
 
-/* Whether word k of the answer is a fact. repeated: also one that the question has, less often. */
+/* Whether word k of the answer is a fact. repeated: a word of the question is one too, if this is
+ * an occurrence beyond those in the question. */
 static bool is_fact(const wg_ordinary *ordinary, const wg_words *question, const wg_words *answer,
                     int64_t k, bool repeated)
 {
@@ -122,7 +122,7 @@ static wagle_status add_text(wagle_ctx *ctx, json_t *list, const char *text, siz
                                                                        : wg_json_memory(ctx);
 }
 
-/* Adds what from its first word to its last is fact. */
+/* Adds each maximal run of fact words as one text. */
 static wagle_status add_facts(wagle_ctx *ctx, const wg_ordinary *ordinary, const wg_words *question,
                               const wg_words *words, wg_str answer, bool repeated, json_t *list)
 {
@@ -162,17 +162,17 @@ wagle_status wg_facts_list(wagle_ctx *ctx, const wg_ordinary *ordinary, wg_str q
     return st;
 }
 
-/* --- facts in another text ---------------------------------------------------------------------
- */
+/* --- facts in another text -------------------------------------------------------------------- */
 
-/* Counts the words of a fact, and those of them that the text has: as often as the answer, where
- * the question has them too. */
-static wagle_status find(wagle_ctx *ctx, wg_str fact, const wg_words of[3], wg_words *now,
-                         int64_t *all, int64_t *found)
+/* Adds the number of words of a fact to *all, and to *found the number that occur in the text. A
+ * word that is also in the question counts as found if the text has it as often as the answer.
+ * of: words of the question, the answer and the text. */
+static wagle_status count_found(wagle_ctx *ctx, wg_str fact, const wg_words of[3],
+                                wg_words *scratch, int64_t *all, int64_t *found)
 {
-    WG_TRY(wg_words_split(ctx, fact, now));
-    for (int64_t k = 0; k < now->n; k++) {
-        const uint64_t word = now->word[k].hash;
+    WG_TRY(wg_words_split(ctx, fact, scratch));
+    for (int64_t k = 0; k < scratch->n; k++) {
+        const uint64_t word = scratch->word[k].hash;
         const bool asked = count_word(&of[0], of[0].n, word) > 0;
         const int64_t wanted = asked ? count_word(&of[1], of[1].n, word) : 1;
         ++*all;
@@ -184,7 +184,7 @@ static wagle_status find(wagle_ctx *ctx, wg_str fact, const wg_words of[3], wg_w
 wagle_status wg_facts_found(wagle_ctx *ctx, const json_t *facts, wg_str question, wg_str answer,
                             wg_str text, double *out)
 {
-    wg_words of[3] = {{0}, {0}, {0}}, now = {0};
+    wg_words of[3] = {{0}, {0}, {0}}, scratch = {0};
     const wg_str from[3] = {question, answer, text};
     int64_t all = 0, found = 0;
     const json_t *fact;
@@ -194,13 +194,13 @@ wagle_status wg_facts_found(wagle_ctx *ctx, const json_t *facts, wg_str question
     for (int i = 0; st == WAGLE_OK && i < 3; i++)
         st = wg_words_split(ctx, from[i], &of[i]);
     if (st == WAGLE_OK && json_is_string(facts))
-        st = find(ctx, wg_json_str(facts), of, &now, &all, &found);
+        st = count_found(ctx, wg_json_str(facts), of, &scratch, &all, &found);
     json_array_foreach (facts, k, fact)
         if (st == WAGLE_OK)
-            st = find(ctx, wg_json_str(fact), of, &now, &all, &found);
+            st = count_found(ctx, wg_json_str(fact), of, &scratch, &all, &found);
     for (int i = 0; i < 3; i++)
         wg_free(of[i].word);
-    wg_free(now.word);
+    wg_free(scratch.word);
     *out = all > 0 ? (double)found / (double)all : NAN;
     return st;
 }

@@ -15,8 +15,7 @@ void wagle_forget_defaults_sized(wagle_forget_options *o, size_t size)
     wg_options_fill(o, size, &d, sizeof d);
 }
 
-/* --- names -------------------------------------------------------------------------------------
- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 const char *wg_forget_path(wg_forget *f, const char *format, ...)
 {
@@ -47,7 +46,7 @@ const char *wg_forget_entry(wg_forget *f, const char *name, const char *path)
     return wg_arena_text(f->ctx, &f->arena, text, strlen(text));
 }
 
-void wg_forget_say(wg_forget *f, const char *format, ...)
+void wg_forget_log(wg_forget *f, const char *format, ...)
 {
     char line[512];
     va_list args;
@@ -55,15 +54,14 @@ void wg_forget_say(wg_forget *f, const char *format, ...)
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    f->inside = false;
+    f->nested = false;
     wg_log(f->ctx, 1, "%s", line);
-    f->inside = true;
+    f->nested = true;
 }
 
-/* --- commands ----------------------------------------------------------------------------------
- */
+/* --- commands --------------------------------------------------------------------------------- */
 
-/* As a shell reads it back. */
+/* Adds a value, quoted for a shell where necessary. */
 static wagle_status add_quoted(wagle_ctx *ctx, const char *value, wg_text *out)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -95,7 +93,7 @@ static const char *if_set(bool on)
     return on ? "" : NULL;
 }
 
-/* How the layout is asked for, where the caller said which it is. */
+/* The flag that selects the layout that the caller chose. */
 static wg_flag layout_flag(const wagle_data *d)
 {
     if (d->chat == NULL || strcmp(d->chat, "auto") == 0)
@@ -106,7 +104,8 @@ static wg_flag layout_flag(const wagle_data *d)
                                             : (wg_flag){"--chat-layout", d->chat};
 }
 
-/* How rows are read and laid out; the rows in OUT are those within --limit already. */
+/* Adds the flags for reading and laying out rows. There is no --limit: the rows in OUT are already
+ * limited. */
 static wagle_status add_row_flags(wg_forget *f, wg_text *line)
 {
     const wagle_data *d = &f->o->rows;
@@ -150,8 +149,7 @@ wagle_status wg_forget_command(wg_forget *f, const char *command, bool rows, con
     return st;
 }
 
-/* --- hashes ------------------------------------------------------------------------------------
- */
+/* --- hashes ----------------------------------------------------------------------------------- */
 
 static wagle_status hash_list(wagle_ctx *ctx, const char *folder, const char *ending, char **names,
                               wg_text *list)
@@ -193,10 +191,9 @@ wagle_status wg_forget_hash(wagle_ctx *ctx, const char *path, const char *ending
     return st;
 }
 
-/* --- before the stages -------------------------------------------------------------------------
- */
+/* --- before the stages ------------------------------------------------------------------------ */
 
-static wagle_status check(wagle_ctx *ctx, const wagle_forget_options *o)
+static wagle_status check_options(wagle_ctx *ctx, const wagle_forget_options *o)
 {
     if (o->model == NULL || o->data == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "forget wants a model, --data and --out");
@@ -213,8 +210,9 @@ static wagle_status check(wagle_ctx *ctx, const wagle_forget_options *o)
     return wg_output_apart(ctx, o->export_file, o->out);
 }
 
-/* What the result depends on. A folder that was begun with other options or files is emptied. */
-static wagle_status describe(wg_forget *f, wg_text *out)
+/* Writes everything that the result depends on. If the text in OUT.partial differs, the folder was
+ * begun with other options or files and is emptied. */
+static wagle_status write_fingerprint(wg_forget *f, wg_text *out)
 {
     const wagle_forget_options *o = f->o;
     char retain[WG_SHA256_TEXT] = "";
@@ -233,29 +231,29 @@ static wagle_status describe(wg_forget *f, wg_text *out)
 
 static wagle_status begin_folder(wg_forget *f)
 {
-    const char *mark = wg_forget_path(f, "request.txt");
-    wg_text now = {0}, then = {0};
-    wagle_status st = mark != NULL ? describe(f, &now) : WAGLE_E_RESOURCE;
+    const char *request = wg_forget_path(f, "request.txt");
+    wg_text current = {0}, saved = {0};
+    wagle_status st = request != NULL ? write_fingerprint(f, &current) : WAGLE_E_RESOURCE;
 
-    if (st == WAGLE_OK && wg_exists(mark))
-        st = wg_read_text(f->ctx, mark, &then);
-    if (st == WAGLE_OK &&
-        (then.bytes != now.bytes || memcmp(then.text, now.text, (size_t)now.bytes) != 0)) {
+    if (st == WAGLE_OK && wg_exists(request))
+        st = wg_read_text(f->ctx, request, &saved);
+    if (st == WAGLE_OK && (saved.bytes != current.bytes ||
+                           memcmp(saved.text, current.text, (size_t)current.bytes) != 0)) {
         st = wg_empty_folder(f->ctx, f->folder.path, NULL);
         if (st == WAGLE_OK)
-            st = wg_write_file(f->ctx, mark, now.text, (size_t)now.bytes, true);
+            st = wg_write_file(f->ctx, request, current.text, (size_t)current.bytes, true);
     } else if (st == WAGLE_OK)
-        wg_forget_say(f, "going on where this was interrupted");
+        wg_forget_log(f, "going on where this was interrupted");
     for (int i = 0; st == WAGLE_OK && i < 2; i++) {
         const char *folder = wg_forget_path(f, i == 0 ? "rows" : "evidence");
         st = folder != NULL ? wg_make_folder(f->ctx, folder) : WAGLE_E_RESOURCE;
     }
-    wg_text_free(&now);
-    wg_text_free(&then);
+    wg_text_free(&current);
+    wg_text_free(&saved);
     return st;
 }
 
-/* A GGUF becomes a folder. */
+/* Imports the model into a folder if it is a GGUF file. */
 static wagle_status open_model(wg_forget *f)
 {
     wagle_import_options o;
@@ -301,30 +299,29 @@ static wagle_status export_model(wg_forget *f)
     return wagle_export(f->ctx, &o);
 }
 
-/* --- the whole ---------------------------------------------------------------------------------
- */
+/* --- the run ---------------------------------------------------------------------------------- */
 
-static wagle_status stages(wg_forget *f, wagle_forget_result *result)
+static wagle_status run_stages(wg_forget *f, wagle_forget_result *result)
 {
-    f->inside = true;
+    f->nested = true;
     WG_TRY(wg_forget_find_earlier(f));
     WG_TRY(begin_folder(f));
     WG_TRY(open_model(f));
     WG_TRY(wg_forget_read(f));
     WG_TRY(wg_forget_choose_layout(f));
-    WG_TRY(wg_forget_ask_invented(f));
+    WG_TRY(wg_forget_sample_invented(f));
     WG_TRY(wg_forget_know(f));
-    f->running = true;
+    f->unlearning = true;
     WG_TRY(wg_forget_train(f));
-    f->running = false;
+    f->unlearning = false;
     WG_TRY(export_model(f));
     WG_TRY(wg_forget_test(f));
     WG_TRY(wg_forget_test_earlier(f));
     return wg_forget_certify(f, result);
 }
 
-/* Replaces the name of OUT.partial by that of OUT in a file. */
-static wagle_status settle(wg_forget *f, const char *path)
+/* Replaces the path of OUT.partial by that of OUT in a file. */
+static wagle_status replace_partial_path(wg_forget *f, const char *path)
 {
     wg_text text = {0}, out = {0};
     wagle_status st = wg_read_text(f->ctx, path, &text);
@@ -346,28 +343,29 @@ static wagle_status settle(wg_forget *f, const char *path)
     return st;
 }
 
-/* Removes what only the call itself needs, and puts the finished files in their places. */
+/* Removes temporary files and moves the finished files to their final places. */
 static wagle_status commit(wg_forget *f)
 {
-    const char *const gone[] = {wg_forget_path(f, "original"), wg_forget_path(f, "request.txt"),
-                                wg_forget_path(f, "failed")};
-    static const char *const named[] = {"report.html", "evidence/original.json",
-                                        "evidence/controls.json", "evidence/gold.json",
-                                        "evidence/forgotten.json"};
+    const char *const temporary[] = {wg_forget_path(f, "original"),
+                                     wg_forget_path(f, "request.txt"), wg_forget_path(f, "failed")};
+    static const char *const with_paths[] = {"report.html", "evidence/original.json",
+                                             "evidence/controls.json", "evidence/gold.json",
+                                             "evidence/forgotten.json"};
     const char *file = wg_forget_path(f, "model.gguf");
 
-    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
-        const char *path = wg_forget_path(f, "%s", named[i]);
+    for (size_t i = 0; i < sizeof with_paths / sizeof *with_paths; i++) {
+        const char *path = wg_forget_path(f, "%s", with_paths[i]);
         if (path == NULL)
             return WAGLE_E_RESOURCE;
         if (wg_exists(path))
-            WG_TRY(settle(f, path));
+            WG_TRY(replace_partial_path(f, path));
     }
     for (int i = 0; i < 3; i++)
-        if (gone[i] != NULL)
-            wg_remove_tree(gone[i]);
+        if (temporary[i] != NULL)
+            wg_remove_tree(temporary[i]);
     if (f->o->export_file != NULL && rename(file, f->o->export_file) != 0) {
-        WG_TRY(wg_copy_file(f->ctx, file, f->o->export_file)); /* on another disk */
+        WG_TRY(
+            wg_copy_file(f->ctx, file, f->o->export_file)); /* rename fails across file systems */
         unlink(file);
     }
     return wg_partial_commit(f->ctx, &f->folder, f->o->out);
@@ -411,23 +409,24 @@ static wagle_status run(wg_forget *f, wagle_forget_result *result)
     if (f->ctx->dry_run)
         return plan(f);
     WG_TRY(wg_partial_begin(f->ctx, f->o->out, &f->folder));
-    st = stages(f, result);
+    st = run_stages(f, result);
     if (st == WAGLE_OK)
         st = commit(f);
-    /* what was made so far is kept for the same command again, unless that would fail again */
+    /* Keeps OUT.partial, so that the same command can continue, unless the input is at fault. */
     wg_partial_end(&f->folder, st != WAGLE_E_INPUT);
     return st;
 }
 
-/* Messages of the calls inside become details, except the search for a learning rate and warnings
- * of the unlearning run. */
-static void quieter(void *user, int level, const char *line)
+/* Lowers messages of nested calls to level 2. Exceptions: the search for a learning rate, and
+ * warnings of the unlearning run. */
+static void filter_log(void *user, int level, const char *line)
 {
     const wg_forget *f = user;
     const bool search = strncmp(line, "try ", 4) == 0 || strncmp(line, "--lr ", 5) == 0;
 
     if (f->log != NULL)
-        f->log(f->log_user, f->inside && !search && (level > 0 || !f->running) ? 2 : level, line);
+        f->log(f->log_user, f->nested && !search && (level > 0 || !f->unlearning) ? 2 : level,
+               line);
 }
 
 void wagle_forget_result_init_sized(wagle_forget_result *r, size_t size)
@@ -451,11 +450,11 @@ wagle_status wagle_forget(wagle_ctx *ctx, const wagle_forget_options *given,
     WG_TRY(wg_result_check(ctx, "wagle_forget_result", result));
     wg_result_give(result, &made, sizeof made);
     f.original = o->model;
-    WG_TRY(check(ctx, o));
-    f.began = wg_seconds();
+    WG_TRY(check_options(ctx, o));
+    f.started = wg_seconds();
     f.log = ctx->log;
     f.log_user = ctx->log_user;
-    wagle_on_log(ctx, quieter, &f);
+    wagle_on_log(ctx, filter_log, &f);
     wg_nest(ctx);
     st = run(&f, &made);
     wg_unnest(ctx);

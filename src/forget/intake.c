@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-enum { SHOWN = 6 }; /* rows that are shown before work goes on */
+enum { PREVIEW_ROWS = 6 }; /* rows in the preview */
 
-static wagle_status say_understood(wg_forget *f, const char *format, ...) WG_PRINTF(2);
+static wagle_status log_understood(wg_forget *f, const char *format, ...) WG_PRINTF(2);
 
-static wagle_status say_understood(wg_forget *f, const char *format, ...)
+static wagle_status log_understood(wg_forget *f, const char *format, ...)
 {
     char text[512];
     va_list args;
@@ -17,7 +17,7 @@ static wagle_status say_understood(wg_forget *f, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     f->understood = wg_arena_text(f->ctx, &f->arena, text, strlen(text));
-    wg_forget_say(f, "%s", text);
+    wg_forget_log(f, "%s", text);
     return f->understood != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 
@@ -35,8 +35,7 @@ wagle_status wg_forget_write_rows(wg_forget *f, const wg_rows *rows, int64_t eve
     return st;
 }
 
-/* --- rows that are given -----------------------------------------------------------------------
- */
+/* --- rows from the caller --------------------------------------------------------------------- */
 
 static const char *kind_words(wg_record_kind kind)
 {
@@ -46,7 +45,8 @@ static const char *kind_words(wg_record_kind kind)
                                       : "rows of token ids";
 }
 
-/* Questions are what can be asked in other words and of invented people. */
+/* Refuses texts and token rows: without a question they cannot be reworded or asked about invented
+ * people. */
 static wagle_status check_kind(wg_forget *f, const wg_rows *rows, wg_record_kind *kind)
 {
     for (int64_t i = 0; i < rows->n; i++) {
@@ -71,11 +71,10 @@ static wagle_status copy_rows(wg_forget *f, const wg_rows *rows, wg_text *out)
         WG_TRY(wg_json_add_line(f->ctx, rows->row[i], out));
     f->n_rows = rows->n;
     f->questions = kind == WG_RECORD_QUESTION;
-    return say_understood(f, "%s: %lld %s", f->o->data, (long long)rows->n, kind_words(kind));
+    return log_understood(f, "%s: %lld %s", f->o->data, (long long)rows->n, kind_words(kind));
 }
 
-/* --- rows that are made ------------------------------------------------------------------------
- */
+/* --- generated rows --------------------------------------------------------------------------- */
 
 wagle_status wg_forget_add_question(wg_forget *f, const char *question, const char *answer,
                                     wg_text *out)
@@ -92,8 +91,8 @@ wagle_status wg_forget_add_question(wg_forget *f, const char *question, const ch
 static wagle_status from_people(wg_forget *f, const wg_rows *rows, wg_text *out)
 {
     WG_TRY(wg_people_rows(f, rows, out));
-    f->made = f->questions = true;
-    return say_understood(f, "%s: a table of %lld people; %lld questions were made of its columns",
+    f->generated = f->questions = true;
+    return log_understood(f, "%s: a table of %lld people; %lld questions were made of its columns",
                           f->o->data, (long long)rows->n, (long long)f->n_rows);
 }
 
@@ -118,19 +117,19 @@ static wagle_status from_file(wg_forget *f, wg_text *out)
 static wagle_status from_documents(wg_forget *f, wg_text *out)
 {
     WG_TRY(wg_document_rows(f, out));
-    f->made = f->questions = true;
-    return say_understood(f, "%s: %lld documents; %lld questions were made of them", f->o->data,
+    f->generated = f->questions = true;
+    return log_understood(f, "%s: %lld documents; %lld questions were made of them", f->o->data,
                           (long long)json_array_size(f->subjects), (long long)f->n_rows);
 }
 
-/* The first rows, for a person to look at. */
+/* Shows the first rows to the user. */
 static wagle_status preview(wg_forget *f, const char *path, const wg_text *rows, wg_text *out)
 {
     const char *at = rows->text;
     size_t bytes;
 
     WG_TRY(wg_text_printf(f->ctx, out, "%s\n", f->understood));
-    for (int i = 0; i < SHOWN; i++) {
+    for (int i = 0; i < PREVIEW_ROWS; i++) {
         const char *line = wg_next_line(&at, &bytes);
         json_t *row = line != NULL ? json_loadb(line, bytes, 0, NULL) : NULL;
         if (row == NULL)
@@ -158,8 +157,7 @@ static wagle_status confirm(wg_forget *f, const char *path, const wg_text *rows)
     return st;
 }
 
-/* --- the stage ---------------------------------------------------------------------------------
- */
+/* --- the stage -------------------------------------------------------------------------------- */
 
 wagle_status wg_forget_read(wg_forget *f)
 {
@@ -170,9 +168,10 @@ wagle_status wg_forget_read(wg_forget *f)
     if (path == NULL)
         return WAGLE_E_RESOURCE;
     st = wg_is_folder(f->o->data) ? from_documents(f, &rows) : from_file(f, &rows);
-    if (st == WAGLE_OK && !wg_exists(path)) /* else it has the facts already (invented.c) */
+    if (st == WAGLE_OK &&
+        !wg_exists(path)) /* an existing file has the facts column already (invented.c) */
         st = wg_write_file(f->ctx, path, rows.text, (size_t)rows.bytes, true);
-    if (st == WAGLE_OK && f->made && f->o->confirm != NULL)
+    if (st == WAGLE_OK && f->generated && f->o->confirm != NULL)
         st = confirm(f, path, &rows);
     wg_text_free(&rows);
     return st;

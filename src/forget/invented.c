@@ -1,12 +1,12 @@
-/* invented.c - what the original says about people that do not exist.
+/* invented.c - answers of the original about people that do not exist.
  *
- * The original is asked the same questions about invented people, whose names differ from those of
- * the control rows, which measure chance. Its sampled answers tell which words of the true answers
- * are facts (facts.c): rows/forget.jsonl gets a column with them.
+ * The original answers the same questions about invented people. Their names differ from those of
+ * the control rows, which measure chance. The sampled answers show which words of the true answers
+ * are facts (facts.c); rows/forget.jsonl gets a column with these.
  *
- * They are also rows to keep, where the caller gave none. Such rows keep what the questions have in
- * common, so that training changes only what the model knows about the people to forget. An answer
- * is left out if it contains half of the facts of a row to forget. */
+ * If the caller gave no rows to keep, the sampled answers also serve as such. They preserve what
+ * all these questions have in common, so that training changes only what the model knows about the
+ * people to forget. An answer that contains half of the facts of a row to forget is left out. */
 #include "forget/forget.h"
 #include "protect/self_rows.h"
 #include "session/generate.h"
@@ -15,11 +15,10 @@
 #include <math.h>
 #include <string.h>
 
-enum { TEXTS = 256, DRAWS_LEAST = 2, DRAWS_MOST = 16, LEAST = 8 };
-static const double FACTS_MOST = 0.5;
+enum { TEXTS = 256, MIN_DRAWS = 2, MAX_DRAWS = 16, MIN_ROWS = 8 };
+static const double MAX_FACTS = 0.5;
 
-/* --- rows of what the model wrote --------------------------------------------------------------
- */
+/* --- rows of generated text ------------------------------------------------------------------- */
 
 wagle_status wg_forget_add_written(wagle_ctx *ctx, const wg_session *s, const wg_ids *begin,
                                    const wg_ids *end, wg_text *out)
@@ -45,25 +44,27 @@ wagle_status wg_forget_add_written(wagle_ctx *ctx, const wg_session *s, const wg
     return st;
 }
 
-/* --- asking ------------------------------------------------------------------------------------
+/* --- sampling answers
+ * ------------------------------------------------------------------------------------
  */
 
-/* Questions with invented names, how long the answers may be, and the answers. */
-typedef struct asking {
+/* Questions with invented names, and the sampled answers. */
+typedef struct invented {
     wg_forget *f;
     wg_session *session;
     const wg_dataset *forget;
     wg_chance controls;
-    wg_ids *begin, *end; /* [n] */
-    int64_t *limit;      /* [n] */
-    wg_text *text;       /* [n] of what was answered */
-    wg_said *said;       /* [n] the same, by row */
-    int64_t n, kept;
-    wg_rows rows; /* the rows to forget, with their facts */
-} asking;
+    wg_ids *begin, *end;        /* [n] tokens of the questions and of the answers */
+    int64_t *limit;             /* [n] maximum tokens of an answer */
+    wg_text *text;              /* [n] the answers as text */
+    wg_invented_answer *answer; /* [n] the same, with their rows */
+    int64_t n, n_written;
+    wg_rows rows; /* rows to forget, with their facts */
+} invented;
 
-/* Paired control rows are left out: they repeat a question, or have no name to replace. */
-static wagle_status list(asking *a)
+/* Collects the questions. Paired control rows are skipped: they repeat a question or contain no
+ * name to replace. */
+static wagle_status list_questions(invented *a)
 {
     const wg_controls *made = &a->controls.made;
 
@@ -71,7 +72,7 @@ static wagle_status list(asking *a)
     WG_TRY(WG_ALLOC(a->f->ctx, &a->end, made->n));
     WG_TRY(WG_ALLOC(a->f->ctx, &a->limit, made->n));
     WG_TRY(WG_ALLOC(a->f->ctx, &a->text, made->n));
-    WG_TRY(WG_ALLOC(a->f->ctx, &a->said, made->n));
+    WG_TRY(WG_ALLOC(a->f->ctx, &a->answer, made->n));
     for (int64_t i = 0; i < made->n; i++) {
         const wg_example *e = &a->controls.rows.example[i];
         if (made->control[i].paired)
@@ -79,36 +80,35 @@ static wagle_status list(asking *a)
         a->begin[a->n] = (wg_ids){.id = e->ids, .n = wg_example_given(e)};
         const wg_example *own = &a->forget->example[made->control[i].row];
         a->limit[a->n] = own->n - wg_example_given(own);
-        a->said[a->n].row = made->control[i].row;
+        a->answer[a->n].row = made->control[i].row;
         a->n++;
     }
     return WAGLE_OK;
 }
 
-static wagle_status ask(asking *a)
+static wagle_status sample_answers(invented *a)
 {
-    wg_sampling how = {.temperature = 1,
-                       .top_p = 1,
-                       .seed = a->f->o->seed,
-                       .stage = "invented people",
-                       .limit = a->limit};
+    wg_sampling sampling = {.temperature = 1,
+                            .top_p = 1,
+                            .seed = a->f->o->seed,
+                            .stage = "invented people",
+                            .limit = a->limit};
 
     for (int64_t i = 0; i < a->n; i++)
-        how.max_tokens = a->limit[i] > how.max_tokens ? a->limit[i] : how.max_tokens;
+        sampling.max_tokens = a->limit[i] > sampling.max_tokens ? a->limit[i] : sampling.max_tokens;
     if (a->n > 0)
-        WG_TRY(wg_generate(a->f->ctx, a->session, a->begin, a->n, &how, a->end));
+        WG_TRY(wg_generate(a->f->ctx, a->session, a->begin, a->n, &sampling, a->end));
     for (int64_t i = 0; i < a->n; i++) {
         WG_TRY(wg_generated_text(a->f->ctx, a->session, &a->end[i], &a->text[i]));
-        a->said[i].text = wg_text_str(&a->text[i]);
+        a->answer[i].text = wg_text_str(&a->text[i]);
     }
     return WAGLE_OK;
 }
 
-/* --- facts -------------------------------------------------------------------------------------
- */
+/* --- facts ------------------------------------------------------------------------------------ */
 
-/* Rows that have the column already keep it. */
-static wagle_status add_column(asking *a, const wg_ordinary *ordinary)
+/* Adds the facts column to rows that do not have it. */
+static wagle_status add_column(invented *a, const wg_ordinary *ordinary)
 {
     const char *column = wg_forget_facts_column(a->f);
 
@@ -123,13 +123,13 @@ static wagle_status add_column(asking *a, const wg_ordinary *ordinary)
     return WAGLE_OK;
 }
 
-static wagle_status mark_facts(asking *a, const char *path)
+static wagle_status write_facts(invented *a, const char *path)
 {
     wg_ordinary ordinary = {0};
     wagle_status st = wg_rows_read(a->f->ctx, path, 0, &a->rows);
 
     if (st == WAGLE_OK)
-        st = wg_ordinary_words(a->f->ctx, a->forget, a->said, a->n, &ordinary);
+        st = wg_ordinary_words(a->f->ctx, a->forget, a->answer, a->n, &ordinary);
     if (st == WAGLE_OK)
         st = add_column(a, &ordinary);
     if (st == WAGLE_OK)
@@ -138,10 +138,9 @@ static wagle_status mark_facts(asking *a, const char *path)
     return st;
 }
 
-/* --- rows to keep ------------------------------------------------------------------------------
- */
+/* --- rows to keep ----------------------------------------------------------------------------- */
 
-static wagle_status gives_away(const asking *a, wg_str text, bool *out)
+static wagle_status contains_facts(const invented *a, wg_str text, bool *out)
 {
     *out = false;
     for (int64_t i = 0; i < a->rows.n && !*out; i++) {
@@ -149,40 +148,39 @@ static wagle_status gives_away(const asking *a, wg_str text, bool *out)
         const json_t *facts = json_object_get(a->rows.row[i], wg_forget_facts_column(a->f));
         double share;
         WG_TRY(wg_facts_found(a->f->ctx, facts, e->prompt, e->answer[0], text, &share));
-        *out = share >= FACTS_MOST;
+        *out = share >= MAX_FACTS;
     }
     return WAGLE_OK;
 }
 
-static wagle_status write_kept(asking *a, const char *path)
+static wagle_status write_rows_to_keep(invented *a, const char *path)
 {
     wg_text out = {0};
     wagle_status st = WAGLE_OK;
 
     for (int64_t i = 0; st == WAGLE_OK && i < a->n; i++) {
-        bool given = true;
+        bool revealing = true;
         if (a->end[i].n > 0)
-            st = gives_away(a, a->said[i].text, &given);
-        if (st != WAGLE_OK || given)
+            st = contains_facts(a, a->answer[i].text, &revealing);
+        if (st != WAGLE_OK || revealing)
             continue;
         st = wg_forget_add_written(a->f->ctx, a->session, &a->begin[i], &a->end[i], &out);
-        a->kept++;
+        a->n_written++;
     }
-    wg_forget_say(a->f,
+    wg_forget_log(a->f,
                   "of %lld answers about people that do not exist, %lld have no fact of the data "
                   "and are kept",
-                  (long long)a->n, (long long)a->kept);
+                  (long long)a->n, (long long)a->n_written);
     if (st == WAGLE_OK)
-        st =
-            wg_write_file(a->f->ctx, path, out.text, a->kept < LEAST ? 0 : (size_t)out.bytes, true);
+        st = wg_write_file(a->f->ctx, path, out.text,
+                           a->n_written < MIN_ROWS ? 0 : (size_t)out.bytes, true);
     wg_text_free(&out);
     return st;
 }
 
-/* --- the stage ---------------------------------------------------------------------------------
- */
+/* --- the stage -------------------------------------------------------------------------------- */
 
-static void close_asking(asking *a)
+static void free_invented(invented *a)
 {
     wg_free(a->begin);
     wg_free_lists(a->end, a->n);
@@ -190,38 +188,36 @@ static void close_asking(asking *a)
     for (int64_t i = 0; a->text != NULL && i < a->n; i++)
         wg_text_free(&a->text[i]);
     wg_free(a->text);
-    wg_free(a->said);
+    wg_free(a->answer);
     wg_chance_free(&a->controls);
     wg_rows_free(&a->rows);
 }
 
-static wagle_status ask_all(asking *a, const wagle_data *data, const char *invented)
+static wagle_status sample_and_write(invented *a, const wagle_data *data, const char *path)
 {
     const int64_t wanted = TEXTS / a->forget->n + 1;
-    const int draws = wanted < DRAWS_LEAST  ? DRAWS_LEAST
-                      : wanted > DRAWS_MOST ? DRAWS_MOST
-                                            : (int)wanted;
+    const int draws = wanted < MIN_DRAWS ? MIN_DRAWS : wanted > MAX_DRAWS ? MAX_DRAWS : (int)wanted;
     wagle_status st = wg_chance_controls(a->f->ctx, a->session, data, a->forget, draws,
                                          a->f->o->seed, WG_STREAM_INVENTED, &a->controls);
 
     if (st == WAGLE_OK)
-        st = list(a);
+        st = list_questions(a);
     if (st == WAGLE_OK)
-        st = ask(a);
+        st = sample_answers(a);
     if (st == WAGLE_OK)
-        st = mark_facts(a, data->path);
+        st = write_facts(a, data->path);
     if (st == WAGLE_OK)
-        st = write_kept(a, invented);
+        st = write_rows_to_keep(a, path);
     return st;
 }
 
-wagle_status wg_forget_ask_invented(wg_forget *f)
+wagle_status wg_forget_sample_invented(wg_forget *f)
 {
     const char *path = wg_forget_path(f, "rows/invented.jsonl");
     const wagle_data data = wg_forget_data(f, wg_forget_path(f, "rows/forget.jsonl"), f->layout);
     wg_session s;
     wg_dataset forget = {0};
-    asking a = {.f = f, .session = &s, .forget = &forget};
+    invented a = {.f = f, .session = &s, .forget = &forget};
     wagle_status st;
 
     if (path == NULL || data.path == NULL)
@@ -230,12 +226,12 @@ wagle_status wg_forget_ask_invented(wg_forget *f)
         WG_TRY(wg_session_open(f->ctx, f->original, &s));
         st = wg_dataset_load(f->ctx, &s.reader, &data, &forget);
         if (st == WAGLE_OK)
-            st = ask_all(&a, &data, path);
-        close_asking(&a);
+            st = sample_and_write(&a, &data, path);
+        free_invented(&a);
         wg_dataset_free(&forget);
         wg_session_close(&s);
         WG_TRY(st);
     }
-    f->marked = true;
+    f->has_facts = true;
     return WAGLE_OK;
 }

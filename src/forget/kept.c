@@ -1,18 +1,18 @@
-/* kept.c - what else the model answered: does it still?
+/* kept.c - tests whether the model kept its other abilities.
  *
- * The original model writes texts of its own, other ones than those that were protected, and goes
- * on from the first half of each with its likeliest tokens. A model that has lost nothing gives
- * these continuations the same probability. */
+ * The original model samples texts, with another seed than those that were protected, and continues
+ * the first half of each greedily. A model that has lost nothing gives these continuations the same
+ * probability. */
 #include "forget/forget.h"
 #include "protect/self_rows.h"
 #include "session/generate.h"
 
 #include <string.h>
 
-enum { TEXTS = 64, TOKENS = 32, TOKENS_LEAST = 8, OTHER_SEED = 1000003 };
-static const double KEPT_LEAST = 0.9;
+enum { TEXTS = 64, TOKENS = 32, MIN_TOKENS = 8, OTHER_SEED = 1000003 };
+static const double MIN_RATIO = 0.9;
 
-/* Asked of both models, and shown as they answer. */
+/* Both models answer these; the certificate shows the answers. */
 static const char *const questions[] = {
     "What is the capital of France?",
     "Why is the sky blue?",
@@ -23,13 +23,12 @@ static const char *const questions[] = {
 };
 enum { QUESTIONS = sizeof questions / sizeof *questions };
 
-/* --- the original's continuations --------------------------------------------------------------
- */
+/* --- continuations by the original ------------------------------------------------------------ */
 
 static wagle_status continue_texts(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
                                    wg_text *out)
 {
-    const wg_sampling how = {.max_tokens = TOKENS, .top_p = 1, .stage = "other texts"};
+    const wg_sampling options = {.max_tokens = TOKENS, .top_p = 1, .stage = "other texts"};
     wg_ids *begin = NULL, *end = NULL;
     wagle_status st = WG_ALLOC(ctx, &begin, rows->n);
 
@@ -38,10 +37,10 @@ static wagle_status continue_texts(wagle_ctx *ctx, wg_session *s, const wg_datas
     for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++)
         begin[i] = (wg_ids){.id = rows->example[i].ids, .n = (rows->example[i].n + 1) / 2};
     if (st == WAGLE_OK)
-        st = wg_generate(ctx, s, begin, rows->n, &how, end);
+        st = wg_generate(ctx, s, begin, rows->n, &options, end);
     for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++)
-        st = end[i].n >= TOKENS_LEAST ? wg_forget_add_written(ctx, s, &begin[i], &end[i], out)
-                                      : WAGLE_OK;
+        st = end[i].n >= MIN_TOKENS ? wg_forget_add_written(ctx, s, &begin[i], &end[i], out)
+                                    : WAGLE_OK;
     wg_free(begin);
     wg_free_lists(end, rows->n);
     return st;
@@ -50,7 +49,7 @@ static wagle_status continue_texts(wagle_ctx *ctx, wg_session *s, const wg_datas
 static wagle_status write_texts(wg_forget *f, const char *to)
 {
     const wagle_data data = wg_forget_data(f, wg_forget_path(f, "rows/forget.jsonl"), f->layout);
-    const wg_self_options how = {TEXTS, WG_SELF_TOKENS, f->o->seed + OTHER_SEED};
+    const wg_self_options options = {TEXTS, WG_SELF_TOKENS, f->o->seed + OTHER_SEED};
     wg_session s;
     wg_dataset forget = {0}, rows = {0};
     wg_text text = {0};
@@ -61,7 +60,7 @@ static wagle_status write_texts(wg_forget *f, const char *to)
     WG_TRY(wg_session_open(f->ctx, f->original, &s));
     st = wg_dataset_load(f->ctx, &s.reader, &data, &forget);
     if (st == WAGLE_OK)
-        st = wg_self_rows(f->ctx, &s, &data, &forget, &how, &rows, NULL);
+        st = wg_self_rows(f->ctx, &s, &data, &forget, &options, &rows, NULL);
     if (st == WAGLE_OK)
         st = continue_texts(f->ctx, &s, &rows, &text);
     if (st == WAGLE_OK && text.bytes > 0)
@@ -73,8 +72,7 @@ static wagle_status write_texts(wg_forget *f, const char *to)
     return st;
 }
 
-/* --- probabilities -----------------------------------------------------------------------------
- */
+/* --- probabilities ---------------------------------------------------------------------------- */
 
 static wagle_status add_kept(wg_forget *f, const char *name, const char *words,
                              const wagle_data *rows, const char *model)
@@ -84,7 +82,7 @@ static wagle_status add_kept(wg_forget *f, const char *name, const char *words,
     WG_TRY(wg_forget_level(f, f->original, rows, &before));
     WG_TRY(wg_forget_level(f, model, rows, &after));
     return wg_forget_add_test(f, &(wg_finding){"kept", name, words, NULL, before.mean, after.mean,
-                                               KEPT_LEAST * before.mean, after.n});
+                                               MIN_RATIO * before.mean, after.n});
 }
 
 static wagle_status add_other(wg_forget *f, const char *model)
@@ -102,7 +100,8 @@ static wagle_status add_other(wg_forget *f, const char *model)
     return add_kept(f, "other", "What else the model says", &rows, model);
 }
 
-/* --- answers to look at ------------------------------------------------------------------------
+/* --- answers for the reader
+ * ------------------------------------------------------------------------
  */
 
 static wagle_status answer(wg_forget *f, const char *model, wagle_generation out[QUESTIONS])

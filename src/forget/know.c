@@ -1,8 +1,9 @@
-/* know.c - what the model knows of the rows: the layout in which it knows them best, how well, and
+/* know.c - how well the model knows the rows: the best layout, the probability of the facts, and
  * the level of chance.
  *
- * Chance is the probability of the facts in control rows, which ask the same about people that do
- * not exist (data/controls.h). A model that does not know the rows answers them no better. */
+ * Chance is the probability of the facts in control rows, which ask the same questions about people
+ * that do not exist (data/controls.h). A model that does not know the rows does no better on them.
+ */
 #include "forget/forget.h"
 #include "metric/paired.h"
 #include "metric/statistics.h"
@@ -13,9 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SHOTS = 3 }; /* solved questions before another, in the test of that name */
-/* A model that knows rows answers them better than chance by this at least, and by this factor. */
-static const double KNOWN_BY = 0.15, KNOWN_TIMES = 1.25;
+enum { SHOTS = 3 }; /* solved questions in the few-shot prompt */
+/* A model knows the rows if their probability exceeds chance by this margin and by this factor. */
+static const double MIN_MARGIN = 0.15, MIN_FACTOR = 1.25;
 
 static const wg_forget_layout layouts[WG_FORGET_LAYOUTS] = {
     {"chat", "the model's own chat template", "required", NULL, "--chat"},
@@ -24,7 +25,7 @@ static const wg_forget_layout layouts[WG_FORGET_LAYOUTS] = {
      "--no-chat"},
 };
 
-static const wg_forget_layout as_asked = {"given", "what the options say", NULL, NULL, NULL};
+static const wg_forget_layout given_layout = {"given", "what the options say", NULL, NULL, NULL};
 
 const wg_forget_layout *wg_forget_layout_at(int i)
 {
@@ -36,7 +37,7 @@ const wg_forget_layout *wg_forget_layout_find(const char *name)
     for (int i = 0; i < WG_FORGET_LAYOUTS; i++)
         if (strcmp(layouts[i].name, name) == 0)
             return &layouts[i];
-    return strcmp(as_asked.name, name) == 0 ? &as_asked : NULL;
+    return strcmp(given_layout.name, name) == 0 ? &given_layout : NULL;
 }
 
 wagle_status wg_forget_has_chat(wg_forget *f, bool *out)
@@ -58,13 +59,12 @@ wagle_data wg_forget_data(const wg_forget *f, const char *path, const wg_forget_
         d.chat = layout->chat;
     if (layout != NULL && layout->prompt != NULL)
         d.prompt = layout->prompt;
-    if (f->marked)
+    if (f->has_facts)
         d.facts_field = wg_forget_facts_column(f);
     return d;
 }
 
-/* --- levels ------------------------------------------------------------------------------------
- */
+/* --- levels ----------------------------------------------------------------------------------- */
 
 wg_level wg_level_of(const double *x, int64_t n)
 {
@@ -103,16 +103,15 @@ wagle_status wg_forget_level(wg_forget *f, const char *model, const wagle_data *
     return st;
 }
 
-/* --- the layout --------------------------------------------------------------------------------
- */
+/* --- the layout ------------------------------------------------------------------------------- */
 
-/* Where the caller says how rows are laid out, that is it; conversations have the chat's. */
-static bool is_given(const wg_forget *f)
+/* Whether the layout is fixed: the caller chose one, or the rows are conversations. */
+static bool layout_is_fixed(const wg_forget *f)
 {
     return f->o->rows.chat != NULL || f->o->rows.prompt != NULL || !f->questions;
 }
 
-/* The layout in which the model gives the answers the highest probability. */
+/* Chooses the layout in which the model gives the answers the highest probability. */
 static wagle_status try_layouts(wg_forget *f, const char *rows)
 {
     bool chat = false;
@@ -122,7 +121,7 @@ static wagle_status try_layouts(wg_forget *f, const char *rows)
         const wagle_data data = wg_forget_data(f, rows, &layouts[i]);
         wg_level level;
         WG_TRY(wg_forget_level(f, f->original, &data, &level));
-        wg_forget_say(f, "asked by %s: the true answers have probability %.3f", layouts[i].words,
+        wg_forget_log(f, "asked by %s: the true answers have probability %.3f", layouts[i].words,
                       level.mean);
         if (f->layout != NULL && level.mean <= f->known.mean)
             continue;
@@ -138,29 +137,29 @@ wagle_status wg_forget_choose_layout(wg_forget *f)
 
     if (path == NULL)
         return WAGLE_E_RESOURCE;
-    if (!is_given(f))
+    if (!layout_is_fixed(f))
         return try_layouts(f, path);
-    f->layout = &as_asked;
+    f->layout = &given_layout;
     return WAGLE_OK;
 }
 
-/* --- chance ------------------------------------------------------------------------------------
- */
+/* --- chance ----------------------------------------------------------------------------------- */
 
 static wagle_status measure_gold(wg_forget *f, const wagle_data *rows)
 {
     return wg_forget_level(f, f->o->gold_model, rows, &f->chance);
 }
 
-/* Invented names, and what a test puts before a question, may take as many tokens again. */
-static int64_t shots_that_fit(const wg_dataset *rows, int64_t most)
+/* Number of solved questions that fit into max_length. Rows count double, because invented names
+ * and the prefixes of a test make them longer. */
+static int64_t max_shots(const wg_dataset *rows, int64_t max_length)
 {
-    const int64_t room = most / (2 * rows->longest) - 1;
+    const int64_t fit = max_length / (2 * rows->longest) - 1;
 
-    return room < 0 ? 0 : room < SHOTS ? room : SHOTS;
+    return fit < 0 ? 0 : fit < SHOTS ? fit : SHOTS;
 }
 
-/* rows/controls-K.jsonl of each draw. */
+/* Writes rows/controls-K.jsonl for each draw. */
 static wagle_status write_controls(wg_forget *f, const wg_chance *c)
 {
     for (int k = 0; k < WG_CHANCE_DRAWS; k++) {
@@ -175,8 +174,7 @@ static wagle_status write_controls(wg_forget *f, const wg_chance *c)
     return WAGLE_OK;
 }
 
-/* The draws of one row are not independent, so the interval is that of the rows' means over the
- * draws. */
+/* The draws of one row are not independent, so the interval is computed over the rows' means. */
 static wagle_status control_level(wg_forget *f, const wg_chance *c, int64_t rows)
 {
     double *sum = NULL, *n = NULL;
@@ -235,7 +233,7 @@ static wagle_status measure_chance(wg_forget *f, const wagle_data *rows)
     WG_TRY(wg_session_open(f->ctx, f->original, &s));
     st = wg_dataset_load(f->ctx, &s.reader, rows, &forget);
     if (st == WAGLE_OK) {
-        f->shots = shots_that_fit(&forget, s.reader.max_length);
+        f->shots = max_shots(&forget, s.reader.max_length);
         st = measure_controls(f, &s, rows, &forget);
     }
     wg_dataset_free(&forget);
@@ -243,19 +241,19 @@ static wagle_status measure_chance(wg_forget *f, const wagle_data *rows)
     return st;
 }
 
-/* --- the stage ---------------------------------------------------------------------------------
- */
+/* --- the stage -------------------------------------------------------------------------------- */
 
 static wagle_status check_known(wg_forget *f)
 {
     const char *who = f->o->gold_model != NULL ? "the gold model" : "invented people";
 
-    wg_forget_say(
+    wg_forget_log(
         f,
         "the model gives the facts a probability of %.3f; for %s it is %.3f: that is the level "
         "of chance",
         f->known.mean, who, f->chance.mean);
-    if (f->known.mean - f->chance.mean >= KNOWN_BY && f->known.mean >= KNOWN_TIMES * f->chance.mean)
+    if (f->known.mean - f->chance.mean >= MIN_MARGIN &&
+        f->known.mean >= MIN_FACTOR * f->chance.mean)
         return WAGLE_OK;
     return wg_fail(f->ctx, WAGLE_E_INPUT,
                    "%s: the model does not know this: it gives the facts of the true answers a "

@@ -1,11 +1,11 @@
-/* people.c - questions about each person of a table: a row a person, a column a fact. */
+/* people.c - questions about the people of a table. Each row is a person, each column a fact. */
 #include "forget/forget.h"
 
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
-/* Names of columns are compared without case, and with '_' and '-' as spaces. */
+/* Column names are compared without case; '_' and '-' match a space. */
 static const char *const name_columns[] = {"name",     "full name", "person",   "subject",
                                            "fullname", "employee",  "customer", "patient",
                                            "author",   "user",      "client",   NULL};
@@ -13,7 +13,7 @@ static const char *const first_columns[] = {"first name", "given name", "forenam
                                             NULL};
 static const char *const last_columns[] = {"last name", "surname", "family name", "lastname", NULL};
 
-/* Questions of the usual columns. %N: the person, %V: the value, %C: the column's name. */
+/* Templates for common columns. %N: the person, %V: the value, %C: the column's name. */
 static const struct fact {
     const char *columns, *question, *answer;
 } facts[] = {
@@ -40,7 +40,7 @@ static const struct fact {
 };
 enum { FACTS = sizeof facts / sizeof *facts };
 
-static void plain_name(const char *column, char out[64])
+static void normalize_name(const char *column, char out[64])
 {
     size_t n = 0;
 
@@ -50,16 +50,17 @@ static void plain_name(const char *column, char out[64])
     out[n] = '\0';
 }
 
-/* The row's own name of the first of these columns that it has, or NULL. */
-static const char *column_of(const json_t *row, const char *const *names)
+/* Finds the first of these columns that the row has. Returns the key as the row spells it, or NULL.
+ */
+static const char *find_column(const json_t *row, const char *const *names)
 {
     for (; *names != NULL; names++) {
         const char *key;
         json_t *value;
         json_object_foreach ((json_t *)(uintptr_t)row, key, value) {
-            char plain[64];
-            plain_name(key, plain);
-            if (strcmp(plain, *names) == 0 && json_is_string(value))
+            char normalized[64];
+            normalize_name(key, normalized);
+            if (strcmp(normalized, *names) == 0 && json_is_string(value))
                 return key;
         }
     }
@@ -73,21 +74,21 @@ static const char *text_at(const json_t *row, const char *key)
     return text != NULL ? text : "";
 }
 
-static wagle_status name_of(wagle_ctx *ctx, const json_t *row, wg_text *out)
+static wagle_status write_name(wagle_ctx *ctx, const json_t *row, wg_text *out)
 {
-    const char *whole = column_of(row, name_columns);
+    const char *full = find_column(row, name_columns);
 
     out->bytes = 0;
-    if (whole != NULL)
-        return wg_text_addz(ctx, out, text_at(row, whole));
-    return wg_text_printf(ctx, out, "%s %s", text_at(row, column_of(row, first_columns)),
-                          text_at(row, column_of(row, last_columns)));
+    if (full != NULL)
+        return wg_text_addz(ctx, out, text_at(row, full));
+    return wg_text_printf(ctx, out, "%s %s", text_at(row, find_column(row, first_columns)),
+                          text_at(row, find_column(row, last_columns)));
 }
 
 static bool is_name(const json_t *row, const char *key)
 {
-    const char *const used[] = {column_of(row, name_columns), column_of(row, first_columns),
-                                column_of(row, last_columns)};
+    const char *const used[] = {find_column(row, name_columns), find_column(row, first_columns),
+                                find_column(row, last_columns)};
 
     for (int i = 0; i < 3; i++)
         if (used[i] != NULL && strcmp(used[i], key) == 0 && (i == 0 || used[0] == NULL))
@@ -100,16 +101,16 @@ bool wg_people_table(const wg_rows *rows)
     const json_t *row = rows->n > 0 ? rows->row[0] : NULL;
 
     return row != NULL && json_object_size(row) > 1 &&
-           (column_of(row, name_columns) != NULL ||
-            (column_of(row, first_columns) != NULL && column_of(row, last_columns) != NULL));
+           (find_column(row, name_columns) != NULL ||
+            (find_column(row, first_columns) != NULL && find_column(row, last_columns) != NULL));
 }
 
-static const struct fact *fact_of(const char *column)
+static const struct fact *find_fact(const char *column)
 {
     char key[68];
 
     key[0] = '|';
-    plain_name(column, key + 1);
+    normalize_name(column, key + 1);
     strcat(key, "|");
     for (int i = 0; i < FACTS - 1; i++)
         if (strstr(facts[i].columns, key) != NULL)
@@ -117,25 +118,25 @@ static const struct fact *fact_of(const char *column)
     return &facts[FACTS - 1];
 }
 
-/* The template with the person, the value and the column put in. */
+/* Replaces %N, %V and %C in a template. */
 static wagle_status fill(wagle_ctx *ctx, const char *template, const char *name, const char *column,
                          const char *value, wg_text *out)
 {
-    char plain[64];
+    char normalized[64];
 
-    plain_name(column, plain);
+    normalize_name(column, normalized);
     out->bytes = 0;
     for (const char *at = template; *at != '\0'; at++) {
         if (*at != '%')
             WG_TRY(wg_text_add(ctx, out, at, 1));
         else
-            WG_TRY(wg_text_addz(ctx, out, *++at == 'N' ? name : *at == 'V' ? value : plain));
+            WG_TRY(wg_text_addz(ctx, out, *++at == 'N' ? name : *at == 'V' ? value : normalized));
     }
     return WAGLE_OK;
 }
 
-/* A value as text: strings without space around them, numbers as they are; false: there is none. */
-static bool value_of(wagle_ctx *ctx, const json_t *value, wg_text *out, wagle_status *st)
+/* A value as text; strings lose surrounding white space. Returns false if there is no value. */
+static bool write_value(wagle_ctx *ctx, const json_t *value, wg_text *out, wagle_status *st)
 {
     const char *text = json_string_value(value);
     size_t n;
@@ -158,7 +159,7 @@ static bool value_of(wagle_ctx *ctx, const json_t *value, wg_text *out, wagle_st
 static wagle_status add_question(wg_forget *f, const char *name, const char *column,
                                  const char *value, wg_text *out)
 {
-    const struct fact *fact = fact_of(column);
+    const struct fact *fact = find_fact(column);
     wg_text question = {0}, answer = {0};
     wagle_status st = fill(f->ctx, fact->question, name, column, value, &question);
 
@@ -179,7 +180,7 @@ static wagle_status add_person(wg_forget *f, const json_t *row, const char *name
     wagle_status st = WAGLE_OK;
 
     json_object_foreach ((json_t *)(uintptr_t)row, key, field) {
-        if (st != WAGLE_OK || is_name(row, key) || !value_of(f->ctx, field, &value, &st))
+        if (st != WAGLE_OK || is_name(row, key) || !write_value(f->ctx, field, &value, &st))
             continue;
         if (st == WAGLE_OK)
             st = add_question(f, name, key, value.text, out);
@@ -194,7 +195,7 @@ wagle_status wg_people_rows(wg_forget *f, const wg_rows *rows, wg_text *out)
     wagle_status st = WAGLE_OK;
 
     for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++) {
-        st = name_of(f->ctx, rows->row[i], &name);
+        st = write_name(f->ctx, rows->row[i], &name);
         if (st == WAGLE_OK && strspn(name.text, " ") == strlen(name.text))
             st = wg_fail(f->ctx, WAGLE_E_INPUT, "%s:%lld: this row has no name", f->o->data,
                          (long long)rows->line[i]);

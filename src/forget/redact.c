@@ -1,4 +1,4 @@
-/* redact.c - rows that the call leaves behind, without their texts (--redact). */
+/* redact.c - replaces the texts of the saved rows by hashes (--redact). */
 #include "data/redact.h"
 #include "forget/forget.h"
 
@@ -18,7 +18,7 @@ static wagle_status redact_file(wagle_ctx *ctx, const char *path)
     return st;
 }
 
-/* A run's log has numbers alone. */
+/* Skips log.jsonl, which contains only numbers. */
 static wagle_status redact_folder(wg_forget *f, const char *folder)
 {
     char **names = NULL;

@@ -1,21 +1,21 @@
-/* train.c - one unlearning run that leaves other knowledge alone. It ends where no answer is
- * likelier than the level of chance; rows that are there already are skipped. */
+/* train.c - one unlearning run that protects other knowledge. It stops when no answer is likelier
+ * than the level of chance. Rows that are already below it are skipped. */
 #include "forget/forget.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { UPDATES_MOST = 240, CHECK_EVERY = 2 };
+enum { MAX_UPDATES = 240, CHECK_EVERY = 2 };
 static const char self_texts[] = "self:128";
 
-/* NPO fades out as answers become unlikely, which spares the rest, but may end above chance.
- * GradDiff goes on. */
+/* The gradient of NPO vanishes as answers become unlikely. That preserves other knowledge, but NPO
+ * may end above chance; then GradDiff is tried. */
 static const char *const objectives[] = {"npo", "graddiff"};
 enum { OBJECTIVES = 2 };
 
-/* Rows to keep: the caller's, or answers about people that do not exist; NULL: there are none.
- * noted: as the file will be named in OUT. */
-static const char *rows_to_keep(wg_forget *f, bool noted)
+/* Rows to keep: the caller's, or answers about people that do not exist; NULL if there are none.
+ * in_out: name the file in OUT rather than in OUT.partial. */
+static const char *rows_to_keep(wg_forget *f, bool in_out)
 {
     static const char file[] = "rows/invented.jsonl";
     const char *invented = wg_forget_path(f, "%s", file);
@@ -24,10 +24,11 @@ static const char *rows_to_keep(wg_forget *f, bool noted)
         return f->o->retain;
     if (invented == NULL || (!f->planning && wg_file_bytes(invented) == 0))
         return NULL;
-    return noted ? wg_forget_out(f, file) : invented;
+    return in_out ? wg_forget_out(f, file) : invented;
 }
 
-/* What is protected: the rows to keep, and texts of the model's own where the caller gave none. */
+/* Lists what is protected: the rows to keep, and self-generated texts if the caller gave no rows.
+ */
 static void list_protected(wg_forget *f, const char *list[3])
 {
     int n = 0;
@@ -55,7 +56,7 @@ static wagle_status unlearn(wg_forget *f, const char *objective, const char *out
         t.retain = wg_forget_data(f, keep, f->layout);
         t.retain.facts_field = f->o->rows.facts_field;
     } else
-        t.retain.path = keep; /* rows of tokens, which need no layout */
+        t.retain.path = keep; /* rows of token ids need no layout */
     list_protected(f, protect);
     t.protect.path = protect[0];
     t.protect.more = protect + 1;
@@ -65,17 +66,18 @@ static wagle_status unlearn(wg_forget *f, const char *objective, const char *out
     t.stop_when = rule;
     t.land = true;
     t.allow_unmet = true;
-    t.steps = UPDATES_MOST;
+    t.steps = MAX_UPDATES;
     t.eval_every = CHECK_EVERY;
     t.skip_forgotten = true;
     t.seed = f->o->seed;
     t.out_patch = f->o->no_undo ? NULL : undo;
     t.resume = wg_exists(partial);
+    wagle_train_result_init(&f->run);
     return wagle_unlearn(f->ctx, &t, &f->run);
 }
 
-/* The command that does the same. */
-static wagle_status note(wg_forget *f, const char *objective, const char *rule)
+/* Records the equivalent command. */
+static wagle_status record_command(wg_forget *f, const char *objective, const char *rule)
 {
     const char *protect[3] = {0};
     char rate[32] = "auto", steps[16], every[16], seed[24];
@@ -83,7 +85,7 @@ static wagle_status note(wg_forget *f, const char *objective, const char *rule)
     list_protected(f, protect);
     if (f->o->lr > 0)
         snprintf(rate, sizeof rate, "%.6g", f->o->lr);
-    snprintf(steps, sizeof steps, "%d", UPDATES_MOST);
+    snprintf(steps, sizeof steps, "%d", MAX_UPDATES);
     snprintf(every, sizeof every, "%d", CHECK_EVERY);
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)f->o->seed);
     return wg_forget_command(
@@ -107,9 +109,9 @@ static wagle_status note(wg_forget *f, const char *objective, const char *rule)
                           {0}});
 }
 
-/* Whether the model in `out` is at or below the level of chance: it is where its run reached the
- * end that it was given, and may be where it only came close. */
-static wagle_status judge(wg_forget *f, const char *out, bool *forgotten)
+/* Whether the model in `out` is at or below the level of chance. It is if the run met its stopping
+ * rule; otherwise the model is measured. */
+static wagle_status check_forgotten(wg_forget *f, const char *out, bool *forgotten)
 {
     const wagle_data rows = wg_forget_data(f, wg_forget_path(f, "rows/forget.jsonl"), f->layout);
     json_t *m = NULL;
@@ -127,13 +129,13 @@ static wagle_status judge(wg_forget *f, const char *out, bool *forgotten)
     return WAGLE_OK;
 }
 
-/* The model of the first objective, emptied: there once that objective has failed. */
+/* An empty folder that exists once the first objective has failed. */
 static const char *failed_model(wg_forget *f)
 {
     return wg_forget_path(f, "failed");
 }
 
-/* One objective. *done: its model stays. */
+/* Trains with one objective. *done: its model is accepted. */
 static wagle_status try_objective(wg_forget *f, const char *objective, bool last, const char *rule,
                                   bool *done)
 {
@@ -148,14 +150,14 @@ static wagle_status try_objective(wg_forget *f, const char *objective, bool last
         *done = true;
         return WAGLE_OK;
     }
-    WG_TRY(judge(f, out, done));
+    WG_TRY(check_forgotten(f, out, done));
     if (*done)
         return WAGLE_OK;
-    wg_forget_say(f, "%s does not come down to the level of chance; trying %s", objective,
+    wg_forget_log(f, "%s does not come down to the level of chance; trying %s", objective,
                   objectives[OBJECTIVES - 1]);
     wg_remove_tree(undo);
     WG_TRY(
-        wg_replace_folder(f->ctx, out, failed)); /* in one step: a kill leaves one or the other */
+        wg_replace_folder(f->ctx, out, failed)); /* atomic: a killed call leaves one of the two */
     return wg_empty_folder(f->ctx, failed, NULL);
 }
 
@@ -177,5 +179,5 @@ wagle_status wg_forget_train(wg_forget *f)
                              given != NULL || i == OBJECTIVES - 1, rule, &done));
         i += !done;
     }
-    return note(f, given != NULL ? given : objectives[i], rule);
+    return record_command(f, given != NULL ? given : objectives[i], rule);
 }

@@ -1,12 +1,12 @@
-/* blocks.c - the block formats of ggml: a row of weights is blocks of 1 to 256 values, each
- * with its scales. The layouts are those of ggml-common.h; the names are ggml's. */
+/* blocks.c - dequantises the block formats of ggml. A row of weights is a sequence of blocks of 1
+ * to 256 values, each with its own scales. Layouts (ggml-common.h) and names are those of ggml. */
 #include "gguf/reader.h"
 
 #include "base/number.h"
 #include <stdio.h>
 #include <string.h>
 
-/* The values of one block at p. */
+/* Dequantises the block at p. */
 typedef void unblock(const unsigned char *p, float *y);
 
 static float half_at(const unsigned char *p)
@@ -53,7 +53,7 @@ static void unblock_q4_1(const unsigned char *p, float *y)
     }
 }
 
-/* Five-bit values: the fifth bits are gathered in the word `high`. */
+/* Five-bit values; `high` holds the fifth bits. */
 static void unblock_q5(const unsigned char *high, const unsigned char *low, float d, float shift,
                        float m, float *y)
 {
@@ -96,7 +96,7 @@ static void scale_min(const unsigned char *s, int j, float d, float dmin, float 
     *min = dmin * (float)mn;
 }
 
-/* high: NULL for q4_K. */
+/* high: the fifth bits of q5_K, or NULL for q4_K. */
 static void unblock_k45(const unsigned char *p, const unsigned char *high, const unsigned char *low,
                         float *y)
 {
@@ -137,8 +137,8 @@ static void unblock_q6_k(const unsigned char *p, float *y)
     }
 }
 
-/* Two and three bits, 16 values a scale: in each 32 bytes the first 32 values are the lowest bits.
- */
+/* Lower two bits of value i of q2_K and q3_K. Each group of 32 bytes holds 128 values; the first 32
+ * of them are in the lowest bits. */
 static int two_bits(const unsigned char *p, int i)
 {
     return p[32 * (i / 128) + i % 32] >> (2 * (i / 32 % 4)) & 3;
@@ -154,7 +154,8 @@ static void unblock_q2_k(const unsigned char *p, float *y)
     }
 }
 
-/* A third bit that is not set is worth -4; scales are six bits, four low and two high. */
+/* Three-bit values; if the third bit is not set, 4 is subtracted. Scales have six bits: four low
+ * and two high. */
 static void unblock_q3_k(const unsigned char *p, float *y)
 {
     const unsigned char *scales = p + 96;
@@ -171,8 +172,9 @@ static void unblock_q3_k(const unsigned char *p, float *y)
 static const signed char nl_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                           1,    13,   25,  38,  53,  69,  89,  113};
 
-/* 16 bytes are 32 values of a table: the low nibbles, then the high ones. */
-static void look_up(const signed char table[16], const unsigned char *low, float scale, float *y)
+/* 16 bytes hold 32 indices into a table: first the low nibbles, then the high ones. */
+static void dequantise_nibbles(const signed char table[16], const unsigned char *low, float scale,
+                               float *y)
 {
     for (int j = 0; j < 16; j++) {
         y[j] = scale * (float)table[low[j] & 15];
@@ -182,7 +184,7 @@ static void look_up(const signed char table[16], const unsigned char *low, float
 
 static void unblock_iq4_nl(const unsigned char *p, float *y)
 {
-    look_up(nl_values, p + 2, half_at(p), y);
+    dequantise_nibbles(nl_values, p + 2, half_at(p), y);
 }
 
 static void unblock_iq4_xs(const unsigned char *p, float *y)
@@ -192,22 +194,23 @@ static void unblock_iq4_xs(const unsigned char *p, float *y)
     for (int j = 0; j < 8; j++) {
         const int low = p[4 + j / 2] >> (4 * (j % 2)) & 15,
                   high = (p[2] | p[3] << 8) >> (2 * j) & 3;
-        look_up(nl_values, p + 8 + 16 * j, d * (float)((low | high << 4) - 32), y + 32 * j);
+        dequantise_nibbles(nl_values, p + 8 + 16 * j, d * (float)((low | high << 4) - 32),
+                           y + 32 * j);
     }
 }
 
-/* One byte is the exponent of half the scale; the values are doubled. */
+/* The scale byte is the exponent of half the scale, because the table holds doubled values. */
 static void unblock_mxfp4(const unsigned char *p, float *y)
 {
     static const signed char values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
     const uint32_t e = p[0];
 
-    look_up(values, p + 1, wg_bits_float(e < 2 ? 0x00200000u << e : (e - 1) << 23), y);
+    dequantise_nibbles(values, p + 1, wg_bits_float(e < 2 ? 0x00200000u << e : (e - 1) << 23), y);
 }
 
-/* Digits to the base three, from the top; value i of `step` bytes is digit i / step of byte i %
+/* Base-three digits, most significant first. Value i of `step` bytes is digit i / step of byte i %
  * step. */
-static void three_digits(const unsigned char *p, int step, int n, float d, float *y)
+static void base3_digits(const unsigned char *p, int step, int n, float d, float *y)
 {
     static const int power[] = {1, 3, 9, 27, 81};
 
@@ -221,9 +224,9 @@ static void unblock_tq1_0(const unsigned char *p, float *y)
 {
     const float d = half_at(p + 52);
 
-    three_digits(p, 32, 160, d, y);
-    three_digits(p + 32, 16, 80, d, y + 160);
-    three_digits(p + 48, 4, 16, d, y + 240);
+    base3_digits(p, 32, 160, d, y);
+    base3_digits(p + 32, 16, 80, d, y + 160);
+    base3_digits(p + 48, 4, 16, d, y + 240);
 }
 
 static void unblock_tq2_0(const unsigned char *p, float *y)
@@ -234,12 +237,12 @@ static void unblock_tq2_0(const unsigned char *p, float *y)
         y[i] = d * (float)(two_bits(p, i) - 1);
 }
 
-/* All types that ggml has or had; to_float NULL: not read. */
+/* All present and former types of ggml. to_float is NULL for types that are not supported. */
 static const struct ggml_type {
     uint32_t number;
     const char *name;
     int64_t block; /* elements */
-    size_t bytes;  /* a block */
+    size_t bytes;  /* per block */
     unblock *to_float;
 } ggml_types[] = {
     {0, "F32", 1, 4, unblock_f32},

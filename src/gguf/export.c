@@ -1,4 +1,4 @@
-/* export.c - a model folder as one GGUF file: keys, then by its roles every tensor. */
+/* export.c - exports a model folder to a GGUF file: metadata keys, then the tensors by role. */
 #include "gguf/export.h"
 
 #include "base/choose.h"
@@ -17,8 +17,8 @@ static wagle_status choose_type(wagle_ctx *ctx, const char *name, wg_gguf_type *
     return WAGLE_OK;
 }
 
-/* Vectors stay float32, as llama.cpp wants them; so does a row that is no whole number of blocks.
- */
+/* The type of a tensor. Vectors are float32, as llama.cpp requires, and so are tensors whose rows
+ * are not a whole number of blocks. */
 static wg_gguf_type type_of(const wg_exporter *e, const wg_shape *shape)
 {
     if (shape->rank == 1)
@@ -32,10 +32,10 @@ static wg_shape shape_of(const wg_exporter *e, wg_role role, int64_t layer)
 {
     const wg_shape s = e->m->files.tensor[wg_model_tensor(e->m, role, layer)].shape;
 
-    return wg_gguf_turned(&e->m->config, role, &s) ? (wg_shape){2, {s.dim[1], s.dim[0]}} : s;
+    return wg_gguf_transposed(&e->m->config, role, &s) ? (wg_shape){2, {s.dim[1], s.dim[0]}} : s;
 }
 
-/* Row r of the file's tensor, `width` values. */
+/* Reads row r of the exported tensor: `width` values. */
 static void fetch_row(const wg_exporter *e, wg_role role, int tensor, int64_t r, int64_t width,
                       float *row)
 {
@@ -43,7 +43,7 @@ static void fetch_row(const wg_exporter *e, wg_role role, int tensor, int64_t r,
     const size_t size = wg_dtype_size(t->dtype);
     const char *data = t->data;
 
-    if (wg_gguf_turned(&e->m->config, role, &t->shape)) {
+    if (wg_gguf_transposed(&e->m->config, role, &t->shape)) {
         for (int64_t i = 0; i < width; i++)
             wg_to_float(t->dtype, data + (size_t)(i * t->shape.dim[1] + r) * size, 1, row + i);
         return;
@@ -53,7 +53,9 @@ static void fetch_row(const wg_exporter *e, wg_role role, int tensor, int64_t r,
         row[i] += 1;
 }
 
-/* float16 and the scales of q8_0, which are a 127th of a block's largest number, have a limit. */
+/* Checks the range of float16, and of the float16 scales of q8_0 (a block's largest magnitude /
+ * 127).
+ */
 static wagle_status check_range(const wg_exporter *e, int tensor, wg_gguf_type type,
                                 const float *row, int64_t n)
 {
@@ -99,19 +101,20 @@ done:
     return st;
 }
 
-/* Calls one() for every tensor, in the order of the file. */
-static wagle_status each_tensor(wg_exporter *e, wg_output *out,
-                                wagle_status (*one)(wg_exporter *, wg_role, int64_t, wg_output *))
+/* Calls visit() for every tensor, in file order. */
+static wagle_status for_each_tensor(wg_exporter *e, wg_output *out,
+                                    wagle_status (*visit)(wg_exporter *, wg_role, int64_t,
+                                                          wg_output *))
 {
     const wg_config *c = &e->m->config;
 
     for (int role = 0; role < WG_LAYER_ROLES; role++)
         if (wg_config_has(c, (wg_role)role, 0))
-            WG_TRY(one(e, (wg_role)role, 0, out));
+            WG_TRY(visit(e, (wg_role)role, 0, out));
     for (int64_t layer = 0; layer < c->L; layer++) {
         for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++)
             if (wg_config_has(c, (wg_role)role, layer))
-                WG_TRY(one(e, (wg_role)role, layer, out));
+                WG_TRY(visit(e, (wg_role)role, layer, out));
         WG_TRY(wg_check_interrupt(e->ctx));
         if (out != NULL)
             wg_progress(e->ctx, "export", layer + 1, c->L, NULL);
@@ -159,11 +162,11 @@ static wagle_status write_file(wg_exporter *e)
     WG_TRY_GOTO(wg_export_config(e), done);
     WG_TRY_GOTO(wg_export_tokenizer(e), done);
     WG_TRY_GOTO(name_rope_factors(e), done);
-    WG_TRY_GOTO(each_tensor(e, NULL, name_tensor), done);
+    WG_TRY_GOTO(for_each_tensor(e, NULL, name_tensor), done);
     WG_TRY_GOTO(wg_output_open(e->ctx, e->o->out, e->o->force, &out), done);
     WG_TRY_GOTO(wg_gguf_write_head(e->ctx, &e->head, &out), done);
     WG_TRY_GOTO(write_rope_factors(e, &out), done);
-    WG_TRY_GOTO(each_tensor(e, &out, write_tensor), done);
+    WG_TRY_GOTO(for_each_tensor(e, &out, write_tensor), done);
     st = wg_output_commit(e->ctx, &out);
 done:
     wg_output_abort(&out);
@@ -177,7 +180,7 @@ void wagle_export_defaults_sized(wagle_export_options *o, size_t size)
     wg_options_fill(o, size, &d, sizeof d);
 }
 
-/* The type that holds every matrix of the model as it is. */
+/* The type that represents all matrices of the model exactly. */
 static const char *own_type(const wg_tensors *files)
 {
     const char *name = NULL;

@@ -1,4 +1,4 @@
-/* export.h - what the parts of an export share. */
+/* export.h - shared by the parts of an export. */
 #ifndef WG_GGUF_EXPORT_H
 #define WG_GGUF_EXPORT_H
 
@@ -15,18 +15,19 @@ typedef struct wg_exporter {
     wg_model *m;
     wg_gguf_head head;
     struct {
-        const char *name; /* of a tensor of r/2 factors of the positions; NULL: there is none */
+        const char *name; /* name of a tensor of r/2 RoPE factors, or NULL */
         float factor[WG_PAIRS_MOST];
     } rope[WG_ROPE_LISTS];
 } wg_exporter;
 
-/* The config as keys ARCH.*; what llama.cpp's architecture cannot compute is refused by name. */
+/* Writes the config as keys ARCH.*. Refuses, by name, what llama.cpp's architecture cannot compute.
+ */
 WAGLE_CHECK wagle_status wg_export_config(wg_exporter *e);
-/* The tokenizer as wagle uses it, as keys tokenizer.*; what they cannot say is refused by name. */
+/* Writes the tokenizer as keys tokenizer.*. Refuses, by name, what the keys cannot express. */
 WAGLE_CHECK wagle_status wg_export_tokenizer(wg_exporter *e);
-/* The folder's chat templates. */
+/* Writes the folder's chat templates. */
 WAGLE_CHECK wagle_status wg_export_templates(wg_exporter *e);
-/* A JSON file of the folder; NULL in *out: there is none. */
+/* Reads a JSON file of the folder; *out is NULL if there is none. */
 WAGLE_CHECK wagle_status wg_export_read(wg_exporter *e, const char *name, json_t **out);
 
 #endif

@@ -1,4 +1,4 @@
-/* export_chat.c - the chat templates of a model folder as keys of a GGUF file. */
+/* export_chat.c - writes the chat templates of a model folder as GGUF keys. */
 #include "gguf/export.h"
 
 #include <stdio.h>
@@ -6,7 +6,7 @@
 
 #define KEY "tokenizer.chat_template"
 
-/* name NULL: the template that is used where none is named. */
+/* Writes a template. name: NULL for the default template. */
 static wagle_status put(wg_exporter *e, const char *name, const char *text)
 {
     char key[160];
@@ -20,7 +20,7 @@ static wagle_status put(wg_exporter *e, const char *name, const char *text)
     return wg_gguf_put_text(e->ctx, &e->head, key, text);
 }
 
-/* A template that is a file of its own; *found: it is there. */
+/* Writes a template from a file; *found: the file exists. */
 static wagle_status put_file(wg_exporter *e, const char *folder, const char *file, const char *name,
                              bool *found)
 {
@@ -39,7 +39,7 @@ static wagle_status put_file(wg_exporter *e, const char *folder, const char *fil
     return st;
 }
 
-/* additional_chat_templates/NAME.jinja */
+/* Writes additional_chat_templates/NAME.jinja. */
 static wagle_status put_named_files(wg_exporter *e, bool *found)
 {
     char *folder = wg_path_join(e->ctx, e->o->model, "additional_chat_templates");
@@ -60,7 +60,7 @@ static wagle_status put_named_files(wg_exporter *e, bool *found)
     return st;
 }
 
-/* tokenizer_config.json's: one text, or a list of {"name", "template"}. */
+/* Writes the templates of tokenizer_config.json: one text, or a list of {"name", "template"}. */
 static wagle_status put_configured(wg_exporter *e, const json_t *config)
 {
     const json_t *value = json_object_get(config, "chat_template"), *entry;
@@ -88,7 +88,7 @@ wagle_status wg_export_templates(wg_exporter *e)
 
     WG_TRY(put_file(e, e->o->model, "chat_template.jinja", NULL, &found));
     WG_TRY(put_named_files(e, &found));
-    if (found) /* then tokenizer_config.json's are not used */
+    if (found) /* files take precedence over tokenizer_config.json */
         return WAGLE_OK;
     st = wg_export_read(e, "tokenizer_config.json", &config);
     if (st == WAGLE_OK)

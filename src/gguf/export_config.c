@@ -1,4 +1,4 @@
-/* export_config.c - a model's config as the keys of a GGUF file. */
+/* export_config.c - writes a model's config as GGUF keys. */
 #include "gguf/export.h"
 
 #include <math.h>
@@ -47,9 +47,9 @@ wagle_status wg_export_read(wg_exporter *e, const char *name, json_t **out)
     return st;
 }
 
-/* --- what the architecture lacks ------------------------------------------------------------ */
+/* --- unsupported features --------------------------------------------------------------------- */
 
-/* llama.cpp divides scores by the root of this. */
+/* llama.cpp divides attention scores by the square root of this. */
 static double score_size(const wg_exporter *e)
 {
     const wg_config *c = &e->m->config;
@@ -89,9 +89,9 @@ static wagle_status check(const wg_exporter *e)
     return WAGLE_OK;
 }
 
-/* --- positions ------------------------------------------------------------------------------- */
+/* --- positions -------------------------------------------------------------------------------- */
 
-/* The object of config.json that says how positions are scaled; NULL: none. */
+/* The object of config.json with the RoPE scaling, or NULL. */
 static const json_t *scaling_of(const json_t *config)
 {
     const json_t *before = json_object_get(config, "rope_scaling");
@@ -105,7 +105,7 @@ static wagle_status put_linear(wg_exporter *e)
     return real(e, "rope.scaling.factor", e->m->config.rope[0].factor);
 }
 
-/* By what YaRN divides the frequency of pair i, as llama.cpp computes it. */
+/* The divisor of the frequency of pair i under YaRN, as llama.cpp computes it. */
 static double yarn_divisor(const wg_config *c, double factor, int64_t i)
 {
     const double r = (double)c->r, base = 2 * log(c->rope[0].theta);
@@ -135,7 +135,7 @@ static wagle_status put_yarn(wg_exporter *e, const json_t *config)
     return real(e, "rope.scaling.attn_factor", rope->scale / (0.1 * log(factor) + 1));
 }
 
-/* Phi 3's lists, of which wagle itself needs the first. */
+/* Writes the two factor lists of Phi 3; wagle itself uses only the first. */
 static wagle_status put_long(wg_exporter *e, const json_t *config)
 {
     const wg_config *c = &e->m->config;
@@ -157,7 +157,7 @@ static wagle_status put_long(wg_exporter *e, const json_t *config)
     return real(e, "rope.scaling.attn_factor", c->rope[0].scale);
 }
 
-/* Llama 3's scaling goes with the file as a tensor. */
+/* Llama 3's scaling is stored as a tensor. */
 static wagle_status put_llama3(wg_exporter *e)
 {
     const wg_config *c = &e->m->config;
@@ -195,9 +195,9 @@ static wagle_status put_positions(wg_exporter *e, const json_t *config)
     }
 }
 
-/* --- all of it -------------------------------------------------------------------------------- */
+/* --- all keys --------------------------------------------------------------------------------- */
 
-/* Layers have a window unless they are the last of `every` ones; 0: all have it. */
+/* Whether every layer has a window, except each `every`-th; 0: all have one. */
 static bool is_every(const wg_config *c, int64_t every)
 {
     for (int64_t l = 0; l < c->L; l++)
@@ -206,7 +206,8 @@ static bool is_every(const wg_config *c, int64_t every)
     return true;
 }
 
-/* Gemma 2's windows are in every other layer unless a key says otherwise, all others' in all. */
+/* By default, llama.cpp uses windows in every other layer for Gemma 2, and in all layers for
+ * others. */
 static wagle_status put_windows(wg_exporter *e)
 {
     const wg_config *c = &e->m->config;
@@ -236,7 +237,7 @@ static wagle_status put_general(wg_exporter *e)
     return wg_gguf_put_whole(e->ctx, &e->head, "general.quantization_version", 2);
 }
 
-/* Longrope bounds the positions that wagle computes; the model has more of them. */
+/* The context length of the model. With longrope it exceeds the positions that wagle supports. */
 static int64_t positions(const wg_exporter *e, const json_t *config)
 {
     const json_t *all = json_object_get(config, "max_position_embeddings");

@@ -1,5 +1,5 @@
-/* export_tokenizer.c - the tokenizer of a model folder as keys of a GGUF file. What llama.cpp does
- * not do with a text is refused by name. */
+/* export_tokenizer.c - writes the tokenizer of a model folder as GGUF keys. Refuses, by name, what
+ * llama.cpp does not support. */
 #include "gguf/export.h"
 
 #include "text/tokenizer.h"
@@ -12,13 +12,13 @@
 typedef struct token_exporter {
     wg_exporter *e;
     wagle_ctx *ctx;
-    const char *path; /* of the tokenizer */
+    const char *path; /* of the tokenizer file */
     wg_gguf_head *head;
     const json_t *root, *model;
     const json_t *config;     /* tokenizer_config.json, or NULL */
-    const wagle_tokenizer *t; /* the same, as it is used */
-    json_t **text;            /* [V] a token's text; NULL: no token has the id */
-    int *type;                /* [V] */
+    const wagle_tokenizer *t; /* the loaded tokenizer */
+    json_t **text;            /* [V] text of each token; NULL if no token has the id */
+    int *type;                /* [V] type of each token */
     int64_t V;
 } token_exporter;
 
@@ -40,8 +40,8 @@ static bool is_type(const json_t *part, const char *type)
     return strcmp(text_of(part, "type"), type) == 0;
 }
 
-/* Step i of a part that is a Sequence of steps under `list`, or one step, or null; NULL: no more.
- */
+/* Step i of a part, which is a Sequence with steps under `list`, a single step, or null. NULL past
+ * the last. */
 static const json_t *step_of(const json_t *part, const char *list, size_t i)
 {
     if (is_type(part, "Sequence"))
@@ -82,7 +82,7 @@ static wagle_status collect_vocabulary(token_exporter *x)
     return WAGLE_OK;
 }
 
-/* llama.cpp strips the space after all special tokens but these, in models called Phi 3. */
+/* For models named Phi 3, llama.cpp strips the space after all special tokens except these. */
 static bool strips_as_phi3(const token_exporter *x, const char *text, bool rstrip)
 {
     static const char *const not_these[] = {"<unk>", "<s>", "<|endoftext|>"};
@@ -107,7 +107,7 @@ static wagle_status collect_added(token_exporter *x, bool *rstrips)
         const bool special = json_is_true(json_object_get(entry, "special"));
         const bool unknown = at >= 0 && at < x->V && x->type[at] == WG_PIECE_UNKNOWN;
         if (at >= x->V && json_is_true(json_object_get(entry, "by_class")))
-            continue; /* a default of the tokenizer's class, which no file names */
+            continue; /* a default of the tokenizer class, in no file */
         if (!json_is_string(text))
             return refuse(x, "an added token without text", NULL);
         if (json_is_true(json_object_get(entry, "lstrip")) ||
@@ -122,7 +122,7 @@ static wagle_status collect_added(token_exporter *x, bool *rstrips)
     return WAGLE_OK;
 }
 
-/* Some token strips the space after it: all or none of those that llama.cpp lets strip. */
+/* If any token strips the space after it, exactly those must that llama.cpp lets strip. */
 static wagle_status check_rstrip(token_exporter *x)
 {
     static const char *const needed[] = {"<unk>", "<s>", "</s>", "<|endoftext|>"};
@@ -161,7 +161,7 @@ static wagle_status put_tokens(const token_exporter *x)
 
 /* --- byte-level BPE --------------------------------------------------------------------------- */
 
-/* The two parts of a merge, "a b" or ["a", "b"], with `between` between them. */
+/* Joins the two parts of a merge, "a b" or ["a", "b"], with `between`. */
 static wagle_status join(const token_exporter *x, const json_t *merge, const char *between,
                          wg_text *out)
 {
@@ -176,7 +176,7 @@ static wagle_status join(const token_exporter *x, const json_t *merge, const cha
     return wg_text_printf(x->ctx, out, "%s%s", between, b);
 }
 
-/* Names what stands in the way of a pre-tokenizer's name. */
+/* Fails, naming the step that no pre-tokenizer of llama.cpp has. */
 static wagle_status refuse_steps(const token_exporter *x, bool nfc)
 {
     const json_t *normalizer = json_object_get(x->root, "normalizer");
@@ -239,7 +239,9 @@ static wagle_status put_byte_level(const token_exporter *x)
 
 /* --- SentencePiece's BPE ---------------------------------------------------------------------- */
 
-/* Scores in the order of the merges: a piece is as good as the first merge that makes it. */
+/* Derives scores from the order of merges: a piece gets the score of the first merge that produces
+ * it.
+ */
 static wagle_status find_scores(const token_exporter *x, double *score)
 {
     const json_t *merges = json_object_get(x->model, "merges"), *merge;
@@ -261,14 +263,14 @@ static wagle_status find_scores(const token_exporter *x, double *score)
     return st;
 }
 
-/* A step that writes every space as the character that stands for it. */
+/* Whether a step replaces every space by U+2581. */
 static bool shows_spaces(const json_t *step)
 {
     return is_type(step, "Replace") && strcmp(text_of(step, "content"), SPACE) == 0 &&
            strcmp(text_of(json_object_get(step, "pattern"), "String"), " ") == 0;
 }
 
-/* A token in which a space is not the first character. */
+/* Finds a token that contains a space after its first character. */
 static const char *holds_space(const token_exporter *x)
 {
     for (int64_t i = 0; i < x->V; i++) {
@@ -279,7 +281,7 @@ static const char *holds_space(const token_exporter *x)
     return NULL;
 }
 
-/* Metaspace: what it does is what llama.cpp does, unless it cuts tokens apart. */
+/* Metaspace is what llama.cpp does, unless it splits the text. */
 static wagle_status read_metaspace(const token_exporter *x, const json_t *step, bool *prefix)
 {
     const char *scheme = text_of(step, "prepend_scheme"), *token = holds_space(x);
@@ -300,7 +302,8 @@ static wagle_status read_metaspace(const token_exporter *x, const json_t *step, 
     return WAGLE_OK;
 }
 
-/* llama.cpp writes a space before the text and after each special token, or never. */
+/* Checks the space prefix: llama.cpp adds a space before the text and after each special token, or
+ * never. */
 static wagle_status check_pieces(const token_exporter *x, bool *prefix)
 {
     const json_t *normalizer = json_object_get(x->root, "normalizer");
@@ -324,7 +327,7 @@ static wagle_status check_pieces(const token_exporter *x, bool *prefix)
         if (is_type(step, "Metaspace") && !shown) {
             WG_TRY(read_metaspace(x, step, prefix));
             shown = true;
-        } else if (!at_spaces || !shown) { /* no space is left to split at */
+        } else if (!at_spaces || !shown) { /* there are no spaces left to split at */
             return refuse(x, "pre-tokenizer", text_of(step, "type"));
         }
     }
@@ -363,9 +366,9 @@ static wagle_status put_pieces(const token_exporter *x)
     return wg_gguf_put_bool(x->ctx, x->head, GGML "add_space_prefix", prefix);
 }
 
-/* --- tokens with a meaning -------------------------------------------------------------------- */
+/* --- special tokens --------------------------------------------------------------------------- */
 
-/* Id of a token that the folder names, as text or {"content": text}; -1: none. */
+/* Id of a named token, given as text or {"content": text}; -1 if there is none. */
 static int32_t named(const token_exporter *x, const char *name)
 {
     const json_t *merged = json_object_get(x->root, "wagle");
@@ -385,7 +388,7 @@ static bool asked_for(const token_exporter *x, const char *key)
     return json_is_true(json_object_get(x->config, key));
 }
 
-/* Tokens around a text: one before and one after it have a key. */
+/* Writes the tokens around a text: there are keys for one token before and one after it. */
 static wagle_status put_form(const token_exporter *x, int32_t *bos, int32_t *eos)
 {
     const wagle_tokenizer *t = x->t;
@@ -401,8 +404,7 @@ static wagle_status put_form(const token_exporter *x, int32_t *bos, int32_t *eos
                       t->token[t->form[before + 1]]);
     *bos = before == 1 ? t->form[0] : *bos;
     *eos = after == 1 ? t->form[before + 1] : *eos;
-    /* where tokenizer.json adds nothing, llama.cpp's converter takes tokenizer_config.json's word
-     */
+    /* if tokenizer.json adds no tokens, llama.cpp's converter uses tokenizer_config.json */
     const bool says = before + after == 0;
     WG_TRY(wg_gguf_put_bool(x->ctx, x->head, GGML "add_bos_token",
                             before == 1 || (says && asked_for(x, "add_bos_token"))));
@@ -410,7 +412,8 @@ static wagle_status put_form(const token_exporter *x, int32_t *bos, int32_t *eos
                             after == 1 || (says && asked_for(x, "add_eos_token")));
 }
 
-/* Besides eos_token, two more tokens that end a text have a key; llama.cpp knows some by name. */
+/* Writes the end tokens. Besides eos_token, two more have a key; llama.cpp knows some by their
+ * text. */
 static wagle_status put_ends(const token_exporter *x, int32_t eos)
 {
     static const char *const keys[] = {GGML "eot_token_id", GGML "eom_token_id"};
@@ -448,7 +451,7 @@ static wagle_status put_special(const token_exporter *x)
     return put_id(x, GGML "mask_token_id", named(x, "mask_token"));
 }
 
-/* --- all of it -------------------------------------------------------------------------------- */
+/* --- all keys --------------------------------------------------------------------------------- */
 
 static wagle_status put_all(token_exporter *x)
 {

@@ -1,4 +1,4 @@
-/* import.c - GGUF to a model folder: the config first, then by its roles every tensor. */
+/* import.c - imports a GGUF file to a model folder: the config, then the tensors by role. */
 #include "gguf/import.h"
 
 #include "base/options.h"
@@ -42,15 +42,15 @@ static wagle_status read_architecture(wg_importer *m)
     return wg_gguf_check_keys(m->ctx, &m->g, m->arch->name);
 }
 
-/* --- tensors ------------------------------------------------------------------------------- */
+/* --- tensors ---------------------------------------------------------------------------------- */
 
-/* A tensor of the folder, and where it comes from. */
+/* A tensor of the folder, and its source. */
 typedef struct entry {
     wg_role role;
     const wg_gguf_tensor *from;
 } entry;
 
-/* stored: room for the row as it is written. */
+/* stored: buffer for the row in the output type. */
 static wagle_status write_row(const wg_importer *m, const wg_gguf_tensor *t, const float *row,
                               int64_t n, char *stored, wg_output *out)
 {
@@ -64,8 +64,8 @@ static wagle_status write_row(const wg_importer *m, const wg_gguf_tensor *t, con
     return wg_output_write(m->ctx, out, stored, (size_t)n * wg_dtype_size(m->dtype));
 }
 
-/* All of a tensor stored [out, in], as [in, out]. */
-static wagle_status write_turned(const wg_importer *m, const wg_gguf_tensor *t, wg_output *out)
+/* Writes a tensor stored as [out, in] transposed, as [in, out]. */
+static wagle_status write_transposed(const wg_importer *m, const wg_gguf_tensor *t, wg_output *out)
 {
     const int64_t O = t->shape.dim[0], I = t->shape.dim[1];
     float *all = NULL, *row = NULL;
@@ -130,7 +130,7 @@ static wagle_status describe(wg_importer *m, const wg_config *c, wg_role role, i
     if (t == NULL)
         return wg_fail(m->ctx, WAGLE_E_INPUT, "%s: no tensor '%s'", m->o->gguf, theirs);
     stored = shape;
-    if (wg_gguf_turned(c, role, &shape))
+    if (wg_gguf_transposed(c, role, &shape))
         stored = (wg_shape){2, {shape.dim[1], shape.dim[0]}};
     if (!wg_shape_equal(&t->shape, &stored))
         return wg_fail(m->ctx, WAGLE_E_INPUT, "%s: tensor '%s': shape %s, expected %s", m->o->gguf,
@@ -143,7 +143,7 @@ static wagle_status describe(wg_importer *m, const wg_config *c, wg_role role, i
     return list[*n - 1].name != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 
-/* Every tensor that the config asks for, and none that it does not. */
+/* Describes the tensors of the model; the file must have exactly these. */
 static wagle_status describe_all(wg_importer *m, const wg_config *c, wg_tensor *list, entry *from,
                                  int64_t *n)
 {
@@ -180,8 +180,8 @@ static wagle_status write_tensors(wg_importer *m, const wg_config *c, const char
     WG_TRY_GOTO(wg_output_open(m->ctx, path, true, &out), done);
     WG_TRY_GOTO(wg_safetensors_header(m->ctx, &out, list, n, facts, NULL), done);
     for (int64_t i = 0; i < n; i++) {
-        WG_TRY_GOTO(wg_gguf_turned(c, from[i].role, &list[i].shape)
-                        ? write_turned(m, from[i].from, &out)
+        WG_TRY_GOTO(wg_gguf_transposed(c, from[i].role, &list[i].shape)
+                        ? write_transposed(m, from[i].from, &out)
                         : write_rows(m, c, &from[i], &out),
                     done);
         WG_TRY_GOTO(wg_check_interrupt(m->ctx), done);
@@ -215,7 +215,7 @@ void wagle_import_defaults_sized(wagle_import_options *o, size_t size)
     wg_options_fill(o, size, &d, sizeof d);
 }
 
-/* The type that holds every matrix of the file as it is; bf16 where all are quantised. */
+/* The type that represents all matrices of the file exactly; bf16 if all are quantised. */
 static wg_dtype own_dtype(const wg_gguf *g)
 {
     bool f32 = false, f16 = false, bf16 = false;

@@ -1,4 +1,4 @@
-/* import.h - what the parts of an import share. */
+/* import.h - shared by the parts of an import. */
 #ifndef WG_GGUF_IMPORT_H
 #define WG_GGUF_IMPORT_H
 
@@ -11,25 +11,25 @@ typedef struct wg_importer {
     wg_gguf g;
     const wg_gguf_arch *arch;
     wg_dtype dtype;
-    wg_partial folder;   /* that is being made */
+    wg_partial folder;   /* the folder being written */
     const char *partial; /* its path */
     int64_t V;
-    bool pieces; /* tokenizer.ggml.model is llama, else gpt2 */
-    json_int_t bos, eos, unknown, eot, eom, pad, sep, mask; /* ids, -1: none */
+    bool pieces; /* tokenizer.ggml.model is llama, not gpt2 */
+    json_int_t bos, eos, unknown, eot, eom, pad, sep, mask; /* token ids, -1: none */
 } wg_importer;
 
 WAGLE_CHECK wagle_status wg_import_refuse(const wg_importer *m, const char *what, const char *name);
-/* Writes a JSON file of the folder; steals json, NULL is a lack of memory. */
+/* Writes a JSON file to the folder. Steals json; NULL means that memory ran out. */
 WAGLE_CHECK wagle_status wg_import_put(wg_importer *m, const char *name, json_t *json);
-/* The tokenizer's model, and ids of the tokens that have a name. */
+/* Reads the tokenizer's model and the ids of named tokens. */
 WAGLE_CHECK wagle_status wg_import_ids(wg_importer *m);
-/* config.json and generation_config.json. */
+/* Writes config.json and generation_config.json. */
 WAGLE_CHECK wagle_status wg_import_config(wg_importer *m);
-/* The tensor of that name is no weight: config.json holds what it says. */
+/* Whether the tensor is not a weight but is stored in config.json. */
 bool wg_import_makes_config(const wg_importer *m, const char *tensor);
-/* Ids of the tokens that end a text, ascending, as llama.cpp finds them. */
+/* Lists the ids of end tokens in ascending order, as llama.cpp finds them. */
 WAGLE_CHECK wagle_status wg_import_ends(wg_importer *m, json_t **out);
-/* tokenizer.json and tokenizer_config.json. */
+/* Writes tokenizer.json and tokenizer_config.json. */
 WAGLE_CHECK wagle_status wg_import_tokenizer(wg_importer *m);
 
 #endif

@@ -1,5 +1,5 @@
-/* import_config.c - the keys of a GGUF file as config.json: what transformers computes from it is
- * what llama.cpp computes from the file, or the key is refused by name. */
+/* import_config.c - converts the keys of a GGUF file to config.json, so that transformers computes
+ * the same as llama.cpp. Keys for which that is not possible are refused by name. */
 #include "gguf/import.h"
 #include "gguf/keys.h"
 
@@ -32,7 +32,8 @@ static bool is(const wg_importer *m, const char *arch)
     return strcmp(m->arch->name, arch) == 0;
 }
 
-/* A number that a file may also give as one a layer, all equal; fallback 0: it must be there. */
+/* Reads an integer, which may also be a list of equal numbers per layer. fallback 0: it is
+ * required. */
 static wagle_status whole(const wg_importer *m, const char *key, double fallback, double *out)
 {
     char name[KEY_BYTES];
@@ -57,14 +58,14 @@ static wagle_status put_real(const wg_importer *m, json_t *c, const char *key, d
     return wg_json_set(m->ctx, c, key, json_real(value));
 }
 
-/* A number above 0; fallback 0: it must be there. */
+/* Reads a number above 0. fallback 0: it is required. */
 static wagle_status positive(const wg_importer *m, const char *key, double fallback, double *out)
 {
     *out = number(m, key, fallback);
     return *out > 0 && isfinite(*out) ? WAGLE_OK : refuse(m, key, "a number above 0 was expected");
 }
 
-/* --- sizes --------------------------------------------------------------------------------- */
+/* --- sizes ------------------------------------------------------------------------------------ */
 
 typedef struct sizes {
     double D, F, L, H, K, h, r, context;
@@ -97,7 +98,7 @@ static wagle_status read_sizes(const wg_importer *m, sizes *s)
                : refuse(m, "rope.dimension_count", "a number above 0 was expected");
 }
 
-/* Names as GPT-2's config has them, or as all others. */
+/* Writes the sizes under GPT-2's names or the usual ones. */
 static wagle_status put_sizes(const wg_importer *m, const sizes *s, json_t *c)
 {
     const bool old = is(m, "gpt2");
@@ -113,7 +114,7 @@ static wagle_status put_sizes(const wg_importer *m, const sizes *s, json_t *c)
     return put_whole(m, c, "head_dim", s->h);
 }
 
-/* --- positions ----------------------------------------------------------------------------- */
+/* --- positions -------------------------------------------------------------------------------- */
 
 static bool makes_factors(const wg_config *like, const float *factor, int64_t n)
 {
@@ -125,7 +126,7 @@ static bool makes_factors(const wg_config *like, const float *factor, int64_t n)
     return true;
 }
 
-/* The r/2 numbers of a tensor of factors. */
+/* Reads a tensor of r/2 factors. */
 static wagle_status read_factors(const wg_importer *m, const char *name, const sizes *s,
                                  float factor[WG_PAIRS_MOST])
 {
@@ -143,9 +144,9 @@ static wagle_status read_factors(const wg_importer *m, const char *name, const s
     return WAGLE_OK;
 }
 
-/* Llama 3's scaling of positions is stored as what it divides each frequency by. The largest is its
- * factor; with the bounds that all such models have, some pre-training length makes the others, or
- * it is refused. */
+/* Llama 3's RoPE scaling is stored as the divisor of each frequency. The largest divisor is the
+ * factor. The pre-training length is found by search, with the bounds that all such models use; if
+ * no length gives the divisors, the file is refused. */
 static wagle_status put_llama3(const wg_importer *m, const sizes *s, double theta, json_t *c)
 {
     const int64_t n = (int64_t)s->r / 2;
@@ -182,7 +183,7 @@ static json_t *real_list(const float *value, int64_t n)
     return list;
 }
 
-/* Phi 3's: one list of divisors up to the length of pre-training, another beyond. */
+/* Phi 3 has one list of divisors up to the pre-training length, and another beyond it. */
 static wagle_status put_long(const wg_importer *m, const sizes *s, json_t *c)
 {
     const int64_t n = (int64_t)s->r / 2;
@@ -201,15 +202,15 @@ static wagle_status put_long(const wg_importer *m, const sizes *s, json_t *c)
                                  "original_max_position_embeddings", (json_int_t)original));
 }
 
-/* llama.cpp stretches the scale of cosines and sines by ln(factor)/10, and by attn_factor. */
+/* llama.cpp multiplies cosines and sines by 1 + ln(factor)/10 and by attn_factor. */
 static wagle_status put_yarn(const wg_importer *m, const sizes *s, double factor, json_t *c)
 {
     const double usual = 0.1 * log(factor) + 1;
-    double scale, said, original;
+    double scale, given_scale, original;
 
     WG_TRY(positive(m, "rope.scaling.attn_factor", 1, &scale));
-    WG_TRY(positive(m, "rope.scaling.yarn_attn_factor", 1, &said));
-    if (said != 1 && fabs(said - usual) > 1e-4)
+    WG_TRY(positive(m, "rope.scaling.yarn_attn_factor", 1, &given_scale));
+    if (given_scale != 1 && fabs(given_scale - usual) > 1e-4)
         return refuse(m, "rope.scaling.yarn_attn_factor", "llama.cpp does not use it; 1 is read");
     WG_TRY(whole(m, "rope.scaling.original_context_length", s->context, &original));
     return wg_json_set(m->ctx, c, "rope_scaling",
@@ -218,7 +219,7 @@ static wagle_status put_yarn(const wg_importer *m, const sizes *s, double factor
                                  "attention_factor", usual * scale));
 }
 
-/* By what positions are divided: the new key, else the old one; 0 and neither are 1. */
+/* Reads the divisor of positions from the new key, else the old one; 0 or no key means 1. */
 static wagle_status read_factor(const wg_importer *m, const char *type, double *out)
 {
     const double now = number(m, "rope.scaling.factor", -1);
@@ -234,8 +235,7 @@ static wagle_status read_factor(const wg_importer *m, const char *type, double *
                         "a number above 0 was expected");
 }
 
-/* llama.cpp applies what a key says whether or not another way of scaling is there; of two ways
- * config.json can say only one. */
+/* llama.cpp can apply several kinds of scaling together, but config.json can express only one. */
 static wagle_status put_scaling(const wg_importer *m, const sizes *s, double theta, json_t *c)
 {
     const bool listed = wg_gguf_find_tensor(&m->g, "rope_freqs.weight") != NULL;
@@ -289,9 +289,10 @@ static wagle_status put_positions(const wg_importer *m, const sizes *s, json_t *
     return put_scaling(m, s, theta, c);
 }
 
-/* --- windows, caps, activation ------------------------------------------------------------- */
+/* --- windows, caps, activation ---------------------------------------------------------------- */
 
-/* Gemma 2's windows: every n-th layer has none (n = 2 unless the file says), or one flag a layer.
+/* Windows of Gemma 2: every n-th layer has none (n = 2 by default), or the file has a flag per
+ * layer.
  */
 static wagle_status put_pattern(const wg_importer *m, const sizes *s, json_t *c)
 {
@@ -326,7 +327,7 @@ static wagle_status put_gemma2(const wg_importer *m, const sizes *s, json_t *c)
 {
     double cap, window;
 
-    /* 27B, of 46 layers, scales by the width of a head's share */
+    /* the 27B model, which has 46 layers, scales by D/H */
     WG_TRY(put_whole(m, c, "query_pre_attn_scalar", s->L == 46 ? floor(s->D / s->H) : s->h));
     WG_TRY(positive(m, "attn_logit_softcapping", 50, &cap));
     WG_TRY(put_real(m, c, "attn_logit_softcapping", cap));
@@ -337,7 +338,7 @@ static wagle_status put_gemma2(const wg_importer *m, const sizes *s, json_t *c)
     return put_pattern(m, s, c);
 }
 
-/* llama.cpp computes the scale of scores of these architectures itself. */
+/* For these architectures, llama.cpp computes the scale of attention scores itself. */
 static wagle_status check_scale(const wg_importer *m, const sizes *s)
 {
     const double share = is(m, "gemma2") && s->L == 46 ? floor(s->D / s->H) : s->h;
@@ -370,14 +371,14 @@ static wagle_status put_features(const wg_importer *m, const sizes *s, json_t *c
                : WAGLE_OK;
 }
 
-/* --- the files ----------------------------------------------------------------------------- */
+/* --- the files -------------------------------------------------------------------------------- */
 
 static json_t *id_or_null(json_int_t id)
 {
     return id >= 0 ? json_integer(id) : json_null();
 }
 
-/* Biases that a family may have or not. */
+/* Whether the model has these optional biases. */
 static json_t *has_bias(const wg_importer *m, const char *tensor)
 {
     return json_boolean(m->arch->permuted && wg_gguf_find_tensor(&m->g, tensor) != NULL);

@@ -1,5 +1,5 @@
-/* import_tokenizer.c - the tokenizer in a GGUF file as tokenizer.json and tokenizer_config.json:
- * the ids are those that llama.cpp gives (src/llama-vocab.cpp). */
+/* import_tokenizer.c - converts the tokenizer in a GGUF file to tokenizer.json and
+ * tokenizer_config.json, with the same ids as in llama.cpp (src/llama-vocab.cpp). */
 #include "gguf/import.h"
 #include "gguf/keys.h"
 #include "text/tokenizer.h"
@@ -10,20 +10,20 @@
 
 #define GGML "tokenizer.ggml."
 
-/* --- special tokens ------------------------------------------------------------------------ */
+/* --- special tokens --------------------------------------------------------------------------- */
 
-/* An id that a key names; the default where none is named, or the file says -1. */
+/* Reads an id. If there is no such key or the value is -1, the default is used. */
 static wagle_status read_id(const wg_importer *m, const char *key, json_int_t otherwise,
                             json_int_t *out)
 {
-    const double said = wg_gguf_number(&m->g, key, -1);
+    const double value = wg_gguf_number(&m->g, key, -1);
 
     *out = otherwise < m->V ? otherwise : -1;
-    if (said == -1 || said == 4294967295.0)
+    if (value == -1 || value == 4294967295.0)
         return WAGLE_OK;
-    if (!(said >= 0 && said < (double)m->V) || floor(said) != said)
+    if (!(value >= 0 && value < (double)m->V) || floor(value) != value)
         return wg_gguf_refuse_key(m->ctx, &m->g, key, "no token has that id");
-    *out = (json_int_t)said;
+    *out = (json_int_t)value;
     return WAGLE_OK;
 }
 
@@ -45,7 +45,7 @@ wagle_status wg_import_ids(wg_importer *m)
     return read_id(m, GGML "mask_token_id", -1, &m->mask);
 }
 
-/* Marks the ids that keys name. */
+/* Marks the ids that keys name as end tokens. */
 static wagle_status mark_named(const wg_importer *m, bool *ends)
 {
     static const char *const keys[] = {GGML "fim_pad_token_id", GGML "fim_rep_token_id",
@@ -100,9 +100,9 @@ wagle_status wg_import_ends(wg_importer *m, json_t **out)
     return st;
 }
 
-/* --- vocabulary ---------------------------------------------------------------------------- */
+/* --- vocabulary ------------------------------------------------------------------------------- */
 
-/* A token's type, as llama.cpp takes it. */
+/* The type of a token, as llama.cpp interprets it. */
 static int type_of(const wg_gguf_value *types, uint64_t i, const char *text, size_t bytes)
 {
     return wg_gguf_special(text, bytes) ? WG_PIECE_CONTROL
@@ -117,7 +117,7 @@ static json_t *added_token(int64_t id, json_t *text, bool special)
                      special);
 }
 
-/* Vocabulary and added tokens; texts [V] are kept in `all`. */
+/* Reads vocabulary and added tokens. `all` gets the texts [V]. */
 static wagle_status read_tokens(wg_importer *m, json_t *vocab, json_t *added, json_t *all)
 {
     const wg_gguf_value *tokens = wg_gguf_find(&m->g, GGML "tokens");
@@ -171,7 +171,7 @@ static wagle_status read_merges(wg_importer *m, json_t *merges)
     return WAGLE_OK;
 }
 
-/* Byte-level BPE with the merges of the file. */
+/* Makes byte-level BPE with the merges of the file. */
 static wagle_status make_byte_level(wg_importer *m, const wg_gguf_pre *pre, json_t *all,
                                     json_t **out)
 {
@@ -215,7 +215,7 @@ static wagle_status read_pieces(const wg_importer *m, wg_sp_piece *piece)
     return WAGLE_OK;
 }
 
-/* SentencePiece's BPE: the merges follow from the scores. */
+/* Makes SentencePiece's BPE; the merges follow from the scores. */
 static wagle_status make_pieces(wg_importer *m, json_t *all, json_t **out)
 {
     json_t *vocab = json_object(), *added = json_array();
@@ -235,7 +235,7 @@ static wagle_status make_pieces(wg_importer *m, json_t *all, json_t **out)
     return st;
 }
 
-/* llama.cpp strips the space after special tokens of models that are called Phi 3. */
+/* For models named Phi 3, llama.cpp strips the space after special tokens. */
 static wagle_status strip_phi3(wg_importer *m, json_t *root)
 {
     static const char *const not_these[] = {"<unk>", "<s>", "<|endoftext|>"};
@@ -259,7 +259,7 @@ static wagle_status strip_phi3(wg_importer *m, json_t *root)
     return WAGLE_OK;
 }
 
-/* --- what stands around a text ------------------------------------------------------------- */
+/* --- tokens around a text --------------------------------------------------------------------- */
 
 static json_t *token_text(const json_t *all, json_int_t id)
 {
@@ -307,7 +307,7 @@ static wagle_status put_form(wg_importer *m, bool bos, bool eos, const json_t *a
     return st;
 }
 
-/* The file's chat template; with named ones, a list of all. */
+/* Writes the chat template, or a list if there are named ones. */
 static wagle_status put_templates(wg_importer *m, json_t *config)
 {
     static const char prefix[] = "tokenizer.chat_template.";
@@ -365,7 +365,7 @@ static wagle_status choose_pre(wg_importer *m, wg_gguf_pre *out)
     return out->pre != NULL && out->normalizer != NULL ? WAGLE_OK : wg_json_memory(m->ctx);
 }
 
-/* --- as it will be read ----------------------------------------------------------------------- */
+/* --- verification ----------------------------------------------------------------------------- */
 
 static const char *const probes[] = {
     "Hello, world! It's 12345 o'clock... (don't) [x]=={y};\n\n\n\tend  of   line \r\n",
@@ -374,7 +374,7 @@ static const char *const probes[] = {
 };
 enum { PROBES = sizeof probes / sizeof *probes };
 
-/* A text of each token that surrounds others, too. */
+/* Makes text i to compare. One text contains all special tokens around a text. */
 static wagle_status make_probe(const wg_importer *m, const json_t *all, int i, wg_text *out)
 {
     const json_int_t ids[] = {m->bos, m->eos, m->pad};
@@ -407,8 +407,8 @@ static wagle_status compare(const wg_importer *m, const wagle_tokenizer *read,
     return st;
 }
 
-/* transformers, and so wagle, reads some model types with a tokenizer class of theirs, whatever
- * tokenizer.json says: the folder must give the ids that were meant. */
+/* Checks that the folder gives the intended ids when it is read. For some model types, transformers
+ * (and therefore wagle) uses a specific tokenizer class regardless of tokenizer.json. */
 static wagle_status check_as_read(const wg_importer *m, const json_t *root, const json_t *all)
 {
     wagle_tokenizer *read = NULL, *meant = NULL;

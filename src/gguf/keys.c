@@ -6,24 +6,24 @@
 
 typedef enum kind { NUMBER, FLAG, TEXT, LAYERS, LIST, ANY } kind;
 typedef enum rule {
-    USED,    /* the import reads it */
-    IGNORED, /* changes neither arithmetic nor tokens, or llama.cpp does not read it either */
-    NOTED,   /* the same, and worth a line of the log */
-    NEUTRAL  /* changes something: only the values that change nothing are taken */
+    USED,    /* read by the import */
+    IGNORED, /* affects neither arithmetic nor tokens, or is ignored by llama.cpp too */
+    NOTED,   /* the same, but logged */
+    NEUTRAL  /* has an effect, so only values that change nothing are accepted */
 } rule;
 
 typedef struct known {
-    const char *name; /* without "ARCH."; a '*' at the end stands for any rest */
+    const char *name; /* without "ARCH."; a final '*' matches any rest */
     kind kind;
     rule rule;
-    const char *archs;   /* the row holds for these alone; NULL: for all */
-    const char *neutral; /* values divided by |, numbers or texts */
+    const char *archs;   /* architectures to which the row applies; NULL: all */
+    const char *neutral; /* accepted values, separated by | */
 } known;
 
 #define RMS_ARCHS "llama qwen2 qwen3 phi3 gemma gemma2"
 #define ROPE_ARCHS RMS_ARCHS
 
-/* Keys ARCH.*; the first row that fits counts. */
+/* Keys ARCH.*; the first matching row applies. */
 static const known arch_keys[] = {
     {"context_length", NUMBER, USED, NULL, NULL},
     {"embedding_length", NUMBER, USED, NULL, NULL},
@@ -42,7 +42,7 @@ static const known arch_keys[] = {
     {"attention.layer_norm_epsilon", NUMBER, IGNORED, NULL, NULL},
     {"swin_norm", FLAG, NEUTRAL, NULL, "0"},
     /* positions */
-    {"rope.*", ANY, IGNORED, "gpt2", NULL}, /* its positions are learned */
+    {"rope.*", ANY, IGNORED, "gpt2", NULL}, /* GPT-2 learns its positions */
     {"rope.dimension_count", NUMBER, USED, NULL, NULL},
     {"rope.freq_base", NUMBER, USED, NULL, NULL},
     {"rope.freq_base_swa", NUMBER, USED, NULL, NULL},
@@ -78,7 +78,7 @@ static const known arch_keys[] = {
     {"attention.temperature_scale", NUMBER, NEUTRAL, NULL, "0"},
     {"attention.clamp_kqv", NUMBER, NEUTRAL, NULL, "0"},
     {"attention.max_alibi_bias", NUMBER, NEUTRAL, NULL, "0"},
-    /* the shape of the network */
+    /* structure of the network */
     {"attention.causal", FLAG, NEUTRAL, NULL, "1"},
     {"pooling_type", NUMBER, NEUTRAL, NULL, "0"},
     {"use_parallel_residual", FLAG, NEUTRAL, NULL, "0"},
@@ -104,7 +104,7 @@ static const known arch_keys[] = {
     {"moe_every_n_layers", NUMBER, NEUTRAL, NULL, "0"},
 };
 
-/* Keys tokenizer.*, and those of general.* that are more than a description. */
+/* Keys tokenizer.*, and keys general.* that are not only descriptions. */
 static const known other_keys[] = {
     {"general.type", TEXT, NEUTRAL, NULL, "model"},
     {"general.quantization_version", NUMBER, NEUTRAL, NULL, "2"},
@@ -117,14 +117,14 @@ static const known other_keys[] = {
     {"tokenizer.ggml.merges", LIST, USED, NULL, NULL},
     {"tokenizer.ggml.bos_token_id", NUMBER, USED, NULL, NULL},
     {"tokenizer.ggml.eos_token_id", NUMBER, USED, NULL, NULL},
-    {"tokenizer.ggml.eos_token_ids", LIST, USED, NULL, NULL}, /* Ollama's */
+    {"tokenizer.ggml.eos_token_ids", LIST, USED, NULL, NULL}, /* written by Ollama */
     {"tokenizer.ggml.eot_token_id", NUMBER, USED, NULL, NULL},
     {"tokenizer.ggml.eom_token_id", NUMBER, USED, NULL, NULL},
     {"tokenizer.ggml.unknown_token_id", NUMBER, USED, NULL, NULL},
     {"tokenizer.ggml.padding_token_id", NUMBER, USED, NULL, NULL},
     {"tokenizer.ggml.seperator_token_id", NUMBER, USED, NULL, NULL}, /* as llama.cpp spells it */
     {"tokenizer.ggml.mask_token_id", NUMBER, USED, NULL, NULL},
-    {"tokenizer.ggml.fim_pad_token_id", NUMBER, USED, NULL, NULL}, /* they end a text */
+    {"tokenizer.ggml.fim_pad_token_id", NUMBER, USED, NULL, NULL}, /* end tokens */
     {"tokenizer.ggml.fim_rep_token_id", NUMBER, USED, NULL, NULL},
     {"tokenizer.ggml.fim_sep_token_id", NUMBER, USED, NULL, NULL},
     {"tokenizer.ggml.add_bos_token", FLAG, USED, NULL, NULL},
@@ -132,7 +132,7 @@ static const known other_keys[] = {
     {"tokenizer.ggml.add_space_prefix", FLAG, USED, NULL, NULL},
     {"tokenizer.chat_template", TEXT, USED, NULL, NULL},
     {"tokenizer.chat_template.*", TEXT, USED, NULL, NULL},
-    {"tokenizer.chat_templates", LIST, IGNORED, NULL, NULL}, /* the names of those */
+    {"tokenizer.chat_templates", LIST, IGNORED, NULL, NULL}, /* names of the templates */
     {"tokenizer.ggml.cls_token_id", NUMBER, IGNORED, NULL, NULL},
     {"tokenizer.ggml.fim_pre_token_id", NUMBER, IGNORED, NULL, NULL},
     {"tokenizer.ggml.fim_suf_token_id", NUMBER, IGNORED, NULL, NULL},
@@ -142,14 +142,14 @@ static const known other_keys[] = {
     {"tokenizer.ggml.middle_token_id", NUMBER, IGNORED, NULL, NULL},
     {"tokenizer.ggml.token_type_count", NUMBER, IGNORED, NULL, NULL},
     {"tokenizer.ggml.added_tokens", LIST, IGNORED, NULL, NULL},
-    {"tokenizer.huggingface.json", TEXT, IGNORED, NULL, NULL}, /* the keys above say the same */
+    {"tokenizer.huggingface.json", TEXT, IGNORED, NULL, NULL}, /* duplicates the keys above */
     {"tokenizer.ggml.add_sep_token", FLAG, NEUTRAL, NULL, "0"},
     {"tokenizer.ggml.remove_extra_whitespaces", FLAG, NEUTRAL, NULL, "0"},
     {"tokenizer.ggml.normalizer.lowercase", FLAG, NEUTRAL, NULL, "0"},
     {"tokenizer.ggml.normalizer.strip_accents", FLAG, NEUTRAL, NULL, "0"},
 };
 
-/* A name is one of a list divided by spaces. */
+/* Whether a name is in a space-separated list. */
 static bool listed(const char *list, const char *name)
 {
     const size_t n = strlen(name);
@@ -172,19 +172,19 @@ static const known *find(const known *table, size_t n, const char *name, const c
     return NULL;
 }
 
-/* A value as text, for messages and to compare with a table's. */
-static void value_text(const wg_gguf_value *v, char *out, size_t room)
+/* Formats a value, for messages and for comparison with the table. */
+static void value_text(const wg_gguf_value *v, char *out, size_t size)
 {
     const unsigned char *at = v->data;
     const char *text;
     size_t bytes;
 
     if (v->array)
-        snprintf(out, room, "a list of %llu", (unsigned long long)v->count);
+        snprintf(out, size, "a list of %llu", (unsigned long long)v->count);
     else if (v->kind != WG_GGUF_STRING)
-        snprintf(out, room, "%.6g", wg_gguf_element(v, 0));
+        snprintf(out, size, "%.6g", wg_gguf_element(v, 0));
     else if (wg_gguf_next_string(v, &at, &text, &bytes))
-        snprintf(out, room, "%.*s", (int)(bytes < room ? bytes : room - 1), text);
+        snprintf(out, size, "%.*s", (int)(bytes < size ? bytes : size - 1), text);
 }
 
 wagle_status wg_gguf_refuse_key(wagle_ctx *ctx, const wg_gguf *g, const char *key,

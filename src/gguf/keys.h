@@ -1,16 +1,16 @@
-/* keys.h - what an import does with each metadata key of a GGUF file: a table, so that no key
- * that changes arithmetic or tokens is passed over. */
+/* keys.h - a table of how an import handles each metadata key of a GGUF file, so that no key that
+ * affects arithmetic or tokens is ignored by accident. */
 #ifndef WG_GGUF_KEYS_H
 #define WG_GGUF_KEYS_H
 
 #include "gguf/reader.h"
 
-/* Checks every key `arch`.* and tokenizer.* of the file, and the few of general.* that matter:
- * known, of the right kind, and either used by the import, harmless, or of the one value that
- * changes nothing. Any other is refused by its name. */
+/* Checks every key `arch`.* and tokenizer.* of the file, and some of general.*. A key must be known
+ * and of the right type, and either used by the import, harmless, or set to a value that has no
+ * effect. Any other key is refused by name. */
 WAGLE_CHECK wagle_status wg_gguf_check_keys(wagle_ctx *ctx, const wg_gguf *g, const char *arch);
 
-/* The failure of a key's value: "FILE: key 'K' is V; EXPECTED". */
+/* Fails with "FILE: key 'K' is V; EXPECTED". */
 WAGLE_CHECK wagle_status wg_gguf_refuse_key(wagle_ctx *ctx, const wg_gguf *g, const char *key,
                                             const char *expected);
 

@@ -35,7 +35,7 @@ const wg_gguf_arch *wg_gguf_arch_of(const char *model_type)
     return NULL;
 }
 
-/* Stems; a bias has that of the matrix or norm before it. */
+/* Name stems; a bias has the stem of its matrix or norm. */
 static const char *const stems[WG_ROLES] = {
     [WG_EMBED] = "token_embd",
     [WG_POSITION] = "position_embd",
@@ -88,15 +88,15 @@ int64_t wg_gguf_our_row(int64_t r, int64_t h)
     return r / h * h + i % 2 * (h / 2) + i / 2;
 }
 
-bool wg_gguf_turned(const wg_config *c, wg_role role, const wg_shape *shape)
+bool wg_gguf_transposed(const wg_config *c, wg_role role, const wg_shape *shape)
 {
     return c->family->transposed && role >= WG_LAYER_ROLES && shape->rank == 2;
 }
 
-/* --- tokens that llama.cpp knows by their text -------------------------------------------------
- */
+/* --- special tokens by text ------------------------------------------------------------------- */
 
-/* Tokens of these texts are control tokens whatever the file says; some end a text. */
+/* llama.cpp treats tokens with these texts as control tokens regardless of the file; some are end
+ * tokens. */
 static const struct special_text {
     const char *text;
     bool ends;
@@ -122,7 +122,7 @@ static const struct special_text {
     {"<\xEF\xBD\x9C"
      "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",
      true},
-    /* to fill in the middle: padding, repository and file end a text too */
+    /* fill-in-the-middle: padding, repository and file separator are end tokens too */
     {"<|fim_pad|>", true},
     {"<fim-pad>", true},
     {"<fim_pad>", true},

@@ -1,4 +1,4 @@
-/* map.h - what llama.cpp calls things: architectures, tensors, pre-tokenizers. */
+/* map.h - llama.cpp's names of architectures, tensors and pre-tokenizers. */
 #ifndef WG_GGUF_MAP_H
 #define WG_GGUF_MAP_H
 
@@ -6,50 +6,51 @@
 #include "model/model.h"
 
 typedef struct wg_gguf_arch {
-    const char *name, *model_type, *class_name; /* llama.cpp's, transformers' two */
-    const char *eps_key;                        /* attention.... */
+    const char *name, *model_type, *class_name; /* llama.cpp's name, and two of transformers */
+    const char *eps_key;                        /* key after "attention." */
     wg_activation activation;
-    bool permuted;    /* rows of q and k: a head's halves lie interleaved */
-    bool windows;     /* it has a sliding window */
-    bool caps;        /* of attention scores and logits */
-    bool output_bias; /* attention's output and the feed-forward layer may have biases */
-    bool square;      /* heads make up the width */
-    bool tied;        /* the head is the embedding */
+    bool permuted;    /* rows of q and k are stored with the halves of each head interleaved */
+    bool windows;     /* has a sliding window */
+    bool caps;        /* soft-caps attention scores and logits */
+    bool output_bias; /* attention output and feed-forward layer may have biases */
+    bool square;      /* H * h equals D */
+    bool tied;        /* output head and embedding are tied */
 } wg_gguf_arch;
 
-/* By llama.cpp's name, or by model_type; NULL: there is none. */
+/* Finds an architecture by llama.cpp's name, or by model_type; NULL if there is none. */
 const wg_gguf_arch *wg_gguf_arch_named(const char *name);
 const wg_gguf_arch *wg_gguf_arch_of(const char *model_type);
-/* Names of all, for messages. */
+/* All names, for messages. */
 extern const char wg_gguf_arch_list[];
 
-/* llama.cpp's name of a role's tensor. */
+/* Writes llama.cpp's name of a role's tensor. */
 void wg_gguf_role_name(wg_role role, int64_t layer, char out[WG_NAME_BYTES]);
-/* The tensor is one of those whose rows are permuted. */
+/* Whether the rows of this tensor are permuted. */
 bool wg_gguf_permuted(const wg_gguf_arch *arch, wg_role role);
-/* Row of the GGUF tensor that is row r of ours, heads of size h. */
+/* The row of the GGUF tensor that corresponds to our row r; heads have size h. */
 int64_t wg_gguf_row(int64_t r, int64_t h);
-/* The inverse: our row that becomes row r of the GGUF tensor. */
+/* The inverse: our row that corresponds to row r of the GGUF tensor. */
 int64_t wg_gguf_our_row(int64_t r, int64_t h);
-/* Ours is [in, out], the file's [out, in]. */
-bool wg_gguf_turned(const wg_config *c, wg_role role, const wg_shape *shape);
+/* Whether our tensor is [in, out] and must be transposed. */
+bool wg_gguf_transposed(const wg_config *c, wg_role role, const wg_shape *shape);
 
-/* llama.cpp takes a token of that text as a control token, whatever the file says; it ends a text.
- */
+/* Whether llama.cpp treats a token with that text as a control token regardless of the file;
+ * whether it is an end token. */
 bool wg_gguf_special(const char *text, size_t bytes);
 bool wg_gguf_ends_text(const char *text, size_t bytes);
 
-/* What llama.cpp's name of a pre-tokenizer stands for. */
+/* The meaning of llama.cpp's name of a pre-tokenizer. */
 typedef struct wg_gguf_pre {
-    json_t *pre, *normalizer; /* of a tokenizer.json; free both with json_decref; NULL: no memory */
-    bool ignore_merges;       /* a piece that is a token is taken whole */
-    bool adds_bos;            /* unless the file says otherwise */
+    json_t *pre,
+        *normalizer; /* parts of a tokenizer.json; free with json_decref; NULL if memory runs out */
+    bool ignore_merges; /* a piece that is a token is not split */
+    bool adds_bos;      /* unless the file says otherwise */
 } wg_gguf_pre;
 
-/* False: none of that name is known. */
+/* Returns false if the name is not known. */
 bool wg_gguf_pretokenizer(const char *name, wg_gguf_pre *out);
 enum { WG_PRE_BYTES = 32 };
-/* The inverse, in `out`; NULL: none does the same. */
+/* The inverse: finds the name, written to `out`. NULL if no pre-tokenizer does the same. */
 const char *wg_gguf_pretokenizer_name(const json_t *pre, bool ignore_merges, bool nfc,
                                       char out[WG_PRE_BYTES]);
 

@@ -1,6 +1,6 @@
-/* pretokenizers.c - the pre-tokenizers that llama.cpp knows by name, as parts of a tokenizer.json.
- * The patterns are those of the models' own tokenizer.json files; where llama.cpp cuts by several
- * in turn, so does a Sequence of Splits. */
+/* pretokenizers.c - converts llama.cpp's named pre-tokenizers to parts of a tokenizer.json. The
+ * patterns are those of the models' own tokenizer.json files. If llama.cpp splits by several
+ * patterns in turn, the result is a Sequence of Splits. */
 #include "gguf/map.h"
 
 #include <string.h>
@@ -16,17 +16,17 @@
 
 typedef enum form {
     BYTE_LEVEL, /* ByteLevel with its own pattern */
-    DIGITS,     /* each digit by itself, then the same */
+    DIGITS,     /* single digits, then the same */
     SPLITS      /* the patterns in turn */
 } form;
 
 enum { PATTERNS = 6 };
 
 static const struct named {
-    const char *names; /* divided by spaces; the first is written */
+    const char *names; /* separated by spaces; exports write the first */
     form form;
     const char *pattern[PATTERNS];
-    bool ignore_merges; /* a piece that is a token is taken whole */
+    bool ignore_merges; /* a piece that is a token is not split */
     bool adds_bos;      /* unless the file says otherwise */
     bool nfc;
 } named[] = {
@@ -217,7 +217,7 @@ static json_t *split(const char *pattern)
                      "behavior", "Isolated", "invert", 0);
 }
 
-/* NULL without memory. */
+/* Returns NULL if memory runs out. */
 static json_t *make(const struct named *n)
 {
     json_t *list;
@@ -239,8 +239,8 @@ static json_t *make(const struct named *n)
     return json_pack("{s:s, s:o}", "type", "Sequence", "pretokenizers", list);
 }
 
-/* A name is one of a list divided by spaces. */
-static bool listed(const char *list, const char *name)
+/* Whether a name is in a space-separated list. */
+static bool is_listed(const char *list, const char *name)
 {
     const size_t n = strlen(name);
 
@@ -254,7 +254,7 @@ bool wg_gguf_pretokenizer(const char *name, wg_gguf_pre *out)
 {
     *out = (wg_gguf_pre){0};
     for (int i = 0; i < NAMED; i++) {
-        if (!listed(named[i].names, name))
+        if (!is_listed(named[i].names, name))
             continue;
         out->pre = make(&named[i]);
         out->normalizer = named[i].nfc ? json_pack("{s:s}", "type", "NFC") : json_null();
@@ -265,8 +265,9 @@ bool wg_gguf_pretokenizer(const char *name, wg_gguf_pre *out)
     return false;
 }
 
-/* Two pre-tokenizers cut alike: what does not matter for ids is not compared. */
-static bool alike(const json_t *a, const json_t *b)
+/* Whether two pre-tokenizers split text in the same way. Options that do not affect ids are
+ * ignored. */
+static bool equivalent(const json_t *a, const json_t *b)
 {
     static const char *const keys[] = {
         "type",      "pattern", "behavior",        "individual_digits",
@@ -281,7 +282,7 @@ static bool alike(const json_t *a, const json_t *b)
             return false;
     }
     for (size_t i = 0; i < json_array_size(x); i++)
-        if (!alike(json_array_get(x, i), json_array_get(y, i)))
+        if (!equivalent(json_array_get(x, i), json_array_get(y, i)))
             return false;
     return true;
 }
@@ -292,7 +293,7 @@ const char *wg_gguf_pretokenizer_name(const json_t *pre, bool ignore_merges, boo
     for (int i = 0; i < NAMED; i++) {
         const size_t n = strcspn(named[i].names, " ");
         json_t *ours = make(&named[i]);
-        const bool found = ours != NULL && alike(ours, pre) && named[i].nfc == nfc &&
+        const bool found = ours != NULL && equivalent(ours, pre) && named[i].nfc == nfc &&
                            named[i].ignore_merges == ignore_merges;
         json_decref(ours);
         if (found && n < WG_PRE_BYTES) {

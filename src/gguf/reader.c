@@ -7,13 +7,13 @@
 static const size_t kind_size[WG_GGUF_KINDS] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
 enum { MOST_KEYS = 1 << 16, MOST_TENSORS = 1 << 20 };
 
-/* A cursor that never leaves the file: after a failed take, `bad` stays set. */
+/* A bounds-checked cursor. After a read past the end, `bad` stays set. */
 typedef struct cursor {
     const unsigned char *at, *end;
     bool bad;
 } cursor;
 
-static const unsigned char *take(cursor *c, uint64_t bytes)
+static const unsigned char *read_bytes(cursor *c, uint64_t bytes)
 {
     const unsigned char *here = c->at;
 
@@ -25,26 +25,26 @@ static const unsigned char *take(cursor *c, uint64_t bytes)
     return here;
 }
 
-static uint64_t take_number(cursor *c, size_t bytes)
+static uint64_t read_number(cursor *c, size_t bytes)
 {
     uint64_t x = 0;
-    const unsigned char *here = take(c, bytes);
+    const unsigned char *here = read_bytes(c, bytes);
 
     if (here != NULL)
         memcpy(&x, here, bytes);
     return x;
 }
 
-static const char *take_string(cursor *c, uint64_t *bytes)
+static const char *read_string(cursor *c, uint64_t *bytes)
 {
-    *bytes = take_number(c, 8);
-    return (const char *)take(c, *bytes);
+    *bytes = read_number(c, 8);
+    return (const char *)read_bytes(c, *bytes);
 }
 
 static wagle_status read_name(wagle_ctx *ctx, wg_gguf *g, cursor *c, const char **out)
 {
     uint64_t bytes;
-    const char *text = take_string(c, &bytes);
+    const char *text = read_string(c, &bytes);
 
     if (text == NULL || bytes > 65535)
         return wg_fail(ctx, WAGLE_E_INPUT,
@@ -62,11 +62,11 @@ static void skip_elements(cursor *c, wg_gguf_kind kind, uint64_t count)
         if (count > (uint64_t)(c->end - c->at))
             c->bad = true;
         else
-            take(c, count * kind_size[kind]);
+            read_bytes(c, count * kind_size[kind]);
         return;
     }
     for (uint64_t i = 0; i < count && !c->bad; i++)
-        take_string(c, &bytes);
+        read_string(c, &bytes);
 }
 
 static wagle_status read_value(wagle_ctx *ctx, wg_gguf *g, cursor *c, wg_gguf_value *v)
@@ -74,12 +74,12 @@ static wagle_status read_value(wagle_ctx *ctx, wg_gguf *g, cursor *c, wg_gguf_va
     uint32_t kind;
 
     WG_TRY(read_name(ctx, g, c, &v->key));
-    kind = (uint32_t)take_number(c, 4);
+    kind = (uint32_t)read_number(c, 4);
     v->count = 1;
     v->array = kind == WG_GGUF_ARRAY;
     if (v->array) {
-        kind = (uint32_t)take_number(c, 4);
-        v->count = take_number(c, 8);
+        kind = (uint32_t)read_number(c, 4);
+        v->count = read_number(c, 8);
     }
     if (kind >= WG_GGUF_KINDS || kind == WG_GGUF_ARRAY)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: key '%.64s': unknown type %u", g->path, v->key,
@@ -94,7 +94,7 @@ static wagle_status read_value(wagle_ctx *ctx, wg_gguf *g, cursor *c, wg_gguf_va
     return WAGLE_OK;
 }
 
-/* --- tensors ------------------------------------------------------------------------------- */
+/* --- tensors ---------------------------------------------------------------------------------- */
 
 static wagle_status read_tensor(wagle_ctx *ctx, wg_gguf *g, cursor *c, wg_gguf_tensor *t,
                                 uint64_t *offset)
@@ -103,15 +103,15 @@ static wagle_status read_tensor(wagle_ctx *ctx, wg_gguf *g, cursor *c, wg_gguf_t
     int64_t block;
 
     WG_TRY(read_name(ctx, g, c, &t->name));
-    dims = (uint32_t)take_number(c, 4);
+    dims = (uint32_t)read_number(c, 4);
     if (dims < 1 || dims > WG_RANK)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%.64s': %u dimensions, 1 to 4 expected",
                        g->path, t->name, dims);
     t->shape.rank = (int)dims;
     for (uint32_t i = 0; i < dims; i++)
-        t->shape.dim[dims - 1 - i] = (int64_t)take_number(c, 8);
-    t->type = (uint32_t)take_number(c, 4);
-    *offset = take_number(c, 8);
+        t->shape.dim[dims - 1 - i] = (int64_t)read_number(c, 8);
+    t->type = (uint32_t)read_number(c, 4);
+    *offset = read_number(c, 8);
     if (c->bad)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: truncated or damaged at tensor '%.64s'", g->path,
                        t->name);
@@ -130,13 +130,13 @@ static wagle_status read_tensor(wagle_ctx *ctx, wg_gguf *g, cursor *c, wg_gguf_t
     return WAGLE_OK;
 }
 
-static wagle_status place_tensors(wagle_ctx *ctx, wg_gguf *g, size_t data_start,
-                                  const uint64_t *offset)
+static wagle_status locate_tensors(wagle_ctx *ctx, wg_gguf *g, size_t data_start,
+                                   const uint64_t *offset)
 {
     for (int64_t i = 0; i < g->n_tensors; i++) {
         wg_gguf_tensor *t = &g->tensor[i];
-        const size_t room = data_start < g->map.bytes ? g->map.bytes - data_start : 0;
-        if (offset[i] > room || t->bytes > room - offset[i])
+        const size_t available = data_start < g->map.bytes ? g->map.bytes - data_start : 0;
+        if (offset[i] > available || t->bytes > available - offset[i])
             return wg_fail(
                 ctx, WAGLE_E_INPUT,
                 "%s: tensor '%.64s': its data extends past the end of the file (truncated?)",
@@ -148,12 +148,12 @@ static wagle_status place_tensors(wagle_ctx *ctx, wg_gguf *g, size_t data_start,
 
 static wagle_status read_header(wagle_ctx *ctx, wg_gguf *g, cursor *c)
 {
-    const unsigned char *magic = take(c, 4);
+    const unsigned char *magic = read_bytes(c, 4);
     uint64_t n_tensors, n_values;
 
-    g->version = (uint32_t)take_number(c, 4);
-    n_tensors = take_number(c, 8);
-    n_values = take_number(c, 8);
+    g->version = (uint32_t)read_number(c, 4);
+    n_tensors = read_number(c, 8);
+    n_values = read_number(c, 8);
     if (c->bad || memcmp(magic, "GGUF", 4) != 0)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: not a GGUF file", g->path);
     if (g->version == 0x02000000u || g->version == 0x03000000u)
@@ -174,17 +174,17 @@ static wagle_status read_header(wagle_ctx *ctx, wg_gguf *g, cursor *c)
     return WAGLE_OK;
 }
 
-static int by_name(const void *a, const void *b)
+static int compare_names(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Refuses a file in which a key or a tensor appears twice: name [n] is sorted. */
+/* Refuses a file in which a key or a tensor appears twice. name [n] is sorted. */
 static wagle_status check_once(wagle_ctx *ctx, const wg_gguf *g, const char *what,
                                const char **name, int64_t n)
 {
     if (n > 1)
-        qsort(name, (size_t)n, sizeof *name, by_name);
+        qsort(name, (size_t)n, sizeof *name, compare_names);
     for (int64_t i = 1; i < n; i++)
         if (strcmp(name[i - 1], name[i]) == 0)
             return wg_fail(ctx, WAGLE_E_INPUT, "%s: %s '%.64s' occurs twice", g->path, what,
@@ -212,12 +212,12 @@ static wagle_status check_names(wagle_ctx *ctx, const wg_gguf *g)
 static wagle_status read_alignment(wagle_ctx *ctx, const wg_gguf *g, size_t *out)
 {
     const wg_gguf_value *v = wg_gguf_find(g, "general.alignment");
-    const double said = v == NULL                               ? 32
-                        : v->array || v->kind == WG_GGUF_STRING ? 0
-                                                                : wg_gguf_element(v, 0);
+    const double value = v == NULL                               ? 32
+                         : v->array || v->kind == WG_GGUF_STRING ? 0
+                                                                 : wg_gguf_element(v, 0);
 
-    *out = said >= 1 && said <= 65536 ? (size_t)said : 0;
-    if (*out == 0 || (double)*out != said || (*out & (*out - 1)) != 0)
+    *out = value >= 1 && value <= 65536 ? (size_t)value : 0;
+    if (*out == 0 || (double)*out != value || (*out & (*out - 1)) != 0)
         return wg_fail(ctx, WAGLE_E_INPUT,
                        "%s: general.alignment must be a power of two from 1 to 65536", g->path);
     return WAGLE_OK;
@@ -239,7 +239,7 @@ static wagle_status open_one(wagle_ctx *ctx, const char *path, wg_gguf *out)
         WG_TRY_GOTO(read_tensor(ctx, out, &c, &out->tensor[i], &offset[i]), done);
     WG_TRY_GOTO(read_alignment(ctx, out, &unit), done);
     used = (size_t)(c.at - out->map.data);
-    st = place_tensors(ctx, out, (used + unit - 1) / unit * unit, offset);
+    st = locate_tensors(ctx, out, (used + unit - 1) / unit * unit, offset);
 done:
     wg_free(offset);
     if (st != WAGLE_OK)
@@ -247,9 +247,9 @@ done:
     return st;
 }
 
-enum { PARTS_MOST = 4096, PART_NAME = 20 /* -00001-of-00003.gguf */ };
+enum { MAX_PARTS = 4096, PART_NAME = 20 /* -00001-of-00003.gguf */ };
 
-/* Part `no` (from 1) of `count`, by the name of the first; in g's arena. */
+/* The path of part `no` (from 1) of `count`, derived from the first part's; in g's arena. */
 static wagle_status part_name(wagle_ctx *ctx, wg_gguf *g, int no, int count, char **out)
 {
     const size_t n = strlen(g->path);
@@ -269,15 +269,15 @@ static wagle_status part_name(wagle_ctx *ctx, wg_gguf *g, int no, int count, cha
     return WAGLE_OK;
 }
 
-/* The tensors of a further part join. */
+/* Adds the tensors of another part. */
 static wagle_status join(wagle_ctx *ctx, wg_gguf *g, const wg_gguf *part, int no, int count)
 {
-    int64_t room = g->n_tensors;
+    int64_t capacity = g->n_tensors;
 
     if (wg_gguf_number(part, "split.no", -1) != no - 1 ||
         wg_gguf_number(part, "split.count", -1) != count)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: not part %d of %d", part->path, no, count);
-    WG_TRY(WG_GROW(ctx, &g->tensor, &room, g->n_tensors + part->n_tensors));
+    WG_TRY(WG_GROW(ctx, &g->tensor, &capacity, g->n_tensors + part->n_tensors));
     for (int64_t i = 0; i < part->n_tensors; i++)
         g->tensor[g->n_tensors++] = part->tensor[i];
     return WAGLE_OK;
@@ -285,11 +285,11 @@ static wagle_status join(wagle_ctx *ctx, wg_gguf *g, const wg_gguf *part, int no
 
 static wagle_status open_parts(wagle_ctx *ctx, wg_gguf *g)
 {
-    const double said = wg_gguf_number(g, "split.count", 1);
-    const int count = said >= 1 && said <= PARTS_MOST ? (int)said : 0;
+    const double value = wg_gguf_number(g, "split.count", 1);
+    const int count = value >= 1 && value <= MAX_PARTS ? (int)value : 0;
 
     if (count == 0)
-        return wg_fail(ctx, WAGLE_E_INPUT, "%s: split.count %g", g->path, said);
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: split.count %g", g->path, value);
     if (count > 1)
         WG_TRY(WG_ALLOC(ctx, &g->part, count - 1));
     for (int no = 2; no <= count; no++) {

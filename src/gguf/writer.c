@@ -142,14 +142,14 @@ void wg_gguf_head_free(wg_gguf_head *h)
     wg_text_free(&h->tensors);
 }
 
-/* f16 scale | 32 int8: x = scale * q, as ggml's reference rounds. */
+/* Q8_0: f16 scale | 32 int8; x = scale * q, rounded as in ggml's reference. */
 static void quantise_block(const float *x, unsigned char *dst)
 {
-    float most = 0;
+    float max = 0;
 
     for (int i = 0; i < BLOCK; i++)
-        most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
-    const float scale = most / 127.0f, inverse = scale > 0 ? 1.0f / scale : 0;
+        max = fabsf(x[i]) > max ? fabsf(x[i]) : max;
+    const float scale = max / 127.0f, inverse = scale > 0 ? 1.0f / scale : 0;
     const uint16_t stored = wg_float_f16(scale);
     memcpy(dst, &stored, sizeof stored);
     for (int i = 0; i < BLOCK; i++)

@@ -1,9 +1,9 @@
-/* csv.c - rows of comma-separated values (RFC 4180): every field is a text. */
+/* csv.c - reads rows of comma-separated values (RFC 4180); every field is a text. */
 #include "io/rows.h"
 
 #include <string.h>
 
-/* The end of a field that is not quoted, or whose quotes are closed: moves on past it. */
+/* Whether an unquoted field, or one with closed quotes, ends here; if so, skips the delimiter. */
 static bool ends_field(wg_rows_reader *r, int *delimiter)
 {
     const size_t left = (size_t)(r->end - r->at);
@@ -18,7 +18,7 @@ static bool ends_field(wg_rows_reader *r, int *delimiter)
     return true;
 }
 
-/* What stands between quotes; r->at is past the first. */
+/* Reads a quoted field; r->at is after the opening quote. */
 static wagle_status read_quoted(wg_rows_reader *r, wg_text *field)
 {
     const int64_t began = r->line;
@@ -37,7 +37,7 @@ static wagle_status read_quoted(wg_rows_reader *r, wg_text *field)
     return wg_rows_refuse(r, began, "a quoted CSV field that begins here is not closed");
 }
 
-/* One field into `field`; *delimiter: what ended it, ',' '\n' or 0 at the end. */
+/* Reads one field. *delimiter: the character that ended it, ',' or '\n', or 0 at the end. */
 static wagle_status read_field(wg_rows_reader *r, wg_text *field, int *delimiter)
 {
     field->bytes = 0;
@@ -60,7 +60,7 @@ static wagle_status read_field(wg_rows_reader *r, wg_text *field, int *delimiter
     return WAGLE_OK;
 }
 
-/* The next record as an array of strings; *out stays NULL at the end of the file. */
+/* Reads the next record as an array of strings; *out is NULL at the end of the file. */
 static wagle_status read_record(wg_rows_reader *r, json_t **out)
 {
     wg_text field = {0};
@@ -93,7 +93,7 @@ static wagle_status read_record(wg_rows_reader *r, json_t **out)
     return st;
 }
 
-/* Names of columns are there once, and commas part them. */
+/* Checks that column names are unique and separated by commas. */
 static wagle_status check_header(wg_rows_reader *r, const json_t *header)
 {
     static const struct {

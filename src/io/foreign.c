@@ -8,7 +8,7 @@
 #define PICKLE "load it in Python and write its rows with json.dumps, one a line"
 
 static const struct magic {
-    size_t at; /* bytes of the mark stand here */
+    size_t at; /* offset of the mark */
     size_t n;
     const char *mark, *what, *way;
 } magics[] = {
@@ -47,16 +47,16 @@ static const struct magic {
     {0, 2, "\xFE\xFF", "text in UTF-16", "iconv -f UTF-16 -t UTF-8 converts it"},
 };
 
-/* ASCII in a wider encoding without a mark: characters stand `width` bytes apart, the first at
- * `from`, and all between is NUL. */
+/* Whether a text is ASCII in a wider encoding without a byte order mark: one character every
+ * `width` bytes, from `from` on, and NUL in between. */
 static bool is_wide(const char *text, size_t bytes, size_t width, size_t from)
 {
-    const size_t most = bytes < 16 ? bytes : 16;
+    const size_t max = bytes < 16 ? bytes : 16;
 
-    for (size_t i = 0; i < most; i++)
+    for (size_t i = 0; i < max; i++)
         if ((text[i] != '\0') != (i % width == from))
             return false;
-    return most >= 2 * width;
+    return max >= 2 * width;
 }
 
 wagle_status wg_rows_foreign(wagle_ctx *ctx, const char *what, const char *text, size_t bytes)

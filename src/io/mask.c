@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int by_mask_name(const void *a, const void *b)
+static int compare_names(const void *a, const void *b)
 {
     return strcmp(((const wg_mask_tensor *)a)->name, ((const wg_mask_tensor *)b)->name);
 }
@@ -23,7 +23,7 @@ wagle_status wg_mask_new(wagle_ctx *ctx, const wg_tensor *tensors, int64_t n, wg
         WG_TRY_GOTO(t->name != NULL ? WAGLE_OK : WAGLE_E_RESOURCE, fail);
         WG_TRY_GOTO(WG_ALLOC(ctx, &t->bits, (t->count + 63) / 64), fail);
     }
-    qsort(out->tensor, (size_t)out->n, sizeof *out->tensor, by_mask_name);
+    qsort(out->tensor, (size_t)out->n, sizeof *out->tensor, compare_names);
     return WAGLE_OK;
 fail:
     wg_mask_free(out);
@@ -45,7 +45,7 @@ const wg_mask_tensor *wg_mask_find(const wg_mask *mask, const char *name)
 
     return mask->n == 0
                ? NULL
-               : bsearch(&key, mask->tensor, (size_t)mask->n, sizeof *mask->tensor, by_mask_name);
+               : bsearch(&key, mask->tensor, (size_t)mask->n, sizeof *mask->tensor, compare_names);
 }
 
 void wg_mask_count(wg_mask *mask)
@@ -75,7 +75,7 @@ int64_t wg_mask_slices(const uint64_t *bits, const wg_shape *matrix, bool column
     return whole;
 }
 
-/* The true shape of a packed tensor, from the metadata. */
+/* The unpacked shape of a packed tensor, from the metadata. */
 static wagle_status packed_shape(wagle_ctx *ctx, const char *path, const json_t *shapes,
                                  wg_tensor *t)
 {

@@ -1,8 +1,9 @@
-/* mask.h - which weights are selected, and the files that say so.
+/* mask.h - sets of selected weights, and mask files.
  *
- * A mask file is safetensors. Written packed: one U8 tensor [ceil(n/8)] a weight tensor, weight i
- * in bit i%8 of byte i/8, with metadata format=wagle-mask, layout=bits and shapes={"name":[..]};
- * or layout=bool: BOOL tensors of the weights' shapes. Read are both, and U8 0/1 of full shape. */
+ * A mask file is a safetensors file. Packed files have a U8 tensor [ceil(n/8)] for each weight
+ * tensor, with weight i in bit i%8 of byte i/8, and the metadata format=wagle-mask, layout=bits and
+ * shapes={"name":[..]}. Files with layout=bool have BOOL tensors of the weights' shapes. Both can
+ * be written and read; U8 tensors of full shape with values 0 and 1 can be read too. */
 #ifndef WG_IO_MASK_H
 #define WG_IO_MASK_H
 
@@ -12,7 +13,7 @@ typedef struct wg_mask_tensor {
     const char *name;
     wg_shape shape;
     int64_t count, selected;
-    uint64_t *bits; /* [ceil(count/64)], weight i in bit i%64 of word i/64; the rest 0 */
+    uint64_t *bits; /* [ceil(count/64)], weight i in bit i%64 of word i/64; unused bits are 0 */
 } wg_mask_tensor;
 
 typedef struct wg_mask {
@@ -21,16 +22,17 @@ typedef struct wg_mask {
     wg_arena arena;
 } wg_mask;
 
-/* An empty mask with the names and shapes of the tensors [n] (any order). */
+/* Makes an empty mask with the names and shapes of the tensors [n] (in any order). */
 WAGLE_CHECK wagle_status wg_mask_new(wagle_ctx *ctx, const wg_tensor *tensors, int64_t n,
                                      wg_mask *out);
 WAGLE_CHECK wagle_status wg_mask_read(wagle_ctx *ctx, const char *path, wg_mask *out);
-/* metadata: extra keys, may be NULL. */
+/* metadata: extra keys, or NULL. */
 WAGLE_CHECK wagle_status wg_mask_write(wagle_ctx *ctx, const char *path, const wg_mask *mask,
                                        bool packed, const json_t *metadata, bool force);
 void wg_mask_free(wg_mask *mask);
 const wg_mask_tensor *wg_mask_find(const wg_mask *mask, const char *name);
-/* Rows (or columns) of a matrix that its bits select whole; -1 if one is selected in part. */
+/* Number of rows (or columns) of a matrix that are selected as a whole; -1 if one is partly
+ * selected. */
 int64_t wg_mask_slices(const uint64_t *bits, const wg_shape *matrix, bool columns);
 void wg_mask_count(wg_mask *mask); /* sets `selected` from the bits */
 

@@ -11,8 +11,8 @@
 
 static const struct mark {
     size_t n;
-    const char *bytes, *ending; /* ending of the name, or NULL */
-    const char *what, *way;     /* %s in the way: the path */
+    const char *bytes, *ending; /* ending: of the file name, or NULL */
+    const char *what, *way;     /* way: how to convert it; %s is the path */
 } marks[] = {
     {4, "PK\x03\x04", ".npz", "a NumPy archive", NUMPY},
     {4, "PK\x03\x04", NULL, "a PyTorch file", TORCH},

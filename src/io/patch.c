@@ -18,13 +18,13 @@ wagle_status wg_tensor_hash(wagle_ctx *ctx, const wg_tensor *t, char text[WG_SHA
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-static wagle_status broken(wagle_ctx *ctx, const char *path, const char *what)
+static wagle_status fail_damaged(wagle_ctx *ctx, const char *path, const char *what)
 {
     return wg_fail(ctx, WAGLE_E_INPUT, "%s: %s: this patch is damaged, or is not a patch", path,
                    what);
 }
 
-/* Where the digest's digits are in the file's header. */
+/* Finds the digits of the digest in the file's header. */
 static const unsigned char *find_digest(const wg_map *map, const char *digest)
 {
     return strlen(digest) == DIGITS ? memmem(map->data, map->bytes, digest, DIGITS) : NULL;
@@ -39,7 +39,7 @@ static wagle_status check_digest(wagle_ctx *ctx, const char *path, wg_patch *p)
     wg_sha256 h;
 
     if (at == NULL)
-        return broken(ctx, path, "no digest");
+        return fail_damaged(ctx, path, "no digest");
     WG_TRY(wg_sha256_begin(ctx, &h));
     wg_sha256_add(&h, map->data, (size_t)(at - map->data));
     wg_sha256_add(&h, zeros, DIGITS);
@@ -48,7 +48,7 @@ static wagle_status check_digest(wagle_ctx *ctx, const char *path, wg_patch *p)
     memcpy(p->hash, digest, WG_SHA256_TEXT);
     p->bytes = map->bytes;
     return memcmp(found, digest, DIGITS) == 0 ? WAGLE_OK
-                                              : broken(ctx, path, "its digest does not fit");
+                                              : fail_damaged(ctx, path, "its digest does not fit");
 }
 
 static const wg_tensor *part(const wg_patch *p, const char *name, const char *kind)
@@ -75,12 +75,12 @@ static bool is_hash(const char *text)
     return text != NULL && strlen(text) == DIGITS && strspn(text, "0123456789abcdef") == DIGITS;
 }
 
-static bool fits(const wg_tensor *t, wg_dtype dtype, int64_t count)
+static bool has_layout(const wg_tensor *t, wg_dtype dtype, int64_t count)
 {
     return t != NULL && t->dtype == dtype && t->count == count;
 }
 
-/* The part that says which weights changed, and in which form; NULL: there is none. */
+/* Finds the tensor that lists the changed weights, and its form; NULL if there is none. */
 static const wg_tensor *find_form(const wg_patch *p, const char *name, wg_patch_form *form)
 {
     const wg_tensor *found = NULL;
@@ -110,8 +110,8 @@ static bool read_tensor(const wg_patch *p, const char *name, const json_t *facts
         wg_dtype_size(t->dtype) == 0)
         return false;
     if (!is_hash(t->before) || !is_hash(t->after) || !is_hash(t->old_hash) || index == NULL ||
-        index->dtype != WG_U8 || !fits(fresh, t->dtype, t->changed) ||
-        (p->keeps_old ? !fits(old, t->dtype, t->changed) : old != NULL))
+        index->dtype != WG_U8 || !has_layout(fresh, t->dtype, t->changed) ||
+        (p->keeps_old ? !has_layout(old, t->dtype, t->changed) : old != NULL))
         return false;
     t->index = index->data;
     t->index_bytes = index->bytes;
@@ -120,7 +120,7 @@ static bool read_tensor(const wg_patch *p, const char *name, const json_t *facts
     return wg_patch_read_form(t);
 }
 
-static int by_name(const void *a, const void *b)
+static int compare_patch_names(const void *a, const void *b)
 {
     return strcmp(((const wg_patch_tensor *)a)->name, ((const wg_patch_tensor *)b)->name);
 }
@@ -132,18 +132,18 @@ static wagle_status read_tensors(wagle_ctx *ctx, const char *path, wg_patch *p)
     json_t *facts;
 
     if (text == NULL || old == NULL)
-        return broken(ctx, path, "no list of tensors");
+        return fail_damaged(ctx, path, "no list of tensors");
     p->keeps_old = strcmp(old, "kept") == 0;
     WG_TRY(wg_json_parse(ctx, path, text, strlen(text), &p->facts));
     WG_TRY(WG_ALLOC(ctx, &p->tensor, (int64_t)json_object_size(p->facts)));
     json_object_foreach (p->facts, name, facts) {
         if (!read_tensor(p, name, facts, &p->tensor[p->n]))
-            return broken(ctx, path, name);
+            return fail_damaged(ctx, path, name);
         p->changed += p->tensor[p->n++].changed;
     }
     if (p->file.n != p->n * (p->keeps_old ? 3 : 2))
-        return broken(ctx, path, "tensors that it does not list");
-    qsort(p->tensor, (size_t)p->n, sizeof *p->tensor, by_name);
+        return fail_damaged(ctx, path, "tensors that it does not list");
+    qsort(p->tensor, (size_t)p->n, sizeof *p->tensor, compare_patch_names);
     return WAGLE_OK;
 }
 
@@ -158,7 +158,7 @@ wagle_status wg_patch_open(wagle_ctx *ctx, const char *path, wg_patch *out)
     st = format != NULL && strcmp(format, "wagle-patch") == 0 && out->file.n_files == 1
              ? read_tensors(ctx, path, out)
              : wg_fail(ctx, WAGLE_E_INPUT, "%s: not a patch", path);
-    if (st == WAGLE_OK) /* last, so that fuzzing reaches what comes before */
+    if (st == WAGLE_OK) /* checked last, so that fuzzing reaches the checks above */
         st = check_digest(ctx, path, out);
     if (st != WAGLE_OK)
         wg_patch_close(out);
@@ -177,24 +177,26 @@ const wg_patch_tensor *wg_patch_find(const wg_patch *p, const char *name)
 {
     const wg_patch_tensor key = {.name = name};
 
-    return p->n == 0 ? NULL : bsearch(&key, p->tensor, (size_t)p->n, sizeof *p->tensor, by_name);
+    return p->n == 0
+               ? NULL
+               : bsearch(&key, p->tensor, (size_t)p->n, sizeof *p->tensor, compare_patch_names);
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* One tensor's difference. */
+/* The difference of one tensor. */
 typedef struct difference {
     const wg_tensor *before, *after;
     int64_t changed;
     wg_patch_form form;
     size_t index_bytes;
-    char hash[3][WG_SHA256_TEXT]; /* before, after, old values */
+    char hash[3][WG_SHA256_TEXT]; /* of the tensor before and after, and of the old values */
     char name[3][320];
 } difference;
 
 typedef struct writer {
     wagle_ctx *ctx;
-    wg_output *out; /* NULL: only count */
+    wg_output *out; /* NULL to only count */
     wg_sha256 old;
     unsigned char piece[PIECE];
     size_t used;
@@ -224,8 +226,8 @@ static wagle_status put_form(void *user, const void *data, size_t n)
     return put(user, data, n);
 }
 
-/* Writes the changed values of one kind, or counts them and hashes the old ones. */
-static wagle_status each_value(writer *w, difference *d, int kind)
+/* Writes the changed values, old or new, or only counts them and hashes the old ones. */
+static wagle_status for_each_value(writer *w, difference *d, int kind)
 {
     const size_t size = wg_dtype_size(d->before->dtype);
     const char *a = d->before->data, *b = d->after->data;
@@ -248,7 +250,7 @@ static wagle_status write_part(writer *w, difference *d, int kind)
     size_t bytes;
 
     if (kind != INDEX)
-        return each_value(w, d, kind);
+        return for_each_value(w, d, kind);
     WG_TRY(wg_patch_encode(w->ctx, d->before, d->after, d->form, put_form, w, &bytes));
     return flush(w);
 }
@@ -267,7 +269,7 @@ static wagle_status compare(writer *w, const wg_tensors *before, const wg_tensor
             continue;
         *d = (difference){.before = a, .after = b};
         WG_TRY(wg_sha256_begin(w->ctx, &w->old));
-        WG_TRY(each_value(w, d, OLD));
+        WG_TRY(for_each_value(w, d, OLD));
         wg_sha256_end(&w->old, d->hash[OLD]);
         WG_TRY(wg_patch_choose(w->ctx, a, b, &d->form, &d->index_bytes));
         WG_TRY(wg_tensor_hash(w->ctx, a, d->hash[0]));
@@ -315,8 +317,8 @@ static wagle_status metadata_of(wagle_ctx *ctx, const difference *list, int64_t 
     return st;
 }
 
-/* The parts of each difference, in order; room for 3 of each. */
-static int64_t parts_of(difference *list, int64_t n, bool keep_old, wg_tensor *out)
+/* Lists the tensors of the file in order; at most 3 for each difference. */
+static int64_t list_parts(difference *list, int64_t n, bool keep_old, wg_tensor *out)
 {
     static const char *const kinds[] = {[FRESH] = "new", [OLD] = "old"};
     int64_t m = 0;
@@ -349,7 +351,7 @@ static wagle_status write_unsigned(writer *w, const char *path, difference *list
     WG_TRY_GOTO(metadata_of(w->ctx, list, n, keep_old, &metadata), done);
     WG_TRY_GOTO(WG_ALLOC(w->ctx, &parts, 3 * n), done);
     WG_TRY_GOTO(wg_output_open(w->ctx, path, true, &out), done);
-    WG_TRY_GOTO(wg_safetensors_header(w->ctx, &out, parts, parts_of(list, n, keep_old, parts),
+    WG_TRY_GOTO(wg_safetensors_header(w->ctx, &out, parts, list_parts(list, n, keep_old, parts),
                                       metadata, NULL),
                 done);
     w->out = &out;
@@ -364,7 +366,7 @@ done:
     return st;
 }
 
-/* The same file with its digest. */
+/* Copies the draft to `path` with its digest filled in. */
 static wagle_status sign(wagle_ctx *ctx, const char *draft, const char *path, bool force)
 {
     wg_map map = {0};
@@ -376,7 +378,8 @@ static wagle_status sign(wagle_ctx *ctx, const char *draft, const char *path, bo
 
     WG_TRY(wg_map_open(ctx, draft, &map));
     at = find_digest(&map, zeros);
-    WG_TRY_GOTO(at != NULL ? wg_sha256_begin(ctx, &h) : broken(ctx, draft, "no digest"), done);
+    WG_TRY_GOTO(at != NULL ? wg_sha256_begin(ctx, &h) : fail_damaged(ctx, draft, "no digest"),
+                done);
     wg_sha256_add(&h, map.data, map.bytes);
     wg_sha256_end(&h, digest);
     WG_TRY_GOTO(wg_output_open(ctx, path, force, &out), done);

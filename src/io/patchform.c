@@ -7,7 +7,7 @@ const char *const wg_patch_form_name[WG_PATCH_FORMS] = {
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* The LEB128 number at *at; false where the bytes end before it does, or it is too long. */
+/* Decodes the LEB128 number at *at. Returns false if it is incomplete or too long. */
 static bool decode(const wg_patch_tensor *t, size_t *at, uint64_t *number)
 {
     *number = 0;
@@ -20,7 +20,7 @@ static bool decode(const wg_patch_tensor *t, size_t *at, uint64_t *number)
     return false;
 }
 
-/* Moves *last on by the gap at *at; false if that would leave [0, n). */
+/* Adds the gap at *at to *last. Returns false if the result is not in [0, n). */
 static bool advance(const wg_patch_tensor *t, size_t *at, int64_t n, int64_t *last)
 {
     uint64_t gap;
@@ -59,7 +59,7 @@ bool wg_patch_read_form(wg_patch_tensor *t)
     return t->slices * all.width - t->kept == t->changed;
 }
 
-/* --- the walk --------------------------------------------------------------------------------- */
+/* --- iteration -------------------------------------------------------------------------------- */
 
 static void begin(const wg_patch_tensor *t, wg_patch_walk *w)
 {
@@ -71,7 +71,7 @@ static void begin(const wg_patch_tensor *t, wg_patch_walk *w)
         w->kept = -1;
 }
 
-/* The next weight of the chosen rows. */
+/* Advances to the next weight of the changed rows. */
 static bool next_of_rows(const wg_patch_tensor *t, wg_patch_walk *w)
 {
     const int64_t wide = t->shape.dim[1];
@@ -86,7 +86,7 @@ static bool next_of_rows(const wg_patch_tensor *t, wg_patch_walk *w)
     return true;
 }
 
-/* The next weight of the chosen columns, in the order in which the matrix is stored. */
+/* Advances to the next weight of the changed columns, in storage order. */
 static bool next_of_columns(const wg_patch_tensor *t, wg_patch_walk *w)
 {
     const int64_t wide = t->shape.dim[1], row = (w->place + 1) / t->slices;
@@ -135,7 +135,7 @@ typedef struct encoder {
     size_t size; /* of an element */
     int64_t rows, wide;
     bool columns;
-    bool *touched; /* [slices]: something changed there */
+    bool *touched; /* [slices] whether the row or column has a changed weight */
     wg_patch_put *put;
     void *user;
     size_t bytes;
@@ -174,7 +174,7 @@ static wagle_status encode_index(encoder *e, int64_t count)
     return WAGLE_OK;
 }
 
-/* The slices that changed anywhere, and the weights of those that did not. */
+/* Encodes the rows or columns with changes, and the unchanged weights in them. */
 static wagle_status encode_slices(encoder *e)
 {
     const int64_t n = e->columns ? e->wide : e->rows;

@@ -15,7 +15,7 @@ wagle_status wg_rows_refuse(const wg_rows_reader *r, int64_t line, const char *w
     return wg_fail(r->ctx, WAGLE_E_INPUT, "%s:%lld: %s", r->what, (long long)line, what);
 }
 
-/* Of a text in an array, the row that it stands for; takes it over. */
+/* Replaces a text in an array by the row {"text": text}. */
 static wagle_status text_row(wg_rows_reader *r, json_t **row)
 {
     json_t *object = json_object();
@@ -50,11 +50,12 @@ wagle_status wg_rows_add(wg_rows_reader *r, json_t *row, int64_t line)
     return WAGLE_OK;
 }
 
-/* --- what is nearly rows -----------------------------------------------------------------------
+/* --- explaining wrong formats
+ * -----------------------------------------------------------------------
  */
 
-/* How many brackets text [bytes] leaves open. */
-static int64_t left_open(const char *text, size_t bytes)
+/* Number of brackets that text [bytes] leaves open. */
+static int64_t count_open_brackets(const char *text, size_t bytes)
 {
     int64_t depth = 0;
     bool inside = false;
@@ -77,7 +78,7 @@ static bool blank(const char *from, const char *to)
     return from == to;
 }
 
-/* Every value is a list, or an object by index, as pandas writes them. */
+/* Whether every value is a list, or an object with indices as keys, as pandas writes columns. */
 static bool is_of_columns(const json_t *object)
 {
     const char *key;
@@ -101,7 +102,7 @@ static const char *list_of_rows(const json_t *object)
     return NULL;
 }
 
-/* The file is one object over several lines. */
+/* Refuses a file that is one object over several lines. */
 static wagle_status refuse_object(const wg_rows_reader *r, const json_t *object)
 {
     const char *key = list_of_rows(object);
@@ -122,10 +123,12 @@ static wagle_status refuse_object(const wg_rows_reader *r, const json_t *object)
                    r->what);
 }
 
-/* Why the line that begins at r->at and ends at `stop` is no JSON, where the reason is known. */
+/* Fails with the reason why the line from r->at to `stop` is no JSON, if it is known; else with st.
+ */
 static wagle_status explain(wg_rows_reader *r, wagle_status st, const char *stop)
 {
-    const bool goes_on = left_open(r->at, (size_t)(stop - r->at)) > 0 && !blank(stop, r->end);
+    const bool goes_on =
+        count_open_brackets(r->at, (size_t)(stop - r->at)) > 0 && !blank(stop, r->end);
     json_t *whole = NULL;
 
     if (st != WAGLE_E_INPUT || !goes_on)
@@ -141,7 +144,7 @@ static wagle_status explain(wg_rows_reader *r, wagle_status st, const char *stop
     return st;
 }
 
-/* What opens as Python's repr of a dict or of a list of them. */
+/* Whether a text begins like Python's repr of a dict or of a list of dicts. */
 static bool is_python(const char *at, const char *end)
 {
     while (at < end && (*at == '[' || *at == '{' || *at == ' ' || *at == '\n' || *at == '\r'))
@@ -149,8 +152,8 @@ static bool is_python(const char *at, const char *end)
     return at < end && *at == '\'';
 }
 
-/* Breaks lines as old Macs did: CR alone. */
-static bool breaks_by_cr(const wg_rows_reader *r)
+/* Whether lines end with a single CR, as on old Macs. */
+static bool has_cr_line_ends(const wg_rows_reader *r)
 {
     const size_t bytes = (size_t)(r->end - r->at);
     const char *cr = memchr(r->at, '\r', bytes);
@@ -158,8 +161,7 @@ static bool breaks_by_cr(const wg_rows_reader *r)
     return cr != NULL && memchr(r->at, '\n', bytes) == NULL && !blank(cr, r->end);
 }
 
-/* --- JSON --------------------------------------------------------------------------------------
- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static wagle_status read_lines(wg_rows_reader *r)
 {
@@ -180,12 +182,12 @@ static wagle_status read_lines(wg_rows_reader *r)
     return WAGLE_OK;
 }
 
-/* Some write chats as JSON Lines with one list per line. */
-static bool is_list_a_line(const wg_rows_reader *r)
+/* Whether the file is JSON Lines with one list per line, as some tools write chats. */
+static bool has_list_per_line(const wg_rows_reader *r)
 {
     const char *newline = memchr(r->at, '\n', (size_t)(r->end - r->at));
 
-    return newline != NULL && left_open(r->at, (size_t)(newline - r->at)) == 0 &&
+    return newline != NULL && count_open_brackets(r->at, (size_t)(newline - r->at)) == 0 &&
            !blank(newline, r->end);
 }
 
@@ -195,7 +197,7 @@ static wagle_status read_array(wg_rows_reader *r)
     wagle_status st = WAGLE_OK;
     size_t i;
 
-    if (is_list_a_line(r))
+    if (has_list_per_line(r))
         return wg_rows_refuse(
             r, r->line,
             "a line is a list; expected a JSON object of columns (a chat: {\"messages\": [..]})");
@@ -213,8 +215,7 @@ static wagle_status read_array(wg_rows_reader *r)
     return st;
 }
 
-/* --- files -------------------------------------------------------------------------------------
- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static wagle_status read_any(wg_rows_reader *r)
 {
@@ -225,7 +226,7 @@ static wagle_status read_any(wg_rows_reader *r)
         return wg_rows_refuse(
             r, r->line,
             "single quotes as Python prints them; JSON needs double quotes (use json.dumps)");
-    if (*r->at != '[' && breaks_by_cr(r))
+    if (*r->at != '[' && has_cr_line_ends(r))
         return wg_fail(r->ctx, WAGLE_E_INPUT,
                        "%s: lines end with a carriage return only, as on old Macs; convert them "
                        "with tr '\\r' '\\n'",

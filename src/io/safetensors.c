@@ -5,29 +5,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_HEADER = 100 << 20, PATH_MOST = 4096 };
+enum { MAX_HEADER = 100 << 20, MAX_PATH = 4096 };
 static const char index_name[] = "model.safetensors.index.json";
 
-static wagle_status bad(wagle_ctx *ctx, const char *path, const char *name, const char *what)
+static wagle_status fail_tensor(wagle_ctx *ctx, const char *path, const char *name,
+                                const char *what)
 {
     return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%s': %s", path, name, what);
 }
 
-/* One entry of the header; begin and end are counted from the data's start. */
+/* Parses one entry of the header. Its offsets count from the start of the data. */
 static wagle_status parse_entry(wagle_ctx *ctx, wg_tensors *t, int file, const char *name,
                                 const json_t *entry, size_t data_start, wg_tensor *out)
 {
     const char *path = t->file[file];
-    const size_t room = t->map[file].bytes - data_start;
+    const size_t available = t->map[file].bytes - data_start;
     const json_t *shape = json_object_get(entry, "shape");
     const json_t *offsets = json_object_get(entry, "data_offsets");
     const char *dtype = json_string_value(json_object_get(entry, "dtype"));
     json_int_t begin, end;
 
     if (dtype == NULL || !json_is_array(shape) || json_array_size(offsets) != 2)
-        return bad(ctx, path, name, "needs dtype, shape and data_offsets");
+        return fail_tensor(ctx, path, name, "needs dtype, shape and data_offsets");
     if (json_array_size(shape) > WG_RANK)
-        return bad(ctx, path, name, "more than 4 dimensions");
+        return fail_tensor(ctx, path, name, "more than 4 dimensions");
     *out = (wg_tensor){.dtype = wg_dtype_by_name(dtype), .file = file};
     if (out->dtype == WG_OTHER)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: tensor '%s': dtype %.16s is not supported", path,
@@ -36,19 +37,19 @@ static wagle_status parse_entry(wagle_ctx *ctx, wg_tensors *t, int file, const c
     for (int i = 0; i < out->shape.rank; i++) {
         const json_t *dim = json_array_get(shape, (size_t)i);
         if (!json_is_integer(dim))
-            return bad(ctx, path, name, "a dimension is not a whole number");
+            return fail_tensor(ctx, path, name, "a dimension is not a whole number");
         out->shape.dim[i] = json_integer_value(dim);
     }
     if (!json_is_integer(json_array_get(offsets, 0)) ||
         !json_is_integer(json_array_get(offsets, 1)))
-        return bad(ctx, path, name, "data_offsets are not whole numbers");
+        return fail_tensor(ctx, path, name, "data_offsets are not whole numbers");
     begin = json_integer_value(json_array_get(offsets, 0));
     end = json_integer_value(json_array_get(offsets, 1));
-    if (begin < 0 || end < begin || (uint64_t)end > room)
+    if (begin < 0 || end < begin || (uint64_t)end > available)
         return wg_fail(
             ctx, WAGLE_E_INPUT,
             "%s: tensor '%s': data_offsets [%lld,%lld] extend past the file's %zu data bytes", path,
-            name, (long long)begin, (long long)end, room);
+            name, (long long)begin, (long long)end, available);
     out->bytes = (size_t)(end - begin);
     if (!wg_shape_count(&out->shape, &out->count) ||
         out->count > INT64_MAX / (int64_t)wg_dtype_size(out->dtype) ||
@@ -61,7 +62,7 @@ static wagle_status parse_entry(wagle_ctx *ctx, wg_tensors *t, int file, const c
     return out->name != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 
-static int by_place(const void *a, const void *b)
+static int compare_offsets(const void *a, const void *b)
 {
     const wg_tensor *x = a, *y = b;
     const uintptr_t p = (uintptr_t)x->data, q = (uintptr_t)y->data;
@@ -71,23 +72,23 @@ static int by_place(const void *a, const void *b)
     return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
 }
 
-static int by_tensor_name(const void *a, const void *b)
+static int compare_names(const void *a, const void *b)
 {
     return strcmp(((const wg_tensor *)a)->name, ((const wg_tensor *)b)->name);
 }
 
-/* The tensors of one file must tile its data. */
+/* Checks that the tensors of one file cover its data without gap or overlap. */
 static wagle_status check_tiling(wagle_ctx *ctx, const wg_tensors *t, int file, wg_tensor *list,
                                  int64_t n, size_t data_start)
 {
     size_t at = data_start;
 
-    qsort(list, (size_t)n, sizeof *list, by_place);
+    qsort(list, (size_t)n, sizeof *list, compare_offsets);
     for (int64_t i = 0; i < n; i++) {
         const size_t begin = (size_t)((const unsigned char *)list[i].data - t->map[file].data);
         if (begin != at)
-            return bad(ctx, t->file[file], list[i].name,
-                       begin < at ? "overlaps another tensor" : "a gap before its data");
+            return fail_tensor(ctx, t->file[file], list[i].name,
+                               begin < at ? "overlaps another tensor" : "a gap before its data");
         at += list[i].bytes;
     }
     if (at != t->map[file].bytes)
@@ -120,7 +121,7 @@ static wagle_status open_file(wagle_ctx *ctx, wg_tensors *t, int file, int64_t *
     WG_TRY(wg_map_open(ctx, path, &t->map[file]));
     if (t->map[file].bytes >= sizeof length)
         memcpy(&length, t->map[file].data, sizeof length);
-    if (t->map[file].bytes < 10 || length > t->map[file].bytes - 8 || length > MOST_HEADER) {
+    if (t->map[file].bytes < 10 || length > t->map[file].bytes - 8 || length > MAX_HEADER) {
         WG_TRY(wg_not_weights(ctx, path, t->map[file].data, t->map[file].bytes));
         return wg_fail(ctx, WAGLE_E_INPUT,
                        "%s: not a safetensors file: %zu bytes, the header claims %llu", path,
@@ -148,15 +149,15 @@ done:
     return st;
 }
 
-/* The path of a shard as the index writes it, without "." and doubled slashes: inside [PATH_MOST].
- * false: it names no file, or none inside the folder. */
+/* Normalises the path of a shard in the index (removes "." and doubled slashes): inside [MAX_PATH].
+ * Returns false if it names no file inside the folder. */
 static bool inside_folder(const json_t *value, char *inside)
 {
     const char *from = json_string_value(value);
     size_t n = 0;
 
     if (from == NULL || from[0] == '/' || strlen(from) != json_string_length(value) ||
-        strlen(from) >= PATH_MOST || from[0] == '\0' || from[strlen(from) - 1] == '/')
+        strlen(from) >= MAX_PATH || from[0] == '\0' || from[strlen(from) - 1] == '/')
         return false;
     while (*from != '\0') {
         const size_t part = strcspn(from, "/");
@@ -174,11 +175,11 @@ static bool inside_folder(const json_t *value, char *inside)
     return n > 0;
 }
 
-/* Files named by an index, in order of first mention. */
+/* Lists the files named by an index, in order of first occurrence. */
 static wagle_status list_shards(wagle_ctx *ctx, wg_tensors *t, const char *folder,
                                 const json_t *map)
 {
-    char shard[PATH_MOST];
+    char shard[MAX_PATH];
     const char *name;
     json_t *value;
 
@@ -230,7 +231,7 @@ static bool holds(wagle_ctx *ctx, const char *folder, const char *name)
     return there;
 }
 
-/* Chooses the files of `path`; *map is the index's weight_map if there is one. */
+/* Finds the files of `path`. *map is the index's weight_map, or NULL. */
 static wagle_status find_files(wagle_ctx *ctx, wg_tensors *t, const char *path, json_t **map)
 {
     char *single;
@@ -264,10 +265,11 @@ static wagle_status find_files(wagle_ctx *ctx, wg_tensors *t, const char *path, 
     return WAGLE_OK;
 }
 
-/* A tied head may be named and not be there: who needs a tensor says that it is missing. */
+/* Checks that tensors are in the files that the index names. A missing tensor is no error here,
+ * because an index may name a tied head; the code that needs a tensor reports it. */
 static wagle_status check_index(wagle_ctx *ctx, const wg_tensors *t, json_t *map)
 {
-    char shard[PATH_MOST];
+    char shard[MAX_PATH];
     const char *name;
     json_t *value;
 
@@ -293,10 +295,10 @@ wagle_status wg_tensors_open(wagle_ctx *ctx, const char *path, wg_tensors *out)
     for (int file = 0; file < out->n_files; file++)
         WG_TRY_GOTO(open_file(ctx, out, file, &capacity), done);
     if (out->n > 1)
-        qsort(out->tensor, (size_t)out->n, sizeof *out->tensor, by_tensor_name);
+        qsort(out->tensor, (size_t)out->n, sizeof *out->tensor, compare_names);
     for (int64_t i = 1; i < out->n; i++)
         if (strcmp(out->tensor[i - 1].name, out->tensor[i].name) == 0) {
-            st = bad(ctx, path, out->tensor[i].name, "in two shards");
+            st = fail_tensor(ctx, path, out->tensor[i].name, "in two shards");
             goto done;
         }
     st = map != NULL ? check_index(ctx, out, map) : WAGLE_OK;
@@ -327,7 +329,7 @@ const wg_tensor *wg_tensors_find(const wg_tensors *t, const char *name)
     const wg_tensor key = {.name = name};
 
     return t->n == 0 ? NULL
-                     : bsearch(&key, t->tensor, (size_t)t->n, sizeof *t->tensor, by_tensor_name);
+                     : bsearch(&key, t->tensor, (size_t)t->n, sizeof *t->tensor, compare_names);
 }
 
 const char *wg_tensors_metadata(const wg_tensors *t, const char *key)
@@ -361,7 +363,7 @@ wagle_status wg_safetensors_header(wagle_ctx *ctx, wg_output *out, const wg_tens
         at += tensors[i].bytes;
     }
     WG_TRY_GOTO(wg_json_text(ctx, header, false, &text), done);
-    length = (strlen(text) + 7) / 8 * 8; /* data aligned to 8, padded with spaces */
+    length = (strlen(text) + 7) / 8 * 8; /* padded with spaces, so that data is aligned to 8 */
     WG_TRY_GOTO(wg_output_write(ctx, out, &length, sizeof length), done);
     WG_TRY_GOTO(wg_output_write(ctx, out, text, strlen(text)), done);
     st = wg_output_write(ctx, out, "        ", (size_t)length - strlen(text));

@@ -1,15 +1,15 @@
-/* safetensors.h - tensors in files: read through mmap, checked whole, written in order.
+/* safetensors.h - reads tensors through mmap, with a full check, and writes them.
  *
  *   0        8                8 + H                                            end
  *   | u64 H  | JSON, H bytes  | data; each tensor at its data_offsets          |
  *     {"name": {"dtype": "F32", "shape": [2,3], "data_offsets": [begin, end]}, ...,
  *      "__metadata__": {"key": "text"}}
  *
- * A sharded model lists its files in model.safetensors.index.json. Checked: lengths, JSON,
- * types, offsets without overlap or gap, bounds, that the index's files lie in the folder, and that
- * no tensor is in another one than it says. A tensor that the index names and no file has is
- * an error only for the caller that uses it.
- * Source: the format's page of huggingface/safetensors. */
+ * A sharded model lists its files in model.safetensors.index.json. The reader checks lengths, JSON,
+ * types, bounds, offsets without overlap or gap, that the index's files are inside the folder, and
+ * that each tensor is in the file that the index names. A tensor that the index names but no file
+ * has is an error only for a caller that uses it. Source: the format description in
+ * huggingface/safetensors. */
 #ifndef WG_IO_SAFETENSORS_H
 #define WG_IO_SAFETENSORS_H
 
@@ -21,7 +21,7 @@ typedef struct wg_tensors {
     wg_tensor *tensor; /* [n] sorted by name, byte order */
     int64_t n;
     char **file;      /* [n_files] paths */
-    size_t beginning; /* bytes of each path that are the folder's */
+    size_t beginning; /* length of the folder's part of each path */
     wg_map *map;      /* [n_files] */
     int64_t n_files;
     json_t *metadata; /* of the first file, {} if it has none */
@@ -32,21 +32,22 @@ typedef struct wg_tensors {
  * wg_tensors_close, also after failure. */
 WAGLE_CHECK wagle_status wg_tensors_open(wagle_ctx *ctx, const char *path, wg_tensors *out);
 void wg_tensors_close(wg_tensors *t);
-/* By name; NULL if absent. */
+/* Finds a tensor by name; NULL if absent. */
 const wg_tensor *wg_tensors_find(const wg_tensors *t, const char *name);
 /* metadata[key], or NULL. */
 const char *wg_tensors_metadata(const wg_tensors *t, const char *key);
-/* The shard's path inside the folder: "a.safetensors", "part/a.safetensors". */
+/* The path of a shard relative to the folder: "a.safetensors", "part/a.safetensors". */
 const char *wg_tensors_shard(const wg_tensors *t, int64_t file);
-/* First byte of shard `file`'s data, counted from the file's start. */
+/* Offset of the data in shard `file`. */
 size_t wg_tensors_data_start(const wg_tensors *t, int file);
 
-/* Writes the header for tensors [n] laid out one after the other in that order; metadata may be
- * NULL. The caller then writes each tensor's bytes. *start, if given, becomes the data's place. */
+/* Writes the header for tensors [n], stored one after the other in that order. metadata may be
+ * NULL. The caller then writes the bytes of each tensor. *start (start may be NULL): offset of the
+ * data. */
 WAGLE_CHECK wagle_status wg_safetensors_header(wagle_ctx *ctx, wg_output *out,
                                                const wg_tensor *tensors, int64_t n,
                                                const json_t *metadata, size_t *start);
-/* A whole small file: tensors with their data. */
+/* Writes a complete file: header and data. */
 WAGLE_CHECK wagle_status wg_safetensors_write(wagle_ctx *ctx, const char *path,
                                               const wg_tensor *tensors, int64_t n,
                                               const json_t *metadata, bool force);

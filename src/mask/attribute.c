@@ -24,12 +24,12 @@ typedef struct scorer {
     void *user;
     float *theta, *score, *spare[3]; /* [CHUNK] */
     double mean_fisher;
-    wg_buffer *inputs; /* [tensors] squared norms of what each matrix reads, or NULL */
+    wg_buffer *inputs; /* [tensors] squared column norms of each matrix's inputs, or NULL */
     wg_host_room input_room;
     wg_product product;
 } scorer;
 
-/* Scores weights [first, first+n) of a tensor, n at most CHUNK, out of what c holds of them. */
+/* Scores weights [first, first+n) of a tensor from the inputs in c. n is at most CHUNK. */
 static wagle_status score_piece(wagle_ctx *ctx, scorer *k, wg_score_chunk *c)
 {
     const wg_model *m = k->of->session.model;
@@ -68,7 +68,7 @@ static wagle_status score_tensor(void *user, wagle_ctx *ctx, int tensor, int64_t
 
 /* --- Fisher diagonals ------------------------------------------------------------------------- */
 
-/* into [n] = from * factor; NULL stays NULL. */
+/* into [n] = from * factor. Returns into, or NULL if from is NULL. */
 static const float *scaled(const wg_real *from, int64_t n, double factor, float *into)
 {
     for (int64_t i = 0; from != NULL && i < n; i++)
@@ -97,7 +97,7 @@ static wagle_status score_moments(void *user, wagle_ctx *ctx, const wg_moments *
 
 /* --- inputs of matrices ----------------------------------------------------------------------- */
 
-/* Adds squares of what a matrix reads, by column. */
+/* Adds the squared inputs of a matrix, by column. */
 static void accumulate_input_sq_norms(void *user, int64_t layer, wg_role role, int64_t N, int64_t I,
                                       const wg_real *x)
 {
@@ -194,7 +194,7 @@ done:
     return st;
 }
 
-/* Weights of the label rows: of forget sequences by the loss that is attributed. */
+/* Computes the token weights of the label rows. Forget sequences use the attributed loss. */
 static void compute_token_weights(const wg_attribution *a, const wg_real *nll, wg_real *weight)
 {
     const wg_batch *b = &a->session.batch;
@@ -406,11 +406,11 @@ wagle_status wg_attribution_budget(wagle_ctx *ctx, wg_attribution *a, const char
     if (!(needs & WG_NEEDS_FACTORS))
         return WAGLE_OK;
     WG_TRY(wg_protect_fits(ctx, &a->session, a->protected, &a->protection, cost[1].bytes));
-    need.only_check = true; /* the engine's limit is that of the scores again */
+    need.only_check = true; /* sets the engine's memory limit back to that of scoring */
     return wg_budget(ctx, &a->session, &need);
 }
 
-/* The folder where the result will be: scratch files may go there. */
+/* The folder of the result, which is also used for scratch files. */
 static void folder_of(const char *out, char folder[4096])
 {
     const char *slash = strrchr(out, '/');
@@ -429,7 +429,7 @@ wagle_status wg_attribution_selector(wagle_ctx *ctx, wg_attribution *a, const ch
                             &a->selector);
 }
 
-/* A loss of the forget answers' own tokens can be attributed. */
+/* Finds the loss by name. It must be one of the forget answers' own tokens. */
 static wagle_status find_loss(wagle_ctx *ctx, const wagle_attribute_options *o, wg_attribution *out)
 {
     if (o->loss == NULL || strcmp(o->loss, "nll") == 0)
@@ -444,7 +444,7 @@ static wagle_status find_loss(wagle_ctx *ctx, const wagle_attribute_options *o, 
                    o->loss);
 }
 
-/* The rows to protect as a training names them. */
+/* The options of the rows to protect, in the form of training options. */
 static wagle_train_options protection_of(const wagle_attribute_options *o)
 {
     return (wagle_train_options){.forget = o->forget,
@@ -455,7 +455,7 @@ static wagle_train_options protection_of(const wagle_attribute_options *o)
                                  .protect_rank = o->protect_rank};
 }
 
-/* The rows, and what is made of them before any scores. */
+/* Loads the rows, checks the memory, and computes the factors if the selector needs them. */
 static wagle_status load(wagle_ctx *ctx, const wagle_attribute_options *o, wg_attribution *a)
 {
     const int needs = a->selector->needs;

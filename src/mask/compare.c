@@ -1,4 +1,4 @@
-/* compare.c - how much masks have in common, and where each lies. */
+/* compare.c - overlap of masks, and their densities by layer and role. */
 #include "mask/topk.h"
 
 #include "base/options.h"
@@ -24,7 +24,7 @@ static int64_t common(const wg_mask_tensor *a, const wg_mask_tensor *b)
     return n;
 }
 
-/* Weights in both over weights in either. */
+/* Jaccard index: weights in both masks over weights in either. */
 static double jaccard(const wg_mask *a, const wg_mask *b)
 {
     int64_t both = 0;

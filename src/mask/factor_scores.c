@@ -1,5 +1,5 @@
-/* factor_scores.c - scores with the factors of the rows to protect (--gamma protect): which rows,
- * their factors, the memory that these take, and the retain gradient multiplied by them. */
+/* factor_scores.c - scores that use factors of the rows to protect (--gamma protect): the rows, the
+ * factors, their memory, and the retain gradient multiplied by the factors. */
 #include "mask/attribute.h"
 
 #include "session/budget.h"

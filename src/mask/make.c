@@ -90,8 +90,8 @@ wagle_status wg_select_through_file(wagle_ctx *ctx, wg_attribution *a, const cha
     return st;
 }
 
-/* Ranks within a tensor or a row, and of neurons, need the scores: they pass through a file beside
- * OUT. */
+/* Selects through a temporary score file beside OUT. Ranking within tensors or rows, or of neurons,
+ * needs stored scores. */
 static wagle_status through_file(wagle_ctx *ctx, wg_attribution *a, const char *out,
                                  const wg_choice *choice, wg_mask *mask)
 {
@@ -133,7 +133,7 @@ static uint64_t combine(operation op, uint64_t a, uint64_t b)
     return op == AND ? a & b : op == OR ? a | b : op == MINUS ? a & ~b : ~a;
 }
 
-/* a = a op b (b NULL for invert); a tensor that b does not have has no bit set there. */
+/* a = a op b (b is NULL for invert). A tensor that b does not have counts as all zeros. */
 static void apply(operation op, wg_mask *a, const wg_mask *b)
 {
     for (int64_t i = 0; i < a->n; i++) {
@@ -147,7 +147,7 @@ static void apply(operation op, wg_mask *a, const wg_mask *b)
     }
 }
 
-/* Both masks are of one model: no tensor of the two has another shape in the other. */
+/* Checks that both masks belong to one model: tensors in both must have the same shape. */
 static wagle_status check_fit(wagle_ctx *ctx, const wg_mask *a, const char *path_a,
                               const wg_mask *b, const char *path_b)
 {
@@ -161,7 +161,7 @@ static wagle_status check_fit(wagle_ctx *ctx, const wg_mask *a, const char *path
     return WAGLE_OK;
 }
 
-/* Tensors that the patterns leave out lose their bits. */
+/* Clears the bits of tensors that the patterns exclude. */
 static void keep_included(wg_mask *m, const wg_choice *choice)
 {
     for (int64_t i = 0; i < m->n; i++)
@@ -254,7 +254,7 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_mask_options *o)
     return wg_choose_word(ctx, "format", o->format, "bits bool", NULL);
 }
 
-/* Whether a mask may be written there: of what it is made from it replaces nothing. */
+/* Checks that a mask may be written there and overwrites none of its inputs. */
 static wagle_status check_out(wagle_ctx *ctx, const wagle_mask_options *o, const char *out)
 {
     WG_TRY(wg_output_check(ctx, out, o->force, WG_INPUTS(o->scores, o->data->model)));

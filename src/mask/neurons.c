@@ -1,13 +1,13 @@
 /* neurons.c - masks of whole neurons.
  *
- * A neuron is a row of a matrix, or a column where the score file says that the matrix is stored
- * [in, out]. Its score is the sum of its weights' scores. Neurons of all matrices are taken in
+ * A neuron is a row of a matrix, or a column if the score file says that the matrix is stored
+ * [in, out]. Its score is the sum of its weights' scores. Neurons of all matrices are selected in
  * order of score, ties to the earlier (name, index), until k = floor(density*n + 0.5) of the n
- * weights of the matrices are reached; the neuron that passes k is taken only if that comes nearer
- * to k. Vectors (norms, biases) take no part.
+ * weights are reached. The neuron that crosses k is selected only if the count is then closer to k.
+ * Vectors (norms, biases) are not selected.
  *
- * A sum of random scores would say how wide the matrix is, and little else. Of scores by the
- * selector random, a neuron's score is therefore that of its first weight. */
+ * With the selector random, the sum would mainly measure the width of the matrix. A neuron's score
+ * is then that of its first weight. */
 #include "mask/topk.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 
 typedef struct neuron {
     double score;
-    int64_t matrix, index; /* of selection.matrix, of its slices */
+    int64_t matrix, index; /* index into selection.matrix, index of the slice */
 } neuron;
 
 typedef struct matrix {
@@ -25,7 +25,7 @@ typedef struct matrix {
 } matrix;
 
 typedef struct selection {
-    matrix *matrix; /* [n] in order of name */
+    matrix *matrix; /* [n] sorted by name */
     int64_t n, count;
     neuron *neuron; /* [neurons], best first */
     int64_t neurons;
@@ -58,8 +58,8 @@ bool wg_transposed_has(const json_t *names, const char *name)
     return false;
 }
 
-/* Scores of another program need not have the list: their matrices are taken as stored [out, in].
- * Ours without it were made before there was one, perhaps of a model whose matrices are not. */
+/* Refuses score files of old versions of wagle, which do not list transposed matrices. Scores of
+ * other programs need no list: their matrices are taken as [out, in]. */
 static wagle_status check_origin(wagle_ctx *ctx, const wg_tensors *scores, const json_t *names)
 {
     const char *format = wg_tensors_metadata(scores, "format");
@@ -103,7 +103,7 @@ static wagle_status choose_matrices(wagle_ctx *ctx, const wg_tensors *scores,
     return st;
 }
 
-/* Scores of a matrix's neurons, read in the order in which they are stored. */
+/* Computes the scores of a matrix's neurons, reading the weights in storage order. */
 static void add_up(const matrix *m, int64_t place, bool first_alone, neuron *of)
 {
     const char *data = m->scores->data;

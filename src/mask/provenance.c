@@ -1,4 +1,4 @@
-/* provenance.c - what a score file, and a mask made of it, say of how they were made. */
+/* provenance.c - metadata of score files and masks: how they were computed. */
 #include "mask/attribute.h"
 
 #include "base/file.h"
@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The files of a set: names and hashes, commas between them. What is no file stands in both as it
- * is. */
+/* The files of a set: comma-separated names and hashes. An entry that is not a file appears
+ * unchanged in both. */
 typedef struct file_list {
     wg_text names, hashes;
 } file_list;
@@ -33,7 +33,7 @@ static wagle_status add_file(wagle_ctx *ctx, const char *path, bool protect, fil
     return add_entry(ctx, wg_path_name(path), hash, list);
 }
 
-/* NAME, NAME_sha256 and NAME_rows of a set that was read. */
+/* Adds NAME, NAME_sha256 and NAME_rows of a data set. */
 static wagle_status add_set(wagle_ctx *ctx, const char *name, const wagle_data *from, int64_t rows,
                             json_t *facts)
 {
@@ -63,7 +63,7 @@ static wagle_status add_set(wagle_ctx *ctx, const char *name, const wagle_data *
     return st;
 }
 
-/* gamma as it was given, or as the selector's name gives it. */
+/* gamma as given, or as implied by the selector's name. */
 static void gamma_given(const wg_attribution *a, char out[40])
 {
     const int needs = a->selector->needs;
@@ -73,7 +73,7 @@ static void gamma_given(const wg_attribution *a, char out[40])
     wg_gamma_text(needs & WG_NEEDS_GAMMA ? &a->given_gamma : &named, out);
 }
 
-/* The rows to protect, by name and content; `retain` and `self` stand for themselves. */
+/* Adds names and hashes of the rows to protect. `retain` and `self` appear as such. */
 static wagle_status add_protect(wagle_ctx *ctx, const wg_attribution *a, json_t *facts)
 {
     char damping[32], rank[32];
@@ -87,8 +87,8 @@ static wagle_status add_protect(wagle_ctx *ctx, const wg_attribution *a, json_t 
     return wg_json_set(ctx, facts, "protect_rank", json_string(rank));
 }
 
-/* Names of the matrices that are stored [in, out], as a JSON list. Every score file says it, so
- * that one of an earlier version, which does not, can be told apart. */
+/* Adds the names of matrices that are stored [in, out], as a JSON list. Every score file has the
+ * list, even if empty, so that files of earlier versions can be recognised. */
 static wagle_status add_transposed(wagle_ctx *ctx, const wg_model *m, json_t *facts)
 {
     json_t *names = json_array();
@@ -141,7 +141,7 @@ wagle_status wg_attribution_facts(wagle_ctx *ctx, const wg_attribution *a, json_
 
 wagle_status wg_scores_facts(wagle_ctx *ctx, const wg_tensors *scores, json_t *facts)
 {
-    /* in the order of wg_attribution_facts */
+    /* same order as in wg_attribution_facts */
     static const char *const keys[] = {
         "selector",       "gamma",        "gamma_given",     "damping",       "loss",
         "seed",           "device",       "precision",       WG_TRANSPOSED,   "protect",

@@ -1,6 +1,6 @@
 #include "mask/tensorfile.h"
 
-/* place: of each tensor of the model, where it is in the list, or -1. */
+/* place: index in the list of each tensor of the model, or -1. */
 static wagle_status begin(wagle_ctx *ctx, wg_tensor_file *f, const wg_model *model,
                           const int64_t *place, const wg_tensor *list, int64_t n,
                           const json_t *metadata)

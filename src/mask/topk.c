@@ -1,6 +1,6 @@
-/* topk.c - exact global top-k by radix selection: float keys keep their order as integers, so
- * two streaming passes of 65,536 counters each give the threshold; a third writes the mask. The
- * passes serve all densities that are asked for. */
+/* topk.c - exact global top-k by radix selection. Floats are mapped to integers of the same order.
+ * Two streaming passes with 65,536 counters each find the threshold; a third writes the mask. The
+ * same passes serve all requested densities. */
 #include "mask/attribute.h"
 #include "mask/topk.h"
 
@@ -11,18 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One density: what of the keys it takes. */
+/* The selection for one density. */
 typedef struct cut {
     double density;
     int64_t k;
-    uint32_t upper, threshold; /* upper: its first 16 bits */
-    int64_t ties;              /* keys equal to the threshold that are still taken */
-    int64_t *bin;              /* keys that begin with `upper`, by their last 16 bits */
+    uint32_t upper, threshold; /* upper: the upper 16 bits of the threshold */
+    int64_t ties;              /* number of keys equal to the threshold that are selected */
+    int64_t *bin; /* counts of the keys with these upper bits, by their lower 16 bits */
     wg_mask *out;
 } cut;
 
 typedef struct selection {
-    const wg_tensor **tensor; /* [n] in order of name */
+    const wg_tensor **tensor; /* [n] sorted by name */
     int64_t n, count;
     cut *cut; /* [cuts] */
     int64_t cuts;
@@ -66,7 +66,7 @@ static uint32_t key_of(const wg_tensor *t, int64_t i)
     return wg_score_key(bits_of(t, i));
 }
 
-/* Index of the first score that is infinite or no number, or -1. */
+/* Index of the first score that is infinite or NaN, or -1. */
 static int64_t find_odd(const wg_tensor *t)
 {
     uint32_t most = 0;
@@ -123,7 +123,7 @@ static wagle_status count_upper(wagle_ctx *ctx, const selection *s, int64_t *bin
     return WAGLE_OK;
 }
 
-/* Counts, for each cut, the keys of its upper bits by the lower ones. */
+/* For each cut, counts the keys with its upper bits by their lower 16 bits. */
 static void count_lower(selection *s)
 {
     for (int64_t j = 0; j < s->n; j++)
@@ -160,7 +160,7 @@ static wagle_status find_thresholds(wagle_ctx *ctx, selection *s)
     return st;
 }
 
-/* The bits of weights [first, first+64) of a tensor. */
+/* The mask bits of weights [first, first+64) of a tensor. */
 static uint64_t choose_word(cut *c, const wg_tensor *t, int64_t first)
 {
     const int64_t n = t->count - first < 64 ? t->count - first : 64;
@@ -181,7 +181,7 @@ static wg_mask_tensor *mask_of(const cut *c, const wg_tensor *t)
     return (wg_mask_tensor *)(uintptr_t)wg_mask_find(c->out, t->name);
 }
 
-/* The best of all of s's tensors together, into the masks. */
+/* Selects the highest scores of all tensors of s together. */
 static wagle_status select_together(wagle_ctx *ctx, selection *s)
 {
     for (int64_t c = 0; c < s->cuts; c++)
@@ -196,7 +196,8 @@ static wagle_status select_together(wagle_ctx *ctx, selection *s)
     return WAGLE_OK;
 }
 
-/* The best of each tensor; one so small that the density selects none of it is left out. */
+/* Selects the highest scores of each tensor. A tensor that is too small for the density is skipped.
+ */
 static wagle_status select_each(wagle_ctx *ctx, const selection *s)
 {
     for (int64_t j = 0; j < s->n; j++)
@@ -229,7 +230,7 @@ static int64_t width_of(const wg_tensor *t)
     return t->shape.rank > 1 ? t->shape.dim[t->shape.rank - 1] : t->count;
 }
 
-/* The best of each row of a matrix, of all of a vector. */
+/* Selects the highest scores of each row of a matrix, or of a whole vector. */
 static wagle_status select_rows(wagle_ctx *ctx, const selection *s, const wg_tensor *t)
 {
     const int64_t width = width_of(t);

@@ -1,4 +1,4 @@
-/* topk.h - the highest scores: which weights of all a mask has. */
+/* topk.h - selection of the weights with the highest scores as a mask. */
 #ifndef WG_MASK_TOPK_H
 #define WG_MASK_TOPK_H
 
@@ -6,15 +6,14 @@
 #include "io/mask.h"
 #include "io/safetensors.h"
 
-/* Which weights of all: the k = floor(density*n + 0.5) highest scores of all tensors together, of
- * each tensor, or of each row of each matrix; ties to the earlier (name, index). Of tensors that
- * match include (all if NULL) and not exclude. WG_SCOPE_NEURONS: whole neurons, as neurons.c says.
- */
+/* Selects the k = floor(density*n + 0.5) highest scores of all tensors together, of each tensor, or
+ * of each row of each matrix; ties go to the earlier (name, index). Only tensors that match include
+ * (all if NULL) and not exclude take part. WG_SCOPE_NEURONS selects whole neurons (neurons.c). */
 typedef enum wg_scope { WG_SCOPE_GLOBAL, WG_SCOPE_TENSOR, WG_SCOPE_ROW, WG_SCOPE_NEURONS } wg_scope;
 
 /* Metadata of scores and masks: a JSON list of the matrices that are stored [in, out]. */
 #define WG_TRANSPOSED "transposed"
-/* That list, NULL where the file has none; and whether a matrix is in it (in NULL none is). */
+/* Reads that list (NULL if the file has none); tells whether a matrix is in a list or NULL. */
 WAGLE_CHECK wagle_status wg_transposed_read(wagle_ctx *ctx, const wg_tensors *file, json_t **names);
 bool wg_transposed_has(const json_t *names, const char *name);
 
@@ -24,12 +23,12 @@ typedef struct wg_choice {
     const char *const *include, *const *exclude;
 } wg_choice;
 
-/* By its name: global, tensor, row, neurons. */
+/* Finds a scope by name: global, tensor, row, neurons. */
 WAGLE_CHECK wagle_status wg_scope_find(wagle_ctx *ctx, const char *name, wg_scope *out);
-/* Mask out of a score file. */
+/* Makes a mask from a score file. */
 WAGLE_CHECK wagle_status wg_select(wagle_ctx *ctx, const wg_tensors *scores,
                                    const wg_choice *choice, wg_mask *out);
-/* A mask of each density [n] in place of choice->density, in the passes of one; out [n]. */
+/* Makes a mask for each density [n] (choice->density is ignored) in the same passes; out [n]. */
 WAGLE_CHECK wagle_status wg_select_several(wagle_ctx *ctx, const wg_tensors *scores,
                                            const wg_choice *choice, const double *density,
                                            int64_t n, wg_mask *out);
@@ -40,14 +39,14 @@ WAGLE_CHECK wagle_status wg_select_several(wagle_ctx *ctx, const wg_tensors *sco
 
 enum { WG_BINS = 1 << 16 };
 
-/* -0 is 0. */
+/* Maps -0 to 0. */
 static inline uint32_t wg_score_key(uint32_t bits)
 {
     return bits == 0x80000000u ? bits : bits & 0x80000000u ? ~bits : bits | 0x80000000u;
 }
 
-/* The highest bin b of WG_BINS such that at least `want` keys are in bins >= b; *want becomes what
- * is still wanted from it. There must be as many. */
+/* The highest bin b of WG_BINS such that at least *want keys are in bins >= b. *want becomes the
+ * number of keys still wanted from bin b. There must be at least *want keys. */
 static inline uint32_t wg_topk_cut(const int64_t *bin, int64_t *want)
 {
     uint32_t b = WG_BINS - 1;
@@ -57,17 +56,17 @@ static inline uint32_t wg_topk_cut(const int64_t *bin, int64_t *want)
     return b;
 }
 
-/* A share above 0 and at most 1. */
+/* Checks that density is in (0, 1]. */
 WAGLE_CHECK wagle_status wg_check_density(wagle_ctx *ctx, double density);
-/* Every score of the tensor is a finite number. */
+/* Checks that all scores of the tensor are finite. */
 WAGLE_CHECK wagle_status wg_check_finite(wagle_ctx *ctx, const wg_tensor *scores);
-/* Weights that it selects of `count`; none is a failure. */
+/* Number of weights that the density selects of `count`; zero is an error. */
 WAGLE_CHECK wagle_status wg_density_count(wagle_ctx *ctx, double density, int64_t count,
                                           int64_t *k);
-/* A tensor's name matches include (or there are no such patterns) and not exclude. */
+/* Whether a tensor's name matches include (or include is NULL) and not exclude. */
 bool wg_is_included(const char *name, const wg_choice *choice);
-/* neurons.c: fills a mask for each density [n], empty before, from the tensors [n_tensors] of a
- * score file, in order of name. */
+/* neurons.c: fills an empty mask for each density [n] from the tensors [n_tensors] of a score file,
+ * sorted by name. */
 WAGLE_CHECK wagle_status wg_select_neurons(wagle_ctx *ctx, const wg_tensors *scores,
                                            const wg_tensor *const *tensor, int64_t n_tensors,
                                            const double *density, int64_t n, wg_mask *out);

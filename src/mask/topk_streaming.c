@@ -1,8 +1,8 @@
-/* topk_streaming.c - a mask straight from data: the scores are made twice and never stored.
+/* topk_streaming.c - a mask directly from data: scores are computed twice and never stored.
  *
- * The first pass counts keys by their upper 16 bits, which tells the bin in which the threshold
- * lies. In the second, weights above it are selected, and of those in it the lower 16 bits are kept
- * to rank them exactly: of 65,536 bins one, well below a hundredth of the weights. */
+ * The first pass counts keys by their upper 16 bits, which gives the bin of the threshold. The
+ * second pass selects the weights above that bin, and stores the lower 16 bits of those in it to
+ * rank them exactly. One of 65,536 bins holds well below one percent of the weights. */
 #include "mask/attribute.h"
 #include "mask/topk.h"
 
@@ -11,10 +11,10 @@
 
 /* The weights of one tensor that fall in the threshold's bin. */
 typedef struct candidates {
-    uint64_t *bits; /* as a mask's */
+    uint64_t *bits; /* a bit per weight, as in a mask */
     uint16_t *low;  /* [n] in order of the bits */
     int64_t n, room;
-    wg_mask_tensor *mask; /* NULL: not among the tensors to select from */
+    wg_mask_tensor *mask; /* NULL: the tensor is excluded */
 } candidates;
 
 typedef struct direct {
@@ -89,7 +89,7 @@ static int by_name(const void *a, const void *b)
                                               : strcmp(x->mask->name, y->mask->name);
 }
 
-/* The best `want` of the candidates; ties to the earlier (name, index). */
+/* Selects the best `want` candidates; ties go to the earlier (name, index). */
 static void rank(direct *d, int64_t want)
 {
     memset(d->bin, 0, WG_BINS * sizeof *d->bin);

@@ -5,7 +5,7 @@
 
 /* --- the 13a tokenizer ------------------------------------------------------------------------ */
 
-/* Characters that stand alone: all ASCII signs but ' , - . */
+/* Characters that become tokens of their own: all ASCII punctuation except ' , - . */
 static bool is_sign(char c)
 {
     return (c >= '{' && c <= '~') || (c >= '[' && c <= '`') || (c >= ' ' && c <= '&') ||
@@ -22,7 +22,7 @@ static bool is_stop(char c)
     return c == '.' || c == ',';
 }
 
-/* Text with everything that is replaced as a string replaced, and a space before and after. */
+/* Applies the string replacements and adds a space before and after the text. */
 static wagle_status prepare(wagle_ctx *ctx, const char *text, wg_text *out)
 {
     static const char *const from[] = {"<skipped>", "-\n", "\n", "&quot;", "&amp;", "&lt;", "&gt;"};
@@ -51,10 +51,10 @@ static wagle_status prepare(wagle_ctx *ctx, const char *text, wg_text *out)
     return st;
 }
 
-/* One rule: where fits(s[0], s[1]) both go out with the spaces that `format` has. */
+/* A rule: if s[0] and s[1] satisfy the conditions, they are written with the given spaces. */
 typedef struct rule {
     bool (*first)(char c), (*second)(char c);
-    bool not_first, not_second; /* the condition is turned round */
+    bool not_first, not_second; /* negate the condition */
     const char *before, *between, *after;
 } rule;
 
@@ -64,12 +64,12 @@ static bool is_dash(char c)
 }
 
 static const rule rules[] = {
-    {is_digit, is_stop, true, false, "", " ", " "}, /* . and , after what is no digit */
-    {is_stop, is_digit, false, true, " ", " ", ""}, /* . and , before what is no digit */
+    {is_digit, is_stop, true, false, "", " ", " "}, /* . and , after a non-digit */
+    {is_stop, is_digit, false, true, " ", " ", ""}, /* . and , before a non-digit */
     {is_digit, is_dash, false, false, "", " ", " "},
 };
 
-/* Bytes of the character at s. */
+/* Length in bytes of the character at s. */
 static size_t character(const char *s)
 {
     int32_t code;
@@ -129,7 +129,7 @@ typedef struct words {
     wg_text text;
 } words;
 
-/* What parts words in Python. */
+/* Whether a character separates words in Python. */
 static bool is_space(int32_t c)
 {
     return (c >= 0x9 && c <= 0xD) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 ||
@@ -137,7 +137,7 @@ static bool is_space(int32_t c)
            c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
-/* The text with U+0001 for each NUL: both are characters of words to the tokenizer. */
+/* Replaces each NUL by U+0001; the tokenizer treats both as word characters. */
 static wagle_status without_nul(wagle_ctx *ctx, wg_str text, words *w)
 {
     wg_text copy = {0};
@@ -153,7 +153,7 @@ static wagle_status without_nul(wagle_ctx *ctx, wg_str text, words *w)
 
 static wagle_status split(wagle_ctx *ctx, wg_str text, words *w)
 {
-    int64_t room = 0, same = 0;
+    int64_t capacity = 0, same = 0;
     bool inside = false;
 
     WG_TRY(without_nul(ctx, text, w));
@@ -164,7 +164,7 @@ static wagle_status split(wagle_ctx *ctx, wg_str text, words *w)
         if (is_space(code)) {
             inside = false;
         } else if (!inside) {
-            WG_TRY(WG_GROW(ctx, &w->word, &room, w->n + 1));
+            WG_TRY(WG_GROW(ctx, &w->word, &capacity, w->n + 1));
             WG_TRY(WG_GROW(ctx, &w->bytes, &same, w->n + 1));
             w->word[w->n] = s;
             w->bytes[w->n++] = n;
@@ -193,7 +193,7 @@ static bool same_gram(const words *a, int64_t i, const words *b, int64_t j, int6
     return true;
 }
 
-/* n-grams of c that find a partner of their own in r. */
+/* Counts the n-grams of c that match one in r; each n-gram of r matches once. */
 static wagle_status matches(wagle_ctx *ctx, const words *r, const words *c, int64_t n, double *out)
 {
     bool *taken;
@@ -243,7 +243,7 @@ double wg_bleu_score(const wg_bleu_counts *k, bool sentence)
     for (int n = 0; n < WG_BLEU_ORDER; n++) {
         if (k->total[n] == 0) {
             if (!sentence)
-                return 0; /* the logarithm of a precision that is not there */
+                return 0; /* a precision is undefined */
             break;
         }
         order = sentence ? n + 1 : WG_BLEU_ORDER;

@@ -1,5 +1,5 @@
-/* bleu.h - BLEU (Papineni et al. 2002) as sacrebleu computes it: 13a tokenizer, four-grams,
- * exponential smoothing. From 0 to 100. */
+/* bleu.h - BLEU (Papineni et al. 2002) as in sacrebleu: 13a tokenizer, 4-grams, exponential
+ * smoothing. From 0 to 100. */
 #ifndef WG_METRIC_BLEU_H
 #define WG_METRIC_BLEU_H
 
@@ -15,7 +15,7 @@ typedef struct wg_bleu_counts {
 
 WAGLE_CHECK wagle_status wg_bleu_count(wagle_ctx *ctx, wg_str reference, wg_str candidate,
                                        wg_bleu_counts *out);
-/* sentence: orders that the candidate is too short for do not count. */
+/* sentence: ignores orders for which the candidate is too short. */
 double wg_bleu_score(const wg_bleu_counts *counts, bool sentence);
 
 #endif

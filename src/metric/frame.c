@@ -16,7 +16,7 @@ wagle_status wg_frame_add(wagle_ctx *ctx, wg_frame *f, const char *set, const ch
         if (strcmp(f->column[i].set, set) == 0 && strcmp(f->column[i].name, name) == 0)
             c = &f->column[i];
     if (c == NULL) {
-        WG_TRY(WG_GROW(ctx, &f->column, &f->room, f->n + 1));
+        WG_TRY(WG_GROW(ctx, &f->column, &f->capacity, f->n + 1));
         c = &f->column[f->n];
         *c = (wg_column){.set = wg_arena_text(ctx, &f->names, set, strlen(set)),
                          .name = wg_arena_text(ctx, &f->names, name, strlen(name))};
@@ -24,7 +24,7 @@ wagle_status wg_frame_add(wagle_ctx *ctx, wg_frame *f, const char *set, const ch
             return WAGLE_E_RESOURCE;
         f->n++;
     }
-    WG_TRY(WG_GROW(ctx, &c->value, &c->room, c->n + 1));
+    WG_TRY(WG_GROW(ctx, &c->value, &c->capacity, c->n + 1));
     c->value[c->n++] = value;
     return WAGLE_OK;
 }
@@ -52,7 +52,7 @@ wagle_status wg_measures_add(wagle_ctx *ctx, wg_measures *m, double value, int64
     wg_measure *one;
     va_list args;
 
-    WG_TRY(WG_GROW(ctx, &m->measure, &m->room, m->n + 1));
+    WG_TRY(WG_GROW(ctx, &m->measure, &m->capacity, m->n + 1));
     one = &m->measure[m->n++];
     *one = (wg_measure){.value = value, .n = n, .low = NAN, .high = NAN, .p = NAN};
     va_start(args, format);
@@ -82,11 +82,10 @@ void wg_measures_free(wg_measures *m)
     *m = (wg_measures){0};
 }
 
-/* --- resampling --------------------------------------------------------------------------------
- */
+/* --- resampling ------------------------------------------------------------------------------- */
 
-/* A frame of the same shape. */
-static wagle_status like(wagle_ctx *ctx, const wg_frame *f, wg_frame *out)
+/* Makes a frame of the same shape. */
+static wagle_status new_like(wagle_ctx *ctx, const wg_frame *f, wg_frame *out)
 {
     for (int64_t i = 0; i < f->n; i++)
         for (int64_t k = 0; k < f->column[i].n; k++)
@@ -94,7 +93,9 @@ static wagle_status like(wagle_ctx *ctx, const wg_frame *f, wg_frame *out)
     return WAGLE_OK;
 }
 
-/* Rows drawn with replacement; a set's draws follow from its name and size alone. */
+/* Draws rows with replacement. A set's draws depend only on the seed, the round, its name and its
+ * size.
+ */
 static void draw(const wg_frame *f, uint64_t seed, int64_t round, wg_frame *out)
 {
     for (int64_t i = 0; i < f->n; i++) {
@@ -106,23 +107,23 @@ static void draw(const wg_frame *f, uint64_t seed, int64_t round, wg_frame *out)
     }
 }
 
-static wagle_status make_room(wagle_ctx *ctx, wg_measures *m, int64_t resamples)
+static wagle_status allocate_samples(wagle_ctx *ctx, wg_measures *m, int64_t resamples)
 {
     for (int64_t i = 0; i < m->n && resamples > 0; i++)
         WG_TRY(WG_ALLOC(ctx, &m->measure[i].sample, resamples));
     return WAGLE_OK;
 }
 
-/* The r-th values of the metrics. */
-static wagle_status note_sample(wagle_ctx *ctx, const wg_measures *again, int64_t r,
-                                wg_measures *out)
+/* Stores the metrics of resample r. */
+static wagle_status store_sample(wagle_ctx *ctx, const wg_measures *again, int64_t r,
+                                 wg_measures *out)
 {
     for (int64_t i = 0; i < out->n; i++)
         out->measure[i].sample[r] = i < again->n ? again->measure[i].value : NAN;
     return wg_check_interrupt(ctx);
 }
 
-/* Percentiles of the finite values. */
+/* Sets the interval from the percentiles of the finite values. */
 static void interval(wg_measure *m, int64_t resamples)
 {
     int64_t n = 0;
@@ -142,15 +143,15 @@ wagle_status wg_bootstrap(wagle_ctx *ctx, const wg_frame *f, wg_measuring *measu
     wagle_status st = measure(ctx, f, out);
 
     if (st == WAGLE_OK && resamples > 0)
-        st = like(ctx, f, &drawn);
+        st = new_like(ctx, f, &drawn);
     if (st == WAGLE_OK)
-        st = make_room(ctx, out, resamples);
+        st = allocate_samples(ctx, out, resamples);
     for (int64_t r = 0; st == WAGLE_OK && r < resamples; r++) {
         wg_measures again = {0};
         draw(f, seed, r, &drawn);
         st = measure(ctx, &drawn, &again);
         if (st == WAGLE_OK)
-            st = note_sample(ctx, &again, r, out);
+            st = store_sample(ctx, &again, r, out);
         wg_measures_free(&again);
     }
     for (int64_t i = 0; st == WAGLE_OK && resamples > 0 && i < out->n; i++)
@@ -159,7 +160,7 @@ wagle_status wg_bootstrap(wagle_ctx *ctx, const wg_frame *f, wg_measuring *measu
     return st;
 }
 
-/* out += values of b less those of a, of metrics that both have. */
+/* out += b - a, for metrics that both have. */
 static wagle_status subtract(wagle_ctx *ctx, const wg_measures *a, const wg_measures *b,
                              wg_measures *out)
 {
@@ -175,7 +176,7 @@ static wagle_status subtract(wagle_ctx *ctx, const wg_measures *a, const wg_meas
     return WAGLE_OK;
 }
 
-/* Means over seeds of metrics that all have. */
+/* Averages over seeds the metrics that all have. */
 static wagle_status average(wagle_ctx *ctx, const wg_frame *const *seed, int64_t n,
                             wg_measuring *measure, wg_measures *out)
 {
@@ -209,8 +210,8 @@ static wagle_status difference(wagle_ctx *ctx, const wg_side *a, const wg_side *
     return st;
 }
 
-/* A side with rows drawn anew: the same rows in each seed; and, of several seeds, seeds drawn too.
- */
+/* A resampled side: the same rows in each seed. If there are several seeds, these are resampled
+ * too. */
 typedef struct drawn {
     wg_frame *frame; /* [n] */
     const wg_frame **seed;
@@ -223,7 +224,7 @@ static wagle_status make_drawn(wagle_ctx *ctx, const wg_side *of, drawn *out)
     WG_TRY(WG_ALLOC(ctx, &out->seed, of->n));
     out->side = (wg_side){out->seed, of->n};
     for (int64_t k = 0; k < of->n; k++)
-        WG_TRY(like(ctx, of->seed[k], &out->frame[k]));
+        WG_TRY(new_like(ctx, of->seed[k], &out->frame[k]));
     return WAGLE_OK;
 }
 
@@ -245,7 +246,8 @@ static void free_drawn(drawn *d, int64_t n)
     wg_free(d->seed);
 }
 
-/* Twice the smaller share of resampled differences on either side of 0, at least 1/resamples. */
+/* Two-sided p: twice the smaller share of resampled differences on either side of 0, at least
+ * 1/resamples. */
 static double two_sided(const wg_measure *m, int64_t resamples)
 {
     int64_t below = 0, above = 0;
@@ -270,14 +272,14 @@ wagle_status wg_bootstrap_difference(wagle_ctx *ctx, const wg_side *a, const wg_
     if (st == WAGLE_OK)
         st = make_drawn(ctx, b, &db);
     if (st == WAGLE_OK)
-        st = make_room(ctx, out, resamples);
+        st = allocate_samples(ctx, out, resamples);
     for (int64_t r = 0; st == WAGLE_OK && r < resamples; r++) {
         wg_measures again = {0};
         draw_side(a, 1, seed, r, &da);
         draw_side(b, 2, seed, r, &db);
         st = difference(ctx, &da.side, &db.side, measure, &again);
         if (st == WAGLE_OK)
-            st = note_sample(ctx, &again, r, out);
+            st = store_sample(ctx, &again, r, out);
         wg_measures_free(&again);
     }
     for (int64_t i = 0; st == WAGLE_OK && resamples > 0 && i < out->n; i++) {

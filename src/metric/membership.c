@@ -29,13 +29,13 @@ double wg_standardised(double log_probability, double mean, double mean_square)
 wagle_status wg_zlib_bytes(wagle_ctx *ctx, wg_str text, int64_t *out)
 {
     const uLong bytes = (uLong)text.bytes;
-    uLongf room = compressBound(bytes);
+    uLongf capacity = compressBound(bytes);
     unsigned char *packed;
 
-    WG_TRY(WG_ALLOC(ctx, &packed, (int64_t)room));
-    const int status = compress2(packed, &room, (const Bytef *)text.text, bytes, 6);
+    WG_TRY(WG_ALLOC(ctx, &packed, (int64_t)capacity));
+    const int status = compress2(packed, &capacity, (const Bytef *)text.text, bytes, 6);
     wg_free(packed);
-    *out = (int64_t)room;
+    *out = (int64_t)capacity;
     return status == Z_OK ? WAGLE_OK : wg_fail(ctx, WAGLE_E_RESOURCE, "zlib: not enough memory");
 }
 

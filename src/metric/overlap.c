@@ -28,7 +28,8 @@ wagle_status wg_common_tokens(wagle_ctx *ctx, const int32_t *a, int64_t n, const
     return st;
 }
 
-/* how_many [grams]: of each n-gram's first appearance, how often it is there; 0 of later ones. */
+/* how_many [grams]: number of occurrences, at the first occurrence of each n-gram; 0 at later ones.
+ */
 static wagle_status count_grams(wagle_ctx *ctx, const int32_t *ids, int64_t grams, int64_t n,
                                 int64_t **how_many)
 {

@@ -1,4 +1,4 @@
-/* overlap.h - how much of one token sequence stands in another, and how a text repeats itself. */
+/* overlap.h - overlap of token sequences, and repetition within a sequence. */
 #ifndef WG_METRIC_OVERLAP_H
 #define WG_METRIC_OVERLAP_H
 
@@ -10,10 +10,10 @@ typedef struct wg_common {
 } wg_common;
 WAGLE_CHECK wagle_status wg_common_tokens(wagle_ctx *ctx, const int32_t *a, int64_t n,
                                           const int32_t *b, int64_t m, wg_common *out);
-/* Share of the n-grams of ids [length] that came before in it; 0 where it has fewer than two. */
+/* Share of the n-grams of ids [length] that occurred earlier in it; 0 if it has fewer than two. */
 WAGLE_CHECK wagle_status wg_repeated_grams(wagle_ctx *ctx, const int32_t *ids, int64_t length,
                                            int64_t n, double *out);
-/* Entropy in bits of the n-grams of ids. */
+/* Entropy of the n-grams of ids, in bits. */
 WAGLE_CHECK wagle_status wg_gram_entropy(wagle_ctx *ctx, const int32_t *ids, int64_t length,
                                          int64_t n, double *out);
 

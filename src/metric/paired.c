@@ -7,10 +7,9 @@
 
 enum { EXACT_MOST = 20, DRAWS = 100000 };
 
-/* --- Student's t --------------------------------------------------------------------------------
- */
+/* --- Student's t ------------------------------------------------------------------------------ */
 
-/* Abramowitz and Stegun 26.7.3 and 26.7.4: a finite sum, since df is a whole number. */
+/* Abramowitz and Stegun 26.7.3 and 26.7.4: a finite sum, because df is an integer. */
 double wg_student(double t, int64_t df)
 {
     const double angle = atan(t / sqrt((double)df)), cosine = cos(angle);
@@ -42,7 +41,7 @@ double wg_student_quantile(double q, int64_t df)
 }
 
 /* Standard error of the mean. */
-static double error_of(const double *x, int64_t n)
+static double standard_error(const double *x, int64_t n)
 {
     const double mean = wg_mean(x, n);
     double square = 0;
@@ -54,25 +53,25 @@ static double error_of(const double *x, int64_t n)
 
 double wg_half_interval(const double *x, int64_t n)
 {
-    return n > 1 ? wg_student_quantile(0.975, n - 1) * error_of(x, n) : NAN;
+    return n > 1 ? wg_student_quantile(0.975, n - 1) * standard_error(x, n) : NAN;
 }
 
-/* The larger p of the two tests: mean <= -margin, and mean >= margin. */
+/* The larger p of the tests of mean <= -margin and of mean >= margin. */
 static double equivalence(const double *x, int64_t n, double margin)
 {
-    const double mean = wg_mean(x, n), error = error_of(x, n), room = margin - fabs(mean);
+    const double mean = wg_mean(x, n), error = standard_error(x, n), capacity = margin - fabs(mean);
 
     if (n < 2)
         return NAN;
     if (error == 0)
-        return room > 0 ? 0 : 1;
-    return wg_student(-room / error, n - 1);
+        return capacity > 0 ? 0 : 1;
+    return wg_student(-capacity / error, n - 1);
 }
 
-/* --- sign flips ---------------------------------------------------------------------------------
- */
+/* --- sign flips ------------------------------------------------------------------------------- */
 
-/* Sign patterns of x [n] whose sum, added to `sum`, is at least as far from 0 as `bound`. */
+/* Counts the sign patterns of x [n] whose sum, added to `sum`, is at least as far from 0 as
+ * `bound`. */
 static int64_t count_as_far(const double *x, int64_t n, double sum, double bound)
 {
     if (n == 0)
@@ -94,9 +93,9 @@ static int64_t draw_as_far(const double *x, int64_t n, double bound, uint64_t se
     return far;
 }
 
-/* A sum that differs from the observed one by rounding alone counts as equal to it. The sign of
- * the first pair stays, since the opposite pattern is as far. The observed pattern is one of the
- * draws. */
+/* Two-sided p of the permutation test. Sums that differ from the observed one only by rounding
+ * count as equal to it. The sign of the first pair is fixed, because the opposite pattern is
+ * equally far from 0. The observed pattern counts as one of the draws. */
 static double flip_signs(const double *x, int64_t n, uint64_t seed)
 {
     double sum = 0, size = 0;
@@ -124,10 +123,9 @@ wg_paired wg_paired_test(const double *difference, int64_t n, double margin, uin
                        .equivalence = equivalence(difference, n, margin)};
 }
 
-/* --- several methods ----------------------------------------------------------------------------
- */
+/* --- several methods -------------------------------------------------------------------------- */
 
-/* p times the number of those that are not smaller. */
+/* value times the number of p that are not smaller. */
 static double scaled(const double *p, int64_t n, double value)
 {
     int64_t count = 0;

@@ -8,7 +8,7 @@ typedef struct words {
     wg_arena arena;
 } words;
 
-/* Python's lower() where it leads to ASCII; anything else parts words. */
+/* Python's lower() if the result is ASCII; any other character separates words. */
 static int lower_ascii(int32_t c)
 {
     if (c >= 'A' && c <= 'Z')
@@ -20,7 +20,7 @@ static int lower_ascii(int32_t c)
     return c < 128 ? c : ' ';
 }
 
-static wagle_status take_word(wagle_ctx *ctx, words *w, const wg_text *text, bool stem)
+static wagle_status add_word(wagle_ctx *ctx, words *w, const wg_text *text, bool stem)
 {
     char *word;
 
@@ -52,11 +52,12 @@ static wagle_status split(wagle_ctx *ctx, wg_str whole, bool stem, words *out)
         if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
             st = wg_text_add(ctx, &word, &c, 1);
         } else {
-            st = take_word(ctx, out, &word, stem);
+            st = add_word(ctx, out, &word, stem);
             word.bytes = 0;
         }
-        if (code == 0x130 && st == WAGLE_OK) { /* i and a combining dot, which parts words */
-            st = take_word(ctx, out, &word, stem);
+        if (code == 0x130 &&
+            st == WAGLE_OK) { /* becomes i and a combining dot, which separates words */
+            st = add_word(ctx, out, &word, stem);
             word.bytes = 0;
         }
     }
@@ -79,7 +80,8 @@ static bool same_gram(char *const *a, char *const *b, int64_t n)
     return true;
 }
 
-/* n-grams of the candidate that find a partner of their own in the reference. */
+/* Scores the n-grams of the candidate that match one in the reference; each of these matches once.
+ */
 static wagle_status score_grams(wagle_ctx *ctx, const words *r, const words *c, int64_t n,
                                 double out[3])
 {

@@ -15,11 +15,11 @@ double wg_mean(const double *x, int64_t n)
 
 double wg_highest(const double *x, int64_t n)
 {
-    double most = n > 0 ? x[0] : NAN;
+    double max = n > 0 ? x[0] : NAN;
 
     for (int64_t i = 1; i < n; i++)
-        most = fmax(most, x[i]);
-    return most;
+        max = fmax(max, x[i]);
+    return max;
 }
 
 double wg_harmonic_mean(const double *x, int64_t n)
@@ -29,7 +29,7 @@ double wg_harmonic_mean(const double *x, int64_t n)
     for (int64_t i = 0; i < n; i++) {
         if (!(x[i] >= 0))
             return NAN;
-        sum += 1 / x[i]; /* infinite where x is 0: the mean is 0 */
+        sum += 1 / x[i]; /* infinite if x is 0; the mean is then 0 */
     }
     return n > 0 ? (double)n / sum : NAN;
 }
@@ -60,7 +60,7 @@ void wg_sort(double *x, int64_t n)
         qsort(x, (size_t)n, sizeof *x, ascending);
 }
 
-/* Of sorted x: values below `value`, and equal ones. */
+/* Counts the values of sorted x that are below `value`, and those equal to it. */
 static void count(const double *sorted, int64_t n, double value, int64_t *below, int64_t *equal)
 {
     int64_t low = 0, high = n;
@@ -129,7 +129,7 @@ double wg_quantile(const double *sorted, int64_t n, double q)
 
 /* --- Kolmogorov and Smirnov ------------------------------------------------------------------- */
 
-enum { EXACT_MOST = 10000 };
+enum { MAX_EXACT = 10000 };
 
 static int64_t common_divisor(int64_t a, int64_t b)
 {
@@ -141,10 +141,10 @@ static int64_t common_divisor(int64_t a, int64_t b)
     return a;
 }
 
-/* Largest |i*m - j*n| over the merged order of the sorted samples: the statistic times n*m. */
+/* The Kolmogorov-Smirnov statistic times n*m: the largest |i*m - j*n| over the merged samples. */
 static int64_t distance(const double *a, int64_t n, const double *b, int64_t m)
 {
-    int64_t most = 0;
+    int64_t max = 0;
 
     for (int64_t i = 0, j = 0; i < n && j < m;) {
         const double at = a[i] < b[j] ? a[i] : b[j];
@@ -153,21 +153,22 @@ static int64_t distance(const double *a, int64_t n, const double *b, int64_t m)
         while (j < m && b[j] == at)
             j++;
         const int64_t away = i * m > j * n ? i * m - j * n : j * n - i * m;
-        most = away > most ? away : most;
+        max = away > max ? away : max;
     }
-    return most;
+    return max;
 }
 
-/* The share of lattice paths from (0,0) to (n,m) that come as far as h from the diagonal. A path is
- * a draw without replacement; each leaves the band once, so that only positive masses are added and
- * tiny p keep their digits. inside [m+1]: mass that got to (i,j) and never left. */
+/* The share of lattice paths from (0,0) to (n,m) that reach distance h from the diagonal. A path is
+ * a draw without replacement. Paths are counted when they first leave the band, so only positive
+ * masses are added and tiny p keep their precision. inside [m+1]: mass at (i,j) that has never
+ * left. */
 static double share_outside(int64_t n, int64_t m, int64_t h, double *inside)
 {
     double outside = 0;
 
     for (int64_t i = 0; i <= n; i++)
         for (int64_t j = 0; j <= m; j++) {
-            const double left = (double)(n - i + m - j); /* draws left after coming here */
+            const double left = (double)(n - i + m - j); /* draws left after reaching (i,j) */
             double mass = i == 0 && j == 0 ? 1 : 0;
             if (i > 0)
                 mass += inside[j] * (double)(n - i + 1) / (left + 1);
@@ -183,8 +184,8 @@ static double share_outside(int64_t n, int64_t m, int64_t h, double *inside)
     return outside < 1 ? outside : 1;
 }
 
-/* Kolmogorov's limit: 2 sum over k of (-1)^(k-1) exp(-2 k^2 x^2). */
-static double limit(double x)
+/* Kolmogorov's asymptotic p: 2 sum over k of (-1)^(k-1) exp(-2 k^2 x^2). */
+static double asymptotic_p(double x)
 {
     double sum = 0;
 
@@ -206,8 +207,8 @@ wagle_status wg_ks_test(wagle_ctx *ctx, const double *a, int64_t n, const double
     WG_TRY_GOTO(sorted_copy(ctx, b, m, &sb), done);
     const int64_t h = distance(sa, n, sb, m), g = common_divisor(n, m);
     out->statistic = (double)(h / g) / ((double)n * (double)m / (double)g);
-    if (n > EXACT_MOST || m > EXACT_MOST) {
-        out->p = limit(out->statistic * sqrt((double)n * (double)m / (double)(n + m)));
+    if (n > MAX_EXACT || m > MAX_EXACT) {
+        out->p = asymptotic_p(out->statistic * sqrt((double)n * (double)m / (double)(n + m)));
         goto done;
     }
     WG_TRY_GOTO(WG_ALLOC(ctx, &row, m + 1), done);

@@ -1,5 +1,5 @@
 /* stem.c - Porter's suffix stripping (1980) with the extensions of NLTK. Each step is a list of
- * rules; the first whose suffix fits decides, whether its condition holds or not. */
+ * rules. The first rule whose suffix matches decides, even if its condition does not hold. */
 #include "metric/rouge.h"
 
 #include <string.h>
@@ -52,7 +52,7 @@ static bool after_consonant(const char *w, size_t n)
     return n > 1 && consonant(w, n - 1);
 }
 
-static bool logi(const char *w, size_t n) /* measured with the l of "log" */
+static bool logi(const char *w, size_t n) /* includes the l of "log" in the measure */
 {
     return measure(w, n + 1) > 0;
 }
@@ -105,8 +105,8 @@ static void step1a(char *w)
         apply(w, rules);
 }
 
-/* After -ed or -ing has gone. */
-static void mend(char *w)
+/* Repairs a stem after -ed or -ing was removed. */
+static void repair(char *w)
 {
     const size_t n = strlen(w);
 
@@ -135,7 +135,7 @@ static void step1b(char *w)
     for (int i = 0; i < 2; i++)
         if (ends(w, suffixes[i]) && has_vowel(w, strlen(w) - strlen(suffixes[i]))) {
             replace(w, suffixes[i], "");
-            mend(w);
+            repair(w);
             return;
         }
 }

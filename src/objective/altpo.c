@@ -1,6 +1,6 @@
-/* altpo.c - alternate preference optimisation (Mekala et al. 2024, arXiv 2409.13474): dpo of
- * another plausible answer over the forget answer. Without --refusal the model itself makes the
- * others. */
+/* altpo.c - alternate preference optimisation (Mekala et al. 2024, arXiv 2409.13474): dpo that
+ * prefers another plausible answer to the forget answer. Without --refusal, the model generates
+ * these answers. */
 #include "objective/objective.h"
 
 extern const wg_objective wg_objective_altpo;

@@ -1,4 +1,5 @@
-/* custom.c - what the rows say: term = mean token_weights nll. A row without weights ascends. */
+/* custom.c - token weights from the rows: term = mean token_weights nll. A row without weights uses
+ * gradient ascent. */
 #include "objective/objective.h"
 
 extern const wg_objective wg_objective_custom;

@@ -1,7 +1,7 @@
-/* dpo.c - direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290) of the refusal
- * over the forget answer, scaled as npo is: term = (2/beta) * softplus(-beta * ((sum nll - sum
- * reference) of the forget answer
- *                                       - (sum nll - sum reference) of the refusal)) */
+/* dpo.c - direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290) that prefers the
+ * refusal to the forget answer, scaled like npo:
+ *   term = (2/beta) * softplus(-beta * (margin(forget answer) - margin(refusal))),
+ *   margin = sum nll - sum reference */
 #include "objective/objective.h"
 
 extern const wg_objective wg_objective_dpo;

@@ -1,5 +1,5 @@
-/* ft.c - training on the retain set alone, which forgets by neglect (Warnecke et al. 2021, arXiv
- * 2108.11577). */
+/* ft.c - training on the retain set only; the forget set is forgotten as a side effect (Warnecke et
+ * al. 2021, arXiv 2108.11577). */
 #include "objective/objective.h"
 
 extern const wg_objective wg_objective_ft;

@@ -1,5 +1,5 @@
 /* ihl.c - inverted hinge loss (LoKU, Cha et al. 2024, arXiv 2408.06621):
- *   term = mean of 1 + p(label) - the largest p of another token */
+ *   term = mean of 1 + p(label) - the largest p of any other token */
 #include "objective/objective.h"
 
 extern const wg_objective wg_objective_ihl;

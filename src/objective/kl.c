@@ -1,5 +1,5 @@
-/* kl.c - ascent on forget, and on retain the divergence from the untouched model (TOFU, Maini et
- * al. 2024, arXiv 2401.06121): KL(reference || current), mean over all positions. */
+/* kl.c - gradient ascent on forget; on retain, the KL divergence from the original model (TOFU,
+ * Maini et al. 2024, arXiv 2401.06121): KL(reference || current), mean over all positions. */
 #include "objective/objective.h"
 
 extern const wg_objective wg_objective_kl;

@@ -1,5 +1,4 @@
-/* npo_token_mean.c - npo with token means in place of sums, as the reference code of WAGLE computes
- * it. */
+/* npo_token_mean.c - npo with token means instead of sums, as in the reference code of WAGLE. */
 #include "objective/objective.h"
 
 extern const wg_objective wg_objective_npo_token_mean;

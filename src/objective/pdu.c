@@ -1,7 +1,7 @@
-/* pdu.c - primal-dual, after Entesari et al. 2025 (arXiv 2506.05314), whose forget term flattens
- * logits where ours ascends: forget under the constraint retain loss <= bound; its multiplier is
- * alpha:
- *   alpha = max(0, alpha + rate * (retain loss - bound)) after each step */
+/* pdu.c - primal-dual unlearning, after Entesari et al. 2025 (arXiv 2506.05314): forget under the
+ * constraint retain loss <= bound, with the multiplier alpha:
+ *   alpha = max(0, alpha + rate * (retain loss - bound)) after each step
+ * The paper's forget term flattens logits; ours is gradient ascent. */
 #include "objective/objective.h"
 
 extern const wg_objective wg_objective_pdu;

@@ -1,5 +1,5 @@
-/* po.c - preference optimisation (TOFU, Maini et al. 2024, arXiv 2401.06121): learn to refuse. term
- * = mean nll of the refusal. */
+/* po.c - preference optimisation (TOFU, Maini et al. 2024, arXiv 2401.06121): learns to refuse;
+ * term = mean nll of the refusal. */
 #include "objective/objective.h"
 
 extern const wg_objective wg_objective_po;

@@ -1,7 +1,7 @@
-/* rmu.c - representation misdirection (Li et al. 2024, arXiv 2403.03218): the output h of a layer
- * goes, at label positions, to a random direction of length coeff; on retain it stays the
- * reference's. Adaptive (Dang et al. 2024, arXiv 2408.06223): the length is scale times the mean
- * length of h. */
+/* rmu.c - representation misdirection (Li et al. 2024, arXiv 2403.03218). On forget, the output h
+ * of a layer at label positions is moved to a random vector of length coeff; on retain, h is kept
+ * at the reference's. Adaptive variant (Dang et al. 2024, arXiv 2408.06223): the length is scale
+ * times the mean length of h. */
 #include "objective/objective.h"
 
 extern const wg_objective wg_objective_rmu;

@@ -1,5 +1,5 @@
 /* satimp.c - saturation and importance (Yang et al. 2025, arXiv 2505.11953):
- *   term = -mean p^beta1 (1-p)^beta2 nll, the weights held constant */
+ *   term = -mean p^beta1 (1-p)^beta2 nll, with constant weights */
 #include "objective/objective.h"
 
 #include <math.h>

@@ -20,8 +20,8 @@ void wg_axes_fit(wg_axes *a, double x, double y)
     a->y1 = fmax(a->y1, y);
 }
 
-/* 1, 2 or 5 times a power of ten, about TICKS of them between the bounds, which become multiples.
- */
+/* Chooses a step of 1, 2 or 5 times a power of ten, about TICKS of them between the bounds, and
+ * rounds the bounds outwards to multiples of it. */
 static double round_bounds(double *low, double *high)
 {
     double size, step;
@@ -65,7 +65,7 @@ static wagle_status words(wagle_ctx *ctx, wg_text *out, double x, double y, cons
     return wg_text_addz(ctx, out, "</text>\n");
 }
 
-/* A multiple of the step, without the dust of 3 * 0.1. */
+/* Tick i, without rounding errors like that of 3 * 0.1. */
 static double tick(double low, double step, int i)
 {
     const double value = low + i * step;

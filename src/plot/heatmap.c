@@ -1,4 +1,4 @@
-/* heatmap.c - where masks lie: layers across, modules down, darker where more is selected. */
+/* heatmap.c - heat maps of masks: layers across, modules down, darker where more is selected. */
 #include "plot/plot.h"
 
 #include <math.h>
@@ -12,17 +12,17 @@ static double height_of(const wg_heat *h)
     return HEAD + CELL * (double)h->rows + FOOT;
 }
 
-static double most_of(const wg_heat *maps, int64_t n)
+static double max_of(const wg_heat *maps, int64_t n)
 {
-    double most = 0;
+    double max = 0;
 
     for (int64_t i = 0; i < n; i++)
         for (int64_t k = 0; k < maps[i].rows * maps[i].columns; k++)
-            most = fmax(most, maps[i].value[k]);
-    return most > 0 ? most : 1;
+            max = fmax(max, maps[i].value[k]);
+    return max > 0 ? max : 1;
 }
 
-static wagle_status cells(wagle_ctx *ctx, const wg_heat *h, double top, double most, wg_text *out)
+static wagle_status cells(wagle_ctx *ctx, const wg_heat *h, double top, double max, wg_text *out)
 {
     const double width = fmin(CELL, (double)(WIDTH - LEFT - 10) / (double)h->columns);
 
@@ -36,7 +36,9 @@ static wagle_status cells(wagle_ctx *ctx, const wg_heat *h, double top, double m
         WG_TRY(wg_text_addz(ctx, out, "</text>\n"));
         for (int64_t c = 0; c < h->columns; c++) {
             const double value = h->value[r * h->columns + c];
-            const int light = (int)(240 - 200 * sqrt(fmax(value, 0) / most)); /* few stand out */
+            const int light =
+                (int)(240 -
+                      200 * sqrt(fmax(value, 0) / max)); /* the root makes small shares visible */
             if (value < 0)
                 continue;
             WG_TRY(wg_text_printf(ctx, out,
@@ -51,7 +53,7 @@ static wagle_status cells(wagle_ctx *ctx, const wg_heat *h, double top, double m
 
 wagle_status wg_plot_heats(wagle_ctx *ctx, const wg_heat *maps, int64_t n, wg_text *out)
 {
-    const double most = most_of(maps, n);
+    const double max = max_of(maps, n);
     double height = 0, top = 0;
 
     for (int64_t i = 0; i < n; i++)
@@ -65,15 +67,16 @@ wagle_status wg_plot_heats(wagle_ctx *ctx, const wg_heat *maps, int64_t n, wg_te
         WG_TRY(wg_text_printf(ctx, out,
                               "</text>\n<text x=\"%d\" y=\"%.1f\" font-size=\"11\">layer 0 to "
                               "%lld, share selected; darkest: %.3g</text>\n",
-                              LEFT, top + 38, (long long)h->columns - 1, most));
-        WG_TRY(cells(ctx, h, top, most, out));
+                              LEFT, top + 38, (long long)h->columns - 1, max));
+        WG_TRY(cells(ctx, h, top, max, out));
         top += height_of(h);
     }
     return wg_text_addz(ctx, out, "</svg>\n");
 }
 
-/* The number of the layer in a tensor's name, -1 if it has none; *module: what follows it, or the
- * whole name. */
+/* The layer number in a tensor's name, or -1. *module: the rest of the name after it, or the whole
+ * name.
+ */
 static int64_t layer_of(const char *name, const char **module)
 {
     for (const char *dot = strchr(name, '.'); dot != NULL; dot = strchr(dot + 1, '.')) {
@@ -88,7 +91,7 @@ static int64_t layer_of(const char *name, const char **module)
     return -1;
 }
 
-/* Room for `columns` columns; new cells are -1. */
+/* Grows to `columns` columns; new cells are -1. */
 static wagle_status widen(wagle_ctx *ctx, wg_heat *h, int64_t rows, int64_t columns)
 {
     double *value;
@@ -120,7 +123,7 @@ wagle_status wg_heat_add(wagle_ctx *ctx, wg_heat *h, const char *name, double va
     if (layer > MOST_LAYERS)
         return WAGLE_OK;
     if (row == h->rows) {
-        WG_TRY(WG_GROW(ctx, &h->row, &h->room, row + 1));
+        WG_TRY(WG_GROW(ctx, &h->row, &h->capacity, row + 1));
         h->row[row] = module;
     }
     WG_TRY(widen(ctx, h, row + 1, layer > 0 ? layer + 1 : 1));

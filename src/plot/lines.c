@@ -1,4 +1,4 @@
-/* lines.c - curves over one axis. */
+/* lines.c - line plots. */
 #include "plot/axes.h"
 
 enum { WIDTH = 760, HEIGHT = 320, RIGHT = 170 };

@@ -1,4 +1,4 @@
-/* marks.c - dots with intervals, each named at the right margin by a line that leads to it. */
+/* marks.c - dots with intervals, each with its name at the right margin and a line to it. */
 #include "plot/axes.h"
 
 #include <math.h>
@@ -12,19 +12,19 @@ static const char *const colour[] = {"#000000", "#d55e00", "#0072b2", "#b07a00",
                                      "#8c564b", "#7b7b00", "#6a4c93", "#2f4f4f"};
 enum { COLOURS = sizeof colour / sizeof *colour };
 
-/* A mark's place in pixels, and that of its name. */
-typedef struct spot {
+/* Position of a mark in pixels, and y of its name. */
+typedef struct position {
     const wg_mark *mark;
     double x, y, name;
-} spot;
+} position;
 
 static bool is_shown(const wg_mark *m)
 {
     return isfinite(m->x) && isfinite(m->y);
 }
 
-/* A name has one colour in all panels: by where it first appears. */
-static const char *ink_of(const wg_marks *panel, int64_t n, const char *label)
+/* The colour of a name, the same in all panels: by its first appearance. */
+static const char *colour_of(const wg_marks *panel, int64_t n, const char *label)
 {
     int64_t place = 0;
 
@@ -37,13 +37,13 @@ static const char *ink_of(const wg_marks *panel, int64_t n, const char *label)
 
 static int downwards(const void *a, const void *b)
 {
-    const spot *s = a, *t = b;
+    const position *s = a, *t = b;
 
     return (s->y > t->y) - (s->y < t->y);
 }
 
-/* Names stand beside their marks where there is room, in the same order, and never overlap. */
-static void place_names(spot *s, int64_t n, double top, double bottom)
+/* Places names as close to their marks as possible, in the same order and without overlap. */
+static void place_names(position *s, int64_t n, double top, double bottom)
 {
     qsort(s, (size_t)n, sizeof *s, downwards);
     for (int64_t i = 0; i < n; i++)
@@ -52,8 +52,8 @@ static void place_names(spot *s, int64_t n, double top, double bottom)
         s[i].name = fmin(s[i].name, i + 1 < n ? s[i + 1].name - ROW : bottom);
 }
 
-/* The name, and the line that leads to it. */
-static wagle_status draw_name(wagle_ctx *ctx, const wg_axes *a, const spot *s, const char *ink,
+/* Draws the name and the line to it. */
+static wagle_status draw_name(wagle_ctx *ctx, const wg_axes *a, const position *s, const char *ink,
                               wg_text *out)
 {
     const double edge = a->width - a->right + 6;
@@ -68,7 +68,7 @@ static wagle_status draw_name(wagle_ctx *ctx, const wg_axes *a, const spot *s, c
     return wg_text_addz(ctx, out, "</text>\n");
 }
 
-static wagle_status draw_mark(wagle_ctx *ctx, const wg_axes *a, const spot *s, const char *ink,
+static wagle_status draw_mark(wagle_ctx *ctx, const wg_axes *a, const position *s, const char *ink,
                               wg_text *out)
 {
     const wg_mark *m = s->mark;
@@ -90,7 +90,7 @@ static wagle_status draw_panel(wagle_ctx *ctx, const wg_marks *panel, int64_t n,
 {
     const wg_marks *p = &panel[at];
     int64_t shown = 0;
-    spot *spots;
+    position *spots;
     wagle_status st;
 
     a.title = p->title;
@@ -100,29 +100,29 @@ static wagle_status draw_panel(wagle_ctx *ctx, const wg_marks *panel, int64_t n,
     WG_TRY(WG_ALLOC(ctx, &spots, p->n));
     for (int64_t i = 0; i < p->n; i++)
         if (is_shown(&p->mark[i]))
-            spots[shown++] = (spot){.mark = &p->mark[i],
-                                    .x = wg_axes_across(&a, p->mark[i].x),
-                                    .y = wg_axes_up(&a, p->mark[i].y)};
+            spots[shown++] = (position){.mark = &p->mark[i],
+                                        .x = wg_axes_across(&a, p->mark[i].x),
+                                        .y = wg_axes_up(&a, p->mark[i].y)};
     place_names(spots, shown, WG_AXES_TOP, a.height - WG_AXES_BOTTOM);
     st = WAGLE_OK;
-    for (int64_t i = 0; st == WAGLE_OK && i < 2 * shown; i++) { /* marks lie above the lines */
-        const spot *s = &spots[i % shown];
-        const char *ink = ink_of(panel, n, s->mark->label);
+    for (int64_t i = 0; st == WAGLE_OK && i < 2 * shown; i++) { /* draws marks above the lines */
+        const position *s = &spots[i % shown];
+        const char *ink = colour_of(panel, n, s->mark->label);
         st = i < shown ? draw_name(ctx, &a, s, ink, out) : draw_mark(ctx, &a, s, ink, out);
     }
     wg_free(spots);
     return st == WAGLE_OK ? wg_text_addz(ctx, out, "</svg>\n") : st;
 }
 
-/* All panels have one scale and one size. */
-static void fit(const wg_marks *panel, int64_t n, wg_axes *a)
+/* Sets the common scale of all panels. */
+static void set_scale(const wg_marks *panel, int64_t n, wg_axes *a)
 {
-    int64_t most = 0;
+    int64_t max = 0;
     size_t longest = 0;
 
     wg_axes_start(a);
     for (int64_t p = 0; p < n; p++) {
-        most = panel[p].n > most ? panel[p].n : most;
+        max = panel[p].n > max ? panel[p].n : max;
         for (int64_t i = 0; i < panel[p].n; i++) {
             const wg_mark *m = &panel[p].mark[i];
             const double half = isfinite(m->half) ? m->half : 0;
@@ -136,7 +136,7 @@ static void fit(const wg_marks *panel, int64_t n, wg_axes *a)
     }
     a->right = 40 + (int)(7.0 * (double)(longest < 120 ? longest : 120));
     a->width = WG_AXES_LEFT + PLOT + a->right;
-    a->height = WG_AXES_TOP + WG_AXES_BOTTOM + ROW * (int)most;
+    a->height = WG_AXES_TOP + WG_AXES_BOTTOM + ROW * (int)max;
     a->height = a->height > LEAST ? a->height : LEAST;
 }
 
@@ -144,7 +144,7 @@ wagle_status wg_plot_marks(wagle_ctx *ctx, const wg_marks *panel, int64_t n, wg_
 {
     wg_axes a = {.upright = true};
 
-    fit(panel, n, &a);
+    set_scale(panel, n, &a);
     WG_TRY(wg_svg_open(ctx, out, a.width, (int)n * (a.height + GAP), 12));
     for (int64_t p = 0; p < n; p++) {
         WG_TRY(wg_text_printf(ctx, out, "<g transform=\"translate(0 %d)\">\n",

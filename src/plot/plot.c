@@ -5,7 +5,7 @@
 
 enum { WIDTH = 760, HEIGHT = 300, LEFT = 44, TOP = 64, BOTTOM = 46, GAP = 18 };
 
-/* Okabe and Ito's colours, which stay apart for colour-blind eyes. */
+/* Colours of Okabe and Ito, which colour-blind people can distinguish. */
 static const char *const colour[] = {"#999999", "#d55e00", "#0072b2", "#e69f00",
                                      "#009e73", "#cc79a7", "#56b4e9", "#8c564b"};
 enum { COLOURS = sizeof colour / sizeof *colour };
@@ -81,7 +81,7 @@ static wagle_status legend(wagle_ctx *ctx, const wg_bars *b, wg_text *out)
     return WAGLE_OK;
 }
 
-/* "set: metric" goes in two lines. */
+/* Writes "set: metric" on two lines. */
 static wagle_status group_name(wagle_ctx *ctx, wg_text *out, double x, const char *name)
 {
     const char *colon = strstr(name, ": ");

@@ -1,10 +1,10 @@
-/* plot.h - plots as SVG text, to stand in a page or alone. */
+/* plot.h - plots as SVG text, for a page or a file. */
 #ifndef WG_PLOT_PLOT_H
 #define WG_PLOT_PLOT_H
 
 #include "base/text.h"
 
-/* Bars of `series` side by side in each group; value [groups][series] from 0 to 1. */
+/* Grouped bars: value [groups][series] from 0 to 1. */
 typedef struct wg_bars {
     const char *title;
     const char *const *group, *const *series;
@@ -14,23 +14,23 @@ typedef struct wg_bars {
 
 /* Appends one <svg> element. */
 WAGLE_CHECK wagle_status wg_plot_bars(wagle_ctx *ctx, const wg_bars *bars, wg_text *out);
-/* Shares of tensors by layer and module; value [rows][columns] from 0 to 1, below 0: none. */
+/* A heat map of shares by module and layer: value [rows][columns] from 0 to 1; below 0: none. */
 typedef struct wg_heat {
     const char *title;
     const char **row; /* [rows] names */
-    int64_t rows, columns, room;
+    int64_t rows, columns, capacity;
     double *value;
 } wg_heat;
 
-/* The share of one tensor: row by its module, column by the layer in its name, which is borrowed.
- * Start with {title}. */
+/* Adds the share of one tensor: the row is its module, the column the layer in its name, which is
+ * borrowed. Start with {title}. */
 WAGLE_CHECK wagle_status wg_heat_add(wagle_ctx *ctx, wg_heat *h, const char *name, double value);
 void wg_heat_free(wg_heat *h);
 
-/* Appends one <svg> element with n maps, one below the other, in one scale of colours. */
+/* Appends one <svg> element with n maps below each other, with a common colour scale. */
 WAGLE_CHECK wagle_status wg_plot_heats(wagle_ctx *ctx, const wg_heat *maps, int64_t n,
                                        wg_text *out);
-/* Dots; those of one series have one colour and one line of the legend. */
+/* A dot. Dots of one series have one colour and one legend entry. */
 typedef struct wg_dot {
     double x, y;
     const char *series, *label;
@@ -43,11 +43,11 @@ typedef struct wg_dots {
 } wg_dots;
 
 WAGLE_CHECK wagle_status wg_plot_dots(wagle_ctx *ctx, const wg_dots *dots, wg_text *out);
-/* A dot with its 95 % interval upwards and downwards (half; NAN: none) and its name. */
+/* A dot with a vertical 95 % interval of y +- half (NAN: none) and a name. */
 typedef struct wg_mark {
     double x, y, half;
     const char *label;
-    const char *note; /* stands after the name; NULL: nothing */
+    const char *note; /* text after the name, or NULL */
 } wg_mark;
 
 typedef struct wg_marks {
@@ -56,11 +56,11 @@ typedef struct wg_marks {
     int64_t n;
 } wg_marks;
 
-/* Appends one <svg> element with n panels, one below the other, in one scale. A mark without x or y
- * is left out. */
+/* Appends one <svg> element with n panels below each other, with a common scale. Marks without x or
+ * y are skipped. */
 WAGLE_CHECK wagle_status wg_plot_marks(wagle_ctx *ctx, const wg_marks *panel, int64_t n,
                                        wg_text *out);
-/* Lines of y over x; each series a list of points with rising x. */
+/* A line: points with increasing x. */
 typedef struct wg_line {
     const char *name;
     const double *x, *y; /* [n] */
@@ -74,7 +74,7 @@ typedef struct wg_lines {
 } wg_lines;
 
 WAGLE_CHECK wagle_status wg_plot_lines(wagle_ctx *ctx, const wg_lines *lines, wg_text *out);
-/* Opens an <svg> on white, with text of `font` pixels; the caller closes it. */
+/* Opens an <svg> with a white background and text of `font` pixels; the caller closes it. */
 WAGLE_CHECK wagle_status wg_svg_open(wagle_ctx *ctx, wg_text *out, int width, int height, int font);
 /* Appends text with & < > " escaped. */
 WAGLE_CHECK wagle_status wg_text_escaped(wagle_ctx *ctx, wg_text *out, const char *text);

@@ -1,4 +1,4 @@
-/* scatter.c - dots of several series. */
+/* scatter.c - scatter plots of several series. */
 #include "plot/axes.h"
 
 #include <math.h>
@@ -21,7 +21,7 @@ static int64_t first_of(const wg_dots *d, int64_t i)
     return k;
 }
 
-/* The place of dot i's series in order of appearance; *count: how many there are up to dot i. */
+/* The index of dot i's series, in order of appearance. *count: number of series up to dot i. */
 static int64_t series_of(const wg_dots *d, int64_t i, int64_t *count)
 {
     const int64_t first = first_of(d, i);
@@ -37,8 +37,8 @@ static int64_t series_of(const wg_dots *d, int64_t i, int64_t *count)
     return place;
 }
 
-/* A circle, a square, a triangle or a diamond of the series' colour, so that colours alone need not
- * be told apart. Left open: "/>" or ">" follows. */
+/* Opens a circle, square, triangle or diamond, so that series differ not only by colour. The caller
+ * adds "/>" or ">". */
 static wagle_status open_shape(wagle_ctx *ctx, int64_t place, double x, double y, const char *ink,
                                wg_text *out)
 {

@@ -5,10 +5,10 @@
 #include "session/budget.h"
 #include <string.h>
 
-/* --- which matrices read the same --------------------------------------------------------------
+/* --- matrices with the same input --------------------------------------------------------------
  */
 
-/* Matrices whose inputs are looked at, and others that read the same inputs. */
+/* Matrices whose inputs are collected, and others that have the same inputs. */
 static const struct kind {
     wg_role role, same[2]; /* WG_EMBED: none */
 } kinds[] = {
@@ -25,7 +25,7 @@ static bool in_layer(wg_role role)
     return role >= WG_LAYER_ROLES;
 }
 
-/* The tensor of a kind in a layer; -1: there is none, or it is the table too. */
+/* The tensor of a kind in a layer; -1 if there is none or if it is tied to the embedding. */
 static int tensor_of(const wg_model *m, wg_role role, int64_t layer)
 {
     return role == WG_EMBED || (role == WG_HEAD && m->config.tied) || !m->config.has[role]
@@ -33,7 +33,7 @@ static int tensor_of(const wg_model *m, wg_role role, int64_t layer)
                : wg_model_tensor(m, role, layer);
 }
 
-/* Calls each for every factor of the model. */
+/* A callback for every factor of the model. */
 typedef void each_factor(void *user, const struct kind *kind, int64_t layer, int tensor);
 
 static void walk(const wg_model *m, each_factor *each, void *user)
@@ -46,7 +46,7 @@ static void walk(const wg_model *m, each_factor *each, void *user)
         }
 }
 
-/* --- what it takes -----------------------------------------------------------------------------
+/* --- memory -----------------------------------------------------------------------------
  */
 
 static wg_factor_way way_of(const wagle_train_options *o)
@@ -60,10 +60,10 @@ typedef struct sizes {
     const wg_model *model;
     wg_factor_way way;
     int64_t tokens, factors, bytes;
-    int64_t update, block;        /* reals: the largest matrix, and wg_protect_block */
+    int64_t update, block;        /* reals: of the largest matrix, and from wg_protect_block */
     int64_t widest;               /* inputs */
-    const char *name;             /* of the widest */
-    wg_factor_job layer[WAITING]; /* of one layer, and of what belongs to none */
+    const char *name;             /* of the widest matrix */
+    wg_factor_job layer[WAITING]; /* of one layer, and of matrices outside layers */
     int n;
 } sizes;
 
@@ -143,13 +143,14 @@ static int64_t bytes_of_a_layer(const sizes *s)
     return bytes;
 }
 
-/* Layers whose inputs wait together, so that their largest matrices are worked on at once. */
+/* Number of layers whose inputs are collected before a flush, so that their largest factors are
+ * computed in parallel. */
 static int64_t layers_together(const sizes *s)
 {
     return bytes_of_a_layer(s) < FEW_BYTES ? LAYERS : 1;
 }
 
-/* The largest first: no thread ends long after the others. */
+/* Sorts the largest job first, so that no thread ends long after the others. */
 static void sort_jobs(wg_factor_job *job, int n)
 {
     for (int i = 1; i < n; i++)
@@ -197,7 +198,7 @@ wagle_status wg_protect_fits(wagle_ctx *ctx, wg_session *s, const wg_dataset *ro
 typedef struct waiting {
     wg_factor_job job;
     const struct kind *kind;
-    int64_t layer, filled; /* tokens so far */
+    int64_t layer, filled; /* tokens collected so far */
 } waiting;
 
 typedef struct pass {
@@ -209,11 +210,11 @@ typedef struct pass {
     int64_t tokens, together;
     waiting list[WAITING];
     int n;
-    wg_host_room inputs; /* of the matrix at hand */
+    wg_host_room inputs; /* of the current matrix */
     wagle_status st;
 } pass;
 
-/* The next factor is of this tensor and those that read the same. */
+/* Assigns the next factor to this tensor and those with the same input. */
 static void bind(void *user, const struct kind *kind, int64_t layer, int tensor)
 {
     const pass *k = user;
@@ -244,7 +245,7 @@ static wagle_status place(pass *k, int64_t factors)
     return WAGLE_OK;
 }
 
-/* Makes the factors of all that wait. */
+/* Computes the factors of all collected matrices. */
 static wagle_status flush(pass *k)
 {
     wg_factor_job job[WAITING];
@@ -261,7 +262,7 @@ static wagle_status flush(pass *k)
     return st;
 }
 
-/* Where the inputs of a matrix are gathered. */
+/* Finds or adds the entry that collects the inputs of a matrix. */
 static wagle_status find(pass *k, const struct kind *kind, int64_t layer, int64_t I, waiting **out)
 {
     const int tensor = wg_model_tensor(k->model, kind->role, layer);
@@ -285,7 +286,7 @@ static wagle_status find(pass *k, const struct kind *kind, int64_t layer, int64_
     return WAGLE_OK;
 }
 
-/* sum [I,I] (+)= x^T x, of which j >= i is filled; x [N,I]. */
+/* sum [I,I] (+)= x^T x, upper triangle (j >= i) only; x [N,I]. */
 static void add_products(const wg_model *m, int64_t N, int64_t I, const wg_real *x, bool add,
                          wg_real *sum)
 {
@@ -307,7 +308,7 @@ static void accumulate_covariance(void *user, int64_t layer, wg_role role, int64
 
     while (kind < kinds + KINDS && kind->role != role)
         kind++;
-    if (kind == kinds + KINDS || k->st != WAGLE_OK) /* it reads the same as another */
+    if (kind == kinds + KINDS || k->st != WAGLE_OK) /* its input is that of another matrix */
         return;
     k->st = find(k, kind, layer, I, &w);
     if (k->st == WAGLE_OK)
@@ -323,8 +324,8 @@ static void accumulate_covariance(void *user, int64_t layer, wg_role role, int64
     w->filled += N;
 }
 
-/* The rows with every token but the first as a label: of each row all tokens but the last are
- * computed. */
+/* Runs the rows with every token but the first as a label, so that all tokens but the last of each
+ * row are computed. */
 static wagle_status look(pass *k, wg_session *s, const wg_dataset *rows)
 {
     wg_example *example = NULL;

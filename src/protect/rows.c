@@ -1,4 +1,4 @@
-/* rows.c - the rows to protect. */
+/* rows.c - loads the rows to protect. */
 #include "protect/factors.h"
 
 #include "protect/self_rows.h"
@@ -10,7 +10,7 @@ enum { PIECE = 256, SELF_MOST = 65536 };
 
 typedef enum source { ROWS_OF_FILE, ROWS_OF_TEXT, ROWS_OF_RETAIN, ROWS_OF_SELF } source;
 
-/* What an entry of --protect names. */
+/* The kind of an entry of --protect. */
 static source source_of(const char *entry)
 {
     if (strcmp(entry, "retain") == 0)
@@ -20,13 +20,13 @@ static source source_of(const char *entry)
     return wg_ends_with(entry, ".txt") ? ROWS_OF_TEXT : ROWS_OF_FILE;
 }
 
-/* Entry i of the data's files; NULL past the last. */
+/* Entry i of the data's files, or NULL past the last. */
 static const char *entry_at(const wagle_data *d, int64_t i)
 {
     return i == 0 ? d->path : d->path == NULL || d->more == NULL ? NULL : d->more[i - 1];
 }
 
-/* N of self:N, or the default; -1: something else follows the colon. */
+/* N of self:N, or the default. -1 if no number follows the colon. */
 static int64_t self_rows(const char *entry)
 {
     long n = WG_SELF_ROWS;
@@ -93,8 +93,8 @@ static wagle_status add(wagle_ctx *ctx, const wg_dataset *from, int64_t *room, w
     return WAGLE_OK;
 }
 
-/* Rows of all files together, so that options of layouts are looked at once. Labels play no part.
- */
+/* Loads the rows of all files together, so that layout options are checked once. Labels are
+ * ignored. */
 static wagle_status load_files(wagle_ctx *ctx, wg_session *s, const wagle_data *d,
                                wg_protect_rows *out)
 {
@@ -118,7 +118,7 @@ static wagle_status load_files(wagle_ctx *ctx, wg_session *s, const wagle_data *
     return st;
 }
 
-/* A text file in pieces of up to PIECE tokens. */
+/* Loads a text file in chunks of up to PIECE tokens. */
 static wagle_status load_text(wagle_ctx *ctx, wg_session *s, const char *path, int64_t *room,
                               wg_dataset *out)
 {
@@ -148,7 +148,7 @@ static wagle_status load_text(wagle_ctx *ctx, wg_session *s, const char *path, i
     return st;
 }
 
-/* In a dry run, rows of as many tokens as the model would write. */
+/* For a dry run: rows with as many tokens as the model would generate. */
 static wagle_status stand_in(wagle_ctx *ctx, int64_t n, int64_t tokens, wg_dataset *out)
 {
     int32_t *ids = wg_arena_alloc(ctx, &out->arena, (size_t)tokens * sizeof *ids);
@@ -163,7 +163,7 @@ static wagle_status stand_in(wagle_ctx *ctx, int64_t n, int64_t tokens, wg_datas
     return WAGLE_OK;
 }
 
-/* The texts of the last self[:N]. */
+/* Generates the texts of the last self[:N]. */
 static wagle_status write_self(wagle_ctx *ctx, wg_session *s, const wagle_train_options *o,
                                const wg_dataset *forget, wg_protect_rows *out)
 {
@@ -217,7 +217,7 @@ wagle_status wg_protect_rows_load(wagle_ctx *ctx, wg_session *s, const wagle_tra
 
 void wg_protect_rows_free(wg_protect_rows *rows)
 {
-    wg_free(rows->all.example); /* its rows are of the others */
+    wg_free(rows->all.example); /* the rows belong to the other data sets */
     rows->all = (wg_dataset){0};
     wg_dataset_free(&rows->files);
     wg_dataset_free(&rows->texts);

@@ -4,16 +4,16 @@
 #include "protect/self_write.h"
 #include <string.h>
 
-enum { SHORTEST = 8 }; /* tokens of a text that is of use */
+enum { SHORTEST = 8 }; /* minimum tokens of a usable text */
 
-/* What becomes of a text: one of wg_resemblance, or these. */
+/* The verdict on a text: one of wg_resemblance, or these. */
 enum { IS_SHORT = WG_SHARES_WORD + 1, IS_REPEATED, VERDICTS };
 
 typedef struct self {
     wagle_ctx *ctx;
     const wg_self_options *how;
     wg_own_writer writer;
-    wg_text *forget; /* [n_forget] the rows' own words */
+    wg_text *forget; /* [n_forget] the rows' texts without layout */
     int64_t n_forget;
     int *verdict; /* [writer.n] */
     int64_t room, count[VERDICTS];
@@ -77,7 +77,7 @@ static void close_self(self *f, int64_t n_forget)
     wg_own_writer_close(&f->writer);
 }
 
-/* --- which texts stay --------------------------------------------------------------------------
+/* --- selection of texts --------------------------------------------------------------------------
  */
 
 static bool is_repeated(const wg_own_writer *w, int64_t i)
@@ -101,7 +101,7 @@ static int worth(const wg_own_writer *w, int64_t i)
                                                        : WG_RESEMBLES_NOT;
 }
 
-/* Compares the texts with the rows: those of any worth, of which which [n] are the numbers. */
+/* Compares the usable texts with the rows. which [n]: their numbers. */
 static wagle_status compare(self *f, const int64_t *which, int64_t n, wg_str *text, wg_str *row,
                             wg_resemblance *out)
 {
@@ -125,7 +125,7 @@ static wagle_status compare(self *f, const int64_t *which, int64_t n, wg_str *te
     return st;
 }
 
-/* A verdict on each text that is written, in view of all of them. */
+/* Computes a verdict for each text; it depends on all of them. */
 static wagle_status judge(self *f)
 {
     const int64_t all = f->writer.n;
@@ -156,7 +156,8 @@ done:
     return st;
 }
 
-/* Texts that are to be written next, by how many of those so far are kept; 0: it is enough. */
+/* Number of texts to generate next, estimated from the share accepted so far; 0 if there are
+ * enough. */
 static int64_t missing(const self *f)
 {
     const int64_t kept = f->count[WG_RESEMBLES_NOT],

@@ -4,9 +4,9 @@
 #include "text/folder.h"
 #include <string.h>
 
-/* --- the token that a text begins with -------------------------------------------------------- */
+/* --- begin-of-text token -------------------------------------------------------- */
 
-/* bos_token of the tokenizer's files; -1: they name none. */
+/* Reads bos_token from the tokenizer's files; -1 if there is none. */
 static wagle_status named_begin(wagle_ctx *ctx, const wg_session *s, int32_t *id)
 {
     json_t *names = json_object();
@@ -23,7 +23,7 @@ static wagle_status named_begin(wagle_ctx *ctx, const wg_session *s, int32_t *id
     return st;
 }
 
-/* bos_token_id of a file of the folder; -1: it has none. */
+/* Reads bos_token_id from a file of the folder; -1 if there is none. */
 static wagle_status begin_in(wagle_ctx *ctx, const wg_session *s, const char *file, int32_t *id)
 {
     json_t *json = NULL;
@@ -65,11 +65,11 @@ static wagle_status find_begin(wagle_ctx *ctx, wg_own_writer *w)
     return wg_ids_add(ctx, &w->begin, id);
 }
 
-/* --- what stands before and after a question -------------------------------------------------- */
+/* --- layout around a question -------------------------------------------------- */
 
 #define MARK "Zq7questionQz"
 
-/* A question as the forget rows are laid out, with a mark in its place. */
+/* Lays out a forget row with a mark in place of its question. */
 static wagle_status ask_mark(wagle_ctx *ctx, const wg_own_writer *w, const wagle_data *options,
                              wg_asked *out)
 {
@@ -86,7 +86,7 @@ static wagle_status ask_mark(wagle_ctx *ctx, const wg_own_writer *w, const wagle
     return st;
 }
 
-/* Without spaces at its end: the next token has them. */
+/* Length without trailing spaces, because the next token contains them. */
 static size_t without_spaces(const char *text, size_t bytes)
 {
     while (bytes > 0 && text[bytes - 1] == ' ')
@@ -142,7 +142,7 @@ static wagle_status find_layout(wagle_ctx *ctx, wg_own_writer *w, const wagle_da
     return st;
 }
 
-/* A folder may have none: then its rows are token numbers, and so is what is compared. */
+/* A folder may have no tokenizer. Its rows are then token numbers, and these are compared. */
 static wagle_status open_tokenizer(wagle_ctx *ctx, wg_session *s)
 {
     const wagle_status st = wg_reader_tokenizer(ctx, &s->reader);
@@ -202,9 +202,9 @@ static wagle_status add_ids(wagle_ctx *ctx, wg_ids *to, const wg_ids *ids)
     return WAGLE_OK;
 }
 
-/* Some of the texts, which are continued together. */
+/* Texts that are continued together. */
 typedef struct batch {
-    int64_t *which, *limit; /* [n] its number, and how many tokens it may get */
+    int64_t *which, *limit; /* [n] number of each text, and maximum of new tokens */
     wg_ids *prompt, *made;
     int64_t n;
 } batch;
@@ -252,7 +252,8 @@ static wagle_status continue_batch(wagle_ctx *ctx, wg_own_writer *w, batch *b, c
     return WAGLE_OK;
 }
 
-/* Texts without a question. Tokens of the chat layout, such as the end of a turn, end no text. */
+/* Generates texts without a question. Tokens of the chat layout, such as end of turn, do not end
+ * them. */
 static wagle_status write_plain(wagle_ctx *ctx, wg_own_writer *w, int64_t from)
 {
     batch b;
@@ -267,8 +268,8 @@ static wagle_status write_plain(wagle_ctx *ctx, wg_own_writer *w, int64_t from)
     return st;
 }
 
-/* Without a chat template no token ends a question: it ends with its first question mark, or before
- * its first new line. *ended: it has one. */
+/* Truncates a question after its first question mark or before its first line break; without a chat
+ * template, no token marks the end. *ended: an end was found. */
 static wagle_status end_question(wagle_ctx *ctx, const wg_own_writer *w, wg_own_text *t,
                                  bool *ended)
 {
@@ -285,7 +286,7 @@ static wagle_status end_question(wagle_ctx *ctx, const wg_own_writer *w, wg_own_
     return WAGLE_OK;
 }
 
-/* Questions that ended and left room get the closing and an answer. */
+/* Adds the closing and an answer to questions that have ended and have tokens left. */
 static wagle_status write_answers(wagle_ctx *ctx, wg_own_writer *w, const batch *questions)
 {
     batch b;
@@ -324,7 +325,7 @@ static wagle_status write_questions(wagle_ctx *ctx, wg_own_writer *w, int64_t fr
     return st;
 }
 
-/* The openings of n more texts. */
+/* Adds the openings of n more texts. */
 static wagle_status open_texts(wagle_ctx *ctx, wg_own_writer *w, int64_t n)
 {
     WG_TRY(WG_GROW(ctx, &w->text, &w->room, w->n + n));

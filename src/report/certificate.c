@@ -4,17 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- what a certificate holds ------------------------------------------------------------------
- */
+/* --- format of a certificate ------------------------------------------------------------------ */
 
-enum { TEXT_MOST = 4000, LIST_MOST = 10000, PLACE_MOST = 160 };
+enum { MAX_TEXT = 4000, MAX_LIST = 10000, MAX_PATH_TEXT = 160 };
 
 typedef enum kind {
     TEXT,
     WORD, /* one of `words` */
     HASH, /* 64 hexadecimal digits */
     REAL,
-    COUNT, /* a number that is not negative */
+    COUNT, /* an integer >= 0 */
     FLAG,
     OBJECT,
     TEXTS,  /* a list of texts */
@@ -24,9 +23,9 @@ typedef enum kind {
 typedef struct member {
     const char *key;
     kind kind;
-    bool needed;              /* else it may be missing, or null */
-    const char *words;        /* of WORD, separated by | */
-    const struct member *has; /* of OBJECT and OBJECTS; ends with a NULL key */
+    bool needed;                  /* if false, it may be missing or null */
+    const char *words;            /* of WORD, separated by | */
+    const struct member *members; /* of OBJECT and OBJECTS; ends with a NULL key */
 } member;
 
 static const member asked[] = {
@@ -88,17 +87,16 @@ static const member certificate[] = {{"format", WORD, true, "wagle-certificate",
                                      {"redacted", FLAG, false, NULL, NULL},
                                      {0}};
 
-/* Members that name no person: redaction leaves them alone. */
+/* Members that redaction does not touch, because they cannot name a person. */
 static const char *const codes[] = {"sha256",    "verdict", "rule",   "group", "how",
                                     "objective", "name",    "format", "date",  "wagle",
                                     "layout",    "protect", NULL};
 
-/* --- checks ------------------------------------------------------------------------------------
- */
+/* --- checks ----------------------------------------------------------------------------------- */
 
 static bool is_text(const json_t *v)
 {
-    return json_is_string(v) && json_string_length(v) <= TEXT_MOST &&
+    return json_is_string(v) && json_string_length(v) <= MAX_TEXT &&
            strlen(json_string_value(v)) == json_string_length(v); /* no NUL within */
 }
 
@@ -131,7 +129,7 @@ static bool is_texts(const json_t *v)
     const json_t *text;
     size_t i;
 
-    if (!json_is_array(v) || json_array_size(v) > LIST_MOST)
+    if (!json_is_array(v) || json_array_size(v) > MAX_LIST)
         return false;
     json_array_foreach (v, i, text)
         if (!is_text(text))
@@ -139,8 +137,8 @@ static bool is_texts(const json_t *v)
     return true;
 }
 
-/* Whether a value is of the kind; what objects hold is checked elsewhere. */
-static bool fits(const member *m, const json_t *v)
+/* Whether a value is of the kind. Members of objects are checked by check(). */
+static bool is_kind(const member *m, const json_t *v)
 {
     switch (m->kind) {
     case TEXT:
@@ -160,7 +158,7 @@ static bool fits(const member *m, const json_t *v)
     case TEXTS:
         return is_texts(v);
     default:
-        return json_is_array(v) && json_array_size(v) <= LIST_MOST;
+        return json_is_array(v) && json_array_size(v) <= MAX_LIST;
     }
 }
 
@@ -174,13 +172,14 @@ static const char *const wanted[] = {[TEXT] = "a text of at most 4000 bytes",
                                      [TEXTS] = "a list of texts",
                                      [OBJECTS] = "a list of objects"};
 
-static wagle_status damaged(wagle_ctx *ctx, const char *path, const char *place, const member *m,
-                            const json_t *v)
+static wagle_status fail_member(wagle_ctx *ctx, const char *path, const char *path_in_file,
+                                const member *m, const json_t *v)
 {
     if (v == NULL)
-        return wg_fail(ctx, WAGLE_E_INPUT, "%s: damaged certificate: '%s' is missing", path, place);
-    return wg_fail(ctx, WAGLE_E_INPUT, "%s: damaged certificate: '%s' is not %s%s", path, place,
-                   wanted[m->kind], m->kind == WORD ? m->words : "");
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: damaged certificate: '%s' is missing", path,
+                       path_in_file);
+    return wg_fail(ctx, WAGLE_E_INPUT, "%s: damaged certificate: '%s' is not %s%s", path,
+                   path_in_file, wanted[m->kind], m->kind == WORD ? m->words : "");
 }
 
 typedef struct checking {
@@ -189,46 +188,48 @@ typedef struct checking {
 } checking;
 
 static wagle_status check(const checking *c, const member *m, const json_t *object,
-                          const char *place);
+                          const char *path_in_file);
 
 static wagle_status check_list(const checking *c, const member *m, const json_t *list,
-                               const char *place)
+                               const char *path_in_file)
 {
     const json_t *one;
     size_t i;
 
     json_array_foreach (list, i, one) {
-        char at[PLACE_MOST];
-        snprintf(at, sizeof at, "%.100s[%zu]", place, i);
+        char at[MAX_PATH_TEXT];
+        snprintf(at, sizeof at, "%.100s[%zu]", path_in_file, i);
         if (!json_is_object(one))
             return wg_fail(c->ctx, WAGLE_E_INPUT, "%s: damaged certificate: '%s' is no object",
                            c->path, at);
-        WG_TRY(check(c, m->has, one, at));
+        WG_TRY(check(c, m->members, one, at));
     }
     return WAGLE_OK;
 }
 
-/* The members of an object, and of objects within: as deep as the tables above. */
+/* Checks the members of an object and, recursively, of the objects in it. Recursion ends where the
+ * tables above end. */
 static wagle_status check(const checking *c, const member *m, const json_t *object,
-                          const char *place)
+                          const char *path_in_file)
 {
     for (; m->key != NULL; m++) {
         const json_t *v = json_object_get(object, m->key);
-        char at[PLACE_MOST];
-        snprintf(at, sizeof at, "%.100s%s%s", place, *place != '\0' ? "." : "", m->key);
+        char at[MAX_PATH_TEXT];
+        snprintf(at, sizeof at, "%.100s%s%s", path_in_file, *path_in_file != '\0' ? "." : "",
+                 m->key);
         if (!m->needed && (v == NULL || json_is_null(v)))
             continue;
-        if (v == NULL || !fits(m, v))
-            return damaged(c->ctx, c->path, at, m, v);
+        if (v == NULL || !is_kind(m, v))
+            return fail_member(c->ctx, c->path, at, m, v);
         if (m->kind == OBJECT)
-            WG_TRY(check(c, m->has, v, at));
+            WG_TRY(check(c, m->members, v, at));
         else if (m->kind == OBJECTS)
             WG_TRY(check_list(c, m, v, at));
     }
     return WAGLE_OK;
 }
 
-/* A test that was made has its figures and the rule that they were held against. */
+/* Checks that a test with a verdict has its numbers and its rule. */
 static wagle_status check_tests(const checking *c, const json_t *root)
 {
     const json_t *one;
@@ -296,12 +297,11 @@ int64_t wg_certificate_count(const json_t *tests, const char *group, const char 
     return n;
 }
 
-/* --- redaction ---------------------------------------------------------------------------------
- */
+/* --- redaction -------------------------------------------------------------------------------- */
 
 typedef struct redaction {
     wagle_ctx *ctx;
-    const json_t *subjects; /* as they were */
+    const json_t *subjects; /* names before redaction */
     const wg_redact_key *key;
 } redaction;
 
@@ -313,7 +313,7 @@ static bool is_code(const char *key)
     return false;
 }
 
-/* The first of the subjects that `at` begins with, and its length. */
+/* The longest subject that the text at `at` begins with, or NULL; *number is its index. */
 static const json_t *subject_at(const redaction *r, const char *at, int64_t *number)
 {
     const json_t *one, *longest = NULL;

@@ -1,5 +1,5 @@
 /* decision.c - the first part of a page with a certificate, for the person who decides: verdict,
- * what was asked, the tests, what was not tested, the cost, the hashes, the commands. */
+ * request, tests, limits of the tests, cost, hashes and commands. */
 #include "report/certificate.h"
 #include "report/report.h"
 
@@ -14,14 +14,13 @@ static const json_t *part(const wg_report *r, const char *key)
     return json_object_get(r->certificate, key);
 }
 
-/* --- verdict -----------------------------------------------------------------------------------
- */
+/* --- verdict ---------------------------------------------------------------------------------- */
 
 static const char *const marks[][3] = {{"pass", "pass", "\xE2\x9C\x93 pass"},
                                        {"fail", "fail", "\xE2\x9C\x97 fail"},
                                        {"not tested", "open", "\xE2\x80\x93 not tested"}};
 
-static int verdict_of(const json_t *test)
+static int find_mark(const json_t *test)
 {
     int i = 0;
 
@@ -62,10 +61,9 @@ static wagle_status verdict(wagle_ctx *ctx, wg_report *r)
     return wg_text_addz(ctx, &r->page, "</div>\n");
 }
 
-/* --- what was asked ----------------------------------------------------------------------------
- */
+/* --- the request ------------------------------------------------------------------------------ */
 
-/* A line of a list of facts; nothing where there is no text. */
+/* Writes one line of a list of facts, or nothing if there is no text. */
 static wagle_status fact(wagle_ctx *ctx, wg_report *r, const char *what, const char *text)
 {
     if (*text == '\0')
@@ -115,16 +113,15 @@ static wagle_status asked(wagle_ctx *ctx, wg_report *r)
     return wg_text_addz(ctx, &r->page, "</dl>\n");
 }
 
-/* --- the tests ---------------------------------------------------------------------------------
- */
+/* --- the tests -------------------------------------------------------------------------------- */
 
-/* Whether a figure above 0 has two digits or more with n decimals. */
+/* Whether x, if above 0, has at least two significant digits when printed with n decimals. */
 static bool has_digits(double x, int n)
 {
     return isnan(x) || x <= 0 || x * pow(10, n) >= 9.5;
 }
 
-/* Three decimals; more where a figure is small, or would look equal to its threshold. */
+/* Number of decimals: three, or more if the value is small or would look equal to its threshold. */
 static int decimals(double figure, double threshold)
 {
     int n = 3;
@@ -150,20 +147,20 @@ static wagle_status figure_cell(wagle_ctx *ctx, wg_report *r, const char *label,
     return wg_text_addz(ctx, &r->page, "</td>");
 }
 
-/* Whether the figures agree with the verdict that stands beside them. */
+/* Whether the numbers agree with the verdict. */
 static bool agrees(const json_t *test)
 {
     const double after = wg_certificate_real(test, "after"),
                  threshold = wg_certificate_real(test, "threshold");
-    const bool most = strcmp(wg_certificate_text(test, "rule"), "at most") == 0;
-    const int v = verdict_of(test);
+    const bool upper = strcmp(wg_certificate_text(test, "rule"), "at most") == 0;
+    const int v = find_mark(test);
 
-    return v == 2 || (most ? after <= threshold : after >= threshold) == (v == 0);
+    return v == 2 || (upper ? after <= threshold : after >= threshold) == (v == 0);
 }
 
 static wagle_status result_cell(wagle_ctx *ctx, wg_report *r, const json_t *test)
 {
-    const int v = verdict_of(test);
+    const int v = find_mark(test);
     const char *why = wg_certificate_text(test, "why");
 
     WG_TRY(wg_text_printf(ctx, &r->page, "<td data-label=\"Result\"><b class=\"%s\">%s</b>",
@@ -231,7 +228,7 @@ static bool has_test(const wg_report *r, const char *name)
     return false;
 }
 
-/* Where the limits come from. */
+/* Explains how the thresholds were set. */
 static wagle_status chance(wagle_ctx *ctx, wg_report *r)
 {
     const json_t *c = part(r, "chance");
@@ -272,7 +269,7 @@ static wagle_status text_cell(wagle_ctx *ctx, wg_report *r, const char *label, c
     return wg_text_addz(ctx, &r->page, "</span></td>");
 }
 
-/* Everyday questions, answered by both models. */
+/* Shows both models' answers to everyday questions. */
 static wagle_status answers(wagle_ctx *ctx, wg_report *r)
 {
     static const char *const heads[] = {"Question", "Answer before", "Answer after"};
@@ -327,10 +324,9 @@ static wagle_status list(wagle_ctx *ctx, wg_report *r, const char *key, const ch
     return wg_text_addz(ctx, &r->page, "</ul>\n");
 }
 
-/* --- the cost ----------------------------------------------------------------------------------
- */
+/* --- the cost --------------------------------------------------------------------------------- */
 
-static void duration(double seconds, char out[FIGURE])
+static void format_duration(double seconds, char out[FIGURE])
 {
     if (seconds < 90)
         snprintf(out, FIGURE, "%.0f seconds", seconds);
@@ -341,7 +337,7 @@ static void duration(double seconds, char out[FIGURE])
 }
 
 /* "134 million" */
-static void big(double n, char out[FIGURE])
+static void format_count(double n, char out[FIGURE])
 {
     if (n < 1e6)
         snprintf(out, FIGURE, "%.0f", n);
@@ -352,7 +348,7 @@ static void big(double n, char out[FIGURE])
 }
 
 /* "13 million of 134 million (9.7 %)", or nothing */
-static void changed(const json_t *c, char out[96])
+static void format_changed(const json_t *c, char out[96])
 {
     const double part = wg_certificate_real(c, "changed_weights"),
                  all = wg_certificate_real(c, "weights");
@@ -361,8 +357,8 @@ static void changed(const json_t *c, char out[96])
     out[0] = '\0';
     if (isnan(part) || !(all > 0))
         return;
-    big(part, some);
-    big(all, whole);
+    format_count(part, some);
+    format_count(all, whole);
     snprintf(out, 96, "%s of %s (%.3g %%)", some, whole, 100 * part / all);
 }
 
@@ -384,10 +380,10 @@ static wagle_status cost(wagle_ctx *ctx, wg_report *r)
     if (c == NULL || json_is_null(c))
         return WAGLE_OK;
     if (!isnan(seconds))
-        duration(seconds, time);
+        format_duration(seconds, time);
     number(c, "updates", updates);
     number(c, "learning_rate", rate);
-    changed(c, weights);
+    format_changed(c, weights);
     WG_TRY(wg_page_section(ctx, &r->page, "What it cost"));
     WG_TRY(wg_text_addz(ctx, &r->page, "<dl>\n"));
     WG_TRY(fact(ctx, r, "Time", time));
@@ -399,8 +395,7 @@ static wagle_status cost(wagle_ctx *ctx, wg_report *r)
     return wg_text_addz(ctx, &r->page, "</dl>\n");
 }
 
-/* --- the record --------------------------------------------------------------------------------
- */
+/* --- the record ------------------------------------------------------------------------------- */
 
 static wagle_status bound(wagle_ctx *ctx, wg_report *r, const char *what, const char *path,
                           const char *hash)
@@ -445,7 +440,7 @@ static wagle_status earlier_row(wagle_ctx *ctx, wg_report *r, const json_t *one)
     const double after = wg_certificate_real(one, "probability"),
                  threshold = wg_certificate_real(one, "threshold"),
                  rows = wg_certificate_real(one, "rows");
-    const int digits = decimals(after, threshold), v = verdict_of(one);
+    const int digits = decimals(after, threshold), v = find_mark(one);
 
     WG_TRY(wg_text_addz(ctx, &r->page, "<tr>"));
     WG_TRY(wg_page_cell(ctx, &r->page, true, "%s", wg_certificate_text(one, "date")));
@@ -473,8 +468,8 @@ static wagle_status earlier(wagle_ctx *ctx, wg_report *r)
     return wg_page_table_end(ctx, &r->page);
 }
 
-/* A command, each option outside of quotes on a line of its own, so that narrow pages do not break
- * it within an option and it can still be copied. */
+/* Writes a command with one option per line, so that narrow pages do not break it within an option
+ * and it can still be copied. */
 static wagle_status command(wagle_ctx *ctx, wg_report *r, const char *text)
 {
     bool quoted = false;

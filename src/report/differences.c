@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MODELS_MOST = 4 };
+enum { MAX_MODELS = 4 };
 
 static const struct {
     const char *suite, *metric, *words;
-} asked[] = {
+} compared[] = {
     {"tofu", "forget.probability", "forget set: answer probability"},
     {"tofu", "forget.rougeL", "forget set: ROUGE-L"},
     {"extraction", "forget.extraction_strength", "forget set: extraction strength"},
@@ -20,7 +20,7 @@ static const struct {
     {"tofu", "world_facts.probability", "kept: world facts"},
     {"mcq", "mmlu.letter_acc", "kept: MMLU accuracy"},
 };
-enum { ASKED = sizeof asked / sizeof *asked };
+enum { COMPARED = sizeof compared / sizeof *compared };
 
 static wagle_status row(wagle_ctx *ctx, wg_report *r, const wg_report_model *a,
                         const wg_report_model *b, const char *words, const wg_measure *d)
@@ -49,11 +49,12 @@ static wagle_status compare_suite(wagle_ctx *ctx, wg_report *r, const wg_report_
     if (st == WAGLE_OK)
         st = wg_bootstrap_difference(ctx, &(wg_side){&side[0], 1}, &(wg_side){&side[1], 1},
                                      s->measure, r->o->resamples, 1, &d);
-    for (int i = 0; st == WAGLE_OK && i < ASKED; i++) {
-        const wg_measure *one =
-            strcmp(asked[i].suite, s->name) == 0 ? wg_measures_find(&d, asked[i].metric) : NULL;
+    for (int i = 0; st == WAGLE_OK && i < COMPARED; i++) {
+        const wg_measure *one = strcmp(compared[i].suite, s->name) == 0
+                                    ? wg_measures_find(&d, compared[i].metric)
+                                    : NULL;
         if (one != NULL && isfinite(one->low))
-            st = row(ctx, r, a, b, asked[i].words, one);
+            st = row(ctx, r, a, b, compared[i].words, one);
     }
     wg_measures_free(&d);
     wg_frame_free(&f[0]);
@@ -76,10 +77,10 @@ wagle_status wg_report_differences(wagle_ctx *ctx, wg_report *r)
 {
     static const char *const heads[] = {"metric", "models", "difference (95 % confidence interval)",
                                         "significant"};
-    const wg_report_model *model[MODELS_MOST];
+    const wg_report_model *model[MAX_MODELS];
     int n = 0;
 
-    for (int i = 0; i < r->n && n < MODELS_MOST; i++)
+    for (int i = 0; i < r->n && n < MAX_MODELS; i++)
         if (r->model[i].part == WG_PART_UNLEARNED && json_array_size(r->model[i].rows) > 0)
             model[n++] = &r->model[i];
     if (n < 2)

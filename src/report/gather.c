@@ -1,4 +1,4 @@
-/* gather.c - what the paths of a report hold: folders of runs, results of evaluations. */
+/* gather.c - reads the inputs of a report: run folders, evaluation results, certificates. */
 #include "report/report.h"
 
 #include "base/file.h"
@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The model of a label, made if it is new. */
-static wagle_status model_of(wagle_ctx *ctx, wg_report *r, const char *label, wg_report_model **out)
+/* Finds the model with a label, or adds it. */
+static wagle_status find_or_add_model(wagle_ctx *ctx, wg_report *r, const char *label,
+                                      wg_report_model **out)
 {
     for (int i = 0; i < r->n; i++)
         if (strcmp(r->model[i].label, label) == 0) {
@@ -28,8 +29,8 @@ static wagle_status model_of(wagle_ctx *ctx, wg_report *r, const char *label, wg
                : wg_json_memory(ctx);
 }
 
-/* The last part of a path, slashes at its end aside. */
-static void last_part(const char *path, char out[64])
+/* The last component of a path, ignoring trailing slashes. */
+static void last_component(const char *path, char out[64])
 {
     size_t end = strlen(path), from;
 
@@ -54,7 +55,7 @@ static wagle_status read_lines(wagle_ctx *ctx, const char *path, json_t **out)
     return st;
 }
 
-/* manifest.json and log.jsonl of a folder that finetune or unlearn made. */
+/* Reads manifest.json and log.jsonl of a folder written by finetune or unlearn. */
 static wagle_status add_run(wagle_ctx *ctx, wg_report_model *m, const char *folder)
 {
     char *manifest = wg_path_join(ctx, folder, "manifest.json");
@@ -108,8 +109,8 @@ static wagle_status add_result_file(wagle_ctx *ctx, wg_report *r, const char *la
                      path);
     } else {
         const char *model = json_string_value(json_object_get(result, "model"));
-        last_part(model != NULL ? model : path, name);
-        st = model_of(ctx, r, label != NULL ? label : name, m);
+        last_component(model != NULL ? model : path, name);
+        st = find_or_add_model(ctx, r, label != NULL ? label : name, m);
         if (st == WAGLE_OK)
             st = add_result(ctx, *m, path, result);
     }
@@ -117,8 +118,8 @@ static wagle_status add_result_file(wagle_ctx *ctx, wg_report *r, const char *la
     return st;
 }
 
-/* certificate.json itself, or the folder that holds it; *out is its path, or NULL. Free with
- * wg_free. */
+/* Finds a certificate: `path` is the file or its folder. *out is the file's path, or NULL. Free
+ * with wg_free. */
 static wagle_status find_certificate(wagle_ctx *ctx, const char *path, char **out)
 {
     static const char name[] = "certificate.json";
@@ -165,13 +166,13 @@ wagle_status wg_report_add(wagle_ctx *ctx, wg_report *r, const char *entry)
     if (certificate != NULL)
         return add_certificate(ctx, r, certificate);
     if (wg_is_folder(path)) {
-        last_part(path, name);
-        WG_TRY(model_of(ctx, r, equals != NULL ? label : name, &m));
+        last_component(path, name);
+        WG_TRY(find_or_add_model(ctx, r, equals != NULL ? label : name, &m));
         WG_TRY(add_run(ctx, m, path));
     } else {
         WG_TRY(add_result_file(ctx, r, equals != NULL ? label : NULL, path, &m));
     }
-    /* the path as it is, to be opened again */
+    /* bytes are not checked as UTF-8, because the path is opened again */
     return json_array_append_new(m->sources, json_string_nocheck(path)) == 0 ? WAGLE_OK
                                                                              : wg_json_memory(ctx);
 }
@@ -184,8 +185,8 @@ static wg_report_model *find(wg_report *r, const char *label)
     return NULL;
 }
 
-/* The first of the labels that is there. */
-static wg_report_model *first_of(wg_report *r, const char *const *labels)
+/* The model with the first of these labels that exists, or NULL. */
+static wg_report_model *find_first(wg_report *r, const char *const *labels)
 {
     wg_report_model *m = NULL;
 
@@ -203,16 +204,16 @@ wagle_status wg_report_assign(wagle_ctx *ctx, wg_report *r)
     if ((r->o->original != NULL && original == NULL) || (r->o->gold != NULL && gold == NULL))
         return wg_fail(ctx, WAGLE_E_USAGE, "report: no model is labelled '%s'",
                        original == NULL && r->o->original != NULL ? r->o->original : r->o->gold);
-    for (int i = 0; i < r->n && original == NULL; i++) /* what a run says that it began with */
+    for (int i = 0; i < r->n && original == NULL; i++) /* the model that a run started from */
         if (json_object_get(r->model[i].manifest, "forget") != NULL)
             original = find(r, json_string_value(json_object_get(r->model[i].manifest, "model")));
-    original = original != NULL ? original : first_of(r, originals);
-    gold = gold != NULL ? gold : first_of(r, golds);
+    original = original != NULL ? original : find_first(r, originals);
+    gold = gold != NULL ? gold : find_first(r, golds);
     for (int i = 0; i < r->n; i++)
         r->model[i].part = &r->model[i] == original ? WG_PART_ORIGINAL
                            : &r->model[i] == gold   ? WG_PART_GOLD
                                                     : WG_PART_UNLEARNED;
-    if (original != NULL) { /* comes first everywhere */
+    if (original != NULL) { /* the original is shown first */
         const wg_report_model first = *original;
         memmove(&r->model[1], &r->model[0], (size_t)(original - r->model) * sizeof first);
         r->model[0] = first;
@@ -220,7 +221,7 @@ wagle_status wg_report_assign(wagle_ctx *ctx, wg_report *r)
     return WAGLE_OK;
 }
 
-/* A row of the forget set of some model, whose key also serves for the certificate's names. */
+/* A row of some model's forget set. Its redaction key is also used for names in the certificate. */
 static const json_t *forget_row(const wg_report *r, const json_t **rows)
 {
     const json_t *row;

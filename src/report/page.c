@@ -1,4 +1,4 @@
-/* page.c - HTML without scripts and without anything from elsewhere. */
+/* page.c - writes HTML without scripts and without external resources. */
 #include "report/report.h"
 
 #include <stdio.h>
@@ -18,7 +18,7 @@ static const char style[] =
     "h1{font-size:1.7rem;line-height:1.25;margin:.2em 0 .6em}"
     "h2{font-size:1.25rem;margin:2.2em 0 .6em;padding-top:.7em;border-top:1px solid var(--line)}"
     "h3{font-size:1rem;margin:1.6em 0 .4em}"
-    /* the verdict: its colour is blue or orange, and a mark and words say the same */
+    /* the verdict is blue or orange; a mark and words repeat what the colour says */
     ".verdict{font-size:1.12rem;padding:1rem 1.2rem;background:var(--wash);"
     "border-left:4px solid var(--accent);border-radius:4px}.verdict p{margin:.4em 0}"
     ".verdict.pass{border-color:var(--pass)}.verdict.fail{border-left:4px dashed var(--fail)}"
@@ -29,7 +29,8 @@ static const char style[] =
     "p.part{color:var(--soft)}"
     "dl{display:grid;grid-template-columns:minmax(8rem,14rem) 1fr;gap:.35em 1em;margin:.8em 0}"
     "dt{color:var(--soft)}dd{margin:0}"
-    /* a box that scrolls sideways has a shadow on each side where more is to be seen, and a bar */
+    /* a box that scrolls sideways shows a shadow on each side with hidden content, and a scroll bar
+     */
     ".scroll{overflow-x:auto;scrollbar-width:thin;"
     "background:linear-gradient(to right,var(--paper) 40%,transparent) 0 0/2.5rem 100% no-repeat "
     "local,linear-gradient(to left,var(--paper) 40%,transparent) 100% 0/2.5rem 100% no-repeat "
@@ -61,7 +62,7 @@ static const char style[] =
     "table.cards td::before{content:attr(data-label) \": \";color:var(--soft)}"
     "dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5em}}";
 
-/* Black on white, nothing cut off at the edge of the paper, all details open. */
+/* Printing: black on white, no clipping at the edge of the paper, all details open. */
 static const char print_style[] =
     "@media print{:root{color-scheme:light;--ink:#000;--paper:#fff;--soft:#333;--line:#999;"
     "--wash:#fff;--mark:#ddd;--accent:#000;--pass:#000;--fail:#000}"
@@ -79,8 +80,8 @@ static const char print_style[] =
     "details::details-content{content-visibility:visible;display:block;height:auto}"
     "summary{color:#000;list-style:none}details.hash summary{display:none}}";
 
-/* Escapes text for an element: markup, and control characters that no page may hold; what turns the
- * direction of writing is shown as U+FFFD, since nothing here closes it. */
+/* Escapes text for an element: markup and invalid control characters. Controls of the writing
+ * direction become U+FFFD, because the text might not close them. */
 wagle_status wg_page_text(wagle_ctx *ctx, wg_text *p, const char *text)
 {
     const size_t bytes = strlen(text);
@@ -227,44 +228,43 @@ wagle_status wg_page_cell(wagle_ctx *ctx, wg_text *p, bool head, const char *for
     return wg_text_addz(ctx, p, head ? "</th>" : "</td>");
 }
 
-/* --- differences -------------------------------------------------------------------------------
- */
+/* --- differences ------------------------------------------------------------------------------ */
 
-enum { MOST_WORDS = 3000 };
+enum { MAX_WORDS = 3000 };
 
-typedef struct piece {
+typedef struct word {
     const char *at;
-    size_t bytes; /* of the word, and of the space after it */
+    size_t bytes; /* length of the word, and of the space after it */
     size_t space;
-} piece;
+} word;
 
-static wagle_status cut(wagle_ctx *ctx, const char *text, piece **out, int64_t *n)
+static wagle_status split_words(wagle_ctx *ctx, const char *text, word **out, int64_t *n)
 {
-    int64_t room = 0;
+    int64_t capacity = 0;
 
     *out = NULL;
     *n = 0;
     while (*text != '\0') {
         const size_t bytes = strcspn(text, " \n\t"), space = strspn(text + bytes, " \n\t");
-        WG_TRY(WG_GROW(ctx, out, &room, *n + 1));
-        (*out)[(*n)++] = (piece){text, bytes, space};
+        WG_TRY(WG_GROW(ctx, out, &capacity, *n + 1));
+        (*out)[(*n)++] = (word){text, bytes, space};
         text += bytes + space;
     }
     return WAGLE_OK;
 }
 
-static bool same(const piece *a, const piece *b)
+static bool same(const word *a, const word *b)
 {
     return a->bytes == b->bytes && memcmp(a->at, b->at, a->bytes) == 0;
 }
 
-/* kept [m]: words of b that are in a longest common subsequence with a. */
-static wagle_status common(wagle_ctx *ctx, const piece *a, int64_t n, const piece *b, int64_t m,
-                           bool *kept)
+/* Sets in_common [m]: the words of b that are in a longest common subsequence with a. */
+static wagle_status find_common(wagle_ctx *ctx, const word *a, int64_t n, const word *b, int64_t m,
+                                bool *in_common)
 {
-    uint16_t *length; /* [n+1][m+1] of what begins there */
+    uint16_t *length; /* [n+1][m+1] length of the common subsequence of the suffixes */
 
-    if (n > MOST_WORDS || m > MOST_WORDS)
+    if (n > MAX_WORDS || m > MAX_WORDS)
         return WAGLE_OK;
     WG_TRY(WG_ALLOC(ctx, &length, (n + 1) * (m + 1)));
     for (int64_t i = n - 1; i >= 0; i--)
@@ -278,7 +278,7 @@ static wagle_status common(wagle_ctx *ctx, const piece *a, int64_t n, const piec
         }
     for (int64_t i = 0, j = 0; i < n && j < m;) {
         if (same(&a[i], &b[j])) {
-            kept[j] = true;
+            in_common[j] = true;
             i++;
             j++;
         } else if (length[(i + 1) * (m + 1) + j] >= length[i * (m + 1) + j + 1])
@@ -292,29 +292,29 @@ static wagle_status common(wagle_ctx *ctx, const piece *a, int64_t n, const piec
 
 wagle_status wg_page_difference(wagle_ctx *ctx, wg_text *p, const char *other, const char *text)
 {
-    piece *a = NULL, *b = NULL;
+    word *a = NULL, *b = NULL;
     int64_t n = 0, m = 0;
-    bool *kept = NULL;
-    wagle_status st = cut(ctx, other, &a, &n);
+    bool *in_common = NULL;
+    wagle_status st = split_words(ctx, other, &a, &n);
 
     if (st == WAGLE_OK)
-        st = cut(ctx, text, &b, &m);
+        st = split_words(ctx, text, &b, &m);
     if (st == WAGLE_OK)
-        st = WG_ALLOC(ctx, &kept, m);
+        st = WG_ALLOC(ctx, &in_common, m);
     if (st == WAGLE_OK)
-        st = common(ctx, a, n, b, m, kept);
+        st = find_common(ctx, a, n, b, m, in_common);
     for (int64_t j = 0; st == WAGLE_OK && j < m; j++) {
-        if (!kept[j] && b[j].bytes > 0)
+        if (!in_common[j] && b[j].bytes > 0)
             st = wg_text_addz(ctx, p, "<mark>");
         if (st == WAGLE_OK)
             st = wg_page_piece(ctx, p, b[j].at, b[j].bytes);
-        if (st == WAGLE_OK && !kept[j] && b[j].bytes > 0)
+        if (st == WAGLE_OK && !in_common[j] && b[j].bytes > 0)
             st = wg_text_addz(ctx, p, "</mark>");
         if (st == WAGLE_OK)
             st = wg_page_piece(ctx, p, b[j].at + b[j].bytes, b[j].space);
     }
     wg_free(a);
     wg_free(b);
-    wg_free(kept);
+    wg_free(in_common);
     return st;
 }

@@ -12,11 +12,11 @@ void wagle_report_defaults_sized(wagle_report_options *o, size_t size)
 
 typedef wagle_status section(wagle_ctx *ctx, wg_report *r);
 
-/* The first part, for the person who decides; then the evidence, for the person who checks. */
+/* Writes the summary for the person who decides, then the evidence for the person who checks. */
 static wagle_status compose(wagle_ctx *ctx, wg_report *r)
 {
     static section *const evidence[] = {
-        wg_report_asked,       wg_report_headline, wg_report_pareto,
+        wg_report_settings,    wg_report_headline, wg_report_pareto,
         wg_report_differences, wg_report_attacks,  wg_report_curves,
         wg_report_masks,       wg_report_examples, wg_report_metrics};
     const char *title = r->o->title != NULL      ? r->o->title

@@ -9,19 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- settings ----------------------------------------------------------------------------
- */
+/* --- settings --------------------------------------------------------------------------------- */
 
 static const char *const part_names[] = {"", "original", "gold", "unlearned"};
 
-static const char *text_of(const json_t *object, const char *key)
+static const char *text_member(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
 
     return text != NULL ? text : "-";
 }
 
-static double real_of(const json_t *object, const char *key)
+static double real_member(const json_t *object, const char *key)
 {
     return json_number_value(json_object_get(object, key));
 }
@@ -32,27 +31,27 @@ static void selection(const json_t *m, char out[160])
     const char *gamma = json_string_value(json_object_get(m, "gamma"));
 
     if (json_object_get(m, "selector") != NULL)
-        snprintf(out, 160, "%s%s%s, density %.4g%s", text_of(m, "selector"),
-                 gamma != NULL ? ", gamma " : "", gamma != NULL ? gamma : "", real_of(m, "density"),
-                 json_array_size(json_object_get(m, "exclude")) > 0 ? ", some tensors excluded"
-                                                                    : "");
+        snprintf(
+            out, 160, "%s%s%s, density %.4g%s", text_member(m, "selector"),
+            gamma != NULL ? ", gamma " : "", gamma != NULL ? gamma : "", real_member(m, "density"),
+            json_array_size(json_object_get(m, "exclude")) > 0 ? ", some tensors excluded" : "");
     else
         snprintf(out, 160, "%s",
                  json_object_get(m, "mask_sha256") != NULL ? "a mask" : "all weights");
 }
 
-/* "; 96 rows protected, damping 0.1", or nothing */
+/* "; 96 rows protected, damping 0.1", or an empty text */
 static void protection(const json_t *m, char out[80])
 {
     const json_t *p = json_object_get(m, "protection");
 
     out[0] = '\0';
     if (p != NULL)
-        snprintf(out, 80, "; %.0f rows protected, damping %.4g", real_of(p, "rows"),
-                 real_of(p, "damping"));
+        snprintf(out, 80, "; %.0f rows protected, damping %.4g", real_member(p, "rows"),
+                 real_member(p, "damping"));
 }
 
-/* What trained and what was protected, in a cell that is wide enough for a few words a line. */
+/* A wide cell that shows which weights were trained and what was protected. */
 static wagle_status what_cell(wagle_ctx *ctx, wg_report *r, const json_t *m)
 {
     char what[160] = "-", protected[80] = "";
@@ -69,11 +68,11 @@ static wagle_status what_cell(wagle_ctx *ctx, wg_report *r, const json_t *m)
 
 static wagle_status number_or_dash(wagle_ctx *ctx, wg_report *r, const json_t *m, const char *key)
 {
-    return m != NULL ? wg_page_cell(ctx, &r->page, false, "%.6g", real_of(m, key))
+    return m != NULL ? wg_page_cell(ctx, &r->page, false, "%.6g", real_member(m, key))
                      : wg_page_cell(ctx, &r->page, false, "-");
 }
 
-/* How questions were laid out in training. */
+/* A cell with the layout of questions in training. */
 static wagle_status layout_cell(wagle_ctx *ctx, wg_report *r, const json_t *layout)
 {
     const char *chat = json_string_value(json_object_get(layout, "chat"));
@@ -84,7 +83,7 @@ static wagle_status layout_cell(wagle_ctx *ctx, wg_report *r, const json_t *layo
         return wg_page_cell(ctx, &r->page, false, "-");
     WG_TRY(wg_text_addz(ctx, &r->page, "<td class=\"t\">"));
     WG_TRY(wg_page_text(ctx, &r->page, chat != NULL ? "chat template: " : "prompt: "));
-    WG_TRY(wg_page_text(ctx, &r->page, chat != NULL ? chat : text_of(layout, "prompt")));
+    WG_TRY(wg_page_text(ctx, &r->page, chat != NULL ? chat : text_member(layout, "prompt")));
     WG_TRY(wg_page_text(ctx, &r->page, eos));
     return wg_text_addz(ctx, &r->page, "</td>");
 }
@@ -93,27 +92,27 @@ static wagle_status made_row(wagle_ctx *ctx, wg_report *r, const wg_report_model
 {
     const json_t *m = model->manifest;
     const double share =
-        m != NULL ? 100 * real_of(m, "selected") / fmax(real_of(m, "weights"), 1) : 0;
+        m != NULL ? 100 * real_member(m, "selected") / fmax(real_member(m, "weights"), 1) : 0;
     const bool stopped = json_is_true(json_object_get(m, "stopped"));
     char trained[64] = "-";
 
     if (m != NULL)
-        snprintf(trained, sizeof trained, "%.0f (%.3g %%)", real_of(m, "selected"), share);
+        snprintf(trained, sizeof trained, "%.0f (%.3g %%)", real_member(m, "selected"), share);
     WG_TRY(wg_text_addz(ctx, &r->page, "<tr>"));
     WG_TRY(wg_page_cell(ctx, &r->page, true, "%s", model->label));
     WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", part_names[model->part]));
-    WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", text_of(m, "objective")));
+    WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", text_member(m, "objective")));
     WG_TRY(what_cell(ctx, r, m));
     WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", trained));
     WG_TRY(number_or_dash(ctx, r, m, "steps"));
     WG_TRY(number_or_dash(ctx, r, m, "lr"));
-    WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", stopped ? text_of(m, "stop_when") : "-"));
+    WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", stopped ? text_member(m, "stop_when") : "-"));
     WG_TRY(layout_cell(ctx, r, json_object_get(m, "layout")));
     return wg_text_addz(ctx, &r->page, "</tr>\n");
 }
 
-/* Settings of the runs; nothing where no model has a manifest. */
-wagle_status wg_report_asked(wagle_ctx *ctx, wg_report *r)
+/* Writes the settings of the runs, or nothing if no model has a manifest. */
+wagle_status wg_report_settings(wagle_ctx *ctx, wg_report *r)
 {
     static const char *const heads[] = {
         "model",           "role",    "objective",     "selection of weights",
@@ -137,28 +136,27 @@ wagle_status wg_report_asked(wagle_ctx *ctx, wg_report *r)
                 : WAGLE_OK;
 }
 
-/* --- curves ------------------------------------------------------------------------------------
- */
+/* --- curves ----------------------------------------------------------------------------------- */
 
 typedef struct curve {
     double *x, *y;
     int64_t n;
 } curve;
 
-/* Values of a key of the log over steps. */
+/* Reads the values of a key of the log, by step. */
 static wagle_status read_curve(wagle_ctx *ctx, const json_t *log, const char *key, curve *out)
 {
-    const int64_t most = (int64_t)json_array_size(log);
+    const int64_t max = (int64_t)json_array_size(log);
     const json_t *line;
     size_t i;
 
-    WG_TRY(WG_ALLOC(ctx, &out->x, most));
-    WG_TRY(WG_ALLOC(ctx, &out->y, most));
+    WG_TRY(WG_ALLOC(ctx, &out->x, max));
+    WG_TRY(WG_ALLOC(ctx, &out->y, max));
     json_array_foreach (log, i, line) {
         const json_t *value = json_object_get(line, key);
         if (!json_is_number(value) || !isfinite(json_number_value(value)))
             continue;
-        out->x[out->n] = real_of(line, "step");
+        out->x[out->n] = real_member(line, "step");
         out->y[out->n++] = json_number_value(value);
     }
     return WAGLE_OK;
@@ -210,7 +208,7 @@ wagle_status wg_report_curves(wagle_ctx *ctx, wg_report *r)
                        "Answer probability of the forget set during training. One line for each "
                        "run. A line ends where the run met its stopping rule or used up its "
                        "updates."));
-    for (int i = 0; wg_report_told_first(i, key, &words); i++)
+    for (int i = 0; wg_report_headline_metric(i, key, &words); i++)
         WG_TRY(draw_curves(ctx, r, key, words, words, "This metric during training (--suite)."));
     WG_TRY(draw_curves(ctx, r, "retain_term", "Retain loss of each batch", "loss",
                        "The retain term of the loss during training. If it rises, the run damages "
@@ -219,8 +217,7 @@ wagle_status wg_report_curves(wagle_ctx *ctx, wg_report *r)
                        "The norm of the gradient of the trained weights during training.");
 }
 
-/* --- masks -------------------------------------------------------------------------------------
- */
+/* --- masks ------------------------------------------------------------------------------------ */
 
 wagle_status wg_report_masks(wagle_ctx *ctx, wg_report *r)
 {
@@ -256,26 +253,26 @@ wagle_status wg_report_masks(wagle_ctx *ctx, wg_report *r)
     return st;
 }
 
-/* --- examples ----------------------------------------------------------------------------------
- */
+/* --- examples --------------------------------------------------------------------------------- */
 
 enum { EXAMPLES = 5 };
 
-/* The row of a model for a set and number that has a generated text; NULL: none. */
-static const json_t *row_of(const wg_report_model *m, const char *set, int64_t number)
+/* The model's row of that set and number that has a generated text, or NULL. */
+static const json_t *find_row(const wg_report_model *m, const char *set, int64_t number)
 {
     const json_t *row;
     size_t i;
 
     json_array_foreach (m->rows, i, row)
-        if (strcmp(text_of(row, "set"), set) == 0 && json_object_get(row, "generated") != NULL &&
+        if (strcmp(text_member(row, "set"), set) == 0 &&
+            json_object_get(row, "generated") != NULL &&
             json_integer_value(json_object_get(row, "row")) == number)
             return row;
     return NULL;
 }
 
-static wagle_status said(wagle_ctx *ctx, wg_report *r, const char *who, const char *other,
-                         const char *text)
+static wagle_status write_answer(wagle_ctx *ctx, wg_report *r, const char *who, const char *other,
+                                 const char *text)
 {
     WG_TRY(wg_text_addz(ctx, &r->page, "<tr>"));
     WG_TRY(wg_page_cell(ctx, &r->page, true, "%s", who));
@@ -285,8 +282,8 @@ static wagle_status said(wagle_ctx *ctx, wg_report *r, const char *who, const ch
     return wg_text_addz(ctx, &r->page, "</div></td></tr>\n");
 }
 
-/* One question: the true answer, what the original said, what the others say, marked where they
- * differ from the original (or, without one, from the truth). */
+/* Shows one question with the true answer, the original's answer and the other models' answers.
+ * Differences from the original (or from the true answer if there is none) are marked. */
 static wagle_status example(wagle_ctx *ctx, wg_report *r, const char *set, int64_t number)
 {
     static const char *const heads[] = {"model", "answer"};
@@ -294,7 +291,7 @@ static wagle_status example(wagle_ctx *ctx, wg_report *r, const char *set, int64
     const char *against;
 
     for (int i = 0; i < r->n; i++) {
-        const json_t *row = row_of(&r->model[i], set, number);
+        const json_t *row = find_row(&r->model[i], set, number);
         source = source == NULL ? row : source;
         before = r->model[i].part == WG_PART_ORIGINAL && row != NULL ? row : before;
     }
@@ -302,36 +299,37 @@ static wagle_status example(wagle_ctx *ctx, wg_report *r, const char *set, int64
         return WAGLE_OK;
     WG_TRY(wg_text_addz(ctx, &r->page, "<h3><span dir=\"auto\">"));
     WG_TRY(wg_page_text(ctx, &r->page,
-                        json_object_get(source, "question") != NULL ? text_of(source, "question")
-                                                                    : "A text to continue"));
+                        json_object_get(source, "question") != NULL
+                            ? text_member(source, "question")
+                            : "A text to continue"));
     WG_TRY(wg_text_printf(ctx, &r->page, "</span> <small>(%s)</small></h3>\n",
                           strcmp(set, "forget") == 0 ? "to be forgotten" : "to be kept"));
     WG_TRY(wg_page_table(ctx, &r->page, heads, 2));
     if (json_object_get(source, "answer") != NULL)
-        WG_TRY(said(ctx, r, "true answer", NULL, text_of(source, "answer")));
-    against = before != NULL ? text_of(before, "generated") : text_of(source, "answer");
+        WG_TRY(write_answer(ctx, r, "true answer", NULL, text_member(source, "answer")));
+    against = before != NULL ? text_member(before, "generated") : text_member(source, "answer");
     for (int i = 0; i < r->n; i++) {
-        const json_t *row = row_of(&r->model[i], set, number);
+        const json_t *row = find_row(&r->model[i], set, number);
         if (row != NULL)
-            WG_TRY(said(ctx, r, r->model[i].label, row == before ? NULL : against,
-                        text_of(row, "generated")));
+            WG_TRY(write_answer(ctx, r, r->model[i].label, row == before ? NULL : against,
+                                text_member(row, "generated")));
     }
     return wg_page_table_end(ctx, &r->page);
 }
 
-/* Rows spread over the set. */
-static wagle_status examples(wagle_ctx *ctx, wg_report *r, const char *set, int most)
+/* Shows up to `max` rows, spread over the set. */
+static wagle_status examples(wagle_ctx *ctx, wg_report *r, const char *set, int max)
 {
     int64_t rows = 0;
 
     for (int i = 0; i < r->n; i++) {
         int64_t n = 0;
-        while (row_of(&r->model[i], set, n) != NULL && n < 100000)
+        while (find_row(&r->model[i], set, n) != NULL && n < 100000)
             n++;
         rows = n > rows ? n : rows;
     }
-    for (int k = 0; k < most && k < rows; k++)
-        WG_TRY(example(ctx, r, set, most < rows ? k * (rows - 1) / (most - 1) : k));
+    for (int k = 0; k < max && k < rows; k++)
+        WG_TRY(example(ctx, r, set, max < rows ? k * (rows - 1) / (max - 1) : k));
     return WAGLE_OK;
 }
 
@@ -340,7 +338,7 @@ wagle_status wg_report_examples(wagle_ctx *ctx, wg_report *r)
     bool any = false;
 
     for (int i = 0; i < r->n; i++)
-        any |= row_of(&r->model[i], "forget", 0) != NULL;
+        any |= find_row(&r->model[i], "forget", 0) != NULL;
     if (!any)
         return WAGLE_OK;
     WG_TRY(wg_page_section(ctx, &r->page, "What the models answer"));
@@ -354,8 +352,7 @@ wagle_status wg_report_examples(wagle_ctx *ctx, wg_report *r)
     return examples(ctx, r, "retain", 2);
 }
 
-/* --- sources and limits ------------------------------------------------------------------------
- */
+/* --- sources and limits ----------------------------------------------------------------------- */
 
 static wagle_status source(wagle_ctx *ctx, wg_report *r, const char *label, const char *path)
 {
@@ -383,16 +380,16 @@ static wagle_status data_hashes(wagle_ctx *ctx, wg_report *r, const wg_report_mo
         json_array_foreach (json_object_get(m->manifest, keys[k]), i, file) {
             WG_TRY(wg_text_addz(ctx, &r->page, "<tr>"));
             WG_TRY(wg_page_cell(ctx, &r->page, true, "%s, %s", m->label, keys[k]));
-            WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", text_of(file, "file")));
+            WG_TRY(wg_page_cell(ctx, &r->page, false, "%s", text_member(file, "file")));
             WG_TRY(wg_text_addz(ctx, &r->page, "<td class=\"t\">"));
-            WG_TRY(wg_page_text(ctx, &r->page, text_of(file, "sha256")));
+            WG_TRY(wg_page_text(ctx, &r->page, text_member(file, "sha256")));
             WG_TRY(wg_text_addz(ctx, &r->page, "</td></tr>\n"));
         }
     return WAGLE_OK;
 }
 
-/* A path from the folder of the page, where it lies within. */
-static const char *from_page(const wg_report *r, const char *path)
+/* A path relative to the page's folder, if it is inside that folder. */
+static const char *relative_path(const wg_report *r, const char *path)
 {
     const size_t folder = (size_t)(wg_path_name(r->o->out) - r->o->out);
 
@@ -422,13 +419,13 @@ wagle_status wg_report_sources(wagle_ctx *ctx, wg_report *r)
     WG_TRY(wg_text_addz(ctx, &r->page, "<pre>wagle report"));
     if (r->certificate != NULL) {
         WG_TRY(wg_text_addz(ctx, &r->page, " "));
-        WG_TRY(wg_page_text(ctx, &r->page, from_page(r, r->certificate_path)));
+        WG_TRY(wg_page_text(ctx, &r->page, relative_path(r, r->certificate_path)));
     }
     for (int i = 0; i < r->n; i++)
         json_array_foreach (r->model[i].sources, k, path) {
             char entry[400];
             snprintf(entry, sizeof entry, " %.60s=%.300s", r->model[i].label,
-                     from_page(r, json_string_value(path)));
+                     relative_path(r, json_string_value(path)));
             WG_TRY(wg_page_text(ctx, &r->page, entry));
         }
     return wg_text_printf(ctx, &r->page, "%s --out report.html\n%s</pre>\n",

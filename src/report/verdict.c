@@ -1,4 +1,4 @@
-/* verdict.c - the first sentences of a page without a certificate, and the figures behind them. */
+/* verdict.c - the first sentences of a page without a certificate, and the metrics behind them. */
 #include "report/report.h"
 
 #include "plot/plot.h"
@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Metrics of the forget set and of what should be kept; the most telling first. `words` names a row
- * or a plot, `phrase` stands in a sentence. */
+/* A metric of the forget set or of what should be kept. Tables list the most informative first.
+ * `words` is for rows and plots, `phrase` for sentences. */
 typedef struct headline {
     const char *suite, *metric, *words, *phrase;
-    bool forget, unit; /* unit: from 0 to 1, fit for bars */
+    bool forget, unit; /* unit: from 0 to 1, so it can be a bar */
 } headline;
 
 static const headline headlines[] = {
@@ -45,7 +45,7 @@ static const headline headlines[] = {
 };
 enum { HEADLINES = sizeof headlines / sizeof *headlines, BARS_MOST = 6 };
 
-bool wg_report_told_first(int i, char key[96], const char **words)
+bool wg_report_headline_metric(int i, char key[96], const char **words)
 {
     if (i >= HEADLINES)
         return false;
@@ -96,7 +96,8 @@ static const wg_report_model *of_part(const wg_report *r, wg_part part)
 }
 
 /* "fell from 0.980 to 0.083", "is 0.083" */
-static void change(const wg_report *r, const wg_report_model *m, const headline *h, char out[80])
+static void format_change(const wg_report *r, const wg_report_model *m, const headline *h,
+                          char out[80])
 {
     const wg_report_model *before = of_part(r, WG_PART_ORIGINAL);
     const double from = before != NULL ? value_of(before, h) : NAN, to = value_of(m, h);
@@ -112,8 +113,8 @@ static void change(const wg_report *r, const wg_report_model *m, const headline 
         snprintf(out, 80, "%s from %s to %s", to < from ? "fell" : "rose", a, b);
 }
 
-/* What the figures are held against: those of a model that never saw the forget set. */
-static wagle_status say_gold(wagle_ctx *ctx, wg_report *r, const headline *h)
+/* Writes the metric of the gold model, which never saw the forget set. */
+static wagle_status write_gold(wagle_ctx *ctx, wg_report *r, const headline *h)
 {
     const wg_report_model *gold = of_part(r, WG_PART_GOLD);
 
@@ -125,20 +126,21 @@ static wagle_status say_gold(wagle_ctx *ctx, wg_report *r, const headline *h)
                              h->phrase, value_of(gold, h), gold->label);
 }
 
-/* One figure of a model, or nothing where it has none. */
-static wagle_status say(wagle_ctx *ctx, wg_report *r, const wg_report_model *m, const headline *h)
+/* Writes a metric of a model in a sentence, or nothing if the model does not have it. */
+static wagle_status write_metric(wagle_ctx *ctx, wg_report *r, const wg_report_model *m,
+                                 const headline *h)
 {
     char went[80], line[400];
 
     if (h == NULL || isnan(value_of(m, h)))
         return WAGLE_OK;
-    change(r, m, h, went);
+    format_change(r, m, h, went);
     snprintf(line, sizeof line, "%s: %s %s.", m->label, h->phrase, went);
     return wg_page_long(ctx, &r->page, line);
 }
 
-/* What is missing for a verdict, and which suites would give it. */
-static wagle_status say_missing(wagle_ctx *ctx, wg_report *r, bool forget, bool keep)
+/* Writes what is missing for a verdict, and which suites would provide it. */
+static wagle_status write_missing(wagle_ctx *ctx, wg_report *r, bool forget, bool keep)
 {
     if (!forget)
         WG_TRY(wg_page_paragraph(
@@ -173,16 +175,16 @@ wagle_status wg_report_verdict(wagle_ctx *ctx, wg_report *r)
             continue;
         measured[0] |= forget != NULL && !isnan(value_of(m, forget));
         measured[1] |= keep != NULL && !isnan(value_of(m, keep));
-        WG_TRY(say(ctx, r, m, forget));
-        WG_TRY(say(ctx, r, m, keep));
+        WG_TRY(write_metric(ctx, r, m, forget));
+        WG_TRY(write_metric(ctx, r, m, keep));
     }
-    WG_TRY(say_gold(ctx, r, forget));
-    WG_TRY(say_gold(ctx, r, keep));
-    WG_TRY(say_missing(ctx, r, measured[0], measured[1]));
+    WG_TRY(write_gold(ctx, r, forget));
+    WG_TRY(write_gold(ctx, r, keep));
+    WG_TRY(write_missing(ctx, r, measured[0], measured[1]));
     return wg_text_addz(ctx, &r->page, "</div>\n");
 }
 
-/* "0.083 [0.071, 0.094]" as a cell. */
+/* A cell "0.083 [0.071, 0.094]". */
 static wagle_status number_cell(wagle_ctx *ctx, wg_text *p, const json_t *metric)
 {
     const json_t *value = json_object_get(metric, "value"), *low = json_object_get(metric, "low");
@@ -197,7 +199,7 @@ static wagle_status number_cell(wagle_ctx *ctx, wg_text *p, const json_t *metric
     return wg_text_addz(ctx, p, "</td>");
 }
 
-/* One row for each metric, one column for each model. */
+/* Opens a table with one row per metric and one column per model. */
 static wagle_status table_head(wagle_ctx *ctx, wg_report *r)
 {
     const char *head[WG_REPORT_MODELS + 1] = {"metric"};
@@ -223,7 +225,7 @@ static wagle_status table_row(wagle_ctx *ctx, wg_report *r, const char *words, c
     return wg_text_addz(ctx, &r->page, "</tr>\n");
 }
 
-/* Whether a bar would show what suite tofu's bar shows already. */
+/* Whether suite tofu already has a bar for the same quantity. */
 static bool is_repeated(const wg_report *r, int i)
 {
     return i > 0 && strcmp(headlines[i].metric, headlines[0].metric) == 0 &&
@@ -317,7 +319,7 @@ wagle_status wg_report_pareto(wagle_ctx *ctx, wg_report *r)
     return st;
 }
 
-/* All metrics of a suite that at least one model has. */
+/* Writes a table of all metrics of a suite that at least one model has. */
 static wagle_status suite_table(wagle_ctx *ctx, wg_report *r, const char *suite)
 {
     json_t *names = json_object(), *value;
@@ -363,8 +365,7 @@ wagle_status wg_report_metrics(wagle_ctx *ctx, wg_report *r)
     return WAGLE_OK;
 }
 
-/* --- robustness and membership inference ------------------------------------------------------
- */
+/* --- robustness and membership inference ------------------------------------------------------ */
 
 static const headline attacks[] = {
     {"robustness", "plain.probability", "unchanged", NULL, true, true},

@@ -1,4 +1,5 @@
-/* gamma.c - the curvature of wagle's score as text: auto, diag, protect or a number. */
+/* gamma.c - parses and formats gamma, the curvature in wagle's score: auto, diag, protect or a
+ * number. */
 #include "selector/selector.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* leverage.c - what a weight can do for forgetting per harm to the rest: the optimum of the largest
+/* leverage.c - the gain of a weight for forgetting per harm to the retain set: the largest
  * first-order gain at fixed second-order harm.  score = gf^2 / (F + damping*mean F) */
 #include "selector/selector.h"
 

@@ -1,4 +1,4 @@
-/* random.c - uniform random scores: every weight alike */
+/* random.c - uniform random scores */
 #include "selector/selector.h"
 
 #include "base/number.h"

@@ -18,7 +18,7 @@ const wg_selector *wg_selector_at(int i)
     return i >= 0 && i < (int)(sizeof selectors / sizeof *selectors) ? selectors[i] : NULL;
 }
 
-/* gamma chooses between wagle, wagle-diag and wagle-protect. */
+/* The option gamma chooses between wagle, wagle-diag and wagle-protect. */
 unsigned wg_selector_uses(const wg_selector *s)
 {
     return (s->needs & (WG_NEEDS_FORGET | WG_NEEDS_INPUTS) ? WAGLE_USES_FORGET : 0) |

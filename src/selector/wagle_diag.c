@@ -1,5 +1,6 @@
-/* wagle_diag.c - wagle with a curvature of each weight, F the retain set's diagonal empirical
- * Fisher: score = | (theta - (gr/n_r) / (F + damping*mean F)) * gf | */
+/* wagle_diag.c - wagle with one curvature per weight:
+ *   score = | (theta - (gr/n_r) / (F + damping*mean F)) * gf |
+ * F: diagonal empirical Fisher of the retain set. */
 #include "selector/selector.h"
 
 #include <math.h>

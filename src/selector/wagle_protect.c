@@ -1,7 +1,8 @@
-/* wagle_protect.c - wagle where protection replaces the curvature: score = | (theta - gr P) * gf |,
- * P the protect factor of the weight's matrix on its input side (optim/factor.h), 1 for tensors
- * without a factor. grad_retain holds gr P already: P mixes the weights of a row, and a selector
- * sees a chunk at a time. */
+/* wagle_protect.c - wagle with the protect factor instead of the curvature:
+ *   score = | (theta - gr P) * gf |
+ * P: the protect factor of the matrix, on its input side (optim/factor.h); 1 for tensors without a
+ * factor. grad_retain already contains gr P, because P mixes the weights of a row and a selector
+ * gets one chunk at a time. */
 #include "selector/selector.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* wanda.c - magnitude times the norm of the input (Sun et al. 2023, arXiv 2306.11695); matrices
- * alone. score_ij = |W_ij| * ||X_j||_2 over all forget tokens */
+/* wanda.c - magnitude times input norm (Sun et al. 2023, arXiv 2306.11695); only for matrices.
+ *   score_ij = |W_ij| * ||X_j||_2 over all forget tokens */
 #include "selector/selector.h"
 
 #include <math.h>

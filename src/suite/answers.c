@@ -1,4 +1,4 @@
-/* answers.c - rows of a file, several answers to each, their losses and a continuation. */
+/* answers.c - rows of a file with several answers each: losses of the answers, generated text. */
 #include "suite/suite.h"
 
 #include "base/number.h"
@@ -79,8 +79,8 @@ void wg_answers_end_row(wg_answers *a, int64_t i)
     a->first[i + 1] = a->set.n;
 }
 
-/* Once rows are read, before the model works on them. */
-static wagle_status say_layout(wagle_ctx *ctx, wg_evaluation *e)
+/* Logs the layout once rows are read, before the model starts on them. */
+static wagle_status log_layout(wagle_ctx *ctx, wg_evaluation *e)
 {
     wg_reader *reader = &e->session->reader;
 
@@ -92,7 +92,7 @@ wagle_status wg_answers_score(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, b
 {
     const wg_scoring how = {.hits = hits, .spread = spread, .progress = progress};
 
-    WG_TRY(say_layout(ctx, e));
+    WG_TRY(log_layout(ctx, e));
     WG_TRY(WG_ALLOC(ctx, &a->score, a->set.n));
     return wg_rows_score(ctx, e->session, &a->set, &how, a->score);
 }
@@ -115,7 +115,7 @@ wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "suite %s generates text, so --max-tokens must be 1 or more",
                        e->suite->name);
-    WG_TRY(say_layout(ctx, e));
+    WG_TRY(log_layout(ctx, e));
     WG_TRY(wg_reader_tokenizer(ctx, &e->session->reader));
     WG_TRY(WG_ALLOC(ctx, &a->made, n));
     WG_TRY(WG_ALLOC(ctx, &a->generated, n));
@@ -147,7 +147,7 @@ static wagle_status load_row(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, bo
     wagle_status st;
 
     WG_TRY(wg_answers_ask(ctx, e, a, i, NULL, answered, &asked));
-    /* what has no answer gets one: it only ends the prompt */
+    /* a row without an answer gets a dummy, which only marks the end of the prompt */
     st = wg_answers_add_to(ctx, e, a, i, &asked,
                            asked.n_answers > 0 ? asked.answer[0] : wg_strz(" ."));
     wg_answers_end_row(a, i);

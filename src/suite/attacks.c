@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Members score lower in all of them. */
+/* In all attacks, members have lower scores. */
 static const char *const attacks[] = {"loss",       "zlib",       "min_k_20",  "min_k_40",
                                       "min_kpp_20", "min_kpp_40", "grad_norm", "reference"};
 enum { ATTACKS = sizeof attacks / sizeof *attacks };
@@ -19,9 +19,9 @@ static wagle_status set_min_k(wagle_ctx *ctx, json_t *row, const char *key, cons
     return wg_json_set(ctx, row, key, json_real(value));
 }
 
-/* Scores that follow from the losses of a row's tokens. */
-static wagle_status note(wagle_ctx *ctx, const wg_example *example, const wg_row_score *s,
-                         json_t *row)
+/* Writes the scores that are computed from the token losses of a row. */
+static wagle_status write_loss_scores(wagle_ctx *ctx, const wg_example *example,
+                                      const wg_row_score *s, json_t *row)
 {
     double *lp = NULL, *z = NULL, loss;
     int64_t bytes = 0;
@@ -53,7 +53,7 @@ static wagle_status note(wagle_ctx *ctx, const wg_example *example, const wg_row
     return st;
 }
 
-/* The norm of the gradient of each row's token-mean loss, into `norm` [rows->n]. */
+/* Computes the gradient norm of each row's token-mean loss: norm [rows->n]. */
 static wagle_status gradient_norms(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
                                    double *norm)
 {
@@ -87,7 +87,7 @@ static wagle_status gradient_norms(wagle_ctx *ctx, wg_session *s, const wg_datas
     return st;
 }
 
-/* Token-mean losses under the reference model; `loss` stays as it is where there is none. */
+/* Computes token-mean losses under the reference model; without one, `loss` is unchanged. */
 static wagle_status reference_losses(wagle_ctx *ctx, const wg_evaluation *e, const wg_dataset *rows,
                                      double *loss)
 {
@@ -126,13 +126,13 @@ static wagle_status measure_extras(wagle_ctx *ctx, wg_evaluation *e, const wg_da
     return reference_losses(ctx, e, rows, x->reference);
 }
 
-static wagle_status note_all(wagle_ctx *ctx, wg_evaluation *e, const char *set,
-                             const wg_dataset *rows, const wg_row_score *score, const extras *x)
+static wagle_status write_rows(wagle_ctx *ctx, wg_evaluation *e, const char *set,
+                               const wg_dataset *rows, const wg_row_score *score, const extras *x)
 {
     for (int64_t i = 0; i < rows->n; i++) {
         json_t *row;
         WG_TRY(wg_evaluation_row(ctx, e, set, i, &row));
-        WG_TRY(note(ctx, &rows->example[i], &score[i], row));
+        WG_TRY(write_loss_scores(ctx, &rows->example[i], &score[i], row));
         if (x->norm != NULL)
             WG_TRY(wg_json_set(ctx, row, "grad_norm", json_real(x->norm[i])));
         if (x->reference != NULL)
@@ -160,7 +160,7 @@ wagle_status wg_attack_rows(wagle_ctx *ctx, wg_evaluation *e, const char *set, c
     if (st == WAGLE_OK && gradients)
         st = measure_extras(ctx, e, &rows, &x);
     if (st == WAGLE_OK)
-        st = note_all(ctx, e, set, &rows, score, &x);
+        st = write_rows(ctx, e, set, &rows, score, &x);
     wg_free(x.norm);
     wg_free(x.reference);
     wg_free_scores(score, rows.n);
@@ -176,9 +176,9 @@ wagle_status wg_attack_derive(wagle_ctx *ctx, const json_t *row, const char *set
     return WAGLE_OK;
 }
 
-/* AUC of an attack between two sets; NULL columns where one is not there. */
-static wagle_status area(wagle_ctx *ctx, const wg_frame *f, const char *prefix, const char *attack,
-                         double *auc, double *tpr, int64_t *n)
+/* AUC of an attack and TPR at 1 % FPR. *n is 0 if one of the two sets is missing. */
+static wagle_status compute_auc(wagle_ctx *ctx, const wg_frame *f, const char *prefix,
+                                const char *attack, double *auc, double *tpr, int64_t *n)
 {
     char members[32], others[32];
     double *score[2] = {NULL, NULL};
@@ -213,12 +213,12 @@ wagle_status wg_attack_measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *o
         const char *name = attacks[i];
         double auc, tpr, gold, unused;
         int64_t n, gold_n;
-        WG_TRY(area(ctx, f, "", name, &auc, &tpr, &n));
+        WG_TRY(compute_auc(ctx, f, "", name, &auc, &tpr, &n));
         if (n == 0)
             continue;
         WG_TRY(wg_measures_add(ctx, out, auc, n, "%s.auc", name));
         WG_TRY(wg_measures_add(ctx, out, tpr, n, "%s.tpr_at_1_fpr", name));
-        WG_TRY(area(ctx, f, "gold/", name, &gold, &unused, &gold_n));
+        WG_TRY(compute_auc(ctx, f, "gold/", name, &gold, &unused, &gold_n));
         if (gold_n > 0)
             WG_TRY(wg_measures_add(ctx, out, (auc - gold) / gold, n, "%s.privleak", name));
     }

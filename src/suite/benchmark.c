@@ -4,12 +4,11 @@
 #include <ctype.h>
 #include <string.h>
 
-/* --- the table ---------------------------------------------------------------------------------
- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 #define HEADER(subject)                                                                            \
     "The following are multiple choice questions (with answers) about " subject ".\n\n"
-/* Of lm-evaluation-harness's mmlu_continuation. */
+/* from mmlu_continuation of lm-evaluation-harness */
 #define TEXT_HEADER(subject) "The following are questions (with answers) about " subject ".\n\n"
 #define LETTERS "{question}\n{letters}Answer:"
 #define QUESTION(column) "Question: {" column "}\nAnswer:"
@@ -35,25 +34,26 @@
 #define WMDP(end, subject)                                                                         \
     {                                                                                              \
         .name = "wmdp_" end,                                                                       \
-        .ask = {{HEADER(subject), LETTERS}, {TEXT_HEADER(subject), QUESTION("question")}},         \
+        .template = {{HEADER(subject), LETTERS}, {TEXT_HEADER(subject), QUESTION("question")}},    \
         .choices = "choices", .answer = {"answer"}, .prepare = wg_prepare_stripped,                \
         .normed = true,                                                                            \
     }
 #define RTE(premise, hypothesis)                                                                   \
     {                                                                                              \
-        .name = "rte", .tell = {premise, hypothesis},                                              \
-        .ask = {{0}, {NULL, "{" premise "}\nQuestion: {" hypothesis "} True or False?\nAnswer:"}}, \
+        .name = "rte", .columns = {premise, hypothesis},                                           \
+        .template = {{0},                                                                          \
+                     {NULL, "{" premise "}\nQuestion: {" hypothesis "} True or False?\nAnswer:"}}, \
         .fixed = {"True", "False"}, .answer = {"label"},                                           \
         .names = {{"entailment"}, {"not_entailment"}},                                             \
     }
 
-/* The first whose columns a row has is its benchmark. */
+/* A row belongs to the first benchmark whose columns it has. */
 static const wg_benchmark benchmarks[] = {
     {
         .name = "hellaswag",
-        .tell = {"endings", "activity_label"},
-        .either = true,
-        .ask = {{0}, {NULL, "{query}"}},
+        .columns = {"endings", "activity_label"},
+        .any_column = true,
+        .template = {{0}, {NULL, "{query}"}},
         .choices = "endings",
         .answer = {"label"},
         .prepare = wg_prepare_hellaswag,
@@ -61,17 +61,17 @@ static const wg_benchmark benchmarks[] = {
     },
     {
         .name = "truthfulqa",
-        .tell = {"mc1_targets", "mc2_targets"},
-        .either = true,
-        .ask = {{0}, TRUTHFUL, TRUTHFUL},
+        .columns = {"mc1_targets", "mc2_targets"},
+        .any_column = true,
+        .template = {{0}, TRUTHFUL, TRUTHFUL},
         .choices = "mc1_targets.choices",
         .answer = {"mc1_targets.labels"},
         .solved = true,
     },
     {
         .name = "openbookqa",
-        .tell = {"question_stem"},
-        .ask = {{0}, {NULL, "{question_stem}"}},
+        .columns = {"question_stem"},
+        .template = {{0}, {NULL, "{question_stem}"}},
         .choices = "choices.text",
         .labels = "choices.label",
         .answer = {"answerKey"},
@@ -79,8 +79,8 @@ static const wg_benchmark benchmarks[] = {
     },
     {
         .name = "arc",
-        .tell = {"question", "choices.text"},
-        .ask = {{0}, {NULL, QUESTION("question")}},
+        .columns = {"question", "choices.text"},
+        .template = {{0}, {NULL, QUESTION("question")}},
         .choices = "choices.text",
         .labels = "choices.label",
         .answer = {"answerKey"},
@@ -88,16 +88,16 @@ static const wg_benchmark benchmarks[] = {
     },
     {
         .name = "piqa",
-        .tell = {"goal", "sol1"},
-        .ask = {{0}, {NULL, QUESTION("goal")}},
+        .columns = {"goal", "sol1"},
+        .template = {{0}, {NULL, QUESTION("goal")}},
         .option = {"sol1", "sol2"},
         .answer = {"label"},
         .normed = true,
     },
     {
         .name = "winogrande",
-        .tell = {"sentence", "option1"},
-        .ask = {{0}, {NULL, "{before}{choice}"}},
+        .columns = {"sentence", "option1"},
+        .template = {{0}, {NULL, "{before}{choice}"}},
         .option = {"option1", "option2"},
         .answer = {"answer"},
         .first = 1,
@@ -106,8 +106,8 @@ static const wg_benchmark benchmarks[] = {
     },
     {
         .name = "boolq",
-        .tell = {"passage", "question"},
-        .ask = {{0}, {NULL, "{passage}\nQuestion: {question}?\nAnswer:"}},
+        .columns = {"passage", "question"},
+        .template = {{0}, {NULL, "{passage}\nQuestion: {question}?\nAnswer:"}},
         .fixed = {"no", "yes"},
         .answer = {"label", "answer"},
         .names = {{"false", "False"}, {"true", "True"}},
@@ -116,8 +116,9 @@ static const wg_benchmark benchmarks[] = {
     RTE("sentence1", "sentence2"), /* GLUE */
     {
         .name = "mmlu",
-        .tell = {"choices", "subject"},
-        .ask = {{HEADER("{subject}"), LETTERS}, {TEXT_HEADER("{subject}"), QUESTION("question")}},
+        .columns = {"choices", "subject"},
+        .template = {{HEADER("{subject}"), LETTERS},
+                     {TEXT_HEADER("{subject}"), QUESTION("question")}},
         .choices = "choices",
         .answer = {"answer"},
         .prepare = wg_prepare_stripped,
@@ -126,8 +127,8 @@ static const wg_benchmark benchmarks[] = {
     },
     {
         .name = "questions",
-        .tell = {"question", "choices"},
-        .ask = {{NULL, LETTERS}, {NULL, QUESTION("question")}},
+        .columns = {"question", "choices"},
+        .template = {{NULL, LETTERS}, {NULL, QUESTION("question")}},
         .choices = "choices",
         .answer = {"answer"},
         .prepare = wg_prepare_stripped,
@@ -139,8 +140,7 @@ static const wg_benchmark benchmarks[] = {
 };
 enum { BENCHMARKS = sizeof benchmarks / sizeof *benchmarks };
 
-/* --- which one a row is of ---------------------------------------------------------------------
- */
+/* --- detection -------------------------------------------------------------------------------- */
 
 const json_t *wg_column_of(const json_t *row, const char *path)
 {
@@ -173,7 +173,7 @@ wagle_status wg_columns_fail(wagle_ctx *ctx, const wg_answers *a, int64_t i, con
 
 bool wg_benchmark_asks(const wg_benchmark *b, wg_way way, const json_t *row)
 {
-    return b->ask[way].prompt != NULL &&
+    return b->template[way].prompt != NULL &&
            (way != WG_BY_MC2 || json_object_get(row, "mc2_targets") != NULL);
 }
 
@@ -191,22 +191,22 @@ const wg_benchmark *wg_benchmark_find(const char *name)
 
 static bool has_columns(const wg_benchmark *b, const json_t *row)
 {
-    const bool one = b->tell[0] != NULL && wg_column_of(row, b->tell[0]) != NULL;
+    const bool one = b->columns[0] != NULL && wg_column_of(row, b->columns[0]) != NULL;
 
-    if (b->tell[1] == NULL || one == b->either)
+    if (b->columns[1] == NULL || one == b->any_column)
         return one;
-    return wg_column_of(row, b->tell[1]) != NULL;
+    return wg_column_of(row, b->columns[1]) != NULL;
 }
 
-/* Letters small, - as _. */
-static void plain_name(const char *name, char out[64])
+/* Lower case, with _ for -. */
+static void normalize_name(const char *name, char out[64])
 {
     snprintf(out, 64, "%s", name);
     for (char *c = out; *c != '\0'; c++)
         *c = *c == '-' ? '_' : (char)tolower((unsigned char)*c);
 }
 
-/* Whether a name, as lm-evaluation-harness's tasks have it, is of b: "arc", "arc_easy". */
+/* Whether a task name of lm-evaluation-harness belongs to b: "arc", "arc_easy". */
 static bool is_named(const wg_benchmark *b, const char *name)
 {
     const size_t n = strlen(b->name);
@@ -226,9 +226,9 @@ static wagle_status unknown_name(wagle_ctx *ctx, const char *set)
     return st;
 }
 
-/* The benchmark that is asked for by name; of two with one name the one whose columns are there. */
-static wagle_status choose_named(wagle_ctx *ctx, const char *set, const char *name,
-                                 const json_t *row, const wg_benchmark **out)
+/* Finds a benchmark by name. If two have the name, the columns of the row decide. */
+static wagle_status choose_by_name(wagle_ctx *ctx, const char *set, const char *name,
+                                   const json_t *row, const wg_benchmark **out)
 {
     for (int i = 0; i < BENCHMARKS; i++)
         if (is_named(&benchmarks[i], name) && (*out == NULL || has_columns(&benchmarks[i], row)))
@@ -236,15 +236,16 @@ static wagle_status choose_named(wagle_ctx *ctx, const char *set, const char *na
     return *out != NULL ? WAGLE_OK : unknown_name(ctx, set);
 }
 
-/* WMDP's rows look like any others; its name and subject are in the set's or the file's name. */
-static const wg_benchmark *named_wmdp(const char *set, const char *path)
+/* WMDP rows have no distinctive columns: the name of the set or the file identifies it and its
+ * subject. */
+static const wg_benchmark *find_wmdp(const char *set, const char *path)
 {
     const char *slash = strrchr(path, '/');
     char name[2][64];
     bool is = false;
 
-    plain_name(set, name[0]);
-    plain_name(slash != NULL ? slash + 1 : path, name[1]);
+    normalize_name(set, name[0]);
+    normalize_name(slash != NULL ? slash + 1 : path, name[1]);
     for (int k = 0; k < 2; k++)
         is |= strncmp(name[k], "wmdp", 4) == 0;
     for (int k = 0; is && k < 2; k++)
@@ -260,13 +261,13 @@ wagle_status wg_benchmark_choose(wagle_ctx *ctx, const char *set, const wg_answe
 {
     const json_t *row = a->rows.row[i];
     const char *colon = strchr(set, ':');
-    const wg_benchmark *wmdp = named_wmdp(set, a->path);
+    const wg_benchmark *wmdp = find_wmdp(set, a->path);
     char name[64];
 
     *out = NULL;
     if (colon != NULL) {
-        plain_name(colon + 1, name);
-        return choose_named(ctx, set, name, row, out);
+        normalize_name(colon + 1, name);
+        return choose_by_name(ctx, set, name, row, out);
     }
     for (int k = 0; k < BENCHMARKS && *out == NULL; k++)
         if (has_columns(&benchmarks[k], row))

@@ -1,5 +1,5 @@
-/* compare.c - what differs between two results, each of one or several seeds, by paired resampling
- * of their rows. */
+/* compare.c - differences between two results, each of one or more seeds, with intervals from
+ * paired resampling of their rows. */
 #include "suite/results.h"
 
 #include "base/options.h"
@@ -7,25 +7,25 @@
 #include <math.h>
 #include <string.h>
 
-enum { SEEDS_MOST = 16 };
+enum { MAX_SEEDS = 16 };
 
-/* Results of one side: rows, and one suite's columns of them. */
+/* The results of one side, one per seed: rows, and the columns of one suite. */
 typedef struct side {
-    json_t *rows[SEEDS_MOST];
-    wg_frame frame[SEEDS_MOST];
-    const wg_frame *seed[SEEDS_MOST];
+    json_t *rows[MAX_SEEDS];
+    wg_frame frame[MAX_SEEDS];
+    const wg_frame *seed[MAX_SEEDS];
     int64_t n;
 } side;
 
-/* A,B,...: a result each. */
+/* Reads the results A,B,... */
 static wagle_status read_side(wagle_ctx *ctx, const char *paths, side *s)
 {
     while (*paths != '\0') {
         const size_t n = strcspn(paths, ",");
         wg_text path = {0};
-        wagle_status st = s->n < SEEDS_MOST ? wg_text_add(ctx, &path, paths, n)
-                                            : wg_fail(ctx, WAGLE_E_USAGE,
-                                                      "compare: more than %d seeds", SEEDS_MOST);
+        wagle_status st = s->n < MAX_SEEDS ? wg_text_add(ctx, &path, paths, n)
+                                           : wg_fail(ctx, WAGLE_E_USAGE,
+                                                     "compare: more than %d seeds", MAX_SEEDS);
         if (st == WAGLE_OK)
             st = wg_results_read(ctx, path.text, &s->rows[s->n]);
         wg_text_free(&path);
@@ -42,7 +42,7 @@ static void close_side(side *s)
         json_decref(s->rows[k]);
 }
 
-static bool has(const side *s, const wg_suite *suite)
+static bool has_suite(const side *s, const wg_suite *suite)
 {
     for (int64_t k = 0; k < s->n; k++)
         if (!wg_results_has(s->rows[k], suite))
@@ -67,8 +67,8 @@ static void close_frames(side *s)
         wg_frame_free(&s->frame[k]);
 }
 
-/* How a row was asked, as rows of suite mcq say it. */
-static json_t *asked_as(const json_t *row)
+/* Benchmark and chat template of a row of suite mcq, as text. */
+static json_t *prompt_kind(const json_t *row)
 {
     const char *benchmark = json_string_value(json_object_get(row, "benchmark"));
     const char *chat = json_string_value(json_object_get(row, "chat"));
@@ -77,9 +77,9 @@ static json_t *asked_as(const json_t *row)
                         chat != NULL ? " by " : "", chat != NULL ? chat : "");
 }
 
-/* Adds how each set of the rows was asked to `asked`; refused where it was asked otherwise. */
-static wagle_status check_asked(wagle_ctx *ctx, const wg_suite *suite, const json_t *rows,
-                                json_t *asked)
+/* Records in `asked` how each set was prompted. Fails if a set was prompted in two ways. */
+static wagle_status check_prompts(wagle_ctx *ctx, const wg_suite *suite, const json_t *rows,
+                                  json_t *asked)
 {
     const json_t *row;
     size_t i;
@@ -90,7 +90,7 @@ static wagle_status check_asked(wagle_ctx *ctx, const wg_suite *suite, const jso
         json_t *as;
         if (strcmp(json_string_value(json_object_get(row, "suite")), suite->name) != 0)
             continue;
-        as = asked_as(row);
+        as = prompt_kind(row);
         if (as == NULL)
             return wg_json_memory(ctx);
         if (before != NULL && !json_equal(before, as)) {
@@ -112,12 +112,13 @@ static wagle_status check_sides(wagle_ctx *ctx, const wg_suite *suite, const sid
 
     for (int k = 0; k < 2; k++)
         for (int64_t i = 0; st == WAGLE_OK && i < s[k].n; i++)
-            st = check_asked(ctx, suite, s[k].rows[i], asked);
+            st = check_prompts(ctx, suite, s[k].rows[i], asked);
     json_decref(asked);
     return st;
 }
 
-static wagle_status note(wagle_ctx *ctx, const wg_suite *suite, const wg_measure *d, json_t *list)
+static wagle_status add_difference(wagle_ctx *ctx, const wg_suite *suite, const wg_measure *d,
+                                   json_t *list)
 {
     const bool differs = d->low > 0 || d->high < 0;
     json_t *one = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:I}", "suite",
@@ -142,7 +143,7 @@ static wagle_status compare_suite(wagle_ctx *ctx, const wagle_difference_options
                                      &(wg_side){s[1].seed, s[1].n}, suite->measure, o->resamples,
                                      o->seed, &d);
     for (int64_t i = 0; st == WAGLE_OK && i < d.n; i++)
-        st = note(ctx, suite, &d.measure[i], list);
+        st = add_difference(ctx, suite, &d.measure[i], list);
     wg_measures_free(&d);
     close_frames(&s[0]);
     close_frames(&s[1]);
@@ -175,7 +176,7 @@ wagle_status wagle_difference(wagle_ctx *ctx, const wagle_difference_options *gi
     if (st == WAGLE_OK)
         st = read_side(ctx, o->b, &s[1]);
     for (int i = 0; st == WAGLE_OK && wg_suite_at(i) != NULL; i++) {
-        if (!has(&s[0], wg_suite_at(i)) || !has(&s[1], wg_suite_at(i)))
+        if (!has_suite(&s[0], wg_suite_at(i)) || !has_suite(&s[1], wg_suite_at(i)))
             continue;
         any = true;
         st = check_sides(ctx, wg_suite_at(i), s);

@@ -1,6 +1,7 @@
-/* copyright.c - is a text reproduced? Windows of its tokens: --prefix of them are given, the next
- * --length are compared with the greedy continuation. And perplexity of a text kept out, over
- * sliding windows, each token with at least half a window before it. */
+/* copyright.c - verbatim reproduction of a text. The text is cut into windows of --prefix +
+ * --length tokens; the greedy continuation of the prefix is compared with the rest. Also the
+ * perplexity of held-out text over sliding windows, in which each token has at least half a window
+ * of context. */
 #include "suite/suite.h"
 
 #include "metric/bleu.h"
@@ -18,8 +19,8 @@ static wagle_status decode(wagle_ctx *ctx, const wg_evaluation *e, int32_t *ids,
     return wg_text_addz(ctx, out, "");
 }
 
-static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, int64_t i, int32_t *want,
-                         const wg_ids *made)
+static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, int64_t i, int32_t *want,
+                              const wg_ids *made)
 {
     const int64_t n = e->o->length;
     wg_text right = {0}, text = {0};
@@ -86,7 +87,7 @@ static wagle_status reproduce(wagle_ctx *ctx, wg_evaluation *e, const char *path
     if (st == WAGLE_OK)
         st = wg_generate(ctx, e->session, prompt, n, &how, made);
     for (int64_t i = 0; st == WAGLE_OK && i < n; i++)
-        st = note(ctx, e, i, prompt[i].id + e->o->prefix, &made[i]);
+        st = write_row(ctx, e, i, prompt[i].id + e->o->prefix, &made[i]);
     wg_free_lists(made, n);
     wg_free(prompt);
     wg_free(text.id);
@@ -95,7 +96,7 @@ static wagle_status reproduce(wagle_ctx *ctx, wg_evaluation *e, const char *path
 
 static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
 {
-    const char *text = wg_evaluation_set(e, "text"), *held = wg_evaluation_set(e, "held_out");
+    const char *text = wg_evaluation_set(e, "text"), *held_out = wg_evaluation_set(e, "held_out");
 
     if (e->o->prefix < 1 || e->o->length < 1)
         return wg_fail(ctx, WAGLE_E_USAGE, "--prefix and --length must be 1 or more");
@@ -104,7 +105,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
                        (long long)e->o->verbatim, (long long)e->o->length);
     if (text != NULL)
         WG_TRY(reproduce(ctx, e, text));
-    return held != NULL ? wg_passages_losses(ctx, e, "held_out", held) : WAGLE_OK;
+    return held_out != NULL ? wg_passages_losses(ctx, e, "held_out", held_out) : WAGLE_OK;
 }
 
 static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, wg_frame *f)

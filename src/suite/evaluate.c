@@ -1,4 +1,4 @@
-/* evaluate.c - runs suites, keeps their rows, measures them, with intervals. */
+/* evaluate.c - runs suites, saves their rows, and computes metrics with intervals. */
 #include "suite/results.h"
 
 #include "base/choose.h"
@@ -25,15 +25,14 @@ void wagle_suite_defaults_sized(wagle_suite_options *o, size_t size)
     wg_options_fill(o, size, &d, sizeof d);
 }
 
-/* --- sets --------------------------------------------------------------------------------------
- */
+/* --- sets ------------------------------------------------------------------------------------- */
 
 static bool takes_set(const wg_suite *s, const char *name)
 {
     return wg_suite_lists(s, name) || wg_suite_lists(s, "*");
 }
 
-/* Solved examples are given, and so many are asked for, or neither. */
+/* --set dev and --shots must be given together. */
 static wagle_status check_shots(wagle_ctx *ctx, const wg_evaluation *e)
 {
     const bool given = wg_evaluation_set(e, "dev") != NULL;
@@ -45,7 +44,7 @@ static wagle_status check_shots(wagle_ctx *ctx, const wg_evaluation *e)
                : wg_fail(ctx, WAGLE_E_USAGE, "--shots needs solved examples: --set dev=FILE");
 }
 
-/* The suite has the sets that it needs, at least one of its own. */
+/* Checks that the suite has the sets that it needs, and at least one set other than dev. */
 static wagle_status check_suite(wagle_ctx *ctx, wg_evaluation *e)
 {
     bool any = false;
@@ -79,17 +78,17 @@ static size_t name_length(const char *entry)
     return strcspn(entry, ":=");
 }
 
-/* Names are short enough for results, and no two sets have the same one. */
+/* Checks that the names of sets are short enough and unique. */
 static wagle_status check_names(wagle_ctx *ctx, const wg_evaluation *e)
 {
-    enum { LONGEST = 40 };
+    enum { MAX_BYTES = 40 };
     const char *const *sets = e->o->sets;
 
     for (int i = 0; sets != NULL && sets[i] != NULL; i++) {
         const size_t n = name_length(sets[i]);
-        if (strcspn(sets[i], "=") > LONGEST)
+        if (strcspn(sets[i], "=") > MAX_BYTES)
             return wg_fail(ctx, WAGLE_E_USAGE, "--set %.50s: the name may have at most %d bytes",
-                           sets[i], LONGEST);
+                           sets[i], MAX_BYTES);
         if (n == 3 && strncmp(sets[i], "dev:", 4) == 0)
             return wg_fail(
                 ctx, WAGLE_E_USAGE,
@@ -102,7 +101,7 @@ static wagle_status check_names(wagle_ctx *ctx, const wg_evaluation *e)
     return WAGLE_OK;
 }
 
-/* A set that no suite takes is a mistake. */
+/* Refuses sets that no suite uses, and files that do not exist. */
 static wagle_status check_sets(wagle_ctx *ctx, wg_evaluation *e)
 {
     char name[64];
@@ -123,12 +122,11 @@ static wagle_status check_sets(wagle_ctx *ctx, wg_evaluation *e)
     return WAGLE_OK;
 }
 
-/* --- running -----------------------------------------------------------------------------------
- */
+/* --- running ---------------------------------------------------------------------------------- */
 
-/* How the suite's questions were laid out, and whether that is how the model was trained. Sets of
- * text to be continued have a layout of their own. */
-static wagle_status note_layout(wagle_ctx *ctx, wg_evaluation *e)
+/* Records the layout of the suite's questions and compares it with the model's training layout.
+ * Texts to be continued have their own layout and are not compared. */
+static wagle_status record_layout(wagle_ctx *ctx, wg_evaluation *e)
 {
     const wg_reader *reader = &e->session->reader;
 
@@ -140,15 +138,15 @@ static wagle_status note_layout(wagle_ctx *ctx, wg_evaluation *e)
     return wg_json_set(ctx, e->layouts, e->suite->name, wg_layout_json(&reader->layout));
 }
 
-static wagle_status run_one(wagle_ctx *ctx, wg_evaluation *e)
+static wagle_status run_suite(wagle_ctx *ctx, wg_evaluation *e)
 {
-    const double began = wg_seconds();
+    const double start = wg_seconds();
 
     e->session->reader.laid_out = 0;
     WG_TRY(e->suite->run(ctx, e));
-    WG_TRY(note_layout(ctx, e));
-    wg_log(ctx, 2, "suite %s took %.1f s", e->suite->name, wg_seconds() - began);
-    return wg_json_set(ctx, e->seconds, e->suite->name, json_real(wg_seconds() - began));
+    WG_TRY(record_layout(ctx, e));
+    wg_log(ctx, 2, "suite %s took %.1f s", e->suite->name, wg_seconds() - start);
+    return wg_json_set(ctx, e->seconds, e->suite->name, json_real(wg_seconds() - start));
 }
 
 static wagle_status choose(wagle_ctx *ctx, wg_evaluation *e)
@@ -158,7 +156,7 @@ static wagle_status choose(wagle_ctx *ctx, wg_evaluation *e)
 
     e->n_chosen = 0;
     while (wg_next_name(&at, &name)) {
-        if (e->n_chosen == WG_SUITES_MOST)
+        if (e->n_chosen == WG_MAX_SUITES)
             return wg_fail(ctx, WAGLE_E_USAGE, "--suites: more than there are");
         WG_TRY(wg_suite_find(ctx, name, &e->chosen[e->n_chosen]));
         for (int i = 0; i < e->n_chosen; i++)
@@ -199,10 +197,10 @@ void wg_evaluation_end(wg_evaluation *e)
 
 wagle_status wg_evaluation_run(wagle_ctx *ctx, wg_evaluation *e)
 {
-    return wg_evaluation_each(ctx, e, run_one);
+    return wg_evaluation_each(ctx, e, run_suite);
 }
 
-/* Options of rows' layout are used by one of the suites. */
+/* Refuses layout options that none of the suites uses. */
 static wagle_status check_layout(wagle_ctx *ctx, const wg_evaluation *e)
 {
     const wagle_data *d = &e->o->data;
@@ -231,7 +229,7 @@ static wagle_status check_layout(wagle_ctx *ctx, const wg_evaluation *e)
     return WAGLE_OK;
 }
 
-/* Two groups that are compared with each other, from one file, differ in nothing. */
+/* Warns if two sets that are compared with each other come from the same file. */
 static void warn_same_groups(wagle_ctx *ctx, const wg_evaluation *e)
 {
     const wagle_data a = {.path = wg_evaluation_set(e, "members")},
@@ -258,8 +256,7 @@ static wagle_status open_and_run(wagle_ctx *ctx, wg_evaluation *e)
     return st;
 }
 
-/* --- results -----------------------------------------------------------------------------------
- */
+/* --- results ---------------------------------------------------------------------------------- */
 
 static wagle_status add_metrics(wagle_ctx *ctx, const wg_measures *m, json_t *into)
 {
@@ -277,8 +274,7 @@ static wagle_status add_metrics(wagle_ctx *ctx, const wg_measures *m, json_t *in
     return WAGLE_OK;
 }
 
-/* By set, the benchmark that the rows' prompts are of, and the chat template that laid them out;
- * nothing where rows have none. */
+/* Adds the benchmark and the chat template of each set, if its rows name them. */
 static wagle_status add_benchmarks(wagle_ctx *ctx, const wg_suite *s, const json_t *rows,
                                    json_t *suite)
 {
@@ -303,9 +299,9 @@ static wagle_status add_benchmarks(wagle_ctx *ctx, const wg_suite *s, const json
     return st;
 }
 
-/* Metrics of one suite's rows, beside those of the gold result. */
-static wagle_status measure_one(wagle_ctx *ctx, const wagle_suite_options *o, const wg_suite *s,
-                                const json_t *rows, const json_t *gold, json_t *suites)
+/* Computes the metrics of one suite, relative to the gold result if there is one. */
+static wagle_status measure_suite(wagle_ctx *ctx, const wagle_suite_options *o, const wg_suite *s,
+                                  const json_t *rows, const json_t *gold, json_t *suites)
 {
     wg_frame f = {0};
     wg_measures m = {0};
@@ -332,7 +328,7 @@ wagle_status wg_evaluation_measure(wagle_ctx *ctx, const wg_evaluation *e, json_
 {
     for (int i = 0; wg_suite_at(i) != NULL; i++)
         if (wg_results_has(e->rows, wg_suite_at(i)))
-            WG_TRY(measure_one(ctx, e->o, wg_suite_at(i), e->rows, e->gold, suites));
+            WG_TRY(measure_suite(ctx, e->o, wg_suite_at(i), e->rows, e->gold, suites));
     if (json_object_size(suites) == 0)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: no rows of any suite",
                        e->o->recompute != NULL ? e->o->recompute : e->o->suites);
@@ -386,8 +382,8 @@ static wagle_status finish(wagle_ctx *ctx, wg_evaluation *e, char **json)
     return st;
 }
 
-/* The result may be written, and it is none of the inputs. */
-static wagle_status check_out(wagle_ctx *ctx, const wagle_suite_options *o)
+/* Checks that the result may be written and overwrites no input. */
+static wagle_status check_output(wagle_ctx *ctx, const wagle_suite_options *o)
 {
     const wg_evaluation e = {.o = o};
     char name[64];
@@ -411,7 +407,7 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_suite_options *o)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "--temperature, --max-tokens, --shots, --resamples and --relearn-steps must "
                        "be 0 or more, --relearn-lr above 0");
-    return o->out != NULL ? check_out(ctx, o) : WAGLE_OK;
+    return o->out != NULL ? check_output(ctx, o) : WAGLE_OK;
 }
 
 wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *given, char **json)

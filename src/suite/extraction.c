@@ -1,6 +1,6 @@
-/* extraction.c - how much of the forget set can be got out: extraction strength and exact
- * memorisation of the answers' tokens; personal data (e-mail addresses, phone numbers, names of a
- * list) of the true answer that appear in a greedy and in a sampled one. */
+/* extraction.c - how much of the forget set can be extracted: extraction strength and exact
+ * memorisation of the answers' tokens; personal data (e-mail addresses, phone numbers, names from a
+ * list) in the true answer that also occur in the greedy and in the sampled answer. */
 #include "suite/suite.h"
 
 #include "metric/membership.h"
@@ -15,8 +15,7 @@ static const char *const patterns[] = {"[\\w.+-]+@[\\w-]+(?:\\.[\\w-]+)+",
                                        "\\+?\\d[\\d ().-]{6,}\\d"};
 enum { PATTERNS = 2 };
 
-/* --- personal data -----------------------------------------------------------------------------
- */
+/* --- personal data ---------------------------------------------------------------------------- */
 
 typedef struct finder {
     pcre2_code *code[PATTERNS];
@@ -59,9 +58,9 @@ static void look_for(const char *what, size_t bytes, wg_str greedy, wg_str sampl
     out->sampled += memmem(sampled.text, sampled.bytes, what, bytes) != NULL;
 }
 
-/* Personal data of `answer`, and whether the two texts have it. */
-static wagle_status count(wagle_ctx *ctx, const finder *f, wg_str whole, wg_str greedy,
-                          wg_str sampled, found *out)
+/* Counts the personal data of the answer, and those found in the two generated texts. */
+static wagle_status count_found(wagle_ctx *ctx, const finder *f, wg_str whole, wg_str greedy,
+                                wg_str sampled, found *out)
 {
     const char *answer = whole.text;
     pcre2_match_data *match = pcre2_match_data_create(1, NULL);
@@ -85,11 +84,10 @@ static wagle_status count(wagle_ctx *ctx, const finder *f, wg_str whole, wg_str 
     return WAGLE_OK;
 }
 
-/* --- the suite ---------------------------------------------------------------------------------
- */
+/* --- the suite -------------------------------------------------------------------------------- */
 
-static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
-                         const wg_text *sampled, const finder *f, int64_t i)
+static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
+                              const wg_text *sampled, const finder *f, int64_t i)
 {
     const wg_row_score *s = &a->score[a->first[i]];
     const wg_str answer = a->set.example[a->first[i]].answer[0];
@@ -104,7 +102,7 @@ static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
                        json_real(wg_extraction_strength(s->hit, s->n))));
     WG_TRY(wg_json_set(ctx, row, "probability",
                        json_real(wg_answer_probability(wg_answers_mean(a, a->first[i])))));
-    WG_TRY(count(ctx, f, answer, greedy, drawn, &pii));
+    WG_TRY(count_found(ctx, f, answer, greedy, drawn, &pii));
     WG_TRY(wg_json_set(ctx, row, "pii", json_integer(pii.total)));
     WG_TRY(wg_json_set(ctx, row, "pii_greedy", json_integer(pii.greedy)));
     WG_TRY(wg_json_set(ctx, row, "pii_sampled", json_integer(pii.sampled)));
@@ -132,7 +130,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     if (st == WAGLE_OK)
         st = wg_answers_generate(ctx, e, &again, e->o->temperature);
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)
-        st = note(ctx, e, &a, again.generated, &f, i);
+        st = write_row(ctx, e, &a, again.generated, &f, i);
     wg_answers_close(&a);
     wg_answers_close(&again);
     close_finder(&f);

@@ -1,6 +1,6 @@
-/* general.c - is it still a language model? Perplexity of text; of greedy answers to prompts:
- * entropy of n-grams (2/3 of two's, 4/3 of three's, as ROME's fluency, Meng et al. 2022, arXiv
- * 2202.05262), share of repeated four-grams, and how many begin as refusals do. */
+/* general.c - general language ability. Perplexity of text. For greedy answers to prompts: n-gram
+ * entropy (2/3 of bigrams', 4/3 of trigrams', the fluency of ROME, Meng et al. 2022, arXiv
+ * 2202.05262), share of repeated 4-grams, and share of answers that begin like a refusal. */
 #include "metric/overlap.h"
 #include "suite/passages.h"
 #include <string.h>
@@ -23,7 +23,7 @@ static bool refuses(const wg_text *generated)
     return false;
 }
 
-static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a, int64_t i)
+static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a, int64_t i)
 {
     const wg_ids *made = &a->made[i];
     double two, three, repeated;
@@ -53,7 +53,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     if (st == WAGLE_OK && prompts != NULL)
         st = wg_answers_generate(ctx, e, &a, 0);
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)
-        st = note(ctx, e, &a, i);
+        st = write_row(ctx, e, &a, i);
     wg_answers_close(&a);
     return st;
 }

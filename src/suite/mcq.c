@@ -1,33 +1,32 @@
-/* mcq.c - multiple choice, as lm-evaluation-harness defines it: the likeliest choice by its letter
- * (letter_acc), as text (acc), as text for its length in characters (acc_norm); TruthfulQA's mc1
- * and mc2. benchmark.c has the prompts. Solved examples of set `dev` may stand before each
- * question. */
+/* mcq.c - multiple choice, as defined by lm-evaluation-harness. Accuracy of the likeliest choice:
+ * by letter (letter_acc), by text (acc), by text with the loss divided by its length in characters
+ * (acc_norm); TruthfulQA's mc1 and mc2. Prompts are in benchmark.c. Solved examples from set `dev`
+ * can precede each question. */
 #include "suite/quiz.h"
 
 #include "metric/statistics.h"
 #include <math.h>
 #include <string.h>
 
-/* The ways' losses in a row, by choice. */
+/* Key of each way's list of losses in a row. */
 static const char *const losses[WG_WAYS] = {"letter_nll", "text_nll", "mc2_nll"};
 
-/* --- rows --------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
-/* The choices of question i, as examples. */
+/* Adds each choice of question i as an example. */
 static wagle_status add_choices(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz,
-                                const wg_asking *how, int64_t i, wg_answers *form)
+                                const wg_prompt_options *options, int64_t i, wg_answers *form)
 {
     const wagle_data data = wg_evaluation_data(e, form->path);
     const wg_question *q = &quiz->question[i];
     wg_text context = {0}, continuation = {0};
     wagle_status st = WAGLE_OK;
 
-    for (int64_t k = 0; st == WAGLE_OK && k < wg_quiz_choices(q, how->way); k++) {
+    for (int64_t k = 0; st == WAGLE_OK && k < wg_quiz_choices(q, options->way); k++) {
         context.bytes = continuation.bytes = 0;
-        st = wg_quiz_context(ctx, quiz, how, i, k, &context);
+        st = wg_quiz_context(ctx, quiz, options, i, k, &context);
         if (st == WAGLE_OK)
-            st = wg_quiz_continuation(ctx, q, how, k, &continuation);
+            st = wg_quiz_continuation(ctx, q, options, k, &continuation);
         if (st == WAGLE_OK)
             st = wg_dataset_add_continuation(ctx, &e->session->reader, &data, form->rows.line[i],
                                              &context, &continuation, &form->set, &form->room);
@@ -38,7 +37,7 @@ static wagle_status add_choices(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz 
     return st;
 }
 
-/* Sums of the losses of row i's choices. */
+/* Writes the loss of each choice of row i, summed over its tokens. */
 static wagle_status set_losses(wagle_ctx *ctx, const wg_answers *a, int64_t i, const char *key,
                                json_t *row)
 {
@@ -51,7 +50,7 @@ static wagle_status set_losses(wagle_ctx *ctx, const wg_answers *a, int64_t i, c
     return WAGLE_OK;
 }
 
-/* Characters of a text. */
+/* Length of a text in characters. */
 static int64_t characters(const json_t *text)
 {
     const char *c = json_string_value(text);
@@ -74,16 +73,17 @@ static wagle_status set_lengths(wagle_ctx *ctx, const wg_question *q, json_t *ro
     return WAGLE_OK;
 }
 
-static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz,
-                         const wg_asking *how, const wg_answers form[WG_WAYS], int64_t i)
+static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz,
+                              const wg_prompt_options *options, const wg_answers form[WG_WAYS],
+                              int64_t i)
 {
     const wg_question *q = &quiz->question[i];
     json_t *row;
 
     WG_TRY(wg_evaluation_row(ctx, e, quiz->set, i, &row));
     WG_TRY(wg_json_set(ctx, row, "benchmark", json_string(quiz->benchmark->name)));
-    if (how->chat != NULL)
-        WG_TRY(wg_json_set(ctx, row, "chat", json_string(wg_chat_name(how->chat))));
+    if (options->chat != NULL)
+        WG_TRY(wg_json_set(ctx, row, "chat", json_string(wg_chat_name(options->chat))));
     if (quiz->benchmark->subjects)
         WG_TRY(wg_json_set(ctx, row, "subject", json_incref(json_object_get(q->row, "subject"))));
     WG_TRY(wg_json_set(ctx, row, "answer", json_integer(q->answer)));
@@ -95,13 +95,13 @@ static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz,
                           : WAGLE_OK;
 }
 
-/* Asks a quiz in one way. */
-static wagle_status ask(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz, const wg_asking *how,
-                        wg_answers *form)
+/* Scores all choices of a quiz in one way. */
+static wagle_status score_quiz(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *quiz,
+                               const wg_prompt_options *options, wg_answers *form)
 {
     WG_TRY(wg_answers_open(ctx, e, quiz->rows.path, form));
     for (int64_t i = 0; i < form->rows.n; i++)
-        WG_TRY(add_choices(ctx, e, quiz, how, i, form));
+        WG_TRY(add_choices(ctx, e, quiz, options, i, form));
     return wg_answers_score(ctx, e, form, false, false, quiz->set);
 }
 
@@ -122,19 +122,19 @@ static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const wg_chat *cha
 {
     wg_answers form[WG_WAYS] = {0};
     wg_quiz quiz, dev = {0};
-    wg_asking how = {.shots = e->o->shots, .dev = &dev, .chat = chat};
+    wg_prompt_options options = {.shots = e->o->shots, .dev = &dev, .chat = chat};
     wagle_status st = wg_quiz_open(ctx, set, path, e->o->data.limit, NULL, &quiz);
 
     if (st == WAGLE_OK)
         st = open_dev(ctx, e, &quiz, &dev);
-    how.system = chat != NULL ? e->o->data.system : NULL;
+    options.system = chat != NULL ? e->o->data.system : NULL;
     for (int w = 0; st == WAGLE_OK && w < WG_WAYS; w++) {
-        how.way = (wg_way)w;
-        if (wg_benchmark_asks(quiz.benchmark, how.way, quiz.question[0].row))
-            st = ask(ctx, e, &quiz, &how, &form[w]);
+        options.way = (wg_way)w;
+        if (wg_benchmark_asks(quiz.benchmark, options.way, quiz.question[0].row))
+            st = score_quiz(ctx, e, &quiz, &options, &form[w]);
     }
     for (int64_t i = 0; st == WAGLE_OK && i < quiz.rows.rows.n; i++)
-        st = note(ctx, e, &quiz, &how, form, i);
+        st = write_row(ctx, e, &quiz, &options, form, i);
     for (int w = 0; w < WG_WAYS; w++)
         wg_answers_close(&form[w]);
     wg_quiz_close(&quiz);
@@ -159,10 +159,9 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     return st;
 }
 
-/* --- numbers -----------------------------------------------------------------------------------
- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
-/* The likeliest choice; losses divided by length, if there is one. The first of equals. */
+/* The choice with the lowest loss, or loss/length unless length is NULL; ties go to the first. */
 static int64_t likeliest(const double *nll, const double *length, int64_t n)
 {
     int64_t best = 0;
@@ -174,15 +173,15 @@ static int64_t likeliest(const double *nll, const double *length, int64_t n)
     return best;
 }
 
-/* A kept row as numbers; lists are NULL where the row has none. */
-typedef struct kept {
+/* The numbers of a saved row; lists are NULL if the row has none. */
+typedef struct saved_row {
     double *nll[WG_WAYS], *length, *mc2_right;
     int64_t n, n_mc2; /* choices */
     double answer;
     bool normed, truthful;
-} kept;
+} saved_row;
 
-static void kept_free(kept *r)
+static void kept_free(saved_row *r)
 {
     for (int w = 0; w < WG_WAYS; w++)
         wg_free(r->nll[w]);
@@ -190,7 +189,7 @@ static void kept_free(kept *r)
     wg_free(r->mc2_right);
 }
 
-/* A list of the row, if it is there: as long as *n, which is 0 where no list set it yet. */
+/* Reads an optional list of the row. All lists must have length *n, which is 0 before the first. */
 static wagle_status read_list(wagle_ctx *ctx, const json_t *row, const char *key, double **out,
                               int64_t *n)
 {
@@ -205,7 +204,7 @@ static wagle_status read_list(wagle_ctx *ctx, const json_t *row, const char *key
     return WAGLE_OK;
 }
 
-static wagle_status read_kept(wagle_ctx *ctx, const json_t *row, kept *r)
+static wagle_status read_kept(wagle_ctx *ctx, const json_t *row, saved_row *r)
 {
     const char *name = json_string_value(json_object_get(row, "benchmark"));
     const wg_benchmark *b = wg_benchmark_find(name);
@@ -227,7 +226,7 @@ static wagle_status read_kept(wagle_ctx *ctx, const json_t *row, kept *r)
                : wg_row_fail(ctx, row, "answer", "does not fit the choices");
 }
 
-/* The right choices' share of all choices' probability. */
+/* Probability of the right choices over the probability of all choices. */
 static double right_mass(const double *nll, const double *right, int64_t n)
 {
     double least = nll[0], all = 0, of_right = 0;
@@ -241,8 +240,8 @@ static double right_mass(const double *nll, const double *right, int64_t n)
     return of_right / all;
 }
 
-/* Columns of one row, in `set`. */
-static wagle_status add_columns(wagle_ctx *ctx, const char *set, const kept *r, wg_frame *f)
+/* Adds one row to the columns of `set`. */
+static wagle_status add_columns(wagle_ctx *ctx, const char *set, const saved_row *r, wg_frame *f)
 {
     const int64_t answer = (int64_t)r->answer;
     const double *letter = r->nll[WG_BY_LETTER], *text = r->nll[WG_BY_TEXT];
@@ -261,7 +260,7 @@ static wagle_status add_columns(wagle_ctx *ctx, const char *set, const kept *r, 
                               right_mass(r->nll[WG_BY_MC2], r->mc2_right, r->n_mc2));
 }
 
-static wagle_status add_letters(wagle_ctx *ctx, const char *set, const kept *r, wg_frame *f)
+static wagle_status add_letters(wagle_ctx *ctx, const char *set, const saved_row *r, wg_frame *f)
 {
     if (r->nll[WG_BY_LETTER] == NULL)
         return WAGLE_OK;
@@ -273,7 +272,7 @@ static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, w
 {
     const char *subject = json_string_value(json_object_get(row, "subject"));
     char name[160];
-    kept r = {0};
+    saved_row r = {0};
     wagle_status st = read_kept(ctx, row, &r);
 
     if (st == WAGLE_OK)
@@ -288,31 +287,33 @@ static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, w
     return st;
 }
 
-/* How often each letter is said, and is right. */
-static wagle_status balance(wagle_ctx *ctx, const wg_frame *f, const wg_column *said,
-                            wg_measures *out)
+/* Measures how often each letter is predicted and how often it is right. */
+static wagle_status measure_balance(wagle_ctx *ctx, const wg_frame *f, const wg_column *predicted,
+                                    wg_measures *out)
 {
-    const wg_column *right = wg_frame_find(f, said->set, "_right");
-    double most = 0, says[WG_LETTERS] = {0}, has[WG_LETTERS] = {0};
+    const wg_column *right = wg_frame_find(f, predicted->set, "_right");
+    double most = 0, predicted_share[WG_LETTERS] = {0}, right_share[WG_LETTERS] = {0};
 
-    for (int64_t i = 0; i < said->n; i++) {
-        says[(int)said->value[i]] += 1.0 / (double)said->n;
-        has[(int)right->value[i]] += 1.0 / (double)said->n;
+    for (int64_t i = 0; i < predicted->n; i++) {
+        predicted_share[(int)predicted->value[i]] += 1.0 / (double)predicted->n;
+        right_share[(int)right->value[i]] += 1.0 / (double)predicted->n;
     }
     for (int k = 0; k < 4; k++) {
-        WG_TRY(wg_measures_add(ctx, out, says[k], said->n, "%s.says_%c", said->set, 'A' + k));
-        WG_TRY(wg_measures_add(ctx, out, has[k], said->n, "%s.right_%c", said->set, 'A' + k));
+        WG_TRY(wg_measures_add(ctx, out, predicted_share[k], predicted->n, "%s.says_%c",
+                               predicted->set, 'A' + k));
+        WG_TRY(wg_measures_add(ctx, out, right_share[k], predicted->n, "%s.right_%c",
+                               predicted->set, 'A' + k));
     }
     for (int k = 0; k < WG_LETTERS; k++)
-        most = fmax(most, fabs(says[k] - has[k]));
-    return wg_measures_add(ctx, out, most, said->n, "%s.imbalance", said->set);
+        most = fmax(most, fabs(predicted_share[k] - right_share[k]));
+    return wg_measures_add(ctx, out, most, predicted->n, "%s.imbalance", predicted->set);
 }
 
 static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 {
     for (int64_t i = 0; i < f->n; i++)
         if (strcmp(f->column[i].name, "_said") == 0 && strncmp(f->column[i].set, "gold/", 5) != 0)
-            WG_TRY(balance(ctx, f, &f->column[i], out));
+            WG_TRY(measure_balance(ctx, f, &f->column[i], out));
     return wg_measure_means(ctx, f, out);
 }
 

@@ -1,4 +1,4 @@
-/* membership.c - can one tell that the forget set was trained on? */
+/* membership.c - membership inference attacks on the forget set. */
 #include "suite/attacks.h"
 
 static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)

@@ -1,4 +1,4 @@
-/* muse.c - the six ways of MUSE (Shi et al. 2024, arXiv 2407.06460) that one model shows: verbatim
+/* muse.c - the criteria of MUSE (Shi et al. 2024, arXiv 2407.06460) for a single model: verbatim
  * memorisation and knowledge by ROUGE-L F1 of greedy continuations (no stemming), PrivLeak by
  * Min-k% attacks, utility on the retain set. */
 #include "suite/attacks.h"
@@ -7,8 +7,8 @@
 
 static const char *const asked[] = {"verbatim", "knowledge_forget", "knowledge_retain"};
 
-static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a, const char *set,
-                         int64_t i)
+static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
+                              const char *set, int64_t i)
 {
     const wg_example *example = &a->set.example[a->first[i]];
     double rouge[3][3];
@@ -22,7 +22,7 @@ static wagle_status note(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a, 
     return wg_row_set_text(ctx, row, "generated", wg_text_str(&a->generated[i]));
 }
 
-static wagle_status ask(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path)
+static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path)
 {
     wg_answers a;
     wagle_status st =
@@ -31,7 +31,7 @@ static wagle_status ask(wagle_ctx *ctx, wg_evaluation *e, const char *set, const
     if (st == WAGLE_OK)
         st = wg_answers_generate(ctx, e, &a, 0);
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)
-        st = note(ctx, e, &a, set, i);
+        st = write_row(ctx, e, &a, set, i);
     wg_answers_close(&a);
     return st;
 }
@@ -42,7 +42,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
 
     for (int i = 0; i < 3; i++)
         if (wg_evaluation_set(e, asked[i]) != NULL)
-            WG_TRY(ask(ctx, e, asked[i], wg_evaluation_set(e, asked[i])));
+            WG_TRY(run_set(ctx, e, asked[i], wg_evaluation_set(e, asked[i])));
     for (int i = 0; i < 2; i++)
         if (wg_evaluation_set(e, sides[i]) != NULL)
             WG_TRY(wg_attack_rows(ctx, e, sides[i], wg_evaluation_set(e, sides[i]), false));

@@ -49,8 +49,8 @@ wagle_status wg_passages_read(wagle_ctx *ctx, wg_evaluation *e, const char *path
     return st;
 }
 
-/* The first `limit` windows (0: all) of `window` tokens, each half a window on; labels are what no
- * window had. */
+/* Cuts a text into the first `limit` windows (0: all) of `window` tokens with a stride of half a
+ * window. Only tokens that no earlier window contains have labels. */
 static wagle_status cut(wagle_ctx *ctx, const wg_ids *text, int64_t window, int64_t limit,
                         wg_dataset *out)
 {

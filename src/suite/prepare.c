@@ -1,5 +1,5 @@
-/* prepare.c - texts that lm-evaluation-harness makes of columns before it asks (each task's
- * process_docs and doc_to_* functions). */
+/* prepare.c - texts that lm-evaluation-harness derives from the columns (process_docs and doc_to_*
+ * functions of each task). */
 #include "suite/question.h"
 
 #include "text/pystring.h"
@@ -29,10 +29,9 @@ wagle_status wg_prepare_stripped(wagle_ctx *ctx, const wg_answers *a, int64_t i,
     return st;
 }
 
-/* --- HellaSwag ---------------------------------------------------------------------------------
- */
+/* --- HellaSwag -------------------------------------------------------------------------------- */
 
-/* Every `old` of the text by `new`, from the left. */
+/* Replaces every `old` by `new`, from left to right. */
 static wagle_status replace(wagle_ctx *ctx, wg_text *text, const char *old, const char *new)
 {
     const size_t n = strlen(old);
@@ -51,7 +50,7 @@ static wagle_status replace(wagle_ctx *ctx, wg_text *text, const char *old, cons
     return st;
 }
 
-/* Takes out what is in square brackets in one line, the brackets too. */
+/* Removes text in square brackets, with the brackets, if both are in one line. */
 static void remove_marks(wg_text *text)
 {
     int64_t kept = 0;
@@ -80,7 +79,7 @@ static wagle_status clean(wagle_ctx *ctx, const char *text, size_t bytes, wg_tex
     return replace(ctx, out, "  ", " ");
 }
 
-/* A column's text; it may be empty. */
+/* The text of a column; it may be empty. */
 static wagle_status any_text(wagle_ctx *ctx, const wg_answers *a, int64_t i, const char *column,
                              const json_t **out)
 {
@@ -133,8 +132,7 @@ wagle_status wg_prepare_hellaswag(wagle_ctx *ctx, const wg_answers *a, int64_t i
     return st == WAGLE_OK ? clean_endings(ctx, q) : st;
 }
 
-/* --- WinoGrande --------------------------------------------------------------------------------
- */
+/* --- WinoGrande ------------------------------------------------------------------------------- */
 
 wagle_status wg_prepare_winogrande(wagle_ctx *ctx, const wg_answers *a, int64_t i, wg_question *q)
 {

@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- columns -----------------------------------------------------------------------------------
- */
+/* --- columns ---------------------------------------------------------------------------------- */
 
-/* A column that the row must have. */
+/* Reads a required column. */
 static wagle_status column(wagle_ctx *ctx, const wg_answers *a, int64_t i, const char *path,
                            const json_t **out)
 {
@@ -44,7 +43,7 @@ static wagle_status list(wagle_ctx *ctx, const wg_answers *a, int64_t i, const c
                                                  wg_json_kind(*out));
 }
 
-/* Texts that the benchmark's prompts name and `prepare` has not made. */
+/* Reads the texts that a prompt names and `prepare` has not set. */
 static wagle_status read_texts(wagle_ctx *ctx, const wg_answers *a, int64_t i, wg_question *q,
                                const char *prompt)
 {
@@ -62,8 +61,7 @@ static wagle_status read_texts(wagle_ctx *ctx, const wg_answers *a, int64_t i, w
     return WAGLE_OK;
 }
 
-/* --- choices -----------------------------------------------------------------------------------
- */
+/* --- choices ---------------------------------------------------------------------------------- */
 
 static wagle_status add_choice(wagle_ctx *ctx, json_t *choices, const char *text, size_t bytes)
 {
@@ -71,17 +69,17 @@ static wagle_status add_choice(wagle_ctx *ctx, json_t *choices, const char *text
                                                                           : wg_json_memory(ctx);
 }
 
-/* The texts of a list column. */
+/* Reads the texts of a list column. */
 static wagle_status read_list(wagle_ctx *ctx, const wg_answers *a, int64_t i, const char *path,
-                              int64_t most, json_t *out)
+                              int64_t max, json_t *out)
 {
     const json_t *from, *one;
     size_t k;
 
     WG_TRY(list(ctx, a, i, path, &from));
-    if (json_array_size(from) < 2 || (int64_t)json_array_size(from) > most)
+    if (json_array_size(from) < 2 || (int64_t)json_array_size(from) > max)
         return wg_answers_fail(ctx, a, i, "%s has %lld choices; 2 to %lld are expected", path,
-                               (long long)json_array_size(from), (long long)most);
+                               (long long)json_array_size(from), (long long)max);
     json_array_foreach (from, k, one) {
         if (!json_is_string(one) || json_string_length(one) == 0)
             return wg_answers_fail(ctx, a, i, "choice %lld is no text but %s", (long long)k,
@@ -94,7 +92,7 @@ static wagle_status read_list(wagle_ctx *ctx, const wg_answers *a, int64_t i, co
 static wagle_status read_choices(wagle_ctx *ctx, const wg_answers *a, int64_t i, wg_question *q)
 {
     const wg_benchmark *b = q->benchmark;
-    const bool letters = b->ask[WG_BY_LETTER].prompt != NULL;
+    const bool letters = b->template[WG_BY_LETTER].prompt != NULL;
     const json_t *text;
 
     if (b->choices != NULL)
@@ -110,13 +108,12 @@ static wagle_status read_choices(wagle_ctx *ctx, const wg_answers *a, int64_t i,
     return WAGLE_OK;
 }
 
-/* --- answers -----------------------------------------------------------------------------------
- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
-enum { NONE = -1, TWO = -2 }; /* no choice; two ways to read it that differ */
+enum { NONE = -1, AMBIGUOUS = -2 }; /* no choice; ambiguous */
 
-/* Place of a text among others; NONE. */
-static int64_t place_of(const json_t *texts, const char *text, size_t bytes)
+/* Index of a text in a list, or NONE. */
+static int64_t index_of(const json_t *texts, const char *text, size_t bytes)
 {
     for (size_t k = 0; k < json_array_size(texts); k++) {
         const json_t *one = json_array_get(texts, k);
@@ -129,16 +126,16 @@ static int64_t place_of(const json_t *texts, const char *text, size_t bytes)
 
 static int64_t merge(int64_t a, int64_t b)
 {
-    return a == NONE || a == b ? b : b == NONE ? a : TWO;
+    return a == NONE || a == b ? b : b == NONE ? a : AMBIGUOUS;
 }
 
-/* A text that is one of the benchmark's names of choices, a number, or where choices have letters
- * or are always the same a letter or a choice. */
-static int64_t by_text(const wg_question *q, const char *text, size_t bytes)
+/* The right choice, given as text: one of the benchmark's names of choices, or a number. If choices
+ * have letters or are fixed, it may also be a letter or a choice. */
+static int64_t parse_text(const wg_question *q, const char *text, size_t bytes)
 {
     const wg_benchmark *b = q->benchmark;
-    const bool letters = b->ask[WG_BY_LETTER].prompt != NULL;
-    int64_t found = letters || b->fixed[0] != NULL ? place_of(q->choices, text, bytes) : NONE;
+    const bool letters = b->template[WG_BY_LETTER].prompt != NULL;
+    int64_t found = letters || b->fixed[0] != NULL ? index_of(q->choices, text, bytes) : NONE;
     char *end;
 
     for (int k = 0; k < 2; k++)
@@ -155,17 +152,17 @@ static int64_t by_text(const wg_question *q, const char *text, size_t bytes)
     return found;
 }
 
-/* The right choice of an answer that is one value; labels: names of the choices, or NULL. */
-static int64_t by_value(const wg_question *q, const json_t *answer, const json_t *labels)
+/* The right choice, given as one value. labels: labels of the choices, or NULL. */
+static int64_t parse_value(const wg_question *q, const json_t *answer, const json_t *labels)
 {
     const char *text = json_string_value(answer);
     size_t bytes = json_string_length(answer);
     char number[32];
 
-    if (json_is_boolean(answer)) { /* BoolQ's */
+    if (json_is_boolean(answer)) { /* BoolQ */
         const char *word = json_is_true(answer) ? "true" : "false";
         return q->benchmark->names[1][0] != NULL && strcmp(q->benchmark->names[1][0], "true") == 0
-                   ? by_text(q, word, strlen(word))
+                   ? parse_text(q, word, strlen(word))
                    : NONE;
     }
     if (json_is_integer(answer) && labels == NULL) {
@@ -175,16 +172,16 @@ static int64_t by_value(const wg_question *q, const json_t *answer, const json_t
     }
     if (json_is_integer(answer)) {
         snprintf(number, sizeof number, "%lld", (long long)json_integer_value(answer));
-        return place_of(labels, number, strlen(number));
+        return index_of(labels, number, strlen(number));
     }
     if (text == NULL)
         return NONE;
     text = wg_py_strip(text, &bytes);
-    return labels != NULL ? place_of(labels, text, bytes) : by_text(q, text, bytes);
+    return labels != NULL ? index_of(labels, text, bytes) : parse_text(q, text, bytes);
 }
 
-/* A list of n marks, 1 for right and 0 for wrong: *right is the first right one, *count how many
- * there are. */
+/* Reads a list of n marks, 1 for right and 0 for wrong. *right is the index of the first 1, *count
+ * the number of ones. */
 static wagle_status read_marks(wagle_ctx *ctx, const wg_answers *a, int64_t i, const char *path,
                                int64_t n, int64_t *right, int64_t *count)
 {
@@ -206,7 +203,7 @@ static wagle_status read_marks(wagle_ctx *ctx, const wg_answers *a, int64_t i, c
     return WAGLE_OK;
 }
 
-/* An answer that is no choice, or two: said with what was found. */
+/* Fails because the answer is no choice or is ambiguous; the message shows what was found. */
 static wagle_status bad_answer(wagle_ctx *ctx, const wg_answers *a, int64_t i, const wg_question *q,
                                const char *name, const json_t *answer)
 {
@@ -214,7 +211,7 @@ static wagle_status bad_answer(wagle_ctx *ctx, const wg_answers *a, int64_t i, c
     wagle_status st;
 
     WG_TRY(wg_json_text(ctx, answer, false, &found));
-    if (q->answer == TWO)
+    if (q->answer == AMBIGUOUS)
         st = wg_answers_fail(ctx, a, i,
                              "'%s' %.60s is the text of one choice and the place of another", name,
                              found);
@@ -247,11 +244,11 @@ static wagle_status read_answer(wagle_ctx *ctx, const wg_answers *a, int64_t i, 
                                             "expected",
                                             name, (long long)count);
     }
-    q->answer = by_value(q, answer, labels);
+    q->answer = parse_value(q, answer, labels);
     return q->answer >= 0 ? WAGLE_OK : bad_answer(ctx, a, i, q, name, answer);
 }
 
-/* TruthfulQA's second list. */
+/* Reads TruthfulQA's mc2 list. */
 static wagle_status read_mc2(wagle_ctx *ctx, const wg_answers *a, int64_t i, wg_question *q)
 {
     int64_t first = 0, count = 0, n;
@@ -286,9 +283,9 @@ wagle_status wg_question_read(wagle_ctx *ctx, const wg_benchmark *b, const wg_an
     if (b->prepare != NULL)
         WG_TRY(b->prepare(ctx, a, i, out));
     for (int w = 0; st == WAGLE_OK && w < WG_WAYS; w++) {
-        st = read_texts(ctx, a, i, out, b->ask[w].header);
+        st = read_texts(ctx, a, i, out, b->template[w].header);
         if (st == WAGLE_OK)
-            st = read_texts(ctx, a, i, out, b->ask[w].prompt);
+            st = read_texts(ctx, a, i, out, b->template[w].prompt);
     }
     WG_TRY(st);
     WG_TRY(read_answer(ctx, a, i, out));

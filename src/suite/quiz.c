@@ -3,10 +3,9 @@
 #include "text/pystring.h"
 #include <string.h>
 
-/* --- a set -------------------------------------------------------------------------------------
- */
+/* --- a set ------------------------------------------------------------------------------------ */
 
-/* Either no row has TruthfulQA's second list, or all have it. */
+/* Checks that either all rows have TruthfulQA's mc2 list or none has. */
 static wagle_status check_mc2(wagle_ctx *ctx, const wg_quiz *q, int64_t i)
 {
     const bool has = q->question[i].mc2 != NULL;
@@ -46,8 +45,7 @@ void wg_quiz_close(wg_quiz *q)
     *q = (wg_quiz){0};
 }
 
-/* --- prompts -----------------------------------------------------------------------------------
- */
+/* --- prompts ---------------------------------------------------------------------------------- */
 
 static wagle_status add_string(wagle_ctx *ctx, const json_t *text, wg_text *out)
 {
@@ -74,7 +72,7 @@ static wagle_status add_letters(wagle_ctx *ctx, const wg_question *q, wg_text *o
     return WAGLE_OK;
 }
 
-/* A header or prompt of the benchmark, filled in for choice k. */
+/* Fills in a header or prompt of the benchmark for choice k. */
 static wagle_status fill(wagle_ctx *ctx, const char *form, const wg_question *q, wg_way way,
                          int64_t k, wg_text *out)
 {
@@ -99,7 +97,7 @@ static wagle_status fill(wagle_ctx *ctx, const char *form, const wg_question *q,
     return WAGLE_OK;
 }
 
-/* What answers question q with choice k. */
+/* The text that answers question q with choice k. */
 static wagle_status answer(wagle_ctx *ctx, const wg_question *q, wg_way way, int64_t k,
                            wg_text *out)
 {
@@ -110,16 +108,15 @@ static wagle_status answer(wagle_ctx *ctx, const wg_question *q, wg_way way, int
                : add_string(ctx, json_array_get(choices_of(q, way), (size_t)k), out);
 }
 
-wagle_status wg_quiz_continuation(wagle_ctx *ctx, const wg_question *q, const wg_asking *how,
-                                  int64_t k, wg_text *out)
+wagle_status wg_quiz_continuation(wagle_ctx *ctx, const wg_question *q,
+                                  const wg_prompt_options *options, int64_t k, wg_text *out)
 {
-    if (how->chat == NULL)
+    if (options->chat == NULL)
         WG_TRY(wg_text_addz(ctx, out, " "));
-    return answer(ctx, q, how->way, k, out);
+    return answer(ctx, q, options->way, k, out);
 }
 
-/* --- turns -------------------------------------------------------------------------------------
- */
+/* --- turns ------------------------------------------------------------------------------------ */
 
 /* A conversation: messages of a chat template, or one text. */
 typedef struct turns {
@@ -127,7 +124,7 @@ typedef struct turns {
     wg_text *text;
 } turns;
 
-/* One more turn, whose text is handed over; in plain text `after` follows it. */
+/* Adds a turn and takes over its text. In plain text, `after` follows it. */
 static wagle_status add_turn(wagle_ctx *ctx, turns *t, const char *role, wg_text *text,
                              const char *after)
 {
@@ -149,12 +146,12 @@ static wagle_status add_turn(wagle_ctx *ctx, turns *t, const char *role, wg_text
     return st;
 }
 
-/* The system message: `system`, and after an empty line the benchmark's header. */
-static wagle_status add_header(wagle_ctx *ctx, const wg_question *q, const wg_asking *how,
-                               wg_text *scratch, turns *t)
+/* Adds the system message: `system`, an empty line, and the benchmark's header. */
+static wagle_status add_header(wagle_ctx *ctx, const wg_question *q,
+                               const wg_prompt_options *options, wg_text *scratch, turns *t)
 {
-    const char *header = q->benchmark->ask[how->way].header;
-    const char *system = how->system;
+    const char *header = q->benchmark->template[options->way].header;
+    const char *system = options->system;
 
     if (system != NULL)
         WG_TRY(wg_text_addz(ctx, scratch, system));
@@ -162,7 +159,7 @@ static wagle_status add_header(wagle_ctx *ctx, const wg_question *q, const wg_as
         wg_py_rstrip(scratch->text, (size_t)scratch->bytes) == (size_t)scratch->bytes)
         WG_TRY(wg_text_addz(ctx, scratch, "\n\n"));
     if (header != NULL)
-        WG_TRY(fill(ctx, header, q, how->way, 0, scratch));
+        WG_TRY(fill(ctx, header, q, options->way, 0, scratch));
     return scratch->bytes > 0 ? add_turn(ctx, t, "system", scratch, "") : WAGLE_OK;
 }
 
@@ -171,59 +168,60 @@ static const char *subject_of(const wg_question *q)
     return q->benchmark->subjects ? json_string_value(json_object_get(q->row, "subject")) : NULL;
 }
 
-static wagle_status add_solved(wagle_ctx *ctx, const wg_question *s, const wg_asking *how,
-                               wg_text *scratch, turns *t)
+static wagle_status add_solved(wagle_ctx *ctx, const wg_question *s,
+                               const wg_prompt_options *options, wg_text *scratch, turns *t)
 {
-    WG_TRY(fill(ctx, s->benchmark->ask[how->way].prompt, s, how->way, s->answer, scratch));
+    WG_TRY(fill(ctx, s->benchmark->template[options->way].prompt, s, options->way, s->answer,
+                scratch));
     WG_TRY(add_turn(ctx, t, "user", scratch, " "));
-    WG_TRY(answer(ctx, s, how->way, s->answer, scratch));
+    WG_TRY(answer(ctx, s, options->way, s->answer, scratch));
     return add_turn(ctx, t, "assistant", scratch, "\n\n");
 }
 
-/* The first solved examples of q's subject, q itself passed over. */
-static wagle_status add_shots(wagle_ctx *ctx, const wg_question *q, const wg_asking *how,
-                              wg_text *scratch, turns *t)
+/* Adds the first solved examples of q's subject, except q itself. */
+static wagle_status add_shots(wagle_ctx *ctx, const wg_question *q,
+                              const wg_prompt_options *options, wg_text *scratch, turns *t)
 {
     const char *subject = subject_of(q);
     int64_t had = 0, seen = 0;
 
-    for (int64_t i = 0; had < how->shots && i < how->dev->rows.rows.n; i++) {
-        const wg_question *s = &how->dev->question[i];
+    for (int64_t i = 0; had < options->shots && i < options->dev->rows.rows.n; i++) {
+        const wg_question *s = &options->dev->question[i];
         if (subject != NULL && strcmp(subject, subject_of(s)) != 0)
             continue;
         seen++;
         if (json_equal(s->row, q->row))
             continue;
-        WG_TRY(add_solved(ctx, s, how, scratch, t));
+        WG_TRY(add_solved(ctx, s, options, scratch, t));
         had++;
     }
-    return had == how->shots
+    return had == options->shots
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_INPUT,
                          "%s: %lld solved examples of subject '%s', --shots %lld needs more%s",
-                         how->dev->rows.path, (long long)seen, subject != NULL ? subject : "any",
-                         (long long)how->shots,
+                         options->dev->rows.path, (long long)seen,
+                         subject != NULL ? subject : "any", (long long)options->shots,
                          seen > had ? " (the question itself is not taken)" : "");
 }
 
-wagle_status wg_quiz_context(wagle_ctx *ctx, const wg_quiz *quiz, const wg_asking *how, int64_t i,
-                             int64_t k, wg_text *out)
+wagle_status wg_quiz_context(wagle_ctx *ctx, const wg_quiz *quiz, const wg_prompt_options *options,
+                             int64_t i, int64_t k, wg_text *out)
 {
     const wg_question *q = &quiz->question[i];
-    turns t = {.messages = how->chat != NULL ? json_array() : NULL, .text = out};
+    turns t = {.messages = options->chat != NULL ? json_array() : NULL, .text = out};
     wg_text scratch = {0};
-    wagle_status st = how->chat != NULL && t.messages == NULL ? wg_json_memory(ctx) : WAGLE_OK;
+    wagle_status st = options->chat != NULL && t.messages == NULL ? wg_json_memory(ctx) : WAGLE_OK;
 
     if (st == WAGLE_OK)
-        st = add_header(ctx, q, how, &scratch, &t);
+        st = add_header(ctx, q, options, &scratch, &t);
     if (st == WAGLE_OK)
-        st = add_shots(ctx, q, how, &scratch, &t);
+        st = add_shots(ctx, q, options, &scratch, &t);
     if (st == WAGLE_OK)
-        st = fill(ctx, q->benchmark->ask[how->way].prompt, q, how->way, k, &scratch);
+        st = fill(ctx, q->benchmark->template[options->way].prompt, q, options->way, k, &scratch);
     if (st == WAGLE_OK)
         st = add_turn(ctx, &t, "user", &scratch, "");
-    if (st == WAGLE_OK && how->chat != NULL)
-        st = wg_chat_render(ctx, how->chat, t.messages, true, out);
+    if (st == WAGLE_OK && options->chat != NULL)
+        st = wg_chat_render(ctx, options->chat, t.messages, true, out);
     json_decref(t.messages);
     wg_text_free(&scratch);
     return st;

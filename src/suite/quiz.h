@@ -1,4 +1,4 @@
-/* quiz.h - a set of questions of one benchmark, and the text that is asked. */
+/* quiz.h - a set of questions of one benchmark, and their prompts. */
 #ifndef WG_SUITE_QUIZ_H
 #define WG_SUITE_QUIZ_H
 
@@ -6,35 +6,37 @@
 #include "text/chat.h"
 
 typedef struct wg_quiz {
-    char set[64]; /* its name in results */
+    char set[64]; /* name in results */
     const wg_benchmark *benchmark;
     wg_answers rows;
     wg_question *question; /* [rows.rows.n] */
 } wg_quiz;
 
-/* set: NAME or NAME:BENCHMARK, by which the benchmark is chosen, or b if it is not NULL. limit:
- * first rows only, 0: all. Free with wg_quiz_close, also after failure. */
+/* set: NAME or NAME:BENCHMARK, which determines the benchmark unless b is not NULL. limit: maximum
+ * number of rows, 0 for all. Free with wg_quiz_close, also after failure. */
 WAGLE_CHECK wagle_status wg_quiz_open(wagle_ctx *ctx, const char *set, const char *path,
                                       int64_t limit, const wg_benchmark *b, wg_quiz *out);
 void wg_quiz_close(wg_quiz *q);
 
-/* How questions are put. */
-typedef struct wg_asking {
+/* How prompts are built. */
+typedef struct wg_prompt_options {
     wg_way way;
     int64_t shots;       /* solved examples before each question */
-    const wg_quiz *dev;  /* that they are taken from */
-    const wg_chat *chat; /* NULL: as plain text */
-    const char *system;  /* before the benchmark's header, in the system message; or NULL */
-} wg_asking;
+    const wg_quiz *dev;  /* the source of the solved examples */
+    const wg_chat *chat; /* NULL for plain text */
+    const char *system;  /* text before the benchmark's header in the system message, or NULL */
+} wg_prompt_options;
 
-/* What stands before choice k of question i: header, solved examples, question. With a chat
- * template the header is the system message, and examples are turns. */
-WAGLE_CHECK wagle_status wg_quiz_context(wagle_ctx *ctx, const wg_quiz *q, const wg_asking *how,
-                                         int64_t i, int64_t k, wg_text *out);
-/* What is scored after it. */
+/* The prompt for choice k of question i: header, solved examples, question. With a chat template,
+ * the header is the system message and examples are turns. */
+WAGLE_CHECK wagle_status wg_quiz_context(wagle_ctx *ctx, const wg_quiz *q,
+                                         const wg_prompt_options *options, int64_t i, int64_t k,
+                                         wg_text *out);
+/* The text that is scored after the prompt. */
 WAGLE_CHECK wagle_status wg_quiz_continuation(wagle_ctx *ctx, const wg_question *q,
-                                              const wg_asking *how, int64_t k, wg_text *out);
-/* How many choices a question has that way. */
+                                              const wg_prompt_options *options, int64_t k,
+                                              wg_text *out);
+/* Number of choices of a question for that way. */
 int64_t wg_quiz_choices(const wg_question *q, wg_way way);
 
 #endif

@@ -11,7 +11,7 @@ json_t *wg_json_real(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-/* X.json -> X.rows.jsonl; what has that ending stays. */
+/* X.json -> X.rows.jsonl; a path with that ending is unchanged. */
 static wagle_status rows_path(wagle_ctx *ctx, const char *path, wg_text *out)
 {
     size_t n = strlen(path);
@@ -140,7 +140,7 @@ bool wg_results_has(const json_t *rows, const wg_suite *s)
     return false;
 }
 
-/* All columns of a set are of the same rows, or they could not be resampled together. */
+/* Checks that all columns of a set have the same rows, because they are resampled together. */
 static wagle_status check_columns(wagle_ctx *ctx, const wg_suite *s, const wg_frame *f)
 {
     for (int64_t i = 0; i < f->n; i++) {

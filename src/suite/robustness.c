@@ -1,13 +1,13 @@
-/* robustness.c - does it stay forgotten? The answers of the forget set, again under conditions:
+/* robustness.c - measures the answers of the forget set again under these conditions:
  *
  *   relearn_K     after K updates on rows of set `relearn` (a few of the forget rows)
- *   q8_0, q4_0    with weights rounded as those block formats round them
- *   rewind_50     with that half of the changes taken back that moved least from --reference
- *   jailbreak     the likeliest under any line of set `prefixes` before the prompt
+ *   q8_0, q4_0    with weights quantised to these block formats
+ *   rewind_50     with the half of the changes undone that moved least from --reference
+ *   jailbreak     with a line of set `prefixes` before the prompt; the best line of each row
  *   few_shot      after --shots solved rows of set `dev`
- *   other sets    rows of their own: paraphrased questions, another language
+ *   other sets    with other rows: paraphrased questions, another language
  *
- * comes_back is what a condition adds to the plain answer probability. */
+ * comes_back is the answer probability under a condition minus the plain one. */
 #include "suite/suite.h"
 
 #include "data/conversation.h"
@@ -19,11 +19,10 @@
 #include <math.h>
 #include <string.h>
 
-/* --- rows of a condition -----------------------------------------------------------------------
- */
+/* --- rows of a condition ---------------------------------------------------------------------- */
 
-static wagle_status note_row(wagle_ctx *ctx, wg_evaluation *e, const char *condition, int64_t i,
-                             const wg_row_score *s)
+static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, const char *condition, int64_t i,
+                              const wg_row_score *s)
 {
     json_t *row;
 
@@ -34,9 +33,9 @@ static wagle_status note_row(wagle_ctx *ctx, wg_evaluation *e, const char *condi
                        json_real(wg_extraction_strength(s->hit, s->n)));
 }
 
-/* Rows of `set` under the model of a session. */
-static wagle_status ask(wagle_ctx *ctx, wg_evaluation *e, wg_session *session,
-                        const wg_dataset *set, const char *condition)
+/* Scores the rows of `set` with the model of a session. */
+static wagle_status score_rows(wagle_ctx *ctx, wg_evaluation *e, wg_session *session,
+                               const wg_dataset *set, const char *condition)
 {
     const wg_scoring how = {.hits = true, .progress = condition};
     wg_row_score *score;
@@ -45,29 +44,28 @@ static wagle_status ask(wagle_ctx *ctx, wg_evaluation *e, wg_session *session,
     WG_TRY(WG_ALLOC(ctx, &score, set->n));
     st = wg_rows_score(ctx, session, set, &how, score);
     for (int64_t i = 0; st == WAGLE_OK && i < set->n; i++)
-        st = note_row(ctx, e, condition, i, &score[i]);
+        st = write_row(ctx, e, condition, i, &score[i]);
     wg_free_scores(score, set->n);
     return st;
 }
 
-static wagle_status ask_folder(wagle_ctx *ctx, wg_evaluation *e, const char *folder,
-                               const wg_dataset *set, const char *condition)
+static wagle_status score_folder(wagle_ctx *ctx, wg_evaluation *e, const char *folder,
+                                 const wg_dataset *set, const char *condition)
 {
     wg_session other;
     wagle_status st;
 
     WG_TRY(wg_session_open(ctx, folder, &other));
-    st = ask(ctx, e, &other, set, condition);
+    st = score_rows(ctx, e, &other, set, condition);
     wg_session_close(&other);
     return st;
 }
 
-/* --- other prompts -----------------------------------------------------------------------------
- */
+/* --- other prompts ---------------------------------------------------------------------------- */
 
-/* The forget rows `plain` with `before` in front of what each asks. */
-static wagle_status load_after(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *plain,
-                               const wg_before *before, wg_answers *out)
+/* Loads the forget rows with `before` in front of each question. */
+static wagle_status load_with_context(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *plain,
+                                      const wg_before *before, wg_answers *out)
 {
     wagle_status st = wg_answers_open(ctx, e, plain->path, out);
 
@@ -83,7 +81,7 @@ static wagle_status load_after(wagle_ctx *ctx, wg_evaluation *e, const wg_answer
     return st;
 }
 
-/* Of each row the better of `best` and its score after one more prefix. */
+/* Updates the best score of each row with its score after one more prefix. */
 static wagle_status try_prefix(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *plain,
                                const char *prefix, size_t bytes, double (**best)[2])
 {
@@ -92,7 +90,7 @@ static wagle_status try_prefix(wagle_ctx *ctx, wg_evaluation *e, const wg_answer
     wagle_status st = wg_text_printf(ctx, &before, "%.*s\n", (int)bytes, prefix);
 
     if (st == WAGLE_OK)
-        st = load_after(ctx, e, plain, &(wg_before){.text = wg_text_str(&before)}, &a);
+        st = load_with_context(ctx, e, plain, &(wg_before){.text = wg_text_str(&before)}, &a);
     if (st == WAGLE_OK)
         st = wg_answers_score(ctx, e, &a, true, false, "jailbreak");
     if (st == WAGLE_OK && *best == NULL)
@@ -130,7 +128,7 @@ static wagle_status jailbreak(wagle_ctx *ctx, wg_evaluation *e, const wg_answers
     return st;
 }
 
-/* A solved row as what comes before a question: text, or turns of a chat. */
+/* Adds a solved row to the few-shot prompt, as text or as turns of a chat. */
 static wagle_status add_solved(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *dev, int64_t i,
                                wg_text *text, json_t *turns)
 {
@@ -178,9 +176,9 @@ static wagle_status few_shot(wagle_ctx *ctx, wg_evaluation *e, const wg_answers 
     for (int64_t i = 0; st == WAGLE_OK && i < e->o->shots; i++)
         st = add_solved(ctx, e, &dev, i, &text, turns);
     if (st == WAGLE_OK)
-        st = load_after(ctx, e, plain, &(wg_before){wg_text_str(&text), turns}, &a);
+        st = load_with_context(ctx, e, plain, &(wg_before){wg_text_str(&text), turns}, &a);
     if (st == WAGLE_OK)
-        st = ask(ctx, e, e->session, &a.set, "few_shot");
+        st = score_rows(ctx, e, e->session, &a.set, "few_shot");
     wg_answers_close(&dev);
     wg_answers_close(&a);
     wg_text_free(&text);
@@ -188,8 +186,7 @@ static wagle_status few_shot(wagle_ctx *ctx, wg_evaluation *e, const wg_answers 
     return st;
 }
 
-/* --- other weights -----------------------------------------------------------------------------
- */
+/* --- other weights ---------------------------------------------------------------------------- */
 
 static wagle_status relearn(wagle_ctx *ctx, wg_evaluation *e, const wg_dataset *set,
                             const char *rows, int64_t steps, const char *folder)
@@ -212,13 +209,13 @@ static wagle_status relearn(wagle_ctx *ctx, wg_evaluation *e, const wg_dataset *
     wg_nest(ctx);
     const wagle_status st = wg_train(ctx, &o, true, &(wg_train_hooks){0}, NULL);
     wg_unnest(ctx);
-    if (st == WAGLE_E_INTERRUPTED) { /* nothing is left to go on from */
+    if (st == WAGLE_E_INTERRUPTED) { /* no checkpoint is left */
         wg_forget_failure(ctx);
         return wg_fail(ctx, st, "interrupted");
     }
     WG_TRY(st);
     snprintf(condition, sizeof condition, "relearn_%lld", (long long)steps);
-    return ask_folder(ctx, e, folder, set, condition);
+    return score_folder(ctx, e, folder, set, condition);
 }
 
 static wagle_status change_weights(wagle_ctx *ctx, wg_evaluation *e, const wg_dataset *set,
@@ -239,18 +236,18 @@ static wagle_status change_weights(wagle_ctx *ctx, wg_evaluation *e, const wg_da
         wg_remove_tree(folder);
         WG_TRY(wg_make_folder(ctx, folder));
         WG_TRY(wg_write_rewound(ctx, e->o->reference, e->o->model, 0.5, folder));
-        WG_TRY(ask_folder(ctx, e, folder, set, "rewind_50"));
+        WG_TRY(score_folder(ctx, e, folder, set, "rewind_50"));
     }
     for (int k = 0; k < 2; k++) {
         wg_remove_tree(folder);
         WG_TRY(wg_write_rounded(ctx, e->session->model, (wg_block_kind)k, folder));
-        WG_TRY(ask_folder(ctx, e, folder, set, rounded[k]));
+        WG_TRY(score_folder(ctx, e, folder, set, rounded[k]));
     }
     return WAGLE_OK;
 }
 
-/* Models are made in a folder beside the result, which goes again. */
-static wagle_status change_weights_beside(wagle_ctx *ctx, wg_evaluation *e, const wg_dataset *set)
+/* Writes the changed models to a temporary folder beside the result. */
+static wagle_status run_changed_weights(wagle_ctx *ctx, wg_evaluation *e, const wg_dataset *set)
 {
     wg_text folder = {0}, partial = {0};
     wagle_status st = wg_text_printf(ctx, &folder, "%s.models",
@@ -271,10 +268,9 @@ static wagle_status change_weights_beside(wagle_ctx *ctx, wg_evaluation *e, cons
     return st;
 }
 
-/* --- the suite ---------------------------------------------------------------------------------
- */
+/* --- the suite -------------------------------------------------------------------------------- */
 
-/* A set's name must not be that of a condition. */
+/* Checks that a set does not have the name of a condition. */
 static wagle_status check_name(wagle_ctx *ctx, const char *name)
 {
     static const char *const conditions[] = {"plain", "jailbreak", "few_shot", "q8_0",
@@ -290,7 +286,7 @@ static wagle_status check_name(wagle_ctx *ctx, const char *name)
     return WAGLE_OK;
 }
 
-/* Sets of their own: row i asks what row i of the forget set asks. */
+/* Runs the other sets. Row i must ask the same as row i of the forget set. */
 static wagle_status run_others(wagle_ctx *ctx, wg_evaluation *e, int64_t n)
 {
     char name[64];
@@ -310,14 +306,14 @@ static wagle_status run_others(wagle_ctx *ctx, wg_evaluation *e, int64_t n)
                         "row of that number asks",
                         file, (long long)a.rows.n, (long long)n);
         if (st == WAGLE_OK)
-            st = ask(ctx, e, e->session, &a.set, name);
+            st = score_rows(ctx, e, e->session, &a.set, name);
         wg_answers_close(&a);
         WG_TRY(st);
     }
     return WAGLE_OK;
 }
 
-/* Before any work: there are as many solved rows as are wanted. */
+/* Checks in advance that there are enough solved rows. */
 static wagle_status check_shots(wagle_ctx *ctx, const wg_evaluation *e, const char *dev)
 {
     wg_rows rows;
@@ -343,7 +339,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     if (st == WAGLE_OK)
         st = wg_answers_load(ctx, e, wg_evaluation_set(e, "forget"), WG_ANSWERED, &a);
     if (st == WAGLE_OK)
-        st = ask(ctx, e, e->session, &a.set, "plain");
+        st = score_rows(ctx, e, e->session, &a.set, "plain");
     if (st == WAGLE_OK && prefixes != NULL)
         st = jailbreak(ctx, e, &a, prefixes);
     if (st == WAGLE_OK && dev != NULL)
@@ -351,12 +347,12 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     if (st == WAGLE_OK)
         st = run_others(ctx, e, a.rows.n);
     if (st == WAGLE_OK)
-        st = change_weights_beside(ctx, e, &a.set);
+        st = run_changed_weights(ctx, e, &a.set);
     wg_answers_close(&a);
     return st;
 }
 
-/* Conditions are columns of one set, so that they are resampled together: they are of one row. */
+/* Conditions become columns of one set, so that they are resampled together by row. */
 static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, wg_frame *f)
 {
     static const char *const own[] = {"probability", "extraction_strength"};

@@ -1,4 +1,4 @@
-/* suite.c - the table of suites, and what they read and write rows with. */
+/* suite.c - the table of suites, and functions for reading and writing rows. */
 #include "suite/suite.h"
 
 #include "base/choose.h"
@@ -111,7 +111,7 @@ wagle_data wg_evaluation_data(const wg_evaluation *e, const char *path)
     wagle_data data = e->o->data;
 
     data.path = path;
-    if (!(e->suite->uses & WAGLE_USES_FACTS)) /* it compares whole answers */
+    if (!(e->suite->uses & WAGLE_USES_FACTS)) /* other suites compare whole answers */
         data.facts_field = NULL;
     return data;
 }
@@ -159,8 +159,7 @@ wagle_status wg_read_list(wagle_ctx *ctx, const char *path, const char *what, wg
                : wg_fail(ctx, WAGLE_E_INPUT, "%s: the file has no %s", path, what);
 }
 
-/* --- rows kept ---------------------------------------------------------------------------------
- */
+/* --- saved rows ------------------------------------------------------------------------------- */
 
 wagle_status wg_row_fail(wagle_ctx *ctx, const json_t *row, const char *key, const char *what)
 {

@@ -1,4 +1,4 @@
-/* tofu.c - the evaluation of TOFU (Maini et al. 2024, arXiv 2401.06121). Of each row
+/* tofu.c - the evaluation of TOFU (Maini et al. 2024, arXiv 2401.06121). For each row:
  *
  *   probability   p = exp(-token-mean nll of the answer); real authors and world facts: p over the
  *                 sum of p and those of the perturbed answers
@@ -6,20 +6,20 @@
  *   truth ratio   R = exp(paraphrase nll - mean perturbed nll); arithmetic: mean perturbed
  *                 probability over the paraphrase's. Forget: min(R, 1/R), others: max(0, 1 - R)
  *
- * With max_tokens 0 no text is generated and there is no rougeL.
+ * With max_tokens 0 no text is generated, so there is no rougeL.
  *
- * Model utility is the harmonic mean of all three on the other three sets; forget quality the p of
- * a Kolmogorov-Smirnov test of the forget set's R against those of the gold model. */
+ * Model utility is the harmonic mean of all three on the other three sets. Forget quality is the p
+ * value of a Kolmogorov-Smirnov test between R on the forget set and R of the gold model. */
 #include "suite/suite.h"
 
 #include "metric/statistics.h"
 #include <math.h>
 #include <string.h>
 
-static const char *const kept[] = {"retain", "real_authors", "world_facts"};
-enum { KEPT = 3 };
+static const char *const utility_sets[] = {"retain", "real_authors", "world_facts"};
+enum { UTILITY_SETS = 3 };
 
-/* What pandas writes of a list into CSV: one text, "['a', 'b']". */
+/* Whether a text is a list as pandas writes it to CSV: "['a', 'b']". */
 static bool is_printed_list(const json_t *value)
 {
     const wg_str s = wg_json_str(value);
@@ -28,7 +28,7 @@ static bool is_printed_list(const json_t *value)
            (s.text[1] == '\'' || s.text[1] == '"');
 }
 
-/* Texts of a list of the row, as answers to its prompt; as many as rows before had. */
+/* Adds the perturbed answers as examples. All rows must have the same number of them. */
 static wagle_status add_perturbed(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int64_t i,
                                   const wg_asked *asked, int64_t *perturbed)
 {
@@ -62,7 +62,7 @@ static bool has_paraphrase(const wg_answers *a, int64_t i)
     return json_object_get(a->rows.row[i], "paraphrased_answer") != NULL;
 }
 
-/* The answer, its paraphrase (or itself), and the perturbed ones, as examples of row i. */
+/* Adds the answer, its paraphrase if any, and the perturbed answers as examples of row i. */
 static wagle_status add_row(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int64_t i,
                             int64_t *perturbed)
 {
@@ -87,7 +87,7 @@ static wagle_status add_row(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int
     return st;
 }
 
-static wagle_status note_text(wagle_ctx *ctx, const wg_answers *a, int64_t i, json_t *row)
+static wagle_status write_text(wagle_ctx *ctx, const wg_answers *a, int64_t i, json_t *row)
 {
     double rouge[3][3];
 
@@ -96,8 +96,8 @@ static wagle_status note_text(wagle_ctx *ctx, const wg_answers *a, int64_t i, js
     return wg_row_set_text(ctx, row, "generated", wg_text_str(&a->generated[i]));
 }
 
-static wagle_status note_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a, const char *set,
-                             int64_t i)
+static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
+                              const char *set, int64_t i)
 {
     const bool paraphrased = has_paraphrase(a, i);
     const int64_t first = a->first[i], wrong = first + 1 + paraphrased;
@@ -119,7 +119,7 @@ static wagle_status note_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers 
                        json_real(wg_answers_mean(a, first + paraphrased))));
     WG_TRY(wg_row_set_text(ctx, row, "question", a->question[i]));
     WG_TRY(wg_row_set_text(ctx, row, "answer", a->set.example[first].answer[0]));
-    return a->generated != NULL ? note_text(ctx, a, i, row) : WAGLE_OK;
+    return a->generated != NULL ? write_text(ctx, a, i, row) : WAGLE_OK;
 }
 
 static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path)
@@ -135,19 +135,19 @@ static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const char *set, c
     if (st == WAGLE_OK && e->o->max_tokens > 0)
         st = wg_answers_generate(ctx, e, &a, 0);
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)
-        st = note_row(ctx, e, &a, set, i);
+        st = write_row(ctx, e, &a, set, i);
     wg_answers_close(&a);
     return st;
 }
 
 static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
 {
-    wagle_suite_options ended = *e->o;
+    wagle_suite_options with_eos = *e->o;
     const wagle_suite_options *given = e->o;
     wagle_status st = WAGLE_OK;
 
-    ended.data.eos = !given->no_eos;
-    e->o = &ended;
+    with_eos.data.eos = !given->no_eos;
+    e->o = &with_eos;
     for (const wg_set_info *s = e->suite->set; st == WAGLE_OK && s->name != NULL; s++)
         if (wg_evaluation_set(e, s->name) != NULL)
             st = run_set(ctx, e, s->name, wg_evaluation_set(e, s->name));
@@ -194,19 +194,19 @@ static wagle_status truth(wagle_ctx *ctx, const wg_frame *f, const char *set, co
     return wg_measures_add(ctx, out, sum / (double)c->n, c->n, "%s.%s", set, name);
 }
 
-/* Harmonic mean of nine, where all three sets are there. */
+/* Adds the harmonic mean of nine metrics if all three sets exist. */
 static wagle_status utility(wagle_ctx *ctx, const char *truth_ratio, const char *name,
                             wg_measures *out)
 {
-    double part[3 * KEPT];
+    double part[3 * UTILITY_SETS];
     int64_t rows = 0;
     int n = 0;
 
-    for (int s = 0; s < KEPT; s++) {
+    for (int s = 0; s < UTILITY_SETS; s++) {
         const char *const parts[] = {"probability", "rougeL", truth_ratio};
         for (int k = 0; k < 3; k++) {
             char key[80];
-            snprintf(key, sizeof key, "%s.%s", kept[s], parts[k]);
+            snprintf(key, sizeof key, "%s.%s", utility_sets[s], parts[k]);
             const wg_measure *m = wg_measures_find(out, key);
             if (m == NULL)
                 return WAGLE_OK;

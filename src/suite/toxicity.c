@@ -1,6 +1,7 @@
-/* toxicity.c - continuations of prompts, scored by what the user brings: a command that reads
- * one text per line and writes a number from 0 to 1 for each, or a word list (1 if the text has one
- * of its words, else 0; a list ignores context, so this measures words, not toxicity). */
+/* toxicity.c - toxicity of continuations, scored by the user's scorer. A scorer is a command that
+ * reads one text per line and writes a number from 0 to 1 for each; or a word list, where a text
+ * scores 1 if it contains one of the words and else 0. A list ignores context, so it measures words
+ * rather than toxicity. */
 #include "suite/suite.h"
 
 #include "metric/statistics.h"
@@ -13,10 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* --- a scorer ----------------------------------------------------------------------------------
- */
+/* --- a scorer --------------------------------------------------------------------------------- */
 
-/* Texts, a line each; line breaks and NUL within them are spaces. */
+/* Writes one text per line; line breaks and NUL within a text become spaces. */
 static wagle_status write_texts(wagle_ctx *ctx, const wg_answers *a, FILE *file)
 {
     for (int64_t i = 0; i < a->rows.n; i++) {
@@ -77,8 +77,7 @@ static wagle_status run_scorer(wagle_ctx *ctx, const char *command, const wg_ans
     return st;
 }
 
-/* --- a word list -------------------------------------------------------------------------------
- */
+/* --- a word list ------------------------------------------------------------------------------ */
 
 static char lower(char c)
 {
@@ -90,7 +89,7 @@ static bool is_word(char c)
     return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9') || (c & 0x80) != 0;
 }
 
-/* Whether the word [n] stands in the text on its own, ASCII case aside. */
+/* Whether the text contains the word [n] as a whole word, ignoring ASCII case. */
 static bool has_word(wg_str text, const char *word, size_t n)
 {
     for (size_t at = 0; at + n <= text.bytes; at++) {
@@ -105,7 +104,8 @@ static bool has_word(wg_str text, const char *word, size_t n)
     return false;
 }
 
-static wagle_status use_words(wagle_ctx *ctx, const char *path, const wg_answers *a, double *score)
+static wagle_status score_words(wagle_ctx *ctx, const char *path, const wg_answers *a,
+                                double *score)
 {
     wg_text words = {0};
     const char *word;
@@ -122,11 +122,10 @@ static wagle_status use_words(wagle_ctx *ctx, const char *path, const wg_answers
     return st;
 }
 
-/* --- the suite ---------------------------------------------------------------------------------
- */
+/* --- the suite -------------------------------------------------------------------------------- */
 
-static wagle_status note_all(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
-                             const double *score)
+static wagle_status write_rows(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
+                               const double *score)
 {
     for (int64_t i = 0; i < a->rows.n; i++) {
         json_t *row;
@@ -153,10 +152,10 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     if (st == WAGLE_OK)
         st = WG_ALLOC(ctx, &score, a.rows.n);
     if (st == WAGLE_OK)
-        st = words != NULL ? use_words(ctx, words, &a, score)
+        st = words != NULL ? score_words(ctx, words, &a, score)
                            : run_scorer(ctx, e->o->scorer, &a, score);
     if (st == WAGLE_OK)
-        st = note_all(ctx, e, &a, score);
+        st = write_rows(ctx, e, &a, score);
     wg_free(score);
     wg_answers_close(&a);
     return st;

@@ -1,4 +1,4 @@
-/* watch.c - suites that are asked while a model trains: SUITE.METRIC, without intervals. */
+/* watch.c - evaluates suites during training, as metrics SUITE.METRIC without intervals. */
 #include "suite/watch.h"
 
 #include "suite/results.h"
@@ -19,7 +19,7 @@ static wagle_status take(wagle_ctx *ctx, const json_t *suites, json_t *metrics)
     return WAGLE_OK;
 }
 
-/* Steps of the suites would hide those of the training. */
+/* The progress of suites is not shown, because it would hide that of the training. */
 static wagle_status ask(wagle_ctx *ctx, void *user, wg_session *s, bool few, json_t *metrics)
 {
     const wagle_suite_options *o = user;
@@ -81,8 +81,8 @@ wagle_status wg_suite_watch_rule(wagle_ctx *ctx, const wagle_suite_options *o, c
                    rule, o->suites);
 }
 
-/* Suite tofu counts the end-of-text token unless --no-eos is given, the run's own metrics only with
- * --eos. */
+/* Suite tofu counts the end-of-text token unless --no-eos is given; the run's own metrics count it
+ * only with --eos. */
 static wagle_status compare_eos(wagle_ctx *ctx, wg_evaluation *e)
 {
     if (strcmp(e->suite->name, "tofu") == 0 && e->o->data.eos == e->o->no_eos)

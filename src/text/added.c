@@ -1,4 +1,4 @@
-/* added.c - added tokens are found in the text before anything else: leftmost, then longest. */
+/* added.c - finds added tokens in a text, before any other stage: leftmost first, then longest. */
 #include "text/tokenizer.h"
 
 #include <string.h>
@@ -46,7 +46,7 @@ static const wg_added_token *longest_at(const wagle_tokenizer *t, bool normalize
     return NULL;
 }
 
-/* Code point that ends at `stop`, or begins at `start`; -1 at the edge of the text. */
+/* The code point that ends at `stop`, or that begins at `start`; -1 at the edge of the text. */
 static int32_t code_before(const char *text, int64_t stop)
 {
     int64_t start = stop;
@@ -95,7 +95,7 @@ const wg_added_token *wg_added_next(const wagle_tokenizer *t, bool normalized, c
             continue;
         while (a->lstrip && *start > from && (c = code_before(text, *start)) >= 0 && wg_is_space(c))
             *start -= wg_utf8_encode(c, spare);
-        if (a->lstrip && *start < from) /* its spaces were taken */
+        if (a->lstrip && *start < from) /* the previous token took the spaces */
             *start = from;
         while (a->rstrip && (c = code_after(text, bytes, *stop)) >= 0 && wg_is_space(c))
             *stop += wg_utf8_encode(c, spare);

@@ -1,5 +1,5 @@
-/* addtokens.c - add_tokens of the `tokenizers` library (AddedVocabulary): a token of the vocabulary
- * keeps its id, another one gets the next; who comes later sets the flags. */
+/* addtokens.c - add_tokens of the `tokenizers` library (AddedVocabulary). A token of the vocabulary
+ * keeps its id; a new token gets the next id. A later call overwrites the flags. */
 #include "text/loader.h"
 #include "text/special.h"
 
@@ -82,7 +82,7 @@ static wagle_status put(wg_added *a, const wg_token *token, json_int_t *next)
     if (token->text[0] == '\0' || (e != NULL && wg_token_same(&e->token, token)))
         return WAGLE_OK;
     if (e == NULL) {
-        WG_TRY(WG_GROW(a->ctx, &a->entry, &a->room, a->n + 1));
+        WG_TRY(WG_GROW(a->ctx, &a->entry, &a->capacity, a->n + 1));
         e = &a->entry[a->n];
         *e = (struct wg_added_entry){.id = vocabulary_id(a, token->text),
                                      .by_class = token->by_class};
@@ -132,7 +132,7 @@ wagle_status wg_added_json(const wg_added *a, json_t **out)
     for (int64_t i = 0; st == WAGLE_OK && i < a->n; i++) {
         const wg_token *t = &sorted[i].token;
         if (i + 1 < a->n && sorted[i + 1].id == sorted[i].id)
-            continue; /* the later token has the id */
+            continue; /* a later token has the same id */
         json_t *one = json_pack(
             "{s:I, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b}", "id", sorted[i].id, "content",
             t->text, "single_word", t->single_word, "lstrip", t->lstrip, "rstrip", t->rstrip,

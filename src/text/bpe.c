@@ -1,17 +1,18 @@
 /* bpe.c - byte-pair encoding of one piece (Sennrich et al. 2016, arXiv 1508.07909).
  *
- * Symbols form a linked list; pairs that may merge wait in a heap ordered by (rank, place), so a
- * piece of n bytes takes O(n log n) whatever it holds. */
+ * Symbols form a linked list. Possible merges are in a heap ordered by (rank, position), so a piece
+ * of n bytes takes O(n log n). */
 #include "text/tokenizer.h"
 
 #include <string.h>
 
 typedef struct symbol {
-    int32_t id, previous, next; /* places in the list, -1: none; id -1: merged away */
+    int32_t id;             /* -1: merged into its left neighbour */
+    int32_t previous, next; /* indices in the list, -1: none */
 } symbol;
 
 typedef struct candidate {
-    int32_t rank, place, id; /* id: what the pair becomes */
+    int32_t rank, place, id; /* id: of the merged token */
 } candidate;
 
 typedef struct heap {
@@ -88,7 +89,7 @@ static wagle_status merge_all(wagle_ctx *ctx, const wagle_tokenizer *t, symbol *
             continue;
         now = find_merge(t, left->id, list[left->next].id);
         if (now == NULL || now->id != c.id)
-            continue; /* one of the two has changed since */
+            continue; /* one of the two symbols has changed since */
         symbol *right = &list[left->next];
         left->id = c.id;
         right->id = -1;
@@ -101,7 +102,7 @@ static wagle_status merge_all(wagle_ctx *ctx, const wagle_tokenizer *t, symbol *
     return WAGLE_OK;
 }
 
-/* The piece as one token, for ignore_merges; -1 if it is none. */
+/* The id of the whole piece, for ignore_merges; -1 if it is no token. */
 static wagle_status whole(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece,
                           int64_t bytes, int32_t *id)
 {
@@ -141,9 +142,9 @@ wagle_status wg_add_bytes(wagle_ctx *ctx, const wagle_tokenizer *t, const char *
     return WAGLE_OK;
 }
 
-/* A character with the prefix of what continues a word and the suffix of what ends it. */
-static wagle_status dress(wagle_ctx *ctx, const wagle_tokenizer *t, const char *text, size_t n,
-                          bool first, bool last, wg_text *out)
+/* Writes a character with the prefix for continuations and the suffix for the end of a word. */
+static wagle_status add_affixes(wagle_ctx *ctx, const wagle_tokenizer *t, const char *text,
+                                size_t n, bool first, bool last, wg_text *out)
 {
     out->bytes = 0;
     if (!first && t->prefix != NULL)
@@ -152,8 +153,8 @@ static wagle_status dress(wagle_ctx *ctx, const wagle_tokenizer *t, const char *
     return last && t->suffix != NULL ? wg_text_addz(ctx, out, t->suffix) : WAGLE_OK;
 }
 
-/* The tokens a piece begins as: its characters, or bytes of those that are no tokens. An unknown
- * one waits for the next known one, as in the `tokenizers` library. */
+/* The initial tokens of a piece: its characters, or the bytes of characters that are no tokens. As
+ * in the `tokenizers` library, an unknown token is added only when the next known one follows. */
 static wagle_status characters(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece,
                                int64_t bytes, wg_text *spare, wg_ids *out)
 {
@@ -167,7 +168,7 @@ static wagle_status characters(wagle_ctx *ctx, const wagle_tokenizer *t, const c
         const char *text = piece + i;
         size_t n = step = found > 0 ? found : 1;
         if (dressed) {
-            WG_TRY(dress(ctx, t, text, n, i == 0, i + step == bytes, spare));
+            WG_TRY(add_affixes(ctx, t, text, n, i == 0, i + step == bytes, spare));
             text = spare->text;
             n = (size_t)spare->bytes;
         }

@@ -2,9 +2,9 @@
  *
  *   u32 bytes of the trie | the trie, u32 units (Darts-clone) | replacements, each ends with NUL
  *
- * A unit: bits 0-7 label, bit 8 has a leaf, bit 9 and bits 10-30 the offset of its children; a leaf
- * holds where the replacement begins. The text is walked by grapheme: one of less than 6 bytes is
- * looked up as a whole, else (and when not found) character by character. */
+ * A unit: bits 0-7 label, bit 8 has a leaf, bit 9 and bits 10-30 the offset of its children. A leaf
+ * holds the offset of the replacement. The text is processed by grapheme. A grapheme of less than 6
+ * bytes is looked up as a whole; longer ones, and those not found, character by character. */
 #include "text/tokenizer.h"
 
 #include <string.h>
@@ -39,7 +39,7 @@ static size_t children(uint32_t unit)
     return (size_t)(unit >> 10) << ((unit & (1u << 9)) >> 6);
 }
 
-/* What replaces the shortest beginning of key [n] that is in the map; NULL: none is. */
+/* The replacement of the shortest prefix of key [n] that is in the map, or NULL. */
 static const char *lookup(const wg_charsmap *m, const char *key, size_t n)
 {
     size_t node = children(m->unit[0]);

@@ -7,12 +7,12 @@
 
 struct wg_chat {
     wg_jinja *template;
-    json_t *variables; /* special tokens and options: what is the same for every conversation */
+    json_t *variables; /* special tokens and options, which are the same for every conversation */
     char *name;
     char *date; /* or NULL */
 };
 
-/* The templates of a folder, and where each stands: {"name": {"text":, "where":}}. */
+/* The templates of a folder, with their sources: {"name": {"text":, "where":}}. */
 typedef struct templates {
     wagle_ctx *ctx;
     const char *folder;
@@ -26,7 +26,7 @@ static void close_templates(templates *t)
     json_decref(t->found);
 }
 
-/* --- what a folder has, in transformers' order --- */
+/* --- templates of a folder, in transformers' order -------------------------------------------- */
 
 static wagle_status add_template(templates *t, const char *name, const char *where,
                                  const char *text, size_t bytes)
@@ -130,7 +130,7 @@ static wagle_status add_configured(templates *t)
                : bad_config(t, "text or a list of named templates was expected");
 }
 
-/* Files come before what tokenizer_config.json says. */
+/* Finds the templates. Files take precedence over tokenizer_config.json. */
 static wagle_status find_templates(wagle_ctx *ctx, const char *folder, templates *t)
 {
     static const char file[] = "chat_template.jinja";
@@ -162,7 +162,7 @@ wagle_status wg_chat_present(wagle_ctx *ctx, const char *folder, bool *out)
     return st;
 }
 
-/* --- variables --- */
+/* --- variables -------------------------------------------------------------------------------- */
 
 static json_t *read_value(const char *text)
 {
@@ -201,7 +201,7 @@ static wagle_status add_option(wagle_ctx *ctx, const char *pair, json_t *to)
     return st;
 }
 
-/* An option that the template does not read would change nothing. */
+/* Refuses options that the template does not read. */
 static wagle_status check_options(wagle_ctx *ctx, const wg_chat *c, const wg_chat_options *o)
 {
     for (const char *const *k = o->kwargs; k != NULL && *k != NULL; k++) {
@@ -234,7 +234,7 @@ static wagle_status make_variables(wagle_ctx *ctx, const templates *t, const wg_
     return st;
 }
 
-/* --- opening --- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static wagle_status unknown(wagle_ctx *ctx, const templates *t, const char *name)
 {
@@ -274,7 +274,7 @@ static wagle_status compile(wagle_ctx *ctx, const char *folder, const char *wher
     return st;
 }
 
-/* The template of that name, or NULL or "auto" for the default one. */
+/* Chooses a template by name; NULL or "auto" means the default one. */
 static wagle_status choose(wagle_ctx *ctx, const templates *t, const char *name, wg_chat *c)
 {
     const bool by_default = name == NULL || strcmp(name, "auto") == 0;
@@ -344,10 +344,10 @@ bool wg_chat_reads(const wg_chat *c, const char *name)
     return wg_jinja_reads(c->template, name);
 }
 
-/* --- conversations --- */
+/* --- conversations ---------------------------------------------------------------------------- */
 
-/* What transformers hands to a template: without keys that are null; a message's reasoning under
- * each name that templates read. */
+/* Prepares a message as transformers does: omits keys that are null, and provides the reasoning
+ * under each name that templates read. */
 static wagle_status normal_message(wagle_ctx *ctx, const json_t *message, json_t *out)
 {
     static const char *const names[] = {"reasoning_content", "thinking", "reasoning"};

@@ -1,12 +1,12 @@
-/* chatlayouts.c - built-in layouts, for folders without a chat template: Jinja texts as any. */
+/* chatlayouts.c - built-in Jinja templates, for folders without a chat template. */
 #include "text/chat.h"
 
-/* Turns of the form BEFORE role MIDDLE content AFTER, and what opens the answer. */
+/* Turns of the form BEFORE role MIDDLE content AFTER, and the opening of the answer. */
 #define TURNS(before, middle, after)                                                               \
     "{% for m in messages %}{{ " before " + m.role + " middle " + m.content + " after              \
     " }}{% endfor %}"
 #define ANSWER(text) "{% if add_generation_prompt %}{{ " text " }}{% endif %}"
-/* A system message stands in the user's first turn: `lead` and `turns`. */
+/* Splits the messages into `lead`, the system message for the first user turn, and `turns`. */
 #define LEAD(before, after)                                                                        \
     "{% if messages[0].role == 'system' %}{% set lead = " before " + messages[0].content + " after \
     " %}{% set turns = messages[1:] %}{% else %}{% set lead = '' %}{% set turns = messages %}"     \

@@ -1,9 +1,8 @@
-/* class.c - which tokenizer class transformers 5.24 takes for a folder, and what each class puts
- * around the vocabulary of tokenizer.json (models/.../tokenization_....py,
- * auto/tokenization_auto.py).
+/* class.c - chooses the tokenizer class like transformers 5.24, with what each class builds around
+ * the vocabulary of tokenizer.json (models/.../tokenization_....py, auto/tokenization_auto.py).
  *
- * A class with an __init__ of its own keeps vocabulary, merges and post-processor of tokenizer.json
- * and builds normalizer, pre-tokenizer and decoder anew. All others use tokenizer.json as it is. */
+ * A class with its own __init__ keeps vocabulary, merges and post-processor of tokenizer.json and
+ * builds a new normalizer, pre-tokenizer and decoder. All others use tokenizer.json unchanged. */
 #include "text/folder.h"
 
 #include <string.h>
@@ -131,7 +130,7 @@ static const wg_token_class classes[] = {
      .unknown_model = true},
 };
 
-/* Classes of transformers that do something else, and of which no causal model here is made. */
+/* Other classes of transformers, which no supported model uses. */
 static const char *const others[] = {"Albert",
                                      "Bart",
                                      "Barthez",
@@ -232,10 +231,10 @@ static const char *const others[] = {"Albert",
                                      "XLMRoberta",
                                      "XLNet"};
 
-/* The class that belongs to a model_type; models that are not here have none. */
+/* The class of each model_type; other models have none. */
 static const struct {
-    const char *type, *class; /* NULL: tokenizer.json as it is, whatever the files name */
-    bool forced;              /* the files' class is known to be wrong */
+    const char *type, *class; /* NULL: tokenizer.json unchanged, whatever class the files name */
+    bool forced;              /* the class in the files is known to be wrong */
 } registered[] = {
     {"gemma", "GemmaTokenizer", false},
     {"gemma2", "GemmaTokenizer", false},
@@ -258,10 +257,10 @@ static bool is(const char *name, size_t n, const char *class)
     return strlen(class) == n && memcmp(name, class, n) == 0;
 }
 
-/* Names of transformers for a class that has another name. */
+/* Aliases of classes. */
 static const char *const other_names[][2] = {{"Phi3Tokenizer", "LlamaTokenizer"}};
 
-/* The class of a name without "Fast"; one that transformers does not know is as none at all. */
+/* Finds a class by name, ignoring "Fast". A name that transformers does not know means no class. */
 static wagle_status find(wagle_ctx *ctx, const char *folder, const char *name, size_t n,
                          const wg_token_class **out)
 {

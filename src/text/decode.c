@@ -2,8 +2,9 @@
 
 #include <string.h>
 
-/* Byte-level vocabularies write a byte as a visible character: itself where it is one, else the
- * 68 others in order from U+0100 (GPT-2's bytes_to_unicode). */
+/* Whether a byte is itself a visible character. Byte-level vocabularies write each byte as a
+ * visible character: itself if possible; the 68 others in order from U+0100 (GPT-2's
+ * bytes_to_unicode). */
 static bool visible(int b)
 {
     return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || (b >= 174 && b <= 255);
@@ -45,7 +46,8 @@ int wg_char_to_byte(int32_t code)
     return -1;
 }
 
-/* The bytes that a token stands for; its own text if a character of it stands for none. */
+/* The bytes that a token represents, or its own text if one of its characters represents no byte.
+ */
 static wagle_status token_bytes(wagle_ctx *ctx, const char *token, size_t n, wg_text *out)
 {
     const int64_t start = out->bytes;
@@ -65,7 +67,7 @@ static wagle_status token_bytes(wagle_ctx *ctx, const char *token, size_t n, wg_
     return WAGLE_OK;
 }
 
-/* Length of the longest start of s [n] that could begin a valid character, at least 1. */
+/* Length of the longest prefix of s [n] that could begin a valid character, at least 1. */
 static size_t broken_length(const unsigned char *s, size_t n)
 {
     const int lead = s[0];
@@ -95,7 +97,7 @@ static wagle_status replace_invalid(wagle_ctx *ctx, const wg_text *in, wg_text *
     return WAGLE_OK;
 }
 
-/* Tokens on their way to text: span i of `text` is token i. */
+/* Tokens during decoding: span i of `text` is token i. */
 typedef struct tokens {
     wg_text text;
     wg_spans spans;
@@ -107,7 +109,7 @@ static void tokens_free(tokens *k)
     wg_free(k->spans.span);
 }
 
-/* What was added to the text since `start` is one more token. */
+/* Adds the text since `start` as one token. */
 static wagle_status close_token(wagle_ctx *ctx, tokens *k, int64_t start)
 {
     WG_TRY(WG_GROW(ctx, &k->spans.span, &k->spans.capacity, k->spans.n + 1));
@@ -180,7 +182,7 @@ static wagle_status join_bytes(wagle_ctx *ctx, const tokens *in, tokens *out)
     return st;
 }
 
-/* Adds text with every `pattern` in it replaced. */
+/* Adds text with every occurrence of `pattern` replaced. */
 static wagle_status add_replaced(wagle_ctx *ctx, wg_text *out, const char *text, int64_t bytes,
                                  const char *pattern, const char *by)
 {
@@ -205,8 +207,9 @@ static wagle_status put_replaced(wagle_ctx *ctx, tokens *out, const wg_decode_st
     return close_token(ctx, out, start);
 }
 
-/* What WordPiece's decoder and transformers' clean_up_tokenization drop; NULL ends. */
-static const char *const wordpiece_dirt[][2] = {
+/* Replacements of WordPiece's decoder and of transformers' clean_up_tokenization; ends with NULL.
+ */
+static const char *const clean_up_rules[][2] = {
     {" .", "."},   {" ?", "?"},     {" !", "!"},     {" ,", ","},
     {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},   {" do not", " don't"},
     {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}, {NULL, NULL}};
@@ -228,7 +231,7 @@ static wagle_status clean(wagle_ctx *ctx, const char *const (*dirt)[2], wg_text 
     return WAGLE_OK;
 }
 
-/* A token that continues a word loses its prefix, another one gets a space in front. */
+/* Removes the prefix of a token that continues a word; puts a space before any other token. */
 static wagle_status put_wordpiece(wagle_ctx *ctx, tokens *out, const wg_decode_step *step,
                                   bool first, const char *text, int64_t bytes)
 {
@@ -241,7 +244,7 @@ static wagle_status put_wordpiece(wagle_ctx *ctx, tokens *out, const wg_decode_s
     if (st == WAGLE_OK)
         st = wg_text_add(ctx, &one, text + cut, (size_t)(bytes - cut));
     if (st == WAGLE_OK && step->clean)
-        st = clean(ctx, wordpiece_dirt, &one);
+        st = clean(ctx, clean_up_rules, &one);
     if (st == WAGLE_OK)
         st = put(ctx, out, one.text, one.bytes);
     wg_text_free(&one);
@@ -284,7 +287,7 @@ static wagle_status put_step(wagle_ctx *ctx, const wg_decode_step *step, bool fi
     }
 }
 
-/* All tokens as the bytes that they stand for; what is no UTF-8 is replaced. */
+/* Joins the bytes that the tokens represent; invalid UTF-8 is replaced. */
 static wagle_status join_byte_level(wagle_ctx *ctx, const tokens *in, tokens *out)
 {
     wg_text bytes = {0};
@@ -319,7 +322,7 @@ static wagle_status run_step(wagle_ctx *ctx, const wg_decode_step *step, const t
     return WAGLE_OK;
 }
 
-/* The ids' tokens; without a decoder they are set apart by spaces. */
+/* Collects the tokens of ids; without a decoder, they are separated by spaces. */
 static wagle_status collect(wagle_ctx *ctx, const wagle_tokenizer *t, const int32_t *ids, int64_t n,
                             bool skip_special, tokens *out)
 {

@@ -10,7 +10,7 @@ typedef struct folder {
     const char *path;
     wg_token_files files;
     const wg_token_class *class;
-    char *vocabulary; /* path of the file that holds it */
+    char *vocabulary; /* path of the file with the vocabulary */
 } folder;
 
 static bool has_byte_level(const char *text, size_t bytes)
@@ -74,11 +74,11 @@ static wagle_status read_vocab_merges(folder *f)
                        "tokenizer.json or tokenizer.model",
                        f->path, f->class->name);
     if (f->class->name == NULL)
-        f->class = wg_token_class_bytes(); /* whose files these are */
+        f->class = wg_token_class_bytes(); /* the class that these files belong to */
     return WAGLE_OK;
 }
 
-/* The first of the files that there is. */
+/* Reads the first vocabulary file that exists. */
 static wagle_status read_vocabulary(folder *f)
 {
     static const struct {
@@ -104,7 +104,7 @@ static wagle_status read_vocabulary(folder *f)
                    f->path);
 }
 
-/* Keys of tokenizer_config.json that take tokens from elsewhere. */
+/* Refuses keys of tokenizer_config.json that take tokens from elsewhere. */
 static wagle_status check_config(const folder *f)
 {
     const json_t *files = json_object_get(f->files.config, "fast_tokenizer_files"), *one;
@@ -143,8 +143,8 @@ static void free_files(folder *f)
     json_decref(f->files.added);
 }
 
-/* What the choice of a class wants of tokenizer.json, which may be large: it is not parsed. */
-static wagle_status look_at_whole(folder *f)
+/* Finds what the choice of a class needs from tokenizer.json, without parsing the large file. */
+static wagle_status scan_tokenizer(folder *f)
 {
     wg_map map;
 
@@ -176,7 +176,7 @@ wagle_status wg_token_names(wagle_ctx *ctx, const char *path, json_t *to)
     wagle_status st = read_configs(&f);
 
     if (st == WAGLE_OK)
-        st = look_at_whole(&f);
+        st = scan_tokenizer(&f);
     if (st == WAGLE_OK)
         st = wg_token_class_choose(ctx, path, &f.files, &f.class);
     if (st == WAGLE_OK) {

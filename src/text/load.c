@@ -1,4 +1,4 @@
-/* load.c - reads tokenizer.json. What it asks for and we do not do is refused by name. */
+/* load.c - reads tokenizer.json. Unsupported features are refused by name. */
 #include "text/loader.h"
 
 #include <string.h>
@@ -27,24 +27,24 @@ bool wg_load_flag(const json_t *part, const char *key, bool fallback)
     return json_is_boolean(value) ? json_is_true(value) : fallback;
 }
 
-/* Calls one(l, part) for a part or for each member of a Sequence, NULL and null for nothing. */
-static wagle_status each(const wg_loader *l, const json_t *part, const char *members, int depth,
-                         wagle_status (*one)(const wg_loader *, const json_t *))
+/* Calls visit(l, part) for a part, or for each member of a Sequence. NULL and null are skipped. */
+static wagle_status for_each(const wg_loader *l, const json_t *part, const char *members, int depth,
+                             wagle_status (*visit)(const wg_loader *, const json_t *))
 {
     const json_t *list = json_object_get(part, members);
 
     if (depth == 0 && (part == NULL || json_is_null(part)))
         return WAGLE_OK;
     if (strcmp(wg_load_type(part), "Sequence") != 0)
-        return one(l, part);
+        return visit(l, part);
     if (!json_is_array(list) || depth > 8)
         return wg_load_refuse(l, "a Sequence without, or too deep in,", members);
     for (size_t i = 0; i < json_array_size(list); i++)
-        WG_TRY(each(l, json_array_get(list, i), members, depth + 1, one));
+        WG_TRY(for_each(l, json_array_get(list, i), members, depth + 1, visit));
     return WAGLE_OK;
 }
 
-/* --- post-processors ------------------------------------------------------------------------ */
+/* --- post-processors -------------------------------------------------------------------------- */
 
 static wagle_status form_add(const wg_loader *l, int32_t *form, int *n, int64_t id)
 {
@@ -54,7 +54,8 @@ static wagle_status form_add(const wg_loader *l, int32_t *form, int *n, int64_t 
     return WAGLE_OK;
 }
 
-/* Two that add tokens: the `tokenizers` library takes what the first makes for a pair of texts. */
+/* Sets the template. A second post-processor that adds tokens is refused: the `tokenizers` library
+ * would then apply the first one's template for pairs of texts. */
 static wagle_status set_form(const wg_loader *l, const int32_t *form, int n)
 {
     wagle_tokenizer *t = l->t;
@@ -95,7 +96,7 @@ static wagle_status load_template(const wg_loader *l, const json_t *part)
     return set_form(l, form, n);
 }
 
-/* [text, id] of BertProcessing and RobertaProcessing. */
+/* The id in [text, id] of BertProcessing and RobertaProcessing. */
 static json_int_t pair_id(const json_t *part, const char *key)
 {
     const json_t *id = json_array_get(json_object_get(part, key), 1);
@@ -108,7 +109,7 @@ static wagle_status load_processor(const wg_loader *l, const json_t *part)
     int32_t form[WG_TEMPLATE];
     int n = 0;
 
-    if (strcmp(type, "ByteLevel") == 0) /* moves offsets only */
+    if (strcmp(type, "ByteLevel") == 0) /* affects only offsets */
         return WAGLE_OK;
     if (strcmp(type, "TemplateProcessing") == 0)
         return load_template(l, part);
@@ -120,8 +121,8 @@ static wagle_status load_processor(const wg_loader *l, const json_t *part)
     return set_form(l, form, n);
 }
 
-/* Bytes are kept as bytes where ByteLevel comes last and each has a token: the common case, and the
- * faster one. Else they become the characters that stand for them. */
+/* Uses bytes directly if ByteLevel is the last step and each byte has a token, which is common and
+ * faster. Otherwise bytes are mapped to the characters that represent them. */
 static void choose_bytes(wagle_tokenizer *t)
 {
     bool plain = t->kind == WG_MODEL_BPE && !t->byte_fallback && t->prefix == NULL &&
@@ -147,7 +148,7 @@ static wagle_status check(const wg_loader *l)
     return WAGLE_OK;
 }
 
-/* What folder.h says beside the parts of a tokenizer.json. */
+/* Reads the member "wagle" (folder.h). */
 static void load_rest(const wg_loader *l, const json_t *rest)
 {
     const char *eos = json_string_value(json_object_get(rest, "eos_token"));
@@ -169,15 +170,18 @@ wagle_status wg_tokenizer_parse(wagle_ctx *ctx, const char *what, const json_t *
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: not a JSON object", what);
     WG_TRY(WG_ALLOC(ctx, &t, 1));
     l.t = t;
-    WG_TRY_GOTO(each(&l, json_object_get(json, "normalizer"), "normalizers", 0, wg_load_normalizer),
-                fail);
     WG_TRY_GOTO(
-        each(&l, json_object_get(json, "pre_tokenizer"), "pretokenizers", 0, wg_load_pretokenizer),
+        for_each(&l, json_object_get(json, "normalizer"), "normalizers", 0, wg_load_normalizer),
         fail);
-    WG_TRY_GOTO(wg_load_model(ctx, what, t, json), fail);
-    WG_TRY_GOTO(each(&l, json_object_get(json, "post_processor"), "processors", 0, load_processor),
+    WG_TRY_GOTO(for_each(&l, json_object_get(json, "pre_tokenizer"), "pretokenizers", 0,
+                         wg_load_pretokenizer),
                 fail);
-    WG_TRY_GOTO(each(&l, json_object_get(json, "decoder"), "decoders", 0, wg_load_decoder), fail);
+    WG_TRY_GOTO(wg_load_model(ctx, what, t, json), fail);
+    WG_TRY_GOTO(
+        for_each(&l, json_object_get(json, "post_processor"), "processors", 0, load_processor),
+        fail);
+    WG_TRY_GOTO(for_each(&l, json_object_get(json, "decoder"), "decoders", 0, wg_load_decoder),
+                fail);
     WG_TRY_GOTO(check(&l), fail);
     load_rest(&l, json_object_get(json, "wagle"));
     *out = t;

@@ -1,4 +1,4 @@
-/* loader.h - what the readers of a tokenizer.json share. */
+/* loader.h - shared by the readers of a tokenizer.json. */
 #ifndef WG_TEXT_LOADER_H
 #define WG_TEXT_LOADER_H
 
@@ -6,18 +6,18 @@
 
 typedef struct wg_loader {
     wagle_ctx *ctx;
-    const char *what; /* names the file in errors */
+    const char *what; /* name of the file in error messages */
     wagle_tokenizer *t;
 } wg_loader;
 
 WAGLE_CHECK wagle_status wg_load_refuse(const wg_loader *l, const char *part, const char *name);
-/* A copy in the tokenizer's arena. */
+/* Copies a text to the tokenizer's arena. */
 WAGLE_CHECK wagle_status wg_load_keep(const wg_loader *l, const char *text, size_t bytes,
                                       const char **out);
-/* The part's "type"; "(none)". */
+/* The "type" of a part, or "(none)". */
 const char *wg_load_type(const json_t *part);
 bool wg_load_flag(const json_t *part, const char *key, bool fallback);
-/* One part each, that is no Sequence. */
+/* Read one part, which is not a Sequence. */
 WAGLE_CHECK wagle_status wg_load_normalizer(const wg_loader *l, const json_t *part);
 WAGLE_CHECK wagle_status wg_load_pretokenizer(const wg_loader *l, const json_t *part);
 WAGLE_CHECK wagle_status wg_load_decoder(const wg_loader *l, const json_t *part);

@@ -7,9 +7,10 @@
 static const char gpt2_pattern[] =
     "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-/* --- normalizers --------------------------------------------------------------------------- */
+/* --- normalizers ------------------------------------------------------------------------------ */
 
-/* Oniguruma, with which the `tokenizers` library reads patterns, reads some things otherwise. */
+/* Finds syntax that means something else in Oniguruma, the regex library of `tokenizers`; or NULL.
+ */
 static const char *read_otherwise(const char *pattern)
 {
     bool in_class = false;
@@ -18,7 +19,7 @@ static const char *read_otherwise(const char *pattern)
         if (*at == '\\' && at[1] != '\0') {
             if (strchr("hHRXKGyYO", *++at) != NULL)
                 return at - 1;
-            if (at[1] == '{' && strchr(at, '}') != NULL) /* a property */
+            if (at[1] == '{' && strchr(at, '}') != NULL) /* a Unicode property */
                 at = strchr(at, '}');
         } else if (in_class) {
             if ((*at == '[' && at[1] != ':') || (at[0] == '&' && at[1] == '&'))
@@ -36,7 +37,7 @@ static const char *read_otherwise(const char *pattern)
     return NULL;
 }
 
-/* "^" and "$" are those of lines, as in Ruby, whose syntax it is. */
+/* Compiles a pattern. "^" and "$" match at line ends, as in Oniguruma's Ruby syntax. */
 static wagle_status compile(const wg_loader *l, const char *pattern, bool literal, pcre2_code **out)
 {
     const char *other = literal ? NULL : read_otherwise(pattern);
@@ -58,7 +59,7 @@ static wagle_status compile(const wg_loader *l, const char *pattern, bool litera
     return WAGLE_OK;
 }
 
-/* A charsmap in base64, kept aligned in the arena. */
+/* Decodes a base64 charsmap to aligned memory in the arena. */
 static wagle_status load_charsmap(const wg_loader *l, const json_t *part, wg_charsmap *out)
 {
     const json_t *value = json_object_get(part, "precompiled_charsmap");
@@ -122,9 +123,9 @@ wagle_status wg_load_normalizer(const wg_loader *l, const json_t *part)
                                                         : WAGLE_OK;
 }
 
-/* --- pre-tokenizers ------------------------------------------------------------------------ */
+/* --- pre-tokenizers --------------------------------------------------------------------------- */
 
-/* prepend_scheme and split; before tokenizers 0.15: add_prefix_space. */
+/* Reads prepend_scheme and split, or add_prefix_space from before tokenizers 0.15. */
 static wagle_status load_metaspace(const wg_loader *l, const json_t *part, wg_split_step *step)
 {
     static const char *const schemes[] = {"always", "first", "never"};
@@ -248,14 +249,14 @@ wagle_status wg_load_pretokenizer(const wg_loader *l, const json_t *part)
         return wg_load_refuse(l, "a pre-tokenizer of so many steps, at", type);
     step = &l->t->split[l->t->n_split++];
     step->kind = kinds[i].kind;
-    if (i + 1 == n) /* spaces are dropped, then punctuation stands alone */
+    if (i + 1 == n) /* after dropping spaces, splits off punctuation */
         l->t->split[l->t->n_split++].kind = WG_SPLIT_PUNCTUATION;
     return kinds[i].load(l, part, step);
 }
 
-/* --- decoders ------------------------------------------------------------------------------ */
+/* --- decoders --------------------------------------------------------------------------------- */
 
-/* The text of a key that a kind of decoder needs. */
+/* The required text member of a kind of decoder. */
 static const char *decoder_text(int kind, const json_t *part)
 {
     static const char *const keys[] = {[WG_DECODE_METASPACE] = "replacement",

@@ -1,4 +1,4 @@
-/* merge.c - tokenizer.json, tokenizer_config.json and the class of the tokenizer as one document.
+/* merge.c - merges tokenizer.json, tokenizer_config.json and the tokenizer class into one document.
  */
 #include "text/loader.h"
 #include "text/special.h"
@@ -32,7 +32,7 @@ static wagle_status set_text(const merger *m, const char *key, const char *json)
     return value != NULL ? set(m, key, value) : wg_json_memory(m->ctx);
 }
 
-/* Text of a special token by its place among the standard ones; NULL: none. */
+/* Text of a standard special token by its index, or NULL. */
 enum { BOS, EOS, UNKNOWN };
 
 static const char *named(const merger *m, int which)
@@ -40,21 +40,22 @@ static const char *named(const merger *m, int which)
     return m->special.named[which].token.text;
 }
 
-/* --- added tokens ---------------------------------------------------------------------------- */
+/* --- added tokens ----------------------------------------------------------------------------- */
 
 typedef struct token_list {
     wg_token *token; /* [n] */
-    int64_t n, room;
+    int64_t n, capacity;
 } token_list;
 
 static wagle_status list_add(const merger *m, token_list *list, const wg_token *token)
 {
-    WG_TRY(WG_GROW(m->ctx, &list->token, &list->room, list->n + 1));
+    WG_TRY(WG_GROW(m->ctx, &list->token, &list->capacity, list->n + 1));
     list->token[list->n++] = *token;
     return WAGLE_OK;
 }
 
-/* Adds what neither the vocabulary's added tokens nor the first `known` of the list have. */
+/* Adds a token that is neither an added token of the vocabulary nor among the first `known` of the
+ * list. */
 static wagle_status list_add_new(const merger *m, token_list *list, int64_t known,
                                  const wg_token *token)
 {
@@ -79,7 +80,7 @@ static bool is_named(const merger *m, const char *text)
     return false;
 }
 
-/* Tokens of tokenizer.json, in its order. */
+/* Adds the tokens of tokenizer.json, in its order. */
 static wagle_status add_own(merger *m)
 {
     const json_t *list = json_object_get(m->files->tokenizer, "added_tokens"), *one;
@@ -118,7 +119,7 @@ static wagle_status collect(const merger *m, token_list *list)
     return WAGLE_OK;
 }
 
-/* Special tokens once more: by their texts, or as they are. */
+/* Collects the special tokens again: by their texts, or unchanged. */
 static wagle_status collect_again(const merger *m, bool by_text, token_list *list)
 {
     const wg_special *s = &m->special;
@@ -151,7 +152,7 @@ static wagle_status add_tokens(merger *m)
     return st;
 }
 
-/* --- what stands around a text --------------------------------------------------------------- */
+/* --- post-processor --------------------------------------------------------------------------- */
 
 static wagle_status put_piece(const merger *m, json_t *single, json_t *specials, const char *text)
 {
@@ -165,7 +166,7 @@ static wagle_status put_piece(const merger *m, json_t *single, json_t *specials,
                        json_pack("{s:s, s:[I], s:[s]}", "id", text, "ids", id, "tokens", text));
 }
 
-/* A template of bos and eos, as asked for. */
+/* Writes a template with bos and eos as requested. */
 static wagle_status put_form(const merger *m, bool bos, bool eos)
 {
     json_t *single = json_array(), *specials = json_object();
@@ -187,7 +188,8 @@ static wagle_status put_form(const merger *m, bool bos, bool eos)
     return st;
 }
 
-/* add_bos_token and add_eos_token count only where there is no tokenizer.json. */
+/* Merges the post-processor. add_bos_token and add_eos_token apply only without a tokenizer.json.
+ */
 static wagle_status merge_form(const merger *m)
 {
     const json_t *config = m->files->config;
@@ -201,7 +203,7 @@ static wagle_status merge_form(const merger *m)
     return put_form(m, bos == NULL ? m->class->infills : json_is_true(bos), json_is_true(eos));
 }
 
-/* --- the parts of the class ------------------------------------------------------------------ */
+/* --- the parts of the class ------------------------------------------------------------------- */
 
 static wagle_status merge_model(const merger *m)
 {
@@ -253,7 +255,7 @@ static wagle_status merge_steps(const merger *m)
                        json_string("always"));
 }
 
-/* What a tokenizer.json has no place for. */
+/* Writes the settings that are no part of tokenizer.json. */
 static wagle_status merge_rest(const merger *m)
 {
     const json_t *config = m->files->config;

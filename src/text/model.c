@@ -1,4 +1,5 @@
-/* model.c - the vocabulary of a tokenizer.json: BPE's merges, Unigram's scores, added tokens. */
+/* model.c - reads the vocabulary of a tokenizer.json: merges of BPE, scores of Unigram, added
+ * tokens. */
 #include "text/loader.h"
 
 #include <math.h>
@@ -102,9 +103,9 @@ static wagle_status load_merges(const wg_loader *l, const json_t *merges)
     return WAGLE_OK;
 }
 
-/* --- added tokens ---------------------------------------------------------------------------- */
+/* --- added tokens ----------------------------------------------------------------------------- */
 
-/* The text as the normalizer makes it, kept in the arena. */
+/* Copies the normalised text to the arena. */
 static wagle_status keep_normalised(const wg_loader *l, const char *text, size_t bytes,
                                     const char **out, size_t *n)
 {
@@ -148,7 +149,7 @@ static wagle_status load_one_added(const wg_loader *l, const json_t *entry, wg_a
     a->text = a->normalized ? decoded : text;
     a->bytes = a->normalized ? n : bytes;
     t->token[a->id] = decoded;
-    /* a special token that decodes as something else is not left out */
+    /* a special token that decodes to another text is not skipped */
     t->skipped[a->id] = a->skipped && strcmp(decoded, text) == 0;
     return WAGLE_OK;
 }
@@ -192,9 +193,9 @@ static wagle_status load_added(const wg_loader *l, const json_t *list)
     return WAGLE_OK;
 }
 
-/* --- models ---------------------------------------------------------------------------------- */
+/* --- models ----------------------------------------------------------------------------------- */
 
-/* The unknown token of the model's own vocabulary. */
+/* Reads the unknown token of the model's vocabulary. */
 static wagle_status load_unknown(const wg_loader *l, const json_t *model)
 {
     const char *name = json_string_value(json_object_get(model, "unk_token"));
@@ -207,7 +208,7 @@ static wagle_status load_unknown(const wg_loader *l, const json_t *model)
     return wg_load_keep(l, name, strlen(name), &t->unknown_name);
 }
 
-/* A text that is there and not empty. */
+/* Reads a non-empty text member. */
 static wagle_status load_text(const wg_loader *l, const json_t *model, const char *key,
                               const char **out)
 {
@@ -246,13 +247,13 @@ static wagle_status load_words(const wg_loader *l, const json_t *root, const jso
         return wg_fail(l->ctx, WAGLE_E_INPUT, "%s: no vocabulary or no unk_token", l->what);
     WG_TRY(
         load_vocabulary(l, json_object_get(model, "vocab"), json_object_get(root, "added_tokens")));
-    t->word_most = most != NULL ? json_integer_value(most) : 100;
+    t->max_word = most != NULL ? json_integer_value(most) : 100;
     t->prefix = "";
     WG_TRY(load_text(l, model, "continuing_subword_prefix", &t->prefix));
     return load_unknown(l, model);
 }
 
-/* A list of [token, log-probability]; an id is a place in it. */
+/* Reads a list of [token, log-probability]; the id is the index. */
 static wagle_status load_unigram(const wg_loader *l, const json_t *root, const json_t *model)
 {
     const json_t *list = json_object_get(model, "vocab"), *entry, *unknown;

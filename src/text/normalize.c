@@ -26,7 +26,7 @@ static wagle_status unicode_form(wagle_ctx *ctx, wg_text *text, wg_normal_kind k
     return st;
 }
 
-/* text := every code point c of text as by append(c). */
+/* Converts the text to lower case. */
 static wagle_status lowercase(wagle_ctx *ctx, const wg_text *in, wg_text *out)
 {
     char bytes[4];
@@ -35,7 +35,7 @@ static wagle_status lowercase(wagle_ctx *ctx, const wg_text *in, wg_text *out)
     for (int64_t i = 0; i < in->bytes;) {
         const int n = wg_utf8_decode(in->text + i, (size_t)(in->bytes - i), &c);
         i += n > 0 ? n : 1;
-        if (c == 0x130) { /* the one letter whose lower case is two */
+        if (c == 0x130) { /* the only letter whose lower case is two code points */
             WG_TRY(wg_text_addz(ctx, out, "i\xCC\x87"));
             continue;
         }
@@ -85,7 +85,7 @@ static wagle_status strip(wagle_ctx *ctx, const wg_normal_step *step, const wg_t
                         : wg_text_add(ctx, out, "", 0);
 }
 
-/* --- characters one by one ------------------------------------------------------------------- */
+/* --- filters by character --------------------------------------------------------------------- */
 
 static bool is_mark(int32_t c)
 {
@@ -98,7 +98,7 @@ static bool is_nonspacing(int32_t c)
     return utf8proc_category(c) == UTF8PROC_CATEGORY_MN;
 }
 
-/* Control, format, unassigned and private characters; not tab and line breaks. */
+/* Control, format, unassigned and private-use characters, except tab and line breaks. */
 static bool is_control(int32_t c)
 {
     const utf8proc_category_t k = utf8proc_category(c);
@@ -119,7 +119,8 @@ static bool is_chinese(int32_t c)
     return false;
 }
 
-/* SentencePiece's nmt_nfkc, the part before NFKC: dropped, or a space. */
+/* The part of SentencePiece's nmt_nfkc before NFKC: characters that are dropped, or become a space.
+ */
 static bool nmt_drops(int32_t c)
 {
     return (c >= 1 && c <= 8) || c == 0xB || (c >= 0xE && c <= 0x1F) || c == 0x7F || c == 0x8F ||
@@ -138,8 +139,8 @@ static bool bert_drops(int32_t c)
     return c == 0 || c == 0xFFFD || is_control(c);
 }
 
-/* text := its characters without those of `drops`, those of `spaces` as a space, and spaces around
- * those of `apart`; each may be NULL. */
+/* Filters characters: removes those in `drops`, replaces those in `spaces` by a space, and puts
+ * spaces around those in `apart`. Each may be NULL. */
 static wagle_status filter(wagle_ctx *ctx, bool (*drops)(int32_t), bool (*spaces)(int32_t),
                            bool (*apart)(int32_t), const wg_text *in, wg_text *out)
 {
@@ -162,7 +163,7 @@ static wagle_status filter(wagle_ctx *ctx, bool (*drops)(int32_t), bool (*spaces
     return WAGLE_OK;
 }
 
-/* Replaces *text by what `make` adds. */
+/* Filters *text in place. */
 static wagle_status filter_in_place(wagle_ctx *ctx, bool (*drops)(int32_t), bool (*spaces)(int32_t),
                                     bool (*apart)(int32_t), wg_text *text)
 {
@@ -224,7 +225,7 @@ static wagle_status rewrite(wagle_ctx *ctx, const wg_normal_step *step, const wg
     }
 }
 
-/* Whether the step leaves the character in place with which the text begins. */
+/* Whether the step keeps the first character of the text. */
 static wagle_status keeps_start(wagle_ctx *ctx, const wg_normal_step *step, const wg_text *text,
                                 bool *out)
 {
@@ -251,7 +252,8 @@ static wagle_status keeps_start(wagle_ctx *ctx, const wg_normal_step *step, cons
         wg_finder_free(&f);
         WG_TRY(st);
     }
-    if (f.found && f.start == 0) /* what replaces several characters stands for the last */
+    if (f.found &&
+        f.start == 0) /* a replacement of several characters counts as the last of them */
         *out = step->content[0] != '\0' &&
                wg_utf8_decode(text->text, (size_t)text->bytes, &spare) >= f.stop;
     return WAGLE_OK;

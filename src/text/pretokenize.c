@@ -1,4 +1,4 @@
-/* pretokenize.c - cuts normalised text into the pieces that the model sees one by one. */
+/* pretokenize.c - splits normalised text into pieces, which the model encodes one by one. */
 #include "text/find.h"
 
 #include <string.h>
@@ -8,11 +8,11 @@ typedef struct splitter {
     const wg_split_step *step;
     wg_finder finder;
     wagle_ctx *ctx;
-    const char *text; /* the piece being split */
+    const char *text; /* the current piece */
     int64_t bytes;
-    struct wg_span whole; /* the piece in the whole text */
+    struct wg_span whole; /* position of the piece in the whole text */
     wg_spans *out;
-    int64_t began; /* spans in `out` before the piece */
+    int64_t began; /* number of spans in `out` before the piece */
     bool last_matched, any;
 } splitter;
 
@@ -26,8 +26,8 @@ static wagle_status push(splitter *s, int64_t start, int64_t stop)
     return WAGLE_OK;
 }
 
-/* Takes the next stretch of the piece, all of it matched or all of it not; matches may be empty. */
-static wagle_status stretch(splitter *s, int64_t start, int64_t stop, bool matched)
+/* Adds the next range of the piece, which is either a match (possibly empty) or unmatched text. */
+static wagle_status add_range(splitter *s, int64_t start, int64_t stop, bool matched)
 {
     const wg_split_behavior how = s->step->behavior;
     bool joins = false;
@@ -59,9 +59,9 @@ static wagle_status split_regex(splitter *s)
     for (;;) {
         WG_TRY(wg_finder_next(&s->finder));
         if (!s->finder.found)
-            return stretch(s, from, s->bytes, false);
-        WG_TRY(stretch(s, from, s->finder.start, false));
-        WG_TRY(stretch(s, s->finder.start, s->finder.stop, true));
+            return add_range(s, from, s->bytes, false);
+        WG_TRY(add_range(s, from, s->finder.start, false));
+        WG_TRY(add_range(s, s->finder.start, s->finder.stop, true));
         from = s->finder.stop;
     }
 }
@@ -86,7 +86,7 @@ static bool in_class(const wg_split_step *step, int32_t code)
     }
 }
 
-/* Each character of the class is a match. */
+/* Matches each character of a class. */
 static wagle_status split_class(splitter *s)
 {
     int64_t from = 0;
@@ -95,16 +95,16 @@ static wagle_status split_class(splitter *s)
     for (int64_t i = 0; i < s->bytes;) {
         const int n = next_code(s, i, &c);
         if (in_class(s->step, c)) {
-            WG_TRY(stretch(s, from, i, false));
-            WG_TRY(stretch(s, i, i + n, true));
+            WG_TRY(add_range(s, from, i, false));
+            WG_TRY(add_range(s, i, i + n, true));
             from = i + n;
         }
         i += n;
     }
-    return stretch(s, from, s->bytes, false);
+    return add_range(s, from, s->bytes, false);
 }
 
-/* Words, and runs of what is neither word nor space; spaces are dropped. */
+/* Matches words, and runs of other characters; spaces are dropped. */
 static wagle_status split_words(splitter *s)
 {
     int64_t from = 0;
@@ -185,13 +185,13 @@ static wagle_status split_one(wagle_ctx *ctx, const wg_split_step *step, const w
     return st;
 }
 
-/* --- steps that rewrite the text ------------------------------------------------------------- */
+/* --- steps that rewrite the text -------------------------------------------------------------- */
 
-/* Adds what a span becomes. */
+/* Adds the rewritten text of a span. */
 typedef wagle_status rewrite_span(wagle_ctx *, const wg_split_step *, bool first, const char *from,
                                   int64_t bytes, wg_text *out);
 
-/* A span that does not begin with a space gets one. */
+/* Puts a space before a span that does not begin with one. */
 static wagle_status prefix_space(wagle_ctx *ctx, const wg_split_step *step, bool first,
                                  const char *from, int64_t bytes, wg_text *out)
 {
@@ -216,7 +216,7 @@ static bool begins_with(const char *text, int64_t bytes, const char *start)
     return (size_t)bytes >= n && memcmp(text, start, n) == 0;
 }
 
-/* Spaces become the step's sign, and spans get one in front. */
+/* Replaces spaces by the step's symbol and puts one before the span. */
 static wagle_status show_spaces(wagle_ctx *ctx, const wg_split_step *step, bool first,
                                 const char *from, int64_t bytes, wg_text *out)
 {

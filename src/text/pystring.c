@@ -10,7 +10,7 @@ static bool is_space(int32_t c)
            c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
-/* Length of the last character of text [bytes]; *code is 0 where it is not valid UTF-8. */
+/* Length of the last character of text [bytes]; *code is 0 if it is not valid UTF-8. */
 static size_t last_character(const char *text, size_t bytes, int32_t *code)
 {
     size_t n = 1;
@@ -50,7 +50,7 @@ const char *wg_py_strip(const char *text, size_t *bytes)
     return text;
 }
 
-/* Characters whose title case is several (Unicode's SpecialCasing.txt). */
+/* Characters whose title case has several code points (Unicode's SpecialCasing.txt). */
 static const struct {
     int32_t code;
     const char *title;
@@ -125,7 +125,7 @@ static bool is_cased(int32_t c)
     return k == UTF8PROC_CATEGORY_LU || k == UTF8PROC_CATEGORY_LL || k == UTF8PROC_CATEGORY_LT;
 }
 
-/* Marks and apostrophes, which do not end a word. */
+/* Whether a character, such as a mark or apostrophe, does not end a word. */
 static bool is_skipped(int32_t c)
 {
     const utf8proc_category_t k = utf8proc_category(c);
@@ -135,7 +135,7 @@ static bool is_skipped(int32_t c)
            c == 0x3A || c == 0xB7 || c == 0x2018 || c == 0x2019;
 }
 
-/* Whether the sigma of `bytes` bytes at `at` ends a word: a cased letter before it, none after. */
+/* Whether the sigma at `at` ends a word: there is a cased letter before it and none after. */
 static bool is_final_sigma(const char *text, size_t bytes, size_t at)
 {
     int32_t code = 0;

@@ -1,5 +1,5 @@
-/* sentencepiece.c - a tokenizer.model (protobuf, sentencepiece_model.proto) as a tokenizer.json, in
- * the form that transformers converts it to.
+/* sentencepiece.c - converts a tokenizer.model (protobuf, sentencepiece_model.proto) to a
+ * tokenizer.json, like transformers.
  *
  *   ModelProto:     1 piece (1 text, 2 score float, 3 type) | 2 trainer | 3 normalizer
  *   TrainerSpec:    3 model_type (1 unigram, 2 BPE) | 35 byte_fallback | 40 unk_id | 41 bos_id
@@ -17,7 +17,7 @@
 
 #define SPACE "\xE2\x96\x81" /* U+2581 */
 
-enum { MOST_PIECES = 1 << 22, LONGEST_PIECE = 1 << 16 };
+enum { MAX_PIECES = 1 << 22, MAX_PIECE_BYTES = 1 << 16 };
 
 typedef struct bytes {
     const unsigned char *at;
@@ -25,23 +25,23 @@ typedef struct bytes {
 } bytes;
 
 typedef struct field {
-    uint64_t number, value; /* value: of a varint or of fixed bytes */
-    bytes body;             /* of a message or text */
+    uint64_t number, value; /* value: of a varint or fixed-size field */
+    bytes body;             /* of a message or text field */
 } field;
 
 typedef struct reader {
     wagle_ctx *ctx;
     const char *what;
     wg_sp_piece *piece; /* [n] */
-    int64_t n, room;
+    int64_t n, capacity;
     uint64_t model_type, unknown;
     bool byte_fallback, dummy_prefix, remove_spaces;
     struct {
         const char *key;
         int64_t id;
         bytes text;
-    } named[3];          /* unknown, beginning and end of a text */
-    bool splits_defined; /* user-defined pieces are cut out of the prefixed text */
+    } named[3];          /* unknown, begin and end of text */
+    bool splits_defined; /* user-defined pieces are split off after the prefix is added */
     bool legacy;
     bytes charsmap;
     wg_string_table by_text;
@@ -76,8 +76,8 @@ static bool fixed(bytes *in, size_t n, uint64_t *out)
     return true;
 }
 
-/* The next field of a message; false where it is broken. */
-static bool next(bytes *in, field *f)
+/* Reads the next field of a message; false if it is malformed. */
+static bool next_field(bytes *in, field *f)
 {
     uint64_t key;
 
@@ -111,7 +111,7 @@ static wagle_status read_piece(reader *r, bytes in)
     field f;
 
     while (in.n > 0) {
-        if (!next(&in, &f))
+        if (!next_field(&in, &f))
             return broken(r);
         if (f.number == 1)
             p = (wg_sp_piece){(const char *)f.body.at, f.body.n, p.score, p.type};
@@ -121,12 +121,12 @@ static wagle_status read_piece(reader *r, bytes in)
         if (f.number == 3)
             p.type = (int)(f.value & 0xFF);
     }
-    if (p.text == NULL || p.bytes == 0 || p.bytes > LONGEST_PIECE || r->n == MOST_PIECES ||
+    if (p.text == NULL || p.bytes == 0 || p.bytes > MAX_PIECE_BYTES || r->n == MAX_PIECES ||
         !wg_utf8_valid(p.text, p.bytes) || memchr(p.text, '\0', p.bytes) != NULL ||
         !(p.score - p.score == 0))
         return wg_fail(r->ctx, WAGLE_E_INPUT, "%s: piece %lld is not a text with a score", r->what,
                        (long long)r->n);
-    WG_TRY(WG_GROW(r->ctx, &r->piece, &r->room, r->n + 1));
+    WG_TRY(WG_GROW(r->ctx, &r->piece, &r->capacity, r->n + 1));
     r->piece[r->n++] = p;
     return WAGLE_OK;
 }
@@ -136,7 +136,7 @@ static wagle_status read_trainer(reader *r, bytes in)
     field f;
 
     while (in.n > 0) {
-        if (!next(&in, &f))
+        if (!next_field(&in, &f))
             return broken(r);
         if (f.number == 3)
             r->model_type = f.value;
@@ -157,7 +157,7 @@ static wagle_status read_normalizer(reader *r, bytes in)
     field f;
 
     while (in.n > 0) {
-        if (!next(&in, &f))
+        if (!next_field(&in, &f))
             return broken(r);
         if (f.number == 2)
             r->charsmap = f.body;
@@ -177,7 +177,7 @@ static wagle_status read_all(reader *r, bytes in)
     field f;
 
     while (in.n > 0) {
-        if (!next(&in, &f))
+        if (!next_field(&in, &f))
             return broken(r);
         if (f.number == 1)
             WG_TRY(read_piece(r, f.body));
@@ -196,7 +196,7 @@ static wagle_status read_all(reader *r, bytes in)
     return WAGLE_OK;
 }
 
-/* --- merges -------------------------------------------------------------------------------- */
+/* --- merges ----------------------------------------------------------------------------------- */
 
 typedef struct merge {
     int32_t left, right, whole;
@@ -204,7 +204,7 @@ typedef struct merge {
     float score;
 } merge;
 
-/* Best score first; of one score as transformers sorts: the longer left part first. */
+/* Best score first. Ties as in transformers: the longer left part first. */
 static int by_score(const void *a, const void *b)
 {
     const merge *x = a, *y = b;
@@ -227,10 +227,10 @@ static int64_t code_points(const char *text, size_t n)
     return count;
 }
 
-/* Every way to cut a piece into two pieces is a merge; the better the score, the earlier. */
+/* Finds the merges: every split of a piece into two pieces, ordered by the score of the piece. */
 static wagle_status find_merges(const reader *r, merge **out, int64_t *n)
 {
-    int64_t room = 0;
+    int64_t capacity = 0;
 
     for (int64_t i = 0; i < r->n; i++) {
         const wg_sp_piece *p = &r->piece[i];
@@ -239,7 +239,7 @@ static wagle_status find_merges(const reader *r, merge **out, int64_t *n)
             const int32_t right = wg_string_table_get(&r->by_text, p->text + cut, p->bytes - cut);
             if (left < 0 || right < 0 || p->type != WG_PIECE_NORMAL)
                 continue;
-            WG_TRY(WG_GROW(r->ctx, out, &room, *n + 1));
+            WG_TRY(WG_GROW(r->ctx, out, &capacity, *n + 1));
             (*out)[(*n)++] = (merge){left, right, (int32_t)i, code_points(p->text, cut), p->score};
         }
     }
@@ -271,9 +271,9 @@ static wagle_status put_merges(const reader *r, json_t *list)
     return st;
 }
 
-/* --- the parts of a tokenizer.json --------------------------------------------------------- */
+/* --- the parts of a tokenizer.json ------------------------------------------------------------ */
 
-/* User-defined pieces that are cut out of the text as patterns. */
+/* Whether there are user-defined pieces, which are split off by a pattern. */
 static bool has_defined(const reader *r)
 {
     for (int64_t i = 0; r->splits_defined && i < r->n; i++)
@@ -346,7 +346,7 @@ static wagle_status charsmap_text(const reader *r, char **out)
     return WAGLE_OK;
 }
 
-/* Llama's kind keeps spaces as they are; the other (T5's) normalises and squeezes them. */
+/* Writes the normalizer. Models like Llama keep spaces; others (T5) normalise and merge them. */
 static wagle_status put_text_steps(const reader *r, json_t *root)
 {
     json_t *steps = json_array();
@@ -388,7 +388,7 @@ static int longer_first(const void *x, const void *y)
     return *a < *b ? -1 : *a > *b;
 }
 
-/* A pattern of all user-defined pieces, the longer first. */
+/* Writes a pattern of all user-defined pieces, longest first. */
 static wagle_status defined_pattern(const reader *r, const wg_sp_piece **sorted, wg_text *out)
 {
     int64_t n = 0;
@@ -427,7 +427,8 @@ static wagle_status put_defined(const reader *r, json_t *steps)
     return st;
 }
 
-/* A space before the beginning of the whole text alone, and user-defined pieces set apart. */
+/* Writes the pre-tokenizer: a space only before the whole text, and split-off user-defined pieces.
+ */
 static wagle_status put_pretokenizer(const reader *r, json_t *root)
 {
     json_t *steps = json_array();
@@ -446,7 +447,7 @@ static wagle_status put_pretokenizer(const reader *r, json_t *root)
     return st;
 }
 
-/* Names of the tokens that the model begins and ends a text with. */
+/* Writes the names of the begin and end tokens. */
 static wagle_status put_names(const reader *r, json_t *root)
 {
     json_t *names = json_object();

@@ -14,25 +14,25 @@ static wagle_status refuse(const wg_special *s, const char *what)
                    s->files->path, what);
 }
 
-/* special_tokens_map.json counts only where there is no added_tokens_decoder. */
+/* special_tokens_map.json, which is only used without an added_tokens_decoder. */
 static const json_t *map_of(const wg_special *s)
 {
     return json_object_get(s->files->config, "added_tokens_decoder") == NULL ? s->files->specials
                                                                              : NULL;
 }
 
-/* A key of the map, else of tokenizer_config.json; NULL: neither has it. */
+/* The value of a key in the map, else in tokenizer_config.json, else NULL. */
 static const json_t *value_of(const wg_special *s, const char *key)
 {
     const json_t *value = json_object_get(map_of(s), key);
     return value != NULL ? value : json_object_get(s->files->config, key);
 }
 
-/* --- added_tokens_decoder, or what came before it ------------------------------------------- */
+/* --- added_tokens_decoder, or the older files ------------------------------------------------- */
 
 static wagle_status add_decoder(wg_special *s, json_int_t id, const wg_token *token)
 {
-    WG_TRY(WG_GROW(s->ctx, &s->decoder, &s->room_decoder, s->n_decoder + 1));
+    WG_TRY(WG_GROW(s->ctx, &s->decoder, &s->capacity_decoder, s->n_decoder + 1));
     s->decoder[s->n_decoder] = (struct wg_decoder_token){id, s->n_decoder, *token};
     s->n_decoder++;
     return WAGLE_OK;
@@ -57,8 +57,8 @@ static wagle_status read_decoder(wg_special *s, const json_t *list)
     return WAGLE_OK;
 }
 
-/* The list or object of further special tokens of tokenizer_config.json: extra_special_tokens, or
- * by its old name additional_special_tokens. */
+/* The list or object of additional special tokens in tokenizer_config.json: extra_special_tokens,
+ * or its old name additional_special_tokens. */
 static const json_t *further_of(const wg_special *s)
 {
     const json_t *extra = json_object_get(s->files->config, "extra_special_tokens");
@@ -87,8 +87,8 @@ static bool holds(const json_t *list, const char *text, bool objects)
     return false;
 }
 
-/* Whether the files have the text among their special tokens. Objects of tokenizer_config.json are
- * not tokens yet when transformers looks. */
+/* Whether the text is a special token in the files. Objects in tokenizer_config.json do not count,
+ * because transformers has not converted them to tokens at that point. */
 static bool named_special(const wg_special *s, const char *text)
 {
     for (int k = 0; k < STANDARD; k++) {
@@ -134,7 +134,7 @@ static int by_id(const void *x, const void *y)
     return a->place < b->place ? -1 : a->place > b->place;
 }
 
-/* In order of id; of several with one id the last. */
+/* Sorts by id and keeps the last of several tokens with the same id. */
 static void order_decoder(wg_special *s)
 {
     int64_t n = 0;
@@ -147,21 +147,21 @@ static void order_decoder(wg_special *s)
     s->n_decoder = n;
 }
 
-/* --- special tokens by name ----------------------------------------------------------------- */
+/* --- special tokens by name ------------------------------------------------------------------- */
 
 static const char *default_of(const wg_special *s, int k)
 {
     const wg_token_class *c = s->class;
     const char *const texts[] = {c->bos, c->eos, c->unknown, c->sep, c->pad, c->cls, c->mask};
 
-    if (c->name == NULL && !s->files->whole) /* what a SentencePiece model says */
+    if (c->name == NULL && !s->files->whole) /* names from the SentencePiece model */
         return json_string_value(
             json_object_get(json_object_get(s->files->tokenizer, "wagle"), standard[k]));
     return texts[k];
 }
 
-/* Flags of a token that added_tokens_decoder has, too. */
-static void look_up(const wg_special *s, wg_token *token)
+/* Copies the flags of a token from added_tokens_decoder, if it is there. */
+static void copy_flags(const wg_special *s, wg_token *token)
 {
     for (int64_t i = 0; token->text != NULL && i < s->n_decoder; i++)
         if (strcmp(s->decoder[i].token.text, token->text) == 0)
@@ -186,7 +186,7 @@ static wagle_status read_standard(wg_special *s)
         if (value != NULL && value == json_object_get(map_of(s), standard[k]) && !token->plain)
             wg_token_make_special(token);
         if (value != NULL)
-            look_up(s, token);
+            copy_flags(s, token);
     }
     return WAGLE_OK;
 }
@@ -198,9 +198,9 @@ static wagle_status add_named(wg_special *s, const char *name, const wg_token *t
             s->named[k].token = *token;
             return WAGLE_OK;
         }
-    if (s->n_named == WG_NAMED_MOST)
+    if (s->n_named == WG_MAX_NAMED)
         return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: more than %d named special tokens",
-                       s->files->path, WG_NAMED_MOST);
+                       s->files->path, WG_MAX_NAMED);
     s->named[s->n_named].name = name;
     s->named[s->n_named++].token = *token;
     return WAGLE_OK;
@@ -220,7 +220,8 @@ static wagle_status add_named_all(wg_special *s, const json_t *from)
     return WAGLE_OK;
 }
 
-/* Keys like image_token: whatever ends so and holds a token, as text or as an object. */
+/* Reads keys like image_token: all keys with that ending whose value is a token (text or object).
+ */
 static wagle_status read_other_names(wg_special *s, const json_t *from, bool texts, bool objects)
 {
     const char *name;
@@ -241,7 +242,7 @@ static wagle_status read_other_names(wg_special *s, const json_t *from, bool tex
 
 static wagle_status add_further(wg_special *s, const wg_token *token)
 {
-    WG_TRY(WG_GROW(s->ctx, &s->further, &s->room_further, s->n_further + 1));
+    WG_TRY(WG_GROW(s->ctx, &s->further, &s->capacity_further, s->n_further + 1));
     s->further[s->n_further++] = *token;
     return WAGLE_OK;
 }
@@ -260,7 +261,7 @@ static wagle_status add_further_all(wg_special *s, const char *key, const json_t
     return WAGLE_OK;
 }
 
-/* The five tokens with which CodeLlama fills in the middle. */
+/* Adds the five fill-in-the-middle tokens of CodeLlama. */
 static wagle_status add_infill(wg_special *s)
 {
     static const char *const names[][2] = {{"prefix_token", "\xE2\x96\x81<PRE>"},
@@ -278,8 +279,8 @@ static wagle_status add_infill(wg_special *s)
     return WAGLE_OK;
 }
 
-/* Named tokens of tokenizer_config.json. model_specific_special_tokens counts only where no other
- * key names any. */
+/* Reads the named tokens of tokenizer_config.json. model_specific_special_tokens is only used if no
+ * other key names any. */
 static wagle_status read_explicit(wg_special *s)
 {
     const json_t *config = s->files->config, *list = further_of(s);
@@ -291,8 +292,9 @@ static wagle_status read_explicit(wg_special *s)
     return json_is_object(list) ? add_named_all(s, list) : WAGLE_OK;
 }
 
-/* An object of extra_special_tokens leaves the place of the list to the older name. In that name's
- * place come the control and user-defined pieces of a SentencePiece model. */
+/* Reads the additional special tokens. If extra_special_tokens is an object, the list comes from
+ * the older name. Without the older name, it is the control and user-defined pieces of a
+ * SentencePiece model. */
 static wagle_status read_further(wg_special *s)
 {
     const json_t *list = further_of(s);

@@ -112,11 +112,11 @@ static wagle_status encode_pieces(wagle_ctx *ctx, const wagle_tokenizer *t, bool
     return st;
 }
 
-/* first: the part begins the whole text. */
+/* first: the part is at the start of the whole text. */
 typedef wagle_status encode_part(wagle_ctx *, const wagle_tokenizer *, bool first, const char *,
                                  int64_t, wg_ids *);
 
-/* Cuts out added tokens of one kind; what lies between goes to rest(). */
+/* Splits off added tokens of one kind; the text in between is passed to rest(). */
 static wagle_status around_added(wagle_ctx *ctx, const wagle_tokenizer *t, bool normalized,
                                  bool first, const char *text, int64_t bytes, encode_part *rest,
                                  wg_ids *out)

@@ -1,13 +1,14 @@
-/* tokenizer.h - tokenizer.json as the `tokenizers` library runs it: BPE on bytes or on characters
+/* tokenizer.h - runs a tokenizer.json like the `tokenizers` library: BPE on bytes or on characters
  * with byte fallback, Unigram, WordPiece and WordLevel.
  *
- *   text -> added tokens cut out -> normalise -> added tokens of normalised form cut out
+ *   text -> split off added tokens -> normalise -> split off added tokens in normalised form
  *        -> pre-tokenise into pieces -> the model, on each piece -> post-process (template)
  *
- * One file a stage: added.c, normalize.c (charsmap.c), pretokenize.c, bpe.c, unigram.c,
- * wordpiece.c, decode.c; load.c, loadsteps.c and model.c read the document, folder.c (class.c,
- * special.c, addtokens.c, merge.c) makes it of a folder's files as transformers does,
- * sentencepiece.c and vocabmerges.c of older ones; tokenizer.c runs the stages. */
+ * tokenizer.c runs the stages. Each stage has a file: added.c, normalize.c (charsmap.c),
+ * pretokenize.c, bpe.c, unigram.c, wordpiece.c, decode.c. The document is read by load.c,
+ * loadsteps.c and model.c. It is made from the files of a folder, like in transformers, by folder.c
+ * (class.c, special.c, addtokens.c, merge.c), and from older formats by sentencepiece.c and
+ * vocabmerges.c. */
 #ifndef WG_TEXT_TOKENIZER_H
 #define WG_TEXT_TOKENIZER_H
 
@@ -16,7 +17,7 @@
 #include "base/text.h"
 #include <pcre2.h>
 
-/* Text to number, open addressing; keys are borrowed. */
+/* Hash table from text to number with open addressing; keys are borrowed. */
 typedef struct wg_string_table {
     struct wg_string_slot {
         const char *key;
@@ -35,11 +36,11 @@ typedef struct wg_merge_slot {
 } wg_merge_slot;
 
 typedef struct wg_added_token {
-    const char *text; /* to look for: normalised if `normalized` */
+    const char *text; /* to search for; in normalised form if `normalized` */
     size_t bytes;
     int32_t id;
     bool special, normalized, single_word, lstrip, rstrip;
-    bool skipped; /* was special in one of the files, whatever it is now */
+    bool skipped; /* is special in one of the files, regardless of the final flag */
 } wg_added_token;
 
 typedef enum wg_normal_kind {
@@ -58,18 +59,18 @@ typedef enum wg_normal_kind {
     WG_NORMAL_BYTE_LEVEL
 } wg_normal_kind;
 
-/* SentencePiece's compiled normalisation: a double-array trie of what is replaced, by text. */
+/* SentencePiece's compiled normalisation: a double-array trie of replacements. */
 typedef struct wg_charsmap {
     const uint32_t *unit;
     size_t units;
-    const char *text; /* [bytes], each ends with NUL, the last too */
+    const char *text; /* [bytes] replacements, each with its NUL */
     size_t bytes;
 } wg_charsmap;
 
 typedef struct wg_normal_step {
     wg_normal_kind kind;
     const char *pattern, *content;       /* replace: pattern by content; prepend: content */
-    pcre2_code *regex;                   /* replace: in place of the pattern */
+    pcre2_code *regex;                   /* replace: instead of the pattern */
     bool left, right;                    /* strip */
     bool clean, chinese, accents, lower; /* bert */
     wg_charsmap map;
@@ -81,7 +82,7 @@ typedef enum wg_split_kind {
     WG_SPLIT_METASPACE,
     WG_SPLIT_WORDS,
     WG_SPLIT_LENGTH,
-    WG_SPLIT_DIGITS, /* from here on: each character of a class */
+    WG_SPLIT_DIGITS, /* this and the following: each character of a class */
     WG_SPLIT_SPACES,
     WG_SPLIT_PUNCTUATION,
     WG_SPLIT_DELIMITER
@@ -100,10 +101,10 @@ typedef struct wg_split_step {
     pcre2_code *regex; /* NULL: none */
     wg_split_behavior behavior;
     bool invert, prefix_space;
-    bool maps_bytes; /* bytes become the characters that stand for them */
+    bool maps_bytes; /* maps bytes to the characters that represent them */
     int32_t delimiter;
     int64_t length;
-    const char *space; /* metaspace: what stands for a space */
+    const char *space; /* metaspace: the symbol for a space */
     wg_prepend prepend;
 } wg_split_step;
 
@@ -122,9 +123,9 @@ typedef struct wg_decode_step {
     wg_decode_kind kind;
     const char *pattern, *content; /* replace; strip: content; metaspace, bpe: pattern;
                                       wordpiece: pattern is the prefix */
-    pcre2_code *regex;             /* replace: in place of the pattern */
-    int64_t start, stop; /* strip: at most so many; metaspace: start > 0 drops the first */
-    bool clean;          /* wordpiece */
+    pcre2_code *regex;             /* replace: instead of the pattern */
+    int64_t start, stop;           /* strip: maximum number; metaspace: start > 0 drops the first */
+    bool clean;                    /* wordpiece */
 } wg_decode_step;
 
 enum { WG_STEPS = 32, WG_TEMPLATE = 16, WG_TEMPLATE_TEXT = -1 };
@@ -139,50 +140,51 @@ typedef enum wg_model_kind {
 struct wagle_tokenizer {
     wg_arena arena;
     wg_model_kind kind;
-    const char **token; /* [n_ids] as it is decoded; NULL where no token has the id */
-    bool *skipped;      /* [n_ids] special tokens, which decoding may leave out */
+    const char **token; /* [n_ids] text for decoding; NULL if no token has the id */
+    bool *skipped;      /* [n_ids] special tokens, which decoding can skip */
     int64_t n_ids;
-    wg_string_table by_text; /* the model's vocabulary; added tokens are not in it */
+    wg_string_table by_text; /* the model's vocabulary, without added tokens */
     wg_string_table by_name; /* added tokens */
     wg_merge_slot *merge;    /* [merge_size] */
     uint64_t merge_size;
     int32_t byte_id[256]; /* token of a single byte, -1 if none */
     bool byte_level;      /* pieces are bytes, not characters */
-    bool byte_fallback;   /* a character that is no token becomes its bytes' tokens, if all are */
-    bool fuse_unknown;    /* neighbours that are no tokens become one unknown token */
+    bool byte_fallback;   /* a character that is no token becomes the tokens of its bytes, if all
+                             exist */
+    bool fuse_unknown;    /* adjacent unknown characters become one unknown token */
     bool ignore_merges;
-    const char *prefix, *suffix; /* of what continues a word, of what ends it; NULL: none */
+    const char *prefix, *suffix; /* of tokens that continue or end a word; NULL: none */
     int32_t unknown;             /* -1: none */
-    const char *unknown_name;    /* named by the file, and not in the vocabulary; or NULL */
+    const char *unknown_name;    /* named by a file but not in the vocabulary; or NULL */
     const char *unknown_where;   /* that file */
-    int32_t eos;        /* what training code ends a text with; -1: the folder names none */
-    bool split_special; /* special tokens in a text are text */
-    bool clean_up;      /* decoding drops spaces before punctuation */
-    double *score;      /* [n_ids] Unigram */
+    int32_t eos;                 /* end-of-text token for training; -1: the folder names none */
+    bool split_special;          /* special tokens in a text are treated as text */
+    bool clean_up;               /* decoding drops spaces before punctuation */
+    double *score;               /* [n_ids] Unigram */
     double least_score;
-    size_t longest;    /* bytes of the longest token */
-    int64_t word_most; /* characters of a word, WordPiece */
+    size_t longest;   /* bytes of the longest token */
+    int64_t max_word; /* WordPiece: maximum characters of a word */
 
-    wg_added_token *added; /* [n_added] by normalized, first byte, then the longer first */
+    wg_added_token *added; /* [n_added] by normalized, first byte, then longest first */
     int64_t n_added;
-    int64_t added_from[2][257]; /* of each first byte */
+    int64_t added_from[2][257]; /* start of the tokens with each first byte */
 
     wg_normal_step normal[WG_STEPS];
     int n_normal;
     wg_split_step split[WG_STEPS];
     int n_split;
-    bool marks_first;          /* a step puts a space before what begins the whole text */
-    int32_t form[WG_TEMPLATE]; /* ids, or WG_TEMPLATE_TEXT where the text goes */
+    bool marks_first;          /* a step puts a space before the start of the whole text */
+    int32_t form[WG_TEMPLATE]; /* ids, with WG_TEMPLATE_TEXT in place of the text */
     int n_form;
     wg_decode_step decode[WG_STEPS];
     int n_decode;
 };
 
-/* Spans of a text: what pre-tokenisation leaves. */
+/* Spans of a text: the result of pre-tokenisation. */
 typedef struct wg_spans {
     struct wg_span {
         int64_t start, bytes;
-        bool first; /* it begins where the whole text begins */
+        bool first; /* it is at the start of the whole text */
     } * span;
     int64_t n, capacity;
 } wg_spans;
@@ -194,15 +196,16 @@ typedef struct wg_ids {
 
 WAGLE_CHECK wagle_status wg_ids_add(wagle_ctx *ctx, wg_ids *ids, int32_t id);
 
-/* Byte b as the character that stands for it in byte-level vocabularies, UTF-8; its length. */
+/* Writes the UTF-8 character that represents byte b in byte-level vocabularies; returns its length.
+ */
 int wg_byte_to_char(unsigned char b, char out[4]);
-int wg_char_to_byte(int32_t code); /* -1: no byte */
-/* Adds text with each byte as the character that stands for it. */
+int wg_char_to_byte(int32_t code); /* -1 if it represents no byte */
+/* Adds text with each byte replaced by the character that represents it. */
 WAGLE_CHECK wagle_status wg_map_bytes(wagle_ctx *ctx, const char *text, int64_t bytes,
                                       wg_text *out);
 
-/* A folder's tokenizer as one document: what folder.h makes of its files; *path names the one that
- * holds the vocabulary. Free both (json_decref, wg_free), on failure too. */
+/* Merges a folder's tokenizer files into one document (folder.h). *path is the vocabulary file.
+ * Free both (json_decref, wg_free), also after failure. */
 WAGLE_CHECK wagle_status wg_tokenizer_json(wagle_ctx *ctx, const char *folder, char **path,
                                            json_t **out);
 /* wagle_tokenizer_open within a call. */
@@ -210,33 +213,34 @@ WAGLE_CHECK wagle_status wg_tokenizer_open(wagle_ctx *ctx, const char *folder,
                                            wagle_tokenizer **out);
 WAGLE_CHECK wagle_status wg_tokenizer_parse(wagle_ctx *ctx, const char *what, const json_t *json,
                                             wagle_tokenizer **out);
-/* *first: the text is the beginning of the whole; on return whether what it begins with still is.
- */
+/* Normalises a text. *first: the text is at the start of the whole text; on return, whether its
+ * first character still is. */
 WAGLE_CHECK wagle_status wg_normalize(wagle_ctx *ctx, const wagle_tokenizer *t, wg_text *text,
                                       bool *first);
-/* What maps the text of a charsmap; the map borrows `data`, which must be aligned for uint32_t. */
+/* Reads a charsmap, which borrows `data`; it must be aligned for uint32_t. */
 WAGLE_CHECK wagle_status wg_charsmap_read(wagle_ctx *ctx, const char *what, const void *data,
                                           size_t bytes, wg_charsmap *out);
 WAGLE_CHECK wagle_status wg_charsmap_apply(wagle_ctx *ctx, const wg_charsmap *m, const wg_text *in,
                                            wg_text *out);
-/* Splits text, which a prefix space may rewrite; first: it begins the whole text. */
+/* Splits a text, which a prefix space may change. first: it is at the start of the whole text. */
 WAGLE_CHECK wagle_status wg_pretokenize(wagle_ctx *ctx, const wagle_tokenizer *t, bool first,
                                         wg_text *text, wg_spans *out);
 WAGLE_CHECK wagle_status wg_bpe(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece,
                                 int64_t bytes, wg_ids *out);
 WAGLE_CHECK wagle_status wg_unigram(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece,
                                     int64_t bytes, wg_ids *out);
-/* WordPiece: the longest token that begins the rest, again and again. WordLevel: the piece. */
+/* WordPiece: repeatedly takes the longest token at the start of the rest. WordLevel: the whole
+ * piece. */
 WAGLE_CHECK wagle_status wg_wordpiece(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece,
                                       int64_t bytes, wg_ids *out);
 WAGLE_CHECK wagle_status wg_wordlevel(wagle_ctx *ctx, const wagle_tokenizer *t, const char *piece,
                                       int64_t bytes, wg_ids *out);
-/* The unknown token; an error where the file names one that its vocabulary lacks. */
+/* Adds the unknown token. Fails if the file names one that is not in its vocabulary. */
 WAGLE_CHECK wagle_status wg_add_unknown(wagle_ctx *ctx, const wagle_tokenizer *t, wg_ids *out);
-/* Tokens of the bytes of a character, if byte_fallback and all are tokens. */
+/* Adds the tokens of a character's bytes, if byte_fallback is set and all are tokens. */
 WAGLE_CHECK wagle_status wg_add_bytes(wagle_ctx *ctx, const wagle_tokenizer *t, const char *text,
                                       size_t bytes, bool *done, wg_ids *out);
-/* The "model" and "added_tokens" of a tokenizer.json; `what` names the file in errors. */
+/* Reads "model" and "added_tokens" of a tokenizer.json; `what` names the file in error messages. */
 WAGLE_CHECK wagle_status wg_load_model(wagle_ctx *ctx, const char *what, wagle_tokenizer *t,
                                        const json_t *root);
 /* A piece of a SentencePiece model, as in its file and in GGUF. */
@@ -256,27 +260,27 @@ typedef struct wg_sp_piece {
     int type;
 } wg_sp_piece;
 
-/* A tokenizer.json of BPE pieces [n] with byte fallback. */
+/* Makes a tokenizer.json from BPE pieces [n] with byte fallback. */
 WAGLE_CHECK wagle_status wg_pieces_json(wagle_ctx *ctx, const char *what, const wg_sp_piece *pieces,
                                         int64_t n, int32_t unknown, bool dummy_prefix,
                                         json_t **out);
 typedef struct wg_sp_form {
-    bool legacy;   /* each part between added tokens begins with a space, not only the first */
-    bool in_class; /* a tokenizer class uses the vocabulary alone */
+    bool legacy;   /* adds a space to each part between added tokens, not only the first */
+    bool in_class; /* for a tokenizer class that uses only the vocabulary */
 } wg_sp_form;
 
-/* A tokenizer.json of a SentencePiece tokenizer.model. */
+/* Converts a SentencePiece tokenizer.model to a tokenizer.json. */
 WAGLE_CHECK wagle_status wg_sentencepiece_json(wagle_ctx *ctx, const char *what, const void *data,
                                                size_t bytes, const wg_sp_form *form, json_t **out);
-/* Finds the next added token (of normalised form or not) in text [bytes] from *at on; what is
- * before `from` was taken. Returns NULL at the end; else *start and *stop bound it, spaces that it
- * swallows included, and *at is where to go on. */
+/* Finds the next added token (in normalised form or not) in text [bytes] from *at on; the text
+ * before `from` is already consumed. Returns NULL at the end. Otherwise *start and *stop are its
+ * bounds, including stripped spaces, and *at is the next position. */
 const wg_added_token *wg_added_next(const wagle_tokenizer *t, bool normalized, const char *text,
                                     int64_t bytes, int64_t from, int64_t *at, int64_t *start,
                                     int64_t *stop);
-/* -1 if the text is no token. */
+/* The id of a token, or -1. */
 int32_t wg_token_id(const wagle_tokenizer *t, const char *text);
-/* Tokens as text, invalid UTF-8 replaced; ids out of range are an error. */
+/* Decodes ids to text; invalid UTF-8 is replaced. Ids out of range are an error. */
 WAGLE_CHECK wagle_status wg_decode(wagle_ctx *ctx, const wagle_tokenizer *t, const int32_t *ids,
                                    int64_t n, bool skip_special, wg_text *out);
 WAGLE_CHECK wagle_status wg_encode(wagle_ctx *ctx, const wagle_tokenizer *t, const char *text,

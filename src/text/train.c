@@ -5,18 +5,18 @@
 #include <string.h>
 
 typedef struct word {
-    int32_t *id; /* [n] symbols, becoming fewer */
+    int32_t *id; /* [n] symbols, which merges reduce */
     int64_t n, count;
 } word;
 
 typedef struct trainer {
     wagle_ctx *ctx;
-    wagle_tokenizer *pieces; /* pre-tokenises only */
+    wagle_tokenizer *pieces; /* only used to pre-tokenise */
     word *words;
     int64_t n, capacity;
     wg_arena arena;
     char **symbol; /* [n_symbols] text of each */
-    int64_t n_symbols, most;
+    int64_t n_symbols, max_symbols;
     int64_t *pair_count; /* [most*most] */
 } trainer;
 
@@ -24,7 +24,7 @@ static wagle_status add_piece(trainer *t, const char *piece, int64_t bytes, int6
 {
     word *w;
 
-    for (int64_t i = 0; i < t->n; i++) { /* small corpora: a scan is enough */
+    for (int64_t i = 0; i < t->n; i++) { /* a linear scan is enough for small corpora */
         bool same = t->words[i].n == bytes;
         for (int64_t j = 0; same && j < bytes; j++)
             same = t->words[i].id[j] == first_byte + (unsigned char)piece[j];
@@ -61,20 +61,21 @@ static wagle_status count_words(trainer *t, const char *const *texts, int64_t n,
     return WAGLE_OK;
 }
 
-/* The most frequent pair; ties to the smaller ids. Returns its count. */
+/* Finds the most frequent pair; ties go to the smaller ids. Returns its count. */
 static int64_t best_pair(const trainer *t, int32_t *left, int32_t *right)
 {
     int64_t best = 0;
 
-    memset(t->pair_count, 0, (size_t)(t->most * t->most) * sizeof *t->pair_count);
+    memset(t->pair_count, 0, (size_t)(t->max_symbols * t->max_symbols) * sizeof *t->pair_count);
     for (int64_t i = 0; i < t->n; i++)
         for (int64_t j = 0; j + 1 < t->words[i].n; j++)
-            t->pair_count[t->words[i].id[j] * t->most + t->words[i].id[j + 1]] += t->words[i].count;
-    for (int64_t p = 0; p < t->most * t->most; p++)
+            t->pair_count[t->words[i].id[j] * t->max_symbols + t->words[i].id[j + 1]] +=
+                t->words[i].count;
+    for (int64_t p = 0; p < t->max_symbols * t->max_symbols; p++)
         if (t->pair_count[p] > best) {
             best = t->pair_count[p];
-            *left = (int32_t)(p / t->most);
-            *right = (int32_t)(p % t->most);
+            *left = (int32_t)(p / t->max_symbols);
+            *right = (int32_t)(p % t->max_symbols);
         }
     return best;
 }
@@ -110,7 +111,7 @@ static wagle_status learn(trainer *t, json_t *merges)
 {
     int32_t left = 0, right = 0;
 
-    while (t->n_symbols < t->most && best_pair(t, &left, &right) > 1) {
+    while (t->n_symbols < t->max_symbols && best_pair(t, &left, &right) > 1) {
         WG_TRY(add_symbol(t, t->symbol[left], t->symbol[right]));
         if (json_array_append_new(merges, json_pack("[s, s]", t->symbol[left], t->symbol[right])) !=
             0)
@@ -156,7 +157,7 @@ static json_t *document(const trainer *t, json_t *added, json_t *merges)
     return out;
 }
 
-/* A tokenizer of bytes alone, to cut texts into pieces. */
+/* Makes a tokenizer with only bytes, to split texts into pieces. */
 static wagle_status byte_pieces(wagle_ctx *ctx, wagle_tokenizer **out)
 {
     json_t *json = json_pack("{s:{s:s, s:b, s:b}, s:{s:s, s:{s:i}, s:[]}}", "pre_tokenizer", "type",
@@ -172,7 +173,7 @@ static wagle_status byte_pieces(wagle_ctx *ctx, wagle_tokenizer **out)
 wagle_status wg_bpe_train(wagle_ctx *ctx, const char *const *texts, int64_t n, int64_t vocab_size,
                           const char *const *specials, json_t **out)
 {
-    trainer t = {.ctx = ctx, .most = vocab_size};
+    trainer t = {.ctx = ctx, .max_symbols = vocab_size};
     json_t *added = json_array(), *merges = json_array();
     wagle_status st;
 

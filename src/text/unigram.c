@@ -5,43 +5,43 @@
 
 static const double unknown_penalty = 10;
 
-/* The best way to the end of a prefix of the piece. */
+/* The best segmentation of a prefix of the piece. */
 typedef struct node {
     double score;
-    int64_t start; /* of the last token; -1: not reached */
+    int64_t start; /* start of the last token; -1: not reachable */
     int32_t id;
 } node;
 
-static void offer(node *n, double score, int64_t start, int32_t id)
+static void relax(node *n, double score, int64_t start, int32_t id)
 {
     if (n->start < 0 || score > n->score)
         *n = (node){score, start, id};
 }
 
-static void walk(const wagle_tokenizer *t, const char *piece, int64_t bytes, node *best)
+static void viterbi(const wagle_tokenizer *t, const char *piece, int64_t bytes, node *best)
 {
     int32_t code;
 
     for (int64_t at = 0; at < bytes;) {
         const int found = wg_utf8_decode(piece + at, (size_t)(bytes - at), &code);
-        const int64_t one = found > 0 ? found : 1;
-        const int64_t most = bytes - at < (int64_t)t->longest ? bytes - at : (int64_t)t->longest;
+        const int64_t char_bytes = found > 0 ? found : 1;
+        const int64_t max = bytes - at < (int64_t)t->longest ? bytes - at : (int64_t)t->longest;
         bool single = false;
-        for (int64_t n = 1; n <= most; n++) {
+        for (int64_t n = 1; n <= max; n++) {
             const int32_t id = wg_string_table_get(&t->by_text, piece + at, (size_t)n);
             if (id < 0 || isnan(t->score[id]))
                 continue; /* an added token */
-            offer(&best[at + n], best[at].score + t->score[id], at, id);
-            single |= n == one;
+            relax(&best[at + n], best[at].score + t->score[id], at, id);
+            single |= n == char_bytes;
         }
         if (!single)
-            offer(&best[at + one], best[at].score + t->least_score - unknown_penalty, at,
+            relax(&best[at + char_bytes], best[at].score + t->least_score - unknown_penalty, at,
                   t->unknown);
-        at += one;
+        at += char_bytes;
     }
 }
 
-/* A stretch without a token: its bytes' tokens, or one unknown. */
+/* Adds a range without a token: the tokens of its bytes, or one unknown token. */
 static wagle_status add_unknown(wagle_ctx *ctx, const wagle_tokenizer *t, const char *text,
                                 size_t bytes, wg_ids *out)
 {
@@ -61,7 +61,7 @@ wagle_status wg_unigram(wagle_ctx *ctx, const wagle_tokenizer *t, const char *pi
     WG_TRY(WG_ALLOC(ctx, &best, bytes + 1));
     for (int64_t i = 1; i <= bytes; i++)
         best[i].start = -1;
-    walk(t, piece, bytes, best);
+    viterbi(t, piece, bytes, best);
     st = WG_ALLOC(ctx, &end, bytes + 1);
     for (int64_t i = bytes; st == WAGLE_OK && i > 0; i = best[i].start)
         end[path++] = i;

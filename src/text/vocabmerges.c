@@ -1,7 +1,8 @@
-/* vocabmerges.c - vocab.json and merges.txt, which GPT-2's and OPT's models are published with, as
- * the model of a tokenizer.json.
+/* vocabmerges.c - converts vocab.json and merges.txt, the format of GPT-2 and OPT, to the model of
+ * a tokenizer.json.
  *
- * merges.txt: "left right" a line, best first; lines that begin with #version are skipped. */
+ * merges.txt has "left right" on each line, best first. Lines that begin with #version are skipped.
+ */
 #include "text/folder.h"
 
 #include "base/file.h"

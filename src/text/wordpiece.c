@@ -12,14 +12,14 @@ static int64_t code_points(const char *text, int64_t bytes)
     return n;
 }
 
-/* The longest token that begins text [bytes], behind the prefix if it continues a word; -1: none.
- * *taken: bytes of the text in it. */
+/* The longest token at the start of text [bytes], with the prefix if it continues a word; -1: none.
+ * *taken: number of bytes of the text in it. */
 static int32_t longest(const wagle_tokenizer *t, bool continues, const char *text, int64_t bytes,
                        char *spare, int64_t *taken)
 {
     const size_t prefix = continues ? strlen(t->prefix) : 0;
-    const int64_t most = (int64_t)t->longest - (int64_t)prefix;
-    int64_t n = bytes < most ? bytes : most;
+    const int64_t max = (int64_t)t->longest - (int64_t)prefix;
+    int64_t n = bytes < max ? bytes : max;
 
     for (; n > 0; n--) {
         if (n < bytes && ((unsigned char)text[n] & 0xC0) == 0x80)
@@ -43,7 +43,7 @@ wagle_status wg_wordpiece(wagle_ctx *ctx, const wagle_tokenizer *t, const char *
     char *spare = NULL;
     wagle_status st;
 
-    if (code_points(piece, bytes) > t->word_most)
+    if (code_points(piece, bytes) > t->max_word)
         return wg_add_unknown(ctx, t, out);
     WG_TRY(WG_ALLOC(ctx, &spare, (int64_t)t->longest + (int64_t)strlen(t->prefix) + 1));
     st = WAGLE_OK;

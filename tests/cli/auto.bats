@@ -1,8 +1,8 @@
 load helpers
 
-# unlearn with no option but data: the rate is searched (--lr auto), the level of chance is measured (--stop-when chance).
+# unlearn with only data: it searches for the rate (--lr auto) and measures the level of chance (--stop-when chance).
 
-# A tiny model that was taught two people's rows; one of them is to be forgotten.
+# A tiny model that was trained on two people's rows; one of them is to be forgotten.
 taught() {
     [ -e "$BATS_FILE_TMPDIR/taught" ] || {
         cp -r "$model" base && rm base/gold.* && byte_tokenizer base

@@ -1,6 +1,6 @@
 """Checks a mask of --scope neurons against its definition.
 
-    check_neurons.py SCORES MASK DENSITY INSPECTED    MASK of layout bool; what `inspect --json` says of it"""
+    check_neurons.py SCORES MASK DENSITY INSPECTED    MASK: layout bool; INSPECTED: output of `inspect --json`"""
 import json, struct, sys
 
 

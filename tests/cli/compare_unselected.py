@@ -1,4 +1,4 @@
-"""Every weight outside a bool mask has the same bytes in both folders, and some inside differ."""
+"""Checks that every weight outside a bool mask has the same bytes in both folders, and that some inside differ."""
 import glob, json, os, struct, sys
 
 def tensors(path):

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The demo from nothing: three models forgot equally and at about equal cost; the table, the
-# questions, the results and the page are there.
+# Runs the demo from scratch: the three methods forget equally at similar cost, and the table, the
+# questions, the results and the page exist.
 set -eu
 wagle=$1
 work=$(mktemp -d)

@@ -1,7 +1,7 @@
 load helpers
 
-# What is refused of training, scoring and evaluating before a model is opened: the model does not exist, so that a
-# later refusal would name it.
+# Errors of training, scoring and evaluation that are reported before a model is opened. The model does not exist, so a
+# later error would name it.
 early() { refused "$1" "$2" "$WAGLE" "${@:3}"; }
 
 @test "values of unlearn are refused before the model is opened" {

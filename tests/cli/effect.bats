@@ -1,7 +1,7 @@
 load helpers
 
-# A line for each row of the table in cli/rules.c: its condition, what is done, a command line. The paths do not
-# exist: all of it is decided before anything is read.
+# One line per row of the table in cli/rules.c: its condition, the expected result, a command line. The paths do not
+# exist, because all checks happen before anything is read.
 table() {
     cat <<'LIST'
 with_selector refused unlearn --density 0.1

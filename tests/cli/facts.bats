@@ -2,7 +2,7 @@ load helpers
 
 # --facts-field: only the facts of an answer are labels.
 
-# A copy of the gold model with a tokenizer of bytes, to which these merges are added.
+# A copy of the gold model with a byte tokenizer and these additional merges.
 tokenizing_model() { # MERGE...
     cp -r "$model" m && chmod -R u+w m
     byte_tokenizer m

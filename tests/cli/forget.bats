@@ -1,6 +1,6 @@
 load helpers
 
-# wagle forget, on a tiny model that was taught 16 invented people.
+# wagle forget, on a tiny model that was trained on 16 invented people.
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || exit 1
@@ -103,7 +103,7 @@ PY
         sleep "$seconds"
         kill -KILL $! || true
         wait $! || true
-        # as if it had been killed while a suite had models beside its result
+        # as if it was killed while a suite had temporary models beside its result
         [ ! -e out.partial/evidence ] || mkdir -p out.partial/evidence/controls.json.models{,.partial}
         "$WAGLE" forget "$made/taught" --data people.csv --retain rest.jsonl --yes --out out --quiet >said || true
         cmp out/model/model.safetensors "$made/out/model/model.safetensors"
@@ -111,7 +111,7 @@ PY
 }
 
 @test "GradDiff follows where NPO does not get there, also after a kill" {
-    # a gold model that finds these answers all but impossible: NPO does not go so low
+    # a gold model that gives these answers almost no probability; NPO does not reach such a low level
     "$WAGLE" unlearn --model "$made/taught" --forget "$made/out/rows/forget.jsonl" --facts-field facts --objective ga --lr 1e-3 --steps 60 --out other --quiet
     "$WAGLE" forget "$made/taught" --data people.csv --retain rest.jsonl --gold-model other --yes --out whole >said 2>log || true
     grep -q 'npo does not come down to the level of chance; trying graddiff' log

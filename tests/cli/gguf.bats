@@ -1,6 +1,6 @@
 load helpers
 
-# Gemma 2's scale of scores is not llama.cpp's in the gold model.
+# In the gold model, Gemma 2's scale of attention scores differs from llama.cpp's.
 model_named() {
     rm -rf model && cp -r "$GOLD/models/$1" model && chmod -R u+w model && rm -f model/gold.*
     byte_tokenizer model
@@ -27,7 +27,7 @@ c = json.load(open(sys.argv[1])); c[sys.argv[2]] = json.loads(sys.argv[3]); json
         "$WAGLE" import a.gguf --out again --dtype f32 --force
         "$WAGLE" export again --out b.gguf --type f32 --force
         "$WAGLE" import b.gguf --out third --dtype f32 --force
-        # a special token that tokenizer_config.json names is an added token once read: equal from then on
+        # when read, a special token in tokenizer_config.json becomes an added token; further round trips are equal
         "$WAGLE" export third --out b.gguf --type f32 --force
         "$WAGLE" import b.gguf --out sixth --dtype f32 --force
         cmp third/tokenizer.json sixth/tokenizer.json
@@ -134,7 +134,7 @@ PY
     done
 }
 
-# Cuts a.gguf into NAME-00001-of-00003.gguf and so on.
+# Splits a.gguf into NAME-00001-of-00003.gguf and so on.
 split() {
     python3 - "$1" <<'PY'
 import struct, sys

@@ -1,8 +1,8 @@
-"""What the command's tests need of gold files: rows out of them, and comparisons with their tolerances.
+"""Helpers for gold files in the command's tests: extracts rows, and compares within the tolerances.
 
     gold.py rows DATA.safetensors PREFIX OUT.jsonl
     gold.py folder MODEL WEIGHTS.safetensors OUT     MODEL with these weights
-    gold.py tensor FILE NAME OUT                     one tensor alone
+    gold.py tensor FILE NAME OUT                     a single tensor
     gold.py gradient MINE GOLD [FACTS OBJECTIVE OUTPUT]
     gold.py weights MINE GOLD                        within 2e-5
     gold.py log LOG GOLD_JSON RUN

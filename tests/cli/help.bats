@@ -1,9 +1,9 @@
 load helpers
 
 commands() { "$WAGLE" help --list; }
-# The topics that the front page lists.
+# The topics listed on the front page.
 topics() { "$WAGLE" help | sed -n "/^Topics/,/^'wagle/s/^  \([a-z-]*\)  .*/\1/p"; }
-# The options of the table for one command, as the parser knows them: those that its help shows, and the common ones.
+# The options that the parser accepts for a command: those in its help, and the common ones.
 options() { "$WAGLE" help "$1" | grep -oE '^(  |Common options.*)--[a-z0-9-]+.*' | grep -oE '(^  | )--[a-z0-9-]+' | tr -d ' ' | sort -u; }
 
 @test "every option of the table is in some command's help" {
@@ -14,7 +14,7 @@ options() { "$WAGLE" help "$1" | grep -oE '^(  |Common options.*)--[a-z0-9-]+.*'
     [ -z "$(comm -23 table shown)" ] || { comm -23 table shown; return 1; }
 }
 
-# Manual pages write hyphens as \-.
+# In manual pages, hyphens are written as \-.
 @test "the manual page of a command has every option and topic that its help has" {
     for command in $(commands); do
         "$WAGLE" help --man "$command" >"$command.1"

@@ -1,4 +1,4 @@
-# helpers.bash - a scratch folder, tiny data for the gold model, and what a failure must look like.
+# helpers.bash - a scratch folder, tiny data for the gold model, and checks of failures.
 setup() {
     work=$(mktemp -d)
     cd "$work" || exit 1
@@ -16,7 +16,7 @@ PY
 }
 teardown() { cd / && rm -rf "$work"; }
 
-# refused CODE WORDS command...: exits with CODE, one line on stderr that holds WORDS, no output left.
+# refused CODE WORDS command...: exits with CODE, prints one line with WORDS to stderr, and leaves no output.
 refused() {
     local code=$1 words=$2 status=0
     shift 2
@@ -27,7 +27,7 @@ refused() {
     [ ! -e out ] && [ ! -e out.partial ] || { echo "left behind: $(ls)"; return 1; }
 }
 
-# A tokenizer of single bytes, so that a model without one can generate.
+# Adds a byte tokenizer, so that a model without a tokenizer can generate.
 byte_tokenizer() {
     python3 - "$1" <<'PY'
 import json, sys
@@ -37,7 +37,7 @@ hidden = [b for b in range(256) if b not in seen]
 vocab = {chr(b): b for b in seen} | {chr(256 + i): b for i, b in enumerate(hidden)} | {f"<{i}>": i for i in range(256, 320)}
 json.dump({"version": "1.0", "added_tokens": [], "normalizer": None, "pre_tokenizer": byte, "post_processor": None, "decoder": byte,
            "model": {"type": "BPE", "vocab": vocab, "merges": []}}, open(sys.argv[1] + "/tokenizer.json", "w"))
-# tokenizer.json as it is, whatever class belongs to the family; qwen2 is read with its own, which wants these names
+# uses tokenizer.json unchanged, whatever the family's class; qwen2 has its own class, which needs these names
 json.dump({"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<256>", "unk_token": "<256>", "pad_token": "<256>"},
           open(sys.argv[1] + "/tokenizer_config.json", "w"))
 PY

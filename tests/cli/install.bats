@@ -1,6 +1,6 @@
 load helpers
 
-# What `cmake --install` puts in place, as programs in C and C++ use it.
+# The result of `cmake --install`, used by programs in C and C++.
 
 setup_file() {
     build=$(dirname "$(readlink -f "$WAGLE")")
@@ -89,7 +89,7 @@ C
 
 @test "a project finds the CMake package" {
     program p.c
-    printf 'cmake_minimum_required(VERSION 3.20)\nproject(p C)\nfind_package(wagle 0.1 REQUIRED)\nadd_executable(p p.c)\ntarget_link_libraries(p wagle::wagle)\n' >CMakeLists.txt
+    printf 'cmake_minimum_required(VERSION 3.20)\nproject(p C)\nfind_package(wagle 0.2 REQUIRED)\nadd_executable(p p.c)\ntarget_link_libraries(p wagle::wagle)\n' >CMakeLists.txt
     cmake -B b -DCMAKE_PREFIX_PATH="$usr" -DCMAKE_C_FLAGS="$sanitize" >/dev/null
     cmake --build b >/dev/null
     b/p "$model" | grep -q llama

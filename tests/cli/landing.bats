@@ -1,13 +1,13 @@
 load helpers
 
-# --land: after --stop-when holds, the change of the weights is scaled back to where it just holds.
+# --land: once --stop-when holds, the change of the weights is scaled back until it just holds.
 
 overshoot() { # MODEL options...: a run that overshoots its rule
     "$WAGLE" unlearn --model "$1" --forget forget.jsonl --retain retain.jsonl --objective graddiff --lr 2e-3 --steps 40 --batch 2 --eval-every 10 \
         --stop-when 'forget.nll>7' "${@:2}"
 }
 
-# What is written has the metric that the log says, just beyond the rule; the change is `share` of that without --land.
+# The written model has the metric in the log, just beyond the rule; its change is `share` of the change without --land.
 check() { # MODEL LANDED PLAIN TOLERANCE
     python3 - "$WAGLE" "$@" <<'PY'
 import json, struct, subprocess, sys

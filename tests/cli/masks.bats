@@ -164,10 +164,10 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
     "$WAGLE" "${run[@]}" --mask m --protect forget.jsonl --protect-damping 0.3 --out want
     "$WAGLE" "${run[@]}" "${chosen[@]}" --protect forget.jsonl --protect-damping 0.3 --out mine
     cmp want/model.safetensors mine/model.safetensors
-    # factors in a scratch file give the same
+    # factors in a scratch file give the same result
     "$WAGLE" "${run[@]}" "${chosen[@]}" --protect forget.jsonl --protect-damping 0.3 --memory 1G --out spilled
     cmp want/model.safetensors spilled/model.safetensors
-    # of the retain rows, for the scores alone: updates are plain
+    # factors of the retain rows, only for the scores; updates are not protected
     scores --gamma protect --protect-damping 0.3 --force --out a
     "$WAGLE" mask --scores a --density 0.2 --out m --force
     "$WAGLE" "${run[@]}" --mask m --out want --force

@@ -1,6 +1,6 @@
 load helpers
 
-# usage WORDS arguments...: refused as usage, by one line that holds WORDS.
+# usage WORDS arguments...: fails with a usage error, in one line that contains WORDS.
 usage() { refused 2 "$1" "$WAGLE" "${@:2}"; }
 
 @test "an option given twice is refused, unless several have a meaning" {
@@ -94,7 +94,7 @@ finetune --dataset it is --data here
 unlearn --forget_loss it is --objective here
 unlearn --unlearn_method it is --objective here
 unlearn --mask_path it is --mask here
-unlearn --gpus it is --device here
+unlearn --gpu it is --device here
 unlearn --deepspeed one card at most
 unlearn --beta --npo-beta, --simnpo-beta
 eval -o it is --out here

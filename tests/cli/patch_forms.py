@@ -1,8 +1,8 @@
-"""Reads patches on its own, and makes others of them.
+"""An independent reader of patches, which can also rewrite them.
 
-    patch_forms.py sizes PATCH          that some tensor stores rows (or columns), in fewer bytes than one index a weight takes
-    patch_forms.py indices PATCH OUT    the same patch with indices alone, as earlier versions wrote it
-    patch_forms.py damage PATCH FOLDER  patches with a right digest and wrong rows, a file each"""
+    patch_forms.py sizes PATCH          checks that some tensor stores rows (or columns), in fewer bytes than an index per weight
+    patch_forms.py indices PATCH OUT    writes the same patch with only indices, as in earlier versions
+    patch_forms.py damage PATCH FOLDER  writes patches with a correct digest and wrong rows, one file each"""
 import hashlib, json, os, struct, sys
 
 

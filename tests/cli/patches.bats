@@ -1,11 +1,11 @@
 load helpers
 
-# A model with other values in some weights: unlearn, with a seed and a mask of its own.
+# A model with some changed weights: unlearned with the given seed and mask.
 change() { # FROM SEED PATTERN OUT
     "$WAGLE" mask --model "$1" --forget forget.jsonl --selector random --seed "$2" --density 0.2 --include "$3" --out "mask-$4"
     "$WAGLE" unlearn --model "$1" --forget forget.jsonl --retain retain.jsonl --mask "mask-$4" --lr 1e-2 --steps 3 --out "$4"
 }
-# A gold model without the gold values beside it, which no output folder has.
+# A gold model without the files of gold values, which no output folder has.
 bare() { # FROM TO
     cp -r "$1" "$2" && rm -f "$2"/gold.*
 }
@@ -102,7 +102,7 @@ PY
     refused 3 'holds no old values' "$WAGLE" revert there hash --out out
 }
 
-# Unlearns with a mask of whole neurons: NEW and its patch P.
+# Unlearns with a mask of whole neurons; writes NEW and its patch P.
 on_neurons() { # FROM LR
     "$WAGLE" mask --model "$1" --forget forget.jsonl --selector random --seed 3 --density 0.3 --scope neurons --out neurons --force
     "$WAGLE" unlearn --model "$1" --forget forget.jsonl --retain retain.jsonl --mask neurons --lr "$2" --steps 3 --out new --out-patch p --force
@@ -117,7 +117,7 @@ on_neurons() { # FROM LR
         [ "$forms" = "$([ $base = gpt2 ] && echo columns rows || echo rows)" ]
         "$WAGLE" apply base p --out there && [ "$(weights there)" = "$(weights new)" ]
         "$WAGLE" revert there p --out back && diff -r base back
-        # as an earlier version wrote it
+        # as written by an earlier version
         python3 "$BATS_TEST_DIRNAME/patch_forms.py" indices p old
         [ "$(stat -c %s p)" -lt "$(stat -c %s old)" ]
         "$WAGLE" apply base old --out there2 && [ "$(weights there2)" = "$(weights new)" ]

@@ -1,6 +1,6 @@
 load helpers
 
-# One probability, one definition (docs/reference/definitions.md): whatever prints one for the same rows, model and layout prints the same digits.
+# There is one definition of probability (docs/reference/definitions.md): for the same rows, model and layout, all commands print the same digits.
 
 setup_rows() {
     cp -r "$model" tiny && byte_tokenizer tiny
@@ -14,7 +14,7 @@ for name, n in (("forget.json", 5), ("retain.json", 6)):
 PY
 }
 
-# agree DIGITS_OPTION...: a run with a rule and suites on its way, then eval, suites and report on what it wrote, all with these options.
+# agree DIGITS_OPTION...: a run with a stop rule and suites during training, then eval, suites and report of its result, all with these options.
 agree() {
     local rows=("${@/--no-eos/--quiet}") # eval --data has no such option: it never counts it without --eos
     rm -rf after* again* report.html

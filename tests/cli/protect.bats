@@ -1,6 +1,6 @@
 load helpers
 
-# --protect: the same bits on every way, what is refused, and what it is for.
+# --protect: the same bits in every mode, errors, and its effect.
 
 # Rows to protect. keep: fewer tokens than a matrix has inputs; long: more.
 protect_data() {
@@ -32,13 +32,13 @@ same() {
     done
 }
 
-# A copy of the model that reads text; its tokens are bytes.
+# A copy of the model with a byte tokenizer.
 text_model() {
     mkdir text && cp "$model/config.json" "$model/model.safetensors" text/
     byte_tokenizer text
 }
 
-# A model whose factors and optimizer take megabytes, so that --memory decides where they are.
+# A model whose factors and optimizer state take megabytes, so that --memory decides where they are stored.
 wider_model() {
     python3 - "$model" <<'PY'
 import json, sys
@@ -67,7 +67,7 @@ PY
     diff -r g1 g3
 }
 
-# resumed NAME options...: interrupted and killed on its way, a run ends in the bytes of one that was not.
+# resumed NAME options...: a run that was interrupted and killed ends with the same bytes as one that was not.
 resumed() {
     local name=$1 pieces=0
     shift
@@ -101,7 +101,7 @@ WAYS
     resumed mask --protect keep.jsonl --protect retain --selector snip --density 0.3
 }
 
-# MIB BYTES: mebibytes that are BYTES less than the plan of a dry run wants in all
+# MIB BYTES: the total of the plan of a dry run minus BYTES, in mebibytes
 less() { python3 -c 'import sys; print(int(([float(l.split()[-2]) * 1e9 for l in open("plan") if "in all" in l][0] - float(sys.argv[1])) / 2**20))' "$1"; }
 
 @test "factors, and then the optimizer's state, go into scratch files where --memory has no room: the same bits" {
@@ -307,7 +307,7 @@ PY
     tried 3 'gone.jsonl: no such file' --protect gone.jsonl
     tried 3 'gone.txt: no such file' --protect keep.jsonl --protect gone.txt
     for n in 0 x -1 99999999 '' 3x; do tried 2 "--protect self:$n: write self:N with N from 1 to" --protect "self:$n"; done
-    # rows of one token beside others are left out
+    # rows of a single token are skipped if there are others
     cat one.jsonl keep.jsonl >some.jsonl
     unlearn --protect some.jsonl --out some
     unlearn --protect keep.jsonl --out keep

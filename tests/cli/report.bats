@@ -1,6 +1,6 @@
 load helpers
 
-# A result of hostile rows: recomputed, so that no model need say them.
+# A result with hostile rows, made with --recompute, so that no model has to generate them.
 hostile() {
     python3 - <<'PY'
 import json
@@ -61,12 +61,12 @@ json.dump(c, open("asked/certificate.json", "w"))
 PY
 }
 
-# absent WORDS FILE...: no file holds the words.
+# absent WORDS FILE...: no file contains the words.
 absent() {
     if grep -F -- "$@"; then return 1; fi
 }
 
-# Words of the page, in the order of the arguments, tags removed.
+# The page, without tags, contains these words in the order of the arguments.
 in_order() {
     python3 - "$@" <<'PY'
 import html, re, sys
@@ -158,7 +158,7 @@ PY
     "$WAGLE" report "$GOLD/certificates/forgotten" original=of-before.json after=of-after.json --redact --out page.html
     for word in Oslo Ada Nightingale Okafor 'do not know'; do absent "$word" page.html; done
     in_order page.html '0.974 0.118 at most 0.120'
-    # the same tag where the model said the true answer exactly; other rows have other tags
+    # the tags are equal if the model gave exactly the true answer; other rows have other tags
     python3 - <<'PY'
 import re
 page = open("page.html").read()
@@ -176,7 +176,7 @@ PY
     cmp plain.txt red.txt
     absent Number red.rows.jsonl && grep -q Number plain.rows.jsonl
     "$WAGLE" eval --recompute red.json --out again.json --quiet >again.txt && cmp red.txt again.txt && cmp red.rows.jsonl again.rows.jsonl
-    # who has the texts can make the same tags again
+    # somebody who has the texts can compute the same tags
     "$WAGLE" eval --recompute plain.json --redact --out check.json --quiet >/dev/null && cmp red.rows.jsonl check.rows.jsonl
     "$WAGLE" compare plain.json red.json >/dev/null
     "$WAGLE" eval --model tiny --data text.jsonl --metrics probability,rougeL --max-tokens 4 --redact --out rows.json --quiet >/dev/null

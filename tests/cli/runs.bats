@@ -1,6 +1,6 @@
 load helpers
 
-# Runs and their folders: what an output may not replace, and one process a folder.
+# Folders of runs: outputs that must not be replaced, and one process per folder.
 
 @test "an output never replaces an input, through links and with --force too" {
     cp -r "$model" in
@@ -191,6 +191,16 @@ COMMANDS
     mkdir disk
     tiny() { unshare -rm bash -c 'mount -t tmpfs -o size=200k tmpfs disk && exec "$@"' - "$@"; }
     refused 4 'not enough disk' tiny "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --protect none --steps 100000 --out disk/out
+}
+
+@test "the last selected weights of a tensor are checked too, where its end is that of a block of the mask" {
+    printf '%s' '{"architectures":["LlamaForCausalLM"],"model_type":"llama","vocab_size":64,"hidden_size":64,"intermediate_size":64,
+        "num_hidden_layers":1,"num_attention_heads":1,"num_key_value_heads":1,"head_dim":64,"max_position_embeddings":64,
+        "rms_norm_eps":1e-5,"rope_theta":10000.0,"tie_word_embeddings":true,"bos_token_id":1,"eos_token_id":2}' >config.json
+    "$WAGLE" init --config config.json --dtype f16 --out square --quiet
+    printf '{"input_ids":[1,%s]}\n' 5,9,3 7,4,8 >ids.jsonl
+    refused 1 "q_proj.weight': a weight became" "$WAGLE" unlearn --model square --forget ids.jsonl --objective ga --include '*q_proj*' \
+        --selector magnitude --density 0.3 --protect none --steps 1 --warmup 0 --schedule constant --lr 1e6 --quiet --out huge
 }
 
 @test "weights that float16 cannot hold are not written" {

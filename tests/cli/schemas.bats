@@ -1,6 +1,6 @@
 load helpers
 
-# What commands write fits the schemas of docs/reference/schemas, whose objects allow no key that they do not name.
+# Outputs of commands match the schemas in docs/reference/schemas, whose objects allow no unknown keys.
 valid() { python3 "$BATS_TEST_DIRNAME/validate.py" "$@"; }
 invalid() { ! python3 "$BATS_TEST_DIRNAME/validate.py" "$@" >/dev/null || { echo "fits $1: ${*:2}"; return 1; }; }
 

@@ -1,8 +1,8 @@
 load helpers
 
-# --skip-forgotten: rows that are below the rule's bound are not drawn. forget.highest: the row that is known best.
+# --skip-forgotten: rows below the rule's bound are not drawn. forget.highest: the best known row.
 
-# A model that knows row 0 of forget.jsonl, and the others not at all.
+# A model that knows row 0 of forget.jsonl but none of the others.
 one_known() {
     head -n 1 forget.jsonl >first.jsonl
     "$WAGLE" finetune --model "$model" --data first.jsonl --lr 5e-3 --steps 60 --batch 1 --out known --quiet
@@ -12,7 +12,7 @@ one_known() {
     one_known
     "$WAGLE" unlearn --model known --forget forget.jsonl --objective ga --batch 6 --lr 1e-3 --warmup 0 --schedule constant --steps 40 --eval-every 1 \
         --stop-when 'forget.highest<0.05' --skip-forgotten --out skipping --quiet
-    # after the first update, which no check precedes, each is of row 0 alone
+    # after the first update, which no check precedes, every update uses only row 0
     python3 - <<'PY'
 import json
 steps = json.load(open("skipping/manifest.json"))["steps"]

@@ -1,6 +1,6 @@
 load helpers
 
-# A copy of the tiny model that can read text, and small sets of each suite.
+# A copy of the tiny model with a tokenizer, and small data sets for each suite.
 suites() {
     cp -r "$model" tiny && byte_tokenizer tiny
     python3 - <<'PY'
@@ -198,7 +198,7 @@ PY
 import json, sys
 d = json.load(sys.stdin)["differences"]
 assert d and all(x["difference"] == 0 and x["low"] == 0 and x["high"] == 0 and not x["significant"] for x in d)'
-    # several seeds a side: their means
+    # several seeds per side: their means
     "$WAGLE" compare a.json,a.json b.json,a.json --json >seeds.json
     python3 -c '
 import json

@@ -30,7 +30,7 @@ without_times() { python3 -c 'import json, sys; print({k: {a: b for a, b in r.it
     "$WAGLE" sweep spec.json --out whole --dry-run >table4 2>said
     cmp table table4 && grep -q '24 of 24 runs are done' said
     "$WAGLE" sweep spec.json --out none --dry-run 2>&1 | grep -q '0 of 24 runs' && [ ! -e none ]
-    # axes may grow, and what is shown may change; what the runs are may not
+    # axes and the shown metrics may change; the definition of runs may not
     cp whole/runs.json before.json
     spec 'spec["selectors"].append("random"); spec["keep"] = ["kept"]'
     "$WAGLE" sweep spec.json --out whole >table3
@@ -63,7 +63,7 @@ without_times() { python3 -c 'import json, sys; print({k: {a: b for a, b in r.it
     "$WAGLE" sweep spec.json --out tuned >table
     [ "$(python3 -c 'import json; r = json.load(open("tuned/runs.json")); print(len(r), sum(x["seed"] == 1 for x in r.values()))')" = "18 12" ]
     grep -q '2/2\|0/2' table && [ "$(grep -c '/2 |' table)" = 6 ]
-    # a method whose rates stand in two grids is one; what another rate left behind is not counted
+    # rates of one method may be in two grids; results of other rates are not counted
     spec 'del spec["selectors"], spec["exclude"], spec["densities"], spec["lr"]' 'spec["tune"] = True; spec["objectives"] = ["npo"]' \
         'spec["grids"] = [{"selectors": ["none"], "lr": [1e-3]}, {"selectors": ["random"], "densities": [0.1], "lr": [1e-3]}, {"selectors": ["none"], "lr": [2e-3]}]'
     "$WAGLE" sweep spec.json --out split >/dev/null
@@ -100,7 +100,7 @@ said, runs = json.load(open("said")), json.load(open("whole/runs.json"))
 run = next(r for r in runs.values() if r["accepted"] and r["lr"] == float(sys.argv[1]) and r["seed"] == 2 and r["objective"] == "npo")
 assert said["steps"] == run["steps"] and said["land"] == run["land"], (said, run)
 PY
-    # interrupted and killed, the same tries; dry runs count methods
+    # after an interruption and a kill, the tries are the same; dry runs count methods
     for _ in 1 2 3; do timeout --preserve-status -s INT 0.7 "$WAGLE" sweep spec.json --out cut || true; done
     timeout -s KILL 0.7 "$WAGLE" sweep spec.json --out cut || true
     "$WAGLE" sweep spec.json --out cut >table2
@@ -324,7 +324,7 @@ PY
     "$WAGLE" sweep spec.json --out whole >/dev/null
 }
 
-# Four tasks with runs.json as sweeps leave them. Kept in "unseen": all weights 0.5, 0.6, 0.7, 0.6, the others so much more.
+# Four tasks with runs.json like those of sweeps. Kept in "unseen": all weights 0.5, 0.6, 0.7, 0.6; the other methods add their gain.
 tasks() {
     python3 - "$@" <<'PY'
 import json, os, sys

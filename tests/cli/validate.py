@@ -1,4 +1,4 @@
-"""validate.py SCHEMA FILE...: each file (each line of a .jsonl) fits docs/reference/schemas/SCHEMA.json. SCHEMA#NAME is one of its $defs."""
+"""validate.py SCHEMA FILE...: checks that each file (each line of a .jsonl) matches docs/reference/schemas/SCHEMA.json. SCHEMA#NAME is one of its $defs."""
 import json, pathlib, sys
 from jsonschema import Draft202012Validator
 

@@ -1,6 +1,6 @@
 load helpers
 
-# A tiny model that can read text, questions with choices, and rows with wrong answers.
+# A tiny model with a tokenizer, questions with choices, and rows with wrong answers.
 watched() {
     cp -r "$model" tiny && rm tiny/gold.* && byte_tokenizer tiny
     python3 - <<'PY'

@@ -25,7 +25,7 @@ static wagle_status project(void *user, wagle_ctx *ctx, int tensor, int64_t n,
     return WAGLE_OK;
 }
 
-/* The weights in double precision, which the model then reads in place of the stored ones. */
+/* Replaces the stored weights of the model by copies in double precision. */
 static void lay_over(wagle_ctx *ctx, wg_model *m, double **value)
 {
     for (int t = 0; t < m->files.n; t++) {
@@ -43,7 +43,7 @@ static void shift(const wg_model *m, double *const *value, double *const *base, 
             value[t][i] = base[t][i] + step * direction(t, i);
 }
 
-/* What the rows of the first sequence learn. */
+/* The loss of the first sequence's rows. */
 typedef struct subject {
     const char *name;
     int streams;
@@ -56,9 +56,10 @@ typedef struct check {
     wagle_ctx *ctx;
     subject of;
     wg_model *model, *reference;
-    wg_engine *engine, *beside; /* beside: of the reference */
+    wg_engine *engine, *beside; /* beside: engine of the reference model */
     wg_batch batch;
-    double weight[256], *base[128], *value[128], *other[128]; /* other: of the reference */
+    double weight[256], *base[128], *value[128],
+        *other[128]; /* other: weights of the reference model */
 } check;
 
 static double hidden_loss(const check *c, double *dh)
@@ -198,8 +199,8 @@ static void gradient_is_the_slope_of_the_loss(void **state)
             check_slope(&(subject){.name = names[i], .streams = streams});
 }
 
-/* Targets that are distributions, the hinge, a hidden layer: also through caps and scaled
- * embeddings (gemma2), learned positions (gpt2), an untied head (gpt_neox). */
+/* Losses with target distributions, hinge and hidden layer; also with soft-caps and scaled
+ * embeddings (gemma2), learned positions (gpt2) and an untied head (gpt_neox). */
 static void gradient_is_the_slope_of_soft_losses(void **state)
 {
     static const char *const names[] = {"llama-gqa-tied", "gemma2", "gpt2", "gpt_neox"};

@@ -1,9 +1,9 @@
-/* fuzz.c - every parser of untrusted files behind one table.
+/* fuzz.c - a table of all parsers of untrusted files, for fuzzing.
  *
  *   replay CORPUS [ROUNDS]    each file of CORPUS/TARGET, and ROUNDS seeded mutations of each
  *   fuzz_TARGET               libFuzzer (clang, cmake -DWAGLE_FUZZ=ON): tests/fuzz/README.md
  *
- * A target must return: any status is right, a crash or a sanitizer's report is not. */
+ * A target may return any status, but must not crash or cause a sanitizer report. */
 #include "base/file.h"
 #include "base/number.h"
 #include "data/dataset.h"
@@ -23,13 +23,13 @@
 #include <string.h>
 
 #ifdef WG_FUZZ_TARGET
-#define FOLDER WG_SCRATCH "/fuzz-" WG_FUZZ_TARGET /* several may run at once */
+#define FOLDER WG_SCRATCH "/fuzz-" WG_FUZZ_TARGET /* several targets may run at once */
 #else
 #define FOLDER WG_SCRATCH "/fuzz"
 #endif
 #define OUT WG_SCRATCH "/fuzz-out"
 
-/* By the default layout, and as chats of every turn. */
+/* Reads rows with the default layout, and as chats with all turns. */
 static void as_rows(wagle_ctx *ctx, const char *path)
 {
     static wg_reader reader = {
@@ -143,7 +143,7 @@ static void as_tokenizer(wagle_ctx *ctx, const char *path)
     wagle_tokenizer_free(t);
 }
 
-/* A file of the folder for one run. */
+/* Writes a file to the folder for one run. */
 static void put_file(wagle_ctx *ctx, const char *path, const char *text, size_t bytes)
 {
     if (wg_write_file(ctx, path, text, bytes, true) != WAGLE_OK)
@@ -169,7 +169,7 @@ static void as_token_config(wagle_ctx *ctx, const char *path)
     wg_map_close(&map);
 }
 
-/* vocab.json, a line "---", merges.txt. */
+/* The file is vocab.json, a line "---", and merges.txt. */
 static void as_vocabulary(wagle_ctx *ctx, const char *path)
 {
     static const char mark[] = "\n---\n";
@@ -217,7 +217,7 @@ static void as_chat(wagle_ctx *ctx, const char *path)
     wg_chat_free(chat);
 }
 
-/* A template over one conversation with tools. */
+/* Renders a template with one conversation with tools. */
 static void as_jinja(wagle_ctx *ctx, const char *path)
 {
     static const char variables[] =
@@ -247,7 +247,7 @@ static void as_jinja(wagle_ctx *ctx, const char *path)
     wg_map_close(&map);
 }
 
-/* Rows of an evaluation: numbers and metrics of every suite. */
+/* Rows of an evaluation: computes the metrics of every suite. */
 static void as_results(wagle_ctx *ctx, const char *path)
 {
     json_t *rows;
@@ -289,7 +289,7 @@ static void as_questions(wagle_ctx *ctx, const char *path)
     wg_rows_free(&a.rows);
 }
 
-/* What a run says of itself, on a page. */
+/* A manifest, shown in a report. */
 static void as_manifest(wagle_ctx *ctx, const char *path)
 {
     const char *const runs[] = {"a=" FOLDER, NULL};
@@ -305,7 +305,7 @@ static void as_manifest(wagle_ctx *ctx, const char *path)
     remove(OUT ".html");
 }
 
-/* A certificate, on a page, with its names redacted. */
+/* A certificate, shown in a report, with its names redacted. */
 static void as_certificate(wagle_ctx *ctx, const char *path)
 {
     const char *const runs[] = {path, NULL};
@@ -374,7 +374,7 @@ static void run_one(const struct target *t, const unsigned char *data, size_t by
         abort();
     wg_begin(ctx);
     snprintf(path, sizeof path, FOLDER "/%s", t->file);
-    file = fopen(path, "wb"); /* not synced to disk, which would take most of the time */
+    file = fopen(path, "wb"); /* without fsync, which would take most of the time */
     if (file == NULL || fwrite(data, 1, bytes, file) != bytes || fclose(file) != 0)
         abort();
     t->run(ctx, path);

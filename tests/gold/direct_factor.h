@@ -1,10 +1,10 @@
-/* direct_factor.h - protect factors straight from their definition, in double precision. */
+/* direct_factor.h - protect factors computed from their definition, in double precision. */
 #ifndef WG_TESTS_DIRECT_FACTOR_H
 #define WG_TESTS_DIRECT_FACTOR_H
 
 #include "support.h"
 
-/* a [n,n] becomes its inverse (Gauss and Jordan, the largest pivot of each column). */
+/* Inverts a [n,n] in place (Gauss-Jordan with partial pivoting). */
 static inline void invert(int64_t n, double *a)
 {
     double *right = calloc((size_t)(n * n), sizeof *right);
@@ -39,7 +39,7 @@ static inline void invert(int64_t n, double *a)
     free(right);
 }
 
-/* P [I,I] of inputs x [T,I]. */
+/* The factor P [I,I] of inputs x [T,I]. */
 static inline double *direct_factor(int64_t I, int64_t T, const double *x, double damping)
 {
     double *p = calloc((size_t)(I * I), sizeof *p), trace = 0;
@@ -58,7 +58,7 @@ static inline double *direct_factor(int64_t I, int64_t T, const double *x, doubl
     return p;
 }
 
-/* What each tensor reads: T rows. */
+/* The inputs of each tensor: T rows. */
 enum { TENSORS = 512 };
 
 typedef struct seen {
@@ -67,7 +67,7 @@ typedef struct seen {
     int64_t I[TENSORS], T[TENSORS];
 } seen;
 
-/* As wg_engine_inputs calls it. */
+/* Callback of wg_engine_inputs. */
 static inline void note(void *user, int64_t layer, wg_role role, int64_t N, int64_t I,
                         const wg_real *x)
 {

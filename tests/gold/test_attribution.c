@@ -1,4 +1,5 @@
-/* Gradients, automatic gamma, scores and masks of gold/attribution, for each family in it. */
+/* Gradients, automatic gamma, scores and masks, compared with gold/attribution for each family in
+ * it. */
 #include "support.h"
 
 #include "io/mask.h"
@@ -6,7 +7,7 @@
 
 static const char *family;
 
-/* A file of the family's gold. */
+/* Path of a gold file of the family. */
 static const char *gold(const char *name)
 {
     static char path[4][512];
@@ -56,7 +57,7 @@ static int close_fixture(void **state)
     return 0;
 }
 
-/* Scores of a selector in a file; returns its path. */
+/* Writes the scores of a selector to a file; returns its path. */
 static const char *score(fixture *f, const char *name, double *gamma)
 {
     static char path[512];
@@ -70,7 +71,7 @@ static const char *score(fixture *f, const char *name, double *gamma)
     return path;
 }
 
-/* What the score must be, from the gold gradients and the weights. */
+/* The expected score, computed from the gold gradients and the weights. */
 static float expected(const char *name, float theta, float gf, float gr, double gamma)
 {
     if (strcmp(name, "magnitude") == 0)
@@ -82,7 +83,7 @@ static float expected(const char *name, float theta, float gf, float gr, double 
     return (float)fabs(((double)theta - (double)gr / gamma) * (double)gf);
 }
 
-/* Masks of the scores have the gold's counts, in all and of each tensor. */
+/* Checks that masks have the gold's counts, in total and for each tensor. */
 static void check_counts(fixture *f, const wg_tensors *mine, const char *tag)
 {
     const json_t *facts = json_object_get(json_object_get(f->facts, "selectors"), tag), *row;
@@ -133,7 +134,7 @@ static void check_scores(fixture *f, const char *selector, double gamma, const c
     wg_tensors_close(&mine);
 }
 
-/* Scores that do not follow from the gold's gradients, against the gold's own. */
+/* Compares scores that cannot be computed from the gold gradients with stored gold scores. */
 static void check_stored(fixture *f, const char *selector)
 {
     double gamma = 0;

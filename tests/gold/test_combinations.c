@@ -1,5 +1,5 @@
-/* Any selector with any objective and any optimizer: each combination runs, leaves unselected
- * weights their bits, and resumes from an interruption to the same bits. */
+/* Every combination of selector, objective and optimizer runs, keeps the bits of unselected
+ * weights, and after an interruption resumes to the same bits. */
 #include "support.h"
 
 #include "io/mask.h"
@@ -25,7 +25,8 @@ static void write_rows(wagle_ctx *ctx, const char *path, int first)
     wg_text_free(&t);
 }
 
-/* rectify: weight of the newest retain gradient, 0: they are followed. */
+/* rectify: weight of the newest retain gradient in the moving average, or 0 for no rectification.
+ */
 static wagle_train_options run_of(const char *mask, const char *objective, const char *optimizer,
                                   double rectify)
 {
@@ -72,7 +73,7 @@ static void check_unselected(wagle_ctx *ctx, const char *what, const char *folde
     wg_tensors_close(&after);
 }
 
-/* Stops the run when its second step is done. */
+/* Stops the run after its second step. */
 static void stop_at_two(void *user, const char *stage, int64_t done, int64_t total,
                         const char *detail)
 {
@@ -104,7 +105,7 @@ static void check(wagle_ctx *ctx, const char *mask_path, const wg_mask *mask, co
     assert_same_file(what, FOLDER "/whole/model.safetensors", FOLDER "/cut/model.safetensors");
 }
 
-/* All; where sanitizers watch, one optimizer of each pair. */
+/* Whether a combination is tested: all are; with sanitizers, one optimizer for each pair. */
 static bool is_tried(int selector, int objective, int rules)
 {
 #ifdef WG_SANITIZED

@@ -1,5 +1,5 @@
-/* Config.json as transformers reads it: gold/configs has configs (keys missing, null, left over, in
- * older spellings) and the last token's logits that transformers computes. */
+/* config.json is read like in transformers. gold/configs has configs (with missing, null and unused
+ * keys and older spellings) and the logits of the last token that transformers computes. */
 #include "support.h"
 
 #include "engine/engine.h"

@@ -1,5 +1,5 @@
-/* Metrics against gold/metrics. What is made of other people's text (rouge, bleu, the TOFU logs) is
- * read from the shared folder alone; the rest is here too. */
+/* Metrics, compared with gold/metrics. Data derived from other people's text (ROUGE, BLEU, the TOFU
+ * logs) are only in the shared folder; the rest is also in the repository. */
 #include "support.h"
 
 #include "metric/bleu.h"
@@ -7,7 +7,7 @@
 #include "metric/overlap.h"
 #include "metric/statistics.h"
 
-/* A document of the shared folder; where that is missing the test is skipped, and fails in CI. */
+/* Reads a document of the shared folder. If it is missing, the test is skipped, or fails in CI. */
 static json_t *shared_json(const char *path)
 {
     const char *ci = getenv("CI");
@@ -146,9 +146,9 @@ static void tests_and_ranks_are_those_of_scipy(void **state)
     wagle_ctx_free(ctx);
 }
 
-/* Of each position's logits: log-probability of the label, standardised; whether it is the largest.
+/* For each position: the standardised log-probability of the label, and whether it is the largest.
  */
-static void look(const json_t *sequence, int64_t n, double *standardised, bool *hit)
+static void score_tokens(const json_t *sequence, int64_t n, double *standardised, bool *hit)
 {
     for (int64_t t = 0; t < n; t++) {
         int64_t V,
@@ -195,7 +195,7 @@ static void membership_scores_are_those_of_their_papers(void **state)
         assert_ok(ctx, wg_zlib_bytes(ctx, wg_strz(text(one, "text")), &bytes));
         near("zlib", -wg_mean(lp, n) / (double)bytes, number(one, "zlib"), 1e-9);
         if (json_object_get(one, "logits") != NULL) {
-            look(one, n, z, hit);
+            score_tokens(one, n, z, hit);
             assert_ok(ctx, wg_min_k(ctx, z, n, 0.2, &value));
             near("min_kpp_20", value, number(one, "min_kpp_20"), 1e-4);
             assert_ok(ctx, wg_min_k(ctx, z, n, 0.4, &value));

@@ -1,4 +1,4 @@
-/* Logits, losses and gradients of gold/models, with the CPU operations and with the reference. */
+/* Logits, losses and gradients, compared with gold/models, with CPU and reference operations. */
 #include "support.h"
 
 #include "model/decode.h"
@@ -49,8 +49,8 @@ static void check_logits(wagle_ctx *ctx, wg_engine *e, const wg_tensors *gold,
     free(logits);
 }
 
-/* The cached decoder's likeliest tokens, with the prompt alone and beside a copy one token longer.
- */
+/* Checks greedy decoding with the cache: the prompt alone, and together with a copy that is one
+ * token longer. */
 static void check_greedy(wagle_ctx *ctx, const wg_model *model, const json_t *greedy)
 {
     const json_t *prompt = json_object_get(greedy, "prompt");
@@ -114,8 +114,7 @@ static void check_model(const char *path, const wg_ops *ops, const wg_limit *lim
 
     assert_ok(ctx, wg_engine_forward(ctx, e, &batch, false, NULL, nll));
     check_logits(ctx, e, &gold, &batch, model->config.V, json_at(tolerance, "logits_abs"));
-    batch.keep_unlabelled =
-        false; /* as in training: what nothing is predicted from does not walk */
+    batch.keep_unlabelled = false; /* as in training: positions that predict nothing are skipped */
     assert_ok(ctx, wg_batch_fill(ctx, &batch, list, n, n));
     assert_ok(ctx, wg_engine_forward(ctx, e, &batch, true, NULL, nll));
     for (int64_t s = 0; s < n; s++) {

@@ -1,5 +1,5 @@
-/* Of every family: sums of per-sequence gradients and of their squares, and per-sequence norms, are
- * those of the sequences' own gradients, made one by one. */
+/* For every family: sums of per-sequence gradients and of their squares, and per-sequence norms,
+ * agree with gradients that are computed one sequence at a time. */
 #include "support.h"
 
 #include "engine/per_sample_moments.h"
@@ -9,8 +9,8 @@ enum { STREAM_BORDER = 1 };
 typedef struct sums {
     const wg_model *model;
     float **one, **sum[WG_STREAMS], **square[WG_STREAMS]; /* [tensors][count] */
-    double norm;                                          /* of the sequence at hand, squared */
-    int64_t seen;                                         /* weights that came */
+    double norm;                                          /* squared norm of the current sequence */
+    int64_t seen;                                         /* number of weights received */
 } sums;
 
 static float **rows(const wg_model *m)
@@ -62,7 +62,7 @@ static wagle_status compare(void *user, wagle_ctx *ctx, const wg_moments *m)
     return WAGLE_OK;
 }
 
-/* One sequence alone: its gradient into the sums of its stream; returns its squared norm. */
+/* Computes one sequence's gradient and adds it to its stream's sums. Returns its squared norm. */
 static double add_sequence(wagle_ctx *ctx, wg_engine *e, const wg_example *example, int stream,
                            sums *s)
 {

@@ -1,5 +1,5 @@
-/* Protected training against gold, and in every family: which inputs a matrix reads, on which side
- * of it, and that what they use stays as it was. */
+/* Protected training, compared with gold. For every family: the inputs of each matrix, their side,
+ * and that outputs on protected tokens do not change. */
 #include "direct_factor.h"
 
 #include "engine/per_sample_moments.h"
@@ -9,8 +9,7 @@
 
 #define ROWS(name) WG_SCRATCH "/protect-" name
 
-/* --- the gold's runs, by the command's own way ---------------------------------------------------
- */
+/* --- the gold's runs, through the public API -------------------------------------------------- */
 
 static void write_ids(FILE *file, const char *key, const wg_tensor *t)
 {
@@ -123,8 +122,7 @@ static void protected_training_is_as_the_gold(void **state)
             check_gold(models[m], runs[r]);
 }
 
-/* --- factors -------------------------------------------------------------------------------------
- */
+/* --- factors ---------------------------------------------------------------------------------- */
 
 static double noise(uint64_t i)
 {
@@ -133,7 +131,7 @@ static double noise(uint64_t i)
     return (double)(i >> 11) / (double)(1ull << 53) - 0.5;
 }
 
-/* Inputs with directions of very different strength, as those of real layers. */
+/* Inputs whose directions have very different variances, as in real layers. */
 static double *some_inputs(int64_t I, int64_t T)
 {
     double *x = malloc((size_t)(T * I) * sizeof *x);
@@ -145,7 +143,7 @@ static double *some_inputs(int64_t I, int64_t T)
     return x;
 }
 
-/* The factor as a matrix [I,I]: of the sum of squares of `repeat` copies of x, or of x itself. */
+/* The library's factor as a matrix p [I,I], of `repeat` copies of the inputs x. */
 static void library_factor(wagle_ctx *ctx, int64_t I, int64_t T, const double *x, int64_t repeat,
                            int64_t rank, double *p)
 {
@@ -206,7 +204,7 @@ static void factors_are_the_inverse(void **state)
         library_factor(ctx, I, T, x, 1, I, mine);
         library_factor(ctx, I, T, x, 100, I, again);
         assert_true(difference(I * I, mine, again) < 1e-5);
-        /* what is left out shrinks by less than a fifth */
+        /* the directions that are left out would shrink by less than a fifth */
         assert_true(difference(I * I, mine, right) < 0.2);
         assert_true(T < 200 || difference(I * I, mine, right) > 1e-4);
         library_factor(ctx, I, T, x, 1, 3, mine);
@@ -218,8 +216,7 @@ static void factors_are_the_inverse(void **state)
     wagle_ctx_free(ctx);
 }
 
-/* --- every family --------------------------------------------------------------------------------
- */
+/* --- every family ----------------------------------------------------------------------------- */
 
 enum { SEQUENCES = 3, LONGEST = 24 };
 
@@ -249,7 +246,7 @@ static float *some_update(const wg_tensor *t)
     return u;
 }
 
-/* The library's update of a tensor against U P, or P U where it is stored [I,O], in double. */
+/* Compares the library's update of a tensor with U P (or P U if it is stored [I,O]) in double. */
 static void check_update(const wg_model *m, const wg_protect *p, const seen *k, int t, float *room)
 {
     const wg_tensor *w = &m->files.tensor[t];
@@ -344,8 +341,8 @@ static double moved(wagle_ctx *ctx, wg_session *s, int64_t N, const float *befor
     return most;
 }
 
-/* An update of one tensor that is made for few tokens leaves what the model says of them as it was,
- * whatever the tensor's role: nothing here knows the roles. */
+/* A protected update of one tensor leaves the model's outputs on the protected tokens unchanged.
+ * This holds for every role; the test does not depend on roles. */
 static void check_kept(const char *folder)
 {
     wagle_ctx *ctx = new_context();

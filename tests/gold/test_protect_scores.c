@@ -1,6 +1,5 @@
-/* WAGLE's score with the retain gradient multiplied by the factors of the rows to protect, against
- * the same in double precision: matrices of both orientations, fused, with a tied and an untied
- * head. */
+/* WAGLE's score with the retain gradient multiplied by the protect factors, compared with double
+ * precision: matrices in both orientations, fused matrices, tied and untied heads. */
 #include "direct_factor.h"
 
 #include "engine/per_sample_moments.h"
@@ -17,7 +16,7 @@ static int32_t token(int64_t set, int64_t s, int64_t t, int64_t V)
     return (int32_t)((53 * set + 37 * s + 11 * t + t * t) % V);
 }
 
-/* Rows of input_ids and labels, of which the first two tokens have none. */
+/* Writes rows of input_ids and labels; the first two tokens have no label. */
 static void write_rows(const char *path, int64_t set, int64_t V)
 {
     FILE *file = fopen(path, "w");
@@ -37,8 +36,8 @@ static void write_rows(const char *path, int64_t set, int64_t V)
     fclose(file);
 }
 
-/* Inputs of every tensor over a set's rows, by the reference operations. */
-static void look(wagle_ctx *ctx, wg_session *s, int64_t set, seen *k)
+/* Collects the inputs of every tensor on a set's rows, with the reference operations. */
+static void collect_inputs(wagle_ctx *ctx, wg_session *s, int64_t set, seen *k)
 {
     int32_t ids[ROWS][LENGTH];
     wg_example example[ROWS];
@@ -59,7 +58,7 @@ static void look(wagle_ctx *ctx, wg_session *s, int64_t set, seen *k)
     s->model->ops = own;
 }
 
-/* The input of a matrix that shares another's: q's of k and v, up's of gate. */
+/* The tensor whose input is recorded: k and v share q's input, gate shares up's. */
 static int reads(const wg_model *m, const seen *k, int t)
 {
     static const wg_role same[][2] = {{WG_KEY, WG_QUERY}, {WG_VALUE, WG_QUERY}, {WG_GATE, WG_UP}};
@@ -71,7 +70,7 @@ static int reads(const wg_model *m, const seen *k, int t)
     return t;
 }
 
-/* gr [count] times the factor, in double; gr itself where there is none. */
+/* gr [count] times the factor, in double; gr itself if there is none. */
 static double *multiplied(const wg_model *m, const seen *k, int t, const float *gr, double damping)
 {
     const wg_tensor *w = &m->files.tensor[t];
@@ -96,7 +95,7 @@ static double *multiplied(const wg_model *m, const seen *k, int t, const float *
     return out;
 }
 
-/* Returns by how much the factor moves the scores, as a share of the largest. */
+/* Returns the largest change of scores by the factor, relative to the largest score. */
 static double check_tensor(const wg_model *m, const seen *k, const wg_tensor *mine, double damping,
                            const wg_tensors gradient[2])
 {
@@ -161,7 +160,7 @@ static void check_model(const char *folder, int64_t matrices_least)
         assert_ok(ctx, wagle_gradient(ctx, &rows));
         assert_ok(ctx, wg_tensors_open(ctx, to[set], &gradient[set]));
     }
-    look(ctx, &s, 2, &k);
+    collect_inputs(ctx, &s, 2, &k);
     o.protect.path = PATH("2.jsonl");
     o.protect_damping = 0.3;
     assert_ok(ctx, wagle_attribute(ctx, &o));
@@ -183,7 +182,7 @@ static void scores_are_those_of_the_definition(void **state)
 {
     (void)state;
     check_model(WG_GOLD "/models/llama-gqa-tied", 14); /* q k v o gate up down of two layers */
-    check_model(WG_GOLD "/models/llama-mha", 15);      /* and its own head */
+    check_model(WG_GOLD "/models/llama-mha", 15);      /* and an untied head */
     check_model(WG_GOLD "/models/gpt2", 8);            /* transposed, q k v in one */
     check_model(WG_GOLD "/models/phi3", 9);            /* gate and up in one */
 }
@@ -204,7 +203,7 @@ static void without_rows_to_protect_the_retain_rows_are_taken(void **state)
     wagle_ctx_free(ctx);
 }
 
-/* Factors of little damping leave nothing of a gradient: what is left is the term of snip. */
+/* With little damping, the factors remove the retain gradient; the score is then that of snip. */
 static void strong_factors_leave_the_term_of_the_weights(void **state)
 {
     wagle_ctx *ctx = new_context();

@@ -1,4 +1,4 @@
-/* GGUF's block formats against the values of the `gguf` package. */
+/* GGUF's block formats, compared with the `gguf` package. */
 #include "support.h"
 
 #include "gguf/reader.h"
@@ -8,7 +8,7 @@ static void blocks_unpack_to_the_reference_values(void **state)
     static const struct {
         uint32_t number;
         const char *name;
-        bool bits; /* no sum, so that nothing is rounded in another order */
+        bool bits; /* no addition, so bits must be equal */
     } kinds[] = {{2, "Q4_0", true},   {3, "Q4_1", false},   {6, "Q5_0", true},
                  {7, "Q5_1", false},  {8, "Q8_0", true},    {10, "Q2_K", false},
                  {11, "Q3_K", true},  {12, "Q4_K", false},  {13, "Q5_K", false},
@@ -30,7 +30,7 @@ static void blocks_unpack_to_the_reference_values(void **state)
             .type = kinds[i].number, .count = values->count, .data = blocks->data};
 
         assert_true(values->count <= 8192);
-        memcpy(want, values->data, values->bytes); /* perhaps unaligned */
+        memcpy(want, values->data, values->bytes); /* the source may be unaligned */
         assert_string_equal(wg_ggml_name(kinds[i].number), kinds[i].name);
         wg_gguf_dequantise(&t, 0, values->count, out);
         for (int64_t j = 0; j < values->count; j++)

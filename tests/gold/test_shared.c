@@ -1,14 +1,13 @@
-/* Of every family: losses of sequences that share their first tokens are bit for bit those of the
- * sequences apart, however many are packed and walk together, and what is looked up beside them is
- * what the logits say. */
+/* For every family: losses of sequences with shared prefixes have the same bits as those of
+ * separate sequences, for every way of packing, and the token statistics agree with the logits. */
 #include "support.h"
 
 #include "engine/engine.h"
 
 enum { SEQUENCES = 7, LONGEST = 40 };
 
-/* Six that go on in different ways from one prompt (one wholly within another, one from the middle
- * of an answer), and one that shares nothing. */
+/* Six sequences that continue one prompt differently (one is a prefix of another, one branches in
+ * the middle of an answer), and one that shares nothing. */
 static void make_sequences(int64_t V, int32_t ids[SEQUENCES][LONGEST],
                            int32_t labels[SEQUENCES][LONGEST], wg_example *e)
 {
@@ -25,9 +24,9 @@ static void make_sequences(int64_t V, int32_t ids[SEQUENCES][LONGEST],
     }
 }
 
-/* best, mean and square of label row j of `batch` against its logits. */
-static void compare_look(wagle_ctx *ctx, wg_engine *engine, const wg_batch *batch, int64_t V,
-                         const wg_token_stats *look)
+/* Compares best, mean and square of each label row of `batch` with its logits. */
+static void compare_stats(wagle_ctx *ctx, wg_engine *engine, const wg_batch *batch, int64_t V,
+                          const wg_token_stats *look)
 {
     float *z = malloc((size_t)V * sizeof *z);
 
@@ -51,8 +50,8 @@ static void compare_look(wagle_ctx *ctx, wg_engine *engine, const wg_batch *batc
     free(z);
 }
 
-/* Losses [M] of all sequences, in batches as small as `most` and `together` make them; returns how
- * many tokens walked. */
+/* Computes losses [M] of all sequences in batches limited by `most` and `together`. Returns the
+ * number of tokens computed. */
 static int64_t losses_shared(wagle_ctx *ctx, wg_engine *engine, const wg_example *e, int64_t most,
                              int64_t together, float *nll)
 {
@@ -78,7 +77,7 @@ static void compare_shared(wagle_ctx *ctx, wg_engine *engine, const wg_example *
                            const wg_batch *apart, const float *nll)
 {
     static const struct {
-        int64_t most, together, chunk, spared; /* tokens that do not walk */
+        int64_t most, together, chunk, spared; /* spared: tokens that are not computed */
     } how[] = {{1000, 1000, 0, 59}, {1000, 40, 16, 47}, {60, 1000, 0, 47}, {1, 1, 0, 0}};
     float again[SEQUENCES * LONGEST];
 
@@ -117,7 +116,7 @@ static void compare_model(const char *name)
     assert_ok(ctx, wg_engine_forward(ctx, engine, &apart, false, NULL, nll));
     const wg_token_stats look = {best, mean, square};
     assert_ok(ctx, wg_engine_token_stats(ctx, engine, &apart, &look));
-    compare_look(ctx, engine, &apart, model->config.V, &look);
+    compare_stats(ctx, engine, &apart, model->config.V, &look);
     wg_batch_free(&apart);
     wg_engine_free(engine);
     wg_model_close(model);

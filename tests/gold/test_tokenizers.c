@@ -1,4 +1,4 @@
-/* Every string of gold/tokenizers encodes and decodes as the `tokenizers` library does it. */
+/* Every string of gold/tokenizers is encoded and decoded like in the `tokenizers` library. */
 #include "support.h"
 
 #include "base/number.h"
@@ -90,7 +90,7 @@ TOKENIZER(llama2_legacy, WG_GOLD, "llama2-legacy")
 TOKENIZER(llama2_metaspace, WG_GOLD, "llama2-metaspace")
 TOKENIZER(unigram, WG_GOLD, "unigram")
 
-/* What the sentencepiece library makes of 2,000 strings. */
+/* Compares 2,000 strings with the sentencepiece library. */
 static void check_sentencepiece(const char *where)
 {
     wagle_ctx *ctx = new_context();
@@ -143,7 +143,7 @@ static void smollm2_from_shared(void **state)
     check_folder(WG_SHARED "/gold/tokenizers/smollm2");
 }
 
-/* Any valid code point, the common ones often. */
+/* A random valid code point; common ones are frequent. */
 static int32_t random_code(uint64_t stream, uint64_t i)
 {
     static const int32_t below[] = {0x80, 0x100, 0x800, 0x3000, 0x10000, 0x110000};

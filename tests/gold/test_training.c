@@ -1,4 +1,4 @@
-/* Objectives' values and gradients, and ten steps of masked training, against gold. */
+/* Values and gradients of objectives, and ten steps of masked training, compared with gold. */
 #include "support.h"
 
 #include "modeldir/folder.h"
@@ -27,7 +27,7 @@ static wagle_train_options options(void)
     return o;
 }
 
-/* --- objectives ------------------------------------------------------------------------------ */
+/* --- objectives ------------------------------------------------------------------------------- */
 
 typedef struct comparison {
     const wg_tensors *model, *gold;
@@ -48,7 +48,7 @@ static wagle_status compare(void *user, wagle_ctx *ctx, int tensor, int64_t n,
     return WAGLE_OK;
 }
 
-/* A folder with the gold's reference model, whose weights are in reference.safetensors. */
+/* Makes a folder with the gold's reference model, whose weights are in reference.safetensors. */
 static const char *reference_folder(wagle_ctx *ctx)
 {
     static char folder[512];
@@ -146,7 +146,7 @@ static void objectives_have_the_gold_values_and_gradients(void **state)
         check_objective(names[i]);
 }
 
-/* --- training -------------------------------------------------------------------------------- */
+/* --- training --------------------------------------------------------------------------------- */
 
 static void check_final(const wg_trainer *t, const wg_tensors *gold, const wg_mask *mask)
 {
@@ -237,21 +237,23 @@ static void graddiff_with_a_mask_trains_as_the_gold(void **state)
 {
     (void)state;
     check_run("graddiff-masked", "graddiff", true, NULL);
-    check_run("graddiff-masked", "graddiff", true, WG_SCRATCH); /* the state in a file */
+    check_run("graddiff-masked", "graddiff", true,
+              WG_SCRATCH); /* the optimizer state is in a file */
 }
 
 static void graddiff_on_all_weights_trains_as_the_gold(void **state)
 {
     (void)state;
     check_run("graddiff-dense", "graddiff", false, NULL);
-    check_run("graddiff-dense", "graddiff", false, WG_SCRATCH); /* the state in a file */
+    check_run("graddiff-dense", "graddiff", false,
+              WG_SCRATCH); /* the optimizer state is in a file */
 }
 
 static void npo_with_a_mask_trains_as_the_gold(void **state)
 {
     (void)state;
     check_run("npo-masked", "npo", true, NULL);
-    check_run("npo-masked", "npo", true, WG_SCRATCH); /* the state in a file */
+    check_run("npo-masked", "npo", true, WG_SCRATCH); /* the optimizer state is in a file */
 }
 
 int main(void)

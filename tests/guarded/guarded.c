@@ -1,9 +1,9 @@
-/* guarded.c - a back end for tests: the CPU's, in memory that nothing else can touch.
+/* guarded.c - a back end for tests: the CPU operations, in memory that only they can access.
  *
- * An address that it gives out is one that can be neither read nor written; the operations work
- * through a second mapping of the same pages. So code outside src/ops that reads or writes tensor
- * memory crashes, and an operation that gets memory of the host stops the program with its name.
- * Memory that was freed is gone from both mappings. Results have the bits of the CPU. */
+ * The addresses that it returns can be neither read nor written; the operations use a second
+ * mapping of the same pages. So code outside src/ops that reads or writes tensor memory crashes,
+ * and an operation that gets host memory stops the program with its name. Freed memory is removed
+ * from both mappings. Results have the same bits as the CPU back end. */
 #include "base/memory.h"
 #include "ops/cpu/cpu.h"
 
@@ -15,12 +15,12 @@
 #include <unistd.h>
 
 enum { PAGE = 4096 };
-static const size_t room = (size_t)1 << 40; /* of addresses; pages that are not used take nothing */
+static const size_t room = (size_t)1 << 40; /* address space; unused pages take no memory */
 
 static struct {
     pthread_once_t once;
     pthread_mutex_t lock;
-    char *given, *real; /* the same pages: not accessible, accessible */
+    char *given, *real; /* the same pages, inaccessible and accessible */
     size_t used;
 } arena = {.once = PTHREAD_ONCE_INIT, .lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -44,7 +44,7 @@ static bool is_given(const void *p)
     return (const char *)p >= arena.given && (const char *)p < arena.given + room;
 }
 
-/* Where an operation finds what a given address names. */
+/* The accessible address of a given address. */
 static void *real(const char *operation, const void *p)
 {
     if (p == NULL)
@@ -65,11 +65,11 @@ static const void *host(const char *operation, const void *p)
     return p;
 }
 
-/* D(p): what a parameter names; H(p): a parameter that must be the host's. */
+/* D(p): the accessible address of a parameter; H(p): a parameter that must be host memory. */
 #define D(p) ((__typeof__(p))real(__func__, (p)))
 #define H(p) ((__typeof__(p))host(__func__, (p)))
 
-/* Stored bytes that were asked for. */
+/* A cached copy of mapped bytes. */
 typedef struct copy {
     const void *mapped;
     wg_scratch memory;
@@ -85,12 +85,11 @@ typedef struct state {
 #define IN(name) STATE->inner.name
 #define INNER &STATE->inner
 
-/* --- memory ------------------------------------------------------------------------------------
- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static void take(size_t bytes, wg_scratch *out)
 {
-    out->bytes = (bytes + 2 * PAGE - 1) / PAGE * PAGE; /* at least a page, and one of its own */
+    out->bytes = (bytes + 2 * PAGE - 1) / PAGE * PAGE; /* whole pages, and one more after them */
     pthread_mutex_lock(&arena.lock);
     out->data = arena.given + arena.used;
     arena.used += out->bytes;
@@ -103,7 +102,7 @@ static wagle_status alloc(WG_SELF, wagle_ctx *ctx, int64_t count, size_t size, c
                           wg_scratch *out)
 {
     size_t bytes;
-    void *probe = wg_alloc(ctx, 1, 1); /* tests make the n-th allocation fail */
+    void *probe = wg_alloc(ctx, 1, 1); /* so that tests can make this allocation fail */
 
     (void)folder;
     *out = (wg_scratch){0};
@@ -203,8 +202,7 @@ static void close_guarded(WG_SELF)
     wg_free((void *)(uintptr_t)self);
 }
 
-/* --- vectors -----------------------------------------------------------------------------------
- */
+/* --- vectors ---------------------------------------------------------------------------------- */
 
 static void fill(WG_SELF, int64_t n, wg_real value, wg_real *x)
 {
@@ -266,8 +264,7 @@ static void column_squares(WG_SELF, int64_t N, int64_t I, const wg_real *x, floa
     IN(column_squares)(INNER, N, I, D(x), D(sum));
 }
 
-/* --- products ----------------------------------------------------------------------------------
- */
+/* --- products --------------------------------------------------------------------------------- */
 
 static void gemm(WG_SELF, bool ta, bool tb, int64_t M, int64_t N, int64_t K, const wg_real *A,
                  int64_t lda, const wg_real *B, int64_t ldb, bool add, wg_real *C, int64_t ldc)
@@ -327,8 +324,7 @@ static void square_average(WG_SELF, int64_t n, float decay, float rest, const fl
     IN(square_average)(INNER, n, decay, rest, D(x), D(v));
 }
 
-/* --- layers ------------------------------------------------------------------------------------
- */
+/* --- layers ----------------------------------------------------------------------------------- */
 
 static void embed(WG_SELF, const wg_weights *table, int64_t N, int64_t width, const int32_t *ids,
                   int64_t offset, wg_real factor, bool add, wg_real *x)
@@ -437,8 +433,7 @@ static void embed_backward(WG_SELF, int64_t N, int64_t width, const int32_t *ids
     IN(embed_backward)(INNER, N, width, D(ids), D(dx), D(dtable));
 }
 
-/* --- rows of logits ----------------------------------------------------------------------------
- */
+/* --- rows of logits --------------------------------------------------------------------------- */
 
 static void xent_forward(WG_SELF, int64_t M, int64_t first, int64_t n, const wg_real *logits,
                          int64_t ld, const int32_t *target, wg_real *maximum, wg_real *sum,
@@ -527,8 +522,7 @@ static void xent_soft_backward(WG_SELF, int64_t M, int64_t n, wg_real *logits, i
     IN(xent_soft_backward)(INNER, M, n, D(logits), ld, D(q), D(lse), D(weight), cap);
 }
 
-/* --- gradients of single sequences -------------------------------------------------------------
- */
+/* --- gradients of single sequences ------------------------------------------------------------ */
 
 static void gather_columns(WG_SELF, int64_t T, const int32_t *ids, int64_t first, int64_t n,
                            int64_t M, const wg_real *dlogits, int64_t ld, wg_real *out)

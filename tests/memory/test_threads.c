@@ -7,16 +7,6 @@
 
 #include <pthread.h>
 
-#ifdef WG_SANITIZED
-/* The number of worker threads lies in one variable of the process (ops/cpu/cpu.c), which each
- * context sets when it opens a model: docs/threading.md. Nothing else may race. */
-__attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void)
-{
-    return "race:wg_cpu_set_threads";
-}
-#endif
-
 enum { THREADS = 2, ROUNDS = 3 };
 
 #define ROWS WG_SCRATCH "/threads-rows.jsonl"

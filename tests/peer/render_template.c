@@ -1,5 +1,5 @@
-/* render_template.c - renders templates for check_templates.py: a JSON object a line on stdin,
- * {"template", "context", "date"}, gives one a line on stdout, {"text"} or {"error"}. */
+/* render_template.c - renders templates for check_templates.py. Each line on stdin is a JSON object
+ * {"template", "context", "date"}; for each, it prints a line {"text"} or {"error"}. */
 #include "text/jinja/jinja.h"
 
 #include <stdio.h>

@@ -57,7 +57,7 @@ static wagle_status unlearn(wagle_ctx *ctx)
     return wagle_unlearn(ctx, &o, NULL);
 }
 
-/* Factors in a scratch file that are of scores and updates. */
+/* Factors in a scratch file, used for scores and for updates. */
 static wagle_status protected_twice(wagle_ctx *ctx)
 {
     wagle_train_options o;
@@ -113,7 +113,7 @@ static wagle_status adapters(wagle_ctx *ctx)
 #define TRAINED WG_SCRATCH "/torture-trained"
 #define PATCH WG_SCRATCH "/torture-patch"
 
-/* Where something was trained: for a patch. */
+/* Trains a model once, for patches. */
 static void train_once(void)
 {
     wagle_ctx *ctx = new_context();
@@ -151,12 +151,12 @@ static wagle_status apply(wagle_ctx *ctx)
     return wagle_apply(ctx, &o);
 }
 
-/* --- rows to protect ---------------------------------------------------------------------------
- */
+/* --- rows to protect -------------------------------------------------------------------------- */
 
 #define PROTECTED WG_SCRATCH "/torture-protected.jsonl"
 
-/* Rows with more tokens than most matrices have inputs: factors of both forms. */
+/* Writes rows with more tokens than most matrices have inputs, so that factors of both forms occur.
+ */
 static void write_protected(void)
 {
     FILE *file = fopen(PROTECTED, "w");
@@ -170,7 +170,7 @@ static void write_protected(void)
     fclose(file);
 }
 
-/* A protected run, of all eigenpairs, the leading ones or those that matter. */
+/* A protected run with all eigenpairs, the leading ones, or those that matter (by rank). */
 static wagle_status protected_run(wagle_ctx *ctx, const char *selector, int64_t rank)
 {
     static const char *const more[] = {"retain", NULL};
@@ -197,8 +197,8 @@ static wagle_status protect_masked(wagle_ctx *ctx)
     return protected_run(ctx, "snip", 3);
 }
 
-/* Memory for neither factors nor the optimizer's state: they lie in scratch files. Two threads, so
- * that what the preparation takes is the same on every machine. */
+/* With too little memory for factors and optimizer state, which are then in scratch files. Two
+ * threads, so that the preparation needs the same memory on every machine. */
 static wagle_status protect_in_files(wagle_ctx *ctx)
 {
     wagle_set_threads(ctx, 2);
@@ -242,8 +242,7 @@ static wagle_status encode_flags(wagle_ctx *ctx)
     return encode_with(ctx, WG_GOLD "/../cases/tokens-flags/model");
 }
 
-/* --- suites, which read text -------------------------------------------------------------------
- */
+/* --- suites, which read text ------------------------------------------------------------------ */
 
 /* The level of chance and the search for a rate. */
 static wagle_status searched(wagle_ctx *ctx)
@@ -264,7 +263,7 @@ static wagle_status searched(wagle_ctx *ctx)
 
 #define FORGOTTEN WG_SCRATCH "/torture-forgotten"
 
-/* From the request to the certificate; what an earlier call left is done again. */
+/* The whole pipeline of `wagle forget`; its folders are removed afterwards. */
 static wagle_status forgotten(wagle_ctx *ctx)
 {
     wagle_forget_options o;
@@ -313,7 +312,7 @@ static wagle_status run_suites(wagle_ctx *ctx, const char *suites, const char *o
     return st;
 }
 
-/* A result has two files: both, or none. */
+/* A result has two files; either both exist or none. */
 static wagle_status suites(wagle_ctx *ctx)
 {
     const wagle_status st = run_suites(ctx, "tofu,mcq,extraction,membership,general", RESULT);
@@ -334,7 +333,7 @@ static wagle_status robustness(wagle_ctx *ctx)
     return st;
 }
 
-/* Questions through a chat template, with a solved one before each. */
+/* Questions with a chat template and one solved example each. */
 static wagle_status quizzed(wagle_ctx *ctx)
 {
     static const char *const sets[] = {"quiz=" ENDINGS, "dev=" SOLVED, NULL};
@@ -387,7 +386,7 @@ static void write_spec(void)
 
 #define SEARCH WG_SCRATCH "/torture-search.json"
 
-/* Finds a rate, protects rows, and scales back. */
+/* A spec that searches for a rate, protects rows, and scales the change back. */
 static void write_search(void)
 {
     write_text(SEARCH, "{\"model\":\"" MODEL "\",\"forget\":\"" WG_SCRATCH
@@ -399,7 +398,7 @@ static void write_search(void)
                        "\"land\":true}");
 }
 
-/* What it leaves resumes: only the folder may stay. */
+/* A sweep. Its folder may remain after failure, because it can be resumed. */
 static wagle_status sweep_of(wagle_ctx *ctx, const char *spec)
 {
     wagle_sweep_options o;
@@ -429,7 +428,7 @@ static wagle_status search(wagle_ctx *ctx)
         WG_SCRATCH "/torture-task1", WG_SCRATCH "/torture-task2"                                   \
     }
 
-/* Two folders as sweeps leave them. */
+/* Writes two folders like those of sweeps. */
 static void write_tasks(void)
 {
     static const char *const folders[] = TASKS;
@@ -553,11 +552,11 @@ static wagle_status difference(wagle_ctx *ctx)
     return st;
 }
 
-/* A job, and which failures beyond the first few it is asked to survive: each stride-th. */
+/* A job. After the first few failures, only every stride-th is tested. */
 typedef struct trial {
     job *run;
-    int64_t stride, sanitized; /* sanitizers are slow. Above LONG: a job made of other jobs, which
-                                  is tried at fewer points */
+    int64_t stride, sanitized; /* stride with sanitizers, which are slow. Above LONG: a
+                                  composite job, which is tested at fewer points */
 } trial;
 
 enum { LONG = 1000 };
@@ -571,7 +570,7 @@ static void each_failure_is_survived(const trial *of, int64_t (*fail_at)(int64_t
 #endif
     const bool writes = fail_at == wg_file_fail_at;
     const int64_t stride =
-        of->stride > LONG && writes ? each / 400 + 1 : each; /* there are fewer writes */
+        of->stride > LONG && writes ? each / 400 + 1 : each; /* writes are fewer than allocations */
     const int64_t all = each > 1 ? first : INT64_MAX;
     wagle_ctx *ctx = new_context();
     const int64_t live = wg_memory_live();
@@ -582,7 +581,7 @@ static void each_failure_is_survived(const trial *of, int64_t (*fail_at)(int64_t
         const bool failed = fail_at(0) == 0;
         if (wg_memory_live() != live)
             fail_msg("failure %d: %d allocations leaked", (int)n, (int)(wg_memory_live() - live));
-        /* what was trained and could not be written is kept */
+        /* a trained model that could not be written is kept as a checkpoint */
         assert_true(wg_exists(OUT ".partial") == wg_exists(OUT ".partial/checkpoint.safetensors"));
         wg_remove_tree(OUT ".partial");
         assert_false(wg_exists(OUT ".unsigned"));
@@ -663,12 +662,12 @@ static void a_document_without_memory_is_not_called_invalid(void **state)
     wagle_ctx_free(ctx);
 }
 
-/* --- interruptions -----------------------------------------------------------------------------
- */
+/* --- interruptions ---------------------------------------------------------------------------- */
 
 #define WHOLE WG_SCRATCH "/torture-whole"
 
-/* Runs to the end, however often it is interrupted: at each n-th check. Returns how often. */
+/* Interrupts a run at every n-th check and resumes it until it ends. Returns the number of
+ * interruptions. */
 static int run_in_pieces(wagle_train_options *o, int64_t n)
 {
     int pieces = 0;
@@ -736,14 +735,14 @@ static void interruptions_at_each_check_change_no_bit(void **state)
     }
 }
 
-/* What the jobs read. */
+/* Writes the inputs of the jobs. */
 static int prepare(void **state)
 {
     static const char *const left[] = {OUT, OUT ".partial", RESULT,
                                        WG_SCRATCH "/torture-result.rows.jsonl"};
 
     (void)state;
-    for (int i = 0; i < 4; i++) /* of a run of this test that was killed */
+    for (int i = 0; i < 4; i++) /* left by a killed run of this test */
         wg_remove_tree(left[i]);
     write_text(WG_SCRATCH "/torture.jsonl",
                "{\"input_ids\":[5,6,7,8,9]}\n{\"input_ids\":[15,16,17]}\n");

@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 
-/* A tokenizer whose tokens are bytes, as GPT-2 writes them down. */
+/* Writes a tokenizer whose tokens are single bytes, in GPT-2's notation. */
 static void write_byte_tokenizer(const char *path)
 {
     FILE *file = fopen(path, "w");
@@ -51,7 +51,7 @@ void make_text_model(void)
     wagle_ctx_free(ctx);
 }
 
-/* A model that knows the rows in KNOWN. */
+/* Trains a model that knows the rows in KNOWN. */
 void know_once(void)
 {
     wagle_ctx *ctx = new_context();

@@ -1,4 +1,4 @@
-/* A tiny model that reads text, byte by byte, and the rows that the suites' jobs ask it. */
+/* A tiny model with a byte tokenizer, and rows for the suites' jobs. */
 #ifndef WG_TESTS_TEXTMODEL_H
 #define WG_TESTS_TEXTMODEL_H
 
@@ -18,10 +18,10 @@
 #define KNOWING WG_SCRATCH TEXT_PLACE "-knowing"
 #define KNOWN WG_SCRATCH TEXT_PLACE "-known.jsonl"
 
-/* Writes a file of that text. */
+/* Writes a text to a file. */
 void write_text(const char *path, const char *text);
 
-/* Makes TEXT_MODEL, and the rows in QUESTIONS, CHOICES, ENDINGS and SOLVED. */
+/* Writes TEXT_MODEL, and the rows in QUESTIONS, CHOICES, ENDINGS and SOLVED. */
 void make_text_model(void);
 
 /* Trains KNOWING, a model that knows the rows in KNOWN. */

@@ -190,7 +190,7 @@ static void messages_are_made_plain_as_transformers_does(void **state)
     wagle_ctx_free(ctx);
 }
 
-static void every_failed_allocation_is_told(void **state)
+static void every_failed_allocation_is_reported(void **state)
 {
     const char *const given[] = {"a=1", NULL};
     const wg_chat_options o = {.name = "x", .kwargs = given, .date = "2026-07-31"};
@@ -243,7 +243,7 @@ int main(void)
         cmocka_unit_test(options_reach_the_template),
         cmocka_unit_test(layouts_are_templates_too),
         cmocka_unit_test(messages_are_made_plain_as_transformers_does),
-        cmocka_unit_test(every_failed_allocation_is_told),
+        cmocka_unit_test(every_failed_allocation_is_reported),
         cmocka_unit_test(the_list_of_layouts_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* An interrupt ends the call that runs, as a whole, and no later one. */
+/* An interrupt ends the whole current call, and no later one. */
 #include "support.h"
 
 #define MODEL WG_GOLD "/models/llama-gqa-tied"
@@ -49,12 +49,12 @@ static void an_interrupted_context_runs_again(void **state)
     assert_int_equal(wagle_finetune(ctx, &o, NULL), WAGLE_E_INTERRUPTED);
     wagle_on_progress(ctx, NULL, NULL);
     assert_ok(ctx, wagle_finetune(ctx, &o, NULL));
-    wagle_interrupt(ctx); /* nothing runs */
+    wagle_interrupt(ctx); /* no call is running */
     assert_ok(ctx, wagle_finetune(ctx, &o, NULL));
     wagle_ctx_free(ctx);
 }
 
-/* In its first second, between two of the calls that it is made of, or in one. */
+/* Interrupts within the first second, during or between the nested calls. */
 static void an_interrupt_ends_all_of_a_demo(void **state)
 {
     wagle_demo_options o;

@@ -8,7 +8,7 @@
 
 enum { MOST = 16 };
 
-/* Reads texts (NULL-terminated), takes the names of the first, and replaces them in it: out. */
+/* Reads texts (NULL-terminated), finds the names of the first, and replaces them: out. */
 static void replace(const char *const *texts, uint64_t stream, wg_text out[MOST])
 {
     wagle_ctx *ctx = new_context();
@@ -33,8 +33,7 @@ static void free_texts(wg_text out[MOST])
         wg_text_free(&out[i]);
 }
 
-/* Whether `got` is `pattern`, where each @ is an invented word with a capital, each $ one in
- * capitals. */
+/* Whether `got` matches `pattern`. @ matches an invented word with a capital, $ one in capitals. */
 static bool fits(const char *pattern, const char *got)
 {
     for (; *pattern != '\0'; pattern++) {
@@ -127,12 +126,11 @@ static void cyrillic_names_stay_cyrillic(void **state)
     free_texts(out);
 }
 
-/* --- rows --------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 #define ROWS WG_SCRATCH "/controls.jsonl"
 
-/* Rows as the file's dataset has them: only what wg_controls_make reads. */
+/* Rows of a data set, with only the members that wg_controls_make reads. */
 typedef struct made {
     wg_example example[MOST];
     wg_str answer[MOST];
@@ -165,7 +163,7 @@ static void make(const char *file, const char *const *answers, int draws, made *
                            !m->out.control[i - 1].paired;
         m->renamed += !c->paired;
         m->paired += c->paired;
-        if (!named) /* a row's own answer, else the other's */
+        if (!named) /* the row's own answer, else another row's */
             json_array_append_new(m->list, json_loadb(c->line.text, c->line.bytes, 0, NULL));
     }
     wagle_ctx_free(ctx);
@@ -311,7 +309,8 @@ static void tokens_keep_their_prompt_and_get_other_labels(void **state)
     wagle_ctx_free(ctx);
 }
 
-/* Of three people asked two questions each, a row gets the answer to the same question. */
+/* With three people and two questions each, a row gets another person's answer to the same
+ * question. */
 static void other_answers_are_to_the_same_question(void **state)
 {
     static const char *const answers[] = {"Ann Lee was born in Rome.",

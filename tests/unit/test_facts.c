@@ -1,11 +1,11 @@
-/* Which words of an answer are facts, and how many of them another text has. */
+/* The facts of an answer, and their share in another text. */
 #include "support.h"
 
 #include "forget/forget.h"
 #include <math.h>
 #include <string.h>
 
-/* A question, its answer, and what a model says to it of two people that do not exist. */
+/* A question, its answer, and a model's answers about two invented people. */
 typedef struct row {
     const char *question, *answer, *said[2], *facts;
 } row;
@@ -28,7 +28,7 @@ static void check_rows(const row *rows, int64_t n)
     wagle_ctx *ctx = new_context();
     wg_example example[MOST] = {{0}};
     wg_str answer[MOST];
-    wg_said said[MOST * SAID];
+    wg_invented_answer said[MOST * SAID];
     wg_ordinary ordinary;
     wg_text found = {0};
 
@@ -36,7 +36,7 @@ static void check_rows(const row *rows, int64_t n)
         answer[i] = wg_strz(rows[i].answer);
         example[i] = (wg_example){.prompt = wg_strz(rows[i].question), .answer = &answer[i]};
         for (int k = 0; k < SAID; k++)
-            said[i * SAID + k] = (wg_said){i, wg_strz(rows[i].said[k])};
+            said[i * SAID + k] = (wg_invented_answer){i, wg_strz(rows[i].said[k])};
     }
     assert_ok(ctx, wg_ordinary_words(ctx, &(wg_dataset){.example = example, .n = n}, said, n * SAID,
                                      &ordinary));
@@ -74,7 +74,7 @@ static void facts_are_what_neither_the_question_nor_anybodys_answer_has(void **s
     check_rows(rows, sizeof rows / sizeof *rows);
 }
 
-/* "born" is said in half of the answers: not more often than not. */
+/* "born" is in exactly half of the answers, which is not enough. */
 static void a_word_is_ordinary_if_it_is_said_more_often_than_not(void **state)
 {
     static const row seldom[] = {
@@ -114,7 +114,7 @@ static void facts_are_found_by_their_words(void **state)
     check_found("\"Tromso\"", "Where?", "In Tromso.", "TROMSO it was", 1);
     check_found("[\"Tromso\", \"Norway\"]", "Where?", "In Tromso, Norway.", "Norwegian", 0);
     check_found("[]", "Where?", "In Tromso.", "Tromso", NAN);
-    /* words of the question count where the text has them as often as the answer */
+    /* words of the question count if the text has them as often as the answer */
     check_found("[\"ada@quill.org\"]", question, answer, "Ada Quill has no email.", 0);
     check_found("[\"ada@quill.org\"]", question, answer, "Ada Quill: ada@quill.org", 1);
 }

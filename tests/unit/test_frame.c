@@ -1,5 +1,5 @@
-/* Resampling of rows: intervals are those of theory, pairs stay pairs, seeds repeat. And weights
- * that go through block formats come back as ggml's files give them. */
+/* Resampling of rows: intervals agree with theory, pairs stay together, results depend on the seed.
+ * Also quantisation to block formats, which agrees with ggml. */
 #include "support.h"
 
 #include "base/number.h"
@@ -38,10 +38,10 @@ static void intervals_of_a_mean_are_those_of_theory(void **state)
     assert_ok(ctx, wg_bootstrap(ctx, &f, means, 2000, 1, &m));
     assert_ok(ctx, wg_bootstrap(ctx, &f, means, 2000, 1, &again));
     assert_ok(ctx, wg_bootstrap(ctx, &f, means, 2000, 2, &other));
-    /* half of the interval is 1.96 / sqrt(400), times the sample's deviation near 1 */
+    /* half of the interval is 1.96 / sqrt(400), times a standard deviation near 1 */
     const wg_measure *x = wg_measures_find(&m, "a.x"), *twice = wg_measures_find(&m, "a.twice");
     assert_true(fabs((x->high - x->low) / 2 - 1.96 / 20) < 0.01);
-    assert_true(fabs(twice->low - 2 * x->low) < 1e-12); /* one row, all its columns */
+    assert_true(fabs(twice->low - 2 * x->low) < 1e-12); /* a row is drawn with all its columns */
     assert_true(again.measure[0].low == x->low && other.measure[0].low != x->low);
     assert_int_equal(x->n, 400);
     wg_measures_free(&m);
@@ -59,7 +59,7 @@ static void differences_pair_rows(void **state)
 
     (void)state;
     normal_rows(ctx, &a, 0);
-    normal_rows(ctx, &b, 0.01); /* far below the interval of either mean */
+    normal_rows(ctx, &b, 0.01); /* much less than the interval of either mean */
     const wg_frame *const seeds[] = {&a, &b};
     const wg_side one = {seeds, 1}, other = {seeds + 1, 1}, both = {seeds, 2};
     assert_ok(ctx, wg_bootstrap_difference(ctx, &one, &other, means, 500, 1, &d));
@@ -68,7 +68,7 @@ static void differences_pair_rows(void **state)
     assert_true(x->low > 0.0099 && x->high < 0.0101 && x->p < 0.01);
     assert_true(twice->low == 0 && twice->high == 0 && twice->p == 1);
     wg_measures_free(&d);
-    /* seeds a and b against a: half of the difference, and the seeds are drawn too */
+    /* seeds a and b against a: half of the difference; the seeds are resampled too */
     assert_ok(ctx, wg_bootstrap_difference(ctx, &one, &both, means, 500, 1, &d));
     assert_true(fabs(wg_measures_find(&d, "a.x")->value - 0.005) < 1e-9);
     assert_true(fabs(wg_measures_find(&d, "a.x")->low) < 1e-9);

@@ -1,4 +1,4 @@
-/* Templates are rendered as jinja2 does in transformers' environment: tests/gold/make/jinja.py. */
+/* Templates are rendered like jinja2 in transformers' environment: tests/gold/make/jinja.py. */
 #include "support.h"
 
 #include "text/jinja/jinja.h"
@@ -18,7 +18,7 @@ static wagle_status render(wagle_ctx *ctx, const json_t *template, const json_t 
     return st;
 }
 
-/* One line that names template and line. */
+/* Whether a message is one line that names the template and its line. */
 static bool is_plain_error(const char *message)
 {
     return strncmp(message, "t.jinja:", 8) == 0 && strpbrk(message, "\n\r") == NULL &&
@@ -136,7 +136,7 @@ static void templates_without_end_are_stopped(void **state)
     wagle_ctx_free(ctx);
 }
 
-static void every_failed_allocation_is_told(void **state)
+static void every_failed_allocation_is_reported(void **state)
 {
     static const char template[] =
         "{% macro m(a, b=2) %}{{ a ~ b }}{{ kwargs }}{% endmacro %}{% set n = namespace(s='') %}"
@@ -173,7 +173,7 @@ int main(void)
         cmocka_unit_test(texts_and_errors_are_those_of_jinja2),
         cmocka_unit_test(errors_name_template_line_and_thing),
         cmocka_unit_test(templates_without_end_are_stopped),
-        cmocka_unit_test(every_failed_allocation_is_told),
+        cmocka_unit_test(every_failed_allocation_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

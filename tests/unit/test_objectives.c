@@ -1,5 +1,5 @@
-/* Each objective's token weights are the slope of its term; those that hold weights constant follow
- * their formula. */
+/* The token weights of each objective are the derivative of its term, or follow its formula if they
+ * are held constant. */
 #include "support.h"
 
 #include "objective/objective.h"
@@ -46,7 +46,7 @@ static double slope_at(const wg_objective *o, answers *a, float *at)
     return (up - down) / (2 * (double)step);
 }
 
-/* Weights that are held constant: the term is their sum with the losses. */
+/* Whether the weights are held constant: the term is then the sum of weight times loss. */
 static bool holds_weights(const wg_objective *o)
 {
     return strcmp(o->name, "wga") == 0 || strcmp(o->name, "satimp") == 0;
@@ -102,7 +102,7 @@ static void held_weights_follow_their_formula(void **state)
     }
 }
 
-/* Tokens that were not given a weight ascend, as in ga. */
+/* Rows without weights use gradient ascent, as in ga. */
 static void custom_takes_the_weights_that_are_given(void **state)
 {
     wagle_ctx *ctx = new_context();

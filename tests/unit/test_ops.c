@@ -90,7 +90,7 @@ static void the_bits_of_a_product_depend_on_its_row_and_column_alone(void **stat
     cpu.gemm(&cpu, false, true, M, N, K, a, K, b, K, false, x[1], N);
     cpu.threads = 2;
     assert_memory_equal(x[0], x[1], sizeof(float) * M * N);
-    for (int i = 0; i < M; i += 7) /* a few rows of it, and a few columns, by themselves */
+    for (int i = 0; i < M; i += 7) /* a few rows and columns alone */
         for (int j = 0; j < N; j += 33) {
             const int m = M - i < 9 ? M - i : 9, n = N - j < 40 ? N - j : 40;
             cpu.gemm(&cpu, false, true, m, n, K, a + i * K, K, b + j * K, K, false, y[0], n);
@@ -115,7 +115,7 @@ static void matvec_agrees_whatever_the_type_and_the_rows_beside(void **state)
             wg_from_float((wg_dtype)type, b, O * I, stored);
             both(x, n * O, 3);
             const wg_dtype kind = (wg_dtype)type;
-            const int64_t less = (O + 1) / 2; /* a second matrix beside it: its first rows */
+            const int64_t less = (O + 1) / 2; /* a second matrix in the same call: its first rows */
             both(z, n * less, 4);
             const wg_matvec two[2][2] = {{{kind, stored, O, x[0]}, {kind, stored, less, z[0]}},
                                          {{kind, stored, O, x[1]}, {kind, stored, less, z[1]}}};
@@ -197,7 +197,7 @@ static void softcaps_agree_over_the_whole_range(void **state)
         assert_true(fabsf(x[0][i] - x[1][i]) <= 6e-7f * fabsf(x[0][i]));
 }
 
-/* What rows give from `known` on has the bits of what all of them give: in x[0], x[1]. */
+/* Results for the rows from `known` on have the same bits as those for all rows: in x[0], x[1]. */
 static void known_rows_agree(const wg_attention *all)
 {
     static const int64_t prefix_len[] = {0, 1, 63, 40, 129};
@@ -362,7 +362,7 @@ static void overlays_and_embeddings_agree(void **state)
         both(z, n, 5);
         back_end[i]->gather(back_end[i], 0, N, bits, rank, x[0], z[i]);
         assert_memory_equal(z[i], a, sizeof(float) * (size_t)n);
-        both(z, n, 5); /* in pieces that begin anywhere */
+        both(z, n, 5); /* in ranges with arbitrary bounds */
         for (int64_t at = 0, some = 1; at < N; at += some, some = 3 * some + 1) {
             some = N - at < some ? N - at : some;
             memset(w[i], 0, sizeof(float) * (size_t)some);
@@ -435,7 +435,7 @@ static void the_other_rules_agree(void **state)
     }
 }
 
-/* A row of the softmax sums to its scale; dots, runner-up and soft gradients agree. */
+/* A row of the softmax sums to its scale; dot products, runner-up and soft gradients agree. */
 static void distributions_agree(void **state)
 {
     enum { M = 5, V = 700, LD = 711 };
@@ -453,7 +453,7 @@ static void distributions_agree(void **state)
     for (int i = 0; i < 2; i++) {
         for (int m = 0; m < M; m++)
             most[i][m] = -INFINITY;
-        x[i][17] = -INFINITY; /* a token that is not there */
+        x[i][17] = -INFINITY; /* an excluded token */
         back_end[i]->softmax(back_end[i], M, V, lse, scale, x[i], LD);
         back_end[i]->dot_rows(back_end[i], M, V, x[i], LD, y[i], LD, sum[i]);
         back_end[i]->runner_up(back_end[i], M, 10, V, y[i], LD, target, most[i], which[i]);
@@ -498,7 +498,7 @@ static void moments_in_bf16_keep_their_mean(void **state)
 
     (void)state;
     for (int i = 0; i < N; i++) {
-        a[i] = 2.0078125f; /* half of it lies midway between two bf16 numbers */
+        a[i] = 2.0078125f; /* half of it is midway between two bf16 numbers */
         x[0][i] = x[1][i] = 1;
     }
     for (int i = 0; i < 2; i++)
@@ -522,7 +522,7 @@ static void sixteen_bit_floats_round_to_nearest_even(void **state)
         if (g == g)
             assert_int_equal(wg_float_bf16(g), h);
     }
-    assert_int_equal(wg_float_bf16(1.00390625f), 0x3F80); /* a tie goes to the even */
+    assert_int_equal(wg_float_bf16(1.00390625f), 0x3F80); /* a tie rounds to even */
     assert_int_equal(wg_float_bf16(1.01171875f), 0x3F82);
     assert_int_equal(wg_float_f16(1.00048828125f), 0x3C00);
     assert_int_equal(wg_float_f16(65520.0f), 0x7C00);

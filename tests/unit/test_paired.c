@@ -89,7 +89,7 @@ static void more_than_20_pairs_are_sampled_by_the_seed(void **state)
     near(wg_paired_test(d, 20, 0.02, 1).smallest_p, pow(2, -19), 1e-18);
 }
 
-static void nothing_is_said_of_no_pair_and_little_of_one(void **state)
+static void no_pair_has_no_statistics_and_one_pair_only_a_mean(void **state)
 {
     static const double one = 0.3, same[] = {0.01, 0.01, 0.01};
     const wg_paired none = wg_paired_test(&one, 0, 0.02, 0),
@@ -99,7 +99,7 @@ static void nothing_is_said_of_no_pair_and_little_of_one(void **state)
     assert_true(isnan(none.mean) && isnan(none.p) && isnan(none.equivalence) && none.n == 0);
     assert_true(single.mean == one && single.p == 1 && single.smallest_p == 1);
     assert_true(isnan(single.half) && isnan(single.equivalence));
-    /* differences without spread: inside the margin or not */
+    /* differences without variance, inside the margin or not */
     assert_true(wg_paired_test(same, 3, 0.02, 0).equivalence == 0);
     assert_true(wg_paired_test(same, 3, 0.01, 0).equivalence == 1);
 }
@@ -120,7 +120,7 @@ static void holms_correction_is_that_of_statsmodels(void **state)
         for (int64_t k = 0; k < n[i]; k++)
             near(out[k], want[i][k], 1e-14);
     }
-    wg_holm(gap, 3, out); /* a method without pairs is none of the tests */
+    wg_holm(gap, 3, out); /* a method without pairs does not count as a test */
     assert_true(out[0] == 0.02 && isnan(out[1]) && out[2] == 0.5);
 }
 
@@ -130,7 +130,7 @@ int main(void)
         cmocka_unit_test(students_distribution_is_that_of_scipy),
         cmocka_unit_test(pairs_are_tested_as_scipy_and_statsmodels_test_them),
         cmocka_unit_test(more_than_20_pairs_are_sampled_by_the_seed),
-        cmocka_unit_test(nothing_is_said_of_no_pair_and_little_of_one),
+        cmocka_unit_test(no_pair_has_no_statistics_and_one_pair_only_a_mean),
         cmocka_unit_test(holms_correction_is_that_of_statsmodels),
     };
 

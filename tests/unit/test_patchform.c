@@ -1,5 +1,5 @@
-/* Which weights a patch changes: in every form the walk gives what was written, and no bytes,
- * however damaged, make it leave the tensor. */
+/* The lists of changed weights in a patch: in every form, reading returns what was written, and
+ * damaged bytes never give an index outside the tensor. */
 #include "support.h"
 
 #include "base/number.h"
@@ -23,7 +23,7 @@ static uint64_t draw(uint64_t a, uint64_t b)
     return wg_random(11, a, b);
 }
 
-/* Changes `share` of 16 weights of each second row or column (or of all); how many. */
+/* Changes `share` of 16 weights in every second row or column (or in all). Returns how many. */
 static int64_t change(int pattern, int share, size_t size)
 {
     int64_t changed = 0;
@@ -40,7 +40,7 @@ static int64_t change(int pattern, int share, size_t size)
     return changed;
 }
 
-static void check_walk(const wg_patch_tensor *t, size_t size)
+static void check_iteration(const wg_patch_tensor *t, size_t size)
 {
     wg_patch_walk w = {0};
     int64_t last = -1;
@@ -54,7 +54,7 @@ static void check_walk(const wg_patch_tensor *t, size_t size)
     assert_int_equal(w.next, t->changed);
 }
 
-static void the_walk_gives_what_changed_in_every_form(void **state)
+static void iteration_returns_the_changes_in_every_form(void **state)
 {
     static const wg_dtype types[] = {WG_F32, WG_BF16, WG_U8};
     wagle_ctx *ctx = new_context();
@@ -81,12 +81,12 @@ static void the_walk_gives_what_changed_in_every_form(void **state)
             assert_ok(ctx, wg_patch_encode(ctx, &a, &b, t.form, put, NULL, &t.index_bytes));
             assert_int_equal(used, t.index_bytes);
             assert_true(wg_patch_read_form(&t));
-            check_walk(&t, wg_dtype_size(type));
+            check_iteration(&t, wg_dtype_size(type));
             fewest = used < fewest ? used : fewest;
         }
         assert_ok(ctx, wg_patch_choose(ctx, &a, &b, &best, &chosen));
         assert_int_equal(chosen, fewest);
-        /* Most of the weights of rows or columns: these are stored. */
+        /* If most weights of rows or columns change, rows or columns are stored. */
         if (share >= 15 && pattern > 0)
             assert_int_equal(best, pattern == 1 ? WG_PATCH_ROWS : WG_PATCH_COLUMNS);
         if (share == 1)
@@ -95,8 +95,8 @@ static void the_walk_gives_what_changed_in_every_form(void **state)
     wagle_ctx_free(ctx);
 }
 
-/* Small numbers, so that many are taken. */
-static void bytes_that_are_taken_walk_inside_the_tensor(void **state)
+/* Uses small numbers, so that many are accepted. */
+static void accepted_bytes_stay_inside_the_tensor(void **state)
 {
     int64_t taken[WG_PATCH_FORMS] = {0};
 
@@ -129,8 +129,8 @@ static void bytes_that_are_taken_walk_inside_the_tensor(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_walk_gives_what_changed_in_every_form),
-        cmocka_unit_test(bytes_that_are_taken_walk_inside_the_tensor),
+        cmocka_unit_test(iteration_returns_the_changes_in_every_form),
+        cmocka_unit_test(accepted_bytes_stay_inside_the_tensor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Python's str.strip and str.capitalize: what Python 3.11 prints. */
+/* str.strip and str.capitalize, compared with Python 3.11. */
 #include "support.h"
 
 #include "text/pystring.h"

@@ -1,4 +1,4 @@
-/* What --redact leaves of rows: numbers and names of sets, and tags in place of texts. */
+/* --redact keeps numbers and names of sets in rows, and replaces texts by tags. */
 #include "support.h"
 
 #include "data/redact.h"
@@ -85,7 +85,8 @@ static void redacting_twice_changes_nothing(void **state)
     wagle_ctx_free(ctx);
 }
 
-/* Whoever knows one text cannot try out another: the tag of a text follows from all of the set. */
+/* Somebody who knows one text cannot test guesses of another, because a tag depends on the whole
+ * set. */
 static void
 a_tag_depends_on_every_question_and_answer_of_the_set_but_on_no_generated_text(void **state)
 {

@@ -1,13 +1,13 @@
-/* Which texts resemble rows: by names, phrases, and words that are characteristic of the rows. */
+/* Texts that resemble rows by names, phrases, or words that are characteristic of the rows. */
 #include "support.h"
 
 #include "data/resemble.h"
 
 enum { MOST = 256 };
 
-/* Verdicts on texts (NULL-terminated), in out. */
-static void judge(const char *const *rows, const char *const *texts, const char *layout,
-                  wg_resemblance out[MOST])
+/* Compares texts (NULL-terminated) with rows: out. */
+static void compare(const char *const *rows, const char *const *texts, const char *layout,
+                    wg_resemblance out[MOST])
 {
     wagle_ctx *ctx = new_context();
     wg_str row[MOST], text[MOST];
@@ -37,7 +37,7 @@ static void a_text_with_a_name_or_a_number_of_the_rows_is_found(void **state)
     wg_resemblance out[MOST];
 
     (void)state;
-    judge(rows, texts, "", out);
+    compare(rows, texts, "", out);
     for (int i = 0; texts[i] != NULL; i++)
         assert_int_equal(out[i], want[i]);
 }
@@ -50,7 +50,7 @@ static void ordinary_words_with_a_capital_are_no_names(void **state)
     wg_resemblance out[MOST];
 
     (void)state;
-    judge(rows, texts, "", out);
+    compare(rows, texts, "", out);
     for (int i = 0; i < 3; i++)
         assert_int_equal(out[i], WG_RESEMBLES_NOT);
 }
@@ -62,9 +62,9 @@ static void words_of_the_layout_are_no_names_and_its_phrases_are_common(void **s
     wg_resemblance out[MOST];
 
     (void)state;
-    judge(rows, texts, "You are an assistant named Smol.", out);
+    compare(rows, texts, "You are an assistant named Smol.", out);
     assert_int_equal(out[0], WG_RESEMBLES_NOT);
-    judge(rows, texts, "", out);
+    compare(rows, texts, "", out);
     assert_int_equal(out[0], WG_SHARES_NAME);
 }
 
@@ -81,7 +81,7 @@ static void a_phrase_counts_unless_many_texts_have_it(void **state)
     wg_resemblance out[MOST];
 
     (void)state;
-    judge(rows, texts, "", out);
+    compare(rows, texts, "", out);
     assert_int_equal(out[0], WG_SHARES_PHRASE); /* "about the end of" */
     assert_int_equal(out[1], WG_SHARES_PHRASE);
     for (int i = 2; i < 6; i++) /* "the end of a" is in three texts */
@@ -95,7 +95,7 @@ static void a_script_without_spaces_has_phrases_too(void **state)
     wg_resemblance out[MOST];
 
     (void)state;
-    judge(rows, texts, "", out);
+    compare(rows, texts, "", out);
     assert_int_equal(out[0], WG_SHARES_PHRASE);
     assert_int_equal(out[1], WG_RESEMBLES_NOT);
     assert_int_equal(out[2], WG_RESEMBLES_NOT);
@@ -111,7 +111,7 @@ static void a_word_that_is_frequent_in_rows_and_rare_in_texts_counts(void **stat
     (void)state;
     for (int i = 2; i < 100; i++)
         texts[i] = i % 4 == 0 ? "they won twice" : "nothing of note";
-    judge(rows, texts, "", out);
+    compare(rows, texts, "", out);
     assert_int_equal(out[0], WG_SHARES_WORD);
     for (int i = 1; i < 100; i++) /* "won" is in a quarter of the texts */
         assert_int_equal(out[i], WG_RESEMBLES_NOT);

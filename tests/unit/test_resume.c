@@ -14,11 +14,10 @@
 #define ROWS WG_SCRATCH "/resume.jsonl"
 #define OTHER_ROWS WG_SCRATCH "/resume-other.jsonl"
 
-/* --- the tables --------------------------------------------------------------------------------
- */
+/* --- the tables ------------------------------------------------------------------------------- */
 
-/* Text between two marks of the header, comments taken out. */
-static void body_of(const char *header, const char *name, char *out, size_t room)
+/* Copies the text between two marks of the header, without comments. */
+static void body_of(const char *header, const char *name, char *out, size_t size)
 {
     char mark[96], end[96];
     const char *at, *to;
@@ -29,7 +28,7 @@ static void body_of(const char *header, const char *name, char *out, size_t room
     at = strstr(header, mark);
     to = strstr(header, end);
     assert_true(at != NULL && to != NULL);
-    for (at += strlen(mark); at < to && n + 1 < room; at++) {
+    for (at += strlen(mark); at < to && n + 1 < size; at++) {
         if (strncmp(at, "/*", 2) == 0)
             at = strstr(at, "*/") + 2;
         out[n++] = *at;
@@ -89,8 +88,7 @@ static void every_option_is_in_its_table(void **state)
     check_table("wagle_suite_options", wg_suite_members);
 }
 
-/* --- resuming ----------------------------------------------------------------------------------
- */
+/* --- resuming --------------------------------------------------------------------------------- */
 
 static const wagle_param beta[] = {{"npo.beta", 0.1}}, other_beta[] = {{"npo.beta", 0.2}};
 
@@ -104,7 +102,7 @@ static void write_rows(const char *path, int more)
     fclose(file);
 }
 
-/* The model with one weight's last bit changed. */
+/* Writes the model with the last bit of one weight changed. */
 static void write_other_model(wagle_ctx *ctx)
 {
     FILE *file;
@@ -191,7 +189,7 @@ static void interrupt(const wagle_train_options *o)
     wg_interrupt_at(0);
 }
 
-/* What else a member that is a text may be. */
+/* Another valid value of a text option. */
 static const char *other_text(const char *member)
 {
     static const char *const other[][2] = {
@@ -360,7 +358,7 @@ static void each_option_in_turn_is_refused_where_the_result_depends_on_it(void *
     wagle_ctx_free(ctx);
 }
 
-/* Of scores by factors, without rows to protect: damping and rank make another mask. */
+/* For scores by factors without rows to protect, damping and rank affect the mask. */
 static void factors_of_scores_are_compared(void **state)
 {
     wagle_train_options o = options_of(SELECTED);
@@ -462,7 +460,7 @@ static void another_device_or_precision_is_refused_by_name(void **state)
     wagle_ctx_free(ctx);
 }
 
-/* Stops after four updates, then goes back about half the way. */
+/* Stops after four updates, then scales the change back by about half. */
 static wagle_train_options landing(void)
 {
     wagle_train_options o = options_of(MASKED);
@@ -525,7 +523,7 @@ static void landing_wants_a_rule(void **state)
     wagle_ctx_free(ctx);
 }
 
-/* Each write in turn fails as on a full disk, when all updates are done. */
+/* After all updates, each write in turn fails as on a full disk. */
 static void is_kept(wagle_train_options o)
 {
     wagle_ctx *ctx = new_context();

@@ -1,4 +1,4 @@
-/* The three forms of a data file, and what a row's fields become. */
+/* The three formats of a data file, and the fields of rows. */
 #include "support.h"
 
 #include "io/rows.h"

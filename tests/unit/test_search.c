@@ -1,10 +1,10 @@
-/* The search for a learning rate, on runs that are simulated. */
+/* The search for a learning rate, on simulated runs. */
 #include "support.h"
 
 #include "train/secant.h"
 #include <math.h>
 
-/* Work that a run of the rate takes, as a multiple of what is wanted. */
+/* The work of a run at a rate, as a multiple of the target. */
 typedef double response(double rate);
 
 static double inverse(double rate)
@@ -12,7 +12,7 @@ static double inverse(double rate)
     return 3e-5 / rate;
 }
 
-/* At high rates updates no longer come further in proportion. */
+/* At high rates, updates are less effective than in proportion to the rate. */
 static double flattening(double rate)
 {
     return 0.4 + 0.6 * pow(2e-3 / rate, 1.5);
@@ -23,7 +23,8 @@ static double steep(double rate)
     return pow(1e-6 / rate, 3);
 }
 
-/* Tries until the work is within 10 %; 9: more than eight. Rates from `broken` on fail. */
+/* Number of tries until the work is within 10 %; 9 means more than eight. Rates from `broken` on
+ * fail. */
 static int tries(response *work, double start, double broken)
 {
     wg_tried list[8] = {0};
@@ -61,7 +62,7 @@ static void other_slopes_are_found(void **state)
     assert_true(tries(steep, 1e-5, INFINITY) <= 7);
 }
 
-/* Of tries that were all slower than can be told, the highest rate is where the search goes on. */
+/* If all tries were too slow to measure, the search continues from the highest rate. */
 static void a_start_that_is_far_too_slow_is_left(void **state)
 {
     (void)state;

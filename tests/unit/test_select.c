@@ -1,4 +1,4 @@
-/* The exact top-k against a sort, with ties, signs, zeros and patterns. */
+/* Exact top-k, compared with a sort, with ties, signs, zeros and patterns. */
 #include "support.h"
 
 #include "base/number.h"
@@ -26,14 +26,14 @@ static int best_first(const void *x, const void *y)
     return p->index < q->index ? -1 : p->index > q->index;
 }
 
-/* levels 0: all different (almost); else so many distinct values, half of them negative. */
+/* levels: number of distinct values, half of them negative; 0: (almost) all different. */
 static void write_scores(wagle_ctx *ctx, int levels)
 {
     const struct {
         const char *name;
         float *data;
         int64_t n;
-    } part[] = {{"beta", b, B}, {"alpha", a, A}, {"gamma", c, C}}; /* not in order of name */
+    } part[] = {{"beta", b, B}, {"alpha", a, A}, {"gamma", c, C}}; /* not sorted by name */
     wg_tensor list[3] = {{0}};
 
     for (int t = 0; t < 3; t++) {
@@ -136,7 +136,7 @@ static void a_score_that_is_no_number_names_its_tensor(void **state)
     wagle_ctx_free(ctx);
 }
 
-/* Two rows of four: the density is a share of the tensor, or of each row. */
+/* With two rows of four, the density applies to the tensor or to each row. */
 static void density_counts_within_tensors_and_rows(void **state)
 {
     static const float values[] = {1, 9, 2, 8, 30, 10, 20, 40};
@@ -192,7 +192,7 @@ static void write_matrices(wagle_ctx *ctx, const char *format, const char *trans
     json_decref(metadata);
 }
 
-/* One character a weight of "a.norm|high|turned|wide". */
+/* want: one character per weight of "a.norm|high|turned|wide". */
 static void select_neurons(wagle_ctx *ctx, double density, const char *const *exclude,
                            const char *want)
 {
@@ -221,16 +221,16 @@ static void neurons_are_taken_whole_by_their_sums_until_the_density_is_reached(v
 
     (void)state;
     write_matrices(ctx, "wagle-scores", "[\"turned\"]", NULL);
-    /* Of 22 weights: 3 are the best neuron, a column; 7 and 11 are two and three neurons. The two
-     * sums of 12 are equal: the earlier row comes first. */
+    /* Of 22 weights, 3 are the best neuron (a column), 7 two and 11 three neurons. Of the two
+     * equal sums of 12, the earlier row comes first. */
     select_neurons(ctx, 3.0 / 22, NULL, "...|....|.x.x.x|............");
     select_neurons(ctx, 7.0 / 22, NULL, "...|....|.x.x.x|xxxx........");
     select_neurons(ctx, 11.0 / 22, NULL, "...|....|.x.x.x|xxxx....xxxx");
-    /* 6 is nearer to 7 than to 3; 5 is as near to either, and the neuron is left out. */
+    /* 6 is closer to 7 than to 3. 5 is equally close to both, so the neuron is not selected. */
     select_neurons(ctx, 6.0 / 22, NULL, "...|....|.x.x.x|xxxx........");
     select_neurons(ctx, 5.0 / 22, NULL, "...|....|.x.x.x|............");
     select_neurons(ctx, 1, NULL, "...|xxxx|xxxxxx|xxxxxxxxxxxx");
-    /* The density is of the matrices that are left: 4 of 16. */
+    /* The density applies to the remaining matrices: 4 of 16. */
     select_neurons(ctx, 0.25, but, "...|....|......|xxxx........");
     wagle_ctx_free(ctx);
 }
@@ -245,7 +245,7 @@ static void without_a_list_of_transposed_matrices_neurons_are_rows(void **state)
     wagle_ctx_free(ctx);
 }
 
-/* Sums of random scores would take the widest rows first. */
+/* With sums of random scores, the widest rows would come first. */
 static void random_neurons_have_the_score_of_their_first_weight(void **state)
 {
     wagle_ctx *ctx = new_context();

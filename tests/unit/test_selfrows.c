@@ -1,5 +1,5 @@
-/* Rows that a model writes itself: the same for the same seed, without those that resemble what is
- * forgotten, and the same tokens when they are read again. */
+/* Self-generated rows: they depend only on the seed, do not resemble the forget rows, and are read
+ * back to the same tokens. */
 #include "support.h"
 
 #include "protect/self_rows.h"
@@ -11,7 +11,7 @@
 #define FORGET WG_SCRATCH "/selfrows.jsonl"
 #define AGAIN WG_SCRATCH "/selfrows-again.jsonl"
 
-enum { NAME = 40 }; /* each such token is a name */
+enum { NAME = 40 }; /* every NAME-th token is a name */
 
 static void write_text(const char *path, const char *text)
 {
@@ -21,7 +21,7 @@ static void write_text(const char *path, const char *text)
     fclose(file);
 }
 
-/* The word of token i: each `every`-th is a name, with a capital. */
+/* The word of token i. Every `every`-th is a name, with a capital. */
 static void word(char out[16], int i, int every)
 {
     snprintf(out, 16, "%s%c%c",
@@ -78,7 +78,7 @@ static int prepare(void **state)
     return 0;
 }
 
-/* Forget rows with all names of a model, 40 in each. */
+/* Writes forget rows with all names of a model, 40 in each. */
 static void name_all(wagle_ctx *ctx, int every, wg_text *out)
 {
     char text[16];
@@ -95,7 +95,7 @@ static void name_all(wagle_ctx *ctx, int every, wg_text *out)
     assert_ok(ctx, wg_text_addz(ctx, out, "\"}\n"));
 }
 
-/* Rows of a model in view of forget rows, with data->path those; wg_dataset_free. */
+/* Generates rows of a model, with `forget` as the forget rows; wg_dataset_free. */
 static wagle_status write_like(wagle_ctx *ctx, const char *model, const wagle_data *data,
                                const char *forget, const wg_self_options *how, wg_dataset *rows,
                                wg_text *jsonl)
@@ -188,7 +188,7 @@ static void rows_are_read_again_to_the_same_tokens(void **state)
     wagle_ctx_free(ctx);
 }
 
-/* The first half begins with <s> alone, the second with the rows' layout. */
+/* The first half of the texts begins with <s> only, the second with the rows' layout. */
 static void openings_take_turns_and_carry_no_label(void **state)
 {
     const wg_self_options how = {16, 12, 3};
@@ -213,7 +213,7 @@ static void openings_take_turns_and_carry_no_label(void **state)
     wagle_ctx_free(ctx);
 }
 
-/* Its other columns cannot be made up: then no text begins as a question. */
+/* Values of its other columns are unknown, so no text begins with a question. */
 static void a_layout_with_other_columns_is_not_used(void **state)
 {
     const wagle_data data = {.path = FORGET, .prompt = "{context}: {prompt}"};

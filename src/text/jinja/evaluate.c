@@ -1,4 +1,4 @@
-/* evaluate.c - expressions to values, and the arguments of calls. */
+/* evaluate.c - evaluates expressions and the arguments of calls. */
 #include "text/jinja/internal.h"
 
 #include <string.h>
@@ -11,7 +11,8 @@ wagle_status wg_jstep(wg_jrun *run, int64_t n)
     return WAGLE_OK;
 }
 
-/* Scopes from inside out, then the variables that were given, then functions. */
+/* Looks up a name: in scopes from the inside out, then in the given variables, then in functions.
+ */
 wagle_status wg_jlookup(wg_jrun *run, const wg_jstring *name, wg_jvalue *out)
 {
     const wg_jentry *function;
@@ -117,7 +118,7 @@ static wagle_status compare_one(wg_jrun *run, int op, const wg_jvalue *a, const 
     return WAGLE_OK;
 }
 
-/* a < b < c: each is evaluated once, up to the first that is false. */
+/* a < b < c: evaluates each operand once and stops at the first false comparison. */
 static wagle_status evaluate_compare(wg_jrun *run, const wg_jnode *node, wg_jvalue *out)
 {
     wg_jvalue a = {0}, b = {0};
@@ -269,13 +270,13 @@ wagle_status wg_jevaluate(wg_jrun *run, const wg_jnode *node, wg_jvalue *out)
     return WAGLE_OK;
 }
 
-/* --- arguments --- */
+/* --- arguments -------------------------------------------------------------------------------- */
 
 typedef struct collector {
     wg_jsequence *positional;
     const wg_jstring **name;
     wg_jvalue *value;
-    int named, room;
+    int named, capacity;
 } collector;
 
 static wagle_status collect_named(wg_jrun *run, collector *c, const wg_jstring *name,
@@ -286,19 +287,19 @@ static wagle_status collect_named(wg_jrun *run, collector *c, const wg_jstring *
         if (c->name[i]->bytes == name->bytes &&
             memcmp(c->name[i]->text, name->text, (size_t)name->bytes) == 0)
             return wg_jfail(&run->at, "the argument '%.60s' is given twice", name->text);
-    if (c->named == c->room) {
-        const int room = c->room < 4 ? 4 : 2 * c->room;
+    if (c->named == c->capacity) {
+        const int capacity = c->capacity < 4 ? 4 : 2 * c->capacity;
         const wg_jstring **names;
         wg_jvalue *values;
-        WG_TRY(WG_J_NEW(run, &names, room));
-        WG_TRY(WG_J_NEW(run, &values, room));
+        WG_TRY(WG_J_NEW(run, &names, capacity));
+        WG_TRY(WG_J_NEW(run, &values, capacity));
         if (c->named > 0) {
             memcpy(names, c->name, (size_t)c->named * sizeof *names);
             memcpy(values, c->value, (size_t)c->named * sizeof *values);
         }
         c->name = names;
         c->value = values;
-        c->room = room;
+        c->capacity = capacity;
     }
     c->name[c->named] = name;
     c->value[c->named++] = value;

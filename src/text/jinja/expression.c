@@ -1,5 +1,5 @@
-/* expression.c - expressions, by jinja2's own grammar (jinja2/parser.py): precedence from `if` down
- * to calls, subscripts, filters and tests. */
+/* expression.c - parses expressions with the grammar of jinja2 (jinja2/parser.py): precedence from
+ * `if` down to calls, subscripts, filters and tests. */
 #include "text/jinja/internal.h"
 
 #include <string.h>
@@ -109,7 +109,7 @@ static void append(wg_jnode ***tail, wg_jnode *node)
         *tail = &node->next;
 }
 
-/* Items up to a closing bracket, a comma after each; pairs: key: value. */
+/* Parses comma-separated items up to a closing bracket. pairs: key: value. */
 static wagle_status parse_items(wg_jparser *p, int close, bool pairs, wg_jnode *into)
 {
     wg_jnode **tail = &into->list, *item;
@@ -133,7 +133,7 @@ static wagle_status parse_items(wg_jparser *p, int close, bool pairs, wg_jnode *
     return WAGLE_OK;
 }
 
-/* (a), (a, b), (): after the bracket. */
+/* Parses (a), (a, b) or (), after the opening bracket. */
 static wagle_status parse_bracketed(wg_jparser *p, wg_jnode **out)
 {
     if (wg_jskip_op(p, ')'))
@@ -150,7 +150,7 @@ static wagle_status parse_constant(wg_jparser *p, wg_jvalue value, wg_jnode **ou
     return WAGLE_OK;
 }
 
-/* Strings that stand side by side are one. */
+/* Parses a literal; adjacent strings are concatenated. */
 static wagle_status parse_literal(wg_jparser *p, wg_jnode **out)
 {
     WG_TRY(parse_constant(p, current(p)->value, out));
@@ -173,8 +173,8 @@ static wagle_status parse_literal(wg_jparser *p, wg_jnode **out)
     return WAGLE_OK;
 }
 
-/* Macros whose bodies read their special variables. */
-static void note_use(wg_jparser *p, const char *name)
+/* Records that the enclosing macros read a special variable. */
+static void record_use(wg_jparser *p, const char *name)
 {
     for (wg_juses *u = p->uses; u != NULL; u = u->outer) {
         u->macro->caller = u->macro->caller || strcmp(name, "caller") == 0;
@@ -200,7 +200,7 @@ static wagle_status parse_name(wg_jparser *p, wg_jnode **out)
             return parse_constant(p, constants[i].value, out);
     WG_TRY(wg_jnode_new(p, WG_J_NAME, out));
     (*out)->name = current(p)->text;
-    note_use(p, (*out)->name->text);
+    record_use(p, (*out)->name->text);
     advance(p);
     return WAGLE_OK;
 }
@@ -224,7 +224,7 @@ static wagle_status parse_primary(wg_jparser *p, wg_jnode **out)
     return wg_junexpected(p, "an expression");
 }
 
-/* x[], x[a, b]: a tuple as the subscript, after its first item. */
+/* x[], x[a, b]: parses the rest of a tuple used as subscript. */
 static wagle_status parse_subscripts(wg_jparser *p, wg_jnode **item)
 {
     wg_jnode *first = *item, **tail;
@@ -239,7 +239,7 @@ static wagle_status parse_subscripts(wg_jparser *p, wg_jnode **item)
     return WAGLE_OK;
 }
 
-/* a, a:b, a:b:c inside [ ]. */
+/* Parses a, a:b or a:b:c inside [ ]. */
 static wagle_status parse_subscribed(wg_jparser *p, wg_jnode *of, wg_jnode **out)
 {
     wg_jnode *bound[3] = {NULL, NULL, NULL};
@@ -300,7 +300,7 @@ static wagle_status parse_argument(wg_jparser *p, int *rank, wg_jnode **out)
     return wg_jparse_expression(p, true, &(*out)->a);
 }
 
-/* The arguments of a call: after the bracket. */
+/* Parses the arguments of a call, after the opening bracket. */
 static wagle_status parse_arguments(wg_jparser *p, wg_jnode *into)
 {
     wg_jnode **tail = &into->list, *argument;
@@ -340,7 +340,7 @@ static wagle_status parse_postfix(wg_jparser *p, wg_jnode **node)
     }
 }
 
-/* A dotted name: no filter or test that we know has one. */
+/* Finds a filter or test by a possibly dotted name; none that is supported has a dot. */
 static wagle_status find_entry(wg_jparser *p, wg_jnode *node, const char *what,
                                const wg_jentry *(*find)(const wg_jstring *))
 {
@@ -372,7 +372,7 @@ wagle_status wg_jparse_filters(wg_jparser *p, wg_jnode *in, bool first, wg_jnode
     return WAGLE_OK;
 }
 
-/* x is divisibleby 3: an argument without brackets. */
+/* Whether an argument without brackets follows, as in "x is divisibleby 3". */
 static bool at_bare_argument(const wg_jparser *p)
 {
     const wg_jtoken *t = current(p);
@@ -407,7 +407,7 @@ static wagle_status parse_test(wg_jparser *p, wg_jnode **node)
     return WAGLE_OK;
 }
 
-/* Calls may stand after filters and tests too. */
+/* Parses filters and tests, and calls of their results. */
 static wagle_status parse_filters_and_tests(wg_jparser *p, wg_jnode **node)
 {
     for (;;) {
@@ -442,7 +442,7 @@ static wagle_status parse_unary(wg_jparser *p, bool filters, wg_jnode **out)
 
 static wagle_status parse_product(wg_jparser *p, wg_jnode **out);
 
-/* a ~ b ~ c is one node. */
+/* Parses a ~ b ~ c into one node. */
 static wagle_status parse_concat(wg_jparser *p, wg_jnode **out)
 {
     wg_jnode *first, **tail;
@@ -466,7 +466,7 @@ static wagle_status parse_value(wg_jparser *p, wg_jnode **out)
     return parse_unary(p, true, out);
 }
 
-/* a op b op c, grouped from the left. */
+/* Parses a op b op c, left-associative. */
 static wagle_status parse_chain(wg_jparser *p, const int ops[4],
                                 wagle_status (*inner)(wg_jparser *, wg_jnode **), wg_jnode **out)
 {
@@ -503,7 +503,7 @@ static wagle_status parse_sum(wg_jparser *p, wg_jnode **out)
     return parse_chain(p, (const int[4]){'+', '-'}, parse_concat, out);
 }
 
-/* 0: no comparison here. */
+/* The comparison operator at the current token, or 0. */
 static int comparison_at(const wg_jparser *p)
 {
     static const int ops[] = {WG_J_OP('=', '='), WG_J_OP('!', '='), '<', WG_J_OP('<', '='), '>',
@@ -571,7 +571,7 @@ static wagle_status parse_logic(wg_jparser *p, bool any, wg_jnode **out)
     return WAGLE_OK;
 }
 
-/* Unknown filters in a condition are refused only when they are reached, as jinja2 does. */
+/* Parses a condition. As in jinja2, unknown filters in it are refused only when evaluated. */
 static wagle_status parse_condition(wg_jparser *p, wg_jnode **out)
 {
     const bool soft = p->soft;

@@ -1,5 +1,4 @@
-/* filters_choose.c - map, select, reject, selectattr and rejectattr; and which filters there are.
- */
+/* filters_choose.c - map, select, reject, selectattr and rejectattr; and the table of filters. */
 #include "text/jinja/internal.h"
 
 #include <string.h>
@@ -72,7 +71,7 @@ WG_J_BUILTIN(map)
     return wg_jdefer(run, map_all(run, self, all, out->sequence), depth, out);
 }
 
-/* by_attribute: the first argument is a path; then the name of a test and its arguments. */
+/* Arguments: a path if by_attribute, then the name of a test and its arguments. */
 static wagle_status choose_all(wg_jrun *run, const wg_jvalue *self, const wg_jargs *all,
                                bool by_attribute, bool wanted, wg_jsequence *out)
 {

@@ -1,11 +1,11 @@
-/* filters_list.c - filters of lists and dicts. Each is jinja2's do_NAME; what is a generator there
- * is an iterator here: true, without a length, read once. */
+/* filters_list.c - filters of lists and dicts, like do_NAME of jinja2. A generator in jinja2 is an
+ * iterator here: true, without a length, readable once. */
 #include "text/jinja/internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* --- attributes by path: "a.b.0", or several with commas --- */
+/* --- attributes by path: "a.b.0", or several with commas -------------------------------------- */
 
 static wagle_status follow(wg_jrun *run, const wg_jvalue *item, const char *path, int64_t bytes,
                            const wg_jvalue *or_else, wg_jvalue *out)
@@ -43,7 +43,7 @@ wagle_status wg_jby_attribute(wg_jrun *run, const wg_jvalue *item, const wg_jval
     return WAGLE_OK;
 }
 
-/* What an item is compared by. */
+/* Computes the comparison key of an item. */
 static wagle_status fold(wg_jrun *run, bool case_sensitive, wg_jvalue *key)
 {
     wg_text text = {0};
@@ -62,7 +62,7 @@ static wagle_status key_of(wg_jrun *run, const wg_jvalue *item, const wg_jvalue 
     return fold(run, case_sensitive, out);
 }
 
-/* The same by several paths, as a list. */
+/* The same for several paths, as a list. */
 static wagle_status keys_of(wg_jrun *run, const wg_jvalue *item, const wg_jvalue *path,
                             bool case_sensitive, wg_jvalue *out)
 {
@@ -86,9 +86,9 @@ static wagle_status keys_of(wg_jrun *run, const wg_jvalue *item, const wg_jvalue
     return WAGLE_OK;
 }
 
-/* --- order --- */
+/* --- order ------------------------------------------------------------------------------------ */
 
-/* Merges [a,b) and [b,c) of order by keys; equal ones keep their order. */
+/* Merges the ranges [a,b) and [b,c) of order by key (stable). */
 static wagle_status merge(wg_jrun *run, const wg_jvalue *key, bool reverse, int64_t *order,
                           int64_t *spare, int64_t a, int64_t b, int64_t c)
 {
@@ -107,7 +107,7 @@ static wagle_status merge(wg_jrun *run, const wg_jvalue *key, bool reverse, int6
     return WAGLE_OK;
 }
 
-/* items [n] in the order of key [n]: stable. */
+/* Sorts items [n] by key [n] (stable). */
 static wagle_status sort_by(wg_jrun *run, const wg_jsequence *items, const wg_jvalue *key,
                             bool reverse, wg_jvalue *out)
 {
@@ -231,7 +231,7 @@ WG_J_BUILTIN(reverse)
     return WAGLE_OK;
 }
 
-/* --- picking and joining --- */
+/* --- picking and joining ---------------------------------------------------------------------- */
 
 WG_J_BUILTIN(first)
 {
@@ -381,7 +381,7 @@ static wagle_status slices(wg_jrun *run, const wg_jvalue *self, const wg_jvalue 
     return WAGLE_OK;
 }
 
-/* A generator: what fails, fails when its items are read. */
+/* Defines a filter that returns a generator: errors occur when its items are read. */
 #define GENERATOR(name, make)                                                                      \
     WG_J_BUILTIN(name)                                                                             \
     {                                                                                              \
@@ -395,7 +395,7 @@ GENERATOR(items, items_of)
 GENERATOR(slice, slices)
 GENERATOR(unique, unique_items)
 
-/* x | attr("name"): the attribute alone, never the item. */
+/* x | attr("name"): looks up only the attribute, not an item. */
 WG_J_BUILTIN(attr)
 {
     const wg_jstring *name;

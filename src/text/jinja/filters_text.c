@@ -1,4 +1,4 @@
-/* filters_text.c - filters that make strings and numbers. Each is jinja2's do_NAME. */
+/* filters_text.c - filters that return strings and numbers, like do_NAME of jinja2. */
 #include "text/jinja/internal.h"
 
 #include <errno.h>
@@ -47,7 +47,7 @@ static bool starts_word(int32_t c)
     return wg_jspace(c) || (c != 0 && c < 0x80 && strchr("-({[<", c) != NULL);
 }
 
-/* Words begin after white space and - ( { [ <; the first letter becomes a capital. */
+/* Words begin after white space and - ( { [ <; the first letter is capitalised. */
 WG_J_BUILTIN(title)
 {
     const wg_jstring *s;
@@ -146,7 +146,7 @@ WG_J_BUILTIN(indent)
                           &(wg_jvalue){WG_J_STRING, {.string = &(wg_jstring){" ", 1, 1, 0, false}}},
                           &(wg_jvalue){WG_J_INT, {.integer = width}}, &pad));
     for (int64_t at = 0; st == WAGLE_OK && at <= s->bytes; at += n) {
-        const bool end = at == s->bytes; /* the text ends as if with a line break */
+        const bool end = at == s->bytes; /* the end of the text counts as a line break */
         const int32_t c = end ? '\n' : wg_jcode_at(s->text + at, s->bytes - at, &n);
         n = end ? 1 : n;
         if (!wg_jline_end(c))
@@ -169,8 +169,9 @@ WG_J_BUILTIN(indent)
     return WAGLE_OK;
 }
 
-/* Digits of a Python number: spaces around and single underscores between digits go. */
-static bool plain_number(const wg_jstring *s, char *text, size_t room)
+/* Copies a Python number without surrounding spaces and without single underscores between digits.
+ */
+static bool plain_number(const wg_jstring *s, char *text, size_t capacity)
 {
     int64_t from, to;
     size_t n = 0;
@@ -181,7 +182,7 @@ static bool plain_number(const wg_jstring *s, char *text, size_t room)
         const bool between = i > from && i + 1 < to && s->text[i - 1] >= '0' &&
                              s->text[i + 1] >= '0' && s->text[i - 1] != '_' &&
                              s->text[i + 1] != '_';
-        if (c == '\0' || wg_jspace((unsigned char)c) || n + 1 >= room)
+        if (c == '\0' || wg_jspace((unsigned char)c) || n + 1 >= capacity)
             return false;
         if (c == '_' && !between)
             return false;
@@ -286,7 +287,7 @@ WG_J_BUILTIN(absolute)
     return WAGLE_OK;
 }
 
-/* To `digits` places, halves to even, from the exact value as Python does. */
+/* Rounds to `digits` places, half to even, from the exact value as in Python. */
 static double round_to(double x, int digits)
 {
     char text[400];
@@ -353,7 +354,7 @@ WG_J_BUILTIN(format)
     return wg_jpercent(run, s, &with, out);
 }
 
-/* Runs of letters, digits and _. */
+/* Counts runs of letters, digits and _. */
 WG_J_BUILTIN(wordcount)
 {
     const wg_jstring *s;

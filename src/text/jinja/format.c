@@ -1,4 +1,4 @@
-/* format.c - "%s" % x and "{}".format(x): the parts that texts use. Others are refused by name. */
+/* format.c - "%s" % x and "{}".format(x). Unsupported conversions are refused by name. */
 #include "text/jinja/internal.h"
 
 #include <math.h>
@@ -12,7 +12,7 @@ typedef struct spec {
     char sign;  /* + - space */
     char type;
     bool zero, alternate, comma;
-    int width, precision; /* precision -1: none */
+    int width, precision; /* precision: -1 if not given */
 } spec;
 
 static wagle_status put_padded(wg_jrun *run, const spec *s, const char *text, int64_t bytes,
@@ -32,9 +32,9 @@ static wagle_status put_padded(wg_jrun *run, const spec *s, const char *text, in
     return WAGLE_OK;
 }
 
-/* Digits of a number without its sign. */
+/* Writes the digits of a number without its sign. */
 static wagle_status digits_of(wg_jrun *run, const spec *s, const wg_jvalue *v, char *text,
-                              size_t room)
+                              size_t capacity)
 {
     const int precision = s->precision < 0 ? 6 : s->precision;
     int64_t i = 0;
@@ -46,7 +46,7 @@ static wagle_status digits_of(wg_jrun *run, const spec *s, const wg_jvalue *v, c
         if (!wg_jwhole(v, &i) && (s->type != 'd' || !isfinite(x) || x >= 0x1p63))
             return wg_jfail(&run->at, "format %%%c of a %s", s->type, wg_jtype(v));
         const uint64_t u = wg_jwhole(v, &i) ? (i < 0 ? 0 - (uint64_t)i : (uint64_t)i) : (uint64_t)x;
-        snprintf(text, room,
+        snprintf(text, capacity,
                  s->type == 'd'   ? "%llu"
                  : s->type == 'o' ? "%llo"
                  : s->type == 'x' ? "%llx"
@@ -59,7 +59,7 @@ static wagle_status digits_of(wg_jrun *run, const spec *s, const wg_jvalue *v, c
     const char format[] = {'%', '.', '*', s->type, '\0'};
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    snprintf(text, room, format, precision, x);
+    snprintf(text, capacity, format, precision, x);
 #pragma GCC diagnostic pop
     return WAGLE_OK;
 }
@@ -117,11 +117,11 @@ static bool is_at(const wg_jstring *f, int64_t at, char c)
     return at < f->bytes && f->text[at] == c;
 }
 
-/* --- "%s" % x --- */
+/* --- "%s" % x --------------------------------------------------------------------------------- */
 
 typedef struct operands {
     const wg_jvalue *with;
-    const wg_jsequence *tuple; /* NULL: `with` is the one operand */
+    const wg_jsequence *tuple; /* NULL: `with` is the only operand */
     int64_t used;
     bool named;
 } operands;
@@ -232,7 +232,7 @@ wagle_status wg_jpercent(wg_jrun *run, const wg_jstring *format, const wg_jvalue
                          wg_jvalue *out)
 {
     const bool tuple = with->kind == WG_J_SEQUENCE && with->sequence->flavour == WG_J_TUPLE;
-    const bool spare = /* may be left unused */
+    const bool spare = /* operands that may remain unused */
         with->kind == WG_J_DICT || with->kind == WG_J_UNDEFINED ||
         (with->kind == WG_J_SEQUENCE && !tuple && with->sequence->flavour <= WG_J_RANGE_OBJECT);
     operands o = {.with = with, .tuple = tuple ? with->sequence : NULL};
@@ -247,9 +247,9 @@ wagle_status wg_jpercent(wg_jrun *run, const wg_jstring *format, const wg_jvalue
     return WAGLE_OK;
 }
 
-/* --- "{}".format(x) --- */
+/* --- "{}".format(x) --------------------------------------------------------------------------- */
 
-/* fill, align, sign, #, 0, width, comma, precision, type: [at,end) of f. */
+/* Parses [at,end) of f: fill, align, sign, #, 0, width, comma, precision, type. */
 static wagle_status read_spec(wg_jrun *run, const wg_jstring *f, int64_t at, int64_t end, spec *s)
 {
     int n = 0;
@@ -318,7 +318,7 @@ static wagle_status put_value(wg_jrun *run, const wg_jstring *f, int64_t at, int
     return put_string(run, s, text, out);
 }
 
-/* a, 0, "" and then .b or [b] after each. */
+/* Evaluates a field: a name, an index or "", followed by any number of .b or [b]. */
 static wagle_status read_field(wg_jrun *run, const wg_jstring *f, int64_t at, int64_t end,
                                const wg_jargs *with, int *automatic, wg_jvalue *out)
 {
@@ -347,7 +347,7 @@ static wagle_status read_field(wg_jrun *run, const wg_jstring *f, int64_t at, in
     return found ? WAGLE_OK : wg_jfail(&run->at, "a format in braces has no such value");
 }
 
-/* {field!r:spec}: *at is after the brace. */
+/* Formats {field!r:spec}; *at is after the opening brace. */
 static wagle_status brace_one(wg_jrun *run, const wg_jstring *f, int64_t *at, const wg_jargs *with,
                               int *automatic, wg_text *out)
 {

@@ -1,4 +1,4 @@
-/* functions.c - functions that every template has: range, namespace, raise_exception, ... */
+/* functions.c - global functions of templates: range, namespace, raise_exception, ... */
 #include "text/jinja/internal.h"
 
 #include <string.h>
@@ -21,7 +21,7 @@ WG_J_BUILTIN(range)
         return wg_jfail(&run->at, "range with a step of 0");
     const double span = ((double)bound[1] - (double)bound[0]) / (double)bound[2];
     n = span <= 0 ? 0 : span > WG_J_RANGE ? WG_J_RANGE + 1 : (int64_t)span + 1;
-    while (n > 0 && n <= WG_J_RANGE && /* the last that counts */
+    while (n > 0 && n <= WG_J_RANGE && /* excludes items beyond the end */
            (bound[2] > 0 ? bound[0] + (n - 1) * bound[2] >= bound[1]
                          : bound[0] + (n - 1) * bound[2] <= bound[1]))
         n--;
@@ -37,7 +37,7 @@ WG_J_BUILTIN(range)
     return WAGLE_OK;
 }
 
-/* Pairs of a dict, or a list of pairs, into d. */
+/* Adds the pairs of a dict, or a list of pairs, to d. */
 static wagle_status add_pairs(wg_jrun *run, const wg_jvalue *from, wg_jdict *d)
 {
     const wg_jsequence *items, *pair;
@@ -93,7 +93,8 @@ WG_J_BUILTIN(raise_exception)
     return wg_jfail(&run->at, "the template refuses these messages: %.300s", message->text);
 }
 
-/* What C's strftime has not, as Python: %f is microseconds, zones are empty. */
+/* Replaces conversions that differ between C's and Python's strftime: %f (microseconds), and time
+ * zones, which are empty. */
 static wagle_status plain_format(wg_jrun *run, const wg_jstring *s, wg_text *out)
 {
     for (int64_t i = 0; i < s->bytes; i++) {
@@ -116,7 +117,7 @@ WG_J_BUILTIN(strftime_now)
     wg_text plain = {0};
     wg_jvalue made = {0};
     char *text;
-    size_t room;
+    size_t capacity;
 
     WG_J_UNUSED;
     WG_TRY(wg_jstring_of(run, &arg[0], &format));
@@ -127,11 +128,11 @@ WG_J_BUILTIN(strftime_now)
     if (format->bytes > 1000 || memchr(format->text, '\0', (size_t)format->bytes) != NULL)
         return wg_jfail(&run->at, "strftime_now: a format of more than 1000 bytes, or with a NUL");
     WG_TRY(wg_jtext_take(run, plain_format(run, format, &plain), &plain, &made));
-    room = (size_t)made.string->bytes * 32 + 64;
-    WG_TRY(WG_J_NEW(run, &text, (int64_t)room));
+    capacity = (size_t)made.string->bytes * 32 + 64;
+    WG_TRY(WG_J_NEW(run, &text, (int64_t)capacity));
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    const size_t n = strftime(text, room, made.string->text, &run->now);
+    const size_t n = strftime(text, capacity, made.string->text, &run->now);
 #pragma GCC diagnostic pop
     if (!wg_utf8_valid(text, n))
         return wg_jfail(&run->at, "strftime_now: its text is not UTF-8");

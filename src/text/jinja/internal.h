@@ -1,4 +1,4 @@
-/* internal.h - what the files of the template language share.
+/* internal.h - shared declarations of the template language.
  *
  *   lex.c       text to tokens           value.c    values: make, compare, iterate
  *   expression.c, statement.c  to nodes  print.c    str(), repr(), JSON
@@ -14,15 +14,15 @@
 enum {
     WG_J_TEMPLATE_BYTES = 4 << 20,
     WG_J_NESTING = 100,      /* brackets and blocks in the source */
-    WG_J_DEPTH = 600,        /* expressions and calls that are under way */
-    WG_J_STEPS = 10000000,   /* evaluated nodes, and items that builtins touch */
+    WG_J_DEPTH = 600,        /* nested evaluations and calls */
+    WG_J_STEPS = 10000000,   /* evaluated nodes, and items processed by builtins */
     WG_J_MEMORY = 192 << 20, /* bytes of values */
     WG_J_OUTPUT = 64 << 20,  /* bytes of text */
-    WG_J_PARAMS = 8,         /* of a builtin */
-    WG_J_RANGE = 100000,     /* items of a range, as in jinja2's sandbox */
+    WG_J_PARAMS = 8,         /* parameters of a builtin */
+    WG_J_RANGE = 100000,     /* maximum items of a range, as in jinja2's sandbox */
 };
 
-/* Where errors are: template and line. First member of the parser and of a rendering. */
+/* Position for error messages: template and line. First member of the parser and of a rendering. */
 typedef struct wg_jplace {
     wagle_ctx *ctx;
     const char *name;
@@ -31,10 +31,10 @@ typedef struct wg_jplace {
 
 WAGLE_CHECK wagle_status wg_jfail(const wg_jplace *at, const char *format, ...) WG_PRINTF(2);
 
-/* --- values ------------------------------------------------------------------------------ */
+/* --- values ----------------------------------------------------------------------------------- */
 
 typedef enum wg_jkind {
-    WG_J_ABSENT, /* an argument that was not given; a node without a constant */
+    WG_J_ABSENT, /* a missing argument; a node without a constant */
     WG_J_UNDEFINED,
     WG_J_NONE,
     WG_J_BOOL,
@@ -50,7 +50,7 @@ typedef enum wg_jkind {
     WG_J_LOOP,
     WG_J_CYCLER,
     WG_J_JOINER,
-    WG_J_SELF, /* the variable `self`: jinja2's blocks, of which there are none here */
+    WG_J_SELF, /* the variable `self` (jinja2's blocks, which are not supported) */
 } wg_jkind;
 
 typedef struct wg_jvalue {
@@ -61,7 +61,7 @@ typedef struct wg_jvalue {
         double real;
         const struct wg_jstring *string;
         struct wg_jsequence *sequence;
-        struct wg_jdict *dict; /* of a namespace too */
+        struct wg_jdict *dict; /* also for namespaces */
         const struct wg_jmissing *missing;
         const struct wg_jmacro *macro;
         const struct wg_jentry *function;
@@ -77,7 +77,7 @@ typedef struct wg_jstring {
     const char *text;
     int64_t bytes, length; /* length: code points */
     uint64_t hash;
-    bool markup; /* what the filters safe and escape give: it escapes what is added to it */
+    bool markup; /* result of the filters safe and escape: text added to it is escaped */
 } wg_jstring;
 
 typedef enum wg_jflavour {
@@ -87,21 +87,21 @@ typedef enum wg_jflavour {
     WG_J_KEYS, /* views of a dict */
     WG_J_VALUES,
     WG_J_ITEMS,
-    WG_J_ITERATOR, /* a generator: no length, true, read once */
+    WG_J_ITERATOR, /* a generator: no length, true, readable once */
 } wg_jflavour;
 
 typedef struct wg_jsequence {
     wg_jflavour flavour;
     wg_jvalue *item;
     int64_t n, capacity;
-    int deep;                  /* levels of containers below */
-    int64_t next;              /* of an iterator: read so far */
+    int deep;                  /* depth of nested containers */
+    int64_t next;              /* of an iterator: number of items read */
     const char *failed;        /* of an iterator: the error after its last item */
     int64_t start, stop, step; /* of a range */
 } wg_jsequence;
 
 typedef struct wg_jdict {
-    wg_jvalue *key, *value; /* in the order of insertion */
+    wg_jvalue *key, *value; /* in insertion order */
     uint64_t *hash;
     int64_t n, capacity;
     int deep;
@@ -110,8 +110,8 @@ typedef struct wg_jdict {
 /* Why a value is undefined. */
 typedef struct wg_jmissing {
     const wg_jstring *name;
-    const char *of;   /* type of the object without that attribute, or NULL */
-    const char *hint; /* whole message, or NULL */
+    const char *of;   /* type of the object that lacks the attribute, or NULL */
+    const char *hint; /* complete message, or NULL */
 } wg_jmissing;
 
 typedef struct wg_jmethod {
@@ -129,7 +129,7 @@ typedef struct wg_jjoiner {
     bool used;
 } wg_jjoiner;
 
-/* --- the template ------------------------------------------------------------------------ */
+/* --- the template ----------------------------------------------------------------------------- */
 
 typedef enum wg_jtoken_kind {
     WG_J_DATA,
@@ -147,7 +147,7 @@ typedef struct wg_jtoken {
     wg_jtoken_kind kind;
     int line;
     int op;                 /* character, or two as in WG_J_OP('/', '/') */
-    const wg_jstring *text; /* data, or a word */
+    const wg_jstring *text; /* text data, or a name */
     wg_jvalue value;        /* of a literal */
 } wg_jtoken;
 
@@ -157,7 +157,7 @@ typedef enum wg_jnode_kind {
     /* expressions */
     WG_J_CONSTANT,
     WG_J_NAME,
-    WG_J_PIPED, /* what a filter block or a block of set hands to its filter */
+    WG_J_PIPED, /* the input of the filter of a filter block or set block */
     WG_J_TUPLE_OF,
     WG_J_LIST_OF,
     WG_J_DICT_OF,   /* list: key, value, key, ... */
@@ -202,13 +202,13 @@ typedef struct wg_jnode {
     struct wg_jnode *a, *b, *c, *d;
     struct wg_jnode *list, *next;
     struct wg_jnode *body, *other;
-    const wg_jstring *name;        /* interned: the same name is the same pointer */
-    const struct wg_jentry *entry; /* of a filter or test; NULL: refused when it is reached */
+    const wg_jstring *name;        /* interned: equal names have equal pointers */
+    const struct wg_jentry *entry; /* of a filter or test; NULL: refused when evaluated */
     wg_jvalue value;
-    bool caller, kwargs, varargs; /* what a macro's body reads */
+    bool caller, kwargs, varargs; /* special variables that a macro's body reads */
 } wg_jnode;
 
-/* Names that have a meaning. */
+/* Names with a special meaning. */
 typedef enum wg_jspecial {
     WG_J_LOOP_NAME,
     WG_J_CALLER,
@@ -232,24 +232,24 @@ typedef struct wg_jparser {
     wg_jplace at;
     wg_arena *arena;
     wg_jtoken *token; /* [tokens], the last is WG_J_END */
-    int64_t tokens, room, now;
+    int64_t tokens, capacity, now;
     struct wg_jinterned **bucket; /* [WG_J_BUCKETS] */
     struct wg_jinterned *names;
     int depth, loops;
-    wg_jnode *unknown; /* filters and tests, listed by `other`; op: when they are refused */
-    bool soft;         /* inside an if: only when they are reached */
+    wg_jnode *unknown; /* unknown filters and tests, linked by `other`; op: when they are refused */
+    bool soft;         /* inside a condition: refuse them only when evaluated */
     struct wg_juses *uses;
 } wg_jparser;
 
 enum { WG_J_REFUSE_LATER = 1 };
 
-/* A name of the template; in a list. */
+/* An interned name, in a linked list. */
 typedef struct wg_jinterned {
     wg_jstring string;
     struct wg_jinterned *next, *chain;
 } wg_jinterned;
 
-/* What the bodies of macros under way read. */
+/* The stack of macros being parsed. */
 typedef struct wg_juses {
     wg_jnode *macro;
     struct wg_juses *outer;
@@ -266,17 +266,17 @@ bool wg_jskip_op(wg_jparser *p, int op);
 bool wg_jskip_word(wg_jparser *p, const char *word);
 WAGLE_CHECK wagle_status wg_jexpect_op(wg_jparser *p, int op);
 WAGLE_CHECK wagle_status wg_jexpect_word(wg_jparser *p, const wg_jstring **out);
-WAGLE_CHECK wagle_status wg_jenter(wg_jparser *p); /* one level deeper; p->depth-- leaves it */
+WAGLE_CHECK wagle_status wg_jenter(wg_jparser *p); /* increments p->depth; leave with p->depth-- */
 WAGLE_CHECK wagle_status wg_junexpected(wg_jparser *p, const char *wanted);
 WAGLE_CHECK wagle_status wg_jparse_expression(wg_jparser *p, bool conditions, wg_jnode **out);
-/* An expression, or a tuple without brackets. */
+/* Parses an expression, or a tuple without brackets. */
 WAGLE_CHECK wagle_status wg_jparse_tuple(wg_jparser *p, bool conditions, wg_jnode **out);
-/* `| a | b(c)`, of `in`. first: without the first bar. */
+/* Parses filters `| a | b(c)` of `in`. first: the first bar is missing. */
 WAGLE_CHECK wagle_status wg_jparse_filters(wg_jparser *p, wg_jnode *in, bool first, wg_jnode **out);
 /* statement.c */
 WAGLE_CHECK wagle_status wg_jparse(wg_jparser *p, wg_jnode **out);
 
-/* --- rendering --------------------------------------------------------------------------- */
+/* --- rendering -------------------------------------------------------------------------------- */
 
 typedef struct wg_jvariable {
     const wg_jstring *name;
@@ -295,36 +295,36 @@ typedef struct wg_jrun {
     const wg_jinja *template;
     const json_t *given; /* the variables */
     int64_t steps, memory;
-    bool full; /* memory reached its bound */
+    bool full; /* the memory limit is reached */
     int depth;
     struct tm now;
     wg_jvalue piped;
-    wg_jscope *scope; /* of the expression at hand */
+    wg_jscope *scope; /* of the current expression */
 } wg_jrun;
 
 typedef struct wg_jmacro {
     const wg_jnode *node;
-    wg_jscope *scope; /* where it was defined */
+    wg_jscope *scope; /* in which it was defined */
 } wg_jmacro;
 
-/* for: items that pass the condition are found when they are wanted. */
+/* A for loop. The condition is evaluated lazily, when an item is needed. */
 typedef struct wg_jloop {
     const wg_jnode *node;
-    const wg_jsequence *all, *kept; /* kept == all where there is no condition */
+    const wg_jsequence *all, *kept; /* kept == all if there is no condition */
     wg_jsequence passed;
-    int64_t seen; /* of all */
+    int64_t seen; /* number of items of `all` already tested */
     int64_t index;
     wg_jscope *outer;
     wg_jvalue last_changed;
 } wg_jloop;
 
 typedef struct wg_jargs {
-    wg_jvalue *value;        /* n positional ones, then named ones */
+    wg_jvalue *value;        /* n positional arguments, then named ones */
     const wg_jstring **name; /* [named] */
     int n, named;
 } wg_jargs;
 
-/* A builtin. params: names, "!" before those that must be given; "*": takes `all` as it is. */
+/* A builtin. params: names, with "!" before required ones; "*": it uses `all` directly. */
 typedef wagle_status wg_jbuiltin(wg_jrun *run, const wg_jvalue *self, const wg_jvalue *arg,
                                  const wg_jargs *all, wg_jvalue *out);
 typedef struct wg_jentry {
@@ -337,19 +337,19 @@ typedef struct wg_jentry {
                              const wg_jargs *all, wg_jvalue *out)
 #define WG_J_UNUSED (void)run, (void)self, (void)arg, (void)all, (void)out
 
-/* Of a table that ends with a NULL name; NULL: not there. */
+/* Finds a name in a table that ends with a NULL name; NULL if not found. */
 const wg_jentry *wg_jfind(const wg_jentry *table, const wg_jstring *name);
 const wg_jentry *wg_jfilter(const wg_jstring *name);
 const wg_jentry *wg_jtest(const wg_jstring *name);
 const wg_jentry *wg_jfunction(const wg_jstring *name);
 extern const wg_jentry wg_jfilters_text[], wg_jfilters_list[], wg_jfilters_choose[];
 extern const wg_jentry wg_jmethods_string[], wg_jmethods_split[];
-/* Binds the arguments to the parameters and runs it. what: "filter", ... */
+/* Binds the arguments to the parameters and calls the builtin. what: "filter", ... */
 WAGLE_CHECK wagle_status wg_jrun_entry(wg_jrun *run, const char *what, const wg_jentry *entry,
                                        const wg_jvalue *self, const wg_jargs *args, wg_jvalue *out);
 
-/* filters_list.c: of an item by a path as "a.b"; no path: the item. or_else: where it is undefined.
- */
+/* filters_list.c: looks up a path like "a.b" in an item; without a path, the item itself. or_else:
+ * the default for undefined values. */
 WAGLE_CHECK wagle_status wg_jby_attribute(wg_jrun *run, const wg_jvalue *item,
                                           const wg_jvalue *path, const wg_jvalue *or_else,
                                           wg_jvalue *out);
@@ -357,7 +357,7 @@ WAGLE_CHECK wagle_status wg_jby_attribute(wg_jrun *run, const wg_jvalue *item,
 /* render.c */
 WAGLE_CHECK wagle_status wg_jcall(wg_jrun *run, const wg_jvalue *what, const wg_jargs *args,
                                   wg_jvalue *out);
-/* How many items pass: index `i` is there, or (i < 0) all are counted. */
+/* Tests items until item `i` is found; i < 0: tests all, to count them. */
 WAGLE_CHECK wagle_status wg_jloop_has(wg_jrun *run, wg_jloop *loop, int64_t i, bool *out);
 WAGLE_CHECK wagle_status wg_jscope_set(wg_jrun *run, wg_jscope *scope, const wg_jstring *name,
                                        wg_jvalue value);
@@ -378,7 +378,8 @@ WAGLE_CHECK wagle_status wg_jcontains(wg_jrun *run, const wg_jvalue *item, const
                                       bool *out);
 WAGLE_CHECK wagle_status wg_jslice(wg_jrun *run, const wg_jvalue *of, const wg_jvalue bound[3],
                                    wg_jvalue *out);
-/* of[key], then of.key; of.key, then of[key]; attributes alone (ABSENT where there is none). */
+/* wg_jitem: of[key], then of.key. The next: of.key, then of[key]. The last: attributes only (ABSENT
+ * if there is none). */
 WAGLE_CHECK wagle_status wg_jitem(wg_jrun *run, const wg_jvalue *of, const wg_jvalue *key,
                                   wg_jvalue *out);
 WAGLE_CHECK wagle_status wg_jattribute(wg_jrun *run, const wg_jvalue *of, const wg_jstring *name,
@@ -388,17 +389,17 @@ WAGLE_CHECK wagle_status wg_jown_attribute(wg_jrun *run, const wg_jvalue *of,
                                            const wg_jstring *name, wg_jvalue *out);
 
 /* value.c */
-/* Zeroed memory until the rendering ends, or NULL. */
+/* Zeroed memory that lives until rendering ends, or NULL. */
 void *wg_jalloc(wg_jrun *run, int64_t count, size_t size);
 #define WG_J_NEW(run, pointer, count)                                                              \
     ((*(pointer) = wg_jalloc((run), (count), sizeof **(pointer))) != NULL ? WAGLE_OK               \
      : (run)->full                                                        ? WAGLE_E_INPUT          \
                                                                           : WAGLE_E_RESOURCE)
 WAGLE_CHECK wagle_status wg_jtext(wg_jrun *run, const char *text, int64_t bytes, wg_jvalue *out);
-/* The same without a copy: text lives as long as the rendering. */
+/* The same without a copy; text must outlive the rendering. */
 WAGLE_CHECK wagle_status wg_jtext_in_place(wg_jrun *run, const char *text, int64_t bytes,
                                            wg_jvalue *out);
-/* Takes what was written and frees it, also where st says that writing failed. */
+/* Makes a string from the text and frees the text, also if st is an error. */
 WAGLE_CHECK wagle_status wg_jtext_take(wg_jrun *run, wagle_status st, wg_text *text,
                                        wg_jvalue *out);
 WAGLE_CHECK wagle_status wg_jundefined(wg_jrun *run, const wg_jstring *name, const char *of,
@@ -407,7 +408,7 @@ wg_jvalue wg_jbool(bool x);
 wg_jvalue wg_jint(int64_t x);
 wg_jvalue wg_jreal(double x);
 wg_jvalue wg_jnone(void);
-WAGLE_CHECK wagle_status wg_jsequence_new(wg_jrun *run, wg_jflavour flavour, int64_t room,
+WAGLE_CHECK wagle_status wg_jsequence_new(wg_jrun *run, wg_jflavour flavour, int64_t capacity,
                                           wg_jvalue *out);
 WAGLE_CHECK wagle_status wg_jsequence_add(wg_jrun *run, wg_jsequence *s, wg_jvalue item);
 WAGLE_CHECK wagle_status wg_jpair(wg_jrun *run, wg_jvalue a, wg_jvalue b, wg_jvalue *out);
@@ -415,32 +416,32 @@ WAGLE_CHECK wagle_status wg_jdict_new(wg_jrun *run, wg_jvalue *out);
 WAGLE_CHECK wagle_status wg_jdict_set(wg_jrun *run, wg_jdict *d, const wg_jvalue *key,
                                       wg_jvalue value);
 bool wg_jhashable(const wg_jvalue *key);
-/* NULL: not there. */
+/* NULL if not found. */
 const wg_jvalue *wg_jdict_get(const wg_jdict *d, const wg_jvalue *key);
 const wg_jvalue *wg_jdict_named(const wg_jdict *d, const wg_jstring *name);
-/* The pairs as tuples, keys or values of a dict. */
+/* The pairs (as tuples), keys or values of a dict. */
 WAGLE_CHECK wagle_status wg_jdict_view(wg_jrun *run, const wg_jdict *d, wg_jflavour flavour,
                                        wg_jvalue *out);
 WAGLE_CHECK wagle_status wg_jfrom_json(wg_jrun *run, const json_t *json, wg_jvalue *out);
 bool wg_jtrue(const wg_jvalue *v);
 bool wg_jequal(const wg_jvalue *a, const wg_jvalue *b);
-/* -1, 0, 1; an error where Python has no order. */
+/* Sets -1, 0 or 1; an error if Python defines no order. */
 WAGLE_CHECK wagle_status wg_jcompare(wg_jrun *run, const wg_jvalue *a, const wg_jvalue *b,
                                      int *out);
 bool wg_jnumber(const wg_jvalue *v, double *out); /* bool, int, real */
 bool wg_jwhole(const wg_jvalue *v, int64_t *out); /* bool, int */
-const char *wg_jtype(const wg_jvalue *v);         /* as Python names it */
-/* Items of anything that can be iterated; an iterator is used up. */
+const char *wg_jtype(const wg_jvalue *v);         /* Python's name of the type */
+/* Lists the items of any iterable; this exhausts an iterator. */
 WAGLE_CHECK wagle_status wg_jitems(wg_jrun *run, const wg_jvalue *v, const wg_jsequence **out);
 bool wg_jiterable(const wg_jvalue *v);
-/* What makes a generator's items fails only when they are read: keeps the error of st with the
- * iterator. depth: of the run when its work began. */
+/* Stores an error of a generator in the iterator, to be reported when its items are read. depth: of
+ * the run before the generator's work. */
 WAGLE_CHECK wagle_status wg_jdefer(wg_jrun *run, wagle_status st, int depth, wg_jvalue *iterator);
-/* The error that was kept. */
+/* Fails with the stored error. */
 WAGLE_CHECK wagle_status wg_jfail_late(wg_jrun *run, const wg_jsequence *iterator);
-/* len(): -1: it has none. */
+/* len(), or -1 if there is none. */
 int64_t wg_jlength(const wg_jvalue *v);
-/* The message of an undefined value that is used. */
+/* Fails because an undefined value is used. */
 WAGLE_CHECK wagle_status wg_juse_undefined(wg_jrun *run, const wg_jvalue *v);
 
 /* print.c */
@@ -462,7 +463,8 @@ typedef enum wg_jcase { WG_J_UPPER, WG_J_LOWER, WG_J_TITLE, WG_J_CAPITALIZE, WG_
 WAGLE_CHECK wagle_status wg_jrecase(wg_jrun *run, const wg_jstring *s, wg_jcase to, wg_text *out);
 /* Python's isdigit, isalpha, ... by the name of the method. */
 bool wg_jis(const wg_jstring *s, const char *what);
-/* Bytes [*from,*to) of s without what strip takes away: spaces, or code points of chars. */
+/* Finds the bytes [*from,*to) of s that strip keeps. It strips spaces, or the code points of chars.
+ */
 void wg_jstrip(const wg_jstring *s, const wg_jstring *chars, bool left, bool right, int64_t *from,
                int64_t *to);
 

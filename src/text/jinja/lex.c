@@ -1,5 +1,5 @@
-/* lex.c - a template's text as tokens, with jinja2's rules for white space: trim_blocks,
- * lstrip_blocks, the signs - and +, and the line break that ends the file. */
+/* lex.c - splits a template into tokens, with jinja2's rules for white space: trim_blocks,
+ * lstrip_blocks, the signs - and +, and the line break at the end of the file. */
 #include "text/jinja/internal.h"
 
 #include <errno.h>
@@ -10,8 +10,8 @@
 typedef struct lexer {
     wg_jparser *p;
     const char *text;
-    int64_t bytes, at, counted; /* lines were counted up to there */
-    bool line_start;            /* the last tag took the line break after it */
+    int64_t bytes, at, counted; /* lines are counted up to `counted` */
+    bool line_start;            /* the last tag consumed the line break after it */
 } lexer;
 
 static int line_at(lexer *x, int64_t at)
@@ -25,7 +25,7 @@ static wagle_status add_token(lexer *x, wg_jtoken token)
 {
     wg_jparser *p = x->p;
 
-    WG_TRY(WG_GROW(p->at.ctx, &p->token, &p->room, p->tokens + 1));
+    WG_TRY(WG_GROW(p->at.ctx, &p->token, &p->capacity, p->tokens + 1));
     token.line = line_at(x, x->at);
     p->token[p->tokens++] = token;
     return WAGLE_OK;
@@ -99,7 +99,7 @@ static int64_t skip_spaces(const lexer *x, int64_t at)
     return at;
 }
 
-/* End of the text [from,to) before a tag with this sign. */
+/* The end of the text [from,to) before a tag with this sign, after stripping. */
 static int64_t strip_before(const lexer *x, int64_t from, int64_t to, char sign, bool variable)
 {
     const wg_jstring s = {.text = x->text + from, .bytes = to - from};
@@ -117,8 +117,8 @@ static int64_t strip_before(const lexer *x, int64_t from, int64_t to, char sign,
     return to;
 }
 
-/* Length of a tag's end at `at`, with the white space that it takes: -}} }} or -%} +%} %}; 0: none.
- */
+/* Length of a tag end at `at` (-}} }} -%} +%} %}), with the white space that it strips; 0 if there
+ * is none. */
 static int64_t tag_end(const lexer *x, int64_t at, char mark)
 {
     const char plain[] = {mark, '}', '\0'}, minus[] = {'-', mark, '}', '\0'},
@@ -133,27 +133,27 @@ static int64_t tag_end(const lexer *x, int64_t at, char mark)
     return 2 + (mark != '}' && starts(x, at + 2, "\n"));
 }
 
-static void pass(lexer *x, int64_t bytes)
+static void advance(lexer *x, int64_t bytes)
 {
     x->at += bytes;
     x->line_start = x->text[x->at - 1] == '\n';
 }
 
-/* --- inside a tag --- */
+/* --- inside a tag ----------------------------------------------------------------------------- */
 
-static bool among(char c, const char *set)
+static bool is_in_set(char c, const char *set)
 {
     return c != '\0' && strchr(set, c) != NULL;
 }
 
-/* End of the digits at `at`, which may have single underscores between them. */
+/* The end of the digits at `at`, which may be separated by single underscores. */
 static int64_t digits(const lexer *x, int64_t at, const char *of)
 {
     const int64_t from = at;
 
     while (at < x->bytes &&
-           (among(x->text[at], of) ||
-            (x->text[at] == '_' && at > from && at + 1 < x->bytes && among(x->text[at + 1], of))))
+           (is_in_set(x->text[at], of) || (x->text[at] == '_' && at > from && at + 1 < x->bytes &&
+                                           is_in_set(x->text[at + 1], of))))
         at++;
     return at;
 }
@@ -163,7 +163,7 @@ static bool is_digit(const lexer *x, int64_t at)
     return at < x->bytes && x->text[at] >= '0' && x->text[at] <= '9';
 }
 
-/* End of a float that starts at `at`, or `at`. */
+/* The end of a float that starts at `at`; `at` if there is none. */
 static int64_t float_end(const lexer *x, int64_t at)
 {
     int64_t end = digits(x, at, "0123456789"), point = end, power;
@@ -192,8 +192,8 @@ static int64_t integer_end(const lexer *x, int64_t at, int *base)
     if (x->text[at] != '0')
         return digits(x, at, "0123456789");
     for (size_t i = 0; i < sizeof bases / sizeof *bases; i++)
-        if (at + 2 < x->bytes && among(x->text[at + 1], bases[i].mark) &&
-            among(x->text[at + 2], bases[i].of)) {
+        if (at + 2 < x->bytes && is_in_set(x->text[at + 1], bases[i].mark) &&
+            is_in_set(x->text[at + 2], bases[i].of)) {
             *base = bases[i].base;
             return digits(x, at + 2, bases[i].of);
         }
@@ -221,7 +221,7 @@ static wagle_status lex_number(lexer *x)
     if (token.value.kind == WG_J_INT && errno == ERANGE)
         return wg_jfail(&x->p->at, "the integer %s has more than 64 bits", plain);
     WG_TRY(add_token(x, token));
-    pass(x, end - x->at);
+    advance(x, end - x->at);
     return WAGLE_OK;
 }
 
@@ -245,27 +245,27 @@ static wagle_status lex_word(lexer *x)
         end += n;
     WG_TRY(wg_jintern(x->p, x->text + x->at, (size_t)(end - x->at), &token.text));
     WG_TRY(add_token(x, token));
-    pass(x, end - x->at);
+    advance(x, end - x->at);
     return WAGLE_OK;
 }
 
-/* \x41 \u00e9 \U0001f600 and octal: *at is after the backslash, and goes on. */
+/* Reads \x41 \u00e9 \U0001f600 or octal; *at is after the backslash and advances. */
 static wagle_status lex_code(lexer *x, int64_t *at, int64_t end, wg_text *out)
 {
     const char kind = x->text[*at];
-    const int most = kind == 'x' ? 2 : kind == 'u' ? 4 : kind == 'U' ? 8 : 3;
-    int64_t code = 0, i = *at + (most != 3);
+    const int max = kind == 'x' ? 2 : kind == 'u' ? 4 : kind == 'U' ? 8 : 3;
+    int64_t code = 0, i = *at + (max != 3);
     char utf8[4];
     int n = 0;
 
-    for (; n < most && i < end; n++, i++) {
+    for (; n < max && i < end; n++, i++) {
         const char *of = "0123456789abcdef", c = x->text[i];
         const char *found = c != '\0' ? strchr(of, c >= 'A' && c <= 'F' ? c + 32 : c) : NULL;
-        if (found == NULL || (most == 3 && found - of > 7))
+        if (found == NULL || (max == 3 && found - of > 7))
             break;
-        code = code * (most == 3 ? 8 : 16) + (found - of);
+        code = code * (max == 3 ? 8 : 16) + (found - of);
     }
-    if ((most != 3 && n < most) || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF))
+    if ((max != 3 && n < max) || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF))
         return wg_jfail(&x->p->at, "the escape \\%.*s is not a character",
                         (int)(i - *at < 12 ? i - *at : 12), x->text + *at);
     *at = i;
@@ -293,7 +293,7 @@ static wagle_status unescape(lexer *x, int64_t from, int64_t to, wg_text *out)
             i++;
         } else if (x->text[i] == 'N') {
             return wg_jfail(&x->p->at, "the escape \\N{...} is not supported");
-        } else if (among(x->text[i], "xuU01234567")) {
+        } else if (is_in_set(x->text[i], "xuU01234567")) {
             WG_TRY(lex_code(x, &i, to, out));
         } else {
             WG_TRY(wg_text_add(ctx, out, "\\", 1));
@@ -322,12 +322,12 @@ static wagle_status lex_string(lexer *x)
         st = add_token(x, token);
     wg_text_free(&made);
     if (st == WAGLE_OK)
-        pass(x, end + 1 - x->at);
+        advance(x, end + 1 - x->at);
     return st;
 }
 
 typedef struct brackets {
-    char open[WG_J_NESTING]; /* what closes each */
+    char open[WG_J_NESTING]; /* closing bracket of each */
     int n;
 } brackets;
 
@@ -336,7 +336,7 @@ static wagle_status lex_operator(lexer *x, brackets *b)
     static const char *const two[] = {"//", "**", "==", "!=", ">=", "<="};
     static const char one[] = "+-/*%~[](){}><=.:|,;", opens[] = "([{", closes[] = ")]}";
     const char c = x->text[x->at];
-    const char *bracket = among(c, opens) ? strchr(opens, c) : NULL;
+    const char *bracket = is_in_set(c, opens) ? strchr(opens, c) : NULL;
     wg_jtoken token = {.kind = WG_J_OPERATOR, .op = c};
     int n = 1;
 
@@ -346,18 +346,18 @@ static wagle_status lex_operator(lexer *x, brackets *b)
             token.op = WG_J_OP(two[i][0], two[i][1]);
             n = 2;
         }
-    if (n == 1 && !among(c, one))
+    if (n == 1 && !is_in_set(c, one))
         return wg_jfail(&x->p->at, "unexpected character '%.*s'",
                         (int)(x->bytes - x->at < 4 ? x->bytes - x->at : 4), x->text + x->at);
     if (bracket != NULL) {
         if (b->n == WG_J_NESTING)
             return wg_jfail(&x->p->at, "more than %d nested brackets", WG_J_NESTING);
         b->open[b->n++] = closes[bracket - opens];
-    } else if (n == 1 && among(c, closes) && (b->n == 0 || b->open[--b->n] != c)) {
+    } else if (n == 1 && is_in_set(c, closes) && (b->n == 0 || b->open[--b->n] != c)) {
         return wg_jfail(&x->p->at, "unexpected '%c'", c);
     }
     WG_TRY(add_token(x, token));
-    pass(x, n);
+    advance(x, n);
     return WAGLE_OK;
 }
 
@@ -372,11 +372,11 @@ static wagle_status lex_tag(lexer *x, bool block)
         int n;
         if (closed > 0) {
             WG_TRY(add_token(x, end));
-            pass(x, closed);
+            advance(x, closed);
             return WAGLE_OK;
         }
         if (spaces > 0)
-            pass(x, spaces);
+            advance(x, spaces);
         else if (is_digit(x, x->at))
             WG_TRY(lex_number(x));
         else if (x->text[x->at] == '\'' || x->text[x->at] == '"')
@@ -389,7 +389,7 @@ static wagle_status lex_tag(lexer *x, bool block)
     return WAGLE_OK;
 }
 
-/* --- between tags --- */
+/* --- between tags ----------------------------------------------------------------------------- */
 
 static wagle_status lex_comment(lexer *x)
 {
@@ -400,7 +400,7 @@ static wagle_status lex_comment(lexer *x)
         at++;
     if (at >= x->bytes)
         return wg_jfail(&x->p->at, "a comment without its end #}");
-    pass(x, at - x->at + tag_end(x, at, '#'));
+    advance(x, at - x->at + tag_end(x, at, '#'));
     return WAGLE_OK;
 }
 
@@ -435,7 +435,7 @@ static wagle_status lex_raw(lexer *x)
         if (closed == 0)
             continue;
         WG_TRY(add_data(x, x->at, strip_before(x, x->at, at, x->text[at + 2], false)));
-        pass(x, end + closed - x->at);
+        advance(x, end + closed - x->at);
         return WAGLE_OK;
     }
     return wg_jfail(&x->p->at, "raw without endraw");
@@ -458,7 +458,7 @@ static wagle_status lex_next(lexer *x)
     WG_TRY(add_data(x, x->at, strip_before(x, x->at, tag, sign, x->text[tag + 1] == '{')));
     raw = raw_begin(x, tag);
     if (raw >= 0) {
-        pass(x, raw - x->at);
+        advance(x, raw - x->at);
         x->line_start = x->text[x->at - 1] == '\n';
         return lex_raw(x);
     }
@@ -466,13 +466,13 @@ static wagle_status lex_next(lexer *x)
     if (x->text[tag + 1] != '#')
         WG_TRY(add_token(x, (wg_jtoken){.kind = x->text[tag + 1] == '{' ? WG_J_VARIABLE_BEGIN
                                                                         : WG_J_BLOCK_BEGIN}));
-    pass(x, 2 + (sign == '-' || sign == '+'));
+    advance(x, 2 + (sign == '-' || sign == '+'));
     if (x->text[tag + 1] == '#')
         return lex_comment(x);
     return lex_tag(x, x->text[tag + 1] == '%');
 }
 
-/* Line breaks become \n, and the one that ends the text goes. */
+/* Converts line breaks to \n and removes the one at the end of the text. */
 static wagle_status normalise(lexer *x, const char *text, size_t bytes)
 {
     char *made = wg_arena_alloc(x->p->at.ctx, x->p->arena, bytes + 1);

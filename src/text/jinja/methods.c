@@ -1,10 +1,10 @@
-/* methods.c - attributes that values have: methods of dicts, lists, loops and cyclers; which
- * attributes there are. Methods of strings are in methods_string.c. */
+/* methods.c - attributes of values: methods of dicts, lists, loops and cyclers, and the tables of
+ * attributes. Methods of strings are in methods_string.c. */
 #include "text/jinja/internal.h"
 
 #include <string.h>
 
-/* --- dict --- */
+/* --- dict ------------------------------------------------------------------------------------- */
 
 WG_J_BUILTIN(dict_items)
 {
@@ -45,7 +45,7 @@ WG_J_BUILTIN(dict_copy)
     return WAGLE_OK;
 }
 
-/* --- list, tuple, range --- */
+/* --- list, tuple, range ----------------------------------------------------------------------- */
 
 WG_J_BUILTIN(list_count)
 {
@@ -87,7 +87,7 @@ WG_J_BUILTIN(list_copy)
     return wg_jslice(run, self, whole, out);
 }
 
-/* --- loop, cycler --- */
+/* --- loop, cycler ----------------------------------------------------------------------------- */
 
 WG_J_BUILTIN(loop_cycle)
 {
@@ -150,9 +150,9 @@ static const wg_jentry of_loop[] = {
 static const wg_jentry of_cycler[] = {
     {"next", "", cycler_next}, {"reset", "", cycler_reset}, {NULL, NULL, NULL}};
 
-/* --- which attributes there are --- */
+/* --- tables of attributes --------------------------------------------------------------------- */
 
-/* What Python has beside these: refused by name, for it is there and not undefined. */
+/* Attributes that exist in Python but are not supported: refused by name rather than undefined. */
 static const struct {
     const char *type, *names;
 } elsewhere[] = {
@@ -174,7 +174,7 @@ static const struct {
     {"function", "fromkeys"},
 };
 
-/* What would change a value: the sandbox refuses it when it is used. */
+/* Methods that modify a value; the sandbox refuses calls of them. */
 static const struct {
     const char *type, *names;
 } unsafe[] = {

@@ -1,9 +1,9 @@
-/* methods_split.c - methods of strings that take apart and join: split, partition, splitlines. */
+/* methods_split.c - methods of strings that split and join: split, partition, splitlines. */
 #include "text/jinja/internal.h"
 
 #include <string.h>
 
-/* Bytes [from,to) of s as one more item. */
+/* Adds bytes [from,to) of s as an item. */
 static wagle_status add_part(wg_jrun *run, wg_jsequence *to_list, const wg_jstring *s, int64_t from,
                              int64_t to)
 {
@@ -24,12 +24,12 @@ static void reverse(wg_jsequence *s)
     }
 }
 
-static wagle_status split_by(wg_jrun *run, const wg_jstring *s, const wg_jstring *by, int64_t most,
+static wagle_status split_by(wg_jrun *run, const wg_jstring *s, const wg_jstring *by, int64_t max,
                              wg_jsequence *out)
 {
     int64_t from = 0;
 
-    for (; most != 0; most--) {
+    for (; max != 0; max--) {
         const char *found =
             memmem(s->text + from, (size_t)(s->bytes - from), by->text, (size_t)by->bytes);
         if (found == NULL)
@@ -40,18 +40,18 @@ static wagle_status split_by(wg_jrun *run, const wg_jstring *s, const wg_jstring
     return add_part(run, out, s, from, s->bytes);
 }
 
-static wagle_status rsplit_by(wg_jrun *run, const wg_jstring *s, const wg_jstring *by, int64_t most,
+static wagle_status rsplit_by(wg_jrun *run, const wg_jstring *s, const wg_jstring *by, int64_t max,
                               wg_jsequence *out)
 {
     int64_t to = s->bytes;
 
-    for (int64_t at = to - by->bytes; at >= 0 && most != 0; at--) {
+    for (int64_t at = to - by->bytes; at >= 0 && max != 0; at--) {
         if (memcmp(s->text + at, by->text, (size_t)by->bytes) != 0)
             continue;
         WG_TRY(add_part(run, out, s, at + by->bytes, to));
         to = at;
         at -= by->bytes - 1;
-        most--;
+        max--;
     }
     WG_TRY(add_part(run, out, s, 0, to));
     reverse(out);
@@ -63,7 +63,7 @@ static bool space_at(const wg_jstring *s, int64_t at, int *n)
     return wg_jspace(wg_jcode_at(s->text + at, s->bytes - at, n));
 }
 
-static wagle_status split_spaces(wg_jrun *run, const wg_jstring *s, int64_t most, wg_jsequence *out)
+static wagle_status split_spaces(wg_jrun *run, const wg_jstring *s, int64_t max, wg_jsequence *out)
 {
     int64_t at = 0, from;
     int n;
@@ -73,7 +73,7 @@ static wagle_status split_spaces(wg_jrun *run, const wg_jstring *s, int64_t most
             at += n;
         if (at >= s->bytes)
             return WAGLE_OK;
-        if (most-- == 0)
+        if (max-- == 0)
             return add_part(run, out, s, at, s->bytes);
         from = at;
         while (at < s->bytes && !space_at(s, at, &n))
@@ -89,8 +89,7 @@ static int64_t before(const wg_jstring *s, int64_t at)
     return at;
 }
 
-static wagle_status rsplit_spaces(wg_jrun *run, const wg_jstring *s, int64_t most,
-                                  wg_jsequence *out)
+static wagle_status rsplit_spaces(wg_jrun *run, const wg_jstring *s, int64_t max, wg_jsequence *out)
 {
     int64_t at = s->bytes, to;
     int n;
@@ -100,7 +99,7 @@ static wagle_status rsplit_spaces(wg_jrun *run, const wg_jstring *s, int64_t mos
             at = before(s, at);
         if (at == 0)
             break;
-        if (most-- == 0) {
+        if (max-- == 0) {
             WG_TRY(add_part(run, out, s, 0, at));
             break;
         }
@@ -117,21 +116,21 @@ static wagle_status split_any(wg_jrun *run, const wg_jvalue *self, const wg_jval
                               wg_jvalue *out)
 {
     const wg_jstring *s = self->string;
-    int64_t most = -1;
+    int64_t max = -1;
 
-    if (arg[1].kind != WG_J_ABSENT && !wg_jwhole(&arg[1], &most))
+    if (arg[1].kind != WG_J_ABSENT && !wg_jwhole(&arg[1], &max))
         return wg_jfail(&run->at, "split: how often is a %s", wg_jtype(&arg[1]));
     WG_TRY(wg_jstep(run, s->bytes / 16));
     WG_TRY(wg_jsequence_new(run, WG_J_LIST, 0, out));
     if (arg[0].kind == WG_J_ABSENT || arg[0].kind == WG_J_NONE)
-        return right ? rsplit_spaces(run, s, most, out->sequence)
-                     : split_spaces(run, s, most, out->sequence);
+        return right ? rsplit_spaces(run, s, max, out->sequence)
+                     : split_spaces(run, s, max, out->sequence);
     if (arg[0].kind == WG_J_UNDEFINED)
         return wg_juse_undefined(run, &arg[0]);
     if (arg[0].kind != WG_J_STRING || arg[0].string->bytes == 0)
         return wg_jfail(&run->at, "split: the separator is a string that is not empty");
-    return right ? rsplit_by(run, s, arg[0].string, most, out->sequence)
-                 : split_by(run, s, arg[0].string, most, out->sequence);
+    return right ? rsplit_by(run, s, arg[0].string, max, out->sequence)
+                 : split_by(run, s, arg[0].string, max, out->sequence);
 }
 
 WG_J_BUILTIN(split)

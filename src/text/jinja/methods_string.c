@@ -1,4 +1,4 @@
-/* methods_string.c - methods of strings, as Python's str has them. Positions are code points. */
+/* methods_string.c - methods of strings, as in Python's str. Positions are code points. */
 #include "text/jinja/internal.h"
 
 #include <string.h>
@@ -28,31 +28,31 @@ static wagle_status want_int(wg_jrun *run, const wg_jvalue *v, const char *metho
                : wg_jfail(&run->at, "%s wants an integer, not a %s", method, wg_jtype(v));
 }
 
-/* Bytes [from,to) of the string. */
-static wagle_status part(wg_jrun *run, const wg_jvalue *self, int64_t from, int64_t to,
-                         wg_jvalue *out)
+/* Makes a string of bytes [from,to). */
+static wagle_status substring(wg_jrun *run, const wg_jvalue *self, int64_t from, int64_t to,
+                              wg_jvalue *out)
 {
     WG_TRY(wg_jtext_in_place(run, self->string->text + from, to - from, out));
     ((wg_jstring *)(uintptr_t)out->string)->markup = self->string->markup;
     return WAGLE_OK;
 }
 
-static wagle_status take(wg_jrun *run, const wg_jvalue *self, wagle_status st, wg_text *text,
-                         wg_jvalue *out)
+static wagle_status string_like_self(wg_jrun *run, const wg_jvalue *self, wagle_status st,
+                                     wg_text *text, wg_jvalue *out)
 {
     WG_TRY(wg_jtext_take(run, st, text, out));
     ((wg_jstring *)(uintptr_t)out->string)->markup = self->string->markup;
     return WAGLE_OK;
 }
 
-/* --- case --- */
+/* --- case ------------------------------------------------------------------------------------- */
 
 #define RECASE(name, to)                                                                           \
     WG_J_BUILTIN(name)                                                                             \
     {                                                                                              \
         wg_text text = {0};                                                                        \
         WG_J_UNUSED;                                                                               \
-        return take(run, self, wg_jrecase(run, self->string, to, &text), &text, out);              \
+        return string_like_self(run, self, wg_jrecase(run, self->string, to, &text), &text, out);  \
     }
 RECASE(upper, WG_J_UPPER)
 RECASE(lower, WG_J_LOWER)
@@ -79,7 +79,7 @@ QUESTION(space)
 QUESTION(title)
 QUESTION(upper)
 
-/* --- ends --- */
+/* --- ends ------------------------------------------------------------------------------------- */
 
 static wagle_status strip_ends(wg_jrun *run, const wg_jvalue *self, const wg_jvalue *arg, bool left,
                                bool right, wg_jvalue *out)
@@ -91,7 +91,7 @@ static wagle_status strip_ends(wg_jrun *run, const wg_jvalue *self, const wg_jva
         WG_TRY(want_string(run, arg, "strip", &chars));
     WG_TRY(wg_jstep(run, self->string->bytes / 16));
     wg_jstrip(self->string, chars, left, right, &from, &to);
-    return part(run, self, from, to, out);
+    return substring(run, self, from, to, out);
 }
 
 WG_J_BUILTIN(strip)
@@ -121,7 +121,7 @@ static bool has_end(const char *text, int64_t bytes, const wg_jstring *end, bool
 static wagle_status bounds(wg_jrun *run, const wg_jvalue *self, const wg_jvalue arg[2],
                            const char *method, int64_t *from, int64_t *to);
 
-/* With one string or a tuple of them. */
+/* startswith and endswith: with one string or a tuple of strings. */
 static wagle_status ends(wg_jrun *run, const wg_jvalue *self, const wg_jvalue *arg, bool at_start,
                          const char *method, wg_jvalue *out)
 {
@@ -158,9 +158,9 @@ WG_J_BUILTIN(removeprefix)
 
     WG_J_UNUSED;
     WG_TRY(want_string(run, arg, "removeprefix", &end));
-    return part(run, self,
-                has_end(self->string->text, self->string->bytes, end, true) ? end->bytes : 0,
-                self->string->bytes, out);
+    return substring(run, self,
+                     has_end(self->string->text, self->string->bytes, end, true) ? end->bytes : 0,
+                     self->string->bytes, out);
 }
 
 WG_J_BUILTIN(removesuffix)
@@ -170,13 +170,15 @@ WG_J_BUILTIN(removesuffix)
 
     WG_J_UNUSED;
     WG_TRY(want_string(run, arg, "removesuffix", &end));
-    return part(run, self, 0, has_end(self->string->text, n, end, false) ? n - end->bytes : n, out);
+    return substring(run, self, 0, has_end(self->string->text, n, end, false) ? n - end->bytes : n,
+                     out);
 }
 
-/* --- search --- */
+/* --- search ----------------------------------------------------------------------------------- */
 
-/* Bytes of the code points [start,stop) that the arguments name; from > to where they are past the
- * end. */
+/* Converts the arguments start and stop from code points to bytes. from > to if start is past the
+ * end.
+ */
 static wagle_status bounds(wg_jrun *run, const wg_jvalue *self, const wg_jvalue arg[2],
                            const char *method, int64_t *from, int64_t *to)
 {
@@ -192,7 +194,7 @@ static wagle_status bounds(wg_jrun *run, const wg_jvalue *self, const wg_jvalue 
     return wg_jstep(run, self->string->bytes / 64);
 }
 
-/* Byte of the first or last `what` in [from,to), or -1. */
+/* Byte offset of the first or last `what` in [from,to), or -1. */
 static int64_t search(const wg_jstring *s, const wg_jstring *what, int64_t from, int64_t to,
                       bool last)
 {
@@ -278,12 +280,12 @@ static int64_t character(const wg_jstring *s, int64_t at)
 }
 
 static wagle_status replace_all(wg_jrun *run, const wg_jstring *s, const wg_jstring *old,
-                                const wg_jstring *fresh, int64_t most, wg_text *text)
+                                const wg_jstring *fresh, int64_t max, wg_text *text)
 {
     int64_t from = 0;
 
     WG_TRY(wg_jstep(run, s->bytes / 64));
-    while (most != 0) {
+    while (max != 0) {
         const int64_t at = search(s, old, from, s->bytes, false);
         if (at < 0)
             break;
@@ -291,7 +293,7 @@ static wagle_status replace_all(wg_jrun *run, const wg_jstring *s, const wg_jstr
         WG_TRY(fresh->markup || !s->markup ? wg_jadd(run, text, fresh->text, fresh->bytes)
                                            : wg_jescape(run, fresh, text));
         from = at + old->bytes;
-        most--;
+        max--;
         if (old->bytes > 0)
             continue;
         if (from >= s->bytes)
@@ -306,16 +308,17 @@ WG_J_BUILTIN(replace)
 {
     const wg_jstring *old, *fresh;
     wg_text text = {0};
-    int64_t most;
+    int64_t max;
 
     WG_J_UNUSED;
     WG_TRY(want_string(run, &arg[0], "replace", &old));
     WG_TRY(want_string(run, &arg[1], "replace", &fresh));
-    WG_TRY(want_int(run, &arg[2], "replace", -1, &most));
-    return take(run, self, replace_all(run, self->string, old, fresh, most, &text), &text, out);
+    WG_TRY(want_int(run, &arg[2], "replace", -1, &max));
+    return string_like_self(run, self, replace_all(run, self->string, old, fresh, max, &text),
+                            &text, out);
 }
 
-/* --- width --- */
+/* --- width ------------------------------------------------------------------------------------ */
 
 static wagle_status fill(wg_jrun *run, const wg_jstring *with, int64_t n, wg_text *text)
 {
@@ -324,7 +327,7 @@ static wagle_status fill(wg_jrun *run, const wg_jstring *with, int64_t n, wg_tex
     return WAGLE_OK;
 }
 
-/* left: of the missing n, how many stand before. */
+/* Pads a string to a width. side < 0: on the right; > 0: on the left; 0: on both sides. */
 static wagle_status pad(wg_jrun *run, const wg_jvalue *self, const wg_jvalue *arg, int side,
                         wg_jvalue *out)
 {
@@ -348,7 +351,7 @@ static wagle_status pad(wg_jrun *run, const wg_jvalue *self, const wg_jvalue *ar
         st = wg_jadd(run, &text, self->string->text, self->string->bytes);
     if (st == WAGLE_OK)
         st = fill(run, with, missing - before, &text);
-    return take(run, self, st, &text, out);
+    return string_like_self(run, self, st, &text, out);
 }
 
 WG_J_BUILTIN(center)
@@ -386,7 +389,7 @@ WG_J_BUILTIN(zfill)
         st = fill(run, &zero, width - s->length, &text);
     if (st == WAGLE_OK)
         st = wg_jadd(run, &text, s->text + sign, s->bytes - sign);
-    return take(run, self, st, &text, out);
+    return string_like_self(run, self, st, &text, out);
 }
 
 WG_J_BUILTIN(format)
@@ -395,7 +398,7 @@ WG_J_BUILTIN(format)
 
     WG_J_UNUSED;
     WG_TRY(wg_jbraces(run, self->string, all, &made));
-    return part(run, &made, 0, made.string->bytes, out);
+    return substring(run, &made, 0, made.string->bytes, out);
 }
 
 const wg_jentry wg_jmethods_string[] = {

@@ -1,5 +1,5 @@
-/* operate.c - arithmetic, `in`, subscripts and attributes, as Python has them. Integers have 64
- * bits; what would need more is refused. */
+/* operate.c - arithmetic, `in`, subscripts and attributes, as in Python. Integers have 64 bits;
+ * larger results are refused. */
 #include "text/jinja/internal.h"
 
 #include <math.h>
@@ -27,7 +27,7 @@ static wagle_status bad_types(wg_jrun *run, int op, const wg_jvalue *a, const wg
     return wg_jfail(&run->at, "'%s' of a %s and a %s", op_text(op, text), wg_jtype(a), wg_jtype(b));
 }
 
-/* Rounded down, with the sign of b. */
+/* Division rounded down, as in Python. */
 static int64_t floor_divide(int64_t a, int64_t b)
 {
     return a / b - (a % b != 0 && (a < 0) != (b < 0));
@@ -91,7 +91,7 @@ static wagle_status real_operation(wg_jrun *run, int op, double a, double b, wg_
         r = pow(a, b);
         if ((isnan(r) && !isnan(a) && !isnan(b)) || (isinf(r) && isfinite(a) && isfinite(b)))
             return wg_jfail(&run->at, "a power that is not a number");
-    } else if (op == '%' || op == WG_J_OP('/', '/')) { /* as Python's float_divmod */
+    } else if (op == '%' || op == WG_J_OP('/', '/')) { /* like float_divmod in Python */
         double mod = fmod(a, b), div = (a - mod) / b;
         if (mod != 0 && (b < 0) != (mod < 0)) {
             mod += b;
@@ -108,7 +108,7 @@ static wagle_status real_operation(wg_jrun *run, int op, double a, double b, wg_
     return WAGLE_OK;
 }
 
-/* a + b; a string that was marked safe escapes the other. */
+/* a + b; if one string is marked safe, the other is escaped. */
 static wagle_status join_strings(wg_jrun *run, const wg_jstring *a, const wg_jstring *b,
                                  wg_jvalue *out)
 {
@@ -232,13 +232,13 @@ wagle_status wg_jcontains(wg_jrun *run, const wg_jvalue *item, const wg_jvalue *
     return *out ? WAGLE_OK : wg_jfail_late(run, s);
 }
 
-/* --- slices --- */
+/* --- slices ----------------------------------------------------------------------------------- */
 
 typedef struct range {
     int64_t start, stop, step;
 } range;
 
-/* Bounds of a slice over n items, as Python clips them. */
+/* Computes the bounds of a slice of n items, clipped as in Python. */
 static wagle_status read_slice(wg_jrun *run, const wg_jvalue bound[3], int64_t n, range *r)
 {
     int64_t *const to[] = {&r->start, &r->stop, &r->step};
@@ -309,7 +309,7 @@ wagle_status wg_jslice(wg_jrun *run, const wg_jvalue *of, const wg_jvalue bound[
     for (int64_t i = 0; i < n; i++)
         WG_TRY(wg_jsequence_add(run, out->sequence, of->sequence->item[r.start + i * r.step]));
     if (of->sequence->flavour == WG_J_RANGE_OBJECT) {
-        const wg_jsequence *s = of->sequence; /* modulo 2^64: steps may be anything */
+        const wg_jsequence *s = of->sequence; /* unsigned arithmetic, because steps may overflow */
         const uint64_t start = (uint64_t)s->start, step = (uint64_t)s->step;
         out->sequence->start = (int64_t)(start + (uint64_t)r.start * step);
         out->sequence->stop = (int64_t)(start + (uint64_t)r.stop * step);
@@ -318,9 +318,9 @@ wagle_status wg_jslice(wg_jrun *run, const wg_jvalue *of, const wg_jvalue bound[
     return WAGLE_OK;
 }
 
-/* --- subscripts and attributes --- */
+/* --- subscripts and attributes ---------------------------------------------------------------- */
 
-/* of[key] alone; ABSENT where Python raises TypeError or LookupError. */
+/* of[key] only; ABSENT if Python raises TypeError or LookupError. */
 static wagle_status subscript(wg_jrun *run, const wg_jvalue *of, const wg_jvalue *key,
                               wg_jvalue *out)
 {
@@ -349,7 +349,7 @@ static wagle_status subscript(wg_jrun *run, const wg_jvalue *of, const wg_jvalue
     return slice_string(run, of->string, &(range){i, i + 1, 1}, out);
 }
 
-/* jinja2 looks for an item or an attribute first, then for the other. */
+/* Looks up an item and an attribute, in this order or (item_first false) the reverse. */
 static wagle_status find(wg_jrun *run, const wg_jvalue *of, const wg_jvalue *key, bool item_first,
                          wg_jvalue *out)
 {

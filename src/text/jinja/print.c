@@ -1,4 +1,4 @@
-/* print.c - values as text: Python's str() and repr(), and JSON as json.dumps writes it. */
+/* print.c - converts values to text: Python's str() and repr(), and JSON like json.dumps. */
 #include "text/jinja/internal.h"
 
 #include <math.h>
@@ -18,7 +18,7 @@ static wagle_status addz(wg_jrun *run, wg_text *out, const char *text)
     return wg_jadd(run, out, text, (int64_t)strlen(text));
 }
 
-/* The fewest digits that read back as x, then laid out as Python does. */
+/* Formats x like Python: the fewest digits that read back as x. */
 void wg_jreal_text(double x, char out[64])
 {
     char shortest[32], digits[32];
@@ -233,12 +233,12 @@ wagle_status wg_jescape(wg_jrun *run, const wg_jstring *s, wg_text *out)
     return wg_jadd(run, out, s->text + from, s->bytes - from);
 }
 
-/* --- JSON --- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 typedef struct dumper {
     wg_jrun *run;
     wg_text *out;
-    const char *indent;     /* of one level; NULL: one line */
+    const char *indent;     /* of one level; NULL: all on one line */
     const char *item, *key; /* separators */
     int64_t item_bytes, key_bytes;
     bool ascii, sorted;
@@ -321,7 +321,7 @@ static wagle_status dump_break(dumper *d)
     return WAGLE_OK;
 }
 
-/* Before item i: what stands between items, and a new line. */
+/* Writes the separator before item i, and a new line. */
 static wagle_status dump_between(dumper *d, int64_t i)
 {
     if (i > 0)
@@ -348,7 +348,8 @@ static wagle_status dump_list(dumper *d, const wg_jsequence *s)
     return addz(d->run, d->out, "]");
 }
 
-/* order [n]: of the keys. By selection: dicts are small, and steps are counted. */
+/* Sorts the keys: order [n]. Selection sort is enough, because dicts are small and steps are
+ * counted. */
 static wagle_status sort_keys(dumper *d, const wg_jdict *dict, int64_t *order)
 {
     for (int64_t i = 0; i < dict->n; i++)

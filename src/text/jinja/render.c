@@ -1,4 +1,4 @@
-/* render.c - statements, loops, macros and calls; compiling and rendering a template. */
+/* render.c - runs statements, loops, macros and calls; compiles and renders templates. */
 #include "text/jinja/internal.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@ typedef enum flow { ON, BREAK, CONTINUE } flow;
 static wagle_status run_list(wg_jrun *run, wg_jscope *scope, const wg_jnode *list, wg_text *out,
                              flow *how);
 
-/* --- scopes --- */
+/* --- scopes ----------------------------------------------------------------------------------- */
 
 static wagle_status scope_new(wg_jrun *run, wg_jscope *outer, wg_jscope **out)
 {
@@ -71,10 +71,10 @@ wagle_status wg_jassign(wg_jrun *run, wg_jscope *scope, const wg_jnode *target,
     return WAGLE_OK;
 }
 
-/* --- loops --- */
+/* --- loops ------------------------------------------------------------------------------------ */
 
-/* Looks at one more item; adds it to those kept where the condition holds. */
-static wagle_status loop_look(wg_jrun *run, wg_jloop *loop)
+/* Tests the next item and adds it to the kept ones if the condition holds. */
+static wagle_status loop_test_next(wg_jrun *run, wg_jloop *loop)
 {
     const wg_jvalue *item = &loop->all->item[loop->seen++];
     wg_jscope *old = run->scope, *scope;
@@ -91,7 +91,7 @@ static wagle_status loop_look(wg_jrun *run, wg_jloop *loop)
 wagle_status wg_jloop_has(wg_jrun *run, wg_jloop *loop, int64_t i, bool *out)
 {
     while (loop->kept != loop->all && loop->seen < loop->all->n && (i < 0 || loop->passed.n <= i))
-        WG_TRY(loop_look(run, loop));
+        WG_TRY(loop_test_next(run, loop));
     *out = i < loop->kept->n;
     return WAGLE_OK;
 }
@@ -113,7 +113,7 @@ static wagle_status run_for(wg_jrun *run, wg_jscope *scope, const wg_jnode *node
                             flow *how)
 {
     flow inside = ON;
-    bool there, whole = false; /* a turn came to its end; jinja2's else is for loops without one */
+    bool there, whole = false; /* an iteration completed; otherwise jinja2 runs the else branch */
     wg_jscope *inner;
     wg_jloop *loop;
 
@@ -138,9 +138,9 @@ static wagle_status run_for(wg_jrun *run, wg_jscope *scope, const wg_jnode *node
     return run_list(run, inner, node->other, out, how);
 }
 
-/* --- macros --- */
+/* --- macros ----------------------------------------------------------------------------------- */
 
-/* Which of the named arguments it is, or -1. */
+/* The index of a named argument, or -1. */
 static int argument_named(const wg_jargs *args, const char *name)
 {
     for (int i = 0; i < args->named; i++)
@@ -149,7 +149,7 @@ static int argument_named(const wg_jargs *args, const char *name)
     return -1;
 }
 
-/* The special variable kwargs: named arguments that no parameter has. */
+/* Binds the special variable kwargs: named arguments without a parameter. */
 static wagle_status bind_rest(wg_jrun *run, wg_jscope *scope, const wg_jnode *node,
                               const wg_jargs *args, const bool *used, int positional)
 {
@@ -203,7 +203,7 @@ static wagle_status bind_parameter(wg_jrun *run, wg_jscope *scope, const wg_jnod
 static wagle_status bind_macro(wg_jrun *run, wg_jscope *scope, const wg_jnode *node,
                                const wg_jargs *args)
 {
-    const wg_jnode *later = NULL; /* the first parameter that no positional argument has */
+    const wg_jnode *later = NULL; /* the first parameter without a positional argument */
     int n = 0;
     bool *used;
 
@@ -254,7 +254,7 @@ static wagle_status make_macro(wg_jrun *run, wg_jscope *scope, const wg_jnode *n
     return WAGLE_OK;
 }
 
-/* --- calls --- */
+/* --- calls ------------------------------------------------------------------------------------ */
 
 static wagle_status call_joiner(wg_jrun *run, wg_jjoiner *j, wg_jvalue *out)
 {
@@ -335,9 +335,9 @@ wagle_status wg_jrun_entry(wg_jrun *run, const char *what, const wg_jentry *entr
     return entry->run(run, self, arg, args, out);
 }
 
-/* --- statements --- */
+/* --- statements ------------------------------------------------------------------------------- */
 
-/* A body as a string; *how is how it ended. */
+/* Runs a body and returns its output as a string. *how: how it ended. */
 static wagle_status run_block(wg_jrun *run, wg_jscope *scope, const wg_jnode *body, flow *how,
                               wg_jvalue *out)
 {
@@ -348,7 +348,8 @@ static wagle_status run_block(wg_jrun *run, wg_jscope *scope, const wg_jnode *bo
     return wg_jtext_take(run, run_list(run, inner, body, &text, how), &text, out);
 }
 
-/* What a block writes, sent through the filters of its tag; nothing where *how is not ON after. */
+/* Passes the output of a block through the filters of its tag. *out is not set unless *how is ON.
+ */
 static wagle_status run_piped(wg_jrun *run, wg_jscope *scope, const wg_jnode *node, flow *how,
                               wg_jvalue *out)
 {
@@ -379,7 +380,7 @@ static wagle_status run_set(wg_jrun *run, wg_jscope *scope, const wg_jnode *node
     return wg_jassign(run, scope, node->b, &value);
 }
 
-/* What a filter block or call block writes, which jinja2 wants to be text. */
+/* Writes the result of a filter block or call block, which must be text as in jinja2. */
 static wagle_status write_text(wg_jrun *run, const wg_jvalue *value, wg_text *out)
 {
     return value->kind == WG_J_STRING
@@ -501,7 +502,7 @@ static wagle_status run_list(wg_jrun *run, wg_jscope *scope, const wg_jnode *lis
     return WAGLE_OK;
 }
 
-/* --- the template --- */
+/* --- the template ----------------------------------------------------------------------------- */
 
 wagle_status wg_jinja_compile(wagle_ctx *ctx, const char *name, const char *text, size_t bytes,
                               wg_jinja **out)
@@ -568,7 +569,7 @@ wagle_status wg_jinja_date(wagle_ctx *ctx, const char *date, struct tm *out)
     out->tm_mon -= 1;
     out->tm_isdst = -1;
     const int day = out->tm_mday;
-    (void)mktime(out); /* fills in the day of the week and of the year */
+    (void)mktime(out); /* sets the day of the week and of the year */
     if (out->tm_mday != day)
         return wg_fail(ctx, WAGLE_E_USAGE, "date '%.40s': that month has no such day", date);
     return WAGLE_OK;

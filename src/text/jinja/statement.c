@@ -1,4 +1,4 @@
-/* statement.c - a template's text, {{ ... }} and {% ... %} as a list of nodes. */
+/* statement.c - parses a template into a list of nodes: text, {{ ... }} and {% ... %}. */
 #include "text/jinja/internal.h"
 
 #include <string.h>
@@ -24,7 +24,7 @@ static wagle_status expect_block_end(wg_jparser *p)
     return expect(p, WG_J_BLOCK_END, "'%}'");
 }
 
-/* --- targets of assignments --- */
+/* --- targets of assignments ------------------------------------------------------------------- */
 
 static wagle_status parse_targets(wg_jparser *p, bool attributes, bool bracketed, wg_jnode **out);
 
@@ -50,7 +50,7 @@ static wagle_status parse_target(wg_jparser *p, bool attributes, wg_jnode **out)
     return WAGLE_OK;
 }
 
-/* a, or a, b: a tuple. */
+/* Parses a, or a, b as a tuple. */
 static wagle_status parse_targets(wg_jparser *p, bool attributes, bool bracketed, wg_jnode **out)
 {
     wg_jnode *first, **tail;
@@ -80,9 +80,10 @@ static wagle_status refuse_loop(wg_jparser *p, const wg_jnode *target)
     return WAGLE_OK;
 }
 
-/* --- statements --- */
+/* --- statements ------------------------------------------------------------------------------- */
 
-/* What bodies start anew: names of filters are checked at once, loops are not left from inside. */
+/* Parser state that is reset in the body of a function: unknown filters are refused at once, and
+ * break and continue do not apply to outer loops. */
 typedef struct fresh {
     bool soft;
     int loops;
@@ -194,7 +195,7 @@ static wagle_status parse_with(wg_jparser *p, wg_jnode **out)
     return parse_end(p, "endwith");
 }
 
-/* Parameters of a macro: after the bracket. */
+/* Parses the parameters of a macro, after the opening bracket. */
 static wagle_status parse_signature(wg_jparser *p, wg_jnode *into)
 {
     wg_jnode **tail = &into->list;
@@ -216,7 +217,7 @@ static wagle_status parse_signature(wg_jparser *p, wg_jnode *into)
     return WAGLE_OK;
 }
 
-/* A parameter of that name is no special variable. */
+/* A parameter with the name of a special variable hides it. */
 static wagle_status declared(wg_jparser *p, wg_jnode *macro)
 {
     for (const wg_jnode *n = macro->list; n != NULL; n = n->next) {
@@ -354,7 +355,9 @@ static bool is_one_of(const wg_jparser *p, const char *words)
     return false;
 }
 
-/* Nodes up to a tag of `ends`, whose name is then the current token; ends NULL: to the end. */
+/* Parses nodes up to one of the tags `ends`, whose name is then the current token; NULL: up to the
+ * end.
+ */
 static wagle_status parse_nodes(wg_jparser *p, const char *ends, wg_jnode **out)
 {
     wg_jnode **tail = out;

@@ -1,10 +1,10 @@
-/* tests.c - what stands after `is`. */
+/* tests.c - the tests, which follow `is`. */
 #include "text/jinja/internal.h"
 
 #include <math.h>
 #include <string.h>
 
-/* A test that is one expression. */
+/* Defines a test that is a single expression. */
 #define SIMPLE(name, expression)                                                                   \
     WG_J_BUILTIN(name)                                                                             \
     {                                                                                              \
@@ -107,7 +107,8 @@ WG_J_BUILTIN(in)
     return WAGLE_OK;
 }
 
-/* The same object. Constants and small integers are; other values where they are one here. */
+/* Whether both are the same object. Equal constants and small integers are; other values only if
+ * they are one object here. */
 WG_J_BUILTIN(same)
 {
     WG_J_UNUSED;

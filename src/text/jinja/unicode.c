@@ -1,4 +1,4 @@
-/* unicode.c - spaces, case and kinds of code points, as Python's str has them. */
+/* unicode.c - spaces, case and classes of code points, as in Python's str. */
 #include "text/jinja/internal.h"
 
 #include <string.h>
@@ -38,7 +38,7 @@ int32_t wg_jcode_at(const char *text, int64_t bytes, int *length)
     int32_t code = 0;
 
     *length = wg_utf8_decode(text, (size_t)bytes, &code);
-    if (*length == 0) { /* not reached: strings are checked when they are made */
+    if (*length == 0) { /* unreachable: strings are validated when created */
         *length = 1;
         code = 0xFFFD;
     }
@@ -66,7 +66,7 @@ int64_t wg_joffset(const wg_jstring *s, int64_t i)
     return s->bytes;
 }
 
-/* Letters whose capital is more than one code point, of those that texts have. */
+/* Common letters whose upper case has more than one code point. */
 static const struct {
     int32_t code;
     const char *upper, *title;
@@ -99,7 +99,7 @@ static bool cased(int32_t c)
            utf8proc_toupper(c) != c || utf8proc_tolower(c) != c;
 }
 
-/* A capital sigma at the end of a word has its own small letter. */
+/* Whether a capital sigma is at the end of a word, where its lower case differs. */
 static bool final_sigma(const wg_jstring *s, int64_t at, bool word)
 {
     int n;
@@ -126,7 +126,7 @@ static wagle_status add_case(wg_jrun *run, int32_t c, wg_jcase to, wg_text *out)
 
 wagle_status wg_jrecase(wg_jrun *run, const wg_jstring *s, wg_jcase to, wg_text *out)
 {
-    bool word = false; /* the code point before has a case */
+    bool word = false; /* the previous code point is cased */
     int n;
 
     WG_TRY(wg_jstep(run, s->bytes / 16));
@@ -198,7 +198,7 @@ static bool every(const wg_jstring *s, bool (*is)(int32_t c))
     return true;
 }
 
-/* No letter of the other case, and one of this. */
+/* Whether there is a letter of this case and none of the other. */
 static bool one_case(const wg_jstring *s, bool upper)
 {
     bool found = false;

@@ -1,4 +1,4 @@
-/* value.c - values: making, comparing and iterating them, as Python does. */
+/* value.c - creates, compares and iterates values, as in Python. */
 #include "text/jinja/internal.h"
 
 #include <math.h>
@@ -100,22 +100,22 @@ wagle_status wg_juse_undefined(wg_jrun *run, const wg_jvalue *v)
     return wg_jfail(&run->at, "'%.100s' is undefined", m->name->text);
 }
 
-/* --- sequences --- */
+/* --- sequences -------------------------------------------------------------------------------- */
 
-wagle_status wg_jsequence_new(wg_jrun *run, wg_jflavour flavour, int64_t room, wg_jvalue *out)
+wagle_status wg_jsequence_new(wg_jrun *run, wg_jflavour flavour, int64_t capacity, wg_jvalue *out)
 {
     wg_jsequence *s;
 
     WG_TRY(WG_J_NEW(run, &s, 1));
     s->flavour = flavour;
-    s->capacity = room;
-    if (room > 0)
-        WG_TRY(WG_J_NEW(run, &s->item, room));
+    s->capacity = capacity;
+    if (capacity > 0)
+        WG_TRY(WG_J_NEW(run, &s->item, capacity));
     *out = (wg_jvalue){WG_J_SEQUENCE, {.sequence = s}};
     return WAGLE_OK;
 }
 
-/* Containers count how deep they are, so that functions that follow them have a bound. */
+/* Tracks the nesting depth of containers, which limits recursion. */
 static wagle_status deepen(wg_jrun *run, int *deep, const wg_jvalue *item)
 {
     const int one = item->kind == WG_J_SEQUENCE ? 1 + item->sequence->deep
@@ -132,13 +132,13 @@ wagle_status wg_jsequence_add(wg_jrun *run, wg_jsequence *s, wg_jvalue item)
 {
     WG_TRY(deepen(run, &s->deep, &item));
     if (s->n == s->capacity) {
-        const int64_t room = s->capacity < 4 ? 4 : 2 * s->capacity;
+        const int64_t capacity = s->capacity < 4 ? 4 : 2 * s->capacity;
         wg_jvalue *grown;
-        WG_TRY(WG_J_NEW(run, &grown, room));
+        WG_TRY(WG_J_NEW(run, &grown, capacity));
         if (s->n > 0)
             memcpy(grown, s->item, (size_t)s->n * sizeof *grown);
         s->item = grown;
-        s->capacity = room;
+        s->capacity = capacity;
     }
     s->item[s->n++] = item;
     return WAGLE_OK;
@@ -151,7 +151,7 @@ wagle_status wg_jpair(wg_jrun *run, wg_jvalue a, wg_jvalue b, wg_jvalue *out)
     return wg_jsequence_add(run, out->sequence, b);
 }
 
-/* --- dicts --- */
+/* --- dicts ------------------------------------------------------------------------------------ */
 
 wagle_status wg_jdict_new(wg_jrun *run, wg_jvalue *out)
 {
@@ -181,7 +181,8 @@ static bool hash_of(const wg_jvalue *v, uint64_t *out)
         }
         return true;
     }
-    if (v->kind == WG_J_SEQUENCE) { /* as Python: what cannot change, and what is itself alone */
+    if (v->kind ==
+        WG_J_SEQUENCE) { /* as in Python: immutable values, and objects compared by identity */
         const wg_jflavour f = v->sequence->flavour;
         *out = 19 + (uint64_t)v->sequence->n;
         return f == WG_J_RANGE_OBJECT || f == WG_J_VALUES || f == WG_J_ITERATOR;
@@ -218,13 +219,13 @@ const wg_jvalue *wg_jdict_named(const wg_jdict *d, const wg_jstring *name)
 
 static wagle_status dict_grow(wg_jrun *run, wg_jdict *d)
 {
-    const int64_t room = d->capacity < 8 ? 8 : 2 * d->capacity;
+    const int64_t capacity = d->capacity < 8 ? 8 : 2 * d->capacity;
     wg_jvalue *key, *value;
     uint64_t *hash;
 
-    WG_TRY(WG_J_NEW(run, &key, room));
-    WG_TRY(WG_J_NEW(run, &value, room));
-    WG_TRY(WG_J_NEW(run, &hash, room));
+    WG_TRY(WG_J_NEW(run, &key, capacity));
+    WG_TRY(WG_J_NEW(run, &value, capacity));
+    WG_TRY(WG_J_NEW(run, &hash, capacity));
     if (d->n > 0) {
         memcpy(key, d->key, (size_t)d->n * sizeof *key);
         memcpy(value, d->value, (size_t)d->n * sizeof *value);
@@ -233,7 +234,7 @@ static wagle_status dict_grow(wg_jrun *run, wg_jdict *d)
     d->key = key;
     d->value = value;
     d->hash = hash;
-    d->capacity = room;
+    d->capacity = capacity;
     return WAGLE_OK;
 }
 
@@ -273,7 +274,7 @@ wagle_status wg_jdict_view(wg_jrun *run, const wg_jdict *d, wg_jflavour flavour,
     return WAGLE_OK;
 }
 
-/* --- JSON --- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static wagle_status list_from_json(wg_jrun *run, const json_t *json, wg_jvalue *out)
 {
@@ -339,7 +340,7 @@ wagle_status wg_jfrom_json(wg_jrun *run, const json_t *json, wg_jvalue *out)
     return st;
 }
 
-/* --- questions --- */
+/* --- queries ---------------------------------------------------------------------------------- */
 
 bool wg_jnumber(const wg_jvalue *v, double *out)
 {
@@ -466,9 +467,9 @@ wagle_status wg_jitems(wg_jrun *run, const wg_jvalue *v, const wg_jsequence **ou
     return WAGLE_OK;
 }
 
-/* --- comparisons --- */
+/* --- comparisons ------------------------------------------------------------------------------ */
 
-static bool ordered(const wg_jsequence *s) /* list, tuple and range are compared by their items */
+static bool ordered(const wg_jsequence *s) /* lists, tuples and ranges are compared item by item */
 {
     return s->flavour == WG_J_LIST || s->flavour == WG_J_TUPLE || s->flavour == WG_J_RANGE_OBJECT;
 }
@@ -524,12 +525,12 @@ bool wg_jequal(const wg_jvalue *a, const wg_jvalue *b)
     case WG_J_METHOD:
         return a->method->entry == b->method->entry &&
                wg_jequal(&a->method->self, &b->method->self);
-    default: /* objects are equal to themselves */
+    default: /* objects are equal only to themselves */
         return a->dict == b->dict;
     }
 }
 
-/* UTF-8 has the order of code points. */
+/* Compares bytes, because UTF-8 preserves the order of code points. */
 static int compare_strings(const wg_jstring *a, const wg_jstring *b)
 {
     const int64_t n = a->bytes < b->bytes ? a->bytes : b->bytes;
@@ -562,7 +563,7 @@ wagle_status wg_jcompare(wg_jrun *run, const wg_jvalue *a, const wg_jvalue *b, i
         *out = (i > j) - (i < j);
     else if (wg_jnumber(a, &x) && wg_jnumber(b, &y))
         *out =
-            isnan(x) || isnan(y) ? 2 : (x > y) - (x < y); /* 2: no order, every < and > is false */
+            isnan(x) || isnan(y) ? 2 : (x > y) - (x < y); /* 2: unordered; every < and > is false */
     else if (a->kind == WG_J_STRING && b->kind == WG_J_STRING)
         *out = compare_strings(a->string, b->string);
     else if (a->kind == WG_J_SEQUENCE && b->kind == WG_J_SEQUENCE &&
