@@ -86,11 +86,15 @@ int nvrtcGetCUBIN(void *of, char *to)
 int nvrtcGetPTXSize(void *of, size_t *bytes)
 {
     MAY_FAIL(7);
-    return nvrtcGetCUBINSize(of, bytes);
+    (void)of;
+    *bytes = sizeof code;
+    return 0;
 }
 
 int nvrtcGetPTX(void *of, char *to)
 {
     MAY_FAIL(7);
-    return nvrtcGetCUBIN(of, to);
+    (void)of;
+    memcpy(to, code, sizeof code);
+    return 0;
 }
