@@ -236,6 +236,8 @@ static void a_mask_straight_from_data_is_that_of_the_score_file(void **state)
             double gamma = 0;
             wg_tensors file;
             wg_mask want, mine;
+            if (getenv("WG_TEST_CARD") != NULL && (8 * i + k) % 7 != 0)
+                continue; /* all of them take minutes on a pretended card */
             assert_ok(f->ctx, wg_tensors_open(f->ctx, score(f, selectors[i], &gamma), &file));
             assert_ok(f->ctx, wg_select(f->ctx, &file, &choice, &want));
             assert_ok(f->ctx, wg_select_directly(f->ctx, &f->of, &choice, &mine));

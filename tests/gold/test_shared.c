@@ -84,7 +84,10 @@ static void compare_shared(wagle_ctx *ctx, wg_engine *engine, const wg_example *
     for (size_t i = 0; i < sizeof how / sizeof *how; i++) {
         wg_engine_limit(engine, &(wg_limit){.chunk_tokens = how[i].chunk});
         const int64_t tokens = losses_shared(ctx, engine, e, how[i].most, how[i].together, again);
-        assert_memory_equal(nll, again, (size_t)apart->M * sizeof(float));
+        if (getenv("WG_TEST_CARD") == NULL)
+            assert_memory_equal(nll, again, (size_t)apart->M * sizeof(float));
+        else /* a card's products of other shapes may differ in the last bits */
+            assert_true(worst(nll, again, apart->M) < 1e-5 * largest(nll, apart->M));
         assert_int_equal(tokens, apart->N - how[i].spared);
     }
     wg_engine_limit(engine, &(wg_limit){0});

@@ -1,6 +1,10 @@
 /* cuda.h - the back end for NVIDIA cards. Nothing of CUDA is needed to build it: libcuda, libnvrtc
  * and libcublasLt are opened at run time, and the kernels are compiled for the card at hand when
- * they are first used. The same command gives the same bits on the same kind of card. */
+ * they are first used. The same command gives the same bits on the same kind of card.
+ *
+ * Read from the environment, here alone in the library (library.c): CUDA_PATH, CONDA_PREFIX,
+ * VIRTUAL_ENV, PATH and HOME, to find the libraries; XDG_CACHE_HOME or HOME, to keep compiled
+ * kernels. */
 #ifndef WG_OPS_CUDA_CUDA_H
 #define WG_OPS_CUDA_CUDA_H
 

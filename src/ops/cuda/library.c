@@ -2,7 +2,7 @@
  *
  * Searched in this order: the linker's path, $CUDA_PATH, /usr/local/cuda, Conda's environment, and
  * the packages nvidia-* of Python (which PyTorch brings): of the virtual environment, of the
- * python3 in PATH, of the user, of the system. The environment is read here alone. */
+ * python3 in PATH, of the user, of the system. */
 #include "ops/cuda/state.h"
 
 #include "base/memory.h"
@@ -39,6 +39,9 @@ static wagle_status resolve(wagle_ctx *ctx, void *library, const char *path, con
     return WAGLE_OK;
 }
 
+/* The only place of the library that reads the environment (cuda.h lists the variables): where
+ * CUDA, Python and the user's cache lie is said nowhere else, and no result depends on it. A
+ * program with another user's rights gets nothing. */
 static const char *environment(const char *name)
 {
     const char *value = secure_getenv(name);

@@ -1,10 +1,16 @@
-/* fibres.cpp - runs a kernel on the host: the threads of a block as fibres, in turn. */
+/* fibres.cpp - runs a kernel on the host: the threads of a block as fibres, in turn.
+ *
+ * A fibre runs one thread after the other for as long as they end without waiting, so a kernel
+ * without barriers costs a call a thread. Where a thread waits, its fibre is left as it is, and
+ * another fibre goes on with the next thread. Fibres are made once; a switch between them saves
+ * no signal mask and so makes no system call. */
 #include "device.h"
 
 #include "fibres.h"
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <setjmp.h>
 #include <string>
 #include <ucontext.h>
 #include <vector>
@@ -13,6 +19,19 @@ fake_index threadIdx, blockIdx, blockDim, gridDim;
 
 namespace
 {
+/* The compiler's own jumps, which neither libc nor a sanitizer stands between, where it has them.
+ */
+#if defined(__x86_64__) || !defined(__clang__)
+typedef void *place[5];
+#define HERE(p) __builtin_setjmp(p)
+#define GO(p) __builtin_longjmp(p, 1)
+#else
+typedef jmp_buf place;
+#define HERE(p) _setjmp(p)
+#define GO(p) _longjmp(p, 1)
+#endif
+#define APART __attribute__((noinline, no_sanitize("address")))
+
 struct registered {
     void (*kernel)();
     fake_call *call;
@@ -26,33 +45,114 @@ std::map<std::string, registered> &kernels()
 
 /* Threads wait until as many have come as are alive. */
 struct barrier {
-    int live, waiting;
+    int live, waiting, ready; /* ready: may go on, and did not yet */
     unsigned long passed;
 };
 
 struct fibre {
-    ucontext_t context;
-    std::vector<char> stack;
-    bool done;
-    const barrier *at;    /* where it waits, */
+    place at;
+    bool begun;
+    unsigned thread;
+    const barrier *waits; /* where its thread waits, */
     unsigned long ticket; /* until so many have passed */
     unsigned shuffles;
 };
 
-const size_t stack_bytes = 1 << 18;
-std::vector<fibre *> fibres;
+/* Stacks begin at different places of a page, or all of them would want the same lines of the
+ * processor's cache. */
+const size_t stack_bytes = 1 << 18, stack_step = 17 * 64;
+unsigned made;                 /* stacks */
+std::vector<fibre *> idle;     /* at no thread */
+std::vector<fibre *> at_work;  /* by thread; null: it has not begun, or has ended */
+unsigned threads, next_thread; /* of the block; the first that has not begun */
 fibre *now;
-ucontext_t scheduler;
+fibre outside; /* what called fake_launch */
 barrier block;
 std::vector<barrier> warps;
 std::vector<uint64_t> slots;
 int vote;
 const registered *running;
+const char *running_name;
 void **running_arguments;
+
+[[noreturn]] APART void go(fibre *to)
+{
+    GO(to->at);
+}
+
+void work();
+
+[[noreturn]] APART void begin(fibre *to)
+{
+    ucontext_t context;
+
+    to->begun = true;
+    getcontext(&context);
+    context.uc_stack.ss_sp = malloc(stack_bytes);
+    context.uc_stack.ss_size = stack_bytes - made++ % 64 * stack_step;
+    context.uc_link = nullptr;
+    if (context.uc_stack.ss_sp == nullptr)
+        abort();
+    makecontext(&context, work, 0);
+    setcontext(&context);
+    abort();
+}
+
+APART void switch_to(fibre *to)
+{
+    fibre *volatile from = now;
+
+    now = to;
+    if (HERE(from->at) == 0) {
+        if (to->begun)
+            go(to);
+        begin(to);
+    }
+    threadIdx = {now->thread, 0, 0};
+}
+
+/* The fibre of a thread among [first, end) that can go on, after the given one; null: none can. */
+fibre *ready_after(unsigned thread, unsigned first, unsigned end)
+{
+    for (unsigned i = first; i < end; i++) {
+        thread = thread + 1 < end ? thread + 1 : first;
+        fibre *f = at_work[thread];
+        if (f != nullptr && f->waits != nullptr && f->ticket != f->waits->passed)
+            return f;
+    }
+    return nullptr;
+}
+
+fibre *some_fibre()
+{
+    if (idle.empty())
+        return new fibre();
+    fibre *f = idle.back();
+    idle.pop_back();
+    return f;
+}
+
+/* Leaves this fibre: for a thread of the same warp that can go on (its stack is in the cache), one
+ * that has not begun, or another that can go on. */
+void leave(unsigned thread)
+{
+    const unsigned first = thread / 32 * 32, end = first + 32 < threads ? first + 32 : threads;
+    fibre *to = warps[thread / 32].ready > 0 ? ready_after(thread, first, end) : nullptr;
+
+    if (to == nullptr)
+        to = next_thread < threads ? some_fibre() : ready_after(thread, 0, threads);
+    if (to == nullptr) {
+        fprintf(stderr, "%s: thread %u waits for others that never come\n", running_name, thread);
+        abort();
+    }
+    if (to != now)
+        switch_to(to);
+}
 
 void pass_if_full(barrier *b)
 {
     if (b->waiting > 0 && b->waiting >= b->live) {
+        b->ready += b->waiting;
         b->waiting = 0;
         b->passed++;
     }
@@ -60,77 +160,54 @@ void pass_if_full(barrier *b)
 
 void wait(barrier *b)
 {
-    now->at = b;
     now->ticket = b->passed;
     b->waiting++;
     pass_if_full(b);
-    while (now->ticket == b->passed)
-        swapcontext(&now->context, &scheduler);
-    now->at = nullptr;
+    if (now->ticket == b->passed) {
+        now->waits = b;
+        leave(now->thread);
+        now->waits = nullptr;
+    }
+    b->ready--;
 }
 
-void begin()
+void run_thread(unsigned t)
 {
+    now->thread = t;
+    now->shuffles = 0;
+    at_work[t] = now;
+    threadIdx = {t, 0, 0};
     running->call(running->kernel, running_arguments);
-    now->done = true;
+    at_work[t] = nullptr;
     block.live--;
-    warps[threadIdx.x / 32].live--;
+    warps[t / 32].live--;
     pass_if_full(&block);
-    pass_if_full(&warps[threadIdx.x / 32]);
-    swapcontext(&now->context, &scheduler);
+    pass_if_full(&warps[t / 32]);
 }
 
-void start(unsigned t)
+void work()
 {
-    fibre *f = fibres[t];
-
-    getcontext(&f->context);
-    f->context.uc_stack.ss_sp = f->stack.data();
-    f->context.uc_stack.ss_size = f->stack.size();
-    f->context.uc_link = nullptr;
-    makecontext(&f->context, begin, 0);
-    f->done = false;
-    f->at = nullptr;
-    f->shuffles = 0;
+    for (;;) {
+        while (next_thread < threads)
+            run_thread(next_thread++);
+        idle.push_back(now);
+        if (block.live == 0)
+            switch_to(&outside);
+        else
+            leave(now->thread);
+    }
 }
 
-/* Runs each fibre that can go on; false if none could. */
-bool round_robin(unsigned threads)
+void run_block()
 {
-    bool moved = false;
-
-    for (unsigned t = 0; t < threads; t++) {
-        fibre *f = fibres[t];
-        if (f->done || (f->at != nullptr && f->at->passed == f->ticket))
-            continue;
-        moved = true;
-        now = f;
-        threadIdx = {t, 0, 0};
-        swapcontext(&scheduler, &f->context);
-    }
-    return moved;
-}
-
-void run_block(const char *name, unsigned threads)
-{
-    while (fibres.size() < threads) {
-        fibres.push_back(new fibre());
-        fibres.back()->stack.resize(stack_bytes);
-    }
-    block = {(int)threads, 0, 0};
-    warps.assign((threads + 31) / 32, {0, 0, 0});
-    slots.assign(2 * threads + 64, 0);
-    for (unsigned t = 0; t < threads; t++) {
-        warps[t / 32].live++;
-        start(t);
-    }
-    while (round_robin(threads)) {
-    }
+    block = {(int)threads, 0, 0, 0};
+    warps.assign((threads + 31) / 32, {0, 0, 0, 0});
     for (unsigned t = 0; t < threads; t++)
-        if (!fibres[t]->done) {
-            fprintf(stderr, "%s: thread %u waits for others that never come\n", name, t);
-            abort();
-        }
+        warps[t / 32].live++;
+    next_thread = 0;
+    outside.begun = true;
+    now = &outside;
+    switch_to(some_fibre());
 }
 } // namespace
 
@@ -175,17 +252,22 @@ const void *fake_find(const char *name)
     return found == kernels().end() ? nullptr : &*found;
 }
 
-void fake_launch(const void *function, unsigned x, unsigned y, unsigned threads, void **arguments)
+void fake_launch(const void *function, unsigned x, unsigned y, unsigned block_threads,
+                 void **arguments)
 {
     const auto *entry = (const std::pair<const std::string, registered> *)function;
 
     running = &entry->second;
+    running_name = entry->first.c_str();
     running_arguments = arguments;
+    threads = block_threads;
+    at_work.assign(threads, nullptr);
+    slots.assign(2 * threads + 64, 0);
     gridDim = {x, y, 1};
     blockDim = {threads, 1, 1};
     for (unsigned j = 0; j < y; j++)
         for (unsigned i = 0; i < x; i++) {
             blockIdx = {i, j, 0};
-            run_block(entry->first.c_str(), threads);
+            run_block();
         }
 }

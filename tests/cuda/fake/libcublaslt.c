@@ -1,4 +1,6 @@
 /* libcublaslt.c - pretended products, built as libcublasLt.so.13: loops, sums in double. */
+#include "failing.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +32,7 @@ size_t cublasLtGetVersion(void)
 
 int cublasLtCreate(void **blas)
 {
+    MAY_FAIL(14);
     static char made;
     *blas = &made;
     return 0;
@@ -37,12 +40,14 @@ int cublasLtCreate(void **blas)
 
 int cublasLtDestroy(void *blas)
 {
+    MAY_FAIL(14);
     (void)blas;
     return 0;
 }
 
 int cublasLtMatmulDescCreate(desc **out, int compute, int scale_type)
 {
+    MAY_FAIL(14);
     (void)compute, (void)scale_type;
     *out = calloc(1, sizeof **out);
     return *out == NULL;
@@ -50,18 +55,21 @@ int cublasLtMatmulDescCreate(desc **out, int compute, int scale_type)
 
 int cublasLtMatmulDescDestroy(desc *d)
 {
+    MAY_FAIL(14);
     free(d);
     return 0;
 }
 
 int cublasLtMatmulDescSetAttribute(desc *d, int attribute, const void *value, size_t bytes)
 {
+    MAY_FAIL(14);
     memcpy(&d->transpose[attribute == TRANSPOSE_B], value, bytes);
     return 0;
 }
 
 int cublasLtMatrixLayoutCreate(layout **out, int type, uint64_t rows, uint64_t columns, int64_t ld)
 {
+    MAY_FAIL(14);
     *out = calloc(1, sizeof **out);
     if (*out != NULL)
         **out = (layout){type, rows, columns, ld};
@@ -70,24 +78,28 @@ int cublasLtMatrixLayoutCreate(layout **out, int type, uint64_t rows, uint64_t c
 
 int cublasLtMatrixLayoutDestroy(layout *l)
 {
+    MAY_FAIL(14);
     free(l);
     return 0;
 }
 
 int cublasLtMatmulPreferenceCreate(void **out)
 {
+    MAY_FAIL(14);
     *out = malloc(1);
     return *out == NULL;
 }
 
 int cublasLtMatmulPreferenceDestroy(void *p)
 {
+    MAY_FAIL(14);
     free(p);
     return 0;
 }
 
 int cublasLtMatmulPreferenceSetAttribute(void *p, int attribute, const void *value, size_t bytes)
 {
+    MAY_FAIL(14);
     (void)p, (void)attribute, (void)value, (void)bytes;
     return 0;
 }
@@ -96,24 +108,31 @@ int cublasLtMatmulAlgoGetHeuristic(void *blas, const desc *d, const layout *a, c
                                    const layout *c, const layout *e, void *preference, int wanted,
                                    choice *out, int *found)
 {
+    MAY_FAIL(14);
     (void)blas, (void)d, (void)a, (void)b, (void)c, (void)e, (void)preference, (void)wanted;
     *out = (choice){0};
     *found = 1;
     return 0;
 }
 
-/* Element (row, column) of op(x). */
-static double at(const void *x, const layout *l, int transposed, uint64_t row, uint64_t column)
+/* op(x) with its columns one after the other. */
+static float *unpack(const void *x, const layout *l, int transposed)
 {
-    const uint64_t i = transposed ? column + row * (uint64_t)l->ld : row + column * (uint64_t)l->ld;
-    float value;
-    uint32_t bits;
+    const uint64_t rows = l->rows, columns = l->columns;
+    float *out = malloc((rows * columns + 1) * sizeof *out);
 
-    if (l->type == F32)
-        return (double)((const float *)x)[i];
-    bits = (uint32_t)((const uint16_t *)x)[i] << 16;
-    memcpy(&value, &bits, sizeof value);
-    return (double)value;
+    for (uint64_t c = 0; out != NULL && c < columns; c++)
+        for (uint64_t r = 0; r < rows; r++) {
+            const uint64_t i = r + c * (uint64_t)l->ld;
+            float *to = &out[transposed ? r * columns + c : r + c * rows];
+            if (l->type == F32) {
+                *to = ((const float *)x)[i];
+            } else {
+                const uint32_t bits = (uint32_t)((const uint16_t *)x)[i] << 16;
+                memcpy(to, &bits, sizeof bits);
+            }
+        }
+    return out;
 }
 
 int cublasLtMatmul(void *blas, const desc *d, const float *alpha, const void *A, const layout *a,
@@ -121,20 +140,34 @@ int cublasLtMatmul(void *blas, const desc *d, const float *alpha, const void *A,
                    const layout *c, float *D, const layout *e, const void *algorithm,
                    void *workspace, size_t bytes, void *stream)
 {
-    const uint64_t K = d->transpose[0] ? a->rows : a->columns;
+    MAY_FAIL(14);
+    const uint64_t K = d->transpose[0] ? a->rows : a->columns, M = c->rows;
+    float *x, *y;
+    double *sum;
 
     (void)blas, (void)e, (void)algorithm, (void)workspace, (void)bytes, (void)stream;
     if (K != (d->transpose[1] ? b->columns : b->rows) ||
-        c->rows != (d->transpose[0] ? a->columns : a->rows) ||
+        M != (d->transpose[0] ? a->columns : a->rows) ||
         c->columns != (d->transpose[1] ? b->rows : b->columns))
         return 7;
-    for (uint64_t n = 0; n < c->columns; n++)
-        for (uint64_t m = 0; m < c->rows; m++) {
-            double sum = 0;
-            for (uint64_t k = 0; k < K; k++)
-                sum += at(A, a, d->transpose[0], m, k) * at(B, b, d->transpose[1], k, n);
-            const uint64_t i = m + n * (uint64_t)c->ld;
-            D[i] = (float)((double)*alpha * sum + (*beta != 0 ? (double)(*beta * C[i]) : 0));
+    x = unpack(A, a, d->transpose[0]); /* [K,M] */
+    y = unpack(B, b, d->transpose[1]); /* [N,K] */
+    sum = malloc((M + 1) * sizeof *sum);
+    for (uint64_t n = 0; x != NULL && y != NULL && sum != NULL && n < c->columns; n++) {
+        memset(sum, 0, M * sizeof *sum);
+        for (uint64_t k = 0; k < K; k++) {
+            const double factor = (double)y[n * K + k];
+            for (uint64_t m = 0; m < M; m++)
+                sum[m] += factor * (double)x[k * M + m];
         }
-    return 0;
+        for (uint64_t m = 0; m < M; m++) {
+            const uint64_t i = m + n * (uint64_t)c->ld;
+            D[i] = (float)((double)*alpha * sum[m] + (*beta != 0 ? (double)(*beta * C[i]) : 0));
+        }
+    }
+    const int failed = x == NULL || y == NULL || sum == NULL;
+    free(x);
+    free(y);
+    free(sum);
+    return failed ? 3 : 0;
 }

@@ -1,5 +1,6 @@
 /* libcuda.cpp - a pretended driver whose card is the host. Built as libcuda.so.1 together with the
  * kernels, and found by the linker's path before any real one. */
+#include "failing.h"
 #include "fibres.h"
 
 #include <cstdint>
@@ -16,53 +17,64 @@ static const size_t card_bytes = (size_t)8 << 30;
 
 API cuInit(unsigned)
 {
+    MAY_FAIL(700);
     return 0;
 }
 
 API cuDriverGetVersion(int *version)
 {
+    MAY_FAIL(700);
     *version = 13000;
     return 0;
 }
 
 API cuGetErrorString(int error, const char **text)
 {
-    *text = error == 2 ? "out of memory" : error == 500 ? "named symbol not found" : "invalid";
+    *text = error == 2     ? "out of memory"
+            : error == 500 ? "named symbol not found"
+            : error == 700 ? "an illegal memory access was encountered"
+                           : "invalid";
     return 0;
 }
 
 API cuDeviceGetCount(int *n)
 {
+    MAY_FAIL(700);
     *n = 1;
     return 0;
 }
 
 API cuDeviceGet(int *card, int ordinal)
 {
+    MAY_FAIL(700);
     *card = ordinal;
     return 0;
 }
 
 API cuDeviceGetName(char *name, int bytes, int)
 {
+    MAY_FAIL(700);
     strncpy(name, "pretended card", (size_t)bytes);
     return 0;
 }
 
 API cuDeviceTotalMem_v2(size_t *bytes, int)
 {
+    MAY_FAIL(700);
     *bytes = card_bytes;
     return 0;
 }
 
 API cuDeviceGetAttribute(int *value, int attribute, int)
 {
+    MAY_FAIL(700);
     *value = attribute == 75 ? 9 : attribute == 76 ? 0 : 4;
     return 0;
 }
 
 API cuDevicePrimaryCtxRetain(handle *context, int)
 {
+    MAY_FAIL(700);
     static char made;
     *context = &made;
     return 0;
@@ -70,16 +82,19 @@ API cuDevicePrimaryCtxRetain(handle *context, int)
 
 API cuDevicePrimaryCtxRelease_v2(int)
 {
+    MAY_FAIL(700);
     return 0;
 }
 
 API cuCtxSetCurrent(handle)
 {
+    MAY_FAIL(700);
     return 0;
 }
 
 API cuMemGetInfo_v2(size_t *free_bytes, size_t *total)
 {
+    MAY_FAIL(700);
     *free_bytes = *total = card_bytes;
     return 0;
 }
@@ -100,6 +115,7 @@ static bool inside(address at, size_t bytes)
 /* Filled with what no operation may rely on. */
 API cuMemAlloc_v2(address *memory, size_t bytes)
 {
+    MAY_FAIL(2);
     void *made = bytes <= card_bytes ? aligned_alloc(256, (bytes + 255) / 256 * 256) : nullptr;
 
     if (made == nullptr)
@@ -112,6 +128,7 @@ API cuMemAlloc_v2(address *memory, size_t bytes)
 
 API cuMemFree_v2(address memory)
 {
+    MAY_FAIL(700);
     if (blocks.erase(memory) == 0)
         return 1;
     free((void *)(uintptr_t)memory);
@@ -120,6 +137,7 @@ API cuMemFree_v2(address memory)
 
 API cuMemsetD8Async(address to, unsigned char value, size_t bytes, handle)
 {
+    MAY_FAIL(700);
     if (!inside(to, bytes))
         return 1;
     memset((void *)(uintptr_t)to, value, bytes);
@@ -128,6 +146,7 @@ API cuMemsetD8Async(address to, unsigned char value, size_t bytes, handle)
 
 API cuMemcpyDtoDAsync_v2(address to, address from, size_t bytes, handle)
 {
+    MAY_FAIL(700);
     if (!inside(to, bytes) || !inside(from, bytes))
         return 1;
     memmove((void *)(uintptr_t)to, (const void *)(uintptr_t)from, bytes);
@@ -136,6 +155,7 @@ API cuMemcpyDtoDAsync_v2(address to, address from, size_t bytes, handle)
 
 API cuMemcpyHtoDAsync_v2(address to, const void *from, size_t bytes, handle)
 {
+    MAY_FAIL(700);
     if (!inside(to, bytes))
         return 1;
     memcpy((void *)(uintptr_t)to, from, bytes);
@@ -144,6 +164,7 @@ API cuMemcpyHtoDAsync_v2(address to, const void *from, size_t bytes, handle)
 
 API cuMemcpyDtoHAsync_v2(void *to, address from, size_t bytes, handle)
 {
+    MAY_FAIL(700);
     if (!inside(from, bytes))
         return 1;
     memcpy(to, (const void *)(uintptr_t)from, bytes);
@@ -152,6 +173,7 @@ API cuMemcpyDtoHAsync_v2(void *to, address from, size_t bytes, handle)
 
 API cuStreamCreate(handle *stream, unsigned)
 {
+    MAY_FAIL(700);
     static char made;
     *stream = &made;
     return 0;
@@ -159,17 +181,20 @@ API cuStreamCreate(handle *stream, unsigned)
 
 API cuStreamDestroy_v2(handle)
 {
+    MAY_FAIL(700);
     return 0;
 }
 
 API cuStreamSynchronize(handle)
 {
+    MAY_FAIL(700);
     return 0;
 }
 
 /* All kernels are in this library, so a module is nothing but what NVRTC's pretence gave. */
 API cuModuleLoadData(handle *module, const void *image)
 {
+    MAY_FAIL(700);
     static char made;
 
     *module = &made;
@@ -178,11 +203,13 @@ API cuModuleLoadData(handle *module, const void *image)
 
 API cuModuleUnload(handle)
 {
+    MAY_FAIL(700);
     return 0;
 }
 
 API cuModuleGetFunction(handle *function, handle, const char *name)
 {
+    MAY_FAIL(700);
     *function = (handle)(uintptr_t)fake_find(name);
     return *function != nullptr ? 0 : 500;
 }
@@ -190,6 +217,7 @@ API cuModuleGetFunction(handle *function, handle, const char *name)
 API cuLaunchKernel(handle function, unsigned x, unsigned y, unsigned, unsigned threads, unsigned,
                    unsigned, unsigned, handle, void **arguments, void **)
 {
+    MAY_FAIL(700);
     if (x == 0 || y == 0 || y > 65535 || threads == 0 || threads > 1024)
         return 1;
     fake_launch(function, x, y, threads, arguments);

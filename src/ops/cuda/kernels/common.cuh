@@ -96,12 +96,14 @@ __device__ inline u32 mix(u32 seed, u32 i)
 
 /* --- sums over a block of threads --- */
 
+#ifndef WARP_SUM /* a card that is pretended for tests has its own, with the same bits */
 template <class T> __device__ inline T warp_sum(T x)
 {
     for (int step = 16; step > 0; step >>= 1)
         x += __shfl_xor_sync(ALL_LANES, x, step);
     return x;
 }
+#endif
 
 /* The sum over all threads, to all of them. */
 template <class T> __device__ inline T block_sum(T x)
