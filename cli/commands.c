@@ -176,6 +176,8 @@ const cli_command cli_commands[] = {
     {"inspect", CLI_LOOK, "PATH",
      "show what is in a model folder, or in a safetensors, GGUF, score or mask file",
      "wagle inspect model --layers", "layers tensors json", cmd_inspect, "which PATH?", NULL, 0},
+    {"doctor", CLI_LOOK, NULL, "show what this machine has, and which models fit it",
+     "wagle doctor\nwagle doctor --json", "json", cli_doctor, NULL, NULL, 0},
     {"generate", CLI_LOOK, NULL, "ask a model, or let it continue a text",
      "wagle generate --model DIR --prompt 'Who is Ada?'\n"
      "wagle generate --model DIR --prompt 'Once upon' --no-chat --temperature 0.7",

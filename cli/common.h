@@ -47,6 +47,7 @@ wagle_status cli_gradient(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_sweep(wagle_ctx *ctx, cli_options *o);
 extern const char cli_sweep_notes[];
 wagle_status cli_forget(wagle_ctx *ctx, cli_options *o);
+wagle_status cli_doctor(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_eval(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_compare(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_report(wagle_ctx *ctx, cli_options *o);

@@ -92,6 +92,10 @@ WAGLE_SIZED(wagle_inspect_defaults, wagle_inspect_options)
  * wagle_string_free. Writes nothing. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_inspect(wagle_ctx *ctx, const wagle_inspect_options *o,
                                                  char **out);
+/* The machine, as JSON: processor and the measured speed of its products (this takes a second),
+ * memory, free disk of the current folder, the card that --device cuda would use or why there is
+ * none, and an estimate of which models fit. Free *json with wagle_string_free. Writes nothing. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_doctor(wagle_ctx *ctx, char **json);
 
 /* --- text -------------------------------------------------------------------------------- */
 

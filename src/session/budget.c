@@ -65,8 +65,7 @@ wg_intent wg_largest_batch(const wg_dataset *a, const wg_dataset *b, int64_t n)
     return in;
 }
 
-/* Products of a step's shape for a second; operations a second. */
-static double measure_products(wagle_ctx *ctx, const wg_ops *ops)
+double wg_measure_products(wagle_ctx *ctx, const wg_ops *ops)
 {
     enum { M = 480, N = 1536, K = 768 };
     wg_buffer room = {0};
@@ -118,7 +117,7 @@ static wagle_status tell_time(wagle_ctx *ctx, wg_text *t, const wg_session *s, c
                               const wg_plan *p)
 {
     const double flops = wg_plan_flops(s->model, &need->intent, p);
-    const double rate = measure_products(ctx, s->model->ops);
+    const double rate = wg_measure_products(ctx, s->model->ops);
     const double update = need->updated > 0 ? measure_update(ctx, s->model->ops) : 0;
     /* beside products: activations, norms, attention, packing; a share that was measured */
     const double pass = rate > 0 ? 1.12 * flops / rate : 0;

@@ -40,6 +40,8 @@ typedef struct wg_spill {
 /* As wg_budget, where --memory has no room with parts [n] spilled, in their order, until it has. */
 WAGLE_CHECK wagle_status wg_budget_spilling(wagle_ctx *ctx, wg_session *s, const wg_need *need,
                                             const wg_spill *part, int n);
+/* Products in the shape of a training step for a second: operations per second, 0 on failure. */
+double wg_measure_products(wagle_ctx *ctx, const wg_ops *ops);
 /* Tokens, labels and longest of the largest batch of n rows of a, and n of b if it is not NULL. */
 wg_intent wg_largest_batch(const wg_dataset *a, const wg_dataset *b, int64_t n);
 

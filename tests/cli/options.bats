@@ -87,7 +87,7 @@ generate --max_new_tokens it is --max-tokens here
 mask --sparsity 1 minus the sparsity
 unlearn --lambda it is --alpha here
 unlearn --epsilon those of --optimizer
-unlearn --fp16 it is --precision here
+unlearn --fp16 float32
 unlearn --num_workers it is --threads here
 unlearn --report_to log.jsonl
 finetune --dataset it is --data here
