@@ -99,12 +99,12 @@ typedef struct wg_matvec {
     wg_real *y; /* [n,O] */
 } wg_matvec;
 
-/* One update of the other optimizers. g = scale*gradient
- *   SGD       m = beta1*m + g;  value = decay_factor*value - rate*m
- *   Lion      (Chen et al. 2023, arXiv 2302.06675) value = decay_factor*value - rate*sign(beta1*m +
- * one_minus_beta1*g); m = beta2*m + one_minus_beta2*g Sophia    (Liu et al. 2023, arXiv 2305.14342)
- * m = beta1*m + one_minus_beta1*g; value = decay_factor*value - rate*clamp(m / max(bound*v,
- * epsilon), -1, 1) */
+/* One update of the other optimizers, g = scale*gradient.
+ * SGD: m = beta1*m + g; value = decay_factor*value - rate*m.
+ * Lion (Chen et al. 2023, arXiv 2302.06675): value = decay_factor*value - rate*sign(beta1*m +
+ * one_minus_beta1*g); m = beta2*m + one_minus_beta2*g.
+ * Sophia (Liu et al. 2023, arXiv 2305.14342): m = beta1*m + one_minus_beta1*g; value =
+ * decay_factor*value - rate*clamp(m / max(bound*v, epsilon), -1, 1). */
 typedef enum wg_rule { WG_RULE_SGD, WG_RULE_LION, WG_RULE_SOPHIA } wg_rule;
 
 struct wg_ops {
@@ -208,7 +208,7 @@ struct wg_ops {
 
     /* --- layers --- */
 
-    /* x[n,:] = scale * row ids[n] + offset of a table [.,D], or is added to if `add`. */
+    /* x[n,:] = scale * row (ids[n] + offset) of a table [.,D], added to x if `add`. */
     void (*embed)(const wg_ops *self, const wg_weights *table, int64_t N, int64_t D,
                   const int32_t *ids, int64_t offset, wg_real scale, bool add, wg_real *x);
     /* Normalisation of rows: RMS (Zhang & Sennrich 2019, arXiv 1910.07467) where mean is NULL, else
