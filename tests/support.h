@@ -23,6 +23,9 @@ static inline wagle_ctx *new_context(void)
 {
     wagle_ctx *ctx = NULL;
     assert_int_equal(wagle_ctx_new(&ctx), WAGLE_OK);
+#ifdef WG_HAS_GUARDED /* and in memory that only operations can touch */
+    wg_ops_use(getenv("WG_TEST_GUARDED") != NULL ? wg_guarded_open : NULL);
+#endif
     if (getenv("WG_TEST_CARD") != NULL) { /* the same tests on a card, or a pretended one */
         ctx->device = 1;
         ctx->precision = WG_PRECISION_F32;

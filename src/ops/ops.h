@@ -359,9 +359,10 @@ const wg_ops *wg_ops_on_host(const wg_ops *ops);
 typedef enum wg_precision { WG_PRECISION_BF16, WG_PRECISION_TF32, WG_PRECISION_F32 } wg_precision;
 enum { WG_PRECISIONS = 3 };
 extern const char *const wg_precision_names[WG_PRECISIONS];
-#ifdef WG_GUARDED /* tests/guarded */
-WAGLE_CHECK wagle_status wg_guarded_open(wagle_ctx *ctx, const wg_ops **out);
-#endif
+/* Tests only: contexts open this back end from now on; NULL: their own. */
+typedef wagle_status wg_ops_opener(wagle_ctx *ctx, const wg_ops **out);
+void wg_ops_use(wg_ops_opener *opener);
+WAGLE_CHECK wg_ops_opener wg_guarded_open; /* tests/guarded */
 /* Opens the back end of the context; its threads are the context's. Models of one context share a
  * card's. Close with ops->close. */
 WAGLE_CHECK wagle_status wg_ops_open(wagle_ctx *ctx, const wg_ops **out);

@@ -69,16 +69,18 @@ double wg_measure_products(wagle_ctx *ctx, const wg_ops *ops)
 {
     enum { M = 480, N = 1536, K = 768 };
     wg_buffer room = {0};
-    double done = 0, took = 0, start;
+    double done = 0, took = 0;
 
     if (wg_buffer_reserve(ctx, ops, &room, M * K + N * K + M * N) != WAGLE_OK)
         return 0;
     wg_real *x = room.data, *w = x + M * K, *y = w + N * K;
-    for (start = wg_seconds(); took < 1; took = wg_seconds() - start) {
+    const double start = wg_seconds();
+    while (took < 1) {
         ops->gemm(ops, false, true, M, N, K, x, K, w, K, false, y, N);
         if (ops->sync(ops, ctx) != WAGLE_OK)
             break;
         done += 2.0 * M * N * K;
+        took = wg_seconds() - start;
     }
     wg_buffer_free(ops, &room);
     return took > 0 ? done / took : 0;
