@@ -218,33 +218,18 @@ wg_weights wg_model_weights(const wg_model *m, int tensor)
 const wg_real *wg_model_view(const wg_model *m, int tensor, int64_t first, int64_t n,
                              wg_real *panel)
 {
-    const wg_ops *ops = m->ops;
     const wg_weights w = wg_model_weights(m, tensor);
-    const char *stored = (const char *)w.stored + (size_t)first * wg_dtype_size(w.type);
 
-    if (w.value != NULL && w.bits == NULL)
-        return w.value + first;
-    if (w.value == NULL && w.type == WG_F32 && sizeof(wg_real) == sizeof(float) &&
-        (uintptr_t)stored % sizeof(float) == 0)
-        return (const wg_real *)(const void *)stored;
-    ops->widen(ops, w.type, stored, n, panel);
-    if (w.value != NULL)
-        ops->overlay(ops, first, n, w.bits, w.rank, w.value, panel);
-    return panel;
+    return wg_weights_view(m->ops, &w, first, n, panel);
 }
 
 const wg_real *wg_model_stored(const wg_model *m, int tensor, int64_t first, int64_t n,
                                wg_real *panel)
 {
     const wg_tensor *t = &m->files.tensor[tensor];
-    const char *stored = (const char *)t->data + (size_t)first * wg_dtype_size(t->dtype);
-    const wg_ops *host = wg_ops_on_host(m->ops);
+    const wg_weights w = {.type = t->dtype, .stored = t->data};
 
-    if (t->dtype == WG_F32 && sizeof(wg_real) == sizeof(float) &&
-        (uintptr_t)stored % sizeof(float) == 0)
-        return (const wg_real *)(const void *)stored;
-    host->widen(host, t->dtype, stored, n, panel);
-    return panel;
+    return wg_weights_view(wg_ops_on_host(m->ops), &w, first, n, panel);
 }
 
 const wg_real *wg_model_norm(const wg_model *m, wg_role role, int64_t layer, wg_real *panel)

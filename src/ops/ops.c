@@ -68,6 +68,22 @@ wagle_status wg_ops_open(wagle_ctx *ctx, const wg_ops **out)
     return WAGLE_OK;
 }
 
+const wg_real *wg_weights_view(const wg_ops *ops, const wg_weights *w, int64_t first, int64_t n,
+                               wg_real *panel)
+{
+    const char *stored = (const char *)w->stored + (size_t)first * wg_dtype_size(w->type);
+
+    if (w->value != NULL && w->bits == NULL)
+        return w->value + first;
+    if (w->value == NULL && w->type == WG_F32 && sizeof(wg_real) == sizeof(float) &&
+        (uintptr_t)stored % sizeof(float) == 0)
+        return (const wg_real *)(const void *)stored;
+    ops->widen(ops, w->type, stored, n, panel);
+    if (w->value != NULL)
+        ops->overlay(ops, first, n, w->bits, w->rank, w->value, panel);
+    return panel;
+}
+
 int64_t wg_reals_for(int64_t n, size_t size)
 {
     return (n * (int64_t)size + (int64_t)sizeof(wg_real) - 1) / (int64_t)sizeof(wg_real);

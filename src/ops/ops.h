@@ -382,6 +382,10 @@ WAGLE_CHECK wagle_status wg_buffer_reserve(wagle_ctx *ctx, const wg_ops *ops, wg
 /* The same; folder as in alloc. */
 WAGLE_CHECK wagle_status wg_buffer_reserve_in(wagle_ctx *ctx, const wg_ops *ops, const char *folder,
                                               wg_buffer *buffer, int64_t n);
+/* Weights [first, first+n) as reals, in memory of ops: where they are if they are reals there, else
+ * in panel [n]. */
+const wg_real *wg_weights_view(const wg_ops *ops, const wg_weights *w, int64_t first, int64_t n,
+                               wg_real *panel);
 /* Reals that hold n elements of `size` bytes. */
 int64_t wg_reals_for(int64_t n, size_t size);
 void wg_buffer_free(const wg_ops *ops, wg_buffer *buffer);

@@ -5,20 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Weights [first, first+n) of a tensor: where they are, or in `room`. */
-static const wg_real *weights(const wg_ops *ops, const wg_weights *w, int64_t first, int64_t n,
-                              wg_real *room)
-{
-    const char *stored = (const char *)w->stored + (size_t)first * wg_dtype_size(w->type);
-
-    if (w->value != NULL && w->bits == NULL)
-        return w->value + first;
-    ops->widen(ops, w->type, stored, n, room);
-    if (w->value != NULL)
-        ops->overlay(ops, first, n, w->bits, w->rank, w->value, room);
-    return room;
-}
-
 void wg_host_embed(WG_SELF, const wg_weights *table, int64_t N, int64_t D, const int32_t *ids,
                    int64_t offset, wg_real scale, bool add, wg_real *x)
 {
@@ -30,12 +16,13 @@ void wg_host_embed(WG_SELF, const wg_weights *table, int64_t N, int64_t D, const
         wg_real *to = x + n * D, room[WG_HOST_ROW];
         for (int64_t d = 0; add && d < D; d += WG_HOST_ROW) {
             const int64_t some = D - d < WG_HOST_ROW ? D - d : WG_HOST_ROW;
-            const wg_real *from = weights(&alone, table, (ids[n] + offset) * D + d, some, room);
+            const wg_real *from =
+                wg_weights_view(&alone, table, (ids[n] + offset) * D + d, some, room);
             for (int64_t i = 0; i < some; i++)
                 to[d + i] += from[i] * scale;
         }
         if (!add) {
-            const wg_real *from = weights(&alone, table, (ids[n] + offset) * D, D, to);
+            const wg_real *from = wg_weights_view(&alone, table, (ids[n] + offset) * D, D, to);
             for (int64_t d = 0; d < D && (from != to || scale != 1); d++)
                 to[d] = from[d] * scale;
         }
