@@ -19,13 +19,29 @@
 
 #define WG_MOST_SEQUENCES 32
 
+/* Opens a back end as the tests want it: in memory that only operations can touch, or NULL: as a
+ * context does. */
+static inline wg_ops_opener *usual_opener(void)
+{
+#ifdef WG_HAS_GUARDED
+    if (getenv("WG_TEST_GUARDED") != NULL)
+        return wg_guarded_open;
+#endif
+    return NULL;
+}
+
+/* How contexts open back ends from now on; a test that changes it puts it back. */
+static inline wg_ops_opener **test_opener(void)
+{
+    static wg_ops_opener *opener;
+    return &opener;
+}
+
 static inline wagle_ctx *new_context(void)
 {
     wagle_ctx *ctx = NULL;
     assert_int_equal(wagle_ctx_new(&ctx), WAGLE_OK);
-#ifdef WG_HAS_GUARDED /* and in memory that only operations can touch */
-    wg_ops_use(getenv("WG_TEST_GUARDED") != NULL ? wg_guarded_open : NULL);
-#endif
+    wg_ops_use(*test_opener() != NULL ? *test_opener() : usual_opener());
     if (getenv("WG_TEST_CARD") != NULL) { /* the same tests on a card, or a pretended one */
         ctx->device = 1;
         ctx->precision = WG_PRECISION_F32;

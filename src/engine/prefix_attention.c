@@ -26,24 +26,6 @@ static int64_t own_length(const wg_batch *b, int64_t s)
     return b->start[s + 1] - b->start[s];
 }
 
-/* Lists on the host, at as many elements into e->tree.lists as they will lie into e->tree.uploaded.
- */
-typedef struct lists {
-    int64_t *host;
-    const int64_t *device;
-    int64_t used;
-} lists;
-
-/* Room for n elements; *out is where they will be. */
-static int64_t *take(lists *l, int64_t n, const int64_t **out)
-{
-    int64_t *here = l->host + l->used;
-
-    *out = l->device + l->used;
-    l->used += n;
-    return here;
-}
-
 /* Sequences from s on that are laid out together: [s, end), those without tokens of their own left
  * out. */
 static int64_t choose(const wg_batch *b, int64_t s, int64_t to, wg_tree_group *g)
@@ -64,13 +46,20 @@ static int64_t choose(const wg_batch *b, int64_t s, int64_t to, wg_tree_group *g
 }
 
 /* The group's lists, of sequences [from, to) of a chunk whose first token is `first`. */
-static void lay_out(const wg_batch *b, int64_t from, int64_t to, int64_t first, lists *l,
+static void lay_out(const wg_batch *b, int64_t from, int64_t to, int64_t first, wg_lists *l,
                     wg_tree_group *g)
 {
-    int64_t *start = take(l, g->S + 1, &g->start), *prefix = take(l, g->S, &g->prefix_len);
-    int64_t *path = take(l, g->N, &g->path), *row = take(l, g->own, &g->own_row);
-    int64_t *place = take(l, g->own, &g->own_place), at = 0;
+    int64_t *start = wg_lists_take(l, g->S + 1, sizeof *start);
+    int64_t *prefix = wg_lists_take(l, g->S, sizeof *prefix);
+    int64_t *path = wg_lists_take(l, g->N, sizeof *path);
+    int64_t *row = wg_lists_take(l, g->own, sizeof *row);
+    int64_t *place = wg_lists_take(l, g->own, sizeof *place), at = 0;
 
+    g->start = wg_lists_at(l, start);
+    g->prefix_len = wg_lists_at(l, prefix);
+    g->path = wg_lists_at(l, path);
+    g->own_row = wg_lists_at(l, row);
+    g->own_place = wg_lists_at(l, place);
     for (int64_t s = from; s < to; s++) {
         const int64_t n = length(b, s), own = own_length(b, s);
         if (own == 0)
@@ -92,31 +81,27 @@ wagle_status wg_tree_prepare(wagle_ctx *ctx, wg_engine *e, const wg_batch *b)
 {
     wg_tree *t = &e->tree;
     const wg_ops *ops = e->model->ops;
-    const int64_t most_elements = 3 * b->S + 2 * b->N + (b->shared ? b->path_start[b->S] : 0);
+    const int64_t elements = 3 * b->S + 2 * b->N + (b->shared ? b->path_start[b->S] : 0);
     int64_t n = 0;
-    lists l = {0};
 
     if (!b->shared)
         return WAGLE_OK;
     WG_TRY(WG_GROW(ctx, &t->group, &t->group_room, b->S));
     WG_TRY(WG_GROW(ctx, &t->first, &t->first_room, e->n_chunks + 1));
-    WG_TRY(WG_GROW(ctx, &t->lists, &t->lists_room, most_elements));
-    WG_TRY(wg_buffer_reserve(ctx, ops, &t->uploaded, wg_reals_for(most_elements, sizeof *l.host)));
+    WG_TRY(wg_lists_begin(ctx, ops, &t->lists, 5 * b->S, elements * (int64_t)sizeof(int64_t)));
     WG_TRY(wg_buffer_reserve(ctx, ops, &t->room,
                              wg_tree_size(&e->model->config, wg_batch_longest(b))));
-    l.host = t->lists;
-    l.device = (const int64_t *)(const void *)t->uploaded.data;
     for (int64_t c = 0; c < e->n_chunks; c++) {
         const wg_chunk *chunk = &e->chunk[c];
         t->first[c] = n;
         for (int64_t from = chunk->from, to; from < chunk->to; from = to) {
             to = choose(b, from, chunk->to, &t->group[n]);
             if (t->group[n].S > 0)
-                lay_out(b, from, to, b->start[chunk->from], &l, &t->group[n++]);
+                lay_out(b, from, to, b->start[chunk->from], &t->lists, &t->group[n++]);
         }
     }
     t->first[e->n_chunks] = n;
-    ops->upload(ops, t->uploaded.data, t->lists, (size_t)l.used * sizeof *l.host);
+    wg_lists_upload(ops, &t->lists);
     return WAGLE_OK;
 }
 

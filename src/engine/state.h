@@ -4,6 +4,7 @@
 #define WG_ENGINE_STATE_H
 
 #include "engine/per_sample_moments.h"
+#include "ops/lists.h"
 
 enum {
     WG_CHUNK_TOKENS = 4096,
@@ -41,9 +42,7 @@ typedef struct wg_tree {
     wg_tree_group *group;
     int64_t *first; /* [chunks+1] first group of each chunk */
     int64_t group_room, first_room;
-    int64_t *lists; /* of all groups, to be uploaded */
-    int64_t lists_room;
-    wg_buffer uploaded;
+    wg_lists lists; /* of all groups */
     int64_t chunk;  /* at hand */
     wg_buffer room; /* q, out, k, v, lse of the paths that are laid out */
 } wg_tree;
@@ -52,9 +51,7 @@ typedef struct wg_tree {
 typedef struct wg_index {
     int32_t *ids, *position, *target;   /* [N], [N], [M] */
     int64_t *start, *label_start, *row; /* [S+1], [S+1], [M] */
-    char *packed;                       /* on the host, to be uploaded in one piece */
-    int64_t packed_room;
-    wg_buffer uploaded;
+    wg_lists lists;
 } wg_index;
 
 enum { WG_SOFT_MOST = 2 };
@@ -112,7 +109,8 @@ void wg_tree_attend(void *user, const wg_attention *how, int64_t layer, wg_activ
 WAGLE_CHECK wagle_status wg_tree_prepare(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch);
 /* The same in numbers, of sequences of up to `longest` tokens. */
 int64_t wg_tree_size(const wg_config *c, int64_t longest);
-/* *x [n], in memory of the back end, becomes the same on the host; NULL stays NULL. */
+/* Replaces *x [n], an address of the back end, by an address where the host can read the same
+ * numbers. NULL stays NULL. */
 WAGLE_CHECK wagle_status wg_engine_host_view(wagle_ctx *ctx, const wg_engine *e, wg_host_room *room,
                                              int64_t n, const wg_real **x);
 /* Uploads the lists of the batch. */

@@ -1,6 +1,7 @@
 #include "model/decode.h"
 
 #include "model/block.h"
+#include "ops/lists.h"
 
 /* What a step or a prefill needs in memory of the back end, by sequence or token. */
 typedef struct lists {
@@ -14,10 +15,8 @@ struct wg_decoder {
     int64_t B, capacity;
     int64_t *length;        /* [B] cached tokens */
     wg_buffer keys, values; /* [L][B][capacity, P] */
-    char *packed;           /* lists on the host, to be uploaded in one piece */
-    int64_t packed_room;
-    wg_buffer uploaded;
-    lists host, at; /* of the tokens at hand: there, and uploaded */
+    wg_lists lists;
+    lists host, at; /* of the tokens at hand: on the host, and in memory of the back end */
     int64_t longest;
     wg_buffer x, h, narrow, mean, rstd, saved, recomputed, panel, logits;
     wg_buffer cosine[2], sine[2];
@@ -74,31 +73,38 @@ void wg_decoder_free(wg_decoder *d)
 {
     if (d == NULL)
         return;
-    wg_buffer *const buffers[] = {&d->keys,       &d->values,  &d->x,         &d->h,
-                                  &d->narrow,     &d->mean,    &d->rstd,      &d->saved,
-                                  &d->recomputed, &d->panel,   &d->logits,    &d->uploaded,
-                                  &d->cosine[0],  &d->sine[0], &d->cosine[1], &d->sine[1]};
+    wg_buffer *const buffers[] = {&d->keys,       &d->values,    &d->x,      &d->h,
+                                  &d->narrow,     &d->mean,      &d->rstd,   &d->saved,
+                                  &d->recomputed, &d->panel,     &d->logits, &d->cosine[0],
+                                  &d->sine[0],    &d->cosine[1], &d->sine[1]};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         wg_buffer_free(d->model->ops, buffers[i]);
     wg_free(d->length);
-    wg_free(d->packed);
+    wg_lists_free(d->model->ops, &d->lists);
     wg_free(d);
 }
 
-/* Lays lists for n sequences and N tokens out from `base` on; returns the bytes. */
-static int64_t place(char *base, int64_t n, int64_t N, lists *out)
+/* Room for the lists of n sequences and N tokens. */
+static wagle_status reserve_lists(wagle_ctx *ctx, wg_decoder *d, int64_t n, int64_t N)
 {
-    int64_t *words = (int64_t *)(void *)base;
-    const int64_t count = 3 * n + 1 + N;
-    int32_t *halves = (int32_t *)(void *)(words + count);
+    const int64_t bytes =
+        (3 * n + 1 + N) * (int64_t)sizeof(int64_t) + 2 * N * (int64_t)sizeof(int32_t);
+    wg_lists *l = &d->lists;
 
-    *out = (lists){.start = words,
-                   .length = words + n + 1,
-                   .first = words + 2 * n + 1,
-                   .row = words + 3 * n + 1,
-                   .position = halves,
-                   .ids = halves + N};
-    return count * (int64_t)sizeof *words + 2 * N * (int64_t)sizeof *halves;
+    WG_TRY(wg_lists_begin(ctx, d->model->ops, l, 6, bytes));
+    d->host = (lists){.start = wg_lists_take(l, n + 1, sizeof(int64_t)),
+                      .length = wg_lists_take(l, n, sizeof(int64_t)),
+                      .first = wg_lists_take(l, n, sizeof(int64_t)),
+                      .row = wg_lists_take(l, N, sizeof(int64_t)),
+                      .position = wg_lists_take(l, N, sizeof(int32_t)),
+                      .ids = wg_lists_take(l, N, sizeof(int32_t))};
+    d->at = (lists){.start = wg_lists_at(l, d->host.start),
+                    .length = wg_lists_at(l, d->host.length),
+                    .first = wg_lists_at(l, d->host.first),
+                    .row = wg_lists_at(l, d->host.row),
+                    .position = wg_lists_at(l, d->host.position),
+                    .ids = wg_lists_at(l, d->host.ids)};
+    return WAGLE_OK;
 }
 
 /* Room for n sequences of N tokens together. */
@@ -106,19 +112,13 @@ static wagle_status reserve(wagle_ctx *ctx, wg_decoder *d, int64_t n, int64_t N)
 {
     const wg_config *c = &d->model->config;
     const wg_ops *ops = d->model->ops;
-    const int64_t words = 3 * n + 1 + N, halves = 2 * N;
-    const int64_t bytes = words * (int64_t)sizeof(int64_t) + halves * (int64_t)sizeof(int32_t);
 
-    WG_TRY(WG_GROW(ctx, &d->packed, &d->packed_room, bytes));
-    WG_TRY(wg_buffer_reserve(ctx, ops, &d->uploaded, wg_reals_for(bytes, 1)));
+    WG_TRY(reserve_lists(ctx, d, n, N));
     WG_TRY(wg_buffer_reserve(ctx, ops, &d->x, N * c->D));
     WG_TRY(wg_buffer_reserve(ctx, ops, &d->narrow,
                              c->has[WG_PROJECT_IN] || c->has[WG_PROJECT_OUT] ? N * c->E : 0));
     WG_TRY(wg_buffer_reserve(ctx, ops, &d->saved, wg_saved_size(c, N)));
-    WG_TRY(wg_buffer_reserve(ctx, ops, &d->recomputed, wg_recomputed_size(c, N)));
-    (void)place(d->packed, n, N, &d->host);
-    (void)place((char *)d->uploaded.data, n, N, &d->at);
-    return WAGLE_OK;
+    return wg_buffer_reserve(ctx, ops, &d->recomputed, wg_recomputed_size(c, N));
 }
 
 /* Sequence i of those at hand is number `which`, and goes on with ids [n], from token `at` of the
@@ -145,10 +145,7 @@ static int64_t lay_out(wg_decoder *d, int64_t i, int64_t which, const int32_t *i
 /* Uploads what was laid out, and looks the tokens up. */
 static wg_block_input begin(wg_decoder *d, int64_t n, int64_t N)
 {
-    const wg_ops *ops = d->model->ops;
-    const int64_t bytes = place(d->packed, n, N, &d->host);
-
-    ops->upload(ops, d->uploaded.data, d->packed, (size_t)bytes);
+    wg_lists_upload(d->model->ops, &d->lists);
     wg_embed(d->model, N, d->at.ids, d->at.position, d->narrow.data, d->panel.data, d->x.data);
     return (wg_block_input){.model = d->model,
                             .N = N,

@@ -12,25 +12,20 @@ typedef struct trained {
     wg_host_room room; /* for trained values */
 } trained;
 
-/* Selected ones of the weights before `end`. */
-static int64_t selected_before(const wg_overlay *o, int64_t end)
+/* The number of trained weights before weight `end`. */
+static int64_t trained_before(const wg_overlay *o, int64_t end)
 {
-    const int64_t block = end / WG_OVERLAY_BLOCK;
-    int64_t n = o->host_rank[block];
-
-    for (int64_t i = block * WG_OVERLAY_BLOCK; i < end; i++)
-        n += o->host_bits[i / 64] >> (i % 64) & 1;
-    return n;
+    return o->bits != NULL ? wg_selected_before(end, o->host_bits, o->host_rank) : end;
 }
 
 /* The trained values [*n_values] of weights [first, first+n), on the host. */
 static wagle_status trained_values(wagle_ctx *ctx, trained *w, const wg_overlay *o, int64_t first,
                                    int64_t n, const float **value, int64_t *n_values)
 {
-    const int64_t from = o->bits != NULL ? selected_before(o, first) : first;
+    const int64_t from = trained_before(o, first);
     const void *view;
 
-    *n_values = o->bits != NULL ? selected_before(o, first + n) - from : n;
+    *n_values = trained_before(o, first + n) - from;
     WG_TRY(wg_host_view(ctx, w->model->ops, o->value + from, (size_t)*n_values * sizeof **value,
                         &w->room, &view));
     *value = view;

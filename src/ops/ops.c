@@ -25,16 +25,6 @@ const wg_ops *wg_ops_on_host(const wg_ops *ops)
     return ops->host ? ops : ops->on_host;
 }
 
-static struct {
-    const char *device, *precision;
-} pretended;
-
-void wg_ops_pretend(const char *device, const char *precision)
-{
-    pretended.device = device;
-    pretended.precision = precision;
-}
-
 #ifdef WG_GUARDED
 static wg_ops_opener *tested = wg_guarded_open;
 #else
@@ -46,7 +36,7 @@ void wg_ops_use(wg_ops_opener *opener)
     tested = opener;
 }
 
-static wagle_status open_ops(wagle_ctx *ctx, const wg_ops **out)
+wagle_status wg_ops_open(wagle_ctx *ctx, const wg_ops **out)
 {
     if (tested != NULL)
         return tested(ctx, out);
@@ -57,15 +47,15 @@ static wagle_status open_ops(wagle_ctx *ctx, const wg_ops **out)
 #endif
 }
 
-wagle_status wg_ops_open(wagle_ctx *ctx, const wg_ops **out)
+int64_t wg_selected_before(int64_t first, const uint64_t *bits, const int64_t *rank)
 {
-    WG_TRY(open_ops(ctx, out));
-    if (pretended.device != NULL) {
-        wg_ops *own = (wg_ops *)(uintptr_t)*out; /* a copy that was allocated */
-        own->device = pretended.device;
-        own->precision = pretended.precision;
-    }
-    return WAGLE_OK;
+    int64_t before = rank[first / WG_OVERLAY_BLOCK];
+
+    for (int64_t w = first / WG_OVERLAY_BLOCK * (WG_OVERLAY_BLOCK / 64); w < first / 64; w++)
+        before += __builtin_popcountll(bits[w]);
+    if (first % 64 > 0) /* else the word may lie behind the last */
+        before += __builtin_popcountll(bits[first / 64] & (((uint64_t)1 << (first % 64)) - 1));
+    return before;
 }
 
 const wg_real *wg_weights_view(const wg_ops *ops, const wg_weights *w, int64_t first, int64_t n,

@@ -2,11 +2,12 @@
  *
  * Tensor data lies in memory of the back end (alloc, stored). Code outside src/ops may do
  * arithmetic on such addresses but never read or write through them: that is what the operations
- * are for. Every pointer that an operation takes is to memory of the back end, but for upload,
- * download, stored and the small structures that describe a call. An operation that fails is
- * remembered; those after it do nothing, and the next alloc, download or sync returns the failure.
- * A back end may run operations later than they are called, in order; structures that describe a
- * call have been read when it returns, and memory may be freed at any time.
+ * are for. Every pointer that an operation takes points to memory of the back end. The exceptions
+ * are the host pointers of upload, download and stored, and the small structures that describe a
+ * call. An operation that fails is remembered; those after it do nothing, and the next alloc,
+ * download or sync returns the failure. A back end may run operations later than they are called,
+ * in order; structures that describe a call have been read when it returns, and memory may be freed
+ * at any time.
  *
  * Matrices are row-major and dense unless a leading dimension (ld) is given. N tokens, D model,
  * F feed-forward, V vocabulary, H heads, K key/value heads, h head size. ref/ is the
@@ -136,15 +137,15 @@ struct wg_ops {
     void (*upload)(const wg_ops *self, void *to, const void *host, size_t bytes);
     wagle_status (*download)(const wg_ops *self, wagle_ctx *ctx, void *host, const void *from,
                              size_t bytes);
-    /* Waits for all operations so far; the first failure among them. */
+    /* Waits until all operations called so far have ended. Returns the first that failed. */
     wagle_status (*sync)(const wg_ops *self, wagle_ctx *ctx);
     /* Where the back end has `bytes` bytes of a mapped file: there, or in memory of its own, until
      * `forget`. NULL: it failed; operations that get this address then do nothing. */
     const void *(*stored)(const wg_ops *self, const void *mapped, size_t bytes);
-    /* The mapping is about to go. */
+    /* Call this before the bytes are unmapped. */
     void (*forget)(const wg_ops *self, const void *mapped, size_t bytes);
-    /* Advice about stored bytes, or memory that lies in a file: they come next; they are done
-     * with. */
+    /* Advice about stored bytes, or memory that lies in a file: they will be used next; they will
+     * not be used for a while. */
     void (*ahead)(const wg_ops *self, const void *data, size_t bytes);
     void (*release)(const wg_ops *self, const void *data, size_t bytes);
 
@@ -345,6 +346,9 @@ struct wg_ops {
 };
 
 enum { WG_OVERLAY_BLOCK = 4096 };
+/* How many weights before weight `first` are selected; bits and rank as for overlay, on the host.
+ */
+int64_t wg_selected_before(int64_t first, const uint64_t *bits, const int64_t *rank);
 
 extern const wg_ops wg_ops_ref;
 #ifndef WG_REAL_DOUBLE
@@ -359,16 +363,14 @@ const wg_ops *wg_ops_on_host(const wg_ops *ops);
 typedef enum wg_precision { WG_PRECISION_BF16, WG_PRECISION_TF32, WG_PRECISION_F32 } wg_precision;
 enum { WG_PRECISIONS = 3 };
 extern const char *const wg_precision_names[WG_PRECISIONS];
-/* Tests only: contexts open this back end from now on; NULL: their own. */
+/* Tests only: from now on every context opens its back end with this function; NULL: the usual way.
+ */
 typedef wagle_status wg_ops_opener(wagle_ctx *ctx, const wg_ops **out);
 void wg_ops_use(wg_ops_opener *opener);
 WAGLE_CHECK wg_ops_opener wg_guarded_open; /* tests/guarded */
 /* Opens the back end of the context; its threads are the context's. Models of one context share a
  * card's. Close with ops->close. */
 WAGLE_CHECK wagle_status wg_ops_open(wagle_ctx *ctx, const wg_ops **out);
-/* Tests only: back ends that are opened from now on say that they are this card; NULL: they do not.
- */
-void wg_ops_pretend(const char *device, const char *precision);
 
 /* A buffer that grows and never shrinks: a batch no larger than any before allocates nothing. */
 typedef struct wg_buffer {

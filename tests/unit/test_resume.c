@@ -2,6 +2,7 @@
  * is refused, by the option's name, exactly where the table says that the result depends on it. */
 #include "support.h"
 
+#include "ops/cpu/cpu.h"
 #include "train/members.h"
 #include <ctype.h>
 
@@ -400,13 +401,38 @@ static void options_that_change_no_weight_may_change(void **state)
     wagle_ctx_free(ctx);
 }
 
+static struct {
+    const char *device, *precision;
+} pretended;
+
+/* A back end of the host that says it is a card. */
+static wagle_status open_pretended(wagle_ctx *ctx, const wg_ops **out)
+{
+    wg_ops *own;
+
+    WG_TRY(usual_opener() != NULL ? usual_opener()(ctx, out) : wg_cpu_open(ctx, out));
+    own = (wg_ops *)(uintptr_t)*out; /* a copy that was allocated */
+    own->device = pretended.device;
+    own->precision = pretended.precision;
+    return WAGLE_OK;
+}
+
+/* Contexts from now on compute on this device; NULL: the CPU. */
+static void pretend(const char *device, const char *precision)
+{
+    pretended.device = device;
+    pretended.precision = precision;
+    *test_opener() = device != NULL ? open_pretended : NULL;
+    wg_ops_use(device != NULL ? open_pretended : usual_opener());
+}
+
 /* Resumes on another device, NULL: the CPU. The message names `wanted`. */
 static void is_refused(wagle_train_options o, const char *device, const char *precision,
                        const char *wanted)
 {
     wagle_ctx *ctx = new_context();
 
-    wg_ops_pretend(device, precision);
+    pretend(device, precision);
     o.resume = true;
     assert_int_equal(wagle_unlearn(ctx, &o, NULL), WAGLE_E_USAGE);
     if (strstr(wagle_message(ctx), wanted) == NULL)
@@ -443,18 +469,18 @@ static void another_device_or_precision_is_refused_by_name(void **state)
     write_rows(ROWS, 0);
     interrupt(&o);
     is_refused(o, "cuda (one)", "bf16", "made with --device cpu, now --device cuda (one)");
-    wg_ops_pretend(NULL, NULL);
+    pretend(NULL, NULL);
     assert_ok(ctx, wagle_unlearn(ctx, &again, NULL));
     assert_true(manifest_has(OUT, "device", NULL) && manifest_has(OUT, "precision", NULL));
 
-    wg_ops_pretend("cuda (one)", "bf16");
+    pretend("cuda (one)", "bf16");
     interrupt(&o);
     is_refused(o, NULL, NULL, "made with --device cuda (one), now --device cpu");
     is_refused(o, "cuda (two)", "bf16", "made with --device cuda (one), now --device cuda (two)");
     is_refused(o, "cuda (one)", "f32", "made with --precision bf16, now --precision f32");
-    wg_ops_pretend("cuda (one)", "bf16");
+    pretend("cuda (one)", "bf16");
     assert_ok(ctx, wagle_unlearn(ctx, &again, NULL));
-    wg_ops_pretend(NULL, NULL);
+    pretend(NULL, NULL);
     assert_true(manifest_has(OUT, "device", "cuda (one)"));
     assert_true(manifest_has(OUT, "precision", "bf16"));
     wagle_ctx_free(ctx);

@@ -82,8 +82,6 @@ void wg_cpu_gather(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, cons
 /* On the calling thread alone, in double. */
 double wg_cpu_dot(int64_t n, const float *a, const float *b);
 void wg_cpu_long_dot(WG_SELF, int64_t n, const float *x, const float *y, double *out);
-/* Selected weights before weight `first`. */
-int64_t wg_cpu_rank(int64_t first, const uint64_t *bits, const int64_t *rank);
 void wg_cpu_adamw_bf16(WG_SELF, const wg_adamw_step *step, uint32_t seed, int64_t n,
                        const float *gradient, uint16_t *m, uint16_t *v, float *value);
 void wg_cpu_adamw(WG_SELF, const wg_adamw_step *step, int64_t n, const float *gradient, float *m,

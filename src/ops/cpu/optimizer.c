@@ -5,17 +5,6 @@
 
 enum { BLOCK = 1 << 16, PARTS = 64 };
 
-int64_t wg_cpu_rank(int64_t first, const uint64_t *bits, const int64_t *rank)
-{
-    int64_t before = rank[first / WG_OVERLAY_BLOCK];
-
-    for (int64_t w = first / WG_OVERLAY_BLOCK * (WG_OVERLAY_BLOCK / 64); w < first / 64; w++)
-        before += __builtin_popcountll(bits[w]);
-    if (first % 64 > 0)
-        before += __builtin_popcountll(bits[first / 64] & (((uint64_t)1 << (first % 64)) - 1));
-    return before;
-}
-
 /* The bits of word w that lie in [from, to). */
 static uint64_t within(const uint64_t *bits, int64_t w, int64_t from, int64_t to)
 {
@@ -52,7 +41,7 @@ void wg_cpu_overlay(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, con
     EACH_RANKED_BLOCK
     {
         const int64_t from = block_begin(block, first), to = block_end(block, first + n);
-        const float *next = value + wg_cpu_rank(from, bits, rank);
+        const float *next = value + wg_selected_before(from, bits, rank);
         for (int64_t w = from >> 6; w * 64 < to; w++)
             for (uint64_t word = within(bits, w, from, to); word != 0; word &= word - 1)
                 dst[64 * w + __builtin_ctzll(word) - first] = *next++;
@@ -65,7 +54,7 @@ void wg_cpu_gather(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, cons
     EACH_RANKED_BLOCK
     {
         const int64_t from = block_begin(block, first), to = block_end(block, first + n);
-        float *next = value + wg_cpu_rank(from, bits, rank);
+        float *next = value + wg_selected_before(from, bits, rank);
         for (int64_t w = from >> 6; w * 64 < to; w++)
             for (uint64_t word = within(bits, w, from, to); word != 0; word &= word - 1)
                 *next++ = src[64 * w + __builtin_ctzll(word) - first];

@@ -52,20 +52,10 @@ static void matvec(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, 
         matvec_one(&list[k], n, I, x, add);
 }
 
-/* Selected weights before weight `first`. */
-static int64_t rank_of(int64_t first, const uint64_t *bits, const int64_t *rank)
-{
-    int64_t before = rank[first / WG_OVERLAY_BLOCK];
-
-    for (int64_t i = first / WG_OVERLAY_BLOCK * WG_OVERLAY_BLOCK; i < first; i++)
-        before += bits[i >> 6] >> (i & 63) & 1;
-    return before;
-}
-
 static void overlay(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, const int64_t *rank,
                     const wg_real *value, wg_real *dst)
 {
-    value += rank_of(first, bits, rank);
+    value += wg_selected_before(first, bits, rank);
     for (int64_t i = first; i < first + n; i++)
         if (bits[i >> 6] >> (i & 63) & 1)
             dst[i - first] = *value++;
@@ -74,7 +64,7 @@ static void overlay(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, con
 static void gather(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, const int64_t *rank,
                    const wg_real *src, float *value)
 {
-    value += rank_of(first, bits, rank);
+    value += wg_selected_before(first, bits, rank);
     for (int64_t i = first; i < first + n; i++)
         if (bits[i >> 6] >> (i & 63) & 1)
             *value++ = (float)src[i - first];
