@@ -685,6 +685,25 @@ static int failures_stick(void)
     return large != WAGLE_E_RESOURCE || sticky != WAGLE_E_USAGE || after != WAGLE_E_USAGE;
 }
 
+/* While a model of a context is open, the next one must be on the same card in the same precision.
+ */
+static int another_precision_is_refused_while_one_is_open(void)
+{
+    side s = {0};
+    const wg_ops *other = NULL;
+
+    s.ctx.precision = (int)WG_PRECISION_F32;
+    must(&s, wg_cuda_open(&s.ctx, 0, &s.ops));
+    s.ctx.precision = (int)WG_PRECISION_BF16;
+    const wagle_status st = wg_cuda_open(&s.ctx, 0, &other);
+    printf("another precision: %s\n", s.ctx.message);
+    s.ops->close(s.ops);
+    const wagle_status after = wg_cuda_open(&s.ctx, 0, &other);
+    if (after == WAGLE_OK)
+        other->close(other);
+    return st != WAGLE_E_USAGE || after != WAGLE_OK;
+}
+
 int main(void)
 {
     side ref = {0}, card = {0}, again = {0};
@@ -711,6 +730,7 @@ int main(void)
     bad += other_precision(&ref, WG_PRECISION_TF32, "gemm, tf32", 2e-3);
     bad += other_precision(&ref, WG_PRECISION_BF16, "gemm, bf16", 2e-2);
     bad += failures_stick();
+    bad += another_precision_is_refused_while_one_is_open();
     ref.ops->close(ref.ops);
     printf(bad ? "%d FAILED\n" : "all passed\n", bad);
     return bad > 0;

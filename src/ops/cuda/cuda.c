@@ -180,19 +180,31 @@ static void start(wg_cuda *c)
         (void)wg_cuda_function(c, WG_K_fill); /* a compiler that fails is said now */
 }
 
+/* Another model of the context: on the same card, in the same precision. */
+static wagle_status share(wagle_ctx *ctx, wg_cuda *c, int ordinal, const wg_ops **out)
+{
+    if (c->ordinal != ordinal || c->precision != (wg_precision)ctx->precision)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "cuda:%d in %s: models of this context are open on cuda:%d in %s; close "
+                       "them first, or use another context",
+                       ordinal, wg_precision_names[ctx->precision], c->ordinal,
+                       wg_precision_names[c->precision]);
+    c->users++;
+    *out = &c->ops;
+    return WAGLE_OK;
+}
+
 wagle_status wg_cuda_open(wagle_ctx *ctx, int ordinal, const wg_ops **out)
 {
     wg_cuda *c = ctx->card;
     wagle_status st;
 
     *out = NULL;
-    if (c != NULL) {
-        c->users++;
-        *out = &c->ops;
-        return WAGLE_OK;
-    }
+    if (c != NULL)
+        return share(ctx, c, ordinal, out);
     WG_TRY(WG_ALLOC(ctx, &c, 1));
     c->owner = ctx;
+    c->ordinal = ordinal;
     c->users = 1;
     c->precision = (wg_precision)ctx->precision;
     WG_TRY_GOTO(wg_cpu_open(ctx, &c->ops.on_host), failed);

@@ -60,6 +60,7 @@ typedef struct wg_cuda_plan {
 typedef struct wg_cuda {
     wg_ops ops; /* first: what callers hold */
     wagle_ctx *owner;
+    int ordinal;      /* N of cuda:N */
     int users;        /* models that hold it */
     char device[256]; /* wg_ops.device */
     wg_cuda_libraries lib;
