@@ -3,7 +3,6 @@
 #include "base/number.h"
 #include "ops/cpu/cpu.h"
 
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -47,8 +46,10 @@ static float *filled(int64_t n)
 int main(int argc, char **argv)
 {
     wg_ops cpu = wg_ops_cpu;
+    wagle_ctx ctx = {0};
 
-    cpu.threads = omp_get_max_threads();
+    if (wg_pool_open(&ctx, wg_threads(&ctx), &cpu.pool) != WAGLE_OK)
+        return fprintf(stderr, "%s\n", ctx.message), 4;
     (void)wg_cpu_tile_name();
     if (argc > 1 && !wg_cpu_use_tile(argv[1]))
         return fprintf(stderr, "no tile %s here\n", argv[1]), 2;
@@ -81,5 +82,6 @@ int main(int argc, char **argv)
         free(B);
         free(C);
     }
+    wg_pool_close(cpu.pool);
     return 0;
 }

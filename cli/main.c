@@ -60,17 +60,6 @@ static wagle_status run(const cli_command *c, cli_options *o)
     return st;
 }
 
-/* Executes the program again with settings for libgomp, which reads them before main. By default,
- * its waiting threads spin for a long time. That is slower here, and much slower if two processes
- * share the cores. */
-static void spin_less(char **argv)
-{
-    if (getenv("OMP_WAIT_POLICY") != NULL || getenv("GOMP_SPINCOUNT") != NULL)
-        return;
-    if (setenv("GOMP_SPINCOUNT", "20000", 1) == 0)
-        execv("/proc/self/exe", argv); /* if it fails, continues with the default */
-}
-
 int main(int argc, char **argv)
 {
     cli_options o = {0};
@@ -87,7 +76,6 @@ int main(int argc, char **argv)
     c = cli_command_find(argv[1]);
     if (c == NULL)
         return cli_unknown_command(argv[1]);
-    spin_less(argv); /* reloads all libraries, so it is only done if a command runs */
     st = cli_parse(c, argc - 1, (const char **)argv + 1, &o);
     if (st != WAGLE_OK)
         return st;

@@ -1,7 +1,9 @@
 #include "base/context.h"
 
+#include "base/pool.h"
+
 #include <errno.h>
-#include <omp.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +11,12 @@
 
 int wg_threads(const wagle_ctx *ctx)
 {
-    return ctx->threads > 0 ? ctx->threads : omp_get_max_threads();
+    const char *wish = getenv("OMP_NUM_THREADS"); /* other libraries ask there too */
+    const long threads = ctx->threads > 0 ? ctx->threads
+                         : wish != NULL   ? strtol(wish, NULL, 10)
+                                          : 0;
+
+    return threads > 0 && threads <= INT_MAX ? (int)threads : wg_processors();
 }
 
 static void record(wagle_ctx *ctx, const char *format, va_list args)

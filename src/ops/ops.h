@@ -12,12 +12,13 @@
  * Matrices are row-major and dense unless a leading dimension (ld) is given. N tokens, D model,
  * F feed-forward, V vocabulary, H heads, K key/value heads, h head size. ref/ is the
  * specification in plain C, in float or (WG_REAL_DOUBLE, for the gradient check) in double;
- * cpu/ is OpenMP and vector instructions. Neither depends on the number of threads: work is cut
+ * cpu/ has threads and vector instructions. Neither depends on the number of threads: work is cut
  * into blocks of fixed size and sums run in a fixed order. */
 #ifndef WG_OPS_OPS_H
 #define WG_OPS_OPS_H
 
 #include "base/file.h"
+#include "base/pool.h"
 #include "tensor/tensor.h"
 
 #ifdef WG_REAL_DOUBLE
@@ -114,7 +115,7 @@ struct wg_ops {
     const char *device, *precision;
     void *state;           /* of the back end */
     bool host;             /* its memory is the host's: it may be read where it is (wg_host_view) */
-    int threads;           /* of the host's processors, for each operation */
+    wg_pool *pool;         /* worker threads on the host, for each operation; NULL: none */
     const wg_ops *on_host; /* where !host: a back end for memory of the host */
     void (*close)(const wg_ops *self);
 

@@ -257,14 +257,32 @@ int64_t wg_factors_work(const wg_factor_job *job, int n, int threads)
     return bytes;
 }
 
-static void make_all(const wg_factor_way *way, const wg_factor_job *job, int n, const room *own,
-                     int workers, bool *made)
+typedef struct factors_task {
+    const wg_factor_way *way;
+    const wg_factor_job *job;
+    const room *own;
+    int n, workers;
+    bool *made;
+} factors_task;
+
+static void make_of_workers(const void *task, int64_t from, int64_t to)
 {
+    const factors_task *t = task;
+
+    for (int64_t w = from; w < to; w++)
+        for (int64_t i = w; i < t->n; i += t->workers)
+            t->made[i] = make(t->way, &t->job[i], &t->own[w]);
+}
+
+static wagle_status make_all(wagle_ctx *ctx, const factors_task *task)
+{
+    wg_pool *pool;
+
     openblas_set_num_threads(1);
-#pragma omp parallel for num_threads(workers) schedule(static, 1)
-    for (int w = 0; w < workers; w++)
-        for (int i = w; i < n; i += workers)
-            made[i] = make(way, &job[i], &own[w]);
+    WG_TRY(wg_pool_open(ctx, task->workers, &pool));
+    wg_parallel(pool, task->workers, 1, make_of_workers, task);
+    wg_pool_close(pool);
+    return WAGLE_OK;
 }
 
 wagle_status wg_factors_make(wagle_ctx *ctx, const wg_factor_way *way, const char *scratch,
@@ -280,7 +298,7 @@ wagle_status wg_factors_make(wagle_ctx *ctx, const wg_factor_way *way, const cha
     for (int w = 0; st == WAGLE_OK && w < workers; w++)
         st = new_room(ctx, widest_of(job, n, w, workers), &own[w]);
     if (st == WAGLE_OK)
-        make_all(way, job, n, own, workers, made);
+        st = make_all(ctx, &(factors_task){way, job, own, n, workers, made});
     for (int i = 0; st == WAGLE_OK && i < n; i++)
         st = made[i]
                  ? keep(ctx, scratch, &job[i])

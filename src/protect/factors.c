@@ -172,7 +172,8 @@ int64_t wg_protect_work(const wg_model *m, const wagle_train_options *o, int64_t
         for (int i = 0; i < s.n && n < WAITING; i++)
             job[n++] = s.layer[i];
     sort_jobs(job, n);
-    return together * bytes_of_a_layer(&s) + wg_factors_work(job, n, m->ops->threads);
+    return together * bytes_of_a_layer(&s) +
+           wg_factors_work(job, n, wg_pool_threads(wg_ops_on_host(m->ops)->pool));
 }
 
 wagle_status wg_protect_fits(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,

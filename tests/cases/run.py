@@ -153,7 +153,7 @@ def run(name, wagle):
             shutil.copy(os.path.join(here, source), os.path.join(folder, to))
         os.mkdir(bin_folder)
         os.symlink(os.path.abspath(wagle), os.path.join(bin_folder, "wagle"))
-        environment = {**os.environ, "PATH": bin_folder + ":" + os.environ["PATH"], "OMP_WAIT_POLICY": "passive", "LC_ALL": "C.UTF-8"}
+        environment = {**os.environ, "PATH": bin_folder + ":" + os.environ["PATH"], "LC_ALL": "C.UTF-8"}
         try:
             for step in case["steps"]:
                 check(step, folder, environment)

@@ -172,7 +172,7 @@ def same_output(shown, printed, numbers_differ):
 
 
 def run_block(page, block, folder, wagle):
-    environment = dict(os.environ, PATH=f"{os.path.dirname(wagle)}:{os.environ['PATH']}", OMP_NUM_THREADS="1", OMP_WAIT_POLICY="passive",
+    environment = dict(os.environ, PATH=f"{os.path.dirname(wagle)}:{os.environ['PATH']}", OMP_NUM_THREADS="1",
                        LC_ALL="C.UTF-8")
     done = subprocess.run(["bash", "-eu", "-o", "pipefail", "-c", block.text], cwd=folder, env=environment, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=100)

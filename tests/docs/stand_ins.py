@@ -92,7 +92,7 @@ def write_data():
 
 def write_models(wagle):
     def run(*words):
-        environment = dict(os.environ, OMP_NUM_THREADS="1", OMP_WAIT_POLICY="passive")
+        environment = dict(os.environ, OMP_NUM_THREADS="1")
         subprocess.run([wagle, *words, "--quiet"], check=True, stdout=subprocess.DEVNULL, env=environment)
 
     def learn(name, chat):

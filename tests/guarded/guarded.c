@@ -650,7 +650,6 @@ wagle_status wg_guarded_open(wagle_ctx *ctx, const wg_ops **out)
         *s = (state){.inner = *inner};
         *own = table;
         own->state = s;
-        own->threads = inner->threads;
         own->on_host = inner;
         *out = own;
         return WAGLE_OK;

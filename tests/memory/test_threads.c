@@ -1,13 +1,10 @@
 /* Two contexts in two threads work at the same time, on one open model and on folders, and give
- * what one thread alone gives.
- *
- * Each context has one worker thread: ThreadSanitizer does not know libgomp's barriers, and would
- * report every parallel region. */
+ * what one thread alone gives. Each context has worker threads of its own. */
 #include "torture/textmodel.h"
 
 #include <pthread.h>
 
-enum { THREADS = 2, ROUNDS = 3 };
+enum { THREADS = 2, ROUNDS = 3, WORKERS = 3 };
 
 #define ROWS WG_SCRATCH "/threads-rows.jsonl"
 
@@ -15,6 +12,7 @@ typedef struct work {
     const wagle_model *model;
     const wagle_dataset *rows;
     uint64_t seed;
+    int workers;
     char out[512]; /* a folder of its own */
     wagle_status status;
     char message[256];
@@ -77,7 +75,7 @@ static void *run(void *user)
     w->status = wagle_ctx_new(&ctx);
     if (w->status != WAGLE_OK)
         return NULL;
-    wagle_set_threads(ctx, 1);
+    wagle_set_threads(ctx, w->workers);
     for (int i = 0; w->status == WAGLE_OK && i < ROUNDS; i++) {
         wagle_string_free(w->answer);
         w->answer = NULL;
@@ -110,6 +108,7 @@ static void contexts_in_two_threads_give_what_each_gives_alone(void **state)
         w[i].model = model;
         w[i].rows = rows;
         w[i].seed = (uint64_t)(i % THREADS);
+        w[i].workers = i < THREADS ? WORKERS : 1;
         snprintf(w[i].out, sizeof w[i].out, WG_SCRATCH "/threads-%d", i);
     }
     for (int i = 0; i < THREADS; i++)

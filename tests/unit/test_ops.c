@@ -7,6 +7,7 @@
 enum { MOST = 160000 };
 static float a[MOST], b[MOST], c[MOST], d[MOST], x[2][MOST], y[2][MOST], z[2][MOST], w[2][MOST];
 static wg_ops cpu; /* with two threads */
+static wagle_ctx alone;
 static const wg_ops *const back_end[] = {&wg_ops_ref, &cpu};
 
 static void randomise(float *v, int64_t n, uint64_t stream, double scale)
@@ -33,8 +34,14 @@ static int use_two_threads(void **state)
 {
     (void)state;
     cpu = wg_ops_cpu;
-    cpu.threads = 2;
     (void)wg_cpu_tile_name();
+    return wg_pool_open(&alone, 2, &cpu.pool);
+}
+
+static int end_threads(void **state)
+{
+    (void)state;
+    wg_pool_close(cpu.pool);
     return 0;
 }
 
@@ -86,9 +93,7 @@ static void the_bits_of_a_product_depend_on_its_row_and_column_alone(void **stat
     randomise(a, M * K, 1, 1);
     randomise(b, K * N, 2, 1);
     cpu.gemm(&cpu, false, true, M, N, K, a, K, b, K, false, x[0], N);
-    cpu.threads = 1;
-    cpu.gemm(&cpu, false, true, M, N, K, a, K, b, K, false, x[1], N);
-    cpu.threads = 2;
+    wg_ops_cpu.gemm(&wg_ops_cpu, false, true, M, N, K, a, K, b, K, false, x[1], N);
     assert_memory_equal(x[0], x[1], sizeof(float) * M * N);
     for (int i = 0; i < M; i += 7) /* a few rows and columns alone */
         for (int j = 0; j < N; j += 33) {
@@ -551,5 +556,5 @@ int main(void)
         cmocka_unit_test(moments_in_bf16_keep_their_mean),
         cmocka_unit_test(sixteen_bit_floats_round_to_nearest_even),
     };
-    return cmocka_run_group_tests(tests, use_two_threads, NULL);
+    return cmocka_run_group_tests(tests, use_two_threads, end_threads);
 }

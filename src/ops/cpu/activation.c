@@ -3,8 +3,6 @@
 
 #include <math.h>
 
-enum { BLOCK = 16384 };
-
 static const float root_half = 0.70710678f, root_two_over_pi = 0.79788456f;
 
 static inline float sigmoid(float x)
@@ -104,20 +102,40 @@ static const float *at(const float *x, int64_t from)
     return x != NULL ? x + from : NULL;
 }
 
+typedef struct glu_task {
+    wg_activation act;
+    const float *gate, *up, *dout;
+    float *out, *dgate, *dup;
+} glu_task;
+
+static void forward_block(const void *task, int64_t from, int64_t to)
+{
+    const glu_task *t = task;
+
+    kinds[t->act].forward(to - from, t->gate + from, at(t->up, from), t->out + from);
+}
+
 void wg_cpu_glu_forward(WG_SELF, wg_activation act, int64_t n, const float *gate, const float *up,
                         float *out)
 {
-#pragma omp parallel for num_threads(self->threads) if (n > 4 * BLOCK)
-    for (int64_t from = 0; from < n; from += BLOCK)
-        kinds[act].forward(n - from < BLOCK ? n - from : BLOCK, gate + from, at(up, from),
-                           out + from);
+    const glu_task task = {.act = act, .gate = gate, .up = up, .out = out};
+
+    wg_parallel(self->pool, n, wg_grain(2), forward_block, &task);
+}
+
+static void backward_block(const void *task, int64_t from, int64_t to)
+{
+    const glu_task *t = task;
+
+    kinds[t->act].backward(to - from, t->gate + from, at(t->up, from), t->dout + from,
+                           t->dgate + from, t->dup != NULL ? t->dup + from : NULL);
 }
 
 void wg_cpu_glu_backward(WG_SELF, wg_activation act, int64_t n, const float *gate, const float *up,
                          const float *dout, float *dgate, float *dup)
 {
-#pragma omp parallel for num_threads(self->threads) if (n > 4 * BLOCK)
-    for (int64_t from = 0; from < n; from += BLOCK)
-        kinds[act].backward(n - from < BLOCK ? n - from : BLOCK, gate + from, at(up, from),
-                            dout + from, dgate + from, dup != NULL ? dup + from : NULL);
+    const glu_task task = {
+        .act = act, .gate = gate, .up = up, .dout = dout, .dgate = dgate, .dup = dup};
+
+    wg_parallel(self->pool, n, wg_grain(2), backward_block, &task);
 }

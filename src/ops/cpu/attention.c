@@ -102,21 +102,40 @@ static void forward_rows(const wg_attention *a, int64_t i, int64_t m, const floa
     }
 }
 
+typedef struct forward_task {
+    const wg_attention *a;
+    const float *q, *k, *v;
+    float *out, *lse;
+} forward_task;
+
+/* One head of one sequence. */
+static void forward_head(const forward_task *t, int64_t s, int64_t head)
+{
+    const wg_attention *a = t->a;
+    const int64_t Q = a->H * a->h, P = a->K * a->h;
+    const int64_t first = a->start[s] - a->start[0], T = a->start[s + 1] - a->start[s];
+    const int64_t at = first * Q + head * a->h;
+    const int64_t shared = first * P + head / (a->H / a->K) * a->h;
+
+    for (int64_t i = a->prefix_len != NULL ? a->prefix_len[s] : 0; i < T; i += BLOCK)
+        forward_rows(a, i, least(BLOCK, T - i), t->q + at, t->k + shared, t->v + shared,
+                     t->out + at, t->lse + first * a->H + head);
+}
+
+static void forward_heads(const void *task, int64_t from, int64_t to)
+{
+    const forward_task *t = task;
+
+    for (int64_t i = from; i < to; i++)
+        forward_head(t, i / t->a->H, i % t->a->H);
+}
+
 void wg_cpu_attention_forward(WG_SELF, const wg_attention *a, const float *q, const float *k,
                               const float *v, float *out, float *lse)
 {
-    const int64_t Q = a->H * a->h, P = a->K * a->h;
+    const forward_task task = {a, q, k, v, out, lse};
 
-#pragma omp parallel for num_threads(self->threads) schedule(dynamic, 1)
-    for (int64_t task = 0; task < a->S * a->H; task++) {
-        const int64_t s = task / a->H, head = task % a->H;
-        const int64_t first = a->start[s] - a->start[0], T = a->start[s + 1] - a->start[s];
-        const int64_t at = first * Q + head * a->h;
-        const int64_t shared = first * P + head / (a->H / a->K) * a->h;
-        for (int64_t i = a->prefix_len != NULL ? a->prefix_len[s] : 0; i < T; i += BLOCK)
-            forward_rows(a, i, least(BLOCK, T - i), q + at, k + shared, v + shared, out + at,
-                         lse + first * a->H + head);
-    }
+    wg_parallel(self->pool, a->S * a->H, 1, forward_heads, &task);
 }
 
 /* p [n] scores become the gradient's factors: p = exp(s - lse), dp = the gradient of the product
@@ -185,28 +204,53 @@ static void backward_rows(const wg_attention *a, int64_t i, int64_t m, const hea
     }
 }
 
+typedef struct backward_task {
+    const wg_attention *a;
+    head_view whole; /* of all sequences and heads */
+} backward_task;
+
+/* One key/value head of one sequence, with its query heads. */
+static void backward_head(const backward_task *t, int64_t s, int64_t shared_head)
+{
+    const wg_attention *a = t->a;
+    const head_view *w = &t->whole;
+    const int64_t Q = a->H * a->h, P = a->K * a->h, group = a->H / a->K;
+    const int64_t first = a->start[s] - a->start[0], T = a->start[s + 1] - a->start[s];
+    const int64_t shared = first * P + shared_head * a->h;
+
+    for (int64_t head = shared_head * group; head < (shared_head + 1) * group; head++) {
+        const int64_t at = first * Q + head * a->h;
+        const head_view part = {w->q + at,
+                                w->k + shared,
+                                w->v + shared,
+                                w->out + at,
+                                w->lse + first * a->H + head,
+                                w->dout + at,
+                                w->dq + at,
+                                w->dk + shared,
+                                w->dv + shared};
+        for (int64_t i = 0; i < T; i += BLOCK)
+            backward_rows(a, i, least(BLOCK, T - i), &part);
+    }
+}
+
+static void backward_heads(const void *task, int64_t from, int64_t to)
+{
+    const backward_task *t = task;
+
+    for (int64_t i = from; i < to; i++)
+        backward_head(t, i / t->a->K, i % t->a->K);
+}
+
 void wg_cpu_attention_backward(WG_SELF, const wg_attention *a, const float *q, const float *k,
                                const float *v, const float *out, const float *lse,
                                const float *dout, float *dq, float *dk, float *dv)
 {
-    const int64_t Q = a->H * a->h, P = a->K * a->h, group = a->H / a->K;
+    const backward_task task = {a, {q, k, v, out, lse, dout, dq, dk, dv}};
 
-    memset(dk, 0, (size_t)(a->N * P) * sizeof *dk);
-    memset(dv, 0, (size_t)(a->N * P) * sizeof *dv);
-#pragma omp parallel for num_threads(self->threads) schedule(dynamic, 1)
-    for (int64_t task = 0; task < a->S * a->K; task++) {
-        const int64_t s = task / a->K, shared_head = task % a->K;
-        const int64_t first = a->start[s] - a->start[0], T = a->start[s + 1] - a->start[s];
-        const int64_t shared = first * P + shared_head * a->h;
-        for (int64_t head = shared_head * group; head < (shared_head + 1) * group; head++) {
-            const int64_t at = first * Q + head * a->h;
-            const head_view w = {
-                q + at,    k + shared, v + shared,  out + at,   lse + first * a->H + head,
-                dout + at, dq + at,    dk + shared, dv + shared};
-            for (int64_t i = 0; i < T; i += BLOCK)
-                backward_rows(a, i, least(BLOCK, T - i), &w);
-        }
-    }
+    memset(dk, 0, (size_t)(a->N * a->K * a->h) * sizeof *dk);
+    memset(dv, 0, (size_t)(a->N * a->K * a->h) * sizeof *dv);
+    wg_parallel(self->pool, a->S * a->K, 1, backward_heads, &task);
 }
 
 /* Single query: keys in strips, online softmax. */
@@ -233,15 +277,28 @@ static void decode_head(const wg_decode_attention *a, int64_t T, const float *q,
         out[d] /= sum;
 }
 
-void wg_cpu_attention_decode(WG_SELF, const wg_decode_attention *a, const float *q, float *out)
+typedef struct decode_task {
+    const wg_decode_attention *a;
+    const float *q;
+    float *out;
+} decode_task;
+
+static void decode_heads(const void *task, int64_t from, int64_t to)
 {
+    const decode_task *t = task;
+    const wg_decode_attention *a = t->a;
     const int64_t group = a->H / a->K;
 
-#pragma omp parallel for num_threads(self->threads) schedule(dynamic, 1)
-    for (int64_t task = 0; task < a->B * a->H; task++) {
-        const int64_t b = task / a->H, head = task % a->H;
-        const int64_t at = a->first[b] * a->K * a->h + head / group * a->h;
-        decode_head(a, a->length[b], q + (b * a->H + head) * a->h, a->key + at, a->value + at,
-                    out + (b * a->H + head) * a->h);
+    for (int64_t i = from; i < to; i++) { /* head i % H of prompt i / H */
+        const int64_t b = i / a->H, at = a->first[b] * a->K * a->h + i % a->H / group * a->h;
+        decode_head(a, a->length[b], t->q + i * a->h, a->key + at, a->value + at,
+                    t->out + i * a->h);
     }
+}
+
+void wg_cpu_attention_decode(WG_SELF, const wg_decode_attention *a, const float *q, float *out)
+{
+    const decode_task task = {a, q, out};
+
+    wg_parallel(self->pool, a->B * a->H, wg_grain(a->longest * a->h), decode_heads, &task);
 }

@@ -2,18 +2,7 @@
 
 #include <math.h>
 
-enum { BLOCK = 16384 };
-
-#define EACH_BLOCK(n)                                                                              \
-    _Pragma("omp parallel for num_threads(self->threads) if((n) > 4 * BLOCK)") for (int64_t from = \
-                                                                                        0;         \
-                                                                                    from < (n);    \
-                                                                                    from += BLOCK)
-
-static int64_t block_length(int64_t n, int64_t from)
-{
-    return n - from < BLOCK ? n - from : BLOCK;
-}
+enum { STRIP = 32 }; /* columns that one thread sums: each in the order of the rows */
 
 WG_CLONES static void widen_bf16(const unsigned char *src, int64_t n, float *dst)
 {
@@ -32,48 +21,91 @@ void wg_cpu_widen_piece(wg_dtype type, const void *src, int64_t n, float *dst)
         wg_to_float(type, src, n, dst);
 }
 
+typedef struct widen_task {
+    wg_dtype type;
+    const char *src;
+    float *dst;
+} widen_task;
+
+static void widen_block(const void *task, int64_t from, int64_t to)
+{
+    const widen_task *t = task;
+    const char *src = t->src + (size_t)from * wg_dtype_size(t->type);
+
+    wg_cpu_widen_piece(t->type, src, to - from, t->dst + from);
+}
+
 void wg_cpu_widen(WG_SELF, wg_dtype type, const void *src, int64_t n, float *dst)
 {
-    const size_t size = wg_dtype_size(type);
+    const widen_task task = {type, src, dst};
 
-    EACH_BLOCK (n) {
-        const char *part = (const char *)src + (size_t)from * size;
-        wg_cpu_widen_piece(type, part, block_length(n, from), dst + from);
+    wg_parallel(self->pool, n, wg_grain(1), widen_block, &task);
+}
+
+typedef struct rope_task {
+    int64_t heads, h, half;
+    const int32_t *position;
+    const float *cosine, *sine;
+    float sign, *x;
+} rope_task;
+
+static void rope_rows(const void *task, int64_t from, int64_t to)
+{
+    const rope_task *t = task;
+
+    for (int64_t n = from; n < to; n++) {
+        const float *c = t->cosine + t->position[n] * t->half;
+        const float *s = t->sine + t->position[n] * t->half;
+        for (int64_t head = 0; head < t->heads; head++) {
+            float *low = t->x + (n * t->heads + head) * t->h, *high = low + t->half;
+            for (int64_t i = 0; i < t->half; i++) {
+                const float a = low[i], b = high[i];
+                low[i] = a * c[i] - b * (t->sign * s[i]);
+                high[i] = b * c[i] + a * (t->sign * s[i]);
+            }
+        }
     }
 }
 
 void wg_cpu_rope(WG_SELF, int64_t N, int64_t heads, int64_t h, int64_t r, const int32_t *position,
                  const float *cosine, const float *sine, int direction, float *x)
 {
-    const int64_t half = r / 2;
-    const float sign = (float)direction;
+    const rope_task task = {heads, h, r / 2, position, cosine, sine, (float)direction, x};
 
-#pragma omp parallel for num_threads(self->threads) if (N > 32)
-    for (int64_t n = 0; n < N; n++) {
-        const float *c = cosine + position[n] * half, *s = sine + position[n] * half;
-        for (int64_t head = 0; head < heads; head++) {
-            float *low = x + (n * heads + head) * h, *high = low + half;
-            for (int64_t i = 0; i < half; i++) {
-                const float a = low[i], b = high[i];
-                low[i] = a * c[i] - b * (sign * s[i]);
-                high[i] = b * c[i] + a * (sign * s[i]);
-            }
-        }
+    wg_parallel(self->pool, N, wg_grain(2 * heads * h), rope_rows, &task);
+}
+
+/* Rows that are summed by columns: into dst, or into row ids[n] of it. */
+typedef struct columns_task {
+    int64_t N, D, ld;
+    const int32_t *ids;
+    const float *x;
+    float *dst;
+} columns_task;
+
+static void add_strips(const void *task, int64_t from, int64_t to)
+{
+    const columns_task *t = task;
+    const int64_t low = from * STRIP, high = to * STRIP < t->D ? to * STRIP : t->D;
+
+    for (int64_t n = 0; n < t->N; n++) {
+        float *dst = t->ids != NULL ? t->dst + t->ids[n] * t->D : t->dst;
+        for (int64_t d = low; d < high; d++)
+            dst[d] += t->x[n * t->ld + d];
     }
+}
+
+static void add_columns(wg_pool *pool, const columns_task *task)
+{
+    const int64_t strips = (task->D + STRIP - 1) / STRIP;
+
+    wg_parallel(pool, strips, wg_grain(STRIP * task->N), add_strips, task);
 }
 
 void wg_cpu_embed_backward(WG_SELF, int64_t N, int64_t D, const int32_t *ids, const float *dx,
                            float *dtable)
 {
-    const int64_t strip = 64; /* columns a task: rows keep their order */
-
-#pragma omp parallel for num_threads(self->threads)
-    for (int64_t from = 0; from < D; from += strip) {
-        const int64_t to = from + strip < D ? from + strip : D;
-        for (int64_t n = 0; n < N; n++)
-            for (int64_t d = from; d < to; d++)
-                dtable[ids[n] * D + d] += dx[n * D + d];
-    }
+    add_columns(self->pool, &(columns_task){N, D, D, ids, dx, dtable});
 }
 
 /* --- cross-entropy -------------------------------------------------------------------------- */
@@ -108,18 +140,34 @@ WG_CLONES static float row_exp_sum(const float *x, int64_t n, float most)
     return wg_lanes_sum(lane);
 }
 
+typedef struct xent_task {
+    int64_t first, n, ld;
+    const float *logits;
+    const int32_t *target;
+    float *maximum, *sum, *picked;
+} xent_task;
+
+static void xent_rows(const void *task, int64_t from, int64_t to)
+{
+    const xent_task *t = task;
+
+    for (int64_t m = from; m < to; m++) {
+        const float *row = t->logits + m * t->ld;
+        const float most = row_maximum(row, t->n, t->maximum[m]);
+        t->sum[m] = t->sum[m] * wg_exp(t->maximum[m] - most) + row_exp_sum(row, t->n, most);
+        t->maximum[m] = most;
+        if (t->target[m] >= t->first && t->target[m] < t->first + t->n)
+            t->picked[m] = row[t->target[m] - t->first];
+    }
+}
+
 void wg_cpu_xent_forward(WG_SELF, int64_t M, int64_t first, int64_t n, const float *logits,
                          int64_t ld, const int32_t *target, float *maximum, float *sum,
                          float *picked)
 {
-#pragma omp parallel for num_threads(self->threads)
-    for (int64_t m = 0; m < M; m++) {
-        const float *row = logits + m * ld, most = row_maximum(row, n, maximum[m]);
-        sum[m] = sum[m] * wg_exp(maximum[m] - most) + row_exp_sum(row, n, most);
-        maximum[m] = most;
-        if (target[m] >= first && target[m] < first + n)
-            picked[m] = row[target[m] - first];
-    }
+    const xent_task task = {first, n, ld, logits, target, maximum, sum, picked};
+
+    wg_parallel(self->pool, M, wg_grain(2 * n), xent_rows, &task);
 }
 
 WG_CLONES static void row_softmax(float *x, int64_t n, float lse, float weight)
@@ -138,44 +186,66 @@ WG_CLONES static void row_softmax_capped(float *x, int64_t n, float lse, float w
     }
 }
 
+typedef struct xent_backward_task {
+    int64_t first, n, ld;
+    float *logits;
+    const int32_t *target;
+    const float *lse, *weight;
+    float cap;
+} xent_backward_task;
+
+static void xent_backward_rows(const void *task, int64_t from, int64_t to)
+{
+    const xent_backward_task *t = task;
+
+    for (int64_t m = from; m < to; m++) {
+        const bool here = t->target[m] >= t->first && t->target[m] < t->first + t->n;
+        float *row = t->logits + m * t->ld, *label = here ? row + t->target[m] - t->first : NULL;
+        const float x = here && t->cap > 0 ? *label / t->cap : 0;
+        if (t->cap > 0)
+            row_softmax_capped(row, t->n, t->lse[m], t->weight[m], 1 / t->cap);
+        else
+            row_softmax(row, t->n, t->lse[m], t->weight[m]);
+        if (here)
+            *label -= t->weight[m] * (1 - x * x);
+    }
+}
+
 void wg_cpu_xent_backward(WG_SELF, int64_t M, int64_t first, int64_t n, float *logits, int64_t ld,
                           const int32_t *target, const float *lse, const float *weight, float cap)
 {
-#pragma omp parallel for num_threads(self->threads)
-    for (int64_t m = 0; m < M; m++) {
-        float *row = logits + m * ld;
-        const bool here = target[m] >= first && target[m] < first + n;
-        const float x = here && cap > 0 ? row[target[m] - first] / cap : 0;
-        if (cap > 0)
-            row_softmax_capped(row, n, lse[m], weight[m], 1 / cap);
-        else
-            row_softmax(row, n, lse[m], weight[m]);
-        if (here)
-            row[target[m] - first] -= weight[m] * (1 - x * x);
-    }
+    const xent_backward_task task = {first, n, ld, logits, target, lse, weight, cap};
+
+    wg_parallel(self->pool, M, wg_grain(2 * n), xent_backward_rows, &task);
 }
 
 /* --- biases and caps ----------------------------------------------------------------------- */
 
+typedef struct rows_task {
+    int64_t O, ld;
+    const float *bias;
+    float cap, *y;
+} rows_task;
+
+static void bias_rows(const void *task, int64_t from, int64_t to)
+{
+    const rows_task *t = task;
+
+    for (int64_t n = from; n < to; n++)
+        for (int64_t o = 0; o < t->O; o++)
+            t->y[n * t->ld + o] += t->bias[o];
+}
+
 void wg_cpu_bias_forward(WG_SELF, int64_t N, int64_t O, const float *bias, float *y, int64_t ld)
 {
-#pragma omp parallel for num_threads(self->threads) if (N * O > BLOCK)
-    for (int64_t n = 0; n < N; n++)
-        for (int64_t o = 0; o < O; o++)
-            y[n * ld + o] += bias[o];
+    const rows_task task = {.O = O, .ld = ld, .bias = bias, .y = y};
+
+    wg_parallel(self->pool, N, wg_grain(O), bias_rows, &task);
 }
 
 void wg_cpu_bias_backward(WG_SELF, int64_t N, int64_t O, const float *dy, int64_t ld, float *dbias)
 {
-    const int64_t strip = 128; /* columns a task: rows keep their order */
-
-#pragma omp parallel for num_threads(self->threads) if (N * O > BLOCK)
-    for (int64_t from = 0; from < O; from += strip) {
-        const int64_t to = from + strip < O ? from + strip : O;
-        for (int64_t n = 0; n < N; n++)
-            for (int64_t o = from; o < to; o++)
-                dbias[o] += dy[n * ld + o];
-    }
+    add_columns(self->pool, &(columns_task){N, O, ld, NULL, dy, dbias});
 }
 
 WG_CLONES static void softcap_row(int64_t n, float cap, float *y)
@@ -186,9 +256,17 @@ WG_CLONES static void softcap_row(int64_t n, float cap, float *y)
         y[i] = cap * wg_tanh(y[i] * inverse);
 }
 
+static void softcap_rows(const void *task, int64_t from, int64_t to)
+{
+    const rows_task *t = task;
+
+    for (int64_t n = from; n < to; n++)
+        softcap_row(t->O, t->cap, t->y + n * t->ld);
+}
+
 void wg_cpu_softcap(WG_SELF, int64_t N, int64_t O, float cap, float *y, int64_t ld)
 {
-#pragma omp parallel for num_threads(self->threads) if (N * O > BLOCK)
-    for (int64_t n = 0; n < N; n++)
-        softcap_row(O, cap, y + n * ld);
+    const rows_task task = {.O = O, .ld = ld, .cap = cap, .y = y};
+
+    wg_parallel(self->pool, N, wg_grain(2 * O), softcap_rows, &task);
 }

@@ -318,28 +318,64 @@ static int64_t part_of(int64_t K)
     return K == 0 ? 1 : (pieces(K, pieces(K, KC)) + 7) / 8 * 8;
 }
 
-/* C [M,nc] of one strip and part of k; called by every thread of a team. */
-static void run_part(const operand *A, const operand *B, int64_t j0, int64_t nc, int64_t k0,
-                     int64_t kc, float *c, int64_t ldc, bool add)
-{
-    const int64_t mr = tile->rows, nr = tile->columns, across = pieces(nc, nr);
-    const int64_t tall = TASK_ROWS / mr, strips = pieces(across, TASK_PANELS);
+/* A piece of C, and the part of k that is added to it. */
+typedef struct part {
+    const operand *A, *B;
+    int64_t m0, M, j0, N, k0, kc; /* rows, columns, k: the first, and how many */
+    int64_t down, across;         /* tiles */
+    float *c;                     /* at (m0, j0) */
+    int64_t ldc;
+    bool add;
+} part;
 
-#pragma omp for schedule(static) nowait
-    for (int64_t p = 0; p < across; p += PACK)
-        pack(B, j0, nr, p, least(PACK, across - p), k0, kc, panels_b);
-    for (int64_t m0 = 0; m0 < A->extent; m0 += MC) {
-        const int64_t M = least(MC, A->extent - m0), down = pieces(M, mr),
-                      bands = pieces(down, tall);
-#pragma omp for schedule(static)
-        for (int64_t p = 0; p < down; p += PACK)
-            pack(A, m0, mr, p, least(PACK, down - p), k0, kc, panels_a);
-#pragma omp for schedule(dynamic, 1)
-        for (int64_t t = 0; t < bands * strips; t++) {
-            const int64_t m = t % bands * tall, n = t / bands * TASK_PANELS;
-            run_tiles(kc, panels_a, panels_b, m, least(m + tall, down), n,
-                      least(n + TASK_PANELS, across), M, nc, c + m0 * ldc + j0, ldc, add);
-        }
+static void pack_a(const void *task, int64_t from, int64_t to)
+{
+    const part *t = task;
+
+    for (int64_t p = from * PACK; p < to * PACK; p += PACK)
+        pack(t->A, t->m0, tile->rows, p, least(PACK, t->down - p), t->k0, t->kc, panels_a);
+}
+
+static void pack_b(const void *task, int64_t from, int64_t to)
+{
+    const part *t = task;
+
+    for (int64_t p = from * PACK; p < to * PACK; p += PACK)
+        pack(t->B, t->j0, tile->columns, p, least(PACK, t->across - p), t->k0, t->kc, panels_b);
+}
+
+static int64_t task_tall(void)
+{
+    return TASK_ROWS / tile->rows;
+}
+
+/* Task b: a band of rows of a strip of columns. */
+static void multiply(const void *task, int64_t from, int64_t to)
+{
+    const part *t = task;
+    const int64_t tall = task_tall(), bands = pieces(t->down, tall);
+
+    for (int64_t b = from; b < to; b++) {
+        const int64_t m = b % bands * tall, n = b / bands * TASK_PANELS;
+        run_tiles(t->kc, panels_a, panels_b, m, least(m + tall, t->down), n,
+                  least(n + TASK_PANELS, t->across), t->M, t->N, t->c, t->ldc, t->add);
+    }
+}
+
+/* C [M,N] of one strip of columns and part of k. */
+static void run_part(wg_pool *pool, part t)
+{
+    float *const c = t.c;
+
+    t.across = pieces(t.N, tile->columns);
+    wg_parallel(pool, pieces(t.across, PACK), 1, pack_b, &t);
+    for (t.m0 = 0; t.m0 < t.A->extent; t.m0 += MC) {
+        t.M = least(MC, t.A->extent - t.m0);
+        t.down = pieces(t.M, tile->rows);
+        t.c = c + t.m0 * t.ldc;
+        wg_parallel(pool, pieces(t.down, PACK), 1, pack_a, &t);
+        wg_parallel(pool, pieces(t.down, task_tall()) * pieces(t.across, TASK_PANELS), 1, multiply,
+                    &t);
     }
 }
 
@@ -353,17 +389,25 @@ void wg_cpu_gemm(WG_SELF, bool ta, bool tb, int64_t M, int64_t N, int64_t K, con
                  int64_t lda, const float *B, int64_t ldb, bool add, float *C, int64_t ldc)
 {
     const operand a = {A, lda, M, !ta}, b = {B, ldb, N, tb};
-    const int64_t part = part_of(K);
+    const int64_t deep = part_of(K);
+    wg_pool *pool = M * N * K > 1 << 16 ? self->pool : NULL;
 
     if (M <= 0 || N <= 0)
         return;
     if (K == 0 && !add)
         clear(M, N, C, ldc);
     pthread_mutex_lock(&panels);
-#pragma omp parallel num_threads(self->threads) if (M * N * K > 1 << 16)
     for (int64_t j0 = 0; j0 < N; j0 += NC)
-        for (int64_t k0 = 0; k0 < K; k0 += part)
-            run_part(&a, &b, j0, least(NC, N - j0), k0, least(part, K - k0), C, ldc, add || k0 > 0);
+        for (int64_t k0 = 0; k0 < K; k0 += deep)
+            run_part(pool, (part){.A = &a,
+                                  .B = &b,
+                                  .j0 = j0,
+                                  .N = least(NC, N - j0),
+                                  .k0 = k0,
+                                  .kc = least(deep, K - k0),
+                                  .c = C + j0,
+                                  .ldc = ldc,
+                                  .add = add || k0 > 0});
     pthread_mutex_unlock(&panels);
 }
 
@@ -371,14 +415,14 @@ void wg_cpu_gemm_small(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const 
                        int64_t lda, const float *B, int64_t ldb, bool add, float *C, int64_t ldc)
 {
     _Alignas(64) float left[(SMALL + MOST_ROWS) * KC], right[(SMALL + MOST_COLUMNS) * KC];
-    const int64_t mr = tile->rows, nr = tile->columns, part = part_of(K);
+    const int64_t mr = tile->rows, nr = tile->columns, deep = part_of(K);
 
     if (K == 0 && !add)
         clear(M, N, C, ldc);
     for (int64_t n0 = 0; n0 < N; n0 += SMALL)
-        for (int64_t k0 = 0; k0 < K; k0 += part) {
+        for (int64_t k0 = 0; k0 < K; k0 += deep) {
             const operand a = {A, lda, M, !ta}, b = {B, ldb, N, tb};
-            const int64_t kc = least(part, K - k0), n = least(SMALL, N - n0);
+            const int64_t kc = least(deep, K - k0), n = least(SMALL, N - n0);
             pack(&b, n0, nr, 0, pieces(n, nr), k0, kc, right);
             pack(&a, 0, mr, 0, pieces(M, mr), k0, kc, left);
             run_tiles(kc, left, right, 0, pieces(M, mr), 0, pieces(n, nr), M, n, C + n0, ldc,

@@ -219,32 +219,51 @@ static bool avx2_outputs(wg_dtype type, const unsigned char *W, int64_t first, i
 }
 #endif
 
+typedef struct matvec_task {
+    const wg_matvec *list;
+    int64_t n, I;
+    const float *x;
+    bool add;
+} matvec_task;
+
+static int64_t strips_of(const wg_matvec *k)
+{
+    return (k->O + ROWS - 1) / ROWS;
+}
+
 /* Strip s of ROWS outputs of a matrix. */
-static void strip(const wg_matvec *k, int64_t s, int64_t n, int64_t I, const float *x, bool add)
+static void run_strip(const matvec_task *t, const wg_matvec *k, int64_t s)
 {
     float buffer[PIECE];
     const int64_t first = s * ROWS, last = first + ROWS < k->O ? first + ROWS : k->O;
 
-    if (avx2_outputs(k->type, k->W, first, last, n, k->O, I, x, add, k->y))
+    if (avx2_outputs(k->type, k->W, first, last, t->n, k->O, t->I, t->x, t->add, k->y))
         return;
     for (int64_t o = first; o < last; o++)
-        one_output(k->type, k->W, o, n, k->O, I, x, add, k->y, buffer);
+        one_output(k->type, k->W, o, t->n, k->O, t->I, t->x, t->add, k->y, buffer);
+}
+
+/* Strips are counted through the matrices. */
+static void run_strips(const void *task, int64_t from, int64_t to)
+{
+    const matvec_task *t = task;
+
+    for (int64_t s = from; s < to; s++) {
+        const wg_matvec *k = t->list;
+        int64_t at = s;
+        for (; at >= strips_of(k); k++)
+            at -= strips_of(k);
+        run_strip(t, k, at);
+    }
 }
 
 void wg_cpu_matvec(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, const float *x,
                    bool add)
 {
+    const matvec_task task = {list, n, I, x, add};
     int64_t strips = 0;
 
     for (int k = 0; k < m; k++)
-        strips += (list[k].O + ROWS - 1) / ROWS;
-#pragma omp parallel for num_threads(self->threads)                                                \
-    schedule(static) if (strips * ROWS * I > 1 << 14)
-    for (int64_t s = 0; s < strips; s++) {
-        const wg_matvec *k = list;
-        int64_t at = s;
-        for (; at >= (k->O + ROWS - 1) / ROWS; k++)
-            at -= (k->O + ROWS - 1) / ROWS;
-        strip(k, at, n, I, x, add);
-    }
+        strips += strips_of(&list[k]);
+    wg_parallel(self->pool, strips, wg_grain(ROWS * I / 2), run_strips, &task);
 }

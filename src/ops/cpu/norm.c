@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+enum { STRIP = 32 }; /* columns that one thread sums: each in the order of the rows */
+
 /* Sum of terms f(d), d in [0,D), in WG_LANES lanes. */
 #define LANE_SUM(out, f)                                                                           \
     do {                                                                                           \
@@ -46,18 +48,34 @@ WG_CLONES static void layer_row(int64_t D, float eps, const float *x, const floa
         y[d] = (x[d] - middle) * *rstd * weight[d];
 }
 
+typedef struct norm_task {
+    int64_t N, D;
+    float eps;
+    const float *x, *weight, *bias;
+    float *y, *mean, *rstd;
+} norm_task;
+
+static void forward_rows(const void *task, int64_t from, int64_t to)
+{
+    const norm_task *t = task;
+    const int64_t D = t->D;
+
+    for (int64_t n = from; n < to; n++) {
+        if (t->mean != NULL)
+            layer_row(D, t->eps, t->x + n * D, t->weight, t->y + n * D, t->mean + n, t->rstd + n);
+        else
+            rms_row(D, t->eps, t->x + n * D, t->weight, t->y + n * D, t->rstd + n);
+        for (int64_t d = 0; t->bias != NULL && d < D; d++)
+            t->y[n * D + d] += t->bias[d];
+    }
+}
+
 void wg_cpu_norm_forward(WG_SELF, int64_t N, int64_t D, float eps, const float *x,
                          const float *weight, const float *bias, float *y, float *mean, float *rstd)
 {
-#pragma omp parallel for num_threads(self->threads) if (N > 32)
-    for (int64_t n = 0; n < N; n++) {
-        if (mean != NULL)
-            layer_row(D, eps, x + n * D, weight, y + n * D, mean + n, rstd + n);
-        else
-            rms_row(D, eps, x + n * D, weight, y + n * D, rstd + n);
-        for (int64_t d = 0; bias != NULL && d < D; d++)
-            y[n * D + d] += bias[d];
-    }
+    const norm_task task = {N, D, eps, x, weight, bias, y, mean, rstd};
+
+    wg_parallel(self->pool, N, wg_grain(2 * D), forward_rows, &task);
 }
 
 WG_CLONES static void rms_row_backward(int64_t D, const float *x, const float *weight, float rstd,
@@ -89,15 +107,31 @@ WG_CLONES static void layer_row_backward(int64_t D, const float *x, const float 
         dx[d] += rstd * (dy[d] * weight[d] - push - (x[d] - mean) * pull);
 }
 
+typedef struct norm_backward_task {
+    int64_t N, D;
+    const float *x, *weight, *mean, *rstd, *dy;
+    float *dx, *dweight;
+} norm_backward_task;
+
+static void backward_rows(const void *task, int64_t from, int64_t to)
+{
+    const norm_backward_task *t = task;
+    const int64_t D = t->D;
+
+    for (int64_t n = from; n < to; n++)
+        if (t->mean != NULL)
+            layer_row_backward(D, t->x + n * D, t->weight, t->mean[n], t->rstd[n], t->dy + n * D,
+                               t->dx + n * D);
+        else
+            rms_row_backward(D, t->x + n * D, t->weight, t->rstd[n], t->dy + n * D, t->dx + n * D);
+}
+
 void wg_cpu_norm_backward(WG_SELF, int64_t N, int64_t D, const float *x, const float *weight,
                           const float *mean, const float *rstd, const float *dy, float *dx)
 {
-#pragma omp parallel for num_threads(self->threads) if (N > 32)
-    for (int64_t n = 0; n < N; n++)
-        if (mean != NULL)
-            layer_row_backward(D, x + n * D, weight, mean[n], rstd[n], dy + n * D, dx + n * D);
-        else
-            rms_row_backward(D, x + n * D, weight, rstd[n], dy + n * D, dx + n * D);
+    const norm_backward_task task = {N, D, x, weight, mean, rstd, dy, dx, NULL};
+
+    wg_parallel(self->pool, N, wg_grain(2 * D), backward_rows, &task);
 }
 
 WG_CLONES static void rms_weight_strip(int64_t N, int64_t D, int64_t from, int64_t to,
@@ -118,17 +152,21 @@ WG_CLONES static void layer_weight_strip(int64_t N, int64_t D, int64_t from, int
             dweight[d] += dy[n * D + d] * (x[n * D + d] - mean[n]) * rstd[n];
 }
 
+static void weight_strips(const void *task, int64_t from, int64_t to)
+{
+    const norm_backward_task *t = task;
+    const int64_t low = from * STRIP, high = to * STRIP < t->D ? to * STRIP : t->D;
+
+    if (t->mean != NULL)
+        layer_weight_strip(t->N, t->D, low, high, t->x, t->mean, t->rstd, t->dy, t->dweight);
+    else
+        rms_weight_strip(t->N, t->D, low, high, t->x, t->rstd, t->dy, t->dweight);
+}
+
 void wg_cpu_norm_weight(WG_SELF, int64_t N, int64_t D, const float *x, const float *mean,
                         const float *rstd, const float *dy, float *dweight)
 {
-    const int64_t strip = 128;
+    const norm_backward_task task = {N, D, x, NULL, mean, rstd, dy, NULL, dweight};
 
-#pragma omp parallel for num_threads(self->threads) if (N > 32)
-    for (int64_t from = 0; from < D; from += strip) {
-        const int64_t to = from + strip < D ? from + strip : D;
-        if (mean != NULL)
-            layer_weight_strip(N, D, from, to, x, mean, rstd, dy, dweight);
-        else
-            rms_weight_strip(N, D, from, to, x, rstd, dy, dweight);
-    }
+    wg_parallel(self->pool, (D + STRIP - 1) / STRIP, wg_grain(STRIP * N), weight_strips, &task);
 }

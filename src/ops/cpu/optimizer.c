@@ -17,47 +17,84 @@ static uint64_t within(const uint64_t *bits, int64_t w, int64_t from, int64_t to
     return word;
 }
 
-/* Blocks of weights that begin where ranks are known, but for the first. */
-#define EACH_RANKED_BLOCK                                                                          \
-    _Pragma("omp parallel for num_threads(self->threads)") for (int64_t block =                    \
-                                                                    first / WG_OVERLAY_BLOCK;      \
-                                                                block <= (first + n - 1) /         \
-                                                                             WG_OVERLAY_BLOCK;     \
-                                                                block++)
+/* Selected ones of weights [first, end) of a tensor; dense [end - first] begins at `first`. */
+typedef struct selected_task {
+    int64_t first, end;
+    const uint64_t *bits;
+    const int64_t *rank;
+    const float *from;
+    float *to;
+} selected_task;
 
-static int64_t block_begin(int64_t block, int64_t first)
+/* Blocks of weights, counted from the one that holds `first`, begin where ranks are known. */
+static void block_bounds(const selected_task *t, int64_t from, int64_t to, int64_t *low,
+                         int64_t *high)
 {
-    return block * WG_OVERLAY_BLOCK > first ? block * WG_OVERLAY_BLOCK : first;
+    const int64_t block = t->first / WG_OVERLAY_BLOCK;
+
+    *low = from > 0 ? (block + from) * WG_OVERLAY_BLOCK : t->first;
+    *high = (block + to) * WG_OVERLAY_BLOCK < t->end ? (block + to) * WG_OVERLAY_BLOCK : t->end;
 }
 
-static int64_t block_end(int64_t block, int64_t end)
+static void each_selected_block(wg_pool *pool, wg_block_fn *run, const selected_task *t)
 {
-    return (block + 1) * WG_OVERLAY_BLOCK < end ? (block + 1) * WG_OVERLAY_BLOCK : end;
+    const int64_t block = t->first / WG_OVERLAY_BLOCK;
+    const int64_t blocks = t->end > t->first ? (t->end - 1) / WG_OVERLAY_BLOCK - block + 1 : 0;
+
+    wg_parallel(pool, blocks, wg_grain(WG_OVERLAY_BLOCK), run, t);
+}
+
+static void overlay_blocks(const void *task, int64_t from, int64_t to)
+{
+    const selected_task *t = task;
+    int64_t low, high;
+
+    block_bounds(t, from, to, &low, &high);
+    const float *next = t->from + wg_selected_before(low, t->bits, t->rank);
+    for (int64_t w = low >> 6; w * 64 < high; w++)
+        for (uint64_t word = within(t->bits, w, low, high); word != 0; word &= word - 1)
+            t->to[64 * w + __builtin_ctzll(word) - t->first] = *next++;
 }
 
 void wg_cpu_overlay(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, const int64_t *rank,
                     const float *value, float *dst)
 {
-    EACH_RANKED_BLOCK
-    {
-        const int64_t from = block_begin(block, first), to = block_end(block, first + n);
-        const float *next = value + wg_selected_before(from, bits, rank);
-        for (int64_t w = from >> 6; w * 64 < to; w++)
-            for (uint64_t word = within(bits, w, from, to); word != 0; word &= word - 1)
-                dst[64 * w + __builtin_ctzll(word) - first] = *next++;
-    }
+    each_selected_block(self->pool, overlay_blocks,
+                        &(selected_task){first, first + n, bits, rank, value, dst});
+}
+
+static void gather_blocks(const void *task, int64_t from, int64_t to)
+{
+    const selected_task *t = task;
+    int64_t low, high;
+
+    block_bounds(t, from, to, &low, &high);
+    float *next = t->to + wg_selected_before(low, t->bits, t->rank);
+    for (int64_t w = low >> 6; w * 64 < high; w++)
+        for (uint64_t word = within(t->bits, w, low, high); word != 0; word &= word - 1)
+            *next++ = t->from[64 * w + __builtin_ctzll(word) - t->first];
 }
 
 void wg_cpu_gather(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, const int64_t *rank,
                    const float *src, float *value)
 {
-    EACH_RANKED_BLOCK
-    {
-        const int64_t from = block_begin(block, first), to = block_end(block, first + n);
-        float *next = value + wg_selected_before(from, bits, rank);
-        for (int64_t w = from >> 6; w * 64 < to; w++)
-            for (uint64_t word = within(bits, w, from, to); word != 0; word &= word - 1)
-                *next++ = src[64 * w + __builtin_ctzll(word) - first];
+    each_selected_block(self->pool, gather_blocks,
+                        &(selected_task){first, first + n, bits, rank, src, value});
+}
+
+typedef struct dot_task {
+    int64_t n;
+    const float *x, *y;
+    double *part;
+} dot_task;
+
+static void dot_parts(const void *task, int64_t from, int64_t to)
+{
+    const dot_task *t = task;
+
+    for (int64_t b = from; b < to; b++) {
+        const int64_t low = b * BLOCK, left = t->n - low;
+        t->part[b] = wg_cpu_dot(left < BLOCK ? left : BLOCK, t->x + low, t->y + low);
     }
 }
 
@@ -67,12 +104,11 @@ void wg_cpu_long_dot(WG_SELF, int64_t n, const float *x, const float *y, double 
     double total = 0, part[PARTS];
 
     for (int64_t from = 0; from < n; from += PARTS * (int64_t)BLOCK) {
-#pragma omp parallel for num_threads(self->threads)
-        for (int64_t b = 0; b < PARTS; b++) {
-            const int64_t low = from + b * BLOCK, left = n - low;
-            part[b] = left > 0 ? wg_cpu_dot(left < BLOCK ? left : BLOCK, x + low, y + low) : 0;
-        }
-        for (int b = 0; b < PARTS; b++)
+        const dot_task task = {n - from, x + from, y + from, part};
+        const int64_t blocks = (n - from + BLOCK - 1) / BLOCK,
+                      some = blocks < PARTS ? blocks : PARTS;
+        wg_parallel(self->pool, some, 1, dot_parts, &task);
+        for (int64_t b = 0; b < some; b++)
             total += part[b];
     }
     *out = total;
@@ -106,21 +142,47 @@ WG_CLONES static void adamw_bf16_block(const wg_adamw_step *s, uint32_t seed, ui
     }
 }
 
+typedef struct update_task {
+    const wg_adamw_step *step;
+    wg_rule rule;
+    bool bf16;
+    uint32_t seed;
+    const float *gradient;
+    void *m, *v;
+    float *value;
+} update_task;
+
+static void adamw_bf16_weights(const void *task, int64_t from, int64_t to)
+{
+    const update_task *t = task;
+
+    adamw_bf16_block(t->step, t->seed, (uint32_t)from, to - from, t->gradient + from,
+                     (uint16_t *)t->m + from, (uint16_t *)t->v + from, t->value + from);
+}
+
 void wg_cpu_adamw_bf16(WG_SELF, const wg_adamw_step *step, uint32_t seed, int64_t n,
                        const float *gradient, uint16_t *m, uint16_t *v, float *value)
 {
-#pragma omp parallel for num_threads(self->threads)
-    for (int64_t i = 0; i < n; i += BLOCK)
-        adamw_bf16_block(step, seed, (uint32_t)i, n - i < BLOCK ? n - i : BLOCK, gradient + i,
-                         m + i, v + i, value + i);
+    const update_task task = {
+        .step = step, .seed = seed, .gradient = gradient, .m = m, .v = v, .value = value};
+
+    wg_parallel(self->pool, n, wg_grain(1), adamw_bf16_weights, &task);
+}
+
+static void adamw_weights(const void *task, int64_t from, int64_t to)
+{
+    const update_task *t = task;
+
+    adamw_block(t->step, to - from, t->gradient + from, (float *)t->m + from, (float *)t->v + from,
+                t->value + from);
 }
 
 void wg_cpu_adamw(WG_SELF, const wg_adamw_step *step, int64_t n, const float *gradient, float *m,
                   float *v, float *value)
 {
-#pragma omp parallel for num_threads(self->threads)
-    for (int64_t i = 0; i < n; i += BLOCK)
-        adamw_block(step, n - i < BLOCK ? n - i : BLOCK, gradient + i, m + i, v + i, value + i);
+    const update_task task = {.step = step, .gradient = gradient, .m = m, .v = v, .value = value};
+
+    wg_parallel(self->pool, n, wg_grain(1), adamw_weights, &task);
 }
 
 /* --- other rules ----------------------------------------------------------------------------- */
@@ -174,18 +236,32 @@ BLOCK_OF(lion)
 BLOCK_OF(sophia)
 #undef BLOCK_OF
 
-void wg_cpu_update(WG_SELF, wg_rule rule, const wg_adamw_step *step, bool bf16, uint32_t seed,
-                   int64_t n, const float *gradient, void *m, const float *v, float *value)
+static void rule_weights(const void *task, int64_t from, int64_t to)
 {
     static void (*const of[])(const wg_adamw_step *, bool, uint32_t, uint32_t, int64_t,
                               const float *, void *, const float *,
                               float *) = {sgd_block, lion_block, sophia_block};
-    const size_t size = bf16 ? sizeof(uint16_t) : sizeof(float);
+    const update_task *t = task;
+    const size_t size = t->bf16 ? sizeof(uint16_t) : sizeof(float);
+    const float *v = t->v;
 
-#pragma omp parallel for num_threads(self->threads)
-    for (int64_t i = 0; i < n; i += BLOCK)
-        of[rule](step, bf16, seed, (uint32_t)i, n - i < BLOCK ? n - i : BLOCK, gradient + i,
-                 (char *)m + (size_t)i * size, v != NULL ? v + i : NULL, value + i);
+    of[t->rule](t->step, t->bf16, t->seed, (uint32_t)from, to - from, t->gradient + from,
+                (char *)t->m + (size_t)from * size, v != NULL ? v + from : NULL, t->value + from);
+}
+
+void wg_cpu_update(WG_SELF, wg_rule rule, const wg_adamw_step *step, bool bf16, uint32_t seed,
+                   int64_t n, const float *gradient, void *m, const float *v, float *value)
+{
+    const update_task task = {.step = step,
+                              .rule = rule,
+                              .bf16 = bf16,
+                              .seed = seed,
+                              .gradient = gradient,
+                              .m = m,
+                              .v = (void *)(uintptr_t)v,
+                              .value = value};
+
+    wg_parallel(self->pool, n, wg_grain(1), rule_weights, &task);
 }
 
 WG_CLONES static void square_average_block(int64_t n, float decay, float rest, const float *x,
@@ -195,9 +271,20 @@ WG_CLONES static void square_average_block(int64_t n, float decay, float rest, c
         v[i] = decay * v[i] + rest * x[i] * x[i];
 }
 
+typedef struct average_task {
+    float decay, rest;
+    const float *x;
+    float *v;
+} average_task;
+
+static void average_weights(const void *task, int64_t from, int64_t to)
+{
+    const average_task *t = task;
+
+    square_average_block(to - from, t->decay, t->rest, t->x + from, t->v + from);
+}
+
 void wg_cpu_square_average(WG_SELF, int64_t n, float decay, float rest, const float *x, float *v)
 {
-#pragma omp parallel for num_threads(self->threads)
-    for (int64_t i = 0; i < n; i += BLOCK)
-        square_average_block(n - i < BLOCK ? n - i : BLOCK, decay, rest, x + i, v + i);
+    wg_parallel(self->pool, n, wg_grain(1), average_weights, &(average_task){decay, rest, x, v});
 }

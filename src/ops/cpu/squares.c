@@ -26,39 +26,58 @@ static void move(const block *b, int64_t I, float *whole, float *part, bool back
     }
 }
 
-static void run_block(const block *b, int64_t S, const int64_t *start, int64_t I, const float *dy,
-                      int64_t ldy, const float *x, int64_t ldx, bool add, float *sum, float *square)
+typedef struct squares_task {
+    int64_t S, O, I, ldy, ldx;
+    const int64_t *start;
+    const float *dy, *x;
+    bool add;
+    float *sum, *square;
+} squares_task;
+
+static void run_block(const squares_task *t, const block *b)
 {
     float g[ROWS * COLUMNS], total[ROWS * COLUMNS], squares[ROWS * COLUMNS];
     const int64_t n = b->rows * b->columns;
 
     memset(total, 0, (size_t)n * sizeof *total);
     memset(squares, 0, (size_t)n * sizeof *squares);
-    if (add) {
-        move(b, I, sum, total, false);
-        move(b, I, square, squares, false);
+    if (t->add) {
+        move(b, t->I, t->sum, total, false);
+        move(b, t->I, t->square, squares, false);
     }
-    for (int64_t s = 0; s < S; s++) {
-        const int64_t t = start[s] - start[0];
-        wg_cpu_gemm_small(true, false, b->rows, b->columns, start[s + 1] - start[s],
-                          dy + t * ldy + b->o, ldy, x + t * ldx + b->i, ldx, false, g, b->columns);
+    for (int64_t s = 0; s < t->S; s++) {
+        const int64_t first = t->start[s] - t->start[0], tokens = t->start[s + 1] - t->start[s];
+        wg_cpu_gemm_small(true, false, b->rows, b->columns, tokens, t->dy + first * t->ldy + b->o,
+                          t->ldy, t->x + first * t->ldx + b->i, t->ldx, false, g, b->columns);
         add_block(g, n, total, squares);
     }
-    move(b, I, sum, total, true);
-    move(b, I, square, squares, true);
+    move(b, t->I, t->sum, total, true);
+    move(b, t->I, t->square, squares, true);
+}
+
+static int64_t blocks_across(const squares_task *t)
+{
+    return (t->I + COLUMNS - 1) / COLUMNS;
+}
+
+static void run_blocks(const void *task, int64_t from, int64_t to)
+{
+    const squares_task *t = task;
+
+    for (int64_t k = from; k < to; k++) {
+        block b = {.o = k / blocks_across(t) * ROWS, .i = k % blocks_across(t) * COLUMNS};
+        b.rows = t->O - b.o < ROWS ? t->O - b.o : ROWS;
+        b.columns = t->I - b.i < COLUMNS ? t->I - b.i : COLUMNS;
+        run_block(t, &b);
+    }
 }
 
 void wg_cpu_gemm_squares(WG_SELF, int64_t S, const int64_t *start, int64_t O, int64_t I,
                          const float *dy, int64_t ldy, const float *x, int64_t ldx, bool add,
                          float *sum, float *square)
 {
-    const int64_t down = (O + ROWS - 1) / ROWS, across = (I + COLUMNS - 1) / COLUMNS;
+    const squares_task task = {S, O, I, ldy, ldx, start, dy, x, add, sum, square};
+    const int64_t down = (O + ROWS - 1) / ROWS;
 
-#pragma omp parallel for num_threads(self->threads) schedule(dynamic, 1)
-    for (int64_t k = 0; k < down * across; k++) {
-        block b = {.o = k / across * ROWS, .i = k % across * COLUMNS};
-        b.rows = O - b.o < ROWS ? O - b.o : ROWS;
-        b.columns = I - b.i < COLUMNS ? I - b.i : COLUMNS;
-        run_block(&b, S, start, I, dy, ldy, x, ldx, add, sum, square);
-    }
+    wg_parallel(self->pool, down * blocks_across(&task), 1, run_blocks, &task);
 }

@@ -216,7 +216,6 @@ wagle_status wg_cuda_open(wagle_ctx *ctx, int ordinal, const wg_ops **out)
         goto failed;
     }
     fill_table(c);
-    c->ops.threads = wg_threads(ctx);
     ctx->card = c;
     *out = &c->ops;
     return WAGLE_OK;

@@ -5,7 +5,7 @@
 
 #include "ops/ops.h"
 
-enum { WG_HOST_SMALL = 1 << 15, WG_HOST_ROW = 256 }; /* elements that one thread takes; of a row */
+enum { WG_HOST_ROW = 256 }; /* elements of a row that are widened at once */
 
 /* A back end of one's own: a copy of a table, with as many threads as the context says. */
 WAGLE_CHECK wagle_status wg_host_open(wagle_ctx *ctx, const wg_ops *table, const wg_ops **out);
@@ -65,8 +65,8 @@ void wg_host_bias_squares(WG_SELF, int64_t M, int64_t n, const wg_real *d, int64
                           wg_real *square);
 
 #define WG_HOST_OPS                                                                                \
-    .host = true, .threads = 1, .close = wg_host_close, .alloc = wg_host_alloc,                    \
-    .free = wg_host_free, .zero = wg_host_zero, .copy = wg_host_copy, .copy2d = wg_host_copy2d,    \
+    .host = true, .close = wg_host_close, .alloc = wg_host_alloc, .free = wg_host_free,            \
+    .zero = wg_host_zero, .copy = wg_host_copy, .copy2d = wg_host_copy2d,                          \
     .copy_rows = wg_host_copy_rows, .upload = wg_host_upload, .download = wg_host_download,        \
     .sync = wg_host_sync, .stored = wg_host_stored, .forget = wg_host_forget,                      \
     .ahead = wg_host_ahead, .release = wg_host_release, .fill = wg_host_fill,                      \

@@ -11,13 +11,17 @@ wagle_status wg_host_open(wagle_ctx *ctx, const wg_ops *table, const wg_ops **ou
     *out = NULL;
     WG_TRY(WG_ALLOC(ctx, &own, 1));
     *own = *table;
-    own->threads = wg_threads(ctx);
-    *out = own;
-    return WAGLE_OK;
+    const wagle_status st = wg_pool_open(ctx, wg_threads(ctx), &own->pool);
+    if (st == WAGLE_OK)
+        *out = own;
+    else
+        wg_free(own);
+    return st;
 }
 
 void wg_host_close(WG_SELF)
 {
+    wg_pool_close(self->pool);
     wg_free((void *)(uintptr_t)self);
 }
 
@@ -44,21 +48,37 @@ void wg_host_copy(WG_SELF, void *to, const void *from, size_t bytes)
         memcpy(to, from, bytes);
 }
 
+typedef struct copy_task {
+    int64_t width, from_ld, to_ld;
+    const int64_t *from_row, *to_row;
+    const wg_real *from;
+    wg_real *to;
+} copy_task;
+
+static void copy_some_rows(const void *task, int64_t first, int64_t end)
+{
+    const copy_task *t = task;
+
+    for (int64_t i = first; i < end; i++)
+        memcpy(t->to + (t->to_row != NULL ? t->to_row[i] : i) * t->to_ld,
+               t->from + (t->from_row != NULL ? t->from_row[i] : i) * t->from_ld,
+               (size_t)t->width * sizeof *t->to);
+}
+
 void wg_host_copy2d(WG_SELF, int64_t rows, int64_t width, const wg_real *from, int64_t from_ld,
                     wg_real *to, int64_t to_ld)
 {
-#pragma omp parallel for num_threads(self->threads) if (rows * width > WG_HOST_SMALL)
-    for (int64_t i = 0; i < rows; i++)
-        memcpy(to + i * to_ld, from + i * from_ld, (size_t)width * sizeof *to);
+    const copy_task task = {width, from_ld, to_ld, NULL, NULL, from, to};
+
+    wg_parallel(self->pool, rows, wg_grain(width), copy_some_rows, &task);
 }
 
 void wg_host_copy_rows(WG_SELF, int64_t n, int64_t width, const int64_t *from_row,
                        const wg_real *from, const int64_t *to_row, wg_real *to)
 {
-#pragma omp parallel for num_threads(self->threads) if (n * width > WG_HOST_SMALL)
-    for (int64_t i = 0; i < n; i++)
-        memcpy(to + (to_row != NULL ? to_row[i] : i) * width,
-               from + (from_row != NULL ? from_row[i] : i) * width, (size_t)width * sizeof *to);
+    const copy_task task = {width, width, width, from_row, to_row, from, to};
+
+    wg_parallel(self->pool, n, wg_grain(width), copy_some_rows, &task);
 }
 
 void wg_host_upload(WG_SELF, void *to, const void *host, size_t bytes)

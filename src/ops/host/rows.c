@@ -5,28 +5,51 @@
 #include <math.h>
 #include <string.h>
 
+typedef struct embed_task {
+    wg_ops alone; /* a row is too short for more threads */
+    const wg_weights *table;
+    int64_t D, offset;
+    const int32_t *ids;
+    wg_real scale, *x;
+} embed_task;
+
+static void embed_rows(const void *task, int64_t first, int64_t end)
+{
+    const embed_task *t = task;
+    const int64_t D = t->D;
+
+    for (int64_t n = first; n < end; n++) {
+        wg_real *to = t->x + n * D;
+        const wg_real *from =
+            wg_weights_view(&t->alone, t->table, (t->ids[n] + t->offset) * D, D, to);
+        for (int64_t d = 0; d < D && (from != to || t->scale != 1); d++)
+            to[d] = from[d] * t->scale;
+    }
+}
+
+static void add_embedded_rows(const void *task, int64_t first, int64_t end)
+{
+    const embed_task *t = task;
+    const int64_t D = t->D;
+
+    for (int64_t n = first; n < end; n++)
+        for (int64_t d = 0; d < D; d += WG_HOST_ROW) {
+            const int64_t some = D - d < WG_HOST_ROW ? D - d : WG_HOST_ROW;
+            wg_real *to = t->x + n * D + d, room[WG_HOST_ROW];
+            const wg_real *from =
+                wg_weights_view(&t->alone, t->table, (t->ids[n] + t->offset) * D + d, some, room);
+            for (int64_t i = 0; i < some; i++)
+                to[i] += from[i] * t->scale;
+        }
+}
+
 void wg_host_embed(WG_SELF, const wg_weights *table, int64_t N, int64_t D, const int32_t *ids,
                    int64_t offset, wg_real scale, bool add, wg_real *x)
 {
-    wg_ops alone = *self; /* a row is too short for more threads */
+    embed_task task = {*self, table, D, offset, ids, scale, x};
 
-    alone.threads = 1;
-#pragma omp parallel for num_threads(self->threads) if (N * D > WG_HOST_SMALL)
-    for (int64_t n = 0; n < N; n++) {
-        wg_real *to = x + n * D, room[WG_HOST_ROW];
-        for (int64_t d = 0; add && d < D; d += WG_HOST_ROW) {
-            const int64_t some = D - d < WG_HOST_ROW ? D - d : WG_HOST_ROW;
-            const wg_real *from =
-                wg_weights_view(&alone, table, (ids[n] + offset) * D + d, some, room);
-            for (int64_t i = 0; i < some; i++)
-                to[d + i] += from[i] * scale;
-        }
-        if (!add) {
-            const wg_real *from = wg_weights_view(&alone, table, (ids[n] + offset) * D, D, to);
-            for (int64_t d = 0; d < D && (from != to || scale != 1); d++)
-                to[d] = from[d] * scale;
-        }
-    }
+    task.alone.pool = NULL;
+    wg_parallel(self->pool, N, wg_grain(D), add ? add_embedded_rows : embed_rows, &task);
 }
 
 void wg_host_xent_finish(WG_SELF, int64_t M, wg_real *maximum, const wg_real *sum,
@@ -38,23 +61,66 @@ void wg_host_xent_finish(WG_SELF, int64_t M, wg_real *maximum, const wg_real *su
     }
 }
 
+typedef struct stats_task {
+    int64_t first, n, ld;
+    const wg_real *logits, *lse;
+    wg_real *most;
+    int32_t *best;
+    double *mean, *square;
+} stats_task;
+
+static void stats_of_rows(const void *task, int64_t from, int64_t to)
+{
+    const stats_task *t = task;
+
+    for (int64_t m = from; m < to; m++) {
+        const wg_real *z = t->logits + m * t->ld;
+        for (int64_t v = 0; t->best != NULL && v < t->n; v++)
+            if (z[v] > t->most[m]) {
+                t->most[m] = z[v];
+                t->best[m] = (int32_t)(t->first + v);
+            }
+        for (int64_t v = 0; t->mean != NULL && v < t->n; v++) {
+            const double log_p = (double)(z[v] - t->lse[m]), p = exp(log_p);
+            t->mean[m] += p * log_p;
+            t->square[m] += p * log_p * log_p;
+        }
+    }
+}
+
 void wg_host_row_stats(WG_SELF, int64_t M, int64_t first, int64_t n, const wg_real *logits,
                        int64_t ld, const wg_real *lse, wg_real *most, int32_t *best, double *mean,
                        double *square)
 {
-#pragma omp parallel for num_threads(self->threads) if (M * n > WG_HOST_SMALL)
-    for (int64_t m = 0; m < M; m++) {
-        const wg_real *z = logits + m * ld;
-        for (int64_t v = 0; best != NULL && v < n; v++)
-            if (z[v] > most[m]) {
-                most[m] = z[v];
-                best[m] = (int32_t)(first + v);
+    const stats_task task = {first, n, ld, logits, lse, most, best, mean, square};
+
+    wg_parallel(self->pool, M, wg_grain((mean != NULL ? 8 : 1) * n), stats_of_rows, &task);
+}
+
+typedef struct sample_task {
+    int64_t first, n, ld, row;
+    const wg_real *logits;
+    uint64_t seed, stream;
+    double *most;
+    int32_t *which;
+} sample_task;
+
+static void sample_some_rows(const void *task, int64_t from, int64_t to)
+{
+    const sample_task *t = task;
+
+    for (int64_t m = from; m < to; m++) {
+        const uint32_t draw = (uint32_t)wg_random(t->seed, t->stream, (uint64_t)(t->row + m));
+        double most = t->first == 0 ? -INFINITY : t->most[m];
+        for (int64_t v = 0; v < t->n; v++) {
+            const double u = ((double)wg_mix(draw, (uint32_t)(t->first + v)) + 0.5) / 0x1p32;
+            const double value = (double)t->logits[m * t->ld + v] - log(-log(u));
+            if (value > most) {
+                most = value;
+                t->which[m] = (int32_t)(t->first + v);
             }
-        for (int64_t v = 0; mean != NULL && v < n; v++) {
-            const double log_p = (double)(z[v] - lse[m]), p = exp(log_p);
-            mean[m] += p * log_p;
-            square[m] += p * log_p * log_p;
         }
+        t->most[m] = most;
     }
 }
 
@@ -62,31 +128,37 @@ void wg_host_sample_rows(WG_SELF, int64_t M, int64_t first, int64_t n, const wg_
                          int64_t ld, int64_t row, uint64_t seed, uint64_t stream, double *most,
                          int32_t *which)
 {
-#pragma omp parallel for num_threads(self->threads) if (M * n > WG_HOST_SMALL)
-    for (int64_t m = 0; m < M; m++) {
-        const uint32_t draw = (uint32_t)wg_random(seed, stream, (uint64_t)(row + m));
-        most[m] = first == 0 ? -INFINITY : most[m];
-        for (int64_t v = 0; v < n; v++) {
-            const double u = ((double)wg_mix(draw, (uint32_t)(first + v)) + 0.5) / 0x1p32;
-            const double value = (double)logits[m * ld + v] - log(-log(u));
-            if (value > most[m]) {
-                most[m] = value;
-                which[m] = (int32_t)(first + v);
-            }
-        }
+    const sample_task task = {first, n, ld, row, logits, seed, stream, most, which};
+
+    wg_parallel(self->pool, M, wg_grain(8 * n), sample_some_rows, &task);
+}
+
+typedef struct shift_task {
+    int64_t first, n, ld;
+    const int32_t *target;
+    wg_real shift;
+    const wg_real *logits;
+    wg_real *q;
+} shift_task;
+
+static void shift_rows(const void *task, int64_t from, int64_t to)
+{
+    const shift_task *t = task;
+
+    for (int64_t m = from; m < to; m++) {
+        const int64_t token = t->target[m] - t->first;
+        memcpy(t->q + m * t->n, t->logits + m * t->ld, (size_t)t->n * sizeof *t->q);
+        if (t->shift != 0 && token >= 0 && token < t->n)
+            t->q[m * t->n + token] -= t->shift;
     }
 }
 
 void wg_host_shift_target(WG_SELF, int64_t M, int64_t first, int64_t n, const int32_t *target,
                           wg_real shift, const wg_real *logits, int64_t ld, wg_real *q)
 {
-#pragma omp parallel for num_threads(self->threads) if (M * n > WG_HOST_SMALL)
-    for (int64_t m = 0; m < M; m++) {
-        const int64_t token = target[m] - first;
-        memcpy(q + m * n, logits + m * ld, (size_t)n * sizeof *q);
-        if (shift != 0 && token >= 0 && token < n)
-            q[m * n + token] -= shift;
-    }
+    const shift_task task = {first, n, ld, target, shift, logits, q};
+
+    wg_parallel(self->pool, M, wg_grain(n), shift_rows, &task);
 }
 
 void wg_host_soft_finish(WG_SELF, int64_t M, bool divergence, const wg_real *lse,

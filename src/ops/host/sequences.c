@@ -52,11 +52,12 @@ static void strip_moments(const wg_embed_moments *of, int64_t t, int64_t v, int6
     }
 }
 
-void wg_host_embed_moments(WG_SELF, const wg_embed_moments *of)
+static void moments_of_strips(const void *task, int64_t first, int64_t end)
 {
-#pragma omp parallel for num_threads(self->threads) if (of->D * (of->T + of->M) > WG_HOST_SMALL)
-    for (int64_t from = 0; from < of->D; from += STRIP)
-        for (int64_t t = 0; t < of->T; t++) {
+    const wg_embed_moments *of = task;
+
+    for (int64_t from = first * STRIP; from < end * STRIP; from += STRIP)
+        for (int64_t t = 0; t < of->T && from < of->D; t++) {
             const int64_t v = of->ids[t] - of->first;
             bool before = v < 0 || v >= of->n;
             for (int64_t u = 0; !before && u < t; u++)
@@ -66,16 +67,33 @@ void wg_host_embed_moments(WG_SELF, const wg_embed_moments *of)
         }
 }
 
+void wg_host_embed_moments(WG_SELF, const wg_embed_moments *of)
+{
+    wg_parallel(self->pool, (of->D + STRIP - 1) / STRIP, 1, moments_of_strips, of);
+}
+
+typedef struct bias_task {
+    int64_t M, ld;
+    const wg_real *d;
+    wg_real *sum, *square;
+} bias_task;
+
+static void squares_of_biases(const void *task, int64_t from, int64_t to)
+{
+    const bias_task *t = task;
+
+    for (int64_t v = from; v < to; v++) {
+        double g = 0;
+        for (int64_t m = 0; m < t->M; m++)
+            g += (double)t->d[m * t->ld + v];
+        t->sum[v] += (wg_real)g;
+        if (t->square != NULL)
+            t->square[v] += (wg_real)(g * g);
+    }
+}
+
 void wg_host_bias_squares(WG_SELF, int64_t M, int64_t n, const wg_real *d, int64_t ld, wg_real *sum,
                           wg_real *square)
 {
-#pragma omp parallel for num_threads(self->threads) if (M * n > WG_HOST_SMALL)
-    for (int64_t v = 0; v < n; v++) {
-        double g = 0;
-        for (int64_t m = 0; m < M; m++)
-            g += (double)d[m * ld + v];
-        sum[v] += (wg_real)g;
-        if (square != NULL)
-            square[v] += (wg_real)(g * g);
-    }
+    wg_parallel(self->pool, n, wg_grain(M), squares_of_biases, &(bias_task){M, ld, d, sum, square});
 }
