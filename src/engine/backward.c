@@ -65,11 +65,11 @@ static void add_weight_gradient(void *user, const wg_grad_part *p)
     if (p->I == 0 && !*begun)
         ops->zero(ops, out, (size_t)p->O * sizeof *out);
     if (p->I > 0 && transposed)
-        ops->gemm(ops, true, false, p->I, p->O, p->rows, p->x, p->I, p->dy, p->O, *begun, out,
-                  p->O);
+        ops->gemm(ops, p->I, p->O, p->rows, wg_transpose(wg_matrix(p->x, p->I)),
+                  wg_matrix(p->dy, p->O), *begun, out, p->O);
     else if (p->I > 0)
-        ops->gemm(ops, true, false, p->O, p->I, p->rows, p->dy, p->O, p->x, p->I, *begun, out,
-                  p->I);
+        ops->gemm(ops, p->O, p->I, p->rows, wg_transpose(wg_matrix(p->dy, p->O)),
+                  wg_matrix(p->x, p->I), *begun, out, p->I);
     else
         wg_grad_part_vector(ops, p, out);
     *begun = true;
@@ -168,8 +168,8 @@ wagle_status wg_embed_gradient(wagle_ctx *ctx, wg_engine *e, const wg_batch *bat
         return WAGLE_OK;
     WG_TRY(wg_embed_look_up(ctx, e, batch));
     WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->embed_d, batch->N * c->E));
-    ops->gemm(ops, false, false, batch->N, c->E, c->D, e->gradient.data, c->D,
-              wg_project_view(e, WG_PROJECT_IN), c->E, false, e->embed_d.data, c->E);
+    ops->gemm(ops, batch->N, c->E, c->D, wg_matrix(e->gradient.data, c->D),
+              wg_project_weights(e, WG_PROJECT_IN), false, e->embed_d.data, c->E);
     *d = e->embed_d.data;
     return WAGLE_OK;
 }
@@ -203,9 +203,9 @@ static wagle_status project_in_gradient(wagle_ctx *ctx, const collector *k)
     for (int64_t i = 0; i < e->n_chunks; i++) {
         const int s = e->chunk[i].stream;
         const int64_t first = k->batch->start[e->chunk[i].from];
-        ops->gemm(ops, true, false, c->D, c->E, k->batch->start[e->chunk[i].to] - first,
-                  e->gradient.data + first * c->D, c->D, e->embed.data + first * c->E, c->E,
-                  begun[s], grad[s], c->E);
+        ops->gemm(ops, c->D, c->E, k->batch->start[e->chunk[i].to] - first,
+                  wg_transpose(wg_matrix(e->gradient.data + first * c->D, c->D)),
+                  wg_matrix(e->embed.data + first * c->E, c->E), begun[s], grad[s], c->E);
         begun[s] = true;
     }
     return deliver_copy(ctx, k, tensor, grad);

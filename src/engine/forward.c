@@ -99,6 +99,15 @@ static void make_plan(wg_engine *e, const wg_batch *batch, bool for_backward)
     e->plan = wg_plan_make(e->model, &intent);
 }
 
+int64_t wg_panel_size(const wg_model *m, int64_t vocabulary)
+{
+    const int64_t layer = wg_layer_panel(m, true);
+    const int64_t head =
+        wg_reals_for(wg_panel_bytes(m->ops->panel_type, vocabulary * m->config.D), 1);
+
+    return layer > head ? layer : head;
+}
+
 /* Room for the layers' inputs, in memory or in a file. */
 static wagle_status place_inputs(wagle_ctx *ctx, wg_engine *e, int64_t n)
 {
@@ -117,9 +126,8 @@ static wagle_status reserve(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
 
     e->checkpoints = for_backward;
     WG_TRY(place_inputs(ctx, e, (for_backward ? c->L + 1 : 1) * batch->N * c->D));
-    WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->panel,
-                             wg_layer_size(c) > WG_VOCAB_CHUNK * c->D ? wg_layer_size(c)
-                                                                      : WG_VOCAB_CHUNK * c->D));
+    WG_TRY(
+        wg_buffer_reserve(ctx, e->model->ops, &e->panel, wg_panel_size(e->model, WG_VOCAB_CHUNK)));
     WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->saved, e->plan.saved_layers * saved));
     WG_TRY(wg_tree_prepare(ctx, e, batch));
     return for_backward ? wg_backward_room(ctx, e, batch)

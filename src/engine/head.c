@@ -44,24 +44,24 @@ static wagle_status project_out(wagle_ctx *ctx, wg_engine *e, int64_t n)
     if (!c->has[WG_PROJECT_OUT])
         return WAGLE_OK;
     WG_TRY(wg_buffer_reserve(ctx, ops, &e->label_e, n * c->E));
-    ops->gemm(ops, false, true, n, c->E, c->D, e->label_h.data, c->D,
-              wg_project_view(e, WG_PROJECT_OUT), c->D, false, e->label_e.data, c->E);
+    ops->gemm(ops, n, c->E, c->D, wg_matrix(e->label_h.data, c->D),
+              wg_transpose(wg_project_weights(e, WG_PROJECT_OUT)), false, e->label_e.data, c->E);
     return WAGLE_OK;
 }
 
-const wg_real *wg_project_view(const wg_engine *e, wg_role role)
+wg_operand wg_project_weights(const wg_engine *e, wg_role role)
 {
     const int64_t n = e->model->config.D * e->model->config.E;
 
-    return wg_model_view(e->model, wg_model_tensor(e->model, role, 0), 0, n, e->panel.data);
+    return wg_model_matrix(e->model, wg_model_tensor(e->model, role, 0), 0, n, e->panel.data);
 }
 
-static const wg_real *head_rows(const wg_engine *e, int64_t first, int64_t n)
+static wg_operand head_rows(const wg_engine *e, int64_t first, int64_t n)
 {
     const int64_t E = e->model->config.E;
 
-    return wg_model_view(e->model, wg_model_tensor(e->model, WG_HEAD, 0), first * E, n * E,
-                         e->panel.data);
+    return wg_model_matrix(e->model, wg_model_tensor(e->model, WG_HEAD, 0), first * E, n * E,
+                           e->panel.data);
 }
 
 static void release_table(const wg_engine *e)
@@ -80,8 +80,8 @@ static void make_logits(const wg_engine *e, int64_t n, const wg_real *h, int64_t
     const wg_ops *ops = m->ops;
     const int bias = wg_model_tensor(m, WG_HEAD_BIAS, 0);
 
-    ops->gemm(ops, false, true, n, width, c->E, h, c->E, head_rows(e, first, width), c->E, false,
-              logits, ld);
+    ops->gemm(ops, n, width, c->E, wg_matrix(h, c->E), wg_transpose(head_rows(e, first, width)),
+              false, logits, ld);
     if (bias >= 0)
         ops->bias_forward(ops, n, width, wg_model_view(m, bias, first, width, e->panel.data),
                           logits, ld);
@@ -208,8 +208,9 @@ static void table_gradient(wg_engine *e, const wg_batch *batch, int64_t j, int64
         const int64_t low = j > begin ? j : begin;
         const int64_t high = s == 0 && border < j + n ? border : j + n;
         if (low < high)
-            ops->gemm(ops, true, false, width, E, high - low, logits + (low - j) * ld, ld,
-                      wg_head_input(e) + low * E, E, low > begin, e->table[s] + first * E, E);
+            ops->gemm(
+                ops, width, E, high - low, wg_transpose(wg_matrix(logits + (low - j) * ld, ld)),
+                wg_matrix(wg_head_input(e) + low * E, E), low > begin, e->table[s] + first * E, E);
     }
 }
 
@@ -238,8 +239,10 @@ static void project_gradient(wg_engine *e, const wg_batch *batch, int streams)
 
     for (int s = 0; s < streams; s++) {
         const int64_t from = s == 0 ? 0 : border, to = s == 0 ? border : batch->M;
-        ops->gemm(ops, true, false, c->E, c->D, to - from, e->label_de.data + from * c->E, c->E,
-                  e->label_h.data + from * c->D, c->D, false, e->project_grad[s].data, c->D);
+        ops->gemm(ops, c->E, c->D, to - from,
+                  wg_transpose(wg_matrix(e->label_de.data + from * c->E, c->E)),
+                  wg_matrix(e->label_h.data + from * c->D, c->D), false, e->project_grad[s].data,
+                  c->D);
     }
 }
 
@@ -311,8 +314,8 @@ wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
             int64_t ld;
             wg_real *logits = wg_head_logits(e, j, n, first, width, &ld);
             wg_head_gradient(e, batch, j, n, first, width, logits, ld);
-            ops->gemm(ops, false, false, n, c->E, width, logits, ld, head_rows(e, first, width),
-                      c->E, first > 0, to + j * c->E, c->E);
+            ops->gemm(ops, n, c->E, width, wg_matrix(logits, ld), head_rows(e, first, width),
+                      first > 0, to + j * c->E, c->E);
             if (want_table)
                 table_gradient(e, batch, j, n, first, width, logits, ld, streams);
             if (streams > 0 && c->has[WG_HEAD_BIAS])
@@ -322,7 +325,7 @@ wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
     release_table(e);
     if (c->has[WG_PROJECT_OUT]) {
         project_gradient(e, batch, streams);
-        ops->gemm(ops, false, false, M, D, c->E, to, c->E, wg_project_view(e, WG_PROJECT_OUT), D,
+        ops->gemm(ops, M, D, c->E, wg_matrix(to, c->E), wg_project_weights(e, WG_PROJECT_OUT),
                   false, e->label_d.data, D);
     }
     norm_gradient(e, batch, streams);

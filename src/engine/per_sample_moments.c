@@ -75,7 +75,8 @@ static void add_piece(void *user, const wg_grad_part *p)
         ops->gemm_squares(ops, S, k->e->index.start + k->chunk->from, O, I, left, O, right, I,
                           begun, sum, square);
     else
-        ops->gemm(ops, true, false, O, I, p->rows, left, O, right, I, begun, sum, I);
+        ops->gemm(ops, O, I, p->rows, wg_transpose(wg_matrix(left, O)), wg_matrix(right, I), begun,
+                  sum, I);
     k->begun[p->role][s] = true;
 }
 
@@ -231,8 +232,8 @@ static wagle_status projection_moments(wagle_ctx *ctx, moments *k, wg_role role,
     for (int s = 0; s < k->streams; s++) {
         const int64_t from = s == 0 ? 0 : n_forget, to = s == 0 ? n_forget : S, at = start[from];
         if (square[s] == NULL) {
-            ops->gemm(ops, true, false, O, I, start[to] - at, dy + at * O, O, x + at * I, I, false,
-                      sum[s], I);
+            ops->gemm(ops, O, I, start[to] - at, wg_transpose(wg_matrix(dy + at * O, O)),
+                      wg_matrix(x + at * I, I), false, sum[s], I);
             continue;
         }
         ops->gemm_squares(ops, to - from, uploaded + from, O, I, dy + at * O, O, x + at * I, I,
@@ -310,8 +311,8 @@ static void add_head(moments *k, int64_t from, int64_t to, bool inputs, chunk_of
         ops->gemm_squares(ops, to - from, k->e->index.label_start + from, c->width, D, d, ld, h, D,
                           c->begun[stream], c->sum[stream], c->square[stream]);
     else
-        ops->gemm(ops, true, false, c->width, D, n, d, ld, h, D, c->begun[stream], c->sum[stream],
-                  D);
+        ops->gemm(ops, c->width, D, n, wg_transpose(wg_matrix(d, ld)), wg_matrix(h, D),
+                  c->begun[stream], c->sum[stream], D);
     c->begun[stream] = true;
     for (int64_t s = from; s < to; s++) {
         const wg_real *mine = d + (b->label_start[s] - j) * ld;

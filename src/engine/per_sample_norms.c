@@ -34,7 +34,7 @@ static void add_inner(const gram *g, int64_t s, const wg_real *a, const wg_real 
 static void outer(const wg_ops *ops, int64_t T, int64_t n, const wg_real *a, int64_t ld, bool add,
                   wg_real *out)
 {
-    ops->gemm(ops, false, true, T, T, n, a, ld, a, ld, add, out, T);
+    ops->gemm(ops, T, T, n, wg_matrix(a, ld), wg_transpose(wg_matrix(a, ld)), add, out, T);
 }
 
 /* ||dy^T x||^2 of T rows. */
@@ -91,7 +91,8 @@ static void head_square(gram *g, int64_t s)
             ops->gather_columns(ops, T, e->index.ids + first, v, width, n, d, ld, g->columns);
     }
     if (c->tied)
-        ops->gemm(ops, false, false, T, D, n, g->columns, n, h, D, false, g->table + first * D, D);
+        ops->gemm(ops, T, D, n, wg_matrix(g->columns, n), wg_matrix(h, D), false,
+                  g->table + first * D, D);
     outer(ops, n, D, h, D, 0, g->xx);
     add_inner(g, s, g->xx, g->dd, n * n);
 }

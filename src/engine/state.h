@@ -160,7 +160,7 @@ void wg_soft_gradient(wg_engine *e, wg_softened *s, const wg_batch *batch, int64
 /* [M,E] what the head reads of the label rows. */
 const wg_real *wg_head_input(const wg_engine *e);
 /* A projection's weights, in e->panel or where they are. */
-const wg_real *wg_project_view(const wg_engine *e, wg_role role);
+wg_operand wg_project_weights(const wg_engine *e, wg_role role);
 /* e->embed and e->embed_d of the batch, where there is project_in; *d is the gradient of what the
  * table gives: e->embed_d, or e->gradient. */
 WAGLE_CHECK wagle_status wg_embed_gradient(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
@@ -182,6 +182,8 @@ int64_t wg_logits_chunk(const wg_engine *e, const wg_batch *batch);
 /* --- forward.c ---------------------------------------------------------------------------------
  */
 
+/* Reals of a panel that holds the weights of a layer, or of so many rows of the head. */
+int64_t wg_panel_size(const wg_model *m, int64_t vocabulary);
 /* Layer l keeps its activations from forward to backward. */
 bool wg_layer_is_saved(const wg_engine *e, int64_t l);
 /* Where those of N tokens are: kept ones of the layer, or scratch. */

@@ -63,12 +63,10 @@ static void emit_grad(const backward *b, wg_role role, int64_t rows, const wg_re
 static void linear_backward(const backward *b, wg_role role, int64_t I, int64_t O, const wg_real *x,
                             const wg_real *dy, bool add, wg_real *dx)
 {
-    const bool transposed = b->in->model->config.family->transposed;
     const wg_ops *ops = b->in->model->ops;
 
     emit_grad(b, role, b->in->N, dy, O, x, I);
-    ops->gemm(ops, false, transposed, b->in->N, I, O, dy, O, b->w->weight[role], transposed ? O : I,
-              add, dx, I);
+    ops->gemm(ops, b->in->N, I, O, wg_matrix(dy, O), b->w->matrix[role], add, dx, I);
 }
 
 /* Gradients of a norm's weights and (added to dx) of its input x. */
@@ -78,7 +76,7 @@ static void norm_backward(const backward *b, wg_role role, int64_t rows, int64_t
     const wg_ops *ops = b->in->model->ops;
 
     emit_grad(b, role, rows, dy, width, x, 0);
-    ops->norm_backward(ops, rows, width, x, b->w->weight[role], b->a->mean[role], b->a->rstd[role],
+    ops->norm_backward(ops, rows, width, x, b->w->vector[role], b->a->mean[role], b->a->rstd[role],
                        dy, dx);
 }
 

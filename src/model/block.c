@@ -125,7 +125,7 @@ void wg_backward_scratch_carve(const wg_config *c, int64_t N, wg_real *memory,
     lay_scratch(c, N, &m, out);
 }
 
-static int64_t sum_of_sizes(const wg_config *c, bool matrices)
+int64_t wg_layer_size(const wg_config *c)
 {
     int64_t total = 0, n;
     char name[WG_NAME_BYTES];
@@ -135,53 +135,91 @@ static int64_t sum_of_sizes(const wg_config *c, bool matrices)
         if (!c->has[role])
             continue;
         wg_config_tensor(c, (wg_role)role, 0, name, &shape);
-        total += (matrices || shape.rank == 1) && wg_shape_count(&shape, &n) ? n : 0;
+        total += wg_shape_count(&shape, &n) ? n : 0;
     }
     return total;
 }
 
-int64_t wg_layer_size(const wg_config *c)
+static bool is_matrix(const wg_model *m, int tensor)
 {
-    return sum_of_sizes(c, true);
+    return m->files.tensor[tensor].shape.rank == 2;
 }
 
-int64_t wg_layer_stored_size(const wg_config *c)
+int64_t wg_layer_panel(const wg_model *m, bool matrices)
 {
-    return sum_of_sizes(c, c->family->transposed);
+    int64_t bytes = 0;
+
+    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
+        const int t = wg_model_tensor(m, (wg_role)role, 0);
+        if (t >= 0 && (matrices || !is_matrix(m, t)))
+            bytes += wg_panel_bytes(is_matrix(m, t) ? m->ops->panel_type : WG_F32,
+                                    m->files.tensor[t].count);
+    }
+    return wg_reals_for(bytes, 1);
 }
 
-/* Weights of a role as reals, in the panel or where they are. */
-static const wg_real *view(const wg_model *m, wg_role role, int64_t l, wg_real **panel)
-{
-    const int t = wg_model_tensor(m, role, l);
-    const wg_real *here;
+/* Panels to be filled, one after the other in a buffer. */
+typedef struct panels {
+    wg_panel list[WG_ROLES];
+    int n, lacking[WG_ROLES], n_lacking; /* norms that lack 1 as they are stored */
+    char *next;
+} panels;
 
-    if (t < 0)
-        return NULL;
-    here = wg_is_norm(role) ? wg_model_norm(m, role, l, *panel)
-                            : wg_model_view(m, t, 0, m->files.tensor[t].count, *panel);
-    if (here == *panel)
-        *panel += m->files.tensor[t].count;
-    return here;
+/* Where the weights of a tensor will be as `type`. */
+static void *lay(panels *p, const wg_weights *w, wg_dtype type, int64_t n)
+{
+    p->list[p->n] = (wg_panel){*w, 0, n, type, p->next};
+    p->next += wg_panel_bytes(type, n);
+    return p->list[p->n++].to;
+}
+
+static void place(const wg_model *m, wg_role role, int tensor, panels *p, wg_layer *out)
+{
+    const bool matrix = is_matrix(m, tensor);
+    const wg_dtype type = matrix ? m->ops->panel_type : WG_F32;
+    const wg_weights w = wg_model_weights(m, tensor);
+    const int64_t n = m->files.tensor[tensor].count;
+    const bool plus_one = m->config.family->norm_plus_one && wg_is_norm(role);
+    const void *here = plus_one ? NULL : wg_weights_in_place(&w, type, 0);
+
+    if (plus_one)
+        p->lacking[p->n_lacking++] = p->n;
+    if (here == NULL)
+        here = lay(p, &w, type, n);
+    if (matrix)
+        out->matrix[role] = wg_model_factor(m, tensor, here);
+    else
+        out->vector[role] = here;
+}
+
+static void view(const wg_model *m, int64_t l, bool matrices, wg_real *panel, wg_layer *out)
+{
+    panels p = {.next = (char *)panel};
+
+    *out = (wg_layer){.l = l};
+    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
+        const int t = wg_model_tensor(m, (wg_role)role, l);
+        if (t >= 0 && (matrices || !is_matrix(m, t)))
+            place(m, (wg_role)role, t, &p, out);
+        else if (t >= 0)
+            out->stored[role] = &m->files.tensor[t];
+    }
+    if (p.n > 0)
+        m->ops->fill_panels(m->ops, p.n, p.list);
+    for (int i = 0; i < p.n_lacking; i++) {
+        const wg_panel *norm = &p.list[p.lacking[i]];
+        m->ops->shift(m->ops, norm->n, 1, norm->to);
+    }
 }
 
 void wg_layer_view(const wg_model *m, int64_t l, wg_real *panel, wg_layer *out)
 {
-    *out = (wg_layer){.l = l};
-    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++)
-        out->weight[role] = view(m, (wg_role)role, l, &panel);
+    view(m, l, true, panel, out);
 }
 
 void wg_layer_stored(const wg_model *m, int64_t l, wg_real *panel, wg_layer *out)
 {
-    *out = (wg_layer){.l = l};
-    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
-        const int t = wg_model_tensor(m, (wg_role)role, l);
-        if (t >= 0 && m->files.tensor[t].shape.rank == 2 && !m->config.family->transposed)
-            out->stored[role] = &m->files.tensor[t];
-        else
-            out->weight[role] = view(m, (wg_role)role, l, &panel);
-    }
+    view(m, l, m->config.family->transposed, panel, out);
 }
 
 static void advise(const wg_model *m, int64_t l,
@@ -217,8 +255,8 @@ void wg_embed(const wg_model *m, int64_t N, const int32_t *ids, const int32_t *p
 
     if (project >= 0) {
         ops->embed(ops, &table, N, c->E, ids, 0, 1, false, narrow);
-        ops->gemm(ops, false, true, N, c->D, c->E, narrow, c->E,
-                  wg_model_view(m, project, 0, c->D * c->E, panel), c->E, false, x, c->D);
+        ops->gemm(ops, N, c->D, c->E, wg_matrix(narrow, c->E),
+                  wg_transpose(wg_model_matrix(m, project, 0, c->D * c->E, panel)), false, x, c->D);
     } else {
         ops->embed(ops, &table, N, c->D, ids, 0, (wg_real)c->embed_scale, false, x);
     }

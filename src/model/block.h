@@ -11,11 +11,12 @@
 
 #include "model/model.h"
 
-/* A layer's weights: as reals, or (matrices alone) as they are stored. NULL: there is none. */
+/* A layer's weights. NULL: there is none. */
 typedef struct wg_layer {
     int64_t l;
-    const wg_real *weight[WG_ROLES];
-    const wg_tensor *stored[WG_ROLES];
+    wg_operand matrix[WG_ROLES];       /* [O,I] */
+    const wg_tensor *stored[WG_ROLES]; /* in place of `matrix`, for few rows */
+    const wg_real *vector[WG_ROLES];   /* norms and biases */
 } wg_layer;
 
 /* What the backward pass needs of the forward pass, N tokens. A saved layer keeps what costs
@@ -83,11 +84,12 @@ void wg_activations_carve(const wg_config *c, int64_t N, wg_real *saved, wg_real
 int64_t wg_backward_scratch_size(const wg_config *c, int64_t N);
 void wg_backward_scratch_carve(const wg_config *c, int64_t N, wg_real *memory,
                                wg_backward_scratch *out);
-/* Reals of a panel that holds a layer. */
+/* Weights of a layer. */
 int64_t wg_layer_size(const wg_config *c);
+/* Reals of a panel that holds a layer, or its vectors alone. */
+int64_t wg_layer_panel(const wg_model *m, bool matrices);
 void wg_layer_view(const wg_model *m, int64_t l, wg_real *panel, wg_layer *out);
-/* The same with matrices as stored, for few rows; its panel. */
-int64_t wg_layer_stored_size(const wg_config *c);
+/* The same with matrices as stored, unless the family transposes them, for few rows. */
 void wg_layer_stored(const wg_model *m, int64_t l, wg_real *panel, wg_layer *out);
 
 /* Advice about a layer's stored weights: it comes next (any l; none outside the model); it is done

@@ -50,13 +50,14 @@ wagle_status wg_decoder_new(wagle_ctx *ctx, const wg_model *m, int64_t B, int64_
     const struct {
         wg_buffer *at;
         int64_t n;
-    } room[] = {{&d->keys, c->L * B * capacity * P},
-                {&d->values, c->L * B * capacity * P},
-                {&d->h, B * c->D},
-                {&d->mean, B},
-                {&d->rstd, B},
-                {&d->panel, most(most(wg_layer_stored_size(c), ends), project_size(c))},
-                {&d->logits, B * c->V}};
+    } room[] = {
+        {&d->keys, c->L * B * capacity * P},
+        {&d->values, c->L * B * capacity * P},
+        {&d->h, B * c->D},
+        {&d->mean, B},
+        {&d->rstd, B},
+        {&d->panel, most(most(wg_layer_panel(m, c->family->transposed), ends), project_size(c))},
+        {&d->logits, B * c->V}};
     for (size_t i = 0; i < sizeof room / sizeof *room; i++)
         WG_TRY_GOTO(wg_buffer_reserve(ctx, m->ops, room[i].at, room[i].n), fail);
     WG_TRY_GOTO(WG_ALLOC(ctx, &d->length, B), fail);
@@ -202,8 +203,8 @@ static wagle_status prefill_some(wagle_ctx *ctx, wg_decoder *d, const int64_t *w
     wg_activations a;
 
     WG_TRY(reserve(ctx, d, n, N));
-    WG_TRY(
-        wg_buffer_reserve(ctx, d->model->ops, &d->panel, most(wg_layer_size(c), project_size(c))));
+    WG_TRY(wg_buffer_reserve(ctx, d->model->ops, &d->panel,
+                             most(wg_layer_panel(d->model, true), project_size(c))));
     for (int64_t i = 0, at = 0; i < n; i++)
         at = lay_out(d, i, which[i], ids[i], length[i], at);
     const wg_block_input in = begin(d, n, N);

@@ -6,8 +6,8 @@ static void norm(const wg_block_input *in, const wg_layer *w, wg_role role, int6
 {
     const wg_ops *ops = in->model->ops;
 
-    ops->norm_forward(ops, rows, width, (wg_real)in->model->config.eps, x, w->weight[role],
-                      w->weight[role + 1], y, a->mean[role], a->rstd[role]);
+    ops->norm_forward(ops, rows, width, (wg_real)in->model->config.eps, x, w->vector[role],
+                      w->vector[role + 1], y, a->mean[role], a->rstd[role]);
 }
 
 /* A matrix of the layer, and where its product goes. */
@@ -19,12 +19,11 @@ typedef struct product {
 
 enum { TOGETHER = 3 };
 
-/* Of each product: y = x [N,I] W^T + b (+ y), W [O,I], or [I,O] where the family transposes. */
+/* Of each product: y = x [N,I] W^T + b (+ y), W [O,I]. */
 static void linears(const wg_block_input *in, const wg_layer *w, int m, const product *list,
                     int64_t I, const wg_real *x, bool add)
 {
     const wg_ops *ops = in->model->ops;
-    const bool transposed = in->model->config.family->transposed;
     wg_matvec few[TOGETHER];
     int n = 0;
 
@@ -37,14 +36,14 @@ static void linears(const wg_block_input *in, const wg_layer *w, int m, const pr
             few[n++] = (wg_matvec){stored->dtype, ops->stored(ops, stored->data, stored->bytes),
                                    p->O, p->y};
         else
-            ops->gemm(ops, false, !transposed, in->N, p->O, I, x, I, w->weight[p->role],
-                      transposed ? p->O : I, add, p->y, p->O);
+            ops->gemm(ops, in->N, p->O, I, wg_matrix(x, I), wg_transpose(w->matrix[p->role]), add,
+                      p->y, p->O);
     }
     if (n > 0)
         ops->matvec(ops, n, few, in->N, I, x, add);
     for (int k = 0; k < m; k++)
-        if (w->weight[list[k].role + 1] != NULL)
-            ops->bias_forward(ops, in->N, list[k].O, w->weight[list[k].role + 1], list[k].y,
+        if (w->vector[list[k].role + 1] != NULL)
+            ops->bias_forward(ops, in->N, list[k].O, w->vector[list[k].role + 1], list[k].y,
                               list[k].O);
 }
 

@@ -220,7 +220,21 @@ const wg_real *wg_model_view(const wg_model *m, int tensor, int64_t first, int64
 {
     const wg_weights w = wg_model_weights(m, tensor);
 
-    return wg_weights_view(m->ops, &w, first, n, panel);
+    return wg_weights_as(m->ops, &w, WG_F32, first, n, panel);
+}
+
+wg_operand wg_model_factor(const wg_model *m, int tensor, const void *data)
+{
+    return (wg_operand){m->ops->panel_type, data, m->files.tensor[tensor].shape.dim[1],
+                        wg_model_is_transposed(m, tensor)};
+}
+
+wg_operand wg_model_matrix(const wg_model *m, int tensor, int64_t first, int64_t n, void *panel)
+{
+    const wg_weights w = wg_model_weights(m, tensor);
+
+    return wg_model_factor(m, tensor,
+                           wg_weights_as(m->ops, &w, m->ops->panel_type, first, n, panel));
 }
 
 const wg_real *wg_model_stored(const wg_model *m, int tensor, int64_t first, int64_t n,
@@ -229,7 +243,7 @@ const wg_real *wg_model_stored(const wg_model *m, int tensor, int64_t first, int
     const wg_tensor *t = &m->files.tensor[tensor];
     const wg_weights w = {.type = t->dtype, .stored = t->data};
 
-    return wg_weights_view(wg_ops_on_host(m->ops), &w, first, n, panel);
+    return wg_weights_as(wg_ops_on_host(m->ops), &w, WG_F32, first, n, panel);
 }
 
 const wg_real *wg_model_norm(const wg_model *m, wg_role role, int64_t layer, wg_real *panel)

@@ -137,7 +137,12 @@ wg_weights wg_model_weights(const wg_model *m, int tensor);
  * they are, or `panel` [n] filled with them. */
 const wg_real *wg_model_view(const wg_model *m, int tensor, int64_t first, int64_t n,
                              wg_real *panel);
-/* The same of the stored weights, selected or not, on the host. */
+/* Elements [first, first+n) of a matrix as a factor of products: [O,I], whichever way it is stored;
+ * where they are, or laid into `panel`, which takes wg_panel_bytes. */
+wg_operand wg_model_matrix(const wg_model *m, int tensor, int64_t first, int64_t n, void *panel);
+/* The same of elements that lie at `data` as panel_type. */
+wg_operand wg_model_factor(const wg_model *m, int tensor, const void *data);
+/* Reals of the stored weights, selected or not, on the host. */
 const wg_real *wg_model_stored(const wg_model *m, int tensor, int64_t first, int64_t n,
                                wg_real *panel);
 /* The weights of a norm, as normalising uses them; `panel` has room for them. NULL: no such tensor.

@@ -58,19 +58,36 @@ int64_t wg_selected_before(int64_t first, const uint64_t *bits, const int64_t *r
     return before;
 }
 
-const wg_real *wg_weights_view(const wg_ops *ops, const wg_weights *w, int64_t first, int64_t n,
-                               wg_real *panel)
+static size_t item_size(wg_dtype type)
+{
+    return type == WG_F32 ? sizeof(wg_real) : wg_dtype_size(type);
+}
+
+int64_t wg_panel_bytes(wg_dtype type, int64_t n)
+{
+    return (n * (int64_t)item_size(type) + 15) / 16 * 16;
+}
+
+const void *wg_weights_in_place(const wg_weights *w, wg_dtype type, int64_t first)
 {
     const char *stored = (const char *)w->stored + (size_t)first * wg_dtype_size(w->type);
 
-    if (w->value != NULL && w->bits == NULL)
-        return w->value + first;
-    if (w->value == NULL && w->type == WG_F32 && sizeof(wg_real) == sizeof(float) &&
-        (uintptr_t)stored % sizeof(float) == 0)
-        return (const wg_real *)(const void *)stored;
-    ops->widen(ops, w->type, stored, n, panel);
     if (w->value != NULL)
-        ops->overlay(ops, first, n, w->bits, w->rank, w->value, panel);
+        return w->bits == NULL && type == WG_F32 ? w->value + first : NULL;
+    return w->type == type && item_size(type) == wg_dtype_size(type) &&
+                   (uintptr_t)stored % item_size(type) == 0
+               ? stored
+               : NULL;
+}
+
+const void *wg_weights_as(const wg_ops *ops, const wg_weights *w, wg_dtype type, int64_t first,
+                          int64_t n, void *panel)
+{
+    const void *here = wg_weights_in_place(w, type, first);
+
+    if (here != NULL)
+        return here;
+    ops->fill_panels(ops, 1, &(wg_panel){*w, first, n, type, panel});
     return panel;
 }
 

@@ -82,6 +82,34 @@ typedef struct wg_weights {
     const wg_real *value; /* NULL: none is selected */
 } wg_weights;
 
+/* Weights to be laid into a panel. */
+typedef struct wg_panel {
+    wg_weights weights;
+    int64_t first, n; /* weights [first, first+n) */
+    wg_dtype type;    /* of `to`: WG_F32, which stands for wg_real, or WG_BF16 */
+    void *to;         /* [n] */
+} wg_panel;
+
+/* A factor of a product: a matrix with rows of stride ld, or its transpose. Activations and
+ * gradients are reals, weights are of the back end's panel_type. */
+typedef struct wg_operand {
+    wg_dtype type; /* WG_F32, which stands for wg_real, or WG_BF16 */
+    const void *data;
+    int64_t ld;
+    bool transposed;
+} wg_operand;
+
+static inline wg_operand wg_matrix(const wg_real *x, int64_t ld)
+{
+    return (wg_operand){WG_F32, x, ld, false};
+}
+
+static inline wg_operand wg_transpose(wg_operand x)
+{
+    x.transposed = !x.transposed;
+    return x;
+}
+
 /* One sequence's part of the moments of a table's gradient (embed_moments). */
 typedef struct wg_embed_moments {
     int64_t T, D;               /* tokens of the sequence, width of the table */
@@ -113,6 +141,9 @@ struct wg_ops {
     const char *name;
     /* Of a card: what the bits of its results depend on, for manifests; NULL: the host. */
     const char *device, *precision;
+    /* Of the weights that products read: WG_F32, which stands for wg_real; or WG_BF16, and then
+     * products round their other factors to it. */
+    wg_dtype panel_type;
     void *state;           /* of the back end */
     bool host;             /* its memory is the host's: it may be read where it is (wg_host_view) */
     wg_pool *pool;         /* worker threads on the host, for each operation; NULL: none */
@@ -174,10 +205,9 @@ struct wg_ops {
 
     /* --- products --- */
 
-    /* C [M,N] = op(A) op(B), added to C if add; op(A) [M,K] is A, or A^T where A is [K,M]. */
-    void (*gemm)(const wg_ops *self, bool transpose_a, bool transpose_b, int64_t M, int64_t N,
-                 int64_t K, const wg_real *A, int64_t lda, const wg_real *B, int64_t ldb, bool add,
-                 wg_real *C, int64_t ldc);
+    /* C [M,N] = A B, added to C if add; A [M,K], B [K,N]. */
+    void (*gemm)(const wg_ops *self, int64_t M, int64_t N, int64_t K, wg_operand A, wg_operand B,
+                 bool add, wg_real *C, int64_t ldc);
     /* Of each of `m` matrices: y [n,O] = x [n,I] W^T (+ y), W [O,I] as stored: for few rows n. */
     void (*matvec)(const wg_ops *self, int m, const wg_matvec *list, int64_t n, int64_t I,
                    const wg_real *x, bool add);
@@ -186,6 +216,9 @@ struct wg_ops {
 
     /* --- selected weights --- */
 
+    /* Each of `m` panels: the stored weights, and over them the selected values, both as the
+     * panel's type, rounded to nearest even. */
+    void (*fill_panels)(const wg_ops *self, int m, const wg_panel *list);
     /* Of weights [first, first+n) of a tensor: dst[i] = its value, where bit first+i is set. The
      * values of a tensor's selected weights lie one after the other; rank[j] = bits set before
      * weight j*WG_OVERLAY_BLOCK. */
@@ -369,6 +402,8 @@ extern const char *const wg_precision_names[WG_PRECISIONS];
 typedef wagle_status wg_ops_opener(wagle_ctx *ctx, const wg_ops **out);
 void wg_ops_use(wg_ops_opener *opener);
 WAGLE_CHECK wg_ops_opener wg_guarded_open; /* tests/guarded */
+/* The same over `inner`, whose memory is the host's, and which it closes. */
+WAGLE_CHECK wagle_status wg_guarded_over(wagle_ctx *ctx, const wg_ops *inner, const wg_ops **out);
 /* Opens the back end of the context; its threads are the context's. Models of one context share a
  * card's. Close with ops->close. */
 WAGLE_CHECK wagle_status wg_ops_open(wagle_ctx *ctx, const wg_ops **out);
@@ -385,10 +420,15 @@ WAGLE_CHECK wagle_status wg_buffer_reserve(wagle_ctx *ctx, const wg_ops *ops, wg
 /* The same; folder as in alloc. */
 WAGLE_CHECK wagle_status wg_buffer_reserve_in(wagle_ctx *ctx, const wg_ops *ops, const char *folder,
                                               wg_buffer *buffer, int64_t n);
-/* Weights [first, first+n) as reals, in memory of ops: where they are if they are reals there, else
- * in panel [n]. */
-const wg_real *wg_weights_view(const wg_ops *ops, const wg_weights *w, int64_t first, int64_t n,
-                               wg_real *panel);
+/* Where weights from `first` on are as `type` already: where they are stored if none is selected,
+ * or the selected values if all are. NULL: they must be laid into a panel. */
+const void *wg_weights_in_place(const wg_weights *w, wg_dtype type, int64_t first);
+/* Weights [first, first+n) as `type`, in memory of ops: where they are, or in panel [n]. */
+const void *wg_weights_as(const wg_ops *ops, const wg_weights *w, wg_dtype type, int64_t first,
+                          int64_t n, void *panel);
+/* Bytes that n weights take in a panel, where WG_F32 stands for wg_real: a multiple of 16, so that
+ * what comes next is aligned for every back end. */
+int64_t wg_panel_bytes(wg_dtype type, int64_t n);
 /* Reals that hold n elements of `size` bytes. */
 int64_t wg_reals_for(int64_t n, size_t size);
 void wg_buffer_free(const wg_ops *ops, wg_buffer *buffer);

@@ -333,9 +333,9 @@ static void apply_whole(const wg_ops *ops, const wg_factor *f, int64_t O, wg_rea
     const wg_real *p = f->memory.data;
 
     if (f->transposed)
-        ops->gemm(ops, false, false, I, O, I, p, I, update, O, false, spare, O);
+        ops->gemm(ops, I, O, I, wg_matrix(p, I), wg_matrix(update, O), false, spare, O);
     else
-        ops->gemm(ops, false, false, O, I, I, update, I, p, I, false, spare, I);
+        ops->gemm(ops, O, I, I, wg_matrix(update, I), wg_matrix(p, I), false, spare, I);
     ops->copy(ops, update, spare, (size_t)(O * I) * sizeof *update);
 }
 
@@ -347,14 +347,16 @@ static void apply_pairs(const wg_ops *ops, const wg_factor *f, int64_t O, wg_rea
     const wg_real *b = f->memory.data;
 
     if (f->transposed)
-        ops->gemm(ops, false, false, r, O, I, b, I, update, O, false, spare, O);
+        ops->gemm(ops, r, O, I, wg_matrix(b, I), wg_matrix(update, O), false, spare, O);
     else
-        ops->gemm(ops, false, true, O, r, I, update, I, b, I, false, spare, r);
+        ops->gemm(ops, O, r, I, wg_matrix(update, I), wg_transpose(wg_matrix(b, I)), false, spare,
+                  r);
     ops->scale(ops, O * r, -1, spare);
     if (f->transposed)
-        ops->gemm(ops, true, false, I, O, r, b, I, spare, O, true, update, O);
+        ops->gemm(ops, I, O, r, wg_transpose(wg_matrix(b, I)), wg_matrix(spare, O), true, update,
+                  O);
     else
-        ops->gemm(ops, false, false, O, I, r, spare, r, b, I, true, update, I);
+        ops->gemm(ops, O, I, r, wg_matrix(spare, r), wg_matrix(b, I), true, update, I);
 }
 
 void wg_factor_apply(const wg_ops *ops, const wg_factor *f, int64_t O, wg_real *update,

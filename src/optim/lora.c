@@ -75,7 +75,8 @@ void wg_lora_merge(wg_optimizer *a)
         const char *stored = ops->stored(ops, t->data, t->bytes);
         const float *A = a->master + d->first, *B = A + l->r * d->I;
         float *merged = d->merged.data;
-        ops->gemm(ops, false, false, d->O, d->I, l->r, B, l->r, A, d->I, false, merged, d->I);
+        ops->gemm(ops, d->O, d->I, l->r, wg_matrix(B, l->r), wg_matrix(A, d->I), false, merged,
+                  d->I);
         for (int64_t at = 0; at < t->count; at += BLOCK) {
             const int64_t n = t->count - at < BLOCK ? t->count - at : BLOCK;
             ops->widen(ops, t->dtype, stored + (size_t)at * wg_dtype_size(t->dtype), n,
@@ -154,8 +155,10 @@ void wg_lora_accept(wg_optimizer *a, int tensor, const float *grad)
             ops->scale(ops, n, 1 / (float)l->scale, dA);
         else
             ops->zero(ops, dA, (size_t)n * sizeof *dA);
-        ops->gemm(ops, true, false, l->r, d->I, d->O, B, l->r, grad, d->I, true, dA, d->I);
-        ops->gemm(ops, false, true, d->O, l->r, d->I, grad, d->I, A, d->I, true, dB, l->r);
+        ops->gemm(ops, l->r, d->I, d->O, wg_transpose(wg_matrix(B, l->r)), wg_matrix(grad, d->I),
+                  true, dA, d->I);
+        ops->gemm(ops, d->O, l->r, d->I, wg_matrix(grad, d->I), wg_transpose(wg_matrix(A, d->I)),
+                  true, dB, l->r);
         ops->scale(ops, n, (float)l->scale, dA);
     }
 }

@@ -295,8 +295,8 @@ static void add_products(const wg_model *m, int64_t N, int64_t I, const wg_real 
     const wg_ops *host = wg_ops_on_host(m->ops);
 
     for (int64_t i = 0; i < I; i += ROWS)
-        host->gemm(host, true, false, I - i < ROWS ? I - i : ROWS, I - i, N, x + i, I, x + i, I,
-                   add, sum + i * I + i, I);
+        host->gemm(host, I - i < ROWS ? I - i : ROWS, I - i, N, wg_transpose(wg_matrix(x + i, I)),
+                   wg_matrix(x + i, I), add, sum + i * I + i, I);
 }
 
 static void accumulate_covariance(void *user, int64_t layer, wg_role role, int64_t N, int64_t I,

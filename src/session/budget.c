@@ -76,7 +76,7 @@ double wg_measure_products(wagle_ctx *ctx, const wg_ops *ops)
     wg_real *x = room.data, *w = x + M * K, *y = w + N * K;
     const double start = wg_seconds();
     while (took < 1) {
-        ops->gemm(ops, false, true, M, N, K, x, K, w, K, false, y, N);
+        ops->gemm(ops, M, N, K, wg_matrix(x, K), wg_transpose(wg_matrix(w, K)), false, y, N);
         if (ops->sync(ops, ctx) != WAGLE_OK)
             break;
         done += 2.0 * M * N * K;

@@ -57,11 +57,13 @@ static void products(side *s, const model *m, int64_t N)
     const double flops = 2.0 * (double)N * (double)m->D * (double)m->F;
 
     TIME("x W^T", 0, flops,
-         gemm(s->ops, false, true, N, m->F, m->D, x, m->D, W, m->D, false, y, m->F));
+         gemm(s->ops, N, m->F, m->D, wg_matrix(x, m->D), wg_transpose(wg_matrix(W, m->D)), false, y,
+              m->F));
     TIME("dy W", 0, flops,
-         gemm(s->ops, false, false, N, m->D, m->F, y, m->F, W, m->D, false, x, m->D));
+         gemm(s->ops, N, m->D, m->F, wg_matrix(y, m->F), wg_matrix(W, m->D), false, x, m->D));
     TIME("dy^T x", 0, flops,
-         gemm(s->ops, true, false, m->F, m->D, N, y, m->F, x, m->D, true, W, m->D));
+         gemm(s->ops, m->F, m->D, N, wg_transpose(wg_matrix(y, m->F)), wg_matrix(x, m->D), true, W,
+              m->D));
     side_clear(s);
 }
 

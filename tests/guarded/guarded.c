@@ -3,7 +3,8 @@
  * The addresses that it returns can be neither read nor written; the operations use a second
  * mapping of the same pages. So code outside src/ops that reads or writes tensor memory crashes,
  * and an operation that gets host memory stops the program with its name. Freed memory is removed
- * from both mappings. Results have the same bits as the CPU back end. */
+ * from both mappings. Results have the same bits as the CPU back end, or another one of the host
+ * (wg_guarded_over). */
 #include "base/memory.h"
 #include "ops/cpu/cpu.h"
 
@@ -266,10 +267,12 @@ static void column_squares(WG_SELF, int64_t N, int64_t I, const wg_real *x, floa
 
 /* --- products --------------------------------------------------------------------------------- */
 
-static void gemm(WG_SELF, bool ta, bool tb, int64_t M, int64_t N, int64_t K, const wg_real *A,
-                 int64_t lda, const wg_real *B, int64_t ldb, bool add, wg_real *C, int64_t ldc)
+static void gemm(WG_SELF, int64_t M, int64_t N, int64_t K, wg_operand A, wg_operand B, bool add,
+                 wg_real *C, int64_t ldc)
 {
-    IN(gemm)(INNER, ta, tb, M, N, K, D(A), lda, D(B), ldb, add, D(C), ldc);
+    A.data = D(A.data);
+    B.data = D(B.data);
+    IN(gemm)(INNER, M, N, K, A, B, add, D(C), ldc);
 }
 
 static void matvec(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, const wg_real *x,
@@ -287,6 +290,21 @@ static void matvec(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, 
 static void widen(WG_SELF, wg_dtype type, const void *src, int64_t n, wg_real *dst)
 {
     IN(widen)(INNER, type, D(src), n, D(dst));
+}
+
+static wg_weights real_weights(const wg_weights *w)
+{
+    return (wg_weights){w->type, D(w->stored), D(w->bits), D(w->rank), D(w->value)};
+}
+
+static void fill_panels(WG_SELF, int m, const wg_panel *list)
+{
+    for (int i = 0; i < m; i++) {
+        wg_panel own = list[i];
+        own.weights = real_weights(&list[i].weights);
+        own.to = D(own.to);
+        IN(fill_panels)(INNER, 1, &own);
+    }
 }
 
 static void overlay(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, const int64_t *rank,
@@ -329,8 +347,7 @@ static void square_average(WG_SELF, int64_t n, float decay, float rest, const fl
 static void embed(WG_SELF, const wg_weights *table, int64_t N, int64_t width, const int32_t *ids,
                   int64_t offset, wg_real factor, bool add, wg_real *x)
 {
-    const wg_weights own = {table->type, D(table->stored), D(table->bits), D(table->rank),
-                            D(table->value)};
+    const wg_weights own = real_weights(table);
 
     IN(embed)(INNER, &own, N, width, D(ids), offset, factor, add, D(x));
 }
@@ -592,6 +609,7 @@ static const wg_ops table = {
     .gemm = gemm,
     .matvec = matvec,
     .widen = widen,
+    .fill_panels = fill_panels,
     .overlay = overlay,
     .gather = gather,
     .adamw = adamw,
@@ -633,16 +651,14 @@ static const wg_ops table = {
     .sync = wg_host_sync,
 };
 
-wagle_status wg_guarded_open(wagle_ctx *ctx, const wg_ops **out)
+wagle_status wg_guarded_over(wagle_ctx *ctx, const wg_ops *inner, const wg_ops **out)
 {
-    const wg_ops *inner = NULL;
     state *s = NULL;
     wg_ops *own = NULL;
     wagle_status st;
 
     *out = NULL;
     pthread_once(&arena.once, open_arena);
-    WG_TRY(wg_cpu_open(ctx, &inner));
     st = WG_ALLOC(ctx, &s, 1);
     if (st == WAGLE_OK)
         st = WG_ALLOC(ctx, &own, 1);
@@ -650,6 +666,7 @@ wagle_status wg_guarded_open(wagle_ctx *ctx, const wg_ops **out)
         *s = (state){.inner = *inner};
         *own = table;
         own->state = s;
+        own->panel_type = inner->panel_type;
         own->on_host = inner;
         *out = own;
         return WAGLE_OK;
@@ -657,4 +674,13 @@ wagle_status wg_guarded_open(wagle_ctx *ctx, const wg_ops **out)
     wg_free(s);
     inner->close(inner);
     return st;
+}
+
+wagle_status wg_guarded_open(wagle_ctx *ctx, const wg_ops **out)
+{
+    const wg_ops *inner = NULL;
+
+    *out = NULL;
+    WG_TRY(wg_cpu_open(ctx, &inner));
+    return wg_guarded_over(ctx, inner, out);
 }

@@ -62,14 +62,54 @@ static void gemm_shapes(void)
             both(x, M * N, 3);
             memcpy(y[0], x[0], sizeof y[0]);
             for (int i = 0; i < 2; i++)
-                back_end[i]->gemm(back_end[i], ta, tb, M, N, K, a, ta ? M : K, b, tb ? K : N,
-                                  kind & 4, x[i], N);
+                back_end[i]->gemm(back_end[i], M, N, K, (wg_operand){WG_F32, a, ta ? M : K, ta},
+                                  (wg_operand){WG_F32, b, tb ? K : N, tb}, kind & 4, x[i], N);
             agree("gemm", x, M * N, 1e-5);
             if (M > 64)
                 continue;
             wg_cpu_gemm_small(ta, tb, M, N, K, a, ta ? M : K, b, tb ? K : N, kind & 4, y[0], N);
             assert_memory_equal(y[0], x[1], sizeof(float) * (size_t)(M * N));
         }
+}
+
+/* Element (row, column) of a factor, of bf16 at any rate. */
+static double half_of(const wg_operand *f, int64_t row, int64_t column)
+{
+    const int64_t i = f->transposed ? column * f->ld + row : row * f->ld + column;
+    uint16_t half = f->type == WG_BF16 ? ((const uint16_t *)f->data)[i]
+                                       : wg_float_bf16(((const float *)f->data)[i]);
+
+    return (double)wg_bf16_float(half);
+}
+
+static void products_of_bf16_round_the_other_factor(void **state)
+{
+    enum { M = 9, N = 14, K = 33, MORE = 3 };
+    static uint16_t stored[(N + K + MORE) * (N + K)];
+    wg_ops ref = wg_ops_ref;
+
+    (void)state;
+    ref.panel_type = WG_BF16;
+    randomise(a, (M + MORE) * (K + MORE), 1, 1);
+    randomise(b, (N + MORE) * (K + MORE), 2, 1);
+    wg_from_float(WG_BF16, b, (N + MORE) * (K + MORE), stored);
+    for (int kind = 0; kind < 16; kind++) {
+        const bool ta = kind & 1, tb = kind & 2, add = kind & 4, left = kind & 8;
+        const wg_operand A = {WG_F32, a, (ta ? M : K) + MORE, ta};
+        const wg_operand B = {WG_BF16, stored, (tb ? K : N) + MORE, tb};
+        const int64_t rows = left ? N : M, columns = left ? M : N; /* B^T A^T, the other way */
+        const wg_operand first = left ? wg_transpose(B) : A, second = left ? wg_transpose(A) : B;
+        both(x, rows * columns, 3);
+        ref.gemm(&ref, rows, columns, K, first, second, add, x[0], columns);
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = 0; j < columns; j++) {
+                double sum = 0;
+                for (int64_t k = 0; k < K; k++)
+                    sum += half_of(&first, i, k) * half_of(&second, k, j);
+                sum += add ? (double)x[1][i * columns + j] : 0;
+                assert_true(fabs((double)x[0][i * columns + j] - sum) < 1e-6);
+            }
+    }
 }
 
 static void gemm_agrees_with_every_tile(void **state)
@@ -92,13 +132,15 @@ static void the_bits_of_a_product_depend_on_its_row_and_column_alone(void **stat
     (void)state;
     randomise(a, M * K, 1, 1);
     randomise(b, K * N, 2, 1);
-    cpu.gemm(&cpu, false, true, M, N, K, a, K, b, K, false, x[0], N);
-    wg_ops_cpu.gemm(&wg_ops_cpu, false, true, M, N, K, a, K, b, K, false, x[1], N);
+    cpu.gemm(&cpu, M, N, K, wg_matrix(a, K), wg_transpose(wg_matrix(b, K)), false, x[0], N);
+    wg_ops_cpu.gemm(&wg_ops_cpu, M, N, K, wg_matrix(a, K), wg_transpose(wg_matrix(b, K)), false,
+                    x[1], N);
     assert_memory_equal(x[0], x[1], sizeof(float) * M * N);
     for (int i = 0; i < M; i += 7) /* a few rows and columns alone */
         for (int j = 0; j < N; j += 33) {
             const int m = M - i < 9 ? M - i : 9, n = N - j < 40 ? N - j : 40;
-            cpu.gemm(&cpu, false, true, m, n, K, a + i * K, K, b + j * K, K, false, y[0], n);
+            cpu.gemm(&cpu, m, n, K, wg_matrix(a + i * K, K), wg_transpose(wg_matrix(b + j * K, K)),
+                     false, y[0], n);
             for (int r = 0; r < m; r++)
                 assert_memory_equal(y[0] + r * n, x[0] + (i + r) * N + j,
                                     sizeof(float) * (size_t)n);
@@ -382,6 +424,49 @@ static void overlays_and_embeddings_agree(void **state)
     agree("embedding", y, 4 * 100, 1e-6);
 }
 
+static void panels_have_stored_and_selected_weights_rounded(void **state)
+{
+    enum { N = 2 * WG_OVERLAY_BLOCK + 91, FIRST = 1234, SOME = WG_OVERLAY_BLOCK + 500 };
+    static uint64_t bits[N / 64 + 1];
+    static char stored[4 * N + 1];
+    static const wg_dtype to[] = {WG_F32, WG_BF16};
+    int64_t rank[N / WG_OVERLAY_BLOCK + 1];
+
+    (void)state;
+    for (int64_t i = 0, n = 0; i < N; i++) {
+        if (i % WG_OVERLAY_BLOCK == 0)
+            rank[i / WG_OVERLAY_BLOCK] = n;
+        if (wg_random(3, 1, (uint64_t)i) % 3 == 0) {
+            bits[i / 64] |= (uint64_t)1 << (i % 64);
+            n++;
+        }
+    }
+    randomise(a, N, 1, 1); /* stored */
+    randomise(b, N, 2, 1); /* selected */
+    for (int type = WG_F32; type <= WG_BF16; type++)
+        for (int kind = 0; kind < 6; kind++) {
+            const int how = kind / 2; /* none is selected, some, all */
+            const wg_weights of = {(wg_dtype)type, stored + 1, how == 1 ? bits : NULL, rank,
+                                   how > 0 ? b : NULL};
+            wg_from_float((wg_dtype)type, a, N, stored + 1);
+            wg_to_float((wg_dtype)type, stored + 1, N, c);
+            for (int64_t i = 0, at = 0; i < N; i++) {
+                const bool selected = how == 2 || (how == 1 && bits[i / 64] >> (i % 64) & 1);
+                c[i] = selected ? b[at++] : c[i];
+            }
+            wg_from_float(to[kind % 2], c, N, d);
+            const size_t size = wg_dtype_size(to[kind % 2]);
+            const char *want = (const char *)d + FIRST * size;
+            for (int i = 0; i < 2; i++) {
+                const wg_panel two[] = {{of, FIRST, SOME, to[kind % 2], x[i]},
+                                        {of, 0, 7, to[kind % 2], y[i]}};
+                back_end[i]->fill_panels(back_end[i], 2, two);
+                assert_memory_equal(x[i], want, SOME * size);
+                assert_memory_equal(y[i], d, 7 * size);
+            }
+        }
+}
+
 static void the_optimizer_agrees(void **state)
 {
     static const wg_adamw_step step = {0.5f,  0.9f,  0.999f, 0.1f,  0.001f,
@@ -540,6 +625,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gemm_agrees_with_every_tile),
+        cmocka_unit_test(products_of_bf16_round_the_other_factor),
+        cmocka_unit_test(panels_have_stored_and_selected_weights_rounded),
         cmocka_unit_test(the_bits_of_a_product_depend_on_its_row_and_column_alone),
         cmocka_unit_test(matvec_agrees_whatever_the_type_and_the_rows_beside),
         cmocka_unit_test(norms_agree),

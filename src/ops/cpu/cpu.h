@@ -60,8 +60,8 @@ static inline float wg_lanes_sum(const float lane[WG_LANES])
     return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
 }
 
-void wg_cpu_gemm(WG_SELF, bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A,
-                 int64_t lda, const float *B, int64_t ldb, bool add, float *C, int64_t ldc);
+void wg_cpu_gemm(WG_SELF, int64_t M, int64_t N, int64_t K, wg_operand A, wg_operand B, bool add,
+                 float *C, int64_t ldc);
 /* The same on the calling thread alone, from its stack; M at most 64. */
 void wg_cpu_gemm_small(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A,
                        int64_t lda, const float *B, int64_t ldb, bool add, float *C, int64_t ldc);

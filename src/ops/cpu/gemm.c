@@ -385,10 +385,10 @@ static void clear(int64_t M, int64_t N, float *c, int64_t ldc)
         memset(c + m * ldc, 0, (size_t)N * sizeof *c);
 }
 
-void wg_cpu_gemm(WG_SELF, bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A,
-                 int64_t lda, const float *B, int64_t ldb, bool add, float *C, int64_t ldc)
+void wg_cpu_gemm(WG_SELF, int64_t M, int64_t N, int64_t K, wg_operand A, wg_operand B, bool add,
+                 float *C, int64_t ldc)
 {
-    const operand a = {A, lda, M, !ta}, b = {B, ldb, N, tb};
+    const operand a = {A.data, A.ld, M, !A.transposed}, b = {B.data, B.ld, N, B.transposed};
     const int64_t deep = part_of(K);
     wg_pool *pool = M * N * K > 1 << 16 ? self->pool : NULL;
 

@@ -154,6 +154,7 @@ static void fill_table(wg_cuda *c)
     o->name = "cuda";
     o->device = c->device;
     o->precision = wg_precision_names[c->precision];
+    o->panel_type = c->precision == WG_PRECISION_BF16 ? WG_BF16 : WG_F32;
     o->state = c;
     o->host = false;
     o->close = close_ops;

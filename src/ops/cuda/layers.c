@@ -5,8 +5,7 @@
 static void embed(const wg_ops *self, const wg_weights *table, int64_t N, int64_t D,
                   const int32_t *ids, int64_t offset, float factor, bool add, float *x)
 {
-    const wg_cuda_weights w = {table->stored, (const unsigned long long *)table->bits,
-                               (const long long *)table->rank, table->value, (int)table->type};
+    const wg_cuda_weights w = wg_cuda_weights_of(table);
     const int adds = add;
 
     LAUNCH(embed, N, 1, WG_CUDA_THREADS, &w, &D, &ids, &offset, &factor, &adds, &x);

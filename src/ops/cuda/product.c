@@ -7,13 +7,6 @@
 
 #include <string.h>
 
-/* An operand as cublasLt takes it. */
-typedef struct operand {
-    const void *data;
-    int64_t ld;
-    bool transposed; /* as we see it */
-} operand;
-
 /* --- plans --- */
 
 static void plan_free(wg_cuda *c, wg_cuda_plan *p)
@@ -85,8 +78,8 @@ static bool choose(wg_cuda *c, wg_cuda_plan *p, const uint32_t align[4])
 }
 
 /* The plan for this product; NULL if it failed. */
-static wg_cuda_plan *plan_for(wg_cuda *c, const operand *A, const operand *B, int64_t M, int64_t N,
-                              int64_t K, const float *C, int64_t ldc)
+static wg_cuda_plan *plan_for(wg_cuda *c, const wg_operand *A, const wg_operand *B, int64_t M,
+                              int64_t N, int64_t K, const float *C, int64_t ldc)
 {
     const uint32_t align[4] = {alignment(B->data), alignment(A->data), alignment(C), alignment(C)};
     const int64_t key[10] = {A->transposed,
@@ -119,29 +112,29 @@ static wg_cuda_plan *plan_for(wg_cuda *c, const operand *A, const operand *B, in
 
 /* --- gemm --- */
 
-/* The operand in bf16, its rows one after the other, padded to a multiple of 8 numbers. */
+/* A factor [rows,width] in bf16 whose rows begin at multiples of 16 bytes, which products on tensor
+ * cores want: as it is, or rounded or copied into `room`. */
 static bool pack(const wg_ops *self, wg_cuda *c, wg_cuda_room *room, int64_t rows, int64_t width,
-                 operand *x)
+                 wg_operand *x)
 {
     const int64_t padded = (width + 7) / 8 * 8;
-    const float *from = x->data;
+    const int type = (int)x->type;
 
+    if (type == WG_BF16 && x->ld % 8 == 0 && alignment(x->data) == 16)
+        return true;
     if (!wg_cuda_grow(c, room, (size_t)(rows * padded) * sizeof(uint16_t)))
         return false;
     const wg_cuda_address to = room->data;
-    LAUNCH_ELEMENTS(pack_bf16, rows, padded, &width, &padded, &from, &x->ld, &to);
-    x->data = (const void *)(uintptr_t)to;
-    x->ld = padded;
+    LAUNCH_ELEMENTS(pack_bf16, rows, padded, &type, &width, &padded, &x->data, &x->ld, &to);
+    *x = (wg_operand){WG_BF16, (const void *)(uintptr_t)to, padded, x->transposed};
     return true;
 }
 
-static void gemm(const wg_ops *self, bool transpose_a, bool transpose_b, int64_t M, int64_t N,
-                 int64_t K, const float *A, int64_t lda, const float *B, int64_t ldb, bool add,
-                 float *C, int64_t ldc)
+static void gemm(const wg_ops *self, int64_t M, int64_t N, int64_t K, wg_operand a, wg_operand b,
+                 bool add, float *C, int64_t ldc)
 {
     wg_cuda *c = wg_cuda_ready(self);
     const float alpha = 1, beta = add ? 1 : 0, nothing = 0;
-    operand a = {A, lda, transpose_a}, b = {B, ldb, transpose_b};
 
     if (c == NULL || M <= 0 || N <= 0)
         return;
@@ -150,9 +143,9 @@ static void gemm(const wg_ops *self, bool transpose_a, bool transpose_b, int64_t
             self->fill(self, N, nothing, C + m * ldc);
         return;
     }
-    if (c->precision == WG_PRECISION_BF16 &&
-        (!pack(self, c, &c->left, transpose_a ? K : M, transpose_a ? M : K, &a) ||
-         !pack(self, c, &c->right, transpose_b ? N : K, transpose_b ? K : N, &b)))
+    if (self->panel_type == WG_BF16 &&
+        (!pack(self, c, &c->left, a.transposed ? K : M, a.transposed ? M : K, &a) ||
+         !pack(self, c, &c->right, b.transposed ? N : K, b.transposed ? K : N, &b)))
         return;
     const wg_cuda_plan *p = plan_for(c, &a, &b, M, N, K, C, ldc);
     if (p == NULL)

@@ -7,6 +7,28 @@ static int64_t blocks(int64_t first, int64_t n)
     return n > 0 ? (first + n - 1) / WG_OVERLAY_BLOCK - first / WG_OVERLAY_BLOCK + 1 : 0;
 }
 
+static void fill_some(const wg_ops *self, int m, const wg_panel *list)
+{
+    wg_cuda_panels a = {.m = m};
+
+    for (int k = 0; k < m; k++) {
+        const wg_panel *p = &list[k];
+        a.weights[k] = wg_cuda_weights_of(&p->weights);
+        a.first[k] = p->first;
+        a.n[k] = p->n;
+        a.type[k] = (int)p->type;
+        a.to[k] = p->to;
+        a.before[k + 1] = a.before[k] + blocks(p->first, p->n);
+    }
+    LAUNCH(fill_panels, a.before[m], 1, WG_CUDA_THREADS, &a);
+}
+
+static void fill_panels(const wg_ops *self, int m, const wg_panel *list)
+{
+    for (int k = 0; k < m; k += WG_CUDA_PANELS)
+        fill_some(self, m - k < WG_CUDA_PANELS ? m - k : WG_CUDA_PANELS, list + k);
+}
+
 static void overlay(const wg_ops *self, int64_t first, int64_t n, const uint64_t *bits,
                     const int64_t *rank, const float *value, float *dst)
 {
@@ -60,6 +82,7 @@ static void square_average(const wg_ops *self, int64_t n, float decay, float res
 
 void wg_cuda_selected_ops(wg_ops *ops)
 {
+    ops->fill_panels = fill_panels;
     ops->overlay = overlay;
     ops->gather = gather;
     ops->adamw = adamw;

@@ -39,6 +39,7 @@ void wg_host_abs_sum(WG_SELF, int64_t n, const float *x, double *out);
 void wg_host_column_squares(WG_SELF, int64_t N, int64_t I, const wg_real *x, float *sum);
 void wg_host_embed(WG_SELF, const wg_weights *table, int64_t N, int64_t D, const int32_t *ids,
                    int64_t offset, wg_real scale, bool add, wg_real *x);
+void wg_host_fill_panels(WG_SELF, int m, const wg_panel *list);
 void wg_host_xent_finish(WG_SELF, int64_t M, wg_real *maximum, const wg_real *sum,
                          const wg_real *picked, wg_real *nll);
 void wg_host_row_stats(WG_SELF, int64_t M, int64_t first, int64_t n, const wg_real *logits,
@@ -74,11 +75,11 @@ void wg_host_bias_squares(WG_SELF, int64_t M, int64_t n, const wg_real *d, int64
     .interpolate = wg_host_interpolate, .add_sign = wg_host_add_sign,                              \
     .add_squares = wg_host_add_squares, .round = wg_host_round, .abs_sum = wg_host_abs_sum,        \
     .column_squares = wg_host_column_squares, .embed = wg_host_embed,                              \
-    .xent_finish = wg_host_xent_finish, .row_stats = wg_host_row_stats,                            \
-    .sample_rows = wg_host_sample_rows, .shift_target = wg_host_shift_target,                      \
-    .soft_finish = wg_host_soft_finish, .hinge_finish = wg_host_hinge_finish,                      \
-    .hinge_target = wg_host_hinge_target, .gather_columns = wg_host_gather_columns,                \
-    .embed_squares = wg_host_embed_squares, .embed_moments = wg_host_embed_moments,                \
-    .bias_squares = wg_host_bias_squares
+    .fill_panels = wg_host_fill_panels, .xent_finish = wg_host_xent_finish,                        \
+    .row_stats = wg_host_row_stats, .sample_rows = wg_host_sample_rows,                            \
+    .shift_target = wg_host_shift_target, .soft_finish = wg_host_soft_finish,                      \
+    .hinge_finish = wg_host_hinge_finish, .hinge_target = wg_host_hinge_target,                    \
+    .gather_columns = wg_host_gather_columns, .embed_squares = wg_host_embed_squares,              \
+    .embed_moments = wg_host_embed_moments, .bias_squares = wg_host_bias_squares
 
 #endif

@@ -5,6 +5,58 @@
 #include <math.h>
 #include <string.h>
 
+/* Part [from, from+n) of a panel, as reals. */
+static void fill_part(const wg_ops *self, const wg_panel *p, int64_t from, int64_t n, wg_real *to)
+{
+    const wg_weights *w = &p->weights;
+    const int64_t first = p->first + from;
+    const char *stored = (const char *)w->stored + (size_t)first * wg_dtype_size(w->type);
+
+    if (w->value != NULL && w->bits == NULL) {
+        memcpy(to, w->value + first, (size_t)n * sizeof *to);
+        return;
+    }
+    self->widen(self, w->type, stored, n, to);
+    if (w->value != NULL)
+        self->overlay(self, first, n, w->bits, w->rank, w->value, to);
+}
+
+typedef struct panel_task {
+    wg_ops alone; /* a part is too small for more threads */
+    const wg_panel *panel;
+} panel_task;
+
+static void fill_bf16(const void *task, int64_t first, int64_t end)
+{
+    enum { SOME = WG_OVERLAY_BLOCK };
+    const panel_task *t = task;
+    const wg_panel *p = t->panel;
+
+    for (int64_t from = first * SOME; from < end * SOME && from < p->n; from += SOME) {
+        const int64_t n = p->n - from < SOME ? p->n - from : SOME;
+        uint16_t *to = (uint16_t *)p->to + from;
+        wg_real room[SOME];
+        fill_part(&t->alone, p, from, n, room);
+        for (int64_t i = 0; i < n; i++)
+            to[i] = wg_float_bf16((float)room[i]);
+    }
+}
+
+void wg_host_fill_panels(WG_SELF, int m, const wg_panel *list)
+{
+    panel_task task = {*self, NULL};
+
+    task.alone.pool = NULL;
+    for (int k = 0; k < m; k++) {
+        task.panel = &list[k];
+        if (list[k].type == WG_BF16)
+            wg_parallel(self->pool, (list[k].n + WG_OVERLAY_BLOCK - 1) / WG_OVERLAY_BLOCK, 4,
+                        fill_bf16, &task);
+        else
+            fill_part(self, &list[k], 0, list[k].n, list[k].to);
+    }
+}
+
 typedef struct embed_task {
     wg_ops alone; /* a row is too short for more threads */
     const wg_weights *table;
@@ -21,7 +73,7 @@ static void embed_rows(const void *task, int64_t first, int64_t end)
     for (int64_t n = first; n < end; n++) {
         wg_real *to = t->x + n * D;
         const wg_real *from =
-            wg_weights_view(&t->alone, t->table, (t->ids[n] + t->offset) * D, D, to);
+            wg_weights_as(&t->alone, t->table, WG_F32, (t->ids[n] + t->offset) * D, D, to);
         for (int64_t d = 0; d < D && (from != to || t->scale != 1); d++)
             to[d] = from[d] * t->scale;
     }
@@ -36,8 +88,8 @@ static void add_embedded_rows(const void *task, int64_t first, int64_t end)
         for (int64_t d = 0; d < D; d += WG_HOST_ROW) {
             const int64_t some = D - d < WG_HOST_ROW ? D - d : WG_HOST_ROW;
             wg_real *to = t->x + n * D + d, room[WG_HOST_ROW];
-            const wg_real *from =
-                wg_weights_view(&t->alone, t->table, (t->ids[n] + t->offset) * D + d, some, room);
+            const wg_real *from = wg_weights_as(&t->alone, t->table, WG_F32,
+                                                (t->ids[n] + t->offset) * D + d, some, room);
             for (int64_t i = 0; i < some; i++)
                 to[i] += from[i] * t->scale;
         }

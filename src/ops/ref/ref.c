@@ -4,15 +4,26 @@
 #include "base/number.h"
 #include <math.h>
 
-static void gemm(WG_SELF, bool ta, bool tb, int64_t M, int64_t N, int64_t K, const wg_real *A,
-                 int64_t lda, const wg_real *B, int64_t ldb, bool add, wg_real *C, int64_t ldc)
+/* Element (row, column) of a factor, as the back end's products read it. */
+static double factor_at(const wg_ops *self, const wg_operand *x, int64_t row, int64_t column)
+{
+    const int64_t i = x->transposed ? column * x->ld + row : row * x->ld + column;
+
+    if (x->type == WG_BF16)
+        return (double)wg_bf16_float(((const uint16_t *)x->data)[i]);
+    const wg_real real = ((const wg_real *)x->data)[i];
+    return self->panel_type == WG_BF16 ? (double)wg_bf16_float(wg_float_bf16((float)real))
+                                       : (double)real;
+}
+
+static void gemm(WG_SELF, int64_t M, int64_t N, int64_t K, wg_operand A, wg_operand B, bool add,
+                 wg_real *C, int64_t ldc)
 {
     for (int64_t m = 0; m < M; m++)
         for (int64_t n = 0; n < N; n++) {
             double sum = 0;
             for (int64_t k = 0; k < K; k++)
-                sum += (double)A[ta ? k * lda + m : m * lda + k] *
-                       (double)B[tb ? n * ldb + k : k * ldb + n];
+                sum += factor_at(self, &A, m, k) * factor_at(self, &B, k, n);
             const double old = add ? (double)C[m * ldc + n] : 0;
             C[m * ldc + n] = (wg_real)(sum + old);
         }

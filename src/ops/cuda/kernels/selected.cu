@@ -1,10 +1,10 @@
 /* selected.cu - selected weights: their place among a tensor's, and what optimizers do to them. */
 
-/* The block of WG_CUDA_OVERLAY weights that thread block blockIdx.x works on, of weights
- * [first, first+n): before[w] = selected weights of the tensor before word w of the block. */
-__device__ inline i64 rank_words(i64 first, i64 n, const u64 *bits, const i64 *rank, i64 *before)
+/* Block `block` of WG_CUDA_OVERLAY weights of a tensor, of which only those below `end` matter:
+ * before[w] = selected weights of the tensor before word w of the block. */
+__device__ inline void rank_words(i64 block, i64 end, const u64 *bits, const i64 *rank, i64 *before)
 {
-    const i64 block = first / WG_CUDA_OVERLAY + blockIdx.x, words = (first + n + 63) / 64;
+    const i64 words = (end + 63) / 64;
     const int lane = threadIdx.x;
     const i64 word = block * (WG_CUDA_OVERLAY / 64) + 2 * lane;
 
@@ -20,24 +20,67 @@ __device__ inline i64 rank_words(i64 first, i64 n, const u64 *bits, const i64 *r
         before[2 * lane + 1] = rank[block] + sum - two;
     }
     __syncthreads();
-    return block * WG_CUDA_OVERLAY;
 }
 
-/* Runs the statement for each selected weight i of the block, number `at` among the tensor's. */
+/* Weight i of the block is number `at` among the tensor's selected ones, if it is selected. */
+__device__ inline i64 rank_at(i64 i, u64 word, const i64 *before)
+{
+    return before[i % WG_CUDA_OVERLAY / 64] + __popcll(word & (((u64)1 << (i % 64)) - 1));
+}
+
+/* Runs the statement for each selected weight i of [first, first+n) in the block of this thread
+ * block, number `at` among the tensor's. */
 #define EACH_SELECTED(i, at, statement)                                                            \
     do {                                                                                           \
         __shared__ i64 before[WG_CUDA_OVERLAY / 64];                                               \
-        const i64 base = rank_words(first, n, bits, rank, before);                                 \
+        const i64 block = first / WG_CUDA_OVERLAY + blockIdx.x;                                    \
+        rank_words(block, first + n, bits, rank, before);                                          \
         for (int e = threadIdx.x; e < WG_CUDA_OVERLAY; e += THREADS) {                             \
-            const i64 i = base + e;                                                                \
+            const i64 i = block * WG_CUDA_OVERLAY + e;                                             \
             if (i < first || i >= first + n)                                                       \
                 continue;                                                                          \
             const u64 word = bits[i / 64];                                                         \
-            const i64 at = before[e / 64] + __popcll(word & (((u64)1 << (i % 64)) - 1));           \
+            const i64 at = rank_at(i, word, before);                                               \
             if (word >> (i % 64) & 1)                                                              \
                 statement;                                                                         \
         }                                                                                          \
     } while (0)
+
+/* Weights of one block of one panel. */
+__device__ inline void fill_block(const wg_cuda_weights *w, i64 block, i64 first, i64 n, int type,
+                                  void *to)
+{
+    __shared__ i64 before[WG_CUDA_OVERLAY / 64];
+    const bool some = w->value != NULL && w->bits != NULL, all = w->value != NULL && !some;
+
+    if (some)
+        rank_words(block, first + n, w->bits, w->rank, before);
+    for (int e = threadIdx.x; e < WG_CUDA_OVERLAY; e += THREADS) {
+        const i64 i = block * WG_CUDA_OVERLAY + e;
+        if (i < first || i >= first + n)
+            continue;
+        const u64 word = some ? w->bits[i / 64] : 0;
+        const bool selected = word >> (i % 64) & 1;
+        const float x = selected ? w->value[rank_at(i, word, before)]
+                        : all    ? w->value[i]
+                                 : load(w->type, w->stored, i);
+        if (type == BF16)
+            ((u16 *)to)[i - first] = (u16)to_bf16(x);
+        else
+            ((float *)to)[i - first] = x;
+    }
+}
+
+/* A block a block of WG_CUDA_OVERLAY weights, of one panel after the other. */
+KERNEL fill_panels(wg_cuda_panels a)
+{
+    int k = 0;
+
+    while (k + 1 < a.m && (i64)blockIdx.x >= a.before[k + 1])
+        k++;
+    fill_block(&a.weights[k], a.first[k] / WG_CUDA_OVERLAY + (blockIdx.x - a.before[k]), a.first[k],
+               a.n[k], a.type[k], a.to[k]);
+}
 
 KERNEL overlay(i64 first, i64 n, const u64 *bits, const i64 *rank, const float *value, float *dst)
 {

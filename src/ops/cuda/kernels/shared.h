@@ -44,6 +44,17 @@ typedef struct wg_cuda_weights {
     int type;
 } wg_cuda_weights;
 
+enum { WG_CUDA_PANELS = 24 };
+
+/* wg_panel, several at once. */
+typedef struct wg_cuda_panels {
+    wg_cuda_weights weights[WG_CUDA_PANELS];
+    long long first[WG_CUDA_PANELS], n[WG_CUDA_PANELS];
+    long long before[WG_CUDA_PANELS + 1]; /* blocks before each panel */
+    void *to[WG_CUDA_PANELS];
+    int type[WG_CUDA_PANELS], m;
+} wg_cuda_panels;
+
 /* wg_adamw_step. */
 typedef struct wg_cuda_step {
     float scale, beta1, beta2, rest1, rest2, keep, rate, unbias, epsilon, bound;

@@ -64,13 +64,13 @@ KERNEL widen(int type, const void *src, i64 n, float *dst)
     dst[i] = load(type, src, i);
 }
 
-/* to [rows,padded] in bf16 = from [rows,width] of row stride ld; what pads is 0. */
-KERNEL pack_bf16(i64 width, i64 padded, const float *from, i64 ld, u16 *to)
+/* to [rows,padded] in bf16 = from [rows,width] of row stride ld and a type; what pads is 0. */
+KERNEL pack_bf16(int type, i64 width, i64 padded, const void *from, i64 ld, u16 *to)
 {
     const i64 row = blockIdx.x;
 
     EACH_ELEMENT(i, padded)
-    to[row * padded + i] = i < width ? (u16)to_bf16(from[row * ld + i]) : 0;
+    to[row * padded + i] = i < width ? (u16)to_bf16(load(type, from, row * ld + i)) : 0;
 }
 
 KERNEL copy2d(i64 width, const float *from, i64 from_ld, float *to, i64 to_ld)
