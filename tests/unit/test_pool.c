@@ -92,7 +92,8 @@ static void work(wg_pool *pool, float *out)
 
     cpu.pool = pool;
     for (int i = 0; i < ROUNDS; i++) {
-        cpu.gemm(&cpu, false, true, M, N, K, left, K, right, K, i % 2 == 1, product, N);
+        cpu.gemm(&cpu, M, N, K, wg_matrix(left, K), wg_transpose(wg_matrix(right, K)), i % 2 == 1,
+                 product, N);
         cpu.norm_forward(&cpu, M, N, 1e-5f, product, right, NULL, out, NULL, rstd);
         cpu.axpy(&cpu, (int64_t)M * N, 0.5f, out, product);
     }

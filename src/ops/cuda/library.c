@@ -39,9 +39,9 @@ static wagle_status resolve(wagle_ctx *ctx, void *library, const char *path, con
     return WAGLE_OK;
 }
 
-/* The only place of the library that reads the environment (cuda.h lists the variables): where
- * CUDA, Python and the user's cache lie is said nowhere else, and no result depends on it. A
- * program with another user's rights gets nothing. */
+/* Besides OMP_NUM_THREADS (base/context.c) the library reads the environment only here (cuda.h
+ * lists the variables): where CUDA, Python and the user's cache lie is said nowhere else, and no
+ * result depends on it. A program with another user's rights gets nothing. */
 static const char *environment(const char *name)
 {
     const char *value = secure_getenv(name);
