@@ -66,7 +66,8 @@ int main(int argc, char **argv)
             const double start = now();
             for (int i = 0; i < times; i++)
                 if (run % 2 == 0)
-                    wg_cpu_gemm(&cpu, ta, tb, M, N, K, A, ta ? M : K, B, tb ? K : N, false, C, N);
+                    wg_cpu_gemm(&cpu, M, N, K, (wg_operand){WG_F32, A, ta ? M : K, ta},
+                                (wg_operand){WG_F32, B, tb ? K : N, tb}, false, C, N);
                 else
                     cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans,
                                 tb ? CblasTrans : CblasNoTrans, (int)M, (int)N, (int)K, 1, A,
