@@ -2,6 +2,7 @@
 #include "base/context.h"
 #include "ops/cuda/cuda.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,23 +23,38 @@ static bool card_number(const char *device, int *card)
     return true;
 }
 
-static bool there_is_a_card(void)
+/* Whether the first card can be used; if not, ctx->message says why. */
+static bool there_is_a_card(wagle_ctx *ctx)
 {
-    wagle_ctx quiet = {0};
     wg_cuda_info info;
 
-    return wg_cuda_look(&quiet, 0, &info) == WAGLE_OK;
+    return wg_cuda_look(ctx, 0, &info) == WAGLE_OK;
+}
+
+/* "auto" without a card is the CPU, which has one precision. */
+static wagle_status fall_back_to_cpu(wagle_ctx *ctx, int kind)
+{
+    char why[sizeof ctx->message];
+
+    snprintf(why, sizeof why, "%s", ctx->message);
+    ctx->message[0] = '\0';
+    if (kind >= 0 && kind != WG_PRECISION_F32)
+        return wg_fail(ctx, WAGLE_E_RESOURCE,
+                       "precision %s needs a card, and device auto found none (%s); leave the "
+                       "precision out, and the CPU computes in f32",
+                       wg_precision_names[kind], why);
+    wg_log(ctx, 1, "device auto: no card (%s); computing on the CPU", why);
+    return WAGLE_OK;
 }
 
 wagle_status wagle_set_device(wagle_ctx *ctx, const char *device, const char *precision)
 {
     int card = 0, kind = -1;
     bool cpu = device == NULL || strcmp(device, "cpu") == 0;
+    const bool any = !cpu && strcmp(device, "auto") == 0;
 
     wg_begin(ctx);
-    if (!cpu && strcmp(device, "auto") == 0)
-        cpu = !there_is_a_card();
-    else if (!cpu && !card_number(device, &card))
+    if (!cpu && !any && !card_number(device, &card))
         return wg_fail(ctx, WAGLE_E_USAGE, "no device '%.32s'; choose from cpu, cuda, cuda:N, auto",
                        device);
     for (int i = 0; precision != NULL && i < WG_PRECISIONS; i++)
@@ -49,6 +65,10 @@ wagle_status wagle_set_device(wagle_ctx *ctx, const char *device, const char *pr
     if (cpu && kind >= 0 && kind != WG_PRECISION_F32)
         return wg_fail(ctx, WAGLE_E_USAGE, "precision %s is of a card; the CPU computes in f32",
                        precision);
+    if (any && !there_is_a_card(ctx)) {
+        WG_TRY(fall_back_to_cpu(ctx, kind));
+        cpu = true;
+    }
     ctx->device = cpu ? 0 : card + 1;
     ctx->precision = kind >= 0 ? kind : WG_PRECISION_BF16;
     return WAGLE_OK;

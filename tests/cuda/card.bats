@@ -35,7 +35,7 @@ PY
     done
 }
 
-@test "a run on a card that is interrupted goes on to the same bytes" {
+@test "a run on a card that is interrupted, or killed, goes on to the same bytes" {
     mkdir cache
     long=("${run[@]}" --model "$model" "${f32[@]}" --lr 1e-3 --steps 12 --checkpoint-every 2)
     card "$WAGLE" "${long[@]}" --out whole
@@ -46,6 +46,15 @@ PY
     done || true
     [ $stopped = yes ]
     [ -e cut ] || card "$WAGLE" "${long[@]}" --out cut --resume
+    cmp whole/model.safetensors cut/model.safetensors
+    for ((n = 100; ; n *= 2)); do # the n-th launch kills the process; the first that comes after a checkpoint
+        rm -rf cut cut.partial
+        status=0
+        WG_FAKE_KILLS=cuLaunchKernel:$n card "$WAGLE" "${long[@]}" --out cut 2>>log || status=$?
+        [ $status = 137 ] && [ ! -e cut ]
+        [ ! -e cut.partial/checkpoint.safetensors ] || break
+    done
+    card "$WAGLE" "${long[@]}" --out cut --resume
     cmp whole/model.safetensors cut/model.safetensors
 }
 
@@ -72,12 +81,31 @@ assert all(abs(x - y) <= 1e-4 * max(1, abs(x)) for x, y in zip(a, b)), (a, b)
 PY
 }
 
-@test "without a card: one line, nothing written, and auto is the CPU" {
+@test "without a card: one line that names the library, nothing written; auto is the CPU, and says so" {
     ! ldconfig -p | grep -q libcuda.so.1 || skip "there is a driver"
-    refused 4 'no driver for NVIDIA cards' "$WAGLE" "${run[@]}" "${short[@]}" --model "$model" "${f32[@]}" --out out
-    "$WAGLE" "${run[@]}" "${short[@]}" --model "$model" --device auto --out a
+    refused 4 'libcuda.so.1 was not found: this machine has no driver for NVIDIA cards' \
+        "$WAGLE" "${run[@]}" "${short[@]}" --model "$model" "${f32[@]}" --out out
+    "$WAGLE" "${run[@]}" "${short[@]}" --model "$model" --device auto --out a 2>log
+    grep -q 'device auto: no card (libcuda.so.1 .*); computing on the CPU' log
     "$WAGLE" "${run[@]}" "${short[@]}" --model "$model" --out b
     cmp a/model.safetensors b/model.safetensors
+    "$WAGLE" "${run[@]}" "${short[@]}" --model "$model" --device auto --precision f32 --out c
+    cmp c/model.safetensors b/model.safetensors
+    for precision in tf32 bf16; do
+        refused 4 "precision $precision needs a card, and device auto found none (libcuda.so.1 was not found" \
+            "$WAGLE" "${run[@]}" "${short[@]}" --model "$model" --device auto --precision $precision --out out
+        refused 2 "precision $precision is of a card" \
+            "$WAGLE" "${run[@]}" "${short[@]}" --model "$model" --precision $precision --out out
+    done
+}
+
+@test "each library that is missing is refused by name" {
+    [ -z "$(compgen -G '/usr/local/cuda/lib*/libnvrtc.so*')" ] && ! ldconfig -p | grep -qE 'libnvrtc|libcublasLt' || skip "CUDA is installed"
+    mkdir cache
+    for library in libnvrtc libcublasLt; do
+        rm -rf part && cp -r "$CARD" part && rm part/$library.so.13
+        CARD=part refused 4 "$library, which" card "$WAGLE" "${run[@]}" "${short[@]}" --model "$model" "${f32[@]}" --out out
+    done
 }
 
 @test "a library that lacks a function is refused by that function's name" {
@@ -105,27 +133,48 @@ PY
     done
 }
 
-@test "a call that fails, early or late, is one line, and nothing is left behind" {
+# Runs a command whose N-th call of a function fails, and all after it. Fails where the command is neither whole nor refused in one
+# line. Returns 100 where it is whole: the function is not called so often, or nothing depends on it.
+failing() {
+    local call=$1 status=0
+    shift
+    rm -rf cache/* out
+    WG_FAKE_FAILS=$call card "$WAGLE" "$@" --model "$model" "${f32[@]}" --out out >stdout 2>stderr || status=$?
+    if [ $status = 0 ]; then
+        [ -e out ] || { echo "$call: no output"; return 1; }
+        return 100
+    fi
+    { [ $status = 1 ] || [ $status = 4 ]; } || { echo "$call: exit $status"; cat stderr; return 1; }
+    [ "$(grep -vc warning: stderr)" = 1 ] || { echo "$call:"; cat stderr; return 1; }
+    [ ! -e out ] && [ ! -e out.partial ] || { echo "$call: left behind: $(ls)"; return 1; }
+}
+unlearning=("${run[@]}" --lr 1e-3 --warmup 0 --steps 1)
+attributing=(attribute --forget forget.jsonl --retain retain.jsonl)
+
+@test "each function of the libraries fails at its first call: one line, and nothing is left behind" {
     mkdir cache
     failed=0
     for name in $(grep -oE '"(cu|nvrtc|cublasLt)[A-Z]\w+"' "$BATS_TEST_DIRNAME/../../src/ops/cuda/api.h" | tr -d '"'); do
-        case $name in
-            cuMem*Async* | cuMemAlloc* | cuMemFree* | cuStreamSync* | cuLaunch* | cuCtxSet* | cublasLtMatmul) late=60 ;;
-            *) late= ;;
-        esac
-        for n in 1 $late; do
-            rm -rf cache/* out
-            status=0
-            WG_FAKE_FAILS=$name:$n card "$WAGLE" "${run[@]}" --lr 1e-3 --warmup 0 --steps 1 --model "$model" "${f32[@]}" --out out >stdout 2>stderr || status=$?
-            if [ $status = 0 ]; then # it is not called so often, or nothing depends on it
-                [ -e out ] || { echo "$name:$n: no output"; return 1; }
-                continue
-            fi
-            failed=$((failed + 1))
-            { [ $status = 1 ] || [ $status = 4 ]; } || { echo "$name:$n: exit $status"; cat stderr; return 1; }
-            [ "$(grep -vc warning: stderr)" = 1 ] || { echo "$name:$n:"; cat stderr; return 1; }
-            [ ! -e out ] && [ ! -e out.partial ] || { echo "$name:$n: left behind: $(ls)"; return 1; }
-        done
+        status=0
+        failing $name:1 "${unlearning[@]}" || status=$?
+        [ $status = 0 ] || [ $status = 100 ] || return 1
+        failed=$((failed + (status == 0)))
     done
     [ $failed -gt 25 ]
+}
+
+@test "an allocation, copy or launch fails, at the first, 6th, 36th, 216th call and so on: one line, and nothing is left behind" {
+    mkdir cache
+    for name in cuMemAlloc_v2 cuMemsetD8Async cuMemcpyDtoDAsync_v2 cuMemcpyHtoDAsync_v2 cuMemcpyDtoHAsync_v2 cuLaunchKernel cublasLtMatmul; do
+        grep -q "\"$name\"" "$BATS_TEST_DIRNAME/../../src/ops/cuda/api.h"
+        for command in unlearning attributing; do
+            declare -n words=$command
+            for ((n = 1; ; n *= 6)); do
+                status=0
+                failing $name:$n "${words[@]}" || status=$?
+                [ $status != 100 ] || break
+                [ $status = 0 ] || return 1
+            done
+        done
+    done
 }

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <mutex>
 
 typedef unsigned long long address;
 typedef void *handle;
@@ -101,9 +102,11 @@ API cuMemGetInfo_v2(size_t *free_bytes, size_t *total)
 
 /* What is allocated: first byte to size. As on a card, copies outside it are refused. */
 static std::map<address, size_t> blocks;
+static std::mutex in_use; /* of `blocks` */
 
 static bool inside(address at, size_t bytes)
 {
+    std::lock_guard<std::mutex> held(in_use);
     auto block = blocks.upper_bound(at);
 
     if (block == blocks.begin())
@@ -122,6 +125,7 @@ API cuMemAlloc_v2(address *memory, size_t bytes)
         return 2;
     memset(made, 0xA5, (bytes + 255) / 256 * 256);
     *memory = (address)(uintptr_t)made;
+    std::lock_guard<std::mutex> held(in_use);
     blocks[*memory] = bytes;
     return 0;
 }
@@ -129,6 +133,7 @@ API cuMemAlloc_v2(address *memory, size_t bytes)
 API cuMemFree_v2(address memory)
 {
     MAY_FAIL(700);
+    std::lock_guard<std::mutex> held(in_use);
     if (blocks.erase(memory) == 0)
         return 1;
     free((void *)(uintptr_t)memory);
@@ -220,6 +225,8 @@ API cuLaunchKernel(handle function, unsigned x, unsigned y, unsigned, unsigned t
     MAY_FAIL(700);
     if (x == 0 || y == 0 || y > 65535 || threads == 0 || threads > 1024)
         return 1;
+    static std::mutex running; /* one kernel at a time: its fibres have one place */
+    std::lock_guard<std::mutex> held(running);
     fake_launch(function, x, y, threads, arguments);
     return 0;
 }
