@@ -45,12 +45,11 @@ static float *filled(int64_t n)
 
 int main(int argc, char **argv)
 {
-    wg_ops cpu = wg_ops_cpu;
+    const wg_ops *cpu;
     wagle_ctx ctx = {0};
 
-    if (wg_pool_open(&ctx, wg_threads(&ctx), &cpu.pool) != WAGLE_OK)
+    if (wg_cpu_open(&ctx, &cpu) != WAGLE_OK)
         return fprintf(stderr, "%s\n", ctx.message), 4;
-    (void)wg_cpu_tile_name();
     if (argc > 1 && !wg_cpu_use_tile(argv[1]))
         return fprintf(stderr, "no tile %s here\n", argv[1]), 2;
     printf("%-12s %-18s %8s %8s   tile %s\n", "", "M x N x K", "wagle", "cblas",
@@ -66,7 +65,7 @@ int main(int argc, char **argv)
             const double start = now();
             for (int i = 0; i < times; i++)
                 if (run % 2 == 0)
-                    wg_cpu_gemm(&cpu, M, N, K, (wg_operand){WG_F32, A, ta ? M : K, ta},
+                    wg_cpu_gemm(cpu, M, N, K, (wg_operand){WG_F32, A, ta ? M : K, ta},
                                 (wg_operand){WG_F32, B, tb ? K : N, tb}, false, C, N);
                 else
                     cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans,
@@ -83,6 +82,6 @@ int main(int argc, char **argv)
         free(B);
         free(C);
     }
-    wg_pool_close(cpu.pool);
+    cpu->close(cpu);
     return 0;
 }

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 enum { OPEN = 1, STOP = 2, WORKER = 4 };
-enum { GRAIN = 16384, TURNS = 16, LINE = 64 /* bytes of the cache */ };
+enum { GRAIN = 8192, TURNS = 16, LINE = 64 /* bytes of the cache */ };
 static const double longest_spin = 50e-6; /* seconds: about what falling asleep and waking costs */
 
 struct wg_pool {

@@ -7,7 +7,8 @@
 enum { MOST = 160000 };
 static float a[MOST], b[MOST], c[MOST], d[MOST], x[2][MOST], y[2][MOST], z[2][MOST], w[2][MOST];
 static wg_ops cpu; /* with two threads */
-static wagle_ctx alone;
+static const wg_ops *opened;
+static wagle_ctx opening;
 static const wg_ops *const back_end[] = {&wg_ops_ref, &cpu};
 
 static void randomise(float *v, int64_t n, uint64_t stream, double scale)
@@ -33,15 +34,17 @@ static void agree(const char *what, float v[2][MOST], int64_t n, double toleranc
 static int use_two_threads(void **state)
 {
     (void)state;
-    cpu = wg_ops_cpu;
-    (void)wg_cpu_tile_name();
-    return wg_pool_open(&alone, 2, &cpu.pool);
+    opening.threads = 2;
+    if (wg_cpu_open(&opening, &opened) != WAGLE_OK)
+        return -1;
+    cpu = *opened;
+    return 0;
 }
 
 static int end_threads(void **state)
 {
     (void)state;
-    wg_pool_close(cpu.pool);
+    opened->close(opened);
     return 0;
 }
 

@@ -91,12 +91,15 @@ static void work(wg_pool *pool, float *out)
     float product[M * N], rstd[M];
 
     cpu.pool = pool;
+    cpu.state = calloc(1, (size_t)wg_cpu_gemm_room());
+    assert_non_null(cpu.state);
     for (int i = 0; i < ROUNDS; i++) {
         cpu.gemm(&cpu, M, N, K, wg_matrix(left, K), wg_transpose(wg_matrix(right, K)), i % 2 == 1,
                  product, N);
         cpu.norm_forward(&cpu, M, N, 1e-5f, product, right, NULL, out, NULL, rstd);
         cpu.axpy(&cpu, (int64_t)M * N, 0.5f, out, product);
     }
+    free(cpu.state);
 }
 
 static void fill(void)

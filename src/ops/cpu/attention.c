@@ -1,8 +1,9 @@
 /* attention.c - causal attention by blocks (Dao et al. 2022, arXiv 2205.14135).
  *
- * A task is one sequence and one key/value head (with the query heads that share it); within a
- * task blocks go in order, so sums have one order whatever the threads. A score block is at most
- * BLOCK x BLOCK: memory does not grow with the square of a sequence. */
+ * A task is one block of a sequence's queries and one head; backward, one sequence and one
+ * key/value head (with the query heads that share it). Within a task blocks go in order, so sums
+ * have one order whatever the threads. A score block is at most BLOCK x BLOCK: memory does not grow
+ * with the square of a sequence. */
 #include "ops/cpu/cpu.h"
 
 #include <math.h>
@@ -108,34 +109,52 @@ typedef struct forward_task {
     float *out, *lse;
 } forward_task;
 
-/* One head of one sequence. */
-static void forward_head(const forward_task *t, int64_t s, int64_t head)
+/* First token of sequence s whose out is wanted. */
+static int64_t first_wanted(const wg_attention *a, int64_t s)
+{
+    return a->prefix_len != NULL ? a->prefix_len[s] : 0;
+}
+
+static int64_t blocks_of(const wg_attention *a, int64_t s)
+{
+    const int64_t wanted = a->start[s + 1] - a->start[s] - first_wanted(a, s);
+    return wanted > 0 ? (wanted + BLOCK - 1) / BLOCK : 0;
+}
+
+/* One head of block `block`, counted through the sequences. */
+static void forward_block(const forward_task *t, int64_t block, int64_t head)
 {
     const wg_attention *a = t->a;
     const int64_t Q = a->H * a->h, P = a->K * a->h;
+    int64_t s = 0;
+
+    for (; block >= blocks_of(a, s); s++)
+        block -= blocks_of(a, s);
     const int64_t first = a->start[s] - a->start[0], T = a->start[s + 1] - a->start[s];
+    const int64_t i = first_wanted(a, s) + block * BLOCK;
     const int64_t at = first * Q + head * a->h;
     const int64_t shared = first * P + head / (a->H / a->K) * a->h;
-
-    for (int64_t i = a->prefix_len != NULL ? a->prefix_len[s] : 0; i < T; i += BLOCK)
-        forward_rows(a, i, least(BLOCK, T - i), t->q + at, t->k + shared, t->v + shared,
-                     t->out + at, t->lse + first * a->H + head);
+    forward_rows(a, i, least(BLOCK, T - i), t->q + at, t->k + shared, t->v + shared, t->out + at,
+                 t->lse + first * a->H + head);
 }
 
-static void forward_heads(const void *task, int64_t from, int64_t to)
+static void forward_blocks(const void *task, int64_t from, int64_t to)
 {
     const forward_task *t = task;
 
     for (int64_t i = from; i < to; i++)
-        forward_head(t, i / t->a->H, i % t->a->H);
+        forward_block(t, i / t->a->H, i % t->a->H);
 }
 
 void wg_cpu_attention_forward(WG_SELF, const wg_attention *a, const float *q, const float *k,
                               const float *v, float *out, float *lse)
 {
     const forward_task task = {a, q, k, v, out, lse};
+    int64_t blocks = 0;
 
-    wg_parallel(self->pool, a->S * a->H, 1, forward_heads, &task);
+    for (int64_t s = 0; s < a->S; s++)
+        blocks += blocks_of(a, s);
+    wg_parallel(self->pool, blocks * a->H, 1, forward_blocks, &task);
 }
 
 /* p [n] scores become the gradient's factors: p = exp(s - lse), dp = the gradient of the product
@@ -218,6 +237,10 @@ static void backward_head(const backward_task *t, int64_t s, int64_t shared_head
     const int64_t first = a->start[s] - a->start[0], T = a->start[s + 1] - a->start[s];
     const int64_t shared = first * P + shared_head * a->h;
 
+    for (int64_t i = 0; i < T; i++) {
+        memset(w->dk + shared + i * P, 0, (size_t)a->h * sizeof *w->dk);
+        memset(w->dv + shared + i * P, 0, (size_t)a->h * sizeof *w->dv);
+    }
     for (int64_t head = shared_head * group; head < (shared_head + 1) * group; head++) {
         const int64_t at = first * Q + head * a->h;
         const head_view part = {w->q + at,
@@ -248,8 +271,6 @@ void wg_cpu_attention_backward(WG_SELF, const wg_attention *a, const float *q, c
 {
     const backward_task task = {a, {q, k, v, out, lse, dout, dq, dk, dv}};
 
-    memset(dk, 0, (size_t)(a->N * a->K * a->h) * sizeof *dk);
-    memset(dv, 0, (size_t)(a->N * a->K * a->h) * sizeof *dv);
     wg_parallel(self->pool, a->S * a->K, 1, backward_heads, &task);
 }
 

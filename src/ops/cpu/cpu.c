@@ -1,9 +1,19 @@
 #include "ops/cpu/cpu.h"
 
+#include "base/memory.h"
+
 wagle_status wg_cpu_open(wagle_ctx *ctx, const wg_ops **out)
 {
+    wg_ops cpu = wg_ops_cpu;
+
     (void)wg_cpu_tile_name(); /* chosen once */
-    return wg_host_open(ctx, &wg_ops_cpu, out);
+    cpu.state = wg_alloc(ctx, wg_cpu_gemm_room(), 1);
+    if (cpu.state == NULL)
+        return WAGLE_E_RESOURCE;
+    const wagle_status st = wg_host_open(ctx, &cpu, out);
+    if (st != WAGLE_OK)
+        wg_free(cpu.state);
+    return st;
 }
 
 const wg_ops wg_ops_cpu = {

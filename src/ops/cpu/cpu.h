@@ -62,6 +62,9 @@ static inline float wg_lanes_sum(const float lane[WG_LANES])
 
 void wg_cpu_gemm(WG_SELF, int64_t M, int64_t N, int64_t K, wg_operand A, wg_operand B, bool add,
                  float *C, int64_t ldc);
+/* Bytes that it needs for packed panels, in self->state: they take memory when they are written.
+ * Without them it works on the calling thread, and slowly. */
+int64_t wg_cpu_gemm_room(void);
 /* The same on the calling thread alone, from its stack; M at most 64. */
 void wg_cpu_gemm_small(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A,
                        int64_t lda, const float *B, int64_t ldb, bool add, float *C, int64_t ldc);

@@ -1,15 +1,14 @@
 /* gemm.c - matrix products: packed panels and a register tile (Goto & van de Geijn 2008, "Anatomy
  * of high-performance matrix multiplication").
  *
- * Columns go in strips of NC, k in parts of at most KC. Of each part both operands are packed once,
- * by all threads, into panels of as many rows and columns as the tile has; then threads take blocks
- * of tiles. Each element of C is one chain of multiply-adds in the order of k, so its bits depend
- * on neither the threads nor the other rows and columns; and with fused multiply-add (AVX2 and
- * AVX-512 alike) not on the vector width either. */
+ * Columns go in strips of NC, k in parts of at most KC. As many parts as there is room for are
+ * packed at once, by all threads, into panels of as many rows and columns as the tile has; then
+ * threads take blocks of tiles. Each element of C is one chain of multiply-adds in the order of k,
+ * so its bits depend on neither the threads nor the other rows and columns; and with fused
+ * multiply-add (AVX2 and AVX-512 alike) not on the vector width either. */
 #include "ops/cpu/cpu.h"
 
 #include <pthread.h>
-#include <sys/mman.h>
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define X86 1
@@ -74,11 +73,15 @@ enum {
     NC = 3072,
     MC = 4032,        /* rows packed at a time: a multiple of every tile's rows */
     TASK_ROWS = 96,   /* of C in one task, rounded down to tiles; a panel of it stays in L2 */
-    TASK_PANELS = 16, /* column panels in one task */
+    TASK_PANELS = 16, /* column panels in one task, at most */
+    TASKS = 96,       /* that many at least, if there are as many panels */
     PACK = 8,         /* panels packed together */
     SMALL = 64,       /* rows and columns of wg_cpu_gemm_small */
     MOST_ROWS = 14,
-    MOST_COLUMNS = 32
+    MOST_COLUMNS = 32,
+    ROOM_A = (MC + MOST_ROWS) * KC, /* of packed panels */
+    ROOM_B = (NC + MOST_COLUMNS) * KC,
+    LARGE_PAGE = 1 << 21
 };
 
 typedef struct tile_kind {
@@ -108,10 +111,7 @@ static bool runs_here(const tile_kind *kind)
     return kind->run == tile_portable;
 }
 
-static _Alignas(1 << 21) float panels_a[(MC + MOST_ROWS) * KC];
-static _Alignas(1 << 21) float panels_b[(NC + MOST_COLUMNS) * KC];
-static pthread_mutex_t panels = PTHREAD_MUTEX_INITIALIZER;
-
+static pthread_mutex_t choice = PTHREAD_MUTEX_INITIALIZER;
 static const tile_kind *tile = &kinds[KINDS - 1]; /* the one in use */
 static bool chosen;
 
@@ -128,13 +128,10 @@ bool wg_cpu_use_tile(const char *name)
 
 const char *wg_cpu_tile_name(void)
 {
-    pthread_mutex_lock(&panels);
-    if (!chosen) {
+    pthread_mutex_lock(&choice);
+    if (!chosen)
         (void)wg_cpu_use_tile(NULL);
-        (void)madvise(panels_a, sizeof panels_a, MADV_HUGEPAGE); /* fewer misses of the TLB */
-        (void)madvise(panels_b, sizeof panels_b, MADV_HUGEPAGE);
-    }
-    pthread_mutex_unlock(&panels);
+    pthread_mutex_unlock(&choice);
     return tile->name;
 }
 
@@ -318,30 +315,66 @@ static int64_t part_of(int64_t K)
     return K == 0 ? 1 : (pieces(K, pieces(K, KC)) + 7) / 8 * 8;
 }
 
-/* A piece of C, and the part of k that is added to it. */
-typedef struct part {
+/* A piece of C, and the parts of k that are added to it at once. */
+typedef struct piece {
     const operand *A, *B;
-    int64_t m0, M, j0, N, k0, kc; /* rows, columns, k: the first, and how many */
-    int64_t down, across;         /* tiles */
-    float *c;                     /* at (m0, j0) */
+    float *room_a, *room_b;           /* for packed panels */
+    int64_t m0, M, j0, N;             /* rows, columns: the first, and how many */
+    int64_t k0, K, deep;              /* of k: the first, how many, of them in one part */
+    int64_t down, across;             /* tiles */
+    int64_t groups_a, groups_b, wide; /* groups of panels to pack; column panels in a task */
+    float *c;                         /* at (m0, j0) */
     int64_t ldc;
     bool add;
-} part;
+} piece;
 
-static void pack_a(const void *task, int64_t from, int64_t to)
+static int64_t parts_of(const piece *t)
 {
-    const part *t = task;
-
-    for (int64_t p = from * PACK; p < to * PACK; p += PACK)
-        pack(t->A, t->m0, tile->rows, p, least(PACK, t->down - p), t->k0, t->kc, panels_a);
+    return pieces(t->K, t->deep);
 }
 
-static void pack_b(const void *task, int64_t from, int64_t to)
+static int64_t depth(const piece *t, int64_t part)
 {
-    const part *t = task;
+    return least(t->deep, t->K - part * t->deep);
+}
 
-    for (int64_t p = from * PACK; p < to * PACK; p += PACK)
-        pack(t->B, t->j0, tile->columns, p, least(PACK, t->across - p), t->k0, t->kc, panels_b);
+static float *panels_a(const piece *t, int64_t part)
+{
+    return t->room_a + part * t->down * tile->rows * t->deep;
+}
+
+static float *panels_b(const piece *t, int64_t part)
+{
+    return t->room_b + part * t->across * tile->columns * t->deep;
+}
+
+static void pack_group_of_a(const piece *t, int64_t group, int64_t part)
+{
+    const int64_t p = group * PACK;
+
+    pack(t->A, t->m0, tile->rows, p, least(PACK, t->down - p), t->k0 + part * t->deep,
+         depth(t, part), panels_a(t, part));
+}
+
+static void pack_group_of_b(const piece *t, int64_t group, int64_t part)
+{
+    const int64_t p = group * PACK;
+
+    pack(t->B, t->j0, tile->columns, p, least(PACK, t->across - p), t->k0 + part * t->deep,
+         depth(t, part), panels_b(t, part));
+}
+
+/* Groups of B come first: they are larger. */
+static void pack_groups(const void *task, int64_t from, int64_t to)
+{
+    const piece *t = task;
+    const int64_t parts = parts_of(t);
+
+    for (int64_t i = from; i < to; i++)
+        if (i < t->groups_b * parts)
+            pack_group_of_b(t, i / parts, i % parts);
+        else
+            pack_group_of_a(t, i / parts - t->groups_b, i % parts);
 }
 
 static int64_t task_tall(void)
@@ -349,40 +382,85 @@ static int64_t task_tall(void)
     return TASK_ROWS / tile->rows;
 }
 
-/* Task b: a band of rows of a strip of columns. */
+/* Task i: a strip of columns of a band of rows, whose panels stay in the cache for the next. */
 static void multiply(const void *task, int64_t from, int64_t to)
 {
-    const part *t = task;
-    const int64_t tall = task_tall(), bands = pieces(t->down, tall);
+    const piece *t = task;
+    const int64_t tall = task_tall(), strips = pieces(t->across, t->wide);
 
-    for (int64_t b = from; b < to; b++) {
-        const int64_t m = b % bands * tall, n = b / bands * TASK_PANELS;
-        run_tiles(t->kc, panels_a, panels_b, m, least(m + tall, t->down), n,
-                  least(n + TASK_PANELS, t->across), t->M, t->N, t->c, t->ldc, t->add);
+    for (int64_t i = from; i < to; i++) {
+        const int64_t m = i / strips * tall, n = i % strips * t->wide;
+        for (int64_t part = 0; part < parts_of(t); part++)
+            run_tiles(depth(t, part), panels_a(t, part), panels_b(t, part), m,
+                      least(m + tall, t->down), n, least(n + t->wide, t->across), t->M, t->N, t->c,
+                      t->ldc, t->add || part > 0);
     }
 }
 
-/* C [M,N] of one strip of columns and part of k. */
-static void run_part(wg_pool *pool, part t)
+/* Narrower tasks where there would be too few for many threads. */
+static int64_t task_wide(int64_t bands, int64_t across)
+{
+    int64_t wide = TASK_PANELS;
+
+    while (wide > 1 && bands * pieces(across, wide) < TASKS)
+        wide /= 2;
+    return wide;
+}
+
+/* C [M,N] of one strip of columns and some parts of k. */
+static void run_piece(wg_pool *pool, piece t)
 {
     float *const c = t.c;
 
-    t.across = pieces(t.N, tile->columns);
-    wg_parallel(pool, pieces(t.across, PACK), 1, pack_b, &t);
+    t.groups_b = pieces(t.across, PACK);
     for (t.m0 = 0; t.m0 < t.A->extent; t.m0 += MC) {
         t.M = least(MC, t.A->extent - t.m0);
         t.down = pieces(t.M, tile->rows);
+        t.groups_a = pieces(t.down, PACK);
         t.c = c + t.m0 * t.ldc;
-        wg_parallel(pool, pieces(t.down, PACK), 1, pack_a, &t);
-        wg_parallel(pool, pieces(t.down, task_tall()) * pieces(t.across, TASK_PANELS), 1, multiply,
-                    &t);
+        wg_parallel(pool, (t.groups_b + t.groups_a) * parts_of(&t), 1, pack_groups, &t);
+        t.groups_b = 0; /* packed */
+        const int64_t bands = pieces(t.down, task_tall());
+        t.wide = task_wide(bands, t.across);
+        wg_parallel(pool, bands * pieces(t.across, t.wide), 1, multiply, &t);
     }
+}
+
+/* How much of k is packed at once: as many parts as there is room for, at least one. */
+static int64_t span_of(int64_t M, int64_t across, int64_t deep)
+{
+    const int64_t a = ROOM_A / (pieces(least(M, MC), tile->rows) * tile->rows * deep);
+    const int64_t b = ROOM_B / (across * tile->columns * deep);
+
+    return least(a, b) * deep;
 }
 
 static void clear(int64_t M, int64_t N, float *c, int64_t ldc)
 {
     for (int64_t m = 0; m < M; m++)
         memset(c + m * ldc, 0, (size_t)N * sizeof *c);
+}
+
+int64_t wg_cpu_gemm_room(void)
+{
+    return (ROOM_A + ROOM_B) * (int64_t)sizeof(float) + LARGE_PAGE;
+}
+
+static float *aligned(void *room)
+{
+    return (float *)(((uintptr_t)room + LARGE_PAGE - 1) & ~(uintptr_t)(LARGE_PAGE - 1));
+}
+
+/* Without room for panels. */
+static void in_bands(int64_t M, int64_t N, int64_t K, wg_operand A, wg_operand B, bool add,
+                     float *C, int64_t ldc)
+{
+    const float *a = A.data;
+
+    for (int64_t m = 0; m < M; m += SMALL)
+        wg_cpu_gemm_small(A.transposed, B.transposed, least(SMALL, M - m), N, K,
+                          a + m * (A.transposed ? 1 : A.ld), A.ld, B.data, B.ld, add, C + m * ldc,
+                          ldc);
 }
 
 void wg_cpu_gemm(WG_SELF, int64_t M, int64_t N, int64_t K, wg_operand A, wg_operand B, bool add,
@@ -396,19 +474,28 @@ void wg_cpu_gemm(WG_SELF, int64_t M, int64_t N, int64_t K, wg_operand A, wg_oper
         return;
     if (K == 0 && !add)
         clear(M, N, C, ldc);
-    pthread_mutex_lock(&panels);
-    for (int64_t j0 = 0; j0 < N; j0 += NC)
-        for (int64_t k0 = 0; k0 < K; k0 += deep)
-            run_part(pool, (part){.A = &a,
-                                  .B = &b,
-                                  .j0 = j0,
-                                  .N = least(NC, N - j0),
-                                  .k0 = k0,
-                                  .kc = least(deep, K - k0),
-                                  .c = C + j0,
-                                  .ldc = ldc,
-                                  .add = add || k0 > 0});
-    pthread_mutex_unlock(&panels);
+    if (self->state == NULL) {
+        in_bands(M, N, K, A, B, add, C, ldc);
+        return;
+    }
+    for (int64_t j0 = 0; j0 < N; j0 += NC) {
+        const int64_t n = least(NC, N - j0), across = pieces(n, tile->columns);
+        const int64_t span = span_of(M, across, deep);
+        for (int64_t k0 = 0; k0 < K; k0 += span)
+            run_piece(pool, (piece){.A = &a,
+                                    .B = &b,
+                                    .room_a = aligned(self->state),
+                                    .room_b = aligned(self->state) + ROOM_A,
+                                    .j0 = j0,
+                                    .N = n,
+                                    .k0 = k0,
+                                    .K = least(span, K - k0),
+                                    .deep = deep,
+                                    .across = across,
+                                    .c = C + j0,
+                                    .ldc = ldc,
+                                    .add = add || k0 > 0});
+    }
 }
 
 void wg_cpu_gemm_small(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A,

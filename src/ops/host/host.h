@@ -7,7 +7,8 @@
 
 enum { WG_HOST_ROW = 256 }; /* elements of a row that are widened at once */
 
-/* A back end of one's own: a copy of a table, with as many threads as the context says. */
+/* A back end of one's own: a copy of a table, with as many threads as the context says. Closing it
+ * frees its state (wg_alloc). */
 WAGLE_CHECK wagle_status wg_host_open(wagle_ctx *ctx, const wg_ops *table, const wg_ops **out);
 void wg_host_close(WG_SELF);
 WAGLE_CHECK wagle_status wg_host_alloc(WG_SELF, wagle_ctx *ctx, int64_t count, size_t size,

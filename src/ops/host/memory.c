@@ -4,6 +4,8 @@
 #include "base/memory.h"
 #include <string.h>
 
+enum { BYTES = 1 << 17 }; /* that one thread writes at a time */
+
 wagle_status wg_host_open(wagle_ctx *ctx, const wg_ops *table, const wg_ops **out)
 {
     wg_ops *own = NULL;
@@ -22,6 +24,7 @@ wagle_status wg_host_open(wagle_ctx *ctx, const wg_ops *table, const wg_ops **ou
 void wg_host_close(WG_SELF)
 {
     wg_pool_close(self->pool);
+    wg_free(self->state);
     wg_free((void *)(uintptr_t)self);
 }
 
@@ -36,16 +39,32 @@ void wg_host_free(WG_SELF, wg_scratch *memory)
     wg_scratch_free(memory);
 }
 
+typedef struct bytes_task {
+    const char *from;
+    char *to;
+} bytes_task;
+
+static void zero_bytes(const void *task, int64_t first, int64_t end)
+{
+    memset(((const bytes_task *)task)->to + first, 0, (size_t)(end - first));
+}
+
 void wg_host_zero(WG_SELF, void *to, size_t bytes)
 {
-    if (bytes > 0)
-        memset(to, 0, bytes);
+    wg_parallel(self->pool, (int64_t)bytes, BYTES, zero_bytes, &(bytes_task){.to = to});
+}
+
+static void copy_bytes(const void *task, int64_t first, int64_t end)
+{
+    const bytes_task *t = task;
+
+    memcpy(t->to + first, t->from + first, (size_t)(end - first));
 }
 
 void wg_host_copy(WG_SELF, void *to, const void *from, size_t bytes)
 {
-    if (bytes > 0 && to != from)
-        memcpy(to, from, bytes);
+    if (to != from)
+        wg_parallel(self->pool, (int64_t)bytes, BYTES, copy_bytes, &(bytes_task){from, to});
 }
 
 typedef struct copy_task {
