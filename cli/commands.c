@@ -12,7 +12,7 @@ static wagle_status cmd_import(wagle_ctx *ctx, cli_options *o)
     wagle_import_defaults(&i);
     i.gguf = o->argument[0];
     i.out = o->out;
-    i.dtype = o->dtype != NULL ? o->dtype : i.dtype;
+    i.dtype = CLI_CHOSEN(o, dtype);
     i.force = o->force;
     return wagle_import(ctx, &i);
 }
@@ -24,7 +24,7 @@ static wagle_status cmd_export(wagle_ctx *ctx, cli_options *o)
     wagle_export_defaults(&e);
     e.model = o->argument[0];
     e.out = o->out;
-    e.type = o->type != NULL ? o->type : e.type;
+    e.type = CLI_CHOSEN(o, type);
     e.force = o->force;
     return wagle_export(ctx, &e);
 }
@@ -36,7 +36,7 @@ static wagle_status cmd_init(wagle_ctx *ctx, cli_options *o)
     wagle_init_defaults(&i);
     i.config = o->config;
     i.out = o->out;
-    i.dtype = o->dtype != NULL ? o->dtype : i.dtype;
+    i.dtype = o->dtype != NULL ? CLI_CHOSEN(o, dtype) : i.dtype;
     cli_given_seed(&i.seed, o->seed);
     i.force = o->force;
     return wagle_init(ctx, &i);
@@ -77,10 +77,8 @@ static wagle_status cmd_diff(wagle_ctx *ctx, cli_options *o)
     d.before = o->argument[0];
     d.after = o->argument[1];
     d.out = o->out;
-    d.hash_old = o->old != NULL && strcmp(o->old, "hash") == 0;
+    d.old = CLI_CHOSEN(o, old);
     d.force = o->force;
-    if (o->old != NULL && !d.hash_old && strcmp(o->old, "keep") != 0)
-        return cli_complain("--old must be keep or hash");
     return wagle_diff(ctx, &d);
 }
 

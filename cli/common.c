@@ -23,6 +23,13 @@ void cli_given_seed(uint64_t *to, int64_t value)
         *to = (uint64_t)value;
 }
 
+wagle_status cli_read_gamma(const char *text, wagle_gamma *gamma)
+{
+    return wagle_gamma_read(text, gamma)
+               ? WAGLE_OK
+               : cli_complain("--gamma must be diag, auto, protect or a number above 0");
+}
+
 int64_t cli_count(const char *const *list)
 {
     int64_t n = 0;

@@ -13,6 +13,9 @@ void cli_given(double *to, double value);
 void cli_given_whole(int64_t *to, int64_t value);
 void cli_given_seed(uint64_t *to, int64_t value);
 
+/* Prints an error message to stderr if the text is no gamma. */
+wagle_status cli_read_gamma(const char *text, wagle_gamma *gamma);
+
 /* The layout requested by --chat, --no-chat and --chat-layout; NULL: as in the model's folder. */
 const char *cli_chat(const cli_options *o);
 /* Options for reading the rows of a file. */

@@ -64,8 +64,8 @@ static const struct place {
      "a quarter of the inputs"},
     {"seed", "attribute mask", of_attribute, CLI_AS_SEED, AT(attribute, seed), NULL},
     {"density", "mask", of_mask, CLI_AS_REAL, AT(mask, density), NULL},
-    {"scope", NULL, of_mask, CLI_AS_TEXT, AT(mask, scope), NULL},
-    {"format", NULL, of_mask, CLI_AS_TEXT, AT(mask, format), NULL},
+    {"scope", NULL, of_mask, CLI_AS_CHOICE, AT(mask, scope), NULL},
+    {"format", NULL, of_mask, CLI_AS_CHOICE, AT(mask, format), NULL},
 
     {"split", NULL, NULL, WORDS, 0, CLI_TOFU_SPLIT},
     {"metrics", NULL, of_eval, CLI_AS_TEXT, AT(eval, metrics), NULL},
@@ -96,7 +96,7 @@ static const struct place {
     {"resamples", "report", of_report, CLI_AS_WHOLE, AT(report, resamples), NULL},
     {"out", "demo", of_demo, CLI_AS_TEXT, AT(demo, out), NULL},
     {"seed", "demo", of_demo, CLI_AS_SEED, AT(demo, seed), NULL},
-    {"dtype", "init", of_init, CLI_AS_TEXT, AT(init, dtype), NULL},
+    {"dtype", "init", of_init, CLI_AS_CHOICE, AT(init, dtype), NULL},
     {"seed", "init", of_init, CLI_AS_SEED, AT(init, seed), NULL},
     {"dtype", "import", NULL, WORDS, 0, "the file's own, or bf16 where weights are quantised"},
     {"type", NULL, NULL, WORDS, 0, "the model's own"},
@@ -137,7 +137,7 @@ static void warmup(const wagle_train_options *o, char out[96])
 
 static void gamma_text(const wagle_gamma *g, char out[96])
 {
-    if (g->kind == WAGLE_GAMMA_NUMBER && g->value > 0)
+    if (g->kind == WAGLE_GAMMA_NUMBER)
         cli_number(g->value, out);
     else
         snprintf(out, 96, "%s",
@@ -156,13 +156,19 @@ static void eval_tokens(char out[96])
 }
 
 /* The value at `at`, or the words that it stands for. */
-static void text(int form, const void *at, const char *unset, char out[96])
+static void text(const cli_option *t, int form, const void *at, const char *unset, char out[96])
 {
     const char *const *value = at;
+    int chosen;
 
     switch (form) {
     case CLI_AS_TEXT:
         snprintf(out, 96, "%s", *value != NULL ? *value : unset != NULL ? unset : "");
+        break;
+    case CLI_AS_CHOICE:
+        memcpy(&chosen, at, sizeof chosen);
+        snprintf(out, 96, "%s",
+                 *t->words[chosen] == '\0' && unset != NULL ? unset : t->words[chosen]);
         break;
     case CLI_AS_REAL:
         number(*(const double *)at, unset, out);
@@ -187,7 +193,7 @@ static void text_of_training(const cli_command *c, const cli_option *t, char out
     const char *from = strcmp(c->name, "finetune") == 0 ? of_finetune() : of_unlearn();
 
     if (t->commands != NULL && cli_listed(t->commands, c->name))
-        text(t->form, from + t->at, t->unset, out);
+        text(t, t->form, from + t->at, t->unset, out);
 }
 
 void cli_default(const cli_command *c, const char *option, char out[96])
@@ -207,7 +213,7 @@ void cli_default(const cli_command *c, const char *option, char out[96])
         else if (p->form == WORDS)
             snprintf(out, 96, "%s", p->unset);
         else
-            text(p->form, (const char *)p->structure() + p->at, p->unset, out);
+            text(t, p->form, (const char *)p->structure() + p->at, p->unset, out);
         return;
     }
     text_of_training(c, t, out);

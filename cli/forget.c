@@ -34,7 +34,7 @@ wagle_status cli_forget(wagle_ctx *ctx, cli_options *o)
     f.gold_model = o->gold;
     f.out = o->out;
     f.export_file = o->export_file;
-    f.export_type = o->type;
+    f.export_type = CLI_CHOSEN(o, type);
     f.no_undo = o->no_undo;
     f.redact = o->redact;
     f.force = o->force;

@@ -3,32 +3,29 @@
 
 #include <stdlib.h>
 
-static wagle_attribute_options attribution(const cli_options *o)
+static wagle_status attribution(const cli_options *o, wagle_attribute_options *a)
 {
-    wagle_attribute_options a;
-
-    wagle_attribute_defaults(&a);
-    a.model = o->model;
-    a.out = o->out;
-    a.forget = cli_files(o, o->forget);
-    a.retain = cli_files(o, o->retain);
-    a.selector = o->selector != NULL ? o->selector : a.selector;
-    cli_given_seed(&a.seed, o->seed);
-    a.force = o->force;
-    wagle_gamma_read(o->gamma, &a.gamma);
-    a.loss = o->loss;
-    cli_given(&a.damping, o->damping);
-    a.protect = cli_files(o, o->protect);
-    cli_given(&a.protect_damping, o->protect_damping);
-    cli_given_whole(&a.protect_rank, o->protect_rank);
-    return a;
+    wagle_attribute_defaults(a);
+    a->model = o->model;
+    a->out = o->out;
+    a->forget = cli_files(o, o->forget);
+    a->retain = cli_files(o, o->retain);
+    a->selector = o->selector != NULL ? o->selector : a->selector;
+    cli_given_seed(&a->seed, o->seed);
+    a->force = o->force;
+    a->loss = o->loss;
+    cli_given(&a->damping, o->damping);
+    a->protect = cli_files(o, o->protect);
+    cli_given(&a->protect_damping, o->protect_damping);
+    cli_given_whole(&a->protect_rank, o->protect_rank);
+    return cli_read_gamma(o->gamma, &a->gamma);
 }
 
 wagle_status cli_attribute(wagle_ctx *ctx, cli_options *o)
 {
-    const wagle_attribute_options a = attribution(o);
+    wagle_attribute_options a;
 
-    return wagle_attribute(ctx, &a);
+    return attribution(o, &a) == WAGLE_OK ? wagle_attribute(ctx, &a) : WAGLE_E_USAGE;
 }
 
 static wagle_status compare_masks(wagle_ctx *ctx, const cli_options *o)
@@ -75,14 +72,15 @@ wagle_status cli_mask(wagle_ctx *ctx, cli_options *o)
 
     wagle_mask_defaults(&m);
     m.scores = o->scores;
-    data = attribution(o);
+    if (attribution(o, &data) != WAGLE_OK)
+        return WAGLE_E_USAGE;
     m.data = &data;
     m.out = o->out;
     m.include = o->include;
     m.exclude = o->exclude;
-    m.format = o->format != NULL ? o->format : m.format;
-    m.scope = o->scope != NULL ? o->scope : m.scope;
-    m.op = o->op;
+    m.format = CLI_CHOSEN(o, format);
+    m.scope = CLI_CHOSEN(o, scope);
+    m.op = CLI_CHOSEN(o, op);
     m.masks = o->argument;
     m.n_masks = cli_count(o->argument);
     m.force = o->force;

@@ -4,6 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
+/* --- words of choices --------------------------------------------------------------------------
+ */
+
+#define WAGLE_CHOICES(type) static const char *const words_of_##type[] = {
+#define WAGLE_CHOICE(constant, word) word,
+#define WAGLE_CHOICES_END(type)                                                                    \
+    NULL                                                                                           \
+    }                                                                                              \
+    ;
+#include <wagle/choices.def>
+
 /* --- options of training -----------------------------------------------------------------------
  */
 
@@ -16,7 +27,7 @@
 #define ABOVE_TO(x, y) .range = "(" #x "," #y "]",
 #define ABOVE_BELOW(x, y) .range = "(" #x "," #y ")",
 #define UNSET(x, words) .unset = words,
-#define CHOICES(words) .choices = words,
+#define CHOICES(type) .words = words_of_##type,
 #define TABLE(info) .table = info,
 #define MANIFEST(when) .recorded = true,
 #define SWEEP(wanted) .swept = true,
@@ -33,6 +44,7 @@
 #define ROW_SEED(member) .kind = CLI_WHOLE, .place = AT(member), .form = CLI_AS_SEED
 #define ROW_BYTES(member) .kind = CLI_BYTES, .place = AT(member)
 #define ROW_FLAG(member) .kind = CLI_FLAG, .place = AT(member)
+#define ROW_CHOICE(member) .kind = CLI_CHOICE, .place = AT(member), .form = CLI_AS_CHOICE
 #define ROW_FILE(member) ROW_TEXT(member), .path = CLI_FILE
 #define ROW_FOLDER(member) ROW_TEXT(member), .path = CLI_FOLDER
 #define ROW_OUTPUT(member) ROW_TEXT(member), .path = CLI_WRITTEN
@@ -191,17 +203,45 @@ const char *cli_word(const cli_option *t)
                : NULL;
 }
 
+int cli_chosen(const cli_options *o, size_t place)
+{
+    const char *text;
+    const cli_option *t = cli_next(NULL, NULL);
+
+    while (t->place != place)
+        t = cli_next(NULL, t);
+    memcpy(&text, (const char *)o + place, sizeof text);
+    for (int i = 0; text != NULL && t->words[i] != NULL; i++)
+        if (strcmp(t->words[i], text) == 0)
+            return i;
+    return 0;
+}
+
 bool cli_choice(const cli_option *t, int i, char out[32])
 {
-    const char *at = t->choices != NULL ? t->choices : "";
+    static const char *const none[] = {NULL};
+    const char *const *word = t->words != NULL ? t->words : none;
     const char *name = t->table != NULL ? t->table(i).name : NULL;
 
     if (t->table != NULL)
         return name != NULL && snprintf(out, 32, "%s", name) > 0;
-    for (; i > 0 && *at != '\0'; i--)
-        at += strcspn(at, " ") + strspn(at + strcspn(at, " "), " ");
-    snprintf(out, 32, "%.*s", (int)strcspn(at, " "), at);
-    return *out != '\0';
+    for (; *word != NULL; word++)
+        if (**word != '\0' && i-- == 0)
+            return snprintf(out, 32, "%s", *word) > 0;
+    return false;
+}
+
+void cli_choices(const cli_option *t, char out[128])
+{
+    char word[32], next[32];
+    size_t n = 0;
+
+    for (int i = 0; cli_choice(t, i, word) && n < 90; i++)
+        n += (size_t)snprintf(out + n, 128 - n, "%s%s",
+                              i == 0                       ? ""
+                              : cli_choice(t, i + 1, next) ? ", "
+                                                           : " or ",
+                              word);
 }
 
 bool cli_param(const cli_command *c, int i, wagle_param_info *p, char flag[64])

@@ -21,6 +21,7 @@ typedef enum cli_source { CLI_UNSET, CLI_FROM_CONFIG, CLI_FROM_FLAG } cli_source
 #define CLI_HOLDS_WHOLE(member) int64_t member;
 #define CLI_HOLDS_FLAG(member) bool member;
 #define CLI_HOLDS_NOTHING(member)
+#define CLI_HOLDS_CHOICE CLI_HOLDS_TEXT
 #define CLI_HOLDS_FILE CLI_HOLDS_TEXT
 #define CLI_HOLDS_FOLDER CLI_HOLDS_TEXT
 #define CLI_HOLDS_OUTPUT CLI_HOLDS_TEXT
@@ -54,7 +55,8 @@ typedef struct cli_options {
 
 typedef enum cli_kind {
     CLI_TEXT,
-    CLI_TEXTS, /* may be given several times */
+    CLI_CHOICE, /* one of the words, which is kept as a text */
+    CLI_TEXTS,  /* may be given several times */
     CLI_REAL,
     CLI_WHOLE,
     CLI_BYTES,
@@ -70,7 +72,8 @@ typedef enum cli_form {
     CLI_AS_TEXT, /* or as a list of texts, whose default is NULL */
     CLI_AS_REAL,
     CLI_AS_WHOLE,
-    CLI_AS_SEED, /* uint64_t */
+    CLI_AS_SEED,   /* uint64_t */
+    CLI_AS_CHOICE, /* an enumeration */
     CLI_AS_GAMMA
 } cli_form;
 
@@ -116,7 +119,8 @@ typedef struct cli_option {
     const char *help; /* without its default and its range, which help adds */
     cli_path path;
     const char *range;          /* of a number, as an interval: "(0,1]"; NULL: "[0,)" */
-    const char *choices;        /* the words that it may be, with spaces between them, */
+    const char *const *words;   /* of a choice, by value: "" if no word asks for it, NULL past the
+                                   last, */
     wagle_info (*table)(int i); /* or the table that its names are of */
     /* of training (include/wagle/train_options.def): */
     const char *commands; /* that take it; others name it in their own list */
@@ -149,8 +153,13 @@ const char *cli_option_help(const cli_command *c, const cli_option *t);
 cli_group cli_option_group(const cli_command *c, const cli_option *t);
 /* The word that the option takes in place of a number, which stands for 0; or NULL. */
 const char *cli_word(const cli_option *t);
+/* The value that the text in o stands for; 0 if there is none. place: of the option, a choice. */
+int cli_chosen(const cli_options *o, size_t place);
+#define CLI_CHOSEN(o, member) ((unsigned)cli_chosen((o), offsetof(cli_options, member)))
 /* The i-th word that the option takes; false past the last, and where it takes other values too. */
 bool cli_choice(const cli_option *t, int i, char out[32]);
+/* All of them: "linear, cosine or constant". */
+void cli_choices(const cli_option *t, char out[128]);
 /* Whether CLI_TEXTS may be given several times to the command. */
 bool cli_repeats(const char *command, const char *option);
 

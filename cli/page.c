@@ -44,26 +44,13 @@ static bool is_listed_elsewhere(const cli_option *t)
     return strcmp(t->name, "objective") == 0 || strcmp(t->name, "selector") == 0;
 }
 
-static void choices_text(const cli_option *t, char out[128])
-{
-    char word[32], next[32];
-    size_t n = 0;
-
-    for (int i = 0; cli_choice(t, i, word) && n < 90; i++)
-        n += (size_t)snprintf(out + n, 128 - n, "%s%s",
-                              i == 0                       ? ""
-                              : cli_choice(t, i + 1, next) ? ", "
-                                                           : " or ",
-                              word);
-}
-
 static void values_text(const cli_option *t, char out[128])
 {
     char word[32];
 
     out[0] = '\0';
     if (cli_choice(t, 0, word) && !is_listed_elsewhere(t))
-        choices_text(t, out);
+        cli_choices(t, out);
     else if (t->kind == CLI_REAL || t->kind == CLI_WHOLE)
         cli_describe_range(cli_range(t), out);
 }

@@ -112,6 +112,17 @@ static wagle_status add_text(const char *name, const char **list, const char *va
     return WAGLE_OK;
 }
 
+static wagle_status check_word(const char *name, const cli_option *t, const char *value)
+{
+    char words[128], word[32];
+
+    for (int i = 0; cli_choice(t, i, word); i++)
+        if (strcmp(word, value) == 0)
+            return WAGLE_OK;
+    cli_choices(t, words);
+    return cli_refuse("%s %.16s: must be %s", name, value, words);
+}
+
 wagle_status cli_set(const cli_command *c, cli_options *o, const cli_option *t, const char *value,
                      cli_source source)
 {
@@ -128,6 +139,9 @@ wagle_status cli_set(const cli_command *c, cli_options *o, const cli_option *t, 
     case CLI_TEXT:
         *(const char **)at = value;
         return WAGLE_OK;
+    case CLI_CHOICE:
+        *(const char **)at = value;
+        return check_word(name, t, value);
     case CLI_TEXTS:
         return add_text(name, at, value);
     case CLI_REAL:

@@ -42,11 +42,16 @@ static wagle_status parse_clip(const char *text, wagle_train_options *t)
 #define READ_DATA(member)                                                                          \
     if (cli_applies(o->command, #member))                                                          \
         t->member = cli_files(o, o->member);
-#define READ_GAMMA(member) wagle_gamma_read(o->member, &t->member);
+#define READ_GAMMA(member)                                                                         \
+    if (cli_read_gamma(o->member, &t->member) != WAGLE_OK)                                         \
+        return WAGLE_E_USAGE;
 #define READ_CLIP(member)                                                                          \
     if (parse_clip(o->member, t) != WAGLE_OK)                                                      \
         return WAGLE_E_USAGE;
 #define READ_NOTHING(member)
+#define READ_CHOICE(member)                                                                        \
+    if (o->member != NULL)                                                                         \
+        t->member = CLI_CHOSEN(o, member);
 #define READ_FILE READ_TEXT
 #define READ_FOLDER READ_TEXT
 #define READ_OUTPUT READ_TEXT

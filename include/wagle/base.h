@@ -46,6 +46,27 @@ typedef enum wagle_status {
     WAGLE_E_INTERRUPTED = 130
 } wagle_status;
 
+/* --- options -----------------------------------------------------------------------------
+ */
+
+/* The enumerations of choices.def, beside this header: options whose value is one of a fixed set.
+ * The first of each is 0. */
+#define WAGLE_CHOICES(type) typedef enum type {
+#define WAGLE_CHOICE(constant, word) constant,
+#define WAGLE_CHOICES_END(type)                                                                    \
+    }                                                                                              \
+    type;
+#include "choices.def"
+#undef WAGLE_CHOICES
+#undef WAGLE_CHOICE
+#undef WAGLE_CHOICES_END
+
+/* In place of a number, where its comment allows it: the default, which may depend on other options
+ * or on the model. */
+#define WAGLE_AUTO (-1)
+/* In place of a learning rate: searched on the model at hand. */
+#define WAGLE_LR_AUTO 0.0
+
 /* --- context ----------------------------------------------------------------------------- */
 
 typedef struct wagle_ctx wagle_ctx;
@@ -71,11 +92,11 @@ WAGLE_API void wagle_on_log(wagle_ctx *ctx, wagle_log_fn *fn, void *user);
  * Results do not depend on it. Between calls only. */
 WAGLE_API void wagle_set_threads(wagle_ctx *ctx, int threads);
 /* Where calls compute: device "cpu" (NULL), "cuda", "cuda:N" or "auto" (a card if there is one);
- * precision of products on a card: "bf16" (NULL), "tf32" or "f32". WAGLE_E_USAGE: no such name.
+ * precision: of products on a card. WAGLE_E_USAGE: no such name.
  * That a card is missing is said by the call that wants it. Models that are open stay where they
  * are. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_set_device(wagle_ctx *ctx, const char *device,
-                                                    const char *precision);
+                                                    wagle_precision precision);
 /* Bytes a run may take; 0: no bound. A run obeys, or is refused before it starts. */
 WAGLE_API void wagle_set_memory(wagle_ctx *ctx, int64_t bytes);
 /* attribute, finetune and unlearn then only plan: wagle_plan has what they would take, and nothing

@@ -45,7 +45,7 @@ extern "C" {
 typedef struct wagle_import_options {
     size_t size; /* set by the defaults */
     const char *gguf, *out;
-    const char *dtype; /* bf16, f16, f32; NULL: the file's own, bf16 of quantised weights */
+    wagle_dtype dtype;
     bool force;
 } wagle_import_options;
 
@@ -58,7 +58,7 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_import(wagle_ctx *ctx, const wagle_impo
 typedef struct wagle_export_options {
     size_t size;             /* set by the defaults */
     const char *model, *out; /* a model folder, the GGUF file to make */
-    const char *type;        /* of matrices: f32, f16, bf16, q8_0; NULL: the model's own */
+    wagle_gguf_type type;    /* of matrices */
     bool force;
 } wagle_export_options;
 
@@ -71,7 +71,7 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_export(wagle_ctx *ctx, const wagle_expo
 typedef struct wagle_init_options {
     size_t size;              /* set by the defaults */
     const char *config, *out; /* config.json of the model to make */
-    const char *dtype;        /* bf16, f16, f32 */
+    wagle_dtype dtype;        /* not WAGLE_DTYPE_AUTO */
     uint64_t seed;
     bool force;
 } wagle_init_options;
@@ -124,14 +124,15 @@ WAGLE_API void wagle_ids_free(int32_t *ids);
 /* What stands for the curvature of the retain loss in wagle's score. */
 typedef enum wagle_gamma_kind {
     WAGLE_GAMMA_DIAG, /* the Fisher diagonal of each weight: the default (docs/study.md says why) */
-    WAGLE_GAMMA_NUMBER, /* one number for all weights */
+    WAGLE_GAMMA_AUTO, /* one number for all weights: the mean of their Fisher diagonals */
+    WAGLE_GAMMA_NUMBER, /* one number for all weights: `value` */
     WAGLE_GAMMA_PROTECT /* no curvature: the retain gradient is multiplied by the factors of the
                            rows to protect */
 } wagle_gamma_kind;
 
 typedef struct wagle_gamma {
     wagle_gamma_kind kind;
-    double value; /* the number, above 0; 0: the mean of the Fisher diagonal of the retain set */
+    double value; /* of WAGLE_GAMMA_NUMBER: above 0 */
 } wagle_gamma;
 
 typedef struct wagle_attribute_options {
@@ -154,8 +155,8 @@ typedef struct wagle_attribute_options {
 } wagle_attribute_options;
 
 WAGLE_SIZED(wagle_attribute_defaults, wagle_attribute_options)
-/* gamma as it is written: "auto", "diag", "protect" or a number above 0. False for any other text,
- * and gamma->value is then -1, which attribution refuses. Any thread. */
+/* gamma as it is written: "auto", "diag", "protect" or a number above 0. False for any other text;
+ * *gamma stays as it was then. Any thread. */
 WAGLE_API bool wagle_gamma_read(const char *text, wagle_gamma *gamma);
 /* Scores of all weights by one selector, in one pass over the rows. Writes the file `out`, or gives
  * *made. */
@@ -163,8 +164,9 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_attribute(wagle_ctx *ctx,
                                                    const wagle_attribute_options *o);
 
 typedef struct wagle_mask_options {
-    size_t size;                        /* set by the defaults */
-    const char *scores, *out, *format;  /* format: bits, bool */
+    size_t size; /* set by the defaults */
+    const char *scores, *out;
+    wagle_mask_format format;
     const wagle_tensors *score_tensors; /* in place of `scores`; or NULL */
     wagle_tensors **made; /* in place of `out`: the mask, to be freed with wagle_tensors_free; not
                              with `densities` */
@@ -174,14 +176,12 @@ typedef struct wagle_mask_options {
     const double *densities; /* [n_densities] of one reading of `scores`, in place of `density`;
                                 in `out` {} becomes each */
     int64_t n_densities;
-    /* What the density is a share of: global, tensor or row. neurons: of all again, but whole
-     * output neurons are selected, by their summed scores. */
-    const char *scope;
+    wagle_scope scope;
     bool force;
     /* Where there are no scores: what they are made of, twice, and not stored. Its `out`, `made`
      * and `force` are not used. Or NULL. */
     const wagle_attribute_options *data;
-    const char *op; /* and, or, minus, invert: of masks [n_masks] in place of scores */
+    wagle_mask_op op; /* of masks [n_masks], in place of scores */
     const char *const *masks;
     int64_t n_masks;
 } wagle_mask_options;
@@ -305,7 +305,7 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_join_sweeps(wagle_ctx *ctx, const wagle
 typedef struct wagle_diff_options {
     size_t size;                      /* set by the defaults */
     const char *before, *after, *out; /* two model folders, the patch to make */
-    bool hash_old;                    /* old values are only hashed: smaller, no way back */
+    wagle_old old;                    /* whether the patch keeps the values before */
     bool force;
 } wagle_diff_options;
 
@@ -412,11 +412,11 @@ typedef struct wagle_forget_options {
                                 is measured on invented people */
     const char *out;         /* a folder to make */
     const char *export_file; /* also write the forgotten model as this GGUF file; or NULL */
-    const char *export_type; /* as in wagle_export_options */
-    const char *objective;   /* NULL: npo, and where that does not reach chance, graddiff */
-    double lr;               /* 0: searched for */
-    bool no_undo;            /* do not write undo.patch, which holds the data that is forgotten */
-    bool redact;             /* texts of rows are replaced by hashes in what is written */
+    wagle_gguf_type export_type;
+    const char *objective; /* NULL: npo, and where that does not reach chance, graddiff */
+    double lr;             /* WAGLE_LR_AUTO: searched for */
+    bool no_undo;          /* do not write undo.patch, which holds the data that is forgotten */
+    bool redact;           /* texts of rows are replaced by hashes in what is written */
     bool force;
     uint64_t seed;
     wagle_confirm_fn *confirm; /* NULL: go on */

@@ -1,5 +1,5 @@
 /* device.c - which processor a context computes on. */
-#include "base/context.h"
+#include "base/choose.h"
 #include "ops/cuda/cuda.h"
 
 #include <stdio.h>
@@ -32,24 +32,28 @@ static bool there_is_a_card(wagle_ctx *ctx)
 }
 
 /* "auto" without a card is the CPU, which has one precision. */
-static wagle_status fall_back_to_cpu(wagle_ctx *ctx, int kind)
+static wagle_status fall_back_to_cpu(wagle_ctx *ctx, wagle_precision precision)
 {
     char why[sizeof ctx->message];
 
     snprintf(why, sizeof why, "%s", ctx->message);
     ctx->message[0] = '\0';
-    if (kind >= 0 && kind != WG_PRECISION_F32)
+    if (precision != WAGLE_PRECISION_AUTO && precision != WAGLE_PRECISION_F32)
         return wg_fail(ctx, WAGLE_E_RESOURCE,
                        "precision %s needs a card, and device auto found none (%s); leave the "
                        "precision out, and the CPU computes in f32",
-                       wg_precision_names[kind], why);
+                       wg_words_of_wagle_precision[precision], why);
     wg_log(ctx, 1, "device auto: no card (%s); computing on the CPU", why);
     return WAGLE_OK;
 }
 
-wagle_status wagle_set_device(wagle_ctx *ctx, const char *device, const char *precision)
+wagle_status wagle_set_device(wagle_ctx *ctx, const char *device, wagle_precision precision)
 {
-    int card = 0, kind = -1;
+    static const wg_precision on_card[] = {[WAGLE_PRECISION_AUTO] = WG_PRECISION_BF16,
+                                           [WAGLE_PRECISION_BF16] = WG_PRECISION_BF16,
+                                           [WAGLE_PRECISION_TF32] = WG_PRECISION_TF32,
+                                           [WAGLE_PRECISION_F32] = WG_PRECISION_F32};
+    int card = 0;
     bool cpu = device == NULL || strcmp(device, "cpu") == 0;
     const bool any = !cpu && strcmp(device, "auto") == 0;
 
@@ -57,19 +61,15 @@ wagle_status wagle_set_device(wagle_ctx *ctx, const char *device, const char *pr
     if (!cpu && !any && !card_number(device, &card))
         return wg_fail(ctx, WAGLE_E_USAGE, "no device '%.32s'; choose from cpu, cuda, cuda:N, auto",
                        device);
-    for (int i = 0; precision != NULL && i < WG_PRECISIONS; i++)
-        kind = strcmp(precision, wg_precision_names[i]) == 0 ? i : kind;
-    if (precision != NULL && kind < 0)
-        return wg_fail(ctx, WAGLE_E_USAGE, "no precision '%.16s'; choose from f32, tf32, bf16",
-                       precision);
-    if (cpu && kind >= 0 && kind != WG_PRECISION_F32)
+    WG_TRY(wg_check_choice(ctx, "precision", (int)precision, wg_words_of_wagle_precision));
+    if (cpu && precision != WAGLE_PRECISION_AUTO && precision != WAGLE_PRECISION_F32)
         return wg_fail(ctx, WAGLE_E_USAGE, "precision %s is of a card; the CPU computes in f32",
-                       precision);
+                       wg_words_of_wagle_precision[precision]);
     if (any && !there_is_a_card(ctx)) {
-        WG_TRY(fall_back_to_cpu(ctx, kind));
+        WG_TRY(fall_back_to_cpu(ctx, precision));
         cpu = true;
     }
     ctx->device = cpu ? 0 : card + 1;
-    ctx->precision = kind >= 0 ? kind : WG_PRECISION_BF16;
+    ctx->precision = (int)on_card[precision];
     return WAGLE_OK;
 }

@@ -1,5 +1,6 @@
 #include "base/choose.h"
 
+#include <stdio.h>
 #include <string.h>
 
 int wg_name_find(wg_name_at *at, wg_str name)
@@ -43,37 +44,67 @@ bool wg_next_name(const char **at, wg_str *name)
     return true;
 }
 
-/* The next of words with spaces between them. */
-static bool next_word(const char **at, wg_str *word)
+/* --- enumerations of choices.def ---------------------------------------------------------------
+ */
+
+#define WAGLE_CHOICES(type) const char *const wg_words_of_##type[] = {
+#define WAGLE_CHOICE(constant, word) word,
+#define WAGLE_CHOICES_END(type)                                                                    \
+    NULL                                                                                           \
+    }                                                                                              \
+    ;
+#include <wagle/choices.def>
+
+int wg_word_find(const char *const *words, const char *text)
 {
-    *at += strspn(*at, " ");
-    *word = (wg_str){*at, strcspn(*at, " ")};
-    *at += word->bytes;
-    return word->bytes > 0;
+    for (int i = 0; words[i] != NULL; i++)
+        if (*text != '\0' && strcmp(words[i], text) == 0)
+            return i;
+    return -1;
 }
 
-wagle_status wg_choose_word(wagle_ctx *ctx, const char *flag, const char *text, const char *words,
-                            int *out)
+wagle_status wg_word_list(wagle_ctx *ctx, const char *const *words, wg_text *out)
 {
-    const char *at = words;
-    wg_text list = {0};
-    wg_str word;
-    wagle_status st = WAGLE_OK;
+    for (bool first = true; *words != NULL; words++) {
+        if (**words == '\0')
+            continue;
+        WG_TRY(wg_text_printf(ctx, out, "%s%s",
+                              first              ? ""
+                              : words[1] == NULL ? " or "
+                                                 : ", ",
+                              *words));
+        first = false;
+    }
+    return WAGLE_OK;
+}
 
-    for (int i = 0; next_word(&at, &word); i++)
-        if (wg_str_equal(word, wg_strz(text))) {
-            if (out != NULL)
-                *out = i;
-            return WAGLE_OK;
-        }
-    for (at = words; st == WAGLE_OK && next_word(&at, &word);)
-        st = wg_text_printf(ctx, &list, "%s%.*s",
-                            word.text == words ? ""
-                            : *at == '\0'      ? " or "
-                                               : ", ",
-                            (int)word.bytes, word.text);
+static wagle_status refuse(wagle_ctx *ctx, const char *option, const char *text,
+                           const char *const *words)
+{
+    wg_text list = {0};
+    wagle_status st = wg_word_list(ctx, words, &list);
+
     if (st == WAGLE_OK)
-        st = wg_fail(ctx, WAGLE_E_USAGE, "--%s %.16s: must be %s", flag, text, list.text);
+        st = wg_fail(ctx, WAGLE_E_USAGE, "--%s %.16s: must be %s", option, text, list.text);
     wg_text_free(&list);
     return st;
+}
+
+wagle_status wg_choose_word(wagle_ctx *ctx, const char *option, const char *text,
+                            const char *const *words, int *out)
+{
+    *out = wg_word_find(words, text);
+    return *out >= 0 ? WAGLE_OK : refuse(ctx, option, text, words);
+}
+
+wagle_status wg_check_choice(wagle_ctx *ctx, const char *option, int value,
+                             const char *const *words)
+{
+    char number[16];
+
+    for (int i = 0; words[i] != NULL; i++)
+        if (i == value)
+            return WAGLE_OK;
+    snprintf(number, sizeof number, "%d", value);
+    return refuse(ctx, option, number, words);
 }

@@ -17,9 +17,28 @@ WAGLE_CHECK wagle_status wg_choose(wagle_ctx *ctx, const char *what, wg_name_at 
                                    int *out);
 /* The next name of a list with commas between names: false at its end. *at goes on. */
 bool wg_next_name(const char **at, wg_str *name);
-/* The place of a text among words, which have spaces between them; `out` may be NULL. WAGLE_E_USAGE
- * if it is none of them: "--state f64: must be f32 or bf16". */
-WAGLE_CHECK wagle_status wg_choose_word(wagle_ctx *ctx, const char *flag, const char *text,
-                                        const char *words, int *out);
+
+/* --- enumerations of choices.def ---------------------------------------------------------------
+ */
+
+/* The words of each, by value: "" if no text stands for it, NULL past the last. */
+#define WAGLE_CHOICES(type) extern const char *const wg_words_of_##type[];
+#define WAGLE_CHOICE(constant, word)
+#define WAGLE_CHOICES_END(type)
+#include <wagle/choices.def>
+#undef WAGLE_CHOICES
+#undef WAGLE_CHOICE
+#undef WAGLE_CHOICES_END
+
+/* The value whose word is `text`; -1: none. */
+int wg_word_find(const char *const *words, const char *text);
+/* "linear, cosine or constant" */
+WAGLE_CHECK wagle_status wg_word_list(wagle_ctx *ctx, const char *const *words, wg_text *out);
+/* As wg_word_find, into *out. WAGLE_E_USAGE if there is none: "state f64: must be f32 or bf16". */
+WAGLE_CHECK wagle_status wg_choose_word(wagle_ctx *ctx, const char *option, const char *text,
+                                        const char *const *words, int *out);
+/* WAGLE_E_USAGE where the number is no value of the enumeration. */
+WAGLE_CHECK wagle_status wg_check_choice(wagle_ctx *ctx, const char *option, int value,
+                                         const char *const *words);
 
 #endif

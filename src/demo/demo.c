@@ -253,7 +253,7 @@ static wagle_status make_start(demo *d)
     wagle_init_defaults(&o);
     o.config = config;
     o.out = folder;
-    o.dtype = "f32";
+    o.dtype = WAGLE_DTYPE_F32;
     o.seed = d->o->seed;
     if (st == WAGLE_OK)
         st = wg_text_printf(d->ctx, &text, config_text, VOCABULARY);
@@ -285,7 +285,7 @@ static wagle_status train(demo *d, const char *rows, const char *name)
     o.lr = 2e-3;
     o.epochs = 24;
     o.batch = 8;
-    o.reduction = "rows"; /* as used for docs/study/five-seeds.md */
+    o.reduction = WAGLE_REDUCE_ROWS; /* as used for docs/study/five-seeds.md */
     o.seed = d->o->seed;
     if (model != NULL && data != NULL && out != NULL)
         st = wagle_finetune(d->ctx, &o, NULL);
@@ -303,8 +303,8 @@ static const struct method {
     bool protect; /* protect the retain rows */
     double lr;    /* 0: the model is not unlearned */
 } methods[WG_DEMO_MODELS] = {
-    [WG_DEMO_DENSE] = {NULL, WAGLE_GAMMA_NUMBER, false, 7e-5},
-    [WG_DEMO_WAGLE] = {"wagle", WAGLE_GAMMA_NUMBER, false, 2.7e-4}, /* number 0: auto */
+    [WG_DEMO_DENSE] = {NULL, WAGLE_GAMMA_AUTO, false, 7e-5},
+    [WG_DEMO_WAGLE] = {"wagle", WAGLE_GAMMA_AUTO, false, 2.7e-4},
     [WG_DEMO_PROTECT] = {"wagle", WAGLE_GAMMA_DIAG, true, 7e-4},
 };
 
@@ -324,7 +324,7 @@ static wagle_train_options forget_options(const struct method *method, uint64_t 
     o.protect_damping = 0.1;
     o.objective = "graddiff";
     o.lr = method->lr;
-    o.schedule = "constant";
+    o.schedule = WAGLE_SCHEDULE_CONSTANT;
     o.warmup = 5;
     o.steps = 180;
     o.batch = 8;

@@ -1,6 +1,7 @@
 /* forget.c - the stages of `wagle forget`, one after the other. */
 #include "forget/forget.h"
 
+#include "base/choose.h"
 #include "base/options.h"
 
 #include <stdarg.h>
@@ -197,6 +198,7 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_forget_options *o)
 {
     if (o->model == NULL || o->data == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "forget wants a model, --data and --out");
+    WG_TRY(wg_check_choice(ctx, "type", (int)o->export_type, wg_words_of_wagle_gguf_type));
     if (!wg_exists(o->model))
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: no such model", o->model);
     if (!wg_exists(o->data))
@@ -279,6 +281,7 @@ static wagle_status open_model(wg_forget *f)
 static wagle_status export_model(wg_forget *f)
 {
     const char *model = wg_forget_path(f, "model"), *out = wg_forget_path(f, "model.gguf");
+    const char *type = wg_words_of_wagle_gguf_type[f->o->export_type];
     wagle_export_options o;
 
     if (f->o->export_file == NULL)
@@ -287,7 +290,7 @@ static wagle_status export_model(wg_forget *f)
         return WAGLE_E_RESOURCE;
     WG_TRY(wg_forget_command(f, "export", false,
                              (const wg_flag[]){{"", wg_forget_out(f, "model")},
-                                               {"--type", f->o->export_type},
+                                               {"--type", *type != '\0' ? type : NULL},
                                                {"--out", f->o->export_file},
                                                {0}}));
     if (f->planning || wg_exists(out))

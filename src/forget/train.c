@@ -62,7 +62,7 @@ static wagle_status unlearn(wg_forget *f, const char *objective, const char *out
     t.protect.more = protect + 1;
     t.objective = objective;
     t.lr = f->o->lr;
-    t.schedule = "constant";
+    t.schedule = WAGLE_SCHEDULE_CONSTANT;
     t.stop_when = rule;
     t.land = true;
     t.allow_unmet = true;

@@ -7,16 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-static wagle_status choose_type(wagle_ctx *ctx, const char *name, wg_gguf_type *out)
-{
-    static const wg_gguf_type types[] = {WG_GGML_F32, WG_GGML_F16, WG_GGML_BF16, WG_GGML_Q8_0};
-    int i;
-
-    WG_TRY(wg_choose_word(ctx, "type", name, "f32 f16 bf16 q8_0", &i));
-    *out = types[i];
-    return WAGLE_OK;
-}
-
 /* The type of a tensor. Vectors are float32, as llama.cpp requires, and so are tensors whose rows
  * are not a whole number of blocks. */
 static wg_gguf_type type_of(const wg_exporter *e, const wg_shape *shape)
@@ -181,25 +171,25 @@ void wagle_export_defaults_sized(wagle_export_options *o, size_t size)
 }
 
 /* The type that represents all matrices of the model exactly. */
-static const char *own_type(const wg_tensors *files)
+static wg_gguf_type own_type(const wg_tensors *files)
 {
-    const char *name = NULL;
+    bool f32 = false, f16 = false, bf16 = false;
 
     for (int64_t i = 0; i < files->n; i++) {
         const wg_tensor *t = &files->tensor[i];
-        const char *type = t->dtype == WG_BF16 ? "bf16" : t->dtype == WG_F16 ? "f16" : "f32";
-        if (t->shape.rank < 2 || !wg_dtype_is_weight(t->dtype))
-            continue;
-        if (name == NULL)
-            name = type;
-        else if (strcmp(name, type) != 0)
-            return "f32";
+        f32 |= t->shape.rank >= 2 && t->dtype == WG_F32;
+        f16 |= t->shape.rank >= 2 && t->dtype == WG_F16;
+        bf16 |= t->shape.rank >= 2 && t->dtype == WG_BF16;
     }
-    return name != NULL ? name : "f32";
+    return f32 || f16 == bf16 ? WG_GGML_F32 : f16 ? WG_GGML_F16 : WG_GGML_BF16;
 }
 
 wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *given)
 {
+    static const wg_gguf_type types[] = {[WAGLE_GGUF_BF16] = WG_GGML_BF16,
+                                         [WAGLE_GGUF_F16] = WG_GGML_F16,
+                                         [WAGLE_GGUF_F32] = WG_GGML_F32,
+                                         [WAGLE_GGUF_Q8_0] = WG_GGML_Q8_0};
     wagle_export_options own;
     const wagle_export_options *o = &own;
     wg_exporter e = {.ctx = ctx, .o = o};
@@ -209,12 +199,10 @@ wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *given)
     WG_TRY(WG_TAKE(ctx, given, &own, wagle_export));
     if (o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "export needs DIR and --out FILE.gguf");
-    if (o->type != NULL)
-        WG_TRY(choose_type(ctx, o->type, &e.type));
+    WG_TRY(wg_check_choice(ctx, "type", (int)o->type, wg_words_of_wagle_gguf_type));
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model)));
     WG_TRY(wg_model_open(ctx, o->model, &e.m));
-    if (o->type == NULL)
-        st = choose_type(ctx, own_type(&e.m->files), &e.type);
+    e.type = o->type != WAGLE_GGUF_AUTO ? types[o->type] : own_type(&e.m->files);
     e.arch = wg_gguf_arch_of(e.m->config.family->model_type[0]);
     if (st == WAGLE_OK)
         st = e.arch != NULL

@@ -262,11 +262,10 @@ wagle_status wagle_import(wagle_ctx *ctx, const wagle_import_options *given)
     WG_TRY(WG_TAKE(ctx, given, &own, wagle_import));
     if (o->gguf == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "import needs FILE.gguf and --out DIR");
-    if (o->dtype != NULL)
-        WG_TRY(wg_weight_dtype(ctx, o->dtype, &m.dtype));
+    WG_TRY(wg_weight_dtype(ctx, o->dtype, &m.dtype));
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->gguf)));
     WG_TRY(wg_gguf_open(ctx, o->gguf, &m.g));
-    if (o->dtype == NULL)
+    if (o->dtype == WAGLE_DTYPE_AUTO)
         m.dtype = own_dtype(&m.g);
     st = import(&m);
     wg_gguf_close(&m.g);

@@ -422,6 +422,7 @@ static void folder_of(const char *out, char folder[4096])
 wagle_status wg_attribution_selector(wagle_ctx *ctx, wg_attribution *a, const char *name)
 {
     static const char *const forms[] = {[WAGLE_GAMMA_DIAG] = "wagle-diag",
+                                        [WAGLE_GAMMA_AUTO] = "wagle",
                                         [WAGLE_GAMMA_NUMBER] = "wagle",
                                         [WAGLE_GAMMA_PROTECT] = "wagle-protect"};
 
@@ -487,7 +488,7 @@ wagle_status wg_attribution_open(wagle_ctx *ctx, const wagle_attribute_options *
     const wagle_train_options protection = protection_of(o);
     wagle_status st;
 
-    *out = (wg_attribution){.gamma = o->gamma.value,
+    *out = (wg_attribution){.gamma = wg_gamma_number(&o->gamma),
                             .given_gamma = o->gamma,
                             .damping = o->damping,
                             .seed = o->seed,

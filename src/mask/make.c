@@ -10,7 +10,7 @@
 
 void wagle_mask_defaults_sized(wagle_mask_options *o, size_t size)
 {
-    static const wagle_mask_options d = {.format = "bits", .scope = "global", .density = 0.1};
+    static const wagle_mask_options d = {.density = 0.1};
 
     wg_options_fill(o, size, &d, sizeof d);
 }
@@ -24,21 +24,20 @@ static void warn_if_lopsided(wagle_ctx *ctx, const wg_mask *mask)
                    mask->tensor[i].name);
 }
 
-wagle_status wg_scope_find(wagle_ctx *ctx, const char *name, wg_scope *out)
+wagle_status wg_scope_find(wagle_ctx *ctx, const char *name, wagle_scope *out)
 {
     int i;
 
-    WG_TRY(wg_choose_word(ctx, "scope", name, "global tensor row neurons", &i));
-    *out = (wg_scope)i;
+    WG_TRY(wg_choose_word(ctx, "scope", name, wg_words_of_wagle_scope, &i));
+    *out = (wagle_scope)i;
     return WAGLE_OK;
 }
 
 static wagle_status find_choice(wagle_ctx *ctx, const wagle_mask_options *o, wg_choice *out)
 {
-    *out = (wg_choice){.density = o->density, .include = o->include, .exclude = o->exclude};
+    *out = (wg_choice){o->density, o->scope, o->include, o->exclude};
     WG_TRY(wg_check_patterns(ctx, o->include));
-    WG_TRY(wg_check_patterns(ctx, o->exclude));
-    return wg_scope_find(ctx, o->scope, &out->scope);
+    return wg_check_patterns(ctx, o->exclude);
 }
 
 static wagle_status from_views(wagle_ctx *ctx, const wagle_tensors *views, const wg_choice *choice,
@@ -115,9 +114,9 @@ static wagle_status from_data(wagle_ctx *ctx, const wagle_mask_options *o, const
     data.force = o->force;
     WG_TRY(wg_attribution_open(ctx, &data, &a));
     if (!ctx->dry_run)
-        st = choice->scope == WG_SCOPE_GLOBAL ? wg_select_directly(ctx, &a, choice, out)
-             : o->out == NULL                 ? wg_select_in_memory(ctx, &a, choice, out)
-                                              : through_file(ctx, &a, o->out, choice, out);
+        st = choice->scope == WAGLE_SCOPE_GLOBAL ? wg_select_directly(ctx, &a, choice, out)
+             : o->out == NULL                    ? wg_select_in_memory(ctx, &a, choice, out)
+                                                 : through_file(ctx, &a, o->out, choice, out);
     if (st == WAGLE_OK && !ctx->dry_run)
         st = wg_attribution_facts(ctx, &a, facts);
     wg_attribution_close(&a);
@@ -126,15 +125,16 @@ static wagle_status from_data(wagle_ctx *ctx, const wagle_mask_options *o, const
 
 /* --- algebra ---------------------------------------------------------------------------------- */
 
-typedef enum operation { AND, OR, MINUS, INVERT } operation;
-
-static uint64_t combine(operation op, uint64_t a, uint64_t b)
+static uint64_t combine(wagle_mask_op op, uint64_t a, uint64_t b)
 {
-    return op == AND ? a & b : op == OR ? a | b : op == MINUS ? a & ~b : ~a;
+    return op == WAGLE_MASK_AND     ? a & b
+           : op == WAGLE_MASK_OR    ? a | b
+           : op == WAGLE_MASK_MINUS ? a & ~b
+                                    : ~a;
 }
 
 /* a = a op b (b is NULL for invert). A tensor that b does not have counts as all zeros. */
-static void apply(operation op, wg_mask *a, const wg_mask *b)
+static void apply(wagle_mask_op op, wg_mask *a, const wg_mask *b)
 {
     for (int64_t i = 0; i < a->n; i++) {
         wg_mask_tensor *t = &a->tensor[i];
@@ -172,22 +172,21 @@ static void keep_included(wg_mask *m, const wg_choice *choice)
 static wagle_status from_masks(wagle_ctx *ctx, const wagle_mask_options *o, const wg_choice *choice,
                                wg_mask *out)
 {
-    int op;
+    const bool inverts = o->op == WAGLE_MASK_INVERT;
 
-    WG_TRY(wg_choose_word(ctx, "op", o->op, "and or minus invert", &op));
-    if (o->n_masks < 1 || (op == INVERT && o->n_masks > 1))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--op %s needs %s", o->op,
-                       op == INVERT ? "one mask" : "masks");
+    if (o->n_masks < 1 || (inverts && o->n_masks > 1))
+        return wg_fail(ctx, WAGLE_E_USAGE, "--op %s needs %s", wg_words_of_wagle_mask_op[o->op],
+                       inverts ? "one mask" : "masks");
     WG_TRY(wg_mask_read(ctx, o->masks[0], out));
-    if (op == INVERT)
-        apply(INVERT, out, NULL);
+    if (inverts)
+        apply(o->op, out, NULL);
     for (int64_t i = 1; i < o->n_masks; i++) {
         wg_mask next;
         wagle_status st;
         WG_TRY(wg_mask_read(ctx, o->masks[i], &next));
         st = check_fit(ctx, out, o->masks[0], &next, o->masks[i]);
         if (st == WAGLE_OK)
-            apply((operation)op, out, &next);
+            apply(o->op, out, &next);
         wg_mask_free(&next);
         WG_TRY(st);
     }
@@ -204,7 +203,7 @@ static wagle_status make_mask(wagle_ctx *ctx, const wagle_mask_options *o, wg_ma
     wg_choice choice;
 
     WG_TRY(find_choice(ctx, o, &choice));
-    if (o->op != NULL)
+    if (o->op != WAGLE_MASK_NO_OP)
         return from_masks(ctx, o, &choice, out);
     if (o->score_tensors != NULL)
         return from_views(ctx, o->score_tensors, &choice, out);
@@ -215,17 +214,19 @@ static wagle_status make_mask(wagle_ctx *ctx, const wagle_mask_options *o, wg_ma
 static wagle_status write_mask(wagle_ctx *ctx, const wagle_mask_options *o, const char *out,
                                double asked, const wg_mask *mask, json_t *facts)
 {
+    const bool combined = o->op != WAGLE_MASK_NO_OP;
     char density[32];
     wagle_status st;
 
     snprintf(density, sizeof density, "%.15g",
-             o->op != NULL ? (double)mask->selected / (double)mask->count : asked);
+             combined ? (double)mask->selected / (double)mask->count : asked);
     st = wg_json_set(ctx, facts, "density", json_string(density));
     if (st == WAGLE_OK)
-        st = wg_json_set(ctx, facts, o->op != NULL ? "op" : "scope",
-                         json_string(o->op != NULL ? o->op : o->scope));
+        st = wg_json_set(ctx, facts, combined ? "op" : "scope",
+                         json_string(combined ? wg_words_of_wagle_mask_op[o->op]
+                                              : wg_words_of_wagle_scope[o->scope]));
     if (st == WAGLE_OK)
-        st = wg_mask_write(ctx, out, mask, strcmp(o->format, "bits") == 0, facts, o->force);
+        st = wg_mask_write(ctx, out, mask, o->format == WAGLE_MASK_BITS, facts, o->force);
     WG_TRY(st);
     warn_if_lopsided(ctx, mask);
     wg_log(ctx, 1, "%s: %lld of %lld weights selected", out, (long long)mask->selected,
@@ -235,7 +236,12 @@ static wagle_status write_mask(wagle_ctx *ctx, const wagle_mask_options *o, cons
 
 static wagle_status check_options(wagle_ctx *ctx, const wagle_mask_options *o)
 {
-    if ((o->scores != NULL) + (o->data->model != NULL) + (o->op != NULL) != 1 ||
+    const bool combined = o->op != WAGLE_MASK_NO_OP;
+
+    WG_TRY(wg_check_choice(ctx, "op", (int)o->op, wg_words_of_wagle_mask_op));
+    WG_TRY(wg_check_choice(ctx, "scope", (int)o->scope, wg_words_of_wagle_scope));
+    WG_TRY(wg_check_choice(ctx, "format", (int)o->format, wg_words_of_wagle_mask_format));
+    if ((o->scores != NULL) + (o->data->model != NULL) + combined != 1 ||
         (o->out == NULL) == (o->made == NULL))
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "mask needs --out, and one of --scores, --model and --op");
@@ -243,7 +249,7 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_mask_options *o)
                                strstr(o->out, "{}") == NULL))
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "--densities needs --scores, and {} in --out, which becomes each density");
-    if (o->op == NULL && o->n_densities == 0)
+    if (!combined && o->n_densities == 0)
         WG_TRY(wg_check_density(ctx, o->density));
     for (int64_t i = 0; i < o->n_densities; i++)
         WG_TRY(wg_check_density(ctx, o->densities[i]));
@@ -251,7 +257,7 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_mask_options *o)
         for (int64_t k = 0; k < i; k++)
             if (o->densities[i] == o->densities[k])
                 return wg_fail(ctx, WAGLE_E_USAGE, "density %g is given twice", o->densities[k]);
-    return wg_choose_word(ctx, "format", o->format, "bits bool", NULL);
+    return WAGLE_OK;
 }
 
 /* Checks that a mask may be written there and overwrites none of its inputs. */

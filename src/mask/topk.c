@@ -253,11 +253,11 @@ static wagle_status select_rows(wagle_ctx *ctx, const selection *s, const wg_ten
     return WAGLE_OK;
 }
 
-static wagle_status select_scope(wagle_ctx *ctx, wg_scope scope, selection *s)
+static wagle_status select_scope(wagle_ctx *ctx, wagle_scope scope, selection *s)
 {
-    if (scope == WG_SCOPE_GLOBAL)
+    if (scope == WAGLE_SCOPE_GLOBAL)
         return select_together(ctx, s);
-    if (scope == WG_SCOPE_TENSOR)
+    if (scope == WAGLE_SCOPE_TENSOR)
         return select_each(ctx, s);
     for (int64_t j = 0; j < s->n; j++)
         WG_TRY(select_rows(ctx, s, s->tensor[j]));
@@ -281,7 +281,7 @@ wagle_status wg_select_several(wagle_ctx *ctx, const wg_tensors *scores, const w
         st = wg_mask_new(ctx, scores->tensor, scores->n, &out[c]);
     }
     if (st == WAGLE_OK)
-        st = choice->scope == WG_SCOPE_NEURONS
+        st = choice->scope == WAGLE_SCOPE_NEURONS
                  ? wg_select_neurons(ctx, scores, s.tensor, s.n, density, n, out)
                  : select_scope(ctx, choice->scope, &s);
     for (int64_t c = 0; st == WAGLE_OK && c < n; c++) {

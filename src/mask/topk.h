@@ -8,8 +8,8 @@
 
 /* Selects the k = floor(density*n + 0.5) highest scores of all tensors together, of each tensor, or
  * of each row of each matrix; ties go to the earlier (name, index). Only tensors that match include
- * (all if NULL) and not exclude take part. WG_SCOPE_NEURONS selects whole neurons (neurons.c). */
-typedef enum wg_scope { WG_SCOPE_GLOBAL, WG_SCOPE_TENSOR, WG_SCOPE_ROW, WG_SCOPE_NEURONS } wg_scope;
+ * (all if NULL) and not exclude take part. WAGLE_SCOPE_NEURONS selects whole neurons (neurons.c).
+ */
 
 /* Metadata of scores and masks: a JSON list of the matrices that are stored [in, out]. */
 #define WG_TRANSPOSED "transposed"
@@ -19,12 +19,12 @@ bool wg_transposed_has(const json_t *names, const char *name);
 
 typedef struct wg_choice {
     double density;
-    wg_scope scope;
+    wagle_scope scope;
     const char *const *include, *const *exclude;
 } wg_choice;
 
-/* Finds a scope by name: global, tensor, row, neurons. */
-WAGLE_CHECK wagle_status wg_scope_find(wagle_ctx *ctx, const char *name, wg_scope *out);
+/* Finds a scope by its word. */
+WAGLE_CHECK wagle_status wg_scope_find(wagle_ctx *ctx, const char *name, wagle_scope *out);
 /* Makes a mask from a score file. */
 WAGLE_CHECK wagle_status wg_select(wagle_ctx *ctx, const wg_tensors *scores,
                                    const wg_choice *choice, wg_mask *out);

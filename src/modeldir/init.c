@@ -149,7 +149,7 @@ static wagle_status make(initializer *m, const char *folder)
 
 void wagle_init_defaults_sized(wagle_init_options *o, size_t size)
 {
-    static const wagle_init_options d = {.dtype = "bf16", .seed = 1};
+    static const wagle_init_options d = {.dtype = WAGLE_DTYPE_BF16, .seed = 1};
 
     wg_options_fill(o, size, &d, sizeof d);
 }
@@ -167,6 +167,9 @@ wagle_status wagle_init(wagle_ctx *ctx, const wagle_init_options *given)
     if (o->config == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "init needs --config config.json and --out DIR");
     WG_TRY(wg_weight_dtype(ctx, o->dtype, &m.dtype));
+    if (o->dtype == WAGLE_DTYPE_AUTO)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "--dtype: a model to make has no type of its own; name one");
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->config)));
     WG_TRY(wg_partial_new(ctx, o->out, &folder));
     st = make(&m, folder.path);

@@ -6,6 +6,7 @@
  * have the old values: patches that touch different weights go in any order. */
 #include "io/patch.h"
 
+#include "base/choose.h"
 #include "base/options.h"
 #include "model/model.h"
 #include "modeldir/folder.h"
@@ -32,11 +33,12 @@ wagle_status wagle_diff(wagle_ctx *ctx, const wagle_diff_options *given)
     WG_TRY(WG_TAKE(ctx, given, &own, wagle_diff));
     if (o->before == NULL || o->after == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "diff needs two model folders and --out FILE");
+    WG_TRY(wg_check_choice(ctx, "old", (int)o->old, wg_words_of_wagle_old));
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->before, o->after)));
     WG_TRY(wg_tensors_open(ctx, o->before, &a));
     st = wg_tensors_open(ctx, o->after, &b);
     if (st == WAGLE_OK) {
-        st = wg_patch_write(ctx, o->out, &a, &b, !o->hash_old, o->force);
+        st = wg_patch_write(ctx, o->out, &a, &b, o->old == WAGLE_OLD_KEEP, o->force);
         wg_tensors_close(&b);
     }
     wg_tensors_close(&a);

@@ -8,7 +8,10 @@
 #include "objective/objective.def"
 #undef WG_OBJECTIVE
 
-const char *const wg_retain_names[WG_RETAIN_KINDS] = {"nll", "kl", "hidden", "none"};
+const char *wg_retain_word(wg_retain kind)
+{
+    return wg_words_of_wagle_retain_term[(int)kind + WAGLE_RETAIN_NLL];
+}
 
 static const wg_objective *const objectives[] = {
 #define WG_OBJECTIVE(name) &wg_objective_##name,

@@ -21,13 +21,12 @@ enum {
         256 /* the term is a mean over label tokens, so a batch may average over tokens too */
 };
 
-/* The retain term. */
+/* The retain term: in the order of wagle_retain_term, which begins with the objective's own. */
 typedef enum wg_retain {
     WG_RETAIN_NLL,
     WG_RETAIN_KL,     /* KL(reference || current) over the vocabulary, mean over all positions */
     WG_RETAIN_HIDDEN, /* distance of a layer's output from the reference's */
-    WG_RETAIN_NONE,
-    WG_RETAIN_KINDS
+    WG_RETAIN_NONE
 } wg_retain;
 
 /* The token loss in the forget term. */
@@ -65,7 +64,7 @@ typedef struct wg_objective {
     wg_objective_term *term; /* NULL if there is no forget term, or with WG_LOSS_HIDDEN */
 } wg_objective;
 
-extern const char *const wg_retain_names[WG_RETAIN_KINDS];
+const char *wg_retain_word(wg_retain kind);
 
 const wg_objective *wg_objective_at(int i); /* NULL past the last */
 /* Finds an objective by name, or NULL. */

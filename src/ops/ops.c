@@ -8,9 +8,6 @@
 #include "ops/cuda/cuda.h"
 #endif
 
-const char *const wg_precision_names[WG_PRECISIONS] = {
-    [WG_PRECISION_BF16] = "bf16", [WG_PRECISION_TF32] = "tf32", [WG_PRECISION_F32] = "f32"};
-
 const wg_ops *wg_ops_host(void)
 {
 #ifdef WG_REAL_DOUBLE

@@ -393,10 +393,9 @@ extern const wg_ops wg_ops_cpu;
 const wg_ops *wg_ops_host(void);
 /* `ops` itself if its memory is the host's, else its on_host. */
 const wg_ops *wg_ops_on_host(const wg_ops *ops);
-/* Products on a card: float32, or operands rounded to 10 or 7 bits of fraction and float32 sums. */
+/* Products on a card: float32, or operands rounded to 10 or 7 bits of fraction and float32 sums. In
+ * the order of wagle_precision, which begins with none. */
 typedef enum wg_precision { WG_PRECISION_BF16, WG_PRECISION_TF32, WG_PRECISION_F32 } wg_precision;
-enum { WG_PRECISIONS = 3 };
-extern const char *const wg_precision_names[WG_PRECISIONS];
 /* Tests only: from now on every context opens its back end with this function; NULL: the usual way.
  */
 typedef wagle_status wg_ops_opener(wagle_ctx *ctx, const wg_ops **out);

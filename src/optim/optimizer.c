@@ -283,7 +283,7 @@ wagle_status wg_optimizer_new(wagle_ctx *ctx, wg_model *model, const wg_mask *ma
     a->clip = o->clip;
     a->clip_each = o->clip_each;
     a->rectify = o->rectify;
-    a->bf16 = o->state != NULL && strcmp(o->state, "bf16") == 0;
+    a->bf16 = o->state == WAGLE_STATE_BF16;
     a->seed = (uint32_t)o->seed;
     WG_TRY_GOTO(place(ctx, a, mask, o), fail);
     WG_TRY_GOTO(upload_selection(ctx, a), fail);
@@ -616,26 +616,13 @@ wagle_status wg_optimizer_l1(wagle_ctx *ctx, const wg_optimizer *a, double *sum)
 
 /* --- learning rates -------------------------------------------------------------------------- */
 
-wagle_status wg_lr_schedule_find(wagle_ctx *ctx, const char *name, wg_lr_schedule *out)
-{
-    static const char *const names[] = {"linear", "cosine", "constant"};
-
-    for (int i = 0; i < 3; i++)
-        if (strcmp(name, names[i]) == 0) {
-            *out = (wg_lr_schedule)i;
-            return WAGLE_OK;
-        }
-    return wg_fail(ctx, WAGLE_E_USAGE, "--schedule %.16s: must be linear, cosine or constant",
-                   name);
-}
-
-double wg_schedule(wg_lr_schedule kind, double lr, int64_t step, int64_t warmup, int64_t steps)
+double wg_schedule(wagle_schedule kind, double lr, int64_t step, int64_t warmup, int64_t steps)
 {
     const double left = steps > warmup ? (double)(steps - step) / (double)(steps - warmup) : 1;
 
     if (step < warmup)
         return lr * (double)step / (double)warmup;
-    if (kind == WG_DECAY_COSINE)
+    if (kind == WAGLE_SCHEDULE_COSINE)
         return lr * 0.5 * (1 - cos(acos(-1) * left));
-    return kind == WG_DECAY_LINEAR ? lr * left : lr;
+    return kind == WAGLE_SCHEDULE_LINEAR ? lr * left : lr;
 }

@@ -106,8 +106,6 @@ WAGLE_CHECK wagle_status wg_rectify(wagle_ctx *ctx, wg_optimizer *a, double *cos
 WAGLE_CHECK wagle_status wg_optimizer_l1(wagle_ctx *ctx, const wg_optimizer *a, double *sum);
 
 /* Warm-up over `warmup` steps, linear; then decay to 0 by kind. */
-typedef enum wg_lr_schedule { WG_DECAY_LINEAR, WG_DECAY_COSINE, WG_DECAY_NONE } wg_lr_schedule;
-WAGLE_CHECK wagle_status wg_lr_schedule_find(wagle_ctx *ctx, const char *name, wg_lr_schedule *out);
-double wg_schedule(wg_lr_schedule kind, double lr, int64_t step, int64_t warmup, int64_t steps);
+double wg_schedule(wagle_schedule kind, double lr, int64_t step, int64_t warmup, int64_t steps);
 
 #endif

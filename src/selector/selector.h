@@ -41,6 +41,8 @@ unsigned wg_selector_uses(const wg_selector *s); /* WAGLE_USES_* */
 WAGLE_CHECK wagle_status wg_selector_find(wagle_ctx *ctx, const char *name,
                                           const wg_selector **out);
 
+/* The number that was given; 0: none. */
+double wg_gamma_number(const wagle_gamma *gamma);
 /* Formats gamma so that wagle_gamma_read can read it. */
 void wg_gamma_text(const wagle_gamma *gamma, char out[40]);
 WAGLE_CHECK wagle_status wg_gamma_check(wagle_ctx *ctx, const wagle_gamma *gamma);

@@ -203,7 +203,7 @@ static wagle_status relearn(wagle_ctx *ctx, wg_evaluation *e, const wg_dataset *
     o.lr = e->o->relearn_lr;
     o.batch = 4;
     o.warmup = 0;
-    o.schedule = "constant";
+    o.schedule = WAGLE_SCHEDULE_CONSTANT;
     o.seed = e->o->seed;
     o.force = true;
     wg_nest(ctx);

@@ -71,6 +71,7 @@ static spec_key key_of(const wg_member *m)
         const char *wanted;
     } by_kind[] = {
         [WG_MEMBER_TEXT] = {JSON_STRING, "expected a text"},
+        [WG_MEMBER_CHOICE] = {JSON_STRING, "expected a name"},
         [WG_MEMBER_FILE] = {JSON_STRING, "expected a file"},
         [WG_MEMBER_FOLDER] = {JSON_STRING, "expected a folder"},
         [WG_MEMBER_REAL] = {JSON_REAL, "expected a number"},
@@ -228,7 +229,7 @@ wagle_status wg_sweep_selector(wagle_ctx *ctx, const char *text, char *name,
                                wagle_attribute_options *o)
 {
     const wg_selector *selector;
-    wg_scope scope;
+    wagle_scope scope;
     char *gamma;
 
     snprintf(name, 64, "%s", text);

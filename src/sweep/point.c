@@ -1,6 +1,8 @@
 /* point.c - one run of a sweep: mask, unlearning, evaluation, relearning. */
 #include "sweep/sweep.h"
 
+#include "base/choose.h"
+#include "mask/topk.h"
 #include "modeldir/fake_quant.h"
 #include "protect/factors.h"
 #include "suite/results.h"
@@ -256,7 +258,8 @@ static wagle_status mask_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, con
     snprintf(patterns, sizeof patterns, "%s", p->exclude);
     for (char *at = strtok(patterns, "+"); at != NULL && n < 15; at = strtok(NULL, "+"))
         exclude[n++] = at;
-    m.scope = wg_sweep_scope(p->selector) != NULL ? wg_sweep_scope(p->selector) : m.scope;
+    if (wg_sweep_scope(p->selector) != NULL)
+        WG_TRY(wg_scope_find(ctx, wg_sweep_scope(p->selector), &m.scope));
     m.exclude = exclude;
     m.density = p->density;
     m.out = *out;
@@ -272,12 +275,17 @@ static wagle_status set_options(wagle_ctx *ctx, wg_sweep *s, wagle_train_options
     for (const wg_member *m = wg_train_members; m->name != NULL; m++) {
         const json_t *value = json_object_get(s->spec, m->name);
         void *to = (char *)o + m->at;
+        int choice;
         if (value == NULL || !m->swept)
             continue;
         switch (m->kind) {
         case WG_MEMBER_FILE:
         case WG_MEMBER_FOLDER:
             WG_TRY(spec_path(ctx, s, m->name, to));
+            break;
+        case WG_MEMBER_CHOICE:
+            WG_TRY(wg_choose_word(ctx, m->flag, json_string_value(value), m->words, &choice));
+            memcpy(to, &choice, sizeof choice);
             break;
         case WG_MEMBER_FLAG:
             *(bool *)to = json_is_true(value);
@@ -320,7 +328,7 @@ wagle_status wg_sweep_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
     const char *forget, *retain;
 
     wagle_unlearn_defaults(o);
-    o->schedule = "linear";
+    o->schedule = WAGLE_SCHEDULE_LINEAR;
     o->steps = s->updates > 0 ? 3 * s->updates : 200;
     if (s->updates > 0)
         o->eval_every = s->updates >= 60 ? s->updates / 30 : 1;

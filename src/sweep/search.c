@@ -17,7 +17,6 @@ enum { TRIES_MOST = 8 };
 
 typedef struct searching {
     wagle_train_options o; /* of the method */
-    wg_lr_schedule decay;
     wg_stop_rule rule;
     int64_t warmup;
     wg_trial trial;
@@ -34,7 +33,7 @@ static double work_of(const searching *h, int64_t updates)
     double sum = 0;
 
     for (int64_t i = 0; i < updates; i++)
-        sum += wg_schedule(h->decay, 1, i, h->warmup, h->o.steps);
+        sum += wg_schedule(h->o.schedule, 1, i, h->warmup, h->o.steps);
     return sum;
 }
 
@@ -172,7 +171,6 @@ static wagle_status begin(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, search
 
     *h = (searching){0};
     WG_TRY(wg_sweep_options(ctx, s, p, &h->o, params));
-    WG_TRY(wg_lr_schedule_find(ctx, h->o.schedule, &h->decay));
     WG_TRY(wg_stop_parse(ctx, h->o.stop_when, true, NULL, &h->rule));
     h->warmup =
         h->o.warmup >= 0 ? h->o.warmup : (int64_t)ceil(h->o.warmup_ratio * (double)h->o.steps);

@@ -1,5 +1,6 @@
 #include "tensor/tensor.h"
 
+#include "base/choose.h"
 #include "base/number.h"
 #include <math.h>
 #include <stdio.h>
@@ -33,16 +34,16 @@ wg_dtype wg_dtype_by_name(const char *name)
     return (wg_dtype)d;
 }
 
-wagle_status wg_weight_dtype(wagle_ctx *ctx, const char *name, wg_dtype *out)
+wagle_status wg_weight_dtype(wagle_ctx *ctx, wagle_dtype given, wg_dtype *out)
 {
-    static const char *const names[] = {[WG_F32] = "f32", [WG_F16] = "f16", [WG_BF16] = "bf16"};
+    static const wg_dtype types[] = {[WAGLE_DTYPE_AUTO] = WG_OTHER,
+                                     [WAGLE_DTYPE_BF16] = WG_BF16,
+                                     [WAGLE_DTYPE_F16] = WG_F16,
+                                     [WAGLE_DTYPE_F32] = WG_F32};
 
-    for (int d = WG_F32; d <= WG_BF16; d++)
-        if (strcmp(names[d], name) == 0) {
-            *out = (wg_dtype)d;
-            return WAGLE_OK;
-        }
-    return wg_fail(ctx, WAGLE_E_USAGE, "--dtype %.16s: bf16, f32 or f16", name);
+    WG_TRY(wg_check_choice(ctx, "dtype", (int)given, wg_words_of_wagle_dtype));
+    *out = types[given];
+    return WAGLE_OK;
 }
 
 bool wg_dtype_is_weight(wg_dtype d)

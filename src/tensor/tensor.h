@@ -39,7 +39,7 @@ const char *wg_dtype_name(wg_dtype d); /* as in safetensors: F32 */
 size_t wg_dtype_size(wg_dtype d);      /* bytes per element, 0 for WG_OTHER */
 wg_dtype wg_dtype_by_name(const char *name);
 /* Parses bf16, f16 or f32, the names in options. */
-WAGLE_CHECK wagle_status wg_weight_dtype(wagle_ctx *ctx, const char *name, wg_dtype *out);
+WAGLE_CHECK wagle_status wg_weight_dtype(wagle_ctx *ctx, wagle_dtype given, wg_dtype *out);
 bool wg_dtype_is_weight(wg_dtype d); /* F32, F16, BF16 */
 
 bool wg_shape_equal(const wg_shape *a, const wg_shape *b);

@@ -61,8 +61,8 @@ static bool trains_retain(const wagle_train_options *o)
 {
     const wg_objective *objective = wg_objective_named(o->objective);
 
-    if (o->retain_term != NULL)
-        return strcmp(o->retain_term, "none") != 0;
+    if (o->retain_term != WAGLE_RETAIN_AUTO)
+        return o->retain_term != WAGLE_RETAIN_NONE;
     return objective != NULL && objective->retain != WG_RETAIN_NONE;
 }
 
@@ -80,12 +80,12 @@ static void resolve_protect(wagle_train_options *o, bool searches)
 
 void wg_train_resolve(wagle_train_options *o, bool plain)
 {
-    const bool searches = !plain && o->lr == 0;
+    const bool searches = !plain && o->lr == WAGLE_LR_AUTO;
     const bool endless = o->steps == 0 && o->epochs == 0 && o->pairs == NULL;
 
     resolve_protect(o, searches);
-    if (o->schedule == NULL)
-        o->schedule = searches ? "constant" : "linear";
+    if (o->schedule == WAGLE_SCHEDULE_AUTO)
+        o->schedule = searches ? WAGLE_SCHEDULE_CONSTANT : WAGLE_SCHEDULE_LINEAR;
     if (plain)
         return;
     if (o->stop_when == NULL && (searches || endless))

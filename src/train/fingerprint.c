@@ -164,6 +164,7 @@ static wagle_status add_value(wagle_ctx *ctx, const facts *f, const wg_member *m
     case WG_MEMBER_SETS:
         return add_sets(ctx, v.list, out);
     case WG_MEMBER_TEXT:
+    case WG_MEMBER_CHOICE:
         return wg_text_addz(ctx, out, v.text != NULL ? v.text : "");
     case WG_MEMBER_FILE:
     case WG_MEMBER_FOLDER:

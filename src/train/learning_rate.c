@@ -216,7 +216,7 @@ static double work_of(const wg_run *w, int64_t updates)
     double sum = 0;
 
     for (int64_t i = 0; i < updates; i++)
-        sum += wg_schedule(w->decay, 1, i, w->warmup, w->steps);
+        sum += wg_schedule(w->o->schedule, 1, i, w->warmup, w->steps);
     return sum;
 }
 

@@ -2,6 +2,7 @@
  * the same bytes. */
 #include "train/members.h"
 
+#include "base/choose.h"
 #include "mask/attribute.h"
 #include <string.h>
 
@@ -138,14 +139,15 @@ static wagle_status add_members(wagle_ctx *ctx, const wagle_train_options *o, js
 /* The result, and the values of options that were searched for or follow from others. */
 static json_t *outcome(const wg_run *w)
 {
-    return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:f, s:f, s:s}", "wagle",
-        WAGLE_VERSION, "objective", w->objective->name, "retain_term",
-        wg_retain_names[w->trainer.retain_term], "optimizer", w->rules->name, "schedule",
-        w->o->schedule, "run", w->fingerprint, "steps", (json_int_t)w->step, "planned_steps",
-        (json_int_t)w->steps, "selected", (json_int_t)w->trainer.optimizer->n, "weights",
-        (json_int_t)wg_model_parameters(w->session.model), "stopped", (int)w->result.stopped, "lr",
-        w->lr, "alpha", w->trainer.alpha, "reduction", w->trainer.tokens ? "tokens" : "rows");
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:f, s:f, s:s}",
+                     "wagle", WAGLE_VERSION, "objective", w->objective->name, "retain_term",
+                     wg_retain_word(w->trainer.retain_term), "optimizer", w->rules->name,
+                     "schedule", wg_words_of_wagle_schedule[w->o->schedule], "run", w->fingerprint,
+                     "steps", (json_int_t)w->step, "planned_steps", (json_int_t)w->steps,
+                     "selected", (json_int_t)w->trainer.optimizer->n, "weights",
+                     (json_int_t)wg_model_parameters(w->session.model), "stopped",
+                     (int)w->result.stopped, "lr", w->lr, "alpha", w->trainer.alpha, "reduction",
+                     w->trainer.tokens ? "tokens" : "rows");
 }
 
 static wagle_status fill(wagle_ctx *ctx, const wg_run *w, json_t *m)

@@ -19,7 +19,7 @@
 #define ABOVE_TO(x, y) .range = {x, y, true, false, "above " #x " and at most " #y},
 #define ABOVE_BELOW(x, y) .range = {x, y, true, true, "above " #x " and below " #y},
 #define UNSET(x, in_help) .may_be_unset = true, .unset = x,
-#define CHOICES(words) .choices = words,
+#define CHOICES(type) .words = wg_words_of_##type,
 #define TABLE(info)
 #define MANIFEST(when) .manifest = WG_IF_##when,
 #define SWEEP(what) .swept = true, .wanted = what,
@@ -109,6 +109,15 @@ const wg_member *wg_train_member(const char *name)
     return NULL;
 }
 
+/* The enumerations have the size of int. */
+static int choice_at(const void *at)
+{
+    int value;
+
+    memcpy(&value, at, sizeof value);
+    return value;
+}
+
 wg_value wg_member_value(const wg_member *m, const void *from)
 {
     const void *at = (const char *)from + m->at;
@@ -120,6 +129,9 @@ wg_value wg_member_value(const wg_member *m, const void *from)
     case WG_MEMBER_FOLDER:
     case WG_MEMBER_OUTPUT:
         memcpy(&v.text, at, sizeof v.text);
+        break;
+    case WG_MEMBER_CHOICE:
+        v.text = m->words[choice_at(at)];
         break;
     case WG_MEMBER_TEXTS:
     case WG_MEMBER_PATTERNS:
@@ -150,8 +162,8 @@ bool wg_member_is_set(const wg_member *m, const void *from)
 {
     const wg_value v = wg_member_value(m, from);
 
-    return v.text != NULL || (v.list != NULL && *v.list != NULL) || v.real > 0 || v.whole > 0 ||
-           v.flag;
+    return (v.text != NULL && *v.text != '\0') || (v.list != NULL && *v.list != NULL) ||
+           v.real > 0 || v.whole > 0 || v.flag;
 }
 
 bool wg_member_matters(const wg_member *m, const wagle_train_options *o, bool suite)
@@ -185,6 +197,10 @@ static bool is_inside(const wg_member *m, double x)
 wagle_status wg_members_check(wagle_ctx *ctx, const wagle_train_options *o)
 {
     for (const wg_member *m = wg_train_members; m->name != NULL; m++) {
+        if (m->kind == WG_MEMBER_CHOICE) {
+            WG_TRY(wg_check_choice(ctx, m->flag, choice_at((const char *)o + m->at), m->words));
+            continue;
+        }
         const wg_value v = wg_member_value(m, o);
         const bool whole = m->kind == WG_MEMBER_WHOLE;
         if (m->range.words != NULL && !is_inside(m, whole ? (double)v.whole : v.real))
@@ -192,8 +208,6 @@ wagle_status wg_members_check(wagle_ctx *ctx, const wagle_train_options *o)
                                    (long long)v.whole, m->range.words)
                          : wg_fail(ctx, WAGLE_E_USAGE, "--%s %g: must be %s", m->flag, v.real,
                                    m->range.words);
-        if (m->choices != NULL && v.text != NULL)
-            WG_TRY(wg_choose_word(ctx, m->flag, v.text, m->choices, NULL));
     }
     return WAGLE_OK;
 }

@@ -6,6 +6,7 @@
 
 typedef enum wg_member_kind {
     WG_MEMBER_TEXT,
+    WG_MEMBER_CHOICE,   /* an enumeration */
     WG_MEMBER_TEXTS,    /* NULL-terminated */
     WG_MEMBER_PATTERNS, /* the same, of names of tensors */
     WG_MEMBER_REAL,
@@ -58,7 +59,7 @@ typedef struct wg_member {
     wg_range range;    /* words NULL: any number */
     bool may_be_unset; /* a number may also be `unset`; -1: any below 0 */
     double unset;
-    const char *choices; /* with spaces between them; NULL: any text */
+    const char *const *words; /* of a choice */
     wg_member_manifest manifest;
     bool swept;         /* it is a key of a sweep's spec */
     const char *wanted; /* there, for messages; NULL: by its kind */
@@ -71,7 +72,8 @@ extern const wg_member wg_train_members[], wg_data_members[], wg_suite_members[]
 
 /* A member's value; those fields are filled that its kind has. */
 typedef struct wg_value {
-    const char *text; /* of files, folders and outputs too; the path of DATA */
+    const char
+        *text; /* of files, folders and outputs too; the path of DATA; the word of a choice */
     const char *const *list;
     double real;
     int64_t whole; /* SEED: its bits */
@@ -80,11 +82,12 @@ typedef struct wg_value {
 
 /* from: the structure that the member is of. */
 wg_value wg_member_value(const wg_member *m, const void *from);
-/* Whether it is another than none: a text, a list that is not empty, a number above 0, true. */
+/* Whether it is another than none: a text that is not empty, a list that is not empty, a number
+ * above 0, true. */
 bool wg_member_is_set(const wg_member *m, const void *from);
 /* Whether what the member goes with is there. suite: the rule is on a suite's metric. */
 bool wg_member_matters(const wg_member *m, const wagle_train_options *o, bool suite);
-/* Numbers that are out of their range, and texts that are none of their choices, are refused. */
+/* Numbers that are out of their range are refused, also those of choices. */
 WAGLE_CHECK wagle_status wg_members_check(wagle_ctx *ctx, const wagle_train_options *o);
 /* The member of that name, or NULL. */
 const wg_member *wg_train_member(const char *name);

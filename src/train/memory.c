@@ -88,7 +88,7 @@ static void list_costs(const wg_run *w, const wg_intent *batch, wg_retain term, 
     const int64_t weights = wg_model_parameters(w->session.model);
     const int64_t mask = weights / 8 + weights / WG_OVERLAY_BLOCK * 8;
     const int64_t state = wg_optimizer_bytes(w->rules, wg_run_trained(w),
-                                             strcmp(o->state, "bf16") == 0, o->rectify > 0);
+                                             o->state == WAGLE_STATE_BF16, o->rectify > 0);
     const bool masked = o->mask != NULL || o->selector != NULL;
 
     cost[STATE] = (wg_cost){"optimizer: masters, gradient, moments", state};
@@ -115,7 +115,7 @@ wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
                     .n = COSTS,
                     .steps = w->steps * o->accumulate,
                     .updated = wg_run_trained(w),
-                    .hint = strcmp(o->state, "bf16") == 0
+                    .hint = o->state == WAGLE_STATE_BF16
                                 ? "a lower --density or --batch takes less"
                                 : "--state bf16 and a lower --density or --batch take less"};
 

@@ -98,7 +98,6 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
     WG_TRY(wg_train_check_early(ctx, o, w->objective));
     WG_TRY(wg_protect_check(ctx, o, plain));
     WG_TRY(wg_optimizer_kind_find(ctx, o->optimizer, &w->rules));
-    WG_TRY(wg_lr_schedule_find(ctx, o->schedule, &w->decay));
     if (o->land && o->stop_when == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "--land needs --stop-when, the rule that it lands on");
     WG_TRY(wg_stop_parse(ctx, o->stop_when, w->watch != NULL,
@@ -221,7 +220,7 @@ static wagle_status score_and_select(wagle_ctx *ctx, wg_run *w, wg_attribution *
 static wagle_status load_mask(wagle_ctx *ctx, wg_run *w)
 {
     const wagle_train_options *o = w->o;
-    wg_choice choice = {o->density, WG_SCOPE_GLOBAL, o->include, o->exclude};
+    wg_choice choice = {o->density, WAGLE_SCOPE_GLOBAL, o->include, o->exclude};
     wg_attribution a;
     wagle_status st;
 
@@ -236,7 +235,7 @@ static wagle_status load_mask(wagle_ctx *ctx, wg_run *w)
     a = (wg_attribution){.session = w->session,
                          .forget = w->data.forget,
                          .retain = w->data.retain,
-                         .gamma = o->gamma.value,
+                         .gamma = wg_gamma_number(&o->gamma),
                          .given_gamma = o->gamma,
                          .damping = o->damping >= 0 ? o->damping : WG_DAMPING,
                          .seed = o->seed,
@@ -256,7 +255,7 @@ wagle_status wg_run_update(wagle_ctx *ctx, wg_run *w, wg_step *step, double *lr)
     char detail[128];
     wagle_status st;
 
-    *lr = wg_schedule(w->decay, w->lr, w->step, w->warmup, w->steps);
+    *lr = wg_schedule(w->o->schedule, w->lr, w->step, w->warmup, w->steps);
     WG_TRY(wg_trainer_epoch(ctx, &w->trainer, w->step / w->per_epoch));
     WG_TRY(wg_run_sample_rows(ctx, w));
     st = wg_train_step(ctx, &w->trainer, w->pick, w->n_picks, w->step, *lr, step);

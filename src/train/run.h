@@ -20,7 +20,6 @@ typedef struct wg_run {
     const wagle_train_options *o; /* own */
     const wg_objective *objective;
     const wg_optimizer_kind *rules;
-    wg_lr_schedule decay;
     wg_session session;
     wg_train_data data;
     wg_protect_rows protect_rows; /* of none: no protection */

@@ -34,24 +34,19 @@ wagle_status wg_retain_term(wagle_ctx *ctx, const wg_objective *objective,
     const bool hidden = objective->token == WG_LOSS_HIDDEN;
 
     *out = objective->retain;
-    if (o->retain_term == NULL)
+    if (o->retain_term == WAGLE_RETAIN_AUTO)
         return WAGLE_OK;
-    for (int kind = 0; kind < WG_RETAIN_KINDS; kind++)
-        if (strcmp(o->retain_term, wg_retain_names[kind]) == 0)
-            *out = (wg_retain)kind;
+    *out = (wg_retain)(o->retain_term - WAGLE_RETAIN_NLL);
     return *out == WG_RETAIN_NONE || (*out == WG_RETAIN_HIDDEN) == hidden
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_USAGE, "--retain-term %s cannot be used with objective %s",
-                         o->retain_term, objective->name);
+                         wg_retain_word(*out), objective->name);
 }
 
 wagle_status wg_reduction(wagle_ctx *ctx, const wg_objective *objective,
                           const wagle_train_options *o, bool *tokens)
 {
-    const bool plain = (objective->needs & WG_TRAINS_ONLY) != 0;
-    const char *name = o->reduction != NULL ? o->reduction : plain ? "tokens" : "rows";
-
-    *tokens = strcmp(name, "tokens") == 0;
+    *tokens = o->reduction == WAGLE_REDUCE_TOKENS;
     return !*tokens || objective->token != WG_LOSS_HIDDEN
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_USAGE,

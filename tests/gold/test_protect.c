@@ -94,7 +94,7 @@ static void check_gold(const char *model, const char *run)
     o.lr = 1e-3;
     o.weight_decay = 0.1;
     o.warmup = 0;
-    o.schedule = "constant";
+    o.schedule = WAGLE_SCHEDULE_CONSTANT;
     o.optimizer = strncmp(run, "sgd", 3) == 0 ? "sgd" : "adamw";
     assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
     assert_ok(ctx, wg_tensors_open(ctx, path, &before));

@@ -208,7 +208,7 @@ static void check_run(const char *name, const char *objective_name, bool masked,
     for (size_t step = 0; step < 10; step++) {
         const json_t *pairs = json_array_get(json_object_get(facts, "order"), step);
         const json_t *want = json_array_get(log, step);
-        const double lr = wg_schedule(WG_DECAY_LINEAR, o.lr, (int64_t)step, 1, 10);
+        const double lr = wg_schedule(WAGLE_SCHEDULE_LINEAR, o.lr, (int64_t)step, 1, 10);
         wg_step now;
         int64_t f[2], r[2];
         const wg_batch_indices pick = {f, r, 2, 2};

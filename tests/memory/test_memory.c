@@ -506,7 +506,7 @@ static void a_step_that_says_stop_ends_the_run_well(void **state)
     o.out = SAVED;
     o.on_step = hear_step;
     o.on_step_user = &h;
-    o.schedule = "constant";
+    o.schedule = WAGLE_SCHEDULE_CONSTANT;
     assert_ok(ctx, wagle_unlearn(ctx, &o, &result));
     assert_int_equal(h.calls, 2);
     assert_int_equal(result.steps, 2);

@@ -29,7 +29,7 @@ wagle_status mask_by_rows(wagle_ctx *ctx)
     data.selector = "leverage";
     data.forget.path = data.retain.path = WG_SCRATCH "/torture.jsonl";
     o.data = &data;
-    o.scope = "row";
+    o.scope = WAGLE_SCOPE_ROW;
     o.out = OUT;
     o.force = true;
     return wagle_mask(ctx, &o);

@@ -40,7 +40,7 @@ static void training(wagle_train_options *o, const char *out)
     o->force = true;
     o->allow_unmet = true;
     o->lr = 1e-5;
-    o->schedule = "linear";
+    o->schedule = WAGLE_SCHEDULE_LINEAR;
     o->forget.path = o->retain.path = WG_SCRATCH "/torture.jsonl";
 }
 
@@ -71,7 +71,8 @@ static wagle_status protected_twice(wagle_ctx *ctx)
     return wagle_unlearn(ctx, &o, NULL);
 }
 
-static wagle_status objective_gradient(wagle_ctx *ctx, const char *objective, const char *term)
+static wagle_status objective_gradient(wagle_ctx *ctx, const char *objective,
+                                       wagle_retain_term term)
 {
     wagle_train_options o;
     char *json;
@@ -87,12 +88,12 @@ static wagle_status objective_gradient(wagle_ctx *ctx, const char *objective, co
 
 static wagle_status soft_gradient(wagle_ctx *ctx)
 {
-    return objective_gradient(ctx, "undial", "kl");
+    return objective_gradient(ctx, "undial", WAGLE_RETAIN_KL);
 }
 
 static wagle_status hidden_gradient(wagle_ctx *ctx)
 {
-    return objective_gradient(ctx, "rmu", NULL);
+    return objective_gradient(ctx, "rmu", WAGLE_RETAIN_AUTO);
 }
 
 static wagle_status adapters(wagle_ctx *ctx)
@@ -254,7 +255,7 @@ static wagle_status searched(wagle_ctx *ctx)
     o.forget.path = o.retain.path = KNOWN;
     o.objective = "ga";
     o.lr = 0;
-    o.schedule = NULL;
+    o.schedule = WAGLE_SCHEDULE_AUTO;
     o.warmup = 0;
     o.steps = 2;
     o.redact = true;
@@ -469,7 +470,7 @@ static wagle_status joined(wagle_ctx *ctx)
     return st;
 }
 
-static wagle_status masks_of(wagle_ctx *ctx, const char *scope)
+static wagle_status masks_of(wagle_ctx *ctx, wagle_scope scope)
 {
     static const double density[] = {0.1, 0.5};
     wagle_mask_options o;
@@ -490,12 +491,12 @@ static wagle_status masks_of(wagle_ctx *ctx, const char *scope)
 
 static wagle_status several_masks(wagle_ctx *ctx)
 {
-    return masks_of(ctx, "global");
+    return masks_of(ctx, WAGLE_SCOPE_GLOBAL);
 }
 
 static wagle_status neurons(wagle_ctx *ctx)
 {
-    return masks_of(ctx, "neurons");
+    return masks_of(ctx, WAGLE_SCOPE_NEURONS);
 }
 
 static void score_once(void)
@@ -691,16 +692,17 @@ static void interruptions_at_each_check_change_no_bit(void **state)
         const char *objective, *optimizer;
         double rectify;
         int64_t lora, accumulate;
-        const char *protect, *state;
-    } how[] = {{"npo", "adamw", 0.8, 0, 1, NULL, "f32"},
-               {"dpo", "sophia", 0, 0, 1, NULL, "f32"},
-               {"npo", "sophia", 0.8, 0, 2, NULL, "f32"},
-               {"undial", "sgd", 0, 0, 1, NULL, "f32"},
-               {"rmu", "lion", 0, 0, 2, NULL, "f32"},
-               {"graddiff", "adamw", 0, 2, 1, NULL, "f32"},
-               {"pdu", "adamw", 0, 0, 1, NULL, "f32"},
-               {"graddiff", "adamw", 0, 0, 1, PROTECTED, "bf16"},
-               {"npo", "lion", 0.8, 0, 2, PROTECTED, "f32"}};
+        const char *protect;
+        wagle_state state;
+    } how[] = {{"npo", "adamw", 0.8, 0, 1, NULL, WAGLE_STATE_F32},
+               {"dpo", "sophia", 0, 0, 1, NULL, WAGLE_STATE_F32},
+               {"npo", "sophia", 0.8, 0, 2, NULL, WAGLE_STATE_F32},
+               {"undial", "sgd", 0, 0, 1, NULL, WAGLE_STATE_F32},
+               {"rmu", "lion", 0, 0, 2, NULL, WAGLE_STATE_F32},
+               {"graddiff", "adamw", 0, 2, 1, NULL, WAGLE_STATE_F32},
+               {"pdu", "adamw", 0, 0, 1, NULL, WAGLE_STATE_F32},
+               {"graddiff", "adamw", 0, 0, 1, PROTECTED, WAGLE_STATE_BF16},
+               {"npo", "lion", 0.8, 0, 2, PROTECTED, WAGLE_STATE_F32}};
 
     (void)state;
     for (size_t i = 0; i < sizeof how / sizeof *how; i++) {

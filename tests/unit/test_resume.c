@@ -195,11 +195,7 @@ static const char *other_text(const char *member)
 {
     static const char *const other[][2] = {
         {"objective", "npo-token-mean"},
-        {"retain_term", "kl"},
-        {"reduction", "tokens"},
         {"optimizer", "lion"},
-        {"schedule", "cosine"},
-        {"state", "bf16"},
         {"selector", "snip"},
         {"stop_when", "forget.probability<1e-8"},
         {"gold", OTHER},
@@ -220,6 +216,23 @@ static const char *other_text(const char *member)
     return NULL;
 }
 
+static int other_choice(const char *member)
+{
+    static const struct {
+        const char *member;
+        int value;
+    } other[] = {{"retain_term", WAGLE_RETAIN_KL},
+                 {"reduction", WAGLE_REDUCE_TOKENS},
+                 {"schedule", WAGLE_SCHEDULE_COSINE},
+                 {"state", WAGLE_STATE_BF16}};
+
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+        if (strcmp(other[i].member, member) == 0)
+            return other[i].value;
+    fail_msg("no other value of '%s'", member);
+    return 0;
+}
+
 static void change(wagle_train_options *o, const wg_member *m)
 {
     static const char *const norms[] = {"norms", NULL};
@@ -228,6 +241,7 @@ static void change(wagle_train_options *o, const wg_member *m)
     const char *text;
     double real;
     int64_t whole;
+    int choice;
 
     switch (m->kind) {
     case WG_MEMBER_TEXT:
@@ -236,6 +250,10 @@ static void change(wagle_train_options *o, const wg_member *m)
     case WG_MEMBER_OUTPUT:
         text = other_text(m->name);
         memcpy(at, &text, sizeof text);
+        break;
+    case WG_MEMBER_CHOICE:
+        choice = other_choice(m->name);
+        memcpy(at, &choice, sizeof choice);
         break;
     case WG_MEMBER_PATTERNS:
         memcpy(at, &patterns, sizeof patterns);

@@ -39,15 +39,15 @@ static void lines_arrays_and_csv_give_the_same_rows(void **state)
 static void the_rate_rises_from_zero_and_falls_to_zero(void **state)
 {
     (void)state;
-    assert_true(wg_schedule(WG_DECAY_LINEAR, 1, 0, 4, 10) == 0);
-    assert_true(wg_schedule(WG_DECAY_LINEAR, 1, 2, 4, 10) == 0.5);
-    assert_true(wg_schedule(WG_DECAY_LINEAR, 1, 4, 4, 10) == 1);
-    assert_true(fabs(wg_schedule(WG_DECAY_LINEAR, 1, 9, 4, 10) - 1.0 / 6) < 1e-15);
-    assert_true(wg_schedule(WG_DECAY_LINEAR, 1, 0, 0, 10) == 1);
-    assert_true(wg_schedule(WG_DECAY_LINEAR, 1, 3, 4, 4) == 0.75);
-    assert_true(wg_schedule(WG_DECAY_NONE, 1, 9, 4, 10) == 1);
-    assert_true(fabs(wg_schedule(WG_DECAY_COSINE, 1, 4, 4, 10) - 1) < 1e-15);
-    assert_true(fabs(wg_schedule(WG_DECAY_COSINE, 1, 7, 4, 10) - 0.5) < 1e-15);
+    assert_true(wg_schedule(WAGLE_SCHEDULE_LINEAR, 1, 0, 4, 10) == 0);
+    assert_true(wg_schedule(WAGLE_SCHEDULE_LINEAR, 1, 2, 4, 10) == 0.5);
+    assert_true(wg_schedule(WAGLE_SCHEDULE_LINEAR, 1, 4, 4, 10) == 1);
+    assert_true(fabs(wg_schedule(WAGLE_SCHEDULE_LINEAR, 1, 9, 4, 10) - 1.0 / 6) < 1e-15);
+    assert_true(wg_schedule(WAGLE_SCHEDULE_LINEAR, 1, 0, 0, 10) == 1);
+    assert_true(wg_schedule(WAGLE_SCHEDULE_LINEAR, 1, 3, 4, 4) == 0.75);
+    assert_true(wg_schedule(WAGLE_SCHEDULE_CONSTANT, 1, 9, 4, 10) == 1);
+    assert_true(fabs(wg_schedule(WAGLE_SCHEDULE_COSINE, 1, 4, 4, 10) - 1) < 1e-15);
+    assert_true(fabs(wg_schedule(WAGLE_SCHEDULE_COSINE, 1, 7, 4, 10) - 0.5) < 1e-15);
 }
 
 int main(void)

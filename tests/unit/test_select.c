@@ -150,7 +150,8 @@ static void density_counts_within_tensors_and_rows(void **state)
     assert_ok(ctx, wg_safetensors_write(ctx, SCORES, &t, 1, NULL, true));
     assert_ok(ctx, wg_tensors_open(ctx, SCORES, &scores));
     for (int i = 0; i < 2; i++) {
-        const wg_choice choice = {.density = 0.5, .scope = i ? WG_SCOPE_ROW : WG_SCOPE_TENSOR};
+        const wg_choice choice = {.density = 0.5,
+                                  .scope = i ? WAGLE_SCOPE_ROW : WAGLE_SCOPE_TENSOR};
         wg_mask mask;
         assert_ok(ctx, wg_select(ctx, &scores, &choice, &mask));
         assert_int_equal(mask.selected, 4);
@@ -196,7 +197,7 @@ static void write_matrices(wagle_ctx *ctx, const char *format, const char *trans
 static void select_neurons(wagle_ctx *ctx, double density, const char *const *exclude,
                            const char *want)
 {
-    const wg_choice choice = {.density = density, .scope = WG_SCOPE_NEURONS, .exclude = exclude};
+    const wg_choice choice = {.density = density, .scope = WAGLE_SCOPE_NEURONS, .exclude = exclude};
     char found[64] = "";
     wg_tensors scores;
     wg_mask mask;
@@ -279,7 +280,7 @@ static void neurons_that_cannot_be_told_are_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const wg_choice choice = {
-            .density = cases[i].density, .scope = WG_SCOPE_NEURONS, .exclude = cases[i].exclude};
+            .density = cases[i].density, .scope = WAGLE_SCOPE_NEURONS, .exclude = cases[i].exclude};
         wg_tensors scores;
         wg_mask mask;
         wg_begin(ctx);

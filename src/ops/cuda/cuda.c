@@ -1,6 +1,7 @@
 /* cuda.c - opening and closing the back end, failures, launches. */
 #include "ops/cuda/state.h"
 
+#include "base/choose.h"
 #include "base/memory.h"
 #include "ops/cpu/cpu.h"
 #include <stdio.h>
@@ -146,6 +147,11 @@ static void describe(wg_cuda *c)
              (long long)(i->cublaslt % 100), i->nvrtc / 1000, i->nvrtc % 1000 / 10);
 }
 
+static const char *precision_word(wg_precision p)
+{
+    return wg_words_of_wagle_precision[(int)p + WAGLE_PRECISION_BF16];
+}
+
 static void fill_table(wg_cuda *c)
 {
     wg_ops *o = &c->ops;
@@ -153,7 +159,7 @@ static void fill_table(wg_cuda *c)
     describe(c);
     o->name = "cuda";
     o->device = c->device;
-    o->precision = wg_precision_names[c->precision];
+    o->precision = precision_word(c->precision);
     o->panel_type = c->precision == WG_PRECISION_BF16 ? WG_BF16 : WG_F32;
     o->state = c;
     o->host = false;
@@ -188,8 +194,8 @@ static wagle_status share(wagle_ctx *ctx, wg_cuda *c, int ordinal, const wg_ops 
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "cuda:%d in %s: models of this context are open on cuda:%d in %s; close "
                        "them first, or use another context",
-                       ordinal, wg_precision_names[ctx->precision], c->ordinal,
-                       wg_precision_names[c->precision]);
+                       ordinal, precision_word((wg_precision)ctx->precision), c->ordinal,
+                       precision_word(c->precision));
     c->users++;
     *out = &c->ops;
     return WAGLE_OK;
