@@ -59,7 +59,7 @@ wagle_data cli_rows(const cli_options *o, const char *path)
                         .prompt = prompts > 0 ? o->prompt[prompts - 1] : NULL,
                         .chat = cli_chat(o),
                         .system = o->system,
-                        .chat_kwargs = o->chat_kwarg,
+                        .chat_kwargs = o->chat_kwargs,
                         .date = o->date,
                         .all_turns = o->all_turns,
                         .max_length = o->max_length > 0 ? o->max_length : 0,

@@ -41,6 +41,7 @@ static wagle_status run(const cli_command *c, cli_options *o)
     sigaction(SIGTERM, &stop, NULL);
     wagle_on_progress(running, cli_meter_show, &m);
     wagle_on_log(running, on_log, &m);
+    wagle_on_name(running, cli_name_option, (void *)(uintptr_t)c);
     wagle_set_threads(running, o->threads > 0 ? (int)o->threads : 0);
     wagle_set_memory(running, o->memory);
     wagle_set_dry_run(running, o->dry_run);

@@ -62,7 +62,7 @@
     {ROW_##sort(member), .key = #member, .at = offsetof(wagle_train_options, member), attributes},
 
 #define NAMED(flag, called, heading, number, text) FLAG(flag, called, heading, number, NULL, text)
-#define OPTION(sort, member, attributes) {ROW_##sort(member), attributes},
+#define OPTION(sort, member, attributes) {ROW_##sort(member), .key = #member, attributes},
 
 static const cli_option of_training[] = {
 #include <wagle/train_options.def>

@@ -122,10 +122,10 @@ typedef struct cli_option {
     const char *const *words;   /* of a choice, by value: "" if no word asks for it, NULL past the
                                    last, */
     wagle_info (*table)(int i); /* or the table that its names are of */
+    const char *key;            /* the member of a structure of the library that it sets */
     /* of training (include/wagle/train_options.def): */
     const char *commands; /* that take it; others name it in their own list */
-    const char *key;      /* the name of the member of wagle_train_options, */
-    size_t at;            /* and where; its defaults are there */
+    size_t at;            /* where in wagle_train_options; its defaults are there */
     cli_form form;
     const char *unset;        /* words for NULL, and for numbers of 0 and below */
     const char *of, *help_of; /* its help for this command is another */
@@ -206,6 +206,11 @@ wagle_status cli_check_outputs(const cli_command *c, const cli_options *o);
 wagle_status cli_read_real(const char *what, const char *text, const char *range, double *out);
 wagle_status cli_read_whole(const char *what, const char *text, const char *range, int64_t *out);
 wagle_status cli_read_bytes(const char *what, const char *text, int64_t *out);
+
+/* --- flags.c ---------------------------------------------------------------------------------- */
+
+/* A wagle_name_fn: members as the flags that set them. user: the cli_command. */
+void cli_name_option(void *user, const char *option, const char *value, char *out, size_t bytes);
 
 /* --- names.c: suggestions for wrong names ----------------------------------------------------- */
 

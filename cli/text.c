@@ -112,7 +112,7 @@ static void generate_options(const cli_options *o, wagle_generate_options *g)
     g->n = cli_count(o->prompt);
     g->chat = cli_chat(o);
     g->system = o->system;
-    g->chat_kwargs = o->chat_kwarg;
+    g->chat_kwargs = o->chat_kwargs;
     g->date = o->date;
     cli_given_seed(&g->seed, o->seed);
     cli_given_whole(&g->top_k, o->top_k);

@@ -78,6 +78,14 @@ typedef void wagle_progress_fn(void *user, const char *stage, int64_t done, int6
 /* A line of log without newline. level: 0 warning, 1 information, 2 detail. */
 typedef void wagle_log_fn(void *user, int level, const char *line);
 
+/* What an option is called in messages and in the log; written into out [bytes] with a NUL. option:
+ * a member of a structure of options (retain_term), an objective's own (npo.beta), or memory or
+ * device of the context. value: what it is or should be ("none"; "true" of a bool), or a word for
+ * any value
+ * ("FILE"); or NULL. */
+typedef void wagle_name_fn(void *user, const char *option, const char *value, char *out,
+                           size_t bytes);
+
 /* *out: free with wagle_ctx_free. WAGLE_E_RESOURCE, and NULL, without memory. Any thread. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_ctx_new(wagle_ctx **out);
 /* NULL is none. No call of the context may run. */
@@ -88,6 +96,9 @@ WAGLE_API const char *wagle_message(const wagle_ctx *ctx);
  * function that is told may call wagle_interrupt, and nothing else of the same context. */
 WAGLE_API void wagle_on_progress(wagle_ctx *ctx, wagle_progress_fn *fn, void *user);
 WAGLE_API void wagle_on_log(wagle_ctx *ctx, wagle_log_fn *fn, void *user);
+/* Names of options for a program whose users do not see the structures: the command's are its
+ * flags. fn NULL: as the members are called (retain_term, retain_term=none). Between calls only. */
+WAGLE_API void wagle_on_name(wagle_ctx *ctx, wagle_name_fn *fn, void *user);
 /* Worker threads of the context's calls; 0: as many as the machine offers, or OMP_NUM_THREADS.
  * Results do not depend on it. Between calls only. */
 WAGLE_API void wagle_set_threads(wagle_ctx *ctx, int threads);

@@ -40,6 +40,12 @@ void wagle_on_log(wagle_ctx *ctx, wagle_log_fn *fn, void *user)
     ctx->log_user = user;
 }
 
+void wagle_on_name(wagle_ctx *ctx, wagle_name_fn *fn, void *user)
+{
+    ctx->name = fn;
+    ctx->name_user = user;
+}
+
 void wagle_set_threads(wagle_ctx *ctx, int threads)
 {
     ctx->threads = threads;

@@ -90,7 +90,7 @@ static wagle_status with_rows(wagle_ctx *ctx, const wagle_rows_options *given, d
     if (o.opened != NULL)
         o.model = wagle_model_folder(o.opened);
     if (o.out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--out FILE is missing");
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{out FILE} is missing");
     WG_TRY(wg_output_check(ctx, o.out, o.force, WG_INPUTS(o.model)));
     WG_TRY(wg_output_spares_data(ctx, o.out, &o.data));
     WG_TRY(wg_session_begin(ctx, o.model, o.opened, &s));

@@ -45,7 +45,7 @@ static wagle_status choose(wagle_ctx *ctx, evaluation *e)
     const char *at = e->o->metrics != NULL ? e->o->metrics : DEFAULT_METRICS;
 
     if (*at == '\0')
-        return wg_fail(ctx, WAGLE_E_USAGE, "--metrics: name at least one metric");
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{metrics}: name at least one metric");
     while (*at != '\0') {
         const size_t n = strcspn(at, ",");
         int i = 0;

@@ -593,7 +593,7 @@ wagle_status wagle_inspect(wagle_ctx *ctx, const wagle_inspect_options *given, c
     facts = json_pack("{s:o, s:s}", "path", wg_json_bytes(o->path), "kind", kind);
     st = facts != NULL ? inspect_kind(ctx, o, kind, facts) : wg_json_memory(ctx);
     if (o->layers && strcmp(kind, "model") != 0)
-        wg_log(ctx, 0, "--layers has no effect: %s is not a model", o->path);
+        wg_log(ctx, 0, "@{layers} has no effect: %s is not a model", o->path);
     if (st == WAGLE_OK && !o->tensors)
         json_object_del(facts, "tensors");
     if (st == WAGLE_OK && o->json)

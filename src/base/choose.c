@@ -85,7 +85,7 @@ static wagle_status refuse(wagle_ctx *ctx, const char *option, const char *text,
     wagle_status st = wg_word_list(ctx, words, &list);
 
     if (st == WAGLE_OK)
-        st = wg_fail(ctx, WAGLE_E_USAGE, "--%s %.16s: must be %s", option, text, list.text);
+        st = wg_fail(ctx, WAGLE_E_USAGE, "@{%s} %.16s: must be %s", option, text, list.text);
     wg_text_free(&list);
     return st;
 }

@@ -19,11 +19,58 @@ int wg_threads(const wagle_ctx *ctx)
     return threads > 0 && threads <= INT_MAX ? (int)threads : wg_processors();
 }
 
+/* --- names of options in texts -----------------------------------------------------------------
+ */
+
+enum { OPTION_BYTES = 128 };
+
+/* name: "lr", "retain_term=none", "out FILE"; is changed */
+static const char *name_of(const wagle_ctx *ctx, char *name, char room[OPTION_BYTES])
+{
+    const size_t n = strcspn(name, "= ");
+    const char *value = name[n] != '\0' ? name + n + 1 : NULL;
+
+    if (ctx->name == NULL) {
+        name[strcspn(name, " ")] = '\0';
+        return name;
+    }
+    name[n] = '\0';
+    ctx->name(ctx->name_user, name, value, room, OPTION_BYTES);
+    return room;
+}
+
+/* text with the markers as names, into out [bytes]. */
+static void write_names(const wagle_ctx *ctx, const char *text, char *out, size_t bytes)
+{
+    char marker[OPTION_BYTES], name[OPTION_BYTES];
+    size_t n = 0;
+
+    while (*text != '\0' && n + 1 < bytes) {
+        const size_t length = strncmp(text, "@{", 2) == 0 ? strcspn(text + 2, "}") : OPTION_BYTES;
+        if (length >= OPTION_BYTES || text[2 + length] == '\0') {
+            out[n++] = *text++;
+            continue;
+        }
+        memcpy(marker, text + 2, length);
+        marker[length] = '\0';
+        n += (size_t)snprintf(out + n, bytes - n, "%s", name_of(ctx, marker, name));
+        n = n < bytes ? n : bytes - 1;
+        text += 2 + length + 1;
+    }
+    out[n] = '\0';
+}
+
+/* --- messages ----------------------------------------------------------------------------------
+ */
+
 static void record(wagle_ctx *ctx, const char *format, va_list args)
 {
+    char text[WG_MESSAGE_BYTES];
+
     if (ctx->message[0] != '\0')
         return;
-    vsnprintf(ctx->message, sizeof ctx->message, format, args);
+    vsnprintf(text, sizeof text, format, args);
+    write_names(ctx, text, ctx->message, sizeof ctx->message);
     for (char *c = ctx->message; *c != '\0'; c++)
         if ((unsigned char)*c < ' ')
             *c = ' ';
@@ -96,21 +143,27 @@ void wg_forget_failure(wagle_ctx *ctx)
 
 void wg_log(wagle_ctx *ctx, int level, const char *format, ...)
 {
-    char line[WG_MESSAGE_BYTES];
+    char text[WG_MESSAGE_BYTES], line[WG_MESSAGE_BYTES];
     va_list args;
 
     if (ctx->log == NULL)
         return;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    write_names(ctx, text, line, sizeof line);
     ctx->log(ctx->log_user, level, line);
 }
 
 void wg_progress(wagle_ctx *ctx, const char *stage, int64_t done, int64_t total, const char *detail)
 {
-    if (ctx->progress != NULL)
-        ctx->progress(ctx->progress_user, stage, done, total, detail);
+    char line[WG_MESSAGE_BYTES];
+
+    if (ctx->progress == NULL)
+        return;
+    if (detail != NULL)
+        write_names(ctx, detail, line, sizeof line);
+    ctx->progress(ctx->progress_user, stage, done, total, detail != NULL ? line : NULL);
 }
 
 static int64_t checks_left;

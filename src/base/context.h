@@ -14,6 +14,8 @@ struct wagle_ctx {
     void *progress_user;
     wagle_log_fn *log;
     void *log_user;
+    wagle_name_fn *name;
+    void *name_user;
     int threads;
     int device;     /* 0: the CPU; n + 1: card n */
     int precision;  /* of products on a card: wg_precision (ops.h) */
@@ -41,6 +43,15 @@ struct wagle_ctx {
     } while (0)
 
 #define WG_PRINTF(at) __attribute__((format(printf, at, (at) + 1)))
+
+/* Messages, the log and progress write an option as a marker around its name, which becomes what
+ * the context calls it (wagle_on_name):
+ *
+ *     @{lr}                 lr, as a caller of the library reads it; --lr, as the command shows it
+ *     @{retain_term=none}   with a value: retain_term=none; --retain-term none
+ *     @{out FILE}           with a word for any value: out; --out FILE
+ *
+ * The marker may also come with an argument. */
 
 /* Records an error message and returns status. The first message of a call is kept. */
 WAGLE_CHECK wagle_status wg_fail(wagle_ctx *ctx, wagle_status status, const char *format, ...)

@@ -393,7 +393,8 @@ wagle_status wg_make_folder(wagle_ctx *ctx, const char *path)
 wagle_status wg_check_absent(wagle_ctx *ctx, const char *out, bool force)
 {
     if (!force && wg_exists(out))
-        return wg_fail(ctx, WAGLE_E_USAGE, "%s: exists already; add --force to replace it", out);
+        return wg_fail(ctx, WAGLE_E_USAGE, "%s: exists already; add @{force=true} to replace it",
+                       out);
     return WAGLE_OK;
 }
 

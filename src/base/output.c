@@ -164,7 +164,8 @@ wagle_status wg_output_check(wagle_ctx *ctx, const char *path, bool force,
     struct stat info;
 
     if (!copy_path(path, folder))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--out '%.64s': not the name of a file or folder", path);
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{out} '%.64s': not the name of a file or folder",
+                       path);
     for (int i = 0; i < n; i++)
         WG_TRY(wg_output_spares(ctx, path, inputs[i]));
     WG_TRY(wg_check_absent(ctx, path, force));

@@ -99,7 +99,7 @@ wagle_status wg_model_place(wagle_ctx *ctx, const char *folder)
     if (has(folder, "manifest.json"))
         return wg_fail(ctx, WAGLE_E_INPUT,
                        "%s: no config.json in this folder; it is an unfinished run (continue it "
-                       "with --resume)",
+                       "with @{resume=true})",
                        folder);
     return wg_fail(ctx, WAGLE_E_INPUT,
                    "%s: no config.json in this folder, so it is not a model folder", folder);

@@ -38,7 +38,7 @@ static wagle_status truncate_left(wagle_ctx *ctx, const wg_reader *r, const wagl
                        "%s:%lld: prompt and choice have %lld tokens; the limit is %lld%s",
                        data->path, (long long)line, (long long)ids->n, (long long)allowed + 1,
                        data->truncate ? ", and the choice by itself is longer"
-                                      : "; --truncate cuts the beginning");
+                                      : "; @{truncate=true} cuts the beginning");
     memmove(ids->id, ids->id + surplus, (size_t)(ids->n - surplus) * sizeof *ids->id);
     ids->n -= surplus;
     *given -= surplus;

@@ -285,10 +285,11 @@ static wagle_status check_extras(wagle_ctx *ctx, const wg_record *r)
                            (json_is_object(value) && json_object_size(value) == 0) ||
                            (json_is_string(value) && json_string_length(value) == 0);
         if (!empty)
-            return wg_record_fail(ctx, r,
-                                  "'%s' in a row is not passed to the chat template (--chat-kwarg "
-                                  "sets it for all rows)",
-                                  extras[i]);
+            return wg_record_fail(
+                ctx, r,
+                "'%s' in a row is not passed to the chat template (@{chat_kwargs} "
+                "sets it for all rows)",
+                extras[i]);
     }
     return WAGLE_OK;
 }

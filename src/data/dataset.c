@@ -46,7 +46,7 @@ wagle_status wg_example_accept(const wg_adding *a, wg_example *e)
 
     if (e->n > allowed && !a->data->truncate)
         return wg_record_fail(a->ctx, r,
-                              "%lld tokens; the limit is %lld (--truncate cuts the rest)",
+                              "%lld tokens; the limit is %lld (@{truncate=true} cuts the rest)",
                               (long long)e->n, (long long)allowed);
     e->n = e->n > allowed ? allowed : e->n;
     for (int64_t i = 0; i < e->n; i++) {
@@ -236,7 +236,7 @@ static wagle_status add_asked(const wg_adding *a, const wg_asked *asked, wg_str 
         st = wg_ids_add(a->ctx, &t.whole, wg_reader_eos(a->reader));
     if (st == WAGLE_OK && answer.bytes == 0 && asked->n_earlier == 0 && !a->data->eos)
         st = wg_record_fail(a->ctx, &a->record,
-                            "the %s is empty, so there is nothing to learn or forget (--eos adds "
+                            "the %s is empty, so there is nothing to learn or forget (@{eos} adds "
                             "an end-of-text token)",
                             asked->n_answers > 0 ? "answer" : "text");
     if (st == WAGLE_OK && t.whole.n == 0)
@@ -358,12 +358,12 @@ static wagle_status load_held(wg_adding *a, int64_t *capacity)
 /* Warns about layout options if no row has a layout. */
 static void warn_unused(wagle_ctx *ctx, const wagle_data *d)
 {
-    const char *option = d->prompt != NULL                                     ? "--prompt"
-                         : d->system != NULL                                   ? "--system"
-                         : d->chat_kwargs != NULL && d->chat_kwargs[0] != NULL ? "--chat-kwarg"
-                         : d->date != NULL                                     ? "--date"
-                         : d->all_turns                                        ? "--all-turns"
-                         : wg_data_asks_chat(d)                                ? "--chat"
+    const char *option = d->prompt != NULL                                     ? "@{prompt}"
+                         : d->system != NULL                                   ? "@{system}"
+                         : d->chat_kwargs != NULL && d->chat_kwargs[0] != NULL ? "@{chat_kwargs}"
+                         : d->date != NULL                                     ? "@{date}"
+                         : d->all_turns                                        ? "@{all_turns}"
+                         : wg_data_asks_chat(d)                                ? "@{chat=required}"
                                                                                : NULL;
 
     if (option != NULL)
@@ -390,7 +390,7 @@ wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *dat
         st = wg_layout_say(ctx, &r->layout);
     if (st == WAGLE_OK && data->facts_field != NULL && r->laid_out > before &&
         r->by_facts == by_facts)
-        wg_log(ctx, 0, "%s: --facts-field has no effect: no row has a column '%.60s'", data->path,
+        wg_log(ctx, 0, "%s: @{facts_field} has no effect: no row has a column '%.60s'", data->path,
                data->facts_field);
     if (st != WAGLE_OK)
         wg_dataset_free(out);
@@ -469,7 +469,8 @@ wagle_status wg_row_ask(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
         return wg_record_fail(
             ctx, record, "a row of %s; this set needs rows with a prompt%s",
             kind == WG_RECORD_TOKENS ? "input_ids" : "plain text",
-            answered ? " and an answer (--prompt-field and --answer-field name the columns)" : "");
+            answered ? " and an answer (@{prompt_field} and @{answer_field} name the columns)"
+                     : "");
     return lay_out(&a, kind, before, answered, out);
 }
 

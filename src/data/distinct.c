@@ -52,9 +52,10 @@ static bool for_each_shared(wagle_ctx *ctx, const wagle_data *forget, const wagl
 
 static void warn_shared(wagle_ctx *ctx, const char *a, const char *b)
 {
-    wg_log(ctx, 0,
-           "--forget %s and --retain %s are the same file, so the same rows are forgotten and kept",
-           a, b);
+    wg_log(
+        ctx, 0,
+        "@{forget} %s and @{retain} %s are the same file, so the same rows are forgotten and kept",
+        a, b);
 }
 
 void wg_data_warn_shared(wagle_ctx *ctx, const wagle_data *forget, const wagle_data *retain)

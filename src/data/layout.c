@@ -50,34 +50,35 @@ static wagle_status check_texts(wagle_ctx *ctx, const wagle_data *d)
     const struct {
         const char *option, *text;
     } texts[] = {
-        {"--prompt", d->prompt}, {"--system", d->system}, {"--facts-field", d->facts_field}};
+        {"@{prompt}", d->prompt}, {"@{system}", d->system}, {"@{facts_field}", d->facts_field}};
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (texts[i].text != NULL && !wg_utf8_valid(texts[i].text, strlen(texts[i].text)))
             return wg_fail(ctx, WAGLE_E_USAGE, "%s is not valid UTF-8", texts[i].option);
     for (const char *const *k = d->chat_kwargs; k != NULL && *k != NULL; k++)
         if (!wg_utf8_valid(*k, strlen(*k)))
-            return wg_fail(ctx, WAGLE_E_USAGE, "--chat-kwarg '%.60s' is not valid UTF-8", *k);
+            return wg_fail(ctx, WAGLE_E_USAGE, "@{chat_kwargs} '%.60s' is not valid UTF-8", *k);
     return WAGLE_OK;
 }
 
 /* Refuses chat options without a chat template. */
 static wagle_status check_plain(wagle_ctx *ctx, const wagle_data *d, const char *folder)
 {
-    const char *option = d->system != NULL ? "--system"
-                         : has_kwargs(d)   ? "--chat-kwarg"
-                         : d->date != NULL ? "--date"
-                         : d->all_turns    ? "--all-turns"
+    const char *option = d->system != NULL ? "@{system}"
+                         : has_kwargs(d)   ? "@{chat_kwargs}"
+                         : d->date != NULL ? "@{date}"
+                         : d->all_turns    ? "@{all_turns}"
                                            : NULL;
 
     if (option == NULL)
         return WAGLE_OK;
     if (same_text(d->chat, "none") || d->prompt != NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "%s needs a chat template, which %s turns off%s", option,
-                       same_text(d->chat, "none") ? "--no-chat" : "--prompt",
-                       same_text(d->chat, "none") ? "" : "; --chat with --prompt lays out both");
+        return wg_fail(
+            ctx, WAGLE_E_USAGE, "%s needs a chat template, which %s turns off%s", option,
+            same_text(d->chat, "none") ? "@{chat=none}" : "@{prompt}",
+            same_text(d->chat, "none") ? "" : "; @{chat=required} with @{prompt} lays out both");
     return wg_fail(ctx, WAGLE_E_USAGE,
-                   "%s needs a chat template, and %s has none; choose one with --chat-layout NAME",
+                   "%s needs a chat template, and %s has none; choose one with @{chat NAME}",
                    option, folder);
 }
 
@@ -120,7 +121,7 @@ static wagle_status open_chat(wagle_ctx *ctx, const char *folder, wg_layout *l)
     o.date = o.date != NULL ? o.date : l->date;
     WG_TRY(wg_chat_open(ctx, folder, &o, &l->chat));
     if (l->of.date != NULL && !wg_chat_reads(l->chat, "strftime_now"))
-        wg_log(ctx, 0, "--date has no effect: %s does not print a date", wg_chat_name(l->chat));
+        wg_log(ctx, 0, "@{date} has no effect: %s does not print a date", wg_chat_name(l->chat));
     return WAGLE_OK;
 }
 
@@ -218,7 +219,7 @@ wagle_status wg_layout_compare(wagle_ctx *ctx, const char *folder, const wg_layo
                    same_eos(then, now)
                        ? "its answers may differ"
                        : "only one of the two counts the end-of-text token as part of an answer "
-                         "(--eos; suite tofu: unless --no-eos), so probabilities differ");
+                         "(@{eos}; suite tofu: unless @{no_eos=true}), so probabilities differ");
     }
     wg_free(text[0]);
     wg_free(text[1]);
@@ -253,7 +254,7 @@ static wagle_status check_system(wagle_ctx *ctx, const wg_layout *l, const wg_re
         if (json_string_length(json_object_get(r->fields, columns[i])) > 0)
             return wg_record_fail(ctx, r,
                                   "'%s' in a row is not passed to the chat template; write it as "
-                                  "the first of 'messages', or give --system TEXT for all rows",
+                                  "the first of 'messages', or give @{system TEXT} for all rows",
                                   columns[i]);
     return WAGLE_OK;
 }
@@ -335,10 +336,10 @@ static wagle_status ask_without_chat(wagle_ctx *ctx, const wg_layout *l, const w
                "user") != 0)
         return wg_record_fail(ctx, r,
                               "a chat of %zu messages needs a chat template, and %s; choose one "
-                              "with --chat-layout NAME",
+                              "with @{chat NAME}",
                               n,
-                              same_text(l->of.chat, "none") ? "--no-chat turns it off"
-                              : l->of.prompt != NULL        ? "--prompt turns it off"
+                              same_text(l->of.chat, "none") ? "@{chat=none} turns it off"
+                              : l->of.prompt != NULL        ? "@{prompt} turns it off"
                                                             : "the model's folder has none");
     if (answered) {
         WG_TRY(wg_message_text(ctx, json_array_get(a->messages, n - 1), &a->own));
@@ -355,7 +356,7 @@ static wagle_status ask_with_chat(wagle_ctx *ctx, const wg_layout *l, const wg_r
 
     if (l->of.prompt != NULL)
         return wg_record_fail(ctx, r,
-                              "--prompt cannot be used with a chat layout for rows of messages");
+                              "@{prompt} cannot be used with a chat layout for rows of messages");
     WG_TRY(wg_conversation_extend(ctx, a->messages, l->of.system, before->turns, before->text,
                                   &whole));
     json_decref(a->messages);

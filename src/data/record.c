@@ -115,12 +115,12 @@ static wagle_status missing(wagle_ctx *ctx, const wg_record *r, const wg_columns
     if (st == WAGLE_OK && no_prompt && c->answer == NULL && wanted == NULL)
         st = wg_record_fail(ctx, r,
                             "no field 'question'%s, 'text', 'messages' or 'input_ids' (found: %s); "
-                            "name the columns with --prompt-field and --answer-field, or plain "
-                            "text with --text-field%s%.40s",
+                            "name the columns with @{prompt_field} and @{answer_field}, or plain "
+                            "text with @{text_field}%s%.40s",
                             answered ? " with 'answer'" : "", found.text, only != NULL ? " " : "",
                             only != NULL ? only : "");
     if (st == WAGLE_OK)
-        st = wg_record_fail(ctx, r, "no field '%.60s' (found: %s); name it with --%s-field%s%.40s",
+        st = wg_record_fail(ctx, r, "no field '%.60s' (found: %s); name it with @{%s_field}%s%.40s",
                             wanted != NULL ? wanted
                             : no_prompt    ? "question"
                                            : "answer",
@@ -137,10 +137,11 @@ static wagle_status check_stray(wagle_ctx *ctx, const wg_record *r, const char *
     for (size_t i = 0; i < sizeof stray / sizeof *stray; i++) {
         const json_t *value = json_object_get(r->fields, stray[i]);
         if (value != NULL && (answer == NULL || strcmp(answer, stray[i]) != 0))
-            return wg_record_fail(ctx, r,
-                                  "'%s' is %s and there are no 'input_ids' for it; --prompt-field "
-                                  "and --answer-field, or --text-field, choose the columns to read",
-                                  stray[i], wg_json_kind(value));
+            return wg_record_fail(
+                ctx, r,
+                "'%s' is %s and there are no 'input_ids' for it; @{prompt_field} "
+                "and @{answer_field}, or @{text_field}, choose the columns to read",
+                stray[i], wg_json_kind(value));
     }
     return WAGLE_OK;
 }
@@ -154,8 +155,8 @@ static wagle_status check_either(wagle_ctx *ctx, const wg_record *r, const wg_co
     if (half == NULL || json_object_get(r->fields, half) == NULL)
         return WAGLE_OK;
     return wg_record_fail(ctx, r,
-                          "'%.60s' without %s, and '%.60s'; --text-field %.60s reads the text, "
-                          "--prompt-field and --answer-field name a question and its answer",
+                          "'%.60s' without %s, and '%.60s'; @{text_field} %.60s reads the text, "
+                          "@{prompt_field} and @{answer_field} name a question and its answer",
                           half, asks ? "an answer" : "a question", c->text, c->text);
 }
 

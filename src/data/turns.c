@@ -193,7 +193,7 @@ static wagle_status find(const finder *f, size_t i, int64_t *w, int64_t *m, wg_t
     if (!found && !last)
         return refuse(f, i,
                       "the template rewrites this answer because others follow it; without "
-                      "--all-turns only the last answer is trained on");
+                      "@{all_turns} only the last answer is trained on");
     if (!found)
         WG_TRY(take_remaining(f, i, prompt, after, out));
     if (out->from < prompt)

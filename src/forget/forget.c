@@ -197,7 +197,7 @@ wagle_status wg_forget_hash(wagle_ctx *ctx, const char *path, const char *ending
 static wagle_status check_options(wagle_ctx *ctx, const wagle_forget_options *o)
 {
     if (o->model == NULL || o->data == NULL || o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "forget wants a model, --data and --out");
+        return wg_fail(ctx, WAGLE_E_USAGE, "forget wants a model, @{data} and @{out}");
     WG_TRY(wg_check_choice(ctx, "type", (int)o->export_type, wg_words_of_wagle_gguf_type));
     if (!wg_exists(o->model))
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: no such model", o->model);
@@ -425,7 +425,8 @@ static wagle_status run(wg_forget *f, wagle_forget_result *result)
 static void filter_log(void *user, int level, const char *line)
 {
     const wg_forget *f = user;
-    const bool search = strncmp(line, "try ", 4) == 0 || strncmp(line, "--lr ", 5) == 0;
+    const bool search =
+        strncmp(line, "try ", 4) == 0 || strncmp(line + strspn(line, "-"), "lr ", 3) == 0;
 
     if (f->log != NULL)
         f->log(f->log_user, f->nested && !search && (level > 0 || !f->unlearning) ? 2 : level,

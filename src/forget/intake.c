@@ -56,7 +56,7 @@ static wagle_status check_kind(wg_forget *f, const wg_rows *rows, wg_record_kind
             return wg_record_fail(
                 f->ctx, &r,
                 "%s have no question, so that nobody can be asked about them; put "
-                "texts into a folder of .txt files and give the folder as --data",
+                "texts into a folder of .txt files and give the folder as @{data}",
                 kind_words(*kind));
     }
     return WAGLE_OK;
@@ -149,10 +149,11 @@ static wagle_status confirm(wg_forget *f, const char *path, const wg_text *rows)
     wagle_status st = preview(f, path, rows, &text);
 
     if (st == WAGLE_OK && !f->o->confirm(f->o->confirm_user, text.text))
-        st = wg_fail(f->ctx, WAGLE_E_USAGE,
-                     "stopped before anything was forgotten; the questions are in %s: give --yes "
-                     "to go on with them, or change them and give the file as --data",
-                     path);
+        st = wg_fail(
+            f->ctx, WAGLE_E_USAGE,
+            "stopped before anything was forgotten; the questions are in %s: give @{confirm=true} "
+            "to go on with them, or change them and give the file as @{data}",
+            path);
     wg_text_free(&text);
     return st;
 }

@@ -56,10 +56,11 @@ static wagle_status check_range(const wg_exporter *e, int tensor, wg_gguf_type t
 
     return beyond == 0
                ? WAGLE_OK
-               : wg_fail(e->ctx, WAGLE_E_INPUT,
-                         "%s: tensor '%.64s' holds %g, which --type %s cannot hold; use --type f32",
-                         e->o->model, e->m->files.tensor[tensor].name, (double)beyond,
-                         type == WG_GGML_F16 ? "f16" : "q8_0");
+               : wg_fail(
+                     e->ctx, WAGLE_E_INPUT,
+                     "%s: tensor '%.64s' holds %g, which @{type} %s cannot hold; use @{type=f32}",
+                     e->o->model, e->m->files.tensor[tensor].name, (double)beyond,
+                     type == WG_GGML_F16 ? "f16" : "q8_0");
 }
 
 static wagle_status write_tensor(wg_exporter *e, wg_role role, int64_t layer, wg_output *out)
@@ -198,7 +199,7 @@ wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *given)
     wg_begin(ctx);
     WG_TRY(WG_TAKE(ctx, given, &own, wagle_export));
     if (o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "export needs DIR and --out FILE.gguf");
+        return wg_fail(ctx, WAGLE_E_USAGE, "export needs DIR and @{out FILE.gguf}");
     WG_TRY(wg_check_choice(ctx, "type", (int)o->type, wg_words_of_wagle_gguf_type));
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model)));
     WG_TRY(wg_model_open(ctx, o->model, &e.m));

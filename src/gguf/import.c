@@ -58,7 +58,7 @@ static wagle_status write_row(const wg_importer *m, const wg_gguf_tensor *t, con
 
     if (beyond != 0)
         return wg_fail(m->ctx, WAGLE_E_INPUT,
-                       "%s: tensor '%.64s' holds %g, which f16 cannot hold; use --dtype f32",
+                       "%s: tensor '%.64s' holds %g, which f16 cannot hold; use @{dtype=f32}",
                        m->o->gguf, t->name, (double)beyond);
     wg_from_float(m->dtype, row, n, stored);
     return wg_output_write(m->ctx, out, stored, (size_t)n * wg_dtype_size(m->dtype));
@@ -261,7 +261,7 @@ wagle_status wagle_import(wagle_ctx *ctx, const wagle_import_options *given)
     wg_begin(ctx);
     WG_TRY(WG_TAKE(ctx, given, &own, wagle_import));
     if (o->gguf == NULL || o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "import needs FILE.gguf and --out DIR");
+        return wg_fail(ctx, WAGLE_E_USAGE, "import needs FILE.gguf and @{out DIR}");
     WG_TRY(wg_weight_dtype(ctx, o->dtype, &m.dtype));
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->gguf)));
     WG_TRY(wg_gguf_open(ctx, o->gguf, &m.g));

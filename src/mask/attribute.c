@@ -185,8 +185,8 @@ static wagle_status mean_fisher(wagle_ctx *ctx, wg_session *s, const wg_dataset 
         total += square[i];
     *gamma = total / (double)s->batch.S / (double)wg_model_parameters(s->model);
     if (!(*gamma > 0) || !isfinite(*gamma))
-        st = wg_fail(ctx, WAGLE_E_RUN, "--gamma auto gives %g, which cannot be used; give a number",
-                     *gamma);
+        st = wg_fail(ctx, WAGLE_E_RUN,
+                     "@{gamma=auto} gives %g, which cannot be used; give a number", *gamma);
 done:
     wg_free(nll);
     wg_free(weight);
@@ -395,7 +395,7 @@ wagle_status wg_attribution_budget(wagle_ctx *ctx, wg_attribution *a, const char
                     .n = 4,
                     .steps = 1,
                     .only_check = only_check,
-                    .hint = "fewer rows (--limit) take less"};
+                    .hint = "fewer rows (@{limit}) take less"};
 
     if (!(needs & (WG_NEEDS_FORGET | WG_NEEDS_INPUTS)))
         return WAGLE_OK;
@@ -439,10 +439,11 @@ static wagle_status find_loss(wagle_ctx *ctx, const wagle_attribute_options *o, 
     if (out->loss->term != NULL && out->loss->token == WG_LOSS_NLL &&
         !(out->loss->needs & (WG_NEEDS_REFUSALS | WG_TRAINS_ONLY)))
         return WAGLE_OK;
-    return wg_fail(ctx, WAGLE_E_USAGE,
-                   "--loss %s: it does not follow from the token losses of the forget answers; use "
-                   "nll, ga, npo, simnpo, wga or satimp",
-                   o->loss);
+    return wg_fail(
+        ctx, WAGLE_E_USAGE,
+        "@{loss} %s: it does not follow from the token losses of the forget answers; use "
+        "nll, ga, npo, simnpo, wga or satimp",
+        o->loss);
 }
 
 /* The options of the rows to protect, in the form of training options. */
@@ -497,7 +498,7 @@ wagle_status wg_attribution_open(wagle_ctx *ctx, const wagle_attribute_options *
                             .retain_data = &o->retain};
     WG_TRY(wg_gamma_check(ctx, &o->gamma));
     if (!(o->damping >= 0) || !isfinite(o->damping))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--damping %g: must be 0 or more", o->damping);
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{damping} %g: must be 0 or more", o->damping);
     WG_TRY(wg_attribution_selector(ctx, out, o->selector));
     WG_TRY(wg_attribution_protection(ctx, out, &protection));
     WG_TRY(find_loss(ctx, o, out));
@@ -550,7 +551,7 @@ wagle_status wagle_attribute(wagle_ctx *ctx, const wagle_attribute_options *give
     WG_TRY(WG_TAKE(ctx, given, &own, wagle_attribute));
     wg_attribute_hold(&own);
     if ((o->out == NULL) == (o->made == NULL))
-        return wg_fail(ctx, WAGLE_E_USAGE, "attribute: --out FILE is missing");
+        return wg_fail(ctx, WAGLE_E_USAGE, "attribute: @{out FILE} is missing");
     if (o->made != NULL)
         *o->made = NULL;
     WG_TRY(wg_attribution_open(ctx, o, &a));

@@ -159,7 +159,7 @@ wagle_status wagle_compare_masks(wagle_ctx *ctx, const wagle_compare_options *gi
     WG_TRY(WG_TAKE(ctx, given, &own, wagle_compare));
     c.path = o->masks;
     if (o->n < 1)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--compare needs masks to compare");
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{compare} needs masks to compare");
     if (o->svg != NULL)
         WG_TRY(wg_output_check(ctx, o->svg, o->force, o->masks, (int)o->n));
     WG_TRY(WG_ALLOC(ctx, &c.mask, o->n));

@@ -175,7 +175,7 @@ static wagle_status from_masks(wagle_ctx *ctx, const wagle_mask_options *o, cons
     const bool inverts = o->op == WAGLE_MASK_INVERT;
 
     if (o->n_masks < 1 || (inverts && o->n_masks > 1))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--op %s needs %s", wg_words_of_wagle_mask_op[o->op],
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{op} %s needs %s", wg_words_of_wagle_mask_op[o->op],
                        inverts ? "one mask" : "masks");
     WG_TRY(wg_mask_read(ctx, o->masks[0], out));
     if (inverts)
@@ -244,11 +244,12 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_mask_options *o)
     if ((o->scores != NULL) + (o->data->model != NULL) + combined != 1 ||
         (o->out == NULL) == (o->made == NULL))
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "mask needs --out, and one of --scores, --model and --op");
+                       "mask needs @{out}, and one of @{scores}, @{model} and @{op}");
     if (o->n_densities > 0 && (o->scores == NULL || o->score_tensors != NULL || o->out == NULL ||
                                strstr(o->out, "{}") == NULL))
-        return wg_fail(ctx, WAGLE_E_USAGE,
-                       "--densities needs --scores, and {} in --out, which becomes each density");
+        return wg_fail(
+            ctx, WAGLE_E_USAGE,
+            "@{densities} needs @{scores}, and {} in @{out}, which becomes each density");
     if (!combined && o->n_densities == 0)
         WG_TRY(wg_check_density(ctx, o->density));
     for (int64_t i = 0; i < o->n_densities; i++)

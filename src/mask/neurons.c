@@ -69,7 +69,8 @@ static wagle_status check_origin(wagle_ctx *ctx, const wg_tensors *scores, const
                : wg_fail(
                      ctx, WAGLE_E_INPUT,
                      "%s: made by an earlier version, so it does not say which matrices are stored "
-                     "as [in, out]; --scope neurons needs that: make it again with wagle attribute",
+                     "as [in, out]; @{scope=neurons} needs that: make it again with wagle "
+                     "attribute",
                      scores->file[0]);
 }
 
@@ -95,10 +96,11 @@ static wagle_status choose_matrices(wagle_ctx *ctx, const wg_tensors *scores,
         st = wg_check_finite(ctx, tensor[i]);
     }
     if (st == WAGLE_OK && s->count == 0)
-        st = wg_fail(ctx, WAGLE_E_USAGE,
-                     "%s: no matrix is left after --include and --exclude; --scope neurons selects "
-                     "rows of matrices",
-                     scores->file[0]);
+        st = wg_fail(
+            ctx, WAGLE_E_USAGE,
+            "%s: no matrix is left after @{include} and @{exclude}; @{scope=neurons} selects "
+            "rows of matrices",
+            scores->file[0]);
     json_decref(names);
     return st;
 }
@@ -172,7 +174,7 @@ static wagle_status take(wagle_ctx *ctx, const selection *s, double density, wg_
     }
     return taken > 0 ? WAGLE_OK
                      : wg_fail(ctx, WAGLE_E_USAGE,
-                               "--density %g selects no neuron: it is %lld weights, and the best "
+                               "@{density} %g selects no neuron: it is %lld weights, and the best "
                                "neuron has %lld",
                                density, (long long)k,
                                (long long)s->matrix[s->neuron[0].matrix].slices.width);

@@ -105,7 +105,7 @@ static wagle_status choose_tensors(wagle_ctx *ctx, const wg_tensors *scores,
         s->count += t->count;
     }
     if (s->count == 0)
-        return wg_fail(ctx, WAGLE_E_USAGE, "%s: no tensor is left after --include and --exclude",
+        return wg_fail(ctx, WAGLE_E_USAGE, "%s: no tensor is left after @{include} and @{exclude}",
                        scores->file[0]);
     return WAGLE_OK;
 }

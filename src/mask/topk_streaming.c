@@ -76,7 +76,7 @@ static wagle_status choose_tensors(wagle_ctx *ctx, const wg_attribution *a, cons
         st = WG_ALLOC(ctx, &c->bits, (c->mask->count + 63) / 64);
     }
     if (st == WAGLE_OK && d->count == 0)
-        st = wg_fail(ctx, WAGLE_E_USAGE, "%s: no tensor is left after --include and --exclude",
+        st = wg_fail(ctx, WAGLE_E_USAGE, "%s: no tensor is left after @{include} and @{exclude}",
                      m->folder);
     return st;
 }

@@ -165,11 +165,11 @@ wagle_status wagle_init(wagle_ctx *ctx, const wagle_init_options *given)
     wg_begin(ctx);
     WG_TRY(WG_TAKE(ctx, given, &own, wagle_init));
     if (o->config == NULL || o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "init needs --config config.json and --out DIR");
+        return wg_fail(ctx, WAGLE_E_USAGE, "init needs @{config config.json} and @{out DIR}");
     WG_TRY(wg_weight_dtype(ctx, o->dtype, &m.dtype));
     if (o->dtype == WAGLE_DTYPE_AUTO)
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "--dtype: a model to make has no type of its own; name one");
+                       "@{dtype}: a model to make has no type of its own; name one");
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->config)));
     WG_TRY(wg_partial_new(ctx, o->out, &folder));
     st = make(&m, folder.path);

@@ -32,7 +32,7 @@ wagle_status wagle_diff(wagle_ctx *ctx, const wagle_diff_options *given)
     wg_begin(ctx);
     WG_TRY(WG_TAKE(ctx, given, &own, wagle_diff));
     if (o->before == NULL || o->after == NULL || o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "diff needs two model folders and --out FILE");
+        return wg_fail(ctx, WAGLE_E_USAGE, "diff needs two model folders and @{out FILE}");
     WG_TRY(wg_check_choice(ctx, "old", (int)o->old, wg_words_of_wagle_old));
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->before, o->after)));
     WG_TRY(wg_tensors_open(ctx, o->before, &a));
@@ -205,9 +205,10 @@ static wagle_status check(wagle_ctx *ctx, const change *c)
     const int64_t at = find_entry(patches, c->patch.hash);
 
     if (c->revert && !c->patch.keeps_old)
-        return wg_fail(ctx, WAGLE_E_INPUT,
-                       "%s: made with --old hash, so it holds no old values and cannot be reverted",
-                       c->patch_path);
+        return wg_fail(
+            ctx, WAGLE_E_INPUT,
+            "%s: made with @{old=hash}, so it holds no old values and cannot be reverted",
+            c->patch_path);
     if (!c->revert && at >= 0)
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: this patch is already applied to this model",
                        c->patch_path);
@@ -342,7 +343,7 @@ static wagle_status change_folder(wagle_ctx *ctx, const wagle_patch_options *giv
     WG_TRY(WG_TAKE(ctx, given, &own, wagle_patch));
     c.patch_path = o->patch;
     if (o->model == NULL || o->patch == NULL || o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "%s needs a model folder, a patch and --out DIR",
+        return wg_fail(ctx, WAGLE_E_USAGE, "%s needs a model folder, a patch and @{out DIR}",
                        revert ? "revert" : "apply");
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model, o->patch)));
     WG_TRY_GOTO(wg_patch_open(ctx, o->patch, &c.patch), done);

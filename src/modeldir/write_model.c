@@ -54,7 +54,7 @@ static wagle_status check_values(wagle_ctx *ctx, const wg_tensor *t, const float
         if (!isfinite(value[i]) || (t->dtype == WG_F16 && fabsf(value[i]) >= WG_F16_LIMIT))
             return wg_fail(
                 ctx, WAGLE_E_RUN,
-                "tensor '%s': a weight became %g, which %s cannot hold; use a lower --lr", t->name,
+                "tensor '%s': a weight became %g, which %s cannot hold; use a lower @{lr}", t->name,
                 (double)value[i], wg_dtype_name(t->dtype));
     return WAGLE_OK;
 }

@@ -7,7 +7,7 @@ extern const wg_objective wg_objective_altpo;
 
 const wg_objective wg_objective_altpo = {
     .name = "altpo",
-    .summary = "prefer other answers (--refusal FILE, or written by the model itself)",
+    .summary = "prefer other answers (a file of them, or written by the model itself)",
     .formula = "as dpo",
     .source = "arXiv 2409.13474",
     .needs = WG_NEEDS_REFERENCE | WG_NEEDS_REFUSALS | WG_MAKES_ALTERNATES,

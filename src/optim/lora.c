@@ -50,7 +50,7 @@ wagle_status wg_lora_new(wagle_ctx *ctx, wg_optimizer *a, const wagle_train_opti
     }
     WG_TRY(wg_buffer_reserve(ctx, m->ops, &l->stored, BLOCK));
     return l->n > 0 ? WAGLE_OK
-                    : wg_fail(ctx, WAGLE_E_USAGE, "--lora-targets matches no matrix of a layer");
+                    : wg_fail(ctx, WAGLE_E_USAGE, "@{lora_targets} matches no matrix of a layer");
 }
 
 void wg_lora_free(const wg_ops *ops, wg_lora *l)

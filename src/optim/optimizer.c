@@ -211,7 +211,7 @@ static wagle_status note_tensors(wagle_ctx *ctx, wg_optimizer *a, const wagle_tr
     for (int t = 0; t < files->n; t++)
         any |= a->spared[t] = wg_matches_any(files->tensor[t].name, o->no_decay);
     return any ? WAGLE_OK
-               : wg_fail(ctx, WAGLE_E_USAGE, "--no-decay %.64s: matches no tensor of %.256s",
+               : wg_fail(ctx, WAGLE_E_USAGE, "@{no_decay} %.64s: matches no tensor of %.256s",
                          *o->no_decay, a->model->folder);
 }
 

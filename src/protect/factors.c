@@ -106,7 +106,7 @@ wagle_status wg_protect_check_model(wagle_ctx *ctx, const wg_model *m, const wag
     return o->protect.path == NULL || o->protect_rank <= s.widest
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_USAGE,
-                         "--protect-rank %lld: the widest matrix, '%s', has %lld inputs; 0 "
+                         "@{protect_rank} %lld: the widest matrix, '%s', has %lld inputs; 0 "
                          "protects all directions",
                          (long long)o->protect_rank, s.name, (long long)s.widest);
 }
@@ -188,7 +188,7 @@ wagle_status wg_protect_fits(wagle_ctx *ctx, wg_session *s, const wg_dataset *ro
                           .cost = cost,
                           .n = 2,
                           .only_check = true,
-                          .hint = "fewer rows to --protect take less"};
+                          .hint = "fewer rows to @{protect} take less"};
 
     return tokens > 0 ? wg_budget(ctx, s, &need) : WAGLE_OK;
 }

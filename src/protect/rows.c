@@ -58,22 +58,22 @@ wagle_status wg_protect_check(wagle_ctx *ctx, const wagle_train_options *o, bool
         return WAGLE_OK;
     if (o->lora > 0)
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "--protect cannot be used with --lora, whose adapters change a matrix in "
+                       "@{protect} cannot be used with @{lora}, whose adapters change a matrix in "
                        "directions of their own");
     if (!(o->protect_damping > 0) || !isfinite(o->protect_damping))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--protect-damping %g: must be above 0",
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{protect_damping} %g: must be above 0",
                        o->protect_damping);
     for (int64_t i = 0; entry_at(&o->protect, i) != NULL; i++) {
         const char *entry = entry_at(&o->protect, i);
         if (strcmp(entry, "none") == 0)
             return wg_fail(ctx, WAGLE_E_USAGE,
-                           "--protect none turns protection off; leave the others out");
+                           "@{protect=none} turns protection off; leave the others out");
         if (source_of(entry) == ROWS_OF_RETAIN && (plain || o->retain.path == NULL))
             return wg_fail(ctx, WAGLE_E_USAGE,
-                           plain ? "--protect retain: finetune has no retain rows; give a file"
-                                 : "--protect retain needs --retain ROWS");
+                           plain ? "@{protect=retain}: finetune has no retain rows; give a file"
+                                 : "@{protect=retain} needs @{retain ROWS}");
         if (source_of(entry) == ROWS_OF_SELF && self_rows(entry) < 0)
-            return wg_fail(ctx, WAGLE_E_USAGE, "--protect %.40s: write self:N with N from 1 to %d",
+            return wg_fail(ctx, WAGLE_E_USAGE, "@{protect} %.40s: write self:N with N from 1 to %d",
                            entry, SELF_MOST);
     }
     return WAGLE_OK;
@@ -210,7 +210,7 @@ wagle_status wg_protect_rows_load(wagle_ctx *ctx, wg_session *s, const wagle_tra
     WG_TRY(add(ctx, &out->self, &room, &out->all));
     return wg_protect_tokens(&out->all) > 0 ? WAGLE_OK
                                             : wg_fail(ctx, WAGLE_E_INPUT,
-                                                      "--protect %.200s: no row has two tokens or "
+                                                      "@{protect} %.200s: no row has two tokens or "
                                                       "more, so there is nothing to protect",
                                                       o->protect.path);
 }

@@ -105,7 +105,7 @@ static wagle_status add_result_file(wagle_ctx *ctx, wg_report *r, const char *la
                        "%s: expected the folder of a run, or a result of eval (.json)", path);
     WG_TRY(wg_json_read(ctx, path, &result));
     if (!json_is_object(json_object_get(result, "suites"))) {
-        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: not a result of eval --suite: it has no 'suites'",
+        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: not a result of eval @{suites}: it has no 'suites'",
                      path);
     } else {
         const char *model = json_string_value(json_object_get(result, "model"));

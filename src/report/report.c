@@ -42,7 +42,7 @@ wagle_status wagle_report(wagle_ctx *ctx, const wagle_report_options *given)
     wg_begin(ctx);
     WG_TRY(WG_TAKE(ctx, given, &own, wagle_report));
     if (o->out == NULL || o->runs == NULL || o->runs[0] == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "report needs runs or results, and --out FILE.html");
+        return wg_fail(ctx, WAGLE_E_USAGE, "report needs runs or results, and @{out FILE.html}");
     st = wg_output_check(ctx, o->out, o->force, NULL, 0);
     for (const char *const *run = o->runs; st == WAGLE_OK && *run != NULL; run++)
         st = wg_report_add(ctx, &r, *run);

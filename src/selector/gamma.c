@@ -57,5 +57,5 @@ wagle_status wg_gamma_check(wagle_ctx *ctx, const wagle_gamma *gamma)
                    (gamma->kind != WAGLE_GAMMA_NUMBER || number)
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_USAGE,
-                         "--gamma must be diag, auto, protect or a number above 0");
+                         "@{gamma} must be diag, auto, protect or a number above 0");
 }

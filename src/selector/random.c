@@ -15,7 +15,7 @@ static void score(const wg_score_chunk *c, float *score_out)
 
 const wg_selector wg_selector_random = {
     .name = "random",
-    .summary = "random scores, by --seed",
+    .summary = "random scores, by the seed",
     .formula = "uniform",
     .needs = 0,
     .score = score,

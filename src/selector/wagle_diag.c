@@ -18,7 +18,7 @@ static void score(const wg_score_chunk *c, float *score_out)
 
 const wg_selector wg_selector_wagle_diag = {
     .name = "wagle-diag",
-    .summary = "wagle with each weight's own curvature (--gamma diag)",
+    .summary = "wagle with each weight's own curvature (gamma diag)",
     .formula = "|(theta - gr / (n (F + damping mean F))) gf|, n retain rows",
     .needs =
         WG_NEEDS_FORGET | WG_NEEDS_RETAIN_GRADIENT | WG_NEEDS_RETAIN_FISHER | WG_NEEDS_MEAN_FISHER,

@@ -17,7 +17,7 @@ static void score(const wg_score_chunk *c, float *score_out)
 
 const wg_selector wg_selector_wagle_protect = {
     .name = "wagle-protect",
-    .summary = "wagle with the factors of the rows to protect (--gamma protect)",
+    .summary = "wagle with the factors of the rows to protect (gamma protect)",
     .formula = "|(theta - gr P) gf|",
     .needs = WG_NEEDS_FORGET | WG_NEEDS_RETAIN_GRADIENT | WG_NEEDS_FACTORS,
     .score = score,

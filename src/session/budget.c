@@ -207,7 +207,7 @@ wagle_status wg_budget(wagle_ctx *ctx, wg_session *s, const wg_need *need)
         WG_TRY(tell(ctx, s, &full, &plan, held + plan.total));
     if (ctx->memory > 0 && held + plan.total > ctx->memory)
         return wg_fail(ctx, WAGLE_E_RESOURCE,
-                       "not enough memory: the plan needs %.2f GB and --memory is %.2f GB%s%s",
+                       "not enough memory: the plan needs %.2f GB and @{memory} is %.2f GB%s%s",
                        (double)(held + plan.total) / 1e9, (double)ctx->memory / 1e9,
                        need->hint != NULL ? "; " : "", need->hint != NULL ? need->hint : "");
     return WAGLE_OK;
@@ -231,8 +231,9 @@ wagle_status wg_budget_spilling(wagle_ctx *ctx, wg_session *s, const wg_need *ne
     }
     for (int i = 0; i < MOST && st == WAGLE_OK; i++)
         if (bytes[i] > 0)
-            wg_log(ctx, 1,
-                   "%s into a scratch file of up to %.1f GB, because --memory has no room for them",
-                   part[i].what, (double)bytes[i] / 1e9);
+            wg_log(
+                ctx, 1,
+                "%s into a scratch file of up to %.1f GB, because @{memory} has no room for them",
+                part[i].what, (double)bytes[i] / 1e9);
     return st;
 }

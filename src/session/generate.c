@@ -381,11 +381,11 @@ wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *given,
                         .user = &told};
     if (o->n < 1 || o->max_tokens < 1)
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "generate needs a prompt, and --max-tokens of 1 or more");
+                       "generate needs a prompt, and @{max_tokens} of 1 or more");
     if (!(o->temperature >= 0) || !(o->top_p > 0 && o->top_p <= 1) || o->top_k < 0)
         return wg_fail(
             ctx, WAGLE_E_USAGE,
-            "--temperature and --top-k must be 0 or more, --top-p above 0 and at most 1");
+            "@{temperature} and @{top_k} must be 0 or more, @{top_p} above 0 and at most 1");
     WG_TRY(wg_session_begin(ctx, o->model, o->opened, &s));
     for (int64_t i = 0; i < o->n; i++)
         made[i] = (wagle_generation){NULL, 0, 0};

@@ -113,7 +113,7 @@ wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a
 
     if (how.max_tokens < 1)
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "suite %s generates text, so --max-tokens must be 1 or more",
+                       "suite %s generates text, so @{max_tokens} must be 1 or more",
                        e->suite->name);
     WG_TRY(log_layout(ctx, e));
     WG_TRY(wg_reader_tokenizer(ctx, &e->session->reader));

@@ -220,7 +220,7 @@ static wagle_status unknown_name(wagle_ctx *ctx, const char *set)
     wagle_status st = wg_name_list(ctx, name_at, &names);
 
     if (st == WAGLE_OK)
-        st = wg_fail(ctx, WAGLE_E_USAGE, "--set %s: no such benchmark; choose from %s", set,
+        st = wg_fail(ctx, WAGLE_E_USAGE, "@{sets} %s: no such benchmark; choose from %s", set,
                      names.text);
     wg_text_free(&names);
     return st;

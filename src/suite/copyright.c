@@ -72,7 +72,7 @@ static wagle_status reproduce(wagle_ctx *ctx, wg_evaluation *e, const char *path
 
     if (st == WAGLE_OK && text.n < window)
         st = wg_fail(ctx, WAGLE_E_INPUT,
-                     "%s: only %lld tokens; a window needs --prefix %lld and --length %lld", path,
+                     "%s: only %lld tokens; a window needs @{prefix} %lld and @{length} %lld", path,
                      (long long)text.n, (long long)e->o->prefix, (long long)e->o->length);
     if (st == WAGLE_OK)
         n = text.n / window;
@@ -99,9 +99,9 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     const char *text = wg_evaluation_set(e, "text"), *held_out = wg_evaluation_set(e, "held_out");
 
     if (e->o->prefix < 1 || e->o->length < 1)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--prefix and --length must be 1 or more");
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{prefix} and @{length} must be 1 or more");
     if (text != NULL && e->o->verbatim > e->o->length)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--verbatim %lld: must be at most --length, %lld",
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{verbatim} %lld: must be at most @{length}, %lld",
                        (long long)e->o->verbatim, (long long)e->o->length);
     if (text != NULL)
         WG_TRY(reproduce(ctx, e, text));

@@ -40,8 +40,8 @@ static wagle_status check_shots(wagle_ctx *ctx, const wg_evaluation *e)
     if (!wg_suite_lists(e->suite, "dev") || given == (e->o->shots > 0))
         return WAGLE_OK;
     return given
-               ? wg_fail(ctx, WAGLE_E_USAGE, "set dev of suite %s needs --shots N", e->suite->name)
-               : wg_fail(ctx, WAGLE_E_USAGE, "--shots needs solved examples: --set dev=FILE");
+               ? wg_fail(ctx, WAGLE_E_USAGE, "set dev of suite %s needs @{shots N}", e->suite->name)
+               : wg_fail(ctx, WAGLE_E_USAGE, "@{shots} needs solved examples: @{sets=dev=FILE}");
 }
 
 /* Checks that the suite has the sets that it needs, and at least one set other than dev. */
@@ -55,10 +55,10 @@ static wagle_status check_suite(wagle_ctx *ctx, wg_evaluation *e)
         any |= takes_set(e->suite, name) && strcmp(name, "dev") != 0;
     for (const wg_set_info *s = e->suite->set; s->name != NULL; s++)
         if (s->needed && wg_evaluation_set(e, s->name) == NULL)
-            return wg_fail(ctx, WAGLE_E_USAGE, "suite %s needs --set %s=FILE: %s", e->suite->name,
+            return wg_fail(ctx, WAGLE_E_USAGE, "suite %s needs @{sets=%s=FILE}: %s", e->suite->name,
                            s->name, s->what);
     return any ? check_shots(ctx, e)
-               : wg_fail(ctx, WAGLE_E_USAGE, "suite %s needs --set %s=FILE: %s", e->suite->name,
+               : wg_fail(ctx, WAGLE_E_USAGE, "suite %s needs @{sets=%s=FILE}: %s", e->suite->name,
                          e->suite->set[0].name, e->suite->set[0].what);
 }
 
@@ -87,16 +87,16 @@ static wagle_status check_names(wagle_ctx *ctx, const wg_evaluation *e)
     for (int i = 0; sets != NULL && sets[i] != NULL; i++) {
         const size_t n = name_length(sets[i]);
         if (strcspn(sets[i], "=") > MAX_BYTES)
-            return wg_fail(ctx, WAGLE_E_USAGE, "--set %.50s: the name may have at most %d bytes",
+            return wg_fail(ctx, WAGLE_E_USAGE, "@{sets} %.50s: the name may have at most %d bytes",
                            sets[i], MAX_BYTES);
         if (n == 3 && strncmp(sets[i], "dev:", 4) == 0)
             return wg_fail(
                 ctx, WAGLE_E_USAGE,
-                "--set %s: solved examples must be of the same benchmark as the questions",
+                "@{sets} %s: solved examples must be of the same benchmark as the questions",
                 sets[i]);
         for (int k = 0; k < i; k++)
             if (name_length(sets[k]) == n && strncmp(sets[k], sets[i], n) == 0)
-                return wg_fail(ctx, WAGLE_E_USAGE, "--set %.*s is given twice", (int)n, sets[i]);
+                return wg_fail(ctx, WAGLE_E_USAGE, "@{sets} %.*s is given twice", (int)n, sets[i]);
     }
     return WAGLE_OK;
 }
@@ -110,11 +110,11 @@ static wagle_status check_sets(wagle_ctx *ctx, wg_evaluation *e)
     for (int i = 0; wg_evaluation_set_at(e, i, name, &file); i++) {
         bool taken = false;
         if (name[0] == '\0')
-            return wg_fail(ctx, WAGLE_E_USAGE, "--set %s: write it as NAME=FILE", file);
+            return wg_fail(ctx, WAGLE_E_USAGE, "@{sets} %s: write it as NAME=FILE", file);
         for (int k = 0; k < e->n_chosen; k++)
             taken |= takes_set(e->chosen[k], name);
         if (!taken)
-            return wg_fail(ctx, WAGLE_E_USAGE, "--set %s: suite %s has no such set", name,
+            return wg_fail(ctx, WAGLE_E_USAGE, "@{sets} %s: suite %s has no such set", name,
                            e->o->suites);
         if (!wg_exists(file))
             return wg_fail(ctx, WAGLE_E_INPUT, "%s: no such file", file);
@@ -157,16 +157,16 @@ static wagle_status choose(wagle_ctx *ctx, wg_evaluation *e)
     e->n_chosen = 0;
     while (wg_next_name(&at, &name)) {
         if (e->n_chosen == WG_MAX_SUITES)
-            return wg_fail(ctx, WAGLE_E_USAGE, "--suites: more than there are");
+            return wg_fail(ctx, WAGLE_E_USAGE, "@{suites}: more than there are");
         WG_TRY(wg_suite_find(ctx, name, &e->chosen[e->n_chosen]));
         for (int i = 0; i < e->n_chosen; i++)
             if (e->chosen[i] == e->chosen[e->n_chosen])
-                return wg_fail(ctx, WAGLE_E_USAGE, "--suite: %s is given twice",
+                return wg_fail(ctx, WAGLE_E_USAGE, "@{suites}: %s is given twice",
                                e->chosen[i]->name);
         e->n_chosen++;
     }
     return e->n_chosen > 0 ? WAGLE_OK
-                           : wg_fail(ctx, WAGLE_E_USAGE, "--suite: name at least one suite");
+                           : wg_fail(ctx, WAGLE_E_USAGE, "@{suites}: name at least one suite");
 }
 
 wagle_status wg_evaluation_check(wagle_ctx *ctx, wg_evaluation *e)
@@ -208,14 +208,14 @@ static wagle_status check_layout(wagle_ctx *ctx, const wg_evaluation *e)
         bool given;
         const char *name;
     } option[] = {{d->prompt != NULL, "prompt"},
-                  {d->prompt_field != NULL, "prompt-field"},
-                  {d->answer_field != NULL, "answer-field"},
-                  {d->text_field != NULL, "text-field"},
+                  {d->prompt_field != NULL, "prompt_field"},
+                  {d->answer_field != NULL, "answer_field"},
+                  {d->text_field != NULL, "text_field"},
                   {d->system != NULL && !wg_data_asks_chat(d), "system"},
                   {d->chat_kwargs != NULL && d->chat_kwargs[0] != NULL && !wg_data_asks_chat(d),
-                   "chat-kwarg"},
+                   "chat_kwargs"},
                   {d->date != NULL && !wg_data_asks_chat(d), "date"},
-                  {d->all_turns, "all-turns"},
+                  {d->all_turns, "all_turns"},
                   {d->eos, "eos"}};
     bool used = false;
 
@@ -224,7 +224,7 @@ static wagle_status check_layout(wagle_ctx *ctx, const wg_evaluation *e)
     for (size_t i = 0; !used && i < sizeof option / sizeof *option; i++)
         if (option[i].given)
             return wg_fail(ctx, WAGLE_E_USAGE,
-                           "--%s has no effect: suite %s has prompts of its own", option[i].name,
+                           "@{%s} has no effect: suite %s has prompts of its own", option[i].name,
                            e->o->suites);
     return WAGLE_OK;
 }
@@ -401,12 +401,13 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_suite_options *o)
     if (o->recompute == NULL && (o->model == NULL || o->suites == NULL || *o->suites == '\0'))
         return wg_fail(ctx, WAGLE_E_USAGE, "give a model and a suite");
     if (o->out != NULL && !wg_ends_with(o->out, ".json"))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--out %s: the name must end in .json", o->out);
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{out} %s: the name must end in .json", o->out);
     if (!(o->temperature >= 0) || !isfinite(o->temperature) || o->max_tokens < 0 || o->shots < 0 ||
         o->resamples < 0 || o->relearn_steps < 0 || !(o->relearn_lr > 0))
-        return wg_fail(ctx, WAGLE_E_USAGE,
-                       "--temperature, --max-tokens, --shots, --resamples and --relearn-steps must "
-                       "be 0 or more, --relearn-lr above 0");
+        return wg_fail(
+            ctx, WAGLE_E_USAGE,
+            "@{temperature}, @{max_tokens}, @{shots}, @{resamples} and @{relearn_steps} must "
+            "be 0 or more, @{relearn_lr} above 0");
     return o->out != NULL ? check_output(ctx, o) : WAGLE_OK;
 }
 

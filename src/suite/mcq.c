@@ -111,7 +111,7 @@ static wagle_status open_dev(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *qu
         return WAGLE_OK;
     if (quiz->benchmark->solved)
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "--shots cannot be used with set '%s': the prompt of %s has six solved "
+                       "@{shots} cannot be used with set '%s': the prompt of %s has six solved "
                        "examples already",
                        quiz->set, quiz->benchmark->name);
     return wg_quiz_open(ctx, "dev", wg_evaluation_set(e, "dev"), 0, quiz->benchmark, dev);
@@ -325,7 +325,7 @@ const wg_suite wg_suite_mcq = {
     .uses = WAGLE_USES_SHOTS,
     .own_prompts = true,
     .set = {{"*", "rows of a benchmark; any NAME, or NAME:BENCHMARK to say which", false},
-            {"dev", "solved examples for --shots", false}},
+            {"dev", "solved examples to show as shots", false}},
     .run = run,
     .derive = derive,
     .measure = measure,

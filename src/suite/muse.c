@@ -68,7 +68,8 @@ static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 
 const wg_suite wg_suite_muse = {
     .name = "muse",
-    .summary = "verbatim and knowledge memorisation, PrivLeak (with --gold), utility on retain",
+    .summary =
+        "verbatim and knowledge memorisation, PrivLeak (with a gold result), utility on retain",
     .writes = WG_TEXTS,
     .uses = WAGLE_USES_REFERENCE | WAGLE_USES_GOLD,
     .set = {{"verbatim", "rows of a prompt and its true continuation", false},

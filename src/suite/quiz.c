@@ -198,7 +198,7 @@ static wagle_status add_shots(wagle_ctx *ctx, const wg_question *q,
     return had == options->shots
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_INPUT,
-                         "%s: %lld solved examples of subject '%s', --shots %lld needs more%s",
+                         "%s: %lld solved examples of subject '%s', @{shots} %lld needs more%s",
                          options->dev->rows.path, (long long)seen,
                          subject != NULL ? subject : "any", (long long)options->shots,
                          seen > had ? " (the question itself is not taken)" : "");

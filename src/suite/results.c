@@ -58,12 +58,13 @@ wagle_status wg_results_read(wagle_ctx *ctx, const char *path, json_t **out)
 
     *out = json_array();
     if (st == WAGLE_OK && !wg_exists(name.text))
-        st = wg_exists(path)
-                 ? wg_fail(
-                       ctx, WAGLE_E_INPUT,
-                       "%s: not a result of eval --suite, or its rows are missing: there is no %s",
-                       path, name.text)
-                 : wg_fail(ctx, WAGLE_E_INPUT, "%s: no such file", path);
+        st =
+            wg_exists(path)
+                ? wg_fail(
+                      ctx, WAGLE_E_INPUT,
+                      "%s: not a result of eval @{suites}, or its rows are missing: there is no %s",
+                      path, name.text)
+                : wg_fail(ctx, WAGLE_E_INPUT, "%s: no such file", path);
     if (st == WAGLE_OK)
         st = wg_rows_read(ctx, name.text, 0, &rows);
     for (int64_t i = 0; st == WAGLE_OK && i < rows.n; i++) {

@@ -256,7 +256,7 @@ static wagle_status run_changed_weights(wagle_ctx *ctx, wg_evaluation *e, const 
     if (st == WAGLE_OK)
         st = wg_text_printf(ctx, &partial, "%s.partial", folder.text);
     if (st == WAGLE_OK && wg_exists(folder.text))
-        st = wg_fail(ctx, WAGLE_E_USAGE, "%s: is in the way; remove it, or give another --out",
+        st = wg_fail(ctx, WAGLE_E_USAGE, "%s: is in the way; remove it, or give another @{out}",
                      folder.text);
     else if (st == WAGLE_OK) {
         st = change_weights(ctx, e, set, folder.text);
@@ -280,7 +280,7 @@ static wagle_status check_name(wagle_ctx *ctx, const char *name)
         const size_t n = strcspn(conditions[i], "*");
         if (strncmp(name, conditions[i], n) == 0 && (conditions[i][n] == '*' || name[n] == '\0'))
             return wg_fail(ctx, WAGLE_E_USAGE,
-                           "--set %s: this name is a test of suite robustness; choose another",
+                           "@{sets} %s: this name is a test of suite robustness; choose another",
                            name);
     }
     return WAGLE_OK;
@@ -326,7 +326,7 @@ static wagle_status check_shots(wagle_ctx *ctx, const wg_evaluation *e, const ch
     wg_rows_free(&rows);
     return n >= e->o->shots
                ? WAGLE_OK
-               : wg_fail(ctx, WAGLE_E_INPUT, "%s: %lld solved rows, --shots %lld needs more", dev,
+               : wg_fail(ctx, WAGLE_E_INPUT, "%s: %lld solved rows, @{shots} %lld needs more", dev,
                          (long long)n, (long long)e->o->shots);
 }
 
@@ -397,7 +397,7 @@ const wg_suite wg_suite_robustness = {
     .set = {{"forget", "questions and answers that were forgotten", true},
             {"relearn", "some of the forget rows, for the relearning attack", false},
             {"prefixes", "text file; each line is tried before the prompt", false},
-            {"dev", "solved examples for --shots", false},
+            {"dev", "solved examples to show as shots", false},
             {"*", "the forget rows in other words: paraphrased, or in another language", false}},
     .run = run,
     .derive = derive,

@@ -252,7 +252,8 @@ static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 
 const wg_suite wg_suite_tofu = {
     .name = "tofu",
-    .summary = "probability, ROUGE-L, truth ratio; model utility, forget quality (with --gold)",
+    .summary =
+        "probability, ROUGE-L, truth ratio; model utility, forget quality (with a gold result)",
     .writes = WG_TEXTS_IF_ASKED,
     .uses = WAGLE_USES_GOLD | WAGLE_USES_EOS,
     .set = {{"forget", "forget rows, with paraphrased_answer and perturbed_answer", false},

@@ -25,7 +25,7 @@ static wagle_status write_texts(wagle_ctx *ctx, const wg_answers *a, FILE *file)
             putc(strchr("\n\r", text.text[k]) != NULL ? ' ' : text.text[k], file);
         putc('\n', file);
     }
-    return fflush(file) == 0 ? WAGLE_OK : wg_fail_errno(ctx, errno, "the texts for --scorer");
+    return fflush(file) == 0 ? WAGLE_OK : wg_fail_errno(ctx, errno, "the texts for @{scorer}");
 }
 
 static wagle_status read_scores(wagle_ctx *ctx, const char *command, FILE *pipe, int64_t n,
@@ -36,16 +36,17 @@ static wagle_status read_scores(wagle_ctx *ctx, const char *command, FILE *pipe,
     for (int64_t i = 0; i < n; i++) {
         char *end;
         if (fgets(line, sizeof line, pipe) == NULL)
-            return wg_fail(ctx, WAGLE_E_RUN, "--scorer '%s': %lld numbers for %lld texts", command,
+            return wg_fail(ctx, WAGLE_E_RUN, "@{scorer} '%s': %lld numbers for %lld texts", command,
                            (long long)i, (long long)n);
         score[i] = strtod(line, &end);
         if (end == line || end[strspn(end, " \t\r\n")] != '\0' || !(score[i] >= 0 && score[i] <= 1))
-            return wg_fail(ctx, WAGLE_E_RUN, "--scorer '%s': line %lld is not a number from 0 to 1",
-                           command, (long long)i + 1);
+            return wg_fail(ctx, WAGLE_E_RUN,
+                           "@{scorer} '%s': line %lld is not a number from 0 to 1", command,
+                           (long long)i + 1);
     }
     return fgets(line, sizeof line, pipe) == NULL
                ? WAGLE_OK
-               : wg_fail(ctx, WAGLE_E_RUN, "--scorer '%s': more numbers than the %lld texts",
+               : wg_fail(ctx, WAGLE_E_RUN, "@{scorer} '%s': more numbers than the %lld texts",
                          command, (long long)n);
 }
 
@@ -55,8 +56,8 @@ static wagle_status run_scorer(wagle_ctx *ctx, const char *command, const wg_ans
     FILE *file = tmpfile(), *pipe;
     wg_text line = {0};
     int status;
-    wagle_status st =
-        file != NULL ? write_texts(ctx, a, file) : wg_fail_errno(ctx, errno, "a file for --scorer");
+    wagle_status st = file != NULL ? write_texts(ctx, a, file)
+                                   : wg_fail_errno(ctx, errno, "a file for @{scorer}");
 
     if (st == WAGLE_OK)
         st = wg_text_printf(ctx, &line, "{ %s\n} </dev/fd/%d", command, fileno(file));
@@ -64,12 +65,12 @@ static wagle_status run_scorer(wagle_ctx *ctx, const char *command, const wg_ans
         rewind(file);
     pipe = st == WAGLE_OK ? popen(line.text, "r") : NULL;
     if (st == WAGLE_OK && pipe == NULL)
-        st = wg_fail_errno(ctx, errno, "--scorer '%s'", command);
+        st = wg_fail_errno(ctx, errno, "@{scorer} '%s'", command);
     if (st == WAGLE_OK)
         st = read_scores(ctx, command, pipe, a->rows.n, score);
     status = pipe != NULL ? pclose(pipe) : 0;
     if (st == WAGLE_OK && status != 0)
-        st = wg_fail(ctx, WAGLE_E_RUN, "--scorer '%s' failed (%d)", command,
+        st = wg_fail(ctx, WAGLE_E_RUN, "@{scorer} '%s' failed (%d)", command,
                      WIFEXITED(status) ? WEXITSTATUS(status) : status);
     if (file != NULL)
         fclose(file);
@@ -145,7 +146,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
 
     if ((words != NULL) == (e->o->scorer != NULL))
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "suite toxicity needs --scorer COMMAND or --set words=FILE");
+                       "suite toxicity needs @{scorer COMMAND} or @{sets=words=FILE}");
     st = wg_answers_load(ctx, e, wg_evaluation_set(e, "prompts"), WG_STARTS, &a);
     if (st == WAGLE_OK)
         st = wg_answers_generate(ctx, e, &a, e->o->temperature);
@@ -172,11 +173,11 @@ static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, w
 
 const wg_suite wg_suite_toxicity = {
     .name = "toxicity",
-    .summary = "toxicity of continuations, by --scorer COMMAND or a list of words",
+    .summary = "toxicity of continuations, by a command that scores or a list of words",
     .writes = WG_TEXTS,
     .uses = WAGLE_USES_SCORER | WAGLE_USES_TEMPERATURE,
     .set = {{"prompts", "rows of prompts", true},
-            {"words", "text file with one word a line, in place of --scorer", false}},
+            {"words", "text file with one word a line, in place of a scorer", false}},
     .run = run,
     .derive = derive,
     .measure = wg_measure_means,

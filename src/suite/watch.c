@@ -61,8 +61,8 @@ static wagle_status check_one(wagle_ctx *ctx, wg_evaluation *e)
                        e->suite->name, e->suite->name);
     return ctx->memory > 0 && writes
                ? wg_fail(ctx, WAGLE_E_USAGE,
-                         "suite %s generates text, which --memory cannot plan for; leave out "
-                         "--memory, or evaluate afterwards",
+                         "suite %s generates text, which @{memory} cannot plan for; leave out "
+                         "@{memory}, or evaluate afterwards",
                          e->suite->name)
                : WAGLE_OK;
 }
@@ -76,8 +76,8 @@ wagle_status wg_suite_watch_rule(wagle_ctx *ctx, const wagle_suite_options *o, c
         wg_suite_named_in(o->suites, name))
         return WAGLE_OK;
     return wg_fail(ctx, WAGLE_E_USAGE,
-                   "--stop-when '%.64s': write it as forget.probability<0.1, with forget, retain "
-                   "or one of --suite %s",
+                   "@{stop_when} '%.64s': write it as forget.probability<0.1, with forget, retain "
+                   "or one of @{suites} %s",
                    rule, o->suites);
 }
 
@@ -86,12 +86,14 @@ wagle_status wg_suite_watch_rule(wagle_ctx *ctx, const wagle_suite_options *o, c
 static wagle_status compare_eos(wagle_ctx *ctx, wg_evaluation *e)
 {
     if (strcmp(e->suite->name, "tofu") == 0 && e->o->data.eos == e->o->no_eos)
-        wg_log(ctx, 0, "%s",
-               e->o->no_eos
-                   ? "--eos counts the end-of-text token as part of an answer, and --no-eos leaves "
-                     "it out of suite tofu: tofu.forget.probability and forget.probability differ"
-                   : "suite tofu counts the end-of-text token as part of an answer, and without "
-                     "--eos forget.probability does not: --eos or --no-eos makes them equal");
+        wg_log(
+            ctx, 0, "%s",
+            e->o->no_eos
+                ? "@{eos} counts the end-of-text token as part of an answer, and @{no_eos=true} "
+                  "leaves "
+                  "it out of suite tofu: tofu.forget.probability and forget.probability differ"
+                : "suite tofu counts the end-of-text token as part of an answer, and without "
+                  "@{eos} forget.probability does not: @{eos} or @{no_eos=true} makes them equal");
     return WAGLE_OK;
 }
 

@@ -329,7 +329,7 @@ static wagle_status check_baseline(wagle_ctx *ctx, const wg_join *j)
         if (strcmp(j->method[i].objective, j->method[0].objective) == 0)
             st = wg_text_printf(ctx, &names, "%s'%s'", i > 0 ? ", " : "", j->method[i].name);
     if (st == WAGLE_OK)
-        st = wg_fail(ctx, WAGLE_E_USAGE, "--baseline '%.100s': no such method; choose from %s",
+        st = wg_fail(ctx, WAGLE_E_USAGE, "@{baseline} '%.100s': no such method; choose from %s",
                      j->o->baseline, names.text != NULL ? names.text : "none");
     wg_text_free(&names);
     return st;
@@ -343,7 +343,7 @@ static wagle_status check_primary(wagle_ctx *ctx, const wg_join *j)
     return wg_fail(
         ctx, j->o->column != NULL ? WAGLE_E_USAGE : WAGLE_E_INPUT,
         "%s'%.100s': no run has this column; use a set of 'eval', relearned.SET or SUITE.METRIC",
-        j->o->column != NULL ? "--column " : "the first of 'keep', ", j->primary);
+        j->o->column != NULL ? "@{column} " : "the first of 'keep', ", j->primary);
 }
 
 /* --- the command --------------------------------------------------------------------------------
@@ -366,7 +366,7 @@ static wagle_status choose_columns(wagle_ctx *ctx, wg_join *j)
         j->o->column != NULL ? j->o->column : json_string_value(json_array_get(j->keep, 0));
     if (j->primary == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "%s: its spec has no column to keep; choose one with --column",
+                       "%s: its spec has no column to keep; choose one with @{column}",
                        j->o->sweeps[0]);
     WG_TRY(wg_join_add(ctx, j->compared, j->primary));
     json_array_foreach (j->keep, i, name)
@@ -482,7 +482,7 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_join_options *o)
     if (ctx->dry_run)
         return WAGLE_OK;
     if (o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--out DIR is missing");
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{out DIR} is missing");
     return wg_output_check(ctx, o->out, o->force, o->sweeps, (int)o->n);
 }
 

@@ -284,7 +284,7 @@ static wagle_status set_options(wagle_ctx *ctx, wg_sweep *s, wagle_train_options
             WG_TRY(spec_path(ctx, s, m->name, to));
             break;
         case WG_MEMBER_CHOICE:
-            WG_TRY(wg_choose_word(ctx, m->flag, json_string_value(value), m->words, &choice));
+            WG_TRY(wg_choose_word(ctx, m->name, json_string_value(value), m->words, &choice));
             memcpy(to, &choice, sizeof choice);
             break;
         case WG_MEMBER_FLAG:
@@ -343,7 +343,7 @@ wagle_status wg_sweep_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
     o->objective = p->objective;
     o->lr = s->updates > 0 && p->lr == 0 ? p->start : p->lr;
     if (!(o->lr > 0)) /* 0 would be a search, which a sweep makes by 'updates' */
-        return wg_fail(ctx, WAGLE_E_USAGE, "--lr %g: a number above 0", o->lr);
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{lr} %g: a number above 0", o->lr);
     o->seed = (uint64_t)p->seed;
     o->force = true;
     WG_TRY(set_protect(ctx, s, p, o));

@@ -91,7 +91,7 @@ static wagle_status load_done(wagle_ctx *ctx, wg_sweep *s, bool force)
     if (!goes_on && wg_exists(runs))
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "%s: its sweep has another spec, which differs in more than the axes; add "
-                       "--force to start again",
+                       "@{force=true} to start again",
                        s->out);
     if (goes_on && wg_exists(runs))
         WG_TRY(wg_json_read(ctx, runs, &s->done));
@@ -151,7 +151,7 @@ static wagle_status run(wagle_ctx *ctx, wg_sweep *s, bool force, char **table)
     WG_TRY(wg_sweep_path(ctx, s, "spec.json", &spec));
     if (wg_exists(s->out) && !wg_exists(spec) && !force)
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "%s: exists and is not a sweep; add --force to replace it", s->out);
+                       "%s: exists and is not a sweep; add @{force=true} to replace it", s->out);
     if (force || !wg_exists(runs))
         WG_TRY(wg_sweep_try_suites(ctx, s));
     WG_TRY(wg_lock_folder(ctx, s->out, &lock));
@@ -197,7 +197,7 @@ wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *given, char 
     WG_TRY(WG_TAKE(ctx, given, &own, wagle_sweep));
     s.out = o->out;
     if (o->spec == NULL || o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "sweep needs SPEC.json and --out DIR");
+        return wg_fail(ctx, WAGLE_E_USAGE, "sweep needs SPEC.json and @{out DIR}");
     wg_nest(ctx);
     st = read_spec(ctx, o->spec, &s);
     if (st == WAGLE_OK && !ctx->dry_run)

@@ -254,8 +254,7 @@ static wagle_status unknown(wagle_ctx *ctx, const templates *t, const char *name
         st = wg_text_printf(ctx, &text, "%s%s", l == wg_chat_layouts ? "; layouts are " : ", ",
                             l->name);
     if (st == WAGLE_OK)
-        st = wg_fail(ctx, WAGLE_E_USAGE, "%s: name one with --chat-layout, or use --prompt",
-                     text.text);
+        st = wg_fail(ctx, WAGLE_E_USAGE, "%s: name one with @{chat}, or use @{prompt}", text.text);
     wg_text_free(&text);
     return st;
 }

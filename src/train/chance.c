@@ -50,8 +50,8 @@ wagle_status wg_chance_load(wagle_ctx *ctx, wg_run *w)
                               w->o->seed, WG_STREAM_NAMES, &w->chance));
     if (w->chance.made.n == 0)
         return wg_fail(ctx, WAGLE_E_INPUT,
-                       "%.200s: no level of chance can be measured, as %s; name --stop-when RULE, "
-                       "or --gold-model DIR, a model that never saw the rows",
+                       "%.200s: no level of chance can be measured, as %s; name @{stop_when RULE}, "
+                       "or @{gold DIR}, a model that never saw the rows",
                        w->o->forget.path,
                        w->data.forget.n > 1 ? "no row is a question with an answer of its own"
                                             : "the only row has no name in its question");
@@ -177,7 +177,7 @@ static void tell(const wg_run *w, char *out, size_t room)
     const char *measured = "the answer probability of";
 
     if (c->by_gold)
-        snprintf(out, room, "%s the forget rows in the model of --gold-model", measured);
+        snprintf(out, room, "%s the forget rows in the model of @{gold}", measured);
     else if (c->paired == 0)
         snprintf(out, room, "%s %lld control rows, the forget rows with invented names in %d draws",
                  measured, (long long)c->measured, WG_CHANCE_DRAWS);

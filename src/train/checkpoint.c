@@ -199,10 +199,10 @@ wagle_status wg_run_open_partial(wagle_ctx *ctx, wg_run *w)
     WG_TRY(wg_partial_begin(ctx, w->o->out, &w->folder));
     w->partial = w->folder.path;
     if (wg_exists(w->checkpoint) && !w->o->resume && !w->o->force)
-        return wg_fail(
-            ctx, WAGLE_E_USAGE,
-            "%s: an unfinished run; add --resume to continue it, or --force to start again",
-            w->partial);
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "%s: an unfinished run; add @{resume=true} to continue it, or @{force=true} "
+                       "to start again",
+                       w->partial);
     /* a killed run may have left files half-written beside its checkpoint */
     return wg_run_clear_partial(ctx, w, w->o->resume);
 }

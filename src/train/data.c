@@ -163,7 +163,7 @@ static wagle_status load_refusals(wagle_ctx *ctx, wg_session *s, wg_train_data *
     if (m->options->refusal == NULL)
         return wg_fail(
             ctx, WAGLE_E_USAGE,
-            "objective %s needs --refusal FILE: rows, or a text file with one refusal a line",
+            "objective %s needs @{refusal FILE}: rows, or a text file with one refusal a line",
             m->objective->name);
     WG_TRY(wg_map_open(ctx, m->options->refusal, &m->text));
     if (holds_rows(m))

@@ -101,9 +101,9 @@ wagle_status wg_check_searched(wagle_ctx *ctx, const wagle_train_options *o, boo
 
     if (plain && o->lr == 0)
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "--lr auto: finetune forgets no rows to search by; name a number");
+                       "@{lr=auto}: finetune forgets no rows to search by; name a number");
     if (plain && chance)
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "--stop-when chance: finetune forgets no rows; it is of unlearn");
+                       "@{stop_when=chance}: finetune forgets no rows; it is of unlearn");
     return WAGLE_OK;
 }

@@ -13,7 +13,7 @@ static bool any(const char *const *list)
 /* A member that the others leave without effect. */
 static wagle_status without_effect(wagle_ctx *ctx, const char *option, const char *needs)
 {
-    return wg_fail(ctx, WAGLE_E_USAGE, "--%s has no effect: it needs %s", option, needs);
+    return wg_fail(ctx, WAGLE_E_USAGE, "@{%s} has no effect: it needs %s", option, needs);
 }
 
 static wagle_status check_selection(wagle_ctx *ctx, const wagle_train_options *o)
@@ -22,10 +22,10 @@ static wagle_status check_selection(wagle_ctx *ctx, const wagle_train_options *o
 
     if (o->selector == NULL && (any(o->include) || any(o->exclude)))
         return without_effect(ctx, any(o->include) ? "include" : "exclude",
-                              "--selector, whose choice it narrows");
+                              "@{selector}, whose choice it narrows");
     if (o->lora == 0 && (o->lora_alpha > 0 || any(o->lora_targets)))
-        return without_effect(ctx, o->lora_alpha > 0 ? "lora-alpha" : "lora-targets",
-                              "--lora RANK");
+        return without_effect(ctx, o->lora_alpha > 0 ? "lora_alpha" : "lora_targets",
+                              "@{lora RANK}");
     if (o->selector == NULL)
         return WAGLE_OK;
     WG_TRY(wg_gamma_check(ctx, &o->gamma));
@@ -46,8 +46,8 @@ wagle_status wg_train_check_early(wagle_ctx *ctx, const wagle_train_options *o,
     if (term != WG_RETAIN_NONE && !(objective->needs & WG_TRAINS_ONLY) && o->retain.path == NULL &&
         !wg_protect_by_self(o))
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "objective %s needs --retain ROWS; without such rows, use --protect self "
-                       "(the model writes texts to keep) or --retain-term none",
+                       "objective %s needs @{retain ROWS}; without such rows, use @{protect=self} "
+                       "(the model writes texts to keep) or @{retain_term=none}",
                        objective->name);
     return WAGLE_OK;
 }

@@ -360,56 +360,53 @@ static const wg_member *member_of(const char *key, const wg_member *table)
     return NULL;
 }
 
-/* --npo-beta of npo.beta, --prompt of forget.prompt. */
-static void flag_of(const char *key, const wg_member *m, char out[96])
-{
-    snprintf(out, 96, "--%s", m == NULL ? key : m->flag != NULL ? m->flag : m->name);
-    for (char *at = out; *at != '\0'; at++)
-        *at = *at == '_' || *at == '.' ? '-' : *at;
-}
-
-static void describe(const char *flag, const wg_member *m, const char *value, char out[160])
+/* What differs, as it is in messages. option: lr, forget.prompt, npo.beta */
+static void describe(const char *option, const wg_member *m, const char *value, char out[160])
 {
     const bool content = m != NULL && (m->kind == WG_MEMBER_FILE || m->kind == WG_MEMBER_FOLDER ||
                                        m->kind == WG_MEMBER_SETS);
 
-    if (strcmp(flag, "--lr") == 0 && strcmp(value, "0") == 0)
-        snprintf(out, 160, "--lr auto");
-    else if (strcmp(flag, "--device") == 0 && *value == '\0')
-        snprintf(out, 160, "--device cpu");
+    if (strcmp(option, "lr") == 0 && strcmp(value, "0") == 0)
+        snprintf(out, 160, "@{lr=auto}");
+    else if (strcmp(option, "device") == 0 && *value == '\0')
+        snprintf(out, 160, "@{device=cpu}");
     else if (*value == '\0' || strcmp(value, "off") == 0)
-        snprintf(out, 160, "no %s", flag);
+        snprintf(out, 160, "no @{%s}", option);
     else if (strcmp(value, "on") == 0)
-        snprintf(out, 160, "%s", flag);
+        snprintf(out, 160, "@{%s}", option);
     else
-        snprintf(out, 160, "%s %.96s", flag, content ? "of other content" : value);
+        snprintf(out, 160, "@{%s} %.96s", option, content ? "of other content" : value);
 }
 
 static wagle_status refuse(wagle_ctx *ctx, const wg_run *w, const char *key, const char *before,
                            const char *now)
 {
     const wg_member *m = member_of(key, wg_train_members);
-    char flag[96], was[160], is[160];
+    const char *rows = strstr(key, " --");
+    char was[160], is[160];
 
-    flag_of(key, m, flag);
-    describe(flag, m, before, was);
-    describe(flag, m, now, is);
-    if ((w->objective->needs & WG_TRAINS_ONLY) && strcmp(key, "rows of --retain") == 0)
-        key = "rows of --data";
+    describe(key, m, before, was);
+    describe(key, m, now, is);
+    if (rows != NULL) /* "rows of --forget" */
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "%s: made with other rows of @{%s}; resume with the same ones, or add "
+                       "@{force=true} to start again",
+                       w->checkpoint, rows + 3);
     if (strchr(key, ' ') != NULL) /* a fact that no option explains */
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "%s: made with other %s; resume with the same ones, or add @{force=true} to "
+                       "start again",
+                       w->checkpoint, key);
+    if (strcmp(was, is) == 0)
         return wg_fail(
             ctx, WAGLE_E_USAGE,
-            "%s: made with other %s; resume with the same ones, or add --force to start again",
+            "%s: made with another @{%s} (its content changed); resume with the same one, "
+            "or add @{force=true} to start again",
             w->checkpoint, key);
-    if (strcmp(was, is) == 0)
-        return wg_fail(ctx, WAGLE_E_USAGE,
-                       "%s: made with another %s (its content changed); resume with the same one, "
-                       "or add --force to start again",
-                       w->checkpoint, flag);
-    return wg_fail(
-        ctx, WAGLE_E_USAGE,
-        "%s: made with %s, now %s; resume with the same options, or add --force to start again",
-        w->checkpoint, was, is);
+    return wg_fail(ctx, WAGLE_E_USAGE,
+                   "%s: made with %s, now %s; resume with the same options, or add @{force=true} "
+                   "to start again",
+                   w->checkpoint, was, is);
 }
 
 /* The option that explains why a fact is another: its key, or the fact's. */

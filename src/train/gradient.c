@@ -116,7 +116,7 @@ wagle_status wagle_objective_gradient(wagle_ctx *ctx, const wagle_train_options 
     WG_TRY(WG_TAKE(ctx, given, &own, wagle_unlearn));
     wg_train_hold(&own);
     if (o->out == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--out FILE is missing");
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{out FILE} is missing");
     WG_TRY(wg_objective_find(ctx, o->objective, &objective));
     if (objective->needs & WG_TRAINS_ONLY)
         return wg_fail(ctx, WAGLE_E_USAGE, "objective %s is not for unlearning", o->objective);

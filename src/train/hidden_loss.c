@@ -47,7 +47,7 @@ wagle_status wg_hidden_begin(wagle_ctx *ctx, wg_trainer *t, const wagle_train_op
 
     t->layer = t->option[0] < 0 ? L / 3 : (int64_t)t->option[0];
     if (t->layer >= L)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--rmu-layer %lld: must be from 0 to %lld",
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{rmu.layer} %lld: must be from 0 to %lld",
                        (long long)t->layer, (long long)L - 1);
     return find_control(ctx, t, o);
 }

@@ -264,7 +264,7 @@ static wagle_status run_updates(wagle_ctx *ctx, rate_search *h, try_ *t)
             wg_step step;
             double lr;
             char detail[64];
-            snprintf(detail, sizeof detail, "try %d at --lr %g", h->n + 1, w->lr);
+            snprintf(detail, sizeof detail, "try %d at @{lr} %g", h->n + 1, w->lr);
             wg_progress(ctx, "learning rate", w->step, TRY_UPDATES, detail);
             st = wg_run_update(ctx, w, &step, &lr);
         }
@@ -290,10 +290,10 @@ static void say(wagle_ctx *ctx, const rate_search *h, const try_ *t)
         strcmp(h->rule.metric, "forget.probability") == 0 ? "forget probability" : h->rule.metric;
 
     if (t->failed)
-        wg_log(ctx, 1, "try %d: --lr %g: too high, the loss is not finite after %lld updates", h->n,
-               t->lr, (long long)h->w->step);
+        wg_log(ctx, 1, "try %d: @{lr} %g: too high, the loss is not finite after %lld updates",
+               h->n, t->lr, (long long)h->w->step);
     else
-        wg_log(ctx, 1, "try %d: --lr %g: %s %.4g -> %.4g after %lld updates", h->n, t->lr, metric,
+        wg_log(ctx, 1, "try %d: @{lr} %g: %s %.4g -> %.4g after %lld updates", h->n, t->lr, metric,
                h->start, t->value[t->n - 1], (long long)t->step[t->n - 1]);
 }
 
@@ -468,8 +468,8 @@ static wagle_status nothing_found(wagle_ctx *ctx, const rate_search *h)
     }
     return wg_fail(
         ctx, WAGLE_E_RUN,
-        "--lr auto: none of %d rates from %g to %g brings %s from %.4g towards its rule; "
-        "name a rate with --lr, or another objective",
+        "@{lr=auto}: none of %d rates from %g to %g brings %s from %.4g towards its rule; "
+        "name a rate with @{lr}, or another objective",
         h->n, low, high, h->rule.metric, h->start);
 }
 
@@ -527,7 +527,7 @@ static wagle_status search(wagle_ctx *ctx, rate_search *h)
             WG_TRY(choose(ctx, h, &lr, why));
         }
         WG_TRY(keep(ctx, h, lr, why));
-        wg_log(ctx, 1, "--lr %g: %s", lr, why);
+        wg_log(ctx, 1, "@{lr} %g: %s", lr, why);
     }
     h->w->lr = lr;
     return restart(ctx, h->w);
@@ -566,8 +566,9 @@ wagle_status wg_run_search(wagle_ctx *ctx, wg_run *w)
     if (!wg_exists(w->checkpoint))
         WG_TRY(wg_run_save(ctx, w));
     wg_forget_failure(ctx);
-    return wg_fail(ctx, st,
-                   "interrupted in try %d of the search for a learning rate; --resume goes on "
-                   "from there",
-                   h.n + 1);
+    return wg_fail(
+        ctx, st,
+        "interrupted in try %d of the search for a learning rate; @{resume=true} goes on "
+        "from there",
+        h.n + 1);
 }

@@ -23,7 +23,7 @@
 #define TABLE(info)
 #define MANIFEST(when) .manifest = WG_IF_##when,
 #define SWEEP(what) .swept = true, .wanted = what,
-#define FLAG(option, value, group, place, commands, help) .flag = option,
+#define FLAG(option, value, group, place, commands, help)
 #define HELP_OF(command, help)
 #define WAGLE_OPTION(type, member, what, finetune, unlearn, attributes)                            \
     {.name = #member,                                                                              \
@@ -37,63 +37,54 @@ const wg_member wg_train_members[] = {
 };
 
 /* The files themselves are known by the rows that were read from them. */
-#define ROW(member, type, does, own_flag)                                                          \
+#define ROW(member, type, does)                                                                    \
     {                                                                                              \
-        .name = #member, .flag = own_flag, .kind = WG_MEMBER_##type,                               \
-        .at = offsetof(wagle_data, member), .role = WG_##does                                      \
+        .name = #member, .kind = WG_MEMBER_##type, .at = offsetof(wagle_data, member),             \
+        .role = WG_##does                                                                          \
     }
 const wg_member wg_data_members[] = {
-    ROW(path, TEXT, IGNORED, NULL),
-    ROW(more, TEXTS, IGNORED, NULL),
-    ROW(rows, PART, IGNORED, NULL),
-    ROW(prompt_field, TEXT, DECIDES, NULL),
-    ROW(answer_field, TEXT, DECIDES, NULL),
-    ROW(text_field, TEXT, DECIDES, NULL),
-    ROW(facts_field, TEXT, DECIDES, NULL),
-    ROW(prompt, TEXT, DECIDES, NULL),
-    ROW(chat, TEXT, DECIDES, NULL),
-    ROW(system, TEXT, DECIDES, NULL),
-    ROW(chat_kwargs, TEXTS, DECIDES, "chat-kwarg"),
-    ROW(date, TEXT, DECIDES, NULL),
-    ROW(all_turns, FLAG, DECIDES, NULL),
-    ROW(max_length, WHOLE, DECIDES, NULL),
-    ROW(limit, WHOLE, DECIDES, NULL),
-    ROW(truncate, FLAG, DECIDES, NULL),
-    ROW(eos, FLAG, DECIDES, NULL),
-    {0},
+    ROW(path, TEXT, IGNORED),         ROW(more, TEXTS, IGNORED),
+    ROW(rows, PART, IGNORED),         ROW(prompt_field, TEXT, DECIDES),
+    ROW(answer_field, TEXT, DECIDES), ROW(text_field, TEXT, DECIDES),
+    ROW(facts_field, TEXT, DECIDES),  ROW(prompt, TEXT, DECIDES),
+    ROW(chat, TEXT, DECIDES),         ROW(system, TEXT, DECIDES),
+    ROW(chat_kwargs, TEXTS, DECIDES), ROW(date, TEXT, DECIDES),
+    ROW(all_turns, FLAG, DECIDES),    ROW(max_length, WHOLE, DECIDES),
+    ROW(limit, WHOLE, DECIDES),       ROW(truncate, FLAG, DECIDES),
+    ROW(eos, FLAG, DECIDES),          {0},
 };
 #undef ROW
 
-#define ROW(member, type, does, own_flag)                                                          \
+#define ROW(member, type, does)                                                                    \
     {                                                                                              \
-        .name = #member, .flag = own_flag, .kind = WG_MEMBER_##type,                               \
-        .at = offsetof(wagle_suite_options, member), .role = WG_##does                             \
+        .name = #member, .kind = WG_MEMBER_##type, .at = offsetof(wagle_suite_options, member),    \
+        .role = WG_##does                                                                          \
     }
 const wg_member wg_suite_members[] = {
-    ROW(size, PART, IGNORED, NULL),
-    ROW(model, TEXT, IGNORED, NULL),
-    ROW(opened, PART, IGNORED, NULL),
-    ROW(suites, TEXT, DECIDES, "suite"),
-    ROW(sets, SETS, DECIDES, "set"),
-    ROW(data, DATA, DECIDES, NULL),
-    ROW(gold, FILE, DECIDES, NULL),
-    ROW(reference, FOLDER, DECIDES, NULL),
-    ROW(out, TEXT, IGNORED, NULL),
-    ROW(recompute, TEXT, IGNORED, NULL),
-    ROW(max_tokens, WHOLE, DECIDES, NULL),
-    ROW(resamples, WHOLE, IGNORED, NULL),
-    ROW(shots, WHOLE, DECIDES, NULL),
-    ROW(prefix, WHOLE, DECIDES, NULL),
-    ROW(length, WHOLE, DECIDES, NULL),
-    ROW(verbatim, WHOLE, DECIDES, NULL),
-    ROW(temperature, REAL, DECIDES, NULL),
-    ROW(scorer, TEXT, DECIDES, NULL),
-    ROW(relearn_steps, WHOLE, DECIDES, NULL),
-    ROW(relearn_lr, REAL, DECIDES, NULL),
-    ROW(no_eos, FLAG, DECIDES, NULL),
-    ROW(seed, WHOLE, DECIDES, NULL),
-    ROW(redact, FLAG, IGNORED, NULL),
-    ROW(force, FLAG, IGNORED, NULL),
+    ROW(size, PART, IGNORED),
+    ROW(model, TEXT, IGNORED),
+    ROW(opened, PART, IGNORED),
+    ROW(suites, TEXT, DECIDES),
+    ROW(sets, SETS, DECIDES),
+    ROW(data, DATA, DECIDES),
+    ROW(gold, FILE, DECIDES),
+    ROW(reference, FOLDER, DECIDES),
+    ROW(out, TEXT, IGNORED),
+    ROW(recompute, TEXT, IGNORED),
+    ROW(max_tokens, WHOLE, DECIDES),
+    ROW(resamples, WHOLE, IGNORED),
+    ROW(shots, WHOLE, DECIDES),
+    ROW(prefix, WHOLE, DECIDES),
+    ROW(length, WHOLE, DECIDES),
+    ROW(verbatim, WHOLE, DECIDES),
+    ROW(temperature, REAL, DECIDES),
+    ROW(scorer, TEXT, DECIDES),
+    ROW(relearn_steps, WHOLE, DECIDES),
+    ROW(relearn_lr, REAL, DECIDES),
+    ROW(no_eos, FLAG, DECIDES),
+    ROW(seed, WHOLE, DECIDES),
+    ROW(redact, FLAG, IGNORED),
+    ROW(force, FLAG, IGNORED),
     {0},
 };
 #undef ROW
@@ -198,15 +189,15 @@ wagle_status wg_members_check(wagle_ctx *ctx, const wagle_train_options *o)
 {
     for (const wg_member *m = wg_train_members; m->name != NULL; m++) {
         if (m->kind == WG_MEMBER_CHOICE) {
-            WG_TRY(wg_check_choice(ctx, m->flag, choice_at((const char *)o + m->at), m->words));
+            WG_TRY(wg_check_choice(ctx, m->name, choice_at((const char *)o + m->at), m->words));
             continue;
         }
         const wg_value v = wg_member_value(m, o);
         const bool whole = m->kind == WG_MEMBER_WHOLE;
         if (m->range.words != NULL && !is_inside(m, whole ? (double)v.whole : v.real))
-            return whole ? wg_fail(ctx, WAGLE_E_USAGE, "--%s %lld: must be %s", m->flag,
+            return whole ? wg_fail(ctx, WAGLE_E_USAGE, "@{%s} %lld: must be %s", m->name,
                                    (long long)v.whole, m->range.words)
-                         : wg_fail(ctx, WAGLE_E_USAGE, "--%s %g: must be %s", m->flag, v.real,
+                         : wg_fail(ctx, WAGLE_E_USAGE, "@{%s} %g: must be %s", m->name, v.real,
                                    m->range.words);
     }
     return WAGLE_OK;

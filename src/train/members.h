@@ -50,7 +50,6 @@ typedef struct wg_range {
 
 typedef struct wg_member {
     const char *name; /* of the member */
-    const char *flag; /* NULL: the name with - for _ */
     wg_member_kind kind;
     size_t at;
     wg_member_role role;

@@ -116,8 +116,8 @@ wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
                     .steps = w->steps * o->accumulate,
                     .updated = wg_run_trained(w),
                     .hint = o->state == WAGLE_STATE_BF16
-                                ? "a lower --density or --batch takes less"
-                                : "--state bf16 and a lower --density or --batch take less"};
+                                ? "a lower @{density} or @{batch} takes less"
+                                : "@{state=bf16} and a lower @{density} or @{batch} take less"};
 
     list_costs(w, &batch, term, cost);
     need.intent.folder = w->partial;

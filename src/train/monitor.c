@@ -76,8 +76,8 @@ wagle_status wg_stop_parse(wagle_ctx *ctx, const char *text, bool suites, const 
         return WAGLE_OK;
     return wg_fail(
         ctx, WAGLE_E_USAGE,
-        "--stop-when '%.64s': write it as forget.probability<0.1, with forget or "
-        "retain; probability, highest, nll or perplexity; <, <=, > or >=. With --suite also "
+        "@{stop_when} '%.64s': write it as forget.probability<0.1, with forget or "
+        "retain; probability, highest, nll or perplexity; <, <=, > or >=. With @{suites} also "
         "SUITE.METRIC; for unlearn also chance",
         text);
 }
@@ -143,7 +143,7 @@ static wagle_status no_metric(wagle_ctx *ctx, const wg_run *w, const json_t *met
         if (st == WAGLE_OK)
             st = wg_text_printf(ctx, &names, " %s", name);
     if (st == WAGLE_OK)
-        st = wg_fail(ctx, WAGLE_E_USAGE, "--stop-when '%s': no such metric; available are%.600s",
+        st = wg_fail(ctx, WAGLE_E_USAGE, "@{stop_when} '%s': no such metric; available are%.600s",
                      w->stop.metric, names.text != NULL ? names.text : " none");
     wg_text_free(&names);
     return st;

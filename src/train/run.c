@@ -29,17 +29,20 @@ wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o,
 static wagle_status check_numbers(wagle_ctx *ctx, const wagle_train_options *o)
 {
     if (o->steps == 0 && o->pairs == NULL && !(o->epochs > 0))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--steps or --epochs must be above 0");
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{steps} or @{epochs} must be above 0");
     if (o->rectify > 0 && o->lora > 0)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--rectify %g: cannot be used with --lora", o->rectify);
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{rectify} %g: cannot be used with @{lora}",
+                       o->rectify);
     if (o->clip_before_mask && (o->clip == 0 || (o->mask == NULL && o->selector == NULL) ||
                                 o->lora > 0 || o->rectify > 0 || o->accumulate > 1))
-        return wg_fail(ctx, WAGLE_E_USAGE,
-                       "--clip-before-mask needs --clip, and --mask or --selector; it cannot be "
-                       "used with --lora, --rectify or --accumulate");
+        return wg_fail(
+            ctx, WAGLE_E_USAGE,
+            "@{clip_before_mask} needs @{clip}, and @{mask} or @{selector}; it cannot be "
+            "used with @{lora}, @{rectify} or @{accumulate}");
     if (o->no_decay != NULL && *o->no_decay != NULL && (o->weight_decay == 0 || o->lora > 0))
-        return wg_fail(ctx, WAGLE_E_USAGE,
-                       "--no-decay needs a --weight-decay above 0, and cannot be used with --lora");
+        return wg_fail(
+            ctx, WAGLE_E_USAGE,
+            "@{no_decay} needs a @{weight_decay} above 0, and cannot be used with @{lora}");
     return WAGLE_OK;
 }
 
@@ -59,7 +62,7 @@ static wagle_status check_place(wagle_ctx *ctx, const wagle_train_options *o)
                        "out_patch: the model before is in memory; wagle_model_save it, and name "
                        "that folder");
     if (o->made == NULL)
-        return o->out != NULL ? WAGLE_OK : wg_fail(ctx, WAGLE_E_USAGE, "--out DIR is missing");
+        return o->out != NULL ? WAGLE_OK : wg_fail(ctx, WAGLE_E_USAGE, "@{out DIR} is missing");
     if (o->out != NULL || o->opened == NULL || o->out_patch != NULL || o->resume)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "`made` needs `opened`, and cannot be used with out, out_patch or resume");
@@ -82,14 +85,14 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
     WG_TRY(check_patterns(ctx, o));
     WG_TRY(wg_reduction(ctx, w->objective, o, &tokens));
     if (o->clip_before_mask && (w->objective->needs & WG_SPARSE))
-        return wg_fail(ctx, WAGLE_E_USAGE, "--clip-before-mask cannot be used with objective %s",
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{clip_before_mask} cannot be used with objective %s",
                        w->objective->name);
     if ((o->mask != NULL) + (o->selector != NULL) + (o->lora > 0) > 1)
-        return wg_fail(ctx, WAGLE_E_USAGE, "give only one of --mask, --selector and --lora");
+        return wg_fail(ctx, WAGLE_E_USAGE, "give only one of @{mask}, @{selector} and @{lora}");
     if ((w->objective->needs & WG_NEEDS_REFUSALS) && o->refusal == NULL &&
         !(w->objective->needs & (WG_MAKES_ALTERNATES | WG_RANDOM_LABELS)))
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "objective %s needs --refusal FILE, with one refusal a line",
+                       "objective %s needs @{refusal FILE}, with one refusal a line",
                        w->objective->name);
     if (o->out_patch != NULL) {
         WG_TRY(wg_output_apart(ctx, o->out_patch, o->out));
@@ -99,14 +102,14 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
     WG_TRY(wg_protect_check(ctx, o, plain));
     WG_TRY(wg_optimizer_kind_find(ctx, o->optimizer, &w->rules));
     if (o->land && o->stop_when == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--land needs --stop-when, the rule that it lands on");
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{land} needs @{stop_when}, the rule that it lands on");
     WG_TRY(wg_stop_parse(ctx, o->stop_when, w->watch != NULL,
                          o->watch != NULL ? o->watch->suites : NULL, &w->stop));
     if (o->skip_forgotten &&
         (!w->stop.below || (strcmp(w->stop.metric, "forget.probability") != 0 &&
                             strcmp(w->stop.metric, "forget.highest") != 0)))
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "--skip-forgotten needs --stop-when chance, 'forget.probability<P' or "
+                       "@{skip_forgotten} needs @{stop_when=chance}, 'forget.probability<P' or "
                        "'forget.highest<P', whose bound says which rows are forgotten");
     return WAGLE_OK;
 }
@@ -260,7 +263,7 @@ wagle_status wg_run_update(wagle_ctx *ctx, wg_run *w, wg_step *step, double *lr)
     WG_TRY(wg_run_sample_rows(ctx, w));
     st = wg_train_step(ctx, &w->trainer, w->pick, w->n_picks, w->step, *lr, step);
     if (st == WAGLE_E_RUN) {
-        snprintf(detail, sizeof detail, "step %lld of %lld at --lr %g (%.3g here; less may do)",
+        snprintf(detail, sizeof detail, "step %lld of %lld at @{lr} %g (%.3g here; less may do)",
                  (long long)w->step, (long long)w->steps, w->lr, *lr);
         return wg_note(ctx, st, detail);
     }
@@ -342,7 +345,7 @@ static wagle_status all_steps(wagle_ctx *ctx, wg_run *w)
     /* a step that did not finish has changed nothing */
     WG_TRY(wg_run_save(ctx, w));
     wg_forget_failure(ctx);
-    return wg_fail(ctx, st, "interrupted at step %lld of %lld; add --resume to continue",
+    return wg_fail(ctx, st, "interrupted at step %lld of %lld; add @{resume=true} to continue",
                    (long long)w->step, (long long)w->steps);
 }
 
@@ -358,7 +361,7 @@ static wagle_status plan_steps(wagle_ctx *ctx, wg_run *w)
                : o->steps > 0   ? o->steps
                                 : (int64_t)ceil(o->epochs * (double)w->per_epoch);
     if (o->warmup > w->steps)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--warmup %lld: the run has only %lld updates",
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{warmup} %lld: the run has only %lld updates",
                        (long long)o->warmup, (long long)w->steps);
     w->warmup =
         o->warmup >= 0
@@ -384,7 +387,7 @@ static wagle_status prepare(wagle_ctx *ctx, wg_run *w)
     WG_TRY(wg_retain_term(ctx, w->objective, o, &term));
     if (o->rectify > 0 && (term == WG_RETAIN_NONE || w->objective->term == NULL))
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "--rectify needs an objective with a forget term over tokens and a retain "
+                       "@{rectify} needs an objective with a forget term over tokens and a retain "
                        "term; %s does not have both",
                        w->objective->name);
     if (!ctx->dry_run && w->partial != NULL) {
@@ -461,7 +464,8 @@ static wagle_status load_data(wagle_ctx *ctx, wg_run *w)
             return wg_json_memory(ctx);
     }
     if (strncmp(w->stop.metric, "retain.", 7) == 0 && w->data.retain.n == 0)
-        return wg_fail(ctx, WAGLE_E_USAGE, "--stop-when is about retain, but there is no --retain");
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "@{stop_when} is about retain, but there is no @{retain}");
     return WAGLE_OK;
 }
 
@@ -473,13 +477,13 @@ static wagle_status warn(wagle_ctx *ctx, const wg_run *w)
     /* one file for both was said already */
     if (w->trainer.retain_term != WG_RETAIN_NONE && wg_run_same_rows(w) &&
         !wg_data_share(&o->forget, &o->retain))
-        wg_log(ctx, 0, "--forget and --retain are the same rows, so one term undoes the other");
+        wg_log(ctx, 0, "@{forget} and @{retain} are the same rows, so one term undoes the other");
     if (w->steps == 1 && w->warmup == 1)
         wg_log(ctx, 0,
                "the only update has learning rate 0, because the warm-up starts there, so nothing "
-               "is trained; add --warmup 0");
+               "is trained; add @{warmup=0}");
     if (w->trainer.tokens)
-        wg_log(ctx, 2, "losses are means over label tokens (--reduction tokens)");
+        wg_log(ctx, 2, "losses are means over label tokens (@{reduction=tokens})");
     return wg_tell_left_out(ctx, o->model, &w->session.model->files);
 }
 
@@ -504,7 +508,8 @@ static wagle_status finish(wagle_ctx *ctx, wg_run *w)
     wg_forget_failure(ctx);
     return saved == WAGLE_OK || wg_exists(w->checkpoint)
                ? wg_fail(ctx, st,
-                         "%.800s; the training is kept in a checkpoint; add --resume to write the "
+                         "%.800s; the training is kept in a checkpoint; add @{resume=true} to "
+                         "write the "
                          "model",
                          why)
                : wg_fail(ctx, st, "%s", why);
@@ -521,7 +526,7 @@ static wagle_status judge_rule(wagle_ctx *ctx, const wg_run *w)
     if (!isnan(w->asked))
         snprintf(last, sizeof last, " (%.4g at its last check)", w->asked);
     snprintf(text, sizeof text,
-             "--stop-when '%.96s'%s was not reached in %lld steps%s; the model is in %.160s",
+             "@{stop_when} '%.96s'%s was not reached in %lld steps%s; the model is in %.160s",
              w->o->stop_when, level, (long long)w->steps, last,
              w->o->out != NULL ? w->o->out : "memory");
     if (!w->o->allow_unmet)
@@ -578,10 +583,11 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *given, bool pla
     WG_TRY_GOTO(finish(ctx, &w), done);
     WG_TRY_GOTO(judge_rule(ctx, &w), done);
     if (w.unchanged)
-        st = wg_fail(ctx, WAGLE_E_RUN,
-                     "--out-patch %.160s: not written, because no stored weight changed; the model "
-                     "is in %.160s",
-                     o->out_patch, o->out);
+        st =
+            wg_fail(ctx, WAGLE_E_RUN,
+                    "@{out_patch} %.160s: not written, because no stored weight changed; the model "
+                    "is in %.160s",
+                    o->out_patch, o->out);
 done:
     wg_run_release(&w);
     if (w.partial != NULL)

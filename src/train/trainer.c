@@ -39,7 +39,7 @@ wagle_status wg_retain_term(wagle_ctx *ctx, const wg_objective *objective,
     *out = (wg_retain)(o->retain_term - WAGLE_RETAIN_NLL);
     return *out == WG_RETAIN_NONE || (*out == WG_RETAIN_HIDDEN) == hidden
                ? WAGLE_OK
-               : wg_fail(ctx, WAGLE_E_USAGE, "--retain-term %s cannot be used with objective %s",
+               : wg_fail(ctx, WAGLE_E_USAGE, "@{retain_term} %s cannot be used with objective %s",
                          wg_retain_word(*out), objective->name);
 }
 
@@ -50,7 +50,7 @@ wagle_status wg_reduction(wagle_ctx *ctx, const wg_objective *objective,
     return !*tokens || objective->token != WG_LOSS_HIDDEN
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_USAGE,
-                         "--reduction tokens cannot be used with objective %s, whose terms are "
+                         "@{reduction=tokens} cannot be used with objective %s, whose terms are "
                          "means over rows",
                          objective->name);
 }
@@ -113,7 +113,7 @@ wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, wg_train_data *data,
     WG_TRY_GOTO(wg_reduction(ctx, out->objective, o, &out->tokens), fail);
     if (out->retain_term != WG_RETAIN_NONE && data->retain.n == 0)
         WG_TRY_GOTO(
-            wg_fail(ctx, WAGLE_E_USAGE, "objective %s needs --retain ROWS", out->objective->name),
+            wg_fail(ctx, WAGLE_E_USAGE, "objective %s needs @{retain ROWS}", out->objective->name),
             fail);
     if (out->objective->token == WG_LOSS_HIDDEN)
         WG_TRY_GOTO(wg_hidden_begin(ctx, out, o), fail);
