@@ -102,12 +102,7 @@ static wagle_status with_rows(wagle_ctx *ctx, const wagle_rows_options *given, d
     return st;
 }
 
-void wagle_rows_defaults_sized(wagle_rows_options *o, size_t size)
-{
-    static const wagle_rows_options d = {0};
-
-    wg_options_fill(o, size, &d, sizeof d);
-}
+WG_DEFAULTS(wagle_rows_defaults, wagle_rows_options, 0)
 
 wagle_status wagle_logits(wagle_ctx *ctx, const wagle_rows_options *o)
 {

@@ -148,8 +148,8 @@ static wagle_status summarise(wagle_ctx *ctx, const evaluation *e, json_t *overa
 
 static wagle_status evaluate(wagle_ctx *ctx, evaluation *e, char **out)
 {
-    json_t *root =
-        json_pack("{s:o, s:{}, s:[]}", "data", wg_json_bytes(e->o->data.path), "overall", "rows");
+    json_t *root = json_pack("{s:s, s:o, s:{}, s:[]}", "schema", "wagle-rows-result-1", "data",
+                             wg_json_bytes(e->o->data.path), "overall", "rows");
     wagle_status st = root != NULL ? WAGLE_OK : wg_json_memory(ctx);
 
     if (st == WAGLE_OK)
@@ -174,12 +174,7 @@ static wagle_status evaluate(wagle_ctx *ctx, evaluation *e, char **out)
     return st;
 }
 
-void wagle_eval_defaults_sized(wagle_eval_options *o, size_t size)
-{
-    static const wagle_eval_options d = {.metrics = DEFAULT_METRICS, .max_tokens = 128};
-
-    wg_options_fill(o, size, &d, sizeof d);
-}
+WG_DEFAULTS(wagle_eval_defaults, wagle_eval_options, .metrics = DEFAULT_METRICS, .max_tokens = 128)
 
 wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *given, char **json)
 {

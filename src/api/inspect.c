@@ -569,12 +569,7 @@ static wagle_status inspect_kind(wagle_ctx *ctx, const wagle_inspect_options *o,
     return inspect_scores(ctx, o->path, facts);
 }
 
-void wagle_inspect_defaults_sized(wagle_inspect_options *o, size_t size)
-{
-    static const wagle_inspect_options d = {0};
-
-    wg_options_fill(o, size, &d, sizeof d);
-}
+WG_DEFAULTS(wagle_inspect_defaults, wagle_inspect_options, 0)
 
 wagle_status wagle_inspect(wagle_ctx *ctx, const wagle_inspect_options *given, char **out)
 {
@@ -590,7 +585,8 @@ wagle_status wagle_inspect(wagle_ctx *ctx, const wagle_inspect_options *given, c
     const char *kind = kind_of(ctx, o->path);
     if (kind == NULL)
         return WAGLE_E_INPUT;
-    facts = json_pack("{s:o, s:s}", "path", wg_json_bytes(o->path), "kind", kind);
+    facts = json_pack("{s:s*, s:o, s:s}", "schema", o->json ? "wagle-inspect-1" : NULL, "path",
+                      wg_json_bytes(o->path), "kind", kind);
     st = facts != NULL ? inspect_kind(ctx, o, kind, facts) : wg_json_memory(ctx);
     if (o->layers && strcmp(kind, "model") != 0)
         wg_log(ctx, 0, "@{layers} has no effect: %s is not a model", o->path);

@@ -89,7 +89,7 @@ wagle_status wg_inspect_json_kind(wagle_ctx *ctx, const char *path, json_t **roo
                      path);
 }
 
-/* Numbers and texts of an object, their keys after `prefix`. */
+/* Numbers and texts of an object but its schema's name, their keys after `prefix`. */
 static wagle_status add_scalars(wagle_ctx *ctx, const json_t *object, const char *prefix,
                                 json_t *out)
 {
@@ -99,7 +99,7 @@ static wagle_status add_scalars(wagle_ctx *ctx, const json_t *object, const char
     json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
         char name[200];
         snprintf(name, sizeof name, "%s%s", prefix, key);
-        if (!json_is_array(value) && !json_is_object(value))
+        if (!json_is_array(value) && !json_is_object(value) && strcmp(key, "schema") != 0)
             WG_TRY(wg_json_set(ctx, out, name, json_incref(value)));
     }
     return WAGLE_OK;

@@ -48,12 +48,7 @@ static wagle_status train(wagle_ctx *ctx, const char *name, const wagle_train_op
     return st;
 }
 
-void wagle_train_result_init_sized(wagle_train_result *r, size_t size)
-{
-    static const wagle_train_result none = {0};
-
-    wg_options_fill(r, size, &none, sizeof none);
-}
+WG_DEFAULTS(wagle_train_result_init, wagle_train_result, 0)
 
 wagle_status wagle_finetune(wagle_ctx *ctx, const wagle_train_options *o,
                             wagle_train_result *result)

@@ -592,12 +592,7 @@ static wagle_status evaluate_and_report(demo *d, char **text)
     return write_reports(d, text);
 }
 
-void wagle_demo_defaults_sized(wagle_demo_options *o, size_t size)
-{
-    static const wagle_demo_options d = {.out = "demo", .seed = 1};
-
-    wg_options_fill(o, size, &d, sizeof d);
-}
+WG_DEFAULTS(wagle_demo_defaults, wagle_demo_options, .out = "demo", .seed = 1)
 
 wagle_status wagle_demo(wagle_ctx *ctx, const wagle_demo_options *given, char **text)
 {

@@ -9,12 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-void wagle_forget_defaults_sized(wagle_forget_options *o, size_t size)
-{
-    static const wagle_forget_options d = {.seed = 1};
-
-    wg_options_fill(o, size, &d, sizeof d);
-}
+WG_DEFAULTS(wagle_forget_defaults, wagle_forget_options, .seed = 1)
 
 /* --- names ------------------------------------------------------------------------------------ */
 
@@ -433,12 +428,7 @@ static void filter_log(void *user, int level, const char *line)
                line);
 }
 
-void wagle_forget_result_init_sized(wagle_forget_result *r, size_t size)
-{
-    static const wagle_forget_result none = {0};
-
-    wg_options_fill(r, size, &none, sizeof none);
-}
+WG_DEFAULTS(wagle_forget_result_init, wagle_forget_result, 0)
 
 wagle_status wagle_forget(wagle_ctx *ctx, const wagle_forget_options *given,
                           wagle_forget_result *result)

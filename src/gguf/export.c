@@ -164,12 +164,7 @@ done:
     return st;
 }
 
-void wagle_export_defaults_sized(wagle_export_options *o, size_t size)
-{
-    static const wagle_export_options d = {0};
-
-    wg_options_fill(o, size, &d, sizeof d);
-}
+WG_DEFAULTS(wagle_export_defaults, wagle_export_options, 0)
 
 /* The type that represents all matrices of the model exactly. */
 static wg_gguf_type own_type(const wg_tensors *files)

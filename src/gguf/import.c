@@ -208,12 +208,7 @@ static wagle_status write_weights(wg_importer *m)
     return st;
 }
 
-void wagle_import_defaults_sized(wagle_import_options *o, size_t size)
-{
-    static const wagle_import_options d = {0};
-
-    wg_options_fill(o, size, &d, sizeof d);
-}
+WG_DEFAULTS(wagle_import_defaults, wagle_import_options, 0)
 
 /* The type that represents all matrices of the file exactly; bf16 if all are quantised. */
 static wg_dtype own_dtype(const wg_gguf *g)

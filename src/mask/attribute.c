@@ -520,16 +520,9 @@ void wg_attribution_close(wg_attribution *a)
     wg_session_close(&a->session);
 }
 
-void wagle_attribute_defaults_sized(wagle_attribute_options *o, size_t size)
-{
-    static const wagle_attribute_options d = {.selector = "wagle",
-                                              .gamma.kind = WAGLE_GAMMA_DIAG,
-                                              .damping = WG_DAMPING,
-                                              .protect_damping = WG_PROTECT_DAMPING,
-                                              .protect_rank = WG_PROTECT_RANK};
-
-    wg_options_fill(o, size, &d, sizeof d);
-}
+WG_DEFAULTS(wagle_attribute_defaults, wagle_attribute_options, .selector = "wagle",
+            .gamma.kind = WAGLE_GAMMA_DIAG, .damping = WG_DAMPING,
+            .protect_damping = WG_PROTECT_DAMPING, .protect_rank = WG_PROTECT_RANK)
 
 void wg_attribute_hold(wagle_attribute_options *o)
 {

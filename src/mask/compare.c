@@ -57,7 +57,8 @@ static wagle_status as_json(wagle_ctx *ctx, const comparison *c, json_t **out)
                                         "selected", (json_int_t)c->mask[i].selected, "weights",
                                         (json_int_t)c->mask[i].count, "density", tensors));
     }
-    *out = json_pack("{s:o, s:o}", "masks", masks, "jaccard", matrix);
+    *out = json_pack("{s:s, s:o, s:o}", "schema", "wagle-compare-masks-1", "masks", masks,
+                     "jaccard", matrix);
     return *out != NULL ? WAGLE_OK : wg_json_memory(ctx);
 }
 
@@ -140,12 +141,7 @@ static wagle_status tell(wagle_ctx *ctx, const comparison *c, const wagle_compar
     return st == WAGLE_OK && *out == NULL ? WAGLE_E_RESOURCE : st;
 }
 
-void wagle_compare_defaults_sized(wagle_compare_options *o, size_t size)
-{
-    static const wagle_compare_options d = {0};
-
-    wg_options_fill(o, size, &d, sizeof d);
-}
+WG_DEFAULTS(wagle_compare_defaults, wagle_compare_options, 0)
 
 wagle_status wagle_compare_masks(wagle_ctx *ctx, const wagle_compare_options *given, char **out)
 {

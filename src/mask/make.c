@@ -8,12 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-void wagle_mask_defaults_sized(wagle_mask_options *o, size_t size)
-{
-    static const wagle_mask_options d = {.density = 0.1};
-
-    wg_options_fill(o, size, &d, sizeof d);
-}
+WG_DEFAULTS(wagle_mask_defaults, wagle_mask_options, .density = 0.1)
 
 static void warn_if_lopsided(wagle_ctx *ctx, const wg_mask *mask)
 {

@@ -147,12 +147,7 @@ static wagle_status make(initializer *m, const char *folder)
     return st;
 }
 
-void wagle_init_defaults_sized(wagle_init_options *o, size_t size)
-{
-    static const wagle_init_options d = {.dtype = WAGLE_DTYPE_BF16, .seed = 1};
-
-    wg_options_fill(o, size, &d, sizeof d);
-}
+WG_DEFAULTS(wagle_init_defaults, wagle_init_options, .dtype = WAGLE_DTYPE_BF16, .seed = 1)
 
 wagle_status wagle_init(wagle_ctx *ctx, const wagle_init_options *given)
 {

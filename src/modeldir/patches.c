@@ -15,12 +15,7 @@
 
 #define LEDGER "wagle-patches.json"
 
-void wagle_diff_defaults_sized(wagle_diff_options *o, size_t size)
-{
-    static const wagle_diff_options d = {0};
-
-    wg_options_fill(o, size, &d, sizeof d);
-}
+WG_DEFAULTS(wagle_diff_defaults, wagle_diff_options, 0)
 
 wagle_status wagle_diff(wagle_ctx *ctx, const wagle_diff_options *given)
 {
@@ -362,12 +357,7 @@ done:
     return st;
 }
 
-void wagle_patch_defaults_sized(wagle_patch_options *o, size_t size)
-{
-    static const wagle_patch_options d = {0};
-
-    wg_options_fill(o, size, &d, sizeof d);
-}
+WG_DEFAULTS(wagle_patch_defaults, wagle_patch_options, 0)
 
 wagle_status wagle_apply(wagle_ctx *ctx, const wagle_patch_options *o)
 {

@@ -3,12 +3,7 @@
 #include "base/options.h"
 #include "base/file.h"
 
-void wagle_report_defaults_sized(wagle_report_options *o, size_t size)
-{
-    static const wagle_report_options d = {.resamples = 1000};
-
-    wg_options_fill(o, size, &d, sizeof d);
-}
+WG_DEFAULTS(wagle_report_defaults, wagle_report_options, .resamples = 1000)
 
 typedef wagle_status section(wagle_ctx *ctx, wg_report *r);
 

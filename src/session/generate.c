@@ -265,12 +265,7 @@ wagle_status wg_generated_text(wagle_ctx *ctx, const wg_session *s, const wg_ids
     return st;
 }
 
-void wagle_generate_defaults_sized(wagle_generate_options *o, size_t size)
-{
-    static const wagle_generate_options d = {.max_tokens = 64, .top_p = 1};
-
-    wg_options_fill(o, size, &d, sizeof d);
-}
+WG_DEFAULTS(wagle_generate_defaults, wagle_generate_options, .max_tokens = 64, .top_p = 1)
 
 /* A prompt as tokens: continued as it is, or a question to a chat model. */
 static wagle_status read_prompt(wagle_ctx *ctx, wg_session *s, const wagle_generate_options *o,

@@ -150,12 +150,7 @@ static wagle_status compare_suite(wagle_ctx *ctx, const wagle_difference_options
     return st;
 }
 
-void wagle_difference_defaults_sized(wagle_difference_options *o, size_t size)
-{
-    static const wagle_difference_options d = {.resamples = 2000, .seed = 1};
-
-    wg_options_fill(o, size, &d, sizeof d);
-}
+WG_DEFAULTS(wagle_difference_defaults, wagle_difference_options, .resamples = 2000, .seed = 1)
 
 wagle_status wagle_difference(wagle_ctx *ctx, const wagle_difference_options *given, char **json)
 {
@@ -186,8 +181,8 @@ wagle_status wagle_difference(wagle_ctx *ctx, const wagle_difference_options *gi
     if (st == WAGLE_OK && !any)
         st = wg_fail(ctx, WAGLE_E_INPUT, "%s and %s have no suite in common", o->a, o->b);
     if (st == WAGLE_OK) {
-        root = json_pack("{s:o, s:o, s:O}", "a", wg_json_bytes(o->a), "b", wg_json_bytes(o->b),
-                         "differences", list);
+        root = json_pack("{s:s, s:o, s:o, s:O}", "schema", "wagle-compare-1", "a",
+                         wg_json_bytes(o->a), "b", wg_json_bytes(o->b), "differences", list);
         st = root != NULL ? wg_json_text(ctx, root, true, json) : wg_json_memory(ctx);
     }
     for (int k = 0; s != NULL && k < 2; k++)

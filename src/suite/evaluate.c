@@ -10,20 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-void wagle_suite_defaults_sized(wagle_suite_options *o, size_t size)
-{
-    static const wagle_suite_options d = {.max_tokens = 200,
-                                          .resamples = 2000,
-                                          .prefix = 50,
-                                          .length = 50,
-                                          .verbatim = 20,
-                                          .temperature = 0.7,
-                                          .relearn_steps = 20,
-                                          .relearn_lr = 5e-5,
-                                          .seed = 1};
-
-    wg_options_fill(o, size, &d, sizeof d);
-}
+WG_DEFAULTS(wagle_suite_defaults, wagle_suite_options, .max_tokens = 200, .resamples = 2000,
+            .prefix = 50, .length = 50, .verbatim = 20, .temperature = 0.7, .relearn_steps = 20,
+            .relearn_lr = 5e-5, .seed = 1)
 
 /* --- sets ------------------------------------------------------------------------------------- */
 
@@ -359,7 +348,8 @@ static wagle_status describe(wagle_ctx *ctx, const wg_evaluation *e, json_t *roo
 
 static wagle_status finish(wagle_ctx *ctx, wg_evaluation *e, char **json)
 {
-    json_t *root = json_pack("{s:s, s:{}}", "wagle", WAGLE_VERSION, "suites");
+    json_t *root =
+        json_pack("{s:s, s:s, s:{}}", "schema", "wagle-result-1", "wagle", WAGLE_VERSION, "suites");
     wagle_status st = root != NULL ? WAGLE_OK : wg_json_memory(ctx);
 
     if (st == WAGLE_OK)

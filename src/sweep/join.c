@@ -466,12 +466,7 @@ static void tidy(wg_join *j)
     wg_arena_free(&j->arena);
 }
 
-void wagle_join_defaults_sized(wagle_join_options *o, size_t size)
-{
-    static const wagle_join_options d = {.margin = 0.02};
-
-    wg_options_fill(o, size, &d, sizeof d);
-}
+WG_DEFAULTS(wagle_join_defaults, wagle_join_options, .margin = 0.02)
 
 static wagle_status check_options(wagle_ctx *ctx, const wagle_join_options *o)
 {

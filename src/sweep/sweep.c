@@ -178,12 +178,7 @@ static wagle_status check_out(wagle_ctx *ctx, wg_sweep *s, const char *spec)
     return wg_output_check(ctx, s->out, true, input, 6);
 }
 
-void wagle_sweep_defaults_sized(wagle_sweep_options *o, size_t size)
-{
-    static const wagle_sweep_options d = {0};
-
-    wg_options_fill(o, size, &d, sizeof d);
-}
+WG_DEFAULTS(wagle_sweep_defaults, wagle_sweep_options, 0)
 
 wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *given, char **table)
 {

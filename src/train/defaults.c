@@ -11,38 +11,25 @@
 
 enum { BOUND = 300 }; /* updates of an unlearning that ends by a rule */
 
-static void finetune_defaults(wagle_train_options *o)
-{
-    *o = (wagle_train_options){
 #define WAGLE_OPTION(type, member, kind, finetune, unlearn, attributes) .member = finetune,
+static const wagle_train_options of_finetune = {
 #include <wagle/train_options.def>
+};
 #undef WAGLE_OPTION
-    };
-}
-
-static void unlearn_defaults(wagle_train_options *o)
-{
-    *o = (wagle_train_options){
 #define WAGLE_OPTION(type, member, kind, finetune, unlearn, attributes) .member = unlearn,
+static const wagle_train_options of_unlearn = {
 #include <wagle/train_options.def>
+};
 #undef WAGLE_OPTION
-    };
-}
 
 void wagle_finetune_defaults_sized(wagle_train_options *o, size_t size)
 {
-    wagle_train_options d;
-
-    finetune_defaults(&d);
-    wg_options_fill(o, size, &d, sizeof d);
+    wg_options_fill(o, size, &of_finetune, sizeof of_finetune);
 }
 
 void wagle_unlearn_defaults_sized(wagle_train_options *o, size_t size)
 {
-    wagle_train_options d;
-
-    unlearn_defaults(&d);
-    wg_options_fill(o, size, &d, sizeof d);
+    wg_options_fill(o, size, &of_unlearn, sizeof of_unlearn);
 }
 
 void wg_train_hold(wagle_train_options *o)

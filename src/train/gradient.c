@@ -50,9 +50,10 @@ static wagle_status tell(wagle_ctx *ctx, const wg_train_data *data, const wg_los
 
     for (int64_t i = 0; i < data->forget.n; i++)
         json_array_append_new(list, json_real(term[i]));
-    all = json_pack("{s:s, s:f, s:f, s:f, s:o, s:f}", "objective", data->objective->name, "loss",
-                    loss->loss + w->sparse * w->l1, "forget", loss->forget, "retain", loss->retain,
-                    "per_sequence", list, "grad_norm", sqrt(w->square));
+    all = json_pack("{s:s, s:s, s:f, s:f, s:f, s:o, s:f}", "schema", "wagle-objective-gradient-1",
+                    "objective", data->objective->name, "loss", loss->loss + w->sparse * w->l1,
+                    "forget", loss->forget, "retain", loss->retain, "per_sequence", list,
+                    "grad_norm", sqrt(w->square));
     st = all != NULL ? wg_json_text(ctx, all, false, json) : wg_json_memory(ctx);
     json_decref(all);
     return st;

@@ -35,6 +35,16 @@ questions() {
     echo '{"step": 1, "los": 2}' >bad.jsonl; invalid log-line bad.jsonl
 }
 
+@test "facts of the machine, and losses of gradients, fit their schemas" {
+    "$WAGLE" doctor --json >facts.json
+    valid doctor facts.json
+    for objective in graddiff npo l1-sparse; do
+        "$WAGLE" gradient --model "$model" --objective $objective --forget forget.jsonl --retain retain.jsonl --out $objective.safetensors --json >$objective.json
+    done
+    valid objective-gradient graddiff.json npo.json l1-sparse.json
+    invalid doctor npo.json
+}
+
 @test "results, rows and comparisons fit their schemas" {
     questions
     for k in a b; do
@@ -51,6 +61,12 @@ questions() {
     invalid result c.json
     invalid compare d.json
     invalid rows-result a.json
+    python3 - a.json c.json d.json <<'PY'
+import json, sys
+assert [json.load(open(f))["schema"] for f in sys.argv[1:]] == ["wagle-result-1", "wagle-compare-1", "wagle-rows-result-1"]
+PY
+    for file in a.json d.json; do "$WAGLE" inspect $file --json >"$file.inspect.json"; done
+    valid inspect ./*.inspect.json
 }
 
 @test "inspect, masks compared and a patch's header fit their schemas" {
@@ -61,9 +77,12 @@ questions() {
     "$WAGLE" mask --op minus neurons mask --out minus --quiet
     "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --mask mask --lr 1e-2 --warmup 0 --steps 2 --out new --out-patch p.patch --quiet >/dev/null
     "$WAGLE" diff "$model" new --old hash --out hashed.patch --quiet
-    for file in scores random mask neurons minus p.patch hashed.patch; do
-        "$WAGLE" inspect "$file" --json >"$file.inspect.json"
-        "$WAGLE" inspect "$file" --tensors --json >"$file.tensors.json"
+    cp -r "$model" folder && chmod -R u+w folder && byte_tokenizer folder
+    "$WAGLE" export folder --out model.gguf --quiet
+    for file in scores random mask neurons minus p.patch hashed.patch folder model.gguf new/manifest.json new/model.safetensors; do
+        name=${file//\//-}
+        "$WAGLE" inspect "$file" --json >"$name.inspect.json"
+        "$WAGLE" inspect "$file" --tensors --json >"$name.tensors.json"
     done
     valid inspect ./*.inspect.json ./*.tensors.json
     "$WAGLE" mask --compare mask neurons minus --json >masks.json

@@ -43,8 +43,8 @@ static void training(wagle_train_options *o)
 static char *json;
 static const char *const some[] = {"norms", NULL};
 static const char *const nowhere[] = {"nowhere", NULL};
-static const char *const no_set[] = {"forget", NULL};
-static const char *const unknown_set[] = {"nothing=" ROWS, NULL};
+static const char *const no_set[] = {"forget=" ROWS, "retain", NULL};
+static const char *const unknown_set[] = {"forget=" ROWS, "nothing=" ROWS, NULL};
 static const wagle_param large_layer[] = {{"rmu.layer", 99}};
 
 UNLEARN(lr, o.lr = -1)
@@ -75,8 +75,10 @@ UNLEARN(warmup, o.warmup = 99)
 UNLEARN(rectify, o.rectify = 0.5; o.lora = 2)
 UNLEARN(long_rows, o.forget.max_length = 3)
 UNLEARN(other_column, o.forget.path = TEXTS)
-CALL(chance, wagle_train_options, training, wagle_finetune, o.stop_when = "chance", , NULL)
-CALL(searched, wagle_train_options, training, wagle_finetune, o.lr = WAGLE_LR_AUTO, , NULL)
+CALL(chance, wagle_train_options, training, wagle_finetune, o.objective = "finetune";
+     o.stop_when = "chance", , NULL)
+CALL(searched, wagle_train_options, training, wagle_finetune, o.objective = "finetune";
+     o.lr = WAGLE_LR_AUTO, , NULL)
 MASK(mask_of_nothing, o.out = "m")
 MASK(scope, o.scope = (wagle_scope)7)
 MASK(op, o.op = WAGLE_MASK_INVERT; o.out = "m")
@@ -84,7 +86,7 @@ CALL(attribution, wagle_attribute_options, wagle_attribute_defaults, wagle_attri
      o.model = MODEL, )
 CALL(damping, wagle_attribute_options, wagle_attribute_defaults, wagle_attribute, o.model = MODEL;
      o.out = WG_SCRATCH "/messages-scores"; o.damping = -1, )
-SUITE(no_suite, o.suites = ",")
+SUITE(no_suite, o.suites = "mcq,mcq")
 SUITE(missing_set, o.suites = "extraction")
 SUITE(set_form, o.suites = "extraction"; o.sets = no_set)
 SUITE(other_set, o.suites = "extraction"; o.sets = unknown_set)
@@ -98,7 +100,8 @@ CALL(diff, wagle_diff_options, wagle_diff_defaults, wagle_diff, (void)o, )
 CALL(forget, wagle_forget_options, wagle_forget_defaults, wagle_forget, (void)o, , NULL)
 CALL(report, wagle_report_options, wagle_report_defaults, wagle_report, (void)o, )
 CALL(sweep, wagle_sweep_options, wagle_sweep_defaults, wagle_sweep, (void)o, , &json)
-CALL(join, wagle_join_options, wagle_join_defaults, wagle_join_sweeps, o.n = 0, , &json)
+CALL(join, wagle_join_options, wagle_join_defaults, wagle_join_sweeps, o.n = 2;
+     o.sweeps = no_set, , &json)
 
 static wagle_status device(wagle_ctx *ctx)
 {
@@ -167,9 +170,9 @@ static const struct {
     {op, "op invert needs one mask"},
     {attribution, "out is missing"},
     {damping, "damping -1: must be 0 or more"},
-    {no_suite, "suites: name at least one suite"},
+    {no_suite, "suites: mcq is given twice"},
     {missing_set, "needs sets=forget=FILE"},
-    {set_form, "sets forget: write it as NAME=FILE"},
+    {set_form, "sets retain: write it as NAME=FILE"},
     {other_set, "sets nothing: suite extraction has no such set"},
     {result_name, "out x.txt: the name must end in .json"},
     {metrics, "metrics: name at least one metric"},
