@@ -22,8 +22,8 @@ static wagle_status run(wagle_ctx *ctx, const wagle_train_options *o, bool plain
     WG_TRY(wg_suite_watch_rule(ctx, o->watch, o->stop_when));
     if (has_own_metrics(o))
         WG_TRY(wg_suite_watch_eos(ctx, o->watch));
-    return wg_train(ctx, o, plain, &(wg_train_hooks){.watch = watch.ask != NULL ? &watch : NULL},
-                    result);
+    return wg_train(ctx, o, plain,
+                    &(wg_train_hooks){.watch = watch.evaluate != NULL ? &watch : NULL}, result);
 }
 
 /* given, over the defaults in `own`. */

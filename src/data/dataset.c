@@ -265,7 +265,7 @@ static wagle_status add_plain(const wg_adding *a)
     return add_asked(a, &(wg_asked){0}, text);
 }
 
-static wagle_status lay_out(const wg_adding *a, wg_record_kind kind, const wg_before *before,
+static wagle_status lay_out(const wg_adding *a, wg_record_kind kind, const wg_preamble *before,
                             bool answered, wg_asked *out)
 {
     WG_TRY(wg_layout_open(a->ctx, a->reader->folder, a->data, &a->reader->layout));
@@ -457,7 +457,7 @@ void wg_dataset_free(wg_dataset *d)
 /* --- rows of suites --------------------------------------------------------------------------- */
 
 wagle_status wg_row_ask(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
-                        const wg_record *record, const wg_before *before, bool answered,
+                        const wg_record *record, const wg_preamble *before, bool answered,
                         wg_asked *out)
 {
     const wg_adding a = {.ctx = ctx, .reader = r, .data = data, .record = *record};

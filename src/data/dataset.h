@@ -52,8 +52,8 @@ WAGLE_CHECK wagle_status wg_dataset_parse(wagle_ctx *ctx, wg_reader *r, const wa
 /* Lays out a row that is a question or a chat; other kinds are refused. before may be NULL.
  * answered: the row must have an answer. wg_asked_free. */
 WAGLE_CHECK wagle_status wg_row_ask(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
-                                    const wg_record *record, const wg_before *before, bool answered,
-                                    wg_asked *out);
+                                    const wg_record *record, const wg_preamble *before,
+                                    bool answered, wg_asked *out);
 /* Adds an example: the prompt with `answer`, whose tokens are the labels. *capacity starts at 0. */
 WAGLE_CHECK wagle_status wg_dataset_add(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
                                         const wg_record *record, const wg_asked *asked,

@@ -261,7 +261,7 @@ static wagle_status check_system(wagle_ctx *ctx, const wg_layout *l, const wg_re
 
 /* Lays out one question as a conversation. */
 static wagle_status ask_in_chat(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
-                                const wg_before *before, const wg_text *user, wg_asked *a)
+                                const wg_preamble *before, const wg_text *user, wg_asked *a)
 {
     json_t *one = json_array();
     wagle_status st =
@@ -279,7 +279,7 @@ static wagle_status ask_in_chat(wagle_ctx *ctx, const wg_layout *l, const wg_rec
 }
 
 static wagle_status ask_question(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
-                                 const wg_columns *c, const wg_before *before, wg_asked *a)
+                                 const wg_columns *c, const wg_preamble *before, wg_asked *a)
 {
     wg_text user = {0};
     wagle_status st = l->chat == NULL        ? wg_text_adds(ctx, &a->prompt, before->text)
@@ -326,7 +326,7 @@ static wagle_status last_question(wagle_ctx *ctx, const json_t *messages, wg_ask
 /* Lays out a chat without a chat template: one question and its answer; anything else is refused.
  */
 static wagle_status ask_without_chat(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
-                                     const wg_columns *c, const wg_before *before, wg_asked *a)
+                                     const wg_columns *c, const wg_preamble *before, wg_asked *a)
 {
     const size_t n = json_array_size(a->messages);
     const bool answered = n > 1 && wg_is_assistant(a->messages, n - 1);
@@ -349,7 +349,7 @@ static wagle_status ask_without_chat(wagle_ctx *ctx, const wg_layout *l, const w
 }
 
 static wagle_status ask_with_chat(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
-                                  const wg_before *before, bool answered, wg_asked *a)
+                                  const wg_preamble *before, bool answered, wg_asked *a)
 {
     json_t *whole;
     size_t n;
@@ -369,7 +369,7 @@ static wagle_status ask_with_chat(wagle_ctx *ctx, const wg_layout *l, const wg_r
 }
 
 static wagle_status ask_chat(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
-                             const wg_columns *c, bool split, const wg_before *before,
+                             const wg_columns *c, bool split, const wg_preamble *before,
                              bool answered, wg_asked *a)
 {
     WG_TRY(wg_conversation_read(ctx, r, c, split, answered, &a->messages));
@@ -381,11 +381,11 @@ static wagle_status ask_chat(wagle_ctx *ctx, const wg_layout *l, const wg_record
 }
 
 wagle_status wg_layout_ask(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
-                           wg_record_kind kind, const wg_before *before, bool answered,
+                           wg_record_kind kind, const wg_preamble *before, bool answered,
                            wg_asked *out)
 {
     const wg_columns c = wg_record_columns(&l->of, r);
-    const wg_before none = {{"", 0}, NULL};
+    const wg_preamble none = {{"", 0}, NULL};
     const json_t *prompt = c.prompt != NULL ? json_object_get(r->fields, c.prompt) : NULL;
     const json_t *answer = c.answer != NULL ? json_object_get(r->fields, c.answer) : NULL;
     const bool split = wg_is_messages(prompt) || wg_is_messages(answer);

@@ -38,10 +38,10 @@ void wg_asked_free(wg_asked *a);
 
 /* Context before the question: turns of a chat, and text before the prompt or before the user's
  * message. */
-typedef struct wg_before {
+typedef struct wg_preamble {
     wg_str text;
     const json_t *turns; /* or NULL */
-} wg_before;
+} wg_preamble;
 
 /* Opens the layout for rows of `data` and the model in `folder`. An equal layout stays open. */
 WAGLE_CHECK wagle_status wg_layout_open(wagle_ctx *ctx, const char *folder, const wagle_data *data,
@@ -60,8 +60,8 @@ json_t *wg_layout_json(const wg_layout *l);
 WAGLE_CHECK wagle_status wg_layout_compare(wagle_ctx *ctx, const char *folder, const wg_layout *l);
 /* Lays out a question or a chat. before may be NULL. answered: the row must have an answer. */
 WAGLE_CHECK wagle_status wg_layout_ask(wagle_ctx *ctx, const wg_layout *l, const wg_record *r,
-                                       wg_record_kind kind, const wg_before *before, bool answered,
-                                       wg_asked *out);
+                                       wg_record_kind kind, const wg_preamble *before,
+                                       bool answered, wg_asked *out);
 /* turns.c: renders out->messages, which end with an answer: the prompt, and the answer into
  * out->own. all: also finds earlier answers. */
 WAGLE_CHECK wagle_status wg_turns_lay_out(wagle_ctx *ctx, const wg_chat *chat, const wg_record *r,

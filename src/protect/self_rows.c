@@ -12,7 +12,7 @@ enum { IS_SHORT = WG_SHARES_WORD + 1, IS_REPEATED, VERDICTS };
 typedef struct self {
     wagle_ctx *ctx;
     const wg_self_options *how;
-    wg_own_writer writer;
+    wg_self_writer writer;
     wg_text *forget; /* [n_forget] the rows' texts without layout */
     int64_t n_forget;
     int *verdict; /* [writer.n] */
@@ -22,7 +22,7 @@ typedef struct self {
 /* --- the words of the forget rows ------------------------------------------------------------- */
 
 /* A prompt without the layout around its question. */
-static wg_str question_of(const wg_own_writer *w, wg_str prompt)
+static wg_str question_of(const wg_self_writer *w, wg_str prompt)
 {
     const wg_str before = wg_text_str(&w->before), after = wg_text_str(&w->after);
 
@@ -38,7 +38,7 @@ static wagle_status read_forget(self *f, const wg_example *e, wg_text *out)
 {
     WG_TRY(wg_text_addz(f->ctx, out, ""));
     if (e->prompt.text == NULL)
-        return wg_own_read(f->ctx, f->writer.session, e->ids, e->n, out);
+        return wg_self_read(f->ctx, f->writer.session, e->ids, e->n, out);
     WG_TRY(wg_text_adds(f->ctx, out, question_of(&f->writer, e->prompt)));
     for (int64_t i = 0; i < e->n_answers; i++) {
         WG_TRY(wg_text_addz(f->ctx, out, "\n"));
@@ -50,10 +50,10 @@ static wagle_status read_forget(self *f, const wg_example *e, wg_text *out)
 static wagle_status open_self(self *f, wg_session *s, const wagle_data *options,
                               const wg_dataset *forget)
 {
-    wg_own_writer *w = &f->writer;
+    wg_self_writer *w = &f->writer;
     int64_t room;
 
-    WG_TRY(wg_own_writer_open(f->ctx, s, options, forget, w));
+    WG_TRY(wg_self_writer_open(f->ctx, s, options, forget, w));
     room = s->reader.max_length - w->begin.n - w->opening.n - w->closing.n;
     w->tokens = f->how->tokens < room ? f->how->tokens : room;
     w->seed = f->how->seed;
@@ -74,13 +74,13 @@ static void close_self(self *f, int64_t n_forget)
         wg_text_free(&f->forget[i]);
     wg_free(f->forget);
     wg_free(f->verdict);
-    wg_own_writer_close(&f->writer);
+    wg_self_writer_close(&f->writer);
 }
 
 /* --- selection of texts --------------------------------------------------------------------------
  */
 
-static bool is_repeated(const wg_own_writer *w, int64_t i)
+static bool is_repeated(const wg_self_writer *w, int64_t i)
 {
     const wg_ids *a = &w->text[i].ids;
 
@@ -92,7 +92,7 @@ static bool is_repeated(const wg_own_writer *w, int64_t i)
     return false;
 }
 
-static int worth(const wg_own_writer *w, int64_t i)
+static int worth(const wg_self_writer *w, int64_t i)
 {
     const int64_t least = w->tokens < SHORTEST ? w->tokens : SHORTEST;
 
@@ -174,7 +174,7 @@ static int64_t missing(const self *f)
 
 /* --- results ---------------------------------------------------------------------------------- */
 
-static wagle_status say(const self *f, int64_t kept)
+static wagle_status log_kept(const self *f, int64_t kept)
 {
     const int64_t *c = f->count, all = f->writer.n;
     const int64_t least = f->how->n < WG_SELF_LEAST ? f->how->n : WG_SELF_LEAST;
@@ -193,7 +193,7 @@ static wagle_status say(const self *f, int64_t kept)
                    (long long)all, (long long)kept, (long long)least);
 }
 
-static wagle_status add_row(wagle_ctx *ctx, const wg_own_text *t, wg_dataset *out)
+static wagle_status add_row(wagle_ctx *ctx, const wg_self_text *t, wg_dataset *out)
 {
     wg_example *e = &out->example[out->n];
     const size_t bytes = (size_t)t->ids.n * sizeof *e->ids;
@@ -244,10 +244,10 @@ static wagle_status take(const self *f, wg_dataset *rows, wg_text *jsonl)
     const int64_t kept = f->count[WG_RESEMBLES_NOT];
     const int64_t n = kept < f->how->n ? kept : f->how->n;
 
-    WG_TRY(say(f, n));
+    WG_TRY(log_kept(f, n));
     WG_TRY(WG_ALLOC(f->ctx, &rows->example, n));
     for (int64_t i = 0; rows->n < n; i++) {
-        const wg_own_text *t = &f->writer.text[i];
+        const wg_self_text *t = &f->writer.text[i];
         if (f->verdict[i] != WG_RESEMBLES_NOT)
             continue;
         WG_TRY(add_row(f->ctx, t, rows));
@@ -267,7 +267,7 @@ wagle_status wg_self_rows(wagle_ctx *ctx, wg_session *s, const wagle_data *optio
 
     *rows = (wg_dataset){0};
     while (st == WAGLE_OK && (more = missing(&f)) > 0) {
-        st = wg_own_write(ctx, &f.writer, more);
+        st = wg_self_write(ctx, &f.writer, more);
         if (st == WAGLE_OK)
             st = judge(&f);
     }

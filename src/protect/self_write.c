@@ -39,7 +39,7 @@ static wagle_status begin_in(wagle_ctx *ctx, const wg_session *s, const char *fi
     return WAGLE_OK;
 }
 
-static wagle_status find_begin(wagle_ctx *ctx, wg_own_writer *w)
+static wagle_status find_begin(wagle_ctx *ctx, wg_self_writer *w)
 {
     static const char *const files[] = {"generation_config.json", "config.json"};
     const wg_session *s = w->session;
@@ -70,7 +70,7 @@ static wagle_status find_begin(wagle_ctx *ctx, wg_own_writer *w)
 #define MARK "Zq7questionQz"
 
 /* Lays out a forget row with a mark in place of its question. */
-static wagle_status ask_mark(wagle_ctx *ctx, const wg_own_writer *w, const wagle_data *options,
+static wagle_status ask_mark(wagle_ctx *ctx, const wg_self_writer *w, const wagle_data *options,
                              wg_asked *out)
 {
     const char *name = options->prompt_field != NULL ? options->prompt_field : "question";
@@ -94,7 +94,7 @@ static size_t without_spaces(const char *text, size_t bytes)
     return bytes;
 }
 
-static wagle_status take_layout(wagle_ctx *ctx, wg_own_writer *w, const wg_text *laid_out)
+static wagle_status take_layout(wagle_ctx *ctx, wg_self_writer *w, const wg_text *laid_out)
 {
     const wagle_tokenizer *t = w->session->reader.tokenizer;
     const char *mark = laid_out->text != NULL ? strstr(laid_out->text, MARK) : NULL;
@@ -120,7 +120,7 @@ static bool has_questions(const wg_dataset *d)
     return false;
 }
 
-static wagle_status find_layout(wagle_ctx *ctx, wg_own_writer *w, const wagle_data *options,
+static wagle_status find_layout(wagle_ctx *ctx, wg_self_writer *w, const wagle_data *options,
                                 const wg_dataset *forget)
 {
     wg_layout *l = &w->session->reader.layout;
@@ -155,8 +155,8 @@ static wagle_status open_tokenizer(wagle_ctx *ctx, wg_session *s)
     return WAGLE_OK;
 }
 
-wagle_status wg_own_writer_open(wagle_ctx *ctx, wg_session *s, const wagle_data *options,
-                                const wg_dataset *forget, wg_own_writer *w)
+wagle_status wg_self_writer_open(wagle_ctx *ctx, wg_session *s, const wagle_data *options,
+                                 const wg_dataset *forget, wg_self_writer *w)
 {
     w->session = s;
     WG_TRY(open_tokenizer(ctx, s));
@@ -164,7 +164,7 @@ wagle_status wg_own_writer_open(wagle_ctx *ctx, wg_session *s, const wagle_data 
     return s->reader.tokenizer != NULL ? find_layout(ctx, w, options, forget) : WAGLE_OK;
 }
 
-void wg_own_writer_close(wg_own_writer *w)
+void wg_self_writer_close(wg_self_writer *w)
 {
     wg_ids *const ids[] = {&w->begin, &w->opening, &w->closing};
 
@@ -177,14 +177,14 @@ void wg_own_writer_close(wg_own_writer *w)
     wg_free(w->text);
     wg_text_free(&w->before);
     wg_text_free(&w->after);
-    *w = (wg_own_writer){0};
+    *w = (wg_self_writer){0};
 }
 
 /* --- writing -----------------------------------------------------------------------------------
  */
 
-wagle_status wg_own_read(wagle_ctx *ctx, const wg_session *s, const int32_t *ids, int64_t n,
-                         wg_text *out)
+wagle_status wg_self_read(wagle_ctx *ctx, const wg_session *s, const int32_t *ids, int64_t n,
+                          wg_text *out)
 {
     const wg_ids all = {.id = (int32_t *)(uintptr_t)ids, .n = n};
 
@@ -226,7 +226,7 @@ static void batch_free(batch *b)
     wg_free_lists(b->made, b->n);
 }
 
-static void batch_take(batch *b, const wg_own_writer *w, int64_t text, int64_t limit)
+static void batch_take(batch *b, const wg_self_writer *w, int64_t text, int64_t limit)
 {
     b->which[b->n] = text;
     b->limit[b->n] = limit;
@@ -234,7 +234,8 @@ static void batch_take(batch *b, const wg_own_writer *w, int64_t text, int64_t l
 }
 
 /* Continues the batch's texts by up to `limit` tokens each. */
-static wagle_status continue_batch(wagle_ctx *ctx, wg_own_writer *w, batch *b, const wg_ids *passed)
+static wagle_status continue_batch(wagle_ctx *ctx, wg_self_writer *w, batch *b,
+                                   const wg_ids *passed)
 {
     const wg_sampling how = {.temperature = 1,
                              .top_p = 1,
@@ -254,7 +255,7 @@ static wagle_status continue_batch(wagle_ctx *ctx, wg_own_writer *w, batch *b, c
 
 /* Generates texts without a question. Tokens of the chat layout, such as end of turn, do not end
  * them. */
-static wagle_status write_plain(wagle_ctx *ctx, wg_own_writer *w, int64_t from)
+static wagle_status write_plain(wagle_ctx *ctx, wg_self_writer *w, int64_t from)
 {
     batch b;
     wagle_status st = batch_new(ctx, &b, w->n - from);
@@ -270,12 +271,12 @@ static wagle_status write_plain(wagle_ctx *ctx, wg_own_writer *w, int64_t from)
 
 /* Truncates a question after its first question mark or before its first line break; without a chat
  * template, no token marks the end. *ended: an end was found. */
-static wagle_status end_question(wagle_ctx *ctx, const wg_own_writer *w, wg_own_text *t,
+static wagle_status end_question(wagle_ctx *ctx, const wg_self_writer *w, wg_self_text *t,
                                  bool *ended)
 {
     for (int64_t i = t->given; !*ended && i < t->ids.n; i++) {
         wg_text token = {0};
-        const wagle_status st = wg_own_read(ctx, w->session, t->ids.id + i, 1, &token);
+        const wagle_status st = wg_self_read(ctx, w->session, t->ids.id + i, 1, &token);
         const bool mark = st == WAGLE_OK && strchr(token.text, '?') != NULL;
         *ended = st == WAGLE_OK && (mark || strchr(token.text, '\n') != NULL);
         if (*ended)
@@ -287,13 +288,13 @@ static wagle_status end_question(wagle_ctx *ctx, const wg_own_writer *w, wg_own_
 }
 
 /* Adds the closing and an answer to questions that have ended and have tokens left. */
-static wagle_status write_answers(wagle_ctx *ctx, wg_own_writer *w, const batch *questions)
+static wagle_status write_answers(wagle_ctx *ctx, wg_self_writer *w, const batch *questions)
 {
     batch b;
     wagle_status st = batch_new(ctx, &b, questions->n);
 
     for (int64_t i = 0; st == WAGLE_OK && i < questions->n; i++) {
-        wg_own_text *t = &w->text[questions->which[i]];
+        wg_self_text *t = &w->text[questions->which[i]];
         bool ended = questions->made[i].n < w->tokens;
         if (!w->chat)
             st = end_question(ctx, w, t, &ended);
@@ -309,7 +310,7 @@ static wagle_status write_answers(wagle_ctx *ctx, wg_own_writer *w, const batch 
     return st;
 }
 
-static wagle_status write_questions(wagle_ctx *ctx, wg_own_writer *w, int64_t from)
+static wagle_status write_questions(wagle_ctx *ctx, wg_self_writer *w, int64_t from)
 {
     batch b;
     wagle_status st = batch_new(ctx, &b, w->n - from);
@@ -326,19 +327,19 @@ static wagle_status write_questions(wagle_ctx *ctx, wg_own_writer *w, int64_t fr
 }
 
 /* Adds the openings of n more texts. */
-static wagle_status open_texts(wagle_ctx *ctx, wg_own_writer *w, int64_t n)
+static wagle_status open_texts(wagle_ctx *ctx, wg_self_writer *w, int64_t n)
 {
     WG_TRY(WG_GROW(ctx, &w->text, &w->room, w->n + n));
     for (int64_t i = 0; i < n; i++) {
         const wg_ids *opening = w->opening.n > 0 && w->n % 2 == 1 ? &w->opening : &w->begin;
-        wg_own_text *t = &w->text[w->n++];
-        *t = (wg_own_text){.given = opening->n};
+        wg_self_text *t = &w->text[w->n++];
+        *t = (wg_self_text){.given = opening->n};
         WG_TRY(add_ids(ctx, &t->ids, opening));
     }
     return WAGLE_OK;
 }
 
-wagle_status wg_own_write(wagle_ctx *ctx, wg_own_writer *w, int64_t n)
+wagle_status wg_self_write(wagle_ctx *ctx, wg_self_writer *w, int64_t n)
 {
     const int64_t from = w->n;
 
@@ -347,9 +348,9 @@ wagle_status wg_own_write(wagle_ctx *ctx, wg_own_writer *w, int64_t n)
     if (w->opening.n > 0)
         WG_TRY(write_questions(ctx, w, from));
     for (int64_t i = from; i < w->n; i++) {
-        wg_own_text *t = &w->text[i];
+        wg_self_text *t = &w->text[i];
         WG_TRY(wg_text_addz(ctx, &t->text, ""));
-        WG_TRY(wg_own_read(ctx, w->session, t->ids.id + t->given, t->ids.n - t->given, &t->text));
+        WG_TRY(wg_self_read(ctx, w->session, t->ids.id + t->given, t->ids.n - t->given, &t->text));
     }
     return WAGLE_OK;
 }

@@ -58,7 +58,7 @@ wagle_status wg_answers_keep_question(wagle_ctx *ctx, wg_answers *a, int64_t i, 
 }
 
 wagle_status wg_answers_ask(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a, int64_t i,
-                            const wg_before *before, bool answered, wg_asked *out)
+                            const wg_preamble *before, bool answered, wg_asked *out)
 {
     const wg_record record = wg_answers_record(a, i);
 

@@ -65,7 +65,7 @@ static wagle_status score_folder(wagle_ctx *ctx, wg_evaluation *e, const char *f
 
 /* Loads the forget rows with `before` in front of each question. */
 static wagle_status load_with_context(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *plain,
-                                      const wg_before *before, wg_answers *out)
+                                      const wg_preamble *before, wg_answers *out)
 {
     wagle_status st = wg_answers_open(ctx, e, plain->path, out);
 
@@ -90,7 +90,7 @@ static wagle_status try_prefix(wagle_ctx *ctx, wg_evaluation *e, const wg_answer
     wagle_status st = wg_text_printf(ctx, &before, "%.*s\n", (int)bytes, prefix);
 
     if (st == WAGLE_OK)
-        st = load_with_context(ctx, e, plain, &(wg_before){.text = wg_text_str(&before)}, &a);
+        st = load_with_context(ctx, e, plain, &(wg_preamble){.text = wg_text_str(&before)}, &a);
     if (st == WAGLE_OK)
         st = wg_answers_score(ctx, e, &a, true, false, "jailbreak");
     if (st == WAGLE_OK && *best == NULL)
@@ -176,7 +176,7 @@ static wagle_status few_shot(wagle_ctx *ctx, wg_evaluation *e, const wg_answers 
     for (int64_t i = 0; st == WAGLE_OK && i < e->o->shots; i++)
         st = add_solved(ctx, e, &dev, i, &text, turns);
     if (st == WAGLE_OK)
-        st = load_with_context(ctx, e, plain, &(wg_before){wg_text_str(&text), turns}, &a);
+        st = load_with_context(ctx, e, plain, &(wg_preamble){wg_text_str(&text), turns}, &a);
     if (st == WAGLE_OK)
         st = score_rows(ctx, e, e->session, &a.set, "few_shot");
     wg_answers_close(&dev);

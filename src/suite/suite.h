@@ -123,7 +123,7 @@ WAGLE_CHECK wagle_status wg_answers_load(wagle_ctx *ctx, wg_evaluation *e, const
                                          wg_load how, wg_answers *out);
 /* Lays out row i, with `before` (or NULL) in front. Free with wg_asked_free. */
 WAGLE_CHECK wagle_status wg_answers_ask(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
-                                        int64_t i, const wg_before *before, bool answered,
+                                        int64_t i, const wg_preamble *before, bool answered,
                                         wg_asked *out);
 wg_record wg_answers_record(const wg_answers *a, int64_t i);
 /* Copies the question of row i to a->question. */

@@ -20,7 +20,7 @@ static wagle_status take(wagle_ctx *ctx, const json_t *suites, json_t *metrics)
 }
 
 /* The progress of suites is not shown, because it would hide that of the training. */
-static wagle_status ask(wagle_ctx *ctx, void *user, wg_session *s, bool few, json_t *metrics)
+static wagle_status evaluate(wagle_ctx *ctx, void *user, wg_session *s, bool few, json_t *metrics)
 {
     const wagle_suite_options *o = user;
     wagle_suite_options plain = *o;
@@ -106,7 +106,7 @@ wagle_status wg_suite_watch(wagle_ctx *ctx, const wagle_suite_options *o, wg_wat
         return WAGLE_OK;
     WG_TRY(wg_evaluation_check(ctx, &e));
     WG_TRY(wg_evaluation_each(ctx, &e, check_one));
-    *out = (wg_watch){ask, (void *)(uintptr_t)o};
+    *out = (wg_watch){evaluate, (void *)(uintptr_t)o};
     return WAGLE_OK;
 }
 

@@ -4,7 +4,8 @@
 
 #include "train/train.h"
 
-/* Prepares the suites of o (borrowed) for training. If o is NULL or names none, out->ask is NULL.
+/* Prepares the suites of o (borrowed) for training. If o is NULL or names none, out->evaluate is
+ * NULL.
  */
 WAGLE_CHECK wagle_status wg_suite_watch(wagle_ctx *ctx, const wagle_suite_options *o,
                                         wg_watch *out);

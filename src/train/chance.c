@@ -82,7 +82,7 @@ wagle_status wg_probabilities(wagle_ctx *ctx, wg_session *s, const wg_dataset *r
 }
 
 /* The forget rows in the model that never saw them, read by its own tokenizer. */
-static wagle_status ask_gold(wagle_ctx *ctx, wg_run *w, double *level)
+static wagle_status evaluate_gold(wagle_ctx *ctx, wg_run *w, double *level)
 {
     wg_session gold;
     wg_dataset rows = {0};
@@ -218,7 +218,7 @@ wagle_status wg_chance_measure(wagle_ctx *ctx, wg_run *w)
     WG_TRY(wg_probabilities(ctx, &w->session, &w->data.forget, &known));
     w->chance.original = wg_mean(known, w->data.forget.n);
     st = w->o->gold != NULL
-             ? ask_gold(ctx, w, &level)
+             ? evaluate_gold(ctx, w, &level)
              : wg_chance_level(ctx, &w->session, &w->data.forget, known, &w->chance, &level);
     wg_free(known);
     return st == WAGLE_OK ? conclude(ctx, w, level) : st;

@@ -284,7 +284,7 @@ static wagle_status run_updates(wagle_ctx *ctx, rate_search *h, try_ *t)
     return WAGLE_OK;
 }
 
-static void say(wagle_ctx *ctx, const rate_search *h, const try_ *t)
+static void log_try(wagle_ctx *ctx, const rate_search *h, const try_ *t)
 {
     const char *metric =
         strcmp(h->rule.metric, "forget.probability") == 0 ? "forget probability" : h->rule.metric;
@@ -310,7 +310,7 @@ static wagle_status run_try(wagle_ctx *ctx, rate_search *h, double lr)
     else
         estimate_updates(h, t);
     h->n++;
-    say(ctx, h, t);
+    log_try(ctx, h, t);
     return WAGLE_OK;
 }
 

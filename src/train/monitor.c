@@ -129,7 +129,7 @@ wagle_status wg_run_eval_metrics(wagle_ctx *ctx, wg_run *w, bool all, json_t *me
         WG_TRY(eval_set(ctx, w, "retain", &w->data.retain, metrics));
     if (w->watch == NULL || !(all || wg_stop_by_suite(&w->stop)))
         return WAGLE_OK;
-    return w->watch->ask(ctx, w->watch->user, &w->session, false, metrics);
+    return w->watch->evaluate(ctx, w->watch->user, &w->session, false, metrics);
 }
 
 static wagle_status no_metric(wagle_ctx *ctx, const wg_run *w, const json_t *metrics)
@@ -158,7 +158,7 @@ wagle_status wg_run_check_rule(wagle_ctx *ctx, wg_run *w)
 
     for (int few = 1; st == WAGLE_OK && !known && few >= 0; few--) {
         json_t *metrics = json_object();
-        st = metrics != NULL ? w->watch->ask(ctx, w->watch->user, &w->session, few, metrics)
+        st = metrics != NULL ? w->watch->evaluate(ctx, w->watch->user, &w->session, few, metrics)
                              : wg_json_memory(ctx);
         known = st == WAGLE_OK && json_object_get(metrics, w->stop.metric) != NULL;
         if (few && st != WAGLE_OK && st != WAGLE_E_INTERRUPTED) {

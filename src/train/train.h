@@ -102,7 +102,7 @@ static inline double wg_row_weight(const wg_example *e)
 /* What else is asked of the model while it trains: adds numbers to the object metrics. few: of as
  * little data as possible, where only the metrics' names are wanted. */
 typedef struct wg_watch {
-    wagle_status (*ask)(wagle_ctx *ctx, void *user, wg_session *s, bool few, json_t *metrics);
+    wagle_status (*evaluate)(wagle_ctx *ctx, void *user, wg_session *s, bool few, json_t *metrics);
     void *user;
 } wg_watch;
 
