@@ -42,7 +42,7 @@ typedef enum wagle_status {
     WAGLE_E_USAGE = 2,    /* an option is wrong or missing */
     WAGLE_E_INPUT = 3,    /* a file is missing, damaged or does not fit the others */
     WAGLE_E_RESOURCE = 4, /* not enough memory or disk */
-    WAGLE_E_UNMET = 5,    /* --stop-when was not reached; the model was written all the same */
+    WAGLE_E_UNMET = 5,    /* stop_when was not reached; the model was made all the same */
     WAGLE_E_INTERRUPTED = 130
 } wagle_status;
 

@@ -42,8 +42,8 @@ WAGLE_SIZED(wagle_suite_defaults, wagle_suite_options)
 /* Asks the model the suites' questions, and measures the answers. Writes X.json and X.rows.jsonl of
  * `out`, if it is named; suite robustness needs room beside them for a model. With `recompute` no
  * model is needed. *json:
- * {"model","suites":{NAME:{"metrics":{NAME:{"value","low","high","n"}},"seconds"}}, ...};
- * wagle_string_free. */
+ * {"schema":"wagle-result-1","suites":{NAME:{"metrics":{NAME:{"value","low","high","n"}},..}},..};
+ * free with wagle_string_free. WAGLE_E_INPUT where a set does not fit its suite. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *o,
                                                    char **json);
 
@@ -55,8 +55,10 @@ typedef struct wagle_difference_options {
 } wagle_difference_options;
 
 WAGLE_SIZED(wagle_difference_defaults, wagle_difference_options)
-/* What differs between two results, by paired resampling of rows. *json: {"a","b","differences":
- * [{"suite","metric","a","b","difference","low","high","p","n"}]}. */
+/* What differs between two results, by paired resampling of rows. *json:
+ * {"schema":"wagle-compare-1","a","b","differences":[{"suite","metric","a","b","difference","low",
+ * "high","p","n"}]}; free with wagle_string_free. Writes nothing. WAGLE_E_INPUT where the rows are
+ * missing, or no suite is in both. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_difference(wagle_ctx *ctx,
                                                     const wagle_difference_options *o, char **json);
 

@@ -2,7 +2,10 @@
  *
  * The public header; it includes the others of this folder. From simple to advanced: context, then
  * one function a command (import ... evaluate), each taking a plain structure of options. Fill a
- * structure with its wagle_*_defaults() first, so that members added later keep sane values.
+ * structure with its wagle_*_defaults() first, so that members added later keep sane values. What
+ * is one of a fixed set is an enumeration (choices.def); names that a table has (tables.h:
+ * objectives, selectors, optimizers, suites, layouts) and rules (stop_when) are texts, because
+ * tables grow.
  *
  *     wagle_ctx *ctx;
  *     wagle_train_options o;
@@ -27,6 +30,8 @@
  *   name when it is whole, and replaces another only with `force`.
  * - Ownership: `T **out` is yours to free with the function that is named there; `const T *`, and
  *   what structures of options point to, is borrowed for the call. Strings are UTF-8.
+ * - JSON begins with "schema": "wagle-NAME-1"; docs/reference/schemas/NAME.json describes it. The
+ *   number grows when a key goes or means something else. A new key may come without that.
  * - Threads: a context serves one call at a time, and contexts in several threads may work at once
  *   (docs/threading.md). Functions without a context may be called in any thread. */
 #ifndef WAGLE_H
@@ -77,8 +82,9 @@ typedef struct wagle_init_options {
 } wagle_init_options;
 
 WAGLE_SIZED(wagle_init_defaults, wagle_init_options)
-/* A model folder with random weights (deviation: the config's initializer_range; norms 1), written
- * as it is made: for benchmarks and tests of any size. No tokenizer. Writes the folder `out`. */
+/* Experimental. A model folder with random weights (deviation: the config's initializer_range;
+ * norms 1), written as it is made: for benchmarks and tests of any size. No tokenizer. Writes the
+ * folder `out`. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_init(wagle_ctx *ctx, const wagle_init_options *o);
 
 typedef struct wagle_inspect_options {
@@ -88,12 +94,12 @@ typedef struct wagle_inspect_options {
 } wagle_inspect_options;
 
 WAGLE_SIZED(wagle_inspect_defaults, wagle_inspect_options)
-/* What is in a model folder, safetensors, GGUF, score or mask file: text, or JSON; free *out with
- * wagle_string_free. Writes nothing. */
+/* What is in a model folder, safetensors, GGUF, score, mask or result file: text, or JSON; free
+ * *out with wagle_string_free. Writes nothing. WAGLE_E_INPUT where it is none of these. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_inspect(wagle_ctx *ctx, const wagle_inspect_options *o,
                                                  char **out);
 /* The machine, as JSON: processor and the measured speed of its products (this takes a second),
- * memory, free disk of the current folder, the card that --device cuda would use or why there is
+ * memory, free disk of the current folder, the card that device "cuda" would use or why there is
  * none, and an estimate of which models fit. Free *json with wagle_string_free. Writes nothing. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_doctor(wagle_ctx *ctx, char **json);
 
@@ -202,7 +208,7 @@ typedef struct wagle_compare_options {
 
 WAGLE_SIZED(wagle_compare_defaults, wagle_compare_options)
 /* *out: Jaccard indices and the share of each tensor, as text or JSON; free with wagle_string_free.
- * Writes `svg`, if it is named. */
+ * Writes the file `svg`, if it is named. WAGLE_E_INPUT where a file is no mask. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_compare_masks(wagle_ctx *ctx,
                                                        const wagle_compare_options *o, char **out);
 
@@ -386,12 +392,13 @@ typedef struct wagle_eval_options {
 } wagle_eval_options;
 
 WAGLE_SIZED(wagle_eval_defaults, wagle_eval_options)
-/* Token losses, and ROUGE of greedy answers, of rows. *json: {"data","overall":{..},"rows":[..]};
- * free with wagle_string_free. Writes the file `out` too, if it is named. */
+/* Token losses, and ROUGE of greedy answers, of rows. *json: {"schema":"wagle-rows-result-1",
+ * "data","overall":{..},"rows":[..]}; free with wagle_string_free. Writes the file `out` too, if it
+ * is named. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *o,
                                               char **json);
 
-/* ROUGE of one pair as rouge_score computes it: out[i] = precision, recall, F1 of
+/* Experimental. ROUGE of one pair as rouge_score computes it: out[i] = precision, recall, F1 of
  * ROUGE-1, ROUGE-2, ROUGE-L. Writes nothing. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_rouge(wagle_ctx *ctx, const char *reference,
                                                const char *candidate, bool stem, double out[3][3]);
@@ -455,7 +462,8 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_demo(wagle_ctx *ctx, const wagle_demo_o
 
 /* --- experimental: what tests and benchmarks need ---------------------------------------- */
 
-/* These functions lay the engine open. They may change or go in any version. */
+/* These functions lay the engine open. They, wagle_init and wagle_rouge may change or go in any
+ * version. */
 
 typedef struct wagle_rows_options {
     size_t size; /* set by the defaults */
@@ -474,7 +482,8 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_logits(wagle_ctx *ctx, const wagle_rows
 WAGLE_API WAGLE_CHECK wagle_status wagle_gradient(wagle_ctx *ctx, const wagle_rows_options *o);
 /* Writes `out`: the gradient of an objective's total loss over all rows. o: as
  * wagle_unlearn_defaults fills it. *json (json may be NULL): free with wagle_string_free;
- * {"objective","loss","forget","retain","per_sequence","grad_norm"}. */
+ * {"schema":"wagle-objective-gradient-1","objective","loss","forget","retain","per_sequence",
+ * "grad_norm"}. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_objective_gradient(wagle_ctx *ctx,
                                                             const wagle_train_options *o,
                                                             char **json);
