@@ -367,9 +367,9 @@ static void describe(const char *option, const wg_member *m, const char *value, 
                                        m->kind == WG_MEMBER_SETS);
 
     if (strcmp(option, "lr") == 0 && strcmp(value, "0") == 0)
-        snprintf(out, 160, "@{lr=auto}");
+        snprintf(out, 160, "@{lr} auto");
     else if (strcmp(option, "device") == 0 && *value == '\0')
-        snprintf(out, 160, "@{device=cpu}");
+        snprintf(out, 160, "@{device} cpu");
     else if (*value == '\0' || strcmp(value, "off") == 0)
         snprintf(out, 160, "no @{%s}", option);
     else if (strcmp(value, "on") == 0)
