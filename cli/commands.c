@@ -218,8 +218,8 @@ const cli_command cli_commands[] = {
      "run a grid of objectives, selectors, densities, learning rates and seeds",
      "wagle sweep grid.json --out grid\n"
      "wagle sweep --join task1 task2 task3 --out study",
-     "out join baseline column margin seed force dry-run", cli_sweep, "which SPEC.json?",
-     cli_sweep_notes, CLI_LIST},
+     "out join baseline column margin seed jobs memory force dry-run", cli_sweep,
+     "which SPEC.json?", cli_sweep_notes, CLI_LIST},
 
     {"import", CLI_FILES, "FILE.gguf", "turn a GGUF file into a model folder",
      "wagle import model.gguf --out DIR", "out dtype force", cmd_import, "which FILE.gguf?", NULL,

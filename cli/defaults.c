@@ -27,6 +27,7 @@ STRUCTURE(of_suite, wagle_suite_options, wagle_suite_defaults)
 STRUCTURE(of_eval, wagle_eval_options, wagle_eval_defaults)
 STRUCTURE(of_generate, wagle_generate_options, wagle_generate_defaults)
 STRUCTURE(of_init, wagle_init_options, wagle_init_defaults)
+STRUCTURE(of_sweep, wagle_sweep_options, wagle_sweep_defaults)
 STRUCTURE(of_join, wagle_join_options, wagle_join_defaults)
 STRUCTURE(of_compare, wagle_difference_options, wagle_difference_defaults)
 STRUCTURE(of_report, wagle_report_options, wagle_report_defaults)
@@ -88,6 +89,7 @@ static const struct place {
     {"resamples", "compare", of_compare, CLI_AS_WHOLE, AT(difference, resamples), NULL},
     {"seed", "compare", of_compare, CLI_AS_SEED, AT(difference, seed), NULL},
 
+    {"jobs", NULL, of_sweep, CLI_AS_WHOLE, AT(sweep, jobs), NULL},
     {"baseline", NULL, of_join, CLI_AS_TEXT, AT(join, baseline), "all weights"},
     {"column", NULL, of_join, CLI_AS_TEXT, AT(join, column), "the first one that the specs keep"},
     {"margin", NULL, of_join, CLI_AS_REAL, AT(join, margin), NULL},

@@ -91,6 +91,11 @@ static bool with_join(const cli_options *o)
     return o->join;
 }
 
+static bool runs_sweep(const cli_options *o)
+{
+    return !o->join && !o->dry_run;
+}
+
 static bool without_densities(const cli_options *o)
 {
     return o->densities == NULL;
@@ -332,6 +337,7 @@ static const struct rule {
     {"gamma damping", "unlearn", with_selector, "it needs --selector", false},
     {"baseline column margin seed", "sweep", with_join,
      "it needs --join, which compares methods; the seeds of a sweep are in its spec", false},
+    {"jobs memory", "sweep", runs_sweep, "nothing runs with --join or --dry-run", false},
     {"svg", "mask", with_compare, "it needs --compare", false},
     {"json", "mask", with_compare, "it needs --compare", true},
     {"scores density densities scope include exclude format out op model forget retain selector "

@@ -217,6 +217,7 @@ wagle_status cli_sweep(wagle_ctx *ctx, cli_options *o)
     s.spec = o->argument[0];
     s.out = o->out;
     s.force = o->force;
+    cli_given_whole(&s.jobs, o->jobs);
     if (!o->join && o->argument[1] != NULL)
         return cli_refuse("sweep: give one SPEC.json, not also '%s'; to join the folders of "
                           "several sweeps, add --join",

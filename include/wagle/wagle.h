@@ -276,12 +276,15 @@ typedef struct wagle_sweep_options {
     const char *spec; /* a JSON object: docs/reference/sweep.md */
     const char *out;  /* a folder; one of the same spec goes on where it stopped */
     bool force;
+    int64_t jobs; /* points that run at the same time, 1 to 64; they share threads and memory */
 } wagle_sweep_options;
 
 WAGLE_SIZED(wagle_sweep_defaults, wagle_sweep_options)
 /* Runs and measures all points of a grid. *table: Markdown; free with wagle_string_free. Writes the
  * folder `out`: the table, runs.json and pareto.svg; one of the same spec goes on where it stopped.
- * In a dry run *table has the runs that there are, and nothing is written. */
+ * In a dry run *table has the runs that there are, and nothing is written. Each of `jobs` points
+ * runs in a thread of its own, with its part of the context's threads and memory; results do not
+ * depend on their number, nor on the order in which points end. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *o,
                                                char **table);
 

@@ -177,6 +177,8 @@ wagle_status wg_check_interrupt(wagle_ctx *ctx)
 {
     if (checks_left > 0 && --checks_left == 0)
         ctx->interrupted = 1;
+    if (ctx->parent != NULL && ctx->parent->interrupted)
+        ctx->interrupted = 1;
     return ctx->interrupted ? wg_fail(ctx, WAGLE_E_INTERRUPTED, "interrupted") : WAGLE_OK;
 }
 

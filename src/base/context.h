@@ -2,8 +2,8 @@
 #ifndef WG_BASE_CONTEXT_H
 #define WG_BASE_CONTEXT_H
 
-#include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <wagle/wagle.h>
 
 enum { WG_MESSAGE_BYTES = 1024 };
@@ -22,9 +22,11 @@ struct wagle_ctx {
     void *card;     /* the back end of a card while models use it */
     int64_t memory; /* bytes a run may take, 0: no bound */
     bool dry_run;
-    char *plan; /* of the last dry run, or NULL */
-    volatile sig_atomic_t interrupted;
-    int nested; /* number of public calls nested in the current one */
+    char *plan;              /* of the last dry run, or NULL */
+    atomic_int interrupted;  /* by a signal handler, or another thread */
+    int nested;              /* number of public calls nested in the current one */
+    const wagle_ctx *parent; /* a call that this context works for in another thread, or NULL: its
+                                interrupt ends the calls of this context too */
 };
 
 #define WG_TRY(call)                                                                               \

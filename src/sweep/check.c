@@ -88,7 +88,7 @@ static wagle_status check_params(wagle_ctx *ctx, const wg_sweep *s)
 
 static wagle_status check_patterns(wagle_ctx *ctx, const char *joined)
 {
-    char text[256];
+    char text[256], *rest = text;
     const char *pattern[16] = {NULL};
     int n = 0;
 
@@ -96,7 +96,7 @@ static wagle_status check_patterns(wagle_ctx *ctx, const char *joined)
         return wg_sweep_refuse(ctx, "exclude",
                                "the patterns may have at most 255 letters together");
     snprintf(text, sizeof text, "%s", joined);
-    for (char *at = strtok(text, "+"); at != NULL; at = strtok(NULL, "+")) {
+    for (char *at; (at = strtok_r(rest, "+", &rest)) != NULL;) {
         if (n == 15)
             return wg_sweep_refuse(ctx, "exclude", "at most 15 patterns");
         pattern[n++] = at;

@@ -40,6 +40,12 @@ static const char *text_of(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
+/* A folder of the run's own. */
+static wagle_status work_path(wagle_ctx *ctx, wg_sweep *s, const char *name, const char **out)
+{
+    return joined(ctx, s, s->work != NULL ? s->work : s->out, name, out);
+}
+
 static wagle_status spec_path(wagle_ctx *ctx, wg_sweep *s, const char *key, const char **out)
 {
     return wg_sweep_file(ctx, s, text_of(s->spec, key), out);
@@ -187,18 +193,13 @@ static wagle_status set_protect(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
 
 /* Scores of the point's selector; random ones by its seed, those of factors by the rows that it
  * protects. */
-static wagle_status scores_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char **out)
+static wagle_status make_scores(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char *out)
 {
     wagle_attribute_options a;
     wagle_train_options t;
-    char selector[64], name[256];
+    char selector[64];
     const char *forget, *retain;
 
-    snprintf(name, sizeof name, "scores-%.*s%s-%lld", score_name(p), p->selector, rows_of_scores(p),
-             seed_of_scores(p));
-    WG_TRY(tamed(ctx, s, s->out, name, out));
-    if (wg_exists(*out))
-        return WAGLE_OK;
     wagle_attribute_defaults(&a);
     WG_TRY(wg_sweep_selector(ctx, p->selector, selector, &a));
     WG_TRY(spec_path(ctx, s, "model", &a.model));
@@ -207,8 +208,8 @@ static wagle_status scores_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, c
     a.selector = selector;
     a.forget = rows_of(s, forget);
     a.retain = rows_of(s, retain);
-    a.out = *out;
-    a.seed = (uint64_t)p->seed;
+    a.out = out;
+    a.seed = (uint64_t)seed_of_scores(p);
     if (*rows_of_scores(p) != '\0') {
         wagle_unlearn_defaults(&t);
         WG_TRY(set_protect(ctx, s, p, &t));
@@ -217,6 +218,28 @@ static wagle_status scores_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, c
         a.protect_rank = t.protect_rank;
     }
     return wagle_attribute(ctx, &a);
+}
+
+/* A file that runs share: the first that needs it makes it. */
+typedef wagle_status make_fn(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char *out);
+
+static wagle_status make_once(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char *path,
+                              make_fn *make)
+{
+    wg_sweep_making(s, path);
+    const wagle_status st = wg_exists(path) ? WAGLE_OK : make(ctx, s, p, path);
+    wg_sweep_made(s, path);
+    return st;
+}
+
+static wagle_status scores_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char **out)
+{
+    char name[256];
+
+    snprintf(name, sizeof name, "scores-%.*s%s-%lld", score_name(p), p->selector, rows_of_scores(p),
+             seed_of_scores(p));
+    WG_TRY(tamed(ctx, s, s->out, name, out));
+    return make_once(ctx, s, p, *out, make_scores);
 }
 
 /* Whether embedding and head are one table, which --protect leaves as it is. */
@@ -235,35 +258,43 @@ static wagle_status keeps_table(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, 
     return WAGLE_OK;
 }
 
-static wagle_status mask_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char **out)
+static wagle_status make_mask(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char *out)
 {
     wagle_mask_options m;
-    const char *exclude[16] = {NULL}, *given = wg_sweep_mask_file(p->selector);
-    char name[256], patterns[256];
+    const char *exclude[17] = {NULL};
+    char patterns[256], *rest = patterns;
     bool table;
     int n = 0;
 
-    if (given != NULL)
-        return wg_sweep_file(ctx, s, given, out);
     WG_TRY(keeps_table(ctx, s, p, &table));
     if (table)
         exclude[n++] = "embeddings";
-    snprintf(name, sizeof name, "mask-%s%s-%.6g-%s-%lld%s", p->selector, rows_of_scores(p),
-             p->density, p->exclude, seed_of_scores(p), table ? "-without-table" : "");
-    WG_TRY(tamed(ctx, s, s->out, name, out));
-    if (wg_exists(*out))
-        return WAGLE_OK;
     wagle_mask_defaults(&m);
     WG_TRY(scores_for(ctx, s, p, &m.scores));
     snprintf(patterns, sizeof patterns, "%s", p->exclude);
-    for (char *at = strtok(patterns, "+"); at != NULL && n < 15; at = strtok(NULL, "+"))
-        exclude[n++] = at;
+    for (char *at; n < 16 && (at = strtok_r(rest, "+", &rest)) != NULL; n++)
+        exclude[n] = at;
     if (wg_sweep_scope(p->selector) != NULL)
         WG_TRY(wg_scope_find(ctx, wg_sweep_scope(p->selector), &m.scope));
     m.exclude = exclude;
     m.density = p->density;
-    m.out = *out;
+    m.out = out;
     return wagle_mask(ctx, &m);
+}
+
+static wagle_status mask_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char **out)
+{
+    const char *given = wg_sweep_mask_file(p->selector);
+    char name[256];
+    bool table;
+
+    if (given != NULL)
+        return wg_sweep_file(ctx, s, given, out);
+    WG_TRY(keeps_table(ctx, s, p, &table));
+    snprintf(name, sizeof name, "mask-%s%s-%.6g-%s-%lld%s", p->selector, rows_of_scores(p),
+             p->density, p->exclude, seed_of_scores(p), table ? "-without-table" : "");
+    WG_TRY(tamed(ctx, s, s->out, name, out));
+    return make_once(ctx, s, p, *out, make_mask);
 }
 
 /* --- options ------------------------------------------------------------------------------------
@@ -337,7 +368,7 @@ wagle_status wg_sweep_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
     WG_TRY(spec_path(ctx, s, "model", &o->model));
     WG_TRY(spec_path(ctx, s, "forget", &forget));
     WG_TRY(spec_path(ctx, s, "retain", &retain));
-    WG_TRY(wg_sweep_path(ctx, s, "model", &o->out));
+    WG_TRY(work_path(ctx, s, "model", &o->out));
     o->forget = rows_of(s, forget);
     o->retain = rows_of(s, retain);
     o->objective = p->objective;
@@ -572,7 +603,7 @@ static wagle_status relearn(wagle_ctx *ctx, wg_sweep *s, const char *model, int6
     WG_TRY(wg_json_set(ctx, result, "relearned", into));
     wagle_finetune_defaults(&o);
     WG_TRY(wg_sweep_file(ctx, s, text_of(how, "data"), &data));
-    WG_TRY(wg_sweep_path(ctx, s, "relearned", &o.out));
+    WG_TRY(work_path(ctx, s, "relearned", &o.out));
     o.model = model;
     o.retain = rows_of(s, data);
     o.steps = whole_of(how, "steps", 20);
@@ -615,7 +646,7 @@ static wagle_status rounded(wagle_ctx *ctx, wg_sweep *s, const char *model, json
         return WAGLE_OK;
     all = json_object();
     WG_TRY(wg_json_set(ctx, result, "rounded", all));
-    WG_TRY(wg_sweep_path(ctx, s, "rounded", &out));
+    WG_TRY(work_path(ctx, s, "rounded", &out));
     json_array_foreach (kinds, i, name) {
         const char *text = json_string_value(name);
         json_t *into = json_object();
@@ -679,22 +710,14 @@ static wagle_status run_point(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, wg
 }
 
 /* A loss that is not finite is a result too: that learning rate is too high. */
-wagle_status wg_sweep_run(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, wg_trial *trial,
-                          json_t **out)
+wagle_status wg_sweep_point(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, wg_trial *trial,
+                            json_t **out)
 {
-    wagle_progress_fn *progress = ctx->progress;
-    wagle_log_fn *log = ctx->log;
-    wagle_status st;
+    wagle_status st = describe(ctx, p, out);
 
-    ctx->progress = NULL;
-    ctx->log = NULL;
-    st = describe(ctx, p, out);
     if (st == WAGLE_OK)
         st = run_point(ctx, s, p, trial, *out);
-    ctx->progress = progress;
-    ctx->log = log;
     if (st == WAGLE_E_RUN) {
-        wg_log(ctx, 0, "%s: %s", p->key, ctx->message);
         st = wg_json_set(ctx, *out, "failed", json_string(ctx->message));
         wg_forget_failure(ctx);
     }
@@ -702,5 +725,7 @@ wagle_status wg_sweep_run(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, wg_tri
         json_decref(*out);
         *out = NULL;
     }
+    if (s->work != NULL && wg_exists(s->work))
+        wg_remove_tree(s->work);
     return st;
 }

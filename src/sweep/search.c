@@ -62,7 +62,7 @@ static bool same_text(const json_t *run, const char *key, const char *text)
     return own != NULL && strcmp(own, text) == 0;
 }
 
-static bool is_of(const json_t *run, const wg_point *p)
+bool wg_sweep_is_try(const json_t *run, const wg_point *p)
 {
     const bool protects = json_object_get(run, "protect") != NULL;
 
@@ -88,7 +88,7 @@ static int tries_of(const wg_sweep *s, const wg_point *p, wg_tried list[TRIES_MO
     int n = 0;
 
     json_object_foreach (s->done, key, run)
-        if (n < TRIES_MOST && is_of(run, p))
+        if (n < TRIES_MOST && wg_sweep_is_try(run, p))
             list[n++] = tried(run);
     return n;
 }
@@ -109,7 +109,8 @@ wagle_status wg_sweep_adopt(wagle_ctx *ctx, wg_sweep *s)
 
     for (int64_t i = 0; s->updates > 0 && i < s->n; i++)
         json_object_foreach (s->done, key, run)
-            if (json_is_true(json_object_get(run, "accepted")) && is_of(run, &s->point[i]))
+            if (json_is_true(json_object_get(run, "accepted")) &&
+                wg_sweep_is_try(run, &s->point[i]))
                 WG_TRY(at_rate(ctx, s, &s->point[i], tried(run).rate, &s->point[i]));
     return WAGLE_OK;
 }
@@ -177,74 +178,79 @@ static wagle_status begin(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, search
     return WAGLE_OK;
 }
 
-/* Runs one try; *accepted: it took the wanted number of updates. */
-static wagle_status run_try(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, searching *h,
-                            bool *accepted)
-{
-    const double wanted = work_of(h, s->updates);
-    json_t *run;
-    int64_t steps;
-
-    bounds(s, &h->o, &h->trial);
-    WG_TRY(wg_sweep_run(ctx, s, p, &h->trial, &run));
-    steps = json_integer_value(json_object_get(run, "steps"));
-    *accepted = json_is_true(json_object_get(run, "stopped")) && steps >= h->trial.least;
-    if (json_object_get(run, "failed") == NULL) {
-        const bool stopped = json_is_true(json_object_get(run, "stopped"));
-        const wagle_status st =
-            wg_json_set(ctx, run, "relative_work",
-                        json_real(stopped ? work_of(h, steps) / wanted : expected(h, wanted)));
-        if (st != WAGLE_OK)
-            json_decref(run);
-        WG_TRY(st);
-    }
-    return keep(ctx, s, p, run, *accepted);
-}
-
 /* No try took the wanted number of updates: the nearest that reached the rule runs as a whole, else
- * the nearest at all. If all failed, the point has failed. */
+ * the nearest at all. If all failed, the point has failed: *any is false. */
 static wagle_status take_nearest(wagle_ctx *ctx, wg_sweep *s, wg_point *p, const wg_tried *list,
-                                 int n)
+                                 int n, wg_sweep_run *run, bool *any)
 {
     const wg_tried *best = wg_search_nearest(list, n, true, NULL);
-    json_t *run, *before;
 
     if (best == NULL)
         best = wg_search_nearest(list, n, false, NULL);
-    WG_TRY(at_rate(ctx, s, p, best != NULL ? best->rate : list[0].rate, p));
-    before = json_object_get(s->done, p->key);
-    if (best == NULL)
-        return keep(ctx, s, p, json_incref(before), true);
-    WG_TRY(wg_sweep_run(ctx, s, p, NULL, &run));
-    const wagle_status st = wg_json_set(ctx, run, "relative_work", json_real(best->work));
-    if (st != WAGLE_OK)
-        json_decref(run);
-    WG_TRY(st);
-    return keep(ctx, s, p, run, true);
+    *any = best != NULL;
+    *run = (wg_sweep_run){.work = best != NULL ? best->work : 0};
+    WG_TRY(at_rate(ctx, s, p, best != NULL ? best->rate : list[0].rate, &run->point));
+    if (best != NULL)
+        return WAGLE_OK;
+    *p = run->point;
+    return keep(ctx, s, p, json_incref(json_object_get(s->done, p->key)), true);
 }
 
-wagle_status wg_sweep_search(wagle_ctx *ctx, wg_sweep *s, wg_point *p)
+wagle_status wg_sweep_try(wagle_ctx *ctx, wg_sweep *s, wg_point *p, wg_sweep_run *run, bool *any)
 {
     wg_tried list[TRIES_MOST] = {0};
     searching h;
-    int n = tries_of(s, p, list);
+    const int n = tries_of(s, p, list);
 
+    *any = true;
+    *run = (wg_sweep_run){.tries = n < TRIES_MOST};
     WG_TRY(begin(ctx, s, p, &h));
-    while (n < TRIES_MOST) {
-        wg_point q;
-        bool accepted;
-        WG_TRY(at_rate(ctx, s, p, rounded(wg_search_next(list, n, start_of(s, p))), &q));
-        if (json_object_get(s->done, q.key) != NULL)
-            break; /* three digits do not come nearer */
-        WG_TRY(run_try(ctx, s, &q, &h, &accepted));
-        list[n++] = tried(json_object_get(s->done, q.key));
-        wg_log(ctx, 2, "%s: %.3g times the work that is wanted", q.key, list[n - 1].work);
-        if (accepted) {
-            *p = q;
-            return WAGLE_OK;
-        }
+    bounds(s, &h.o, &run->trial);
+    if (run->tries) {
+        WG_TRY(at_rate(ctx, s, p, rounded(wg_search_next(list, n, start_of(s, p))), &run->point));
+        run->tries = !wg_sweep_is_done(s, &run->point); /* three digits do not come nearer */
     }
-    return take_nearest(ctx, s, p, list, n);
+    return run->tries ? WAGLE_OK : take_nearest(ctx, s, p, list, n, run, any);
+}
+
+/* The work of a try, as a multiple of the wanted one. */
+static wagle_status relative_work(wagle_ctx *ctx, wg_sweep *s, const wg_sweep_run *run,
+                                  const json_t *result, double *out)
+{
+    const bool stopped = json_is_true(json_object_get(result, "stopped"));
+    searching h;
+
+    WG_TRY(begin(ctx, s, &run->point, &h));
+    h.trial = run->trial;
+    const double wanted = work_of(&h, s->updates);
+    *out = stopped ? work_of(&h, json_integer_value(json_object_get(result, "steps"))) / wanted
+                   : expected(&h, wanted);
+    return WAGLE_OK;
+}
+
+wagle_status wg_sweep_tried(wagle_ctx *ctx, wg_sweep *s, wg_point *p, const wg_sweep_run *run,
+                            json_t *result)
+{
+    const bool failed = json_object_get(result, "failed") != NULL;
+    const int64_t steps = json_integer_value(json_object_get(result, "steps"));
+    const bool accepted = !run->tries || (json_is_true(json_object_get(result, "stopped")) &&
+                                          steps >= run->trial.least);
+    double work = run->work;
+    wagle_status st = WAGLE_OK;
+
+    if (run->tries && !failed)
+        st = relative_work(ctx, s, run, result, &work);
+    if (st == WAGLE_OK && !(run->tries && failed))
+        st = wg_json_set(ctx, result, "relative_work", json_real(work));
+    if (st != WAGLE_OK) {
+        json_decref(result);
+        return st;
+    }
+    if (accepted)
+        *p = run->point;
+    WG_TRY(keep(ctx, s, &run->point, result, accepted));
+    wg_log(ctx, 2, "%s: %.3g times the work that is wanted", run->point.key, work);
+    return WAGLE_OK;
 }
 
 /* --- before the first run -----------------------------------------------------------------------

@@ -6,50 +6,97 @@
 #include <stdio.h>
 #include <string.h>
 
+/* --- runs --------------------------------------------------------------------------------------
+ */
+
+/* Adds the runs of a point that there are to `list`. */
+static wagle_status list_runs(wagle_ctx *ctx, const wg_sweep *s, const wg_point *p, json_t *list)
+{
+    json_t *run = json_object_get(s->done, p->key);
+    const char *key;
+
+    if (s->updates == 0)
+        return run != NULL ? wg_json_set(ctx, list, p->key, json_incref(run)) : WAGLE_OK;
+    json_object_foreach (s->done, key, run)
+        if (wg_sweep_is_try(run, p))
+            WG_TRY(wg_json_set(ctx, list, key, json_incref(run)));
+    return WAGLE_OK;
+}
+
+/* s->done in the order of the grid, then runs that are not of it. */
+static wagle_status sort_runs(wagle_ctx *ctx, const wg_sweep *s, json_t *list)
+{
+    const char *key;
+    json_t *run;
+
+    for (int64_t i = 0; i < s->n; i++)
+        WG_TRY(list_runs(ctx, s, &s->point[i], list));
+    json_object_foreach (s->done, key, run)
+        if (json_object_get(list, key) == NULL)
+            WG_TRY(wg_json_set(ctx, list, key, json_incref(run)));
+    return WAGLE_OK;
+}
+
 wagle_status wg_sweep_save(wagle_ctx *ctx, wg_sweep *s)
 {
     const char *path;
+    json_t *sorted = json_object();
+    wagle_status st = sorted != NULL ? sort_runs(ctx, s, sorted) : wg_json_memory(ctx);
 
+    if (st != WAGLE_OK) {
+        json_decref(sorted);
+        return st;
+    }
+    json_decref(s->done);
+    s->done = sorted;
     WG_TRY(wg_sweep_path(ctx, s, "runs.json", &path));
     return wg_json_write(ctx, path, s->done, true);
 }
 
-static bool is_done(const wg_sweep *s, const wg_point *p)
+bool wg_sweep_is_done(const wg_sweep *s, const wg_point *p)
 {
     return json_object_get(s->done, p->key) != NULL;
 }
 
-static wagle_status run_one(wagle_ctx *ctx, wg_sweep *s, wg_point *p)
+wagle_status wg_sweep_next(wagle_ctx *ctx, wg_sweep *s, wg_point *p, wg_sweep_run *run, bool *any)
 {
-    json_t *result;
+    bool skip;
 
+    *any = false;
+    *run = (wg_sweep_run){.point = *p};
+    if (wg_sweep_is_done(s, p))
+        return WAGLE_OK;
+    WG_TRY(wg_sweep_is_left_out(ctx, s, p, &skip));
+    *any = !skip;
+    return s->updates > 0 ? wg_sweep_try(ctx, s, p, run, any) : WAGLE_OK;
+}
+
+wagle_status wg_sweep_took(wagle_ctx *ctx, wg_sweep *s, wg_point *p, const wg_sweep_run *run,
+                           json_t *result)
+{
     if (s->updates > 0)
-        return wg_sweep_search(ctx, s, p);
-    WG_TRY(wg_sweep_run(ctx, s, p, NULL, &result));
+        return wg_sweep_tried(ctx, s, p, run, result);
     WG_TRY(wg_json_set(ctx, s->done, p->key, result));
     return wg_sweep_save(ctx, s);
 }
 
-static wagle_status run_all(wagle_ctx *ctx, wg_sweep *s)
+bool wg_sweep_waits(const wg_sweep *s, int64_t i, int64_t k)
 {
-    int64_t planned, there, left, made = 0;
-    bool skip;
+    const wg_point *p = &s->point[i], *before = &s->point[k];
+
+    if (s->updates > 0) /* a search starts at a rate that was found for the objective */
+        return strcmp(p->objective, before->objective) == 0;
+    return s->tune && p->seed != s->point[0].seed && before->seed == s->point[0].seed &&
+           wg_sweep_same_method(p, before);
+}
+
+static wagle_status run_all(wagle_ctx *ctx, wg_sweep *s, int jobs)
+{
+    int64_t planned, there;
 
     WG_TRY(wg_sweep_adopt(ctx, s));
     WG_TRY(wg_sweep_count(ctx, s, &planned, &there));
-    left = planned - there;
-    for (int64_t i = 0; i < s->n; i++) {
-        if (is_done(s, &s->point[i]))
-            continue;
-        WG_TRY(wg_sweep_is_left_out(ctx, s, &s->point[i], &skip));
-        if (skip)
-            continue;
-        wg_progress(ctx, "sweep", made, left, s->point[i].key);
-        WG_TRY(run_one(ctx, s, &s->point[i]));
-        made++;
-    }
-    wg_progress(ctx, "sweep", made, left, NULL);
-    return WAGLE_OK;
+    return wg_sweep_run_jobs(ctx, s, jobs, planned - there);
 }
 
 /* --- the command --------------------------------------------------------------------------------
@@ -100,20 +147,6 @@ static wagle_status load_done(wagle_ctx *ctx, wg_sweep *s, bool force)
     return wg_json_write(ctx, spec, s->spec, true);
 }
 
-/* Takes no memory: there may be none left. */
-static void tidy(const wg_sweep *s)
-{
-    static const char *const names[] = {"model", "model.partial", "relearned", "relearned.partial",
-                                        "rounded"};
-
-    for (int i = 0; i < 5; i++) {
-        char path[4096];
-        const int n = snprintf(path, sizeof path, "%s/%s", s->out, names[i]);
-        if (n < (int)sizeof path && wg_exists(path))
-            wg_remove_tree(path);
-    }
-}
-
 /* Prints what there is; nothing runs and nothing is written. */
 static wagle_status look(wagle_ctx *ctx, wg_sweep *s, char **table)
 {
@@ -141,7 +174,7 @@ static wagle_status read_spec(wagle_ctx *ctx, const char *path, wg_sweep *s)
     return wg_sweep_check_runs(ctx, s);
 }
 
-static wagle_status run(wagle_ctx *ctx, wg_sweep *s, bool force, char **table)
+static wagle_status run(wagle_ctx *ctx, wg_sweep *s, const wagle_sweep_options *o, char **table)
 {
     const char *runs, *spec;
     wagle_status st;
@@ -149,19 +182,17 @@ static wagle_status run(wagle_ctx *ctx, wg_sweep *s, bool force, char **table)
 
     WG_TRY(wg_sweep_path(ctx, s, "runs.json", &runs));
     WG_TRY(wg_sweep_path(ctx, s, "spec.json", &spec));
-    if (wg_exists(s->out) && !wg_exists(spec) && !force)
+    if (wg_exists(s->out) && !wg_exists(spec) && !o->force)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "%s: exists and is not a sweep; add @{force=true} to replace it", s->out);
-    if (force || !wg_exists(runs))
+    if (o->force || !wg_exists(runs))
         WG_TRY(wg_sweep_try_suites(ctx, s));
     WG_TRY(wg_lock_folder(ctx, s->out, &lock));
-    st = load_done(ctx, s, force);
-    if (st == WAGLE_OK) {
-        st = run_all(ctx, s);
-        if (st == WAGLE_OK)
-            st = wg_sweep_report(ctx, s, table);
-        tidy(s);
-    }
+    st = load_done(ctx, s, o->force);
+    if (st == WAGLE_OK)
+        st = run_all(ctx, s, (int)o->jobs);
+    if (st == WAGLE_OK)
+        st = wg_sweep_report(ctx, s, table);
     wg_unlock_folder(s->out, &lock);
     return st;
 }
@@ -178,7 +209,7 @@ static wagle_status check_out(wagle_ctx *ctx, wg_sweep *s, const char *spec)
     return wg_output_check(ctx, s->out, true, input, 6);
 }
 
-WG_DEFAULTS(wagle_sweep_defaults, wagle_sweep_options, 0)
+WG_DEFAULTS(wagle_sweep_defaults, wagle_sweep_options, .jobs = 1)
 
 wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *given, char **table)
 {
@@ -193,16 +224,18 @@ wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *given, char 
     s.out = o->out;
     if (o->spec == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "sweep needs SPEC.json and @{out DIR}");
+    if (o->jobs < 1 || o->jobs > WG_SWEEP_JOBS)
+        return wg_fail(ctx, WAGLE_E_USAGE, "sweep: @{jobs} %lld: expected 1 to %d",
+                       (long long)o->jobs, WG_SWEEP_JOBS);
     wg_nest(ctx);
     st = read_spec(ctx, o->spec, &s);
     if (st == WAGLE_OK && !ctx->dry_run)
         st = check_out(ctx, &s, o->spec);
     if (st == WAGLE_OK)
-        st = ctx->dry_run ? look(ctx, &s, table) : run(ctx, &s, o->force, table);
+        st = ctx->dry_run ? look(ctx, &s, table) : run(ctx, &s, o, table);
     wg_unnest(ctx);
     json_decref(s.spec);
     json_decref(s.done);
-    wg_reference_cache_free(&s.shared);
     wg_free(s.point);
     wg_free(s.folder);
     wg_arena_free(&s.arena);

@@ -23,11 +23,23 @@ typedef struct wg_point {
     const char *key; /* text that names the point */
 } wg_point;
 
+/* What runs next of a point. */
+typedef struct wg_sweep_run {
+    wg_point point; /* the point, or with spec.updates at a rate that was chosen */
+    bool tries;     /* a try of a search */
+    wg_trial trial; /* of a try */
+    double work;    /* of a search's last run: what its rate took as a try */
+} wg_sweep_run;
+
+typedef struct wg_making wg_making; /* jobs.c */
+
 typedef struct wg_sweep {
     json_t *spec;
     const char *out;
-    char *folder;    /* of the spec: its paths are relative to it */
-    wg_point *point; /* [n] */
+    const char *work;  /* folder of the models of a run */
+    wg_making *making; /* files of `out` that jobs are making */
+    char *folder;      /* of the spec: its paths are relative to it */
+    wg_point *point;   /* [n] */
     int64_t n;
     int64_t updates; /* that a run is to take, its rate is searched; 0: rates are given */
     bool tune;       /* seeds after the first run each method's best learning rate alone */
@@ -86,18 +98,36 @@ bool wg_sweep_stops_by_suite(const wg_sweep *s);
 WAGLE_CHECK wagle_status wg_sweep_ask_suites(wagle_ctx *ctx, wg_sweep *s, json_t *result);
 /* Files that the spec names are there. */
 WAGLE_CHECK wagle_status wg_sweep_check_files(wagle_ctx *ctx, wg_sweep *s);
-/* Runs a point: *out, json_decref, is its numbers. trial: NULL, or what the run must keep to be
- * evaluated. */
-WAGLE_CHECK wagle_status wg_sweep_run(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
-                                      wg_trial *trial, json_t **out);
+/* Runs a point in s->work, which is removed afterwards: *out, json_decref, is its numbers. trial:
+ * NULL, or what the run must keep to be evaluated. */
+WAGLE_CHECK wagle_status wg_sweep_point(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
+                                        wg_trial *trial, json_t **out);
+
+/* --- jobs.c: points that run at the same time ---------------------------------------------------
+ */
+
+enum { WG_SWEEP_JOBS = 64 };
+/* Runs what is left of the sweep, `left` points, up to `jobs` of them at once. */
+WAGLE_CHECK wagle_status wg_sweep_run_jobs(wagle_ctx *ctx, wg_sweep *s, int jobs, int64_t left);
+/* Begins to make a file of `out`, once no other job is making it; the file may be there then.
+ * `path` must last until wg_sweep_made. */
+void wg_sweep_making(wg_sweep *s, const char *path);
+void wg_sweep_made(wg_sweep *s, const char *path);
 
 /* --- search.c: spec.updates ---------------------------------------------------------------------
- */
+ *
+ * Rates are tried until a run takes the wanted number of updates (within 10 %), or the nearest is
+ * taken. Tries that are in runs.json are not run again. */
 
-/* Tries rates until a run takes the wanted number of updates (within 10 %), or the nearest is
- * taken; p->lr and p->key become those of that run. Tries that are in runs.json are not run again.
- */
-WAGLE_CHECK wagle_status wg_sweep_search(wagle_ctx *ctx, wg_sweep *s, wg_point *p);
+/* The next run of a search; *any false: all tries failed, and there is none. */
+WAGLE_CHECK wagle_status wg_sweep_try(wagle_ctx *ctx, wg_sweep *s, wg_point *p, wg_sweep_run *run,
+                                      bool *any);
+/* Takes the result of that run, which is freed with s->done; p->lr and p->key become those of the
+ * run if it was the last. */
+WAGLE_CHECK wagle_status wg_sweep_tried(wagle_ctx *ctx, wg_sweep *s, wg_point *p,
+                                        const wg_sweep_run *run, json_t *result);
+/* Whether `run` is a run of the search for the point's rate. */
+bool wg_sweep_is_try(const json_t *run, const wg_point *p);
 /* The points whose rates were found get them. */
 WAGLE_CHECK wagle_status wg_sweep_adopt(wagle_ctx *ctx, wg_sweep *s);
 /* Checks, steps and rule allow a search. */
@@ -107,8 +137,18 @@ WAGLE_CHECK wagle_status wg_sweep_check_search(wagle_ctx *ctx, const wg_sweep *s
 /* --- sweep.c ------------------------------------------------------------------------------------
  */
 
-/* Writes runs.json. */
+/* Writes runs.json, in the order of the grid. */
 WAGLE_CHECK wagle_status wg_sweep_save(wagle_ctx *ctx, wg_sweep *s);
+/* What runs next of a point, which needs the result of no point that is not done (wg_sweep_waits);
+ * *any false: the point is done. */
+WAGLE_CHECK wagle_status wg_sweep_next(wagle_ctx *ctx, wg_sweep *s, wg_point *p, wg_sweep_run *run,
+                                       bool *any);
+/* Takes the result of that run, which is freed with s->done, and saves it. */
+WAGLE_CHECK wagle_status wg_sweep_took(wagle_ctx *ctx, wg_sweep *s, wg_point *p,
+                                       const wg_sweep_run *run, json_t *result);
+/* Whether what runs of point i follows from the result of an earlier point k. */
+bool wg_sweep_waits(const wg_sweep *s, int64_t i, int64_t k);
+bool wg_sweep_is_done(const wg_sweep *s, const wg_point *p);
 
 /* --- check.c: before the first run --------------------------------------------------------------
  */
@@ -124,6 +164,8 @@ WAGLE_CHECK wagle_status wg_sweep_try_suites(wagle_ctx *ctx, wg_sweep *s);
 /* Runs of the whole sweep, and those of them that are there. */
 WAGLE_CHECK wagle_status wg_sweep_count(wagle_ctx *ctx, const wg_sweep *s, int64_t *planned,
                                         int64_t *there);
+/* Points that differ in rate and seed alone. */
+bool wg_sweep_same_method(const wg_point *a, const wg_point *b);
 /* Whether a point need not run: spec.tune, and with the first seed another rate was better. */
 WAGLE_CHECK wagle_status wg_sweep_is_left_out(wagle_ctx *ctx, const wg_sweep *s, const wg_point *p,
                                               bool *out);

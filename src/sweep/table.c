@@ -117,7 +117,7 @@ static bool same_selection(const wg_point *a, const wg_point *b)
            strcmp(a->exclude, b->exclude) == 0 && strcmp(a->protect, b->protect) == 0;
 }
 
-static bool same_method(const wg_point *a, const wg_point *b)
+bool wg_sweep_same_method(const wg_point *a, const wg_point *b)
 {
     return same_selection(a, b) && a->density == b->density;
 }
@@ -129,7 +129,8 @@ static void add_run(const wg_sweep *s, const wg_point *p, group *list, int64_t *
 
     if (run == NULL || json_object_get(run, "failed") != NULL)
         return;
-    while (i < *n && !(same_method(&list[i].of, p) && (s->updates > 0 || list[i].of.lr == p->lr)))
+    while (i < *n &&
+           !(wg_sweep_same_method(&list[i].of, p) && (s->updates > 0 || list[i].of.lr == p->lr)))
         i++;
     if (i == *n)
         list[(*n)++].of = *p;
@@ -180,9 +181,9 @@ wagle_status wg_sweep_is_left_out(wagle_ctx *ctx, const wg_sweep *s, const wg_po
         return WAGLE_OK;
     WG_TRY(WG_ALLOC(ctx, &list, s->n));
     for (int64_t i = 0; i < s->n; i++)
-        if (s->point[i].seed == s->point[0].seed && same_method(&s->point[i], p))
+        if (s->point[i].seed == s->point[0].seed && wg_sweep_same_method(&s->point[i], p))
             add_run(s, &s->point[i], list, &n);
-    n = choose(list, n, same_method);
+    n = choose(list, n, wg_sweep_same_method);
     *out = n > 0 && list[0].of.lr != p->lr;
     wg_free(list);
     return WAGLE_OK;
@@ -193,7 +194,8 @@ static bool has_sibling(const wg_sweep *s, int64_t i)
 {
     int64_t k = 0;
 
-    while (s->point[k].seed != s->point[i].seed || !same_method(&s->point[k], &s->point[i]))
+    while (s->point[k].seed != s->point[i].seed ||
+           !wg_sweep_same_method(&s->point[k], &s->point[i]))
         k++;
     return k < i;
 }
@@ -445,7 +447,7 @@ static wagle_status tell(wagle_ctx *ctx, const wg_sweep *s, bool write, char **t
     WG_TRY(WG_ALLOC(ctx, &list, s->n));
     for (int64_t i = 0; i < s->n; i++)
         add_run(s, &s->point[i], list, &n);
-    n = choose(list, n, same_method);
+    n = choose(list, n, wg_sweep_same_method);
     qsort(list, (size_t)n, sizeof *list, by_objective);
     columns = json_array();
     st = columns != NULL ? list_columns(ctx, s, columns) : wg_json_memory(ctx);

@@ -424,3 +424,101 @@ PY
     spec 'spec["rounded"] = ["q5_0"]' && refused 3 "'rounded': expected a list of q4_0 and q8_0" "$WAGLE" sweep spec.json --out out
     spec 'spec["columns"] = ["q4_0.forget"]' && refused 3 "no column 'q4_0.forget'" "$WAGLE" sweep spec.json --out out
 }
+
+# both FOLDERS...: the sweeps that were made as "out" in these folders wrote the same files, apart from times.
+same_sweeps() {
+    python3 - "$@" <<'PY'
+import json, os, sys
+def without_times(x):
+    if isinstance(x, dict):
+        return {k: without_times(v) for k, v in x.items() if k != "seconds"}
+    return x
+def content(path):
+    raw = open(path, "rb").read()
+    return json.dumps(without_times(json.loads(raw))).encode() if path.endswith(".json") else raw # keeps the order of keys
+def files(root):
+    found = {}
+    for folder, _, names in os.walk(root):
+        for name in names:
+            path = os.path.join(folder, name)
+            found[os.path.relpath(path, root)] = content(path)
+    return found
+want = files(sys.argv[1])
+for other in sys.argv[2:]:
+    have = files(other)
+    assert sorted(have) == sorted(want), (sorted(want), sorted(have))
+    assert not (different := [k for k in want if have[k] != want[k]]), different
+PY
+}
+# The spec for the sweeps one/out, three/out, ..
+in_folders() {
+    local name
+    for name in "$@"; do
+        mkdir -p $name
+        cp forget.jsonl retain.jsonl spec.json $name
+    done
+}
+
+@test "with --jobs several points run at once, and the files are those of one job" {
+    for more in 'spec.update(seeds=[1], objectives=["npo"]); spec["selectors"] += ["random", "wagle@1e-6/tensor"]' 'spec.update(tune=True, objectives=["npo"])' \
+        'del spec["lr"], spec["steps"]; spec.update(selectors=["none", "random"], exclude=[[]], updates=10, stop_when="forget.nll>7", schedule="constant")'; do
+        rm -rf one three cut
+        spec "$more"
+        in_folders one three cut
+        (cd one && "$WAGLE" sweep spec.json --out out >table)
+        (cd three && "$WAGLE" sweep spec.json --out out --jobs 3 --threads 2 --memory 2G >table)
+        same_sweeps one three
+        [ ! -e three/out/running ]
+        # an interruption, kills, and another number of jobs
+        cd cut
+        for signal in INT KILL INT KILL; do
+            "$WAGLE" sweep spec.json --out out --jobs 3 >/dev/null 2>>../log &
+            until [ -e out/spec.json ]; do sleep 0.05; done
+            sleep 0.2
+            kill -$signal $! && wait $! || true
+        done
+        "$WAGLE" sweep spec.json --out out --jobs 2 >table
+        cd ..
+        same_sweeps one cut
+    done
+}
+
+@test "with --jobs a point that fails is a result, and one that cannot run ends the sweep" {
+    spec 'spec.update(objectives=["graddiff"], selectors=["none"], lr=[1e-4, 1e30, 1e-3], clip=0, steps=4)'
+    in_folders one three
+    (cd one && "$WAGLE" sweep spec.json --out out >table 2>said)
+    (cd three && "$WAGLE" sweep spec.json --out out --jobs 3 >table 2>said)
+    [ "$(grep -c 'lr 1e+30 seed' one/said)" = 2 ] && [ "$(grep -c 'lr 1e+30 seed' three/said)" = 2 ]
+    rm one/said three/said
+    same_sweeps one three
+    # rows that no longer can be read: exit 3 and one line; what ran before is kept
+    spec 'spec.update(objectives=["graddiff"], selectors=["none"])'
+    "$WAGLE" sweep spec.json --out out --jobs 2 >/dev/null
+    spec 'spec.update(objectives=["graddiff"], selectors=["none"], seeds=[1, 2, 3])'
+    cp out/runs.json before.json
+    cp forget.jsonl good.jsonl
+    echo '{"prompt": 3}' >forget.jsonl
+    status=0
+    "$WAGLE" sweep spec.json --out out --jobs 2 >stdout.txt 2>stderr.txt || status=$?
+    [ "$status" = 3 ]
+    [ "$(wc -l <stderr.txt)" = 1 ]
+    grep -q 'forget.jsonl:1' stderr.txt
+    [ ! -e out/running ] && [ ! -e out/lock ]
+    cp good.jsonl forget.jsonl
+    "$WAGLE" sweep spec.json --out out --jobs 2 >/dev/null
+    python3 -c 'import json; a, b = json.load(open("before.json")), json.load(open("out/runs.json")); assert len(b) == 6 and all(b[k] == a[k] for k in a)'
+}
+
+@test "--jobs that cannot be, or that cannot start, are refused" {
+    spec
+    for n in 0 65 -1 1.5; do refused 2 "--jobs" "$WAGLE" sweep spec.json --out out --jobs $n; done
+    mkdir joined
+    refused 2 "--jobs has no effect" "$WAGLE" sweep --join joined joined --out out --jobs 2
+    status=0
+    "$WAGLE" sweep spec.json --out small --jobs 3 --memory 60M >stdout.txt 2>stderr.txt || status=$?
+    cat stderr.txt
+    [ "$status" = 4 ]
+    [ "$(wc -l <stderr.txt)" = 1 ]
+    grep -q 'not enough memory: .*--memory is 0.02 GB.*(3 points run at once; use fewer --jobs)' stderr.txt
+    "$WAGLE" sweep spec.json --out small --memory 60M >/dev/null
+}

@@ -81,6 +81,20 @@ assert all(abs(x - y) <= 1e-4 * max(1, abs(x)) for x, y in zip(a, b)), (a, b)
 PY
 }
 
+@test "two jobs of a sweep on one card write what one writes" {
+    mkdir cache
+    python3 - <<'PY'
+import json, os
+json.dump({"model": os.environ["GOLD"] + "/models/llama-gqa-tied", "forget": "forget.jsonl", "retain": "retain.jsonl", "eval": {"forget": "forget.jsonl"},
+           "objectives": ["npo"], "selectors": ["none", "snip"], "densities": [0.4], "lr": [1e-3], "steps": 1, "batch": 2}, open("spec.json", "w"))
+PY
+    for jobs in 1 2; do
+        card "$WAGLE" sweep spec.json --out jobs$jobs --jobs $jobs "${f32[@]}"
+        sed -i '/"seconds"/d' jobs$jobs/runs.json
+    done
+    diff -r jobs1 jobs2
+}
+
 @test "without a card: one line that names the library, nothing written; auto is the CPU, and says so" {
     ! ldconfig -p | grep -q libcuda.so.1 || skip "there is a driver"
     refused 4 'libcuda.so.1 was not found: this machine has no driver for NVIDIA cards' \

@@ -1,7 +1,9 @@
 /* Two contexts in two threads work at the same time, on one open model and on folders, and give
- * what one thread alone gives. Each context has worker threads of its own. */
+ * what one thread alone gives. So do the jobs of a sweep. Each context has worker threads of its
+ * own. */
 #include "torture/textmodel.h"
 
+#include "base/json.h"
 #include <pthread.h>
 
 enum { THREADS = 2, ROUNDS = 3, ROUNDS_ON_CARD = 1, WORKERS = 3 };
@@ -128,10 +130,60 @@ static void contexts_in_two_threads_give_what_each_gives_alone(void **state)
     wagle_ctx_free(ctx);
 }
 
+#define SPEC WG_SCRATCH "/threads-spec.json"
+
+/* runs.json of a sweep by so many jobs, each with two worker threads. Free with wg_free. */
+static char *swept(wagle_ctx *ctx, int jobs)
+{
+    const char *out = WG_SCRATCH "/threads-sweep";
+    wagle_sweep_options o;
+    char *table, *text;
+    const char *key;
+    json_t *runs, *run;
+
+    wagle_sweep_defaults(&o);
+    o.spec = SPEC;
+    o.out = out;
+    o.force = true;
+    o.jobs = jobs;
+    wagle_set_threads(ctx, 2 * jobs);
+    assert_ok(ctx, wagle_sweep(ctx, &o, &table));
+    wagle_string_free(table);
+    assert_ok(ctx, wg_json_read(ctx, WG_SCRATCH "/threads-sweep/runs.json", &runs));
+    assert_int_equal(json_object_size(runs), 12);
+    json_object_foreach (runs, key, run)
+        assert_int_equal(json_object_del(run, "seconds"), 0);
+    assert_ok(ctx, wg_json_text(ctx, runs, false, &text));
+    json_decref(runs);
+    return text;
+}
+
+static void jobs_of_a_sweep_share_masks_and_give_what_one_gives(void **state)
+{
+    wagle_ctx *ctx = new_context();
+    char *one, *three;
+
+    (void)state;
+    make_text_model();
+    write_text(SPEC,
+               "{\"model\":\"" TEXT_MODEL "\",\"forget\":\"" QUESTIONS "\",\"retain\":\"" QUESTIONS
+               "\",\"eval\":{\"forget\":\"" QUESTIONS
+               "\"},\"objectives\":[\"npo\",\"graddiff\"],\"selectors\":[\"none\",\"wagle@1\","
+               "\"random\"],\"densities\":[0.5],\"lr\":[1e-4,1e-3],\"steps\":1,\"batch\":1,"
+               "\"seeds\":[1],\"relearn\":{\"data\":\"" QUESTIONS "\",\"steps\":1,\"lr\":1e-3}}");
+    one = swept(ctx, 1);
+    three = swept(ctx, 3);
+    assert_string_equal(one, three);
+    wg_free(one);
+    wg_free(three);
+    wagle_ctx_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(contexts_in_two_threads_give_what_each_gives_alone),
+        cmocka_unit_test(jobs_of_a_sweep_share_masks_and_give_what_one_gives),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
