@@ -62,10 +62,11 @@ wagle_status cli_doctor(wagle_ctx *ctx, cli_options *o)
     cpu = json_object_get(all, "cpu");
     memory = json_object_get(all, "memory");
     printf("wagle      %s\n", text_at(all, "wagle"));
-    printf("processor  %s; products by %s, %d threads, %.0f GFLOP/s in float32\n",
-           text_at(cpu, "model"), text_at(cpu, "vector_units"),
-           (int)json_integer_value(json_object_get(cpu, "threads")),
-           json_number_value(json_object_get(cpu, "gflops")));
+    printf("processor  %s, %d threads\n", text_at(cpu, "model"),
+           (int)json_integer_value(json_object_get(cpu, "threads")));
+    printf("products   by %s: %.0f GFLOP/s in float32, %.0f with --precision bf16\n",
+           text_at(cpu, "vector_units"), json_number_value(json_object_get(cpu, "gflops")),
+           json_number_value(json_object_get(cpu, "gflops_bf16")));
     printf("memory     %.1f GB, %.1f GB available\n", gb(memory, "total_bytes"),
            gb(memory, "available_bytes"));
     printf("disk       %.1f GB free here\n", gb(all, "disk_free_bytes"));

@@ -47,6 +47,8 @@ static wagle_status run(const cli_command *c, cli_options *o)
     wagle_set_dry_run(running, o->dry_run);
     st = wagle_set_device(running, o->device, CLI_CHOSEN(o, precision));
     if (st == WAGLE_OK)
+        st = wagle_set_cpu_units(running, getenv("WAGLE_CPU"));
+    if (st == WAGLE_OK)
         st = c->run(running, o);
     cli_meter_end(&m);
     if (o->dry_run)

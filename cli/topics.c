@@ -183,7 +183,8 @@ static void devices(const cli_writer *w)
     w->item("--device cuda", "the first card; cuda:1 is the second");
     w->item("--device auto", "the first card, or the processor if there is no card");
     w->item("--precision bf16", "factors of matrix products are rounded to bf16 (the default on a "
-                                "card) or tf32; f32 does not round. Sums and all else are float32");
+                                "card; the processor can do it too) or tf32; f32 does not round. "
+                                "Sums and all else are float32");
     w->paragraph("The model, the activations of a batch and the state of the selected weights must "
                  "fit the card's memory. --memory and --dry-run plan the host's memory alone.");
     w->paragraph("A run resumes only on the kind of card, and at the precision, that it began "

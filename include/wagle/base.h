@@ -103,11 +103,16 @@ WAGLE_API void wagle_on_name(wagle_ctx *ctx, wagle_name_fn *fn, void *user);
  * Results do not depend on it. Between calls only. */
 WAGLE_API void wagle_set_threads(wagle_ctx *ctx, int threads);
 /* Where calls compute: device "cpu" (NULL), "cuda", "cuda:N" or "auto" (a card if there is one);
- * precision: of products on a card. WAGLE_E_USAGE: no such name.
+ * precision: of products; tf32 is there on a card alone. WAGLE_E_USAGE: no such name, or not there.
  * That a card is missing is said by the call that wants it. Models that are open stay where they
  * are. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_set_device(wagle_ctx *ctx, const char *device,
                                                     wagle_precision precision);
+/* The best units of the processor that products may use: "portable" (C alone), "avx2", "avx512",
+ * "avx512_bf16" or "amx", each with those before it; NULL: all that there are. For tests, and to
+ * get the bits of another machine. WAGLE_E_USAGE: no such name, or this machine does not have it.
+ * Between calls only. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_set_cpu_units(wagle_ctx *ctx, const char *most);
 /* Bytes a run may take; 0: no bound. A run obeys, or is refused before it starts. */
 WAGLE_API void wagle_set_memory(wagle_ctx *ctx, int64_t bytes);
 /* attribute, finetune and unlearn then only plan: wagle_plan has what they would take, and nothing

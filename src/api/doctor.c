@@ -97,18 +97,15 @@ static wagle_status add_fits(wagle_ctx *ctx, double host, double card, json_t *o
 
 static wagle_status add_cpu(wagle_ctx *ctx, json_t *out)
 {
-    const wg_ops *ops;
+    const double f32 = wg_measure_cpu(ctx, WG_PRECISION_F32);
+    const double bf16 = wg_measure_cpu(ctx, WG_PRECISION_BF16);
     char model[160];
-    double rate;
 
-    WG_TRY(wg_cpu_open(ctx, &ops));
-    rate = wg_measure_products(ctx, ops);
-    ops->close(ops);
     line_of("/proc/cpuinfo", "model name", model);
     return wg_json_set(ctx, out, "cpu",
-                       json_pack("{s:o, s:s, s:i, s:f}", "model", wg_json_bytes(model),
-                                 "vector_units", wg_cpu_tile_name(), "threads", wg_threads(ctx),
-                                 "gflops", rate / 1e9));
+                       json_pack("{s:o, s:s, s:i, s:f, s:f}", "model", wg_json_bytes(model),
+                                 "vector_units", wg_cpu_unit_names[wg_cpu_unit_in(ctx)], "threads",
+                                 wg_threads(ctx), "gflops", f32 / 1e9, "gflops_bf16", bf16 / 1e9));
 }
 
 static wagle_status add_library(wagle_ctx *ctx, json_t *card, const char *name, const char *path)

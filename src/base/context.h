@@ -18,7 +18,8 @@ struct wagle_ctx {
     void *name_user;
     int threads;
     int device;     /* 0: the CPU; n + 1: card n */
-    int precision;  /* of products on a card: wg_precision (ops.h) */
+    int precision;  /* of products: wg_precision (ops.h) */
+    int cpu_units;  /* which products may use: 0 all there are; 1 + wg_cpu_unit: up to that one */
     void *card;     /* the back end of a card while models use it */
     int64_t memory; /* bytes a run may take, 0: no bound */
     bool dry_run;

@@ -129,10 +129,10 @@ wagle_status wg_attribution_facts(wagle_ctx *ctx, const wg_attribution *a, json_
             wg_json_set(ctx, facts, "loss", json_string(a->loss != NULL ? a->loss->name : "nll")));
     if (strcmp(a->selector->name, "random") == 0 || wg_protect_by_self(&a->protection))
         WG_TRY(wg_json_set(ctx, facts, "seed", json_string(seed)));
-    if (ops->device != NULL) {
+    if (ops->device != NULL)
         WG_TRY(wg_json_set(ctx, facts, "device", json_string(ops->device)));
+    if (ops->precision != NULL)
         WG_TRY(wg_json_set(ctx, facts, "precision", json_string(ops->precision)));
-    }
     WG_TRY(add_transposed(ctx, a->session.model, facts));
     WG_TRY(add_protect(ctx, a, facts));
     WG_TRY(add_set(ctx, "forget", a->forget_data, a->forget.n, facts));

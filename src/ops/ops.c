@@ -19,7 +19,7 @@ const wg_ops *wg_ops_host(void)
 
 const wg_ops *wg_ops_on_host(const wg_ops *ops)
 {
-    return ops->host ? ops : ops->on_host;
+    return ops->on_host != NULL ? wg_ops_on_host(ops->on_host) : ops;
 }
 
 #ifdef WG_GUARDED

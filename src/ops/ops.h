@@ -139,15 +139,16 @@ typedef enum wg_rule { WG_RULE_SGD, WG_RULE_LION, WG_RULE_SOPHIA } wg_rule;
 
 struct wg_ops {
     const char *name;
-    /* Of a card: what the bits of its results depend on, for manifests; NULL: the host. */
+    /* What the bits of results depend on, for manifests. NULL: the host; float32. */
     const char *device, *precision;
+    const struct wg_cpu_kernels *kernels; /* of products on the host's processor (ops/cpu) */
     /* Of the weights that products read: WG_F32, which stands for wg_real; or WG_BF16, and then
      * products round their other factors to it. */
     wg_dtype panel_type;
     void *state;           /* of the back end */
     bool host;             /* its memory is the host's: it may be read where it is (wg_host_view) */
     wg_pool *pool;         /* worker threads on the host, for each operation; NULL: none */
-    const wg_ops *on_host; /* where !host: a back end for memory of the host */
+    const wg_ops *on_host; /* one for memory of the host, in float32; NULL: it is one itself */
     void (*close)(const wg_ops *self);
 
     /* --- memory --- */
@@ -391,11 +392,11 @@ extern const wg_ops wg_ops_cpu;
 
 /* The back end on whose memory the host works: cpu, or ref where reals are double. */
 const wg_ops *wg_ops_host(void);
-/* `ops` itself if its memory is the host's, else its on_host. */
+/* A back end in float32 for memory of the host: on_host, or `ops` itself. */
 const wg_ops *wg_ops_on_host(const wg_ops *ops);
-/* Products on a card: float32, or operands rounded to 10 or 7 bits of fraction and float32 sums. In
- * the order of wagle_precision, which begins with none. */
-typedef enum wg_precision { WG_PRECISION_BF16, WG_PRECISION_TF32, WG_PRECISION_F32 } wg_precision;
+/* Products: float32, or operands rounded to 10 (on a card alone) or 7 bits of fraction and float32
+ * sums. The reverse order of wagle_precision. */
+typedef enum wg_precision { WG_PRECISION_F32, WG_PRECISION_TF32, WG_PRECISION_BF16 } wg_precision;
 /* Tests only: from now on every context opens its back end with this function; NULL: the usual way.
  */
 typedef wagle_status wg_ops_opener(wagle_ctx *ctx, const wg_ops **out);

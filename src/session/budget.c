@@ -1,5 +1,7 @@
 #include "session/budget.h"
 
+#include "ops/cpu/cpu.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,10 +75,11 @@ double wg_measure_products(wagle_ctx *ctx, const wg_ops *ops)
 
     if (wg_buffer_reserve(ctx, ops, &room, M * K + N * K + M * N) != WAGLE_OK)
         return 0;
-    wg_real *x = room.data, *w = x + M * K, *y = w + N * K;
+    const wg_real *x = room.data;
+    const wg_operand weights = {ops->panel_type, x + M * K, K, true};
     const double start = wg_seconds();
-    while (took < 1) {
-        ops->gemm(ops, M, N, K, wg_matrix(x, K), wg_transpose(wg_matrix(w, K)), false, y, N);
+    while (took < 0.7) {
+        ops->gemm(ops, M, N, K, wg_matrix(x, K), weights, false, room.data + (M + N) * K, N);
         if (ops->sync(ops, ctx) != WAGLE_OK)
             break;
         done += 2.0 * M * N * K;
@@ -84,6 +87,18 @@ double wg_measure_products(wagle_ctx *ctx, const wg_ops *ops)
     }
     wg_buffer_free(ops, &room);
     return took > 0 ? done / took : 0;
+}
+
+double wg_measure_cpu(wagle_ctx *ctx, wg_precision precision)
+{
+    const wg_ops *ops;
+    double rate;
+
+    if (wg_cpu_open_at(ctx, precision, &ops) != WAGLE_OK)
+        return 0;
+    rate = wg_measure_products(ctx, ops);
+    ops->close(ops);
+    return rate;
 }
 
 /* Seconds that the optimizer takes for a weight. */
@@ -124,10 +139,19 @@ static wagle_status tell_time(wagle_ctx *ctx, wg_text *t, const wg_session *s, c
     /* beside products: activations, norms, attention, packing; a share that was measured */
     const double pass = rate > 0 ? 1.12 * flops / rate : 0;
     const double step = pass + update * (double)need->updated;
+    const wg_cpu_kernels *kernels = s->model->ops->kernels;
+    const char *units = kernels != NULL ? wg_cpu_unit_names[kernels->unit] : NULL;
+    const bool short_operands = s->model->ops->panel_type == WG_BF16;
 
     WG_TRY(wg_text_printf(ctx, t,
                           "time: %.1f GFLOP a pass of %lld tokens; %.0f GFLOP/s measured here\n",
                           flops / 1e9, (long long)need->intent.tokens, rate / 1e9));
+    if (units != NULL && !short_operands)
+        WG_TRY(wg_text_printf(ctx, t,
+                              "  products in float32 by %s; with --precision bf16 %.0f GFLOP/s\n",
+                              units, wg_measure_cpu(ctx, WG_PRECISION_BF16) / 1e9));
+    else if (units != NULL)
+        WG_TRY(wg_text_printf(ctx, t, "  products in bf16 by %s\n", units));
     WG_TRY(wg_text_printf(ctx, t, "  products and what goes with them %.2f s, optimizer %.2f s\n",
                           pass, update * (double)need->updated));
     return wg_text_printf(ctx, t, "  predicted: %.2f s each, %lld in all: %.0f s\n", step,

@@ -254,15 +254,15 @@ static wagle_status record(wagle_ctx *ctx, const facts *f, const wg_member *tabl
     return WAGLE_OK;
 }
 
-/* Where a run was not on the CPU. */
+/* Where a run was not on the CPU, or not in float32. */
 static wagle_status record_device(wagle_ctx *ctx, const facts *f)
 {
     const wg_ops *ops = f->run->session.model->ops;
 
-    if (ops->device == NULL)
-        return WAGLE_OK;
-    WG_TRY(set_text(ctx, f->decides, "device", ops->device));
-    return set_text(ctx, f->decides, "precision", ops->precision);
+    if (ops->device != NULL)
+        WG_TRY(set_text(ctx, f->decides, "device", ops->device));
+    return ops->precision != NULL ? set_text(ctx, f->decides, "precision", ops->precision)
+                                  : WAGLE_OK;
 }
 
 /* What is known of the run when its options are read. */
@@ -370,6 +370,8 @@ static void describe(const char *option, const wg_member *m, const char *value, 
         snprintf(out, 160, "@{lr} auto");
     else if (strcmp(option, "device") == 0 && *value == '\0')
         snprintf(out, 160, "@{device} cpu");
+    else if (strcmp(option, "precision") == 0 && *value == '\0')
+        snprintf(out, 160, "@{precision} f32");
     else if (*value == '\0' || strcmp(value, "off") == 0)
         snprintf(out, 160, "no @{%s}", option);
     else if (strcmp(value, "on") == 0)

@@ -164,10 +164,10 @@ static wagle_status fill(wagle_ctx *ctx, const wg_run *w, json_t *m)
     if (w->masked)
         WG_TRY(add_mask(ctx, w, m));
     WG_TRY(add_members(ctx, o, m));
-    if (ops->device != NULL) {
+    if (ops->device != NULL)
         WG_TRY(wg_json_set(ctx, m, "device", json_string(ops->device)));
+    if (ops->precision != NULL)
         WG_TRY(wg_json_set(ctx, m, "precision", json_string(ops->precision)));
-    }
     if (o->protect.path != NULL)
         WG_TRY(add_protection(ctx, w, m));
     if (w->stop.chance)

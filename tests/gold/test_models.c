@@ -151,6 +151,8 @@ static void check_folder(const char *path)
 {
     const wg_limit usual = {.streams = 1}, chunks = {.streams = 1, .chunk_tokens = 20};
     const wg_limit spilled = {.streams = 1, .budget = 1, .folder = WG_SCRATCH};
+    wagle_ctx lesser = {.threads = 2, .cpu_units = 1 + WG_CPU_PORTABLE};
+    const wg_ops *portable;
 
     check_model(path, NULL, &usual);
     if (getenv("WG_FEW") != NULL) /* under valgrind */
@@ -158,9 +160,9 @@ static void check_folder(const char *path)
     check_model(path, &wg_ops_ref, &usual);
     check_model(path, NULL, &chunks);
     check_model(path, NULL, &spilled);
-    assert_true(wg_cpu_use_tile("portable"));
-    check_model(path, NULL, &usual);
-    assert_true(wg_cpu_use_tile(NULL));
+    assert_ok(&lesser, wg_cpu_open(&lesser, &portable));
+    check_model(path, portable, &usual);
+    portable->close(portable);
 }
 
 #define GOLD_MODEL(function, name)                                                                 \

@@ -666,7 +666,10 @@ wagle_status wg_guarded_over(wagle_ctx *ctx, const wg_ops *inner, const wg_ops *
         *s = (state){.inner = *inner};
         *own = table;
         own->state = s;
+        own->device = inner->device;
+        own->precision = inner->precision;
         own->panel_type = inner->panel_type;
+        own->kernels = inner->kernels;
         own->on_host = inner;
         *out = own;
         return WAGLE_OK;

@@ -70,7 +70,8 @@ static void gemm_shapes(void)
             agree("gemm", x, M * N, 1e-5);
             if (M > 64)
                 continue;
-            wg_cpu_gemm_small(ta, tb, M, N, K, a, ta ? M : K, b, tb ? K : N, kind & 4, y[0], N);
+            wg_cpu_gemm_small(&cpu, ta, tb, M, N, K, a, ta ? M : K, b, tb ? K : N, kind & 4, y[0],
+                              N);
             assert_memory_equal(y[0], x[1], sizeof(float) * (size_t)(M * N));
         }
 }
@@ -115,17 +116,16 @@ static void products_of_bf16_round_the_other_factor(void **state)
     }
 }
 
-static void gemm_agrees_with_every_tile(void **state)
+static void gemm_agrees_on_every_unit(void **state)
 {
-    static const char *const tiles[] = {"portable", "avx2", "avx512"};
-
     (void)state;
-    for (int t = 0; t < 3; t++)
-        if (wg_cpu_use_tile(tiles[t]))
-            gemm_shapes();
-        else
-            print_message("no %s on this machine\n", tiles[t]);
-    assert_true(wg_cpu_use_tile(NULL));
+    for (int u = 0; u <= (int)wg_cpu_best_unit(); u++) {
+        cpu.kernels = &wg_cpu_kernels_of[u];
+        gemm_shapes();
+    }
+    for (int u = (int)wg_cpu_best_unit() + 1; u < WG_CPU_UNITS; u++)
+        print_message("no %s on this machine\n", wg_cpu_unit_names[u]);
+    cpu.kernels = NULL;
 }
 
 static void the_bits_of_a_product_depend_on_its_row_and_column_alone(void **state)
@@ -627,7 +627,7 @@ static void sixteen_bit_floats_round_to_nearest_even(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gemm_agrees_with_every_tile),
+        cmocka_unit_test(gemm_agrees_on_every_unit),
         cmocka_unit_test(products_of_bf16_round_the_other_factor),
         cmocka_unit_test(panels_have_stored_and_selected_weights_rounded),
         cmocka_unit_test(the_bits_of_a_product_depend_on_its_row_and_column_alone),

@@ -104,7 +104,6 @@ static void work(wg_pool *pool, float *out)
 
 static void fill(void)
 {
-    (void)wg_cpu_tile_name();
     for (int i = 0; i < M * K; i++)
         left[i] = (float)wg_random_normal(3, 0, (uint64_t)i);
     for (int i = 0; i < N * K; i++)

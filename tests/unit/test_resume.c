@@ -498,6 +498,40 @@ static void another_device_or_precision_is_refused_by_name(void **state)
     wagle_ctx_free(ctx);
 }
 
+static wagle_status open_bf16(wagle_ctx *ctx, const wg_ops **out)
+{
+    return wg_cpu_open_at(ctx, WG_PRECISION_BF16, out);
+}
+
+static void bf16_on_the_cpu_resumes_in_bf16_alone(void **state)
+{
+    wagle_train_options o = options_of(SELECTED), again = options_of(SELECTED);
+    wagle_ctx *ctx = new_context();
+
+    (void)state;
+    again.resume = true;
+    write_rows(ROWS, 0);
+    interrupt(&o);
+    wg_ops_use(open_bf16);
+    assert_int_equal(wagle_unlearn(ctx, &again, NULL), WAGLE_E_USAGE);
+    assert_non_null(strstr(wagle_message(ctx), "made with precision f32, now precision bf16"));
+    *test_opener() = open_bf16;
+    interrupt(&o);
+    *test_opener() = NULL;
+    wg_ops_use(usual_opener());
+    assert_int_equal(wagle_unlearn(ctx, &again, NULL), WAGLE_E_USAGE);
+    assert_non_null(strstr(wagle_message(ctx), "made with precision bf16"));
+    wg_ops_use(open_bf16);
+    assert_ok(ctx, wagle_unlearn(ctx, &again, NULL));
+    o.out = WHOLE;
+    wg_remove_tree(WHOLE);
+    assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+    assert_same_file("resumed", OUT "/model.safetensors", WHOLE "/model.safetensors");
+    assert_true(manifest_has(OUT, "device", NULL));
+    wg_ops_use(usual_opener());
+    wagle_ctx_free(ctx);
+}
+
 /* Stops after four updates, then scales the change back by about half. */
 static wagle_train_options landing(void)
 {
@@ -610,6 +644,7 @@ int main(void)
         cmocka_unit_test(factors_of_scores_are_compared),
         cmocka_unit_test(options_that_change_no_weight_may_change),
         cmocka_unit_test(another_device_or_precision_is_refused_by_name),
+        cmocka_unit_test(bf16_on_the_cpu_resumes_in_bf16_alone),
         cmocka_unit_test(an_interrupted_landing_resumes_to_the_same_bits),
         cmocka_unit_test(landing_wants_a_rule),
         cmocka_unit_test(what_cannot_be_written_is_kept),

@@ -71,7 +71,7 @@ WG_CLONES static float online_row(float *x, int64_t from, int64_t seen, int64_t 
 }
 
 /* Query rows [i, i+m) of one head: q, out at the sequence's first row of the head. */
-static void forward_rows(const wg_attention *a, int64_t i, int64_t m, const float *q,
+static void forward_rows(WG_SELF, const wg_attention *a, int64_t i, int64_t m, const float *q,
                          const float *k, const float *v, float *out, float *lse)
 {
     const int64_t Q = a->H * a->h, P = a->K * a->h;
@@ -84,7 +84,8 @@ static void forward_rows(const wg_attention *a, int64_t i, int64_t m, const floa
     }
     for (int64_t j = first_block(i, a->window); j < i + m; j += BLOCK) {
         const int64_t n = least(BLOCK, i + m - j);
-        wg_cpu_gemm_small(false, true, m, n, a->h, q + i * Q, Q, k + j * P, P, false, score, BLOCK);
+        wg_cpu_gemm_small(self, false, true, m, n, a->h, q + i * Q, Q, k + j * P, P, false, score,
+                          BLOCK);
         for (int64_t r = 0; r < m; r++) {
             const int64_t seen = visible(i + r, j, n);
             scale_row(score + r * BLOCK, seen, a->scale, a->cap);
@@ -93,8 +94,8 @@ static void forward_rows(const wg_attention *a, int64_t i, int64_t m, const floa
             for (int64_t d = 0; d < a->h; d++)
                 out[(i + r) * Q + d] *= factor;
         }
-        wg_cpu_gemm_small(false, false, m, a->h, n, score, BLOCK, v + j * P, P, true, out + i * Q,
-                          Q);
+        wg_cpu_gemm_small(self, false, false, m, a->h, n, score, BLOCK, v + j * P, P, true,
+                          out + i * Q, Q);
     }
     for (int64_t r = 0; r < m; r++) {
         for (int64_t d = 0; d < a->h; d++)
@@ -104,6 +105,7 @@ static void forward_rows(const wg_attention *a, int64_t i, int64_t m, const floa
 }
 
 typedef struct forward_task {
+    const wg_ops *self;
     const wg_attention *a;
     const float *q, *k, *v;
     float *out, *lse;
@@ -134,8 +136,8 @@ static void forward_block(const forward_task *t, int64_t block, int64_t head)
     const int64_t i = first_wanted(a, s) + block * BLOCK;
     const int64_t at = first * Q + head * a->h;
     const int64_t shared = first * P + head / (a->H / a->K) * a->h;
-    forward_rows(a, i, least(BLOCK, T - i), t->q + at, t->k + shared, t->v + shared, t->out + at,
-                 t->lse + first * a->H + head);
+    forward_rows(t->self, a, i, least(BLOCK, T - i), t->q + at, t->k + shared, t->v + shared,
+                 t->out + at, t->lse + first * a->H + head);
 }
 
 static void forward_blocks(const void *task, int64_t from, int64_t to)
@@ -149,7 +151,7 @@ static void forward_blocks(const void *task, int64_t from, int64_t to)
 void wg_cpu_attention_forward(WG_SELF, const wg_attention *a, const float *q, const float *k,
                               const float *v, float *out, float *lse)
 {
-    const forward_task task = {a, q, k, v, out, lse};
+    const forward_task task = {self, a, q, k, v, out, lse};
     int64_t blocks = 0;
 
     for (int64_t s = 0; s < a->S; s++)
@@ -194,7 +196,7 @@ typedef struct head_view {
     float *dq, *dk, *dv;
 } head_view;
 
-static void backward_rows(const wg_attention *a, int64_t i, int64_t m, const head_view *w)
+static void backward_rows(WG_SELF, const wg_attention *a, int64_t i, int64_t m, const head_view *w)
 {
     const int64_t Q = a->H * a->h, P = a->K * a->h;
     float p[BLOCK * BLOCK], dp[BLOCK * BLOCK], mean[BLOCK];
@@ -204,26 +206,27 @@ static void backward_rows(const wg_attention *a, int64_t i, int64_t m, const hea
     const int64_t begin = first_block(i, a->window);
     for (int64_t j = begin; j < i + m; j += BLOCK) {
         const int64_t n = least(BLOCK, i + m - j);
-        wg_cpu_gemm_small(false, true, m, n, a->h, w->q + i * Q, Q, w->k + j * P, P, false, p,
+        wg_cpu_gemm_small(self, false, true, m, n, a->h, w->q + i * Q, Q, w->k + j * P, P, false, p,
                           BLOCK);
-        wg_cpu_gemm_small(false, true, m, n, a->h, w->dout + i * Q, Q, w->v + j * P, P, false, dp,
-                          BLOCK);
+        wg_cpu_gemm_small(self, false, true, m, n, a->h, w->dout + i * Q, Q, w->v + j * P, P, false,
+                          dp, BLOCK);
         for (int64_t r = 0; r < m; r++) {
             const int64_t seen = visible(i + r, j, n);
             scale_row(p + r * BLOCK, seen, a->scale, a->cap);
             score_gradient(n, hidden(i + r, j, seen, a->window), seen, w->lse[(i + r) * a->H],
                            mean[r], a->scale, a->cap, p + r * BLOCK, dp + r * BLOCK);
         }
-        wg_cpu_gemm_small(true, false, n, a->h, m, p, BLOCK, w->dout + i * Q, Q, true,
+        wg_cpu_gemm_small(self, true, false, n, a->h, m, p, BLOCK, w->dout + i * Q, Q, true,
                           w->dv + j * P, P);
-        wg_cpu_gemm_small(true, false, n, a->h, m, dp, BLOCK, w->q + i * Q, Q, true, w->dk + j * P,
-                          P);
-        wg_cpu_gemm_small(false, false, m, a->h, n, dp, BLOCK, w->k + j * P, P, j > begin,
+        wg_cpu_gemm_small(self, true, false, n, a->h, m, dp, BLOCK, w->q + i * Q, Q, true,
+                          w->dk + j * P, P);
+        wg_cpu_gemm_small(self, false, false, m, a->h, n, dp, BLOCK, w->k + j * P, P, j > begin,
                           w->dq + i * Q, Q);
     }
 }
 
 typedef struct backward_task {
+    const wg_ops *self;
     const wg_attention *a;
     head_view whole; /* of all sequences and heads */
 } backward_task;
@@ -253,7 +256,7 @@ static void backward_head(const backward_task *t, int64_t s, int64_t shared_head
                                 w->dk + shared,
                                 w->dv + shared};
         for (int64_t i = 0; i < T; i += BLOCK)
-            backward_rows(a, i, least(BLOCK, T - i), &part);
+            backward_rows(t->self, a, i, least(BLOCK, T - i), &part);
     }
 }
 
@@ -269,7 +272,7 @@ void wg_cpu_attention_backward(WG_SELF, const wg_attention *a, const float *q, c
                                const float *v, const float *out, const float *lse,
                                const float *dout, float *dq, float *dk, float *dv)
 {
-    const backward_task task = {a, {q, k, v, out, lse, dout, dq, dk, dv}};
+    const backward_task task = {self, a, {q, k, v, out, lse, dout, dq, dk, dv}};
 
     wg_parallel(self->pool, a->S * a->K, 1, backward_heads, &task);
 }

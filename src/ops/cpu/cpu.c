@@ -2,18 +2,60 @@
 
 #include "base/memory.h"
 
-wagle_status wg_cpu_open(wagle_ctx *ctx, const wg_ops **out)
+wg_cpu_unit wg_cpu_unit_in(const wagle_ctx *ctx)
+{
+    const wg_cpu_unit best = wg_cpu_best_unit(), most = (wg_cpu_unit)(ctx->cpu_units - 1);
+
+    return ctx->cpu_units > 0 && most < best ? most : best;
+}
+
+/* And the table in float32 beside it, which has no room and no threads of its own. */
+static void close_bf16(WG_SELF)
+{
+    wg_free((void *)(uintptr_t)self->on_host);
+    wg_host_close(self);
+}
+
+/* Beside *own: the same in float32. */
+static wagle_status add_f32(wagle_ctx *ctx, wg_ops *own)
+{
+    wg_ops *f32;
+
+    WG_TRY(WG_ALLOC(ctx, &f32, 1));
+    *f32 = *own;
+    own->on_host = f32;
+    own->precision = own->kernels->unit == WG_CPU_AMX ? "bf16 (amx)" : "bf16"; /* its own bits */
+    own->panel_type = WG_BF16;
+    own->close = close_bf16;
+    return WAGLE_OK;
+}
+
+wagle_status wg_cpu_open_at(wagle_ctx *ctx, wg_precision precision, const wg_ops **out)
 {
     wg_ops cpu = wg_ops_cpu;
 
-    (void)wg_cpu_tile_name(); /* chosen once */
+    cpu.kernels = &wg_cpu_kernels_of[wg_cpu_unit_in(ctx)];
     cpu.state = wg_alloc(ctx, wg_cpu_gemm_room(), 1);
     if (cpu.state == NULL)
         return WAGLE_E_RESOURCE;
-    const wagle_status st = wg_host_open(ctx, &cpu, out);
-    if (st != WAGLE_OK)
+    wagle_status st = wg_host_open(ctx, &cpu, out);
+    if (st != WAGLE_OK) {
         wg_free(cpu.state);
+        return st;
+    }
+    if (precision == WG_PRECISION_BF16)
+        st = add_f32(ctx, (wg_ops *)(uintptr_t)*out); /* a copy that was allocated */
+    if (st != WAGLE_OK) {
+        (*out)->close(*out);
+        *out = NULL;
+    }
     return st;
+}
+
+wagle_status wg_cpu_open(wagle_ctx *ctx, const wg_ops **out)
+{
+    return wg_cpu_open_at(ctx, ctx->device == 0 ? (wg_precision)ctx->precision : WG_PRECISION_F32,
+                          out);
 }
 
 const wg_ops wg_ops_cpu = {

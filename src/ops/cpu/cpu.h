@@ -9,7 +9,11 @@
 #include "base/number.h"
 #include "ops/host/host.h"
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(WG_SANITIZED)
+#if defined(__x86_64__) && defined(__GNUC__)
+#define WG_CPU_X86 1
+#endif
+
+#if defined(WG_CPU_X86) && !defined(__clang__) && !defined(WG_SANITIZED)
 #define WG_CLONES __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
 #else
 #define WG_CLONES
@@ -60,21 +64,46 @@ static inline float wg_lanes_sum(const float lane[WG_LANES])
     return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
 }
 
+/* Units of the processor that products use; each machine that has one has those before it. */
+typedef enum wg_cpu_unit {
+    WG_CPU_PORTABLE, /* C */
+    WG_CPU_AVX2,
+    WG_CPU_AVX512,
+    WG_CPU_AVX512_BF16,
+    WG_CPU_AMX
+} wg_cpu_unit;
+enum { WG_CPU_UNITS = 5 };
+extern const char *const wg_cpu_unit_names[WG_CPU_UNITS];
+/* The last of them that this machine has. */
+wg_cpu_unit wg_cpu_best_unit(void);
+/* The last of them that the context's products use. */
+wg_cpu_unit wg_cpu_unit_in(const wagle_ctx *ctx);
+
+/* What products use where this unit is the best that they may use. */
+typedef struct wg_cpu_kernels {
+    wg_cpu_unit unit;
+    const struct wg_tile *f32, *bf16;
+} wg_cpu_kernels;
+extern const wg_cpu_kernels wg_cpu_kernels_of[WG_CPU_UNITS];
+/* Those of a back end; of the best units if it does not say. */
+const wg_cpu_kernels *wg_cpu_kernels_in(const wg_ops *self);
+/* At the context's precision; beside a card, at f32. */
+WAGLE_CHECK wagle_status wg_cpu_open(wagle_ctx *ctx, const wg_ops **out);
+WAGLE_CHECK wagle_status wg_cpu_open_at(wagle_ctx *ctx, wg_precision precision, const wg_ops **out);
+
 void wg_cpu_gemm(WG_SELF, int64_t M, int64_t N, int64_t K, wg_operand A, wg_operand B, bool add,
                  float *C, int64_t ldc);
 /* Bytes that it needs for packed panels, in self->state: they take memory when they are written.
- * Without them it works on the calling thread, and slowly. */
+ * Without them it works in float32 on the calling thread, and slowly. */
 int64_t wg_cpu_gemm_room(void);
-/* The same on the calling thread alone, from its stack; M at most 64. */
-void wg_cpu_gemm_small(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A,
+/* The same in float32 on the calling thread alone, from its stack; M at most 64. */
+void wg_cpu_gemm_small(WG_SELF, bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A,
                        int64_t lda, const float *B, int64_t ldb, bool add, float *C, int64_t ldc);
-/* Products by this register tile: avx512, avx2, portable; NULL: the best there is. False if this
- * machine does not have it. */
-WAGLE_CHECK wagle_status wg_cpu_open(wagle_ctx *ctx, const wg_ops **out);
-bool wg_cpu_use_tile(const char *name);
-const char *wg_cpu_tile_name(void);
 void wg_cpu_matvec(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, const float *x,
                    bool add);
+/* The same in bf16; false: rows are too wide for the room, and nothing was done. */
+bool wg_cpu_matvec_bf16(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, const float *x,
+                        bool add);
 /* wg_cpu_widen on the calling thread alone; src may be unaligned. */
 void wg_cpu_widen_piece(wg_dtype type, const void *src, int64_t n, float *dst);
 void wg_cpu_widen(WG_SELF, wg_dtype type, const void *src, int64_t n, float *dst);

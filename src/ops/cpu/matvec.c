@@ -199,10 +199,11 @@ AVX2 static void outputs_f32(const unsigned char *W, int64_t first, int64_t last
     some_outputs(WG_F32, W, first, last, n, O, I, x, add, y);
 }
 
-static bool avx2_outputs(wg_dtype type, const unsigned char *W, int64_t first, int64_t last,
-                         int64_t n, int64_t O, int64_t I, const float *x, bool add, float *y)
+static bool avx2_outputs(WG_SELF, wg_dtype type, const unsigned char *W, int64_t first,
+                         int64_t last, int64_t n, int64_t O, int64_t I, const float *x, bool add,
+                         float *y)
 {
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+    if (wg_cpu_kernels_in(self)->unit < WG_CPU_AVX2)
         return false; /* every machine with AVX2 has F16C */
     (type == WG_BF16  ? outputs_bf16
      : type == WG_F16 ? outputs_f16
@@ -210,8 +211,9 @@ static bool avx2_outputs(wg_dtype type, const unsigned char *W, int64_t first, i
     return true;
 }
 #else
-static bool avx2_outputs(wg_dtype type, const unsigned char *W, int64_t first, int64_t last,
-                         int64_t n, int64_t O, int64_t I, const float *x, bool add, float *y)
+static bool avx2_outputs(WG_SELF, wg_dtype type, const unsigned char *W, int64_t first,
+                         int64_t last, int64_t n, int64_t O, int64_t I, const float *x, bool add,
+                         float *y)
 {
     (void)type, (void)W, (void)first, (void)last, (void)n, (void)O, (void)I, (void)x, (void)add;
     (void)y;
@@ -220,6 +222,7 @@ static bool avx2_outputs(wg_dtype type, const unsigned char *W, int64_t first, i
 #endif
 
 typedef struct matvec_task {
+    const wg_ops *self;
     const wg_matvec *list;
     int64_t n, I;
     const float *x;
@@ -237,7 +240,7 @@ static void run_strip(const matvec_task *t, const wg_matvec *k, int64_t s)
     float buffer[PIECE];
     const int64_t first = s * ROWS, last = first + ROWS < k->O ? first + ROWS : k->O;
 
-    if (avx2_outputs(k->type, k->W, first, last, t->n, k->O, t->I, t->x, t->add, k->y))
+    if (avx2_outputs(t->self, k->type, k->W, first, last, t->n, k->O, t->I, t->x, t->add, k->y))
         return;
     for (int64_t o = first; o < last; o++)
         one_output(k->type, k->W, o, t->n, k->O, t->I, t->x, t->add, k->y, buffer);
@@ -260,9 +263,11 @@ static void run_strips(const void *task, int64_t from, int64_t to)
 void wg_cpu_matvec(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, const float *x,
                    bool add)
 {
-    const matvec_task task = {list, n, I, x, add};
+    const matvec_task task = {self, list, n, I, x, add};
     int64_t strips = 0;
 
+    if (self->panel_type == WG_BF16 && wg_cpu_matvec_bf16(self, m, list, n, I, x, add))
+        return;
     for (int k = 0; k < m; k++)
         strips += strips_of(&list[k]);
     wg_parallel(self->pool, strips, wg_grain(ROWS * I / 2), run_strips, &task);

@@ -27,6 +27,7 @@ static void move(const block *b, int64_t I, float *whole, float *part, bool back
 }
 
 typedef struct squares_task {
+    const wg_ops *self;
     int64_t S, O, I, ldy, ldx;
     const int64_t *start;
     const float *dy, *x;
@@ -47,8 +48,9 @@ static void run_block(const squares_task *t, const block *b)
     }
     for (int64_t s = 0; s < t->S; s++) {
         const int64_t first = t->start[s] - t->start[0], tokens = t->start[s + 1] - t->start[s];
-        wg_cpu_gemm_small(true, false, b->rows, b->columns, tokens, t->dy + first * t->ldy + b->o,
-                          t->ldy, t->x + first * t->ldx + b->i, t->ldx, false, g, b->columns);
+        wg_cpu_gemm_small(t->self, true, false, b->rows, b->columns, tokens,
+                          t->dy + first * t->ldy + b->o, t->ldy, t->x + first * t->ldx + b->i,
+                          t->ldx, false, g, b->columns);
         add_block(g, n, total, squares);
     }
     move(b, t->I, t->sum, total, true);
@@ -76,7 +78,7 @@ void wg_cpu_gemm_squares(WG_SELF, int64_t S, const int64_t *start, int64_t O, in
                          const float *dy, int64_t ldy, const float *x, int64_t ldx, bool add,
                          float *sum, float *square)
 {
-    const squares_task task = {S, O, I, ldy, ldx, start, dy, x, add, sum, square};
+    const squares_task task = {self, S, O, I, ldy, ldx, start, dy, x, add, sum, square};
     const int64_t down = (O + ROWS - 1) / ROWS;
 
     wg_parallel(self->pool, down * blocks_across(&task), 1, run_blocks, &task);

@@ -149,7 +149,7 @@ static void describe(wg_cuda *c)
 
 static const char *precision_word(wg_precision p)
 {
-    return wg_words_of_wagle_precision[(int)p + WAGLE_PRECISION_BF16];
+    return wg_words_of_wagle_precision[WAGLE_PRECISION_F32 - (int)p];
 }
 
 static void fill_table(wg_cuda *c)
