@@ -252,6 +252,11 @@ const void *fake_find(const char *name)
     return found == kernels().end() ? nullptr : &*found;
 }
 
+const char *fake_name(const void *function)
+{
+    return ((const std::pair<const std::string, registered> *)function)->first.c_str();
+}
+
 void fake_launch(const void *function, unsigned x, unsigned y, unsigned block_threads,
                  void **arguments)
 {

@@ -1,4 +1,5 @@
 /* libcublaslt.c - pretended products, built as libcublasLt.so.13: loops, sums in double. */
+#include "counting.h"
 #include "failing.h"
 
 #include <stdint.h>
@@ -141,6 +142,7 @@ int cublasLtMatmul(void *blas, const desc *d, const float *alpha, const void *A,
                    void *workspace, size_t bytes, void *stream)
 {
     MAY_FAIL(14);
+    fake_counted("product");
     const uint64_t K = d->transpose[0] ? a->rows : a->columns, M = c->rows;
     float *x, *y;
     double *sum;

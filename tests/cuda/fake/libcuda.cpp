@@ -1,5 +1,6 @@
 /* libcuda.cpp - a pretended driver whose card is the host. Built as libcuda.so.1 together with the
  * kernels, and found by the linker's path before any real one. */
+#include "counting.h"
 #include "failing.h"
 #include "fibres.h"
 
@@ -143,6 +144,7 @@ API cuMemFree_v2(address memory)
 API cuMemsetD8Async(address to, unsigned char value, size_t bytes, handle)
 {
     MAY_FAIL(700);
+    fake_counted("memset");
     if (!inside(to, bytes))
         return 1;
     memset((void *)(uintptr_t)to, value, bytes);
@@ -152,6 +154,7 @@ API cuMemsetD8Async(address to, unsigned char value, size_t bytes, handle)
 API cuMemcpyDtoDAsync_v2(address to, address from, size_t bytes, handle)
 {
     MAY_FAIL(700);
+    fake_counted("copy");
     if (!inside(to, bytes) || !inside(from, bytes))
         return 1;
     memmove((void *)(uintptr_t)to, (const void *)(uintptr_t)from, bytes);
@@ -161,6 +164,7 @@ API cuMemcpyDtoDAsync_v2(address to, address from, size_t bytes, handle)
 API cuMemcpyHtoDAsync_v2(address to, const void *from, size_t bytes, handle)
 {
     MAY_FAIL(700);
+    fake_counted("upload");
     if (!inside(to, bytes))
         return 1;
     memcpy((void *)(uintptr_t)to, from, bytes);
@@ -170,6 +174,7 @@ API cuMemcpyHtoDAsync_v2(address to, const void *from, size_t bytes, handle)
 API cuMemcpyDtoHAsync_v2(void *to, address from, size_t bytes, handle)
 {
     MAY_FAIL(700);
+    fake_counted("download");
     if (!inside(from, bytes))
         return 1;
     memcpy(to, (const void *)(uintptr_t)from, bytes);
@@ -193,6 +198,7 @@ API cuStreamDestroy_v2(handle)
 API cuStreamSynchronize(handle)
 {
     MAY_FAIL(700);
+    fake_counted("wait");
     return 0;
 }
 
@@ -227,6 +233,7 @@ API cuLaunchKernel(handle function, unsigned x, unsigned y, unsigned, unsigned t
         return 1;
     static std::mutex running; /* one kernel at a time: its fibres have one place */
     std::lock_guard<std::mutex> held(running);
+    fake_counted(fake_name(function));
     fake_launch(function, x, y, threads, arguments);
     return 0;
 }
