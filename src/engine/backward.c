@@ -65,11 +65,9 @@ static void add_weight_gradient(void *user, const wg_grad_part *p)
     if (p->I == 0 && !*begun)
         ops->zero(ops, out, (size_t)p->O * sizeof *out);
     if (p->I > 0 && transposed)
-        ops->gemm(ops, p->I, p->O, p->rows, wg_transpose(wg_matrix(p->x, p->I)),
-                  wg_matrix(p->dy, p->O), *begun, out, p->O);
+        ops->gemm(ops, p->I, p->O, p->rows, wg_transpose(p->x_read), p->dy_read, *begun, out, p->O);
     else if (p->I > 0)
-        ops->gemm(ops, p->O, p->I, p->rows, wg_transpose(wg_matrix(p->dy, p->O)),
-                  wg_matrix(p->x, p->I), *begun, out, p->I);
+        ops->gemm(ops, p->O, p->I, p->rows, wg_transpose(p->dy_read), p->x_read, *begun, out, p->I);
     else
         wg_grad_part_vector(ops, p, out);
     *begun = true;

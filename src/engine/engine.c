@@ -59,14 +59,16 @@ void wg_engine_free(wg_engine *e)
     if (e == NULL)
         return;
     const wg_ops *ops = e->model->ops;
-    wg_buffer *const buffers[] = {
-        &e->inputs,      &e->spill,         &e->gradient,          &e->panel,
-        &e->saved,       &e->scratch,       &e->label_x,           &e->label_h,
-        &e->label_d,     &e->label_e,       &e->label_de,          &e->embed,
-        &e->embed_d,     &e->logits,        &e->label_row,         &e->stats,
-        &e->soft_q,      &e->soft[0].row,   &e->soft[0].cross,     &e->soft[0].runner_up,
-        &e->soft[1].row, &e->soft[1].cross, &e->soft[1].runner_up, &e->tree.room,
-        &e->cosine[0],   &e->cosine[1],     &e->sine[0],           &e->sine[1]};
+    wg_buffer *const buffers[] = {&e->inputs,      &e->spill,         &e->gradient,
+                                  &e->panel,       &e->packed,        &e->saved,
+                                  &e->scratch,     &e->label_x,       &e->label_h,
+                                  &e->label_d,     &e->label_e,       &e->label_de,
+                                  &e->embed,       &e->embed_d,       &e->logits,
+                                  &e->label_row,   &e->stats,         &e->soft_q,
+                                  &e->soft[0].row, &e->soft[0].cross, &e->soft[0].runner_up,
+                                  &e->soft[1].row, &e->soft[1].cross, &e->soft[1].runner_up,
+                                  &e->tree.room,   &e->cosine[0],     &e->cosine[1],
+                                  &e->sine[0],     &e->sine[1]};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         wg_buffer_free(ops, buffers[i]);
     for (int s = 0; s < WG_STREAMS; s++) {

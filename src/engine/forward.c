@@ -79,6 +79,7 @@ wg_block_input wg_chunk_input(wg_engine *e, const wg_batch *batch, const wg_chun
                             .sine = {e->sine[0].data, e->sine[1].data},
                             .attend = batch->shared ? wg_tree_attend : NULL,
                             .user = e,
+                            .packed = e->packed.data,
                             .input_hook = e->input_hook,
                             .input_hook_user = e->input_hook_user};
 }
@@ -130,9 +131,10 @@ static wagle_status reserve(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
         wg_buffer_reserve(ctx, e->model->ops, &e->panel, wg_panel_size(e->model, WG_VOCAB_CHUNK)));
     WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->saved, e->plan.saved_layers * saved));
     WG_TRY(wg_tree_prepare(ctx, e, batch));
-    return for_backward ? wg_backward_room(ctx, e, batch)
-                        : wg_buffer_reserve(ctx, e->model->ops, &e->scratch,
-                                            saved + wg_recomputed_size(c, most));
+    if (for_backward)
+        return wg_backward_room(ctx, e, batch);
+    WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->packed, wg_packed_size(e->model, most)));
+    return wg_buffer_reserve(ctx, e->model->ops, &e->scratch, saved + wg_recomputed_size(c, most));
 }
 
 wagle_status wg_backward_room(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch)
@@ -140,6 +142,7 @@ wagle_status wg_backward_room(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
     const wg_config *c = &e->model->config;
     const int64_t most = largest_chunk(e, batch);
 
+    WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->packed, wg_packed_size(e->model, most)));
     return wg_buffer_reserve(ctx, e->model->ops, &e->scratch,
                              wg_saved_size(c, most) + wg_recomputed_size(c, most) +
                                  wg_backward_scratch_size(c, most));

@@ -75,8 +75,8 @@ static void add_piece(void *user, const wg_grad_part *p)
         ops->gemm_squares(ops, S, k->e->index.start + k->chunk->from, O, I, left, O, right, I,
                           begun, sum, square);
     else
-        ops->gemm(ops, O, I, p->rows, wg_transpose(wg_matrix(left, O)), wg_matrix(right, I), begun,
-                  sum, I);
+        ops->gemm(ops, O, I, p->rows, wg_transpose(turned ? p->x_read : p->dy_read),
+                  turned ? p->dy_read : p->x_read, begun, sum, I);
     k->begun[p->role][s] = true;
 }
 

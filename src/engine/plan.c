@@ -33,9 +33,10 @@ static void size_up(const wg_model *m, const wg_intent *in, wg_plan *p)
 
     p->checkpoints = real * N * c->D * (in->backward ? c->L + 1 : 1);
     p->saved = real * p->saved_layers * wg_saved_size(c, chunk);
-    p->working = real * (wg_saved_size(c, chunk) + wg_recomputed_size(c, chunk) +
-                         (in->backward ? wg_backward_scratch_size(c, chunk) + N * c->D : 0) +
-                         (in->shared ? wg_tree_size(c, in->longest) : 0));
+    p->working =
+        real * (wg_saved_size(c, chunk) + wg_recomputed_size(c, chunk) + wg_packed_size(m, chunk) +
+                (in->backward ? wg_backward_scratch_size(c, chunk) + N * c->D : 0) +
+                (in->shared ? wg_tree_size(c, in->longest) : 0));
     p->weights = real * wg_panel_size(m, vocabulary);
     p->gradients = real * held * (wg_layer_size(c) + c->V * c->D);
     p->head = real * (3 * M * c->D +

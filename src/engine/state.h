@@ -77,6 +77,7 @@ struct wg_engine {
     wg_buffer gradient; /* [N,D] */
     wg_buffer panel;    /* one layer's weights, or a chunk of the head's */
     wg_buffer saved;    /* activations of the last layers, as many as the plan keeps */
+    wg_buffer packed;   /* rows of one chunk that several products read */
     wg_buffer scratch;  /* activations of one chunk, backward scratch */
     wg_buffer layer_grad[WG_STREAMS]; /* one layer's weight gradients */
     wg_buffer table_grad[WG_STREAMS]; /* [V,D] */

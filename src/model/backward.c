@@ -8,7 +8,32 @@ typedef struct backward {
     const wg_activations *a;
     wg_weight_gradient *gradient;
     void *user;
+    wg_block_rows h2, mixed, h1, attended; /* what the matrices read, in this order in in->packed */
+    void *room;                            /* behind them: for gradients */
 } backward;
+
+static void read_inputs(backward *b, const wg_real *x)
+{
+    const wg_config *c = &b->in->model->config;
+    const wg_real *const rows[] = {wg_mlp_input(b->in, x, b->a), b->a->mixed,
+                                   wg_attention_input(b->in, x, b->a), b->a->attended};
+    const int64_t width[] = {c->D, c->F, c->D, c->H * c->h};
+    wg_block_rows read[4];
+
+    b->room = wg_block_pack(b->in, 4, rows, width, b->in->packed, read);
+    b->h2 = read[0];
+    b->mixed = read[1];
+    b->h1 = read[2];
+    b->attended = read[3];
+}
+
+static wg_block_rows read_gradient(const backward *b, const wg_real *d, int64_t width)
+{
+    wg_block_rows out;
+
+    (void)wg_block_pack(b->in, 1, &d, &width, b->room, &out);
+    return out;
+}
 
 void wg_grad_part_vector(const wg_ops *ops, const wg_grad_part *p, wg_real *out)
 {
@@ -40,18 +65,20 @@ static void mark_still(const backward *b, wg_role role, int64_t O, wg_grad_part 
     }
 }
 
-static void emit_grad(const backward *b, wg_role role, int64_t rows, const wg_real *dy, int64_t O,
-                      const wg_real *x, int64_t I)
+static void emit_grad(const backward *b, wg_role role, int64_t rows, wg_block_rows dy, int64_t O,
+                      wg_block_rows x, int64_t I)
 {
     const wg_grad_part piece = {.role = role,
                                 .rows = rows,
                                 .O = O,
                                 .I = I,
-                                .dy = dy,
-                                .x = x,
+                                .dy = dy.x,
+                                .x = x.x,
+                                .dy_read = dy.read,
+                                .x_read = x.read,
                                 .mean = b->a->mean[role],
                                 .rstd = b->a->rstd[role]};
-    wg_grad_part bias = {.role = role + 1, .rows = rows, .O = O, .dy = dy};
+    wg_grad_part bias = {.role = role + 1, .rows = rows, .O = O, .dy = dy.x};
 
     mark_still(b, role, O, &bias);
     b->gradient(b->user, &piece);
@@ -60,13 +87,13 @@ static void emit_grad(const backward *b, wg_role role, int64_t rows, const wg_re
 }
 
 /* Gradients of W [O,I] and of x [N,I] (+ dx) from dy [N,O]. */
-static void linear_backward(const backward *b, wg_role role, int64_t I, int64_t O, const wg_real *x,
-                            const wg_real *dy, bool add, wg_real *dx)
+static void linear_backward(const backward *b, wg_role role, int64_t I, int64_t O, wg_block_rows x,
+                            wg_block_rows dy, bool add, wg_real *dx)
 {
     const wg_ops *ops = b->in->model->ops;
 
     emit_grad(b, role, b->in->N, dy, O, x, I);
-    ops->gemm(ops, b->in->N, I, O, wg_matrix(dy, O), b->w->matrix[role], add, dx, I);
+    ops->gemm(ops, b->in->N, I, O, dy.read, b->w->matrix[role], add, dx, I);
 }
 
 /* Gradients of a norm's weights and (added to dx) of its input x. */
@@ -75,7 +102,7 @@ static void norm_backward(const backward *b, wg_role role, int64_t rows, int64_t
 {
     const wg_ops *ops = b->in->model->ops;
 
-    emit_grad(b, role, rows, dy, width, x, 0);
+    emit_grad(b, role, rows, (wg_block_rows){.x = dy}, width, (wg_block_rows){.x = x}, 0);
     ops->norm_backward(ops, rows, width, x, b->w->vector[role], b->a->mean[role], b->a->rstd[role],
                        dy, dx);
 }
@@ -115,8 +142,7 @@ static const wg_real *half_gradient(const backward *b, wg_role post, const wg_re
 }
 
 /* d [N,D] gradient of what the feed-forward layer added: s->dh becomes that of its input. */
-static void feed_backward(const backward *b, const wg_real *x, const wg_real *d,
-                          wg_backward_scratch *s)
+static void feed_backward(const backward *b, const wg_real *d, wg_backward_scratch *s)
 {
     const wg_activations *a = b->a;
     const wg_config *c = &b->in->model->config;
@@ -124,18 +150,22 @@ static void feed_backward(const backward *b, const wg_real *x, const wg_real *d,
     const bool gated = a->gate != NULL;
     const wg_ops *ops = b->in->model->ops;
 
-    linear_backward(b, WG_DOWN, F, D, a->mixed, d, false, s->dmixed);
+    linear_backward(b, WG_DOWN, F, D, b->mixed, read_gradient(b, d, D), false, s->dmixed);
     ops->glu_backward(ops, c->activation, N * F, gated ? a->gate : a->up, gated ? a->up : NULL,
                       s->dmixed, gated ? s->dgate : s->dup, gated ? s->dup : NULL);
     if (wg_has(b->in, WG_GATE_UP)) {
         ops->copy2d(ops, N, F, s->dgate, F, s->dfused, 2 * F);
         ops->copy2d(ops, N, F, s->dup, F, s->dfused + F, 2 * F);
-        linear_backward(b, WG_GATE_UP, D, 2 * F, x, s->dfused, false, s->dh);
+        linear_backward(b, WG_GATE_UP, D, 2 * F, b->h2, read_gradient(b, s->dfused, 2 * F), false,
+                        s->dh);
         return;
     }
+    wg_block_rows d2[2];
+    (void)wg_block_pack(b->in, gated ? 2 : 1, (const wg_real *const[]){s->dup, s->dgate},
+                        (const int64_t[]){F, F}, b->room, d2);
     if (gated)
-        linear_backward(b, WG_GATE, D, F, x, s->dgate, false, s->dh);
-    linear_backward(b, WG_UP, D, F, x, s->dup, gated, s->dh);
+        linear_backward(b, WG_GATE, D, F, b->h2, d2[1], false, s->dh);
+    linear_backward(b, WG_UP, D, F, b->h2, d2[0], gated, s->dh);
 }
 
 /* Gradient of a norm's output to that of its input, both [rows, width], in `room`. */
@@ -167,8 +197,7 @@ static void join_qkv(const wg_block_input *in, const wg_real *dq, const wg_real 
 }
 
 /* d [N,D] gradient of what attention added: s->dh becomes that of its input (or gets it added). */
-static void attend_backward(const backward *b, const wg_real *x, const wg_real *d, bool add,
-                            wg_backward_scratch *s)
+static void attend_backward(const backward *b, const wg_real *d, bool add, wg_backward_scratch *s)
 {
     const wg_activations *a = b->a;
     const wg_config *c = &b->in->model->config;
@@ -176,7 +205,7 @@ static void attend_backward(const backward *b, const wg_real *x, const wg_real *
     const wg_ops *ops = b->in->model->ops;
     const wg_attention how = wg_block_attention(b->in, b->w->l);
 
-    linear_backward(b, WG_OUTPUT, Q, D, a->attended, d, false, s->dattended);
+    linear_backward(b, WG_OUTPUT, Q, D, b->attended, read_gradient(b, d, D), false, s->dattended);
     ops->attention_backward(ops, &how, a->q, a->k, a->v, a->attended, a->lse, s->dattended, s->dq,
                             s->dk, s->dv);
     wg_block_rope(b->in, b->w->l, -1, s->dq, s->dk);
@@ -184,24 +213,29 @@ static void attend_backward(const backward *b, const wg_real *x, const wg_real *
     const wg_real *dk = head_norm_backward(b, WG_KEY_NORM, a->k0, s->dk, s->dk0);
     if (wg_has(b->in, WG_QKV)) {
         join_qkv(b->in, dq, dk, s->dv, s->dfused);
-        linear_backward(b, WG_QKV, D, Q + 2 * P, x, s->dfused, add, s->dh);
+        linear_backward(b, WG_QKV, D, Q + 2 * P, b->h1, read_gradient(b, s->dfused, Q + 2 * P), add,
+                        s->dh);
         return;
     }
-    linear_backward(b, WG_QUERY, D, Q, x, dq, add, s->dh);
-    linear_backward(b, WG_KEY, D, P, x, dk, true, s->dh);
-    linear_backward(b, WG_VALUE, D, P, x, s->dv, true, s->dh);
+    wg_block_rows d3[3];
+    (void)wg_block_pack(b->in, 3, (const wg_real *const[]){dq, dk, s->dv},
+                        (const int64_t[]){Q, P, P}, b->room, d3);
+    linear_backward(b, WG_QUERY, D, Q, b->h1, d3[0], add, s->dh);
+    linear_backward(b, WG_KEY, D, P, b->h1, d3[1], true, s->dh);
+    linear_backward(b, WG_VALUE, D, P, b->h1, d3[2], true, s->dh);
 }
 
 void wg_block_backward(const wg_block_input *in, const wg_layer *w, const wg_real *x,
                        const wg_activations *a, wg_backward_scratch *s, wg_real *d,
                        wg_weight_gradient *gradient, void *user)
 {
-    const backward b = {in, w, a, gradient, user};
+    backward b = {.in = in, .w = w, .a = a, .gradient = gradient, .user = user};
     const wg_config *c = &in->model->config;
     const int64_t N = in->N, D = c->D;
     const bool shared = c->parallel && !wg_has(in, WG_MLP_NORM); /* both halves read h1 */
 
-    feed_backward(&b, wg_mlp_input(in, x, a), half_gradient(&b, WG_MLP_POST_NORM, a->m, d, s), s);
+    read_inputs(&b, x);
+    feed_backward(&b, half_gradient(&b, WG_MLP_POST_NORM, a->m, d, s), s);
     if (wg_has(in, WG_MLP_NORM)) {
         wg_real *to = c->parallel ? s->side : d; /* attention still needs d */
         if (c->parallel)
@@ -209,8 +243,7 @@ void wg_block_backward(const wg_block_input *in, const wg_layer *w, const wg_rea
         norm_backward(&b, WG_MLP_NORM, N, D, c->parallel ? x : a->x2, s->dh, to);
     } else if (!shared)
         wg_add_rows(in, s->dh, d);
-    attend_backward(&b, wg_attention_input(in, x, a),
-                    half_gradient(&b, WG_ATTENTION_POST_NORM, a->o, d, s), shared, s);
+    attend_backward(&b, half_gradient(&b, WG_ATTENTION_POST_NORM, a->o, d, s), shared, s);
     if (wg_has(in, WG_ATTENTION_NORM))
         norm_backward(&b, WG_ATTENTION_NORM, N, D, x, s->dh, d);
     else

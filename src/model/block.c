@@ -266,6 +266,38 @@ void wg_embed(const wg_model *m, int64_t N, const int32_t *ids, const int32_t *p
     }
 }
 
+int64_t wg_packed_size(const wg_model *m, int64_t N)
+{
+    const wg_config *c = &m->config;
+    const int64_t Q = c->H * c->h, P = c->K * c->h;
+    const int64_t width[] = {c->D, c->F, c->D, Q,     /* what the matrices read */
+                             c->F, c->F, Q,    P, P}; /* gradients; no fused one is wider */
+    int64_t bytes = 0;
+
+    for (size_t i = 0; i < sizeof width / sizeof *width; i++)
+        bytes += wg_packed_bytes(m->ops, N, width[i]);
+    return wg_reals_for(bytes, 1);
+}
+
+void *wg_block_pack(const wg_block_input *in, int m, const wg_real *const *x, const int64_t *width,
+                    void *room, wg_block_rows *out)
+{
+    enum { MOST = 4 };
+    const wg_ops *ops = in->model->ops;
+    wg_pack list[MOST] = {{0}};
+    wg_operand read[MOST] = {{0}};
+    char *next = room;
+
+    for (int i = 0; i < m; i++) {
+        list[i] = (wg_pack){x[i], in->N, width[i], width[i], next};
+        next += next != NULL ? wg_packed_bytes(ops, in->N, width[i]) : 0;
+    }
+    ops->pack(ops, m, list, read);
+    for (int i = 0; i < m; i++)
+        out[i] = (wg_block_rows){x[i], read[i]};
+    return next;
+}
+
 wg_attention wg_block_attention(const wg_block_input *in, int64_t layer)
 {
     const wg_config *c = &in->model->config;

@@ -55,6 +55,7 @@ typedef struct wg_block_input {
     /* In place of attention among the N tokens, if not NULL: fills a->attended from a->q, k, v. */
     void (*attend)(void *user, const wg_attention *how, int64_t layer, wg_activations *a);
     void *user;
+    void *packed; /* [wg_packed_size] room for rows that several products read */
     /* Shown what each matrix reads, if not NULL. */
     void (*input_hook)(void *user, int64_t layer, wg_role role, int64_t N, int64_t I,
                        const wg_real *x);
@@ -66,8 +67,9 @@ typedef struct wg_block_input {
 typedef struct wg_grad_part {
     wg_role role;
     int64_t rows, O, I;
-    const wg_real *dy; /* [rows,O] */
-    const wg_real *x;  /* [rows,I], [rows,O] or NULL */
+    const wg_real *dy;          /* [rows,O] */
+    const wg_real *x;           /* [rows,I], [rows,O] or NULL */
+    wg_operand dy_read, x_read; /* of a matrix: the same as products read them */
     const wg_real *mean, *rstd;
     int64_t still_from, still_to; /* of a bias: here the gradient is 0 and is not summed up */
 } wg_grad_part;
@@ -77,6 +79,8 @@ void wg_grad_part_vector(const wg_ops *ops, const wg_grad_part *piece, wg_real *
 
 typedef void wg_weight_gradient(void *user, const wg_grad_part *piece);
 
+/* Reals of the room for packed rows of a block. */
+int64_t wg_packed_size(const wg_model *m, int64_t N);
 int64_t wg_saved_size(const wg_config *c, int64_t N); /* reals */
 int64_t wg_recomputed_size(const wg_config *c, int64_t N);
 void wg_activations_carve(const wg_config *c, int64_t N, wg_real *saved, wg_real *recomputed,
@@ -113,6 +117,12 @@ void wg_block_backward(const wg_block_input *in, const wg_layer *w, const wg_rea
                        const wg_activations *a, wg_backward_scratch *s, wg_real *d,
                        wg_weight_gradient *gradient, void *user);
 
+/* Rows of a matrix: as reals, and as products read them. */
+typedef struct wg_block_rows {
+    const wg_real *x;
+    wg_operand read;
+} wg_block_rows;
+
 /* --- shared by forward and backward ----------------------------------------------------------- */
 
 static inline bool wg_has(const wg_block_input *in, wg_role role)
@@ -128,6 +138,10 @@ static inline void wg_add_rows(const wg_block_input *in, const wg_real *x, wg_re
     ops->axpy(ops, in->N * in->model->config.D, 1, x, y);
 }
 
+/* N rows of each of `m` matrices for several products, packed from `room` on, which is
+ * in->packed or what an earlier call returned: where the next may be packed. */
+void *wg_block_pack(const wg_block_input *in, int m, const wg_real *const *x, const int64_t *width,
+                    void *room, wg_block_rows *out);
 wg_attention wg_block_attention(const wg_block_input *in, int64_t layer);
 void wg_block_rope(const wg_block_input *in, int64_t layer, int direction, wg_real *q, wg_real *k);
 /* Rows and width of the norm of q or k. */

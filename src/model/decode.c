@@ -18,7 +18,7 @@ struct wg_decoder {
     wg_lists lists;
     lists host, at; /* of the tokens at hand: on the host, and in memory of the back end */
     int64_t longest;
-    wg_buffer x, h, narrow, mean, rstd, saved, recomputed, panel, logits;
+    wg_buffer x, h, narrow, mean, rstd, saved, recomputed, packed, panel, logits;
     wg_buffer cosine[2], sine[2];
 };
 
@@ -74,10 +74,10 @@ void wg_decoder_free(wg_decoder *d)
 {
     if (d == NULL)
         return;
-    wg_buffer *const buffers[] = {&d->keys,       &d->values,    &d->x,      &d->h,
-                                  &d->narrow,     &d->mean,      &d->rstd,   &d->saved,
-                                  &d->recomputed, &d->panel,     &d->logits, &d->cosine[0],
-                                  &d->sine[0],    &d->cosine[1], &d->sine[1]};
+    wg_buffer *const buffers[] = {&d->keys,       &d->values,  &d->x,         &d->h,
+                                  &d->narrow,     &d->mean,    &d->rstd,      &d->saved,
+                                  &d->recomputed, &d->packed,  &d->panel,     &d->logits,
+                                  &d->cosine[0],  &d->sine[0], &d->cosine[1], &d->sine[1]};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         wg_buffer_free(d->model->ops, buffers[i]);
     wg_free(d->length);
@@ -119,7 +119,8 @@ static wagle_status reserve(wagle_ctx *ctx, wg_decoder *d, int64_t n, int64_t N)
     WG_TRY(wg_buffer_reserve(ctx, ops, &d->narrow,
                              c->has[WG_PROJECT_IN] || c->has[WG_PROJECT_OUT] ? N * c->E : 0));
     WG_TRY(wg_buffer_reserve(ctx, ops, &d->saved, wg_saved_size(c, N)));
-    return wg_buffer_reserve(ctx, ops, &d->recomputed, wg_recomputed_size(c, N));
+    WG_TRY(wg_buffer_reserve(ctx, ops, &d->recomputed, wg_recomputed_size(c, N)));
+    return wg_buffer_reserve(ctx, ops, &d->packed, wg_packed_size(d->model, N));
 }
 
 /* Sequence i of those at hand is number `which`, and goes on with ids [n], from token `at` of the
@@ -154,6 +155,7 @@ static wg_block_input begin(wg_decoder *d, int64_t n, int64_t N)
                             .longest = d->longest,
                             .start = d->at.start,
                             .position = d->at.position,
+                            .packed = d->packed.data,
                             .cosine = {d->cosine[0].data, d->cosine[1].data},
                             .sine = {d->sine[0].data, d->sine[1].data}};
 }

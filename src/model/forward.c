@@ -24,9 +24,12 @@ static void linears(const wg_block_input *in, const wg_layer *w, int m, const pr
                     int64_t I, const wg_real *x, bool add)
 {
     const wg_ops *ops = in->model->ops;
+    wg_block_rows rows = {x, wg_matrix(x, I)};
     wg_matvec few[TOGETHER];
     int n = 0;
 
+    if (m > 1 && w->stored[list->role] == NULL)
+        (void)wg_block_pack(in, 1, &x, &I, in->packed, &rows);
     for (int k = 0; k < m; k++) {
         const product *p = &list[k];
         const wg_tensor *stored = w->stored[p->role];
@@ -36,8 +39,8 @@ static void linears(const wg_block_input *in, const wg_layer *w, int m, const pr
             few[n++] = (wg_matvec){stored->dtype, ops->stored(ops, stored->data, stored->bytes),
                                    p->O, p->y};
         else
-            ops->gemm(ops, in->N, p->O, I, wg_matrix(x, I), wg_transpose(w->matrix[p->role]), add,
-                      p->y, p->O);
+            ops->gemm(ops, in->N, p->O, I, rows.read, wg_transpose(w->matrix[p->role]), add, p->y,
+                      p->O);
     }
     if (n > 0)
         ops->matvec(ops, n, few, in->N, I, x, add);

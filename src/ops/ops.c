@@ -65,6 +65,12 @@ int64_t wg_panel_bytes(wg_dtype type, int64_t n)
     return (n * (int64_t)item_size(type) + 15) / 16 * 16;
 }
 
+int64_t wg_packed_bytes(const wg_ops *ops, int64_t rows, int64_t width)
+{
+    return ops->panel_type == WG_F32 ? 0
+                                     : wg_panel_bytes(ops->panel_type, rows * wg_packed_ld(width));
+}
+
 const void *wg_weights_in_place(const wg_weights *w, wg_dtype type, int64_t first)
 {
     const char *stored = (const char *)w->stored + (size_t)first * wg_dtype_size(w->type);

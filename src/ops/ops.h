@@ -91,7 +91,7 @@ typedef struct wg_panel {
 } wg_panel;
 
 /* A factor of a product: a matrix with rows of stride ld, or its transpose. Activations and
- * gradients are reals, weights are of the back end's panel_type. */
+ * gradients are reals, or what `pack` made of them; weights are of the back end's panel_type. */
 typedef struct wg_operand {
     wg_dtype type; /* WG_F32, which stands for wg_real, or WG_BF16 */
     const void *data;
@@ -109,6 +109,13 @@ static inline wg_operand wg_transpose(wg_operand x)
     x.transposed = !x.transposed;
     return x;
 }
+
+/* Rows that several products read. */
+typedef struct wg_pack {
+    const wg_real *x; /* [rows,width] */
+    int64_t rows, width, ld;
+    void *room; /* of wg_packed_bytes */
+} wg_pack;
 
 /* One sequence's part of the moments of a table's gradient (embed_moments). */
 typedef struct wg_embed_moments {
@@ -209,6 +216,10 @@ struct wg_ops {
     /* C [M,N] = A B, added to C if add; A [M,K], B [K,N]. */
     void (*gemm)(const wg_ops *self, int64_t M, int64_t N, int64_t K, wg_operand A, wg_operand B,
                  bool add, wg_real *C, int64_t ldc);
+    /* out[i] = the rows of list[i] as products read them: where they are, or rounded into `room`. A
+     * product whose factor is reals rounds it by itself; rows that several products read are
+     * rounded here once. Rows of several matrices in one call, because each costs little. */
+    void (*pack)(const wg_ops *self, int m, const wg_pack *list, wg_operand *out);
     /* Of each of `m` matrices: y [n,O] = x [n,I] W^T (+ y), W [O,I] as stored: for few rows n. */
     void (*matvec)(const wg_ops *self, int m, const wg_matvec *list, int64_t n, int64_t I,
                    const wg_real *x, bool add);
@@ -429,6 +440,14 @@ const void *wg_weights_as(const wg_ops *ops, const wg_weights *w, wg_dtype type,
 /* Bytes that n weights take in a panel, where WG_F32 stands for wg_real: a multiple of 16, so that
  * what comes next is aligned for every back end. */
 int64_t wg_panel_bytes(wg_dtype type, int64_t n);
+/* Row stride of packed rows: a multiple of 16 bytes. */
+static inline int64_t wg_packed_ld(int64_t width)
+{
+    return (width + 7) / 8 * 8;
+}
+
+/* Bytes of the room in which rows are packed: 0 where products read reals. */
+int64_t wg_packed_bytes(const wg_ops *ops, int64_t rows, int64_t width);
 /* Reals that hold n elements of `size` bytes. */
 int64_t wg_reals_for(int64_t n, size_t size);
 void wg_buffer_free(const wg_ops *ops, wg_buffer *buffer);

@@ -57,6 +57,12 @@ static void *real(const char *operation, const void *p)
     return arena.real + ((const char *)p - arena.given);
 }
 
+/* The inverse. */
+static const void *given(const void *p)
+{
+    return arena.given + ((const char *)p - arena.real);
+}
+
 static const void *host(const char *operation, const void *p)
 {
     if (is_given(p)) {
@@ -273,6 +279,17 @@ static void gemm(WG_SELF, int64_t M, int64_t N, int64_t K, wg_operand A, wg_oper
     A.data = D(A.data);
     B.data = D(B.data);
     IN(gemm)(INNER, M, N, K, A, B, add, D(C), ldc);
+}
+
+static void pack(WG_SELF, int m, const wg_pack *list, wg_operand *out)
+{
+    for (int i = 0; i < m; i++) {
+        wg_pack own = list[i];
+        own.x = D(own.x);
+        own.room = D(own.room);
+        IN(pack)(INNER, 1, &own, &out[i]);
+        out[i].data = given(out[i].data);
+    }
 }
 
 static void matvec(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, const wg_real *x,
@@ -607,6 +624,7 @@ static const wg_ops table = {
     .abs_sum = abs_sum,
     .column_squares = column_squares,
     .gemm = gemm,
+    .pack = pack,
     .matvec = matvec,
     .widen = widen,
     .fill_panels = fill_panels,

@@ -62,6 +62,7 @@ const wg_ops wg_ops_cpu = {
     .name = "cpu",
     WG_HOST_OPS,
     .gemm = wg_cpu_gemm,
+    .pack = wg_cpu_pack,
     .matvec = wg_cpu_matvec,
     .widen = wg_cpu_widen,
     .overlay = wg_cpu_overlay,

@@ -96,7 +96,8 @@ void wg_cpu_gemm(WG_SELF, int64_t M, int64_t N, int64_t K, wg_operand A, wg_oper
 /* Bytes that it needs for packed panels, in self->state: they take memory when they are written.
  * Without them it works in float32 on the calling thread, and slowly. */
 int64_t wg_cpu_gemm_room(void);
-/* The same in float32 on the calling thread alone, from its stack; M at most 64. */
+void wg_cpu_pack(WG_SELF, int m, const wg_pack *list, wg_operand *out);
+/* wg_cpu_gemm in float32 on the calling thread alone, from its stack; M at most 64. */
 void wg_cpu_gemm_small(WG_SELF, bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A,
                        int64_t lda, const float *B, int64_t ldb, bool add, float *C, int64_t ldc);
 void wg_cpu_matvec(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, const float *x,

@@ -271,6 +271,13 @@ void wg_cpu_gemm(WG_SELF, int64_t M, int64_t N, int64_t K, wg_operand A, wg_oper
     }
 }
 
+/* Products pack panels of their own, whose order depends on the tile. */
+void wg_cpu_pack(WG_SELF, int m, const wg_pack *list, wg_operand *out)
+{
+    for (int i = 0; i < m; i++)
+        out[i] = wg_matrix(list[i].x, list[i].ld);
+}
+
 void wg_cpu_gemm_small(WG_SELF, bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A,
                        int64_t lda, const float *B, int64_t ldb, bool add, float *C, int64_t ldc)
 {

@@ -112,21 +112,66 @@ static wg_cuda_plan *plan_for(wg_cuda *c, const wg_operand *A, const wg_operand 
 
 /* --- gemm --- */
 
-/* A factor [rows,width] in bf16 whose rows begin at multiples of 16 bytes, which products on tensor
- * cores want: as it is, or rounded or copied into `room`. */
-static bool pack(const wg_ops *self, wg_cuda *c, wg_cuda_room *room, int64_t rows, int64_t width,
-                 wg_operand *x)
+/* Adds rows to those that are packed, into `to`; they are a factor then. */
+static wg_operand add_pack(wg_cuda_packs *p, const wg_operand *x, int64_t rows, int64_t width,
+                           void *to)
 {
-    const int64_t padded = (width + 7) / 8 * 8;
-    const int type = (int)x->type;
+    const int k = p->m++;
 
-    if (type == WG_BF16 && x->ld % 8 == 0 && alignment(x->data) == 16)
+    p->from[k] = x->data;
+    p->to[k] = to;
+    p->width[k] = width;
+    p->ld[k] = x->ld;
+    p->type[k] = (int)x->type;
+    p->before[k + 1] = p->before[k] + rows;
+    return (wg_operand){WG_BF16, to, wg_packed_ld(width), x->transposed};
+}
+
+static void pack_some(const wg_ops *self, const wg_cuda_packs *p)
+{
+    LAUNCH_ROWS(pack_bf16, p->before[p->m], p);
+}
+
+static void pack(const wg_ops *self, int m, const wg_pack *list, wg_operand *out)
+{
+    wg_cuda_packs p = {.m = 0};
+
+    for (int i = 0; i < m; i++) {
+        const wg_pack *k = &list[i];
+        out[i] = wg_matrix(k->x, k->ld);
+        if (self->panel_type != WG_BF16)
+            continue;
+        out[i] = add_pack(&p, &out[i], k->rows, k->width, k->room);
+        if (p.m == WG_CUDA_PACKS || i == m - 1) {
+            pack_some(self, &p);
+            p = (wg_cuda_packs){.m = 0};
+        }
+    }
+}
+
+/* A factor [rows,width] whose rows begin at multiples of 16 bytes, which products on tensor cores
+ * want: as it is, or among those to be packed, into `room`. False if there is no memory. */
+static bool want_packed(wg_cuda *c, wg_cuda_room *room, int64_t rows, int64_t width, wg_operand *x,
+                        wg_cuda_packs *p)
+{
+    if (x->type == WG_BF16 && x->ld % 8 == 0 && alignment(x->data) == 16)
         return true;
-    if (!wg_cuda_grow(c, room, (size_t)(rows * padded) * sizeof(uint16_t)))
+    if (!wg_cuda_grow(c, room, (size_t)(rows * wg_packed_ld(width)) * sizeof(uint16_t)))
         return false;
-    const wg_cuda_address to = room->data;
-    LAUNCH_ELEMENTS(pack_bf16, rows, padded, &type, &width, &padded, &x->data, &x->ld, &to);
-    *x = (wg_operand){WG_BF16, (const void *)(uintptr_t)to, padded, x->transposed};
+    *x = add_pack(p, x, rows, width, (void *)(uintptr_t)room->data);
+    return true;
+}
+
+/* Both factors of a product as tensor cores want them. */
+static bool pack_factors(const wg_ops *self, wg_cuda *c, int64_t M, int64_t N, int64_t K,
+                         wg_operand *a, wg_operand *b)
+{
+    wg_cuda_packs p = {.m = 0};
+
+    if (!want_packed(c, &c->left, a->transposed ? K : M, a->transposed ? M : K, a, &p) ||
+        !want_packed(c, &c->right, b->transposed ? N : K, b->transposed ? K : N, b, &p))
+        return false;
+    pack_some(self, &p);
     return true;
 }
 
@@ -143,9 +188,7 @@ static void gemm(const wg_ops *self, int64_t M, int64_t N, int64_t K, wg_operand
             self->fill(self, N, nothing, C + m * ldc);
         return;
     }
-    if (self->panel_type == WG_BF16 &&
-        (!pack(self, c, &c->left, a.transposed ? K : M, a.transposed ? M : K, &a) ||
-         !pack(self, c, &c->right, b.transposed ? N : K, b.transposed ? K : N, &b)))
+    if (self->panel_type == WG_BF16 && !pack_factors(self, c, M, N, K, &a, &b))
         return;
     const wg_cuda_plan *p = plan_for(c, &a, &b, M, N, K, C, ldc);
     if (p == NULL)
@@ -198,6 +241,7 @@ static void widen(const wg_ops *self, wg_dtype type, const void *src, int64_t n,
 void wg_cuda_product_ops(wg_ops *ops)
 {
     ops->gemm = gemm;
+    ops->pack = pack;
     ops->matvec = matvec;
     ops->widen = widen;
 }

@@ -29,6 +29,25 @@ static void gemm(WG_SELF, int64_t M, int64_t N, int64_t K, wg_operand A, wg_oper
         }
 }
 
+static void pack_rows(const wg_pack *p, wg_operand *out)
+{
+    uint16_t *to = p->room;
+
+    *out = (wg_operand){WG_BF16, to, wg_packed_ld(p->width), false};
+    for (int64_t r = 0; r < p->rows; r++)
+        for (int64_t i = 0; i < out->ld; i++)
+            *to++ = i < p->width ? wg_float_bf16((float)p->x[r * p->ld + i]) : 0;
+}
+
+static void pack(WG_SELF, int m, const wg_pack *list, wg_operand *out)
+{
+    for (int i = 0; i < m; i++)
+        if (self->panel_type == WG_BF16)
+            pack_rows(&list[i], &out[i]);
+        else
+            out[i] = wg_matrix(list[i].x, list[i].ld);
+}
+
 static void widen(WG_SELF, wg_dtype type, const void *src, int64_t n, wg_real *dst)
 {
     const size_t size = wg_dtype_size(type);
@@ -501,6 +520,7 @@ const wg_ops wg_ops_ref = {
     .name = "ref",
     WG_HOST_OPS,
     .gemm = gemm,
+    .pack = pack,
     .matvec = matvec,
     .widen = widen,
     .overlay = overlay,

@@ -44,7 +44,16 @@ typedef struct wg_cuda_weights {
     int type;
 } wg_cuda_weights;
 
-enum { WG_CUDA_PANELS = 24 };
+enum { WG_CUDA_PACKS = 4, WG_CUDA_PANELS = 24 };
+
+/* wg_pack, several at once. */
+typedef struct wg_cuda_packs {
+    const void *from[WG_CUDA_PACKS];
+    unsigned short *to[WG_CUDA_PACKS];
+    long long width[WG_CUDA_PACKS], ld[WG_CUDA_PACKS];
+    long long before[WG_CUDA_PACKS + 1]; /* rows before each matrix */
+    int type[WG_CUDA_PACKS], m;
+} wg_cuda_packs;
 
 /* wg_panel, several at once. */
 typedef struct wg_cuda_panels {

@@ -64,13 +64,21 @@ KERNEL widen(int type, const void *src, i64 n, float *dst)
     dst[i] = load(type, src, i);
 }
 
-/* to [rows,padded] in bf16 = from [rows,width] of row stride ld and a type; what pads is 0. */
-KERNEL pack_bf16(int type, i64 width, i64 padded, const void *from, i64 ld, u16 *to)
+/* Each of several matrices to [rows,padded] in bf16; what pads is 0. A block a row of one matrix
+ * after the other. */
+KERNEL pack_bf16(wg_cuda_packs a)
 {
-    const i64 row = blockIdx.x;
+    int k = 0;
 
-    EACH_ELEMENT(i, padded)
-    to[row * padded + i] = i < width ? (u16)to_bf16(load(type, from, row * ld + i)) : 0;
+    while (k + 1 < a.m && (i64)blockIdx.x >= a.before[k + 1])
+        k++;
+    const i64 row = blockIdx.x - a.before[k], width = a.width[k], padded = (width + 7) / 8 * 8;
+    const void *from = a.from[k];
+    const i64 at = row * a.ld[k];
+    const int type = a.type[k];
+    u16 *to = a.to[k] + row * padded;
+    EACH_COLUMN(i, padded)
+    to[i] = i < width ? (u16)to_bf16(load(type, from, at + i)) : 0;
 }
 
 KERNEL copy2d(i64 width, const float *from, i64 from_ld, float *to, i64 to_ld)
