@@ -83,8 +83,9 @@ static wg_real *place(const wg_sink *sink, int tensor, int streams)
     return streams == 1 && sink->place != NULL ? sink->place(sink->user, tensor) : NULL;
 }
 
-static wagle_status deliver(wagle_ctx *ctx, const collector *k, int tensor,
-                            wg_real *const grad[WG_STREAMS])
+/* The sink must be flushed before the gradient's memory is used again. */
+static wagle_status hand_over(wagle_ctx *ctx, const collector *k, int tensor,
+                              wg_real *const grad[WG_STREAMS])
 {
     const int64_t n = k->e->model->files.tensor[tensor].count;
     const wg_real *both[WG_STREAMS] = {grad[0], k->streams > 1 ? grad[1] : NULL};
@@ -94,6 +95,20 @@ static wagle_status deliver(wagle_ctx *ctx, const collector *k, int tensor,
     for (int s = 0; k->sink->host && s < k->streams; s++)
         WG_TRY(wg_engine_host_view(ctx, k->e, &k->e->sunk[s], n, &both[s]));
     return k->sink->accept(k->sink->user, ctx, tensor, n, both);
+}
+
+static void flush(const collector *k)
+{
+    if (k->sink->flush != NULL)
+        k->sink->flush(k->sink->user);
+}
+
+static wagle_status deliver(wagle_ctx *ctx, const collector *k, int tensor,
+                            wg_real *const grad[WG_STREAMS])
+{
+    WG_TRY(hand_over(ctx, k, tensor, grad));
+    flush(k);
+    return WAGLE_OK;
 }
 
 /* The same of a gradient that lies with the engine, wherever the sink wants it. */
@@ -139,8 +154,9 @@ static wagle_status backward_layer(wagle_ctx *ctx, collector *k)
     wg_layer_backward(k->e, k->batch, k->layer, begin_chunk, add_weight_gradient, k);
     for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++)
         if (k->wanted[role])
-            WG_TRY(deliver(ctx, k, wg_model_tensor(k->e->model, (wg_role)role, k->layer),
-                           k->grad[role]));
+            WG_TRY(hand_over(ctx, k, wg_model_tensor(k->e->model, (wg_role)role, k->layer),
+                             k->grad[role]));
+    flush(k);
     return WAGLE_OK;
 }
 

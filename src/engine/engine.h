@@ -18,7 +18,9 @@ enum { WG_STREAMS = 2 };
 /* Where gradients go, in memory of the back end. grad[s] [n] is the gradient of stream s (one
  * stream: grad[0] alone) of all n weights of a tensor; valid during the call. wants may be NULL:
  * every tensor is wanted. place may be NULL, or return NULL; else, with one stream, it says where
- * the engine writes the tensor's gradient itself, and accept is not called. */
+ * the engine writes the tensor's gradient itself, and accept is not called. With flush, gradients
+ * stay as they are until it is called, so that those of a layer may be used together; not with
+ * `host`. */
 typedef struct wg_sink {
     void *user;
     bool (*wants)(void *user, int tensor);
@@ -26,6 +28,7 @@ typedef struct wg_sink {
     bool host; /* accept gets memory of the host */
     wagle_status (*accept)(void *user, wagle_ctx *ctx, int tensor, int64_t n,
                            const wg_real *const grad[WG_STREAMS]);
+    void (*flush)(void *user);
 } wg_sink;
 
 typedef struct wg_engine wg_engine;

@@ -323,10 +323,8 @@ void wg_block_rope(const wg_block_input *in, int64_t layer, int direction, wg_re
 
     if (c->r == 0)
         return;
-    ops->rope(ops, in->N, c->H, c->h, c->r, in->position, in->cosine[which], in->sine[which],
-              direction, q);
-    ops->rope(ops, in->N, c->K, c->h, c->r, in->position, in->cosine[which], in->sine[which],
-              direction, k);
+    ops->rope(ops, in->N, c->H, c->K, c->h, c->r, in->position, in->cosine[which], in->sine[which],
+              direction, q, k);
 }
 
 void wg_head_norm(const wg_block_input *in, wg_role role, int64_t *rows, int64_t *width)

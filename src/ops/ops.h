@@ -90,6 +90,15 @@ typedef struct wg_panel {
     void *to;         /* [n] */
 } wg_panel;
 
+/* Selected values to be taken from a part of a tensor. */
+typedef struct wg_gather {
+    int64_t first, n; /* weights [first, first+n) */
+    const uint64_t *bits;
+    const int64_t *rank; /* as wg_weights has them */
+    const wg_real *src;  /* [n] */
+    float *value;        /* of all selected weights of the tensor */
+} wg_gather;
+
 /* A factor of a product: a matrix with rows of stride ld, or its transpose. Activations and
  * gradients are reals, or what `pack` made of them; weights are of the back end's panel_type. */
 typedef struct wg_operand {
@@ -236,9 +245,8 @@ struct wg_ops {
      * weight j*WG_OVERLAY_BLOCK. */
     void (*overlay)(const wg_ops *self, int64_t first, int64_t n, const uint64_t *bits,
                     const int64_t *rank, const wg_real *value, wg_real *dst);
-    /* The inverse: the values of the selected weights among src [n]. */
-    void (*gather)(const wg_ops *self, int64_t first, int64_t n, const uint64_t *bits,
-                   const int64_t *rank, const wg_real *src, float *value);
+    /* The inverse, of each of `m` parts of tensors. */
+    void (*gather)(const wg_ops *self, int m, const wg_gather *list);
     void (*adamw)(const wg_ops *self, const wg_adamw_step *step, int64_t n, const float *gradient,
                   float *m, float *v, float *value);
     /* The same with moments stored as bf16, rounded at random so that their mean is right: the
@@ -282,11 +290,12 @@ struct wg_ops {
     void (*softcap)(const wg_ops *self, int64_t N, int64_t O, wg_real cap, wg_real *y, int64_t ld);
 
     /* Rotary positions in halves (Su et al. 2021, arXiv 2104.09864; GPT-NeoX layout): the pair
-     * (i, i + r/2) of the first r of each head of x [N, heads*h] turns by position*frequency[i].
+     * (i, i + r/2) of the first r of each head of q [N,H*h] and k [N,K*h] turns by
+     * position*frequency[i].
      * cosine, sine [positions, r/2]; direction +1 forward, -1 backward (the transpose). */
-    void (*rope)(const wg_ops *self, int64_t N, int64_t heads, int64_t h, int64_t r,
+    void (*rope)(const wg_ops *self, int64_t N, int64_t H, int64_t K, int64_t h, int64_t r,
                  const int32_t *position, const wg_real *cosine, const wg_real *sine, int direction,
-                 wg_real *x);
+                 wg_real *q, wg_real *k);
 
     /* Causal attention by blocks with online softmax (Dao et al. 2022, arXiv 2205.14135).
      * q, out [N,H*h]; k, v [N,K*h]; lse [N,H] = log-sum-exp of each row's scores.

@@ -30,17 +30,29 @@ wagle_status wg_optimizer_kind_find(wagle_ctx *ctx, const char *name, const wg_o
                    name);
 }
 
-/* The compact copy of a tensor's selected weights. */
-static void gather(const wg_optimizer *a, int t, const float *whole, float *compact)
+static void gather_queued(void *user)
+{
+    wg_optimizer *a = user;
+
+    if (a->n_queued > 0)
+        a->model->ops->gather(a->model->ops, a->n_queued, a->queue);
+    a->n_queued = 0;
+}
+
+/* The compact copy of a tensor's selected weights; of a selection only after gather_queued. */
+static void gather(wg_optimizer *a, int t, const float *whole, float *compact)
 {
     const wg_ops *ops = a->model->ops;
     const wg_weights *w = &a->selected[t];
     const int64_t n = a->model->files.tensor[t].count;
 
-    if (w->bits == NULL)
+    if (w->bits == NULL) {
         ops->copy(ops, compact, whole, (size_t)n * sizeof *whole);
-    else
-        ops->gather(ops, 0, n, w->bits, w->rank, whole, compact);
+        return;
+    }
+    if (a->n_queued == WG_GATHERS)
+        gather_queued(a);
+    a->queue[a->n_queued++] = (wg_gather){0, n, w->bits, w->rank, whole, compact};
 }
 
 enum { PANEL = 1 << 22 }; /* stored weights that are widened at a time */
@@ -65,7 +77,7 @@ static void gather_stored(wg_optimizer *a, int t, float *compact)
         float *into = w->bits == NULL ? compact + at : a->panel.data;
         ops->widen(ops, tensor->dtype, stored + (size_t)at * size, n, into);
         if (w->bits != NULL)
-            ops->gather(ops, at, n, w->bits, w->rank, into, compact);
+            ops->gather(ops, 1, &(wg_gather){at, n, w->bits, w->rank, into, compact});
     }
     ops->release(ops, tensor->data, tensor->bytes);
 }
@@ -437,8 +449,10 @@ static void take(wg_optimizer *a, int tensor, const wg_real *gradient, float *al
     const wg_ops *ops = a->model->ops;
 
     gather(a, tensor, gradient, a->adding ? a->spare.data : into);
-    if (a->adding)
-        ops->axpy(ops, a->count[tensor], 1, a->spare.data, into);
+    if (!a->adding)
+        return;
+    gather_queued(a);
+    ops->axpy(ops, a->count[tensor], 1, a->spare.data, into);
 }
 
 static wagle_status sink_accept(void *user, wagle_ctx *ctx, int tensor, int64_t n,
@@ -473,7 +487,11 @@ static wg_real *sink_place(void *user, int tensor)
 
 wg_sink wg_optimizer_sink(wg_optimizer *a)
 {
-    return (wg_sink){.user = a, .wants = sink_wants, .place = sink_place, .accept = sink_accept};
+    return (wg_sink){.user = a,
+                     .wants = sink_wants,
+                     .place = sink_place,
+                     .accept = sink_accept,
+                     .flush = gather_queued};
 }
 
 /* --- updates --------------------------------------------------------------------------------- */

@@ -27,6 +27,8 @@ WAGLE_CHECK wagle_status wg_optimizer_kind_find(wagle_ctx *ctx, const char *name
 
 typedef struct wg_lora wg_lora;
 
+enum { WG_GATHERS = 64 };
+
 typedef struct wg_optimizer {
     wg_model *model; /* its overlays point into `master`, or into the adapters' products */
     const wg_optimizer_kind *rules;
@@ -44,9 +46,11 @@ typedef struct wg_optimizer {
     float *retain_grad_ema,
         *retain; /* [n] moving mean of retain gradients, the newest; unless rectify: NULL */
     wg_scratch memory[6];
-    wg_lora *lora;   /* NULL: the weights themselves are trained */
-    bool adding;     /* gradients are added to those that are there: micro-batches */
-    wg_buffer spare; /* [widest] while adding */
+    wg_lora *lora;               /* NULL: the weights themselves are trained */
+    bool adding;                 /* gradients are added to those that are there: micro-batches */
+    wg_buffer spare;             /* [widest] while adding */
+    wg_gather queue[WG_GATHERS]; /* of gradients that the engine holds until it flushes the sink */
+    int n_queued;
     wg_buffer panel; /* stored weights as float32, a block at a time */
     uint32_t seed;   /* of the rounding */
     double beta1, beta2, epsilon, weight_decay, clip; /* clip 0: none */

@@ -108,6 +108,6 @@ void wg_protect_update(const wg_ops *ops, const wg_model *m, const wg_protect *p
         ops->zero(ops, whole, (size_t)n * sizeof *whole);
         ops->overlay(ops, o * inner, n, bits, rank, update, whole);
         wg_factor_apply(ops, f, f->transposed ? inner : to - o, whole, room);
-        ops->gather(ops, o * inner, n, bits, rank, whole, update);
+        ops->gather(ops, 1, &(wg_gather){o * inner, n, bits, rank, whole, update});
     }
 }

@@ -240,8 +240,9 @@ static void overlay(side *s)
 
     OP(overlay, 0, n, k.bits, k.rank, value, dst);
     OP(overlay, 4199, 9001, k.bits, k.rank, value, part);
-    OP(gather, 0, n, k.bits, k.rank, dst, back);
-    OP(gather, 8191, 70, k.bits, k.rank, dst, some);
+    const wg_gather two[] = {{0, n, k.bits, k.rank, dst, back},
+                             {8191, 70, k.bits, k.rank, dst, some}};
+    OP(gather, 2, two);
     give(s, dst, n * 4, EXACTLY);
     give(s, part, n * 4, EXACTLY);
     give(s, back, k.count * 4, EXACTLY);
@@ -372,14 +373,15 @@ static void biases(side *s)
 
 static void rope(side *s)
 {
-    const int64_t N = 50, heads = 3, h = 20, r = 16;
+    const int64_t N = 50, H = 3, K = 2, h = 20, r = 16;
     int32_t *position = numbers(s, N, 0, 64);
     float *c = reals(s, 64 * h / 2, -1, 1), *d = reals(s, 64 * h / 2, -1, 1);
-    float *x = reals(s, N * heads * h, -1, 1);
+    float *q = reals(s, N * H * h, -1, 1), *k = reals(s, N * K * h, -1, 1);
 
-    OP(rope, N, heads, h, r, position, c, d, 1, x);
-    OP(rope, N, heads, h, h, position, c, d, -1, x);
-    give(s, x, N * heads * h, REALS);
+    OP(rope, N, H, K, h, r, position, c, d, 1, q, k);
+    OP(rope, N, H, K, h, h, position, c, d, -1, q, k);
+    give(s, q, N * H * h, REALS);
+    give(s, k, N * K * h, REALS);
 }
 
 static void activations(side *s)

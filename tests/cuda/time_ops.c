@@ -88,7 +88,7 @@ static void layers(side *s, const model *m, int64_t N, int64_t T)
     TIME("norm_backward", 4 * ND, 0, norm_backward(s->ops, N, D, x, w, NULL, rstd, y, dx));
     TIME("norm_weight", 2 * ND, 0, norm_weight(s->ops, N, D, x, NULL, rstd, y, w));
     TIME("rope", 8.0 * (double)(N * heads), 0,
-         rope(s->ops, N, m->H, m->h, m->h, position, table, table, 1, q));
+         rope(s->ops, N, m->H / 2, m->H / 2, m->h, m->h, position, table, table, 1, q, q));
     TIME("glu_forward", 3 * NF, 0, glu_forward(s->ops, WG_SILU, n, gate, up, out));
     TIME("glu_backward", 5 * NF, 0, glu_backward(s->ops, WG_SILU, n, gate, up, out, gate, up));
     TIME("axpy", 3 * ND, 0, axpy(s->ops, N * D, 1, x, y));
@@ -174,7 +174,8 @@ static void selected(side *s, const model *m)
     free(rank);
     TIME("widen bf16", 6 * N, 0, widen(s->ops, WG_BF16, half, n, dst));
     TIME("overlay a tenth", 8 * C + N / 8, 0, overlay(s->ops, 0, n, b, r, value, dst));
-    TIME("gather a tenth", 8 * C + N / 8, 0, gather(s->ops, 0, n, b, r, dst, value));
+    TIME("gather a tenth", 8 * C + N / 8, 0,
+         gather(s->ops, 1, &(wg_gather){0, n, b, r, dst, value}));
     TIME("adamw", 28 * C, 0, adamw(s->ops, &step, count, g, first, v, value));
     TIME("adamw_bf16", 20 * C, 0, adamw_bf16(s->ops, &step, 7, count, g, half, half, value));
     TIME("dot", 8 * N, 0, dot(s->ops, n, dst, dst, out));

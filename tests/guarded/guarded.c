@@ -330,10 +330,16 @@ static void overlay(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, con
     IN(overlay)(INNER, first, n, D(bits), D(rank), D(value), D(dst));
 }
 
-static void gather(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, const int64_t *rank,
-                   const wg_real *src, float *value)
+static void gather(WG_SELF, int m, const wg_gather *list)
 {
-    IN(gather)(INNER, first, n, D(bits), D(rank), D(src), D(value));
+    for (int i = 0; i < m; i++) {
+        wg_gather own = list[i];
+        own.bits = D(own.bits);
+        own.rank = D(own.rank);
+        own.src = D(own.src);
+        own.value = D(own.value);
+        IN(gather)(INNER, 1, &own);
+    }
 }
 
 static void adamw(WG_SELF, const wg_adamw_step *step, int64_t n, const float *gradient, float *m,
@@ -405,10 +411,11 @@ static void softcap(WG_SELF, int64_t N, int64_t O, wg_real cap, wg_real *y, int6
     IN(softcap)(INNER, N, O, cap, D(y), ld);
 }
 
-static void rope(WG_SELF, int64_t N, int64_t heads, int64_t h, int64_t r, const int32_t *position,
-                 const wg_real *cosine, const wg_real *sine, int direction, wg_real *x)
+static void rope(WG_SELF, int64_t N, int64_t H, int64_t K, int64_t h, int64_t r,
+                 const int32_t *position, const wg_real *cosine, const wg_real *sine, int direction,
+                 wg_real *q, wg_real *k)
 {
-    IN(rope)(INNER, N, heads, h, r, D(position), D(cosine), D(sine), direction, D(x));
+    IN(rope)(INNER, N, H, K, h, r, D(position), D(cosine), D(sine), direction, D(q), D(k));
 }
 
 static wg_attention real_attention(const wg_attention *a)

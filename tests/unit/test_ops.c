@@ -364,10 +364,11 @@ static void cross_entropy_agrees_and_survives_large_logits(void **state)
 static void rope_turns_back(void **state)
 {
     static const int32_t position[] = {0, 3, 1, 7, 2};
-    enum { N = 5, HEADS = 3, H = 10 };
+    enum { N = 5, HEADS = 3, KEYS = 2, H = 10 };
 
     (void)state;
     randomise(a, N * HEADS * H, 1, 1);
+    randomise(d, N * KEYS * H, 2, 1);
     for (int i = 0; i < 8 * H / 2; i++) {
         b[i] = cosf((float)i);
         c[i] = sinf((float)i);
@@ -375,11 +376,14 @@ static void rope_turns_back(void **state)
     for (int r = 4; r <= H; r += 6) {
         for (int i = 0; i < 2; i++) {
             memcpy(x[i], a, sizeof(float) * N * HEADS * H);
-            back_end[i]->rope(back_end[i], N, HEADS, H, r, position, b, c, 1, x[i]);
+            memcpy(y[i], d, sizeof(float) * N * KEYS * H);
+            back_end[i]->rope(back_end[i], N, HEADS, KEYS, H, r, position, b, c, 1, x[i], y[i]);
         }
-        agree("rope", x, N * HEADS * H, 1e-6);
-        wg_ops_cpu.rope(&wg_ops_cpu, N, HEADS, H, r, position, b, c, -1, x[1]);
+        agree("rope of queries", x, N * HEADS * H, 1e-6);
+        agree("rope of keys", y, N * KEYS * H, 1e-6);
+        wg_ops_cpu.rope(&wg_ops_cpu, N, HEADS, KEYS, H, r, position, b, c, -1, x[1], y[1]);
         assert_true(worst(x[1], a, N * HEADS * H) < 1e-6);
+        assert_true(worst(y[1], d, N * KEYS * H) < 1e-6);
     }
 }
 
@@ -410,7 +414,7 @@ static void overlays_and_embeddings_agree(void **state)
     agree("overlay", x, N, 0);
     for (int i = 0; i < 2; i++) {
         both(z, n, 5);
-        back_end[i]->gather(back_end[i], 0, N, bits, rank, x[0], z[i]);
+        back_end[i]->gather(back_end[i], 1, &(wg_gather){0, N, bits, rank, x[0], z[i]});
         assert_memory_equal(z[i], a, sizeof(float) * (size_t)n);
         both(z, n, 5); /* in ranges with arbitrary bounds */
         for (int64_t at = 0, some = 1; at < N; at += some, some = 3 * some + 1) {
@@ -420,7 +424,8 @@ static void overlays_and_embeddings_agree(void **state)
             for (int64_t k = 0; k < some; k++)
                 assert_true(w[i][k] ==
                             (bits[(at + k) / 64] >> ((at + k) % 64) & 1 ? x[0][at + k] : 0));
-            back_end[i]->gather(back_end[i], at, some, bits, rank, x[0] + at, z[i]);
+            back_end[i]->gather(back_end[i], 1,
+                                &(wg_gather){at, some, bits, rank, x[0] + at, z[i]});
         }
         assert_memory_equal(z[i], a, sizeof(float) * (size_t)n);
     }

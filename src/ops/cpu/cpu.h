@@ -110,8 +110,7 @@ void wg_cpu_widen_piece(wg_dtype type, const void *src, int64_t n, float *dst);
 void wg_cpu_widen(WG_SELF, wg_dtype type, const void *src, int64_t n, float *dst);
 void wg_cpu_overlay(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, const int64_t *rank,
                     const float *value, float *dst);
-void wg_cpu_gather(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, const int64_t *rank,
-                   const float *src, float *value);
+void wg_cpu_gather(WG_SELF, int m, const wg_gather *list);
 /* On the calling thread alone, in double. */
 double wg_cpu_dot(int64_t n, const float *a, const float *b);
 void wg_cpu_long_dot(WG_SELF, int64_t n, const float *x, const float *y, double *out);
@@ -132,8 +131,9 @@ void wg_cpu_norm_weight(WG_SELF, int64_t N, int64_t D, const float *x, const flo
 void wg_cpu_bias_forward(WG_SELF, int64_t N, int64_t O, const float *bias, float *y, int64_t ld);
 void wg_cpu_bias_backward(WG_SELF, int64_t N, int64_t O, const float *dy, int64_t ld, float *dbias);
 void wg_cpu_softcap(WG_SELF, int64_t N, int64_t O, float cap, float *y, int64_t ld);
-void wg_cpu_rope(WG_SELF, int64_t N, int64_t heads, int64_t h, int64_t r, const int32_t *position,
-                 const float *cosine, const float *sine, int direction, float *x);
+void wg_cpu_rope(WG_SELF, int64_t N, int64_t H, int64_t K, int64_t h, int64_t r,
+                 const int32_t *position, const float *cosine, const float *sine, int direction,
+                 float *q, float *k);
 void wg_cpu_attention_forward(WG_SELF, const wg_attention *a, const float *q, const float *k,
                               const float *v, float *out, float *lse);
 void wg_cpu_attention_backward(WG_SELF, const wg_attention *a, const float *q, const float *k,

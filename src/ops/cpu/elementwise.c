@@ -67,12 +67,16 @@ static void rope_rows(const void *task, int64_t from, int64_t to)
     }
 }
 
-void wg_cpu_rope(WG_SELF, int64_t N, int64_t heads, int64_t h, int64_t r, const int32_t *position,
-                 const float *cosine, const float *sine, int direction, float *x)
+void wg_cpu_rope(WG_SELF, int64_t N, int64_t H, int64_t K, int64_t h, int64_t r,
+                 const int32_t *position, const float *cosine, const float *sine, int direction,
+                 float *q, float *k)
 {
-    const rope_task task = {heads, h, r / 2, position, cosine, sine, (float)direction, x};
+    rope_task task = {H, h, r / 2, position, cosine, sine, (float)direction, q};
 
-    wg_parallel(self->pool, N, wg_grain(2 * heads * h), rope_rows, &task);
+    wg_parallel(self->pool, N, wg_grain(2 * H * h), rope_rows, &task);
+    task.heads = K;
+    task.x = k;
+    wg_parallel(self->pool, N, wg_grain(2 * K * h), rope_rows, &task);
 }
 
 /* Rows that are summed by columns: into dst, or into row ids[n] of it. */

@@ -75,11 +75,12 @@ static void gather_blocks(const void *task, int64_t from, int64_t to)
             *next++ = t->from[64 * w + __builtin_ctzll(word) - t->first];
 }
 
-void wg_cpu_gather(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, const int64_t *rank,
-                   const float *src, float *value)
+void wg_cpu_gather(WG_SELF, int m, const wg_gather *list)
 {
-    each_selected_block(self->pool, gather_blocks,
-                        &(selected_task){first, first + n, bits, rank, src, value});
+    for (const wg_gather *g = list; g < list + m; g++)
+        each_selected_block(
+            self->pool, gather_blocks,
+            &(selected_task){g->first, g->first + g->n, g->bits, g->rank, g->src, g->value});
 }
 
 typedef struct dot_task {

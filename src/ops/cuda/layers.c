@@ -53,13 +53,14 @@ static void softcap(const wg_ops *self, int64_t N, int64_t O, float cap, float *
     LAUNCH_ELEMENTS(softcap, N, O, &O, &cap, &y, &ld);
 }
 
-static void rope(const wg_ops *self, int64_t N, int64_t heads, int64_t h, int64_t r,
+static void rope(const wg_ops *self, int64_t N, int64_t H, int64_t K, int64_t h, int64_t r,
                  const int32_t *position, const float *cosine, const float *sine, int direction,
-                 float *x)
+                 float *q, float *k)
 {
-    const int wide = (int)h, half = (int)(r / 2), n = (int)heads;
+    const int wide = (int)h, half = (int)(r / 2), queries = (int)H, keys = (int)K;
 
-    LAUNCH_ROWS(rope, N, &n, &wide, &half, &position, &cosine, &sine, &direction, &x);
+    LAUNCH_ROWS(rope, N, &queries, &keys, &wide, &half, &position, &cosine, &sine, &direction, &q,
+                &k);
 }
 
 static void glu_forward(const wg_ops *self, wg_activation act, int64_t n, const float *gate,

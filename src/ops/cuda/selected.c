@@ -35,10 +35,27 @@ static void overlay(const wg_ops *self, int64_t first, int64_t n, const uint64_t
     LAUNCH(overlay, blocks(first, n), 1, WG_CUDA_THREADS, &first, &n, &bits, &rank, &value, &dst);
 }
 
-static void gather(const wg_ops *self, int64_t first, int64_t n, const uint64_t *bits,
-                   const int64_t *rank, const float *src, float *value)
+static void gather_some(const wg_ops *self, int m, const wg_gather *list)
 {
-    LAUNCH(gather, blocks(first, n), 1, WG_CUDA_THREADS, &first, &n, &bits, &rank, &src, &value);
+    wg_cuda_gathers a = {.m = m};
+
+    for (int k = 0; k < m; k++) {
+        const wg_gather *g = &list[k];
+        a.bits[k] = (const unsigned long long *)g->bits;
+        a.rank[k] = (const long long *)g->rank;
+        a.src[k] = g->src;
+        a.value[k] = g->value;
+        a.first[k] = g->first;
+        a.n[k] = g->n;
+        a.before[k + 1] = a.before[k] + blocks(g->first, g->n);
+    }
+    LAUNCH(gather, a.before[m], 1, WG_CUDA_THREADS, &a);
+}
+
+static void gather(const wg_ops *self, int m, const wg_gather *list)
+{
+    for (int k = 0; k < m; k += WG_CUDA_GATHERS)
+        gather_some(self, m - k < WG_CUDA_GATHERS ? m - k : WG_CUDA_GATHERS, list + k);
 }
 
 static wg_cuda_step step_of(const wg_adamw_step *s)

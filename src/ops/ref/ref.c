@@ -91,13 +91,14 @@ static void overlay(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, con
             dst[i - first] = *value++;
 }
 
-static void gather(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, const int64_t *rank,
-                   const wg_real *src, float *value)
+static void gather(WG_SELF, int m, const wg_gather *list)
 {
-    value += wg_selected_before(first, bits, rank);
-    for (int64_t i = first; i < first + n; i++)
-        if (bits[i >> 6] >> (i & 63) & 1)
-            *value++ = (float)src[i - first];
+    for (const wg_gather *g = list; g < list + m; g++) {
+        float *value = g->value + wg_selected_before(g->first, g->bits, g->rank);
+        for (int64_t i = g->first; i < g->first + g->n; i++)
+            if (g->bits[i >> 6] >> (i & 63) & 1)
+                *value++ = (float)g->src[i - g->first];
+    }
 }
 
 static void long_dot(WG_SELF, int64_t n, const float *x, const float *y, double *out)
@@ -241,7 +242,7 @@ static void softcap(WG_SELF, int64_t N, int64_t O, wg_real cap, wg_real *y, int6
             y[n * ld + o] = (wg_real)((double)cap * tanh((double)y[n * ld + o] / (double)cap));
 }
 
-static void rope(WG_SELF, int64_t N, int64_t heads, int64_t h, int64_t r, const int32_t *position,
+static void turn(int64_t N, int64_t heads, int64_t h, int64_t r, const int32_t *position,
                  const wg_real *cosine, const wg_real *sine, int direction, wg_real *x)
 {
     for (int64_t n = 0; n < N; n++)
@@ -253,6 +254,14 @@ static void rope(WG_SELF, int64_t N, int64_t heads, int64_t h, int64_t r, const 
                 x[i] = a * c - b * s;
                 x[i + r / 2] = b * c + a * s;
             }
+}
+
+static void rope(WG_SELF, int64_t N, int64_t H, int64_t K, int64_t h, int64_t r,
+                 const int32_t *position, const wg_real *cosine, const wg_real *sine, int direction,
+                 wg_real *q, wg_real *k)
+{
+    turn(N, H, h, r, position, cosine, sine, direction, q);
+    turn(N, K, h, r, position, cosine, sine, direction, k);
 }
 
 static double dot(const wg_real *x, const wg_real *y, int64_t n)

@@ -138,16 +138,15 @@ KERNEL softcap(i64 O, float cap, float *y, i64 ld)
     }
 }
 
-/* A block a token, a thread a pair. */
-KERNEL rope(int heads, int h, int half, const int *position, const float *cosine, const float *sine,
-            int direction, float *x)
+/* A block a token, a thread a pair of a query or a key head. */
+KERNEL rope(int H, int K, int h, int half, const int *position, const float *cosine,
+            const float *sine, int direction, float *q, float *k)
 {
     const i64 n = blockIdx.x, row = (i64)position[n] * half;
 
-    x += n * heads * h;
-    for (int k = threadIdx.x; k < heads * half; k += THREADS) {
-        const int i = k % half;
-        float *at = x + k / half * h + i;
+    for (int pair = threadIdx.x; pair < (H + K) * half; pair += THREADS) {
+        const int head = pair / half, i = pair % half;
+        float *at = head < H ? q + (n * H + head) * h + i : k + (n * K + head - H) * h + i;
         const float c = cosine[row + i], s = (float)direction * sine[row + i];
         const float a = at[0], b = at[half];
         at[0] = a * c - b * s;

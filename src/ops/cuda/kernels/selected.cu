@@ -28,15 +28,14 @@ __device__ inline i64 rank_at(i64 i, u64 word, const i64 *before)
     return before[i % WG_CUDA_OVERLAY / 64] + __popcll(word & (((u64)1 << (i % 64)) - 1));
 }
 
-/* Runs the statement for each selected weight i of [first, first+n) in the block of this thread
- * block, number `at` among the tensor's. */
-#define EACH_SELECTED(i, at, statement)                                                            \
+/* Runs the statement for each selected weight i of [first, first+n) in block `block`, number `at`
+ * among the tensor's. */
+#define EACH_SELECTED(block, i, at, statement)                                                     \
     do {                                                                                           \
         __shared__ i64 before[WG_CUDA_OVERLAY / 64];                                               \
-        const i64 block = first / WG_CUDA_OVERLAY + blockIdx.x;                                    \
         rank_words(block, first + n, bits, rank, before);                                          \
         for (int e = threadIdx.x; e < WG_CUDA_OVERLAY; e += THREADS) {                             \
-            const i64 i = block * WG_CUDA_OVERLAY + e;                                             \
+            const i64 i = (block) * WG_CUDA_OVERLAY + e;                                           \
             if (i < first || i >= first + n)                                                       \
                 continue;                                                                          \
             const u64 word = bits[i / 64];                                                         \
@@ -84,12 +83,25 @@ KERNEL fill_panels(wg_cuda_panels a)
 
 KERNEL overlay(i64 first, i64 n, const u64 *bits, const i64 *rank, const float *value, float *dst)
 {
-    EACH_SELECTED(i, at, dst[i - first] = value[at]);
+    const i64 block = first / WG_CUDA_OVERLAY + blockIdx.x;
+
+    EACH_SELECTED(block, i, at, dst[i - first] = value[at]);
 }
 
-KERNEL gather(i64 first, i64 n, const u64 *bits, const i64 *rank, const float *src, float *value)
+/* A block a block of WG_CUDA_OVERLAY weights, of one part after the other. */
+KERNEL gather(wg_cuda_gathers a)
 {
-    EACH_SELECTED(i, at, value[at] = src[i - first]);
+    int k = 0;
+
+    while (k + 1 < a.m && (i64)blockIdx.x >= a.before[k + 1])
+        k++;
+    const i64 first = a.first[k], n = a.n[k];
+    const i64 block = first / WG_CUDA_OVERLAY + (blockIdx.x - a.before[k]);
+    const u64 *bits = a.bits[k];
+    const i64 *rank = a.rank[k];
+    const float *src = a.src[k];
+    float *value = a.value[k];
+    EACH_SELECTED(block, i, at, value[at] = src[i - first]);
 }
 
 KERNEL adamw(wg_cuda_step s, i64 n, const float *gradient, float *m, float *v, float *value)

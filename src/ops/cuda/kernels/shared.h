@@ -64,6 +64,19 @@ typedef struct wg_cuda_panels {
     int type[WG_CUDA_PANELS], m;
 } wg_cuda_panels;
 
+enum { WG_CUDA_GATHERS = 32 };
+
+/* wg_gather, several at once. */
+typedef struct wg_cuda_gathers {
+    const unsigned long long *bits[WG_CUDA_GATHERS];
+    const long long *rank[WG_CUDA_GATHERS];
+    const float *src[WG_CUDA_GATHERS];
+    float *value[WG_CUDA_GATHERS];
+    long long first[WG_CUDA_GATHERS], n[WG_CUDA_GATHERS];
+    long long before[WG_CUDA_GATHERS + 1]; /* blocks before each part */
+    int m;
+} wg_cuda_gathers;
+
 /* wg_adamw_step. */
 typedef struct wg_cuda_step {
     float scale, beta1, beta2, rest1, rest2, keep, rate, unbias, epsilon, bound;
