@@ -72,7 +72,8 @@ static void layers(side *s, const model *m, int64_t N, int64_t T)
     const int64_t D = m->D, F = m->F, n = N * F, S = N / T, heads = m->H * m->h;
     float *x = noise(s, N * D), *y = noise(s, N * D), *dx = noise(s, N * D), *w = noise(s, D);
     float *mean = noise(s, N), *rstd = noise(s, N), *gate = noise(s, n), *up = noise(s, n);
-    float *out = noise(s, n), *q = noise(s, N * heads), *table = noise(s, 64 * m->h);
+    float *out = noise(s, n), *q = noise(s, N * (heads + m->K * m->h)),
+          *table = noise(s, 64 * m->h);
     float *sum = noise(s, F * D), *square = noise(s, F * D), *dtable = noise(s, m->V * D);
     int32_t *ids = numbers(s, N, 0, m->V), *position = numbers(s, N, 0, 64);
     int64_t *start = calloc((size_t)S + 1, sizeof *start);
@@ -87,8 +88,8 @@ static void layers(side *s, const model *m, int64_t N, int64_t T)
     TIME("norm_forward", 2 * ND, 0, norm_forward(s->ops, N, D, 1e-5f, x, w, NULL, y, NULL, rstd));
     TIME("norm_backward", 4 * ND, 0, norm_backward(s->ops, N, D, x, w, NULL, rstd, y, dx));
     TIME("norm_weight", 2 * ND, 0, norm_weight(s->ops, N, D, x, NULL, rstd, y, w));
-    TIME("rope", 8.0 * (double)(N * heads), 0,
-         rope(s->ops, N, m->H / 2, m->H / 2, m->h, m->h, position, table, table, 1, q, q));
+    TIME("rope", 8.0 * (double)(N * (heads + m->K * m->h)), 0,
+         rope(s->ops, N, m->H, m->K, m->h, m->h, position, table, table, 1, q, q + N * heads));
     TIME("glu_forward", 3 * NF, 0, glu_forward(s->ops, WG_SILU, n, gate, up, out));
     TIME("glu_backward", 5 * NF, 0, glu_backward(s->ops, WG_SILU, n, gate, up, out, gate, up));
     TIME("axpy", 3 * ND, 0, axpy(s->ops, N * D, 1, x, y));
