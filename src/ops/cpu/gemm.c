@@ -111,20 +111,20 @@ static void pack_group_of_a(const piece *t, int64_t group, int64_t part)
 {
     const int64_t p = group * PACK;
 
-    wg_pack(t->tile, t->A,
-            &(wg_panels){t->m0, t->tile->rows, p, least(PACK, t->down - p), t->k0 + part * t->deep,
-                         depth(t, part)},
-            true, panels_a(t, part));
+    wg_pack_panels(t->tile, t->A,
+                   &(wg_panels){t->m0, t->tile->rows, p, least(PACK, t->down - p),
+                                t->k0 + part * t->deep, depth(t, part)},
+                   true, panels_a(t, part));
 }
 
 static void pack_group_of_b(const piece *t, int64_t group, int64_t part)
 {
     const int64_t p = group * PACK;
 
-    wg_pack(t->tile, t->B,
-            &(wg_panels){t->j0, t->tile->columns, p, least(PACK, t->across - p),
-                         t->k0 + part * t->deep, depth(t, part)},
-            false, panels_b(t, part));
+    wg_pack_panels(t->tile, t->B,
+                   &(wg_panels){t->j0, t->tile->columns, p, least(PACK, t->across - p),
+                                t->k0 + part * t->deep, depth(t, part)},
+                   false, panels_b(t, part));
 }
 
 /* Groups of B come first: they are larger. */
@@ -291,8 +291,8 @@ void wg_cpu_gemm_small(WG_SELF, bool ta, bool tb, int64_t M, int64_t N, int64_t 
     for (int64_t n0 = 0; n0 < N; n0 += SMALL)
         for (int64_t k0 = 0; k0 < K; k0 += deep) {
             const int64_t kc = least(deep, K - k0), n = least(SMALL, N - n0);
-            wg_pack(tile, &b, &(wg_panels){n0, nr, 0, pieces(n, nr), k0, kc}, false, right);
-            wg_pack(tile, &a, &(wg_panels){0, mr, 0, pieces(M, mr), k0, kc}, true, left);
+            wg_pack_panels(tile, &b, &(wg_panels){n0, nr, 0, pieces(n, nr), k0, kc}, false, right);
+            wg_pack_panels(tile, &a, &(wg_panels){0, mr, 0, pieces(M, mr), k0, kc}, true, left);
             run_tiles(tile, kc, left, right, 0, pieces(M, mr), 0, pieces(n, nr), M, n, C + n0, ldc,
                       add || k0 > 0);
         }

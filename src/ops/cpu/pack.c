@@ -217,7 +217,8 @@ static void pack_pairs(const wg_tile *tile, const wg_source *o, int64_t start, i
     }
 }
 
-void wg_pack(const wg_tile *tile, const wg_source *o, const wg_panels *w, bool left, float *out)
+void wg_pack_panels(const wg_tile *tile, const wg_source *o, const wg_panels *w, bool left,
+                    float *out)
 {
     const int64_t panel = wg_tile_words(tile, w->kc) * w->width;
     const int64_t start = w->first + w->p * w->width;

@@ -54,8 +54,8 @@ typedef struct wg_panels {
 } wg_panels;
 
 /* Packs them to where they belong among those at out; `left`: of A. */
-void wg_pack(const wg_tile *tile, const wg_source *o, const wg_panels *which, bool left,
-             float *out);
+void wg_pack_panels(const wg_tile *tile, const wg_source *o, const wg_panels *which, bool left,
+                    float *out);
 
 #ifdef WG_CPU_X86
 /* tile_bf16.c */
