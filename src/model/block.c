@@ -289,12 +289,12 @@ void *wg_block_pack(const wg_block_input *in, int m, const wg_real *const *x, co
     char *next = room;
 
     for (int i = 0; i < m; i++) {
-        list[i] = (wg_pack){x[i], in->N, width[i], width[i], next};
+        list[i] = (wg_pack){*x++, in->N, width[i], width[i], next};
         next += next != NULL ? wg_packed_bytes(ops, in->N, width[i]) : 0;
     }
     ops->pack(ops, m, list, read);
     for (int i = 0; i < m; i++)
-        out[i] = (wg_block_rows){x[i], read[i]};
+        out[i] = (wg_block_rows){list[i].x, read[i]};
     return next;
 }
 
