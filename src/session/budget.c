@@ -148,7 +148,7 @@ static wagle_status tell_time(wagle_ctx *ctx, wg_text *t, const wg_session *s, c
                           flops / 1e9, (long long)need->intent.tokens, rate / 1e9));
     if (units != NULL && !short_operands)
         WG_TRY(wg_text_printf(ctx, t,
-                              "  products in float32 by %s; with --precision bf16 %.0f GFLOP/s\n",
+                              "  products in float32 by %s; in bf16 they would have %.0f GFLOP/s\n",
                               units, wg_measure_cpu(ctx, WG_PRECISION_BF16) / 1e9));
     else if (units != NULL)
         WG_TRY(wg_text_printf(ctx, t, "  products in bf16 by %s\n", units));
