@@ -153,7 +153,7 @@ const cli_command cli_commands[] = {
     {"attribute", CLI_FORGET, NULL, "score every weight by its influence on forgetting",
      "wagle attribute --model DIR --forget forget.jsonl --retain retain.jsonl --out scores",
      "model forget retain out selector gamma damping protect protect-damping protect-rank loss "
-     "seed force memory dry-run" ROWS,
+     "seed force memory dry-run json" ROWS,
      cli_attribute, NULL, NULL, 0},
     {"mask", CLI_FORGET, "[MASK...]",
      "select the weights with the highest scores; combine and compare masks",

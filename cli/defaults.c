@@ -115,6 +115,7 @@ static const struct place {
     {"threads", NULL, NULL, WORDS, 0, "OMP_NUM_THREADS, or every processor"},
     {"memory", NULL, NULL, WORDS, 0, "no limit"},
     {"device", NULL, NULL, WORDS, 0, "cpu"},
+    {"gpu-memory", NULL, NULL, WORDS, 0, "what is free, less 5 %"},
     {"precision", NULL, NULL, WORDS, 0, "bf16 on a card, f32 on the CPU"},
 };
 

@@ -38,12 +38,15 @@ static void print_fits(const json_t *fits)
     size_t i;
     json_t *one;
 
-    puts("training of a tenth of the weights, an estimate:");
+    puts("an update of a tenth of the weights, from 4 + 4 rows of 128 tokens:");
     json_array_foreach (json_object_get(fits, "models"), i, one) {
         printf("  %-8s processor %5.1f GB, %s", text_at(one, "model"), gb(one, "cpu_bytes"),
                json_is_true(json_object_get(one, "fits_cpu")) ? "fits" : "does not fit");
         if (json_object_get(one, "card_bytes") != NULL)
-            printf("; card %5.1f GB, %s", gb(one, "card_bytes"),
+            printf("; card %5.1f GB%s, %s", gb(one, "card_bytes"),
+                   json_is_true(json_object_get(one, "card_streamed"))
+                       ? " with weights from the host"
+                       : "",
                    json_is_true(json_object_get(one, "fits_card")) ? "fits" : "does not fit");
         putchar('\n');
     }

@@ -81,6 +81,7 @@ static const other options[] = {
     {"silent q", "quiet", NULL},
     {"config-file config-path yaml c", "config", NULL},
     {"max-memory mem ram memory-limit", "memory", NULL},
+    {"gpu-mem vram max-gpu-memory gpu-memory-utilization", "gpu-memory", NULL},
     {"dry plan", "dry-run", NULL},
     {"early-stopping stop-at stop early-stop", "stop-when", NULL},
     {"log-samples", "out", "the rows are beside its result"},

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char common[] = "threads device precision config quiet verbose help";
+static const char common[] = "threads device gpu-memory precision config quiet verbose help";
 
 bool cli_listed(const char *names, const char *name)
 {

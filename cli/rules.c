@@ -313,6 +313,16 @@ static bool samples(const cli_options *o)
     return o->temperature > 0;
 }
 
+static bool with_card(const cli_options *o)
+{
+    return o->device != NULL && strcmp(o->device, "cpu") != 0;
+}
+
+static bool with_dry_run(const cli_options *o)
+{
+    return o->dry_run;
+}
+
 static bool never(const cli_options *o)
 {
     (void)o;
@@ -335,11 +345,15 @@ static const struct rule {
      "it needs --selector, and narrows its choice; to narrow a mask use 'wagle mask --op and'",
      false},
     {"gamma damping", "unlearn", with_selector, "it needs --selector", false},
+    {"gpu-memory",
+     "attribute mask unlearn finetune eval generate gradient logits forget sweep demo", with_card,
+     "it needs --device cuda", true},
     {"baseline column margin seed", "sweep", with_join,
      "it needs --join, which compares methods; the seeds of a sweep are in its spec", false},
     {"jobs memory", "sweep", runs_sweep, "nothing runs with --join or --dry-run", false},
     {"svg", "mask", with_compare, "it needs --compare", false},
     {"json", "mask", with_compare, "it needs --compare", true},
+    {"json", "attribute", with_dry_run, "it needs --dry-run", true},
     {"scores density densities scope include exclude format out op model forget retain selector "
      "gamma damping protect protect-damping protect-rank loss",
      "mask", without_compare, "--compare reads only masks", false},

@@ -168,7 +168,8 @@ static void memory(const cli_writer *w)
     w->item("--density 0.1", "with --selector, or --mask: only selected weights are stored");
     w->item("--lora 8", "trains small adapters instead");
     w->item("--batch 1", "with --accumulate 4: the same rows in an update, fewer at once");
-    w->paragraph("On a card (`wagle help devices`) these options plan the host's memory alone.");
+    w->item("--gpu-memory 12G", "limits what is taken of a card (`wagle help devices`), by default "
+                                "what is free; --memory then limits the host's memory alone");
     w->paragraph("With --memory, what does not fit goes into scratch files beside the output, "
                  "where a run allows it. Put --out on a fast local disk.");
 }
@@ -185,8 +186,10 @@ static void devices(const cli_writer *w)
     w->item("--precision bf16", "factors of matrix products are rounded to bf16 (the default on a "
                                 "card; the processor can do it too) or tf32; f32 does not round. "
                                 "Sums and all else are float32");
-    w->paragraph("The model, the activations of a batch and the state of the selected weights must "
-                 "fit the card's memory. --memory and --dry-run plan the host's memory alone.");
+    w->item("--gpu-memory 12G", "limits what is taken of the card; by default what is free, less "
+                                "5 %. Results do not depend on it");
+    w->paragraph("Weights that do not fit the card are read from the host again in each pass. "
+                 "--dry-run says what a run needs of the card, and whether they fit.");
     w->paragraph("A run resumes only on the kind of card, and at the precision, that it began "
                  "with. docs/gpu.md says what was tested and what does not work yet.");
 }

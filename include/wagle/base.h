@@ -113,6 +113,11 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_set_device(wagle_ctx *ctx, const char *
  * get the bits of another machine. WAGLE_E_USAGE: no such name, or this machine does not have it.
  * Between calls only. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_set_cpu_units(wagle_ctx *ctx, const char *most);
+/* Bytes that the context's models and runs may take of a card's memory, beside what CUDA itself
+ * takes; 0: what is free when the first model is opened there, less 5 %. Weights that do not fit
+ * are read from the host again when they are next; results do not depend on it. Without effect
+ * on the CPU, and while models are open on the card. */
+WAGLE_API void wagle_set_device_memory(wagle_ctx *ctx, int64_t bytes);
 /* Bytes a run may take; 0: no bound. A run obeys, or is refused before it starts. */
 WAGLE_API void wagle_set_memory(wagle_ctx *ctx, int64_t bytes);
 /* attribute, finetune and unlearn then only plan: wagle_plan has what they would take, and nothing
@@ -120,6 +125,8 @@ WAGLE_API void wagle_set_memory(wagle_ctx *ctx, int64_t bytes);
 WAGLE_API void wagle_set_dry_run(wagle_ctx *ctx, bool on);
 /* The plan of the last dry run as text, "" if there was none; valid until the next call. */
 WAGLE_API const char *wagle_plan(const wagle_ctx *ctx);
+/* The memory and disk of it as JSON, in bytes; "" and valid as above. */
+WAGLE_API const char *wagle_plan_json(const wagle_ctx *ctx);
 /* Asks the running call to stop at the next safe point: it returns WAGLE_E_INTERRUPTED. Without
  * effect while none runs: a call that begins forgets it. Safe in a signal handler, and in any
  * thread. */

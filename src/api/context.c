@@ -13,8 +13,10 @@ wagle_status wagle_ctx_new(wagle_ctx **out)
 
 void wagle_ctx_free(wagle_ctx *ctx)
 {
-    if (ctx != NULL)
-        wg_free(ctx->plan);
+    if (ctx == NULL)
+        return;
+    wg_free(ctx->plan);
+    wg_free(ctx->plan_json);
     free(ctx);
 }
 
@@ -59,6 +61,11 @@ void wagle_set_memory(wagle_ctx *ctx, int64_t bytes)
 void wagle_set_dry_run(wagle_ctx *ctx, bool on)
 {
     ctx->dry_run = on;
+}
+
+const char *wagle_plan_json(const wagle_ctx *ctx)
+{
+    return ctx->plan_json != NULL ? ctx->plan_json : "";
 }
 
 const char *wagle_plan(const wagle_ctx *ctx)

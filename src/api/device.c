@@ -96,3 +96,8 @@ wagle_status wagle_set_cpu_units(wagle_ctx *ctx, const char *most)
     ctx->cpu_units = most != NULL ? unit + 1 : 0;
     return WAGLE_OK;
 }
+
+void wagle_set_device_memory(wagle_ctx *ctx, int64_t bytes)
+{
+    ctx->card_memory = bytes;
+}

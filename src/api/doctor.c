@@ -1,9 +1,10 @@
-/* doctor.c - the machine: processor, memory, disk, card, and an estimate of which models fit. */
+/* doctor.c - the machine: processor, memory, disk, card, and which models fit. */
 #include "base/context.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "ops/cpu/cpu.h"
 #include "ops/cuda/cuda.h"
+#include "optim/optimizer.h"
 #include "session/budget.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,44 +51,85 @@ static int64_t within_limit(int64_t bytes)
 /* --- what fits --------------------------------------------------------------------------------
  */
 
-/* weights: of the model, of a layer, of the table of embeddings. */
+/* SmolLM2-135M, Llama-3.2-1B, Llama-3-8B. */
 static const struct shape {
     const char *name;
-    double weights, layer, table;
-} shapes[] = {{"135M", 0.1345e9, 3.5e6, 28.3e6},
-              {"1B", 1.236e9, 60.8e6, 262.7e6},
-              {"8B", 8.03e9, 218.1e6, 525.3e6}};
+    int64_t V, D, F, L, H, K;
+    bool tied;
+} shapes[] = {{"135M", 49152, 576, 1536, 30, 9, 3, true},
+              {"1B", 128256, 2048, 8192, 16, 32, 8, true},
+              {"8B", 128256, 4096, 14336, 32, 32, 8, false}};
 
-static const char formula[] =
-    "stored weights in bf16, 2 bytes each (on the processor they stay in the mapped file and are "
-    "not counted); 16 bytes for each selected weight (value, gradient, two moments in float32), of "
-    "which there are a tenth; a bit of the mask for each weight; 8 bytes for each weight of a "
-    "layer "
-    "and of the table of embeddings; 1 GB for the activations of a small batch and buffers";
+static const char job[] =
+    "the plan of an update with AdamW of a tenth of the weights, from 4 + 4 rows of 128 tokens; "
+    "weights stored in bf16";
 
-static double needed(const struct shape *s, bool card)
+static wg_config config_of(const struct shape *s)
 {
-    return (card ? 2 * s->weights : 0) + 16 * 0.1 * s->weights + s->weights / 8 +
-           8 * (s->layer + s->table) + 1e9;
+    static const wg_role roles[] = {WG_EMBED, WG_FINAL_NORM, WG_ATTENTION_NORM, WG_QUERY, WG_KEY,
+                                    WG_VALUE, WG_OUTPUT,     WG_MLP_NORM,       WG_GATE,  WG_UP,
+                                    WG_DOWN};
+    wg_config c = {.family = wg_family_find("llama"),
+                   .V = s->V,
+                   .D = s->D,
+                   .E = s->D,
+                   .F = s->F,
+                   .L = s->L,
+                   .H = s->H,
+                   .K = s->K,
+                   .h = s->D / s->H,
+                   .tied = s->tied};
+
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        c.has[roles[i]] = true;
+    c.has[WG_HEAD] = !s->tied;
+    return c;
 }
 
-static wagle_status add_fits(wagle_ctx *ctx, double host, double card, json_t *out)
+/* card: bytes of it, 0: on the processor. */
+static wagle_status fit(wagle_ctx *ctx, const struct shape *s, int64_t card, int64_t host,
+                        wg_fit *out)
+{
+    const wg_ops ops = {
+        .card_bytes = card, .precision = "bf16", .panel_type = card > 0 ? WG_BF16 : WG_F32};
+    const wg_config config = config_of(s);
+    wg_model m;
+
+    WG_TRY(wg_model_outline(ctx, &config, WG_BF16, &ops, &m));
+    const int64_t weights = wg_model_parameters(&m);
+    const wg_cost cost[] = {
+        {"state", wg_optimizer_bytes(wg_optimizer_kind_at(0), weights / 10, false, false),
+         WG_COST_CARD},
+        {"mask", weights / 8 + weights / WG_OVERLAY_BLOCK * 8, WG_COST_BOTH}};
+    const wg_need need = {
+        .intent = {.backward = true, .streams = 1, .tokens = 1024, .labels = 1024, .longest = 128},
+        .cost = cost,
+        .n = 2};
+    *out = wg_budget_fit(&m, host, &need);
+    wg_model_outline_free(&m);
+    return WAGLE_OK;
+}
+
+static wagle_status add_fits(wagle_ctx *ctx, int64_t host, int64_t card, json_t *out)
 {
     json_t *fits = json_object(), *list = json_array();
+    wg_fit f;
 
     WG_TRY(wg_json_set(ctx, out, "fits", fits));
-    WG_TRY(wg_json_set(ctx, fits, "estimate_of", json_string(formula)));
+    WG_TRY(wg_json_set(ctx, fits, "estimate_of", json_string(job)));
     WG_TRY(wg_json_set(ctx, fits, "models", list));
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        const struct shape *s = &shapes[i];
-        json_t *one = json_pack("{s:s, s:I, s:b}", "model", s->name, "cpu_bytes",
-                                (json_int_t)needed(s, false), "fits_cpu", needed(s, false) < host);
+        WG_TRY(fit(ctx, &shapes[i], 0, host, &f));
+        json_t *one = json_pack("{s:s, s:I, s:b}", "model", shapes[i].name, "cpu_bytes",
+                                (json_int_t)f.host, "fits_cpu", (int)f.fits);
         if (one == NULL || json_array_append_new(list, one) != 0)
             return wg_json_memory(ctx);
         if (card <= 0)
             continue;
-        WG_TRY(wg_json_set(ctx, one, "card_bytes", json_integer((json_int_t)needed(s, true))));
-        WG_TRY(wg_json_set(ctx, one, "fits_card", json_boolean(needed(s, true) < card)));
+        WG_TRY(fit(ctx, &shapes[i], card, host, &f));
+        WG_TRY(wg_json_set(ctx, one, "card_bytes", json_integer(f.card)));
+        WG_TRY(wg_json_set(ctx, one, "card_streamed", json_boolean(f.streamed)));
+        WG_TRY(wg_json_set(ctx, one, "fits_card", json_boolean(f.fits)));
     }
     return WAGLE_OK;
 }
@@ -113,7 +155,7 @@ static wagle_status add_library(wagle_ctx *ctx, json_t *card, const char *name, 
     return *path == '\0' ? WAGLE_OK : wg_json_set(ctx, card, name, wg_json_bytes(path));
 }
 
-/* *bytes: memory of the card that is free, 0 where none can be used. */
+/* *bytes: memory of the card that a run may take, 0 where none can be used. */
 static wagle_status add_card(wagle_ctx *ctx, json_t *out, int64_t *bytes)
 {
     wagle_ctx quiet = {0};
@@ -123,7 +165,9 @@ static wagle_status add_card(wagle_ctx *ctx, json_t *out, int64_t *bytes)
     json_t *card = json_pack("{s:b}", "usable", (int)works);
     char driver[160], text[64];
 
-    *bytes = works ? info.free : 0;
+    *bytes = works ? info.free - info.free / 20 : 0;
+    if (works && ctx->card_memory > 0 && ctx->card_memory < info.free)
+        *bytes = ctx->card_memory;
     WG_TRY(wg_json_set(ctx, out, "card", card));
     if (!works)
         WG_TRY(wg_json_set(ctx, card, "why", wg_json_bytes(quiet.message)));
@@ -158,7 +202,7 @@ static wagle_status fill(wagle_ctx *ctx, json_t *out)
         WG_TRY(wg_json_set(ctx, out, "disk_free_bytes",
                            json_integer((json_int_t)disk.f_bavail * (json_int_t)disk.f_frsize)));
     WG_TRY(add_card(ctx, out, &card));
-    return add_fits(ctx, (double)available, (double)card, out);
+    return add_fits(ctx, available, card, out);
 }
 
 wagle_status wagle_doctor(wagle_ctx *ctx, char **json)

@@ -22,7 +22,9 @@ struct wagle_ctx {
     int cpu_units;  /* which products may use: 0 all there are; 1 + wg_cpu_unit: up to that one */
     void *card;     /* the back end of a card while models use it */
     int64_t memory; /* bytes a run may take, 0: no bound */
+    int64_t card_memory; /* bytes of a card, 0: what is free */
     bool dry_run;
+    char *plan_json;         /* the same as JSON */
     char *plan;              /* of the last dry run, or NULL */
     atomic_int interrupted;  /* by a signal handler, or another thread */
     int nested;              /* number of public calls nested in the current one */

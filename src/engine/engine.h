@@ -39,6 +39,7 @@ typedef struct wg_limit {
     const char *folder; /* copied */
     int streams;
     bool placed;
+    wg_plan most; /* of the largest batch on a card; chunk_tokens 0: not planned */
 } wg_limit;
 
 /* Free with wg_engine_free. */

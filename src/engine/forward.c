@@ -95,7 +95,8 @@ static void make_plan(wg_engine *e, const wg_batch *batch, bool for_backward)
                         .folder = e->limit.folder,
                         .chunk_tokens = e->limit.chunk_tokens,
                         .longest = wg_batch_longest(batch),
-                        .budget = e->limit.budget};
+                        .budget = e->limit.budget,
+                        .most = e->limit.most.chunk_tokens > 0 ? &e->limit.most : NULL};
 
     e->plan = wg_plan_make(e->model, &intent);
 }
@@ -127,8 +128,8 @@ static wagle_status reserve(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
 
     e->checkpoints = for_backward;
     WG_TRY(place_inputs(ctx, e, (for_backward ? c->L + 1 : 1) * batch->N * c->D));
-    WG_TRY(
-        wg_buffer_reserve(ctx, e->model->ops, &e->panel, wg_panel_size(e->model, WG_VOCAB_CHUNK)));
+    WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->panel,
+                             wg_panel_size(e->model, wg_vocabulary_chunk(c, 0))));
     WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->saved, e->plan.saved_layers * saved));
     WG_TRY(wg_tree_prepare(ctx, e, batch));
     if (for_backward)
@@ -235,6 +236,7 @@ wagle_status wg_embed_look_up(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
 
     WG_TRY(wg_buffer_reserve(ctx, ops, &e->embed, batch->N * E));
     ops->embed(ops, &table, batch->N, E, e->index.ids, 0, 1, false, e->embed.data);
+    wg_model_done(e->model, wg_model_tensor(e->model, WG_EMBED, 0));
     return WAGLE_OK;
 }
 

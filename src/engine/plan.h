@@ -4,6 +4,8 @@
 
 #include "model/block.h"
 
+typedef struct wg_plan wg_plan;
+
 /* What the pass is for. */
 typedef struct wg_intent {
     bool backward;
@@ -15,19 +17,23 @@ typedef struct wg_intent {
     bool shared;          /* sequences share first tokens */
     const char *folder;   /* where checkpoints may be spilled; NULL: nowhere */
     int64_t chunk_tokens; /* most tokens processed together; 0: the default */
-    int64_t budget;       /* bytes for all this; 0: no bound but the defaults */
+    int64_t budget;       /* bytes for all this, of a card where it is there; 0: the defaults */
+    const wg_plan *most;  /* on a card: of the largest batch, no part of which it may exceed; or
+                             NULL */
 } wg_intent;
 
-typedef struct wg_plan {
+struct wg_plan {
     int64_t chunk_tokens; /* processed in a layer together */
     int64_t saved_layers; /* whose activations are kept from forward to backward */
     bool logits_saved, spilled;
-    /* bytes */
-    int64_t checkpoints, saved, working, weights, gradients, head, mapped, total;
-} wg_plan;
+    bool streamed; /* on a card: stored weights come again from the host in each pass */
+    /* bytes; stored: weights as they are stored, on the card or mapped at a time */
+    int64_t checkpoints, saved, working, weights, gradients, head, products, stored, total;
+};
 
 /* The plan that costs least time within the budget; `total` leaves out what is spilled. If even the
- * smallest does not fit it is returned all the same: compare total with the budget. */
+ * smallest does not fit it is returned all the same: compare total with the budget. On a card the
+ * budget decides only what changes no bits: where weights and checkpoints are, and what is kept. */
 wg_plan wg_plan_make(const wg_model *m, const wg_intent *intent);
 /* Multiply-adds count as two; recomputation included. */
 double wg_plan_flops(const wg_model *m, const wg_intent *intent, const wg_plan *plan);

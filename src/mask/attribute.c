@@ -386,13 +386,18 @@ wagle_status wg_attribution_budget(wagle_ctx *ctx, wg_attribution *a, const char
     const int needs = a->selector->needs;
     const wg_dataset *retain = needs & needs_retain ? &a->retain : NULL;
     const int64_t rows = retain != NULL && retain->n > a->forget.n ? retain->n : a->forget.n;
-    wg_cost cost[] = {{"scores of a piece", 2 * (int64_t)CHUNK * (int64_t)sizeof(float)},
-                      {"factors of protected matrices, at most", wg_attribution_factor_bytes(a)},
-                      {"retain gradient times its factor", wg_attribution_product_bytes(a)},
-                      {"scores", a->in_memory ? 4 * wg_model_parameters(a->session.model) : 0}};
+    const wg_model *m = a->session.model;
+    const int64_t streams = retain != NULL ? WG_STREAMS : 1;
+    wg_cost cost[] = {
+        {.what = "scores of a piece", .bytes = 2 * (int64_t)CHUNK * (int64_t)sizeof(float)},
+        {.what = "factors of protected matrices, at most", .bytes = wg_attribution_factor_bytes(a)},
+        {.what = "retain gradient times its factor", .bytes = wg_attribution_product_bytes(a)},
+        {.what = "scores", .bytes = a->in_memory ? 4 * wg_model_parameters(m) : 0},
+        {.what = "gradients of a tensor, from the card",
+         .bytes = m->ops->host ? 0 : streams * m->widest * (int64_t)sizeof(float)}};
     const wg_spill factors = {&cost[1], &a->spill_factors, "factors of protected matrices go"};
     wg_need need = {.cost = cost,
-                    .n = 4,
+                    .n = sizeof cost / sizeof *cost,
                     .steps = 1,
                     .only_check = only_check,
                     .hint = "fewer rows (@{limit}) take less"};
@@ -400,7 +405,7 @@ wagle_status wg_attribution_budget(wagle_ctx *ctx, wg_attribution *a, const char
     if (!(needs & (WG_NEEDS_FORGET | WG_NEEDS_INPUTS)))
         return WAGLE_OK;
     need.intent = wg_largest_batch(&a->forget, retain, rows);
-    need.intent.streams = retain != NULL ? WG_STREAMS : 1;
+    need.intent.streams = (int)streams;
     need.intent.folder = folder;
     WG_TRY(wg_budget_spilling(ctx, &a->session, &need, &factors, folder != NULL));
     if (!(needs & WG_NEEDS_FACTORS))

@@ -236,12 +236,24 @@ static void advise(const wg_model *m, int64_t l,
 
 void wg_layer_ahead(const wg_model *m, int64_t l)
 {
+    const wg_tensor *head = &m->files.tensor[wg_model_tensor(m, WG_HEAD, 0)];
+
+    if (l == m->config.L && !m->ops->host)
+        m->ops->ahead(m->ops, head->data, head->bytes);
     advise(m, l, m->ops->ahead);
 }
 
 void wg_layer_release(const wg_model *m, int64_t l)
 {
     advise(m, l, m->ops->release);
+}
+
+void wg_layer_done(const wg_model *m, int64_t l)
+{
+    if (m->ops->host)
+        return;
+    wg_layer_release(m, l);
+    wg_layer_ahead(m, l + 2 < m->config.L ? l + 2 : l + 2 - m->config.L);
 }
 
 void wg_embed(const wg_model *m, int64_t N, const int32_t *ids, const int32_t *position,
@@ -264,6 +276,7 @@ void wg_embed(const wg_model *m, int64_t N, const int32_t *ids, const int32_t *p
         const wg_weights learned = wg_model_weights(m, places);
         ops->embed(ops, &learned, N, c->D, position, c->family->position_offset, 1, true, x);
     }
+    wg_model_done(m, wg_model_tensor(m, WG_EMBED, 0));
 }
 
 int64_t wg_packed_size(const wg_model *m, int64_t N)

@@ -96,10 +96,13 @@ void wg_layer_view(const wg_model *m, int64_t l, wg_real *panel, wg_layer *out);
 /* The same with matrices as stored, unless the family transposes them, for few rows. */
 void wg_layer_stored(const wg_model *m, int64_t l, wg_real *panel, wg_layer *out);
 
-/* Advice about a layer's stored weights: it comes next (any l; none outside the model); it is done
- * with, and its pages need not stay mapped. */
+/* About a layer's stored weights: it comes next (any l; after the last one a card fetches the head;
+ * else none outside the model); it is done with, and its pages need not stay mapped. */
 void wg_layer_ahead(const wg_model *m, int64_t l);
 void wg_layer_release(const wg_model *m, int64_t l);
+/* The same for a card alone, where a model is read again and again: layer l is done with, and the
+ * one after the next comes. */
+void wg_layer_done(const wg_model *m, int64_t l);
 
 /* x [N,D] = embeddings of ids at their positions. With a projection after the table, narrow [N,E]
  * becomes what the table gives, and panel [D,E] is scratch. */

@@ -216,6 +216,7 @@ static wagle_status prefill_some(wagle_ctx *ctx, wg_decoder *d, const int64_t *w
         WG_TRY(wg_check_interrupt(ctx));
         wg_layer_view(d->model, l, d->panel.data, &w);
         wg_block_forward(&in, &w, d->x.data, d->x.data, &a);
+        wg_layer_done(d->model, l);
         store(d, l, N, &a);
     }
     return WAGLE_OK;
@@ -267,6 +268,7 @@ static void head(wg_decoder *d, int64_t n)
         ops->bias_forward(ops, n, c->V, wg_model_norm(m, WG_HEAD_BIAS, 0, panel), logits, c->V);
     if (c->final_cap > 0)
         ops->softcap(ops, n, c->V, (wg_real)c->final_cap, logits, c->V);
+    wg_model_done(m, wg_model_tensor(m, WG_HEAD, 0));
 }
 
 wagle_status wg_decoder_step(wagle_ctx *ctx, wg_decoder *d, const int64_t *which,
@@ -286,6 +288,7 @@ wagle_status wg_decoder_step(wagle_ctx *ctx, wg_decoder *d, const int64_t *which
         wg_layer w;
         wg_layer_stored(d->model, l, d->panel.data, &w);
         wg_block_forward(&in, &w, d->x.data, d->x.data, &a);
+        wg_layer_done(d->model, l);
     }
     head(d, n);
     return ops->download(ops, ctx, logits, d->logits.data,

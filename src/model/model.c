@@ -7,7 +7,7 @@
 
 enum { PER_LAYER = WG_ROLES - WG_LAYER_ROLES };
 
-static int64_t place_of(wg_role role, int64_t layer)
+int64_t wg_model_place_of(wg_role role, int64_t layer)
 {
     return role < WG_LAYER_ROLES ? role
                                  : WG_LAYER_ROLES + layer * PER_LAYER + (role - WG_LAYER_ROLES);
@@ -15,7 +15,7 @@ static int64_t place_of(wg_role role, int64_t layer)
 
 int wg_model_tensor(const wg_model *m, wg_role role, int64_t layer)
 {
-    return m->index[place_of(role, layer)];
+    return m->index[wg_model_place_of(role, layer)];
 }
 
 static int64_t roles_total(const wg_model *m)
@@ -89,7 +89,7 @@ static wagle_status bind_tensor(wagle_ctx *ctx, wg_model *m, const wg_tie *tie, 
         return wg_fail(ctx, WAGLE_E_INPUT,
                        "%s: tensor '%s': dtype %s; supported are F32, F16 and BF16", m->folder,
                        name, wg_dtype_name(t->dtype));
-    m->index[place_of(role, layer)] = (int)(t - m->files.tensor);
+    m->index[wg_model_place_of(role, layer)] = (int)(t - m->files.tensor);
     m->widest = t->count > m->widest ? t->count : m->widest;
     return WAGLE_OK;
 }
@@ -235,6 +235,12 @@ wg_operand wg_model_matrix(const wg_model *m, int tensor, int64_t first, int64_t
 
     return wg_model_factor(m, tensor,
                            wg_weights_as(m->ops, &w, m->ops->panel_type, first, n, panel));
+}
+
+void wg_model_done(const wg_model *m, int tensor)
+{
+    if (!m->ops->host && tensor >= 0)
+        m->ops->release(m->ops, m->files.tensor[tensor].data, m->files.tensor[tensor].bytes);
 }
 
 const wg_real *wg_model_stored(const wg_model *m, int tensor, int64_t first, int64_t n,

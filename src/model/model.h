@@ -77,9 +77,14 @@ typedef struct wg_model {
 
 WAGLE_CHECK wagle_status wg_model_open(wagle_ctx *ctx, const char *folder, wg_model **out);
 void wg_model_close(wg_model *m);
-/* The same weights with overlays of their own, none yet. `of` has no overlays, and must outlive it.
- */
+/* The same stored weights with overlays of their own, none yet. `of` must outlive it. */
 WAGLE_CHECK wagle_status wg_model_borrow(wagle_ctx *ctx, const wg_model *of, wg_model **out);
+
+/* A model of this config with all weights of one type, without their bytes: for plans. ops need
+ * only say what plans ask. Free with wg_model_outline_free. */
+WAGLE_CHECK wagle_status wg_model_outline(wagle_ctx *ctx, const wg_config *config, wg_dtype dtype,
+                                          const wg_ops *ops, wg_model *out);
+void wg_model_outline_free(wg_model *m);
 
 WAGLE_CHECK wagle_status wg_config_read(wagle_ctx *ctx, const char *folder, wg_config *out);
 /* Reads what the folder says about generated text: the tokens that end it, from `config` (read from
@@ -123,6 +128,8 @@ bool wg_tie_names(const wg_config *c, const char *tensor);
 /* Index in m->files.tensor, -1 if there is none; the head of a tied model is its embedding.
  * layer 0 for those that have none. */
 int wg_model_tensor(const wg_model *m, wg_role role, int64_t layer);
+/* Its place in m->index. */
+int64_t wg_model_place_of(wg_role role, int64_t layer);
 /* The tensor is one of the weights (and not, say, a stored rope table). */
 bool wg_model_is_weight(const wg_model *m, int tensor);
 /* The tensor is a matrix that is stored [in, out]: its columns are the output neurons. */
@@ -142,6 +149,9 @@ const wg_real *wg_model_view(const wg_model *m, int tensor, int64_t first, int64
 wg_operand wg_model_matrix(const wg_model *m, int tensor, int64_t first, int64_t n, void *panel);
 /* The same of elements that lie at `data` as panel_type. */
 wg_operand wg_model_factor(const wg_model *m, int tensor, const void *data);
+/* The tensor's stored weights are not read before they are asked for again: a card may use their
+ * memory for others. Pages of the host stay mapped. */
+void wg_model_done(const wg_model *m, int tensor);
 /* Reals of the stored weights, selected or not, on the host. */
 const wg_real *wg_model_stored(const wg_model *m, int tensor, int64_t first, int64_t n,
                                wg_real *panel);

@@ -161,6 +161,7 @@ struct wg_ops {
     /* Of the weights that products read: WG_F32, which stands for wg_real; or WG_BF16, and then
      * products round their other factors to it. */
     wg_dtype panel_type;
+    int64_t card_bytes;    /* of a card: memory that it may take; 0: it has none of its own */
     void *state;           /* of the back end */
     bool host;             /* its memory is the host's: it may be read where it is (wg_host_view) */
     wg_pool *pool;         /* worker threads on the host, for each operation; NULL: none */
@@ -189,12 +190,12 @@ struct wg_ops {
     /* Waits until all operations called so far have ended. Returns the first that failed. */
     wagle_status (*sync)(const wg_ops *self, wagle_ctx *ctx);
     /* Where the back end has `bytes` bytes of a mapped file: there, or in memory of its own, until
-     * `forget`. NULL: it failed; operations that get this address then do nothing. */
+     * `release` or `forget`. NULL: it failed; operations that get this address then do nothing. */
     const void *(*stored)(const wg_ops *self, const void *mapped, size_t bytes);
     /* Call this before the bytes are unmapped. */
     void (*forget)(const wg_ops *self, const void *mapped, size_t bytes);
-    /* Advice about stored bytes, or memory that lies in a file: they will be used next; they will
-     * not be used for a while. */
+    /* About stored bytes, or memory that lies in a file: they will be used next (advice); they are
+     * not used until they are asked for again, so that others may take their memory. */
     void (*ahead)(const wg_ops *self, const void *data, size_t bytes);
     void (*release)(const wg_ops *self, const void *data, size_t bytes);
 

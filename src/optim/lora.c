@@ -4,8 +4,6 @@
 #include "base/pattern.h"
 #include <math.h>
 
-enum { BLOCK = 1 << 20 }; /* weights that are merged at a time */
-
 typedef struct adapter {
     int tensor;
     int64_t O, I, first; /* masters: A [r,I], then B [O,r] */
@@ -48,9 +46,22 @@ wagle_status wg_lora_new(wagle_ctx *ctx, wg_optimizer *a, const wagle_train_opti
         a->n += l->r * (d->O + d->I);
         WG_TRY(wg_buffer_reserve(ctx, m->ops, &d->merged, x->count));
     }
-    WG_TRY(wg_buffer_reserve(ctx, m->ops, &l->stored, BLOCK));
+    WG_TRY(wg_buffer_reserve(ctx, m->ops, &l->stored, WG_LORA_BLOCK));
     return l->n > 0 ? WAGLE_OK
                     : wg_fail(ctx, WAGLE_E_USAGE, "@{lora_targets} matches no matrix of a layer");
+}
+
+void wg_lora_sizes(const wg_model *m, const wagle_train_options *o, int64_t *adapters,
+                   int64_t *targets)
+{
+    *adapters = *targets = 0;
+    for (int t = 0; t < m->files.n; t++) {
+        const wg_tensor *x = &m->files.tensor[t];
+        if (!is_target(m, t, o->lora_targets))
+            continue;
+        *adapters += o->lora * (x->shape.dim[0] + x->shape.dim[1]);
+        *targets += x->count;
+    }
 }
 
 void wg_lora_free(const wg_ops *ops, wg_lora *l)
@@ -77,12 +88,13 @@ void wg_lora_merge(wg_optimizer *a)
         float *merged = d->merged.data;
         ops->gemm(ops, d->O, d->I, l->r, wg_matrix(B, l->r), wg_matrix(A, d->I), false, merged,
                   d->I);
-        for (int64_t at = 0; at < t->count; at += BLOCK) {
-            const int64_t n = t->count - at < BLOCK ? t->count - at : BLOCK;
+        for (int64_t at = 0; at < t->count; at += WG_LORA_BLOCK) {
+            const int64_t n = t->count - at < WG_LORA_BLOCK ? t->count - at : WG_LORA_BLOCK;
             ops->widen(ops, t->dtype, stored + (size_t)at * wg_dtype_size(t->dtype), n,
                        l->stored.data);
             ops->axpby(ops, n, 1, l->stored.data, (float)l->scale, merged + at);
         }
+        wg_model_done(a->model, d->tensor);
     }
 }
 

@@ -8,9 +8,14 @@
 
 #include "optim/optimizer.h"
 
+enum { WG_LORA_BLOCK = 1 << 20 }; /* weights that are merged at a time */
+
 /* Finds the targets: matrices of layers whose name matches o->lora_targets (NULL: all of them).
  * Fills a->n. */
 WAGLE_CHECK wagle_status wg_lora_new(wagle_ctx *ctx, wg_optimizer *a, const wagle_train_options *o);
+/* Weights of the adapters, and of their targets, that it will make. */
+void wg_lora_sizes(const wg_model *m, const wagle_train_options *o, int64_t *adapters,
+                   int64_t *targets);
 /* Starts the masters at a->master, and the overlays. */
 WAGLE_CHECK wagle_status wg_lora_start(wagle_ctx *ctx, wg_optimizer *a, uint64_t seed);
 void wg_lora_free(const wg_ops *ops, wg_lora *l);

@@ -180,8 +180,8 @@ wagle_status wg_protect_fits(wagle_ctx *ctx, wg_session *s, const wg_dataset *ro
                              const wagle_train_options *o, int64_t factors)
 {
     const int64_t tokens = wg_protect_tokens(rows);
-    const wg_cost cost[] = {{"factors", factors},
-                            {"covariances", wg_protect_work(s->model, o, tokens)}};
+    const wg_cost cost[] = {{.what = "factors", .bytes = factors},
+                            {.what = "covariances", .bytes = wg_protect_work(s->model, o, tokens)}};
     const wg_need need = {.intent = {.tokens = tokens,
                                      .labels = s->model->config.tied ? 1 : tokens,
                                      .longest = rows->longest},

@@ -7,6 +7,8 @@
 
 /* The program, its libraries, packed panels of products, buffers of files: measured. */
 static const int64_t base_bytes = 40 << 20;
+/* On a card: cublasLt's workspace (ops/cuda/state.h), and 1 MB; the pinned buffers. */
+static const int64_t card_base_bytes = 33 << 20, staging_bytes = 32 << 20;
 
 static int downwards(const void *a, const void *b)
 {
@@ -101,163 +103,184 @@ double wg_measure_cpu(wagle_ctx *ctx, wg_precision precision)
     return rate;
 }
 
-/* Seconds that the optimizer takes for a weight. */
-static double measure_update(wagle_ctx *ctx, const wg_ops *ops)
-{
-    enum { N = 1 << 23 };
-    static const wg_adamw_step step = {1, 0.9f, 0.999f, 0.1f, 0.001f, 1, 1e-5f, 1, 1e-8f, 0};
-    wg_buffer room = {0};
-    double best = 1;
+/* --- what a run takes, by purpose --------------------------------------------------------------
+ */
 
-    if (wg_buffer_reserve(ctx, ops, &room, 4 * (int64_t)N) != WAGLE_OK)
-        return 0;
-    for (int i = 0; i < 4; i++) {
-        const double start = wg_seconds();
-        float *x = room.data;
-        ops->adamw(ops, &step, N, x, x + N, x + 2 * N, x + 3 * (int64_t)N);
-        if (ops->sync(ops, ctx) != WAGLE_OK)
-            break;
-        if (i > 0 && wg_seconds() - start < best) /* the first touches the pages */
-            best = wg_seconds() - start;
+static void add_line(wg_budget_lines *l, bool card, const char *what, int64_t bytes)
+{
+    if (bytes > 0 && l->n < WG_BUDGET_LINES)
+        l->line[l->n++] = (wg_budget_line){what, bytes, card};
+}
+
+static int64_t sum(const wg_budget_lines *l, bool card)
+{
+    int64_t bytes = 0;
+
+    for (int i = 0; i < l->n; i++)
+        bytes += l->line[i].card == card ? l->line[i].bytes : 0;
+    return bytes;
+}
+
+/* What the run holds beside the passes. */
+static void list_held(const wg_need *need, bool card, wg_budget_lines *l)
+{
+    for (int i = 0; i < need->n; i++) {
+        const wg_cost *c = &need->cost[i];
+        if (!card || c->where != WG_COST_CARD)
+            add_line(l, false, c->what, c->bytes);
+        if (card && c->where != WG_COST_HOST)
+            add_line(l, true, c->what, c->bytes);
     }
-    wg_buffer_free(ops, &room);
-    return best / N;
+    add_line(l, false, "program and buffers", base_bytes);
+    add_line(l, false, "pinned buffers for stored weights", card ? staging_bytes : 0);
+    add_line(l, true, "workspace of products", card ? card_base_bytes : 0);
 }
 
-static wagle_status tell_bytes(wagle_ctx *ctx, wg_text *t, const char *what, int64_t bytes)
+/* What the passes take; on a card all but what is spilled lies there. */
+static void list_passes(const wg_plan *p, bool card, wg_budget_lines *l)
 {
-    return bytes > 0 ? wg_text_printf(ctx, t, "  %-44s %10.3f GB\n", what, (double)bytes / 1e9)
-                     : WAGLE_OK;
+    add_line(l, false, "layer inputs (checkpoints), pinned",
+             card && p->spilled ? p->checkpoints : 0);
+    add_line(l, card, "layer inputs (checkpoints)", p->spilled ? 0 : p->checkpoints);
+    add_line(l, card, "activations kept", p->saved);
+    add_line(l, card, "activations of the layer at hand", p->working);
+    add_line(l, card, "weights of the layer at hand, widened", p->weights);
+    add_line(l, card,
+             !card         ? "stored weights mapped"
+             : p->streamed ? "stored weights, from the host in each pass"
+                           : "stored weights",
+             p->stored);
+    add_line(l, card, "gradients of the layer at hand and the table", p->gradients);
+    add_line(l, card, "head", p->head);
+    add_line(l, card, "operands of products, lists", p->products);
 }
 
-static wagle_status tell_time(wagle_ctx *ctx, wg_text *t, const wg_session *s, const wg_need *need,
-                              const wg_plan *p)
-{
-    const double flops = wg_plan_flops(s->model, &need->intent, p);
-    const double rate = wg_measure_products(ctx, s->model->ops);
-    const double update = need->updated > 0 ? measure_update(ctx, s->model->ops) : 0;
-    /* beside products: activations, norms, attention, packing; a share that was measured */
-    const double pass = rate > 0 ? 1.12 * flops / rate : 0;
-    const double step = pass + update * (double)need->updated;
-    const wg_cpu_kernels *kernels = s->model->ops->kernels;
-    const char *units = kernels != NULL ? wg_cpu_unit_names[kernels->unit] : NULL;
-    const bool short_operands = s->model->ops->panel_type == WG_BF16;
+/* --- deciding ----------------------------------------------------------------------------------
+ */
 
-    WG_TRY(wg_text_printf(ctx, t,
-                          "time: %.1f GFLOP a pass of %lld tokens; %.0f GFLOP/s measured here\n",
-                          flops / 1e9, (long long)need->intent.tokens, rate / 1e9));
-    if (units != NULL && !short_operands)
-        WG_TRY(wg_text_printf(ctx, t,
-                              "  products in float32 by %s; in bf16 they would have %.0f GFLOP/s\n",
-                              units, wg_measure_cpu(ctx, WG_PRECISION_BF16) / 1e9));
-    else if (units != NULL)
-        WG_TRY(wg_text_printf(ctx, t, "  products in bf16 by %s\n", units));
-    WG_TRY(wg_text_printf(ctx, t, "  products and what goes with them %.2f s, optimizer %.2f s\n",
-                          pass, update * (double)need->updated));
-    return wg_text_printf(ctx, t, "  predicted: %.2f s each, %lld in all: %.0f s\n", step,
-                          (long long)need->steps, step * (double)need->steps);
+/* Which memory is too small. */
+typedef enum shortage { NONE, HOST, CARD } shortage;
+
+/* memory: of the host, 0: no limit. */
+static shortage decide(const wg_model *m, int64_t memory, wg_need *need, wg_plan *plan,
+                       wg_budget_lines *l)
+{
+    const int64_t card_bytes = m->ops->card_bytes;
+    const bool card = card_bytes > 0;
+    const int64_t limit = card ? card_bytes : memory;
+
+    *l = (wg_budget_lines){.card_limit = card_bytes};
+    list_held(need, card, l);
+    if (limit > 0)
+        need->intent.budget = limit > sum(l, card) ? limit - sum(l, card) : 1;
+    *plan = wg_plan_make(m, &need->intent);
+    list_passes(plan, card, l);
+    if (card && sum(l, true) > card_bytes)
+        return CARD;
+    return memory > 0 && sum(l, false) > memory ? HOST : NONE;
 }
 
-static wagle_status tell(wagle_ctx *ctx, const wg_session *s, const wg_need *need, const wg_plan *p,
-                         int64_t total)
+/* Passes to come obey the plan. */
+static void limit_engine(wg_session *s, const wg_intent *in, const wg_plan *plan)
 {
-    const struct {
-        const char *what;
-        int64_t bytes;
-    } part[] = {{"layer inputs (checkpoints)", p->spilled ? 0 : p->checkpoints},
-                {"activations kept", p->saved},
-                {"activations of the layer at hand", p->working},
-                {"weights of the layer at hand, widened", p->weights},
-                {"stored weights mapped", p->mapped},
-                {"gradients of the layer at hand and the table", p->gradients},
-                {"head", p->head},
-                {"program and buffers", base_bytes}};
-    wg_text t = {0};
-    wagle_status st = wg_text_addz(ctx, &t, "memory:\n");
+    wg_limit limit = {
+        .budget = in->budget, .folder = in->folder, .streams = in->streams, .placed = in->placed};
 
-    for (int i = 0; st == WAGLE_OK && i < need->n; i++)
-        st = tell_bytes(ctx, &t, need->cost[i].what, need->cost[i].bytes);
-    for (size_t i = 0; st == WAGLE_OK && i < sizeof part / sizeof *part; i++)
-        st = tell_bytes(ctx, &t, part[i].what, part[i].bytes);
-    if (st == WAGLE_OK)
-        st = tell_bytes(ctx, &t, "in all", total);
-    if (st == WAGLE_OK && p->spilled)
-        st = wg_text_printf(ctx, &t, "  and %.3f GB of layer inputs in a scratch file\n",
-                            (double)p->checkpoints / 1e9);
-    if (st == WAGLE_OK)
-        st = wg_text_printf(ctx, &t, "  %lld of %lld layers keep their activations\n",
-                            (long long)p->saved_layers, (long long)s->model->config.L);
-    if (st == WAGLE_OK)
-        st = tell_time(ctx, &t, s, need, p);
-    wg_free(ctx->plan);
-    ctx->plan = st == WAGLE_OK ? wg_text_take(ctx, &t) : NULL;
-    wg_text_free(&t);
-    return st;
+    if (s->model->ops->card_bytes > 0)
+        limit.most = *plan;
+    wg_engine_limit(s->engine, &limit);
 }
 
-wagle_status wg_budget_add(wagle_ctx *ctx, const wg_disk *disk)
+wg_fit wg_budget_fit(const wg_model *m, int64_t memory, const wg_need *need)
 {
-    wg_text t = {0};
-    wagle_status st = wg_text_printf(ctx, &t, "%sdisk:\n", ctx->plan != NULL ? ctx->plan : "");
+    wg_need full = *need;
+    wg_budget_lines lines;
+    wg_plan plan;
+    const shortage lack = decide(m, memory, &full, &plan, &lines);
 
-    if (st == WAGLE_OK)
-        st = tell_bytes(ctx, &t, "model", disk->model);
-    if (st == WAGLE_OK)
-        st = tell_bytes(ctx, &t, "checkpoint, if it is interrupted", disk->checkpoint);
-    if (st == WAGLE_OK)
-        st = tell_bytes(ctx, &t, "at once, if it is not", disk->in_all);
-    wg_free(ctx->plan);
-    ctx->plan = st == WAGLE_OK ? wg_text_take(ctx, &t) : NULL;
-    wg_text_free(&t);
-    return st;
+    return (wg_fit){.host = sum(&lines, false),
+                    .card = sum(&lines, true),
+                    .streamed = plan.streamed,
+                    .fits = lack == NONE};
+}
+
+static wagle_status refuse(wagle_ctx *ctx, shortage lack, const wg_budget_lines *l,
+                           const char *hint)
+{
+    const double needed = (double)sum(l, lack == CARD) / 1e9;
+    const char *const by = hint != NULL ? "; " : "", *const how = hint != NULL ? hint : "";
+
+    if (lack == HOST)
+        return wg_fail(ctx, WAGLE_E_RESOURCE,
+                       "not enough memory: the plan needs %.2f GB and @{memory} is %.2f GB%s%s",
+                       needed, (double)ctx->memory / 1e9, by, how);
+    return wg_fail(ctx, WAGLE_E_RESOURCE,
+                   "not enough GPU memory: the plan needs %.3f GB and %s %.3f GB%s%s", needed,
+                   ctx->card_memory > 0 ? "@{gpu_memory} is" : "what is free, less 5 %, is",
+                   (double)l->card_limit / 1e9, by, how);
+}
+
+/* As wg_budget, which names the memory that is too small. */
+static wagle_status look(wagle_ctx *ctx, wg_session *s, const wg_need *need, shortage *lack)
+{
+    wg_need full = *need;
+    wg_budget_lines lines;
+    wg_plan plan;
+
+    *lack = decide(s->model, ctx->memory, &full, &plan, &lines);
+    limit_engine(s, &full.intent, &plan);
+    if (ctx->dry_run && !need->only_check)
+        WG_TRY(wg_budget_tell(ctx, s, &full, &plan, &lines));
+    return *lack == NONE ? WAGLE_OK : refuse(ctx, *lack, &lines, need->hint);
 }
 
 wagle_status wg_budget(wagle_ctx *ctx, wg_session *s, const wg_need *need)
 {
-    wg_need full = *need;
-    int64_t held = base_bytes;
-    wg_plan plan;
+    shortage lack;
 
-    for (int i = 0; i < need->n; i++)
-        held += need->cost[i].bytes;
-    if (ctx->memory > 0)
-        full.intent.budget = ctx->memory > held ? ctx->memory - held : 1;
-    plan = wg_plan_make(s->model, &full.intent);
-    wg_engine_limit(s->engine, &(wg_limit){.budget = full.intent.budget,
-                                           .folder = full.intent.folder,
-                                           .streams = full.intent.streams,
-                                           .placed = full.intent.placed});
-    if (ctx->dry_run && !need->only_check)
-        WG_TRY(tell(ctx, s, &full, &plan, held + plan.total));
-    if (ctx->memory > 0 && held + plan.total > ctx->memory)
-        return wg_fail(ctx, WAGLE_E_RESOURCE,
-                       "not enough memory: the plan needs %.2f GB and @{memory} is %.2f GB%s%s",
-                       (double)(held + plan.total) / 1e9, (double)ctx->memory / 1e9,
-                       need->hint != NULL ? "; " : "", need->hint != NULL ? need->hint : "");
-    return WAGLE_OK;
+    return look(ctx, s, need, &lack);
+}
+
+/* The part leaves the memory that is too small: for a scratch file, or from a card for the host. */
+static void spill(const wg_spill *part, shortage lack)
+{
+    *part->spilled = true;
+    if (lack == CARD)
+        part->cost->where = WG_COST_HOST;
+    else
+        part->cost->bytes = 0;
+}
+
+static bool would_help(const wg_spill *part, bool card, shortage lack)
+{
+    const bool on_card = card && part->cost->where == WG_COST_CARD;
+
+    return part->cost->bytes > 0 && !*part->spilled && lack == (on_card ? CARD : HOST);
 }
 
 wagle_status wg_budget_spilling(wagle_ctx *ctx, wg_session *s, const wg_need *need,
                                 const wg_spill *part, int n)
 {
     enum { MOST = 4 };
+    const bool card = s->model->ops->card_bytes > 0;
+    shortage where[MOST] = {NONE};
     int64_t bytes[MOST] = {0};
-    wagle_status st = wg_budget(ctx, s, need);
+    shortage lack;
+    wagle_status st = look(ctx, s, need, &lack);
 
-    for (int i = 0; i < n && i < MOST && st == WAGLE_E_RESOURCE && ctx->memory > 0; i++) {
-        bytes[i] = part[i].cost->bytes;
-        if (bytes[i] == 0)
+    for (int i = 0; i < n && i < MOST && st == WAGLE_E_RESOURCE && lack != NONE; i++) {
+        if (!would_help(&part[i], card, lack))
             continue;
+        bytes[i] = part[i].cost->bytes;
+        where[i] = lack;
         wg_forget_failure(ctx);
-        part[i].cost->bytes = 0;
-        *part[i].spilled = true;
-        st = wg_budget(ctx, s, need);
+        spill(&part[i], lack);
+        st = look(ctx, s, need, &lack);
     }
     for (int i = 0; i < MOST && st == WAGLE_OK; i++)
         if (bytes[i] > 0)
-            wg_log(
-                ctx, 1,
-                "%s into a scratch file of up to %.1f GB, because @{memory} has no room for them",
-                part[i].what, (double)bytes[i] / 1e9);
+            wg_log(ctx, 1, "%s into %s of up to %.1f GB, because %s has no room for them",
+                   part[i].what, where[i] == CARD ? "pinned memory of the host" : "a scratch file",
+                   (double)bytes[i] / 1e9, where[i] == CARD ? "the card" : "@{memory}");
     return st;
 }

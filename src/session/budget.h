@@ -4,9 +4,13 @@
 
 #include "session/session.h"
 
+/* Where a cost lies if the model is on a card; else all of them lie on the host. */
+typedef enum wg_cost_place { WG_COST_HOST, WG_COST_CARD, WG_COST_BOTH } wg_cost_place;
+
 typedef struct wg_cost {
     const char *what;
     int64_t bytes;
+    wg_cost_place where;
 } wg_cost;
 
 typedef struct wg_need {
@@ -19,6 +23,20 @@ typedef struct wg_need {
     bool only_check;  /* a dry run writes no plan of it */
 } wg_need;
 
+/* A run's memory by purpose, of the host and of a card. */
+typedef struct wg_budget_line {
+    const char *what;
+    int64_t bytes;
+    bool card;
+} wg_budget_line;
+
+enum { WG_BUDGET_LINES = 32 };
+typedef struct wg_budget_lines {
+    wg_budget_line line[WG_BUDGET_LINES];
+    int n;
+    int64_t card_limit; /* 0: there is no card */
+} wg_budget_lines;
+
 /* What a run writes, bytes: the model, a checkpoint, most that lies there at once. */
 typedef struct wg_disk {
     int64_t model, checkpoint, in_all;
@@ -27,17 +45,29 @@ typedef struct wg_disk {
 /* Adds it to the plan of a dry run. */
 WAGLE_CHECK wagle_status wg_budget_add(wagle_ctx *ctx, const wg_disk *disk);
 
-/* Limits the session's engine to what --memory leaves it. WAGLE_E_RESOURCE if that is too little.
+/* Writes the plan for wagle_plan. */
+WAGLE_CHECK wagle_status wg_budget_tell(wagle_ctx *ctx, const wg_session *s, const wg_need *need,
+                                        const wg_plan *plan, const wg_budget_lines *lines);
+/* Limits the session's engine to what --memory leaves it, or on a card --gpu-memory.
+ * WAGLE_E_RESOURCE if that is too little.
  * In a dry run also measures the machine and writes the plan for wagle_plan. */
 WAGLE_CHECK wagle_status wg_budget(wagle_ctx *ctx, wg_session *s, const wg_need *need);
-/* A cost that a scratch file may take instead. */
+/* What a run on a model would take, and whether it fits the card, if there is one, and `memory`
+ * bytes of the host (0: no limit). */
+typedef struct wg_fit {
+    int64_t host, card;
+    bool streamed, fits;
+} wg_fit;
+wg_fit wg_budget_fit(const wg_model *m, int64_t memory, const wg_need *need);
+
+/* A cost that a scratch file may take instead, or the host instead of a card. */
 typedef struct wg_spill {
-    wg_cost *cost;    /* of the need; 0 bytes once it is spilled, or where there is none */
+    wg_cost *cost;    /* of the need; once it is spilled 0 bytes, or on the host */
     bool *spilled;    /* becomes true */
     const char *what; /* for the log: "the optimizer's state goes" */
 } wg_spill;
 
-/* As wg_budget, where --memory has no room with parts [n] spilled, in their order, until it has. */
+/* As wg_budget, where there is no room with parts [n] spilled, in their order, until it has. */
 WAGLE_CHECK wagle_status wg_budget_spilling(wagle_ctx *ctx, wg_session *s, const wg_need *need,
                                             const wg_spill *part, int n);
 /* Products in the shape of a training step for a second: operations per second, 0 on failure. */

@@ -83,6 +83,20 @@ done:
     return st;
 }
 
+wg_intent wg_rows_intent(const wg_dataset *rows)
+{
+    wg_intent in = {.longest = rows->longest};
+
+    for (int64_t i = 0; i < rows->n; i++) {
+        in.tokens += wg_example_inputs(&rows->example[i]);
+        in.labels += rows->example[i].n_labels;
+    }
+    const int64_t most = EVAL_TOKENS > in.longest ? EVAL_TOKENS : in.longest;
+    in.tokens = in.tokens < most ? in.tokens : most;
+    in.labels = in.labels < most ? in.labels : most;
+    return in;
+}
+
 void wg_free_scores(wg_row_score *score, int64_t n)
 {
     for (int64_t i = 0; score != NULL && i < n; i++) {

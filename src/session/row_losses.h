@@ -30,6 +30,8 @@ typedef struct wg_row_score {
 WAGLE_CHECK wagle_status wg_rows_score(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
                                        const wg_scoring *how, wg_row_score *score);
 void wg_free_scores(wg_row_score *score, int64_t n);
+/* The largest pass of it. */
+wg_intent wg_rows_intent(const wg_dataset *rows);
 /* nll of each label token of each row, per row freed with wg_free; row_nll [rows->n]. */
 WAGLE_CHECK wagle_status wg_rows_nll(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
                                      const char *progress, wg_real **row_nll);

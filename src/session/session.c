@@ -21,6 +21,18 @@ wagle_status wg_session_begin(wagle_ctx *ctx, const char *folder, const wagle_mo
     return st;
 }
 
+wagle_status wg_session_borrow(wagle_ctx *ctx, const wg_session *of, wg_session *out)
+{
+    wagle_status st;
+
+    *out = (wg_session){0};
+    WG_TRY(wg_model_borrow(ctx, of->model, &out->model));
+    st = wg_engine_new(ctx, out->model, &out->engine);
+    if (st != WAGLE_OK)
+        wg_session_close(out);
+    return st;
+}
+
 wagle_status wg_session_open(wagle_ctx *ctx, const char *folder, wg_session *out)
 {
     return wg_session_begin(ctx, folder, NULL, out);

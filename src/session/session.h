@@ -17,6 +17,8 @@ WAGLE_CHECK wagle_status wg_session_open(wagle_ctx *ctx, const char *folder, wg_
 /* The same; opened, if it is not NULL, in place of the folder. */
 WAGLE_CHECK wagle_status wg_session_begin(wagle_ctx *ctx, const char *folder,
                                           const wagle_model *opened, wg_session *out);
+/* The untouched model of another session, which must outlive this one; rows are not read here. */
+WAGLE_CHECK wagle_status wg_session_borrow(wagle_ctx *ctx, const wg_session *of, wg_session *out);
 void wg_session_close(wg_session *s);
 /* Fills s->batch with all rows of a, then all of b (or NULL) as the second stream. */
 WAGLE_CHECK wagle_status wg_session_batch(wagle_ctx *ctx, wg_session *s, const wg_dataset *a,

@@ -3,9 +3,10 @@
 
 wagle_status wg_trainer_base(wagle_ctx *ctx, wg_trainer *t)
 {
-    return t->base.model != NULL
-               ? WAGLE_OK
-               : wg_session_begin(ctx, t->reference_folder, t->reference_opened, &t->base);
+    if (t->base.model != NULL)
+        return WAGLE_OK;
+    return t->reference_folder != NULL ? wg_session_open(ctx, t->reference_folder, &t->base)
+                                       : wg_session_borrow(ctx, t->session, &t->base);
 }
 
 wagle_status wg_list_batch(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices *p,

@@ -1,4 +1,5 @@
 /* memory.c - what memory a run takes, and what goes into files if that is too much. */
+#include "optim/lora.h"
 #include "train/run.h"
 
 #include <string.h>
@@ -26,7 +27,11 @@ int64_t wg_run_trained(const wg_run *w)
     const wagle_train_options *o = w->o;
     const wg_model *m = w->session.model;
     const int64_t weights = wg_model_parameters(m);
+    int64_t adapters, targets;
 
+    wg_lora_sizes(m, o, &adapters, &targets);
+    if (o->lora > 0)
+        return adapters;
     if (o->mask == NULL && o->selector == NULL) /* under protection a tied table does not train */
         return o->protect.path != NULL && m->config.tied
                    ? weights - m->files.tensor[wg_model_tensor(m, WG_EMBED, 0)].count
@@ -37,14 +42,41 @@ int64_t wg_run_trained(const wg_run *w)
 /* What the untouched model takes when its outputs are wanted at every step. */
 static int64_t reference_bytes(const wg_run *w, wg_retain term, const wg_intent *batch)
 {
+    const wg_model *m = w->session.model;
     wg_intent forward = *batch;
+    wg_plan plan;
 
     forward.backward = false;
     forward.streams = 0;
-    return term == WG_RETAIN_KL || term == WG_RETAIN_HIDDEN ||
-                   w->objective->token == WG_LOSS_REFERENCE
-               ? wg_plan_make(w->session.model, &forward).total
-               : 0;
+    plan = wg_plan_make(m, &forward);
+    if (m->ops->card_bytes > 0) /* both models read one copy there */
+        plan.total -= plan.stored + plan.products;
+    return wg_trainer_compares(w->objective, term) ? plan.total : 0;
+}
+
+static int64_t above(int64_t a, int64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+/* On a card, what losses of whole data sets take beyond the steps: of the untouched model, of rules
+ * and searches. On the host such passes adapt to the limit. */
+static int64_t measuring_bytes(const wg_run *w, const wg_intent *batch)
+{
+    const wg_model *m = w->session.model;
+    const bool measures = w->o->monitor || w->stop.metric[0] != '\0' || w->o->lr == 0 ||
+                          (w->objective->needs & WG_NEEDS_REFERENCE);
+    wg_intent rows = wg_rows_intent(&w->data.forget), steps = *batch;
+    wg_plan more, plan;
+
+    if (m->ops->card_bytes == 0 || !measures)
+        return 0;
+    if (w->data.retain.n > 0 && wg_rows_intent(&w->data.retain).tokens > rows.tokens)
+        rows = wg_rows_intent(&w->data.retain);
+    more = wg_plan_make(m, &rows);
+    plan = wg_plan_make(m, &steps);
+    return above(more.checkpoints, plan.checkpoints) + above(more.working, plan.working) +
+           above(more.head, plan.head) + above(more.products, plan.products);
 }
 
 /* --- protection --------------------------------------------------------------------------------
@@ -67,7 +99,7 @@ static int64_t update_bytes(const wg_run *w)
 /* --- the run's need ----------------------------------------------------------------------------
  */
 
-enum { STATE, FACTORS, UPDATE, MASK, REFERENCE, MERGED, MADE, COSTS };
+enum { STATE, FACTORS, UPDATE, UPLOADED, MASK, REFERENCE, MEASURING, MERGED, MADE, COSTS };
 
 /* The trained model of a run in memory, at most: each tensor that may change is there whole. */
 static int64_t made_bytes(const wg_run *w)
@@ -90,15 +122,24 @@ static void list_costs(const wg_run *w, const wg_intent *batch, wg_retain term, 
     const int64_t state = wg_optimizer_bytes(w->rules, wg_run_trained(w),
                                              o->state == WAGLE_STATE_BF16, o->rectify > 0);
     const bool masked = o->mask != NULL || o->selector != NULL;
+    const bool card = w->session.model->ops->card_bytes > 0;
+    int64_t adapters, targets;
 
-    cost[STATE] = (wg_cost){"optimizer: masters, gradient, moments", state};
-    cost[FACTORS] =
-        (wg_cost){"factors of protected matrices, at most", w->spill_factors ? 0 : factor_bytes(w)};
-    cost[UPDATE] = (wg_cost){"update of a protected matrix", update_bytes(w)};
-    cost[MASK] = (wg_cost){"mask", masked ? mask : 0};
-    cost[REFERENCE] = (wg_cost){"untouched model's pass", reference_bytes(w, term, batch)};
-    cost[MERGED] = (wg_cost){"merged matrices", o->lora > 0 ? 4 * weights : 0};
-    cost[MADE] = (wg_cost){"trained model in memory, at most", made_bytes(w)};
+    wg_lora_sizes(w->session.model, o, &adapters, &targets);
+    cost[STATE] = (wg_cost){"optimizer: masters, gradient, moments", state, WG_COST_CARD};
+    cost[FACTORS] = (wg_cost){"factors of protected matrices, at most",
+                              w->spill_factors ? 0 : factor_bytes(w), WG_COST_HOST};
+    cost[UPDATE] = (wg_cost){"update of a protected matrix", update_bytes(w), WG_COST_CARD};
+    cost[UPLOADED] = (wg_cost){"factors of protected matrices, uploaded",
+                               card ? factor_bytes(w) : 0, WG_COST_CARD};
+    cost[MASK] = (wg_cost){"mask", masked ? mask : 0, WG_COST_BOTH};
+    cost[REFERENCE] =
+        (wg_cost){"untouched model's pass", reference_bytes(w, term, batch), WG_COST_CARD};
+    cost[MEASURING] =
+        (wg_cost){"losses of whole data sets", measuring_bytes(w, batch), WG_COST_CARD};
+    cost[MERGED] =
+        (wg_cost){"merged matrices", o->lora > 0 ? 4 * (targets + WG_LORA_BLOCK) : 0, WG_COST_CARD};
+    cost[MADE] = (wg_cost){"trained model in memory, at most", made_bytes(w), WG_COST_HOST};
 }
 
 wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term)

@@ -21,9 +21,8 @@ void wg_reference_cache_free(wg_reference_cache *s);
 
 typedef struct wg_trainer {
     wg_session *session;
-    wg_session base; /* the untouched model, opened where it is needed again */
-    const char *reference_folder;
-    const wagle_model *reference_opened; /* in place of the folder; or NULL */
+    wg_session base;              /* the untouched model, opened where it is needed again */
+    const char *reference_folder; /* NULL: the model that is trained, as it is stored */
     const wg_objective *objective;
     double option[WG_OBJECTIVE_OPTIONS];
     double forget_weight, alpha; /* pdu moves alpha */
@@ -138,6 +137,8 @@ WAGLE_CHECK wagle_status wg_list_batch(wagle_ctx *ctx, wg_trainer *t, const wg_b
                                        int64_t *n_first, int64_t *total);
 /* The untouched model, opened. */
 WAGLE_CHECK wagle_status wg_trainer_base(wagle_ctx *ctx, wg_trainer *t);
+/* Every step needs it. */
+bool wg_trainer_compares(const wg_objective *objective, wg_retain term);
 WAGLE_CHECK wagle_status wg_hidden_begin(wagle_ctx *ctx, wg_trainer *t,
                                          const wagle_train_options *o);
 WAGLE_CHECK wagle_status wg_hidden_loss(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices *pick,

@@ -55,13 +55,24 @@ wagle_status wg_reduction(wagle_ctx *ctx, const wg_objective *objective,
                          objective->name);
 }
 
+bool wg_trainer_compares(const wg_objective *objective, wg_retain term)
+{
+    return term == WG_RETAIN_KL || term == WG_RETAIN_HIDDEN ||
+           objective->token == WG_LOSS_REFERENCE;
+}
+
 /* Token losses of the untouched model. */
 static wagle_status reference_losses(wagle_ctx *ctx, wg_trainer *t, const wg_dataset *rows,
                                      wg_real ***out)
 {
+    wagle_status st;
+
     WG_TRY(wg_trainer_base(ctx, t));
     WG_TRY(WG_ALLOC(ctx, out, rows->n));
-    return wg_rows_nll(ctx, &t->base, rows, "reference losses", *out);
+    st = wg_rows_nll(ctx, &t->base, rows, "reference losses", *out);
+    if (!wg_trainer_compares(t->objective, t->retain_term))
+        wg_session_close(&t->base); /* its buffers are not wanted before the next epoch */
+    return st;
 }
 
 void wg_reference_cache_free(wg_reference_cache *s)
@@ -99,8 +110,7 @@ wagle_status wg_trainer_new(wagle_ctx *ctx, wg_session *s, wg_train_data *data,
     wagle_status st;
 
     *out = (wg_trainer){.session = s,
-                        .reference_folder = o->reference != NULL ? o->reference : o->model,
-                        .reference_opened = o->reference != NULL ? NULL : o->opened,
+                        .reference_folder = o->reference,
                         .objective = data->objective,
                         .forget_weight = o->forget_weight,
                         .alpha = o->alpha,

@@ -66,6 +66,13 @@ same() { diff -r "$1" "$2"; }
 @test "a dry run says what it would take and leaves nothing" {
     "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --selector wagle --out out --dry-run >plan
     grep -q 'in all' plan
+    "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --steps 4 --out out --dry-run --json >plan.json
+    python3 - <<'PY'
+import json
+p = json.load(open("plan.json"))
+assert p["schema"] == "wagle-plan-1" and p["host"]["bytes"] == sum(x["bytes"] for x in p["host"]["parts"]) > 0, p
+assert "card" not in p and p["layers"] == 3 and p["disk"]["model_bytes"] > 0, p
+PY
     grep -q 'predicted' plan
     "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --out out --dry-run | grep -q 'in all'
     [ ! -e out ] && [ ! -e out.partial ]

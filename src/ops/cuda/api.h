@@ -17,7 +17,9 @@ enum {
     WG_CUDA_ATTRIBUTE_PROCESSORS = 16,
     WG_CUDA_ATTRIBUTE_MAJOR = 75,
     WG_CUDA_ATTRIBUTE_MINOR = 76,
-    WG_CUDA_STREAM_NON_BLOCKING = 1
+    WG_CUDA_STREAM_NON_BLOCKING = 1,
+    WG_CUDA_EVENT_UNTIMED = 2,
+    WG_CUDA_HOST_MAPPED = 2 /* kernels may use it at its address */
 };
 
 /* cublasLt: data types, ways to compute, attributes. */
@@ -61,6 +63,8 @@ typedef struct wg_blas_choice {
     F(memory, "cuMemGetInfo_v2", (size_t * free, size_t * total))                                  \
     F(alloc, "cuMemAlloc_v2", (wg_cuda_address * memory, size_t bytes))                            \
     F(free, "cuMemFree_v2", (wg_cuda_address memory))                                              \
+    F(host_alloc, "cuMemHostAlloc", (void **memory, size_t bytes, unsigned flags))                 \
+    F(host_free, "cuMemFreeHost", (void *memory))                                                  \
     F(set, "cuMemsetD8Async",                                                                      \
       (wg_cuda_address to, unsigned char value, size_t bytes, wg_cuda_handle stream))              \
     F(copy, "cuMemcpyDtoDAsync_v2",                                                                \
@@ -72,6 +76,12 @@ typedef struct wg_blas_choice {
     F(stream_new, "cuStreamCreate", (wg_cuda_handle * stream, unsigned flags))                     \
     F(stream_free, "cuStreamDestroy_v2", (wg_cuda_handle stream))                                  \
     F(stream_wait, "cuStreamSynchronize", (wg_cuda_handle stream))                                 \
+    F(stream_wait_event, "cuStreamWaitEvent",                                                      \
+      (wg_cuda_handle stream, wg_cuda_handle event, unsigned flags))                               \
+    F(event_new, "cuEventCreate", (wg_cuda_handle * event, unsigned flags))                        \
+    F(event_free, "cuEventDestroy_v2", (wg_cuda_handle event))                                     \
+    F(event_record, "cuEventRecord", (wg_cuda_handle event, wg_cuda_handle stream))                \
+    F(event_wait, "cuEventSynchronize", (wg_cuda_handle event))                                    \
     F(module_load, "cuModuleLoadData", (wg_cuda_handle * module, const void *image))               \
     F(module_unload, "cuModuleUnload", (wg_cuda_handle module))                                    \
     F(module_function, "cuModuleGetFunction",                                                      \

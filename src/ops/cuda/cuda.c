@@ -47,21 +47,13 @@ wg_cuda *wg_cuda_ready(const wg_ops *self)
 
 bool wg_cuda_grow(wg_cuda *c, wg_cuda_room *room, size_t bytes)
 {
-    size_t available = 0, total = 0;
-
     if (bytes <= room->bytes)
         return true;
-    if (room->data != 0) {
-        if (!wg_cuda_did(c, c->lib.driver.stream_wait(c->stream), "waiting") ||
-            !wg_cuda_did(c, c->lib.driver.free(room->data), "giving memory back"))
-            return false;
-        *room = (wg_cuda_room){0};
-    }
-    if (c->lib.driver.alloc(&room->data, bytes) != WG_CUDA_SUCCESS) {
-        (void)c->lib.driver.memory(&available, &total);
-        wg_cuda_break(c, WAGLE_E_RESOURCE,
-                      "not enough GPU memory: asked for %.1f MB, %.1f MB are free",
-                      (double)bytes / 1e6, (double)available / 1e6);
+    if (room->data != 0)
+        wg_cuda_give(c, room->data, room->bytes);
+    *room = (wg_cuda_room){0};
+    if (!wg_cuda_take(c, bytes, &room->data)) {
+        wg_cuda_lacks(c, bytes);
         return false;
     }
     room->bytes = bytes;
@@ -106,13 +98,16 @@ static void close_all(wg_cuda *c)
         for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
             if (rooms[i]->data != 0)
                 (void)d->free(rooms[i]->data);
-        for (int64_t i = 0; i < c->n_stored; i++)
-            (void)d->free(c->stored[i].data);
+        wg_cuda_stored_free(c);
         for (int m = 0; m < WG_CUDA_MODULES; m++)
             if (c->module[m] != NULL)
                 (void)d->module_unload(c->module[m]);
         if (c->blas != NULL)
             (void)c->lib.blas.destroy(c->blas);
+        if (c->read != NULL)
+            (void)d->event_free(c->read);
+        if (c->copies != NULL)
+            (void)d->stream_free(c->copies);
         if (c->stream != NULL)
             (void)d->stream_free(c->stream);
         (void)d->release(c->lib.card);
@@ -120,7 +115,6 @@ static void close_all(wg_cuda *c)
     wg_cuda_libraries_close(&c->lib);
     if (c->ops.on_host != NULL)
         c->ops.on_host->close(c->ops.on_host);
-    wg_free(c->stored);
     wg_free(c->plan);
     wg_free(c);
 }
@@ -161,10 +155,12 @@ static void fill_table(wg_cuda *c)
     o->device = c->device;
     o->precision = precision_word(c->precision);
     o->panel_type = c->precision == WG_PRECISION_BF16 ? WG_BF16 : WG_F32;
+    o->card_bytes = (int64_t)c->limit;
     o->state = c;
     o->host = false;
     o->close = close_ops;
     wg_cuda_memory_ops(o);
+    wg_cuda_stored_ops(o);
     wg_cuda_vector_ops(o);
     wg_cuda_product_ops(o);
     wg_cuda_layer_ops(o);
@@ -173,13 +169,28 @@ static void fill_table(wg_cuda *c)
     wg_cuda_sequence_ops(o);
 }
 
+/* All that is free but a twentieth, or less if the context says so. */
+static bool set_limit(wg_cuda *c)
+{
+    size_t available = 0, total = 0;
+
+    if (!wg_cuda_did(c, c->lib.driver.memory(&available, &total), "asking for free memory"))
+        return false;
+    c->limit = available - available / 20;
+    if (c->owner->card_memory > 0 && (size_t)c->owner->card_memory < available)
+        c->limit = (size_t)c->owner->card_memory;
+    return true;
+}
+
 static void start(wg_cuda *c)
 {
     const wg_cuda_driver *d = &c->lib.driver;
 
     if (!wg_cuda_did(c, d->retain(&c->context, c->lib.card), "taking the card") ||
-        !wg_cuda_did(c, d->set_current(c->context), "choosing the card") ||
-        !wg_cuda_did(c, d->stream_new(&c->stream, WG_CUDA_STREAM_NON_BLOCKING), "a stream"))
+        !wg_cuda_did(c, d->set_current(c->context), "choosing the card") || !set_limit(c) ||
+        !wg_cuda_did(c, d->stream_new(&c->stream, WG_CUDA_STREAM_NON_BLOCKING), "a stream") ||
+        !wg_cuda_did(c, d->stream_new(&c->copies, WG_CUDA_STREAM_NON_BLOCKING), "a stream") ||
+        !wg_cuda_did(c, d->event_new(&c->read, WG_CUDA_EVENT_UNTIMED), "an event"))
         return;
     if (c->lib.blas.create(&c->blas) != 0)
         wg_cuda_break(c, WAGLE_E_RESOURCE, "%s does not start", c->lib.info.cublaslt_path);

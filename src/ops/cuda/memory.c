@@ -1,7 +1,7 @@
-/* memory.c - memory of the card. All of it is used in the order of one stream. */
+/* memory.c - memory of the card, and copies. All of it is used in the order of one stream; stored.c
+ * has the weights, which arrive on another. */
 #include "ops/cuda/state.h"
 
-#include "base/memory.h"
 #include <string.h>
 
 static wg_cuda_address address(const void *data)
@@ -17,46 +17,100 @@ static wagle_status failure(const wg_ops *self, wagle_ctx *ctx)
     return c->broken ? wg_fail(ctx, c->status, "%s", c->message) : WAGLE_OK;
 }
 
-/* `folder` means nothing here yet: the card's memory has no file behind it. */
+/* --- memory within the limit ------------------------------------------------------------------
+ */
+
+bool wg_cuda_take(wg_cuda *c, size_t bytes, wg_cuda_address *out)
+{
+    const size_t wanted = wg_cuda_whole(bytes);
+
+    *out = 0;
+    while (c->used + wanted > c->limit || c->lib.driver.alloc(out, wanted) != WG_CUDA_SUCCESS) {
+        *out = 0;
+        if (!wg_cuda_evict(c))
+            return false;
+    }
+    c->used += wanted;
+    return true;
+}
+
+void wg_cuda_give(wg_cuda *c, wg_cuda_address data, size_t bytes)
+{
+    (void)c->lib.driver.stream_wait(c->stream);
+    (void)c->lib.driver.free(data);
+    c->used -= wg_cuda_whole(bytes);
+}
+
+static const char lacks[] = "not enough GPU memory: asked for %.1f MB, but %.1f of %.1f MB are "
+                            "taken; smaller batches or a higher @{gpu_memory} help";
+
+void wg_cuda_lacks(wg_cuda *c, size_t bytes)
+{
+    wg_cuda_break(c, WAGLE_E_RESOURCE, lacks, (double)bytes / 1e6, (double)c->used / 1e6,
+                  (double)c->limit / 1e6);
+}
+
+/* With a folder, where data may be that is too large for memory: pinned memory of the host, which
+ * the kernels read and write where it is. */
+static bool take_somewhere(wg_cuda *c, size_t bytes, bool pinned, void **out)
+{
+    wg_cuda_address data = 0;
+
+    if (pinned)
+        return c->lib.driver.host_alloc(out, wg_cuda_whole(bytes), WG_CUDA_HOST_MAPPED) ==
+               WG_CUDA_SUCCESS;
+    if (!wg_cuda_take(c, bytes, &data))
+        return false;
+    *out = (void *)(uintptr_t)data;
+    return true;
+}
+
 wagle_status wg_cuda_alloc(const wg_ops *self, wagle_ctx *ctx, int64_t count, size_t size,
                            const char *folder, wg_scratch *out)
 {
     wg_cuda *c = wg_cuda_ready(self);
-    size_t bytes = 0, available = 0, total = 0;
-    wg_cuda_address data = 0;
+    wg_scratch made = {.filed = folder != NULL};
+    const double megabytes = (double)count * (double)size / 1e6;
 
-    (void)folder;
     *out = (wg_scratch){0};
     if (c == NULL)
         return failure(self, ctx);
-    const bool fits = count >= 0 && !__builtin_mul_overflow((size_t)count, size, &bytes);
-    const size_t wanted = bytes > 0 ? bytes : 1;
-    if (!fits || c->lib.driver.alloc(&data, wanted) != WG_CUDA_SUCCESS) {
-        (void)c->lib.driver.memory(&available, &total);
-        return wg_fail(ctx, WAGLE_E_RESOURCE,
-                       "not enough GPU memory: asked for %.1f MB, %.1f MB are free",
-                       (double)count * (double)size / 1e6, (double)available / 1e6);
-    }
-    if (!wg_cuda_did(c, c->lib.driver.set(data, 0, wanted, c->stream), "clearing memory")) {
-        (void)c->lib.driver.free(data);
+    if (count < 0 || __builtin_mul_overflow((size_t)count, size, &made.bytes) ||
+        !take_somewhere(c, made.bytes, made.filed, &made.data))
+        return made.filed ? wg_fail(ctx, WAGLE_E_RESOURCE,
+                                    "not enough memory: %.1f MB, pinned for the card", megabytes)
+                          : wg_fail(ctx, WAGLE_E_RESOURCE, lacks, megabytes, (double)c->used / 1e6,
+                                    (double)c->limit / 1e6);
+    if (made.filed)
+        memset(made.data, 0, made.bytes);
+    else if (!wg_cuda_did(
+                 c, c->lib.driver.set(address(made.data), 0, wg_cuda_whole(made.bytes), c->stream),
+                 "clearing memory")) {
+        wg_cuda_give(c, address(made.data), made.bytes);
         return failure(self, ctx);
     }
-    out->data = (void *)(uintptr_t)data;
-    out->bytes = bytes;
+    *out = made;
     return WAGLE_OK;
 }
 
+/* Whatever uses it is waited for. */
 static void free_memory(const wg_ops *self, wg_scratch *memory)
 {
-    const wg_cuda *c = self->state;
+    wg_cuda *c = self->state;
 
-    /* The driver waits for what still uses it. */
     if (memory->data != NULL && c->lib.driver.set_current(c->context) == WG_CUDA_SUCCESS) {
-        (void)c->lib.driver.stream_wait(c->stream);
-        (void)c->lib.driver.free(address(memory->data));
+        if (memory->filed) {
+            (void)c->lib.driver.stream_wait(c->stream);
+            (void)c->lib.driver.host_free(memory->data);
+        } else {
+            wg_cuda_give(c, address(memory->data), memory->bytes);
+        }
     }
     *memory = (wg_scratch){0};
 }
+
+/* --- verbs -------------------------------------------------------------------------------------
+ */
 
 static void zero(const wg_ops *self, void *to, size_t bytes)
 {
@@ -118,67 +172,6 @@ wagle_status wg_cuda_download(const wg_ops *self, wagle_ctx *ctx, void *host, co
     return wg_cuda_sync(self, ctx);
 }
 
-/* --- stored weights --- */
-
-/* Where the bytes are if they, or a range that holds them, were copied before. */
-static const void *find_stored(const wg_cuda *c, const char *mapped, size_t bytes)
-{
-    for (int64_t i = 0; i < c->n_stored; i++) {
-        const wg_cuda_stored *s = &c->stored[i];
-        const uintptr_t from = (uintptr_t)mapped, low = (uintptr_t)s->mapped;
-        if (from >= low && from + bytes <= low + s->bytes)
-            return (const void *)(uintptr_t)(s->data + (from - low));
-    }
-    return NULL;
-}
-
-/* Copied when first asked for, to an address that is a multiple of 256. */
-const void *wg_cuda_stored_at(const wg_ops *self, const void *mapped, size_t bytes)
-{
-    wg_cuda *c = wg_cuda_ready(self);
-    wagle_ctx quiet = {0};
-    wg_cuda_room room = {0};
-    const void *found;
-
-    if (c == NULL)
-        return NULL;
-    found = find_stored(c, mapped, bytes);
-    if (found != NULL)
-        return found;
-    if (WG_GROW(&quiet, &c->stored, &c->room_stored, c->n_stored + 1) != WAGLE_OK) {
-        wg_cuda_break(c, WAGLE_E_RESOURCE, "%s", quiet.message);
-        return NULL;
-    }
-    if (!wg_cuda_grow(c, &room, bytes > 0 ? bytes : 1))
-        return NULL;
-    c->stored[c->n_stored++] = (wg_cuda_stored){mapped, bytes, room.data};
-    upload(self, (void *)(uintptr_t)room.data, mapped, bytes);
-    return c->broken ? NULL : (const void *)(uintptr_t)room.data;
-}
-
-static void forget(const wg_ops *self, const void *mapped, size_t bytes)
-{
-    wg_cuda *c = self->state;
-
-    (void)bytes;
-    if (c->lib.driver.set_current(c->context) != WG_CUDA_SUCCESS)
-        return;
-    for (int64_t i = 0; i < c->n_stored; i++)
-        if (c->stored[i].mapped == mapped) {
-            (void)c->lib.driver.stream_wait(c->stream);
-            (void)c->lib.driver.free(c->stored[i].data);
-            c->stored[i--] = c->stored[--c->n_stored];
-        }
-}
-
-/* Weights stay on the card, so advice about them changes nothing. */
-static void advice(const wg_ops *self, const void *data, size_t bytes)
-{
-    (void)self;
-    (void)data;
-    (void)bytes;
-}
-
 void wg_cuda_memory_ops(wg_ops *ops)
 {
     ops->alloc = wg_cuda_alloc;
@@ -190,8 +183,4 @@ void wg_cuda_memory_ops(wg_ops *ops)
     ops->upload = upload;
     ops->download = wg_cuda_download;
     ops->sync = wg_cuda_sync;
-    ops->stored = wg_cuda_stored_at;
-    ops->forget = forget;
-    ops->ahead = advice;
-    ops->release = advice;
 }

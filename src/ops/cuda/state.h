@@ -40,14 +40,29 @@ typedef struct wg_cuda_room {
     size_t bytes;
 } wg_cuda_room;
 
-/* Bytes of a mapped file that were copied to the card. */
+/* Bytes of a mapped file that were asked for. */
 typedef struct wg_cuda_stored {
     const char *mapped;
     size_t bytes;
-    wg_cuda_address data;
+    wg_cuda_address data;   /* 0: not on the card at present */
+    wg_cuda_handle arrived; /* event: they were copied */
+    bool awaited;           /* the operations wait for it */
+    bool held;              /* asked for and not yet released */
+    int64_t released;       /* when, by the clock; 0: fetched ahead */
 } wg_cuda_stored;
 
-enum { WG_CUDA_PLANS = 1024, WG_CUDA_WORKSPACE = 32 << 20 };
+/* Pinned memory through which they go. */
+typedef struct wg_cuda_staging {
+    void *host;
+    wg_cuda_handle copied; /* event: it may be filled again */
+} wg_cuda_staging;
+
+enum {
+    WG_CUDA_PLANS = 1024,
+    WG_CUDA_WORKSPACE = 32 << 20,
+    WG_CUDA_STAGING = 8 << 20,
+    WG_CUDA_STAGINGS = 4
+};
 
 /* A product of one shape: what cublasLt is to do. */
 typedef struct wg_cuda_plan {
@@ -71,8 +86,12 @@ typedef struct wg_cuda {
     wagle_status status; /* if broken */
     char message[512];
     wg_cuda_room parts, left, right, workspace; /* of sums; of products */
+    size_t limit, used;                         /* bytes of the card */
+    wg_cuda_handle copies, read;                /* stored.c: its stream; operations so far */
     wg_cuda_stored *stored;
-    int64_t n_stored, room_stored;
+    int64_t n_stored, room_stored, found, clock; /* found: the last one */
+    wg_cuda_staging staging[WG_CUDA_STAGINGS];
+    int64_t turn;       /* of the pinned buffers */
     wg_cuda_plan *plan; /* [WG_CUDA_PLANS], a hash table */
 } wg_cuda;
 
@@ -122,6 +141,28 @@ static inline wg_cuda_weights wg_cuda_weights_of(const wg_weights *w)
                              (const long long *)w->rank, w->value, (int)w->type};
 }
 
+/* --- memory.c --- */
+
+/* Memory of the card within the limit; released weights go where there is too little. False: there
+ * is none. */
+bool wg_cuda_take(wg_cuda *c, size_t bytes, wg_cuda_address *out);
+/* Gives it back once the operations so far have run. */
+void wg_cuda_give(wg_cuda *c, wg_cuda_address data, size_t bytes);
+/* Remembers that so many bytes were too much. */
+void wg_cuda_lacks(wg_cuda *c, size_t bytes);
+
+/* What an allocation takes. */
+static inline size_t wg_cuda_whole(size_t bytes)
+{
+    return bytes > 0 ? (bytes + 255) / 256 * 256 : 256;
+}
+
+/* --- stored.c --- */
+
+/* Gives up the memory of stored weights that are not in use; false: all are. */
+bool wg_cuda_evict(wg_cuda *c);
+void wg_cuda_stored_free(wg_cuda *c);
+
 /* --- compile.c --- */
 
 /* The kernel, compiled when its module is first asked for; NULL if that failed. */
@@ -138,7 +179,6 @@ wagle_status wg_cuda_alloc(const wg_ops *self, wagle_ctx *ctx, int64_t count, si
 wagle_status wg_cuda_download(const wg_ops *self, wagle_ctx *ctx, void *host, const void *from,
                               size_t bytes);
 wagle_status wg_cuda_sync(const wg_ops *self, wagle_ctx *ctx);
-const void *wg_cuda_stored_at(const wg_ops *self, const void *mapped, size_t bytes);
 /* g = the sum over the rows of y [N,D] (row stride ld) of y, y^2, or y*(x - mean)*rstd, as `what`
  * says (kernels/shared.h); sum [D] += g, square += g^2. x to square may be NULL but for sum. */
 void wg_cuda_columns(const wg_ops *self, int what, int64_t N, int64_t D, const float *y, int64_t ld,
@@ -146,6 +186,7 @@ void wg_cuda_columns(const wg_ops *self, int what, int64_t N, int64_t D, const f
                      float *square);
 /* Fill in a part of the table. */
 void wg_cuda_memory_ops(wg_ops *ops);
+void wg_cuda_stored_ops(wg_ops *ops);
 void wg_cuda_vector_ops(wg_ops *ops);
 void wg_cuda_product_ops(wg_ops *ops);
 void wg_cuda_layer_ops(wg_ops *ops);

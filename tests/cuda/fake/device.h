@@ -144,7 +144,7 @@ template <class T> inline T warp_sum(T x)
 
 typedef void fake_call(void (*kernel)(), void **arguments);
 
-void fake_register(const char *name, void (*kernel)(), fake_call *call);
+void fake_register(const char *name, void (*kernel)(), fake_call *call, const size_t *bytes, int n);
 
 template <class... A, size_t... I>
 void fake_spread(void (*kernel)(A...), void **arguments, std::index_sequence<I...>)
@@ -162,7 +162,8 @@ template <class... A> struct fake_kernel {
 template <class... A> struct fake_registration {
     fake_registration(const char *name, void (*kernel)(A...))
     {
-        fake_register(name, (void (*)())kernel, fake_kernel<A...>::call);
+        const size_t bytes[] = {sizeof(A)...};
+        fake_register(name, (void (*)())kernel, fake_kernel<A...>::call, bytes, sizeof...(A));
     }
 };
 

@@ -35,6 +35,7 @@ typedef jmp_buf place;
 struct registered {
     void (*kernel)();
     fake_call *call;
+    std::vector<size_t> bytes; /* of each argument */
 };
 
 std::map<std::string, registered> &kernels()
@@ -241,9 +242,21 @@ int fake_block_or(int value)
     return vote;
 }
 
-void fake_register(const char *name, void (*kernel)(), fake_call *call)
+void fake_register(const char *name, void (*kernel)(), fake_call *call, const size_t *bytes, int n)
 {
-    kernels()[name] = {kernel, call};
+    kernels()[name] = {kernel, call, std::vector<size_t>(bytes, bytes + n)};
+}
+
+std::vector<std::vector<char>> fake_copy_arguments(const void *function, void **arguments)
+{
+    const auto *entry = (const std::pair<const std::string, registered> *)function;
+    std::vector<std::vector<char>> values;
+
+    for (size_t i = 0; i < entry->second.bytes.size(); i++) {
+        const char *from = (const char *)arguments[i];
+        values.emplace_back(from, from + entry->second.bytes[i]);
+    }
+    return values;
 }
 
 const void *fake_find(const char *name)

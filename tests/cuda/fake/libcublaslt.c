@@ -1,6 +1,7 @@
 /* libcublaslt.c - pretended products, built as libcublasLt.so.13: loops, sums in double. */
 #include "counting.h"
 #include "failing.h"
+#include "stream.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -136,26 +137,26 @@ static float *unpack(const void *x, const layout *l, int transposed)
     return out;
 }
 
-int cublasLtMatmul(void *blas, const desc *d, const float *alpha, const void *A, const layout *a,
-                   const void *B, const layout *b, const float *beta, const float *C,
-                   const layout *c, float *D, const layout *e, const void *algorithm,
-                   void *workspace, size_t bytes, void *stream)
-{
-    MAY_FAIL(14);
-    fake_counted("product");
-    const uint64_t K = d->transpose[0] ? a->rows : a->columns, M = c->rows;
-    float *x, *y;
-    double *sum;
+typedef struct call {
+    desc d;
+    layout a, b, c;
+    float alpha, beta;
+    const void *A, *B;
+    const float *C;
+    float *D;
+} call;
 
-    (void)blas, (void)e, (void)algorithm, (void)workspace, (void)bytes, (void)stream;
-    if (K != (d->transpose[1] ? b->columns : b->rows) ||
-        M != (d->transpose[0] ? a->columns : a->rows) ||
-        c->columns != (d->transpose[1] ? b->rows : b->columns))
-        return 7;
-    x = unpack(A, a, d->transpose[0]); /* [K,M] */
-    y = unpack(B, b, d->transpose[1]); /* [N,K] */
-    sum = malloc((M + 1) * sizeof *sum);
-    for (uint64_t n = 0; x != NULL && y != NULL && sum != NULL && n < c->columns; n++) {
+static void multiply(void *data)
+{
+    const call *p = data;
+    const uint64_t M = p->c.rows, K = p->d.transpose[0] ? p->a.rows : p->a.columns;
+    float *x = unpack(p->A, &p->a, p->d.transpose[0]); /* [K,M] */
+    float *y = unpack(p->B, &p->b, p->d.transpose[1]); /* [N,K] */
+    double *sum = malloc((M + 1) * sizeof *sum);
+
+    if (x == NULL || y == NULL || sum == NULL)
+        abort();
+    for (uint64_t n = 0; n < p->c.columns; n++) {
         memset(sum, 0, M * sizeof *sum);
         for (uint64_t k = 0; k < K; k++) {
             const double factor = (double)y[n * K + k];
@@ -163,13 +164,31 @@ int cublasLtMatmul(void *blas, const desc *d, const float *alpha, const void *A,
                 sum[m] += factor * (double)x[k * M + m];
         }
         for (uint64_t m = 0; m < M; m++) {
-            const uint64_t i = m + n * (uint64_t)c->ld;
-            D[i] = (float)((double)*alpha * sum[m] + (*beta != 0 ? (double)(*beta * C[i]) : 0));
+            const uint64_t i = m + n * (uint64_t)p->c.ld;
+            p->D[i] = (float)((double)p->alpha * sum[m] +
+                              (p->beta != 0 ? (double)(p->beta * p->C[i]) : 0));
         }
     }
-    const int failed = x == NULL || y == NULL || sum == NULL;
     free(x);
     free(y);
     free(sum);
-    return failed ? 3 : 0;
+}
+
+int cublasLtMatmul(void *blas, const desc *d, const float *alpha, const void *A, const layout *a,
+                   const void *B, const layout *b, const float *beta, const float *C,
+                   const layout *c, float *D, const layout *e, const void *algorithm,
+                   void *workspace, size_t bytes, void *stream)
+{
+    MAY_FAIL(14);
+    fake_counted("product");
+    const call p = {*d, *a, *b, *c, *alpha, *beta, A, B, C, D};
+    const uint64_t K = d->transpose[0] ? a->rows : a->columns;
+
+    (void)blas, (void)e, (void)algorithm, (void)workspace, (void)bytes;
+    if (K != (d->transpose[1] ? b->columns : b->rows) ||
+        c->rows != (d->transpose[0] ? a->columns : a->rows) ||
+        c->columns != (d->transpose[1] ? b->rows : b->columns))
+        return 7;
+    ((fake_stream *)stream)->submit(stream, multiply, &p, sizeof p);
+    return 0;
 }
