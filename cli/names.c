@@ -88,7 +88,7 @@ static const other options[] = {
     {"bootstrap-iters bootstrap", "resamples", NULL},
     {"cuda gpu gpus cpu n-gpu-layers ngl device-map use-cuda no-cuda", "device", NULL},
     {"fp16 bf16 mixed-precision amp half", NULL,
-     "--precision bf16 rounds the operands of products; what is written keeps the model's type"},
+     "products are in float32, or as --precision says; what is written keeps the model's type"},
     {"epsilon eps adam-epsilon adam-beta1 adam-beta2 beta1 beta2 momentum betas", NULL,
      "these constants are those of --optimizer"},
     {"report-to wandb wandb-project logging-dir tensorboard logging-steps", NULL,
