@@ -20,4 +20,5 @@ done
 ${CXX:-c++} -std=c++17 -O3 -g -fPIC -shared -fvisibility=hidden -ffp-contract=off -w -I"$here" -I"$kernels" "$@" \
     -o "$out/libcuda.so.1" "$here"/libcuda.cpp "$here"/fibres.cpp "$out"/*.cpp
 ${CC:-cc} -std=c11 -O1 -g -fPIC -shared -I"$here" "$@" -o "$out/libnvrtc.so.13" "$here/libnvrtc.c"
-${CC:-cc} -std=c11 -O3 -g -fPIC -shared -I"$here" "$@" -o "$out/libcublasLt.so.13" "$here/libcublaslt.c"
+${CC:-cc} -std=c11 -O3 -g -fPIC -shared -I"$here" "$@" -o "$out/libcublasLt.so.13" "$here/libcublaslt.c" \
+    $(pkg-config --cflags --libs openblas)

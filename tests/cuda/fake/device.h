@@ -140,6 +140,16 @@ template <class T> inline T warp_sum(T x)
     return sum[0];
 }
 
+/* With -DWHOLE_LOOPS: what the threads of a grid or of a row share is one loop of the first of
+ * them. Where that thread ends without waiting, the rest of its block is left out. Long runs take a
+ * third of the time; sums over a vector have another order. */
+#ifdef WHOLE_LOOPS
+bool fake_whole_loop();
+#define EACH(i, n) for (i64 i = fake_whole_loop() && blockIdx.x == 0 ? 0 : (n); i < (n); i++)
+#define EACH_ELEMENT(v, n)                                                                         \
+    for (i64 v = fake_whole_loop() && blockIdx.y == 0 ? 0 : (n); v < (n); v++)
+#endif
+
 /* --- kernels by name --- */
 
 typedef void fake_call(void (*kernel)(), void **arguments);

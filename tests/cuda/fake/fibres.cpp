@@ -72,6 +72,7 @@ barrier block;
 std::vector<barrier> warps;
 std::vector<uint64_t> slots;
 int vote;
+bool whole_loop; /* thread 0 did the work of its block's others */
 const registered *running;
 const char *running_name;
 void **running_arguments;
@@ -180,6 +181,11 @@ void run_thread(unsigned t)
     threadIdx = {t, 0, 0};
     running->call(running->kernel, running_arguments);
     at_work[t] = nullptr;
+    if (whole_loop && t == 0 && next_thread == 1) {
+        next_thread = threads;
+        block.live = 0;
+        return;
+    }
     block.live--;
     warps[t / 32].live--;
     pass_if_full(&block);
@@ -206,6 +212,7 @@ void run_block()
     for (unsigned t = 0; t < threads; t++)
         warps[t / 32].live++;
     next_thread = 0;
+    whole_loop = false;
     outside.begun = true;
     now = &outside;
     switch_to(some_fibre());
@@ -220,6 +227,12 @@ void fake_block_barrier()
 void fake_warp_barrier()
 {
     wait(&warps[threadIdx.x / 32]);
+}
+
+bool fake_whole_loop()
+{
+    whole_loop = true;
+    return threadIdx.x == 0;
 }
 
 int fake_lane()

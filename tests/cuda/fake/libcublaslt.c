@@ -1,13 +1,16 @@
-/* libcublaslt.c - pretended products, built as libcublasLt.so.13: loops, sums in double. */
+/* libcublaslt.c - pretended products, built as libcublasLt.so.13: OpenBLAS's, of operands that are
+ * rounded as a card's units take them, with float32 sums. */
 #include "counting.h"
 #include "failing.h"
 #include "stream.h"
 
+#include <cblas.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { F32 = 0, BF16 = 14, TRANSPOSE_A = 3, TRANSPOSE_B = 4 };
+enum { F32 = 0, BF16 = 14, COMPUTE_TF32 = 77, TRANSPOSE_A = 3, TRANSPOSE_B = 4 };
 
 typedef struct layout { /* columns of `ld` numbers */
     int type;
@@ -17,6 +20,7 @@ typedef struct layout { /* columns of `ld` numbers */
 
 typedef struct desc {
     int32_t transpose[2];
+    int compute;
 } desc;
 
 typedef struct choice {
@@ -36,6 +40,7 @@ int cublasLtCreate(void **blas)
 {
     MAY_FAIL(14);
     static char made;
+    openblas_set_num_threads(1); /* for equal bits */
     *blas = &made;
     return 0;
 }
@@ -50,8 +55,10 @@ int cublasLtDestroy(void *blas)
 int cublasLtMatmulDescCreate(desc **out, int compute, int scale_type)
 {
     MAY_FAIL(14);
-    (void)compute, (void)scale_type;
+    (void)scale_type;
     *out = calloc(1, sizeof **out);
+    if (*out != NULL)
+        (*out)->compute = compute;
     return *out == NULL;
 }
 
@@ -117,24 +124,31 @@ int cublasLtMatmulAlgoGetHeuristic(void *blas, const desc *d, const layout *a, c
     return 0;
 }
 
-/* op(x) with its columns one after the other. */
-static float *unpack(const void *x, const layout *l, int transposed)
+/* The operand as cublasLt's units take it: float32, or rounded. *made: what was allocated for it.
+ */
+static const float *operand(const void *x, const layout *l, bool tf32, int64_t *ld, float **made)
 {
-    const uint64_t rows = l->rows, columns = l->columns;
-    float *out = malloc((rows * columns + 1) * sizeof *out);
+    const int64_t rows = (int64_t)l->rows, columns = (int64_t)l->columns;
 
-    for (uint64_t c = 0; out != NULL && c < columns; c++)
-        for (uint64_t r = 0; r < rows; r++) {
-            const uint64_t i = r + c * (uint64_t)l->ld;
-            float *to = &out[transposed ? r * columns + c : r + c * rows];
-            if (l->type == F32) {
-                *to = ((const float *)x)[i];
+    *ld = l->ld;
+    if (l->type == F32 && !tf32)
+        return x;
+    *made = malloc((size_t)(rows * columns + 1) * sizeof **made);
+    *ld = rows > 0 ? rows : 1;
+    for (int64_t c = 0; *made != NULL && c < columns; c++)
+        for (int64_t r = 0; r < rows; r++) {
+            const int64_t i = r + c * l->ld;
+            uint32_t bits;
+            if (l->type == F32) { /* to the nearest of 11 bits, ties away from zero */
+                memcpy(&bits, (const float *)x + i, sizeof bits);
+                if ((bits & 0x7F800000) != 0x7F800000)
+                    bits = (bits + 0x1000) & ~(uint32_t)0x1FFF;
             } else {
-                const uint32_t bits = (uint32_t)((const uint16_t *)x)[i] << 16;
-                memcpy(to, &bits, sizeof bits);
+                bits = (uint32_t)((const uint16_t *)x)[i] << 16;
             }
+            memcpy(*made + r + c * rows, &bits, sizeof bits);
         }
-    return out;
+    return *made;
 }
 
 typedef struct call {
@@ -142,36 +156,26 @@ typedef struct call {
     layout a, b, c;
     float alpha, beta;
     const void *A, *B;
-    const float *C;
-    float *D;
+    float *C;
 } call;
 
 static void multiply(void *data)
 {
     const call *p = data;
-    const uint64_t M = p->c.rows, K = p->d.transpose[0] ? p->a.rows : p->a.columns;
-    float *x = unpack(p->A, &p->a, p->d.transpose[0]); /* [K,M] */
-    float *y = unpack(p->B, &p->b, p->d.transpose[1]); /* [N,K] */
-    double *sum = malloc((M + 1) * sizeof *sum);
+    const bool tf32 = p->d.compute == COMPUTE_TF32;
+    const uint64_t K = p->d.transpose[0] ? p->a.rows : p->a.columns;
+    float *left = NULL, *right = NULL;
+    int64_t lda, ldb;
 
-    if (x == NULL || y == NULL || sum == NULL)
+    const float *x = operand(p->A, &p->a, tf32, &lda, &left);
+    const float *y = operand(p->B, &p->b, tf32, &ldb, &right);
+    if (x == NULL || y == NULL)
         abort();
-    for (uint64_t n = 0; n < p->c.columns; n++) {
-        memset(sum, 0, M * sizeof *sum);
-        for (uint64_t k = 0; k < K; k++) {
-            const double factor = (double)y[n * K + k];
-            for (uint64_t m = 0; m < M; m++)
-                sum[m] += factor * (double)x[k * M + m];
-        }
-        for (uint64_t m = 0; m < M; m++) {
-            const uint64_t i = m + n * (uint64_t)p->c.ld;
-            p->D[i] = (float)((double)p->alpha * sum[m] +
-                              (p->beta != 0 ? (double)(p->beta * p->C[i]) : 0));
-        }
-    }
-    free(x);
-    free(y);
-    free(sum);
+    cblas_sgemm(CblasColMajor, p->d.transpose[0] ? CblasTrans : CblasNoTrans,
+                p->d.transpose[1] ? CblasTrans : CblasNoTrans, (int)p->c.rows, (int)p->c.columns,
+                (int)K, p->alpha, x, (int)lda, y, (int)ldb, p->beta, p->C, (int)p->c.ld);
+    free(left);
+    free(right);
 }
 
 int cublasLtMatmul(void *blas, const desc *d, const float *alpha, const void *A, const layout *a,
@@ -181,13 +185,13 @@ int cublasLtMatmul(void *blas, const desc *d, const float *alpha, const void *A,
 {
     MAY_FAIL(14);
     fake_counted("product");
-    const call p = {*d, *a, *b, *c, *alpha, *beta, A, B, C, D};
+    const call p = {*d, *a, *b, *c, *alpha, *beta, A, B, D};
     const uint64_t K = d->transpose[0] ? a->rows : a->columns;
 
     (void)blas, (void)e, (void)algorithm, (void)workspace, (void)bytes;
     if (K != (d->transpose[1] ? b->columns : b->rows) ||
         c->rows != (d->transpose[0] ? a->columns : a->rows) ||
-        c->columns != (d->transpose[1] ? b->rows : b->columns))
+        c->columns != (d->transpose[1] ? b->rows : b->columns) || C != D)
         return 7;
     ((fake_stream *)stream)->submit(stream, multiply, &p, sizeof p);
     return 0;

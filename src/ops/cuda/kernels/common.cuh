@@ -10,16 +10,17 @@ typedef unsigned short u16;
 
 #define KERNEL extern "C" __global__ void
 #define INFINITE __int_as_float(0x7F800000)
+/* Of a row, where a block has it to itself. */
+#define EACH_COLUMN(v, n) for (i64 v = threadIdx.x; v < (n); v += THREADS)
+#ifndef EACH /* a pretended card may run them as one loop */
 #define EACH(i, n)                                                                                 \
     for (i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x; i < (n);                              \
          i += (i64)gridDim.x * blockDim.x)
-/* Of a row, where a block has it to itself; and where grid (rows, ceil(n/WG_CUDA_COLUMNS)) shares
- * it.
- */
-#define EACH_COLUMN(v, n) for (i64 v = threadIdx.x; v < (n); v += THREADS)
+/* Of a row that grid (rows, ceil(n/WG_CUDA_COLUMNS)) shares. */
 #define EACH_ELEMENT(v, n)                                                                         \
     for (i64 v = (i64)blockIdx.y * WG_CUDA_COLUMNS + threadIdx.x;                                  \
          v < (n) && v < ((i64)blockIdx.y + 1) * WG_CUDA_COLUMNS; v += THREADS)
+#endif
 
 enum { F32, F16, BF16 };                   /* wg_dtype */
 enum { SILU, GELU, GELU_TANH, RELU };      /* wg_activation */
