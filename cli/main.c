@@ -44,7 +44,7 @@ static wagle_status run(const cli_command *c, cli_options *o)
     wagle_on_name(running, cli_name_option, (void *)(uintptr_t)c);
     wagle_set_threads(running, o->threads > 0 ? (int)o->threads : 0);
     wagle_set_memory(running, o->memory);
-    wagle_set_device_memory(running, o->gpu_memory);
+    wagle_set_gpu_memory(running, o->gpu_memory);
     wagle_set_dry_run(running, o->dry_run);
     st = wagle_set_device(running, o->device, CLI_CHOSEN(o, precision));
     if (st == WAGLE_OK)

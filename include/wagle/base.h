@@ -79,10 +79,9 @@ typedef void wagle_progress_fn(void *user, const char *stage, int64_t done, int6
 typedef void wagle_log_fn(void *user, int level, const char *line);
 
 /* What an option is called in messages and in the log; written into out [bytes] with a NUL. option:
- * a member of a structure of options (retain_term), an objective's own (npo.beta), or memory or
- * device of the context. value: what it is or should be ("none"; "true" of a bool), or a word for
- * any value
- * ("FILE"); or NULL. */
+ * a member of a structure of options (retain_term), an objective's own (npo.beta), or memory,
+ * gpu_memory or device of the context. value: what it is or should be ("none"; "true" of a bool),
+ * or a word for any value ("FILE"); or NULL. */
 typedef void wagle_name_fn(void *user, const char *option, const char *value, char *out,
                            size_t bytes);
 
@@ -117,7 +116,7 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_set_cpu_units(wagle_ctx *ctx, const cha
  * takes; 0: what is free when the first model is opened there, less 5 %. Weights that do not fit
  * are read from the host again when they are next; results do not depend on it. Without effect
  * on the CPU, and while models are open on the card. */
-WAGLE_API void wagle_set_device_memory(wagle_ctx *ctx, int64_t bytes);
+WAGLE_API void wagle_set_gpu_memory(wagle_ctx *ctx, int64_t bytes);
 /* Bytes a run may take; 0: no bound. A run obeys, or is refused before it starts. */
 WAGLE_API void wagle_set_memory(wagle_ctx *ctx, int64_t bytes);
 /* attribute, finetune and unlearn then only plan: wagle_plan has what they would take, and nothing

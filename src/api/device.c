@@ -97,7 +97,7 @@ wagle_status wagle_set_cpu_units(wagle_ctx *ctx, const char *most)
     return WAGLE_OK;
 }
 
-void wagle_set_device_memory(wagle_ctx *ctx, int64_t bytes)
+void wagle_set_gpu_memory(wagle_ctx *ctx, int64_t bytes)
 {
     ctx->card_memory = bytes;
 }
