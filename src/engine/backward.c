@@ -212,7 +212,7 @@ static wagle_status project_in_gradient(wagle_ctx *ctx, const collector *k)
 
     if (tensor < 0 || !wants(k->sink, tensor))
         return WAGLE_OK;
-    for (int s = 0; s < k->streams; s++)
+    for (int s = 0; s < WG_STREAMS && s < k->streams; s++)
         ops->zero(ops, grad[s], (size_t)(c->D * c->E) * sizeof **grad);
     for (int64_t i = 0; i < e->n_chunks; i++) {
         const int s = e->chunk[i].stream;

@@ -151,7 +151,7 @@ static wagle_status put_llama3(const wg_importer *m, const sizes *s, double thet
 {
     const int64_t n = (int64_t)s->r / 2;
     wg_config like = {.r = 2 * n, .rope = {{WG_ROPE_LLAMA3, theta, 1, 1, 4, 32, 1, {0}}}};
-    float factor[WG_PAIRS_MOST];
+    float factor[WG_PAIRS_MOST] = {0};
 
     WG_TRY(read_factors(m, "rope_freqs.weight", s, factor));
     for (int64_t i = 0; i < n; i++)

@@ -93,7 +93,8 @@ static void close_all(wg_cuda *c)
     wg_cuda_room *const rooms[] = {&c->parts, &c->left, &c->right, &c->workspace};
 
     if (c->context != NULL && d->set_current(c->context) == WG_CUDA_SUCCESS) {
-        (void)d->stream_wait(c->stream);
+        if (c->stream != NULL)
+            (void)d->stream_wait(c->stream);
         wg_cuda_plans_free(c);
         for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
             if (rooms[i]->data != 0)
