@@ -67,7 +67,7 @@ void wg_engine_free(wg_engine *e)
                                   &e->label_row,   &e->stats,         &e->soft_q,
                                   &e->soft[0].row, &e->soft[0].cross, &e->soft[0].runner_up,
                                   &e->soft[1].row, &e->soft[1].cross, &e->soft[1].runner_up,
-                                  &e->tree.room,   &e->cosine[0],     &e->cosine[1],
+                                  &e->prefix.room, &e->cosine[0],     &e->cosine[1],
                                   &e->sine[0],     &e->sine[1]};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         wg_buffer_free(ops, buffers[i]);
@@ -80,9 +80,9 @@ void wg_engine_free(wg_engine *e)
     }
     wg_free(e->chunk);
     wg_lists_free(ops, &e->index.lists);
-    wg_lists_free(ops, &e->tree.lists);
-    wg_free(e->tree.group);
-    wg_free(e->tree.first);
+    wg_lists_free(ops, &e->prefix.lists);
+    wg_free(e->prefix.group);
+    wg_free(e->prefix.first);
     wg_free(e->hidden.data);
     for (size_t i = 0; i < sizeof e->sunk / sizeof *e->sunk; i++)
         wg_free(e->sunk[i].data);

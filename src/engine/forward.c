@@ -68,7 +68,7 @@ wg_block_input wg_chunk_input(wg_engine *e, const wg_batch *batch, const wg_chun
         const int64_t T = batch->start[s + 1] - batch->start[s];
         longest = T > longest ? T : longest;
     }
-    e->tree.chunk = c - e->chunk;
+    e->prefix.chunk = c - e->chunk;
     return (wg_block_input){.model = e->model,
                             .N = batch->start[c->to] - *first,
                             .S = c->to - c->from,
@@ -77,7 +77,7 @@ wg_block_input wg_chunk_input(wg_engine *e, const wg_batch *batch, const wg_chun
                             .position = e->index.position + *first,
                             .cosine = {e->cosine[0].data, e->cosine[1].data},
                             .sine = {e->sine[0].data, e->sine[1].data},
-                            .attend = batch->shared ? wg_tree_attend : NULL,
+                            .attend = batch->shared ? wg_prefix_attend : NULL,
                             .user = e,
                             .packed = e->packed.data,
                             .input_hook = e->input_hook,
@@ -131,7 +131,7 @@ static wagle_status reserve(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,
     WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->panel,
                              wg_panel_size(e->model, wg_vocabulary_chunk(c, 0))));
     WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->saved, e->plan.saved_layers * saved));
-    WG_TRY(wg_tree_prepare(ctx, e, batch));
+    WG_TRY(wg_prefix_prepare(ctx, e, batch));
     if (for_backward)
         return wg_backward_room(ctx, e, batch);
     WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->packed, wg_packed_size(e->model, most)));

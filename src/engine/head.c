@@ -276,10 +276,10 @@ void wg_head_gradient(wg_engine *e, const wg_batch *batch, int64_t from, int64_t
     const wg_ops *ops = e->model->ops;
 
     for (int64_t j = from, end; j < from + n; j = end) {
-        wg_softened *soft = NULL;
+        wg_soft_rows *soft = NULL;
         end = from + n;
         for (int i = 0; i < e->n_soft; i++) {
-            wg_softened *s = &e->soft[i];
+            wg_soft_rows *s = &e->soft[i];
             const bool inside = j >= s->of.from && j < s->of.to;
             const int64_t border = inside ? s->of.to : s->of.from;
             soft = inside ? s : soft;

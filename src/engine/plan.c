@@ -80,7 +80,7 @@ static void size_up(const wg_model *m, const wg_intent *in, wg_plan *p)
     p->working =
         real * (wg_saved_size(c, chunk) + wg_recomputed_size(c, chunk) + wg_packed_size(m, chunk) +
                 (in->backward ? wg_backward_scratch_size(c, chunk) + N * c->D : 0) +
-                (in->shared ? wg_tree_size(c, in->longest) : 0));
+                (in->shared ? wg_prefix_size(c, in->longest) : 0));
     p->weights = real * wg_panel_size(m, vocabulary);
     p->gradients = real * held * (wg_layer_size(c) + c->V * c->D);
     p->head = real * (3 * M * c->D +

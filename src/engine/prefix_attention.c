@@ -10,7 +10,7 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-int64_t wg_tree_size(const wg_config *c, int64_t longest)
+int64_t wg_prefix_size(const wg_config *c, int64_t longest)
 {
     return most(LAID_TOKENS, longest) * (2 * c->H * c->h + 2 * c->K * c->h + c->H);
 }
@@ -28,9 +28,9 @@ static int64_t own_length(const wg_batch *b, int64_t s)
 
 /* Sequences from s on that are laid out together: [s, end), those without tokens of their own left
  * out. */
-static int64_t choose(const wg_batch *b, int64_t s, int64_t to, wg_tree_group *g)
+static int64_t choose(const wg_batch *b, int64_t s, int64_t to, wg_prefix_group *g)
 {
-    *g = (wg_tree_group){0};
+    *g = (wg_prefix_group){0};
     for (; s < to; s++) {
         const int64_t n = length(b, s);
         if (own_length(b, s) == 0)
@@ -47,7 +47,7 @@ static int64_t choose(const wg_batch *b, int64_t s, int64_t to, wg_tree_group *g
 
 /* The group's lists, of sequences [from, to) of a chunk whose first token is `first`. */
 static void lay_out(const wg_batch *b, int64_t from, int64_t to, int64_t first, wg_lists *l,
-                    wg_tree_group *g)
+                    wg_prefix_group *g)
 {
     int64_t *start = wg_lists_take(l, g->S + 1, sizeof *start);
     int64_t *prefix = wg_lists_take(l, g->S, sizeof *prefix);
@@ -77,9 +77,9 @@ static void lay_out(const wg_batch *b, int64_t from, int64_t to, int64_t first, 
     *start = at;
 }
 
-wagle_status wg_tree_prepare(wagle_ctx *ctx, wg_engine *e, const wg_batch *b)
+wagle_status wg_prefix_prepare(wagle_ctx *ctx, wg_engine *e, const wg_batch *b)
 {
-    wg_tree *t = &e->tree;
+    wg_prefix_groups *t = &e->prefix;
     const wg_ops *ops = e->model->ops;
     const int64_t elements = 3 * b->S + 2 * b->N + (b->shared ? b->path_start[b->S] : 0);
     int64_t n = 0;
@@ -90,7 +90,7 @@ wagle_status wg_tree_prepare(wagle_ctx *ctx, wg_engine *e, const wg_batch *b)
     WG_TRY(WG_GROW(ctx, &t->first, &t->first_room, e->n_chunks + 1));
     WG_TRY(wg_lists_begin(ctx, ops, &t->lists, 5 * b->S, elements * (int64_t)sizeof(int64_t)));
     WG_TRY(wg_buffer_reserve(ctx, ops, &t->room,
-                             wg_tree_size(&e->model->config, wg_batch_longest(b))));
+                             wg_prefix_size(&e->model->config, wg_batch_longest(b))));
     for (int64_t c = 0; c < e->n_chunks; c++) {
         const wg_chunk *chunk = &e->chunk[c];
         t->first[c] = n;
@@ -105,12 +105,12 @@ wagle_status wg_tree_prepare(wagle_ctx *ctx, wg_engine *e, const wg_batch *b)
     return WAGLE_OK;
 }
 
-static void attend_group(const wg_engine *e, const wg_tree_group *g, const wg_attention *how,
+static void attend_group(const wg_engine *e, const wg_prefix_group *g, const wg_attention *how,
                          wg_activations *a)
 {
     const wg_ops *ops = e->model->ops;
     const int64_t Q = how->H * how->h, P = how->K * how->h;
-    wg_real *q = e->tree.room.data, *out = q + g->N * Q, *k = out + g->N * Q, *v = k + g->N * P;
+    wg_real *q = e->prefix.room.data, *out = q + g->N * Q, *k = out + g->N * Q, *v = k + g->N * P;
     wg_attention whole = *how;
 
     whole.S = g->S;
@@ -125,10 +125,10 @@ static void attend_group(const wg_engine *e, const wg_tree_group *g, const wg_at
     ops->copy_rows(ops, g->own, Q, g->own_place, out, g->own_row, a->attended);
 }
 
-void wg_tree_attend(void *user, const wg_attention *how, int64_t layer, wg_activations *a)
+void wg_prefix_attend(void *user, const wg_attention *how, int64_t layer, wg_activations *a)
 {
     const wg_engine *e = user;
-    const wg_tree *t = &e->tree;
+    const wg_prefix_groups *t = &e->prefix;
 
     (void)layer;
     for (int64_t i = t->first[t->chunk]; i < t->first[t->chunk + 1]; i++)

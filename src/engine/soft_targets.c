@@ -7,25 +7,25 @@
 enum { MOST, SUM, SPARE, ROWS };
 enum { TOKEN = MOST, OTHER = SUM };
 
-static wg_real *soft_row(const wg_softened *s, int row)
+static wg_real *soft_row(const wg_soft_rows *s, int row)
 {
     return s->row.data + row * (s->of.to - s->of.from);
 }
 
 /* Doubles [2][rows]. */
-static double *cross_of(const wg_softened *s)
+static double *cross_of(const wg_soft_rows *s)
 {
     return (double *)(void *)s->cross.data;
 }
 
-static int32_t *runner_up_of(const wg_softened *s)
+static int32_t *runner_up_of(const wg_soft_rows *s)
 {
     return (int32_t *)(void *)s->runner_up.data;
 }
 
 /* e->soft_q [n,width] = the logits whose softmax is the target, of label rows [from, from+n); own:
  * the model's. */
-static wg_real *target_logits(wg_engine *e, const wg_softened *soft, int64_t from, int64_t n,
+static wg_real *target_logits(wg_engine *e, const wg_soft_rows *soft, int64_t from, int64_t n,
                               int64_t first, int64_t width, const wg_real *own, int64_t ld)
 {
     const wg_soft *s = &soft->of;
@@ -42,7 +42,7 @@ static wg_real *target_logits(wg_engine *e, const wg_softened *soft, int64_t fro
 static void add_mass(wg_engine *e, void *user, const wg_batch *batch, int64_t from, int64_t n,
                      int64_t first, int64_t width, const wg_real *own, int64_t ld)
 {
-    wg_softened *s = user;
+    wg_soft_rows *s = user;
     const int64_t at = from - s->of.from;
     const wg_ops *ops = e->model->ops;
     const wg_real *q = target_logits(e, s, from, n, first, width, own, ld);
@@ -57,7 +57,7 @@ static void add_mass(wg_engine *e, void *user, const wg_batch *batch, int64_t fr
 static void add_cross(wg_engine *e, void *user, const wg_batch *batch, int64_t from, int64_t n,
                       int64_t first, int64_t width, const wg_real *own, int64_t ld)
 {
-    wg_softened *s = user;
+    wg_soft_rows *s = user;
     const wg_ops *ops = e->model->ops;
     const int64_t at = from - s->of.from;
     wg_real *q = target_logits(e, s, from, n, first, width, own, ld), *one = soft_row(s, SPARE);
@@ -78,7 +78,7 @@ static void add_cross(wg_engine *e, void *user, const wg_batch *batch, int64_t f
 static void find_runner_up(wg_engine *e, void *user, const wg_batch *batch, int64_t from, int64_t n,
                            int64_t first, int64_t width, const wg_real *own, int64_t ld)
 {
-    wg_softened *s = user;
+    wg_soft_rows *s = user;
     const int64_t at = from - s->of.from;
     const wg_ops *ops = e->model->ops;
 
@@ -87,7 +87,7 @@ static void find_runner_up(wg_engine *e, void *user, const wg_batch *batch, int6
                    runner_up_of(s) + at);
 }
 
-static void shifted(wg_engine *e, wg_softened *s, const wg_batch *batch, wg_real *nll)
+static void shifted(wg_engine *e, wg_soft_rows *s, const wg_batch *batch, wg_real *nll)
 {
     const wg_ops *ops = e->model->ops;
     const wg_real *lse = wg_label_lse(e, batch->M) + s->of.from;
@@ -100,7 +100,7 @@ static void shifted(wg_engine *e, wg_softened *s, const wg_batch *batch, wg_real
     ops->soft_finish(ops, n, s->of.divergence, lse, soft_row(s, MOST), cross_of(s), nll);
 }
 
-static void hinge(wg_engine *e, wg_softened *s, const wg_batch *batch, wg_real *nll)
+static void hinge(wg_engine *e, wg_soft_rows *s, const wg_batch *batch, wg_real *nll)
 {
     const wg_ops *ops = e->model->ops;
     const wg_real *lse = wg_label_lse(e, batch->M) + s->of.from;
@@ -116,7 +116,7 @@ wagle_status wg_engine_soften(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
     const int64_t rows = n < WG_CHUNK_TOKENS ? n : WG_CHUNK_TOKENS;
     const int64_t width = wg_vocabulary_chunk(&e->model->config, 0);
     const wg_ops *ops = e->model->ops;
-    wg_softened *s = &e->soft[e->n_soft];
+    wg_soft_rows *s = &e->soft[e->n_soft];
     wg_real *own = wg_label_nll(e, batch->M) + soft->from;
 
     s->of = *soft;
@@ -138,7 +138,7 @@ wagle_status wg_engine_soften(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
     return ops->download(ops, ctx, nll + soft->from, own, (size_t)n * sizeof *own);
 }
 
-void wg_soft_gradient(wg_engine *e, wg_softened *s, const wg_batch *batch, int64_t from, int64_t n,
+void wg_soft_gradient(wg_engine *e, wg_soft_rows *s, const wg_batch *batch, int64_t from, int64_t n,
                       int64_t first, int64_t width, wg_real *logits, int64_t ld)
 {
     const wg_ops *ops = e->model->ops;

@@ -21,31 +21,31 @@ typedef struct wg_chunk {
 } wg_chunk;
 
 /* Soft rows, and numbers of each. */
-typedef struct wg_softened {
+typedef struct wg_soft_rows {
     wg_soft of;
     wg_buffer row;       /* [3][rows] */
     wg_buffer cross;     /* doubles [2][rows] */
     wg_buffer runner_up; /* int32_t [rows] of WG_SOFT_HINGE */
-} wg_softened;
+} wg_soft_rows;
 
 /* Sequences that are laid out whole together, for attention where sequences share tokens; lists in
  * memory of the back end. */
-typedef struct wg_tree_group {
+typedef struct wg_prefix_group {
     int64_t S, N, own;                  /* sequences, their tokens, those of their own */
     int64_t longest;                    /* tokens of the longest */
     const int64_t *start, *prefix_len;  /* as wg_attention has them */
     const int64_t *path;                /* [N] row in the chunk of each token */
     const int64_t *own_row, *own_place; /* [own] rows in the chunk, and among the N */
-} wg_tree_group;
+} wg_prefix_group;
 
-typedef struct wg_tree {
-    wg_tree_group *group;
+typedef struct wg_prefix_groups {
+    wg_prefix_group *group;
     int64_t *first; /* [chunks+1] first group of each chunk */
     int64_t group_room, first_room;
     wg_lists lists; /* of all groups */
     int64_t chunk;  /* at hand */
     wg_buffer room; /* q, out, k, v, lse of the paths that are laid out */
-} wg_tree;
+} wg_prefix_groups;
 
 /* The batch's lists in memory of the back end. */
 typedef struct wg_index {
@@ -95,21 +95,21 @@ struct wg_engine {
     wg_buffer logits;                    /* [M or chunk, vocabulary chunk or V] */
     bool logits_saved;
 
-    wg_tree tree;
+    wg_prefix_groups prefix;
     wg_host_room hidden;               /* for wg_engine_hidden */
     wg_host_room sunk[2 * WG_STREAMS]; /* for sinks on the host */
 
-    wg_softened soft[WG_SOFT_MOST]; /* of the batch at hand, `n_soft` of them */
+    wg_soft_rows soft[WG_SOFT_MOST]; /* of the batch at hand, `n_soft` of them */
     int n_soft;
     wg_buffer soft_q; /* a chunk of the vocabulary for soft rows */
 };
 
 /* Fills a->attended of a chunk of a shared batch; user is the engine. */
-void wg_tree_attend(void *user, const wg_attention *how, int64_t layer, wg_activations *a);
+void wg_prefix_attend(void *user, const wg_attention *how, int64_t layer, wg_activations *a);
 /* Lays the groups out, and room for them; nothing where the batch is not shared. */
-WAGLE_CHECK wagle_status wg_tree_prepare(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch);
+WAGLE_CHECK wagle_status wg_prefix_prepare(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch);
 /* The same in numbers, of sequences of up to `longest` tokens. */
-int64_t wg_tree_size(const wg_config *c, int64_t longest);
+int64_t wg_prefix_size(const wg_config *c, int64_t longest);
 /* Replaces *x [n], an address of the back end, by an address where the host can read the same
  * numbers. NULL stays NULL. */
 WAGLE_CHECK wagle_status wg_engine_host_view(wagle_ctx *ctx, const wg_engine *e, wg_host_room *room,
@@ -156,7 +156,7 @@ wg_real *wg_label_mean(const wg_engine *e, int64_t M);
 void wg_head_gradient(wg_engine *e, const wg_batch *batch, int64_t from, int64_t n, int64_t first,
                       int64_t width, wg_real *logits, int64_t ld);
 /* The same of rows within s. */
-void wg_soft_gradient(wg_engine *e, wg_softened *s, const wg_batch *batch, int64_t from, int64_t n,
+void wg_soft_gradient(wg_engine *e, wg_soft_rows *s, const wg_batch *batch, int64_t from, int64_t n,
                       int64_t first, int64_t width, wg_real *logits, int64_t ld);
 /* [M,E] what the head reads of the label rows. */
 const wg_real *wg_head_input(const wg_engine *e);
