@@ -20,7 +20,7 @@ static void make_folder(wagle_ctx *ctx, const gold *g, const json_t *c)
     const char *family = json_string_value(json_object_get(c, "family"));
     json_t *base = json_object_get(json_object_get(g->all, "base"), family);
     json_t *config = json_deep_copy(base), *drop = json_object_get(c, "drop"), *key;
-    char weights[512];
+    char weights[512], *target;
     size_t i;
 
     assert_non_null(config);
@@ -32,7 +32,10 @@ static void make_folder(wagle_ctx *ctx, const gold *g, const json_t *c)
     assert_ok(ctx, wg_make_folder(ctx, FOLDER));
     assert_int_equal(json_dump_file(config, FOLDER "/config.json", 0), 0);
     (void)remove(FOLDER "/model.safetensors");
-    assert_int_equal(symlink(weights, FOLDER "/model.safetensors"), 0);
+    target = realpath(weights, NULL); /* WG_GOLD may be relative; a link starts at its folder */
+    assert_non_null(target);
+    assert_int_equal(symlink(target, FOLDER "/model.safetensors"), 0);
+    free(target);
     json_decref(config);
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TESTS(EACH)                                                                                \
@@ -41,6 +42,7 @@ int main(int count, char **arguments)
         fprintf(stderr, "card-tests: %s: no such folder (WG_TEST_FOLDER)\n", folder);
         return 2;
     }
+    (void)mkdir("scratch", 0777); /* a test that writes there fails if it cannot be made */
     for (size_t i = 0; i < n; i++)
         if (strcmp(arguments[1], tests[i].name) == 0)
             return tests[i].run(count - 1, arguments + 1);
