@@ -1,5 +1,5 @@
 """Models and masks for the benchmark, of any size in seconds: wagle makes one layer and a sixteenth of the vocabulary, which are repeated."""
-import json, os, shutil, struct, subprocess
+import json, os, shutil, struct, subprocess, time
 
 SHARE = 16  # of the vocabulary
 
@@ -20,7 +20,7 @@ def grown(name, layers):
     return [name], SHARE if "embed_tokens" in name or "lm_head" in name else 1
 
 
-def repeat(source, target, layers):
+def repeat(source, target, layers, until):
     """Writes the safetensors file of the large model, or of a mask for it."""
     with open(source, "rb") as f:
         small = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
@@ -45,20 +45,23 @@ def repeat(source, target, layers):
                 f.seek(base + entry["data_offsets"][0])
                 data = f.read(entry["data_offsets"][1] - entry["data_offsets"][0])
                 for _ in range(len(names) * times):
+                    if time.monotonic() > until:
+                        raise TimeoutError
                     out.write(data)
 
 
-def make(wagle, config_path, folder):
-    """folder/model with random bf16 weights, folder/mask with 10 % of them: the same of each layer."""
+def make(wagle, config_path, folder, seconds):
+    """folder/model with random bf16 weights, folder/mask with 10 % of them: the same of each layer. TimeoutError if it takes longer."""
+    until = time.monotonic() + seconds
     config = json.load(open(config_path))
     os.makedirs(f"{folder}/model", exist_ok=True)
     small = dict(config, num_hidden_layers=1, vocab_size=config["vocab_size"] // SHARE, bos_token_id=1, eos_token_id=2)
     json.dump(small, open(f"{folder}/small.json", "w"))
     quiet = ["--force", "--quiet"]
-    subprocess.check_call([wagle, "init", "--config", f"{folder}/small.json", "--dtype", "bf16", "--out", f"{folder}/small", *quiet])
+    subprocess.check_call([wagle, "init", "--config", f"{folder}/small.json", "--dtype", "bf16", "--out", f"{folder}/small", *quiet], timeout=seconds)
     subprocess.check_call([wagle, "mask", "--model", f"{folder}/small", "--selector", "random", "--density", "0.1", "--out", f"{folder}/small-mask",
-                           *quiet], stdout=subprocess.DEVNULL)
-    repeat(f"{folder}/small/model.safetensors", f"{folder}/model/model.safetensors", config["num_hidden_layers"])
-    repeat(f"{folder}/small-mask", f"{folder}/mask", config["num_hidden_layers"])
+                           *quiet], stdout=subprocess.DEVNULL, timeout=seconds)
+    repeat(f"{folder}/small/model.safetensors", f"{folder}/model/model.safetensors", config["num_hidden_layers"], until)
+    repeat(f"{folder}/small-mask", f"{folder}/mask", config["num_hidden_layers"], until)
     shutil.copy(config_path, f"{folder}/model/config.json")
     shutil.rmtree(f"{folder}/small")
