@@ -93,7 +93,7 @@ PY
 @test "the plan is never below what the card gives, and above it by 1 MB and 3 %" {
     make_deep
     for options in "--selector random --density 0.1" "" "--lora 4" "--objective npo" "--retain-term kl" "--rectify 0.5" "--accumulate 2" \
-        "--state bf16 --optimizer lion" "--selector wagle --density 0.2"; do
+        "--state bf16 --optimizer lion"; do # scores of --selector wagle are made before, by a plan of their own
         for precision in f32 bf16; do
             # shellcheck disable=SC2086
             plan=$(needed 1G "${run[@]}" $options --precision $precision)
