@@ -111,9 +111,12 @@ wagle_status wg_fail_errno(wagle_ctx *ctx, int error, const char *format, ...)
 
 wagle_status wg_note(wagle_ctx *ctx, wagle_status st, const char *prefix)
 {
-    if (st != WAGLE_OK && strstr(ctx->message, prefix) == NULL) {
+    char named[WG_MESSAGE_BYTES / 2];
+
+    write_names(ctx, prefix, named, sizeof named);
+    if (st != WAGLE_OK && strstr(ctx->message, named) == NULL) {
         char line[WG_MESSAGE_BYTES];
-        snprintf(line, sizeof line, "%s: %.*s", prefix, (int)(sizeof line / 2), ctx->message);
+        snprintf(line, sizeof line, "%s: %.*s", named, WG_MESSAGE_BYTES / 2 - 3, ctx->message);
         memcpy(ctx->message, line, sizeof line);
     }
     return st;

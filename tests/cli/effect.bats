@@ -10,6 +10,10 @@ with_selector refused unlearn --include embeddings --mask m
 with_selector refused unlearn --exclude norms
 with_selector refused unlearn --gamma auto
 with_join refused sweep spec.json --out out --baseline random
+runs_sweep refused sweep --join a b --out out --jobs 2
+runs_sweep refused sweep spec.json --out out --dry-run --memory 1G
+with_dry_run said attribute --model m --forget f --retain r --json --out out
+with_card said unlearn --model m --forget f --retain r --gpu-memory 1G --out out
 with_compare refused mask --svg a.svg
 with_compare said mask --json
 without_compare refused mask --compare a b --density 0.1

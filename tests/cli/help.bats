@@ -4,7 +4,7 @@ commands() { "$WAGLE" help --list; }
 # The topics listed on the front page.
 topics() { "$WAGLE" help | sed -n "/^Topics/,/^'wagle/s/^  \([a-z-]*\)  .*/\1/p"; }
 # The options that the parser accepts for a command: those in its help, and the common ones.
-options() { "$WAGLE" help "$1" | grep -oE '^(  |Common options.*)--[a-z0-9-]+.*' | grep -oE '(^  | )--[a-z0-9-]+' | tr -d ' ' | sort -u; }
+options() { "$WAGLE" help "$1" | grep -oE '^(  |Common options.*)?--[a-z0-9-]+.*' | grep -oE '(^  |^| )--[a-z0-9-]+' | tr -d ' ' | sort -u; }
 
 @test "every option of the table is in some command's help" {
     root=$BATS_TEST_DIRNAME/../..
