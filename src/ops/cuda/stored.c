@@ -10,9 +10,6 @@
 #include "ops/cuda/state.h"
 
 #include "base/memory.h"
-#include <string.h>
-
-enum { BLOCK = 1 << 18 }; /* bytes that a thread copies at a time */
 
 static bool contains(const wg_cuda_stored *s, const char *mapped, size_t bytes)
 {
@@ -116,30 +113,18 @@ static wg_cuda_staging *next_buffer(wg_cuda *c)
     return made ? b : NULL;
 }
 
-typedef struct copy_task {
-    char *to;
-    const char *from;
-} copy_task;
-
-static void copy_some(const void *task, int64_t from, int64_t to)
-{
-    const copy_task *t = task;
-
-    memcpy(t->to + from, t->from + from, (size_t)(to - from));
-}
-
 /* The bytes on their way to s->data; false if it failed. */
 static bool send(wg_cuda *c, const wg_cuda_stored *s)
 {
     const wg_cuda_driver *d = &c->lib.driver;
+    const wg_ops *host = c->ops.on_host;
 
     for (size_t at = 0; at < s->bytes; at += WG_CUDA_STAGING) {
         const size_t left = s->bytes - at, n = left < WG_CUDA_STAGING ? left : WG_CUDA_STAGING;
         const wg_cuda_staging *b = next_buffer(c);
         if (b == NULL)
             return false;
-        wg_parallel(c->ops.on_host->pool, (int64_t)n, BLOCK, copy_some,
-                    &(copy_task){b->host, s->mapped + at});
+        host->copy(host, b->host, s->mapped + at, n);
         if (!wg_cuda_did(c, d->upload(s->data + at, b->host, n, c->copies), "uploading") ||
             !wg_cuda_did(c, d->event_record(b->copied, c->copies), "an event"))
             return false;
