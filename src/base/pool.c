@@ -167,7 +167,7 @@ wagle_status wg_pool_open(wagle_ctx *ctx, int threads, wg_pool **out)
     WG_TRY(WG_ALLOC(ctx, &p, 1));
     p->threads = threads > 1 ? threads : 1;
     p->process = getpid();
-    p->spin = threads <= wg_processors() ? longest_spin : 0;
+    p->spin = threads > 1 && threads <= wg_processors() ? longest_spin : 0;
     atomic_flag_clear(&p->busy);
     p->worker = wg_alloc(ctx, p->threads, sizeof *p->worker);
     if (p->worker == NULL) {

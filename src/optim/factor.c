@@ -245,9 +245,9 @@ static int64_t widest_of(const wg_factor_job *job, int n, int w, int workers)
     return most;
 }
 
-int64_t wg_factors_work(const wg_factor_job *job, int n, int threads)
+int64_t wg_factors_work(const wg_factor_job *job, int n, const wg_pool *pool)
 {
-    const int workers = workers_for(n, threads);
+    const int workers = workers_for(n, wg_pool_threads(pool));
     int64_t bytes = 0;
 
     for (int w = 0; w < workers; w++) {
@@ -274,21 +274,10 @@ static void make_of_workers(const void *task, int64_t from, int64_t to)
             t->made[i] = make(t->way, &t->job[i], &t->own[w]);
 }
 
-static wagle_status make_all(wagle_ctx *ctx, const factors_task *task)
+wagle_status wg_factors_make(wagle_ctx *ctx, wg_pool *pool, const wg_factor_way *way,
+                             const char *scratch, const wg_factor_job *job, int n)
 {
-    wg_pool *pool;
-
-    openblas_set_num_threads(1);
-    WG_TRY(wg_pool_open(ctx, task->workers, &pool));
-    wg_parallel(pool, task->workers, 1, make_of_workers, task);
-    wg_pool_close(pool);
-    return WAGLE_OK;
-}
-
-wagle_status wg_factors_make(wagle_ctx *ctx, const wg_factor_way *way, const char *scratch,
-                             const wg_factor_job *job, int n)
-{
-    const int workers = workers_for(n, wg_threads(ctx));
+    const int workers = workers_for(n, wg_pool_threads(pool));
     room *own = NULL;
     bool *made = NULL;
     wagle_status st = WG_ALLOC(ctx, &own, workers);
@@ -297,8 +286,11 @@ wagle_status wg_factors_make(wagle_ctx *ctx, const wg_factor_way *way, const cha
         st = WG_ALLOC(ctx, &made, n);
     for (int w = 0; st == WAGLE_OK && w < workers; w++)
         st = new_room(ctx, widest_of(job, n, w, workers), &own[w]);
-    if (st == WAGLE_OK)
-        st = make_all(ctx, &(factors_task){way, job, own, n, workers, made});
+    if (st == WAGLE_OK) {
+        openblas_set_num_threads(1);
+        wg_parallel(pool, workers, 1, make_of_workers,
+                    &(factors_task){way, job, own, n, workers, made});
+    }
     for (int i = 0; st == WAGLE_OK && i < n; i++)
         st = made[i]
                  ? keep(ctx, scratch, &job[i])

@@ -36,14 +36,14 @@ typedef struct wg_factor_job {
     const char *name; /* of a tensor, for messages */
 } wg_factor_job;
 
-/* Makes them, several at once on the context's threads; the bits do not depend on how many.
+/* Makes them, several at once on the pool's threads; the bits do not depend on how many.
  * scratch: NULL, or a folder for files that hold them. out->transposed is kept. Inputs that are not
  * finite: WAGLE_E_RUN. */
-WAGLE_CHECK wagle_status wg_factors_make(wagle_ctx *ctx, const wg_factor_way *way,
+WAGLE_CHECK wagle_status wg_factors_make(wagle_ctx *ctx, wg_pool *pool, const wg_factor_way *way,
                                          const char *scratch, const wg_factor_job *job, int n);
 /* Bytes that this takes beside the jobs' data, which depends on the number of threads. Of the jobs,
  * I is read. The largest should come first. */
-int64_t wg_factors_work(const wg_factor_job *job, int n, int threads);
+int64_t wg_factors_work(const wg_factor_job *job, int n, const wg_pool *pool);
 void wg_factor_free(wg_factor *f);
 
 /* Reals that a factor holds at most, before it is known. */

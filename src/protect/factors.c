@@ -172,8 +172,7 @@ int64_t wg_protect_work(const wg_model *m, const wagle_train_options *o, int64_t
         for (int i = 0; i < s.n && n < WAITING; i++)
             job[n++] = s.layer[i];
     sort_jobs(job, n);
-    return together * bytes_of_a_layer(&s) +
-           wg_factors_work(job, n, wg_pool_threads(wg_ops_on_host(m->ops)->pool));
+    return together * bytes_of_a_layer(&s) + wg_factors_work(job, n, wg_ops_on_host(m->ops)->pool);
 }
 
 wagle_status wg_protect_fits(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
@@ -255,8 +254,10 @@ static wagle_status flush(pass *k)
     for (int i = 0; i < k->n; i++)
         job[i] = k->list[i].job;
     sort_jobs(job, k->n);
-    st = k->n > 0 && k->st == WAGLE_OK ? wg_factors_make(k->ctx, &k->way, k->scratch, job, k->n)
-                                       : WAGLE_OK;
+    st = k->n > 0 && k->st == WAGLE_OK
+             ? wg_factors_make(k->ctx, wg_ops_on_host(k->model->ops)->pool, &k->way, k->scratch,
+                               job, k->n)
+             : WAGLE_OK;
     for (int i = 0; i < k->n; i++)
         wg_free(k->list[i].job.data);
     k->n = 0;

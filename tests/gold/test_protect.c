@@ -160,7 +160,7 @@ static void library_factor(wagle_ctx *ctx, int64_t I, int64_t T, const double *x
                     data[i * I + j] += (float)((double)repeat * x[t * I + i] * x[t * I + j]);
                 else if (j == 0)
                     data[t * I + i] = (float)x[t * I + i];
-    assert_ok(ctx, wg_factors_make(ctx, &way, NULL, &job, 1));
+    assert_ok(ctx, wg_factors_make(ctx, NULL, &way, NULL, &job, 1));
     for (int64_t i = 0; i < I; i++) {
         memset(one, 0, (size_t)I * sizeof *one);
         one[i] = 1;
