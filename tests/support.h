@@ -44,7 +44,7 @@ static inline wagle_ctx *new_context(void)
     wg_ops_use(*test_opener() != NULL ? *test_opener() : usual_opener());
     if (getenv("WG_TEST_CARD") != NULL) { /* the same tests on a card, or a pretended one */
         ctx->device = 1;
-        ctx->precision = WG_PRECISION_F32;
+        ctx->precision = WAGLE_PRECISION_F32;
     }
     return ctx;
 }

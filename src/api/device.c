@@ -50,9 +50,6 @@ static wagle_status fall_back_to_cpu(wagle_ctx *ctx, wagle_precision precision)
 
 wagle_status wagle_set_device(wagle_ctx *ctx, const char *device, wagle_precision precision)
 {
-    static const wg_precision of[] = {[WAGLE_PRECISION_BF16] = WG_PRECISION_BF16,
-                                      [WAGLE_PRECISION_TF32] = WG_PRECISION_TF32,
-                                      [WAGLE_PRECISION_F32] = WG_PRECISION_F32};
     int card = 0;
     bool cpu = device == NULL || strcmp(device, "cpu") == 0;
     const bool any = !cpu && strcmp(device, "auto") == 0;
@@ -70,9 +67,7 @@ wagle_status wagle_set_device(wagle_ctx *ctx, const char *device, wagle_precisio
         cpu = true;
     }
     ctx->device = cpu ? 0 : card + 1;
-    if (precision == WAGLE_PRECISION_AUTO)
-        precision = cpu ? WAGLE_PRECISION_F32 : WAGLE_PRECISION_BF16;
-    ctx->precision = (int)of[precision];
+    ctx->precision = precision;
     return WAGLE_OK;
 }
 

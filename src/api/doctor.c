@@ -139,8 +139,8 @@ static wagle_status add_fits(wagle_ctx *ctx, int64_t host, int64_t card, json_t 
 
 static wagle_status add_cpu(wagle_ctx *ctx, json_t *out)
 {
-    const double f32 = wg_measure_cpu(ctx, WG_PRECISION_F32);
-    const double bf16 = wg_measure_cpu(ctx, WG_PRECISION_BF16);
+    const double f32 = wg_measure_cpu(ctx, WAGLE_PRECISION_F32);
+    const double bf16 = wg_measure_cpu(ctx, WAGLE_PRECISION_BF16);
     char model[160];
 
     line_of("/proc/cpuinfo", "model name", model);

@@ -17,8 +17,8 @@ struct wagle_ctx {
     wagle_name_fn *name;
     void *name_user;
     int threads;
-    int device;     /* 0: the CPU; n + 1: card n */
-    int precision;  /* of products: wg_precision (ops.h) */
+    int device;                /* 0: the CPU; n + 1: card n */
+    wagle_precision precision; /* of products; AUTO: bf16 on a card, f32 on the CPU */
     int cpu_units;  /* which products may use: 0 all there are; 1 + wg_cpu_unit: up to that one */
     void *card;     /* the back end of a card while models use it */
     int64_t memory; /* bytes a run may take, 0: no bound */

@@ -415,9 +415,6 @@ extern const wg_ops wg_ops_cpu;
 const wg_ops *wg_ops_host(void);
 /* A back end in float32 for memory of the host: on_host, or `ops` itself. */
 const wg_ops *wg_ops_on_host(const wg_ops *ops);
-/* Products: float32, or operands rounded to 10 (on a card alone) or 7 bits of fraction and float32
- * sums. The reverse order of wagle_precision. */
-typedef enum wg_precision { WG_PRECISION_F32, WG_PRECISION_TF32, WG_PRECISION_BF16 } wg_precision;
 /* Tests only: from now on every context opens its back end with this function; NULL: the usual way.
  */
 typedef wagle_status wg_ops_opener(wagle_ctx *ctx, const wg_ops **out);

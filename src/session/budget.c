@@ -91,7 +91,7 @@ double wg_measure_products(wagle_ctx *ctx, const wg_ops *ops)
     return took > 0 ? done / took : 0;
 }
 
-double wg_measure_cpu(wagle_ctx *ctx, wg_precision precision)
+double wg_measure_cpu(wagle_ctx *ctx, wagle_precision precision)
 {
     const wg_ops *ops;
     double rate;

@@ -73,7 +73,7 @@ WAGLE_CHECK wagle_status wg_budget_spilling(wagle_ctx *ctx, wg_session *s, const
 /* Products in the shape of a training step for a second: operations per second, 0 on failure. */
 double wg_measure_products(wagle_ctx *ctx, const wg_ops *ops);
 /* The same of the processor at a precision. */
-double wg_measure_cpu(wagle_ctx *ctx, wg_precision precision);
+double wg_measure_cpu(wagle_ctx *ctx, wagle_precision precision);
 /* Tokens, labels and longest of the largest batch of n rows of a, and n of b if it is not NULL. */
 wg_intent wg_largest_batch(const wg_dataset *a, const wg_dataset *b, int64_t n);
 

@@ -44,7 +44,7 @@ static wagle_status tell_units(wagle_ctx *ctx, wg_text *t, const wg_ops *ops)
                               wg_cpu_unit_names[kernels->unit]);
     return wg_text_printf(
         ctx, t, "  products in float32 by %s; in bf16 they would have %.0f GFLOP/s\n",
-        wg_cpu_unit_names[kernels->unit], wg_measure_cpu(ctx, WG_PRECISION_BF16) / 1e9);
+        wg_cpu_unit_names[kernels->unit], wg_measure_cpu(ctx, WAGLE_PRECISION_BF16) / 1e9);
 }
 
 static wagle_status tell_time(wagle_ctx *ctx, wg_text *t, const wg_session *s, const wg_need *need,

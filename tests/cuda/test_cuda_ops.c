@@ -692,12 +692,12 @@ static bool passes(const test *t, side *ref, side *card, side *again, double tol
 }
 
 /* Products alone. The reference rounds to bf16 too. */
-static int other_precision(wg_precision precision, const test *t)
+static int other_precision(wagle_precision precision, const test *t)
 {
     side ref = {0}, card = {0}, again = {0};
     wg_ops table = wg_ops_ref;
 
-    card.ctx.precision = (int)precision;
+    card.ctx.precision = precision;
     must(&card, wg_cuda_open(&card.ctx, 0, &card.ops));
     again.ops = card.ops;
     table.panel_type = card.ops->panel_type;
@@ -715,7 +715,7 @@ static int failures_stick(void)
     wg_scratch m;
     float x = 0;
 
-    s.ctx.precision = (int)WG_PRECISION_F32;
+    s.ctx.precision = WAGLE_PRECISION_F32;
     must(&s, wg_cuda_open(&s.ctx, 0, &s.ops));
     const wagle_status large = s.ops->alloc(s.ops, &s.ctx, (int64_t)1 << 40, 8, NULL, &m);
     printf("too large: %s\n", s.ctx.message);
@@ -735,9 +735,9 @@ static int another_precision_is_refused_while_one_is_open(void)
     side s = {0};
     const wg_ops *other = NULL;
 
-    s.ctx.precision = (int)WG_PRECISION_F32;
+    s.ctx.precision = WAGLE_PRECISION_F32;
     must(&s, wg_cuda_open(&s.ctx, 0, &s.ops));
-    s.ctx.precision = (int)WG_PRECISION_BF16;
+    s.ctx.precision = WAGLE_PRECISION_BF16;
     const wagle_status st = wg_cuda_open(&s.ctx, 0, &other);
     printf("another precision: %s\n", s.ctx.message);
     s.ops->close(s.ops);
@@ -763,17 +763,17 @@ int main(void)
            (double)info.free / 1e9, info.driver, info.driver_path, info.nvrtc, info.nvrtc_path,
            (long long)info.cublaslt, info.cublaslt_path);
     must(&ref, wg_host_open(&ref.ctx, &wg_ops_ref, &ref.ops));
-    card.ctx.precision = (int)WG_PRECISION_F32;
+    card.ctx.precision = WAGLE_PRECISION_F32;
     must(&card, wg_cuda_open(&card.ctx, 0, &card.ops));
     again.ops = card.ops;
     printf("%-34s %9s %9s\n", "", "error", "allowed");
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
         bad += !passes(&tests[i], &ref, &card, &again, tests[i].tolerance);
     card.ops->close(card.ops);
-    bad += other_precision(WG_PRECISION_TF32, &(test){"gemm, tf32", gemm, 2e-3});
-    bad += other_precision(WG_PRECISION_BF16, &(test){"gemm, bf16", gemm, 2e-5});
-    bad +=
-        other_precision(WG_PRECISION_BF16, &(test){"gemm of stored, bf16", gemm_of_stored, 2e-5});
+    bad += other_precision(WAGLE_PRECISION_TF32, &(test){"gemm, tf32", gemm, 2e-3});
+    bad += other_precision(WAGLE_PRECISION_BF16, &(test){"gemm, bf16", gemm, 2e-5});
+    bad += other_precision(WAGLE_PRECISION_BF16,
+                           &(test){"gemm of stored, bf16", gemm_of_stored, 2e-5});
     bad += failures_stick();
     bad += another_precision_is_refused_while_one_is_open();
     ref.ops->close(ref.ops);

@@ -237,10 +237,11 @@ int main(int count, char **arguments)
     static const model models[] = {{"SmolLM2-135M", 576, 1536, 9, 3, 64, 49152},
                                    {"Llama-3-8B", 4096, 14336, 32, 8, 128, 128256}};
     static const struct {
-        wg_precision precision;
+        wagle_precision precision;
         const char *name;
-    } ways[] = {
-        {WG_PRECISION_BF16, "bf16"}, {WG_PRECISION_TF32, "tf32"}, {WG_PRECISION_F32, "f32"}};
+    } ways[] = {{WAGLE_PRECISION_BF16, "bf16"},
+                {WAGLE_PRECISION_TF32, "tf32"},
+                {WAGLE_PRECISION_F32, "f32"}};
     side one = {0}, *s = &one;
     wg_cuda_info info = {0};
 
@@ -253,7 +254,7 @@ int main(int count, char **arguments)
     printf("%s, driver %d, NVRTC %d, cublasLt %lld; mean of %d\n", info.name, info.driver,
            info.nvrtc, (long long)info.cublaslt, repeats);
     for (int w = 0; w < 3; w++) {
-        s->ctx.precision = (int)ways[w].precision;
+        s->ctx.precision = ways[w].precision;
         must(s, wg_cuda_open(&s->ctx, 0, &s->ops));
         for (int i = 0; i < 2; i++)
             for (int64_t N = 512; N <= 8192; N *= 16) {
@@ -261,7 +262,7 @@ int main(int count, char **arguments)
                        (long long)N);
                 products(s, &models[i], N);
             }
-        if (ways[w].precision == WG_PRECISION_F32)
+        if (ways[w].precision == WAGLE_PRECISION_F32)
             for (int i = 0; i < 2; i++)
                 all_of(s, &models[i]);
         s->ops->close(s->ops);

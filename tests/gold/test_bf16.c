@@ -150,7 +150,7 @@ static void check_family(const char *path)
     char name[512];
 
     ctx->device = 0;
-    ctx->precision = WG_PRECISION_BF16;
+    ctx->precision = WAGLE_PRECISION_BF16;
     snprintf(name, sizeof name, "%s/gold.json", path);
     json_t *facts = gold_json(name);
     snprintf(name, sizeof name, "%s/gold.safetensors", path);
@@ -195,21 +195,5 @@ static void check_family(const char *path)
     wagle_ctx_free(ctx);
 }
 
-#define GOLD_MODEL(function, name)                                                                 \
-    static void function(void **state)                                                             \
-    {                                                                                              \
-        (void)state;                                                                               \
-        check_family(WG_GOLD "/models/" name);                                                     \
-    }
-#include "models.def"
-#undef GOLD_MODEL
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-#define GOLD_MODEL(function, name) cmocka_unit_test(function),
-#include "models.def"
-#undef GOLD_MODEL
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+#define CHECK_MODEL check_family
+#include "each_model.h"

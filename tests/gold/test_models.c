@@ -165,21 +165,5 @@ static void check_folder(const char *path)
     portable->close(portable);
 }
 
-#define GOLD_MODEL(function, name)                                                                 \
-    static void function(void **state)                                                             \
-    {                                                                                              \
-        (void)state;                                                                               \
-        check_folder(WG_GOLD "/models/" name);                                                     \
-    }
-#include "models.def"
-#undef GOLD_MODEL
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-#define GOLD_MODEL(function, name) cmocka_unit_test(function),
-#include "models.def"
-#undef GOLD_MODEL
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+#define CHECK_MODEL check_folder
+#include "each_model.h"

@@ -170,7 +170,7 @@ static results run(const char *name, wg_ops_opener *opener, selection how)
     wg_model *m;
 
     wg_ops_use(opener);
-    ctx->precision = WG_PRECISION_BF16;
+    ctx->precision = WAGLE_PRECISION_BF16;
     snprintf(path, sizeof path, WG_GOLD "/models/%s/gold.safetensors", name);
     assert_ok(ctx, wg_tensors_open(ctx, path, &gold));
     snprintf(path, sizeof path, WG_GOLD "/models/%s", name);

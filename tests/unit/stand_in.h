@@ -56,11 +56,6 @@ static __m512 _mm512_set1_ps(float x)
     return v;
 }
 
-static __m512 _mm512_setzero_ps(void)
-{
-    return _mm512_set1_ps(0);
-}
-
 static __m512 _mm512_loadu_ps(const float *from)
 {
     __m512 v;

@@ -500,7 +500,7 @@ static void another_device_or_precision_is_refused_by_name(void **state)
 
 static wagle_status open_bf16(wagle_ctx *ctx, const wg_ops **out)
 {
-    return wg_cpu_open_at(ctx, WG_PRECISION_BF16, out);
+    return wg_cpu_open_at(ctx, WAGLE_PRECISION_BF16, out);
 }
 
 static void bf16_on_the_cpu_resumes_in_bf16_alone(void **state)

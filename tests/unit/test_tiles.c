@@ -14,6 +14,7 @@ void stood_in_avx512_bf16(int64_t words, const float *a, const float *b, float *
 void stood_in_amx(int64_t words, const float *a, const float *b, float *c, int64_t ldc, bool add);
 unsigned stood_in_amx_begin(void);
 void stood_in_amx_end(unsigned kept);
+#undef WG_VECTOR /* of model/family.h: the tile has its own */
 #include "ops/cpu/tile_bf16.c"
 
 enum { MOST = 100000, PART = 384 };
@@ -27,7 +28,7 @@ static wg_ops cpu;
 static int use_two_threads(void **state)
 {
     (void)state;
-    if (wg_cpu_open_at(&opening, WG_PRECISION_BF16, &opened) != WAGLE_OK)
+    if (wg_cpu_open_at(&opening, WAGLE_PRECISION_BF16, &opened) != WAGLE_OK)
         return -1;
     cpu = *opened;
     return 0;

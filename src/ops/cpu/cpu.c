@@ -30,7 +30,7 @@ static wagle_status add_f32(wagle_ctx *ctx, wg_ops *own)
     return WAGLE_OK;
 }
 
-wagle_status wg_cpu_open_at(wagle_ctx *ctx, wg_precision precision, const wg_ops **out)
+wagle_status wg_cpu_open_at(wagle_ctx *ctx, wagle_precision precision, const wg_ops **out)
 {
     wg_ops cpu = wg_ops_cpu;
 
@@ -43,7 +43,7 @@ wagle_status wg_cpu_open_at(wagle_ctx *ctx, wg_precision precision, const wg_ops
         wg_free(cpu.state);
         return st;
     }
-    if (precision == WG_PRECISION_BF16)
+    if (precision == WAGLE_PRECISION_BF16)
         st = add_f32(ctx, (wg_ops *)(uintptr_t)*out); /* a copy that was allocated */
     if (st != WAGLE_OK) {
         (*out)->close(*out);
@@ -54,8 +54,7 @@ wagle_status wg_cpu_open_at(wagle_ctx *ctx, wg_precision precision, const wg_ops
 
 wagle_status wg_cpu_open(wagle_ctx *ctx, const wg_ops **out)
 {
-    return wg_cpu_open_at(ctx, ctx->device == 0 ? (wg_precision)ctx->precision : WG_PRECISION_F32,
-                          out);
+    return wg_cpu_open_at(ctx, ctx->device == 0 ? ctx->precision : WAGLE_PRECISION_F32, out);
 }
 
 const wg_ops wg_ops_cpu = {

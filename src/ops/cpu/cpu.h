@@ -89,7 +89,8 @@ extern const wg_cpu_kernels wg_cpu_kernels_of[WG_CPU_UNITS];
 const wg_cpu_kernels *wg_cpu_kernels_in(const wg_ops *self);
 /* At the context's precision; beside a card, at f32. */
 WAGLE_CHECK wagle_status wg_cpu_open(wagle_ctx *ctx, const wg_ops **out);
-WAGLE_CHECK wagle_status wg_cpu_open_at(wagle_ctx *ctx, wg_precision precision, const wg_ops **out);
+WAGLE_CHECK wagle_status wg_cpu_open_at(wagle_ctx *ctx, wagle_precision precision,
+                                        const wg_ops **out);
 
 void wg_cpu_gemm(WG_SELF, int64_t M, int64_t N, int64_t K, wg_operand A, wg_operand B, bool add,
                  float *C, int64_t ldc);
@@ -102,6 +103,11 @@ void wg_cpu_gemm_small(WG_SELF, bool ta, bool tb, int64_t M, int64_t N, int64_t 
                        int64_t lda, const float *B, int64_t ldb, bool add, float *C, int64_t ldc);
 void wg_cpu_matvec(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, const float *x,
                    bool add);
+/* Outputs [first, last) of matrix k. */
+typedef void wg_strip_fn(const void *task, const wg_matvec *k, int64_t first, int64_t last);
+/* Runs all outputs of the matrices in strips, which the threads share. */
+void wg_cpu_each_strip(WG_SELF, int m, const wg_matvec *list, int64_t I, wg_strip_fn *run,
+                       const void *task);
 /* The same in bf16; false: rows are too wide for the room, and nothing was done. */
 bool wg_cpu_matvec_bf16(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, const float *x,
                         bool add);

@@ -97,34 +97,26 @@ static int64_t depth(const piece *t, int64_t part)
     return least(t->deep, t->K - part * t->deep);
 }
 
-static float *panels_a(const piece *t, int64_t part)
+/* Where the packed panels of a part lie; of A (left) or B. */
+static float *panels_of(const piece *t, bool left, int64_t part)
 {
-    return t->room_a + part * t->down * t->tile->rows * wg_tile_words(t->tile, t->deep);
+    const int64_t width =
+        left ? t->down * t->tile->rows : t->across * t->tile->columns; /* of all panels */
+
+    return (left ? t->room_a : t->room_b) + part * width * wg_tile_words(t->tile, t->deep);
 }
 
-static float *panels_b(const piece *t, int64_t part)
+static void pack_group(const piece *t, bool left, int64_t group, int64_t part)
 {
-    return t->room_b + part * t->across * t->tile->columns * wg_tile_words(t->tile, t->deep);
-}
+    const int64_t p = group * PACK, n = least(PACK, (left ? t->down : t->across) - p);
+    const wg_panels which = {.first = left ? t->m0 : t->j0,
+                             .width = left ? t->tile->rows : t->tile->columns,
+                             .p = p,
+                             .n = n,
+                             .k0 = t->k0 + part * t->deep,
+                             .kc = depth(t, part)};
 
-static void pack_group_of_a(const piece *t, int64_t group, int64_t part)
-{
-    const int64_t p = group * PACK;
-
-    wg_pack_panels(t->tile, t->A,
-                   &(wg_panels){t->m0, t->tile->rows, p, least(PACK, t->down - p),
-                                t->k0 + part * t->deep, depth(t, part)},
-                   true, panels_a(t, part));
-}
-
-static void pack_group_of_b(const piece *t, int64_t group, int64_t part)
-{
-    const int64_t p = group * PACK;
-
-    wg_pack_panels(t->tile, t->B,
-                   &(wg_panels){t->j0, t->tile->columns, p, least(PACK, t->across - p),
-                                t->k0 + part * t->deep, depth(t, part)},
-                   false, panels_b(t, part));
+    wg_pack_panels(t->tile, left ? t->A : t->B, &which, left, panels_of(t, left, part));
 }
 
 /* Groups of B come first: they are larger. */
@@ -133,11 +125,10 @@ static void pack_groups(const void *task, int64_t from, int64_t to)
     const piece *t = task;
     const int64_t parts = parts_of(t);
 
-    for (int64_t i = from; i < to; i++)
-        if (i < t->groups_b * parts)
-            pack_group_of_b(t, i / parts, i % parts);
-        else
-            pack_group_of_a(t, i / parts - t->groups_b, i % parts);
+    for (int64_t i = from; i < to; i++) {
+        const bool left = i >= t->groups_b * parts;
+        pack_group(t, left, i / parts - (left ? t->groups_b : 0), i % parts);
+    }
 }
 
 static int64_t task_tall(const wg_tile *tile)
@@ -156,8 +147,8 @@ static void multiply(const void *task, int64_t from, int64_t to)
     for (int64_t i = from; i < to; i++) {
         const int64_t m = i / strips * tall, n = i % strips * t->wide;
         for (int64_t part = 0; part < parts_of(t); part++)
-            run_tiles(tile, wg_tile_words(tile, depth(t, part)), panels_a(t, part),
-                      panels_b(t, part), m, least(m + tall, t->down), n,
+            run_tiles(tile, wg_tile_words(tile, depth(t, part)), panels_of(t, true, part),
+                      panels_of(t, false, part), m, least(m + tall, t->down), n,
                       least(n + t->wide, t->across), t->M, t->N, t->c, t->ldc, t->add || part > 0);
     }
     if (tile->end != NULL)

@@ -3,7 +3,8 @@
  * Included once per instruction set with WG_KERNEL (name), WG_TARGET (attribute), WG_VECTOR (of
  * WG_WIDTH floats), WG_LOAD, WG_STORE, WG_SPLAT, WG_ADD, WG_FMA, WG_ROWS and WG_VECTORS defined.
  * a [k][ROWS], b [k][VECTORS*WIDTH] packed; C [ROWS, VECTORS*WIDTH] = sum (+ C if add).
- * Every element is one chain of multiply-adds in the order of k, then added. */
+ * Every element is one chain of multiply-adds in the order of k, then added. WG_FMA(x, y, sum) may
+ * multiply and add pairs of numbers (tile_bf16.c); k then counts pairs. */
 WG_TARGET static void WG_KERNEL(int64_t k, const float *a, const float *b, float *c, int64_t ldc,
                                 bool add)
 {

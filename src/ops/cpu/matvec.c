@@ -4,12 +4,11 @@
  * element is one chain of multiply-adds in eight lanes, so its bits do not depend on the block it
  * is in. Without: each stored row is widened in pieces that stay in the cache. */
 #include "ops/cpu/cpu.h"
-#if defined(__x86_64__) && defined(__GNUC__)
-#define X86 1
-#include <immintrin.h>
+#ifdef WG_CPU_X86
+#include "ops/cpu/avx2.h"
 #endif
 
-enum { PIECE = 4096, ROWS = 16, AT_ONCE = 4 };
+enum { PIECE = 4096, ROWS = 16 /* outputs of a strip */, AT_ONCE = 4 };
 
 static const float *piece_of(wg_dtype type, const void *W, int64_t at, int64_t n, float *buffer)
 {
@@ -76,23 +75,14 @@ static void one_output(wg_dtype type, const void *W, int64_t o, int64_t n, int64
     }
 }
 
-#ifdef X86
-#define AVX2 __attribute__((target("avx2,fma,f16c")))
-#define AVX2_INLINE AVX2 __attribute__((always_inline)) static inline
-
-/* Of the three types, where the compiler sees it. */
-static inline size_t size_of(wg_dtype type)
-{
-    return type == WG_F32 ? 4 : 2;
-}
-
+#ifdef WG_CPU_X86
 /* Eight stored weights, or the first n of them and zeros. */
 AVX2_INLINE __m256 load_weights(wg_dtype type, const unsigned char *at, int64_t n)
 {
     unsigned char part[32] = {0};
 
     if (n < 8) {
-        memcpy(part, at, (size_t)n * size_of(type));
+        memcpy(part, at, (size_t)n * wg_avx2_size(type));
         at = part;
     }
     if (type == WG_BF16)
@@ -113,14 +103,6 @@ AVX2_INLINE __m256 load_values(const float *at, int64_t n)
     return _mm256_loadu_ps(part);
 }
 
-AVX2_INLINE float sum_of(__m256 v)
-{
-    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-
-    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
-}
-
 /* sum[o*T + t] += eight products (or the first n) of row o of W and row t of x, from place i on. */
 AVX2_INLINE void multiply(wg_dtype type, const unsigned char *W, int64_t I, int64_t i, int64_t n,
                           int outputs, int T, const float *x, __m256 *sum)
@@ -132,7 +114,7 @@ AVX2_INLINE void multiply(wg_dtype type, const unsigned char *W, int64_t I, int6
         value[t] = load_values(x + t * I + i, n);
 #pragma GCC unroll 8
     for (int o = 0; o < outputs; o++) {
-        const __m256 w = load_weights(type, W + (size_t)(o * I + i) * size_of(type), n);
+        const __m256 w = load_weights(type, W + (size_t)(o * I + i) * wg_avx2_size(type), n);
 #pragma GCC unroll 4
         for (int t = 0; t < T; t++)
             sum[o * T + t] = _mm256_fmadd_ps(w, value[t], sum[o * T + t]);
@@ -157,14 +139,14 @@ AVX2_INLINE void block(wg_dtype type, const unsigned char *W, int64_t I, int out
     for (int o = 0; o < outputs; o++)
 #pragma GCC unroll 4
         for (int t = 0; t < T; t++)
-            y[t * O + o] = (add ? y[t * O + o] : 0) + sum_of(sum[o * T + t]);
+            y[t * O + o] = (add ? y[t * O + o] : 0) + wg_avx2_sum(sum[o * T + t]);
 }
 
 /* Rows [first, last) of W with all n rows of x. */
 AVX2_INLINE void some_outputs(wg_dtype type, const unsigned char *W, int64_t first, int64_t last,
                               int64_t n, int64_t O, int64_t I, const float *x, bool add, float *y)
 {
-    const size_t row = (size_t)I * size_of(type);
+    const size_t row = (size_t)I * wg_avx2_size(type);
 
 #define BLOCKS(outputs, T)                                                                         \
     for (; n - t >= (T); t += (T)) {                                                               \
@@ -221,24 +203,58 @@ static bool avx2_outputs(WG_SELF, wg_dtype type, const unsigned char *W, int64_t
 }
 #endif
 
-typedef struct matvec_task {
-    const wg_ops *self;
+/* --- strips ------------------------------------------------------------------------------------
+ */
+
+typedef struct strips_task {
     const wg_matvec *list;
-    int64_t n, I;
-    const float *x;
-    bool add;
-} matvec_task;
+    wg_strip_fn *run;
+    const void *task;
+} strips_task;
 
 static int64_t strips_of(const wg_matvec *k)
 {
     return (k->O + ROWS - 1) / ROWS;
 }
 
-/* Strip s of ROWS outputs of a matrix. */
-static void run_strip(const matvec_task *t, const wg_matvec *k, int64_t s)
+static void run_strips(const void *task, int64_t from, int64_t to)
 {
+    const strips_task *t = task;
+
+    for (int64_t s = from; s < to; s++) {
+        const wg_matvec *k = t->list;
+        int64_t at = s;
+        for (; at >= strips_of(k); k++)
+            at -= strips_of(k);
+        t->run(t->task, k, at * ROWS, (at + 1) * ROWS < k->O ? (at + 1) * ROWS : k->O);
+    }
+}
+
+void wg_cpu_each_strip(WG_SELF, int m, const wg_matvec *list, int64_t I, wg_strip_fn *run,
+                       const void *task)
+{
+    int64_t strips = 0;
+
+    for (int k = 0; k < m; k++)
+        strips += strips_of(&list[k]);
+    wg_parallel(self->pool, strips, wg_grain(ROWS * I / 2), run_strips,
+                &(strips_task){list, run, task});
+}
+
+/* --- a call ------------------------------------------------------------------------------------
+ */
+
+typedef struct matvec_task {
+    const wg_ops *self;
+    int64_t n, I;
+    const float *x;
+    bool add;
+} matvec_task;
+
+static void run_strip(const void *task, const wg_matvec *k, int64_t first, int64_t last)
+{
+    const matvec_task *t = task;
     float buffer[PIECE];
-    const int64_t first = s * ROWS, last = first + ROWS < k->O ? first + ROWS : k->O;
 
     if (avx2_outputs(t->self, k->type, k->W, first, last, t->n, k->O, t->I, t->x, t->add, k->y))
         return;
@@ -246,29 +262,10 @@ static void run_strip(const matvec_task *t, const wg_matvec *k, int64_t s)
         one_output(k->type, k->W, o, t->n, k->O, t->I, t->x, t->add, k->y, buffer);
 }
 
-/* Strips are counted through the matrices. */
-static void run_strips(const void *task, int64_t from, int64_t to)
-{
-    const matvec_task *t = task;
-
-    for (int64_t s = from; s < to; s++) {
-        const wg_matvec *k = t->list;
-        int64_t at = s;
-        for (; at >= strips_of(k); k++)
-            at -= strips_of(k);
-        run_strip(t, k, at);
-    }
-}
-
 void wg_cpu_matvec(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, const float *x,
                    bool add)
 {
-    const matvec_task task = {self, list, n, I, x, add};
-    int64_t strips = 0;
-
     if (self->panel_type == WG_BF16 && wg_cpu_matvec_bf16(self, m, list, n, I, x, add))
         return;
-    for (int k = 0; k < m; k++)
-        strips += strips_of(&list[k]);
-    wg_parallel(self->pool, strips, wg_grain(ROWS * I / 2), run_strips, &task);
+    wg_cpu_each_strip(self, m, list, I, run_strip, &(matvec_task){self, n, I, x, add});
 }

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { LANES = 8, PIECE = 4096, ROWS = 16, ROOM = 1 << 20 };
+enum { LANES = 8, PIECE = 4096, ROOM = 1 << 20 };
 
 /* Rows [row, row+n) of a call: x [n,I], rounded. */
 typedef struct few {
@@ -54,24 +54,7 @@ static void portable_outputs(const few *f, const wg_matvec *k, int64_t first, in
  */
 
 #ifdef WG_CPU_X86
-#include <immintrin.h>
-
-#define AVX2 __attribute__((target("avx2,fma,f16c")))
-#define AVX2_INLINE AVX2 __attribute__((always_inline)) static inline
-
-/* Of the three types, where the compiler sees it. */
-static inline size_t size_of(wg_dtype type)
-{
-    return type == WG_F32 ? 4 : 2;
-}
-
-AVX2_INLINE float sum_of(__m256 v)
-{
-    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-
-    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
-}
+#include "ops/cpu/avx2.h"
 
 /* bf16 in the lower half of each lane, rounded to nearest even. */
 AVX2_INLINE __m256i rounded8(__m256 x)
@@ -138,41 +121,18 @@ static outputs_fn *outputs_on(wg_cpu_unit unit)
 /* --- a call ------------------------------------------------------------------------------------
  */
 
-static int64_t strips_of(int64_t O)
-{
-    return (O + ROWS - 1) / ROWS;
-}
-
-/* The strips of all matrices' outputs. */
-typedef struct strips_task {
+typedef struct strip_task {
     outputs_fn *outputs;
     const few *few;
-    const wg_matvec *list;
-} strips_task;
+} strip_task;
 
-static void run_strips(const void *task, int64_t from, int64_t to)
+static void run_strip(const void *task, const wg_matvec *k, int64_t first, int64_t last)
 {
-    const strips_task *t = task;
+    const strip_task *t = task;
     const unsigned kept = wg_flush_begin();
 
-    for (int64_t s = from; s < to; s++) {
-        const wg_matvec *k = t->list;
-        int64_t at = s;
-        for (; at >= strips_of(k->O); k++)
-            at -= strips_of(k->O);
-        t->outputs(t->few, k, at * ROWS, (at + 1) * ROWS < k->O ? (at + 1) * ROWS : k->O);
-    }
+    t->outputs(t->few, k, first, last);
     wg_flush_end(kept);
-}
-
-static void run(WG_SELF, int m, const wg_matvec *list, const few *f)
-{
-    const strips_task task = {outputs_on(wg_cpu_kernels_in(self)->unit), f, list};
-    int64_t strips = 0;
-
-    for (int k = 0; k < m; k++)
-        strips += strips_of(list[k].O);
-    wg_parallel(self->pool, strips, wg_grain(ROWS * f->I / 2), run_strips, &task);
 }
 
 WG_CLONES static void round_rows(int64_t n, const float *x, uint16_t *to)
@@ -184,6 +144,7 @@ WG_CLONES static void round_rows(int64_t n, const float *x, uint16_t *to)
 bool wg_cpu_matvec_bf16(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, const float *x,
                         bool add)
 {
+    outputs_fn *outputs = outputs_on(wg_cpu_kernels_in(self)->unit);
     uint16_t *rounded = self->state; /* where gemm has its panels */
 
     if (rounded == NULL || I > ROOM)
@@ -191,7 +152,8 @@ bool wg_cpu_matvec_bf16(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_
     for (int64_t t = 0; t < n; t += ROOM / I) {
         const int64_t rows = n - t < ROOM / I ? n - t : ROOM / I;
         round_rows(rows * I, x + t * I, rounded);
-        run(self, m, list, &(few){t, rows, I, rounded, add});
+        const few f = {t, rows, I, rounded, add};
+        wg_cpu_each_strip(self, m, list, I, run_strip, &(strip_task){outputs, &f});
     }
     return true;
 }

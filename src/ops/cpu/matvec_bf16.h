@@ -11,7 +11,7 @@ WG_NAME(load)(wg_dtype type, const unsigned char *at, int64_t n)
     unsigned char part[64] = {0};
 
     if (n < 16) {
-        memcpy(part, at, (size_t)n * size_of(type));
+        memcpy(part, at, (size_t)n * wg_avx2_size(type));
         at = part;
     }
     if (type == WG_BF16)
@@ -36,7 +36,7 @@ WG_NAME(multiply)(wg_dtype type, const unsigned char *W, int64_t I, int64_t i, i
 #pragma GCC unroll 8
     for (int o = 0; o < outputs; o++) {
         const WG_PAIRS w =
-            WG_SPLIT(WG_NAME(load)(type, W + (size_t)(o * I + i) * size_of(type), n));
+            WG_SPLIT(WG_NAME(load)(type, W + (size_t)(o * I + i) * wg_avx2_size(type), n));
 #pragma GCC unroll 2
         for (int t = 0; t < T; t++)
             sum[o * T + t] = WG_DOT(sum[o * T + t], w, value[t]);
@@ -62,7 +62,7 @@ WG_NAME(block)(wg_dtype type, const unsigned char *W, int64_t I, int outputs, in
     for (int o = 0; o < outputs; o++)
 #pragma GCC unroll 2
         for (int t = 0; t < T; t++)
-            y[t * O + o] = (add ? y[t * O + o] : 0) + sum_of(sum[o * T + t]);
+            y[t * O + o] = (add ? y[t * O + o] : 0) + wg_avx2_sum(sum[o * T + t]);
 }
 
 /* Rows [first, last) of W with all n rows of x. */
@@ -70,7 +70,7 @@ WG_TARGET __attribute__((always_inline)) static inline void
 WG_NAME(some)(wg_dtype type, const few *f, const unsigned char *W, int64_t O, float *y,
               int64_t first, int64_t last)
 {
-    const size_t row = (size_t)f->I * size_of(type);
+    const size_t row = (size_t)f->I * wg_avx2_size(type);
     int64_t t = 0;
 
 #define BLOCKS(outputs, T)                                                                         \

@@ -3,9 +3,7 @@
 
 #include <string.h>
 #ifdef WG_CPU_X86
-#include <immintrin.h>
-#define AVX2 __attribute__((target("avx2")))
-#define AVX2_INLINE AVX2 __attribute__((always_inline)) static inline
+#include "ops/cpu/avx2.h"
 #endif
 #define INLINE __attribute__((always_inline)) static inline
 

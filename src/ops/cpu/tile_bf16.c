@@ -14,46 +14,23 @@
 #define PAIRS(x) ((__m512bh)(x))
 #endif
 
-enum { ROWS = 14, VECTORS = 2, WIDTH = 16 };
+#define WG_KERNEL tile_pairs
+#define WG_TARGET AVX512_BF16
+#define WG_VECTOR __m512
+#define WG_WIDTH 16
+#define WG_LOAD _mm512_loadu_ps
+#define WG_STORE _mm512_storeu_ps
+#define WG_SPLAT _mm512_set1_ps
+#define WG_ADD _mm512_add_ps
+#define WG_FMA(x, row, sum) _mm512_dpbf16_ps(sum, PAIRS(x), PAIRS(row))
+#define WG_ROWS 14
+#define WG_VECTORS 2
+#include "ops/cpu/kernel.h"
 
 AVX512_BF16 void wg_tile_avx512_bf16(int64_t words, const float *a, const float *b, float *c,
                                      int64_t ldc, bool add)
 {
-    __m512 sum[ROWS][VECTORS];
-
-#pragma GCC unroll 16
-    for (int i = 0; i < ROWS; i++)
-#pragma GCC unroll 4
-        for (int j = 0; j < VECTORS; j++)
-            sum[i][j] = _mm512_setzero_ps();
-#pragma GCC unroll 16
-    for (int i = 0; i < ROWS; i++) {
-        __builtin_prefetch(c + i * ldc, 1);
-        __builtin_prefetch(c + i * ldc + VECTORS * WIDTH - 1, 1);
-    }
-#pragma GCC unroll 2
-    for (int64_t n = 0; n < words; n++) {
-        __m512 row[VECTORS];
-#pragma GCC unroll 4
-        for (int j = 0; j < VECTORS; j++)
-            row[j] = _mm512_loadu_ps(b + j * WIDTH);
-#pragma GCC unroll 16
-        for (int i = 0; i < ROWS; i++) {
-            const __m512 x = _mm512_set1_ps(a[i]);
-#pragma GCC unroll 4
-            for (int j = 0; j < VECTORS; j++)
-                sum[i][j] = _mm512_dpbf16_ps(sum[i][j], PAIRS(x), PAIRS(row[j]));
-        }
-        a += ROWS;
-        b += VECTORS * WIDTH;
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < ROWS; i++)
-#pragma GCC unroll 4
-        for (int j = 0; j < VECTORS; j++) {
-            float *at = c + i * ldc + j * WIDTH;
-            _mm512_storeu_ps(at, add ? _mm512_add_ps(_mm512_loadu_ps(at), sum[i][j]) : sum[i][j]);
-        }
+    tile_pairs(words, a, b, c, ldc, add);
 }
 
 /* Eight tiles of 16 rows of 64 bytes. */

@@ -142,9 +142,10 @@ static void describe(wg_cuda *c)
              (long long)(i->cublaslt % 100), i->nvrtc / 1000, i->nvrtc % 1000 / 10);
 }
 
-static const char *precision_word(wg_precision p)
+/* The precision that the context wants on a card. */
+static wagle_precision wanted(const wagle_ctx *ctx)
 {
-    return wg_words_of_wagle_precision[WAGLE_PRECISION_F32 - (int)p];
+    return ctx->precision != WAGLE_PRECISION_AUTO ? ctx->precision : WAGLE_PRECISION_BF16;
 }
 
 static void fill_table(wg_cuda *c)
@@ -154,8 +155,8 @@ static void fill_table(wg_cuda *c)
     describe(c);
     o->name = "cuda";
     o->device = c->device;
-    o->precision = precision_word(c->precision);
-    o->panel_type = c->precision == WG_PRECISION_BF16 ? WG_BF16 : WG_F32;
+    o->precision = wg_words_of_wagle_precision[c->precision];
+    o->panel_type = c->precision == WAGLE_PRECISION_BF16 ? WG_BF16 : WG_F32;
     o->card_bytes = (int64_t)c->limit;
     o->state = c;
     o->host = false;
@@ -202,12 +203,12 @@ static void start(wg_cuda *c)
 /* Another model of the context: on the same card, in the same precision. */
 static wagle_status share(wagle_ctx *ctx, wg_cuda *c, int ordinal, const wg_ops **out)
 {
-    if (c->ordinal != ordinal || c->precision != (wg_precision)ctx->precision)
+    if (c->ordinal != ordinal || c->precision != wanted(ctx))
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "cuda:%d in %s: models of this context are open on cuda:%d in %s; close "
                        "them first, or use another context",
-                       ordinal, precision_word((wg_precision)ctx->precision), c->ordinal,
-                       precision_word(c->precision));
+                       ordinal, wg_words_of_wagle_precision[wanted(ctx)], c->ordinal,
+                       wg_words_of_wagle_precision[c->precision]);
     c->users++;
     *out = &c->ops;
     return WAGLE_OK;
@@ -225,7 +226,7 @@ wagle_status wg_cuda_open(wagle_ctx *ctx, int ordinal, const wg_ops **out)
     c->owner = ctx;
     c->ordinal = ordinal;
     c->users = 1;
-    c->precision = (wg_precision)ctx->precision;
+    c->precision = wanted(ctx);
     WG_TRY_GOTO(wg_cpu_open(ctx, &c->ops.on_host), failed);
     WG_TRY_GOTO(WG_ALLOC(ctx, &c->plan, WG_CUDA_PLANS), failed);
     WG_TRY_GOTO(wg_cuda_libraries_open(ctx, ordinal, &c->lib), failed);

@@ -39,9 +39,9 @@ static bool describe(wg_cuda *c, wg_cuda_plan *p, bool ta, bool tb, int64_t M, i
                      int64_t lda, int64_t ldb, int64_t ldc)
 {
     const wg_cuda_blas *blas = &c->lib.blas;
-    const int type = c->precision == WG_PRECISION_BF16 ? WG_BLAS_BF16 : WG_BLAS_F32;
+    const int type = c->precision == WAGLE_PRECISION_BF16 ? WG_BLAS_BF16 : WG_BLAS_F32;
     const int compute =
-        c->precision == WG_PRECISION_TF32 ? WG_BLAS_COMPUTE_TF32 : WG_BLAS_COMPUTE_F32;
+        c->precision == WAGLE_PRECISION_TF32 ? WG_BLAS_COMPUTE_TF32 : WG_BLAS_COMPUTE_F32;
     const int32_t first = tb ? WG_BLAS_TRANSPOSED : 0, second = ta ? WG_BLAS_TRANSPOSED : 0;
 
     /* cublasLt's A is our B, which it sees as [N,K] where we have [K,N]; its B is our A. */

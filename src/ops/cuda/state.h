@@ -79,7 +79,7 @@ typedef struct wg_cuda {
     int users;        /* models that hold it */
     char device[256]; /* wg_ops.device */
     wg_cuda_libraries lib;
-    wg_precision precision;
+    wagle_precision precision;
     wg_cuda_handle context, stream, blas;
     wg_cuda_handle module[WG_CUDA_MODULES], function[WG_CUDA_KERNELS];
     bool broken;
