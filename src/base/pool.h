@@ -2,9 +2,8 @@
  *
  * A pool serves the thread that calls wg_parallel, which works too. Blocks are handed out one at a
  * time to whoever is free, so a result must not depend on who computes a block. The call returns
- * when all blocks are done. It waits for nobody who has not begun: a worker that the system does
- * not let run holds nothing up, because the others take its blocks. Who waits spins for a moment,
- * then sleeps. */
+ * when all blocks are done. A worker that the system does not run holds nothing up: the others do
+ * its blocks. A thread that waits spins for a moment, then sleeps. */
 #ifndef WG_BASE_POOL_H
 #define WG_BASE_POOL_H
 
