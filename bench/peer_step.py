@@ -5,8 +5,9 @@
     peer_step.py eval MODEL ROWS LIMIT                        token-mean NLL of every row
     peer_step.py generate MODEL PROMPTS TOKENS                greedy, one batch
 
-Rows are pre-tokenised: {"input_ids":[..],"labels":[..]}. Float32, all threads, MKL, dynamic padding, rows of a
-stream batched (forget and retain apart, as their gradients must be for attribution)."""
+Rows are pre-tokenised: {"input_ids":[..],"labels":[..]}. Float32, or with --bf16 weights, activations and optimizer in
+bf16; all threads, dynamic padding, rows of a stream batched (forget and retain apart, as their gradients must be for
+attribution)."""
 import json, os, resource, sys, time
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -14,9 +15,10 @@ import torch
 from transformers import AutoModelForCausalLM
 
 pad_to = int(sys.argv[sys.argv.index("--pad") + 1]) if "--pad" in sys.argv else 0
+dtype = torch.bfloat16 if "--bf16" in sys.argv else torch.float32
 what, folder = sys.argv[1:3]
 torch.manual_seed(0)
-model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").train()
+model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa").train()
 
 
 def rows(path, n=None):
@@ -40,7 +42,7 @@ def row_losses(some):
     logits = model(input_ids=ids, attention_mask=seen, use_cache=False).logits[:, :-1]
     target = labels[:, 1:]
     nll = torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), target.reshape(-1), ignore_index=-100,
-                                            reduction="none").view(target.shape)
+                                            reduction="none").float().view(target.shape)
     return nll.sum(1) / (target != -100).sum(1)
 
 

@@ -6,7 +6,9 @@ wg_cpu_unit wg_cpu_unit_in(const wagle_ctx *ctx)
 {
     const wg_cpu_unit best = wg_cpu_best_unit(), most = (wg_cpu_unit)(ctx->cpu_units - 1);
 
-    return ctx->cpu_units > 0 && most < best ? most : best;
+    if (ctx->cpu_units == 0)
+        return wg_cpu_usual_unit();
+    return most < best ? most : best;
 }
 
 /* And the table in float32 beside it, which has no room and no threads of its own. */

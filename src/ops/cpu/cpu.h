@@ -76,6 +76,9 @@ enum { WG_CPU_UNITS = 5 };
 extern const char *const wg_cpu_unit_names[WG_CPU_UNITS];
 /* The last of them that this machine has. */
 wg_cpu_unit wg_cpu_best_unit(void);
+/* The one that products use where nothing else is asked for: the last, or AVX-512 where AVX512_BF16
+ * is slower. */
+wg_cpu_unit wg_cpu_usual_unit(void);
 /* The last of them that the context's products use. */
 wg_cpu_unit wg_cpu_unit_in(const wagle_ctx *ctx);
 

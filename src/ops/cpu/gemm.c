@@ -77,12 +77,12 @@ static int64_t part_of(int64_t K)
 typedef struct piece {
     const wg_tile *tile;
     const wg_source *A, *B;
-    float *room_a, *room_b;           /* for packed panels */
-    int64_t m0, M, j0, N;             /* rows, columns: the first, and how many */
-    int64_t k0, K, deep;              /* of k: the first, how many, of them in one part */
-    int64_t down, across;             /* tiles */
-    int64_t groups_a, groups_b, wide; /* groups of panels to pack; column panels in a task */
-    float *c;                         /* at (m0, j0) */
+    float *room_a, *room_b; /* for packed panels */
+    int64_t m0, M, j0, N;   /* rows, columns: the first, and how many */
+    int64_t k0, K, deep;    /* of k: the first, how many, of them in one part */
+    int64_t down, across;   /* tiles */
+    int64_t tasks_b, wide;  /* tasks that pack B; column panels in a task */
+    float *c;               /* at (m0, j0) */
     int64_t ldc;
     bool add;
 } piece;
@@ -106,29 +106,43 @@ static float *panels_of(const piece *t, bool left, int64_t part)
     return (left ? t->room_a : t->room_b) + part * width * wg_tile_words(t->tile, t->deep);
 }
 
-static void pack_group(const piece *t, bool left, int64_t group, int64_t part)
+/* Rows are packed by groups of panels, each along k. Of columns a task takes some k of all panels,
+ * so that it reads memory as it lies. */
+static int64_t tasks_in_part(const piece *t, bool left)
 {
-    const int64_t p = group * PACK, n = least(PACK, (left ? t->down : t->across) - p);
-    const wg_panels which = {.first = left ? t->m0 : t->j0,
-                             .width = left ? t->tile->rows : t->tile->columns,
-                             .p = p,
-                             .n = n,
-                             .k0 = t->k0 + part * t->deep,
-                             .kc = depth(t, part)};
-
-    wg_pack_panels(t->tile, left ? t->A : t->B, &which, left, panels_of(t, left, part));
+    return (left ? t->A : t->B)->rows ? pieces(left ? t->down : t->across, PACK)
+                                      : pieces(t->deep, WG_CHUNK);
 }
 
-/* Groups of B come first: they are larger. */
-static void pack_groups(const void *task, int64_t from, int64_t to)
+static void pack_task(const piece *t, bool left, int64_t i)
+{
+    const wg_source *source = left ? t->A : t->B;
+    const int64_t panels = left ? t->down : t->across, parts = parts_of(t), part = i % parts;
+    wg_panels which = {.first = left ? t->m0 : t->j0,
+                       .width = left ? t->tile->rows : t->tile->columns,
+                       .n = panels,
+                       .k0 = t->k0 + part * t->deep,
+                       .deep = depth(t, part)};
+
+    if (source->rows) {
+        which.p = i / parts * PACK;
+        which.n = least(PACK, panels - which.p);
+        which.kc = which.deep;
+    } else {
+        which.from = i / parts * WG_CHUNK;
+        which.kc = least(WG_CHUNK, which.deep - which.from);
+    }
+    if (which.kc > 0) /* the last part may be shorter */
+        wg_pack_panels(t->tile, source, &which, left, panels_of(t, left, part));
+}
+
+/* B comes first: it is larger. */
+static void pack_tasks(const void *task, int64_t from, int64_t to)
 {
     const piece *t = task;
-    const int64_t parts = parts_of(t);
 
-    for (int64_t i = from; i < to; i++) {
-        const bool left = i >= t->groups_b * parts;
-        pack_group(t, left, i / parts - (left ? t->groups_b : 0), i % parts);
-    }
+    for (int64_t i = from; i < to; i++)
+        pack_task(t, i >= t->tasks_b, i >= t->tasks_b ? i - t->tasks_b : i);
 }
 
 static int64_t task_tall(const wg_tile *tile)
@@ -170,14 +184,13 @@ static void run_piece(wg_pool *pool, piece t)
 {
     float *const c = t.c;
 
-    t.groups_b = pieces(t.across, PACK);
+    t.tasks_b = tasks_in_part(&t, false) * parts_of(&t);
     for (t.m0 = 0; t.m0 < t.A->extent; t.m0 += MC) {
         t.M = least(MC, t.A->extent - t.m0);
         t.down = pieces(t.M, t.tile->rows);
-        t.groups_a = pieces(t.down, PACK);
         t.c = c + t.m0 * t.ldc;
-        wg_parallel(pool, (t.groups_b + t.groups_a) * parts_of(&t), 1, pack_groups, &t);
-        t.groups_b = 0; /* packed */
+        wg_parallel(pool, t.tasks_b + tasks_in_part(&t, true) * parts_of(&t), 1, pack_tasks, &t);
+        t.tasks_b = 0; /* packed */
         const int64_t bands = pieces(t.down, task_tall(t.tile));
         t.wide = task_wide(bands, t.across);
         wg_parallel(pool, bands * pieces(t.across, t.wide), 1, multiply, &t);
@@ -282,8 +295,10 @@ void wg_cpu_gemm_small(WG_SELF, bool ta, bool tb, int64_t M, int64_t N, int64_t 
     for (int64_t n0 = 0; n0 < N; n0 += SMALL)
         for (int64_t k0 = 0; k0 < K; k0 += deep) {
             const int64_t kc = least(deep, K - k0), n = least(SMALL, N - n0);
-            wg_pack_panels(tile, &b, &(wg_panels){n0, nr, 0, pieces(n, nr), k0, kc}, false, right);
-            wg_pack_panels(tile, &a, &(wg_panels){0, mr, 0, pieces(M, mr), k0, kc}, true, left);
+            wg_pack_panels(tile, &b, &(wg_panels){n0, nr, 0, pieces(n, nr), k0, kc, 0, kc}, false,
+                           right);
+            wg_pack_panels(tile, &a, &(wg_panels){0, mr, 0, pieces(M, mr), k0, kc, 0, kc}, true,
+                           left);
             run_tiles(tile, kc, left, right, 0, pieces(M, mr), 0, pieces(n, nr), M, n, C + n0, ldc,
                       add || k0 > 0);
         }

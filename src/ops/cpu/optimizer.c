@@ -2,6 +2,9 @@
 #include "ops/cpu/cpu.h"
 
 #include <math.h>
+#ifdef WG_CPU_X86
+#include <immintrin.h>
+#endif
 
 enum { BLOCK = 1 << 16, PARTS = 64 };
 
@@ -17,6 +20,63 @@ static uint64_t within(const uint64_t *bits, int64_t w, int64_t from, int64_t to
     return word;
 }
 
+/* Moves the weights of a word that are selected: from one place to 64 (spread), or from 64 to one.
+ */
+typedef void word_fn(uint64_t word, const float *from, float *to);
+
+static void spread_word(uint64_t word, const float *from, float *to)
+{
+    for (; word != 0; word &= word - 1)
+        to[__builtin_ctzll(word)] = *from++;
+}
+
+static void collect_word(uint64_t word, const float *from, float *to)
+{
+    for (; word != 0; word &= word - 1)
+        *to++ = from[__builtin_ctzll(word)];
+}
+
+#ifdef WG_CPU_X86
+#define AVX512 __attribute__((target("avx512f")))
+
+/* The first as many of sixteen as m has bits. */
+AVX512 static inline __mmask16 first_of(__mmask16 m)
+{
+    return (__mmask16)((1u << __builtin_popcount(m)) - 1);
+}
+
+AVX512 static void spread_word_avx512(uint64_t word, const float *from, float *to)
+{
+    for (; word != 0; word >>= 16, to += 16) {
+        const __mmask16 m = (__mmask16)word;
+        _mm512_mask_storeu_ps(to, m,
+                              _mm512_maskz_expand_ps(m, _mm512_maskz_loadu_ps(first_of(m), from)));
+        from += __builtin_popcount(m);
+    }
+}
+
+AVX512 static void collect_word_avx512(uint64_t word, const float *from, float *to)
+{
+    for (; word != 0; word >>= 16, from += 16) {
+        const __mmask16 m = (__mmask16)word;
+        _mm512_mask_storeu_ps(to, first_of(m),
+                              _mm512_maskz_compress_ps(m, _mm512_maskz_loadu_ps(m, from)));
+        to += __builtin_popcount(m);
+    }
+}
+#endif
+
+static word_fn *mover(WG_SELF, bool spreads)
+{
+#ifdef WG_CPU_X86
+    if (wg_cpu_kernels_in(self)->unit >= WG_CPU_AVX512)
+        return spreads ? spread_word_avx512 : collect_word_avx512;
+#else
+    (void)self;
+#endif
+    return spreads ? spread_word : collect_word;
+}
+
 /* Selected ones of weights [first, end) of a tensor; dense [end - first] begins at `first`. */
 typedef struct selected_task {
     int64_t first, end;
@@ -24,63 +84,50 @@ typedef struct selected_task {
     const int64_t *rank;
     const float *from;
     float *to;
+    bool spreads; /* `to` is dense, else `from` */
+    word_fn *move;
 } selected_task;
 
 /* Blocks of weights, counted from the one that holds `first`, begin where ranks are known. */
-static void block_bounds(const selected_task *t, int64_t from, int64_t to, int64_t *low,
-                         int64_t *high)
-{
-    const int64_t block = t->first / WG_OVERLAY_BLOCK;
-
-    *low = from > 0 ? (block + from) * WG_OVERLAY_BLOCK : t->first;
-    *high = (block + to) * WG_OVERLAY_BLOCK < t->end ? (block + to) * WG_OVERLAY_BLOCK : t->end;
-}
-
-static void each_selected_block(wg_pool *pool, wg_block_fn *run, const selected_task *t)
-{
-    const int64_t block = t->first / WG_OVERLAY_BLOCK;
-    const int64_t blocks = t->end > t->first ? (t->end - 1) / WG_OVERLAY_BLOCK - block + 1 : 0;
-
-    wg_parallel(pool, blocks, wg_grain(WG_OVERLAY_BLOCK), run, t);
-}
-
-static void overlay_blocks(const void *task, int64_t from, int64_t to)
+static void move_blocks(const void *task, int64_t from, int64_t to)
 {
     const selected_task *t = task;
-    int64_t low, high;
+    const int64_t block = t->first / WG_OVERLAY_BLOCK;
+    const int64_t low = from > 0 ? (block + from) * WG_OVERLAY_BLOCK : t->first;
+    const int64_t high =
+        (block + to) * WG_OVERLAY_BLOCK < t->end ? (block + to) * WG_OVERLAY_BLOCK : t->end;
+    int64_t rank = wg_selected_before(low, t->bits, t->rank);
 
-    block_bounds(t, from, to, &low, &high);
-    const float *next = t->from + wg_selected_before(low, t->bits, t->rank);
-    for (int64_t w = low >> 6; w * 64 < high; w++)
-        for (uint64_t word = within(t->bits, w, low, high); word != 0; word &= word - 1)
-            t->to[64 * w + __builtin_ctzll(word) - t->first] = *next++;
+    for (int64_t w = low >> 6; w * 64 < high; w++) {
+        const uint64_t word = within(t->bits, w, low, high);
+        const int64_t dense = 64 * w - t->first; /* of bit 0; below 0 it is not selected */
+        if (word != 0)
+            t->move(word, t->from + (t->spreads ? rank : dense),
+                    t->to + (t->spreads ? dense : rank));
+        rank += __builtin_popcountll(word);
+    }
+}
+
+static void move_selected(WG_SELF, selected_task t)
+{
+    const int64_t block = t.first / WG_OVERLAY_BLOCK;
+    const int64_t blocks = t.end > t.first ? (t.end - 1) / WG_OVERLAY_BLOCK - block + 1 : 0;
+
+    t.move = mover(self, t.spreads);
+    wg_parallel(self->pool, blocks, wg_grain(WG_OVERLAY_BLOCK), move_blocks, &t);
 }
 
 void wg_cpu_overlay(WG_SELF, int64_t first, int64_t n, const uint64_t *bits, const int64_t *rank,
                     const float *value, float *dst)
 {
-    each_selected_block(self->pool, overlay_blocks,
-                        &(selected_task){first, first + n, bits, rank, value, dst});
-}
-
-static void gather_blocks(const void *task, int64_t from, int64_t to)
-{
-    const selected_task *t = task;
-    int64_t low, high;
-
-    block_bounds(t, from, to, &low, &high);
-    float *next = t->to + wg_selected_before(low, t->bits, t->rank);
-    for (int64_t w = low >> 6; w * 64 < high; w++)
-        for (uint64_t word = within(t->bits, w, low, high); word != 0; word &= word - 1)
-            *next++ = t->from[64 * w + __builtin_ctzll(word) - t->first];
+    move_selected(self, (selected_task){first, first + n, bits, rank, value, dst, true, NULL});
 }
 
 void wg_cpu_gather(WG_SELF, int m, const wg_gather *list)
 {
     for (const wg_gather *g = list; g < list + m; g++)
-        each_selected_block(
-            self->pool, gather_blocks,
-            &(selected_task){g->first, g->first + g->n, g->bits, g->rank, g->src, g->value});
+        move_selected(self, (selected_task){g->first, g->first + g->n, g->bits, g->rank, g->src,
+                                            g->value, false, NULL});
 }
 
 typedef struct dot_task {

@@ -7,7 +7,10 @@
 #endif
 #define INLINE __attribute__((always_inline)) static inline
 
-enum { SOME = 64 }; /* k that lie in float32 for a moment on their way to pairs */
+enum {
+    SOME = 64,   /* k that lie in float32 for a moment on their way to pairs */
+    TOGETHER = 8 /* rows of memory that are read together */
+};
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -25,6 +28,14 @@ static const void *place(wg_dtype type, const void *in, int64_t i)
 }
 
 #ifdef WG_CPU_X86
+AVX2_INLINE __m128 load4(wg_dtype type, const void *in, int64_t i)
+{
+    if (type == WG_F32)
+        return _mm_loadu_ps((const float *)in + i);
+    return _mm_castsi128_ps(
+        _mm_slli_epi32(_mm_cvtepu16_epi32(_mm_loadu_si64((const uint16_t *)in + i)), 16));
+}
+
 AVX2_INLINE __m256 load8(wg_dtype type, const void *in, int64_t i)
 {
     if (type == WG_F32)
@@ -61,21 +72,23 @@ AVX2_INLINE void transpose8(wg_dtype type, const void *in, int64_t at, int64_t s
 }
 
 /* What can be transposed of a panel of `width` rows; returns the k from which on nothing was done.
- * With six rows each store's surplus is overwritten by the next, so the last block is left. */
+ * Where width is no multiple of eight, the surplus of a store is under the next k, and is
+ * overwritten by the next stores; so the last block is left. */
 AVX2_INLINE int64_t transpose_panel(wg_dtype type, const void *in, int64_t step, int64_t width,
                                     int64_t kc, float *out)
 {
+    const int64_t last = width / 8 * 8, surplus = width % 8;
     int64_t k = 0;
 
-    if (width == 6) {
-        for (; k + 16 <= kc; k += 8)
-            transpose8(type, in, k, step, 6, out + k * 6, 6);
-        return k;
+    for (; surplus != 0 && k + 16 <= kc; k += 8) {
+        transpose8(type, in, last * step + k, step, (int)surplus, out + k * width + last, width);
+        for (int64_t i = 0; i < last; i += 8)
+            transpose8(type, in, i * step + k, step, 8, out + k * width + i, width);
     }
-    for (int64_t i = 0; i < width; i += 8)
+    for (int64_t i = 0; surplus == 0 && i < width; i += 8)
         for (k = 0; k + 8 <= kc; k += 8)
             transpose8(type, in, i * step + k, step, 8, out + k * width + i, width);
-    return kc / 8 * 8;
+    return k;
 }
 
 AVX2 static int64_t transpose_f32(const void *in, int64_t step, int64_t width, int64_t kc,
@@ -109,7 +122,7 @@ static void pack_rows(const wg_tile *tile, const wg_source *o, const void *in, i
     int64_t done = 0;
 
 #ifdef WG_CPU_X86
-    if (tile->transposes && (width % 8 == 0 || width == 6))
+    if (tile->transposes && (width % 8 == 0 || width == 6 || width == 14))
         done = (o->type == WG_BF16 ? transpose_bf16 : transpose_f32)(in, o->step, width, kc, out);
 #endif
     for (int64_t k = done; k < kc; k++)
@@ -117,23 +130,48 @@ static void pack_rows(const wg_tile *tile, const wg_source *o, const void *in, i
             out[k * width + i] = element(o->type, in, i * o->step + k);
 }
 
-/* n panels of an operand that lies along i, together: rows of memory are read as they lie. */
+/* n panels of an operand that lies along i; panel p begins at out + p*panel. Some rows of memory
+ * are read together, each along its length. */
 INLINE void copy_panels(wg_dtype type, const void *in, int64_t step, int64_t width, int64_t n,
-                        int64_t kc, float *out)
+                        int64_t panel, int64_t kc, float *out)
 {
     for (int64_t k = 0; k < kc; k++)
         for (int64_t p = 0; p < n; p++)
             for (int64_t i = 0; i < width; i++)
-                out[(p * kc + k) * width + i] = element(type, in, k * step + p * width + i);
+                out[p * panel + k * width + i] = element(type, in, k * step + p * width + i);
 }
 
-static void copy_whole(wg_dtype type, const void *in, int64_t step, int64_t width, int64_t n,
-                       int64_t kc, float *out)
+#ifdef WG_CPU_X86
+/* A row of a panel; its width is constant. The last vector may overlap the one before. */
+AVX2_INLINE void copy_row(wg_dtype type, const void *in, int64_t at, int width, float *out)
+{
+    if (width < 8) {
+        _mm_storeu_ps(out, load4(type, in, at));
+        _mm_storeu_ps(out + width - 4, load4(type, in, at + width - 4));
+    }
+    for (int i = 0; width >= 8 && i < width; i += 8) {
+        const int here = i + 8 <= width ? i : width - 8;
+        _mm256_storeu_ps(out + here, load8(type, in, at + here));
+    }
+}
+
+AVX2_INLINE void copy_rows(wg_dtype type, const void *in, int64_t step, int width, int64_t n,
+                           int64_t panel, int64_t kc, float *out)
+{
+    for (int64_t k = 0; k < kc; k += TOGETHER)
+        for (int64_t p = 0; p < n; p++)
+            for (int64_t r = k; r < least(k + TOGETHER, kc); r++)
+                copy_row(type, in, r * step + p * width, width, out + p * panel + r * width);
+}
+
+/* false: there is no such width. */
+AVX2 static bool copy_by_avx2(wg_dtype type, const void *in, int64_t step, int64_t width, int64_t n,
+                              int64_t panel, int64_t kc, float *out)
 {
 #define COPY(t, w) /* one loop for each, so that a row is a few moves */                           \
     if (type == (t) && width == (w)) {                                                             \
-        copy_panels(t, in, step, w, n, kc, out);                                                   \
-        return;                                                                                    \
+        copy_rows(t, in, step, w, n, panel, kc, out);                                              \
+        return true;                                                                               \
     }
     COPY(WG_F32, 6)
     COPY(WG_F32, 14)
@@ -144,7 +182,20 @@ static void copy_whole(wg_dtype type, const void *in, int64_t step, int64_t widt
     COPY(WG_BF16, 16)
     COPY(WG_BF16, 32)
 #undef COPY
-    copy_panels(type, in, step, width, n, kc, out);
+    return false;
+}
+#endif
+
+static void copy_whole(const wg_tile *tile, wg_dtype type, const void *in, int64_t step,
+                       int64_t width, int64_t n, int64_t panel, int64_t kc, float *out)
+{
+#ifdef WG_CPU_X86
+    if (tile->transposes && copy_by_avx2(type, in, step, width, n, panel, kc, out))
+        return;
+#else
+    (void)tile;
+#endif
+    copy_panels(type, in, step, width, n, panel, kc, out);
 }
 
 /* A panel that is not whole: past the extent 0. */
@@ -160,20 +211,21 @@ static void pack_rest(const wg_source *o, int64_t first, int64_t width, int64_t 
             out[k * width + i] = element(o->type, o->at, (first + i) * across + (k0 + k) * along);
 }
 
-/* n panels in float32: out[k*width + i] of panel p = element (start + p*width + i, k0 + k). */
+/* n panels in float32: out[k*width + i] of panel p, which begins `panel` after the one before, is
+ * element (start + p*width + i, k0 + k). */
 static void pack_wide(const wg_tile *tile, const wg_source *o, int64_t start, int64_t width,
-                      int64_t n, int64_t k0, int64_t kc, float *out)
+                      int64_t n, int64_t panel, int64_t k0, int64_t kc, float *out)
 {
     const int64_t whole = least(n, (o->extent - start) / width);
 
     if (!o->rows)
-        copy_whole(o->type, place(o->type, o->at, k0 * o->step + start), o->step, width, whole, kc,
-                   out);
+        copy_whole(tile, o->type, place(o->type, o->at, k0 * o->step + start), o->step, width,
+                   whole, panel, kc, out);
     for (int64_t q = 0; o->rows && q < whole; q++)
         pack_rows(tile, o, place(o->type, o->at, (start + q * width) * o->step + k0), width, kc,
-                  out + q * width * kc);
+                  out + q * panel);
     if (whole < n)
-        pack_rest(o, start + whole * width, width, k0, kc, out + whole * width * kc);
+        pack_rest(o, start + whole * width, width, k0, kc, out + whole * panel);
 }
 
 WG_CLONES static void round_all(int64_t n, float *x)
@@ -201,7 +253,7 @@ static void pack_pairs(const wg_tile *tile, const wg_source *o, int64_t start, i
 
     for (int64_t k = 0; k < kc; k += SOME) {
         const int64_t some = least(SOME, kc - k), words = wg_tile_words(tile, some);
-        pack_wide(tile, o, start, width, 1, k0 + k, some, wide);
+        pack_wide(tile, o, start, width, 1, 0, k0 + k, some, wide);
         memset(wide + some * width, 0, (size_t)((2 * words - some) * width) * sizeof *wide);
 #ifdef WG_CPU_X86
         if (left && tile->depth == 2 * WG_AMX_WORDS) {
@@ -218,15 +270,15 @@ static void pack_pairs(const wg_tile *tile, const wg_source *o, int64_t start, i
 void wg_pack_panels(const wg_tile *tile, const wg_source *o, const wg_panels *w, bool left,
                     float *out)
 {
-    const int64_t panel = wg_tile_words(tile, w->kc) * w->width;
-    const int64_t start = w->first + w->p * w->width;
+    const int64_t panel = wg_tile_words(tile, w->deep) * w->width;
+    const int64_t start = w->first + w->p * w->width, k0 = w->k0 + w->from;
 
-    out += w->p * panel;
+    out += w->p * panel + wg_tile_words(tile, w->from) * w->width;
     for (int64_t q = 0; tile->depth > 1 && q < w->n; q++)
-        pack_pairs(tile, o, start + q * w->width, w->width, w->k0, w->kc, left, out + q * panel);
+        pack_pairs(tile, o, start + q * w->width, w->width, k0, w->kc, left, out + q * panel);
     if (tile->depth > 1)
         return;
-    pack_wide(tile, o, start, w->width, w->n, w->k0, w->kc, out);
-    if (o->rounds && o->type == WG_F32)
-        round_all(w->n * panel, out);
+    pack_wide(tile, o, start, w->width, w->n, panel, k0, w->kc, out);
+    for (int64_t q = 0; o->rounds && o->type == WG_F32 && q < w->n; q++)
+        round_all(w->kc * w->width, out + q * panel);
 }

@@ -48,10 +48,12 @@ typedef struct wg_source {
     bool rounds; /* float32 is rounded to bf16 */
 } wg_source;
 
-/* Which panels: [p, p+n) of `width` i each, from i = first on, of k in [k0, k0+kc). */
+/* Which panels: [p, p+n) of `width` i each, from i = first on, of k in [k0, k0+deep); and what of
+ * them: [from, from+kc) of these k, where `from` is a multiple of WG_CHUNK. */
 typedef struct wg_panels {
-    int64_t first, width, p, n, k0, kc;
+    int64_t first, width, p, n, k0, deep, from, kc;
 } wg_panels;
+enum { WG_CHUNK = 32 };
 
 /* Packs them to where they belong among those at out; `left`: of A. */
 void wg_pack_panels(const wg_tile *tile, const wg_source *o, const wg_panels *which, bool left,
