@@ -67,22 +67,36 @@ PY
     diff -r g1 g3
 }
 
-# resumed NAME options...: a run that was interrupted and killed ends with the same bytes as one that was not.
+# written FILE SINCE PROCESS: waits for a FILE that is not the one that SINCE tells; 1: the process ended first.
+written() {
+    while [ "$(stat -c %i:%y "$1" 2>/dev/null)" = "$2" ]; do
+        kill -0 "$3" 2>/dev/null || return 1
+        sleep 0.02
+    done
+}
+
+# resumed NAME options...: a run that was interrupted and killed, each time after another checkpoint, ends with the same
+# bytes as one that was not.
 resumed() {
-    local name=$1 pieces=0
+    local name=$1 pieces=0 checkpoint="$1-cut.partial/checkpoint.safetensors" before run
     shift
     steps=400
     unlearn "$@" --out "$name-whole"
     while read -r signal delay; do
+        before=$(stat -c %i:%y "$checkpoint" 2>/dev/null) || true
         # shellcheck disable=SC2046
-        timeout -s "$signal" "$delay" "$WAGLE" unlearn $(options) --quiet "$@" --out "$name-cut" --resume --checkpoint-every 5 && break
-        [ ! -e "$name-cut.partial/checkpoint.safetensors" ] || pieces=$((pieces + 1))
+        "$WAGLE" unlearn $(options) --quiet "$@" --out "$name-cut" --resume --checkpoint-every 5 &
+        run=$!
+        ! written "$checkpoint" "$before" $run || pieces=$((pieces + 1))
+        sleep "$delay"
+        kill -s "$signal" $run 2>/dev/null || true
+        ! wait $run || break
     done <<'WAYS'
-INT 0.15
-KILL 0.3
-INT 0.2
-KILL 0.4
-INT 0.25
+INT 0.05
+KILL 0.03
+INT 0
+KILL 0.08
+INT 0.02
 WAYS
     [ -e "$name-cut" ] || unlearn "$@" --out "$name-cut" --resume
     [ $pieces -gt 0 ]
