@@ -1,14 +1,15 @@
 #include "session/budget.h"
 
 #include "ops/cpu/cpu.h"
+#include "ops/cuda/cuda.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* The program, its libraries, packed panels of products, buffers of files: measured. */
 static const int64_t base_bytes = 40 << 20;
-/* On a card: cublasLt's workspace (ops/cuda/state.h), and 1 MB; the pinned buffers. */
-static const int64_t card_base_bytes = 33 << 20, staging_bytes = 32 << 20;
+/* On a card: lists of batches, constants. */
+static const int64_t card_base_bytes = 1 << 20;
 
 static int downwards(const void *a, const void *b)
 {
@@ -132,8 +133,8 @@ static void list_held(const wg_need *need, bool card, wg_budget_lines *l)
             add_line(l, true, c->what, c->bytes);
     }
     add_line(l, false, "program and buffers", base_bytes);
-    add_line(l, false, "pinned buffers for stored weights", card ? staging_bytes : 0);
-    add_line(l, true, "workspace of products", card ? card_base_bytes : 0);
+    add_line(l, false, "pinned buffers for stored weights", card ? WG_CUDA_PINNED : 0);
+    add_line(l, true, "workspace of products", card ? WG_CUDA_WORKSPACE + card_base_bytes : 0);
 }
 
 /* What the passes take; on a card all but what is spilled lies there. */

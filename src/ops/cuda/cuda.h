@@ -10,6 +10,10 @@
 
 #include "ops/ops.h"
 
+/* Bytes that an open card takes beside its tensors: cublasLt's workspace in its own memory, and
+ * pinned buffers on the host, through which stored weights go. */
+enum { WG_CUDA_WORKSPACE = 32 << 20, WG_CUDA_PINNED = 32 << 20, WG_CUDA_STAGINGS = 4 };
+
 /* What there is, for `wagle doctor`. */
 typedef struct wg_cuda_info {
     int cards;           /* that the driver shows */

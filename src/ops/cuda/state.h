@@ -51,18 +51,13 @@ typedef struct wg_cuda_stored {
     int64_t released;       /* when, by the clock; 0: fetched ahead */
 } wg_cuda_stored;
 
-/* Pinned memory through which they go. */
+/* Pinned memory through which they go: one part of it. */
 typedef struct wg_cuda_staging {
     void *host;
     wg_cuda_handle copied; /* event: it may be filled again */
 } wg_cuda_staging;
 
-enum {
-    WG_CUDA_PLANS = 1024,
-    WG_CUDA_WORKSPACE = 32 << 20,
-    WG_CUDA_STAGING = 8 << 20,
-    WG_CUDA_STAGINGS = 4
-};
+enum { WG_CUDA_PLANS = 1024, WG_CUDA_STAGING = WG_CUDA_PINNED / WG_CUDA_STAGINGS };
 
 /* A product of one shape: what cublasLt is to do. */
 typedef struct wg_cuda_plan {
