@@ -180,7 +180,7 @@ const cli_command cli_commands[] = {
      "wagle generate --model DIR --prompt 'Who is Ada?'\n"
      "wagle generate --model DIR --prompt 'Once upon' --no-chat --temperature 0.7",
      "model prompt file chat no-chat chat-layout chat-kwarg system date max-tokens temperature "
-     "top-k top-p seed json",
+     "top-k top-p seed weights json",
      cli_generate, NULL, NULL, 0},
     {"tokenize", CLI_LOOK, NULL, "turn text into token ids, and back",
      "wagle tokenize --model DIR --text 'Hello world'\n"

@@ -75,6 +75,7 @@ static const struct place {
     {"top-k", NULL, of_generate, CLI_AS_WHOLE, AT(generate, top_k), NULL},
     {"top-p", NULL, of_generate, CLI_AS_REAL, AT(generate, top_p), NULL},
     {"seed", "generate", of_generate, CLI_AS_SEED, AT(generate, seed), NULL},
+    {"weights", "generate", of_generate, CLI_AS_CHOICE, AT(generate, weights), NULL},
     {"max-tokens", "eval", NULL, TOKENS, 0, NULL},
     {"max-tokens", NULL, of_suite, CLI_AS_WHOLE, AT(suite, max_tokens), NULL},
     {"temperature", NULL, of_suite, CLI_AS_REAL, AT(suite, temperature), NULL},

@@ -368,6 +368,10 @@ typedef struct wagle_generate_options {
     uint64_t seed;
     wagle_token_fn *on_token; /* or NULL */
     void *on_token_user;
+    /* WAGLE_WEIGHTS_Q8: matrices are rounded to 8 bits when the call begins, which takes 1.125
+     * bytes a weight beside the model, and new tokens are computed with these; what is read of a
+     * prompt is computed with the stored weights. On the CPU alone: WAGLE_E_USAGE on a card. */
+    wagle_weights weights;
 } wagle_generate_options;
 
 typedef struct wagle_generation {

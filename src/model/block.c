@@ -192,7 +192,8 @@ static void place(const wg_model *m, wg_role role, int tensor, panels *p, wg_lay
         out->vector[role] = here;
 }
 
-static void view(const wg_model *m, int64_t l, bool matrices, wg_real *panel, wg_layer *out)
+static void view(const wg_model *m, int64_t l, bool matrices, const wg_q8 *q8, wg_real *panel,
+                 wg_layer *out)
 {
     panels p = {.next = (char *)panel};
 
@@ -203,6 +204,8 @@ static void view(const wg_model *m, int64_t l, bool matrices, wg_real *panel, wg
             place(m, (wg_role)role, t, &p, out);
         else if (t >= 0)
             out->stored[role] = &m->files.tensor[t];
+        if (t >= 0 && q8 != NULL)
+            out->q8[role] = q8->matrix[t];
     }
     if (p.n > 0)
         m->ops->fill_panels(m->ops, p.n, p.list);
@@ -214,12 +217,12 @@ static void view(const wg_model *m, int64_t l, bool matrices, wg_real *panel, wg
 
 void wg_layer_view(const wg_model *m, int64_t l, wg_real *panel, wg_layer *out)
 {
-    view(m, l, true, panel, out);
+    view(m, l, true, NULL, panel, out);
 }
 
-void wg_layer_stored(const wg_model *m, int64_t l, wg_real *panel, wg_layer *out)
+void wg_layer_stored(const wg_model *m, int64_t l, const wg_q8 *q8, wg_real *panel, wg_layer *out)
 {
-    view(m, l, m->config.family->transposed, panel, out);
+    view(m, l, m->config.family->transposed && q8 == NULL, q8, panel, out);
 }
 
 static void advise(const wg_model *m, int64_t l,

@@ -9,13 +9,14 @@
 #ifndef WG_MODEL_BLOCK_H
 #define WG_MODEL_BLOCK_H
 
-#include "model/model.h"
+#include "model/q8.h"
 
 /* A layer's weights. NULL: there is none. */
 typedef struct wg_layer {
     int64_t l;
     wg_operand matrix[WG_ROLES];       /* [O,I] */
     const wg_tensor *stored[WG_ROLES]; /* in place of `matrix`, for few rows */
+    const void *q8[WG_ROLES];          /* the same in 8 bits, in place of what is stored */
     const wg_real *vector[WG_ROLES];   /* norms and biases */
 } wg_layer;
 
@@ -93,8 +94,9 @@ int64_t wg_layer_size(const wg_config *c);
 /* Reals of a panel that holds a layer, or its vectors alone. */
 int64_t wg_layer_panel(const wg_model *m, bool matrices);
 void wg_layer_view(const wg_model *m, int64_t l, wg_real *panel, wg_layer *out);
-/* The same with matrices as stored, unless the family transposes them, for few rows. */
-void wg_layer_stored(const wg_model *m, int64_t l, wg_real *panel, wg_layer *out);
+/* The same with matrices as stored, unless the family transposes them, for few rows; q8: with these
+ * in their place, or NULL. */
+void wg_layer_stored(const wg_model *m, int64_t l, const wg_q8 *q8, wg_real *panel, wg_layer *out);
 
 /* About a layer's stored weights: it comes next (any l; after the last one a card fetches the head;
  * else none outside the model); it is done with, and its pages need not stay mapped. */

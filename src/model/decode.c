@@ -15,6 +15,7 @@ struct wg_decoder {
     int64_t B, capacity;
     int64_t *length;        /* [B] cached tokens */
     wg_buffer keys, values; /* [L][B][capacity, P] */
+    wg_q8 q8;               /* matrix NULL: matrices are read as stored */
     wg_lists lists;
     lists host, at; /* of the tokens at hand: on the host, and in memory of the back end */
     int64_t longest;
@@ -80,6 +81,7 @@ void wg_decoder_free(wg_decoder *d)
                                   &d->cosine[0],  &d->sine[0], &d->cosine[1], &d->sine[1]};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         wg_buffer_free(d->model->ops, buffers[i]);
+    wg_q8_free(d->model, &d->q8);
     wg_free(d->length);
     wg_lists_free(d->model->ops, &d->lists);
     wg_free(d);
@@ -242,13 +244,35 @@ wagle_status wg_decoder_prefill(wagle_ctx *ctx, wg_decoder *d, const int64_t *wh
     return st;
 }
 
+wagle_status wg_decoder_use_q8(wagle_ctx *ctx, wg_decoder *d)
+{
+    return wg_q8_new(ctx, d->model, &d->q8);
+}
+
+/* y [n,O] = x [n,I] W^T of a matrix outside the layers. */
+static void multiply(const wg_decoder *d, wg_role role, int64_t n, int64_t O, int64_t I,
+                     const wg_real *x, wg_real *y)
+{
+    const wg_ops *ops = d->model->ops;
+    const int tensor = wg_model_tensor(d->model, role, 0);
+    wg_matvec one = {WG_Q8, NULL, O, y};
+
+    if (d->q8.matrix != NULL) {
+        one.W = d->q8.matrix[tensor];
+    } else {
+        const wg_weights stored = wg_model_weights(d->model, tensor);
+        one.type = stored.type;
+        one.W = stored.stored;
+    }
+    ops->matvec(ops, 1, &one, n, I, x, false);
+}
+
 /* d->logits [n,V] of the rows in d->x. */
 static void head(wg_decoder *d, int64_t n)
 {
     const wg_model *m = d->model;
     const wg_config *c = &m->config;
     const wg_ops *ops = m->ops;
-    const wg_weights table = wg_model_weights(m, wg_model_tensor(m, WG_HEAD, 0));
     wg_real *panel = d->panel.data, *logits = d->logits.data;
 
     const wg_real *weight = wg_model_norm(m, WG_FINAL_NORM, 0, panel);
@@ -258,12 +282,10 @@ static void head(wg_decoder *d, int64_t n)
         ops->norm_forward(ops, n, c->D, (wg_real)c->eps, d->x.data, weight, bias, d->h.data,
                           c->family->layer_norm ? d->mean.data : NULL, d->rstd.data);
     if (c->has[WG_PROJECT_OUT]) {
-        const wg_weights out = wg_model_weights(m, wg_model_tensor(m, WG_PROJECT_OUT, 0));
-        ops->matvec(ops, 1, &(wg_matvec){out.type, out.stored, c->E, d->narrow.data}, n, c->D, h,
-                    false);
+        multiply(d, WG_PROJECT_OUT, n, c->E, c->D, h, d->narrow.data);
         h = d->narrow.data;
     }
-    ops->matvec(ops, 1, &(wg_matvec){table.type, table.stored, c->V, logits}, n, c->E, h, false);
+    multiply(d, WG_HEAD, n, c->V, c->E, h, logits);
     if (c->has[WG_HEAD_BIAS])
         ops->bias_forward(ops, n, c->V, wg_model_norm(m, WG_HEAD_BIAS, 0, panel), logits, c->V);
     if (c->final_cap > 0)
@@ -286,7 +308,7 @@ wagle_status wg_decoder_step(wagle_ctx *ctx, wg_decoder *d, const int64_t *which
     wg_activations_carve(&d->model->config, n, d->saved.data, d->recomputed.data, &a);
     for (int64_t l = 0; l < d->model->config.L; l++) {
         wg_layer w;
-        wg_layer_stored(d->model, l, d->panel.data, &w);
+        wg_layer_stored(d->model, l, d->q8.matrix != NULL ? &d->q8 : NULL, d->panel.data, &w);
         wg_block_forward(&in, &w, d->x.data, d->x.data, &a);
         wg_layer_done(d->model, l);
     }

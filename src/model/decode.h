@@ -9,6 +9,9 @@ typedef struct wg_decoder wg_decoder;
 /* B sequences of at most `capacity` tokens. Weights are read as stored (overlays are not seen). */
 WAGLE_CHECK wagle_status wg_decoder_new(wagle_ctx *ctx, const wg_model *m, int64_t B,
                                         int64_t capacity, wg_decoder **out);
+/* From now on steps read matrices in 8 bits, which are made of the stored ones here (q8.h).
+ * Prefills read the stored ones still. */
+WAGLE_CHECK wagle_status wg_decoder_use_q8(wagle_ctx *ctx, wg_decoder *d);
 void wg_decoder_free(wg_decoder *d);
 /* The caches of sequences which[i], i < n, become those of the first length[i] tokens of ids[i],
  * all together; what they held is gone. Grows its scratch. */

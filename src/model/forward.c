@@ -35,7 +35,9 @@ static void linears(const wg_block_input *in, const wg_layer *w, int m, const pr
         const wg_tensor *stored = w->stored[p->role];
         if (in->input_hook != NULL)
             in->input_hook(in->input_hook_user, w->l, p->role, in->N, I, x);
-        if (stored != NULL)
+        if (w->q8[p->role] != NULL)
+            few[n++] = (wg_matvec){WG_Q8, w->q8[p->role], p->O, p->y};
+        else if (stored != NULL)
             few[n++] = (wg_matvec){stored->dtype, ops->stored(ops, stored->data, stored->bytes),
                                    p->O, p->y};
         else

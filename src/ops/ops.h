@@ -137,10 +137,31 @@ typedef struct wg_embed_moments {
     wg_real *sum, *square;      /* [n,D]; square may be NULL */
 } wg_embed_moments;
 
+/* A matrix in 8 bits (WG_Q8): signed bytes [O,I], and `wg_q8_scales` bytes further on float32
+ * scales [O,wg_q8_blocks]. A weight is its byte times the scale of its block of 32 in the row; the
+ * last block of a row may be shorter. */
+enum { WG_Q8_BLOCK = 32 };
+
+static inline int64_t wg_q8_blocks(int64_t I)
+{
+    return (I + WG_Q8_BLOCK - 1) / WG_Q8_BLOCK;
+}
+
+static inline int64_t wg_q8_scales(int64_t O, int64_t I)
+{
+    return (O * I + 63) / 64 * 64;
+}
+
+/* Bytes of such a matrix: a multiple of 64. */
+static inline int64_t wg_q8_bytes(int64_t O, int64_t I)
+{
+    return (wg_q8_scales(O, I) + O * wg_q8_blocks(I) * (int64_t)sizeof(float) + 63) / 64 * 64;
+}
+
 /* A matrix that is multiplied by few rows, and where the result goes. */
 typedef struct wg_matvec {
-    wg_dtype type;
-    const void *W; /* [O,I], perhaps unaligned */
+    wg_dtype type; /* of weights; or WG_Q8, as of all others in the call */
+    const void *W; /* [O,I], perhaps unaligned; of WG_Q8 at a multiple of 4 bytes */
     int64_t O;
     wg_real *y; /* [n,O] */
 } wg_matvec;
@@ -230,9 +251,16 @@ struct wg_ops {
      * product whose factor is reals rounds it by itself; rows that several products read are
      * rounded here once. Rows of several matrices in one call, because each costs little. */
     void (*pack)(const wg_ops *self, int m, const wg_pack *list, wg_operand *out);
-    /* Of each of `m` matrices: y [n,O] = x [n,I] W^T (+ y), W [O,I] as stored: for few rows n. */
+    /* Of each of `m` matrices: y [n,O] = x [n,I] W^T (+ y), W [O,I] as stored: for few rows n. With
+     * WG_Q8 the products are in float32, whatever panel_type is. */
     void (*matvec)(const wg_ops *self, int m, const wg_matvec *list, int64_t n, int64_t I,
                    const wg_real *x, bool add);
+    /* to [wg_q8_bytes] = the stored matrix [O,I], or [I,O] if it is transposed, in 8 bits. A
+     * block's scale is its largest magnitude / 127, and its weights become the nearest multiples,
+     * ties to even. A block whose scale is below the normal numbers becomes 0, one with a weight
+     * that is not finite becomes NaN. NULL: this back end does not have it. */
+    void (*quantise)(const wg_ops *self, wg_dtype type, const void *stored, bool transposed,
+                     int64_t O, int64_t I, void *to);
     /* dst [n] = src [n] of a stored type. */
     void (*widen)(const wg_ops *self, wg_dtype type, const void *src, int64_t n, wg_real *dst);
 

@@ -1,5 +1,6 @@
 #include "session/generate.h"
 
+#include "base/choose.h"
 #include "base/options.h"
 #include "base/number.h"
 #include "data/conversation.h"
@@ -229,6 +230,8 @@ wagle_status wg_generate(wagle_ctx *ctx, wg_session *s, const wg_ids *prompts, i
     WG_TRY_GOTO(WG_ALLOC(ctx, &w.seen, c->V), done);
     st = wg_decoder_new(ctx, s->model, n < AT_ONCE ? n : AT_ONCE, longest + how->max_tokens,
                         &w.decoder);
+    if (st == WAGLE_OK && how->weights == WAGLE_WEIGHTS_Q8)
+        st = wg_decoder_use_q8(ctx, w.decoder);
     while (st == WAGLE_OK && w.done < n) {
         st = refill(ctx, &w);
         if (st == WAGLE_OK)
@@ -372,6 +375,7 @@ wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *given,
                         .top_k = o->top_k,
                         .max_tokens = o->max_tokens,
                         .seed = o->seed,
+                        .weights = o->weights,
                         .take = o->on_token != NULL ? tell_token : NULL,
                         .user = &told};
     if (o->n < 1 || o->max_tokens < 1)
@@ -381,6 +385,7 @@ wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *given,
         return wg_fail(
             ctx, WAGLE_E_USAGE,
             "@{temperature} and @{top_k} must be 0 or more, @{top_p} above 0 and at most 1");
+    WG_TRY(wg_check_choice(ctx, "weights", (int)o->weights, wg_words_of_wagle_weights));
     WG_TRY(wg_session_begin(ctx, o->model, o->opened, &s));
     for (int64_t i = 0; i < o->n; i++)
         made[i] = (wagle_generation){NULL, 0, 0};

@@ -8,6 +8,7 @@ typedef struct wg_sampling {
     double temperature, top_p;
     int64_t top_k, max_tokens;
     uint64_t seed;
+    wagle_weights weights;
     const char *stage;    /* of the progress; NULL: "generate" */
     const int64_t *limit; /* [n] of each prompt, at most max_tokens; NULL: max_tokens */
     const wg_ids *passed; /* tokens that end no text, though the model's config says so; or NULL */

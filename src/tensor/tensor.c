@@ -10,9 +10,9 @@ static const struct {
     const char *name;
     size_t size;
 } dtypes[WG_DTYPES] = {
-    [WG_F32] = {"F32", 4}, [WG_F16] = {"F16", 2},   [WG_BF16] = {"BF16", 2},
-    [WG_F64] = {"F64", 8}, [WG_I32] = {"I32", 4},   [WG_I64] = {"I64", 8},
-    [WG_U8] = {"U8", 1},   [WG_BOOL] = {"BOOL", 1}, [WG_OTHER] = {"?", 0},
+    [WG_F32] = {"F32", 4}, [WG_F16] = {"F16", 2}, [WG_BF16] = {"BF16", 2}, [WG_F64] = {"F64", 8},
+    [WG_I32] = {"I32", 4}, [WG_I64] = {"I64", 8}, [WG_U8] = {"U8", 1},     [WG_BOOL] = {"BOOL", 1},
+    [WG_OTHER] = {"?", 0}, [WG_Q8] = {"Q8", 1},
 };
 
 const char *wg_dtype_name(wg_dtype d)

@@ -14,6 +14,7 @@ typedef enum wg_dtype {
     WG_U8,
     WG_BOOL,
     WG_OTHER, /* a type of safetensors that is not supported */
+    WG_Q8,    /* in memory alone: matrices of `matvec` in blocks of 8 bits (ops.h) */
     WG_DTYPES
 } wg_dtype;
 

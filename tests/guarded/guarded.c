@@ -304,6 +304,12 @@ static void matvec(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, 
     IN(matvec)(INNER, m, own, n, I, D(x), add);
 }
 
+static void quantise(WG_SELF, wg_dtype type, const void *stored, bool transposed, int64_t O,
+                     int64_t I, void *to)
+{
+    IN(quantise)(INNER, type, D(stored), transposed, O, I, D(to));
+}
+
 static void widen(WG_SELF, wg_dtype type, const void *src, int64_t n, wg_real *dst)
 {
     IN(widen)(INNER, type, D(src), n, D(dst));
@@ -633,6 +639,7 @@ static const wg_ops table = {
     .gemm = gemm,
     .pack = pack,
     .matvec = matvec,
+    .quantise = quantise,
     .widen = widen,
     .fill_panels = fill_panels,
     .overlay = overlay,

@@ -65,6 +65,7 @@ const wg_ops wg_ops_cpu = {
     .gemm = wg_cpu_gemm,
     .pack = wg_cpu_pack,
     .matvec = wg_cpu_matvec,
+    .quantise = wg_cpu_quantise,
     .widen = wg_cpu_widen,
     .overlay = wg_cpu_overlay,
     .gather = wg_cpu_gather,

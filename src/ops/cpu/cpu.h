@@ -114,6 +114,11 @@ void wg_cpu_each_strip(WG_SELF, int m, const wg_matvec *list, int64_t I, wg_stri
 /* The same in bf16; false: rows are too wide for the room, and nothing was done. */
 bool wg_cpu_matvec_bf16(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, const float *x,
                         bool add);
+void wg_cpu_quantise(WG_SELF, wg_dtype type, const void *stored, bool transposed, int64_t O,
+                     int64_t I, void *to);
+/* The same of matrices in 8 bits. */
+void wg_cpu_matvec_q8(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, const float *x,
+                      bool add);
 /* wg_cpu_widen on the calling thread alone; src may be unaligned. */
 void wg_cpu_widen_piece(wg_dtype type, const void *src, int64_t n, float *dst);
 void wg_cpu_widen(WG_SELF, wg_dtype type, const void *src, int64_t n, float *dst);

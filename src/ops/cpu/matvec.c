@@ -265,6 +265,10 @@ static void run_strip(const void *task, const wg_matvec *k, int64_t first, int64
 void wg_cpu_matvec(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, const float *x,
                    bool add)
 {
+    if (list->type == WG_Q8) {
+        wg_cpu_matvec_q8(self, m, list, n, I, x, add);
+        return;
+    }
     if (self->panel_type == WG_BF16 && wg_cpu_matvec_bf16(self, m, list, n, I, x, add))
         return;
     wg_cpu_each_strip(self, m, list, I, run_strip, &(matvec_task){self, n, I, x, add});

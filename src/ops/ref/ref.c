@@ -59,18 +59,27 @@ static void widen(WG_SELF, wg_dtype type, const void *src, int64_t n, wg_real *d
     }
 }
 
+static double weight_of(const wg_matvec *k, int64_t I, int64_t o, int64_t i)
+{
+    const char *W = k->W;
+    float w;
+
+    if (k->type == WG_Q8) {
+        const float *scales = (const float *)(const void *)(W + wg_q8_scales(k->O, I));
+        return (double)((const int8_t *)W)[o * I + i] *
+               (double)scales[o * wg_q8_blocks(I) + i / WG_Q8_BLOCK];
+    }
+    wg_to_float(k->type, W + (size_t)(o * I + i) * wg_dtype_size(k->type), 1, &w);
+    return (double)w;
+}
+
 static void matvec_one(const wg_matvec *k, int64_t n, int64_t I, const wg_real *x, bool add)
 {
-    const size_t size = wg_dtype_size(k->type);
-
     for (int64_t t = 0; t < n; t++)
         for (int64_t o = 0; o < k->O; o++) {
             double sum = add ? (double)k->y[t * k->O + o] : 0;
-            for (int64_t i = 0; i < I; i++) {
-                float w;
-                wg_to_float(k->type, (const char *)k->W + (size_t)(o * I + i) * size, 1, &w);
-                sum += (double)w * (double)x[t * I + i];
-            }
+            for (int64_t i = 0; i < I; i++)
+                sum += weight_of(k, I, o, i) * (double)x[t * I + i];
             k->y[t * k->O + o] = (wg_real)sum;
         }
 }
