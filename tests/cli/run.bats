@@ -112,6 +112,19 @@ PY
     [ "$(wc -l <together)" = 3 ]
 }
 
+@test "weights in 8 bits give the same text on one thread and on two" {
+    sed 's/"vocab_size": 320/"vocab_size": 702/' "$model/config.json" >config.json
+    "$WAGLE" init --config config.json --dtype bf16 --out tiny
+    cp "$GOLD/tokenizers/smollm-like/tokenizer.json" tiny/
+    for n in 1 2; do
+        "$WAGLE" generate --model tiny --prompt 'a b' --prompt x --max-tokens 9 --weights q8 --threads $n 2>said$n >text$n
+        grep -q 'in 8 bits' said$n
+    done
+    cmp text1 text2
+    [ "$(wc -l <text1)" = 2 ]
+    refused 2 'weights' "$WAGLE" generate --model tiny --prompt x --weights q4
+}
+
 @test "tokens decode to the text they came from" {
     ids=$("$WAGLE" tokenize --model "$GOLD/tokenizers/gpt2" --text 'Hello  wörld' --json | tr -d '{}"ids:')
     [ "$("$WAGLE" tokenize --model "$GOLD/tokenizers/gpt2" --decode "$ids")" = 'Hello  wörld' ]

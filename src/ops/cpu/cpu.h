@@ -104,6 +104,15 @@ void wg_cpu_pack(WG_SELF, int m, const wg_pack *list, wg_operand *out);
 /* wg_cpu_gemm in float32 on the calling thread alone, from its stack; M at most 64. */
 void wg_cpu_gemm_small(WG_SELF, bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A,
                        int64_t lda, const float *B, int64_t ldb, bool add, float *C, int64_t ldc);
+/* Asks for memory that is read soon. A block of a few rows of a matrix asks, step by step, for the
+ * next few: rows that are read side by side are no sequence that the processor sees by itself. */
+__attribute__((always_inline)) static inline void wg_fetch(const void *at, size_t bytes)
+{
+#pragma GCC unroll 4
+    for (size_t i = 0; i < bytes; i += 64)
+        __builtin_prefetch((const char *)at + i);
+}
+
 void wg_cpu_matvec(WG_SELF, int m, const wg_matvec *list, int64_t n, int64_t I, const float *x,
                    bool add);
 /* Outputs [first, last) of matrix k. */

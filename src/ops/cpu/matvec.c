@@ -125,14 +125,17 @@ AVX2_INLINE void multiply(wg_dtype type, const unsigned char *W, int64_t I, int6
 AVX2_INLINE void block(wg_dtype type, const unsigned char *W, int64_t I, int outputs, int T,
                        const float *x, bool add, float *y, int64_t O)
 {
+    const size_t size = wg_avx2_size(type);
     __m256 sum[8];
     int64_t i = 0;
 
 #pragma GCC unroll 8
     for (int k = 0; k < outputs * T; k++)
         sum[k] = _mm256_setzero_ps();
-    for (; i + 8 <= I; i += 8)
+    for (; i + 8 <= I; i += 8) {
+        wg_fetch(W + (size_t)(outputs * (I + i)) * size, (size_t)(outputs * 8) * size);
         multiply(type, W, I, i, 8, outputs, T, x, sum);
+    }
     if (i < I)
         multiply(type, W, I, i, I - i, outputs, T, x, sum);
 #pragma GCC unroll 8

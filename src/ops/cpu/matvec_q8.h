@@ -37,19 +37,6 @@ WG_NAME(add_block)(const eight *W, int64_t i, int64_t n, int outputs, int T, con
     }
 }
 
-/* Fetches what the next `outputs` rows have, as much of it as the step at i reads of these: rows
- * that are read side by side are no sequence that the processor would see by itself. */
-WG_TARGET __attribute__((always_inline)) static inline void WG_NAME(ahead)(const eight *W,
-                                                                           int64_t i, int outputs)
-{
-    const int8_t *bytes = W->bytes + outputs * (W->I + i);
-
-#pragma GCC unroll 4
-    for (int k = 0; k < outputs * WG_Q8_BLOCK; k += 64)
-        __builtin_prefetch(bytes + k);
-    __builtin_prefetch(W->scales + outputs * (W->blocks + i / WG_Q8_BLOCK));
-}
-
 /* y [T rows of O][outputs] of `outputs` rows of W and T rows of x; both counts are constants. */
 WG_TARGET __attribute__((always_inline)) static inline void
 WG_NAME(block)(const eight *W, int outputs, int T, const float *x, bool add, float *y, int64_t O)
@@ -61,7 +48,8 @@ WG_NAME(block)(const eight *W, int outputs, int T, const float *x, bool add, flo
     for (int k = 0; k < outputs * T; k++)
         sum[k] = WG_NAME(zero)();
     for (; i + WG_Q8_BLOCK <= W->I; i += WG_Q8_BLOCK) {
-        WG_NAME(ahead)(W, i, outputs);
+        wg_fetch(W->bytes + outputs * (W->I + i), outputs * WG_Q8_BLOCK);
+        wg_fetch(W->scales + outputs * (W->blocks + i / WG_Q8_BLOCK), outputs * sizeof(float));
         WG_NAME(add_block)(W, i, WG_Q8_BLOCK, outputs, T, x, sum);
     }
     if (i < W->I)
