@@ -1,5 +1,7 @@
 """The notebook runs, types are checked, the wheel has what it needs."""
+import json
 import os
+import re
 import subprocess
 import sys
 
@@ -17,6 +19,21 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
     book = nbformat.read(f"{HERE}/../examples/notebook.ipynb", 4)
     nbclient.NotebookClient(book, timeout=60, kernel_name="python3").execute()
     assert sum(cell.cell_type == "code" for cell in book.cells) > 5
+
+
+def test_the_page_runs(folder, retain, tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    os.symlink(folder, "model")
+    with open("retain.jsonl", "w") as f:
+        f.writelines(json.dumps(row) + "\n" for row in retain)
+    with open(f"{HERE}/../../../docs/how-to/use-from-python.md") as f:
+        blocks = re.findall(r"(<!-- not run: [^\n]* -->\n)?```python\n(.*?)```", f.read(), re.S)
+    names = {}
+    for skipped, block in blocks:
+        if not skipped:
+            exec(compile(block, "use-from-python.md", "exec"), names)
+    assert len(blocks) > 3 and os.path.exists("forgotten/model.safetensors") and os.path.exists("unlearned/manifest.json")
 
 
 def test_types_are_clean(tmp_path):

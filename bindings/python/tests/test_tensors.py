@@ -60,6 +60,18 @@ def test_scores_of_ones_own(scores):
         wagle.Scores({"a": np.ones(3)})
 
 
+def test_files_are_shown_too(model, scores, forget, retain, tmp_path):
+    written = wagle.attribute(model, forget, retain, out=tmp_path / "scores")
+    assert list(written) == list(scores) and all(np.array_equal(written[name], scores[name]) for name in scores)
+    mask = wagle.mask(written, density=0.1, scope="neurons")
+    of_file = wagle.mask(tmp_path / "scores", density=0.1, scope="neurons", out=tmp_path / "mask")
+    assert mask.selected == of_file.selected and all(np.array_equal(mask[name], of_file[name]) for name in mask)
+    first = wagle.mask(tmp_path / "scores", densities=[0.05, 0.2], out=tmp_path / "mask-{}")
+    assert first.density == pytest.approx(0.05, abs=1e-3) and (tmp_path / "mask-0.2").exists()
+    with pytest.raises(ValueError, match="not a score file"):
+        wagle.Scores.load(f"{model.folder}/model.safetensors")
+
+
 def test_masks_are_packed_and_combined(scores):
     a, b = wagle.mask(scores, density=0.2), wagle.mask(scores, density=0.1, include="*.mlp.*")
     for made, want in ((a & b, lambda x, y: x & y), (a | b, lambda x, y: x | y), (a - b, lambda x, y: x & ~y)):

@@ -84,7 +84,7 @@ def test_ctrl_c_ends_a_call_that_has_no_callback(model, forget, retain):
     begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         wagle.unlearn(model, forget, retain, steps=1_000_000, lr=1e-6)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60
 
 
 def test_other_threads_run_during_a_call(model, forget, retain):

@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -44,14 +46,69 @@ def spelled(option: str, value: str | None, names: Mapping[str, str]) -> str:
     return f"{keyword}={value}" if as_is else f"{keyword}={value!r}"
 
 
-class Call:
-    """A context, for one call or for as long as a model is open."""
+def write_name(names: Mapping[str, str], user: Any, option: Any, value: Any, out: Any, room: int) -> None:
+    name = spelled(text(option), text(value) if value != ffi.NULL else None, names)
+    encoded = name.encode("utf-8", "surrogateescape")[: room - 1] + b"\0"
+    ffi.memmove(out, encoded, len(encoded))
 
-    def __init__(self, common: Mapping[str, Any] | None = None, names: Mapping[str, str] | None = None) -> None:
+
+class Owner:
+    """A context, which lives as long as its calls and the models that were opened or made in it. One call uses it at a time.
+
+    Freed by count, not by Python's collector, which may finalise a context before its models."""
+
+    def __init__(self, parent: Owner | None = None) -> None:
         made = ffi.new("wagle_ctx **")
         if lib.wagle_ctx_new(made) != 0:
             raise MemoryError("wagle: no memory for a context")
-        self.ctx = ffi.gc(made[0], lib.wagle_ctx_free)
+        self.ctx, self.parent, self.users = made[0], parent, 0
+        self.lock, self.busy = threading.Lock(), threading.Lock()
+        if parent is not None:
+            parent.take()
+
+    def take(self) -> None:
+        with self.lock:
+            self.users += 1
+
+    def drop(self) -> None:
+        with self.lock:
+            self.users -= 1
+            last = self.users == 0
+        if last:
+            lib.wagle_ctx_free(self.ctx)
+            if self.parent is not None:
+                self.parent.drop()
+
+    def hold(self, model: Any) -> Any:
+        """A wagle_model that is closed when nothing refers to it any more, and the context after it."""
+        def close(pointer: Any) -> None:
+            lib.wagle_model_close(pointer)
+            self.drop()
+
+        self.take()
+        return ffi.gc(model, close)
+
+
+def ended(owner: Owner) -> None:
+    """A call ended: nobody listens to its context any more."""
+    for listen in (lib.wagle_on_name, lib.wagle_on_log, lib.wagle_on_progress):
+        listen(owner.ctx, ffi.NULL, ffi.NULL)
+    owner.busy.release()
+    owner.drop()
+
+
+class Call:
+    """One call, or several that follow each other. Leave it with `finish`, or as a context manager."""
+
+    def __init__(self, common: Mapping[str, Any] | None = None, names: Mapping[str, str] | None = None, owner: Owner | None = None) -> None:
+        """owner: the context of an open model, which is used unless another call uses it now."""
+        own = owner is None or any((common or {}).get(name) is not None for name in ("device", "precision"))
+        self.owner = owner if owner is not None and not own and owner.busy.acquire(blocking=False) else Owner(owner)
+        if self.owner is not owner:
+            self.owner.busy.acquire()
+        self.owner.take()
+        self.finish = weakref.finalize(self, ended, self.owner)
+        self.ctx = self.owner.ctx
         self.events: SimpleQueue[Any] = SimpleQueue()
         self.replies: SimpleQueue[Any] = SimpleQueue()
         self.failure: BaseException | None = None
@@ -61,6 +118,12 @@ class Call:
         self.names = names or {}
         self._listen(common or {})
         self._limit(common or {})
+
+    def __enter__(self) -> Call:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.finish()
 
     # --- what the context is told ---------------------------------------------------------------------------------------
 
@@ -77,17 +140,12 @@ class Call:
             self.check(lib.wagle_set_device(self.ctx, name, number))
 
     def _listen(self, common: Mapping[str, Any]) -> None:
-        lib.wagle_on_name(self.ctx, self.callback("wagle_name_fn *", self._name), ffi.NULL)
+        lib.wagle_on_name(self.ctx, self.callback("wagle_name_fn *", partial(write_name, self.names)), ffi.NULL)
         if log.isEnabledFor(logging.WARNING):
             lib.wagle_on_log(self.ctx, self.callback("wagle_log_fn *", self._log), ffi.NULL)
         if (tell := common.get("on_progress")) is not None:
             lib.wagle_on_progress(self.ctx, self.callback("wagle_progress_fn *", lambda user, stage, done, total, detail: self.tell(
                 tell, text(stage), done, total, text(detail) if detail != ffi.NULL else None)), ffi.NULL)
-
-    def _name(self, user: Any, option: Any, value: Any, out: Any, room: int) -> None:
-        name = spelled(text(option), text(value) if value != ffi.NULL else None, self.names)
-        encoded = name.encode("utf-8", "surrogateescape")[: room - 1] + b"\0"
-        ffi.memmove(out, encoded, len(encoded))
 
     def _log(self, user: Any, level: int, line: Any) -> None:
         if log.isEnabledFor(LEVELS[min(level, 2)]):
@@ -123,9 +181,9 @@ class Call:
     def turns(self, function: Any, *args: Any) -> Iterator[Any]:
         """The same; what callbacks hand on (hand) comes out here."""
         worker = threading.Thread(target=self._work, args=(function, args), name="wagle", daemon=True)
-        worker.start()
         ended = False
         try:
+            worker.start()
             while not ended:
                 try:
                     event = self.events.get(timeout=0.05 if self.failure else None)
@@ -139,7 +197,7 @@ class Call:
                 except KeyboardInterrupt as interrupt:
                     self.stop(interrupt)
         finally:
-            if not ended:
+            if not ended and worker.is_alive():
                 self._leave()
 
     def hand(self, value: Any) -> bool:

@@ -30,18 +30,22 @@ class Model:
     folder must stay as they are while it is open."""
 
     def __init__(self, folder: Path, **common: Unpack[Common]) -> None:
-        """common: `device`, `precision` and the limits hold for all calls with this model."""
-        self._call = Call(common)
+        """common: `device`, `precision` and the limits hold for all calls with this model that do not say otherwise."""
         made = ffi.new("wagle_model **")
-        self._call.check(self._call.run(lib.wagle_model_open, Memory().text("folder", folder), made))
-        self._pointer: Any = ffi.gc(made[0], lib.wagle_model_close)
+        with Call(common) as call:
+            call.check(call.run(lib.wagle_model_open, Memory().text("folder", folder), made))
+            self._common: dict[str, Any] = {name: value for name, value in common.items() if name != "on_progress"}
+            self._owner, self._pointer = call.owner, call.owner.hold(made[0])
 
     @classmethod
-    def _of(cls, pointer: Any, call: Call) -> Model:
-        """What the library made. The context that a model was opened in lives as long as the model."""
+    def _of(cls, pointer: Any, call: Call, common: dict[str, Any]) -> Model:
+        """What the library made."""
         self = cls.__new__(cls)
-        self._call, self._pointer = call, ffi.gc(pointer, lib.wagle_model_close)
+        self._common, self._owner, self._pointer = common, call.owner, call.owner.hold(pointer)
         return self
+
+    def _call(self) -> Call:
+        return Call({**self._common, "device": None, "precision": None}, owner=self._owner)
 
     @property
     def pointer(self) -> Any:
@@ -75,8 +79,8 @@ class Model:
 
     def save(self, out: Path, *, force: bool = False) -> None:
         """Writes a model folder with its weights, in the files and types of the folder that it was opened from."""
-        call = Call()
-        call.check(call.run(lib.wagle_model_save, self.pointer, Memory().text("out", out), force))
+        with self._call() as call:
+            call.check(call.run(lib.wagle_model_save, self.pointer, Memory().text("out", out), force))
 
     # --- tokens -----------------------------------------------------------------------------------------------------------
 
@@ -88,9 +92,9 @@ class Model:
 
     def encode(self, words: str, *, special: bool = False) -> npt.NDArray[np.int32]:
         """Token ids [n]. special: with those that the tokenizer puts around a text."""
-        call, ids, n = Call(), ffi.new("int32_t **"), ffi.new("int64_t *")
-        encoded = words.encode("utf-8", "surrogatepass")
-        call.check(lib.wagle_encode(call.ctx, self._tokenizer(), encoded, len(encoded), special, ids, n))
+        ids, n, encoded = ffi.new("int32_t **"), ffi.new("int64_t *"), words.encode("utf-8", "surrogatepass")
+        with Call() as call:
+            call.check(lib.wagle_encode(call.ctx, self._tokenizer(), encoded, len(encoded), special, ids, n))
         try:
             return np.frombuffer(ffi.buffer(ids[0], 4 * n[0]), np.int32).copy() if n[0] else np.zeros(0, np.int32)
         finally:
@@ -98,9 +102,9 @@ class Model:
 
     def decode(self, ids: Any, *, skip_special: bool = False) -> str:
         """The text of token ids [n]."""
-        call, made, bytes_made = Call(), ffi.new("char **"), ffi.new("size_t *")
-        array = np.ascontiguousarray(ids, np.int32)
-        call.check(lib.wagle_decode(call.ctx, self._tokenizer(), ffi.from_buffer("int32_t[]", array), array.size, skip_special, made, bytes_made))
+        made, bytes_made, array = ffi.new("char **"), ffi.new("size_t *"), np.ascontiguousarray(ids, np.int32)
+        with Call() as call:
+            call.check(lib.wagle_decode(call.ctx, self._tokenizer(), ffi.from_buffer("int32_t[]", array), array.size, skip_special, made, bytes_made))
         try:
             return bytes(ffi.buffer(made[0], bytes_made[0])).decode("utf-8", "replace")
         finally:
@@ -136,12 +140,13 @@ class Model:
         return self._with(arrays(state, {name: kind for name, (kind, _) in self._weights().items()}))
 
     def _with(self, weights: Mapping[str, tuple[str, npt.NDArray[Any]]]) -> Model:
-        memory, call, made = Memory(), Call(), ffi.new("wagle_model **")
+        memory, made = Memory(), ffi.new("wagle_model **")
         given = memory.keep(ffi.new("wagle_weight[]", len(weights)))
         for w, (name, (kind, array)) in zip(given, weights.items()):
             w.name, w.type, w.rank, w.bytes = memory.text("name", name), memory.text("type", kind), array.ndim, array.nbytes
             w.data = ffi.cast("void *", memory.keep(array).ctypes.data)
             for i, length in enumerate(array.shape[:4]):
                 w.shape[i] = length
-        call.check(call.run(lib.wagle_model_with, self.pointer, given, len(weights), made))
-        return Model._of(made[0], self._call)
+        with self._call() as call:
+            call.check(call.run(lib.wagle_model_with, self.pointer, given, len(weights), made))
+            return Model._of(made[0], call, self._common)

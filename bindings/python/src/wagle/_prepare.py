@@ -45,7 +45,14 @@ class Prepared:
     def __init__(self, function: str, given: Mapping[str, Any], names: Mapping[str, str] | None = None) -> None:
         refuse_unknown(function, given)
         self.function, self.memory = function, Memory()
-        self.call = Call({name: given[name] for name in COMMON if name in given}, names)
+        self.model = given["model"] if isinstance(given.get("model"), Model) else None
+        common = {name: given[name] for name in COMMON if given.get(name) is not None}
+        if self.model is None:
+            self.call = Call(common, names)
+        elif {"device", "precision"} & set(common):
+            self.call = Call({**self.model._common, **common}, names, self.model._owner)
+        else:
+            self.call = Call({**self.model._common, "device": None, "precision": None, **common}, names, self.model._owner)
         self.given = given
         self.layout = {name: value for name, value in given.items() if name in LAYOUT and name not in CALLS[function][2]}
         self.filler = Filler(function, self.memory, {
@@ -142,9 +149,12 @@ class Prepared:
         self.check(self.call.run(function, self.pointer, *out))
 
     def check(self, status: int) -> None:
-        self.call.check(status)
-        if PLANNING.get() and (plan := text(lib.wagle_plan(self.call.ctx))):
-            raise Planned(plan, json.loads(text(lib.wagle_plan_json(self.call.ctx)) or "{}"))
+        try:
+            self.call.check(status)
+            if PLANNING.get() and (plan := text(lib.wagle_plan(self.call.ctx))):
+                raise Planned(plan, json.loads(text(lib.wagle_plan_json(self.call.ctx)) or "{}"))
+        finally:
+            self.call.finish()
 
 
 # --- signatures and help ------------------------------------------------------------------------------------------------------

@@ -145,10 +145,11 @@ def row_of(row: Any, place: int) -> bytes:
 
 
 def dataset(rows: Iterable[Any]) -> Any:
-    call, made = Call(), ffi.new("wagle_dataset **")
-    call.check(lib.wagle_dataset_new(call.ctx, made))
-    held = ffi.gc(made[0], lib.wagle_dataset_free)
-    for place, row in enumerate(rows, 1):
-        encoded = row_of(row, place)
-        call.check(lib.wagle_dataset_add_json(call.ctx, held, encoded, len(encoded)))
+    made = ffi.new("wagle_dataset **")
+    with Call() as call:
+        call.check(lib.wagle_dataset_new(call.ctx, made))
+        held = ffi.gc(made[0], lib.wagle_dataset_free)
+        for place, row in enumerate(rows, 1):
+            encoded = row_of(row, place)
+            call.check(lib.wagle_dataset_add_json(call.ctx, held, encoded, len(encoded)))
     return held

@@ -1,9 +1,10 @@
 """Scores and masks as numpy arrays that show the library's memory."""
 from __future__ import annotations
 
+import json
 import operator
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,14 +89,28 @@ class Scores(Tensors):
 
     ``Scores(arrays)`` makes scores of your own float32 arrays or tensors, which are not copied."""
 
-    def __init__(self, arrays: Mapping[str, Any] | None = None, *, made: Any = None) -> None:
+    def __init__(self, arrays: Mapping[str, Any] | None = None, *, transposed: Iterable[str] = (), made: Any = None) -> None:
+        """transposed: names of matrices that are stored [in, out], as in gpt2; masks by neurons need to know."""
         if made is not None:
             super().__init__(*self.take(made))
             return
         memory = Memory()
         own = {name: array_of(value, np.float32, f"tensor '{name}'") for name, value in (arrays or {}).items()}
-        transposed = {name: arrays.tensor[name].transposed for name in arrays} if isinstance(arrays, Tensors) else {}
-        super().__init__(memory, describe(memory, own, {name: a.shape for name, a in own.items()}, "scores", "float *", transposed))
+        super().__init__(memory, describe(memory, own, {name: a.shape for name, a in own.items()}, "scores", "float *",
+                                          {name: True for name in transposed}))
+
+    @classmethod
+    def load(cls, path: Path) -> Scores:
+        """A score file of `wagle.attribute`. The arrays show the file: keep it as it is."""
+        with open(path, "rb") as f:
+            begin = int.from_bytes(f.read(8), "little")
+            header = json.loads(f.read(begin))
+        data = np.memmap(path, np.uint8, "r", 8 + begin)
+        transposed = json.loads(header.pop("__metadata__", {}).get("transposed", "[]"))
+        if any(t["dtype"] != "F32" for t in header.values()):
+            raise ValueError(f"{os.fspath(path)}: not a score file: its tensors are not F32")
+        arrays = {name: data[slice(*t["data_offsets"])].view("<f4").reshape(t["shape"]) for name, t in header.items()}
+        return cls(arrays, transposed=transposed)
 
     def __getitem__(self, name: str) -> npt.NDArray[np.float32]:
         return view(self, self.tensor[name].scores, self.shape(name), "<f4")

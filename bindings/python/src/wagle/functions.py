@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Union, overload
 
 from typing_extensions import ParamSpec
 
@@ -74,8 +74,9 @@ def doctor() -> dict[str, Any]:
     """The machine: processor, memory, disk, card, and which models fit. Takes a second, which measures the processor."""
     from ._call import Call
 
-    call, made = Call(), ffi.new("char **")
-    call.check(call.run(lib.wagle_doctor, made))
+    made = ffi.new("char **")
+    with Call() as call:
+        call.check(call.run(lib.wagle_doctor, made))
     return dict(json.loads(taken(made)))
 
 
@@ -86,13 +87,13 @@ def attribute(model: ModelLike, forget: Data | None = None, retain: Data | None 
               **options: Unpack[o.AttributeOptions]) -> Scores:
     """Scores of all weights, in one pass over the rows: name to float32 array [shape of the tensor].
 
-    With `out` a score file is written, and there are no scores in memory: the result is empty."""
+    With `out` a score file is written, and the arrays show that file."""
     call = Prepared("attribute", {"model": model, "forget": forget, "retain": retain, "out": out, **options})
     made = ffi.new("wagle_tensors **")
     if out is None:
         call.options.made = made
     call.run(lib.wagle_attribute)
-    return Scores(made=made[0]) if made[0] != ffi.NULL else Scores({})
+    return Scores.load(out) if out is not None else Scores(made=made[0])
 
 
 @documented
@@ -100,13 +101,16 @@ def mask(scores: Scores | Path | Mapping[str, Any] | None = None, *, out: Path |
     """The weights with the highest scores: of `wagle.attribute`, of a score file, or of your own float32 arrays.
 
     `data` in place of scores is a dict of the arguments of `wagle.attribute`: no scores are kept then. `op` and `masks`
-    combine mask files. With `out` a mask file is written too, and with `densities` one for each; then the result is empty."""
+    combine mask files. With `out` a mask file is written, and with `densities` one for each, of which the first is returned."""
     call = Prepared("mask", {"scores": scores, "out": out, **options})
     made = ffi.new("wagle_tensors **")
     if out is None:
         call.options.made = made
     call.run(lib.wagle_mask)
-    return Mask(made=made[0]) if made[0] != ffi.NULL else Mask({})
+    if out is None:
+        return Mask(made=made[0])
+    densities = options.get("densities")
+    return Mask.load(os.fspath(out).replace("{}", f"{densities[0]:g}") if densities else out)
 
 
 @documented
@@ -132,8 +136,7 @@ def trained(call: Prepared, function: Any, model: Any, out: Path | None) -> Trai
         call.options.made = made
     status = call.call.run(function, call.pointer, result)
     facts = {field.name: getattr(result, field.name) for field in dataclasses.fields(o.TrainResult)}
-    opener = model._call if isinstance(model, Model) else call.call
-    done = Training(**facts, model=Model._of(made[0], opener) if made[0] != ffi.NULL else None,
+    done = Training(**facts, model=Model._of(made[0], call.call, model._common) if made[0] != ffi.NULL else None,
                     out=os.fspath(out) if out is not None else None)
     try:
         call.check(status)
@@ -267,9 +270,19 @@ def texts_of(made: Any, n: int) -> list[str]:
     return words
 
 
+@overload
+def generate(model: ModelLike, prompts: str, *, on_token: Callable[[Token], bool | None] | None = None,  # type: ignore[overload-overlap]
+             **options: Unpack[o.GenerateOptions]) -> str: ...
+
+
+@overload
+def generate(model: ModelLike, prompts: Sequence[str], *, on_token: Callable[[Token], bool | None] | None = None,
+             **options: Unpack[o.GenerateOptions]) -> list[str]: ...
+
+
 @documented
 def generate(model: ModelLike, prompts: str | Sequence[str], *, on_token: Callable[[Token], bool | None] | None = None,
-             **options: Unpack[o.GenerateOptions]) -> Any:
+             **options: Unpack[o.GenerateOptions]) -> str | list[str]:
     """What the model writes: a text for one prompt, a list for several, which are continued together.
 
     `on_token` is called for each token; if it returns False the text of that prompt ends."""
@@ -292,7 +305,7 @@ def stream(model: ModelLike, prompts: str | Sequence[str], **options: Unpack[o.S
 
     def tokens() -> Iterator[Token]:
         yield from call.call.turns(lib.wagle_generate, call.pointer, made)
-        call.call.check(call.call.status)
+        call.check(call.call.status)
         texts_of(made, len(several))
 
     return tokens()
