@@ -247,11 +247,17 @@ static void open_models_are_trained_into_folders(void **state)
  */
 static void a_searched_run_in_memory_gives_the_bits_of_a_folder(void **state)
 {
+    static const char first[] = "{\"question\":\"Is Ann in?\",\"answer\":\"Ann is.\"}";
+    static const char second[] = "{\"question\":\"why?\",\"answer\":\"so\"}";
     wagle_train_options o = unlearning();
     wagle_model *knowing, *made;
+    wagle_dataset *rows;
 
     (void)state;
-    know_once();
+    know_once(); /* these rows */
+    assert_ok(ctx, wagle_dataset_new(ctx, &rows));
+    assert_ok(ctx, wagle_dataset_add_json(ctx, rows, first, sizeof first - 1));
+    assert_ok(ctx, wagle_dataset_add_json(ctx, rows, second, sizeof second - 1));
     assert_ok(ctx, wagle_model_open(ctx, KNOWING, &knowing));
     o.forget.path = o.retain.path = KNOWN;
     o.objective = "ga";
@@ -266,6 +272,11 @@ static void a_searched_run_in_memory_gives_the_bits_of_a_folder(void **state)
     assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
     assert_ok(ctx, wagle_model_save(ctx, made, SAVED, true));
     assert_same_file("saved", SAVED "/model.safetensors", OUT "/model.safetensors");
+    o.forget = (wagle_data){.rows = rows};
+    o.out = SAVED;
+    assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+    assert_same_file("rows", SAVED "/model.safetensors", OUT "/model.safetensors");
+    wagle_dataset_free(rows);
     wagle_model_close(made);
     wagle_model_close(knowing);
 }

@@ -123,6 +123,43 @@ def test_a_rule_that_is_not_reached_raises_with_the_model(model, forget, retain)
     assert failure.value.status == 5 and failure.value.result.model is not None and failure.value.result.steps == 2
 
 
+def test_what_a_call_held_is_let_go(folder, forget, retain):
+    import gc
+    import weakref
+
+    gc.disable()
+    try:
+        model = wagle.Model(folder)
+        mask = wagle.mask(wagle.attribute(model, forget, retain), density=0.1)
+        rows, owner = wagle.Rows(forget), model._owner
+        done = wagle.unlearn(model, rows, retain, mask=mask, on_step=lambda step: None, **SHORT)
+        gone = [weakref.ref(mask), weakref.ref(model)]
+        del mask, rows, model
+        assert [ref() for ref in gone] == [None, None] and owner.users == 1  # that of the trained model
+        del done
+        assert owner.users == 0
+    finally:
+        gc.enable()
+
+
+def test_the_default_search_and_rule_take_rows_in_memory(model, forget, retain):
+    done = wagle.unlearn(model, forget, retain, eos=True)
+    assert done.stopped and done.forget_probability < done.chance < 1
+
+
+def test_limits_are_those_of_one_call(model, forget, retain):
+    with pytest.raises(wagle.ResourceError, match="not enough memory: .* and memory is .*state='bf16'") as failure:
+        wagle.unlearn(model, forget, retain, memory="1M", **SHORT)
+    assert failure.value.status == 4
+    assert wagle.unlearn(model, forget, retain, **SHORT).steps == 4
+
+
+def test_a_call_within_another_has_a_context_of_its_own(model, forget, retain):
+    losses = []
+    wagle.unlearn(model, forget, retain, on_step=lambda step: losses.append(wagle.eval(model, forget)["nll"]), **SHORT)
+    assert len(set(losses)) == 1 and len(losses) == 4
+
+
 def test_a_plan_says_what_a_run_takes(model, forget, retain, tmp_path):
     plan = wagle.plan(wagle.unlearn, model, forget, retain, out=tmp_path / "out", **SHORT)
     assert "memory" in str(plan).lower() and plan.bytes and not (tmp_path / "out").exists()

@@ -100,11 +100,13 @@ def ended(owner: Owner) -> None:
 class Call:
     """One call, or several that follow each other. Leave it with `finish`, or as a context manager."""
 
-    def __init__(self, common: Mapping[str, Any] | None = None, names: Mapping[str, str] | None = None, owner: Owner | None = None) -> None:
-        """owner: the context of an open model, which is used unless another call uses it now."""
-        own = owner is None or any((common or {}).get(name) is not None for name in ("device", "precision"))
-        self.owner = owner if owner is not None and not own and owner.busy.acquire(blocking=False) else Owner(owner)
-        if self.owner is not owner:
+    def __init__(self, common: Mapping[str, Any] | None = None, names: Mapping[str, str] | None = None, owner: Owner | None = None,
+                 share: bool = True) -> None:
+        """owner: the context of an open model, which is used if share, unless another call uses it now. common is what the
+        model was opened with, and what the call changes of it."""
+        shared = owner is not None and share and owner.busy.acquire(blocking=False)
+        self.owner = owner if owner is not None and shared else Owner(owner)
+        if not shared:
             self.owner.busy.acquire()
         self.owner.take()
         self.finish = weakref.finalize(self, ended, self.owner)
@@ -118,6 +120,8 @@ class Call:
         self.names = names or {}
         self._listen(common or {})
         self._limit(common or {})
+        if not shared:
+            self._place(common or {})
 
     def __enter__(self) -> Call:
         return self
@@ -130,9 +134,11 @@ class Call:
     def _limit(self, common: Mapping[str, Any]) -> None:
         lib.wagle_set_threads(self.ctx, common.get("threads") or 0)
         for name in ("memory", "gpu_memory"):
-            if common.get(name) is not None:
-                getattr(lib, f"wagle_set_{name}")(self.ctx, size(name, common[name]))
+            given = common.get(name)
+            getattr(lib, f"wagle_set_{name}")(self.ctx, 0 if given is None else size(name, given))
         lib.wagle_set_dry_run(self.ctx, PLANNING.get())
+
+    def _place(self, common: Mapping[str, Any]) -> None:
         device, precision = common.get("device"), common.get("precision")
         if device is not None or precision is not None:
             number = choice("wagle_precision", "precision", precision) if precision is not None else 0

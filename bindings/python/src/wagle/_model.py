@@ -45,7 +45,7 @@ class Model:
         return self
 
     def _call(self) -> Call:
-        return Call({**self._common, "device": None, "precision": None}, owner=self._owner)
+        return Call(self._common, owner=self._owner)
 
     @property
     def pointer(self) -> Any:

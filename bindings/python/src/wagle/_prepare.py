@@ -1,6 +1,7 @@
 """From the arguments of a Python function to a filled structure of options, and its signature and help."""
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import os
@@ -14,15 +15,18 @@ from ._library import ffi, lib, text
 from ._model import Model
 from ._options import CALLS, COMMON, LAYOUT, Step, Token
 from ._rows import Rows, put_layout, records, row_of, rows_of
-from ._tensors import mask_of, scores_of
+from ._tensors import Mask, is_torch, mask_of, scores_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 # --- callbacks ----------------------------------------------------------------------------------------------------------------
 
+STEP = [field.name for field in dataclasses.fields(Step)]
+
+
 def step_of(step: Any) -> Step:
-    return Step(step.step, step.steps, step.loss, step.forget_term, step.retain_term, step.grad_norm, step.lr)
+    return Step(*[getattr(step, name) for name in STEP])
 
 
 def token_of(token: Any) -> Token:
@@ -49,10 +53,9 @@ class Prepared:
         common = {name: given[name] for name in COMMON if given.get(name) is not None}
         if self.model is None:
             self.call = Call(common, names)
-        elif {"device", "precision"} & set(common):
-            self.call = Call({**self.model._common, **common}, names, self.model._owner)
-        else:
-            self.call = Call({**self.model._common, "device": None, "precision": None, **common}, names, self.model._owner)
+        else:  # in the model's context, unless the call is to compute elsewhere
+            self.call = Call({**self.model._common, **common}, names, self.model._owner, not {"device", "precision"} & set(common))
+        self.call.kept.append(self.memory)  # the thread of the call holds the call, and so what the structures point to
         self.given = given
         self.layout = {name: value for name, value in given.items() if name in LAYOUT and name not in CALLS[function][2]}
         self.filler = Filler(function, self.memory, {
@@ -84,11 +87,9 @@ class Prepared:
             options.model = self.memory.text(name, value)
 
     def _mask(self, name: str, value: Any, options: Any) -> None:
-        if isinstance(value, (str, os.PathLike)) and not os.fspath(value).endswith((".pt", ".pth")):
+        if isinstance(value, (str, os.PathLike)) and not is_torch(value):
             options.mask = self.memory.text(name, value)
         else:
-            from ._tensors import Mask
-
             options.mask_tensors = self.memory.keep(Mask.load(value) if isinstance(value, (str, os.PathLike)) else mask_of(value)).pointer
 
     def _scores(self, name: str, value: Any, options: Any) -> None:
@@ -154,7 +155,17 @@ class Prepared:
             if PLANNING.get() and (plan := text(lib.wagle_plan(self.call.ctx))):
                 raise Planned(plan, json.loads(text(lib.wagle_plan_json(self.call.ctx)) or "{}"))
         finally:
-            self.call.finish()
+            self.close()
+
+    def close(self) -> None:
+        """Lets go of rows, masks and models at once: this object is part of a cycle, which Python collects some time."""
+        self.call.finish()
+        self.call.kept.clear()
+        for held in self.memory.kept:
+            if isinstance(held, Prepared):
+                held.close()
+        self.memory.kept.clear()
+        self.filler.others = {}
 
 
 # --- signatures and help ------------------------------------------------------------------------------------------------------

@@ -170,7 +170,7 @@ class Mask(Tensors):
     @classmethod
     def load(cls, path: Path) -> Mask:
         """A file of ``wagle mask``, or a ``.pt`` file: a dict of bool tensors (or of 0 and 1) by tensor name."""
-        if os.fspath(path).endswith((".pt", ".pth", ".bin")):
+        if is_torch(path):
             from ._torch import load_mask
 
             return cls(load_mask(path))
@@ -213,6 +213,11 @@ class Mask(Tensors):
 
     def __invert__(self) -> Mask:
         return Mask({name: ~self[name] for name in self})
+
+
+def is_torch(path: Path) -> bool:
+    """Whether the name is of a file of PyTorch's."""
+    return os.fspath(path).endswith((".pt", ".pth", ".bin"))
 
 
 def scores_of(value: Any) -> Scores:
