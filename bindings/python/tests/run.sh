@@ -8,7 +8,7 @@
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 library=$1 folder=$3
-export WAGLE="$2" OMP_NUM_THREADS=1 PIP_DISABLE_PIP_VERSION_CHECK=1 HF_HUB_OFFLINE=1
+export WAGLE="$2" MYPY_CACHE_DIR="$3/mypy" OMP_NUM_THREADS=1 PIP_DISABLE_PIP_VERSION_CHECK=1 HF_HUB_OFFLINE=1
 python=$folder/venv/bin/python
 
 prepare() {

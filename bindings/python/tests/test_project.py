@@ -45,7 +45,7 @@ assert done.model is not None
 print(done.loss + 1, wagle.mask(wagle.attribute(model, "f", "r"), density=0.1)["name"].shape)
 """)
     (tmp_path / "misuse.py").write_text('import wagle\nwagle.unlearn("m", "f", schedule="cosin")\nwagle.unlearn("m", "f", steps="3")\nwagle.unlearn("m", "f", lrr=1)\n')
-    checked = [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={tmp_path}/cache"]
+    checked = [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={os.environ.get('MYPY_CACHE_DIR', tmp_path / 'cache')}"]
     found = subprocess.run([*checked, "-p", "wagle"], cwd=tmp_path, capture_output=True, text=True)
     assert found.returncode == 0, found.stdout
     found = subprocess.run([*checked, "use.py"], cwd=tmp_path, capture_output=True, text=True)
