@@ -15,7 +15,7 @@ check:
 bench: build # PyTorch and transformers come from PyPI into bench-results/venv
 	@bench/run
 docs: # the site of docs/ in build/site; mkdocs-material comes from PyPI into build/docs-venv
-	@tools/setup --docs
+	@tools/setup
 	@test -x build/docs-venv/bin/mkdocs || python3 -m venv build/docs-venv
 	@build/docs-venv/bin/pip install -q --disable-pip-version-check 'mkdocs-material==9.*'
 	@NO_MKDOCS_2_WARNING=1 build/docs-venv/bin/mkdocs build -q --strict -f tools/mkdocs.yml

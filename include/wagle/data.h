@@ -37,6 +37,26 @@ WAGLE_API const char *wagle_model_folder(const wagle_model *model);
 typedef struct wagle_tokenizer wagle_tokenizer;
 WAGLE_API const wagle_tokenizer *wagle_model_tokenizer(const wagle_model *model);
 
+/* A weight tensor as it is in a file of the model's folder. */
+typedef struct wagle_weight {
+    const char *name;
+    const char *type; /* as safetensors calls it: F32, F16, BF16 */
+    int rank;
+    int64_t shape[4]; /* [rank] */
+    const void *data; /* [bytes] little-endian, in the order of the shape */
+    size_t bytes;
+} wagle_weight; /* an array of these is read: it never gets more members */
+
+/* The i-th weight tensor, from 0, in the order of names; name is NULL past the last. A view: valid
+ * as long as the model. Of a trained model it has the trained weights. Any thread. */
+WAGLE_API wagle_weight wagle_model_weight(const wagle_model *model, int64_t i);
+/* *out: another open model with the values of weights [n] in place of its own, which are copied;
+ * close with wagle_model_close. Errors: WAGLE_E_INPUT, naming it, where a tensor is not in the
+ * model, is given twice, or has another type or shape there. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_model_with(wagle_ctx *ctx, const wagle_model *model,
+                                                    const wagle_weight *weights, int64_t n,
+                                                    wagle_model **out);
+
 /* --- rows of data ------------------------------------------------------------------------ */
 
 /* A data file: JSON Lines, JSON array or CSV of question/answer, prompt/completion, text, or

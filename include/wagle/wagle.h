@@ -187,8 +187,8 @@ typedef struct wagle_mask_options {
     /* Where there are no scores: what they are made of, twice, and not stored. Its `out`, `made`
      * and `force` are not used. Or NULL. */
     const wagle_attribute_options *data;
-    wagle_mask_op op; /* of masks [n_masks], in place of scores */
-    const char *const *masks;
+    wagle_mask_op op;         /* how masks are combined, in place of scores */
+    const char *const *masks; /* [n_masks] files of masks */
     int64_t n_masks;
 } wagle_mask_options;
 
@@ -426,11 +426,11 @@ typedef struct wagle_forget_options {
                                 is measured on invented people */
     const char *out;         /* a folder to make */
     const char *export_file; /* also write the forgotten model as this GGUF file; or NULL */
-    wagle_gguf_type export_type;
-    const char *objective; /* NULL: npo, and where that does not reach chance, graddiff */
-    double lr;             /* WAGLE_LR_AUTO: searched for */
-    bool no_undo;          /* do not write undo.patch, which holds the data that is forgotten */
-    bool redact;           /* texts of rows are replaced by hashes in what is written */
+    wagle_gguf_type export_type; /* of its matrices */
+    const char *objective;       /* NULL: npo, and where that does not reach chance, graddiff */
+    double lr;                   /* WAGLE_LR_AUTO: searched for */
+    bool no_undo; /* do not write undo.patch, which holds the data that is forgotten */
+    bool redact;  /* texts of rows are replaced by hashes in what is written */
     bool force;
     uint64_t seed;
     wagle_confirm_fn *confirm; /* NULL: go on */

@@ -34,6 +34,29 @@ const wagle_tokenizer *wagle_model_tokenizer(const wagle_model *model)
     return model->tokenizer;
 }
 
+wagle_weight wagle_model_weight(const wagle_model *model, int64_t i)
+{
+    const wg_tensors *files = &model->model->files;
+    wagle_weight w = {0};
+
+    if (i < 0 || i >= files->n)
+        return w;
+    w.name = files->tensor[i].name;
+    w.type = wg_dtype_name(files->tensor[i].dtype);
+    w.rank = files->tensor[i].shape.rank;
+    memcpy(w.shape, files->tensor[i].shape.dim, sizeof w.shape);
+    w.data = files->tensor[i].data;
+    w.bytes = files->tensor[i].bytes;
+    return w;
+}
+
+wagle_status wagle_model_with(wagle_ctx *ctx, const wagle_model *model, const wagle_weight *weights,
+                              int64_t n, wagle_model **out)
+{
+    wg_begin(ctx);
+    return wg_opened_with(ctx, model, weights, n, out);
+}
+
 /* --- rows ------------------------------------------------------------------------------------- */
 
 wagle_status wagle_dataset_new(wagle_ctx *ctx, wagle_dataset **out)

@@ -3,6 +3,7 @@
 #include "base/number.h"
 #include "data/conversation.h"
 #include "data/example.h"
+#include "data/held.h"
 #include "data/names.h"
 #include "io/rows.h"
 #include <string.h>
@@ -32,6 +33,19 @@ typedef struct builder {
 
 /* --- reading the forget rows ------------------------------------------------------------------ */
 
+/* Rows [n], which stay where they are. */
+static wagle_status add_rows(builder *m, const wg_rows *rows, int64_t n, const char *path)
+{
+    WG_TRY(WG_GROW(m->ctx, &m->row, &m->capacity, m->n + n));
+    for (int64_t i = 0; i < n; i++) {
+        row *r = &m->row[m->n];
+        *r = (row){.record = {rows->row[i], path, rows->line[i]}};
+        WG_TRY(wg_record_kind_of(m->ctx, m->data, &r->record, true, &r->kind));
+        m->n++;
+    }
+    return WAGLE_OK;
+}
+
 static wagle_status read_file(builder *m, const char *entry)
 {
     const char *path;
@@ -43,14 +57,7 @@ static wagle_status read_file(builder *m, const char *entry)
     *file = (wg_rows){0};
     WG_TRY(wg_data_entry(m->ctx, entry, &m->arena, &path, &weight));
     WG_TRY(wg_rows_read(m->ctx, path, m->data->limit, file));
-    WG_TRY(WG_GROW(m->ctx, &m->row, &m->capacity, m->n + file->n));
-    for (int64_t i = 0; i < file->n; i++) {
-        row *r = &m->row[m->n];
-        *r = (row){.record = {file->row[i], path, file->line[i]}};
-        WG_TRY(wg_record_kind_of(m->ctx, m->data, &r->record, true, &r->kind));
-        m->n++;
-    }
-    return WAGLE_OK;
+    return add_rows(m, file, file->n, path);
 }
 
 /* Whether a row has a prompt. Plain text has none; a row of tokens has one if tokens precede the
@@ -65,7 +72,10 @@ static bool has_prompt(const builder *m, int64_t i)
 
 static wagle_status read_rows(builder *m)
 {
-    WG_TRY(read_file(m, m->data->path));
+    if (m->data->rows != NULL)
+        WG_TRY(add_rows(m, &m->data->rows->rows, m->forget->n, m->data->path));
+    else
+        WG_TRY(read_file(m, m->data->path));
     for (const char *const *more = m->data->more; more != NULL && *more != NULL; more++)
         WG_TRY(read_file(m, *more));
     if (m->n != m->forget->n)

@@ -116,15 +116,15 @@ static wagle_status missing(wagle_ctx *ctx, const wg_record *r, const wg_columns
         st = wg_record_fail(ctx, r,
                             "no field 'question'%s, 'text', 'messages' or 'input_ids' (found: %s); "
                             "name the columns with @{prompt_field} and @{answer_field}, or plain "
-                            "text with @{text_field}%s%.40s",
-                            answered ? " with 'answer'" : "", found.text, only != NULL ? " " : "",
+                            "text with @{text_field%s%.40s}",
+                            answered ? " with 'answer'" : "", found.text, only != NULL ? "=" : "",
                             only != NULL ? only : "");
     if (st == WAGLE_OK)
-        st = wg_record_fail(ctx, r, "no field '%.60s' (found: %s); name it with @{%s_field}%s%.40s",
+        st = wg_record_fail(ctx, r, "no field '%.60s' (found: %s); name it with @{%s_field%s%.40s}",
                             wanted != NULL ? wanted
                             : no_prompt    ? "question"
                                            : "answer",
-                            found.text, option, only != NULL ? " " : "", only != NULL ? only : "");
+                            found.text, option, only != NULL ? "=" : "", only != NULL ? only : "");
     wg_text_free(&found);
     return st;
 }

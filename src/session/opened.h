@@ -24,6 +24,9 @@ WAGLE_CHECK wagle_status wg_opened_new(wagle_ctx *ctx, const char *folder, wagle
 /* What training has made of it: the overlays of `trained`, which borrows base's model. */
 WAGLE_CHECK wagle_status wg_opened_trained(wagle_ctx *ctx, const wagle_model *base,
                                            const wg_model *trained, wagle_model **out);
+/* base with weights [n] in place of its own. */
+WAGLE_CHECK wagle_status wg_opened_with(wagle_ctx *ctx, const wagle_model *base,
+                                        const wagle_weight *weights, int64_t n, wagle_model **out);
 void wg_opened_free(wagle_model *m);
 WAGLE_CHECK wagle_status wg_opened_save(wagle_ctx *ctx, const wagle_model *m, const char *out,
                                         bool force);

@@ -111,6 +111,60 @@ static void training_in_memory_gives_the_bits_of_a_folder(void **state)
     wagle_model_close(made);
 }
 
+enum { MOST_WEIGHTS = 64 };
+
+static int64_t weights_of(const wagle_model *m, wagle_weight w[MOST_WEIGHTS])
+{
+    int64_t n = 0;
+
+    while ((w[n] = wagle_model_weight(m, n)).name != NULL)
+        assert_true(++n < MOST_WEIGHTS);
+    assert_true(n > 0);
+    return n;
+}
+
+static void weights_of_a_trained_model_make_it_of_the_one_before(void **state)
+{
+    wagle_model *trained = unlearn_in_memory(unlearning()), *made, *back;
+    wagle_weight before[MOST_WEIGHTS], after[MOST_WEIGHTS];
+    const int64_t n = weights_of(model, before);
+
+    (void)state;
+    assert_int_equal(weights_of(trained, after), n);
+    assert_memory_not_equal(before[0].data, after[0].data, before[0].bytes);
+    assert_ok(ctx, wagle_model_with(ctx, model, after, n, &made));
+    assert_ok(ctx, wagle_model_save(ctx, trained, OUT, true));
+    assert_ok(ctx, wagle_model_save(ctx, made, SAVED, true));
+    assert_same_file("saved", SAVED "/model.safetensors", OUT "/model.safetensors");
+    assert_ok(ctx, wagle_model_with(ctx, trained, before, n, &back));
+    wagle_model_close(trained);
+    wagle_model_close(made);
+    assert_same_answer(TEXT_MODEL, back);
+    wagle_model_close(back);
+}
+
+static void a_weight_that_does_not_fit_is_named(void **state)
+{
+    wagle_weight w[MOST_WEIGHTS];
+    wagle_model *made;
+
+    (void)state;
+    weights_of(model, w);
+    w[1] = w[0];
+    assert_int_equal(wagle_model_with(ctx, model, w, 2, &made), WAGLE_E_INPUT);
+    assert_non_null(strstr(wagle_message(ctx), "is given twice"));
+    assert_null(made);
+    w[0].shape[0]++;
+    assert_int_equal(wagle_model_with(ctx, model, w, 1, &made), WAGLE_E_INPUT);
+    assert_non_null(strstr(wagle_message(ctx), w[0].name));
+    w[1].type = "I64";
+    assert_int_equal(wagle_model_with(ctx, model, &w[1], 1, &made), WAGLE_E_INPUT);
+    assert_non_null(strstr(wagle_message(ctx), "type I64"));
+    w[2].name = "other";
+    assert_int_equal(wagle_model_with(ctx, model, &w[2], 1, &made), WAGLE_E_INPUT);
+    assert_non_null(strstr(wagle_message(ctx), "has no tensor 'other'"));
+}
+
 static void training_in_memory_leaves_the_open_model_and_its_files(void **state)
 {
     wagle_model *made = unlearn_in_memory(unlearning());
@@ -193,11 +247,17 @@ static void open_models_are_trained_into_folders(void **state)
  */
 static void a_searched_run_in_memory_gives_the_bits_of_a_folder(void **state)
 {
+    static const char first[] = "{\"question\":\"Is Ann in?\",\"answer\":\"Ann is.\"}";
+    static const char second[] = "{\"question\":\"why?\",\"answer\":\"so\"}";
     wagle_train_options o = unlearning();
     wagle_model *knowing, *made;
+    wagle_dataset *rows;
 
     (void)state;
-    know_once();
+    know_once(); /* these rows */
+    assert_ok(ctx, wagle_dataset_new(ctx, &rows));
+    assert_ok(ctx, wagle_dataset_add_json(ctx, rows, first, sizeof first - 1));
+    assert_ok(ctx, wagle_dataset_add_json(ctx, rows, second, sizeof second - 1));
     assert_ok(ctx, wagle_model_open(ctx, KNOWING, &knowing));
     o.forget.path = o.retain.path = KNOWN;
     o.objective = "ga";
@@ -212,6 +272,11 @@ static void a_searched_run_in_memory_gives_the_bits_of_a_folder(void **state)
     assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
     assert_ok(ctx, wagle_model_save(ctx, made, SAVED, true));
     assert_same_file("saved", SAVED "/model.safetensors", OUT "/model.safetensors");
+    o.forget = (wagle_data){.rows = rows};
+    o.out = SAVED;
+    assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+    assert_same_file("rows", SAVED "/model.safetensors", OUT "/model.safetensors");
+    wagle_dataset_free(rows);
     wagle_model_close(made);
     wagle_model_close(knowing);
 }
@@ -545,6 +610,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_open_model_answers_as_its_folder_does),
         cmocka_unit_test(training_in_memory_gives_the_bits_of_a_folder),
+        cmocka_unit_test(weights_of_a_trained_model_make_it_of_the_one_before),
+        cmocka_unit_test(a_weight_that_does_not_fit_is_named),
         cmocka_unit_test(training_in_memory_leaves_the_open_model_and_its_files),
         cmocka_unit_test(a_selector_of_training_in_memory_gives_the_bits_of_a_folder),
         cmocka_unit_test(a_trained_model_is_trained_again),

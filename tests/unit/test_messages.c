@@ -162,7 +162,7 @@ static const struct {
     {warmup, "warmup 99: the run has only 2 updates"},
     {rectify, "rectify 0.5: cannot be used with lora"},
     {long_rows, "the limit is 3 (truncate=true cuts the rest)"},
-    {other_column, "no field 'answer' (found: question, reply); name it with answer_field reply"},
+    {other_column, "no field 'answer' (found: question, reply); name it with answer_field=reply"},
     {chance, "stop_when=chance: finetune forgets no rows"},
     {searched, "lr=auto: finetune forgets no rows"},
     {mask_of_nothing, "mask needs out, and one of scores, model and op"},
