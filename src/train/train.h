@@ -49,6 +49,7 @@ typedef struct wg_trainer {
 typedef struct wg_step {
     wg_loss loss;
     double grad_norm, cosine; /* cosine: of forget and retain gradients, with rectify */
+    int64_t tokens;           /* that went through the model */
 } wg_step;
 
 /* Rows of one batch: of the forget set f [nf], of the retain set r [nr] (which may be ignored). */
