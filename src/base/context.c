@@ -160,6 +160,14 @@ void wg_log(wagle_ctx *ctx, int level, const char *format, ...)
     ctx->log(ctx->log_user, level, line);
 }
 
+/* How far the whole is while a stage of its part is at done of total. */
+static int64_t done_of(const wg_stage *f, const char *stage, int64_t done, int64_t total)
+{
+    const bool counts = f->counts != NULL && strcmp(f->counts, stage) == 0 && total > 0;
+
+    return counts ? f->done + f->part * done / total : f->done;
+}
+
 /* What is said of a part, as the stages that it is part of say it, from the innermost outwards. */
 static void tell(const wagle_ctx *ctx, const wg_stage *f, const char *stage, int64_t done,
                  int64_t total, const char *detail)
@@ -179,7 +187,7 @@ static void tell(const wagle_ctx *ctx, const wg_stage *f, const char *stage, int
         snprintf(count, sizeof count, " %lld/%lld", (long long)done, (long long)total);
     snprintf(text, sizeof text, "%.200s%s%s%.400s", stage, count, detail != NULL ? "  " : "",
              detail != NULL ? detail : "");
-    tell(ctx, f->outer, f->stage, f->done, f->total, text);
+    tell(ctx, f->outer, f->stage, done_of(f, stage, done, total), f->total, text);
 }
 
 void wg_progress(wagle_ctx *ctx, const char *stage, int64_t done, int64_t total, const char *detail)

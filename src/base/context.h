@@ -93,6 +93,8 @@ int wg_threads(const wagle_ctx *ctx);
 typedef struct wg_stage {
     const char *stage;
     int64_t done, total;
+    const char *counts; /* the stage of the part whose progress counts, up to `part`; or NULL */
+    int64_t part;
     const struct wg_stage *outer;
 } wg_stage;
 

@@ -57,10 +57,10 @@ static const struct fact {
 /* What the steps take of the time, in percent, for the progress. */
 enum {
     START_PART = 1,
-    LEARN_PART = 20,
-    FORGET_PART = 7,
-    LOOK_PART = 3,
-    EVAL_PART = 7,
+    LEARN_PART = 36,
+    FORGET_PART = 5,
+    LOOK_PART = 2,
+    EVAL_PART = 2,
     WHOLE = 100
 };
 
@@ -580,7 +580,12 @@ static wagle_status write_reports(demo *d, char **text)
 static wagle_status take_step(demo *d, wagle_status (*step)(demo *d, int which), int which,
                               int64_t part)
 {
-    const wg_stage all = {.stage = "demo", .done = d->done, .total = WHOLE, .outer = d->ctx->stage};
+    const wg_stage all = {.stage = "demo",
+                          .done = d->done,
+                          .total = WHOLE,
+                          .counts = "finetune",
+                          .part = part,
+                          .outer = d->ctx->stage};
     wagle_status st;
 
     d->ctx->stage = &all;

@@ -190,11 +190,27 @@ static wagle_status check_writer(wagle_ctx *ctx, wg_events *e, const char *folde
                          folder);
 }
 
+/* The folder, and those that it lies in. */
+static wagle_status make_folders(wagle_ctx *ctx, const char *path)
+{
+    wagle_status st = WAGLE_OK;
+
+    if (*path == '\0')
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{tensorboard}: not the name of a folder");
+    for (const char *end = path; st == WAGLE_OK && *end != '\0';) {
+        end += 1 + strcspn(end + 1, "/");
+        char *folder = wg_copy_text(ctx, path, (size_t)(end - path));
+        st = folder != NULL ? wg_make_folder(ctx, folder) : WAGLE_E_RESOURCE;
+        wg_free(folder);
+    }
+    return st;
+}
+
 wagle_status wg_events_open(wagle_ctx *ctx, const char *folder, const char *writer, bool force,
                             wg_events *out)
 {
     wg_events e = {.fd = -1};
-    wagle_status st = wg_make_folder(ctx, folder);
+    wagle_status st = make_folders(ctx, folder);
 
     *out = e;
     if (st == WAGLE_OK) {

@@ -486,7 +486,7 @@ static wagle_status check_out(wagle_ctx *ctx, const wagle_attribute_options *o)
 {
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model)));
     if (o->tensorboard != NULL)
-        WG_TRY(wg_output_check(ctx, o->tensorboard, true, WG_INPUTS(o->model)));
+        WG_TRY(wg_output_spares(ctx, o->tensorboard, o->model));
     WG_TRY(wg_output_spares_data(ctx, o->out, &o->forget));
     WG_TRY(wg_output_spares_data(ctx, o->out, &o->retain));
     return wg_output_spares_data(ctx, o->out, &o->protect);

@@ -199,7 +199,7 @@ wagle_status wg_run_log_check(wagle_ctx *ctx, const wagle_train_options *o)
         return WAGLE_OK;
     if (o->out != NULL)
         WG_TRY(wg_output_apart(ctx, o->tensorboard, o->out));
-    return wg_train_output_check(ctx, o, o->tensorboard, true);
+    return wg_train_output_spares(ctx, o, o->tensorboard);
 }
 
 wagle_status wg_run_log_open(wagle_ctx *ctx, wg_run *w)

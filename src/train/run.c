@@ -12,8 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o, const char *out,
-                                   bool force)
+wagle_status wg_train_output_spares(wagle_ctx *ctx, const wagle_train_options *o, const char *out)
 {
     for (const wg_member *m = wg_train_members; m->name != NULL; m++) {
         const void *at = (const char *)o + m->at;
@@ -22,6 +21,13 @@ wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o,
         if (m->kind == WG_MEMBER_DATA)
             WG_TRY(wg_output_spares_data(ctx, out, at));
     }
+    return WAGLE_OK;
+}
+
+wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o, const char *out,
+                                   bool force)
+{
+    WG_TRY(wg_train_output_spares(ctx, o, out));
     return wg_output_check(ctx, out, force, NULL, 0);
 }
 

@@ -70,6 +70,15 @@ assert all(abs(h[2] - w[2]) <= 1e-5 * abs(w[2]) for h, w in zip(have, want))
 PY
 }
 
+@test "--tensorboard makes its folders, and refuses a file in their place" {
+    model_alone
+    run_to out --steps 2 --tensorboard a/b//c/
+    [ "$(events a/b/c | grep -c loss/total)" = 2 ]
+    rm -r out && touch events.txt
+    refused 3 'cannot be made' "$WAGLE" unlearn --model m --forget forget.jsonl --retain retain.jsonl --lr 1e-3 --steps 2 --quiet \
+        --tensorboard events.txt/a --out out
+}
+
 @test "--log csv writes the same numbers as a table" {
     model_alone
     run_to out --steps 6 --monitor --eval-every 3 --log csv
