@@ -19,7 +19,7 @@ static struct meter {
     bool open; /* a line is drawn */
     char stage[64], detail[CLI_LINE];
     int64_t done, total;
-    double began, stage_began, shown;
+    double began, shown;
     cli_eta eta;
 } meter = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
 
@@ -60,7 +60,7 @@ static void draw(struct meter *m, double at)
                             .done = m->done,
                             .total = m->total,
                             .detail = m->detail,
-                            .elapsed = at - m->stage_began,
+                            .elapsed = at - m->began,
                             .left = m->done < m->total ? cli_eta_left(&m->eta, at) : -1,
                             .peak = wagle_peak_memory()};
     const int head = cli_line(&p, m->tty ? line_width() : 0, line);
@@ -109,7 +109,7 @@ void cli_meter_begin(const char *command, bool quiet)
     m->quiet = quiet;
     m->tty = isatty(2);
     snprintf(m->stage, sizeof m->stage, "%s", command);
-    m->began = m->stage_began = now();
+    m->began = now();
     m->shown = m->tty ? 0 : m->began;
     if (quiet)
         return;
@@ -129,7 +129,6 @@ void cli_meter_show(void *user, const char *stage, int64_t done, int64_t total, 
     pthread_mutex_lock(&m->lock);
     if (strcmp(stage, m->stage) != 0) {
         snprintf(m->stage, sizeof m->stage, "%s", stage);
-        m->stage_began = at;
         m->eta = (cli_eta){0};
     }
     m->done = done;

@@ -26,9 +26,10 @@ typedef struct wg_events {
     wg_text pending; /* Values of the next Event */
 } wg_events;
 
-/* Opens FOLDER/events.out.tfevents.wagle, and makes it and its folders if necessary. writer: names what writes, a
- * run's fingerprint; "" is never the same. WAGLE_E_USAGE if the file has events of another writer,
- * unless force; WAGLE_E_INPUT if it is no event file; WAGLE_E_RUN if another process writes it. */
+/* Opens FOLDER/events.out.tfevents.wagle, and makes it and its folders if necessary. writer: names
+ * what writes, a run's fingerprint; "" is never the same. WAGLE_E_USAGE if the file has events of
+ * another writer, unless force; WAGLE_E_INPUT if it is no event file; WAGLE_E_RUN if another
+ * process writes it. */
 WAGLE_CHECK wagle_status wg_events_open(wagle_ctx *ctx, const char *folder, const char *writer,
                                         bool force, wg_events *out);
 /* To be called once, before the first event: keeps the events of earlier steps and removes the
