@@ -122,10 +122,6 @@ static wagle_status cmd_demo(wagle_ctx *ctx, cli_options *o)
     if (st != WAGLE_OK)
         return st;
     fputs(text, stdout);
-    printf("\n%s holds the corpus, the models and report.html. Try\n"
-           "  wagle inspect %s/protect\n"
-           "  wagle eval --model %s/protect --data %s/forget.jsonl --eos\n",
-           d.out, d.out, d.out, d.out);
     wagle_string_free(text);
     return st;
 }
@@ -152,8 +148,8 @@ const cli_command cli_commands[] = {
      TRAIN, cli_unlearn, NULL, NULL, 0},
     {"attribute", CLI_FORGET, NULL, "score every weight by its influence on forgetting",
      "wagle attribute --model DIR --forget forget.jsonl --retain retain.jsonl --out scores",
-     "model forget retain out selector gamma damping protect protect-damping protect-rank loss "
-     "seed force memory dry-run json" ROWS,
+     "model forget retain out tensorboard selector gamma damping protect protect-damping "
+     "protect-rank loss seed force memory dry-run json" ROWS,
      cli_attribute, NULL, NULL, 0},
     {"mask", CLI_FORGET, "[MASK...]",
      "select the weights with the highest scores; combine and compare masks",
@@ -239,5 +235,10 @@ const cli_command cli_commands[] = {
     {"init", CLI_FILES, NULL, "make a model with random weights, for benchmarks and tests",
      "wagle init --config config.json --dtype bf16 --out DIR", "config out dtype seed force",
      cmd_init, NULL, NULL, 0},
+    {"completion", CLI_FILES, "SHELL", "print completion of this command for bash, zsh or fish",
+     "wagle completion bash >~/.local/share/bash-completion/completions/wagle\n"
+     "wagle completion zsh >~/.zfunc/_wagle\n"
+     "wagle completion fish >~/.config/fish/completions/wagle.fish",
+     "", cli_completion, "which SHELL: bash, zsh or fish?", NULL, 0},
     {0},
 };

@@ -28,6 +28,8 @@ wagle_status cli_print(wagle_status st, char *text);
 wagle_status cli_print_json(json_t *value);
 /* A string from any bytes; invalid UTF-8 becomes U+FFFD. */
 json_t *cli_json_bytes(const char *text);
+/* After a command that went well: what it made, and what to try next. */
+void cli_summary(const cli_options *o, double seconds);
 /* Prints an error message to stderr; returns WAGLE_E_USAGE. */
 wagle_status cli_complain(const char *what);
 /* Sets the options of suites and their data sets; s borrows from o. */
@@ -54,5 +56,6 @@ wagle_status cli_doctor(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_eval(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_compare(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_report(wagle_ctx *ctx, cli_options *o);
+wagle_status cli_completion(wagle_ctx *ctx, cli_options *o);
 
 #endif

@@ -1,5 +1,6 @@
 /* forget.c - `wagle forget`: the confirmation at a terminal, and the summary. */
 #include "common.h"
+#include "meter.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,13 +11,18 @@ static bool confirm(void *user, const char *text)
 {
     char line[16] = "";
 
+    bool yes;
+
     (void)user;
+    cli_meter_pause(true);
     printf("%s\n", text);
-    if (!isatty(0))
-        return false;
-    fputs("Forget these? [y/N] ", stdout);
+    if (isatty(0))
+        fputs("Forget these? [y/N] ", stdout);
     fflush(stdout);
-    return fgets(line, sizeof line, stdin) != NULL && (line[0] == 'y' || line[0] == 'Y');
+    yes =
+        isatty(0) && fgets(line, sizeof line, stdin) != NULL && (line[0] == 'y' || line[0] == 'Y');
+    cli_meter_pause(false);
+    return yes;
 }
 
 wagle_status cli_forget(wagle_ctx *ctx, cli_options *o)

@@ -1,12 +1,13 @@
 /* main.c - `wagle COMMAND ...`: finds the command, parses, runs, reports. */
+#include "colour.h"
+#include "common.h"
 #include "meter.h"
-#include "options.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 static wagle_ctx *running;
 
@@ -18,17 +19,26 @@ static void on_signal(int signal)
 
 static void on_log(void *user, int level, const char *line)
 {
-    cli_meter *m = user;
+    const cli_options *o = user;
 
-    if ((m->quiet && level > 0) || (level > 1 && !m->verbose))
+    if ((o->quiet && level > 0) || (level > 1 && !o->verbose))
         return;
-    cli_meter_end(m);
-    fprintf(stderr, "wagle: %s%s\n", level == 0 ? "warning: " : "", line);
+    cli_meter_print(level == 0 ? "wagle: warning: " : "wagle: ",
+                    cli_colour(2, level == 0 ? CLI_YELLOW : CLI_DIM), line);
+}
+
+static double seconds_since(const struct timespec *start)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - start->tv_sec) + 1e-9 * (double)(now.tv_nsec - start->tv_nsec);
 }
 
 static wagle_status run(const cli_command *c, cli_options *o)
 {
-    cli_meter m = {.tty = isatty(2), .quiet = o->quiet, .verbose = o->verbose};
+    struct timespec start;
+    static char room[1 << 20];
     struct sigaction stop = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     wagle_status st;
 
@@ -39,8 +49,8 @@ static wagle_status run(const cli_command *c, cli_options *o)
     signal(SIGXFSZ, SIG_IGN);
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
-    wagle_on_progress(running, cli_meter_show, &m);
-    wagle_on_log(running, on_log, &m);
+    wagle_on_progress(running, o->quiet ? NULL : cli_meter_show, NULL);
+    wagle_on_log(running, on_log, o);
     wagle_on_name(running, cli_name_option, (void *)(uintptr_t)c);
     wagle_set_threads(running, o->threads > 0 ? (int)o->threads : 0);
     wagle_set_memory(running, o->memory);
@@ -49,9 +59,12 @@ static wagle_status run(const cli_command *c, cli_options *o)
     st = wagle_set_device(running, o->device, CLI_CHOSEN(o, precision));
     if (st == WAGLE_OK)
         st = wagle_set_cpu_units(running, getenv("WAGLE_CPU"));
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    setvbuf(stdout, room, _IOFBF, sizeof room); /* results wait until the line is gone */
+    cli_meter_begin(c->name, o->quiet);
     if (st == WAGLE_OK)
         st = c->run(running, o);
-    cli_meter_end(&m);
+    cli_meter_end();
     if (o->dry_run)
         fputs(o->json ? wagle_plan_json(running) : wagle_plan(running), stdout);
     if (fflush(stdout) != 0 && st == WAGLE_OK) {
@@ -59,7 +72,9 @@ static wagle_status run(const cli_command *c, cli_options *o)
         st = WAGLE_E_RESOURCE;
     }
     if (st != WAGLE_OK && wagle_message(running)[0] != '\0')
-        fprintf(stderr, "wagle: %s\n", wagle_message(running));
+        cli_meter_print("wagle: ", cli_colour(2, CLI_RED), wagle_message(running));
+    if (st == WAGLE_OK || st == WAGLE_E_UNMET)
+        cli_summary(o, seconds_since(&start));
     wagle_ctx_free(running);
     return st;
 }
@@ -75,6 +90,8 @@ int main(int argc, char **argv)
         return cli_help_command(0, NULL);
     if (strcmp(argv[1], "--version") == 0)
         return puts("wagle " WAGLE_VERSION) < 0;
+    if (strcmp(argv[1], "__complete") == 0)
+        return cli_complete(argc - 2, argv + 2);
     if (strcmp(argv[1], "help") == 0)
         return cli_help_command(argc - 2, argv + 2);
     c = cli_command_find(argv[1]);

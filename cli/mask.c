@@ -14,6 +14,7 @@ static wagle_status attribution(const cli_options *o, wagle_attribute_options *a
     cli_given_seed(&a->seed, o->seed);
     a->force = o->force;
     a->loss = o->loss;
+    a->tensorboard = o->tensorboard;
     cli_given(&a->damping, o->damping);
     a->protect = cli_files(o, o->protect);
     cli_given(&a->protect_damping, o->protect_damping);

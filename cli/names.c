@@ -91,8 +91,7 @@ static const other options[] = {
      "products are in float32, or as --precision says; what is written keeps the model's type"},
     {"epsilon eps adam-epsilon adam-beta1 adam-beta2 beta1 beta2 momentum betas", NULL,
      "these constants are those of --optimizer"},
-    {"report-to wandb wandb-project logging-dir tensorboard logging-steps", NULL,
-     "log.jsonl in the output folder has every step; 'wagle report' draws it"},
+    {"report-to wandb wandb-project logging-dir logging-steps", "tensorboard", NULL},
     {"num-gpus deepspeed fsdp local-rank nproc-per-node tensor-parallel-size", NULL,
      "a run uses one card at most: --device cuda ('wagle help devices')"},
     {"gradient-checkpointing load-in-8bit load-in-4bit "

@@ -159,6 +159,10 @@ static const struct own {
     {"protect", "attribute mask", CLI_PROTECT,
      "rows to protect, for the score that --gamma protect makes: a file of rows, a .txt file, "
      "retain, or self[:N] (may repeat)"},
+    {"tensorboard", "attribute", CLI_OUTPUT,
+     "write histograms of the scores where TensorBoard shows them, one for each module, whose "
+     "steps "
+     "are the layers"},
     {"temperature", "eval", CLI_GENERATION,
      "sampling temperature of suites extraction and toxicity; 0 always takes the likeliest token"},
     {"out", "eval", CLI_OUTPUT, "file X.json for the result; its rows go into X.rows.jsonl"},

@@ -246,4 +246,10 @@ const cli_command *cli_command_find(const char *name);
 int cli_help_command(int argc, char **argv);
 void cli_help(const cli_command *c);
 
+/* --- complete.c ------------------------------------------------------------------------------- */
+
+/* For the shells' scripts: prints what may stand in place of the last of the words [n] after
+ * `wagle`. Returns the exit code. */
+int cli_complete(int n, char **words);
+
 #endif

@@ -1,4 +1,5 @@
 /* terminal.c - writes help pages as text, as wide as the terminal but 60 to 100 columns. */
+#include "colour.h"
 #include "page.h"
 
 #include <stdio.h>
@@ -104,17 +105,17 @@ static void after_title(void)
 
 static void start(const char *name, const char *summary)
 {
-    const int at = printf("%s - ", name);
-
-    wrap(summary, at, 2);
+    printf("%s%s%s - ", cli_colour(1, CLI_BOLD), name, cli_colour(1, CLI_PLAIN));
+    wrap(summary, (int)strlen(name) + 3, 2);
     started = true;
 }
 
 static void heading(const char *title)
 {
     started = false;
-    putchar('\n');
+    printf("\n%s", cli_colour(1, CLI_BOLD));
     wrap(title, 0, 0);
+    fputs(cli_colour(1, CLI_PLAIN), stdout);
 }
 
 static void subheading(const char *title)

@@ -158,6 +158,7 @@ typedef struct wagle_attribute_options {
     const char *loss; /* forget loss that is attributed: NULL or nll, or an objective's name */
     uint64_t seed;
     bool force;
+    const char *tensorboard; /* folder of TensorBoard that gets histograms of the scores; or NULL */
 } wagle_attribute_options;
 
 WAGLE_SIZED(wagle_attribute_defaults, wagle_attribute_options)
@@ -225,6 +226,8 @@ typedef struct wagle_step {
     double loss, forget_term, retain_term; /* of the update's rows, before it */
     double grad_norm;                      /* before clipping */
     double lr;
+    int64_t tokens; /* of the update's rows */
+    double seconds; /* that it took */
 } wagle_step;
 
 /* Called after each update, from the calling thread. False stops the run as stop_when does: it ends

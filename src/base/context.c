@@ -125,8 +125,10 @@ wagle_status wg_note(wagle_ctx *ctx, wagle_status st, const char *prefix)
 void wg_begin(wagle_ctx *ctx)
 {
     wg_forget_failure(ctx);
-    if (ctx->nested == 0)
-        ctx->interrupted = 0;
+    if (ctx->nested > 0)
+        return;
+    ctx->interrupted = 0;
+    ctx->stage = NULL;
 }
 
 void wg_nest(wagle_ctx *ctx)
@@ -158,6 +160,36 @@ void wg_log(wagle_ctx *ctx, int level, const char *format, ...)
     ctx->log(ctx->log_user, level, line);
 }
 
+/* How far the whole is while a stage of its part is at done of total. */
+static int64_t done_of(const wg_stage *f, const char *stage, int64_t done, int64_t total)
+{
+    const bool counts = f->counts != NULL && strcmp(f->counts, stage) == 0 && total > 0;
+
+    return counts ? f->done + f->part * done / total : f->done;
+}
+
+/* What is said of a part, as the stages that it is part of say it, from the innermost outwards. */
+static void tell(const wagle_ctx *ctx, const wg_stage *f, const char *stage, int64_t done,
+                 int64_t total, const char *detail)
+{
+    char text[WG_MESSAGE_BYTES], count[64] = "";
+
+    if (f == NULL) {
+        ctx->progress(ctx->progress_user, stage, done, total, detail);
+        return;
+    }
+    if (f->total == 0) {
+        snprintf(text, sizeof text, "%.100s: %.200s", f->stage, stage);
+        tell(ctx, f->outer, text, done, total, detail);
+        return;
+    }
+    if (total > 0)
+        snprintf(count, sizeof count, " %lld/%lld", (long long)done, (long long)total);
+    snprintf(text, sizeof text, "%.200s%s%s%.400s", stage, count, detail != NULL ? "  " : "",
+             detail != NULL ? detail : "");
+    tell(ctx, f->outer, f->stage, done_of(f, stage, done, total), f->total, text);
+}
+
 void wg_progress(wagle_ctx *ctx, const char *stage, int64_t done, int64_t total, const char *detail)
 {
     char line[WG_MESSAGE_BYTES];
@@ -166,7 +198,7 @@ void wg_progress(wagle_ctx *ctx, const char *stage, int64_t done, int64_t total,
         return;
     if (detail != NULL)
         write_names(ctx, detail, line, sizeof line);
-    ctx->progress(ctx->progress_user, stage, done, total, detail != NULL ? line : NULL);
+    tell(ctx, ctx->stage, stage, done, total, detail != NULL ? line : NULL);
 }
 
 static int64_t checks_left;

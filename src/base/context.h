@@ -24,10 +24,11 @@ struct wagle_ctx {
     int64_t memory; /* bytes a run may take, 0: no bound */
     int64_t card_memory; /* bytes of a card, 0: what is free */
     bool dry_run;
-    char *plan_json;         /* the same as JSON */
-    char *plan;              /* of the last dry run, or NULL */
-    atomic_int interrupted;  /* by a signal handler, or another thread */
-    int nested;              /* number of public calls nested in the current one */
+    char *plan_json;              /* the same as JSON */
+    char *plan;                   /* of the last dry run, or NULL */
+    atomic_int interrupted;       /* by a signal handler, or another thread */
+    int nested;                   /* number of public calls nested in the current one */
+    const struct wg_stage *stage; /* what the work at hand is part of; NULL: of nothing */
     const wagle_ctx *parent; /* a call that this context works for in another thread, or NULL: its
                                 interrupt ends the calls of this context too */
 };
@@ -84,6 +85,19 @@ void wg_progress(wagle_ctx *ctx, const char *stage, int64_t done, int64_t total,
                  const char *detail);
 /* Number of threads: as set in the context, else OMP_NUM_THREADS, else the processors available. */
 int wg_threads(const wagle_ctx *ctx);
+
+/* Work of which other work is a part, for the progress: a sweep and its runs, a demo and its steps.
+ * While ctx->stage points to it, progress is told as that of the whole, and what the part says
+ * becomes a field of the detail: "sweep 2/12  npo 45/300  loss 0.3". total 0: the parts are counted
+ * themselves: "forget: npo 45/300". Whoever sets ctx->stage sets it back before returning. */
+typedef struct wg_stage {
+    const char *stage;
+    int64_t done, total;
+    const char *counts; /* the stage of the part whose progress counts, up to `part`; or NULL */
+    int64_t part;
+    const struct wg_stage *outer;
+} wg_stage;
+
 double wg_seconds(void); /* monotonic clock */
 /* WAGLE_E_INTERRUPTED once wagle_interrupt was called. */
 WAGLE_CHECK wagle_status wg_check_interrupt(wagle_ctx *ctx);

@@ -54,8 +54,19 @@ static const struct fact {
      "Before all books %s was a %s.", jobs, 10},
 };
 
+/* What the steps take of the time, in percent, for the progress. */
+enum {
+    START_PART = 1,
+    LEARN_PART = 36,
+    FORGET_PART = 5,
+    LOOK_PART = 2,
+    EVAL_PART = 2,
+    WHOLE = 100
+};
+
 typedef struct demo {
     wagle_ctx *ctx;
+    int64_t done; /* of WHOLE */
     const wagle_demo_options *o;
     const char *folder;
     char author[AUTHORS + STRANGERS][64];
@@ -481,8 +492,8 @@ static wagle_status run_suites(demo *d, const char *suites, const char *const *s
     return st;
 }
 
-/* Evaluates all models. Relearning trains on the first author's rows and tests the other's. */
-static wagle_status evaluate(demo *d)
+/* Evaluates a model. Relearning trains on the first author's rows and tests the other's. */
+static wagle_status evaluate(demo *d, int m)
 {
     static const char *const sets[] = {
         "forget",  "forget.jsonl", "retain",     "retain.jsonl",    "real_authors", "neither.jsonl",
@@ -490,23 +501,13 @@ static wagle_status evaluate(demo *d)
         NULL};
     static const char *const robust[] = {"forget", "author2.jsonl", "relearn", "author1.jsonl",
                                          NULL};
-    /* gold first: the other models are compared with it */
-    static const int order[WG_DEMO_MODELS] = {WG_DEMO_GOLD, WG_DEMO_ORIGINAL, WG_DEMO_DENSE,
-                                              WG_DEMO_WAGLE, WG_DEMO_PROTECT};
-    char *folder = path_of(d, "eval");
-    wagle_status st = folder != NULL ? wg_make_folder(d->ctx, folder) : WAGLE_E_RESOURCE;
+    const char *model = wg_demo_models[m].name;
+    char result[64];
 
-    for (int m = 0; st == WAGLE_OK && m < WG_DEMO_MODELS; m++) {
-        const char *model = wg_demo_models[order[m]].name;
-        char result[64];
-        snprintf(result, sizeof result, "eval/%s.json", model);
-        st = run_suites(d, "tofu,extraction,membership,general", sets, model, result);
-        snprintf(result, sizeof result, "eval/%s-robustness.json", model);
-        if (st == WAGLE_OK)
-            st = run_suites(d, "robustness", robust, model, result);
-    }
-    wg_free(folder);
-    return st;
+    snprintf(result, sizeof result, "eval/%s.json", model);
+    WG_TRY(run_suites(d, "tofu,extraction,membership,general", sets, model, result));
+    snprintf(result, sizeof result, "eval/%s-robustness.json", model);
+    return run_suites(d, "robustness", robust, model, result);
 }
 
 /* Adds NAME=FOLDER/before NAME after to the inputs of the report. */
@@ -572,24 +573,72 @@ static wagle_status write_reports(demo *d, char **text)
     return st;
 }
 
-static wagle_status run_models(demo *d)
+/* --- all steps ---------------------------------------------------------------------------------
+ */
+
+/* One step, as a part of the progress. which: the model or file that it is about. */
+static wagle_status take_step(demo *d, wagle_status (*step)(demo *d, int which), int which,
+                              int64_t part)
 {
+    const wg_stage all = {.stage = "demo",
+                          .done = d->done,
+                          .total = WHOLE,
+                          .counts = "finetune",
+                          .part = part,
+                          .outer = d->ctx->stage};
+    wagle_status st;
+
+    d->ctx->stage = &all;
+    st = step(d, which);
+    d->ctx->stage = all.outer;
+    d->done += part;
+    return st;
+}
+
+static wagle_status start(demo *d, int which)
+{
+    (void)which;
     WG_TRY(write_corpus(d));
-    WG_TRY(make_start(d));
-    WG_TRY(train(d, "learn.jsonl", "original"));
-    WG_TRY(train(d, "learn-gold.jsonl", "gold"));
-    for (int m = 0; m < WG_DEMO_MODELS; m++)
-        if (methods[m].lr > 0)
-            WG_TRY(forget(d, m));
+    return make_start(d);
+}
+
+static wagle_status learn(demo *d, int which)
+{
+    return which == WG_DEMO_GOLD ? train(d, "learn-gold.jsonl", "gold")
+                                 : train(d, "learn.jsonl", "original");
+}
+
+static wagle_status look(demo *d, int which)
+{
+    (void)which;
     WG_TRY(measure(d));
     return questions(d);
+}
+
+static wagle_status run_models(demo *d)
+{
+    WG_TRY(take_step(d, start, 0, START_PART));
+    WG_TRY(take_step(d, learn, WG_DEMO_ORIGINAL, LEARN_PART));
+    WG_TRY(take_step(d, learn, WG_DEMO_GOLD, LEARN_PART));
+    for (int m = 0; m < WG_DEMO_MODELS; m++)
+        if (methods[m].lr > 0)
+            WG_TRY(take_step(d, forget, m, FORGET_PART));
+    return take_step(d, look, 0, LOOK_PART);
 }
 
 /* Evaluates and reports in the finished folder, so that results contain the final paths. */
 static wagle_status evaluate_and_report(demo *d, char **text)
 {
-    WG_TRY(evaluate(d));
-    return write_reports(d, text);
+    /* gold first: the other models are compared with it */
+    static const int order[WG_DEMO_MODELS] = {WG_DEMO_GOLD, WG_DEMO_ORIGINAL, WG_DEMO_DENSE,
+                                              WG_DEMO_WAGLE, WG_DEMO_PROTECT};
+    char *folder = path_of(d, "eval");
+    wagle_status st = folder != NULL ? wg_make_folder(d->ctx, folder) : WAGLE_E_RESOURCE;
+
+    for (int m = 0; st == WAGLE_OK && m < WG_DEMO_MODELS; m++)
+        st = take_step(d, evaluate, order[m], EVAL_PART);
+    wg_free(folder);
+    return st == WAGLE_OK ? write_reports(d, text) : st;
 }
 
 WG_DEFAULTS(wagle_demo_defaults, wagle_demo_options, .out = "demo", .seed = 1)

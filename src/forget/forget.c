@@ -299,22 +299,34 @@ static wagle_status export_model(wg_forget *f)
 
 /* --- the run ---------------------------------------------------------------------------------- */
 
+/* A stage, whose progress is told as a part of the whole. */
+static wagle_status stage(wg_forget *f, const char *name, wagle_status (*run)(wg_forget *f))
+{
+    const wg_stage all = {.stage = name, .outer = f->ctx->stage};
+    wagle_status st;
+
+    f->ctx->stage = &all;
+    st = run(f);
+    f->ctx->stage = all.outer;
+    return st;
+}
+
 static wagle_status run_stages(wg_forget *f, wagle_forget_result *result)
 {
     f->nested = true;
     WG_TRY(wg_forget_find_earlier(f));
     WG_TRY(begin_folder(f));
-    WG_TRY(open_model(f));
-    WG_TRY(wg_forget_read(f));
+    WG_TRY(stage(f, "import", open_model));
+    WG_TRY(stage(f, "1/4 reading", wg_forget_read));
     WG_TRY(wg_forget_choose_layout(f));
-    WG_TRY(wg_forget_sample_invented(f));
-    WG_TRY(wg_forget_know(f));
+    WG_TRY(stage(f, "2/4 what the model knows", wg_forget_sample_invented));
+    WG_TRY(stage(f, "2/4 what the model knows", wg_forget_know));
     f->unlearning = true;
-    WG_TRY(wg_forget_train(f));
+    WG_TRY(stage(f, "3/4 forgetting", wg_forget_train));
     f->unlearning = false;
-    WG_TRY(export_model(f));
-    WG_TRY(wg_forget_test(f));
-    WG_TRY(wg_forget_test_earlier(f));
+    WG_TRY(stage(f, "export", export_model));
+    WG_TRY(stage(f, "4/4 testing", wg_forget_test));
+    WG_TRY(stage(f, "4/4 testing", wg_forget_test_earlier));
     return wg_forget_certify(f, result);
 }
 

@@ -44,6 +44,8 @@ static wagle_status score_piece(wagle_ctx *ctx, scorer *k, wg_score_chunk *c)
         if (!isfinite(k->score[i]))
             return wg_fail(ctx, WAGLE_E_RUN, "score of '%s' at %lld is not finite",
                            m->files.tensor[c->tensor].name, (long long)(c->first + i));
+    if (k->of->histograms != NULL)
+        wg_histograms_add(k->of->histograms, (int)c->tensor, k->score, c->n);
     return k->take(k->user, ctx, (int)c->tensor, c->first, k->score, c->n);
 }
 
@@ -483,6 +485,8 @@ static wagle_status load(wagle_ctx *ctx, const wagle_attribute_options *o, wg_at
 static wagle_status check_out(wagle_ctx *ctx, const wagle_attribute_options *o)
 {
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model)));
+    if (o->tensorboard != NULL)
+        WG_TRY(wg_output_spares(ctx, o->tensorboard, o->model));
     WG_TRY(wg_output_spares_data(ctx, o->out, &o->forget));
     WG_TRY(wg_output_spares_data(ctx, o->out, &o->retain));
     return wg_output_spares_data(ctx, o->out, &o->protect);
@@ -538,6 +542,26 @@ void wg_attribute_hold(wagle_attribute_options *o)
     wg_data_hold(&o->protect);
 }
 
+/* The scores, and their histograms if these are wanted. */
+static wagle_status score_for(wagle_ctx *ctx, const wagle_attribute_options *o, wg_attribution *a)
+{
+    wg_histograms h;
+    wagle_status st = WAGLE_OK;
+
+    if (o->tensorboard != NULL) {
+        WG_TRY(wg_histograms_open(ctx, a, o->tensorboard, o->force, &h));
+        a->histograms = &h;
+    }
+    st = o->made != NULL ? wg_attribute_in_memory(ctx, a, o->made)
+                         : wg_attribute(ctx, a, o->out, o->force);
+    if (a->histograms != NULL) {
+        if (st == WAGLE_OK)
+            st = wg_histograms_write(ctx, a, &h);
+        wg_histograms_close(&h);
+    }
+    return st;
+}
+
 wagle_status wagle_attribute(wagle_ctx *ctx, const wagle_attribute_options *given)
 {
     wagle_attribute_options own;
@@ -554,8 +578,7 @@ wagle_status wagle_attribute(wagle_ctx *ctx, const wagle_attribute_options *give
         *o->made = NULL;
     WG_TRY(wg_attribution_open(ctx, o, &a));
     if (!ctx->dry_run)
-        st = o->made != NULL ? wg_attribute_in_memory(ctx, &a, o->made)
-                             : wg_attribute(ctx, &a, o->out, o->force);
+        st = score_for(ctx, o, &a);
     if (st == WAGLE_OK && !ctx->dry_run &&
         (a.selector->needs & (WG_NEEDS_GAMMA | WG_NEEDS_MEAN_FISHER)))
         wg_log(ctx, 1, "gamma %g", a.gamma);

@@ -2,6 +2,7 @@
 #ifndef WG_MASK_ATTRIBUTE_H
 #define WG_MASK_ATTRIBUTE_H
 
+#include "io/events.h"
 #include "mask/topk.h"
 #include "mask/views.h"
 #include "objective/objective.h"
@@ -28,9 +29,10 @@ typedef struct wg_attribution {
     const wg_dataset *protected;
     wg_protect made_factors;
     wg_protect_rows protect_rows;
-    wagle_train_options protection; /* rows, damping and rank */
-    bool spill_factors;             /* into a file */
-    bool in_memory;                 /* the scores */
+    wagle_train_options protection;   /* rows, damping and rank */
+    bool spill_factors;               /* into a file */
+    bool in_memory;                   /* the scores */
+    struct wg_histograms *histograms; /* that count the scores; or NULL */
 } wg_attribution;
 
 /* provenance.c: records how scores were computed, for the metadata of scores and masks. */
@@ -81,6 +83,22 @@ WAGLE_CHECK wagle_status wg_product_new(wagle_ctx *ctx, const wg_attribution *a,
  * Valid until the next call. */
 const float *wg_product_of(const wg_product *p, const wg_model *m, int tensor, const float *grad);
 void wg_product_free(wg_product *p);
+
+/* --- histograms.c ------------------------------------------------------------------------------
+ */
+
+typedef struct wg_histograms {
+    wg_events events;
+    double *count; /* [tensors][buckets] */
+} wg_histograms;
+
+/* folder: of TensorBoard. force: replaces its event file. */
+WAGLE_CHECK wagle_status wg_histograms_open(wagle_ctx *ctx, const wg_attribution *a,
+                                            const char *folder, bool force, wg_histograms *h);
+void wg_histograms_add(wg_histograms *h, int tensor, const float *score, int64_t n);
+WAGLE_CHECK wagle_status wg_histograms_write(wagle_ctx *ctx, const wg_attribution *a,
+                                             wg_histograms *h);
+void wg_histograms_close(wg_histograms *h);
 
 /* --- scores ------------------------------------------------------------------------------------
  */

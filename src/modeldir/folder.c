@@ -57,6 +57,7 @@ static const struct {
 } table[] = {
     {"manifest.json", OURS},
     {"log.jsonl", OURS},
+    {"log.csv", OURS},
     {"protect.jsonl", OURS},
     {"controls.jsonl", OURS},
     {"tries.json", OURS},

@@ -74,10 +74,7 @@ wagle_status wg_plot_heats(wagle_ctx *ctx, const wg_heat *maps, int64_t n, wg_te
     return wg_text_addz(ctx, out, "</svg>\n");
 }
 
-/* The layer number in a tensor's name, or -1. *module: the rest of the name after it, or the whole
- * name.
- */
-static int64_t layer_of(const char *name, const char **module)
+int64_t wg_layer_of(const char *name, const char **module)
 {
     for (const char *dot = strchr(name, '.'); dot != NULL; dot = strchr(dot + 1, '.')) {
         char *end;
@@ -115,7 +112,7 @@ static wagle_status widen(wagle_ctx *ctx, wg_heat *h, int64_t rows, int64_t colu
 wagle_status wg_heat_add(wagle_ctx *ctx, wg_heat *h, const char *name, double value)
 {
     const char *module;
-    const int64_t layer = layer_of(name, &module);
+    const int64_t layer = wg_layer_of(name, &module);
     int64_t row = 0;
 
     while (row < h->rows && strcmp(h->row[row], module) != 0)

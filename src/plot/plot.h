@@ -14,6 +14,11 @@ typedef struct wg_bars {
 
 /* Appends one <svg> element. */
 WAGLE_CHECK wagle_status wg_plot_bars(wagle_ctx *ctx, const wg_bars *bars, wg_text *out);
+/* The layer number in a tensor's name, or -1. *module: the rest of the name after it, or the whole
+ * name.
+ */
+int64_t wg_layer_of(const char *name, const char **module);
+
 /* A heat map of shares by module and layer: value [rows][columns] from 0 to 1; below 0: none. */
 typedef struct wg_heat {
     const char *title;

@@ -129,10 +129,15 @@ static wagle_status record_layout(wagle_ctx *ctx, wg_evaluation *e)
 
 static wagle_status run_suite(wagle_ctx *ctx, wg_evaluation *e)
 {
+    const wg_stage suite = {.stage = e->suite->name, .outer = ctx->stage};
     const double start = wg_seconds();
+    wagle_status st;
 
     e->session->reader.laid_out = 0;
-    WG_TRY(e->suite->run(ctx, e));
+    ctx->stage = &suite;
+    st = e->suite->run(ctx, e);
+    ctx->stage = suite.outer;
+    WG_TRY(st);
     WG_TRY(record_layout(ctx, e));
     wg_log(ctx, 2, "suite %s took %.1f s", e->suite->name, wg_seconds() - start);
     return wg_json_set(ctx, e->seconds, e->suite->name, json_real(wg_seconds() - start));

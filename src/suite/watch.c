@@ -19,13 +19,11 @@ static wagle_status take(wagle_ctx *ctx, const json_t *suites, json_t *metrics)
     return WAGLE_OK;
 }
 
-/* The progress of suites is not shown, because it would hide that of the training. */
 static wagle_status evaluate(wagle_ctx *ctx, void *user, wg_session *s, bool few, json_t *metrics)
 {
     const wagle_suite_options *o = user;
     wagle_suite_options plain = *o;
     wg_evaluation e = {.o = &plain, .session = s};
-    wagle_progress_fn *progress = ctx->progress;
     json_t *suites = json_object();
     wagle_status st;
 
@@ -34,7 +32,6 @@ static wagle_status evaluate(wagle_ctx *ctx, void *user, wg_session *s, bool few
         plain.data.limit = 1;
         plain.max_tokens = plain.max_tokens > 0;
     }
-    ctx->progress = NULL;
     st = suites != NULL ? wg_evaluation_begin(ctx, &e) : wg_json_memory(ctx);
     if (st == WAGLE_OK)
         st = wg_evaluation_check(ctx, &e);
@@ -44,7 +41,6 @@ static wagle_status evaluate(wagle_ctx *ctx, void *user, wg_session *s, bool few
         st = wg_evaluation_measure(ctx, &e, suites);
     if (st == WAGLE_OK)
         st = take(ctx, suites, metrics);
-    ctx->progress = progress;
     wg_evaluation_end(&e);
     json_decref(suites);
     return st;

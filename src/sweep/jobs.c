@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* --- files that are made once -------------------------------------------------------------------
  */
@@ -59,6 +60,8 @@ void wg_sweep_made(wg_sweep *s, const char *path)
 
 typedef struct team team;
 
+enum { TELL_NANOSECONDS = 250000000 }; /* between two looks at what the jobs do */
+
 typedef struct job {
     team *of;
     wagle_ctx ctx;
@@ -67,7 +70,8 @@ typedef struct job {
     wg_sweep_run run;
     json_t *result;
     wagle_status status;
-    bool ended; /* under the team's lock */
+    bool ended;      /* under the team's lock, as is */
+    char doing[256]; /* its progress, as fields of that of the sweep */
     pthread_t thread;
 } job;
 
@@ -82,6 +86,19 @@ struct team {
     pthread_mutex_t lock;
     pthread_cond_t ended;
 };
+
+/* The job's own progress, in its thread. */
+static void hear_progress(void *user, const char *stage, int64_t done, int64_t total,
+                          const char *detail)
+{
+    job *j = user;
+    const bool alone = j->of->n == 1 && detail != NULL;
+
+    pthread_mutex_lock(&j->of->lock);
+    snprintf(j->doing, sizeof j->doing, "%s %lld/%lld%s%s", stage, (long long)done,
+             (long long)total, alone ? "  " : "", alone ? detail : "");
+    pthread_mutex_unlock(&j->of->lock);
+}
 
 static void *run_job(void *user)
 {
@@ -122,6 +139,7 @@ static wagle_status start_job(wagle_ctx *ctx, team *t, job *j, int64_t i)
     WG_TRY(wg_make_folder(ctx, j->sweep.work));
     wg_forget_failure(&j->ctx);
     j->ended = false;
+    j->doing[0] = '\0';
     if (start_thread(j) != 0)
         return wg_fail(ctx, WAGLE_E_RESOURCE, "sweep: no thread for a point; use fewer @{jobs}");
     j->point = i;
@@ -175,18 +193,46 @@ static wagle_status fill_jobs(wagle_ctx *ctx, team *t)
 /* --- results -----------------------------------------------------------------------------------
  */
 
-/* Waits for a job, and ends its thread. */
-static job *wait_for_job(team *t)
+/* Names the points that run, and what they do. */
+static void tell_progress(wagle_ctx *ctx, team *t)
 {
-    job *j = NULL;
+    char detail[WG_MESSAGE_BYTES] = "";
+    size_t n = 0;
 
     pthread_mutex_lock(&t->lock);
-    while (j == NULL) {
-        for (int k = 0; k < t->n && j == NULL; k++)
-            if (t->job[k].point >= 0 && t->job[k].ended)
-                j = &t->job[k];
-        if (j == NULL)
-            pthread_cond_wait(&t->ended, &t->lock);
+    for (int k = 0; k < t->n && n < sizeof detail - 400; k++)
+        if (t->job[k].point >= 0)
+            n += (size_t)snprintf(detail + n, sizeof detail - n, "%s%.120s%s%s", n > 0 ? "  " : "",
+                                  t->job[k].run.point.key, t->n == 1 ? "  " : " ", t->job[k].doing);
+    pthread_mutex_unlock(&t->lock);
+    wg_progress(ctx, "sweep", t->made, t->left, detail);
+}
+
+/* Under the team's lock: a job that has ended, or NULL. */
+static job *find_ended(const team *t)
+{
+    for (int k = 0; k < t->n; k++)
+        if (t->job[k].point >= 0 && t->job[k].ended)
+            return &t->job[k];
+    return NULL;
+}
+
+/* Waits for a job, and ends its thread. Meanwhile tells what the jobs do. */
+static job *wait_for_job(wagle_ctx *ctx, team *t)
+{
+    job *j;
+
+    pthread_mutex_lock(&t->lock);
+    while ((j = find_ended(t)) == NULL) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += TELL_NANOSECONDS;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&t->ended, &t->lock, &until);
+        pthread_mutex_unlock(&t->lock);
+        tell_progress(ctx, t);
+        pthread_mutex_lock(&t->lock);
     }
     pthread_mutex_unlock(&t->lock);
     pthread_join(j->thread, NULL);
@@ -206,7 +252,7 @@ static wagle_status say_failure(wagle_ctx *ctx, const team *t, const job *j)
 /* Takes the result of the job that ends next. */
 static wagle_status take_result(wagle_ctx *ctx, team *t)
 {
-    job *j = wait_for_job(t);
+    job *j = wait_for_job(ctx, t);
     wg_point *p = &t->s->point[j->point];
     json_t *result = j->result, *failed = json_object_get(result, "failed");
 
@@ -219,22 +265,6 @@ static wagle_status take_result(wagle_ctx *ctx, team *t)
     WG_TRY(wg_sweep_took(ctx, t->s, p, &j->run, result));
     t->made += wg_sweep_is_done(t->s, p);
     return WAGLE_OK;
-}
-
-/* Names the points that run. */
-static wagle_status tell_progress(wagle_ctx *ctx, const team *t)
-{
-    wg_text names = {0};
-    wagle_status st = WAGLE_OK;
-
-    for (int k = 0; k < t->n && st == WAGLE_OK; k++)
-        if (t->job[k].point >= 0)
-            st = wg_text_printf(ctx, &names, "%s%s", names.bytes > 0 ? ", " : "",
-                                t->job[k].run.point.key);
-    if (st == WAGLE_OK)
-        wg_progress(ctx, "sweep", t->made, t->left, names.text);
-    wg_text_free(&names);
-    return st;
 }
 
 /* --- all of it ----------------------------------------------------------------------------------
@@ -265,6 +295,8 @@ static void make_job(const wagle_ctx *ctx, team *t, int k)
     j->ctx.precision = ctx->precision;
     j->ctx.parent = ctx;
     j->ctx.nested = 1;
+    j->ctx.progress = ctx->progress != NULL ? hear_progress : NULL;
+    j->ctx.progress_user = j;
     j->sweep = *t->s;
     j->sweep.done = NULL; /* they belong to the thread of the call */
     j->sweep.point = NULL;
@@ -297,7 +329,6 @@ static wagle_status run_team(wagle_ctx *ctx, team *t)
         st = fill_jobs(ctx, t);
         if (st != WAGLE_OK || t->running == 0)
             break;
-        WG_TRY_GOTO(tell_progress(ctx, t), done);
         WG_TRY_GOTO(take_result(ctx, t), done);
     }
     if (st == WAGLE_OK)

@@ -260,7 +260,7 @@ static wagle_status write_controls(wagle_ctx *ctx, const wg_run *w)
 wagle_status wg_run_finish(wagle_ctx *ctx, wg_run *w)
 {
     WG_TRY(wg_write_model(ctx, w->session.model, w->partial));
-    WG_TRY(wg_write_text(ctx, w->partial, "log.jsonl", &w->log));
+    WG_TRY(wg_run_log_write(ctx, w));
     WG_TRY(write_rows(ctx, w, "protect.jsonl", &w->protect_rows.written));
     WG_TRY(write_controls(ctx, w));
     WG_TRY(wg_run_manifest(ctx, w));

@@ -70,7 +70,7 @@ static wagle_status note_landing(wagle_ctx *ctx, wg_run *w, landing *l)
     if (st == WAGLE_OK && (line == NULL || json_object_update(line, l->metrics) != 0))
         st = wg_json_memory(ctx);
     if (st == WAGLE_OK)
-        st = wg_run_append_log(ctx, w, line);
+        st = wg_run_log_metrics(ctx, w, line);
     json_decref(line);
     return st;
 }

@@ -202,20 +202,10 @@ static wagle_status check_stop(wagle_ctx *ctx, wg_run *w, const json_t *metrics)
     return WAGLE_OK;
 }
 
-wagle_status wg_run_append_log(wagle_ctx *ctx, wg_run *w, const json_t *metrics)
-{
-    const char *name;
-    json_t *value;
-
-    WG_TRY(wg_text_printf(ctx, &w->log, "{\"step\":%lld", (long long)w->step));
-    json_object_foreach ((json_t *)(uintptr_t)metrics, name, value)
-        if (json_is_number(value) && isfinite(json_number_value(value)))
-            WG_TRY(wg_text_printf(ctx, &w->log, ",\"%s\":%.9g", name, json_number_value(value)));
-    return wg_text_addz(ctx, &w->log, "}\n");
-}
-
 wagle_status wg_run_monitor(wagle_ctx *ctx, wg_run *w)
 {
+    const wg_stage training = {
+        .stage = w->objective->name, .done = w->step, .total = w->steps, .outer = ctx->stage};
     const bool due = w->step % w->o->eval_every == 0 || w->step == w->steps;
     json_t *metrics;
     wagle_status st;
@@ -224,14 +214,16 @@ wagle_status wg_run_monitor(wagle_ctx *ctx, wg_run *w)
         (w->watch == NULL && !w->o->monitor && w->stop.metric[0] == '\0'))
         return WAGLE_OK;
     metrics = json_object();
+    ctx->stage = &training;
     /* of the model as it would be written: rounding may undo small changes */
     wg_optimizer_as_stored(w->trainer.optimizer, true);
     st = metrics != NULL ? wg_run_eval_metrics(ctx, w, true, metrics) : wg_json_memory(ctx);
     wg_optimizer_as_stored(w->trainer.optimizer, false);
+    ctx->stage = training.outer;
     if (st == WAGLE_OK)
         st = check_stop(ctx, w, metrics);
     if (st == WAGLE_OK)
-        st = wg_run_append_log(ctx, w, metrics);
+        st = wg_run_log_metrics(ctx, w, metrics);
     json_decref(metrics);
     return st;
 }

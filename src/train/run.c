@@ -12,8 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o, const char *out,
-                                   bool force)
+wagle_status wg_train_output_spares(wagle_ctx *ctx, const wagle_train_options *o, const char *out)
 {
     for (const wg_member *m = wg_train_members; m->name != NULL; m++) {
         const void *at = (const char *)o + m->at;
@@ -22,6 +21,13 @@ wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o,
         if (m->kind == WG_MEMBER_DATA)
             WG_TRY(wg_output_spares_data(ctx, out, at));
     }
+    return WAGLE_OK;
+}
+
+wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o, const char *out,
+                                   bool force)
+{
+    WG_TRY(wg_train_output_spares(ctx, o, out));
     return wg_output_check(ctx, out, force, NULL, 0);
 }
 
@@ -98,6 +104,7 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
         WG_TRY(wg_output_apart(ctx, o->out_patch, o->out));
         WG_TRY(wg_train_output_check(ctx, o, o->out_patch, o->force));
     }
+    WG_TRY(wg_run_log_check(ctx, o));
     WG_TRY(wg_train_check_early(ctx, o, w->objective));
     WG_TRY(wg_protect_check(ctx, o, plain));
     WG_TRY(wg_optimizer_kind_find(ctx, o->optimizer, &w->rules));
@@ -117,7 +124,7 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
 wagle_status wg_train_check(wagle_ctx *ctx, const wagle_train_options *o, bool plain, bool suites)
 {
     const wg_watch watch = {NULL, NULL};
-    wg_run w = {.own = *o, .o = &w.own, .watch = suites ? &watch : NULL};
+    wg_run w = {.own = *o, .o = &w.own, .watch = suites ? &watch : NULL, .events = {.fd = -1}};
 
     wg_train_resolve(&w.own, plain);
     return check_options(ctx, &w, plain);
@@ -272,41 +279,54 @@ wagle_status wg_run_update(wagle_ctx *ctx, wg_run *w, wg_step *step, double *lr)
     return WAGLE_OK;
 }
 
-/* Tells the caller of an update; he may say stop. */
-static void tell_step(wg_run *w, const wg_step *step, double lr)
+/* What the progress shows of an update: fields with two spaces between them. */
+static void tell_progress(wagle_ctx *ctx, const wg_run *w, const wg_logged *step)
 {
-    const wagle_step told = {.step = w->step,
-                             .steps = w->steps,
-                             .loss = step->loss.loss,
-                             .forget_term = step->loss.forget,
-                             .retain_term = step->loss.retain,
-                             .grad_norm = step->grad_norm,
-                             .lr = lr};
+    const bool both = !(w->objective->needs & WG_TRAINS_ONLY);
+    char detail[160];
+    size_t n = (size_t)snprintf(detail, sizeof detail, "loss %.4f", step->of.loss);
 
-    if (w->o->on_step != NULL && !w->o->on_step(w->o->on_step_user, &told))
+    if (both && w->objective->term != NULL)
+        n += (size_t)snprintf(detail + n, sizeof detail - n, "  forget %.4f", step->of.forget_term);
+    if (both && w->trainer.retain_term != WG_RETAIN_NONE)
+        n += (size_t)snprintf(detail + n, sizeof detail - n, "  keep %.4f", step->of.retain_term);
+    snprintf(detail + n, sizeof detail - n, "  lr %.3g  tok/s %.0f", step->of.lr,
+             step->tokens_per_second);
+    wg_progress(ctx, w->objective->name, w->step, w->steps, detail);
+}
+
+/* Logs an update and tells the caller of it, who may say stop. */
+static wagle_status tell_step(wagle_ctx *ctx, wg_run *w, const wg_step *step, double lr,
+                              double seconds)
+{
+    const wg_logged told = {.of = {.step = w->step,
+                                   .steps = w->steps,
+                                   .loss = step->loss.loss,
+                                   .forget_term = step->loss.forget,
+                                   .retain_term = step->loss.retain,
+                                   .grad_norm = step->grad_norm,
+                                   .lr = lr,
+                                   .tokens = step->tokens,
+                                   .seconds = seconds},
+                            .cosine = step->cosine,
+                            .tokens_per_second = (double)step->tokens / seconds};
+
+    w->result.loss = step->loss.loss;
+    WG_TRY(wg_run_log_step(ctx, w, &told));
+    tell_progress(ctx, w, &told);
+    if (w->o->on_step != NULL && !w->o->on_step(w->o->on_step_user, &told.of))
         w->told = true;
+    return WAGLE_OK;
 }
 
 static wagle_status one_step(wagle_ctx *ctx, wg_run *w)
 {
+    const double start = wg_seconds();
     wg_step step;
     double lr;
-    char detail[128];
 
     WG_TRY(wg_run_update(ctx, w, &step, &lr));
-    w->result.loss = step.loss.loss;
-    WG_TRY(wg_text_printf(ctx, &w->log,
-                          "{\"step\":%lld,\"loss\":%.9g,\"forget_term\":%.9g,\"retain_term\":%.9g,"
-                          "\"grad_norm\":%.9g,\"lr\":%.9g",
-                          (long long)(w->step - 1), step.loss.loss, step.loss.forget,
-                          step.loss.retain, step.grad_norm, lr));
-    if (w->o->rectify > 0)
-        WG_TRY(wg_text_printf(ctx, &w->log, ",\"cosine\":%.9g", step.cosine));
-    WG_TRY(wg_text_addz(ctx, &w->log, "}\n"));
-    w->log_mark = w->log.bytes;
-    snprintf(detail, sizeof detail, "loss %.4f", step.loss.loss);
-    wg_progress(ctx, w->objective->name, w->step, w->steps, detail);
-    tell_step(w, &step, lr);
+    WG_TRY(tell_step(ctx, w, &step, lr, wg_seconds() - start));
     if (w->o->checkpoint_every > 0 && w->step % w->o->checkpoint_every == 0 && w->partial != NULL)
         return wg_run_save(ctx, w);
     return WAGLE_OK;
@@ -421,7 +441,7 @@ static void close_run(wg_run *w)
     json_decref(w->tries);
     wg_train_data_free(&w->data);
     wg_session_close(&w->session);
-    wg_text_free(&w->log);
+    wg_run_log_close(w);
     json_decref(w->pairs);
     json_decref(w->made_by);
     json_decref(w->layout);
@@ -542,6 +562,7 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *given, bool pla
                 .o = &w.own,
                 .folder = {.lock = -1},
                 .held = -1,
+                .events = {.fd = -1},
                 .shared = around->shared,
                 .watch = around->watch,
                 .trial = around->trial};
@@ -574,9 +595,11 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *given, bool pla
     if (w.partial != NULL)
         WG_TRY_GOTO(wg_run_reserve(ctx, &w, w.result.selected), done);
     WG_TRY_GOTO(warn(ctx, &w), done);
+    WG_TRY_GOTO(wg_run_log_open(ctx, &w), done);
     WG_TRY_GOTO(wg_chance_measure(ctx, &w), done);
     WG_TRY_GOTO(wg_run_search(ctx, &w), done);
     WG_TRY_GOTO(wg_run_resume(ctx, &w), done);
+    WG_TRY_GOTO(wg_run_log_start(ctx, &w), done);
     WG_TRY_GOTO(all_steps(ctx, &w), done);
     if (in_vain(&w))
         goto done;

@@ -3,6 +3,7 @@
 #define WG_TRAIN_RUN_H
 
 #include "base/hash.h"
+#include "io/events.h"
 #include "protect/factors.h"
 #include "session/budget.h"
 #include "train/chance.h"
@@ -58,6 +59,8 @@ typedef struct wg_run {
     int64_t n_left;
     wg_text log;
     int64_t log_mark; /* its length when the last step ended */
+    json_t *columns;  /* of log.csv, as the keys of an object; NULL: there is none */
+    wg_events events; /* of TensorBoard */
     double asked;     /* what the rule's metric was at its last check; NaN: of no value, or never */
     wagle_train_result result;
 } wg_run;
@@ -119,8 +122,29 @@ WAGLE_CHECK wagle_status wg_run_eval_metrics(wagle_ctx *ctx, wg_run *w, bool all
 /* The rule's metric; NaN where it has no value. Refused if there is no such metric. */
 WAGLE_CHECK wagle_status wg_run_rule_value(wagle_ctx *ctx, const wg_run *w, const json_t *metrics,
                                            double *x);
-/* A line of the log: the step, and each number of the object. */
-WAGLE_CHECK wagle_status wg_run_append_log(wagle_ctx *ctx, wg_run *w, const json_t *metrics);
+
+/* --- log.c: what can be watched while the run goes on --------------------------------------------
+ */
+
+/* An update, and what is told of it beside what a caller is told. */
+typedef struct wg_logged {
+    wagle_step of;
+    double cosine; /* of forget and retain gradients, with rectify */
+    double tokens_per_second;
+} wg_logged;
+
+/* Refuses folders of events that would replace an input or stand in the run's own folder. */
+WAGLE_CHECK wagle_status wg_run_log_check(wagle_ctx *ctx, const wagle_train_options *o);
+/* Before work that takes long: refuses events of another run. */
+WAGLE_CHECK wagle_status wg_run_log_open(wagle_ctx *ctx, wg_run *w);
+/* Before the first step of this process: the files go on after w->log and w->step. */
+WAGLE_CHECK wagle_status wg_run_log_start(wagle_ctx *ctx, wg_run *w);
+WAGLE_CHECK wagle_status wg_run_log_step(wagle_ctx *ctx, wg_run *w, const wg_logged *step);
+/* A line of the log: the updates so far, and each number of the object. */
+WAGLE_CHECK wagle_status wg_run_log_metrics(wagle_ctx *ctx, wg_run *w, const json_t *metrics);
+/* log.jsonl and log.csv of the whole run. */
+WAGLE_CHECK wagle_status wg_run_log_write(wagle_ctx *ctx, const wg_run *w);
+void wg_run_log_close(wg_run *w);
 
 /* --- land.c: back to where the rule just holds -------------------------------------------------
  */

@@ -279,6 +279,7 @@ wagle_status wg_train_step(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices
         if (n > 1)
             WG_TRY(wg_optimizer_begin_adding(ctx, t->optimizer, i > 0));
         WG_TRY(loss_of(ctx, t, &pick[i], &s, &loss, NULL));
+        out->tokens += t->session->batch.N;
         WG_TRY(wg_train_backward(ctx, t, &sink));
         out->loss.forget += forget_by_token(t) ? loss.forget : loss.forget / (double)n;
         out->loss.retain += t->tokens ? loss.retain : loss.retain / (double)n;

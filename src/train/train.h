@@ -49,6 +49,7 @@ typedef struct wg_trainer {
 typedef struct wg_step {
     wg_loss loss;
     double grad_norm, cosine; /* cosine: of forget and retain gradients, with rectify */
+    int64_t tokens;           /* that went through the model */
 } wg_step;
 
 /* Rows of one batch: of the forget set f [nf], of the retain set r [nr] (which may be ignored). */
@@ -125,7 +126,10 @@ typedef struct wg_train_hooks {
 WAGLE_CHECK wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
                                   const wg_train_hooks *around, wagle_train_result *result);
 
-/* Whether `out` may be written: it replaces nothing that the run reads. */
+/* Whether `out` replaces nothing that the run reads. */
+WAGLE_CHECK wagle_status wg_train_output_spares(wagle_ctx *ctx, const wagle_train_options *o,
+                                                const char *out);
+/* Whether `out` may be written: that, and its folder is there. */
 WAGLE_CHECK wagle_status wg_train_output_check(wagle_ctx *ctx, const wagle_train_options *o,
                                                const char *out, bool force);
 

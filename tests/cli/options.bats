@@ -89,7 +89,7 @@ unlearn --lambda it is --alpha here
 unlearn --epsilon those of --optimizer
 unlearn --fp16 float32
 unlearn --num_workers it is --threads here
-unlearn --report_to log.jsonl
+unlearn --report_to --tensorboard
 finetune --dataset it is --data here
 unlearn --forget_loss it is --objective here
 unlearn --unlearn_method it is --objective here

@@ -207,6 +207,7 @@ static const char *other_text(const char *member)
         {"pairs", WG_SCRATCH "/resume-pairs.json"},
         {"out", ELSEWHERE},
         {"out_patch", WG_SCRATCH "/resume.patch"},
+        {"tensorboard", WG_SCRATCH "/resume-events"},
     };
 
     for (size_t i = 0; i < sizeof other / sizeof *other; i++)
@@ -224,7 +225,8 @@ static int other_choice(const char *member)
     } other[] = {{"retain_term", WAGLE_RETAIN_KL},
                  {"reduction", WAGLE_REDUCE_TOKENS},
                  {"schedule", WAGLE_SCHEDULE_COSINE},
-                 {"state", WAGLE_STATE_BF16}};
+                 {"state", WAGLE_STATE_BF16},
+                 {"log", WAGLE_LOG_CSV}};
 
     for (size_t i = 0; i < sizeof other / sizeof *other; i++)
         if (strcmp(other[i].member, member) == 0)
