@@ -50,7 +50,7 @@ static const char zsh[] =
     "            shown+=(\"${answer/$'\\t'/  -- }\") ;;\n"
     "        esac\n"
     "    done < <(\"${words[1]}\" __complete \"${(@Q)words[2,CURRENT]}\" 2>/dev/null)\n"
-    "    (( $#names )) && compadd -l -d shown -a names\n"
+    "    if (( $#names )); then compadd -l -d shown -a names; fi\n"
     "}\n"
     "if [ \"$funcstack[1]\" = _wagle ]; then _wagle \"$@\"; else compdef _wagle wagle; fi\n";
 

@@ -57,9 +57,9 @@ static const struct fact {
 /* What the steps take of the time, in percent, for the progress. */
 enum {
     START_PART = 1,
-    LEARN_PART = 36,
-    FORGET_PART = 5,
-    LOOK_PART = 2,
+    LEARN_PART = 31,
+    FORGET_PART = 8,
+    LOOK_PART = 3,
     EVAL_PART = 2,
     WHOLE = 100
 };
