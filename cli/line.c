@@ -102,7 +102,8 @@ static int split(const char *text, field list[FIELDS])
     while (text != NULL && *text != '\0' && n < FIELDS) {
         const char *end = strstr(text, "  ");
         const int bytes = end != NULL ? (int)(end - text) : (int)strlen(text);
-        list[n++] = (field){text, bytes, columns_of(text, bytes), n > 1 ? rank_of(text) : RANKS};
+        list[n] = (field){text, bytes, columns_of(text, bytes), rank_of(text)};
+        n++;
         text = end != NULL ? end + strspn(end, " ") : NULL;
     }
     return n;
@@ -161,7 +162,7 @@ static void all_fields(const cli_progress *p, char out[CLI_LINE])
 int cli_line(const cli_progress *p, int width, char out[CLI_LINE])
 {
     char all[CLI_LINE];
-    field list[FIELDS];
+    field list[FIELDS] = {{0}};
     int n, bytes = 0, at = 0;
 
     all_fields(p, all);

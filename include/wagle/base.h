@@ -71,8 +71,8 @@ typedef enum wagle_status {
 
 typedef struct wagle_ctx wagle_ctx;
 
-/* stage: what is being done; done of total units; detail may be NULL. Called from the calling
- * thread only. */
+/* stage: what is being done; done of total units; detail: fields as "loss 0.5  lr 1e-05", with two
+ * spaces between them, or NULL. Called from the calling thread only. */
 typedef void wagle_progress_fn(void *user, const char *stage, int64_t done, int64_t total,
                                const char *detail);
 /* A line of log without newline. level: 0 warning, 1 information, 2 detail. */
