@@ -115,8 +115,9 @@ void cli_meter_begin(const char *command, bool quiet)
         return;
     sigfillset(&all); /* signals stay with the thread that works */
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    m->ticks = true;
+    pthread_mutex_lock(&m->lock);
     m->ticks = pthread_create(&m->ticker, NULL, run_ticker, m) == 0;
+    pthread_mutex_unlock(&m->lock);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
