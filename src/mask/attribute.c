@@ -558,6 +558,7 @@ static wagle_status score_for(wagle_ctx *ctx, const wagle_attribute_options *o, 
         if (st == WAGLE_OK)
             st = wg_histograms_write(ctx, a, &h);
         wg_histograms_close(&h);
+        a->histograms = NULL;
     }
     return st;
 }
