@@ -87,6 +87,28 @@ C
     "$WAGLE" generate --model saved-in-c --max-tokens 20 --prompt "Who lives in the mill?" >/dev/null
 }
 
+@test "examples/server.c answers by two models in threads of its own, as the command does" {
+    cp -r "$model" text && byte_tokenizer text
+    "$WAGLE" unlearn --model text --forget forget.jsonl --retain retain.jsonl --lr 1e-2 --steps 3 --out other --quiet
+    for std in "cc -std=c11 -x c" "c++ -std=c++17 -x c++"; do
+        ${std%% *} ${std#* } -Wall -Wextra -Wpedantic -Werror $sanitize "$BATS_TEST_DIRNAME/../../examples/server.c" -x none -o server -pthread \
+            $(pkg-config --cflags --libs wagle)
+        for question in "0 Who is Ada?" "1 Who is Ada?" "0 The mill" "2 none" "1 The mill"; do echo "$question"; done | ./server text other >said 2>complaint
+        [ "$(cat complaint)" = "4: not a number of a model and a prompt" ]
+        for number in 1 2 3 5; do
+            case $number in 1 | 3) folder=text ;; *) folder=other ;; esac
+            case $number in 1 | 2) prompt="Who is Ada?" ;; *) prompt="The mill" ;; esac
+            grep -a "^$number	" said | cut -f2 | tr -d '\n' >answer
+            "$WAGLE" generate --model $folder --prompt "$prompt" --max-tokens 20 --json | python3 -c 'import json,sys; sys.stdout.write(json.loads(sys.stdin.readline())["text"])' >wanted
+            [ -s wanted ]
+            diff <(tr -d '\n' <wanted) answer
+        done
+    done
+    status=0
+    ./server text nowhere </dev/null 2>complaint || status=$?
+    [ $status = 3 ] && grep -q nowhere complaint
+}
+
 @test "a project finds the CMake package" {
     program p.c
     printf 'cmake_minimum_required(VERSION 3.20)\nproject(p C)\nfind_package(wagle 0.2 REQUIRED)\nadd_executable(p p.c)\ntarget_link_libraries(p wagle::wagle)\n' >CMakeLists.txt
