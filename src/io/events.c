@@ -86,7 +86,7 @@ static size_t take_field(const unsigned char *at, size_t bytes, uint64_t *field,
 /* --- records -----------------------------------------------------------------------------------
  */
 
-static uint32_t masked_crc(const void *data, size_t n)
+uint32_t wg_events_crc(const void *data, size_t n)
 {
     const unsigned char *byte = data;
     uint32_t crc = 0xffffffff;
@@ -103,8 +103,8 @@ static uint32_t masked_crc(const void *data, size_t n)
 static wagle_status put_record(wagle_ctx *ctx, wg_text *out, const wg_text *data)
 {
     const uint64_t length = (uint64_t)data->bytes;
-    const uint32_t head = masked_crc(&length, sizeof length);
-    const uint32_t tail = masked_crc(data->text, (size_t)data->bytes);
+    const uint32_t head = wg_events_crc(&length, sizeof length);
+    const uint32_t tail = wg_events_crc(data->text, (size_t)data->bytes);
 
     WG_TRY(wg_text_add(ctx, out, (const char *)&length, sizeof length));
     WG_TRY(wg_text_add(ctx, out, (const char *)&head, sizeof head));
@@ -122,10 +122,10 @@ static size_t record_data(const unsigned char *at, size_t bytes)
         return SIZE_MAX;
     memcpy(&length, at, sizeof length);
     memcpy(&crc, at + 8, sizeof crc);
-    if (crc != masked_crc(at, 8) || length > bytes - 16)
+    if (crc != wg_events_crc(at, 8) || length > bytes - 16)
         return SIZE_MAX;
     memcpy(&crc, at + 12 + length, sizeof crc);
-    return crc == masked_crc(at + 12, (size_t)length) ? (size_t)length : SIZE_MAX;
+    return crc == wg_events_crc(at + 12, (size_t)length) ? (size_t)length : SIZE_MAX;
 }
 
 /* The step of an event, and its writer if it names one. */

@@ -53,5 +53,7 @@ WAGLE_CHECK wagle_status wg_events_histogram(wagle_ctx *ctx, wg_events *e, const
  * logged as a warning, and nothing is written from then on: the run goes on without its events. */
 WAGLE_CHECK wagle_status wg_events_write(wagle_ctx *ctx, wg_events *e, int64_t step);
 void wg_events_close(wg_events *e);
+/* The masked crc32c of data [n]. */
+uint32_t wg_events_crc(const void *data, size_t n);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/number.h"
 #include "data/dataset.h"
 #include "gguf/reader.h"
+#include "io/events.h"
 #include "io/mask.h"
 #include "io/patch.h"
 #include "io/rows.h"
@@ -338,6 +339,48 @@ static void as_spec(wagle_ctx *ctx, const char *path)
     wg_arena_free(&s.arena);
 }
 
+/* Makes the checksums of an event file right, as far as its lengths lead. */
+static void check_events(char *text, size_t bytes)
+{
+    for (size_t at = 0; bytes - at >= 16;) {
+        const uint32_t head = wg_events_crc(text + at, 8);
+        uint64_t length;
+        memcpy(&length, text + at, sizeof length);
+        memcpy(text + at + 8, &head, sizeof head);
+        if (length > bytes - at - 16)
+            return;
+        const uint32_t tail = wg_events_crc(text + at + 12, (size_t)length);
+        memcpy(text + at + 12 + length, &tail, sizeof tail);
+        at += length + 16;
+    }
+}
+
+static void go_on_with_events(wagle_ctx *ctx)
+{
+    wg_events e;
+
+    if (wg_events_open(ctx, FOLDER, "a", true, &e) == WAGLE_OK &&
+        (wg_events_start(ctx, &e, 2) != WAGLE_OK || wg_events_scalar(ctx, &e, "x", 1) != WAGLE_OK ||
+         wg_events_write(ctx, &e, 2) != WAGLE_OK))
+        abort();
+    wg_events_close(&e);
+    wg_begin(ctx);
+}
+
+/* An event file that a run goes on with, as it is and with right checksums. */
+static void as_events(wagle_ctx *ctx, const char *path)
+{
+    wg_text text = {0};
+
+    if (wg_read_text(ctx, path, &text) != WAGLE_OK)
+        return;
+    go_on_with_events(ctx);
+    check_events(text.text, (size_t)text.bytes);
+    put_file(ctx, path, text.text, (size_t)text.bytes);
+    go_on_with_events(ctx);
+    wg_text_free(&text);
+}
+
 static const struct target {
     const char *name, *file;
     void (*run)(wagle_ctx *ctx, const char *path);
@@ -361,6 +404,7 @@ static const struct target {
     {"manifest", "manifest.json", as_manifest},
     {"certificate", "certificate.json", as_certificate},
     {"spec", "spec.json", as_spec},
+    {"events", WG_EVENTS_FILE, as_events},
 };
 enum { TARGETS = sizeof targets / sizeof *targets };
 

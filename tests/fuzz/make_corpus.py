@@ -249,3 +249,24 @@ spec = {"model": "m", "forget": "f", "retain": "r", "eval": {"forget": "f"}, "ob
 save("spec", "axes", json.dumps(spec))
 save("spec", "grids", json.dumps(dict(spec, grids=[{"selectors": ["snip@auto"]}, {"lr": [1, 2], "objectives": ["ga"]}], suites={"run": "tofu", "sets": {"forget": "f"}},
                                       relearn={"data": "f", "steps": 2, "lr": 1, "eval": ["forget"]}, columns=["tofu.model_utility"], keep=["forget"], plot="relearned.forget")))
+
+
+def crc(data):
+    c = 0xFFFFFFFF
+    for byte in data:
+        c ^= byte
+        for _ in range(8):
+            c = c >> 1 ^ (0x82F63B78 if c & 1 else 0)
+    c ^= 0xFFFFFFFF
+    return struct.pack("<I", ((c >> 15 | c << 17) + 0xA282EAD8) & 0xFFFFFFFF)
+
+
+def record(data):
+    length = struct.pack("<Q", len(data))
+    return length + crc(length) + data + crc(data)
+
+
+head = record(message((3, b"brain.Event:2"), (10, message((1, b"a")))))
+steps = [record(message((2, step), (5, message((1, message((1, b"loss"), (2, 0.5))))))) for step in range(4)]
+save("events", "run", head + b"".join(steps))
+save("events", "cut", head + steps[0] + steps[1][:-3])
