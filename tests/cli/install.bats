@@ -123,4 +123,5 @@ C
         grep -oE 'visibility\("default"\)[^;]*' | grep -oE '\bwagle_[a-z0-9_]+ ?\(' | tr -d ' (' | sort -u >declared
     [ "$(wc -l <declared)" -gt 60 ]
     diff declared exported
+    ! nm -D --defined-only "$LD_LIBRARY_PATH/libwagle.so" | grep ' [A-Z] wagle_' | grep -v '@@WAGLE_0$'
 }
