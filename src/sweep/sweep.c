@@ -71,9 +71,25 @@ wagle_status wg_sweep_next(wagle_ctx *ctx, wg_sweep *s, wg_point *p, wg_sweep_ru
     return s->updates > 0 ? wg_sweep_try(ctx, s, p, run, any) : WAGLE_OK;
 }
 
+/* *result as a sweep that goes on with runs.json reads it, where numbers have fewer digits. */
+static wagle_status round_as_saved(wagle_ctx *ctx, json_t **result)
+{
+    json_t *saved = NULL;
+    char *text;
+    wagle_status st = wg_json_text(ctx, *result, true, &text);
+
+    if (st == WAGLE_OK)
+        st = wg_json_parse(ctx, "runs.json", text, strlen(text), &saved);
+    wg_free(text);
+    json_decref(*result);
+    *result = saved;
+    return st;
+}
+
 wagle_status wg_sweep_took(wagle_ctx *ctx, wg_sweep *s, wg_point *p, const wg_sweep_run *run,
                            json_t *result)
 {
+    WG_TRY(round_as_saved(ctx, &result));
     if (s->updates > 0)
         return wg_sweep_tried(ctx, s, p, run, result);
     WG_TRY(wg_json_set(ctx, s->done, p->key, result));
