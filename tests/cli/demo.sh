@@ -21,6 +21,5 @@ for model in original dense wagle protect gold; do
 done
 grep -q '"protect"' demo/protect/manifest.json
 [ "$(grep -c '"protect"' demo/wagle/manifest.json)" = 0 ]
-grep -q 'wagle inspect demo/protect' report
 grep -q 'to be forgotten' report
 [ ! -e demo.partial ]
