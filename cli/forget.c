@@ -9,18 +9,17 @@
 /* Shows the generated rows and asks for confirmation; returns false without a terminal. */
 static bool confirm(void *user, const char *text)
 {
+    const bool asks = isatty(0);
     char line[16] = "";
-
     bool yes;
 
     (void)user;
     cli_meter_pause(true);
     printf("%s\n", text);
-    if (isatty(0))
+    if (asks)
         fputs("Forget these? [y/N] ", stdout);
     fflush(stdout);
-    yes =
-        isatty(0) && fgets(line, sizeof line, stdin) != NULL && (line[0] == 'y' || line[0] == 'Y');
+    yes = asks && fgets(line, sizeof line, stdin) != NULL && (line[0] == 'y' || line[0] == 'Y');
     cli_meter_pause(false);
     return yes;
 }

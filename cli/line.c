@@ -19,8 +19,8 @@ static bool is_too_early(const cli_eta *e)
     return !e->started || seen < 3 || (e->done - e->first < 3 && seen < 10);
 }
 
-/* The work left, at the speed of late. The unit at hand has had its part, but the others are to
- * come. */
+/* Seconds for the work left at the recent speed. The current unit may be nearly done; those after
+ * it have not begun. */
 static double work_left(const cli_eta *e, double now)
 {
     const double each = e->seconds / e->units, units = (double)(e->total - e->done);
@@ -70,13 +70,18 @@ typedef struct field {
     int bytes, columns, rank;
 } field;
 
-/* Columns of UTF-8 text, one for each character. */
+/* A byte of UTF-8 at which a character begins. Each takes one column. */
+static bool begins_character(char byte)
+{
+    return ((unsigned char)byte & 0xC0) != 0x80;
+}
+
 static int columns_of(const char *text, int bytes)
 {
     int n = 0;
 
     for (int i = 0; i < bytes; i++)
-        n += ((unsigned char)text[i] & 0xC0) != 0x80;
+        n += begins_character(text[i]);
     return n;
 }
 
@@ -176,7 +181,7 @@ int cli_line(const cli_progress *p, int width, char out[CLI_LINE])
         bytes += snprintf(out + bytes, (size_t)(CLI_LINE - bytes), "%s%.*s", i > 0 ? "  " : "",
                           list[i].bytes, list[i].text);
     for (int columns = 0; width > 0 && at < bytes; at++) { /* a stage that is too long alone */
-        columns += ((unsigned char)out[at] & 0xC0) != 0x80;
+        columns += begins_character(out[at]);
         if (columns > width)
             out[bytes = at] = '\0';
     }

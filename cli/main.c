@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static wagle_ctx *running;
 
@@ -27,17 +26,8 @@ static void on_log(void *user, int level, const char *line)
                     cli_colour(2, level == 0 ? CLI_YELLOW : CLI_DIM), line);
 }
 
-static double seconds_since(const struct timespec *start)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - start->tv_sec) + 1e-9 * (double)(now.tv_nsec - start->tv_nsec);
-}
-
 static wagle_status run(const cli_command *c, cli_options *o)
 {
-    struct timespec start;
     static char room[1 << 20];
     struct sigaction stop = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     wagle_status st;
@@ -59,12 +49,11 @@ static wagle_status run(const cli_command *c, cli_options *o)
     st = wagle_set_device(running, o->device, CLI_CHOSEN(o, precision));
     if (st == WAGLE_OK)
         st = wagle_set_cpu_units(running, getenv("WAGLE_CPU"));
-    clock_gettime(CLOCK_MONOTONIC, &start);
     setvbuf(stdout, room, _IOFBF, sizeof room); /* results wait until the line is gone */
     cli_meter_begin(c->name, o->quiet);
     if (st == WAGLE_OK)
         st = c->run(running, o);
-    cli_meter_end();
+    const double seconds = cli_meter_end();
     if (o->dry_run)
         fputs(o->json ? wagle_plan_json(running) : wagle_plan(running), stdout);
     if (fflush(stdout) != 0 && st == WAGLE_OK) {
@@ -74,7 +63,7 @@ static wagle_status run(const cli_command *c, cli_options *o)
     if (st != WAGLE_OK && wagle_message(running)[0] != '\0')
         cli_meter_print("wagle: ", cli_colour(2, CLI_RED), wagle_message(running));
     if (st == WAGLE_OK || st == WAGLE_E_UNMET)
-        cli_summary(o, seconds_since(&start));
+        cli_summary(o, seconds);
     wagle_ctx_free(running);
     return st;
 }

@@ -157,7 +157,7 @@ void cli_meter_pause(bool on)
     pthread_mutex_unlock(&meter.lock);
 }
 
-void cli_meter_end(void)
+double cli_meter_end(void)
 {
     struct meter *m = &meter;
     bool ticks;
@@ -171,4 +171,5 @@ void cli_meter_end(void)
     pthread_mutex_unlock(&m->lock);
     if (ticks)
         pthread_join(m->ticker, NULL);
+    return now() - m->began;
 }

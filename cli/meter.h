@@ -17,7 +17,7 @@ void cli_meter_show(void *user, const char *stage, int64_t done, int64_t total, 
 void cli_meter_print(const char *begin, const char *style, const char *line);
 /* While on, nothing is drawn: for questions to the user. */
 void cli_meter_pause(bool on);
-/* Removes the line. */
-void cli_meter_end(void);
+/* Removes the line. Returns the seconds since it was started. */
+double cli_meter_end(void);
 
 #endif

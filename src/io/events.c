@@ -176,7 +176,7 @@ static wagle_status check_writer(wagle_ctx *ctx, wg_events *e, const char *folde
         return WAGLE_OK;
     }
     WG_TRY(wg_map_open(ctx, e->path, &file));
-    known = records_before(&file, INT64_MAX, &writer);
+    known = records_before(&file, INT64_MIN, &writer); /* the first, which names it */
     const bool same = *e->writer != '\0' && wg_str_equal(writer, wg_strz(e->writer));
     wg_map_close(&file);
     e->anew = !same;

@@ -5,21 +5,21 @@
  * bucket is what shares the exponent and the first three bits of the fraction of a float. */
 #include "mask/attribute.h"
 
+#include "base/number.h"
 #include "plot/plot.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 enum { SHIFT = 20, BUCKETS = 0x7f800000 >> SHIFT };
 
 static double upper_end(int bucket)
 {
-    const uint32_t bits = (uint32_t)(bucket + 1) << SHIFT;
-    float value;
+    const float value =
+        bucket + 1 < BUCKETS ? wg_bits_float((uint32_t)(bucket + 1) << SHIFT) : FLT_MAX;
 
-    memcpy(&value, &bits, sizeof value);
-    return bucket + 1 < BUCKETS ? log10((double)value) : log10(3.4028234663852886e38);
+    return log10((double)value);
 }
 
 wagle_status wg_histograms_open(wagle_ctx *ctx, const wg_attribution *a, const char *folder,
@@ -36,11 +36,9 @@ wagle_status wg_histograms_open(wagle_ctx *ctx, const wg_attribution *a, const c
 
 void wg_histograms_add(wg_histograms *h, int tensor, const float *score, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &score[i], sizeof bits);
-        h->count[(int64_t)tensor * BUCKETS + ((bits & 0x7fffffff) >> SHIFT)] += 1;
-    }
+    for (int64_t i = 0; i < n; i++)
+        h->count[(int64_t)tensor * BUCKETS + ((wg_float_bits(score[i]) & 0x7fffffff) >> SHIFT)] +=
+            1;
 }
 
 /* Bucket 0 holds zeros, and numbers too small to be told from them. */

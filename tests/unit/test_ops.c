@@ -2,13 +2,10 @@
 #include "support.h"
 
 #include "base/number.h"
-#include "ops/cpu/cpu.h"
+#include "two_threads.h"
 
 enum { MOST = 160000 };
 static float a[MOST], b[MOST], c[MOST], d[MOST], x[2][MOST], y[2][MOST], z[2][MOST], w[2][MOST];
-static wg_ops cpu; /* with two threads */
-static const wg_ops *opened;
-static wagle_ctx opening;
 static const wg_ops *const back_end[] = {&wg_ops_ref, &cpu};
 
 static void randomise(float *v, int64_t n, uint64_t stream, double scale)
@@ -34,18 +31,7 @@ static void agree(const char *what, float v[2][MOST], int64_t n, double toleranc
 static int use_two_threads(void **state)
 {
     (void)state;
-    opening.threads = 2;
-    if (wg_cpu_open(&opening, &opened) != WAGLE_OK)
-        return -1;
-    cpu = *opened;
-    return 0;
-}
-
-static int end_threads(void **state)
-{
-    (void)state;
-    opened->close(opened);
-    return 0;
+    return open_at(WAGLE_PRECISION_F32);
 }
 
 static void gemm_shapes(void)

@@ -2,14 +2,11 @@
 #include "support.h"
 
 #include "base/number.h"
-#include "ops/cpu/cpu.h"
+#include "two_threads.h"
 
 enum { MOST = 40000 };
 static float w[MOST], x[MOST], y[2][MOST];
 static _Alignas(64) char eight[2][2 * MOST];
-static wg_ops cpu; /* with two threads */
-static const wg_ops *opened;
-static wagle_ctx opening;
 
 /* Rows of x, outputs, inputs. */
 static const int64_t shapes[][3] = {{1, 1, 1},   {1, 33, 70}, {2, 9, 16},    {3, 17, 31},
@@ -26,18 +23,7 @@ static void randomise(float *v, int64_t n, uint64_t stream)
 static int use_two_threads(void **state)
 {
     (void)state;
-    opening.threads = 2;
-    if (wg_cpu_open(&opening, &opened) != WAGLE_OK)
-        return -1;
-    cpu = *opened;
-    return 0;
-}
-
-static int end_threads(void **state)
-{
-    (void)state;
-    opened->close(opened);
-    return 0;
+    return open_at(WAGLE_PRECISION_F32);
 }
 
 static float scale_of(const char *W, int64_t O, int64_t I, int64_t o, int64_t i)

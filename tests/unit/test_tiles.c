@@ -4,6 +4,7 @@
 
 #include "ops/cpu/tile.h"
 #include "stand_in.h"
+#include "two_threads.h"
 
 #define wg_tile_avx512_bf16 stood_in_avx512_bf16
 #define wg_tile_amx stood_in_amx
@@ -21,24 +22,11 @@ enum { MOST = 100000, PART = 384 };
 
 static float a[MOST], b[MOST], before[MOST], made[MOST], wanted[MOST];
 static uint16_t short_a[MOST], short_b[MOST];
-static wagle_ctx opening = {.threads = 2};
-static const wg_ops *opened;
-static wg_ops cpu;
 
 static int use_two_threads(void **state)
 {
     (void)state;
-    if (wg_cpu_open_at(&opening, WAGLE_PRECISION_BF16, &opened) != WAGLE_OK)
-        return -1;
-    cpu = *opened;
-    return 0;
-}
-
-static int end_threads(void **state)
-{
-    (void)state;
-    opened->close(opened);
-    return 0;
+    return open_at(WAGLE_PRECISION_BF16);
 }
 
 /* What is multiplied: both operands in float32 and as their bf16. */

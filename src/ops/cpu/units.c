@@ -1,8 +1,8 @@
 /* units.c - which units of the processor products use: found at run time, and what each has. */
 #include "ops/cpu/tile.h"
 
+#include <math.h>
 #include <pthread.h>
-#include <time.h>
 #ifdef WG_CPU_X86
 #include <cpuid.h>
 #include <immintrin.h>
@@ -160,14 +160,10 @@ static double seconds_of(const wg_tile *tile)
     double least = 1;
 
     for (int i = 0; i < RUNS; i++) {
-        struct timespec start, end;
-        clock_gettime(CLOCK_MONOTONIC, &start);
+        const double start = wg_seconds();
         tile->run(wg_tile_words(tile, DEEP), panels, panels + (ptrdiff_t)DEEP * WG_TILE_ROWS, c,
                   tile->columns, false);
-        clock_gettime(CLOCK_MONOTONIC, &end);
-        const double took =
-            (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec);
-        least = took < least ? took : least;
+        least = fmin(least, wg_seconds() - start);
     }
     return least;
 }
