@@ -114,6 +114,7 @@ static const struct place {
     {"max-length", NULL, NULL, WORDS, 0, "what the model allows"},
     {"limit", NULL, NULL, WORDS, 0, "all"},
     {"threads", NULL, NULL, WORDS, 0, "OMP_NUM_THREADS, or every processor"},
+    {"parts", NULL, NULL, WORDS, 0, "1; of wagle-mpi 8, or more for more processes"},
     {"memory", NULL, NULL, WORDS, 0, "no limit"},
     {"device", NULL, NULL, WORDS, 0, "cpu"},
     {"gpu-memory", NULL, NULL, WORDS, 0, "what is free, less 5 %"},

@@ -2,6 +2,7 @@
 #include "colour.h"
 #include "common.h"
 #include "meter.h"
+#include "processes.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -26,7 +27,18 @@ static void on_log(void *user, int level, const char *line)
                     cli_colour(2, level == 0 ? CLI_YELLOW : CLI_DIM), line);
 }
 
-static wagle_status run(const cli_command *c, cli_options *o)
+static const char together[] =
+    "attribute unlearn finetune eval"; /* commands of several processes */
+
+static wagle_status join(const cli_command *c, const cli_options *o, const wagle_processes *others)
+{
+    if (others != NULL && others->count > 1 && !cli_listed(together, c->name))
+        return cli_refuse("%s: runs in one process; start `wagle %s` without mpirun", c->name,
+                          c->name);
+    return wagle_set_processes(running, others, o->parts > 0 ? (int)o->parts : 0);
+}
+
+static wagle_status run(const cli_command *c, cli_options *o, const wagle_processes *others)
 {
     static char room[1 << 20];
     struct sigaction stop = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
@@ -39,14 +51,17 @@ static wagle_status run(const cli_command *c, cli_options *o)
     signal(SIGXFSZ, SIG_IGN);
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGUSR1, &stop, NULL); /* which Slurm and mpirun can send before they end a job */
+    wagle_on_name(running, cli_name_option, (void *)(uintptr_t)c);
+    st = join(c, o, others);
     wagle_on_progress(running, o->quiet ? NULL : cli_meter_show, NULL);
     wagle_on_log(running, on_log, o);
-    wagle_on_name(running, cli_name_option, (void *)(uintptr_t)c);
     wagle_set_threads(running, o->threads > 0 ? (int)o->threads : 0);
     wagle_set_memory(running, o->memory);
     wagle_set_gpu_memory(running, o->gpu_memory);
     wagle_set_dry_run(running, o->dry_run);
-    st = wagle_set_device(running, o->device, CLI_CHOSEN(o, precision));
+    if (st == WAGLE_OK)
+        st = wagle_set_device(running, o->device, CLI_CHOSEN(o, precision));
     if (st == WAGLE_OK)
         st = wagle_set_cpu_units(running, getenv("WAGLE_CPU"));
     setvbuf(stdout, room, _IOFBF, sizeof room); /* results wait until the line is gone */
@@ -64,17 +79,16 @@ static wagle_status run(const cli_command *c, cli_options *o)
         cli_meter_print("wagle: ", cli_colour(2, CLI_RED), wagle_message(running));
     if (st == WAGLE_OK || st == WAGLE_E_UNMET)
         cli_summary(o, seconds);
+    st = (wagle_status)cli_leave(st, wagle_message(running));
     wagle_ctx_free(running);
     return st;
 }
 
-int main(int argc, char **argv)
+/* What is done of a command line that runs no command; -1: it runs *c. */
+static int answer(int argc, char **argv, cli_options *o, const cli_command **c)
 {
-    cli_options o = {0};
-    const cli_command *c;
     wagle_status st;
 
-    cli_make_table();
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return cli_help_command(0, NULL);
     if (strcmp(argv[1], "--version") == 0)
@@ -83,15 +97,27 @@ int main(int argc, char **argv)
         return cli_complete(argc - 2, argv + 2);
     if (strcmp(argv[1], "help") == 0)
         return cli_help_command(argc - 2, argv + 2);
-    c = cli_command_find(argv[1]);
-    if (c == NULL)
+    *c = cli_command_find(argv[1]);
+    if (*c == NULL)
         return cli_unknown_command(argv[1]);
-    st = cli_parse(c, argc - 1, (const char **)argv + 1, &o);
+    st = cli_parse(*c, argc - 1, (const char **)argv + 1, o);
     if (st != WAGLE_OK)
         return st;
-    if (o.help) {
-        cli_help(c);
-        return 0;
-    }
-    return run(c, &o);
+    if (o->help)
+        cli_help(*c);
+    return o->help ? 0 : -1;
+}
+
+int main(int argc, char **argv)
+{
+    cli_options o = {0};
+    const cli_command *c = NULL;
+    const wagle_processes *others;
+    int code;
+
+    if (!cli_join(&argc, &argv, &others))
+        return WAGLE_E_USAGE;
+    cli_make_table();
+    code = answer(argc, argv, &o, &c);
+    return code >= 0 ? cli_leave(code, "") : (int)run(c, &o, others);
 }

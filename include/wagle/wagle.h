@@ -38,6 +38,7 @@
 #define WAGLE_H
 
 #include <wagle/data.h>
+#include <wagle/processes.h>
 #include <wagle/suites.h>
 #include <wagle/tables.h>
 

@@ -2,6 +2,7 @@
 #include "base/context.h"
 
 #include "base/memory.h"
+#include "dist/dist.h"
 #include <stdlib.h>
 #include <sys/resource.h>
 
@@ -17,6 +18,7 @@ void wagle_ctx_free(wagle_ctx *ctx)
         return;
     wg_free(ctx->plan);
     wg_free(ctx->plan_json);
+    wg_leave_processes(ctx);
     free(ctx);
 }
 

@@ -1,4 +1,5 @@
 /* eval_rows.c - token-mean NLL, perplexity, answer probability and ROUGE of rows, as JSON. */
+#include "dist/dist.h"
 #include "data/held.h"
 
 #include "base/options.h"
@@ -166,7 +167,7 @@ static wagle_status evaluate(wagle_ctx *ctx, evaluation *e, char **out)
         st = wg_json_set(ctx, root, "layout", wg_layout_json(&e->session.reader.layout));
     if (st == WAGLE_OK && e->o->redact)
         st = wg_redact_rows(ctx, json_object_get(root, "rows"));
-    if (st == WAGLE_OK && e->o->out != NULL)
+    if (st == WAGLE_OK && e->o->out != NULL && wg_writes(ctx))
         st = wg_json_write(ctx, e->o->out, root, e->o->force);
     if (st == WAGLE_OK)
         st = wg_json_text(ctx, root, true, out);

@@ -128,6 +128,7 @@ void wg_begin(wagle_ctx *ctx)
     if (ctx->nested > 0)
         return;
     ctx->interrupted = 0;
+    ctx->agreed = false;
     ctx->stage = NULL;
 }
 
@@ -214,6 +215,8 @@ wagle_status wg_check_interrupt(wagle_ctx *ctx)
         ctx->interrupted = 1;
     if (ctx->parent != NULL && ctx->parent->interrupted)
         ctx->interrupted = 1;
+    if (ctx->processes.count > 1 && !ctx->agreed) /* one alone would leave the others waiting */
+        return WAGLE_OK;
     return ctx->interrupted ? wg_fail(ctx, WAGLE_E_INTERRUPTED, "interrupted") : WAGLE_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "data/held.h"
 
 #include "engine/per_sample_moments.h"
+#include "mask/part_sums.h"
 #include "mask/tensorfile.h"
 #include "session/budget.h"
 #include "session/opened.h"
@@ -27,7 +28,16 @@ typedef struct scorer {
     wg_buffer *inputs; /* [tensors] squared column norms of each matrix's inputs, or NULL */
     wg_host_room input_room;
     wg_product product;
+    wg_part_sums sums; /* where rows are cut into parts */
+    float *slice;      /* scores of this process's slice of a range */
+    int64_t slice_room, slice_first;
 } scorer;
+
+static void count_scores(const scorer *k, int tensor, const float *score, int64_t n)
+{
+    if (k->of->histograms != NULL)
+        wg_histograms_add(k->of->histograms, tensor, score, n);
+}
 
 /* Scores weights [first, first+n) of a tensor from the inputs in c. n is at most CHUNK. */
 static wagle_status score_piece(wagle_ctx *ctx, scorer *k, wg_score_chunk *c)
@@ -44,57 +54,135 @@ static wagle_status score_piece(wagle_ctx *ctx, scorer *k, wg_score_chunk *c)
         if (!isfinite(k->score[i]))
             return wg_fail(ctx, WAGLE_E_RUN, "score of '%s' at %lld is not finite",
                            m->files.tensor[c->tensor].name, (long long)(c->first + i));
-    if (k->of->histograms != NULL)
-        wg_histograms_add(k->of->histograms, (int)c->tensor, k->score, c->n);
+    if (k->sums.parts == 0)
+        count_scores(k, (int)c->tensor, k->score, c->n);
     return k->take(k->user, ctx, (int)c->tensor, c->first, k->score, c->n);
+}
+
+/* into [n] = from * factor. */
+static const float *scaled(const float *from, int64_t n, double factor, float *into)
+{
+    for (int64_t i = 0; i < n; i++)
+        into[i] = (float)((double)from[i] * factor);
+    return into;
+}
+
+/* Scores weights [first, first+n) of a tensor from their sums, a piece at a time. */
+static wagle_status score_range(wagle_ctx *ctx, scorer *k, int tensor, int64_t first, int64_t n,
+                                const float *const of[WG_SUMS])
+{
+    const struct {
+        double by;
+        float *room;
+    } fisher[WG_SUMS] = {[WG_SQUARE_FORGET] = {(double)k->of->forget.n, k->spare[0]},
+                         [WG_SQUARE_RETAIN] = {(double)k->of->retain.n, k->spare[1]}};
+
+    for (int64_t at = 0; at < n; at += CHUNK) {
+        wg_score_chunk c = {
+            .tensor = tensor, .first = first + at, .n = n - at < CHUNK ? n - at : CHUNK};
+        const float *mean[WG_SUMS] = {NULL};
+        for (int i = 0; i < WG_SUMS; i++) {
+            mean[i] = of[i] != NULL ? of[i] + at : NULL;
+            if (mean[i] != NULL && fisher[i].room != NULL)
+                mean[i] = scaled(mean[i], c.n, 1 / fisher[i].by, fisher[i].room);
+        }
+        c.grad_forget = mean[WG_SUM_FORGET];
+        c.grad_retain = mean[WG_SUM_RETAIN];
+        c.fisher_forget = mean[WG_SQUARE_FORGET];
+        c.fisher_retain = mean[WG_SQUARE_RETAIN];
+        WG_TRY(score_piece(ctx, k, &c));
+    }
+    return WAGLE_OK;
+}
+
+/* The retain gradient of a whole tensor times its factor, where there is one. */
+static wagle_status multiply(wagle_ctx *ctx, scorer *k, int tensor, int64_t first,
+                             const float **retain)
+{
+    const wg_model *m = k->of->session.model;
+    const float *whole = *retain;
+
+    if (k->product.of == NULL || *retain == NULL)
+        return WAGLE_OK;
+    if (k->sums.parts > 0)
+        WG_TRY(wg_part_sums_whole(ctx, &k->sums, *retain, true, &whole));
+    *retain = wg_product_of(&k->product, m, tensor, whole) + first;
+    return WAGLE_OK;
+}
+
+static wagle_status take_slice(void *user, wagle_ctx *ctx, int tensor, int64_t first,
+                               const float *score, int64_t n)
+{
+    const scorer *k = user;
+
+    (void)ctx;
+    (void)tensor;
+    memcpy(k->slice + (first - k->slice_first), score, (size_t)n * sizeof *score);
+    return WAGLE_OK;
+}
+
+/* The scores of a range, of which this process has its slice, come to process 0. */
+static wagle_status hand_over(wagle_ctx *ctx, scorer *k, int tensor, int64_t first)
+{
+    const int64_t n = k->sums.slice[wg_ranks(ctx)];
+    const float *all;
+
+    WG_TRY(wg_part_sums_whole(ctx, &k->sums, k->slice, false, &all));
+    for (int64_t at = 0; wg_writes(ctx) && at < n; at += CHUNK) {
+        const int64_t some = n - at < CHUNK ? n - at : CHUNK;
+        count_scores(k, tensor, all + at, some);
+        WG_TRY(k->take(k->user, ctx, tensor, first + at, all + at, some));
+    }
+    return WAGLE_OK;
+}
+
+/* Scores the slice [within, within + n) of a range that begins at `first`. */
+static wagle_status score_slice(wagle_ctx *ctx, scorer *k, int tensor, int64_t first,
+                                int64_t within, int64_t n, const float *const of[WG_SUMS])
+{
+    scorer mine = *k;
+
+    WG_TRY(WG_GROW(ctx, &k->slice, &k->slice_room, n));
+    mine.slice = k->slice;
+    mine.slice_first = first + within;
+    mine.take = take_slice;
+    mine.user = &mine;
+    WG_TRY(score_range(ctx, &mine, tensor, first + within, n, of));
+    return hand_over(ctx, k, tensor, first);
+}
+
+/* Weights [first, first+n) of a tensor; of[i] are their sums over the rows at hand. */
+static wagle_status take_sums(wagle_ctx *ctx, scorer *k, int tensor, int64_t first, int64_t n,
+                              const float *of[WG_SUMS])
+{
+    const wg_tensor *t = &k->of->session.model->files.tensor[tensor];
+    int64_t within = 0;
+    bool ready = true;
+
+    if (k->sums.parts > 0)
+        WG_TRY(wg_part_sums_add(ctx, &k->sums, of, &within, &n, &ready));
+    if (!ready)
+        return WAGLE_OK;
+    WG_TRY(multiply(ctx, k, tensor, within, &of[WG_SUM_RETAIN]));
+    WG_TRY(k->sums.parts > 0 ? score_slice(ctx, k, tensor, first, within, n, of)
+                             : score_range(ctx, k, tensor, first, n, of));
+    wg_map_release(t->data, t->bytes);
+    return WAGLE_OK;
 }
 
 static wagle_status score_tensor(void *user, wagle_ctx *ctx, int tensor, int64_t n,
                                  const wg_real *const grad[WG_STREAMS])
 {
-    scorer *k = user;
-    const wg_model *m = k->of->session.model;
-    const wg_tensor *t = &m->files.tensor[tensor];
-    const wg_real *retain = grad != NULL ? wg_product_of(&k->product, m, tensor, grad[1]) : NULL;
+    const float *of[WG_SUMS] = {grad != NULL ? grad[0] : NULL, grad != NULL ? grad[1] : NULL};
 
-    for (int64_t first = 0; first < n; first += CHUNK) {
-        wg_score_chunk c = {
-            .tensor = tensor, .first = first, .n = n - first < CHUNK ? n - first : CHUNK};
-        c.grad_forget = grad != NULL ? grad[0] + first : NULL;
-        c.grad_retain = retain != NULL ? retain + first : NULL;
-        WG_TRY(score_piece(ctx, k, &c));
-    }
-    wg_map_release(t->data, t->bytes);
-    return WAGLE_OK;
-}
-
-/* --- Fisher diagonals ------------------------------------------------------------------------- */
-
-/* into [n] = from * factor. Returns into, or NULL if from is NULL. */
-static const float *scaled(const wg_real *from, int64_t n, double factor, float *into)
-{
-    for (int64_t i = 0; from != NULL && i < n; i++)
-        into[i] = (float)((double)from[i] * factor);
-    return from != NULL ? into : NULL;
+    return take_sums(ctx, user, tensor, 0, n, of);
 }
 
 static wagle_status score_moments(void *user, wagle_ctx *ctx, const wg_moments *m)
 {
-    scorer *k = user;
+    const float *of[WG_SUMS] = {m->sum[0], m->sum[1], m->square[0], m->square[1]};
 
-    for (int64_t at = 0; at < m->n; at += CHUNK) {
-        wg_score_chunk c = {.tensor = m->tensor,
-                            .first = m->first + at,
-                            .n = m->n - at < CHUNK ? m->n - at : CHUNK};
-        const wg_real *forget = m->square[0] != NULL ? m->square[0] + at : NULL;
-        const wg_real *retain = m->square[1] != NULL ? m->square[1] + at : NULL;
-        c.grad_forget = m->sum[0] + at;
-        c.grad_retain = m->sum[1] + at;
-        c.fisher_forget = scaled(forget, c.n, 1 / (double)k->of->forget.n, k->spare[0]);
-        c.fisher_retain = scaled(retain, c.n, 1 / (double)k->of->retain.n, k->spare[1]);
-        WG_TRY(score_piece(ctx, k, &c));
-    }
-    return WAGLE_OK;
+    return take_sums(ctx, user, m->tensor, m->first, m->n, of);
 }
 
 /* --- inputs of matrices ----------------------------------------------------------------------- */
@@ -167,33 +255,63 @@ static wagle_status score_by_inputs(wagle_ctx *ctx, scorer *k)
 
 /* --- gradients -------------------------------------------------------------------------------- */
 
+/* square [n] = squared norms of the gradients of n sequences. */
+static wagle_status square_norms(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
+                                 double *square)
+{
+    wg_real *nll = NULL, *weight = NULL;
+    wagle_status st;
+
+    if (rows->n == 0)
+        return WAGLE_OK;
+    WG_TRY(wg_session_batch(ctx, s, rows, NULL));
+    WG_TRY_GOTO(WG_ALLOC(ctx, &nll, s->batch.M), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &weight, s->batch.M), done);
+    wg_token_mean_weights(&s->batch, weight);
+    WG_TRY_GOTO(wg_engine_forward(ctx, s->engine, &s->batch, true, "gamma: forward", nll), done);
+    st = wg_engine_square_norms(ctx, s->engine, &s->batch, weight, "gamma: backward", square);
+done:
+    wg_free(nll);
+    wg_free(weight);
+    return st;
+}
+
+/* Those of this process's slice of the rows, and then of all. */
+static wagle_status all_square_norms(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
+                                     double *square)
+{
+    wg_dataset own = *rows;
+    int64_t *slice;
+    wagle_status st;
+
+    WG_TRY(wg_slice_starts(ctx, rows->n, &slice));
+    own.example += slice[wg_rank(ctx)];
+    own.n = slice[wg_rank(ctx) + 1] - slice[wg_rank(ctx)];
+    st = square_norms(ctx, s, &own, square + slice[wg_rank(ctx)]);
+    if (st == WAGLE_OK)
+        st = wg_all_gather(ctx, square, sizeof *square, slice);
+    wg_free(slice);
+    return st;
+}
+
 /* Mean over all weights of the mean over sequences of squared per-sequence gradients. */
 static wagle_status mean_fisher(wagle_ctx *ctx, wg_session *s, const wg_dataset *retain,
                                 double *gamma)
 {
-    wg_real *nll = NULL, *weight = NULL;
-    double *square = NULL, total = 0;
+    double *square, total = 0;
     wagle_status st;
 
-    WG_TRY(wg_session_batch(ctx, s, retain, NULL));
-    WG_TRY_GOTO(WG_ALLOC(ctx, &nll, s->batch.M), done);
-    WG_TRY_GOTO(WG_ALLOC(ctx, &weight, s->batch.M), done);
-    WG_TRY_GOTO(WG_ALLOC(ctx, &square, s->batch.S), done);
-    wg_token_mean_weights(&s->batch, weight);
-    WG_TRY_GOTO(wg_engine_forward(ctx, s->engine, &s->batch, true, "gamma: forward", nll), done);
-    WG_TRY_GOTO(
-        wg_engine_square_norms(ctx, s->engine, &s->batch, weight, "gamma: backward", square), done);
-    for (int64_t i = 0; i < s->batch.S; i++)
+    WG_TRY(WG_ALLOC(ctx, &square, retain->n));
+    st = all_square_norms(ctx, s, retain, square);
+    for (int64_t i = 0; i < retain->n; i++)
         total += square[i];
-    *gamma = total / (double)s->batch.S / (double)wg_model_parameters(s->model);
-    if (!(*gamma > 0) || !isfinite(*gamma))
-        st = wg_fail(ctx, WAGLE_E_RUN,
-                     "@{gamma=auto} gives %g, which cannot be used; give a number", *gamma);
-done:
-    wg_free(nll);
-    wg_free(weight);
     wg_free(square);
-    return st;
+    WG_TRY(st);
+    *gamma = total / (double)retain->n / (double)wg_model_parameters(s->model);
+    return *gamma > 0 && isfinite(*gamma)
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_RUN,
+                         "@{gamma=auto} gives %g, which cannot be used; give a number", *gamma);
 }
 
 /* Computes the token weights of the label rows. Forget sequences use the attributed loss. */
@@ -231,14 +349,27 @@ static wagle_status backward(wagle_ctx *ctx, scorer *k, const wg_real *weight, i
                : wg_engine_backward(ctx, s->engine, &s->batch, weight, streams, "backward", &sink);
 }
 
-static wagle_status score_by_gradients(wagle_ctx *ctx, scorer *k)
+/* Part p of the rows of a data set. */
+static wg_dataset rows_of_part(const wagle_ctx *ctx, const wg_dataset *all, int p)
 {
-    const bool both = (k->of->selector->needs & needs_retain) != 0;
+    wg_dataset d = *all;
+    int64_t first;
+
+    d.n = wg_rows_of_part(all->n, p, wg_parts(ctx), &first);
+    d.example = all->example + first;
+    return d;
+}
+
+/* A pass over one part of the rows. */
+static wagle_status score_part(wagle_ctx *ctx, scorer *k, int part, bool both)
+{
+    const wg_dataset forget = rows_of_part(ctx, &k->of->forget, part);
+    const wg_dataset retain = rows_of_part(ctx, &k->of->retain, part);
     wg_session *s = &k->of->session;
     wg_real *nll = NULL, *weight = NULL;
     wagle_status st;
 
-    WG_TRY(wg_session_batch(ctx, s, &k->of->forget, both ? &k->of->retain : NULL));
+    WG_TRY(wg_session_batch(ctx, s, &forget, both ? &retain : NULL));
     WG_TRY_GOTO(WG_ALLOC(ctx, &nll, s->batch.M), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &weight, s->batch.M), done);
     WG_TRY_GOTO(wg_engine_forward(ctx, s->engine, &s->batch, true, "forward", nll), done);
@@ -248,6 +379,42 @@ done:
     wg_free(nll);
     wg_free(weight);
     return st;
+}
+
+/* Each part needs a row of each set: its pass must hand over the same gradients as the others. */
+static wagle_status check_parts(wagle_ctx *ctx, const wg_attribution *a, bool both)
+{
+    const int parts = wg_parts(ctx);
+    const bool few_forget = a->forget.n < parts, few = both && a->retain.n < parts;
+
+    return !few_forget && !few
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_USAGE,
+                         "@{parts} %d: there are only %lld %s rows, and each part needs one", parts,
+                         (long long)(few_forget ? a->forget.n : a->retain.n),
+                         few_forget ? "forget" : "retain");
+}
+
+static wagle_status score_by_gradients(wagle_ctx *ctx, scorer *k)
+{
+    const int needs = k->of->selector->needs;
+    const bool both = (needs & needs_retain) != 0;
+    const bool wanted[WG_SUMS] = {true, both, (needs & WG_NEEDS_FORGET_FISHER) != 0,
+                                  (needs & WG_NEEDS_RETAIN_FISHER) != 0};
+    const wg_model *m = k->of->session.model;
+    int first;
+    const int n = wg_parts_of(ctx, wg_rank(ctx), &first);
+
+    if (wg_parts(ctx) > 1) {
+        WG_TRY(check_parts(ctx, k->of, both));
+        WG_TRY(wg_part_sums_new(ctx, wg_model_parameters(m), wanted, &k->sums));
+    }
+    WG_TRY(wg_agree(ctx));
+    for (int j = 0; j < n; j++) {
+        WG_TRY(score_part(ctx, k, first + j, both));
+        wg_part_sums_next(&k->sums);
+    }
+    return WAGLE_OK;
 }
 
 bool wg_is_scored(const wg_attribution *a, int tensor)
@@ -301,8 +468,51 @@ wagle_status wg_score(wagle_ctx *ctx, wg_attribution *a, wg_take_scores *take, v
         wg_buffer_free(a->session.model->ops, &k.inputs[t]);
     wg_free(k.inputs);
     wg_free(k.input_room.data);
+    wg_free(k.slice);
+    wg_part_sums_free(&k.sums);
     wg_product_free(&k.product);
     return st;
+}
+
+/* What processes do with scores that another one writes. */
+static wagle_status drop(void *user, wagle_ctx *ctx, int tensor, int64_t first, const float *score,
+                         int64_t n)
+{
+    (void)user, (void)ctx, (void)tensor, (void)first, (void)score, (void)n;
+    return WAGLE_OK;
+}
+
+wagle_status wg_score_for_others(wagle_ctx *ctx, wg_attribution *a)
+{
+    return wg_score(ctx, a, drop, NULL);
+}
+
+/* The tensors that are scored: a mask's. */
+static wagle_status new_mask(wagle_ctx *ctx, const wg_attribution *a, wg_mask *mask)
+{
+    const wg_tensors *files = &a->session.model->files;
+    wg_tensor *list;
+    int64_t n = 0;
+    wagle_status st;
+
+    WG_TRY(WG_ALLOC(ctx, &list, files->n));
+    for (int t = 0; t < files->n; t++)
+        if (wg_model_is_weight(a->session.model, t) && wg_is_scored(a, t))
+            list[n++] = files->tensor[t];
+    st = wg_mask_new(ctx, list, n, mask);
+    wg_free(list);
+    return st;
+}
+
+wagle_status wg_share_mask(wagle_ctx *ctx, const wg_attribution *a, wg_mask *mask)
+{
+    if (!wg_writes(ctx))
+        WG_TRY(new_mask(ctx, a, mask));
+    for (int64_t i = 0; i < mask->n; i++)
+        WG_TRY(wg_broadcast(ctx, mask->tensor[i].bits,
+                            (size_t)((mask->tensor[i].count + 63) / 64) * sizeof(uint64_t)));
+    wg_mask_count(mask);
+    return WAGLE_OK;
 }
 
 static wagle_status put(void *user, wagle_ctx *ctx, int tensor, int64_t first, const float *score,
@@ -387,7 +597,10 @@ wagle_status wg_attribution_budget(wagle_ctx *ctx, wg_attribution *a, const char
 {
     const int needs = a->selector->needs;
     const wg_dataset *retain = needs & needs_retain ? &a->retain : NULL;
-    const int64_t rows = retain != NULL && retain->n > a->forget.n ? retain->n : a->forget.n;
+    const int64_t all = retain != NULL && retain->n > a->forget.n ? retain->n : a->forget.n;
+    const int64_t parts = wg_parts(ctx), rows = (all + parts - 1) / parts;
+    const int kinds = 1 + (retain != NULL) + ((needs & WG_NEEDS_FORGET_FISHER) != 0) +
+                      ((needs & WG_NEEDS_RETAIN_FISHER) != 0);
     const wg_model *m = a->session.model;
     const int64_t streams = retain != NULL ? WG_STREAMS : 1;
     wg_cost cost[] = {
@@ -395,6 +608,8 @@ wagle_status wg_attribution_budget(wagle_ctx *ctx, wg_attribution *a, const char
         {.what = "factors of protected matrices, at most", .bytes = wg_attribution_factor_bytes(a)},
         {.what = "retain gradient times its factor", .bytes = wg_attribution_product_bytes(a)},
         {.what = "scores", .bytes = a->in_memory ? 4 * wg_model_parameters(m) : 0},
+        {.what = "gradients of parts that wait for others",
+         .bytes = wg_part_sums_bytes(ctx, wg_model_parameters(m), m->widest, kinds)},
         {.what = "gradients of a tensor, from the card",
          .bytes = m->ops->host ? 0 : streams * m->widest * (int64_t)sizeof(float)}};
     const wg_spill factors = {&cost[1], &a->spill_factors, "factors of protected matrices go"};
@@ -548,6 +763,8 @@ static wagle_status score_for(wagle_ctx *ctx, const wagle_attribute_options *o, 
     wg_histograms h;
     wagle_status st = WAGLE_OK;
 
+    if (!wg_writes(ctx))
+        return wg_score_for_others(ctx, a);
     if (o->tensorboard != NULL) {
         WG_TRY(wg_histograms_open(ctx, a, o->tensorboard, o->force, &h));
         a->histograms = &h;
@@ -573,7 +790,10 @@ wagle_status wagle_attribute(wagle_ctx *ctx, const wagle_attribute_options *give
     wg_begin(ctx);
     WG_TRY(WG_TAKE(ctx, given, &own, wagle_attribute));
     wg_attribute_hold(&own);
-    if ((o->out == NULL) == (o->made == NULL))
+    if (!wg_writes(ctx)) {
+        own.out = own.tensorboard = NULL;
+        own.made = NULL;
+    } else if ((o->out == NULL) == (o->made == NULL))
         return wg_fail(ctx, WAGLE_E_USAGE, "attribute: @{out FILE} is missing");
     if (o->made != NULL)
         *o->made = NULL;

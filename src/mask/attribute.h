@@ -114,6 +114,10 @@ typedef wagle_status wg_take_scores(void *user, wagle_ctx *ctx, int tensor, int6
 
 WAGLE_CHECK wagle_status wg_score(wagle_ctx *ctx, wg_attribution *a, wg_take_scores *take,
                                   void *user);
+/* The same in a process whose scores process 0 takes. */
+WAGLE_CHECK wagle_status wg_score_for_others(wagle_ctx *ctx, wg_attribution *a);
+/* The mask that process 0 has selected comes to the others, whose *mask is empty before. */
+WAGLE_CHECK wagle_status wg_share_mask(wagle_ctx *ctx, const wg_attribution *a, wg_mask *mask);
 /* Whether the selector scores this tensor. */
 bool wg_is_scored(const wg_attribution *a, int tensor);
 /* Writes a score file. */

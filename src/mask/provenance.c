@@ -1,6 +1,8 @@
 /* provenance.c - metadata of score files and masks: how they were computed. */
 #include "mask/attribute.h"
 
+#include "dist/dist.h"
+
 #include "base/file.h"
 #include "base/hash.h"
 #include <stdio.h>
@@ -133,6 +135,10 @@ wagle_status wg_attribution_facts(wagle_ctx *ctx, const wg_attribution *a, json_
         WG_TRY(wg_json_set(ctx, facts, "device", json_string(ops->device)));
     if (ops->precision != NULL)
         WG_TRY(wg_json_set(ctx, facts, "precision", json_string(ops->precision)));
+    if (wg_parts(ctx) > 1) {
+        snprintf(seed, sizeof seed, "%d", wg_parts(ctx));
+        WG_TRY(wg_json_set(ctx, facts, "parts", json_string(seed)));
+    }
     WG_TRY(add_transposed(ctx, a->session.model, facts));
     WG_TRY(add_protect(ctx, a, facts));
     WG_TRY(add_set(ctx, "forget", a->forget_data, a->forget.n, facts));
@@ -143,10 +149,11 @@ wagle_status wg_scores_facts(wagle_ctx *ctx, const wg_tensors *scores, json_t *f
 {
     /* same order as in wg_attribution_facts */
     static const char *const keys[] = {
-        "selector",       "gamma",        "gamma_given",     "damping",       "loss",
-        "seed",           "device",       "precision",       WG_TRANSPOSED,   "protect",
-        "protect_sha256", "protect_rows", "protect_damping", "protect_rank",  "forget",
-        "forget_sha256",  "forget_rows",  "retain",          "retain_sha256", "retain_rows"};
+        "selector",   "gamma",          "gamma_given",  "damping",         "loss",
+        "seed",       "device",         "precision",    "parts",           WG_TRANSPOSED,
+        "protect",    "protect_sha256", "protect_rows", "protect_damping", "protect_rank",
+        "forget",     "forget_sha256",  "forget_rows",  "retain",          "retain_sha256",
+        "retain_rows"};
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *value = wg_tensors_metadata(scores, keys[i]);

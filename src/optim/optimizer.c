@@ -302,6 +302,7 @@ wagle_status wg_optimizer_new(wagle_ctx *ctx, wg_model *model, const wg_mask *ma
     WG_TRY_GOTO(note_tensors(ctx, a, o), fail);
     WG_TRY_GOTO(prepare_protection(ctx, a), fail);
     WG_TRY_GOTO(allocate(ctx, a, scratch), fail);
+    WG_TRY_GOTO(wg_sharing_new(ctx, a), fail);
     WG_TRY_GOTO(a->lora != NULL ? wg_lora_start(ctx, a, o->seed) : start_masters(ctx, a), fail);
     *out = a;
     return WAGLE_OK;
@@ -362,6 +363,7 @@ void wg_optimizer_free(wg_optimizer *a)
     wg_buffer_free(ops, &a->update);
     wg_buffer_free(ops, &a->room);
     wg_protect_drop(ops, &a->uploaded);
+    wg_sharing_free(ops, &a->sharing);
     wg_lora_free(ops, a->lora);
     wg_free(a);
 }
@@ -426,6 +428,11 @@ wagle_status wg_optimizer_begin_adding(wagle_ctx *ctx, wg_optimizer *a, bool add
     a->adding = adding;
     return a->lora != NULL ? WAGLE_OK
                            : wg_buffer_reserve(ctx, a->model->ops, &a->spare, a->model->widest);
+}
+
+void wg_optimizer_zero_gradient(wg_optimizer *a)
+{
+    a->model->ops->zero(a->model->ops, a->gradient, (size_t)a->n * sizeof *a->gradient);
 }
 
 static bool sink_wants(void *user, int tensor)
@@ -570,6 +577,8 @@ static wagle_status measure(wagle_ctx *ctx, wg_optimizer *a)
     const int n = (int)a->model->files.n;
     double *sum = a->squares.data, total = 0;
 
+    if (a->sharing.parts > 0)
+        return wg_sharing_measure(ctx, a);
     for (int t = 0; (a->clip_each || a->clip_before_mask) && t < n; t++) {
         const float *own = a->gradient + a->first[t];
         if (a->first[t] >= 0 && (!a->clip_before_mask || whole(a, t)))
@@ -585,43 +594,68 @@ static wagle_status measure(wagle_ctx *ctx, wg_optimizer *a)
     return WAGLE_OK;
 }
 
+/* Some weights of one tensor, or all of them where the tensor is protected. */
+static void update_tensor(const wg_optimizer *a, wg_adamw_step s, uint32_t seed,
+                          const wg_stretch *of)
+{
+    const int t = of->tensor;
+
+    s.scale = clip_scale(a, sqrt(a->square[a->clip_each ? t : a->model->files.n]));
+    if (a->spared != NULL && a->spared[t])
+        s.decay_factor = 1;
+    if (a->protect != NULL && a->protect->of[t] >= 0)
+        update_protected(a, &s, seed, t);
+    else
+        update_stretch(a, &s, seed, of->first, of->n);
+}
+
+/* All weights, or those of this process. */
+static void update_all(const wg_optimizer *a, wg_adamw_step s, uint32_t seed)
+{
+    const wg_sharing *of = &a->sharing;
+
+    for (int64_t i = 0; of->parts > 0 && i < of->from[of->rank + 1]; i++)
+        if (i >= of->from[of->rank])
+            update_tensor(a, s, seed, &of->stretch[i]);
+    if (of->parts > 0)
+        return;
+    if (a->lora != NULL || (!a->clip_each && a->spared == NULL && a->protect == NULL)) {
+        s.scale = clip_scale(a, sqrt(a->square[a->model->files.n]));
+        update_stretch(a, &s, seed, 0, a->n);
+        return;
+    }
+    for (int t = 0; t < a->model->files.n; t++)
+        if (a->first[t] >= 0)
+            update_tensor(a, s, seed, &(wg_stretch){t, a->first[t], a->count[t]});
+}
+
 wagle_status wg_optimizer_update(wagle_ctx *ctx, wg_optimizer *a, int64_t step, double lr,
                                  double *norm)
 {
     const uint32_t seed = a->seed + (uint32_t)step * 0x85EBCA6Bu;
     const wg_ops *ops = a->model->ops;
-    wg_adamw_step s = factors(a, step, lr);
-    const float decay_factor = s.decay_factor;
+    int64_t first, n;
 
+    WG_TRY(wg_sharing_sum(ctx, a));
+    wg_sharing_slice(a, &first, &n);
     if (a->sparse > 0)
-        ops->add_sign(ops, a->n, (float)a->sparse, a->master, a->gradient);
+        ops->add_sign(ops, n, (float)a->sparse, a->master + first, a->gradient + first);
     WG_TRY(measure(ctx, a));
     *norm = sqrt(a->square[a->model->files.n]);
-    s.scale = clip_scale(a, *norm);
-    if (a->lora != NULL || (!a->clip_each && a->spared == NULL && a->protect == NULL)) {
-        update_stretch(a, &s, seed, 0, a->n);
-    } else {
-        for (int t = 0; t < a->model->files.n; t++) {
-            if (a->first[t] < 0)
-                continue;
-            if (a->clip_each)
-                s.scale = clip_scale(a, sqrt(a->square[t]));
-            s.decay_factor = a->spared != NULL && a->spared[t] ? 1 : decay_factor;
-            if (a->protect != NULL && a->protect->of[t] >= 0)
-                update_protected(a, &s, seed, t);
-            else
-                update_stretch(a, &s, seed, a->first[t], a->count[t]);
-        }
-    }
+    update_all(a, factors(a, step, lr), seed);
     if (a->lora != NULL)
         wg_lora_merge(a);
-    return WAGLE_OK;
+    return wg_sharing_spread(ctx, a);
 }
 
 void wg_optimizer_curve(wg_optimizer *a, double samples)
 {
-    a->model->ops->square_average(a->model->ops, a->n, (float)a->beta2,
-                                  (float)((1 - a->beta2) * samples), a->gradient, a->v);
+    int64_t first, n;
+
+    wg_sharing_slice(a, &first, &n);
+    a->model->ops->square_average(a->model->ops, n, (float)a->beta2,
+                                  (float)((1 - a->beta2) * samples), a->gradient + first,
+                                  (float *)a->v + first);
 }
 
 wagle_status wg_optimizer_l1(wagle_ctx *ctx, const wg_optimizer *a, double *sum)

@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "io/mask.h"
 #include "optim/protect.h"
+#include "optim/sharing.h"
 
 typedef struct wg_optimizer_kind {
     const char *name, *summary;
@@ -29,7 +30,7 @@ typedef struct wg_lora wg_lora;
 
 enum { WG_GATHERS = 64 };
 
-typedef struct wg_optimizer {
+struct wg_optimizer {
     wg_model *model; /* its overlays point into `master`, or into the adapters' products */
     const wg_optimizer_kind *rules;
     int64_t n;                /* weights that are trained */
@@ -64,8 +65,9 @@ typedef struct wg_optimizer {
     wg_protect uploaded;    /* the same in memory of the back end, where that is not the host's */
     bool *neurons;          /* [tensors] its selected weights are a matrix */
     wg_buffer update, room; /* of one tensor, and wg_protect_room */
-    double rectify;         /* rectify.c: weight of the newest retain gradient; 0: off */
-} wg_optimizer;
+    wg_sharing sharing;
+    double rectify; /* rectify.c: weight of the newest retain gradient; 0: off */
+};
 
 /* mask: NULL selects every weight, under protection all but the table (protect.h); borrowed, must
  * outlive the optimizer, and so must protect (or NULL). The mask's tensors must be the model's.
@@ -93,6 +95,7 @@ void wg_optimizer_round(wg_optimizer *a);
 void wg_optimizer_scale(wg_optimizer *a, double share);
 /* Room for adding. */
 WAGLE_CHECK wagle_status wg_optimizer_begin_adding(wagle_ctx *ctx, wg_optimizer *a, bool adding);
+void wg_optimizer_zero_gradient(wg_optimizer *a);
 /* One update, `step` counted from 0; *norm that of the gradient before clipping. */
 WAGLE_CHECK wagle_status wg_optimizer_update(wagle_ctx *ctx, wg_optimizer *a, int64_t step,
                                              double lr, double *norm);

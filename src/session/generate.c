@@ -4,6 +4,7 @@
 #include "base/options.h"
 #include "base/number.h"
 #include "data/conversation.h"
+#include "dist/dist.h"
 #include "model/decode.h"
 #include <math.h>
 #include <string.h>
@@ -117,8 +118,9 @@ static bool ends(const wg_config *c, const wg_sampling *how, int32_t id)
 /* Prompts that are continued, AT_ONCE at a time: one that has ended gives its slot to the next. */
 typedef struct writing {
     wg_session *session;
-    const wg_ids *prompt; /* [n] */
-    int64_t n, next, done;
+    const wg_ids *prompt;  /* [n] */
+    int64_t n, next, done; /* prompts are continued up to n */
+    int64_t all;           /* of them */
     const wg_sampling *how;
     wg_ids *out; /* [n] */
     wg_decoder *decoder;
@@ -170,7 +172,8 @@ static wagle_status take_token(wagle_ctx *ctx, writing *w, int64_t i, float *log
         WG_TRY(w->how->take(w->how->user, ctx, p, &w->out[p], id, stop, &stop));
     if (stop || w->out[p].n >= most) {
         w->slot[i] = -1;
-        wg_progress(ctx, w->how->stage != NULL ? w->how->stage : "generate", ++w->done, w->n, NULL);
+        wg_progress(ctx, w->how->stage != NULL ? w->how->stage : "generate", ++w->done, w->all,
+                    NULL);
     }
     return WAGLE_OK;
 }
@@ -196,14 +199,35 @@ static wagle_status step(wagle_ctx *ctx, writing *w)
     return WAGLE_OK;
 }
 
-wagle_status wg_generate(wagle_ctx *ctx, wg_session *s, const wg_ids *prompts, int64_t n,
-                         const wg_sampling *how, wg_ids *out)
+/* Texts that other processes have made. */
+static wagle_status share_texts(wagle_ctx *ctx, int64_t n, wg_ids *out)
 {
-    const wg_config *c = &s->model->config;
-    writing w = {.session = s, .prompt = prompts, .n = n, .how = how, .out = out};
-    int64_t longest = 0;
+    int64_t *count = NULL;
+    void **list = NULL;
     wagle_status st;
 
+    WG_TRY_GOTO(WG_ALLOC(ctx, &count, n), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &list, n), done);
+    for (int64_t i = 0; i < n; i++) {
+        count[i] = out[i].n;
+        list[i] = out[i].id;
+    }
+    st = wg_all_gather_lists(ctx, n, count, list, sizeof *out->id);
+    for (int64_t i = 0; i < n; i++) {
+        out[i].id = list[i];
+        out[i].n = count[i];
+    }
+done:
+    wg_free(count);
+    wg_free(list);
+    return st;
+}
+
+/* *longest: tokens of a prompt. */
+static wagle_status check_prompts(wagle_ctx *ctx, const wg_config *c, const wg_ids *prompts,
+                                  int64_t n, const wg_sampling *how, int64_t *longest)
+{
+    *longest = 0;
     for (int64_t i = 0; i < n; i++) {
         if (prompts[i].n == 0)
             return wg_fail(ctx, WAGLE_E_INPUT,
@@ -220,11 +244,24 @@ wagle_status wg_generate(wagle_ctx *ctx, wg_session *s, const wg_ids *prompts, i
                 return wg_fail(ctx, WAGLE_E_INPUT,
                                "prompt %lld: token %d is outside the model's vocabulary of %lld",
                                (long long)i, prompts[i].id[t], (long long)c->V);
-        longest = prompts[i].n > longest ? prompts[i].n : longest;
+        *longest = prompts[i].n > *longest ? prompts[i].n : *longest;
     }
+    return WAGLE_OK;
+}
+
+/* The prompts [from, to) alone. */
+static wagle_status continue_prompts(wagle_ctx *ctx, wg_session *s, const wg_ids *prompts,
+                                     int64_t from, int64_t to, int64_t longest,
+                                     const wg_sampling *how, wg_ids *out)
+{
+    const wg_config *c = &s->model->config;
+    const int64_t n = to - from;
+    writing w = {
+        .session = s, .prompt = prompts, .n = to, .next = from, .all = n, .how = how, .out = out};
+    wagle_status st;
+
     for (int64_t i = 0; i < AT_ONCE; i++)
         w.slot[i] = -1;
-    wg_config_warn_generation(ctx, &s->model->config);
     WG_TRY_GOTO(WG_ALLOC(ctx, &w.logits, AT_ONCE * c->V), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &w.choices, c->V), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &w.seen, c->V), done);
@@ -243,6 +280,21 @@ done:
     wg_free(w.choices);
     wg_free(w.seen);
     return st;
+}
+
+wagle_status wg_generate(wagle_ctx *ctx, wg_session *s, const wg_ids *prompts, int64_t n,
+                         const wg_sampling *how, wg_ids *out)
+{
+    const bool shared = wg_together(ctx) && how->take == NULL; /* a stream comes to all of them */
+    const int64_t from = shared ? wg_slice(ctx, n, wg_rank(ctx)) : 0;
+    const int64_t to = shared ? wg_slice(ctx, n, wg_rank(ctx) + 1) : n;
+    int64_t longest;
+
+    WG_TRY(check_prompts(ctx, &s->model->config, prompts, n, how, &longest));
+    wg_config_warn_generation(ctx, &s->model->config);
+    if (from < to)
+        WG_TRY(continue_prompts(ctx, s, prompts, from, to, longest, how, out));
+    return shared ? share_texts(ctx, n, out) : WAGLE_OK;
 }
 
 void wg_free_lists(wg_ids *list, int64_t n)

@@ -1,9 +1,11 @@
 /* row_losses.c - token losses of rows, in batches of bounded size. */
 #include "session/row_losses.h"
 
+#include "dist/dist.h"
 #include "objective/objective.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 enum { EVAL_TOKENS = 4096 };
@@ -55,8 +57,9 @@ static wagle_status keep(wagle_ctx *ctx, const scoring *s, int64_t from, int64_t
     return WAGLE_OK;
 }
 
-wagle_status wg_rows_score(wagle_ctx *ctx, wg_session *session, const wg_dataset *rows,
-                           const wg_scoring *how, wg_row_score *out)
+/* The rows [from, to) alone. */
+static wagle_status score_rows(wagle_ctx *ctx, wg_session *session, const wg_dataset *rows,
+                               int64_t from, int64_t to, const wg_scoring *how, wg_row_score *out)
 {
     scoring s = {.session = session, .looks = how->hits || how->spread, .spread = how->spread};
     wg_batch *b = &session->batch;
@@ -65,15 +68,14 @@ wagle_status wg_rows_score(wagle_ctx *ctx, wg_session *session, const wg_dataset
 
     b->keep_unlabelled = false;
     b->n_full_label_seqs = 0;
-    for (int64_t from = 0; from < rows->n; from += b->S) {
-        WG_TRY_GOTO(wg_batch_fill_shared(ctx, b, rows->example + from, rows->n - from, EVAL_TOKENS,
-                                         together),
-                    done);
+    for (int64_t at = from; at < to; at += b->S) {
+        WG_TRY_GOTO(
+            wg_batch_fill_shared(ctx, b, rows->example + at, to - at, EVAL_TOKENS, together), done);
         WG_TRY_GOTO(walk(ctx, &s), done);
         for (int64_t i = 0; i < b->S; i++)
-            WG_TRY_GOTO(keep(ctx, &s, b->label_start[i], wg_labels_in(b, i), &out[from + i]), done);
+            WG_TRY_GOTO(keep(ctx, &s, b->label_start[i], wg_labels_in(b, i), &out[at + i]), done);
         if (how->progress != NULL)
-            wg_progress(ctx, how->progress, from + b->S, rows->n, NULL);
+            wg_progress(ctx, how->progress, at + b->S - from, to - from, NULL);
     }
 done:
     wg_free(s.nll);
@@ -81,6 +83,59 @@ done:
     wg_free(s.mean);
     wg_free(s.square);
     return st;
+}
+
+/* What a row has of each label token. */
+static const struct {
+    size_t at, size;
+} fields[] = {{offsetof(wg_row_score, nll), sizeof(wg_real)},
+              {offsetof(wg_row_score, hit), sizeof(bool)},
+              {offsetof(wg_row_score, mean), sizeof(double)},
+              {offsetof(wg_row_score, square), sizeof(double)}};
+
+static void **field(wg_row_score *row, int i)
+{
+    return (void **)((char *)row + fields[i].at);
+}
+
+/* Rows that other processes have scored. */
+static wagle_status share_scores(wagle_ctx *ctx, const wg_scoring *how, int64_t n,
+                                 wg_row_score *out)
+{
+    const bool wanted[] = {true, how->hits || how->spread, how->spread, how->spread};
+    int64_t *count = NULL;
+    void **list = NULL;
+    wagle_status st;
+
+    WG_TRY_GOTO(WG_ALLOC(ctx, &count, n), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &list, n), done);
+    for (int64_t i = 0; i < n; i++)
+        count[i] = out[i].n;
+    for (int f = 0; f < (int)(sizeof fields / sizeof *fields); f++) {
+        for (int64_t i = 0; i < n; i++)
+            list[i] = *field(&out[i], f);
+        if (wanted[f])
+            st = wg_all_gather_lists(ctx, n, count, list, fields[f].size);
+        for (int64_t i = 0; i < n; i++)
+            *field(&out[i], f) = list[i];
+        WG_TRY_GOTO(st, done);
+    }
+    for (int64_t i = 0; i < n; i++)
+        out[i].n = count[i];
+done:
+    wg_free(count);
+    wg_free(list);
+    return st;
+}
+
+wagle_status wg_rows_score(wagle_ctx *ctx, wg_session *session, const wg_dataset *rows,
+                           const wg_scoring *how, wg_row_score *out)
+{
+    const int64_t from = wg_slice(ctx, rows->n, wg_rank(ctx));
+    const int64_t to = wg_slice(ctx, rows->n, wg_rank(ctx) + 1);
+
+    WG_TRY(score_rows(ctx, session, rows, from, to, how, out));
+    return wg_together(ctx) ? share_scores(ctx, how, rows->n, out) : WAGLE_OK;
 }
 
 wg_intent wg_rows_intent(const wg_dataset *rows)

@@ -1,4 +1,5 @@
 /* evaluate.c - runs suites, saves their rows, and computes metrics with intervals. */
+#include "dist/dist.h"
 #include "suite/results.h"
 
 #include "base/choose.h"
@@ -367,7 +368,7 @@ static wagle_status finish(wagle_ctx *ctx, wg_evaluation *e, char **json)
         st = wg_redact_rows(ctx, e->rows);
     if (st == WAGLE_OK)
         st = wg_json_text(ctx, root, true, json);
-    if (st == WAGLE_OK && e->o->out != NULL)
+    if (st == WAGLE_OK && e->o->out != NULL && wg_writes(ctx))
         st = wg_results_write(ctx, e->o->out, root, e->rows, e->o->force);
     if (st != WAGLE_OK) {
         wg_free(*json);

@@ -8,6 +8,7 @@
  *   other sets    with other rows: paraphrased questions, another language
  *
  * comes_back is the answer probability under a condition minus the plain one. */
+#include "dist/dist.h"
 #include "suite/suite.h"
 
 #include "data/conversation.h"
@@ -250,9 +251,14 @@ static wagle_status change_weights(wagle_ctx *ctx, wg_evaluation *e, const wg_da
 static wagle_status run_changed_weights(wagle_ctx *ctx, wg_evaluation *e, const wg_dataset *set)
 {
     wg_text folder = {0}, partial = {0};
-    wagle_status st = wg_text_printf(ctx, &folder, "%s.models",
-                                     e->o->out != NULL ? e->o->out : "wagle-robustness");
+    wagle_status st;
 
+    if (wg_together(ctx))
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "suite robustness trains and writes models, which it does in one process "
+                       "only; start it without mpirun");
+    st = wg_text_printf(ctx, &folder, "%s.models",
+                        e->o->out != NULL ? e->o->out : "wagle-robustness");
     if (st == WAGLE_OK)
         st = wg_text_printf(ctx, &partial, "%s.partial", folder.text);
     if (st == WAGLE_OK && wg_exists(folder.text))

@@ -15,6 +15,8 @@
 /* The optimizer's arrays as tensors, in memory of the back end; returns how many. */
 enum { STATE_MOST = 4 };
 
+#define MASTER "master"
+
 static int state_tensors(const wg_optimizer *a, wg_tensor list[STATE_MOST])
 {
     const wg_shape shape = {1, {a->n}};
@@ -23,7 +25,7 @@ static int state_tensors(const wg_optimizer *a, wg_tensor list[STATE_MOST])
         const char *name;
         wg_dtype dtype;
         void *data;
-    } part[] = {{"master", WG_F32, a->master},
+    } part[] = {{MASTER, WG_F32, a->master},
                 {"first_moment", moment, a->m},
                 {"second_moment", a->rules->adamw ? moment : WG_F32, a->v},
                 {"retain_gradient", WG_F32, a->retain_grad_ema}};
@@ -60,11 +62,9 @@ static wagle_status take_skipped(wagle_ctx *ctx, wg_run *w, const char *skipped)
     return WAGLE_OK;
 }
 
-wagle_status wg_run_save(wagle_ctx *ctx, const wg_run *w)
+/* The facts of a checkpoint and its tensors [n], which are on the host. */
+static wagle_status write_checkpoint(wagle_ctx *ctx, const wg_run *w, const wg_tensor *list, int n)
 {
-    wg_tensor list[STATE_MOST];
-    wg_host_room room[STATE_MOST] = {{0}};
-    const int n = state_tensors(w->trainer.optimizer, list);
     char step[32], alpha[32], hessian_step[32];
     json_t *facts;
     char *options;
@@ -89,14 +89,30 @@ wagle_status wg_run_save(wagle_ctx *ctx, const wg_run *w)
         json_object_set_new(facts, "log", json_stringn(w->log.text, (size_t)w->log_mark));
     if (facts == NULL)
         return wg_json_memory(ctx);
-    for (int i = 0; st == WAGLE_OK && i < n; i++)
+    st = wg_safetensors_write(ctx, w->checkpoint, list, n, facts, true);
+    json_decref(facts);
+    return st;
+}
+
+wagle_status wg_run_save(wagle_ctx *ctx, const wg_run *w)
+{
+    const wg_optimizer *a = w->trainer.optimizer;
+    wg_tensor list[STATE_MOST];
+    wg_host_room room[STATE_MOST] = {{0}};
+    const int n = state_tensors(a, list);
+    wagle_status st = WAGLE_OK;
+
+    for (int i = 0; st == WAGLE_OK && i < n; i++) {
         st = wg_host_view(ctx, w->session.model->ops, list[i].data, list[i].bytes, &room[i],
                           &list[i].data);
-    if (st == WAGLE_OK)
-        st = wg_safetensors_write(ctx, w->checkpoint, list, n, facts, true);
+        if (st == WAGLE_OK && strcmp(list[i].name, MASTER) != 0) /* of those each process has all */
+            st = wg_sharing_gather(ctx, a, (void *)(uintptr_t)list[i].data,
+                                   wg_dtype_size(list[i].dtype));
+    }
+    if (st == WAGLE_OK && wg_writes(ctx))
+        st = write_checkpoint(ctx, w, list, n);
     for (int i = 0; i < n; i++)
         wg_free(room[i].data);
-    json_decref(facts);
     return st;
 }
 
@@ -164,12 +180,12 @@ wagle_status wg_run_check_resume(wagle_ctx *ctx, const wg_run *w)
     return st;
 }
 
-wagle_status wg_run_resume(wagle_ctx *ctx, wg_run *w)
+static wagle_status read_checkpoint(wagle_ctx *ctx, wg_run *w)
 {
     wg_tensors file;
     wagle_status st;
 
-    if (!w->o->resume || !wg_exists(w->checkpoint))
+    if (!w->o->resume || w->checkpoint == NULL || !wg_exists(w->checkpoint))
         return WAGLE_OK;
     WG_TRY(wg_tensors_open(ctx, w->checkpoint, &file));
     st = take_checkpoint(ctx, w, &file);
@@ -177,6 +193,43 @@ wagle_status wg_run_resume(wagle_ctx *ctx, wg_run *w)
     if (st == WAGLE_OK)
         wg_log(ctx, 1, "resumed at step %lld of %lld", (long long)w->step, (long long)w->steps);
     return st;
+}
+
+/* What process 0 has read comes to the others. */
+static wagle_status share_checkpoint(wagle_ctx *ctx, wg_run *w)
+{
+    const wg_ops *ops = w->session.model->ops;
+    const wg_optimizer *a = w->trainer.optimizer;
+    wg_tensor list[STATE_MOST];
+    const int n = state_tensors(a, list);
+    wagle_status st = WAGLE_OK;
+
+    WG_TRY(wg_broadcast(ctx, &w->step, sizeof w->step));
+    WG_TRY(wg_broadcast(ctx, &w->trainer.alpha, sizeof w->trainer.alpha));
+    WG_TRY(wg_broadcast(ctx, &w->trainer.hessian_step, sizeof w->trainer.hessian_step));
+    if (w->known != NULL)
+        WG_TRY(wg_broadcast(ctx, w->known, (size_t)w->data.forget.n * sizeof *w->known));
+    for (int i = 0; st == WAGLE_OK && i < n; i++) {
+        wg_host_room room = {0};
+        const void *data;
+        st = wg_host_view(ctx, ops, list[i].data, list[i].bytes, &room, &data);
+        void *host = (void *)(uintptr_t)data, *there = (void *)(uintptr_t)list[i].data;
+        if (st == WAGLE_OK)
+            st = strcmp(list[i].name, MASTER) == 0
+                     ? wg_broadcast(ctx, host, list[i].bytes)
+                     : wg_sharing_scatter(ctx, a, host, wg_dtype_size(list[i].dtype));
+        if (st == WAGLE_OK && host != there)
+            ops->upload(ops, there, host, list[i].bytes);
+        wg_free(room.data);
+    }
+    wg_optimizer_restored(w->trainer.optimizer);
+    return st;
+}
+
+wagle_status wg_run_resume(wagle_ctx *ctx, wg_run *w)
+{
+    WG_TRY(read_checkpoint(ctx, w));
+    return w->o->resume && wg_together(ctx) ? share_checkpoint(ctx, w) : WAGLE_OK;
 }
 
 /* --- the folder ------------------------------------------------------------------------------- */

@@ -287,6 +287,10 @@ static wagle_status record_run(wagle_ctx *ctx, const facts *f)
     WG_TRY(set_text(ctx, f->decides, "warm-up", number));
     snprintf(number, sizeof number, "%lld", (long long)ctx->memory);
     WG_TRY(set_text(ctx, f->decides, "memory", number));
+    if (wg_parts(ctx) > 1) {
+        snprintf(number, sizeof number, "%d", wg_parts(ctx));
+        WG_TRY(set_text(ctx, f->decides, "parts", number));
+    }
     WG_TRY(record_device(ctx, f));
     return set_text(ctx, f->decides, "version of wagle", WAGLE_VERSION);
 }
@@ -370,6 +374,8 @@ static void describe(const char *option, const wg_member *m, const char *value, 
         snprintf(out, 160, "@{lr} auto");
     else if (strcmp(option, "device") == 0 && *value == '\0')
         snprintf(out, 160, "@{device} cpu");
+    else if (strcmp(option, "parts") == 0 && *value == '\0')
+        snprintf(out, 160, "@{parts} 1");
     else if (strcmp(option, "precision") == 0 && *value == '\0')
         snprintf(out, 160, "@{precision} f32");
     else if (*value == '\0' || strcmp(value, "off") == 0)

@@ -71,7 +71,7 @@ static wagle_status differentiate(wagle_ctx *ctx, wg_trainer *t, writing *w, wg_
     WG_TRY(WG_ALLOC(ctx, &all, most));
     for (int64_t i = 0; i < most; i++)
         all[i] = i;
-    st = wg_train_loss(ctx, t, &(wg_batch_indices){all, all, nf, nr}, loss, term);
+    st = wg_train_loss(ctx, t, &(wg_batch_indices){all, all, nf, nr, 0, 0}, loss, term);
     if (st == WAGLE_OK)
         st = wg_train_backward(ctx, t, &sink);
     wg_free(all);

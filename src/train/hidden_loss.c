@@ -117,18 +117,19 @@ static wagle_status pull_all(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indic
         if (s >= p->nf && base == NULL)
             continue; /* not there: the retain term is hidden, or none */
         if (s >= p->nf) {
-            out->retain += weight *
-                           mse_to_target(t->list[s], D, h + at, base + at, D,
-                                         share * weight * t->alpha / (double)p->nr, t->dh + at) /
-                           (double)p->nr;
+            out->retain +=
+                weight *
+                mse_to_target(t->list[s], D, h + at, base + at, D,
+                              share * weight * t->alpha / wg_retain_rows(p), t->dh + at) /
+                wg_retain_rows(p);
             continue;
         }
         if (adaptive)
             scale_control(t, n, base + at, to);
         const double term =
             mse_to_target(t->list[s], D, h + at, adaptive ? to : t->control, adaptive ? D : 0,
-                          share * weight * t->forget_weight / (double)p->nf, t->dh + at);
-        out->forget += weight * term / (double)p->nf;
+                          share * weight * t->forget_weight / wg_forget_rows(p), t->dh + at);
+        out->forget += weight * term / wg_forget_rows(p);
         if (per_sequence != NULL)
             per_sequence[s] = term;
     }

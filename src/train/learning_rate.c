@@ -387,23 +387,54 @@ static void take_try(rate_search *h, const json_t *from)
         estimate_updates(h, t);
 }
 
+/* tries.json, or NULL where it is not there or of another run. */
+static wagle_status read_tries(wagle_ctx *ctx, const wg_run *w, json_t **file)
+{
+    const char *run;
+
+    *file = NULL;
+    if (w->partial == NULL)
+        return WAGLE_OK;
+    WG_TRY(wg_json_read_object(ctx, w->partial, WG_TRIES_FILE, file));
+    run = json_string_value(json_object_get(*file, "run"));
+    if (run != NULL && strcmp(run, w->fingerprint) == 0)
+        return WAGLE_OK;
+    json_decref(*file);
+    *file = NULL;
+    return WAGLE_OK;
+}
+
+/* What process 0 has read comes to the others. */
+static wagle_status share_tries(wagle_ctx *ctx, json_t **file)
+{
+    char *text = NULL;
+    wagle_status st;
+
+    if (!wg_together(ctx))
+        return WAGLE_OK;
+    if (*file != NULL)
+        WG_TRY(wg_json_text(ctx, *file, false, &text));
+    st = wg_broadcast_text(ctx, &text);
+    if (st == WAGLE_OK && *file == NULL && text != NULL)
+        st = wg_json_parse(ctx, WG_TRIES_FILE, text, strlen(text), file);
+    wg_free(text);
+    return st;
+}
+
 /* What an interrupted search left. *lr: 0 where it has not chosen yet. */
 static wagle_status load(wagle_ctx *ctx, rate_search *h, double *lr)
 {
     wg_run *w = h->w;
     json_t *file = NULL, *one;
-    const char *run;
     size_t i;
 
     *lr = 0;
     if (!w->o->resume)
         return WAGLE_OK;
-    WG_TRY(wg_json_read_object(ctx, w->partial, WG_TRIES_FILE, &file));
-    run = json_string_value(json_object_get(file, "run"));
-    if (run == NULL || strcmp(run, w->fingerprint) != 0) {
-        json_decref(file);
+    WG_TRY(read_tries(ctx, w, &file));
+    WG_TRY(share_tries(ctx, &file));
+    if (file == NULL)
         return WAGLE_OK;
-    }
     h->start = json_number_value(json_object_get(file, "start"));
     json_array_foreach (json_object_get(file, "tries"), i, one)
         if (h->n < TRIES_MOST)

@@ -168,6 +168,8 @@ static wagle_status fill(wagle_ctx *ctx, const wg_run *w, json_t *m)
         WG_TRY(wg_json_set(ctx, m, "device", json_string(ops->device)));
     if (ops->precision != NULL)
         WG_TRY(wg_json_set(ctx, m, "precision", json_string(ops->precision)));
+    if (wg_parts(ctx) > 1)
+        WG_TRY(wg_json_set(ctx, m, "parts", json_integer(wg_parts(ctx))));
     if (o->protect.path != NULL)
         WG_TRY(add_protection(ctx, w, m));
     if (w->stop.chance)

@@ -4,17 +4,19 @@
 
 #include <string.h>
 
-/* The largest batch: forget answers, what stands for them, retain rows. */
-static wg_intent largest_batch(const wg_run *w, wg_retain term)
+/* The largest batch, or part of one: forget answers, what stands for them, retain rows. */
+static wg_intent largest_batch(const wagle_ctx *ctx, const wg_run *w, wg_retain term)
 {
+    const int64_t parts = w->rules->curvature_every > 0 ? 1 : wg_parts(ctx);
+    const int64_t rows = (w->o->batch + parts - 1) / parts;
     const int needs = w->objective->needs;
     const wg_dataset *retain = term != WG_RETAIN_NONE ? &w->data.retain : NULL;
     const bool forget = !(needs & WG_WITHOUT_FORGET), refusal = (needs & WG_NEEDS_REFUSALS) != 0;
     const wg_dataset *first = forget || !refusal ? &w->data.forget : &w->data.refusals;
-    wg_intent in = wg_largest_batch(first, retain, w->o->batch);
+    wg_intent in = wg_largest_batch(first, retain, rows);
 
     if (forget && refusal) {
-        const wg_intent more = wg_largest_batch(&w->data.refusals, NULL, w->o->batch);
+        const wg_intent more = wg_largest_batch(&w->data.refusals, NULL, rows);
         in.tokens += more.tokens;
         in.labels += more.labels;
         in.longest = more.longest > in.longest ? more.longest : in.longest;
@@ -99,7 +101,7 @@ static int64_t update_bytes(const wg_run *w)
 /* --- the run's need ----------------------------------------------------------------------------
  */
 
-enum { STATE, FACTORS, UPDATE, UPLOADED, MASK, REFERENCE, MEASURING, MERGED, MADE, COSTS };
+enum { STATE, FACTORS, UPDATE, UPLOADED, MASK, REFERENCE, MEASURING, MERGED, MADE, PARTS, COSTS };
 
 /* The trained model of a run in memory, at most: each tensor that may change is there whole. */
 static int64_t made_bytes(const wg_run *w)
@@ -114,7 +116,8 @@ static int64_t made_bytes(const wg_run *w)
     return bytes;
 }
 
-static void list_costs(const wg_run *w, const wg_intent *batch, wg_retain term, wg_cost cost[COSTS])
+static void list_costs(const wagle_ctx *ctx, const wg_run *w, const wg_intent *batch,
+                       wg_retain term, wg_cost cost[COSTS])
 {
     const wagle_train_options *o = w->o;
     const int64_t weights = wg_model_parameters(w->session.model);
@@ -139,6 +142,8 @@ static void list_costs(const wg_run *w, const wg_intent *batch, wg_retain term, 
         (wg_cost){"losses of whole data sets", measuring_bytes(w, batch), WG_COST_CARD};
     cost[MERGED] =
         (wg_cost){"merged matrices", o->lora > 0 ? 4 * (targets + WG_LORA_BLOCK) : 0, WG_COST_CARD};
+    cost[PARTS] = (wg_cost){"gradients of parts that wait for others",
+                            wg_sharing_bytes(ctx, wg_run_trained(w)), WG_COST_CARD};
     cost[MADE] = (wg_cost){"trained model in memory, at most", made_bytes(w), WG_COST_HOST};
 }
 
@@ -146,7 +151,7 @@ wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
 {
     const wagle_train_options *o = w->o;
     const bool masked = o->mask != NULL || o->selector != NULL;
-    const wg_intent batch = largest_batch(w, term);
+    const wg_intent batch = largest_batch(ctx, w, term);
     wg_cost cost[COSTS];
     const wg_spill part[] = {
         {&cost[FACTORS], &w->spill_factors, "factors of protected matrices go"},
@@ -160,7 +165,7 @@ wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
                                 ? "a lower @{density} or @{batch} takes less"
                                 : "@{state=bf16} and a lower @{density} or @{batch} take less"};
 
-    list_costs(w, &batch, term, cost);
+    list_costs(ctx, w, &batch, term, cost);
     need.intent.folder = w->partial;
     need.intent.streams = o->rectify > 0 ? 2 : 1;
     need.intent.placed = !masked && o->accumulate == 1 && o->lora == 0 && o->rectify == 0;

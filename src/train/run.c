@@ -52,6 +52,23 @@ static wagle_status check_numbers(wagle_ctx *ctx, const wagle_train_options *o)
     return WAGLE_OK;
 }
 
+/* What is not there where rows are cut into parts. */
+static wagle_status check_parts(wagle_ctx *ctx, const wagle_train_options *o)
+{
+    const struct {
+        bool given;
+        const char *name;
+    } missing[] = {{o->lora > 0, "lora"},
+                   {o->rectify > 0, "rectify"},
+                   {o->clip_before_mask, "clip_before_mask"}};
+
+    for (size_t i = 0; wg_parts(ctx) > 1 && i < sizeof missing / sizeof *missing; i++)
+        if (missing[i].given)
+            return wg_fail(ctx, WAGLE_E_USAGE, "@{%s} cannot be used with @{parts} %d",
+                           missing[i].name, wg_parts(ctx));
+    return WAGLE_OK;
+}
+
 static wagle_status check_patterns(wagle_ctx *ctx, const wagle_train_options *o)
 {
     for (const wg_member *m = wg_train_members; m->name != NULL; m++)
@@ -67,6 +84,8 @@ static wagle_status check_place(wagle_ctx *ctx, const wagle_train_options *o)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "out_patch: the model before is in memory; wagle_model_save it, and name "
                        "that folder");
+    if (!wg_writes(ctx))
+        return WAGLE_OK;
     if (o->made == NULL)
         return o->out != NULL ? WAGLE_OK : wg_fail(ctx, WAGLE_E_USAGE, "@{out DIR} is missing");
     if (o->out != NULL || o->opened == NULL || o->out_patch != NULL || o->resume)
@@ -87,6 +106,7 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
     WG_TRY(check_place(ctx, o));
     WG_TRY(wg_members_check(ctx, o));
     WG_TRY(check_numbers(ctx, o));
+    WG_TRY(check_parts(ctx, o));
     WG_TRY(wg_check_searched(ctx, o, plain));
     WG_TRY(check_patterns(ctx, o));
     WG_TRY(wg_reduction(ctx, w->objective, o, &tokens));
@@ -212,6 +232,11 @@ static wagle_status score_and_select(wagle_ctx *ctx, wg_run *w, wg_attribution *
     st = factors_of_scores(ctx, w, a);
     w->session = a->session; /* its batch may have grown */
     WG_TRY(st);
+    if (!wg_writes(ctx)) {
+        st = wg_score_for_others(ctx, a);
+        w->session = a->session;
+        return st;
+    }
     if (w->partial == NULL) {
         st = wg_select_in_memory(ctx, a, choice, &w->mask);
         w->session = a->session;
@@ -254,6 +279,8 @@ static wagle_status load_mask(wagle_ctx *ctx, wg_run *w)
     st = wg_attribution_selector(ctx, &a, o->selector);
     if (st == WAGLE_OK)
         st = score_and_select(ctx, w, &a, &choice);
+    if (st == WAGLE_OK && wg_together(ctx) && !ctx->dry_run)
+        st = wg_share_mask(ctx, &a, &w->mask);
     wg_attribution_drop_factors(&a);
     return st;
 }
@@ -327,7 +354,7 @@ static wagle_status one_step(wagle_ctx *ctx, wg_run *w)
 
     WG_TRY(wg_run_update(ctx, w, &step, &lr));
     WG_TRY(tell_step(ctx, w, &step, lr, wg_seconds() - start));
-    if (w->o->checkpoint_every > 0 && w->step % w->o->checkpoint_every == 0 && w->partial != NULL)
+    if (w->o->checkpoint_every > 0 && w->step % w->o->checkpoint_every == 0 && w->files)
         return wg_run_save(ctx, w);
     return WAGLE_OK;
 }
@@ -347,7 +374,9 @@ static wagle_status all_steps(wagle_ctx *ctx, wg_run *w)
 
     while (st == WAGLE_OK && w->step < last && !w->result.stopped && !w->told) {
         const double start = wg_seconds();
-        st = one_step(ctx, w);
+        st = wg_agree(ctx);
+        if (st == WAGLE_OK)
+            st = one_step(ctx, w);
         if (w->step > first + 1)
             spent += wg_seconds() - start;
         if (st == WAGLE_OK)
@@ -358,9 +387,7 @@ static wagle_status all_steps(wagle_ctx *ctx, wg_run *w)
         st = wg_run_land(ctx, w);
     w->result.stopped |= w->told;
     w->result.step_seconds = w->step > first + 1 ? spent / (double)(w->step - first - 1) : NAN;
-    if (st != WAGLE_E_INTERRUPTED)
-        return st;
-    if (w->partial == NULL)
+    if (st != WAGLE_E_INTERRUPTED || !w->files)
         return st;
     /* a step that did not finish has changed nothing */
     WG_TRY(wg_run_save(ctx, w));
@@ -513,6 +540,8 @@ static wagle_status finish(wagle_ctx *ctx, wg_run *w)
     char why[WG_MESSAGE_BYTES];
     wagle_status st, saved;
 
+    if (!wg_writes(ctx))
+        return WAGLE_OK;
     if (w->partial == NULL)
         return wg_opened_trained(ctx, w->o->opened, w->session.model, w->o->made);
     wg_run_release(w);
@@ -575,6 +604,11 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *given, bool pla
     if (o->made != NULL)
         *o->made = NULL;
     wg_train_resolve(&w.own, plain);
+    w.files = o->out != NULL;
+    if (!wg_writes(ctx)) {
+        w.own.out = w.own.out_patch = w.own.tensorboard = NULL;
+        w.own.made = NULL;
+    }
     w.lr = o->lr;
     w.result.forget_probability = w.result.chance = w.asked = NAN;
     w.result.land = 1;

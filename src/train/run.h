@@ -3,6 +3,7 @@
 #define WG_TRAIN_RUN_H
 
 #include "base/hash.h"
+#include "dist/dist.h"
 #include "io/events.h"
 #include "protect/factors.h"
 #include "session/budget.h"
@@ -31,6 +32,7 @@ typedef struct wg_run {
     bool masked, spill_state;
     bool unchanged; /* no stored weight: there is no patch */
     bool told;      /* the caller said stop */
+    bool files;     /* the run leaves some, of this process or of process 0 */
     wg_trainer trainer;
     wg_reference_cache *shared; /* or NULL */
     const wg_watch *watch;      /* or NULL */

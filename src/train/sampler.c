@@ -54,7 +54,7 @@ static wagle_status pick_pairs(wagle_ctx *ctx, wg_run *w)
     for (int64_t i = 0; i < n; i++)
         WG_TRY(read_pair(ctx, w, (size_t)w->step, json_array_get(list, (size_t)i), &w->f[i],
                          &w->r[i]));
-    w->pick[0] = (wg_batch_indices){w->f, w->r, n, n};
+    w->pick[0] = (wg_batch_indices){w->f, w->r, n, n, 0, 0};
     w->n_picks = 1;
     return WAGLE_OK;
 }
@@ -124,7 +124,7 @@ static void pick_by_seed(wg_run *w)
     w->n_picks = 0;
     for (int64_t i = 0; i < n; i += w->o->batch) {
         const int64_t size = n - i < w->o->batch ? n - i : w->o->batch;
-        w->pick[w->n_picks++] = (wg_batch_indices){w->f + i, w->r + i, size, size};
+        w->pick[w->n_picks++] = (wg_batch_indices){w->f + i, w->r + i, size, size, 0, 0};
     }
 }
 

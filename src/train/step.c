@@ -163,10 +163,10 @@ static void weigh_forget(wg_trainer *t, const wg_batch_indices *p, const shares 
         const double weight = wg_row_weight(&t->data->forget.example[p->f[i]]);
         const double part = by_token ? (double)forget_tokens(t, p->f[i]) / s->forget : 0;
         const double each =
-            by_token ? t->forget_weight * part : s->share * t->forget_weight / (double)p->nf;
+            by_token ? t->forget_weight * part : s->share * t->forget_weight / wg_forget_rows(p);
         scale(&a, weight * each);
         scale(&b, weight * each);
-        out->forget += by_token ? weight * term * part : weight * term / (double)p->nf;
+        out->forget += by_token ? weight * term * part : weight * term / wg_forget_rows(p);
         if (per_sequence != NULL)
             per_sequence[i] = term;
     }
@@ -179,10 +179,10 @@ static void weigh_retain(wg_trainer *t, const wg_batch_indices *p, const shares 
         const wg_answer a = answer(t, i, NULL);
         const double weight = wg_row_weight(t->list[i]);
         const double sum = weight * wg_sum(a.loss, a.n);
-        const double kept =
-            t->tokens ? t->alpha / s->retain : s->share * t->alpha / (double)p->nr / (double)a.n;
+        const double kept = t->tokens ? t->alpha / s->retain
+                                      : s->share * t->alpha / wg_retain_rows(p) / (double)a.n;
         wg_fill(a.weight, a.n, weight * kept);
-        out->retain += t->tokens ? sum / s->retain : sum / (double)a.n / (double)p->nr;
+        out->retain += t->tokens ? sum / s->retain : sum / (double)a.n / wg_retain_rows(p);
     }
 }
 
@@ -260,12 +260,76 @@ static wagle_status update_hessian_diag(wagle_ctx *ctx, wg_trainer *t, const wg_
     return WAGLE_OK;
 }
 
+/* --- an update in parts ------------------------------------------------------------------------
+ */
+
+static wg_batch_indices part_of(const wg_batch_indices *p, int part, int parts)
+{
+    wg_batch_indices own = {.whole_nf = p->nf, .whole_nr = p->nr};
+    int64_t f, r;
+
+    own.nf = wg_rows_of_part(p->nf, part, parts, &f);
+    own.nr = wg_rows_of_part(p->nr, part, parts, &r);
+    own.f = p->f + f;
+    own.r = p->r + r;
+    return own;
+}
+
+/* The gradient of one part of n batches, which goes to the sink, and what it adds to the losses. */
+static wagle_status take_part(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices *pick,
+                              int64_t n, const shares *s, int part, wg_part_sum *sums)
+{
+    const wg_sink sink = wg_optimizer_sink(t->optimizer);
+    const int parts = wg_parts(ctx);
+    bool begun = false;
+
+    for (int64_t i = 0; i < n; i++) {
+        const wg_batch_indices own = parts > 1 ? part_of(&pick[i], part, parts) : pick[i];
+        wg_loss loss;
+        if (parts > 1 && own.nf + own.nr == 0)
+            continue;
+        if (n > 1)
+            WG_TRY(wg_optimizer_begin_adding(ctx, t->optimizer, begun));
+        WG_TRY(loss_of(ctx, t, &own, s, &loss, NULL));
+        sums->tokens += (double)t->session->batch.N;
+        WG_TRY(wg_train_backward(ctx, t, &sink));
+        begun = true;
+        sums->forget += forget_by_token(t) ? loss.forget : loss.forget / (double)n;
+        sums->retain += t->tokens ? loss.retain : loss.retain / (double)n;
+    }
+    if (!begun)
+        wg_optimizer_zero_gradient(t->optimizer);
+    return WAGLE_OK;
+}
+
+static wagle_status take_parts(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices *pick,
+                               int64_t n, wg_step *out)
+{
+    const shares s = share_out(t, pick, n);
+    const int parts = wg_parts(ctx);
+    int first;
+    const int own = wg_parts_of(ctx, wg_rank(ctx), &first);
+
+    WG_TRY(WG_GROW(ctx, &t->sums, &t->sums_room, parts));
+    for (int j = first; j < first + own; j++) {
+        t->sums[j] = (wg_part_sum){0};
+        WG_TRY(take_part(ctx, t, pick, n, &s, j, &t->sums[j]));
+        wg_sharing_part(t->optimizer);
+    }
+    WG_TRY(wg_all_gather_parts(ctx, t->sums, sizeof *t->sums));
+    for (int i = 0; i < parts; i++) {
+        out->loss.forget += t->sums[i].forget;
+        out->loss.retain += t->sums[i].retain;
+        out->tokens += (int64_t)t->sums[i].tokens;
+    }
+    return WAGLE_OK;
+}
+
 wagle_status wg_train_step(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices *pick, int64_t n,
                            int64_t step, double lr, wg_step *out)
 {
-    const wg_sink sink = wg_optimizer_sink(t->optimizer);
     const int64_t every = t->optimizer->rules->curvature_every;
-    const shares s = share_out(t, pick, n);
+    const wg_sink sink = wg_optimizer_sink(t->optimizer);
 
     *out = (wg_step){0};
     t->optimizer->sparse = t->objective->needs & WG_SPARSE ? t->option[0] : 0;
@@ -274,16 +338,7 @@ wagle_status wg_train_step(wagle_ctx *ctx, wg_trainer *t, const wg_batch_indices
         t->hessian_step =
             step; /* a step that is interrupted after this is taken again without it */
     }
-    for (int64_t i = 0; i < n; i++) {
-        wg_loss loss;
-        if (n > 1)
-            WG_TRY(wg_optimizer_begin_adding(ctx, t->optimizer, i > 0));
-        WG_TRY(loss_of(ctx, t, &pick[i], &s, &loss, NULL));
-        out->tokens += t->session->batch.N;
-        WG_TRY(wg_train_backward(ctx, t, &sink));
-        out->loss.forget += forget_by_token(t) ? loss.forget : loss.forget / (double)n;
-        out->loss.retain += t->tokens ? loss.retain : loss.retain / (double)n;
-    }
+    WG_TRY(take_parts(ctx, t, pick, n, out));
     WG_TRY(total_loss(ctx, t, &out->loss));
     t->optimizer->adding = false;
     if (t->optimizer->rectify > 0)

@@ -19,6 +19,11 @@ typedef struct wg_reference_cache {
 
 void wg_reference_cache_free(wg_reference_cache *s);
 
+/* What a part of a step's rows adds to its numbers (dist/dist.h). */
+typedef struct wg_part_sum {
+    double forget, retain, tokens;
+} wg_part_sum;
+
 typedef struct wg_trainer {
     wg_session *session;
     wg_session base;              /* the untouched model, opened where it is needed again */
@@ -43,7 +48,8 @@ typedef struct wg_trainer {
     wg_real *base_nll; /* of the reference, not looked at */
     int64_t base_room, nll_room, weight_room, dh_room, given_room;
     const wg_example **list;
-    int64_t list_room;
+    wg_part_sum *sums; /* [parts] */
+    int64_t list_room, sums_room;
 } wg_trainer;
 
 typedef struct wg_step {
@@ -52,11 +58,24 @@ typedef struct wg_step {
     int64_t tokens;           /* that went through the model */
 } wg_step;
 
-/* Rows of one batch: of the forget set f [nf], of the retain set r [nr] (which may be ignored). */
+/* Rows of one batch: of the forget set f [nf], of the retain set r [nr] (which may be ignored); or
+ * a part of them. */
 typedef struct wg_batch_indices {
     const int64_t *f, *r;
     int64_t nf, nr;
+    int64_t whole_nf, whole_nr; /* rows of the batch that these are a part of; 0: these are all */
 } wg_batch_indices;
+
+/* What means over the rows of a batch are divided by. */
+static inline double wg_forget_rows(const wg_batch_indices *p)
+{
+    return (double)(p->whole_nf > 0 ? p->whole_nf : p->nf);
+}
+
+static inline double wg_retain_rows(const wg_batch_indices *p)
+{
+    return (double)(p->whole_nr > 0 ? p->whole_nr : p->nr);
+}
 
 /* Borrows session, data, options and shared (or NULL); wg_trainer_free frees its own parts.
  * Computes reference losses if the objective needs them. There is no optimizer yet. */

@@ -149,6 +149,7 @@ void wg_trainer_free(wg_trainer *t)
     wg_free(t->dh);
     wg_free(t->given);
     wg_free(t->list);
+    wg_free(t->sums);
     *t = (wg_trainer){0};
 }
 

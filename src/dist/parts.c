@@ -1,0 +1,108 @@
+/* parts.c - who has which parts of the rows, and the order in which their sums are added. */
+#include "dist/dist.h"
+
+#include "base/memory.h"
+#include <string.h>
+
+int wg_rank(const wagle_ctx *ctx)
+{
+    return ctx->processes.count > 0 ? ctx->processes.rank : 0;
+}
+
+int wg_ranks(const wagle_ctx *ctx)
+{
+    return ctx->processes.count > 0 ? ctx->processes.count : 1;
+}
+
+bool wg_together(const wagle_ctx *ctx)
+{
+    return wg_ranks(ctx) > 1;
+}
+
+bool wg_writes(const wagle_ctx *ctx)
+{
+    return wg_rank(ctx) == 0;
+}
+
+int wg_parts(const wagle_ctx *ctx)
+{
+    return ctx->parts > 0 ? ctx->parts : 1;
+}
+
+static int power_from(int n)
+{
+    int p = 1;
+
+    while (p < n)
+        p *= 2;
+    return p;
+}
+
+wagle_status wagle_set_processes(wagle_ctx *ctx, const wagle_processes *p, int parts)
+{
+    const int count = p != NULL ? p->count : 1;
+    const int usual = p == NULL ? 1 : count <= 8 ? 8 : power_from(count);
+
+    if (p != NULL && (p->size < sizeof *p || p->exchange == NULL || count < 1 || p->rank < 0 ||
+                      p->rank >= count || count > WAGLE_PARTS_MOST))
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "wagle_set_processes: size, rank, count (1 to %d) and exchange must be set",
+                       WAGLE_PARTS_MOST);
+    if (parts < 0 || parts > WAGLE_PARTS_MOST || (parts > 0 && power_from(parts) != parts))
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{parts} %d: must be a power of two, at most %d", parts,
+                       WAGLE_PARTS_MOST);
+    if (parts > 0 && parts < count)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "@{parts} %d: there are %d processes, and each needs a part", parts, count);
+    wg_leave_processes(ctx);
+    ctx->parts = parts > 0 ? parts : usual;
+    return p != NULL ? wg_join_processes(ctx, p) : WAGLE_OK;
+}
+
+/* Nodes are halved, the first of the largest ones next, until there is one for each process. */
+int wg_parts_of(const wagle_ctx *ctx, int rank, int *first)
+{
+    const int parts = wg_parts(ctx), ranks = wg_ranks(ctx);
+    int large = parts, n_large; /* processes that have `large` parts come last, others half */
+
+    while (parts / large * 2 <= ranks)
+        large /= 2;
+    /* there are parts/large nodes; as many of the first as are too few are halved */
+    n_large = 2 * (parts / large) - ranks;
+    const int halved = parts / large - n_large; /* nodes, two processes each */
+    if (rank < 2 * halved) {
+        *first = rank * (large / 2);
+        return large / 2;
+    }
+    *first = halved * large + (rank - 2 * halved) * large;
+    return large;
+}
+
+int64_t wg_rows_of_part(int64_t rows, int part, int parts, int64_t *first)
+{
+    *first = rows * part / parts;
+    return rows * (part + 1) / parts - *first;
+}
+
+int wg_tree_merges(int j)
+{
+    return __builtin_ctz((unsigned)j + 1);
+}
+
+int wg_tree_levels(int n)
+{
+    return __builtin_ctz((unsigned)n);
+}
+
+int64_t wg_slice(const wagle_ctx *ctx, int64_t n, int rank)
+{
+    return n / wg_ranks(ctx) * rank + n % wg_ranks(ctx) * rank / wg_ranks(ctx);
+}
+
+wagle_status wg_slice_starts(wagle_ctx *ctx, int64_t n, int64_t **out)
+{
+    WG_TRY(WG_ALLOC(ctx, out, wg_ranks(ctx) + 1));
+    for (int r = 0; r <= wg_ranks(ctx); r++)
+        (*out)[r] = wg_slice(ctx, n, r);
+    return WAGLE_OK;
+}

@@ -1,0 +1,100 @@
+#include "mask/part_sums.h"
+
+#include "base/memory.h"
+#include <string.h>
+
+wagle_status wg_part_sums_new(wagle_ctx *ctx, int64_t weights, const bool wanted[WG_SUMS],
+                              wg_part_sums *out)
+{
+    int first;
+
+    *out = (wg_part_sums){.parts = wg_parts_of(ctx, wg_rank(ctx), &first)};
+    for (int level = 0; level < wg_tree_levels(out->parts); level++)
+        for (int i = 0; i < WG_SUMS; i++)
+            if (wanted[i])
+                WG_TRY(WG_ALLOC(ctx, &out->waits[level][i], weights));
+    return WG_ALLOC(ctx, &out->slice, wg_ranks(ctx) + 1);
+}
+
+void wg_part_sums_free(wg_part_sums *s)
+{
+    for (int i = 0; i < WG_SUMS; i++) {
+        for (int level = 0; level < WG_TREE_LEVELS; level++)
+            wg_free(s->waits[level][i]);
+        wg_free(s->own[i]);
+    }
+    wg_free(s->slice);
+    wg_free(s->whole);
+    *s = (wg_part_sums){0};
+}
+
+void wg_part_sums_next(wg_part_sums *s)
+{
+    s->part++;
+    s->at = 0;
+}
+
+/* The sum of what is complete with the part at hand, which waits if that is not all. */
+static const float *merge(const wg_part_sums *s, int kind, const float *part, int64_t n)
+{
+    const int merges = wg_tree_merges(s->part);
+
+    for (int level = 0; level < merges && level < wg_tree_levels(s->parts); level++) {
+        float *waits = s->waits[level][kind] + s->at;
+        for (int64_t i = 0; i < n; i++)
+            waits[i] += part[i];
+        part = waits;
+    }
+    if (s->part + 1 == s->parts)
+        return part;
+    memcpy(s->waits[merges][kind] + s->at, part, (size_t)n * sizeof *part);
+    return NULL;
+}
+
+wagle_status wg_part_sums_add(wagle_ctx *ctx, wg_part_sums *s, const float *of[WG_SUMS],
+                              int64_t *first, int64_t *n, bool *ready)
+{
+    const int me = wg_rank(ctx);
+    const int64_t all = *n;
+
+    *ready = s->part + 1 == s->parts;
+    for (int r = 0; r <= wg_ranks(ctx); r++)
+        s->slice[r] = wg_slice(ctx, all, r);
+    for (int i = 0; i < WG_SUMS; i++) {
+        const float *sum = of[i] != NULL ? merge(s, i, of[i], all) : NULL;
+        if (sum == NULL)
+            continue;
+        WG_TRY(WG_GROW(ctx, &s->own[i], &s->own_room[i], s->slice[me + 1] - s->slice[me]));
+        WG_TRY(wg_reduce_scatter(ctx, sum, s->slice, s->own[i]));
+        of[i] = s->own[i];
+    }
+    s->at += all;
+    *first = s->slice[me];
+    *n = s->slice[me + 1] - *first;
+    return WAGLE_OK;
+}
+
+wagle_status wg_part_sums_whole(wagle_ctx *ctx, wg_part_sums *s, const float *slice,
+                                bool everywhere, const float **whole)
+{
+    const int me = wg_rank(ctx);
+    const int64_t first = s->slice[me];
+
+    *whole = slice;
+    if (!wg_together(ctx))
+        return WAGLE_OK;
+    WG_TRY(WG_GROW(ctx, &s->whole, &s->whole_room, s->slice[wg_ranks(ctx)]));
+    memcpy(s->whole + first, slice, (size_t)(s->slice[me + 1] - first) * sizeof *slice);
+    *whole = s->whole;
+    return everywhere ? wg_all_gather(ctx, s->whole, sizeof *s->whole, s->slice)
+                      : wg_gather_slices(ctx, s->whole, sizeof *s->whole, s->slice);
+}
+
+int64_t wg_part_sums_bytes(const wagle_ctx *ctx, int64_t weights, int64_t widest, int kinds)
+{
+    int first;
+    const int64_t levels = wg_tree_levels(wg_parts_of(ctx, wg_rank(ctx), &first));
+    const int64_t slices = wg_parts(ctx) > 1 ? (kinds + 1) * widest : 0;
+
+    return (levels * kinds * weights + slices) * (int64_t)sizeof(float);
+}
