@@ -95,7 +95,7 @@ static wagle_status exchange(wagle_ctx *ctx)
     if (ctx->processes.exchange(ctx->processes.user, m->send, m->send_bytes, m->receive,
                                 m->receive_bytes, why, sizeof why))
         return WAGLE_OK;
-    return wg_fail(ctx, WAGLE_E_RUN, "process %d of %d: %s", wg_rank(ctx), wg_ranks(ctx), why);
+    return wg_fail(ctx, WAGLE_E_RESOURCE, "process %d of %d: %s", wg_rank(ctx), wg_ranks(ctx), why);
 }
 
 /* --- sums --------------------------------------------------------------------------------------

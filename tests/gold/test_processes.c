@@ -1,0 +1,393 @@
+/* Several processes make the files of one, bit for bit, whatever their number. */
+#include "forked.h"
+
+#include "base/number.h"
+#include "dist/dist.h"
+#include "objective/objective.h"
+#include "optim/optimizer.h"
+#include "selector/selector.h"
+
+#define MODEL WG_GOLD "/models/llama-gqa-tied"
+#define FOLDER WG_SCRATCH "/processes"
+#define ROWS(name) FOLDER "/" name ".jsonl"
+#define ALONE FOLDER "/alone"
+#define TOGETHER FOLDER "/together"
+
+enum { PARTS = 8, EACH = 11 };
+
+/* Whether the test should be short: in guarded memory, with sanitizers, on a card. */
+static bool shortened(void)
+{
+#ifdef WG_SANITIZED
+    return true;
+#else
+    return getenv("WG_TEST_GUARDED") != NULL || getenv("WG_TEST_CARD") != NULL;
+#endif
+}
+
+static void write_rows(wagle_ctx *ctx, const char *path, int first)
+{
+    wg_text t = {0};
+
+    for (int k = 0; k < EACH; k++) {
+        assert_ok(ctx, wg_text_printf(ctx, &t, "{\"input_ids\":[%d", first + k));
+        for (int i = 1; i < 6 + k % 4; i++)
+            assert_ok(ctx, wg_text_printf(ctx, &t, ",%d", (first + 7 * i * (k + 1)) % 320));
+        assert_ok(ctx, wg_text_addz(ctx, &t, "]}\n"));
+    }
+    assert_ok(ctx, wg_write_file(ctx, path, t.text, (size_t)t.bytes, true));
+    wg_text_free(&t);
+}
+
+static int write_all_rows(void **state)
+{
+    wagle_ctx *ctx = new_context();
+
+    (void)state;
+    wg_remove_tree(FOLDER);
+    assert_ok(ctx, wg_make_folder(ctx, FOLDER));
+    write_rows(ctx, ROWS("forget"), 10);
+    write_rows(ctx, ROWS("retain"), 100);
+    write_rows(ctx, ROWS("refusal"), 200);
+    wagle_ctx_free(ctx);
+    return 0;
+}
+
+/* --- who has what ------------------------------------------------------------------------------
+ */
+
+static void parts_are_nodes_of_a_tree(void **state)
+{
+    (void)state;
+    for (int parts = 1; parts <= 64; parts *= 2)
+        for (int ranks = 1; ranks <= parts; ranks++) {
+            const wagle_ctx ctx = {.parts = parts, .processes = {.count = ranks}};
+            int next = 0, least = parts, most = 0;
+            for (int r = 0; r < ranks; r++) {
+                int first;
+                const int n = wg_parts_of(&ctx, r, &first);
+                assert_int_equal(first, next);
+                assert_int_equal(n & (n - 1), 0); /* a power of two, */
+                assert_int_equal(first % n, 0);   /* and at a multiple of itself */
+                next += n;
+                least = n < least ? n : least;
+                most = n > most ? n : most;
+            }
+            assert_int_equal(next, parts);
+            assert_true(most <= 2 * least);
+        }
+}
+
+static void slices_are_everything(void **state)
+{
+    const int64_t n[] = {0, 1, 5, 4096, 135000001, (int64_t)1 << 52};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof n / sizeof *n; i++)
+        for (int ranks = 1; ranks <= 512; ranks += 37) {
+            const wagle_ctx ctx = {.processes = {.count = ranks}};
+            assert_int_equal(wg_slice(&ctx, n[i], 0), 0);
+            assert_int_equal(wg_slice(&ctx, n[i], ranks), n[i]);
+            for (int r = 0; r < ranks; r++)
+                assert_true(wg_slice(&ctx, n[i], r) <= wg_slice(&ctx, n[i], r + 1));
+        }
+}
+
+static void tables_that_do_not_fit_are_refused(void **state)
+{
+    wagle_ctx *ctx = new_context();
+    wagle_processes p = {.size = sizeof p, .count = 4, .exchange = forked_exchange};
+
+    (void)state;
+    assert_int_equal(wagle_set_processes(ctx, &p, 2), WAGLE_E_USAGE);
+    assert_int_equal(wagle_set_processes(ctx, &p, 6), WAGLE_E_USAGE);
+    assert_int_equal(wagle_set_processes(ctx, &p, -1), WAGLE_E_USAGE);
+    p.rank = 4;
+    assert_int_equal(wagle_set_processes(ctx, &p, 8), WAGLE_E_USAGE);
+    p.rank = 0;
+    p.exchange = NULL;
+    assert_int_equal(wagle_set_processes(ctx, &p, 8), WAGLE_E_USAGE);
+    wagle_ctx_free(ctx);
+}
+
+/* --- sums --------------------------------------------------------------------------------------
+ */
+
+enum { LONG = 300001 };
+
+static float part_value(int part, int64_t i)
+{
+    return (float)wg_random_normal(3, (uint64_t)part, (uint64_t)i);
+}
+
+static float tree_sum(int first, int n, int64_t i)
+{
+    return n == 1 ? part_value(first, i)
+                  : tree_sum(first, n / 2, i) + tree_sum(first + n / 2, n / 2, i);
+}
+
+static wagle_status add_parts(wagle_ctx *ctx, int rank, void *user)
+{
+    int64_t *slice;
+    float *sum;
+    int first;
+    const int own = wg_parts_of(ctx, rank, &first);
+
+    (void)user;
+    WG_TRY(wg_slice_starts(ctx, LONG, &slice));
+    WG_TRY(WG_ALLOC(ctx, &sum, LONG));
+    for (int64_t i = 0; i < LONG; i++)
+        sum[i] = tree_sum(first, own, i);
+    WG_TRY(wg_reduce_scatter(ctx, sum, slice, sum + slice[rank]));
+    WG_TRY(wg_all_gather(ctx, sum, sizeof *sum, slice));
+    for (int64_t i = 0; i < LONG; i++)
+        if (sum[i] != tree_sum(0, PARTS, i))
+            return wg_fail(ctx, WAGLE_E_RUN, "element %lld", (long long)i);
+    wg_free(slice);
+    wg_free(sum);
+    return WAGLE_OK;
+}
+
+static void sums_are_those_of_the_tree(void **state)
+{
+    (void)state;
+    for (int n = 1; n <= FORKED_MOST; n++)
+        forked_expect("sums", n, PARTS, add_parts, NULL, WAGLE_OK);
+}
+
+/* --- attribution -------------------------------------------------------------------------------
+ */
+
+static wagle_status attribute(wagle_ctx *ctx, int rank, void *user)
+{
+    (void)rank;
+    return wagle_attribute(ctx, user);
+}
+
+static void compare_scores(const char *selector, wagle_gamma gamma)
+{
+    static const int counts[] = {1, 2, 3, 4, 8};
+    wagle_attribute_options o;
+    wagle_ctx *ctx = new_context();
+
+    wagle_attribute_defaults(&o);
+    o.model = MODEL;
+    o.forget.path = ROWS("forget");
+    o.retain.path = ROWS("retain");
+    o.selector = selector;
+    o.gamma = gamma;
+    o.force = true;
+    o.out = ALONE;
+    wagle_set_threads(ctx, 1);
+    assert_ok(ctx, wagle_set_processes(ctx, NULL, PARTS));
+    assert_ok(ctx, wagle_attribute(ctx, &o));
+    wagle_ctx_free(ctx);
+    o.out = TOGETHER;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        if (shortened() && counts[i] != 3)
+            continue;
+        forked_expect(selector, counts[i], PARTS, attribute, &o, WAGLE_OK);
+        assert_same_file(selector, ALONE, TOGETHER);
+    }
+}
+
+static void scores_are_those_of_one_process(void **state)
+{
+    (void)state;
+    for (int s = 0; wg_selector_at(s) != NULL; s++)
+        compare_scores(wg_selector_at(s)->name,
+                       (wagle_gamma){.kind = WAGLE_GAMMA_NUMBER, .value = 1e-6});
+    compare_scores("wagle", (wagle_gamma){.kind = WAGLE_GAMMA_AUTO});
+    compare_scores("wagle", (wagle_gamma){.kind = WAGLE_GAMMA_DIAG});
+    compare_scores("wagle", (wagle_gamma){.kind = WAGLE_GAMMA_PROTECT});
+}
+
+/* --- training ----------------------------------------------------------------------------------
+ */
+
+static wagle_train_options usual_run(void)
+{
+    wagle_train_options o;
+
+    wagle_unlearn_defaults(&o);
+    o.model = MODEL;
+    o.forget.path = ROWS("forget");
+    o.retain.path = ROWS("retain");
+    o.refusal = ROWS("refusal");
+    o.objective = "graddiff";
+    o.steps = 3;
+    o.batch = 5; /* fewer rows than parts: some are empty */
+    o.warmup = 0;
+    o.lr = 1e-3;
+    o.force = true;
+    return o;
+}
+
+static wagle_status unlearn(wagle_ctx *ctx, int rank, void *user)
+{
+    (void)rank;
+    return wagle_unlearn(ctx, user, NULL);
+}
+
+static void train_alone(wagle_train_options *o)
+{
+    wagle_ctx *ctx = new_context();
+
+    o->out = ALONE;
+    wagle_set_threads(ctx, 1);
+    assert_ok(ctx, wagle_set_processes(ctx, NULL, PARTS));
+    assert_ok(ctx, wagle_unlearn(ctx, o, NULL));
+    wagle_ctx_free(ctx);
+    o->out = TOGETHER;
+}
+
+/* most: the largest number of processes that is tried. */
+static void compare_models(const char *what, wagle_train_options o, int most)
+{
+    static const int counts[] = {3, 2, 8, 1, 4};
+
+    train_alone(&o);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        if (counts[i] > most || (shortened() && i > 0))
+            continue;
+        forked_expect(what, counts[i], PARTS, unlearn, &o, WAGLE_OK);
+        assert_same_file(what, ALONE "/model.safetensors", TOGETHER "/model.safetensors");
+        assert_same_file(what, ALONE "/log.jsonl", TOGETHER "/log.jsonl");
+    }
+}
+
+static void every_objective_trains_to_the_same_bits(void **state)
+{
+    (void)state;
+    for (int k = 0; wg_objective_at(k) != NULL; k++) {
+        wagle_train_options o = usual_run();
+        o.objective = wg_objective_at(k)->name;
+        if (!(wg_objective_at(k)->needs & WG_TRAINS_ONLY) && (!shortened() || k % 4 == 0))
+            compare_models(o.objective, o, 3);
+    }
+}
+
+static void every_optimizer_trains_to_the_same_bits(void **state)
+{
+    (void)state;
+    for (int k = 0; wg_optimizer_kind_at(k) != NULL; k++) {
+        wagle_train_options o = usual_run();
+        o.optimizer = wg_optimizer_kind_at(k)->name;
+        compare_models(o.optimizer, o, 8);
+        o.state = WAGLE_STATE_BF16;
+        compare_models("bf16 state", o, 3);
+    }
+}
+
+static void other_options_train_to_the_same_bits(void **state)
+{
+    wagle_train_options o = usual_run();
+
+    (void)state;
+    o.selector = "wagle";
+    o.density = 0.1;
+    compare_models("selector", o, 8);
+    o = usual_run();
+    o.protect.path = "retain";
+    compare_models("protect", o, 4);
+    o = usual_run();
+    o.clip = 0.5;
+    o.clip_each = true;
+    o.accumulate = 2;
+    compare_models("clip of each tensor, two batches an update", o, 4);
+    o = usual_run();
+    o.reduction = WAGLE_REDUCE_TOKENS;
+    o.retain_term = WAGLE_RETAIN_KL;
+    compare_models("means over tokens, divergence", o, 3);
+}
+
+static void what_is_not_there_is_refused(void **state)
+{
+    wagle_train_options o = usual_run();
+
+    (void)state;
+    o.out = TOGETHER;
+    o.lora = 2;
+    forked_expect("lora", 2, PARTS, unlearn, &o, WAGLE_E_USAGE);
+    o = usual_run();
+    o.out = TOGETHER;
+    o.rectify = 0.8;
+    forked_expect("rectify", 2, PARTS, unlearn, &o, WAGLE_E_USAGE);
+}
+
+/* --- interrupted and killed --------------------------------------------------------------------
+ */
+
+static void stop_at_two(void *user, const char *stage, int64_t done, int64_t total,
+                        const char *detail)
+{
+    (void)stage;
+    (void)detail;
+    if (total == 6 && done == 2)
+        wagle_interrupt(user);
+}
+
+/* One process alone is told to stop, and not the one that writes. */
+static wagle_status unlearn_until_two(wagle_ctx *ctx, int rank, void *user)
+{
+    if (rank == 1)
+        wagle_on_progress(ctx, stop_at_two, ctx);
+    return wagle_unlearn(ctx, user, NULL);
+}
+
+static void another_number_resumes_to_the_same_bits(void **state)
+{
+    wagle_train_options o = usual_run();
+
+    (void)state;
+    o.steps = 6;
+    train_alone(&o);
+    forked_expect("interrupted", 2, PARTS, unlearn_until_two, &o, WAGLE_E_INTERRUPTED);
+    o.resume = true;
+    forked_expect("resumed", 3, PARTS, unlearn, &o, WAGLE_OK);
+    assert_same_file("resumed", ALONE "/model.safetensors", TOGETHER "/model.safetensors");
+    assert_same_file("resumed", ALONE "/log.jsonl", TOGETHER "/log.jsonl");
+}
+
+static void a_killed_process_ends_all_and_the_run_resumes(void **state)
+{
+    wagle_train_options o = usual_run();
+    const int kills = shortened() ? 3 : 12;
+
+    (void)state;
+    o.steps = 12;
+    o.checkpoint_every = 1;
+    train_alone(&o);
+    for (int k = 0; k < kills; k++) {
+        int code[FORKED_MOST];
+        wg_remove_tree(TOGETHER);
+        wg_remove_tree(TOGETHER ".partial");
+        o.resume = false;
+        forked_run(3, PARTS, unlearn, &o, k % 3, 20 + 15 * k, code);
+        if (code[k % 3] == 128 + SIGKILL)
+            for (int r = 0; r < 3; r++)
+                if (r != k % 3 && code[r] != WAGLE_E_RESOURCE && code[r] != WAGLE_OK)
+                    fail_msg("process %d came to %d", r, code[r]);
+        o.resume = true;
+        forked_expect("after a kill", 1 + k % 4, PARTS, unlearn, &o, WAGLE_OK);
+        assert_same_file("after a kill", ALONE "/model.safetensors", TOGETHER "/model.safetensors");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parts_are_nodes_of_a_tree),
+        cmocka_unit_test(slices_are_everything),
+        cmocka_unit_test(tables_that_do_not_fit_are_refused),
+        cmocka_unit_test(sums_are_those_of_the_tree),
+        cmocka_unit_test(scores_are_those_of_one_process),
+        cmocka_unit_test(every_objective_trains_to_the_same_bits),
+        cmocka_unit_test(every_optimizer_trains_to_the_same_bits),
+        cmocka_unit_test(other_options_train_to_the_same_bits),
+        cmocka_unit_test(what_is_not_there_is_refused),
+        cmocka_unit_test(another_number_resumes_to_the_same_bits),
+        cmocka_unit_test(a_killed_process_ends_all_and_the_run_resumes),
+    };
+    return cmocka_run_group_tests(tests, write_all_rows, NULL);
+}
