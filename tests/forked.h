@@ -43,9 +43,9 @@ static inline bool forked_exchange(void *user, const void *const *send_data,
         for (int r = 0; r < f->table.count; r++) {
             const bool sends = r != f->table.rank && sent[r] < send_bytes[r];
             const bool receives = r != f->table.rank && received[r] < receive_bytes[r];
-            wait[r] = (struct pollfd){
-                .fd = sends || receives ? f->socket[r] : -1,
-                .events = (short)((sends ? POLLOUT : 0) | (receives ? POLLIN : 0))};
+            wait[r] =
+                (struct pollfd){.fd = sends || receives ? f->socket[r] : -1,
+                                .events = (short)((sends ? POLLOUT : 0) | (receives ? POLLIN : 0))};
             left |= sends || receives;
         }
         if (!left)

@@ -31,6 +31,8 @@ int wg_parts(const wagle_ctx *ctx);
 int wg_parts_of(const wagle_ctx *ctx, int rank, int *first);
 /* Rows [*first, *first + n) of so many that are part p of the whole; returns n. */
 int64_t wg_rows_of_part(int64_t rows, int part, int parts, int64_t *first);
+/* The rows [*from, *to) of a process: those of its parts. */
+void wg_rows_of_process(const wagle_ctx *ctx, int64_t rows, int rank, int64_t *from, int64_t *to);
 /* How often a sum is added to another that waits, once part j (from 0) of the process is there:
  * first to that of level 0, then to that of level 1, and so on. The sum then waits at the level of
  * that number. */
@@ -39,8 +41,8 @@ int wg_tree_merges(int j);
 int wg_tree_levels(int n);
 /* Where the slice of n elements of a process begins; that of the next one is its end. */
 int64_t wg_slice(const wagle_ctx *ctx, int64_t n, int rank);
-/* Where they begin: *out [ranks + 1]; free with wg_free. */
-WAGLE_CHECK wagle_status wg_slice_starts(wagle_ctx *ctx, int64_t n, int64_t **out);
+/* Where the rows of each process begin: *out [ranks + 1]; free with wg_free. */
+WAGLE_CHECK wagle_status wg_row_starts(wagle_ctx *ctx, int64_t rows, int64_t **out);
 
 /* --- exchanges: all processes call them in the same order --------------------------------------
  */
@@ -60,9 +62,11 @@ WAGLE_CHECK wagle_status wg_all_gather_parts(wagle_ctx *ctx, void *all, size_t s
 WAGLE_CHECK wagle_status wg_all_gather_lists(wagle_ctx *ctx, int64_t rows, int64_t *count,
                                              void **list, size_t size);
 /* wg_all_gather to process 0 alone. */
-WAGLE_CHECK wagle_status wg_gather_slices(wagle_ctx *ctx, void *all, size_t size, const int64_t *slice);
+WAGLE_CHECK wagle_status wg_gather_slices(wagle_ctx *ctx, void *all, size_t size,
+                                          const int64_t *slice);
 /* Each process gets its own slice from process 0. */
-WAGLE_CHECK wagle_status wg_scatter_slices(wagle_ctx *ctx, void *all, size_t size, const int64_t *slice);
+WAGLE_CHECK wagle_status wg_scatter_slices(wagle_ctx *ctx, void *all, size_t size,
+                                           const int64_t *slice);
 /* data [bytes] of process 0 comes to every process. */
 WAGLE_CHECK wagle_status wg_broadcast(wagle_ctx *ctx, void *data, size_t bytes);
 /* The same of a text, or of none: *text of process 0 is read, that of the others is NULL before and

@@ -54,7 +54,7 @@ wagle_status wg_all_gather_lists(wagle_ctx *ctx, int64_t rows, int64_t *count, v
 
     if (!wg_together(ctx))
         return WAGLE_OK;
-    WG_TRY(wg_slice_starts(ctx, rows, &row));
+    WG_TRY(wg_row_starts(ctx, rows, &row));
     st = WG_ALLOC(ctx, &element, wg_ranks(ctx) + 1);
     if (st == WAGLE_OK)
         st = gather(ctx, row, element, count, list, size);

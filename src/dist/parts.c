@@ -99,10 +99,19 @@ int64_t wg_slice(const wagle_ctx *ctx, int64_t n, int rank)
     return n / wg_ranks(ctx) * rank + n % wg_ranks(ctx) * rank / wg_ranks(ctx);
 }
 
-wagle_status wg_slice_starts(wagle_ctx *ctx, int64_t n, int64_t **out)
+void wg_rows_of_process(const wagle_ctx *ctx, int64_t rows, int rank, int64_t *from, int64_t *to)
+{
+    int first;
+    const int n = wg_parts_of(ctx, rank, &first);
+
+    wg_rows_of_part(rows, first, wg_parts(ctx), from);
+    wg_rows_of_part(rows, first + n, wg_parts(ctx), to);
+}
+
+wagle_status wg_row_starts(wagle_ctx *ctx, int64_t rows, int64_t **out)
 {
     WG_TRY(WG_ALLOC(ctx, out, wg_ranks(ctx) + 1));
-    for (int r = 0; r <= wg_ranks(ctx); r++)
-        (*out)[r] = wg_slice(ctx, n, r);
+    for (int r = 0; r < wg_ranks(ctx); r++)
+        wg_rows_of_process(ctx, rows, r, &(*out)[r], &(*out)[r + 1]);
     return WAGLE_OK;
 }

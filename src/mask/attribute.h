@@ -11,6 +11,11 @@
 
 #define WG_DAMPING 1e-6 /* relative to the mean Fisher; docs/reference/definitions.md */
 
+enum {
+    WG_SCORES_AT_ONCE = 1 << 18, /* weights that are scored and handed over together, at most */
+    WG_NEEDS_RETAIN_ROWS = WG_NEEDS_RETAIN_GRADIENT | WG_NEEDS_RETAIN_FISHER
+};
+
 /* An attribution. The caller fills it or opens it from options. */
 typedef struct wg_attribution {
     wg_session session;
@@ -112,6 +117,8 @@ WAGLE_CHECK wagle_status wg_attribution_budget(wagle_ctx *ctx, wg_attribution *a
 typedef wagle_status wg_take_scores(void *user, wagle_ctx *ctx, int tensor, int64_t first,
                                     const float *score, int64_t n);
 
+/* Computes a->gamma where the selector needs it and no number was given. */
+WAGLE_CHECK wagle_status wg_find_gamma(wagle_ctx *ctx, wg_attribution *a);
 WAGLE_CHECK wagle_status wg_score(wagle_ctx *ctx, wg_attribution *a, wg_take_scores *take,
                                   void *user);
 /* The same in a process whose scores process 0 takes. */

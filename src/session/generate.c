@@ -285,16 +285,21 @@ done:
 wagle_status wg_generate(wagle_ctx *ctx, wg_session *s, const wg_ids *prompts, int64_t n,
                          const wg_sampling *how, wg_ids *out)
 {
-    const bool shared = wg_together(ctx) && how->take == NULL; /* a stream comes to all of them */
-    const int64_t from = shared ? wg_slice(ctx, n, wg_rank(ctx)) : 0;
-    const int64_t to = shared ? wg_slice(ctx, n, wg_rank(ctx) + 1) : n;
+    const bool shared = how->take == NULL; /* a stream comes to all of them */
+    int first = 0;
+    const int own = shared ? wg_parts_of(ctx, wg_rank(ctx), &first) : 1;
+    const int parts = shared ? wg_parts(ctx) : 1;
     int64_t longest;
 
     WG_TRY(check_prompts(ctx, &s->model->config, prompts, n, how, &longest));
     wg_config_warn_generation(ctx, &s->model->config);
-    if (from < to)
-        WG_TRY(continue_prompts(ctx, s, prompts, from, to, longest, how, out));
-    return shared ? share_texts(ctx, n, out) : WAGLE_OK;
+    for (int p = first; p < first + own; p++) { /* those that are continued together */
+        int64_t from;
+        const int64_t some = wg_rows_of_part(n, p, parts, &from);
+        if (some > 0)
+            WG_TRY(continue_prompts(ctx, s, prompts, from, from + some, longest, how, out));
+    }
+    return shared && wg_together(ctx) ? share_texts(ctx, n, out) : WAGLE_OK;
 }
 
 void wg_free_lists(wg_ids *list, int64_t n)

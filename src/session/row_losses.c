@@ -131,10 +131,14 @@ done:
 wagle_status wg_rows_score(wagle_ctx *ctx, wg_session *session, const wg_dataset *rows,
                            const wg_scoring *how, wg_row_score *out)
 {
-    const int64_t from = wg_slice(ctx, rows->n, wg_rank(ctx));
-    const int64_t to = wg_slice(ctx, rows->n, wg_rank(ctx) + 1);
+    int first;
+    const int own = wg_parts_of(ctx, wg_rank(ctx), &first);
 
-    WG_TRY(score_rows(ctx, session, rows, from, to, how, out));
+    for (int p = first; p < first + own; p++) { /* no batch has rows of two parts */
+        int64_t from;
+        const int64_t n = wg_rows_of_part(rows->n, p, wg_parts(ctx), &from);
+        WG_TRY(score_rows(ctx, session, rows, from, from + n, how, out));
+    }
     return wg_together(ctx) ? share_scores(ctx, how, rows->n, out) : WAGLE_OK;
 }
 

@@ -77,7 +77,7 @@ static void check_objective(const char *name)
     json_t *facts = gold_json(WG_GOLD "/objectives/objectives.json");
     const json_t *want = json_object_get(json_object_get(facts, "objectives"), name);
     const int64_t order[] = {0, 1, 2};
-    const wg_batch_indices pick = {order, order, 3, 3};
+    const wg_batch_indices pick = {order, order, 3, 3, 0, 0};
     const wagle_param margin = {"simnpo.delta",
                                 json_at(json_object_get(facts, "hyper"), "delta_simnpo")};
     wg_train_data material = {.options = &o};
@@ -211,7 +211,7 @@ static void check_run(const char *name, const char *objective_name, bool masked,
         const double lr = wg_schedule(WAGLE_SCHEDULE_LINEAR, o.lr, (int64_t)step, 1, 10);
         wg_step now;
         int64_t f[2], r[2];
-        const wg_batch_indices pick = {f, r, 2, 2};
+        const wg_batch_indices pick = {f, r, 2, 2, 0, 0};
         for (size_t i = 0; i < 2; i++) {
             f[i] = json_integer_value(json_array_get(json_array_get(pairs, i), 0));
             r[i] = json_integer_value(json_array_get(json_array_get(pairs, i), 1));
