@@ -22,12 +22,12 @@ struct wagle_ctx {
     int cpu_units;  /* which products may use: 0 all there are; 1 + wg_cpu_unit: up to that one */
     void *card;     /* the back end of a card while models use it */
     int64_t memory; /* bytes a run may take, 0: no bound */
-    int64_t card_memory; /* bytes of a card, 0: what is free */
-    wagle_processes processes;    /* that run the calls together; count 0: this one is alone */
-    struct wg_mail *mail;         /* what exchanges need, while there are several */
-    int parts;                    /* that rows are cut into (dist/dist.h); 0: one */
-    int64_t sent;                 /* bytes, to other processes */
-    bool agreed;                  /* all processes were told of an interrupt */
+    int64_t card_memory;       /* bytes of a card, 0: what is free */
+    wagle_processes processes; /* that run the calls together; count 0: this one is alone */
+    struct wg_mail *mail;      /* what exchanges need, while there are several */
+    int parts;                 /* that rows are cut into (dist/dist.h); 0: one */
+    int64_t sent;              /* bytes, to other processes */
+    bool agreed;               /* all processes were told of an interrupt */
     bool dry_run;
     char *plan_json;              /* the same as JSON */
     char *plan;                   /* of the last dry run, or NULL */

@@ -369,6 +369,7 @@ static wagle_status all_steps(wagle_ctx *ctx, wg_run *w)
 {
     const int64_t first = w->step;
     const int64_t last = w->trial != NULL && w->trial->most < w->steps ? w->trial->most : w->steps;
+    const int64_t sent = wg_sent_bytes(ctx);
     double spent = 0;
     wagle_status st = wg_run_monitor(ctx, w); /* a resumed run checks what it had not */
 
@@ -383,6 +384,9 @@ static wagle_status all_steps(wagle_ctx *ctx, wg_run *w)
             st = wg_run_monitor(ctx, w);
     }
     w->told &= !w->result.stopped;
+    if (wg_together(ctx) && w->step > first)
+        wg_log(ctx, 2, "sent %.1f MB a step to the other processes",
+               (double)(wg_sent_bytes(ctx) - sent) / 1e6 / (double)(w->step - first));
     if (st == WAGLE_OK && !in_vain(w))
         st = wg_run_land(ctx, w);
     w->result.stopped |= w->told;
