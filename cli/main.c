@@ -119,5 +119,5 @@ int main(int argc, char **argv)
         return WAGLE_E_USAGE;
     cli_make_table();
     code = answer(argc, argv, &o, &c);
-    return code >= 0 ? cli_leave(code, "") : (int)run(c, &o, others);
+    return code >= 0 || c == NULL ? cli_leave(code, "") : (int)run(c, &o, others);
 }

@@ -65,7 +65,7 @@ int wg_parts_of(const wagle_ctx *ctx, int rank, int *first)
     const int parts = wg_parts(ctx), ranks = wg_ranks(ctx);
     int large = parts, n_large; /* processes that have `large` parts come last, others half */
 
-    while (parts / large * 2 <= ranks)
+    while (large > 1 && parts / large * 2 <= ranks)
         large /= 2;
     /* there are parts/large nodes; as many of the first as are too few are halved */
     n_large = 2 * (parts / large) - ranks;
