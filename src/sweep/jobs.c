@@ -291,8 +291,11 @@ static void make_job(const wagle_ctx *ctx, team *t, int k)
     j->ctx.name_user = ctx->name_user;
     j->ctx.threads = part > 0 ? part : 1;
     j->ctx.memory = ctx->memory / t->n;
+    j->ctx.card_memory = ctx->card_memory / t->n;
     j->ctx.device = ctx->device;
     j->ctx.precision = ctx->precision;
+    j->ctx.cpu_units = ctx->cpu_units;
+    j->ctx.parts = ctx->parts;
     j->ctx.parent = ctx;
     j->ctx.nested = 1;
     j->ctx.progress = ctx->progress != NULL ? hear_progress : NULL;

@@ -93,6 +93,10 @@ PY
         sed -i '/"seconds"/d' jobs$jobs/runs.json
     done
     diff -r jobs1 jobs2
+    for jobs in 1 2; do # which share the limit
+        card "$WAGLE" sweep spec.json --out small$jobs --jobs $jobs --gpu-memory 100K "${f32[@]}" --quiet 2> stderr.txt && return 1
+        grep -qF -- "--gpu-memory" stderr.txt
+    done
 }
 
 @test "without a card: one line that names the library, nothing written; auto is the CPU, and says so" {
