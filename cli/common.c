@@ -65,7 +65,9 @@ wagle_data cli_rows(const cli_options *o, const char *path)
                         .max_length = o->max_length > 0 ? o->max_length : 0,
                         .limit = o->limit > 0 ? o->limit : 0,
                         .truncate = o->truncate,
-                        .eos = o->eos};
+                        .eos = o->eos,
+                        .where = o->where,
+                        .fields = o->fields};
 }
 
 wagle_rows_options cli_rows_options(const cli_options *o)

@@ -8,7 +8,8 @@ enum { CLI_LIST = 64, CLI_OPTIONS = 192, CLI_PARAMS = 48 };
 
 /* How rows are read and laid out. */
 #define CLI_ROWS                                                                                   \
-    "prompt prompt-field answer-field text-field facts-field chat no-chat chat-layout chat-kwarg " \
+    "prompt prompt-field answer-field text-field facts-field fields where chat no-chat "           \
+    "chat-layout chat-kwarg "                                                                      \
     "system date all-turns eos truncate max-length limit"
 
 /* Where a value comes from; a flag wins over a key of --config. */

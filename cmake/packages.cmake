@@ -52,7 +52,7 @@ set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY >=)
 # The libraries of Requires.private in wagle.pc: pkg-config reads their .pc files whatever it is asked.
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libwagle${WAGLE_SOVERSION} (= ${PROJECT_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE}), \
-libjansson-dev, libpcre2-dev, libutf8proc-dev, libssl-dev, zlib1g-dev, liblapacke-dev, libopenblas-pthread-dev | libopenblas-dev")
+libjansson-dev, libpcre2-dev, libutf8proc-dev, libssl-dev, zlib1g-dev, libzstd-dev, libsnappy-dev, liblapacke-dev, libopenblas-pthread-dev | libopenblas-dev")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SHLIBDEPS OFF)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS gfortran) # libgfortran.a, for OpenBLAS and LAPACK as archives
 include(CPack)

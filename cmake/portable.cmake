@@ -2,7 +2,7 @@
 # alone. LAPACK is the reference one: OpenBLAS has kernels for every processor, which are 25 MB. A
 # library without an archive is linked as usual, and tools/portable copies it.
 set(WAGLE_PORTABLE_LIBRARIES)
-foreach(name lapacke lapack/liblapack.a blas/libblas.a jansson pcre2-8 utf8proc popt crypto z cmocka)
+foreach(name lapacke lapack/liblapack.a blas/libblas.a jansson pcre2-8 utf8proc popt crypto z zstd snappy cmocka)
     string(REGEX REPLACE "[^a-z0-9]" "_" variable portable_${name})
     if(name MATCHES "[.]a$")
         find_library(${variable} ${name})
@@ -21,7 +21,7 @@ function(wagle_portable name)
         $<TARGET_OBJECTS:wagle_objects>)
     target_compile_options(${name} PRIVATE -std=c11 -Wall -Wextra)
     target_link_libraries(${name} PRIVATE -static-libgcc -Wl,--start-group ${WAGLE_PORTABLE_LIBRARIES} -Wl,-Bstatic -lgfortran
-        -lquadmath -Wl,-Bdynamic -Wl,--end-group Threads::Threads m ${CMAKE_DL_LIBS})
+        -lquadmath -lstdc++ -Wl,-Bdynamic -Wl,--end-group Threads::Threads m ${CMAKE_DL_LIBS})
     target_link_options(${name} PRIVATE -Wl,--gc-sections -s)
     set_target_properties(${name} PROPERTIES BUILD_RPATH "\$ORIGIN/lib")
 endfunction()

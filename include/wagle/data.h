@@ -109,7 +109,13 @@ typedef struct wagle_data {
     int64_t limit;                  /* first rows only; 0: all */
     bool truncate;                  /* cut rows that are too long instead of refusing them */
     bool eos;                       /* end each answer with the end-of-text token */
-    const void *reserved[4];        /* NULL: it is part of other structures, and cannot grow */
+    /* Which rows are read: "column=text" or "column!=text", which must all hold; NULL-terminated,
+     * or NULL. A number or truth value is compared as JSON writes it. */
+    const char *const *where;
+    /* Other names for columns: "column=name", NULL-terminated, or NULL. `where` has the names that
+     * the file has, all other members the new ones. */
+    const char *const *fields;
+    const void *reserved[2]; /* NULL: it is part of other structures, and cannot grow */
 } wagle_data;
 
 #define WAGLE_DEFAULT_PROMPT "### Question: {prompt}\n### Answer: "

@@ -56,7 +56,8 @@ static wagle_status read_file(builder *m, const char *entry)
     file = &m->file[m->n_files++];
     *file = (wg_rows){0};
     WG_TRY(wg_data_entry(m->ctx, entry, &m->arena, &path, &weight));
-    WG_TRY(wg_rows_read(m->ctx, path, m->data->limit, file));
+    const wg_rows_select select = wg_data_select(m->data, false);
+    WG_TRY(wg_rows_read(m->ctx, path, &select, file));
     return add_rows(m, file, file->n, path);
 }
 

@@ -313,46 +313,39 @@ wagle_status wg_data_entry(wagle_ctx *ctx, const char *entry, wg_arena *arena, c
     return *path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 
-/* The first n rows. */
-static wagle_status add_rows(wg_adding *a, const wg_rows *rows, int64_t n, int64_t *capacity)
+/* A wg_row_fn. */
+static wagle_status accept_row(void *user, json_t *row, const char *file, int64_t line)
 {
-    wagle_status st = WG_GROW(a->ctx, &a->out->example, capacity, a->out->n + n);
+    wg_adding *a = user;
+    wagle_status st = WG_GROW(a->ctx, &a->out->example, &a->capacity, a->out->n + 1);
 
-    if (st == WAGLE_OK)
-        memset(a->out->example + a->out->n, 0, (size_t)n * sizeof *a->out->example);
-    for (int64_t i = 0; st == WAGLE_OK && i < n; i++) {
-        a->record.fields = rows->row[i];
-        a->record.line = rows->line[i];
+    if (st == WAGLE_OK) {
+        a->out->example[a->out->n] = (wg_example){0};
+        a->record = (wg_record){.fields = row, .path = file, .line = line};
         st = add_row(a);
         if (st == WAGLE_E_INPUT)
-            st = wg_note(a->ctx, st, a->record.path);
+            st = wg_note(a->ctx, st, file);
     }
+    json_decref(row);
     return st;
 }
 
-static wagle_status load_file(wg_adding *a, const char *entry, int64_t *capacity)
+static wagle_status load_file(wg_adding *a, const char *entry)
 {
-    wg_rows rows = {0};
-    wagle_status st;
+    const wg_rows_select select = wg_data_select(a->data, true);
+    const char *path;
 
-    WG_TRY(wg_data_entry(a->ctx, entry, &a->out->arena, &a->record.path, &a->weight));
-    WG_TRY(wg_rows_read(a->ctx, a->record.path, a->data->limit, &rows));
-    st = add_rows(a, &rows, rows.n, capacity);
-    wg_rows_free(&rows);
-    return st;
+    WG_TRY(wg_data_entry(a->ctx, entry, &a->out->arena, &path, &a->weight));
+    return wg_rows_visit(a->ctx, path, &select, accept_row, a);
 }
 
 /* Rows in memory. */
-static wagle_status load_held(wg_adding *a, int64_t *capacity)
+static wagle_status load_held(wg_adding *a)
 {
-    const wg_rows *rows = &a->data->rows->rows;
-    const int64_t limit = a->data->limit;
+    const wg_rows_select select = wg_data_select(a->data, true);
 
-    a->record.path = a->data->path;
     a->weight = 1;
-    if (rows->n == 0)
-        return wg_fail(a->ctx, WAGLE_E_INPUT, "%s: there are none", a->data->path);
-    return add_rows(a, rows, limit > 0 && limit < rows->n ? limit : rows->n, capacity);
+    return wg_rows_offer(a->ctx, a->data->path, &a->data->rows->rows, &select, accept_row, a);
 }
 
 /* Warns about layout options if no row has a layout. */
@@ -374,16 +367,15 @@ wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *dat
 {
     wg_adding a = {.ctx = ctx, .reader = r, .data = data, .out = out};
     const int64_t before = r->laid_out, by_facts = r->by_facts;
-    int64_t capacity = 0;
     wagle_status st;
 
     *out = (wg_dataset){0};
     if (data->path == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "no data file was named");
-    st = data->rows != NULL ? load_held(&a, &capacity) : load_file(&a, data->path, &capacity);
+    st = data->rows != NULL ? load_held(&a) : load_file(&a, data->path);
     for (const char *const *more = data->more; st == WAGLE_OK && more != NULL && *more != NULL;
          more++)
-        st = load_file(&a, *more, &capacity);
+        st = load_file(&a, *more);
     if (st == WAGLE_OK && r->laid_out == before)
         warn_unused(ctx, data);
     else if (st == WAGLE_OK)
@@ -406,13 +398,12 @@ wagle_status wg_dataset_parse(wagle_ctx *ctx, wg_reader *r, const wagle_data *da
                    .out = out,
                    .record = {.path = data->path},
                    .weight = 1};
-    int64_t capacity = 0;
     wg_rows rows = {0};
     wagle_status st;
 
     *out = (wg_dataset){0};
-    WG_TRY(wg_rows_parse(ctx, data->path, text.text, text.bytes, 0, &rows));
-    st = add_rows(&a, &rows, rows.n, &capacity);
+    WG_TRY(wg_rows_parse(ctx, data->path, text.text, text.bytes, NULL, &rows));
+    st = wg_rows_offer(ctx, data->path, &rows, NULL, accept_row, &a);
     wg_rows_free(&rows);
     if (st != WAGLE_OK)
         wg_dataset_free(out);

@@ -8,7 +8,8 @@ typedef struct wg_adding {
     wagle_ctx *ctx;
     wg_reader *reader;
     const wagle_data *data;
-    wg_dataset *out; /* has capacity for one more example */
+    wg_dataset *out;  /* has capacity for one more example */
+    int64_t capacity; /* of out->example */
     wg_record record;
     float weight;
 } wg_adding;

@@ -12,10 +12,6 @@ void wg_data_hold(wagle_data *data)
 
 wagle_status wg_held_add(wagle_ctx *ctx, wagle_dataset *rows, json_t *row)
 {
-    wg_rows_reader r = {.ctx = ctx, .what = NAME, .capacity = rows->capacity, .rows = &rows->rows};
-    const wagle_status st =
-        row != NULL ? wg_rows_add(&r, row, rows->rows.n + 1) : wg_json_memory(ctx);
-
-    rows->capacity = r.capacity;
-    return st;
+    return row != NULL ? wg_rows_keep(ctx, &rows->rows, row, rows->rows.n + 1)
+                       : wg_json_memory(ctx);
 }

@@ -6,7 +6,6 @@
 
 struct wagle_dataset {
     wg_rows rows;
-    int64_t capacity;
 };
 
 /* Rows in memory get a name in place of a path: where the library asks whether there are rows, or

@@ -25,6 +25,66 @@ bool wg_is_messages(const json_t *value)
     return json_is_object(json_array_get(value, 0));
 }
 
+/* --- which rows and columns are read ---------------------------------------------------------- */
+
+static bool is_one_of(const char *name, const char *const *names)
+{
+    while (*names != NULL && strcmp(name, *names) != 0)
+        names++;
+    return *names != NULL;
+}
+
+static bool is_named(const char *name, const char *option)
+{
+    return option != NULL && strcmp(name, option) == 0;
+}
+
+/* Whether {name} is in the template. */
+static bool is_in_template(const char *name, const char *template)
+{
+    const size_t n = strlen(name);
+
+    for (const char *c = template; c != NULL && (c = strchr(c, '{')) != NULL; c++)
+        if (strncmp(c + 1, name, n) == 0 && c[1 + n] == '}')
+            return true;
+    return false;
+}
+
+/* The columns that rows of training and evaluation may use. A column that is missing here is an
+ * error where it is used, as all that was not read. */
+static bool reads(const void *of, const char *name)
+{
+    static const char *const others[] = {"labels",
+                                         "input_ids",
+                                         "attention_mask",
+                                         "token_weights",
+                                         "position_ids",
+                                         "token_type_ids",
+                                         "tools",
+                                         "documents",
+                                         "system",
+                                         "system_prompt",
+                                         "chat_template_kwargs",
+                                         NULL};
+    const wagle_data *d = of;
+
+    return is_one_of(name, prompts) || is_one_of(name, answers) || is_one_of(name, texts) ||
+           is_one_of(name, chats) || is_one_of(name, others) || is_named(name, d->prompt_field) ||
+           is_named(name, d->answer_field) || is_named(name, d->text_field) ||
+           is_named(name, d->facts_field) || is_in_template(name, d->prompt);
+}
+
+wg_rows_select wg_data_select(const wagle_data *data, bool some)
+{
+    return (wg_rows_select){.limit = data->limit,
+                            .where = data->where,
+                            .fields = data->fields,
+                            .reads = some ? reads : NULL,
+                            .of = data};
+}
+
+/* --- columns ---------------------------------------------------------------------------------- */
+
 static const char *first_of(const wg_record *r, const char *const *names)
 {
     while (*names != NULL && json_object_get(r->fields, *names) == NULL)
@@ -71,13 +131,13 @@ static wagle_status list_columns(wagle_ctx *ctx, const wg_record *r, const char 
     *only = NULL;
     WG_TRY(wg_text_addz(ctx, out, ""));
     json_object_foreach ((json_t *)(uintptr_t)r->fields, key, value) {
-        const bool text = json_is_string(value);
+        const bool text = strcmp(wg_rows_kind(value), "a text") == 0;
         if (out->bytes > 300) {
             WG_TRY(wg_text_addz(ctx, out, ", .."));
             break;
         }
         WG_TRY(wg_text_printf(ctx, out, "%s%.40s%s%s%s", out->bytes > 0 ? ", " : "", key,
-                              text ? "" : " (", text ? "" : wg_json_kind(value), text ? "" : ")"));
+                              text ? "" : " (", text ? "" : wg_rows_kind(value), text ? "" : ")"));
         if (text && (not == NULL || strcmp(key, not ) != 0)) {
             *only = candidates++ == 0 ? key : NULL;
         }
@@ -212,7 +272,7 @@ static wagle_status unusable(wagle_ctx *ctx, const wg_record *r, const char *nam
                       ? json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15))
                       : NULL;
     const wagle_status st = wg_record_fail(
-        ctx, r, "'%.60s' is %s%s%.40s; expected %s%s", name, wg_json_kind(value),
+        ctx, r, "'%.60s' is %s%s%.40s; expected %s%s", name, wg_rows_kind(value),
         shown != NULL ? ": " : "", shown != NULL ? shown : "", wanted,
         is_of_columns(r) ? " (the file may be an object of columns; write one object for each row)"
                          : "");
@@ -257,7 +317,7 @@ wagle_status wg_record_texts(wagle_ctx *ctx, const wg_record *r, const char *nam
         if (!json_is_string(one)) {
             const wagle_status st =
                 is_list         ? wg_record_fail(ctx, r, "'%.60s' holds %s; expected texts", name,
-                                                 wg_json_kind(one))
+                                                 wg_rows_kind(one))
                 : value == NULL ? wg_record_text(ctx, r, name, &(wg_str){0})
                                 : unusable(ctx, r, name, value, "a text or a list of texts");
             wg_free(*list);

@@ -3,7 +3,7 @@
 #ifndef WG_DATA_RECORD_H
 #define WG_DATA_RECORD_H
 
-#include "base/json.h"
+#include "io/rows.h"
 
 typedef struct wg_record {
     const json_t *fields;
@@ -24,6 +24,9 @@ typedef struct wg_columns {
     const char *prompt, *answer, *text, *messages, *facts;
 } wg_columns;
 
+/* What `data` says of the rows and columns of its files. some: columns that rows of training and
+ * evaluation do not use need not be read. */
+wg_rows_select wg_data_select(const wagle_data *data, bool some);
 wg_columns wg_record_columns(const wagle_data *data, const wg_record *r);
 /* answered: a question must have an answer. */
 WAGLE_CHECK wagle_status wg_record_kind_of(wagle_ctx *ctx, const wagle_data *data,

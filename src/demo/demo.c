@@ -174,7 +174,7 @@ static wagle_status split_forgotten(demo *d)
 {
     char *path = path_of(d, "forget.jsonl");
     wg_rows rows = {0};
-    wagle_status st = path != NULL ? wg_rows_read(d->ctx, path, 0, &rows) : WAGLE_E_RESOURCE;
+    wagle_status st = path != NULL ? wg_rows_read(d->ctx, path, NULL, &rows) : WAGLE_E_RESOURCE;
 
     for (int a = 0; st == WAGLE_OK && a < FORGOTTEN; a++) {
         char name[32];

@@ -100,9 +100,10 @@ static wagle_status from_file(wg_forget *f, wg_text *out)
 {
     const bool named = f->o->rows.prompt_field != NULL || f->o->rows.text_field != NULL;
     wg_rows rows = {0};
+    const wg_rows_select select = wg_data_select(&f->o->rows, false);
     wagle_status st;
 
-    WG_TRY(wg_rows_read(f->ctx, f->o->data, f->o->rows.limit, &rows));
+    WG_TRY(wg_rows_read(f->ctx, f->o->data, &select, &rows));
     const wg_record first = {rows.n > 0 ? rows.row[0] : NULL, f->o->data, 1};
     const wg_columns columns = wg_record_columns(&f->o->rows, &first);
     const bool plain = columns.prompt != NULL || columns.messages != NULL || columns.text != NULL;

@@ -126,7 +126,7 @@ static wagle_status add_column(invented *a, const wg_ordinary *ordinary)
 static wagle_status write_facts(invented *a, const char *path)
 {
     wg_ordinary ordinary = {0};
-    wagle_status st = wg_rows_read(a->f->ctx, path, 0, &a->rows);
+    wagle_status st = wg_rows_read(a->f->ctx, path, NULL, &a->rows);
 
     if (st == WAGLE_OK)
         st = wg_ordinary_words(a->f->ctx, a->forget, a->answer, a->n, &ordinary);

@@ -104,7 +104,7 @@ static wagle_status write_rows(wg_forget *f, const char *from, int64_t every, co
 
     if (to == NULL)
         return WAGLE_E_RESOURCE;
-    st = wg_rows_read(f->ctx, from, 0, &rows);
+    st = wg_rows_read(f->ctx, from, NULL, &rows);
     for (int64_t i = 0; st == WAGLE_OK && words != NULL && i < rows.n; i += every)
         st = reword(f, rows.row[i], words);
     if (st == WAGLE_OK)
@@ -261,7 +261,7 @@ static wagle_status evaluate(wg_forget *f, evaluation *e)
     const char *rows = wg_forget_path(f, "%s", e->rows);
     if (rows == NULL)
         return WAGLE_E_RESOURCE;
-    WG_TRY(wg_rows_read(f->ctx, rows, 0, &e->rows_read));
+    WG_TRY(wg_rows_read(f->ctx, rows, NULL, &e->rows_read));
     return wg_results_read(f->ctx, out, &e->result);
 }
 

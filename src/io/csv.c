@@ -1,16 +1,18 @@
-/* csv.c - reads rows of comma-separated values (RFC 4180); every field is a text. */
+/* csv.c - reads rows of values that are separated by commas (RFC 4180) or tabs; every field is a
+ * text. */
+#include "base/file.h"
 #include "io/rows.h"
 
 #include <string.h>
 
 /* Whether an unquoted field, or one with closed quotes, ends here; if so, skips the delimiter. */
-static bool ends_field(wg_rows_reader *r, int *delimiter)
+static bool ends_field(wg_rows_reader *r, char separator, int *delimiter)
 {
     const size_t left = (size_t)(r->end - r->at);
     const bool cr = left > 0 && *r->at == '\r' && (left == 1 || r->at[1] == '\n');
     const char *at = r->at + cr;
 
-    if (at < r->end && *at != ',' && *at != '\n')
+    if (at < r->end && *at != separator && *at != '\n')
         return false;
     *delimiter = at < r->end ? *at : 0;
     r->line += *delimiter == '\n';
@@ -37,21 +39,22 @@ static wagle_status read_quoted(wg_rows_reader *r, wg_text *field)
     return wg_rows_refuse(r, began, "a quoted CSV field that begins here is not closed");
 }
 
-/* Reads one field. *delimiter: the character that ended it, ',' or '\n', or 0 at the end. */
-static wagle_status read_field(wg_rows_reader *r, wg_text *field, int *delimiter)
+/* Reads one field. *delimiter: the character that ended it, the separator or '\n', or 0 at the end.
+ */
+static wagle_status read_field(wg_rows_reader *r, char separator, wg_text *field, int *delimiter)
 {
     field->bytes = 0;
     WG_TRY(wg_text_add(r->ctx, field, "", 0));
     if (r->at < r->end && *r->at == '"') {
         r->at++;
         WG_TRY(read_quoted(r, field));
-        return ends_field(r, delimiter)
+        return ends_field(r, separator, delimiter)
                    ? WAGLE_OK
                    : wg_rows_refuse(r, r->line,
                                     "text after the closing quote of a CSV field (write a quote "
                                     "within quotes twice)");
     }
-    for (; !ends_field(r, delimiter); r->at++) {
+    for (; !ends_field(r, separator, delimiter); r->at++) {
         if (*r->at == '\r')
             return wg_rows_refuse(r, r->line,
                                   "a carriage return within a CSV field that has no quotes");
@@ -60,13 +63,13 @@ static wagle_status read_field(wg_rows_reader *r, wg_text *field, int *delimiter
     return WAGLE_OK;
 }
 
-/* Reads the next record as an array of strings; *out is NULL at the end of the file. */
-static wagle_status read_record(wg_rows_reader *r, json_t **out)
+/* Reads the next record of the text in memory as an array of strings; *out is NULL at its end. */
+static wagle_status read_record(wg_rows_reader *r, char separator, json_t **out)
 {
     wg_text field = {0};
     int64_t began;
     wagle_status st = WAGLE_OK;
-    int delimiter = ',';
+    int delimiter = separator;
 
     *out = NULL;
     while (r->at < r->end && (*r->at == '\n' || *r->at == '\r'))
@@ -75,8 +78,8 @@ static wagle_status read_record(wg_rows_reader *r, json_t **out)
         return WAGLE_OK;
     began = r->line;
     *out = json_array();
-    while (st == WAGLE_OK && delimiter == ',') {
-        st = read_field(r, &field, &delimiter);
+    while (st == WAGLE_OK && delimiter == separator) {
+        st = read_field(r, separator, &field, &delimiter);
         if (st == WAGLE_OK && !wg_utf8_valid(field.text, (size_t)field.bytes))
             st = wg_rows_refuse(
                 r, began,
@@ -93,6 +96,40 @@ static wagle_status read_record(wg_rows_reader *r, json_t **out)
     return st;
 }
 
+/* The same, where a record may go on in text that is not yet in memory: it is read again then. */
+static wagle_status next_record(wg_rows_reader *r, char separator, json_t **out)
+{
+    for (;;) {
+        const char *began = r->at;
+        const int64_t line = r->line;
+        const wagle_status st = read_record(r, separator, out);
+        if (r->ended || r->at < r->end || (st != WAGLE_OK && st != WAGLE_E_INPUT))
+            return st;
+        wg_forget_failure(r->ctx);
+        json_decref(*out);
+        *out = NULL;
+        r->at = began;
+        r->line = line;
+        WG_TRY(wg_rows_more(r));
+    }
+}
+
+/* Tabs separate columns if the header has some and no comma, or if the file's name says so. */
+static wagle_status find_separator(wg_rows_reader *r, char *out)
+{
+    const char *newline;
+    size_t bytes;
+
+    while ((newline = memchr(r->at, '\n', (size_t)(r->end - r->at))) == NULL && !r->ended)
+        WG_TRY(wg_rows_more(r));
+    bytes = (size_t)((newline != NULL ? newline : r->end) - r->at);
+    *out = memchr(r->at, '\t', bytes) != NULL && (memchr(r->at, ',', bytes) == NULL ||
+                                                  strstr(wg_path_name(r->what), ".tsv") != NULL)
+               ? '\t'
+               : ',';
+    return WAGLE_OK;
+}
+
 /* Checks that column names are unique and separated by commas. */
 static wagle_status check_header(wg_rows_reader *r, const json_t *header)
 {
@@ -100,9 +137,8 @@ static wagle_status check_header(wg_rows_reader *r, const json_t *header)
         char mark;
         const char *what;
     } other[] = {
-        {'\t', "the header's columns are separated by tabs; commas are expected"},
-        {';', "the header's columns are separated by semicolons; commas are expected"},
-        {'|', "the header's columns are separated by |; commas are expected"},
+        {';', "the header's columns are separated by semicolons; commas or tabs are expected"},
+        {'|', "the header's columns are separated by |; commas or tabs are expected"},
     };
     const char *name = json_string_value(json_array_get(header, 0));
 
@@ -146,13 +182,17 @@ static wagle_status add_record(wg_rows_reader *r, const json_t *header, const js
 wagle_status wg_rows_csv(wg_rows_reader *r)
 {
     json_t *header = NULL, *record = NULL;
-    wagle_status st = read_record(r, &header);
+    char separator = ',';
+    wagle_status st = find_separator(r, &separator);
+
+    if (st == WAGLE_OK)
+        st = next_record(r, separator, &header);
 
     if (st == WAGLE_OK)
         st = check_header(r, header);
     while (st == WAGLE_OK && !wg_rows_full(r)) {
         const int64_t line = r->line;
-        st = read_record(r, &record);
+        st = next_record(r, separator, &record);
         if (st != WAGLE_OK || record == NULL)
             break;
         st = add_record(r, header, record, line);
@@ -160,6 +200,7 @@ wagle_status wg_rows_csv(wg_rows_reader *r)
         record = NULL;
     }
     json_decref(header);
-    return st == WAGLE_OK && r->rows->n == 0 ? wg_rows_refuse(r, 1, "a CSV header without rows")
-                                             : st;
+    return st == WAGLE_OK && r->n == 0 && r->found.bytes == 0
+               ? wg_rows_refuse(r, 1, "a CSV header without rows")
+               : st;
 }

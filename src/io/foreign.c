@@ -2,9 +2,8 @@
 
 #include <string.h>
 
-#define PANDAS(reader)                                                                             \
-    "Python: pandas." reader "(FILE).to_json('rows.jsonl', orient='records', lines=True)"
-#define DATASETS "Python: datasets.Dataset.from_file(FILE).to_json('rows.jsonl')"
+#define PANDAS(reader) "Python: pandas." reader "(FILE).to_parquet('rows.parquet')"
+#define DATASETS "Python: datasets.Dataset.from_file(FILE).to_parquet('rows.parquet')"
 #define PICKLE "load it in Python and write its rows with json.dumps, one a line"
 
 static const struct magic {
@@ -12,14 +11,15 @@ static const struct magic {
     size_t n;
     const char *mark, *what, *way;
 } magics[] = {
-    {0, 4, "PAR1", "a Parquet file", PANDAS("read_parquet")},
+    {0, 4, "PAR1", "a Parquet file that is compressed as a whole", "unpack it first"},
+    {0, 4, "PARE", "an encrypted Parquet file", "write it without encryption"},
     {0, 6, "ARROW1", "an Arrow or Feather file", PANDAS("read_feather")},
     {0, 4, "FEA1", "a Feather file", PANDAS("read_feather")},
     {0, 4, "\xFF\xFF\xFF\xFF", "an Arrow stream, as datasets keeps them", DATASETS},
     {0, 3, "ORC", "an ORC file", PANDAS("read_orc")},
     {0, 4, "Obj\x01", "an Avro file", "write its rows as JSON Lines"},
-    {0, 2, "\x1F\x8B", "compressed with gzip", "gunzip it first"},
-    {0, 4, "\x28\xB5\x2F\xFD", "compressed with zstd", "zstd -d it first"},
+    {0, 2, "\x1F\x8B", "compressed twice", "gunzip it first"},
+    {0, 4, "\x28\xB5\x2F\xFD", "compressed twice", "zstd -d it first"},
     {0, 6, "\xFD\x37zXZ\0", "compressed with xz", "unxz it first"},
     {0, 3, "BZh", "compressed with bzip2", "bunzip2 it first"},
     {0, 4, "\x04\x22\x4D\x18", "compressed with lz4", "lz4 -d it first"},
@@ -70,7 +70,7 @@ wagle_status wg_rows_foreign(wagle_ctx *ctx, const char *what, const char *text,
         const struct magic *m = &magics[i];
         if (bytes >= m->at + m->n && memcmp(text + m->at, m->mark, m->n) == 0)
             return wg_fail(ctx, WAGLE_E_INPUT,
-                           "%s: this is %s; expected JSON Lines, a JSON array or CSV in UTF-8 (%s)",
+                           "%s: this is %s; expected JSON Lines, a JSON array, CSV or Parquet (%s)",
                            what, m->what, m->way);
     }
     for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)

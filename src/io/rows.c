@@ -2,12 +2,18 @@
 
 #include "base/file.h"
 #include "io/foreign.h"
+#include "io/parquet/parquet.h"
+#include "io/source.h"
 #include <stdio.h>
 #include <string.h>
 
+enum { MOST_TEXT = 256 << 20 }; /* bytes of a line or record, as of a JSON document */
+
+static const wg_rows_select everything;
+
 bool wg_rows_full(const wg_rows_reader *r)
 {
-    return r->limit > 0 && r->rows->n >= r->limit;
+    return r->select->limit > 0 && r->n >= r->select->limit;
 }
 
 wagle_status wg_rows_refuse(const wg_rows_reader *r, int64_t line, const char *what)
@@ -15,133 +21,115 @@ wagle_status wg_rows_refuse(const wg_rows_reader *r, int64_t line, const char *w
     return wg_fail(r->ctx, WAGLE_E_INPUT, "%s:%lld: %s", r->what, (long long)line, what);
 }
 
-/* Replaces a text in an array by the row {"text": text}. */
-static wagle_status text_row(wg_rows_reader *r, json_t **row)
-{
-    json_t *object = json_object();
+/* --- values that were not read ---------------------------------------------------------------- */
 
-    if (json_object_set_new(object, "text", *row) != 0) {
-        json_decref(object);
-        *row = NULL;
-        return wg_json_memory(r->ctx);
+static const char UNREAD[] = "not read";
+
+json_t *wg_rows_unread(const char *kind)
+{
+    return json_pack("{s:s}", UNREAD, kind);
+}
+
+const char *wg_rows_kind(const json_t *value)
+{
+    const char *kind = json_string_value(json_object_get(value, UNREAD));
+
+    return kind != NULL && json_object_size(value) == 1 ? kind : wg_json_kind(value);
+}
+
+/* --- rows ------------------------------------------------------------------------------------- */
+
+/* Gives back what was read of a mapped file from time to time. */
+static void release(wg_rows_reader *r)
+{
+    enum { PART = 16 << 20 };
+
+    if (r->is_mapped && r->at - r->released > PART) {
+        wg_map_release(r->released, (size_t)(r->at - r->released));
+        r->released = r->at;
     }
-    *row = object;
-    return WAGLE_OK;
 }
 
 wagle_status wg_rows_add(wg_rows_reader *r, json_t *row, int64_t line)
 {
-    int64_t capacity = r->capacity;
-    wagle_status st = WG_GROW(r->ctx, &r->rows->row, &capacity, r->rows->n + 1);
+    wagle_status st = WAGLE_OK;
 
-    if (st == WAGLE_OK)
-        st = WG_GROW(r->ctx, &r->rows->line, &r->capacity, r->rows->n + 1);
-    if (st == WAGLE_OK && !json_is_object(row))
+    if (!json_is_object(row))
         st = wg_fail(r->ctx, WAGLE_E_INPUT,
                      "%s:%lld: a row is %s; expected a JSON object of columns%s", r->what,
                      (long long)line, wg_json_kind(row),
                      json_is_array(row) ? " (a chat: {\"messages\": [..]})" : "");
+    if (st == WAGLE_OK)
+        st = wg_select_note(r, row);
+    if (st == WAGLE_OK && wg_select_takes(r, row))
+        st = wg_select_rename(r, &row, line);
+    else {
+        json_decref(row);
+        return st;
+    }
+    release(r);
     if (st != WAGLE_OK) {
         json_decref(row);
         return st;
     }
-    r->rows->row[r->rows->n] = row;
-    r->rows->line[r->rows->n++] = line;
+    r->n++;
+    return r->accept(r->user, row, r->what, line);
+}
+
+wagle_status wg_rows_keep(wagle_ctx *ctx, wg_rows *rows, json_t *row, int64_t line)
+{
+    int64_t capacity = rows->capacity;
+    wagle_status st = WG_GROW(ctx, &rows->row, &capacity, rows->n + 1);
+
+    if (st == WAGLE_OK)
+        st = WG_GROW(ctx, &rows->line, &rows->capacity, rows->n + 1);
+    if (st != WAGLE_OK) {
+        json_decref(row);
+        return st;
+    }
+    rows->row[rows->n] = row;
+    rows->line[rows->n++] = line;
     return WAGLE_OK;
 }
 
-/* --- explaining wrong formats
- * -----------------------------------------------------------------------
- */
-
-/* Number of brackets that text [bytes] leaves open. */
-static int64_t count_open_brackets(const char *text, size_t bytes)
+void wg_rows_free(wg_rows *rows)
 {
-    int64_t depth = 0;
-    bool inside = false;
-
-    for (size_t i = 0; i < bytes; i++) {
-        if (text[i] == '"')
-            inside = !inside;
-        else if (inside)
-            i += text[i] == '\\';
-        else
-            depth += (text[i] == '{' || text[i] == '[') - (text[i] == '}' || text[i] == ']');
-    }
-    return depth;
+    for (int64_t i = 0; i < rows->n; i++)
+        json_decref(rows->row[i]);
+    wg_free(rows->row);
+    wg_free(rows->line);
+    *rows = (wg_rows){0};
 }
 
-static bool blank(const char *from, const char *to)
+/* --- text ------------------------------------------------------------------------------------- */
+
+wagle_status wg_rows_more(wg_rows_reader *r)
 {
-    while (from < to && strchr(" \t\r\n", *from) != NULL && *from != '\0')
-        from++;
-    return from == to;
-}
+    enum { PART = 1 << 18 };
+    const size_t kept = (size_t)(r->end - r->at);
+    const int64_t wanted = (int64_t)kept * 2 > PART ? (int64_t)kept * 2 : PART;
+    size_t got;
 
-/* Whether every value is a list, or an object with indices as keys, as pandas writes columns. */
-static bool is_of_columns(const json_t *object)
-{
-    const char *key;
-    json_t *value;
-
-    json_object_foreach ((json_t *)(uintptr_t)object, key, value)
-        if (!json_is_array(value) && !json_is_object(value))
-            return false;
-    return json_object_size(object) > 0;
-}
-
-/* The key of the first list of objects, or NULL. */
-static const char *list_of_rows(const json_t *object)
-{
-    const char *key;
-    json_t *value;
-
-    json_object_foreach ((json_t *)(uintptr_t)object, key, value)
-        if (json_is_object(json_array_get(value, 0)))
-            return key;
-    return NULL;
-}
-
-/* Refuses a file that is one object over several lines. */
-static wagle_status refuse_object(const wg_rows_reader *r, const json_t *object)
-{
-    const char *key = list_of_rows(object);
-
-    if (key != NULL)
-        return wg_fail(r->ctx, WAGLE_E_INPUT,
-                       "%s: one JSON object; if its list '%.40s' holds the rows, write only that "
-                       "list to the file (jq '.\"%.40s\"')",
-                       r->what, key, key);
-    if (is_of_columns(object))
-        return wg_fail(r->ctx, WAGLE_E_INPUT,
-                       "%s: one JSON object of columns; write one object for each row (pandas: "
-                       "to_json(FILE, orient='records', lines=True))",
-                       r->what);
-    return wg_fail(r->ctx, WAGLE_E_INPUT,
-                   "%s: one JSON object over several lines; write one object on each line (jq -c . "
-                   "FILE), or a list of objects",
-                   r->what);
-}
-
-/* Fails with the reason why the line from r->at to `stop` is no JSON, if it is known; else with st.
- */
-static wagle_status explain(wg_rows_reader *r, wagle_status st, const char *stop)
-{
-    const bool goes_on =
-        count_open_brackets(r->at, (size_t)(stop - r->at)) > 0 && !blank(stop, r->end);
-    json_t *whole = NULL;
-
-    if (st != WAGLE_E_INPUT || !goes_on)
-        return st;
-    wg_forget_failure(r->ctx);
-    if (wg_json_parse(r->ctx, r->what, r->at, (size_t)(r->end - r->at), &whole) != WAGLE_OK)
-        wg_forget_failure(r->ctx);
-    st = whole != NULL ? refuse_object(r, whole)
-                       : wg_rows_refuse(r, r->line,
-                                        "a JSON value that continues on the next line; write one "
-                                        "object on each line (jq -c . FILE)");
-    json_decref(whole);
-    return st;
+    if (r->ended)
+        return WAGLE_OK;
+    if (kept > MOST_TEXT)
+        return wg_rows_refuse(r, r->line, "a row of more than 256 MB");
+    if (r->room < wanted) {
+        char *fresh = wg_alloc(r->ctx, wanted, 1);
+        if (fresh == NULL)
+            return WAGLE_E_RESOURCE;
+        memcpy(fresh, r->at, kept);
+        wg_free(r->buffer);
+        r->buffer = fresh;
+        r->room = wanted;
+    } else
+        memmove(r->buffer, r->at, kept);
+    r->at = r->buffer;
+    r->end = r->at + kept;
+    WG_TRY(wg_source_read(r->ctx, r->source, r->buffer + kept, (size_t)r->room - kept, &got));
+    r->end += got;
+    r->ended = got == 0;
+    return WAGLE_OK;
 }
 
 /* Whether a text begins like Python's repr of a dict or of a list of dicts. */
@@ -158,70 +146,17 @@ static bool has_cr_line_ends(const wg_rows_reader *r)
     const size_t bytes = (size_t)(r->end - r->at);
     const char *cr = memchr(r->at, '\r', bytes);
 
-    return cr != NULL && memchr(r->at, '\n', bytes) == NULL && !blank(cr, r->end);
+    while (cr != NULL && cr < r->end && (*cr == '\r' || *cr == ' ' || *cr == '\t'))
+        cr++;
+    return cr != NULL && cr < r->end && r->ended && memchr(r->at, '\n', bytes) == NULL;
 }
-
-/* --- JSON ------------------------------------------------------------------------------------- */
-
-static wagle_status read_lines(wg_rows_reader *r)
-{
-    for (; r->at < r->end && !wg_rows_full(r); r->line++) {
-        const char *newline = memchr(r->at, '\n', (size_t)(r->end - r->at));
-        const char *stop = newline != NULL ? newline : r->end;
-        char where[WG_MESSAGE_BYTES / 2];
-        json_t *row;
-
-        if (!blank(r->at, stop)) {
-            snprintf(where, sizeof where, "%s:%lld", r->what, (long long)r->line);
-            WG_TRY(explain(r, wg_json_parse(r->ctx, where, r->at, (size_t)(stop - r->at), &row),
-                           stop));
-            WG_TRY(wg_rows_add(r, row, r->line));
-        }
-        r->at = newline != NULL ? newline + 1 : r->end;
-    }
-    return WAGLE_OK;
-}
-
-/* Whether the file is JSON Lines with one list per line, as some tools write chats. */
-static bool has_list_per_line(const wg_rows_reader *r)
-{
-    const char *newline = memchr(r->at, '\n', (size_t)(r->end - r->at));
-
-    return newline != NULL && count_open_brackets(r->at, (size_t)(newline - r->at)) == 0 &&
-           !blank(newline, r->end);
-}
-
-static wagle_status read_array(wg_rows_reader *r)
-{
-    json_t *array, *row;
-    wagle_status st = WAGLE_OK;
-    size_t i;
-
-    if (has_list_per_line(r))
-        return wg_rows_refuse(
-            r, r->line,
-            "a line is a list; expected a JSON object of columns (a chat: {\"messages\": [..]})");
-    WG_TRY(wg_json_parse(r->ctx, r->what, r->at, (size_t)(r->end - r->at), &array));
-    json_array_foreach (array, i, row) {
-        if (st != WAGLE_OK || wg_rows_full(r))
-            break;
-        json_incref(row);
-        if (json_is_string(row))
-            st = text_row(r, &row);
-        if (st == WAGLE_OK)
-            st = wg_rows_add(r, row, (int64_t)i + 1);
-    }
-    json_decref(array);
-    return st;
-}
-
-/* --- files ------------------------------------------------------------------------------------ */
 
 static wagle_status read_any(wg_rows_reader *r)
 {
     if (r->at == r->end)
         return wg_fail(r->ctx, WAGLE_E_INPUT,
-                       "%s: the file is empty; expected JSON Lines, a JSON array or CSV", r->what);
+                       "%s: the file is empty; expected JSON Lines, a JSON array, CSV or Parquet",
+                       r->what);
     if ((*r->at == '[' || *r->at == '{') && is_python(r->at, r->end))
         return wg_rows_refuse(
             r, r->line,
@@ -231,47 +166,198 @@ static wagle_status read_any(wg_rows_reader *r)
                        "%s: lines end with a carriage return only, as on old Macs; convert them "
                        "with tr '\\r' '\\n'",
                        r->what);
-    return *r->at == '[' ? read_array(r) : *r->at == '{' ? read_lines(r) : wg_rows_csv(r);
+    return *r->at == '[' ? wg_rows_array(r) : *r->at == '{' ? wg_rows_lines(r) : wg_rows_csv(r);
 }
 
-wagle_status wg_rows_parse(wagle_ctx *ctx, const char *what, const char *text, size_t bytes,
-                           int64_t limit, wg_rows *out)
+static wagle_status read_text(wg_rows_reader *r)
 {
-    wg_rows_reader r = {ctx, what, text, text + bytes, 1, limit, 0, out};
+    while (r->end - r->at < 512 && !r->ended)
+        WG_TRY(wg_rows_more(r));
+    WG_TRY(wg_rows_foreign(r->ctx, r->what, r->at, (size_t)(r->end - r->at)));
+    if (r->end - r->at >= 3 && memcmp(r->at, "\xEF\xBB\xBF", 3) == 0)
+        r->at += 3;
+    for (;;) {
+        while (r->at < r->end && strchr(" \t\r\n", *r->at) != NULL && *r->at != '\0')
+            r->line += *r->at++ == '\n';
+        if (r->at < r->end || r->ended)
+            return read_any(r);
+        WG_TRY(wg_rows_more(r));
+    }
+}
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+static wagle_status read_bytes(wg_rows_reader *r, const unsigned char *data, size_t bytes)
+{
+    const wg_packing packing = wg_packing_of(data, bytes);
+    wagle_status st = wg_select_check(r->ctx, r->select);
+
+    r->at = r->released = (const char *)data;
+    r->end = r->at + bytes;
+    r->ended = packing == WG_PLAIN;
+    if (st == WAGLE_OK && packing != WG_PLAIN) {
+        r->is_mapped = false;
+        r->end = r->at;
+        st = wg_source_open(r->ctx, r->what, packing, data, bytes, &r->source);
+    }
+    if (st == WAGLE_OK)
+        st = wg_is_parquet(data, bytes) ? wg_rows_parquet(r, data, bytes) : read_text(r);
+    st = wg_select_end(r, st);
+    if (st == WAGLE_OK && r->n == 0)
+        st = wg_fail(r->ctx, WAGLE_E_INPUT, "%s: no rows in this file%s", r->what,
+                     r->found.bytes > 0 ? " that @{where} selects" : "");
+    wg_source_close(r->source);
+    wg_free(r->buffer);
+    wg_text_free(&r->found);
+    return st;
+}
+
+static wagle_status visit_file(wagle_ctx *ctx, const char *path, const wg_rows_select *select,
+                               wg_row_fn *accept, void *user)
+{
+    wg_rows_reader r = {.ctx = ctx,
+                        .what = path,
+                        .line = 1,
+                        .select = select,
+                        .accept = accept,
+                        .user = user,
+                        .is_mapped = true};
+    wg_map map;
+    wagle_status st;
+
+    WG_TRY(wg_map_open(ctx, path, &map));
+    st = read_bytes(&r, map.data, map.bytes);
+    wg_map_close(&map);
+    return st;
+}
+
+/* --- folders ---------------------------------------------------------------------------------- */
+
+/* Whether the name of a file says that it holds rows, compressed or not. */
+static bool is_named_as_rows(const char *name)
+{
+    static const char *const forms[] = {".jsonl", ".json", ".csv", ".tsv", ".ndjson"};
+    static const char *const packed[] = {"", ".gz", ".zst"};
+    char end[16];
+
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        for (size_t k = 0; k < sizeof packed / sizeof *packed; k++) {
+            snprintf(end, sizeof end, "%s%s", forms[i], packed[k]);
+            if (wg_ends_with(name, end))
+                return true;
+        }
+    return wg_ends_with(name, ".parquet");
+}
+
+static wagle_status visit_entry(wagle_ctx *ctx, const char *folder, const char *name,
+                                const wg_rows_select *select, wg_row_fn *accept, void *user)
+{
+    char *path = wg_path_join(ctx, folder, name);
+    wagle_status st = path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+
+    if (st == WAGLE_OK && (wg_is_folder(path) || !is_named_as_rows(name)))
+        st = wg_fail(ctx, WAGLE_E_INPUT,
+                     "%s: %s in a folder of rows, which has only .jsonl, .json, .csv, .tsv (also "
+                     ".gz or .zst) and .parquet; move it, or name the files that are meant",
+                     path, wg_is_folder(path) ? "a folder" : "a file of another kind");
+    if (st == WAGLE_OK)
+        st = visit_file(ctx, path, select, accept, user);
+    wg_free(path);
+    return st;
+}
+
+/* Files that begin with . or _ are left out, as other tools keep notes there. */
+static wagle_status visit_folder(wagle_ctx *ctx, const char *path, const wg_rows_select *select,
+                                 wg_row_fn *accept, void *user)
+{
+    char **names;
+    wagle_status st = wg_list_folder(ctx, path, &names);
+    int64_t n = 0;
+
+    if (st != WAGLE_OK)
+        return st;
+    for (char **name = names; st == WAGLE_OK && *name != NULL; name++)
+        if (**name != '.' && **name != '_') {
+            st = visit_entry(ctx, path, *name, select, accept, user);
+            n++;
+        }
+    wg_free_names(names);
+    return st == WAGLE_OK && n == 0
+               ? wg_fail(ctx, WAGLE_E_INPUT, "%s: no files of rows in this folder", path)
+               : st;
+}
+
+wagle_status wg_rows_visit(wagle_ctx *ctx, const char *path, const wg_rows_select *select,
+                           wg_row_fn *accept, void *user)
+{
+    return (wg_is_folder(path) ? visit_folder : visit_file)(
+        ctx, path, select != NULL ? select : &everything, accept, user);
+}
+
+/* --- rows that are kept ----------------------------------------------------------------------- */
+
+typedef struct keeping {
+    wagle_ctx *ctx;
+    wg_rows *rows;
+    bool numbered; /* lines are numbers over all files */
+} keeping;
+
+static wagle_status keep(void *user, json_t *row, const char *file, int64_t line)
+{
+    const keeping *k = user;
+
+    (void)file;
+    return wg_rows_keep(k->ctx, k->rows, row, k->numbered ? k->rows->n + 1 : line);
+}
+
+wagle_status wg_rows_read(wagle_ctx *ctx, const char *path, const wg_rows_select *select,
+                          wg_rows *out)
+{
+    keeping k = {ctx, out, wg_is_folder(path)};
     wagle_status st;
 
     *out = (wg_rows){0};
-    WG_TRY(wg_rows_foreign(ctx, what, text, bytes));
-    if (bytes >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
-        r.at += 3;
-    while (r.at < r.end && strchr(" \t\r\n", *r.at) != NULL && *r.at != '\0')
-        r.line += *r.at++ == '\n';
-    st = read_any(&r);
-    if (st == WAGLE_OK && out->n == 0)
-        st = wg_fail(ctx, WAGLE_E_INPUT, "%s: no rows in this file", what);
+    st = wg_rows_visit(ctx, path, select, keep, &k);
     if (st != WAGLE_OK)
         wg_rows_free(out);
     return st;
 }
 
-wagle_status wg_rows_read(wagle_ctx *ctx, const char *path, int64_t limit, wg_rows *out)
+wagle_status wg_rows_parse(wagle_ctx *ctx, const char *what, const char *text, size_t bytes,
+                           const wg_rows_select *select, wg_rows *out)
 {
-    wg_text copy = {0};
+    keeping k = {ctx, out, false};
+    wg_rows_reader r = {.ctx = ctx,
+                        .what = what,
+                        .line = 1,
+                        .select = select != NULL ? select : &everything,
+                        .accept = keep,
+                        .user = &k};
     wagle_status st;
 
     *out = (wg_rows){0};
-    st = wg_read_text(ctx, path, &copy);
-    if (st == WAGLE_OK)
-        st = wg_rows_parse(ctx, path, copy.text, (size_t)copy.bytes, limit, out);
-    wg_text_free(&copy);
+    st = read_bytes(&r, (const unsigned char *)text, bytes);
+    if (st != WAGLE_OK)
+        wg_rows_free(out);
     return st;
 }
 
-void wg_rows_free(wg_rows *rows)
+wagle_status wg_rows_offer(wagle_ctx *ctx, const char *what, const wg_rows *rows,
+                           const wg_rows_select *select, wg_row_fn *accept, void *user)
 {
-    for (int64_t i = 0; i < rows->n; i++)
-        json_decref(rows->row[i]);
-    wg_free(rows->row);
-    wg_free(rows->line);
-    *rows = (wg_rows){0};
+    wg_rows_reader r = {.ctx = ctx,
+                        .what = what,
+                        .select = select != NULL ? select : &everything,
+                        .accept = accept,
+                        .user = user};
+    wagle_status st = wg_select_check(ctx, r.select);
+
+    for (int64_t i = 0; st == WAGLE_OK && i < rows->n && !wg_rows_full(&r); i++)
+        st = wg_rows_add(&r, json_incref(rows->row[i]), rows->line[i]);
+    st = wg_select_end(&r, st);
+    if (st == WAGLE_OK && r.n == 0)
+        st = wg_fail(ctx, WAGLE_E_INPUT,
+                     rows->n == 0 ? "%s: there are none" : "%s: none that @{where} selects", what);
+    wg_text_free(&r.found);
+    return st;
 }

@@ -46,7 +46,7 @@ static wagle_status read_lines(wagle_ctx *ctx, const char *path, json_t **out)
     wg_rows rows;
     wagle_status st = WAGLE_OK;
 
-    WG_TRY(wg_rows_read(ctx, path, 0, &rows));
+    WG_TRY(wg_rows_read(ctx, path, NULL, &rows));
     *out = json_array();
     for (int64_t i = 0; st == WAGLE_OK && i < rows.n; i++)
         if (json_array_append(*out, rows.row[i]) != 0)

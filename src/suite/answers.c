@@ -10,7 +10,8 @@
 wagle_status wg_answers_open(wagle_ctx *ctx, wg_evaluation *e, const char *path, wg_answers *out)
 {
     *out = (wg_answers){.path = path, .data = wg_evaluation_data(e, path)};
-    WG_TRY(wg_rows_read(ctx, path, e->o->data.limit, &out->rows));
+    const wg_rows_select select = wg_data_select(&e->o->data, false);
+    WG_TRY(wg_rows_read(ctx, path, &select, &out->rows));
     WG_TRY(WG_ALLOC(ctx, &out->question, out->rows.n));
     return WG_ALLOC(ctx, &out->first, out->rows.n + 1);
 }

@@ -114,7 +114,9 @@ static wagle_status open_dev(wagle_ctx *ctx, wg_evaluation *e, const wg_quiz *qu
                        "@{shots} cannot be used with set '%s': the prompt of %s has six solved "
                        "examples already",
                        quiz->set, quiz->benchmark->name);
-    return wg_quiz_open(ctx, "dev", wg_evaluation_set(e, "dev"), 0, quiz->benchmark, dev);
+    wg_rows_select select = wg_data_select(&e->o->data, false);
+    select.limit = 0;
+    return wg_quiz_open(ctx, "dev", wg_evaluation_set(e, "dev"), &select, quiz->benchmark, dev);
 }
 
 static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const wg_chat *chat, const char *set,
@@ -123,7 +125,8 @@ static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const wg_chat *cha
     wg_answers form[WG_WAYS] = {0};
     wg_quiz quiz, dev = {0};
     wg_prompt_options options = {.shots = e->o->shots, .dev = &dev, .chat = chat};
-    wagle_status st = wg_quiz_open(ctx, set, path, e->o->data.limit, NULL, &quiz);
+    const wg_rows_select select = wg_data_select(&e->o->data, false);
+    wagle_status st = wg_quiz_open(ctx, set, path, &select, NULL, &quiz);
 
     if (st == WAGLE_OK)
         st = open_dev(ctx, e, &quiz, &dev);

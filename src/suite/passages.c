@@ -19,9 +19,11 @@ static wagle_status read_rows(wagle_ctx *ctx, const wg_evaluation *e, const char
 {
     const char *field = e->o->data.text_field != NULL ? e->o->data.text_field : "text";
     wg_rows rows;
+    wg_rows_select select = wg_data_select(&e->o->data, false);
     wagle_status st = WAGLE_OK;
 
-    WG_TRY(wg_rows_read(ctx, path, 0, &rows));
+    select.limit = 0; /* of windows, not of rows */
+    WG_TRY(wg_rows_read(ctx, path, &select, &rows));
     for (int64_t i = 0; st == WAGLE_OK && i < rows.n; i++) {
         wg_str text;
         st = wg_record_text(ctx, &(wg_record){rows.row[i], path, rows.line[i]}, field, &text);

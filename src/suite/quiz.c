@@ -16,14 +16,14 @@ static wagle_status check_mc2(wagle_ctx *ctx, const wg_quiz *q, int64_t i)
                                  has ? "has" : "has no", has ? "has none" : "has them");
 }
 
-wagle_status wg_quiz_open(wagle_ctx *ctx, const char *set, const char *path, int64_t limit,
-                          const wg_benchmark *b, wg_quiz *out)
+wagle_status wg_quiz_open(wagle_ctx *ctx, const char *set, const char *path,
+                          const wg_rows_select *select, const wg_benchmark *b, wg_quiz *out)
 {
     wagle_status st;
 
     *out = (wg_quiz){.benchmark = b, .rows.path = path};
     snprintf(out->set, sizeof out->set, "%.*s", (int)strcspn(set, ":"), set);
-    st = wg_rows_read(ctx, path, limit, &out->rows.rows);
+    st = wg_rows_read(ctx, path, select, &out->rows.rows);
     if (st == WAGLE_OK && b == NULL)
         st = wg_benchmark_choose(ctx, set, &out->rows, 0, &out->benchmark);
     if (st == WAGLE_OK)

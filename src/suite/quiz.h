@@ -12,10 +12,11 @@ typedef struct wg_quiz {
     wg_question *question; /* [rows.rows.n] */
 } wg_quiz;
 
-/* set: NAME or NAME:BENCHMARK, which determines the benchmark unless b is not NULL. limit: maximum
- * number of rows, 0 for all. Free with wg_quiz_close, also after failure. */
+/* set: NAME or NAME:BENCHMARK, which determines the benchmark unless b is not NULL. select: the
+ * rows. Free with wg_quiz_close, also after failure. */
 WAGLE_CHECK wagle_status wg_quiz_open(wagle_ctx *ctx, const char *set, const char *path,
-                                      int64_t limit, const wg_benchmark *b, wg_quiz *out);
+                                      const wg_rows_select *select, const wg_benchmark *b,
+                                      wg_quiz *out);
 void wg_quiz_close(wg_quiz *q);
 
 /* How prompts are built. */

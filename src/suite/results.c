@@ -66,7 +66,7 @@ wagle_status wg_results_read(wagle_ctx *ctx, const char *path, json_t **out)
                       path, name.text)
                 : wg_fail(ctx, WAGLE_E_INPUT, "%s: no such file", path);
     if (st == WAGLE_OK)
-        st = wg_rows_read(ctx, name.text, 0, &rows);
+        st = wg_rows_read(ctx, name.text, NULL, &rows);
     for (int64_t i = 0; st == WAGLE_OK && i < rows.n; i++) {
         if (!json_is_string(json_object_get(rows.row[i], "suite")) ||
             !json_is_string(json_object_get(rows.row[i], "set")))

@@ -327,7 +327,8 @@ static wagle_status check_shots(wagle_ctx *ctx, const wg_evaluation *e, const ch
 
     if (dev == NULL)
         return WAGLE_OK;
-    WG_TRY(wg_rows_read(ctx, dev, e->o->data.limit, &rows));
+    const wg_rows_select select = wg_data_select(&e->o->data, false);
+    WG_TRY(wg_rows_read(ctx, dev, &select, &rows));
     n = rows.n;
     wg_rows_free(&rows);
     return n >= e->o->shots

@@ -51,7 +51,8 @@ const wg_member wg_data_members[] = {
     ROW(chat_kwargs, TEXTS, DECIDES), ROW(date, TEXT, DECIDES),
     ROW(all_turns, FLAG, DECIDES),    ROW(max_length, WHOLE, DECIDES),
     ROW(limit, WHOLE, DECIDES),       ROW(truncate, FLAG, DECIDES),
-    ROW(eos, FLAG, DECIDES),          {0},
+    ROW(eos, FLAG, DECIDES),          ROW(where, TEXTS, DECIDES),
+    ROW(fields, TEXTS, DECIDES),      {0},
 };
 #undef ROW
 

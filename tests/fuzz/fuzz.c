@@ -276,7 +276,7 @@ static void as_questions(wagle_ctx *ctx, const char *path)
     const wg_benchmark *b;
     wg_question q;
 
-    if (wg_rows_read(ctx, path, 0, &a.rows) != WAGLE_OK)
+    if (wg_rows_read(ctx, path, NULL, &a.rows) != WAGLE_OK)
         return;
     for (int64_t i = 0; i < a.rows.n; i++) {
         wagle_status st = wg_benchmark_choose(ctx, "set", &a, i, &b);

@@ -22,14 +22,15 @@ static void lines_arrays_and_csv_give_the_same_rows(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         wg_rows rows;
-        assert_ok(ctx, wg_rows_parse(ctx, "f", forms[i], strlen(forms[i]), 0, &rows));
+        assert_ok(ctx, wg_rows_parse(ctx, "f", forms[i], strlen(forms[i]), NULL, &rows));
         assert_int_equal(rows.n, 2);
         assert_string_equal(field(&rows, 0, "q"), "a \"b\", c");
         assert_string_equal(field(&rows, 0, "a"), "d");
         assert_string_equal(field(&rows, 1, "q"), "x");
         assert_string_equal(field(&rows, 1, "a"), "two\nlines");
         wg_rows_free(&rows);
-        assert_ok(ctx, wg_rows_parse(ctx, "f", forms[i], strlen(forms[i]), 1, &rows));
+        assert_ok(ctx, wg_rows_parse(ctx, "f", forms[i], strlen(forms[i]),
+                                     &(wg_rows_select){.limit = 1}, &rows));
         assert_int_equal(rows.n, 1);
         wg_rows_free(&rows);
     }

@@ -219,9 +219,12 @@ case("rows-mask-padding", PLAIN, "rows", "tokens that attention_mask hides are n
 # --- containers ------------------------------------------------------------------------------------------------------
 
 JSONL = lines(QUESTION, QUESTION)
+TABLE = "question,answer\r\nWhere does Ada Quill live?,In Port Lumen.\r\n"
+READ = {"bom.csv": "\ufeff" + TABLE, "good.tsv": TABLE.replace(",", "\t"), "good.csv.gz": gzip.compress(TABLE[:20].encode(), mtime=0) + gzip.compress(TABLE[20:].encode(), mtime=0),
+        "good.csv.zst": b"\x28\xb5\x2f\xfd\x20" + bytes([len(TABLE)]) + (len(TABLE) << 3 | 1).to_bytes(3, "little") + TABLE.encode()}  # a frame of one raw block
 FILES = {
-    "a.parquet": (b"PAR1" + bytes(20) + b"PAR1", "this is a Parquet file"), "a.jsonl.gz": (gzip.compress(JSONL.encode(), mtime=0), "compressed with gzip"),
-    "a.zst": (b"\x28\xb5\x2f\xfd" + bytes(9), "compressed with zstd"), "a.arrow": (b"\xff\xff\xff\xff" + bytes(12), "an Arrow stream"), "a.feather": (b"ARROW1" + bytes(12), "an Arrow or Feather file"),
+    "a.parquet": (b"PAR1" + bytes(20), "a Parquet file without its end"), "a.jsonl.gz": (gzip.compress(JSONL.encode(), mtime=0)[:-9], "the compressed file ends in the middle"),
+    "a.zst": (b"\x28\xb5\x2f\xfd" + bytes(9), "the compressed file ends in the middle"), "a.arrow": (b"\xff\xff\xff\xff" + bytes(12), "an Arrow stream"), "a.feather": (b"ARROW1" + bytes(12), "an Arrow or Feather file"),
     "a.pkl": (b"\x80\x04\x95" + bytes(9), "a Python pickle"), "a.xlsx": (b"PK\x03\x04" + bytes(20), "a zip archive"),
     "utf16.jsonl": (JSONL.encode("utf-16"), "text in UTF-16"), "utf16le.jsonl": (JSONL.encode("utf-16-le"), "text in UTF-16LE"), "utf32.csv": ("question,answer\na,b\n".encode("utf-32"), "text in UTF-32"),
     "lfs.jsonl": ("version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer"),
@@ -230,7 +233,7 @@ FILES = {
     "pandas.json": (json.dumps({"question": {"0": "a"}, "answer": {"0": "c"}}, indent=1), "one JSON object of columns"),
     "pretty.json": (json.dumps(QUESTION, indent=2), "one JSON object over several lines"), "jq.json": (2 * (json.dumps(QUESTION, indent=2) + "\n"), "continues on the next line"),
     "data.json": (json.dumps({"data": [QUESTION]}), "if 'data' holds the rows"), "rows.json": (json.dumps({"version": 1, "rows": [QUESTION]}, indent=1), "if its list 'rows' holds the rows"),
-    "tabs.tsv": ("question\tanswer\na\tb\n", "separated by tabs"), "semicolons.csv": ("question;answer\na;b\n", "separated by semicolons"),
+    "twice.jsonl.gz": (gzip.compress(gzip.compress(JSONL.encode(), mtime=0), mtime=0), "compressed twice"), "bars.csv": ("question|answer\na|b\n", "separated by |"), "semicolons.csv": ("question;answer\na;b\n", "separated by semicolons"),
     "twice.csv": ("question,answer,answer\na,b,c\n", "column 'answer' occurs twice"), "ragged.csv": ("question,answer\na,b\nc\n", ":3: 1 fields, but the header has 2"),
     "mac.csv": ("question,answer\ra,b\r", "a carriage return only"), "mac.jsonl": (JSONL.replace("\n", "\r"), "a carriage return only"),
     "quotes.csv": ('question,answer\n"a"x,b\n', ":2: text after the closing quote"), "latin1.csv": ("question,answer\nwhere,caf\xe9\n".encode("latin-1"), ":2: not valid UTF-8"),
@@ -238,9 +241,9 @@ FILES = {
     "numbers.json": ("[1, 2]", "a row is a number"), "empty.jsonl": ("", "the file is empty"), "header.csv": ("question,answer\n", "a CSV header without rows"),
 }
 case("rows-containers", PLAIN, "refusals", "other containers are named, with what makes rows of them; never exit code 4",
-     {name: content for name, (content, _) in FILES.items()} | {"bom.csv": "\ufeffquestion,answer\r\nWhere does Ada Quill live?,In Port Lumen.\r\n"},
+     {name: content for name, (content, _) in FILES.items()} | READ,
      lambda folder: [refused(EVAL + name, name, words) for name, (_, words) in FILES.items()]
-     + [{"run": EVAL + "bom.csv", "json": plain(folder, LAID, QUESTION["answer"])}])
+     + [{"run": EVAL + name, "json": plain(folder, LAID, QUESTION["answer"])} for name in READ])
 
 case("rows-columns-named", PLAIN, "refusals", "a refusal names the columns that are there and the options that name them",
      {"content.jsonl": lines({"content": "The harbour is blue.", "id": 3}), "alpaca.jsonl": lines({"instruction": "Where?", "input": "", "output": "Here."}), "reply.jsonl": lines({"question": "a", "reply": "b"}),
