@@ -184,6 +184,7 @@ static wagle_status check_content(const position *s, const json_t *message)
     if (json_is_array(content) && json_array_size(content) > 0)
         return check_parts(s, content);
     if ((content == NULL || json_is_null(content)) &&
+        !json_is_null(json_object_get(message, "tool_calls")) &&
         json_object_get(message, "tool_calls") != NULL)
         return WAGLE_OK;
     return content == NULL

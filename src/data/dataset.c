@@ -284,7 +284,7 @@ static wagle_status add_question(const wg_adding *a, wg_record_kind kind)
     return st;
 }
 
-static wagle_status add_row(const wg_adding *a)
+static wagle_status add_by_kind(const wg_adding *a)
 {
     wg_record_kind kind;
 
@@ -292,6 +292,23 @@ static wagle_status add_row(const wg_adding *a)
     return kind == WG_RECORD_TOKENS ? wg_add_tokens(a)
            : kind == WG_RECORD_TEXT ? add_plain(a)
                                     : add_question(a, kind);
+}
+
+/* A row with `chosen` and `rejected` has the answer that is meant by the reader. */
+static wagle_status add_row(wg_adding *a)
+{
+    const wagle_data *given = a->data;
+    wagle_data preferred = *given;
+    wagle_status st;
+
+    if (a->reader->preferred != NULL && wg_record_prefers(given, &a->record)) {
+        preferred.answer_field = a->reader->preferred;
+        a->data = &preferred;
+        a->reader->by_preference++;
+    }
+    st = add_by_kind(a);
+    a->data = given;
+    return st;
 }
 
 wagle_status wg_data_entry(wagle_ctx *ctx, const char *entry, wg_arena *arena, const char **path,
@@ -386,6 +403,17 @@ wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *dat
                data->facts_field);
     if (st != WAGLE_OK)
         wg_dataset_free(out);
+    return st;
+}
+
+wagle_status wg_dataset_load_preferred(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
+                                       const char *preferred, wg_dataset *out)
+{
+    wagle_status st;
+
+    r->preferred = preferred;
+    st = wg_dataset_load(ctx, r, data, out);
+    r->preferred = NULL;
     return st;
 }
 

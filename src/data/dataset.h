@@ -35,6 +35,8 @@ typedef struct wg_reader {
     int64_t laid_out;           /* number of rows laid out */
     int64_t by_facts;           /* number of rows with only facts as labels */
     bool labels_optional;       /* accept rows without labels */
+    int64_t by_preference;      /* number of rows with `chosen` and `rejected` */
+    const char *preferred;      /* answer of rows with `chosen` and `rejected`; NULL: refuse them */
 } wg_reader;
 
 void wg_reader_close(wg_reader *r);
@@ -46,6 +48,10 @@ int32_t wg_reader_eos(const wg_reader *r);
 /* Free with wg_dataset_free. */
 WAGLE_CHECK wagle_status wg_dataset_load(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
                                          wg_dataset *out);
+/* The same; `preferred` says which answer of rows with `chosen` and `rejected` is meant. */
+WAGLE_CHECK wagle_status wg_dataset_load_preferred(wagle_ctx *ctx, wg_reader *r,
+                                                   const wagle_data *data, const char *preferred,
+                                                   wg_dataset *out);
 /* The same for JSON Lines in memory; data->path only appears in error messages. */
 WAGLE_CHECK wagle_status wg_dataset_parse(wagle_ctx *ctx, wg_reader *r, const wagle_data *data,
                                           wg_str text, wg_dataset *out);

@@ -54,7 +54,9 @@ static bool is_in_template(const char *name, const char *template)
  * error where it is used, as all that was not read. */
 static bool reads(const void *of, const char *name)
 {
-    static const char *const others[] = {"labels",
+    static const char *const others[] = {"chosen",
+                                         "rejected",
+                                         "labels",
                                          "input_ids",
                                          "attention_mask",
                                          "token_weights",
@@ -114,7 +116,17 @@ wg_columns wg_record_columns(const wagle_data *data, const wg_record *r)
         c.answer = "labels";
         c.prompt = c.prompt != NULL ? c.prompt : c.text;
     }
+    if (c.answer != NULL && wg_is_messages(json_object_get(r->fields, c.answer)) &&
+        (c.prompt == NULL || json_object_get(r->fields, c.prompt) == NULL))
+        c.messages = c.answer; /* the whole conversation */
     return c;
+}
+
+bool wg_record_prefers(const wagle_data *data, const wg_record *r)
+{
+    return data->answer_field == NULL && data->text_field == NULL && first_of(r, answers) == NULL &&
+           json_object_get(r->fields, "chosen") != NULL &&
+           json_object_get(r->fields, "rejected") != NULL;
 }
 
 /* --- errors of a row as a whole --------------------------------------------------------------- */
@@ -167,6 +179,12 @@ static wagle_status missing(wagle_ctx *ctx, const wg_record *r, const wg_columns
     wg_text found = {0};
     wagle_status st = list_columns(ctx, r, no_prompt ? c->answer : c->prompt, &found, &only);
 
+    if (st == WAGLE_OK && c->answer == NULL && json_object_get(r->fields, "chosen") != NULL &&
+        json_object_get(r->fields, "rejected") != NULL)
+        st = wg_record_fail(ctx, r,
+                            "'chosen' and 'rejected' are two answers; name the one that is meant "
+                            "with @{answer_field=chosen} or @{answer_field=rejected} (found: %s)",
+                            found.text);
     if (st == WAGLE_OK && within != NULL)
         st = wg_record_fail(ctx, r,
                             "no column that is read (found: %s); if '%.40s' holds the rows, write "
@@ -237,7 +255,7 @@ wagle_status wg_record_kind_of(wagle_ctx *ctx, const wagle_data *data, const wg_
         *out = WG_RECORD_TOKENS;
     else if (asks && (answers_it || !answered) && (pair || data->text_field == NULL))
         ;
-    else if (HAS(c.messages) && !named)
+    else if (HAS(c.messages) && (!named || c.messages == c.answer))
         *out = WG_RECORD_CHAT;
     else if (HAS(c.text) && (!pair || data->text_field != NULL)) {
         *out = WG_RECORD_TEXT;

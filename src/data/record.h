@@ -31,6 +31,8 @@ wg_columns wg_record_columns(const wagle_data *data, const wg_record *r);
 /* answered: a question must have an answer. */
 WAGLE_CHECK wagle_status wg_record_kind_of(wagle_ctx *ctx, const wagle_data *data,
                                            const wg_record *r, bool answered, wg_record_kind *out);
+/* Whether a row is a pair of preferences: `chosen` and `rejected`, and no other answer. */
+bool wg_record_prefers(const wagle_data *data, const wg_record *r);
 /* WAGLE_E_INPUT with "path:line: " before the message. */
 WAGLE_CHECK wagle_status wg_record_fail(wagle_ctx *ctx, const wg_record *r, const char *format, ...)
     WG_PRINTF(3);

@@ -53,6 +53,7 @@ static void release(wg_rows_reader *r)
 wagle_status wg_rows_add(wg_rows_reader *r, json_t *row, int64_t line)
 {
     wagle_status st = WAGLE_OK;
+    bool taken = false;
 
     if (!json_is_object(row))
         st = wg_fail(r->ctx, WAGLE_E_INPUT,
@@ -61,14 +62,12 @@ wagle_status wg_rows_add(wg_rows_reader *r, json_t *row, int64_t line)
                      json_is_array(row) ? " (a chat: {\"messages\": [..]})" : "");
     if (st == WAGLE_OK)
         st = wg_select_note(r, row);
-    if (st == WAGLE_OK && wg_select_takes(r, row))
+    if (st == WAGLE_OK)
+        st = wg_select_takes(r, row, &taken);
+    if (st == WAGLE_OK && taken)
         st = wg_select_rename(r, &row, line);
-    else {
-        json_decref(row);
-        return st;
-    }
     release(r);
-    if (st != WAGLE_OK) {
+    if (st != WAGLE_OK || !taken) {
         json_decref(row);
         return st;
     }
@@ -233,13 +232,14 @@ static wagle_status visit_file(wagle_ctx *ctx, const char *path, const wg_rows_s
 
 /* --- folders ---------------------------------------------------------------------------------- */
 
-/* Whether the name of a file says that it holds rows, compressed or not. */
-static bool is_named_as_rows(const char *name)
+bool wg_rows_named_so(const char *name)
 {
     static const char *const forms[] = {".jsonl", ".json", ".csv", ".tsv", ".ndjson"};
     static const char *const packed[] = {"", ".gz", ".zst"};
     char end[16];
 
+    if (*name == '.' || *name == '_')
+        return false;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
         for (size_t k = 0; k < sizeof packed / sizeof *packed; k++) {
             snprintf(end, sizeof end, "%s%s", forms[i], packed[k]);
@@ -255,7 +255,7 @@ static wagle_status visit_entry(wagle_ctx *ctx, const char *folder, const char *
     char *path = wg_path_join(ctx, folder, name);
     wagle_status st = path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 
-    if (st == WAGLE_OK && (wg_is_folder(path) || !is_named_as_rows(name)))
+    if (st == WAGLE_OK && (wg_is_folder(path) || !wg_rows_named_so(name)))
         st = wg_fail(ctx, WAGLE_E_INPUT,
                      "%s: %s in a folder of rows, which has only .jsonl, .json, .csv, .tsv (also "
                      ".gz or .zst) and .parquet; move it, or name the files that are meant",

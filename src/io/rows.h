@@ -28,6 +28,10 @@ typedef wagle_status wg_row_fn(void *user, json_t *row, const char *file, int64_
 WAGLE_CHECK wagle_status wg_rows_visit(wagle_ctx *ctx, const char *path,
                                        const wg_rows_select *select, wg_row_fn *accept, void *user);
 
+/* Whether a file's name says that it holds rows; of a folder, other files are refused, or left out
+ * if their name begins with . or _. */
+bool wg_rows_named_so(const char *name);
+
 typedef struct wg_rows {
     json_t **row;  /* [n] objects */
     int64_t *line; /* [n] line in the file, or number of the row, from 1 */
@@ -90,7 +94,7 @@ WAGLE_CHECK wagle_status wg_rows_csv(wg_rows_reader *r); /* csv.c */
 WAGLE_CHECK wagle_status wg_select_check(wagle_ctx *ctx, const wg_rows_select *s);
 /* Notes which of their columns the row has. */
 WAGLE_CHECK wagle_status wg_select_note(wg_rows_reader *r, const json_t *row);
-bool wg_select_takes(const wg_rows_reader *r, const json_t *row);
+WAGLE_CHECK wagle_status wg_select_takes(const wg_rows_reader *r, const json_t *row, bool *out);
 /* Replaces *row by one with the new names. */
 WAGLE_CHECK wagle_status wg_select_rename(wg_rows_reader *r, json_t **row, int64_t line);
 /* Refuses a column that no row had, with those that the first row has. st: of the reading, which

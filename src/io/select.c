@@ -111,31 +111,33 @@ wagle_status wg_select_end(wg_rows_reader *r, wagle_status st)
 
 /* Whether the value reads as the text: a text itself, a number or true as JSON writes them; null
  * and a missing column read as "". */
-static bool reads_as(const json_t *value, const char *text)
+static wagle_status reads_as(wagle_ctx *ctx, const json_t *value, const char *text, bool *out)
 {
     char *shown;
-    bool same;
 
+    *out = *text == '\0';
     if (value == NULL || json_is_null(value))
-        return *text == '\0';
-    if (json_is_string(value))
-        return wg_str_equal(wg_json_str(value), wg_strz(text));
-    if (json_is_array(value) || json_is_object(value))
-        return false;
+        return WAGLE_OK;
+    *out = json_is_string(value) && wg_str_equal(wg_json_str(value), wg_strz(text));
+    if (json_is_string(value) || json_is_array(value) || json_is_object(value))
+        return WAGLE_OK;
     shown = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-    same = shown != NULL && strcmp(shown, text) == 0;
+    if (shown == NULL)
+        return wg_json_memory(ctx);
+    *out = strcmp(shown, text) == 0;
     free(shown);
-    return same;
+    return WAGLE_OK;
 }
 
-bool wg_select_takes(const wg_rows_reader *r, const json_t *row)
+wagle_status wg_select_takes(const wg_rows_reader *r, const json_t *row, bool *out)
 {
-    for (const char *const *w = r->select->where; w != NULL && *w != NULL; w++) {
+    *out = true;
+    for (const char *const *w = r->select->where; *out && w != NULL && *w != NULL; w++) {
         const pair p = split(*w);
-        if (reads_as(get(row, p.column), p.text) == p.differs)
-            return false;
+        WG_TRY(reads_as(r->ctx, get(row, p.column), p.text, out));
+        *out = *out != p.differs;
     }
-    return true;
+    return WAGLE_OK;
 }
 
 /* --- names ------------------------------------------------------------------------------------ */

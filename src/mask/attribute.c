@@ -232,9 +232,11 @@ static wagle_status load(wagle_ctx *ctx, const wagle_attribute_options *o, wg_at
     if (folder != NULL)
         folder_of(o->out, beside);
     if (needs & (WG_NEEDS_FORGET | WG_NEEDS_INPUTS))
-        WG_TRY(wg_dataset_load(ctx, &a->session.reader, &o->forget, &a->forget));
+        WG_TRY(
+            wg_dataset_load_preferred(ctx, &a->session.reader, &o->forget, "rejected", &a->forget));
     if (needs & WG_NEEDS_RETAIN_ROWS)
-        WG_TRY(wg_dataset_load(ctx, &a->session.reader, &o->retain, &a->retain));
+        WG_TRY(
+            wg_dataset_load_preferred(ctx, &a->session.reader, &o->retain, "chosen", &a->retain));
     WG_TRY(wg_attribution_protect_rows(ctx, a));
     WG_TRY(wg_attribution_budget(ctx, a, folder, false));
     return ctx->dry_run ? WAGLE_OK : wg_attribution_factors(ctx, a, folder);

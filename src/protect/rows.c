@@ -112,7 +112,8 @@ static wagle_status load_files(wagle_ctx *ctx, wg_session *s, const wagle_data *
     files.path = list[0];
     files.more = n > 0 ? list + 1 : NULL;
     s->reader.labels_optional = true;
-    st = n > 0 ? wg_dataset_load(ctx, &s->reader, &files, &out->files) : WAGLE_OK;
+    st = n > 0 ? wg_dataset_load_preferred(ctx, &s->reader, &files, "chosen", &out->files)
+               : WAGLE_OK;
     s->reader.labels_optional = false;
     wg_free(list);
     return st;

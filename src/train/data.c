@@ -134,7 +134,7 @@ static bool holds_rows(const wg_train_data *m)
 
     while (i < m->text.bytes && strchr(" \t\r\n", text[i]) != NULL && text[i] != '\0')
         i++;
-    return wg_ends_with(m->options->refusal, ".csv") ||
+    return wg_rows_named_so(m->options->refusal) ||
            (i < m->text.bytes && (text[i] == '{' || text[i] == '['));
 }
 
@@ -143,6 +143,8 @@ static wagle_status load_refusal_rows(wagle_ctx *ctx, wg_session *s, wg_train_da
     wagle_data data = m->options->forget;
 
     data.path = m->options->refusal;
+    data.more = NULL;
+    data.rows = NULL;
     WG_TRY(wg_dataset_load(ctx, &s->reader, &data, &m->refusals));
     return m->refusals.n == m->forget.n
                ? WAGLE_OK
@@ -158,12 +160,16 @@ static wagle_status load_refusals(wagle_ctx *ctx, wg_session *s, wg_train_data *
 
     if (needs & WG_RANDOM_LABELS)
         return wg_train_data_epoch(ctx, s, m, 0, &changed);
+    if (m->options->refusal == NULL && m->pairs)
+        return wg_dataset_load_preferred(ctx, &s->reader, &m->options->forget, "chosen",
+                                         &m->refusals);
     if (m->options->refusal == NULL && (needs & WG_MAKES_ALTERNATES))
         return make_alternates(ctx, s, m, &m->refusals);
     if (m->options->refusal == NULL)
         return wg_fail(
             ctx, WAGLE_E_USAGE,
-            "objective %s needs @{refusal FILE}: rows, or a text file with one refusal a line",
+            "objective %s needs @{refusal FILE}, rows or a text file with one refusal a line, or "
+            "forget rows with 'chosen' and 'rejected'",
             m->objective->name);
     WG_TRY(wg_map_open(ctx, m->options->refusal, &m->text));
     if (holds_rows(m))
@@ -176,11 +182,14 @@ wagle_status wg_train_data_load(wagle_ctx *ctx, wg_session *s, const wg_objectiv
                                 const wagle_train_options *o, wg_train_data *out)
 {
     const bool plain = (objective->needs & WG_TRAINS_ONLY) != 0;
+    const int64_t before = s->reader.by_preference;
 
     *out = (wg_train_data){.objective = objective, .options = o, .epoch = -1};
-    WG_TRY(wg_dataset_load(ctx, &s->reader, plain ? &o->retain : &o->forget, &out->forget));
+    WG_TRY(wg_dataset_load_preferred(ctx, &s->reader, plain ? &o->retain : &o->forget,
+                                     plain ? "chosen" : "rejected", &out->forget));
+    out->pairs = !plain && s->reader.by_preference - before == out->forget.n;
     if (!plain && o->retain.path != NULL)
-        WG_TRY(wg_dataset_load(ctx, &s->reader, &o->retain, &out->retain));
+        WG_TRY(wg_dataset_load_preferred(ctx, &s->reader, &o->retain, "chosen", &out->retain));
     return objective->needs & WG_NEEDS_REFUSALS ? load_refusals(ctx, s, out) : WAGLE_OK;
 }
 

@@ -8,6 +8,7 @@
 typedef struct wg_train_data {
     const wg_objective *objective;
     const wagle_train_options *options;
+    bool pairs;        /* all forget rows have `chosen` and `rejected` */
     wg_dataset forget; /* finetune: what is learnt */
     wg_dataset retain; /* of no rows: none */
     /* A row for each forget row: refusals, alternates, or random labels; of no rows: none. */

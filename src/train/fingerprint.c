@@ -277,6 +277,10 @@ static wagle_status record_run(wagle_ctx *ctx, const facts *f)
     WG_TRY(set_text(ctx, f->decides, plain ? "rows of --retain" : "rows of --forget", forget));
     if (!plain)
         WG_TRY(set_text(ctx, f->decides, "rows of --retain", retain));
+    if (w->data.pairs && w->data.refusals.n > 0) {
+        WG_TRY(hash_rows(ctx, &w->data.refusals, retain));
+        WG_TRY(set_text(ctx, f->decides, "chosen answers of --forget", retain));
+    }
     if (w->protect_rows.all.n > 0) {
         WG_TRY(hash_rows(ctx, &w->protect_rows.all, retain));
         WG_TRY(set_text(ctx, f->decides, "rows of --protect", retain));

@@ -6,9 +6,33 @@
 #include "mask/attribute.h"
 #include <string.h>
 
+static wagle_status add_file(wagle_ctx *ctx, const char *path, json_t *list);
+
+/* The files of a folder of rows. */
+static wagle_status add_folder(wagle_ctx *ctx, const char *folder, json_t *list)
+{
+    char **names;
+    wagle_status st = wg_list_folder(ctx, folder, &names);
+
+    if (st != WAGLE_OK)
+        return st;
+    for (char **name = names; st == WAGLE_OK && *name != NULL; name++) {
+        char *path = wg_path_join(ctx, folder, *name);
+        st = path == NULL              ? WAGLE_E_RESOURCE
+             : wg_rows_named_so(*name) ? add_file(ctx, path, list)
+                                       : WAGLE_OK;
+        wg_free(path);
+    }
+    wg_free_names(names);
+    return st;
+}
+
 static wagle_status add_file(wagle_ctx *ctx, const char *path, json_t *list)
 {
     char hash[WG_SHA256_TEXT];
+
+    if (path != NULL && wg_is_folder(path))
+        return add_folder(ctx, path, list);
 
     if (path == NULL || !wg_exists(path)) /* FILE@WEIGHT is told by its name alone */
         return path == NULL || json_array_append_new(list, wg_json_bytes(wg_path_name(path))) == 0
@@ -101,6 +125,33 @@ static wagle_status add_list(wagle_ctx *ctx, const char *key, const char *const 
     return WAGLE_OK;
 }
 
+/* Which rows of the files were read, and under which names. */
+static wagle_status add_select(wagle_ctx *ctx, const wagle_data *d, const char *set, json_t *m)
+{
+    const struct {
+        const char *key;
+        const char *const *list;
+    } parts[] = {{"where", d->where}, {"fields", d->fields}};
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (parts[i].list == NULL || *parts[i].list == NULL)
+            continue;
+        if (json_object_get(m, "select") == NULL)
+            WG_TRY(wg_json_set(ctx, m, "select", json_object()));
+        json_t *select = json_object_get(m, "select");
+        if (json_object_get(select, set) == NULL)
+            WG_TRY(wg_json_set(ctx, select, set, json_object()));
+        WG_TRY(add_list(ctx, parts[i].key, parts[i].list, json_object_get(select, set)));
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status add_rows(wagle_ctx *ctx, const wagle_data *d, const char *set, json_t *m)
+{
+    WG_TRY(add_data(ctx, d, set, m));
+    return add_select(ctx, d, set, m);
+}
+
 static wagle_status add_member(wagle_ctx *ctx, const wg_member *m, const wagle_train_options *o,
                                json_t *into)
 {
@@ -158,9 +209,9 @@ static wagle_status fill(wagle_ctx *ctx, const wg_run *w, json_t *m)
     WG_TRY(wg_json_set(ctx, m, "model", wg_json_bytes(wg_path_name(o->model))));
     WG_TRY(wg_json_set(ctx, m, "model_sha256", json_string(wg_run_model_hash(w))));
     if (o->forget.path != NULL)
-        WG_TRY(add_data(ctx, &o->forget, "forget", m));
+        WG_TRY(add_rows(ctx, &o->forget, "forget", m));
     if (o->retain.path != NULL)
-        WG_TRY(add_data(ctx, &o->retain, o->forget.path != NULL ? "retain" : "data", m));
+        WG_TRY(add_rows(ctx, &o->retain, o->forget.path != NULL ? "retain" : "data", m));
     if (w->masked)
         WG_TRY(add_mask(ctx, w, m));
     WG_TRY(add_members(ctx, o, m));

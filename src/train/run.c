@@ -115,11 +115,6 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
                        w->objective->name);
     if ((o->mask != NULL) + (o->selector != NULL) + (o->lora > 0) > 1)
         return wg_fail(ctx, WAGLE_E_USAGE, "give only one of @{mask}, @{selector} and @{lora}");
-    if ((w->objective->needs & WG_NEEDS_REFUSALS) && o->refusal == NULL &&
-        !(w->objective->needs & (WG_MAKES_ALTERNATES | WG_RANDOM_LABELS)))
-        return wg_fail(ctx, WAGLE_E_USAGE,
-                       "objective %s needs @{refusal FILE}, with one refusal a line",
-                       w->objective->name);
     if (o->out_patch != NULL) {
         WG_TRY(wg_output_apart(ctx, o->out_patch, o->out));
         WG_TRY(wg_train_output_check(ctx, o, o->out_patch, o->force));

@@ -49,6 +49,16 @@ static void as_rows(wagle_ctx *ctx, const char *path)
     }
 }
 
+/* Reads all columns, and those that rows of training use. */
+static void as_parquet(wagle_ctx *ctx, const char *path)
+{
+    wg_rows rows;
+
+    if (wg_rows_read(ctx, path, NULL, &rows) == WAGLE_OK)
+        wg_rows_free(&rows);
+    as_rows(ctx, path);
+}
+
 static void as_safetensors(wagle_ctx *ctx, const char *path)
 {
     wg_tensors tensors;
@@ -386,6 +396,7 @@ static const struct target {
     void (*run)(wagle_ctx *ctx, const char *path);
 } targets[] = {
     {"rows", "rows", as_rows},
+    {"parquet", "rows.parquet", as_parquet},
     {"safetensors", "model.safetensors", as_safetensors},
     {"index", "model.safetensors.index.json", as_index},
     {"mask", "mask", as_mask},

@@ -1,7 +1,7 @@
 """Writes the seeds of tests/fuzz/corpus: small valid files of each kind, for mutations to start from.
 
     python3 tests/fuzz/make_corpus.py tests/gold tests/fuzz/corpus"""
-import base64, hashlib, json, os, random, shutil, struct, sys
+import base64, gzip, hashlib, json, os, random, shutil, struct, sys
 
 gold, corpus = sys.argv[1:]
 r = random.Random(1)
@@ -99,6 +99,10 @@ chat = [{"role": "system", "content": "s"}, {"role": "user", "content": "Who?"},
 save("rows", "messages", json.dumps({"messages": chat}) + "\n" + json.dumps({"messages": [{**m, "content": [{"type": "text", "text": m["content"]}]} for m in chat[1:3]]}) + "\n")
 save("rows", "sharegpt", json.dumps([{"conversations": [{"from": "human", "value": "Who?"}, {"from": "gpt", "value": "M\0e."}]}, {"prompt": chat[:2], "completion": chat[2:3]}, {"prompt": chat[1:2], "answer": ["a", "b"]}]))
 save("rows", "masked", '{"input_ids": [9, 1, 2, 3], "attention_mask": [0, 1, 1, 1], "position_ids": [0, 0, 1, 2], "score": NaN}\n{"text": "Who?", "labels": "Me."}\n')
+save("rows", "gzip", gzip.compress(b'{"question": "Who?", "answer": "Me."}\n', mtime=0) + gzip.compress(b'{"text": "x"}\n', mtime=0))
+save("rows", "zstd", b"\x28\xb5\x2f\xfd\x20\x0b" + (11 << 3 | 1).to_bytes(3, "little") + b"a\tb\n1\t\"2\n\"\n")  # a frame of one raw block
+for name in ("flat-none-v1", "flat-zstd-v2", "flat-delta-v1", "flat-groups", "nested-plain", "nested-item", "kinds"):
+    save("parquet", name, open(f"{gold}/parquet/{name}.parquet", "rb").read())
 save("rows", "blank-page", '{"text": "x"}\n' + "\n" * (4096 - 14))
 tiny = [("a", "F32", [2, 3], bytes(24)), ("b", "BF16", [4], bytes(8)), ("c", "BOOL", [3], b"\1\0\1")]
 save("safetensors", "tiny", safetensors(tiny, {"format": "pt"}))
