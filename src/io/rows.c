@@ -50,16 +50,21 @@ static void release(wg_rows_reader *r)
     }
 }
 
+wagle_status wg_rows_check(wagle_ctx *ctx, const char *what, const json_t *row, int64_t line)
+{
+    return json_is_object(row)
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_INPUT,
+                         "%s:%lld: a row is %s; expected a JSON object of columns%s", what,
+                         (long long)line, wg_json_kind(row),
+                         json_is_array(row) ? " (a chat: {\"messages\": [..]})" : "");
+}
+
 wagle_status wg_rows_add(wg_rows_reader *r, json_t *row, int64_t line)
 {
-    wagle_status st = WAGLE_OK;
+    wagle_status st = wg_rows_check(r->ctx, r->what, row, line);
     bool taken = false;
 
-    if (!json_is_object(row))
-        st = wg_fail(r->ctx, WAGLE_E_INPUT,
-                     "%s:%lld: a row is %s; expected a JSON object of columns%s", r->what,
-                     (long long)line, wg_json_kind(row),
-                     json_is_array(row) ? " (a chat: {\"messages\": [..]})" : "");
     if (st == WAGLE_OK)
         st = wg_select_note(r, row);
     if (st == WAGLE_OK)

@@ -46,6 +46,9 @@ WAGLE_CHECK wagle_status wg_rows_parse(wagle_ctx *ctx, const char *what, const c
 /* Gives rows that are kept to `accept`; `what` names them. */
 WAGLE_CHECK wagle_status wg_rows_offer(wagle_ctx *ctx, const char *what, const wg_rows *rows,
                                        const wg_rows_select *select, wg_row_fn *accept, void *user);
+/* Checks that a row is an object. */
+WAGLE_CHECK wagle_status wg_rows_check(wagle_ctx *ctx, const char *what, const json_t *row,
+                                       int64_t line);
 /* Adds a row, which it takes over, even on failure. */
 WAGLE_CHECK wagle_status wg_rows_keep(wagle_ctx *ctx, wg_rows *rows, json_t *row, int64_t line);
 void wg_rows_free(wg_rows *rows);

@@ -251,7 +251,7 @@ case("rows-columns-named", PLAIN, "refusals", "a refusal names the columns that 
      lambda folder: [refused(EVAL + "content.jsonl", "content.jsonl:1: no field 'question'", "(found: content, id (a number))", "--text-field content"),
                      refused(EVAL + "alpaca.jsonl", "(found: instruction, input, output)", "--prompt-field and --answer-field"),
                      refused(EVAL + "reply.jsonl", "reply.jsonl:1: no field 'answer' (found: question, reply); name it with --answer-field reply"),
-                     refused(EVAL + "dpo.jsonl", "no field 'answer' (found: prompt, chosen, rejected)"),
+                     refused(EVAL + "dpo.jsonl", "dpo.jsonl:1: 'chosen' and 'rejected' are two answers; name the one that is meant with --answer-field chosen"),
                      refused(EVAL + "stray.jsonl", "'token_weights' is a list and there are no 'input_ids'"),
                      {"run": EVAL + "dpo.jsonl --answer-field chosen", "json": plain(folder, "### Question: a\n### Answer: ", "b")},
                      {"run": EVAL + "content.jsonl --text-field content", "json": {"rows.0.label_tokens": 19}}])
