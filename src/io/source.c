@@ -119,8 +119,7 @@ wagle_status wg_source_read(wagle_ctx *ctx, wg_source *s, void *to, size_t n, si
     return WAGLE_OK;
 }
 
-static wagle_status read_all(wagle_ctx *ctx, const char *path, wg_source *s, size_t most,
-                             wg_text *out)
+static wagle_status read_all(wagle_ctx *ctx, wg_source *s, wg_text *out)
 {
     char part[1 << 14];
     size_t got;
@@ -128,13 +127,11 @@ static wagle_status read_all(wagle_ctx *ctx, const char *path, wg_source *s, siz
     do {
         WG_TRY(wg_source_read(ctx, s, part, sizeof part, &got));
         WG_TRY(wg_text_add(ctx, out, part, got));
-        if ((size_t)out->bytes > most)
-            return wg_fail(ctx, WAGLE_E_INPUT, "%s: more than %zu bytes of text", path, most);
     } while (got > 0);
     return WAGLE_OK;
 }
 
-wagle_status wg_source_text(wagle_ctx *ctx, const char *path, size_t most, wg_text *out)
+wagle_status wg_source_text(wagle_ctx *ctx, const char *path, wg_text *out)
 {
     wg_map map;
     wg_packing packing;
@@ -148,9 +145,15 @@ wagle_status wg_source_text(wagle_ctx *ctx, const char *path, size_t most, wg_te
     else {
         st = wg_source_open(ctx, path, packing, map.data, map.bytes, &s);
         if (st == WAGLE_OK)
-            st = read_all(ctx, path, s, most, out);
+            st = read_all(ctx, s, out);
         wg_source_close(s);
     }
     wg_map_close(&map);
     return st;
+}
+
+bool wg_named_text(const char *path)
+{
+    return wg_ends_with(path, ".txt") || wg_ends_with(path, ".txt.gz") ||
+           wg_ends_with(path, ".txt.zst");
 }

@@ -21,8 +21,9 @@ WAGLE_CHECK wagle_status wg_source_open(wagle_ctx *ctx, const char *what, wg_pac
 WAGLE_CHECK wagle_status wg_source_read(wagle_ctx *ctx, wg_source *s, void *to, size_t n,
                                         size_t *got);
 void wg_source_close(wg_source *s);
-/* The whole file as text, unpacked; at most `most` bytes. */
-WAGLE_CHECK wagle_status wg_source_text(wagle_ctx *ctx, const char *path, size_t most,
-                                        wg_text *out);
+/* Adds the whole file to the text, unpacked. */
+WAGLE_CHECK wagle_status wg_source_text(wagle_ctx *ctx, const char *path, wg_text *out);
+/* Whether a file's name says that it is text without rows: .txt, also .txt.gz and .txt.zst. */
+bool wg_named_text(const char *path);
 
 #endif

@@ -1,6 +1,7 @@
 /* rows.c - loads the rows to protect. */
 #include "protect/factors.h"
 
+#include "io/source.h"
 #include "protect/self_rows.h"
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@ static source source_of(const char *entry)
         return ROWS_OF_RETAIN;
     if (strcmp(entry, "self") == 0 || strncmp(entry, "self:", 5) == 0)
         return ROWS_OF_SELF;
-    return wg_ends_with(entry, ".txt") ? ROWS_OF_TEXT : ROWS_OF_FILE;
+    return wg_named_text(entry) ? ROWS_OF_TEXT : ROWS_OF_FILE;
 }
 
 /* Entry i of the data's files, or NULL past the last. */
@@ -129,7 +130,7 @@ static wagle_status load_text(wagle_ctx *ctx, wg_session *s, const char *path, i
     wagle_status st = wg_reader_tokenizer(ctx, &s->reader);
 
     if (st == WAGLE_OK)
-        st = wg_read_text(ctx, path, &text);
+        st = wg_source_text(ctx, path, &text);
     if (st == WAGLE_OK && !wg_utf8_valid(text.text, (size_t)text.bytes))
         st = wg_fail(ctx, WAGLE_E_INPUT, "%s: not valid UTF-8", path);
     if (st == WAGLE_OK)

@@ -1,5 +1,6 @@
 #include "suite/passages.h"
 
+#include "io/source.h"
 #include "metric/statistics.h"
 #include <math.h>
 #include <string.h>
@@ -8,7 +9,7 @@ enum { WINDOW = 512 };
 
 static wagle_status read_file(wagle_ctx *ctx, const char *path, wg_text *out)
 {
-    WG_TRY(wg_read_text(ctx, path, out));
+    WG_TRY(wg_source_text(ctx, path, out));
     return wg_utf8_valid(out->text, (size_t)out->bytes)
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_INPUT, "%s: not valid UTF-8", path);
@@ -42,8 +43,7 @@ wagle_status wg_passages_read(wagle_ctx *ctx, wg_evaluation *e, const char *path
     wagle_status st = wg_reader_tokenizer(ctx, &e->session->reader);
 
     if (st == WAGLE_OK)
-        st = wg_ends_with(path, ".txt") ? read_file(ctx, path, &text)
-                                        : read_rows(ctx, e, path, &text);
+        st = wg_named_text(path) ? read_file(ctx, path, &text) : read_rows(ctx, e, path, &text);
     if (st == WAGLE_OK)
         st = wg_encode(ctx, e->session->reader.tokenizer, text.text != NULL ? text.text : "",
                        (size_t)text.bytes, true, out);

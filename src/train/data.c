@@ -1,6 +1,8 @@
 #include "train/data.h"
 
 #include "base/number.h"
+#include "io/rows.h"
+#include "io/source.h"
 #include "session/generate.h"
 #include <string.h>
 
@@ -9,7 +11,7 @@
 static wagle_status read_lines(wagle_ctx *ctx, wg_train_data *m)
 {
     int64_t room = 0;
-    const char *at = (const char *)m->text.data, *end = at + m->text.bytes;
+    const char *at = m->text.text, *end = at + m->text.bytes;
 
     while (at < end) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
@@ -126,16 +128,14 @@ done:
 
 /* --- all of it -------------------------------------------------------------------------------- */
 
-/* Rows begin as JSON does, or the file is named so. */
-static bool holds_rows(const wg_train_data *m)
+static bool begins_as_json(const wg_train_data *m)
 {
-    const char *text = (const char *)m->text.data;
+    const char *text = m->text.text;
     size_t i = 0;
 
-    while (i < m->text.bytes && strchr(" \t\r\n", text[i]) != NULL && text[i] != '\0')
+    while (i < (size_t)m->text.bytes && strchr(" \t\r\n", text[i]) != NULL && text[i] != '\0')
         i++;
-    return wg_rows_named_so(m->options->refusal) ||
-           (i < m->text.bytes && (text[i] == '{' || text[i] == '['));
+    return i < (size_t)m->text.bytes && (text[i] == '{' || text[i] == '[');
 }
 
 static wagle_status load_refusal_rows(wagle_ctx *ctx, wg_session *s, wg_train_data *m)
@@ -171,8 +171,10 @@ static wagle_status load_refusals(wagle_ctx *ctx, wg_session *s, wg_train_data *
             "objective %s needs @{refusal FILE}, rows or a text file with one refusal a line, or "
             "forget rows with 'chosen' and 'rejected'",
             m->objective->name);
-    WG_TRY(wg_map_open(ctx, m->options->refusal, &m->text));
-    if (holds_rows(m))
+    if (wg_is_folder(m->options->refusal) || wg_rows_named_so(wg_path_name(m->options->refusal)))
+        return load_refusal_rows(ctx, s, m);
+    WG_TRY(wg_source_text(ctx, m->options->refusal, &m->text));
+    if (begins_as_json(m))
         return load_refusal_rows(ctx, s, m);
     WG_TRY(read_lines(ctx, m));
     return wg_train_data_epoch(ctx, s, m, 0, &changed);
@@ -216,5 +218,5 @@ void wg_train_data_free(wg_train_data *m)
     wg_dataset_free(&m->retain);
     wg_dataset_free(&m->refusals);
     wg_free(m->line);
-    wg_map_close(&m->text);
+    wg_text_free(&m->text);
 }

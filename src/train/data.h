@@ -13,7 +13,7 @@ typedef struct wg_train_data {
     wg_dataset retain; /* of no rows: none */
     /* A row for each forget row: refusals, alternates, or random labels; of no rows: none. */
     wg_dataset refusals;
-    wg_map text;
+    wg_text text;
     wg_str *line; /* refusals in `text`, drawn by the seed, anew each epoch */
     int64_t n_lines, epoch;
 } wg_train_data;

@@ -302,6 +302,9 @@ static wagle_status begin_column(wg_parquet *p, wg_pq_column *c, const chunk *k)
     if (k->elsewhere || !k->known)
         return wg_pq_fail(p, "pages of column '%.60s' in another file, or encrypted",
                           c->node->name);
+    wg_pq_column_reset(c);
+    if (c->skipped || k->entries == 0)
+        return WAGLE_OK;
     p->entries += (uint64_t)k->entries;
     if (p->entries > (1u << 24) + 1000 * (uint64_t)p->bytes)
         return wg_pq_fail(p, "%lld entries in %zu bytes, which is not plausible",
@@ -309,9 +312,6 @@ static wagle_status begin_column(wg_parquet *p, wg_pq_column *c, const chunk *k)
     if (k->type != c->node->type || k->entries < 0 || k->bytes < 0 || start < 4 ||
         start > (int64_t)p->data_end || k->bytes > (int64_t)p->data_end - start)
         return damaged(p);
-    wg_pq_column_reset(c);
-    if (c->skipped)
-        return WAGLE_OK;
     if (!wg_pq_codec_known(k->codec, &codec))
         return wg_pq_fail(p,
                           "column '%.60s' compressed by %s; none, snappy, zstd and gzip are read "

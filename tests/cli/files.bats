@@ -1,0 +1,84 @@
+load helpers
+
+# Files as people have them: Parquet, compressed text, folders; --where and --fields; rows with chosen and rejected.
+
+reading_model() { # m: the gold model with a byte tokenizer
+    cp -r "$model" m && chmod -R u+w m
+    byte_tokenizer m
+}
+
+losses() { # of every row, for each set of arguments
+    "$WAGLE" eval --model m --no-chat --eos --quiet --json --metrics nll "$@" | python3 -c 'import json, sys; print([r["nll"] for r in json.load(sys.stdin)["rows"]])'
+}
+
+@test "Parquet is read as the JSON Lines of the same rows are, alone, in a folder, and compressed" {
+    reading_model
+    cp "$GOLD"/parquet/flat-zstd-v2.parquet "$GOLD"/parquet/flat.jsonl .
+    told=(--prompt-field question --answer-field answer --where question!= --where answer!=)
+    losses --data flat.jsonl "${told[@]}" >lines
+    losses --data flat-zstd-v2.parquet "${told[@]}" >parquet
+    cmp lines parquet
+    gzip -k flat.jsonl
+    losses --data flat.jsonl.gz "${told[@]}" >packed
+    cmp lines packed
+    mkdir both && cp flat-zstd-v2.parquet both/a.parquet && cp flat.jsonl.gz both/b.jsonl.gz
+    losses --data both "${told[@]}" >folder
+    python3 -c 'a, b = (eval(open(n).read()) for n in ("lines", "folder")); assert len(a) > 20 and b == a + a'
+}
+
+@test "token ids and conversations in Parquet" {
+    python3 - "$GOLD/parquet/nested.jsonl" <<'PY'
+import json, sys
+rows = [json.loads(line) for line in open(sys.argv[1])]
+assert any(isinstance(r["input_ids"], list) and len(r["input_ids"]) > 3 for r in rows)
+PY
+    refused 3 "nested-plain.parquet:1: token" "$WAGLE" eval --model "$model" --quiet --data "$GOLD/parquet/nested-plain.parquet"
+    reading_model
+    refused 3 "kinds.parquet:1: no field 'x' (found: int8 (a number)" "$WAGLE" eval --model m --quiet --text-field x --data "$GOLD/parquet/kinds.parquet"
+    refused 3 "'money' is a decimal; expected a text" "$WAGLE" eval --model m --quiet --text-field money --data "$GOLD/parquet/kinds.parquet"
+}
+
+@test "--where and --fields decide a run, and are in its manifest; a column that is not there is named" {
+    reading_model
+    printf '%s\n' '{"ask": "Who?", "reply": "Me.", "part": "a"}' '{"ask": "Where?", "reply": "Here.", "part": "b"}' >all.jsonl
+    printf '%s\n' '{"question": "Who?", "answer": "Me."}' >one.jsonl
+    losses --data one.jsonl >wanted
+    losses --data all.jsonl --where part=a --fields ask=question --fields reply=answer >found
+    cmp wanted found
+    run_it() { "$WAGLE" finetune --model m --no-chat --data all.jsonl --fields ask=question --fields reply=answer --steps 2 --warmup 0 --quiet --force --out "$@"; }
+    run_it a --where part=a
+    run_it b --where part=b
+    ! cmp -s a/model.safetensors b/model.safetensors
+    python3 -c 'import json; m = json.load(open("a/manifest.json")); assert m["select"] == {"data": {"where": ["part=a"], "fields": ["ask=question", "reply=answer"]}}, m'
+    refused 3 "all.jsonl: --where 'prt=a': no column 'prt' (found: ask, reply, part)" "$WAGLE" eval --model m --data all.jsonl --quiet --where prt=a
+    refused 3 "all.jsonl: --fields 'asks=question': no column 'asks' (found: ask, reply, part)" "$WAGLE" eval --model m --data all.jsonl --quiet --fields asks=question
+    refused 2 "expected COLUMN=NAME" "$WAGLE" eval --model m --data all.jsonl --quiet --fields ask
+}
+
+@test "rows with chosen and rejected: forget data means the rejected answer, retain data and refusals the chosen one" {
+    reading_model
+    printf '%s\n' '{"prompt": "Who?", "chosen": "I cannot say.", "rejected": "Me."}' \
+        '{"prompt": [{"role": "user", "content": "Where?"}], "chosen": [{"role": "assistant", "content": "No idea."}], "rejected": [{"role": "assistant", "content": "Here."}]}' \
+        '{"chosen": [{"role": "user", "content": "When?"}, {"role": "assistant", "content": "No."}], "rejected": [{"role": "user", "content": "When?"}, {"role": "assistant", "content": "Now."}]}' >pairs.jsonl
+    printf '%s\n' '{"question": "Who?", "answer": "Me."}' '{"question": "Where?", "answer": "Here."}' '{"question": "When?", "answer": "Now."}' >rejected.jsonl
+    printf '%s\n' '{"question": "Who?", "answer": "I cannot say."}' '{"question": "Where?", "answer": "No idea."}' '{"question": "When?", "answer": "No."}' >chosen.jsonl
+    run_it() { "$WAGLE" unlearn --model m --no-chat --epochs 1 --warmup 0 --lr 1e-3 --protect none --quiet --force "$@"; }
+    run_it --objective dpo --forget pairs.jsonl --retain pairs.jsonl --out a
+    run_it --objective dpo --forget rejected.jsonl --retain chosen.jsonl --refusal chosen.jsonl --out b
+    cmp a/model.safetensors b/model.safetensors
+    refused 3 "pairs.jsonl:1: 'chosen' and 'rejected' are two answers; name the one that is meant with --answer-field chosen" "$WAGLE" eval --model m --no-chat --quiet --data pairs.jsonl
+    losses --data pairs.jsonl --answer-field chosen >found
+    losses --data chosen.jsonl >wanted
+    cmp found wanted
+}
+
+@test "refusals may be compressed" {
+    reading_model
+    printf '%s\n' '{"question": "Who?", "answer": "Me."}' >rows.jsonl
+    printf 'I cannot say.\nNo.\n' >refusals.txt
+    gzip -k refusals.txt
+    for name in refusals.txt refusals.txt.gz; do
+        "$WAGLE" unlearn --model m --no-chat --objective po --forget rows.jsonl --retain rows.jsonl --refusal $name --epochs 1 --warmup 0 --lr 1e-3 --protect none --quiet --force --out "${name#refusals.}"
+    done
+    cmp txt/model.safetensors txt.gz/model.safetensors
+}
