@@ -12,8 +12,10 @@ void cli_list(const cli_writer *w, wagle_info (*at)(int i))
 
 static void data(const cli_writer *w)
 {
-    w->paragraph("A file of rows is JSON Lines, one JSON array, or CSV with a header. The content "
-                 "decides, not the file's name. Four kinds of row:");
+    w->paragraph(
+        "A file of rows is JSON Lines, one JSON array, CSV or TSV with a header, any of them "
+        "compressed by gzip or zstd, or Parquet. A folder stands for its files. Four kinds of "
+        "row:");
     w->lines("  {\"question\": \"Where does Ada live?\",\n"
              "   \"answer\": \"In Port Lumen.\"}\n"
              "  {\"messages\": [{\"role\": \"user\", \"content\": ..},\n"
@@ -27,8 +29,11 @@ static void data(const cli_writer *w)
                  "--text-field.");
     w->paragraph("--forget and --retain may repeat. FILE@2 multiplies the loss terms of that file "
                  "by 2. Rows longer than the model allows are refused; --truncate cuts them.");
-    w->paragraph("Parquet, Arrow, pickle, .xlsx, compressed and other files are refused with a "
-                 "line that says how to convert them. docs/reference/data.md has every rule.");
+    w->paragraph(
+        "--where COLUMN=TEXT reads only some of the rows, and --fields COLUMN=NAME reads a "
+        "column under another name.");
+    w->paragraph("Arrow, pickle, .xlsx and other files are refused with a line that says how to "
+                 "convert them. docs/reference/data.md has every rule.");
 }
 
 static void layouts(const cli_writer *w)

@@ -59,9 +59,9 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_model_with(wagle_ctx *ctx, const wagle_
 
 /* --- rows of data ------------------------------------------------------------------------ */
 
-/* A data file: JSON Lines, JSON array or CSV of question/answer, prompt/completion, text, or
- * pre-tokenised {"input_ids":[...],"labels":[...]}, or chats {"messages":[...]}:
- * docs/reference/data.md. */
+/* A data file: JSON Lines, JSON array, CSV, TSV (compressed or not) or Parquet, or a folder of such
+ * files, of question/answer, prompt/completion, text, or pre-tokenised
+ * {"input_ids":[...],"labels":[...]}, or chats {"messages":[...]}: docs/reference/data.md. */
 /* Rows in memory, in place of files. They are laid out and made tokens when a call reads them, so
  * one data set serves several models. After its rows are added, threads may share it. */
 typedef struct wagle_dataset wagle_dataset;
@@ -87,7 +87,8 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_dataset_add_json(wagle_ctx *ctx, wagle_
 WAGLE_API int64_t wagle_dataset_count(const wagle_dataset *rows);
 
 typedef struct wagle_data {
-    const char *path; /* FILE, or FILE@WEIGHT: what its rows' terms are multiplied by in training */
+    const char *path; /* FILE or folder, or FILE@WEIGHT: what its rows' terms are multiplied by in
+                         training */
     const char *const *more;   /* further such files, NULL-terminated, or NULL */
     const wagle_dataset *rows; /* in place of `path` and `more`: rows in memory; or NULL */
     const char *prompt_field;  /* NULL: question or prompt */

@@ -37,7 +37,7 @@ class Rows:
 
     A source is one of
 
-    - files, one or several: JSON Lines, a JSON array or CSV; ``FILE@W`` multiplies the loss terms of that file by W in training;
+    - files, one or several: JSON Lines, a JSON array, CSV or Parquet, or a folder of them; ``FILE@W`` multiplies the loss terms of that file by W in training;
     - a list, or any iterable, of dicts with the columns that a file may have (``question`` and ``answer``, ``prompt`` and
       ``completion``, ``text``, ``messages``, or ``input_ids`` and ``labels``), or of tuples (prompt, answer);
     - a pandas frame; cells without a value are left out;
