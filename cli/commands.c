@@ -3,6 +3,7 @@
 #include "common.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static wagle_status cmd_import(wagle_ctx *ctx, cli_options *o)
@@ -82,6 +83,42 @@ static wagle_status cmd_diff(wagle_ctx *ctx, cli_options *o)
     return wagle_diff(ctx, &d);
 }
 
+/* "0.5" or "0.5,-1": into list [most]; below 0: it is something else. */
+static int64_t read_numbers(const char *text, double *list, int64_t most)
+{
+    char *end = NULL;
+    int64_t n = 0;
+
+    for (; n < most; text = end + 1) {
+        list[n++] = strtod(text, &end);
+        if (end == text || (*end != ',' && *end != '\0'))
+            return -1;
+        if (*end == '\0')
+            return n;
+    }
+    return -1;
+}
+
+wagle_status cli_merge(wagle_ctx *ctx, cli_options *o)
+{
+    wagle_merge_options m;
+    double weight[CLI_LIST];
+
+    wagle_merge_defaults(&m);
+    m.models = o->argument;
+    m.n = cli_count(o->argument);
+    m.base = o->base;
+    m.adapter = o->adapter;
+    m.out = o->out;
+    m.force = o->force;
+    if (o->shares != NULL) {
+        if (read_numbers(o->shares, weight, CLI_LIST) != m.n)
+            return cli_complain("--weights: give one number for each model, as in 0.5,0.5");
+        m.weights = weight;
+    }
+    return wagle_merge(ctx, &m);
+}
+
 static wagle_patch_options patch(const cli_options *o)
 {
     wagle_patch_options p;
@@ -96,8 +133,10 @@ static wagle_patch_options patch(const cli_options *o)
 
 static wagle_status cmd_apply(wagle_ctx *ctx, cli_options *o)
 {
-    const wagle_patch_options p = patch(o);
+    wagle_patch_options p = patch(o);
 
+    if (o->scale != NULL && read_numbers(o->scale, &p.scale, 1) != 1)
+        return cli_complain("--scale: must be a number, as in 0.5 or -1");
     return wagle_apply(ctx, &p);
 }
 
@@ -128,7 +167,8 @@ static wagle_status cmd_demo(wagle_ctx *ctx, cli_options *o)
 
 #define ROWS " " CLI_ROWS
 #define TRAIN                                                                                      \
-    " parts suite suites set tofu split gold max-tokens shots no-eos memory dry-run json" ROWS
+    " adapter parts suite suites set tofu split gold max-tokens shots no-eos memory dry-run "      \
+    "json" ROWS
 
 /* Options of training name their commands themselves (include/wagle/train_options.def). */
 const cli_command cli_commands[] = {
@@ -149,7 +189,7 @@ const cli_command cli_commands[] = {
      TRAIN, cli_unlearn, NULL, NULL, 0},
     {"attribute", CLI_FORGET, NULL, "score every weight by its influence on forgetting",
      "wagle attribute --model DIR --forget forget.jsonl --retain retain.jsonl --out scores",
-     "model forget retain out tensorboard selector gamma damping protect protect-damping "
+     "model adapter forget retain out tensorboard selector gamma damping protect protect-damping "
      "protect-rank loss seed parts force memory dry-run json" ROWS,
      cli_attribute, NULL, NULL, 0},
     {"mask", CLI_FORGET, "[MASK...]",
@@ -157,8 +197,9 @@ const cli_command cli_commands[] = {
      "wagle mask --scores scores --density 0.1 --exclude embeddings --out mask\n"
      "wagle mask --op minus mask1 mask2 --out mask\n"
      "wagle mask --compare mask1 mask2",
-     "scores density densities scope include exclude format out op compare svg json model forget "
-     "retain selector gamma damping protect protect-damping protect-rank loss seed force memory "
+     "scores density densities scope include exclude format out op compare svg json model "
+     "adapter forget retain selector gamma damping protect protect-damping protect-rank loss seed "
+     "force memory "
      "dry-run" ROWS,
      cli_mask, NULL, NULL, CLI_LIST},
     {"finetune", CLI_FORGET, NULL, "train a model on rows",
@@ -170,14 +211,16 @@ const cli_command cli_commands[] = {
 
     {"inspect", CLI_LOOK, "PATH",
      "show what is in a model folder, or in a safetensors, GGUF, score or mask file",
-     "wagle inspect model --layers", "layers tensors json", cmd_inspect, "which PATH?", NULL, 0},
+     "wagle inspect model --layers", "adapter layers tensors json", cmd_inspect, "which PATH?",
+     NULL, 0},
     {"doctor", CLI_LOOK, NULL, "show what this machine has, and which models fit it",
      "wagle doctor\nwagle doctor --json", "json", cli_doctor, NULL, NULL, 0},
     {"generate", CLI_LOOK, NULL, "ask a model, or let it continue a text",
      "wagle generate --model DIR --prompt 'Who is Ada?'\n"
      "wagle generate --model DIR --prompt 'Once upon' --no-chat --temperature 0.7",
-     "model prompt file chat no-chat chat-layout chat-kwarg system date max-tokens temperature "
-     "top-k top-p seed weights json",
+     "model adapter prompt file chat no-chat chat-layout chat-kwarg system date max-tokens "
+     "temperature "
+     "top-k top-p seed json",
      cli_generate, NULL, NULL, 0},
     {"tokenize", CLI_LOOK, NULL, "turn text into token ids, and back",
      "wagle tokenize --model DIR --text 'Hello world'\n"
@@ -185,20 +228,21 @@ const cli_command cli_commands[] = {
      "model text file decode no-special json", cli_tokenize, NULL, NULL, 0},
     {"logits", CLI_LOOK, NULL, "write the logits of rows into a safetensors file",
      "wagle logits --model DIR --data rows.jsonl --out logits.safetensors",
-     "model data out force" ROWS, cmd_logits, NULL, NULL, 0},
+     "model adapter data out force" ROWS, cmd_logits, NULL, NULL, 0},
     {"gradient", CLI_LOOK, NULL,
      "write the gradient of an objective, or of the rows' mean loss, into a safetensors file",
      "wagle gradient --model DIR --data rows.jsonl --out gradient.safetensors\n"
      "wagle gradient --model DIR --objective npo --forget forget.jsonl --retain retain.jsonl "
      "--out gradient.safetensors",
-     "data json" ROWS, cli_gradient, NULL, NULL, 0},
+     "adapter data json" ROWS, cli_gradient, NULL, NULL, 0},
 
     {"eval", CLI_COMPARE, NULL,
      "measure a model: metrics of rows, or suites of benchmarks with 95 % intervals",
      "wagle eval --model DIR --data rows.jsonl\n"
      "wagle eval --model DIR --suite tofu --tofu FOLDER --split forget01 --out eval.json\n"
      "wagle eval --model DIR --suite robustness --set forget=forget.jsonl --out eval.json",
-     "model data metrics suite suites set tofu split gold reference recompute out resamples seed "
+     "model adapter data metrics suite suites set tofu split gold reference recompute out "
+     "resamples seed "
      "max-tokens shots prefix length verbatim temperature scorer relearn-steps relearn-lr no-eos "
      "redact force json" ROWS,
      cli_eval, NULL, NULL, 0},
@@ -222,17 +266,22 @@ const cli_command cli_commands[] = {
      "wagle import model.gguf --out DIR", "out dtype force", cmd_import, "which FILE.gguf?", NULL,
      0},
     {"export", CLI_FILES, "DIR", "turn a model folder into a GGUF file, for llama.cpp",
-     "wagle export model --out model.gguf --type q8_0", "out type force", cmd_export, "which DIR?",
-     NULL, 0},
+     "wagle export model --out model.gguf --type q8_0", "adapter out type force", cmd_export,
+     "which DIR?", NULL, 0},
     {"diff", CLI_FILES, "BASE NEW", "write what changed between two model folders as a patch",
      "wagle diff base forgotten --out forget.patch", "out old force", cmd_diff, "which BASE, NEW?",
      NULL, 2},
     {"apply", CLI_FILES, "DIR PATCH", "apply a patch to a model folder",
-     "wagle apply base forget.patch --out forgotten", "out force", cmd_apply, "which DIR, PATCH?",
-     NULL, 2},
+     "wagle apply base forget.patch --out forgotten", "scale out force", cmd_apply,
+     "which DIR, PATCH?", NULL, 2},
     {"revert", CLI_FILES, "DIR PATCH", "take a patch back",
      "wagle revert forgotten forget.patch --out base2", "out force", cmd_revert,
      "which DIR, PATCH?", NULL, 2},
+    {"merge", CLI_FILES, "DIR...", "merge model folders, or a LoRA adapter into a model",
+     "wagle merge model --adapter adapter --out merged\n"
+     "wagle merge A B --weights 0.5,0.5 --out mean\n"
+     "wagle merge A B --base model --weights 1,-0.5 --out sum",
+     "adapter base out force", cli_merge, "which DIR?", NULL, CLI_LIST},
     {"init", CLI_FILES, NULL, "make a model with random weights, for benchmarks and tests",
      "wagle init --config config.json --dtype bf16 --out DIR", "config out dtype seed force",
      cmd_init, NULL, NULL, 0},

@@ -56,6 +56,7 @@ wagle_status cli_doctor(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_eval(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_compare(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_report(wagle_ctx *ctx, cli_options *o);
+wagle_status cli_merge(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_completion(wagle_ctx *ctx, cli_options *o);
 
 #endif

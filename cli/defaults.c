@@ -104,6 +104,7 @@ static const struct place {
     {"dtype", "import", NULL, WORDS, 0, "the file's own, or bf16 where weights are quantised"},
     {"type", NULL, NULL, WORDS, 0, "the model's own"},
     {"old", NULL, NULL, WORDS, 0, "keep"},
+    {"scale", NULL, NULL, WORDS, 0, "1: the patch as it is"},
 
     {"prompt-field", NULL, NULL, WORDS, 0, "question or prompt"},
     {"answer-field", NULL, NULL, WORDS, 0, "answer or completion"},

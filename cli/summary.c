@@ -49,6 +49,7 @@ static const struct summary {
     {"diff", "the patch", {"wagle apply {1} {out} --out applied"}},
     {"apply", "the model", {"wagle generate --model {out} --prompt 'a question'"}},
     {"revert", "the model", {"wagle generate --model {out} --prompt 'a question'"}},
+    {"merge", "the model", {"wagle generate --model {out} --prompt 'a question'"}},
     {"init", "the model", {"wagle inspect {out}"}},
     {0},
 };

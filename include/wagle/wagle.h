@@ -331,6 +331,10 @@ typedef struct wagle_patch_options {
     size_t size;                     /* set by the defaults */
     const char *model, *patch, *out; /* a model folder, a patch, the folder to make */
     bool force;
+    /* Of wagle_apply: share of the change, not 0. A weight becomes old + scale * (new - old), in
+     * float32, rounded once to its type; at 1, the default, it becomes the patch's. Below 0 the
+     * change goes the other way. wagle_revert finds the scale in the folder. */
+    double scale;
 } wagle_patch_options;
 
 WAGLE_SIZED(wagle_patch_defaults, wagle_patch_options)
@@ -338,6 +342,32 @@ WAGLE_SIZED(wagle_patch_defaults, wagle_patch_options)
  * and nothing is written, where the patch was made for other weights. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_apply(wagle_ctx *ctx, const wagle_patch_options *o);
 WAGLE_API WAGLE_CHECK wagle_status wagle_revert(wagle_ctx *ctx, const wagle_patch_options *o);
+
+typedef struct wagle_merge_options {
+    size_t size;               /* set by the defaults */
+    const char *const *models; /* n model folders with the same tensors */
+    int64_t n;
+    const double *weights; /* [n] */
+    const char *base;      /* NULL: the weighted sum of the models, whose weights add up to 1; else
+                              base + the weighted sum of their differences from it */
+    const char *adapter; /* in place of weights and base, with one model: a LoRA adapter of PEFT */
+    const char *out;     /* the folder to make */
+    bool force;
+} wagle_merge_options;
+
+WAGLE_SIZED(wagle_merge_defaults, wagle_merge_options)
+/* Merges model folders, or a LoRA adapter into one. Computed in float32 and rounded once to the
+ * stored type, which is that of `base` or of the first model; a weight that is the same in all of
+ * them keeps its bits. Writes the folder `out`, with the files of `base` or of the first model.
+ * WAGLE_E_INPUT, naming it, where a tensor is missing or an adapter needs what is not supported. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_merge(wagle_ctx *ctx, const wagle_merge_options *o);
+
+/* From now on the context's calls read the model folder `model` with a LoRA adapter of PEFT merged
+ * into its weights. The merged tensors are in memory, as much as they take in the folder, until
+ * the context is freed and models that it opened are closed. adapter NULL: as it is stored again.
+ * Between calls only. WAGLE_E_INPUT as wagle_merge. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_set_adapter(wagle_ctx *ctx, const char *model,
+                                                     const char *adapter);
 
 /* --- generation and evaluation ----------------------------------------------------------- */
 

@@ -1,8 +1,9 @@
 /* context.c - making a context, and who listens to it. */
 #include "base/context.h"
 
-#include "base/memory.h"
 #include "dist/dist.h"
+#include "io/safetensors.h"
+
 #include <stdlib.h>
 #include <sys/resource.h>
 
@@ -16,6 +17,8 @@ void wagle_ctx_free(wagle_ctx *ctx)
 {
     if (ctx == NULL)
         return;
+    wg_merged_free(ctx->merged);
+    wg_free(ctx->adapter);
     wg_free(ctx->plan);
     wg_free(ctx->plan_json);
     wg_leave_processes(ctx);

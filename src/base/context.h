@@ -8,6 +8,8 @@
 
 enum { WG_MESSAGE_BYTES = 1024 };
 
+typedef struct wg_merged wg_merged; /* io/safetensors.h */
+
 struct wagle_ctx {
     char message[WG_MESSAGE_BYTES];
     wagle_progress_fn *progress;
@@ -29,6 +31,8 @@ struct wagle_ctx {
     int64_t sent;              /* bytes, to other processes */
     bool agreed;               /* all processes were told of an interrupt */
     bool dry_run;
+    wg_merged *merged;            /* what stands for tensors of a folder, or NULL */
+    char *adapter;                /* the folder that they come from */
     char *plan_json;              /* the same as JSON */
     char *plan;                   /* of the last dry run, or NULL */
     atomic_int interrupted;       /* by a signal handler, or another thread */

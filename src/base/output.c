@@ -168,6 +168,7 @@ wagle_status wg_output_check(wagle_ctx *ctx, const char *path, bool force,
                        path);
     for (int i = 0; i < n; i++)
         WG_TRY(wg_output_spares(ctx, path, inputs[i]));
+    WG_TRY(wg_output_spares(ctx, path, ctx->adapter));
     WG_TRY(wg_check_absent(ctx, path, force));
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode))
         return wg_fail(ctx, WAGLE_E_USAGE, "%s: is neither a file nor a folder", path);

@@ -2,6 +2,7 @@
 
 #include "io/notweights.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -283,6 +284,33 @@ static wagle_status check_index(wagle_ctx *ctx, const wg_tensors *t, json_t *map
     return WAGLE_OK;
 }
 
+void wg_merged_free(wg_merged *m)
+{
+    if (m == NULL || atomic_fetch_sub(&m->users, 1) > 1)
+        return;
+    wg_scratch_free(&m->pages);
+    wg_arena_free(&m->names);
+    wg_free(m->tensor);
+    wg_free(m->folder);
+    wg_free(m);
+}
+
+/* Tensors of m's folder get the data that m has. */
+static void take_merged(wg_merged *m, const char *path, wg_tensors *t)
+{
+    char real[PATH_MAX];
+
+    if (m == NULL || realpath(path, real) == NULL || strcmp(real, m->folder) != 0)
+        return;
+    for (int64_t i = 0; i < m->n; i++) {
+        const wg_tensor *found = wg_tensors_find(t, m->tensor[i].name);
+        if (found != NULL && found->bytes == m->tensor[i].bytes)
+            t->tensor[found - t->tensor].data = m->tensor[i].data;
+    }
+    t->merged = m;
+    atomic_fetch_add(&m->users, 1);
+}
+
 wagle_status wg_tensors_open(wagle_ctx *ctx, const char *path, wg_tensors *out)
 {
     int64_t capacity = 0;
@@ -304,7 +332,9 @@ wagle_status wg_tensors_open(wagle_ctx *ctx, const char *path, wg_tensors *out)
     st = map != NULL ? check_index(ctx, out, map) : WAGLE_OK;
 done:
     json_decref(map);
-    if (st != WAGLE_OK)
+    if (st == WAGLE_OK)
+        take_merged(ctx->merged, path, out);
+    else
         wg_tensors_close(out);
     return st;
 }
@@ -321,6 +351,7 @@ void wg_tensors_close(wg_tensors *t)
     wg_free(t->tensor);
     json_decref(t->metadata);
     wg_arena_free(&t->arena);
+    wg_merged_free(t->merged);
     *t = (wg_tensors){0};
 }
 

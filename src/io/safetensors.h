@@ -16,6 +16,18 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "tensor/tensor.h"
+#include <stdatomic.h>
+
+/* Tensors in memory that stand for those of one folder's files (wagle_set_adapter). */
+struct wg_merged {
+    char *folder;      /* without symbolic links */
+    wg_tensor *tensor; /* [n] by name; the data are in memory */
+    int64_t n;
+    wg_arena names;
+    wg_scratch pages;
+    atomic_int users;
+};
+void wg_merged_free(wg_merged *m); /* once its last user has freed it; NULL is none */
 
 typedef struct wg_tensors {
     wg_tensor *tensor; /* [n] sorted by name, byte order */
@@ -26,10 +38,11 @@ typedef struct wg_tensors {
     int64_t n_files;
     json_t *metadata; /* of the first file, {} if it has none */
     wg_arena arena;
+    wg_merged *merged; /* holds the data of some tensors; or NULL */
 } wg_tensors;
 
-/* path: a safetensors file, or a folder with model.safetensors or an index. Close with
- * wg_tensors_close, also after failure. */
+/* path: a safetensors file, or a folder with model.safetensors or an index. Tensors of the folder
+ * of ctx->merged have their data there. Close with wg_tensors_close, also after failure. */
 WAGLE_CHECK wagle_status wg_tensors_open(wagle_ctx *ctx, const char *path, wg_tensors *out);
 void wg_tensors_close(wg_tensors *t);
 /* Finds a tensor by name; NULL if absent. */

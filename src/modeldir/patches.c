@@ -3,13 +3,17 @@
  * A patch is bound to the bytes of the tensors it was made for. Beside the patched model lies
  * wagle-patches.json: the patches it has, in order, with each touched tensor's hash before and
  * after. With it a patch made for an earlier state also applies, if the weights it changes still
- * have the old values: patches that touch different weights go in any order. */
+ * have the old values: patches that touch different weights go in any order.
+ *
+ * A patch may be applied with a scale: old + scale * (new - old). The entry in wagle-patches.json
+ * then has the scale, so that the patch can be taken back exactly. */
 #include "io/patch.h"
 
 #include "base/choose.h"
 #include "base/options.h"
 #include "model/model.h"
 #include "modeldir/folder.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,6 +113,7 @@ typedef struct change {
     wg_tie tie;
     json_t *ledger, *entry; /* entry: of this patch, as it comes out */
     bool revert;
+    double scale; /* share of the change that is applied, or that was */
     unsigned char *chunk;
 } change;
 
@@ -135,18 +140,35 @@ static const wg_patch_tensor *find_patch(const change *c, const wg_tensor *t)
     return NULL;
 }
 
+/* The changed value k of the tensor, as it is with the patch: of `old`, its value before. */
+static void changed_value(const change *c, const wg_patch_tensor *p, int64_t k, const void *old,
+                          void *out)
+{
+    const size_t size = wg_dtype_size(p->dtype);
+    const unsigned char *fresh = p->fresh + (size_t)k * size;
+    float was, is;
+
+    if (c->scale == 1) {
+        memcpy(out, fresh, size);
+        return;
+    }
+    wg_to_float(p->dtype, old, 1, &was);
+    wg_to_float(p->dtype, fresh, 1, &is);
+    was += (float)c->scale * (is - was);
+    wg_from_float(p->dtype, &was, 1, out);
+}
+
 /* The weights that the patch touches have the values that it expects. */
 static wagle_status values_fit(wagle_ctx *ctx, const change *c, const wg_patch_tensor *p,
                                const wg_tensor *t, bool *fit)
 {
     const size_t size = wg_dtype_size(t->dtype);
-    const unsigned char *expected = c->revert ? p->fresh : p->old;
     wg_patch_walk w = {0};
-    char found[WG_SHA256_TEXT];
+    char found[WG_SHA256_TEXT], changed[8];
     wg_sha256 h;
 
     *fit = true;
-    if (expected == NULL) {
+    if (p->old == NULL) {
         WG_TRY(wg_sha256_begin(ctx, &h));
         while (wg_patch_next(p, &w))
             wg_sha256_add(&h, (const char *)t->data + (size_t)w.index * size, size);
@@ -154,9 +176,13 @@ static wagle_status values_fit(wagle_ctx *ctx, const change *c, const wg_patch_t
         *fit = same(found, p->old_hash);
         return WAGLE_OK;
     }
-    while (*fit && wg_patch_next(p, &w))
-        *fit = memcmp((const char *)t->data + (size_t)w.index * size,
-                      expected + (size_t)(w.next - 1) * size, size) == 0;
+    while (*fit && wg_patch_next(p, &w)) {
+        const void *old = p->old + (size_t)(w.next - 1) * size;
+        if (c->revert)
+            changed_value(c, p, w.next - 1, old, changed);
+        *fit = memcmp((const char *)t->data + (size_t)w.index * size, c->revert ? changed : old,
+                      size) == 0;
+    }
     return WAGLE_OK;
 }
 
@@ -182,6 +208,9 @@ static wagle_status check_tensor(wagle_ctx *ctx, const change *c, const wg_patch
     char now[WG_SHA256_TEXT];
     bool fit;
 
+    if (c->scale != 1 && !wg_dtype_is_weight(p->dtype))
+        return wg_fail(ctx, WAGLE_E_INPUT, "%s: @{scale}: tensor '%s' is %s, which is not scaled",
+                       c->patch_path, p->name, wg_dtype_name(p->dtype));
     if (t == NULL || t->dtype != p->dtype || !wg_shape_equal(&t->shape, &p->shape))
         return wg_fail(ctx, WAGLE_E_INPUT,
                        "%s: the model has no tensor '%s' of that type and shape", c->patch_path,
@@ -215,6 +244,18 @@ static wagle_status check(wagle_ctx *ctx, const change *c)
     return WAGLE_OK;
 }
 
+/* Of a patch that is taken back: the scale that it was applied with. */
+static void find_scale(change *c)
+{
+    const json_t *patches = json_object_get(c->ledger, "patches");
+    const int64_t at = find_entry(patches, c->patch.hash);
+    const json_t *scale =
+        at >= 0 ? json_object_get(json_array_get(patches, (size_t)at), "scale") : NULL;
+
+    if (c->revert)
+        c->scale = json_is_number(scale) ? json_number_value(scale) : 1;
+}
+
 /* Notes the tensor's hashes, old and new. */
 static wagle_status note(wagle_ctx *ctx, const change *c, const wg_tensor *t, const char *after)
 {
@@ -225,21 +266,41 @@ static wagle_status note(wagle_ctx *ctx, const change *c, const wg_tensor *t, co
                        json_pack("{s:s, s:s}", "before", before, "after", after));
 }
 
+/* A scaled value that its type turns into infinity would be no weight. */
+static wagle_status check_value(wagle_ctx *ctx, const change *c, const wg_tensor *t,
+                                const void *value)
+{
+    float x;
+
+    if (c->scale == 1 || c->revert)
+        return WAGLE_OK;
+    wg_to_float(t->dtype, value, 1, &x);
+    return isfinite(x) ? WAGLE_OK
+                       : wg_fail(ctx, WAGLE_E_INPUT,
+                                 "tensor '%s': with @{scale} %g a weight would be more than %s can "
+                                 "hold",
+                                 t->name, c->scale, wg_dtype_name(t->dtype));
+}
+
 /* The tensor with the patch's values, hashed as it goes. */
 static wagle_status write_changed(const change *c, wagle_ctx *ctx, const wg_tensor *t,
                                   const wg_patch_tensor *p, wg_output *out, wg_sha256 *after)
 {
     const size_t size = wg_dtype_size(t->dtype), whole = CHUNK_BYTES / size * size;
-    const unsigned char *from = c->revert ? p->old : p->fresh;
     wg_patch_walk w = {0};
     bool more = wg_patch_next(p, &w);
 
     for (size_t at = 0; at < t->bytes; at += whole) {
         const size_t n = t->bytes - at < whole ? t->bytes - at : whole;
         memcpy(c->chunk, (const char *)t->data + at, n);
-        for (; more && (size_t)w.index * size < at + n; more = wg_patch_next(p, &w))
-            memcpy(c->chunk + (size_t)w.index * size - at, from + (size_t)(w.next - 1) * size,
-                   size);
+        for (; more && (size_t)w.index * size < at + n; more = wg_patch_next(p, &w)) {
+            unsigned char *to = c->chunk + (size_t)w.index * size - at;
+            if (c->revert)
+                memcpy(to, p->old + (size_t)(w.next - 1) * size, size);
+            else
+                changed_value(c, p, w.next - 1, (const char *)t->data + (size_t)w.index * size, to);
+            WG_TRY(check_value(ctx, c, t, to));
+        }
         wg_sha256_add(after, c->chunk, n);
         WG_TRY(wg_output_write(ctx, out, c->chunk, n));
     }
@@ -317,6 +378,8 @@ static wagle_status write_folder(wagle_ctx *ctx, change *c, const wagle_patch_op
     c->entry = json_pack("{s:s, s:{}}", "patch", c->patch.hash, "tensors");
     if (c->entry == NULL)
         return wg_json_memory(ctx);
+    if (c->scale != 1)
+        WG_TRY(wg_json_set(ctx, c->entry, "scale", json_real(c->scale)));
     WG_TRY(wg_partial_new(ctx, o->out, &partial));
     st = wg_write_folder(ctx, o->model, &c->files, partial.path, write_tensor, c);
     if (st == WAGLE_OK)
@@ -331,7 +394,7 @@ static wagle_status change_folder(wagle_ctx *ctx, const wagle_patch_options *giv
 {
     wagle_patch_options own;
     const wagle_patch_options *o = &own;
-    change c = {.revert = revert};
+    change c = {.revert = revert, .scale = 1};
     wagle_status st;
 
     wg_begin(ctx);
@@ -340,11 +403,15 @@ static wagle_status change_folder(wagle_ctx *ctx, const wagle_patch_options *giv
     if (o->model == NULL || o->patch == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "%s needs a model folder, a patch and @{out DIR}",
                        revert ? "revert" : "apply");
+    if (!revert && (!isfinite(o->scale) || o->scale == 0))
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{scale} %g: must be a number other than 0", o->scale);
+    c.scale = o->scale;
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model, o->patch)));
     WG_TRY_GOTO(wg_patch_open(ctx, o->patch, &c.patch), done);
     WG_TRY_GOTO(wg_tensors_open(ctx, o->model, &c.files), done);
     WG_TRY_GOTO(wg_tie_of_folder(ctx, o->model, &c.files, &c.config, &c.tie), done);
     WG_TRY_GOTO(read_ledger(ctx, o->model, &c.ledger), done);
+    find_scale(&c);
     WG_TRY_GOTO(check(ctx, &c), done);
     WG_TRY_GOTO(wg_tell_left_out(ctx, o->model, &c.files), done);
     st = write_folder(ctx, &c, o);
@@ -357,7 +424,7 @@ done:
     return st;
 }
 
-WG_DEFAULTS(wagle_patch_defaults, wagle_patch_options, 0)
+WG_DEFAULTS(wagle_patch_defaults, wagle_patch_options, .scale = 1)
 
 wagle_status wagle_apply(wagle_ctx *ctx, const wagle_patch_options *o)
 {

@@ -8,7 +8,7 @@ extern const wg_objective wg_objective_dpo;
 
 const wg_objective wg_objective_dpo = {
     .name = "dpo",
-    .summary = "prefer refusals (a file of them) to the forget answers",
+    .summary = "prefer refusals (of a file, or 50 built-in ones) to the forget answers",
     .formula = "(2/beta) softplus(-beta (margin of the answer - margin of the refusal)), margin = "
                "sum nll - sum reference nll",
     .source = "arXiv 2305.18290",

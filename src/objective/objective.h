@@ -76,6 +76,10 @@ unsigned wg_objective_uses(const wg_objective *o, wg_retain retain);
 WAGLE_CHECK wagle_status wg_objective_find(wagle_ctx *ctx, const char *name,
                                            const wg_objective **out);
 
+/* Answers that refusals are drawn from where no file of them is given. */
+enum { WG_REFUSALS = 50 };
+extern const char *const wg_refusals[WG_REFUSALS];
+
 double wg_sum(const wg_real *x, int64_t n);
 /* Terms that several objectives share: -mean and mean loss of the forget answer, mean loss of the
  * refusal, and preference of the refusal (dpo.c). */

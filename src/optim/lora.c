@@ -3,6 +3,8 @@
 #include "base/number.h"
 #include "base/pattern.h"
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 typedef struct adapter {
     int tensor;
@@ -173,4 +175,168 @@ void wg_lora_accept(wg_optimizer *a, int tensor, const float *grad)
                   true, dB, l->r);
         ops->scale(ops, n, (float)l->scale, dA);
     }
+}
+
+/* --- a folder that PEFT loads ------------------------------------------------------------------
+ */
+
+enum { KEY_BYTES = WG_NAME_BYTES + 64 };
+static const char key_prefix[] = "base_model.model.", weight_end[] = ".weight";
+
+/* "model.layers.0.mlp.up_proj": as the model's class calls the matrix, whatever its file does. */
+static void module_of(const wg_model *m, int tensor, char module[WG_NAME_BYTES])
+{
+    wg_shape shape;
+
+    module[0] = '\0';
+    for (int role = 0; role < WG_ROLES; role++)
+        for (int64_t layer = 0; wg_config_has(&m->config, (wg_role)role, layer); layer++)
+            if (wg_model_tensor(m, (wg_role)role, layer) == tensor)
+                wg_config_tensor(&m->config, (wg_role)role, layer, module, &shape);
+    if (wg_ends_with(module, weight_end))
+        module[strlen(module) - (sizeof weight_end - 1)] = '\0';
+}
+
+static const char *last_part(const char *module)
+{
+    const char *dot = strrchr(module, '.');
+
+    return dot != NULL ? dot + 1 : module;
+}
+
+/* Every matrix of the layers that ends in this name has an adapter: it names them all. */
+static bool names_all(const wg_model *m, const wg_lora *l, const char *end)
+{
+    char module[WG_NAME_BYTES];
+
+    for (int t = 0; t < m->files.n; t++) {
+        if (wg_lora_wants(l, t) || !is_target(m, t, NULL))
+            continue;
+        module_of(m, t, module);
+        if (strcmp(last_part(module), end) == 0)
+            return false;
+    }
+    return true;
+}
+
+static bool is_listed(const json_t *list, const char *name)
+{
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (strcmp(json_string_value(json_array_get(list, i)), name) == 0)
+            return true;
+    return false;
+}
+
+static json_t *list_targets(const wg_model *m, const wg_lora *l)
+{
+    json_t *list = json_array();
+    char module[WG_NAME_BYTES];
+
+    for (int64_t i = 0; i < l->n; i++) {
+        module_of(m, l->of[i].tensor, module);
+        const char *name = names_all(m, l, last_part(module)) ? last_part(module) : module;
+        if (!is_listed(list, name))
+            json_array_append_new(list, json_string(name));
+    }
+    return list;
+}
+
+static wagle_status write_config(wagle_ctx *ctx, const wg_optimizer *a, const char *base,
+                                 const char *folder)
+{
+    const wg_lora *l = a->lora;
+    const double alpha = l->scale * (double)l->r;
+    char *path = wg_path_join(ctx, folder, "adapter_config.json");
+    json_t *config =
+        json_pack("{s:s, s:s, s:o, s:I, s:o, s:f, s:s, s:o, s:b, s:b, s:b, s:b, s:b}", "peft_type",
+                  "LORA", "task_type", "CAUSAL_LM", "base_model_name_or_path", wg_json_bytes(base),
+                  "r", (json_int_t)l->r, "lora_alpha",
+                  alpha == floor(alpha) ? json_integer((json_int_t)alpha) : json_real(alpha),
+                  "lora_dropout", 0.0, "bias", "none", "target_modules", list_targets(a->model, l),
+                  "fan_in_fan_out", (int)a->model->config.family->transposed, "use_rslora", 0,
+                  "use_dora", 0, "init_lora_weights", 1, "inference_mode", 1);
+    wagle_status st = path != NULL && config != NULL ? wg_json_write(ctx, path, config, true)
+                                                     : wg_json_memory(ctx);
+
+    json_decref(config);
+    wg_free(path);
+    return st;
+}
+
+/* out [columns,rows] of x [rows,columns]; both on the host. */
+static void transpose(const float *x, int64_t rows, int64_t columns, float *out)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++)
+            out[j * rows + i] = x[i * columns + j]; /* on the host */
+}
+
+/* A matrix that is stored [in,out] trained as its transpose: there B^T is PEFT's A, and A^T its B.
+ * host [r*(I+O)]: the masters, A first. */
+static void list_parts(const wg_model *m, const wg_lora *l, const adapter *d, const float *host,
+                       float *turned, char name[2][KEY_BYTES], wg_tensor part[2])
+{
+    const bool swap = wg_model_is_transposed(m, d->tensor);
+    const int64_t in = swap ? d->O : d->I, out = swap ? d->I : d->O;
+    const float *A = host, *B = host + l->r * d->I;
+    char module[WG_NAME_BYTES];
+
+    if (swap) {
+        transpose(B, d->O, l->r, turned);
+        transpose(A, l->r, d->I, turned + l->r * d->O);
+        A = turned;
+        B = turned + l->r * d->O;
+    }
+    module_of(m, d->tensor, module);
+    snprintf(name[0], KEY_BYTES, "%s%s.lora_A.weight", key_prefix, module);
+    snprintf(name[1], KEY_BYTES, "%s%s.lora_B.weight", key_prefix, module);
+    part[0] = (wg_tensor){.name = name[0], .shape = {2, {l->r, in}}, .data = A};
+    part[1] = (wg_tensor){.name = name[1], .shape = {2, {out, l->r}}, .data = B};
+    for (int k = 0; k < 2; k++) {
+        part[k].dtype = WG_F32;
+        part[k].count = part[k].shape.dim[0] * part[k].shape.dim[1];
+        part[k].bytes = (size_t)part[k].count * sizeof(float);
+    }
+}
+
+static wagle_status write_weights(wagle_ctx *ctx, const wg_optimizer *a, const char *folder)
+{
+    const wg_lora *l = a->lora;
+    char *path = wg_path_join(ctx, folder, "adapter_model.safetensors");
+    char(*name)[2][KEY_BYTES] = wg_alloc(ctx, l->n, sizeof *name);
+    wg_tensor *part = wg_alloc(ctx, 2 * l->n, sizeof *part);
+    float *host = wg_alloc(ctx, a->n, sizeof *host), *turned = wg_alloc(ctx, a->n, sizeof *turned);
+    json_t *metadata = json_pack("{s:s}", "format", "pt");
+    wagle_status st = WAGLE_E_RESOURCE;
+
+    if (path != NULL && name != NULL && part != NULL && host != NULL && turned != NULL)
+        st = a->model->ops->download(a->model->ops, ctx, host, a->master,
+                                     (size_t)a->n * sizeof *host);
+    for (int64_t i = 0; st == WAGLE_OK && i < l->n; i++)
+        list_parts(a->model, l, &l->of[i], host + l->of[i].first, turned + l->of[i].first, name[i],
+                   &part[2 * i]);
+    if (st == WAGLE_OK)
+        st = wg_safetensors_write(ctx, path, part, 2 * l->n, metadata, true);
+    json_decref(metadata);
+    wg_free(path);
+    wg_free(name);
+    wg_free(part);
+    wg_free(host);
+    wg_free(turned);
+    return st;
+}
+
+wagle_status wg_lora_write(wagle_ctx *ctx, const wg_optimizer *a, const char *base, const char *out)
+{
+    wg_partial folder;
+    wagle_status st;
+
+    WG_TRY(wg_partial_new(ctx, out, &folder));
+    st = write_config(ctx, a, base, folder.path);
+    if (st == WAGLE_OK)
+        st = write_weights(ctx, a, folder.path);
+    if (st == WAGLE_OK)
+        st = wg_partial_commit(ctx, &folder, out);
+    wg_partial_end(&folder, false);
+    return st;
 }

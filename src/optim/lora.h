@@ -28,5 +28,9 @@ void wg_lora_round(wg_optimizer *a);
 void wg_lora_scale(wg_optimizer *a, double share);
 /* The merged matrices out of the masters. */
 void wg_lora_merge(wg_optimizer *a);
+/* Writes the folder `out`, replacing it: the adapters as PEFT saves them, in float32. base: the
+ * model's name in adapter_config.json. */
+WAGLE_CHECK wagle_status wg_lora_write(wagle_ctx *ctx, const wg_optimizer *a, const char *base,
+                                       const char *out);
 
 #endif

@@ -296,6 +296,8 @@ static void make_job(const wagle_ctx *ctx, team *t, int k)
     j->ctx.precision = ctx->precision;
     j->ctx.cpu_units = ctx->cpu_units;
     j->ctx.parts = ctx->parts;
+    j->ctx.merged = ctx->merged; /* ctx outlives the job */
+    j->ctx.adapter = ctx->adapter;
     j->ctx.parent = ctx;
     j->ctx.nested = 1;
     j->ctx.progress = ctx->progress != NULL ? hear_progress : NULL;

@@ -6,6 +6,7 @@
 #include "data/redact.h"
 #include "mask/attribute.h"
 #include "modeldir/folder.h"
+#include "optim/lora.h"
 #include "train/run.h"
 
 #include <math.h>
@@ -319,6 +320,9 @@ wagle_status wg_run_finish(wagle_ctx *ctx, wg_run *w)
     WG_TRY(wg_run_manifest(ctx, w));
     if (w->o->out_patch != NULL)
         WG_TRY(write_patch(ctx, w));
+    if (w->o->out_adapter != NULL)
+        WG_TRY(
+            wg_lora_write(ctx, w->trainer.optimizer, w->session.model->folder, w->o->out_adapter));
     if (wg_exists(w->checkpoint))
         wg_remove_tree(w->checkpoint);
     return wg_partial_commit(ctx, &w->folder, w->o->out);

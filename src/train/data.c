@@ -28,6 +28,21 @@ static wagle_status read_lines(wagle_ctx *ctx, wg_train_data *m)
                : wg_fail(ctx, WAGLE_E_INPUT, "%s: the file has no refusals", m->options->refusal);
 }
 
+/* Those of wagle's own list. */
+static wagle_status own_lines(wagle_ctx *ctx, wg_train_data *m)
+{
+    if (m->forget.n > 0 && m->forget.example[0].prompt.text == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "objective %s: the forget rows are input_ids, and so the refusals must be: "
+                       "add @{refusal FILE}",
+                       m->objective->name);
+    WG_TRY(WG_ALLOC(ctx, &m->line, WG_REFUSALS));
+    for (m->n_lines = 0; m->n_lines < WG_REFUSALS; m->n_lines++)
+        m->line[m->n_lines] = wg_strz(wg_refusals[m->n_lines]);
+    wg_log(ctx, 1, "no @{refusal}: refusals are drawn from %d built-in sentences", WG_REFUSALS);
+    return WAGLE_OK;
+}
+
 static wagle_status draw_lines(wagle_ctx *ctx, wg_session *s, wg_train_data *m, wg_dataset *out)
 {
     const int64_t n = m->forget.n;
@@ -165,12 +180,10 @@ static wagle_status load_refusals(wagle_ctx *ctx, wg_session *s, wg_train_data *
                                          &m->refusals);
     if (m->options->refusal == NULL && (needs & WG_MAKES_ALTERNATES))
         return make_alternates(ctx, s, m, &m->refusals);
-    if (m->options->refusal == NULL)
-        return wg_fail(
-            ctx, WAGLE_E_USAGE,
-            "objective %s needs @{refusal FILE}, rows or a text file with one refusal a line, or "
-            "forget rows with 'chosen' and 'rejected'",
-            m->objective->name);
+    if (m->options->refusal == NULL) {
+        WG_TRY(own_lines(ctx, m));
+        return wg_train_data_epoch(ctx, s, m, 0, &changed);
+    }
     if (wg_is_folder(m->options->refusal) || wg_rows_named_so(wg_path_name(m->options->refusal)))
         return load_refusal_rows(ctx, s, m);
     WG_TRY(wg_source_text(ctx, m->options->refusal, &m->text));

@@ -14,7 +14,7 @@ typedef struct wg_train_data {
     /* A row for each forget row: refusals, alternates, or random labels; of no rows: none. */
     wg_dataset refusals;
     wg_text text;
-    wg_str *line; /* refusals in `text`, drawn by the seed, anew each epoch */
+    wg_str *line; /* refusals in `text`, or built in; drawn by the seed, anew each epoch */
     int64_t n_lines, epoch;
 } wg_train_data;
 

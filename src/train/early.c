@@ -26,6 +26,8 @@ static wagle_status check_selection(wagle_ctx *ctx, const wagle_train_options *o
     if (o->lora == 0 && (o->lora_alpha > 0 || any(o->lora_targets)))
         return without_effect(ctx, o->lora_alpha > 0 ? "lora_alpha" : "lora_targets",
                               "@{lora RANK}");
+    if (o->lora == 0 && o->out_adapter != NULL)
+        return without_effect(ctx, "out_adapter", "@{lora RANK}");
     if (o->selector == NULL)
         return WAGLE_OK;
     WG_TRY(wg_gamma_check(ctx, &o->gamma));

@@ -201,6 +201,17 @@ static json_t *outcome(const wg_run *w)
                      w->trainer.tokens ? "tokens" : "rows");
 }
 
+/* The adapter that the model was read with. */
+static wagle_status add_adapter(wagle_ctx *ctx, json_t *m)
+{
+    char *path = wg_path_join(ctx, ctx->adapter, "adapter_model.safetensors");
+    char hash[WG_SHA256_TEXT];
+    wagle_status st = path != NULL ? wg_sha256_file(ctx, path, hash) : WAGLE_E_RESOURCE;
+
+    wg_free(path);
+    return st == WAGLE_OK ? wg_json_set(ctx, m, "adapter_sha256", json_string(hash)) : st;
+}
+
 static wagle_status fill(wagle_ctx *ctx, const wg_run *w, json_t *m)
 {
     const wagle_train_options *o = w->o;
@@ -212,6 +223,10 @@ static wagle_status fill(wagle_ctx *ctx, const wg_run *w, json_t *m)
         WG_TRY(add_rows(ctx, &o->forget, "forget", m));
     if (o->retain.path != NULL)
         WG_TRY(add_rows(ctx, &o->retain, o->forget.path != NULL ? "retain" : "data", m));
+    if (w->data.n_lines > 0 && o->refusal == NULL)
+        WG_TRY(wg_json_set(ctx, m, "refusals", json_string("built-in")));
+    if (ctx->adapter != NULL)
+        WG_TRY(add_adapter(ctx, m));
     if (w->masked)
         WG_TRY(add_mask(ctx, w, m));
     WG_TRY(add_members(ctx, o, m));

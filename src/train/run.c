@@ -88,9 +88,11 @@ static wagle_status check_place(wagle_ctx *ctx, const wagle_train_options *o)
         return WAGLE_OK;
     if (o->made == NULL)
         return o->out != NULL ? WAGLE_OK : wg_fail(ctx, WAGLE_E_USAGE, "@{out DIR} is missing");
-    if (o->out != NULL || o->opened == NULL || o->out_patch != NULL || o->resume)
+    if (o->out != NULL || o->opened == NULL || o->out_patch != NULL || o->out_adapter != NULL ||
+        o->resume)
         return wg_fail(ctx, WAGLE_E_USAGE,
-                       "`made` needs `opened`, and cannot be used with out, out_patch or resume");
+                       "`made` needs `opened`, and cannot be used with out, out_patch, out_adapter "
+                       "or resume");
     return WAGLE_OK;
 }
 
@@ -115,9 +117,12 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
                        w->objective->name);
     if ((o->mask != NULL) + (o->selector != NULL) + (o->lora > 0) > 1)
         return wg_fail(ctx, WAGLE_E_USAGE, "give only one of @{mask}, @{selector} and @{lora}");
-    if (o->out_patch != NULL) {
-        WG_TRY(wg_output_apart(ctx, o->out_patch, o->out));
-        WG_TRY(wg_train_output_check(ctx, o, o->out_patch, o->force));
+    for (int i = 0; i < 2; i++) {
+        const char *also = i == 0 ? o->out_patch : o->out_adapter;
+        if (also == NULL)
+            continue;
+        WG_TRY(wg_output_apart(ctx, also, o->out));
+        WG_TRY(wg_train_output_check(ctx, o, also, o->force));
     }
     WG_TRY(wg_run_log_check(ctx, o));
     WG_TRY(wg_train_check_early(ctx, o, w->objective));

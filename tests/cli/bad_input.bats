@@ -171,7 +171,6 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     refused 2 '--lr' unlearn --lr 0
     refused 2 'not a whole number' unlearn --steps 1.5
     refused 2 '--batch' unlearn --batch 0
-    refused 2 '--refusal' unlearn --objective po
     refused 2 '--stop-when' unlearn --stop-when 'forget.joy<1'
     refused 2 '--npo-beta' unlearn --objective npo --npo-beta 1000
     refused 2 'no option' unlearn --npo-beta 1

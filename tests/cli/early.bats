@@ -15,7 +15,6 @@ early() { refused "$1" "$2" "$WAGLE" "${@:3}"; }
     unlearn 2 '--state' --state nope
     unlearn 2 '--stop-when' --stop-when 'forget.joy<1'
     unlearn 2 'forget, retain or one of --suite mcq' --suite mcq --set a=forget.jsonl --stop-when 'tofu.model_utility<0.5'
-    unlearn 2 '--refusal' --objective po
     unlearn 2 'layers:x' --selector snip --include layers:x
     unlearn 2 "no suite 'nope'" --suite nope --set a=forget.jsonl
     unlearn 3 'cannot be written' --out-patch nowhere/patch

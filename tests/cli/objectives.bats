@@ -34,7 +34,7 @@ gold_rows() {
     done
     refused 2 'objective ga has no option npo.beta' "$WAGLE" gradient --objective ga --model "$model" --forget forget.jsonl --npo-beta 1 --out out
     refused 2 '--rmu-layer 9: must be' "$WAGLE" gradient --objective rmu --model "$model" --forget forget.jsonl --retain retain.jsonl --rmu-layer 9 --out out
-    refused 2 'needs --refusal' "$WAGLE" gradient --objective dpo --model "$model" --forget forget.jsonl --retain retain.jsonl --out out
+    refused 2 'add --refusal FILE' "$WAGLE" gradient --objective dpo --model "$model" --forget forget.jsonl --retain retain.jsonl --out out
     refused 2 'needs --retain' "$WAGLE" gradient --objective npo --model "$model" --forget forget.jsonl --out out
     refused 2 'no objective' "$WAGLE" gradient --objective gradif --model "$model" --forget forget.jsonl --out out
     refused 3 '8 rows, but 6 rows to forget' "$WAGLE" gradient --objective po --model "$model" --forget forget.jsonl --retain retain.jsonl --refusal retain.jsonl --out out

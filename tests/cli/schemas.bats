@@ -23,13 +23,14 @@ questions() {
     run_of watched --suite extraction --set forget=forget.jsonl --max-tokens 4 --eval-every 1
     "$WAGLE" mask --model m --forget forget.jsonl --retain retain.jsonl --density 0.1 --out mask --quiet
     run_of from_mask --mask mask --objective pdu
+    run_of adapted --adapter "$GOLD/adapters/list" --objective po --lora 2 --out-adapter new-adapter
     "$WAGLE" finetune --model m --data retain.jsonl --data forget.jsonl@0.5 --steps 2 --out tuned --quiet >/dev/null
     "$WAGLE" finetune --model m --data forget.jsonl --lr 1e-2 --steps 60 --out known --quiet >/dev/null
     "$WAGLE" unlearn --model known --forget forget.jsonl --retain retain.jsonl --out auto --allow-unmet --quiet >/dev/null
     valid tries auto/tries.json
     valid manifest ./*/manifest.json
     valid log-line ./*/log.jsonl
-    [ "$(ls ./*/manifest.json | wc -l)" = 11 ]
+    [ "$(ls ./*/manifest.json | wc -l)" = 12 ]
     python3 -c "import json; m = json.load(open('plain/manifest.json')); m['rate'] = 1; json.dump(m, open('more.json', 'w'))"
     invalid manifest more.json
     echo '{"step": 1, "los": 2}' >bad.jsonl; invalid log-line bad.jsonl

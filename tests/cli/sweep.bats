@@ -282,7 +282,6 @@ PY
     wrong 2 'spec["state"] = "f8"' 'f8'
     wrong 2 'spec["retain_term"] = "nl"' 'nl'
     wrong 2 'spec["stop_when"] = "forget.joy<1"' 'forget.joy'
-    wrong 2 'spec["objectives"] = ["graddiff", "po"]' '--refusal'
     wrong 2 'spec["exclude"] = [["layers:x"]]' 'layers:x'
     wrong 3 'spec["exclude"] = [[1]]' "'exclude'"
     wrong 3 'spec["seeds"] = [-1]' "'seeds'"

@@ -143,7 +143,7 @@ static const struct {
     {steps, "steps -2: must be 1 or more"},
     {out, "out is missing"},
     {retain, "needs retain; without such rows, use protect=self"},
-    {refusal, "needs refusal"},
+    {refusal, "add refusal"},
     {hidden, "retain_term hidden cannot be used with objective"},
     {reduction, "reduction=tokens cannot be used with objective rmu"},
     {layer, "rmu.layer 99: must be from 0 to"},

@@ -207,6 +207,7 @@ static const char *other_text(const char *member)
         {"pairs", WG_SCRATCH "/resume-pairs.json"},
         {"out", ELSEWHERE},
         {"out_patch", WG_SCRATCH "/resume.patch"},
+        {"out_adapter", WG_SCRATCH "/resume.adapter"},
         {"tensorboard", WG_SCRATCH "/resume-events"},
     };
 

@@ -1,0 +1,323 @@
+/* merge.c - model folders, or a model and an adapter, as one folder. */
+#include "base/number.h"
+#include "base/options.h"
+#include "modeldir/adapter.h"
+#include "modeldir/folder.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK = 1 << 14 };
+
+/* --- models ------------------------------------------------------------------------------------
+ */
+
+typedef struct mixing {
+    const wagle_merge_options *o;
+    const wg_tensors *first; /* whose files, types and order the result has */
+    wg_tensors *model;       /* [n] */
+    float *sum, *was, *is;   /* [CHUNK] */
+    bool *same;              /* [CHUNK] the weight is the same in all */
+    char *bytes;             /* [CHUNK] of any type */
+} mixing;
+
+static void load(const wg_tensor *t, int64_t first, int64_t n, float *x)
+{
+    wg_to_float(t->dtype, (const char *)t->data + (size_t)first * wg_dtype_size(t->dtype), n, x);
+}
+
+/* sum: weights [first,first+n) of tensor t. */
+static void mix(const mixing *m, const wg_tensor *t, int64_t first, int64_t n)
+{
+    const bool add = m->o->base != NULL;
+
+    load(t, first, n, m->was);
+    for (int64_t i = 0; i < n; i++) {
+        m->sum[i] = add ? m->was[i] : 0;
+        m->same[i] = true;
+    }
+    for (int64_t k = 0; k < m->o->n; k++) {
+        const float weight = (float)m->o->weights[k];
+        load(wg_tensors_find(&m->model[k], t->name), first, n, m->is);
+        for (int64_t i = 0; i < n; i++) {
+            m->sum[i] += weight * (add ? m->is[i] - m->was[i] : m->is[i]);
+            m->same[i] &= wg_float_bits(m->is[i]) == wg_float_bits(m->was[i]);
+        }
+    }
+    for (int64_t i = 0; i < n; i++)
+        m->sum[i] = m->same[i] ? m->was[i] : m->sum[i];
+}
+
+static wagle_status write_mixed(void *user, wagle_ctx *ctx, const wg_tensor *t, wg_output *out)
+{
+    const mixing *m = user;
+    const float limit = t->dtype == WG_F16 ? WG_F16_LIMIT : INFINITY;
+
+    if (!wg_dtype_is_weight(t->dtype))
+        return wg_output_write(ctx, out, t->data, t->bytes);
+    WG_TRY(wg_check_interrupt(ctx));
+    for (int64_t first = 0; first < t->count; first += CHUNK) {
+        const int64_t n = t->count - first < CHUNK ? t->count - first : CHUNK;
+        mix(m, t, first, n);
+        for (int64_t i = 0; i < n; i++)
+            if (!m->same[i] && !(fabsf(m->sum[i]) < limit))
+                return wg_fail(ctx, WAGLE_E_INPUT,
+                               "tensor '%s': a merged weight would be %g, which %s cannot hold",
+                               t->name, (double)m->sum[i], wg_dtype_name(t->dtype));
+        wg_from_float(t->dtype, m->sum, n, m->bytes);
+        WG_TRY(wg_output_write(ctx, out, m->bytes, (size_t)n * wg_dtype_size(t->dtype)));
+    }
+    wg_progress(ctx, "merge", t - m->first->tensor + 1, m->first->n, t->name);
+    return WAGLE_OK;
+}
+
+/* All have the tensors of the first, of its shapes. */
+static wagle_status check_tensors(wagle_ctx *ctx, const mixing *m, int64_t k)
+{
+    for (int64_t i = 0; i < m->first->n; i++) {
+        const wg_tensor *t = &m->first->tensor[i], *other = wg_tensors_find(&m->model[k], t->name);
+        if (other == NULL || !wg_shape_equal(&other->shape, &t->shape) ||
+            wg_dtype_is_weight(other->dtype) != wg_dtype_is_weight(t->dtype))
+            return wg_fail(ctx, WAGLE_E_INPUT, "%s: no tensor '%s' of the shape that the %s has",
+                           m->o->models[k], t->name, m->o->base != NULL ? "base" : "first model");
+    }
+    return m->model[k].n == m->first->n
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_INPUT, "%s: has %lld tensors, the %s has %lld",
+                         m->o->models[k], (long long)m->model[k].n,
+                         m->o->base != NULL ? "base" : "first model", (long long)m->first->n);
+}
+
+static wagle_status check_weights(wagle_ctx *ctx, const wagle_merge_options *o)
+{
+    double sum = 0;
+
+    if (o->weights == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "merge needs @{weights}, a number for each model, or "
+                       "@{adapter}");
+    for (int64_t k = 0; k < o->n; k++) {
+        if (!isfinite(o->weights[k]))
+            return wg_fail(ctx, WAGLE_E_USAGE, "@{weights}: %g is no weight", o->weights[k]);
+        sum += o->weights[k];
+    }
+    if (o->base == NULL && fabs(sum - 1) > 1e-6)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "@{weights} add up to %g; without @{base} they must add up to 1", sum);
+    return WAGLE_OK;
+}
+
+/* --- the folder --------------------------------------------------------------------------------
+ */
+
+static wagle_status write_folder(wagle_ctx *ctx, const wagle_merge_options *o, const char *from,
+                                 const wg_tensors *files, wg_write_tensor *write, void *user)
+{
+    wg_partial partial;
+    wagle_status st;
+
+    WG_TRY(wg_tell_left_out(ctx, from, files));
+    WG_TRY(wg_partial_new(ctx, o->out, &partial));
+    st = wg_write_folder(ctx, from, files, partial.path, write, user);
+    if (st == WAGLE_OK)
+        st = wg_partial_commit(ctx, &partial, o->out);
+    wg_partial_end(&partial, false);
+    return st;
+}
+
+static wagle_status merge_models(wagle_ctx *ctx, const wagle_merge_options *o)
+{
+    const char *from = o->base != NULL ? o->base : o->models[0];
+    mixing m = {.o = o};
+    wg_tensors base = {0};
+    wagle_status st;
+
+    WG_TRY(check_weights(ctx, o));
+    WG_TRY_GOTO(WG_ALLOC(ctx, &m.model, o->n), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &m.sum, CHUNK), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &m.was, CHUNK), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &m.is, CHUNK), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &m.same, CHUNK), done);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &m.bytes, CHUNK * (int64_t)sizeof(float)), done);
+    WG_TRY_GOTO(wg_tensors_open(ctx, from, &base), done);
+    m.first = &base;
+    for (int64_t k = 0; k < o->n; k++) {
+        WG_TRY_GOTO(wg_output_spares(ctx, o->out, o->models[k]), done);
+        WG_TRY_GOTO(wg_tensors_open(ctx, o->models[k], &m.model[k]), done);
+        WG_TRY_GOTO(check_tensors(ctx, &m, k), done);
+    }
+    st = write_folder(ctx, o, from, &base, write_mixed, &m);
+done:
+    for (int64_t k = 0; m.model != NULL && k < o->n; k++)
+        wg_tensors_close(&m.model[k]);
+    wg_tensors_close(&base);
+    wg_free(m.model);
+    wg_free(m.sum);
+    wg_free(m.was);
+    wg_free(m.is);
+    wg_free(m.same);
+    wg_free(m.bytes);
+    return st;
+}
+
+/* --- a model and an adapter --------------------------------------------------------------------
+ */
+
+typedef struct adapting {
+    const wg_adapter *adapter;
+    wg_pool *pool;
+} adapting;
+
+static wagle_status write_adapted(void *user, wagle_ctx *ctx, const wg_tensor *t, wg_output *out)
+{
+    const adapting *a = user;
+    const wg_adapter_change *c = wg_adapter_find(a->adapter, t);
+    void *bytes;
+    wagle_status st;
+
+    if (c == NULL)
+        return wg_output_write(ctx, out, t->data, t->bytes);
+    WG_TRY(wg_check_interrupt(ctx));
+    bytes = wg_alloc(ctx, (int64_t)t->bytes, 1);
+    st = bytes != NULL ? wg_adapter_merge(ctx, a->pool, c, bytes) : WAGLE_E_RESOURCE;
+    if (st == WAGLE_OK)
+        st = wg_output_write(ctx, out, bytes, t->bytes);
+    wg_free(bytes);
+    return st;
+}
+
+static wagle_status merge_adapter(wagle_ctx *ctx, const wagle_merge_options *o)
+{
+    wg_adapter adapter = {0};
+    adapting a = {.adapter = &adapter};
+    wg_tensors files = {0};
+    wagle_status st;
+
+    WG_TRY(wg_output_spares(ctx, o->out, o->adapter));
+    WG_TRY_GOTO(wg_tensors_open(ctx, o->models[0], &files), done);
+    WG_TRY_GOTO(wg_adapter_open(ctx, o->adapter, o->models[0], &files, &adapter), done);
+    WG_TRY_GOTO(wg_pool_open(ctx, wg_threads(ctx), &a.pool), done);
+    st = write_folder(ctx, o, o->models[0], &files, write_adapted, &a);
+done:
+    wg_pool_close(a.pool);
+    wg_adapter_close(&adapter);
+    wg_tensors_close(&files);
+    return st;
+}
+
+WG_DEFAULTS(wagle_merge_defaults, wagle_merge_options, 0)
+
+wagle_status wagle_merge(wagle_ctx *ctx, const wagle_merge_options *given)
+{
+    wagle_merge_options own;
+    const wagle_merge_options *o = &own;
+
+    wg_begin(ctx);
+    WG_TRY(WG_TAKE(ctx, given, &own, wagle_merge));
+    if (o->out == NULL || o->n < 1 || o->models == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE, "merge needs a model folder and @{out DIR}");
+    WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->models[0], o->base)));
+    if (o->adapter == NULL)
+        return merge_models(ctx, o);
+    if (o->n != 1 || o->weights != NULL || o->base != NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "merge with @{adapter} takes one model, and neither @{weights} nor @{base}");
+    return merge_adapter(ctx, o);
+}
+
+/* --- merged in memory --------------------------------------------------------------------------
+ */
+
+/* Each tensor begins on a page, so that pages are given back by tensor. */
+static size_t rounded(size_t bytes)
+{
+    return (bytes + 4095) & ~(size_t)4095;
+}
+
+static wagle_status fill(wagle_ctx *ctx, const wg_tensors *files, const adapting *a, wg_merged *m)
+{
+    size_t bytes = 0;
+    char *at;
+
+    for (int64_t i = 0; i < files->n; i++)
+        if (wg_adapter_find(a->adapter, &files->tensor[i]) != NULL)
+            bytes += rounded(files->tensor[i].bytes);
+    if (ctx->memory > 0 && (int64_t)bytes > ctx->memory)
+        return wg_fail(ctx, WAGLE_E_RESOURCE,
+                       "the merged tensors take %.2f GB, more than @{memory}; `wagle merge` writes "
+                       "the merged model into a folder, which needs no memory",
+                       (double)bytes / 1e9);
+    WG_TRY(wg_scratch_pages(ctx, bytes > 0 ? bytes : 1, &m->pages));
+    WG_TRY(WG_ALLOC(ctx, &m->tensor, files->n));
+    at = m->pages.data;
+    for (int64_t i = 0; i < files->n; i++) {
+        const wg_tensor *t = &files->tensor[i];
+        const wg_adapter_change *c = wg_adapter_find(a->adapter, t);
+        if (c == NULL)
+            continue;
+        WG_TRY(wg_check_interrupt(ctx));
+        WG_TRY(wg_adapter_merge(ctx, a->pool, c, at));
+        wg_map_release(t->data, t->bytes);
+        m->tensor[m->n] =
+            (wg_tensor){.name = wg_arena_text(ctx, &m->names, t->name, strlen(t->name)),
+                        .bytes = t->bytes,
+                        .data = at};
+        if (m->tensor[m->n++].name == NULL)
+            return WAGLE_E_RESOURCE;
+        at += rounded(t->bytes);
+        wg_progress(ctx, "merge", i + 1, files->n, NULL);
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status merge_in_memory(wagle_ctx *ctx, const char *model, const char *folder,
+                                    wg_merged *m)
+{
+    wg_adapter adapter = {0};
+    adapting a = {.adapter = &adapter};
+    wg_tensors files = {0};
+    wagle_status st;
+
+    WG_TRY_GOTO(wg_tensors_open(ctx, model, &files), done);
+    WG_TRY_GOTO(wg_adapter_open(ctx, folder, model, &files, &adapter), done);
+    WG_TRY_GOTO(wg_pool_open(ctx, wg_threads(ctx), &a.pool), done);
+    st = fill(ctx, &files, &a, m);
+done:
+    wg_pool_close(a.pool);
+    wg_adapter_close(&adapter);
+    wg_tensors_close(&files);
+    return st;
+}
+
+wagle_status wagle_set_adapter(wagle_ctx *ctx, const char *model, const char *adapter)
+{
+    char real[PATH_MAX];
+    wg_merged *m;
+    wagle_status st;
+
+    wg_begin(ctx);
+    wg_merged_free(ctx->merged);
+    wg_free(ctx->adapter);
+    ctx->merged = NULL;
+    ctx->adapter = NULL;
+    if (adapter == NULL)
+        return WAGLE_OK;
+    if (model == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE, "an adapter needs the model folder that it is for");
+    if (!wg_is_folder(model) || realpath(model, real) == NULL)
+        return wg_fail(ctx, WAGLE_E_INPUT,
+                       "%s: not a model folder; an adapter is merged into a folder", model);
+    WG_TRY(WG_ALLOC(ctx, &m, 1));
+    atomic_init(&m->users, 1);
+    m->folder = wg_copy_text(ctx, real, strlen(real));
+    ctx->adapter = wg_copy_text(ctx, adapter, strlen(adapter));
+    st = m->folder != NULL && ctx->adapter != NULL ? merge_in_memory(ctx, model, adapter, m)
+                                                   : WAGLE_E_RESOURCE;
+    if (st == WAGLE_OK)
+        ctx->merged = m;
+    else
+        wg_merged_free(m);
+    return st;
+}
