@@ -13,6 +13,7 @@
 #include "io/patch.h"
 #include "io/rows.h"
 #include "model/model.h"
+#include "modeldir/adapter.h"
 #include "suite/question.h"
 #include "suite/results.h"
 #include "sweep/sweep.h"
@@ -391,6 +392,53 @@ static void as_events(wagle_ctx *ctx, const char *path)
     wg_text_free(&text);
 }
 
+/* The config, and the scale of some modules. */
+static void as_adapter_config(wagle_ctx *ctx, const char *path)
+{
+    static const char *const modules[] = {"model.layers.0.self_attn.q_proj", "lm_head", ""};
+    wg_adapter_config c = {0};
+    json_t *json;
+
+    if (wg_json_read(ctx, path, &json) != WAGLE_OK)
+        return;
+    if (wg_adapter_config_read(ctx, path, json, &c) == WAGLE_OK)
+        for (int i = 0; i < 3; i++) {
+            int64_t rank;
+            double scale;
+            bool is;
+            wg_begin(ctx);
+            if (wg_adapter_targets(ctx, &c, modules[i], &is) == WAGLE_OK && is &&
+                wg_adapter_scale(ctx, &c, modules[i], &rank, &scale) == WAGLE_OK && rank < 1)
+                abort();
+        }
+    wg_adapter_config_free(&c);
+}
+
+/* The weights, with a config of rank 2 for the attention of a gold model; merged, too. */
+static void as_adapter(wagle_ctx *ctx, const char *path)
+{
+    static const char config[] = "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4,"
+                                 "\"use_dora\":true,\"target_modules\":\".*\"}";
+    static const char model[] = WG_GOLD "/models/llama-gqa-tied";
+    wg_adapter a = {0};
+    wg_tensors files;
+
+    (void)path;
+    put_file(ctx, FOLDER "/adapter_config.json", config, sizeof config - 1);
+    if (wg_tensors_open(ctx, model, &files) != WAGLE_OK)
+        abort();
+    if (wg_adapter_open(ctx, FOLDER, model, &files, &a) == WAGLE_OK)
+        for (int64_t i = 0; i < a.n; i++) {
+            void *out = malloc(a.change[i].base->bytes);
+            wg_begin(ctx);
+            if (wg_adapter_merge(ctx, NULL, &a.change[i], out) != WAGLE_OK)
+                wg_log(ctx, 2, "%s", ctx->message);
+            free(out);
+        }
+    wg_adapter_close(&a);
+    wg_tensors_close(&files);
+}
+
 static const struct target {
     const char *name, *file;
     void (*run)(wagle_ctx *ctx, const char *path);
@@ -416,6 +464,8 @@ static const struct target {
     {"certificate", "certificate.json", as_certificate},
     {"spec", "spec.json", as_spec},
     {"events", WG_EVENTS_FILE, as_events},
+    {"adapter_config", "adapter_config.json", as_adapter_config},
+    {"adapter", "adapter_model.safetensors", as_adapter},
 };
 enum { TARGETS = sizeof targets / sizeof *targets };
 
@@ -537,7 +587,7 @@ int main(int argc, char **argv)
             runs += replay_file(ctx, &targets[t], path, rounds);
         }
         wg_free_names(names);
-        printf("%-12s %ld inputs\n", targets[t].name, runs);
+        printf("%-14s %ld inputs\n", targets[t].name, runs);
         if (runs == 0)
             return 1;
     }

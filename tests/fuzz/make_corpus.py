@@ -274,3 +274,13 @@ head = record(message((3, b"brain.Event:2"), (10, message((1, b"a")))))
 steps = [record(message((2, step), (5, message((1, message((1, b"loss"), (2, 0.5))))))) for step in range(4)]
 save("events", "run", head + b"".join(steps))
 save("events", "cut", head + steps[0] + steps[1][:-3])
+
+config = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"], "task_type": "CAUSAL_LM"}
+save("adapter_config", "list", json.dumps(config))
+save("adapter_config", "regex", json.dumps(dict(config, target_modules=r".*\.\d+\.(self_attn\.[qk]_proj|lm_head)", use_rslora=True, use_dora=True,
+                                                rank_pattern={"layers.0.self_attn.q_proj": 2, "lm_head": 1}, alpha_pattern={".*q_proj": 0.5})))
+half = lambda *shape: struct.pack("<f", 0.5) * (shape[0] * (shape[1] if len(shape) > 1 else 1))
+q = "base_model.model.model.layers.0.self_attn.q_proj."
+save("adapter", "dora", safetensors([(q + name, "F32", list(shape), half(*shape)) for name, shape in
+                                     (("lora_A.weight", (2, 48)), ("lora_B.weight", (48, 2)), ("lora_magnitude_vector", (48,)))]))
+save("adapter", "whole", safetensors([("base_model.model.model.norm.weight", "F32", [48], half(48))]))
