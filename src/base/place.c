@@ -93,8 +93,8 @@ wagle_status wg_model_place(wagle_ctx *ctx, const char *folder)
                        folder);
     if (has(folder, "adapter_config.json"))
         return wg_fail(ctx, WAGLE_E_INPUT,
-                       "%s: no config.json in this folder: it holds only an adapter; merge it into "
-                       "its model first (peft: merge_and_unload)",
+                       "%s: no config.json in this folder: it holds only an adapter; name the "
+                       "folder of its model, and this one as @{adapter}",
                        folder);
     if (has(folder, "manifest.json"))
         return wg_fail(ctx, WAGLE_E_INPUT,

@@ -179,12 +179,51 @@ static void an_open_model_outlives_the_context_that_merged_it(void **state)
     wagle_ctx_free(other);
 }
 
+/* Each allocation fails in turn: the call fails, and nothing is kept or left behind. */
+static void any_allocation_may_fail(void **state)
+{
+    char adapter[256], model[256];
+
+    (void)state;
+    for (int kind = 0; kind < 2; kind++) {
+        folders("gpt2-dora", adapter, model);
+        for (int64_t n = 1;; n++) {
+            wagle_ctx *ctx = new_context();
+            const int64_t live = wg_memory_live();
+            wagle_merge_options o;
+            wagle_merge_defaults(&o);
+            o.models = (const char *const[]){model};
+            o.n = 1;
+            o.adapter = adapter;
+            o.out = WG_SCRATCH "/merged-failing";
+            o.force = true;
+            wg_memory_fail_at(n);
+            const wagle_status st =
+                kind == 0 ? wagle_set_adapter(ctx, model, adapter) : wagle_merge(ctx, &o);
+            const bool failed = wg_memory_fail_at(0) == 0;
+            if (!failed) {
+                assert_ok(ctx, st);
+                wagle_ctx_free(ctx);
+                assert_true(n > 20);
+                break;
+            }
+            assert_int_equal(st, WAGLE_E_RESOURCE);
+            assert_ok(ctx, wagle_set_adapter(ctx, NULL, NULL));
+            assert_int_equal(wg_memory_live(), live);
+            assert_false(wg_exists(WG_SCRATCH "/merged-failing"));
+            wagle_ctx_free(ctx);
+        }
+    }
+    wg_remove_tree(WG_SCRATCH "/merged-failing");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(merged_adapters_are_those_of_peft),
         cmocka_unit_test(a_folder_has_the_same_bits_as_memory_with_any_threads),
         cmocka_unit_test(an_open_model_outlives_the_context_that_merged_it),
+        cmocka_unit_test(any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
