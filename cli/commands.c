@@ -112,8 +112,9 @@ wagle_status cli_merge(wagle_ctx *ctx, cli_options *o)
     m.out = o->out;
     m.force = o->force;
     if (o->shares != NULL) {
-        if (read_numbers(o->shares, weight, CLI_LIST) != m.n)
-            return cli_complain("--weights: give one number for each model, as in 0.5,0.5");
+        m.n_weights = read_numbers(o->shares, weight, CLI_LIST);
+        if (m.n_weights < 0)
+            return cli_complain("--weights: write them as 0.5,0.5");
         m.weights = weight;
     }
     return wagle_merge(ctx, &m);

@@ -32,6 +32,7 @@ CALLS = {
     "diff": ("wagle_diff_options", "wagle_diff_defaults", "before after out"),
     "apply": ("wagle_patch_options", "wagle_patch_defaults", "model patch out"),
     "revert": ("wagle_patch_options", "wagle_patch_defaults", "model patch out"),
+    "merge": ("wagle_merge_options", "wagle_merge_defaults", "models out"),
     "generate": ("wagle_generate_options", "wagle_generate_defaults", "model prompts on_token"),
     "stream": ("wagle_generate_options", "wagle_generate_defaults", "model prompts on_token"),
     "eval": ("wagle_eval_options", "wagle_eval_defaults", "model data"),
@@ -46,7 +47,7 @@ CALLS = {
 FACTS = {"Step": "wagle_step", "TrainResult": "wagle_train_result", "Token": "wagle_token"}
 # Members that another member stands for in Python, or that only C needs.
 HIDDEN = set("size opened made params n_params on_step_user on_token_user confirm_user score_tensors mask_tensors n n_masks "
-             "n_densities clip_each json prompt_bytes path more rows reserved".split())
+             "n_densities n_weights clip_each json prompt_bytes path more rows reserved".split())
 SHOWN = {("wagle_inspect_options", "path")}
 # What a context is told, in place of a structure's members.
 COMMON = "threads memory device gpu_memory precision".split()

@@ -347,7 +347,8 @@ typedef struct wagle_merge_options {
     size_t size;               /* set by the defaults */
     const char *const *models; /* n model folders with the same tensors */
     int64_t n;
-    const double *weights; /* [n] */
+    const double *weights; /* [n_weights], one for each model */
+    int64_t n_weights;
     const char *base;      /* NULL: the weighted sum of the models, whose weights add up to 1; else
                               base + the weighted sum of their differences from it */
     const char *adapter; /* in place of weights and base, with one model: a LoRA adapter of PEFT */

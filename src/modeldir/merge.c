@@ -98,6 +98,10 @@ static wagle_status check_weights(wagle_ctx *ctx, const wagle_merge_options *o)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "merge needs @{weights}, a number for each model, or "
                        "@{adapter}");
+    if (o->n_weights != o->n)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "@{weights}: give %lld numbers, one for each model, not %lld",
+                       (long long)o->n, (long long)o->n_weights);
     for (int64_t k = 0; k < o->n; k++) {
         if (!isfinite(o->weights[k]))
             return wg_fail(ctx, WAGLE_E_USAGE, "@{weights}: %g is no weight", o->weights[k]);

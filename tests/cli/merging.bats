@@ -28,7 +28,7 @@ adapter() { echo "$GOLD/adapters/$1"; }
 @test "merge refuses models that do not fit, and weights that do not" {
     refused 3 "no tensor 'lm_head.weight' of the shape" "$WAGLE" merge "$GOLD/models/llama-mha" "$GOLD/models/llama-gqa-tied" --weights 0.5,0.5 --out out
     refused 2 '--weights add up to 0.9; without --base they must add up to 1' "$WAGLE" merge "$model" "$model" --weights 0.4,0.5 --out out
-    refused 2 '--weights: give one number for each model' "$WAGLE" merge "$model" "$model" --weights 1 --out out
+    refused 2 '--weights: give 2 numbers, one for each model, not 1' "$WAGLE" merge "$model" "$model" --weights 1 --out out
     refused 2 'merge needs --weights, a number for each model, or --adapter' "$WAGLE" merge "$model" --out out
     refused 2 'takes one model' "$WAGLE" merge "$model" "$model" --adapter "$(adapter list)" --out out
     cp -r "$model" out.model

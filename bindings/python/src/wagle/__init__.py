@@ -18,10 +18,10 @@ from ._options import Step, Token
 from ._rows import Rows
 from ._tensors import Mask, Scores
 from .functions import (apply, attribute, compare_masks, demo, diff, difference, doctor, eval, eval_suites, export, finetune, forget,
-                        generate, gradient, import_, init, inspect, join_sweeps, logits, mask, plan, report, revert, stream, sweep, unlearn)
+                        generate, gradient, import_, init, inspect, join_sweeps, logits, mask, merge, plan, report, revert, stream, sweep, unlearn)
 from .results import Evaluation, Page, Plan, Table, Training
 
 __all__ = ["Error", "Evaluation", "InputError", "Mask", "Model", "Page", "Plan", "ResourceError", "Rows", "RunError", "Scores", "Step", "Table",
            "Token", "Training", "UnmetError", "UsageError", "__version__", "apply", "attribute", "compare_masks", "demo", "diff",
            "difference", "doctor", "eval", "eval_suites", "export", "finetune", "forget", "generate", "gradient", "import_", "init",
-           "inspect", "join_sweeps", "logits", "mask", "plan", "report", "revert", "stream", "sweep", "unlearn"]
+           "inspect", "join_sweeps", "logits", "mask", "merge", "plan", "report", "revert", "stream", "sweep", "unlearn"]

@@ -251,6 +251,13 @@ def revert(model: Path, patch: Path, out: Path, **options: Unpack[o.RevertOption
     Prepared("revert", {"model": model, "patch": patch, "out": out, **options}).run(lib.wagle_revert)
 
 
+@documented
+def merge(models: Path | Sequence[Path], out: Path, **options: Unpack[o.MergeOptions]) -> None:
+    """Writes the weighted sum of models, or of their differences from `base`; or one model with an `adapter` of PEFT."""
+    models = [models] if isinstance(models, (str, os.PathLike)) else models
+    Prepared("merge", {"models": models, "out": out, **options}).run(lib.wagle_merge)
+
+
 # --- generation and evaluation ------------------------------------------------------------------------------------------------
 
 def asking(function: str, model: ModelLike, prompts: Sequence[str], options: Mapping[str, Any]) -> tuple[Prepared, Any]:
