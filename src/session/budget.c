@@ -172,6 +172,9 @@ static shortage decide(const wg_model *m, int64_t memory, wg_need *need, wg_plan
 
     *l = (wg_budget_lines){.card_limit = card_bytes};
     list_held(need, card, l);
+    if (m->files.merged != NULL)
+        add_line(l, false, "tensors merged with the adapter",
+                 (int64_t)m->files.merged->pages.bytes);
     if (limit > 0)
         need->intent.budget = limit > sum(l, card) ? limit - sum(l, card) : 1;
     *plan = wg_plan_make(m, &need->intent);

@@ -106,6 +106,13 @@ adapter() { echo "$GOLD/adapters/$1"; }
     cmp with.txt merged.txt
 }
 
+@test "--memory counts what is merged in memory" {
+    train=(unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --lr 1e-2 --steps 1 --dry-run --out out)
+    "$WAGLE" "${train[@]}" --adapter "$(adapter list)" | grep -q 'tensors merged with the adapter'
+    ! "$WAGLE" "${train[@]}" | grep -q 'merged with the adapter'
+    refused 4 '`wagle merge` writes the merged model into a folder' "$WAGLE" "${train[@]}" --adapter "$(adapter list)" --memory 10K
+}
+
 @test "an adapter that does not fit, or asks for what is not known, is refused by name" {
     refused 3 'it was made for another model' "$WAGLE" merge "$model" --adapter "$(adapter gpt2)" --out out
     refused 3 'no such folder' "$WAGLE" merge "$model" --adapter nowhere --out out

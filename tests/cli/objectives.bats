@@ -83,6 +83,27 @@ PY
     diff -r a b
 }
 
+@test "po and dpo draw from the built-in refusals where none are given" {
+    cp -r "$model" m && byte_tokenizer m
+    for i in 1 2 3 4 5 6; do echo "{\"question\": \"who $i\", \"answer\": \"abc $i\"}"; done >f.jsonl
+    po() { "$WAGLE" unlearn --model m --forget f.jsonl --retain f.jsonl --steps 4 --batch 3 --lr 1e-3 --out "$@"; }
+    po a --objective po 2>log && grep -q 'refusals are drawn from 50 built-in sentences' log
+    po b --objective po
+    diff -r a b
+    grep -q '"refusals": "built-in"' a/manifest.json
+    po other --objective po --seed 1
+    ! cmp -s a/model.safetensors other/model.safetensors
+    # the same as a file of these sentences
+    sed -n 's/^    "\(.*\)",$/\1/p' "$BATS_TEST_DIRNAME/../../src/objective/refusals.c" >lines
+    [ "$(sort -u lines | wc -l)" = 50 ]
+    for objective in po dpo; do
+        po built-in.$objective --objective $objective
+        po file.$objective --objective $objective --refusal lines
+        cmp built-in.$objective/model.safetensors file.$objective/model.safetensors
+    done
+    ! grep -q refusals file.po/manifest.json
+}
+
 @test "micro-batches add up to the batch" {
     args=(--model "$model" --forget forget.jsonl --retain retain.jsonl --steps 4 --lr 1e-3 --schedule cosine)
     "$WAGLE" unlearn "${args[@]}" --batch 6 --out whole
