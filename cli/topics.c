@@ -209,6 +209,10 @@ static void patches(const cli_writer *w)
     w->command("wagle diff base forgotten --out forget.patch");
     w->command("wagle apply base forget.patch --out forgotten");
     w->command("wagle revert forgotten forget.patch --out base2");
+    w->paragraph(
+        "--scale applies a share of the change, or its opposite; revert takes exactly that "
+        "back. `wagle merge` adds whole models.");
+    w->command("wagle apply base forget.patch --scale 0.5 --out half");
     w->paragraph("Careful: a patch that can be reverted holds the old weights, and with them what "
                  "was forgotten. --old hash leaves them out; such a patch cannot be reverted.");
 }
@@ -265,7 +269,7 @@ const cli_topic cli_topics[] = {
     {"selectors", "how weights are scored", "unlearn mask attribute sweep", selectors},
     {"memory", "what a run needs, and how to need less", "unlearn finetune attribute mask", memory},
     {"devices", "computing on a GPU", "unlearn finetune attribute mask eval forget", devices},
-    {"patches", "shipping a change, and taking it back", "unlearn finetune diff apply revert",
+    {"patches", "shipping a change, and taking it back", "unlearn finetune diff apply revert merge",
      patches},
     {"metrics", "metrics of rows", "eval", metrics},
     {"suites", "tests of a model, and their data sets", "eval unlearn finetune", suites},

@@ -349,8 +349,8 @@ typedef struct wagle_merge_options {
     int64_t n;
     const double *weights; /* [n_weights], one for each model */
     int64_t n_weights;
-    const char *base;      /* NULL: the weighted sum of the models, whose weights add up to 1; else
-                              base + the weighted sum of their differences from it */
+    const char *base;    /* NULL: the weighted sum of the models, whose weights add up to 1; else
+                            base + the weighted sum of their differences from it */
     const char *adapter; /* in place of weights and base, with one model: a LoRA adapter of PEFT */
     const char *out;     /* the folder to make */
     bool force;
