@@ -119,7 +119,7 @@ static const other commands[] = {
     {"forward", "logits", NULL},
     {"new create random", "init", NULL},
     {"convert gguf", NULL, "import reads GGUF, export writes it"},
-    {"quantize", "export", "--type q8_0"},
+    {"quantize", "export", "--type q4_k_m"},
     {"merge", "finetune", "--lora trains adapters and merges them"},
     {"download pull get fetch", NULL, "wagle reads local folders and fetches nothing"},
     {"version", NULL, "'wagle --version' prints it"},

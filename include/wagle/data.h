@@ -18,9 +18,11 @@ extern "C" {
  * open model in place of the folder. */
 typedef struct wagle_model wagle_model;
 
-/* *out: close with wagle_model_close. A folder without a tokenizer serves rows of tokens. Errors:
- * WAGLE_E_INPUT where the folder is missing, damaged or of a model type that is not known. */
-WAGLE_API WAGLE_CHECK wagle_status wagle_model_open(wagle_ctx *ctx, const char *folder,
+/* path: a model folder, or a GGUF file, which is unpacked to a temporary folder until the model is
+ * closed, as wagle_import would. *out: close with wagle_model_close. A folder without a tokenizer
+ * serves rows of tokens. Errors: WAGLE_E_INPUT where it is missing, damaged or of a model type that
+ * is not known. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_model_open(wagle_ctx *ctx, const char *path,
                                                     wagle_model **out);
 /* NULL is none. No call may still use it. A model that training made from it stays usable. Any
  * thread. */
@@ -30,7 +32,8 @@ WAGLE_API void wagle_model_close(wagle_model *model);
  * false, or is that folder; WAGLE_E_RESOURCE where the disk is full; nothing is left then. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_model_save(wagle_ctx *ctx, const wagle_model *model,
                                                     const char *out, bool force);
-/* The folder that it was opened from, as it was given. Valid as long as the model. Any thread. */
+/* The folder or GGUF file that it was opened from, as it was given. Valid as long as the model. Any
+ * thread. */
 WAGLE_API const char *wagle_model_folder(const wagle_model *model);
 /* Its tokenizer, for wagle_encode and wagle_decode: valid as long as the model, not to be freed.
  * NULL: its folder has none. Any thread. */

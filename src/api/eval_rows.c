@@ -196,7 +196,7 @@ wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *given, char **
     WG_TRY(wg_session_begin(ctx, o->model, o->opened, &e.session));
     st = wg_dataset_load(ctx, &e.session.reader, &o->data, &e.rows);
     if (st == WAGLE_OK)
-        st = wg_layout_compare(ctx, o->model, &e.session.reader.layout);
+        st = wg_layout_compare(ctx, e.session.model->folder, &e.session.reader.layout);
     if (st == WAGLE_OK)
         st = evaluate(ctx, &e, json);
     for (int64_t i = 0; i < e.rows.n; i++) {

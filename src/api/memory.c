@@ -7,10 +7,10 @@
 
 /* --- open models ------------------------------------------------------------------------------ */
 
-wagle_status wagle_model_open(wagle_ctx *ctx, const char *folder, wagle_model **out)
+wagle_status wagle_model_open(wagle_ctx *ctx, const char *path, wagle_model **out)
 {
     wg_begin(ctx);
-    return wg_opened_new(ctx, folder, out);
+    return wg_opened_new(ctx, path, out);
 }
 
 void wagle_model_close(wagle_model *model)
@@ -26,7 +26,7 @@ wagle_status wagle_model_save(wagle_ctx *ctx, const wagle_model *model, const ch
 
 const char *wagle_model_folder(const wagle_model *model)
 {
-    return model->model->folder;
+    return wg_opened_path(model);
 }
 
 const wagle_tokenizer *wagle_model_tokenizer(const wagle_model *model)

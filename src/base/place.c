@@ -20,7 +20,7 @@ static bool looks_like_hub_name(const char *name)
     return slashes == 1 && isalnum((unsigned char)name[0]) && !wg_ends_with(name, "/");
 }
 
-static bool is_gguf(const char *path)
+bool wg_is_gguf(const char *path)
 {
     char head[4] = "";
     FILE *file = fopen(path, "rb");
@@ -56,7 +56,7 @@ static bool has(const char *folder, const char *name)
 
 static wagle_status not_a_folder(wagle_ctx *ctx, const char *path)
 {
-    if (is_gguf(path))
+    if (wg_is_gguf(path))
         return wg_fail(ctx, WAGLE_E_INPUT,
                        "%s: a GGUF file, not a model folder; import it first: wagle import %s "
                        "--out DIR",

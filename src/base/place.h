@@ -6,5 +6,7 @@
 
 /* WAGLE_OK if it is a folder with config.json; else the message says what it is and what to do. */
 WAGLE_CHECK wagle_status wg_model_place(wagle_ctx *ctx, const char *folder);
+/* Whether it is a file that begins as a GGUF file does. */
+bool wg_is_gguf(const char *path);
 
 #endif

@@ -3,20 +3,9 @@
 
 #include "base/choose.h"
 #include "base/options.h"
+#include "base/pool.h"
 
-#include <math.h>
 #include <string.h>
-
-/* The type of a tensor. Vectors are float32, as llama.cpp requires, and so are tensors whose rows
- * are not a whole number of blocks. */
-static wg_gguf_type type_of(const wg_exporter *e, const wg_shape *shape)
-{
-    if (shape->rank == 1)
-        return WG_GGML_F32;
-    if (e->type == WG_GGML_Q8_0 && shape->dim[1] % 32 != 0)
-        return WG_GGML_F16;
-    return e->type;
-}
 
 static wg_shape shape_of(const wg_exporter *e, wg_role role, int64_t layer)
 {
@@ -43,52 +32,71 @@ static void fetch_row(const wg_exporter *e, wg_role role, int tensor, int64_t r,
         row[i] += 1;
 }
 
-/* Checks the range of float16, and of the float16 scales of q8_0 (a block's largest magnitude /
- * 127).
- */
-static wagle_status check_range(const wg_exporter *e, int tensor, wg_gguf_type type,
-                                const float *row, int64_t n)
+static wagle_status refuse_value(const wg_exporter *e, int tensor, float value)
 {
-    const float limit = type == WG_GGML_F16    ? WG_F16_LIMIT
-                        : type == WG_GGML_Q8_0 ? WG_F16_LIMIT * 127
-                                               : INFINITY;
-    const float beyond = wg_beyond(row, n, limit);
+    return wg_fail(e->ctx, WAGLE_E_INPUT,
+                   "%s: tensor '%.64s' holds %g, which @{type} %s cannot hold; use @{type=f32}",
+                   e->o->model, e->m->files.tensor[tensor].name, (double)value,
+                   wg_words_of_wagle_gguf_type[e->type]);
+}
 
-    return beyond == 0
-               ? WAGLE_OK
-               : wg_fail(
-                     e->ctx, WAGLE_E_INPUT,
-                     "%s: tensor '%.64s' holds %g, which @{type} %s cannot hold; use @{type=f32}",
-                     e->o->model, e->m->files.tensor[tensor].name, (double)beyond,
-                     type == WG_GGML_F16 ? "f16" : "q8_0");
+/* Some rows of a tensor on their way to the file. */
+typedef struct rows {
+    wg_gguf_type type;
+    int64_t width;
+    float *value;         /* [rows, width] */
+    unsigned char *bytes; /* [rows, wg_ggml_bytes(width)] */
+} rows;
+
+static void quantise_rows(const void *task, int64_t from, int64_t to)
+{
+    const rows *t = task;
+    const int64_t bytes = (int64_t)wg_ggml_bytes(t->type, t->width);
+
+    wg_ggml_quantise(t->type, t->value + from * t->width, (to - from) * t->width,
+                     t->bytes + from * bytes);
+}
+
+/* Writes rows [first, first + n). */
+static wagle_status write_rows(wg_exporter *e, wg_role role, int tensor, const rows *t,
+                               int64_t first, int64_t n, wg_output *out)
+{
+    const bool permuted = wg_gguf_permuted(e->arch, role);
+
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t r = permuted ? wg_gguf_our_row(first + i, e->m->config.h) : first + i;
+        fetch_row(e, role, tensor, r, t->width, t->value + i * t->width);
+    }
+    const float *beyond = wg_ggml_beyond(t->type, t->value, n * t->width);
+    if (beyond != NULL)
+        return refuse_value(e, tensor, *beyond);
+    wg_parallel(e->m->ops->pool, n, 1 + (1 << 13) / t->width, quantise_rows, t);
+    WG_TRY(wg_check_interrupt(e->ctx));
+    return wg_output_write(e->ctx, out, t->bytes, (size_t)n * wg_ggml_bytes(t->type, t->width));
 }
 
 static wagle_status write_tensor(wg_exporter *e, wg_role role, int64_t layer, wg_output *out)
 {
+    enum { VALUES_MOST = 1 << 20 };
     const int tensor = wg_model_tensor(e->m, role, layer);
     const wg_shape shape = shape_of(e, role, layer);
-    const wg_gguf_type type = type_of(e, &shape);
-    const bool permuted = wg_gguf_permuted(e->arch, role);
-    const bool split = permuted && shape.rank == 1;
+    const bool split = wg_gguf_permuted(e->arch, role) && shape.rank == 1;
     const int64_t width = split ? 1 : shape.dim[shape.rank - 1];
-    const int64_t rows = e->m->files.tensor[tensor].count / width;
-    const size_t bytes = wg_ggml_bytes(type, width);
-    float *row = NULL;
-    char *stored = NULL;
+    const int64_t count = e->m->files.tensor[tensor].count / width;
+    const int64_t most = width < VALUES_MOST ? VALUES_MOST / width : 1;
+    rows t = {.type = wg_export_type(e, role, layer, &shape), .width = width};
+    const size_t bytes = wg_ggml_bytes(t.type, width);
     wagle_status st;
 
-    WG_TRY_GOTO(WG_ALLOC(e->ctx, &row, width), done);
-    WG_TRY_GOTO(WG_ALLOC(e->ctx, &stored, (int64_t)bytes), done);
-    for (int64_t r = 0; r < rows; r++) {
-        fetch_row(e, role, tensor, permuted ? wg_gguf_our_row(r, e->m->config.h) : r, width, row);
-        WG_TRY_GOTO(check_range(e, tensor, type, row, width), done);
-        wg_ggml_quantise(type, row, width, stored);
-        WG_TRY_GOTO(wg_output_write(e->ctx, out, stored, bytes), done);
-    }
-    st = wg_gguf_pad(e->ctx, out, bytes * (size_t)rows);
+    WG_TRY_GOTO(WG_ALLOC(e->ctx, &t.value, most * width), done);
+    WG_TRY_GOTO(WG_ALLOC(e->ctx, &t.bytes, most * (int64_t)bytes), done);
+    for (int64_t r = 0; r < count; r += most)
+        WG_TRY_GOTO(write_rows(e, role, tensor, &t, r, count - r < most ? count - r : most, out),
+                    done);
+    st = wg_gguf_pad(e->ctx, out, bytes * (size_t)count);
 done:
-    wg_free(row);
-    wg_free(stored);
+    wg_free(t.value);
+    wg_free(t.bytes);
     return st;
 }
 
@@ -120,7 +128,8 @@ static wagle_status name_tensor(wg_exporter *e, wg_role role, int64_t layer, wg_
 
     (void)out;
     wg_gguf_role_name(role, layer, name);
-    return wg_gguf_put_tensor(e->ctx, &e->head, name, &shape, type_of(e, &shape));
+    return wg_gguf_put_tensor(e->ctx, &e->head, name, &shape,
+                              wg_export_type(e, role, layer, &shape));
 }
 
 static wagle_status name_rope_factors(wg_exporter *e)
@@ -167,7 +176,7 @@ done:
 WG_DEFAULTS(wagle_export_defaults, wagle_export_options, 0)
 
 /* The type that represents all matrices of the model exactly. */
-static wg_gguf_type own_type(const wg_tensors *files)
+static wagle_gguf_type own_type(const wg_tensors *files)
 {
     bool f32 = false, f16 = false, bf16 = false;
 
@@ -177,15 +186,11 @@ static wg_gguf_type own_type(const wg_tensors *files)
         f16 |= t->shape.rank >= 2 && t->dtype == WG_F16;
         bf16 |= t->shape.rank >= 2 && t->dtype == WG_BF16;
     }
-    return f32 || f16 == bf16 ? WG_GGML_F32 : f16 ? WG_GGML_F16 : WG_GGML_BF16;
+    return f32 || f16 == bf16 ? WAGLE_GGUF_F32 : f16 ? WAGLE_GGUF_F16 : WAGLE_GGUF_BF16;
 }
 
 wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *given)
 {
-    static const wg_gguf_type types[] = {[WAGLE_GGUF_BF16] = WG_GGML_BF16,
-                                         [WAGLE_GGUF_F16] = WG_GGML_F16,
-                                         [WAGLE_GGUF_F32] = WG_GGML_F32,
-                                         [WAGLE_GGUF_Q8_0] = WG_GGML_Q8_0};
     wagle_export_options own;
     const wagle_export_options *o = &own;
     wg_exporter e = {.ctx = ctx, .o = o};
@@ -198,7 +203,7 @@ wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *given)
     WG_TRY(wg_check_choice(ctx, "type", (int)o->type, wg_words_of_wagle_gguf_type));
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model)));
     WG_TRY(wg_model_open(ctx, o->model, &e.m));
-    e.type = o->type != WAGLE_GGUF_AUTO ? types[o->type] : own_type(&e.m->files);
+    e.type = o->type != WAGLE_GGUF_AUTO ? o->type : own_type(&e.m->files);
     e.arch = wg_gguf_arch_of(e.m->config.family->model_type[0]);
     if (st == WAGLE_OK)
         st = e.arch != NULL

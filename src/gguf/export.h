@@ -11,7 +11,7 @@ typedef struct wg_exporter {
     wagle_ctx *ctx;
     const wagle_export_options *o;
     const wg_gguf_arch *arch;
-    wg_gguf_type type;
+    wagle_gguf_type type; /* not WAGLE_GGUF_AUTO */
     wg_model *m;
     wg_gguf_head head;
     struct {
@@ -20,6 +20,11 @@ typedef struct wg_exporter {
     } rope[WG_ROPE_LISTS];
 } wg_exporter;
 
+/* The type of a role's tensor; shape: as in the file, slowest dimension first. */
+wg_gguf_type wg_export_type(const wg_exporter *e, wg_role role, int64_t layer,
+                            const wg_shape *shape);
+/* llama.cpp's number of the file's mixture of types. */
+int wg_export_file_type(const wg_exporter *e);
 /* Writes the config as keys ARCH.*. Refuses, by name, what llama.cpp's architecture cannot compute.
  */
 WAGLE_CHECK wagle_status wg_export_config(wg_exporter *e);

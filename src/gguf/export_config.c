@@ -228,12 +228,9 @@ static wagle_status put_windows(wg_exporter *e)
 
 static wagle_status put_general(wg_exporter *e)
 {
-    static const int file_type[] = {
-        [WG_GGML_F32] = 0, [WG_GGML_F16] = 1, [WG_GGML_Q8_0] = 7, [WG_GGML_BF16] = 32};
-
     WG_TRY(wg_gguf_put_text(e->ctx, &e->head, "general.architecture", e->arch->name));
     WG_TRY(wg_gguf_put_text(e->ctx, &e->head, "general.type", "model"));
-    WG_TRY(wg_gguf_put_whole(e->ctx, &e->head, "general.file_type", file_type[e->type]));
+    WG_TRY(wg_gguf_put_whole(e->ctx, &e->head, "general.file_type", wg_export_file_type(e)));
     return wg_gguf_put_whole(e->ctx, &e->head, "general.quantization_version", 2);
 }
 

@@ -226,23 +226,49 @@ static wg_dtype own_dtype(const wg_gguf *g)
     return f32 || (f16 && bf16) ? WG_F32 : f16 ? WG_F16 : WG_BF16;
 }
 
+/* Writes the files of the model to m->partial. */
+static wagle_status write_files(wg_importer *m)
+{
+    WG_TRY(wg_import_ids(m));
+    WG_TRY(wg_import_config(m));
+    WG_TRY(wg_import_tokenizer(m));
+    return write_weights(m);
+}
+
 static wagle_status import(wg_importer *m)
 {
+    wg_partial folder;
     wagle_status st;
 
     WG_TRY(read_architecture(m));
-    WG_TRY(wg_partial_new(m->ctx, m->o->out, &m->folder));
-    m->partial = m->folder.path;
-    st = wg_import_ids(m);
+    WG_TRY(wg_partial_new(m->ctx, m->o->out, &folder));
+    m->partial = folder.path;
+    st = write_files(m);
     if (st == WAGLE_OK)
-        st = wg_import_config(m);
+        st = wg_partial_commit(m->ctx, &folder, m->o->out);
+    wg_partial_end(&folder, false);
+    return st;
+}
+
+static wagle_status open_file(wg_importer *m)
+{
+    WG_TRY(wg_gguf_open(m->ctx, m->o->gguf, &m->g));
+    if (m->o->dtype == WAGLE_DTYPE_AUTO)
+        m->dtype = own_dtype(&m->g);
+    return WAGLE_OK;
+}
+
+wagle_status wg_import_files(wagle_ctx *ctx, const char *gguf, const char *folder)
+{
+    const wagle_import_options o = {.gguf = gguf, .out = folder, .dtype = WAGLE_DTYPE_AUTO};
+    wg_importer m = {.ctx = ctx, .o = &o, .partial = folder};
+    wagle_status st;
+
+    WG_TRY(open_file(&m));
+    st = read_architecture(&m);
     if (st == WAGLE_OK)
-        st = wg_import_tokenizer(m);
-    if (st == WAGLE_OK)
-        st = write_weights(m);
-    if (st == WAGLE_OK)
-        st = wg_partial_commit(m->ctx, &m->folder, m->o->out);
-    wg_partial_end(&m->folder, false);
+        st = write_files(&m);
+    wg_gguf_close(&m.g);
     return st;
 }
 
@@ -259,9 +285,7 @@ wagle_status wagle_import(wagle_ctx *ctx, const wagle_import_options *given)
         return wg_fail(ctx, WAGLE_E_USAGE, "import needs FILE.gguf and @{out DIR}");
     WG_TRY(wg_weight_dtype(ctx, o->dtype, &m.dtype));
     WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->gguf)));
-    WG_TRY(wg_gguf_open(ctx, o->gguf, &m.g));
-    if (o->dtype == WAGLE_DTYPE_AUTO)
-        m.dtype = own_dtype(&m.g);
+    WG_TRY(open_file(&m));
     st = import(&m);
     wg_gguf_close(&m.g);
     return st;

@@ -11,13 +11,14 @@ typedef struct wg_importer {
     wg_gguf g;
     const wg_gguf_arch *arch;
     wg_dtype dtype;
-    wg_partial folder;   /* the folder being written */
-    const char *partial; /* its path */
+    const char *partial; /* the folder being written */
     int64_t V;
     bool pieces; /* tokenizer.ggml.model is llama, not gpt2 */
     json_int_t bos, eos, unknown, eot, eom, pad, sep, mask; /* token ids, -1: none */
 } wg_importer;
 
+/* Imports with the default type to a folder that exists and is empty. */
+WAGLE_CHECK wagle_status wg_import_files(wagle_ctx *ctx, const char *gguf, const char *folder);
 WAGLE_CHECK wagle_status wg_import_refuse(const wg_importer *m, const char *what, const char *name);
 /* Writes a JSON file to the folder. Steals json; NULL means that memory ran out. */
 WAGLE_CHECK wagle_status wg_import_put(wg_importer *m, const char *name, json_t *json);

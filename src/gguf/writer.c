@@ -1,10 +1,8 @@
 #include "gguf/writer.h"
 
-#include "base/number.h"
-#include <math.h>
 #include <string.h>
 
-enum { ALIGNMENT = 32, BLOCK = 32 };
+enum { ALIGNMENT = 32 };
 
 static wagle_status raw(wagle_ctx *ctx, wg_text *t, const void *data, size_t bytes)
 {
@@ -85,9 +83,7 @@ wagle_status wg_gguf_add_number(wagle_ctx *ctx, wg_gguf_head *h, wg_gguf_kind ki
 
 size_t wg_ggml_bytes(wg_gguf_type type, int64_t n)
 {
-    return type == WG_GGML_F32    ? (size_t)n * 4
-           : type == WG_GGML_Q8_0 ? (size_t)(n / BLOCK) * (BLOCK + 2)
-                                  : (size_t)n * 2;
+    return (size_t)(n / wg_ggml_block(type)) * wg_ggml_block_bytes(type);
 }
 
 static size_t padding(size_t bytes)
@@ -140,29 +136,4 @@ void wg_gguf_head_free(wg_gguf_head *h)
 {
     wg_text_free(&h->keys);
     wg_text_free(&h->tensors);
-}
-
-/* Q8_0: f16 scale | 32 int8; x = scale * q, rounded as in ggml's reference. */
-static void quantise_block(const float *x, unsigned char *dst)
-{
-    float max = 0;
-
-    for (int i = 0; i < BLOCK; i++)
-        max = fabsf(x[i]) > max ? fabsf(x[i]) : max;
-    const float scale = max / 127.0f, inverse = scale > 0 ? 1.0f / scale : 0;
-    const uint16_t stored = wg_float_f16(scale);
-    memcpy(dst, &stored, sizeof stored);
-    for (int i = 0; i < BLOCK; i++)
-        dst[2 + i] = (unsigned char)(int8_t)roundf(x[i] * inverse);
-}
-
-void wg_ggml_quantise(wg_gguf_type type, const float *x, int64_t n, void *dst)
-{
-    if (type == WG_GGML_F32)
-        memcpy(dst, x, (size_t)n * sizeof *x);
-    else if (type != WG_GGML_Q8_0)
-        wg_from_float(type == WG_GGML_F16 ? WG_F16 : WG_BF16, x, n, dst);
-    else
-        for (int64_t b = 0; b < n / BLOCK; b++)
-            quantise_block(x + b * BLOCK, (unsigned char *)dst + b * (BLOCK + 2));
 }

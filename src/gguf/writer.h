@@ -9,7 +9,13 @@
 typedef enum wg_gguf_type {
     WG_GGML_F32 = 0,
     WG_GGML_F16 = 1,
+    WG_GGML_Q4_0 = 2,
+    WG_GGML_Q5_0 = 6,
+    WG_GGML_Q5_1 = 7,
     WG_GGML_Q8_0 = 8,
+    WG_GGML_Q4_K = 12,
+    WG_GGML_Q5_K = 13,
+    WG_GGML_Q6_K = 14,
     WG_GGML_BF16 = 30
 } wg_gguf_type;
 
@@ -42,9 +48,14 @@ WAGLE_CHECK wagle_status wg_gguf_put_tensor(wagle_ctx *ctx, wg_gguf_head *h, con
 WAGLE_CHECK wagle_status wg_gguf_write_head(wagle_ctx *ctx, const wg_gguf_head *h, wg_output *out);
 void wg_gguf_head_free(wg_gguf_head *h);
 
+/* Bytes of n values, a multiple of the block. */
 size_t wg_ggml_bytes(wg_gguf_type type, int64_t n);
-/* Quantises n values (for Q8_0, n is a multiple of 32) to dst [wg_ggml_bytes]. */
+bool wg_ggml_is_quantised(wg_gguf_type type);
+/* Converts n values, a multiple of the block, to dst [wg_ggml_bytes]. */
 void wg_ggml_quantise(wg_gguf_type type, const float *x, int64_t n, void *dst);
+/* The first value that the type cannot hold: beyond float16 or its float16 scales, or not a number
+ * in a quantised type. NULL if there is none. */
+const float *wg_ggml_beyond(wg_gguf_type type, const float *x, int64_t n);
 /* Writes zeros up to the next tensor, after `bytes` of data. */
 WAGLE_CHECK wagle_status wg_gguf_pad(wagle_ctx *ctx, wg_output *out, size_t bytes);
 

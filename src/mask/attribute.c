@@ -296,7 +296,7 @@ WG_DEFAULTS(wagle_attribute_defaults, wagle_attribute_options, .selector = "wagl
 void wg_attribute_hold(wagle_attribute_options *o)
 {
     if (o->opened != NULL)
-        o->model = o->opened->model->folder;
+        o->model = wg_opened_path(o->opened);
     wg_data_hold(&o->forget);
     wg_data_hold(&o->retain);
     wg_data_hold(&o->protect);

@@ -1,10 +1,19 @@
 #include "session/opened.h"
 
+#include "base/place.h"
+#include "gguf/unpack.h"
 #include "modeldir/folder.h"
 
 #include <string.h>
 
-wagle_status wg_opened_new(wagle_ctx *ctx, const char *folder, wagle_model **out)
+static wagle_status open_gguf(wagle_ctx *ctx, const char *path, wagle_model *m)
+{
+    m->gguf = wg_copy_text(ctx, path, strlen(path));
+    return m->gguf != NULL ? wg_gguf_model_open(ctx, path, &m->model, &m->unpacked)
+                           : WAGLE_E_RESOURCE;
+}
+
+wagle_status wg_opened_new(wagle_ctx *ctx, const char *model, wagle_model **out)
 {
     wagle_model *m;
     wagle_status st;
@@ -12,9 +21,10 @@ wagle_status wg_opened_new(wagle_ctx *ctx, const char *folder, wagle_model **out
     *out = NULL;
     WG_TRY(WG_ALLOC(ctx, &m, 1));
     atomic_init(&m->users, 1);
-    st = wg_model_open(ctx, folder, &m->model);
+    st = model != NULL && wg_is_gguf(model) ? open_gguf(ctx, model, m)
+                                            : wg_model_open(ctx, model, &m->model);
     if (st == WAGLE_OK)
-        st = wg_tokenizer_open(ctx, folder, &m->tokenizer);
+        st = wg_tokenizer_open(ctx, m->model->folder, &m->tokenizer);
     if (st == WAGLE_E_INPUT && m->model != NULL) { /* rows of tokens need none; others name it */
         wg_forget_failure(ctx);
         st = WAGLE_OK;
@@ -33,11 +43,32 @@ void wg_opened_free(wagle_model *m)
         if (base == NULL)
             wagle_tokenizer_free(m->tokenizer);
         wg_model_close(m->model);
+        wg_unpacked_remove(m->unpacked);
+        wg_free(m->gguf);
         wg_free(m->tensor);
         wg_scratch_free(&m->changed);
         wg_free(m);
         m = base;
     }
+}
+
+static const wagle_model *first_of(const wagle_model *m)
+{
+    while (m->base != NULL)
+        m = m->base;
+    return m;
+}
+
+const char *wg_opened_path(const wagle_model *m)
+{
+    const wagle_model *first = first_of(m);
+
+    return first->gguf != NULL ? first->gguf : first->model->folder;
+}
+
+bool wg_opened_is_gguf(const wagle_model *m)
+{
+    return first_of(m)->gguf != NULL;
 }
 
 /* Each tensor at a place of its own, on the boundary of a page: pages are given back by tensor. */

@@ -1,13 +1,25 @@
 #include "session/opened.h"
 
-wagle_status wg_session_begin(wagle_ctx *ctx, const char *folder, const wagle_model *opened,
+#include "base/place.h"
+#include "gguf/unpack.h"
+
+static wagle_status open_model(wagle_ctx *ctx, const char *model, const wagle_model *opened,
+                               wg_session *s)
+{
+    if (opened != NULL)
+        return wg_model_borrow(ctx, opened->model, &s->model);
+    return model != NULL && wg_is_gguf(model)
+               ? wg_gguf_model_open(ctx, model, &s->model, &s->unpacked)
+               : wg_model_open(ctx, model, &s->model);
+}
+
+wagle_status wg_session_begin(wagle_ctx *ctx, const char *model, const wagle_model *opened,
                               wg_session *out)
 {
     wagle_status st;
 
     *out = (wg_session){.opened = opened};
-    WG_TRY(opened != NULL ? wg_model_borrow(ctx, opened->model, &out->model)
-                          : wg_model_open(ctx, folder, &out->model));
+    WG_TRY(open_model(ctx, model, opened, out));
     const wg_config *c = &out->model->config;
     out->reader = (wg_reader){.folder = out->model->folder,
                               .V = c->V,
@@ -33,9 +45,9 @@ wagle_status wg_session_borrow(wagle_ctx *ctx, const wg_session *of, wg_session 
     return st;
 }
 
-wagle_status wg_session_open(wagle_ctx *ctx, const char *folder, wg_session *out)
+wagle_status wg_session_open(wagle_ctx *ctx, const char *model, wg_session *out)
 {
-    return wg_session_begin(ctx, folder, NULL, out);
+    return wg_session_begin(ctx, model, NULL, out);
 }
 
 void wg_session_close(wg_session *s)
@@ -46,6 +58,7 @@ void wg_session_close(wg_session *s)
     wg_reader_close(&s->reader);
     wg_engine_free(s->engine);
     wg_model_close(s->model);
+    wg_unpacked_remove(s->unpacked);
     *s = (wg_session){0};
 }
 

@@ -11,11 +11,13 @@ typedef struct wg_session {
     wg_reader reader;
     wg_batch batch;
     const wagle_model *opened; /* whose model and tokenizer these are; or NULL */
+    char *unpacked;            /* of a GGUF file: the folder with its files; or NULL */
 } wg_session;
 
-WAGLE_CHECK wagle_status wg_session_open(wagle_ctx *ctx, const char *folder, wg_session *out);
-/* The same; opened, if it is not NULL, in place of the folder. */
-WAGLE_CHECK wagle_status wg_session_begin(wagle_ctx *ctx, const char *folder,
+/* model: a model folder, or a GGUF file, which is unpacked for as long as the session is open. */
+WAGLE_CHECK wagle_status wg_session_open(wagle_ctx *ctx, const char *model, wg_session *out);
+/* The same; opened, if it is not NULL, in place of the model. */
+WAGLE_CHECK wagle_status wg_session_begin(wagle_ctx *ctx, const char *model,
                                           const wagle_model *opened, wg_session *out);
 /* The untouched model of another session, which must outlive this one; rows are not read here. */
 WAGLE_CHECK wagle_status wg_session_borrow(wagle_ctx *ctx, const wg_session *of, wg_session *out);

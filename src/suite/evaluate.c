@@ -418,7 +418,7 @@ wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *given, c
     *json = NULL;
     WG_TRY(WG_TAKE(ctx, given, &own, wagle_suite));
     if (own.opened != NULL)
-        own.model = own.opened->model->folder;
+        own.model = wg_opened_path(own.opened);
     e.model = own.model;
     WG_TRY(check_options(ctx, o));
     st = wg_evaluation_begin(ctx, &e);

@@ -8,6 +8,7 @@
  *   other sets    with other rows: paraphrased questions, another language
  *
  * comes_back is the answer probability under a condition minus the plain one. */
+#include "base/place.h"
 #include "dist/dist.h"
 #include "suite/suite.h"
 
@@ -337,12 +338,23 @@ static wagle_status check_shots(wagle_ctx *ctx, const wg_evaluation *e, const ch
                          (long long)n, (long long)e->o->shots);
 }
 
+/* Training and taking back changes need the files of the model. */
+static wagle_status check_folder(wagle_ctx *ctx, const wg_evaluation *e)
+{
+    return e->session->unpacked != NULL &&
+                   (wg_evaluation_set(e, "relearn") != NULL || e->o->reference != NULL)
+               ? wg_model_place(ctx, e->o->model)
+               : WAGLE_OK;
+}
+
 static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
 {
     const char *prefixes = wg_evaluation_set(e, "prefixes"), *dev = wg_evaluation_set(e, "dev");
     wg_answers a = {0};
-    wagle_status st = check_shots(ctx, e, dev);
+    wagle_status st = check_folder(ctx, e);
 
+    if (st == WAGLE_OK)
+        st = check_shots(ctx, e, dev);
     if (st == WAGLE_OK)
         st = wg_answers_load(ctx, e, wg_evaluation_set(e, "forget"), WG_ANSWERED, &a);
     if (st == WAGLE_OK)

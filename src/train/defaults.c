@@ -35,7 +35,7 @@ void wagle_unlearn_defaults_sized(wagle_train_options *o, size_t size)
 void wg_train_hold(wagle_train_options *o)
 {
     if (o->opened != NULL)
-        o->model = o->opened->model->folder;
+        o->model = wg_opened_path(o->opened);
     if (o->mask_tensors != NULL)
         o->mask = WG_MASK_IN_MEMORY;
     wg_data_hold(&o->forget);

@@ -1,5 +1,6 @@
 /* run.c - finetune and unlearn: options, memory, steps, stopping. */
 #include "base/pattern.h"
+#include "base/place.h"
 #include "data/distinct.h"
 #include "train/members.h"
 
@@ -77,9 +78,16 @@ static wagle_status check_patterns(wagle_ctx *ctx, const wagle_train_options *o)
     return WAGLE_OK;
 }
 
-/* A folder, or memory; there are no files of a run in memory. */
+/* A folder, or memory; there are no files of a run in memory. A GGUF file is trained in memory
+ * alone. */
 static wagle_status check_place(wagle_ctx *ctx, const wagle_train_options *o)
 {
+    if (o->opened == NULL && o->model != NULL && wg_is_gguf(o->model))
+        return wg_model_place(ctx, o->model);
+    if (o->opened != NULL && wg_opened_is_gguf(o->opened) && o->made == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "the open model is a GGUF file; training that writes a folder needs the "
+                       "folder that wagle_import makes of it");
     if (o->out_patch != NULL && o->opened != NULL && o->opened->base != NULL)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "out_patch: the model before is in memory; wagle_model_save it, and name "
@@ -508,7 +516,7 @@ static wagle_status load_data(wagle_ctx *ctx, wg_run *w)
                                 &w->protect_rows));
     WG_TRY(keep_self_rows(ctx, w));
     WG_TRY(wg_chance_load(ctx, w));
-    WG_TRY(wg_layout_compare(ctx, w->o->model, &w->session.reader.layout));
+    WG_TRY(wg_layout_compare(ctx, w->session.model->folder, &w->session.reader.layout));
     if (w->session.reader.laid_out > 0) {
         w->layout = wg_layout_json(&w->session.reader.layout);
         if (w->layout == NULL)
@@ -535,7 +543,7 @@ static wagle_status warn(wagle_ctx *ctx, const wg_run *w)
                "is trained; add @{warmup=0}");
     if (w->trainer.tokens)
         wg_log(ctx, 2, "losses are means over label tokens (@{reduction=tokens})");
-    return wg_tell_left_out(ctx, o->model, &w->session.model->files);
+    return wg_tell_left_out(ctx, w->session.model->folder, &w->session.model->files);
 }
 
 /* If the model cannot be written, what was trained is kept. */

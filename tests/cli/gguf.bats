@@ -42,7 +42,7 @@ c = json.load(open(sys.argv[1])); c[sys.argv[2]] = json.loads(sys.argv[3]); json
             cmp again/model.safetensors third/model.safetensors
             ;;
         esac
-        for type in bf16 f16 q8_0; do
+        for type in bf16 f16 q8_0 q6_k q5_k_m q4_k_m q4_0; do
             "$WAGLE" export model --out c.gguf --type $type --force
             "$WAGLE" inspect c.gguf --tensors | grep -qi token_embd
             "$WAGLE" import c.gguf --out fourth --dtype bf16 --force
@@ -193,13 +193,123 @@ PY
     refused 3 'give the first' "$WAGLE" import one.gguf --out out
 }
 
+# types_of FILE: name and type of each matrix, a line each
+types_of() {
+    "$WAGLE" inspect "$1" --tensors --json | python3 -c 'import json, sys
+for t in json.load(sys.stdin)["tensors"]:
+    if len(t["shape"]) == 2: print(t["name"], t["dtype"])'
+}
+
+# small_model KEY=VALUE...: a random model with 16 layers of 256 features
+small_model() {
+    python3 - "$@" <<'PY'
+import json, sys
+c = json.load(open("model/config.json"))
+c.update(hidden_size=256, intermediate_size=256, num_hidden_layers=16, num_attention_heads=4, num_key_value_heads=4, head_dim=64)
+c.update((k, json.loads(v)) for k, v in (a.split("=") for a in sys.argv[1:]))
+json.dump(c, open("config.json", "w"))
+PY
+    rm -rf small
+    "$WAGLE" init --config config.json --out small
+    cp model/tokenizer*.json small/
+}
+
+@test "a mixture of types stores the more sensitive matrices in a finer type" {
+    model_named llama-mha
+    small_model
+    for type in q4_0:Q4_0:Q4_0:2 q4_k_m:Q4_K:Q6_K:15 q5_k_m:Q5_K:Q6_K:17 q6_k:Q6_K:Q6_K:18; do
+        IFS=: read -r name usual finer number <<<"$type"
+        "$WAGLE" export small --out a.gguf --type "$name" --force
+        types_of a.gguf | python3 -c '
+import sys
+usual, finer = sys.argv[1:]
+for line in sys.stdin:
+    name, found = line.split()
+    layer = int(name.split(".")[1]) if name.startswith("blk") else -1
+    many = layer in (0, 1, 14, 15) or (layer - 2) % 3 == 2
+    want = "Q6_K" if name == "output.weight" else finer if many and ("attn_v" in name or "ffn_down" in name) else usual
+    assert found == want, (name, found, want)' "$usual" "$finer"
+        "$WAGLE" import a.gguf --out back --force
+        "$WAGLE" eval --model back --data forget.jsonl | grep -q nll
+    done
+    small_model tie_word_embeddings=true num_hidden_layers=2
+    "$WAGLE" export small --out a.gguf --type q4_0 --force
+    types_of a.gguf >types && grep -qx 'token_embd.weight Q6_K' types
+}
+
+@test "rows that are not a whole number of blocks get another type" {
+    model_named llama-mha
+    small_model hidden_size=288 num_hidden_layers=2 intermediate_size=240
+    for type in q4_k_m:Q5_0 q5_k_m:Q5_1 q6_k:Q8_0; do
+        "$WAGLE" export small --out a.gguf --type "${type%:*}" --force
+        types_of a.gguf >types && grep -qx "blk.0.ffn_up.weight ${type#*:}" types # 288 = 9 x 32
+        types_of a.gguf >types && grep -qx 'output.weight Q8_0' types
+        types_of a.gguf >types && grep -qx 'blk.0.ffn_down.weight F16' types # 240
+        types_of a.gguf >types && grep -qx 'blk.0.attn_output.weight '"$(case $type in q4*) echo Q4_K ;; q5*) echo Q5_K ;; *) echo Q6_K ;; esac)" types
+    done
+    model_named gpt2
+    "$WAGLE" export model --out a.gguf --type q8_0 --force
+    types_of a.gguf >types && grep -qx 'position_embd.weight F32' types
+}
+
+@test "values that a quantised type cannot hold are refused" {
+    model_named llama-mha
+    small_model num_hidden_layers=1
+    python3 - <<'PY'
+import json, struct
+path = "small/model.safetensors"
+b = bytearray(open(path, "rb").read())
+n = struct.unpack("<Q", b[:8])[0]; t = json.loads(b[8:8 + n])["model.layers.0.mlp.up_proj.weight"]
+at = 8 + n + t["data_offsets"][0]
+b[at:at + (4 if t["dtype"] == "F32" else 2)] = {"F32": b"\0\0\x80\x7f", "BF16": b"\x80\x7f", "F16": b"\0\x7c"}[t["dtype"]]
+open(path, "wb").write(b)
+PY
+    for type in q8_0 q4_0 q4_k_m; do
+        refused 3 "up_proj.weight' holds inf, which --type $type cannot hold" "$WAGLE" export small --out out --type $type
+    done
+}
+
+@test "a GGUF file is read like the folder that import makes of it" {
+    model_named llama-mha
+    "$WAGLE" export model --out a.gguf --type q4_k_m
+    "$WAGLE" import a.gguf --out imported
+    mkdir temporary
+    export TMPDIR=$PWD/temporary
+    for command in 'eval --data forget.jsonl' 'generate --prompt a --max-tokens 8' 'eval --suite mcq --set mcq=mcq.json'; do
+        echo "# $command"
+        if [[ $command == *mcq* ]]; then
+            echo '[{"question": "a", "choices": ["b", "c"], "answer": 0}]' >mcq.json
+            "$WAGLE" $command --model a.gguf --out first.json
+            "$WAGLE" $command --model imported --out second.json
+            python3 -c 'import json
+a, b = (json.load(open(n)) for n in ("first.json", "second.json"))
+assert a["suites"] == b["suites"] and a["model"] == "a.gguf"'
+        else
+            "$WAGLE" $command --model a.gguf >first
+            "$WAGLE" $command --model imported | cmp - first
+        fi
+        [ -z "$(ls temporary)" ]
+    done
+    for command in logits gradient; do
+        "$WAGLE" $command --model a.gguf --data forget.jsonl --out first --force
+        "$WAGLE" $command --model imported --data forget.jsonl --out second --force
+        cmp first second
+    done
+    "$WAGLE" attribute --model a.gguf --forget forget.jsonl --retain retain.jsonl --out first --force
+    "$WAGLE" attribute --model imported --forget forget.jsonl --retain retain.jsonl --out second --force
+    cmp first second
+    head -c 2000 a.gguf >cut.gguf
+    refused 3 'cut.gguf' "$WAGLE" eval --model cut.gguf --data forget.jsonl
+    [ -z "$(ls temporary)" ]
+    rmdir temporary
+    refused 3 "$TMPDIR/wagle-" "$WAGLE" eval --model a.gguf --data forget.jsonl
+}
+
 @test "a GGUF file where a model folder is wanted: import it first" {
     model_named llama-mha
     "$WAGLE" export model --out a.gguf --type f32
     first='import it first'
     refused 3 "$first" "$WAGLE" tokenize --model a.gguf --text a
-    refused 3 "$first" "$WAGLE" eval --model a.gguf --data forget.jsonl
-    refused 3 "$first" "$WAGLE" generate --model a.gguf --prompt a
     refused 3 "$first" "$WAGLE" finetune --model a.gguf --data forget.jsonl --out out
     refused 3 "$first" "$WAGLE" unlearn --model a.gguf --forget forget.jsonl --retain retain.jsonl --out out
     refused 3 "$first" "$WAGLE" export a.gguf --out b.gguf

@@ -1,0 +1,16 @@
+/* unpack.h - a GGUF file as a model folder, for as long as it is in use. */
+#ifndef WG_GGUF_UNPACK_H
+#define WG_GGUF_UNPACK_H
+
+#include "model/model.h"
+
+/* Opens the model of a GGUF file. Its files, the same as wagle_import writes with its default type,
+ * are in *folder, a new folder below $TMPDIR or /tmp. The weights stay mapped, but their file has
+ * no name any more: the disk space is free again when the model is closed, even if the process is
+ * killed. Close the model first, then call wg_unpacked_remove. */
+WAGLE_CHECK wagle_status wg_gguf_model_open(wagle_ctx *ctx, const char *gguf, wg_model **out,
+                                            char **folder);
+/* Removes and frees the folder; NULL: there is none. */
+void wg_unpacked_remove(char *folder);
+
+#endif
