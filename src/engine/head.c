@@ -332,7 +332,7 @@ wagle_status wg_head_backward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batc
     norm_gradient(e, batch, streams);
     wg_real *dx = e->label_h.data; /* no longer needed: becomes the gradient of label_x */
     ops->zero(ops, dx, (size_t)(M * D) * sizeof *dx);
-    if (c->has[WG_FINAL_NORM])
+    if (wg_config_normed(c, WG_FINAL_NORM))
         ops->norm_backward(ops, M, D, e->label_x.data,
                            wg_model_norm(e->model, WG_FINAL_NORM, 0, e->panel.data),
                            wg_label_mean(e, M), label_row(e, M, RSTD), e->label_d.data, dx);

@@ -47,15 +47,15 @@ void wg_grad_part_vector(const wg_ops *ops, const wg_grad_part *p, wg_real *out)
 }
 
 /* A bias that all keys have in common shifts each query's scores alike and changes no softmax,
- * unless positions turn it, or a norm or a cap comes between. Its gradient is 0; what rounding
- * leaves of it would be as large as any other gradient to an optimizer that divides by its own
- * size. */
+ * unless positions turn it, or a norm, a cap or a clip comes between. Its gradient is 0; what
+ * rounding leaves of it would be as large as any other gradient to an optimizer that divides by its
+ * own size. */
 static void mark_still(const backward *b, wg_role role, int64_t O, wg_grad_part *bias)
 {
     const wg_config *c = &b->in->model->config;
     const int64_t Q = c->H * c->h, P = c->K * c->h;
 
-    if (c->r > 0 || c->attention_cap > 0 || c->has[WG_KEY_NORM])
+    if (c->r > 0 || c->attention_cap > 0 || c->clip_qkv > 0 || c->has[WG_KEY_NORM])
         return;
     if (role == WG_KEY)
         bias->still_to = O;
@@ -102,7 +102,8 @@ static void norm_backward(const backward *b, wg_role role, int64_t rows, int64_t
 {
     const wg_ops *ops = b->in->model->ops;
 
-    emit_grad(b, role, rows, (wg_block_rows){.x = dy}, width, (wg_block_rows){.x = x}, 0);
+    if (wg_has(b->in, role))
+        emit_grad(b, role, rows, (wg_block_rows){.x = dy}, width, (wg_block_rows){.x = x}, 0);
     ops->norm_backward(ops, rows, width, x, b->w->vector[role], b->a->mean[role], b->a->rstd[role],
                        dy, dx);
 }
@@ -169,8 +170,8 @@ static void feed_backward(const backward *b, const wg_real *d, wg_backward_scrat
 }
 
 /* Gradient of a norm's output to that of its input, both [rows, width], in `room`. */
-static const wg_real *head_norm_backward(const backward *b, wg_role role, const wg_real *x,
-                                         const wg_real *dy, wg_real *room)
+static wg_real *head_norm_backward(const backward *b, wg_role role, const wg_real *x, wg_real *dy,
+                                   wg_real *room)
 {
     int64_t rows, width;
 
@@ -180,6 +181,16 @@ static const wg_real *head_norm_backward(const backward *b, wg_role role, const 
     clear(b, room, rows * width);
     norm_backward(b, role, rows, width, x, dy, room);
     return room;
+}
+
+/* Where clipping stopped q0, k0 or v [N,width], nothing goes back. */
+static void clip_backward(const backward *b, int64_t width, const wg_real *clipped, wg_real *d)
+{
+    const wg_config *c = &b->in->model->config;
+    const wg_ops *ops = b->in->model->ops;
+
+    if (c->clip_qkv > 0)
+        ops->clip_backward(ops, b->in->N * width, (wg_real)c->clip_qkv, clipped, d);
 }
 
 /* dq, dk, dv to the layout of the fused matrix. */
@@ -209,8 +220,11 @@ static void attend_backward(const backward *b, const wg_real *d, bool add, wg_ba
     ops->attention_backward(ops, &how, a->q, a->k, a->v, a->attended, a->lse, s->dattended, s->dq,
                             s->dk, s->dv);
     wg_block_rope(b->in, b->w->l, -1, s->dq, s->dk);
-    const wg_real *dq = head_norm_backward(b, WG_QUERY_NORM, a->q0, s->dq, s->dattended);
-    const wg_real *dk = head_norm_backward(b, WG_KEY_NORM, a->k0, s->dk, s->dk0);
+    wg_real *dq = head_norm_backward(b, WG_QUERY_NORM, a->q0, s->dq, s->dattended);
+    wg_real *dk = head_norm_backward(b, WG_KEY_NORM, a->k0, s->dk, s->dk0);
+    clip_backward(b, Q, a->q0, dq);
+    clip_backward(b, P, a->k0, dk);
+    clip_backward(b, P, a->v, s->dv);
     if (wg_has(b->in, WG_QKV)) {
         join_qkv(b->in, dq, dk, s->dv, s->dfused);
         linear_backward(b, WG_QKV, D, Q + 2 * P, b->h1, read_gradient(b, s->dfused, Q + 2 * P), add,
@@ -232,11 +246,11 @@ void wg_block_backward(const wg_block_input *in, const wg_layer *w, const wg_rea
     backward b = {.in = in, .w = w, .a = a, .gradient = gradient, .user = user};
     const wg_config *c = &in->model->config;
     const int64_t N = in->N, D = c->D;
-    const bool shared = c->parallel && !wg_has(in, WG_MLP_NORM); /* both halves read h1 */
+    const bool shared = c->parallel && !wg_normed(in, WG_MLP_NORM); /* both halves read h1 */
 
     read_inputs(&b, x);
     feed_backward(&b, half_gradient(&b, WG_MLP_POST_NORM, a->m, d, s), s);
-    if (wg_has(in, WG_MLP_NORM)) {
+    if (wg_normed(in, WG_MLP_NORM)) {
         wg_real *to = c->parallel ? s->side : d; /* attention still needs d */
         if (c->parallel)
             clear(&b, s->side, N * D);
@@ -244,7 +258,7 @@ void wg_block_backward(const wg_block_input *in, const wg_layer *w, const wg_rea
     } else if (!shared)
         wg_add_rows(in, s->dh, d);
     attend_backward(&b, half_gradient(&b, WG_ATTENTION_POST_NORM, a->o, d, s), shared, s);
-    if (wg_has(in, WG_ATTENTION_NORM))
+    if (wg_normed(in, WG_ATTENTION_NORM))
         norm_backward(&b, WG_ATTENTION_NORM, N, D, x, s->dh, d);
     else
         wg_add_rows(in, s->dh, d);

@@ -47,7 +47,7 @@ static void lay_kept(const wg_config *c, int64_t N, carver *m, wg_activations *a
     a->o = carve_if(c->has[WG_ATTENTION_POST_NORM], m, N * c->D);
     a->m = carve_if(c->has[WG_MLP_POST_NORM], m, N * c->D);
     for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
-        if (!c->has[role] || !wg_is_norm((wg_role)role))
+        if (!wg_config_normed(c, (wg_role)role) || !wg_is_norm((wg_role)role))
             continue;
         a->rstd[role] = carve(m, N * c->H);
         a->mean[role] = carve_if(c->family->layer_norm, m, N * c->H);
@@ -56,13 +56,13 @@ static void lay_kept(const wg_config *c, int64_t N, carver *m, wg_activations *a
 
 static void lay_passing(const wg_config *c, int64_t N, carver *m, wg_activations *a)
 {
-    a->h1 = carve_if(c->has[WG_ATTENTION_NORM], m, N * c->D);
-    a->h2 = carve_if(c->has[WG_MLP_NORM], m, N * c->D);
+    a->h1 = carve_if(wg_config_normed(c, WG_ATTENTION_NORM), m, N * c->D);
+    a->h2 = carve_if(wg_config_normed(c, WG_MLP_NORM), m, N * c->D);
     a->mixed = carve(m, N * c->F);
     a->fused = carve(m, N * fused_width(c));
     a->spare = carve_if(c->has[WG_MLP_POST_NORM], m, N * c->D);
-    a->q = c->has[WG_QUERY_NORM] ? carve(m, N * c->H * c->h) : a->q0;
-    a->k = c->has[WG_KEY_NORM] ? carve(m, N * c->K * c->h) : a->k0;
+    a->q = wg_keeps_unturned(c, WG_QUERY_NORM) ? carve(m, N * c->H * c->h) : a->q0;
+    a->k = wg_keeps_unturned(c, WG_KEY_NORM) ? carve(m, N * c->K * c->h) : a->k0;
 }
 
 int64_t wg_saved_size(const wg_config *c, int64_t N)
@@ -155,6 +155,8 @@ int64_t wg_layer_panel(const wg_model *m, bool matrices)
             bytes += wg_panel_bytes(is_matrix(m, t) ? m->ops->panel_type : WG_F32,
                                     m->files.tensor[t].count);
     }
+    if (m->config.family->bare_norms)
+        bytes += wg_panel_bytes(WG_F32, m->config.D);
     return wg_reals_for(bytes, 1);
 }
 
@@ -209,6 +211,10 @@ static void view(const wg_model *m, int64_t l, bool matrices, const wg_q8 *q8, w
     }
     if (p.n > 0)
         m->ops->fill_panels(m->ops, p.n, p.list);
+    if (m->config.family->bare_norms) {
+        m->ops->fill(m->ops, m->config.D, 1, (wg_real *)p.next);
+        out->vector[WG_ATTENTION_NORM] = out->vector[WG_MLP_NORM] = (wg_real *)p.next;
+    }
     for (int i = 0; i < p.n_lacking; i++) {
         const wg_panel *norm = &p.list[p.lacking[i]];
         m->ops->shift(m->ops, norm->n, 1, norm->to);
@@ -339,8 +345,8 @@ void wg_block_rope(const wg_block_input *in, int64_t layer, int direction, wg_re
 
     if (c->r == 0)
         return;
-    ops->rope(ops, in->N, c->H, c->K, c->h, c->r, in->position, in->cosine[which], in->sine[which],
-              direction, q, k);
+    ops->rope(ops, in->N, c->H, c->K, c->h, c->r, c->family->turns_neighbours, in->position,
+              in->cosine[which], in->sine[which], direction, q, k);
 }
 
 void wg_head_norm(const wg_block_input *in, wg_role role, int64_t *rows, int64_t *width)
@@ -356,12 +362,12 @@ void wg_head_norm(const wg_block_input *in, wg_role role, int64_t *rows, int64_t
 const wg_real *wg_attention_input(const wg_block_input *in, const wg_real *x,
                                   const wg_activations *a)
 {
-    return wg_has(in, WG_ATTENTION_NORM) ? a->h1 : x;
+    return wg_normed(in, WG_ATTENTION_NORM) ? a->h1 : x;
 }
 
 const wg_real *wg_mlp_input(const wg_block_input *in, const wg_real *x, const wg_activations *a)
 {
-    if (wg_has(in, WG_MLP_NORM))
+    if (wg_normed(in, WG_MLP_NORM))
         return a->h2;
     return in->model->config.parallel ? wg_attention_input(in, x, a) : a->x2;
 }

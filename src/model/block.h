@@ -1,11 +1,11 @@
 /* block.h - one decoder block: forward, and backward with the gradient of each of its weights.
  *
- *   h1 = norm(x)    x2 = x + norm?(o(attention(q h1, k h1, v h1)))
+ *   h1 = norm(x)    x2 = x + norm?(o(attention(clip?(q h1), clip?(k h1), clip?(v h1))))
  *   h2 = norm(x2)   y  = x2 + norm?(down(act(gate h2) * (up h2)))
  *
  * Features of the family and tensors that are there or not say what of this happens: without a norm
- * its input passes; a parallel block takes h2 from x (or is h1 where it has one norm); the norms
- * marked ? and those of q and k are there in few families. */
+ * its input passes; a parallel block takes h2 from x (or is h1 where it has one norm); what is
+ * marked ? and the norms of q and k are there in few families. */
 #ifndef WG_MODEL_BLOCK_H
 #define WG_MODEL_BLOCK_H
 
@@ -23,12 +23,12 @@ typedef struct wg_layer {
 /* What the backward pass needs of the forward pass, N tokens. A saved layer keeps what costs
  * products; wg_block_restore recomputes the rest. */
 typedef struct wg_activations {
-    wg_real *x2;             /* [N,D] saved, as all up to the norms' numbers */
-    wg_real *q0, *k0;        /* [N,Q], [N,P] before their norms; q and k where there are none */
-    wg_real *v, *attended;   /* [N,P], [N,Q] */
-    wg_real *o, *m;          /* [N,D] what attention and feed-forward layer add, if normed */
-    wg_real *gate, *up;      /* [N,F]; gate NULL: not gated */
-    wg_real *lse;            /* [N,H] */
+    wg_real *x2;           /* [N,D] saved, as all up to the norms' numbers */
+    wg_real *q0, *k0;      /* [N,Q], [N,P] clipped, before their norms; q and k where neither is */
+    wg_real *v, *attended; /* [N,P], [N,Q] */
+    wg_real *o, *m;        /* [N,D] what attention and feed-forward layer add, if normed */
+    wg_real *gate, *up;    /* [N,F]; gate NULL: not gated */
+    wg_real *lse;          /* [N,H] */
     wg_real *mean[WG_ROLES]; /* of each norm, one number per row; NULL: RMS */
     wg_real *rstd[WG_ROLES];
     wg_real *q, *k;   /* [N,Q], [N,P] recomputed */
@@ -133,6 +133,17 @@ typedef struct wg_block_rows {
 static inline bool wg_has(const wg_block_input *in, wg_role role)
 {
     return in->model->config.has[role];
+}
+
+static inline bool wg_normed(const wg_block_input *in, wg_role role)
+{
+    return wg_config_normed(&in->model->config, role);
+}
+
+/* q and k change between their matrix and their turn: the activations keep both. */
+static inline bool wg_keeps_unturned(const wg_config *c, wg_role norm)
+{
+    return c->has[norm] || c->clip_qkv > 0;
 }
 
 /* y [N,D] += x */

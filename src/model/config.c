@@ -251,6 +251,7 @@ static wagle_status read_sizes(const source *s, wg_config *c)
     c->eps = s->value[WG_CFG_EPS];
     c->attention_cap = s->value[WG_CFG_ATTENTION_CAP];
     c->final_cap = s->value[WG_CFG_FINAL_CAP];
+    c->clip_qkv = s->value[WG_CFG_CLIP_QKV];
     c->embed_scale = c->family->scaled_embeddings ? sqrt((double)c->D) : 1;
     if (c->E > WG_EMBED_MOST && c->E != c->D)
         return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: word_embed_proj_dim %lld; at most %d", s->path,

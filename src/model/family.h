@@ -71,9 +71,10 @@ typedef enum wg_cfg {
     WG_CFG_F, /* 0: 4D */
     WG_CFG_L,
     WG_CFG_H,
-    WG_CFG_K,    /* 0: H */
-    WG_CFG_HEAD, /* 0: D/H */
-    WG_CFG_E,    /* 0: D */
+    WG_CFG_K,           /* 0: H */
+    WG_CFG_HEAD,        /* 0: D/H */
+    WG_CFG_E,           /* 0: D */
+    WG_CFG_ROTARY_SIZE, /* how many numbers of a head turn, where it is not a share of them */
     WG_CFG_POSITIONS,
     WG_CFG_ORIGINAL, /* positions of pre-training; 0: rope_parameters says */
     WG_CFG_WINDOW,   /* 0: none */
@@ -84,6 +85,7 @@ typedef enum wg_cfg {
     WG_CFG_QUERY_SCALAR,  /* scores are divided by its root; 0: the head size */
     WG_CFG_ATTENTION_CAP, /* 0: none */
     WG_CFG_FINAL_CAP,
+    WG_CFG_CLIP_QKV,    /* largest magnitude in q, k, v; 0: any */
     WG_CFG_THETA,       /* 0: rope_parameters must say */
     WG_CFG_LOCAL_THETA, /* of layers with a window */
     WG_CFG_ROTARY,      /* share of a head that turns */
@@ -135,10 +137,12 @@ typedef struct wg_family {
     bool gelu_is_tanh;      /* "gelu" means its approximation by tanh */
     bool layer_norm;        /* with mean and bias; else RMS */
     bool norm_plus_one;     /* weights of norms are stored less 1 */
+    bool bare_norms;        /* the norms before each half and at the end have no weights */
     bool transposed;        /* matrices of layers are stored [in, out] */
     bool fixed_head;        /* the head size is D/H, whatever head_dim says */
     bool layer_types;       /* config.json may list the layers with a window */
     bool no_rope;
+    bool turns_neighbours;  /* the pairs that turn are (2i, 2i + 1), not (i, i + r/2) */
     bool turns_share;       /* WG_CFG_ROTARY counts also where positions are not scaled */
     bool rope_by_kind;      /* layers with a window have positions of their own */
     bool long_rope;         /* longrope is the only scaling of positions, also by its older names */

@@ -72,8 +72,8 @@ static void split_qkv(const wg_block_input *in, const wg_real *fused, wg_real *q
     ops->copy2d(ops, rows, P, fused + Q + P, ld, v, P);
 }
 
-static void project(const wg_block_input *in, const wg_layer *w, const wg_real *x,
-                    wg_activations *a)
+static void multiply(const wg_block_input *in, const wg_layer *w, const wg_real *x,
+                     wg_activations *a)
 {
     const wg_config *c = &in->model->config;
     const int64_t Q = c->H * c->h, P = c->K * c->h;
@@ -87,19 +87,40 @@ static void project(const wg_block_input *in, const wg_layer *w, const wg_real *
     linears(in, w, 3, three, c->D, x, false);
 }
 
-/* q and k from q0 and k0: their norms. */
-static void norm_heads(const wg_block_input *in, const wg_layer *w, wg_activations *a)
+static void project(const wg_block_input *in, const wg_layer *w, const wg_real *x,
+                    wg_activations *a)
 {
+    const wg_config *c = &in->model->config;
+    const wg_ops *ops = in->model->ops;
+    const wg_real most = (wg_real)c->clip_qkv;
+
+    multiply(in, w, x, a);
+    if (most > 0) {
+        ops->clip(ops, in->N * c->H * c->h, most, a->q0);
+        ops->clip(ops, in->N * c->K * c->h, most, a->k0);
+        ops->clip(ops, in->N * c->K * c->h, most, a->v);
+    }
+}
+
+/* q or k from q0 or k0: its norm. */
+static void norm_heads(const wg_block_input *in, const wg_layer *w, wg_role role,
+                       const wg_real *before, wg_real *after, wg_activations *a)
+{
+    const wg_ops *ops = in->model->ops;
     int64_t rows, width;
 
-    if (wg_has(in, WG_QUERY_NORM)) {
-        wg_head_norm(in, WG_QUERY_NORM, &rows, &width);
-        norm(in, w, WG_QUERY_NORM, rows, width, a->q0, a->q, a);
-    }
-    if (wg_has(in, WG_KEY_NORM)) {
-        wg_head_norm(in, WG_KEY_NORM, &rows, &width);
-        norm(in, w, WG_KEY_NORM, rows, width, a->k0, a->k, a);
-    }
+    wg_head_norm(in, role, &rows, &width);
+    if (wg_has(in, role))
+        norm(in, w, role, rows, width, before, after, a);
+    else if (before != after)
+        ops->copy(ops, after, before, (size_t)(rows * width) * sizeof *after);
+}
+
+static void norm_and_turn(const wg_block_input *in, const wg_layer *w, wg_activations *a)
+{
+    norm_heads(in, w, WG_QUERY_NORM, a->q0, a->q, a);
+    norm_heads(in, w, WG_KEY_NORM, a->k0, a->k, a);
+    wg_block_rope(in, w->l, 1, a->q, a->k);
 }
 
 static void activate(const wg_block_input *in, wg_activations *a)
@@ -133,8 +154,7 @@ static void attend(const wg_block_input *in, const wg_layer *w, wg_activations *
     const wg_attention how = wg_block_attention(in, w->l);
     const wg_ops *ops = in->model->ops;
 
-    norm_heads(in, w, a);
-    wg_block_rope(in, w->l, 1, a->q, a->k);
+    norm_and_turn(in, w, a);
     if (in->attend != NULL)
         in->attend(in->user, &how, w->l, a);
     else
@@ -169,13 +189,13 @@ void wg_block_forward(const wg_block_input *in, const wg_layer *w, const wg_real
 {
     const wg_config *c = &in->model->config;
 
-    if (wg_has(in, WG_ATTENTION_NORM))
+    if (wg_normed(in, WG_ATTENTION_NORM))
         norm(in, w, WG_ATTENTION_NORM, in->N, c->D, x, a->h1, a);
     project(in, w, wg_attention_input(in, x, a), a);
     attend(in, w, a);
     add_branch(in, w, WG_OUTPUT, WG_ATTENTION_POST_NORM, c->H * c->h, a->attended, a->o, x, a->x2,
                a);
-    if (wg_has(in, WG_MLP_NORM))
+    if (wg_normed(in, WG_MLP_NORM))
         norm(in, w, WG_MLP_NORM, in->N, c->D, c->parallel ? x : a->x2, a->h2, a);
     feed(in, w, wg_mlp_input(in, x, a), a);
     if (y != NULL)
@@ -193,13 +213,11 @@ void wg_block_restore(const wg_block_input *in, const wg_layer *w, const wg_real
 {
     const wg_config *c = &in->model->config;
 
-    if (wg_has(in, WG_ATTENTION_NORM))
+    if (wg_normed(in, WG_ATTENTION_NORM))
         norm(in, w, WG_ATTENTION_NORM, in->N, c->D, x, a->h1, a);
-    if (wg_has(in, WG_QUERY_NORM) || wg_has(in, WG_KEY_NORM)) {
-        norm_heads(in, w, a);
-        wg_block_rope(in, w->l, 1, a->q, a->k);
-    }
-    if (wg_has(in, WG_MLP_NORM))
+    if (wg_keeps_unturned(c, WG_QUERY_NORM) || wg_keeps_unturned(c, WG_KEY_NORM))
+        norm_and_turn(in, w, a);
+    if (wg_normed(in, WG_MLP_NORM))
         norm(in, w, WG_MLP_NORM, in->N, c->D, c->parallel ? x : a->x2, a->h2, a);
     activate(in, a);
 }

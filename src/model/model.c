@@ -258,6 +258,10 @@ const wg_real *wg_model_norm(const wg_model *m, wg_role role, int64_t layer, wg_
     const int64_t n = tensor >= 0 ? m->files.tensor[tensor].count : 0;
     const wg_real *view = n > 0 ? wg_model_view(m, tensor, 0, n, panel) : NULL;
 
+    if (tensor < 0 && wg_config_normed(&m->config, role)) {
+        m->ops->fill(m->ops, m->config.D, 1, panel);
+        return panel;
+    }
     if (view == NULL || !m->config.family->norm_plus_one || !wg_is_norm(role))
         return view;
     m->ops->copy(m->ops, panel, view, (size_t)n * sizeof *panel);

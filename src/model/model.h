@@ -33,6 +33,7 @@ typedef struct wg_config {
     int64_t max_position, window;
     uint64_t windowed[WG_LAYERS_MOST / 64]; /* layers with the window, a bit each */
     double eps, attention_scale, attention_cap, final_cap, embed_scale;
+    double clip_qkv; /* 0: none */
     wg_activation activation;
     wg_rope rope[2]; /* [1]: of windowed layers, if local_rope */
     bool local_rope, tied, parallel;
@@ -50,6 +51,14 @@ typedef struct wg_config {
 static inline bool wg_config_windowed(const wg_config *c, int64_t layer)
 {
     return c->windowed[layer / 64] >> (layer % 64) & 1;
+}
+
+/* The norm happens; without a tensor, its weights are 1. */
+static inline bool wg_config_normed(const wg_config *c, wg_role role)
+{
+    return c->has[role] ||
+           (c->family->bare_norms &&
+            (role == WG_FINAL_NORM || role == WG_ATTENTION_NORM || role == WG_MLP_NORM));
 }
 
 /* Selected weights of one tensor, which live in float32 apart from the stored ones: as in

@@ -228,6 +228,19 @@ static wagle_status object(const wg_config_source *s, const json_t *from, const 
     return WAGLE_OK;
 }
 
+/* A size in place of a share, and frequencies that no key changes. */
+static wagle_status read_size(const wg_config_source *s, wg_config *c)
+{
+    c->r = (int64_t)s->value[WG_CFG_ROTARY_SIZE];
+    if (c->r < 2 || c->r > c->h || c->r % 2 != 0 || c->r / 2 > WG_PAIRS_MOST)
+        return wg_fail(s->ctx, WAGLE_E_INPUT,
+                       "%s: heads have %lld numbers, of which %lld cannot be rotated", s->path,
+                       (long long)c->h, (long long)c->r);
+    c->rope[0] = (wg_rope){.theta = s->value[WG_CFG_THETA], .factor = 1, .scale = 1};
+    c->bounded = true; /* transformers has a table of max_position rows */
+    return WAGLE_OK;
+}
+
 wagle_status wg_config_rope(const wg_config_source *s, wg_config *c)
 {
     const json_t *now, *before, *full, *local;
@@ -235,6 +248,8 @@ wagle_status wg_config_rope(const wg_config_source *s, wg_config *c)
 
     if (s->family->no_rope)
         return WAGLE_OK;
+    if (s->family->key[WG_CFG_ROTARY_SIZE].name != NULL)
+        return read_size(s, c);
     WG_TRY(object(s, s->json, "rope_parameters", &now));
     WG_TRY(object(s, s->json, "rope_scaling", &before));
     if (!s->family->rope_by_kind)

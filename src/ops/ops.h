@@ -318,13 +318,18 @@ struct wg_ops {
     /* y [N,O] = cap*tanh(y/cap) */
     void (*softcap)(const wg_ops *self, int64_t N, int64_t O, wg_real cap, wg_real *y, int64_t ld);
 
-    /* Rotary positions in halves (Su et al. 2021, arXiv 2104.09864; GPT-NeoX layout): the pair
-     * (i, i + r/2) of the first r of each head of q [N,H*h] and k [N,K*h] turns by
-     * position*frequency[i].
+    /* x [n] = min(max(x, -most), most); backward: dx = 0 where clipped x has that magnitude. */
+    void (*clip)(const wg_ops *self, int64_t n, wg_real most, wg_real *x);
+    void (*clip_backward)(const wg_ops *self, int64_t n, wg_real most, const wg_real *x,
+                          wg_real *dx);
+
+    /* Rotary positions (Su et al. 2021, arXiv 2104.09864): pair i of the first r of each head of
+     * q [N,H*h] and k [N,K*h] turns by position*frequency[i]. Pair i is (i, i + r/2), as in
+     * GPT-NeoX, or (2i, 2i + 1) of neighbours, as in GPT-J.
      * cosine, sine [positions, r/2]; direction +1 forward, -1 backward (the transpose). */
     void (*rope)(const wg_ops *self, int64_t N, int64_t H, int64_t K, int64_t h, int64_t r,
-                 const int32_t *position, const wg_real *cosine, const wg_real *sine, int direction,
-                 wg_real *q, wg_real *k);
+                 bool neighbours, const int32_t *position, const wg_real *cosine,
+                 const wg_real *sine, int direction, wg_real *q, wg_real *k);
 
     /* Causal attention by blocks with online softmax (Dao et al. 2022, arXiv 2205.14135).
      * q, out [N,H*h]; k, v [N,K*h]; lse [N,H] = log-sum-exp of each row's scores.

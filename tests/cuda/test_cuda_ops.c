@@ -366,6 +366,8 @@ static void biases(side *s)
     OP(bias_forward, N, O, bias, y, ld);
     OP(bias_backward, N, O, y, ld, dbias);
     OP(softcap, N, O, 30, z, ld);
+    OP(clip, N * ld, 20, z);
+    OP(clip_backward, N * ld, 20, z, y);
     give(s, y, N * ld, REALS);
     give(s, dbias, O, REALS);
     give(s, z, N * ld, REALS);
@@ -378,8 +380,9 @@ static void rope(side *s)
     float *c = reals(s, 64 * h / 2, -1, 1), *d = reals(s, 64 * h / 2, -1, 1);
     float *q = reals(s, N * H * h, -1, 1), *k = reals(s, N * K * h, -1, 1);
 
-    OP(rope, N, H, K, h, r, position, c, d, 1, q, k);
-    OP(rope, N, H, K, h, h, position, c, d, -1, q, k);
+    OP(rope, N, H, K, h, r, false, position, c, d, 1, q, k);
+    OP(rope, N, H, K, h, h, false, position, c, d, -1, q, k);
+    OP(rope, N, H, K, h, r, true, position, c, d, 1, q, k);
     give(s, q, N * H * h, REALS);
     give(s, k, N * K * h, REALS);
 }

@@ -89,7 +89,8 @@ static void layers(side *s, const model *m, int64_t N, int64_t T)
     TIME("norm_backward", 4 * ND, 0, norm_backward(s->ops, N, D, x, w, NULL, rstd, y, dx));
     TIME("norm_weight", 2 * ND, 0, norm_weight(s->ops, N, D, x, NULL, rstd, y, w));
     TIME("rope", 8.0 * (double)(N * (heads + m->K * m->h)), 0,
-         rope(s->ops, N, m->H, m->K, m->h, m->h, position, table, table, 1, q, q + N * heads));
+         rope(s->ops, N, m->H, m->K, m->h, m->h, false, position, table, table, 1, q,
+              q + N * heads));
     TIME("glu_forward", 3 * NF, 0, glu_forward(s->ops, WG_SILU, n, gate, up, out));
     TIME("glu_backward", 5 * NF, 0, glu_backward(s->ops, WG_SILU, n, gate, up, out, gate, up));
     TIME("axpy", 3 * ND, 0, axpy(s->ops, N * D, 1, x, y));

@@ -417,11 +417,22 @@ static void softcap(WG_SELF, int64_t N, int64_t O, wg_real cap, wg_real *y, int6
     IN(softcap)(INNER, N, O, cap, D(y), ld);
 }
 
-static void rope(WG_SELF, int64_t N, int64_t H, int64_t K, int64_t h, int64_t r,
+static void clip(WG_SELF, int64_t n, wg_real most, wg_real *x)
+{
+    IN(clip)(INNER, n, most, D(x));
+}
+
+static void clip_backward(WG_SELF, int64_t n, wg_real most, const wg_real *x, wg_real *dx)
+{
+    IN(clip_backward)(INNER, n, most, D(x), D(dx));
+}
+
+static void rope(WG_SELF, int64_t N, int64_t H, int64_t K, int64_t h, int64_t r, bool neighbours,
                  const int32_t *position, const wg_real *cosine, const wg_real *sine, int direction,
                  wg_real *q, wg_real *k)
 {
-    IN(rope)(INNER, N, H, K, h, r, D(position), D(cosine), D(sine), direction, D(q), D(k));
+    IN(rope)
+    (INNER, N, H, K, h, r, neighbours, D(position), D(cosine), D(sine), direction, D(q), D(k));
 }
 
 static wg_attention real_attention(const wg_attention *a)
@@ -655,6 +666,8 @@ static const wg_ops table = {
     .bias_forward = bias_forward,
     .bias_backward = bias_backward,
     .softcap = softcap,
+    .clip = clip,
+    .clip_backward = clip_backward,
     .rope = rope,
     .attention_forward = attention_forward,
     .attention_backward = attention_backward,

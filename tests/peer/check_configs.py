@@ -37,13 +37,15 @@ BASE = {
     "phi": T.PhiConfig(**GATED),
     "phi3": T.Phi3Config(**GATED, pad_token_id=None, num_key_value_heads=1),
     "stablelm": T.StableLmConfig(**GATED, num_key_value_heads=1, rope_parameters={"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.5}),
+    "olmo": T.OlmoConfig(**GATED, num_key_value_heads=1, clip_qkv=0.05),
     "olmo2": T.Olmo2Config(**GATED, num_key_value_heads=1),
     "gpt_neox": T.GPTNeoXConfig(**GATED, rope_parameters={"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.5}),
     "opt": T.OPTConfig(**SIZES, ffn_dim=F, word_embed_proj_dim=D),
     "falcon": T.FalconConfig(**SIZES),
     "gpt2": T.GPT2Config(vocab_size=V, n_embd=D, n_layer=2, n_head=H, n_positions=64),
+    "gptj": T.GPTJConfig(vocab_size=V, n_embd=D, n_layer=2, n_head=H, n_positions=64, rotary_dim=4),
 }
-NO_ROPE = ("opt", "gpt2")
+NO_ROPE = ("opt", "gpt2", "gptj")
 IDS = [[int(i) for i in torch.randint(0, V, (n,), generator=torch.Generator().manual_seed(n))] for n in (24, 13)]
 
 # What the fields are called in some family: left over in any other.
@@ -178,6 +180,8 @@ EXTRA = {  # what several keys together say
     "gpt2": [("other names", {"n_embd": DROP, "hidden_size": D, "n_head": DROP, "num_attention_heads": 4, "n_layer": DROP, "num_hidden_layers": 1}),
              ("both names", {"n_embd": 32, "hidden_size": D, "n_head": 2, "num_attention_heads": 4}), ("both scales", {"scale_attn_by_inverse_layer_idx": True, "scale_attn_weights": False}),
              ("inner null", {"n_inner": None}), ("inner", {"n_inner": 20})],
+    "gptj": [(f"rotary_dim {n}", {"rotary_dim": n}) for n in (2, 3, D // H, D, None, DROP)],
+    "olmo": [("clip 0.5, bias", {"clip_qkv": 0.5, "attention_bias": True}), ("no clip", {"clip_qkv": None})],
     "stablelm": [("parallel, bias", {"use_parallel_residual": True, "use_qkv_bias": True})],
     "gpt_neox": [("sequential, no bias", {"use_parallel_residual": False, "attention_bias": False}),
                  ("old names", {"rope_parameters": DROP, "rotary_pct": 0.5, "rotary_emb_base": 500}),

@@ -347,12 +347,11 @@ static void cross_entropy_agrees_and_survives_large_logits(void **state)
     check_cross_entropy(30);
 }
 
-static void rope_turns_back(void **state)
+static void check_rope(bool neighbours)
 {
     static const int32_t position[] = {0, 3, 1, 7, 2};
     enum { N = 5, HEADS = 3, KEYS = 2, H = 10 };
 
-    (void)state;
     randomise(a, N * HEADS * H, 1, 1);
     randomise(d, N * KEYS * H, 2, 1);
     for (int i = 0; i < 8 * H / 2; i++) {
@@ -363,14 +362,39 @@ static void rope_turns_back(void **state)
         for (int i = 0; i < 2; i++) {
             memcpy(x[i], a, sizeof(float) * N * HEADS * H);
             memcpy(y[i], d, sizeof(float) * N * KEYS * H);
-            back_end[i]->rope(back_end[i], N, HEADS, KEYS, H, r, position, b, c, 1, x[i], y[i]);
+            back_end[i]->rope(back_end[i], N, HEADS, KEYS, H, r, neighbours, position, b, c, 1,
+                              x[i], y[i]);
         }
         agree("rope of queries", x, N * HEADS * H, 1e-6);
         agree("rope of keys", y, N * KEYS * H, 1e-6);
-        wg_ops_cpu.rope(&wg_ops_cpu, N, HEADS, KEYS, H, r, position, b, c, -1, x[1], y[1]);
+        wg_ops_cpu.rope(&wg_ops_cpu, N, HEADS, KEYS, H, r, neighbours, position, b, c, -1, x[1],
+                        y[1]);
         assert_true(worst(x[1], a, N * HEADS * H) < 1e-6);
         assert_true(worst(y[1], d, N * KEYS * H) < 1e-6);
     }
+}
+
+static void rope_turns_back(void **state)
+{
+    (void)state;
+    check_rope(false);
+    check_rope(true);
+}
+
+static void clipping_stops_values_and_gradients(void **state)
+{
+    (void)state;
+    both(x, MOST, 1);
+    both(y, MOST, 2);
+    x[0][5] = x[1][5] = 0.5f; /* at the limit already */
+    for (int i = 0; i < 2; i++) {
+        back_end[i]->clip(back_end[i], MOST, 0.5f, x[i]);
+        back_end[i]->clip_backward(back_end[i], MOST, 0.5f, x[i], y[i]);
+    }
+    agree("clipped", x, MOST, 0);
+    agree("gradient of clipped", y, MOST, 0);
+    for (int64_t i = 0; i < MOST; i++)
+        assert_true(fabsf(x[1][i]) <= 0.5f && (fabsf(x[1][i]) < 0.5f) == (y[1][i] != 0));
 }
 
 static void overlays_and_embeddings_agree(void **state)
@@ -629,6 +653,7 @@ int main(void)
         cmocka_unit_test(attention_agrees),
         cmocka_unit_test(cross_entropy_agrees_and_survives_large_logits),
         cmocka_unit_test(rope_turns_back),
+        cmocka_unit_test(clipping_stops_values_and_gradients),
         cmocka_unit_test(overlays_and_embeddings_agree),
         cmocka_unit_test(the_optimizer_agrees),
         cmocka_unit_test(the_other_rules_agree),

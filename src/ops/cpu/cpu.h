@@ -154,7 +154,9 @@ void wg_cpu_norm_weight(WG_SELF, int64_t N, int64_t D, const float *x, const flo
 void wg_cpu_bias_forward(WG_SELF, int64_t N, int64_t O, const float *bias, float *y, int64_t ld);
 void wg_cpu_bias_backward(WG_SELF, int64_t N, int64_t O, const float *dy, int64_t ld, float *dbias);
 void wg_cpu_softcap(WG_SELF, int64_t N, int64_t O, float cap, float *y, int64_t ld);
-void wg_cpu_rope(WG_SELF, int64_t N, int64_t H, int64_t K, int64_t h, int64_t r,
+void wg_cpu_clip(WG_SELF, int64_t n, float most, float *x);
+void wg_cpu_clip_backward(WG_SELF, int64_t n, float most, const float *x, float *dx);
+void wg_cpu_rope(WG_SELF, int64_t N, int64_t H, int64_t K, int64_t h, int64_t r, bool neighbours,
                  const int32_t *position, const float *cosine, const float *sine, int direction,
                  float *q, float *k);
 void wg_cpu_attention_forward(WG_SELF, const wg_attention *a, const float *q, const float *k,

@@ -42,6 +42,43 @@ void wg_cpu_widen(WG_SELF, wg_dtype type, const void *src, int64_t n, float *dst
     wg_parallel(self->pool, n, wg_grain(1), widen_block, &task);
 }
 
+typedef struct clip_task {
+    float most;
+    float *x;         /* [n] to be clipped, or */
+    const float *was; /* clipped ones, */
+    float *dx;        /* and their gradient */
+} clip_task;
+
+static void clip_block(const void *task, int64_t from, int64_t to)
+{
+    const clip_task *t = task;
+    const float most = t->most;
+
+    for (int64_t i = from; i < to; i++) {
+        const float x = t->x[i];
+        t->x[i] = x > most ? most : x < -most ? -most : x;
+    }
+}
+
+static void clip_gradient(const void *task, int64_t from, int64_t to)
+{
+    const clip_task *t = task;
+
+    for (int64_t i = from; i < to; i++)
+        t->dx[i] = t->was[i] >= t->most || t->was[i] <= -t->most ? 0 : t->dx[i];
+}
+
+void wg_cpu_clip(WG_SELF, int64_t n, float most, float *x)
+{
+    wg_parallel(self->pool, n, wg_grain(1), clip_block, &(clip_task){.most = most, .x = x});
+}
+
+void wg_cpu_clip_backward(WG_SELF, int64_t n, float most, const float *x, float *dx)
+{
+    wg_parallel(self->pool, n, wg_grain(1), clip_gradient,
+                &(clip_task){.most = most, .was = x, .dx = dx});
+}
+
 typedef struct rope_task {
     int64_t heads, h, half;
     const int32_t *position;
@@ -67,16 +104,36 @@ static void rope_rows(const void *task, int64_t from, int64_t to)
     }
 }
 
-void wg_cpu_rope(WG_SELF, int64_t N, int64_t H, int64_t K, int64_t h, int64_t r,
+/* The same of pairs of neighbours. */
+static void rope_neighbours(const void *task, int64_t from, int64_t to)
+{
+    const rope_task *t = task;
+
+    for (int64_t n = from; n < to; n++) {
+        const float *c = t->cosine + t->position[n] * t->half;
+        const float *s = t->sine + t->position[n] * t->half;
+        for (int64_t head = 0; head < t->heads; head++) {
+            float *x = t->x + (n * t->heads + head) * t->h;
+            for (int64_t i = 0; i < t->half; i++) {
+                const float a = x[2 * i], b = x[2 * i + 1];
+                x[2 * i] = a * c[i] - b * (t->sign * s[i]);
+                x[2 * i + 1] = b * c[i] + a * (t->sign * s[i]);
+            }
+        }
+    }
+}
+
+void wg_cpu_rope(WG_SELF, int64_t N, int64_t H, int64_t K, int64_t h, int64_t r, bool neighbours,
                  const int32_t *position, const float *cosine, const float *sine, int direction,
                  float *q, float *k)
 {
     rope_task task = {H, h, r / 2, position, cosine, sine, (float)direction, q};
+    wg_block_fn *rows = neighbours ? rope_neighbours : rope_rows;
 
-    wg_parallel(self->pool, N, wg_grain(2 * H * h), rope_rows, &task);
+    wg_parallel(self->pool, N, wg_grain(2 * H * h), rows, &task);
     task.heads = K;
     task.x = k;
-    wg_parallel(self->pool, N, wg_grain(2 * K * h), rope_rows, &task);
+    wg_parallel(self->pool, N, wg_grain(2 * K * h), rows, &task);
 }
 
 /* Rows that are summed by columns: into dst, or into row ids[n] of it. */

@@ -53,14 +53,25 @@ static void softcap(const wg_ops *self, int64_t N, int64_t O, float cap, float *
     LAUNCH_ELEMENTS(softcap, N, O, &O, &cap, &y, &ld);
 }
 
+static void clip(const wg_ops *self, int64_t n, float most, float *x)
+{
+    LAUNCH_EACH(clip, n, &n, &most, &x);
+}
+
+static void clip_backward(const wg_ops *self, int64_t n, float most, const float *x, float *dx)
+{
+    LAUNCH_EACH(clip_backward, n, &n, &most, &x, &dx);
+}
+
 static void rope(const wg_ops *self, int64_t N, int64_t H, int64_t K, int64_t h, int64_t r,
-                 const int32_t *position, const float *cosine, const float *sine, int direction,
-                 float *q, float *k)
+                 bool neighbours, const int32_t *position, const float *cosine, const float *sine,
+                 int direction, float *q, float *k)
 {
     const int wide = (int)h, half = (int)(r / 2), queries = (int)H, keys = (int)K;
+    const int step = neighbours ? 2 : 1, apart = neighbours ? 1 : half;
 
-    LAUNCH_ROWS(rope, N, &queries, &keys, &wide, &half, &position, &cosine, &sine, &direction, &q,
-                &k);
+    LAUNCH_ROWS(rope, N, &queries, &keys, &wide, &half, &step, &apart, &position, &cosine, &sine,
+                &direction, &q, &k);
 }
 
 static void glu_forward(const wg_ops *self, wg_activation act, int64_t n, const float *gate,
@@ -182,6 +193,8 @@ void wg_cuda_layer_ops(wg_ops *ops)
     ops->bias_forward = bias_forward;
     ops->bias_backward = bias_backward;
     ops->softcap = softcap;
+    ops->clip = clip;
+    ops->clip_backward = clip_backward;
     ops->rope = rope;
     ops->glu_forward = glu_forward;
     ops->glu_backward = glu_backward;

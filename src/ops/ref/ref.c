@@ -251,26 +251,41 @@ static void softcap(WG_SELF, int64_t N, int64_t O, wg_real cap, wg_real *y, int6
             y[n * ld + o] = (wg_real)((double)cap * tanh((double)y[n * ld + o] / (double)cap));
 }
 
-static void turn(int64_t N, int64_t heads, int64_t h, int64_t r, const int32_t *position,
-                 const wg_real *cosine, const wg_real *sine, int direction, wg_real *x)
+static void clip(WG_SELF, int64_t n, wg_real most, wg_real *x)
 {
+    for (int64_t i = 0; i < n; i++)
+        x[i] = x[i] > most ? most : x[i] < -most ? -most : x[i];
+}
+
+static void clip_backward(WG_SELF, int64_t n, wg_real most, const wg_real *x, wg_real *dx)
+{
+    for (int64_t i = 0; i < n; i++)
+        dx[i] = x[i] >= most || x[i] <= -most ? 0 : dx[i];
+}
+
+static void turn(int64_t N, int64_t heads, int64_t h, int64_t r, bool neighbours,
+                 const int32_t *position, const wg_real *cosine, const wg_real *sine, int direction,
+                 wg_real *x)
+{
+    const int64_t step = neighbours ? 2 : 1, apart = neighbours ? 1 : r / 2;
+
     for (int64_t n = 0; n < N; n++)
         for (int64_t head = 0; head < heads; head++, x += h)
             for (int64_t i = 0; i < r / 2; i++) {
                 const wg_real c = cosine[position[n] * (r / 2) + i];
                 const wg_real s = (wg_real)direction * sine[position[n] * (r / 2) + i];
-                const wg_real a = x[i], b = x[i + r / 2];
-                x[i] = a * c - b * s;
-                x[i + r / 2] = b * c + a * s;
+                const wg_real a = x[step * i], b = x[step * i + apart];
+                x[step * i] = a * c - b * s;
+                x[step * i + apart] = b * c + a * s;
             }
 }
 
-static void rope(WG_SELF, int64_t N, int64_t H, int64_t K, int64_t h, int64_t r,
+static void rope(WG_SELF, int64_t N, int64_t H, int64_t K, int64_t h, int64_t r, bool neighbours,
                  const int32_t *position, const wg_real *cosine, const wg_real *sine, int direction,
                  wg_real *q, wg_real *k)
 {
-    turn(N, H, h, r, position, cosine, sine, direction, q);
-    turn(N, K, h, r, position, cosine, sine, direction, k);
+    turn(N, H, h, r, neighbours, position, cosine, sine, direction, q);
+    turn(N, K, h, r, neighbours, position, cosine, sine, direction, k);
 }
 
 static double dot(const wg_real *x, const wg_real *y, int64_t n)
@@ -554,6 +569,8 @@ const wg_ops wg_ops_ref = {
     .bias_forward = bias_forward,
     .bias_backward = bias_backward,
     .softcap = softcap,
+    .clip = clip,
+    .clip_backward = clip_backward,
     .rope = rope,
     .attention_forward = attention_forward,
     .attention_backward = attention_backward,

@@ -23,6 +23,10 @@ models.FAMILIES = {
                                 tie_word_embeddings=False),
     "opt-350m": T.OPTConfig(vocab_size=V, hidden_size=D, num_hidden_layers=L, ffn_dim=96, num_attention_heads=4, max_position_embeddings=128,
                             word_embed_proj_dim=20, do_layer_norm_before=False, init_std=0.15, bos_token_id=1, eos_token_id=2, pad_token_id=0),
+    "olmo": T.OlmoConfig(**C, intermediate_size=80, num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=True),
+    "olmo-clip": T.OlmoConfig(**C, intermediate_size=80, num_attention_heads=4, attention_bias=True, clip_qkv=0.7, tie_word_embeddings=False),
+    "gptj": T.GPTJConfig(vocab_size=V, n_embd=D, n_layer=L, n_head=4, n_inner=96, rotary_dim=6, n_positions=128, initializer_range=0.15,
+                         bos_token_id=1, eos_token_id=2),
 }
 models.SHARDED = set()
 

@@ -138,19 +138,32 @@ KERNEL softcap(i64 O, float cap, float *y, i64 ld)
     }
 }
 
-/* A block a token, a thread a pair of a query or a key head. */
-KERNEL rope(int H, int K, int h, int half, const int *position, const float *cosine,
-            const float *sine, int direction, float *q, float *k)
+KERNEL clip(i64 n, float most, float *x)
+{
+    EACH(i, n)
+    x[i] = x[i] > most ? most : x[i] < -most ? -most : x[i];
+}
+
+KERNEL clip_backward(i64 n, float most, const float *x, float *dx)
+{
+    EACH(i, n)
+    dx[i] = x[i] >= most || x[i] <= -most ? 0 : dx[i];
+}
+
+/* A block a token, a thread a pair of a query or a key head: `apart` from each other, `step` from
+ * the next. */
+KERNEL rope(int H, int K, int h, int half, int step, int apart, const int *position,
+            const float *cosine, const float *sine, int direction, float *q, float *k)
 {
     const i64 n = blockIdx.x, row = (i64)position[n] * half;
 
     for (int pair = threadIdx.x; pair < (H + K) * half; pair += THREADS) {
         const int head = pair / half, i = pair % half;
-        float *at = head < H ? q + (n * H + head) * h + i : k + (n * K + head - H) * h + i;
+        float *at = (head < H ? q + (n * H + head) * h : k + (n * K + head - H) * h) + step * i;
         const float c = cosine[row + i], s = (float)direction * sine[row + i];
-        const float a = at[0], b = at[half];
+        const float a = at[0], b = at[apart];
         at[0] = a * c - b * s;
-        at[half] = b * c + a * s;
+        at[apart] = b * c + a * s;
     }
 }
 
