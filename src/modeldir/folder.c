@@ -199,23 +199,22 @@ static wagle_status write_entry(wagle_ctx *ctx, void *user, const char *name, co
                                 fate of)
 {
     const writing *w = user;
-    const int shard = shard_of(w->files, name);
     char *to;
     wagle_status st;
 
-    if (of != COPIED)
+    if (of != COPIED || shard_of(w->files, name) >= 0)
         return WAGLE_OK;
     to = wg_path_join(ctx, w->out, name);
     st = to == NULL           ? WAGLE_E_RESOURCE
          : wg_is_folder(path) ? copy_templates(ctx, path, to)
-         : shard >= 0         ? write_shard(ctx, w, shard, to)
                               : wg_copy_file(ctx, path, to);
     wg_free(to);
     return st;
 }
 
-/* Shards that lie deeper in the folder: part/a.safetensors. */
-static wagle_status write_deep_shards(wagle_ctx *ctx, const writing *w)
+/* All shards: also those that lie deeper in the folder (part/a.safetensors), and those of a GGUF
+ * file, which have no name in its temporary folder any more. */
+static wagle_status write_shards(wagle_ctx *ctx, const writing *w)
 {
     wagle_status st = WAGLE_OK;
 
@@ -229,7 +228,7 @@ static wagle_status write_deep_shards(wagle_ctx *ctx, const writing *w)
             st = wg_make_folder(ctx, to);
             *at = '/';
         }
-        if (st == WAGLE_OK && strchr(shard, '/') != NULL)
+        if (st == WAGLE_OK)
             st = write_shard(ctx, w, f, to);
         wg_free(to);
     }
@@ -242,27 +241,35 @@ wagle_status wg_write_folder(wagle_ctx *ctx, const char *folder, const wg_tensor
     writing w = {out, files, write, user};
 
     WG_TRY(each_entry(ctx, folder, files, write_entry, &w));
-    return write_deep_shards(ctx, &w);
+    return write_shards(ctx, &w);
 }
+
+typedef struct written {
+    const wg_tensors *files;
+    int64_t bytes;
+} written;
 
 static wagle_status add_bytes(wagle_ctx *ctx, void *user, const char *name, const char *path,
                               fate of)
 {
+    written *w = user;
+
     (void)ctx;
-    (void)name;
-    if (of == COPIED)
-        *(int64_t *)user += wg_file_bytes(path);
+    if (of == COPIED && shard_of(w->files, name) < 0)
+        w->bytes += wg_file_bytes(path);
     return WAGLE_OK;
 }
 
 wagle_status wg_written_bytes(wagle_ctx *ctx, const char *folder, const wg_tensors *files,
                               int64_t *bytes)
 {
-    *bytes = 0;
+    written w = {files, 0};
+
     for (int f = 0; f < files->n_files; f++)
-        if (strchr(wg_tensors_shard(files, f), '/') != NULL)
-            *bytes += (int64_t)files->map[f].bytes;
-    return each_entry(ctx, folder, files, add_bytes, bytes);
+        w.bytes += (int64_t)files->map[f].bytes;
+    const wagle_status st = each_entry(ctx, folder, files, add_bytes, &w);
+    *bytes = w.bytes;
+    return st;
 }
 
 /* --- telling -----------------------------------------------------------------------------------

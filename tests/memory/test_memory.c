@@ -7,6 +7,7 @@
 #define OUT WG_SCRATCH "/memory-out"
 #define SAVED WG_SCRATCH "/memory-saved"
 #define BASE WG_SCRATCH "/memory-base"
+#define SERVED WG_GOLD "/../cases/gguf-keeps-bf16/model.gguf"
 
 static wagle_ctx *ctx;
 static wagle_model *model;
@@ -109,6 +110,46 @@ static void training_in_memory_gives_the_bits_of_a_folder(void **state)
     assert_same_file("saved", SAVED "/model.safetensors", OUT "/model.safetensors");
     assert_same_file("saved", SAVED "/tokenizer.json", TEXT_MODEL "/tokenizer.json");
     wagle_model_close(made);
+}
+
+/* A GGUF file is opened as the folder that import makes of it; its trained model is saved as one.
+ */
+static void a_gguf_file_is_opened_as_its_import_is(void **state)
+{
+    wagle_train_options o = unlearning();
+    wagle_import_options i;
+    wagle_model *served, *made;
+
+    (void)state;
+    wagle_import_defaults(&i);
+    i.gguf = SERVED;
+    i.out = OUT;
+    i.force = true;
+    assert_ok(ctx, wagle_import(ctx, &i));
+    assert_ok(ctx, wagle_model_open(ctx, SERVED, &served));
+    assert_string_equal(wagle_model_folder(served), SERVED);
+    assert_same_answer(OUT, served);
+    assert_same_answer(SERVED, served);
+
+    o.retain.path = ROWS;
+    o.opened = served;
+    o.out = SAVED;
+    assert_int_equal(wagle_unlearn(ctx, &o, NULL), WAGLE_E_USAGE);
+    assert_non_null(strstr(wagle_message(ctx), "GGUF"));
+    o.out = NULL;
+    o.made = &made;
+    assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+    assert_string_equal(wagle_model_folder(made), SERVED);
+    wagle_model_close(served);
+    assert_ok(ctx, wagle_model_save(ctx, made, SAVED, true));
+    assert_same_answer(SAVED, made);
+    wagle_model_close(made);
+    o = unlearning();
+    o.retain.path = ROWS;
+    o.model = OUT;
+    o.out = BASE;
+    assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+    assert_same_file("saved", SAVED "/model.safetensors", BASE "/model.safetensors");
 }
 
 enum { MOST_WEIGHTS = 64 };
@@ -610,6 +651,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_open_model_answers_as_its_folder_does),
         cmocka_unit_test(training_in_memory_gives_the_bits_of_a_folder),
+        cmocka_unit_test(a_gguf_file_is_opened_as_its_import_is),
         cmocka_unit_test(weights_of_a_trained_model_make_it_of_the_one_before),
         cmocka_unit_test(a_weight_that_does_not_fit_is_named),
         cmocka_unit_test(training_in_memory_leaves_the_open_model_and_its_files),

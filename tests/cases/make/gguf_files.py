@@ -116,10 +116,11 @@ def imports():
     folder = begin("gguf-as-model")
     write(folder + FILE, **SMALL)
     with open(folder + "rows.jsonl", "w") as f:
-        f.write('{"text": "a"}\n')
-    save("gguf-as-model", "a GGUF file where a model folder is wanted: the line says to import it first",
+        f.write('{"text": "a b c"}\n')
+    save("gguf-as-model", "a GGUF file is evaluated; where a model folder is wanted, the line says to import it first",
+         [{"run": "wagle eval --model model.gguf --data rows.jsonl --quiet", "stdout": ["nll"]}] +
          [{"run": run, "rc": 3, "stderr": ["model.gguf", "import it first", "wagle import"], "stderr_lines": 1} for run in
-          ("wagle eval --model model.gguf --data rows.jsonl --quiet", "wagle tokenize --model model.gguf --text a",
+          ("wagle tokenize --model model.gguf --text a",
            "wagle finetune --model model.gguf --data rows.jsonl --out out --quiet")], judge="issue")
 
 
