@@ -4,6 +4,7 @@
 #include "base/options.h"
 #include "data/dataset.h"
 #include "gguf/reader.h"
+#include "gguf/unpack.h"
 #include "io/mask.h"
 #include "io/patch.h"
 #include "mask/topk.h"
@@ -221,53 +222,53 @@ static wagle_status inspect_patch(wagle_ctx *ctx, const char *path, json_t *out)
     return st;
 }
 
-static wagle_status inspect_gguf(wagle_ctx *ctx, const char *path, json_t *out)
-{
-    wg_gguf g;
-    json_t *list = json_array();
-    int64_t count = 0;
-    char *architecture = NULL;
-    wagle_status st = wg_gguf_open(ctx, path, &g);
-
-    if (st == WAGLE_OK)
-        st = wg_gguf_string(ctx, &g, "general.architecture", &architecture);
-    for (int64_t i = 0; st == WAGLE_OK && i < g.n_tensors; i++) {
-        count += g.tensor[i].count;
-        st = add_tensor(ctx, list, g.tensor[i].name, wg_ggml_name(g.tensor[i].type),
-                        &g.tensor[i].shape);
-    }
-    if (st == WAGLE_OK)
-        st = wg_json_set(ctx, out, "architecture",
-                         json_string(architecture != NULL ? architecture : "?"));
-    if (st == WAGLE_OK)
-        st = add_number(ctx, out, "elements", count);
-    if (st == WAGLE_OK)
-        st = wg_json_set(ctx, out, "tensors", json_incref(list));
-    json_decref(list);
-    wg_gguf_close(&g);
-    return st;
-}
-
-/* "BF16 98.5 %, F32 1.5 %" of the weights. */
-static wagle_status add_types(wagle_ctx *ctx, const wg_model *m, json_t *out)
+/* "BF16 98.5 %, F32 1.5 %": the types' names, and weights [n] of each. */
+static wagle_status add_types(wagle_ctx *ctx, int n, const char *const *name,
+                              const int64_t *weights, json_t *out)
 {
     wg_text text = {0};
     wagle_status st = WAGLE_OK;
+    int64_t total = 0;
 
-    for (int type = 0; st == WAGLE_OK && type <= WG_BF16; type++) {
-        int64_t n = 0;
-        for (int t = 0; t < m->files.n; t++)
-            if (wg_model_is_weight(m, t) && m->files.tensor[t].dtype == (wg_dtype)type)
-                n += m->files.tensor[t].count;
-        if (n > 0)
-            st = wg_text_printf(ctx, &text, "%s%s %.4g %%", text.bytes > 0 ? ", " : "",
-                                wg_dtype_name((wg_dtype)type),
-                                100.0 * (double)n / (double)wg_model_parameters(m));
-    }
+    for (int i = 0; i < n; i++)
+        total += weights[i];
+    for (int i = 0; st == WAGLE_OK && i < n; i++)
+        if (weights[i] > 0)
+            st = wg_text_printf(ctx, &text, "%s%s %.4g %%", text.bytes > 0 ? ", " : "", name[i],
+                                100.0 * (double)weights[i] / (double)total);
     if (st == WAGLE_OK)
         st = wg_json_set(ctx, out, "types", json_string(text.text != NULL ? text.text : ""));
     wg_text_free(&text);
     return st;
+}
+
+static wagle_status add_model_types(wagle_ctx *ctx, const wg_model *m, json_t *out)
+{
+    const char *name[WG_BF16 + 1];
+    int64_t weights[WG_BF16 + 1] = {0};
+
+    for (int type = 0; type <= WG_BF16; type++)
+        name[type] = wg_dtype_name((wg_dtype)type);
+    for (int t = 0; t < m->files.n; t++)
+        if (wg_model_is_weight(m, t))
+            weights[m->files.tensor[t].dtype] += m->files.tensor[t].count;
+    return add_types(ctx, WG_BF16 + 1, name, weights, out);
+}
+
+static wagle_status add_gguf_types(wagle_ctx *ctx, const wg_gguf *g, json_t *out)
+{
+    enum { MOST = 64 };
+    const char *name[MOST];
+    int64_t weights[MOST] = {0};
+    int n = 0;
+
+    for (uint32_t type = 0; type < MOST; type++)
+        if (wg_ggml_name(type) != NULL) {
+            for (int64_t i = 0; i < g->n_tensors; i++)
+                weights[n] += g->tensor[i].type == type ? g->tensor[i].count : 0;
+            name[n++] = wg_ggml_name(type);
+        }
+    return add_types(ctx, n, name, weights, out);
 }
 
 /* "<end> (256)": the token's text as JSON escapes it, and its id. */
@@ -375,34 +376,87 @@ static wagle_status add_layers(wagle_ctx *ctx, const wg_model *m, json_t *out)
     return st;
 }
 
+/* parameters 0: not told. */
+static wagle_status add_config(wagle_ctx *ctx, const wg_config *c, int64_t parameters, json_t *out)
+{
+    const struct {
+        const char *key;
+        int64_t value;
+    } facts[] = {
+        {"parameters", parameters},   {"layers", c->L},     {"hidden_size", c->D},
+        {"intermediate_size", c->F},  {"heads", c->H},      {"key_value_heads", c->K},
+        {"head_size", c->h},          {"vocabulary", c->V}, {"max_positions", c->max_position},
+        {"sliding_window", c->window}};
+    wagle_status st = wg_json_set(ctx, out, "family", json_string(c->family->model_type[0]));
+
+    for (size_t i = 0; st == WAGLE_OK && i < sizeof facts / sizeof *facts; i++)
+        st = facts[i].value > 0 ? add_number(ctx, out, facts[i].key, facts[i].value) : WAGLE_OK;
+    return st == WAGLE_OK ? wg_json_set(ctx, out, "tied_embeddings", json_boolean(c->tied)) : st;
+}
+
+/* The facts of the model that import makes of the file, or why it makes none. */
+static wagle_status add_imported(wagle_ctx *ctx, const char *path, json_t *out)
+{
+    char *folder = NULL;
+    wg_config config;
+    wagle_status st = wg_gguf_unpack_texts(ctx, path, &folder);
+
+    if (st == WAGLE_OK)
+        st = wg_config_read(ctx, folder, &config);
+    if (st == WAGLE_OK) {
+        st = add_config(ctx, &config, 0, out);
+        if (st == WAGLE_OK)
+            st = add_text_facts(ctx, folder, &config, out);
+    } else if (st == WAGLE_E_INPUT) {
+        st = wg_json_set(ctx, out, "not_read", json_string(wagle_message(ctx)));
+        wg_forget_failure(ctx);
+    }
+    wg_unpacked_remove(folder);
+    return st;
+}
+
+static wagle_status inspect_gguf(wagle_ctx *ctx, const char *path, json_t *out)
+{
+    wg_gguf g;
+    json_t *list = json_array();
+    int64_t count = 0;
+    char *architecture = NULL;
+    wagle_status st = wg_gguf_open(ctx, path, &g);
+
+    if (st == WAGLE_OK)
+        st = wg_gguf_string(ctx, &g, "general.architecture", &architecture);
+    for (int64_t i = 0; st == WAGLE_OK && i < g.n_tensors; i++) {
+        count += g.tensor[i].count;
+        st = add_tensor(ctx, list, g.tensor[i].name, wg_ggml_name(g.tensor[i].type),
+                        &g.tensor[i].shape);
+    }
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, out, "architecture",
+                         json_string(architecture != NULL ? architecture : "?"));
+    if (st == WAGLE_OK)
+        st = add_number(ctx, out, "elements", count);
+    if (st == WAGLE_OK)
+        st = add_gguf_types(ctx, &g, out);
+    if (st == WAGLE_OK)
+        st = add_imported(ctx, path, out);
+    if (st == WAGLE_OK)
+        st = wg_json_set(ctx, out, "tensors", json_incref(list));
+    json_decref(list);
+    wg_gguf_close(&g);
+    return st;
+}
+
 static wagle_status inspect_model(wagle_ctx *ctx, const wagle_inspect_options *o, json_t *out)
 {
     wg_model *m;
     wagle_status st;
 
     WG_TRY(wg_model_open(ctx, o->path, &m));
-    const struct {
-        const char *key;
-        int64_t value;
-    } facts[] = {{"parameters", wg_model_parameters(m)},
-                 {"layers", m->config.L},
-                 {"hidden_size", m->config.D},
-                 {"intermediate_size", m->config.F},
-                 {"heads", m->config.H},
-                 {"key_value_heads", m->config.K},
-                 {"head_size", m->config.h},
-                 {"vocabulary", m->config.V},
-                 {"max_positions", m->config.max_position},
-                 {"sliding_window", m->config.window}};
-    st = wg_json_set(ctx, out, "family", json_string(m->config.family->model_type[0]));
-    for (size_t i = 0; st == WAGLE_OK && i < sizeof facts / sizeof *facts; i++)
-        st = facts[i].value > 0 ? add_number(ctx, out, facts[i].key, facts[i].value) : WAGLE_OK;
-    if (st == WAGLE_OK)
-        st = wg_json_set(ctx, out, "tied_embeddings", json_boolean(m->config.tied));
+    st = add_config(ctx, &m->config, wg_model_parameters(m), out);
     if (st == WAGLE_OK)
         st = add_ignored(ctx, m, out);
     if (st == WAGLE_OK)
-        st = add_types(ctx, m, out);
+        st = add_model_types(ctx, m, out);
     if (st == WAGLE_OK)
         st = add_text_facts(ctx, o->path, &m->config, out);
     if (st == WAGLE_OK && o->layers)

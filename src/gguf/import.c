@@ -227,12 +227,12 @@ static wg_dtype own_dtype(const wg_gguf *g)
 }
 
 /* Writes the files of the model to m->partial. */
-static wagle_status write_files(wg_importer *m)
+static wagle_status write_files(wg_importer *m, bool weights)
 {
     WG_TRY(wg_import_ids(m));
     WG_TRY(wg_import_config(m));
     WG_TRY(wg_import_tokenizer(m));
-    return write_weights(m);
+    return weights ? write_weights(m) : WAGLE_OK;
 }
 
 static wagle_status import(wg_importer *m)
@@ -243,7 +243,7 @@ static wagle_status import(wg_importer *m)
     WG_TRY(read_architecture(m));
     WG_TRY(wg_partial_new(m->ctx, m->o->out, &folder));
     m->partial = folder.path;
-    st = write_files(m);
+    st = write_files(m, true);
     if (st == WAGLE_OK)
         st = wg_partial_commit(m->ctx, &folder, m->o->out);
     wg_partial_end(&folder, false);
@@ -258,7 +258,7 @@ static wagle_status open_file(wg_importer *m)
     return WAGLE_OK;
 }
 
-wagle_status wg_import_files(wagle_ctx *ctx, const char *gguf, const char *folder)
+wagle_status wg_import_files(wagle_ctx *ctx, const char *gguf, const char *folder, bool weights)
 {
     const wagle_import_options o = {.gguf = gguf, .out = folder, .dtype = WAGLE_DTYPE_AUTO};
     wg_importer m = {.ctx = ctx, .o = &o, .partial = folder};
@@ -267,7 +267,7 @@ wagle_status wg_import_files(wagle_ctx *ctx, const char *gguf, const char *folde
     WG_TRY(open_file(&m));
     st = read_architecture(&m);
     if (st == WAGLE_OK)
-        st = write_files(&m);
+        st = write_files(&m, weights);
     wg_gguf_close(&m.g);
     return st;
 }

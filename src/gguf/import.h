@@ -17,8 +17,11 @@ typedef struct wg_importer {
     json_int_t bos, eos, unknown, eot, eom, pad, sep, mask; /* token ids, -1: none */
 } wg_importer;
 
-/* Imports with the default type to a folder that exists and is empty. */
-WAGLE_CHECK wagle_status wg_import_files(wagle_ctx *ctx, const char *gguf, const char *folder);
+/* Imports with the default type to a folder that exists and is empty; weights: else all other
+ * files.
+ */
+WAGLE_CHECK wagle_status wg_import_files(wagle_ctx *ctx, const char *gguf, const char *folder,
+                                         bool weights);
 WAGLE_CHECK wagle_status wg_import_refuse(const wg_importer *m, const char *what, const char *name);
 /* Writes a JSON file to the folder. Steals json; NULL means that memory ran out. */
 WAGLE_CHECK wagle_status wg_import_put(wg_importer *m, const char *name, json_t *json);

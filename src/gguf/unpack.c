@@ -41,7 +41,7 @@ wagle_status wg_gguf_model_open(wagle_ctx *ctx, const char *gguf, wg_model **out
 
     *out = NULL;
     WG_TRY(new_folder(ctx, folder));
-    st = wg_import_files(ctx, gguf, *folder);
+    st = wg_import_files(ctx, gguf, *folder, true);
     if (st == WAGLE_OK)
         st = wg_model_open(ctx, *folder, out);
     if (st == WAGLE_OK)
@@ -51,6 +51,17 @@ wagle_status wg_gguf_model_open(wagle_ctx *ctx, const char *gguf, wg_model **out
     else {
         wg_model_close(*out);
         *out = NULL;
+        wg_unpacked_remove(*folder);
+        *folder = NULL;
+    }
+    return st;
+}
+
+wagle_status wg_gguf_unpack_texts(wagle_ctx *ctx, const char *gguf, char **folder)
+{
+    WG_TRY(new_folder(ctx, folder));
+    const wagle_status st = wg_import_files(ctx, gguf, *folder, false);
+    if (st != WAGLE_OK) {
         wg_unpacked_remove(*folder);
         *folder = NULL;
     }

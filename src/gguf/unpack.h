@@ -10,6 +10,8 @@
  * killed. Close the model first, then call wg_unpacked_remove. */
 WAGLE_CHECK wagle_status wg_gguf_model_open(wagle_ctx *ctx, const char *gguf, wg_model **out,
                                             char **folder);
+/* Writes the files of such a folder but the weights. */
+WAGLE_CHECK wagle_status wg_gguf_unpack_texts(wagle_ctx *ctx, const char *gguf, char **folder);
 /* Removes and frees the folder; NULL: there is none. */
 void wg_unpacked_remove(char *folder);
 

@@ -305,6 +305,23 @@ assert a["suites"] == b["suites"] and a["model"] == "a.gguf"'
     refused 3 "$TMPDIR/wagle-" "$WAGLE" eval --model a.gguf --data forget.jsonl
 }
 
+@test "inspect tells of a GGUF file what it tells of its import" {
+    model_named llama-mha
+    small_model
+    "$WAGLE" export small --out a.gguf --type q4_k_m
+    "$WAGLE" import a.gguf --out imported
+    "$WAGLE" inspect a.gguf --json >file
+    "$WAGLE" inspect imported --json >folder
+    python3 - <<'PY'
+import json
+file, folder = json.load(open("file")), json.load(open("folder"))
+for key in ("family", "layers", "hidden_size", "heads", "vocabulary", "tied_embeddings", "tokenizer", "end_of_text", "stops_at", "chat_template"):
+    assert file[key] == folder[key], key
+assert file["elements"] == folder["parameters"] and "Q4_K" in file["types"] and "Q6_K" in file["types"], file
+PY
+    "$WAGLE" inspect "$BATS_TEST_DIRNAME/../cases/gguf-experts/model.gguf" | grep -q '^not_read .*expert'
+}
+
 @test "a GGUF file where a model folder is wanted: import it first" {
     model_named llama-mha
     "$WAGLE" export model --out a.gguf --type f32
