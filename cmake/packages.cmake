@@ -45,7 +45,7 @@ wagle_package(library libwagle${WAGLE_SOVERSION} libs "make a large language mod
     "This package has the shared library.")
 wagle_package(development libwagle-dev libdevel "make a large language model forget chosen data (development)" ${purpose}
     "This package has the headers, the static library, wagle.pc and the CMake"
-    "package. Programs that use the static library also need gfortran.")
+    "package. Programs that use the static library also need gfortran and g++.")
 
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/packaging/triggers)
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
@@ -54,5 +54,5 @@ set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY >=)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libwagle${WAGLE_SOVERSION} (= ${PROJECT_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE}), \
 libjansson-dev, libpcre2-dev, libutf8proc-dev, libssl-dev, zlib1g-dev, libzstd-dev, libsnappy-dev, liblapacke-dev, libopenblas-pthread-dev | libopenblas-dev")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SHLIBDEPS OFF)
-set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS gfortran) # libgfortran.a, for OpenBLAS and LAPACK as archives
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS "gfortran, g++") # libgfortran.a, for OpenBLAS and LAPACK as archives; libstdc++, for snappy
 include(CPack)

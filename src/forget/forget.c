@@ -193,6 +193,10 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_forget_options *o)
 {
     if (o->model == NULL || o->data == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "forget wants a model, @{data} and @{out}");
+    if ((o->rows.where != NULL && *o->rows.where != NULL) ||
+        (o->rows.fields != NULL && *o->rows.fields != NULL))
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "forget reads whole files: no @{where} and no @{fields}");
     WG_TRY(wg_check_choice(ctx, "type", (int)o->export_type, wg_words_of_wagle_gguf_type));
     if (!wg_exists(o->model))
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: no such model", o->model);
