@@ -618,7 +618,7 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *given, bool pla
     wg_train_resolve(&w.own, plain);
     w.files = o->out != NULL;
     if (!wg_writes(ctx)) {
-        w.own.out = w.own.out_patch = w.own.tensorboard = NULL;
+        w.own.out = w.own.out_patch = w.own.out_adapter = w.own.tensorboard = NULL;
         w.own.made = NULL;
     }
     w.lr = o->lr;
