@@ -28,6 +28,11 @@ static wagle_status check_selection(wagle_ctx *ctx, const wagle_train_options *o
                               "@{lora RANK}");
     if (o->lora == 0 && o->out_adapter != NULL)
         return without_effect(ctx, "out_adapter", "@{lora RANK}");
+    if (o->out_adapter != NULL && ctx->adapter != NULL)
+        return wg_fail(
+            ctx, WAGLE_E_USAGE,
+            "@{out_adapter} cannot be used with @{adapter}: the new adapter would be for "
+            "the merged model; write that with `wagle merge` first");
     if (o->selector == NULL)
         return WAGLE_OK;
     WG_TRY(wg_gamma_check(ctx, &o->gamma));

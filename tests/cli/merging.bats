@@ -165,6 +165,7 @@ PY
     "$WAGLE" finetune --model "$model" --data forget.jsonl --lora 2 --lora-targets '*.0.*q_proj*' --lr 1e-2 --steps 2 --out some --out-adapter few
     grep -q '"model.layers.0.self_attn.q_proj"' few/adapter_config.json
     refused 2 '--out-adapter has no effect: it needs --lora RANK' "$WAGLE" finetune --model "$model" --data forget.jsonl --out out --out-adapter a
+    refused 2 '--out-adapter cannot be used with --adapter' "$WAGLE" finetune --model "$model" --adapter "$(adapter list)" --data forget.jsonl --lora 2 --steps 1 --out out --out-adapter a
     mkdir there && refused 2 'there' "$WAGLE" finetune --model "$model" --data forget.jsonl --lora 2 --steps 1 --out out --out-adapter there
     refused 2 'the output folder' "$WAGLE" finetune --model "$model" --data forget.jsonl --lora 2 --steps 1 --out out --out-adapter out
 }

@@ -23,7 +23,7 @@ questions() {
     run_of watched --suite extraction --set forget=forget.jsonl --max-tokens 4 --eval-every 1
     "$WAGLE" mask --model m --forget forget.jsonl --retain retain.jsonl --density 0.1 --out mask --quiet
     run_of from_mask --mask mask --objective pdu
-    run_of adapted --adapter "$GOLD/adapters/list" --objective po --lora 2 --out-adapter new-adapter
+    run_of adapted --adapter "$GOLD/adapters/list" --objective po --lora 2
     "$WAGLE" finetune --model m --data retain.jsonl --data forget.jsonl@0.5 --steps 2 --out tuned --quiet >/dev/null
     "$WAGLE" finetune --model m --data forget.jsonl --lr 1e-2 --steps 60 --out known --quiet >/dev/null
     "$WAGLE" unlearn --model known --forget forget.jsonl --retain retain.jsonl --out auto --allow-unmet --quiet >/dev/null
