@@ -50,14 +50,12 @@ static wagle_status pass(wg_parquet *p, const wg_pq_node *node)
 
 /* The node of a list's elements: below the repeated node, or itself, as older writers have it
  * (Parquet's LogicalTypes.md, backward compatibility). */
-static const wg_pq_node *element_of(const wg_parquet *p, const wg_pq_node *list,
-                                    const wg_pq_node *repeated)
+static const wg_pq_node *element_of(const wg_pq_node *list, const wg_pq_node *repeated)
 {
     const size_t n = strlen(list->name);
     const bool tuple =
         strncmp(repeated->name, list->name, n) == 0 && strcmp(repeated->name + n, "_tuple") == 0;
 
-    (void)p;
     return list == repeated || repeated->children != 1 || strcmp(repeated->name, "array") == 0 ||
                    tuple
                ? repeated
@@ -70,7 +68,7 @@ static wagle_status build_list(wg_parquet *p, const wg_pq_node *list, const wg_p
                                json_t *out)
 {
     enum { MOST = 1 << 24 };
-    const wg_pq_node *element = element_of(p, list, repeated);
+    const wg_pq_node *element = element_of(list, repeated);
     bool on = false;
 
     WG_TRY(is_there(p, repeated, &on));
