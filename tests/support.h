@@ -46,6 +46,9 @@ static inline wagle_ctx *new_context(void)
         ctx->device = 1;
         ctx->precision = WAGLE_PRECISION_F32;
     }
+#ifndef WG_REAL_DOUBLE /* and on lesser units of the processor, as the command */
+    assert_int_equal(wagle_set_cpu_units(ctx, getenv("WAGLE_CPU")), WAGLE_OK);
+#endif
     return ctx;
 }
 
