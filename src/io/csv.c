@@ -69,7 +69,7 @@ static wagle_status read_record(wg_rows_reader *r, char separator, json_t **out)
     wg_text field = {0};
     int64_t began;
     wagle_status st = WAGLE_OK;
-    int delimiter = separator;
+    int delimiter = (unsigned char)separator;
 
     *out = NULL;
     while (r->at < r->end && (*r->at == '\n' || *r->at == '\r'))

@@ -134,7 +134,7 @@ wagle_status wg_select_takes(const wg_rows_reader *r, const json_t *row, bool *o
     *out = true;
     for (const char *const *w = r->select->where; *out && w != NULL && *w != NULL; w++) {
         const pair p = split(*w);
-        WG_TRY(reads_as(r->ctx, get(row, p.column), p.text, out));
+        WG_TRY(reads_as(r->ctx, get(row, p.column), p.text != NULL ? p.text : "", out));
         *out = *out != p.differs;
     }
     return WAGLE_OK;
