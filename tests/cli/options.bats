@@ -154,11 +154,12 @@ LIST
     mkdir empty run cache cache/snapshots gguf adapter
     refused 3 'empty: no config.json' logits empty
     printf 'GGUF....' >gguf/m.gguf
-    refused 3 'wagle import gguf/m.gguf' logits gguf/m.gguf
+    refused 3 'wagle import gguf/m.gguf' "$WAGLE" tokenize --model gguf/m.gguf --text x
+    refused 3 'gguf/m.gguf: not a GGUF file' logits gguf/m.gguf
     refused 3 'm.gguf: import it first' logits gguf
     refused 3 'snapshots' logits cache
     touch adapter/adapter_config.json run/manifest.json
-    refused 3 'merge_and_unload' logits adapter
+    refused 3 'and this one as --adapter' logits adapter
     refused 3 'unfinished run' logits run
     refused 3 'forget.jsonl: a file' logits forget.jsonl
     refused 3 'nowhere: no such model folder' logits nowhere
