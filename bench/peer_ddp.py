@@ -12,6 +12,7 @@ os.environ.update(HF_HUB_OFFLINE="1", MASTER_ADDR="127.0.0.1", MASTER_PORT=port,
 import torch
 import torch.distributed as dist
 from transformers import AutoModelForCausalLM
+from peer_rows import row_losses, rows
 
 torch.set_num_threads(1)
 torch.manual_seed(0)
@@ -22,35 +23,15 @@ generator = torch.Generator().manual_seed(1)
 params = list(model.parameters())
 masks = [torch.rand(p.shape, generator=generator) < 0.4 for p in params]
 optimizer = torch.optim.AdamW(params, lr=1e-5, weight_decay=0.0, fused=True)
-
-
-def rows(path):
-    return [json.loads(line) for line in open(path)][: 4 * (steps + 1)]
-
-
-def batch(some):
-    width = max(len(r["input_ids"]) for r in some)
-    ids = torch.zeros(len(some), width, dtype=torch.long)
-    labels, seen = torch.full_like(ids, -100), torch.zeros_like(ids)
-    for i, r in enumerate(some):
-        n = len(r["input_ids"])
-        ids[i, :n], labels[i, :n], seen[i, :n] = torch.tensor(r["input_ids"]), torch.tensor(r["labels"]), 1
-    return ids, labels, seen
-
-
-forget, retain, start = rows(forget_path), rows(retain_path), 0.0
+needed = 4 * (steps + 1)
+forget, retain, start = rows(forget_path, needed), rows(retain_path, needed), 0.0
 own = slice(4 * rank // ranks, 4 * (rank + 1) // ranks)
 for step in range(steps + 1):  # the first is a warm-up
     if step == 1:
         dist.barrier()
         start = time.perf_counter()
     f, r = (x[4 * step : 4 * step + 4][own] for x in (forget, retain))
-    ids, labels, seen = batch(f + r)
-    logits = wrapped(input_ids=ids, attention_mask=seen, use_cache=False).logits[:, :-1]
-    target = labels[:, 1:]
-    nll = torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), target.reshape(-1), ignore_index=-100,
-                                            reduction="none").view(target.shape)
-    mean = nll.sum(1) / (target != -100).sum(1)
+    mean = row_losses(wrapped, f + r)
     loss = mean[len(f) :].mean() - mean[: len(f)].mean()
     optimizer.zero_grad(set_to_none=False)
     loss.backward()

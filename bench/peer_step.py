@@ -13,6 +13,8 @@ import json, os, resource, sys, time
 os.environ["HF_HUB_OFFLINE"] = "1"
 import torch
 from transformers import AutoModelForCausalLM
+import peer_rows
+from peer_rows import rows
 
 pad_to = int(sys.argv[sys.argv.index("--pad") + 1]) if "--pad" in sys.argv else 0
 dtype = torch.bfloat16 if "--bf16" in sys.argv else torch.float32
@@ -21,29 +23,8 @@ torch.manual_seed(0)
 model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa").train()
 
 
-def rows(path, n=None):
-    return [json.loads(line) for line in open(path)][:n]
-
-
-def batch(some):
-    width = pad_to or max(len(r["input_ids"]) for r in some)
-    ids = torch.zeros(len(some), width, dtype=torch.long)
-    labels = torch.full((len(some), width), -100, dtype=torch.long)
-    seen = torch.zeros(len(some), width, dtype=torch.long)
-    for i, r in enumerate(some):
-        n = len(r["input_ids"])
-        ids[i, :n], labels[i, :n], seen[i, :n] = torch.tensor(r["input_ids"]), torch.tensor(r["labels"]), 1
-    return ids, labels, seen
-
-
 def row_losses(some):
-    """Token-mean NLL of each row."""
-    ids, labels, seen = batch(some)
-    logits = model(input_ids=ids, attention_mask=seen, use_cache=False).logits[:, :-1]
-    target = labels[:, 1:]
-    nll = torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), target.reshape(-1), ignore_index=-100,
-                                            reduction="none").float().view(target.shape)
-    return nll.sum(1) / (target != -100).sum(1)
+    return peer_rows.row_losses(model, some, pad_to)
 
 
 def train_steps(forget, retain, steps):
