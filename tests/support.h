@@ -75,6 +75,21 @@ static inline void assert_same_file(const char *what, const char *a, const char 
     wagle_ctx_free(ctx);
 }
 
+/* n rows of up to 9 token ids, all below 320, that `first` chooses. */
+static inline void write_token_rows(wagle_ctx *ctx, const char *path, int n, int first)
+{
+    wg_text t = {0};
+
+    for (int k = 0; k < n; k++) {
+        assert_ok(ctx, wg_text_printf(ctx, &t, "{\"input_ids\":[%d", first + k));
+        for (int i = 1; i < 6 + k % 4; i++)
+            assert_ok(ctx, wg_text_printf(ctx, &t, ",%d", (first + 7 * i * (k + 1)) % 320));
+        assert_ok(ctx, wg_text_addz(ctx, &t, "]}\n"));
+    }
+    assert_ok(ctx, wg_write_file(ctx, path, t.text, (size_t)t.bytes, true));
+    wg_text_free(&t);
+}
+
 /* The name in the gold files: transformers 5 uses another name for GPT-NeoX's embed_out. */
 static inline const char *gold_name(const char *stored)
 {

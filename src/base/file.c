@@ -172,6 +172,11 @@ wagle_status wg_scratch_new(wagle_ctx *ctx, const char *folder, int64_t count, s
     return WAGLE_OK;
 }
 
+size_t wg_whole_pages(size_t bytes)
+{
+    return (bytes + 4095) & ~(size_t)4095;
+}
+
 wagle_status wg_scratch_pages(wagle_ctx *ctx, size_t bytes, wg_scratch *out)
 {
     void *data;

@@ -33,6 +33,8 @@ WAGLE_CHECK wagle_status wg_scratch_new(wagle_ctx *ctx, const char *folder, int6
 /* Memory whose pages may be given back with wg_map_release, as those of a file: they keep what is
  * in them. */
 WAGLE_CHECK wagle_status wg_scratch_pages(wagle_ctx *ctx, size_t bytes, wg_scratch *out);
+/* Bytes of the whole pages that hold so many: what is given back on its own begins on a page. */
+size_t wg_whole_pages(size_t bytes);
 void wg_scratch_free(wg_scratch *s);
 
 /* A file that is written atomically: as NAME.partial, which wg_output_commit syncs and renames.

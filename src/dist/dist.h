@@ -27,12 +27,10 @@ bool wg_together(const wagle_ctx *ctx);
 bool wg_writes(const wagle_ctx *ctx);
 /* The parts that rows are cut into; 1: they are not. */
 int wg_parts(const wagle_ctx *ctx);
-/* The parts [*first, *first + n) of a process; returns n, a power of two. */
+/* The parts [*first, *first + n) of a process; returns n, a power of two. first may be NULL. */
 int wg_parts_of(const wagle_ctx *ctx, int rank, int *first);
 /* Rows [*first, *first + n) of so many that are part p of the whole; returns n. */
 int64_t wg_rows_of_part(int64_t rows, int part, int parts, int64_t *first);
-/* The rows [*from, *to) of a process: those of its parts. */
-void wg_rows_of_process(const wagle_ctx *ctx, int64_t rows, int rank, int64_t *from, int64_t *to);
 /* How often a sum is added to another that waits, once part j (from 0) of the process is there:
  * first to that of level 0, then to that of level 1, and so on. The sum then waits at the level of
  * that number. */
@@ -41,7 +39,7 @@ int wg_tree_merges(int j);
 int wg_tree_levels(int n);
 /* Where the slice of n elements of a process begins; that of the next one is its end. */
 int64_t wg_slice(const wagle_ctx *ctx, int64_t n, int rank);
-/* Where the rows of each process begin: *out [ranks + 1]; free with wg_free. */
+/* Where the rows of each process begin, those of its parts: *out [ranks + 1]; free with wg_free. */
 WAGLE_CHECK wagle_status wg_row_starts(wagle_ctx *ctx, int64_t rows, int64_t **out);
 
 /* --- exchanges: all processes call them in the same order --------------------------------------
@@ -57,8 +55,8 @@ WAGLE_CHECK wagle_status wg_all_gather(wagle_ctx *ctx, void *all, size_t size,
                                        const int64_t *slice);
 /* The same of one element a part; each process has those of its own parts. */
 WAGLE_CHECK wagle_status wg_all_gather_parts(wagle_ctx *ctx, void *all, size_t size);
-/* Lists of rows, list[i] [count[i]] of elements of `size` bytes: each process has those of its
- * slice of the rows (wg_slice), and gets the others, which are its to free with wg_free. */
+/* Lists of rows, list[i] [count[i]] of elements of `size` bytes: each process has those of its own
+ * rows (wg_row_starts), and gets the others, which are its to free with wg_free. */
 WAGLE_CHECK wagle_status wg_all_gather_lists(wagle_ctx *ctx, int64_t rows, int64_t *count,
                                              void **list, size_t size);
 /* wg_all_gather to process 0 alone. */

@@ -2,7 +2,6 @@
 #include "dist/dist.h"
 
 #include "base/memory.h"
-#include <stdio.h>
 #include <string.h>
 
 enum { BLOCK = 1 << 18 }; /* numbers that are added at a time */
@@ -47,8 +46,8 @@ wagle_status wg_join_processes(wagle_ctx *ctx, const wagle_processes *p)
     WG_TRY(WG_ALLOC(ctx, &m->receive_bytes, p->count));
     WG_TRY(WG_ALLOC(ctx, &m->part, p->count + 1));
     ctx->processes = *p;
-    for (int r = 0, first; r < p->count; r++)
-        m->part[r + 1] = wg_parts_of(ctx, r, &first) + m->part[r];
+    for (int r = 0; r < p->count; r++)
+        m->part[r + 1] = wg_parts_of(ctx, r, NULL) + m->part[r];
     return WAGLE_OK;
 }
 
@@ -128,9 +127,8 @@ static void add_nodes(const wagle_ctx *ctx, int64_t n)
     int w = 0;
 
     for (int r = 0; r < wg_ranks(ctx); r++) {
-        int first;
         waits[w].rank = r;
-        waits[w++].parts = wg_parts_of(ctx, r, &first);
+        waits[w++].parts = wg_parts_of(ctx, r, NULL);
         for (; w > 1 && waits[w - 1].parts == waits[w - 2].parts; w--) {
             add(sum_of(ctx, waits[w - 2].rank), sum_of(ctx, waits[w - 1].rank), n);
             waits[w - 2].parts *= 2;

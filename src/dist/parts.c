@@ -2,7 +2,6 @@
 #include "dist/dist.h"
 
 #include "base/memory.h"
-#include <string.h>
 
 int wg_rank(const wagle_ctx *ctx)
 {
@@ -63,19 +62,15 @@ wagle_status wagle_set_processes(wagle_ctx *ctx, const wagle_processes *p, int p
 int wg_parts_of(const wagle_ctx *ctx, int rank, int *first)
 {
     const int parts = wg_parts(ctx), ranks = wg_ranks(ctx);
-    int large = parts, n_large; /* processes that have `large` parts come last, others half */
+    int large = parts; /* parts of a node that is not halved */
 
     while (large > 1 && parts / large * 2 <= ranks)
         large /= 2;
-    /* there are parts/large nodes; as many of the first as are too few are halved */
-    n_large = 2 * (parts / large) - ranks;
-    const int halved = parts / large - n_large; /* nodes, two processes each */
-    if (rank < 2 * halved) {
-        *first = rank * (large / 2);
-        return large / 2;
-    }
-    *first = halved * large + (rank - 2 * halved) * large;
-    return large;
+    const int halved = ranks - parts / large; /* nodes, of two processes each: the first ones */
+    const bool half = rank < 2 * halved;
+    if (first != NULL)
+        *first = half ? rank * (large / 2) : (rank - halved) * large;
+    return half ? large / 2 : large;
 }
 
 int64_t wg_rows_of_part(int64_t rows, int part, int parts, int64_t *first)
@@ -99,19 +94,12 @@ int64_t wg_slice(const wagle_ctx *ctx, int64_t n, int rank)
     return n / wg_ranks(ctx) * rank + n % wg_ranks(ctx) * rank / wg_ranks(ctx);
 }
 
-void wg_rows_of_process(const wagle_ctx *ctx, int64_t rows, int rank, int64_t *from, int64_t *to)
-{
-    int first;
-    const int n = wg_parts_of(ctx, rank, &first);
-
-    wg_rows_of_part(rows, first, wg_parts(ctx), from);
-    wg_rows_of_part(rows, first + n, wg_parts(ctx), to);
-}
-
 wagle_status wg_row_starts(wagle_ctx *ctx, int64_t rows, int64_t **out)
 {
     WG_TRY(WG_ALLOC(ctx, out, wg_ranks(ctx) + 1));
-    for (int r = 0; r < wg_ranks(ctx); r++)
-        wg_rows_of_process(ctx, rows, r, &(*out)[r], &(*out)[r + 1]);
+    for (int r = 0, parts = 0; r < wg_ranks(ctx); r++) {
+        parts += wg_parts_of(ctx, r, NULL);
+        wg_rows_of_part(rows, parts, wg_parts(ctx), &(*out)[r + 1]);
+    }
     return WAGLE_OK;
 }

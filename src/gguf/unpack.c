@@ -1,5 +1,6 @@
 #include "gguf/unpack.h"
 
+#include "base/place.h"
 #include "base/text.h"
 #include "gguf/import.h"
 
@@ -35,7 +36,7 @@ static wagle_status forget_weights(wagle_ctx *ctx, const char *folder)
     return WAGLE_OK;
 }
 
-wagle_status wg_gguf_model_open(wagle_ctx *ctx, const char *gguf, wg_model **out, char **folder)
+static wagle_status open_gguf(wagle_ctx *ctx, const char *gguf, wg_model **out, char **folder)
 {
     wagle_status st;
 
@@ -55,6 +56,13 @@ wagle_status wg_gguf_model_open(wagle_ctx *ctx, const char *gguf, wg_model **out
         *folder = NULL;
     }
     return st;
+}
+
+wagle_status wg_model_open_path(wagle_ctx *ctx, const char *path, wg_model **out, char **folder)
+{
+    *folder = NULL;
+    return path != NULL && wg_is_gguf(path) ? open_gguf(ctx, path, out, folder)
+                                            : wg_model_open(ctx, path, out);
 }
 
 wagle_status wg_gguf_unpack_texts(wagle_ctx *ctx, const char *gguf, char **folder)

@@ -95,6 +95,11 @@ static wagle_status step_zstd(wagle_ctx *ctx, wg_source *s, void *to, size_t n, 
     return ZSTD_isError(status) ? damaged(ctx, s, ZSTD_getErrorName(status)) : WAGLE_OK;
 }
 
+bool wg_unpacks_too_much(uint64_t unpacked, size_t bytes)
+{
+    return unpacked > ((uint64_t)1 << 30) + 1000 * (uint64_t)bytes;
+}
+
 wagle_status wg_source_read(wagle_ctx *ctx, wg_source *s, void *to, size_t n, size_t *got)
 {
     size_t before;
@@ -111,7 +116,7 @@ wagle_status wg_source_read(wagle_ctx *ctx, wg_source *s, void *to, size_t n, si
                            s->what);
     }
     s->unpacked += *got;
-    if (s->unpacked > ((uint64_t)1 << 30) + 1000 * (uint64_t)s->bytes)
+    if (wg_unpacks_too_much(s->unpacked, s->bytes))
         return wg_fail(ctx, WAGLE_E_INPUT,
                        "%s: it unpacks to more than a thousand times its size; unpack it yourself "
                        "if that is meant",

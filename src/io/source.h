@@ -21,6 +21,9 @@ WAGLE_CHECK wagle_status wg_source_open(wagle_ctx *ctx, const char *what, wg_pac
 WAGLE_CHECK wagle_status wg_source_read(wagle_ctx *ctx, wg_source *s, void *to, size_t n,
                                         size_t *got);
 void wg_source_close(wg_source *s);
+/* Whether so many bytes of a file of `bytes` are more than a gigabyte and a thousand times its
+ * size: it is meant to fill memory then. */
+bool wg_unpacks_too_much(uint64_t unpacked, size_t bytes);
 /* Adds the whole file to the text, unpacked. */
 WAGLE_CHECK wagle_status wg_source_text(wagle_ctx *ctx, const char *path, wg_text *out);
 /* Whether a file's name says that it is text without rows: .txt, also .txt.gz and .txt.zst. */

@@ -39,7 +39,7 @@ static wagle_status new_mask(wagle_ctx *ctx, const wg_attribution *a, wg_mask *m
 
     WG_TRY(WG_ALLOC(ctx, &list, files->n));
     for (int t = 0; t < files->n; t++)
-        if (wg_model_is_weight(a->session.model, t) && wg_is_scored(a, t))
+        if (wg_is_scored(a, t))
             list[n++] = files->tensor[t];
     st = wg_mask_new(ctx, list, n, mask);
     wg_free(list);

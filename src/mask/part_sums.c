@@ -6,9 +6,7 @@
 wagle_status wg_part_sums_new(wagle_ctx *ctx, int64_t weights, const bool wanted[WG_SUMS],
                               wg_part_sums *out)
 {
-    int first;
-
-    *out = (wg_part_sums){.parts = wg_parts_of(ctx, wg_rank(ctx), &first)};
+    *out = (wg_part_sums){.parts = wg_parts_of(ctx, wg_rank(ctx), NULL)};
     for (int level = 0; level < wg_tree_levels(out->parts); level++)
         for (int i = 0; i < WG_SUMS; i++)
             if (wanted[i])
@@ -39,7 +37,7 @@ static const float *merge(const wg_part_sums *s, int kind, const float *part, in
 {
     const int merges = wg_tree_merges(s->part);
 
-    for (int level = 0; level < merges && level < wg_tree_levels(s->parts); level++) {
+    for (int level = 0; level < merges; level++) {
         float *waits = s->waits[level][kind] + s->at;
         for (int64_t i = 0; i < n; i++)
             waits[i] += part[i];
@@ -92,8 +90,7 @@ wagle_status wg_part_sums_whole(wagle_ctx *ctx, wg_part_sums *s, const float *sl
 
 int64_t wg_part_sums_bytes(const wagle_ctx *ctx, int64_t weights, int64_t widest, int kinds)
 {
-    int first;
-    const int64_t levels = wg_tree_levels(wg_parts_of(ctx, wg_rank(ctx), &first));
+    const int64_t levels = wg_tree_levels(wg_parts_of(ctx, wg_rank(ctx), NULL));
     const int64_t slices = wg_parts(ctx) > 1 ? (kinds + 1) * widest : 0;
 
     return (levels * kinds * weights + slices) * (int64_t)sizeof(float);

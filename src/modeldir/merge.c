@@ -169,15 +169,34 @@ done:
 /* --- a model and an adapter --------------------------------------------------------------------
  */
 
+/* The files of a model, and what an adapter changes in them. */
 typedef struct adapting {
-    const wg_adapter *adapter;
+    wg_tensors files;
+    wg_adapter adapter;
     wg_pool *pool;
 } adapting;
+
+/* Close with close_adapting, also after a failure. */
+static wagle_status open_adapting(wagle_ctx *ctx, const char *model, const char *adapter,
+                                  adapting *out)
+{
+    *out = (adapting){0};
+    WG_TRY(wg_tensors_open(ctx, model, &out->files));
+    WG_TRY(wg_adapter_open(ctx, adapter, model, &out->files, &out->adapter));
+    return wg_pool_open(ctx, wg_threads(ctx), &out->pool);
+}
+
+static void close_adapting(adapting *a)
+{
+    wg_pool_close(a->pool);
+    wg_adapter_close(&a->adapter);
+    wg_tensors_close(&a->files);
+}
 
 static wagle_status write_adapted(void *user, wagle_ctx *ctx, const wg_tensor *t, wg_output *out)
 {
     const adapting *a = user;
-    const wg_adapter_change *c = wg_adapter_find(a->adapter, t);
+    const wg_adapter_change *c = wg_adapter_find(&a->adapter, t);
     void *bytes;
     wagle_status st;
 
@@ -194,20 +213,14 @@ static wagle_status write_adapted(void *user, wagle_ctx *ctx, const wg_tensor *t
 
 static wagle_status merge_adapter(wagle_ctx *ctx, const wagle_merge_options *o)
 {
-    wg_adapter adapter = {0};
-    adapting a = {.adapter = &adapter};
-    wg_tensors files = {0};
+    adapting a;
     wagle_status st;
 
     WG_TRY(wg_output_spares(ctx, o->out, o->adapter));
-    WG_TRY_GOTO(wg_tensors_open(ctx, o->models[0], &files), done);
-    WG_TRY_GOTO(wg_adapter_open(ctx, o->adapter, o->models[0], &files, &adapter), done);
-    WG_TRY_GOTO(wg_pool_open(ctx, wg_threads(ctx), &a.pool), done);
-    st = write_folder(ctx, o, o->models[0], &files, write_adapted, &a);
-done:
-    wg_pool_close(a.pool);
-    wg_adapter_close(&adapter);
-    wg_tensors_close(&files);
+    st = open_adapting(ctx, o->models[0], o->adapter, &a);
+    if (st == WAGLE_OK)
+        st = write_folder(ctx, o, o->models[0], &a.files, write_adapted, &a);
+    close_adapting(&a);
     return st;
 }
 
@@ -234,20 +247,15 @@ wagle_status wagle_merge(wagle_ctx *ctx, const wagle_merge_options *given)
 /* --- merged in memory --------------------------------------------------------------------------
  */
 
-/* Each tensor begins on a page, so that pages are given back by tensor. */
-static size_t rounded(size_t bytes)
+static wagle_status fill(wagle_ctx *ctx, const adapting *a, wg_merged *m)
 {
-    return (bytes + 4095) & ~(size_t)4095;
-}
-
-static wagle_status fill(wagle_ctx *ctx, const wg_tensors *files, const adapting *a, wg_merged *m)
-{
+    const wg_tensors *files = &a->files;
     size_t bytes = 0;
     char *at;
 
     for (int64_t i = 0; i < files->n; i++)
-        if (wg_adapter_find(a->adapter, &files->tensor[i]) != NULL)
-            bytes += rounded(files->tensor[i].bytes);
+        if (wg_adapter_find(&a->adapter, &files->tensor[i]) != NULL)
+            bytes += wg_whole_pages(files->tensor[i].bytes);
     if (ctx->memory > 0 && (int64_t)bytes > ctx->memory)
         return wg_fail(ctx, WAGLE_E_RESOURCE,
                        "the merged tensors take %.2f GB, more than @{memory}; `wagle merge` writes "
@@ -258,7 +266,7 @@ static wagle_status fill(wagle_ctx *ctx, const wg_tensors *files, const adapting
     at = m->pages.data;
     for (int64_t i = 0; i < files->n; i++) {
         const wg_tensor *t = &files->tensor[i];
-        const wg_adapter_change *c = wg_adapter_find(a->adapter, t);
+        const wg_adapter_change *c = wg_adapter_find(&a->adapter, t);
         if (c == NULL)
             continue;
         WG_TRY(wg_check_interrupt(ctx));
@@ -270,7 +278,7 @@ static wagle_status fill(wagle_ctx *ctx, const wg_tensors *files, const adapting
                         .data = at};
         if (m->tensor[m->n++].name == NULL)
             return WAGLE_E_RESOURCE;
-        at += rounded(t->bytes);
+        at += wg_whole_pages(t->bytes);
         wg_progress(ctx, "merge", i + 1, files->n, NULL);
     }
     return WAGLE_OK;
@@ -279,19 +287,12 @@ static wagle_status fill(wagle_ctx *ctx, const wg_tensors *files, const adapting
 static wagle_status merge_in_memory(wagle_ctx *ctx, const char *model, const char *folder,
                                     wg_merged *m)
 {
-    wg_adapter adapter = {0};
-    adapting a = {.adapter = &adapter};
-    wg_tensors files = {0};
-    wagle_status st;
+    adapting a;
+    wagle_status st = open_adapting(ctx, model, folder, &a);
 
-    WG_TRY_GOTO(wg_tensors_open(ctx, model, &files), done);
-    WG_TRY_GOTO(wg_adapter_open(ctx, folder, model, &files, &adapter), done);
-    WG_TRY_GOTO(wg_pool_open(ctx, wg_threads(ctx), &a.pool), done);
-    st = fill(ctx, &files, &a, m);
-done:
-    wg_pool_close(a.pool);
-    wg_adapter_close(&adapter);
-    wg_tensors_close(&files);
+    if (st == WAGLE_OK)
+        st = fill(ctx, &a, m);
+    close_adapting(&a);
     return st;
 }
 

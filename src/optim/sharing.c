@@ -53,12 +53,11 @@ wagle_status wg_sharing_new(wagle_ctx *ctx, wg_optimizer *a)
 {
     const wg_ops *ops = a->model->ops;
     wg_sharing *s = &a->sharing;
-    int first;
 
     if (wg_parts(ctx) == 1)
         return WAGLE_OK;
     s->rank = wg_rank(ctx);
-    s->parts = wg_parts_of(ctx, s->rank, &first);
+    s->parts = wg_parts_of(ctx, s->rank, NULL);
     s->n = cut(a, NULL);
     WG_TRY(WG_ALLOC(ctx, &s->stretch, s->n));
     cut(a, s->stretch);
@@ -90,7 +89,7 @@ void wg_sharing_part(wg_optimizer *a)
 
     if (s->parts == 0)
         return;
-    for (int level = 0; level < merges && level < wg_tree_levels(s->parts); level++)
+    for (int level = 0; level < merges; level++)
         ops->axpy(ops, a->n, 1, s->waits[level].data, a->gradient);
     if (++s->part == s->parts)
         s->part = 0;
@@ -179,8 +178,5 @@ wagle_status wg_sharing_scatter(wagle_ctx *ctx, const wg_optimizer *a, void *sta
 
 int64_t wg_sharing_bytes(const wagle_ctx *ctx, int64_t weights)
 {
-    int first;
-
-    return (int64_t)sizeof(float) * weights *
-           wg_tree_levels(wg_parts_of(ctx, wg_rank(ctx), &first));
+    return (int64_t)sizeof(float) * weights * wg_tree_levels(wg_parts_of(ctx, wg_rank(ctx), NULL));
 }

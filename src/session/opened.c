@@ -1,16 +1,16 @@
 #include "session/opened.h"
 
-#include "base/place.h"
 #include "gguf/unpack.h"
 #include "modeldir/folder.h"
 
 #include <string.h>
 
-static wagle_status open_gguf(wagle_ctx *ctx, const char *path, wagle_model *m)
+static wagle_status open_files(wagle_ctx *ctx, const char *path, wagle_model *m)
 {
-    m->gguf = wg_copy_text(ctx, path, strlen(path));
-    return m->gguf != NULL ? wg_gguf_model_open(ctx, path, &m->model, &m->unpacked)
-                           : WAGLE_E_RESOURCE;
+    WG_TRY(wg_model_open_path(ctx, path, &m->model, &m->unpacked));
+    if (m->unpacked != NULL)
+        m->gguf = wg_copy_text(ctx, path, strlen(path));
+    return m->unpacked == NULL || m->gguf != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
 
 wagle_status wg_opened_new(wagle_ctx *ctx, const char *model, wagle_model **out)
@@ -21,8 +21,7 @@ wagle_status wg_opened_new(wagle_ctx *ctx, const char *model, wagle_model **out)
     *out = NULL;
     WG_TRY(WG_ALLOC(ctx, &m, 1));
     atomic_init(&m->users, 1);
-    st = model != NULL && wg_is_gguf(model) ? open_gguf(ctx, model, m)
-                                            : wg_model_open(ctx, model, &m->model);
+    st = open_files(ctx, model, m);
     if (st == WAGLE_OK)
         st = wg_tokenizer_open(ctx, m->model->folder, &m->tokenizer);
     if (st == WAGLE_E_INPUT && m->model != NULL) { /* rows of tokens need none; others name it */
@@ -71,12 +70,6 @@ bool wg_opened_is_gguf(const wagle_model *m)
     return first_of(m)->gguf != NULL;
 }
 
-/* Each tensor at a place of its own, on the boundary of a page: pages are given back by tensor. */
-static size_t rounded(size_t bytes)
-{
-    return (bytes + 4095) & ~(size_t)4095;
-}
-
 static wagle_status take_trained(wagle_ctx *ctx, const wg_model *trained, wagle_model *m)
 {
     const wg_tensors *files = &trained->files;
@@ -84,7 +77,7 @@ static wagle_status take_trained(wagle_ctx *ctx, const wg_model *trained, wagle_
     char *at;
 
     for (int t = 0; t < files->n; t++)
-        bytes += wg_is_trained(trained, t) ? rounded(files->tensor[t].bytes) : 0;
+        bytes += wg_is_trained(trained, t) ? wg_whole_pages(files->tensor[t].bytes) : 0;
     WG_TRY(wg_scratch_pages(ctx, bytes, &m->changed));
     at = m->changed.data;
     for (int t = 0; t < files->n; t++) {
@@ -92,7 +85,7 @@ static wagle_status take_trained(wagle_ctx *ctx, const wg_model *trained, wagle_
             continue;
         WG_TRY(wg_trained_tensor(ctx, trained, t, at));
         m->tensor[t].data = at;
-        at += rounded(files->tensor[t].bytes);
+        at += wg_whole_pages(files->tensor[t].bytes);
     }
     return WAGLE_OK;
 }
@@ -179,7 +172,7 @@ static wagle_status take_weights(wagle_ctx *ctx, const wagle_weight *weights, in
     char *at;
 
     for (int64_t i = 0; i < n; i++)
-        bytes += rounded(weights[i].bytes);
+        bytes += wg_whole_pages(weights[i].bytes);
     WG_TRY(wg_scratch_pages(ctx, bytes, &m->changed));
     at = m->changed.data;
     for (int64_t i = 0; i < n; i++) {
@@ -188,7 +181,7 @@ static wagle_status take_weights(wagle_ctx *ctx, const wagle_weight *weights, in
         if (is_own(m, t))
             return wg_fail(ctx, WAGLE_E_INPUT, "tensor '%s': is given twice", t->name);
         t->data = memcpy(at, weights[i].data, weights[i].bytes);
-        at += rounded(weights[i].bytes);
+        at += wg_whole_pages(weights[i].bytes);
     }
     return WAGLE_OK;
 }

@@ -1,16 +1,12 @@
 #include "session/opened.h"
 
-#include "base/place.h"
 #include "gguf/unpack.h"
 
 static wagle_status open_model(wagle_ctx *ctx, const char *model, const wagle_model *opened,
                                wg_session *s)
 {
-    if (opened != NULL)
-        return wg_model_borrow(ctx, opened->model, &s->model);
-    return model != NULL && wg_is_gguf(model)
-               ? wg_gguf_model_open(ctx, model, &s->model, &s->unpacked)
-               : wg_model_open(ctx, model, &s->model);
+    return opened != NULL ? wg_model_borrow(ctx, opened->model, &s->model)
+                          : wg_model_open_path(ctx, model, &s->model, &s->unpacked);
 }
 
 wagle_status wg_session_begin(wagle_ctx *ctx, const char *model, const wagle_model *opened,

@@ -11,20 +11,6 @@
 #define FOLDER WG_SCRATCH "/combinations"
 #define ROWS(name) FOLDER "/" name ".jsonl"
 
-static void write_rows(wagle_ctx *ctx, const char *path, int first)
-{
-    wg_text t = {0};
-
-    for (int k = 0; k < 3; k++) {
-        assert_ok(ctx, wg_text_printf(ctx, &t, "{\"input_ids\":[%d", first + k));
-        for (int i = 1; i < 6 + k; i++)
-            assert_ok(ctx, wg_text_printf(ctx, &t, ",%d", (first + 7 * i * (k + 1)) % 320));
-        assert_ok(ctx, wg_text_addz(ctx, &t, "]}\n"));
-    }
-    assert_ok(ctx, wg_write_file(ctx, path, t.text, (size_t)t.bytes, true));
-    wg_text_free(&t);
-}
-
 /* rectify: weight of the newest retain gradient in the moving average, or 0 for no rectification.
  */
 static wagle_train_options run_of(const char *mask, const char *objective, const char *optimizer,
@@ -148,9 +134,9 @@ static void every_combination_runs_keeps_and_resumes(void **state)
     (void)state;
     wg_remove_tree(FOLDER);
     assert_ok(ctx, wg_make_folder(ctx, FOLDER));
-    write_rows(ctx, ROWS("forget"), 10);
-    write_rows(ctx, ROWS("retain"), 100);
-    write_rows(ctx, ROWS("refusal"), 200);
+    write_token_rows(ctx, ROWS("forget"), 3, 10);
+    write_token_rows(ctx, ROWS("retain"), 3, 100);
+    write_token_rows(ctx, ROWS("refusal"), 3, 200);
     for (int s = 0; wg_selector_at(s) != NULL; s++) {
         wagle_mask_options m;
         wagle_attribute_options data;

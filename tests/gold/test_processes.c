@@ -30,20 +30,6 @@ static bool shortened(void)
 #endif
 }
 
-static void write_rows(wagle_ctx *ctx, const char *path, int first)
-{
-    wg_text t = {0};
-
-    for (int k = 0; k < EACH; k++) {
-        assert_ok(ctx, wg_text_printf(ctx, &t, "{\"input_ids\":[%d", first + k));
-        for (int i = 1; i < 6 + k % 4; i++)
-            assert_ok(ctx, wg_text_printf(ctx, &t, ",%d", (first + 7 * i * (k + 1)) % 320));
-        assert_ok(ctx, wg_text_addz(ctx, &t, "]}\n"));
-    }
-    assert_ok(ctx, wg_write_file(ctx, path, t.text, (size_t)t.bytes, true));
-    wg_text_free(&t);
-}
-
 static int write_all_rows(void **state)
 {
     wagle_ctx *ctx = new_context();
@@ -51,9 +37,9 @@ static int write_all_rows(void **state)
     (void)state;
     wg_remove_tree(FOLDER);
     assert_ok(ctx, wg_make_folder(ctx, FOLDER));
-    write_rows(ctx, ROWS("forget"), 10);
-    write_rows(ctx, ROWS("retain"), 100);
-    write_rows(ctx, ROWS("refusal"), 200);
+    write_token_rows(ctx, ROWS("forget"), EACH, 10);
+    write_token_rows(ctx, ROWS("retain"), EACH, 100);
+    write_token_rows(ctx, ROWS("refusal"), EACH, 200);
     wagle_ctx_free(ctx);
     return 0;
 }

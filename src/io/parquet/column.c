@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "io/parquet/codec.h"
+#include "io/source.h"
 #include <string.h>
 #include <zlib.h>
 
@@ -87,11 +88,10 @@ static wagle_status check_crc(const wg_parquet *p, const wg_pq_column *c, const 
     return WAGLE_OK;
 }
 
-/* The bytes of a file that unpack to more than this are meant to fill memory. */
 static wagle_status count_unpacked(wg_parquet *p, int64_t bytes)
 {
     p->unpacked += (uint64_t)bytes;
-    if (p->unpacked > ((uint64_t)1 << 30) + 1000 * (uint64_t)p->bytes)
+    if (wg_unpacks_too_much(p->unpacked, p->bytes))
         return wg_pq_fail(p, "pages that unpack to more than a thousand times its size");
     return WAGLE_OK;
 }
