@@ -35,7 +35,11 @@ static wagle_status join(const cli_command *c, const cli_options *o, const wagle
     if (others != NULL && others->count > 1 && !cli_listed(together, c->name))
         return cli_refuse("%s: runs in one process; start `wagle %s` without mpirun", c->name,
                           c->name);
-    return wagle_set_processes(running, others, o->parts > 0 ? (int)o->parts : 0);
+    const wagle_status st = wagle_set_processes(running, others, o->parts > 0 ? (int)o->parts : 0);
+    if (st != WAGLE_OK || !o->share_weights)
+        return st;
+    return cli_serve() ? wagle_share_weights(running, true)
+                       : cli_refuse("--share-weights: this MPI does not allow several threads");
 }
 
 static wagle_status run(const cli_command *c, cli_options *o, const wagle_processes *others)

@@ -8,6 +8,14 @@
 extern "C" {
 #endif
 
+/* Bytes of a file that are read from another process. */
+typedef struct wagle_piece {
+    int process;
+    int64_t at;   /* in the file */
+    size_t bytes; /* at most 2^27 */
+    void *into;
+} wagle_piece;
+
 /* How the processes of a run reach each other. The library does not start processes and knows no
  * network: a program gives it this function. cli/mpi.c has the one of MPI. */
 typedef struct wagle_processes {
@@ -22,6 +30,12 @@ typedef struct wagle_processes {
     bool (*exchange)(void *user, const void *const *send, const size_t *send_bytes,
                      void *const *receive, const size_t *receive_bytes, char *why,
                      size_t why_bytes);
+    /* Reads n pieces of the file `path`, each as the process that it names reads it. That process
+     * answers whatever it is doing: the program has a thread for it, which reads the same file. The
+     * library calls this from a thread of its own, one call at a time, also while `exchange` runs.
+     * False as above. NULL: wagle_share_weights is refused. */
+    bool (*read)(void *user, const char *path, const wagle_piece *piece, int n, char *why,
+                 size_t why_bytes);
 } wagle_processes;
 
 enum { WAGLE_PARTS_MOST = 4096 };
@@ -37,6 +51,12 @@ enum { WAGLE_PARTS_MOST = 4096 };
  * p->count. WAGLE_E_USAGE: not that. Between calls only. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_set_processes(wagle_ctx *ctx, const wagle_processes *p,
                                                        int parts);
+
+/* Models that are opened from now on are shared: each process keeps 1/count of the weights, and
+ * reads the others from the processes that keep them, a layer ahead, in each pass. Results have the
+ * same bits. Does nothing for a process that is alone. WAGLE_E_USAGE: the processes cannot read
+ * from each other. After wagle_set_processes, which ends it; between calls only. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_share_weights(wagle_ctx *ctx, bool share);
 
 #ifdef __cplusplus
 }

@@ -209,8 +209,24 @@ void wg_interrupt_at(int64_t n)
     checks_left = n;
 }
 
+void wg_cut_off(wagle_ctx *ctx, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(ctx->why, sizeof ctx->why, format, arguments);
+    va_end(arguments);
+    atomic_store(&ctx->cut_off, true);
+}
+
+wagle_status wg_check_cut_off(wagle_ctx *ctx)
+{
+    return atomic_load(&ctx->cut_off) ? wg_fail(ctx, WAGLE_E_RESOURCE, "%s", ctx->why) : WAGLE_OK;
+}
+
 wagle_status wg_check_interrupt(wagle_ctx *ctx)
 {
+    WG_TRY(wg_check_cut_off(ctx));
     if (checks_left > 0 && --checks_left == 0)
         ctx->interrupted = 1;
     if (ctx->parent != NULL && ctx->parent->interrupted)

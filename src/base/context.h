@@ -30,6 +30,9 @@ struct wagle_ctx {
     int parts;                 /* that rows are cut into (dist/dist.h); 0: one */
     int64_t sent;              /* bytes, to other processes */
     bool agreed;               /* all processes were told of an interrupt */
+    struct wg_shared *shared;  /* weights of which this process keeps a share, or NULL */
+    atomic_bool cut_off;       /* another process cannot be reached: `why` says which */
+    char why[WG_MESSAGE_BYTES / 2];
     bool dry_run;
     wg_merged *merged;            /* what stands for tensors of a folder, or NULL */
     char *adapter;                /* the folder that they come from */
@@ -108,7 +111,11 @@ typedef struct wg_stage {
 } wg_stage;
 
 double wg_seconds(void); /* monotonic clock */
-/* WAGLE_E_INTERRUPTED once wagle_interrupt was called. */
+/* From any thread, once: this process cannot go on, because it has lost another one. */
+void wg_cut_off(wagle_ctx *ctx, const char *format, ...) WG_PRINTF(2);
+/* WAGLE_E_RESOURCE after that. No output is finished then. */
+WAGLE_CHECK wagle_status wg_check_cut_off(wagle_ctx *ctx);
+/* WAGLE_E_INTERRUPTED once wagle_interrupt was called; or that of wg_check_cut_off. */
 WAGLE_CHECK wagle_status wg_check_interrupt(wagle_ctx *ctx);
 /* Tests only: simulates wagle_interrupt at the n-th check from now (1 = the next), 0 = never. */
 void wg_interrupt_at(int64_t n);

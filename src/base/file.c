@@ -303,8 +303,10 @@ static void sync_parent(const char *path)
 
 wagle_status wg_output_commit(wagle_ctx *ctx, wg_output *out)
 {
-    wagle_status st = flush(ctx, out);
+    wagle_status st = wg_check_cut_off(ctx);
 
+    if (st == WAGLE_OK)
+        st = flush(ctx, out);
     if (st == WAGLE_OK && (fsync(out->fd) != 0 || rename(out->partial, out->path) != 0))
         st = wg_fail_errno(ctx, errno, "%s: finishing", out->path);
     if (st == WAGLE_OK) {

@@ -137,6 +137,7 @@ wagle_status wg_partial_new(wagle_ctx *ctx, const char *out, wg_partial *p)
 
 wagle_status wg_partial_commit(wagle_ctx *ctx, wg_partial *p, const char *out)
 {
+    WG_TRY(wg_check_cut_off(ctx));
     WG_TRY(wg_replace_folder(ctx, p->path, out));
     wg_unlock_folder(out, &p->lock);
     return WAGLE_OK;

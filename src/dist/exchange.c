@@ -2,6 +2,7 @@
 #include "dist/dist.h"
 
 #include "base/memory.h"
+#include "dist/shared.h"
 #include <string.h>
 
 enum { BLOCK = 1 << 18 }; /* numbers that are added at a time */
@@ -20,6 +21,8 @@ void wg_leave_processes(wagle_ctx *ctx)
 {
     struct wg_mail *m = ctx->mail;
 
+    wg_shared_free(ctx->shared);
+    ctx->shared = NULL;
     if (m != NULL) {
         wg_free(m->send);
         wg_free(m->receive);
@@ -45,7 +48,7 @@ wagle_status wg_join_processes(wagle_ctx *ctx, const wagle_processes *p)
     WG_TRY(WG_ALLOC(ctx, &m->send_bytes, p->count));
     WG_TRY(WG_ALLOC(ctx, &m->receive_bytes, p->count));
     WG_TRY(WG_ALLOC(ctx, &m->part, p->count + 1));
-    ctx->processes = *p;
+    memcpy(&ctx->processes, p, p->size < sizeof *p ? p->size : sizeof *p);
     for (int r = 0; r < p->count; r++)
         m->part[r + 1] = wg_parts_of(ctx, r, NULL) + m->part[r];
     return WAGLE_OK;
@@ -89,6 +92,7 @@ static wagle_status exchange(wagle_ctx *ctx)
     const struct wg_mail *m = ctx->mail;
     char why[WG_MESSAGE_BYTES / 2] = "";
 
+    WG_TRY(wg_check_cut_off(ctx));
     for (int r = 0; r < wg_ranks(ctx); r++)
         ctx->sent += (int64_t)m->send_bytes[r];
     if (ctx->processes.exchange(ctx->processes.user, m->send, m->send_bytes, m->receive,

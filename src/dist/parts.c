@@ -2,6 +2,7 @@
 #include "dist/dist.h"
 
 #include "base/memory.h"
+#include <stddef.h>
 
 int wg_rank(const wagle_ctx *ctx)
 {
@@ -42,8 +43,8 @@ wagle_status wagle_set_processes(wagle_ctx *ctx, const wagle_processes *p, int p
     const int count = p != NULL ? p->count : 1;
     const int usual = p == NULL ? 1 : count <= 8 ? 8 : power_from(count);
 
-    if (p != NULL && (p->size < sizeof *p || p->exchange == NULL || count < 1 || p->rank < 0 ||
-                      p->rank >= count || count > WAGLE_PARTS_MOST))
+    if (p != NULL && (p->size < offsetof(wagle_processes, read) || p->exchange == NULL ||
+                      count < 1 || p->rank < 0 || p->rank >= count || count > WAGLE_PARTS_MOST))
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "wagle_set_processes: size, rank, count (1 to %d) and exchange must be set",
                        WAGLE_PARTS_MOST);

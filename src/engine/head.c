@@ -82,7 +82,8 @@ static void make_logits(const wg_engine *e, int64_t n, const wg_real *h, int64_t
 
     ops->gemm(ops, n, width, c->E, wg_matrix(h, c->E), wg_transpose(head_rows(e, first, width)),
               false, logits, ld);
-    wg_model_done(m, wg_model_tensor(m, WG_HEAD, 0));
+    if (!ops->host) /* else its next rows are soon read */
+        release_table(e);
     if (bias >= 0)
         ops->bias_forward(ops, n, width, wg_model_view(m, bias, first, width, e->panel.data),
                           logits, ld);

@@ -339,14 +339,43 @@ done:
     return st;
 }
 
+wagle_status wg_tensors_share(wagle_ctx *ctx, wg_tensors *t)
+{
+    if (ctx->shared == NULL)
+        return WAGLE_OK;
+    WG_TRY(WG_ALLOC(ctx, &t->region, t->n_files));
+    t->shared = ctx->shared;
+    for (int64_t i = 0; i < t->n_files; i++)
+        WG_TRY(wg_shared_open(ctx, t->file[i], &t->map[i], &t->region[i]));
+    for (int64_t i = 0; i < t->n; i++) {
+        wg_tensor *x = &t->tensor[i];
+        if (x->data == x->place)
+            x->data = t->region[x->file] + ((const unsigned char *)x->place - t->map[x->file].data);
+    }
+    return WAGLE_OK;
+}
+
+const void *wg_tensor_bytes(const wg_tensors *t, const wg_tensor *tensor)
+{
+    const int file = tensor->file;
+    const uintptr_t data = (uintptr_t)tensor->data;
+    const uintptr_t region = t->shared != NULL ? (uintptr_t)t->region[file] : 0;
+
+    return region != 0 && data >= region && data < region + t->map[file].bytes ? tensor->place
+                                                                               : tensor->data;
+}
+
 void wg_tensors_close(wg_tensors *t)
 {
     for (int64_t i = 0; i < t->n_files; i++) {
+        if (t->region != NULL)
+            wg_shared_close(t->shared, t->region[i]);
         if (t->map != NULL)
             wg_map_close(&t->map[i]);
         wg_free(t->file[i]);
     }
     wg_free(t->map);
+    wg_free(t->region);
     wg_free(t->file);
     wg_free(t->tensor);
     json_decref(t->metadata);

@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "dist/shared.h"
 #include "tensor/tensor.h"
 #include <stdatomic.h>
 
@@ -32,9 +33,11 @@ void wg_merged_free(wg_merged *m); /* once its last user has freed it; NULL is n
 typedef struct wg_tensors {
     wg_tensor *tensor; /* [n] sorted by name, byte order */
     int64_t n;
-    char **file;      /* [n_files] paths */
-    size_t beginning; /* length of the folder's part of each path */
-    wg_map *map;      /* [n_files] */
+    char **file;                  /* [n_files] paths */
+    size_t beginning;             /* length of the folder's part of each path */
+    wg_map *map;                  /* [n_files] */
+    wg_shared *shared;            /* holds the data of these files, or NULL */
+    const unsigned char **region; /* [n_files] data of a shared file */
     int64_t n_files;
     json_t *metadata; /* of the first file, {} if it has none */
     wg_arena arena;
@@ -45,6 +48,11 @@ typedef struct wg_tensors {
  * of ctx->merged have their data there. Close with wg_tensors_close, also after failure. */
 WAGLE_CHECK wagle_status wg_tensors_open(wagle_ctx *ctx, const char *path, wg_tensors *out);
 void wg_tensors_close(wg_tensors *t);
+/* Where processes share weights (ctx->shared): the data of the tensors become addresses whose bytes
+ * come when a back end asks for them (wg_ops.stored). Those in memory stay. */
+WAGLE_CHECK wagle_status wg_tensors_share(wagle_ctx *ctx, wg_tensors *t);
+/* The data of a tensor for who reads it once, on the host: of a shared one, in its file. */
+const void *wg_tensor_bytes(const wg_tensors *t, const wg_tensor *tensor);
 /* Finds a tensor by name; NULL if absent. */
 const wg_tensor *wg_tensors_find(const wg_tensors *t, const char *name);
 /* metadata[key], or NULL. */

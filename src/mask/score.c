@@ -145,7 +145,7 @@ static wagle_status score_slice(wagle_ctx *ctx, scorer *k, int tensor, int64_t f
 static wagle_status take_sums(wagle_ctx *ctx, scorer *k, int tensor, int64_t first, int64_t n,
                               const float *of[WG_SUMS])
 {
-    const wg_tensor *t = &k->of->session.model->files.tensor[tensor];
+    const wg_tensors *files = &k->of->session.model->files;
     int64_t within = 0;
     bool ready = true;
 
@@ -156,7 +156,7 @@ static wagle_status take_sums(wagle_ctx *ctx, scorer *k, int tensor, int64_t fir
     WG_TRY(multiply(ctx, k, tensor, within, &of[WG_SUM_RETAIN]));
     WG_TRY(k->sums.parts > 0 ? score_slice(ctx, k, tensor, first, within, n, of)
                              : score_range(ctx, k, tensor, first, n, of));
-    wg_map_release(t->data, t->bytes);
+    wg_map_release(wg_tensor_bytes(files, &files->tensor[tensor]), files->tensor[tensor].bytes);
     return WAGLE_OK;
 }
 

@@ -259,7 +259,7 @@ void wg_layer_release(const wg_model *m, int64_t l)
 
 void wg_layer_done(const wg_model *m, int64_t l)
 {
-    if (m->ops->host)
+    if (m->ops->host && m->ops->shared == NULL)
         return;
     wg_layer_release(m, l);
     wg_layer_ahead(m, l + 2 < m->config.L ? l + 2 : l + 2 - m->config.L);

@@ -143,6 +143,7 @@ wagle_status wg_model_open(wagle_ctx *ctx, const char *folder, wg_model **out)
     WG_TRY_GOTO(wg_config_read(ctx, folder, &m->config), fail);
     WG_TRY_GOTO(wg_tensors_open(ctx, folder, &m->files), fail);
     WG_TRY_GOTO(bind(ctx, m), fail);
+    WG_TRY_GOTO(wg_tensors_share(ctx, &m->files), fail);
     WG_TRY_GOTO(WG_ALLOC(ctx, &m->overlay, m->files.n), fail);
     *out = m;
     return WAGLE_OK;
@@ -239,7 +240,7 @@ wg_operand wg_model_matrix(const wg_model *m, int tensor, int64_t first, int64_t
 
 void wg_model_done(const wg_model *m, int tensor)
 {
-    if (!m->ops->host && tensor >= 0)
+    if ((!m->ops->host || m->ops->shared != NULL) && tensor >= 0)
         m->ops->release(m->ops, m->files.tensor[tensor].data, m->files.tensor[tensor].bytes);
 }
 
@@ -247,7 +248,7 @@ const wg_real *wg_model_stored(const wg_model *m, int tensor, int64_t first, int
                                wg_real *panel)
 {
     const wg_tensor *t = &m->files.tensor[tensor];
-    const wg_weights w = {.type = t->dtype, .stored = t->data};
+    const wg_weights w = {.type = t->dtype, .stored = wg_tensor_bytes(&m->files, t)};
 
     return wg_weights_as(wg_ops_on_host(m->ops), &w, WG_F32, first, n, panel);
 }

@@ -159,7 +159,8 @@ wg_operand wg_model_matrix(const wg_model *m, int tensor, int64_t first, int64_t
 /* The same of elements that lie at `data` as panel_type. */
 wg_operand wg_model_factor(const wg_model *m, int tensor, const void *data);
 /* The tensor's stored weights are not read before they are asked for again: a card may use their
- * memory for others. Pages of the host stay mapped. */
+ * memory for others, and those that processes share are given back. Other pages of the host stay
+ * mapped. */
 void wg_model_done(const wg_model *m, int tensor);
 /* Reals of the stored weights, selected or not, on the host. */
 const wg_real *wg_model_stored(const wg_model *m, int tensor, int64_t first, int64_t n,

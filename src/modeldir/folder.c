@@ -33,7 +33,7 @@ static wagle_status write_shard(wagle_ctx *ctx, const writing *w, int file, cons
     while (at < map->data + map->bytes) {
         const wg_tensor *t = tensor_at(w->files, file, at);
         WG_TRY_GOTO(w->write(w->user, ctx, t, &out), done);
-        wg_map_release(t->data, t->bytes);
+        wg_map_release(wg_tensor_bytes(w->files, t), t->bytes);
         at += t->bytes;
     }
     st = wg_output_commit(ctx, &out);

@@ -74,7 +74,8 @@ static wagle_status fill(wagle_ctx *ctx, trained *w, const wg_tensor *t, const w
     int64_t n_values;
 
     WG_TRY(trained_values(ctx, w, o, first, n, &value, &n_values));
-    memcpy(bytes, (const char *)t->data + (size_t)first * size, (size_t)n * size);
+    memcpy(bytes, (const char *)wg_tensor_bytes(&w->model->files, t) + (size_t)first * size,
+           (size_t)n * size);
     patch(t, o, first, n, value, bytes);
     return check_values(ctx, t, value, n_values);
 }
@@ -85,7 +86,7 @@ static wagle_status write_tensor(void *user, wagle_ctx *ctx, const wg_tensor *t,
     const wg_overlay *o = overlay_of(w->model, (int)(t - w->model->files.tensor));
 
     if (o->value == NULL)
-        return wg_output_write(ctx, out, t->data, t->bytes);
+        return wg_output_write(ctx, out, wg_tensor_bytes(&w->model->files, t), t->bytes);
     for (int64_t first = 0; first < t->count; first += CHUNK) {
         const int64_t n = t->count - first < CHUNK ? t->count - first : CHUNK;
         WG_TRY(fill(ctx, w, t, o, first, n, w->chunk));

@@ -19,6 +19,7 @@
 
 #include "base/file.h"
 #include "base/pool.h"
+#include "dist/shared.h"
 #include "tensor/tensor.h"
 
 #ifdef WG_REAL_DOUBLE
@@ -182,10 +183,12 @@ struct wg_ops {
     /* Of the weights that products read: WG_F32, which stands for wg_real; or WG_BF16, and then
      * products round their other factors to it. */
     wg_dtype panel_type;
-    int64_t card_bytes;    /* of a card: memory that it may take; 0: it has none of its own */
-    void *state;           /* of the back end */
-    bool host;             /* its memory is the host's: it may be read where it is (wg_host_view) */
-    wg_pool *pool;         /* worker threads on the host, for each operation; NULL: none */
+    int64_t card_bytes; /* of a card: memory that it may take; 0: it has none of its own */
+    void *state;        /* of the back end */
+    bool host;          /* its memory is the host's: it may be read where it is (wg_host_view) */
+    wg_pool *pool;      /* worker threads on the host, for each operation; NULL: none */
+    wg_shared *shared; /* weights that processes share, whose bytes come when they are asked for; or
+                          NULL */
     const wg_ops *on_host; /* one for memory of the host, in float32; NULL: it is one itself */
     void (*close)(const wg_ops *self);
 

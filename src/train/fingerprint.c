@@ -48,9 +48,10 @@ static wagle_status add_tensors(wagle_ctx *ctx, const wg_tensors *files, wg_sha2
         wg_sha256_add(h, t->name, strlen(t->name) + 1);
         wg_sha256_add(h, &t->dtype, sizeof t->dtype);
         wg_sha256_add(h, t->shape.dim, (size_t)t->shape.rank * sizeof *t->shape.dim);
-        wg_map_ahead(t->data, t->bytes);
-        wg_sha256_add(h, t->data, t->bytes);
-        wg_map_release(t->data, t->bytes);
+        const void *data = wg_tensor_bytes(files, t);
+        wg_map_ahead(data, t->bytes);
+        wg_sha256_add(h, data, t->bytes);
+        wg_map_release(data, t->bytes);
     }
     return WAGLE_OK;
 }

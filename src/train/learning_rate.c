@@ -60,14 +60,14 @@ int64_t wg_run_wanted(const wg_run *w)
  */
 
 /* Root mean square of a tensor's first values. */
-static double size_of(const wg_tensor *t)
+static double size_of(const wg_tensors *files, const wg_tensor *t)
 {
     enum { SOME = 4096 };
     float value[SOME];
     const int64_t n = t->count < SOME ? t->count : SOME;
     double sum = 0;
 
-    wg_to_float(t->dtype, t->data, n, value);
+    wg_to_float(t->dtype, wg_tensor_bytes(files, t), n, value);
     for (int64_t i = 0; i < n; i++)
         sum += (double)value[i] * (double)value[i];
     return sqrt(sum / (double)n);
@@ -83,8 +83,8 @@ static wagle_status scale_of(wagle_ctx *ctx, const wg_model *m, double *out)
     WG_TRY(WG_ALLOC(ctx, &size, m->files.n));
     for (int64_t i = 0; i < m->files.n; i++) {
         const wg_tensor *t = &m->files.tensor[i];
-        if (t->shape.rank == 2 && wg_model_is_weight(m, (int)i) && size_of(t) > 0)
-            size[n++] = size_of(t) / sqrt((double)t->shape.dim[1]);
+        if (t->shape.rank == 2 && wg_model_is_weight(m, (int)i) && size_of(&m->files, t) > 0)
+            size[n++] = size_of(&m->files, t) / sqrt((double)t->shape.dim[1]);
     }
     wg_sort(size, n);
     *out = n > 0 ? size[n / 2] : 1e-3;

@@ -3,9 +3,14 @@
 
 #include "base/number.h"
 #include "dist/dist.h"
+#include "dist/shared.h"
+#include "model/model.h"
 #include "objective/objective.h"
 #include "optim/optimizer.h"
 #include "selector/selector.h"
+
+#include <inttypes.h>
+#include <stddef.h>
 
 #define MODEL WG_GOLD "/models/llama-gqa-tied"
 #define FOLDER WG_SCRATCH "/processes"
@@ -312,6 +317,104 @@ static void what_is_not_there_is_refused(void **state)
     forked_expect("rectify", 2, PARTS, unlearn, &o, WAGLE_E_USAGE);
 }
 
+/* --- shared weights ----------------------------------------------------------------------------
+ */
+
+/* What this process has of the addresses of a shared model, in kB. */
+static int64_t resident(const wg_tensors *files)
+{
+    char line[512];
+    int64_t total = 0, kb = 0;
+    bool ours = false;
+    FILE *f = fopen("/proc/self/smaps", "r");
+
+    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+        unsigned long from, to;
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+            ours = from >= (uintptr_t)files->region[0] &&
+                   from < (uintptr_t)files->region[0] + files->map[0].bytes;
+        else if (ours && sscanf(line, "Rss: %" SCNd64 " kB", &kb) == 1)
+            total += kb;
+    }
+    if (f != NULL)
+        fclose(f);
+    return total;
+}
+
+/* All bytes are there when asked for, and those of others are given back. */
+static wagle_status read_tensors(wagle_ctx *ctx, int rank, void *user)
+{
+    const int64_t kb = wg_file_bytes(MODEL "/model.safetensors") / 1024;
+    wg_model *m;
+
+    (void)user;
+    WG_TRY(wg_model_open(ctx, MODEL, &m));
+    for (int64_t i = 0; i < m->files.n; i++) {
+        const wg_tensor *t = &m->files.tensor[(i + rank) % m->files.n];
+        const void *data = m->ops->stored(m->ops, t->data, t->bytes);
+        if (data != t->data || memcmp(data, t->place, t->bytes) != 0 || data == t->place)
+            return wg_fail(ctx, WAGLE_E_RUN, "%s: other bytes", t->name);
+        wg_map_release(t->data, t->bytes); /* advice that does not fit harms nothing */
+        if (memcmp(data, t->place, t->bytes) != 0)
+            return wg_fail(ctx, WAGLE_E_RUN, "%s: gone", t->name);
+        if (i % 2 == 0)
+            m->ops->ahead(m->ops, m->files.tensor[(i + rank + 1) % m->files.n].data, 1);
+        m->ops->release(m->ops, t->data, t->bytes);
+    }
+    const int64_t left = resident(&m->files);
+    if (left > kb * 3 / 4) /* pages in which a tensor ends stay, and tensors are small here */
+        return wg_fail(ctx, WAGLE_E_RUN, "%lld of %lld kB stay", (long long)left, (long long)kb);
+    if (wg_shared_received(ctx) < kb * 1024 * (wg_ranks(ctx) - 1) / wg_ranks(ctx) / 2)
+        return wg_fail(ctx, WAGLE_E_RUN, "too little came");
+    wg_model_close(m);
+    return WAGLE_OK;
+}
+
+static void shared_weights_come_when_they_are_asked_for(void **state)
+{
+    (void)state;
+    if (on_card())
+        return;
+    forked_shares = true;
+    for (int count = 2; count <= 8; count *= 2)
+        forked_expect("tensors", count, PARTS, read_tensors, NULL, WAGLE_OK);
+    forked_shares = false;
+}
+
+static void shared_weights_train_to_the_same_bits(void **state)
+{
+    wagle_train_options o = usual_run();
+
+    (void)state;
+    forked_shares = true;
+    compare_models("shared weights", o, 4);
+    if (!on_card()) {
+        wg_remove_tree(ALONE);
+        wg_remove_tree(TOGETHER);
+        compare_scores("wagle", (wagle_gamma){.kind = WAGLE_GAMMA_AUTO});
+        unlink(ALONE);
+        unlink(TOGETHER);
+        o.objective = "npo";
+        o.protect.path = "retain";
+        compare_models("shared weights, protect", o, 2);
+    }
+    forked_shares = false;
+}
+
+static void shared_weights_need_a_way_to_read(void **state)
+{
+    wagle_ctx *ctx = new_context();
+    wagle_processes p = {
+        .size = offsetof(wagle_processes, read), .count = 2, .exchange = forked_exchange};
+
+    (void)state;
+    assert_ok(ctx, wagle_share_weights(ctx, true)); /* alone it changes nothing */
+    assert_ok(ctx, wagle_set_processes(ctx, &p, 2));
+    assert_int_equal(wagle_share_weights(ctx, true), WAGLE_E_USAGE);
+    assert_non_null(strstr(wagle_message(ctx), "share_weights"));
+    wagle_ctx_free(ctx);
+}
+
 /* --- interrupted and killed --------------------------------------------------------------------
  */
 
@@ -357,6 +460,7 @@ static void a_killed_process_ends_all_and_the_run_resumes(void **state)
     train_alone(&o);
     for (int k = 0; k < kills; k++) {
         int code[FORKED_MOST];
+        forked_shares = k % 2 == 1;
         wg_remove_tree(TOGETHER);
         wg_remove_tree(TOGETHER ".partial");
         o.resume = false;
@@ -369,6 +473,7 @@ static void a_killed_process_ends_all_and_the_run_resumes(void **state)
         forked_expect("after a kill", 1 + k % 4, PARTS, unlearn, &o, WAGLE_OK);
         assert_same_file("after a kill", ALONE "/model.safetensors", TOGETHER "/model.safetensors");
     }
+    forked_shares = false;
 }
 
 int main(void)
@@ -383,6 +488,9 @@ int main(void)
         cmocka_unit_test(every_optimizer_trains_to_the_same_bits),
         cmocka_unit_test(other_options_train_to_the_same_bits),
         cmocka_unit_test(what_is_not_there_is_refused),
+        cmocka_unit_test(shared_weights_come_when_they_are_asked_for),
+        cmocka_unit_test(shared_weights_train_to_the_same_bits),
+        cmocka_unit_test(shared_weights_need_a_way_to_read),
         cmocka_unit_test(another_number_resumes_to_the_same_bits),
         cmocka_unit_test(a_killed_process_ends_all_and_the_run_resumes),
     };

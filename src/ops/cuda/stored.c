@@ -119,6 +119,7 @@ static bool send(wg_cuda *c, const wg_cuda_stored *s)
     const wg_cuda_driver *d = &c->lib.driver;
     const wg_ops *host = c->ops.on_host;
 
+    wg_shared_need(host->shared, s->mapped, s->bytes);
     for (size_t at = 0; at < s->bytes; at += WG_CUDA_STAGING) {
         const size_t left = s->bytes - at, n = left < WG_CUDA_STAGING ? left : WG_CUDA_STAGING;
         const wg_cuda_staging *b = next_buffer(c);
@@ -129,6 +130,7 @@ static bool send(wg_cuda *c, const wg_cuda_stored *s)
             !wg_cuda_did(c, d->event_record(b->copied, c->copies), "an event"))
             return false;
     }
+    wg_shared_release(host->shared, s->mapped, s->bytes);
     return wg_cuda_did(c, d->event_record(s->arrived, c->copies), "an event");
 }
 

@@ -13,6 +13,7 @@ wagle_status wg_host_open(wagle_ctx *ctx, const wg_ops *table, const wg_ops **ou
     *out = NULL;
     WG_TRY(WG_ALLOC(ctx, &own, 1));
     *own = *table;
+    own->shared = ctx->shared;
     const wagle_status st = wg_pool_open(ctx, wg_threads(ctx), &own->pool);
     if (st == WAGLE_OK)
         *out = own;
@@ -120,7 +121,7 @@ wagle_status wg_host_sync(WG_SELF, wagle_ctx *ctx)
 
 const void *wg_host_stored(WG_SELF, const void *mapped, size_t bytes)
 {
-    (void)bytes;
+    wg_shared_need(self->shared, mapped, bytes);
     return mapped;
 }
 
@@ -132,10 +133,12 @@ void wg_host_forget(WG_SELF, const void *mapped, size_t bytes)
 
 void wg_host_ahead(WG_SELF, const void *data, size_t bytes)
 {
-    wg_map_ahead(data, bytes);
+    if (!wg_shared_ahead(self->shared, data, bytes))
+        wg_map_ahead(data, bytes);
 }
 
 void wg_host_release(WG_SELF, const void *data, size_t bytes)
 {
-    wg_map_release(data, bytes);
+    if (!wg_shared_release(self->shared, data, bytes))
+        wg_map_release(data, bytes);
 }
