@@ -50,6 +50,9 @@ WAGLE_CHECK wagle_status wg_row_starts(wagle_ctx *ctx, int64_t rows, int64_t **o
  * slice; it may be that place in `sum`. */
 WAGLE_CHECK wagle_status wg_reduce_scatter(wagle_ctx *ctx, const float *sum, const int64_t *slice,
                                            float *own);
+/* count [n] of all processes are added; each gets the sums. Also joins bits that one process alone
+ * has. */
+WAGLE_CHECK wagle_status wg_add_counts(wagle_ctx *ctx, int64_t *count, int64_t n);
 /* The slices of elements of `size` bytes come to every process; each has its own in place. */
 WAGLE_CHECK wagle_status wg_all_gather(wagle_ctx *ctx, void *all, size_t size,
                                        const int64_t *slice);

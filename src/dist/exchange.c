@@ -226,6 +226,35 @@ wagle_status wg_all_gather(wagle_ctx *ctx, void *all, size_t size, const int64_t
     return move_slices(ctx, EACH_TO_EACH, all, size, slice);
 }
 
+/* Each process adds the slice that is its own. */
+wagle_status wg_add_counts(wagle_ctx *ctx, int64_t *count, int64_t n)
+{
+    const int me = wg_rank(ctx), ranks = wg_ranks(ctx);
+    const int64_t first = wg_slice(ctx, n, me), own = wg_slice(ctx, n, me + 1) - first;
+    int64_t *theirs = NULL, slice[WAGLE_PARTS_MOST + 1];
+    struct wg_mail *m;
+    wagle_status st;
+
+    if (!wg_together(ctx))
+        return WAGLE_OK;
+    WG_TRY(WG_ALLOC(ctx, &theirs, own * ranks + 1));
+    m = clear_mail(ctx);
+    for (int r = 0; r < ranks; r++) {
+        slice[r] = wg_slice(ctx, n, r);
+        if (r == me)
+            continue;
+        send(m, r, count + slice[r], (size_t)(wg_slice(ctx, n, r + 1) - slice[r]) * sizeof *count);
+        receive(m, r, theirs + r * own, (size_t)own * sizeof *count);
+    }
+    slice[ranks] = n;
+    st = exchange(ctx);
+    for (int r = 0; st == WAGLE_OK && r < ranks; r++)
+        for (int64_t i = 0; r != me && i < own; i++)
+            count[first + i] += theirs[r * own + i];
+    wg_free(theirs);
+    return st == WAGLE_OK ? wg_all_gather(ctx, count, sizeof *count, slice) : st;
+}
+
 wagle_status wg_all_gather_parts(wagle_ctx *ctx, void *all, size_t size)
 {
     return wg_all_gather(ctx, all, size, ctx->mail != NULL ? ctx->mail->part : NULL);

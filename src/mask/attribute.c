@@ -29,34 +29,6 @@ wagle_status wg_score_for_others(wagle_ctx *ctx, wg_attribution *a)
     return wg_score(ctx, a, drop, NULL);
 }
 
-/* The tensors that are scored: a mask's. */
-static wagle_status new_mask(wagle_ctx *ctx, const wg_attribution *a, wg_mask *mask)
-{
-    const wg_tensors *files = &a->session.model->files;
-    wg_tensor *list;
-    int64_t n = 0;
-    wagle_status st;
-
-    WG_TRY(WG_ALLOC(ctx, &list, files->n));
-    for (int t = 0; t < files->n; t++)
-        if (wg_is_scored(a, t))
-            list[n++] = files->tensor[t];
-    st = wg_mask_new(ctx, list, n, mask);
-    wg_free(list);
-    return st;
-}
-
-wagle_status wg_share_mask(wagle_ctx *ctx, const wg_attribution *a, wg_mask *mask)
-{
-    if (!wg_writes(ctx))
-        WG_TRY(new_mask(ctx, a, mask));
-    for (int64_t i = 0; i < mask->n; i++)
-        WG_TRY(wg_broadcast(ctx, mask->tensor[i].bits,
-                            (size_t)((mask->tensor[i].count + 63) / 64) * sizeof(uint64_t)));
-    wg_mask_count(mask);
-    return WAGLE_OK;
-}
-
 static wagle_status put(void *user, wagle_ctx *ctx, int tensor, int64_t first, const float *score,
                         int64_t n)
 {
@@ -150,7 +122,7 @@ wagle_status wg_attribution_budget(wagle_ctx *ctx, wg_attribution *a, const char
          .bytes = 2 * (int64_t)WG_SCORES_AT_ONCE * (int64_t)sizeof(float)},
         {.what = "factors of protected matrices, at most", .bytes = wg_attribution_factor_bytes(a)},
         {.what = "retain gradient times its factor", .bytes = wg_attribution_product_bytes(a)},
-        {.what = "scores", .bytes = a->in_memory ? 4 * wg_model_parameters(m) : 0},
+        {.what = "scores", .bytes = a->in_memory ? wg_slice_scores_bytes(ctx, m) : 0},
         {.what = "gradients of parts that wait for others",
          .bytes = wg_part_sums_bytes(ctx, wg_model_parameters(m), m->widest, kinds)},
         {.what = "gradients of a tensor, from the card",

@@ -123,8 +123,11 @@ WAGLE_CHECK wagle_status wg_score(wagle_ctx *ctx, wg_attribution *a, wg_take_sco
                                   void *user);
 /* The same in a process whose scores process 0 takes. */
 WAGLE_CHECK wagle_status wg_score_for_others(wagle_ctx *ctx, wg_attribution *a);
-/* The mask that process 0 has selected comes to the others, whose *mask is empty before. */
-WAGLE_CHECK wagle_status wg_share_mask(wagle_ctx *ctx, const wg_attribution *a, wg_mask *mask);
+/* The same where each process takes scores of its own: of a slice of each range of weights. */
+WAGLE_CHECK wagle_status wg_score_slices(wagle_ctx *ctx, wg_attribution *a, wg_take_scores *take,
+                                         void *user);
+/* A mask of the tensors that are scored, which selects nothing yet. */
+WAGLE_CHECK wagle_status wg_scored_mask(wagle_ctx *ctx, const wg_attribution *a, wg_mask *out);
 /* Whether the selector scores this tensor. */
 bool wg_is_scored(const wg_attribution *a, int tensor);
 /* Writes a score file. */
@@ -139,6 +142,11 @@ WAGLE_CHECK wagle_status wg_select_in_memory(wagle_ctx *ctx, wg_attribution *a,
 /* As wg_select does, through a score file at `path` that is removed again. */
 WAGLE_CHECK wagle_status wg_select_through_file(wagle_ctx *ctx, wg_attribution *a, const char *path,
                                                 const wg_choice *choice, wg_mask *out);
+/* As wg_select does, in several processes: each keeps the scores of its slices in memory. */
+WAGLE_CHECK wagle_status wg_select_together(wagle_ctx *ctx, wg_attribution *a,
+                                            const wg_choice *choice, wg_mask *out);
+/* Bytes of those scores. */
+int64_t wg_slice_scores_bytes(const wagle_ctx *ctx, const wg_model *m);
 /* Like wg_select, without a score file: computes the scores twice. */
 WAGLE_CHECK wagle_status wg_select_directly(wagle_ctx *ctx, wg_attribution *a,
                                             const wg_choice *choice, wg_mask *out);

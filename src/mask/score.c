@@ -11,6 +11,7 @@ typedef struct scorer {
     wg_attribution *of;
     wg_take_scores *take;
     void *user;
+    bool own; /* take gets this process's slices; else process 0 gets everything */
     float *theta, *score, *spare[3]; /* [WG_SCORES_AT_ONCE] */
     double mean_fisher;
     wg_buffer *inputs; /* [tensors] squared column norms of each matrix's inputs, or NULL */
@@ -126,7 +127,7 @@ static wagle_status hand_over(wagle_ctx *ctx, scorer *k, int tensor, int64_t fir
     return WAGLE_OK;
 }
 
-/* Scores the slice [within, within + n) of a range that begins at `first`. */
+/* Scores the slice [within, within + n) of a range that begins at `first`, for process 0. */
 static wagle_status score_slice(wagle_ctx *ctx, scorer *k, int tensor, int64_t first,
                                 int64_t within, int64_t n, const float *const of[WG_SUMS])
 {
@@ -141,6 +142,15 @@ static wagle_status score_slice(wagle_ctx *ctx, scorer *k, int tensor, int64_t f
     return hand_over(ctx, k, tensor, first);
 }
 
+/* Of n weights that this process alone knows all about: those that it scores. Returns the first. */
+static int64_t own_slice(const wagle_ctx *ctx, const scorer *k, int64_t *n)
+{
+    const int64_t first = k->own ? wg_slice(ctx, *n, wg_rank(ctx)) : 0;
+
+    *n = (k->own ? wg_slice(ctx, *n, wg_rank(ctx) + 1) : *n) - first;
+    return first;
+}
+
 /* Weights [first, first+n) of a tensor; of[i] are their sums over the rows at hand. */
 static wagle_status take_sums(wagle_ctx *ctx, scorer *k, int tensor, int64_t first, int64_t n,
                               const float *of[WG_SUMS])
@@ -151,11 +161,13 @@ static wagle_status take_sums(wagle_ctx *ctx, scorer *k, int tensor, int64_t fir
 
     if (k->sums.parts > 0)
         WG_TRY(wg_part_sums_add(ctx, &k->sums, of, &within, &n, &ready));
+    else
+        within = own_slice(ctx, k, &n);
     if (!ready)
         return WAGLE_OK;
     WG_TRY(multiply(ctx, k, tensor, within, &of[WG_SUM_RETAIN]));
-    WG_TRY(k->sums.parts > 0 ? score_slice(ctx, k, tensor, first, within, n, of)
-                             : score_range(ctx, k, tensor, first, n, of));
+    WG_TRY(k->sums.parts > 0 && !k->own ? score_slice(ctx, k, tensor, first, within, n, of)
+                                        : score_range(ctx, k, tensor, first + within, n, of));
     wg_map_release(wg_tensor_bytes(files, &files->tensor[tensor]), files->tensor[tensor].bytes);
     return WAGLE_OK;
 }
@@ -203,15 +215,16 @@ static wagle_status score_matrix(wagle_ctx *ctx, scorer *k, int tensor)
     const bool turned = wg_model_is_transposed(m, tensor);
     const int64_t inputs = wg_model_inputs(m, tensor);
     const void *view;
+    int64_t n = t->count;
+    const int64_t begin = own_slice(ctx, k, &n), end = begin + n;
 
     WG_TRY(wg_host_view(ctx, m->ops, k->inputs[tensor].data, (size_t)inputs * sizeof(float),
                         &k->input_room, &view));
     const float *square = view;
-    for (int64_t first = 0; first < t->count; first += WG_SCORES_AT_ONCE) {
+    for (int64_t first = begin; first < end; first += WG_SCORES_AT_ONCE) {
         wg_score_chunk c = {.tensor = tensor,
                             .first = first,
-                            .n = t->count - first < WG_SCORES_AT_ONCE ? t->count - first
-                                                                      : WG_SCORES_AT_ONCE,
+                            .n = end - first < WG_SCORES_AT_ONCE ? end - first : WG_SCORES_AT_ONCE,
                             .input = k->spare[0]};
         for (int64_t i = 0; i < c.n; i++) {
             const int64_t at = first + i;
@@ -444,9 +457,10 @@ wagle_status wg_find_gamma(wagle_ctx *ctx, wg_attribution *a)
                : WAGLE_OK;
 }
 
-wagle_status wg_score(wagle_ctx *ctx, wg_attribution *a, wg_take_scores *take, void *user)
+static wagle_status score(wagle_ctx *ctx, wg_attribution *a, bool own, wg_take_scores *take,
+                          void *user)
 {
-    scorer k = {.of = a, .take = take, .user = user};
+    scorer k = {.of = a, .take = take, .user = user, .own = own};
     wagle_status st = wg_find_gamma(ctx, a);
 
     k.mean_fisher = a->gamma;
@@ -464,4 +478,14 @@ wagle_status wg_score(wagle_ctx *ctx, wg_attribution *a, wg_take_scores *take, v
     wg_part_sums_free(&k.sums);
     wg_product_free(&k.product);
     return st;
+}
+
+wagle_status wg_score(wagle_ctx *ctx, wg_attribution *a, wg_take_scores *take, void *user)
+{
+    return score(ctx, a, false, take, user);
+}
+
+wagle_status wg_score_slices(wagle_ctx *ctx, wg_attribution *a, wg_take_scores *take, void *user)
+{
+    return score(ctx, a, true, take, user);
 }

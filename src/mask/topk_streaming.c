@@ -50,22 +50,31 @@ static wagle_status take(void *user, wagle_ctx *ctx, int tensor, int64_t first, 
     return WAGLE_OK;
 }
 
-static wagle_status choose_tensors(wagle_ctx *ctx, const wg_attribution *a, const wg_choice *choice,
-                                   direct *d)
+wagle_status wg_scored_mask(wagle_ctx *ctx, const wg_attribution *a, wg_mask *out)
 {
-    const wg_model *m = a->session.model;
+    const wg_tensors *files = &a->session.model->files;
     wg_tensor *list;
     int64_t n = 0;
     wagle_status st;
 
+    WG_TRY(WG_ALLOC(ctx, &list, files->n));
+    for (int t = 0; t < files->n; t++)
+        if (wg_is_scored(a, t))
+            list[n++] = files->tensor[t];
+    st = wg_mask_new(ctx, list, n, out);
+    wg_free(list);
+    return st;
+}
+
+static wagle_status choose_tensors(wagle_ctx *ctx, const wg_attribution *a, const wg_choice *choice,
+                                   direct *d)
+{
+    const wg_model *m = a->session.model;
+    wagle_status st;
+
     WG_TRY(WG_ALLOC(ctx, &d->of, m->files.n));
     d->n = m->files.n;
-    WG_TRY(WG_ALLOC(ctx, &list, m->files.n));
-    for (int t = 0; t < m->files.n; t++)
-        if (wg_is_scored(a, t))
-            list[n++] = m->files.tensor[t];
-    st = wg_mask_new(ctx, list, n, d->mask);
-    wg_free(list);
+    st = wg_scored_mask(ctx, a, d->mask);
     for (int t = 0; st == WAGLE_OK && t < m->files.n; t++) {
         const char *name = m->files.tensor[t].name;
         candidates *c = &d->of[t];

@@ -240,13 +240,9 @@ static wagle_status score_and_select(wagle_ctx *ctx, wg_run *w, wg_attribution *
     st = factors_of_scores(ctx, w, a);
     w->session = a->session; /* its batch may have grown */
     WG_TRY(st);
-    if (!wg_writes(ctx)) {
-        st = wg_score_for_others(ctx, a);
-        w->session = a->session;
-        return st;
-    }
-    if (w->partial == NULL) {
-        st = wg_select_in_memory(ctx, a, choice, &w->mask);
+    if (wg_together(ctx) || w->partial == NULL) {
+        st = wg_together(ctx) ? wg_select_together(ctx, a, choice, &w->mask)
+                              : wg_select_in_memory(ctx, a, choice, &w->mask);
         w->session = a->session;
         return st;
     }
@@ -283,12 +279,10 @@ static wagle_status load_mask(wagle_ctx *ctx, wg_run *w)
                          .damping = o->damping >= 0 ? o->damping : WG_DAMPING,
                          .seed = o->seed,
                          .spill_factors = ctx->memory > 0 && w->partial != NULL,
-                         .in_memory = w->partial == NULL};
+                         .in_memory = w->partial == NULL || wg_together(ctx)};
     st = wg_attribution_selector(ctx, &a, o->selector);
     if (st == WAGLE_OK)
         st = score_and_select(ctx, w, &a, &choice);
-    if (st == WAGLE_OK && wg_together(ctx) && !ctx->dry_run)
-        st = wg_share_mask(ctx, &a, &w->mask);
     wg_attribution_drop_factors(&a);
     return st;
 }

@@ -303,6 +303,24 @@ static void other_options_train_to_the_same_bits(void **state)
     compare_models("means over tokens, divergence", o, 3);
 }
 
+/* Scores that are zero, as those of tokens that no row has, are many equal ones. */
+static void every_selection_is_that_of_one_process(void **state)
+{
+    static const struct {
+        const char *selector;
+        double density;
+    } tried[] = {{"wagle", 0.9}, {"magnitude", 0.3}, {"random", 0.5}, {"wanda", 0.3}};
+
+    (void)state;
+    for (size_t i = 0; !on_card() && i < sizeof tried / sizeof *tried; i++) {
+        wagle_train_options o = usual_run();
+        o.selector = tried[i].selector;
+        o.density = tried[i].density;
+        o.steps = 1;
+        compare_models(o.selector, o, 8);
+    }
+}
+
 static void what_is_not_there_is_refused(void **state)
 {
     wagle_train_options o = usual_run();
@@ -487,6 +505,7 @@ int main(void)
         cmocka_unit_test(every_objective_trains_to_the_same_bits),
         cmocka_unit_test(every_optimizer_trains_to_the_same_bits),
         cmocka_unit_test(other_options_train_to_the_same_bits),
+        cmocka_unit_test(every_selection_is_that_of_one_process),
         cmocka_unit_test(what_is_not_there_is_refused),
         cmocka_unit_test(shared_weights_come_when_they_are_asked_for),
         cmocka_unit_test(shared_weights_train_to_the_same_bits),
