@@ -68,7 +68,9 @@ WAGLE_CHECK wagle_status wg_gather_slices(wagle_ctx *ctx, void *all, size_t size
 /* Each process gets its own slice from process 0. */
 WAGLE_CHECK wagle_status wg_scatter_slices(wagle_ctx *ctx, void *all, size_t size,
                                            const int64_t *slice);
-/* data [bytes] of process 0 comes to every process. */
+/* data [bytes] of one process comes to every process. */
+WAGLE_CHECK wagle_status wg_spread(wagle_ctx *ctx, int from, void *data, size_t bytes);
+/* The same of process 0. */
 WAGLE_CHECK wagle_status wg_broadcast(wagle_ctx *ctx, void *data, size_t bytes);
 /* The same of a text, or of none: *text of process 0 is read, that of the others is NULL before and
  * theirs to free with wg_free. */

@@ -270,7 +270,7 @@ wagle_status wg_scatter_slices(wagle_ctx *ctx, void *all, size_t size, const int
     return move_slices(ctx, FIRST_TO_EACH, all, size, slice);
 }
 
-wagle_status wg_broadcast(wagle_ctx *ctx, void *data, size_t bytes)
+wagle_status wg_spread(wagle_ctx *ctx, int from, void *data, size_t bytes)
 {
     const int me = wg_rank(ctx);
     struct wg_mail *m;
@@ -278,11 +278,17 @@ wagle_status wg_broadcast(wagle_ctx *ctx, void *data, size_t bytes)
     if (!wg_together(ctx))
         return WAGLE_OK;
     m = clear_mail(ctx);
-    for (int r = 1; me == 0 && r < wg_ranks(ctx); r++)
-        send(m, r, data, bytes);
-    if (me > 0)
-        receive(m, 0, data, bytes);
+    for (int r = 0; me == from && r < wg_ranks(ctx); r++)
+        if (r != me)
+            send(m, r, data, bytes);
+    if (me != from)
+        receive(m, from, data, bytes);
     return exchange(ctx);
+}
+
+wagle_status wg_broadcast(wagle_ctx *ctx, void *data, size_t bytes)
+{
+    return wg_spread(ctx, 0, data, bytes);
 }
 
 wagle_status wg_agree(wagle_ctx *ctx)

@@ -31,7 +31,7 @@ typedef struct wg_factor_way {
 typedef struct wg_factor_job {
     int64_t I, T;
     wg_real *data; /* [I,I]: the sum of x x^T, of which j >= i is read, if T >= I; else the inputs
-                      x [T,I] themselves. Spent */
+                      x [T,I] themselves, in the room of [I,I]. Spent */
     wg_factor *out;
     const char *name; /* of a tensor, for messages */
 } wg_factor_job;

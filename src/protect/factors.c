@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "engine/per_sample_moments.h"
+#include "protect/share_factors.h"
 #include "session/budget.h"
 #include <string.h>
 
@@ -54,7 +55,7 @@ static wg_factor_way way_of(const wagle_train_options *o)
     return (wg_factor_way){.damping = o->protect_damping, .rank = o->protect_rank};
 }
 
-enum { WAITING = 16 };
+enum { WAITING = 32 };
 
 typedef struct sizes {
     const wg_model *model;
@@ -145,9 +146,28 @@ static int64_t bytes_of_a_layer(const sizes *s)
 
 /* Number of layers whose inputs are collected before a flush, so that their largest factors are
  * computed in parallel. */
-static int64_t layers_together(const sizes *s)
+static int64_t layers_together(const wagle_ctx *ctx, const sizes *s)
 {
-    return bytes_of_a_layer(s) < FEW_BYTES ? LAYERS : 1;
+    const int64_t alone = bytes_of_a_layer(s) < FEW_BYTES ? LAYERS : 1;
+
+    return larger(alone, wg_ranks(ctx)); /* each process makes those of a layer */
+}
+
+/* Bytes of what is collected of so many layers where rows are cut into parts: inputs of the largest
+ * share of the tokens, their sums by part, and sums for the factors of one process. */
+static int64_t bytes_of_parts(const wagle_ctx *ctx, const sizes *s, int64_t layers)
+{
+    const int64_t parts = wg_parts_of(ctx, wg_ranks(ctx) - 1, NULL);
+    const int64_t tokens = (s->tokens * parts / wg_parts(ctx) + 1) * 5 / 4; /* rows differ */
+    int64_t inputs = 0, square = 0;
+
+    for (int i = 0; i < s->n; i++) {
+        inputs += s->layer[i].I;
+        square += s->layer[i].I * s->layer[i].I;
+    }
+    return (int64_t)sizeof(wg_real) *
+           (layers * tokens * inputs + (layers + wg_ranks(ctx) - 1) / wg_ranks(ctx) * square +
+            (wg_tree_levels((int)parts) + 2) * s->widest * s->widest);
 }
 
 /* Sorts the largest job first, so that no thread ends long after the others. */
@@ -161,10 +181,11 @@ static void sort_jobs(wg_factor_job *job, int n)
         }
 }
 
-int64_t wg_protect_work(const wg_model *m, const wagle_train_options *o, int64_t tokens)
+int64_t wg_protect_work(const wagle_ctx *ctx, const wg_model *m, const wagle_train_options *o,
+                        int64_t tokens)
 {
     const sizes s = sizes_of(m, o, tokens);
-    const int64_t together = layers_together(&s);
+    const int64_t together = layers_together(ctx, &s);
     wg_factor_job job[WAITING];
     int n = 0;
 
@@ -172,15 +193,18 @@ int64_t wg_protect_work(const wg_model *m, const wagle_train_options *o, int64_t
         for (int i = 0; i < s.n && n < WAITING; i++)
             job[n++] = s.layer[i];
     sort_jobs(job, n);
-    return together * bytes_of_a_layer(&s) + wg_factors_work(job, n, wg_ops_on_host(m->ops)->pool);
+    return (wg_parts(ctx) > 1 ? bytes_of_parts(ctx, &s, together)
+                              : together * bytes_of_a_layer(&s)) +
+           wg_factors_work(job, n, wg_ops_on_host(m->ops)->pool);
 }
 
 wagle_status wg_protect_fits(wagle_ctx *ctx, wg_session *s, const wg_dataset *rows,
                              const wagle_train_options *o, int64_t factors)
 {
     const int64_t tokens = wg_protect_tokens(rows);
-    const wg_cost cost[] = {{.what = "factors", .bytes = factors},
-                            {.what = "covariances", .bytes = wg_protect_work(s->model, o, tokens)}};
+    const wg_cost cost[] = {
+        {.what = "factors", .bytes = factors},
+        {.what = "covariances", .bytes = wg_protect_work(ctx, s->model, o, tokens)}};
     const wg_need need = {.intent = {.tokens = tokens,
                                      .labels = s->model->config.tied ? 1 : tokens,
                                      .longest = rows->longest},
@@ -199,6 +223,7 @@ typedef struct waiting {
     wg_factor_job job;
     const struct kind *kind;
     int64_t layer, filled; /* tokens collected so far */
+    int owner;             /* the process that makes the factor */
 } waiting;
 
 typedef struct pass {
@@ -208,6 +233,8 @@ typedef struct pass {
     const char *scratch;
     wg_protect *out;
     int64_t tokens, together;
+    wg_token_parts parts;
+    int made; /* factors so far, with those of other processes */
     waiting list[WAITING];
     int n;
     wg_host_room inputs; /* of the current matrix */
@@ -245,23 +272,60 @@ static wagle_status place(pass *k, int64_t factors)
     return WAGLE_OK;
 }
 
+/* Makes the factors that are this process's. */
+static wagle_status make_factors(pass *k)
+{
+    wg_factor_job job[WAITING];
+    int n = 0;
+
+    for (int i = 0; i < k->n; i++)
+        if (k->list[i].owner == wg_rank(k->ctx))
+            job[n++] = k->list[i].job;
+    sort_jobs(job, n);
+    return n > 0 ? wg_factors_make(k->ctx, wg_ops_on_host(k->model->ops)->pool, &k->way, k->scratch,
+                                   job, n)
+                 : WAGLE_OK;
+}
+
+/* Each factor is made by one process, from the inputs that all have collected. */
+static wagle_status make_together(pass *k)
+{
+    const wg_ops *host = wg_ops_on_host(k->model->ops);
+
+    for (int i = 0; i < k->n; i++) {
+        k->list[i].owner = k->made++ % wg_ranks(k->ctx);
+        WG_TRY(wg_share_inputs(k->ctx, host, &k->parts, k->list[i].owner, &k->list[i].job));
+    }
+    const wagle_status st = make_factors(k);
+    int64_t failed = st != WAGLE_OK;
+    WG_TRY(wg_add_counts(k->ctx, &failed, 1));
+    WG_TRY(st);
+    if (failed > 0)
+        return wg_fail(k->ctx, WAGLE_E_RUN, "another process could not make its factors");
+    for (int i = 0; i < k->n; i++)
+        WG_TRY(wg_share_factor(k->ctx, k->scratch, k->list[i].owner, k->list[i].job.out));
+    return WAGLE_OK;
+}
+
 /* Computes the factors of all collected matrices. */
 static wagle_status flush(pass *k)
 {
-    wg_factor_job job[WAITING];
-    wagle_status st;
+    wagle_status st = k->st;
 
     for (int i = 0; i < k->n; i++)
-        job[i] = k->list[i].job;
-    sort_jobs(job, k->n);
-    st = k->n > 0 && k->st == WAGLE_OK
-             ? wg_factors_make(k->ctx, wg_ops_on_host(k->model->ops)->pool, &k->way, k->scratch,
-                               job, k->n)
-             : WAGLE_OK;
+        k->list[i].owner = wg_rank(k->ctx);
+    if (st == WAGLE_OK)
+        st = k->parts.parts > 0 ? make_together(k) : make_factors(k);
     for (int i = 0; i < k->n; i++)
         wg_free(k->list[i].job.data);
     k->n = 0;
     return st;
+}
+
+/* Tokens of this process's rows. */
+static int64_t own_tokens(const pass *k)
+{
+    return k->parts.parts > 0 ? k->parts.start[k->parts.parts] : k->tokens;
 }
 
 /* Finds or adds the entry that collects the inputs of a matrix. */
@@ -283,21 +347,9 @@ static wagle_status find(pass *k, const struct kind *kind, int64_t layer, int64_
                               .name = k->model->files.tensor[tensor].name},
                       .kind = kind,
                       .layer = layer};
-    WG_TRY(WG_ALLOC(k->ctx, &(*out)->job.data, I * I));
+    WG_TRY(WG_ALLOC(k->ctx, &(*out)->job.data, (k->parts.parts > 0 ? own_tokens(k) : I) * I));
     k->n++;
     return WAGLE_OK;
-}
-
-/* sum [I,I] (+)= x^T x, upper triangle (j >= i) only; x [N,I]. */
-static void add_products(const wg_model *m, int64_t N, int64_t I, const wg_real *x, bool add,
-                         wg_real *sum)
-{
-    enum { ROWS = 256 };
-    const wg_ops *host = wg_ops_on_host(m->ops);
-
-    for (int64_t i = 0; i < I; i += ROWS)
-        host->gemm(host, I - i < ROWS ? I - i : ROWS, I - i, N, wg_transpose(wg_matrix(x + i, I)),
-                   wg_matrix(x + i, I), add, sum + i * I + i, I);
 }
 
 static void accumulate_covariance(void *user, int64_t layer, wg_role role, int64_t N, int64_t I,
@@ -319,10 +371,10 @@ static void accumulate_covariance(void *user, int64_t layer, wg_role role, int64
     if (k->st != WAGLE_OK)
         return;
     x = view;
-    if (k->tokens < I)
+    if (k->tokens < I || k->parts.parts > 0)
         memcpy(w->job.data + w->filled * I, x, (size_t)(N * I) * sizeof *x);
     else
-        add_products(k->model, N, I, x, w->filled > 0, w->job.data);
+        wg_add_products(wg_ops_on_host(k->model->ops), N, I, x, w->filled > 0, w->job.data);
     w->filled += N;
 }
 
@@ -332,23 +384,27 @@ static wagle_status look(pass *k, wg_session *s, const wg_dataset *rows)
 {
     wg_example *example = NULL;
     const wg_example **list = NULL;
+    int64_t *tokens = NULL, n = 0, first = 0, own = 0;
     wagle_status st = WG_ALLOC(k->ctx, &example, rows->n);
-    int64_t n = 0;
 
     if (st == WAGLE_OK)
         st = WG_ALLOC(k->ctx, &list, rows->n);
+    if (st == WAGLE_OK)
+        st = WG_ALLOC(k->ctx, &tokens, rows->n);
     for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++) {
         const wg_example *e = &rows->example[i];
         if (e->n < 2)
             continue;
         example[n] = (wg_example){.ids = e->ids, .labels = e->ids, .n = e->n, .n_labels = e->n - 1};
         list[n] = &example[n];
-        n++;
+        tokens[n++] = e->n - 1;
     }
+    if (st == WAGLE_OK)
+        st = wg_token_parts_new(k->ctx, tokens, n, &k->parts, &first, &own);
     s->batch.keep_unlabelled = false;
     s->batch.n_full_label_seqs = 0;
     if (st == WAGLE_OK)
-        st = wg_batch_fill(k->ctx, &s->batch, list, n, n);
+        st = wg_batch_fill(k->ctx, &s->batch, list + first, own, own);
     if (st == WAGLE_OK)
         st = wg_engine_inputs(k->ctx, s->engine, &s->batch, "rows to protect",
                               accumulate_covariance, k);
@@ -356,6 +412,7 @@ static wagle_status look(pass *k, wg_session *s, const wg_dataset *rows)
         k->st = st;
     st = flush(k);
     wg_free(list);
+    wg_free(tokens);
     wg_free(example);
     return k->st != WAGLE_OK ? k->st : st;
 }
@@ -372,11 +429,12 @@ wagle_status wg_protect_make(wagle_ctx *ctx, wg_session *s, const wg_dataset *ro
               .tokens = size.tokens};
     wagle_status st;
 
-    k.together = layers_together(&size);
+    k.together = layers_together(ctx, &size);
     st = place(&k, size.factors);
     if (st == WAGLE_OK)
         st = look(&k, s, rows);
     wg_free(k.inputs.data);
+    wg_token_parts_free(&k.parts);
     if (st != WAGLE_OK)
         wg_protect_free(out);
     return st;

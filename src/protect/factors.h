@@ -48,7 +48,8 @@ WAGLE_CHECK wagle_status wg_protect_check_model(wagle_ctx *ctx, const wg_model *
  * in addition to a forward pass. wg_protect_update_bytes: for an update of `trained` weights, in
  * addition to the optimizer's state. */
 int64_t wg_protect_bytes(const wg_model *m, const wagle_train_options *o, int64_t tokens);
-int64_t wg_protect_work(const wg_model *m, const wagle_train_options *o, int64_t tokens);
+int64_t wg_protect_work(const wagle_ctx *ctx, const wg_model *m, const wagle_train_options *o,
+                        int64_t tokens);
 int64_t wg_protect_update_bytes(const wg_model *m, const wagle_train_options *o, int64_t trained);
 /* Checks that the pass that computes the factors fits into --memory. factors: bytes of factors that
  * stay in memory. Afterwards the engine's limit is that of this pass. */

@@ -321,6 +321,54 @@ static void every_selection_is_that_of_one_process(void **state)
     }
 }
 
+/* Sum of squares of what two models differ by, as a share of what they differ from the first one.
+ */
+static double apart(wagle_ctx *ctx, const char *one, const char *other)
+{
+    wg_tensors a, b, start;
+    double between = 0, moved = 0;
+
+    assert_ok(ctx, wg_tensors_open(ctx, one, &a));
+    assert_ok(ctx, wg_tensors_open(ctx, other, &b));
+    assert_ok(ctx, wg_tensors_open(ctx, MODEL, &start));
+    for (int64_t i = 0; i < a.n; i++)
+        for (int64_t j = 0; j < a.tensor[i].count; j++) {
+            float x, y, z;
+            wg_to_float(a.tensor[i].dtype, (const char *)a.tensor[i].data + j * 4, 1, &x);
+            wg_to_float(b.tensor[i].dtype, (const char *)b.tensor[i].data + j * 4, 1, &y);
+            wg_to_float(start.tensor[i].dtype, (const char *)start.tensor[i].data + j * 4, 1, &z);
+            between += ((double)x - y) * ((double)x - y);
+            moved += ((double)x - z) * ((double)x - z);
+        }
+    wg_tensors_close(&a);
+    wg_tensors_close(&b);
+    wg_tensors_close(&start);
+    return between / moved;
+}
+
+/* Sums of parts differ from those of all rows by rounding alone. */
+static void parts_change_the_rounding_alone(void **state)
+{
+    wagle_train_options o = usual_run();
+    wagle_ctx *ctx = new_context();
+
+    (void)state;
+    o.protect.path = "retain";
+    o.protect_rank = 0;
+    o.optimizer = "sgd";
+    o.lr = 0.1;
+    o.batch = 8;
+    o.steps = 2;
+    train_alone(&o);
+    o.out = TOGETHER;
+    wagle_set_threads(ctx, 1);
+    assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
+    const double share = apart(ctx, ALONE, TOGETHER);
+    if (!(share < 1e-6))
+        fail_msg("%g of the change differs", share);
+    wagle_ctx_free(ctx);
+}
+
 static void what_is_not_there_is_refused(void **state)
 {
     wagle_train_options o = usual_run();
@@ -505,6 +553,7 @@ int main(void)
         cmocka_unit_test(every_objective_trains_to_the_same_bits),
         cmocka_unit_test(every_optimizer_trains_to_the_same_bits),
         cmocka_unit_test(other_options_train_to_the_same_bits),
+        cmocka_unit_test(parts_change_the_rounding_alone),
         cmocka_unit_test(every_selection_is_that_of_one_process),
         cmocka_unit_test(what_is_not_there_is_refused),
         cmocka_unit_test(shared_weights_come_when_they_are_asked_for),

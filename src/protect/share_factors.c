@@ -1,0 +1,164 @@
+#include "protect/share_factors.h"
+
+#include "base/memory.h"
+#include <string.h>
+
+wagle_status wg_token_parts_new(wagle_ctx *ctx, const int64_t *tokens, int64_t n,
+                                wg_token_parts *out, int64_t *first, int64_t *own)
+{
+    const int parts = wg_parts(ctx);
+    int64_t *before = NULL, at = 0;
+    int part;
+
+    *out = (wg_token_parts){0};
+    *first = 0;
+    *own = n;
+    for (int64_t i = 0; i < n; i++)
+        out->all += tokens[i];
+    if (parts == 1 || n < parts)
+        return WAGLE_OK;
+    out->parts = wg_parts_of(ctx, wg_rank(ctx), &part);
+    WG_TRY(WG_ALLOC(ctx, &out->start, out->parts + 1));
+    WG_TRY(WG_ALLOC(ctx, &out->of, wg_ranks(ctx) + 1));
+    WG_TRY(WG_ALLOC(ctx, &before, parts + 1)); /* tokens before each part */
+    for (int p = 0; p < parts; p++) {
+        const int64_t rows = wg_rows_of_part(n, p, parts, &at);
+        before[p + 1] = before[p];
+        for (int64_t i = at; i < at + rows; i++)
+            before[p + 1] += tokens[i];
+    }
+    for (int r = 0, p = 0; r < wg_ranks(ctx); r++) {
+        p += wg_parts_of(ctx, r, NULL);
+        out->of[r + 1] = before[p];
+    }
+    for (int j = 0; j <= out->parts; j++)
+        out->start[j] = before[part + j] - before[part];
+    wg_free(before);
+    (void)wg_rows_of_part(n, part, parts, first);
+    *own = wg_rows_of_part(n, part + out->parts - 1, parts, &at);
+    *own += at - *first;
+    return WAGLE_OK;
+}
+
+void wg_token_parts_free(wg_token_parts *t)
+{
+    wg_free(t->start);
+    wg_free(t->of);
+    *t = (wg_token_parts){0};
+}
+
+void wg_add_products(const wg_ops *host, int64_t N, int64_t I, const wg_real *x, bool add,
+                     wg_real *sum)
+{
+    enum { ROWS = 256 };
+
+    for (int64_t i = 0; i < I; i += ROWS)
+        host->gemm(host, I - i < ROWS ? I - i : ROWS, I - i, N, wg_transpose(wg_matrix(x + i, I)),
+                   wg_matrix(x + i, I), add, sum + i * I + i, I);
+}
+
+/* --- sums --------------------------------------------------------------------------------------
+ */
+
+static void add(wg_real *into, const wg_real *from, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        into[i] += from[i];
+}
+
+/* sums [levels + 1][I,I]: sums[0] becomes that of all parts of this process. */
+static void add_parts(const wg_ops *host, const wg_token_parts *t, int64_t I, const wg_real *x,
+                      wg_real *sums)
+{
+    const int64_t n = I * I;
+
+    for (int j = 0; j < t->parts; j++) {
+        const int merges = wg_tree_merges(j);
+        wg_real *part = sums + (int64_t)wg_tree_levels(t->parts) * n;
+        memset(part, 0, (size_t)n * sizeof *part);
+        if (t->start[j + 1] > t->start[j])
+            wg_add_products(host, t->start[j + 1] - t->start[j], I, x + t->start[j] * I, false,
+                            part);
+        for (int level = 0; level < merges; level++) {
+            add(sums + level * n, part, n);
+            part = sums + level * n;
+        }
+        if (part != sums + merges * n)
+            memcpy(sums + merges * n, part, (size_t)n * sizeof *part);
+    }
+}
+
+/* The sum that the whole tree of this process's parts comes to, in memory of its own. */
+static wagle_status own_sum(wagle_ctx *ctx, const wg_ops *host, const wg_token_parts *t,
+                            const wg_factor_job *job, wg_real **out)
+{
+    const int64_t n = job->I * job->I;
+    const int levels = wg_tree_levels(t->parts);
+    wg_real *sums;
+
+    WG_TRY(WG_ALLOC(ctx, &sums, (levels + 1) * n));
+    add_parts(host, t, job->I, job->data, sums);
+    *out = wg_alloc(ctx, n, sizeof **out);
+    if (*out != NULL)
+        memcpy(*out, sums + levels * n, (size_t)n * sizeof **out);
+    wg_free(sums);
+    return *out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+}
+
+static wagle_status sum_at_owner(wagle_ctx *ctx, const wg_ops *host, const wg_token_parts *t,
+                                 int owner, wg_factor_job *job)
+{
+    int64_t *slice;
+    wg_real *sum = NULL;
+    wagle_status st;
+
+    WG_TRY(WG_ALLOC(ctx, &slice, wg_ranks(ctx) + 1));
+    for (int r = owner; r < wg_ranks(ctx); r++)
+        slice[r + 1] = job->I * job->I;
+    st = own_sum(ctx, host, t, job, &sum);
+    if (st == WAGLE_OK)
+        st = wg_reduce_scatter(ctx, sum, slice, sum);
+    wg_free(slice);
+    wg_free(job->data);
+    job->data = sum;
+    return st;
+}
+
+/* Fewer tokens than inputs: the job takes the inputs themselves. */
+static wagle_status gather(wagle_ctx *ctx, const wg_token_parts *t, wg_factor_job *job)
+{
+    const int me = wg_rank(ctx);
+    wg_real *all;
+
+    WG_TRY(WG_ALLOC(ctx, &all, job->I * job->I)); /* the factor takes their place */
+    memcpy(all + t->of[me] * job->I, job->data,
+           (size_t)((t->of[me + 1] - t->of[me]) * job->I) * sizeof *all);
+    wg_free(job->data);
+    job->data = all;
+    return wg_all_gather(ctx, all, (size_t)job->I * sizeof *all, t->of);
+}
+
+wagle_status wg_share_inputs(wagle_ctx *ctx, const wg_ops *host, const wg_token_parts *t, int owner,
+                             wg_factor_job *job)
+{
+    WG_TRY(job->T < job->I ? gather(ctx, t, job) : sum_at_owner(ctx, host, t, owner, job));
+    if (owner == wg_rank(ctx))
+        return WAGLE_OK;
+    wg_free(job->data);
+    job->data = NULL;
+    return WAGLE_OK;
+}
+
+wagle_status wg_share_factor(wagle_ctx *ctx, const char *scratch, int owner, wg_factor *f)
+{
+    const wg_scratch memory = f->memory;
+
+    WG_TRY(wg_spread(ctx, owner, f, sizeof *f));
+    f->memory = memory;
+    const int64_t n = f->r * f->I;
+    if (n == 0)
+        return WAGLE_OK;
+    if (owner != wg_rank(ctx))
+        WG_TRY(wg_scratch_new(ctx, scratch, n, sizeof(wg_real), scratch != NULL, &f->memory));
+    return wg_spread(ctx, owner, f->memory.data, (size_t)n * sizeof(wg_real));
+}
