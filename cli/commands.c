@@ -168,7 +168,8 @@ static wagle_status cmd_demo(wagle_ctx *ctx, cli_options *o)
 
 #define ROWS " " CLI_ROWS
 #define TRAIN                                                                                      \
-    " adapter parts share-weights suite suites set tofu split gold max-tokens shots no-eos memory dry-run "      \
+    " adapter parts share-weights suite suites set tofu split gold max-tokens shots no-eos "       \
+    "memory dry-run "                                                                              \
     "json" ROWS
 
 /* Options of training name their commands themselves (include/wagle/train_options.def). */
@@ -243,7 +244,8 @@ const cli_command cli_commands[] = {
      "wagle eval --model DIR --data rows.jsonl\n"
      "wagle eval --model DIR --suite tofu --tofu FOLDER --split forget01 --out eval.json\n"
      "wagle eval --model DIR --suite robustness --set forget=forget.jsonl --out eval.json",
-     "model adapter data metrics suite suites set tofu split gold reference recompute out "
+     "model share-weights adapter data metrics suite suites set tofu split gold reference "
+     "recompute out "
      "resamples seed "
      "max-tokens shots prefix length verbatim temperature scorer relearn-steps relearn-lr no-eos "
      "redact force json" ROWS,

@@ -1,12 +1,14 @@
 /* mpi.c - a command in several processes, started by mpirun or srun. */
 #include "mpi_requests.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { MESSAGE = 1 << 30 }; /* bytes: MPI counts in int */
+enum { MESSAGE = 1 << 30 };         /* bytes: MPI counts in int */
+enum { SPINS = 100, AWAKE = 3000 }; /* tests before others may run, and before a pause */
 
 static wagle_processes all;
 static FILE *errors; /* of processes but the first, whose stderr says nothing */
@@ -65,8 +67,10 @@ bool cli_finish(cli_requests *q)
     for (int turns = 0; !done; turns++) {
         if (!went_well(q, MPI_Testall(q->n, q->request, &done, MPI_STATUSES_IGNORE)))
             return false;
-        if (!done && turns > 100)
+        if (!done && turns > AWAKE)
             cli_doze();
+        else if (!done && turns > SPINS)
+            sched_yield();
     }
     q->n = 0;
     return true;

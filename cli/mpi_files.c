@@ -63,6 +63,18 @@ static const file *file_of(const char *path)
     return map_file(path);
 }
 
+/* What was sent need not stay mapped: the system keeps it while it has room. */
+static void release(const file *f, const int64_t *question)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+    for (int64_t i = 0; i < question[0]; i++) {
+        const size_t at = (size_t)question[NUMBERS * i + AT] / page * page;
+        const size_t end = (size_t)(question[NUMBERS * i + AT] + question[NUMBERS * i + BYTES]);
+        (void)madvise((void *)(uintptr_t)(f->data + at), end - at, MADV_DONTNEED);
+    }
+}
+
 static bool answer(const int64_t *question, int process)
 {
     const file *f = file_of(path_of(question));
@@ -74,7 +86,10 @@ static bool answer(const int64_t *question, int process)
             !cli_start(&answered, true, f->data + at, bytes, process, CLI_ANSWERED))
             return false;
     }
-    return f != NULL && cli_finish(&answered);
+    if (f == NULL || !cli_finish(&answered))
+        return false;
+    release(f, question);
+    return true;
 }
 
 /* Ends all processes if it cannot be answered: one of them waits for that. */

@@ -410,15 +410,17 @@ static bool is_coming(const range *w)
     return false;
 }
 
-/* Own pages stay as long as the system has room for them. */
+/* Pages of the file stay in the system's memory as long as there is room. */
 static void give_back(const wg_shared *s, const range *w)
 {
     for (size_t from = w->from, to; from < w->to; from = to) {
         const size_t end = (from / w->of->block + 1) * w->of->block;
         unsigned char *first = w->of->data + from * s->page;
         to = end < w->to ? end : w->to;
-        if (owner(s, w->of, from) == wg_rank(s->ctx))
+        if (owner(s, w->of, from) == wg_rank(s->ctx)) {
+            wg_map_release(first, (to - from) * s->page);
             continue;
+        }
         set(w->of->here, from, to, false);
         (void)madvise(first, (to - from) * s->page, MADV_REMOVE);
         (void)mprotect(first, (to - from) * s->page, PROT_NONE);

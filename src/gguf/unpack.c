@@ -41,6 +41,9 @@ static wagle_status open_gguf(wagle_ctx *ctx, const char *gguf, wg_model **out, 
     wagle_status st;
 
     *out = NULL;
+    if (ctx->shared != NULL) /* each process would have a folder of its own */
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "@{share_weights}: %s is a GGUF file; import it first (wagle import)", gguf);
     WG_TRY(new_folder(ctx, folder));
     st = wg_import_files(ctx, gguf, *folder, true);
     if (st == WAGLE_OK)
