@@ -37,8 +37,20 @@ static bool is_for_first(const cli_command *c, const cli_options *o)
     return cli_listed(first_alone, c->name) || o->join;
 }
 
+/* A plan for processes that are not there sends nothing. */
+static bool send_nothing(void *user, const void *const *send, const size_t *send_bytes,
+                         void *const *receive, const size_t *receive_bytes, char *why,
+                         size_t why_bytes)
+{
+    (void)user, (void)send, (void)send_bytes, (void)receive, (void)receive_bytes;
+    snprintf(why, why_bytes, "there is none, because this is a plan");
+    return false;
+}
+
 static wagle_status join(const cli_command *c, const cli_options *o, const wagle_processes *others)
 {
+    const wagle_processes planned = {
+        .size = sizeof planned, .count = (int)o->ranks, .exchange = send_nothing};
     const bool several = others != NULL && others->count > 1, alone = is_for_first(c, o);
 
     if (several && !alone && !cli_listed(together, c->name))
@@ -47,6 +59,8 @@ static wagle_status join(const cli_command *c, const cli_options *o, const wagle
     if (several && alone && others->rank == 0 && !o->quiet)
         fprintf(stderr, "wagle: %s runs in one process; %d others wait\n", c->name,
                 others->count - 1);
+    if (o->ranks > 0)
+        others = &planned;
     return wagle_set_processes(running, alone ? NULL : others, o->parts > 0 ? (int)o->parts : 0);
 }
 

@@ -67,8 +67,8 @@ void wg_sweep_end_job(wg_team *t, wg_job *j);
 /* --- handout.c: points for other processes ------------------------------------------------------
  *
  * While a sweep runs each process is alone: points exchange nothing. Only every few milliseconds
- * the processes take a turn together. The others tell process 0 what their jobs do and what their results
- * are, and process 0 tells them what to run. */
+ * the processes take a turn together. The others tell process 0 what their jobs do and what their
+ * results are, and process 0 tells them what to run. */
 
 /* Calls exchange nothing from here on, and their rows are in as many parts as those of `wagle`. */
 void wg_sweep_alone(wagle_ctx *ctx);

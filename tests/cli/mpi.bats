@@ -84,6 +84,24 @@ same() { cmp "$1/model.safetensors" "$2/model.safetensors"; }
     OMPI_COMM_WORLD_SIZE=2 says "start wagle-mpi instead of wagle" "$WAGLE" --version
 }
 
+# shellcheck disable=SC2086
+@test "a plan for processes says what they then send" {
+    prepare
+    "$WAGLE" unlearn $data --lr 1e-3 --steps 4 --out planned --dry-run --ranks 4 --json > plan.json
+    "$WAGLE" unlearn $data --lr 1e-3 --steps 4 --out planned --dry-run --ranks 4 > plan
+    grep -q "memory of each process" plan
+    start 4 unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --force --lr 1e-3 --steps 4 --out together --verbose 2> said > /dev/null
+    python3 - <<'PY'
+import json, re
+planned = json.load(open("plan.json"))["processes"]["sent_bytes"] / 1e6
+sent = float(re.search(r"sent ([\d.]+) MB a step", open("said").read())[1])
+assert abs(planned - sent) < 0.06 < sent, (planned, sent) # of which one digit is printed
+PY
+    "$WAGLE" attribute $data --out planned --dry-run --ranks 2 --json | python3 -c 'import json, sys; assert json.load(sys.stdin)["processes"]["count"] == 2'
+    says "--ranks has no effect: it needs --dry-run" "$WAGLE" unlearn $data --lr 1e-3 --steps 4 --out out --ranks 4
+    says "--parts 2: there are 4 processes" "$WAGLE" unlearn $data --lr 1e-3 --steps 4 --out out --dry-run --ranks 4 --parts 2
+}
+
 @test "texts are those of one process, in the order of the prompts" {
     prepare
     cp -r "$model" model && byte_tokenizer model
