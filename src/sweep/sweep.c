@@ -212,7 +212,7 @@ static wagle_status check_folder(wagle_ctx *ctx, wg_sweep *s, const wagle_sweep_
 static wagle_status run_locked(wagle_ctx *ctx, wg_sweep *s, const wagle_sweep_options *o,
                                char **table)
 {
-    int64_t planned, there;
+    int64_t planned = 0, there = 0;
     wagle_status st = load_done(ctx, s, o->force);
 
     if (st == WAGLE_OK)
