@@ -59,8 +59,8 @@ static wagle_status tell_network(wagle_ctx *ctx, wg_text *t, const wg_session *s
     if (ranks == 1)
         return WAGLE_OK;
     WG_TRY(wg_text_printf(ctx, t,
-                          "network: each of %d processes sends %.1f MB each time, %.3f GB in all\n",
-                          ranks, need->traffic.bytes / 1e6, need->traffic.bytes * steps / 1e9));
+                          "network: each of %d processes sends %.4f GB each time, %.3f GB in all\n",
+                          ranks, need->traffic.bytes / 1e9, need->traffic.bytes * steps / 1e9));
     for (int i = 0; seconds > 0 && i < 2; i++) {
         const double sent = wg_traffic_seconds(ctx, &need->traffic, gigabits[i]);
         WG_TRY(wg_text_printf(

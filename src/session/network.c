@@ -7,7 +7,7 @@ static const int64_t block = 1 << 18;
 /* Of a step beside its sums: the question whether to stop, the losses, the norms, the new values.
  */
 static const int64_t small_exchanges = 4;
-/* Seconds, of TCP between machines: an exchange, and each message of it. */
+/* Seconds, assumed of TCP between machines: an exchange, and each message of it. */
 static const double latency = 60e-6, message = 6e-6;
 
 static double others(const wagle_ctx *ctx)

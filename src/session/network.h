@@ -1,7 +1,7 @@
 /* network.h - what the processes of a run send each other, and how long that takes.
  *
  * A model: each exchange waits for the network's latency once, and a process sends its bytes at the
- * rate of its link. bench/cost-model fits it to measurements (docs/performance.md). */
+ * rate of its link. bench/cluster-model compares it with measurements (docs/performance.md). */
 #ifndef WG_SESSION_NETWORK_H
 #define WG_SESSION_NETWORK_H
 
