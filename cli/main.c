@@ -57,8 +57,7 @@ static wagle_status join(const cli_command *c, const cli_options *o, const wagle
         return cli_refuse("%s: runs in one process; start `wagle %s` without mpirun", c->name,
                           c->name);
     if (several && alone && others->rank == 0 && !o->quiet)
-        fprintf(stderr, "wagle: %s runs in one process; %d others wait\n", c->name,
-                others->count - 1);
+        fprintf(stderr, "wagle: %s runs in the first process; the others wait\n", c->name);
     if (o->ranks > 0)
         others = &planned;
     return wagle_set_processes(running, alone ? NULL : others, o->parts > 0 ? (int)o->parts : 0);

@@ -120,7 +120,7 @@ PY
     "$WAGLE" mask --scores scores --density 0.2 --out alone --quiet
     start 2 mask --scores scores --density 0.2 --out together 2> said
     cmp alone together
-    grep -q "mask runs in one process; 1 others wait" said
+    grep -q "mask runs in the first process; the others wait" said
     says "wagle: together: exists" start 2 mask --scores scores --density 0.2 --out together --quiet
 }
 
