@@ -169,7 +169,7 @@ static wagle_status cmd_demo(wagle_ctx *ctx, cli_options *o)
 #define ROWS " " CLI_ROWS
 #define TRAIN                                                                                      \
     " adapter parts share-weights suite suites set tofu split gold max-tokens shots no-eos "       \
-    "memory dry-run "                                                                              \
+    "memory dry-run ranks "                                                                        \
     "json" ROWS
 
 /* Options of training name their commands themselves (include/wagle/train_options.def). */
@@ -193,7 +193,7 @@ const cli_command cli_commands[] = {
     {"attribute", CLI_FORGET, NULL, "score every weight by its influence on forgetting",
      "wagle attribute --model DIR --forget forget.jsonl --retain retain.jsonl --out scores",
      "model adapter forget retain out tensorboard selector gamma damping protect protect-damping "
-     "protect-rank loss seed parts share-weights force memory dry-run json" ROWS,
+     "protect-rank loss seed parts share-weights force memory dry-run ranks json" ROWS,
      cli_attribute, NULL, NULL, 0},
     {"mask", CLI_FORGET, "[MASK...]",
      "select the weights with the highest scores; combine and compare masks",

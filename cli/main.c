@@ -27,19 +27,55 @@ static void on_log(void *user, int level, const char *line)
                     cli_colour(2, level == 0 ? CLI_YELLOW : CLI_DIM), line);
 }
 
-static const char together[] =
-    "attribute unlearn finetune eval"; /* commands of several processes */
+/* Commands of several processes, and one that process 0 runs while the others wait: it often stands
+ * between two of the first in a script. */
+static const char together[] = "attribute unlearn finetune eval generate sweep";
+static const char first_alone[] = "mask";
+
+static bool is_for_first(const cli_command *c, const cli_options *o)
+{
+    return cli_listed(first_alone, c->name) || o->join;
+}
+
+/* A plan for processes that are not there sends nothing. */
+static bool send_nothing(void *user, const void *const *send, const size_t *send_bytes,
+                         void *const *receive, const size_t *receive_bytes, char *why,
+                         size_t why_bytes)
+{
+    (void)user, (void)send, (void)send_bytes, (void)receive, (void)receive_bytes;
+    snprintf(why, why_bytes, "there is none, because this is a plan");
+    return false;
+}
+
+static bool read_nothing(void *user, const char *path, const wagle_piece *piece, int n, char *why,
+                         size_t why_bytes)
+{
+    (void)path, (void)piece, (void)n;
+    return send_nothing(user, NULL, NULL, NULL, NULL, why, why_bytes);
+}
 
 static wagle_status join(const cli_command *c, const cli_options *o, const wagle_processes *others)
 {
-    if (others != NULL && others->count > 1 && !cli_listed(together, c->name))
+    const wagle_processes planned = {.size = sizeof planned,
+                                     .count = (int)o->ranks,
+                                     .exchange = send_nothing,
+                                     .read = read_nothing};
+    const bool several = others != NULL && others->count > 1, alone = is_for_first(c, o);
+
+    if (several && !alone && !cli_listed(together, c->name))
         return cli_refuse("%s: runs in one process; start `wagle %s` without mpirun", c->name,
                           c->name);
-    const wagle_status st = wagle_set_processes(running, others, o->parts > 0 ? (int)o->parts : 0);
-    if (st != WAGLE_OK || !o->share_weights)
+    if (several && alone && others->rank == 0 && !o->quiet)
+        fprintf(stderr, "wagle: %s runs in the first process; the others wait\n", c->name);
+    if (o->ranks > 0)
+        others = &planned;
+    const wagle_status st =
+        wagle_set_processes(running, alone ? NULL : others, o->parts > 0 ? (int)o->parts : 0);
+    if (st != WAGLE_OK || !o->share_weights || alone)
         return st;
-    return cli_serve() ? wagle_share_weights(running, true)
-                       : cli_refuse("--share-weights: this MPI does not allow several threads");
+    return others == &planned || cli_serve()
+               ? wagle_share_weights(running, true)
+               : cli_refuse("--share-weights: this MPI does not allow several threads");
 }
 
 static wagle_status run(const cli_command *c, cli_options *o, const wagle_processes *others)
@@ -73,7 +109,8 @@ static wagle_status run(const cli_command *c, cli_options *o, const wagle_proces
     if (st == WAGLE_OK && o->adapter != NULL && c->run != cli_merge)
         st = wagle_set_adapter(running, o->model != NULL ? o->model : o->argument[0], o->adapter);
     if (st == WAGLE_OK)
-        st = c->run(running, o);
+        st = others != NULL && others->rank > 0 && is_for_first(c, o) ? WAGLE_OK
+                                                                      : c->run(running, o);
     const double seconds = cli_meter_end();
     if (o->dry_run)
         fputs(o->json ? wagle_plan_json(running) : wagle_plan(running), stdout);

@@ -47,6 +47,7 @@ static const other options[] = {
     {"max-new-tokens max-gen-toks n-predict num-predict max-generated-tokens", "max-tokens", NULL},
     {"temp t", "temperature", NULL},
     {"random-seed manual-seed rng-seed data-seed", "seed", NULL},
+    {"processes nprocs np world-size num-processes", "ranks", NULL},
     {"num-workers nproc n-threads num-threads dataloader-num-workers cores jobs", "threads", NULL},
     {"dataset train-file train-data data-path dataset-path train-dataset input dataset-name f",
      "data", NULL},

@@ -354,6 +354,8 @@ static const struct rule {
     {"svg", "mask", with_compare, "it needs --compare", false},
     {"json", "mask", with_compare, "it needs --compare", true},
     {"json", "attribute", with_dry_run, "it needs --dry-run", true},
+    {"ranks", "attribute unlearn finetune", with_dry_run,
+     "it needs --dry-run; to run in N processes, start `mpirun -n N wagle-mpi`", false},
     {"scores density densities scope include exclude format out op model forget retain selector "
      "gamma damping protect protect-damping protect-rank loss",
      "mask", without_compare, "--compare reads only masks", false},

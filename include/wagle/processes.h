@@ -40,9 +40,10 @@ typedef struct wagle_processes {
 
 enum { WAGLE_PARTS_MOST = 4096 };
 
-/* attribute, finetune, unlearn and eval then work together with the same call of the other
- * processes: all make the same calls with the same options, on files that all can read. Process 0
- * alone writes files. p is copied; NULL: this process alone.
+/* attribute, finetune, unlearn, eval, generate and sweep then work together with the same call of
+ * the other processes: all make the same calls with the same options, on files that all can read.
+ * Process 0 alone writes files; of a sweep, each process also writes in the folder `running` of its
+ * output. p is copied; NULL: this process alone.
  *
  * parts: the rows of an update, or of an attribution, are cut into so many parts. The gradients of
  * the parts are added in an order that does not depend on the number of processes, so results do

@@ -288,7 +288,9 @@ WAGLE_SIZED(wagle_sweep_defaults, wagle_sweep_options)
  * folder `out`: the table, runs.json and pareto.svg; one of the same spec goes on where it stopped.
  * In a dry run *table has the runs that there are, and nothing is written. Each of `jobs` points
  * runs in a thread of its own, with its part of the context's threads and memory; results do not
- * depend on their number, nor on the order in which points end. */
+ * depend on their number, nor on the order in which points end. With wagle_set_processes each
+ * process runs whole points, `jobs` at a time; process 0 alone has the table, that of the others is
+ * empty. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *o,
                                                char **table);
 

@@ -28,6 +28,7 @@ struct wagle_ctx {
     wagle_processes processes; /* that run the calls together; count 0: this one is alone */
     struct wg_mail *mail;      /* what exchanges need, while there are several */
     int parts;                 /* that rows are cut into (dist/dist.h); 0: one */
+    int parts_alone;           /* the same of work that this process does alone */
     int64_t sent;              /* bytes, to other processes */
     bool agreed;               /* all processes were told of an interrupt */
     struct wg_shared *shared;  /* weights of which this process keeps a share, or NULL */

@@ -5,7 +5,7 @@
 #include "dist/shared.h"
 #include <string.h>
 
-enum { BLOCK = 1 << 18 }; /* numbers that are added at a time */
+enum { ADDED = 1 << 24, LEAST_BLOCK = 1 << 14 }; /* numbers of all processes at a time */
 
 /* What goes to each process and comes from it, and the room for sums that are added. */
 struct wg_mail {
@@ -13,8 +13,8 @@ struct wg_mail {
     void **receive;
     size_t *send_bytes, *receive_bytes;
     int64_t *part; /* [ranks + 1] first part of each process */
-    float *sums;   /* [ranks][BLOCK] */
-    int64_t room;
+    float *sums;   /* [ranks][wg_sum_block] */
+    int64_t room, block;
 };
 
 void wg_leave_processes(wagle_ctx *ctx)
@@ -104,16 +104,24 @@ static wagle_status exchange(wagle_ctx *ctx)
 /* --- sums --------------------------------------------------------------------------------------
  */
 
-static int64_t in_block(const int64_t *slice, int r, int64_t at)
+int64_t wg_sum_block(const wagle_ctx *ctx)
+{
+    const int64_t block = ADDED / wg_ranks(ctx);
+
+    return block > LEAST_BLOCK ? block : LEAST_BLOCK;
+}
+
+/* Of the slice of process r, from `at` on, what is added at a time. */
+static int64_t in_block(const int64_t *slice, int r, int64_t at, int64_t block)
 {
     const int64_t left = slice[r + 1] - slice[r] - at;
 
-    return left < 0 ? 0 : left < BLOCK ? left : BLOCK;
+    return left < 0 ? 0 : left < block ? left : block;
 }
 
 static float *sum_of(const wagle_ctx *ctx, int rank)
 {
-    return ctx->mail->sums + (int64_t)rank * BLOCK;
+    return ctx->mail->sums + (int64_t)rank * ctx->mail->block;
 }
 
 static void add(float *into, const float *from, int64_t n)
@@ -144,14 +152,15 @@ static wagle_status sum_block(wagle_ctx *ctx, const float *sum, const int64_t *s
                               float *own)
 {
     const int me = wg_rank(ctx);
-    const int64_t mine = in_block(slice, me, at);
+    const int64_t mine = in_block(slice, me, at, ctx->mail->block);
     const size_t bytes = (size_t)mine * sizeof *own;
     struct wg_mail *m = clear_mail(ctx);
 
     for (int r = 0; r < wg_ranks(ctx); r++) {
         if (r == me)
             continue;
-        send(m, r, sum + slice[r] + at, (size_t)in_block(slice, r, at) * sizeof *sum);
+        send(m, r, sum + slice[r] + at,
+             (size_t)in_block(slice, r, at, ctx->mail->block) * sizeof *sum);
         receive(m, r, sum_of(ctx, r), bytes);
     }
     WG_TRY(exchange(ctx));
@@ -171,10 +180,11 @@ wagle_status wg_reduce_scatter(wagle_ctx *ctx, const float *sum, const int64_t *
             memcpy(own, sum + slice[0], (size_t)(slice[1] - slice[0]) * sizeof *own);
         return WAGLE_OK;
     }
-    WG_TRY(WG_GROW(ctx, &ctx->mail->sums, &ctx->mail->room, (int64_t)ranks * BLOCK));
     for (int r = 0; r < ranks; r++)
         longest = slice[r + 1] - slice[r] > longest ? slice[r + 1] - slice[r] : longest;
-    for (int64_t at = 0; at < longest; at += BLOCK)
+    ctx->mail->block = longest < wg_sum_block(ctx) ? longest : wg_sum_block(ctx);
+    WG_TRY(WG_GROW(ctx, &ctx->mail->sums, &ctx->mail->room, (int64_t)ranks * ctx->mail->block));
+    for (int64_t at = 0; at < longest; at += ctx->mail->block)
         WG_TRY(sum_block(ctx, sum, slice, at, own));
     return WAGLE_OK;
 }

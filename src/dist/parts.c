@@ -56,6 +56,7 @@ wagle_status wagle_set_processes(wagle_ctx *ctx, const wagle_processes *p, int p
                        "@{parts} %d: there are %d processes, and each needs a part", parts, count);
     wg_leave_processes(ctx);
     ctx->parts = parts > 0 ? parts : usual;
+    ctx->parts_alone = parts > 0 ? parts : 1;
     return p != NULL ? wg_join_processes(ctx, p) : WAGLE_OK;
 }
 

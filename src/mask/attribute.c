@@ -131,11 +131,15 @@ wagle_status wg_attribution_budget(wagle_ctx *ctx, wg_attribution *a, const char
     wg_need need = {.cost = cost,
                     .n = sizeof cost / sizeof *cost,
                     .steps = 1,
+                    .passes = wg_most_passes(ctx, all),
+                    .traffic =
+                        wg_attribution_traffic(ctx, wg_model_parameters(m), m->files.n, kinds),
                     .only_check = only_check,
                     .hint = "fewer rows (@{limit}) take less"};
 
     if (!(needs & (WG_NEEDS_FORGET | WG_NEEDS_INPUTS)))
         return WAGLE_OK;
+    wg_add_shared_traffic(ctx, m, need.passes, &need.traffic);
     need.intent = wg_largest_batch(&a->forget, retain, rows);
     need.intent.streams = (int)streams;
     need.intent.folder = folder;
@@ -302,6 +306,7 @@ wagle_status wagle_attribute(wagle_ctx *ctx, const wagle_attribute_options *give
     wagle_attribute_options own;
     const wagle_attribute_options *o = &own;
     wg_attribution a;
+    const int64_t sent = wg_sent_bytes(ctx);
     wagle_status st = WAGLE_OK;
 
     wg_begin(ctx);
@@ -320,6 +325,9 @@ wagle_status wagle_attribute(wagle_ctx *ctx, const wagle_attribute_options *give
     if (st == WAGLE_OK && !ctx->dry_run &&
         (a.selector->needs & (WG_NEEDS_GAMMA | WG_NEEDS_MEAN_FISHER)))
         wg_log(ctx, 1, "gamma %g", a.gamma);
+    if (st == WAGLE_OK && !ctx->dry_run && wg_together(ctx))
+        wg_log(ctx, 2, "sent %.1f MB to the other processes",
+               (double)(wg_sent_bytes(ctx) - sent) / 1e6);
     wg_attribution_close(&a);
     return st;
 }

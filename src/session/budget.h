@@ -2,6 +2,7 @@
 #ifndef WG_SESSION_BUDGET_H
 #define WG_SESSION_BUDGET_H
 
+#include "session/network.h"
 #include "session/session.h"
 
 /* Where a cost lies if the model is on a card; else all of them lie on the host. */
@@ -17,10 +18,12 @@ typedef struct wg_need {
     wg_intent intent;    /* of the largest pass; budget is filled in here */
     const wg_cost *cost; /* [n] what the run holds beside the passes */
     int n;
-    const char *hint; /* what would bring it down, or NULL */
-    int64_t steps;    /* passes in all */
-    int64_t updated;  /* weights that the optimizer visits a step */
-    bool only_check;  /* a dry run writes no plan of it */
+    const char *hint;   /* what would bring it down, or NULL */
+    int64_t steps;      /* in all; an attribution is one */
+    int64_t updated;    /* weights that the optimizer visits a step */
+    int passes;         /* of the process with most, one after the other, each step; 0: one */
+    wg_traffic traffic; /* of each process in a step, where there are several */
+    bool only_check;    /* a dry run writes no plan of it */
 } wg_need;
 
 /* A run's memory by purpose, of the host and of a card. */

@@ -1,5 +1,6 @@
 /* budget_text.c - the plan of a dry run, as text and as JSON. */
 #include "base/json.h"
+#include "dist/dist.h"
 #include "ops/cpu/cpu.h"
 #include "session/budget.h"
 
@@ -47,6 +48,33 @@ static wagle_status tell_units(wagle_ctx *ctx, wg_text *t, const wg_ops *ops)
         wg_cpu_unit_names[kernels->unit], wg_measure_cpu(ctx, WAGLE_PRECISION_BF16) / 1e9);
 }
 
+/* What the processes send each other, and how long a step of `seconds` takes with that. */
+static wagle_status tell_network(wagle_ctx *ctx, wg_text *t, const wg_session *s,
+                                 const wg_need *need, double seconds)
+{
+    static const double gigabits[] = {10, 100};
+    const int ranks = wg_ranks(ctx), most = wg_parts_of(ctx, ranks - 1, NULL);
+    const double steps = (double)need->steps;
+
+    if (ranks == 1)
+        return WAGLE_OK;
+    WG_TRY(wg_text_printf(ctx, t,
+                          "network: each of %d processes sends %.4f GB each time, %.3f GB in all\n",
+                          ranks, need->traffic.bytes / 1e9, need->traffic.bytes * steps / 1e9));
+    for (int i = 0; seconds > 0 && i < 2; i++) {
+        const double sent = wg_traffic_seconds(ctx, &need->traffic, gigabits[i]);
+        WG_TRY(wg_text_printf(
+            ctx, t, "  at %3.0f Gbit/s: %.3f s more, so %.2f s each, %lld in all: %.0f s\n",
+            gigabits[i], sent, seconds + sent, (long long)need->steps, (seconds + sent) * steps));
+    }
+    if (most > wg_parts_of(ctx, 0, NULL))
+        WG_TRY(wg_text_printf(
+            ctx, t, "  the last processes have %d parts, the first %d; a power of two is even\n",
+            most, wg_parts_of(ctx, 0, NULL)));
+    return wg_text_printf(ctx, t, "  each process maps %.3f GB of stored weights from files\n",
+                          (double)wg_mapped_weights(ctx, s->model) / 1e9);
+}
+
 static wagle_status tell_time(wagle_ctx *ctx, wg_text *t, const wg_session *s, const wg_need *need,
                               const wg_plan *p)
 {
@@ -55,16 +83,18 @@ static wagle_status tell_time(wagle_ctx *ctx, wg_text *t, const wg_session *s, c
     const double update = need->updated > 0 ? measure_update(ctx, s->model->ops) : 0;
     /* beside products: activations, norms, attention, packing; a share that was measured */
     const double pass = rate > 0 ? 1.12 * flops / rate : 0;
-    const double step = pass + update * (double)need->updated;
+    const int passes = need->passes > 1 ? need->passes : 1;
+    const double step = passes * pass + update * (double)need->updated / wg_ranks(ctx);
 
     WG_TRY(wg_text_printf(ctx, t,
                           "time: %.1f GFLOP a pass of %lld tokens; %.0f GFLOP/s measured here\n",
                           flops / 1e9, (long long)need->intent.tokens, rate / 1e9));
     WG_TRY(tell_units(ctx, t, s->model->ops));
     WG_TRY(wg_text_printf(ctx, t, "  products and what goes with them %.2f s, optimizer %.2f s\n",
-                          pass, update * (double)need->updated));
-    return wg_text_printf(ctx, t, "  predicted: %.2f s each, %lld in all: %.0f s\n", step,
-                          (long long)need->steps, step * (double)need->steps);
+                          passes * pass, update * (double)need->updated / wg_ranks(ctx)));
+    WG_TRY(wg_text_printf(ctx, t, "  predicted: %.2f s each, %lld in all: %.0f s\n", step,
+                          (long long)need->steps, step * (double)need->steps));
+    return tell_network(ctx, t, s, need, step);
 }
 
 static wagle_status tell_lines(wagle_ctx *ctx, wg_text *t, const char *title, bool card,
@@ -91,13 +121,17 @@ static wagle_status tell(wagle_ctx *ctx, wg_text *t, const wg_session *s, const 
         WG_TRY(tell_lines(ctx, t, "memory of the card", true, l));
     if (card)
         WG_TRY(tell_bytes(ctx, t, "of", l->card_limit));
-    WG_TRY(tell_lines(ctx, t, card ? "memory of the host" : "memory", false, l));
+    WG_TRY(tell_lines(ctx, t,
+                      card               ? "memory of the host"
+                      : wg_together(ctx) ? "memory of each process"
+                                         : "memory",
+                      false, l));
     if (p->spilled && !card)
         WG_TRY(wg_text_printf(ctx, t, "  and %.3f GB of layer inputs in a scratch file\n",
                               (double)p->checkpoints / 1e9));
     WG_TRY(wg_text_printf(ctx, t, "  %lld of %lld layers keep their activations\n",
                           (long long)p->saved_layers, (long long)s->model->config.L));
-    return card ? WAGLE_OK : tell_time(ctx, t, s, need, p);
+    return card ? tell_network(ctx, t, s, need, 0) : tell_time(ctx, t, s, need, p);
 }
 
 /* --- as JSON -----------------------------------------------------------------------------------
@@ -133,9 +167,21 @@ static wagle_status list_lines(wagle_ctx *ctx, json_t *plan, const char *key, bo
     return wg_json_set(ctx, memory, "bytes", json_integer(all));
 }
 
-static wagle_status fill(wagle_ctx *ctx, json_t *plan, const wg_session *s, const wg_plan *p,
-                         const wg_budget_lines *l)
+static wagle_status list_processes(wagle_ctx *ctx, json_t *plan, const wg_session *s,
+                                   const wg_need *need)
 {
+    if (!wg_together(ctx))
+        return WAGLE_OK;
+    return wg_json_set(ctx, plan, "processes",
+                       json_pack("{s:i, s:I, s:I, s:I}", "count", wg_ranks(ctx), "sent_bytes",
+                                 (json_int_t)need->traffic.bytes, "steps", (json_int_t)need->steps,
+                                 "mapped_bytes", (json_int_t)wg_mapped_weights(ctx, s->model)));
+}
+
+static wagle_status fill(wagle_ctx *ctx, json_t *plan, const wg_session *s, const wg_need *need,
+                         const wg_plan *p, const wg_budget_lines *l)
+{
+    WG_TRY(list_processes(ctx, plan, s, need));
     WG_TRY(list_lines(ctx, plan, "host", false, l));
     if (l->card_limit > 0) {
         WG_TRY(list_lines(ctx, plan, "card", true, l));
@@ -147,11 +193,11 @@ static wagle_status fill(wagle_ctx *ctx, json_t *plan, const wg_session *s, cons
     return wg_json_set(ctx, plan, "layers", json_integer(s->model->config.L));
 }
 
-static wagle_status tell_json(wagle_ctx *ctx, const wg_session *s, const wg_plan *p,
-                              const wg_budget_lines *l)
+static wagle_status tell_json(wagle_ctx *ctx, const wg_session *s, const wg_need *need,
+                              const wg_plan *p, const wg_budget_lines *l)
 {
     json_t *plan = json_pack("{s:s}", "schema", "wagle-plan-1");
-    wagle_status st = plan != NULL ? fill(ctx, plan, s, p, l) : wg_json_memory(ctx);
+    wagle_status st = plan != NULL ? fill(ctx, plan, s, need, p, l) : wg_json_memory(ctx);
 
     if (st == WAGLE_OK)
         st = set_plan(ctx, plan);
@@ -185,7 +231,7 @@ wagle_status wg_budget_tell(wagle_ctx *ctx, const wg_session *s, const wg_need *
     wg_free(ctx->plan);
     ctx->plan = st == WAGLE_OK ? wg_text_take(ctx, &t) : NULL;
     wg_text_free(&t);
-    return st == WAGLE_OK ? tell_json(ctx, s, p, l) : st;
+    return st == WAGLE_OK ? tell_json(ctx, s, need, p, l) : st;
 }
 
 wagle_status wg_budget_add(wagle_ctx *ctx, const wg_disk *disk)

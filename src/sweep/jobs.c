@@ -4,8 +4,9 @@
  * part of the threads and of the memory, and on a card its own stream. The thread of the call
  * chooses the points, takes their results and writes runs.json. Jobs share nothing that changes but
  * the files of scores and masks: of two jobs that need the same file, one makes it and the other
- * waits. */
-#include "sweep/sweep.h"
+ * waits. Where there are several processes, process 0 also hands points to the jobs of the others
+ * (handout.c). */
+#include "sweep/jobs.h"
 
 #include "base/memory.h"
 #include <pthread.h>
@@ -16,13 +17,6 @@
 
 /* --- files that are made once -------------------------------------------------------------------
  */
-
-struct wg_making {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    const char *path[2 * WG_SWEEP_JOBS]; /* a job makes a mask, and for it scores */
-    int n;
-};
 
 static int find_path(const wg_making *m, const char *path)
 {
@@ -58,41 +52,15 @@ void wg_sweep_made(wg_sweep *s, const char *path)
 /* --- jobs --------------------------------------------------------------------------------------
  */
 
-typedef struct team team;
-
-enum { TELL_NANOSECONDS = 250000000 }; /* between two looks at what the jobs do */
-
-typedef struct job {
-    team *of;
-    wagle_ctx ctx;
-    wg_sweep sweep; /* a copy with a folder, an arena and reference losses of its own */
-    int64_t point;  /* that runs; -1: none */
-    wg_sweep_run run;
-    json_t *result;
-    wagle_status status;
-    bool ended;      /* under the team's lock, as is */
-    char doing[256]; /* its progress, as fields of that of the sweep */
-    pthread_t thread;
-} job;
-
-struct team {
-    wg_sweep *s;
-    job *job; /* [n] */
-    int n, running;
-    bool *is_running, *is_done; /* [points] */
-    int64_t first;              /* points before it are done */
-    int64_t made, left;
-    wg_making making;
-    pthread_mutex_t lock;
-    pthread_cond_t ended;
-};
+/* Between two looks at what the jobs do; of several processes, between two turns. */
+enum { TELL_NANOSECONDS = 250000000, TURN_NANOSECONDS = 50000000 };
 
 /* The job's own progress, in its thread. */
 static void hear_progress(void *user, const char *stage, int64_t done, int64_t total,
                           const char *detail)
 {
-    job *j = user;
-    const bool alone = j->of->n == 1 && detail != NULL;
+    wg_job *j = user;
+    const bool alone = j->of->n == 1 && j->sweep.processes == 1 && detail != NULL;
 
     pthread_mutex_lock(&j->of->lock);
     snprintf(j->doing, sizeof j->doing, "%s %lld/%lld%s%s", stage, (long long)done,
@@ -102,7 +70,7 @@ static void hear_progress(void *user, const char *stage, int64_t done, int64_t t
 
 static void *run_job(void *user)
 {
-    job *j = user;
+    wg_job *j = user;
 
     j->status = wg_sweep_point(&j->ctx, &j->sweep, &j->run.point,
                                j->run.tries ? &j->run.trial : NULL, &j->result);
@@ -114,7 +82,7 @@ static void *run_job(void *user)
 }
 
 /* Signals stay with the threads of the program. */
-static int start_thread(job *j)
+static int start_thread(wg_job *j)
 {
     sigset_t all, before;
 
@@ -126,7 +94,7 @@ static int start_thread(job *j)
 }
 
 /* Models of point i lie in OUT/running/i, whatever the job: results name them. */
-static wagle_status start_job(wagle_ctx *ctx, team *t, job *j, int64_t i)
+wagle_status wg_sweep_start_job(wagle_ctx *ctx, wg_team *t, wg_job *j, int64_t i)
 {
     char name[64];
     const char *all;
@@ -142,8 +110,23 @@ static wagle_status start_job(wagle_ctx *ctx, team *t, job *j, int64_t i)
     j->doing[0] = '\0';
     if (start_thread(j) != 0)
         return wg_fail(ctx, WAGLE_E_RESOURCE, "sweep: no thread for a point; use fewer @{jobs}");
+    j->has_thread = true;
     j->point = i;
+    t->running++;
+    return WAGLE_OK;
+}
+
+/* A job of another process gets its point in the next turn. */
+static wagle_status begin_point(wagle_ctx *ctx, wg_team *t, int k, int64_t i)
+{
+    wg_job *j = &t->job[k];
+
     t->is_running[i] = true;
+    if (k < t->own)
+        return wg_sweep_start_job(ctx, t, j, i);
+    j->point = i;
+    j->ended = j->sent = false;
+    j->doing[0] = '\0';
     t->running++;
     return WAGLE_OK;
 }
@@ -151,7 +134,7 @@ static wagle_status start_job(wagle_ctx *ctx, team *t, job *j, int64_t i)
 /* --- which point is next ------------------------------------------------------------------------
  */
 
-static bool is_ready(const team *t, int64_t i)
+static bool is_ready(const wg_team *t, int64_t i)
 {
     for (int64_t k = t->first; k < i; k++)
         if (!t->is_done[k] && wg_sweep_waits(t->s, i, k))
@@ -160,7 +143,7 @@ static bool is_ready(const team *t, int64_t i)
 }
 
 /* The first point that can run now; *out -1: there is none. */
-static wagle_status choose(wagle_ctx *ctx, team *t, int64_t *out, wg_sweep_run *run)
+static wagle_status choose(wagle_ctx *ctx, wg_team *t, int64_t *out, wg_sweep_run *run)
 {
     bool any = false;
     int64_t i = t->first;
@@ -177,16 +160,19 @@ static wagle_status choose(wagle_ctx *ctx, team *t, int64_t *out, wg_sweep_run *
     return WAGLE_OK;
 }
 
-static wagle_status fill_jobs(wagle_ctx *ctx, team *t)
+/* Every process gets a point before any gets its second. */
+static wagle_status fill_jobs(wagle_ctx *ctx, wg_team *t)
 {
-    for (int k = 0; k < t->n; k++) {
-        int64_t i;
-        if (t->job[k].point >= 0)
-            continue;
-        WG_TRY(choose(ctx, t, &i, &t->job[k].run));
-        if (i >= 0)
-            WG_TRY(start_job(ctx, t, &t->job[k], i));
-    }
+    for (int slot = 0; slot < t->each; slot++)
+        for (int r = 0; r < t->s->processes; r++) {
+            const int k = r == 0 ? slot : t->own + (r - 1) * t->each + slot;
+            int64_t i;
+            if ((r == 0 && slot >= t->own) || t->job[k].point >= 0)
+                continue;
+            WG_TRY(choose(ctx, t, &i, &t->job[k].run));
+            if (i >= 0)
+                WG_TRY(begin_point(ctx, t, k, i));
+        }
     return WAGLE_OK;
 }
 
@@ -194,7 +180,7 @@ static wagle_status fill_jobs(wagle_ctx *ctx, team *t)
  */
 
 /* Names the points that run, and what they do. */
-static void tell_progress(wagle_ctx *ctx, team *t)
+static void tell_progress(wagle_ctx *ctx, wg_team *t)
 {
     char detail[WG_MESSAGE_BYTES] = "";
     size_t n = 0;
@@ -209,7 +195,7 @@ static void tell_progress(wagle_ctx *ctx, team *t)
 }
 
 /* Under the team's lock: a job that has ended, or NULL. */
-static job *find_ended(const team *t)
+static wg_job *find_ended(const wg_team *t)
 {
     for (int k = 0; k < t->n; k++)
         if (t->job[k].point >= 0 && t->job[k].ended)
@@ -217,49 +203,83 @@ static job *find_ended(const team *t)
     return NULL;
 }
 
-/* Waits for a job, and ends its thread. Meanwhile tells what the jobs do. */
-static job *wait_for_job(wagle_ctx *ctx, team *t)
+void wg_sweep_wait(wg_team *t)
 {
-    job *j;
+    struct timespec until;
 
     pthread_mutex_lock(&t->lock);
-    while ((j = find_ended(t)) == NULL) {
-        struct timespec until;
+    if (find_ended(t) == NULL) {
         clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += TELL_NANOSECONDS;
+        until.tv_nsec += t->s->processes > 1 ? TURN_NANOSECONDS : TELL_NANOSECONDS;
         until.tv_sec += until.tv_nsec / 1000000000;
         until.tv_nsec %= 1000000000;
         pthread_cond_timedwait(&t->ended, &t->lock, &until);
-        pthread_mutex_unlock(&t->lock);
-        tell_progress(ctx, t);
-        pthread_mutex_lock(&t->lock);
     }
     pthread_mutex_unlock(&t->lock);
-    pthread_join(j->thread, NULL);
-    t->is_running[j->point] = false;
-    t->running--;
-    return j;
 }
 
-static wagle_status say_failure(wagle_ctx *ctx, const team *t, const job *j)
+void wg_sweep_end_job(wg_team *t, wg_job *j)
 {
-    if (t->n > 1 && j->status == WAGLE_E_RESOURCE)
+    if (j->has_thread)
+        pthread_join(j->thread, NULL);
+    j->has_thread = false;
+    t->running--;
+}
+
+/* Waits for a job, *out, and ends its thread. Meanwhile tells what the jobs do. */
+static wagle_status wait_for_job(wagle_ctx *ctx, wg_team *t, wg_job **out)
+{
+    wg_job *j = NULL;
+
+    while (j == NULL) {
+        wg_sweep_wait(t);
+        if (t->n > t->own)
+            WG_TRY(wg_sweep_turn(ctx, t));
+        if (!t->leaves && t->n > t->own) /* its own jobs would say so, if any runs */
+            WG_TRY(wg_check_interrupt(ctx));
+        tell_progress(ctx, t);
+        pthread_mutex_lock(&t->lock);
+        j = find_ended(t);
+        pthread_mutex_unlock(&t->lock);
+    }
+    t->is_running[j->point] = false;
+    wg_sweep_end_job(t, j);
+    *out = j;
+    return WAGLE_OK;
+}
+
+static wagle_status say_failure(wagle_ctx *ctx, const wg_team *t, const wg_job *j)
+{
+    if (t->own > 1 && j->status == WAGLE_E_RESOURCE)
         return wg_fail(ctx, j->status, "%s (%d points run at once; use fewer @{jobs})",
-                       j->ctx.message, t->n);
+                       j->ctx.message, t->own);
     return wg_fail(ctx, j->status, "%s", j->ctx.message);
 }
 
-/* Takes the result of the job that ends next. */
-static wagle_status take_result(wagle_ctx *ctx, team *t)
+static void say_process(wagle_ctx *ctx, const wg_team *t, const wg_job *j)
 {
-    job *j = wait_for_job(ctx, t);
-    wg_point *p = &t->s->point[j->point];
-    json_t *result = j->result, *failed = json_object_get(result, "failed");
+    const long long k = j - t->job - t->own;
 
+    if (k >= 0)
+        wg_log(ctx, 2, "%s: was run by process %lld", j->run.point.key, k / t->each + 1);
+}
+
+/* Takes the result of the job that ends next. */
+static wagle_status take_result(wagle_ctx *ctx, wg_team *t)
+{
+    wg_job *j;
+    wg_point *p;
+    json_t *result, *failed;
+
+    WG_TRY(wait_for_job(ctx, t, &j));
+    p = &t->s->point[j->point];
+    result = j->result;
+    failed = json_object_get(result, "failed");
     j->point = -1;
     j->result = NULL;
     if (j->status != WAGLE_OK)
         return say_failure(ctx, t, j);
+    say_process(ctx, t, j);
     if (failed != NULL)
         wg_log(ctx, 0, "%s: %s", j->run.point.key, json_string_value(failed));
     WG_TRY(wg_sweep_took(ctx, t->s, p, &j->run, result));
@@ -279,24 +299,25 @@ static void remove_models(const wg_sweep *s)
         wg_remove_tree(path);
 }
 
-/* Job k: it has its part of the threads and of the memory. */
-static void make_job(const wagle_ctx *ctx, team *t, int k)
+void wg_sweep_make_job(const wagle_ctx *ctx, wg_team *t, int k)
 {
-    job *j = &t->job[k];
-    const int threads = wg_threads(ctx), part = threads / t->n + (k < threads % t->n);
+    wg_job *j = &t->job[k];
+    const int threads = wg_threads(ctx), part = threads / t->own + (k < threads % t->own);
 
     j->of = t;
     j->point = -1;
+    if (k >= t->own) /* it runs in another process */
+        return;
     j->ctx.name = ctx->name;
     j->ctx.name_user = ctx->name_user;
     j->ctx.threads = part > 0 ? part : 1;
-    j->ctx.memory = ctx->memory / t->n;
-    j->ctx.card_memory = ctx->card_memory / t->n;
+    j->ctx.memory = ctx->memory / t->own;
+    j->ctx.card_memory = ctx->card_memory / t->own;
     j->ctx.device = ctx->device;
     j->ctx.precision = ctx->precision;
     j->ctx.cpu_units = ctx->cpu_units;
     j->ctx.parts = ctx->parts;
-    j->ctx.merged = ctx->merged; /* ctx outlives the job */
+    j->ctx.merged = ctx->merged; /* ctx outlives the wg_job */
     j->ctx.adapter = ctx->adapter;
     j->ctx.parent = ctx;
     j->ctx.nested = 1;
@@ -309,26 +330,60 @@ static void make_job(const wagle_ctx *ctx, team *t, int k)
     j->sweep.making = &t->making;
 }
 
-/* Ends what runs; results that are there all the same are kept. */
-static void stop_jobs(wagle_ctx *ctx, team *t)
+void wg_sweep_interrupt_jobs(wg_team *t)
 {
-    for (int k = 0; k < t->n; k++)
+    t->leaves = true;
+    for (int k = 0; k < t->own; k++)
         t->job[k].ctx.interrupted = 1;
-    while (t->running > 0)
-        (void)!take_result(ctx, t);
-    for (int k = 0; k < t->n; k++) {
+}
+
+void wg_sweep_free_jobs(wg_team *t)
+{
+    for (int k = 0; k < t->own; k++) {
         wg_arena_free(&t->job[k].sweep.arena);
         wg_reference_cache_free(&t->job[k].sweep.shared);
     }
-    remove_models(t->s);
+    wg_free(t->job);
+    wg_free(t->is_running);
+    wg_free(t->is_done);
 }
 
-static wagle_status run_team(wagle_ctx *ctx, team *t)
+/* Jobs of processes that cannot be reached have no result. */
+static void forget_others(wg_team *t)
+{
+    for (int k = t->own; k < t->n; k++)
+        if (t->job[k].point >= 0) {
+            t->job[k].point = -1;
+            t->running--;
+        }
+    t->n = t->own;
+}
+
+/* Ends what runs; results that are there all the same are kept. */
+static wagle_status stop_jobs(wagle_ctx *ctx, wg_team *t, wagle_status st)
+{
+    wg_sweep_interrupt_jobs(t);
+    while (t->running > 0) {
+        (void)!take_result(ctx, t);
+        if (t->lost)
+            forget_others(t);
+    }
+    t->last = true;
+    t->outcome = st;
+    if (t->n > t->own && !t->lost && st == WAGLE_OK)
+        st = wg_sweep_turn(ctx, t);
+    else if (t->n > t->own && !t->lost)
+        (void)!wg_sweep_turn(ctx, t);
+    remove_models(t->s);
+    return st;
+}
+
+static wagle_status run_team(wagle_ctx *ctx, wg_team *t)
 {
     wagle_status st;
 
     for (int k = 0; k < t->n; k++)
-        make_job(ctx, t, k);
+        wg_sweep_make_job(ctx, t, k);
     remove_models(t->s);
     for (;;) {
         st = fill_jobs(ctx, t);
@@ -339,18 +394,21 @@ static wagle_status run_team(wagle_ctx *ctx, team *t)
     if (st == WAGLE_OK)
         wg_progress(ctx, "sweep", t->made, t->left, NULL);
 done:
-    stop_jobs(ctx, t);
-    return st;
+    return stop_jobs(ctx, t, st);
 }
 
 wagle_status wg_sweep_run_jobs(wagle_ctx *ctx, wg_sweep *s, int jobs, int64_t left)
 {
-    team t = {.s = s,
-              .n = left > 0 && left < jobs ? (int)left : jobs,
-              .left = left,
-              .lock = PTHREAD_MUTEX_INITIALIZER,
-              .ended = PTHREAD_COND_INITIALIZER,
-              .making = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER}};
+    const int own = left > 0 && left < jobs ? (int)left : jobs;
+    wg_team t = {
+        .s = s,
+        .own = own,
+        .each = jobs,
+        .n = own + (s->processes - 1) * jobs,
+        .left = left,
+        .lock = PTHREAD_MUTEX_INITIALIZER,
+        .ended = PTHREAD_COND_INITIALIZER,
+        .making = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER}};
     wagle_status st = WG_ALLOC(ctx, &t.job, t.n);
 
     if (st == WAGLE_OK)
@@ -359,8 +417,6 @@ wagle_status wg_sweep_run_jobs(wagle_ctx *ctx, wg_sweep *s, int jobs, int64_t le
         st = WG_ALLOC(ctx, &t.is_done, s->n);
     if (st == WAGLE_OK)
         st = run_team(ctx, &t);
-    wg_free(t.job);
-    wg_free(t.is_running);
-    wg_free(t.is_done);
+    wg_sweep_free_jobs(&t);
     return st;
 }

@@ -8,6 +8,7 @@
 #include "suite/results.h"
 #include "suite/watch.h"
 #include "train/members.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -223,11 +224,26 @@ static wagle_status make_scores(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, 
 /* A file that runs share: the first that needs it makes it. */
 typedef wagle_status make_fn(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char *out);
 
+/* Another process may make the same file at the same time: each makes its own, and they are equal.
+ */
+static wagle_status make_aside(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char *path,
+                               make_fn *make)
+{
+    const char *aside;
+
+    WG_TRY(work_path(ctx, s, strrchr(path, '/') + 1, &aside));
+    WG_TRY(make(ctx, s, p, aside));
+    return rename(aside, path) == 0 ? WAGLE_OK : wg_fail_errno(ctx, errno, "%s", path);
+}
+
 static wagle_status make_once(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char *path,
                               make_fn *make)
 {
+    wagle_status st = WAGLE_OK;
+
     wg_sweep_making(s, path);
-    const wagle_status st = wg_exists(path) ? WAGLE_OK : make(ctx, s, p, path);
+    if (!wg_exists(path))
+        st = s->processes > 1 ? make_aside(ctx, s, p, path, make) : make(ctx, s, p, path);
     wg_sweep_made(s, path);
     return st;
 }

@@ -1,7 +1,8 @@
 /* sweep.c - runs a grid; what was run is not run again. */
-#include "sweep/sweep.h"
+#include "sweep/jobs.h"
 
 #include "base/options.h"
+#include "dist/dist.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -106,15 +107,6 @@ bool wg_sweep_waits(const wg_sweep *s, int64_t i, int64_t k)
            wg_sweep_same_method(p, before);
 }
 
-static wagle_status run_all(wagle_ctx *ctx, wg_sweep *s, int jobs)
-{
-    int64_t planned, there;
-
-    WG_TRY(wg_sweep_adopt(ctx, s));
-    WG_TRY(wg_sweep_count(ctx, s, &planned, &there));
-    return wg_sweep_run_jobs(ctx, s, jobs, planned - there);
-}
-
 /* --- the command --------------------------------------------------------------------------------
  */
 
@@ -190,29 +182,6 @@ static wagle_status read_spec(wagle_ctx *ctx, const char *path, wg_sweep *s)
     return wg_sweep_check_runs(ctx, s);
 }
 
-static wagle_status run(wagle_ctx *ctx, wg_sweep *s, const wagle_sweep_options *o, char **table)
-{
-    const char *runs, *spec;
-    wagle_status st;
-    int lock;
-
-    WG_TRY(wg_sweep_path(ctx, s, "runs.json", &runs));
-    WG_TRY(wg_sweep_path(ctx, s, "spec.json", &spec));
-    if (wg_exists(s->out) && !wg_exists(spec) && !o->force)
-        return wg_fail(ctx, WAGLE_E_USAGE,
-                       "%s: exists and is not a sweep; add @{force=true} to replace it", s->out);
-    if (o->force || !wg_exists(runs))
-        WG_TRY(wg_sweep_try_suites(ctx, s));
-    WG_TRY(wg_lock_folder(ctx, s->out, &lock));
-    st = load_done(ctx, s, o->force);
-    if (st == WAGLE_OK)
-        st = run_all(ctx, s, (int)o->jobs);
-    if (st == WAGLE_OK)
-        st = wg_sweep_report(ctx, s, table);
-    wg_unlock_folder(s->out, &lock);
-    return st;
-}
-
 /* A sweep writes over no file that it reads. */
 static wagle_status check_out(wagle_ctx *ctx, wg_sweep *s, const char *spec)
 {
@@ -225,6 +194,57 @@ static wagle_status check_out(wagle_ctx *ctx, wg_sweep *s, const char *spec)
     return wg_output_check(ctx, s->out, true, input, 6);
 }
 
+/* Whether the sweep may begin in its folder, or go on there. */
+static wagle_status check_folder(wagle_ctx *ctx, wg_sweep *s, const wagle_sweep_options *o)
+{
+    const char *runs, *spec;
+
+    WG_TRY(check_out(ctx, s, o->spec));
+    WG_TRY(wg_sweep_path(ctx, s, "runs.json", &runs));
+    WG_TRY(wg_sweep_path(ctx, s, "spec.json", &spec));
+    if (wg_exists(s->out) && !wg_exists(spec) && !o->force)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "%s: exists and is not a sweep; add @{force=true} to replace it", s->out);
+    return o->force || !wg_exists(runs) ? wg_sweep_try_suites(ctx, s) : WAGLE_OK;
+}
+
+/* In the locked folder. The other processes learn whether process 0 can begin. */
+static wagle_status run_locked(wagle_ctx *ctx, wg_sweep *s, const wagle_sweep_options *o,
+                               char **table)
+{
+    int64_t planned = 0, there = 0;
+    wagle_status st = load_done(ctx, s, o->force);
+
+    if (st == WAGLE_OK)
+        st = wg_sweep_adopt(ctx, s);
+    if (st == WAGLE_OK)
+        st = wg_sweep_count(ctx, s, &planned, &there);
+    WG_TRY(wg_sweep_agree(ctx, s, st));
+    WG_TRY(wg_sweep_run_jobs(ctx, s, (int)o->jobs, planned - there));
+    return wg_sweep_report(ctx, s, table);
+}
+
+static wagle_status run(wagle_ctx *ctx, wg_sweep *s, const wagle_sweep_options *o, char **table)
+{
+    wagle_status st;
+    int lock;
+
+    if (s->rank > 0) {
+        WG_TRY(wg_sweep_agree(ctx, s, WAGLE_OK));
+        WG_TRY(wg_sweep_help(ctx, s, (int)o->jobs));
+        *table = wg_copy_text(ctx, "", 0);
+        return *table != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+    }
+    st = check_folder(ctx, s, o);
+    if (st == WAGLE_OK)
+        st = wg_lock_folder(ctx, s->out, &lock);
+    if (st != WAGLE_OK)
+        return wg_sweep_agree(ctx, s, st);
+    st = run_locked(ctx, s, o, table);
+    wg_unlock_folder(s->out, &lock);
+    return st;
+}
+
 WG_DEFAULTS(wagle_sweep_defaults, wagle_sweep_options, .jobs = 1)
 
 wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *given, char **table)
@@ -232,23 +252,26 @@ wagle_status wagle_sweep(wagle_ctx *ctx, const wagle_sweep_options *given, char 
     wagle_sweep_options own;
     const wagle_sweep_options *o = &own;
     wg_sweep s = {0};
+    const int count = ctx->processes.count, parts = ctx->parts;
     wagle_status st;
 
     *table = NULL;
     wg_begin(ctx);
     WG_TRY(WG_TAKE(ctx, given, &own, wagle_sweep));
     s.out = o->out;
+    s.rank = wg_rank(ctx);
+    s.processes = wg_ranks(ctx);
     if (o->spec == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "sweep needs SPEC.json and @{out DIR}");
     if (o->jobs < 1 || o->jobs > WG_SWEEP_JOBS)
         return wg_fail(ctx, WAGLE_E_USAGE, "sweep: @{jobs} %lld: expected 1 to %d",
                        (long long)o->jobs, WG_SWEEP_JOBS);
     wg_nest(ctx);
+    wg_sweep_alone(ctx);
     st = read_spec(ctx, o->spec, &s);
-    if (st == WAGLE_OK && !ctx->dry_run)
-        st = check_out(ctx, &s, o->spec);
     if (st == WAGLE_OK)
         st = ctx->dry_run ? look(ctx, &s, table) : run(ctx, &s, o, table);
+    wg_sweep_together(ctx, count, parts);
     wg_unnest(ctx);
     json_decref(s.spec);
     json_decref(s.done);

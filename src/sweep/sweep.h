@@ -36,10 +36,11 @@ typedef struct wg_making wg_making; /* jobs.c */
 typedef struct wg_sweep {
     json_t *spec;
     const char *out;
-    const char *work;  /* folder of the models of a run */
-    wg_making *making; /* files of `out` that jobs are making */
-    char *folder;      /* of the spec: its paths are relative to it */
-    wg_point *point;   /* [n] */
+    const char *work;    /* folder of the models of a run */
+    wg_making *making;   /* files of `out` that jobs are making */
+    int rank, processes; /* this process, and how many run points */
+    char *folder;        /* of the spec: its paths are relative to it */
+    wg_point *point;     /* [n] */
     int64_t n;
     int64_t updates; /* that a run is to take, its rate is searched; 0: rates are given */
     bool tune;       /* seeds after the first run each method's best learning rate alone */

@@ -116,14 +116,24 @@ static int64_t made_bytes(const wg_run *w)
     return bytes;
 }
 
+/* On the host, memory for moments of other processes' slices is never touched. */
+static int64_t state_bytes(const wagle_ctx *ctx, const wg_run *w)
+{
+    const int64_t n = wg_run_trained(w), every = n * 2 * (int64_t)sizeof(float);
+    const int64_t all =
+        wg_optimizer_bytes(w->rules, n, w->o->state == WAGLE_STATE_BF16, w->o->rectify > 0);
+    const bool host = w->session.model->ops->card_bytes == 0;
+
+    return host ? every + (all - every) / wg_ranks(ctx) : all;
+}
+
 static void list_costs(const wagle_ctx *ctx, const wg_run *w, const wg_intent *batch,
                        wg_retain term, wg_cost cost[COSTS])
 {
     const wagle_train_options *o = w->o;
     const int64_t weights = wg_model_parameters(w->session.model);
     const int64_t mask = weights / 8 + weights / WG_OVERLAY_BLOCK * 8;
-    const int64_t state = wg_optimizer_bytes(w->rules, wg_run_trained(w),
-                                             o->state == WAGLE_STATE_BF16, o->rectify > 0);
+    const int64_t state = state_bytes(ctx, w);
     const bool masked = o->mask != NULL || o->selector != NULL;
     const bool card = w->session.model->ops->card_bytes > 0;
     int64_t adapters, targets;
@@ -147,6 +157,14 @@ static void list_costs(const wagle_ctx *ctx, const wg_run *w, const wg_intent *b
     cost[MADE] = (wg_cost){"trained model in memory, at most", made_bytes(w), WG_COST_HOST};
 }
 
+static wg_traffic step_traffic(const wagle_ctx *ctx, const wg_run *w)
+{
+    wg_traffic t = wg_step_traffic(ctx, wg_run_trained(w));
+
+    t.bytes /= (double)w->o->accumulate; /* of the batches of an update, one is followed by sums */
+    return t;
+}
+
 wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
 {
     const wagle_train_options *o = w->o;
@@ -161,10 +179,13 @@ wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
                     .n = COSTS,
                     .steps = w->steps * o->accumulate,
                     .updated = wg_run_trained(w),
+                    .passes = wg_most_passes(ctx, o->batch),
+                    .traffic = step_traffic(ctx, w),
                     .hint = o->state == WAGLE_STATE_BF16
                                 ? "a lower @{density} or @{batch} takes less"
                                 : "@{state=bf16} and a lower @{density} or @{batch} take less"};
 
+    wg_add_shared_traffic(ctx, w->session.model, need.passes, &need.traffic);
     list_costs(ctx, w, &batch, term, cost);
     need.intent.folder = w->partial;
     need.intent.streams = o->rectify > 0 ? 2 : 1;

@@ -83,3 +83,111 @@ same() { cmp "$1/model.safetensors" "$2/model.safetensors"; }
     says "wagle: no-such-model: no such model folder" start 2 eval --model no-such-model --data forget.jsonl
     OMPI_COMM_WORLD_SIZE=2 says "start wagle-mpi instead of wagle" "$WAGLE" --version
 }
+
+# shellcheck disable=SC2086
+@test "a plan for processes says what they then send" {
+    prepare
+    "$WAGLE" unlearn $data --lr 1e-3 --steps 4 --out planned --dry-run --ranks 4 --json > plan.json
+    "$WAGLE" unlearn $data --lr 1e-3 --steps 4 --out planned --dry-run --ranks 4 > plan
+    grep -q "memory of each process" plan
+    start 4 unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --force --lr 1e-3 --steps 4 --out together --verbose 2> said > /dev/null
+    python3 - <<'PY'
+import json, re
+planned = json.load(open("plan.json"))["processes"]["sent_bytes"] / 1e6
+sent = float(re.search(r"sent ([\d.]+) MB a step", open("said").read())[1])
+assert abs(planned - sent) < 0.06 < sent, (planned, sent) # of which one digit is printed
+PY
+    "$WAGLE" attribute $data --out planned --dry-run --ranks 2 --json | python3 -c 'import json, sys; assert json.load(sys.stdin)["processes"]["count"] == 2'
+    says "--ranks has no effect: it needs --dry-run" "$WAGLE" unlearn $data --lr 1e-3 --steps 4 --out out --ranks 4
+    says "--parts 2: there are 4 processes" "$WAGLE" unlearn $data --lr 1e-3 --steps 4 --out out --dry-run --ranks 4 --parts 2
+}
+
+@test "texts are those of one process, in the order of the prompts" {
+    prepare
+    cp -r "$model" model && byte_tokenizer model
+    ask() { "$@" generate --model model --prompt one --prompt two --prompt "and three" --prompt 4 --temperature 0.7 --max-tokens 12 --json --quiet; }
+    ask "$WAGLE" > alone.json
+    for n in 1 2 3; do
+        ask start "$n" > together.json
+        cmp alone.json together.json
+    done
+}
+
+@test "a mask is made by the first process, and the others wait" {
+    prepare
+    # shellcheck disable=SC2086
+    "$WAGLE" attribute $data --out scores
+    "$WAGLE" mask --scores scores --density 0.2 --out alone --quiet
+    start 2 mask --scores scores --density 0.2 --out together 2> said
+    cmp alone together
+    grep -q "mask runs in the first process; the others wait" said
+    says "wagle: together: exists" start 2 mask --scores scores --density 0.2 --out together --quiet
+}
+
+write_spec() {
+    python3 - "$model" "$@" <<'PY'
+import json, sys
+spec = {"model": sys.argv[1], "forget": "forget.jsonl", "retain": "retain.jsonl", "eval": {"forget": "forget.jsonl"}, "objectives": ["graddiff", "npo"],
+        "selectors": ["none", "wagle@1e-6"], "densities": [0.4], "lr": [1e-4, 1e-3], "seeds": [1, 2], "tune": True, "steps": 4, "batch": 2}
+for change in sys.argv[2:]:
+    exec(change)
+json.dump(spec, open("spec.json", "w"))
+PY
+}
+
+# Tables, and runs without how long they took.
+same_sweep() {
+    cmp "$1/table.md" "$2/table.md"
+    python3 - "$1" "$2" <<'PY'
+import json, sys
+def runs(folder):
+    all = json.load(open(folder + "/runs.json"))
+    return [(key, {k: v for k, v in run.items() if "seconds" not in k}) for key, run in all.items()]
+a, b = map(runs, sys.argv[1:])
+assert a == b and len(a) > 3, (a, b)
+PY
+    [ ! -e "$2/running" ] && [ ! -e "$2/lock" ]
+}
+
+@test "points of a sweep are handed out, and the tables are those of one process" {
+    prepare
+    write_spec
+    "$WAGLE" sweep spec.json --out alone --quiet > alone.txt
+    for n in 2 3; do
+        start "$n" sweep spec.json --out together --force --quiet --threads 1 --jobs $((4 - n)) > together.txt
+        cmp alone.txt together.txt
+        same_sweep alone together
+        for mask in alone/mask-* alone/scores-*; do cmp "$mask" "together/$(basename "$mask")"; done
+    done
+    start 3 sweep spec.json --out spread --verbose > /dev/null 2> said
+    for r in 1 2; do grep -q "was run by process $r" said; done
+    mkdir other && touch other/file
+    says "exists and is not a sweep" start 2 sweep spec.json --out other
+}
+
+@test "the rates that a sweep searches are those of one process" {
+    prepare
+    write_spec 'del spec["tune"]; spec.update(lr=3e-4, updates=8, steps=24, eval_every=2, stop_when="forget.nll>5.9", seeds=[1])'
+    "$WAGLE" sweep spec.json --out alone --quiet > alone.txt
+    start 3 sweep spec.json --out together --quiet --threads 1 > together.txt
+    cmp alone.txt together.txt
+    same_sweep alone together
+}
+
+@test "a sweep whose process is killed or told to stop goes on with what was run" {
+    prepare
+    write_spec 'spec["steps"] = 40'
+    "$WAGLE" sweep spec.json --out alone --quiet > /dev/null
+    for signal in KILL TERM; do
+        rm -rf together
+        start 3 sweep spec.json --out together --quiet --threads 1 > /dev/null 2> said &
+        for _ in $(seq 400); do
+            [ -e together/runs.json ] && break
+            sleep 0.05
+        done
+        pkill "-$signal" -n -f "$MPI sweep" || true
+        ! wait $! || skip "it ended before it was killed"
+        start 2 sweep spec.json --out together --quiet --threads 1 > /dev/null
+        same_sweep alone together
+    done
+}

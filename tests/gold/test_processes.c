@@ -481,6 +481,61 @@ static void shared_weights_need_a_way_to_read(void **state)
     wagle_ctx_free(ctx);
 }
 
+/* --- sweeps ------------------------------------------------------------------------------------
+ */
+
+static wagle_status sweep(wagle_ctx *ctx, int rank, void *user)
+{
+    char *table = NULL;
+    const wagle_status st = wagle_sweep(ctx, user, &table);
+    const bool there = table != NULL && table[0] != '\0';
+
+    wagle_string_free(table);
+    if (st == WAGLE_OK && there != (rank == 0))
+        return wg_fail(ctx, WAGLE_E_RUN, "process %d has %s table", rank, there ? "a" : "no");
+    return st;
+}
+
+static void write_spec(wagle_ctx *ctx)
+{
+    json_t *spec = json_pack(
+        "{s:s, s:s, s:s, s:{s:s}, s:[s, s], s:[s, s], s:[f], s:[f, f], s:[i], s:i, s:i}", "model",
+        MODEL, "forget", ROWS("forget"), "retain", ROWS("retain"), "eval", "forget", ROWS("forget"),
+        "objectives", "graddiff", "npo", "selectors", "none", "wagle@1e-6", "densities", 0.4, "lr",
+        1e-4, 1e-3, "seeds", 1, "steps", 2, "batch", 2);
+
+    assert_non_null(spec);
+    assert_ok(ctx, wg_json_write(ctx, FOLDER "/spec.json", spec, true));
+    json_decref(spec);
+}
+
+static void points_of_a_sweep_are_handed_out(void **state)
+{
+    wagle_sweep_options o;
+    wagle_ctx *ctx = new_context();
+    char *table;
+
+    (void)state;
+    write_spec(ctx);
+    wagle_sweep_defaults(&o);
+    o.spec = FOLDER "/spec.json";
+    o.force = true;
+    o.out = ALONE;
+    if (!on_card()) {
+        wagle_set_threads(ctx, 1);
+        assert_ok(ctx, wagle_set_processes(ctx, NULL, PARTS));
+        assert_ok(ctx, wagle_sweep(ctx, &o, &table));
+        wagle_string_free(table);
+        o.out = TOGETHER;
+        for (int n = 3; n >= (shortened() ? 3 : 2); n--) {
+            o.jobs = n == 2 ? 2 : 1;
+            forked_expect("sweep", n, PARTS, sweep, &o, WAGLE_OK);
+            assert_same_file("sweep", ALONE "/table.md", TOGETHER "/table.md");
+        }
+    }
+    wagle_ctx_free(ctx);
+}
+
 /* --- interrupted and killed --------------------------------------------------------------------
  */
 
@@ -559,6 +614,7 @@ int main(void)
         cmocka_unit_test(shared_weights_come_when_they_are_asked_for),
         cmocka_unit_test(shared_weights_train_to_the_same_bits),
         cmocka_unit_test(shared_weights_need_a_way_to_read),
+        cmocka_unit_test(points_of_a_sweep_are_handed_out),
         cmocka_unit_test(another_number_resumes_to_the_same_bits),
         cmocka_unit_test(a_killed_process_ends_all_and_the_run_resumes),
     };
