@@ -200,6 +200,11 @@ static bool with_lora(const cli_options *o)
     return o->lora > 0;
 }
 
+static bool chooses_moments(const cli_options *o)
+{
+    return o->master == NULL || strcmp(o->master, "bf16") != 0;
+}
+
 /* Rows that are named, or unlearn's own: those of --retain, where it searches the rate. */
 static bool with_protect(const cli_options *o)
 {
@@ -384,6 +389,8 @@ static const struct rule {
     {"reference", "unlearn gradient", reads_reference,
      "neither the objective nor the retain term compares with the original model", true},
     {"rmu-control", "unlearn gradient", reads_control, "it needs --objective rmu", true},
+    {"state", "finetune unlearn", chooses_moments, "--master bf16 keeps the moments in bf16 too",
+     false},
     {"epochs", "finetune unlearn", without_steps, "--steps sets the number of updates", false},
     {"epochs steps", "finetune unlearn", without_pairs, "--pairs sets the number of updates",
      false},

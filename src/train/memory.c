@@ -122,14 +122,16 @@ static void list_costs(const wagle_ctx *ctx, const wg_run *w, const wg_intent *b
     const wagle_train_options *o = w->o;
     const int64_t weights = wg_model_parameters(w->session.model);
     const int64_t mask = weights / 8 + weights / WG_OVERLAY_BLOCK * 8;
-    const int64_t state = wg_optimizer_bytes(w->rules, wg_run_trained(w),
-                                             o->state == WAGLE_STATE_BF16, o->rectify > 0);
+    const int64_t state = wg_optimizer_bytes(w->rules, wg_run_trained(w), o);
     const bool masked = o->mask != NULL || o->selector != NULL;
     const bool card = w->session.model->ops->card_bytes > 0;
     int64_t adapters, targets;
 
     wg_lora_sizes(w->session.model, o, &adapters, &targets);
-    cost[STATE] = (wg_cost){"optimizer: masters, gradient, moments", state, WG_COST_CARD};
+    cost[STATE] = (wg_cost){o->master == WAGLE_MASTER_F32 ? "optimizer: masters, gradient, moments"
+                                                          : "optimizer: weights in bf16, gradient, "
+                                                            "moments",
+                            state, WG_COST_CARD};
     cost[FACTORS] = (wg_cost){"factors of protected matrices, at most",
                               w->spill_factors ? 0 : factor_bytes(w), WG_COST_HOST};
     cost[UPDATE] = (wg_cost){"update of a protected matrix", update_bytes(w), WG_COST_CARD};
@@ -145,6 +147,21 @@ static void list_costs(const wagle_ctx *ctx, const wg_run *w, const wg_intent *b
     cost[PARTS] = (wg_cost){"gradients of parts that wait for others",
                             wg_sharing_bytes(ctx, wg_run_trained(w)), WG_COST_CARD};
     cost[MADE] = (wg_cost){"trained model in memory, at most", made_bytes(w), WG_COST_HOST};
+}
+
+/* What the optimizer's state takes less than with --master f32 and the same --state. */
+static void say_saved(wagle_ctx *ctx, const wg_run *w)
+{
+    wagle_train_options usual = *w->o;
+    const int64_t n = wg_run_trained(w), bytes = wg_optimizer_bytes(w->rules, n, &usual);
+
+    usual.master = WAGLE_MASTER_F32;
+    if (w->o->master != WAGLE_MASTER_F32)
+        wg_log(ctx, 1,
+               "weights are trained in bf16: that takes %.1f MB less than @{master=f32}, whose "
+               "optimizer takes %.1f MB",
+               (double)(wg_optimizer_bytes(w->rules, n, &usual) - bytes) / 1e6,
+               (double)wg_optimizer_bytes(w->rules, n, &usual) / 1e6);
 }
 
 wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
@@ -166,6 +183,7 @@ wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
                                 : "@{state=bf16} and a lower @{density} or @{batch} take less"};
 
     list_costs(ctx, w, &batch, term, cost);
+    say_saved(ctx, w);
     need.intent.folder = w->partial;
     need.intent.streams = o->rectify > 0 ? 2 : 1;
     need.intent.placed = !masked && o->accumulate == 1 && o->lora == 0 && o->rectify == 0;

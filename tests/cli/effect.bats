@@ -42,6 +42,8 @@ trains_forget refused unlearn --objective ft --forget-weight 2
 reads_refusal said unlearn --objective npo --refusal r
 reads_reference said unlearn --objective ga --reference m
 reads_control said unlearn --objective npo --rmu-control r
+chooses_moments refused unlearn --master bf16 --state f32 --lr 1e-5 --steps 9
+chooses_moments refused finetune --master bf16 --state bf16
 without_steps refused finetune --epochs 3 --steps 1
 without_pairs refused unlearn --pairs p --skip-forgotten
 without_pairs refused unlearn --pairs p --steps 3

@@ -298,6 +298,25 @@ static void other_options_train_to_the_same_bits(void **state)
     compare_models("means over tokens, divergence", o, 3);
 }
 
+static void weights_in_bf16_train_to_the_same_bits(void **state)
+{
+    wagle_train_options o = usual_run();
+
+    (void)state;
+    if (on_card())
+        return;
+    o.model = MODEL "-bf16";
+    o.master = WAGLE_MASTER_BF16;
+    compare_models("bf16", o, 4);
+    o.master = WAGLE_MASTER_BF16_STOCHASTIC;
+    o.selector = "wagle";
+    o.density = 0.5;
+    compare_models("bf16, rounded at random", o, 8);
+    o.optimizer = "lion";
+    o.state = WAGLE_STATE_BF16;
+    compare_models("bf16, rounded at random, lion", o, 3);
+}
+
 static void what_is_not_there_is_refused(void **state)
 {
     wagle_train_options o = usual_run();
@@ -332,11 +351,8 @@ static wagle_status unlearn_until_two(wagle_ctx *ctx, int rank, void *user)
     return wagle_unlearn(ctx, user, NULL);
 }
 
-static void another_number_resumes_to_the_same_bits(void **state)
+static void resume_on_another_number(wagle_train_options o)
 {
-    wagle_train_options o = usual_run();
-
-    (void)state;
     o.steps = 6;
     train_alone(&o);
     forked_expect("interrupted", 2, PARTS, unlearn_until_two, &o, WAGLE_E_INTERRUPTED);
@@ -344,6 +360,19 @@ static void another_number_resumes_to_the_same_bits(void **state)
     forked_expect("resumed", 3, PARTS, unlearn, &o, WAGLE_OK);
     assert_same_file("resumed", ALONE "/model.safetensors", TOGETHER "/model.safetensors");
     assert_same_file("resumed", ALONE "/log.jsonl", TOGETHER "/log.jsonl");
+}
+
+static void another_number_resumes_to_the_same_bits(void **state)
+{
+    wagle_train_options o = usual_run();
+
+    (void)state;
+    resume_on_another_number(o);
+    o.model = MODEL "-bf16";
+    o.master = WAGLE_MASTER_BF16;
+    resume_on_another_number(o);
+    o.master = WAGLE_MASTER_BF16_STOCHASTIC;
+    resume_on_another_number(o);
 }
 
 static void a_killed_process_ends_all_and_the_run_resumes(void **state)
@@ -382,6 +411,7 @@ int main(void)
         cmocka_unit_test(every_objective_trains_to_the_same_bits),
         cmocka_unit_test(every_optimizer_trains_to_the_same_bits),
         cmocka_unit_test(other_options_train_to_the_same_bits),
+        cmocka_unit_test(weights_in_bf16_train_to_the_same_bits),
         cmocka_unit_test(what_is_not_there_is_refused),
         cmocka_unit_test(another_number_resumes_to_the_same_bits),
         cmocka_unit_test(a_killed_process_ends_all_and_the_run_resumes),
