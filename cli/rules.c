@@ -360,10 +360,11 @@ static const struct rule {
     {"json", "mask", with_compare, "it needs --compare", true},
     {"json", "attribute", with_dry_run, "it needs --dry-run", true},
     {"scores density densities scope include exclude format out op model forget retain selector "
-     "gamma damping protect protect-damping protect-rank loss",
+     "gamma damping protect protect-damping protect-rank loss draw",
      "mask", without_compare, "--compare reads only masks", false},
     {"density densities scope", "mask", without_op, "--op combines masks as they are", false},
-    {"selector gamma damping protect protect-damping protect-rank loss forget retain " CLI_ROWS,
+    {"selector gamma damping protect protect-damping protect-rank loss draw forget "
+     "retain " CLI_ROWS,
      "mask", with_scoring, "it needs --model; with --scores or --op nothing is scored", false},
     {"density", "mask", without_densities, "--densities gives the densities", false},
     {"gamma", "attribute mask unlearn", reads_gamma, "it needs --selector wagle", false},
@@ -375,6 +376,7 @@ static const struct rule {
     {"loss", "attribute mask", scores_forget, "the selector reads no forget rows", false},
     {"forget", "attribute mask", scores_forget, "the selector reads no forget rows", true},
     {"retain", "attribute mask", scores_retain, "the selector reads no retain rows", true},
+    {"draw", "attribute mask", scores_rows, "the selector reads no rows", false},
     {CLI_ROWS, "attribute mask", scores_rows, "the selector reads no rows", true},
     {"objective forget retain refusal reference alpha forget-weight retain-term rmu-control",
      "gradient", with_objective, "it needs --objective; without it the gradient is that of --data",

@@ -32,6 +32,7 @@ scores_forget refused attribute --selector random --loss npo
 scores_forget said attribute --selector magnitude --forget f
 scores_retain said attribute --selector snip --retain r
 scores_rows said attribute --selector magnitude --limit 3
+scores_rows refused attribute --selector magnitude --draw 4
 scores_rows said mask --model m --selector random --eos
 with_objective refused gradient --alpha 1
 without_objective refused gradient --objective npo --data d
