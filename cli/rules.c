@@ -434,7 +434,7 @@ static const struct rule {
     {"temperature", "eval", samples_in_suite, "it needs suite extraction or toxicity", true},
     {"shots", "eval finetune unlearn", shows_examples, "it needs suite mcq or robustness", true},
     {"prefix length verbatim", "eval", cuts_windows, "it needs suite copyright", true},
-    {"scorer", "eval", reads_scorer, "it needs suite toxicity", true},
+    {"scorer", "eval", reads_scorer, "it needs suite toxicity or wagle-paper", true},
     {"relearn-steps relearn-lr", "eval", relearns, "it needs suite robustness", true},
     {"no-chat", "logits gradient attribute mask finetune unlearn eval generate", without_chat,
      "--chat or --chat-layout asks for a template", false},

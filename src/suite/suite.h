@@ -132,6 +132,11 @@ WAGLE_CHECK wagle_status wg_answers_keep_question(wagle_ctx *ctx, wg_answers *a,
 /* Adds an example for row i: the prompt with one more answer. */
 WAGLE_CHECK wagle_status wg_answers_add_to(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,
                                            int64_t i, const wg_asked *asked, wg_str answer);
+/* Adds an example for each text of row i's perturbed_answer. Every row must have as many,
+ * *perturbed, which the first one sets. */
+WAGLE_CHECK wagle_status wg_answers_add_perturbed(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,
+                                                  int64_t i, const wg_asked *asked,
+                                                  int64_t *perturbed);
 /* Completes row i. */
 void wg_answers_end_row(wg_answers *a, int64_t i);
 WAGLE_CHECK wagle_status wg_answers_score(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,

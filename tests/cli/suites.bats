@@ -315,3 +315,63 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     timeout --foreground --preserve-status -s INT 1 "$WAGLE" eval --suite robustness --model tiny --set forget=forget.json --set relearn=forget.json --relearn-steps 1000000 --out slow.json --quiet >/dev/null 2>said || status=$?
     [ $status = 130 ] && [ -z "$(ls | grep '^slow')" ]
 }
+
+@test "WAGLE's efficacy and utility are those of their definitions" {
+    suites
+    python3 - <<'PY'
+import json
+for name, n in (("forget", 5), ("retain", 7)):
+    with open(name + "_p.json", "w") as f:
+        for i in range(n):
+            f.write(json.dumps({"question": f"Who is {name[0]}{i}?", "paraphrased_question": f"Name {name[0]}{i}, please.", "answer": f"A man of {i} words.",
+                                "paraphrased_answer": f"He has {i} words.", "perturbed_answer": [f"A {k} of {i} words." for k in ("cat", "dog", "cow")]}) + "\n")
+            open(name + "_asked.jsonl", "a").write(json.dumps({"prompt": f"Name {name[0]}{i}, please.", "answer": f"He has {i} words."}) + "\n")
+open("scorer.py", "w").write("""import sys
+for line in sys.stdin:
+    a, b = line.rstrip("\\n").split("\\t")
+    print(len(set(a) & set(b)) / (len(set(a) | set(b)) or 1) - 0.5)
+""")
+PY
+    sets="--set forget=forget_p.json --set retain=retain_p.json --set real_authors=authors.json --set world_facts=facts.json"
+    "$WAGLE" eval --model tiny --suite wagle-paper $sets --max-tokens 12 --scorer 'python3 scorer.py' --out scored.json
+    "$WAGLE" eval --model tiny --suite wagle-paper $sets --max-tokens 12 --out plain.json
+    "$WAGLE" eval --model tiny --data forget_asked.jsonl --metrics nll --json >asked.json
+    python3 - <<'PY'
+import itertools, json, math
+def rows(name):
+    out = {}
+    for line in open(name + ".rows.jsonl"):
+        r = json.loads(line); out.setdefault(r["set"], []).append(r)
+    return out
+mean = lambda x: sum(x) / len(x)
+def ks(a, b):
+    """The share of orders of a and b with at least their distance."""
+    far = lambda x, y: max(abs(sum(v <= t for v in x) * len(y) - sum(v <= t for v in y) * len(x)) for t in x + y)
+    n, whole, least = len(a), list(range(len(a) + len(b))), far(a, b)
+    picks = list(itertools.combinations(whole, n))
+    return sum(far(list(p), [t for t in whole if t not in p]) >= least for p in picks) / len(picks)
+def sets(r, of):
+    ratio = lambda x: mean([math.exp(-v) for v in x["perturbed_nll"]]) / (math.exp(-x["paraphrased_nll"]) + 1e-12)
+    accuracy = {s: mean([x[of][0] == max(x[of]) for x in r[s]]) for s in ("forget", "retain")}
+    accuracy |= {s: mean([x["answer"].lower() in x["generated"].lower() for x in r[s]]) for s in ("real_authors", "world_facts")}
+    rouge = {s: mean([x["rougeL"] for x in r[s]]) for s in r}
+    quality = ks([ratio(x) for x in r["forget"]], [ratio(x) for x in r["retain"]])
+    pairs = [(f["min_k_50"], k["min_k_50"]) for f in r["forget"] for k in r["retain"]]
+    mia = mean([(f > k) + 0.5 * (f == k) for f, k in pairs])
+    return {"forget_quality": quality, "mia": mia, "efficacy": mean([quality, mia, 1 - accuracy["forget"], 1 - rouge["forget"]]),
+            "utility": mean([m[s] for m in (accuracy, rouge) for s in ("retain", "real_authors", "world_facts")])}
+for name, of, end in (("scored", "similarity", ""), ("plain", "rouge_similarity", "_by_rouge")):
+    have = json.load(open(name + ".json"))["suites"]["wagle-paper"]["metrics"]
+    for key, want in sets(rows(name), of).items():
+        got = have[key + (end if key in ("efficacy", "utility") else "")]["value"]
+        assert abs(got - want) < 1e-9, (name, key, got, want)
+    assert ("efficacy" in have) == (end == ""), have.keys()
+first = rows("scored")["forget"][0]
+assert len(first["similarity"]) == 4 and min(first["similarity"]) < 0, first
+want = mean([r["paraphrased_nll"] for r in rows("scored")["forget"]])
+assert abs(json.load(open("asked.json"))["overall"]["nll"] - want) < 1e-5, want
+PY
+    refused 2 'with {prompt} in place' "$WAGLE" eval --model tiny --suite wagle-paper $sets --prompt 'Q: {question} A: ' --out out.json
+    refused 3 "no 'paraphrased_question'" "$WAGLE" eval --model tiny --suite wagle-paper --set forget=forget.json --out out.json
+    refused 1 'line 1 is not a number from -1 to 1' "$WAGLE" eval --model tiny --suite wagle-paper $sets --max-tokens 3 --quiet --scorer 'sed s/.*/2/' --out out.json
+}
