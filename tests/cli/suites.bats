@@ -375,3 +375,47 @@ PY
     refused 3 "no 'paraphrased_question'" "$WAGLE" eval --model tiny --suite wagle-paper --set forget=forget.json --out out.json
     refused 1 'line 1 is not a number from -1 to 1' "$WAGLE" eval --model tiny --suite wagle-paper $sets --max-tokens 3 --quiet --scorer 'sed s/.*/2/' --out out.json
 }
+
+@test "MUSE's knowledge after solved examples: the prompt and the end of the answer are those of its code" {
+    suites
+    python3 - <<'PY'
+import json
+solved = [{"question": q, "answer": a} for q, a in ("ab", "cd")] # the model has 128 positions
+json.dump(solved, open("solved.json", "w"))
+before = "".join(f"Question: {r['question']}\nAnswer: {r['answer']}\n\n" for r in solved)
+with open("whole.jsonl", "w") as f:
+    for line in open("forget.json"):
+        r = json.loads(line)
+        f.write(json.dumps({"prompt": f"{before}Question: {r['question']}\nAnswer: ", "answer": r["answer"]}) + "\n")
+PY
+    options="--model tiny --suite muse --max-tokens 16 --quiet --resamples 0"
+    "$WAGLE" eval $options --prompt $'Question: {prompt}\nAnswer: ' --set knowledge_forget=forget.json --set examples_forget=solved.json --out a.json
+    "$WAGLE" eval $options --prompt '{prompt}' --set knowledge_forget=whole.jsonl --out b.json
+    python3 - <<'PY'
+import json
+texts = lambda name: [json.loads(l)["generated"] for l in open(name + ".rows.jsonl")]
+def prefix(text):
+    for word in ("\n\n", "\nQuestion", "Question:"):
+        text = text.split(word)[0]
+    return text
+a, b = texts("a"), texts("b")
+assert a == [prefix(t) for t in b] and len(set(a)) > 1, (a, b)
+PY
+    for name in members nonmembers; do
+        for i in 1 2 3 4; do echo "{\"suite\": \"muse\", \"set\": \"$name\", \"row\": $i, \"loss\": 1, \"min_k_40\": $((i + ${#name} / 8))}"; done
+    done >own.rows.jsonl
+    sed 's/"min_k_40": 4/"min_k_40": 9/' own.rows.jsonl >gold.rows.jsonl
+    "$WAGLE" eval --recompute own.rows.jsonl --gold gold.rows.jsonl --json >leak.json
+    python3 - <<'PY'
+import json
+def share(name):
+    r = [json.loads(l) for l in open(name)]
+    side = lambda s: [x["min_k_40"] for x in r if x["set"] == s]
+    pairs = [(m, n) for m in side("members") for n in side("nonmembers")]
+    return sum((m > n) + 0.5 * (m == n) for m, n in pairs) / len(pairs)
+u, g = share("own.rows.jsonl"), share("gold.rows.jsonl")
+have = json.load(open("leak.json"))["suites"]["muse"]["metrics"]["privleak_muse"]["value"]
+assert u != g and abs(have - 100 * (u - g) / g) < 1e-9, (have, u, g)
+PY
+    refused 2 'needs --set knowledge_retain=FILE' "$WAGLE" eval $options --set knowledge_forget=forget.json --set examples_retain=solved.json --out c.json
+}
