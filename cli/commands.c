@@ -193,7 +193,7 @@ const cli_command cli_commands[] = {
     {"attribute", CLI_FORGET, NULL, "score every weight by its influence on forgetting",
      "wagle attribute --model DIR --forget forget.jsonl --retain retain.jsonl --out scores",
      "model adapter forget retain out tensorboard selector gamma damping protect protect-damping "
-     "protect-rank loss seed parts share-weights force memory dry-run ranks json" ROWS,
+     "protect-rank loss draw seed parts share-weights force memory dry-run ranks json" ROWS,
      cli_attribute, NULL, NULL, 0},
     {"mask", CLI_FORGET, "[MASK...]",
      "select the weights with the highest scores; combine and compare masks",
@@ -201,9 +201,8 @@ const cli_command cli_commands[] = {
      "wagle mask --op minus mask1 mask2 --out mask\n"
      "wagle mask --compare mask1 mask2",
      "scores density densities scope include exclude format out op compare svg json model "
-     "adapter forget retain selector gamma damping protect protect-damping protect-rank loss seed "
-     "force memory "
-     "dry-run" ROWS,
+     "adapter forget retain selector gamma damping protect protect-damping protect-rank loss draw "
+     "seed force memory dry-run" ROWS,
      cli_mask, NULL, NULL, CLI_LIST},
     {"finetune", CLI_FORGET, NULL, "train a model on rows",
      "wagle finetune --model DIR --data rows.jsonl --out DIR2", "data" TRAIN, cli_finetune, NULL,

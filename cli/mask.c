@@ -13,6 +13,7 @@ static wagle_status attribution(const cli_options *o, wagle_attribute_options *a
     a->selector = o->selector != NULL ? o->selector : a->selector;
     cli_given_seed(&a->seed, o->seed);
     a->force = o->force;
+    cli_given_whole(&a->draw, o->draw);
     a->loss = o->loss;
     a->tensorboard = o->tensorboard;
     cli_given(&a->damping, o->damping);

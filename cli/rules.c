@@ -200,6 +200,11 @@ static bool with_lora(const cli_options *o)
     return o->lora > 0;
 }
 
+static bool chooses_moments(const cli_options *o)
+{
+    return o->master == NULL || strcmp(o->master, "bf16") != 0;
+}
+
 /* Rows that are named, or unlearn's own: those of --retain, where it searches the rate. */
 static bool with_protect(const cli_options *o)
 {
@@ -357,10 +362,11 @@ static const struct rule {
     {"ranks", "attribute unlearn finetune", with_dry_run,
      "it needs --dry-run; to run in N processes, start `mpirun -n N wagle-mpi`", false},
     {"scores density densities scope include exclude format out op model forget retain selector "
-     "gamma damping protect protect-damping protect-rank loss",
+     "gamma damping protect protect-damping protect-rank loss draw",
      "mask", without_compare, "--compare reads only masks", false},
     {"density densities scope", "mask", without_op, "--op combines masks as they are", false},
-    {"selector gamma damping protect protect-damping protect-rank loss forget retain " CLI_ROWS,
+    {"selector gamma damping protect protect-damping protect-rank loss draw forget "
+     "retain " CLI_ROWS,
      "mask", with_scoring, "it needs --model; with --scores or --op nothing is scored", false},
     {"density", "mask", without_densities, "--densities gives the densities", false},
     {"gamma", "attribute mask unlearn", reads_gamma, "it needs --selector wagle", false},
@@ -372,6 +378,7 @@ static const struct rule {
     {"loss", "attribute mask", scores_forget, "the selector reads no forget rows", false},
     {"forget", "attribute mask", scores_forget, "the selector reads no forget rows", true},
     {"retain", "attribute mask", scores_retain, "the selector reads no retain rows", true},
+    {"draw", "attribute mask", scores_rows, "the selector reads no rows", false},
     {CLI_ROWS, "attribute mask", scores_rows, "the selector reads no rows", true},
     {"objective forget retain refusal reference alpha forget-weight retain-term rmu-control",
      "gradient", with_objective, "it needs --objective; without it the gradient is that of --data",
@@ -386,6 +393,8 @@ static const struct rule {
     {"reference", "unlearn gradient", reads_reference,
      "neither the objective nor the retain term compares with the original model", true},
     {"rmu-control", "unlearn gradient", reads_control, "it needs --objective rmu", true},
+    {"state", "finetune unlearn", chooses_moments, "--master bf16 keeps the moments in bf16 too",
+     false},
     {"epochs", "finetune unlearn", without_steps, "--steps sets the number of updates", false},
     {"epochs steps", "finetune unlearn", without_pairs, "--pairs sets the number of updates",
      false},
@@ -427,7 +436,7 @@ static const struct rule {
     {"temperature", "eval", samples_in_suite, "it needs suite extraction or toxicity", true},
     {"shots", "eval finetune unlearn", shows_examples, "it needs suite mcq or robustness", true},
     {"prefix length verbatim", "eval", cuts_windows, "it needs suite copyright", true},
-    {"scorer", "eval", reads_scorer, "it needs suite toxicity", true},
+    {"scorer", "eval", reads_scorer, "it needs suite toxicity or wagle-paper", true},
     {"relearn-steps relearn-lr", "eval", relearns, "it needs suite robustness", true},
     {"no-chat", "logits gradient attribute mask finetune unlearn eval generate", without_chat,
      "--chat or --chat-layout asks for a template", false},

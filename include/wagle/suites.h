@@ -29,7 +29,8 @@ typedef struct wagle_suite_options {
     int64_t prefix, length; /* copyright: tokens that are given, and that are to come */
     int64_t verbatim;       /* copyright: tokens in a row that count as reproduced */
     double temperature;     /* of sampled continuations */
-    const char *scorer;     /* toxicity: a command; reads one text per line, writes 0 to 1 */
+    const char *scorer;     /* a command. toxicity: reads one text per line, writes 0 to 1;
+                               wagle-paper: two texts with a tab between, writes -1 to 1 */
     int64_t relearn_steps;  /* robustness */
     double relearn_lr;
     bool no_eos; /* tofu: answers do not end with the end-of-text token */

@@ -160,6 +160,9 @@ typedef struct wagle_attribute_options {
     uint64_t seed;
     bool force;
     const char *tensorboard; /* folder of TensorBoard that gets histograms of the scores; or NULL */
+    /* 0: every row once. Else so many rows of each set by the seed: forget rows in random order,
+     * each once before one comes again; retain rows with replacement. */
+    int64_t draw;
 } wagle_attribute_options;
 
 WAGLE_SIZED(wagle_attribute_defaults, wagle_attribute_options)

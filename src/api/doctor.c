@@ -92,14 +92,14 @@ static wagle_status fit(wagle_ctx *ctx, const struct shape *s, int64_t card, int
 {
     const wg_ops ops = {
         .card_bytes = card, .precision = "bf16", .panel_type = card > 0 ? WG_BF16 : WG_F32};
+    const wagle_train_options plain = {.master = WAGLE_MASTER_F32, .state = WAGLE_STATE_F32};
     const wg_config config = config_of(s);
     wg_model m;
 
     WG_TRY(wg_model_outline(ctx, &config, WG_BF16, &ops, &m));
     const int64_t weights = wg_model_parameters(&m);
     const wg_cost cost[] = {
-        {"state", wg_optimizer_bytes(wg_optimizer_kind_at(0), weights / 10, false, false),
-         WG_COST_CARD},
+        {"state", wg_optimizer_bytes(wg_optimizer_kind_at(0), weights / 10, &plain), WG_COST_CARD},
         {"mask", weights / 8 + weights / WG_OVERLAY_BLOCK * 8, WG_COST_BOTH}};
     const wg_need need = {
         .intent = {.backward = true, .streams = 1, .tokens = 1024, .labels = 1024, .longest = 128},

@@ -213,6 +213,7 @@ static wagle_status load(wagle_ctx *ctx, const wagle_attribute_options *o, wg_at
     if (needs & WG_NEEDS_RETAIN_ROWS)
         WG_TRY(
             wg_dataset_load_preferred(ctx, &a->session.reader, &o->retain, "chosen", &a->retain));
+    WG_TRY(wg_attribution_draw(ctx, o->draw, a));
     WG_TRY(wg_attribution_protect_rows(ctx, a));
     WG_TRY(wg_attribution_budget(ctx, a, folder, false));
     return ctx->dry_run ? WAGLE_OK : wg_attribution_factors(ctx, a, folder);
@@ -228,6 +229,8 @@ static wagle_status check_out(wagle_ctx *ctx, const wagle_attribute_options *o)
     return wg_output_spares_data(ctx, o->out, &o->protect);
 }
 
+enum { MOST_DRAWN = 100 * 1000 * 1000 };
+
 wagle_status wg_attribution_open(wagle_ctx *ctx, const wagle_attribute_options *o,
                                  wg_attribution *out)
 {
@@ -238,12 +241,16 @@ wagle_status wg_attribution_open(wagle_ctx *ctx, const wagle_attribute_options *
                             .given_gamma = o->gamma,
                             .damping = o->damping,
                             .seed = o->seed,
+                            .draw = o->draw,
                             .in_memory = o->out == NULL,
                             .forget_data = &o->forget,
                             .retain_data = &o->retain};
     WG_TRY(wg_gamma_check(ctx, &o->gamma));
     if (!(o->damping >= 0) || !isfinite(o->damping))
         return wg_fail(ctx, WAGLE_E_USAGE, "@{damping} %g: must be 0 or more", o->damping);
+    if (o->draw < 0 || o->draw > MOST_DRAWN)
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{draw} %lld: must be from 1 to %d", (long long)o->draw,
+                       MOST_DRAWN);
     WG_TRY(wg_attribution_selector(ctx, out, o->selector));
     WG_TRY(wg_attribution_protection(ctx, out, &protection));
     WG_TRY(find_loss(ctx, o, out));

@@ -27,6 +27,7 @@ typedef struct wg_attribution {
     /* The loss of forget sequences that is attributed; NULL: token-mean NLL. */
     const wg_objective *loss;
     uint64_t seed;
+    int64_t draw; /* rows of each set that are drawn; 0: every row once */
     const wagle_data *forget_data, *retain_data; /* sources of the rows, or NULL */
     /* For selectors that need factors (factor_scores.c): the factors, which may be borrowed, and
      * the rows that they are computed from. */
@@ -55,6 +56,9 @@ WAGLE_CHECK wagle_status wg_attribution_open(wagle_ctx *ctx, const wagle_attribu
 void wg_attribution_close(wg_attribution *a);
 /* Options with what is in memory named as a folder and files are. */
 void wg_attribute_hold(wagle_attribute_options *o);
+
+/* draw.c: the n rows of each set that the seed draws, in place of all; 0: does nothing. */
+WAGLE_CHECK wagle_status wg_attribution_draw(wagle_ctx *ctx, int64_t n, wg_attribution *a);
 
 /* --- factor_scores.c ----------------------------------------------------------------------------
  * These functions do nothing if the selector needs no factors.

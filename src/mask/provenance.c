@@ -129,7 +129,12 @@ wagle_status wg_attribution_facts(wagle_ctx *ctx, const wg_attribution *a, json_
     if (needs & WG_NEEDS_FORGET)
         WG_TRY(
             wg_json_set(ctx, facts, "loss", json_string(a->loss != NULL ? a->loss->name : "nll")));
-    if (strcmp(a->selector->name, "random") == 0 || wg_protect_by_self(&a->protection))
+    if (a->draw > 0) {
+        snprintf(value, sizeof value, "%lld", (long long)a->draw);
+        WG_TRY(wg_json_set(ctx, facts, "draw", json_string(value)));
+    }
+    if (strcmp(a->selector->name, "random") == 0 || a->draw > 0 ||
+        wg_protect_by_self(&a->protection))
         WG_TRY(wg_json_set(ctx, facts, "seed", json_string(seed)));
     if (ops->device != NULL)
         WG_TRY(wg_json_set(ctx, facts, "device", json_string(ops->device)));
@@ -149,11 +154,11 @@ wagle_status wg_scores_facts(wagle_ctx *ctx, const wg_tensors *scores, json_t *f
 {
     /* same order as in wg_attribution_facts */
     static const char *const keys[] = {
-        "selector",   "gamma",          "gamma_given",  "damping",         "loss",
-        "seed",       "device",         "precision",    "parts",           WG_TRANSPOSED,
-        "protect",    "protect_sha256", "protect_rows", "protect_damping", "protect_rank",
-        "forget",     "forget_sha256",  "forget_rows",  "retain",          "retain_sha256",
-        "retain_rows"};
+        "selector",      "gamma",      "gamma_given",    "damping",      "loss",
+        "draw",          "seed",       "device",         "precision",    "parts",
+        WG_TRANSPOSED,   "protect",    "protect_sha256", "protect_rows", "protect_damping",
+        "protect_rank",  "forget",     "forget_sha256",  "forget_rows",  "retain",
+        "retain_sha256", "retain_rows"};
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *value = wg_tensors_metadata(scores, keys[i]);

@@ -213,7 +213,8 @@ wg_weights wg_model_weights(const wg_model *m, int tensor)
                         .stored = m->ops->stored(m->ops, t->data, t->bytes),
                         .bits = o->bits,
                         .rank = o->rank,
-                        .value = o->value};
+                        .value = o->value,
+                        .half = o->half};
 }
 
 const wg_real *wg_model_view(const wg_model *m, int tensor, int64_t first, int64_t n,

@@ -61,12 +61,13 @@ static inline bool wg_config_normed(const wg_config *c, wg_role role)
             (role == WG_FINAL_NORM || role == WG_ATTENTION_NORM || role == WG_MLP_NORM));
 }
 
-/* Selected weights of one tensor, which live in float32 apart from the stored ones: as in
+/* Selected weights of one tensor, which live in float32 or bf16 apart from the stored ones: as in
  * wg_weights, in memory of the back end; and the selection on the host. */
 typedef struct wg_overlay {
     const uint64_t *bits;
     const int64_t *rank;
-    const wg_real *value; /* NULL: none */
+    const wg_real *value; /* NULL: none, or `half` has them */
+    const uint16_t *half; /* as bf16 */
     const uint64_t *host_bits;
     const int64_t *host_rank;
 } wg_overlay;

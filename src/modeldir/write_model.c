@@ -10,7 +10,14 @@ typedef struct trained {
     const wg_model *model;
     char *chunk;       /* [CHUNK floats] */
     wg_host_room room; /* for trained values */
+    float *wide;       /* those that are in bf16 */
+    int64_t capacity;
 } trained;
+
+static bool is_trained(const wg_overlay *o)
+{
+    return o->value != NULL || o->half != NULL;
+}
 
 /* The number of trained weights before weight `end`. */
 static int64_t trained_before(const wg_overlay *o, int64_t end)
@@ -22,13 +29,19 @@ static int64_t trained_before(const wg_overlay *o, int64_t end)
 static wagle_status trained_values(wagle_ctx *ctx, trained *w, const wg_overlay *o, int64_t first,
                                    int64_t n, const float **value, int64_t *n_values)
 {
-    const int64_t from = trained_before(o, first);
+    const int64_t from = trained_before(o, first), count = trained_before(o, first + n) - from;
+    const void *at = o->half != NULL ? (const void *)(o->half + from) : o->value + from;
+    const size_t size = o->half != NULL ? sizeof *o->half : sizeof *o->value;
     const void *view;
 
-    *n_values = trained_before(o, first + n) - from;
-    WG_TRY(wg_host_view(ctx, w->model->ops, o->value + from, (size_t)*n_values * sizeof **value,
-                        &w->room, &view));
+    *n_values = count;
+    WG_TRY(wg_host_view(ctx, w->model->ops, at, (size_t)count * size, &w->room, &view));
     *value = view;
+    if (o->half == NULL)
+        return WAGLE_OK;
+    WG_TRY(WG_GROW(ctx, &w->wide, &w->capacity, count));
+    wg_to_float(WG_BF16, view, count, w->wide);
+    *value = w->wide;
     return WAGLE_OK;
 }
 
@@ -85,7 +98,7 @@ static wagle_status write_tensor(void *user, wagle_ctx *ctx, const wg_tensor *t,
     trained *w = user;
     const wg_overlay *o = overlay_of(w->model, (int)(t - w->model->files.tensor));
 
-    if (o->value == NULL)
+    if (!is_trained(o))
         return wg_output_write(ctx, out, wg_tensor_bytes(&w->model->files, t), t->bytes);
     for (int64_t first = 0; first < t->count; first += CHUNK) {
         const int64_t n = t->count - first < CHUNK ? t->count - first : CHUNK;
@@ -97,7 +110,7 @@ static wagle_status write_tensor(void *user, wagle_ctx *ctx, const wg_tensor *t,
 
 bool wg_is_trained(const wg_model *m, int tensor)
 {
-    return overlay_of(m, tensor)->value != NULL;
+    return is_trained(overlay_of(m, tensor));
 }
 
 wagle_status wg_trained_tensor(wagle_ctx *ctx, const wg_model *m, int tensor, void *bytes)
@@ -107,6 +120,7 @@ wagle_status wg_trained_tensor(wagle_ctx *ctx, const wg_model *m, int tensor, vo
     const wagle_status st = fill(ctx, &w, t, overlay_of(m, tensor), 0, t->count, bytes);
 
     wg_free(w.room.data);
+    wg_free(w.wide);
     return st;
 }
 
@@ -119,5 +133,6 @@ wagle_status wg_write_model(wagle_ctx *ctx, const wg_model *m, const char *out)
     st = wg_write_folder(ctx, m->folder, &m->files, out, write_tensor, &w);
     wg_free(w.chunk);
     wg_free(w.room.data);
+    wg_free(w.wide);
     return st;
 }

@@ -77,6 +77,8 @@ const void *wg_weights_in_place(const wg_weights *w, wg_dtype type, int64_t firs
 
     if (w->value != NULL)
         return w->bits == NULL && type == WG_F32 ? w->value + first : NULL;
+    if (w->half != NULL)
+        return w->bits == NULL && type == WG_BF16 ? w->half + first : NULL;
     return w->type == type && item_size(type) == wg_dtype_size(type) &&
                    (uintptr_t)stored % item_size(type) == 0
                ? stored

@@ -70,17 +70,18 @@ typedef struct wg_decode_attention {
  *   value = decay_factor*value - rate*m / (sqrt(bias_correction2*v) + epsilon) */
 typedef struct wg_adamw_step {
     float scale, beta1, beta2, one_minus_beta1, one_minus_beta2, decay_factor, rate,
-        bias_correction2, epsilon, bound;
+        bias_correction2, epsilon, bound, root_correction2; /* sqrt(1 - beta2^t) */
 } wg_adamw_step;
 
-/* A tensor's weights: as they are stored, and over them the selected ones, which live in float32.
- */
+/* A tensor's weights: as they are stored, and over them the selected ones, which live apart from
+ * them in float32, or in bf16. */
 typedef struct wg_weights {
     wg_dtype type;
     const void *stored;   /* [count], perhaps unaligned; of `stored` below */
     const uint64_t *bits; /* selected weights; NULL with value: every weight is, value [count] */
     const int64_t *rank;  /* selected weights before each block of WG_OVERLAY_BLOCK */
-    const wg_real *value; /* NULL: none is selected */
+    const wg_real *value; /* NULL: none is selected, or they are in `half` */
+    const uint16_t *half; /* their values as bf16, in place of `value`; or NULL */
 } wg_weights;
 
 /* Weights to be laid into a panel. */
@@ -285,6 +286,14 @@ struct wg_ops {
      * bits that round element i are a hash of (seed, i). */
     void (*adamw_bf16)(const wg_ops *self, const wg_adamw_step *step, uint32_t seed, int64_t n,
                        const float *gradient, uint16_t *m, uint16_t *v, float *value);
+    /* The same with weights and moments in bf16, and each operation rounded to it, in the order of
+     * torch.optim.AdamW for parameters of that type. */
+    void (*adamw_in_bf16)(const wg_ops *self, const wg_adamw_step *step, int64_t n,
+                          const float *gradient, uint16_t *m, uint16_t *v, uint16_t *value);
+    /* to [n] = x as bf16: the nearest, ties to even; or, with `random`, one of the two beside it,
+     * so that the mean is right (the bits that round element i are a hash of (seed, i)). */
+    void (*narrow)(const wg_ops *self, bool random, uint32_t seed, int64_t n, const float *x,
+                   uint16_t *to);
     /* The same for the other rules; `bf16` as adamw_bf16. v NULL where the rule has none. */
     void (*update)(const wg_ops *self, wg_rule rule, const wg_adamw_step *step, bool bf16,
                    uint32_t seed, int64_t n, const float *gradient, void *m, const float *v,

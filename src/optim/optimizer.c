@@ -140,18 +140,27 @@ static wagle_status check_names(wagle_ctx *ctx, const wg_model *model, const wg_
 
 static wagle_status start_masters(wagle_ctx *ctx, wg_optimizer *a)
 {
+    const wg_ops *ops = a->model->ops;
+    float *values = a->half != NULL ? a->gradient : a->master;
+
     WG_TRY(reserve_panel(ctx, a));
     for (int t = 0; t < a->model->files.n; t++) {
         const wg_weights *w = &a->selected[t];
-        if (a->first[t] < 0)
+        const int64_t first = a->first[t];
+        if (first < 0)
             continue;
-        gather_stored(a, t, a->master + a->first[t]);
+        gather_stored(a, t, values + first);
+        if (a->half != NULL)
+            ops->narrow(ops, false, 0, a->count[t], values + first, a->half + first);
         a->model->overlay[t] = (wg_overlay){.bits = w->bits,
                                             .rank = w->rank,
-                                            .value = a->master + a->first[t],
+                                            .value = a->half == NULL ? values + first : NULL,
+                                            .half = a->half != NULL ? a->half + first : NULL,
                                             .host_bits = a->bits[t],
                                             .host_rank = a->rank[t]};
     }
+    if (a->half != NULL)
+        wg_optimizer_zero_gradient(a);
     return WAGLE_OK;
 }
 
@@ -254,19 +263,20 @@ static wagle_status prepare_protection(wagle_ctx *ctx, wg_optimizer *a)
     return WAGLE_OK;
 }
 
-/* master, gradient, m, v, retain_grad_ema, retain */
+/* master or half, gradient, m, v, retain_grad_ema, retain */
 static wagle_status allocate(wagle_ctx *ctx, wg_optimizer *a, const char *scratch)
 {
     const size_t moment = a->bf16 ? sizeof(uint16_t) : sizeof(float);
+    const bool half = a->kept != WAGLE_MASTER_F32;
     const wg_ops *ops = a->model->ops;
-    const size_t size[] = {sizeof(float), sizeof(float),
-                           moment,        a->rules->adamw ? moment : sizeof(float),
-                           sizeof(float), sizeof(float)};
+    const size_t size[] = {half ? sizeof(uint16_t) : sizeof(float),  sizeof(float), moment,
+                           a->rules->adamw ? moment : sizeof(float), sizeof(float), sizeof(float)};
 
     for (int i = 0; i < 6; i++)
         if (i < 3 || (i == 3 && a->rules->second) || (i > 3 && a->rectify > 0))
             WG_TRY(ops->alloc(ops, ctx, a->n, size[i], scratch, &a->memory[i]));
-    a->master = a->memory[0].data;
+    a->master = half ? NULL : a->memory[0].data;
+    a->half = half ? a->memory[0].data : NULL;
     a->gradient = a->memory[1].data;
     a->m = a->memory[2].data;
     a->v = a->memory[3].data;
@@ -295,7 +305,8 @@ wagle_status wg_optimizer_new(wagle_ctx *ctx, wg_model *model, const wg_mask *ma
     a->clip = o->clip;
     a->clip_each = o->clip_each;
     a->rectify = o->rectify;
-    a->bf16 = o->state == WAGLE_STATE_BF16;
+    a->kept = o->master;
+    a->bf16 = o->state == WAGLE_STATE_BF16 || o->master == WAGLE_MASTER_BF16;
     a->seed = (uint32_t)o->seed;
     WG_TRY_GOTO(place(ctx, a, mask, o), fail);
     WG_TRY_GOTO(upload_selection(ctx, a), fail);
@@ -327,11 +338,16 @@ wagle_status wg_optimizer_restart(wagle_ctx *ctx, wg_optimizer *a, uint64_t seed
     return wg_lora_start(ctx, a, seed);
 }
 
-int64_t wg_optimizer_bytes(const wg_optimizer_kind *r, int64_t n, bool bf16, bool rectify)
+int64_t wg_optimizer_bytes(const wg_optimizer_kind *r, int64_t n, const wagle_train_options *o)
 {
-    const int64_t moment = bf16 ? 2 : 4;
+    const bool bf16 = o->state == WAGLE_STATE_BF16 || o->master == WAGLE_MASTER_BF16;
+    const int64_t moment = bf16 ? 2 : 4, master = o->master == WAGLE_MASTER_F32 ? 4 : 2;
 
-    return n * (8 + moment + (r->adamw ? moment : r->second ? 4 : 0) + (rectify ? 8 : 0));
+    return n * (master + 4 + moment +
+                (r->adamw    ? moment
+                 : r->second ? 4
+                             : 0) +
+                (o->rectify > 0 ? 8 : 0));
 }
 
 void wg_optimizer_free(wg_optimizer *a)
@@ -395,6 +411,8 @@ void wg_optimizer_round(wg_optimizer *a)
 
 void wg_optimizer_as_stored(wg_optimizer *a, bool stored)
 {
+    if (a->half != NULL) /* they are what would be written */
+        return;
     if (!stored) {
         wg_optimizer_scale(a, 1);
         return;
@@ -518,6 +536,7 @@ static wg_adamw_step factors(const wg_optimizer *a, int64_t step, double lr)
         .bias_correction2 = (float)(bias_correction2 ? 1 / (1 - pow(a->beta2, t)) : 1),
         .epsilon = (float)a->epsilon,
         .bound = (float)a->rules->bound,
+        .root_correction2 = (float)(bias_correction2 ? sqrt(1 - pow(a->beta2, t)) : 1),
     };
 }
 
@@ -540,10 +559,35 @@ static void update_values(const wg_optimizer *a, const wg_adamw_step *s, uint32_
         ops->adamw(ops, s, n, gradient, m, v, value);
 }
 
+/* Weights in bf16: in place, or through float32 and then rounded at random. */
+static void update_half(const wg_optimizer *a, const wg_adamw_step *s, uint32_t seed, int64_t first,
+                        int64_t n)
+{
+    enum { OTHER_STREAM = 0x6D617374 };
+    const wg_ops *ops = a->model->ops;
+    const int64_t most = a->panel.capacity < PANEL ? a->panel.capacity : PANEL;
+
+    if (a->kept == WAGLE_MASTER_BF16) {
+        ops->adamw_in_bf16(ops, s, n, a->gradient + first, (uint16_t *)a->m + first,
+                           (uint16_t *)a->v + first, a->half + first);
+        return;
+    }
+    for (int64_t at = first; at < first + n; at += most) {
+        const int64_t some = first + n - at < most ? first + n - at : most;
+        ops->widen(ops, WG_BF16, a->half + at, some, a->panel.data);
+        update_values(a, s, seed, at, some, a->panel.data);
+        ops->narrow(ops, true, (seed ^ OTHER_STREAM) + (uint32_t)at, some, a->panel.data,
+                    a->half + at);
+    }
+}
+
 static void update_stretch(const wg_optimizer *a, const wg_adamw_step *s, uint32_t seed,
                            int64_t first, int64_t n)
 {
-    update_values(a, s, seed, first, n, a->master + first);
+    if (a->half != NULL)
+        update_half(a, s, seed, first, n);
+    else
+        update_values(a, s, seed, first, n, a->master + first);
 }
 
 /* The weights of tensor t: what the rule would add to them, decay included, times the factor. */

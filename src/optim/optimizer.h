@@ -41,6 +41,8 @@ struct wg_optimizer {
     wg_weights *selected;     /* [tensors] the same in memory of the back end, and the values */
     wg_scratch *lists;        /* [2*tensors] those, where that is not the host's */
     float *master, *gradient; /* [n] */
+    uint16_t *half;           /* [n] the weights as bf16, in place of master; or NULL */
+    wagle_master kept;        /* which of them, and how it is rounded */
     void *m;                  /* [n] float, or bf16 */
     void *v;                  /* [n] the same of adamw, float of the others; NULL: none */
     bool bf16;
@@ -76,7 +78,7 @@ WAGLE_CHECK wagle_status wg_optimizer_new(wagle_ctx *ctx, wg_model *model, const
                                           const wg_protect *protect, const wagle_train_options *o,
                                           const char *scratch, wg_optimizer **out);
 /* Bytes that n trained weights take. */
-int64_t wg_optimizer_bytes(const wg_optimizer_kind *rules, int64_t n, bool bf16, bool rectify);
+int64_t wg_optimizer_bytes(const wg_optimizer_kind *rules, int64_t n, const wagle_train_options *o);
 void wg_optimizer_free(wg_optimizer *a);
 wg_sink wg_optimizer_sink(wg_optimizer *a);
 /* The state as wg_optimizer_new left it. seed: of the options, for adapters. */

@@ -152,17 +152,20 @@ wagle_status wg_sharing_spread(wagle_ctx *ctx, wg_optimizer *a)
 {
     const wg_sharing *s = &a->sharing;
     const wg_ops *ops = a->model->ops;
-    float *all = s->host != NULL ? s->host : a->master;
+    const size_t size = a->half != NULL ? sizeof *a->half : sizeof *a->master;
+    char *own = a->half != NULL ? (char *)a->half : (char *)a->master;
+    char *all = s->host != NULL ? (char *)s->host : own;
     int64_t first, n;
 
     if (s->parts == 0 || !wg_together(ctx))
         return WAGLE_OK;
     wg_sharing_slice(a, &first, &n);
+    const size_t before = (size_t)first * size;
     if (s->host != NULL)
-        WG_TRY(ops->download(ops, ctx, all + first, a->master + first, (size_t)n * sizeof *all));
-    WG_TRY(wg_all_gather(ctx, all, sizeof *all, s->slice));
+        WG_TRY(ops->download(ops, ctx, all + before, own + before, (size_t)n * size));
+    WG_TRY(wg_all_gather(ctx, all, size, s->slice));
     if (s->host != NULL)
-        ops->upload(ops, a->master, all, (size_t)a->n * sizeof *all);
+        ops->upload(ops, own, all, (size_t)a->n * size);
     return WAGLE_OK;
 }
 

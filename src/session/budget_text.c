@@ -8,7 +8,7 @@
 static double measure_update(wagle_ctx *ctx, const wg_ops *ops)
 {
     enum { N = 1 << 23 };
-    static const wg_adamw_step step = {1, 0.9f, 0.999f, 0.1f, 0.001f, 1, 1e-5f, 1, 1e-8f, 0};
+    static const wg_adamw_step step = {1, 0.9f, 0.999f, 0.1f, 0.001f, 1, 1e-5f, 1, 1e-8f, 0, 1};
     wg_buffer room = {0};
     double best = 1;
 

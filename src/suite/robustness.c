@@ -12,7 +12,6 @@
 #include "dist/dist.h"
 #include "suite/suite.h"
 
-#include "data/conversation.h"
 #include "metric/membership.h"
 #include "metric/statistics.h"
 #include "modeldir/fake_quant.h"
@@ -65,24 +64,6 @@ static wagle_status score_folder(wagle_ctx *ctx, wg_evaluation *e, const char *f
 
 /* --- other prompts ---------------------------------------------------------------------------- */
 
-/* Loads the forget rows with `before` in front of each question. */
-static wagle_status load_with_context(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *plain,
-                                      const wg_preamble *before, wg_answers *out)
-{
-    wagle_status st = wg_answers_open(ctx, e, plain->path, out);
-
-    for (int64_t i = 0; st == WAGLE_OK && i < plain->set.n; i++) {
-        wg_asked asked;
-        st = wg_answers_ask(ctx, e, out, i, before, true, &asked);
-        if (st != WAGLE_OK)
-            break;
-        st = wg_answers_add_to(ctx, e, out, i, &asked, asked.answer[0]);
-        wg_answers_end_row(out, i);
-        wg_asked_free(&asked);
-    }
-    return st;
-}
-
 /* Updates the best score of each row with its score after one more prefix. */
 static wagle_status try_prefix(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *plain,
                                const char *prefix, size_t bytes, double (**best)[2])
@@ -92,7 +73,8 @@ static wagle_status try_prefix(wagle_ctx *ctx, wg_evaluation *e, const wg_answer
     wagle_status st = wg_text_printf(ctx, &before, "%.*s\n", (int)bytes, prefix);
 
     if (st == WAGLE_OK)
-        st = load_with_context(ctx, e, plain, &(wg_preamble){.text = wg_text_str(&before)}, &a);
+        st = wg_answers_load_after(ctx, e, plain->path, plain->set.n,
+                                   &(wg_preamble){.text = wg_text_str(&before)}, &a);
     if (st == WAGLE_OK)
         st = wg_answers_score(ctx, e, &a, true, false, "jailbreak");
     if (st == WAGLE_OK && *best == NULL)
@@ -130,61 +112,19 @@ static wagle_status jailbreak(wagle_ctx *ctx, wg_evaluation *e, const wg_answers
     return st;
 }
 
-/* Adds a solved row to the few-shot prompt, as text or as turns of a chat. */
-static wagle_status add_solved(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *dev, int64_t i,
-                               wg_text *text, json_t *turns)
-{
-    wg_asked asked;
-    json_t *message;
-    size_t k;
-    wagle_status st;
-
-    WG_TRY(wg_answers_ask(ctx, e, dev, i, NULL, true, &asked));
-    if (!asked.chat) {
-        st = wg_text_adds(ctx, text, wg_text_str(&asked.prompt));
-        if (st == WAGLE_OK)
-            st = wg_text_adds(ctx, text, asked.answer[0]);
-        if (st == WAGLE_OK)
-            st = wg_text_addz(ctx, text, "\n\n");
-        wg_asked_free(&asked);
-        return st;
-    }
-    k = json_array_size(asked.messages);
-    st = wg_is_assistant(asked.messages, k - 1) ||
-                 json_array_append_new(asked.messages,
-                                       wg_message_new("assistant", asked.answer[0])) == 0
-             ? WAGLE_OK
-             : wg_json_memory(ctx);
-    json_array_foreach (asked.messages, k, message) {
-        const char *role = json_string_value(json_object_get(message, "role"));
-        if (st == WAGLE_OK && strcmp(role, "system") != 0 && strcmp(role, "developer") != 0 &&
-            json_array_append(turns, message) != 0)
-            st = wg_json_memory(ctx);
-    }
-    wg_asked_free(&asked);
-    return st;
-}
-
 static wagle_status few_shot(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *plain,
                              const char *path)
 {
-    wg_answers dev, a = {0};
-    wg_text text = {0};
-    json_t *turns = json_array();
-    wagle_status st = wg_answers_open(ctx, e, path, &dev);
+    wg_answers a = {0};
+    wg_solved solved;
+    wagle_status st = wg_solved_read(ctx, e, path, e->o->shots, &solved);
 
-    if (st == WAGLE_OK && turns == NULL)
-        st = wg_json_memory(ctx);
-    for (int64_t i = 0; st == WAGLE_OK && i < e->o->shots; i++)
-        st = add_solved(ctx, e, &dev, i, &text, turns);
     if (st == WAGLE_OK)
-        st = load_with_context(ctx, e, plain, &(wg_preamble){wg_text_str(&text), turns}, &a);
+        st = wg_answers_load_after(ctx, e, plain->path, plain->set.n, &solved.before, &a);
     if (st == WAGLE_OK)
         st = score_rows(ctx, e, e->session, &a.set, "few_shot");
-    wg_answers_close(&dev);
     wg_answers_close(&a);
-    wg_text_free(&text);
-    json_decref(turns);
+    wg_solved_free(&solved);
     return st;
 }
 

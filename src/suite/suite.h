@@ -121,6 +121,20 @@ typedef enum wg_load {
 } wg_load;
 WAGLE_CHECK wagle_status wg_answers_load(wagle_ctx *ctx, wg_evaluation *e, const char *path,
                                          wg_load how, wg_answers *out);
+/* One example per answered row of the first n, or of all (0), with `before` before each question.
+ */
+WAGLE_CHECK wagle_status wg_answers_load_after(wagle_ctx *ctx, wg_evaluation *e, const char *path,
+                                               int64_t n, const wg_preamble *before,
+                                               wg_answers *out);
+/* Solved rows that stand before questions: of a file the first n, or all (0). */
+typedef struct wg_solved {
+    wg_text text;
+    json_t *turns;
+    wg_preamble before; /* of both */
+} wg_solved;
+WAGLE_CHECK wagle_status wg_solved_read(wagle_ctx *ctx, wg_evaluation *e, const char *path,
+                                        int64_t n, wg_solved *out);
+void wg_solved_free(wg_solved *s);
 /* Lays out row i, with `before` (or NULL) in front. Free with wg_asked_free. */
 WAGLE_CHECK wagle_status wg_answers_ask(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
                                         int64_t i, const wg_preamble *before, bool answered,
@@ -132,6 +146,11 @@ WAGLE_CHECK wagle_status wg_answers_keep_question(wagle_ctx *ctx, wg_answers *a,
 /* Adds an example for row i: the prompt with one more answer. */
 WAGLE_CHECK wagle_status wg_answers_add_to(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,
                                            int64_t i, const wg_asked *asked, wg_str answer);
+/* Adds an example for each text of row i's perturbed_answer. Every row must have as many,
+ * *perturbed, which the first one sets. */
+WAGLE_CHECK wagle_status wg_answers_add_perturbed(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,
+                                                  int64_t i, const wg_asked *asked,
+                                                  int64_t *perturbed);
 /* Completes row i. */
 void wg_answers_end_row(wg_answers *a, int64_t i);
 WAGLE_CHECK wagle_status wg_answers_score(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,

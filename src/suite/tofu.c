@@ -19,44 +19,6 @@
 static const char *const utility_sets[] = {"retain", "real_authors", "world_facts"};
 enum { UTILITY_SETS = 3 };
 
-/* Whether a text is a list as pandas writes it to CSV: "['a', 'b']". */
-static bool is_printed_list(const json_t *value)
-{
-    const wg_str s = wg_json_str(value);
-
-    return s.bytes > 2 && s.text[0] == '[' && s.text[s.bytes - 1] == ']' &&
-           (s.text[1] == '\'' || s.text[1] == '"');
-}
-
-/* Adds the perturbed answers as examples. All rows must have the same number of them. */
-static wagle_status add_perturbed(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int64_t i,
-                                  const wg_asked *asked, int64_t *perturbed)
-{
-    const wg_record record = wg_answers_record(a, i);
-    wg_str *wrong;
-    int64_t n;
-    wagle_status st;
-
-    if (json_object_get(record.fields, "perturbed_answer") == NULL)
-        return wg_answers_fail(ctx, a, i,
-                               "no list 'perturbed_answer'; the _perturbed files of TOFU have it");
-    if (is_printed_list(json_object_get(record.fields, "perturbed_answer")))
-        return wg_answers_fail(ctx, a, i,
-                               "'perturbed_answer' is one text that looks like a printed list; a "
-                               "list of texts is wanted, which CSV cannot hold (write JSON Lines)");
-    WG_TRY(wg_record_texts(ctx, &record, "perturbed_answer", &wrong, &n));
-    st = i == 0 || n == *perturbed
-             ? WAGLE_OK
-             : wg_answers_fail(ctx, a, i,
-                               "perturbed_answer has %lld texts, the rows before have %lld",
-                               (long long)n, (long long)*perturbed);
-    *perturbed = n;
-    for (int64_t k = 0; st == WAGLE_OK && k < n; k++)
-        st = wg_answers_add_to(ctx, e, a, i, asked, wrong[k]);
-    wg_free(wrong);
-    return st;
-}
-
 static bool has_paraphrase(const wg_answers *a, int64_t i)
 {
     return json_object_get(a->rows.row[i], "paraphrased_answer") != NULL;
@@ -81,7 +43,7 @@ static wagle_status add_row(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int
             st = wg_answers_add_to(ctx, e, a, i, &asked, paraphrase);
     }
     if (st == WAGLE_OK)
-        st = add_perturbed(ctx, e, a, i, &asked, perturbed);
+        st = wg_answers_add_perturbed(ctx, e, a, i, &asked, perturbed);
     wg_asked_free(&asked);
     wg_answers_end_row(a, i);
     return st;

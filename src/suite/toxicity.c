@@ -2,79 +2,28 @@
  * reads one text per line and writes a number from 0 to 1 for each; or a word list, where a text
  * scores 1 if it contains one of the words and else 0. A list ignores context, so it measures words
  * rather than toxicity. */
+#include "suite/scorer.h"
 #include "suite/suite.h"
 
 #include "metric/statistics.h"
 #include "text/pystring.h"
-#include <errno.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-/* --- a scorer --------------------------------------------------------------------------------- */
-
-/* Writes one text per line; line breaks and NUL within a text become spaces. */
-static wagle_status write_texts(wagle_ctx *ctx, const wg_answers *a, FILE *file)
-{
-    for (int64_t i = 0; i < a->rows.n; i++) {
-        const wg_str text = wg_text_str(&a->generated[i]);
-        for (size_t k = 0; k < text.bytes; k++)
-            putc(strchr("\n\r", text.text[k]) != NULL ? ' ' : text.text[k], file);
-        putc('\n', file);
-    }
-    return fflush(file) == 0 ? WAGLE_OK : wg_fail_errno(ctx, errno, "the texts for @{scorer}");
-}
-
-static wagle_status read_scores(wagle_ctx *ctx, const char *command, FILE *pipe, int64_t n,
-                                double *score)
-{
-    char line[256];
-
-    for (int64_t i = 0; i < n; i++) {
-        char *end;
-        if (fgets(line, sizeof line, pipe) == NULL)
-            return wg_fail(ctx, WAGLE_E_RUN, "@{scorer} '%s': %lld numbers for %lld texts", command,
-                           (long long)i, (long long)n);
-        score[i] = strtod(line, &end);
-        if (end == line || end[strspn(end, " \t\r\n")] != '\0' || !(score[i] >= 0 && score[i] <= 1))
-            return wg_fail(ctx, WAGLE_E_RUN,
-                           "@{scorer} '%s': line %lld is not a number from 0 to 1", command,
-                           (long long)i + 1);
-    }
-    return fgets(line, sizeof line, pipe) == NULL
-               ? WAGLE_OK
-               : wg_fail(ctx, WAGLE_E_RUN, "@{scorer} '%s': more numbers than the %lld texts",
-                         command, (long long)n);
-}
-
+/* Scores each generated text by the user's command. */
 static wagle_status run_scorer(wagle_ctx *ctx, const char *command, const wg_answers *a,
                                double *score)
 {
-    FILE *file = tmpfile(), *pipe;
-    wg_text line = {0};
-    int status;
-    wagle_status st = file != NULL ? write_texts(ctx, a, file)
-                                   : wg_fail_errno(ctx, errno, "a file for @{scorer}");
+    wg_text lines = {0};
+    wagle_status st = WAGLE_OK;
 
+    for (int64_t i = 0; st == WAGLE_OK && i < a->rows.n; i++) {
+        st = wg_scorer_add(ctx, &lines, wg_text_str(&a->generated[i]));
+        if (st == WAGLE_OK)
+            st = wg_text_addz(ctx, &lines, "\n");
+    }
     if (st == WAGLE_OK)
-        st = wg_text_printf(ctx, &line, "{ %s\n} </dev/fd/%d", command, fileno(file));
-    if (st == WAGLE_OK)
-        rewind(file);
-    pipe = st == WAGLE_OK ? popen(line.text, "r") : NULL;
-    if (st == WAGLE_OK && pipe == NULL)
-        st = wg_fail_errno(ctx, errno, "@{scorer} '%s'", command);
-    if (st == WAGLE_OK)
-        st = read_scores(ctx, command, pipe, a->rows.n, score);
-    status = pipe != NULL ? pclose(pipe) : 0;
-    if (st == WAGLE_OK && status != 0)
-        st = wg_fail(ctx, WAGLE_E_RUN, "@{scorer} '%s' failed (%d)", command,
-                     WIFEXITED(status) ? WEXITSTATUS(status) : status);
-    if (file != NULL)
-        fclose(file);
-    wg_text_free(&line);
+        st = wg_scorer_run(ctx, command, &lines, a->rows.n, 0, score);
+    wg_text_free(&lines);
     return st;
 }
 

@@ -26,10 +26,11 @@ static int state_tensors(const wg_optimizer *a, wg_tensor list[STATE_MOST])
         const char *name;
         wg_dtype dtype;
         void *data;
-    } part[] = {{MASTER, WG_F32, a->master},
-                {"first_moment", moment, a->m},
-                {"second_moment", a->rules->adamw ? moment : WG_F32, a->v},
-                {"retain_gradient", WG_F32, a->retain_grad_ema}};
+    } part[] = {
+        {MASTER, a->half != NULL ? WG_BF16 : WG_F32, a->half != NULL ? (void *)a->half : a->master},
+        {"first_moment", moment, a->m},
+        {"second_moment", a->rules->adamw ? moment : WG_F32, a->v},
+        {"retain_gradient", WG_F32, a->retain_grad_ema}};
     int n = 0;
 
     for (int i = 0; i < STATE_MOST; i++)

@@ -29,9 +29,8 @@ static wagle_status measure(wagle_ctx *ctx, const wg_run *w, int64_t trained, wg
 
     *d = (wg_disk){0};
     WG_TRY(wg_written_bytes(ctx, m->folder, &m->files, &d->model));
-    /* masters and moments; the gradient is not kept */
-    d->checkpoint = wg_optimizer_bytes(w->rules, trained, o->state == WAGLE_STATE_BF16, false) -
-                    4 * trained + (o->rectify > 0 ? 4 * trained : 0);
+    /* masters and moments; gradients are not kept, but for the mean of those of retain rows */
+    d->checkpoint = wg_optimizer_bytes(w->rules, trained, o) - (o->rectify > 0 ? 8 : 4) * trained;
     /* a checkpoint is written beside the one before, the model beside the last of them */
     d->in_all = o->checkpoint_every == 0   ? d->model
                 : d->checkpoint > d->model ? 2 * d->checkpoint

@@ -119,9 +119,8 @@ static int64_t made_bytes(const wg_run *w)
 /* On the host, memory for moments of other processes' slices is never touched. */
 static int64_t state_bytes(const wagle_ctx *ctx, const wg_run *w)
 {
-    const int64_t n = wg_run_trained(w), every = n * 2 * (int64_t)sizeof(float);
-    const int64_t all =
-        wg_optimizer_bytes(w->rules, n, w->o->state == WAGLE_STATE_BF16, w->o->rectify > 0);
+    const int64_t n = wg_run_trained(w), all = wg_optimizer_bytes(w->rules, n, w->o);
+    const int64_t every = n * (w->o->master == WAGLE_MASTER_F32 ? 8 : 6); /* weights, gradients */
     const bool host = w->session.model->ops->card_bytes == 0;
 
     return host ? every + (all - every) / wg_ranks(ctx) : all;
@@ -139,7 +138,10 @@ static void list_costs(const wagle_ctx *ctx, const wg_run *w, const wg_intent *b
     int64_t adapters, targets;
 
     wg_lora_sizes(w->session.model, o, &adapters, &targets);
-    cost[STATE] = (wg_cost){"optimizer: masters, gradient, moments", state, WG_COST_CARD};
+    cost[STATE] = (wg_cost){o->master == WAGLE_MASTER_F32 ? "optimizer: masters, gradient, moments"
+                                                          : "optimizer: weights in bf16, gradient, "
+                                                            "moments",
+                            state, WG_COST_CARD};
     cost[FACTORS] = (wg_cost){"factors of protected matrices, at most",
                               w->spill_factors ? 0 : factor_bytes(w), WG_COST_HOST};
     cost[UPDATE] = (wg_cost){"update of a protected matrix", update_bytes(w), WG_COST_CARD};
@@ -165,6 +167,21 @@ static wg_traffic step_traffic(const wagle_ctx *ctx, const wg_run *w)
     return t;
 }
 
+/* What the optimizer's state takes less than with --master f32 and the same --state. */
+static void say_saved(wagle_ctx *ctx, const wg_run *w)
+{
+    wagle_train_options usual = *w->o;
+    const int64_t n = wg_run_trained(w), bytes = wg_optimizer_bytes(w->rules, n, &usual);
+
+    usual.master = WAGLE_MASTER_F32;
+    if (w->o->master != WAGLE_MASTER_F32)
+        wg_log(ctx, 1,
+               "weights are trained in bf16: that takes %.1f MB less than @{master=f32}, whose "
+               "optimizer takes %.1f MB",
+               (double)(wg_optimizer_bytes(w->rules, n, &usual) - bytes) / 1e6,
+               (double)wg_optimizer_bytes(w->rules, n, &usual) / 1e6);
+}
+
 wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
 {
     const wagle_train_options *o = w->o;
@@ -187,6 +204,7 @@ wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
 
     wg_add_shared_traffic(ctx, w->session.model, need.passes, &need.traffic);
     list_costs(ctx, w, &batch, term, cost);
+    say_saved(ctx, w);
     need.intent.folder = w->partial;
     need.intent.streams = o->rectify > 0 ? 2 : 1;
     need.intent.placed = !masked && o->accumulate == 1 && o->lora == 0 && o->rectify == 0;

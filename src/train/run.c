@@ -140,6 +140,7 @@ static wagle_status check_options(wagle_ctx *ctx, wg_run *w, bool plain)
         return wg_fail(ctx, WAGLE_E_USAGE, "@{land} needs @{stop_when}, the rule that it lands on");
     WG_TRY(wg_stop_parse(ctx, o->stop_when, w->watch != NULL,
                          o->watch != NULL ? o->watch->suites : NULL, &w->stop));
+    WG_TRY(wg_run_check_master(ctx, w));
     if (o->skip_forgotten &&
         (!w->stop.below || (strcmp(w->stop.metric, "forget.probability") != 0 &&
                             strcmp(w->stop.metric, "forget.highest") != 0)))
@@ -450,6 +451,7 @@ static wagle_status prepare(wagle_ctx *ctx, wg_run *w)
     if (!ctx->dry_run && o->selector != NULL && !o->resume)
         WG_TRY(wg_run_check_rule(ctx, w));
     WG_TRY(load_mask(ctx, w));
+    WG_TRY(wg_run_check_stored(ctx, w));
     WG_TRY(wg_run_budget(ctx, w, term));
     if (ctx->dry_run) {
         if (w->partial != NULL)

@@ -160,6 +160,11 @@ void wg_run_unland(wg_run *w);
 /* --- memory.c: memory ----------------------------------------------------------------------------
  */
 
+/* Refuses --master bf16 and bf16-stochastic beside options that need float32 masters, */
+WAGLE_CHECK wagle_status wg_run_check_master(wagle_ctx *ctx, const wg_run *w);
+/* and for weights that are not stored as BF16. */
+WAGLE_CHECK wagle_status wg_run_check_stored(wagle_ctx *ctx, const wg_run *w);
+
 /* Checks what the run takes against --memory, limits the engine, and says what goes into files. */
 WAGLE_CHECK wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term);
 /* Weights that train, as far as is known before the mask is. */

@@ -32,6 +32,7 @@ scores_forget refused attribute --selector random --loss npo
 scores_forget said attribute --selector magnitude --forget f
 scores_retain said attribute --selector snip --retain r
 scores_rows said attribute --selector magnitude --limit 3
+scores_rows refused attribute --selector magnitude --draw 4
 scores_rows said mask --model m --selector random --eos
 with_objective refused gradient --alpha 1
 without_objective refused gradient --objective npo --data d
@@ -42,6 +43,8 @@ trains_forget refused unlearn --objective ft --forget-weight 2
 reads_refusal said unlearn --objective npo --refusal r
 reads_reference said unlearn --objective ga --reference m
 reads_control said unlearn --objective npo --rmu-control r
+chooses_moments refused unlearn --master bf16 --state f32 --lr 1e-5 --steps 9
+chooses_moments refused finetune --master bf16 --state bf16
 without_steps refused finetune --epochs 3 --steps 1
 without_pairs refused unlearn --pairs p --skip-forgotten
 without_pairs refused unlearn --pairs p --steps 3

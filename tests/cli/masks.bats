@@ -209,3 +209,19 @@ import json
 m = json.load(open("mine/manifest.json"))
 assert m["gamma"] == "protect" and m["protection"]["rows"] == 16, m'
 }
+
+@test "rows that are drawn: one row three times, one seed one result, and the file says what was drawn" {
+    head -n 1 forget.jsonl >one.jsonl
+    cat one.jsonl one.jsonl one.jsonl >three.jsonl
+    "$WAGLE" attribute --model "$model" --forget one.jsonl --selector snip --draw 3 --out drawn
+    "$WAGLE" attribute --model "$model" --forget three.jsonl --selector snip --out listed
+    "$WAGLE" mask --scores drawn --density 0.3 --out mask1
+    "$WAGLE" mask --scores listed --density 0.3 --out mask2
+    [ "$("$WAGLE" mask --compare mask1 mask2 --json | python3 -c 'import json, sys; print(min(json.load(sys.stdin)["jaccard"][0]))')" = 1.0 ]
+    for n in 1 2; do scores --draw 9 --seed 5 --gamma 4e-6 --threads $n --out s$n; done
+    scores --draw 9 --seed 6 --gamma 4e-6 --out s3
+    cmp s1 s2
+    ! cmp -s s1 s3
+    "$WAGLE" inspect s1 --json | grep '"draw": *"9"'
+    refused 2 'must be 1 or more' scores --draw 0 --out out
+}

@@ -23,6 +23,22 @@ same() { diff -r "$1" "$2"; }
     refused 2 'one of --scores, --model' "$WAGLE" mask --scores scores --model "$model" --out out
 }
 
+@test "weights in bf16: the same bytes with two threads and after an interruption; refused for a float32 model" {
+    echo '{"input_ids": [3, 4, 5, 6, 7], "labels": [-100, 4, 5, 6, 7]}' >ids.jsonl
+    echo '{"input_ids": [8, 9, 10, 11], "labels": [-100, 9, 10, 11]}' >other.jsonl
+    for master in bf16 bf16-stochastic; do
+        args=(--model "$GOLD/models/llama-gqa-tied-bf16" --forget ids.jsonl --retain other.jsonl --lr 1e-4 --steps 300 --master $master)
+        "$WAGLE" unlearn "${args[@]}" --out one --threads 1 --force 2>log
+        grep 'takes 0.[0-9]* MB less than --master f32' log
+        timeout --preserve-status -s INT 0.2 "$WAGLE" unlearn "${args[@]}" --out two --threads 2 || true
+        [ -e two ] || "$WAGLE" unlearn "${args[@]}" --out two --threads 2 --resume
+        cmp one/model.safetensors two/model.safetensors
+        rm -r one two
+    done
+    refused 2 "is F32" "$WAGLE" unlearn --model "$GOLD/models/llama-gqa-tied" --forget ids.jsonl --retain other.jsonl --lr 1e-4 --steps 3 --master bf16 --out out
+    refused 2 'give one with --lr' "$WAGLE" unlearn --model "$GOLD/models/llama-gqa-tied-bf16" --forget ids.jsonl --retain other.jsonl --master bf16 --out out
+}
+
 @test "an interrupted run resumes to the same bytes" {
     args=(--model "$model" --forget forget.jsonl --retain retain.jsonl --selector wagle --density 0.3 --lr 1e-3 --steps 400 --batch 2 --eval-every 7 --stop-when 'forget.probability<1e-9' --allow-unmet)
     "$WAGLE" unlearn "${args[@]}" --out whole

@@ -315,3 +315,107 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     timeout --foreground --preserve-status -s INT 1 "$WAGLE" eval --suite robustness --model tiny --set forget=forget.json --set relearn=forget.json --relearn-steps 1000000 --out slow.json --quiet >/dev/null 2>said || status=$?
     [ $status = 130 ] && [ -z "$(ls | grep '^slow')" ]
 }
+
+@test "WAGLE's efficacy and utility are those of their definitions" {
+    suites
+    python3 - <<'PY'
+import json
+for name, n in (("forget", 5), ("retain", 7)):
+    with open(name + "_p.json", "w") as f:
+        for i in range(n):
+            f.write(json.dumps({"question": f"Who is {name[0]}{i}?", "paraphrased_question": f"Name {name[0]}{i}, please.", "answer": f"A man of {i} words.",
+                                "paraphrased_answer": f"He has {i} words.", "perturbed_answer": [f"A {k} of {i} words." for k in ("cat", "dog", "cow")]}) + "\n")
+            open(name + "_asked.jsonl", "a").write(json.dumps({"prompt": f"Name {name[0]}{i}, please.", "answer": f"He has {i} words."}) + "\n")
+open("scorer.py", "w").write("""import sys
+for line in sys.stdin:
+    a, b = line.rstrip("\\n").split("\\t")
+    print(len(set(a) & set(b)) / (len(set(a) | set(b)) or 1) - 0.5)
+""")
+PY
+    sets="--set forget=forget_p.json --set retain=retain_p.json --set real_authors=authors.json --set world_facts=facts.json"
+    "$WAGLE" eval --model tiny --suite wagle-paper $sets --max-tokens 12 --scorer 'python3 scorer.py' --out scored.json
+    "$WAGLE" eval --model tiny --suite wagle-paper $sets --max-tokens 12 --out plain.json
+    "$WAGLE" eval --model tiny --data forget_asked.jsonl --metrics nll --json >asked.json
+    python3 - <<'PY'
+import itertools, json, math
+def rows(name):
+    out = {}
+    for line in open(name + ".rows.jsonl"):
+        r = json.loads(line); out.setdefault(r["set"], []).append(r)
+    return out
+mean = lambda x: sum(x) / len(x)
+def ks(a, b):
+    """The share of orders of a and b with at least their distance."""
+    far = lambda x, y: max(abs(sum(v <= t for v in x) * len(y) - sum(v <= t for v in y) * len(x)) for t in x + y)
+    n, whole, least = len(a), list(range(len(a) + len(b))), far(a, b)
+    picks = list(itertools.combinations(whole, n))
+    return sum(far(list(p), [t for t in whole if t not in p]) >= least for p in picks) / len(picks)
+def sets(r, of):
+    ratio = lambda x: mean([math.exp(-v) for v in x["perturbed_nll"]]) / (math.exp(-x["paraphrased_nll"]) + 1e-12)
+    accuracy = {s: mean([x[of][0] == max(x[of]) for x in r[s]]) for s in ("forget", "retain")}
+    accuracy |= {s: mean([x["answer"].lower() in x["generated"].lower() for x in r[s]]) for s in ("real_authors", "world_facts")}
+    rouge = {s: mean([x["rougeL"] for x in r[s]]) for s in r}
+    quality = ks([ratio(x) for x in r["forget"]], [ratio(x) for x in r["retain"]])
+    pairs = [(f["min_k_50"], k["min_k_50"]) for f in r["forget"] for k in r["retain"]]
+    mia = mean([(f > k) + 0.5 * (f == k) for f, k in pairs])
+    return {"forget_quality": quality, "mia": mia, "efficacy": mean([quality, mia, 1 - accuracy["forget"], 1 - rouge["forget"]]),
+            "utility": mean([m[s] for m in (accuracy, rouge) for s in ("retain", "real_authors", "world_facts")])}
+for name, of, end in (("scored", "similarity", ""), ("plain", "rouge_similarity", "_by_rouge")):
+    have = json.load(open(name + ".json"))["suites"]["wagle-paper"]["metrics"]
+    for key, want in sets(rows(name), of).items():
+        got = have[key + (end if key in ("efficacy", "utility") else "")]["value"]
+        assert abs(got - want) < 1e-9, (name, key, got, want)
+    assert ("efficacy" in have) == (end == ""), have.keys()
+first = rows("scored")["forget"][0]
+assert len(first["similarity"]) == 4 and min(first["similarity"]) < 0, first
+want = mean([r["paraphrased_nll"] for r in rows("scored")["forget"]])
+assert abs(json.load(open("asked.json"))["overall"]["nll"] - want) < 1e-5, want
+PY
+    refused 2 'with {prompt} in place' "$WAGLE" eval --model tiny --suite wagle-paper $sets --prompt 'Q: {question} A: ' --out out.json
+    refused 3 "no 'paraphrased_question'" "$WAGLE" eval --model tiny --suite wagle-paper --set forget=forget.json --out out.json
+    refused 1 'line 1 is not a number from -1 to 1' "$WAGLE" eval --model tiny --suite wagle-paper $sets --max-tokens 3 --quiet --scorer 'sed s/.*/2/' --out out.json
+}
+
+@test "MUSE's knowledge after solved examples: the prompt and the end of the answer are those of its code" {
+    suites
+    python3 - <<'PY'
+import json
+solved = [{"question": q, "answer": a} for q, a in ("ab", "cd")] # the model has 128 positions
+json.dump(solved, open("solved.json", "w"))
+before = "".join(f"Question: {r['question']}\nAnswer: {r['answer']}\n\n" for r in solved)
+with open("whole.jsonl", "w") as f:
+    for line in open("forget.json"):
+        r = json.loads(line)
+        f.write(json.dumps({"prompt": f"{before}Question: {r['question']}\nAnswer: ", "answer": r["answer"]}) + "\n")
+PY
+    options="--model tiny --suite muse --max-tokens 16 --quiet --resamples 0"
+    "$WAGLE" eval $options --prompt $'Question: {prompt}\nAnswer: ' --set knowledge_forget=forget.json --set examples_forget=solved.json --out a.json
+    "$WAGLE" eval $options --prompt '{prompt}' --set knowledge_forget=whole.jsonl --out b.json
+    python3 - <<'PY'
+import json
+texts = lambda name: [json.loads(l)["generated"] for l in open(name + ".rows.jsonl")]
+def prefix(text):
+    for word in ("\n\n", "\nQuestion", "Question:"):
+        text = text.split(word)[0]
+    return text
+a, b = texts("a"), texts("b")
+assert a == [prefix(t) for t in b] and len(set(a)) > 1, (a, b)
+PY
+    for name in members nonmembers; do
+        for i in 1 2 3 4; do echo "{\"suite\": \"muse\", \"set\": \"$name\", \"row\": $i, \"loss\": 1, \"min_k_40\": $((i + ${#name} / 8))}"; done
+    done >own.rows.jsonl
+    sed 's/"min_k_40": 4/"min_k_40": 9/' own.rows.jsonl >gold.rows.jsonl
+    "$WAGLE" eval --recompute own.rows.jsonl --gold gold.rows.jsonl --json >leak.json
+    python3 - <<'PY'
+import json
+def share(name):
+    r = [json.loads(l) for l in open(name)]
+    side = lambda s: [x["min_k_40"] for x in r if x["set"] == s]
+    pairs = [(m, n) for m in side("members") for n in side("nonmembers")]
+    return sum((m > n) + 0.5 * (m == n) for m, n in pairs) / len(pairs)
+u, g = share("own.rows.jsonl"), share("gold.rows.jsonl")
+have = json.load(open("leak.json"))["suites"]["muse"]["metrics"]["privleak_muse"]["value"]
+assert u != g and abs(have - 100 * (u - g) / g) < 1e-9, (have, u, g)
+PY
+    refused 2 'needs --set knowledge_retain=FILE' "$WAGLE" eval $options --set knowledge_forget=forget.json --set examples_retain=solved.json --out c.json
+}

@@ -22,7 +22,7 @@ typedef struct output {
     kind how;
 } output;
 
-enum { MOST_HELD = 96, MOST_OUTPUTS = 18 };
+enum { MOST_HELD = 96, MOST_OUTPUTS = 32 };
 
 /* A back end at work on a case; `draws` counts arrays, so that both sides get the same ones. */
 typedef struct side {

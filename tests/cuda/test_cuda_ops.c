@@ -213,14 +213,20 @@ static void panels(side *s)
     const int64_t n = 20001, first = 4199, some = 9001;
     const selection k = select_some(s, n, 3);
     float *value = reals(s, n, 5, 6);
-    wg_panel list[18];
+    const uint16_t *half = stored(s, WG_BF16, n);
+    wg_panel list[30];
     int m = 0;
 
     for (int i = 0; i < 3; i++) {
         void *weights = stored(s, types[i], n);
-        for (int how = 0; how < 6; how++, m++) {
-            const wg_weights w = {types[i], weights, how / 2 == 1 ? k.bits : NULL, k.rank,
-                                  how > 1 ? value : NULL};
+        for (int how = 0; how < 10; how++, m++) {
+            const bool some_of = how / 2 == 1 || how / 2 == 3;
+            const wg_weights w = {types[i],
+                                  weights,
+                                  some_of ? k.bits : NULL,
+                                  k.rank,
+                                  how > 1 && how < 6 ? value : NULL,
+                                  how > 5 ? half : NULL};
             list[m] =
                 (wg_panel){w, how % 2 * first, some, how % 2 ? WG_BF16 : WG_F32, zeros(s, some)};
         }
@@ -258,7 +264,8 @@ static const wg_adamw_step step = {.scale = 0.5f,
                                    .rate = 0.01f,
                                    .bias_correction2 = 1.5f,
                                    .epsilon = 1e-8f,
-                                   .bound = 0.04f};
+                                   .bound = 0.04f,
+                                   .root_correction2 = 0.8f};
 
 static void adamw(side *s)
 {
@@ -277,15 +284,22 @@ static void adamw(side *s)
     give(s, curve, n, REALS);
 }
 
-static void moments_in_bf16(side *s)
+static void in_bf16(side *s)
 {
     const int64_t n = 5003;
     float *g = reals(s, n, -1, 1), *value = reals(s, n, -1, 1);
     uint16_t *m = stored(s, WG_BF16, n), *v = room(s, n, 2);
+    uint16_t *half = stored(s, WG_BF16, n), *near = room(s, n, 2), *random = room(s, n, 2);
 
     OP(adamw_bf16, &step, 12345, n, g, m, v, value);
+    OP(adamw_in_bf16, &step, n, g, m, v, half);
+    OP(narrow, false, 0, n, g, near);
+    OP(narrow, true, 5, n, g, random);
     give(s, m, n, HALVES);
     give(s, v, n, HALVES);
+    give(s, half, n, HALVES);
+    give(s, near, n * 2, EXACTLY);
+    give(s, random, n * 2, EXACTLY);
     for (int rule = WG_RULE_SGD; rule <= WG_RULE_SOPHIA; rule++) {
         OP(update, (wg_rule)rule, &step, true, 99, n, g, m, NULL, value);
         give(s, m, n, HALVES);
@@ -646,7 +660,7 @@ static const test tests[] = {
     {"fill_panels", panels, 0},
     {"overlay, gather", overlay, 0},
     {"adamw, adamw_bf16, square_average", adamw, 2e-6},
-    {"moments in bf16", moments_in_bf16, 1e-2},
+    {"in bf16", in_bf16, 1e-2},
     {"sgd, lion, sophia", rules, 2e-6},
     {"embed", embed, 1e-6},
     {"embed_backward", embed_backward, 0},

@@ -2,6 +2,7 @@
  * it. */
 #include "support.h"
 
+#include "base/number.h"
 #include "io/mask.h"
 #include "mask/attribute.h"
 
@@ -312,6 +313,41 @@ static void a_score_that_is_not_finite_names_its_tensor(void **state)
     wg_tensors_close(&file);
 }
 
+/* Forget rows come in turn, retain rows as the first epoch of training pairs them. */
+static void rows_are_drawn_by_the_seed(void **state)
+{
+    enum { FORGET = 5, RETAIN = 7, N = 13 };
+    wagle_ctx *ctx = new_context();
+    wg_attribution a = {.seed = 3};
+    int seen[FORGET] = {0};
+    int64_t order[FORGET];
+
+    (void)state;
+    assert_ok(ctx, WG_ALLOC(ctx, &a.forget.example, FORGET));
+    assert_ok(ctx, WG_ALLOC(ctx, &a.retain.example, RETAIN));
+    a.forget.n = FORGET;
+    a.retain.n = RETAIN;
+    for (int i = 0; i < FORGET; i++)
+        a.forget.example[i].n = i;
+    for (int i = 0; i < RETAIN; i++)
+        a.retain.example[i].n = i;
+    assert_ok(ctx, wg_attribution_draw(ctx, N, &a));
+    assert_int_equal(a.forget.n, N);
+    assert_int_equal(a.retain.n, N);
+    wg_random_permutation(3, WG_STREAM_SHUFFLE, order, FORGET);
+    for (int i = 0; i < N; i++) {
+        if (i < FORGET) {
+            assert_int_equal(a.forget.example[i].n, order[i]);
+            assert_int_equal(a.retain.example[i].n,
+                             wg_random_below(3, WG_STREAM_PAIR, (uint64_t)i, RETAIN));
+        }
+        assert_int_equal(seen[a.forget.example[i].n]++, i / FORGET);
+    }
+    wg_dataset_free(&a.forget);
+    wg_dataset_free(&a.retain);
+    wagle_ctx_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +359,7 @@ int main(void)
         cmocka_unit_test(equal_scores_go_to_the_earlier_tensor),
         cmocka_unit_test(masks_survive_both_file_layouts),
         cmocka_unit_test(a_score_that_is_not_finite_names_its_tensor),
+        cmocka_unit_test(rows_are_drawn_by_the_seed),
     };
     static const char *const families[] = {"llama-gqa-tied", "mistral-swa", "gpt_neox"};
     int failed = 0;

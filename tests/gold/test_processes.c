@@ -369,6 +369,25 @@ static void parts_change_the_rounding_alone(void **state)
     wagle_ctx_free(ctx);
 }
 
+static void weights_in_bf16_train_to_the_same_bits(void **state)
+{
+    wagle_train_options o = usual_run();
+
+    (void)state;
+    if (on_card())
+        return;
+    o.model = MODEL "-bf16";
+    o.master = WAGLE_MASTER_BF16;
+    compare_models("bf16", o, 4);
+    o.master = WAGLE_MASTER_BF16_STOCHASTIC;
+    o.selector = "wagle";
+    o.density = 0.5;
+    compare_models("bf16, rounded at random", o, 8);
+    o.optimizer = "lion";
+    o.state = WAGLE_STATE_BF16;
+    compare_models("bf16, rounded at random, lion", o, 3);
+}
+
 static void what_is_not_there_is_refused(void **state)
 {
     wagle_train_options o = usual_run();
@@ -556,11 +575,8 @@ static wagle_status unlearn_until_two(wagle_ctx *ctx, int rank, void *user)
     return wagle_unlearn(ctx, user, NULL);
 }
 
-static void another_number_resumes_to_the_same_bits(void **state)
+static void resume_on_another_number(wagle_train_options o)
 {
-    wagle_train_options o = usual_run();
-
-    (void)state;
     o.steps = 6;
     train_alone(&o);
     forked_expect("interrupted", 2, PARTS, unlearn_until_two, &o, WAGLE_E_INTERRUPTED);
@@ -568,6 +584,19 @@ static void another_number_resumes_to_the_same_bits(void **state)
     forked_expect("resumed", 3, PARTS, unlearn, &o, WAGLE_OK);
     assert_same_file("resumed", ALONE "/model.safetensors", TOGETHER "/model.safetensors");
     assert_same_file("resumed", ALONE "/log.jsonl", TOGETHER "/log.jsonl");
+}
+
+static void another_number_resumes_to_the_same_bits(void **state)
+{
+    wagle_train_options o = usual_run();
+
+    (void)state;
+    resume_on_another_number(o);
+    o.model = MODEL "-bf16";
+    o.master = WAGLE_MASTER_BF16;
+    resume_on_another_number(o);
+    o.master = WAGLE_MASTER_BF16_STOCHASTIC;
+    resume_on_another_number(o);
 }
 
 static void a_killed_process_ends_all_and_the_run_resumes(void **state)
@@ -610,6 +639,7 @@ int main(void)
         cmocka_unit_test(other_options_train_to_the_same_bits),
         cmocka_unit_test(parts_change_the_rounding_alone),
         cmocka_unit_test(every_selection_is_that_of_one_process),
+        cmocka_unit_test(weights_in_bf16_train_to_the_same_bits),
         cmocka_unit_test(what_is_not_there_is_refused),
         cmocka_unit_test(shared_weights_come_when_they_are_asked_for),
         cmocka_unit_test(shared_weights_train_to_the_same_bits),

@@ -148,36 +148,67 @@ static void objectives_have_the_gold_values_and_gradients(void **state)
 
 /* --- training --------------------------------------------------------------------------------- */
 
-static void check_final(const wg_trainer *t, const wg_tensors *gold, const wg_mask *mask)
-{
-    const wg_model *m = t->session->model;
+/* How far one tensor's weights are from the gold. */
+typedef struct distance {
+    int64_t equal, all;
+    double most, most_ulps; /* of bf16 */
+} distance;
 
-    for (int i = 0; i < m->files.n; i++) {
-        const wg_tensor *stored = &m->files.tensor[i];
-        const float *want = gold_tensor(gold, stored->name)->data;
-        const wg_mask_tensor *bits = mask != NULL ? wg_mask_find(mask, stored->name) : NULL;
-        wg_buffer panel = {0};
-        wg_host_room room = {0};
-        const void *on_host;
-        assert_ok(NULL, wg_buffer_reserve(NULL, m->ops, &panel, stored->count));
-        assert_ok(NULL,
-                  wg_host_view(NULL, m->ops, wg_model_view(m, i, 0, stored->count, panel.data),
-                               stored->bytes, &room, &on_host));
-        const float *view = on_host;
-        for (int64_t j = 0; j < stored->count; j++) {
-            if (fabs((double)view[j] - (double)want[j]) > 2e-5)
-                fail_msg("%s[%d]: %g, %g expected", stored->name, (int)j, (double)view[j],
-                         (double)want[j]);
-            if (bits != NULL && !wg_mask_has(bits, j))
-                assert_memory_equal(&view[j], (const float *)stored->data + j, 4);
-        }
-        wg_buffer_free(m->ops, &panel);
-        wg_free(room.data);
+static void compare_weights(const float *got, const wg_tensor *want, distance *d)
+{
+    float *gold = malloc((size_t)want->count * sizeof *gold);
+
+    assert_non_null(gold);
+    wg_to_float(want->dtype, want->data, want->count, gold);
+    for (int64_t j = 0; j < want->count; j++, d->all++) {
+        const double far = fabs((double)got[j] - (double)gold[j]);
+        d->equal += far == 0;
+        d->most = fmax(d->most, far);
+        d->most_ulps = fmax(d->most_ulps, far / fmax(fabs((double)gold[j]), 1e-3) * 128);
+    }
+    free(gold);
+}
+
+/* Weights that the mask leaves out keep their bits. */
+static void check_rest(const float *got, const wg_tensor *stored, const wg_mask *mask)
+{
+    const wg_mask_tensor *bits = mask != NULL ? wg_mask_find(mask, stored->name) : NULL;
+    float before;
+
+    for (int64_t j = 0; bits != NULL && j < stored->count; j++) {
+        if (wg_mask_has(bits, j))
+            continue;
+        wg_to_float(stored->dtype,
+                    (const char *)stored->data + (size_t)j * wg_dtype_size(stored->dtype), 1,
+                    &before);
+        assert_memory_equal(&got[j], &before, 4);
     }
 }
 
-static void check_run(const char *name, const char *objective_name, bool masked,
-                      const char *scratch)
+static distance check_final(const wg_trainer *t, const wg_tensors *gold, const wg_mask *mask)
+{
+    const wg_model *m = t->session->model;
+    distance d = {0};
+
+    for (int i = 0; i < m->files.n; i++) {
+        const wg_tensor *stored = &m->files.tensor[i];
+        wg_buffer panel = {0};
+        wg_host_room room = {0};
+        const void *view;
+        assert_ok(NULL, wg_buffer_reserve(NULL, m->ops, &panel, stored->count));
+        assert_ok(NULL,
+                  wg_host_view(NULL, m->ops, wg_model_view(m, i, 0, stored->count, panel.data),
+                               (size_t)stored->count * sizeof(float), &room, &view));
+        compare_weights(view, gold_tensor(gold, stored->name), &d);
+        check_rest(view, stored, mask);
+        wg_buffer_free(m->ops, &panel);
+        wg_free(room.data);
+    }
+    return d;
+}
+
+static distance train(const char *name, const char *objective_name, bool masked,
+                      wagle_master master, const char *scratch)
 {
     wagle_ctx *ctx = new_context();
     wagle_train_options o = options();
@@ -189,9 +220,11 @@ static void check_run(const char *name, const char *objective_name, bool masked,
     wg_session s;
     wg_trainer t;
     rows forget, retain;
+    distance d;
     char path[512];
 
-    o.model = MODEL;
+    o.model = master == WAGLE_MASTER_F32 ? MODEL : MODEL "-bf16";
+    o.master = master;
     assert_ok(ctx, wg_objective_find(ctx, objective_name, &material.objective));
     assert_ok(ctx, wg_tensors_open(ctx, WG_GOLD "/training/data.safetensors", &data));
     assert_ok(ctx, wg_mask_read(ctx, WG_GOLD "/training/mask.safetensors", &mask));
@@ -199,7 +232,7 @@ static void check_run(const char *name, const char *objective_name, bool masked,
     assert_ok(ctx, wg_tensors_open(ctx, path, &gold));
     read_rows(&data, "forget.", &forget);
     read_rows(&data, "retain.", &retain);
-    assert_ok(ctx, wg_session_open(ctx, MODEL, &s));
+    assert_ok(ctx, wg_session_open(ctx, o.model, &s));
     material.forget = forget.set;
     material.retain = retain.set;
     assert_ok(ctx, wg_trainer_new(ctx, &s, &material, &o, NULL, &t));
@@ -207,7 +240,7 @@ static void check_run(const char *name, const char *objective_name, bool masked,
                                     &t.optimizer));
     for (size_t step = 0; step < 10; step++) {
         const json_t *pairs = json_array_get(json_object_get(facts, "order"), step);
-        const json_t *want = json_array_get(log, step);
+        const json_t *want = json_array_get(log, step); /* NULL: only the weights are compared */
         const double lr = wg_schedule(WAGLE_SCHEDULE_LINEAR, o.lr, (int64_t)step, 1, 10);
         wg_step now;
         int64_t f[2], r[2];
@@ -216,20 +249,93 @@ static void check_run(const char *name, const char *objective_name, bool masked,
             f[i] = json_integer_value(json_array_get(json_array_get(pairs, i), 0));
             r[i] = json_integer_value(json_array_get(json_array_get(pairs, i), 1));
         }
-        assert_true(fabs(lr - json_at(want, "lr")) < 1e-12);
         assert_ok(ctx, wg_train_step(ctx, &t, &pick, 1, (int64_t)step, lr, &now));
+        if (want == NULL)
+            continue;
+        assert_true(fabs(lr - json_at(want, "lr")) < 1e-12);
         if (fabs(now.loss.loss - json_at(want, "loss")) > 1e-4 * fabs(json_at(want, "loss")) ||
             fabs(now.grad_norm - json_at(want, "grad_norm")) > 1e-4 * json_at(want, "grad_norm"))
             fail_msg("%s step %d: loss %g norm %g, %g %g expected", name, (int)step, now.loss.loss,
                      now.grad_norm, json_at(want, "loss"), json_at(want, "grad_norm"));
     }
-    check_final(&t, &gold, masked ? &mask : NULL);
+    d = check_final(&t, &gold, masked ? &mask : NULL);
     wg_trainer_free(&t);
     wg_session_close(&s);
     wg_mask_free(&mask);
     wg_tensors_close(&data);
     wg_tensors_close(&gold);
     json_decref(facts);
+    wagle_ctx_free(ctx);
+    return d;
+}
+
+static void check_run(const char *name, const char *objective, bool masked, const char *scratch)
+{
+    const distance d = train(name, objective, masked, WAGLE_MASTER_F32, scratch);
+
+    if (d.most > 2e-5)
+        fail_msg("%s: a weight differs by %g", name, d.most);
+}
+
+/* Gradients differ from the gold's in the last bits of float32, so a few are rounded to the other
+ * neighbour (26 weights of 68,688 when this was written). */
+static void weights_in_bf16_train_as_those_of_pytorch(void **state)
+{
+    const distance d = train("graddiff-bf16", "graddiff", true, WAGLE_MASTER_BF16, NULL);
+
+    (void)state;
+    if (1000 * (d.all - d.equal) > d.all || d.most_ulps > 2)
+        fail_msg("%lld of %lld weights are equal, one is %g units of the last place away",
+                 (long long)d.equal, (long long)d.all, d.most_ulps);
+}
+
+/* Ten updates of AdamW with given gradients: the bits of torch.optim.AdamW. */
+static void adamw_in_bf16_has_the_bits_of_pytorch(void **state)
+{
+    wagle_ctx *ctx = new_context();
+    wg_tensors gold;
+    const wg_ops *ops;
+
+    (void)state;
+    assert_ok(ctx, wg_ops_open(ctx, &ops));
+    assert_ok(ctx, wg_tensors_open(ctx, WG_GOLD "/training/adamw_bf16.safetensors", &gold));
+    const wg_tensor *start = gold_tensor(&gold, "start"), *all = gold_tensor(&gold, "gradients");
+    const int64_t n = start->count;
+    const size_t bytes = (size_t)n * sizeof(uint16_t);
+    wg_scratch gradient, half[3];
+    float *real = malloc((size_t)n * sizeof *real);
+    assert_non_null(real);
+    assert_ok(ctx, ops->alloc(ops, ctx, n, sizeof(float), NULL, &gradient));
+    for (int i = 0; i < 3; i++)
+        assert_ok(ctx, ops->alloc(ops, ctx, n, sizeof(uint16_t), NULL, &half[i]));
+    ops->upload(ops, half[2].data, start->data, bytes);
+    for (int step = 0; step < 10; step++) {
+        const double t = step + 1;
+        const wg_adamw_step s = {.scale = 1,
+                                 .beta2 = 0.999f,
+                                 .one_minus_beta1 = (float)(1 - 0.9),
+                                 .one_minus_beta2 = (float)(1 - 0.999),
+                                 .decay_factor = (float)(1 - 1e-3 * 0.1),
+                                 .rate = (float)(1e-3 / (1 - pow(0.9, t))),
+                                 .epsilon = 1e-8f,
+                                 .root_correction2 = (float)sqrt(1 - pow(0.999, t))};
+        wg_to_float(WG_BF16, (const char *)all->data + (size_t)step * bytes, n, real);
+        ops->upload(ops, gradient.data, real, (size_t)n * sizeof *real);
+        ops->adamw_in_bf16(ops, &s, n, gradient.data, half[0].data, half[1].data, half[2].data);
+    }
+    for (int i = 0; i < 3; i++) {
+        static const char *const names[] = {"first", "second", "value"};
+        uint16_t *got = malloc(bytes);
+        assert_non_null(got);
+        assert_ok(ctx, ops->download(ops, ctx, got, half[i].data, bytes));
+        assert_memory_equal(got, gold_tensor(&gold, names[i])->data, bytes);
+        free(got);
+        ops->free(ops, &half[i]);
+    }
+    ops->free(ops, &gradient);
+    free(real);
+    ops->close(ops);
+    wg_tensors_close(&gold);
     wagle_ctx_free(ctx);
 }
 
@@ -263,6 +369,8 @@ int main(void)
         cmocka_unit_test(graddiff_with_a_mask_trains_as_the_gold),
         cmocka_unit_test(graddiff_on_all_weights_trains_as_the_gold),
         cmocka_unit_test(npo_with_a_mask_trains_as_the_gold),
+        cmocka_unit_test(adamw_in_bf16_has_the_bits_of_pytorch),
+        cmocka_unit_test(weights_in_bf16_train_as_those_of_pytorch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

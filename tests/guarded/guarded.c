@@ -317,7 +317,7 @@ static void widen(WG_SELF, wg_dtype type, const void *src, int64_t n, wg_real *d
 
 static wg_weights real_weights(const wg_weights *w)
 {
-    return (wg_weights){w->type, D(w->stored), D(w->bits), D(w->rank), D(w->value)};
+    return (wg_weights){w->type, D(w->stored), D(w->bits), D(w->rank), D(w->value), D(w->half)};
 }
 
 static void fill_panels(WG_SELF, int m, const wg_panel *list)
@@ -358,6 +358,17 @@ static void adamw_bf16(WG_SELF, const wg_adamw_step *step, uint32_t seed, int64_
                        const float *gradient, uint16_t *m, uint16_t *v, float *value)
 {
     IN(adamw_bf16)(INNER, step, seed, n, D(gradient), D(m), D(v), D(value));
+}
+
+static void adamw_in_bf16(WG_SELF, const wg_adamw_step *step, int64_t n, const float *gradient,
+                          uint16_t *m, uint16_t *v, uint16_t *value)
+{
+    IN(adamw_in_bf16)(INNER, step, n, D(gradient), D(m), D(v), D(value));
+}
+
+static void narrow(WG_SELF, bool random, uint32_t seed, int64_t n, const float *x, uint16_t *to)
+{
+    IN(narrow)(INNER, random, seed, n, D(x), D(to));
 }
 
 static void update(WG_SELF, wg_rule rule, const wg_adamw_step *step, bool bf16, uint32_t seed,
@@ -657,6 +668,8 @@ static const wg_ops table = {
     .gather = gather,
     .adamw = adamw,
     .adamw_bf16 = adamw_bf16,
+    .adamw_in_bf16 = adamw_in_bf16,
+    .narrow = narrow,
     .update = update,
     .square_average = square_average,
     .embed = embed,

@@ -50,6 +50,9 @@ static const wagle_param large_layer[] = {{"rmu.layer", 99}};
 UNLEARN(lr, o.lr = -1)
 UNLEARN(schedule, o.schedule = (wagle_schedule)9)
 UNLEARN(state, o.state = (wagle_state)-1)
+UNLEARN(master, o.master = (wagle_master)7)
+UNLEARN(master_of_f32, o.master = WAGLE_MASTER_BF16)
+UNLEARN(master_searching, o.master = WAGLE_MASTER_BF16; o.lr = WAGLE_LR_AUTO)
 UNLEARN(weight_decay, o.weight_decay = -1)
 UNLEARN(batch, o.batch = 0)
 UNLEARN(steps, o.steps = -2)
@@ -138,6 +141,9 @@ static const struct {
     {lr, "lr -1: must be above 0"},
     {schedule, "schedule 9: must be linear, cosine or constant"},
     {state, "state -1: must be f32 or bf16"},
+    {master, "master 7: must be f32, bf16 or bf16-stochastic"},
+    {master_of_f32, "is F32"},
+    {master_searching, "master=bf16 does not go with a rate that is searched"},
     {weight_decay, "weight_decay -1: must be 0 or more"},
     {batch, "batch 0: must be from 1 to 4096"},
     {steps, "steps -2: must be 1 or more"},

@@ -447,6 +447,7 @@ static void panels_have_stored_and_selected_weights_rounded(void **state)
     enum { N = 2 * WG_OVERLAY_BLOCK + 91, FIRST = 1234, SOME = WG_OVERLAY_BLOCK + 500 };
     static uint64_t bits[N / 64 + 1];
     static char stored[4 * N + 1];
+    static uint16_t halves[N];
     static const wg_dtype to[] = {WG_F32, WG_BF16};
     int64_t rank[N / WG_OVERLAY_BLOCK + 1];
 
@@ -459,13 +460,22 @@ static void panels_have_stored_and_selected_weights_rounded(void **state)
             n++;
         }
     }
-    randomise(a, N, 1, 1); /* stored */
-    randomise(b, N, 2, 1); /* selected */
+    randomise(a, N, 1, 1);            /* stored */
+    randomise(b, N, 2, 1);            /* selected */
+    for (int64_t i = 0; i < N; i++) { /* values that bf16 has */
+        halves[i] = wg_float_bf16(b[i]);
+        b[i] = wg_bf16_float(halves[i]);
+    }
     for (int type = WG_F32; type <= WG_BF16; type++)
-        for (int kind = 0; kind < 6; kind++) {
-            const int how = kind / 2; /* none is selected, some, all */
-            const wg_weights of = {(wg_dtype)type, stored + 1, how == 1 ? bits : NULL, rank,
-                                   how > 0 ? b : NULL};
+        for (int kind = 0; kind < 10; kind++) {
+            const int how = kind < 6 ? kind / 2 : kind / 2 - 2; /* none is selected, some, all */
+            const bool half = kind >= 6;                        /* those that are, in bf16 */
+            const wg_weights of = {(wg_dtype)type,
+                                   stored + 1,
+                                   how == 1 ? bits : NULL,
+                                   rank,
+                                   how > 0 && !half ? b : NULL,
+                                   half ? halves : NULL};
             wg_from_float((wg_dtype)type, a, N, stored + 1);
             wg_to_float((wg_dtype)type, stored + 1, N, c);
             for (int64_t i = 0, at = 0; i < N; i++) {
@@ -487,8 +497,8 @@ static void panels_have_stored_and_selected_weights_rounded(void **state)
 
 static void the_optimizer_agrees(void **state)
 {
-    static const wg_adamw_step step = {0.5f,  0.9f,  0.999f, 0.1f,  0.001f,
-                                       0.99f, 1e-2f, 1000,   1e-8f, 0};
+    static const wg_adamw_step step = {0.5f,  0.9f, 0.999f, 0.1f, 0.001f, 0.99f,
+                                       1e-2f, 1000, 1e-8f,  0,    0.0316f};
     static const int64_t sizes[] = {1, 17, 1000, MOST};
 
     (void)state;
@@ -520,8 +530,8 @@ static void the_optimizer_agrees(void **state)
 
 static void the_other_rules_agree(void **state)
 {
-    static const wg_adamw_step step = {0.5f,  0.9f,  0.99f, 0.1f,  0.01f,
-                                       0.99f, 1e-2f, 1,     1e-3f, 0.05f};
+    static const wg_adamw_step step = {0.5f,  0.9f, 0.99f, 0.1f,  0.01f, 0.99f,
+                                       1e-2f, 1,    1e-3f, 0.05f, 1};
     const int64_t n = MOST;
 
     (void)state;
@@ -600,7 +610,7 @@ static void squares_of_sequences_agree(void **state)
 static void moments_in_bf16_keep_their_mean(void **state)
 {
     enum { N = 100000 };
-    static const wg_adamw_step step = {1, 0.5f, 0.5f, 0.5f, 0.5f, 1, 1e-2f, 1, 1e-8f, 0};
+    static const wg_adamw_step step = {1, 0.5f, 0.5f, 0.5f, 0.5f, 1, 1e-2f, 1, 1e-8f, 0, 1};
     static uint16_t m[2][N], v[2][N];
     double mean = 0;
 
@@ -618,6 +628,45 @@ static void moments_in_bf16_keep_their_mean(void **state)
     }
     assert_memory_equal(m[0], m[1], sizeof m[0]);
     assert_true(fabs(mean - 1.00390625) < 1e-4);
+}
+
+/* The bits of both are equal: each operation is rounded in the same order. */
+static void weights_in_bf16_get_equal_bits(void **state)
+{
+    static const wg_adamw_step step = {0.5f,  0.9f, 0.999f, 0.1f, 0.001f, 0.99f,
+                                       1e-2f, 1000, 1e-8f,  0,    0.0316f};
+    enum { N = 5003 };
+    static uint16_t m[2][N], v[2][N], value[2][N], nearest[2][N], random[2][N];
+    double mean = 0;
+
+    (void)state;
+    randomise(a, N, 6, 1);
+    randomise(b, N, 7, 1);
+    for (int i = 0; i < 2; i++)
+        for (int64_t k = 0; k < N; k++) {
+            m[i][k] = wg_float_bf16(a[N - 1 - k]);
+            v[i][k] = wg_float_bf16(b[k] * b[k]);
+            value[i][k] = wg_float_bf16(b[k]);
+        }
+    for (int i = 0; i < 2; i++) {
+        back_end[i]->adamw_in_bf16(back_end[i], &step, N, a, m[i], v[i], value[i]);
+        back_end[i]->narrow(back_end[i], false, 0, N, b, nearest[i]);
+        back_end[i]->narrow(back_end[i], true, 7, N, b, random[i]);
+    }
+    assert_memory_equal(m[0], m[1], sizeof m[0]);
+    assert_memory_equal(v[0], v[1], sizeof v[0]);
+    assert_memory_equal(value[0], value[1], sizeof value[0]);
+    assert_memory_equal(nearest[0], nearest[1], sizeof nearest[0]);
+    assert_memory_equal(random[0], random[1], sizeof random[0]);
+    for (int64_t k = 0; k < N; k++) {
+        assert_int_equal(nearest[0][k], wg_float_bf16(b[k]));
+        assert_true(fabsf(wg_bf16_float(random[0][k]) - b[k]) < fabsf(b[k]) / 128);
+        a[k] = 1.001953125f; /* a quarter of the way between two */
+    }
+    back_end[1]->narrow(back_end[1], true, 9, N, a, random[0]);
+    for (int64_t k = 0; k < N; k++)
+        mean += (double)wg_bf16_float(random[0][k]) / N;
+    assert_true(fabs(mean - 1.001953125) < 2e-4);
 }
 
 static void sixteen_bit_floats_round_to_nearest_even(void **state)
@@ -660,6 +709,7 @@ int main(void)
         cmocka_unit_test(distributions_agree),
         cmocka_unit_test(squares_of_sequences_agree),
         cmocka_unit_test(moments_in_bf16_keep_their_mean),
+        cmocka_unit_test(weights_in_bf16_get_equal_bits),
         cmocka_unit_test(sixteen_bit_floats_round_to_nearest_even),
     };
     return cmocka_run_group_tests(tests, use_two_threads, end_threads);

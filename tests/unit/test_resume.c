@@ -223,11 +223,9 @@ static int other_choice(const char *member)
     static const struct {
         const char *member;
         int value;
-    } other[] = {{"retain_term", WAGLE_RETAIN_KL},
-                 {"reduction", WAGLE_REDUCE_TOKENS},
-                 {"schedule", WAGLE_SCHEDULE_COSINE},
-                 {"state", WAGLE_STATE_BF16},
-                 {"log", WAGLE_LOG_CSV}};
+    } other[] = {{"retain_term", WAGLE_RETAIN_KL},    {"reduction", WAGLE_REDUCE_TOKENS},
+                 {"schedule", WAGLE_SCHEDULE_COSINE}, {"state", WAGLE_STATE_BF16},
+                 {"master", WAGLE_MASTER_BF16},       {"log", WAGLE_LOG_CSV}};
 
     for (size_t i = 0; i < sizeof other / sizeof *other; i++)
         if (strcmp(other[i].member, member) == 0)

@@ -139,6 +139,9 @@ double wg_cpu_dot(int64_t n, const float *a, const float *b);
 void wg_cpu_long_dot(WG_SELF, int64_t n, const float *x, const float *y, double *out);
 void wg_cpu_adamw_bf16(WG_SELF, const wg_adamw_step *step, uint32_t seed, int64_t n,
                        const float *gradient, uint16_t *m, uint16_t *v, float *value);
+void wg_cpu_adamw_in_bf16(WG_SELF, const wg_adamw_step *step, int64_t n, const float *gradient,
+                          uint16_t *m, uint16_t *v, uint16_t *value);
+void wg_cpu_narrow(WG_SELF, bool random, uint32_t seed, int64_t n, const float *x, uint16_t *to);
 void wg_cpu_adamw(WG_SELF, const wg_adamw_step *step, int64_t n, const float *gradient, float *m,
                   float *v, float *value);
 void wg_cpu_update(WG_SELF, wg_rule rule, const wg_adamw_step *step, bool bf16, uint32_t seed,

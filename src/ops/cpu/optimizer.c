@@ -190,6 +190,35 @@ WG_CLONES static void adamw_bf16_block(const wg_adamw_step *s, uint32_t seed, ui
     }
 }
 
+static inline float nearest(float x)
+{
+    return wg_bf16_float(wg_float_bf16(x));
+}
+
+/* x*y + z, rounded once; processors without such an instruction would call a function. */
+static inline float fused(float x, float y, float z)
+{
+    return (float)((double)x * (double)y + (double)z);
+}
+
+WG_CLONES static void adamw_in_bf16_block(const wg_adamw_step *s, int64_t n, const float *gradient,
+                                          uint16_t *m, uint16_t *v, uint16_t *value)
+{
+    const float scale = s->scale;
+
+    for (int64_t i = 0; i < n; i++) {
+        const float g = nearest(nearest(gradient[i]) * scale), old = wg_bf16_float(m[i]);
+        const float one = nearest(fused(s->one_minus_beta1, g - old, old));
+        const float kept = nearest(s->beta2 * wg_bf16_float(v[i]));
+        const float two = nearest(fused(s->one_minus_beta2 * g, g, kept));
+        const float root = nearest(nearest(sqrtf(two)) / s->root_correction2);
+        const float theta = nearest(wg_bf16_float(value[i]) * s->decay_factor);
+        m[i] = wg_float_bf16(one);
+        v[i] = wg_float_bf16(two);
+        value[i] = wg_float_bf16(theta - s->rate * one / nearest(root + s->epsilon));
+    }
+}
+
 typedef struct update_task {
     const wg_adamw_step *step;
     wg_rule rule;
@@ -198,6 +227,7 @@ typedef struct update_task {
     const float *gradient;
     void *m, *v;
     float *value;
+    uint16_t *half;
 } update_task;
 
 static void adamw_bf16_weights(const void *task, int64_t from, int64_t to)
@@ -215,6 +245,52 @@ void wg_cpu_adamw_bf16(WG_SELF, const wg_adamw_step *step, uint32_t seed, int64_
         .step = step, .seed = seed, .gradient = gradient, .m = m, .v = v, .value = value};
 
     wg_parallel(self->pool, n, wg_grain(1), adamw_bf16_weights, &task);
+}
+
+static void adamw_in_bf16_weights(const void *task, int64_t from, int64_t to)
+{
+    const update_task *t = task;
+
+    adamw_in_bf16_block(t->step, to - from, t->gradient + from, (uint16_t *)t->m + from,
+                        (uint16_t *)t->v + from, t->half + from);
+}
+
+void wg_cpu_adamw_in_bf16(WG_SELF, const wg_adamw_step *step, int64_t n, const float *gradient,
+                          uint16_t *m, uint16_t *v, uint16_t *value)
+{
+    const update_task task = {.step = step, .gradient = gradient, .m = m, .v = v, .half = value};
+
+    wg_parallel(self->pool, n, wg_grain(1), adamw_in_bf16_weights, &task);
+}
+
+WG_CLONES static void narrow_block(bool random, uint32_t seed, uint32_t first, int64_t n,
+                                   const float *x, uint16_t *to)
+{
+    for (int64_t i = 0; i < n && random; i++)
+        to[i] = wg_float_bf16_random(x[i], wg_mix(seed, first + (uint32_t)i));
+    for (int64_t i = 0; i < n && !random; i++)
+        to[i] = wg_float_bf16(x[i]);
+}
+
+typedef struct narrow_task {
+    bool random;
+    uint32_t seed;
+    const float *x;
+    uint16_t *to;
+} narrow_task;
+
+static void narrow_some(const void *task, int64_t from, int64_t to)
+{
+    const narrow_task *t = task;
+
+    narrow_block(t->random, t->seed, (uint32_t)from, to - from, t->x + from, t->to + from);
+}
+
+void wg_cpu_narrow(WG_SELF, bool random, uint32_t seed, int64_t n, const float *x, uint16_t *to)
+{
+    const narrow_task task = {random, seed, x, to};
+
+    wg_parallel(self->pool, n, wg_grain(1), narrow_some, &task);
 }
 
 static void adamw_weights(const void *task, int64_t from, int64_t to)

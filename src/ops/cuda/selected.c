@@ -60,9 +60,17 @@ static void gather(const wg_ops *self, int m, const wg_gather *list)
 
 static wg_cuda_step step_of(const wg_adamw_step *s)
 {
-    return (wg_cuda_step){s->scale,           s->beta1,        s->beta2, s->one_minus_beta1,
-                          s->one_minus_beta2, s->decay_factor, s->rate,  s->bias_correction2,
-                          s->epsilon,         s->bound};
+    return (wg_cuda_step){s->scale,
+                          s->beta1,
+                          s->beta2,
+                          s->one_minus_beta1,
+                          s->one_minus_beta2,
+                          s->decay_factor,
+                          s->rate,
+                          s->bias_correction2,
+                          s->epsilon,
+                          s->bound,
+                          s->root_correction2};
 }
 
 static void adamw(const wg_ops *self, const wg_adamw_step *step, int64_t n, const float *gradient,
@@ -79,6 +87,22 @@ static void adamw_bf16(const wg_ops *self, const wg_adamw_step *step, uint32_t s
     const wg_cuda_step s = step_of(step);
 
     LAUNCH_EACH(adamw_bf16, n, &s, &seed, &n, &gradient, &m, &v, &value);
+}
+
+static void adamw_in_bf16(const wg_ops *self, const wg_adamw_step *step, int64_t n,
+                          const float *gradient, uint16_t *m, uint16_t *v, uint16_t *value)
+{
+    const wg_cuda_step s = step_of(step);
+
+    LAUNCH_EACH(adamw_in_bf16, n, &s, &n, &gradient, &m, &v, &value);
+}
+
+static void narrow(const wg_ops *self, bool random, uint32_t seed, int64_t n, const float *x,
+                   uint16_t *to)
+{
+    const int chance = random;
+
+    LAUNCH_EACH(narrow, n, &chance, &seed, &n, &x, &to);
 }
 
 static void update(const wg_ops *self, wg_rule rule, const wg_adamw_step *step, bool bf16,
@@ -104,6 +128,8 @@ void wg_cuda_selected_ops(wg_ops *ops)
     ops->gather = gather;
     ops->adamw = adamw;
     ops->adamw_bf16 = adamw_bf16;
+    ops->adamw_in_bf16 = adamw_in_bf16;
+    ops->narrow = narrow;
     ops->update = update;
     ops->square_average = square_average;
 }

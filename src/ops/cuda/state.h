@@ -132,8 +132,12 @@ static inline int64_t wg_cuda_parts(int64_t n, int64_t size)
 /* The weights as kernels take them. */
 static inline wg_cuda_weights wg_cuda_weights_of(const wg_weights *w)
 {
-    return (wg_cuda_weights){w->stored, (const unsigned long long *)w->bits,
-                             (const long long *)w->rank, w->value, (int)w->type};
+    return (wg_cuda_weights){w->stored,
+                             (const unsigned long long *)w->bits,
+                             (const long long *)w->rank,
+                             w->value,
+                             w->half,
+                             (int)w->type};
 }
 
 /* --- memory.c --- */

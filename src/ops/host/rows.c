@@ -5,6 +5,39 @@
 #include <math.h>
 #include <string.h>
 
+/* Selected weights in bf16 over a stretch of a tensor that begins with weight `first`. */
+typedef struct half_task {
+    int64_t first, end;
+    const uint64_t *bits;
+    const int64_t *rank;
+    const uint16_t *value;
+    wg_real *to;
+} half_task;
+
+static void overlay_blocks(const void *task, int64_t from, int64_t to)
+{
+    const half_task *t = task;
+    const int64_t block = t->first / WG_OVERLAY_BLOCK;
+    const int64_t low = from > 0 ? (block + from) * WG_OVERLAY_BLOCK : t->first;
+    const int64_t high =
+        (block + to) * WG_OVERLAY_BLOCK < t->end ? (block + to) * WG_OVERLAY_BLOCK : t->end;
+    const uint16_t *value = t->value + wg_selected_before(low, t->bits, t->rank);
+
+    for (int64_t i = low; i < high; i++)
+        if (t->bits[i >> 6] >> (i & 63) & 1)
+            t->to[i - t->first] = (wg_real)wg_bf16_float(*value++);
+}
+
+static void overlay_half(const wg_ops *self, const wg_weights *w, int64_t first, int64_t n,
+                         wg_real *to)
+{
+    const half_task task = {first, first + n, w->bits, w->rank, w->half, to};
+    const int64_t block = first / WG_OVERLAY_BLOCK;
+    const int64_t blocks = n > 0 ? (first + n - 1) / WG_OVERLAY_BLOCK - block + 1 : 0;
+
+    wg_parallel(self->pool, blocks, wg_grain(WG_OVERLAY_BLOCK), overlay_blocks, &task);
+}
+
 /* Part [from, from+n) of a panel, as reals. */
 static void fill_part(const wg_ops *self, const wg_panel *p, int64_t from, int64_t n, wg_real *to)
 {
@@ -16,7 +49,13 @@ static void fill_part(const wg_ops *self, const wg_panel *p, int64_t from, int64
         memcpy(to, w->value + first, (size_t)n * sizeof *to);
         return;
     }
+    if (w->half != NULL && w->bits == NULL) {
+        self->widen(self, WG_BF16, w->half + first, n, to);
+        return;
+    }
     self->widen(self, w->type, stored, n, to);
+    if (w->half != NULL)
+        overlay_half(self, w, first, n, to);
     if (w->value != NULL)
         self->overlay(self, first, n, w->bits, w->rank, w->value, to);
 }

@@ -146,6 +146,35 @@ static void adamw_bf16(WG_SELF, const wg_adamw_step *s, uint32_t seed, int64_t n
     }
 }
 
+static float rounded(float x)
+{
+    return wg_bf16_float(wg_float_bf16(x));
+}
+
+/* The two fused operations are those of PyTorch's lerp and addcmul. */
+static void adamw_in_bf16(WG_SELF, const wg_adamw_step *s, int64_t n, const float *gradient,
+                          uint16_t *m, uint16_t *v, uint16_t *value)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const float g = rounded(rounded(gradient[i]) * s->scale), old = wg_bf16_float(m[i]);
+        const float one = rounded(fmaf(s->one_minus_beta1, g - old, old));
+        const float kept = rounded(s->beta2 * wg_bf16_float(v[i]));
+        const float two = rounded(fmaf(s->one_minus_beta2 * g, g, kept));
+        const float root = rounded(rounded(sqrtf(two)) / s->root_correction2);
+        const float theta = rounded(wg_bf16_float(value[i]) * s->decay_factor);
+        m[i] = wg_float_bf16(one);
+        v[i] = wg_float_bf16(two);
+        value[i] = wg_float_bf16(theta - s->rate * one / rounded(root + s->epsilon));
+    }
+}
+
+static void narrow(WG_SELF, bool random, uint32_t seed, int64_t n, const float *x, uint16_t *to)
+{
+    for (int64_t i = 0; i < n; i++)
+        to[i] =
+            random ? wg_float_bf16_random(x[i], wg_mix(seed, (uint32_t)i)) : wg_float_bf16(x[i]);
+}
+
 static float stepped(wg_rule rule, const wg_adamw_step *s, float g, float *m, float v, float value)
 {
     float move = 0;
@@ -561,6 +590,8 @@ const wg_ops wg_ops_ref = {
     .dot = long_dot,
     .adamw = adamw,
     .adamw_bf16 = adamw_bf16,
+    .adamw_in_bf16 = adamw_in_bf16,
+    .narrow = narrow,
     .update = update,
     .square_average = square_average,
     .norm_forward = norm_forward,

@@ -14,11 +14,12 @@ __device__ inline i64 selected_before(const wg_cuda_weights &w, i64 i)
 
 __device__ inline float weight_at(const wg_cuda_weights &w, i64 i)
 {
-    if (w.value != NULL && w.bits == NULL)
-        return w.value[i];
-    if (w.value != NULL && (w.bits[i / 64] >> (i % 64) & 1))
-        return w.value[selected_before(w, i)];
-    return load(w.type, w.stored, i);
+    const bool apart = w.value != NULL || w.half != NULL;
+
+    if (!apart || (w.bits != NULL && !(w.bits[i / 64] >> (i % 64) & 1)))
+        return load(w.type, w.stored, i);
+    const i64 at = w.bits != NULL ? selected_before(w, i) : i;
+    return w.value != NULL ? w.value[at] : from_bf16(w.half[at]);
 }
 
 /* A block a token. */

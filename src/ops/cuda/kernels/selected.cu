@@ -50,7 +50,8 @@ __device__ inline void fill_block(const wg_cuda_weights *w, i64 block, i64 first
                                   void *to)
 {
     __shared__ i64 before[WG_CUDA_OVERLAY / 64];
-    const bool some = w->value != NULL && w->bits != NULL, all = w->value != NULL && !some;
+    const bool apart = w->value != NULL || w->half != NULL;
+    const bool some = apart && w->bits != NULL, all = apart && !some;
 
     if (some)
         rank_words(block, first + n, w->bits, w->rank, before);
@@ -60,9 +61,10 @@ __device__ inline void fill_block(const wg_cuda_weights *w, i64 block, i64 first
             continue;
         const u64 word = some ? w->bits[i / 64] : 0;
         const bool selected = word >> (i % 64) & 1;
-        const float x = selected ? w->value[rank_at(i, word, before)]
-                        : all    ? w->value[i]
-                                 : load(w->type, w->stored, i);
+        const i64 at = selected ? rank_at(i, word, before) : i;
+        const float x = !selected && !all  ? load(w->type, w->stored, i)
+                        : w->value != NULL ? w->value[at]
+                                           : from_bf16(w->half[at]);
         if (type == BF16)
             ((u16 *)to)[i - first] = (u16)to_bf16(x);
         else
@@ -129,6 +131,33 @@ KERNEL adamw_bf16(wg_cuda_step s, u32 seed, i64 n, const float *gradient, u16 *m
         v[i] = (u16)to_bf16_random(two, chance >> 16);
         value[i] = value[i] * s.keep - s.rate * one / (sqrtf(two * s.unbias) + s.epsilon);
     }
+}
+
+__device__ inline float nearest(float x)
+{
+    return from_bf16(to_bf16(x));
+}
+
+KERNEL adamw_in_bf16(wg_cuda_step s, i64 n, const float *gradient, u16 *m, u16 *v, u16 *value)
+{
+    EACH(i, n)
+    {
+        const float g = nearest(nearest(gradient[i]) * s.scale), old = from_bf16(m[i]);
+        const float one = nearest(fmaf(s.rest1, g - old, old));
+        const float kept = nearest(s.beta2 * from_bf16(v[i]));
+        const float two = nearest(fmaf(s.rest2 * g, g, kept));
+        const float root = nearest(nearest(sqrtf(two)) / s.root);
+        const float theta = nearest(from_bf16(value[i]) * s.keep);
+        m[i] = (u16)to_bf16(one);
+        v[i] = (u16)to_bf16(two);
+        value[i] = (u16)to_bf16(theta - s.rate * one / nearest(root + s.epsilon));
+    }
+}
+
+KERNEL narrow(int random, u32 seed, i64 n, const float *x, u16 *to)
+{
+    EACH(i, n)
+    to[i] = (u16)(random ? to_bf16_random(x[i], mix(seed, (u32)i)) : to_bf16(x[i]));
 }
 
 /* m is float, or bf16; v may be NULL. */

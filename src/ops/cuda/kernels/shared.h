@@ -41,6 +41,7 @@ typedef struct wg_cuda_weights {
     const unsigned long long *bits;
     const long long *rank;
     const float *value;
+    const unsigned short *half;
     int type;
 } wg_cuda_weights;
 
@@ -79,7 +80,7 @@ typedef struct wg_cuda_gathers {
 
 /* wg_adamw_step. */
 typedef struct wg_cuda_step {
-    float scale, beta1, beta2, rest1, rest2, keep, rate, unbias, epsilon, bound;
+    float scale, beta1, beta2, rest1, rest2, keep, rate, unbias, epsilon, bound, root;
 } wg_cuda_step;
 
 typedef struct wg_cuda_embed_moments {
