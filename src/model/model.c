@@ -156,7 +156,7 @@ wagle_status wg_model_open(wagle_ctx *ctx, const char *folder, wg_model **out)
     WG_TRY_GOTO(wg_config_read(ctx, folder, &m->config), fail);
     if (m->config.X > 0 && m->ops->route == NULL)
         WG_TRY_GOTO(wg_fail(ctx, WAGLE_E_USAGE,
-                            "%s: device %s has no mixtures of experts; use @{device cpu}", folder,
+                            "%s: device %s has no mixtures of experts; use @{device} cpu", folder,
                             m->ops->name),
                     fail);
     WG_TRY_GOTO(wg_tensors_open(ctx, folder, &m->files), fail);
