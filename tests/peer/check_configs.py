@@ -213,7 +213,7 @@ def cases(family, base):
             yield f"{key} = {json.dumps(value)}", {key: value}
     if family not in NO_ROPE:
         share = base["rope_parameters"].get("partial_rotary_factor", 1) if family != "gemma3" else 1
-        yield from ropes(family, int(base.get("head_dim", D // H) * share))
+        yield from ropes(family, int((base.get("head_dim") or D // H) * share))
     yield from EXTRA.get(family, [])
 
 

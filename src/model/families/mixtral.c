@@ -17,7 +17,7 @@ const wg_family wg_family_mixtral = {
             WG_ROPE_FROM(1, 1e6),
             WG_TIED(false),
             [WG_CFG_WINDOW] = {"sliding_window", 0, true},
-            WG_EXPERTS("num_experts|num_local_experts", 8, 2),
+            WG_EXPERTS("num_local_experts|num_experts", 8, 2),
             [WG_CFG_SUM_TO_ONE] = {NULL, true, false},
         },
     .tensor =

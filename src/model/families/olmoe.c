@@ -17,7 +17,7 @@ const wg_family wg_family_olmoe = {
             WG_ROPE(1),
             WG_TIED(false),
             WG_ATTENTION_BIAS(false),
-            WG_EXPERTS("num_local_experts|num_experts", 64, 8),
+            WG_EXPERTS("num_experts|num_local_experts", 64, 8),
             WG_SUM_TO_ONE(false),
         },
     .tensor =

@@ -18,7 +18,7 @@ const wg_family wg_family_qwen3_moe = {
             WG_ATTENTION_BIAS(false),
             [WG_CFG_USE_WINDOW] = {"use_sliding_window", false, false},
             [WG_CFG_WINDOW] = {"sliding_window", 4096, true},
-            WG_EXPERTS("num_local_experts|num_experts", 128, 8),
+            WG_EXPERTS("num_experts|num_local_experts", 128, 8),
             WG_EXPERT_SIZE(768),
             WG_MIXTURE_EVERY,
             WG_SUM_TO_ONE(false),
