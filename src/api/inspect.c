@@ -356,7 +356,7 @@ static wagle_status add_layers(wagle_ctx *ctx, const wg_model *m, json_t *out)
 
     for (int64_t l = 0; st == WAGLE_OK && l < m->config.L; l++) {
         int64_t parameters = 0, bytes = 0, n = 0;
-        for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
+        for (int role = WG_LAYER_ROLES; role < wg_config_roles(&m->config); role++) {
             const int t = wg_model_tensor(m, (wg_role)role, l);
             if (t < 0)
                 continue;
@@ -382,11 +382,20 @@ static wagle_status add_config(wagle_ctx *ctx, const wg_config *c, int64_t param
     const struct {
         const char *key;
         int64_t value;
-    } facts[] = {
-        {"parameters", parameters},   {"layers", c->L},     {"hidden_size", c->D},
-        {"intermediate_size", c->F},  {"heads", c->H},      {"key_value_heads", c->K},
-        {"head_size", c->h},          {"vocabulary", c->V}, {"max_positions", c->max_position},
-        {"sliding_window", c->window}};
+    } facts[] = {{"parameters", parameters},
+                 {"layers", c->L},
+                 {"hidden_size", c->D},
+                 {"intermediate_size", c->F},
+                 {"heads", c->H},
+                 {"key_value_heads", c->K},
+                 {"head_size", c->h},
+                 {"vocabulary", c->V},
+                 {"max_positions", c->max_position},
+                 {"sliding_window", c->window},
+                 {"experts", c->X},
+                 {"experts_per_token", c->used},
+                 {"expert_size", c->FX},
+                 {"shared_expert_size", c->FS}};
     wagle_status st = wg_json_set(ctx, out, "family", json_string(c->family->model_type[0]));
 
     for (size_t i = 0; st == WAGLE_OK && i < sizeof facts / sizeof *facts; i++)

@@ -40,9 +40,9 @@ typedef struct collector {
     const wg_sink *sink;
     int64_t layer;
     int streams;
-    bool wanted[WG_ROLES];
-    wg_real *grad[WG_ROLES][WG_STREAMS]; /* of the layer at hand: ours, or the sink's place */
-    bool begun[WG_ROLES][WG_STREAMS];    /* something was written there */
+    bool wanted[WG_ROLES_MOST];
+    wg_real *grad[WG_ROLES_MOST][WG_STREAMS]; /* of the layer at hand: ours, or the sink's place */
+    bool begun[WG_ROLES_MOST][WG_STREAMS];    /* something was written there */
     const wg_chunk *chunk;
 } collector;
 
@@ -128,9 +128,10 @@ static wagle_status deliver_copy(wagle_ctx *ctx, const collector *k, int tensor,
 static wagle_status place_layer(wagle_ctx *ctx, collector *k)
 {
     wg_engine *e = k->e;
-    int64_t total = 0, at[WG_ROLES];
+    const int roles = wg_config_roles(&e->model->config);
+    int64_t total = 0, at[WG_ROLES_MOST];
 
-    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
+    for (int role = WG_LAYER_ROLES; role < roles; role++) {
         const int t = wg_model_tensor(e->model, (wg_role)role, k->layer);
         k->wanted[role] = t >= 0 && wants(k->sink, t);
         k->grad[role][0] = k->wanted[role] ? place(k->sink, t, k->streams) : NULL;
@@ -141,21 +142,36 @@ static wagle_status place_layer(wagle_ctx *ctx, collector *k)
     }
     for (int s = 0; s < k->streams; s++) {
         WG_TRY(wg_buffer_reserve(ctx, e->model->ops, &e->layer_grad[s], total));
-        for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++)
+        for (int role = WG_LAYER_ROLES; role < roles; role++)
             if (s > 0 || k->grad[role][s] == NULL)
                 k->grad[role][s] = e->layer_grad[s].data + at[role];
     }
     return WAGLE_OK;
 }
 
+/* An expert that no token used has a gradient of 0. */
+static void clear_unused(const collector *k, int role, int tensor)
+{
+    const wg_ops *ops = k->e->model->ops;
+
+    for (int s = 0; s < k->streams; s++)
+        if (!k->begun[role][s])
+            ops->zero(ops, k->grad[role][s],
+                      (size_t)k->e->model->files.tensor[tensor].count * sizeof(wg_real));
+}
+
 static wagle_status backward_layer(wagle_ctx *ctx, collector *k)
 {
+    const wg_model *m = k->e->model;
+
     WG_TRY(place_layer(ctx, k));
     wg_layer_backward(k->e, k->batch, k->layer, begin_chunk, add_weight_gradient, k);
-    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++)
+    for (int role = WG_EXPERT_ROLES; role < wg_config_roles(&m->config); role++)
         if (k->wanted[role])
-            WG_TRY(hand_over(ctx, k, wg_model_tensor(k->e->model, (wg_role)role, k->layer),
-                             k->grad[role]));
+            clear_unused(k, role, wg_model_tensor(m, (wg_role)role, k->layer));
+    for (int role = WG_LAYER_ROLES; role < wg_config_roles(&m->config); role++)
+        if (k->wanted[role])
+            WG_TRY(hand_over(ctx, k, wg_model_tensor(m, (wg_role)role, k->layer), k->grad[role]));
     flush(k);
     return WAGLE_OK;
 }
@@ -391,7 +407,7 @@ wagle_status wg_engine_backward_hidden(wagle_ctx *ctx, wg_engine *e, const wg_ba
     if (!c->tied)
         WG_TRY(deliver_zeros(ctx, &k, wg_model_tensor(e->model, WG_HEAD, 0)));
     for (int64_t l = layer + 1; l < c->L; l++)
-        for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++)
+        for (int role = WG_LAYER_ROLES; role < wg_config_roles(c); role++)
             WG_TRY(deliver_zeros(ctx, &k, wg_model_tensor(e->model, (wg_role)role, l)));
     if (wants(sink, table))
         WG_TRY(place_table(ctx, &k, table, true));

@@ -14,8 +14,8 @@ typedef struct moments {
     int64_t layer;
     int streams;
     const wg_chunk *chunk;
-    wg_real *sum[WG_ROLES][WG_STREAMS], *square[WG_ROLES][WG_STREAMS];
-    bool begun[WG_ROLES][WG_STREAMS];
+    wg_real *sum[WG_ROLES_MOST][WG_STREAMS], *square[WG_ROLES_MOST][WG_STREAMS];
+    bool begun[WG_ROLES_MOST][WG_STREAMS];
     wg_real *vector;        /* gradient of a norm or a bias */
     const wg_real *embed_d; /* [N,E] gradient of what the table gives */
 } moments;
@@ -72,8 +72,8 @@ static void add_piece(void *user, const wg_grad_part *p)
     if (p->I == 0)
         add_vectors(k, p, sum, square);
     else if (square != NULL)
-        ops->gemm_squares(ops, S, k->e->index.start + k->chunk->from, O, I, left, O, right, I,
-                          begun, sum, square);
+        ops->gemm_squares(ops, S, p->start != NULL ? p->start : k->e->index.start + k->chunk->from,
+                          O, I, left, O, right, I, begun, sum, square);
     else
         ops->gemm(ops, O, I, p->rows, wg_transpose(turned ? p->x_read : p->dy_read),
                   turned ? p->dy_read : p->x_read, begun, sum, I);
@@ -110,17 +110,32 @@ static wagle_status rooms(wagle_ctx *ctx, moments *k, int64_t n, wg_real *sum[WG
     return WAGLE_OK;
 }
 
+/* An expert that no token used has moments of 0. */
+static void clear_unused(const moments *k, int role, int64_t n)
+{
+    const wg_ops *ops = k->e->model->ops;
+
+    for (int s = 0; s < k->streams; s++) {
+        if (k->begun[role][s])
+            continue;
+        ops->zero(ops, k->sum[role][s], (size_t)n * sizeof(wg_real));
+        if (k->square[role][s] != NULL)
+            ops->zero(ops, k->square[role][s], (size_t)n * sizeof(wg_real));
+    }
+}
+
 static wagle_status layer_moments(wagle_ctx *ctx, moments *k)
 {
     wg_real *sum[WG_STREAMS] = {NULL, NULL}, *square[WG_STREAMS] = {NULL, NULL};
+    const int roles = wg_config_roles(&k->e->model->config);
     int64_t total = 0, at = 0;
 
-    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
+    for (int role = WG_LAYER_ROLES; role < roles; role++) {
         const int t = wg_model_tensor(k->e->model, (wg_role)role, k->layer);
         total += t >= 0 ? k->e->model->files.tensor[t].count : 0;
     }
     WG_TRY(rooms(ctx, k, total, sum, square));
-    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
+    for (int role = WG_LAYER_ROLES; role < roles; role++) {
         const int t = wg_model_tensor(k->e->model, (wg_role)role, k->layer);
         for (int s = 0; s < k->streams; s++) {
             k->sum[role][s] = sum[s] + at;
@@ -130,8 +145,10 @@ static wagle_status layer_moments(wagle_ctx *ctx, moments *k)
         at += t >= 0 ? k->e->model->files.tensor[t].count : 0;
     }
     wg_layer_backward(k->e, k->batch, k->layer, begin_chunk, add_piece, k);
-    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
+    for (int role = WG_LAYER_ROLES; role < roles; role++) {
         const int t = wg_model_tensor(k->e->model, (wg_role)role, k->layer);
+        if (t >= 0 && role >= WG_EXPERT_ROLES)
+            clear_unused(k, role, k->e->model->files.tensor[t].count);
         if (t >= 0)
             WG_TRY(emit_moments(ctx, k, t, 0, k->e->model->files.tensor[t].count, k->sum[role],
                                 k->square[role]));

@@ -26,13 +26,20 @@ static int64_t bytes_of(const wg_model *m, wg_role role)
     return t >= 0 ? (int64_t)m->files.tensor[t].bytes : 0;
 }
 
+/* Stored bytes of the largest layer. */
 static int64_t layer_bytes(const wg_model *m)
 {
-    int64_t bytes = 0;
+    int64_t largest = 0;
 
-    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++)
-        bytes += bytes_of(m, (wg_role)role);
-    return bytes;
+    for (int64_t l = 0; l < m->config.L; l++) {
+        int64_t bytes = 0;
+        for (int role = WG_LAYER_ROLES; role < wg_config_roles(&m->config); role++) {
+            const int t = wg_model_tensor(m, (wg_role)role, l);
+            bytes += t >= 0 ? (int64_t)m->files.tensor[t].bytes : 0;
+        }
+        largest = most(largest, bytes);
+    }
+    return largest;
 }
 
 /* Stored weights on a card: all of them; or a layer and the next one, or a table, beside the
@@ -155,7 +162,9 @@ double wg_plan_flops(const wg_model *m, const wg_intent *in, const wg_plan *p)
 {
     const wg_config *c = &m->config;
     const double N = (double)in->tokens, M = (double)in->labels;
-    const double layer = 2 * N * (double)(wg_layer_size(c) - 2 * c->D);
+    double layer = 0; /* of the mean layer */
+    for (int64_t l = 0; l < c->L; l++)
+        layer += 2 * N * (double)(wg_layer_used(c, l) - 2 * c->D) / (double)c->L;
     const double head = 2 * M * (double)(c->V * c->D);
     const double made = in->streams > 0 ? 1 : 0;
 

@@ -19,6 +19,23 @@ static wg_real *carve_if(bool wanted, carver *c, int64_t n)
     return wanted ? carve(c, n) : NULL;
 }
 
+/* There are layers that are no mixture. */
+static bool has_mlp(const wg_config *c)
+{
+    return c->has[WG_UP] || c->has[WG_GATE_UP];
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Rows that experts see of N tokens. */
+static int64_t expert_rows(const wg_config *c, int64_t N)
+{
+    return c->X > 0 ? N * c->used : 0;
+}
+
 static bool is_gated(const wg_config *c)
 {
     return c->has[WG_GATE] || c->has[WG_GATE_UP];
@@ -33,6 +50,49 @@ static int64_t fused_width(const wg_config *c)
     return qkv > gate_up ? qkv : gate_up;
 }
 
+static void lay_kept_mixture(const wg_config *c, int64_t N, carver *m, wg_mixture *a)
+{
+    const int64_t R = expert_rows(c, N);
+
+    if (R == 0)
+        return;
+    a->logits = carve(m, N * c->X);
+    a->gate = carve(m, R * c->FX);
+    a->up = carve(m, R * c->FX);
+    a->shared_gate = carve(m, N * c->FS);
+    a->shared_up = carve(m, N * c->FS);
+    a->scale_logit = carve(m, N);
+}
+
+static int64_t *carve_whole(carver *m, int64_t n)
+{
+    return (int64_t *)(void *)carve(m, wg_reals_for(n, sizeof(int64_t)));
+}
+
+/* S <= N sequences. */
+static void lay_passing_mixture(const wg_config *c, int64_t N, carver *m, wg_mixture *a)
+{
+    const int64_t R = expert_rows(c, N);
+
+    if (R == 0)
+        return;
+    a->routing = (wg_routing){.N = N,
+                              .X = c->X,
+                              .used = c->used,
+                              .sum_to_one = c->sum_to_one,
+                              .share = carve(m, N * c->X),
+                              .expert = carve_whole(m, R),
+                              .row = carve_whole(m, R),
+                              .token = carve_whole(m, R),
+                              .weight = carve(m, R),
+                              .sequence = carve_whole(m, c->X * (N + 1))};
+    a->rows = carve(m, R * c->D);
+    a->mixed = carve(m, R * c->FX);
+    a->shared_mixed = carve(m, N * c->FS);
+    a->scale = carve(m, N);
+    a->made = carve(m, R * c->D);
+}
+
 static void lay_kept(const wg_config *c, int64_t N, carver *m, wg_activations *a)
 {
     *a = (wg_activations){0};
@@ -42,11 +102,12 @@ static void lay_kept(const wg_config *c, int64_t N, carver *m, wg_activations *a
     a->k0 = carve(m, N * c->K * c->h);
     a->v = carve(m, N * c->K * c->h);
     a->gate = carve_if(is_gated(c), m, N * c->F);
-    a->up = carve(m, N * c->F);
+    a->up = carve_if(has_mlp(c), m, N * c->F);
     a->lse = carve(m, N * c->H);
     a->o = carve_if(c->has[WG_ATTENTION_POST_NORM], m, N * c->D);
     a->m = carve_if(c->has[WG_MLP_POST_NORM], m, N * c->D);
-    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
+    lay_kept_mixture(c, N, m, &a->mixture);
+    for (int role = WG_LAYER_ROLES; role < WG_MIXTURE_ROLES; role++) {
         if (!wg_config_normed(c, (wg_role)role) || !wg_is_norm((wg_role)role))
             continue;
         a->rstd[role] = carve(m, N * c->H);
@@ -58,7 +119,8 @@ static void lay_passing(const wg_config *c, int64_t N, carver *m, wg_activations
 {
     a->h1 = carve_if(wg_config_normed(c, WG_ATTENTION_NORM), m, N * c->D);
     a->h2 = carve_if(wg_config_normed(c, WG_MLP_NORM), m, N * c->D);
-    a->mixed = carve(m, N * c->F);
+    a->mixed = carve_if(has_mlp(c), m, N * c->F);
+    lay_passing_mixture(c, N, m, &a->mixture);
     a->fused = carve(m, N * fused_width(c));
     a->spare = carve_if(c->has[WG_MLP_POST_NORM], m, N * c->D);
     a->q = wg_keeps_unturned(c, WG_QUERY_NORM) ? carve(m, N * c->H * c->h) : a->q0;
@@ -94,6 +156,10 @@ void wg_activations_carve(const wg_config *c, int64_t N, wg_real *saved, wg_real
 
 static void lay_scratch(const wg_config *c, int64_t N, carver *m, wg_backward_scratch *s)
 {
+    const int64_t R = expert_rows(c, N);
+    /* all rows may go to one expert, but none goes there twice */
+    const int64_t F = most(has_mlp(c) ? c->F : 0, most(c->FX, c->FS));
+
     *s = (wg_backward_scratch){0};
     s->dh = carve(m, N * c->D);
     s->branch = carve_if(c->has[WG_ATTENTION_POST_NORM] || c->has[WG_MLP_POST_NORM], m, N * c->D);
@@ -103,10 +169,14 @@ static void lay_scratch(const wg_config *c, int64_t N, carver *m, wg_backward_sc
     s->dk = carve(m, N * c->K * c->h);
     s->dv = carve(m, N * c->K * c->h);
     s->dk0 = carve_if(c->has[WG_KEY_NORM], m, N * c->K * c->h);
-    s->dgate = carve(m, N * c->F);
-    s->dup = carve(m, N * c->F);
-    s->dmixed = carve(m, N * c->F);
+    s->dgate = carve(m, N * F);
+    s->dup = carve(m, N * F);
+    s->dmixed = carve(m, N * F);
     s->dfused = carve(m, N * fused_width(c));
+    s->dy = carve(m, R * c->D);
+    s->drows = carve(m, R * c->D);
+    s->dweight = (double *)(void *)carve(m, wg_reals_for(R, sizeof(double)));
+    s->dlogits = carve(m, R > 0 ? N * c->X : 0);
 }
 
 int64_t wg_backward_scratch_size(const wg_config *c, int64_t N)
@@ -125,19 +195,34 @@ void wg_backward_scratch_carve(const wg_config *c, int64_t N, wg_real *memory,
     lay_scratch(c, N, &m, out);
 }
 
-int64_t wg_layer_size(const wg_config *c)
+/* Weights of a layer with so many experts. */
+static int64_t layer_size(const wg_config *c, int64_t layer, int64_t experts)
 {
     int64_t total = 0, n;
     char name[WG_NAME_BYTES];
     wg_shape shape;
 
     for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
-        if (!c->has[role])
+        if (!wg_config_has(c, (wg_role)role, layer))
             continue;
-        wg_config_tensor(c, (wg_role)role, 0, name, &shape);
-        total += wg_shape_count(&shape, &n) ? n : 0;
+        wg_config_tensor(c, (wg_role)role, layer, name, &shape);
+        total += !wg_shape_count(&shape, &n) ? 0 : role < WG_EXPERT_ROLES ? n : n * experts;
     }
     return total;
+}
+
+int64_t wg_layer_size(const wg_config *c)
+{
+    int64_t largest = 0;
+
+    for (int64_t l = 0; l < c->L; l++)
+        largest = most(largest, layer_size(c, l, c->X));
+    return largest;
+}
+
+int64_t wg_layer_used(const wg_config *c, int64_t layer)
+{
+    return layer_size(c, layer, c->used);
 }
 
 static bool is_matrix(const wg_model *m, int tensor)
@@ -145,15 +230,27 @@ static bool is_matrix(const wg_model *m, int tensor)
     return m->files.tensor[tensor].shape.rank == 2;
 }
 
+/* Tensor of a role below WG_ROLES, in a layer or of an expert there; -1 if there is none. */
+static int tensor_of(const wg_model *m, int role, int64_t layer, int64_t expert)
+{
+    if (!wg_config_has(&m->config, (wg_role)role, layer))
+        return -1;
+    return wg_model_tensor(m, wg_role_of((wg_role)role, expert), layer);
+}
+
 int64_t wg_layer_panel(const wg_model *m, bool matrices)
 {
     int64_t bytes = 0;
 
-    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
-        const int t = wg_model_tensor(m, (wg_role)role, 0);
-        if (t >= 0 && (matrices || !is_matrix(m, t)))
-            bytes += wg_panel_bytes(is_matrix(m, t) ? m->ops->panel_type : WG_F32,
-                                    m->files.tensor[t].count);
+    for (int64_t l = 0; l < m->config.L; l++) {
+        int64_t own = 0;
+        for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
+            const int t = tensor_of(m, role, l, 0);
+            if (t >= 0 && (matrices || !is_matrix(m, t)))
+                own += wg_panel_bytes(is_matrix(m, t) ? m->ops->panel_type : WG_F32,
+                                      m->files.tensor[t].count);
+        }
+        bytes = most(bytes, own);
     }
     if (m->config.family->bare_norms)
         bytes += wg_panel_bytes(WG_F32, m->config.D);
@@ -194,27 +291,43 @@ static void place(const wg_model *m, wg_role role, int tensor, panels *p, wg_lay
         out->vector[role] = here;
 }
 
-static void view(const wg_model *m, int64_t l, bool matrices, const wg_q8 *q8, wg_real *panel,
+/* Roles [from, to) of out->l and out->expert. */
+static void view_roles(const wg_model *m, int from, int to, panels *p, wg_layer *out)
+{
+    for (int role = from; role < to; role++) {
+        const int t = tensor_of(m, role, out->l, out->expert);
+        if (t >= 0 && (!out->for_few || !is_matrix(m, t)))
+            place(m, (wg_role)role, t, p, out);
+        else if (t >= 0)
+            out->stored[role] = &m->files.tensor[t];
+        if (t >= 0 && out->q8_of != NULL)
+            out->q8[role] = out->q8_of->matrix[t];
+    }
+    if (p->n > 0)
+        m->ops->fill_panels(m->ops, p->n, p->list);
+}
+
+void wg_layer_expert(const wg_model *m, const wg_layer *w, int64_t expert, wg_layer *out)
+{
+    panels p = {.next = (char *)w->room};
+
+    *out = (wg_layer){.l = w->l, .expert = expert, .for_few = w->for_few, .q8_of = w->q8_of};
+    view_roles(m, WG_EXPERT_ROLES, WG_ROLES, &p, out);
+}
+
+static void view(const wg_model *m, int64_t l, bool for_few, const wg_q8 *q8, wg_real *panel,
                  wg_layer *out)
 {
     panels p = {.next = (char *)panel};
 
-    *out = (wg_layer){.l = l};
-    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
-        const int t = wg_model_tensor(m, (wg_role)role, l);
-        if (t >= 0 && (matrices || !is_matrix(m, t)))
-            place(m, (wg_role)role, t, &p, out);
-        else if (t >= 0)
-            out->stored[role] = &m->files.tensor[t];
-        if (t >= 0 && q8 != NULL)
-            out->q8[role] = q8->matrix[t];
-    }
-    if (p.n > 0)
-        m->ops->fill_panels(m->ops, p.n, p.list);
+    *out = (wg_layer){.l = l, .for_few = for_few, .q8_of = q8};
+    view_roles(m, WG_LAYER_ROLES, WG_EXPERT_ROLES, &p, out);
     if (m->config.family->bare_norms) {
         m->ops->fill(m->ops, m->config.D, 1, (wg_real *)p.next);
         out->vector[WG_ATTENTION_NORM] = out->vector[WG_MLP_NORM] = (wg_real *)p.next;
+        p.next += wg_panel_bytes(WG_F32, m->config.D);
     }
+    out->room = (wg_real *)(void *)p.next;
     for (int i = 0; i < p.n_lacking; i++) {
         const wg_panel *norm = &p.list[p.lacking[i]];
         m->ops->shift(m->ops, norm->n, 1, norm->to);
@@ -223,12 +336,12 @@ static void view(const wg_model *m, int64_t l, bool matrices, const wg_q8 *q8, w
 
 void wg_layer_view(const wg_model *m, int64_t l, wg_real *panel, wg_layer *out)
 {
-    view(m, l, true, NULL, panel, out);
+    view(m, l, false, NULL, panel, out);
 }
 
 void wg_layer_stored(const wg_model *m, int64_t l, const wg_q8 *q8, wg_real *panel, wg_layer *out)
 {
-    view(m, l, m->config.family->transposed && q8 == NULL, q8, panel, out);
+    view(m, l, !m->config.family->transposed || q8 != NULL, q8, panel, out);
 }
 
 static void advise(const wg_model *m, int64_t l,
@@ -236,7 +349,7 @@ static void advise(const wg_model *m, int64_t l,
 {
     if (l < 0 || l >= m->config.L)
         return;
-    for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
+    for (int role = WG_LAYER_ROLES; role < wg_config_roles(&m->config); role++) {
         const int t = wg_model_tensor(m, (wg_role)role, l);
         if (t >= 0)
             how(m->ops, m->files.tensor[t].data, m->files.tensor[t].bytes);
@@ -291,9 +404,9 @@ void wg_embed(const wg_model *m, int64_t N, const int32_t *ids, const int32_t *p
 int64_t wg_packed_size(const wg_model *m, int64_t N)
 {
     const wg_config *c = &m->config;
-    const int64_t Q = c->H * c->h, P = c->K * c->h;
-    const int64_t width[] = {c->D, c->F, c->D, Q,     /* what the matrices read */
-                             c->F, c->F, Q,    P, P}; /* gradients; no fused one is wider */
+    const int64_t Q = c->H * c->h, P = c->K * c->h, F = has_mlp(c) ? c->F : 0;
+    const int64_t width[] = {c->D, F, c->D, Q,     /* what the matrices read */
+                             F,    F, Q,    P, P}; /* gradients; no fused one is wider */
     int64_t bytes = 0;
 
     for (size_t i = 0; i < sizeof width / sizeof *width; i++)

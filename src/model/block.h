@@ -3,6 +3,7 @@
  *   h1 = norm(x)    x2 = x + norm?(o(attention(clip?(q h1), clip?(k h1), clip?(v h1))))
  *   h2 = norm(x2)   y  = x2 + norm?(down(act(gate h2) * (up h2)))
  *
+ * or in the place of the last a mixture of experts (mixture.c).
  * Features of the family and tensors that are there or not say what of this happens: without a norm
  * its input passes; a parallel block takes h2 from x (or is h1 where it has one norm); what is
  * marked ? and the norms of q and k are there in few families. */
@@ -11,14 +12,33 @@
 
 #include "model/q8.h"
 
-/* A layer's weights. NULL: there is none. */
+/* A layer's weights, without those of experts; or an expert's of the layer, under the roles of
+ * expert 0. NULL: there is none. */
 typedef struct wg_layer {
-    int64_t l;
+    int64_t l, expert;
     wg_operand matrix[WG_ROLES];       /* [O,I] */
     const wg_tensor *stored[WG_ROLES]; /* in place of `matrix`, for few rows */
     const void *q8[WG_ROLES];          /* the same in 8 bits, in place of what is stored */
     const wg_real *vector[WG_ROLES];   /* norms and biases */
+    wg_real *room;                     /* behind what was laid out: for an expert */
+    bool for_few;                      /* experts are seen as stored, or in 8 bits */
+    const wg_q8 *q8_of;
 } wg_layer;
+
+/* Activations of a mixture of experts. R = N*used rows, one for each token and expert that it uses,
+ * in order of the experts. FX, FS: width of an expert, of the shared one. */
+typedef struct wg_mixture {
+    wg_real *logits;                    /* [N,X] of the router; saved, as all up to scale_logit */
+    wg_real *gate, *up;                 /* [R,FX] */
+    wg_real *shared_gate, *shared_up;   /* [N,FS] */
+    wg_real *scale_logit;               /* [N] of the shared expert */
+    wg_routing routing;                 /* recomputed */
+    wg_real *rows;                      /* [R,D] what experts read */
+    wg_real *mixed, *shared_mixed;      /* [R,FX], [N,FS] */
+    wg_real *scale;                     /* [N] sigmoid of scale_logit */
+    wg_real *made;                      /* [R,D] */
+    int64_t first[WG_EXPERTS_MOST + 1]; /* first row of each expert, on the host */
+} wg_mixture;
 
 /* What the backward pass needs of the forward pass, N tokens. A saved layer keeps what costs
  * products; wg_block_restore recomputes the rest. */
@@ -36,14 +56,18 @@ typedef struct wg_activations {
     wg_real *mixed;   /* [N,F] */
     wg_real *fused;   /* [N,Q+2P] or [N,2F], what a matrix of several gives */
     wg_real *spare;   /* [N,D] */
+    wg_mixture mixture;
 } wg_activations;
 
 typedef struct wg_backward_scratch {
     wg_real *dh, *branch, *side;   /* [N,D]; side: what a parallel feed-forward layer adds */
     wg_real *dq, *dattended;       /* [N,Q] */
     wg_real *dk, *dv, *dk0;        /* [N,P] */
-    wg_real *dgate, *dup, *dmixed; /* [N,F] */
+    wg_real *dgate, *dup, *dmixed; /* [N,F]; of a mixture: for rows of an expert */
     wg_real *dfused;               /* [N,Q+2P] or [N,2F] */
+    wg_real *dy, *drows;           /* [R,D] of a mixture */
+    double *dweight;               /* [R] */
+    wg_real *dlogits;              /* [N,X] */
 } wg_backward_scratch;
 
 /* Packed sequences as a block sees them. */
@@ -73,6 +97,8 @@ typedef struct wg_grad_part {
     wg_operand dy_read, x_read; /* of a matrix: the same as products read them */
     const wg_real *mean, *rstd;
     int64_t still_from, still_to; /* of a bias: here the gradient is 0 and is not summed up */
+    const int64_t *start; /* [S+1] where sequences begin among rows of an expert; NULL: all tokens
+                             are there */
 } wg_grad_part;
 
 /* Adds the gradient of a norm or a bias (I = 0) to out [O]. */
@@ -89,14 +115,18 @@ void wg_activations_carve(const wg_config *c, int64_t N, wg_real *saved, wg_real
 int64_t wg_backward_scratch_size(const wg_config *c, int64_t N);
 void wg_backward_scratch_carve(const wg_config *c, int64_t N, wg_real *memory,
                                wg_backward_scratch *out);
-/* Weights of a layer. */
+/* Weights of the largest layer; those of a layer that a token is multiplied with. */
 int64_t wg_layer_size(const wg_config *c);
-/* Reals of a panel that holds a layer, or its vectors alone. */
+int64_t wg_layer_used(const wg_config *c, int64_t layer);
+/* Reals of a panel that holds any layer and one of its experts, or their vectors alone. */
 int64_t wg_layer_panel(const wg_model *m, bool matrices);
 void wg_layer_view(const wg_model *m, int64_t l, wg_real *panel, wg_layer *out);
 /* The same with matrices as stored, unless the family transposes them, for few rows; q8: with these
  * in their place, or NULL. */
 void wg_layer_stored(const wg_model *m, int64_t l, const wg_q8 *q8, wg_real *panel, wg_layer *out);
+
+/* One of its experts, in w->room. */
+void wg_layer_expert(const wg_model *m, const wg_layer *w, int64_t expert, wg_layer *out);
 
 /* About a layer's stored weights: it comes next (any l; after the last one a card fetches the head;
  * else none outside the model); it is done with, and its pages need not stay mapped. */

@@ -166,7 +166,8 @@ static wagle_status refuse_lacking(const source *s)
 
     for (int i = 0; i < 8 && f->must_be_off[i] != NULL; i++) {
         const json_t *value = json_object_get(s->json, f->must_be_off[i]);
-        if (value != NULL && !json_is_false(value) && !json_is_null(value))
+        const bool zero = json_is_number(value) && json_number_value(value) == 0;
+        if (value != NULL && !json_is_false(value) && !json_is_null(value) && !zero)
             return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: %s is not supported", s->path,
                            f->must_be_off[i]);
     }
@@ -188,8 +189,9 @@ static wagle_status read_family(source *s, wg_config *c)
     for (size_t i = 0; i < 3 && c->family == NULL; i++)
         if (json_object_get(s->json, experts[i]) != NULL)
             return wg_fail(s->ctx, WAGLE_E_INPUT,
-                           "%s: '%.32s' is a mixture of experts; those are not supported", s->path,
-                           type != NULL ? type : "(no model_type)");
+                           "%s: '%.32s' is a mixture of experts that is not supported (supported "
+                           "are mixtral, olmoe, qwen2_moe, qwen3_moe)",
+                           s->path, type != NULL ? type : "(no model_type)");
     if (c->family == NULL)
         return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: model_type '%.32s' is not supported", s->path,
                        type != NULL ? type : "(none)");
@@ -204,9 +206,15 @@ static wagle_status read_family(source *s, wg_config *c)
 
 static void choose_tensors(const source *s, wg_config *c)
 {
+    int64_t mixtures = 0;
+
+    for (int64_t l = 0; l < c->L; l++)
+        mixtures += wg_config_is_mixture(c, l);
     for (int role = 0; role < WG_ROLES; role++) {
         const wg_family_tensor *t = &c->family->tensor[role];
-        c->has[role] = t->pattern != NULL && !(role == WG_HEAD && c->tied);
+        c->has[role] = t->pattern != NULL && !(role == WG_HEAD && c->tied) &&
+                       !(wg_is_of_mixture((wg_role)role) && mixtures == 0) &&
+                       !(wg_is_of_mlp((wg_role)role) && mixtures == c->L);
         if (t->when != 0)
             c->has[role] &= t->when > 0 ? is_set(s, (wg_cfg)t->when) : !is_set(s, (wg_cfg)-t->when);
         if ((role == WG_PROJECT_IN || role == WG_PROJECT_OUT) && c->E == c->D)
@@ -239,6 +247,49 @@ static wagle_status read_heads(const source *s, wg_config *c)
     return WAGLE_OK;
 }
 
+/* --- mixtures of experts ---------------------------------------------------------------------- */
+
+/* Layers that mlp_only_layers lists are no mixtures. */
+static wagle_status read_mlp_only(const source *s, wg_config *c)
+{
+    const json_t *list =
+        c->family->mlp_only_layers ? json_object_get(s->json, "mlp_only_layers") : NULL;
+    const json_t *value;
+    size_t i;
+
+    if (list != NULL && !json_is_null(list) && !json_is_array(list))
+        return wg_config_wrong(s, "mlp_only_layers", "a list of layers", list);
+    json_array_foreach (list, i, value) {
+        const int64_t l = json_integer_value(value);
+        if (!json_is_integer(value))
+            return wg_config_wrong(s, "mlp_only_layers", "a list of layers, from 0", value);
+        if (l >= 0 && l < c->L)
+            c->mixture[l / 64] &= ~((uint64_t)1 << (l % 64));
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status read_mixtures(const source *s, wg_config *c)
+{
+    const int64_t every = size(s, WG_CFG_MIXTURE_EVERY, 1);
+
+    if (c->family->key[WG_CFG_EXPERTS].name == NULL)
+        return WAGLE_OK;
+    c->X = size(s, WG_CFG_EXPERTS, 1);
+    c->used = size(s, WG_CFG_EXPERTS_USED, 1);
+    c->FX = size(s, WG_CFG_EXPERT_F, c->F);
+    c->FS = size(s, WG_CFG_SHARED_F, 0);
+    c->sum_to_one = is_set(s, WG_CFG_SUM_TO_ONE);
+    if (c->X > WG_EXPERTS_MOST || c->used > c->X)
+        return wg_fail(s->ctx, WAGLE_E_INPUT,
+                       "%s: %lld of %lld experts a token: of at most %d experts, a token can use "
+                       "each once",
+                       s->path, (long long)c->used, (long long)c->X, WG_EXPERTS_MOST);
+    for (int64_t l = every - 1; l < c->L; l += every)
+        c->mixture[l / 64] |= (uint64_t)1 << (l % 64);
+    return read_mlp_only(s, c);
+}
+
 static wagle_status read_sizes(const source *s, wg_config *c)
 {
     c->V = size(s, WG_CFG_V, 1);
@@ -259,6 +310,7 @@ static wagle_status read_sizes(const source *s, wg_config *c)
     if (c->L > WG_LAYERS_MOST)
         return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: %lld layers; at most %d", s->path,
                        (long long)c->L, WG_LAYERS_MOST);
+    WG_TRY(read_mixtures(s, c));
     return read_heads(s, c);
 }
 

@@ -17,7 +17,11 @@ typedef enum wg_dim {
     WG_DIM_QKV, /* Q + 2P */
     WG_DIM_FF,  /* 2F */
     WG_DIM_HEAD,
-    WG_DIM_POSITIONS
+    WG_DIM_POSITIONS,
+    WG_DIM_X,  /* experts */
+    WG_DIM_FX, /* width of an expert */
+    WG_DIM_FS, /* width of the shared expert */
+    WG_DIM_1
 } wg_dim;
 
 /* Each matrix and each norm is followed by its bias. */
@@ -61,8 +65,46 @@ typedef enum wg_role {
     WG_DOWN_BIAS,
     WG_MLP_POST_NORM, /* of what the feed-forward layer adds, or of the sum */
     WG_MLP_POST_NORM_BIAS,
+    WG_MIXTURE_ROLES, /* from here on: of layers that are a mixture of experts */
+    WG_ROUTER = WG_MIXTURE_ROLES,
+    WG_ROUTER_BIAS,
+    WG_SHARED_SCALE, /* one output: its sigmoid multiplies what the shared expert makes */
+    WG_SHARED_SCALE_BIAS,
+    WG_SHARED_GATE,
+    WG_SHARED_GATE_BIAS,
+    WG_SHARED_UP,
+    WG_SHARED_UP_BIAS,
+    WG_SHARED_DOWN,
+    WG_SHARED_DOWN_BIAS,
+    WG_EXPERT_ROLES, /* from here on: of expert 0. Those of the others follow, see wg_role_of */
+    WG_EXPERT_GATE = WG_EXPERT_ROLES,
+    WG_EXPERT_GATE_BIAS,
+    WG_EXPERT_UP,
+    WG_EXPERT_UP_BIAS,
+    WG_EXPERT_DOWN,
+    WG_EXPERT_DOWN_BIAS,
     WG_ROLES
 } wg_role;
+
+/* Roles beyond WG_ROLES are those of experts 1, 2, ... in the order of expert 0's. */
+enum { WG_ROLES_OF_EXPERT = WG_ROLES - WG_EXPERT_ROLES };
+
+/* The role of `expert` that expert 0 has as `role`. */
+static inline wg_role wg_role_of(wg_role role, int64_t expert)
+{
+    return (wg_role)((int64_t)role + expert * WG_ROLES_OF_EXPERT);
+}
+
+static inline int64_t wg_expert_of(wg_role role)
+{
+    return role < WG_EXPERT_ROLES ? 0 : ((int64_t)role - WG_EXPERT_ROLES) / WG_ROLES_OF_EXPERT;
+}
+
+/* Below WG_ROLES: what the family's table has the role as. */
+static inline wg_role wg_table_role(wg_role role)
+{
+    return wg_role_of(role, -wg_expert_of(role));
+}
 
 /* What a family reads from config.json, beside rope_parameters and the activation. */
 typedef enum wg_cfg {
@@ -80,7 +122,12 @@ typedef enum wg_cfg {
     WG_CFG_WINDOW,   /* 0: none */
     WG_CFG_WINDOW_FROM,
     WG_CFG_WINDOW_EVERY, /* each so-manieth layer has no window; 0: all have it */
-    WG_CFG_EPS,          /* real numbers */
+    WG_CFG_EXPERTS,      /* of a mixture; without this key the family has none */
+    WG_CFG_EXPERTS_USED, /* by each token */
+    WG_CFG_EXPERT_F,     /* 0: F */
+    WG_CFG_SHARED_F,
+    WG_CFG_MIXTURE_EVERY, /* each so-manieth layer is a mixture; 0: all are */
+    WG_CFG_EPS,           /* real numbers */
     WG_CFG_REALS = WG_CFG_EPS,
     WG_CFG_QUERY_SCALAR,  /* scores are divided by its root; 0: the head size */
     WG_CFG_ATTENTION_CAP, /* 0: none */
@@ -99,6 +146,7 @@ typedef enum wg_cfg {
     WG_CFG_NORM_BEFORE, /* if false, norms are of the sums, after each half */
     WG_CFG_SCALE,       /* scores are divided by the root of the head size */
     WG_CFG_LAYER_SCALE, /* and by the number of the layer, from 1 */
+    WG_CFG_SUM_TO_ONE,  /* the weights of a token's experts are divided by their sum */
     WG_CFG_KEYS
 } wg_cfg;
 
@@ -110,7 +158,7 @@ typedef struct wg_family_key {
 } wg_family_key;
 
 typedef struct wg_family_tensor {
-    const char *pattern; /* tensor name, %d is the layer; NULL: there is none */
+    const char *pattern; /* tensor name, %d is the layer, a second one the expert; NULL: none */
     wg_dim shape[2];
     int when; /* flag (wg_cfg) that must be true; less than 0: -when must be false; 0: always */
 } wg_family_tensor;
@@ -141,6 +189,7 @@ typedef struct wg_family {
     bool transposed;        /* matrices of layers are stored [in, out] */
     bool fixed_head;        /* the head size is D/H, whatever head_dim says */
     bool layer_types;       /* config.json may list the layers with a window */
+    bool mlp_only_layers;   /* config.json may list layers that are no mixture */
     bool no_rope;
     bool turns_neighbours;  /* the pairs that turn are (2i, 2i + 1), not (i, i + r/2) */
     bool turns_share;       /* WG_CFG_ROTARY counts also where positions are not scaled */
@@ -156,6 +205,17 @@ static inline bool wg_is_norm(wg_role role)
     return role == WG_FINAL_NORM || role == WG_ATTENTION_NORM || role == WG_MLP_NORM ||
            role == WG_QUERY_NORM || role == WG_KEY_NORM || role == WG_ATTENTION_POST_NORM ||
            role == WG_MLP_POST_NORM;
+}
+
+/* A layer has such a tensor only if it is a mixture of experts, or only if it is none. */
+static inline bool wg_is_of_mixture(wg_role role)
+{
+    return role >= WG_MIXTURE_ROLES;
+}
+
+static inline bool wg_is_of_mlp(wg_role role)
+{
+    return role >= WG_GATE && role <= WG_DOWN_BIAS;
 }
 
 /* By config.json's model_type; NULL if unknown. */
@@ -193,6 +253,12 @@ const wg_family *wg_family_find(const char *model_type);
     WG_MATRIX(WG_GATE, WG_LAYER "mlp.gate_proj", F, D),                                            \
         WG_MATRIX(WG_UP, WG_LAYER "mlp.up_proj", F, D),                                            \
         WG_MATRIX(WG_DOWN, WG_LAYER "mlp.down_proj", D, F)
+/* of layers that are a mixture */
+#define WG_USUAL_MIXTURE                                                                           \
+    WG_MATRIX(WG_ROUTER, WG_LAYER "mlp.gate", X, D),                                               \
+        WG_MATRIX(WG_EXPERT_GATE, WG_LAYER "mlp.experts.%d.gate_proj", FX, D),                     \
+        WG_MATRIX(WG_EXPERT_UP, WG_LAYER "mlp.experts.%d.up_proj", FX, D),                         \
+        WG_MATRIX(WG_EXPERT_DOWN, WG_LAYER "mlp.experts.%d.down_proj", D, FX)
 #define WG_USUAL_PRE_NORMS                                                                         \
     WG_VECTOR(WG_ATTENTION_NORM, WG_LAYER "input_layernorm", D),                                   \
         WG_VECTOR(WG_MLP_NORM, WG_LAYER "post_attention_layernorm", D)
@@ -213,13 +279,19 @@ const wg_family *wg_family_find(const char *model_type);
     [WG_CFG_F] = {"intermediate_size", f, false}, [WG_CFG_L] = {"num_hidden_layers", l, false},    \
     [WG_CFG_H] = {"num_attention_heads", heads, false},                                            \
     [WG_CFG_POSITIONS] = {"max_position_embeddings", positions, false}
+#define WG_EXPERTS(key, n, used)                                                                   \
+    [WG_CFG_EXPERTS] = {key, n, false}, [WG_CFG_EXPERTS_USED] = {"num_experts_per_tok", used, false}
+#define WG_EXPERT_SIZE(f) [WG_CFG_EXPERT_F] = {"moe_intermediate_size", f, false}
+#define WG_MIXTURE_EVERY [WG_CFG_MIXTURE_EVERY] = {"decoder_sparse_step", 1, false}
+#define WG_SUM_TO_ONE(is) [WG_CFG_SUM_TO_ONE] = {"norm_topk_prob", is, false}
 #define WG_GROUPS(k) [WG_CFG_K] = {"num_key_value_heads", k, true}
 #define WG_HEAD_DIM(size) [WG_CFG_HEAD] = {"head_dim", size, true}
 #define WG_RMS_EPS(eps) [WG_CFG_EPS] = {"rms_norm_eps", eps, false}
 #define WG_TIED(is) [WG_CFG_TIED] = {"tie_word_embeddings", is, false}
 #define WG_ATTENTION_BIAS(is) [WG_CFG_BIAS] = {"attention_bias", is, false}
-#define WG_ROPE(share)                                                                             \
-    [WG_CFG_THETA] = {"rope_theta", 10000, true},                                                  \
+#define WG_ROPE(share) WG_ROPE_FROM(share, 10000)
+#define WG_ROPE_FROM(share, theta)                                                                 \
+    [WG_CFG_THETA] = {"rope_theta", theta, true},                                                  \
     [WG_CFG_ROTARY] = {"partial_rotary_factor", share, true},                                      \
     [WG_CFG_ORIGINAL] = {"original_max_position_embeddings", 0, true}
 #define WG_QWEN_WINDOW                                                                             \

@@ -1,5 +1,5 @@
 /* forward.c - a block's forward pass. */
-#include "model/block.h"
+#include "model/linear.h"
 
 static void norm(const wg_block_input *in, const wg_layer *w, wg_role role, int64_t rows,
                  int64_t width, const wg_real *x, wg_real *y, wg_activations *a)
@@ -10,18 +10,10 @@ static void norm(const wg_block_input *in, const wg_layer *w, wg_role role, int6
                       w->vector[role + 1], y, a->mean[role], a->rstd[role]);
 }
 
-/* A matrix of the layer, and where its product goes. */
-typedef struct product {
-    wg_role role;
-    int64_t O;
-    wg_real *y; /* [N,O] */
-} product;
-
 enum { TOGETHER = 3 };
 
-/* Of each product: y = x [N,I] W^T + b (+ y), W [O,I]. */
-static void linears(const wg_block_input *in, const wg_layer *w, int m, const product *list,
-                    int64_t I, const wg_real *x, bool add)
+void wg_linears(const wg_block_input *in, const wg_layer *w, int m, const wg_product *list,
+                int64_t I, const wg_real *x, bool add)
 {
     const wg_ops *ops = in->model->ops;
     wg_block_rows rows = {x, wg_matrix(x, I)};
@@ -31,10 +23,10 @@ static void linears(const wg_block_input *in, const wg_layer *w, int m, const pr
     if (m > 1 && w->stored[list->role] == NULL)
         (void)wg_block_pack(in, 1, &x, &I, in->packed, &rows);
     for (int k = 0; k < m; k++) {
-        const product *p = &list[k];
+        const wg_product *p = &list[k];
         const wg_tensor *stored = w->stored[p->role];
         if (in->input_hook != NULL)
-            in->input_hook(in->input_hook_user, w->l, p->role, in->N, I, x);
+            in->input_hook(in->input_hook_user, w->l, wg_role_of(p->role, w->expert), in->N, I, x);
         if (w->q8[p->role] != NULL)
             few[n++] = (wg_matvec){WG_Q8, w->q8[p->role], p->O, p->y};
         else if (stored != NULL)
@@ -52,10 +44,10 @@ static void linears(const wg_block_input *in, const wg_layer *w, int m, const pr
                               list[k].O);
 }
 
-static void linear(const wg_block_input *in, const wg_layer *w, wg_role role, int64_t I, int64_t O,
-                   const wg_real *x, bool add, wg_real *y)
+void wg_linear(const wg_block_input *in, const wg_layer *w, wg_role role, int64_t I, int64_t O,
+               const wg_real *x, bool add, wg_real *y)
 {
-    linears(in, w, 1, &(product){role, O, y}, I, x, add);
+    wg_linears(in, w, 1, &(wg_product){role, O, y}, I, x, add);
 }
 
 /* fused [N, Q+2P] in the family's layout to q, k, v. */
@@ -79,12 +71,12 @@ static void multiply(const wg_block_input *in, const wg_layer *w, const wg_real 
     const int64_t Q = c->H * c->h, P = c->K * c->h;
 
     if (wg_has(in, WG_QKV)) {
-        linear(in, w, WG_QKV, c->D, Q + 2 * P, x, false, a->fused);
+        wg_linear(in, w, WG_QKV, c->D, Q + 2 * P, x, false, a->fused);
         split_qkv(in, a->fused, a->q0, a->k0, a->v);
         return;
     }
-    const product three[] = {{WG_QUERY, Q, a->q0}, {WG_KEY, P, a->k0}, {WG_VALUE, P, a->v}};
-    linears(in, w, 3, three, c->D, x, false);
+    const wg_product three[] = {{WG_QUERY, Q, a->q0}, {WG_KEY, P, a->k0}, {WG_VALUE, P, a->v}};
+    wg_linears(in, w, 3, three, c->D, x, false);
 }
 
 static void project(const wg_block_input *in, const wg_layer *w, const wg_real *x,
@@ -139,12 +131,12 @@ static void feed(const wg_block_input *in, const wg_layer *w, const wg_real *x, 
     const wg_ops *ops = in->model->ops;
 
     if (wg_has(in, WG_GATE_UP)) {
-        linear(in, w, WG_GATE_UP, c->D, 2 * c->F, x, false, a->fused);
+        wg_linear(in, w, WG_GATE_UP, c->D, 2 * c->F, x, false, a->fused);
         ops->copy2d(ops, in->N, c->F, a->fused, 2 * c->F, a->gate, c->F);
         ops->copy2d(ops, in->N, c->F, a->fused + c->F, 2 * c->F, a->up, c->F);
     } else {
-        const product two[] = {{WG_UP, c->F, a->up}, {WG_GATE, c->F, a->gate}};
-        linears(in, w, wg_has(in, WG_GATE) ? 2 : 1, two, c->D, x, false);
+        const wg_product two[] = {{WG_UP, c->F, a->up}, {WG_GATE, c->F, a->gate}};
+        wg_linears(in, w, wg_has(in, WG_GATE) ? 2 : 1, two, c->D, x, false);
     }
     activate(in, a);
 }
@@ -173,10 +165,10 @@ static void add_branch(const wg_block_input *in, const wg_layer *w, wg_role role
     if (!wg_has(in, post)) {
         if (y != x)
             ops->copy(ops, y, x, (size_t)(in->N * D) * sizeof *y);
-        linear(in, w, role, I, D, from, true, y);
+        wg_linear(in, w, role, I, D, from, true, y);
         return;
     }
-    linear(in, w, role, I, D, from, false, made);
+    wg_linear(in, w, role, I, D, from, false, made);
     if (in->model->config.norm_sum)
         wg_add_rows(in, x, made);
     norm(in, w, post, in->N, D, made, y, a);
@@ -197,11 +189,15 @@ void wg_block_forward(const wg_block_input *in, const wg_layer *w, const wg_real
                a);
     if (wg_normed(in, WG_MLP_NORM))
         norm(in, w, WG_MLP_NORM, in->N, c->D, c->parallel ? x : a->x2, a->h2, a);
+    if (wg_config_is_mixture(c, w->l)) {
+        wg_mixture_forward(in, w, wg_mlp_input(in, x, a), a->x2, y, a);
+        return;
+    }
     feed(in, w, wg_mlp_input(in, x, a), a);
     if (y != NULL)
         add_branch(in, w, WG_DOWN, WG_MLP_POST_NORM, c->F, a->mixed, a->m, a->x2, y, a);
     else if (wg_has(in, WG_MLP_POST_NORM)) { /* its input and its numbers are wanted */
-        linear(in, w, WG_DOWN, c->F, c->D, a->mixed, false, a->m);
+        wg_linear(in, w, WG_DOWN, c->F, c->D, a->mixed, false, a->m);
         if (c->norm_sum)
             wg_add_rows(in, a->x2, a->m);
         norm(in, w, WG_MLP_POST_NORM, in->N, c->D, a->m, a->spare, a);
@@ -219,5 +215,8 @@ void wg_block_restore(const wg_block_input *in, const wg_layer *w, const wg_real
         norm_and_turn(in, w, a);
     if (wg_normed(in, WG_MLP_NORM))
         norm(in, w, WG_MLP_NORM, in->N, c->D, c->parallel ? x : a->x2, a->h2, a);
-    activate(in, a);
+    if (wg_config_is_mixture(c, w->l))
+        wg_mixture_restore(in, wg_mlp_input(in, x, a), a);
+    else
+        activate(in, a);
 }

@@ -5,30 +5,26 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PER_LAYER = WG_ROLES - WG_LAYER_ROLES };
-
-int64_t wg_model_place_of(wg_role role, int64_t layer)
+int64_t wg_model_place_of(const wg_config *c, wg_role role, int64_t layer)
 {
-    return role < WG_LAYER_ROLES ? role
-                                 : WG_LAYER_ROLES + layer * PER_LAYER + (role - WG_LAYER_ROLES);
+    const int64_t each = wg_config_roles(c) - WG_LAYER_ROLES;
+
+    return role < WG_LAYER_ROLES ? role : WG_LAYER_ROLES + layer * each + (role - WG_LAYER_ROLES);
 }
 
 int wg_model_tensor(const wg_model *m, wg_role role, int64_t layer)
 {
-    return m->index[wg_model_place_of(role, layer)];
+    return m->index[wg_model_place_of(&m->config, role, layer)];
 }
 
 static int64_t roles_total(const wg_model *m)
 {
-    return WG_LAYER_ROLES + m->config.L * PER_LAYER;
+    return wg_model_place_of(&m->config, WG_LAYER_ROLES, m->config.L);
 }
 
 bool wg_model_is_weight(const wg_model *m, int tensor)
 {
-    for (int64_t i = 0; i < roles_total(m); i++)
-        if (m->index[i] == tensor)
-            return true;
-    return false;
+    return m->weight == NULL || m->weight[tensor];
 }
 
 int64_t wg_model_parameters(const wg_model *m)
@@ -44,27 +40,28 @@ void wg_config_tensor(const wg_config *c, wg_role role, int64_t layer, char name
                       wg_shape *shape)
 {
     const int64_t Q = c->H * c->h, P = c->K * c->h;
-    const int64_t size[] = {[WG_DIM_V] = c->V,
-                            [WG_DIM_D] = c->D,
-                            [WG_DIM_E] = c->E,
-                            [WG_DIM_F] = c->F,
-                            [WG_DIM_Q] = Q,
-                            [WG_DIM_P] = P,
-                            [WG_DIM_QKV] = Q + 2 * P,
-                            [WG_DIM_FF] = 2 * c->F,
-                            [WG_DIM_HEAD] = c->h,
-                            [WG_DIM_POSITIONS] = c->max_position + c->family->position_offset};
-    const wg_family_tensor *want = &c->family->tensor[role];
+    const int64_t size[] = {
+        [WG_DIM_V] = c->V,        [WG_DIM_D] = c->D,
+        [WG_DIM_E] = c->E,        [WG_DIM_F] = c->F,
+        [WG_DIM_Q] = Q,           [WG_DIM_P] = P,
+        [WG_DIM_QKV] = Q + 2 * P, [WG_DIM_FF] = 2 * c->F,
+        [WG_DIM_HEAD] = c->h,     [WG_DIM_POSITIONS] = c->max_position + c->family->position_offset,
+        [WG_DIM_X] = c->X,        [WG_DIM_FX] = c->FX,
+        [WG_DIM_FS] = c->FS,      [WG_DIM_1] = 1};
+    const wg_family_tensor *want = &c->family->tensor[wg_table_role(role)];
 
     *shape = (wg_shape){0};
-    snprintf(name, WG_NAME_BYTES, want->pattern, (int)layer);
+    snprintf(name, WG_NAME_BYTES, want->pattern, (int)layer, (int)wg_expert_of(role));
     for (int i = 0; i < 2 && want->shape[i] != WG_DIM_NONE; i++)
         shape->dim[shape->rank++] = size[want->shape[i]];
 }
 
 bool wg_config_has(const wg_config *c, wg_role role, int64_t layer)
 {
-    return layer < (role < WG_LAYER_ROLES ? 1 : c->L) && c->has[role];
+    if (layer >= wg_config_layers(c, role) || !c->has[wg_table_role(role)])
+        return false;
+    return wg_is_of_mixture(role) ? wg_config_is_mixture(c, layer)
+                                  : !wg_is_of_mlp(role) || !wg_config_is_mixture(c, layer);
 }
 
 static wagle_status bind_tensor(wagle_ctx *ctx, wg_model *m, const wg_tie *tie, wg_role role,
@@ -89,8 +86,21 @@ static wagle_status bind_tensor(wagle_ctx *ctx, wg_model *m, const wg_tie *tie, 
         return wg_fail(ctx, WAGLE_E_INPUT,
                        "%s: tensor '%s': dtype %s; supported are F32, F16 and BF16", m->folder,
                        name, wg_dtype_name(t->dtype));
-    m->index[wg_model_place_of(role, layer)] = (int)(t - m->files.tensor);
+    m->index[wg_model_place_of(&m->config, role, layer)] = (int)(t - m->files.tensor);
+    m->weight[t - m->files.tensor] = true;
     m->widest = t->count > m->widest ? t->count : m->widest;
+    return WAGLE_OK;
+}
+
+/* Files of some tools hold the experts of a layer in one tensor of rank 3. */
+static wagle_status refuse_fused(wagle_ctx *ctx, const wg_model *m)
+{
+    for (int64_t t = 0; m->config.X > 0 && t < m->files.n; t++)
+        if (m->files.tensor[t].shape.rank > 2)
+            return wg_fail(ctx, WAGLE_E_INPUT,
+                           "%s: tensor '%.128s' holds all experts of a layer; wagle reads a tensor "
+                           "for each, as save_pretrained of transformers writes them",
+                           m->folder, m->files.tensor[t].name);
     return WAGLE_OK;
 }
 
@@ -110,12 +120,15 @@ static wagle_status bind(wagle_ctx *ctx, wg_model *m)
 
     WG_TRY(wg_tie_settle(ctx, m->folder, &m->files, &m->config, &tie));
     m->copy = tie.copy != NULL ? (int)(tie.copy - m->files.tensor) : -1;
+    WG_TRY(refuse_fused(ctx, m));
+    WG_TRY(WG_ALLOC(ctx, &m->weight, m->files.n));
     WG_TRY(WG_ALLOC(ctx, &m->index, roles_total(m)));
     for (int64_t i = 0; i < roles_total(m); i++)
         m->index[i] = -1;
-    for (int role = 0; role < WG_ROLES; role++)
-        for (int64_t layer = 0; wg_config_has(&m->config, (wg_role)role, layer); layer++)
-            WG_TRY(bind_tensor(ctx, m, &tie, (wg_role)role, layer));
+    for (int role = 0; role < wg_config_roles(&m->config); role++)
+        for (int64_t l = 0; l < wg_config_layers(&m->config, (wg_role)role); l++)
+            if (wg_config_has(&m->config, (wg_role)role, l))
+                WG_TRY(bind_tensor(ctx, m, &tie, (wg_role)role, l));
     if (m->config.tied)
         m->index[WG_HEAD] = m->index[WG_EMBED];
     for (int t = 0; t < m->files.n; t++)
@@ -141,6 +154,11 @@ wagle_status wg_model_open(wagle_ctx *ctx, const char *folder, wg_model **out)
     m->folder = wg_copy_text(ctx, folder, strlen(folder));
     WG_TRY_GOTO(m->folder != NULL ? WAGLE_OK : WAGLE_E_RESOURCE, fail);
     WG_TRY_GOTO(wg_config_read(ctx, folder, &m->config), fail);
+    if (m->config.X > 0 && m->ops->route == NULL)
+        WG_TRY_GOTO(wg_fail(ctx, WAGLE_E_USAGE,
+                            "%s: device %s has no mixtures of experts; use @{device} cpu", folder,
+                            m->ops->name),
+                    fail);
     WG_TRY_GOTO(wg_tensors_open(ctx, folder, &m->files), fail);
     WG_TRY_GOTO(bind(ctx, m), fail);
     WG_TRY_GOTO(wg_tensors_share(ctx, &m->files), fail);
@@ -162,6 +180,7 @@ void wg_model_close(wg_model *m)
         m->ops->forget(m->ops, m->files.tensor[i].data, m->files.tensor[i].bytes);
     if (!m->borrows) {
         wg_free(m->index);
+        wg_free(m->weight);
         wg_free(m->folder);
         wg_tensors_close(&m->files);
     }

@@ -15,7 +15,14 @@ typedef enum wg_rope_kind {
     WG_ROPE_DYNAMIC /* as default, within max_position */
 } wg_rope_kind;
 
-enum { WG_EOS_MOST = 64, WG_LAYERS_MOST = 4096, WG_PAIRS_MOST = 256, WG_EMBED_MOST = 4096 };
+enum {
+    WG_EOS_MOST = 64,
+    WG_LAYERS_MOST = 4096,
+    WG_PAIRS_MOST = 256,
+    WG_EMBED_MOST = 4096,
+    WG_EXPERTS_MOST = 512,
+    WG_ROLES_MOST = WG_EXPERT_ROLES + WG_EXPERTS_MOST * WG_ROLES_OF_EXPERT
+};
 
 typedef struct wg_rope {
     wg_rope_kind kind;
@@ -26,9 +33,12 @@ typedef struct wg_rope {
 
 typedef struct wg_config {
     const wg_family *family;
-    bool has[WG_ROLES]; /* there is such a tensor */
+    bool has[WG_ROLES]; /* there is such a tensor, in some layer */
     int64_t V, D, F, L, H, K, h;
-    int64_t E; /* width of the embeddings and the head */
+    int64_t X, used, FX, FS; /* experts, those of a token, their width, the shared one's; or 0 */
+    bool sum_to_one;         /* the weights of a token's experts are divided by their sum */
+    uint64_t mixture[WG_LAYERS_MOST / 64]; /* layers that are a mixture, a bit each */
+    int64_t E;                             /* width of the embeddings and the head */
     int64_t r; /* of each head's h so many turn; 0: positions are learned */
     int64_t max_position, window;
     uint64_t windowed[WG_LAYERS_MOST / 64]; /* layers with the window, a bit each */
@@ -51,6 +61,23 @@ typedef struct wg_config {
 static inline bool wg_config_windowed(const wg_config *c, int64_t layer)
 {
     return c->windowed[layer / 64] >> (layer % 64) & 1;
+}
+
+static inline bool wg_config_is_mixture(const wg_config *c, int64_t layer)
+{
+    return c->mixture[layer / 64] >> (layer % 64) & 1;
+}
+
+/* Roles are below this number. */
+static inline int wg_config_roles(const wg_config *c)
+{
+    return (int)wg_role_of(WG_EXPERT_ROLES, c->X);
+}
+
+/* Layers that a tensor of the role may be in: 1 if it belongs to none. */
+static inline int64_t wg_config_layers(const wg_config *c, wg_role role)
+{
+    return role < WG_LAYER_ROLES ? 1 : c->L;
 }
 
 /* The norm happens; without a tensor, its weights are 1. */
@@ -78,6 +105,7 @@ typedef struct wg_model {
     wg_tensors files;
     int copy;            /* tensor that is stored beside the one it is tied to, or -1 */
     int *index;          /* [roles without a layer + L*(roles a layer)], see wg_model_tensor */
+    bool *weight;        /* [files.n] the tensor is one of the weights; NULL: all are */
     wg_overlay *overlay; /* [files.n]; value NULL: none */
     const wg_ops *ops;
     int64_t widest;       /* elements of the largest tensor */
@@ -138,8 +166,8 @@ bool wg_tie_names(const wg_config *c, const char *tensor);
 /* Index in m->files.tensor, -1 if there is none; the head of a tied model is its embedding.
  * layer 0 for those that have none. */
 int wg_model_tensor(const wg_model *m, wg_role role, int64_t layer);
-/* Its place in m->index. */
-int64_t wg_model_place_of(wg_role role, int64_t layer);
+/* Its place in the index of such a model. */
+int64_t wg_model_place_of(const wg_config *c, wg_role role, int64_t layer);
 /* The tensor is one of the weights (and not, say, a stored rope table). */
 bool wg_model_is_weight(const wg_model *m, int tensor);
 /* The tensor is a matrix that is stored [in, out]: its columns are the output neurons. */

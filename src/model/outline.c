@@ -14,14 +14,14 @@ static wagle_status add_tensor(wagle_ctx *ctx, wg_model *m, wg_role role, int64_
         return wg_fail(ctx, WAGLE_E_USAGE, "tensor '%.128s' is too large", name);
     t->dtype = dtype;
     t->bytes = (size_t)t->count * wg_dtype_size(dtype);
-    m->index[wg_model_place_of(role, layer)] = (int)m->files.n++;
+    m->index[wg_model_place_of(&m->config, role, layer)] = (int)m->files.n++;
     return WAGLE_OK;
 }
 
 wagle_status wg_model_outline(wagle_ctx *ctx, const wg_config *config, wg_dtype dtype,
                               const wg_ops *ops, wg_model *out)
 {
-    const int64_t places = wg_model_place_of((wg_role)WG_LAYER_ROLES, config->L);
+    const int64_t places = wg_model_place_of(config, WG_LAYER_ROLES, config->L);
     wagle_status st = WAGLE_OK;
 
     *out = (wg_model){.config = *config, .ops = ops, .copy = -1};
@@ -29,9 +29,10 @@ wagle_status wg_model_outline(wagle_ctx *ctx, const wg_config *config, wg_dtype 
     WG_TRY_GOTO(WG_ALLOC(ctx, &out->files.tensor, places), failed);
     for (int64_t i = 0; i < places; i++)
         out->index[i] = -1;
-    for (int role = 0; role < WG_ROLES; role++)
-        for (int64_t layer = 0; wg_config_has(config, (wg_role)role, layer); layer++)
-            WG_TRY_GOTO(add_tensor(ctx, out, (wg_role)role, layer, dtype), failed);
+    for (int role = 0; role < wg_config_roles(config); role++)
+        for (int64_t l = 0; l < wg_config_layers(config, (wg_role)role); l++)
+            if (wg_config_has(config, (wg_role)role, l))
+                WG_TRY_GOTO(add_tensor(ctx, out, (wg_role)role, l, dtype), failed);
     if (config->tied)
         out->index[WG_HEAD] = out->index[WG_EMBED];
     return WAGLE_OK;

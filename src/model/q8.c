@@ -27,8 +27,8 @@ static int64_t choose(const wg_model *m, wg_q8 *q8)
 {
     int64_t bytes = 0;
 
-    for (int role = 0; role < WG_ROLES; role++)
-        for (int64_t l = 0; l < (role < WG_LAYER_ROLES ? 1 : m->config.L); l++) {
+    for (int role = 0; role < wg_config_roles(&m->config); role++)
+        for (int64_t l = 0; l < wg_config_layers(&m->config, (wg_role)role); l++) {
             const int t = wg_model_tensor(m, (wg_role)role, l);
             if (!is_read(m, (wg_role)role, t) || q8->matrix[t] != NULL)
                 continue;

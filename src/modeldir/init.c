@@ -42,13 +42,13 @@ static wagle_status add_tensor(initializer *m, wg_role role, int64_t layer)
 /* In the order in which a pass reads them: layer by layer. */
 static wagle_status list_tensors(initializer *m)
 {
-    const int64_t most = WG_LAYER_ROLES + m->config.L * (WG_ROLES - WG_LAYER_ROLES);
+    const int64_t most = wg_model_place_of(&m->config, WG_LAYER_ROLES, m->config.L);
 
     WG_TRY(WG_ALLOC(m->ctx, &m->tensor, most));
     for (int role = 0; role < WG_LAYER_ROLES; role++)
         WG_TRY(add_tensor(m, (wg_role)role, 0));
     for (int64_t layer = 0; layer < m->config.L; layer++)
-        for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++)
+        for (int role = WG_LAYER_ROLES; role < wg_config_roles(&m->config); role++)
             WG_TRY(add_tensor(m, (wg_role)role, layer));
     return WAGLE_OK;
 }

@@ -168,6 +168,22 @@ typedef struct wg_matvec {
     wg_real *y; /* [n,O] */
 } wg_matvec;
 
+/* Where the tokens of a mixture of experts go. Each token has a row with each of the experts that
+ * it uses. Rows are in order of their expert, then of their token. All but the first five is in
+ * memory of the back end. */
+typedef struct wg_routing {
+    int64_t N, X, used;   /* tokens, experts, those of a token */
+    int64_t S;            /* sequences */
+    bool sum_to_one;      /* weights of a token are divided by their sum */
+    const int64_t *start; /* [S+1] as wg_attention has it */
+    wg_real *share;       /* [N,X] the router's logits, which become their softmax */
+    int64_t *expert;      /* [N,used] ascending: those with the largest shares, ties to the lower */
+    int64_t *row;         /* [N,used] where they have the token */
+    int64_t *token;       /* [N*used] of each row */
+    wg_real *weight;      /* [N*used] of each row: its expert's share, perhaps divided */
+    int64_t *sequence;    /* [X,S+1] row of each expert where each sequence begins */
+} wg_routing;
+
 /* One update of the other optimizers, g = scale*gradient.
  * SGD: m = beta1*m + g; value = decay_factor*value - rate*m.
  * Lion (Chen et al. 2023, arXiv 2302.06675): value = decay_factor*value - rate*sign(beta1*m +
@@ -444,6 +460,26 @@ struct wg_ops {
     void (*gemm_squares)(const wg_ops *self, int64_t S, const int64_t *start, int64_t O, int64_t I,
                          const wg_real *dy, int64_t ldy, const wg_real *x, int64_t ldx, bool add,
                          wg_real *sum, wg_real *square);
+
+    /* --- mixtures of experts (Shazeer et al. 2017, arXiv 1701.06538); NULL: the back end has none
+     */
+
+    /* Fills the routing from the logits in r->share. first [X+1], on the host: the first row of
+     * each expert, and N*used; it waits for the numbers. */
+    void (*route)(const wg_ops *self, const wg_routing *r, int64_t *first);
+    /* dlogits [N,X] from the gradient of each row's weight [N*used]. */
+    void (*route_backward)(const wg_ops *self, const wg_routing *r, const double *dweight,
+                           wg_real *dlogits);
+    /* y[n,:] += sum over j < k of weight[i] * x[i,:], i = row[n,j]; y [N,D]. weight NULL: all 1;
+     * row NULL: i = n. */
+    void (*sum_rows)(const wg_ops *self, int64_t N, int64_t k, int64_t D, const int64_t *row,
+                     const wg_real *weight, const wg_real *x, wg_real *y);
+    /* x[n,:] *= weight[n]; x [N,D] */
+    void (*scale_rows)(const wg_ops *self, int64_t N, int64_t D, const wg_real *weight, wg_real *x);
+    /* x [n] = 1 / (1 + exp(-x)); backward: dx = dy y (1 - y), y what forward gave. */
+    void (*sigmoid)(const wg_ops *self, int64_t n, wg_real *x);
+    void (*sigmoid_backward)(const wg_ops *self, int64_t n, const wg_real *y, const double *dy,
+                             wg_real *dx);
 };
 
 enum { WG_OVERLAY_BLOCK = 4096 };

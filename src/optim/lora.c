@@ -189,8 +189,8 @@ static void module_of(const wg_model *m, int tensor, char module[WG_NAME_BYTES])
     wg_shape shape;
 
     module[0] = '\0';
-    for (int role = 0; role < WG_ROLES; role++)
-        for (int64_t layer = 0; wg_config_has(&m->config, (wg_role)role, layer); layer++)
+    for (int role = 0; role < wg_config_roles(&m->config); role++)
+        for (int64_t layer = 0; layer < wg_config_layers(&m->config, (wg_role)role); layer++)
             if (wg_model_tensor(m, (wg_role)role, layer) == tensor)
                 wg_config_tensor(&m->config, (wg_role)role, layer, module, &shape);
     if (wg_ends_with(module, weight_end))

@@ -104,6 +104,11 @@ wagle_status wg_protect_check_model(wagle_ctx *ctx, const wg_model *m, const wag
 {
     const sizes s = sizes_of(m, o, 1);
 
+    if (o->protect.path != NULL && m->config.X > 0)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "@{protect}: %s is a mixture of experts, and an expert may see too few of "
+                       "the rows; leave @{protect} out, and keep weights as they are by @{exclude}",
+                       m->folder);
     return o->protect.path == NULL || o->protect_rank <= s.widest
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_USAGE,

@@ -71,7 +71,7 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     broken config.json 'config(hidden_act="mish")'; logits 'mish'
     broken config.json 'config(hidden_act=5)'; logits 'hidden_act'
     broken config.json 'config(attention_bias=True)'; logits 'q_proj.bias'
-    broken config.json 'config(model_type="mixtral", num_local_experts=8)'; logits 'mixture of experts'
+    broken config.json 'config(model_type="dbrx", num_local_experts=8)'; logits 'mixture of experts'
     broken config.json 'config(model_type="gemma", use_bidirectional_attention=True)'; logits 'use_bidirectional_attention is not'
     broken config.json 'config(model_type="opt", word_embed_proj_dim=5000)'; logits 'at most 4096'
     broken config.json 'config(model_type="qwen2", use_sliding_window=True, sliding_window=0)'; logits 'sliding_window'

@@ -201,3 +201,10 @@ attributing=(attribute --forget forget.jsonl --retain retain.jsonl)
         done
     done
 }
+
+@test "a mixture of experts is refused on a card before its weights are read" {
+    mkdir cache model && cp "$GOLD/models/mixtral/config.json" model/ # no weights
+    status=0
+    card "$WAGLE" eval --model model --data forget.jsonl "${f32[@]}" 2>told || status=$?
+    [ "$status" = 2 ] && grep -q 'device cuda has no mixtures of experts; use --device cpu' told
+}

@@ -131,7 +131,7 @@ static void as_config(wagle_ctx *ctx, const char *path)
     }
     for (int i = 0; i < 1 + config.local_rope; i++)
         wg_rope_tables(&config, i, POSITIONS, cosine, sine);
-    for (int role = 0; role < WG_ROLES; role++)
+    for (int role = 0; role < wg_config_roles(&config); role++)
         if (wg_config_has(&config, (wg_role)role, 0))
             wg_config_tensor(&config, (wg_role)role, 0, name, &shape);
 }

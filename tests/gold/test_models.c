@@ -154,6 +154,8 @@ static void check_folder(const char *path)
     wagle_ctx lesser = {.threads = 2, .cpu_units = 1 + WG_CPU_PORTABLE};
     const wg_ops *portable;
 
+    if (card_lacks(path))
+        return;
     check_model(path, NULL, &usual);
     if (getenv("WG_FEW") != NULL) /* under valgrind */
         return;

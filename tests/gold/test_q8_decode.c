@@ -71,7 +71,7 @@ static wg_tensor rounded(const wg_model *m, int tensor)
 static void decode_rounded(wagle_ctx *ctx, const wg_model *m, float *logits)
 {
     const int n = (int)m->files.n, head = wg_model_tensor(m, WG_HEAD, 0);
-    const int64_t places = wg_model_place_of(WG_ATTENTION_NORM, m->config.L);
+    const int64_t places = wg_model_place_of(&m->config, WG_ATTENTION_NORM, m->config.L);
     wg_model own = *m;
 
     own.files.tensor = calloc((size_t)n + 1, sizeof *own.files.tensor);

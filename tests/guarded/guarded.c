@@ -631,6 +631,49 @@ static void gemm_squares(WG_SELF, int64_t S, const int64_t *start, int64_t O, in
     IN(gemm_squares)(INNER, S, D(start), O, I, D(dy), ldy, D(x), ldx, add, D(sum), D(square));
 }
 
+#define ROUTING(r)                                                                                 \
+    (wg_routing)                                                                                   \
+    {                                                                                              \
+        (r)->N, (r)->X, (r)->used, (r)->S, (r)->sum_to_one, D((r)->start), D((r)->share),          \
+            D((r)->expert), D((r)->row), D((r)->token), D((r)->weight), D((r)->sequence)           \
+    }
+
+static void route(WG_SELF, const wg_routing *r, int64_t *first)
+{
+    const wg_routing own = ROUTING(r);
+
+    (void)H((const void *)first);
+    IN(route)(INNER, &own, first);
+}
+
+static void route_backward(WG_SELF, const wg_routing *r, const double *dweight, wg_real *dlogits)
+{
+    const wg_routing own = ROUTING(r);
+
+    IN(route_backward)(INNER, &own, D(dweight), D(dlogits));
+}
+
+static void sum_rows(WG_SELF, int64_t N, int64_t k, int64_t width, const int64_t *row,
+                     const wg_real *weight, const wg_real *x, wg_real *y)
+{
+    IN(sum_rows)(INNER, N, k, width, D(row), D(weight), D(x), D(y));
+}
+
+static void scale_rows(WG_SELF, int64_t N, int64_t width, const wg_real *weight, wg_real *x)
+{
+    IN(scale_rows)(INNER, N, width, D(weight), D(x));
+}
+
+static void sigmoid(WG_SELF, int64_t n, wg_real *x)
+{
+    IN(sigmoid)(INNER, n, D(x));
+}
+
+static void sigmoid_backward(WG_SELF, int64_t n, const wg_real *y, const double *dy, wg_real *dx)
+{
+    IN(sigmoid_backward)(INNER, n, D(y), D(dy), D(dx));
+}
+
 static const wg_ops table = {
     .name = "guarded",
     .close = close_guarded,
@@ -706,6 +749,12 @@ static const wg_ops table = {
     .embed_moments = embed_moments,
     .bias_squares = bias_squares,
     .gemm_squares = gemm_squares,
+    .route = route,
+    .route_backward = route_backward,
+    .sum_rows = sum_rows,
+    .scale_rows = scale_rows,
+    .sigmoid = sigmoid,
+    .sigmoid_backward = sigmoid_backward,
     .sync = wg_host_sync,
 };
 

@@ -44,6 +44,11 @@ BASE = {
     "falcon": T.FalconConfig(**SIZES),
     "gpt2": T.GPT2Config(vocab_size=V, n_embd=D, n_layer=2, n_head=H, n_positions=64),
     "gptj": T.GPTJConfig(vocab_size=V, n_embd=D, n_layer=2, n_head=H, n_positions=64, rotary_dim=4),
+    "mixtral": T.MixtralConfig(**GATED, num_key_value_heads=1, num_local_experts=4, sliding_window=5),
+    "olmoe": T.OlmoeConfig(**GATED, num_key_value_heads=1, num_experts=4, num_experts_per_tok=2),
+    "qwen2_moe": T.Qwen2MoeConfig(**GATED, num_key_value_heads=1, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=12,
+                                  shared_expert_intermediate_size=20),
+    "qwen3_moe": T.Qwen3MoeConfig(**GATED, num_key_value_heads=1, head_dim=12, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=12),
 }
 NO_ROPE = ("opt", "gpt2", "gptj")
 IDS = [[int(i) for i in torch.randint(0, V, (n,), generator=torch.Generator().manual_seed(n))] for n in (24, 13)]
@@ -188,6 +193,13 @@ EXTRA = {  # what several keys together say
                  ("wrong names", {"rope_parameters": DROP, "partial_rotary_factor": 0.5, "rope_theta": 500.0}), ("tied", {"tie_word_embeddings": True})],
 }
 EXTRA["qwen3"] = EXTRA["qwen2"]
+MIXTURES = [(f"{key} {value}", {key: value}) for key, value in
+            [("num_experts_per_tok", 1), ("num_experts_per_tok", 4), ("norm_topk_prob", True), ("decoder_sparse_step", 2), ("decoder_sparse_step", 3),
+             ("mlp_only_layers", [0]), ("mlp_only_layers", [1, 7]), ("mlp_only_layers", None), ("output_router_logits", True), ("router_jitter_noise", 0.1),
+             ("qkv_bias", False), ("moe_intermediate_size", 16), ("shared_expert_intermediate_size", 8), ("num_experts", 2), ("num_local_experts", 2)]]
+for mixture in ("mixtral", "olmoe", "qwen2_moe", "qwen3_moe"):
+    EXTRA[mixture] = MIXTURES
+EXTRA["qwen3_moe"] = MIXTURES + [("window", {"use_sliding_window": True, "sliding_window": 5})]
 
 
 def cases(family, base):
@@ -201,7 +213,7 @@ def cases(family, base):
             yield f"{key} = {json.dumps(value)}", {key: value}
     if family not in NO_ROPE:
         share = base["rope_parameters"].get("partial_rotary_factor", 1) if family != "gemma3" else 1
-        yield from ropes(family, int(base.get("head_dim", D // H) * share))
+        yield from ropes(family, int((base.get("head_dim") or D // H) * share))
     yield from EXTRA.get(family, [])
 
 

@@ -65,6 +65,13 @@ void wg_host_embed_squares(WG_SELF, int64_t T, int64_t D, const int32_t *ids, co
 void wg_host_embed_moments(WG_SELF, const wg_embed_moments *of);
 void wg_host_bias_squares(WG_SELF, int64_t M, int64_t n, const wg_real *d, int64_t ld, wg_real *sum,
                           wg_real *square);
+void wg_host_route(WG_SELF, const wg_routing *r, int64_t *first);
+void wg_host_route_backward(WG_SELF, const wg_routing *r, const double *dweight, wg_real *dlogits);
+void wg_host_sum_rows(WG_SELF, int64_t N, int64_t k, int64_t D, const int64_t *row,
+                      const wg_real *weight, const wg_real *x, wg_real *y);
+void wg_host_scale_rows(WG_SELF, int64_t N, int64_t D, const wg_real *weight, wg_real *x);
+void wg_host_sigmoid(WG_SELF, int64_t n, wg_real *x);
+void wg_host_sigmoid_backward(WG_SELF, int64_t n, const wg_real *y, const double *dy, wg_real *dx);
 
 #define WG_HOST_OPS                                                                                \
     .host = true, .close = wg_host_close, .alloc = wg_host_alloc, .free = wg_host_free,            \
@@ -81,6 +88,9 @@ void wg_host_bias_squares(WG_SELF, int64_t M, int64_t n, const wg_real *d, int64
     .shift_target = wg_host_shift_target, .soft_finish = wg_host_soft_finish,                      \
     .hinge_finish = wg_host_hinge_finish, .hinge_target = wg_host_hinge_target,                    \
     .gather_columns = wg_host_gather_columns, .embed_squares = wg_host_embed_squares,              \
-    .embed_moments = wg_host_embed_moments, .bias_squares = wg_host_bias_squares
+    .embed_moments = wg_host_embed_moments, .bias_squares = wg_host_bias_squares,                  \
+    .route = wg_host_route, .route_backward = wg_host_route_backward,                              \
+    .sum_rows = wg_host_sum_rows, .scale_rows = wg_host_scale_rows, .sigmoid = wg_host_sigmoid,    \
+    .sigmoid_backward = wg_host_sigmoid_backward
 
 #endif

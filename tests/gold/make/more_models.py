@@ -27,6 +27,13 @@ models.FAMILIES = {
     "olmo-clip": T.OlmoConfig(**C, intermediate_size=80, num_attention_heads=4, attention_bias=True, clip_qkv=0.7, tie_word_embeddings=False),
     "gptj": T.GPTJConfig(vocab_size=V, n_embd=D, n_layer=L, n_head=4, n_inner=96, rotary_dim=6, n_positions=128, initializer_range=0.15,
                          bos_token_id=1, eos_token_id=2),
+    "mixtral": T.MixtralConfig(**C, intermediate_size=28, num_attention_heads=4, num_key_value_heads=2, num_local_experts=5,
+                               num_experts_per_tok=2, sliding_window=9),
+    "olmoe": T.OlmoeConfig(**C, intermediate_size=24, num_attention_heads=4, num_key_value_heads=2, num_experts=4, num_experts_per_tok=2),
+    "qwen2_moe": T.Qwen2MoeConfig(**C, intermediate_size=40, num_attention_heads=4, num_key_value_heads=2, num_experts=4, num_experts_per_tok=2,
+                                  moe_intermediate_size=20, shared_expert_intermediate_size=36, mlp_only_layers=[1]),
+    "qwen3_moe": T.Qwen3MoeConfig(**C, intermediate_size=40, num_attention_heads=4, num_key_value_heads=2, head_dim=20, num_experts=6,
+                                  num_experts_per_tok=3, moe_intermediate_size=20, norm_topk_prob=True, decoder_sparse_step=2),
 }
 models.SHARDED = set()
 
