@@ -264,6 +264,16 @@ const cli_command cli_commands[] = {
      "out join baseline column margin seed jobs memory force dry-run", cli_sweep,
      "which SPEC.json?", cli_sweep_notes, CLI_LIST},
 
+    {"recipe", CLI_COMPARE, "list | show NAME | run NAME",
+     "make a published table: evaluate, score, unlearn, evaluate and report, by one file",
+     "wagle recipe list\n"
+     "wagle recipe run tofu/npo --model DIR --data FOLDER --out tofu-npo --dry-run\n"
+     "wagle recipe run tofu/npo --model DIR --data FOLDER --out tofu-npo --seed 1",
+     "model adapter data out force memory dry-run", cli_recipe_main, "list, show NAME or run NAME?",
+     "Any option of attribute, mask, unlearn, eval and report overrides what the recipe says\n"
+     "(docs/recipes.md). The same command again goes on where it stopped, and skips steps that\n"
+     "are done.\n",
+     2},
     {"import", CLI_FILES, "FILE.gguf", "turn a GGUF file into a model folder",
      "wagle import model.gguf --out DIR", "out dtype force", cmd_import, "which FILE.gguf?", NULL,
      0},

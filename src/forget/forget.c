@@ -145,48 +145,6 @@ wagle_status wg_forget_command(wg_forget *f, const char *command, bool rows, con
     return st;
 }
 
-/* --- hashes ----------------------------------------------------------------------------------- */
-
-static wagle_status hash_list(wagle_ctx *ctx, const char *folder, const char *ending, char **names,
-                              wg_text *list)
-{
-    for (; *names != NULL; names++) {
-        char hash[WG_SHA256_TEXT], *path;
-        wagle_status st;
-        if (!wg_ends_with(*names, ending) || (*names)[0] == '.')
-            continue;
-        path = wg_path_join(ctx, folder, *names);
-        st = path != NULL ? wg_sha256_file(ctx, path, hash) : WAGLE_E_RESOURCE;
-        wg_free(path);
-        WG_TRY(st);
-        WG_TRY(wg_text_printf(ctx, list, "%s  %s\n", hash, *names));
-    }
-    return WAGLE_OK;
-}
-
-wagle_status wg_forget_hash(wagle_ctx *ctx, const char *path, const char *ending,
-                            char out[WG_SHA256_TEXT])
-{
-    char **names = NULL;
-    wg_text list = {0};
-    wg_sha256 h;
-    wagle_status st;
-
-    if (!wg_is_folder(path))
-        return wg_sha256_file(ctx, path, out);
-    WG_TRY(wg_list_folder(ctx, path, &names));
-    st = hash_list(ctx, path, ending, names, &list);
-    wg_free_names(names);
-    if (st == WAGLE_OK)
-        st = wg_sha256_begin(ctx, &h);
-    if (st == WAGLE_OK) {
-        wg_sha256_add(&h, list.text, (size_t)list.bytes);
-        wg_sha256_end(&h, out);
-    }
-    wg_text_free(&list);
-    return st;
-}
-
 /* --- before the stages ------------------------------------------------------------------------ */
 
 static wagle_status check_options(wagle_ctx *ctx, const wagle_forget_options *o)
@@ -218,8 +176,8 @@ static wagle_status write_fingerprint(wg_forget *f, wg_text *out)
     const wagle_forget_options *o = f->o;
     char retain[WG_SHA256_TEXT] = "";
 
-    WG_TRY(wg_forget_hash(f->ctx, f->original, ".safetensors", f->original_hash));
-    WG_TRY(wg_forget_hash(f->ctx, o->data, "", f->data_hash));
+    WG_TRY(wg_sha256_path(f->ctx, f->original, ".safetensors", f->original_hash));
+    WG_TRY(wg_sha256_path(f->ctx, o->data, "", f->data_hash));
     if (o->retain != NULL)
         WG_TRY(wg_sha256_file(f->ctx, o->retain, retain));
     WG_TRY(wg_text_printf(f->ctx, out, "%s %s %s %s %s %.17g %d %llu %lld", f->original_hash,

@@ -119,11 +119,6 @@ WAGLE_CHECK wagle_status wg_forget_test_earlier(wg_forget *f);
 /* redact.c: replaces the texts of the rows in OUT.partial by keyed hashes. */
 WAGLE_CHECK wagle_status wg_forget_redact(wg_forget *f);
 
-/* SHA-256 of a file. For a folder: SHA-256 of what `sha256sum NAMES` prints for its files whose
- * names end with `ending`. */
-WAGLE_CHECK wagle_status wg_forget_hash(wagle_ctx *ctx, const char *path, const char *ending,
-                                        char out[WG_SHA256_TEXT]);
-
 /* One test in the certificate. group: "forgotten" (passes if after <= threshold) or "kept" (passes
  * if after >= threshold). why: reason why it was not tested, or NULL. */
 typedef struct wg_finding {
