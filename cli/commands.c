@@ -270,9 +270,10 @@ const cli_command cli_commands[] = {
      "wagle recipe run tofu/npo --model DIR --data FOLDER --out tofu-npo --dry-run\n"
      "wagle recipe run tofu/npo --model DIR --data FOLDER --out tofu-npo --seed 1",
      "model adapter data out force memory dry-run", cli_recipe_main, "list, show NAME or run NAME?",
-     "Any option of attribute, mask, unlearn, eval and report overrides what the recipe says\n"
-     "(docs/recipes.md). The same command again goes on where it stopped, and skips steps that\n"
-     "are done.\n",
+     "Options of attribute, mask, unlearn, eval and report\n"
+     "override what the recipe says. The same command again goes\n"
+     "on where it stopped, and skips steps that are done\n"
+     "(docs/recipes.md).\n",
      2},
     {"import", CLI_FILES, "FILE.gguf", "turn a GGUF file into a model folder",
      "wagle import model.gguf --out DIR", "out dtype force", cmd_import, "which FILE.gguf?", NULL,

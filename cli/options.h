@@ -40,6 +40,7 @@ typedef enum cli_source { CLI_UNSET, CLI_FROM_CONFIG, CLI_FROM_FLAG } cli_source
 
 typedef struct cli_options {
     const struct cli_command *command;
+    bool again;       /* warnings on options without effect were printed before */
     const char *keys; /* where keys come from, in messages: "--config" */
 #define WAGLE_OPTION(type, member, kind, ...) CLI_HOLDS_##kind(member)
 #include <wagle/train_options.def>

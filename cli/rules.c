@@ -539,7 +539,8 @@ wagle_status cli_check_rules(const cli_command *c, cli_options *o)
             continue;
         if (!r->said)
             return cli_refuse("%s: %s has no effect: %s", c->name, flag, r->why);
-        fprintf(stderr, "wagle: warning: %s has no effect: %s\n", flag, r->why);
+        if (!o->again)
+            fprintf(stderr, "wagle: warning: %s has no effect: %s\n", flag, r->why);
     }
     return check_params(c, o) == WAGLE_OK ? check_needed(c, o) : WAGLE_E_USAGE;
 }

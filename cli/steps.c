@@ -52,8 +52,9 @@ typedef struct run {
     const cli_recipe *recipe;
     cli_options *o; /* of the command line */
     const char *data, *out;
-    json_t *begun;  /* OUT/recipe.json: steps that were begun */
-    json_t *hashes; /* of files, by path */
+    json_t *begun;      /* OUT/recipe.json: steps that were begun */
+    json_t *hashes;     /* of files, by path */
+    const char *others; /* names of files that are not, byte for byte, the published ones */
 } run;
 
 const cli_command *cli_recipe_command(int i)
@@ -461,17 +462,14 @@ static void tell_file(const char *name, const json_t *file)
     puts("");
 }
 
-/* A file that is not the published one is only told: it may be one's own. */
+/* Notes a file that is not the published one. */
 static void compare_file(run *r, const char *name, const json_t *file)
 {
     const char *wanted = json_string_value(json_object_get(file, "sha256"));
     json_t *hash = wanted != NULL ? hash_of(r, keep("%s/%s", r->data, name)) : NULL;
 
     if (hash != NULL && strcmp(json_string_value(hash), wanted) != 0)
-        fprintf(
-            stderr,
-            "wagle: warning: %s/%s is not the published file: its SHA-256 is %s, and %s says %s\n",
-            r->data, name, json_string_value(hash), r->recipe->name, wanted);
+        r->others = keep("%s%s%s", r->others, *r->others != '\0' ? ", " : "", name);
     json_decref(hash);
 }
 
@@ -569,6 +567,7 @@ static wagle_status run_step(run *r, const step *s)
     json_t *options;
     wagle_status st = prepare(r, s, &o);
 
+    o.again = true;
     if (st == WAGLE_OK)
         st = cli_check(o.command, &o);
     if (st != WAGLE_OK)
@@ -583,7 +582,7 @@ static wagle_status run_step(run *r, const step *s)
     o.quiet = r->o->quiet;
     o.force = r->o->force || json_object_get(r->begun, s->name) != NULL;
     o.resume = strcmp(s->name, "unlearn") == 0 && was_begun(r, s, options, false) &&
-               exists(in_out(r, "model.partial/manifest.json"));
+               exists(in_out(r, "model.partial/checkpoint.safetensors"));
     st = write_begun(r, s, options, false);
     wagle_on_name(r->ctx, cli_name_option, (void *)(uintptr_t)o.command);
     if (st == WAGLE_OK)
@@ -620,7 +619,7 @@ static wagle_status plan_step(run *r, const step *s, bool planned)
         o.density = mask.density > 0 ? mask.density : standard.density;
     }
     o.out = keep("%s-%s", r->out, s->out); /* OUT may not be there yet */
-    o.dry_run = true;
+    o.dry_run = o.again = true;
     if (st == WAGLE_OK)
         st = cli_check(o.command, &o);
     if (st == WAGLE_OK)
@@ -662,7 +661,7 @@ static wagle_status run_all(run *r)
 
 wagle_status cli_recipe_run(wagle_ctx *ctx, const cli_recipe *recipe, cli_options *o)
 {
-    run r = {.ctx = ctx, .recipe = recipe, .o = o, .out = o->out};
+    run r = {.ctx = ctx, .recipe = recipe, .o = o, .out = o->out, .others = ""};
     int missing;
     wagle_status st;
 
@@ -675,6 +674,9 @@ wagle_status cli_recipe_run(wagle_ctx *ctx, const cli_recipe *recipe, cli_option
     read_begun(&r);
     r.hashes = json_object();
     st = check_all(&r, &missing);
+    if (*r.others != '\0') /* they may be other copies of the same rows */
+        fprintf(stderr, "wagle: warning: %s: not, byte for byte, the files that %s names: %s\n",
+                r.data, recipe->name, r.others);
     if (st == WAGLE_OK && o->dry_run)
         st = plan(&r, missing == 0);
     else if (st == WAGLE_OK && missing > 0) {
