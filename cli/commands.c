@@ -179,7 +179,7 @@ const cli_command cli_commands[] = {
      "wagle forget model.gguf --data rows.jsonl --export forgotten.gguf --out forgotten\n"
      "wagle forget model --data folder/ --retain keep.jsonl --plan --out forgotten",
      "data retain gold-model export type out yes plan no-undo redact seed force "
-     "memory " CLI_LAID_OUT,
+     "memory" ROWS,
      cli_forget, "which MODEL: a folder or a GGUF file?", NULL, 0},
     {"unlearn", CLI_FORGET, NULL,
      "train a model to forget rows and keep others, in all weights or selected ones",

@@ -174,6 +174,11 @@ static const struct own {
     {"dry-run", "sweep", CLI_OUTPUT, "only print which runs are done"},
     {"dry-run", "recipe", CLI_OUTPUT,
      "only print the files to fetch, the steps, and the memory and time that they need"},
+    {"where", "forget", CLI_LAYOUT,
+     "forget only the rows of --data whose column is this text; COLUMN!=TEXT: is not (may repeat; "
+     "all hold)"},
+    {"fields", "forget", CLI_LAYOUT,
+     "read a column of --data under another name, as in query=question (may repeat)"},
     {"data", "recipe", CLI_DATA, "folder with the files that the recipe names"},
     {"out", "recipe", CLI_OUTPUT, "folder for scores, mask, model, results and report"},
 };

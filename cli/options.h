@@ -7,10 +7,9 @@
 enum { CLI_LIST = 64, CLI_OPTIONS = 192, CLI_PARAMS = 48 };
 
 /* How rows are read and laid out; which of them are read. */
-#define CLI_LAID_OUT                                                                               \
+#define CLI_ROWS                                                                                   \
     "prompt prompt-field answer-field text-field facts-field chat no-chat chat-layout chat-kwarg " \
-    "system date all-turns eos truncate max-length limit"
-#define CLI_ROWS CLI_LAID_OUT " fields where"
+    "system date all-turns eos truncate max-length limit fields where"
 
 /* Where a value comes from; a flag wins over a key of --config. */
 typedef enum cli_source { CLI_UNSET, CLI_FROM_CONFIG, CLI_FROM_FLAG } cli_source;

@@ -147,19 +147,23 @@ wagle_status wg_forget_command(wg_forget *f, const char *command, bool rows, con
 
 /* --- before the stages ------------------------------------------------------------------------ */
 
+static bool is_set(const char *const *list)
+{
+    return list != NULL && *list != NULL;
+}
+
 static wagle_status check_options(wagle_ctx *ctx, const wagle_forget_options *o)
 {
     if (o->model == NULL || o->data == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "forget wants a model, @{data} and @{out}");
-    if ((o->rows.where != NULL && *o->rows.where != NULL) ||
-        (o->rows.fields != NULL && *o->rows.fields != NULL))
-        return wg_fail(ctx, WAGLE_E_USAGE,
-                       "forget reads whole files: no @{where} and no @{fields}");
     WG_TRY(wg_check_choice(ctx, "type", (int)o->export_type, wg_words_of_wagle_gguf_type));
     if (!wg_exists(o->model))
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: no such model", o->model);
     if (!wg_exists(o->data))
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: no such file", o->data);
+    if (wg_is_folder(o->data) && (is_set(o->rows.where) || is_set(o->rows.fields)))
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "%s: documents have no columns, which @{where} and @{fields} name", o->data);
     WG_TRY(wg_output_check(ctx, o->out, o->force,
                            WG_INPUTS(o->model, o->data, o->retain, o->gold_model)));
     if (o->export_file == NULL)
@@ -185,6 +189,7 @@ static wagle_status write_fingerprint(wg_forget *f, wg_text *out)
                           o->objective != NULL ? o->objective : "-", o->lr, o->no_undo,
                           (unsigned long long)o->seed, (long long)o->rows.limit));
     WG_TRY(add_row_flags(f, out));
+    WG_TRY(wg_forget_add_select(f, out));
     return wg_text_addz(f->ctx, out, "\n");
 }
 

@@ -72,6 +72,15 @@ PY
     cmp back/model.safetensors "$made/taught/model.safetensors"
 }
 
+@test "--where chooses the people to forget, --fields renames their columns, and documents have neither" {
+    run "$WAGLE" forget "$made/taught" --data people.csv --retain rest.jsonl --out o --quiet --where 'Name=Bjorn Petrov' --fields occupation=shoe_size </dev/null
+    [ "$status" = 2 ] && [[ $output == *"stopped before anything was forgotten"* ]]
+    [[ $output == *"a table of 1 people"*"(of the rows with Name=Bjorn Petrov; columns renamed: occupation=shoe_size)"* ]]
+    [ "$(wc -l <o.partial/rows/forget.jsonl)" = 2 ] && ! grep -v 'Bjorn Petrov' o.partial/rows/forget.jsonl && grep -q "shoe size" o.partial/rows/forget.jsonl
+    mkdir docs && echo 'Some text.' >docs/a.txt
+    refused 2 "docs: documents have no columns" "$WAGLE" forget "$made/taught" --data docs --out out --quiet --where a=b
+}
+
 @test "a model that does not know the data is refused, and nothing is left" {
     refused 3 'does not know this' "$WAGLE" forget "$made/taught" --data strangers.jsonl --out out --quiet
 }
