@@ -178,7 +178,7 @@ const cli_command cli_commands[] = {
      "wagle forget model --data people.csv --out forgotten\n"
      "wagle forget model.gguf --data rows.jsonl --export forgotten.gguf --out forgotten\n"
      "wagle forget model --data folder/ --retain keep.jsonl --plan --out forgotten",
-     "data retain gold-model export type out yes plan no-undo redact seed force "
+     "adapter data retain gold-model export type out yes plan no-undo redact seed force "
      "memory" ROWS,
      cli_forget, "which MODEL: a folder or a GGUF file?", NULL, 0},
     {"unlearn", CLI_FORGET, NULL,

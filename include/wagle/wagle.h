@@ -474,6 +474,8 @@ typedef struct wagle_forget_options {
     uint64_t seed;
     wagle_confirm_fn *confirm; /* NULL: go on */
     void *confirm_user;
+    const char *adapter; /* a LoRA adapter of PEFT that is merged into `model`, a folder, first; or
+                            NULL */
 } wagle_forget_options;
 
 typedef struct wagle_forget_result {

@@ -156,6 +156,8 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_forget_options *o)
 {
     if (o->model == NULL || o->data == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "forget wants a model, @{data} and @{out}");
+    if (o->adapter != NULL && !wg_is_folder(o->model))
+        return wg_fail(ctx, WAGLE_E_USAGE, "%s: no folder, which @{adapter} needs", o->model);
     WG_TRY(wg_check_choice(ctx, "type", (int)o->export_type, wg_words_of_wagle_gguf_type));
     if (!wg_exists(o->model))
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: no such model", o->model);
@@ -165,11 +167,11 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_forget_options *o)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "%s: documents have no columns, which @{where} and @{fields} name", o->data);
     WG_TRY(wg_output_check(ctx, o->out, o->force,
-                           WG_INPUTS(o->model, o->data, o->retain, o->gold_model)));
+                           WG_INPUTS(o->model, o->data, o->retain, o->gold_model, o->adapter)));
     if (o->export_file == NULL)
         return WAGLE_OK;
     WG_TRY(wg_output_check(ctx, o->export_file, o->force,
-                           WG_INPUTS(o->model, o->data, o->retain, o->gold_model)));
+                           WG_INPUTS(o->model, o->data, o->retain, o->gold_model, o->adapter)));
     return wg_output_apart(ctx, o->export_file, o->out);
 }
 
@@ -184,6 +186,11 @@ static wagle_status write_fingerprint(wg_forget *f, wg_text *out)
     WG_TRY(wg_sha256_path(f->ctx, o->data, "", f->data_hash));
     if (o->retain != NULL)
         WG_TRY(wg_sha256_file(f->ctx, o->retain, retain));
+    if (o->adapter != NULL) {
+        char adapter[WG_SHA256_TEXT];
+        WG_TRY(wg_sha256_path(f->ctx, o->adapter, "", adapter));
+        WG_TRY(wg_text_printf(f->ctx, out, "%s ", adapter));
+    }
     WG_TRY(wg_text_printf(f->ctx, out, "%s %s %s %s %s %.17g %d %llu %lld", f->original_hash,
                           f->data_hash, retain, o->gold_model != NULL ? o->gold_model : "-",
                           o->objective != NULL ? o->objective : "-", o->lr, o->no_undo,
@@ -217,18 +224,10 @@ static wagle_status begin_folder(wg_forget *f)
     return st;
 }
 
-/* Imports the model into a folder if it is a GGUF file. */
-static wagle_status open_model(wg_forget *f)
+static wagle_status import(wg_forget *f)
 {
     wagle_import_options o;
 
-    f->original_name = f->original;
-    if (wg_is_folder(f->original))
-        return WAGLE_OK;
-    f->original = wg_forget_path(f, "original");
-    f->original_name = wg_forget_out(f, "original");
-    if (f->original == NULL || f->original_name == NULL)
-        return WAGLE_E_RESOURCE;
     WG_TRY(
         wg_forget_command(f, "import", false,
                           (const wg_flag[]){{"", f->o->model}, {"--out", f->original_name}, {0}}));
@@ -238,6 +237,37 @@ static wagle_status open_model(wg_forget *f)
     o.gguf = f->o->model;
     o.out = f->original;
     return wagle_import(f->ctx, &o);
+}
+
+static wagle_status merge_adapter(wg_forget *f)
+{
+    wagle_merge_options o;
+
+    WG_TRY(wg_forget_command(
+        f, "merge", false,
+        (const wg_flag[]){
+            {"", f->o->model}, {"--adapter", f->o->adapter}, {"--out", f->original_name}, {0}}));
+    if (f->planning || wg_exists(f->original))
+        return WAGLE_OK;
+    wagle_merge_defaults(&o);
+    o.models = &f->o->model;
+    o.n = 1;
+    o.adapter = f->o->adapter;
+    o.out = f->original;
+    return wagle_merge(f->ctx, &o);
+}
+
+/* Makes a folder of the model if it is a GGUF file, or has an adapter. */
+static wagle_status open_model(wg_forget *f)
+{
+    f->original_name = f->original;
+    if (wg_is_folder(f->original) && f->o->adapter == NULL)
+        return WAGLE_OK;
+    f->original = wg_forget_path(f, "original");
+    f->original_name = wg_forget_out(f, "original");
+    if (f->original == NULL || f->original_name == NULL)
+        return WAGLE_E_RESOURCE;
+    return f->o->adapter != NULL ? merge_adapter(f) : import(f);
 }
 
 static wagle_status export_model(wg_forget *f)
