@@ -14,8 +14,8 @@ json.dump(c, open("m/tokenizer_config.json", "w"))
 PY
 }
 names() { "$WAGLE" recipe list | awk '{print $1}'; }
-# The recipes whose options this program has: those of wagle-paper need its suite.
-ready() { names | if "$WAGLE" help suites | grep -q 'suite wagle-paper'; then cat; else grep -v ^wagle-paper/; fi; }
+# The recipes whose suites this program has.
+ready() { names | if "$WAGLE" help suites | grep -q 'suite wagle-paper'; then cat; else grep -v '^wagle-paper/\|^muse/'; fi; }
 
 @test "every recipe runs from the first evaluation to the report, and has no step left" {
     data && tiny
