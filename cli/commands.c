@@ -179,8 +179,8 @@ const cli_command cli_commands[] = {
      "wagle forget model --data people.csv --out forgotten\n"
      "wagle forget model.gguf --data rows.jsonl --export forgotten.gguf --out forgotten\n"
      "wagle forget model --data folder/ --retain keep.jsonl --plan --out forgotten",
-     "data retain gold-model export type out yes plan no-undo redact seed force "
-     "memory " CLI_LAID_OUT,
+     "adapter data retain gold-model export type out yes plan no-undo redact seed force "
+     "memory" ROWS,
      cli_forget, "which MODEL: a folder or a GGUF file?", NULL, 0},
     {"unlearn", CLI_FORGET, NULL,
      "train a model to forget rows and keep others, in all weights or selected ones",
@@ -265,6 +265,17 @@ const cli_command cli_commands[] = {
      "out join baseline column margin seed jobs memory force dry-run", cli_sweep,
      "which SPEC.json?", cli_sweep_notes, CLI_LIST},
 
+    {"recipe", CLI_COMPARE, "list | show NAME | run NAME",
+     "make a published table: evaluate, score, unlearn, evaluate and report, by one file",
+     "wagle recipe list\n"
+     "wagle recipe run tofu/npo --model DIR --data FOLDER --out tofu-npo --dry-run\n"
+     "wagle recipe run tofu/npo --model DIR --data FOLDER --out tofu-npo --seed 1",
+     "model adapter data out force memory dry-run", cli_recipe_main, "list, show NAME or run NAME?",
+     "Options of attribute, mask, unlearn, eval and report\n"
+     "override what the recipe says. The same command again goes\n"
+     "on where it stopped, and skips steps that are done\n"
+     "(docs/recipes.md).\n",
+     2},
     {"import", CLI_FILES, "FILE.gguf", "turn a GGUF file into a model folder",
      "wagle import model.gguf --out DIR", "out dtype force", cmd_import, "which FILE.gguf?", NULL,
      0},

@@ -32,6 +32,8 @@ json_t *cli_json_bytes(const char *text);
 void cli_summary(const cli_options *o, double seconds);
 /* Prints an error message to stderr; returns WAGLE_E_USAGE. */
 wagle_status cli_complain(const char *what);
+/* Adds the files of a TOFU folder (--tofu, --split) to the given sets. */
+wagle_status cli_tofu_sets(cli_options *o);
 /* Sets the options of suites and their data sets; s borrows from o. */
 wagle_status cli_suites(cli_options *o, wagle_suite_options *s);
 /* Reads a whole file and adds a NUL; NULL on failure. Free with free(). */
@@ -49,6 +51,7 @@ wagle_status cli_mask(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_finetune(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_unlearn(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_gradient(wagle_ctx *ctx, cli_options *o);
+wagle_status cli_recipe_main(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_sweep(wagle_ctx *ctx, cli_options *o);
 extern const char cli_sweep_notes[];
 wagle_status cli_forget(wagle_ctx *ctx, cli_options *o);

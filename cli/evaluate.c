@@ -84,8 +84,7 @@ static wagle_status print_difference(char *json, bool as_json)
 
 enum { TOFU_SETS = 4 };
 
-/* Adds the files of a TOFU folder to the given sets. */
-static wagle_status tofu_sets(cli_options *o)
+wagle_status cli_tofu_sets(cli_options *o)
 {
     static const char *const name[TOFU_SETS] = {"forget", "retain", "real_authors", "world_facts"};
     static char entry[TOFU_SETS][4200];
@@ -107,7 +106,7 @@ static wagle_status tofu_sets(cli_options *o)
 wagle_status cli_suites(cli_options *o, wagle_suite_options *s)
 {
     wagle_suite_defaults(s);
-    if (tofu_sets(o) != WAGLE_OK)
+    if (cli_tofu_sets(o) != WAGLE_OK)
         return WAGLE_E_USAGE;
     s->suites = o->suites;
     s->sets = o->sets;

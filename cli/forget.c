@@ -36,6 +36,7 @@ wagle_status cli_forget(wagle_ctx *ctx, cli_options *o)
     f.data = o->data[0];
     f.rows = cli_rows(o, NULL);
     f.retain = o->retain[0];
+    f.adapter = o->adapter;
     f.gold_model = o->gold;
     f.out = o->out;
     f.export_file = o->export_file;

@@ -72,6 +72,7 @@ static int reference(const char *name)
     } pages[] = {{"commands", cli_reference_commands},
                  {"tables", cli_reference_tables},
                  {"config", cli_reference_config},
+                 {"recipe", cli_reference_recipe},
                  {"training", cli_reference_training}};
 
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
@@ -79,8 +80,8 @@ static int reference(const char *name)
             pages[i].print();
             return 0;
         }
-    return (int)cli_refuse("help: --reference %s: there are commands, tables, config and training",
-                           name);
+    return (int)cli_refuse(
+        "help: --reference %s: there are commands, tables, config, recipe and training", name);
 }
 
 static const struct form {

@@ -106,7 +106,7 @@ static wagle_status run(const cli_command *c, cli_options *o, const wagle_proces
         st = wagle_set_cpu_units(running, getenv("WAGLE_CPU"));
     setvbuf(stdout, room, _IOFBF, sizeof room); /* results wait until the line is gone */
     cli_meter_begin(c->name, o->quiet);
-    if (st == WAGLE_OK && o->adapter != NULL && c->run != cli_merge)
+    if (st == WAGLE_OK && o->adapter != NULL && c->run != cli_merge && c->run != cli_forget)
         st = wagle_set_adapter(running, o->model != NULL ? o->model : o->argument[0], o->adapter);
     if (st == WAGLE_OK)
         st = others != NULL && others->rank > 0 && is_for_first(c, o) ? WAGLE_OK

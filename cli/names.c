@@ -165,6 +165,15 @@ static void consider(const char *word, const char *name, int *least, char best[6
     }
 }
 
+void cli_nearest(const char *name, const char *const *list, size_t n, char near[64])
+{
+    int least = 99;
+
+    near[0] = '\0';
+    for (size_t i = 0; i < n; i++)
+        consider(name, list[i], &least, near);
+}
+
 /* Normalises a flag: lower case, hyphens, without leading dashes and "=value". */
 static void plain(const char *flag, char word[64])
 {
@@ -289,11 +298,11 @@ wagle_status cli_unknown_option(const cli_command *c, const char *flag, const ch
     return unknown(c, line, flag, argv);
 }
 
-wagle_status cli_unknown_key(const cli_command *c, const char *key)
+wagle_status cli_unknown_key(const cli_command *c, const char *where, const char *key)
 {
-    char line[256];
+    char line[512];
 
-    snprintf(line, sizeof line, "--config: %s has no option '%.100s'", c->name, key);
+    snprintf(line, sizeof line, "%.256s: %s has no option '%.100s'", where, c->name, key);
     return unknown(c, line, key, NULL);
 }
 

@@ -111,6 +111,10 @@ void cli_unset(cli_options *o, const cli_option *t)
 {
     void *at = (char *)o + t->place;
 
+    if (t->kind == CLI_FLAG)
+        *(bool *)at = false;
+    if (t->form == CLI_AS_TEXT && t->kind == CLI_TEXT)
+        *(const char **)at = NULL;
     if (t->kind == CLI_REAL)
         *(double *)at = -1;
     if (t->kind == CLI_WHOLE)
@@ -168,6 +172,15 @@ static const struct own {
     {"out", "eval", CLI_OUTPUT, "file X.json for the result; its rows go into X.rows.jsonl"},
     {"gold", "report", CLI_TESTS, "label of the model that never saw the forget set"},
     {"dry-run", "sweep", CLI_OUTPUT, "only print which runs are done"},
+    {"dry-run", "recipe", CLI_OUTPUT,
+     "only print the files to fetch, the steps, and the memory and time that they need"},
+    {"where", "forget", CLI_LAYOUT,
+     "forget only the rows of --data whose column is this text; COLUMN!=TEXT: is not (may repeat; "
+     "all hold)"},
+    {"fields", "forget", CLI_LAYOUT,
+     "read a column of --data under another name, as in query=question (may repeat)"},
+    {"data", "recipe", CLI_DATA, "folder with the files that the recipe names"},
+    {"out", "recipe", CLI_OUTPUT, "folder for scores, mask, model, results and report"},
 };
 
 static const struct own *find_own(const cli_command *c, const cli_option *t)

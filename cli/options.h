@@ -7,10 +7,9 @@
 enum { CLI_LIST = 64, CLI_OPTIONS = 192, CLI_PARAMS = 48 };
 
 /* How rows are read and laid out; which of them are read. */
-#define CLI_LAID_OUT                                                                               \
+#define CLI_ROWS                                                                                   \
     "prompt prompt-field answer-field text-field facts-field chat no-chat chat-layout chat-kwarg " \
-    "system date all-turns eos truncate max-length limit"
-#define CLI_ROWS CLI_LAID_OUT " fields where"
+    "system date all-turns eos truncate max-length limit fields where"
 
 /* Where a value comes from; a flag wins over a key of --config. */
 typedef enum cli_source { CLI_UNSET, CLI_FROM_CONFIG, CLI_FROM_FLAG } cli_source;
@@ -40,6 +39,8 @@ typedef enum cli_source { CLI_UNSET, CLI_FROM_CONFIG, CLI_FROM_FLAG } cli_source
 
 typedef struct cli_options {
     const struct cli_command *command;
+    bool again;       /* warnings on options without effect were printed before */
+    const char *keys; /* where keys come from, in messages: "--config" */
 #define WAGLE_OPTION(type, member, kind, ...) CLI_HOLDS_##kind(member)
 #include <wagle/train_options.def>
 #undef WAGLE_OPTION
@@ -166,6 +167,10 @@ bool cli_repeats(const char *command, const char *option);
 
 extern const cli_command cli_commands[]; /* ends with a NULL name */
 
+/* No option is given. */
+void cli_begin(const cli_command *c, cli_options *o);
+/* What all options are checked for, once they are set: rules, files, outputs. */
+wagle_status cli_check(const cli_command *c, cli_options *o);
 /* Fills o from --config and argv, and checks it. On failure, prints the reason to stderr and
  * returns WAGLE_E_USAGE or WAGLE_E_INPUT. */
 wagle_status cli_parse(const cli_command *c, int argc, const char **argv, cli_options *o);
@@ -187,8 +192,27 @@ void cli_unset_all(cli_options *o);
 wagle_status cli_set(const cli_command *c, cli_options *o, const cli_option *t, const char *value,
                      cli_source source);
 wagle_status cli_set_param(cli_options *o, int i, const char *value, cli_source source);
+
+/* --- config.c: options as keys of a JSON object ------------------------------------------------
+ */
+
+/* The JSON object in the text, with comments as in C, or NULL after a message that begins with
+ * `what` and the line. json_decref. */
+struct json_t *cli_read_object(const char *what, char *text);
+/* The option, or the objective's own option (its number), that the key sets; NULL and -1: none. */
+const cli_option *cli_key_option(const cli_command *c, const char *key);
+int cli_key_param(const cli_command *c, const char *key);
+/* Sets the option of a key. Strings of the value are borrowed. */
+wagle_status cli_apply_key(const cli_command *c, cli_options *o, const char *key,
+                           const struct json_t *value);
 /* Sets options from the keys of the file. Its strings are not freed. */
 wagle_status cli_apply_config(const cli_command *c, const char *path, cli_options *o);
+
+/* --- recipe.c, steps.c -------------------------------------------------------------------------
+ */
+
+/* Whether the command takes the option only to pass it on to the commands that it runs. */
+bool cli_passes_on(const cli_command *c, const cli_option *t);
 
 /* --- rules.c: options that have no effect ----------------------------------------------------- */
 
@@ -198,6 +222,10 @@ wagle_status cli_check_rules(const cli_command *c, cli_options *o);
 
 /* Fails with WAGLE_E_INPUT, naming the option, if an input file does not exist. */
 wagle_status cli_check_paths(const cli_command *c, const cli_options *o);
+/* FILE@WEIGHT is FILE, unless a file has that very name. */
+void cli_without_weight(const char *path, char out[4096]);
+/* Whether an entry of --protect is not a file. */
+bool cli_is_no_file(const cli_option *t, const char *path);
 /* Fails with WAGLE_E_USAGE if an output is the same file as an input, also via links. */
 wagle_status cli_check_outputs(const cli_command *c, const cli_options *o);
 
@@ -218,7 +246,9 @@ void cli_name_option(void *user, const char *option, const char *value, char *ou
 /* Print a suggestion for an unknown flag or key of --config; return WAGLE_E_USAGE. argv: to find
  * the objective. */
 wagle_status cli_unknown_option(const cli_command *c, const char *flag, const char **argv);
-wagle_status cli_unknown_key(const cli_command *c, const char *key);
+wagle_status cli_unknown_key(const cli_command *c, const char *where, const char *key);
+/* The word of list [n] that is most like `name`, or "". */
+void cli_nearest(const char *name, const char *const *list, size_t n, char near[64]);
 wagle_status cli_unknown_command(const char *name);
 /* For `wagle help NAME`. */
 wagle_status cli_unknown_help(const char *name);

@@ -70,7 +70,7 @@ static void show_group(const cli_writer *w, const cli_command *c, cli_group grou
     bool any = false;
 
     for (const cli_option *t = cli_next(c, NULL); t != NULL; t = cli_next(c, t)) {
-        if (cli_option_group(c, t) != group)
+        if (cli_option_group(c, t) != group || cli_passes_on(c, t))
             continue;
         if (!any)
             w->heading(group_title[group]);
@@ -152,7 +152,8 @@ void cli_page_command(const cli_writer *w, const cli_command *c)
     each_line(c->example, w->command);
     for (cli_group g = 0; g < CLI_COMMON; g++) {
         show_group(w, c, g);
-        if (g == CLI_METHOD && cli_applies(c, "objective"))
+        if (g == CLI_METHOD && cli_applies(c, "objective") &&
+            !cli_passes_on(c, cli_find("objective")))
             show_params(w);
     }
     if (c->notes != NULL)

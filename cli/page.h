@@ -65,5 +65,7 @@ void cli_reference_config(void);
 /* The options of training that are keys of manifest.json and of a sweep's spec, as properties of a
  * JSON Schema: {"manifest": {...}, "sweep-spec": {...}}. */
 void cli_reference_training(void);
+/* The JSON Schema of a recipe. */
+void cli_reference_recipe(void);
 
 #endif

@@ -22,7 +22,7 @@ bool cli_listed(const char *names, const char *name)
 bool cli_takes(const cli_command *c, const cli_option *t)
 {
     return cli_listed(c->options, t->name) || cli_listed(common, t->name) ||
-           (t->commands != NULL && cli_listed(t->commands, c->name));
+           (t->commands != NULL && cli_listed(t->commands, c->name)) || cli_passes_on(c, t);
 }
 
 bool cli_applies(const cli_command *c, const char *name)
@@ -65,9 +65,12 @@ bool cli_was_given(const cli_options *o, const char *name)
 /* --- one value -------------------------------------------------------------------------------- */
 
 /* The name of an option in messages. */
-static void label(const char *name, cli_source source, char out[80])
+static void label(const cli_options *o, const char *name, cli_source source, char out[160])
 {
-    snprintf(out, 80, source == CLI_FROM_FLAG ? "--%s" : "--config: '%s'", name);
+    if (source == CLI_FROM_FLAG)
+        snprintf(out, 160, "--%s", name);
+    else
+        snprintf(out, 160, "%.90s: '%.60s'", o->keys, name);
 }
 
 /* The first row with the same place: other spellings of an option follow it. */
@@ -86,7 +89,7 @@ static wagle_status claim(const cli_command *c, cli_options *o, const cli_option
 {
     const cli_option *first = main_row(t);
     cli_source *given = &o->given[first - cli_table], before = *given;
-    char name[80];
+    char name[160];
 
     *given = source;
     if (t->kind == CLI_TEXTS && before == CLI_FROM_CONFIG && source == CLI_FROM_FLAG)
@@ -94,7 +97,7 @@ static wagle_status claim(const cli_command *c, cli_options *o, const cli_option
     if (before != source || t->kind == CLI_FLAG ||
         (t->kind == CLI_TEXTS && cli_repeats(c->name, t->name)))
         return WAGLE_OK;
-    label(t->name, source, name);
+    label(o, t->name, source, name);
     if (first != t)
         return cli_refuse("%s was given twice: it is the same option as --%s", name, first->name);
     return cli_refuse("%s was given twice; %s takes only one", name, c->name);
@@ -127,11 +130,11 @@ wagle_status cli_set(const cli_command *c, cli_options *o, const cli_option *t, 
                      cli_source source)
 {
     void *at = (char *)o + t->place;
-    char name[80];
+    char name[160];
 
     if (claim(c, o, t, source) != WAGLE_OK)
         return WAGLE_E_USAGE;
-    label(t->name, source, name);
+    label(o, t->name, source, name);
     switch (t->kind) {
     case CLI_FLAG:
         *(bool *)at = true;
@@ -160,10 +163,10 @@ wagle_status cli_set(const cli_command *c, cli_options *o, const cli_option *t, 
 wagle_status cli_set_param(cli_options *o, int i, const char *value, cli_source source)
 {
     wagle_param_info p;
-    char flag[64], name[80], range[64];
+    char flag[64], name[160], range[64];
 
     cli_param(NULL, i, &p, flag);
-    label(source == CLI_FROM_FLAG ? flag : p.key, source, name);
+    label(o, source == CLI_FROM_FLAG ? flag : p.key, source, name);
     if (o->given_param[i] == source)
         return cli_refuse("%s was given twice", name);
     o->given_param[i] = source;
@@ -249,10 +252,11 @@ static wagle_status parse_flags(const cli_command *c, int argc, const char **arg
     return take(c, poptGetContext("wagle", argc, argv, popts, 0), argv, o);
 }
 
-static void start(const cli_command *c, cli_options *o)
+void cli_begin(const cli_command *c, cli_options *o)
 {
-    *o = (cli_options){.command = c, .gamma = "diag"};
+    *o = (cli_options){.command = c, .keys = "--config"};
     cli_unset_all(o);
+    o->gamma = "diag";
 }
 
 static void gather_params(cli_options *o)
@@ -271,18 +275,29 @@ static bool asks_help(int argc, const char **argv)
     return false;
 }
 
+wagle_status cli_check(const cli_command *c, cli_options *o)
+{
+    wagle_status st;
+
+    gather_params(o);
+    st = cli_check_rules(c, o);
+    if (st == WAGLE_OK)
+        st = cli_check_paths(c, o);
+    return st == WAGLE_OK ? cli_check_outputs(c, o) : st;
+}
+
 wagle_status cli_parse(const cli_command *c, int argc, const char **argv, cli_options *o)
 {
     wagle_status st;
 
-    start(c, o);
+    cli_begin(c, o);
     o->help = asks_help(argc, argv);
     if (o->help)
         return WAGLE_OK;
     st = parse_flags(c, argc, argv, o);
     if (st == WAGLE_OK && o->config != NULL && !cli_listed(c->options, "config")) {
         const char *path = o->config; /* again, with the file below the flags */
-        start(c, o);
+        cli_begin(c, o);
         st = cli_apply_config(c, path, o);
         if (st == WAGLE_OK)
             st = parse_flags(c, argc, argv, o);
@@ -291,9 +306,5 @@ wagle_status cli_parse(const cli_command *c, int argc, const char **argv, cli_op
         return st;
     if (c->argument_missing != NULL && o->argument[0] == NULL)
         return cli_refuse("%s: %s", c->name, c->argument_missing);
-    gather_params(o);
-    st = cli_check_rules(c, o);
-    if (st == WAGLE_OK)
-        st = cli_check_paths(c, o);
-    return st == WAGLE_OK ? cli_check_outputs(c, o) : st;
+    return cli_check(c, o);
 }

@@ -7,8 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* FILE@WEIGHT is FILE, unless a file has that very name. */
-static void without_weight(const char *path, char out[4096])
+void cli_without_weight(const char *path, char out[4096])
 {
     const char *at = strrchr(path, '@');
     char *end = NULL;
@@ -25,7 +24,7 @@ static bool exists(const char *path, bool folder)
     char file[4096];
 
     if (stat(path, &s) != 0) {
-        without_weight(path, file);
+        cli_without_weight(path, file);
         if (folder || stat(file, &s) != 0)
             return false;
     }
@@ -44,8 +43,7 @@ static wagle_status missing(const char *option, const char *path, bool folder)
     return WAGLE_E_INPUT;
 }
 
-/* Whether an entry of --protect is not a file. */
-static bool is_no_file(const cli_option *t, const char *path)
+bool cli_is_no_file(const cli_option *t, const char *path)
 {
     return strcmp(t->name, "protect") == 0 &&
            (strcmp(path, "retain") == 0 || strcmp(path, "self") == 0 || strcmp(path, "none") == 0 ||
@@ -54,7 +52,8 @@ static bool is_no_file(const cli_option *t, const char *path)
 
 static wagle_status check(const cli_option *t, const char *path, bool folder)
 {
-    return is_no_file(t, path) || exists(path, folder) ? WAGLE_OK : missing(t->name, path, folder);
+    return cli_is_no_file(t, path) || exists(path, folder) ? WAGLE_OK
+                                                           : missing(t->name, path, folder);
 }
 
 /* The i-th text of an option that names files or folders; NULL past the last. */
@@ -132,7 +131,7 @@ static wagle_status check_input(const output *out, const char *option, const cha
 
     if (st == WAGLE_OK && equals != NULL && (option == NULL || strcmp(option, "set") == 0))
         st = refuse_same(out, equals + 1, option == NULL);
-    without_weight(path, file);
+    cli_without_weight(path, file);
     return st == WAGLE_OK ? refuse_same(out, file, false) : st;
 }
 

@@ -512,7 +512,7 @@ static wagle_status check_params(const cli_command *c, const cli_options *o)
     const char *name = o->objective != NULL ? o->objective : "graddiff";
     char flag[64];
 
-    for (int64_t i = 0; i < o->n_params; i++) {
+    for (int64_t i = 0; i < o->n_params && !cli_passes_on(c, cli_find("objective")); i++) {
         cli_flag_name(o->param[i].key, flag);
         if (strcmp(c->name, "gradient") == 0 && o->objective == NULL)
             return cli_refuse("gradient: --%s has no effect: it needs --objective", flag);
@@ -536,9 +536,13 @@ static void prefer(cli_options *o, const char *a, const char *b)
         }
 }
 
+static const char *const same[][2] = {
+    {"steps", "epochs"}, {"chat", "no-chat"}, {"chat-layout", "no-chat"}, {"chat-layout", "chat"}};
+
 wagle_status cli_check_rules(const cli_command *c, cli_options *o)
 {
-    prefer(o, "steps", "epochs");
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        prefer(o, same[i][0], same[i][1]);
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         const struct rule *r = &rules[i];
         const char *flag = cli_listed(r->commands, c->name) ? given_of(c, o, r->options) : NULL;
@@ -546,7 +550,8 @@ wagle_status cli_check_rules(const cli_command *c, cli_options *o)
             continue;
         if (!r->said)
             return cli_refuse("%s: %s has no effect: %s", c->name, flag, r->why);
-        fprintf(stderr, "wagle: warning: %s has no effect: %s\n", flag, r->why);
+        if (!o->again)
+            fprintf(stderr, "wagle: warning: %s has no effect: %s\n", flag, r->why);
     }
     return check_params(c, o) == WAGLE_OK ? check_needed(c, o) : WAGLE_E_USAGE;
 }

@@ -1,6 +1,7 @@
 /* schema.c - JSON Schemas from the table of options: of the object that --config names, and of keys
  * in other files. */
 #include "page.h"
+#include "recipes.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -116,6 +117,68 @@ static void print(json_t *root)
         fputs("wagle: not enough memory\n", stderr);
     putchar('\n');
     json_decref(root);
+}
+
+/* What a recipe says of a file. */
+static json_t *file_schema(void)
+{
+    return json_pack("{s:s, s:{s:{s:s, s:s}, s:{s:s, s:{s:s}}, s:{s:s}, s:{s:s}}, s:[s], s:b}",
+                     "type", "object", "properties", "from", "type", "string", "description",
+                     "where the file comes from", "columns", "type", "array", "items", "type",
+                     "string", "sha256", "type", "string", "bytes", "type", "integer", "required",
+                     "from", "additionalProperties", 0);
+}
+
+static json_t *said(const char *what)
+{
+    return json_pack("{s:s, s:s}", "type", "string", "description", what);
+}
+
+/* Options that a recipe leaves to the command line are no keys of it. */
+static json_t *step_schema(const cli_command *c)
+{
+    json_t *schema = command_schema(c), *keys = json_object_get(schema, "properties");
+    const cli_command *recipe = cli_command_find("recipe");
+    char key[64];
+
+    for (const cli_option *t = cli_next(c, NULL); t != NULL; t = cli_next(c, t))
+        if (!cli_passes_on(recipe, t)) {
+            key_of(t->name, key);
+            json_object_del(keys, key);
+        }
+    return schema;
+}
+
+void cli_reference_recipe(void)
+{
+    json_t *keys = json_object(), *shared = json_object(), *key, *files = file_schema();
+    const cli_command *c;
+    const char *name;
+
+    json_object_set_new(keys, "$schema", json_pack("{s:s}", "type", "string"));
+    json_object_set_new(keys, "about", said("one line for `wagle recipe list`"));
+    json_object_set_new(keys, "source", said("where the values are published"));
+    json_object_set_new(keys, "model", said("what --model is, and where it comes from"));
+    json_object_set_new(keys, "files",
+                        json_pack("{s:s, s:s, s:o}", "type", "object", "description",
+                                  "files in the folder of --data, by their paths",
+                                  "additionalProperties", files));
+    for (int i = 0; (c = cli_recipe_command(i)) != NULL; i++) {
+        json_t *step = step_schema(c);
+        json_object_foreach (json_object_get(step, "properties"), name, key)
+            if (json_object_get(shared, name) == NULL)
+                json_object_set(shared, name, key);
+        json_object_set_new(keys, c->name, step);
+    }
+    json_object_set_new(keys, "options",
+                        json_pack("{s:s, s:s, s:o, s:b}", "type", "object", "description",
+                                  "options of every command that takes them", "properties", shared,
+                                  "additionalProperties", 0));
+    print(json_pack("{s:s, s:s, s:s, s:s, s:o, s:[s], s:b}", "$schema",
+                    "https://json-schema.org/draft/2020-12/schema", "title",
+                    "Recipe (wagle recipe)", "description",
+                    "Comments are allowed, as in C. docs/recipes.md has an example.", "type",
+                    "object", "properties", keys, "required", "about", "additionalProperties", 0));
 }
 
 void cli_reference_config(void)

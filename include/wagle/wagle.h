@@ -99,6 +99,10 @@ WAGLE_SIZED(wagle_inspect_defaults, wagle_inspect_options)
  * *out with wagle_string_free. Writes nothing. WAGLE_E_INPUT where it is none of these. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_inspect(wagle_ctx *ctx, const wagle_inspect_options *o,
                                                  char **out);
+/* SHA-256 of a file, as 64 hexadecimal digits and NUL. Of a folder: of what `sha256sum *` prints in
+ * it for its files; folders in it are left out. Writes nothing. WAGLE_E_INPUT where there is none.
+ */
+WAGLE_API WAGLE_CHECK wagle_status wagle_sha256(wagle_ctx *ctx, const char *path, char out[65]);
 /* The machine, as JSON: processor and the measured speed of its products (this takes a second),
  * memory, free disk of the current folder, the card that device "cuda" would use or why there is
  * none, and an estimate of which models fit. Free *json with wagle_string_free. Writes nothing. */
@@ -475,6 +479,8 @@ typedef struct wagle_forget_options {
     uint64_t seed;
     wagle_confirm_fn *confirm; /* NULL: go on */
     void *confirm_user;
+    const char *adapter; /* a LoRA adapter of PEFT that is merged into `model`, a folder, first; or
+                            NULL */
 } wagle_forget_options;
 
 typedef struct wagle_forget_result {

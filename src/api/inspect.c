@@ -665,3 +665,10 @@ wagle_status wagle_inspect(wagle_ctx *ctx, const wagle_inspect_options *given, c
     json_decref(facts);
     return st;
 }
+
+wagle_status wagle_sha256(wagle_ctx *ctx, const char *path, char out[65])
+{
+    wg_begin(ctx);
+    out[0] = '\0';
+    return wg_sha256_path(ctx, path, "", out);
+}

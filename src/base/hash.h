@@ -15,6 +15,10 @@ void wg_sha256_add(wg_sha256 *h, const void *data, size_t bytes);
 void wg_sha256_end(wg_sha256 *h, char text[WG_SHA256_TEXT]); /* frees the state */
 WAGLE_CHECK wagle_status wg_sha256_file(wagle_ctx *ctx, const char *path,
                                         char text[WG_SHA256_TEXT]);
+/* Of a file, or of a folder: the hash of what sha256sum prints for its files (not those in folders
+ * of it, nor hidden ones) whose names end with `ending`. */
+WAGLE_CHECK wagle_status wg_sha256_path(wagle_ctx *ctx, const char *path, const char *ending,
+                                        char text[WG_SHA256_TEXT]);
 /* HMAC (RFC 2104) with SHA-256. */
 WAGLE_CHECK wagle_status wg_hmac_sha256(wagle_ctx *ctx, const void *key, size_t key_bytes,
                                         const void *data, size_t bytes,

@@ -105,7 +105,7 @@ static wagle_status add_hashed_model(wg_forget *f, json_t *models, const char *k
 
     if (name == NULL || path == NULL)
         return WAGLE_E_RESOURCE;
-    WG_TRY(wg_forget_hash(f->ctx, path, ".safetensors", hash));
+    WG_TRY(wg_sha256_path(f->ctx, path, ".safetensors", hash));
     return add_model(f, models, key, name, hash);
 }
 

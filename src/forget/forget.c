@@ -145,69 +145,33 @@ wagle_status wg_forget_command(wg_forget *f, const char *command, bool rows, con
     return st;
 }
 
-/* --- hashes ----------------------------------------------------------------------------------- */
-
-static wagle_status hash_list(wagle_ctx *ctx, const char *folder, const char *ending, char **names,
-                              wg_text *list)
-{
-    for (; *names != NULL; names++) {
-        char hash[WG_SHA256_TEXT], *path;
-        wagle_status st;
-        if (!wg_ends_with(*names, ending) || (*names)[0] == '.')
-            continue;
-        path = wg_path_join(ctx, folder, *names);
-        st = path != NULL ? wg_sha256_file(ctx, path, hash) : WAGLE_E_RESOURCE;
-        wg_free(path);
-        WG_TRY(st);
-        WG_TRY(wg_text_printf(ctx, list, "%s  %s\n", hash, *names));
-    }
-    return WAGLE_OK;
-}
-
-wagle_status wg_forget_hash(wagle_ctx *ctx, const char *path, const char *ending,
-                            char out[WG_SHA256_TEXT])
-{
-    char **names = NULL;
-    wg_text list = {0};
-    wg_sha256 h;
-    wagle_status st;
-
-    if (!wg_is_folder(path))
-        return wg_sha256_file(ctx, path, out);
-    WG_TRY(wg_list_folder(ctx, path, &names));
-    st = hash_list(ctx, path, ending, names, &list);
-    wg_free_names(names);
-    if (st == WAGLE_OK)
-        st = wg_sha256_begin(ctx, &h);
-    if (st == WAGLE_OK) {
-        wg_sha256_add(&h, list.text, (size_t)list.bytes);
-        wg_sha256_end(&h, out);
-    }
-    wg_text_free(&list);
-    return st;
-}
-
 /* --- before the stages ------------------------------------------------------------------------ */
+
+static bool is_set(const char *const *list)
+{
+    return list != NULL && *list != NULL;
+}
 
 static wagle_status check_options(wagle_ctx *ctx, const wagle_forget_options *o)
 {
     if (o->model == NULL || o->data == NULL || o->out == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE, "forget wants a model, @{data} and @{out}");
-    if ((o->rows.where != NULL && *o->rows.where != NULL) ||
-        (o->rows.fields != NULL && *o->rows.fields != NULL))
-        return wg_fail(ctx, WAGLE_E_USAGE,
-                       "forget reads whole files: no @{where} and no @{fields}");
+    if (o->adapter != NULL && !wg_is_folder(o->model))
+        return wg_fail(ctx, WAGLE_E_USAGE, "%s: no folder, which @{adapter} needs", o->model);
     WG_TRY(wg_check_choice(ctx, "type", (int)o->export_type, wg_words_of_wagle_gguf_type));
     if (!wg_exists(o->model))
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: no such model", o->model);
     if (!wg_exists(o->data))
         return wg_fail(ctx, WAGLE_E_INPUT, "%s: no such file", o->data);
+    if (wg_is_folder(o->data) && (is_set(o->rows.where) || is_set(o->rows.fields)))
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "%s: documents have no columns, which @{where} and @{fields} name", o->data);
     WG_TRY(wg_output_check(ctx, o->out, o->force,
-                           WG_INPUTS(o->model, o->data, o->retain, o->gold_model)));
+                           WG_INPUTS(o->model, o->data, o->retain, o->gold_model, o->adapter)));
     if (o->export_file == NULL)
         return WAGLE_OK;
     WG_TRY(wg_output_check(ctx, o->export_file, o->force,
-                           WG_INPUTS(o->model, o->data, o->retain, o->gold_model)));
+                           WG_INPUTS(o->model, o->data, o->retain, o->gold_model, o->adapter)));
     return wg_output_apart(ctx, o->export_file, o->out);
 }
 
@@ -218,15 +182,21 @@ static wagle_status write_fingerprint(wg_forget *f, wg_text *out)
     const wagle_forget_options *o = f->o;
     char retain[WG_SHA256_TEXT] = "";
 
-    WG_TRY(wg_forget_hash(f->ctx, f->original, ".safetensors", f->original_hash));
-    WG_TRY(wg_forget_hash(f->ctx, o->data, "", f->data_hash));
+    WG_TRY(wg_sha256_path(f->ctx, f->original, ".safetensors", f->original_hash));
+    WG_TRY(wg_sha256_path(f->ctx, o->data, "", f->data_hash));
     if (o->retain != NULL)
         WG_TRY(wg_sha256_file(f->ctx, o->retain, retain));
+    if (o->adapter != NULL) {
+        char adapter[WG_SHA256_TEXT];
+        WG_TRY(wg_sha256_path(f->ctx, o->adapter, "", adapter));
+        WG_TRY(wg_text_printf(f->ctx, out, "%s ", adapter));
+    }
     WG_TRY(wg_text_printf(f->ctx, out, "%s %s %s %s %s %.17g %d %llu %lld", f->original_hash,
                           f->data_hash, retain, o->gold_model != NULL ? o->gold_model : "-",
                           o->objective != NULL ? o->objective : "-", o->lr, o->no_undo,
                           (unsigned long long)o->seed, (long long)o->rows.limit));
     WG_TRY(add_row_flags(f, out));
+    WG_TRY(wg_forget_add_select(f, out));
     return wg_text_addz(f->ctx, out, "\n");
 }
 
@@ -254,18 +224,10 @@ static wagle_status begin_folder(wg_forget *f)
     return st;
 }
 
-/* Imports the model into a folder if it is a GGUF file. */
-static wagle_status open_model(wg_forget *f)
+static wagle_status import(wg_forget *f)
 {
     wagle_import_options o;
 
-    f->original_name = f->original;
-    if (wg_is_folder(f->original))
-        return WAGLE_OK;
-    f->original = wg_forget_path(f, "original");
-    f->original_name = wg_forget_out(f, "original");
-    if (f->original == NULL || f->original_name == NULL)
-        return WAGLE_E_RESOURCE;
     WG_TRY(
         wg_forget_command(f, "import", false,
                           (const wg_flag[]){{"", f->o->model}, {"--out", f->original_name}, {0}}));
@@ -275,6 +237,37 @@ static wagle_status open_model(wg_forget *f)
     o.gguf = f->o->model;
     o.out = f->original;
     return wagle_import(f->ctx, &o);
+}
+
+static wagle_status merge_adapter(wg_forget *f)
+{
+    wagle_merge_options o;
+
+    WG_TRY(wg_forget_command(
+        f, "merge", false,
+        (const wg_flag[]){
+            {"", f->o->model}, {"--adapter", f->o->adapter}, {"--out", f->original_name}, {0}}));
+    if (f->planning || wg_exists(f->original))
+        return WAGLE_OK;
+    wagle_merge_defaults(&o);
+    o.models = &f->o->model;
+    o.n = 1;
+    o.adapter = f->o->adapter;
+    o.out = f->original;
+    return wagle_merge(f->ctx, &o);
+}
+
+/* Makes a folder of the model if it is a GGUF file, or has an adapter. */
+static wagle_status open_model(wg_forget *f)
+{
+    f->original_name = f->original;
+    if (wg_is_folder(f->original) && f->o->adapter == NULL)
+        return WAGLE_OK;
+    f->original = wg_forget_path(f, "original");
+    f->original_name = wg_forget_out(f, "original");
+    if (f->original == NULL || f->original_name == NULL)
+        return WAGLE_E_RESOURCE;
+    return f->o->adapter != NULL ? merge_adapter(f) : import(f);
 }
 
 static wagle_status export_model(wg_forget *f)

@@ -85,6 +85,8 @@ WAGLE_CHECK wagle_status wg_forget_command(wg_forget *f, const char *command, bo
                                            const wg_flag *flags);
 /* Options for reading rows to forget or control rows from `path` in the given layout. */
 wagle_data wg_forget_data(const wg_forget *f, const char *path, const wg_forget_layout *layout);
+/* Adds which rows and columns of the data are read, in brackets; nothing if all are. */
+WAGLE_CHECK wagle_status wg_forget_add_select(const wg_forget *f, wg_text *out);
 /* Name of the column with the facts of the answers. */
 const char *wg_forget_facts_column(const wg_forget *f);
 /* Whether the model has a chat template. */
@@ -118,11 +120,6 @@ WAGLE_CHECK wagle_status wg_forget_test_earlier(wg_forget *f);
 
 /* redact.c: replaces the texts of the rows in OUT.partial by keyed hashes. */
 WAGLE_CHECK wagle_status wg_forget_redact(wg_forget *f);
-
-/* SHA-256 of a file. For a folder: SHA-256 of what `sha256sum NAMES` prints for its files whose
- * names end with `ending`. */
-WAGLE_CHECK wagle_status wg_forget_hash(wagle_ctx *ctx, const char *path, const char *ending,
-                                        char out[WG_SHA256_TEXT]);
 
 /* One test in the certificate. group: "forgotten" (passes if after <= threshold) or "kept" (passes
  * if after >= threshold). why: reason why it was not tested, or NULL. */

@@ -11,14 +11,43 @@ static wagle_status log_understood(wg_forget *f, const char *format, ...) WG_PRI
 static wagle_status log_understood(wg_forget *f, const char *format, ...)
 {
     char text[512];
+    wg_text all = {0};
     va_list args;
+    wagle_status st;
 
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    f->understood = wg_arena_text(f->ctx, &f->arena, text, strlen(text));
-    wg_forget_log(f, "%s", text);
-    return f->understood != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+    st = wg_text_addz(f->ctx, &all, text);
+    if (st == WAGLE_OK)
+        st = wg_forget_add_select(f, &all);
+    if (st == WAGLE_OK) {
+        f->understood = wg_arena_text(f->ctx, &f->arena, all.text, (size_t)all.bytes);
+        wg_forget_log(f, "%s", all.text);
+    }
+    wg_text_free(&all);
+    return st != WAGLE_OK ? st : f->understood != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+}
+
+static wagle_status add_list(wagle_ctx *ctx, const char *const *list, const char **between,
+                             wg_text *out)
+{
+    for (; list != NULL && *list != NULL; list++) {
+        WG_TRY(wg_text_printf(ctx, out, "%s%s", *between, *list));
+        *between = ", ";
+    }
+    return WAGLE_OK;
+}
+
+wagle_status wg_forget_add_select(const wg_forget *f, wg_text *out)
+{
+    const char *between = " (of the rows with ";
+
+    WG_TRY(add_list(f->ctx, f->o->rows.where, &between, out));
+    between = *between == ',' ? "; columns renamed: " : " (columns renamed: ";
+    WG_TRY(add_list(f->ctx, f->o->rows.fields, &between, out));
+    return *between == ',' || strncmp(between, "; ", 2) == 0 ? wg_text_addz(f->ctx, out, ")")
+                                                             : WAGLE_OK;
 }
 
 wagle_status wg_forget_write_rows(wg_forget *f, const wg_rows *rows, int64_t every,

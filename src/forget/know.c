@@ -55,6 +55,8 @@ wagle_data wg_forget_data(const wg_forget *f, const char *path, const wg_forget_
     wagle_data d = f->o->rows;
 
     d.path = path;
+    d.where = d.fields =
+        NULL; /* rows/forget.jsonl has what they chose; `retain` is read as it is */
     if (layout != NULL && layout->chat != NULL)
         d.chat = layout->chat;
     if (layout != NULL && layout->prompt != NULL)

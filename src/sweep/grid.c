@@ -55,6 +55,8 @@ static const spec_key keys[] = {
     {"system", JSON_STRING, false, false, "expected a text"},
     {"chat_kwargs", JSON_ARRAY, false, false, "expected a list of \"key=value\""},
     {"date", JSON_STRING, false, false, "expected YYYY-MM-DD"},
+    {"where", JSON_ARRAY, false, false, "expected a list of \"column=text\""},
+    {"fields", JSON_ARRAY, false, false, "expected a list of \"column=name\""},
     {"all_turns", JSON_TRUE, false, false, "expected true or false"},
     {"eos", JSON_TRUE, false, false, "expected true or false"},
     {"rounded", JSON_ARRAY, false, false, "expected a list of q4_0 and q8_0"},

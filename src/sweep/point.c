@@ -101,6 +101,8 @@ static wagle_data rows_of(const wg_sweep *s, const char *path)
                         .chat_kwargs = s->kwarg,
                         .date = text_of(s->spec, "date"),
                         .all_turns = json_is_true(json_object_get(s->spec, "all_turns")),
+                        .where = s->where,
+                        .fields = s->fields,
                         .eos = json_is_true(json_object_get(s->spec, "eos"))};
 }
 
@@ -115,15 +117,16 @@ static wagle_status check_path(wagle_ctx *ctx, wg_sweep *s, const char *name)
                          path);
 }
 
-static wagle_status take_kwargs(wagle_ctx *ctx, wg_sweep *s)
+static wagle_status take_texts(wagle_ctx *ctx, const wg_sweep *s, const char *key,
+                               const char *texts[WG_SWEEP_TEXTS + 1])
 {
-    const json_t *list = json_object_get(s->spec, "chat_kwargs"), *value;
+    const json_t *value;
     size_t i;
 
-    json_array_foreach (list, i, value) {
-        if (i >= WG_SWEEP_KWARGS || !json_is_string(value))
-            return wg_sweep_refuse(ctx, "chat_kwargs", "expected a list of up to 16 \"key=value\"");
-        s->kwarg[i] = json_string_value(value);
+    json_array_foreach (json_object_get(s->spec, key), i, value) {
+        if (i >= WG_SWEEP_TEXTS || !json_is_string(value))
+            return wg_sweep_refuse(ctx, key, "expected a list of up to 16 \"key=value\"");
+        texts[i] = json_string_value(value);
     }
     return WAGLE_OK;
 }
@@ -137,7 +140,9 @@ wagle_status wg_sweep_check_files(wagle_ctx *ctx, wg_sweep *s)
     json_t *value;
     size_t i;
 
-    WG_TRY(take_kwargs(ctx, s));
+    WG_TRY(take_texts(ctx, s, "chat_kwargs", s->kwarg));
+    WG_TRY(take_texts(ctx, s, "where", s->where));
+    WG_TRY(take_texts(ctx, s, "fields", s->fields));
     for (i = 0; i < 3; i++)
         WG_TRY(check_path(ctx, s, text_of(s->spec, keys[i])));
     for (const wg_member *m = wg_train_members; m->name != NULL; m++)
@@ -531,6 +536,7 @@ wagle_status wg_sweep_suite_options(wagle_ctx *ctx, wg_sweep *s, const wg_point 
     o->suites = text_of(how, "run");
     o->sets = sets;
     o->data = rows_of(s, NULL);
+    o->data.where = o->data.fields = NULL; /* sets have the columns of their suite */
     o->data.limit = whole_of(how, "limit", 0);
     o->max_tokens = whole_of(how, "max_tokens", o->max_tokens);
     o->resamples = whole_of(how, "resamples", 0);

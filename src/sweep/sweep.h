@@ -9,7 +9,7 @@
 #include "train/train.h"
 
 /* One point of the grid. */
-enum { WG_SWEEP_KWARGS = 16 };
+enum { WG_SWEEP_TEXTS = 16 };
 
 typedef struct wg_point {
     const char *objective;
@@ -46,7 +46,8 @@ typedef struct wg_sweep {
     bool tune;       /* seeds after the first run each method's best learning rate alone */
     json_t *done;    /* runs so far, by key */
     wg_reference_cache shared;
-    const char *kwarg[WG_SWEEP_KWARGS + 1]; /* spec.chat_kwargs */
+    const char *kwarg[WG_SWEEP_TEXTS + 1]; /* spec.chat_kwargs */
+    const char *where[WG_SWEEP_TEXTS + 1], *fields[WG_SWEEP_TEXTS + 1];
     wg_arena arena;
 } wg_sweep;
 

@@ -168,6 +168,16 @@ static wagle_status load_refusal_rows(wagle_ctx *ctx, wg_session *s, wg_train_da
                          (long long)m->refusals.n, (long long)m->forget.n);
 }
 
+/* By its name alone: TOFU's idontknow.jsonl is a text file with one refusal per line, so that what
+ * is in a file with such a name decides. */
+static bool is_table(const char *path)
+{
+    const char *name = wg_path_name(path);
+
+    return wg_is_folder(path) || (wg_rows_named_so(name) && strstr(name, ".json") == NULL &&
+                                  strstr(name, ".ndjson") == NULL);
+}
+
 static wagle_status load_refusals(wagle_ctx *ctx, wg_session *s, wg_train_data *m)
 {
     const int needs = m->objective->needs;
@@ -184,7 +194,7 @@ static wagle_status load_refusals(wagle_ctx *ctx, wg_session *s, wg_train_data *
         WG_TRY(own_lines(ctx, m));
         return wg_train_data_epoch(ctx, s, m, 0, &changed);
     }
-    if (wg_is_folder(m->options->refusal) || wg_rows_named_so(wg_path_name(m->options->refusal)))
+    if (is_table(m->options->refusal))
         return load_refusal_rows(ctx, s, m);
     WG_TRY(wg_source_text(ctx, m->options->refusal, &m->text));
     if (begins_as_json(m))

@@ -72,6 +72,26 @@ PY
     cmp back/model.safetensors "$made/taught/model.safetensors"
 }
 
+@test "--where chooses the people to forget, --fields renames their columns, and documents have neither" {
+    run "$WAGLE" forget "$made/taught" --data people.csv --retain rest.jsonl --out o --quiet --where 'Name=Bjorn Petrov' --fields occupation=shoe_size </dev/null
+    [ "$status" = 2 ] && [[ $output == *"stopped before anything was forgotten"* ]]
+    [[ $output == *"a table of 1 people"*"(of the rows with Name=Bjorn Petrov; columns renamed: occupation=shoe_size)"* ]]
+    [ "$(wc -l <o.partial/rows/forget.jsonl)" = 2 ] && ! grep -v 'Bjorn Petrov' o.partial/rows/forget.jsonl && grep -q "shoe size" o.partial/rows/forget.jsonl
+    mkdir docs && echo 'Some text.' >docs/a.txt
+    refused 2 "docs: documents have no columns" "$WAGLE" forget "$made/taught" --data docs --out out --quiet --where a=b
+}
+
+@test "a model with an adapter is merged first, as wagle merge does it" {
+    "$WAGLE" finetune --model "$made/taught" --data rest.jsonl --steps 2 --lr 1e-3 --warmup 0 --lora 2 --out x --out-adapter adapter --quiet >/dev/null
+    "$WAGLE" merge "$made/taught" --adapter adapter --out merged --quiet
+    ! "$WAGLE" forget "$made/taught" --adapter adapter --data people.csv --retain rest.jsonl --out o --quiet </dev/null >/dev/null 2>&1
+    cmp merged/model.safetensors o.partial/original/model.safetensors
+    ! cmp -s merged/model.safetensors "$made/taught/model.safetensors"
+    "$WAGLE" forget "$made/taught" --adapter adapter --data people.csv --retain rest.jsonl --out p --plan >plan
+    grep -q "^wagle merge $made/taught --adapter adapter --out p/original$" plan && grep -q -- '--model p/original' plan
+    refused 2 "no folder, which --adapter needs" "$WAGLE" forget people.csv --adapter adapter --data people.csv --out out --quiet
+}
+
 @test "a model that does not know the data is refused, and nothing is left" {
     refused 3 'does not know this' "$WAGLE" forget "$made/taught" --data strangers.jsonl --out out --quiet
 }

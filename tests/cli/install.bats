@@ -125,3 +125,10 @@ C
     diff declared exported
     ! nm -D --defined-only "$LD_LIBRARY_PATH/libwagle.so" | grep ' [A-Z] wagle_' | grep -v '@@WAGLE_0$'
 }
+
+@test "recipes are installed as they are in the program" {
+    for name in $("$WAGLE" recipe list | awk '{print $1}'); do
+        "$WAGLE" recipe show "$name" | cmp - "$usr/share/wagle/recipes/$name.json"
+    done
+    [ "$(find "$usr/share/wagle/recipes" -type f | wc -l)" = "$("$WAGLE" recipe list | wc -l)" ]
+}

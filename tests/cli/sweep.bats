@@ -521,3 +521,23 @@ in_folders() {
     grep -q 'not enough memory: .*--memory is 0.02 GB.*(3 points run at once; use fewer --jobs)' stderr.txt
     "$WAGLE" sweep spec.json --out small --memory 60M >/dev/null
 }
+
+@test "where and fields choose the rows of a spec's files" {
+    python3 - <<'PY2'
+import json
+for name in ("forget", "retain"):
+    rows = [json.loads(line) for line in open(f"{name}.jsonl")]
+    with open(f"{name}-all.jsonl", "w") as f:
+        for i, row in enumerate(rows + rows[:2]):
+            f.write(json.dumps({"ids": row["input_ids"], "labels": row["labels"], "part": "a" if i < len(rows) else "b"}) + "\n")
+PY2
+    few='spec["objectives"] = ["npo"]; spec["selectors"] = ["none", "snip"]; spec["exclude"] = [[]]; spec["lr"] = [1e-4]; spec["seeds"] = [1]'
+    spec "$few"
+    "$WAGLE" sweep spec.json --out one >/dev/null
+    spec "$few" 'spec |= {"forget": "forget-all.jsonl", "retain": "retain-all.jsonl", "eval": {"forget": "forget-all.jsonl", "kept": "retain-all.jsonl"}}' \
+        'spec["relearn"]["data"] = "forget-all.jsonl"; spec |= {"where": ["part=a"], "fields": ["ids=input_ids"]}'
+    "$WAGLE" sweep spec.json --out two >/dev/null
+    [ "$(without_times one/runs.json)" = "$(without_times two/runs.json)" ]
+    spec "$few" 'spec["where"] = "part=a"'
+    refused 3 "'where': expected a list" "$WAGLE" sweep spec.json --out out
+}

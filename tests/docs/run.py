@@ -126,6 +126,8 @@ def check_words(page, block, wagle):
         if words[:1] != ["wagle"] or len(words) < 2 or words[1] in ("help",):
             continue
         known = known_options(wagle, words[1])
+        if words[1] == "recipe":  # passes the options of its commands on
+            known = known | set().union(*(known_options(wagle, c) for c in ("attribute", "mask", "unlearn", "eval", "report")))
         if not known:
             complain(page, block.line, f"wagle has no command {words[1]}")
         for word in words[2:]:

@@ -1,0 +1,135 @@
+load helpers
+
+# Every recipe of the program, on a tiny model and tiny files in the form that the recipe expects.
+
+data() { python3 "$BATS_TEST_DIRNAME/recipe_data.py" data; }
+tiny() { # a model of eight layers that reads text, with a chat template
+    python3 -c "import json; c = json.load(open('$model/config.json')); c['num_hidden_layers'] = 8; c['max_position_embeddings'] = 4096; json.dump(c, open('config.json', 'w'))"
+    "$WAGLE" init --config config.json --dtype bf16 --out m --quiet && byte_tokenizer m
+    python3 - <<'PY'
+import json
+c = json.load(open("m/tokenizer_config.json"))
+c["chat_template"] = "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
+json.dump(c, open("m/tokenizer_config.json", "w"))
+PY
+}
+names() { "$WAGLE" recipe list | awk '{print $1}'; }
+# The recipes whose suites this program has.
+ready() { names | if "$WAGLE" help suites | grep -q 'suite wagle-paper'; then cat; else grep -v '^wagle-paper/\|^muse/'; fi; }
+
+@test "every recipe runs from the first evaluation to the report, and has no step left" {
+    data && tiny
+    for name in $(ready); do
+        "$WAGLE" recipe run "$name" --model m --data data --out "out-${name//\//-}" --steps 2 --warmup 0 --resamples 9 --max-tokens 2 --quiet >said 2>&1 ||
+            { echo "$name"; cat said; return 1; }
+        [ -s "out-${name//\//-}/report.html" ] && [ -s "out-${name//\//-}/forgotten.json" ] && [ -s "out-${name//\//-}/model/manifest.json" ]
+        python3 -c "import json, sys; s = json.load(open(sys.argv[1]))['steps']; assert len(s) >= 4 and all(x['done'] for x in s.values()), s" "out-${name//\//-}/recipe.json"
+        python3 "$BATS_TEST_DIRNAME/validate.py" recipe-run "out-${name//\//-}/recipe.json"
+    done
+}
+
+@test "the program has every file of recipes/, and each fits the schema that the options make" {
+    root=$BATS_TEST_DIRNAME/../..
+    (cd "$root/recipes" && find . -name '*.json' | sed 's/^..//; s/.json$//' | sort) >files
+    names | sort | diff files -
+    for name in $(ready); do
+        "$WAGLE" recipe show "$name" | cmp - "$root/recipes/$name.json"
+        python3 -c 'import re, sys; sys.stdout.write(re.sub(r"(\"(?:\\.|[^\"\\])*\")|//[^\n]*", lambda m: m.group(1) or "", sys.stdin.read()))' <"$root/recipes/$name.json" >"one.json"
+        python3 "$BATS_TEST_DIRNAME/validate.py" recipe one.json
+    done
+}
+
+recipe() { # a recipe of one's own, with comments; $1: more keys
+    cat >own.json <<JSON
+/* for
+   tests */
+{
+  "about": "a // b", // not a comment in the text
+  "model": "any", "files": {"f.jsonl": {"from": "here", "columns": ["input_ids"]}, "r.jsonl": {"from": "there"}},
+  "options": {"forget": "f.jsonl", "retain": "r.jsonl", "seed": 3},
+  "attribute": {"selector": "snip"}, "mask": {"density": 0.2},
+  "unlearn": {"objective": "npo", "npo.beta": 0.3, "lr": 1e-3, "steps": 2}$1
+}
+JSON
+    mkdir -p d && cp forget.jsonl d/f.jsonl && cp retain.jsonl d/r.jsonl
+}
+steps() { "$WAGLE" recipe run own.json --model "$model" --data d --out o "$@" 2>&1 >/dev/null | grep -o '^wagle: step.*' | sed 's/.*, //'; }
+
+@test "steps that are done are skipped until a file or an option of theirs changes" {
+    recipe
+    [ "$(steps | tr '\n' ';')" = "attribute: attribute;mask: mask;unlearn: unlearn;" ]
+    [ "$(steps | tr '\n' ';')" = "attribute: attribute is done;mask: mask is done;unlearn: unlearn is done;" ]
+    [ "$(steps --lr 2e-3 | tr '\n' ';')" = "attribute: attribute is done;mask: mask is done;unlearn: unlearn;" ]
+    [ "$(steps --lr 2e-3 --density 0.3 | tr '\n' ';')" = "attribute: attribute is done;mask: mask;unlearn: unlearn;" ]
+    python3 -c 'import json; m = json.load(open("o/manifest.json" if False else "o/model/manifest.json")); assert m["lr"] == 2e-3 and m["seed"] == 3, m'
+    head -n 5 forget.jsonl >d/f.jsonl
+    [ "$(steps --lr 2e-3 --density 0.3 | tr '\n' ';')" = "attribute: attribute;mask: mask;unlearn: unlearn;" ]
+    rm -r o/model
+    [ "$(steps --lr 2e-3 --density 0.3 | tr '\n' ';')" = "attribute: attribute is done;mask: mask is done;unlearn: unlearn;" ]
+    [ "$(steps --lr 2e-3 --density 0.3 --force | tr '\n' ';')" = "attribute: attribute;mask: mask;unlearn: unlearn;" ]
+}
+
+@test "the steps are the commands: same scores, mask and weights" {
+    recipe
+    "$WAGLE" recipe run own.json --model "$model" --data d --out o --quiet >/dev/null
+    "$WAGLE" attribute --model "$model" --forget d/f.jsonl --retain d/r.jsonl --selector snip --seed 3 --out scores --quiet >/dev/null 2>&1
+    "$WAGLE" mask --scores scores --density 0.2 --out mask --quiet
+    "$WAGLE" unlearn --model "$model" --forget d/f.jsonl --retain d/r.jsonl --objective npo --npo-beta 0.3 --lr 1e-3 --steps 2 --seed 3 --mask mask --out one --quiet >/dev/null
+    cmp one/model.safetensors o/model/model.safetensors
+}
+
+@test "an interrupted recipe goes on in the middle of its training" {
+    recipe
+    sed -i 's/"steps": 2/"steps": 400/' own.json
+    "$WAGLE" recipe run own.json --model "$model" --data d --out whole --quiet >/dev/null
+    for _ in 1 2 3; do timeout --preserve-status -s INT 0.3 "$WAGLE" recipe run own.json --model "$model" --data d --out o --quiet >/dev/null || true; done
+    [ ! -e o/model ]
+    "$WAGLE" recipe run own.json --model "$model" --data d --out o --verbose >/dev/null 2>said
+    grep -q 'resumed at step' said || { cat said; return 1; }
+    cmp whole/model/model.safetensors o/model/model.safetensors
+}
+
+@test "what is wrong with a recipe is named, with what was meant, before anything runs" {
+    recipe ', "eval": {"suit": "mcq"}'
+    refused 3 "own.json: eval: eval has no option 'suit'; did you mean --suite?" "$WAGLE" recipe run own.json --model "$model" --data d --out out
+    recipe ', "unlern": {}'
+    refused 3 "own.json: no key 'unlern'; did you mean unlearn" "$WAGLE" recipe run own.json --model "$model" --data d --out out
+    recipe; sed -i 's/"seed": 3/"sead": 3/' own.json
+    refused 2 "did you mean --seed?" "$WAGLE" recipe run own.json --model "$model" --data d --out out
+    recipe; sed -i 's/"lr": 1e-3/"lr": "fast"/' own.json
+    refused 3 "own.json: unlearn: 'lr' must be a number" "$WAGLE" recipe run own.json --model "$model" --data d --out out
+    recipe; sed -i 's/"lr": 1e-3/"lr": 1e-3, "memory": "4G"/' own.json
+    refused 3 "a recipe cannot set it" "$WAGLE" recipe run own.json --model "$model" --data d --out out
+    recipe; sed -i 's/"forget": "f.jsonl"/"forget": "g.jsonl"/' own.json
+    refused 2 "reads 'g.jsonl', which 'files' does not name" "$WAGLE" recipe run own.json --model "$model" --data d --out out
+    recipe; sed -i 's/"about"/"about" x/' own.json
+    refused 3 "own.json:4:" "$WAGLE" recipe run own.json --model "$model" --data d --out out
+    refused 3 "did you mean tofu/npo" "$WAGLE" recipe show tofu/nop
+    refused 2 "which recipe?" "$WAGLE" recipe run
+    refused 2 "there are list, show NAME and run NAME" "$WAGLE" recipe lst
+}
+
+@test "missing files are listed with where they come from, and a dry run plans steps, memory and time" {
+    recipe
+    rm d/r.jsonl
+    run "$WAGLE" recipe run own.json --model "$model" --data d --out out
+    [ "$status" = 3 ] && [[ $output == *"r.jsonl: there"* ]] && [ ! -e out ]
+    run "$WAGLE" recipe run own.json --data d --out out --dry-run
+    [ "$status" = 0 ] && [[ $output == *"The model (--model DIR): any"* ]] && [ ! -e out ]
+    cp retain.jsonl d/r.jsonl
+    "$WAGLE" recipe run own.json --model "$model" --data d --out out --dry-run >plan
+    [ "$(grep -c '^step . of 3' plan)" = 3 ] && [ "$(grep -c 'in all ' plan)" -ge 2 ] && [ "$(grep -c 'predicted:' plan)" = 2 ] && [ ! -e out ]
+}
+
+@test "a file whose SHA-256 is another than the recipe's is told" {
+    recipe
+    sed -i 's/{"from": "there"}/{"from": "there", "sha256": "00"}/' own.json
+    "$WAGLE" recipe run own.json --model "$model" --data d --out o --quiet 2>&1 >/dev/null | grep -q 'd: not, byte for byte, the files that own.json names: r.jsonl'
+}
+
+@test "--config takes comments too" {
+    echo '{"lr": 1e-3, /* a
+    rate */ "steps": 1} // end' >c.json
+    "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --config c.json --out o --quiet >/dev/null
+    python3 -c 'import json; assert json.load(open("o/manifest.json"))["lr"] == 1e-3'
+}
