@@ -220,7 +220,8 @@ const cli_command cli_commands[] = {
     {"generate", CLI_LOOK, NULL, "ask a model, or let it continue a text",
      "wagle generate --model DIR --prompt 'Who is Ada?'\n"
      "wagle generate --model DIR --prompt 'Once upon' --no-chat --temperature 0.7",
-     "model adapter prompt file chat no-chat chat-layout chat-kwarg system date max-tokens "
+     "model adapter share-weights prompt file chat no-chat chat-layout chat-kwarg system date "
+     "max-tokens "
      "temperature "
      "top-k top-p seed json",
      cli_generate, NULL, NULL, 0},

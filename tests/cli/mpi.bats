@@ -113,6 +113,34 @@ PY
     done
 }
 
+# shellcheck disable=SC2086
+@test "processes that share the weights of a model write the same bits" {
+    prepare
+    "$WAGLE" unlearn $run_of --steps 3 --parts 8 --selector wagle --density 0.2 --out alone
+    "$WAGLE" eval --model "$model" --data forget.jsonl --metrics nll --json --quiet > alone.json
+    cp -r "$model" model && byte_tokenizer model
+    "$WAGLE" generate --model model --prompt one --prompt two --max-tokens 6 --json --quiet > alone.texts
+    for n in 2 3; do
+        start "$n" unlearn $run_of --steps 3 --selector wagle --density 0.2 --share-weights --out together
+        same alone together
+        start "$n" eval --model "$model" --data forget.jsonl --metrics nll --json --quiet --share-weights > together.json
+        cmp alone.json together.json
+        start "$n" generate --model model --prompt one --prompt two --max-tokens 6 --json --quiet --share-weights > together.texts
+        cmp alone.texts together.texts
+    done
+    "$WAGLE" unlearn $run_of --steps 3 --share-weights --parts 8 --selector wagle --density 0.2 --out once # alone it changes nothing
+    same alone once
+    "$WAGLE" unlearn $run_of --steps 3 --out planned --dry-run --ranks 4 --json > plan.json
+    "$WAGLE" unlearn $run_of --steps 3 --out planned --dry-run --ranks 4 --share-weights --json > shared.json
+    python3 - <<'PY'
+import json
+plan, shared = (json.load(open(f"{name}.json"))["processes"] for name in ("plan", "shared"))
+assert shared["mapped_bytes"] == plan["mapped_bytes"] // 4, (plan, shared)
+PY
+    printf GGUF > other.gguf
+    says "--share-weights" start 2 eval --model other.gguf --data forget.jsonl --share-weights
+}
+
 @test "a mask is made by the first process, and the others wait" {
     prepare
     # shellcheck disable=SC2086
