@@ -295,6 +295,7 @@ static void restore(wagle_ctx *ctx)
     wg_remove_tree(ELSEWHERE);
     wg_remove_tree(WG_SCRATCH "/resume.patch");
     wg_remove_tree(WG_SCRATCH "/resume.adapter");
+    wg_remove_tree(WG_SCRATCH "/resume-events");
     assert_ok(ctx, wg_make_folder(ctx, OUT ".partial"));
     assert_ok(ctx, wg_copy_file(ctx, KEPT, OUT ".partial/checkpoint.safetensors"));
 }
