@@ -116,8 +116,9 @@ bool cli_join(int *argc, char ***argv, const wagle_processes **out)
     int level;
 
     *out = NULL;
-    if (MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &level) != MPI_SUCCESS) {
-        fputs("wagle-mpi: MPI cannot be used\n", stderr);
+    if (MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &level) != MPI_SUCCESS ||
+        level < MPI_THREAD_SERIALIZED) {
+        fputs("wagle-mpi: MPI cannot be used, or not by several threads\n", stderr);
         return false;
     }
     all =

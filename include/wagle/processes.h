@@ -26,7 +26,7 @@ typedef struct wagle_processes {
      * from it at receive[r]; nothing goes to the process itself. The processes call it in the same
      * order, with sizes that fit. Returns once all has arrived and may be changed. False: a process
      * cannot be reached any more, and why [why_bytes] says which and how that is known. Called by
-     * the thread that called the library. */
+     * one thread at a time, which may be one of the library's. */
     bool (*exchange)(void *user, const void *const *send, const size_t *send_bytes,
                      void *const *receive, const size_t *receive_bytes, char *why,
                      size_t why_bytes);

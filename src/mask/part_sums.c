@@ -49,24 +49,29 @@ static const float *merge(const wg_part_sums *s, int kind, const float *part, in
     return NULL;
 }
 
-wagle_status wg_part_sums_add(wagle_ctx *ctx, wg_part_sums *s, const float *of[WG_SUMS],
-                              int64_t *first, int64_t *n, bool *ready)
+bool wg_part_sums_add(wg_part_sums *s, const float *of[WG_SUMS], int64_t n)
+{
+    for (int i = 0; i < WG_SUMS; i++)
+        if (of[i] != NULL)
+            of[i] = merge(s, i, of[i], n);
+    s->at += n;
+    return s->part + 1 == s->parts;
+}
+
+wagle_status wg_part_sums_join(wagle_ctx *ctx, wg_part_sums *s, const float *of[WG_SUMS],
+                               int64_t *first, int64_t *n)
 {
     const int me = wg_rank(ctx);
-    const int64_t all = *n;
 
-    *ready = s->part + 1 == s->parts;
     for (int r = 0; r <= wg_ranks(ctx); r++)
-        s->slice[r] = wg_slice(ctx, all, r);
+        s->slice[r] = wg_slice(ctx, *n, r);
     for (int i = 0; i < WG_SUMS; i++) {
-        const float *sum = of[i] != NULL ? merge(s, i, of[i], all) : NULL;
-        if (sum == NULL)
+        if (of[i] == NULL)
             continue;
         WG_TRY(WG_GROW(ctx, &s->own[i], &s->own_room[i], s->slice[me + 1] - s->slice[me]));
-        WG_TRY(wg_reduce_scatter(ctx, sum, s->slice, s->own[i]));
+        WG_TRY(wg_reduce_scatter(ctx, of[i], s->slice, s->own[i]));
         of[i] = s->own[i];
     }
-    s->at += all;
     *first = s->slice[me];
     *n = s->slice[me + 1] - *first;
     return WAGLE_OK;
@@ -92,6 +97,7 @@ int64_t wg_part_sums_bytes(const wagle_ctx *ctx, int64_t weights, int64_t widest
 {
     const int64_t levels = wg_tree_levels(wg_parts_of(ctx, wg_rank(ctx), NULL));
     const int64_t slices = wg_parts(ctx) > 1 ? (kinds + 1) * widest : 0;
+    const int64_t copies = wg_together(ctx) && levels == 0 ? kinds * widest : 0;
 
-    return (levels * kinds * weights + slices) * (int64_t)sizeof(float);
+    return (levels * kinds * weights + slices + copies) * (int64_t)sizeof(float);
 }

@@ -27,11 +27,15 @@ WAGLE_CHECK wagle_status wg_part_sums_new(wagle_ctx *ctx, int64_t weights,
 void wg_part_sums_free(wg_part_sums *s);
 /* A pass over the next part begins; the first is begun already. */
 void wg_part_sums_next(wg_part_sums *s);
-/* Adds a range of n weights; of[i] [n] or NULL. *ready: it was the last part, and of[i] become the
- * sums over all parts of weights [*first, *first + *n) of the range, the slice of this process,
- * until the next call. */
-WAGLE_CHECK wagle_status wg_part_sums_add(wagle_ctx *ctx, wg_part_sums *s, const float *of[WG_SUMS],
-                                          int64_t *first, int64_t *n, bool *ready);
+/* Adds a range of n weights; of[i] [n] or NULL. Returns whether it was the last part: then of[i]
+ * become the sums over the parts of this process, where they wait, or where they were if it has one
+ * part. */
+bool wg_part_sums_add(wg_part_sums *s, const float *of[WG_SUMS], int64_t n);
+/* After that, perhaps in another thread, where one range follows the other: of[i] [n of the range]
+ * become the sums over all parts of weights [*first, *first + *n) of the range, the slice of this
+ * process, until the next call. */
+WAGLE_CHECK wagle_status wg_part_sums_join(wagle_ctx *ctx, wg_part_sums *s,
+                                           const float *of[WG_SUMS], int64_t *first, int64_t *n);
 /* After that: `slice` [its n] of each process comes together, to every one or to process 0 alone;
  * *whole [n of the range], until the next call. */
 WAGLE_CHECK wagle_status wg_part_sums_whole(wagle_ctx *ctx, wg_part_sums *s, const float *slice,

@@ -1,13 +1,27 @@
 /* score.c - scores of weights, from the weights, gradients and inputs of their tensors. */
 #include "mask/attribute.h"
 
+#include "base/later.h"
 #include "engine/per_sample_moments.h"
 #include "mask/part_sums.h"
 
 #include <math.h>
 #include <string.h>
 
-typedef struct scorer {
+typedef struct scorer scorer;
+
+/* A range of weights whose sums are complete in this process. */
+typedef struct range {
+    scorer *k;
+    wagle_ctx *ctx;
+    int tensor;
+    int64_t first, n;
+    const float *of[WG_SUMS];
+    float *copy[WG_SUMS]; /* of gradients whose memory the pass uses again */
+    int64_t room[WG_SUMS];
+} range;
+
+struct scorer {
     wg_attribution *of;
     wg_take_scores *take;
     void *user;
@@ -20,7 +34,9 @@ typedef struct scorer {
     wg_part_sums sums; /* where rows are cut into parts */
     float *slice;      /* scores of this process's slice of a range */
     int64_t slice_room, slice_first;
-} scorer;
+    wg_later *later; /* joins and scores a range while the pass goes on; or NULL */
+    range late;
+};
 
 static void count_scores(const scorer *k, int tensor, const float *score, int64_t n)
 {
@@ -151,25 +167,60 @@ static int64_t own_slice(const wagle_ctx *ctx, const scorer *k, int64_t *n)
     return first;
 }
 
+static wagle_status finish_range(range *w)
+{
+    scorer *k = w->k;
+    const wg_tensors *files = &k->of->session.model->files;
+    const wg_tensor *t = &files->tensor[w->tensor];
+    int64_t within = 0, n = w->n;
+
+    if (k->sums.parts > 0)
+        WG_TRY(wg_part_sums_join(w->ctx, &k->sums, w->of, &within, &n));
+    else
+        within = own_slice(w->ctx, k, &n);
+    WG_TRY(multiply(w->ctx, k, w->tensor, within, &w->of[WG_SUM_RETAIN]));
+    WG_TRY(k->sums.parts > 0 && !k->own
+               ? score_slice(w->ctx, k, w->tensor, w->first, within, n, w->of)
+               : score_range(w->ctx, k, w->tensor, w->first + within, n, w->of));
+    wg_map_release(wg_tensor_bytes(files, t), t->bytes);
+    return WAGLE_OK;
+}
+
+static wagle_status finish_later(void *user)
+{
+    return finish_range(user);
+}
+
+/* The thread may have the range once it is done with the one before. */
+static wagle_status hand_to_thread(scorer *k, const range *w)
+{
+    WG_TRY(wg_later_wait(k->later));
+    k->late.k = k;
+    k->late.ctx = w->ctx;
+    k->late.tensor = w->tensor;
+    k->late.first = w->first;
+    k->late.n = w->n;
+    for (int i = 0; i < WG_SUMS; i++) {
+        k->late.of[i] = w->of[i];
+        if (w->of[i] == NULL || k->sums.parts > 1)
+            continue;
+        WG_TRY(WG_GROW(w->ctx, &k->late.copy[i], &k->late.room[i], w->n));
+        memcpy(k->late.copy[i], w->of[i], (size_t)w->n * sizeof *w->of[i]);
+        k->late.of[i] = k->late.copy[i];
+    }
+    return wg_later_do(k->later, finish_later, &k->late);
+}
+
 /* Weights [first, first+n) of a tensor; of[i] are their sums over the rows at hand. */
 static wagle_status take_sums(wagle_ctx *ctx, scorer *k, int tensor, int64_t first, int64_t n,
                               const float *of[WG_SUMS])
 {
-    const wg_tensors *files = &k->of->session.model->files;
-    int64_t within = 0;
-    bool ready = true;
+    range w = {.k = k, .ctx = ctx, .tensor = tensor, .first = first, .n = n};
 
-    if (k->sums.parts > 0)
-        WG_TRY(wg_part_sums_add(ctx, &k->sums, of, &within, &n, &ready));
-    else
-        within = own_slice(ctx, k, &n);
-    if (!ready)
+    if (k->sums.parts > 0 && !wg_part_sums_add(&k->sums, of, n))
         return WAGLE_OK;
-    WG_TRY(multiply(ctx, k, tensor, within, &of[WG_SUM_RETAIN]));
-    WG_TRY(k->sums.parts > 0 && !k->own ? score_slice(ctx, k, tensor, first, within, n, of)
-                                        : score_range(ctx, k, tensor, first + within, n, of));
-    wg_map_release(wg_tensor_bytes(files, &files->tensor[tensor]), files->tensor[tensor].bytes);
-    return WAGLE_OK;
+    memcpy(w.of, of, sizeof w.of);
+    return k->later != NULL ? hand_to_thread(k, &w) : finish_range(&w);
 }
 
 static wagle_status score_tensor(void *user, wagle_ctx *ctx, int tensor, int64_t n,
@@ -415,11 +466,13 @@ static wagle_status score_by_gradients(wagle_ctx *ctx, scorer *k)
         WG_TRY(wg_part_sums_new(ctx, wg_model_parameters(m), wanted, &k->sums));
     }
     WG_TRY(wg_agree(ctx));
+    if (wg_together(ctx) && k->product.of == NULL && m->ops->host)
+        WG_TRY(wg_later_open(ctx, &k->later));
     for (int j = 0; j < n; j++) {
         WG_TRY(score_part(ctx, k, first + j, both));
         wg_part_sums_next(&k->sums);
     }
-    return WAGLE_OK;
+    return k->later != NULL ? wg_later_wait(k->later) : WAGLE_OK;
 }
 
 bool wg_is_scored(const wg_attribution *a, int tensor)
@@ -466,6 +519,9 @@ static wagle_status score(wagle_ctx *ctx, wg_attribution *a, bool own, wg_take_s
     k.mean_fisher = a->gamma;
     if (st == WAGLE_OK)
         st = score_all(ctx, &k);
+    wg_later_close(k.later);
+    for (int i = 0; i < WG_SUMS; i++)
+        wg_free(k.late.copy[i]);
     wg_free(k.theta);
     wg_free(k.score);
     for (int i = 0; i < 3; i++)
