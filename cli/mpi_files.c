@@ -1,11 +1,12 @@
 /* mpi_files.c - files that processes read from each other (--share-weights).
  *
  * A question is { int64 pieces; int64 at, bytes of each; char path[], with its end }. The answer
- * are the pieces, each a message. */
+ * is the pieces, each a message. */
 #include "mpi_requests.h"
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,7 +119,8 @@ static void *serve(void *user)
     while (!atomic_load(&over)) {
         MPI_Status from;
         int there = 0;
-        MPI_Iprobe(MPI_ANY_SOURCE, CLI_ASKED, MPI_COMM_WORLD, &there, &from);
+        if (MPI_Iprobe(MPI_ANY_SOURCE, CLI_ASKED, MPI_COMM_WORLD, &there, &from) != MPI_SUCCESS)
+            cli_abort(WAGLE_E_RESOURCE, "MPI: nothing can be received");
         if (there)
             take_question(&from);
         else
@@ -127,13 +129,24 @@ static void *serve(void *user)
     return NULL;
 }
 
+static bool start_server(void)
+{
+    sigset_t all, before;
+
+    sigfillset(&all); /* signals stay with the thread that works */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const bool started = pthread_create(&server, NULL, serve, NULL) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
 bool cli_serve(void)
 {
     int level = MPI_THREAD_SINGLE;
 
     if (!serves)
         serves = MPI_Query_thread(&level) == MPI_SUCCESS && level == MPI_THREAD_MULTIPLE &&
-                 pthread_create(&server, NULL, serve, NULL) == 0;
+                 start_server();
     return serves;
 }
 

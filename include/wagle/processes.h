@@ -56,7 +56,8 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_set_processes(wagle_ctx *ctx, const wag
 /* Models that are opened from now on are shared: each process keeps 1/count of the weights, and
  * reads the others from the processes that keep them, a layer ahead, in each pass. Results have the
  * same bits. Does nothing for a process that is alone. WAGLE_E_USAGE: the processes cannot read
- * from each other. After wagle_set_processes, which ends it; between calls only. */
+ * from each other. After wagle_set_processes, which ends it; between calls only. Such a model is
+ * used by the context that opened it, by one thread at a time, and closed before sharing ends. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_share_weights(wagle_ctx *ctx, bool share);
 
 #ifdef __cplusplus

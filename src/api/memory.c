@@ -45,7 +45,7 @@ wagle_weight wagle_model_weight(const wagle_model *model, int64_t i)
     w.type = wg_dtype_name(files->tensor[i].dtype);
     w.rank = files->tensor[i].shape.rank;
     memcpy(w.shape, files->tensor[i].shape.dim, sizeof w.shape);
-    w.data = files->tensor[i].data;
+    w.data = wg_tensor_bytes(files, &files->tensor[i]);
     w.bytes = files->tensor[i].bytes;
     return w;
 }

@@ -1,7 +1,7 @@
 #include "base/later.h"
 
 #include "base/memory.h"
-#include <pthread.h>
+#include "base/thread.h"
 
 struct wg_later {
     pthread_mutex_t lock;
@@ -42,7 +42,7 @@ wagle_status wg_later_open(wagle_ctx *ctx, wg_later **out)
     l = *out;
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->changed, NULL);
-    l->runs = pthread_create(&l->thread, NULL, work, l) == 0;
+    l->runs = wg_thread_start(&l->thread, work, l);
     if (l->runs)
         return WAGLE_OK;
     wg_later_close(l);

@@ -6,6 +6,7 @@
 #include "base/pool.h"
 
 #include "base/memory.h"
+#include "base/thread.h"
 #include <linux/futex.h>
 #include <math.h>
 #include <pthread.h>
@@ -178,17 +179,10 @@ wagle_status wg_pool_open(wagle_ctx *ctx, int threads, wg_pool **out)
     return WAGLE_OK;
 }
 
-/* Signals are for the threads of the program. */
 static void start(wg_pool *p)
 {
-    sigset_t all, before;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    while (p->running < p->threads - 1 &&
-           pthread_create(&p->worker[p->running], NULL, work, p) == 0)
+    while (p->running < p->threads - 1 && wg_thread_start(&p->worker[p->running], work, p))
         p->running++;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 void wg_pool_close(wg_pool *p)

@@ -50,8 +50,10 @@ WAGLE_CHECK wagle_status wg_row_starts(wagle_ctx *ctx, int64_t rows, int64_t **o
  * slice; it may be that place in `sum`. */
 WAGLE_CHECK wagle_status wg_reduce_scatter(wagle_ctx *ctx, const float *sum, const int64_t *slice,
                                            float *own);
-/* Numbers of each slice that one exchange of it adds, at most. */
+/* Numbers of each slice that one exchange of it adds, at most; bytes that it keeps for sums of n
+ * numbers. */
 int64_t wg_sum_block(const wagle_ctx *ctx);
+int64_t wg_sum_bytes(const wagle_ctx *ctx, int64_t n);
 /* count [n] of all processes are added; each gets the sums. Also joins bits that one process alone
  * has. */
 WAGLE_CHECK wagle_status wg_add_counts(wagle_ctx *ctx, int64_t *count, int64_t n);

@@ -111,6 +111,13 @@ int64_t wg_sum_block(const wagle_ctx *ctx)
     return block > LEAST_BLOCK ? block : LEAST_BLOCK;
 }
 
+int64_t wg_sum_bytes(const wagle_ctx *ctx, int64_t n)
+{
+    const int64_t most = wg_sum_block(ctx) * wg_ranks(ctx);
+
+    return wg_together(ctx) ? (n < most ? n : most) * (int64_t)sizeof(float) : 0;
+}
+
 /* Of the slice of process r, from `at` on, what is added at a time. */
 static int64_t in_block(const int64_t *slice, int r, int64_t at, int64_t block)
 {

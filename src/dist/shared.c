@@ -1,17 +1,17 @@
 #include "dist/shared.h"
 
 #include "base/memory.h"
+#include "base/thread.h"
 #include "dist/dist.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { PIECES = 1024, WAITING = 256, BLOCKS = 8192, LEAST_BLOCK = 4096 };
+enum { PIECES = 1024, WAITING = 256, BLOCKS = 8192, LEAST_BLOCK = 4096, LARGEST = 1 << 27 };
 
 /* A file. Pages are counted from its beginning. */
 typedef struct region {
@@ -67,15 +67,23 @@ static int owner(const wg_shared *s, const region *r, size_t page)
     return (int)(page / r->block % (size_t)wg_ranks(s->ctx));
 }
 
+/* Where the block that a page is in ends, or `most`. */
+static size_t block_end(const region *r, size_t page, size_t most)
+{
+    const size_t end = (page / r->block + 1) * r->block;
+
+    return end < most ? end : most;
+}
+
 /* --- the thread that reads ---------------------------------------------------------------------
  */
 
 /* The process at hand cannot go on. What it still computes meets zeros, and is never used. */
-static void give_up(wg_shared *s, const char *why)
+static void give_up(wg_shared *s, const char *path, const char *why)
 {
     s->failed = true;
-    wg_cut_off(s->ctx, "process %d of %d: weights of another one: %s", wg_rank(s->ctx),
-               wg_ranks(s->ctx), why);
+    wg_cut_off(s->ctx, "process %d of %d: weights of %s from other processes: %s", wg_rank(s->ctx),
+               wg_ranks(s->ctx), path, why);
     for (const region *r = s->first; r != NULL; r = r->next)
         (void)mprotect(r->data, r->pages * s->page, PROT_READ);
 }
@@ -86,8 +94,8 @@ static void cut(wg_shared *s, range *w)
     region *r = w->of;
 
     while (w->from < w->to && s->n_pieces < PIECES) {
-        const size_t end = (w->from / r->block + 1) * r->block, most = end < w->to ? end : w->to;
-        const size_t from = w->from;
+        const size_t from = w->from, longest = from + LARGEST / s->page;
+        const size_t most = block_end(r, from, w->to < longest ? w->to : longest);
         size_t to = from;
         while (to < most && !is_set(r->here, to) && !is_set(r->coming, to))
             to++;
@@ -174,7 +182,7 @@ static void *read_what_is_wanted(void *user)
         if (ok)
             note_arrival(s, r);
         else
-            give_up(s, why);
+            give_up(s, r->path, why);
         pthread_cond_broadcast(&s->came);
     }
     pthread_mutex_unlock(&s->lock);
@@ -189,6 +197,8 @@ wagle_status wagle_share_weights(wagle_ctx *ctx, bool share)
     wg_shared *s;
 
     wg_begin(ctx);
+    if (ctx->shared != NULL && ctx->shared->first != NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{share_weights}: a model is open that is shared");
     wg_shared_free(ctx->shared);
     ctx->shared = NULL;
     if (!share || !wg_together(ctx))
@@ -202,10 +212,13 @@ wagle_status wagle_share_weights(wagle_ctx *ctx, bool share)
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->asked, NULL);
     pthread_cond_init(&s->came, NULL);
-    s->runs = pthread_create(&s->reader, NULL, read_what_is_wanted, s) == 0;
-    ctx->shared = s;
-    return s->runs ? WAGLE_OK
-                   : wg_fail(ctx, WAGLE_E_RESOURCE, "@{share_weights}: no thread can be started");
+    s->runs = wg_thread_start(&s->reader, read_what_is_wanted, s);
+    if (s->runs) {
+        ctx->shared = s;
+        return WAGLE_OK;
+    }
+    wg_shared_free(s);
+    return wg_fail(ctx, WAGLE_E_RESOURCE, "@{share_weights}: no thread can be started");
 }
 
 void wg_shared_free(wg_shared *s)
@@ -226,7 +239,15 @@ void wg_shared_free(wg_shared *s)
 
 int64_t wg_shared_received(const wagle_ctx *ctx)
 {
-    return ctx->shared != NULL ? ctx->shared->received : 0;
+    wg_shared *s = ctx->shared;
+    int64_t bytes = 0;
+
+    if (s != NULL) {
+        pthread_mutex_lock(&s->lock);
+        bytes = s->received;
+        pthread_mutex_unlock(&s->lock);
+    }
+    return bytes;
 }
 
 static void free_region(const wg_shared *s, region *r)
@@ -246,7 +267,7 @@ static wagle_status map_own(wagle_ctx *ctx, const wg_shared *s, region *r)
     bool ok = fd >= 0;
 
     for (size_t from = 0, to; ok && from < r->pages; from = to) {
-        to = from + r->block < r->pages ? from + r->block : r->pages;
+        to = block_end(r, from, r->pages);
         if (owner(s, r, from) != wg_rank(s->ctx))
             continue;
         ok = mmap(r->data + from * s->page, (to - from) * s->page, PROT_READ,
@@ -259,22 +280,22 @@ static wagle_status map_own(wagle_ctx *ctx, const wg_shared *s, region *r)
     return ok ? WAGLE_OK : wg_fail_errno(ctx, error, "%s: cannot be mapped", r->path);
 }
 
-/* Blocks so large that there are not too many maps. */
-static size_t block_pages(const wg_shared *s, size_t bytes)
+/* Blocks so large that the files of a model have not too many maps. */
+static size_t block_pages(const wg_shared *s, size_t bytes, int64_t files)
 {
     size_t block = LEAST_BLOCK;
 
-    while (bytes / block >= BLOCKS)
+    while (bytes / block > (size_t)(BLOCKS / files))
         block *= 2;
     return (block + s->page - 1) / s->page;
 }
 
 static wagle_status make_region(wagle_ctx *ctx, const wg_shared *s, const char *path,
-                                const wg_map *file, region *r)
+                                const wg_map *file, int64_t files, region *r)
 {
     r->bytes = file->bytes;
     r->pages = (file->bytes + s->page - 1) / s->page;
-    r->block = block_pages(s, file->bytes);
+    r->block = block_pages(s, file->bytes, files);
     r->path = wg_copy_text(ctx, path, strlen(path));
     WG_TRY(r->path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE);
     WG_TRY(WG_ALLOC(ctx, &r->here, (int64_t)(r->pages / 64 + 1)));
@@ -289,7 +310,7 @@ static wagle_status make_region(wagle_ctx *ctx, const wg_shared *s, const char *
     return map_own(ctx, s, r);
 }
 
-wagle_status wg_shared_open(wagle_ctx *ctx, const char *path, const wg_map *file,
+wagle_status wg_shared_open(wagle_ctx *ctx, const char *path, const wg_map *file, int64_t files,
                             const unsigned char **data)
 {
     wg_shared *s = ctx->shared;
@@ -298,8 +319,9 @@ wagle_status wg_shared_open(wagle_ctx *ctx, const char *path, const wg_map *file
     *data = file->data;
     if (s == NULL || file->bytes == 0)
         return WAGLE_OK;
+    WG_TRY(wg_check_cut_off(ctx));
     WG_TRY(WG_ALLOC(ctx, &r, 1));
-    const wagle_status st = make_region(ctx, s, path, file, r);
+    const wagle_status st = make_region(ctx, s, path, file, files, r);
     if (st != WAGLE_OK) {
         free_region(s, r);
         return st;
@@ -308,6 +330,8 @@ wagle_status wg_shared_open(wagle_ctx *ctx, const char *path, const wg_map *file
     pthread_mutex_lock(&s->lock);
     r->next = s->first;
     s->first = r;
+    if (s->failed)
+        (void)mprotect(r->data, r->pages * s->page, PROT_READ);
     pthread_mutex_unlock(&s->lock);
     return WAGLE_OK;
 }
@@ -414,9 +438,8 @@ static bool is_coming(const range *w)
 static void give_back(const wg_shared *s, const range *w)
 {
     for (size_t from = w->from, to; from < w->to; from = to) {
-        const size_t end = (from / w->of->block + 1) * w->of->block;
         unsigned char *first = w->of->data + from * s->page;
-        to = end < w->to ? end : w->to;
+        to = block_end(w->of, from, w->to);
         if (owner(s, w->of, from) == wg_rank(s->ctx)) {
             wg_map_release(first, (to - from) * s->page);
             continue;

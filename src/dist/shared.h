@@ -17,9 +17,10 @@
 
 typedef struct wg_shared wg_shared;
 
-/* *data: as many bytes as the map has, until wg_shared_close. Does nothing unless ctx->shared. */
+/* *data: as many bytes as the map has, until wg_shared_close. Does nothing unless ctx->shared.
+ * files: of the model, of which this is one. */
 WAGLE_CHECK wagle_status wg_shared_open(wagle_ctx *ctx, const char *path, const wg_map *file,
-                                        const unsigned char **data);
+                                        int64_t files, const unsigned char **data);
 void wg_shared_close(wg_shared *s, const unsigned char *data);
 /* About bytes of such a file; others, and s NULL, are left alone, and then false is returned.
  * need: returns once they can be read. Where a process cannot be reached they are zeros, and the

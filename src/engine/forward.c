@@ -208,7 +208,7 @@ static wagle_status walk(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch, bo
         if (progress != NULL)
             wg_progress(ctx, progress, l + 1, layers, NULL);
     }
-    return WAGLE_OK;
+    return wg_check_cut_off(ctx);
 }
 
 wagle_status wg_engine_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch,

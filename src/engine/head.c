@@ -188,6 +188,7 @@ wagle_status wg_head_forward(wagle_ctx *ctx, wg_engine *e, const wg_batch *batch
         }
     }
     release_table(e);
+    WG_TRY(wg_check_cut_off(ctx));
     ops->xent_finish(ops, M, most, sum, picked, wg_label_nll(e, M));
     WG_TRY(ops->download(ops, ctx, nll, wg_label_nll(e, M), (size_t)M * sizeof *nll));
     for (int64_t j = 0; j < M; j++)

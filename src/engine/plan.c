@@ -42,6 +42,16 @@ static int64_t layer_bytes(const wg_model *m)
     return largest;
 }
 
+/* Stored weights that are in memory at a time. Shared ones of the next layer come meanwhile, and
+ * the tables come whole. */
+static int64_t mapped_bytes(const wg_model *m)
+{
+    const int64_t table = most(bytes_of(m, WG_EMBED), bytes_of(m, WG_HEAD));
+
+    return m->ops->shared == NULL ? most(layer_bytes(m), bytes_of(m, WG_HEAD))
+                                  : most(2 * layer_bytes(m), table);
+}
+
 /* Stored weights on a card: all of them; or a layer and the next one, or a table, beside the
  * vectors that stay. */
 static int64_t card_stored(const wg_model *m, bool streamed)
@@ -93,8 +103,7 @@ static void size_up(const wg_model *m, const wg_intent *in, wg_plan *p)
     p->head = real * (3 * M * c->D +
                       (p->logits_saved ? M * c->V : least(M, WG_CHUNK_TOKENS) * vocabulary));
     p->products = on_card(m) ? card_products(m, in, chunk, vocabulary) : 0;
-    p->stored = on_card(m) ? card_stored(m, p->streamed)
-                           : most(layer_bytes(m), bytes_of(m, WG_HEAD)); /* mapped at a time */
+    p->stored = on_card(m) ? card_stored(m, p->streamed) : mapped_bytes(m);
     p->total = p->saved + p->working + p->weights + p->gradients + p->head + p->products +
                p->stored + (p->spilled ? 0 : p->checkpoints);
 }

@@ -20,7 +20,7 @@ static void fetch_row(const wg_exporter *e, wg_role role, int tensor, int64_t r,
 {
     const wg_tensor *t = &e->m->files.tensor[tensor];
     const size_t size = wg_dtype_size(t->dtype);
-    const char *data = t->data;
+    const char *data = wg_tensor_bytes(&e->m->files, t);
 
     if (wg_gguf_transposed(&e->m->config, role, &t->shape)) {
         for (int64_t i = 0; i < width; i++)

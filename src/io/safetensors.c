@@ -346,7 +346,7 @@ wagle_status wg_tensors_share(wagle_ctx *ctx, wg_tensors *t)
     WG_TRY(WG_ALLOC(ctx, &t->region, t->n_files));
     t->shared = ctx->shared;
     for (int64_t i = 0; i < t->n_files; i++)
-        WG_TRY(wg_shared_open(ctx, t->file[i], &t->map[i], &t->region[i]));
+        WG_TRY(wg_shared_open(ctx, t->file[i], &t->map[i], t->n_files, &t->region[i]));
     for (int64_t i = 0; i < t->n; i++) {
         wg_tensor *x = &t->tensor[i];
         if (x->data == x->place)

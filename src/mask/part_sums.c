@@ -99,5 +99,6 @@ int64_t wg_part_sums_bytes(const wagle_ctx *ctx, int64_t weights, int64_t widest
     const int64_t slices = wg_parts(ctx) > 1 ? (kinds + 1) * widest : 0;
     const int64_t copies = wg_together(ctx) && levels == 0 ? kinds * widest : 0;
 
-    return (levels * kinds * weights + slices + copies) * (int64_t)sizeof(float);
+    return (levels * kinds * weights + slices + copies) * (int64_t)sizeof(float) +
+           wg_sum_bytes(ctx, widest);
 }

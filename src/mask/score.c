@@ -44,6 +44,19 @@ static void count_scores(const scorer *k, int tensor, const float *score, int64_
         wg_histograms_add(k->of->histograms, tensor, score, n);
 }
 
+/* Stored weights as float32. The thread beside the pass leaves the pass its pool. */
+static const float *weights_of(const scorer *k, int tensor, int64_t first, int64_t n)
+{
+    const wg_model *m = k->of->session.model;
+    const wg_tensor *t = &m->files.tensor[tensor];
+    const char *data = wg_tensor_bytes(&m->files, t);
+
+    if (k->later == NULL)
+        return wg_model_stored(m, tensor, first, n, k->theta);
+    wg_to_float(t->dtype, data + (size_t)first * wg_dtype_size(t->dtype), n, k->theta);
+    return k->theta;
+}
+
 /* Scores weights [first, first+n) of a tensor from the inputs in c. n is at most WG_SCORES_AT_ONCE.
  */
 static wagle_status score_piece(wagle_ctx *ctx, scorer *k, wg_score_chunk *c)
@@ -54,7 +67,7 @@ static wagle_status score_piece(wagle_ctx *ctx, scorer *k, wg_score_chunk *c)
     c->damping = k->of->damping * k->mean_fisher;
     c->n_retain = (double)k->of->retain.n;
     c->seed = k->of->seed;
-    c->theta = wg_model_stored(m, (int)c->tensor, c->first, c->n, k->theta);
+    c->theta = weights_of(k, (int)c->tensor, c->first, c->n);
     k->of->selector->score(c, k->score);
     for (int64_t i = 0; i < c->n; i++)
         if (!isfinite(k->score[i]))
@@ -147,15 +160,17 @@ static wagle_status hand_over(wagle_ctx *ctx, scorer *k, int tensor, int64_t fir
 static wagle_status score_slice(wagle_ctx *ctx, scorer *k, int tensor, int64_t first,
                                 int64_t within, int64_t n, const float *const of[WG_SUMS])
 {
-    scorer mine = *k;
+    wg_take_scores *const take = k->take;
+    void *const user = k->user;
 
     WG_TRY(WG_GROW(ctx, &k->slice, &k->slice_room, n));
-    mine.slice = k->slice;
-    mine.slice_first = first + within;
-    mine.take = take_slice;
-    mine.user = &mine;
-    WG_TRY(score_range(ctx, &mine, tensor, first + within, n, of));
-    return hand_over(ctx, k, tensor, first);
+    k->slice_first = first + within;
+    k->take = take_slice;
+    k->user = k;
+    const wagle_status st = score_range(ctx, k, tensor, first + within, n, of);
+    k->take = take;
+    k->user = user;
+    return st == WAGLE_OK ? hand_over(ctx, k, tensor, first) : st;
 }
 
 /* Of n weights that this process alone knows all about: those that it scores. Returns the first. */

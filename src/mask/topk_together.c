@@ -54,7 +54,7 @@ static uint32_t key_of(const slices *s, const stretch *x, int64_t i)
     return wg_score_key(bits);
 }
 
-/* Bits of the keys that match the `upper` ones are counted, or with any key the upper ones. */
+/* Counts keys by their upper 16 bits (any), or those with these upper bits by their lower ones. */
 static wagle_status count(wagle_ctx *ctx, slices *s, bool any, uint32_t upper)
 {
     memset(s->bin, 0, WG_BINS * sizeof *s->bin);
@@ -69,7 +69,8 @@ static wagle_status count(wagle_ctx *ctx, slices *s, bool any, uint32_t upper)
     return wg_add_counts(ctx, s->bin, WG_BINS);
 }
 
-/* Bits of the weights of one tensor, or of all, whose keys are above the threshold or equal it. */
+/* Selects the weights whose keys are above the threshold and counts those that equal it; or (one
+ * tensor) marks those that equal it in s->tied. */
 static void mark(slices *s, int tensor, uint32_t threshold)
 {
     for (int64_t j = 0; j < s->n; j++) {

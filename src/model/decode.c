@@ -313,6 +313,7 @@ wagle_status wg_decoder_step(wagle_ctx *ctx, wg_decoder *d, const int64_t *which
         wg_layer_done(d->model, l);
     }
     head(d, n);
+    WG_TRY(wg_check_cut_off(ctx));
     return ops->download(ops, ctx, logits, d->logits.data,
                          (size_t)(n * d->model->config.V) * sizeof *logits);
 }

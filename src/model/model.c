@@ -194,6 +194,11 @@ wagle_status wg_model_borrow(wagle_ctx *ctx, const wg_model *of, wg_model **out)
     wg_model *m;
 
     *out = NULL;
+    if (of->files.shared != NULL && of->files.shared != ctx->shared)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "%s: its weights are shared by processes: only the context that opened it "
+                       "can use it",
+                       of->folder);
     WG_TRY(WG_ALLOC(ctx, &m, 1));
     *m = *of;
     m->borrows = true;

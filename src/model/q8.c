@@ -49,6 +49,10 @@ wagle_status wg_q8_new(wagle_ctx *ctx, const wg_model *m, wg_q8 *out)
             ctx, WAGLE_E_USAGE,
             "@{weights=q8} is for the CPU: device %s has no products of weights in 8 bits",
             ops->name);
+    if (ops->shared != NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "@{weights=q8} keeps all matrices in memory; without @{share_weights} it "
+                       "can be used");
     WG_TRY(WG_ALLOC(ctx, &out->matrix, m->files.n));
     bytes = choose(m, out);
     WG_TRY(ops->alloc(ops, ctx, bytes, 1, NULL, &out->memory));

@@ -181,5 +181,6 @@ wagle_status wg_sharing_scatter(wagle_ctx *ctx, const wg_optimizer *a, void *sta
 
 int64_t wg_sharing_bytes(const wagle_ctx *ctx, int64_t weights)
 {
-    return (int64_t)sizeof(float) * weights * wg_tree_levels(wg_parts_of(ctx, wg_rank(ctx), NULL));
+    return (int64_t)sizeof(float) * weights * wg_tree_levels(wg_parts_of(ctx, wg_rank(ctx), NULL)) +
+           wg_sum_bytes(ctx, weights);
 }

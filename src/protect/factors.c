@@ -154,8 +154,10 @@ static int64_t bytes_of_a_layer(const sizes *s)
 static int64_t layers_together(const wagle_ctx *ctx, const sizes *s)
 {
     const int64_t alone = bytes_of_a_layer(s) < FEW_BYTES ? LAYERS : 1;
+    const int64_t together = larger(alone, wg_ranks(ctx)); /* each process makes those of a layer */
+    const int64_t most = larger(1, WAITING / larger(1, s->n)), L = s->model->config.L;
 
-    return larger(alone, wg_ranks(ctx)); /* each process makes those of a layer */
+    return together < most ? (together < L ? together : L) : most < L ? most : L;
 }
 
 /* Bytes of what is collected of so many layers where rows are cut into parts: inputs of the largest

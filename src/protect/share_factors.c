@@ -13,8 +13,6 @@ wagle_status wg_token_parts_new(wagle_ctx *ctx, const int64_t *tokens, int64_t n
     *out = (wg_token_parts){0};
     *first = 0;
     *own = n;
-    for (int64_t i = 0; i < n; i++)
-        out->all += tokens[i];
     if (parts == 1 || n < parts)
         return WAGLE_OK;
     out->parts = wg_parts_of(ctx, wg_rank(ctx), &part);
@@ -66,7 +64,7 @@ static void add(wg_real *into, const wg_real *from, int64_t n)
         into[i] += from[i];
 }
 
-/* sums [levels + 1][I,I]: sums[0] becomes that of all parts of this process. */
+/* sums [levels + 1][I,I]: the last becomes that of all parts of this process. */
 static void add_parts(const wg_ops *host, const wg_token_parts *t, int64_t I, const wg_real *x,
                       wg_real *sums)
 {

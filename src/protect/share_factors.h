@@ -6,10 +6,9 @@
 #include "dist/dist.h"
 #include "optim/factor.h"
 
-/* The tokens of this process's rows, and of the others'. Without parts, own == all. */
+/* Which tokens are whose. */
 typedef struct wg_token_parts {
-    int parts; /* of this process; 0: the rows are not cut into parts */
-    int64_t all;
+    int parts;      /* of this process; 0: the rows are not cut into parts */
     int64_t *start; /* [parts + 1] first token of each of its parts, from its first */
     int64_t *of;    /* [ranks + 1] first token of each process */
 } wg_token_parts;

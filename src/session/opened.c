@@ -197,7 +197,8 @@ static wagle_status tie(wagle_ctx *ctx, wagle_model *m)
     tied = &m->tensor[wg_model_tensor(m->model, WG_EMBED, 0)];
     if (!is_own(m, copy) && is_own(m, tied))
         copy->data = tied->data;
-    return memcmp(copy->data, tied->data, tied->bytes) == 0
+    return memcmp(wg_tensor_bytes(&m->model->files, copy), wg_tensor_bytes(&m->model->files, tied),
+                  tied->bytes) == 0
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_INPUT, "tensor '%s': differs from '%s', which it is tied to",
                          copy->name, tied->name);

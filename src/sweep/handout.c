@@ -160,6 +160,7 @@ wagle_status wg_sweep_turn(wagle_ctx *ctx, wg_team *t)
         st = read_report(ctx, &t->job[t->own + k], &x.report[k], text);
         text += x.report[k].bytes;
     }
+    t->lost |= st != WAGLE_OK;
     free_turn(&x);
     return st;
 }

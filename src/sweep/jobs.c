@@ -9,8 +9,7 @@
 #include "sweep/jobs.h"
 
 #include "base/memory.h"
-#include <pthread.h>
-#include <signal.h>
+#include "base/thread.h"
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -81,18 +80,6 @@ static void *run_job(void *user)
     return NULL;
 }
 
-/* Signals stay with the threads of the program. */
-static int start_thread(wg_job *j)
-{
-    sigset_t all, before;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int failed = pthread_create(&j->thread, NULL, run_job, j);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed;
-}
-
 /* Models of point i lie in OUT/running/i, whatever the job: results name them. */
 wagle_status wg_sweep_start_job(wagle_ctx *ctx, wg_team *t, wg_job *j, int64_t i)
 {
@@ -108,7 +95,7 @@ wagle_status wg_sweep_start_job(wagle_ctx *ctx, wg_team *t, wg_job *j, int64_t i
     wg_forget_failure(&j->ctx);
     j->ended = false;
     j->doing[0] = '\0';
-    if (start_thread(j) != 0)
+    if (!wg_thread_start(&j->thread, run_job, j))
         return wg_fail(ctx, WAGLE_E_RESOURCE, "sweep: no thread for a point; use fewer @{jobs}");
     j->has_thread = true;
     j->point = i;
@@ -353,10 +340,14 @@ static void forget_others(wg_team *t)
 {
     for (int k = t->own; k < t->n; k++)
         if (t->job[k].point >= 0) {
+            json_decref(t->job[k].result);
+            t->job[k].result = NULL;
             t->job[k].point = -1;
             t->running--;
         }
+    pthread_mutex_lock(&t->lock);
     t->n = t->own;
+    pthread_mutex_unlock(&t->lock);
 }
 
 /* Ends what runs; results that are there all the same are kept. */

@@ -2,6 +2,7 @@
  * also where they outnumber the processors. */
 #include "support.h"
 
+#include "base/later.h"
 #include "base/pool.h"
 #include "ops/cpu/cpu.h"
 #include <pthread.h>
@@ -193,6 +194,44 @@ static void a_child_of_fork_works_alone(void **state)
     wg_pool_close(pool);
 }
 
+/* --- jobs in another thread --------------------------------------------------------------------
+ */
+
+typedef struct order {
+    int n, number[16];
+    int next;
+} order;
+
+static wagle_status note_next(void *user)
+{
+    order *o = user;
+
+    o->number[o->n++] = o->next;
+    return o->next == 7 ? WAGLE_E_RUN : WAGLE_OK;
+}
+
+/* One after the other; after one that failed none is started. */
+static void jobs_come_in_order_until_one_fails(void **state)
+{
+    order o = {0};
+    wg_later *l;
+
+    (void)state;
+    assert_ok(&ctx, wg_later_open(&ctx, &l));
+    assert_int_equal(wg_later_wait(l), WAGLE_OK);
+    for (int i = 0; i < 10; i++) {
+        const wagle_status before = wg_later_wait(l);
+        o.next = i;
+        assert_int_equal(wg_later_do(l, note_next, &o), before);
+        assert_int_equal(before, i > 7 ? WAGLE_E_RUN : WAGLE_OK);
+    }
+    assert_int_equal(wg_later_wait(l), WAGLE_E_RUN);
+    wg_later_close(l);
+    assert_int_equal(o.n, 8);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(o.number[i], i);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +241,7 @@ int main(void)
         cmocka_unit_test(pools_of_two_threads_work_at_once),
         cmocka_unit_test(a_pool_that_two_threads_use_works),
         cmocka_unit_test(a_child_of_fork_works_alone),
+        cmocka_unit_test(jobs_come_in_order_until_one_fails),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
