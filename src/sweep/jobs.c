@@ -326,7 +326,7 @@ void wg_sweep_interrupt_jobs(wg_team *t)
 
 void wg_sweep_free_jobs(wg_team *t)
 {
-    for (int k = 0; k < t->own; k++) {
+    for (int k = 0; t->job != NULL && k < t->own; k++) {
         wg_arena_free(&t->job[k].sweep.arena);
         wg_reference_cache_free(&t->job[k].sweep.shared);
     }
