@@ -145,9 +145,10 @@ static void blank_comments(char *at)
             n = strcspn(at, "\n");
         else if (!text && at[0] == '/' && at[1] == '*' && strstr(at + 2, "*/") != NULL)
             n = (size_t)(strstr(at + 2, "*/") - at) + 2;
+        if (n == 0)
+            at += *at != '\0';
         for (; n > 0; n--, at++)
             *at = *at == '\n' ? '\n' : ' ';
-        at += *at != '\0';
     }
 }
 

@@ -200,6 +200,14 @@ const char *cli_option_help(const cli_command *c, const cli_option *t)
     return o != NULL ? o->help : t->help;
 }
 
+const char *cli_option_value(const cli_command *c, const cli_option *t)
+{
+    /* the only one that differs */
+    if (c != NULL && strcmp(c->name, "recipe") == 0 && strcmp(t->name, "data") == 0)
+        return "FOLDER";
+    return t->value != NULL ? t->value : "";
+}
+
 cli_group cli_option_group(const cli_command *c, const cli_option *t)
 {
     const struct own *o = find_own(c, t);

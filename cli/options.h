@@ -152,6 +152,8 @@ void cli_owners(const char *key, const char *between, char out[256]);
 const char *cli_range(const cli_option *t);
 /* What an option does for the command, and its group there; c NULL: in general. */
 const char *cli_option_help(const cli_command *c, const cli_option *t);
+/* The placeholder of its value in the command's help; "" for a flag. */
+const char *cli_option_value(const cli_command *c, const cli_option *t);
 cli_group cli_option_group(const cli_command *c, const cli_option *t);
 /* The word that the option takes in place of a number, which stands for 0; or NULL. */
 const char *cli_word(const cli_option *t);

@@ -61,8 +61,8 @@ static void show_option(const cli_writer *w, const cli_command *c, const cli_opt
 
     values_text(t, values);
     cli_default(c, t->name, standard);
-    w->option(&(cli_shown){t->name, t->value != NULL ? t->value : "", cli_option_help(c, t), values,
-                           standard});
+    w->option(
+        &(cli_shown){t->name, cli_option_value(c, t), cli_option_help(c, t), values, standard});
 }
 
 static void show_group(const cli_writer *w, const cli_command *c, cli_group group)

@@ -2,6 +2,7 @@
  * those in files. */
 #include "recipes.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,15 @@ static wagle_status unknown_recipe(const char *name)
     return WAGLE_E_INPUT;
 }
 
+/* After read_recipe failed; errno is that of the file. */
+static wagle_status unreadable(const char *name)
+{
+    if (errno == ENOENT)
+        return unknown_recipe(name);
+    cli_refuse("recipe %s: %s", name, strerror(errno));
+    return WAGLE_E_INPUT;
+}
+
 /* The text of a recipe, to be freed with free(); NULL: there is none. */
 static char *read_recipe(const char *name)
 {
@@ -92,9 +102,9 @@ static wagle_status bad_key(const char *where, const char *name, const key *know
     for (int i = 0; i < n; i++)
         names[i] = known[i].name;
     cli_nearest(name, names, (size_t)n, near);
-    cli_refuse("%s: no key '%.64s'%s%s; options stand in the object of their command, or in "
-               "'options'",
-               where, name, near[0] != '\0' ? "; did you mean " : "", near);
+    cli_refuse(
+        "%s: no key '%.64s'%s%s%s", where, name, near[0] != '\0' ? "; did you mean " : "", near,
+        known == of_file ? "" : "; options stand in the object of their command, or in 'options'");
     return WAGLE_E_INPUT;
 }
 
@@ -126,6 +136,17 @@ static wagle_status check_keys(const char *where, const json_t *object, const ke
     return WAGLE_OK;
 }
 
+static bool are_texts(const json_t *list)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach (list, i, one)
+        if (!json_is_string(one))
+            return false;
+    return true;
+}
+
 static wagle_status check_files(const cli_recipe *r)
 {
     char where[200];
@@ -138,6 +159,9 @@ static wagle_status check_files(const cli_recipe *r)
         st = check_keys(where, file, of_file, OF_FILE);
         if (st == WAGLE_OK && !json_is_string(json_object_get(file, "from"))) {
             cli_refuse("%s: 'from' must say where the file comes from", where);
+            st = WAGLE_E_INPUT;
+        } else if (st == WAGLE_OK && !are_texts(json_object_get(file, "columns"))) {
+            cli_refuse("%s: 'columns' must be a list of texts", where);
             st = WAGLE_E_INPUT;
         }
         if (st != WAGLE_OK)
@@ -155,15 +179,19 @@ static wagle_status check_options(const cli_recipe *r)
     json_t *value;
 
     snprintf(where, sizeof where, "%.90s: options", r->name);
-    json_object_foreach (json_object_get(r->json, "options"), name, value)
-        if (cli_key_param(c, name) < 0 &&
-            (cli_key_option(c, name) == NULL || !cli_passes_on(c, cli_key_option(c, name))))
+    json_object_foreach (json_object_get(r->json, "options"), name, value) {
+        const cli_option *t = cli_key_option(c, name);
+        if (t != NULL && cli_recipe_check_key(where, name, t) != WAGLE_OK)
+            return WAGLE_E_INPUT;
+        if (cli_key_param(c, name) < 0 && (t == NULL || !cli_passes_on(c, t)))
             return cli_unknown_key(c, where, name);
+    }
     return WAGLE_OK;
 }
 
 static wagle_status check(const cli_recipe *r)
 {
+    static const char *const needed[] = {"about", "model"};
     key known[MOST];
     int n = 0;
     wagle_status st;
@@ -173,6 +201,11 @@ static wagle_status check(const cli_recipe *r)
     for (int i = 0; cli_recipe_command(i) != NULL; i++)
         known[n++] = (key){cli_recipe_command(i)->name, JSON_OBJECT};
     st = check_keys(r->name, r->json, known, n);
+    for (int i = 0; st == WAGLE_OK && i < 2; i++)
+        if (json_object_get(r->json, needed[i]) == NULL) {
+            cli_refuse("%s: no key '%s'", r->name, needed[i]);
+            st = WAGLE_E_INPUT;
+        }
     if (st == WAGLE_OK)
         st = check_files(r);
     return st == WAGLE_OK ? check_options(r) : st;
@@ -184,7 +217,7 @@ wagle_status cli_recipe_open(const char *name, cli_recipe *out)
 
     *out = (cli_recipe){.name = name};
     if (text == NULL)
-        return unknown_recipe(name);
+        return unreadable(name);
     out->json = cli_read_object(name, text);
     free(text);
     return out->json != NULL ? check(out) : WAGLE_E_INPUT;
@@ -211,7 +244,7 @@ static wagle_status show(const char *name)
     char *text = read_recipe(name);
 
     if (text == NULL)
-        return unknown_recipe(name);
+        return unreadable(name);
     fputs(text, stdout);
     free(text);
     return WAGLE_OK;

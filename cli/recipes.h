@@ -20,6 +20,11 @@ wagle_status cli_recipe_open(const char *name, cli_recipe *out);
 
 /* steps.c: runs it, as the options of `wagle recipe run` in o say. */
 wagle_status cli_recipe_run(wagle_ctx *ctx, const cli_recipe *recipe, cli_options *o);
+/* Whether a recipe may have the option as a key. Those that run a command, write outside the output
+ * folder or say how a machine is used are for the command line. */
+bool cli_recipe_may_set(const cli_option *t);
+/* Refuses a key for which it is false. */
+wagle_status cli_recipe_check_key(const char *where, const char *key, const cli_option *t);
 /* The commands of a recipe, in their order; NULL past the last. */
 const cli_command *cli_recipe_command(int i);
 

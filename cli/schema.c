@@ -142,7 +142,7 @@ static json_t *step_schema(const cli_command *c)
     char key[64];
 
     for (const cli_option *t = cli_next(c, NULL); t != NULL; t = cli_next(c, t))
-        if (!cli_passes_on(recipe, t)) {
+        if (!cli_passes_on(recipe, t) || !cli_recipe_may_set(t)) {
             key_of(t->name, key);
             json_object_del(keys, key);
         }
@@ -174,11 +174,11 @@ void cli_reference_recipe(void)
                         json_pack("{s:s, s:s, s:o, s:b}", "type", "object", "description",
                                   "options of every command that takes them", "properties", shared,
                                   "additionalProperties", 0));
-    print(json_pack("{s:s, s:s, s:s, s:s, s:o, s:[s], s:b}", "$schema",
-                    "https://json-schema.org/draft/2020-12/schema", "title",
-                    "Recipe (wagle recipe)", "description",
-                    "Comments are allowed, as in C. docs/recipes.md has an example.", "type",
-                    "object", "properties", keys, "required", "about", "additionalProperties", 0));
+    print(json_pack(
+        "{s:s, s:s, s:s, s:s, s:o, s:[ss], s:b}", "$schema",
+        "https://json-schema.org/draft/2020-12/schema", "title", "Recipe (wagle recipe)",
+        "description", "Comments are allowed, as in C. docs/recipes.md has an example.", "type",
+        "object", "properties", keys, "required", "about", "model", "additionalProperties", 0));
 }
 
 void cli_reference_config(void)

@@ -31,7 +31,7 @@ static const step steps[] = {
     {"original", "eval", "original.json", NULL, NULL, NULL, "", ""},
     {"attribute", "attribute", "scores", NULL, NULL, NULL, "", OF_PROTECT " tensorboard"},
     {"mask", "mask", "mask", "scores", "attribute", "scores",
-     "model forget retain selector gamma damping loss seed " CLI_ROWS, OF_PROTECT},
+     "model forget retain selector gamma damping loss draw seed " CLI_ROWS, OF_PROTECT},
     {"unlearn", "unlearn", "model", "mask", "mask", "mask",
      "selector density gamma damping include exclude", OF_TESTS},
     {"forgotten", "eval", "forgotten.json", "model", "unlearn", "model", "", ""},
@@ -46,6 +46,8 @@ static const char kept_back[] = "model adapter data out force dry-run memory thr
                                 "compare svg densities recompute resume json";
 /* Those of them that another result comes of. */
 static const char decides[] = "adapter parts precision device";
+/* Options that run a command, or write outside the output folder: a recipe may be anybody's. */
+static const char never_in_recipe[] = "scorer out-patch out-adapter tensorboard";
 
 typedef struct run {
     wagle_ctx *ctx;
@@ -74,6 +76,23 @@ bool cli_passes_on(const cli_command *c, const cli_option *t)
         if (cli_takes(one, t))
             return true;
     return false;
+}
+
+bool cli_recipe_may_set(const cli_option *t)
+{
+    return !cli_listed(kept_back, t->name) && !cli_listed(never_in_recipe, t->name);
+}
+
+wagle_status cli_recipe_check_key(const char *where, const char *key, const cli_option *t)
+{
+    if (cli_recipe_may_set(t))
+        return WAGLE_OK;
+    cli_refuse("%s: '%s': a recipe cannot set it: %s", where, key,
+               cli_listed(kept_back, t->name)
+                   ? "it is an option of the command line, or made by an earlier step"
+                   : "it runs a command or writes outside the output folder; give it on the "
+                     "command line");
+    return WAGLE_E_INPUT;
 }
 
 /* --- texts that last as long as the program ------------------------------------------------------
@@ -156,10 +175,8 @@ static wagle_status apply_section(const run *r, const step *s, const cli_command
     json_object_foreach ((json_t *)(uintptr_t)section(r, s->command), key, value) {
         const cli_option *t = cli_key_option(c, key);
         wagle_status st;
-        if (t != NULL && cli_listed(kept_back, t->name))
-            return cli_refuse("%s: '%s': a recipe cannot set it: it is an option of the command "
-                              "line, or made by an earlier step",
-                              o->keys, key);
+        if (t != NULL && cli_recipe_check_key(o->keys, key, t) != WAGLE_OK)
+            return WAGLE_E_INPUT;
         st = cli_apply_key(c, o, key, value);
         if (st != WAGLE_OK)
             return st;
@@ -228,8 +245,7 @@ static const char *in_data(const run *r, const cli_option *t, const char *path)
         return path;
     if (strcmp(name, ".") == 0)
         return r->data;
-    return keep("%.*s%s/%s", (int)(name - path), path, t->path == CLI_WRITTEN ? r->out : r->data,
-                name);
+    return keep("%.*s%s/%s", (int)(name - path), path, r->data, name);
 }
 
 static void find_files(const run *r, const cli_command *c, cli_options *o)
@@ -395,27 +411,87 @@ static json_t *record_of(run *r, const cli_options *o)
     return all;
 }
 
+/* The path that an option writes; `out` is in the output folder. NULL: another option. */
+static const char *written(const cli_options *o, const cli_option *t)
+{
+    if (!is_given(o, t) || t->path != CLI_WRITTEN || strcmp(t->name, "out") == 0)
+        return NULL;
+    return *(const char *const *)((const char *)o + t->place);
+}
+
+/* What a step writes outside the output folder. */
+static json_t *written_by(const cli_options *o)
+{
+    json_t *all = json_object();
+
+    for (const cli_option *t = cli_next(o->command, NULL); t != NULL; t = cli_next(o->command, t))
+        if (written(o, t) != NULL)
+            json_object_set_new(all, t->name, cli_json_bytes(written(o, t)));
+    return all;
+}
+
 /* --- OUT/recipe.json -----------------------------------------------------------------------------
  */
 
-static void read_begun(run *r)
+/* A recipe's name; of a file, without its folders. */
+static const char *short_name(const char *name)
 {
-    json_t *file = r->o->force ? NULL : json_load_file(in_out(r, "recipe.json"), 0, NULL);
-    json_t *there = json_object_get(file, "steps");
+    const char *slash = strrchr(name, '/');
 
-    r->begun = json_is_object(there) ? json_incref(there) : json_object();
-    json_decref(file);
+    for (int i = 0; cli_recipe_name(i) != NULL; i++)
+        if (strcmp(cli_recipe_name(i), name) == 0)
+            return name;
+    return slash != NULL ? slash + 1 : name;
 }
 
-static wagle_status write_begun(run *r, const step *s, json_t *options, bool done)
+/* Steps stay known as begun, so that their outputs are replaced, but none is done. */
+static void run_again(json_t *begun)
+{
+    const char *name;
+    json_t *one;
+
+    json_object_foreach (begun, name, one) {
+        json_object_set_new(one, "done", json_false());
+        json_object_set_new(one, "options", json_object());
+    }
+}
+
+static wagle_status read_begun(run *r)
+{
+    json_t *file = json_load_file(in_out(r, "recipe.json"), 0, NULL);
+    json_t *there = json_object_get(file, "steps");
+    const char *recipe = json_string_value(json_object_get(file, "recipe"));
+    const char *version = json_string_value(json_object_get(file, "wagle"));
+    const bool other = version != NULL && strcmp(version, WAGLE_VERSION) != 0;
+    wagle_status st = WAGLE_OK;
+
+    r->begun = json_is_object(there) ? json_incref(there) : json_object();
+    if (r->o->force || other)
+        run_again(r->begun);
+    if (recipe != NULL && !r->o->force &&
+        strcmp(short_name(recipe), short_name(r->recipe->name)) != 0)
+        st = cli_refuse("--out %s: it has the results of recipe %s; choose another folder, or "
+                        "replace them with --force",
+                        r->out, recipe);
+    else if (other && !r->o->force)
+        fprintf(stderr,
+                "wagle: warning: %s: its steps are of wagle %s, so this version runs them "
+                "again\n",
+                r->out, version);
+    json_decref(file);
+    return st;
+}
+
+static wagle_status write_begun(run *r, const step *s, const cli_options *o, json_t *options,
+                                bool done)
 {
     const char *path = in_out(r, "recipe.json"), *partial = in_out(r, "recipe.json.partial");
     json_t *file;
     int failed;
 
-    json_object_set_new(
-        r->begun, s->name,
-        json_pack("{s:s, s:b, s:O}", "command", s->command, "done", (int)done, "options", options));
+    json_object_set_new(r->begun, s->name,
+                        json_pack("{s:s, s:b, s:O, s:o}", "command", s->command, "done", (int)done,
+                                  "options", options, "written", written_by(o)));
     file = json_pack("{s:s, s:o, s:s, s:O}", "schema", "wagle-recipe-run-1", "recipe",
                      cli_json_bytes(r->recipe->name), "wagle", WAGLE_VERSION, "steps", r->begun);
     failed = file == NULL || json_dump_file(file, partial, JSON_INDENT(2)) != 0 ||
@@ -427,14 +503,29 @@ static wagle_status write_begun(run *r, const step *s, json_t *options, bool don
     return WAGLE_E_RESOURCE;
 }
 
-/* Whether the step was begun with these options, and ended if `ended`. */
-static bool was_begun(const run *r, const step *s, const json_t *options, bool ended)
+/* Whether the step was begun with these options. */
+static bool was_begun(const run *r, const step *s, const json_t *options)
 {
     const json_t *begun = json_object_get(r->begun, s->name);
 
     return begun != NULL &&
-           json_equal(json_object_get(begun, "options"), (json_t *)(uintptr_t)options) &&
-           (!ended || (json_is_true(json_object_get(begun, "done")) && exists(in_out(r, s->out))));
+           json_equal(json_object_get(begun, "options"), (json_t *)(uintptr_t)options);
+}
+
+/* Whether it also ended, and all that it writes with the options in o is there. */
+static bool is_done(const run *r, const step *s, const cli_options *o, const json_t *options)
+{
+    const json_t *begun = json_object_get(r->begun, s->name);
+    const json_t *before = json_object_get(begun, "written");
+
+    for (const cli_option *t = cli_next(o->command, NULL); t != NULL; t = cli_next(o->command, t)) {
+        const char *path = written(o, t);
+        const char *then = json_string_value(json_object_get(before, t->name));
+        if (path != NULL && (then == NULL || strcmp(path, then) != 0 || !exists(path)))
+            return false;
+    }
+    return was_begun(r, s, options) && json_is_true(json_object_get(begun, "done")) &&
+           exists(in_out(r, s->out));
 }
 
 /* --- files that a recipe reads -------------------------------------------------------------------
@@ -573,7 +664,7 @@ static wagle_status run_step(run *r, const step *s)
     if (st != WAGLE_OK)
         return st;
     options = record_of(r, &o);
-    if (was_begun(r, s, options, true)) {
+    if (is_done(r, s, &o, options)) {
         say(r, s, " is done");
         json_decref(options);
         return WAGLE_OK;
@@ -581,15 +672,15 @@ static wagle_status run_step(run *r, const step *s)
     say(r, s, "");
     o.quiet = r->o->quiet;
     o.force = r->o->force || json_object_get(r->begun, s->name) != NULL;
-    o.resume = strcmp(s->name, "unlearn") == 0 && was_begun(r, s, options, false) &&
+    o.resume = strcmp(s->name, "unlearn") == 0 && was_begun(r, s, options) &&
                exists(in_out(r, "model.partial/checkpoint.safetensors"));
-    st = write_begun(r, s, options, false);
+    st = write_begun(r, s, &o, options, false);
     wagle_on_name(r->ctx, cli_name_option, (void *)(uintptr_t)o.command);
     if (st == WAGLE_OK)
         st = o.command->run(r->ctx, &o);
     json_object_del(r->hashes, in_out(r, s->out));
     if (st == WAGLE_OK)
-        st = write_begun(r, s, options, true);
+        st = write_begun(r, s, &o, options, true);
     json_decref(options);
     return st;
 }
@@ -606,7 +697,7 @@ static wagle_status plan_step(run *r, const step *s, bool planned)
     if (st != WAGLE_OK)
         return st;
     options = record_of(r, &o);
-    const bool done = was_begun(r, s, options, true);
+    const bool done = is_done(r, s, &o, options);
     json_decref(options);
     say(r, s, done ? " is done" : "");
     if (done || !planned || strcmp(s->command, "eval") == 0 || strcmp(s->command, "report") == 0 ||
@@ -662,7 +753,7 @@ static wagle_status run_all(run *r)
 wagle_status cli_recipe_run(wagle_ctx *ctx, const cli_recipe *recipe, cli_options *o)
 {
     run r = {.ctx = ctx, .recipe = recipe, .o = o, .out = o->out, .others = ""};
-    int missing;
+    int missing = 0;
     wagle_status st;
 
     if (o->out == NULL)
@@ -671,9 +762,10 @@ wagle_status cli_recipe_run(wagle_ctx *ctx, const cli_recipe *recipe, cli_option
         return cli_refuse("recipe run: --model DIR is missing: %s",
                           json_string_value(json_object_get(recipe->json, "model")));
     r.data = o->data[0] != NULL ? o->data[0] : ".";
-    read_begun(&r);
     r.hashes = json_object();
-    st = check_all(&r, &missing);
+    st = read_begun(&r);
+    if (st == WAGLE_OK)
+        st = check_all(&r, &missing);
     if (*r.others != '\0') /* they may be other copies of the same rows */
         fprintf(stderr, "wagle: warning: %s: not, byte for byte, the files that %s names: %s\n",
                 r.data, recipe->name, r.others);

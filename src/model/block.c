@@ -69,7 +69,8 @@ static int64_t *carve_whole(carver *m, int64_t n)
     return (int64_t *)(void *)carve(m, wg_reals_for(n, sizeof(int64_t)));
 }
 
-/* S <= N sequences. */
+/* Room for where N sequences begin. More, of which some have no token of their own, are only in
+ * passes without gradients, and there nobody asks. */
 static void lay_passing_mixture(const wg_config *c, int64_t N, carver *m, wg_mixture *a)
 {
     const int64_t R = expert_rows(c, N);

@@ -269,6 +269,14 @@ static wagle_status read_mlp_only(const source *s, wg_config *c)
     return WAGLE_OK;
 }
 
+static bool has_mixtures(const wg_config *c)
+{
+    for (int64_t l = 0; l < c->L; l++)
+        if (wg_config_is_mixture(c, l))
+            return true;
+    return false;
+}
+
 static wagle_status read_mixtures(const source *s, wg_config *c)
 {
     const int64_t every = size(s, WG_CFG_MIXTURE_EVERY, 1);
@@ -287,7 +295,10 @@ static wagle_status read_mixtures(const source *s, wg_config *c)
                        s->path, (long long)c->used, (long long)c->X, WG_EXPERTS_MOST);
     for (int64_t l = every - 1; l < c->L; l += every)
         c->mixture[l / 64] |= (uint64_t)1 << (l % 64);
-    return read_mlp_only(s, c);
+    WG_TRY(read_mlp_only(s, c));
+    if (!has_mixtures(c))
+        c->X = c->used = c->FX = c->FS = 0;
+    return WAGLE_OK;
 }
 
 static wagle_status read_sizes(const source *s, wg_config *c)

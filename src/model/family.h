@@ -100,7 +100,7 @@ static inline int64_t wg_expert_of(wg_role role)
     return role < WG_EXPERT_ROLES ? 0 : ((int64_t)role - WG_EXPERT_ROLES) / WG_ROLES_OF_EXPERT;
 }
 
-/* Below WG_ROLES: what the family's table has the role as. */
+/* The role of expert 0 in its place, which the family's table lists. */
 static inline wg_role wg_table_role(wg_role role)
 {
     return wg_role_of(role, -wg_expert_of(role));
@@ -121,12 +121,12 @@ typedef enum wg_cfg {
     WG_CFG_ORIGINAL, /* positions of pre-training; 0: rope_parameters says */
     WG_CFG_WINDOW,   /* 0: none */
     WG_CFG_WINDOW_FROM,
-    WG_CFG_WINDOW_EVERY, /* each so-manieth layer has no window; 0: all have it */
+    WG_CFG_WINDOW_EVERY, /* every n-th layer has no window; 0: all have it */
     WG_CFG_EXPERTS,      /* of a mixture; without this key the family has none */
     WG_CFG_EXPERTS_USED, /* by each token */
     WG_CFG_EXPERT_F,     /* 0: F */
     WG_CFG_SHARED_F,
-    WG_CFG_MIXTURE_EVERY, /* each so-manieth layer is a mixture; 0: all are */
+    WG_CFG_MIXTURE_EVERY, /* every n-th layer is a mixture; 0: all are */
     WG_CFG_EPS,           /* real numbers */
     WG_CFG_REALS = WG_CFG_EPS,
     WG_CFG_QUERY_SCALAR,  /* scores are divided by its root; 0: the head size */

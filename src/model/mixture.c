@@ -54,7 +54,7 @@ static void route(const wg_block_input *in, const wg_real *h, wg_activations *a)
     wg_mixture *m = &a->mixture;
 
     m->routing.N = in->N;
-    m->routing.S = in->S;
+    m->routing.S = in->S <= in->N ? in->S : 0; /* no room for more, see lay_passing_mixture */
     m->routing.start = in->start;
     ops->copy(ops, m->routing.share, m->logits, (size_t)(in->N * c->X) * sizeof *h);
     ops->route(ops, &m->routing, m->first);
@@ -177,7 +177,7 @@ static void experts_backward(const wg_backward *b, const wg_real *d, wg_backward
         wg_backward of = *b;
         of.in = &own;
         of.w = &expert;
-        of.start = r->sequence + e * (b->in->S + 1);
+        of.start = r->sequence + e * (r->S + 1);
         const weighted k = {.f = feed_of(b->in, false),
                             .gate = m->gate + at * F,
                             .up = m->up + at * F,

@@ -2,13 +2,14 @@
 
 #include "base/memory.h"
 
-/* A step multiplies by the tensor with few rows. */
+/* A step multiplies by the tensor with few rows. Routers and the scale of shared experts stay as
+ * they are: they are small, and choose. */
 static bool is_read(const wg_model *m, wg_role role, int tensor)
 {
     const bool layer = role >= WG_LAYER_ROLES;
 
-    return tensor >= 0 && m->files.tensor[tensor].shape.rank == 2 &&
-           (layer || role == WG_HEAD || role == WG_PROJECT_OUT);
+    return tensor >= 0 && m->files.tensor[tensor].shape.rank == 2 && role != WG_ROUTER &&
+           role != WG_SHARED_SCALE && (layer || role == WG_HEAD || role == WG_PROJECT_OUT);
 }
 
 /* Outputs and inputs of a matrix. */

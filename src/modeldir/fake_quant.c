@@ -40,8 +40,15 @@ void wg_block_round(wg_block_kind kind, int64_t n, float *x)
         (kind == WG_BLOCK_Q8_0 ? round_q8_0 : round_q4_0)(x + i);
 }
 
-static bool is_matrix(const wg_tensor *t)
+/* Rounded; routers and the scale of shared experts are not, as in llama.cpp. */
+static bool is_rounded(const wg_model *m, int tensor)
 {
+    const wg_tensor *t = &m->files.tensor[tensor];
+
+    for (int64_t l = 0; m->config.X > 0 && l < m->config.L; l++)
+        if (tensor == wg_model_tensor(m, WG_ROUTER, l) ||
+            tensor == wg_model_tensor(m, WG_SHARED_SCALE, l))
+            return false;
     return t->shape.rank == 2 && t->shape.dim[1] % BLOCK == 0;
 }
 
@@ -50,6 +57,7 @@ static wagle_status write_tensor(wagle_ctx *ctx, const wg_model *m, int tensor, 
                                  float *chunk, int64_t room, wg_output *out)
 {
     const wg_tensor *t = &m->files.tensor[tensor];
+    const bool rounded = is_rounded(m, tensor);
     const bool end = tensor == wg_model_tensor(m, WG_EMBED, 0) ||
                      tensor == wg_model_tensor(m, WG_HEAD, 0) || tensor == m->copy;
 
@@ -59,7 +67,7 @@ static wagle_status write_tensor(wagle_ctx *ctx, const wg_model *m, int tensor, 
         const int64_t n = t->count - first < room ? t->count - first : room;
         wg_to_float(t->dtype, (const char *)t->data + (size_t)first * wg_dtype_size(t->dtype), n,
                     chunk);
-        if (is_matrix(t))
+        if (rounded)
             wg_block_round(end ? WG_BLOCK_Q8_0 : kind, n, chunk);
         WG_TRY(wg_output_write(ctx, out, chunk, (size_t)n * sizeof *chunk));
     }

@@ -93,6 +93,12 @@ static wagle_status fill(wagle_ctx *ctx, trained *w, const wg_tensor *t, const w
     return check_values(ctx, t, value, n_values);
 }
 
+/* Elements of the chunk that begins at `first`. */
+static int64_t chunk_from(const wg_tensor *t, int64_t first)
+{
+    return t->count - first < CHUNK ? t->count - first : CHUNK;
+}
+
 static wagle_status write_tensor(void *user, wagle_ctx *ctx, const wg_tensor *t, wg_output *out)
 {
     trained *w = user;
@@ -101,7 +107,7 @@ static wagle_status write_tensor(void *user, wagle_ctx *ctx, const wg_tensor *t,
     if (!is_trained(o))
         return wg_output_write(ctx, out, wg_tensor_bytes(&w->model->files, t), t->bytes);
     for (int64_t first = 0; first < t->count; first += CHUNK) {
-        const int64_t n = t->count - first < CHUNK ? t->count - first : CHUNK;
+        const int64_t n = chunk_from(t, first);
         WG_TRY(fill(ctx, w, t, o, first, n, w->chunk));
         WG_TRY(wg_output_write(ctx, out, w->chunk, (size_t)n * wg_dtype_size(t->dtype)));
     }
@@ -116,9 +122,13 @@ bool wg_is_trained(const wg_model *m, int tensor)
 wagle_status wg_trained_tensor(wagle_ctx *ctx, const wg_model *m, int tensor, void *bytes)
 {
     const wg_tensor *t = &m->files.tensor[tensor];
+    const size_t size = wg_dtype_size(t->dtype);
     trained w = {.model = m};
-    const wagle_status st = fill(ctx, &w, t, overlay_of(m, tensor), 0, t->count, bytes);
+    wagle_status st = WAGLE_OK;
 
+    for (int64_t first = 0; st == WAGLE_OK && first < t->count; first += CHUNK)
+        st = fill(ctx, &w, t, overlay_of(m, tensor), first, chunk_from(t, first),
+                  (char *)bytes + (size_t)first * size);
     wg_free(w.room.data);
     wg_free(w.wide);
     return st;

@@ -173,7 +173,7 @@ typedef struct wg_matvec {
  * memory of the back end. */
 typedef struct wg_routing {
     int64_t N, X, used;   /* tokens, experts, those of a token */
-    int64_t S;            /* sequences */
+    int64_t S;            /* sequences; 0: nobody reads `sequence` */
     bool sum_to_one;      /* weights of a token are divided by their sum */
     const int64_t *start; /* [S+1] as wg_attention has it */
     wg_real *share;       /* [N,X] the router's logits, which become their softmax */

@@ -4,6 +4,7 @@
 #include "base/pattern.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct adapter {
@@ -15,7 +16,7 @@ typedef struct adapter {
 struct wg_lora {
     int64_t r, n;
     double scale;
-    adapter *of;      /* [n] */
+    adapter *of;      /* [n] in order of the tensors */
     wg_buffer stored; /* a block of a matrix */
 };
 
@@ -145,36 +146,43 @@ void wg_lora_scale(wg_optimizer *a, double share)
     wg_lora_merge(a);
 }
 
+static int compare_tensors(const void *a, const void *b)
+{
+    return ((const adapter *)a)->tensor - ((const adapter *)b)->tensor;
+}
+
+static const adapter *find_adapter(const wg_lora *l, int tensor)
+{
+    const adapter key = {.tensor = tensor};
+
+    return bsearch(&key, l->of, (size_t)l->n, sizeof *l->of, compare_tensors);
+}
+
 bool wg_lora_wants(const wg_lora *l, int tensor)
 {
-    for (int64_t i = 0; i < l->n; i++)
-        if (l->of[i].tensor == tensor)
-            return true;
-    return false;
+    return find_adapter(l, tensor) != NULL;
 }
 
 void wg_lora_accept(wg_optimizer *a, int tensor, const float *grad)
 {
     const wg_lora *l = a->lora;
     const wg_ops *ops = a->model->ops;
+    const adapter *d = find_adapter(l, tensor);
 
-    for (int64_t i = 0; i < l->n; i++) {
-        const adapter *d = &l->of[i];
-        if (d->tensor != tensor)
-            continue;
-        const float *A = a->master + d->first, *B = A + l->r * d->I;
-        float *dA = a->gradient + d->first, *dB = dA + l->r * d->I;
-        const int64_t n = l->r * (d->I + d->O);
-        if (a->adding)
-            ops->scale(ops, n, 1 / (float)l->scale, dA);
-        else
-            ops->zero(ops, dA, (size_t)n * sizeof *dA);
-        ops->gemm(ops, l->r, d->I, d->O, wg_transpose(wg_matrix(B, l->r)), wg_matrix(grad, d->I),
-                  true, dA, d->I);
-        ops->gemm(ops, d->O, l->r, d->I, wg_matrix(grad, d->I), wg_transpose(wg_matrix(A, d->I)),
-                  true, dB, l->r);
-        ops->scale(ops, n, (float)l->scale, dA);
-    }
+    if (d == NULL)
+        return;
+    const float *A = a->master + d->first, *B = A + l->r * d->I;
+    float *dA = a->gradient + d->first, *dB = dA + l->r * d->I;
+    const int64_t n = l->r * (d->I + d->O);
+    if (a->adding)
+        ops->scale(ops, n, 1 / (float)l->scale, dA);
+    else
+        ops->zero(ops, dA, (size_t)n * sizeof *dA);
+    ops->gemm(ops, l->r, d->I, d->O, wg_transpose(wg_matrix(B, l->r)), wg_matrix(grad, d->I), true,
+              dA, d->I);
+    ops->gemm(ops, d->O, l->r, d->I, wg_matrix(grad, d->I), wg_transpose(wg_matrix(A, d->I)), true,
+              dB, l->r);
+    ops->scale(ops, n, (float)l->scale, dA);
 }
 
 /* --- a folder that PEFT loads ------------------------------------------------------------------
@@ -183,16 +191,27 @@ void wg_lora_accept(wg_optimizer *a, int tensor, const float *grad)
 enum { KEY_BYTES = WG_NAME_BYTES + 64 };
 static const char key_prefix[] = "base_model.model.", weight_end[] = ".weight";
 
+/* A weight's role, and its layer. */
+static wg_role role_of(const wg_model *m, int tensor, int64_t *layer)
+{
+    int role = 0;
+
+    *layer = 0;
+    for (; role < wg_config_roles(&m->config); role++)
+        for (*layer = 0; *layer < wg_config_layers(&m->config, (wg_role)role); ++*layer)
+            if (wg_model_tensor(m, (wg_role)role, *layer) == tensor)
+                return (wg_role)role;
+    return (wg_role)role; /* not reached */
+}
+
 /* "model.layers.0.mlp.up_proj": as the model's class calls the matrix, whatever its file does. */
 static void module_of(const wg_model *m, int tensor, char module[WG_NAME_BYTES])
 {
     wg_shape shape;
+    int64_t layer;
+    const wg_role role = role_of(m, tensor, &layer);
 
-    module[0] = '\0';
-    for (int role = 0; role < wg_config_roles(&m->config); role++)
-        for (int64_t layer = 0; layer < wg_config_layers(&m->config, (wg_role)role); layer++)
-            if (wg_model_tensor(m, (wg_role)role, layer) == tensor)
-                wg_config_tensor(&m->config, (wg_role)role, layer, module, &shape);
+    wg_config_tensor(&m->config, role, layer, module, &shape);
     if (wg_ends_with(module, weight_end))
         module[strlen(module) - (sizeof weight_end - 1)] = '\0';
 }
@@ -204,18 +223,16 @@ static const char *last_part(const char *module)
     return dot != NULL ? dot + 1 : module;
 }
 
-/* Every matrix of the layers that ends in this name has an adapter: it names them all. */
-static bool names_all(const wg_model *m, const wg_lora *l, const char *end)
+/* Every matrix of the layers whose name ends in this part has an adapter: it names them all. */
+static bool names_all(const wg_model *m, const wg_lora *l, const char *part)
 {
-    char module[WG_NAME_BYTES];
+    char end[WG_NAME_BYTES + 16];
 
-    for (int t = 0; t < m->files.n; t++) {
-        if (wg_lora_wants(l, t) || !is_target(m, t, NULL))
-            continue;
-        module_of(m, t, module);
-        if (strcmp(last_part(module), end) == 0)
+    snprintf(end, sizeof end, ".%s%s", part, weight_end);
+    for (int t = 0; t < m->files.n; t++)
+        if (wg_ends_with(m->files.tensor[t].name, end) && is_target(m, t, NULL) &&
+            !wg_lora_wants(l, t))
             return false;
-    }
     return true;
 }
 
@@ -227,6 +244,23 @@ static bool is_listed(const json_t *list, const char *name)
     return false;
 }
 
+/* transformers 5 has experts and routers as parameters, which have no module of this name. */
+static void warn_of_mixture(wagle_ctx *ctx, const wg_model *m, const wg_lora *l)
+{
+    int64_t n = 0, layer;
+
+    for (int64_t i = 0; m->config.X > 0 && i < l->n; i++) {
+        const wg_role role = role_of(m, l->of[i].tensor, &layer);
+        n += role == WG_ROUTER || role >= WG_EXPERT_ROLES;
+    }
+    if (n > 0)
+        wg_log(
+            ctx, 0,
+            "@{out_adapter}: %lld adapters are of experts or routers; @{adapter} reads them, but "
+            "PEFT with transformers 5 does not find these matrices",
+            (long long)n);
+}
+
 static json_t *list_targets(const wg_model *m, const wg_lora *l)
 {
     json_t *list = json_array();
@@ -234,9 +268,9 @@ static json_t *list_targets(const wg_model *m, const wg_lora *l)
 
     for (int64_t i = 0; i < l->n; i++) {
         module_of(m, l->of[i].tensor, module);
-        const char *name = names_all(m, l, last_part(module)) ? last_part(module) : module;
-        if (!is_listed(list, name))
-            json_array_append_new(list, json_string(name));
+        const char *part = last_part(module);
+        if (!is_listed(list, part)) /* else it is named already */
+            json_array_append_new(list, json_string(names_all(m, l, part) ? part : module));
     }
     return list;
 }
@@ -331,6 +365,7 @@ wagle_status wg_lora_write(wagle_ctx *ctx, const wg_optimizer *a, const char *ba
     wg_partial folder;
     wagle_status st;
 
+    warn_of_mixture(ctx, a->model, a->lora);
     WG_TRY(wg_partial_new(ctx, out, &folder));
     st = write_config(ctx, a, base, folder.path);
     if (st == WAGLE_OK)

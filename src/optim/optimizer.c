@@ -322,19 +322,29 @@ fail:
     return st;
 }
 
+/* This process's slice of a state, of `size` bytes a weight. Memory of the others' is never
+ * touched.
+ */
+static void zero_own(const wg_optimizer *a, void *state, size_t size)
+{
+    int64_t first, n;
+
+    wg_sharing_slice(a, &first, &n);
+    if (state != NULL)
+        a->model->ops->zero(a->model->ops, (char *)state + (size_t)first * size, (size_t)n * size);
+}
+
 wagle_status wg_optimizer_restart(wagle_ctx *ctx, wg_optimizer *a, uint64_t seed)
 {
-    const size_t n = (size_t)a->n, moment = a->bf16 ? sizeof(uint16_t) : sizeof(float);
+    const size_t moment = a->bf16 ? sizeof(uint16_t) : sizeof(float);
     const wg_ops *ops = a->model->ops;
 
-    ops->zero(ops, a->m, n * moment);
-    if (a->v != NULL)
-        ops->zero(ops, a->v, n * (a->rules->adamw ? moment : sizeof(float)));
-    if (a->retain_grad_ema != NULL)
-        ops->zero(ops, a->retain_grad_ema, n * sizeof *a->retain_grad_ema);
+    zero_own(a, a->m, moment);
+    zero_own(a, a->v, a->rules->adamw ? moment : sizeof(float));
+    zero_own(a, a->retain_grad_ema, sizeof *a->retain_grad_ema);
     if (a->lora == NULL)
         return start_masters(ctx, a);
-    ops->zero(ops, a->master, n * sizeof *a->master);
+    ops->zero(ops, a->master, (size_t)a->n * sizeof *a->master);
     return wg_lora_start(ctx, a, seed);
 }
 
@@ -342,12 +352,9 @@ int64_t wg_optimizer_bytes(const wg_optimizer_kind *r, int64_t n, const wagle_tr
 {
     const bool bf16 = o->state == WAGLE_STATE_BF16 || o->master == WAGLE_MASTER_BF16;
     const int64_t moment = bf16 ? 2 : 4, master = o->master == WAGLE_MASTER_F32 ? 4 : 2;
+    const int64_t second = r->adamw ? moment : r->second ? 4 : 0;
 
-    return n * (master + 4 + moment +
-                (r->adamw    ? moment
-                 : r->second ? 4
-                             : 0) +
-                (o->rectify > 0 ? 8 : 0));
+    return n * (master + 4 + moment + second + (o->rectify > 0 ? 8 : 0));
 }
 
 void wg_optimizer_free(wg_optimizer *a)

@@ -68,9 +68,10 @@ static wagle_status tell_network(wagle_ctx *ctx, wg_text *t, const wg_session *s
             gigabits[i], sent, seconds + sent, (long long)need->steps, (seconds + sent) * steps));
     }
     if (most > wg_parts_of(ctx, 0, NULL))
-        WG_TRY(wg_text_printf(
-            ctx, t, "  the last processes have %d parts, the first %d; a power of two is even\n",
-            most, wg_parts_of(ctx, 0, NULL)));
+        WG_TRY(wg_text_printf(ctx, t,
+                              "  the last processes have %d parts, the first %d; with a power of "
+                              "two all processes have equally many\n",
+                              most, wg_parts_of(ctx, 0, NULL)));
     return wg_text_printf(ctx, t, "  each process maps %.3f GB of stored weights from files\n",
                           (double)wg_mapped_weights(ctx, s->model) / 1e9);
 }
@@ -123,7 +124,7 @@ static wagle_status tell(wagle_ctx *ctx, wg_text *t, const wg_session *s, const 
         WG_TRY(tell_bytes(ctx, t, "of", l->card_limit));
     WG_TRY(tell_lines(ctx, t,
                       card               ? "memory of the host"
-                      : wg_together(ctx) ? "memory of each process"
+                      : wg_together(ctx) ? "memory of each process, at most"
                                          : "memory",
                       false, l));
     if (p->spilled && !card)

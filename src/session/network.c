@@ -20,9 +20,9 @@ static int64_t blocks(const wagle_ctx *ctx, int64_t weights)
     return weights / wg_ranks(ctx) / wg_sum_block(ctx) + 1;
 }
 
-wg_traffic wg_step_traffic(const wagle_ctx *ctx, int64_t weights)
+wg_traffic wg_step_traffic(const wagle_ctx *ctx, int64_t weights, int64_t value)
 {
-    return (wg_traffic){8.0 * (double)weights * others(ctx),
+    return (wg_traffic){(double)((4 + value) * weights) * others(ctx),
                         blocks(ctx, weights) + small_exchanges};
 }
 

@@ -14,8 +14,8 @@ typedef struct wg_traffic {
 } wg_traffic;
 
 /* A training step in which so many weights are updated: their gradients are summed and the new
- * values come to every process. */
-wg_traffic wg_step_traffic(const wagle_ctx *ctx, int64_t weights);
+ * values, of `value` bytes, come to every process. */
+wg_traffic wg_step_traffic(const wagle_ctx *ctx, int64_t weights, int64_t value);
 /* An attribution: `kinds` gradients of each of so many weights in `tensors` are summed, and the
  * scores come to process 0. Of a process that is not the first. */
 wg_traffic wg_attribution_traffic(const wagle_ctx *ctx, int64_t weights, int64_t tensors,
@@ -27,8 +27,8 @@ int wg_most_passes(const wagle_ctx *ctx, int64_t rows);
 /* Adds what is sent of shared weights (dist/shared.h) for so many passes forward and back. */
 void wg_add_shared_traffic(const wagle_ctx *ctx, const wg_model *m, int passes, wg_traffic *t);
 /* Bytes of stored weights that each process maps from the model's files: of shared weights, its
- * share. Where memory is short the
- * system drops pages of them, and reads them again in each pass. */
+ * share. Where memory is short the system drops pages of them, and reads them again in each pass.
+ */
 int64_t wg_mapped_weights(const wagle_ctx *ctx, const wg_model *m);
 
 #endif

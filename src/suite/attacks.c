@@ -220,7 +220,8 @@ wagle_status wg_attack_measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *o
         WG_TRY(wg_measures_add(ctx, out, tpr, n, "%s.tpr_at_1_fpr", name));
         WG_TRY(compute_auc(ctx, f, "gold/", name, &gold, &unused, &gold_n));
         if (gold_n > 0)
-            WG_TRY(wg_measures_add(ctx, out, (auc - gold) / gold, n, "%s.privleak", name));
+            WG_TRY(wg_measures_add(ctx, out, gold > 0 ? (auc - gold) / gold : NAN, n, "%s.privleak",
+                                   name));
     }
     return WAGLE_OK;
 }

@@ -9,6 +9,7 @@
 #include "suite/attacks.h"
 
 #include "metric/statistics.h"
+#include <math.h>
 #include <string.h>
 
 static const char *const asked[] = {"verbatim", "knowledge_forget", "knowledge_retain"};
@@ -41,15 +42,15 @@ static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers
     return wg_row_set_text(ctx, row, "generated", wg_text_str(&a->generated[i]));
 }
 
-/* The rows of a set, after its solved examples if there are any. */
-static wagle_status load(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path,
-                         const char *before, wg_answers *a)
+/* Questions, after their solved examples if there are any. */
+static wagle_status load(wagle_ctx *ctx, wg_evaluation *e, const char *path, const char *before,
+                         wg_answers *a)
 {
     wg_solved solved;
     wagle_status st;
 
     if (before == NULL)
-        return wg_answers_load(ctx, e, path, set == asked[0] ? WG_CONTINUED : WG_ANSWERED, a);
+        return wg_answers_load(ctx, e, path, WG_ANSWERED, a);
     st = wg_solved_read(ctx, e, before, 0, &solved);
     if (st == WAGLE_OK)
         st = wg_answers_load_after(ctx, e, path, 0, &solved.before, a);
@@ -57,11 +58,26 @@ static wagle_status load(wagle_ctx *ctx, wg_evaluation *e, const char *set, cons
     return st;
 }
 
+/* --prompt is the layout of questions; texts to continue have none. */
+static wagle_status load_verbatim(wagle_ctx *ctx, wg_evaluation *e, const char *path, wg_answers *a)
+{
+    const wagle_suite_options *given = e->o;
+    wagle_suite_options without_prompt = *given;
+    wagle_status st;
+
+    without_prompt.data.prompt = NULL;
+    e->o = &without_prompt;
+    st = wg_answers_load(ctx, e, path, WG_CONTINUED, a);
+    e->o = given;
+    return st;
+}
+
 static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path,
                             const char *before)
 {
     wg_answers a = {0};
-    wagle_status st = load(ctx, e, set, path, before, &a);
+    wagle_status st =
+        set == asked[0] ? load_verbatim(ctx, e, path, &a) : load(ctx, e, path, before, &a);
 
     if (st == WAGLE_OK)
         st = wg_answers_generate(ctx, e, &a, 0);
@@ -114,13 +130,14 @@ static wagle_status privleak(wagle_ctx *ctx, const wg_frame *f, wg_measures *out
 {
     static const char *const own[] = {"members", "nonmembers"};
     static const char *const gold[] = {"gold/members", "gold/nonmembers"};
-    double u, g;
+    double u = NAN, g = NAN;
     int64_t n, n_gold;
 
     WG_TRY(forgotten(ctx, f, own, &u, &n));
     WG_TRY(forgotten(ctx, f, gold, &g, &n_gold));
-    return n > 0 && n_gold > 0 ? wg_measures_add(ctx, out, 100 * (u - g) / g, n, "privleak_muse")
-                               : WAGLE_OK;
+    if (n == 0 || n_gold == 0)
+        return WAGLE_OK;
+    return wg_measures_add(ctx, out, g > 0 ? 100 * (u - g) / g : NAN, n, "privleak_muse");
 }
 
 static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)

@@ -3,16 +3,30 @@
 
 #include <string.h>
 
-/* A tensor that may be trained and is not stored as BF16, or -1. */
-static int other_type(const wg_run *w)
+static bool may_train(const wg_run *w, int t)
 {
     const wg_model *m = w->session.model;
+    const wg_mask_tensor *of = wg_mask_find(&w->mask, m->files.tensor[t].name);
 
-    for (int t = 0; t < m->files.n; t++)
-        if (wg_model_is_weight(m, t) && m->files.tensor[t].dtype != WG_BF16 &&
-            (w->mask.n == 0 || wg_mask_find(&w->mask, m->files.tensor[t].name) != NULL))
-            return t;
-    return -1;
+    return wg_model_is_weight(m, t) && (w->mask.n == 0 || (of != NULL && of->selected > 0));
+}
+
+/* A tensor that trains and is not stored as BF16, or -1. Before the mask is there one that is
+ * stored as BF16 is enough: the mask may select in that alone. */
+static int other_type(const wg_run *w)
+{
+    const wg_tensors *files = &w->session.model->files;
+    const bool open = (w->o->mask != NULL || w->o->selector != NULL) && w->mask.n == 0;
+    int other = -1;
+
+    for (int t = 0; t < files->n; t++) {
+        const bool bf16 = files->tensor[t].dtype == WG_BF16;
+        if (bf16 && open && may_train(w, t))
+            return -1;
+        if (!bf16 && other < 0 && may_train(w, t))
+            other = t;
+    }
+    return other;
 }
 
 static const char *kind(const wagle_train_options *o)
@@ -29,7 +43,8 @@ wagle_status wg_run_check_master(wagle_ctx *ctx, const wg_run *w)
     } against[] = {
         {o->lora > 0, "@{lora}, whose adapters are float32"},
         {o->lr == WAGLE_LR_AUTO, "a rate that is searched; give one with @{lr}"},
-        {o->land || w->stop.chance, "landing, which scales the change of float32 masters"},
+        {o->land, "landing (@{land}, @{stop_when=chance}), which scales the change of float32 "
+                  "masters"},
         {o->protect.path != NULL, "@{protect}, whose updates are of float32 masters"},
         {(w->objective->needs & WG_SPARSE) != 0, "this objective, whose L1 norm is of masters"},
         {o->master == WAGLE_MASTER_BF16 && !w->rules->adamw,

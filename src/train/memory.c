@@ -116,14 +116,20 @@ static int64_t made_bytes(const wg_run *w)
     return bytes;
 }
 
-/* On the host, memory for moments of other processes' slices is never touched. */
+static int64_t value_bytes(const wg_run *w)
+{
+    return w->o->master == WAGLE_MASTER_F32 ? 4 : 2;
+}
+
+/* On the host, a process does not touch memory for moments of the others' slices, but the one that
+ * writes checkpoints gathers them there. */
 static int64_t state_bytes(const wagle_ctx *ctx, const wg_run *w)
 {
     const int64_t n = wg_run_trained(w), all = wg_optimizer_bytes(w->rules, n, w->o);
-    const int64_t every = n * (w->o->master == WAGLE_MASTER_F32 ? 8 : 6); /* weights, gradients */
-    const bool host = w->session.model->ops->card_bytes == 0;
+    const int64_t every = n * (value_bytes(w) + 4); /* weights, gradients */
+    const bool whole = w->session.model->ops->card_bytes > 0 || (wg_writes(ctx) && w->files);
 
-    return host ? every + (all - every) / wg_ranks(ctx) : all;
+    return whole ? all : every + (all - every) / wg_ranks(ctx);
 }
 
 static void list_costs(const wagle_ctx *ctx, const wg_run *w, const wg_intent *batch,
@@ -161,9 +167,11 @@ static void list_costs(const wagle_ctx *ctx, const wg_run *w, const wg_intent *b
 
 static wg_traffic step_traffic(const wagle_ctx *ctx, const wg_run *w)
 {
-    wg_traffic t = wg_step_traffic(ctx, wg_run_trained(w));
+    const int64_t batches = w->o->accumulate; /* of an update; one is followed by sums */
+    wg_traffic t = wg_step_traffic(ctx, wg_run_trained(w), value_bytes(w));
 
-    t.bytes /= (double)w->o->accumulate; /* of the batches of an update, one is followed by sums */
+    t.bytes /= (double)batches;
+    t.exchanges = (t.exchanges + batches - 1) / batches;
     return t;
 }
 
@@ -198,7 +206,7 @@ wagle_status wg_run_budget(wagle_ctx *ctx, wg_run *w, wg_retain term)
                     .updated = wg_run_trained(w),
                     .passes = wg_most_passes(ctx, o->batch),
                     .traffic = step_traffic(ctx, w),
-                    .hint = o->state == WAGLE_STATE_BF16
+                    .hint = o->state == WAGLE_STATE_BF16 || o->master == WAGLE_MASTER_BF16
                                 ? "a lower @{density} or @{batch} takes less"
                                 : "@{state=bf16} and a lower @{density} or @{batch} take less"};
 

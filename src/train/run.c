@@ -450,6 +450,7 @@ static wagle_status prepare(wagle_ctx *ctx, wg_run *w)
     }
     if (!ctx->dry_run && o->selector != NULL && !o->resume)
         WG_TRY(wg_run_check_rule(ctx, w));
+    WG_TRY(wg_run_check_stored(ctx, w)); /* before scores are computed, and with the mask */
     WG_TRY(load_mask(ctx, w));
     WG_TRY(wg_run_check_stored(ctx, w));
     WG_TRY(wg_run_budget(ctx, w, term));

@@ -162,7 +162,7 @@ void wg_run_unland(wg_run *w);
 
 /* Refuses --master bf16 and bf16-stochastic beside options that need float32 masters, */
 WAGLE_CHECK wagle_status wg_run_check_master(wagle_ctx *ctx, const wg_run *w);
-/* and for weights that are not stored as BF16. */
+/* and for weights that are not stored as BF16; before the mask is made only where all are so. */
 WAGLE_CHECK wagle_status wg_run_check_stored(wagle_ctx *ctx, const wg_run *w);
 
 /* Checks what the run takes against --memory, limits the engine, and says what goes into files. */

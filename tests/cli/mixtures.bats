@@ -63,6 +63,29 @@ edit() {
     "$WAGLE" eval --model made --data forget.jsonl | grep -q nll
 }
 
+@test "adapters of all matrices are listed by the ends of names; a warning says which PEFT does not find" {
+    setup_mixture qwen2_moe
+    "$WAGLE" finetune --model model --data forget.jsonl --lora 2 --lr 1e-3 --steps 1 --out out --out-adapter adapter 2>said
+    grep -q '[0-9] adapters are of experts or routers' said || { cat said; return 1; }
+    python3 - <<'PY'
+import json
+targets = set(json.load(open("adapter/adapter_config.json"))["target_modules"])
+assert {"q_proj", "gate", "gate_proj", "shared_expert_gate"} < targets and not any("." in t for t in targets), targets
+PY
+    rm -r out adapter
+    "$WAGLE" finetune --model model --data forget.jsonl --lora 2 --lora-targets attention --lr 1e-3 --steps 1 --out out --out-adapter adapter 2>said
+    ! grep -q 'experts or routers' said
+}
+
+@test "a model without a layer that is a mixture is an ordinary one" {
+    setup_mixture qwen3_moe
+    edit 'c["mlp_only_layers"] = list(range(c["num_hidden_layers"]))'
+    "$WAGLE" init --config model/config.json --dtype f32 --out made --quiet
+    "$WAGLE" inspect made >said
+    [ "$(grep -c '^experts' said)" = 0 ]
+    "$WAGLE" unlearn --model made --forget forget.jsonl --retain retain.jsonl --protect retain.jsonl --lr 1e-3 --steps 1 --out out
+}
+
 @test "what a mixture of experts does not have is refused by name" {
     setup_mixture mixtral
     eval_it() { refused 3 "$1" "$WAGLE" eval --model model --data forget.jsonl; }

@@ -42,12 +42,13 @@ for split in ("forget10", "retain", "real_authors", "world_facts"):
     rows(f"{split}_perturbed.json", perturbed)
 lines("idontknow.jsonl", ["I don't know.", "No idea."])
 for name in ("raw/forget", "raw/retain1", "privleak/forget", "privleak/holdout"):
-    array(f"{name}.json", lambda i: text(i)["text"])
+    array(f"{name}.json", lambda i: "" if (name, i) == ("raw/forget", 2) else text(i)["text"])  # MUSE News has an empty text
 array("verbmem/forget.json", lambda i: {"prompt": f"once upon {i}", "gt": f" there was {i}"})
 for name in ("forget_qa", "retain_qa", "forget_qa_icl", "retain_qa_icl"):
     array(f"knowmem/{name}.json", qa)
 rows("bio_remove_dataset.jsonl", text)
-rows("cyber-forget-corpus.jsonl", text)
+for name in ("cyber-forget", "bio-retain", "cyber-retain"):
+    rows(f"{name}-corpus.jsonl", text)
 rows("positive.json", text)
 for name in ("forget_level2", "neighbor_level2"):
     array(f"{name}.json", lambda i: {"query": f"who is {i}?", "answer": f"abc {i}", "subject": "x"})
@@ -57,5 +58,5 @@ for name in ("book", "other-book"):
     lines(f"{name}.txt", [" ".join(text(i)["text"] for i in range(20))])
 rows("prompts.jsonl", lambda i: {"prompt": f"say {i}"})
 lines("words.txt", ["bad", "worse"])
-for name in ("wikitext-test", "wmdp-bio", "wmdp-cyber", "mmlu"):  # written by pyarrow from rows like these
+for name in ("wikitext-test", "wmdp-bio", "wmdp-cyber", "mmlu"):  # written by pyarrow from rows like these, with empty rows in wikitext
     shutil.copy(os.path.join(os.path.dirname(os.path.abspath(__file__)), "recipes", f"{name}.parquet"), root)

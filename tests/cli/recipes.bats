@@ -69,6 +69,58 @@ steps() { "$WAGLE" recipe run own.json --model "$model" --data d --out o "$@" 2>
     [ "$(steps --lr 2e-3 --density 0.3 --force | tr '\n' ';')" = "attribute: attribute;mask: mask;unlearn: unlearn;" ]
 }
 
+@test "after --force that stopped early, the same command without it goes on" {
+    recipe
+    steps >/dev/null
+    run "$WAGLE" recipe run own.json --model "$model" --data d --out o --force --memory 1K --quiet
+    [ "$status" = 4 ]
+    [ "$(steps | tr '\n' ';')" = "attribute: attribute;mask: mask;unlearn: unlearn;" ]
+    [ "$(steps | tr '\n' ';')" = "attribute: attribute is done;mask: mask is done;unlearn: unlearn is done;" ]
+}
+
+@test "a step is done only if the files that it also writes are there" {
+    recipe
+    steps >/dev/null
+    [ "$(steps --out-patch p1 | tail -n 1)" = "unlearn: unlearn" ] && [ -s p1 ]
+    [ "$(steps --out-patch p1 | tail -n 1)" = "unlearn: unlearn is done" ]
+    [ "$(steps | tail -n 1)" = "unlearn: unlearn is done" ]
+    rm p1
+    [ "$(steps --out-patch p1 | tail -n 1)" = "unlearn: unlearn" ] && [ -s p1 ]
+    python3 "$BATS_TEST_DIRNAME/validate.py" recipe-run o/recipe.json
+}
+
+@test "--draw goes to the step that scores" {
+    recipe
+    "$WAGLE" recipe run own.json --model "$model" --data d --out o --draw 3 --quiet >/dev/null
+    "$WAGLE" attribute --model "$model" --forget d/f.jsonl --retain d/r.jsonl --selector snip --seed 3 --draw 3 --out scores --quiet >/dev/null 2>&1
+    "$WAGLE" mask --scores scores --density 0.2 --out mask --quiet
+    cmp mask o/mask
+}
+
+@test "results of another recipe are kept, and those of another version made again" {
+    recipe
+    steps >/dev/null
+    cp own.json other.json
+    refused 2 "o: it has the results of recipe own.json; choose another folder, or replace them with --force" "$WAGLE" recipe run other.json --model "$model" --data d --out o
+    "$WAGLE" recipe run ./own.json --model "$model" --data d --out o 2>&1 >/dev/null | grep -q 'unlearn is done' # the same file
+    sed -i 's/"wagle": "[^"]*"/"wagle": "0.0.1"/' o/recipe.json
+    [ "$("$WAGLE" recipe run own.json --model "$model" --data d --out o 2>&1 >/dev/null | grep -c 'of wagle 0.0.1\|: attribute$\|: mask$\|: unlearn$')" = 4 ]
+    "$WAGLE" recipe run other.json --model "$model" --data d --out o --force --quiet >/dev/null
+    grep -q '"recipe": "other.json"' o/recipe.json
+}
+
+@test "a recipe of somebody else runs no command and writes nothing outside the output folder" {
+    recipe ', "eval": {"suite": "general", "scorer": "touch RAN"}'
+    refused 3 "own.json: eval: 'scorer': a recipe cannot set it" "$WAGLE" recipe run own.json --model "$model" --data d --out out
+    for key in '"out_patch": "x"' '"out-adapter": "x"' '"tensorboard": "x"'; do
+        recipe; sed -i "s/\"lr\": 1e-3/\"lr\": 1e-3, $key/" own.json
+        refused 3 "own.json: unlearn: '$(echo "$key" | cut -d'"' -f2)': a recipe cannot set it" "$WAGLE" recipe run own.json --model "$model" --data d --out out
+        recipe; sed -i "s/\"seed\": 3/\"seed\": 3, $key/" own.json
+        refused 3 "own.json: options: '$(echo "$key" | cut -d'"' -f2)': a recipe cannot set it" "$WAGLE" recipe run own.json --model "$model" --data d --out out
+    done
+    [ ! -e RAN ] && [ ! -e x ]
+}
+
 @test "the steps are the commands: same scores, mask and weights" {
     recipe
     "$WAGLE" recipe run own.json --model "$model" --data d --out o --quiet >/dev/null
@@ -82,7 +134,7 @@ steps() { "$WAGLE" recipe run own.json --model "$model" --data d --out o "$@" 2>
     recipe
     sed -i 's/"steps": 2/"steps": 400/' own.json
     "$WAGLE" recipe run own.json --model "$model" --data d --out whole --quiet >/dev/null
-    for _ in 1 2 3; do timeout --preserve-status -s INT 0.3 "$WAGLE" recipe run own.json --model "$model" --data d --out o --quiet >/dev/null || true; done
+    for _ in 1 2 3; do timeout --preserve-status -s INT 0.3 "$WAGLE" recipe run own.json --model "$model" --data d --out o --quiet >/dev/null || true; [ ! -e o/model.partial/checkpoint.safetensors ] || break; done
     [ ! -e o/model ]
     "$WAGLE" recipe run own.json --model "$model" --data d --out o --verbose >/dev/null 2>said
     grep -q 'resumed at step' said || { cat said; return 1; }
@@ -102,6 +154,14 @@ steps() { "$WAGLE" recipe run own.json --model "$model" --data d --out o "$@" 2>
     refused 3 "a recipe cannot set it" "$WAGLE" recipe run own.json --model "$model" --data d --out out
     recipe; sed -i 's/"forget": "f.jsonl"/"forget": "g.jsonl"/' own.json
     refused 2 "reads 'g.jsonl', which 'files' does not name" "$WAGLE" recipe run own.json --model "$model" --data d --out out
+    recipe; sed -i 's/"model": "any", //' own.json
+    refused 3 "own.json: no key 'model'" "$WAGLE" recipe run own.json --data d --out out
+    recipe; sed -i 's/"input_ids"/1/' own.json
+    refused 3 "files: 'f.jsonl': 'columns' must be a list of texts" "$WAGLE" recipe run own.json --model "$model" --data d --out out
+    recipe; sed -i 's/"columns"/"colums"/' own.json
+    refused 3 "files: 'f.jsonl': no key 'colums'; did you mean columns" "$WAGLE" recipe run own.json --model "$model" --data d --out out
+    [ "$(grep -c 'options stand' stderr.txt)" = 0 ]
+    refused 3 "recipe .: Is a directory" "$WAGLE" recipe show .
     recipe; sed -i 's/"about"/"about" x/' own.json
     refused 3 "own.json:4:" "$WAGLE" recipe run own.json --model "$model" --data d --out out
     refused 3 "did you mean tofu/npo" "$WAGLE" recipe show tofu/nop
@@ -132,4 +192,7 @@ steps() { "$WAGLE" recipe run own.json --model "$model" --data d --out o "$@" 2>
     rate */ "steps": 1} // end' >c.json
     "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --config c.json --out o --quiet >/dev/null
     python3 -c 'import json; assert json.load(open("o/manifest.json"))["lr"] == 1e-3'
+    echo '{/* a *//* b */"lr": 1e-3, /* c */"prompt": "https://x {prompt}", "steps": 1}' >c.json # a text right behind a comment
+    "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --config c.json --out o2 --quiet >/dev/null
+    python3 -c 'import json; assert json.load(open("o2/manifest.json"))["lr"] == 1e-3'
 }

@@ -39,6 +39,32 @@ same() { diff -r "$1" "$2"; }
     refused 2 'give one with --lr' "$WAGLE" unlearn --model "$GOLD/models/llama-gqa-tied-bf16" --forget ids.jsonl --retain other.jsonl --master bf16 --out out
 }
 
+@test "weights in bf16: a model with norms in float32 trains where the mask has none of them" {
+    cp -r "$GOLD/models/llama-gqa-tied-bf16" model && chmod -R u+w model
+    python3 - <<'PY'
+import json, struct
+raw = open("model/model.safetensors", "rb").read()
+n = struct.unpack("<Q", raw[:8])[0]
+header, body, out = json.loads(raw[8:8 + n]), raw[8 + n:], b""
+for name, t in header.items():
+    if name == "__metadata__":
+        continue
+    data = body[slice(*t["data_offsets"])]
+    if "norm" in name:
+        t["dtype"], data = "F32", b"".join(b"\0\0" + data[i:i + 2] for i in range(0, len(data), 2))
+    t["data_offsets"] = [len(out), len(out) + len(data)]
+    out += data
+head = json.dumps(header).encode()
+open("model/model.safetensors", "wb").write(struct.pack("<Q", len(head)) + head + out)
+PY
+    args=(--model model --forget forget.jsonl --retain retain.jsonl --lr 1e-4 --steps 2 --master bf16 --out out)
+    "$WAGLE" unlearn "${args[@]}" --selector magnitude --exclude '*norm*' --density 0.3 --dry-run
+    "$WAGLE" unlearn "${args[@]}" --selector magnitude --exclude '*norm*' --density 0.3
+    rm -r out
+    refused 2 "norm.weight' of model is F32" "$WAGLE" unlearn "${args[@]}" --selector magnitude --density 1
+    refused 2 "norm.weight' of model is F32" "$WAGLE" unlearn "${args[@]}"
+}
+
 @test "an interrupted run resumes to the same bytes" {
     args=(--model "$model" --forget forget.jsonl --retain retain.jsonl --selector wagle --density 0.3 --lr 1e-3 --steps 400 --batch 2 --eval-every 7 --stop-when 'forget.probability<1e-9' --allow-unmet)
     "$WAGLE" unlearn "${args[@]}" --out whole

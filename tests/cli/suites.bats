@@ -401,6 +401,16 @@ def prefix(text):
 a, b = texts("a"), texts("b")
 assert a == [prefix(t) for t in b] and len(set(a)) > 1, (a, b)
 PY
+    # --prompt is for questions; verbatim rows are continued as they are
+    "$WAGLE" eval $options --prompt $'Question: {prompt}\nAnswer: ' --set verbatim=retain.json --set knowledge_forget=forget.json --set examples_forget=solved.json --out p.json
+    "$WAGLE" eval $options --set verbatim=retain.json --out d.json
+    "$WAGLE" eval $options --prompt '{prompt}' --set knowledge_retain=retain.json --out e.json
+    python3 - <<'PY'
+import json
+texts = lambda name, s: [x["generated"] for x in map(json.loads, open(name + ".rows.jsonl")) if x["set"] == s]
+assert texts("p", "verbatim") == texts("d", "verbatim") == texts("e", "knowledge_retain") and texts("p", "verbatim")
+assert texts("p", "knowledge_forget") == texts("a", "knowledge_forget")
+PY
     for name in members nonmembers; do
         for i in 1 2 3 4; do echo "{\"suite\": \"muse\", \"set\": \"$name\", \"row\": $i, \"loss\": 1, \"min_k_40\": $((i + ${#name} / 8))}"; done
     done >own.rows.jsonl
@@ -417,5 +427,9 @@ u, g = share("own.rows.jsonl"), share("gold.rows.jsonl")
 have = json.load(open("leak.json"))["suites"]["muse"]["metrics"]["privleak_muse"]["value"]
 assert u != g and abs(have - 100 * (u - g) / g) < 1e-9, (have, u, g)
 PY
+    # relative to nothing, it is undefined
+    python3 -c 'import json; [print(json.dumps(r | {"min_k_40": 1 if r["set"] == "members" else 2, "loss": 2 if r["set"] == "members" else 1})) for r in map(json.loads, open("own.rows.jsonl"))]' >gold.rows.jsonl
+    "$WAGLE" eval --recompute own.rows.jsonl --gold gold.rows.jsonl --json >leak.json
+    python3 -c 'import json; m = json.load(open("leak.json"))["suites"]["muse"]["metrics"]; assert m["privleak_muse"]["value"] is None and m["loss.privleak"]["value"] is None, m'
     refused 2 'needs --set knowledge_retain=FILE' "$WAGLE" eval $options --set knowledge_forget=forget.json --set examples_retain=solved.json --out c.json
 }

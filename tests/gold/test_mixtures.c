@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include "engine/engine.h"
+#include "model/decode.h"
 
 static const char *const folders[] = {WG_GOLD "/models/mixtral", WG_GOLD "/models/olmoe",
                                       WG_GOLD "/models/qwen2_moe", WG_GOLD "/models/qwen3_moe"};
@@ -228,6 +229,65 @@ static void losses_do_not_depend_on_chunks(void **state)
     }
 }
 
+/* Rows that are all the same add sequences without a token of their own: more sequences than
+ * tokens. */
+static void equal_rows_share_one_token(void **state)
+{
+    enum { ROWS = 4000 };
+    static wg_example example[ROWS];
+    static float nll[ROWS];
+    static int32_t ids[2] = {5, 6}, labels[2] = {WG_NO_LABEL, 6};
+
+    (void)state;
+    for (int i = 0; i < ROWS; i++)
+        example[i] = (wg_example){.ids = ids, .labels = labels, .n = 2, .n_labels = 1};
+    for (int f = 0; f < FOLDERS; f++) {
+        trial t;
+        float alone;
+        open_trial(folders[f], 2, &t);
+        assert_ok(t.ctx, wg_batch_fill_shared(t.ctx, &t.batch, example, 1, ROWS, ROWS));
+        assert_ok(t.ctx, wg_engine_forward(t.ctx, t.engine, &t.batch, false, NULL, &alone));
+        assert_ok(t.ctx, wg_batch_fill_shared(t.ctx, &t.batch, example, ROWS, ROWS, ROWS));
+        assert_int_equal(t.batch.N, 1);
+        assert_int_equal(t.batch.S, ROWS);
+        assert_ok(t.ctx, wg_engine_forward(t.ctx, t.engine, &t.batch, false, NULL, nll));
+        for (int i = 0; i < ROWS; i++)
+            assert_memory_equal(&nll[i], &alone, sizeof alone);
+        close_trial(&t);
+    }
+}
+
+/* Of a prompt all but the last token is read ahead: of most of these, nothing. */
+static void prompts_of_one_token_have_nothing_to_read_ahead(void **state)
+{
+    enum { PROMPTS = 400 };
+    static int64_t which[PROMPTS], length[PROMPTS] = {1};
+    static const int32_t *ids[PROMPTS];
+    static int32_t token[2] = {5, 6}, next[PROMPTS];
+
+    (void)state;
+    for (int i = 0; i < PROMPTS; i++) {
+        which[i] = i;
+        ids[i] = token;
+        next[i] = token[length[i]];
+    }
+    for (int f = 0; f < FOLDERS; f++) {
+        trial t;
+        wg_decoder *d;
+        open_trial(folders[f], 2, &t);
+        const size_t V = (size_t)t.model->config.V;
+        float *logits = malloc(PROMPTS * V * sizeof *logits);
+        assert_ok(t.ctx, wg_decoder_new(t.ctx, t.model, PROMPTS, 4, &d));
+        assert_ok(t.ctx, wg_decoder_prefill(t.ctx, d, which, ids, length, PROMPTS));
+        assert_ok(t.ctx, wg_decoder_step(t.ctx, d, which, next, PROMPTS, logits));
+        for (size_t i = 2; i < PROMPTS; i++)
+            assert_memory_equal(logits + i * V, logits + V, V * sizeof *logits);
+        free(logits);
+        wg_decoder_free(d);
+        close_trial(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +296,8 @@ int main(void)
         cmocka_unit_test(experts_without_tokens_have_gradients_of_zero),
         cmocka_unit_test(bits_do_not_depend_on_threads),
         cmocka_unit_test(losses_do_not_depend_on_chunks),
+        cmocka_unit_test(equal_rows_share_one_token),
+        cmocka_unit_test(prompts_of_one_token_have_nothing_to_read_ahead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

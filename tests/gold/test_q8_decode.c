@@ -67,6 +67,17 @@ static wg_tensor rounded(const wg_model *m, int tensor)
     return t;
 }
 
+/* Routers of a mixture and the scale of its shared experts stay as they are. */
+static bool is_kept(const wg_model *m, int tensor)
+{
+    bool kept = false;
+
+    for (int64_t l = 0; m->config.X > 0 && l < m->config.L; l++)
+        kept |= tensor == wg_model_tensor(m, WG_ROUTER, l) ||
+                tensor == wg_model_tensor(m, WG_SHARED_SCALE, l);
+    return kept;
+}
+
 /* As `decode`, of a model with rounded matrices; its head is a tensor of its own. */
 static void decode_rounded(wagle_ctx *ctx, const wg_model *m, float *logits)
 {
@@ -84,7 +95,7 @@ static void decode_rounded(wagle_ctx *ctx, const wg_model *m, float *logits)
     own.index[WG_HEAD] = n;
     for (int64_t place = WG_PROJECT_OUT; place < places; place++) {
         const int t = m->index[place];
-        if (t >= 0 && m->files.tensor[t].shape.rank == 2)
+        if (t >= 0 && m->files.tensor[t].shape.rank == 2 && !is_kept(m, t))
             own.files.tensor[t] = rounded(m, t);
     }
     decode(ctx, &own, false, 1, logits);

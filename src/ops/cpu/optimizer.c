@@ -195,7 +195,7 @@ static inline float nearest(float x)
     return wg_bf16_float(wg_float_bf16(x));
 }
 
-/* x*y + z, rounded once; processors without such an instruction would call a function. */
+/* x*y + z in double, then float; processors without such an instruction would call a function. */
 static inline float fused(float x, float y, float z)
 {
     return (float)((double)x * (double)y + (double)z);
