@@ -1,6 +1,6 @@
 /* exchange.c - how long the exchange of wagle-mpi takes by size: `mpirun -n N exchange`, compiled
- * by bench/cluster-model. Sends and waits about as cli/mpi.c does. One line a size: bytes to each other
- * process, and the mean of seconds. */
+ * by bench/cluster-model. Sends and waits about as cli/mpi.c does. One line a size: bytes to each
+ * other process, and the mean of seconds. */
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
