@@ -23,6 +23,7 @@ void wg_leave_processes(wagle_ctx *ctx)
 
     wg_shared_free(ctx->shared);
     ctx->shared = NULL;
+    atomic_store(&ctx->cut_off, false);
     if (m != NULL) {
         wg_free(m->send);
         wg_free(m->receive);
