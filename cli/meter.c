@@ -101,10 +101,20 @@ static void *run_ticker(void *user)
     return NULL;
 }
 
+bool cli_start_thread(pthread_t *out, void *(*run)(void *user), void *user)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const bool started = pthread_create(out, NULL, run, user) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
 void cli_meter_begin(const char *command, bool quiet)
 {
     struct meter *m = &meter;
-    sigset_t all, before;
 
     m->quiet = quiet;
     m->tty = isatty(2);
@@ -113,12 +123,9 @@ void cli_meter_begin(const char *command, bool quiet)
     m->shown = m->tty ? 0 : m->began;
     if (quiet)
         return;
-    sigfillset(&all); /* signals stay with the thread that works */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_mutex_lock(&m->lock);
-    m->ticks = pthread_create(&m->ticker, NULL, run_ticker, m) == 0;
+    m->ticks = cli_start_thread(&m->ticker, run_ticker, m);
     pthread_mutex_unlock(&m->lock);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 void cli_meter_show(void *user, const char *stage, int64_t done, int64_t total, const char *detail)

@@ -7,8 +7,11 @@
 
 #include "line.h"
 
+#include <pthread.h>
 #include <wagle/wagle.h>
 
+/* Starts a thread without signals: these stay with the thread that works. */
+bool cli_start_thread(pthread_t *out, void *(*run)(void *user), void *user);
 /* Starts the line of a command; quiet: there is none. One at a time. */
 void cli_meter_begin(const char *command, bool quiet);
 /* A wagle_progress_fn. */

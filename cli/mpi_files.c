@@ -2,11 +2,11 @@
  *
  * A question is { int64 pieces; int64 at, bytes of each; char path[], with its end }. The answer
  * is the pieces, each a message. */
+#include "meter.h"
 #include "mpi_requests.h"
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,24 +129,13 @@ static void *serve(void *user)
     return NULL;
 }
 
-static bool start_server(void)
-{
-    sigset_t all, before;
-
-    sigfillset(&all); /* signals stay with the thread that works */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const bool started = pthread_create(&server, NULL, serve, NULL) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return started;
-}
-
 bool cli_serve(void)
 {
     int level = MPI_THREAD_SINGLE;
 
     if (!serves)
         serves = MPI_Query_thread(&level) == MPI_SUCCESS && level == MPI_THREAD_MULTIPLE &&
-                 start_server();
+                 cli_start_thread(&server, serve, NULL);
     return serves;
 }
 

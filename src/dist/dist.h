@@ -37,6 +37,9 @@ int64_t wg_rows_of_part(int64_t rows, int part, int parts, int64_t *first);
 int wg_tree_merges(int j);
 /* Levels at which sums of n parts wait. */
 int wg_tree_levels(int n);
+/* Adds the sum [n] of part j of `parts` to those that wait: waits[level] [n]. Returns the sum of
+ * all parts after the last one, in its place there or (one part) where it was; NULL before. */
+const float *wg_tree_add(int j, int parts, int64_t n, const float *sum, float *const *waits);
 /* Where the slice of n elements of a process begins; that of the next one is its end. */
 int64_t wg_slice(const wagle_ctx *ctx, int64_t n, int rank);
 /* Where the rows of each process begin, those of its parts: *out [ranks + 1]; free with wg_free. */

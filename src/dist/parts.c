@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include <stddef.h>
+#include <string.h>
 
 int wg_rank(const wagle_ctx *ctx)
 {
@@ -89,6 +90,21 @@ int wg_tree_merges(int j)
 int wg_tree_levels(int n)
 {
     return __builtin_ctz((unsigned)n);
+}
+
+const float *wg_tree_add(int j, int parts, int64_t n, const float *sum, float *const *waits)
+{
+    const int merges = wg_tree_merges(j);
+
+    for (int level = 0; level < merges; level++) {
+        for (int64_t i = 0; i < n; i++)
+            waits[level][i] += sum[i];
+        sum = waits[level];
+    }
+    if (j + 1 == parts)
+        return sum;
+    memcpy(waits[merges], sum, (size_t)n * sizeof *sum);
+    return NULL;
 }
 
 int64_t wg_slice(const wagle_ctx *ctx, int64_t n, int rank)

@@ -32,21 +32,14 @@ void wg_part_sums_next(wg_part_sums *s)
     s->at = 0;
 }
 
-/* The sum of what is complete with the part at hand, which waits if that is not all. */
+/* A range of a part is added; NULL: its sum waits for the next part. */
 static const float *merge(const wg_part_sums *s, int kind, const float *part, int64_t n)
 {
-    const int merges = wg_tree_merges(s->part);
+    float *waits[WG_TREE_LEVELS] = {NULL};
 
-    for (int level = 0; level < merges; level++) {
-        float *waits = s->waits[level][kind] + s->at;
-        for (int64_t i = 0; i < n; i++)
-            waits[i] += part[i];
-        part = waits;
-    }
-    if (s->part + 1 == s->parts)
-        return part;
-    memcpy(s->waits[merges][kind] + s->at, part, (size_t)n * sizeof *part);
-    return NULL;
+    for (int level = 0; level < wg_tree_levels(s->parts); level++)
+        waits[level] = s->waits[level][kind] + s->at;
+    return wg_tree_add(s->part, s->parts, n, part, waits);
 }
 
 bool wg_part_sums_add(wg_part_sums *s, const float *of[WG_SUMS], int64_t n)

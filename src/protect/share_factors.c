@@ -58,49 +58,37 @@ void wg_add_products(const wg_ops *host, int64_t N, int64_t I, const wg_real *x,
 /* --- sums --------------------------------------------------------------------------------------
  */
 
-static void add(wg_real *into, const wg_real *from, int64_t n)
+/* The products of part j's inputs [tokens of the part, I]. */
+static void multiply_part(const wg_ops *host, const wg_token_parts *t, int j, int64_t I,
+                          const wg_real *x, wg_real *sum)
 {
-    for (int64_t i = 0; i < n; i++)
-        into[i] += from[i];
+    const int64_t first = t->start[j], n = t->start[j + 1] - first;
+
+    memset(sum, 0, (size_t)(I * I) * sizeof *sum);
+    if (n > 0)
+        wg_add_products(host, n, I, x + first * I, false, sum);
 }
 
-/* sums [levels + 1][I,I]: the last becomes that of all parts of this process. */
-static void add_parts(const wg_ops *host, const wg_token_parts *t, int64_t I, const wg_real *x,
-                      wg_real *sums)
-{
-    const int64_t n = I * I;
-
-    for (int j = 0; j < t->parts; j++) {
-        const int merges = wg_tree_merges(j);
-        wg_real *part = sums + (int64_t)wg_tree_levels(t->parts) * n;
-        memset(part, 0, (size_t)n * sizeof *part);
-        if (t->start[j + 1] > t->start[j])
-            wg_add_products(host, t->start[j + 1] - t->start[j], I, x + t->start[j] * I, false,
-                            part);
-        for (int level = 0; level < merges; level++) {
-            add(sums + level * n, part, n);
-            part = sums + level * n;
-        }
-        if (part != sums + merges * n)
-            memcpy(sums + merges * n, part, (size_t)n * sizeof *part);
-    }
-}
-
-/* The sum that the whole tree of this process's parts comes to, in memory of its own. */
+/* The sum over this process's parts, in memory of its own. */
 static wagle_status own_sum(wagle_ctx *ctx, const wg_ops *host, const wg_token_parts *t,
                             const wg_factor_job *job, wg_real **out)
 {
     const int64_t n = job->I * job->I;
-    const int levels = wg_tree_levels(t->parts);
-    wg_real *sums;
+    const float *all = NULL;
+    float *waits[WG_TREE_LEVELS] = {NULL};
+    wagle_status st = WG_ALLOC(ctx, out, n);
 
-    WG_TRY(WG_ALLOC(ctx, &sums, (levels + 1) * n));
-    add_parts(host, t, job->I, job->data, sums);
-    *out = wg_alloc(ctx, n, sizeof **out);
-    if (*out != NULL)
-        memcpy(*out, sums + levels * n, (size_t)n * sizeof **out);
-    wg_free(sums);
-    return *out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+    for (int level = 0; st == WAGLE_OK && level < wg_tree_levels(t->parts); level++)
+        st = WG_ALLOC(ctx, &waits[level], n);
+    for (int j = 0; st == WAGLE_OK && j < t->parts; j++) {
+        multiply_part(host, t, j, job->I, job->data, *out);
+        all = wg_tree_add(j, t->parts, n, *out, waits);
+    }
+    if (all != NULL && all != *out)
+        memcpy(*out, all, (size_t)n * sizeof **out);
+    for (int level = 0; level < WG_TREE_LEVELS; level++)
+        wg_free(waits[level]);
+    return st;
 }
 
 static wagle_status sum_at_owner(wagle_ctx *ctx, const wg_ops *host, const wg_token_parts *t,
