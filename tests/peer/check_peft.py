@@ -30,7 +30,8 @@ def run(*command):
 def check_out(model):
     """The logits of the model that was trained, from the adapter in PEFT, not merged and merged."""
     folder = f"{models}/{model}"
-    run("unlearn", "--model", folder, "--forget", "rows", "--retain", "rows", "--retain-term", "kl", "--lora", "4",
+    mixture = any(".experts." in name for name in tensors(folder))  # PEFT has no module for an expert or a router
+    run("unlearn", *(["--lora-targets", "*self_attn*"] if mixture else []), "--model", folder, "--forget", "rows", "--retain", "rows", "--retain-term", "kl", "--lora", "4",
         "--lora-alpha", "6", "--lr", "1e-2", "--steps", "5", "--out", model + ".out", "--out-adapter", model + ".adapter")
     run("logits", "--model", model + ".out", "--data", "rows", "--out", model + ".logits")
     ours = load_file(model + ".logits")
