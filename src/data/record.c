@@ -1,4 +1,5 @@
 #include "data/record.h"
+#include "data/conversation.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -101,6 +102,18 @@ static bool has_text_labels(const wg_record *r)
            json_object_get(r->fields, "input_ids") == NULL;
 }
 
+/* Whether messages have a question, and not only an answer. */
+static bool asks_itself(const json_t *messages)
+{
+    json_t *message;
+    size_t i;
+
+    json_array_foreach (messages, i, message)
+        if (wg_is_users(message))
+            return true;
+    return false;
+}
+
 wg_columns wg_record_columns(const wagle_data *data, const wg_record *r)
 {
     wg_columns c = {
@@ -117,9 +130,36 @@ wg_columns wg_record_columns(const wagle_data *data, const wg_record *r)
         c.prompt = c.prompt != NULL ? c.prompt : c.text;
     }
     if (c.answer != NULL && wg_is_messages(json_object_get(r->fields, c.answer)) &&
-        (c.prompt == NULL || json_object_get(r->fields, c.prompt) == NULL))
+        (c.prompt == NULL || json_object_get(r->fields, c.prompt) == NULL ||
+         asks_itself(json_object_get(r->fields, c.answer))))
         c.messages = c.answer; /* the whole conversation */
     return c;
+}
+
+/* Refuses a prompt that is not what the conversation beside it begins with: its first question, or
+ * its first messages. */
+static wagle_status check_prompt(wagle_ctx *ctx, const wg_record *r, const wg_columns *c)
+{
+    const json_t *prompt = c->prompt != NULL ? json_object_get(r->fields, c->prompt) : NULL;
+    const json_t *messages = json_object_get(r->fields, c->messages);
+    bool same = prompt == NULL;
+    json_t *message;
+    size_t i;
+
+    json_array_foreach (messages, i, message)
+        if (json_is_string(prompt) && wg_is_users(message)) {
+            same = json_equal(prompt, json_object_get(message, wg_message_key(message)));
+            break;
+        }
+    if (json_is_array(prompt))
+        same = json_array_size(prompt) <= json_array_size(messages);
+    for (i = 0; same && i < json_array_size(prompt); i++)
+        same = json_equal(json_array_get(prompt, i), json_array_get(messages, i));
+    return same ? WAGLE_OK
+                : wg_record_fail(ctx, r,
+                                 "'%.60s' is a whole conversation, and '%.60s' is not what it "
+                                 "begins with; rename one of the two with @{fields}",
+                                 c->messages, c->prompt);
 }
 
 bool wg_record_prefers(const wagle_data *data, const wg_record *r)
@@ -246,6 +286,7 @@ wagle_status wg_record_kind_of(wagle_ctx *ctx, const wagle_data *data, const wg_
     const wg_columns c = wg_record_columns(data, r);
 #define HAS(column) ((column) != NULL && json_object_get(r->fields, (column)) != NULL)
     const bool asks = HAS(c.prompt) || data->prompt != NULL, answers_it = HAS(c.answer);
+    const bool whole = answers_it && c.messages == c.answer;
     const bool chosen = (data->prompt_field != NULL && HAS(c.prompt)) ||
                         (data->answer_field != NULL && answers_it) ||
                         (data->text_field != NULL && HAS(c.text));
@@ -253,11 +294,13 @@ wagle_status wg_record_kind_of(wagle_ctx *ctx, const wagle_data *data, const wg_
     *out = WG_RECORD_QUESTION;
     if (json_object_get(r->fields, "input_ids") != NULL && !chosen)
         *out = WG_RECORD_TOKENS;
-    else if (asks && (answers_it || !answered) && (pair || data->text_field == NULL))
+    else if (asks && !whole && (answers_it || !answered) && (pair || data->text_field == NULL))
         ;
-    else if (HAS(c.messages) && (!named || c.messages == c.answer))
+    else if (HAS(c.messages) && (!named || whole)) {
         *out = WG_RECORD_CHAT;
-    else if (HAS(c.text) && (!pair || data->text_field != NULL)) {
+        if (whole)
+            WG_TRY(check_prompt(ctx, r, &c));
+    } else if (HAS(c.text) && (!pair || data->text_field != NULL)) {
         *out = WG_RECORD_TEXT;
         if (!named)
             WG_TRY(check_either(ctx, r, &c));

@@ -144,15 +144,17 @@ static bool is_python(const char *at, const char *end)
     return at < end && *at == '\'';
 }
 
-/* Whether lines end with a single CR, as on old Macs. */
+/* Whether lines end with a single CR, as on old Macs. Looks no further than the first line feed, so
+ * that a large file is not read here. */
 static bool has_cr_line_ends(const wg_rows_reader *r)
 {
     const size_t bytes = (size_t)(r->end - r->at);
-    const char *cr = memchr(r->at, '\r', bytes);
+    const char *cr =
+        r->ended && memchr(r->at, '\n', bytes) == NULL ? memchr(r->at, '\r', bytes) : NULL;
 
     while (cr != NULL && cr < r->end && (*cr == '\r' || *cr == ' ' || *cr == '\t'))
         cr++;
-    return cr != NULL && cr < r->end && r->ended && memchr(r->at, '\n', bytes) == NULL;
+    return cr != NULL && cr < r->end;
 }
 
 static wagle_status read_any(wg_rows_reader *r)

@@ -72,6 +72,27 @@ PY
     cmp found wanted
 }
 
+@test "chosen and rejected may be whole conversations beside their prompt; another prompt is refused" {
+    reading_model
+    printf '%s\n' '{"prompt": "Who?", "chosen": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "No."}], "rejected": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Me."}]}' \
+        '{"prompt": [{"role": "user", "content": "When?"}], "chosen": [{"role": "user", "content": "When?"}, {"role": "assistant", "content": "No."}], "rejected": [{"from": "human", "value": "When?"}, {"from": "gpt", "value": "Now."}]}' >pairs.jsonl
+    sed -n 1p pairs.jsonl >text.jsonl
+    printf '%s\n' '{"question": "Who?", "answer": "Me."}' >rejected.jsonl
+    losses --data text.jsonl --answer-field rejected >found
+    losses --data rejected.jsonl >wanted
+    cmp found wanted
+    losses --data text.jsonl --answer-field rejected --prompt "Q: {prompt}" >found
+    losses --data rejected.jsonl --prompt "Q: {prompt}" >wanted
+    cmp found wanted
+    sed -n 2p pairs.jsonl >messages.jsonl
+    printf '%s\n' '{"question": "When?", "answer": "No."}' >chosen.jsonl
+    losses --data messages.jsonl --answer-field chosen >found
+    losses --data chosen.jsonl >wanted
+    cmp found wanted
+    sed 's/"prompt": "Who?"/"prompt": "Why?"/' text.jsonl >other.jsonl
+    refused 3 "other.jsonl:1: 'rejected' is a whole conversation, and 'prompt' is not what it begins with" "$WAGLE" eval --model m --no-chat --quiet --data other.jsonl --answer-field rejected
+}
+
 @test "refusals may be compressed" {
     reading_model
     printf '%s\n' '{"question": "Who?", "answer": "Me."}' >rows.jsonl
@@ -81,4 +102,27 @@ PY
         "$WAGLE" unlearn --model m --no-chat --objective po --forget rows.jsonl --retain rows.jsonl --refusal $name --epochs 1 --warmup 0 --lr 1e-3 --protect none --quiet --force --out "${name#refusals.}"
     done
     cmp txt/model.safetensors txt.gz/model.safetensors
+}
+
+@test "a file of rows is not kept in memory: neither for its first rows nor for those in its middle" {
+    if nm "$WAGLE" | grep -q __asan_init; then skip "the sanitizers keep memory of their own"; fi
+    reading_model
+    python3 - <<'PY'
+line = '{"text": "%s", "part": "%s"}\n'
+with open("large.jsonl", "w") as f:
+    f.write(line % ("first", "a") * 3)
+    block = line % ("x" * 1000, "b") * 1000
+    for k in range(160):
+        f.write(line % ("middle", "a") * 3 if k == 80 else block)
+PY
+    # A program that maps all of the file, or copies it, has at least its 160 MB
+    memory() { # in MB, of a command
+        python3 -c 'import resource, subprocess, sys; subprocess.check_call(sys.argv[1:], stdout=subprocess.DEVNULL); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)' "$@"
+    }
+    some=$(memory "$WAGLE" eval --model m --quiet --metrics nll --data large.jsonl --limit 3)
+    found=$(memory "$WAGLE" eval --model m --quiet --metrics nll --data large.jsonl --where part=a)
+    gzip -1 large.jsonl
+    packed=$(memory "$WAGLE" eval --model m --quiet --metrics nll --data large.jsonl.gz --where part=a)
+    echo "memory: first $some MB, middle $found MB, packed $packed MB"
+    [ "$some" -lt 60 ] && [ "$found" -lt 60 ] && [ "$packed" -lt 60 ]
 }
