@@ -57,6 +57,12 @@ static wagle_status parse_python(wagle_ctx *ctx, const char *text, size_t bytes,
 wagle_status wg_json_parse(wagle_ctx *ctx, const char *what, const char *text, size_t bytes,
                            json_t **out)
 {
+    return wg_json_parse_part(ctx, what, (wg_json_place){1, 0}, text, bytes, out);
+}
+
+wagle_status wg_json_parse_part(wagle_ctx *ctx, const char *what, wg_json_place place,
+                                const char *text, size_t bytes, json_t **out)
+{
     json_error_t error;
 
     *out = NULL;
@@ -73,8 +79,9 @@ wagle_status wg_json_parse(wagle_ctx *ctx, const char *what, const char *text, s
         return WAGLE_OK;
     if (json_error_code(&error) == json_error_out_of_memory || error.text[0] == '\0')
         return wg_json_memory(ctx); /* jansson gives no reason only if memory ran out */
-    return wg_fail(ctx, WAGLE_E_INPUT, "%s:%d:%d: not valid JSON: %s", what, error.line,
-                   error.column, error.text);
+    return wg_fail(ctx, WAGLE_E_INPUT, "%s:%lld:%lld: not valid JSON: %s", what,
+                   (long long)(place.line - 1 + error.line),
+                   (long long)(error.column + (error.line == 1 ? place.column : 0)), error.text);
 }
 
 wagle_status wg_json_read(wagle_ctx *ctx, const char *path, json_t **out)

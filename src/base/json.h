@@ -10,6 +10,13 @@
  * not used do no harm, and values that are used have the wrong type. */
 WAGLE_CHECK wagle_status wg_json_parse(wagle_ctx *ctx, const char *what, const char *text,
                                        size_t bytes, json_t **out);
+/* Where a text begins in its file: line (from 1) and characters before it in this line. */
+typedef struct wg_json_place {
+    int64_t line, column;
+} wg_json_place;
+/* wg_json_parse of one value within a file, whose errors name the place in the file. */
+WAGLE_CHECK wagle_status wg_json_parse_part(wagle_ctx *ctx, const char *what, wg_json_place place,
+                                            const char *text, size_t bytes, json_t **out);
 WAGLE_CHECK wagle_status wg_json_read(wagle_ctx *ctx, const char *path, json_t **out);
 /* Reads the JSON object in a file of a folder; *out is NULL if there is no such file. */
 WAGLE_CHECK wagle_status wg_json_read_object(wagle_ctx *ctx, const char *folder, const char *name,

@@ -152,37 +152,112 @@ wagle_status wg_rows_lines(wg_rows_reader *r)
     return WAGLE_OK;
 }
 
-/* Whether the file is JSON Lines with one list per line, as some tools write chats. */
-static bool has_list_per_line(const wg_rows_reader *r)
-{
-    const char *newline = memchr(r->at, '\n', (size_t)(r->end - r->at));
+/* --- a JSON array -------------------------------------------------------------------------------
+ */
 
+/* Refuses JSON Lines with one list per line, as some tools write chats. */
+static wagle_status refuse_list_per_line(wg_rows_reader *r)
+{
+    enum { FIRST_LINE = 1 << 20 };
+    const char *newline = NULL;
+
+    while (r->end - r->at < FIRST_LINE && !r->ended)
+        WG_TRY(wg_rows_more(r));
+    const size_t bytes = (size_t)(r->end - r->at);
+    newline = memchr(r->at, '\n', bytes < FIRST_LINE ? bytes : FIRST_LINE);
     return newline != NULL && count_open_brackets(r->at, (size_t)(newline - r->at)) == 0 &&
-           !blank(newline, r->end);
+                   !blank(newline, r->end)
+               ? wg_rows_refuse(r, r->line,
+                                "a line is a list; expected a JSON object of columns (a chat: "
+                                "{\"messages\": [..]})")
+               : WAGLE_OK;
+}
+
+/* Finds the comma or bracket that ends the value at r->at; *bytes before it, or up to the end of
+ * the text. */
+static wagle_status find_value(wg_rows_reader *r, size_t *bytes)
+{
+    bool inside = false;
+    int64_t depth = 0;
+    size_t i = 0;
+
+    for (;;) {
+        for (; i < (size_t)(r->end - r->at); i++) {
+            const char c = r->at[i];
+            if (!inside && depth == 0 && (c == ',' || c == ']')) {
+                *bytes = i;
+                return WAGLE_OK;
+            }
+            if (c == '"')
+                inside = !inside;
+            else if (inside)
+                i += c == '\\';
+            else
+                depth += (c == '{' || c == '[') - ((c == '}' || c == ']') && depth > 0);
+        }
+        *bytes = (size_t)(r->end - r->at);
+        if (r->ended)
+            return WAGLE_OK;
+        WG_TRY(wg_rows_more(r));
+    }
+}
+
+/* Goes on by so many bytes. */
+static void pass(wg_rows_reader *r, size_t bytes, wg_json_place *place)
+{
+    for (const char *to = r->at + bytes; r->at < to; r->at++)
+        if (*r->at == '\n')
+            *place = (wg_json_place){place->line + 1, 0};
+        else
+            place->column += ((unsigned char)*r->at & 0xC0) != 0x80;
+}
+
+/* The value at r->at [bytes], the i-th of the array, as a row. */
+static wagle_status read_value(wg_rows_reader *r, size_t bytes, wg_json_place *place, int64_t i)
+{
+    json_t *row;
+
+    WG_TRY(wg_json_parse_part(r->ctx, r->what, *place, r->at, bytes, &row));
+    if (json_is_string(row))
+        WG_TRY(text_row(r, &row));
+    pass(r, bytes, place);
+    return wg_rows_add(r, row, i);
+}
+
+static wagle_status end_array(wg_rows_reader *r, const wg_json_place *place)
+{
+    while (blank(r->at, r->end) && !r->ended) {
+        r->at = r->end;
+        WG_TRY(wg_rows_more(r));
+    }
+    return blank(r->at, r->end)
+               ? WAGLE_OK
+               : wg_fail(r->ctx, WAGLE_E_INPUT,
+                         "%s:%lld:%lld: not valid JSON: text after the end of the array", r->what,
+                         (long long)place->line, (long long)place->column + 1);
 }
 
 wagle_status wg_rows_array(wg_rows_reader *r)
 {
-    json_t *array, *row;
-    wagle_status st = WAGLE_OK;
-    size_t i;
+    wg_json_place place = {r->line, 0};
+    char stop = '\0';
+    size_t bytes;
 
-    while (!r->ended)
-        WG_TRY(wg_rows_more(r));
-    if (has_list_per_line(r))
-        return wg_rows_refuse(
-            r, r->line,
-            "a line is a list; expected a JSON object of columns (a chat: {\"messages\": [..]})");
-    WG_TRY(wg_json_parse(r->ctx, r->what, r->at, (size_t)(r->end - r->at), &array));
-    json_array_foreach (array, i, row) {
-        if (st != WAGLE_OK || wg_rows_full(r))
-            break;
-        json_incref(row);
-        if (json_is_string(row))
-            st = text_row(r, &row);
-        if (st == WAGLE_OK)
-            st = wg_rows_add(r, row, (int64_t)i + 1);
+    WG_TRY(refuse_list_per_line(r));
+    pass(r, 1, &place);
+    for (int64_t i = 1; stop != ']' && !wg_rows_full(r); i++) {
+        WG_TRY(find_value(r, &bytes));
+        if (bytes == (size_t)(r->end - r->at))
+            return wg_fail(r->ctx, WAGLE_E_INPUT,
+                           "%s:%lld:%lld: not valid JSON: row %lld of the array does not end",
+                           r->what, (long long)place.line, (long long)place.column + 1,
+                           (long long)i);
+        stop = r->at[bytes];
+        if (i > 1 || stop != ']' || !blank(r->at, r->at + bytes)) /* [] has no rows */
+            WG_TRY(read_value(r, bytes, &place, i));
+        else
+            pass(r, bytes, &place);
+        pass(r, 1, &place);
     }
-    json_decref(array);
-    return st;
+    return stop == ']' ? end_array(r, &place) : WAGLE_OK;
 }

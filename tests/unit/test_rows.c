@@ -16,7 +16,7 @@ static const char *field(const wg_rows *rows, int64_t i, const char *key)
 
 static void lines_arrays_and_csv_give_the_same_rows(void **state)
 {
-    static const char *const forms[] = {
+    static const char *const same[] = {
         "{\"q\":\"a \\\"b\\\", c\",\"a\":\"d\"}\n\n{\"q\":\"x\",\"a\":\"two\\nlines\"}",
         " [ {\"q\":\"a \\\"b\\\", c\",\"a\":\"d\"} , {\"q\":\"x\",\"a\":\"two\\nlines\"} ]\n",
         "q,a\r\n\"a \"\"b\"\", c\",d\r\nx,\"two\nlines\"\r\n",
@@ -26,19 +26,50 @@ static void lines_arrays_and_csv_give_the_same_rows(void **state)
     wagle_ctx *ctx = new_context();
 
     (void)state;
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         wg_rows rows;
-        assert_ok(ctx, wg_rows_parse(ctx, "f", forms[i], strlen(forms[i]), NULL, &rows));
+        assert_ok(ctx, wg_rows_parse(ctx, "f", same[i], strlen(same[i]), NULL, &rows));
         assert_int_equal(rows.n, 2);
         assert_string_equal(field(&rows, 0, "q"), "a \"b\", c");
         assert_string_equal(field(&rows, 0, "a"), "d");
         assert_string_equal(field(&rows, 1, "q"), "x");
         assert_string_equal(field(&rows, 1, "a"), "two\nlines");
         wg_rows_free(&rows);
-        assert_ok(ctx, wg_rows_parse(ctx, "f", forms[i], strlen(forms[i]),
+        assert_ok(ctx, wg_rows_parse(ctx, "f", same[i], strlen(same[i]),
                                      &(wg_rows_select){.limit = 1}, &rows));
         assert_int_equal(rows.n, 1);
         wg_rows_free(&rows);
+    }
+    wagle_ctx_free(ctx);
+}
+
+static void a_bad_array_is_refused_at_its_place(void **state)
+{
+    static const struct bad {
+        const char *text, *why;
+    } all[] = {
+        {"[{\"a\": 1},\n {\"b\": \"ü\" 2}]", "f:2:12: not valid JSON: '}' expected near '2'"},
+        {"[\n{\"a\": 1}, {\"b\": [1, 2}",
+         "f:2:10: not valid JSON: row 2 of the array does not end"},
+        {"[{\"a\": 1}, {\"b\": \"]", "f:1:11: not valid JSON: row 2 of the array does not end"},
+        {"[{\"a\": 1}}]", "f:1:10: not valid JSON: end of file expected near '}'"},
+        {"[{\"a\": 1}] x", "f:1:11: not valid JSON: text after the end of the array"},
+        {"[{\"a\": 1},]", "f:1:"},
+        {"[{\"a\": 1}, 3]", "f:2: a row is a number"},
+        {"[{\"a\": 1}, [{\"a\": 1}]]", "f:2: a row is a list"},
+        {"[{\"a\": 1}]\n[{\"a\": 1}]\n", "f:1: a line is a list"},
+        {"[", "f:1:2: not valid JSON: row 1 of the array does not end"},
+    };
+    wagle_ctx *ctx = new_context();
+    wg_rows rows;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        wg_begin(ctx);
+        assert_int_equal(wg_rows_parse(ctx, "f", all[i].text, strlen(all[i].text), NULL, &rows),
+                         WAGLE_E_INPUT);
+        if (strncmp(wagle_message(ctx), all[i].why, strlen(all[i].why)) != 0)
+            fail_msg("%s\n%s\ninstead of %s", all[i].text, wagle_message(ctx), all[i].why);
     }
     wagle_ctx_free(ctx);
 }
@@ -83,17 +114,30 @@ static wagle_status parse(wagle_ctx *ctx, const void *data, size_t bytes,
 
 enum { ROWS = 13 };
 
+/* How a table of two columns is written, and what ends a word within a field. */
+typedef struct form {
+    const char *head, *open, *close, *between, *foot, *within;
+} form;
+
+static const form forms[] = {
+    {"", "{\"q\":\"", "\",\"a\":\"%d\"}\n", "", "", "\\\"}, "},
+    {"q,a\n", "\"", "\",%d\n", "", "", "\"\"\n"},
+    {"[", " {\"q\":\"", "\",\"a\":\"%d\"}\n", ",", "]\n\n", "\\\"}], \\\\"},
+};
+enum { FORMS = sizeof forms / sizeof *forms };
+
 /* Rows that are longer than what is unpacked at once, with line breaks within fields. */
-static void write_table(wg_text *out, wagle_ctx *ctx, bool csv)
+static void write_table(wg_text *out, wagle_ctx *ctx, const form *f)
 {
-    assert_ok(ctx, wg_text_addz(ctx, out, csv ? "q,a\n" : ""));
+    assert_ok(ctx, wg_text_addz(ctx, out, f->head));
     for (int i = 0; i < ROWS; i++) {
-        assert_ok(ctx, wg_text_addz(ctx, out, csv ? "\"" : "{\"q\":\""));
+        assert_ok(ctx, wg_text_printf(ctx, out, "%s%s", i > 0 ? f->between : "", f->open));
         for (int k = 0; k < i * i * 50; k++)
             assert_ok(ctx, wg_text_printf(ctx, out, "%d: the harbour of Port Lumen is blue%s",
-                                          k * i % 977, csv && k % 7 == 0 ? "\"\"\n" : " "));
-        assert_ok(ctx, wg_text_printf(ctx, out, csv ? "\",%d\n" : "\",\"a\":\"%d\"}\n", i));
+                                          k * i % 977, k % 7 == 0 ? f->within : " "));
+        assert_ok(ctx, wg_text_printf(ctx, out, f->close, i));
     }
+    assert_ok(ctx, wg_text_addz(ctx, out, f->foot));
 }
 
 static void compressed_text_gives_the_rows_of_the_text(void **state)
@@ -101,11 +145,11 @@ static void compressed_text_gives_the_rows_of_the_text(void **state)
     wagle_ctx *ctx = new_context();
 
     (void)state;
-    for (int form = 0; form < 4; form++) {
-        const bool csv = form & 1, zstd = form & 2;
+    for (int k = 0; k < 2 * FORMS; k++) {
+        const bool zstd = k & 1;
         wg_text text = {0};
         wg_rows plain, rows;
-        write_table(&text, ctx, csv);
+        write_table(&text, ctx, &forms[k / 2]);
         const size_t room = (size_t)text.bytes + 1000;
         unsigned char *packed = malloc(room);
         const size_t n = compress_parts(zstd, text.text, (size_t)text.bytes, packed, room);
@@ -321,6 +365,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_arrays_and_csv_give_the_same_rows),
+        cmocka_unit_test(a_bad_array_is_refused_at_its_place),
         cmocka_unit_test(compressed_text_gives_the_rows_of_the_text),
         cmocka_unit_test(a_small_file_that_unpacks_to_gigabytes_is_refused),
         cmocka_unit_test(conditions_choose_rows_and_names_change_columns),
