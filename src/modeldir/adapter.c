@@ -58,11 +58,16 @@ static const wg_tensor *find_base(const wg_adapter *a, const wg_tensors *model, 
 {
     const char *own = a->model.family->prefix;
     const wg_tensor *t = wg_tensors_find(model, name);
+    char other[2 * WG_NAME_BYTES];
 
     if (a->tie.stored != NULL && wg_tie_names(&a->model, name))
         return a->tie.stored;
     if (t == NULL && own != NULL && strncmp(name, own, strlen(own)) == 0)
         t = wg_tensors_find(model, name + strlen(own));
+    if (t == NULL && a->model.inside) {
+        snprintf(other, sizeof other, "%s%s", a->model.family->outer_prefix, name);
+        t = wg_tensors_find(model, other);
+    }
     return t;
 }
 
