@@ -117,18 +117,6 @@ static wagle_status bind_tensor(wagle_ctx *ctx, wg_model *m, const wg_tie *tie, 
     return WAGLE_OK;
 }
 
-/* Files of some tools hold the experts of a layer in one tensor of rank 3. */
-static wagle_status refuse_fused(wagle_ctx *ctx, const wg_model *m)
-{
-    for (int64_t t = 0; m->config.X > 0 && t < m->files.n; t++)
-        if (m->files.tensor[t].shape.rank > 2)
-            return wg_fail(ctx, WAGLE_E_INPUT,
-                           "%s: tensor '%.128s' holds all experts of a layer; wagle reads a tensor "
-                           "for each, as save_pretrained of transformers writes them",
-                           m->folder, m->files.tensor[t].name);
-    return WAGLE_OK;
-}
-
 /* Stored beside the weights, and no weight of this model. */
 static bool is_ignored(const wg_config *c, const char *name)
 {
@@ -139,6 +127,18 @@ static bool is_ignored(const wg_config *c, const char *name)
         if (strncmp(name, c->family->beside[i], strlen(c->family->beside[i])) == 0)
             return true;
     return wg_ends_with(name, "rotary_emb.inv_freq");
+}
+
+/* Files of some tools hold the experts of a layer in one tensor of rank 3. */
+static wagle_status refuse_fused(wagle_ctx *ctx, const wg_model *m)
+{
+    for (int64_t t = 0; m->config.X > 0 && t < m->files.n; t++)
+        if (m->files.tensor[t].shape.rank > 2 && !is_ignored(&m->config, m->files.tensor[t].name))
+            return wg_fail(ctx, WAGLE_E_INPUT,
+                           "%s: tensor '%.128s' holds all experts of a layer; wagle reads a tensor "
+                           "for each, as save_pretrained of transformers writes them",
+                           m->folder, m->files.tensor[t].name);
+    return WAGLE_OK;
 }
 
 /* Every tensor of the family is there; nothing is there that we would silently leave out. */
