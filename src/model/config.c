@@ -438,6 +438,7 @@ static wagle_status read_windows(const source *s, wg_config *c)
 {
     const json_t *types = c->family->layer_types ? json_object_get(s->json, "layer_types") : NULL;
     const bool asked = c->family->key[WG_CFG_USE_WINDOW].name != NULL;
+    const bool chunked = c->family->chunked;
     const int64_t every = size(s, WG_CFG_WINDOW_EVERY, 0);
 
     types = json_is_null(types) ? NULL : types;
@@ -450,15 +451,17 @@ static wagle_status read_windows(const source *s, wg_config *c)
     for (int64_t l = 0; l < c->L; l++) {
         bool windowed = every > 0 ? (l + 1) % every != 0
                                   : c->window > 0 && (double)l >= s->value[WG_CFG_WINDOW_FROM];
-        windowed &= !c->family->chunked || !(c->unturned[l / 64] >> (l % 64) & 1);
+        windowed &= !chunked || !(c->unturned[l / 64] >> (l % 64) & 1);
         if (types != NULL)
             WG_TRY(read_layer_type(s, types, l, &windowed));
         if (windowed && c->window == 0)
-            return wg_fail(
-                s->ctx, WAGLE_E_INPUT, "%s: layer %lld has %s attention, and there is no %s%s",
-                s->path, (long long)l, c->family->chunked ? "chunked" : "sliding",
-                c->family->key[WG_CFG_WINDOW].name, asked ? " in use (use_sliding_window)" : "");
-        c->windowed[l / 64] |= (uint64_t)windowed << (l % 64);
+            return wg_fail(s->ctx, WAGLE_E_INPUT,
+                           "%s: layer %lld has %s attention, and there is no %s%s", s->path,
+                           (long long)l, chunked ? "chunked" : "sliding",
+                           chunked ? "attention_chunk_size" : "sliding_window",
+                           asked ? " in use (use_sliding_window)" : "");
+        if (windowed)
+            set_layer(c->windowed, l);
     }
     return WAGLE_OK;
 }
