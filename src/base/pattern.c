@@ -17,7 +17,7 @@ static const struct {
       "*word_embeddings.*", "*embed_positions.*"}},
     {"head", {"lm_head.*", "*.lm_head.*", "embed_out.*"}},
     {"attention", {"*attn*", "*attention.*", "!*norm*", "!*.ln_*"}},
-    {"ffn", {"*mlp*", "*block_sparse_moe*", "*.fc1.*", "*.fc2.*", "!*norm*"}},
+    {"ffn", {"*mlp*", "*block_sparse_moe*", "*.feed_forward.*", "*.fc1.*", "*.fc2.*", "!*norm*"}},
     {"norms", {"*norm*", "*.ln_*", "ln_f.*"}},
     {"biases", {"*.bias"}},
 };

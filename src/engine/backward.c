@@ -56,7 +56,7 @@ static void add_weight_gradient(void *user, const wg_grad_part *p)
 {
     collector *k = user;
     const wg_ops *ops = k->e->model->ops;
-    const bool transposed = k->e->model->config.family->transposed;
+    const bool transposed = wg_is_stored_turned(k->e->model->config.family, p->role);
     wg_real *out = k->grad[p->role][k->chunk->stream];
     bool *begun = &k->begun[p->role][k->chunk->stream];
 

@@ -12,7 +12,7 @@ static wagle_status prepare_positions(wagle_ctx *ctx, wg_engine *e, const wg_bat
                        (long long)longest, (long long)c->max_position);
     if (longest <= e->positions)
         return WAGLE_OK;
-    for (int i = 0; i < 1 + c->local_rope; i++)
+    for (int i = 0; i < wg_config_tables(c); i++)
         WG_TRY(wg_rope_upload(ctx, e->model, i, longest, &e->cosine[i], &e->sine[i]));
     e->positions = longest;
     return WAGLE_OK;

@@ -59,7 +59,8 @@ static void add_piece(void *user, const wg_grad_part *p)
     const wg_ops *ops = k->e->model->ops;
     const int s = k->chunk->stream;
     const int64_t S = k->chunk->to - k->chunk->from;
-    const bool turned = k->e->model->config.family->transposed, begun = k->begun[p->role][s];
+    const bool turned = wg_is_stored_turned(k->e->model->config.family, p->role);
+    const bool begun = k->begun[p->role][s];
     wg_real *sum = k->sum[p->role][s], *square = k->square[p->role][s];
     const wg_real *left = turned ? p->x : p->dy, *right = turned ? p->dy : p->x;
     const int64_t O = turned ? p->I : p->O, I = turned ? p->O : p->I;

@@ -311,6 +311,17 @@ static void take_merged(wg_merged *m, const char *path, wg_tensors *t)
     atomic_fetch_add(&m->users, 1);
 }
 
+/* By name, none twice. */
+static wagle_status sort_names(wagle_ctx *ctx, const char *path, wg_tensors *t, const char *twice)
+{
+    if (t->n > 1)
+        qsort(t->tensor, (size_t)t->n, sizeof *t->tensor, compare_names);
+    for (int64_t i = 1; i < t->n; i++)
+        if (strcmp(t->tensor[i - 1].name, t->tensor[i].name) == 0)
+            return fail_tensor(ctx, path, t->tensor[i].name, twice);
+    return WAGLE_OK;
+}
+
 wagle_status wg_tensors_open(wagle_ctx *ctx, const char *path, wg_tensors *out)
 {
     int64_t capacity = 0;
@@ -322,14 +333,11 @@ wagle_status wg_tensors_open(wagle_ctx *ctx, const char *path, wg_tensors *out)
     WG_TRY_GOTO(WG_ALLOC(ctx, &out->map, out->n_files), done);
     for (int file = 0; file < out->n_files; file++)
         WG_TRY_GOTO(open_file(ctx, out, file, &capacity), done);
-    if (out->n > 1)
-        qsort(out->tensor, (size_t)out->n, sizeof *out->tensor, compare_names);
-    for (int64_t i = 1; i < out->n; i++)
-        if (strcmp(out->tensor[i - 1].name, out->tensor[i].name) == 0) {
-            st = fail_tensor(ctx, path, out->tensor[i].name, "in two shards");
-            goto done;
-        }
-    st = map != NULL ? check_index(ctx, out, map) : WAGLE_OK;
+    WG_TRY_GOTO(sort_names(ctx, path, out, "in two shards"), done);
+    if (map != NULL)
+        WG_TRY_GOTO(check_index(ctx, out, map), done);
+    WG_TRY_GOTO(wg_tensors_split(ctx, out), done);
+    st = sort_names(ctx, path, out, "stored twice: alone, and in one tensor of all experts");
 done:
     json_decref(map);
     if (st == WAGLE_OK)

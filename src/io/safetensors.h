@@ -45,7 +45,8 @@ typedef struct wg_tensors {
 } wg_tensors;
 
 /* path: a safetensors file, or a folder with model.safetensors or an index. Tensors of the folder
- * of ctx->merged have their data there. Close with wg_tensors_close, also after failure. */
+ * of ctx->merged have their data there. A tensor [X,.,.] with a matrix of all experts of a layer is
+ * listed as X tensors, one for each expert. Close with wg_tensors_close, also after failure. */
 WAGLE_CHECK wagle_status wg_tensors_open(wagle_ctx *ctx, const char *path, wg_tensors *out);
 void wg_tensors_close(wg_tensors *t);
 /* Where processes share weights (ctx->shared): the data of the tensors become addresses whose bytes
@@ -53,6 +54,9 @@ void wg_tensors_close(wg_tensors *t);
 WAGLE_CHECK wagle_status wg_tensors_share(wagle_ctx *ctx, wg_tensors *t);
 /* The data of a tensor for who reads it once, on the host: of a shared one, in its file. */
 const void *wg_tensor_bytes(const wg_tensors *t, const wg_tensor *tensor);
+/* Part of wg_tensors_open: tensors that hold all experts of a layer become one for each
+ * expert (split.c). Their order is not that of names. */
+WAGLE_CHECK wagle_status wg_tensors_split(wagle_ctx *ctx, wg_tensors *t);
 /* Finds a tensor by name; NULL if absent. */
 const wg_tensor *wg_tensors_find(const wg_tensors *t, const char *name);
 /* metadata[key], or NULL. */

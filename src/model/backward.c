@@ -45,7 +45,8 @@ static void mark_still(const wg_backward *b, wg_role role, int64_t O, wg_grad_pa
     const wg_config *c = &b->in->model->config;
     const int64_t Q = c->H * c->h, P = c->K * c->h;
 
-    if (c->r > 0 || c->attention_cap > 0 || c->clip_qkv > 0 || c->has[WG_KEY_NORM])
+    if (wg_config_turns(c, b->w->l) || c->attention_cap > 0 || c->clip_qkv > 0 ||
+        c->has[WG_KEY_NORM])
         return;
     if (role == WG_KEY)
         bias->still_to = O;
@@ -167,7 +168,7 @@ static wg_real *head_norm_backward(const wg_backward *b, wg_role role, const wg_
 {
     int64_t rows, width;
 
-    if (!wg_has(b->in, role))
+    if (!wg_head_normed(b->in, role, b->w->l))
         return dy;
     wg_head_norm(b->in, role, &rows, &width);
     clear(b, room, rows * width);

@@ -47,7 +47,7 @@ static int64_t fused_width(const wg_config *c)
     const int64_t qkv = c->has[WG_QKV] ? (c->H + 2 * c->K) * c->h : 0;
     const int64_t gate_up = c->has[WG_GATE_UP] ? 2 * c->F : 0;
 
-    return qkv > gate_up ? qkv : gate_up;
+    return most(most(qkv, gate_up), c->has[WG_EXPERT_GATE_UP] ? 2 * c->FX : 0);
 }
 
 static void lay_kept_mixture(const wg_config *c, int64_t N, carver *m, wg_mixture *a)
@@ -81,6 +81,7 @@ static void lay_passing_mixture(const wg_config *c, int64_t N, carver *m, wg_mix
                               .X = c->X,
                               .used = c->used,
                               .sum_to_one = c->sum_to_one,
+                              .sigmoid = c->family->scales_inputs,
                               .share = carve(m, N * c->X),
                               .expert = carve_whole(m, R),
                               .row = carve_whole(m, R),
@@ -169,7 +170,7 @@ static void lay_scratch(const wg_config *c, int64_t N, carver *m, wg_backward_sc
     s->dattended = carve(m, N * c->H * c->h);
     s->dk = carve(m, N * c->K * c->h);
     s->dv = carve(m, N * c->K * c->h);
-    s->dk0 = carve_if(c->has[WG_KEY_NORM], m, N * c->K * c->h);
+    s->dk0 = carve_if(wg_config_normed(c, WG_KEY_NORM), m, N * c->K * c->h);
     s->dgate = carve(m, N * F);
     s->dup = carve(m, N * F);
     s->dmixed = carve(m, N * F);
@@ -247,7 +248,7 @@ int64_t wg_layer_panel(const wg_model *m, bool matrices)
         int64_t own = 0;
         for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++) {
             const int t = tensor_of(m, role, l, 0);
-            if (t >= 0 && (matrices || !is_matrix(m, t)))
+            if (t >= 0 && (matrices || !is_matrix(m, t) || wg_model_is_transposed(m, t)))
                 own += wg_panel_bytes(is_matrix(m, t) ? m->ops->panel_type : WG_F32,
                                       m->files.tensor[t].count);
         }
@@ -255,6 +256,8 @@ int64_t wg_layer_panel(const wg_model *m, bool matrices)
     }
     if (m->config.family->bare_norms)
         bytes += wg_panel_bytes(WG_F32, m->config.D);
+    if (m->config.bare_head_norms)
+        bytes += wg_panel_bytes(WG_F32, m->config.h);
     return wg_reals_for(bytes, 1);
 }
 
@@ -297,7 +300,9 @@ static void view_roles(const wg_model *m, int from, int to, panels *p, wg_layer 
 {
     for (int role = from; role < to; role++) {
         const int t = tensor_of(m, role, out->l, out->expert);
-        if (t >= 0 && (!out->for_few || !is_matrix(m, t)))
+        const bool as_stored = t >= 0 && out->for_few && is_matrix(m, t) &&
+                               (!wg_model_is_transposed(m, t) || out->q8_of != NULL);
+        if (t >= 0 && !as_stored)
             place(m, (wg_role)role, t, p, out);
         else if (t >= 0)
             out->stored[role] = &m->files.tensor[t];
@@ -316,6 +321,16 @@ void wg_layer_expert(const wg_model *m, const wg_layer *w, int64_t expert, wg_la
     view_roles(m, WG_EXPERT_ROLES, WG_ROLES, &p, out);
 }
 
+/* Weights of norms that have none. */
+static const wg_real *lay_ones(const wg_model *m, int64_t n, panels *p)
+{
+    wg_real *here = (wg_real *)(void *)p->next;
+
+    m->ops->fill(m->ops, n, 1, here);
+    p->next += wg_panel_bytes(WG_F32, n);
+    return here;
+}
+
 static void view(const wg_model *m, int64_t l, bool for_few, const wg_q8 *q8, wg_real *panel,
                  wg_layer *out)
 {
@@ -324,9 +339,12 @@ static void view(const wg_model *m, int64_t l, bool for_few, const wg_q8 *q8, wg
     *out = (wg_layer){.l = l, .for_few = for_few, .q8_of = q8};
     view_roles(m, WG_LAYER_ROLES, WG_EXPERT_ROLES, &p, out);
     if (m->config.family->bare_norms) {
-        m->ops->fill(m->ops, m->config.D, 1, (wg_real *)p.next);
-        out->vector[WG_ATTENTION_NORM] = out->vector[WG_MLP_NORM] = (wg_real *)p.next;
-        p.next += wg_panel_bytes(WG_F32, m->config.D);
+        const wg_real *ones = lay_ones(m, m->config.D, &p);
+        out->vector[WG_ATTENTION_NORM] = out->vector[WG_MLP_NORM] = ones;
+    }
+    if (m->config.bare_head_norms) {
+        const wg_real *ones = lay_ones(m, m->config.h, &p);
+        out->vector[WG_QUERY_NORM] = out->vector[WG_KEY_NORM] = ones;
     }
     out->room = (wg_real *)(void *)p.next;
     for (int i = 0; i < p.n_lacking; i++) {
@@ -448,6 +466,7 @@ wg_attention wg_block_attention(const wg_block_input *in, int64_t layer)
                           .h = c->h,
                           .scale = (wg_real)(c->attention_scale / further),
                           .window = wg_config_windowed(c, layer) ? c->window : 0,
+                          .chunked = c->family->chunked,
                           .cap = (wg_real)c->attention_cap};
 }
 
@@ -457,17 +476,20 @@ void wg_block_rope(const wg_block_input *in, int64_t layer, int direction, wg_re
     const int which = c->local_rope && wg_config_windowed(c, layer);
     const wg_ops *ops = in->model->ops;
 
-    if (c->r == 0)
-        return;
-    ops->rope(ops, in->N, c->H, c->K, c->h, c->r, c->family->turns_neighbours, in->position,
-              in->cosine[which], in->sine[which], direction, q, k);
+    if (wg_config_turns(c, layer))
+        ops->rope(ops, in->N, c->H, c->K, c->h, c->r, c->family->turns_neighbours, in->position,
+                  in->cosine[which], in->sine[which], direction, q, k);
+    else if (c->stretch_from > 0) /* a turn by 0 whose cosine is not 1; of no key head */
+        ops->rope(ops, in->N, c->H, 0, c->h, c->r, c->family->turns_neighbours, in->position,
+                  in->cosine[1], in->sine[1], direction, q, k);
 }
 
 void wg_head_norm(const wg_block_input *in, wg_role role, int64_t *rows, int64_t *width)
 {
     const wg_config *c = &in->model->config;
     const int64_t heads = role == WG_QUERY_NORM ? c->H : c->K;
-    const bool by_head = c->family->tensor[role].shape[0] == WG_DIM_HEAD;
+    const wg_dim of = c->family->tensor[role].shape[0];
+    const bool by_head = of == WG_DIM_HEAD || of == WG_DIM_NONE;
 
     *rows = by_head ? in->N * heads : in->N;
     *width = by_head ? c->h : heads * c->h;

@@ -170,10 +170,18 @@ static inline bool wg_normed(const wg_block_input *in, wg_role role)
     return wg_config_normed(&in->model->config, role);
 }
 
+/* q or k of the layer has its norm. */
+static inline bool wg_head_normed(const wg_block_input *in, wg_role norm, int64_t layer)
+{
+    const wg_config *c = &in->model->config;
+
+    return c->has[norm] || (c->bare_head_norms && wg_config_turns(c, layer));
+}
+
 /* q and k change between their matrix and their turn: the activations keep both. */
 static inline bool wg_keeps_unturned(const wg_config *c, wg_role norm)
 {
-    return c->has[norm] || c->clip_qkv > 0;
+    return wg_config_normed(c, norm) || c->clip_qkv > 0;
 }
 
 /* y [N,D] += x */

@@ -136,7 +136,7 @@ static wagle_status read_activation(const source *s, wg_config *c)
 }
 
 /* Keys that change what any model computes. Empty objects change nothing. */
-static wagle_status refuse_general(const source *s)
+static wagle_status refuse_general(const source *s, const json_t *json)
 {
     static const struct {
         const char *key, *why;
@@ -144,10 +144,10 @@ static wagle_status refuse_general(const source *s)
         {"quantization_config", "quantised weights are not read; load the unquantised model"},
         {"per_layer_config", "layers that differ are not supported"},
         {"transformers_weights", "weights under another name are not read"}};
-    const json_t *causal = json_object_get(s->json, "is_causal");
+    const json_t *causal = json_object_get(json, "is_causal");
 
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-        const json_t *value = json_object_get(s->json, changes[i].key);
+        const json_t *value = json_object_get(json, changes[i].key);
         if (value != NULL && !json_is_null(value) &&
             !(json_is_object(value) && json_object_size(value) == 0))
             return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: %s: %s", s->path, changes[i].key,
@@ -177,20 +177,44 @@ static wagle_status refuse_lacking(const source *s)
             return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: %s = false is not supported", s->path,
                            f->must_be_on[i]);
     }
-    return refuse_general(s);
+    WG_TRY(refuse_general(s, s->whole));
+    return refuse_general(s, s->json);
+}
+
+const json_t *wg_config_of_text(const json_t *json, const wg_family **family)
+{
+    const char *type = json_string_value(json_object_get(json, "model_type"));
+    const json_t *text = json_object_get(json, "text_config");
+
+    *family = type != NULL && json_is_object(text) ? wg_family_inside(type) : NULL;
+    return *family != NULL ? text : json;
+}
+
+/* The family of the config, or of its text_config, which s->json then becomes. */
+static wagle_status find_family(source *s, wg_config *c)
+{
+    const wg_family *inside;
+
+    s->json = wg_config_of_text(s->whole, &inside);
+    c->inside = inside != NULL;
+    const char *type = json_string_value(json_object_get(s->json, "model_type"));
+    s->family = c->family = type != NULL ? wg_family_find(type) : inside;
+    if (c->inside && c->family != inside)
+        return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: text_config: model_type must be '%s'", s->path,
+                       inside->model_type[0]);
+    return WAGLE_OK;
 }
 
 static wagle_status read_family(source *s, wg_config *c)
 {
     static const char *const experts[] = {"num_local_experts", "num_experts", "n_routed_experts"};
+    WG_TRY(find_family(s, c));
     const char *type = json_string_value(json_object_get(s->json, "model_type"));
-
-    s->family = c->family = type != NULL ? wg_family_find(type) : NULL;
     for (size_t i = 0; i < 3 && c->family == NULL; i++)
         if (json_object_get(s->json, experts[i]) != NULL)
             return wg_fail(s->ctx, WAGLE_E_INPUT,
                            "%s: '%.32s' is a mixture of experts that is not supported (supported "
-                           "are mixtral, olmoe, qwen2_moe, qwen3_moe)",
+                           "are llama4_text, mixtral, olmoe, qwen2_moe, qwen3_moe)",
                            s->path, type != NULL ? type : "(no model_type)");
     if (c->family == NULL)
         return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: model_type '%.32s' is not supported", s->path,
@@ -269,6 +293,45 @@ static wagle_status read_mlp_only(const source *s, wg_config *c)
     return WAGLE_OK;
 }
 
+/* A list of whole numbers; NULL where the family does not read it, or it is missing or null. */
+static wagle_status read_list(const source *s, bool reads, const char *key, const json_t **out)
+{
+    const json_t *value;
+    size_t i;
+
+    *out = reads ? json_object_get(s->json, key) : NULL;
+    *out = json_is_null(*out) ? NULL : *out;
+    if (*out != NULL && !json_is_array(*out))
+        return wg_config_wrong(s, key, "a list of whole numbers", *out);
+    json_array_foreach (*out, i, value)
+        if (!json_is_integer(value))
+            return wg_config_wrong(s, key, "a list of whole numbers", value);
+    return WAGLE_OK;
+}
+
+static void set_layer(uint64_t *layers, int64_t l)
+{
+    layers[l / 64] |= (uint64_t)1 << (l % 64);
+}
+
+/* Layers that are a mixture: those of moe_layers, or every n-th. */
+static wagle_status choose_mixtures(const source *s, wg_config *c)
+{
+    const int64_t every = size(s, WG_CFG_MIXTURE_EVERY, 1);
+    const json_t *list, *value;
+    size_t i;
+
+    WG_TRY(read_list(s, c->family->moe_layers, "moe_layers", &list));
+    for (int64_t l = every - 1; list == NULL && l < c->L; l += every)
+        set_layer(c->mixture, l);
+    json_array_foreach (list, i, value) {
+        const json_int_t l = json_integer_value(value);
+        if (l >= 0 && l < c->L)
+            set_layer(c->mixture, l);
+    }
+    return read_mlp_only(s, c);
+}
+
 static bool has_mixtures(const wg_config *c)
 {
     for (int64_t l = 0; l < c->L; l++)
@@ -279,8 +342,6 @@ static bool has_mixtures(const wg_config *c)
 
 static wagle_status read_mixtures(const source *s, wg_config *c)
 {
-    const int64_t every = size(s, WG_CFG_MIXTURE_EVERY, 1);
-
     if (c->family->key[WG_CFG_EXPERTS].name == NULL)
         return WAGLE_OK;
     c->X = size(s, WG_CFG_EXPERTS, 1);
@@ -293,11 +354,40 @@ static wagle_status read_mixtures(const source *s, wg_config *c)
                        "%s: %lld of %lld experts a token: of at most %d experts, a token can use "
                        "each once",
                        s->path, (long long)c->used, (long long)c->X, WG_EXPERTS_MOST);
-    for (int64_t l = every - 1; l < c->L; l += every)
-        c->mixture[l / 64] |= (uint64_t)1 << (l % 64);
-    WG_TRY(read_mlp_only(s, c));
-    if (!has_mixtures(c))
-        c->X = c->used = c->FX = c->FS = 0;
+    WG_TRY(choose_mixtures(s, c));
+    if (has_mixtures(c))
+        return WAGLE_OK;
+    if (c->family->moe_layers)
+        return wg_fail(s->ctx, WAGLE_E_INPUT,
+                       "%s: no layer is a mixture of experts (moe_layers, "
+                       "interleave_moe_layer_step), which is not supported for this model type",
+                       s->path);
+    c->X = c->used = c->FX = c->FS = 0;
+    return WAGLE_OK;
+}
+
+/* --- layers without positions ----------------------------------------------------------------- */
+
+/* An empty list is as none. */
+static wagle_status read_turns(const source *s, wg_config *c)
+{
+    const int64_t every = size(s, WG_CFG_UNTURNED_EVERY, 0);
+    const json_t *list;
+
+    WG_TRY(read_list(s, c->family->no_rope_layers, "no_rope_layers", &list));
+    list = json_array_size(list) > 0 ? list : NULL;
+    if (list != NULL && (int64_t)json_array_size(list) < c->L)
+        return wg_fail(s->ctx, WAGLE_E_INPUT,
+                       "%s: no_rope_layers has %lld numbers for %lld layers: one each, 0 where "
+                       "positions do not turn",
+                       s->path, (long long)json_array_size(list), (long long)c->L);
+    for (int64_t l = 0; l < c->L; l++)
+        if (list != NULL ? json_integer_value(json_array_get(list, (size_t)l)) == 0
+                         : every > 0 && (l + 1) % every == 0)
+            set_layer(c->unturned, l);
+    c->bare_head_norms = is_set(s, WG_CFG_HEAD_NORMS);
+    c->stretch = s->value[WG_CFG_STRETCH];
+    c->stretch_from = is_set(s, WG_CFG_STRETCHES) ? s->value[WG_CFG_STRETCH_FROM] : 0;
     return WAGLE_OK;
 }
 
@@ -322,6 +412,7 @@ static wagle_status read_sizes(const source *s, wg_config *c)
         return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: %lld layers; at most %d", s->path,
                        (long long)c->L, WG_LAYERS_MOST);
     WG_TRY(read_mixtures(s, c));
+    WG_TRY(read_turns(s, c));
     return read_heads(s, c);
 }
 
@@ -331,11 +422,13 @@ static wagle_status read_layer_type(const source *s, const json_t *types, int64_
 {
     const json_t *value = json_array_get(types, (size_t)layer);
     const char *type = json_string_value(value);
+    const bool chunked = s->family->chunked;
 
     if (type == NULL)
         return wg_config_wrong(s, "layer_types", "a list of names, one a layer", value);
-    *windowed = strcmp(type, "sliding_attention") == 0;
-    if (!*windowed && strcmp(type, "full_attention") != 0 && strcmp(type, "attention") != 0)
+    *windowed = strcmp(type, chunked ? "chunked_attention" : "sliding_attention") == 0;
+    if (!*windowed && strcmp(type, "full_attention") != 0 &&
+        (chunked || strcmp(type, "attention") != 0))
         return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: layer_types: '%.32s' is not supported", s->path,
                        type);
     return WAGLE_OK;
@@ -345,6 +438,7 @@ static wagle_status read_windows(const source *s, wg_config *c)
 {
     const json_t *types = c->family->layer_types ? json_object_get(s->json, "layer_types") : NULL;
     const bool asked = c->family->key[WG_CFG_USE_WINDOW].name != NULL;
+    const bool chunked = c->family->chunked;
     const int64_t every = size(s, WG_CFG_WINDOW_EVERY, 0);
 
     types = json_is_null(types) ? NULL : types;
@@ -357,13 +451,17 @@ static wagle_status read_windows(const source *s, wg_config *c)
     for (int64_t l = 0; l < c->L; l++) {
         bool windowed = every > 0 ? (l + 1) % every != 0
                                   : c->window > 0 && (double)l >= s->value[WG_CFG_WINDOW_FROM];
+        windowed &= !chunked || !(c->unturned[l / 64] >> (l % 64) & 1);
         if (types != NULL)
             WG_TRY(read_layer_type(s, types, l, &windowed));
         if (windowed && c->window == 0)
             return wg_fail(s->ctx, WAGLE_E_INPUT,
-                           "%s: layer %lld has sliding attention, and there is no sliding_window%s",
-                           s->path, (long long)l, asked ? " in use (use_sliding_window)" : "");
-        c->windowed[l / 64] |= (uint64_t)windowed << (l % 64);
+                           "%s: layer %lld has %s attention, and there is no %s%s", s->path,
+                           (long long)l, chunked ? "chunked" : "sliding",
+                           chunked ? "attention_chunk_size" : "sliding_window",
+                           asked ? " in use (use_sliding_window)" : "");
+        if (windowed)
+            set_layer(c->windowed, l);
     }
     return WAGLE_OK;
 }
@@ -377,7 +475,7 @@ wagle_status wg_config_read(wagle_ctx *ctx, const char *folder, wg_config *out)
     *out = (wg_config){0};
     if (st == WAGLE_OK)
         st = wg_json_read(ctx, path, &json);
-    source s = {.ctx = ctx, .path = path, .json = json};
+    source s = {.ctx = ctx, .path = path, .json = json, .whole = json};
     if (st == WAGLE_OK && !json_is_object(json))
         st = wg_fail(ctx, WAGLE_E_INPUT, "%s: not a JSON object", path);
     if (st == WAGLE_OK)
@@ -391,7 +489,7 @@ wagle_status wg_config_read(wagle_ctx *ctx, const char *folder, wg_config *out)
     if (st == WAGLE_OK)
         choose_tensors(&s, out);
     if (st == WAGLE_OK)
-        st = wg_config_generation(ctx, folder, path, json, out);
+        st = wg_config_generation(ctx, folder, path, s.json, out);
     json_decref(json);
     wg_free(path);
     return st;

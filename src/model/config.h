@@ -7,7 +7,8 @@
 typedef struct wg_config_source {
     wagle_ctx *ctx;
     const char *path;
-    const json_t *json;
+    const json_t *json;  /* of the text model */
+    const json_t *whole; /* config.json */
     const wg_family *family;
     double value[WG_CFG_KEYS]; /* of the family's keys: as they are there, or the defaults */
 } wg_config_source;

@@ -62,7 +62,7 @@ wagle_status wg_decoder_new(wagle_ctx *ctx, const wg_model *m, int64_t B, int64_
     for (size_t i = 0; i < sizeof room / sizeof *room; i++)
         WG_TRY_GOTO(wg_buffer_reserve(ctx, m->ops, room[i].at, room[i].n), fail);
     WG_TRY_GOTO(WG_ALLOC(ctx, &d->length, B), fail);
-    for (int i = 0; i < 1 + c->local_rope; i++)
+    for (int i = 0; i < wg_config_tables(c); i++)
         WG_TRY_GOTO(wg_rope_upload(ctx, m, i, capacity, &d->cosine[i], &d->sine[i]), fail);
     *out = d;
     return WAGLE_OK;
@@ -191,6 +191,7 @@ static void attend(void *user, const wg_attention *how, int64_t l, wg_activation
                                      .value = d->values.data + at,
                                      .scale = how->scale,
                                      .window = how->window,
+                                     .chunked = how->chunked,
                                      .cap = how->cap};
     ops->attention_decode(ops, &one, a->q, a->attended);
 }

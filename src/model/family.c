@@ -17,6 +17,14 @@ const wg_family *wg_family_at(int i)
     return i >= 0 && i < (int)(sizeof families / sizeof *families) ? families[i] : NULL;
 }
 
+const wg_family *wg_family_inside(const char *outer_type)
+{
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        if (families[i]->outer_type != NULL && strcmp(families[i]->outer_type, outer_type) == 0)
+            return families[i];
+    return NULL;
+}
+
 const wg_family *wg_family_find(const char *model_type)
 {
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)

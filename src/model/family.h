@@ -18,9 +18,10 @@ typedef enum wg_dim {
     WG_DIM_FF,  /* 2F */
     WG_DIM_HEAD,
     WG_DIM_POSITIONS,
-    WG_DIM_X,  /* experts */
-    WG_DIM_FX, /* width of an expert */
-    WG_DIM_FS, /* width of the shared expert */
+    WG_DIM_X,   /* experts */
+    WG_DIM_FX,  /* width of an expert */
+    WG_DIM_FFX, /* 2FX */
+    WG_DIM_FS,  /* width of the shared expert */
     WG_DIM_1
 } wg_dim;
 
@@ -81,6 +82,8 @@ typedef enum wg_role {
     WG_EXPERT_GATE_BIAS,
     WG_EXPERT_UP,
     WG_EXPERT_UP_BIAS,
+    WG_EXPERT_GATE_UP, /* the two in one */
+    WG_EXPERT_GATE_UP_BIAS,
     WG_EXPERT_DOWN,
     WG_EXPERT_DOWN_BIAS,
     WG_ROLES
@@ -126,8 +129,10 @@ typedef enum wg_cfg {
     WG_CFG_EXPERTS_USED, /* by each token */
     WG_CFG_EXPERT_F,     /* 0: F */
     WG_CFG_SHARED_F,
-    WG_CFG_MIXTURE_EVERY, /* every n-th layer is a mixture; 0: all are */
-    WG_CFG_EPS,           /* real numbers */
+    WG_CFG_MIXTURE_EVERY,  /* every n-th layer is a mixture; 0: all are */
+    WG_CFG_UNTURNED_EVERY, /* every n-th layer has no positions; 0: all have them */
+    WG_CFG_STRETCH_FROM,   /* tokens after which queries of such layers grow, and again */
+    WG_CFG_EPS,            /* real numbers */
     WG_CFG_REALS = WG_CFG_EPS,
     WG_CFG_QUERY_SCALAR,  /* scores are divided by its root; 0: the head size */
     WG_CFG_ATTENTION_CAP, /* 0: none */
@@ -136,6 +141,7 @@ typedef enum wg_cfg {
     WG_CFG_THETA,       /* 0: rope_parameters must say */
     WG_CFG_LOCAL_THETA, /* of layers with a window */
     WG_CFG_ROTARY,      /* share of a head that turns */
+    WG_CFG_STRETCH,     /* how fast those queries grow */
     WG_CFG_TIED,        /* flags */
     WG_CFG_FLAGS = WG_CFG_TIED,
     WG_CFG_USE_WINDOW,
@@ -147,6 +153,8 @@ typedef enum wg_cfg {
     WG_CFG_SCALE,       /* scores are divided by the root of the head size */
     WG_CFG_LAYER_SCALE, /* and by the number of the layer, from 1 */
     WG_CFG_SUM_TO_ONE,  /* the weights of a token's experts are divided by their sum */
+    WG_CFG_HEAD_NORMS,  /* q and k are normalised without weights where positions turn them */
+    WG_CFG_STRETCHES,   /* queries of layers without positions grow with their position */
     WG_CFG_KEYS
 } wg_cfg;
 
@@ -180,16 +188,24 @@ typedef struct wg_family {
     const char *must_be_off[8]; /* config keys that, if true, ask for what the family lacks */
     const char *must_be_on[4];  /* and, if false */
     const char *ignored[4];     /* ends of names of stored tensors that are no weights */
-    const char *prefix;     /* of tensor names, left out in files of the model without its head */
-    const char *head_alias; /* another stored name of the head's matrix */
-    bool gelu_is_tanh;      /* "gelu" means its approximation by tanh */
-    bool layer_norm;        /* with mean and bias; else RMS */
-    bool norm_plus_one;     /* weights of norms are stored less 1 */
-    bool bare_norms;        /* the norms before each half and at the end have no weights */
-    bool transposed;        /* matrices of layers are stored [in, out] */
-    bool fixed_head;        /* the head size is D/H, whatever head_dim says */
-    bool layer_types;       /* config.json may list the layers with a window */
-    bool mlp_only_layers;   /* config.json may list layers that are no mixture */
+    const char *prefix; /* of tensor names, left out in files of the model without its head */
+    /* Folders of a model that also sees images have another model_type, this one's config as
+     * text_config, a prefix before all of its tensors, and tensors that begin as in `beside`. */
+    const char *outer_type, *outer_prefix, *beside[4];
+    const char *head_alias;  /* another stored name of the head's matrix */
+    bool gelu_is_tanh;       /* "gelu" means its approximation by tanh */
+    bool layer_norm;         /* with mean and bias; else RMS */
+    bool norm_plus_one;      /* weights of norms are stored less 1 */
+    bool bare_norms;         /* the norms before each half and at the end have no weights */
+    bool transposed;         /* matrices of layers are stored [in, out] */
+    bool fixed_head;         /* the head size is D/H, whatever head_dim says */
+    bool layer_types;        /* config.json may list the layers with a window */
+    bool mlp_only_layers;    /* config.json may list layers that are no mixture */
+    bool moe_layers;         /* config.json may list the layers that are */
+    bool no_rope_layers;     /* config.json may list, with 0, the layers without positions */
+    bool chunked;            /* a window is a chunk: sequences are cut there for attention */
+    bool scales_inputs;      /* what an expert reads is multiplied by the sigmoid of its logit */
+    bool transposed_experts; /* matrices of experts are stored [in, out] */
     bool no_rope;
     bool turns_neighbours;  /* the pairs that turn are (2i, 2i + 1), not (i, i + r/2) */
     bool turns_share;       /* WG_CFG_ROTARY counts also where positions are not scaled */
@@ -207,6 +223,13 @@ static inline bool wg_is_norm(wg_role role)
            role == WG_MLP_POST_NORM;
 }
 
+/* Matrices of the role are stored [in, out]. */
+static inline bool wg_is_stored_turned(const wg_family *f, wg_role role)
+{
+    return role >= WG_LAYER_ROLES &&
+           (f->transposed || (f->transposed_experts && role >= WG_EXPERT_ROLES));
+}
+
 /* A layer has such a tensor only if it is a mixture of experts, or only if it is none. */
 static inline bool wg_is_of_mixture(wg_role role)
 {
@@ -221,6 +244,8 @@ static inline bool wg_is_of_mlp(wg_role role)
 /* By config.json's model_type; NULL if unknown. */
 const wg_family *wg_family_at(int i); /* NULL past the last */
 const wg_family *wg_family_find(const char *model_type);
+/* The family of the text part of such a model; NULL if there is none. */
+const wg_family *wg_family_inside(const char *outer_type);
 
 /* --- names that most families share --------------------------------------------------------- */
 

@@ -102,7 +102,7 @@ static void norm_heads(const wg_block_input *in, const wg_layer *w, wg_role role
     int64_t rows, width;
 
     wg_head_norm(in, role, &rows, &width);
-    if (wg_has(in, role))
+    if (wg_head_normed(in, role, w->l))
         norm(in, w, role, rows, width, before, after, a);
     else if (before != after)
         ops->copy(ops, after, before, (size_t)(rows * width) * sizeof *after);

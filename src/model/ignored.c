@@ -10,6 +10,7 @@ static const char *const arithmetic[] = {"activation",
                                          "attention_chunk_size",
                                          "attention_multiplier",
                                          "attn_logit_softcapping",
+                                         "attn_temperature_tuning",
                                          "bias",
                                          "clip_qkv",
                                          "do_layer_norm_before",
@@ -26,6 +27,7 @@ static const char *const arithmetic[] = {"activation",
                                          "max_window_layers",
                                          "mlp_bias",
                                          "multi_query",
+                                         "no_rope_layers",
                                          "num_experts",
                                          "num_key_value_heads",
                                          "num_kv_heads",
@@ -81,6 +83,7 @@ static bool is_read(const wg_family *f, const char *key)
         return !f->no_rope;
     return strcmp(key, f->activation_key) == 0 ||
            (f->layer_types && strcmp(key, "layer_types") == 0) ||
+           (f->no_rope_layers && strcmp(key, "no_rope_layers") == 0) ||
            is_among(key, f->must_be_off, 8) || is_among(key, f->must_be_on, 4);
 }
 
@@ -88,11 +91,12 @@ wagle_status wg_config_ignored(wagle_ctx *ctx, const char *folder, const wg_fami
                                wg_text *out)
 {
     char *path = wg_path_join(ctx, folder, "config.json");
+    const wg_family *inside;
     json_t *json = NULL;
     wagle_status st = path != NULL ? wg_json_read(ctx, path, &json) : WAGLE_E_RESOURCE;
 
     for (size_t i = 0; st == WAGLE_OK && i < sizeof arithmetic / sizeof *arithmetic; i++) {
-        const json_t *value = json_object_get(json, arithmetic[i]);
+        const json_t *value = json_object_get(wg_config_of_text(json, &inside), arithmetic[i]);
         if (value != NULL && !json_is_null(value) && !is_read(family, arithmetic[i]))
             st = wg_text_printf(ctx, out, "%s%s", out->bytes > 0 ? ", " : "", arithmetic[i]);
     }

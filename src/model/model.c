@@ -40,20 +40,44 @@ void wg_config_tensor(const wg_config *c, wg_role role, int64_t layer, char name
                       wg_shape *shape)
 {
     const int64_t Q = c->H * c->h, P = c->K * c->h;
-    const int64_t size[] = {
-        [WG_DIM_V] = c->V,        [WG_DIM_D] = c->D,
-        [WG_DIM_E] = c->E,        [WG_DIM_F] = c->F,
-        [WG_DIM_Q] = Q,           [WG_DIM_P] = P,
-        [WG_DIM_QKV] = Q + 2 * P, [WG_DIM_FF] = 2 * c->F,
-        [WG_DIM_HEAD] = c->h,     [WG_DIM_POSITIONS] = c->max_position + c->family->position_offset,
-        [WG_DIM_X] = c->X,        [WG_DIM_FX] = c->FX,
-        [WG_DIM_FS] = c->FS,      [WG_DIM_1] = 1};
+    const int64_t size[] = {[WG_DIM_V] = c->V,
+                            [WG_DIM_D] = c->D,
+                            [WG_DIM_E] = c->E,
+                            [WG_DIM_F] = c->F,
+                            [WG_DIM_Q] = Q,
+                            [WG_DIM_P] = P,
+                            [WG_DIM_QKV] = Q + 2 * P,
+                            [WG_DIM_FF] = 2 * c->F,
+                            [WG_DIM_HEAD] = c->h,
+                            [WG_DIM_POSITIONS] = c->max_position + c->family->position_offset,
+                            [WG_DIM_X] = c->X,
+                            [WG_DIM_FX] = c->FX,
+                            [WG_DIM_FFX] = 2 * c->FX,
+                            [WG_DIM_FS] = c->FS,
+                            [WG_DIM_1] = 1};
     const wg_family_tensor *want = &c->family->tensor[wg_table_role(role)];
 
     *shape = (wg_shape){0};
     snprintf(name, WG_NAME_BYTES, want->pattern, (int)layer, (int)wg_expert_of(role));
     for (int i = 0; i < 2 && want->shape[i] != WG_DIM_NONE; i++)
         shape->dim[shape->rank++] = size[want->shape[i]];
+}
+
+bool wg_config_stored(const wg_config *c, wg_role role, int64_t layer, char name[WG_NAME_BYTES],
+                      wg_shape *shape)
+{
+    char *at;
+
+    wg_config_tensor(c, role, layer, name, shape);
+    if (!c->family->transposed_experts || role < WG_EXPERT_ROLES)
+        return true;
+    at = strstr(name, ".experts.");
+    if (wg_expert_of(role) > 0 || at == NULL)
+        return false;
+    at = strstr(at, ".0.");
+    memmove(at, at + 2, strlen(at + 2) + 1);
+    *shape = (wg_shape){3, {c->X, shape->dim[0], shape->dim[1]}};
+    return true;
 }
 
 bool wg_config_has(const wg_config *c, wg_role role, int64_t layer)
@@ -88,29 +112,33 @@ static wagle_status bind_tensor(wagle_ctx *ctx, wg_model *m, const wg_tie *tie, 
                        name, wg_dtype_name(t->dtype));
     m->index[wg_model_place_of(&m->config, role, layer)] = (int)(t - m->files.tensor);
     m->weight[t - m->files.tensor] = true;
+    m->turned[t - m->files.tensor] = shape.rank == 2 && wg_is_stored_turned(m->config.family, role);
     m->widest = t->count > m->widest ? t->count : m->widest;
     return WAGLE_OK;
+}
+
+/* Stored beside the weights, and no weight of this model. */
+static bool is_ignored(const wg_config *c, const char *name)
+{
+    for (int i = 0; i < 4 && c->family->ignored[i] != NULL; i++)
+        if (wg_ends_with(name, c->family->ignored[i]))
+            return true;
+    for (int i = 0; c->inside && i < 4 && c->family->beside[i] != NULL; i++)
+        if (strncmp(name, c->family->beside[i], strlen(c->family->beside[i])) == 0)
+            return true;
+    return wg_ends_with(name, "rotary_emb.inv_freq");
 }
 
 /* Files of some tools hold the experts of a layer in one tensor of rank 3. */
 static wagle_status refuse_fused(wagle_ctx *ctx, const wg_model *m)
 {
     for (int64_t t = 0; m->config.X > 0 && t < m->files.n; t++)
-        if (m->files.tensor[t].shape.rank > 2)
+        if (m->files.tensor[t].shape.rank > 2 && !is_ignored(&m->config, m->files.tensor[t].name))
             return wg_fail(ctx, WAGLE_E_INPUT,
                            "%s: tensor '%.128s' holds all experts of a layer; wagle reads a tensor "
                            "for each, as save_pretrained of transformers writes them",
                            m->folder, m->files.tensor[t].name);
     return WAGLE_OK;
-}
-
-/* Stored beside the weights, and no weight. */
-static bool is_ignored(const wg_config *c, const char *name)
-{
-    for (int i = 0; i < 4 && c->family->ignored[i] != NULL; i++)
-        if (wg_ends_with(name, c->family->ignored[i]))
-            return true;
-    return wg_ends_with(name, "rotary_emb.inv_freq");
 }
 
 /* Every tensor of the family is there; nothing is there that we would silently leave out. */
@@ -122,6 +150,7 @@ static wagle_status bind(wagle_ctx *ctx, wg_model *m)
     m->copy = tie.copy != NULL ? (int)(tie.copy - m->files.tensor) : -1;
     WG_TRY(refuse_fused(ctx, m));
     WG_TRY(WG_ALLOC(ctx, &m->weight, m->files.n));
+    WG_TRY(WG_ALLOC(ctx, &m->turned, m->files.n));
     WG_TRY(WG_ALLOC(ctx, &m->index, roles_total(m)));
     for (int64_t i = 0; i < roles_total(m); i++)
         m->index[i] = -1;
@@ -181,6 +210,7 @@ void wg_model_close(wg_model *m)
     if (!m->borrows) {
         wg_free(m->index);
         wg_free(m->weight);
+        wg_free(m->turned);
         wg_free(m->folder);
         wg_tensors_close(&m->files);
     }
@@ -215,12 +245,7 @@ wagle_status wg_model_borrow(wagle_ctx *ctx, const wg_model *of, wg_model **out)
 
 bool wg_model_is_transposed(const wg_model *m, int tensor)
 {
-    if (!m->config.family->transposed || m->files.tensor[tensor].shape.rank != 2)
-        return false;
-    for (int role = 0; role < WG_LAYER_ROLES; role++)
-        if (wg_model_tensor(m, (wg_role)role, 0) == tensor)
-            return false;
-    return wg_model_is_weight(m, tensor);
+    return m->turned[tensor];
 }
 
 int64_t wg_model_inputs(const wg_model *m, int tensor)

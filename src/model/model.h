@@ -33,12 +33,14 @@ typedef struct wg_rope {
 
 typedef struct wg_config {
     const wg_family *family;
+    bool inside;        /* the folder is of family->outer_type */
     bool has[WG_ROLES]; /* there is such a tensor, in some layer */
     int64_t V, D, F, L, H, K, h;
     int64_t X, used, FX, FS; /* experts, those of a token, their width, the shared one's; or 0 */
     bool sum_to_one;         /* the weights of a token's experts are divided by their sum */
-    uint64_t mixture[WG_LAYERS_MOST / 64]; /* layers that are a mixture, a bit each */
-    int64_t E;                             /* width of the embeddings and the head */
+    uint64_t mixture[WG_LAYERS_MOST / 64];  /* layers that are a mixture, a bit each */
+    uint64_t unturned[WG_LAYERS_MOST / 64]; /* layers without positions */
+    int64_t E;                              /* width of the embeddings and the head */
     int64_t r; /* of each head's h so many turn; 0: positions are learned */
     int64_t max_position, window;
     uint64_t windowed[WG_LAYERS_MOST / 64]; /* layers with the window, a bit each */
@@ -47,6 +49,10 @@ typedef struct wg_config {
     wg_activation activation;
     wg_rope rope[2]; /* [1]: of windowed layers, if local_rope */
     bool local_rope, tied, parallel;
+    bool bare_head_norms; /* of q and k, without weights, in layers with positions */
+    /* queries at position p of layers without them are multiplied by
+       1 + stretch*log(1 + floor((p + 1) / stretch_from)); stretch_from 0: they are not */
+    double stretch, stretch_from;
     bool norm_sum;            /* post-norms are of the sum, not of the branch */
     bool layer_scale;         /* scores of layer l are divided by l + 1 too */
     bool bounded;             /* no sequence may be longer than max_position */
@@ -68,6 +74,18 @@ static inline bool wg_config_is_mixture(const wg_config *c, int64_t layer)
     return c->mixture[layer / 64] >> (layer % 64) & 1;
 }
 
+/* Positions turn q and k in this layer. */
+static inline bool wg_config_turns(const wg_config *c, int64_t layer)
+{
+    return c->r > 0 && !(c->unturned[layer / 64] >> (layer % 64) & 1);
+}
+
+/* Tables of cosines and sines that wg_rope_tables makes: of all layers, or of two kinds. */
+static inline int wg_config_tables(const wg_config *c)
+{
+    return c->local_rope || c->stretch_from > 0 ? 2 : 1;
+}
+
 /* Roles are below this number. */
 static inline int wg_config_roles(const wg_config *c)
 {
@@ -83,7 +101,7 @@ static inline int64_t wg_config_layers(const wg_config *c, wg_role role)
 /* The norm happens; without a tensor, its weights are 1. */
 static inline bool wg_config_normed(const wg_config *c, wg_role role)
 {
-    return c->has[role] ||
+    return c->has[role] || (c->bare_head_norms && (role == WG_QUERY_NORM || role == WG_KEY_NORM)) ||
            (c->family->bare_norms &&
             (role == WG_FINAL_NORM || role == WG_ATTENTION_NORM || role == WG_MLP_NORM));
 }
@@ -106,6 +124,7 @@ typedef struct wg_model {
     int copy;            /* tensor that is stored beside the one it is tied to, or -1 */
     int *index;          /* [roles without a layer + L*(roles a layer)], see wg_model_tensor */
     bool *weight;        /* [files.n] the tensor is one of the weights; NULL: all are */
+    bool *turned;        /* [files.n] it is a matrix that is stored [in, out] */
     wg_overlay *overlay; /* [files.n]; value NULL: none */
     const wg_ops *ops;
     int64_t widest;       /* elements of the largest tensor */
@@ -134,6 +153,10 @@ WAGLE_CHECK wagle_status wg_config_generation(wagle_ctx *ctx, const char *folder
  * and is not applied here. */
 void wg_config_warn_generation(wagle_ctx *ctx, wg_config *c);
 
+/* What config.json, read as `json`, says about the text model: all of it, or its text_config. Both
+ * are borrowed. *family: that of such a text_config, or NULL. */
+const json_t *wg_config_of_text(const json_t *json, const wg_family **family);
+
 /* Adds to the text the keys of config.json that say what another model type would compute, and that
  * this one ignores. */
 WAGLE_CHECK wagle_status wg_config_ignored(wagle_ctx *ctx, const char *folder,
@@ -142,6 +165,10 @@ WAGLE_CHECK wagle_status wg_config_ignored(wagle_ctx *ctx, const char *folder,
 enum { WG_NAME_BYTES = 256 };
 /* Name and shape of a role's tensor, as the family says; layer 0 for those that have none. */
 void wg_config_tensor(const wg_config *c, wg_role role, int64_t layer, char name[WG_NAME_BYTES],
+                      wg_shape *shape);
+/* The same as the file stores it: where one tensor holds the matrices of all experts, its name and
+ * shape; false then for all experts but the first. */
+bool wg_config_stored(const wg_config *c, wg_role role, int64_t layer, char name[WG_NAME_BYTES],
                       wg_shape *shape);
 /* There is such a tensor: the head of a tied model is no tensor of its own. */
 bool wg_config_has(const wg_config *c, wg_role role, int64_t layer);
@@ -200,7 +227,8 @@ const wg_real *wg_model_norm(const wg_model *m, wg_role role, int64_t layer, wg_
 
 /* By what scaling divides the frequency of pair i of c->rope[which]; 1: by nothing. */
 double wg_rope_factor(const wg_config *c, int which, int64_t i);
-/* cosine, sine [positions, r/2] of c->rope[which]; and uploaded. */
+/* cosine, sine [positions, r/2] of c->rope[which], or what queries of layers without positions are
+ * multiplied by, and 0 (which 1); and uploaded. */
 void wg_rope_tables(const wg_config *c, int which, int64_t positions, wg_real *cosine,
                     wg_real *sine);
 WAGLE_CHECK wagle_status wg_rope_upload(wagle_ctx *ctx, const wg_model *m, int which,

@@ -14,6 +14,7 @@ static wagle_status add_tensor(wagle_ctx *ctx, wg_model *m, wg_role role, int64_
         return wg_fail(ctx, WAGLE_E_USAGE, "tensor '%.128s' is too large", name);
     t->dtype = dtype;
     t->bytes = (size_t)t->count * wg_dtype_size(dtype);
+    m->turned[m->files.n] = t->shape.rank == 2 && wg_is_stored_turned(m->config.family, role);
     m->index[wg_model_place_of(&m->config, role, layer)] = (int)m->files.n++;
     return WAGLE_OK;
 }
@@ -27,6 +28,7 @@ wagle_status wg_model_outline(wagle_ctx *ctx, const wg_config *config, wg_dtype 
     *out = (wg_model){.config = *config, .ops = ops, .copy = -1};
     WG_TRY(WG_ALLOC(ctx, &out->index, places));
     WG_TRY_GOTO(WG_ALLOC(ctx, &out->files.tensor, places), failed);
+    WG_TRY_GOTO(WG_ALLOC(ctx, &out->turned, places), failed);
     for (int64_t i = 0; i < places; i++)
         out->index[i] = -1;
     for (int role = 0; role < wg_config_roles(config); role++)
@@ -44,6 +46,7 @@ failed:
 void wg_model_outline_free(wg_model *m)
 {
     wg_free(m->index);
+    wg_free(m->turned);
     wg_free(m->files.tensor);
     *m = (wg_model){0};
 }

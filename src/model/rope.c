@@ -189,6 +189,18 @@ static wagle_status read_share(const wg_config_source *s, const parameters *p, c
     return WAGLE_OK;
 }
 
+/* Norms of q and k come after their turn there, and are computed before it here. That is the same
+ * only if the turn keeps lengths. */
+static wagle_status check_lengths(const wg_config_source *s, const wg_config *c, const wg_rope *r)
+{
+    if (c->bare_head_norms && r->scale != 1)
+        return wg_fail(s->ctx, WAGLE_E_INPUT,
+                       "%s: rope scaling that multiplies q and k (attention_factor %g) with "
+                       "%s is not supported",
+                       s->path, r->scale, s->family->key[WG_CFG_HEAD_NORMS].name);
+    return WAGLE_OK;
+}
+
 static wagle_status read_one(const wg_config_source *s, const parameters *p, double theta,
                              wg_config *c, wg_rope *rope)
 {
@@ -260,8 +272,10 @@ wagle_status wg_config_rope(const wg_config_source *s, wg_config *c)
         return wg_fail(s->ctx, WAGLE_E_INPUT,
                        "%s: rope_parameters by kind of layer are not supported for this model type",
                        s->path);
-    if (!s->family->rope_by_kind)
-        return read_one(s, &(parameters){{now}, now, false}, theta, c, &c->rope[0]);
+    if (!s->family->rope_by_kind) {
+        WG_TRY(read_one(s, &(parameters){{now}, now, false}, theta, c, &c->rope[0]));
+        return check_lengths(s, c, &c->rope[0]);
+    }
     c->local_rope = true;
     WG_TRY(read_one(s, &(parameters){{before, full}, now, full == NULL}, theta, c, &c->rope[0]));
     return read_one(s, &(parameters){{local}, now, false}, s->value[WG_CFG_LOCAL_THETA], c,
@@ -295,11 +309,27 @@ double wg_rope_factor(const wg_config *c, int which, int64_t i)
     return pow(r->theta, -2.0 * (double)i / (double)c->r) / frequency(c, r, i);
 }
 
+/* Queries of layers without positions grow with theirs (Nakanishi 2025, arXiv 2501.19399). */
+static void stretches(const wg_config *c, int64_t positions, wg_real *cosine, wg_real *sine)
+{
+    for (int64_t p = 0; p < positions; p++) {
+        const double steps = floor((double)(p + 1) / c->stretch_from);
+        for (int64_t i = 0; i < c->r / 2; i++) {
+            cosine[p * (c->r / 2) + i] = (wg_real)(1 + c->stretch * log1p(steps));
+            sine[p * (c->r / 2) + i] = 0;
+        }
+    }
+}
+
 void wg_rope_tables(const wg_config *c, int which, int64_t positions, wg_real *cosine,
                     wg_real *sine)
 {
     const wg_rope *r = &c->rope[which];
 
+    if (which == 1 && c->stretch_from > 0) {
+        stretches(c, positions, cosine, sine);
+        return;
+    }
     for (int64_t i = 0; i < c->r / 2; i++) {
         const double f = frequency(c, r, i);
         for (int64_t p = 0; p < positions; p++) {

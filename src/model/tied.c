@@ -2,26 +2,30 @@
  * either name, or twice. As transformers: two that differ are no tie, whatever config.json says. */
 #include "model/model.h"
 
+#include <stdio.h>
 #include <string.h>
 
-enum { NAMES = 2, CHUNK = 1 << 14 };
+enum { NAMES = 3, CHUNK = 1 << 14 };
 
 /* Names of a role's tensor in files: the family's, and one that some files have in its place. */
 static int names_of(const wg_config *c, wg_role role, int64_t layer,
                     char name[NAMES][WG_NAME_BYTES])
 {
     const char *prefix = c->family->prefix, *alias = c->family->head_alias;
+    char own[WG_NAME_BYTES - 32]; /* patterns of families are short */
     wg_shape shape;
+    int n = 1;
 
     wg_config_tensor(c, role, layer, name[0], &shape);
-    if (role == WG_HEAD && alias != NULL) {
-        memcpy(name[1], alias, strlen(alias) + 1);
-        return 2;
+    if (role == WG_HEAD && alias != NULL)
+        memcpy(name[n++], alias, strlen(alias) + 1);
+    else if (prefix != NULL && strncmp(name[0], prefix, strlen(prefix)) == 0)
+        memcpy(name[n++], name[0] + strlen(prefix), strlen(name[0] + strlen(prefix)) + 1);
+    if (c->inside) {
+        snprintf(own, sizeof own, "%s", name[0]);
+        snprintf(name[n++], WG_NAME_BYTES, "%s%s", c->family->outer_prefix, own);
     }
-    if (prefix == NULL || strncmp(name[0], prefix, strlen(prefix)) != 0)
-        return 1;
-    memcpy(name[1], name[0] + strlen(prefix), strlen(name[0] + strlen(prefix)) + 1);
-    return 2;
+    return n;
 }
 
 const wg_tensor *wg_stored_tensor(const wg_config *c, const wg_tensors *files, wg_role role,

@@ -30,6 +30,7 @@ static const char prefix[] = "base_model.model.";
 typedef struct key {
     char module[WG_NAME_BYTES], tensor[WG_NAME_BYTES];
     part part;
+    bool of_expert; /* the module's tensor is called as the module, and stored [in, out] */
 } key;
 
 static wagle_status read_key(wagle_ctx *ctx, const char *name, key *out)
@@ -37,6 +38,7 @@ static wagle_status read_key(wagle_ctx *ctx, const char *name, key *out)
     const size_t n = sizeof prefix - 1;
     int i = 0;
 
+    out->of_expert = false;
     while (i < ENDS && !wg_ends_with(name, ends[i].end))
         i++;
     if (strncmp(name, prefix, n) != 0 || i == ENDS || strlen(name) - n >= WG_NAME_BYTES)
@@ -58,11 +60,16 @@ static const wg_tensor *find_base(const wg_adapter *a, const wg_tensors *model, 
 {
     const char *own = a->model.family->prefix;
     const wg_tensor *t = wg_tensors_find(model, name);
+    char other[2 * WG_NAME_BYTES];
 
     if (a->tie.stored != NULL && wg_tie_names(&a->model, name))
         return a->tie.stored;
     if (t == NULL && own != NULL && strncmp(name, own, strlen(own)) == 0)
         t = wg_tensors_find(model, name + strlen(own));
+    if (t == NULL && a->model.inside) {
+        snprintf(other, sizeof other, "%s%s", a->model.family->outer_prefix, name);
+        t = wg_tensors_find(model, other);
+    }
     return t;
 }
 
@@ -84,7 +91,7 @@ static bool is_turned(const wg_adapter *a, const wg_tensor *base, const key *k)
     char name[WG_NAME_BYTES];
     const char *own = a->model.family->prefix;
 
-    if (k->part == EMBEDDING_A || k->part == EMBEDDING_B)
+    if (k->part == EMBEDDING_A || k->part == EMBEDDING_B || k->of_expert)
         return true;
     for (int role = WG_LAYER_ROLES; a->model.family->transposed && role < WG_ROLES; role++)
         for (int64_t layer = 0; wg_config_has(&a->model, (wg_role)role, layer); layer++) {
@@ -155,6 +162,10 @@ static wagle_status add_tensor(wagle_ctx *ctx, wg_adapter *a, const wg_tensors *
 
     WG_TRY(read_key(ctx, t->name, &k));
     base = find_base(a, model, k.tensor);
+    if (base == NULL && k.part != WHOLE) { /* of an expert of several in one tensor */
+        base = find_base(a, model, k.module);
+        k.of_expert = base != NULL;
+    }
     if (base == NULL || !wg_dtype_is_weight(base->dtype))
         return wg_fail(ctx, WAGLE_E_INPUT,
                        "adapter: it changes '%s', and the model has no such "

@@ -27,7 +27,8 @@ static wagle_status add_tensor(initializer *m, wg_role role, int64_t layer)
 
     if (!wg_config_has(&m->config, role, layer))
         return WAGLE_OK;
-    wg_config_tensor(&m->config, role, layer, name, &t->shape);
+    if (!wg_config_stored(&m->config, role, layer, name, &t->shape))
+        return WAGLE_OK; /* it is in the tensor of expert 0 */
     t->dtype = m->dtype;
     t->name = wg_arena_text(m->ctx, &m->arena, name, strlen(name));
     if (t->name == NULL)

@@ -42,8 +42,17 @@ typedef struct wg_attention {
     int64_t H, K, h;
     wg_real scale;
     int64_t window; /* a query sees so many keys, its own the last; 0: all before it */
+    bool chunked;   /* sequences are cut every `window` tokens instead; a query sees its piece */
     wg_real cap;    /* score becomes cap*tanh(score/cap); 0: it stays (Gemma 2, arXiv 2408.00118) */
 } wg_attention;
+
+/* The first key of its sequence that a query sees. */
+static inline int64_t wg_first_key(int64_t query, int64_t window, bool chunked)
+{
+    if (window > 0 && chunked)
+        return query / window * window;
+    return window > 0 && query >= window ? query - window + 1 : 0;
+}
 
 /* The function between the products of a feed-forward layer. */
 typedef enum wg_activation {
@@ -62,6 +71,7 @@ typedef struct wg_decode_attention {
     const wg_real *key, *value; /* [rows, K*h] of all sequences */
     wg_real scale;
     int64_t window; /* as above */
+    bool chunked;
     wg_real cap;
 } wg_decode_attention;
 
@@ -169,15 +179,17 @@ typedef struct wg_matvec {
 } wg_matvec;
 
 /* Where the tokens of a mixture of experts go. Each token has a row with each of the experts that
- * it uses. Rows are in order of their expert, then of their token. All but the first five is in
+ * it uses. Rows are in order of their expert, then of their token. All but the first six is in
  * memory of the back end. */
 typedef struct wg_routing {
     int64_t N, X, used;   /* tokens, experts, those of a token */
     int64_t S;            /* sequences; 0: nobody reads `sequence` */
     bool sum_to_one;      /* weights of a token are divided by their sum */
+    bool sigmoid;         /* shares are the sigmoids of the logits, in place of their softmax */
     const int64_t *start; /* [S+1] as wg_attention has it */
     wg_real *share;       /* [N,X] the router's logits, which become their softmax */
-    int64_t *expert;      /* [N,used] ascending: those with the largest shares, ties to the lower */
+    int64_t *expert;      /* [N,used] ascending: those with the largest shares, ties to the lower;
+                             with sigmoid: with the largest logits */
     int64_t *row;         /* [N,used] where they have the token */
     int64_t *token;       /* [N*used] of each row */
     wg_real *weight;      /* [N*used] of each row: its expert's share, perhaps divided */

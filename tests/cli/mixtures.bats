@@ -37,13 +37,13 @@ edit() {
 }
 
 @test "ffn names the experts and routers of every family" {
-    for name in mixtral olmoe qwen2_moe qwen3_moe; do
+    for name in mixtral olmoe qwen2_moe qwen3_moe llama4; do
         rm -rf model scores mask && setup_mixture $name
         "$WAGLE" attribute --model model --forget forget.jsonl --retain retain.jsonl --gamma 1 --out scores
         "$WAGLE" mask --scores scores --include ffn --density 1 --out mask --format bool
         chosen mask >names
         [ "$(grep -c 'experts\.' names)" = "$("$WAGLE" inspect model --tensors | grep -c 'experts\.')" ]
-        grep -q 'gate.weight' names
+        grep -q 'gate.weight\|router.weight' names
         ! grep -q attn names
     done
 }
@@ -108,6 +108,164 @@ text = json.dumps(out).encode()
 open("model/model.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + bytes(at))
 PY
     eval_it "holds all experts of a layer"
-    edit 'c["model_type"] = "llama4_text"; c["num_local_experts"] = 16' && eval_it "'llama4_text' is a mixture of experts that is not supported"
-    edit 'c = {"model_type": "llama4", "text_config": c}' && eval_it "model_type 'llama4' is not supported"
+    edit 'c["model_type"] = "deepseek_v3"; c["n_routed_experts"] = 16' && eval_it "'deepseek_v3' is a mixture of experts that is not supported"
+    edit 'c = {"model_type": "gemma3", "text_config": c}' && eval_it "model_type 'gemma3' is not supported"
+}
+
+# shapes FOLDER: name and shape of each tensor that its files hold
+shapes() {
+    python3 - "$1" <<'PY'
+import glob, json, struct, sys
+for path in sorted(glob.glob(sys.argv[1] + "/model*.safetensors")):
+    raw = open(path, "rb").read()
+    n = struct.unpack("<Q", raw[:8])[0]
+    for name, v in sorted(json.loads(raw[8:8 + n]).items()):
+        if name != "__metadata__":
+            print(name, v["shape"])
+PY
+}
+
+@test "llama4: a mask names the experts of a tensor, and of the others every bit stays" {
+    setup_mixture llama4
+    "$WAGLE" attribute --model model --forget forget.jsonl --retain retain.jsonl --gamma auto --out scores
+    "$WAGLE" mask --scores scores --include '*.experts.3.*' --density 0.5 --out mask --format bool
+    "$WAGLE" unlearn --model model --forget forget.jsonl --retain retain.jsonl --mask mask --objective npo --lr 1e-3 --steps 3 --batch 2 --out out
+    python3 "$BATS_TEST_DIRNAME/compare_unselected.py" model out mask
+    chosen mask >names
+    [ "$(wc -l <names)" = 4 ] && [ "$(grep -c '\.experts\.3\.' names)" = 4 ]
+    shapes model >before && shapes out | diff before -
+    "$WAGLE" diff model out --out patch --quiet
+    "$WAGLE" inspect patch --tensors >said
+    grep -q '\.experts\.3\.' said && ! grep -q '\.experts\.[012]\.' said
+    "$WAGLE" apply model patch --out again --quiet
+    cmp again/model.safetensors out/model.safetensors
+}
+
+@test "llama4: two masked steps are those of torch" {
+    setup_mixture llama4
+    gold=$GOLD/models/llama4
+    "$WAGLE" finetune --model model --data "$gold/gold.rows.jsonl" --mask "$gold/gold.mask.safetensors" --steps 2 --batch 3 --lr 1e-3 --schedule constant \
+        --warmup 0 --clip none --out out
+    python3 "$BATS_TEST_DIRNAME/compare_unselected.py" model out "$gold/gold.mask.safetensors"
+    python3 - "$gold/gold.after.safetensors" <<'PY'
+import array, json, struct, sys
+def read(path):
+    raw, out = open(path, "rb").read(), {}
+    n = struct.unpack("<Q", raw[:8])[0]
+    for name, v in json.loads(raw[8:8 + n]).items():
+        if name == "__metadata__":
+            continue
+        x, shape = array.array("f", raw[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]]), v["shape"]
+        layer, matrix = name.rsplit(".", 1)
+        size = len(x) // shape[0]
+        out.update({f"{layer}.{e}.{matrix}": x[e * size:(e + 1) * size] for e in range(shape[0])} if len(shape) == 3 else {name: x})
+    return out
+def apart(x, y):
+    assert len(x) == len(y)
+    return max(abs(a - b) for a, b in zip(x, y))
+want, found, before = read(sys.argv[1]), read("out/model.safetensors"), read("model/model.safetensors")
+assert len(want) == 20, len(want)
+for name, x in want.items():
+    assert apart(x, found[name]) <= 1e-6, f"{name}: {apart(x, found[name])}"
+assert apart(want["model.layers.2.feed_forward.experts.2.down_proj"], before["model.layers.2.feed_forward.experts.2.down_proj"]) > 1e-3
+PY
+}
+
+@test "llama4: moments, adapters of experts, 8 bits, and a random model, whose file is as transformers has it" {
+    setup_mixture llama4
+    "$WAGLE" attribute --model model --forget forget.jsonl --retain retain.jsonl --gamma diag --out diag
+    "$WAGLE" inspect diag --tensors | grep -q 'experts.2.gate_up_proj'
+    "$WAGLE" finetune --model model --data forget.jsonl --lora 2 --lora-targets '*.experts.1.*' --lr 1e-2 --steps 2 --out out --out-adapter adapter
+    "$WAGLE" logits --model model --adapter adapter --data forget.jsonl --out merged --quiet
+    "$WAGLE" logits --model out --data forget.jsonl --out trained --quiet
+    "$WAGLE" logits --model model --data forget.jsonl --out before --quiet
+    python3 - <<'PY'
+import array, struct
+def read(path):
+    raw = open(path, "rb").read()
+    return array.array("f", raw[8 + struct.unpack("<Q", raw[:8])[0]:])
+def apart(x, y):
+    assert len(x) == len(y) > 1000
+    return max(abs(a - b) for a, b in zip(x, y))
+merged, trained, before = read("merged"), read("trained"), read("before")
+assert apart(merged, trained) < 1e-4 and apart(merged, before) > 1e-2, (apart(merged, trained), apart(merged, before))
+PY
+    for weights in stored q8; do
+        "$WAGLE" generate --model model --weights $weights --prompt Who --max-tokens 30 --json >$weights
+    done
+    grep -q '"tokens":30' stored && grep -q '"tokens":' q8
+    "$WAGLE" inspect model >said
+    grep -q '^experts_per_token *2$' said && grep -q '^attention_chunk *9$' said && grep -q '^shared_expert_size *20$' said
+    edit 'c["num_local_experts"] = 7'
+    "$WAGLE" init --config model/config.json --dtype f32 --out made --quiet
+    shapes made >said
+    grep -qF 'model.layers.1.feed_forward.experts.gate_up_proj [7, 48, 40]' said
+    grep -qF 'model.layers.2.feed_forward.experts.down_proj [7, 20, 48]' said
+    ! grep -q 'experts\.[0-9]' said
+    "$WAGLE" eval --model made --data forget.jsonl | grep -q nll
+}
+
+# Puts the model into a folder of the whole one, with a tensor for images.
+nest() {
+    python3 - <<'PY'
+import json, struct
+raw = open("model/model.safetensors", "rb").read()
+n = struct.unpack("<Q", raw[:8])[0]
+header = {"language_model." + k: v for k, v in json.loads(raw[8:8 + n]).items() if k != "__metadata__"}
+data = raw[8 + n:]
+header["vision_model.class_embedding"] = {"dtype": "F32", "shape": [5], "data_offsets": [len(data), len(data) + 20]}
+text = json.dumps(header).encode()
+open("model/model.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + data + bytes(range(20)))
+c = json.load(open("model/config.json"))
+json.dump({"model_type": "llama4", "tie_word_embeddings": False, "text_config": c, "vision_config": {"model_type": "llama4_vision_model"}},
+          open("model/config.json", "w"))
+PY
+}
+
+@test "llama4: the text part of a folder that also has a model of images" {
+    setup_mixture llama4
+    "$WAGLE" logits --model model --data retain.jsonl --out plain --quiet
+    nest
+    "$WAGLE" logits --model model --data retain.jsonl --out inside --quiet
+    cmp plain inside
+    "$WAGLE" inspect model | grep -q '^parameters *108720$'
+    "$WAGLE" attribute --model model --forget forget.jsonl --retain retain.jsonl --gamma 1 --out scores
+    "$WAGLE" mask --scores scores --density 0.2 --out mask --format bool
+    chosen mask >names
+    ! grep -q vision names
+    "$WAGLE" unlearn --model model --forget forget.jsonl --retain retain.jsonl --mask mask --lr 1e-3 --steps 2 --out out
+    python3 "$BATS_TEST_DIRNAME/compare_unselected.py" model out mask
+    rm -r out
+    edit 'c["quantization_config"] = {"quant_method": "awq"}'
+    refused 3 'quantization_config' "$WAGLE" eval --model model --data forget.jsonl
+    edit 'del c["quantization_config"]; c["text_config"]["model_type"] = "llama"'
+    refused 3 "text_config: model_type must be 'llama4_text'" "$WAGLE" eval --model model --data forget.jsonl
+    edit 'del c["text_config"]'
+    refused 3 "model_type 'llama4' is not supported" "$WAGLE" eval --model model --data forget.jsonl
+}
+
+@test "llama4: what it does not have is refused by name" {
+    setup_mixture llama4
+    eval_it() { refused 3 "$1" "$WAGLE" eval --model model --data forget.jsonl; }
+    refused 2 'is a mixture of experts' "$WAGLE" unlearn --model model --forget forget.jsonl --retain retain.jsonl --protect retain.jsonl --lr 1e-3 --steps 1 --out out
+    refused 3 "'llama4_text' cannot be exported" "$WAGLE" export model --out out
+    edit 'c["moe_layers"] = []' && eval_it 'no layer is a mixture of experts (moe_layers, interleave_moe_layer_step)'
+    edit 'c["moe_layers"] = [1, "2"]' && eval_it "'moe_layers' must be a list of whole numbers, found \"2\""
+    edit 'c["moe_layers"] = [1, 2]; c["no_rope_layers"] = [1]' && eval_it 'no_rope_layers has 1 numbers for 4 layers'
+    edit 'c["no_rope_layers"] = None; c["attention_chunk_size"] = None' && eval_it 'layer 0 has chunked attention, and there is no attention_chunk_size'
+    edit 'c["attention_chunk_size"] = 9; c["layer_types"][0] = "sliding_attention"' && eval_it "layer_types: 'sliding_attention' is not supported"
+    edit 'c["layer_types"] = None; c["rope_parameters"] = {"rope_type": "yarn", "factor": 4.0, "rope_theta": 1e4}' && eval_it 'with use_qk_norm is not supported'
+    edit 'c["rope_parameters"] = None; c["num_local_experts"] = 3' && eval_it "shape [4,48], config.json says [3,48]"
+    edit 'c["num_local_experts"] = 4; c["intermediate_size"] = 24' && eval_it 'config.json says'
+    edit 'c["intermediate_size"] = 20'
+    python3 - <<'PY'
+import json, struct
+raw = open("model/model.safetensors", "rb").read()
+n = struct.unpack("<Q", raw[:8])[0]
+h, data = json.loads(raw[8:8 + n]), raw[8 + n:]
+h["model.layers.1.feed_forward.experts.2.down_proj"] = {"dtype": "F32", "shape": [20, 48], "data_offsets": [len(data), len(data) + 3840]}
+text = json.dumps(h).encode()
+open("model/model.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + data + bytes(3840))
+PY
+    eval_it 'stored twice: alone, and in one tensor of all experts'
 }

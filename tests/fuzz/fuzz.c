@@ -129,7 +129,7 @@ static void as_config(wagle_ctx *ctx, const char *path)
         wg_begin(ctx);
         return;
     }
-    for (int i = 0; i < 1 + config.local_rope; i++)
+    for (int i = 0; i < wg_config_tables(&config); i++)
         wg_rope_tables(&config, i, POSITIONS, cosine, sine);
     for (int role = 0; role < wg_config_roles(&config); role++)
         if (wg_config_has(&config, (wg_role)role, 0))

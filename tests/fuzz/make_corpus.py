@@ -107,6 +107,8 @@ save("rows", "blank-page", '{"text": "x"}\n' + "\n" * (4096 - 14))
 tiny = [("a", "F32", [2, 3], bytes(24)), ("b", "BF16", [4], bytes(8)), ("c", "BOOL", [3], b"\1\0\1")]
 save("safetensors", "tiny", safetensors(tiny, {"format": "pt"}))
 save("safetensors", "empty", safetensors([]))
+save("safetensors", "experts", safetensors([("layers.0.feed_forward.experts.gate_up_proj", "F32", [3, 2, 4], bytes(96)),
+                                            ("layers.0.feed_forward.experts.down_proj", "BF16", [3, 2, 2], bytes(24))]))
 save("index", "two", json.dumps({"metadata": {"total_size": 8}, "weight_map": {"a": "x.safetensors", "b": "../y"}}))
 save("index", "spellings", json.dumps({"metadata": {}, "weight_map": {"a": "./part//x.safetensors", "b": "part/x.safetensors", "c": ".../y"}}))
 save("index", "empty-map", json.dumps({"a": {"e": 6}, "weight_map": {}}))
@@ -150,8 +152,10 @@ save("patch", "kept", patch(True))
 save("patch", "hashed", patch(False))
 save("patch", "rows", patch(False, "rows", b"\1\2" + b"\2" * 90, 110))  # row 1, without every other weight at its start
 save("patch", "columns", patch(True, "columns", b"\3\1\x81\1\5\2\3", 4))  # columns 0, 129 and 134, without weights 1 and 4
-for name in ("llama-gqa-tied", "llama3-rope", "gemma3", "gpt2", "gpt_neox", "opt", "phi3-longrope", "qwen2-swa", "stablelm", "falcon"):
+for name in ("llama-gqa-tied", "llama3-rope", "gemma3", "gpt2", "gpt_neox", "opt", "phi3-longrope", "qwen2-swa", "stablelm", "falcon", "llama4"):
     save("config", name, open(f"{gold}/models/{name}/config.json", "rb").read())
+llama4 = json.load(open(f"{gold}/models/llama4-bias/config.json"))
+save("config", "llama4-inside", json.dumps({"model_type": "llama4", "text_config": {**llama4, "moe_layers": None, "no_rope_layers": [0, 1, 0, 2], "layer_types": None}}))
 save("config", "old-rope", json.dumps(
     {"model_type": "llama", "vocab_size": 8, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1,
      "num_attention_heads": 2, "rope_theta": 1e4, "rope_scaling": {"type": "linear", "factor": 2.0}}))

@@ -6,8 +6,9 @@
 #include "engine/engine.h"
 #include "model/decode.h"
 
-static const char *const folders[] = {WG_GOLD "/models/mixtral", WG_GOLD "/models/olmoe",
-                                      WG_GOLD "/models/qwen2_moe", WG_GOLD "/models/qwen3_moe"};
+static const char *const folders[] = {WG_GOLD "/models/mixtral",   WG_GOLD "/models/olmoe",
+                                      WG_GOLD "/models/qwen2_moe", WG_GOLD "/models/qwen3_moe",
+                                      WG_GOLD "/models/llama4",    WG_GOLD "/models/llama4-bias"};
 enum { FOLDERS = sizeof folders / sizeof *folders };
 
 /* --- routing ----------------------------------------------------------------------------------
@@ -22,11 +23,23 @@ typedef struct routed {
 
 static const int64_t starts[S + 1] = {7, 9, 12}; /* sequences of 2 and 3 tokens */
 
-static void route(const float logits[N * X], bool sum_to_one, routed *out)
+typedef enum shares { SOFTMAX, SUM_TO_ONE, SIGMOID } shares;
+
+static void route(const float logits[N * X], shares how, routed *out)
 {
-    const wg_routing r = {N,          X,          USED,        S,
-                          sum_to_one, starts,     out->share,  out->expert,
-                          out->row,   out->token, out->weight, out->sequence};
+    const wg_routing r = {.N = N,
+                          .X = X,
+                          .used = USED,
+                          .S = S,
+                          .sum_to_one = how == SUM_TO_ONE,
+                          .sigmoid = how == SIGMOID,
+                          .start = starts,
+                          .share = out->share,
+                          .expert = out->expert,
+                          .row = out->row,
+                          .token = out->token,
+                          .weight = out->weight,
+                          .sequence = out->sequence};
 
     memcpy(out->share, logits, sizeof out->share);
     wg_ops_host()->route(wg_ops_host(), &r, out->first);
@@ -43,17 +56,59 @@ static void rows_are_in_order_of_expert_and_token(void **state)
     static routed a, b;
 
     (void)state;
-    route(logits, false, &a);
+    route(logits, SOFTMAX, &a);
     assert_memory_equal(a.token, token, sizeof token);
     assert_memory_equal(a.first, first, sizeof first);
     assert_memory_equal(a.sequence, sequence, sizeof sequence);
     assert_memory_equal(a.row, row, sizeof row);
     assert_float_equal(a.weight[0], expf(3) / (expf(3) + 2 + expf(2)), 1e-6f);
     assert_float_equal(a.weight[3], 0.25f, 1e-6f);
-    route(logits, true, &b);
+    route(logits, SUM_TO_ONE, &b);
     assert_float_equal(b.weight[0], expf(3) / (expf(3) + expf(2)), 1e-6f);
     assert_float_equal(b.weight[3], 0.5f, 1e-6f);
     assert_memory_equal(a.row, b.row, sizeof row);
+}
+
+/* Logits that the sigmoid takes to the same number choose by themselves; only those of chosen
+ * experts have a gradient. */
+static void sigmoids_of_the_largest_logits_are_the_weights(void **state)
+{
+    static const float logits[N * X] = {90, 95, 91, 94, 1,  2,  0,   -1, 0, 0,
+                                        0,  0,  -5, -4, -3, -2, -60, 2,  1, -70};
+    static const int64_t expert[R] = {1, 3, 0, 1, 0, 1, 2, 3, 1, 2};
+    static routed a;
+    double dweight[R];
+    float dlogits[N * X];
+
+    (void)state;
+    route(logits, SIGMOID, &a);
+    assert_memory_equal(a.expert, expert, sizeof expert);
+    for (int64_t n = 0; n < N; n++)
+        for (int64_t j = 0; j < USED; j++) {
+            const int64_t row = a.row[n * USED + j];
+            const double x = (double)logits[n * X + expert[n * USED + j]];
+            assert_float_equal(a.weight[row], (float)(1 / (1 + exp(-x))), 1e-7f);
+            dweight[row] = (double)(row + 1);
+        }
+    const wg_routing r = {.N = N,
+                          .X = X,
+                          .used = USED,
+                          .sigmoid = true,
+                          .share = a.share,
+                          .expert = a.expert,
+                          .row = a.row,
+                          .weight = a.weight};
+    wg_ops_host()->route_backward(wg_ops_host(), &r, dweight, dlogits);
+    for (int64_t n = 0; n < N; n++)
+        for (int64_t e = 0; e < X; e++) {
+            double want = 0;
+            for (int64_t j = 0; j < USED; j++)
+                if (expert[n * USED + j] == e) {
+                    const double p = 1 / (1 + exp(-(double)logits[n * X + e]));
+                    want = p * (1 - p) * dweight[a.row[n * USED + j]];
+                }
+            assert_float_equal(dlogits[n * X + e], (float)want, 1e-5f);
+        }
 }
 
 static void logits_that_are_no_numbers_go_to_experts_that_exist(void **state)
@@ -64,7 +119,7 @@ static void logits_that_are_no_numbers_go_to_experts_that_exist(void **state)
     (void)state;
     for (int i = 0; i < N * X; i++)
         logits[i] = i % X == 1 ? NAN : i < X ? INFINITY : (float)i;
-    route(logits, true, &a);
+    route(logits, SUM_TO_ONE, &a);
     for (int n = 0; n < N; n++) {
         assert_in_range(a.expert[2 * n], 0, X - 2);
         assert_in_range(a.expert[2 * n + 1], a.expert[2 * n] + 1, X - 1);
@@ -292,6 +347,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_in_order_of_expert_and_token),
+        cmocka_unit_test(sigmoids_of_the_largest_logits_are_the_weights),
         cmocka_unit_test(logits_that_are_no_numbers_go_to_experts_that_exist),
         cmocka_unit_test(experts_without_tokens_have_gradients_of_zero),
         cmocka_unit_test(bits_do_not_depend_on_threads),

@@ -634,8 +634,9 @@ static void gemm_squares(WG_SELF, int64_t S, const int64_t *start, int64_t O, in
 #define ROUTING(r)                                                                                 \
     (wg_routing)                                                                                   \
     {                                                                                              \
-        (r)->N, (r)->X, (r)->used, (r)->S, (r)->sum_to_one, D((r)->start), D((r)->share),          \
-            D((r)->expert), D((r)->row), D((r)->token), D((r)->weight), D((r)->sequence)           \
+        (r)->N, (r)->X, (r)->used, (r)->S, (r)->sum_to_one, (r)->sigmoid, D((r)->start),           \
+            D((r)->share), D((r)->expert), D((r)->row), D((r)->token), D((r)->weight),             \
+            D((r)->sequence)                                                                       \
     }
 
 static void route(WG_SELF, const wg_routing *r, int64_t *first)

@@ -49,6 +49,8 @@ BASE = {
     "qwen2_moe": T.Qwen2MoeConfig(**GATED, num_key_value_heads=1, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=12,
                                   shared_expert_intermediate_size=20),
     "qwen3_moe": T.Qwen3MoeConfig(**GATED, num_key_value_heads=1, head_dim=12, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=12),
+    "llama4": T.Llama4TextConfig(**{**GATED, "num_hidden_layers": 3}, intermediate_size_mlp=20, num_key_value_heads=1, head_dim=12, num_local_experts=4,
+                                 moe_layers=[1, 2], no_rope_layers=[1, 1, 0], attention_chunk_size=5, floor_scale=4, attn_scale=0.3),
 }
 NO_ROPE = ("opt", "gpt2", "gptj")
 IDS = [[int(i) for i in torch.randint(0, V, (n,), generator=torch.Generator().manual_seed(n))] for n in (24, 13)]
@@ -199,6 +201,20 @@ MIXTURES = [(f"{key} {value}", {key: value}) for key, value in
              ("qkv_bias", False), ("moe_intermediate_size", 16), ("shared_expert_intermediate_size", 8), ("num_experts", 2), ("num_local_experts", 2)]]
 for mixture in ("mixtral", "olmoe", "qwen2_moe", "qwen3_moe"):
     EXTRA[mixture] = MIXTURES
+TYPES = {"layer_types": DROP}
+EXTRA["llama4"] = MIXTURES + [(f"{key} {value}", {key: value, **TYPES}) for key, value in
+    [("moe_layers", None), ("moe_layers", []), ("moe_layers", [0, 7, -1]), ("moe_layers", "1"), ("moe_layers", [1.5]), ("interleave_moe_layer_step", 2),
+     ("no_rope_layers", None), ("no_rope_layers", []), ("no_rope_layers", [0, 1, 2]), ("no_rope_layers", [1, 0]), ("no_rope_layers", [0, 0, 0, 1]),
+     ("no_rope_layers", [1, 1, 1]), ("no_rope_layers", [0, 0, 0]), ("no_rope_layers", [1, True, 0]), ("attention_chunk_size", 1), ("attention_chunk_size", 7),
+     ("attention_chunk_size", None), ("attention_chunk_size", 0), ("attention_chunk_size", 64), ("use_qk_norm", False), ("use_qk_norm", None), ("floor_scale", 1),
+     ("floor_scale", 0), ("floor_scale", 100), ("attn_scale", 1.5), ("attn_scale", 0), ("attn_scale", -0.1), ("attn_temperature_tuning", False), ("attn_temperature_tuning", None),
+     ("attn_temperature_tuning", 4), ("intermediate_size_mlp", 8), ("intermediate_size", 8), ("num_local_experts", 2)]]
+EXTRA["llama4"] += [("steps of 2", {"moe_layers": None, "interleave_moe_layer_step": 2}), ("steps of 5", {"moe_layers": None, "interleave_moe_layer_step": 5}),
+                    ("intervals of 2", {"no_rope_layers": None, "no_rope_layer_interval": 2, **TYPES}), ("intervals of 1", {"no_rope_layers": [], "no_rope_layer_interval": 1, **TYPES}),
+                    ("intervals of 0", {"no_rope_layers": None, "no_rope_layer_interval": 0, **TYPES}), ("no mixture", {"moe_layers": []}),
+                    ("types of their own", {"layer_types": ["full_attention", "chunked_attention", "chunked_attention"]}),
+                    ("chunks without a size", {"attention_chunk_size": None}), ("windows", {"layer_types": ["sliding_attention"] * 3}),
+                    ("attention_factor, no norm", {"use_qk_norm": False, "rope_parameters": {"rope_type": "yarn", "factor": 4.0, "rope_theta": 1e4}})]
 EXTRA["qwen3_moe"] = MIXTURES + [("window", {"use_sliding_window": True, "sliding_window": 5})]
 
 

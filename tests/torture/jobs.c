@@ -35,6 +35,19 @@ wagle_status mask_by_rows(wagle_ctx *ctx)
     return wagle_mask(ctx, &o);
 }
 
+/* Scores of a model whose files hold the experts of a layer in one tensor. */
+wagle_status mixture(wagle_ctx *ctx)
+{
+    wagle_attribute_options o;
+
+    wagle_attribute_defaults(&o);
+    o.model = WG_GOLD "/models/llama4";
+    o.forget.path = o.retain.path = WG_SCRATCH "/torture.jsonl";
+    o.out = OUT;
+    o.force = true;
+    return wagle_attribute(ctx, &o);
+}
+
 /* --- in memory ---------------------------------------------------------------------------------
  */
 

@@ -264,8 +264,9 @@ static void attention_agrees(void **state)
     static const float caps[] = {0, 3, 0, 5, 50};
 
     (void)state;
-    for (size_t i = 0; i < 5 * sizeof heads / sizeof *heads; i++) {
-        const size_t k = i / 5, v = i % 5;
+    for (size_t i = 0; i < 10 * sizeof heads / sizeof *heads; i++) {
+        const size_t k = i / 10, v = i % 5;
+        const bool chunked = i / 5 % 2 == 1;
         const wg_attention t = {.S = 5,
                                 .N = start[5],
                                 .longest = 130,
@@ -275,6 +276,7 @@ static void attention_agrees(void **state)
                                 .h = heads[k][2],
                                 .scale = 0.4f,
                                 .window = windows[v],
+                                .chunked = chunked,
                                 .cap = caps[v]};
         const int64_t N = start[5], Q = t.H * t.h, P = t.K * t.h;
         static float lse[2][MOST], dv[2][MOST];
@@ -305,6 +307,7 @@ static void attention_agrees(void **state)
                                          .value = c,
                                          .scale = 0.4f,
                                          .window = t.window,
+                                         .chunked = chunked,
                                          .cap = t.cap};
         for (int side = 0; side < 2; side++)
             back_end[side]->attention_decode(back_end[side], &one, a, w[side]);

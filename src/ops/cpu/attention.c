@@ -23,17 +23,16 @@ static int64_t visible(int64_t query, int64_t key, int64_t n)
     return seen < 0 ? 0 : least(seen, n);
 }
 
-/* Of those, how many at the beginning lie before its window. */
-static int64_t hidden(int64_t query, int64_t key, int64_t seen, int64_t window)
+/* Of those, how many at the beginning lie before `first`, the first that it sees. */
+static int64_t hidden(int64_t first, int64_t key, int64_t seen)
 {
-    const int64_t before = window > 0 ? query - window + 1 - key : 0;
-    return before < 0 ? 0 : least(before, seen);
+    return first < key ? 0 : least(first - key, seen);
 }
 
-/* First key block that a window lets row `query` see. */
-static int64_t first_block(int64_t query, int64_t window)
+/* The first key that row `query` sees. */
+static int64_t first_key(const wg_attention *a, int64_t query)
 {
-    return window > 0 && query >= window ? (query - window + 1) / BLOCK * BLOCK : 0;
+    return wg_first_key(query, a->window, a->chunked);
 }
 
 /* x [n] becomes scale*x, and that through a softcap if there is one. */
@@ -82,14 +81,14 @@ static void forward_rows(WG_SELF, const wg_attention *a, int64_t i, int64_t m, c
         sum[r] = 0;
         memset(out + (i + r) * Q, 0, (size_t)a->h * sizeof *out);
     }
-    for (int64_t j = first_block(i, a->window); j < i + m; j += BLOCK) {
+    for (int64_t j = first_key(a, i) / BLOCK * BLOCK; j < i + m; j += BLOCK) {
         const int64_t n = least(BLOCK, i + m - j);
         wg_cpu_gemm_small(self, false, true, m, n, a->h, q + i * Q, Q, k + j * P, P, false, score,
                           BLOCK);
         for (int64_t r = 0; r < m; r++) {
             const int64_t seen = visible(i + r, j, n);
             scale_row(score + r * BLOCK, seen, a->scale, a->cap);
-            const float factor = online_row(score + r * BLOCK, hidden(i + r, j, seen, a->window),
+            const float factor = online_row(score + r * BLOCK, hidden(first_key(a, i + r), j, seen),
                                             seen, n, &most[r], &sum[r]);
             for (int64_t d = 0; d < a->h; d++)
                 out[(i + r) * Q + d] *= factor;
@@ -203,7 +202,7 @@ static void backward_rows(WG_SELF, const wg_attention *a, int64_t i, int64_t m, 
 
     for (int64_t r = 0; r < m; r++)
         mean[r] = dot(w->dout + (i + r) * Q, w->out + (i + r) * Q, a->h);
-    const int64_t begin = first_block(i, a->window);
+    const int64_t begin = first_key(a, i) / BLOCK * BLOCK;
     for (int64_t j = begin; j < i + m; j += BLOCK) {
         const int64_t n = least(BLOCK, i + m - j);
         wg_cpu_gemm_small(self, false, true, m, n, a->h, w->q + i * Q, Q, w->k + j * P, P, false, p,
@@ -213,7 +212,7 @@ static void backward_rows(WG_SELF, const wg_attention *a, int64_t i, int64_t m, 
         for (int64_t r = 0; r < m; r++) {
             const int64_t seen = visible(i + r, j, n);
             scale_row(p + r * BLOCK, seen, a->scale, a->cap);
-            score_gradient(n, hidden(i + r, j, seen, a->window), seen, w->lse[(i + r) * a->H],
+            score_gradient(n, hidden(first_key(a, i + r), j, seen), seen, w->lse[(i + r) * a->H],
                            mean[r], a->scale, a->cap, p + r * BLOCK, dp + r * BLOCK);
         }
         wg_cpu_gemm_small(self, true, false, n, a->h, m, p, BLOCK, w->dout + i * Q, Q, true,
@@ -281,16 +280,16 @@ void wg_cpu_attention_backward(WG_SELF, const wg_attention *a, const float *q, c
 static void decode_head(const wg_decode_attention *a, int64_t T, const float *q, const float *k,
                         const float *v, float *out)
 {
-    const int64_t P = a->K * a->h;
+    const int64_t P = a->K * a->h, first = wg_first_key(T - 1, a->window, a->chunked);
     float score[BLOCK], most = -INFINITY, sum = 0;
 
     memset(out, 0, (size_t)a->h * sizeof *out);
-    for (int64_t j = first_block(T - 1, a->window); j < T; j += BLOCK) {
+    for (int64_t j = first / BLOCK * BLOCK; j < T; j += BLOCK) {
         const int64_t n = least(BLOCK, T - j);
         for (int64_t t = 0; t < n; t++)
             score[t] = dot(q, k + (j + t) * P, a->h);
         scale_row(score, n, a->scale, a->cap);
-        const float factor = online_row(score, hidden(T - 1, j, n, a->window), n, n, &most, &sum);
+        const float factor = online_row(score, hidden(first, j, n), n, n, &most, &sum);
         for (int64_t d = 0; d < a->h; d++)
             out[d] *= factor;
         for (int64_t t = 0; t < n; t++)

@@ -35,20 +35,37 @@ static void choose(const wg_routing *r, const wg_real *share, int64_t *expert)
         expert[j] = j;
 }
 
+static void softmax(int64_t X, wg_real *share)
+{
+    wg_real most = share[0];
+    double sum = 0;
+
+    for (int64_t e = 1; e < X; e++)
+        most = share[e] > most ? share[e] : most;
+    for (int64_t e = 0; e < X; e++)
+        sum += exp((double)(share[e] - most));
+    for (int64_t e = 0; e < X; e++)
+        share[e] = (wg_real)(exp((double)(share[e] - most)) / sum);
+}
+
+static void sigmoids(int64_t n, wg_real *x)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (wg_real)(1 / (1 + exp(-(double)x[i])));
+}
+
+/* Sigmoids of large logits are equal where the logits differ, so the logits choose. */
 static void route_tokens(const void *task, int64_t from, int64_t to)
 {
     const wg_routing *r = task;
 
     for (int64_t n = from; n < to; n++) {
-        wg_real *share = r->share + n * r->X, most = share[0];
-        double sum = 0;
-        for (int64_t e = 1; e < r->X; e++)
-            most = share[e] > most ? share[e] : most;
-        for (int64_t e = 0; e < r->X; e++)
-            sum += exp((double)(share[e] - most));
-        for (int64_t e = 0; e < r->X; e++)
-            share[e] = (wg_real)(exp((double)(share[e] - most)) / sum);
+        wg_real *share = r->share + n * r->X;
+        if (!r->sigmoid)
+            softmax(r->X, share);
         choose(r, share, r->expert + n * r->used);
+        if (r->sigmoid)
+            sigmoids(r->X, share);
     }
 }
 
@@ -101,6 +118,22 @@ typedef struct route_task {
     wg_real *dlogits;
 } route_task;
 
+/* Of a token: dlogit = p (1 - p) dp of its experts, 0 of the others. */
+static void sigmoid_token_backward(const route_task *t, int64_t n)
+{
+    const wg_routing *r = t->of;
+    const wg_real *share = r->share + n * r->X;
+    wg_real *dlogits = t->dlogits + n * r->X;
+
+    for (int64_t e = 0; e < r->X; e++)
+        dlogits[e] = 0;
+    for (int64_t j = 0; j < r->used; j++) {
+        const int64_t e = r->expert[n * r->used + j];
+        const double p = (double)share[e];
+        dlogits[e] = (wg_real)(p * (1 - p) * t->dweight[r->row[n * r->used + j]]);
+    }
+}
+
 /* With w = p/s of a token's experts, s their sum or 1: dp = (dw - [s is the sum] sum w dw) / s, and
  * through the softmax dlogit = p (dp - sum p dp). */
 static void route_backward_tokens(const void *task, int64_t from, int64_t to)
@@ -108,7 +141,9 @@ static void route_backward_tokens(const void *task, int64_t from, int64_t to)
     const route_task *t = task;
     const wg_routing *r = t->of;
 
-    for (int64_t n = from; n < to; n++) {
+    for (int64_t n = from; n < to && r->sigmoid; n++)
+        sigmoid_token_backward(t, n);
+    for (int64_t n = from; n < to && !r->sigmoid; n++) {
         const int64_t *expert = r->expert + n * r->used, *row = r->row + n * r->used;
         const wg_real *share = r->share + n * r->X;
         wg_real *dlogits = t->dlogits + n * r->X;
@@ -188,8 +223,7 @@ void wg_host_scale_rows(WG_SELF, int64_t N, int64_t D, const wg_real *weight, wg
 
 void wg_host_sigmoid(WG_SELF, int64_t n, wg_real *x)
 {
-    for (int64_t i = 0; i < n; i++)
-        x[i] = (wg_real)(1 / (1 + exp(-(double)x[i])));
+    sigmoids(n, x);
 }
 
 void wg_host_sigmoid_backward(WG_SELF, int64_t n, const wg_real *y, const double *dy, wg_real *dx)

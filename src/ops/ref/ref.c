@@ -353,12 +353,6 @@ static double attend(int64_t from, int64_t T, int64_t h, int64_t ld, double scal
     return most + log(sum);
 }
 
-/* First of T keys that the last of them, as a query, sees. */
-static int64_t first_seen(int64_t T, int64_t window)
-{
-    return window > 0 && T > window ? T - window : 0;
-}
-
 static void attention_forward(WG_SELF, const wg_attention *a, const wg_real *q, const wg_real *k,
                               const wg_real *v, wg_real *out, wg_real *lse)
 {
@@ -370,8 +364,8 @@ static void attention_forward(WG_SELF, const wg_attention *a, const wg_real *q, 
             for (int64_t i = 0; i < a->H; i++) {
                 const int64_t at = first * P + i / group * a->h, T = n + 1 - first;
                 lse[n * a->H + i] = (wg_real)attend(
-                    first_seen(T, a->window), T, a->h, P, (double)a->scale, (double)a->cap,
-                    q + n * Q + i * a->h, k + at, v + at, out + n * Q + i * a->h);
+                    wg_first_key(T - 1, a->window, a->chunked), T, a->h, P, (double)a->scale,
+                    (double)a->cap, q + n * Q + i * a->h, k + at, v + at, out + n * Q + i * a->h);
             }
     }
 }
@@ -413,8 +407,8 @@ static void attention_backward(WG_SELF, const wg_attention *a, const wg_real *q,
         const int64_t first = a->start[s] - a->start[0], end = a->start[s + 1] - a->start[0];
         for (int64_t n = first; n < end; n++)
             for (int64_t i = 0; i < a->H; i++)
-                attention_row_backward(a, first + first_seen(n + 1 - first, a->window), n, i, q, k,
-                                       v, out, lse[n * a->H + i], dout, dq, dk, dv);
+                attention_row_backward(a, first + wg_first_key(n - first, a->window, a->chunked), n,
+                                       i, q, k, v, out, lse[n * a->H + i], dout, dq, dk, dv);
     }
 }
 
@@ -424,8 +418,8 @@ static void attention_decode(WG_SELF, const wg_decode_attention *a, const wg_rea
 
     for (int64_t b = 0; b < a->B; b++)
         for (int64_t i = 0; i < a->H; i++)
-            attend(first_seen(a->length[b], a->window), a->length[b], a->h, P, (double)a->scale,
-                   (double)a->cap, q + (b * a->H + i) * a->h,
+            attend(wg_first_key(a->length[b] - 1, a->window, a->chunked), a->length[b], a->h, P,
+                   (double)a->scale, (double)a->cap, q + (b * a->H + i) * a->h,
                    a->key + a->first[b] * P + i / group * a->h,
                    a->value + a->first[b] * P + i / group * a->h, out + (b * a->H + i) * a->h);
 }

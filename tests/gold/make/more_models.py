@@ -34,6 +34,13 @@ models.FAMILIES = {
                                   moe_intermediate_size=20, shared_expert_intermediate_size=36, mlp_only_layers=[1]),
     "qwen3_moe": T.Qwen3MoeConfig(**C, intermediate_size=40, num_attention_heads=4, num_key_value_heads=2, head_dim=20, num_experts=6,
                                   num_experts_per_tok=3, moe_intermediate_size=20, norm_topk_prob=True, decoder_sparse_step=2),
+    "llama4": T.Llama4TextConfig(**{**C, "num_hidden_layers": 4}, intermediate_size=20, intermediate_size_mlp=40, num_attention_heads=4,
+                                 num_key_value_heads=2, head_dim=16, num_local_experts=4, num_experts_per_tok=2, moe_layers=[1, 2],
+                                 no_rope_layers=[1, 1, 0, 0], attention_chunk_size=9, floor_scale=4, attn_scale=0.3),
+    "llama4-bias": T.Llama4TextConfig(**{**C, "num_hidden_layers": 4}, intermediate_size=20, intermediate_size_mlp=40, num_attention_heads=6,
+                                      num_key_value_heads=2, head_dim=8, num_local_experts=5, num_experts_per_tok=1, interleave_moe_layer_step=2,
+                                      no_rope_layer_interval=3, attention_chunk_size=16, attn_temperature_tuning=False, use_qk_norm=False,
+                                      attention_bias=True, tie_word_embeddings=True, rope_parameters=models.ROPE3),
 }
 models.SHARDED = set()
 

@@ -1,0 +1,68 @@
+/* llama4.c - Llama 4, text alone: mixtures of experts with one shared expert, attention in chunks,
+ * layers without positions (Meta 2025; as transformers computes it). Folders of the whole model are
+ * read too: their tensors for images stay as they are. */
+#include "model/family.h"
+
+extern const wg_family wg_family_llama4;
+
+const wg_family wg_family_llama4 = {
+    .model_type = {"llama4_text"},
+    .models = "Llama 4 Scout, Maverick (text)",
+    .key =
+        {
+            [WG_CFG_V] = {"vocab_size", 202048, false},
+            [WG_CFG_D] = {"hidden_size", 5120, false},
+            [WG_CFG_L] = {"num_hidden_layers", 48, false},
+            [WG_CFG_H] = {"num_attention_heads", 40, false},
+            [WG_CFG_POSITIONS] = {"max_position_embeddings", 131072, false},
+            [WG_CFG_F] = {"intermediate_size_mlp", 16384, false},
+            [WG_CFG_EXPERT_F] = {"intermediate_size", 8192, false},
+            [WG_CFG_SHARED_F] = {"intermediate_size", 8192, false},
+            WG_GROUPS(8),
+            WG_HEAD_DIM(128),
+            WG_RMS_EPS(1e-5),
+            WG_ROPE_FROM(1, 500000),
+            WG_TIED(false),
+            WG_ATTENTION_BIAS(false),
+            WG_EXPERTS("num_local_experts", 16, 1),
+            [WG_CFG_MIXTURE_EVERY] = {"interleave_moe_layer_step", 1, false},
+            [WG_CFG_UNTURNED_EVERY] = {"no_rope_layer_interval", 4, false},
+            [WG_CFG_WINDOW] = {"attention_chunk_size", 8192, true},
+            [WG_CFG_HEAD_NORMS] = {"use_qk_norm", true, false},
+            [WG_CFG_STRETCHES] = {"attn_temperature_tuning", true, false},
+            [WG_CFG_STRETCH_FROM] = {"floor_scale", 8192, false},
+            [WG_CFG_STRETCH] = {"attn_scale", 0.1, false},
+        },
+    .tensor =
+        {
+            WG_USUAL_ENDS,
+            WG_USUAL_PRE_NORMS,
+            WG_USUAL_ATTENTION,
+            WG_USUAL_QKV_BIAS(WG_CFG_BIAS),
+            WG_USUAL_OUTPUT_BIAS(WG_CFG_BIAS),
+            WG_MATRIX(WG_GATE, WG_LAYER "feed_forward.gate_proj", F, D),
+            WG_MATRIX(WG_UP, WG_LAYER "feed_forward.up_proj", F, D),
+            WG_MATRIX(WG_DOWN, WG_LAYER "feed_forward.down_proj", D, F),
+            WG_MATRIX(WG_ROUTER, WG_LAYER "feed_forward.router", X, D),
+            WG_MATRIX(WG_SHARED_GATE, WG_LAYER "feed_forward.shared_expert.gate_proj", FS, D),
+            WG_MATRIX(WG_SHARED_UP, WG_LAYER "feed_forward.shared_expert.up_proj", FS, D),
+            WG_MATRIX(WG_SHARED_DOWN, WG_LAYER "feed_forward.shared_expert.down_proj", D, FS),
+            [WG_EXPERT_GATE_UP] = {WG_LAYER "feed_forward.experts.%d.gate_up_proj",
+                                   {WG_DIM_D, WG_DIM_FFX}},
+            [WG_EXPERT_DOWN] = {WG_LAYER "feed_forward.experts.%d.down_proj",
+                                {WG_DIM_FX, WG_DIM_D}},
+        },
+    .prefix = "model.",
+    .outer_type = "llama4",
+    .outer_prefix = "language_model.",
+    .beside = {"vision_model.", "multi_modal_projector."},
+    .activation_key = "hidden_act",
+    .activation = "silu",
+    .layer_types = true,
+    .moe_layers = true,
+    .no_rope_layers = true,
+    .chunked = true,
+    .scales_inputs = true,
+    .transposed_experts = true,
+    .turns_neighbours = true,
+};
