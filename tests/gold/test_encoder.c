@@ -325,6 +325,37 @@ static void a_token_beyond_the_vocabulary_is_refused(void **state)
     wagle_ctx_free(ctx);
 }
 
+/* The second token of a text that is too long: 25 if its beginning stays, 30 if its end does. */
+static void the_end_that_is_cut_off_is_read_from_either_file(void **state)
+{
+    wagle_ctx *ctx = new_context();
+    const wg_ops *ops;
+    wg_text text = {0};
+
+    (void)state;
+    for (int i = 0; i < 8; i++)
+        assert_ok(ctx, wg_text_addz(ctx, &text, "a b c d e f g h i "));
+    assert_ok(ctx, wg_ops_open(ctx, &ops));
+    copy_folder(ctx, ENCODER "uncased");
+    for (int i = 0; i < 3; i++) {
+        wg_ids ids = {0};
+        wg_encoder *e;
+        if (i == 1)
+            set_key("tokenizer.json", "truncation", "{\"direction\":\"Left\",\"max_length\":9}");
+        if (i == 2)
+            set_key("tokenizer_config.json", "truncation_side", "\"right\"");
+        assert_ok(ctx, wg_encoder_open(ctx, ops, COPY, &e));
+        assert_ok(ctx, wg_encoder_tokens(ctx, e, wg_text_str(&text), &ids));
+        assert_int_equal(ids.n, 24);
+        assert_int_equal(ids.id[1], i == 1 ? 30 : 25);
+        wg_free(ids.id);
+        wg_encoder_close(e);
+    }
+    wg_text_free(&text);
+    ops->close(ops);
+    wagle_ctx_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +366,7 @@ int main(void)
         cmocka_unit_test(the_cosine_is_that_of_the_vectors),
         cmocka_unit_test(a_key_that_changes_the_result_is_refused_by_name),
         cmocka_unit_test(modules_that_are_not_computed_here_are_refused),
+        cmocka_unit_test(the_end_that_is_cut_off_is_read_from_either_file),
         cmocka_unit_test(a_token_beyond_the_vocabulary_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
