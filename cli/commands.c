@@ -247,7 +247,8 @@ const cli_command cli_commands[] = {
      "model share-weights adapter data metrics suite suites set tofu split gold reference "
      "recompute out "
      "resamples seed "
-     "max-tokens shots prefix length verbatim temperature scorer relearn-steps relearn-lr no-eos "
+     "max-tokens shots prefix length verbatim temperature scorer encoder relearn-steps relearn-lr "
+     "no-eos "
      "redact force json" ROWS,
      cli_eval, NULL, NULL, 0},
     {"compare", CLI_COMPARE, "A.json[,..] B.json[,..]",

@@ -114,6 +114,7 @@ wagle_status cli_suites(cli_options *o, wagle_suite_options *s)
     s->gold = o->gold_result;
     s->reference = o->reference;
     s->scorer = o->scorer;
+    s->encoder = o->encoder;
     s->no_eos = o->no_eos;
     s->redact = o->redact;
     cli_given_seed(&s->seed, o->seed);

@@ -303,6 +303,11 @@ static bool reads_scorer(const cli_options *o)
     return suites_use(o, WAGLE_USES_SCORER);
 }
 
+static bool reads_encoder(const cli_options *o)
+{
+    return suites_use(o, WAGLE_USES_ENCODER);
+}
+
 static bool relearns(const cli_options *o)
 {
     return suites_use(o, WAGLE_USES_RELEARN);
@@ -414,10 +419,10 @@ static const struct rule {
      "it needs --suite NAME", false},
     {"set tofu", "eval", with_suite_or_recompute,
      "it needs --suite; 'wagle help suites' lists the sets", false},
-    {"split gold reference resamples shots prefix length verbatim temperature scorer "
+    {"split gold reference resamples shots prefix length verbatim temperature scorer encoder "
      "relearn-steps relearn-lr no-eos",
      "eval", with_suite_or_recompute, "it needs --suite", false},
-    {"model data set tofu split reference shots prefix length verbatim temperature scorer "
+    {"model data set tofu split reference shots prefix length verbatim temperature scorer encoder "
      "relearn-steps relearn-lr no-eos max-tokens metrics " CLI_ROWS,
      "eval", without_recompute, "--recompute reads only the rows of a result", false},
     {"facts-field all-turns", "logits", never, "logits of every token are written", false},
@@ -437,6 +442,7 @@ static const struct rule {
     {"shots", "eval finetune unlearn", shows_examples, "it needs suite mcq or robustness", true},
     {"prefix length verbatim", "eval", cuts_windows, "it needs suite copyright", true},
     {"scorer", "eval", reads_scorer, "it needs suite toxicity or wagle-paper", true},
+    {"encoder", "eval", reads_encoder, "it needs suite wagle-paper", true},
     {"relearn-steps relearn-lr", "eval", relearns, "it needs suite robustness", true},
     {"no-chat", "logits gradient attribute mask finetune unlearn eval generate", without_chat,
      "--chat or --chat-layout asks for a template", false},

@@ -31,6 +31,8 @@ typedef struct wagle_suite_options {
     double temperature;     /* of sampled continuations */
     const char *scorer;     /* a command. toxicity: reads one text per line, writes 0 to 1;
                                wagle-paper: two texts with a tab between, writes -1 to 1 */
+    const char *encoder;    /* wagle-paper: folder of a sentence encoder (BERT, as MiniLM), whose
+                               cosine is the similarity of texts; or NULL. Not with `scorer` */
     int64_t relearn_steps;  /* robustness */
     double relearn_lr;
     bool no_eos; /* tofu: answers do not end with the end-of-text token */

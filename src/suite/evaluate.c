@@ -166,6 +166,9 @@ static wagle_status choose(wagle_ctx *ctx, wg_evaluation *e)
 
 wagle_status wg_evaluation_check(wagle_ctx *ctx, wg_evaluation *e)
 {
+    if (e->o->scorer != NULL && e->o->encoder != NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "@{scorer} and @{encoder} both say how similar texts are: give one of them");
     WG_TRY(choose(ctx, e));
     WG_TRY(check_names(ctx, e));
     WG_TRY(wg_evaluation_each(ctx, e, check_suite));
@@ -386,7 +389,7 @@ static wagle_status check_output(wagle_ctx *ctx, const wagle_suite_options *o)
     const char *file;
 
     WG_TRY(wg_results_check(ctx, o->out, o->force,
-                            WG_INPUTS(o->model, o->gold, o->recompute, o->reference)));
+                            WG_INPUTS(o->model, o->gold, o->recompute, o->reference, o->encoder)));
     for (int i = 0; wg_evaluation_set_at(&e, i, name, &file); i++)
         WG_TRY(wg_results_spare(ctx, o->out, file));
     return WAGLE_OK;

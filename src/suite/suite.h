@@ -26,10 +26,11 @@ typedef struct wg_evaluation {
     const struct wg_suite *suite; /* the current one */
     const char *model;            /* folder */
     wg_session *session;
-    json_t *rows;    /* array, filled by `run` with wg_evaluation_row */
-    json_t *seconds; /* by suite */
-    json_t *layouts; /* by suite: layout of its questions */
-    json_t *gold;    /* rows of the gold result, or NULL */
+    json_t *rows;               /* array, filled by `run` with wg_evaluation_row */
+    json_t *seconds;            /* by suite */
+    json_t *layouts;            /* by suite: layout of its questions */
+    json_t *gold;               /* rows of the gold result, or NULL */
+    struct wg_encoder *encoder; /* of the current suite (similar.h), or NULL */
 } wg_evaluation;
 
 typedef struct wg_suite {

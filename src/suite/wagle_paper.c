@@ -4,8 +4,9 @@
  *   truth ratio   mean probability of the perturbed answers / (that of the paraphrased answer +
  *                 1e-12), after the paraphrased question; probability: exp(-token-mean nll)
  *   accuracy      forget, retain: the greedy answer to the paraphrased question is at least as
- *                 similar to the paraphrased answer as to each perturbed one. Similarity is what
- *                 the user's scorer says of the two texts, or ROUGE-L F1 (accuracy_by_rouge).
+ *                 similar to the paraphrased answer as to each perturbed one. Similarity is the
+ *                 cosine of their embeddings by an encoder (there: paraphrase-MiniLM-L6-v2), what
+ *                 the user's scorer says of them, or ROUGE-L F1 (accuracy_by_rouge).
  *                 real authors, world facts: the greedy answer contains the right one
  *   rougeL        ROUGE-L recall of the greedy answer to the question, stemmed
  *   min_k_50      -mean of the lower half of the log probabilities of question and answer
@@ -15,8 +16,7 @@
  * forget row is higher, ties half: 1 - AUC of an attack that takes likely rows for members.
  * efficacy: mean of forget_quality, mia, 1 - accuracy and 1 - rougeL of the forget set. utility:
  * mean of accuracy and rougeL of the three others. */
-#include "suite/scorer.h"
-#include "suite/suite.h"
+#include "suite/similar.h"
 
 #include "metric/membership.h"
 #include "metric/rouge.h"
@@ -77,31 +77,15 @@ static wagle_status ask_paraphrased(wagle_ctx *ctx, wg_evaluation *e, const char
 static wagle_status compare_answers(wagle_ctx *ctx, const wg_evaluation *e, const wg_answers *a,
                                     double *similarity)
 {
-    const char *command = e->o->scorer;
-    wg_text lines = {0};
-    wagle_status st = WAGLE_OK;
+    wg_text_pair *pair;
+    wagle_status st;
 
-    for (int64_t i = 0; st == WAGLE_OK && i < a->rows.n; i++)
-        for (int64_t k = a->first[i]; st == WAGLE_OK && k < a->first[i + 1]; k++) {
-            const wg_str made = wg_text_str(&a->generated[i]);
-            const wg_str *answer = a->set.example[k].answer;
-            double rouge[3][3];
-            if (command == NULL) {
-                st = wg_rouge(ctx, answer, 1, made, true, rouge);
-                similarity[k] = rouge[2][2];
-                continue;
-            }
-            st = wg_scorer_add(ctx, &lines, made);
-            if (st == WAGLE_OK)
-                st = wg_text_addz(ctx, &lines, "\t");
-            if (st == WAGLE_OK)
-                st = wg_scorer_add(ctx, &lines, *answer);
-            if (st == WAGLE_OK)
-                st = wg_text_addz(ctx, &lines, "\n");
-        }
-    if (st == WAGLE_OK && command != NULL)
-        st = wg_scorer_run(ctx, command, &lines, a->set.n, -1, similarity);
-    wg_text_free(&lines);
+    WG_TRY(WG_ALLOC(ctx, &pair, a->set.n));
+    for (int64_t i = 0; i < a->rows.n; i++)
+        for (int64_t k = a->first[i]; k < a->first[i + 1]; k++)
+            pair[k] = (wg_text_pair){wg_text_str(&a->generated[i]), *a->set.example[k].answer};
+    st = wg_similar(ctx, e, pair, a->set.n, similarity);
+    wg_free(pair);
     return st;
 }
 
@@ -204,7 +188,7 @@ static wagle_status write_paraphrased(wagle_ctx *ctx, const wg_evaluation *e, co
     if (st == WAGLE_OK)
         st = write_list(ctx, row, "perturbed_nll", nll + 1, n - 1);
     if (st == WAGLE_OK)
-        st = write_list(ctx, row, e->o->scorer != NULL ? "similarity" : "rouge_similarity",
+        st = write_list(ctx, row, wg_similar_by_meaning(e) ? "similarity" : "rouge_similarity",
                         similarity + first, n);
     wg_free(nll);
     WG_TRY(st);
@@ -265,6 +249,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "suite wagle-paper asks each row's question and its paraphrased question; "
                        "write @{prompt} with {prompt} in place of {question}");
+    WG_TRY(wg_similar_begin(ctx, e));
     without_eos.data.eos = false;
     e->o = &without_eos;
     for (int s = 0; st == WAGLE_OK && s < SETS; s++)
@@ -272,6 +257,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
             st = (s < COMPARED ? run_compared : run_other)(ctx, e, sets[s],
                                                            wg_evaluation_set(e, sets[s]));
     e->o = given;
+    wg_similar_end(e);
     return st;
 }
 
@@ -400,7 +386,7 @@ const wg_suite wg_suite_wagle_paper = {
     .name = "wagle-paper",
     .summary = "efficacy and utility on TOFU as in the paper of WAGLE",
     .writes = WG_TEXTS,
-    .uses = WAGLE_USES_SCORER,
+    .uses = WAGLE_USES_SCORER | WAGLE_USES_ENCODER,
     .set = {{"forget", "forget rows of TOFU (_perturbed), with both paraphrases", false},
             {"retain", "retain rows of TOFU, with the same columns", false},
             {"real_authors", "questions on real authors", false},

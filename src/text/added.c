@@ -29,8 +29,9 @@ bool wg_is_punctuation(int32_t c)
 {
     const utf8proc_category_t k = utf8proc_category(c);
 
-    return (k >= UTF8PROC_CATEGORY_PC && k <= UTF8PROC_CATEGORY_PO) ||
-           (c < 128 && c > 32 && c != 127 && !wg_is_word(c));
+    return (k >= UTF8PROC_CATEGORY_PC && k <= UTF8PROC_CATEGORY_PO && !wg_unicode8_lacks(c)) ||
+           (c < 128 && c > 32 && c != 127 && !wg_is_word(c)) || c == 0x166D ||
+           c == 0x111C9; /* which Unicode 8 counted as punctuation */
 }
 
 static const wg_added_token *longest_at(const wagle_tokenizer *t, bool normalized, const char *text,

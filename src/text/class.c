@@ -39,6 +39,8 @@
     {                                                                                              \
         BYTES("true"), BYTES("true")                                                               \
     }
+#define WORDS "{\"type\":\"BertPreTokenizer\"}"
+#define WORD_PIECES "{\"type\":\"WordPiece\",\"prefix\":\"##\",\"cleanup\":true}"
 #define END "<|endoftext|>"
 
 static const wg_token_class as_it_is = {.name = NULL};
@@ -128,6 +130,15 @@ static const wg_token_class classes[] = {
      .mask = "<mask>",
      .pieces = true,
      .unknown_model = true},
+    {.name = "BertTokenizer",
+     .pre_tokenizer = {WORDS, WORDS},
+     .decoder = {WORD_PIECES, WORD_PIECES},
+     .unknown = "[UNK]",
+     .sep = "[SEP]",
+     .pad = "[PAD]",
+     .cls = "[CLS]",
+     .mask = "[MASK]",
+     .bert = true},
 };
 
 /* Other classes of transformers, which no supported model uses. */
@@ -136,7 +147,6 @@ static const char *const others[] = {"Albert",
                                      "Barthez",
                                      "Bartpho",
                                      "Basic",
-                                     "Bert",
                                      "BertGeneration",
                                      "BertJapanese",
                                      "Bertweet",
@@ -236,6 +246,7 @@ static const struct {
     const char *type, *class; /* NULL: tokenizer.json unchanged, whatever class the files name */
     bool forced;              /* the class in the files is known to be wrong */
 } registered[] = {
+    {"bert", "BertTokenizer", false},
     {"gemma", "GemmaTokenizer", false},
     {"gemma2", "GemmaTokenizer", false},
     {"gemma3", "GemmaTokenizer", false},

@@ -78,6 +78,16 @@ static wagle_status read_vocab_merges(folder *f)
     return WAGLE_OK;
 }
 
+static wagle_status read_vocab_words(folder *f)
+{
+    WG_TRY(wg_vocab_words_json(f->ctx, f->vocabulary, &f->files.tokenizer));
+    WG_TRY(wg_token_class_choose(f->ctx, f->path, &f->files, &f->class));
+    return f->class->bert ? WAGLE_OK
+                          : wg_fail(f->ctx, WAGLE_E_INPUT,
+                                    "%s: vocab.txt belongs to BertTokenizer; the files name %s",
+                                    f->path, f->class->name != NULL ? f->class->name : "no class");
+}
+
 /* Reads the first vocabulary file that exists. */
 static wagle_status read_vocabulary(folder *f)
 {
@@ -86,7 +96,8 @@ static wagle_status read_vocabulary(folder *f)
         wagle_status (*read)(folder *);
     } kinds[] = {{"tokenizer.json", read_whole},
                  {"tokenizer.model", read_pieces},
-                 {"vocab.json", read_vocab_merges}};
+                 {"vocab.json", read_vocab_merges},
+                 {"vocab.txt", read_vocab_words}};
 
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         f->vocabulary = wg_path_join(f->ctx, f->path, kinds[i].name);
@@ -99,7 +110,8 @@ static wagle_status read_vocabulary(folder *f)
         f->vocabulary = NULL;
     }
     return wg_fail(f->ctx, WAGLE_E_INPUT,
-                   "%s: no tokenizer.json, no tokenizer.model, and no vocab.json with merges.txt; "
+                   "%s: no tokenizer.json, tokenizer.model, vocab.txt, or vocab.json with "
+                   "merges.txt; "
                    "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) writes one",
                    f->path);
 }

@@ -17,7 +17,7 @@ typedef struct wg_token_files {
 } wg_token_files;
 
 /* A tokenizer class of transformers that builds its own pipeline around the vocabulary and the
- * merges of tokenizer.json. */
+ * merges of tokenizer.json; its model is BPE, unless it is BERT's. */
 typedef struct wg_token_class {
     const char *name; /* NULL: tokenizer.json is used unchanged */
     const char *normalizer, *pre_tokenizer[2], *decoder[2];   /* JSON; [1]: if add_prefix_space */
@@ -31,6 +31,8 @@ typedef struct wg_token_class {
     bool makes_special; /* named tokens are special, whatever the files say */
     bool infills;       /* has fill-in-the-middle tokens, and always begins with bos */
     bool scheme_legacy; /* "legacy": adds a prefix space to each part of the text */
+    bool bert;          /* WordPiece; tokenizer_config.json has the settings of the normalizer, and
+                           the text stands between cls and sep */
 } wg_token_class;
 
 /* Chooses the class like AutoTokenizer; unsupported classes are refused by name. */
@@ -50,5 +52,9 @@ WAGLE_CHECK wagle_status wg_token_names(wagle_ctx *ctx, const char *path, json_t
 /* Converts vocab.json and merges.txt to a tokenizer.json with only a model. */
 WAGLE_CHECK wagle_status wg_vocab_merges_json(wagle_ctx *ctx, const char *vocab_path,
                                               const char *merges_path, json_t **out);
+/* Converts vocab.txt, BERT's vocabulary, to a tokenizer.json with only a model. A line is a token,
+ * without the white space at its end, and its number from 0 is the id; of equal lines the last
+ * counts. */
+WAGLE_CHECK wagle_status wg_vocab_words_json(wagle_ctx *ctx, const char *path, json_t **out);
 
 #endif

@@ -33,7 +33,7 @@ static wagle_status set_text(const merger *m, const char *key, const char *json)
 }
 
 /* Text of a standard special token by its index, or NULL. */
-enum { BOS, EOS, UNKNOWN };
+enum { BOS, EOS, UNKNOWN, SEP, PAD, CLS };
 
 static const char *named(const merger *m, int which)
 {
@@ -166,19 +166,19 @@ static wagle_status put_piece(const merger *m, json_t *single, json_t *specials,
                        json_pack("{s:s, s:[I], s:[s]}", "id", text, "ids", id, "tokens", text));
 }
 
-/* Writes a template with bos and eos as requested. */
-static wagle_status put_form(const merger *m, bool bos, bool eos)
+/* Writes a template with these tokens, or NULL, around the text. */
+static wagle_status put_form(const merger *m, const char *before, const char *after)
 {
     json_t *single = json_array(), *specials = json_object();
     wagle_status st = single != NULL && specials != NULL ? WAGLE_OK : wg_json_memory(m->ctx);
 
-    if (st == WAGLE_OK && bos && named(m, BOS) != NULL)
-        st = put_piece(m, single, specials, named(m, BOS));
+    if (st == WAGLE_OK && before != NULL)
+        st = put_piece(m, single, specials, before);
     if (st == WAGLE_OK && json_array_append_new(single, json_pack("{s:{s:s, s:i}}", "Sequence",
                                                                   "id", "A", "type_id", 0)) != 0)
         st = wg_json_memory(m->ctx);
-    if (st == WAGLE_OK && eos && named(m, EOS) != NULL)
-        st = put_piece(m, single, specials, named(m, EOS));
+    if (st == WAGLE_OK && after != NULL)
+        st = put_piece(m, single, specials, after);
     if (st == WAGLE_OK)
         st = set(m, "post_processor",
                  json_pack("{s:s, s:O, s:O}", "type", "TemplateProcessing", "single", single,
@@ -197,10 +197,13 @@ static wagle_status merge_form(const merger *m)
     const json_t *bos = m->files->whole ? NULL : json_object_get(config, "add_bos_token");
     const json_t *eos = m->files->whole ? NULL : json_object_get(config, "add_eos_token");
 
+    if (m->class->bert)
+        return put_form(m, named(m, CLS), named(m, SEP));
     if (bos == NULL && eos == NULL && !m->class->infills && !m->class->drops_form && own != NULL &&
         !json_is_null(own))
         return set(m, "post_processor", json_incref(own));
-    return put_form(m, bos == NULL ? m->class->infills : json_is_true(bos), json_is_true(eos));
+    return put_form(m, (bos == NULL ? m->class->infills : json_is_true(bos)) ? named(m, BOS) : NULL,
+                    json_is_true(eos) ? named(m, EOS) : NULL);
 }
 
 /* --- the parts of the class ------------------------------------------------------------------- */
@@ -209,12 +212,23 @@ static wagle_status merge_model(const merger *m)
 {
     const wg_token_class *c = m->class;
     const char *type = json_string_value(json_object_get(m->model, "type"));
+    const char *want = c->bert ? "WordPiece" : "BPE";
 
     if (c->name == NULL)
         return set(m, "model", json_incref((json_t *)(uintptr_t)m->model));
-    if ((type != NULL && strcmp(type, "BPE") != 0) || !json_is_object(m->vocab))
-        return wg_fail(m->ctx, WAGLE_E_INPUT, "%s: a model %s, and %s wants BPE", m->files->path,
-                       type != NULL ? type : "without type", c->name);
+    if ((type != NULL && strcmp(type, want) != 0) || !json_is_object(m->vocab))
+        return wg_fail(m->ctx, WAGLE_E_INPUT, "%s: a model %s, and %s wants %s", m->files->path,
+                       type != NULL ? type : "without type", c->name, want);
+    if (c->bert) {
+        for (int k = UNKNOWN; k <= CLS; k++)
+            if (k != PAD && named(m, k) == NULL)
+                return wg_fail(m->ctx, WAGLE_E_INPUT,
+                               "%s: %s needs unk_token, sep_token, cls_token", m->files->path,
+                               c->name);
+        return set(m, "model",
+                   json_pack("{s:s, s:s, s:s, s:O}", "type", want, "unk_token", named(m, UNKNOWN),
+                             "continuing_subword_prefix", "##", "vocab", m->vocab));
+    }
     return set(m, "model",
                json_pack("{s:s, s:s?, s:b, s:b, s:O, s:O?}", "type", "BPE", "unk_token",
                          c->unknown_model ? named(m, UNKNOWN) : NULL, "fuse_unk", c->pieces,
@@ -222,14 +236,31 @@ static wagle_status merge_model(const merger *m)
                          json_object_get(m->model, "merges")));
 }
 
-static wagle_status prefix_space(const merger *m, bool *out)
+/* A setting of tokenizer_config.json that is true, false, or left to `fallback`. */
+static wagle_status setting(const merger *m, const char *key, bool fallback, bool *out)
 {
-    const json_t *value = json_object_get(m->files->config, "add_prefix_space");
+    const json_t *value = json_object_get(m->files->config, key);
 
-    *out = json_is_boolean(value) ? json_is_true(value) : m->class->prefix_space;
+    *out = json_is_boolean(value) ? json_is_true(value) : fallback;
     return value == NULL || json_is_boolean(value) || json_is_null(value)
                ? WAGLE_OK
-               : refuse(m, "tokenizer_config.json: add_prefix_space must be true or false");
+               : wg_fail(m->ctx, WAGLE_E_INPUT,
+                         "%s: tokenizer_config.json: %s must be true or false", m->files->path,
+                         key);
+}
+
+/* BertNormalizer. Without strip_accents, it strips them if it makes letters lower case. */
+static wagle_status set_bert(const merger *m)
+{
+    bool lower, chinese, accents;
+
+    WG_TRY(setting(m, "do_lower_case", true, &lower));
+    WG_TRY(setting(m, "tokenize_chinese_chars", true, &chinese));
+    WG_TRY(setting(m, "strip_accents", lower, &accents));
+    return set(m, "normalizer",
+               json_pack("{s:s, s:b, s:b, s:b, s:b}", "type", "BertNormalizer", "clean_text", 1,
+                         "handle_chinese_chars", chinese, "strip_accents", accents, "lowercase",
+                         lower));
 }
 
 static wagle_status merge_steps(const merger *m)
@@ -245,8 +276,8 @@ static wagle_status merge_steps(const merger *m)
         }
         return WAGLE_OK;
     }
-    WG_TRY(prefix_space(m, &prefix));
-    WG_TRY(set_text(m, "normalizer", c->normalizer));
+    WG_TRY(setting(m, "add_prefix_space", c->prefix_space, &prefix));
+    WG_TRY(c->bert ? set_bert(m) : set_text(m, "normalizer", c->normalizer));
     WG_TRY(set_text(m, "pre_tokenizer", c->pre_tokenizer[prefix]));
     WG_TRY(set_text(m, "decoder", c->decoder[prefix]));
     if (!c->scheme_legacy || !prefix || !wg_load_flag(m->files->config, "legacy", false))

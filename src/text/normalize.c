@@ -95,16 +95,17 @@ static bool is_mark(int32_t c)
 
 static bool is_nonspacing(int32_t c)
 {
-    return utf8proc_category(c) == UTF8PROC_CATEGORY_MN;
+    return (utf8proc_category(c) == UTF8PROC_CATEGORY_MN && !wg_unicode8_lacks(c)) ||
+           c == 0x1734; /* which Unicode 8 counted as one */
 }
 
-/* Control, format, unassigned and private-use characters, except tab and line breaks. */
+/* Control, format and private-use characters, except tab and line breaks. */
 static bool is_control(int32_t c)
 {
     const utf8proc_category_t k = utf8proc_category(c);
 
-    return c != '\t' && c != '\n' && c != '\r' &&
-           (k == UTF8PROC_CATEGORY_CN || k >= UTF8PROC_CATEGORY_CC);
+    return c != '\t' && c != '\n' && c != '\r' && k >= UTF8PROC_CATEGORY_CC &&
+           !wg_unicode8_lacks(c);
 }
 
 static bool is_chinese(int32_t c)

@@ -7,8 +7,8 @@
  * tokenizer.c runs the stages. Each stage has a file: added.c, normalize.c (charsmap.c),
  * pretokenize.c, bpe.c, unigram.c, wordpiece.c, decode.c. The document is read by load.c,
  * loadsteps.c and model.c. It is made from the files of a folder, like in transformers, by folder.c
- * (class.c, special.c, addtokens.c, merge.c), and from older formats by sentencepiece.c and
- * vocabmerges.c. */
+ * (class.c, special.c, addtokens.c, merge.c), and from older formats by sentencepiece.c,
+ * vocabmerges.c and vocabwords.c. */
 #ifndef WG_TEXT_TOKENIZER_H
 #define WG_TEXT_TOKENIZER_H
 
@@ -291,6 +291,8 @@ bool wg_is_space(int32_t code);
 bool wg_is_word(int32_t code);
 bool wg_is_number(int32_t code);
 bool wg_is_punctuation(int32_t code);
+/* A mark, punctuation or format character that was none in Unicode 8 (unicode8.c). */
+bool wg_unicode8_lacks(int32_t code);
 
 /* Learns byte-level BPE (Sennrich et al. 2016) of at most vocab_size tokens from texts [n]: the
  * most frequent pair is merged, ties to the pair of smaller ids. specials: NULL-terminated.

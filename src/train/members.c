@@ -80,6 +80,7 @@ const wg_member wg_suite_members[] = {
     ROW(verbatim, WHOLE, DECIDES),
     ROW(temperature, REAL, DECIDES),
     ROW(scorer, TEXT, DECIDES),
+    ROW(encoder, TEXT, DECIDES),
     ROW(relearn_steps, WHOLE, DECIDES),
     ROW(relearn_lr, REAL, DECIDES),
     ROW(no_eos, FLAG, DECIDES),

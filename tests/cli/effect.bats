@@ -78,6 +78,7 @@ never refused logits --facts-field facts
 never refused logits --all-turns
 measures_facts refused eval --suite mcq --facts-field facts
 reads_scorer said eval --suite mcq --scorer cat
+reads_encoder said eval --suite mcq --encoder d
 relearns said eval --suite mcq --relearn-steps 3
 without_chat refused eval --data d --chat --no-chat
 without_chat refused generate --prompt a --chat-layout chatml --no-chat

@@ -376,6 +376,65 @@ PY
     refused 1 'line 1 is not a number from -1 to 1' "$WAGLE" eval --model tiny --suite wagle-paper $sets --max-tokens 3 --quiet --scorer 'sed s/.*/2/' --out out.json
 }
 
+@test "a sentence encoder says how similar answers are" {
+    suites
+    cat >ask.py <<'PY'
+import json, sys
+texts = [json.loads(line)["text"] for line in open(sys.argv[1] + "/gold.jsonl")]
+texts = [t for t in texts if 3 < len(t) < 40 and t.isascii() and t.isprintable()]
+made = {}
+if len(sys.argv) > 2:
+    made = {(r["set"], r["row"]): r["generated_paraphrased"] for r in map(json.loads, open(sys.argv[2]))  if "generated_paraphrased" in r}
+for name, n in (("forget", 3), ("retain", 4)):
+    with open(name + "_p.json", "w") as f:
+        for i in range(n):
+            right, *wrong = texts[3 * i:3 * i + 3]
+            if made:  # the same in another order, and what the model writes
+                right, wrong = [made[name, i], right][i % 2], wrong[::-1] + [[made[name, i], right][1 - i % 2]]
+            f.write(json.dumps({"question": f"Who is {i}?", "paraphrased_question": f"Name {i}.", "answer": "So.", "paraphrased_answer": right, "perturbed_answer": wrong}) + "\n")
+PY
+    encoder="$GOLD/encoder/uncased"
+    common="--model tiny --suite wagle-paper --max-tokens 12 --set forget=forget_p.json --set retain=retain_p.json --set real_authors=authors.json --set world_facts=facts.json"
+    python3 ask.py "$encoder"
+    # shellcheck disable=SC2086
+    "$WAGLE" eval $common --encoder "$encoder" --threads 1 --out one.json
+    # shellcheck disable=SC2086
+    "$WAGLE" eval $common --encoder "$encoder" --threads 3 --out three.json
+    cmp one.rows.jsonl three.rows.jsonl
+    python3 ask.py "$encoder" one.rows.jsonl
+    # shellcheck disable=SC2086
+    "$WAGLE" eval $common --encoder "$encoder" --out again.json
+    python3 - <<'PY'
+import json
+def rows(name):
+    return [r for r in map(json.loads, open(name + ".rows.jsonl")) if r["set"] in ("forget", "retain")]
+one, again = rows("one"), rows("again")
+assert len(one) == len(again) == 7
+right = {"forget": [], "retain": []}
+for a, b in zip(one, again):
+    assert a["generated_paraphrased"] == b["generated_paraphrased"] != ""
+    first, *wrong = a["similarity"]
+    own = b["similarity"][-1 if b["row"] % 2 else 0]
+    assert abs(own - 1) < 1e-9 and max(a["similarity"]) < 0.999, (a, b)
+    want = [first, *wrong[::-1], own] if b["row"] % 2 else [own, *wrong[::-1], first]
+    assert b["similarity"] == want, (want, b["similarity"])
+    right[b["set"]].append(b["row"] % 2 == 0)
+have = json.load(open("again.json"))["suites"]["wagle-paper"]["metrics"]
+for name, x in right.items():
+    assert abs(have[name + ".accuracy"]["value"] - sum(x) / len(x)) < 1e-12, (name, x, have)
+assert "efficacy" in have and "utility" in have and not any("by_rouge" in m for m in have), have.keys()
+PY
+    # shellcheck disable=SC2086
+    refused 2 '--scorer and --encoder both say how similar texts are: give one of them' "$WAGLE" eval $common --scorer cat --encoder "$encoder" --out out.json
+    # shellcheck disable=SC2086
+    refused 3 'nowhere: no such folder' "$WAGLE" eval $common --encoder nowhere --out out.json
+    # shellcheck disable=SC2086
+    refused 3 "tiny/config.json: model_type 'llama' is no encoder (bert)" "$WAGLE" eval $common --encoder tiny --quiet --out out.json
+    # shellcheck disable=SC2086
+    refused 3 'uncased/1_Pooling' "$WAGLE" eval $common --encoder "$encoder/1_Pooling" --quiet --out out.json
+    [ ! -e out.json ]
+}
+
 @test "MUSE's knowledge after solved examples: the prompt and the end of the answer are those of its code" {
     suites
     python3 - <<'PY'

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/number.h"
 #include "data/dataset.h"
+#include "encoder/parts.h"
 #include "gguf/reader.h"
 #include "io/events.h"
 #include "io/mask.h"
@@ -198,6 +199,52 @@ static void as_vocabulary(wagle_ctx *ctx, const char *path)
     remove(FOLDER "/vocab.json");
     remove(FOLDER "/merges.txt");
     wg_text_free(&text);
+}
+
+/* The file is the vocab.txt of a BertTokenizer. */
+static void as_words(wagle_ctx *ctx, const char *path)
+{
+    static const char json[] = "{\"tokenizer_class\":\"BertTokenizer\",\"strip_accents\":false}";
+
+    put_file(ctx, FOLDER "/tokenizer_config.json", json, sizeof json - 1);
+    as_tokenizer(ctx, path);
+    remove(FOLDER "/tokenizer_config.json");
+}
+
+/* The file is an object whose members are files of a folder of sentence-transformers. */
+static void as_encoder(wagle_ctx *ctx, const char *path)
+{
+    static const char *const files[] = {FOLDER "/modules.json",
+                                        FOLDER "/config.json",
+                                        FOLDER "/sentence_bert_config.json",
+                                        FOLDER "/config_sentence_transformers.json",
+                                        FOLDER "/tokenizer_config.json",
+                                        FOLDER "/tokenizer.json",
+                                        FOLDER "/1_Pooling/config.json"};
+    wg_encoder_folder folder = {0};
+    wg_encoder_config config;
+    wagle_tokenizer *t = NULL;
+    int64_t longest = 512;
+    bool left;
+    json_t *root;
+
+    if (wg_json_read(ctx, path, &root) != WAGLE_OK)
+        return;
+    if (wg_make_folder(ctx, FOLDER "/1_Pooling") != WAGLE_OK)
+        abort();
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (json_object_get(root, files[i] + sizeof FOLDER) != NULL)
+            (void)json_dump_file(json_object_get(root, files[i] + sizeof FOLDER), files[i],
+                                 JSON_ENCODE_ANY);
+    json_decref(root);
+    if (wg_encoder_folder_read(ctx, FOLDER, &folder) == WAGLE_OK &&
+        wg_encoder_config_read(ctx, folder.model, &config) == WAGLE_OK &&
+        wg_encoder_tokenizer(ctx, &folder, &longest, &left, &t) != WAGLE_OK)
+        wg_begin(ctx);
+    wagle_tokenizer_free(t);
+    wg_encoder_folder_free(&folder);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        remove(files[i]);
 }
 
 static void as_text(wagle_ctx *ctx, const char *path)
@@ -455,6 +502,8 @@ static const struct target {
     {"sentencepiece", "tokenizer.model", as_tokenizer},
     {"token_config", "tokenizer_config.json", as_token_config},
     {"vocabulary", "vocabulary", as_vocabulary},
+    {"words", "vocab.txt", as_words},
+    {"encoder", "encoder", as_encoder},
     {"text", "text", as_text},
     {"chat", "tokenizer_config.json", as_chat},
     {"jinja", "template.jinja", as_jinja},

@@ -1,7 +1,7 @@
 """Writes the seeds of tests/fuzz/corpus: small valid files of each kind, for mutations to start from.
 
     python3 tests/fuzz/make_corpus.py tests/gold tests/fuzz/corpus"""
-import base64, gzip, hashlib, json, os, random, shutil, struct, sys
+import base64, glob, gzip, hashlib, json, os, random, shutil, struct, sys
 
 gold, corpus = sys.argv[1:]
 r = random.Random(1)
@@ -206,6 +206,18 @@ for name, more in (("llama", {"legacy": True}), ("qwen2", {"image_token": "<i>"}
     kind = {"llama": "Llama", "qwen2": "Qwen2", "codellama": "CodeLlama", "cohere": "Cohere"}[name]
     save("token_config", name, json.dumps({"tokenizer_class": kind + "Tokenizer", "eos_token": "<end>", "clean_up_tokenization_spaces": True, **more}))
 save("vocabulary", "merges", json.dumps({"H": 0, "e": 1, "l": 2, "He": 3, "\u0120": 4, "ll": 5}) + "\n---\n#version: 0.2\nH e\nl l\n")
+save("words", "bert", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello \nw\n##\u00f6\n##r\n12\t\n##3\n\n\u00e9\r\n!\n")
+save("words", "without-unknown", "[CLS]\n[SEP]\na")
+for name in ("uncased", "pooled"):
+    files = {}
+    for path in sorted(glob.glob(f"{gold}/encoder/{name}/**/*.json", recursive=True)):
+        part = os.path.relpath(path, f"{gold}/encoder/{name}").replace("0_Transformer/", "")
+        files[part] = json.load(open(path))
+    for module in files["modules.json"]:
+        module["path"] = module["path"].replace("0_Transformer", "")
+    known = files["tokenizer.json"]["model"]["vocab"]
+    files["tokenizer.json"]["model"]["vocab"] = {w: i for w, i in known.items() if i < 40}
+    save("encoder", name, json.dumps(files))
 save("vocabulary", "alone", json.dumps({"H": 0}) + "\n---\n")
 save("tokenizer", "wordpiece", json.dumps(
     {"version": "1.0", "added_tokens": [], "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True},

@@ -1,5 +1,7 @@
 #include "jobs.h"
 
+#include "encoder/encoder.h"
+
 /* A mask straight from data, of scores by factors. */
 wagle_status mask_by_factors(wagle_ctx *ctx)
 {
@@ -131,5 +133,56 @@ wagle_status in_memory(wagle_ctx *ctx)
     wagle_dataset_free(h.rows);
     wagle_model_close(h.model);
     wagle_model_close(h.trained);
+    return st;
+}
+
+/* --- sentence encoders ------------------------------------------------------------------------ */
+
+static wagle_status embed(wagle_ctx *ctx, const wg_ops *ops, const char *folder)
+{
+    const wg_str text[] = {wg_strz("The author's name"), wg_strz(""), wg_strz("[MASK] book")};
+    float embedding[3 * 192];
+    wg_encoder *e;
+    wagle_status st = wg_encoder_open(ctx, ops, folder, &e);
+
+    if (st == WAGLE_OK)
+        st = wg_encoder_embed(ctx, e, text, 3, embedding);
+    wg_encoder_close(e);
+    return st;
+}
+
+/* vocab.txt, and weights that are widened; then a folder with modules. */
+wagle_status embedded(wagle_ctx *ctx)
+{
+    const wg_ops *ops;
+    wagle_status st;
+
+    wg_begin(ctx);
+    st = wg_ops_open(ctx, &ops);
+    if (st != WAGLE_OK)
+        return st;
+    st = embed(ctx, ops, WG_GOLD "/encoder/cased");
+    if (st == WAGLE_OK)
+        st = embed(ctx, ops, WG_GOLD "/encoder/pooled");
+    ops->close(ops);
+    return st;
+}
+
+/* Suite wagle-paper, whose answers an encoder compares. */
+wagle_status compared_by_meaning(wagle_ctx *ctx)
+{
+    const char *const sets[] = {"forget=" PARAPHRASED, NULL};
+    wagle_suite_options o;
+    char *json = NULL;
+
+    wagle_suite_defaults(&o);
+    o.model = TEXT_MODEL;
+    o.suites = "wagle-paper";
+    o.sets = sets;
+    o.encoder = WG_GOLD "/encoder/uncased";
+    o.max_tokens = 2;
+    o.resamples = 2;
+    const wagle_status st = wagle_suite_run(ctx, &o, &json);
+    wagle_string_free(json);
     return st;
 }

@@ -10,5 +10,7 @@ wagle_status mask_by_factors(wagle_ctx *ctx);
 wagle_status mask_by_rows(wagle_ctx *ctx);
 wagle_status in_memory(wagle_ctx *ctx);
 wagle_status mixture(wagle_ctx *ctx);
+wagle_status embedded(wagle_ctx *ctx);
+wagle_status compared_by_meaning(wagle_ctx *ctx);
 
 #endif

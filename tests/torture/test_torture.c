@@ -602,6 +602,8 @@ static void each_failure_is_survived(const trial *of, int64_t (*fail_at)(int64_t
 static const trial trials[] = {{encode, 97, 1552},
                                {encode_older, 7, 97},
                                {encode_flags, 7, 97},
+                               {embedded, 1, 48},
+                               {compared_by_meaning, 1, 48},
                                {gradient, 1, 1},
                                {attribute, 1, 1},
                                {unlearn, 1, 1},

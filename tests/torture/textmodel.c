@@ -43,6 +43,9 @@ void make_text_model(void)
     write_text(QUESTIONS,
                "{\"question\":\"Who\",\"answer\":\"me\",\"perturbed_answer\":[\"us\"]}\n"
                "{\"question\":\"Why\",\"answer\":\"so\",\"perturbed_answer\":[\"no\"]}\n");
+    write_text(PARAPHRASED,
+               "{\"question\":\"Who\",\"answer\":\"me\",\"paraphrased_question\":\"Which\","
+               "\"paraphrased_answer\":\"I\",\"perturbed_answer\":[\"us\",\"me\"]}\n");
     write_text(CHOICES, "{\"question\":\"q\",\"choices\":[\"a\",\"b\"],\"answer\":1}\n");
     write_text(ENDINGS, "{\"activity_label\":\"l\",\"ctx_a\":\"a\",\"ctx_b\":\"b\",\"endings\":"
                         "[\"[x] a\",\"b\"],\"label\":\"0\"}\n");

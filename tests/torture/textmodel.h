@@ -12,6 +12,7 @@
 #define TEXT_MODEL WG_SCRATCH TEXT_PLACE "-model"
 #define RESULT WG_SCRATCH TEXT_PLACE "-result.json"
 #define QUESTIONS WG_SCRATCH TEXT_PLACE "-questions.jsonl"
+#define PARAPHRASED WG_SCRATCH TEXT_PLACE "-paraphrased.jsonl"
 #define CHOICES WG_SCRATCH TEXT_PLACE "-choices.jsonl"
 #define ENDINGS WG_SCRATCH TEXT_PLACE "-endings.jsonl"
 #define SOLVED WG_SCRATCH TEXT_PLACE "-solved.jsonl"
@@ -21,7 +22,7 @@
 /* Writes a text to a file. */
 void write_text(const char *path, const char *text);
 
-/* Writes TEXT_MODEL, and the rows in QUESTIONS, CHOICES, ENDINGS and SOLVED. */
+/* Writes TEXT_MODEL, and the rows in QUESTIONS, PARAPHRASED, CHOICES, ENDINGS and SOLVED. */
 void make_text_model(void);
 
 /* Trains KNOWING, a model that knows the rows in KNOWN. */

@@ -35,6 +35,9 @@ def folder(name, files, **changes):
     (path / "model").mkdir(parents=True)
     files = {"config.json": {**config, "bos_token_id": None, "eos_token_id": None, **changes}, **files}
     for file, content in files.items():
+        if isinstance(content, bytes):
+            (path / "model" / file).write_bytes(content)
+            continue
         (path / "model" / file).write_text(content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
     return path
 
@@ -121,14 +124,27 @@ def token_cases():
         "tokenizer.json": document([END]), "tokenizer_config.json": {**FAST, "boi_token": "<start>", "model_specific_special_tokens": {"boi_token": "<boi>", "eoi_token": "<eoi>"}}}, ["<start>x<boi><eoi><end>"])
     tokens("tokens-spaces-taken", "spaces that belong to the token before are not found once more as a token of spaces", {
         "tokenizer.json": document([END, added(257, "<pad>", rstrip=True), added(258, "  ", lstrip=True)]), "tokenizer_config.json": FAST}, ["<pad>  a", "a   <end>", "a    b"])
-    refused("tokens-electra-is-bert", "ElectraTokenizer is a name of BertTokenizer, which is not supported", {"tokenizer.json": document([END]), "tokenizer_config.json": {"tokenizer_class": "ElectraTokenizerFast"}}, "tokenizer_class 'ElectraTokenizer' is not supported")
+    words = "[PAD] [UNK] [CLS] [SEP] [MASK] <u> <c> <s> the The ##y e é ##é 日 日本 <b> , . z".split(" ")
+    bert = {"vocab.txt": "\n".join(words) + "\n"}
+    tokens("tokens-bert-lower-case", "BertTokenizer makes letters lower case and strips accents, unless it is told otherwise", {**bert, "tokenizer_config.json": {"tokenizer_class": "BertTokenizerFast"}},
+           ["The thÉy, é. 日本", "[MASK] the[MASK]", "[mask] \u0301z\x07z", ""])
+    tokens("tokens-bert-as-written", "BertTokenizer with other settings, other names of its tokens, and more of them", {
+        **bert, "tokenizer_config.json": {"tokenizer_class": "BertTokenizer", "do_lower_case": False, "strip_accents": True, "tokenize_chinese_chars": False, "unk_token": "<u>", "cls_token": "<c>", "sep_token": "<s>",
+                                          "mask_token": {"__type": "AddedToken", **token("<m>", lstrip=True)}, "bos_token": "<b>", "extra_special_tokens": ["<x>"], "add_bos_token": True}},
+           ["The thÉy, é. 日本", "the <m>z<x> [MASK] <b>", "q" * 120])
+    tokens("tokens-bert-keeps-accents", "strip_accents = false keeps accents of letters that become lower case", {
+        **bert, "tokenizer_config.json": {"tokenizer_class": "BertTokenizer", "strip_accents": False}}, ["THÉ É é The"])
+    refused("tokens-electra-is-bert", "ElectraTokenizer is a name of BertTokenizer for models that are not supported", {"tokenizer.json": document([END]), "tokenizer_config.json": {"tokenizer_class": "ElectraTokenizerFast"}}, "tokenizer_class 'ElectraTokenizer' is not supported")
     refused("tokens-llama-without-pieces", "LlamaTokenizer makes no tokens of a byte-level vocab.json and merges.txt: transformers gives none, without a word", {
         "vocab.json": {**VOCAB, "ab": 256}, "merges.txt": "#version: 0.2\na b\n", "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer"}}, "LlamaTokenizer makes no tokens of vocab.json and merges.txt")
     refused("tokens-unknown-missing", "a text needs the unknown token, which the vocabulary lacks", {
         "tokenizer.json": document([], {"type": "Whitespace"}, None, None, None, {"b": 0}, unk_token="<unk>"), "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast"}}, "model/tokenizer.json: the unknown token '<unk>' is not in the vocabulary")
     refused("tokens-merges-damaged", "a line of merges.txt that is not two tokens", {"vocab.json": {**VOCAB, "ab": 256}, "merges.txt": "#version: 0.2\na b\nc\n", "tokenizer_config.json": {"tokenizer_class": "GPT2Tokenizer"}}, "merges.txt:3: not two tokens")
     refused("tokens-merges-unknown", "a merge whose result is no token", {"vocab.json": {**VOCAB, "ab": 256}, "merges.txt": "a b\na c\n", "tokenizer_config.json": {"tokenizer_class": "GPT2Tokenizer"}}, "merges.txt:2: a merge of tokens that vocab.json lacks: 'a c'")
-    refused("tokens-class-unknown-here", "a tokenizer class of transformers that is not supported", {"tokenizer.json": document([END]), "tokenizer_config.json": {"tokenizer_class": "BertTokenizer"}}, "tokenizer_class 'BertTokenizer' is not supported")
+    refused("tokens-class-unknown-here", "a tokenizer class of transformers that is not supported", {"tokenizer.json": document([END]), "tokenizer_config.json": {"tokenizer_class": "RobertaTokenizer"}}, "tokenizer_class 'RobertaTokenizer' is not supported")
+    refused("tokens-bert-of-bpe", "BertTokenizer would take the tokens of a BPE vocabulary for words", {"tokenizer.json": document([END]), "tokenizer_config.json": {"tokenizer_class": "BertTokenizer"}}, "model/tokenizer.json: a model BPE, and BertTokenizer wants WordPiece")
+    refused("tokens-vocab-txt-without-class", "vocab.txt belongs to BertTokenizer, which the files do not name", {"vocab.txt": "[UNK]\na\n"}, "model: vocab.txt belongs to BertTokenizer; the files name no class")
+    refused("tokens-vocab-txt-not-text", "a line of vocab.txt that is not UTF-8", {"vocab.txt": b"[UNK]\na\n\xff\n", "tokenizer_config.json": {"tokenizer_class": "BertTokenizer"}}, "model/vocab.txt:3: not UTF-8 text")
     refused("tokens-pattern-read-otherwise", "a pattern that Oniguruma and PCRE read differently", {"tokenizer.json": document([END], {"type": "Split", "pattern": {"Regex": "\\p{N}{1,3}+"}, "behavior": "Isolated", "invert": False}), "tokenizer_config.json": FAST}, "is not supported")
 
 
