@@ -22,7 +22,7 @@ const cli_step cli_steps[CLI_STEPS] = {
                   "model forget retain selector gamma damping loss draw seed " CLI_ROWS,
                   OF_PROTECT},
     [CLI_UNLEARN] = {"unlearn", "unlearn", "model", "mask", "mask", "mask",
-                     "selector density gamma damping include exclude", OF_TESTS},
+                     "selector density gamma damping draw include exclude", OF_TESTS},
     [CLI_FORGOTTEN] = {"forgotten", "eval", "forgotten.json", "model", "unlearn", "model", "", ""},
     [CLI_REPORT] = {"report", "report", "report.html", NULL, NULL, NULL, "", "gold"},
 };

@@ -9,6 +9,7 @@ with_selector refused unlearn --density 0.1 --mask m
 with_selector refused unlearn --include embeddings --mask m
 with_selector refused unlearn --exclude norms
 with_selector refused unlearn --gamma auto
+with_selector refused unlearn --draw 3 --mask m
 with_join refused sweep spec.json --out out --baseline random
 runs_sweep refused sweep --join a b --out out --jobs 2
 runs_sweep refused sweep spec.json --out out --dry-run --memory 1G
@@ -33,6 +34,7 @@ scores_forget said attribute --selector magnitude --forget f
 scores_retain said attribute --selector snip --retain r
 scores_rows said attribute --selector magnitude --limit 3
 scores_rows refused attribute --selector magnitude --draw 4
+scores_rows refused unlearn --selector random --draw 4
 scores_rows said mask --model m --selector random --eos
 with_objective refused gradient --alpha 1
 without_objective refused gradient --objective npo --data d
