@@ -27,33 +27,6 @@ const cli_step cli_steps[CLI_STEPS] = {
     [CLI_REPORT] = {"report", "report", "report.html", NULL, NULL, NULL, "", "gold"},
 };
 
-/* --- texts that last as long as the program ------------------------------------------------------
- */
-
-static struct text {
-    struct text *before;
-    char text[];
-} * texts;
-
-const char *cli_keep(const char *format, ...)
-{
-    va_list args, again;
-    struct text *t;
-
-    va_start(args, format);
-    va_copy(again, args);
-    const int n = vsnprintf(NULL, 0, format, args);
-    t = malloc(sizeof *t + (size_t)n + 1);
-    if (t != NULL) {
-        vsnprintf(t->text, (size_t)n + 1, format, again);
-        t->before = texts;
-        texts = t;
-    }
-    va_end(again);
-    va_end(args);
-    return t != NULL ? t->text : "";
-}
-
 bool cli_exists(const char *path)
 {
     struct stat s;
@@ -107,7 +80,8 @@ static wagle_status run_step(cli_run *r, const cli_step *s)
     o.quiet = r->o->quiet;
     o.force = r->o->force || json_object_get(r->begun, s->name) != NULL;
     o.resume = strcmp(s->name, "unlearn") == 0 && cli_step_was_begun(r, s, options) &&
-               cli_exists(cli_in_out(r, "model.partial/checkpoint.safetensors"));
+               (cli_exists(cli_in_out(r, "model.partial/checkpoint.safetensors")) ||
+                cli_exists(cli_in_out(r, "model.partial/requests.json")));
     st = cli_write_begun(r, s, &o, options, false);
     wagle_on_name(r->ctx, cli_name_option, (void *)(uintptr_t)o.command);
     if (st == WAGLE_OK)

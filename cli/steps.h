@@ -29,8 +29,6 @@ typedef struct cli_run {
 
 /* --- steps.c ---------------------------------------------------------------------------------- */
 
-/* A formatted text that lasts as long as the program; "" without memory. */
-const char *cli_keep(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool cli_exists(const char *path);
 /* OUT/name, kept. */
 const char *cli_in_out(const cli_run *r, const char *name);

@@ -494,29 +494,6 @@ static wagle_status result_path(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, 
     return tamed(ctx, s, folder, name, out);
 }
 
-/* {SUITE: {METRIC: value}} of a result. */
-static wagle_status take_values(wagle_ctx *ctx, const char *text, json_t *result)
-{
-    json_t *root, *suite, *metric, *into = json_object();
-    const char *name, *key;
-    wagle_status st = wg_json_set(ctx, result, "suites", into);
-
-    WG_TRY(st);
-    WG_TRY(wg_json_parse(ctx, "the suites' result", text, strlen(text), &root));
-    json_object_foreach (json_object_get(root, "suites"), name, suite) {
-        json_t *values = json_object();
-        if (st == WAGLE_OK)
-            st = wg_json_set(ctx, into, name, values);
-        else
-            json_decref(values);
-        json_object_foreach (json_object_get(suite, "metrics"), key, metric)
-            if (st == WAGLE_OK)
-                st = wg_json_set(ctx, values, key, json_incref(json_object_get(metric, "value")));
-    }
-    json_decref(root);
-    return st;
-}
-
 static int64_t whole_of(const json_t *object, const char *key, int64_t otherwise)
 {
     const json_t *value = json_object_get(object, key);
@@ -557,7 +534,7 @@ wagle_status wg_sweep_ask_suites(wagle_ctx *ctx, wg_sweep *s, json_t *result)
     WG_TRY(spec_path(ctx, s, "model", &o.model));
     st = wagle_suite_run(ctx, &o, &json);
     if (st == WAGLE_OK)
-        st = take_values(ctx, json, result);
+        st = wg_results_values(ctx, json, result);
     wg_free(json);
     return st;
 }
@@ -578,7 +555,7 @@ static wagle_status run_suites(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, c
     o.model = model;
     st = wagle_suite_run(ctx, &o, &json);
     if (st == WAGLE_OK)
-        st = take_values(ctx, json, result);
+        st = wg_results_values(ctx, json, result);
     wg_free(json);
     return st;
 }

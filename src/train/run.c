@@ -706,3 +706,33 @@ done:
     close_run(&w);
     return st;
 }
+
+wagle_status wg_train_facts(wagle_ctx *ctx, const wagle_train_options *o, const char *where,
+                            const json_t *before, json_t **facts)
+{
+    const wg_watch watch = {NULL, NULL};
+    wg_run w = {.own = *o,
+                .o = &w.own,
+                .held = -1,
+                .events = {.fd = -1},
+                .watch = o->watch != NULL ? &watch : NULL,
+                .records_watch = o->watch != NULL};
+    wagle_status st;
+
+    *facts = NULL;
+    wg_train_resolve(&w.own, false);
+    WG_TRY(check_options(ctx, &w, false));
+    WG_TRY_GOTO(wg_session_begin(ctx, w.o->model, w.o->opened, &w.session), done);
+    WG_TRY_GOTO(wg_train_data_load(ctx, &w.session, w.objective, w.o, &w.data), done);
+    WG_TRY_GOTO(wg_run_read_pairs(ctx, &w), done);
+    WG_TRY_GOTO(plan_steps(ctx, &w), done);
+    w.checkpoint = wg_copy_text(ctx, where, strlen(where)); /* which messages name */
+    WG_TRY_GOTO(w.checkpoint != NULL ? WAGLE_OK : WAGLE_E_RESOURCE, done);
+    WG_TRY_GOTO(wg_run_fingerprint(ctx, &w), done);
+    if (before != NULL)
+        WG_TRY_GOTO(wg_run_compare_strictly(ctx, &w, before), done);
+    *facts = json_incref(w.made_by);
+done:
+    close_run(&w);
+    return st;
+}
