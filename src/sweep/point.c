@@ -257,8 +257,9 @@ static wagle_status scores_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, c
 {
     char name[256];
 
-    snprintf(name, sizeof name, "scores-%.*s%s-%lld", score_name(p), p->selector, rows_of_scores(p),
-             seed_of_scores(p));
+    snprintf(name, sizeof name, "scores-%.*s%s-%lld%s%s", score_name(p), p->selector,
+             rows_of_scores(p), seed_of_scores(p), wg_sweep_adapts(p) ? "-adapter-" : "",
+             wg_sweep_adapts(p) ? p->adapter : "");
     WG_TRY(tamed(ctx, s, s->out, name, out));
     return make_once(ctx, s, p, *out, make_scores);
 }
@@ -312,8 +313,9 @@ static wagle_status mask_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, con
     if (given != NULL)
         return wg_sweep_file(ctx, s, given, out);
     WG_TRY(keeps_table(ctx, s, p, &table));
-    snprintf(name, sizeof name, "mask-%s%s-%.6g-%s-%lld%s", p->selector, rows_of_scores(p),
-             p->density, p->exclude, seed_of_scores(p), table ? "-without-table" : "");
+    snprintf(name, sizeof name, "mask-%s%s-%.6g-%s-%lld%s%s%s", p->selector, rows_of_scores(p),
+             p->density, p->exclude, seed_of_scores(p), table ? "-without-table" : "",
+             wg_sweep_adapts(p) ? "-adapter-" : "", wg_sweep_adapts(p) ? p->adapter : "");
     WG_TRY(tamed(ctx, s, s->out, name, out));
     return make_once(ctx, s, p, *out, make_mask);
 }
@@ -532,7 +534,9 @@ wagle_status wg_sweep_ask_suites(wagle_ctx *ctx, wg_sweep *s, json_t *result)
 
     WG_TRY(wg_sweep_suite_options(ctx, s, &s->point[0], &o, sets));
     WG_TRY(spec_path(ctx, s, "model", &o.model));
+    WG_TRY(wg_sweep_use_adapter(ctx, s, &s->point[0]));
     st = wagle_suite_run(ctx, &o, &json);
+    wg_sweep_drop_adapter(ctx, &s->point[0]);
     if (st == WAGLE_OK)
         st = wg_results_values(ctx, json, result);
     wg_free(json);
@@ -665,8 +669,10 @@ static wagle_status describe(wagle_ctx *ctx, const wg_point *p, json_t **out)
                      (json_int_t)p->seed);
     if (*out == NULL)
         return wg_json_memory(ctx);
-    return wg_sweep_protects(p) ? wg_json_set(ctx, *out, "protect", json_string(p->protect))
-                                : WAGLE_OK;
+    if (wg_sweep_protects(p))
+        WG_TRY(wg_json_set(ctx, *out, "protect", json_string(p->protect)));
+    return wg_sweep_adapts(p) ? wg_json_set(ctx, *out, "adapter", json_string(p->adapter))
+                              : WAGLE_OK;
 }
 
 static wagle_status add_numbers(wagle_ctx *ctx, const wagle_train_options *o,
@@ -715,7 +721,10 @@ wagle_status wg_sweep_point(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, wg_t
     wagle_status st = describe(ctx, p, out);
 
     if (st == WAGLE_OK)
+        st = wg_sweep_use_adapter(ctx, s, p);
+    if (st == WAGLE_OK)
         st = run_point(ctx, s, p, trial, *out);
+    wg_sweep_drop_adapter(ctx, p);
     if (st == WAGLE_E_RUN) {
         st = wg_json_set(ctx, *out, "failed", json_string(ctx->message));
         wg_forget_failure(ctx);

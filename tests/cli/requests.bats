@@ -111,9 +111,13 @@ PY
     for how in KILL INT TERM; do
         rm -rf cut cut.partial cut.patch
         i=0
-        until all --out cut --out-patch cut.patch --quiet >/dev/null 2>said & pid=$!; sleep "0.$((RANDOM % 30 + 5))"; kill -s $how $pid 2>/dev/null; wait $pid; do
-            i=$((i + 1)) && [ $i -lt 60 ]
+        # each try has a little longer, so that one of them ends on any machine
+        until timeout --preserve-status -s $how "$((i / 20)).$(printf %02d $((i % 20 * 5 + 4)))" "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl,c.jsonl \
+            "${train[@]}" --out cut --out-patch cut.patch --quiet >/dev/null 2>said; do
+            i=$((i + 1)) && [ $i -lt 200 ]
+            if grep -q 'is using it' said; then return 1; fi
         done
+        [ $i -gt 0 ]
         whole want | grep -v requests.json >a && whole cut | grep -v requests.json | diff a -
         diff <(sed 's/want.patch/X/' want/requests.json) <(sed 's/cut.patch/X/' cut/requests.json)
         cmp want.patch cut.patch && [ ! -e cut.partial ]
@@ -129,7 +133,8 @@ PY
 
 stopped() { # o.partial with one request done and the second begun
     rm -rf o.partial
-    all --out o --quiet >/dev/null 2>&1 & pid=$!
+    "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl,c.jsonl "${train[@]}" --out o --quiet >/dev/null 2>&1 &
+    pid=$!
     until [ -e o.partial/model-2.partial ] || ! kill -0 $pid; do sleep 0.02; done
     kill -s KILL $pid; wait $pid || true
     [ -e o.partial/requests.json ]
