@@ -70,6 +70,7 @@ for row in d["table"]:
         m = json.load(open(f"o/requests/{k}/manifest.json"))
         assert row["steps"] == m["steps"] == 4 and row["file"] == "abc"[k - 1] + ".jsonl"
 PY
+    python3 "$BATS_TEST_DIRNAME/validate.py" requests o/requests.json
     all --out metrics --metrics nll --json --quiet | python3 -c '
 import json, sys
 d = json.load(sys.stdin)
@@ -100,6 +101,7 @@ got = json.load(open("o/requests.json"))["table"][int(sys.argv[1])]["suites"]["m
 assert got and all(abs(got[k] - v["value"]) < 1e-12 for k, v in want.items()), (got, want)
 PY
     done
+    python3 "$BATS_TEST_DIRNAME/validate.py" requests o/requests.json
     "$WAGLE" compare o/requests/0/result.json o/requests/2/result.json --resamples 9 >/dev/null
     "$WAGLE" report o --out report.html && grep -q 'mcq.wmdp' report.html
 }
