@@ -9,5 +9,6 @@
 wagle_status mask_by_factors(wagle_ctx *ctx);
 wagle_status mask_by_rows(wagle_ctx *ctx);
 wagle_status in_memory(wagle_ctx *ctx);
+wagle_status requests(wagle_ctx *ctx);
 
 #endif

@@ -57,30 +57,6 @@ static wagle_status unlearn(wagle_ctx *ctx)
     return wagle_unlearn(ctx, &o, NULL);
 }
 
-/* Two requests, rows drawn for the scores of each, and a patch of each. */
-static wagle_status requests(wagle_ctx *ctx)
-{
-    static const char *const second[] = {WG_SCRATCH "/torture-2.jsonl", NULL};
-    wagle_train_options t;
-    wagle_requests_options o;
-    char *json = NULL;
-    wagle_status st;
-
-    training(&t, OUT);
-    t.forget.more = second;
-    t.selector = "wagle";
-    t.draw = 3;
-    t.steps = 1;
-    t.warmup = 0;
-    t.lr = 1e-3;
-    t.out_patch = OUT "-{}.patch";
-    wagle_requests_defaults(&o);
-    o.train = &t;
-    st = wagle_unlearn_requests(ctx, &o, &json);
-    wagle_string_free(json);
-    return st;
-}
-
 /* Factors in a scratch file, used for scores and for updates. */
 static wagle_status protected_twice(wagle_ctx *ctx)
 {
