@@ -183,12 +183,29 @@ static wagle_status fill(wg_requests *r, int k, json_t *row)
     return ask_suites(r, model, k, row);
 }
 
+static wagle_status make_row(wg_requests *r, int k, json_t **row)
+{
+    *row = json_pack("{s:i}", "requests", k);
+    return *row != NULL ? fill(r, k, *row) : wg_json_memory(r->ctx);
+}
+
 wagle_status wg_requests_ask(wg_requests *r, int k)
 {
-    json_t *row = json_pack("{s:i}", "requests", k);
-    wagle_status st = row != NULL ? fill(r, k, row) : wg_json_memory(r->ctx);
+    json_t *row;
+    wagle_status st = make_row(r, k, &row);
 
     if (st == WAGLE_OK && json_array_append(json_object_get(r->state, "table"), row) != 0)
+        st = wg_json_memory(r->ctx);
+    json_decref(row);
+    return st;
+}
+
+wagle_status wg_requests_ask_again(wg_requests *r)
+{
+    json_t *row;
+    wagle_status st = make_row(r, 0, &row);
+
+    if (st == WAGLE_OK && json_array_set(json_object_get(r->state, "table"), 0, row) != 0)
         st = wg_json_memory(r->ctx);
     json_decref(row);
     return st;

@@ -188,6 +188,23 @@ static void remove_models(wg_requests *r)
     }
 }
 
+/* Requests that were not unlearned yet are others: what was begun of the next is not of it. */
+static wagle_status take_change(wg_requests *r)
+{
+    const int next = wg_requests_done(r);
+    const char *begun[] = {wg_requests_model(r, next),
+                           wg_requests_path(r, "model-%d.partial", next)};
+
+    for (int i = 0; i < 2; i++) {
+        if (begun[i] == NULL)
+            return WAGLE_E_RESOURCE;
+        if (wg_exists(begun[i]))
+            wg_remove_tree(begun[i]);
+    }
+    WG_TRY(wg_requests_ask_again(r));
+    return wg_requests_save(r);
+}
+
 static wagle_status make_folders(wg_requests *r, int k)
 {
     const char *all = wg_requests_path(r, "requests"), *own = wg_requests_path(r, "requests/%d", k);
@@ -271,6 +288,8 @@ static wagle_status run_requests(wg_requests *r, bool *finished)
         return WAGLE_OK;
     }
     remove_models(r);
+    if (r->changed)
+        WG_TRY(take_change(r));
     for (int k = wg_requests_done(r); k <= r->n; k++) {
         const wg_stage stage = {
             .stage = "request", .done = k > 0 ? k - 1 : 0, .total = r->n, .outer = r->ctx->stage};

@@ -23,6 +23,7 @@ typedef struct wg_requests {
     wg_partial folder;
     json_t *state; /* requests.json; "unchanged": a patch that was not written, because no stored
                       weight changed */
+    bool changed;  /* files that were not unlearned yet are others than in the call before */
     wg_arena arena;
 } wg_requests;
 
@@ -53,6 +54,8 @@ int wg_requests_done(const wg_requests *r);
 
 /* Asks the requests so far, the retain rows and the suites, and adds the row to the table. */
 WAGLE_CHECK wagle_status wg_requests_ask(wg_requests *r, int k);
+/* Asks the untouched model again, in place of the first row: of requests that changed. */
+WAGLE_CHECK wagle_status wg_requests_ask_again(wg_requests *r);
 
 /* --- patches.c -------------------------------------------------------------------------------- */
 

@@ -102,12 +102,32 @@ static wagle_status begin(wg_requests *r, json_t **out)
 /* --- the same call as before? ------------------------------------------------------------------
  */
 
-static wagle_status compare(wg_requests *r, const char *where, const json_t *before,
-                            const json_t *now)
+/* Requests that are in the table are the same; those after them may be others where `open` is set.
+ */
+static bool same_requests(wg_requests *r, const json_t *before, const json_t *now, bool open)
 {
-    static const char *const keys[] = {"requests", "metrics", "max_tokens", "protect", "out_patch"};
+    const json_t *was = json_object_get(before, "requests"), *is = json_object_get(now, "requests");
+    const size_t rows = json_array_size(json_object_get(before, "table"));
 
-    for (int i = 0; i < 5; i++)
+    r->changed = !json_equal(was, is);
+    for (size_t i = 0; open && r->changed && i + 1 < rows; i++)
+        if (!json_equal(json_array_get(was, i), json_array_get(is, i)))
+            return false;
+    return !r->changed || (open && rows > 1 && rows <= json_array_size(is) + 1);
+}
+
+static wagle_status compare(wg_requests *r, const char *where, const json_t *before,
+                            const json_t *now, bool open)
+{
+    static const char *const keys[] = {"metrics", "max_tokens", "protect", "out_patch"};
+
+    if (!same_requests(r, before, now, open))
+        return wg_fail(
+            r->ctx, WAGLE_E_USAGE,
+            "%s: made with other @{requests}; give the same, or add @{force=true} to start "
+            "again",
+            where);
+    for (int i = 0; i < 4; i++)
         if (!json_equal(json_object_get(before, keys[i]), json_object_get(now, keys[i])))
             return wg_fail(
                 r->ctx, WAGLE_E_USAGE,
@@ -126,7 +146,7 @@ static wagle_status read_before(wg_requests *r, const char *where, json_t **out)
     if (json_is_string(s) && strcmp(json_string_value(s), schema) == 0 &&
         json_is_object(json_object_get(*out, "made_by")) &&
         json_is_array(json_object_get(*out, "table")) &&
-        json_array_size(json_object_get(*out, "table")) <= (size_t)r->n + 1)
+        json_is_array(json_object_get(*out, "requests")))
         return WAGLE_OK;
     return wg_fail(r->ctx, WAGLE_E_INPUT, "%s: not what @{requests} of this version leave", where);
 }
@@ -144,8 +164,9 @@ static wagle_status find_facts(wg_requests *r, const char *where, const json_t *
     return st;
 }
 
-/* Into r->state: the table of `where`, after everything else was compared; where NULL: none. */
-static wagle_status take(wg_requests *r, const char *where)
+/* Into r->state: the table of `where`, after everything else was compared; where NULL: none. open:
+ * requests that are not in the table may be others. */
+static wagle_status take(wg_requests *r, const char *where, bool open)
 {
     json_t *before = NULL, *now = NULL, *facts = NULL;
     wagle_status st = where != NULL ? read_before(r, where, &before) : WAGLE_OK;
@@ -153,7 +174,7 @@ static wagle_status take(wg_requests *r, const char *where)
     if (st == WAGLE_OK)
         st = begin(r, &now);
     if (st == WAGLE_OK && before != NULL)
-        st = compare(r, where, before, now);
+        st = compare(r, where, before, now, open);
     if (st == WAGLE_OK)
         st = find_facts(r, where != NULL ? where : "", json_object_get(before, "made_by"), &facts);
     if (st == WAGLE_OK)
@@ -188,7 +209,7 @@ static wagle_status start(wg_requests *r)
             r->folder.path);
     WG_TRY(wg_train_output_check(r->ctx, r->t, r->t->out, r->t->force));
     WG_TRY(wg_requests_check_patches(r, false));
-    WG_TRY(take(r, NULL));
+    WG_TRY(take(r, NULL, false));
     return wg_empty_folder(r->ctx, r->folder.path, NULL);
 }
 
@@ -203,7 +224,7 @@ wagle_status wg_requests_open(wg_requests *r, bool *finished)
     if (here != NULL && there != NULL) {
         const bool unfinished = wg_exists(here) && !again;
         *finished = wg_exists(there) && !r->t->force;
-        st = *finished ? take(r, there) : unfinished ? take(r, here) : start(r);
+        st = *finished ? take(r, there, false) : unfinished ? take(r, here, true) : start(r);
         if (st == WAGLE_OK && unfinished && !*finished) {
             WG_TRY_GOTO(wg_train_output_check(r->ctx, r->t, r->t->out, r->t->force), done);
             WG_TRY_GOTO(wg_requests_check_patches(r, true), done);

@@ -156,18 +156,31 @@ stopped() { # o.partial with one request done and the second begun
     again() { "$WAGLE" unlearn --model "$model" --retain retain.jsonl --steps 300 --out o "$@"; }
     not "made with --lr 1e-05, now --lr 0.001" again --requests a.jsonl,b.jsonl,c.jsonl --lr 1e-3 --batch 2 --seed 3
     not "made with --seed 3, now --seed 4" again --requests a.jsonl,b.jsonl,c.jsonl --lr 1e-5 --batch 2 --seed 4
-    not "made with other --requests" again --requests a.jsonl,b.jsonl --lr 1e-5 --batch 2 --seed 3
+    not "made with other --requests" again --requests b.jsonl,a.jsonl --lr 1e-5 --batch 2 --seed 3
     not "made with other --metrics" all --out o --metrics nll
     not "made with other --out-patch" all --out o --out-patch p
     not "--limit" all --out o --limit 50
     not "unfinished --requests" again --forget a.jsonl --lr 1e-5
     not "unfinished --requests" again --forget a.jsonl --lr 1e-5 --resume
     cp b.jsonl b2 && cat a.jsonl >b.jsonl && not "a.jsonl and b.jsonl are the same" all --out o && cp b2 b.jsonl
-    sed -i 1d c.jsonl && not "made with other --requests" all --out o
+    sed -i 1d a.jsonl && not "made with other --requests" all --out o
     all --out o --force --quiet >/dev/null && [ ! -e o.partial ]
     not() { refused "$@"; }
     all --out out --quiet >/dev/null && mv out o5
     "$WAGLE" unlearn --model "$model" --forget a.jsonl "${train[@]}" --out o5 2>&1 | grep -q 'o5'
+}
+
+@test "requests that are not unlearned yet may be left out, replaced or added" {
+    requests
+    train=(--retain retain.jsonl --lr 1e-5 --steps 300 --batch 2 --seed 3 --checkpoint-every 10)
+    head -n 3 retain.jsonl >d.jsonl
+    for list in a.jsonl,c.jsonl a.jsonl,d.jsonl,b.jsonl,c.jsonl a.jsonl; do
+        stopped
+        [ ! -e o ]
+        for out in o fresh; do "$WAGLE" unlearn --model "$model" --requests $list "${train[@]}" --out $out --quiet >/dev/null; done
+        whole o >a && whole fresh | diff a -
+        rm -rf o fresh
+    done
 }
 
 @test "what is wrong with requests is said before the first run" {
