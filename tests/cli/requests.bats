@@ -244,7 +244,7 @@ assert p["runs"] == 3 and p["evaluations"] == 13 and len(p["requests"]) == 3
 assert p["bytes"] == max(x["host"]["bytes"] for x in p["requests"]) and abs(p["seconds"] - sum(x["time"]["seconds"] for x in p["requests"])) < 1e-9'
 }
 
-@test "requests with an adapter, a card's memory limit of none, and events of each run" {
+@test "requests with an adapter, and with TensorBoard's events of each run" {
     requests
     "$WAGLE" finetune --model "$model" --data retain.jsonl --steps 2 --lr 1e-3 --warmup 0 --lora 2 --out x --out-adapter adapter --quiet >/dev/null
     "$WAGLE" merge "$model" --adapter adapter --out merged --quiet
