@@ -188,8 +188,10 @@ const cli_command cli_commands[] = {
      "wagle unlearn --model DIR --forget forget.jsonl --protect self --objective npo "
      "--stop-when 'forget.probability<0.1' --out forgotten\n"
      "wagle unlearn --model DIR --forget forget.jsonl --retain retain.jsonl --mask mask "
+     "--out forgotten\n"
+     "wagle unlearn --model DIR --requests may.jsonl,june.jsonl --retain retain.jsonl "
      "--out forgotten",
-     TRAIN, cli_unlearn, NULL, NULL, 0},
+     "requests metrics" TRAIN, cli_unlearn, NULL, NULL, 0},
     {"attribute", CLI_FORGET, NULL, "score every weight by its influence on forgetting",
      "wagle attribute --model DIR --forget forget.jsonl --retain retain.jsonl --out scores",
      "model adapter forget retain out tensorboard selector gamma damping protect protect-damping "

@@ -1,6 +1,7 @@
 /* common.c - helpers of several commands. */
 #include "common.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,4 +179,31 @@ char *cli_read_file(const char *path, size_t *bytes)
     if (text != NULL)
         text[*bytes] = '\0';
     return text;
+}
+
+/* --- texts that last as long as the program ---------------------------------------------------
+ */
+
+static struct text {
+    struct text *before;
+    char text[];
+} * texts;
+
+const char *cli_keep(const char *format, ...)
+{
+    va_list args, again;
+    struct text *t;
+
+    va_start(args, format);
+    va_copy(again, args);
+    const int n = vsnprintf(NULL, 0, format, args);
+    t = malloc(sizeof *t + (size_t)n + 1);
+    if (t != NULL) {
+        vsnprintf(t->text, (size_t)n + 1, format, again);
+        t->before = texts;
+        texts = t;
+    }
+    va_end(again);
+    va_end(args);
+    return t != NULL ? t->text : "";
 }

@@ -50,6 +50,8 @@ wagle_status cli_attribute(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_mask(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_finetune(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_unlearn(wagle_ctx *ctx, cli_options *o);
+/* requests.c: with --requests. */
+wagle_status cli_unlearn_requests(wagle_ctx *ctx, const cli_options *o, wagle_train_options *t);
 wagle_status cli_gradient(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_recipe_main(wagle_ctx *ctx, cli_options *o);
 wagle_status cli_sweep(wagle_ctx *ctx, cli_options *o);

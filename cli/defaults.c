@@ -56,6 +56,7 @@ static const struct place {
     {"selector", "attribute mask", of_attribute, CLI_AS_TEXT, AT(attribute, selector), NULL},
     {"gamma", NULL, of_attribute, CLI_AS_GAMMA, AT(attribute, gamma), NULL},
     {"damping", NULL, of_attribute, CLI_AS_REAL, AT(attribute, damping), NULL},
+    {"draw", "attribute mask", of_attribute, CLI_AS_WHOLE, AT(attribute, draw), "every row once"},
     {"loss", NULL, of_attribute, CLI_AS_TEXT, AT(attribute, loss), "nll"},
     {"protect", "attribute mask", NULL, WORDS, 0, "retain"},
     {"protect", "unlearn", NULL, WORDS, 0, "retain, where the learning rate is searched"},

@@ -51,6 +51,7 @@
 #define ROW_GAMMA(member) .kind = CLI_TEXT, .place = AT(member), .form = CLI_AS_GAMMA
 #define ROW_CLIP(member) .kind = CLI_TEXT, .place = AT(member), .form = CLI_AS_REAL
 #define ROW_DATA(member) .kind = CLI_TEXTS, .place = AT(member), .path = CLI_FILE
+#define ROW_FILES(member) ROW_DATA(member), .commas = true
 #define ROW_SETS(member) .kind = CLI_TEXTS, .place = AT(member), .path = CLI_SETS
 #define ROW_NOTHING(member) .name = NULL /* it has no flag */
 #define ROW_PATTERNS ROW_TEXTS

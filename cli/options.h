@@ -30,6 +30,7 @@ typedef enum cli_source { CLI_UNSET, CLI_FROM_CONFIG, CLI_FROM_FLAG } cli_source
 #define CLI_HOLDS_PATTERNS CLI_HOLDS_TEXTS
 #define CLI_HOLDS_DATA CLI_HOLDS_TEXTS
 #define CLI_HOLDS_SETS CLI_HOLDS_TEXTS
+#define CLI_HOLDS_FILES CLI_HOLDS_TEXTS
 #define CLI_HOLDS_SEED CLI_HOLDS_WHOLE
 #define CLI_HOLDS_BYTES CLI_HOLDS_WHOLE
 #define CLI_HOLDS_ALIAS CLI_HOLDS_NOTHING
@@ -132,6 +133,7 @@ typedef struct cli_option {
     const char *unset;        /* words for NULL, and for numbers of 0 and below */
     const char *of, *help_of; /* its help for this command is another */
     bool recorded, swept;     /* a key of manifest.json; of a sweep's spec */
+    bool commas;              /* one value may be several files, A,B */
 } cli_option;
 
 /* All options by group, those of training and those of options.def: ends with a NULL name. */
@@ -183,6 +185,8 @@ bool cli_takes(const cli_command *c, const cli_option *t);
 bool cli_applies(const cli_command *c, const char *name);
 /* Whether the option was given, by a flag or in --config. */
 bool cli_was_given(const cli_options *o, const char *name);
+/* A formatted text that lasts as long as the program; "" without memory. */
+const char *cli_keep(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* npo.beta is --npo-beta */
 void cli_flag_name(const char *key, char out[64]);
 /* Prints an error message to stderr; returns WAGLE_E_USAGE. */

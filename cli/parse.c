@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char common[] = "threads device gpu-memory precision config quiet verbose help";
 
@@ -115,6 +116,20 @@ static wagle_status add_text(const char *name, const char **list, const char *va
     return WAGLE_OK;
 }
 
+/* A,B is A and B, unless there is a file of that very name. */
+static wagle_status add_files(const char *name, const char **list, const char *value)
+{
+    struct stat s;
+    wagle_status st = WAGLE_OK;
+
+    while (st == WAGLE_OK && strchr(value, ',') != NULL && stat(value, &s) != 0) {
+        const size_t n = strcspn(value, ",");
+        st = add_text(name, list, cli_keep("%.*s", (int)n, value));
+        value += n + 1;
+    }
+    return st == WAGLE_OK ? add_text(name, list, value) : st;
+}
+
 static wagle_status check_word(const char *name, const cli_option *t, const char *value)
 {
     char words[128], word[32];
@@ -146,7 +161,7 @@ wagle_status cli_set(const cli_command *c, cli_options *o, const cli_option *t, 
         *(const char **)at = value;
         return check_word(name, t, value);
     case CLI_TEXTS:
-        return add_text(name, at, value);
+        return t->commas ? add_files(name, at, value) : add_text(name, at, value);
     case CLI_REAL:
         if (cli_word(t) != NULL && strcmp(value, cli_word(t)) == 0) {
             *(double *)at = 0;

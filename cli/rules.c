@@ -205,13 +205,17 @@ static bool chooses_moments(const cli_options *o)
     return o->master == NULL || strcmp(o->master, "bf16") != 0;
 }
 
+static bool names_rows(const cli_options *o)
+{
+    return o->forget[0] != NULL || o->requests[0] != NULL;
+}
+
 /* Rows that are named, or unlearn's own: those of --retain, where it searches the rate. */
 static bool with_protect(const cli_options *o)
 {
     if (o->protect[0] != NULL)
         return !protects(o, "none");
-    return o->forget[0] != NULL && o->retain[0] != NULL && o->lr <= 0 && o->lora <= 0 &&
-           trains_retain(o);
+    return names_rows(o) && o->retain[0] != NULL && o->lr <= 0 && o->lora <= 0 && trains_retain(o);
 }
 
 static bool makes_factors(const cli_options *o)
@@ -224,7 +228,7 @@ static bool with_stop_when(const cli_options *o)
 {
     const bool endless = o->steps < 0 && o->epochs < 0 && o->pairs == NULL;
 
-    return o->stop_when != NULL || (o->forget[0] != NULL && (o->lr <= 0 || endless));
+    return o->stop_when != NULL || (names_rows(o) && (o->lr <= 0 || endless));
 }
 
 static bool evaluates_on_the_way(const cli_options *o)
@@ -237,9 +241,24 @@ static bool measures_chance(const cli_options *o)
     return with_stop_when(o) && (o->stop_when == NULL || strcmp(o->stop_when, "chance") == 0);
 }
 
+static bool without_requests(const cli_options *o)
+{
+    return o->requests[0] == NULL;
+}
+
+static bool with_requests(const cli_options *o)
+{
+    return o->requests[0] != NULL;
+}
+
 static bool with_suite(const cli_options *o)
 {
     return o->suites != NULL;
+}
+
+static bool asks(const cli_options *o)
+{
+    return o->suites != NULL || o->requests[0] != NULL;
 }
 
 static bool with_suite_or_recompute(const cli_options *o)
@@ -265,7 +284,8 @@ static bool with_suite_tofu(const cli_options *o)
 static bool makes_texts(const cli_options *o)
 {
     return suites_use(o, WAGLE_USES_TEXTS) ||
-           (o->suites == NULL && o->metrics != NULL && strstr(o->metrics, "rouge") != NULL);
+           ((o->suites == NULL || o->requests[0] != NULL) && o->metrics != NULL &&
+            strstr(o->metrics, "rouge") != NULL);
 }
 
 static bool reads_gold(const cli_options *o)
@@ -354,7 +374,7 @@ static const struct rule {
     {"include exclude", "unlearn", with_selector,
      "it needs --selector, and narrows its choice; to narrow a mask use 'wagle mask --op and'",
      false},
-    {"gamma damping", "unlearn", with_selector, "it needs --selector", false},
+    {"gamma damping draw", "unlearn", with_selector, "it needs --selector", false},
     {"gpu-memory",
      "attribute mask unlearn finetune eval generate gradient logits forget sweep demo", with_card,
      "it needs --device cuda", true},
@@ -383,7 +403,7 @@ static const struct rule {
     {"loss", "attribute mask", scores_forget, "the selector reads no forget rows", false},
     {"forget", "attribute mask", scores_forget, "the selector reads no forget rows", true},
     {"retain", "attribute mask", scores_retain, "the selector reads no retain rows", true},
-    {"draw", "attribute mask", scores_rows, "the selector reads no rows", false},
+    {"draw", "attribute mask unlearn", scores_rows, "the selector reads no rows", false},
     {CLI_ROWS, "attribute mask", scores_rows, "the selector reads no rows", true},
     {"objective forget retain refusal reference alpha forget-weight retain-term rmu-control",
      "gradient", with_objective, "it needs --objective; without it the gradient is that of --data",
@@ -415,8 +435,12 @@ static const struct rule {
     {"skip-forgotten", "unlearn", without_pairs, "--pairs sets the rows of each update", false},
     {"gold-model", "unlearn", measures_chance, "it needs --stop-when chance, whose level it gives",
      false},
-    {"set tofu split gold shots max-tokens no-eos", "finetune unlearn", with_suite,
-     "it needs --suite NAME", false},
+    {"forget", "unlearn", without_requests, "--requests names the rows to forget", false},
+    {"metrics", "unlearn", with_requests, "it needs --requests, whose rows are asked", false},
+    {"max-tokens", "unlearn", asks, "it needs --suite NAME, or --requests", false},
+    {"max-tokens", "finetune", with_suite, "it needs --suite NAME", false},
+    {"set tofu split gold shots no-eos", "finetune unlearn", with_suite, "it needs --suite NAME",
+     false},
     {"set tofu", "eval", with_suite_or_recompute,
      "it needs --suite; 'wagle help suites' lists the sets", false},
     {"split gold reference resamples shots prefix length verbatim temperature scorer encoder "
@@ -497,7 +521,7 @@ static const struct needed {
     {"data", "gradient", without_objective,
      "--data ROWS is missing (or --objective with --forget)"},
     {"data", "eval", without_suite, "--data ROWS or --suite NAME is missing"},
-    {"forget", "unlearn", always, "--forget ROWS is missing"},
+    {"forget", "unlearn", without_requests, "--forget ROWS is missing"},
     {"forget", "gradient", with_objective, "--forget ROWS is missing"},
     {"forget", "attribute", needs_forget, "--forget ROWS is missing"},
     {"retain", "attribute", needs_retain, "--retain ROWS is missing, which the selector reads"},

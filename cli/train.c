@@ -171,7 +171,8 @@ wagle_status cli_unlearn(wagle_ctx *ctx, cli_options *o)
     wagle_unlearn_defaults(&t);
     if (train_options(o, &t, &watch) != WAGLE_OK)
         return WAGLE_E_USAGE;
-    return report(o, &r, wagle_unlearn(ctx, &t, &r));
+    return o->requests[0] != NULL ? cli_unlearn_requests(ctx, o, &t)
+                                  : report(o, &r, wagle_unlearn(ctx, &t, &r));
 }
 
 /* With --objective: of its total loss; else of --data's token-mean NLL. */

@@ -280,6 +280,34 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_finetune(wagle_ctx *ctx, const wagle_tr
 WAGLE_API WAGLE_CHECK wagle_status wagle_unlearn(wagle_ctx *ctx, const wagle_train_options *o,
                                                  wagle_train_result *result);
 
+/* --- requests to forget, one after another -------------------------------------------------- */
+
+typedef struct wagle_requests_options {
+    size_t size; /* set by the defaults */
+    /* Of each request; every file of `forget` is one. `out`: the model of the last. out_patch: what
+     * all changed, or with {} in its name, which becomes the number of a request, what each
+     * changed. tensorboard: a folder with one for each request. */
+    const wagle_train_options *train;
+    const char *metrics; /* of rows, as in wagle_eval_options; NULL: its default */
+    int64_t max_tokens;  /* of texts for ROUGE */
+} wagle_requests_options;
+
+WAGLE_SIZED(wagle_requests_defaults, wagle_requests_options)
+/* Unlearns the files of train->forget one after another: request k starts from the model that
+ * request k-1 left, with the same options; a selector scores anew. After each, all requests so far
+ * are asked again, as are the retain rows and the suites of train->watch. Writes the folder `out`:
+ * the last model, requests.json with a row for each request, and requests/K with what run K wrote
+ * beside its model. *json (json may be NULL): requests.json; free with wagle_string_free.
+ *
+ * A call that was killed or interrupted goes on when it is made again with the same options, and
+ * leaves the same bits; `force` starts again, unless `resume` is set too. WAGLE_E_USAGE where the
+ * options are others, or a file is there twice. WAGLE_E_UNMET: a request did not reach stop_when,
+ * and allow_unmet is false; all of `out` and *json is there. In a dry run wagle_plan has the plans
+ * of all. In one process. */
+WAGLE_API WAGLE_CHECK wagle_status wagle_unlearn_requests(wagle_ctx *ctx,
+                                                          const wagle_requests_options *o,
+                                                          char **json);
+
 /* --- sweeps ------------------------------------------------------------------------------ */
 
 typedef struct wagle_sweep_options {

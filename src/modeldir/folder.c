@@ -61,6 +61,7 @@ static const struct {
     {"protect.jsonl", OURS},
     {"controls.jsonl", OURS},
     {"tries.json", OURS},
+    {"requests.json", OURS},
     {"checkpoint.safetensors", OURS},
     {"wagle-patches.json", OURS},
     {"lock", OURS},
@@ -113,6 +114,7 @@ static const struct {
 };
 
 static const char templates[] = "additional_chat_templates";
+static const char of_requests[] = "requests"; /* what unlearn --requests wrote of each */
 
 /* Which of the files that were read has this name; -1: none. */
 static int shard_of(const wg_tensors *files, const char *name)
@@ -138,7 +140,9 @@ static bool holds_shards(const wg_tensors *files, const char *name)
 static fate fate_of(const wg_tensors *files, const char *name, const char *path)
 {
     if (wg_is_folder(path))
-        return strcmp(name, templates) == 0 ? COPIED : holds_shards(files, name) ? OURS : FOLDER;
+        return strcmp(name, templates) == 0                                  ? COPIED
+               : holds_shards(files, name) || strcmp(name, of_requests) == 0 ? OURS
+                                                                             : FOLDER;
     if (shard_of(files, name) >= 0)
         return COPIED;
     /* the shards' index, unless one file was read in its place as transformers does */

@@ -55,6 +55,28 @@ static wagle_status read_lines(wagle_ctx *ctx, const char *path, json_t **out)
     return st;
 }
 
+static bool is_table(const json_t *requests)
+{
+    const json_t *table = json_object_get(requests, "table"), *row;
+    size_t i;
+
+    json_array_foreach (table, i, row)
+        if (!json_is_object(row) || !json_is_integer(json_object_get(row, "requests")))
+            return false;
+    return json_array_size(table) > 0;
+}
+
+/* Reads requests.json of a folder that unlearn wrote, if there is one. */
+static wagle_status add_requests(wagle_ctx *ctx, wg_report_model *m, const char *folder)
+{
+    static const char name[] = "requests.json";
+
+    WG_TRY(wg_json_read_object(ctx, folder, name, &m->requests));
+    return m->requests == NULL || is_table(m->requests)
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_INPUT, "%s/%s: not a table of requests", folder, name);
+}
+
 /* Reads manifest.json and log.jsonl of a folder written by finetune or unlearn. */
 static wagle_status add_run(wagle_ctx *ctx, wg_report_model *m, const char *folder)
 {
@@ -69,6 +91,8 @@ static wagle_status add_run(wagle_ctx *ctx, wg_report_model *m, const char *fold
         st = wg_json_read(ctx, manifest, &m->manifest);
     if (st == WAGLE_OK && wg_exists(log) && m->log == NULL)
         st = read_lines(ctx, log, &m->log);
+    if (st == WAGLE_OK && m->requests == NULL)
+        st = add_requests(ctx, m, folder);
     wg_free(manifest);
     wg_free(log);
     return st;
@@ -258,6 +282,7 @@ void wg_report_free(wg_report *r)
     for (int i = 0; i < r->n; i++) {
         json_decref(r->model[i].manifest);
         json_decref(r->model[i].log);
+        json_decref(r->model[i].requests);
         json_decref(r->model[i].suites);
         json_decref(r->model[i].rows);
         json_decref(r->model[i].sources);

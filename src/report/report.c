@@ -11,9 +11,9 @@ typedef wagle_status section(wagle_ctx *ctx, wg_report *r);
 static wagle_status compose(wagle_ctx *ctx, wg_report *r)
 {
     static section *const evidence[] = {
-        wg_report_settings,    wg_report_headline, wg_report_pareto,
-        wg_report_differences, wg_report_attacks,  wg_report_curves,
-        wg_report_masks,       wg_report_examples, wg_report_metrics};
+        wg_report_settings,    wg_report_requests, wg_report_headline, wg_report_pareto,
+        wg_report_differences, wg_report_attacks,  wg_report_curves,   wg_report_masks,
+        wg_report_examples,    wg_report_metrics};
     const char *title = r->o->title != NULL      ? r->o->title
                         : r->certificate != NULL ? "Report on a request to forget data"
                                                  : "What was forgotten, and what was kept";

@@ -15,6 +15,7 @@ typedef struct wg_report_model {
     char label[64];
     wg_part part;
     json_t *manifest, *log; /* of the run that wrote the model, or NULL */
+    json_t *requests;       /* requests.json, of a model with several requests, or NULL */
     json_t *suites;         /* object: {"metrics"} by suite */
     json_t *rows;           /* array */
     json_t *sources;        /* array of paths */
@@ -80,6 +81,8 @@ WAGLE_CHECK wagle_status wg_report_settings(wagle_ctx *ctx, wg_report *r);
 WAGLE_CHECK wagle_status wg_report_headline(wagle_ctx *ctx, wg_report *r);
 WAGLE_CHECK wagle_status wg_report_differences(wagle_ctx *ctx, wg_report *r);
 WAGLE_CHECK wagle_status wg_report_pareto(wagle_ctx *ctx, wg_report *r);
+/* requests.c: of models that unlearn with several requests wrote. */
+WAGLE_CHECK wagle_status wg_report_requests(wagle_ctx *ctx, wg_report *r);
 WAGLE_CHECK wagle_status wg_report_curves(wagle_ctx *ctx, wg_report *r);
 WAGLE_CHECK wagle_status wg_report_masks(wagle_ctx *ctx, wg_report *r);
 WAGLE_CHECK wagle_status wg_report_attacks(wagle_ctx *ctx, wg_report *r);

@@ -76,8 +76,9 @@ static wagle_status tell_network(wagle_ctx *ctx, wg_text *t, const wg_session *s
                           (double)wg_mapped_weights(ctx, s->model) / 1e9);
 }
 
+/* *seconds: of a step; 0 where it is not known. */
 static wagle_status tell_time(wagle_ctx *ctx, wg_text *t, const wg_session *s, const wg_need *need,
-                              const wg_plan *p)
+                              const wg_plan *p, double *seconds)
 {
     const double flops = wg_plan_flops(s->model, &need->intent, p);
     const double rate = wg_measure_products(ctx, s->model->ops);
@@ -87,6 +88,7 @@ static wagle_status tell_time(wagle_ctx *ctx, wg_text *t, const wg_session *s, c
     const int passes = need->passes > 1 ? need->passes : 1;
     const double step = passes * pass + update * (double)need->updated / wg_ranks(ctx);
 
+    *seconds = step;
     WG_TRY(wg_text_printf(ctx, t,
                           "time: %.1f GFLOP a pass of %lld tokens; %.0f GFLOP/s measured here\n",
                           flops / 1e9, (long long)need->intent.tokens, rate / 1e9));
@@ -114,10 +116,11 @@ static wagle_status tell_lines(wagle_ctx *ctx, wg_text *t, const char *title, bo
 }
 
 static wagle_status tell(wagle_ctx *ctx, wg_text *t, const wg_session *s, const wg_need *need,
-                         const wg_plan *p, const wg_budget_lines *l)
+                         const wg_plan *p, const wg_budget_lines *l, double *seconds)
 {
     const bool card = l->card_limit > 0;
 
+    *seconds = 0;
     if (card)
         WG_TRY(tell_lines(ctx, t, "memory of the card", true, l));
     if (card)
@@ -132,7 +135,7 @@ static wagle_status tell(wagle_ctx *ctx, wg_text *t, const wg_session *s, const 
                               (double)p->checkpoints / 1e9));
     WG_TRY(wg_text_printf(ctx, t, "  %lld of %lld layers keep their activations\n",
                           (long long)p->saved_layers, (long long)s->model->config.L));
-    return card ? tell_network(ctx, t, s, need, 0) : tell_time(ctx, t, s, need, p);
+    return card ? tell_network(ctx, t, s, need, 0) : tell_time(ctx, t, s, need, p, seconds);
 }
 
 /* --- as JSON -----------------------------------------------------------------------------------
@@ -194,12 +197,18 @@ static wagle_status fill(wagle_ctx *ctx, json_t *plan, const wg_session *s, cons
     return wg_json_set(ctx, plan, "layers", json_integer(s->model->config.L));
 }
 
+/* seconds: of a step; 0: not known. */
 static wagle_status tell_json(wagle_ctx *ctx, const wg_session *s, const wg_need *need,
-                              const wg_plan *p, const wg_budget_lines *l)
+                              const wg_plan *p, const wg_budget_lines *l, double seconds)
 {
     json_t *plan = json_pack("{s:s}", "schema", "wagle-plan-1");
     wagle_status st = plan != NULL ? fill(ctx, plan, s, need, p, l) : wg_json_memory(ctx);
 
+    if (st == WAGLE_OK && seconds > 0)
+        st = wg_json_set(ctx, plan, "time",
+                         json_pack("{s:f, s:I, s:f}", "step_seconds", seconds, "steps",
+                                   (json_int_t)need->steps, "seconds",
+                                   seconds * (double)need->steps));
     if (st == WAGLE_OK)
         st = set_plan(ctx, plan);
     json_decref(plan);
@@ -227,12 +236,13 @@ wagle_status wg_budget_tell(wagle_ctx *ctx, const wg_session *s, const wg_need *
                             const wg_plan *p, const wg_budget_lines *l)
 {
     wg_text t = {0};
-    const wagle_status st = tell(ctx, &t, s, need, p, l);
+    double seconds;
+    const wagle_status st = tell(ctx, &t, s, need, p, l, &seconds);
 
     wg_free(ctx->plan);
     ctx->plan = st == WAGLE_OK ? wg_text_take(ctx, &t) : NULL;
     wg_text_free(&t);
-    return st == WAGLE_OK ? tell_json(ctx, s, need, p, l) : st;
+    return st == WAGLE_OK ? tell_json(ctx, s, need, p, l, seconds) : st;
 }
 
 wagle_status wg_budget_add(wagle_ctx *ctx, const wg_disk *disk)

@@ -175,3 +175,25 @@ wagle_status wg_results_frame(wagle_ctx *ctx, const wg_suite *s, const json_t *r
     }
     return check_columns(ctx, s, f);
 }
+
+wagle_status wg_results_values(wagle_ctx *ctx, const char *text, json_t *row)
+{
+    json_t *root, *suite, *metric, *into = json_object();
+    const char *name, *key;
+    wagle_status st = wg_json_set(ctx, row, "suites", into);
+
+    WG_TRY(st);
+    WG_TRY(wg_json_parse(ctx, "the suites' result", text, strlen(text), &root));
+    json_object_foreach (json_object_get(root, "suites"), name, suite) {
+        json_t *values = json_object();
+        if (st == WAGLE_OK)
+            st = wg_json_set(ctx, into, name, values);
+        else
+            json_decref(values);
+        json_object_foreach (json_object_get(suite, "metrics"), key, metric)
+            if (st == WAGLE_OK)
+                st = wg_json_set(ctx, values, key, json_incref(json_object_get(metric, "value")));
+    }
+    json_decref(root);
+    return st;
+}

@@ -21,4 +21,7 @@ WAGLE_CHECK wagle_status wg_results_frame(wagle_ctx *ctx, const wg_suite *s, con
 /* A JSON number, or null if the value is not finite. */
 json_t *wg_json_real(double value);
 
+/* Adds "suites", {SUITE: {METRIC: value}}, of the text of a result to a row of a table. */
+WAGLE_CHECK wagle_status wg_results_values(wagle_ctx *ctx, const char *text, json_t *row);
+
 #endif

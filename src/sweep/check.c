@@ -337,8 +337,11 @@ wagle_status wg_sweep_check_runs(wagle_ctx *ctx, wg_sweep *s)
 {
     WG_TRY(check_params(ctx, s));
     WG_TRY(check_relearning(ctx, s));
-    for (int64_t i = 0; i < s->n; i++)
+    for (int64_t i = 0; i < s->n; i++) {
+        if (i == 0 || !same_text(s->point[i - 1].adapter, s->point[i].adapter))
+            WG_TRY(wg_sweep_check_adapter(ctx, s, &s->point[i]));
         WG_TRY(check_point(ctx, s, i));
+    }
     WG_TRY(check_suites(ctx, s));
     return look_up_all(ctx, s, NULL);
 }

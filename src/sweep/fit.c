@@ -68,7 +68,7 @@ static wagle_status read_sweep(wagle_ctx *ctx, wg_join *j, int64_t task)
 static const char *const free_keys[] = {
     "model", "forget",     "retain",    "refusal", "reference", "eval",
     "lr",    "objectives", "selectors", "exclude", "densities", "seeds",
-    "grids", "protect",    "columns",   "keep",    "plot"};
+    "grids", "protect",    "columns",   "keep",    "plot",      "adapter"};
 
 static bool is_free(const char *key)
 {

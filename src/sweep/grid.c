@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OBJECTIVES, SELECTORS, EXCLUDE, DENSITIES, PROTECT, RATES, AXES };
-static const char *const axes[AXES] = {"objectives", "selectors", "exclude",
-                                       "densities",  "protect",   "lr"};
+enum { OBJECTIVES, SELECTORS, EXCLUDE, DENSITIES, PROTECT, RATES, ADAPTER, AXES };
+static const char *const axes[AXES] = {"objectives", "selectors", "exclude", "densities",
+                                       "protect",    "lr",        "adapter"};
 
 wagle_status wg_sweep_refuse(wagle_ctx *ctx, const char *key, const char *what)
 {
@@ -42,6 +42,7 @@ static const spec_key keys[] = {
     {"exclude", JSON_ARRAY, false, true, "expected a list of lists of patterns"},
     {"densities", JSON_ARRAY, false, true, "expected a list"},
     {"protect", JSON_ARRAY, false, true, "expected a list of texts"},
+    {"adapter", JSON_STRING, false, true, "expected a folder, or a list of folders"},
     {"seeds", JSON_ARRAY, false, true, "expected a list"},
     {"grids", JSON_ARRAY, false, true, "expected a list of objects with axes"},
     {"keep", JSON_ARRAY, false, true, "expected a list of columns"},
@@ -121,7 +122,8 @@ wagle_status wg_sweep_check(wagle_ctx *ctx, const wg_sweep *s)
     json_object_foreach (s->spec, name, value) {
         if (!find_key(name, &key))
             return wg_sweep_refuse(ctx, name, "there is no such key (docs/reference/sweep.md)");
-        if (!is_of(value, key.type) && strcmp(name, axes[RATES]) != 0) /* see check_axis */
+        if (!is_of(value, key.type) && strcmp(name, axes[RATES]) != 0 &&
+            strcmp(name, axes[ADAPTER]) != 0) /* see check_axis */
             return wg_sweep_refuse(ctx, name, key.wanted);
     }
     value = json_object_get(s->spec, "updates");
@@ -162,6 +164,12 @@ static const json_t *axis(const wg_sweep *s, const json_t *grid, int i)
     return own != NULL ? own : json_object_get(s->spec, axes[i]);
 }
 
+/* A value of an axis; one that is no list has one. */
+static const json_t *value_at(const json_t *list, size_t k)
+{
+    return json_is_string(list) ? list : json_array_get(list, k);
+}
+
 static size_t length(const json_t *list)
 {
     const size_t n = json_array_size(list);
@@ -190,24 +198,29 @@ static wagle_status check_start(wagle_ctx *ctx, const json_t *lr)
                      "with 'updates' it must be one number above 0, where the search starts");
 }
 
+static const char of_adapters[] = "expected a folder, or a list of folders";
+
 static wagle_status check_axis(wagle_ctx *ctx, const json_t *list, int i)
 {
-    const bool text = i == OBJECTIVES || i == SELECTORS || i == PROTECT;
+    const bool text = i == OBJECTIVES || i == SELECTORS || i == PROTECT || i == ADAPTER;
     const json_t *value;
     size_t k;
 
-    if (list == NULL && (i == EXCLUDE || i == DENSITIES || i == PROTECT))
+    if (list == NULL && (i == EXCLUDE || i == DENSITIES || i == PROTECT || i == ADAPTER))
+        return WAGLE_OK;
+    if (i == ADAPTER && json_is_string(list))
         return WAGLE_OK;
     if (json_array_size(list) == 0)
-        return wg_sweep_refuse(ctx, axes[i], "expected a list");
+        return wg_sweep_refuse(ctx, axes[i], i == ADAPTER ? of_adapters : "expected a list");
     json_array_foreach (list, k, value)
         if (i == EXCLUDE ? !holds_texts(value)
             : text       ? !json_is_string(value)
                          : !json_is_number(value))
             return wg_sweep_refuse(ctx, axes[i],
-                                   i == EXCLUDE ? "expected a list of lists of patterns"
-                                   : text       ? "expected a list of names"
-                                                : "expected a list of numbers");
+                                   i == EXCLUDE   ? "expected a list of lists of patterns"
+                                   : i == ADAPTER ? of_adapters
+                                   : text         ? "expected a list of names"
+                                                  : "expected a list of numbers");
     return WAGLE_OK;
 }
 
@@ -306,10 +319,11 @@ static wagle_status check_point(wagle_ctx *ctx, wg_sweep *s, const wg_point *p)
 wagle_status wg_sweep_name(wagle_ctx *ctx, wg_sweep *s, wg_point *p)
 {
     wg_text key = {0};
-    wagle_status st = wg_text_printf(ctx, &key, "%s %s%s%s%s%s %.6g", p->objective, p->selector,
-                                     *p->exclude != '\0' ? " without " : "", p->exclude,
-                                     wg_sweep_protects(p) ? " protect " : "",
-                                     wg_sweep_protects(p) ? p->protect : "", p->density);
+    wagle_status st = wg_text_printf(
+        ctx, &key, "%s %s%s%s%s%s%s%s %.6g", p->objective, p->selector,
+        *p->exclude != '\0' ? " without " : "", p->exclude, wg_sweep_protects(p) ? " protect " : "",
+        wg_sweep_protects(p) ? p->protect : "", wg_sweep_adapts(p) ? " adapter " : "",
+        wg_sweep_adapts(p) ? p->adapter : "", p->density);
 
     if (st == WAGLE_OK)
         st = p->lr > 0 || s->updates == 0
@@ -329,18 +343,20 @@ static wagle_status add_point(wagle_ctx *ctx, wg_sweep *s, const json_t *grid, s
                               int64_t seed, json_t *known)
 {
     /* learning rates go fastest */
-    static const int order[AXES] = {RATES, DENSITIES, EXCLUDE, SELECTORS, PROTECT, OBJECTIVES};
+    static const int order[AXES] = {RATES,   DENSITIES,  EXCLUDE, SELECTORS,
+                                    PROTECT, OBJECTIVES, ADAPTER};
     const json_t *at[AXES];
     wg_point *p = &s->point[s->n];
 
     for (int i = 0; i < AXES; i++) {
         const json_t *list = axis(s, grid, order[i]);
-        at[order[i]] = json_array_get(list, k % length(list));
+        at[order[i]] = value_at(list, k % length(list));
         k /= length(list);
     }
     *p = (wg_point){.objective = json_string_value(at[OBJECTIVES]),
                     .selector = json_string_value(at[SELECTORS]),
                     .protect = at[PROTECT] != NULL ? json_string_value(at[PROTECT]) : "none",
+                    .adapter = at[ADAPTER] != NULL ? json_string_value(at[ADAPTER]) : "none",
                     .density = at[DENSITIES] != NULL ? json_number_value(at[DENSITIES]) : 0.1,
                     .lr = json_number_value(at[RATES]),
                     .start = 1e-4,
@@ -393,7 +409,7 @@ static wagle_status grid_at(wagle_ctx *ctx, const wg_sweep *s, size_t g, const j
         if (i == AXES)
             return wg_sweep_refuse(ctx, name,
                                    "not an axis (objectives, selectors, exclude, densities, "
-                                   "protect, lr), so it cannot be in an entry of grids");
+                                   "protect, lr, adapter), so it cannot be in an entry of grids");
     }
     return WAGLE_OK;
 }

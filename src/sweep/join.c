@@ -66,6 +66,7 @@ static wagle_status write_name(wagle_ctx *ctx, const json_t *run, wg_text *t)
     const char *selector = wg_join_text(run, "selector", "none");
     const char *exclude = wg_join_text(run, "exclude", "");
     const char *protect = wg_join_text(run, "protect", "none");
+    const char *adapter = wg_join_text(run, "adapter", "none");
     const double density = json_number_value(json_object_get(run, "density"));
     const bool all = strcmp(selector, "none") == 0;
 
@@ -74,8 +75,10 @@ static wagle_status write_name(wagle_ctx *ctx, const json_t *run, wg_text *t)
         WG_TRY(wg_text_printf(ctx, t, " %.4g", density));
     if (*exclude != '\0')
         WG_TRY(wg_text_printf(ctx, t, " without %s", exclude));
-    return strcmp(protect, "none") == 0 ? WAGLE_OK
-                                        : wg_text_printf(ctx, t, ", protect %s", protect);
+    if (strcmp(protect, "none") != 0)
+        WG_TRY(wg_text_printf(ctx, t, ", protect %s", protect));
+    return strcmp(adapter, "none") == 0 ? WAGLE_OK
+                                        : wg_text_printf(ctx, t, ", adapter %s", adapter);
 }
 
 static wagle_status name_method(wagle_ctx *ctx, wg_join *j, const json_t *run, const char **out)

@@ -257,8 +257,9 @@ static wagle_status scores_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, c
 {
     char name[256];
 
-    snprintf(name, sizeof name, "scores-%.*s%s-%lld", score_name(p), p->selector, rows_of_scores(p),
-             seed_of_scores(p));
+    snprintf(name, sizeof name, "scores-%.*s%s-%lld%s%s", score_name(p), p->selector,
+             rows_of_scores(p), seed_of_scores(p), wg_sweep_adapts(p) ? "-adapter-" : "",
+             wg_sweep_adapts(p) ? p->adapter : "");
     WG_TRY(tamed(ctx, s, s->out, name, out));
     return make_once(ctx, s, p, *out, make_scores);
 }
@@ -312,8 +313,9 @@ static wagle_status mask_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, con
     if (given != NULL)
         return wg_sweep_file(ctx, s, given, out);
     WG_TRY(keeps_table(ctx, s, p, &table));
-    snprintf(name, sizeof name, "mask-%s%s-%.6g-%s-%lld%s", p->selector, rows_of_scores(p),
-             p->density, p->exclude, seed_of_scores(p), table ? "-without-table" : "");
+    snprintf(name, sizeof name, "mask-%s%s-%.6g-%s-%lld%s%s%s", p->selector, rows_of_scores(p),
+             p->density, p->exclude, seed_of_scores(p), table ? "-without-table" : "",
+             wg_sweep_adapts(p) ? "-adapter-" : "", wg_sweep_adapts(p) ? p->adapter : "");
     WG_TRY(tamed(ctx, s, s->out, name, out));
     return make_once(ctx, s, p, *out, make_mask);
 }
@@ -494,29 +496,6 @@ static wagle_status result_path(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, 
     return tamed(ctx, s, folder, name, out);
 }
 
-/* {SUITE: {METRIC: value}} of a result. */
-static wagle_status take_values(wagle_ctx *ctx, const char *text, json_t *result)
-{
-    json_t *root, *suite, *metric, *into = json_object();
-    const char *name, *key;
-    wagle_status st = wg_json_set(ctx, result, "suites", into);
-
-    WG_TRY(st);
-    WG_TRY(wg_json_parse(ctx, "the suites' result", text, strlen(text), &root));
-    json_object_foreach (json_object_get(root, "suites"), name, suite) {
-        json_t *values = json_object();
-        if (st == WAGLE_OK)
-            st = wg_json_set(ctx, into, name, values);
-        else
-            json_decref(values);
-        json_object_foreach (json_object_get(suite, "metrics"), key, metric)
-            if (st == WAGLE_OK)
-                st = wg_json_set(ctx, values, key, json_incref(json_object_get(metric, "value")));
-    }
-    json_decref(root);
-    return st;
-}
-
 static int64_t whole_of(const json_t *object, const char *key, int64_t otherwise)
 {
     const json_t *value = json_object_get(object, key);
@@ -555,9 +534,11 @@ wagle_status wg_sweep_ask_suites(wagle_ctx *ctx, wg_sweep *s, json_t *result)
 
     WG_TRY(wg_sweep_suite_options(ctx, s, &s->point[0], &o, sets));
     WG_TRY(spec_path(ctx, s, "model", &o.model));
+    WG_TRY(wg_sweep_use_adapter(ctx, s, &s->point[0]));
     st = wagle_suite_run(ctx, &o, &json);
+    wg_sweep_drop_adapter(ctx, &s->point[0]);
     if (st == WAGLE_OK)
-        st = take_values(ctx, json, result);
+        st = wg_results_values(ctx, json, result);
     wg_free(json);
     return st;
 }
@@ -578,7 +559,7 @@ static wagle_status run_suites(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, c
     o.model = model;
     st = wagle_suite_run(ctx, &o, &json);
     if (st == WAGLE_OK)
-        st = take_values(ctx, json, result);
+        st = wg_results_values(ctx, json, result);
     wg_free(json);
     return st;
 }
@@ -688,8 +669,10 @@ static wagle_status describe(wagle_ctx *ctx, const wg_point *p, json_t **out)
                      (json_int_t)p->seed);
     if (*out == NULL)
         return wg_json_memory(ctx);
-    return wg_sweep_protects(p) ? wg_json_set(ctx, *out, "protect", json_string(p->protect))
-                                : WAGLE_OK;
+    if (wg_sweep_protects(p))
+        WG_TRY(wg_json_set(ctx, *out, "protect", json_string(p->protect)));
+    return wg_sweep_adapts(p) ? wg_json_set(ctx, *out, "adapter", json_string(p->adapter))
+                              : WAGLE_OK;
 }
 
 static wagle_status add_numbers(wagle_ctx *ctx, const wagle_train_options *o,
@@ -738,7 +721,10 @@ wagle_status wg_sweep_point(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, wg_t
     wagle_status st = describe(ctx, p, out);
 
     if (st == WAGLE_OK)
+        st = wg_sweep_use_adapter(ctx, s, p);
+    if (st == WAGLE_OK)
         st = run_point(ctx, s, p, trial, *out);
+    wg_sweep_drop_adapter(ctx, p);
     if (st == WAGLE_E_RUN) {
         st = wg_json_set(ctx, *out, "failed", json_string(ctx->message));
         wg_forget_failure(ctx);

@@ -65,10 +65,12 @@ static bool same_text(const json_t *run, const char *key, const char *text)
 bool wg_sweep_is_try(const json_t *run, const wg_point *p)
 {
     const bool protects = json_object_get(run, "protect") != NULL;
+    const bool adapts = json_object_get(run, "adapter") != NULL;
 
     return json_object_get(run, "accepted") != NULL && same_text(run, "objective", p->objective) &&
            same_text(run, "selector", p->selector) && same_text(run, "exclude", p->exclude) &&
            (protects ? same_text(run, "protect", p->protect) : !wg_sweep_protects(p)) &&
+           (adapts ? same_text(run, "adapter", p->adapter) : !wg_sweep_adapts(p)) &&
            json_number_value(json_object_get(run, "density")) == p->density &&
            json_integer_value(json_object_get(run, "seed")) == p->seed;
 }
@@ -123,7 +125,7 @@ static int kinship(const wg_point *a, const wg_point *b)
 {
     if (strcmp(a->objective, b->objective) != 0)
         return 0;
-    if (strcmp(a->protect, b->protect) != 0)
+    if (strcmp(a->protect, b->protect) != 0 || strcmp(a->adapter, b->adapter) != 0)
         return 1;
     return strcmp(a->selector, b->selector) == 0 && strcmp(a->exclude, b->exclude) == 0 &&
                    a->density == b->density

@@ -16,6 +16,7 @@ typedef struct wg_point {
     const char *selector; /* "none": all weights; "NAME", "wagle@GAMMA", either with "/SCOPE";
                              "mask:FILE" */
     const char *protect;  /* "none", "ROWS@DAMPING", "ROWS@DAMPING@RANK" */
+    const char *adapter;  /* "none", or a folder as the spec has it */
     const char *exclude;  /* its patterns, joined by + */
     double density, lr;   /* density 0: that of the file; lr 0: not found yet */
     double start;         /* where the search for lr starts */
@@ -46,6 +47,7 @@ typedef struct wg_sweep {
     bool tune;       /* seeds after the first run each method's best learning rate alone */
     json_t *done;    /* runs so far, by key */
     wg_reference_cache shared;
+    const char *shared_adapter;            /* with which `shared` was computed */
     const char *kwarg[WG_SWEEP_TEXTS + 1]; /* spec.chat_kwargs */
     const char *where[WG_SWEEP_TEXTS + 1], *fields[WG_SWEEP_TEXTS + 1];
     wg_arena arena;
@@ -104,6 +106,18 @@ WAGLE_CHECK wagle_status wg_sweep_check_files(wagle_ctx *ctx, wg_sweep *s);
  * NULL, or what the run must keep to be evaluated. */
 WAGLE_CHECK wagle_status wg_sweep_point(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
                                         wg_trial *trial, json_t **out);
+
+/* --- adapter.c: the axis `adapter` --------------------------------------------------------------
+ */
+
+/* Whether it is not "none". */
+bool wg_sweep_adapts(const wg_point *p);
+/* Before the first run: the adapter is there and fits the model. */
+WAGLE_CHECK wagle_status wg_sweep_check_adapter(wagle_ctx *ctx, wg_sweep *s, const wg_point *p);
+/* From here on the context reads the model with the point's adapter, until wg_sweep_drop_adapter.
+ */
+WAGLE_CHECK wagle_status wg_sweep_use_adapter(wagle_ctx *ctx, wg_sweep *s, const wg_point *p);
+void wg_sweep_drop_adapter(wagle_ctx *ctx, const wg_point *p);
 
 /* --- jobs.c: points that run at the same time ---------------------------------------------------
  */

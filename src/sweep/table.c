@@ -114,7 +114,8 @@ static wagle_status list_columns(wagle_ctx *ctx, const wg_sweep *s, json_t *list
 static bool same_selection(const wg_point *a, const wg_point *b)
 {
     return strcmp(a->objective, b->objective) == 0 && strcmp(a->selector, b->selector) == 0 &&
-           strcmp(a->exclude, b->exclude) == 0 && strcmp(a->protect, b->protect) == 0;
+           strcmp(a->exclude, b->exclude) == 0 && strcmp(a->protect, b->protect) == 0 &&
+           strcmp(a->adapter, b->adapter) == 0;
 }
 
 bool wg_sweep_same_method(const wg_point *a, const wg_point *b)
@@ -274,12 +275,12 @@ static wagle_status add_row(wagle_ctx *ctx, const json_t *columns, wg_text *t, c
     size_t i;
     json_t *name;
 
-    WG_TRY(wg_text_printf(ctx, t, "| %s | %s%s%s | %s | %.4g | %.3g | %d/%d | %.1f |",
-                          g->of.objective, g->of.selector,
-                          wg_sweep_protects(&g->of) ? ", protect " : "",
-                          wg_sweep_protects(&g->of) ? g->of.protect : "",
-                          *g->of.exclude != '\0' ? g->of.exclude : "-", g->of.density, rate_of(g),
-                          g->all.reached, g->all.n, steps_of(g)));
+    WG_TRY(wg_text_printf(
+        ctx, t, "| %s | %s%s%s%s%s | %s | %.4g | %.3g | %d/%d | %.1f |", g->of.objective,
+        g->of.selector, wg_sweep_protects(&g->of) ? ", protect " : "",
+        wg_sweep_protects(&g->of) ? g->of.protect : "", wg_sweep_adapts(&g->of) ? ", adapter " : "",
+        wg_sweep_adapts(&g->of) ? g->of.adapter : "", *g->of.exclude != '\0' ? g->of.exclude : "-",
+        g->of.density, rate_of(g), g->all.reached, g->all.n, steps_of(g)));
     json_array_foreach (columns, i, name) {
         double mean, half;
         mean_of(g, json_string_value(name), &mean, &half);
@@ -351,6 +352,8 @@ static wagle_status summarise(wagle_ctx *ctx, const json_t *columns, const group
         return wg_json_memory(ctx);
     if (wg_sweep_protects(&g->of))
         WG_TRY(wg_json_set(ctx, method, "protect", json_string(g->of.protect)));
+    if (wg_sweep_adapts(&g->of))
+        WG_TRY(wg_json_set(ctx, method, "adapter", json_string(g->of.adapter)));
     json_array_foreach (columns, i, name) {
         double mean, half;
         mean_of(g, json_string_value(name), &mean, &half);
@@ -398,10 +401,12 @@ static wagle_status draw(wagle_ctx *ctx, const wg_sweep *s, const group *list, i
     for (int64_t i = 0; st == WAGLE_OK && i < n; i++) {
         double half;
         mean_of(&list[i], across, &dot[i].x, &half);
-        snprintf(label[i], sizeof label[i], "%s %s%s%s%s%s %.3g", list[i].of.objective,
+        snprintf(label[i], sizeof label[i], "%s %s%s%s%s%s%s%s %.3g", list[i].of.objective,
                  list[i].of.selector, *list[i].of.exclude != '\0' ? " without " : "",
                  list[i].of.exclude, wg_sweep_protects(&list[i].of) ? " protect " : "",
-                 wg_sweep_protects(&list[i].of) ? list[i].of.protect : "", list[i].of.density);
+                 wg_sweep_protects(&list[i].of) ? list[i].of.protect : "",
+                 wg_sweep_adapts(&list[i].of) ? " adapter " : "",
+                 wg_sweep_adapts(&list[i].of) ? list[i].of.adapter : "", list[i].of.density);
         dot[i].y = list[i].all.keep;
         dot[i].label = label[i];
         dot[i].series = list[i].of.selector;

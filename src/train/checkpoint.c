@@ -245,6 +245,24 @@ wagle_status wg_run_clear_partial(wagle_ctx *ctx, const wg_run *w, bool resumabl
     return wg_empty_folder(ctx, w->partial, resumable ? kept : NULL);
 }
 
+/* The runs of wagle_unlearn_requests that ended are not this run's to remove. */
+static wagle_status spare_requests(wagle_ctx *ctx, wg_run *w)
+{
+    char *path = wg_path_join(ctx, w->partial, "requests.json");
+    wagle_status st = path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+
+    if (path != NULL && wg_exists(path) && (!w->o->force || w->o->resume)) {
+        st = wg_fail(ctx, WAGLE_E_USAGE,
+                     "%s: unfinished @{requests}; give them again to go on, or add @{force=true} to "
+                     "remove them",
+                     w->partial);
+        w->partial = NULL;
+        wg_partial_end(&w->folder, true);
+    }
+    wg_free(path);
+    return st;
+}
+
 wagle_status wg_run_open_partial(wagle_ctx *ctx, wg_run *w)
 {
     wg_text path = {0};
@@ -253,6 +271,7 @@ wagle_status wg_run_open_partial(wagle_ctx *ctx, wg_run *w)
     w->checkpoint = path.text;
     WG_TRY(wg_partial_begin(ctx, w->o->out, &w->folder));
     w->partial = w->folder.path;
+    WG_TRY(spare_requests(ctx, w));
     if (wg_exists(w->checkpoint) && !w->o->resume && !w->o->force)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "%s: an unfinished run; add @{resume=true} to continue it, or @{force=true} "

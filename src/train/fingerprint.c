@@ -14,7 +14,7 @@
 
 typedef struct facts {
     const wg_run *run;
-    const char *suites; /* the text of a rule on a suite's metric, or NULL */
+    bool suites; /* what o->watch asks decides */
     json_t *decides, *explains;
 } facts;
 
@@ -200,7 +200,7 @@ static wagle_status set_text(wagle_ctx *ctx, json_t *into, const char *key, cons
 
 static bool matters(const facts *f, const wg_member *m)
 {
-    return m->role != WG_IGNORED && wg_member_matters(m, f->run->o, f->suites != NULL);
+    return m->role != WG_IGNORED && wg_member_matters(m, f->run->o, f->suites);
 }
 
 /* The objective's own options, with their defaults. */
@@ -318,7 +318,7 @@ static wagle_status hash_json(wagle_ctx *ctx, const json_t *value, char text[WG_
 
 wagle_status wg_run_fingerprint(wagle_ctx *ctx, wg_run *w)
 {
-    facts f = {.run = w, .suites = wg_stop_by_suite(&w->stop) ? w->o->stop_when : NULL};
+    facts f = {.run = w, .suites = wg_stop_by_suite(&w->stop) || w->records_watch};
     wagle_status st;
 
     json_decref(w->made_by);
@@ -454,6 +454,23 @@ wagle_status wg_run_compare(wagle_ctx *ctx, const wg_run *w, const json_t *befor
             const char *why = explanation(before, w->made_by, key);
             const char *from = part[why != key];
             return refuse(ctx, w, why, text_at(before, from, why), text_at(w->made_by, from, why));
+        }
+    return WAGLE_OK;
+}
+
+wagle_status wg_run_compare_strictly(wagle_ctx *ctx, const wg_run *w, const json_t *before)
+{
+    const json_t *sides[] = {w->made_by, before};
+    const char *key;
+    json_t *value;
+
+    WG_TRY(wg_run_compare(ctx, w, before));
+    for (int i = 0; i < 2; i++)
+        json_object_foreach (json_object_get(sides[i], "explains"), key, value) {
+            const char *was = text_at(before, "explains", key);
+            const char *is = text_at(w->made_by, "explains", key);
+            if (strcmp(was, is) != 0)
+                return refuse(ctx, w, key, was, is);
         }
     return WAGLE_OK;
 }

@@ -202,11 +202,45 @@ static wagle_status protect(wagle_ctx *ctx, wg_run *w)
     return WAGLE_OK;
 }
 
+static wagle_status copy_rows(wagle_ctx *ctx, const wg_dataset *from, wg_dataset *to)
+{
+    *to = (wg_dataset){.longest = from->longest};
+    if (from->n == 0)
+        return WAGLE_OK;
+    WG_TRY(WG_ALLOC(ctx, &to->example, from->n));
+    memcpy(to->example, from->example, (size_t)from->n * sizeof *to->example);
+    to->n = from->n;
+    return WAGLE_OK;
+}
+
+/* The rows that are scored: those of the run, or with o->draw lists of the attribution's own, whose
+ * tokens are the run's. */
+static wagle_status rows_of_scores(wagle_ctx *ctx, wg_run *w, wg_attribution *a)
+{
+    const int64_t drawn = w->o->draw;
+
+    a->forget = drawn > 0 ? (wg_dataset){0} : w->data.forget;
+    a->retain = drawn > 0 ? (wg_dataset){0} : w->data.retain;
+    if (drawn == 0)
+        return WAGLE_OK;
+    WG_TRY(copy_rows(ctx, &w->data.forget, &a->forget));
+    if (a->selector->needs & WG_NEEDS_RETAIN_ROWS)
+        WG_TRY(copy_rows(ctx, &w->data.retain, &a->retain));
+    return wg_attribution_draw(ctx, drawn, a);
+}
+
+/* Whether the factors of the scores are those of the training: of rows that are drawn they are not.
+ */
+static bool shares_factors(const wg_run *w)
+{
+    return w->protect_rows.all.n > 0 && w->o->draw == 0;
+}
+
 /* The rows whose factors the scores need: those to protect, else the retain rows. */
 static wagle_status rows_of_factors(wagle_ctx *ctx, wg_run *w, wg_attribution *a)
 {
     WG_TRY(wg_attribution_protection(ctx, a, w->o));
-    if (w->protect_rows.all.n == 0)
+    if (!shares_factors(w))
         return wg_attribution_protect_rows(ctx, a);
     a->protected = &w->protect_rows.all;
     return WAGLE_OK;
@@ -218,7 +252,7 @@ static wagle_status factors_of_scores(wagle_ctx *ctx, wg_run *w, wg_attribution 
 {
     wagle_status st;
 
-    if (!(a->selector->needs & WG_NEEDS_FACTORS) || w->protect_rows.all.n == 0)
+    if (!(a->selector->needs & WG_NEEDS_FACTORS) || !shares_factors(w))
         return wg_attribution_factors(ctx, a, w->partial);
     w->spill_factors = a->spill_factors;
     st = protect(ctx, w);
@@ -273,18 +307,23 @@ static wagle_status load_mask(wagle_ctx *ctx, wg_run *w)
         return WAGLE_OK;
     WG_TRY(excluded(ctx, w, &choice.exclude));
     a = (wg_attribution){.session = w->session,
-                         .forget = w->data.forget,
-                         .retain = w->data.retain,
                          .gamma = wg_gamma_number(&o->gamma),
                          .given_gamma = o->gamma,
                          .damping = o->damping >= 0 ? o->damping : WG_DAMPING,
                          .seed = o->seed,
+                         .draw = o->draw,
                          .spill_factors = ctx->memory > 0 && w->partial != NULL,
                          .in_memory = w->partial == NULL || wg_together(ctx)};
     st = wg_attribution_selector(ctx, &a, o->selector);
     if (st == WAGLE_OK)
+        st = rows_of_scores(ctx, w, &a);
+    if (st == WAGLE_OK)
         st = score_and_select(ctx, w, &a, &choice);
     wg_attribution_drop_factors(&a);
+    if (o->draw > 0) {
+        wg_free(a.forget.example);
+        wg_free(a.retain.example);
+    }
     return st;
 }
 
@@ -664,6 +703,36 @@ done:
     w.result.seconds = wg_seconds() - start;
     if (result != NULL)
         *result = w.result;
+    close_run(&w);
+    return st;
+}
+
+wagle_status wg_train_facts(wagle_ctx *ctx, const wagle_train_options *o, const char *where,
+                            const json_t *before, json_t **facts)
+{
+    const wg_watch watch = {NULL, NULL};
+    wg_run w = {.own = *o,
+                .o = &w.own,
+                .held = -1,
+                .events = {.fd = -1},
+                .watch = o->watch != NULL ? &watch : NULL,
+                .records_watch = o->watch != NULL};
+    wagle_status st;
+
+    *facts = NULL;
+    wg_train_resolve(&w.own, false);
+    WG_TRY(check_options(ctx, &w, false));
+    WG_TRY_GOTO(wg_session_begin(ctx, w.o->model, w.o->opened, &w.session), done);
+    WG_TRY_GOTO(wg_train_data_load(ctx, &w.session, w.objective, w.o, &w.data), done);
+    WG_TRY_GOTO(wg_run_read_pairs(ctx, &w), done);
+    WG_TRY_GOTO(plan_steps(ctx, &w), done);
+    w.checkpoint = wg_copy_text(ctx, where, strlen(where)); /* which messages name */
+    WG_TRY_GOTO(w.checkpoint != NULL ? WAGLE_OK : WAGLE_E_RESOURCE, done);
+    WG_TRY_GOTO(wg_run_fingerprint(ctx, &w), done);
+    if (before != NULL)
+        WG_TRY_GOTO(wg_run_compare_strictly(ctx, &w, before), done);
+    *facts = json_incref(w.made_by);
+done:
     close_run(&w);
     return st;
 }

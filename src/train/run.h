@@ -30,9 +30,10 @@ typedef struct wg_run {
     bool spill_factors;
     wg_mask mask;
     bool masked, spill_state;
-    bool unchanged; /* no stored weight: there is no patch */
-    bool told;      /* the caller said stop */
-    bool files;     /* the run leaves some, of this process or of process 0 */
+    bool unchanged;     /* no stored weight: there is no patch */
+    bool told;          /* the caller said stop */
+    bool files;         /* the run leaves some, of this process or of process 0 */
+    bool records_watch; /* the fingerprint has the options of o->watch in any case */
     wg_trainer trainer;
     wg_reference_cache *shared; /* or NULL */
     const wg_watch *watch;      /* or NULL */
@@ -190,6 +191,9 @@ WAGLE_CHECK wagle_status wg_run_sample_rows(wagle_ctx *ctx, wg_run *w);
 WAGLE_CHECK wagle_status wg_run_fingerprint(wagle_ctx *ctx, wg_run *w);
 /* WAGLE_E_USAGE that names the first difference. */
 WAGLE_CHECK wagle_status wg_run_compare(wagle_ctx *ctx, const wg_run *w, const json_t *before);
+/* The same, and an option is also refused where what it explains came out the same. */
+WAGLE_CHECK wagle_status wg_run_compare_strictly(wagle_ctx *ctx, const wg_run *w,
+                                                 const json_t *before);
 /* Whether forget and retain rows are the same tokens and labels. */
 bool wg_run_same_rows(const wg_run *w);
 /* Of --model: config.json and weights. */

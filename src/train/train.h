@@ -145,6 +145,13 @@ typedef struct wg_train_hooks {
 WAGLE_CHECK wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *o, bool plain,
                                   const wg_train_hooks *around, wagle_train_result *result);
 
+/* What the weights of a run of unlearn follow from, as far as it is known before anything is
+ * computed, {"decides", "explains"}: options, hashes of files, rows and the model, and the options
+ * of o->watch; json_decref. before: the same of an earlier call, or NULL; what differs is refused
+ * with WAGLE_E_USAGE, and messages name the file `where`, which has it. */
+WAGLE_CHECK wagle_status wg_train_facts(wagle_ctx *ctx, const wagle_train_options *o,
+                                        const char *where, const json_t *before, json_t **facts);
+
 /* Whether `out` replaces nothing that the run reads. */
 WAGLE_CHECK wagle_status wg_train_output_spares(wagle_ctx *ctx, const wagle_train_options *o,
                                                 const char *out);

@@ -9,6 +9,7 @@ with_selector refused unlearn --density 0.1 --mask m
 with_selector refused unlearn --include embeddings --mask m
 with_selector refused unlearn --exclude norms
 with_selector refused unlearn --gamma auto
+with_selector refused unlearn --draw 3 --mask m
 with_join refused sweep spec.json --out out --baseline random
 runs_sweep refused sweep --join a b --out out --jobs 2
 runs_sweep refused sweep spec.json --out out --dry-run --memory 1G
@@ -33,6 +34,7 @@ scores_forget said attribute --selector magnitude --forget f
 scores_retain said attribute --selector snip --retain r
 scores_rows said attribute --selector magnitude --limit 3
 scores_rows refused attribute --selector magnitude --draw 4
+scores_rows refused unlearn --selector random --draw 4
 scores_rows said mask --model m --selector random --eos
 with_objective refused gradient --alpha 1
 without_objective refused gradient --objective npo --data d
@@ -69,6 +71,10 @@ with_tofu refused eval --suite tofu --split forget05
 with_suite_tofu refused eval --suite mcq --no-eos
 reads_gold said eval --suite mcq --gold g
 makes_texts said eval --suite mcq --max-tokens 3
+without_requests refused unlearn --requests a,b --forget f
+with_requests refused unlearn --forget f --metrics nll
+asks refused unlearn --forget f --max-tokens 3
+with_suite refused finetune --max-tokens 3
 makes_texts said eval --data d --metrics nll --max-tokens 3
 suite_reads_reference said eval --suite mcq --reference m
 samples_in_suite said eval --suite mcq --temperature 1
@@ -135,6 +141,9 @@ eval --data d --metrics nll,rougeL --max-tokens 3
 generate --temperature 1 --top-k 3 --top-p 0.5
 finetune --lora 4 --lora-alpha 8 --lora-targets attention
 unlearn --protect rows --protect-damping 1 --protect-rank 3
+unlearn --requests a,b --metrics rougeL --max-tokens 3
+unlearn --requests a,b --suite mcq --metrics rouge1 --max-tokens 3
+unlearn --requests a,b --lr auto --steps 50 --gold-model g --eval-every 3
 unlearn --forget f --gold-model g --eval-every 3 --allow-unmet --land
 unlearn --forget f --lr auto --steps 50 --gold-model g --eval-every 3
 unlearn --forget f --lr 1e-5 --eval-every 3

@@ -223,5 +223,25 @@ assert m["gamma"] == "protect" and m["protection"]["rows"] == 16, m'
     cmp s1 s2
     ! cmp -s s1 s3
     "$WAGLE" inspect s1 --json | grep '"draw": *"9"'
-    refused 2 'must be 1 or more' scores --draw 0 --out out
+    refused 2 'must be from 1 to 1e8' scores --draw 0 --out out
+}
+
+@test "unlearn draws the rows of its scores as attribute does: the same weights as scores, mask and training by hand" {
+    run=(--model "$model" --forget forget.jsonl --retain retain.jsonl --seed 5)
+    by_hand() { # options of the scores
+        "$WAGLE" attribute "${run[@]}" "$@" --draw 9 --out a --force
+        "$WAGLE" mask --scores a --density 0.2 --exclude embeddings --out m --force
+        "$WAGLE" unlearn "${run[@]}" --mask m --steps 2 --lr 1e-3 ${protect:-} --out want --force
+    }
+    at_once() { "$WAGLE" unlearn "${run[@]}" "$@" --density 0.2 --exclude embeddings --steps 2 --lr 1e-3 ${protect:-} --out mine --force; }
+    for how in "--selector wagle" "--selector snip" "--selector wagle --gamma protect"; do
+        protect= && by_hand $how && at_once $how --draw 9
+        [ "$(sha256sum <want/model.safetensors)" = "$(sha256sum <mine/model.safetensors)" ]
+        at_once $how
+        [ "$(sha256sum <want/model.safetensors)" != "$(sha256sum <mine/model.safetensors)" ]
+    done
+    # factors of the scores are of the drawn rows, those of the training of all rows
+    protect="--protect retain" && by_hand --selector wagle --gamma protect --protect retain && at_once --selector wagle --gamma protect --draw 9
+    cmp want/model.safetensors mine/model.safetensors
+    grep -q '"draw": *9' mine/manifest.json
 }

@@ -152,6 +152,14 @@ steps() { "$WAGLE" recipe run own.json --model "$model" --data d --out o "$@" 2>
     refused 3 "own.json: unlearn: 'lr' must be a number" "$WAGLE" recipe run own.json --model "$model" --data d --out out
     recipe; sed -i 's/"lr": 1e-3/"lr": 1e-3, "memory": "4G"/' own.json
     refused 3 "a recipe cannot set it" "$WAGLE" recipe run own.json --model "$model" --data d --out out
+    for machine in '"ranks": 4' '"share_weights": true'; do # how a machine is used, of a step and of all
+        recipe; sed -i "s/\"lr\": 1e-3/\"lr\": 1e-3, $machine/" own.json
+        refused 3 "own.json: unlearn: '${machine:1:5}" "$WAGLE" recipe run own.json --model "$model" --data d --out out
+        grep -q 'a recipe cannot set it: it is an option of the command line' stderr.txt
+        recipe; sed -i "s/\"seed\": 3/\"seed\": 3, $machine/" own.json
+        refused 2 "own.json: options: recipe has no option '${machine:1:5}" "$WAGLE" recipe run own.json --model "$model" --data d --out out
+    done
+    refused 2 "share-weights" "$WAGLE" recipe run own.json --model "$model" --data d --out out --share-weights
     recipe; sed -i 's/"forget": "f.jsonl"/"forget": "g.jsonl"/' own.json
     refused 2 "reads 'g.jsonl', which 'files' does not name" "$WAGLE" recipe run own.json --model "$model" --data d --out out
     recipe; sed -i 's/"model": "any", //' own.json

@@ -541,3 +541,44 @@ PY2
     spec "$few" 'spec["where"] = "part=a"'
     refused 3 "'where': expected a list" "$WAGLE" sweep spec.json --out out
 }
+
+@test "adapters of a model are an axis: each run is that of unlearn --adapter, and scores are its own" {
+    for k in 1 2; do
+        "$WAGLE" finetune --model "$model" --data forget.jsonl --steps $((2 * k)) --lr 3e-3 --warmup 0 --lora 2 --out x --out-adapter ad$k --force --quiet >/dev/null
+    done
+    spec 'spec["objectives"] = ["graddiff", "npo"]; spec["selectors"] = ["none", "snip"]; spec["exclude"] = [[]]; spec["lr"] = [1e-3]; spec["seeds"] = [1]' \
+        'spec["adapter"] = ["none", "ad1", "ad2"]; del spec["relearn"]'
+    "$WAGLE" sweep spec.json --out all >table
+    "$WAGLE" sweep spec.json --out two --jobs 2 >table2 && cmp table table2
+    [ "$(grep -c ', adapter ad[12] |' table)" = 8 ]
+    for a in none ad1 ad2; do
+        with=() && [ $a = none ] || with=(--adapter $a)
+        "$WAGLE" unlearn --model "$model" "${with[@]}" --forget forget.jsonl --retain retain.jsonl --objective npo --lr 1e-3 --steps 2 --batch 2 --seed 1 \
+            --schedule linear --selector snip --density 0.4 --out m --force --quiet >/dev/null
+        "$WAGLE" eval --model m --data retain.jsonl --json >eval.json
+        python3 - $a <<'PY'
+import json, sys
+a = sys.argv[1]
+runs = [r for r in json.load(open("all/runs.json")).values() if r.get("adapter", "none") == a and r["objective"] == "npo" and r["selector"] == "snip"]
+assert len(runs) == 1, runs
+want = json.load(open("eval.json"))["overall"]["probability"]
+assert abs(runs[0]["eval"]["kept"]["probability"] - want) < 1e-12, (a, runs[0]["eval"], want)
+PY
+    done
+    spec 'spec["objectives"] = ["npo"]; spec["selectors"] = ["snip"]; spec["exclude"] = [[]]; spec["lr"] = [1e-3]; spec["seeds"] = [1]' \
+        'spec["adapter"] = "ad2"; del spec["relearn"]'
+    "$WAGLE" sweep spec.json --out one >/dev/null
+    python3 - <<'PY'
+import json
+(key, one), = json.load(open("one/runs.json")).items()
+both = json.load(open("all/runs.json"))
+assert "adapter ad2" in key and one["eval"] == both[key]["eval"] and json.load(open("one/summary.json"))[0]["adapter"] == "ad2"
+PY
+    spec 'spec["adapter"] = ["ad1", "nothere"]'
+    refused 3 "nothere: no such folder (named in the spec)" "$WAGLE" sweep spec.json --out out
+    spec 'spec["adapter"] = 3'
+    refused 3 "'adapter': expected a folder, or a list of folders" "$WAGLE" sweep spec.json --out out
+    mkdir bad && echo '{}' >bad/adapter_config.json
+    spec 'spec["adapter"] = "bad"'
+    refused 3 "bad" "$WAGLE" sweep spec.json --out out
+}

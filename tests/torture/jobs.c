@@ -50,6 +50,34 @@ wagle_status mixture(wagle_ctx *ctx)
     return wagle_attribute(ctx, &o);
 }
 
+/* Two requests, rows drawn for the scores of each, and a patch of each. */
+wagle_status requests(wagle_ctx *ctx)
+{
+    static const char *const second[] = {WG_SCRATCH "/torture-2.jsonl", NULL};
+    wagle_train_options t;
+    wagle_requests_options o;
+    char *json = NULL;
+    wagle_status st;
+
+    wagle_unlearn_defaults(&t);
+    t.model = MODEL;
+    t.out = OUT;
+    t.force = true;
+    t.forget.path = t.retain.path = WG_SCRATCH "/torture.jsonl";
+    t.forget.more = second;
+    t.selector = "wagle";
+    t.draw = 3;
+    t.steps = 1;
+    t.warmup = 0;
+    t.lr = 1e-3;
+    t.out_patch = OUT "-{}.patch";
+    wagle_requests_defaults(&o);
+    o.train = &t;
+    st = wagle_unlearn_requests(ctx, &o, &json);
+    wagle_string_free(json);
+    return st;
+}
+
 /* --- in memory ---------------------------------------------------------------------------------
  */
 

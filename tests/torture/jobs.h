@@ -12,5 +12,6 @@ wagle_status in_memory(wagle_ctx *ctx);
 wagle_status mixture(wagle_ctx *ctx);
 wagle_status embedded(wagle_ctx *ctx);
 wagle_status compared_by_meaning(wagle_ctx *ctx);
+wagle_status requests(wagle_ctx *ctx);
 
 #endif

@@ -582,8 +582,11 @@ static void each_failure_is_survived(const trial *of, int64_t (*fail_at)(int64_t
         const bool failed = fail_at(0) == 0;
         if (wg_memory_live() != live)
             fail_msg("failure %d: %d allocations leaked", (int)n, (int)(wg_memory_live() - live));
-        /* a trained model that could not be written is kept as a checkpoint */
-        assert_true(wg_exists(OUT ".partial") == wg_exists(OUT ".partial/checkpoint.safetensors"));
+        /* a trained model that could not be written is kept as a checkpoint, and requests that
+         * ended stay */
+        assert_true(wg_exists(OUT ".partial") ==
+                    (wg_exists(OUT ".partial/checkpoint.safetensors") ||
+                     wg_exists(OUT ".partial/requests.json")));
         wg_remove_tree(OUT ".partial");
         assert_false(wg_exists(OUT ".unsigned"));
         assert_false(wg_exists(OUT ".scores"));
@@ -607,6 +610,7 @@ static const trial trials[] = {{encode, 97, 1552},
                                {gradient, 1, 1},
                                {attribute, 1, 1},
                                {unlearn, 1, 1},
+                               {requests, 29, 300},
                                {mask_by_rows, 1, 1},
                                {mixture, 1, 7},
                                {in_memory, 1, 7},
@@ -749,6 +753,7 @@ static int prepare(void **state)
     (void)state;
     for (int i = 0; i < 4; i++) /* left by a killed run of this test */
         wg_remove_tree(left[i]);
+    write_text(WG_SCRATCH "/torture-2.jsonl", "{\"input_ids\":[11,12,13,14,15]}\n");
     write_text(WG_SCRATCH "/torture.jsonl",
                "{\"input_ids\":[5,6,7,8,9]}\n{\"input_ids\":[15,16,17]}\n");
     write_protected();

@@ -31,6 +31,7 @@ CALL(mask, wagle_mask, wagle_mask_options, )
 CALL(compare, wagle_compare_masks, wagle_compare_options, , &text)
 CALL(finetune, wagle_finetune, wagle_train_options, , NULL)
 CALL(unlearn, wagle_unlearn, wagle_train_options, , NULL)
+CALL(requests, wagle_unlearn_requests, wagle_requests_options, , &text)
 CALL(objective, wagle_objective_gradient, wagle_train_options, , &text)
 CALL(sweep, wagle_sweep, wagle_sweep_options, , &text)
 CALL(join, wagle_join_sweeps, wagle_join_options, , &text)
@@ -48,9 +49,9 @@ CALL(demo, wagle_demo, wagle_demo_options, , &text)
 static void options_that_were_never_filled_are_refused(void **state)
 {
     static wagle_status (*const call[])(wagle_ctx *) = {
-        import,  export,   init,    inspect,   logits,     gradient, attribute, mask,
-        compare, finetune, unlearn, objective, sweep,      join,     diff,      apply,
-        revert,  generate, eval,    suite,     difference, report,   forget,    demo};
+        import,   export,  init,       inspect, logits, gradient, attribute, mask,   compare,
+        finetune, unlearn, objective,  sweep,   join,   diff,     apply,     revert, generate,
+        eval,     suite,   difference, report,  forget, demo,     requests};
     wagle_ctx *ctx = new_context();
 
     (void)state;
