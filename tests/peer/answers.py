@@ -36,7 +36,8 @@ class Model:
             same = [k for k, p in enumerate(prompts) if len(p) == length]
             for at in range(0, len(same), 16):
                 group = same[at:at + 16]
-                made = self.model.generate(input_ids=torch.tensor([prompts[k] for k in group]), do_sample=False, max_new_tokens=most,
+                made = self.model.generate(input_ids=(ids := torch.tensor([prompts[k] for k in group])),
+                                           attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=most,
                                            pad_token_id=self.end, repetition_penalty=None, temperature=None, top_p=None, top_k=None)
                 for k, row in zip(group, made):
                     texts[k] = self.tokenizer.decode(row[length:], skip_special_tokens=True)
