@@ -10,6 +10,13 @@ extern "C" {
 
 /* --- suites -------------------------------------------------------------------------------- */
 
+/* What `max_tokens` -1 is. */
+enum {
+    WAGLE_SUITE_TOKENS = 200,
+    WAGLE_MUSE_KNOWLEDGE_TOKENS = 32, /* as in MUSE's code (swj0419/muse_bench, eval.py) */
+    WAGLE_MUSE_VERBATIM_TOKENS = 128
+};
+
 typedef struct wagle_suite_options {
     size_t size;               /* set by the defaults */
     const char *model;         /* a model folder; unless `recompute` */
@@ -23,7 +30,7 @@ typedef struct wagle_suite_options {
                               changes back to it; or NULL */
     const char *out;       /* X.json gets the result, X.rows.jsonl the rows; NULL: neither */
     const char *recompute; /* a result or its rows: metrics are made anew, without a model */
-    int64_t max_tokens;    /* of generated texts */
+    int64_t max_tokens;    /* of generated texts; -1: WAGLE_SUITE_TOKENS, or muse's own */
     int64_t resamples;     /* of rows, for 95 % intervals */
     int64_t shots;         /* mcq: solved examples before each question */
     int64_t prefix, length; /* copyright: tokens that are given, and that are to come */

@@ -103,11 +103,13 @@ double wg_answers_mean(const wg_answers *a, int64_t k)
     return wg_token_mean(a->score[k].nll, a->score[k].n);
 }
 
-wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,
+wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, const char *set,
                                  double temperature)
 {
-    const wg_sampling how = {
-        .temperature = temperature, .top_p = 1, .max_tokens = e->o->max_tokens, .seed = e->o->seed};
+    const wg_sampling how = {.temperature = temperature,
+                             .top_p = 1,
+                             .max_tokens = wg_evaluation_tokens(e, set),
+                             .seed = e->o->seed};
     const int64_t n = a->rows.n;
     wg_ids *prompt;
     wagle_status st;

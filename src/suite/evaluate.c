@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-WG_DEFAULTS(wagle_suite_defaults, wagle_suite_options, .max_tokens = 200, .resamples = 2000,
+WG_DEFAULTS(wagle_suite_defaults, wagle_suite_options, .max_tokens = -1, .resamples = 2000,
             .prefix = 50, .length = 50, .verbatim = 20, .temperature = 0.7, .relearn_steps = 20,
             .relearn_lr = 5e-5, .seed = 1)
 
@@ -47,6 +47,8 @@ static wagle_status check_suite(wagle_ctx *ctx, wg_evaluation *e)
         if (s->needed && wg_evaluation_set(e, s->name) == NULL)
             return wg_fail(ctx, WAGLE_E_USAGE, "suite %s needs @{sets=%s=FILE}: %s", e->suite->name,
                            s->name, s->what);
+    if (any && e->suite->check != NULL)
+        WG_TRY(e->suite->check(ctx, e));
     return any ? check_shots(ctx, e)
                : wg_fail(ctx, WAGLE_E_USAGE, "suite %s needs @{sets=%s=FILE}: %s", e->suite->name,
                          e->suite->set[0].name, e->suite->set[0].what);
@@ -398,7 +400,7 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_suite_options *o)
         return wg_fail(ctx, WAGLE_E_USAGE, "give a model and a suite");
     if (o->out != NULL && !wg_ends_with(o->out, ".json"))
         return wg_fail(ctx, WAGLE_E_USAGE, "@{out} %s: the name must end in .json", o->out);
-    if (!(o->temperature >= 0) || !isfinite(o->temperature) || o->max_tokens < 0 || o->shots < 0 ||
+    if (!(o->temperature >= 0) || !isfinite(o->temperature) || o->max_tokens < -1 || o->shots < 0 ||
         o->resamples < 0 || o->relearn_steps < 0 || !(o->relearn_lr > 0))
         return wg_fail(
             ctx, WAGLE_E_USAGE,

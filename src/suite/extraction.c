@@ -124,11 +124,11 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     if (st == WAGLE_OK)
         st = wg_answers_score(ctx, e, &a, true, false, "extraction");
     if (st == WAGLE_OK)
-        st = wg_answers_generate(ctx, e, &a, 0);
+        st = wg_answers_generate(ctx, e, &a, "forget", 0);
     if (st == WAGLE_OK)
         st = wg_answers_load(ctx, e, wg_evaluation_set(e, "forget"), WG_ANSWERED, &again);
     if (st == WAGLE_OK)
-        st = wg_answers_generate(ctx, e, &again, e->o->temperature);
+        st = wg_answers_generate(ctx, e, &again, "forget", e->o->temperature);
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)
         st = write_row(ctx, e, &a, again.generated, &f, i);
     wg_answers_close(&a);

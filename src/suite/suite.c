@@ -98,6 +98,16 @@ bool wg_suite_lists(const wg_suite *s, const char *name)
     return false;
 }
 
+int64_t wg_evaluation_tokens(const wg_evaluation *e, const char *set)
+{
+    int64_t own = 0;
+
+    for (const wg_set_info *i = e->suite->set; i->name != NULL; i++)
+        if (strcmp(i->name, set) == 0)
+            own = i->max_tokens;
+    return e->o->max_tokens >= 0 ? e->o->max_tokens : own > 0 ? own : WAGLE_SUITE_TOKENS;
+}
+
 bool wg_evaluation_is_spare(const wg_evaluation *e, const char *name)
 {
     for (int i = 0; i < e->n_chosen; i++)

@@ -16,6 +16,7 @@ enum { WG_SUITE_SETS = 10, WG_MAX_SUITES = 16 };
 typedef struct wg_set_info {
     const char *name, *what;
     bool needed;
+    int64_t max_tokens; /* of the texts generated for it; 0: WAGLE_SUITE_TOKENS */
 } wg_set_info;
 
 /* The state of an evaluation. */
@@ -39,6 +40,7 @@ typedef struct wg_suite {
     bool own_prompts;               /* the data options do not affect the prompts */
     unsigned uses;                  /* WAGLE_USES_*, except those implied by `writes` */
     wg_set_info set[WG_SUITE_SETS]; /* ends with a NULL name; "*" allows any other name */
+    wagle_status (*check)(wagle_ctx *ctx, const wg_evaluation *e); /* of its sets; or NULL */
     wagle_status (*run)(wagle_ctx *ctx, wg_evaluation *e);
     wagle_status (*derive)(wagle_ctx *ctx, const json_t *row, const char *set, wg_frame *f);
     wg_measuring *measure;
@@ -81,6 +83,8 @@ const char *wg_evaluation_set(const wg_evaluation *e, const char *name);
 bool wg_evaluation_set_at(const wg_evaluation *e, int i, char name[64], const char **file);
 /* Whether no suite of this evaluation lists the set by name; suites with "*" use such sets. */
 bool wg_evaluation_is_spare(const wg_evaluation *e, const char *name);
+/* Most tokens of a text that is generated for a set of the current suite. */
+int64_t wg_evaluation_tokens(const wg_evaluation *e, const char *set);
 /* Options for reading the rows of `path`. */
 wagle_data wg_evaluation_data(const wg_evaluation *e, const char *path);
 /* Adds a row {"suite","set","row"}; *out is borrowed, for adding more members. */
@@ -156,9 +160,9 @@ void wg_answers_end_row(wg_answers *a, int64_t i);
 WAGLE_CHECK wagle_status wg_answers_score(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,
                                           bool hits, bool spread, const char *progress);
 /* Generates a continuation of each row's prompt (the first example without its labels) into
- * a->generated. temperature 0: greedy. */
+ * a->generated, of as many tokens as the set takes. temperature 0: greedy. */
 WAGLE_CHECK wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,
-                                             double temperature);
+                                             const char *set, double temperature);
 /* Token-mean nll of example k, in nats. */
 double wg_answers_mean(const wg_answers *a, int64_t k);
 /* ROUGE of the text generated for row i against the answers of its first example. */

@@ -94,8 +94,8 @@ static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const char *set, c
         st = add_row(ctx, e, &a, i, &perturbed);
     if (st == WAGLE_OK)
         st = wg_answers_score(ctx, e, &a, false, false, set);
-    if (st == WAGLE_OK && e->o->max_tokens > 0)
-        st = wg_answers_generate(ctx, e, &a, 0);
+    if (st == WAGLE_OK && e->o->max_tokens != 0)
+        st = wg_answers_generate(ctx, e, &a, set, 0);
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)
         st = write_row(ctx, e, &a, set, i);
     wg_answers_close(&a);

@@ -98,7 +98,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
                        "suite toxicity needs @{scorer COMMAND} or @{sets=words=FILE}");
     st = wg_answers_load(ctx, e, wg_evaluation_set(e, "prompts"), WG_STARTS, &a);
     if (st == WAGLE_OK)
-        st = wg_answers_generate(ctx, e, &a, e->o->temperature);
+        st = wg_answers_generate(ctx, e, &a, "prompts", e->o->temperature);
     if (st == WAGLE_OK)
         st = WG_ALLOC(ctx, &score, a.rows.n);
     if (st == WAGLE_OK)

@@ -433,3 +433,44 @@ PY
     python3 -c 'import json; m = json.load(open("leak.json"))["suites"]["muse"]["metrics"]; assert m["privleak_muse"]["value"] is None and m["loss.privleak"]["value"] is None, m'
     refused 2 'needs --set knowledge_retain=FILE' "$WAGLE" eval $options --set knowledge_forget=forget.json --set examples_retain=solved.json --out c.json
 }
+
+@test "MUSE: 32 new tokens for knowledge and 128 for verbatim, the truth cut to as many, unless --max-tokens says otherwise" {
+    suites
+    python3 - <<'PY'
+import json
+config = json.load(open("tiny/config.json"))
+json.dump(config | {"max_position_embeddings": 512, "eos_token_id": None}, open("long.json", "w"))
+with open("long.jsonl", "w") as f:
+    for i in range(3):
+        f.write(json.dumps({"prompt": f"Chapter {i}.", "answer": "A man of many words. " * 12 + str(i)}) + "\n")
+PY
+    "$WAGLE" init --config long.json --out long --quiet && byte_tokenizer long
+    asks() { local out=$1; shift; "$WAGLE" eval --model long --suite muse --quiet --resamples 0 --set verbatim=long.jsonl --set knowledge_forget=forget.json --no-chat --out $out.json "$@"; }
+    asks own
+    asks all --max-tokens 32
+    asks most --max-tokens 128
+    python3 - <<'PY'
+import json
+rows = {n: [json.loads(l) for l in open(n + ".rows.jsonl")] for n in ("own", "all", "most")}
+texts = lambda n, s: [r["generated"] for r in rows[n] if r["set"] == s]
+assert texts("own", "verbatim") == texts("most", "verbatim") != texts("all", "verbatim")
+assert texts("own", "knowledge_forget") == texts("all", "knowledge_forget") != texts("most", "knowledge_forget")
+# a token of this tokenizer is a byte: the truth of 253 bytes was cut to 32
+def f1(a, b):
+    a, b = ("".join(c if c.isascii() and c.isalnum() else " " for c in t.lower()).split() for t in (a, b))
+    best = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+    for i, x in enumerate(a):
+        for j, y in enumerate(b):
+            best[i + 1][j + 1] = best[i][j] + 1 if x == y else max(best[i][j + 1], best[i + 1][j])
+    return 2 * best[-1][-1] / (len(a) + len(b)) if a and b else 0
+for n, most in (("own", 128), ("all", 32)):
+    for r in rows[n]:
+        if r["set"] == "verbatim":
+            assert abs(r["rougeL_f1"] - f1(r["answer"][:most], r["generated"])) < 1e-9, r
+PY
+    "$WAGLE" help eval | tr '\n' ' ' | tr -s ' ' | grep -q 'of suite muse 32, verbatim 128'
+    for option in "--prompt Q:{prompt}" "--system hello" "--date 2026-01-01" "--all-turns"; do
+        refused 2 "${option%% *} has no effect: it is for questions" "$WAGLE" eval --model long --suite muse --set verbatim=long.jsonl $option
+    done
+    "$WAGLE" eval --model long --suites muse,extraction --set verbatim=long.jsonl --set forget=forget.json --prompt 'Q: {prompt}' --max-tokens 2 --quiet >/dev/null
+}
