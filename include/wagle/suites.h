@@ -35,8 +35,8 @@ typedef struct wagle_suite_options {
     int64_t shots;         /* mcq: solved examples before each question */
     int64_t prefix, length; /* copyright: tokens that are given, and that are to come */
     int64_t verbatim;       /* copyright: tokens in a row that count as reproduced */
-    double temperature;     /* of sampled continuations */
-    const char *scorer;     /* a command. toxicity: reads one text per line, writes 0 to 1;
+    double temperature;     /* of sampled texts */
+    const char *scorer;     /* a command. toxicity, tofu: reads one text per line, writes 0 to 1;
                                wagle-paper: two texts with a tab between, writes -1 to 1 */
     int64_t relearn_steps;  /* robustness */
     double relearn_lr;
@@ -44,6 +44,11 @@ typedef struct wagle_suite_options {
     uint64_t seed;
     bool redact; /* texts of the rows kept become keyed hashes (docs/security.md) */
     bool force;
+    const char *min_k; /* membership, muse: percentages of Min-k and Min-k++, as in "20,40" */
+    int64_t samples; /* tofu, muse, extraction: answers sampled for each row, for leak@k; 0: none */
+    const char *leak_k; /* numbers of samples of which the worst counts, as in "1,4,16"; NULL:
+                           powers of two up to `samples` */
+    double top_p;       /* of sampled texts: the likeliest tokens that have it together; 1: all */
 } wagle_suite_options;
 
 WAGLE_SIZED(wagle_suite_defaults, wagle_suite_options)

@@ -1,5 +1,7 @@
 /* evaluate.c - runs suites, saves their rows, and computes metrics with intervals. */
 #include "dist/dist.h"
+#include "suite/attacks.h"
+#include "suite/leak.h"
 #include "suite/results.h"
 
 #include "base/choose.h"
@@ -13,7 +15,7 @@
 
 WG_DEFAULTS(wagle_suite_defaults, wagle_suite_options, .max_tokens = -1, .resamples = 2000,
             .prefix = 50, .length = 50, .verbatim = 20, .temperature = 0.7, .relearn_steps = 20,
-            .relearn_lr = 5e-5, .seed = 1)
+            .relearn_lr = 5e-5, .seed = 1, .min_k = "20,40", .top_p = 1)
 
 /* --- sets ------------------------------------------------------------------------------------- */
 
@@ -114,6 +116,20 @@ static wagle_status check_sets(wagle_ctx *ctx, wg_evaluation *e)
     return WAGLE_OK;
 }
 
+/* Refuses samples where no set's answers are sampled. */
+static wagle_status check_samples(wagle_ctx *ctx, const wg_evaluation *e)
+{
+    for (int i = 0; i < e->n_chosen; i++)
+        for (const wg_set_info *s = e->chosen[i]->set; s->name != NULL; s++)
+            if (s->sampled && wg_evaluation_set(e, s->name) != NULL)
+                return WAGLE_OK;
+    return e->o->samples == 0
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_USAGE,
+                         "@{samples} has no effect: it needs set forget of suite tofu or "
+                         "extraction, or verbatim or knowledge_forget of suite muse");
+}
+
 /* --- running ---------------------------------------------------------------------------------- */
 
 /* Records the layout of the suite's questions and compares it with the model's training layout.
@@ -171,7 +187,8 @@ wagle_status wg_evaluation_check(wagle_ctx *ctx, wg_evaluation *e)
     WG_TRY(choose(ctx, e));
     WG_TRY(check_names(ctx, e));
     WG_TRY(wg_evaluation_each(ctx, e, check_suite));
-    return check_sets(ctx, e);
+    WG_TRY(check_sets(ctx, e));
+    return check_samples(ctx, e);
 }
 
 wagle_status wg_evaluation_begin(wagle_ctx *ctx, wg_evaluation *e)
@@ -296,6 +313,18 @@ static wagle_status add_benchmarks(wagle_ctx *ctx, const wg_suite *s, const json
     return st;
 }
 
+static wagle_status add_left_out(wagle_ctx *ctx, const wg_suite *s, const wg_frame *f,
+                                 const wg_measures *m, json_t *suite)
+{
+    json_t *names = json_object();
+    wagle_status st = names != NULL ? s->left_out(ctx, f, m, names) : wg_json_memory(ctx);
+
+    if (st == WAGLE_OK && json_object_size(names) > 0)
+        st = wg_json_set(ctx, suite, "left_out", json_incref(names));
+    json_decref(names);
+    return st;
+}
+
 /* Computes the metrics of one suite, relative to the gold result if there is one. */
 static wagle_status measure_suite(wagle_ctx *ctx, const wagle_suite_options *o, const wg_suite *s,
                                   const json_t *rows, const json_t *gold, json_t *suites)
@@ -315,6 +344,8 @@ static wagle_status measure_suite(wagle_ctx *ctx, const wagle_suite_options *o, 
         st = wg_json_set(ctx, suites, s->name, json_pack("{s:O}", "metrics", metrics));
     if (st == WAGLE_OK)
         st = add_benchmarks(ctx, s, rows, json_object_get(suites, s->name));
+    if (st == WAGLE_OK && s->left_out != NULL)
+        st = add_left_out(ctx, s, &f, &m, json_object_get(suites, s->name));
     json_decref(metrics);
     wg_measures_free(&m);
     wg_frame_free(&f);
@@ -396,6 +427,8 @@ static wagle_status check_output(wagle_ctx *ctx, const wagle_suite_options *o)
 
 static wagle_status check_options(wagle_ctx *ctx, const wagle_suite_options *o)
 {
+    wg_counts counts;
+
     if (o->recompute == NULL && (o->model == NULL || o->suites == NULL || *o->suites == '\0'))
         return wg_fail(ctx, WAGLE_E_USAGE, "give a model and a suite");
     if (o->out != NULL && !wg_ends_with(o->out, ".json"))
@@ -406,6 +439,10 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_suite_options *o)
             ctx, WAGLE_E_USAGE,
             "@{temperature}, @{max_tokens}, @{shots}, @{resamples} and @{relearn_steps} must "
             "be 0 or more, @{relearn_lr} above 0");
+    if (!(o->top_p > 0 && o->top_p <= 1))
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{top_p} must be above 0, at most 1");
+    WG_TRY(wg_attack_percents(ctx, o, &counts));
+    WG_TRY(wg_leak_counts(ctx, o, &counts));
     return o->out != NULL ? check_output(ctx, o) : WAGLE_OK;
 }
 
