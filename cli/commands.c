@@ -249,9 +249,9 @@ const cli_command cli_commands[] = {
      "model share-weights adapter data metrics suite suites set tofu split gold reference "
      "recompute out "
      "resamples seed "
-     "max-tokens shots prefix length verbatim temperature scorer encoder relearn-steps relearn-lr "
-     "no-eos "
-     "redact force json" ROWS,
+     "max-tokens shots prefix length verbatim samples leak-k temperature top-p scorer encoder min-k "
+     "relearn-steps relearn-lr "
+     "no-eos redact force json" ROWS,
      cli_eval, NULL, NULL, 0},
     {"compare", CLI_COMPARE, "A.json[,..] B.json[,..]",
      "show what differs significantly between two results of eval; with several seeds: A1,A2 B1,B2",

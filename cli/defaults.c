@@ -37,7 +37,12 @@ STRUCTURE(of_demo, wagle_demo_options, wagle_demo_defaults)
  */
 
 /* Forms that are in no structure. */
-enum { WORDS = 100, TOKENS /* of eval: two structures */, WARMUP /* two members */ };
+enum {
+    WORDS = 100,
+    EVAL_TOKENS, /* two structures */
+    SUITE_TOKENS /* by suite */,
+    WARMUP /* two members */
+};
 
 static const struct place {
     const char *option, *commands; /* commands NULL: all that take the option */
@@ -74,17 +79,21 @@ static const struct place {
     {"max-tokens", "generate", of_generate, CLI_AS_WHOLE, AT(generate, max_tokens), NULL},
     {"temperature", "generate", of_generate, CLI_AS_REAL, AT(generate, temperature), NULL},
     {"top-k", NULL, of_generate, CLI_AS_WHOLE, AT(generate, top_k), NULL},
-    {"top-p", NULL, of_generate, CLI_AS_REAL, AT(generate, top_p), NULL},
+    {"top-p", "generate", of_generate, CLI_AS_REAL, AT(generate, top_p), NULL},
     {"seed", "generate", of_generate, CLI_AS_SEED, AT(generate, seed), NULL},
     {"weights", "generate", of_generate, CLI_AS_CHOICE, AT(generate, weights), NULL},
-    {"max-tokens", "eval", NULL, TOKENS, 0, NULL},
-    {"max-tokens", NULL, of_suite, CLI_AS_WHOLE, AT(suite, max_tokens), NULL},
+    {"max-tokens", "eval", NULL, EVAL_TOKENS, 0, NULL},
+    {"max-tokens", NULL, NULL, SUITE_TOKENS, 0, NULL},
     {"temperature", NULL, of_suite, CLI_AS_REAL, AT(suite, temperature), NULL},
     {"resamples", "eval", of_suite, CLI_AS_WHOLE, AT(suite, resamples), NULL},
     {"shots", NULL, of_suite, CLI_AS_WHOLE, AT(suite, shots), NULL},
     {"prefix", NULL, of_suite, CLI_AS_WHOLE, AT(suite, prefix), NULL},
     {"length", NULL, of_suite, CLI_AS_WHOLE, AT(suite, length), NULL},
     {"verbatim", NULL, of_suite, CLI_AS_WHOLE, AT(suite, verbatim), NULL},
+    {"top-p", "eval", of_suite, CLI_AS_REAL, AT(suite, top_p), NULL},
+    {"samples", NULL, of_suite, CLI_AS_WHOLE, AT(suite, samples), "none"},
+    {"leak-k", NULL, NULL, WORDS, 0, "1, 2, 4, .. up to --samples"},
+    {"min-k", NULL, of_suite, CLI_AS_TEXT, AT(suite, min_k), NULL},
     {"relearn-steps", NULL, of_suite, CLI_AS_WHOLE, AT(suite, relearn_steps), NULL},
     {"relearn-lr", NULL, of_suite, CLI_AS_REAL, AT(suite, relearn_lr), NULL},
     {"seed", "eval", of_suite, CLI_AS_SEED, AT(suite, seed), NULL},
@@ -153,13 +162,19 @@ static void gamma_text(const wagle_gamma *g, char out[96])
                                                   : "auto");
 }
 
+static void suite_tokens(char out[64])
+{
+    snprintf(out, 64, "%d; of suite muse %d, verbatim %d", WAGLE_SUITE_TOKENS,
+             WAGLE_MUSE_KNOWLEDGE_TOKENS, WAGLE_MUSE_VERBATIM_TOKENS);
+}
+
 static void eval_tokens(char out[96])
 {
-    const wagle_suite_options *suite = of_suite();
     const wagle_eval_options *rows = of_eval();
+    char suite[64];
 
-    snprintf(out, 96, "%lld with --suite, %lld with --data", (long long)suite->max_tokens,
-             (long long)rows->max_tokens);
+    suite_tokens(suite);
+    snprintf(out, 96, "%s; with --data %lld", suite, (long long)rows->max_tokens);
 }
 
 /* The value at `at`, or the words that it stands for. */
@@ -213,8 +228,10 @@ void cli_default(const cli_command *c, const char *option, char out[96])
         if (strcmp(p->option, option) != 0 ||
             (p->commands != NULL && !cli_listed(p->commands, c->name)))
             continue;
-        if (p->form == TOKENS)
+        if (p->form == EVAL_TOKENS)
             eval_tokens(out);
+        else if (p->form == SUITE_TOKENS)
+            suite_tokens(out);
         else if (p->form == WARMUP)
             warmup(strcmp(c->name, "finetune") == 0 ? of_finetune() : of_unlearn(), out);
         else if (p->form == WORDS)

@@ -35,6 +35,8 @@ static void print_suite(const char *name, const json_t *suite)
     json_object_foreach (json_object_get(suite, "benchmarks"), metric, value)
         printf("  set %s was asked as %s%s%s\n", metric, json_string_value(value),
                chat != NULL ? " by " : "", chat != NULL ? chat : "");
+    json_object_foreach (json_object_get(suite, "left_out"), metric, value)
+        printf("  without %s: %s\n", metric, json_string_value(value));
 }
 
 static wagle_status print_result(char *json, bool as_json)
@@ -115,14 +117,18 @@ wagle_status cli_suites(cli_options *o, wagle_suite_options *s)
     s->reference = o->reference;
     s->scorer = o->scorer;
     s->encoder = o->encoder;
+    s->leak_k = o->leak_k;
+    s->min_k = o->min_k != NULL ? o->min_k : s->min_k;
     s->no_eos = o->no_eos;
     s->redact = o->redact;
     cli_given_seed(&s->seed, o->seed);
     cli_given(&s->temperature, o->temperature);
+    cli_given(&s->top_p, o->top_p);
     cli_given(&s->relearn_lr, o->relearn_lr);
     cli_given_whole(&s->max_tokens, o->max_tokens);
     cli_given_whole(&s->resamples, o->resamples);
     cli_given_whole(&s->shots, o->shots);
+    cli_given_whole(&s->samples, o->samples);
     cli_given_whole(&s->prefix, o->prefix);
     cli_given_whole(&s->length, o->length);
     cli_given_whole(&s->verbatim, o->verbatim);

@@ -169,7 +169,8 @@ static const struct own {
      "steps "
      "are the layers"},
     {"temperature", "eval", CLI_GENERATION,
-     "sampling temperature of suites extraction and toxicity; 0 always takes the likeliest token"},
+     "sampling temperature of suites extraction and toxicity, and of --samples; 0 always takes the "
+     "likeliest token"},
     {"out", "eval", CLI_OUTPUT, "file X.json for the result; its rows go into X.rows.jsonl"},
     {"gold", "report", CLI_TESTS, "label of the model that never saw the forget set"},
     {"dry-run", "sweep", CLI_OUTPUT, "only print which runs are done"},

@@ -300,7 +300,7 @@ static bool suite_reads_reference(const cli_options *o)
 
 static bool samples_in_suite(const cli_options *o)
 {
-    return suites_use(o, WAGLE_USES_TEMPERATURE);
+    return suites_use(o, WAGLE_USES_TEMPERATURE) || o->samples > 0;
 }
 
 static bool shows_examples(const cli_options *o)
@@ -326,6 +326,11 @@ static bool reads_scorer(const cli_options *o)
 static bool reads_encoder(const cli_options *o)
 {
     return suites_use(o, WAGLE_USES_ENCODER);
+}
+
+static bool reads_min_k(const cli_options *o)
+{
+    return suites_use(o, WAGLE_USES_MIN_K);
 }
 
 static bool relearns(const cli_options *o)
@@ -443,10 +448,13 @@ static const struct rule {
      false},
     {"set tofu", "eval", with_suite_or_recompute,
      "it needs --suite; 'wagle help suites' lists the sets", false},
-    {"split gold reference resamples shots prefix length verbatim temperature scorer encoder "
+    {"split gold reference resamples shots prefix length verbatim samples leak-k temperature top-p "
+     "scorer encoder min-k "
      "relearn-steps relearn-lr no-eos",
      "eval", with_suite_or_recompute, "it needs --suite", false},
-    {"model data set tofu split reference shots prefix length verbatim temperature scorer encoder "
+    {"model data set tofu split reference shots prefix length verbatim samples leak-k temperature "
+     "top-p "
+     "scorer encoder min-k "
      "relearn-steps relearn-lr no-eos max-tokens metrics " CLI_ROWS,
      "eval", without_recompute, "--recompute reads only the rows of a result", false},
     {"facts-field all-turns", "logits", never, "logits of every token are written", false},
@@ -462,11 +470,13 @@ static const struct rule {
      true},
     {"reference", "eval", suite_reads_reference, "it needs suite membership, muse or robustness",
      true},
-    {"temperature", "eval", samples_in_suite, "it needs suite extraction or toxicity", true},
+    {"temperature top-p", "eval", samples_in_suite,
+     "it needs suite extraction or toxicity, or --samples", true},
     {"shots", "eval finetune unlearn", shows_examples, "it needs suite mcq or robustness", true},
     {"prefix length verbatim", "eval", cuts_windows, "it needs suite copyright", true},
-    {"scorer", "eval", reads_scorer, "it needs suite toxicity or wagle-paper", true},
+    {"scorer", "eval", reads_scorer, "it needs suite toxicity, tofu or wagle-paper", true},
     {"encoder", "eval", reads_encoder, "it needs suite wagle-paper", true},
+    {"min-k", "eval", reads_min_k, "it needs suite membership or muse", true},
     {"relearn-steps relearn-lr", "eval", relearns, "it needs suite robustness", true},
     {"no-chat", "logits gradient attribute mask finetune unlearn eval generate", without_chat,
      "--chat or --chat-layout asks for a template", false},

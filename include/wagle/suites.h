@@ -10,6 +10,13 @@ extern "C" {
 
 /* --- suites -------------------------------------------------------------------------------- */
 
+/* What `max_tokens` -1 is. */
+enum {
+    WAGLE_SUITE_TOKENS = 200,
+    WAGLE_MUSE_KNOWLEDGE_TOKENS = 32, /* as in MUSE's code (swj0419/muse_bench, eval.py) */
+    WAGLE_MUSE_VERBATIM_TOKENS = 128
+};
+
 typedef struct wagle_suite_options {
     size_t size;               /* set by the defaults */
     const char *model;         /* a model folder; unless `recompute` */
@@ -23,13 +30,13 @@ typedef struct wagle_suite_options {
                               changes back to it; or NULL */
     const char *out;       /* X.json gets the result, X.rows.jsonl the rows; NULL: neither */
     const char *recompute; /* a result or its rows: metrics are made anew, without a model */
-    int64_t max_tokens;    /* of generated texts */
+    int64_t max_tokens;    /* of generated texts; -1: WAGLE_SUITE_TOKENS, or muse's own */
     int64_t resamples;     /* of rows, for 95 % intervals */
     int64_t shots;         /* mcq: solved examples before each question */
     int64_t prefix, length; /* copyright: tokens that are given, and that are to come */
     int64_t verbatim;       /* copyright: tokens in a row that count as reproduced */
-    double temperature;     /* of sampled continuations */
-    const char *scorer;     /* a command. toxicity: reads one text per line, writes 0 to 1;
+    double temperature;     /* of sampled texts */
+    const char *scorer;     /* a command. toxicity, tofu: reads one text per line, writes 0 to 1;
                                wagle-paper: two texts with a tab between, writes -1 to 1 */
     const char *encoder;    /* wagle-paper: folder of a sentence encoder (BERT, as MiniLM), whose
                                cosine is the similarity of texts; or NULL. Not with `scorer` */
@@ -39,6 +46,11 @@ typedef struct wagle_suite_options {
     uint64_t seed;
     bool redact; /* texts of the rows kept become keyed hashes (docs/security.md) */
     bool force;
+    const char *min_k; /* membership, muse: percentages of Min-k and Min-k++, as in "20,40" */
+    int64_t samples; /* tofu, muse, extraction: answers sampled for each row, for leak@k; 0: none */
+    const char *leak_k; /* numbers of samples of which the worst counts, as in "1,4,16"; NULL:
+                           powers of two up to `samples` */
+    double top_p;       /* of sampled texts: the likeliest tokens that have it together; 1: all */
 } wagle_suite_options;
 
 WAGLE_SIZED(wagle_suite_defaults, wagle_suite_options)

@@ -23,6 +23,7 @@ void wg_answers_close(wg_answers *a)
         if (a->generated != NULL)
             wg_text_free(&a->generated[i]);
     }
+    wg_free_lists(a->given, a->rows.n);
     wg_free(a->made);
     wg_free(a->generated);
     wg_free_scores(a->score, a->set.n);
@@ -103,34 +104,44 @@ double wg_answers_mean(const wg_answers *a, int64_t k)
     return wg_token_mean(a->score[k].nll, a->score[k].n);
 }
 
-wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,
-                                 double temperature)
+wagle_status wg_answers_sample(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a, int64_t each,
+                               const wg_sampling *how, wg_ids *made, wg_text *text)
 {
-    const wg_sampling how = {
-        .temperature = temperature, .top_p = 1, .max_tokens = e->o->max_tokens, .seed = e->o->seed};
-    const int64_t n = a->rows.n;
+    const int64_t rows = a->rows.n, n = each * rows;
     wg_ids *prompt;
     wagle_status st;
 
-    if (how.max_tokens < 1)
+    if (how->max_tokens < 1)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "suite %s generates text, so @{max_tokens} must be 1 or more",
                        e->suite->name);
     WG_TRY(log_layout(ctx, e));
     WG_TRY(wg_reader_tokenizer(ctx, &e->session->reader));
-    WG_TRY(WG_ALLOC(ctx, &a->made, n));
-    WG_TRY(WG_ALLOC(ctx, &a->generated, n));
     WG_TRY(WG_ALLOC(ctx, &prompt, n));
-    for (int64_t i = 0; i < n; i++) {
-        const wg_example *first = &a->set.example[a->first[i]];
-        prompt[i] = (wg_ids){.id = first->ids, .n = wg_example_given(first)};
+    for (int64_t k = 0; k < n; k++) {
+        const wg_example *first = &a->set.example[a->first[k % rows]];
+        prompt[k] = (wg_ids){.id = first->ids, .n = wg_example_given(first)};
+        if (a->given != NULL && a->given[k % rows].n > 0)
+            prompt[k] = a->given[k % rows];
     }
-    st = wg_generate(ctx, e->session, prompt, n, &how, a->made);
+    st = wg_generate(ctx, e->session, prompt, n, how, made);
     wg_free(prompt);
-    WG_TRY(st);
-    for (int64_t i = 0; i < n; i++)
-        WG_TRY(wg_generated_text(ctx, e->session, &a->made[i], &a->generated[i]));
-    return WAGLE_OK;
+    for (int64_t k = 0; st == WAGLE_OK && k < n; k++)
+        st = wg_generated_text(ctx, e->session, &made[k], &text[k]);
+    return st;
+}
+
+wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, const char *set,
+                                 double temperature)
+{
+    const wg_sampling how = {.temperature = temperature,
+                             .top_p = e->o->top_p,
+                             .max_tokens = wg_evaluation_tokens(e, set),
+                             .seed = e->o->seed};
+
+    WG_TRY(WG_ALLOC(ctx, &a->made, a->rows.n));
+    WG_TRY(WG_ALLOC(ctx, &a->generated, a->rows.n));
+    return wg_answers_sample(ctx, e, a, 1, &how, a->made, a->generated);
 }
 
 wagle_status wg_answers_rouge(wagle_ctx *ctx, const wg_answers *a, int64_t i, bool stem,

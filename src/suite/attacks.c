@@ -3,25 +3,59 @@
 #include "metric/membership.h"
 #include "metric/statistics.h"
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* In all attacks, members have lower scores. */
-static const char *const attacks[] = {"loss",       "zlib",       "min_k_20",  "min_k_40",
-                                      "min_kpp_20", "min_kpp_40", "grad_norm", "reference"};
-enum { ATTACKS = sizeof attacks / sizeof *attacks };
+/* In all attacks, members have lower scores. Those with `shares` are of a percentage of the tokens,
+ * which follows their name. */
+static const struct attack {
+    const char *name;
+    bool shares;
+} attacks[] = {{"loss", false},    {"zlib", false},      {"min_k_", true},
+               {"min_kpp_", true}, {"grad_norm", false}, {"reference", false}};
+enum { ATTACKS = sizeof attacks / sizeof *attacks, MOST_PERCENT = 100 };
 
-static wagle_status set_min_k(wagle_ctx *ctx, json_t *row, const char *key, const double *x,
-                              int64_t n, double share)
+static bool is_percent(const char *text)
 {
-    double value;
+    const size_t digits = strspn(text, "0123456789");
 
-    WG_TRY(wg_min_k(ctx, x, n, share, &value));
-    return wg_json_set(ctx, row, key, json_real(value));
+    return digits > 0 && digits <= 3 && text[digits] == '\0' && text[0] != '0' &&
+           strtol(text, NULL, 10) <= MOST_PERCENT;
+}
+
+static bool is_attack(const char *key)
+{
+    for (int i = 0; i < ATTACKS; i++) {
+        const size_t n = strlen(attacks[i].name);
+        if (strncmp(key, attacks[i].name, n) == 0 &&
+            (attacks[i].shares ? is_percent(key + n) : key[n] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+wagle_status wg_attack_percents(wagle_ctx *ctx, const wagle_suite_options *o, wg_counts *out)
+{
+    return wg_counts_read(ctx, "@{min_k}", o->min_k, 1, MOST_PERCENT, out);
+}
+
+static wagle_status write_min_k(wagle_ctx *ctx, json_t *row, const char *name, const double *x,
+                                int64_t n, const wg_counts *percents)
+{
+    for (int i = 0; i < percents->n; i++) {
+        char key[24];
+        double value;
+        snprintf(key, sizeof key, "%s%lld", name, (long long)percents->at[i]);
+        WG_TRY(wg_min_k(ctx, x, n, (double)percents->at[i] / 100, &value));
+        WG_TRY(wg_json_set(ctx, row, key, json_real(value)));
+    }
+    return WAGLE_OK;
 }
 
 /* Writes the scores that are computed from the token losses of a row. */
 static wagle_status write_loss_scores(wagle_ctx *ctx, const wg_example *example,
-                                      const wg_row_score *s, json_t *row)
+                                      const wg_row_score *s, const wg_counts *percents, json_t *row)
 {
     double *lp = NULL, *z = NULL, loss;
     int64_t bytes = 0;
@@ -41,13 +75,9 @@ static wagle_status write_loss_scores(wagle_ctx *ctx, const wg_example *example,
     if (st == WAGLE_OK && bytes > 0)
         st = wg_json_set(ctx, row, "zlib", json_real(loss / (double)bytes));
     if (st == WAGLE_OK)
-        st = set_min_k(ctx, row, "min_k_20", lp, s->n, 0.2);
+        st = write_min_k(ctx, row, "min_k_", lp, s->n, percents);
     if (st == WAGLE_OK)
-        st = set_min_k(ctx, row, "min_k_40", lp, s->n, 0.4);
-    if (st == WAGLE_OK)
-        st = set_min_k(ctx, row, "min_kpp_20", z, s->n, 0.2);
-    if (st == WAGLE_OK)
-        st = set_min_k(ctx, row, "min_kpp_40", z, s->n, 0.4);
+        st = write_min_k(ctx, row, "min_kpp_", z, s->n, percents);
     wg_free(lp);
     wg_free(z);
     return st;
@@ -127,12 +157,13 @@ static wagle_status measure_extras(wagle_ctx *ctx, wg_evaluation *e, const wg_da
 }
 
 static wagle_status write_rows(wagle_ctx *ctx, wg_evaluation *e, const char *set,
-                               const wg_dataset *rows, const wg_row_score *score, const extras *x)
+                               const wg_dataset *rows, const wg_row_score *score,
+                               const wg_counts *percents, const extras *x)
 {
     for (int64_t i = 0; i < rows->n; i++) {
         json_t *row;
         WG_TRY(wg_evaluation_row(ctx, e, set, i, &row));
-        WG_TRY(write_loss_scores(ctx, &rows->example[i], &score[i], row));
+        WG_TRY(write_loss_scores(ctx, &rows->example[i], &score[i], percents, row));
         if (x->norm != NULL)
             WG_TRY(wg_json_set(ctx, row, "grad_norm", json_real(x->norm[i])));
         if (x->reference != NULL)
@@ -144,7 +175,7 @@ static wagle_status write_rows(wagle_ctx *ctx, wg_evaluation *e, const char *set
 }
 
 wagle_status wg_attack_rows(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path,
-                            bool gradients)
+                            const wg_counts *percents, bool gradients)
 {
     const wagle_data data = wg_evaluation_data(e, path);
     const wg_scoring how = {.spread = true, .progress = set};
@@ -160,7 +191,7 @@ wagle_status wg_attack_rows(wagle_ctx *ctx, wg_evaluation *e, const char *set, c
     if (st == WAGLE_OK && gradients)
         st = measure_extras(ctx, e, &rows, &x);
     if (st == WAGLE_OK)
-        st = write_rows(ctx, e, set, &rows, score, &x);
+        st = write_rows(ctx, e, set, &rows, score, percents, &x);
     wg_free(x.norm);
     wg_free(x.reference);
     wg_free_scores(score, rows.n);
@@ -170,9 +201,13 @@ wagle_status wg_attack_rows(wagle_ctx *ctx, wg_evaluation *e, const char *set, c
 
 wagle_status wg_attack_derive(wagle_ctx *ctx, const json_t *row, const char *set, wg_frame *f)
 {
-    for (int i = 0; i < ATTACKS; i++)
-        if (i == 0 || json_object_get(row, attacks[i]) != NULL)
-            WG_TRY(wg_row_column(ctx, row, set, attacks[i], f));
+    const char *key;
+    json_t *value;
+
+    WG_TRY(wg_row_column(ctx, row, set, "loss", f));
+    json_object_foreach ((json_t *)(uintptr_t)row, key, value)
+        if (is_attack(key) && strcmp(key, "loss") != 0)
+            WG_TRY(wg_row_column(ctx, row, set, key, f));
     return WAGLE_OK;
 }
 
@@ -209,10 +244,12 @@ static wagle_status compute_auc(wagle_ctx *ctx, const wg_frame *f, const char *p
 
 wagle_status wg_attack_measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 {
-    for (int i = 0; i < ATTACKS; i++) {
-        const char *name = attacks[i];
+    for (int64_t i = 0; i < f->n; i++) {
+        const char *name = f->column[i].name;
         double auc, tpr, gold, unused;
         int64_t n, gold_n;
+        if (strcmp(f->column[i].set, "members") != 0)
+            continue;
         WG_TRY(compute_auc(ctx, f, "", name, &auc, &tpr, &n));
         if (n == 0)
             continue;

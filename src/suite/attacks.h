@@ -4,10 +4,14 @@
 
 #include "suite/suite.h"
 
+/* The percentages of Min-k and Min-k++ that are asked for. */
+WAGLE_CHECK wagle_status wg_attack_percents(wagle_ctx *ctx, const wagle_suite_options *o,
+                                            wg_counts *out);
 /* Adds a row of scores for each row of a file. gradients: also computes gradient norms, and losses
  * under e->o->reference if that names a model. */
 WAGLE_CHECK wagle_status wg_attack_rows(wagle_ctx *ctx, wg_evaluation *e, const char *set,
-                                        const char *path, bool gradients);
+                                        const char *path, const wg_counts *percents,
+                                        bool gradients);
 WAGLE_CHECK wagle_status wg_attack_derive(wagle_ctx *ctx, const json_t *row, const char *set,
                                           wg_frame *f);
 /* Computes AUC and TPR at 1 % FPR of each attack on the sets `members` and `nonmembers`. With a

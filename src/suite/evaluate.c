@@ -1,5 +1,7 @@
 /* evaluate.c - runs suites, saves their rows, and computes metrics with intervals. */
 #include "dist/dist.h"
+#include "suite/attacks.h"
+#include "suite/leak.h"
 #include "suite/results.h"
 
 #include "base/choose.h"
@@ -11,9 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 
-WG_DEFAULTS(wagle_suite_defaults, wagle_suite_options, .max_tokens = 200, .resamples = 2000,
+WG_DEFAULTS(wagle_suite_defaults, wagle_suite_options, .max_tokens = -1, .resamples = 2000,
             .prefix = 50, .length = 50, .verbatim = 20, .temperature = 0.7, .relearn_steps = 20,
-            .relearn_lr = 5e-5, .seed = 1)
+            .relearn_lr = 5e-5, .seed = 1, .min_k = "20,40", .top_p = 1)
 
 /* --- sets ------------------------------------------------------------------------------------- */
 
@@ -47,6 +49,8 @@ static wagle_status check_suite(wagle_ctx *ctx, wg_evaluation *e)
         if (s->needed && wg_evaluation_set(e, s->name) == NULL)
             return wg_fail(ctx, WAGLE_E_USAGE, "suite %s needs @{sets=%s=FILE}: %s", e->suite->name,
                            s->name, s->what);
+    if (any && e->suite->check != NULL)
+        WG_TRY(e->suite->check(ctx, e));
     return any ? check_shots(ctx, e)
                : wg_fail(ctx, WAGLE_E_USAGE, "suite %s needs @{sets=%s=FILE}: %s", e->suite->name,
                          e->suite->set[0].name, e->suite->set[0].what);
@@ -112,6 +116,20 @@ static wagle_status check_sets(wagle_ctx *ctx, wg_evaluation *e)
     return WAGLE_OK;
 }
 
+/* Refuses samples where no set's answers are sampled. */
+static wagle_status check_samples(wagle_ctx *ctx, const wg_evaluation *e)
+{
+    for (int i = 0; i < e->n_chosen; i++)
+        for (const wg_set_info *s = e->chosen[i]->set; s->name != NULL; s++)
+            if (s->sampled && wg_evaluation_set(e, s->name) != NULL)
+                return WAGLE_OK;
+    return e->o->samples == 0
+               ? WAGLE_OK
+               : wg_fail(ctx, WAGLE_E_USAGE,
+                         "@{samples} has no effect: it needs set forget of suite tofu or "
+                         "extraction, or verbatim or knowledge_forget of suite muse");
+}
+
 /* --- running ---------------------------------------------------------------------------------- */
 
 /* Records the layout of the suite's questions and compares it with the model's training layout.
@@ -172,7 +190,8 @@ wagle_status wg_evaluation_check(wagle_ctx *ctx, wg_evaluation *e)
     WG_TRY(choose(ctx, e));
     WG_TRY(check_names(ctx, e));
     WG_TRY(wg_evaluation_each(ctx, e, check_suite));
-    return check_sets(ctx, e);
+    WG_TRY(check_sets(ctx, e));
+    return check_samples(ctx, e);
 }
 
 wagle_status wg_evaluation_begin(wagle_ctx *ctx, wg_evaluation *e)
@@ -297,6 +316,18 @@ static wagle_status add_benchmarks(wagle_ctx *ctx, const wg_suite *s, const json
     return st;
 }
 
+static wagle_status add_left_out(wagle_ctx *ctx, const wg_suite *s, const wg_frame *f,
+                                 const wg_measures *m, json_t *suite)
+{
+    json_t *names = json_object();
+    wagle_status st = names != NULL ? s->left_out(ctx, f, m, names) : wg_json_memory(ctx);
+
+    if (st == WAGLE_OK && json_object_size(names) > 0)
+        st = wg_json_set(ctx, suite, "left_out", json_incref(names));
+    json_decref(names);
+    return st;
+}
+
 /* Computes the metrics of one suite, relative to the gold result if there is one. */
 static wagle_status measure_suite(wagle_ctx *ctx, const wagle_suite_options *o, const wg_suite *s,
                                   const json_t *rows, const json_t *gold, json_t *suites)
@@ -316,6 +347,8 @@ static wagle_status measure_suite(wagle_ctx *ctx, const wagle_suite_options *o, 
         st = wg_json_set(ctx, suites, s->name, json_pack("{s:O}", "metrics", metrics));
     if (st == WAGLE_OK)
         st = add_benchmarks(ctx, s, rows, json_object_get(suites, s->name));
+    if (st == WAGLE_OK && s->left_out != NULL)
+        st = add_left_out(ctx, s, &f, &m, json_object_get(suites, s->name));
     json_decref(metrics);
     wg_measures_free(&m);
     wg_frame_free(&f);
@@ -397,16 +430,22 @@ static wagle_status check_output(wagle_ctx *ctx, const wagle_suite_options *o)
 
 static wagle_status check_options(wagle_ctx *ctx, const wagle_suite_options *o)
 {
+    wg_counts counts;
+
     if (o->recompute == NULL && (o->model == NULL || o->suites == NULL || *o->suites == '\0'))
         return wg_fail(ctx, WAGLE_E_USAGE, "give a model and a suite");
     if (o->out != NULL && !wg_ends_with(o->out, ".json"))
         return wg_fail(ctx, WAGLE_E_USAGE, "@{out} %s: the name must end in .json", o->out);
-    if (!(o->temperature >= 0) || !isfinite(o->temperature) || o->max_tokens < 0 || o->shots < 0 ||
+    if (!(o->temperature >= 0) || !isfinite(o->temperature) || o->max_tokens < -1 || o->shots < 0 ||
         o->resamples < 0 || o->relearn_steps < 0 || !(o->relearn_lr > 0))
         return wg_fail(
             ctx, WAGLE_E_USAGE,
             "@{temperature}, @{max_tokens}, @{shots}, @{resamples} and @{relearn_steps} must "
             "be 0 or more, @{relearn_lr} above 0");
+    if (!(o->top_p > 0 && o->top_p <= 1))
+        return wg_fail(ctx, WAGLE_E_USAGE, "@{top_p} must be above 0, at most 1");
+    WG_TRY(wg_attack_percents(ctx, o, &counts));
+    WG_TRY(wg_leak_counts(ctx, o, &counts));
     return o->out != NULL ? check_output(ctx, o) : WAGLE_OK;
 }
 

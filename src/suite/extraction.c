@@ -1,7 +1,8 @@
 /* extraction.c - how much of the forget set can be extracted: extraction strength and exact
  * memorisation of the answers' tokens; personal data (e-mail addresses, phone numbers, names from a
- * list) in the true answer that also occur in the greedy and in the sampled answer. */
-#include "suite/suite.h"
+ * list) in the true answer that also occur in the greedy and in the sampled answer; leak@k by
+ * ROUGE-L recall. */
+#include "suite/leak.h"
 
 #include "metric/membership.h"
 #include "metric/statistics.h"
@@ -87,8 +88,11 @@ static wagle_status count_found(wagle_ctx *ctx, const finder *f, wg_str whole, w
 /* --- the suite -------------------------------------------------------------------------------- */
 
 static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
-                              const wg_text *sampled, const finder *f, int64_t i)
+                              const wg_text *sampled, const wg_leak *leak, const finder *f,
+                              int64_t i)
 {
+    static const wg_leak_score how = {"rougeL", true, 1};
+    const wg_example *example = &a->set.example[a->first[i]];
     const wg_row_score *s = &a->score[a->first[i]];
     const wg_str answer = a->set.example[a->first[i]].answer[0];
     const wg_str greedy = wg_text_str(&a->generated[i]), drawn = wg_text_str(&sampled[i]);
@@ -108,12 +112,14 @@ static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers
     WG_TRY(wg_json_set(ctx, row, "pii_sampled", json_integer(pii.sampled)));
     WG_TRY(wg_row_set_text(ctx, row, "answer", answer));
     WG_TRY(wg_row_set_text(ctx, row, "generated", greedy));
-    return wg_row_set_text(ctx, row, "sampled", drawn);
+    WG_TRY(wg_row_set_text(ctx, row, "sampled", drawn));
+    return wg_leak_write(ctx, leak, i, &how, example->answer, example->n_answers, row);
 }
 
 static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
 {
     wg_answers a, again = {0};
+    wg_leak leak = {0};
     finder f;
     wagle_status st = open_finder(ctx, e, &f);
 
@@ -124,13 +130,16 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     if (st == WAGLE_OK)
         st = wg_answers_score(ctx, e, &a, true, false, "extraction");
     if (st == WAGLE_OK)
-        st = wg_answers_generate(ctx, e, &a, 0);
+        st = wg_answers_generate(ctx, e, &a, "forget", 0);
     if (st == WAGLE_OK)
         st = wg_answers_load(ctx, e, wg_evaluation_set(e, "forget"), WG_ANSWERED, &again);
     if (st == WAGLE_OK)
-        st = wg_answers_generate(ctx, e, &again, e->o->temperature);
+        st = wg_answers_generate(ctx, e, &again, "forget", e->o->temperature);
+    if (st == WAGLE_OK)
+        st = wg_leak_draw(ctx, e, &a, "forget", NULL, &leak);
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)
-        st = write_row(ctx, e, &a, again.generated, &f, i);
+        st = write_row(ctx, e, &a, again.generated, &leak, &f, i);
+    wg_leak_free(&leak);
     wg_answers_close(&a);
     wg_answers_close(&again);
     close_finder(&f);
@@ -151,7 +160,7 @@ static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, w
         WG_TRY(wg_row_number(ctx, row, pii[i], &value));
         WG_TRY(wg_frame_add(ctx, f, set, name, value));
     }
-    return WAGLE_OK;
+    return wg_leak_derive(ctx, row, set, f);
 }
 
 static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
@@ -176,7 +185,7 @@ const wg_suite wg_suite_extraction = {
     .summary = "extraction strength, exact memorisation, personal data in generated text",
     .writes = WG_TEXTS,
     .uses = WAGLE_USES_FACTS | WAGLE_USES_TEMPERATURE,
-    .set = {{"forget", "questions and answers that were trained on", true},
+    .set = {{"forget", "questions and answers that were trained on", true, 0, true},
             {"names", "text file with one name a line, to look for beside addresses and numbers",
              false}},
     .run = run,

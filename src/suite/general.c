@@ -51,7 +51,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     if (st == WAGLE_OK && prompts != NULL)
         st = wg_answers_load(ctx, e, prompts, WG_PROMPTS, &a);
     if (st == WAGLE_OK && prompts != NULL)
-        st = wg_answers_generate(ctx, e, &a, 0);
+        st = wg_answers_generate(ctx, e, &a, "prompts", 0);
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)
         st = write_row(ctx, e, &a, i);
     wg_answers_close(&a);

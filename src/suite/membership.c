@@ -3,14 +3,18 @@
 
 static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
 {
-    WG_TRY(wg_attack_rows(ctx, e, "members", wg_evaluation_set(e, "members"), true));
-    return wg_attack_rows(ctx, e, "nonmembers", wg_evaluation_set(e, "nonmembers"), true);
+    wg_counts percents;
+
+    WG_TRY(wg_attack_percents(ctx, e->o, &percents));
+    WG_TRY(wg_attack_rows(ctx, e, "members", wg_evaluation_set(e, "members"), &percents, true));
+    return wg_attack_rows(ctx, e, "nonmembers", wg_evaluation_set(e, "nonmembers"), &percents,
+                          true);
 }
 
 const wg_suite wg_suite_membership = {
     .name = "membership",
     .summary = "loss, zlib, Min-k, Min-k++, gradient norm, reference attacks: AUC, TPR, PrivLeak",
-    .uses = WAGLE_USES_FACTS | WAGLE_USES_REFERENCE | WAGLE_USES_GOLD,
+    .uses = WAGLE_USES_FACTS | WAGLE_USES_REFERENCE | WAGLE_USES_GOLD | WAGLE_USES_MIN_K,
     .set = {{"members", "rows that were trained on: the forget set", true},
             {"nonmembers", "rows of the same kind that were never trained on", true}},
     .run = run,

@@ -77,3 +77,20 @@ wagle_status wg_scorer_run(wagle_ctx *ctx, const char *command, const wg_text *l
     wg_text_free(&line);
     return st;
 }
+
+wagle_status wg_scorer_texts(wagle_ctx *ctx, const char *command, const wg_text *text, int64_t n,
+                             double *score)
+{
+    wg_text lines = {0};
+    wagle_status st = WAGLE_OK;
+
+    for (int64_t i = 0; st == WAGLE_OK && i < n; i++) {
+        st = wg_scorer_add(ctx, &lines, wg_text_str(&text[i]));
+        if (st == WAGLE_OK)
+            st = wg_text_addz(ctx, &lines, "\n");
+    }
+    if (st == WAGLE_OK)
+        st = wg_scorer_run(ctx, command, &lines, n, 0, score);
+    wg_text_free(&lines);
+    return st;
+}

@@ -98,6 +98,16 @@ bool wg_suite_lists(const wg_suite *s, const char *name)
     return false;
 }
 
+int64_t wg_evaluation_tokens(const wg_evaluation *e, const char *set)
+{
+    int64_t own = 0;
+
+    for (const wg_set_info *i = e->suite->set; i->name != NULL; i++)
+        if (strcmp(i->name, set) == 0)
+            own = i->max_tokens;
+    return e->o->max_tokens >= 0 ? e->o->max_tokens : own > 0 ? own : WAGLE_SUITE_TOKENS;
+}
+
 bool wg_evaluation_is_spare(const wg_evaluation *e, const char *name)
 {
     for (int i = 0; i < e->n_chosen; i++)
@@ -126,20 +136,40 @@ wagle_status wg_evaluation_row(wagle_ctx *ctx, wg_evaluation *e, const char *set
     return WAGLE_OK;
 }
 
-wagle_status wg_row_set_text(wagle_ctx *ctx, json_t *row, const char *key, wg_str text)
+/* The text, with U+FFFD for bytes that are not UTF-8. */
+static wagle_status clean_text(wagle_ctx *ctx, wg_str text, wg_text *clean)
 {
-    wg_text clean = {0};
-    wagle_status st = wg_text_addz(ctx, &clean, "");
+    wagle_status st = wg_text_addz(ctx, clean, "");
 
     for (size_t i = 0; st == WAGLE_OK && i < text.bytes;) {
         int32_t code;
         const int n = wg_utf8_decode(text.text + i, text.bytes - i, &code);
-        st = n > 0 ? wg_text_add(ctx, &clean, text.text + i, (size_t)n)
-                   : wg_text_addz(ctx, &clean, "\xEF\xBF\xBD");
+        st = n > 0 ? wg_text_add(ctx, clean, text.text + i, (size_t)n)
+                   : wg_text_addz(ctx, clean, "\xEF\xBF\xBD");
         i += n > 0 ? (size_t)n : 1;
     }
+    return st;
+}
+
+wagle_status wg_row_set_text(wagle_ctx *ctx, json_t *row, const char *key, wg_str text)
+{
+    wg_text clean = {0};
+    wagle_status st = clean_text(ctx, text, &clean);
+
     if (st == WAGLE_OK)
         st = wg_json_set(ctx, row, key, json_stringn(clean.text, (size_t)clean.bytes));
+    wg_text_free(&clean);
+    return st;
+}
+
+wagle_status wg_row_add_text(wagle_ctx *ctx, json_t *array, wg_str text)
+{
+    wg_text clean = {0};
+    wagle_status st = clean_text(ctx, text, &clean);
+
+    if (st == WAGLE_OK &&
+        json_array_append_new(array, json_stringn(clean.text, (size_t)clean.bytes)) != 0)
+        st = wg_json_memory(ctx);
     wg_text_free(&clean);
     return st;
 }
@@ -157,6 +187,39 @@ wagle_status wg_read_list(wagle_ctx *ctx, const char *path, const char *what, wg
     return wg_next_line(&at, &bytes) != NULL
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_INPUT, "%s: the file has no %s", path, what);
+}
+
+bool wg_counts_have(const wg_counts *c, int64_t value)
+{
+    for (int i = 0; i < c->n; i++)
+        if (c->at[i] == value)
+            return true;
+    return false;
+}
+
+wagle_status wg_counts_read(wagle_ctx *ctx, const char *option, const char *text, int64_t low,
+                            int64_t high, wg_counts *out)
+{
+    enum { DIGITS = 9 };
+    wg_str word;
+
+    *out = (wg_counts){0};
+    for (const char *at = text; wg_next_name(&at, &word);) {
+        int64_t value = 0;
+        bool fits = word.bytes > 0 && word.bytes <= DIGITS;
+        for (size_t i = 0; fits && i < word.bytes; i++) {
+            fits = word.text[i] >= '0' && word.text[i] <= '9';
+            value = 10 * value + (word.text[i] - '0');
+        }
+        if (!fits || value < low || value > high || wg_counts_have(out, value) ||
+            out->n == WG_COUNTS)
+            return wg_fail(ctx, WAGLE_E_USAGE,
+                           "%s %.200s: expected up to %d different whole numbers from %lld to "
+                           "%lld, with commas between them",
+                           option, text, WG_COUNTS, (long long)low, (long long)high);
+        out->at[out->n++] = value;
+    }
+    return out->n > 0 ? WAGLE_OK : wg_fail(ctx, WAGLE_E_USAGE, "%s: an empty list", option);
 }
 
 /* --- saved rows ------------------------------------------------------------------------------- */

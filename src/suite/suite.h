@@ -11,11 +11,13 @@
 #include "session/generate.h"
 #include "train/train.h"
 
-enum { WG_SUITE_SETS = 10, WG_MAX_SUITES = 16 };
+enum { WG_SUITE_SETS = 10, WG_MAX_SUITES = 16, WG_MAX_SAMPLES = 100000 };
 
 typedef struct wg_set_info {
     const char *name, *what;
     bool needed;
+    int64_t max_tokens; /* of the texts generated for it; 0: WAGLE_SUITE_TOKENS */
+    bool sampled;       /* its answers are sampled for leak@k */
 } wg_set_info;
 
 /* The state of an evaluation. */
@@ -40,9 +42,12 @@ typedef struct wg_suite {
     bool own_prompts;               /* the data options do not affect the prompts */
     unsigned uses;                  /* WAGLE_USES_*, except those implied by `writes` */
     wg_set_info set[WG_SUITE_SETS]; /* ends with a NULL name; "*" allows any other name */
+    wagle_status (*check)(wagle_ctx *ctx, const wg_evaluation *e); /* of its sets; or NULL */
     wagle_status (*run)(wagle_ctx *ctx, wg_evaluation *e);
     wagle_status (*derive)(wagle_ctx *ctx, const json_t *row, const char *set, wg_frame *f);
     wg_measuring *measure;
+    /* Or NULL: adds the metrics that could not be computed, NAME: why, to `into`. */
+    wagle_status (*left_out)(wagle_ctx *ctx, const wg_frame *f, const wg_measures *m, json_t *into);
 } wg_suite;
 
 #define WG_SUITE(name) extern const wg_suite wg_suite_##name;
@@ -82,6 +87,8 @@ const char *wg_evaluation_set(const wg_evaluation *e, const char *name);
 bool wg_evaluation_set_at(const wg_evaluation *e, int i, char name[64], const char **file);
 /* Whether no suite of this evaluation lists the set by name; suites with "*" use such sets. */
 bool wg_evaluation_is_spare(const wg_evaluation *e, const char *name);
+/* Most tokens of a text that is generated for a set of the current suite. */
+int64_t wg_evaluation_tokens(const wg_evaluation *e, const char *set);
 /* Options for reading the rows of `path`. */
 wagle_data wg_evaluation_data(const wg_evaluation *e, const char *path);
 /* Adds a row {"suite","set","row"}; *out is borrowed, for adding more members. */
@@ -90,18 +97,31 @@ WAGLE_CHECK wagle_status wg_evaluation_row(wagle_ctx *ctx, wg_evaluation *e, con
 /* Reads a text file for wg_next_line. Fails if it has no line or contains a NUL. */
 WAGLE_CHECK wagle_status wg_read_list(wagle_ctx *ctx, const char *path, const char *what,
                                       wg_text *out);
+/* A list of different whole numbers, from low to high, with commas between them. */
+enum { WG_COUNTS = 32 };
+typedef struct wg_counts {
+    int64_t at[WG_COUNTS];
+    int n;
+} wg_counts;
+WAGLE_CHECK wagle_status wg_counts_read(wagle_ctx *ctx, const char *option, const char *text,
+                                        int64_t low, int64_t high, wg_counts *out);
+bool wg_counts_have(const wg_counts *c, int64_t value);
 /* Sets a text decoded from tokens; bytes that are not UTF-8 become U+FFFD. */
 WAGLE_CHECK wagle_status wg_row_set_text(wagle_ctx *ctx, json_t *row, const char *key, wg_str text);
+
+/* The same for an element of an array. */
+WAGLE_CHECK wagle_status wg_row_add_text(wagle_ctx *ctx, json_t *array, wg_str text);
 
 /* Rows of a file. Each row has one or more examples with different answers to the same prompt,
  * whose common prefix is computed once, and optionally a generated continuation. */
 typedef struct wg_answers {
     wg_rows rows;
     const char *path;
-    wagle_data data;     /* how rows are laid out */
-    wg_dataset set;      /* examples; of row i: [first[i], first[i+1]) */
-    int64_t *first;      /* [rows.n + 1] */
-    wg_str *question;    /* [rows.n] the question, as the row has it */
+    wagle_data data;  /* how rows are laid out */
+    wg_dataset set;   /* examples; of row i: [first[i], first[i+1]) */
+    int64_t *first;   /* [rows.n + 1] */
+    wg_str *question; /* [rows.n] the question, as the row has it */
+    wg_ids *given;    /* [rows.n] prompts in place of those of the examples; or NULL. n 0: none */
     wg_row_score *score; /* [set.n] */
     wg_ids *made;        /* [rows.n] generated tokens */
     wg_text *generated;  /* [rows.n] the same as text */
@@ -157,9 +177,13 @@ void wg_answers_end_row(wg_answers *a, int64_t i);
 WAGLE_CHECK wagle_status wg_answers_score(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,
                                           bool hits, bool spread, const char *progress);
 /* Generates a continuation of each row's prompt (the first example without its labels) into
- * a->generated. temperature 0: greedy. */
+ * a->generated, of as many tokens as the set takes. temperature 0: greedy. */
 WAGLE_CHECK wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,
-                                             double temperature);
+                                             const char *set, double temperature);
+/* Samples `each` continuations of each row's prompt; made, text [each, rows]. */
+WAGLE_CHECK wagle_status wg_answers_sample(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
+                                           int64_t each, const wg_sampling *how, wg_ids *made,
+                                           wg_text *text);
 /* Token-mean nll of example k, in nats. */
 double wg_answers_mean(const wg_answers *a, int64_t k);
 /* ROUGE of the text generated for row i against the answers of its first example. */

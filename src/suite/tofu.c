@@ -8,10 +8,25 @@
  *
  * With max_tokens 0 no text is generated, so there is no rougeL.
  *
+ * The forget set also has exact memorisation, extraction strength and, with samples, leak@k. Of
+ * these come the aggregates of OpenUnlearning (Dorna et al. 2025, arXiv 2506.12618, appendix F):
+ *
+ *   memorisation  harmonic mean of 1 - extraction strength, 1 - exact memorisation, 1 - paraphrased
+ *                 probability, 1 - truth share (metric/aggregate.h)
+ *   utility       harmonic mean of model utility and fluency, the mean score of the forget set's
+ *                 texts by the user's classifier
+ *   memorisation_utility  harmonic mean of both
+ *
+ * Their privacy score and the overall score, which needs it, are left out: how an AUC becomes a
+ * score is not published (locuslab/open-unlearning, issue 172).
+ *
  * Model utility is the harmonic mean of all three on the other three sets. Forget quality is the p
  * value of a Kolmogorov-Smirnov test between R on the forget set and R of the gold model. */
-#include "suite/suite.h"
+#include "suite/leak.h"
+#include "suite/scorer.h"
 
+#include "metric/aggregate.h"
+#include "metric/membership.h"
 #include "metric/statistics.h"
 #include <math.h>
 #include <string.h>
@@ -49,6 +64,17 @@ static wagle_status add_row(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int
     return st;
 }
 
+/* What is known of the forget set besides losses and texts. */
+typedef struct forgotten {
+    wg_leak leak;
+    double *fluency; /* [rows] of the generated texts, or NULL */
+} forgotten;
+
+static bool is_forget(const char *set)
+{
+    return strcmp(set, "forget") == 0;
+}
+
 static wagle_status write_text(wagle_ctx *ctx, const wg_answers *a, int64_t i, json_t *row)
 {
     double rouge[3][3];
@@ -58,8 +84,25 @@ static wagle_status write_text(wagle_ctx *ctx, const wg_answers *a, int64_t i, j
     return wg_row_set_text(ctx, row, "generated", wg_text_str(&a->generated[i]));
 }
 
+static wagle_status write_forgotten(wagle_ctx *ctx, const wg_answers *a, const forgotten *x,
+                                    int64_t i, json_t *row)
+{
+    static const wg_leak_score how = {"rougeL", true, 1};
+    const wg_row_score *s = &a->score[a->first[i]];
+    const wg_example *example = &a->set.example[a->first[i]];
+
+    WG_TRY(wg_json_set(ctx, row, "exact_memorisation",
+                       json_real(wg_exact_memorisation(s->hit, s->n))));
+    WG_TRY(wg_json_set(ctx, row, "extraction_strength",
+                       json_real(wg_extraction_strength(s->hit, s->n))));
+    WG_TRY(wg_json_set(ctx, row, "paraphrased", json_boolean(has_paraphrase(a, i))));
+    if (x->fluency != NULL)
+        WG_TRY(wg_json_set(ctx, row, "fluency", json_real(x->fluency[i])));
+    return wg_leak_write(ctx, &x->leak, i, &how, example->answer, example->n_answers, row);
+}
+
 static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
-                              const char *set, int64_t i)
+                              const forgotten *x, const char *set, int64_t i)
 {
     const bool paraphrased = has_paraphrase(a, i);
     const int64_t first = a->first[i], wrong = first + 1 + paraphrased;
@@ -81,25 +124,50 @@ static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers
                        json_real(wg_answers_mean(a, first + paraphrased))));
     WG_TRY(wg_row_set_text(ctx, row, "question", a->question[i]));
     WG_TRY(wg_row_set_text(ctx, row, "answer", a->set.example[first].answer[0]));
-    return a->generated != NULL ? write_text(ctx, a, i, row) : WAGLE_OK;
+    if (a->generated != NULL)
+        WG_TRY(write_text(ctx, a, i, row));
+    return is_forget(set) ? write_forgotten(ctx, a, x, i, row) : WAGLE_OK;
+}
+
+static wagle_status ask_forgotten(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, forgotten *x)
+{
+    WG_TRY(wg_leak_draw(ctx, e, a, "forget", NULL, &x->leak));
+    if (e->o->scorer == NULL)
+        return WAGLE_OK;
+    WG_TRY(WG_ALLOC(ctx, &x->fluency, a->rows.n));
+    return wg_scorer_texts(ctx, e->o->scorer, a->generated, a->rows.n, x->fluency);
 }
 
 static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path)
 {
     wg_answers a;
+    forgotten x = {0};
     int64_t perturbed = 0;
     wagle_status st = wg_answers_open(ctx, e, path, &a);
 
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)
         st = add_row(ctx, e, &a, i, &perturbed);
     if (st == WAGLE_OK)
-        st = wg_answers_score(ctx, e, &a, false, false, set);
-    if (st == WAGLE_OK && e->o->max_tokens > 0)
-        st = wg_answers_generate(ctx, e, &a, 0);
+        st = wg_answers_score(ctx, e, &a, is_forget(set), false, set);
+    if (st == WAGLE_OK && e->o->max_tokens != 0)
+        st = wg_answers_generate(ctx, e, &a, set, 0);
+    if (st == WAGLE_OK && is_forget(set))
+        st = ask_forgotten(ctx, e, &a, &x);
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)
-        st = write_row(ctx, e, &a, set, i);
+        st = write_row(ctx, e, &a, &x, set, i);
+    wg_leak_free(&x.leak);
+    wg_free(x.fluency);
     wg_answers_close(&a);
     return st;
+}
+
+static wagle_status check(wagle_ctx *ctx, const wg_evaluation *e)
+{
+    if (e->o->scorer == NULL || (wg_evaluation_set(e, "forget") != NULL && e->o->max_tokens != 0))
+        return WAGLE_OK;
+    return wg_fail(ctx, WAGLE_E_USAGE,
+                   "@{scorer} has no effect on suite tofu: it scores the texts of set forget, so "
+                   "give @{sets=forget=FILE}, and @{max_tokens} 1 or more");
 }
 
 static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
@@ -122,6 +190,24 @@ static bool compares_answers(const char *set)
     return strstr(set, "real_authors") != NULL || strstr(set, "world_facts") != NULL;
 }
 
+/* Columns of the forget set; results of older versions have none of them. */
+static wagle_status derive_forgotten(wagle_ctx *ctx, const json_t *row, const char *set,
+                                     double paraphrased, double perturbed, wg_frame *f)
+{
+    if (json_object_get(row, "exact_memorisation") != NULL) {
+        WG_TRY(wg_row_column(ctx, row, set, "exact_memorisation", f));
+        WG_TRY(wg_row_column(ctx, row, set, "extraction_strength", f));
+        WG_TRY(wg_frame_add(ctx, f, set, "_paraphrased",
+                            json_is_true(json_object_get(row, "paraphrased"))));
+        WG_TRY(wg_frame_add(ctx, f, set, "paraphrased_probability",
+                            wg_answer_probability(paraphrased)));
+        WG_TRY(wg_frame_add(ctx, f, set, "truth_share", wg_truth_share(paraphrased, perturbed)));
+    }
+    if (json_object_get(row, "fluency") != NULL)
+        WG_TRY(wg_row_column(ctx, row, set, "fluency", f));
+    return wg_leak_derive(ctx, row, set, f);
+}
+
 static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, wg_frame *f)
 {
     double nll, paraphrased, *perturbed = NULL, sum = 0, mean;
@@ -139,8 +225,11 @@ static wagle_status derive(wagle_ctx *ctx, const json_t *row, const char *set, w
     if (json_object_get(row, "rougeL") != NULL)
         WG_TRY(wg_row_column(ctx, row, set, "rougeL", f));
     WG_TRY(wg_frame_add(ctx, f, set, "_ratio", geometric));
-    return wg_frame_add(ctx, f, set, "_ratio_arithmetic",
-                        sum / (double)n / wg_answer_probability(paraphrased));
+    WG_TRY(wg_frame_add(ctx, f, set, "_ratio_arithmetic",
+                        sum / (double)n / wg_answer_probability(paraphrased)));
+    return strcmp(set, "forget") == 0 || strcmp(set, "gold/forget") == 0
+               ? derive_forgotten(ctx, row, set, paraphrased, mean, f)
+               : WAGLE_OK;
 }
 
 static wagle_status truth(wagle_ctx *ctx, const wg_frame *f, const char *set, const char *ratio,
@@ -195,6 +284,84 @@ static wagle_status forget_quality(wagle_ctx *ctx, const wg_frame *f, wg_measure
     return wg_measures_add(ctx, out, ks.statistic, own->n, "forget_ks");
 }
 
+static bool all_paraphrased(const wg_frame *f)
+{
+    const wg_column *c = wg_frame_find(f, "forget", "_paraphrased");
+
+    return c != NULL && wg_mean(c->value, c->n) == 1;
+}
+
+static double value_of(const wg_measures *m, const char *name)
+{
+    const wg_measure *one = wg_measures_find(m, name);
+
+    return one != NULL ? one->value : NAN;
+}
+
+/* The last metrics: whether they are there depends on values, not only on columns. */
+static wagle_status add_memorisation(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
+{
+    static const char *const own[] = {"paraphrased_probability", "truth_share"};
+    const wg_column *exact = wg_frame_find(f, "forget", "exact_memorisation");
+    double both[2];
+
+    if (!all_paraphrased(f))
+        return WAGLE_OK;
+    for (int i = 0; i < 2; i++)
+        WG_TRY(wg_measure_mean(ctx, f, "forget", own[i], out));
+    both[0] = wg_memorisation(
+        value_of(out, "forget.extraction_strength"), value_of(out, "forget.exact_memorisation"),
+        value_of(out, "forget.paraphrased_probability"), value_of(out, "forget.truth_share"));
+    WG_TRY(wg_measures_add(ctx, out, both[0], exact->n, "memorisation"));
+    if (wg_measures_find(out, "utility") == NULL)
+        return WAGLE_OK;
+    both[1] = value_of(out, "utility");
+    return wg_measures_add(ctx, out, wg_harmonic_mean(both, 2), exact->n, "memorisation_utility");
+}
+
+/* Adds the scores of the forget set, and the aggregates of OpenUnlearning. */
+static wagle_status aggregates(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
+{
+    static const char *const own[] = {"exact_memorisation", "extraction_strength", "fluency"};
+    const wg_measure *utility;
+
+    for (int i = 0; i < 3; i++)
+        WG_TRY(wg_measure_mean(ctx, f, "forget", own[i], out));
+    WG_TRY(wg_leak_measure(ctx, f, "forget", out));
+    utility = wg_measures_find(out, "model_utility");
+    if (utility != NULL && wg_measures_find(out, "forget.fluency") != NULL) {
+        const double both[] = {utility->value, value_of(out, "forget.fluency")};
+        WG_TRY(wg_measures_add(ctx, out, wg_harmonic_mean(both, 2), utility->n, "utility"));
+    }
+    return add_memorisation(ctx, f, out);
+}
+
+/* Says which aggregates are missing, and what they need. */
+static wagle_status left_out(wagle_ctx *ctx, const wg_frame *f, const wg_measures *m, json_t *into)
+{
+    const struct {
+        const char *name, *why;
+    } aggregate[] = {
+        {"memorisation", wg_frame_find(f, "forget", "exact_memorisation") == NULL
+                             ? "the rows have no exact_memorisation; evaluate the model again"
+                             : "not every row of set forget has a paraphrased_answer"},
+        {"utility", wg_measures_find(m, "model_utility") == NULL
+                        ? "it needs model_utility, so texts of sets retain, real_authors and "
+                          "world_facts"
+                        : "it needs fluency, by a scorer that tells fluent texts from others"},
+        {"memorisation_utility", "it needs memorisation and utility"},
+        {"privacy", "how OpenUnlearning makes a score of an AUC is not published; suite membership "
+                    "has the AUCs"},
+        {"overall", "it needs privacy"}};
+
+    if (wg_frame_find(f, "forget", "_ratio") == NULL)
+        return WAGLE_OK;
+    for (size_t i = 0; i < sizeof aggregate / sizeof *aggregate; i++)
+        if (wg_measures_find(m, aggregate[i].name) == NULL)
+            WG_TRY(wg_json_set(ctx, into, aggregate[i].name, json_string(aggregate[i].why)));
+    return WAGLE_OK;
+}
+
 static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 {
     static const char *const sets[] = {"forget", "retain", "real_authors", "world_facts"};
@@ -209,7 +376,8 @@ static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
     }
     WG_TRY(utility(ctx, "truth_ratio", "model_utility", out));
     WG_TRY(utility(ctx, "truth_ratio_arithmetic", "model_utility_arithmetic", out));
-    return forget_quality(ctx, f, out);
+    WG_TRY(forget_quality(ctx, f, out));
+    return aggregates(ctx, f, out);
 }
 
 const wg_suite wg_suite_tofu = {
@@ -217,12 +385,14 @@ const wg_suite wg_suite_tofu = {
     .summary =
         "probability, ROUGE-L, truth ratio; model utility, forget quality (with a gold result)",
     .writes = WG_TEXTS_IF_ASKED,
-    .uses = WAGLE_USES_GOLD | WAGLE_USES_EOS,
-    .set = {{"forget", "forget rows, with paraphrased_answer and perturbed_answer", false},
+    .uses = WAGLE_USES_GOLD | WAGLE_USES_EOS | WAGLE_USES_SCORER,
+    .set = {{"forget", "forget rows, with paraphrased_answer and perturbed_answer", false, 0, true},
             {"retain", "retain rows, with the same columns", false},
             {"real_authors", "questions on real authors, with the same columns", false},
             {"world_facts", "questions on world facts, with the same columns", false}},
+    .check = check,
     .run = run,
     .derive = derive,
     .measure = measure,
+    .left_out = left_out,
 };

@@ -9,24 +9,6 @@
 #include "text/pystring.h"
 #include <string.h>
 
-/* Scores each generated text by the user's command. */
-static wagle_status run_scorer(wagle_ctx *ctx, const char *command, const wg_answers *a,
-                               double *score)
-{
-    wg_text lines = {0};
-    wagle_status st = WAGLE_OK;
-
-    for (int64_t i = 0; st == WAGLE_OK && i < a->rows.n; i++) {
-        st = wg_scorer_add(ctx, &lines, wg_text_str(&a->generated[i]));
-        if (st == WAGLE_OK)
-            st = wg_text_addz(ctx, &lines, "\n");
-    }
-    if (st == WAGLE_OK)
-        st = wg_scorer_run(ctx, command, &lines, a->rows.n, 0, score);
-    wg_text_free(&lines);
-    return st;
-}
-
 /* --- a word list ------------------------------------------------------------------------------ */
 
 static char lower(char c)
@@ -98,12 +80,12 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
                        "suite toxicity needs @{scorer COMMAND} or @{sets=words=FILE}");
     st = wg_answers_load(ctx, e, wg_evaluation_set(e, "prompts"), WG_STARTS, &a);
     if (st == WAGLE_OK)
-        st = wg_answers_generate(ctx, e, &a, e->o->temperature);
+        st = wg_answers_generate(ctx, e, &a, "prompts", e->o->temperature);
     if (st == WAGLE_OK)
         st = WG_ALLOC(ctx, &score, a.rows.n);
     if (st == WAGLE_OK)
         st = words != NULL ? score_words(ctx, words, &a, score)
-                           : run_scorer(ctx, e->o->scorer, &a, score);
+                           : wg_scorer_texts(ctx, e->o->scorer, a.generated, a.rows.n, score);
     if (st == WAGLE_OK)
         st = write_rows(ctx, e, &a, score);
     wg_free(score);

@@ -30,7 +30,8 @@
 #define PARAPHRASED "paraphrased_question"
 
 static const char *const sets[] = {"forget", "retain", "real_authors", "world_facts"};
-enum { SETS = 4, COMPARED = 2 }; /* the first two are compared with perturbed answers */
+static const char any_set[] = "forget"; /* texts have as many tokens in all of them */
+enum { SETS = 4, COMPARED = 2 };        /* the first two are compared with perturbed answers */
 
 /* --- the paraphrased question ------------------------------------------------------------------
  */
@@ -69,7 +70,7 @@ static wagle_status ask_paraphrased(wagle_ctx *ctx, wg_evaluation *e, const char
     if (st == WAGLE_OK)
         st = wg_answers_score(ctx, e, a, false, false, "paraphrased questions");
     if (st == WAGLE_OK)
-        st = wg_answers_generate(ctx, e, a, 0);
+        st = wg_answers_generate(ctx, e, a, any_set, 0);
     return st;
 }
 
@@ -110,7 +111,7 @@ static wagle_status ask(wagle_ctx *ctx, wg_evaluation *e, const char *path, bool
     count_all_tokens(&a->set);
     if (attacked)
         WG_TRY(wg_answers_score(ctx, e, a, false, false, "questions and answers"));
-    return wg_answers_generate(ctx, e, a, 0);
+    return wg_answers_generate(ctx, e, a, any_set, 0);
 }
 
 static wagle_status min_half(wagle_ctx *ctx, const wg_row_score *s, double *out)

@@ -30,7 +30,7 @@ static wagle_status evaluate(wagle_ctx *ctx, void *user, wg_session *s, bool few
     plain.resamples = 0;
     if (few) {
         plain.data.limit = 1;
-        plain.max_tokens = plain.max_tokens > 0;
+        plain.max_tokens = plain.max_tokens != 0;
     }
     st = suites != NULL ? wg_evaluation_begin(ctx, &e) : wg_json_memory(ctx);
     if (st == WAGLE_OK)
@@ -49,7 +49,7 @@ static wagle_status evaluate(wagle_ctx *ctx, void *user, wg_session *s, bool few
 static wagle_status check_one(wagle_ctx *ctx, wg_evaluation *e)
 {
     const bool writes = e->suite->writes == WG_TEXTS ||
-                        (e->suite->writes == WG_TEXTS_IF_ASKED && e->o->max_tokens > 0);
+                        (e->suite->writes == WG_TEXTS_IF_ASKED && e->o->max_tokens != 0);
 
     if (e->suite->remakes_model)
         return wg_fail(ctx, WAGLE_E_USAGE,

@@ -87,6 +87,10 @@ const wg_member wg_suite_members[] = {
     ROW(seed, WHOLE, DECIDES),
     ROW(redact, FLAG, IGNORED),
     ROW(force, FLAG, IGNORED),
+    ROW(min_k, TEXT, DECIDES),
+    ROW(samples, WHOLE, DECIDES),
+    ROW(leak_k, TEXT, DECIDES),
+    ROW(top_p, REAL, DECIDES),
     {0},
 };
 #undef ROW

@@ -66,7 +66,9 @@ measures_chance refused unlearn --forget f --lr 1e-5 --steps 9 --gold-model g
 with_suite refused unlearn --gold g
 with_suite_or_recompute refused eval --set a=b
 with_suite_or_recompute refused eval --shots 3
+with_suite_or_recompute refused eval --samples 3
 without_recompute refused eval --recompute f --limit 3
+without_recompute refused eval --recompute f --min-k 5
 with_tofu refused eval --suite tofu --split forget05
 with_suite_tofu refused eval --suite mcq --no-eos
 reads_gold said eval --suite mcq --gold g
@@ -78,6 +80,8 @@ with_suite refused finetune --max-tokens 3
 makes_texts said eval --data d --metrics nll --max-tokens 3
 suite_reads_reference said eval --suite mcq --reference m
 samples_in_suite said eval --suite mcq --temperature 1
+samples_in_suite said eval --suite mcq --top-p 0.5
+reads_min_k said eval --suite mcq --min-k 5
 shows_examples said eval --suite tofu --shots 3
 cuts_windows said eval --suite mcq --prefix 3
 never refused logits --facts-field facts

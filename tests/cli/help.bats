@@ -66,7 +66,7 @@ options() { "$WAGLE" help "$1" | grep -oE '^(  |Common options.*)?--[a-z0-9-]+.*
     shows unlearn '[from 1e-6 to 100; default: 2.5]'
     shows mask '[global, tensor, row or neurons; default: global]'
     shows mask '[0 or more; default: 1e-6]'
-    shows eval '[0 or more; default: 200 with --suite, 128 with --data]'
+    shows eval '[0 or more; default: 200; of suite muse 32, verbatim 128; with --data 128]'
     shows compare '[0 or more; default: 2000]'
     shows generate '[above 0 and at most 1; default: 1]'
     shows demo '[default: demo]'

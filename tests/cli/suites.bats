@@ -492,3 +492,193 @@ PY
     python3 -c 'import json; m = json.load(open("leak.json"))["suites"]["muse"]["metrics"]; assert m["privleak_muse"]["value"] is None and m["loss.privleak"]["value"] is None, m'
     refused 2 'needs --set knowledge_retain=FILE' "$WAGLE" eval $options --set knowledge_forget=forget.json --set examples_retain=solved.json --out c.json
 }
+
+@test "MUSE: 32 new tokens for knowledge and 128 for verbatim, the truth cut to as many, unless --max-tokens says otherwise" {
+    suites
+    python3 - <<'PY'
+import json
+config = json.load(open("tiny/config.json"))
+json.dump(config | {"max_position_embeddings": 512, "eos_token_id": None}, open("long.json", "w"))
+with open("long.jsonl", "w") as f:
+    for i in range(3):
+        f.write(json.dumps({"prompt": f"Chapter {i}.", "answer": "A man of many words. " * 12 + str(i)}) + "\n")
+PY
+    "$WAGLE" init --config long.json --out long --quiet && byte_tokenizer long
+    asks() { local out=$1; shift; "$WAGLE" eval --model long --suite muse --quiet --resamples 0 --set verbatim=long.jsonl --set knowledge_forget=forget.json --no-chat --out $out.json "$@"; }
+    asks own
+    asks all --max-tokens 32
+    asks most --max-tokens 128
+    python3 - <<'PY'
+import json
+rows = {n: [json.loads(l) for l in open(n + ".rows.jsonl")] for n in ("own", "all", "most")}
+texts = lambda n, s: [r["generated"] for r in rows[n] if r["set"] == s]
+assert texts("own", "verbatim") == texts("most", "verbatim") != texts("all", "verbatim")
+assert texts("own", "knowledge_forget") == texts("all", "knowledge_forget") != texts("most", "knowledge_forget")
+# a token of this tokenizer is a byte: the truth of 253 bytes was cut to 32
+def f1(a, b):
+    a, b = ("".join(c if c.isascii() and c.isalnum() else " " for c in t.lower()).split() for t in (a, b))
+    best = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+    for i, x in enumerate(a):
+        for j, y in enumerate(b):
+            best[i + 1][j + 1] = best[i][j] + 1 if x == y else max(best[i][j + 1], best[i + 1][j])
+    return 2 * best[-1][-1] / (len(a) + len(b)) if a and b else 0
+for n, most in (("own", 128), ("all", 32)):
+    for r in rows[n]:
+        if r["set"] == "verbatim":
+            assert abs(r["rougeL_f1"] - f1(r["answer"][:most], r["generated"])) < 1e-9, r
+PY
+    "$WAGLE" help eval | tr '\n' ' ' | tr -s ' ' | grep -q 'of suite muse 32, verbatim 128'
+    for option in "--prompt Q:{prompt}" "--system hello" "--date 2026-01-01" "--all-turns"; do
+        refused 2 "${option%% *} has no effect: it is for questions" "$WAGLE" eval --model long --suite muse --set verbatim=long.jsonl $option
+    done
+    "$WAGLE" eval --model long --suites muse,extraction --set verbatim=long.jsonl --set forget=forget.json --prompt 'Q: {prompt}' --max-tokens 2 --quiet >/dev/null
+}
+
+@test "Min-k and Min-k++ at any percentages: the scores of rows, their AUC, and what is refused" {
+    suites
+    attacks() { "$WAGLE" eval --model tiny --quiet --resamples 20 --set members=forget.json --set nonmembers=other.json "$@" >/dev/null; }
+    attacks --suite membership --out two.json
+    attacks --suite membership --min-k 5,20,50,100,29 --out five.json
+    attacks --suite muse --min-k 10 --out muse.json
+    "$WAGLE" eval --recompute five.json --resamples 20 --json >again.json
+    python3 - <<'PY'
+import json
+load = lambda n: (json.load(open(n + ".json"))["suites"], [json.loads(l) for l in open(n + ".rows.jsonl")])
+(two, few), (five, many), (muse, _) = load("two"), load("five"), load("muse")
+assert json.load(open("again.json"))["suites"] == five
+two, five, muse = two["membership"]["metrics"], five["membership"]["metrics"], muse["muse"]["metrics"]
+names = lambda m: [k.split(".")[0] for k in m if k.endswith(".auc")]
+assert names(two) == ["loss", "zlib", "min_k_20", "min_k_40", "min_kpp_20", "min_kpp_40", "grad_norm"], names(two)
+assert names(five) == ["loss", "zlib"] + [f"{m}_{k}" for m in ("min_k", "min_kpp") for k in (5, 20, 50, 100, 29)] + ["grad_norm"], names(five)
+assert names(muse) == ["loss", "zlib", "min_k_10", "min_k_40", "min_kpp_10", "min_kpp_40"], names(muse) # 40: PrivLeak's
+for a, b in zip(few, many):
+    assert a["min_k_20"] == b["min_k_20"] and abs(b["min_k_100"] - b["loss"]) < 1e-6 and b["min_k_5"] >= b["min_k_20"] >= b["min_k_50"]
+assert two["min_k_20.auc"] == five["min_k_20.auc"]
+side = lambda s, k: [r[k] for r in many if r["set"] == s]
+for k in ("min_k_5", "min_kpp_50"):
+    pairs = [(m < n) + 0.5 * (m == n) for m in side("members", k) for n in side("nonmembers", k)]
+    assert abs(five[k + ".auc"]["value"] - sum(pairs) / len(pairs)) < 1e-12
+PY
+    for list in 0 101 20,20 2.5 x 20,,40 -3 ' 20'; do
+        refused 2 "--min-k $list: expected up to 32 different whole numbers from 1 to 100" "$WAGLE" eval --suite membership --model tiny --set members=forget.json --set nonmembers=other.json --min-k "$list"
+    done
+    refused 2 '--min-k has no effect: it needs --suite' "$WAGLE" eval --model tiny --data forget.json --min-k 20
+    refused 2 '--min-k has no effect: --recompute reads only the rows' "$WAGLE" eval --recompute five.json --min-k 20
+    # rows of somebody else: what is no percentage is no attack
+    sed 's/"min_k_29"/"min_k_029"/; s/"min_kpp_29"/"min_kpp_101"/' five.rows.jsonl >other.rows.jsonl
+    "$WAGLE" eval --recompute other.rows.jsonl --resamples 0 --json | python3 -c 'import json, sys; m = json.load(sys.stdin)["suites"]["membership"]["metrics"]; assert "min_k_50.auc" in m and not any("29" in k or "101" in k for k in m), m'
+}
+
+@test "leak@k: the expected worst of k samples, the same with any number of threads, and again from the rows" {
+    suites
+    python3 - <<'PY'
+import json
+open("small.json", "w").write("".join(open("forget.json").readlines()[:3]))
+PY
+    ask() { local out=$1; shift; "$WAGLE" eval --model tiny --quiet --resamples 10 --max-tokens 6 --temperature 1.5 --seed 3 --out $out.json "$@" >/dev/null; }
+    ask extraction --suite extraction --set forget=small.json --samples 6 --leak-k 1,3,6 --threads 1
+    ask again --suite extraction --set forget=small.json --samples 6 --leak-k 1,3,6 --threads 3
+    cmp extraction.rows.jsonl again.rows.jsonl
+    ask fewer --suite extraction --set forget=small.json --samples 4
+    ask tofu --suite tofu --set forget=small.json --samples 4 --top-p 0.5
+    ask muse --suite muse --set verbatim=small.json --set knowledge_forget=small.json --set knowledge_retain=retain.json --samples 3
+    "$WAGLE" eval --recompute extraction.json --resamples 10 --seed 3 --json >recomputed.json
+    python3 - <<'PY'
+import itertools, json
+load = lambda n: [json.loads(l) for l in open(n + ".rows.jsonl")]
+metrics = lambda n, s: json.load(open(n + ".json"))["suites"][s]["metrics"]
+def check(name, suite, set_name, score, ks):
+    rows = [r for r in load(name) if r["set"] == set_name]
+    assert all(r["leak_k"] == ks and len(r[score]) == len(r["samples"]) == max(ks) for r in rows), rows[0]
+    for k in ks:
+        worst = [sum(map(max, c)) / len(c) for c in (list(itertools.combinations(r[score], k)) for r in rows)]
+        have = metrics(name, suite)[f"{set_name}.{score}_at_{k}"]
+        assert abs(have["value"] - sum(worst) / len(worst)) < 1e-12 and have["n"] == len(rows), (have, worst)
+check("extraction", "extraction", "forget", "leak_rougeL", [1, 3, 6])
+check("fewer", "extraction", "forget", "leak_rougeL", [1, 2, 4])
+check("tofu", "tofu", "forget", "leak_rougeL", [1, 2, 4])
+for s in ("verbatim", "knowledge_forget"):
+    rows = [r for r in load("muse") if r["set"] == s]
+    assert all(r["leak_k"] == [1, 2] and len(r["leak_rougeL_f1"]) == 3 for r in rows)
+assert not any("samples" in r for r in load("muse") if r["set"] == "knowledge_retain")
+for many, few in zip(load("extraction"), load("fewer")):
+    assert many["samples"][:4] == few["samples"] and many["samples"][0] == many["sampled"] and len(set(many["samples"])) > 1
+assert load("tofu")[0]["samples"] != load("fewer")[0]["samples"] # --top-p
+assert json.load(open("recomputed.json"))["suites"] == json.load(open("extraction.json"))["suites"]
+# scores of somebody else, and counts that do not fit
+rows = load("extraction")
+with open("judged.rows.jsonl", "w") as f:
+    for i, r in enumerate(rows):
+        f.write(json.dumps(r | {"leak_entailment": [1] * i + [0] * (6 - i)}) + "\n")
+for n, bad in (("many", [7]), ("half", [1.5]), ("none", [0])):
+    with open(n + ".rows.jsonl", "w") as f:
+        f.writelines(json.dumps(r | {"leak_k": bad}) + "\n" for r in rows)
+PY
+    "$WAGLE" eval --recompute judged.rows.jsonl --resamples 0 --json | python3 -c '
+import json, sys
+m = json.load(sys.stdin)["suites"]["extraction"]["metrics"]
+have = [m[f"forget.leak_entailment_at_{k}"]["value"] for k in (1, 3, 6)]
+want = [(0 + 1 / 6 + 2 / 6) / 3, (0 + (1 - 10 / 20) + (1 - 4 / 20)) / 3, 2 / 3]
+assert all(abs(a - b) < 1e-12 for a, b in zip(have, want)), (have, want)'
+    for name in many half none; do refused 3 "'leak_k' has a number that is no count of its samples" "$WAGLE" eval --recompute $name.rows.jsonl; done
+    ask redacted --suite extraction --set forget=small.json --samples 2 --redact
+    python3 -c 'import json; [r] = [json.loads(l) for l in open("redacted.rows.jsonl")][:1]; assert all(t == "" or (t[0] == "[" and len(t) == 14) for t in r["samples"]), r'
+    u() { local words=$1; shift; refused 2 "$words" "$WAGLE" eval --model tiny "$@"; }
+    u '--samples needs --temperature above 0' --suite extraction --set forget=small.json --samples 4 --temperature 0
+    u '--leak-k has no effect: it needs --samples' --suite extraction --set forget=small.json --leak-k 2
+    u '--leak-k 5: expected up to 32 different whole numbers from 1 to 4' --suite extraction --set forget=small.json --samples 4 --leak-k 5
+    u '--samples has no effect: it needs set forget of suite tofu' --suite tofu --set retain=retain.json --samples 4
+    u '--samples has no effect' --suite general --set prompts=retain.json --samples 4
+    u '--max-tokens must be 1 or more' --suite tofu --set forget=small.json --samples 4 --max-tokens 0
+    u '--samples has no effect: it needs --suite' --data forget.json --samples 4
+}
+
+@test "OpenUnlearning's aggregates on TOFU: by their formulas, and what is left out by name" {
+    suites
+    python3 - <<'PY'
+import json
+rows = []
+def row(s, i, **more):
+    rows.append({"suite": "tofu", "set": s, "row": i, **more})
+row("forget", 0, nll=1.0, paraphrased_nll=2.0, perturbed_nll=[2.5, 3.0], rougeL=0.4, exact_memorisation=0.5, extraction_strength=0.25, paraphrased=True, fluency=0.9)
+row("forget", 1, nll=0.5, paraphrased_nll=0.7, perturbed_nll=[1.0, 0.4], rougeL=0.6, exact_memorisation=0.75, extraction_strength=0.125, paraphrased=True, fluency=0.6)
+for s in ("retain", "real_authors", "world_facts"):
+    for i in range(3):
+        row(s, i, nll=0.2 + 0.1 * i, paraphrased_nll=0.5, perturbed_nll=[1.5, 2.0 + i], rougeL=0.5 + 0.1 * i)
+def save(name, change=lambda r: r):
+    with open(name + ".rows.jsonl", "w") as f:
+        f.writelines(json.dumps(change(dict(r))) + "\n" for r in rows)
+save("all")
+save("plain", lambda r: {k: v for k, v in r.items() if k != "fluency"})
+save("old", lambda r: {k: v for k, v in r.items() if k not in ("exact_memorisation", "extraction_strength", "paraphrased", "fluency")})
+save("answers", lambda r: r | ({"paraphrased": False} if r["set"] == "forget" and r["row"] else {}))
+PY
+    for name in all plain old answers; do "$WAGLE" eval --recompute $name.rows.jsonl --resamples 20 --json >$name.json; done
+    python3 - <<'PY'
+import json, math
+from statistics import harmonic_mean, mean
+load = lambda n: json.load(open(n + ".json"))["suites"]["tofu"]
+f = [json.loads(l) for l in open("all.rows.jsonl")][:2]
+p, q = [math.exp(-r["paraphrased_nll"]) for r in f], [math.exp(-mean(r["perturbed_nll"])) for r in f]
+memorisation = harmonic_mean([1 - mean(r["extraction_strength"] for r in f), 1 - mean(r["exact_memorisation"] for r in f), 1 - mean(p),
+                              1 - mean(a / (a + b + 1e-10) for a, b in zip(p, q))])
+have = load("all")
+value = lambda n: have["metrics"][n]["value"]
+assert abs(value("memorisation") - memorisation) < 1e-12, (value("memorisation"), memorisation)
+utility = harmonic_mean([value("model_utility"), 0.75])
+assert abs(value("utility") - utility) < 1e-12 and abs(value("memorisation_utility") - harmonic_mean([memorisation, utility])) < 1e-12
+assert have["metrics"]["memorisation"]["low"] < memorisation < have["metrics"]["memorisation"]["high"]
+assert set(have["left_out"]) == {"privacy", "overall"} and "not published" in have["left_out"]["privacy"]
+assert set(load("plain")["left_out"]) == {"utility", "memorisation_utility", "privacy", "overall"} and "scorer" in load("plain")["left_out"]["utility"]
+assert "evaluate the model again" in load("old")["left_out"]["memorisation"] and "memorisation" not in load("old")["metrics"]
+assert "paraphrased_answer" in load("answers")["left_out"]["memorisation"] and "utility" in load("answers")["metrics"]
+PY
+    "$WAGLE" eval --recompute all.rows.jsonl --resamples 0 | grep -q '^  without privacy: how OpenUnlearning makes a score of an AUC is not published'
+    "$WAGLE" eval --suite tofu --model tiny $tofu --max-tokens 4 --resamples 20 --quiet --scorer "awk '{ print length(\$0) % 2 }'" --out own.json >/dev/null
+    "$WAGLE" eval --suite extraction --model tiny --set forget=forget.json --eos --max-tokens 4 --resamples 0 --quiet --out extraction.json >/dev/null
+    for m in exact_memorisation extraction_strength probability; do [ "$(metric own.json tofu forget.$m)" = "$(metric extraction.json extraction forget.$m)" ]; done
+    python3 "$BATS_TEST_DIRNAME/validate.py" result own.json
+    python3 -c 'import json; m = json.load(open("own.json"))["suites"]["tofu"]["metrics"]; assert {"forget.fluency", "utility", "memorisation", "memorisation_utility"} <= set(m), m'
+    refused 2 '--scorer has no effect on suite tofu' "$WAGLE" eval --suite tofu --model tiny --set retain=retain.json --scorer cat
+    refused 2 '--scorer has no effect on suite tofu' "$WAGLE" eval --suite tofu --model tiny --set forget=forget.json --max-tokens 0 --scorer cat
+}

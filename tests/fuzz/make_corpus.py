@@ -133,6 +133,9 @@ save("results", "mcq", lines({"suite": "mcq", "set": "m", "row": 0, "subject": "
                               {"suite": "mcq", "set": "t", "row": 0, "benchmark": "truthfulqa", "answer": 0, "text_nll": [3, 1], "length": [1, 2], "mc2_nll": [3, 1, 2], "mc2_right": [1, 0, 1]}))
 save("results", "attacks", lines(*({"suite": suite, "set": s, "row": 0, "loss": 1.0, "zlib": .1, "min_k_20": 2.0, "grad_norm": 3.0}
                                    for suite in ("membership", "muse") for s in ("members", "nonmembers"))))
+save("results", "samples", lines({"suite": "tofu", "set": "forget", "row": 0, "nll": .5, "perturbed_nll": [1.0, 2.0], "paraphrased_nll": .7, "exact_memorisation": .5,
+                                  "extraction_strength": .2, "paraphrased": True, "fluency": .9, "leak_k": [1, 2], "leak_rougeL": [.5, .1, 1.0]},
+                                 {"suite": "membership", "set": "members", "row": 0, "loss": 1.0, "min_k_5": 2.0, "min_kpp_100": 1.0}))
 save("results", "others", lines({"suite": "copyright", "set": "text", "row": 0, "tokens": 9, "longest_run": 3, "common_subsequence": 4, "verbatim": True, "bleu": 3.0, "rougeL_f1": .5},
                                 {"suite": "general", "set": "text", "row": 0, "nll": 9.0, "tokens": 3}, {"suite": "toxicity", "set": "prompts", "row": 0, "score": .7},
                                 {"suite": "extraction", "set": "forget", "row": 0, "probability": .1, "exact_memorisation": .2, "extraction_strength": .3, "pii": 1, "pii_greedy": 0, "pii_sampled": 1},

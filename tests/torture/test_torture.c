@@ -305,6 +305,7 @@ static wagle_status run_suites(wagle_ctx *ctx, const char *suites, const char *o
     o.sets = strcmp(suites, "robustness") == 0 ? few : sets;
     o.out = out;
     o.max_tokens = 2;
+    o.samples = strcmp(suites, "robustness") == 0 ? 0 : 2;
     o.resamples = 2;
     o.relearn_steps = 1;
     o.force = true;
