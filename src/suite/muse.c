@@ -9,6 +9,7 @@
 #include "suite/attacks.h"
 
 #include "metric/statistics.h"
+#include "text/tokenizer.h"
 #include <math.h>
 #include <string.h>
 
@@ -72,6 +73,36 @@ static wagle_status load_verbatim(wagle_ctx *ctx, wg_evaluation *e, const char *
     return st;
 }
 
+/* Makes the text of example x begin after the tokens of its prompt alone, as in the authors' code.
+ * They may end with one that prompt and answer together do not have: the space of "Answer: ". */
+static wagle_status begin_after_prompt(wagle_ctx *ctx, wg_evaluation *e, wg_dataset *d,
+                                       wg_example *x)
+{
+    const wg_str prompt = x->prompt;
+    wg_ids ids = {0};
+    int32_t *own = NULL;
+    wagle_status st;
+
+    if (prompt.bytes == 0 || x->given >= x->n) /* cut by --truncate: what is left of the prompt */
+        return WAGLE_OK;
+    st = wg_encode(ctx, e->session->reader.tokenizer, prompt.text, prompt.bytes, !x->chat, &ids);
+    if (st == WAGLE_OK && ids.n > 0) {
+        own = wg_arena_alloc(ctx, &d->arena, 2 * (size_t)ids.n * sizeof *own);
+        st = own != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+    }
+    if (own != NULL) {
+        memcpy(own, ids.id, (size_t)ids.n * sizeof *own);
+        for (int64_t i = ids.n; i < 2 * ids.n; i++)
+            own[i] = WG_NO_LABEL;
+        x->ids = own;
+        x->labels = own + ids.n;
+        x->n = x->given = ids.n;
+        x->n_labels = 0;
+    }
+    wg_free(ids.id);
+    return st;
+}
+
 static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path,
                             const char *before)
 {
@@ -79,6 +110,8 @@ static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const char *set, c
     wagle_status st =
         set == asked[0] ? load_verbatim(ctx, e, path, &a) : load(ctx, e, path, before, &a);
 
+    for (int64_t k = 0; st == WAGLE_OK && k < a.set.n; k++)
+        st = begin_after_prompt(ctx, e, &a.set, &a.set.example[k]);
     if (st == WAGLE_OK)
         st = wg_answers_generate(ctx, e, &a, 0);
     for (int64_t i = 0; st == WAGLE_OK && before != NULL && i < a.rows.n; i++)
