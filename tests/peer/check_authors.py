@@ -202,23 +202,24 @@ def compare_open_unlearning(work, table, metrics, rows):
             table.add(code, f"{short}_{theirs_of}", theirs[f"{short}_{theirs_of}"]["agg_value"], metrics[f"{name}.{ours_of}"])
     for name, ours in (("forget_truth_ratio", "forget.truth_ratio"), ("model_utility", "model_utility"), ("forget_quality", "forget_quality")):
         table.add(code, name, theirs[name]["agg_value"], metrics[ours])
-    compare_memorisation(work, table, theirs)
+    for model, of in (("full", theirs), ("retain", gold)):
+        compare_memorisation(work, table, model, of)
     compare_attacks(work, table, theirs, gold)
 
 
-def compare_memorisation(work, table, theirs):
+def compare_memorisation(work, table, model, theirs):
     from transformers import AutoTokenizer
-    tokenizer = AutoTokenizer.from_pretrained(work / "full")
-    _, rows = evaluate(work, "extraction.json", "extraction", work / "full", "--set", f"forget={work}/tofu/forget10_perturbed.json", "--prompt", CHAT,
+    tokenizer = AutoTokenizer.from_pretrained(work / model)
+    _, rows = evaluate(work, "extraction.json", "extraction", work / model, "--set", f"forget={work}/tofu/forget10_perturbed.json", "--prompt", CHAT,
                        "--max-tokens", "1", "--temperature", "0")
     rows = rows["forget"]
     values = lambda name: [v["score"] for v in theirs[name]["value_by_index"].values()]
-    table.add("open-unlearning", "exact_memorization", values("exact_memorization"), column(rows, "exact_memorisation"))
+    table.add("open-unlearning", f"exact_memorization, {model} model", values("exact_memorization"), column(rows, "exact_memorisation"))
     tokens = [len(tokenizer(CHAT.replace("{prompt}", row["question"]) + row["answer"]).input_ids)
               - len(tokenizer(CHAT.replace("{prompt}", row["question"])).input_ids) for row in questions("forget")]
     none = [row["extraction_strength"] == 0 for row in rows]
     strength = [1 / n if zero else row["extraction_strength"] for row, n, zero in zip(rows, tokens, none)]
-    table.add("open-unlearning", "extraction_strength", values("extraction_strength"), strength,
+    table.add("open-unlearning", f"extraction_strength, {model} model", values("extraction_strength"), strength,
               f"1/n, not 0, for {sum(none)} rows whose last token is not predicted")
 
 
