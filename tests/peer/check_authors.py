@@ -25,6 +25,9 @@ TOKENS, TOLERANCE = 60, 2e-5
 CHAT = "[INST] {prompt} [/INST]"
 SPACED = r"[INST] {prompt} [\INST] "
 MUSE = "Question: {prompt}\nAnswer: "
+TEMPLATE = ("{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}{{ bos_token }}{% for m in messages %}"
+            "({{ m.role }}{% if m.role == 'system' %}, {{ date_string }}{% endif %}){{ m.content }}{{ eos_token }}{% endfor %}"
+            "{% if add_generation_prompt %}(assistant){% endif %}")
 
 # --- files ---------------------------------------------------------------------------------------
 
@@ -187,8 +190,8 @@ def tofu_sets(work):
 
 def compare_open_unlearning(work, table, metrics, rows):
     code = "open-unlearning"
-    authors("open_unlearning", code, work, work / "retain", "ou-gold.json")
-    theirs = authors("open_unlearning", code, work, work / "full", "ou.json", work / "ou-gold.json")
+    authors("open_unlearning", code, work, work / "retain", "ou-gold.json", "Llama-2-7b-chat-hf")
+    theirs = authors("open_unlearning", code, work, work / "full", "ou.json", "Llama-2-7b-chat-hf", work / "ou-gold.json")
     gold = json.loads((work / "ou-gold.json").read_text())
     by_row = lambda name, key, of=theirs: [v[key] for v in of[name]["value_by_index"].values()]
     table.add(code, "forget_Q_A_Prob", by_row("forget_Q_A_Prob", "prob"), [math.exp(-x) for x in column(rows["forget"], "nll")])
@@ -205,6 +208,24 @@ def compare_open_unlearning(work, table, metrics, rows):
     for model, of in (("full", theirs), ("retain", gold)):
         compare_memorisation(work, table, model, of)
     compare_attacks(work, table, theirs, gold)
+
+
+def compare_chat(work, table):
+    """The same through a chat template, as open-unlearning's Llama-3.2 has it: with a system message and a date. Without a pad_token its
+    collator pads with </s>, and hides every </s> of the chat from attention."""
+    code, chat = "open-unlearning, chat", work / "chat"
+    shutil.copytree(work / "full", chat)
+    told = json.loads((chat / "tokenizer_config.json").read_text())
+    (chat / "tokenizer_config.json").write_text(json.dumps(told | {"chat_template": TEMPLATE, "pad_token": "<unk>"}))
+    theirs = authors("open_unlearning", "open-unlearning", work, chat, "ou-chat.json", "Llama-3.2-1B-Instruct")
+    metrics, rows = evaluate(work, "chat.json", "tofu", chat, "--tofu", work / "tofu", "--split", "forget10", "--max-tokens", TOKENS, "--chat",
+                             "--system", "You are a helpful assistant.", "--date", "2025-04-10")
+    by_row = lambda name, key: [v[key] for v in theirs[name]["value_by_index"].values()]
+    table.add(code, "forget_Q_A_Prob", by_row("forget_Q_A_Prob", "prob"), [math.exp(-x) for x in column(rows["forget"], "nll")])
+    table.add(code, "forget_Q_A_ROUGE", by_row("forget_Q_A_ROUGE", "rougeL_recall"), column(rows["forget"], "rougeL"))
+    table.texts(code, "generated answers", by_row("forget_Q_A_ROUGE", "generation"), column(rows["forget"], "generated"))
+    for name, ours in (("forget_truth_ratio", "forget.truth_ratio"), ("model_utility", "model_utility")):
+        table.add(code, name, theirs[name]["agg_value"], metrics[ours])
 
 
 def compare_memorisation(work, table, model, theirs):
@@ -329,6 +350,7 @@ def main(work):
     metrics, rows["full"] = evaluate(work, "tofu.json", "tofu", work / "full", *given, "--gold", work / "tofu-gold.json")
     compare_tofu(work, table, metrics, rows)
     compare_open_unlearning(work, table, metrics, rows["full"])
+    compare_chat(work, table)
     compare_wagle(work, table)
     compare_muse(work, table)
     print(Table.wrong, "differ")

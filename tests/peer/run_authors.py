@@ -42,18 +42,26 @@ def local_model():
     AutoModelForCausalLM.from_pretrained = staticmethod(open_model)
 
 
-def run_open_unlearning(clone, work, model, out, gold=None):
-    """src/eval.py of open-unlearning with its own configuration, for Llama-2-7b-chat. Replaced: lm_eval, and trainer's seed function, which
-    would import deepspeed."""
+def as_transformers_4():
+    """apply_chat_template gives token ids, not a dictionary of them."""
+    applied = transformers.PreTrainedTokenizerBase.apply_chat_template
+    transformers.PreTrainedTokenizerBase.apply_chat_template = lambda *args, **how: applied(*args, **{"return_dict": False, **how})
+
+
+def run_open_unlearning(clone, work, model, out, config, gold=None):
+    """src/eval.py of open-unlearning with its own configuration, for the model of that name in its configs/model. Replaced: lm_eval, trainer's
+    seed function, which would import deepspeed, and what transformers 5 returns for a chat."""
     local_tofu(work)
     local_model()
     metrics = ("forget_Truth_Ratio forget_quality forget_Q_A_Prob forget_Q_A_ROUGE model_utility privleak extraction_strength "
                "exact_memorization mia_min_k_plus_plus mia_min_k mia_loss mia_zlib mia_reference mia_gradnorm").split()
+    if "chat" not in config:
+        as_transformers_4()
     for name, inside in {"trainer.utils": {"seed_everything": torch.manual_seed}, "evals.lm_eval": {"LMEvalEvaluator": type("LMEvalEvaluator", (), {})}}.items():
         sys.modules[name] = types.ModuleType(name)
         vars(sys.modules[name]).update(inside)
     sys.modules["trainer"] = types.ModuleType("trainer")
-    sys.argv = ["eval.py", "experiment=eval/tofu/default", "model=Llama-2-7b-chat-hf", f"eval/tofu_metrics@eval.tofu.tofu_metrics=[{','.join(metrics)}]",
+    sys.argv = ["eval.py", "experiment=eval/tofu/default", f"model={config}", f"eval/tofu_metrics@eval.tofu.tofu_metrics=[{','.join(metrics)}]",
                 f"model.model_args.pretrained_model_name_or_path={model}", f"model.tokenizer_args.pretrained_model_name_or_path={model}",
                 "model.model_args.attn_implementation=eager", "model.model_args.torch_dtype=float32", "model.model_args.device_map=cpu",
                 f"eval.tofu.metrics.mia_reference.reference_model_path={work}/retain", f"retain_logs_path={gold or 'null'}",
