@@ -460,6 +460,25 @@ def prefix(text):
 a, b = texts("a"), texts("b")
 assert a == [prefix(t) for t in b] and len(set(a)) > 1, (a, b)
 PY
+    # the prompt's tokens are those of the prompt alone, though the tokenizer joins its last space with the answer
+    cp -r tiny joins
+    python3 - <<'PY'
+import json
+t = json.load(open("joins/tokenizer.json"))
+t["model"]["vocab"] = {"\u0120A" if k == "<260>" else k: v for k, v in t["model"]["vocab"].items()}
+t["model"]["merges"] = ["\u0120 A"]
+json.dump(t, open("joins/tokenizer.json", "w"))
+PY
+    "$WAGLE" eval ${options/tiny/joins} --prompt $'Question: {prompt}\nAnswer: ' --set knowledge_forget=forget.json --out j.json
+    "$WAGLE" eval --model joins --suite extraction --max-tokens 16 --quiet --resamples 0 --prompt $'Question: {prompt}\nAnswer: ' --set forget=forget.json --out k.json
+    python3 - "$WAGLE" <<'PY'
+import json, subprocess, sys
+texts = lambda name: [json.loads(l)["generated"] for l in open(name + ".rows.jsonl")]
+asked = [json.loads(l)["question"] for l in open("forget.json")]
+plain = [subprocess.run([sys.argv[1], "generate", "--model", "joins", "--prompt", f"Question: {q}\nAnswer: ", "--no-chat", "--max-tokens", "16",
+                         "--temperature", "0", "--quiet"], capture_output=True, check=True).stdout.decode() for q in asked]
+assert [t.rstrip() for t in texts("j")] == [t.rstrip() for t in plain] != [t.rstrip() for t in texts("k")], (texts("j"), plain, texts("k"))
+PY
     # --prompt is for questions; verbatim rows are continued as they are
     "$WAGLE" eval $options --prompt $'Question: {prompt}\nAnswer: ' --set verbatim=retain.json --set knowledge_forget=forget.json --set examples_forget=solved.json --out p.json
     "$WAGLE" eval $options --set verbatim=retain.json --out d.json
