@@ -353,8 +353,10 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_apply(wagle_ctx *ctx, const wagle_patch
 WAGLE_API WAGLE_CHECK wagle_status wagle_revert(wagle_ctx *ctx, const wagle_patch_options *o);
 
 typedef struct wagle_merge_options {
-    size_t size;               /* set by the defaults */
-    const char *const *models; /* n model folders with the same tensors */
+    size_t size; /* set by the defaults */
+    /* n model folders with the same tensors; or, with a base, patches that were made for it, which
+     * stand for the models that they make */
+    const char *const *models;
     int64_t n;
     const double *weights; /* [n_weights], one for each model */
     int64_t n_weights;
@@ -366,10 +368,12 @@ typedef struct wagle_merge_options {
 } wagle_merge_options;
 
 WAGLE_SIZED(wagle_merge_defaults, wagle_merge_options)
-/* Merges model folders, or a LoRA adapter into one. Computed in float32 and rounded once to the
- * stored type, which is that of `base` or of the first model; a weight that is the same in all of
- * them keeps its bits. Writes the folder `out`, with the files of `base` or of the first model.
- * WAGLE_E_INPUT, naming it, where a tensor is missing or an adapter needs what is not supported. */
+/* Merges model folders and patches, or a LoRA adapter into a folder. Computed in float32 and
+ * rounded once to the stored type, which is that of `base` or of the first model; a weight that is
+ * the same in all of them keeps its bits. Writes the folder `out`, with the files of `base` or of
+ * the first model. WAGLE_E_INPUT, naming it, where a tensor is missing, a patch was made for
+ * another base, or an adapter needs what is not supported; WAGLE_E_USAGE for a patch without a
+ * base. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_merge(wagle_ctx *ctx, const wagle_merge_options *o);
 
 /* From now on the context's calls read the model folder `model` with a LoRA adapter of PEFT merged
