@@ -269,10 +269,37 @@ PY
     done
 }
 
-@test "a GGUF file is read like the folder that import makes of it" {
+@test "a GGUF file is read with exactly its weights: like its import in float32" {
+    mkdir temporary
+    for name in llama-mha gemma gpt2 small; do
+        [ $name = small ] || model_named $name
+        if [ $name = small ]; then # whose rows are whole blocks
+            model_named llama-mha && small_model num_hidden_layers=2
+            rm -r model && mv small model
+        fi
+        for type in f32 bf16 f16 q8_0 q4_k_m q4_0; do
+            echo "# $name $type"
+            "$WAGLE" export model --out a.gguf --type $type --force
+            types_of a.gguf >types && [[ $name != small || $type != q* ]] || grep -qi " ${type%_m}\$" types
+            "$WAGLE" import a.gguf --out imported --dtype f32 --force
+            TMPDIR=temporary "$WAGLE" logits --model a.gguf --data forget.jsonl --out first --force
+            "$WAGLE" logits --model imported --data forget.jsonl --out second --force
+            cmp first second
+            TMPDIR=temporary "$WAGLE" eval --model a.gguf --data forget.jsonl --json | grep nll >first
+            "$WAGLE" eval --model imported --data forget.jsonl --json | grep nll | cmp - first
+            rm -r imported
+        done
+    done
+    [ -z "$(ls temporary)" ]
+    small() { (ulimit -f 100 && "$@"); }
+    refused 4 'a.gguf: unpacked it takes ' small "$WAGLE" eval --model a.gguf --data forget.jsonl
+    refused 4 'has no room; set TMPDIR to a folder on a larger disk' small "$WAGLE" eval --model a.gguf --data forget.jsonl
+}
+
+@test "a GGUF file is read like the folder that import makes of it, by every command that takes one" {
     model_named llama-mha
     "$WAGLE" export model --out a.gguf --type q4_k_m
-    "$WAGLE" import a.gguf --out imported
+    "$WAGLE" import a.gguf --out imported --dtype f32
     mkdir temporary
     export TMPDIR=$PWD/temporary
     for command in 'eval --data forget.jsonl' 'generate --prompt a --max-tokens 8' 'eval --suite mcq --set mcq=mcq.json'; do
