@@ -241,12 +241,24 @@ for line in sys.stdin:
     model_named llama-mha
     small_model hidden_size=288 num_hidden_layers=2 intermediate_size=240
     for type in q4_k_m:Q5_0 q5_k_m:Q5_1 q6_k:Q8_0; do
-        "$WAGLE" export small --out a.gguf --type "${type%:*}" --force
+        "$WAGLE" export small --out a.gguf --type "${type%:*}" --force 2>said
+        types_of a.gguf >types
+        count() { # how many of the matrices that would have another type have this one
+            grep -v attn_output types | grep -c " $1\$"
+        }
+        grep -q -- "--type ${type%:*}: the rows of $(($(wc -l <types) - 2)) matrices are not whole blocks" said || { cat said; return 1; }
+        grep -q "[ ,]$(count F16) as F16[ ,]" said
+        grep -q "[ ,]$(count "${type#*:}") as ${type#*:}[ ,]" said
+        [ "$(grep -c 'whole blocks' said)" = 1 ]
         types_of a.gguf >types && grep -qx "blk.0.ffn_up.weight ${type#*:}" types # 288 = 9 x 32
         types_of a.gguf >types && grep -qx 'output.weight Q8_0' types
         types_of a.gguf >types && grep -qx 'blk.0.ffn_down.weight F16' types # 240
         types_of a.gguf >types && grep -qx 'blk.0.attn_output.weight '"$(case $type in q4*) echo Q4_K ;; q5*) echo Q5_K ;; *) echo Q6_K ;; esac)" types
     done
+    "$WAGLE" export small --out a.gguf --type q8_0 --force 2>said # 240 = 7.5 x 32
+    grep -q 'the rows of 2 matrices are not whole blocks of the type that they would have; these are stored 2 as F16, by' said
+    "$WAGLE" export small --out a.gguf --type bf16 --force 2>said
+    ! grep -q 'whole blocks' said
     model_named gpt2
     "$WAGLE" export model --out a.gguf --type q8_0 --force
     types_of a.gguf >types && grep -qx 'position_embd.weight F32' types
