@@ -70,9 +70,10 @@ typedef struct wagle_export_options {
 
 WAGLE_SIZED(wagle_export_defaults, wagle_export_options)
 /* A model folder to a GGUF file that llama.cpp loads: llama, mistral without a window, qwen2,
- * qwen3, phi3, gemma, gemma2, gpt2; WAGLE_E_INPUT for others. Vectors stay float32. Quantised types
- * are mixtures as in llama.cpp, whose quantiser gives the same bytes; a warning says how many
- * matrices have another type because their rows are not whole blocks. Writes the file `out`. */
+ * qwen3, phi3, gemma, gemma2, gpt2, olmo, olmo2; WAGLE_E_INPUT for others. Vectors stay float32.
+ * Quantised types are mixtures as in llama.cpp, whose quantiser gives the same bytes; a warning
+ * says how many matrices have another type because their rows are not whole blocks. Writes the file
+ * `out`. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *o);
 
 typedef struct wagle_init_options {

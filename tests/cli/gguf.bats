@@ -6,6 +6,7 @@ model_named() {
     byte_tokenizer model
     case $1 in
     gemma2) set_key model/config.json query_pre_attn_scalar "$(key model/config.json head_dim)" ;;
+    olmo) set_key model/config.json clip_qkv 0.5 ;;
     esac
 }
 
@@ -20,7 +21,7 @@ c = json.load(open(sys.argv[1])); c[sys.argv[2]] = json.loads(sys.argv[3]); json
 }
 
 @test "export and import give the same tensors and tokens, for every architecture" {
-    for name in llama-mha llama-gqa-tied llama-bias llama3-rope qwen2 qwen3 phi3 phi3-longrope gemma gemma2 gpt2; do
+    for name in llama-mha llama-gqa-tied llama-bias llama3-rope qwen2 qwen3 phi3 phi3-longrope gemma gemma2 gpt2 olmo olmo2; do
         echo "# $name"
         model_named $name
         "$WAGLE" export model --out a.gguf --type f32 --force
@@ -89,6 +90,11 @@ PY
     refused 3 'no sliding window' "$WAGLE" export model --out out
     model_named opt
     refused 3 "'opt' cannot be exported" "$WAGLE" export model --out out
+    model_named olmo2
+    python3 -c 'import json
+c = json.load(open("model/config.json")); c["tie_word_embeddings"] = True; json.dump(c, open("config.json", "w"))'
+    rm -rf tied && "$WAGLE" init --config config.json --out tied && cp model/tokenizer*.json tied/
+    refused 3 "llama.cpp's olmo2 has no head that is the embedding (tie_word_embeddings)" "$WAGLE" export tied --out out
     model_named gemma2
     set_key model/config.json query_pre_attn_scalar 31
     refused 3 'query_pre_attn_scalar' "$WAGLE" export model --out out
