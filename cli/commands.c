@@ -295,11 +295,13 @@ const cli_command cli_commands[] = {
     {"revert", CLI_FILES, "DIR PATCH", "take a patch back",
      "wagle revert forgotten forget.patch --out base2", "out force", cmd_revert,
      "which DIR, PATCH?", NULL, 2},
-    {"merge", CLI_FILES, "DIR...", "merge model folders, or a LoRA adapter into a model",
+    {"merge", CLI_FILES, "DIR|PATCH...",
+     "merge model folders or patches, or a LoRA adapter into a model",
      "wagle merge model --adapter adapter --out merged\n"
      "wagle merge A B --weights 0.5,0.5 --out mean\n"
-     "wagle merge A B --base model --weights 1,-0.5 --out sum",
-     "adapter base out force", cli_merge, "which DIR?", NULL, CLI_LIST},
+     "wagle merge A B --base model --weights 1,-0.5 --out sum\n"
+     "wagle merge a.patch b.patch --base model --weights 1,1 --out both",
+     "adapter base out force", cli_merge, "which DIR or PATCH?", NULL, CLI_LIST},
     {"init", CLI_FILES, NULL, "make a model with random weights, for benchmarks and tests",
      "wagle init --config config.json --dtype bf16 --out DIR", "config out dtype seed force",
      cmd_init, NULL, NULL, 0},

@@ -211,8 +211,9 @@ static void patches(const cli_writer *w)
     w->command("wagle revert forgotten forget.patch --out base2");
     w->paragraph(
         "--scale applies a share of the change, or its opposite; revert takes exactly that "
-        "back. `wagle merge` adds whole models.");
+        "back. `wagle merge` adds whole models, and patches that change the same weights.");
     w->command("wagle apply base forget.patch --scale 0.5 --out half");
+    w->command("wagle merge a.patch b.patch --base base --weights 1,1 --out both");
     w->paragraph("Careful: a patch that can be reverted holds the old weights, and with them what "
                  "was forgotten. --old hash leaves them out; such a patch cannot be reverted.");
 }

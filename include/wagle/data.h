@@ -18,10 +18,11 @@ extern "C" {
  * open model in place of the folder. */
 typedef struct wagle_model wagle_model;
 
-/* path: a model folder, or a GGUF file, which is unpacked to a temporary folder until the model is
- * closed, as wagle_import would. *out: close with wagle_model_close. A folder without a tokenizer
- * serves rows of tokens. Errors: WAGLE_E_INPUT where it is missing, damaged or of a model type that
- * is not known. */
+/* path: a model folder, or a GGUF file, which is unpacked to a temporary folder ($TMPDIR, /tmp)
+ * until the model is closed: with exactly its weights, quantised ones in float32. *out: close with
+ * wagle_model_close. A folder without a tokenizer serves rows of tokens. Errors: WAGLE_E_INPUT
+ * where it is missing, damaged or of a model type that is not known; WAGLE_E_RESOURCE where the
+ * disk has no room for the temporary folder. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_model_open(wagle_ctx *ctx, const char *path,
                                                     wagle_model **out);
 /* NULL is none. No call may still use it. A model that training made from it stays usable. Any

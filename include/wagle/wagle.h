@@ -70,8 +70,10 @@ typedef struct wagle_export_options {
 
 WAGLE_SIZED(wagle_export_defaults, wagle_export_options)
 /* A model folder to a GGUF file that llama.cpp loads: llama, mistral without a window, qwen2,
- * qwen3, phi3, gemma, gemma2, gpt2; WAGLE_E_INPUT for others. Vectors stay float32. Quantised types
- * are mixtures as in llama.cpp, whose quantiser gives the same bytes. Writes the file `out`. */
+ * qwen3, phi3, gemma, gemma2, gpt2, olmo, olmo2; WAGLE_E_INPUT for others. Vectors stay float32.
+ * Quantised types are mixtures as in llama.cpp, whose quantiser gives the same bytes; a warning
+ * says how many matrices have another type because their rows are not whole blocks. Writes the file
+ * `out`. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *o);
 
 typedef struct wagle_init_options {
@@ -381,8 +383,10 @@ WAGLE_API WAGLE_CHECK wagle_status wagle_apply(wagle_ctx *ctx, const wagle_patch
 WAGLE_API WAGLE_CHECK wagle_status wagle_revert(wagle_ctx *ctx, const wagle_patch_options *o);
 
 typedef struct wagle_merge_options {
-    size_t size;               /* set by the defaults */
-    const char *const *models; /* n model folders with the same tensors */
+    size_t size; /* set by the defaults */
+    /* n model folders with the same tensors; or, with a base, patches that were made for it, which
+     * stand for the models that they make */
+    const char *const *models;
     int64_t n;
     const double *weights; /* [n_weights], one for each model */
     int64_t n_weights;
@@ -394,10 +398,12 @@ typedef struct wagle_merge_options {
 } wagle_merge_options;
 
 WAGLE_SIZED(wagle_merge_defaults, wagle_merge_options)
-/* Merges model folders, or a LoRA adapter into one. Computed in float32 and rounded once to the
- * stored type, which is that of `base` or of the first model; a weight that is the same in all of
- * them keeps its bits. Writes the folder `out`, with the files of `base` or of the first model.
- * WAGLE_E_INPUT, naming it, where a tensor is missing or an adapter needs what is not supported. */
+/* Merges model folders and patches, or a LoRA adapter into a folder. Computed in float32 and
+ * rounded once to the stored type, which is that of `base` or of the first model; a weight that is
+ * the same in all of them keeps its bits. Writes the folder `out`, with the files of `base` or of
+ * the first model. WAGLE_E_INPUT, naming it, where a tensor is missing, a patch was made for
+ * another base, or an adapter needs what is not supported; WAGLE_E_USAGE for a patch without a
+ * base. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_merge(wagle_ctx *ctx, const wagle_merge_options *o);
 
 /* From now on the context's calls read the model folder `model` with a LoRA adapter of PEFT merged

@@ -429,6 +429,7 @@ static wagle_status add_exported(wg_forget *f)
     wagle_import_defaults(&o);
     o.gguf = file;
     o.out = back;
+    o.dtype = WAGLE_DTYPE_F32; /* holds what is quantised exactly */
     o.force = true;
     WG_TRY(wagle_import(f->ctx, &o));
     const wagle_data rows = wg_forget_data(f, path, f->layout);

@@ -84,7 +84,8 @@ static wagle_status write_tensor(wg_exporter *e, wg_role role, int64_t layer, wg
     const int64_t width = split ? 1 : shape.dim[shape.rank - 1];
     const int64_t count = e->m->files.tensor[tensor].count / width;
     const int64_t most = width < VALUES_MOST ? VALUES_MOST / width : 1;
-    rows t = {.type = wg_export_type(e, role, layer, &shape), .width = width};
+    bool fell_back;
+    rows t = {.type = wg_export_type(e, role, layer, &shape, &fell_back), .width = width};
     const size_t bytes = wg_ggml_bytes(t.type, width);
     wagle_status st;
 
@@ -125,11 +126,36 @@ static wagle_status name_tensor(wg_exporter *e, wg_role role, int64_t layer, wg_
 {
     const wg_shape shape = shape_of(e, role, layer);
     char name[WG_NAME_BYTES];
+    bool fell_back;
+    const wg_gguf_type type = wg_export_type(e, role, layer, &shape, &fell_back);
 
     (void)out;
+    e->fell_back[type] += fell_back;
     wg_gguf_role_name(role, layer, name);
-    return wg_gguf_put_tensor(e->ctx, &e->head, name, &shape,
-                              wg_export_type(e, role, layer, &shape));
+    return wg_gguf_put_tensor(e->ctx, &e->head, name, &shape, type);
+}
+
+/* One warning with the number of matrices that are not in the type that was asked for. */
+static wagle_status tell_fallbacks(const wg_exporter *e)
+{
+    wg_text list = {0};
+    int64_t n = 0;
+    wagle_status st = WAGLE_OK;
+
+    for (int type = 0; st == WAGLE_OK && type < WG_GGML_TYPES; type++) {
+        if (e->fell_back[type] == 0)
+            continue;
+        st = wg_text_printf(e->ctx, &list, "%s%lld as %s", n > 0 ? ", " : "",
+                            (long long)e->fell_back[type], wg_ggml_name((uint32_t)type));
+        n += e->fell_back[type];
+    }
+    if (st == WAGLE_OK && n > 0)
+        wg_log(e->ctx, 0,
+               "@{type=%s}: the rows of %lld matrices are not whole blocks of the type that they "
+               "would have; these are stored %s, by llama.cpp's rule",
+               wg_words_of_wagle_gguf_type[e->type], (long long)n, list.text);
+    wg_text_free(&list);
+    return st;
 }
 
 static wagle_status name_rope_factors(wg_exporter *e)
@@ -163,6 +189,7 @@ static wagle_status write_file(wg_exporter *e)
     WG_TRY_GOTO(wg_export_tokenizer(e), done);
     WG_TRY_GOTO(name_rope_factors(e), done);
     WG_TRY_GOTO(for_each_tensor(e, NULL, name_tensor), done);
+    WG_TRY_GOTO(tell_fallbacks(e), done);
     WG_TRY_GOTO(wg_output_open(e->ctx, e->o->out, e->o->force, &out), done);
     WG_TRY_GOTO(wg_gguf_write_head(e->ctx, &e->head, &out), done);
     WG_TRY_GOTO(write_rope_factors(e, &out), done);

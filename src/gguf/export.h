@@ -14,15 +14,17 @@ typedef struct wg_exporter {
     wagle_gguf_type type; /* not WAGLE_GGUF_AUTO */
     wg_model *m;
     wg_gguf_head head;
+    int64_t fell_back[WG_GGML_TYPES]; /* matrices of this type because of their width */
     struct {
         const char *name; /* name of a tensor of r/2 RoPE factors, or NULL */
         float factor[WG_PAIRS_MOST];
     } rope[WG_ROPE_LISTS];
 } wg_exporter;
 
-/* The type of a role's tensor; shape: as in the file, slowest dimension first. */
+/* The type of a role's tensor; shape: as in the file, slowest dimension first. *fell_back: another
+ * than the mixture says, because its rows are not whole blocks. */
 wg_gguf_type wg_export_type(const wg_exporter *e, wg_role role, int64_t layer,
-                            const wg_shape *shape);
+                            const wg_shape *shape, bool *fell_back);
 /* llama.cpp's number of the file's mixture of types. */
 int wg_export_file_type(const wg_exporter *e);
 /* Writes the config as keys ARCH.*. Refuses, by name, what llama.cpp's architecture cannot compute.

@@ -74,11 +74,13 @@ static wagle_status check(const wg_exporter *e)
         {(c->has[WG_OUTPUT_BIAS] || c->has[WG_UP_BIAS]) && !e->arch->output_bias,
          "biases of attention's output or the feed-forward layer (attention_bias, mlp_bias)"},
         {c->has[WG_HEAD] && e->arch->tied, "head of its own (tie_word_embeddings false)"},
+        {!c->has[WG_HEAD] && e->arch->untied, "head that is the embedding (tie_word_embeddings)"},
         {c->h * c->H != c->D && e->arch->square, "heads of another size than hidden_size / "
                                                  "num_attention_heads (head_dim)"},
         {fabs(c->attention_scale * sqrt(score_size(e)) - 1) > 1e-6,
          "scale of scores other than 1 / sqrt(head size) (query_pre_attn_scalar, "
          "scale_attn_weights)"},
+        {c->clip_qkv > 0 && !e->arch->clips, "clipping of q, k and v (clip_qkv)"},
         {c->layer_scale, "scale of scores by layer (scale_attn_by_inverse_layer_idx)"},
         {c->local_rope, "positions of their own for layers with a window"},
     };
@@ -262,6 +264,8 @@ static wagle_status put_all(wg_exporter *e, const json_t *config)
     WG_TRY(whole(e, "vocab_size", c->V));
     WG_TRY(real(e, e->arch->eps_key, c->eps));
     WG_TRY(put_windows(e));
+    if (c->clip_qkv > 0)
+        WG_TRY(real(e, "attention.clamp_kqv", c->clip_qkv));
     if (e->arch->caps) {
         WG_TRY(real(e, "attn_logit_softcapping", c->attention_cap));
         WG_TRY(real(e, "final_logit_softcapping", c->final_cap));

@@ -50,18 +50,40 @@ typedef struct entry {
     const wg_gguf_tensor *from;
 } entry;
 
+static bool is_type(const wg_gguf_tensor *t, const char *name)
+{
+    const char *type = wg_ggml_name(t->type);
+
+    return type != NULL && strcmp(type, name) == 0;
+}
+
+/* The type that holds its values exactly. Vectors are small, and some change as they are read. */
+static wg_dtype exact_dtype(const wg_gguf_tensor *t)
+{
+    return t->shape.rank < 2    ? WG_F32
+           : is_type(t, "BF16") ? WG_BF16
+           : is_type(t, "F16")  ? WG_F16
+                                : WG_F32;
+}
+
+static wg_dtype dtype_of(const wg_importer *m, const wg_gguf_tensor *t)
+{
+    return m->exact ? exact_dtype(t) : m->dtype;
+}
+
 /* stored: buffer for the row in the output type. */
 static wagle_status write_row(const wg_importer *m, const wg_gguf_tensor *t, const float *row,
                               int64_t n, char *stored, wg_output *out)
 {
-    const float beyond = m->dtype == WG_F16 ? wg_beyond(row, n, WG_F16_LIMIT) : 0;
+    const wg_dtype dtype = dtype_of(m, t);
+    const float beyond = dtype == WG_F16 ? wg_beyond(row, n, WG_F16_LIMIT) : 0;
 
     if (beyond != 0)
         return wg_fail(m->ctx, WAGLE_E_INPUT,
                        "%s: tensor '%.64s' holds %g, which f16 cannot hold; use @{dtype=f32}",
                        m->o->gguf, t->name, (double)beyond);
-    wg_from_float(m->dtype, row, n, stored);
-    return wg_output_write(m->ctx, out, stored, (size_t)n * wg_dtype_size(m->dtype));
+    wg_from_float(dtype, row, n, stored);
+    return wg_output_write(m->ctx, out, stored, (size_t)n * wg_dtype_size(dtype));
 }
 
 /* Writes a tensor stored as [out, in] transposed, as [in, out]. */
@@ -96,14 +118,13 @@ static wagle_status write_rows(const wg_importer *m, const wg_config *c, const e
     const bool permuted = wg_gguf_permuted(m->arch, e->role);
     const bool vector = t->shape.rank == 1, split = permuted && vector;
     const int64_t width = split ? 1 : t->shape.dim[t->shape.rank - 1], rows = t->count / width;
-    const size_t bytes = (size_t)width * wg_dtype_size(m->dtype);
     const float less = c->family->norm_plus_one && wg_is_norm(e->role) ? 1 : 0;
     float *row = NULL;
     char *stored = NULL;
     wagle_status st;
 
     WG_TRY_GOTO(WG_ALLOC(m->ctx, &row, width), done);
-    WG_TRY_GOTO(WG_ALLOC(m->ctx, &stored, (int64_t)bytes), done);
+    WG_TRY_GOTO(WG_ALLOC(m->ctx, &stored, width * 4), done);
     for (int64_t r = 0; r < rows; r++) {
         wg_gguf_dequantise(t, (permuted ? wg_gguf_row(r, c->h) : r) * width, width, row);
         for (int64_t i = 0; less > 0 && i < width; i++)
@@ -136,9 +157,9 @@ static wagle_status describe(wg_importer *m, const wg_config *c, wg_role role, i
         return wg_fail(m->ctx, WAGLE_E_INPUT, "%s: tensor '%s': shape %s, expected %s", m->o->gguf,
                        theirs, wg_shape_text(&t->shape, found), wg_shape_text(&stored, expected));
     list[*n] = (wg_tensor){.name = wg_arena_text(m->ctx, &m->g.arena, ours, strlen(ours)),
-                           .dtype = m->dtype,
+                           .dtype = dtype_of(m, t),
                            .shape = shape,
-                           .bytes = (size_t)t->count * wg_dtype_size(m->dtype)};
+                           .bytes = (size_t)t->count * wg_dtype_size(dtype_of(m, t))};
     from[(*n)++] = (entry){role, t};
     return list[*n - 1].name != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }
@@ -165,11 +186,31 @@ static wagle_status describe_all(wg_importer *m, const wg_config *c, wg_tensor *
     return WAGLE_OK;
 }
 
+/* Takes the disk space of a file that is unpacked before it is written. Nobody named its folder, so
+ * the message says how to choose another. */
+static wagle_status reserve(const wg_importer *m, wg_output *out, size_t start,
+                            const wg_tensor *list, int64_t n)
+{
+    size_t bytes = start;
+
+    for (int64_t i = 0; i < n; i++)
+        bytes += list[i].bytes;
+    if (wg_output_reserve(m->ctx, out, bytes) == WAGLE_OK)
+        return WAGLE_OK;
+    wg_forget_failure(m->ctx);
+    return wg_fail(
+        m->ctx, WAGLE_E_RESOURCE,
+        "%s: unpacked it takes %.2f GB, for which %s has no room; set TMPDIR to a folder "
+        "on a larger disk",
+        m->o->gguf, (double)bytes / 1e9, m->partial);
+}
+
 static wagle_status write_tensors(wg_importer *m, const wg_config *c, const char *path)
 {
     entry *from = NULL;
     wg_tensor *list = NULL;
     wg_output out = {.fd = -1};
+    size_t start;
     int64_t n;
     json_t *facts = json_pack("{s:s}", "format", "pt");
     wagle_status st;
@@ -178,7 +219,9 @@ static wagle_status write_tensors(wg_importer *m, const wg_config *c, const char
     WG_TRY_GOTO(WG_ALLOC(m->ctx, &list, m->g.n_tensors), done);
     WG_TRY_GOTO(describe_all(m, c, list, from, &n), done);
     WG_TRY_GOTO(wg_output_open(m->ctx, path, true, &out), done);
-    WG_TRY_GOTO(wg_safetensors_header(m->ctx, &out, list, n, facts, NULL), done);
+    WG_TRY_GOTO(wg_safetensors_header(m->ctx, &out, list, n, facts, &start), done);
+    if (m->exact)
+        WG_TRY_GOTO(reserve(m, &out, start, list, n), done);
     for (int64_t i = 0; i < n; i++) {
         WG_TRY_GOTO(wg_gguf_transposed(c, from[i].role, &list[i].shape)
                         ? write_transposed(m, from[i].from, &out)
@@ -210,18 +253,19 @@ static wagle_status write_weights(wg_importer *m)
 
 WG_DEFAULTS(wagle_import_defaults, wagle_import_options, 0)
 
-/* The type that represents all matrices of the file exactly; bf16 if all are quantised. */
-static wg_dtype own_dtype(const wg_gguf *g)
+/* The type that represents all matrices of the file exactly. Quantised ones count if `exact`; else
+ * bf16 if all are quantised. */
+static wg_dtype own_dtype(const wg_gguf *g, bool exact)
 {
     bool f32 = false, f16 = false, bf16 = false;
 
     for (int64_t i = 0; i < g->n_tensors; i++) {
-        const char *type = wg_ggml_name(g->tensor[i].type);
-        if (g->tensor[i].shape.rank < 2 || type == NULL)
+        const wg_gguf_tensor *t = &g->tensor[i];
+        if (t->shape.rank < 2)
             continue;
-        f32 |= strcmp(type, "F32") == 0;
-        f16 |= strcmp(type, "F16") == 0;
-        bf16 |= strcmp(type, "BF16") == 0;
+        f16 |= is_type(t, "F16");
+        bf16 |= is_type(t, "BF16");
+        f32 |= exact ? exact_dtype(t) == WG_F32 : is_type(t, "F32");
     }
     return f32 || (f16 && bf16) ? WG_F32 : f16 ? WG_F16 : WG_BF16;
 }
@@ -254,14 +298,14 @@ static wagle_status open_file(wg_importer *m)
 {
     WG_TRY(wg_gguf_open(m->ctx, m->o->gguf, &m->g));
     if (m->o->dtype == WAGLE_DTYPE_AUTO)
-        m->dtype = own_dtype(&m->g);
+        m->dtype = own_dtype(&m->g, m->exact);
     return WAGLE_OK;
 }
 
 wagle_status wg_import_files(wagle_ctx *ctx, const char *gguf, const char *folder, bool weights)
 {
     const wagle_import_options o = {.gguf = gguf, .out = folder, .dtype = WAGLE_DTYPE_AUTO};
-    wg_importer m = {.ctx = ctx, .o = &o, .partial = folder};
+    wg_importer m = {.ctx = ctx, .o = &o, .partial = folder, .exact = true};
     wagle_status st;
 
     WG_TRY(open_file(&m));

@@ -10,16 +10,17 @@ typedef struct wg_importer {
     const wagle_import_options *o;
     wg_gguf g;
     const wg_gguf_arch *arch;
-    wg_dtype dtype;
+    wg_dtype dtype;      /* of all weights; or where exact is set, of the most exact of them */
+    bool exact;          /* each tensor in a type that holds its values exactly */
     const char *partial; /* the folder being written */
     int64_t V;
     bool pieces; /* tokenizer.ggml.model is llama, not gpt2 */
     json_int_t bos, eos, unknown, eot, eom, pad, sep, mask; /* token ids, -1: none */
 } wg_importer;
 
-/* Imports with the default type to a folder that exists and is empty; weights: else all other
- * files.
- */
+/* Imports to a folder that exists and is empty, each tensor in a type that holds its values
+ * exactly: bf16 and f16 as they are, all others in f32. weights: else all other files.
+ * WAGLE_E_RESOURCE, before anything is written, where the disk has no room for them. */
 WAGLE_CHECK wagle_status wg_import_files(wagle_ctx *ctx, const char *gguf, const char *folder,
                                          bool weights);
 WAGLE_CHECK wagle_status wg_import_refuse(const wg_importer *m, const char *what, const char *name);

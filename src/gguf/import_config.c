@@ -349,16 +349,32 @@ static wagle_status check_scale(const wg_importer *m, const sizes *s)
                : refuse(m, "attention.scale", "1 / sqrt(head size) is supported");
 }
 
+/* OLMo's bound of q, k and v; 0: none. */
+static wagle_status put_clip(const wg_importer *m, json_t *c)
+{
+    double clip = number(m, "attention.clamp_kqv", 0);
+
+    if (clip == 0)
+        return WAGLE_OK;
+    WG_TRY(positive(m, "attention.clamp_kqv", 0, &clip));
+    return put_real(m, c, "clip_qkv", clip);
+}
+
 static wagle_status put_features(const wg_importer *m, const sizes *s, json_t *c)
 {
-    const bool old = is(m, "gpt2");
+    const bool old = is(m, "gpt2"), olmo = is(m, "olmo");
     double eps, window;
 
     WG_TRY(positive(m, m->arch->eps_key, 0, &eps));
-    WG_TRY(put_real(m, c, old ? "layer_norm_epsilon" : "rms_norm_eps", eps));
+    if (olmo && fabs(eps / 1e-5 - 1) > 1e-6)
+        return refuse(m, m->arch->eps_key, "transformers' OLMo has 1e-5 alone");
+    if (!olmo)
+        WG_TRY(put_real(m, c, old ? "layer_norm_epsilon" : "rms_norm_eps", eps));
     WG_TRY(check_scale(m, s));
     if (old)
         return WAGLE_OK;
+    if (olmo)
+        WG_TRY(put_clip(m, c));
     WG_TRY(put_positions(m, s, c));
     if (is(m, "phi3") && number(m, "attention.sliding_window", 0) != 0) {
         WG_TRY(whole(m, "attention.sliding_window", 0, &window));

@@ -20,8 +20,7 @@ typedef struct known {
     const char *neutral; /* accepted values, separated by | */
 } known;
 
-#define RMS_ARCHS "llama qwen2 qwen3 phi3 gemma gemma2"
-#define ROPE_ARCHS RMS_ARCHS
+#define RMS_ARCHS "llama qwen2 qwen3 phi3 gemma gemma2 olmo2"
 
 /* Keys ARCH.*; the first matching row applies. */
 static const known arch_keys[] = {
@@ -38,7 +37,7 @@ static const known arch_keys[] = {
     /* norms */
     {"attention.layer_norm_rms_epsilon", NUMBER, USED, RMS_ARCHS, NULL},
     {"attention.layer_norm_rms_epsilon", NUMBER, IGNORED, NULL, NULL},
-    {"attention.layer_norm_epsilon", NUMBER, USED, "gpt2", NULL},
+    {"attention.layer_norm_epsilon", NUMBER, USED, "gpt2 olmo", NULL},
     {"attention.layer_norm_epsilon", NUMBER, IGNORED, NULL, NULL},
     {"swin_norm", FLAG, NEUTRAL, NULL, "0"},
     /* positions */
@@ -71,18 +70,19 @@ static const known arch_keys[] = {
     {"router_logit_softcapping", NUMBER, NEUTRAL, NULL, "0"},
     {"logit_scale", NUMBER, NEUTRAL, NULL, "1|0"},
     {"residual_scale", NUMBER, NEUTRAL, NULL, "1|0"},
-    {"embedding_scale", NUMBER, NEUTRAL, "llama qwen2 qwen3 phi3 gpt2", "1|0"},
+    {"embedding_scale", NUMBER, NEUTRAL, "llama qwen2 qwen3 phi3 gpt2 olmo olmo2", "1|0"},
     {"attention.output_scale", NUMBER, NEUTRAL, NULL, "1|0"},
     {"attention.value_scale", NUMBER, NEUTRAL, NULL, "1|0"},
     {"attention.temperature_length", NUMBER, NEUTRAL, NULL, "0"},
     {"attention.temperature_scale", NUMBER, NEUTRAL, NULL, "0"},
+    {"attention.clamp_kqv", NUMBER, USED, "olmo", NULL},
     {"attention.clamp_kqv", NUMBER, NEUTRAL, NULL, "0"},
     {"attention.max_alibi_bias", NUMBER, NEUTRAL, NULL, "0"},
     /* structure of the network */
     {"attention.causal", FLAG, NEUTRAL, NULL, "1"},
     {"pooling_type", NUMBER, NEUTRAL, NULL, "0"},
     {"use_parallel_residual", FLAG, NEUTRAL, NULL, "0"},
-    {"hidden_activation", TEXT, NEUTRAL, "llama qwen2 qwen3 phi3", "silu"},
+    {"hidden_activation", TEXT, NEUTRAL, "llama qwen2 qwen3 phi3 olmo olmo2", "silu"},
     {"hidden_activation", TEXT, NEUTRAL, NULL, "gelu_pytorch_tanh|gelu_new"},
     {"tensor_data_layout", TEXT, NEUTRAL, "llama", "Meta AI original pth"},
     {"tensor_data_layout", TEXT, NEUTRAL, NULL, "reference"},

@@ -15,8 +15,12 @@ static const wg_gguf_arch archs[] = {
      .tied = true},
     {"gpt2", "gpt2", "GPT2LMHeadModel", "attention.layer_norm_epsilon", WG_GELU_TANH,
      .output_bias = true, .square = true},
+    {"olmo", "olmo", "OlmoForCausalLM", "attention.layer_norm_epsilon", WG_SILU, .permuted = true,
+     .square = true, .clips = true},
+    {"olmo2", "olmo2", "Olmo2ForCausalLM", RMS, WG_SILU, .square = true, .untied = true},
 };
-const char wg_gguf_arch_list[] = "llama, mistral, qwen2, qwen3, phi3, gemma, gemma2, gpt2";
+const char wg_gguf_arch_list[] = "llama, mistral, qwen2, qwen3, phi3, gemma, gemma2, gpt2, olmo, "
+                                 "olmo2";
 enum { ARCHS = sizeof archs / sizeof *archs };
 
 const wg_gguf_arch *wg_gguf_arch_named(const char *name)

@@ -15,6 +15,8 @@ typedef struct wg_gguf_arch {
     bool output_bias; /* attention output and feed-forward layer may have biases */
     bool square;      /* H * h equals D */
     bool tied;        /* output head and embedding are tied */
+    bool untied;      /* they are never tied */
+    bool clips;       /* may clip q, k and v */
 } wg_gguf_arch;
 
 /* Finds an architecture by llama.cpp's name, or by model_type; NULL if there is none. */

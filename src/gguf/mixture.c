@@ -68,13 +68,14 @@ static wg_gguf_type fallback(wg_gguf_type type)
 }
 
 wg_gguf_type wg_export_type(const wg_exporter *e, wg_role role, int64_t layer,
-                            const wg_shape *shape)
+                            const wg_shape *shape, bool *fell_back)
 {
     wg_gguf_type type = type_of_role(e, role, layer);
 
+    *fell_back = false;
     if (shape->rank == 1 || (role == WG_POSITION && wg_ggml_is_quantised(type)))
         return WG_GGML_F32;
-    while (shape->dim[1] % wg_ggml_block(type) != 0)
+    for (; shape->dim[1] % wg_ggml_block(type) != 0; *fell_back = true)
         type = fallback(type);
     return type;
 }

@@ -4,11 +4,11 @@
 
 #include "model/model.h"
 
-/* Opens a model folder, *folder NULL; or the model of a GGUF file. Its files, the same as
- * wagle_import writes with its default type, are in *folder, a new folder below $TMPDIR or /tmp.
- * The weights stay mapped, but their file has no name any more: the disk space is free again when
- * the model is closed, even if the process is killed. Close the model first, then call
- * wg_unpacked_remove. */
+/* Opens a model folder, *folder NULL; or the model of a GGUF file. Its files are in *folder, a new
+ * folder below $TMPDIR or /tmp, with exactly the weights of the file: what is quantised there is
+ * float32 here. The weights stay mapped, but their file has no name any more: the disk space is
+ * free again when the model is closed, even if the process is killed. Close the model first, then
+ * call wg_unpacked_remove. */
 WAGLE_CHECK wagle_status wg_model_open_path(wagle_ctx *ctx, const char *path, wg_model **out,
                                             char **folder);
 /* Writes the files of such a folder but the weights. */

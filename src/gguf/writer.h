@@ -16,7 +16,8 @@ typedef enum wg_gguf_type {
     WG_GGML_Q4_K = 12,
     WG_GGML_Q5_K = 13,
     WG_GGML_Q6_K = 14,
-    WG_GGML_BF16 = 30
+    WG_GGML_BF16 = 30,
+    WG_GGML_TYPES
 } wg_gguf_type;
 
 /* Start with {0}; free with wg_gguf_head_free. */

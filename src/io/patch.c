@@ -147,17 +147,21 @@ static wagle_status read_tensors(wagle_ctx *ctx, const char *path, wg_patch *p)
     return WAGLE_OK;
 }
 
+bool wg_is_patch(const wg_tensors *file)
+{
+    const char *format = wg_tensors_metadata(file, "format");
+
+    return format != NULL && strcmp(format, "wagle-patch") == 0 && file->n_files == 1;
+}
+
 wagle_status wg_patch_open(wagle_ctx *ctx, const char *path, wg_patch *out)
 {
-    const char *format;
     wagle_status st;
 
     *out = (wg_patch){0};
     WG_TRY(wg_tensors_open(ctx, path, &out->file));
-    format = wg_tensors_metadata(&out->file, "format");
-    st = format != NULL && strcmp(format, "wagle-patch") == 0 && out->file.n_files == 1
-             ? read_tensors(ctx, path, out)
-             : wg_fail(ctx, WAGLE_E_INPUT, "%s: not a patch", path);
+    st = wg_is_patch(&out->file) ? read_tensors(ctx, path, out)
+                                 : wg_fail(ctx, WAGLE_E_INPUT, "%s: not a patch", path);
     if (st == WAGLE_OK) /* checked last, so that fuzzing reaches the checks above */
         st = check_digest(ctx, path, out);
     if (st != WAGLE_OK)

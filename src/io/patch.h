@@ -54,6 +54,8 @@ typedef struct wg_patch {
     char hash[WG_SHA256_TEXT]; /* of the file; identifies the patch */
 } wg_patch;
 
+/* Whether an open safetensors file says that it is a patch. */
+bool wg_is_patch(const wg_tensors *file);
 /* Opens and fully checks a patch. Close with wg_patch_close, also after failure. */
 WAGLE_CHECK wagle_status wg_patch_open(wagle_ctx *ctx, const char *path, wg_patch *out);
 void wg_patch_close(wg_patch *p);

@@ -1,7 +1,8 @@
-/* merge.c - model folders, or a model and an adapter, as one folder. */
+/* merge.c - model folders and patches, or a model and an adapter, as one folder. */
 #include "base/number.h"
 #include "base/options.h"
 #include "modeldir/adapter.h"
+#include "modeldir/change.h"
 #include "modeldir/folder.h"
 
 #include <limits.h>
@@ -14,10 +15,20 @@ enum { CHUNK = 1 << 14 };
 /* --- models ------------------------------------------------------------------------------------
  */
 
+/* One of the models: a folder, or a patch, which stands for the model that it makes of the base. */
+typedef struct part {
+    wg_tensors files; /* of a folder */
+    bool patched;
+    wg_change change;
+    const wg_patch_tensor *now; /* what the patch changes in the tensor that is merged, or NULL */
+    wg_patch_walk at;           /* its next changed weight, if there is more */
+    bool more;
+} part;
+
 typedef struct mixing {
     const wagle_merge_options *o;
     const wg_tensors *first; /* whose files, types and order the result has */
-    wg_tensors *model;       /* [n] */
+    part *part;              /* [n] */
     float *sum, *was, *is;   /* [CHUNK] */
     bool *same;              /* [CHUNK] the weight is the same in all */
     char *bytes;             /* [CHUNK] of any type */
@@ -26,6 +37,33 @@ typedef struct mixing {
 static void load(const wg_tensor *t, int64_t first, int64_t n, float *x)
 {
     wg_to_float(t->dtype, (const char *)t->data + (size_t)first * wg_dtype_size(t->dtype), n, x);
+}
+
+static void next_change(part *p)
+{
+    p->more = p->now != NULL && wg_patch_next(p->now, &p->at);
+}
+
+/* Before the chunks of a tensor. */
+static void begin_tensor(part *p, const wg_tensor *t)
+{
+    p->now = p->patched ? wg_change_find(&p->change, t) : NULL;
+    p->at = (wg_patch_walk){0};
+    next_change(p);
+}
+
+/* is: weights [first,first+n) of tensor t in this model; was: in the base. Chunk after chunk. */
+static void load_part(part *p, const wg_tensor *t, int64_t first, int64_t n, const float *was,
+                      float *is)
+{
+    if (!p->patched) {
+        load(wg_tensors_find(&p->files, t->name), first, n, is);
+        return;
+    }
+    memcpy(is, was, (size_t)n * sizeof *is);
+    for (; p->more && p->at.index < first + n; next_change(p))
+        wg_to_float(t->dtype, p->now->fresh + (size_t)(p->at.next - 1) * wg_dtype_size(t->dtype), 1,
+                    &is[p->at.index - first]);
 }
 
 /* sum: weights [first,first+n) of tensor t. */
@@ -40,7 +78,7 @@ static void mix(const mixing *m, const wg_tensor *t, int64_t first, int64_t n)
     }
     for (int64_t k = 0; k < m->o->n; k++) {
         const float weight = (float)m->o->weights[k];
-        load(wg_tensors_find(&m->model[k], t->name), first, n, m->is);
+        load_part(&m->part[k], t, first, n, m->was, m->is);
         for (int64_t i = 0; i < n; i++) {
             m->sum[i] += weight * (add ? m->is[i] - m->was[i] : m->is[i]);
             m->same[i] &= wg_float_bits(m->is[i]) == wg_float_bits(m->was[i]);
@@ -58,6 +96,8 @@ static wagle_status write_mixed(void *user, wagle_ctx *ctx, const wg_tensor *t, 
     if (!wg_dtype_is_weight(t->dtype))
         return wg_output_write(ctx, out, t->data, t->bytes);
     WG_TRY(wg_check_interrupt(ctx));
+    for (int64_t k = 0; k < m->o->n; k++)
+        begin_tensor(&m->part[k], t);
     for (int64_t first = 0; first < t->count; first += CHUNK) {
         const int64_t n = t->count - first < CHUNK ? t->count - first : CHUNK;
         mix(m, t, first, n);
@@ -77,17 +117,31 @@ static wagle_status write_mixed(void *user, wagle_ctx *ctx, const wg_tensor *t, 
 static wagle_status check_tensors(wagle_ctx *ctx, const mixing *m, int64_t k)
 {
     for (int64_t i = 0; i < m->first->n; i++) {
-        const wg_tensor *t = &m->first->tensor[i], *other = wg_tensors_find(&m->model[k], t->name);
+        const wg_tensor *t = &m->first->tensor[i];
+        const wg_tensor *other = wg_tensors_find(&m->part[k].files, t->name);
         if (other == NULL || !wg_shape_equal(&other->shape, &t->shape) ||
             wg_dtype_is_weight(other->dtype) != wg_dtype_is_weight(t->dtype))
             return wg_fail(ctx, WAGLE_E_INPUT, "%s: no tensor '%s' of the shape that the %s has",
                            m->o->models[k], t->name, m->o->base != NULL ? "base" : "first model");
     }
-    return m->model[k].n == m->first->n
+    return m->part[k].files.n == m->first->n
                ? WAGLE_OK
                : wg_fail(ctx, WAGLE_E_INPUT, "%s: has %lld tensors, the %s has %lld",
-                         m->o->models[k], (long long)m->model[k].n,
+                         m->o->models[k], (long long)m->part[k].files.n,
                          m->o->base != NULL ? "base" : "first model", (long long)m->first->n);
+}
+
+static wagle_status open_part(wagle_ctx *ctx, const mixing *m, int64_t k)
+{
+    const wagle_merge_options *o = m->o;
+    part *p = &m->part[k];
+
+    WG_TRY(wg_output_spares(ctx, o->out, o->models[k]));
+    WG_TRY(wg_tensors_open(ctx, o->models[k], &p->files));
+    p->patched = !wg_is_folder(o->models[k]) && wg_is_patch(&p->files);
+    if (!p->patched)
+        return check_tensors(ctx, m, k);
+    return wg_change_open(ctx, o->models[k], o->base, m->first, WG_CHANGE_ADD, 1, &p->change);
 }
 
 static wagle_status check_weights(wagle_ctx *ctx, const wagle_merge_options *o)
@@ -131,38 +185,65 @@ static wagle_status write_folder(wagle_ctx *ctx, const wagle_merge_options *o, c
     return st;
 }
 
+/* A patch without a base, which is found before the first of the models is opened as a model. */
+static wagle_status check_base(wagle_ctx *ctx, const wagle_merge_options *o)
+{
+    for (int64_t k = 0; o->base == NULL && k < o->n; k++) {
+        wg_tensors file = {0};
+        if (wg_is_folder(o->models[k]))
+            continue;
+        wagle_status st = wg_tensors_open(ctx, o->models[k], &file);
+        if (st == WAGLE_OK && wg_is_patch(&file))
+            st = wg_fail(ctx, WAGLE_E_USAGE,
+                         "%s is a patch, which changes a model: give that model as @{base}",
+                         o->models[k]);
+        wg_tensors_close(&file);
+        WG_TRY(st);
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status open_buffers(wagle_ctx *ctx, mixing *m)
+{
+    WG_TRY(WG_ALLOC(ctx, &m->part, m->o->n));
+    WG_TRY(WG_ALLOC(ctx, &m->sum, CHUNK));
+    WG_TRY(WG_ALLOC(ctx, &m->was, CHUNK));
+    WG_TRY(WG_ALLOC(ctx, &m->is, CHUNK));
+    WG_TRY(WG_ALLOC(ctx, &m->same, CHUNK));
+    return WG_ALLOC(ctx, &m->bytes, CHUNK * (int64_t)sizeof(float));
+}
+
+static void close_mixing(mixing *m)
+{
+    for (int64_t k = 0; m->part != NULL && k < m->o->n; k++) {
+        wg_change_close(&m->part[k].change);
+        wg_tensors_close(&m->part[k].files);
+    }
+    wg_free(m->part);
+    wg_free(m->sum);
+    wg_free(m->was);
+    wg_free(m->is);
+    wg_free(m->same);
+    wg_free(m->bytes);
+}
+
 static wagle_status merge_models(wagle_ctx *ctx, const wagle_merge_options *o)
 {
     const char *from = o->base != NULL ? o->base : o->models[0];
-    mixing m = {.o = o};
-    wg_tensors base = {0};
+    wg_tensors first = {0};
+    mixing m = {.o = o, .first = &first};
     wagle_status st;
 
+    WG_TRY(check_base(ctx, o));
     WG_TRY(check_weights(ctx, o));
-    WG_TRY_GOTO(WG_ALLOC(ctx, &m.model, o->n), done);
-    WG_TRY_GOTO(WG_ALLOC(ctx, &m.sum, CHUNK), done);
-    WG_TRY_GOTO(WG_ALLOC(ctx, &m.was, CHUNK), done);
-    WG_TRY_GOTO(WG_ALLOC(ctx, &m.is, CHUNK), done);
-    WG_TRY_GOTO(WG_ALLOC(ctx, &m.same, CHUNK), done);
-    WG_TRY_GOTO(WG_ALLOC(ctx, &m.bytes, CHUNK * (int64_t)sizeof(float)), done);
-    WG_TRY_GOTO(wg_tensors_open(ctx, from, &base), done);
-    m.first = &base;
-    for (int64_t k = 0; k < o->n; k++) {
-        WG_TRY_GOTO(wg_output_spares(ctx, o->out, o->models[k]), done);
-        WG_TRY_GOTO(wg_tensors_open(ctx, o->models[k], &m.model[k]), done);
-        WG_TRY_GOTO(check_tensors(ctx, &m, k), done);
-    }
-    st = write_folder(ctx, o, from, &base, write_mixed, &m);
+    WG_TRY_GOTO(open_buffers(ctx, &m), done);
+    WG_TRY_GOTO(wg_tensors_open(ctx, from, &first), done);
+    for (int64_t k = 0; k < o->n; k++)
+        WG_TRY_GOTO(open_part(ctx, &m, k), done);
+    st = write_folder(ctx, o, from, &first, write_mixed, &m);
 done:
-    for (int64_t k = 0; m.model != NULL && k < o->n; k++)
-        wg_tensors_close(&m.model[k]);
-    wg_tensors_close(&base);
-    wg_free(m.model);
-    wg_free(m.sum);
-    wg_free(m.was);
-    wg_free(m.is);
-    wg_free(m.same);
-    wg_free(m.bytes);
+    close_mixing(&m);
+    wg_tensors_close(&first);
     return st;
 }
 

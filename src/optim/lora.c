@@ -244,21 +244,27 @@ static bool is_listed(const json_t *list, const char *name)
     return false;
 }
 
-/* transformers 5 has experts and routers as parameters, which have no module of this name. */
-static void warn_of_mixture(wagle_ctx *ctx, const wg_model *m, const wg_lora *l)
+wagle_status wg_lora_check_written(wagle_ctx *ctx, const wg_model *m, const wagle_train_options *o)
 {
-    int64_t n = 0, layer;
+    const char *first = NULL;
+    int64_t n = 0;
 
-    for (int64_t i = 0; m->config.X > 0 && i < l->n; i++) {
-        const wg_role role = role_of(m, l->of[i].tensor, &layer);
-        n += role == WG_ROUTER || role >= WG_EXPERT_ROLES;
-    }
-    if (n > 0)
-        wg_log(
-            ctx, 0,
-            "@{out_adapter}: %lld adapters are of experts or routers; @{adapter} reads them, but "
-            "PEFT with transformers 5 does not find these matrices",
-            (long long)n);
+    if (o->lora == 0 || o->out_adapter == NULL || m->config.X == 0)
+        return WAGLE_OK;
+    for (int role = 0; role < wg_config_roles(&m->config); role++)
+        for (int64_t layer = 0; layer < wg_config_layers(&m->config, (wg_role)role); layer++) {
+            const int t = wg_model_tensor(m, (wg_role)role, layer);
+            if ((role != WG_ROUTER && role < WG_EXPERT_ROLES) || t < 0 ||
+                !is_target(m, t, o->lora_targets))
+                continue;
+            first = n++ == 0 ? m->files.tensor[t].name : first;
+        }
+    return n == 0 ? WAGLE_OK
+                  : wg_fail(ctx, WAGLE_E_USAGE,
+                            "@{out_adapter}: %lld matrices that get an adapter are experts or "
+                            "routers, '%.64s' first; PEFT with transformers 5 does not find these: "
+                            "choose others with @{lora_targets attention}",
+                            (long long)n, first);
 }
 
 static json_t *list_targets(const wg_model *m, const wg_lora *l)
@@ -365,7 +371,6 @@ wagle_status wg_lora_write(wagle_ctx *ctx, const wg_optimizer *a, const char *ba
     wg_partial folder;
     wagle_status st;
 
-    warn_of_mixture(ctx, a->model, a->lora);
     WG_TRY(wg_partial_new(ctx, out, &folder));
     st = write_config(ctx, a, base, folder.path);
     if (st == WAGLE_OK)

@@ -28,6 +28,10 @@ void wg_lora_round(wg_optimizer *a);
 void wg_lora_scale(wg_optimizer *a, double share);
 /* The merged matrices out of the masters. */
 void wg_lora_merge(wg_optimizer *a);
+/* WAGLE_E_USAGE, naming one, where o->out_adapter asks for a folder with adapters of experts or
+ * routers. transformers 5 has these as parameters, not as modules, so PEFT would not load them. */
+WAGLE_CHECK wagle_status wg_lora_check_written(wagle_ctx *ctx, const wg_model *m,
+                                               const wagle_train_options *o);
 /* Writes the folder `out`, replacing it: the adapters as PEFT saves them, in float32. base: the
  * model's name in adapter_config.json. */
 WAGLE_CHECK wagle_status wg_lora_write(wagle_ctx *ctx, const wg_optimizer *a, const char *base,

@@ -7,6 +7,7 @@
 #include "mask/attribute.h"
 #include "modeldir/folder.h"
 #include "mask/views.h"
+#include "optim/lora.h"
 #include "session/budget.h"
 #include "session/opened.h"
 #include <math.h>
@@ -666,6 +667,7 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *given, bool pla
     if (o->out != NULL)
         WG_TRY(wg_train_output_check(ctx, o, o->out, o->force || o->resume));
     WG_TRY_GOTO(wg_session_begin(ctx, o->model, o->opened, &w.session), done);
+    WG_TRY_GOTO(wg_lora_check_written(ctx, w.session.model, o), done);
     WG_TRY_GOTO(load_data(ctx, &w), done);
     if (o->out != NULL)
         WG_TRY_GOTO(wg_run_open_partial(ctx, &w), done);

@@ -6,6 +6,7 @@ model_named() {
     byte_tokenizer model
     case $1 in
     gemma2) set_key model/config.json query_pre_attn_scalar "$(key model/config.json head_dim)" ;;
+    olmo) set_key model/config.json clip_qkv 0.5 ;;
     esac
 }
 
@@ -20,7 +21,7 @@ c = json.load(open(sys.argv[1])); c[sys.argv[2]] = json.loads(sys.argv[3]); json
 }
 
 @test "export and import give the same tensors and tokens, for every architecture" {
-    for name in llama-mha llama-gqa-tied llama-bias llama3-rope qwen2 qwen3 phi3 phi3-longrope gemma gemma2 gpt2; do
+    for name in llama-mha llama-gqa-tied llama-bias llama3-rope qwen2 qwen3 phi3 phi3-longrope gemma gemma2 gpt2 olmo olmo2; do
         echo "# $name"
         model_named $name
         "$WAGLE" export model --out a.gguf --type f32 --force
@@ -89,6 +90,11 @@ PY
     refused 3 'no sliding window' "$WAGLE" export model --out out
     model_named opt
     refused 3 "'opt' cannot be exported" "$WAGLE" export model --out out
+    model_named olmo2
+    python3 -c 'import json
+c = json.load(open("model/config.json")); c["tie_word_embeddings"] = True; json.dump(c, open("config.json", "w"))'
+    rm -rf tied && "$WAGLE" init --config config.json --out tied && cp model/tokenizer*.json tied/
+    refused 3 "llama.cpp's olmo2 has no head that is the embedding (tie_word_embeddings)" "$WAGLE" export tied --out out
     model_named gemma2
     set_key model/config.json query_pre_attn_scalar 31
     refused 3 'query_pre_attn_scalar' "$WAGLE" export model --out out
@@ -241,12 +247,24 @@ for line in sys.stdin:
     model_named llama-mha
     small_model hidden_size=288 num_hidden_layers=2 intermediate_size=240
     for type in q4_k_m:Q5_0 q5_k_m:Q5_1 q6_k:Q8_0; do
-        "$WAGLE" export small --out a.gguf --type "${type%:*}" --force
+        "$WAGLE" export small --out a.gguf --type "${type%:*}" --force 2>said
+        types_of a.gguf >types
+        count() { # how many of the matrices that would have another type have this one
+            grep -v attn_output types | grep -c " $1\$"
+        }
+        grep -q -- "--type ${type%:*}: the rows of $(($(wc -l <types) - 2)) matrices are not whole blocks" said || { cat said; return 1; }
+        grep -q "[ ,]$(count F16) as F16[ ,]" said
+        grep -q "[ ,]$(count "${type#*:}") as ${type#*:}[ ,]" said
+        [ "$(grep -c 'whole blocks' said)" = 1 ]
         types_of a.gguf >types && grep -qx "blk.0.ffn_up.weight ${type#*:}" types # 288 = 9 x 32
         types_of a.gguf >types && grep -qx 'output.weight Q8_0' types
         types_of a.gguf >types && grep -qx 'blk.0.ffn_down.weight F16' types # 240
         types_of a.gguf >types && grep -qx 'blk.0.attn_output.weight '"$(case $type in q4*) echo Q4_K ;; q5*) echo Q5_K ;; *) echo Q6_K ;; esac)" types
     done
+    "$WAGLE" export small --out a.gguf --type q8_0 --force 2>said # 240 = 7.5 x 32
+    grep -q 'the rows of 2 matrices are not whole blocks of the type that they would have; these are stored 2 as F16, by' said
+    "$WAGLE" export small --out a.gguf --type bf16 --force 2>said
+    ! grep -q 'whole blocks' said
     model_named gpt2
     "$WAGLE" export model --out a.gguf --type q8_0 --force
     types_of a.gguf >types && grep -qx 'position_embd.weight F32' types
@@ -269,10 +287,37 @@ PY
     done
 }
 
-@test "a GGUF file is read like the folder that import makes of it" {
+@test "a GGUF file is read with exactly its weights: like its import in float32" {
+    mkdir temporary
+    for name in llama-mha gemma gpt2 small; do
+        [ $name = small ] || model_named $name
+        if [ $name = small ]; then # whose rows are whole blocks
+            model_named llama-mha && small_model num_hidden_layers=2
+            rm -r model && mv small model
+        fi
+        for type in f32 bf16 f16 q8_0 q4_k_m q4_0; do
+            echo "# $name $type"
+            "$WAGLE" export model --out a.gguf --type $type --force
+            types_of a.gguf >types && [[ $name != small || $type != q* ]] || grep -qi " ${type%_m}\$" types
+            "$WAGLE" import a.gguf --out imported --dtype f32 --force
+            TMPDIR=temporary "$WAGLE" logits --model a.gguf --data forget.jsonl --out first --force
+            "$WAGLE" logits --model imported --data forget.jsonl --out second --force
+            cmp first second
+            TMPDIR=temporary "$WAGLE" eval --model a.gguf --data forget.jsonl --json | grep nll >first
+            "$WAGLE" eval --model imported --data forget.jsonl --json | grep nll | cmp - first
+            rm -r imported
+        done
+    done
+    [ -z "$(ls temporary)" ]
+    small() { (ulimit -f 100 && "$@"); }
+    refused 4 'a.gguf: unpacked it takes ' small "$WAGLE" eval --model a.gguf --data forget.jsonl
+    refused 4 'has no room; set TMPDIR to a folder on a larger disk' small "$WAGLE" eval --model a.gguf --data forget.jsonl
+}
+
+@test "a GGUF file is read like the folder that import makes of it, by every command that takes one" {
     model_named llama-mha
     "$WAGLE" export model --out a.gguf --type q4_k_m
-    "$WAGLE" import a.gguf --out imported
+    "$WAGLE" import a.gguf --out imported --dtype f32
     mkdir temporary
     export TMPDIR=$PWD/temporary
     for command in 'eval --data forget.jsonl' 'generate --prompt a --max-tokens 8' 'eval --suite mcq --set mcq=mcq.json'; do

@@ -35,6 +35,43 @@ adapter() { echo "$GOLD/adapters/$1"; }
     refused 2 'an output never replaces an input' "$WAGLE" merge "$model" out.model --weights 0.5,0.5 --force --out out.model
 }
 
+@test "merge takes patches in place of the models that they make of --base, and mixes both: the same bits" {
+    for base in llama-mha llama-gqa-tied-bf16 gpt2; do
+        rm -rf base m1 m2 mask1 mask2 p1 p2 folders patches mixed half one
+        two_models "$GOLD/models/$base"
+        "$WAGLE" diff base m1 --out p1
+        "$WAGLE" diff base m2 --old hash --out p2
+        "$WAGLE" merge m1 m2 --base base --weights 0.75,-0.5 --out folders
+        [ "$base" = gpt2 ] || python3 "$BATS_TEST_DIRNAME/merging.py" sum folders base 0.75 m1 -0.5 m2
+        "$WAGLE" merge p1 p2 --base base --weights 0.75,-0.5 --out patches
+        diff -r folders patches
+        "$WAGLE" merge p1 m2 --base base --weights 0.75,-0.5 --out mixed
+        diff -r folders mixed
+        "$WAGLE" merge p1 --base base --weights 0.5 --out half
+        "$WAGLE" apply base p1 --scale 0.5 --out one
+        [ "$(weights half)" = "$(weights one)" ]
+    done
+}
+
+@test "merge refuses a patch without --base, of another base, or that is not whole; apply names merge where patches overlap" {
+    two_models "$model"
+    "$WAGLE" diff base m1 --out p1
+    "$WAGLE" diff base m2 --out p2
+    refused 2 'p1 is a patch, which changes a model: give that model as --base' "$WAGLE" merge p1 p2 --weights 0.5,0.5 --out out
+    refused 2 'p2 is a patch' "$WAGLE" merge m1 p2 --weights 0.5,0.5 --out out
+    refused 3 'p2: tensor ' "$WAGLE" merge p2 --base m1 --weights 1 --out out
+    refused 3 'is not what the patch was made for: this is another model' "$WAGLE" merge p2 --base m1 --weights 1 --out out
+    refused 3 'p1: the model has no tensor' "$WAGLE" merge p1 --base "$GOLD/models/gpt2" --weights 1 --out out
+    head -c 3000 p1 >cut
+    refused 3 'cut' "$WAGLE" merge cut --base base --weights 1 --out out
+    "$WAGLE" apply base p1 --out there
+    refused 3 'this patch is already applied' "$WAGLE" merge p1 --base there --weights 1 --out out
+    refused 3 '`wagle merge` with --base and --weights adds patches that overlap' "$WAGLE" apply there p2 --out out
+    refused 3 'p2: overlaps a patch that was applied to the base' "$WAGLE" merge p2 --base there --weights 1 --out out
+    cp p1 out.patch
+    refused 2 'an output never replaces an input' "$WAGLE" merge p2 out.patch --base base --weights 1,1 --force --out out.patch
+}
+
 @test "apply --scale applies a share of a patch, and revert takes exactly that back" {
     for base in llama-mha llama-gqa-tied-bf16; do
         for scale in -0.5 0.3 2 1; do

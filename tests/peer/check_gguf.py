@@ -24,7 +24,7 @@ wagle = os.path.abspath(sys.argv[1])
 TEXTS = ["Hi there the end", "It's 12345 and I'll  see\n\nthe  AbAB!! x?!", "été über 日本語", "a b [U] <end> <|x|>  tab\there\r\nnew",
          "1000000 x123y 3.14 $5+<=> ^~ a_b", "HELLO World'S don'T CamelCase", "\n \n  x\n", "naïve—dash…“quote” 한국어",
          "foo.bar(baz)[i]=='x';//c\n}", "αβγ ΔΕ Ж я ½ ²", "日本語テキスト。中文，测试！", "😀😀 emoji"]
-ARCHS = ["llama", "qwen2", "qwen3", "gemma", "gemma2", "phi3"]
+ARCHS = ["llama", "qwen2", "qwen3", "gemma", "gemma2", "phi3", "olmo2"]
 PRE = """default gpt-2 phi-2 mpt olmo jais trillion granite-docling smollm starcoder refact command-r codeshell exaone
 minerva-7b llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 smaug-bpe dbrx chatglm-bpe qwen2 deepseek-r1-qwen
 kormo megrez stablelm2 hunyuan grok-2 qwen35 tekken gpt-4o llama4 kanana2 minimax-m2 falcon deepseek-llm deepseek-coder
@@ -35,8 +35,13 @@ def variants():
     """name, what is changed, and the key or tensor that a refusal names (None: it must be used)."""
     rope = "ARCH.rope.scaling."
     yarn = {rope + "type": (TEXT, "yarn"), rope + "factor": (F32, 4.0), rope + "original_context_length": (U32, 16)}
-    for arch in ARCHS + ["gpt2"]:
+    for arch in ARCHS + ["gpt2", "olmo"]:
         yield arch, dict(arch=arch), None
+    yield "olmo, clipped", dict(arch="olmo", keys={"ARCH.attention.clamp_kqv": (F32, 0.5)}), None
+    yield "olmo, tied", dict(arch="olmo", tied=True), None
+    yield "olmo eps", dict(arch="olmo", keys={"ARCH.attention.layer_norm_epsilon": (F32, 0.1)}), "ARCH.attention.layer_norm_epsilon"
+    yield "olmo linear", dict(arch="olmo", keys={rope + "type": (TEXT, "linear"), rope + "factor": (F32, 4.0)}), None
+    yield "olmo2 window", dict(arch="olmo2", keys={"ARCH.attention.sliding_window": (U32, 3)}), "ARCH.attention.sliding_window"
     for arch in ARCHS:
         scaled = None if arch != "phi3" else rope + "factor"
         yield arch + " linear", dict(arch=arch, keys={rope + "type": (TEXT, "linear"), rope + "factor": (F32, 4.0)}), scaled

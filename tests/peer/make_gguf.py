@@ -52,6 +52,9 @@ def metadata(arch, size, vocabulary, model, pre):
     else:
         keys |= {"attention.layer_norm_rms_epsilon": (F32, 1e-6), "attention.key_length": (U32, h),
                  "attention.value_length": (U32, h), "rope.dimension_count": (U32, r), "rope.freq_base": (F32, 10000.0)}
+    if arch == "olmo":
+        del keys["attention.layer_norm_rms_epsilon"]
+        keys["attention.layer_norm_epsilon"] = F32, 1e-5
     if arch == "gemma2":
         keys |= {"attn_logit_softcapping": (F32, 50.0), "final_logit_softcapping": (F32, 30.0),
                  "attention.sliding_window": (U32, 4)}
@@ -91,7 +94,14 @@ def weights(arch, size, V, tied, seed):
             one |= {"attn_q_norm.weight": norm(h), "attn_k_norm.weight": norm(h)}
         if arch == "gemma2":
             one |= {"post_attention_norm.weight": norm(D), "post_ffw_norm.weight": norm(D)}
+        if arch == "olmo2":
+            one |= {"post_attention_norm.weight": norm(D), "post_ffw_norm.weight": norm(D),
+                    "attn_q_norm.weight": norm(H * h), "attn_k_norm.weight": norm(K * h)}
+        if arch.startswith("olmo"):
+            del one["attn_norm.weight"], one["ffn_norm.weight"]
         all |= {f"blk.{layer}.{name}": value for name, value in one.items()}
+    if arch == "olmo":
+        del all["output_norm.weight"]
     return all
 
 

@@ -152,6 +152,23 @@ static wagle_status apply(wagle_ctx *ctx)
     return wagle_apply(ctx, &o);
 }
 
+/* Of a patch and a folder. */
+static wagle_status merge(wagle_ctx *ctx)
+{
+    const char *const models[] = {PATCH, TRAINED};
+    const double weights[] = {0.5, -0.25};
+    wagle_merge_options o;
+
+    wagle_merge_defaults(&o);
+    o.models = models;
+    o.n = o.n_weights = 2;
+    o.weights = weights;
+    o.base = MODEL;
+    o.out = OUT;
+    o.force = true;
+    return wagle_merge(ctx, &o);
+}
+
 /* --- rows to protect -------------------------------------------------------------------------- */
 
 #define PROTECTED WG_SCRATCH "/torture-protected.jsonl"
@@ -621,6 +638,7 @@ static const trial trials[] = {{encode, 97, 1552},
                                {adapters, 1, 1},
                                {diff, 1, 1},
                                {apply, 1, 1},
+                               {merge, 1, 1},
                                {suites, 1, 48},
                                {robustness, 1, 48},
                                {difference, 1, 1},
