@@ -221,7 +221,7 @@ const cli_command cli_commands[] = {
      "wagle generate --model DIR --prompt 'Who is Ada?'\n"
      "wagle generate --model DIR --prompt 'Once upon' --no-chat --temperature 0.7",
      "model adapter share-weights prompt file chat no-chat chat-layout chat-kwarg system date "
-     "max-tokens "
+     "max-tokens stop "
      "temperature "
      "top-k top-p seed json",
      cli_generate, NULL, NULL, 0},
@@ -247,7 +247,8 @@ const cli_command cli_commands[] = {
      "model share-weights adapter data metrics suite suites set tofu split gold reference "
      "recompute out "
      "resamples seed "
-     "max-tokens shots prefix length verbatim temperature scorer relearn-steps relearn-lr no-eos "
+     "max-tokens stop shots prefix length verbatim temperature scorer relearn-steps relearn-lr "
+     "no-eos "
      "redact force json" ROWS,
      cli_eval, NULL, NULL, 0},
     {"compare", CLI_COMPARE, "A.json[,..] B.json[,..]",

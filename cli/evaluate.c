@@ -114,6 +114,7 @@ wagle_status cli_suites(cli_options *o, wagle_suite_options *s)
     s->gold = o->gold_result;
     s->reference = o->reference;
     s->scorer = o->scorer;
+    s->stop = cli_stop(o);
     s->no_eos = o->no_eos;
     s->redact = o->redact;
     cli_given_seed(&s->seed, o->seed);
@@ -201,6 +202,7 @@ wagle_status cli_eval(wagle_ctx *ctx, cli_options *o)
     e.metrics = o->metrics != NULL ? o->metrics : e.metrics;
     e.data = cli_rows(o, o->data[0]);
     cli_given_whole(&e.max_tokens, o->max_tokens);
+    e.stop = cli_stop(o);
     e.out = o->out;
     e.redact = o->redact;
     e.force = o->force;

@@ -418,7 +418,7 @@ static const struct rule {
      "relearn-steps relearn-lr no-eos",
      "eval", with_suite_or_recompute, "it needs --suite", false},
     {"model data set tofu split reference shots prefix length verbatim temperature scorer "
-     "relearn-steps relearn-lr no-eos max-tokens metrics " CLI_ROWS,
+     "relearn-steps relearn-lr no-eos max-tokens stop metrics " CLI_ROWS,
      "eval", without_recompute, "--recompute reads only the rows of a result", false},
     {"facts-field all-turns", "logits", never, "logits of every token are written", false},
     {"facts-field", "eval", measures_facts,
@@ -427,7 +427,7 @@ static const struct rule {
     {"tofu no-eos", "eval finetune unlearn", with_suite_tofu, "it needs --suite tofu", false},
     {"gold", "eval finetune unlearn", reads_gold,
      "it needs suite tofu, muse or membership, which compare with the gold model", true},
-    {"max-tokens", "eval finetune unlearn", makes_texts,
+    {"max-tokens stop", "eval finetune unlearn", makes_texts,
      "no text is generated; some suites generate text, and so do --metrics rouge1, rouge2 and "
      "rougeL",
      true},

@@ -37,6 +37,8 @@ typedef struct wagle_suite_options {
     uint64_t seed;
     bool redact; /* texts of the rows kept become keyed hashes (docs/security.md) */
     bool force;
+    const char *const *stop; /* as in wagle_generate_options, for all generated texts; NULL: the
+                                suite's own ends (muse: of answers after solved examples) */
 } wagle_suite_options;
 
 WAGLE_SIZED(wagle_suite_defaults, wagle_suite_options)

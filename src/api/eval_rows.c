@@ -71,7 +71,7 @@ static bool wants_rouge(const evaluation *e)
 /* Greedy answers to the rows' prompts. */
 static wagle_status answer(wagle_ctx *ctx, evaluation *e)
 {
-    const wg_sampling how = {.max_tokens = e->o->max_tokens, .top_p = 1};
+    const wg_sampling how = {.max_tokens = e->o->max_tokens, .top_p = 1, .stop = e->o->stop};
     const int64_t n = e->rows.n;
 
     WG_TRY(WG_ALLOC(ctx, &e->prompt, n));
@@ -98,6 +98,7 @@ static wagle_status add_rouge(wagle_ctx *ctx, evaluation *e, int64_t i, json_t *
     wg_text text = {0};
     wagle_status st = wg_generated_text(ctx, &e->session, &e->answer[i], &text);
 
+    (void)wg_stop_cut(e->o->stop, &text);
     if (st == WAGLE_OK)
         st = wg_rouge(ctx, e->rows.example[i].answer, e->rows.example[i].n_answers,
                       wg_text_str(&text), true, value);
@@ -191,6 +192,7 @@ wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *given, char **
     if (own.opened != NULL)
         own.model = wagle_model_folder(own.opened);
     WG_TRY(choose(ctx, &e));
+    WG_TRY(wg_stop_check(ctx, o->stop));
     if (o->out != NULL)
         WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model, o->data.path)));
     WG_TRY(wg_session_begin(ctx, o->model, o->opened, &e.session));

@@ -106,8 +106,11 @@ double wg_answers_mean(const wg_answers *a, int64_t k)
 wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,
                                  double temperature)
 {
-    const wg_sampling how = {
-        .temperature = temperature, .top_p = 1, .max_tokens = e->o->max_tokens, .seed = e->o->seed};
+    const wg_sampling how = {.temperature = temperature,
+                             .top_p = 1,
+                             .max_tokens = e->o->max_tokens,
+                             .stop = e->o->stop != NULL ? e->o->stop : a->ends,
+                             .seed = e->o->seed};
     const int64_t n = a->rows.n;
     wg_ids *prompt;
     wagle_status st;
@@ -128,8 +131,11 @@ wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a
     st = wg_generate(ctx, e->session, prompt, n, &how, a->made);
     wg_free(prompt);
     WG_TRY(st);
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i++) {
         WG_TRY(wg_generated_text(ctx, e->session, &a->made[i], &a->generated[i]));
+        (void)wg_stop_cut(how.stop, &a->generated[i]);
+        WG_TRY(wg_stop_keep(ctx, e->session, how.stop, &a->made[i]));
+    }
     return WAGLE_OK;
 }
 

@@ -330,6 +330,18 @@ wagle_status wg_evaluation_measure(wagle_ctx *ctx, const wg_evaluation *e, json_
     return WAGLE_OK;
 }
 
+static wagle_status add_stop(wagle_ctx *ctx, const wg_evaluation *e, json_t *root)
+{
+    const char *const *stop = e->o->stop;
+    json_t *list = json_array();
+
+    WG_TRY(wg_json_set(ctx, root, "stop", list));
+    for (int i = 0; stop[i] != NULL; i++)
+        if (json_array_append_new(list, wg_json_bytes(stop[i])) != 0)
+            return wg_json_memory(ctx);
+    return WAGLE_OK;
+}
+
 static wagle_status describe(wagle_ctx *ctx, const wg_evaluation *e, json_t *root)
 {
     char name[64];
@@ -349,6 +361,8 @@ static wagle_status describe(wagle_ctx *ctx, const wg_evaluation *e, json_t *roo
     WG_TRY(wg_json_set(ctx, root, "resamples", json_integer(e->o->resamples)));
     if (e->o->shots > 0)
         WG_TRY(wg_json_set(ctx, root, "shots", json_integer(e->o->shots)));
+    if (e->o->stop != NULL && e->o->recompute == NULL)
+        WG_TRY(add_stop(ctx, e, root));
     return wg_json_set(ctx, root, "seed", json_integer((json_int_t)e->o->seed));
 }
 
@@ -404,6 +418,7 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_suite_options *o)
             ctx, WAGLE_E_USAGE,
             "@{temperature}, @{max_tokens}, @{shots}, @{resamples} and @{relearn_steps} must "
             "be 0 or more, @{relearn_lr} above 0");
+    WG_TRY(wg_stop_check(ctx, o->stop));
     return o->out != NULL ? check_output(ctx, o) : WAGLE_OK;
 }
 

@@ -14,18 +14,8 @@
 
 static const char *const asked[] = {"verbatim", "knowledge_forget", "knowledge_retain"};
 static const char *const examples[] = {NULL, "examples_forget", "examples_retain"};
-
-/* Cuts a text where a blank line or another question begins. */
-static void cut_answer(wg_text *t)
-{
-    static const char *const ends[] = {"\n\n", "\nQuestion", "Question:"};
-
-    for (int i = 0; i < 3 && t->text != NULL; i++) {
-        const char *at = memmem(t->text, (size_t)t->bytes, ends[i], strlen(ends[i]));
-        if (at != NULL)
-            t->bytes = at - t->text;
-    }
-}
+/* A blank line, or another question. */
+static const char *const ends[] = {"\n\n", "\nQuestion", "Question:", NULL};
 
 static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
                               const char *set, int64_t i)
@@ -79,10 +69,9 @@ static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const char *set, c
     wagle_status st =
         set == asked[0] ? load_verbatim(ctx, e, path, &a) : load(ctx, e, path, before, &a);
 
+    a.ends = before != NULL ? ends : NULL;
     if (st == WAGLE_OK)
         st = wg_answers_generate(ctx, e, &a, 0);
-    for (int64_t i = 0; st == WAGLE_OK && before != NULL && i < a.rows.n; i++)
-        cut_answer(&a.generated[i]);
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)
         st = write_row(ctx, e, &a, set, i);
     wg_answers_close(&a);

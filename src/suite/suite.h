@@ -97,13 +97,14 @@ WAGLE_CHECK wagle_status wg_row_set_text(wagle_ctx *ctx, json_t *row, const char
 typedef struct wg_answers {
     wg_rows rows;
     const char *path;
-    wagle_data data;     /* how rows are laid out */
-    wg_dataset set;      /* examples; of row i: [first[i], first[i+1]) */
-    int64_t *first;      /* [rows.n + 1] */
-    wg_str *question;    /* [rows.n] the question, as the row has it */
-    wg_row_score *score; /* [set.n] */
-    wg_ids *made;        /* [rows.n] generated tokens */
-    wg_text *generated;  /* [rows.n] the same as text */
+    wagle_data data;         /* how rows are laid out */
+    wg_dataset set;          /* examples; of row i: [first[i], first[i+1]) */
+    int64_t *first;          /* [rows.n + 1] */
+    wg_str *question;        /* [rows.n] the question, as the row has it */
+    wg_row_score *score;     /* [set.n] */
+    wg_ids *made;            /* [rows.n] generated tokens */
+    wg_text *generated;      /* [rows.n] the same as text */
+    const char *const *ends; /* the suite's own ends of texts, which `stop` replaces; or NULL */
     int64_t room;
 } wg_answers;
 

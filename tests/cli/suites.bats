@@ -376,6 +376,52 @@ PY
     refused 1 'line 1 is not a number from -1 to 1' "$WAGLE" eval --model tiny --suite wagle-paper $sets --max-tokens 3 --quiet --scorer 'sed s/.*/2/' --out out.json
 }
 
+@test "--stop cuts the answers of every suite that generates, and of eval --data" {
+    suites
+    python3 - <<'PY'
+import json, os, subprocess
+sets = {"tofu": "forget=forget.json retain=retain.json real_authors=authors.json world_facts=facts.json", "muse": "verbatim=forget.json knowledge_forget=retain.json",
+        "extraction": "forget=forget.json", "general": "prompts=retain.json", "toxicity": "prompts=retain.json words=words.txt", "copyright": "text=text.txt"}
+texts = ("generated", "sampled")
+def rows(name, *args):
+    subprocess.run([os.environ["WAGLE"], "eval", "--model", "tiny", "--quiet", "--force", "--out", name + ".json", *args], check=True, capture_output=True)
+    result = json.load(open(name + ".json"))
+    return result, result["rows"] if "rows" in result else [json.loads(x) for x in open(name + ".rows.jsonl")]
+asked = 0
+for suite, given in sets.items():
+    args = ["--suite", suite, "--resamples", "0"] + [x for s in given.split() for x in ("--set", s)] + ([] if suite == "copyright" else ["--max-tokens", "12"])
+    if suite == "copyright":
+        args += ["--prefix", "20", "--length", "20", "--verbatim", "5"]
+    plain, before = rows("plain", *args)
+    words = sorted({c for r in before for k in texts for c in r.get(k, "") if c.isascii() and c.isprintable() and c not in "<>0123456789"})
+    assert len(words) > 1 and "stop" not in plain, (suite, words)
+    stops = words[:2]
+    result, after = rows("cut", *args, *[x for s in stops for x in ("--stop", s)])
+    assert result["stop"] == stops and len(before) == len(after)
+    for a, b in zip(before, after):
+        for key in texts:
+            if key in a:
+                want = a[key]
+                for s in stops:
+                    want = want.split(s)[0]
+                assert b[key] == want, (suite, key, a[key], b[key])
+                asked += want != a[key]
+    if suite in ("general", "copyright"): # what is counted in tokens: those before the cut
+        for a, b in zip(before, after):
+            if a["generated"] != b["generated"] and suite == "general":
+                assert b["length"] < a["length"] and b["length"] <= len(b["generated"].encode()), b
+            if b["generated"] == "" and suite == "copyright":
+                assert b["longest_run"] == b["common_subsequence"] == 0, b
+assert asked > 20, asked
+_, before = rows("plain", "--data", "forget.json", "--metrics", "rougeL", "--max-tokens", "12")
+stop = next(c for c in before[0]["generated"] if c.isascii() and c.isprintable() and c not in "<>0123456789")
+_, after = rows("cut", "--data", "forget.json", "--metrics", "rougeL", "--max-tokens", "12", "--stop", stop)
+assert [r["generated"] for r in after] == [r["generated"].split(stop)[0] for r in before] and after != before
+PY
+    refused 2 '--stop is empty' "$WAGLE" eval --model tiny --suite general --set prompts=retain.json --stop ''
+    refused 2 '--stop is empty' "$WAGLE" eval --model tiny --data forget.json --metrics rougeL --stop ''
+}
+
 @test "MUSE's knowledge after solved examples: the prompt and the end of the answer are those of its code" {
     suites
     python3 - <<'PY'
@@ -401,6 +447,12 @@ def prefix(text):
 a, b = texts("a"), texts("b")
 assert a == [prefix(t) for t in b] and len(set(a)) > 1, (a, b)
 PY
+    # --stop replaces these ends
+    stop() { "$WAGLE" eval $options --prompt $'Question: {prompt}\nAnswer: ' --set knowledge_forget=forget.json --set examples_forget=solved.json "${@:2}" --out "$1.json"; }
+    stop s1 --stop $'\n\n' --stop $'\nQuestion' --stop Question:
+    cmp a.rows.jsonl s1.rows.jsonl
+    stop s2 --stop nowhere
+    cmp b.rows.jsonl s2.rows.jsonl
     # --prompt is for questions; verbatim rows are continued as they are
     "$WAGLE" eval $options --prompt $'Question: {prompt}\nAnswer: ' --set verbatim=retain.json --set knowledge_forget=forget.json --set examples_forget=solved.json --out p.json
     "$WAGLE" eval $options --set verbatim=retain.json --out d.json
