@@ -249,7 +249,7 @@ const cli_command cli_commands[] = {
      "resamples seed "
      "max-tokens stop shots prefix length verbatim temperature scorer relearn-steps relearn-lr "
      "no-eos "
-     "redact force json" ROWS,
+     "redact force dry-run json" ROWS,
      cli_eval, NULL, NULL, 0},
     {"compare", CLI_COMPARE, "A.json[,..] B.json[,..]",
      "show what differs significantly between two results of eval; with several seeds: A1,A2 B1,B2",

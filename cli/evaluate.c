@@ -143,7 +143,7 @@ static wagle_status eval_suites(wagle_ctx *ctx, cli_options *o)
     s.recompute = o->recompute;
     s.force = o->force;
     st = wagle_suite_run(ctx, &s, &json);
-    return st == WAGLE_OK ? print_result(json, o->json) : st;
+    return st == WAGLE_OK && json != NULL ? print_result(json, o->json) : st;
 }
 
 /* Prints a metric: ROUGE has three numbers, others have one. */
@@ -207,7 +207,7 @@ wagle_status cli_eval(wagle_ctx *ctx, cli_options *o)
     e.redact = o->redact;
     e.force = o->force;
     st = wagle_eval(ctx, &e, &json);
-    return st == WAGLE_OK ? print_rows_result(o, json) : st;
+    return st == WAGLE_OK && json != NULL ? print_rows_result(o, json) : st;
 }
 
 wagle_status cli_compare(wagle_ctx *ctx, cli_options *o)

@@ -418,7 +418,7 @@ static const struct rule {
      "relearn-steps relearn-lr no-eos",
      "eval", with_suite_or_recompute, "it needs --suite", false},
     {"model data set tofu split reference shots prefix length verbatim temperature scorer "
-     "relearn-steps relearn-lr no-eos max-tokens stop metrics " CLI_ROWS,
+     "relearn-steps relearn-lr no-eos max-tokens stop metrics dry-run " CLI_ROWS,
      "eval", without_recompute, "--recompute reads only the rows of a result", false},
     {"facts-field all-turns", "logits", never, "logits of every token are written", false},
     {"facts-field", "eval", measures_facts,

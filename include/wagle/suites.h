@@ -44,7 +44,8 @@ typedef struct wagle_suite_options {
 WAGLE_SIZED(wagle_suite_defaults, wagle_suite_options)
 /* Asks the model the suites' questions, and measures the answers. Writes X.json and X.rows.jsonl of
  * `out`, if it is named; suite robustness needs room beside them for a model. With `recompute` no
- * model is needed. *json:
+ * model is needed. In a dry run (wagle_set_dry_run) nothing is computed or written, *json is NULL,
+ * and wagle_plan tells rows, tokens, memory and time. *json:
  * {"schema":"wagle-result-1","suites":{NAME:{"metrics":{NAME:{"value","low","high","n"}},..}},..};
  * free with wagle_string_free. WAGLE_E_INPUT where a set does not fit its suite. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *o,

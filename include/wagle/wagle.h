@@ -448,7 +448,8 @@ typedef struct wagle_eval_options {
 } wagle_eval_options;
 
 WAGLE_SIZED(wagle_eval_defaults, wagle_eval_options)
-/* Token losses, and ROUGE of greedy answers, of rows. *json: {"schema":"wagle-rows-result-1",
+/* Token losses, and ROUGE of greedy answers, of rows. In a dry run only wagle_plan, and *json is
+ * NULL. *json: {"schema":"wagle-rows-result-1",
  * "data","overall":{..},"rows":[..]}; free with wagle_string_free. Writes the file `out` too, if it
  * is named. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *o,

@@ -6,6 +6,7 @@
 #include "data/conversation.h"
 #include "dist/dist.h"
 #include "model/decode.h"
+#include "session/tally.h"
 #include <math.h>
 #include <string.h>
 
@@ -294,6 +295,10 @@ wagle_status wg_generate(wagle_ctx *ctx, wg_session *s, const wg_ids *prompts, i
     int64_t longest;
 
     WG_TRY(check_prompts(ctx, &s->model->config, prompts, n, how, &longest));
+    if (s->tally != NULL) {
+        wg_tally_texts(s->tally, prompts, how->limit, how->max_tokens, n, AT_ONCE);
+        return WAGLE_OK;
+    }
     wg_config_warn_generation(ctx, &s->model->config);
     for (int p = first; p < first + own; p++) { /* those that are continued together */
         int64_t from;

@@ -7,6 +7,7 @@
 #include "data/distinct.h"
 #include "data/redact.h"
 #include "session/opened.h"
+#include "session/tally.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -140,7 +141,8 @@ static wagle_status run_suite(wagle_ctx *ctx, wg_evaluation *e)
     ctx->stage = suite.outer;
     WG_TRY(st);
     WG_TRY(record_layout(ctx, e));
-    wg_log(ctx, 2, "suite %s took %.1f s", e->suite->name, wg_seconds() - start);
+    if (e->session->tally == NULL)
+        wg_log(ctx, 2, "suite %s took %.1f s", e->suite->name, wg_seconds() - start);
     return wg_json_set(ctx, e->seconds, e->suite->name, json_real(wg_seconds() - start));
 }
 
@@ -238,6 +240,7 @@ static void warn_same_groups(wagle_ctx *ctx, const wg_evaluation *e)
 static wagle_status open_and_run(wagle_ctx *ctx, wg_evaluation *e)
 {
     wg_session session;
+    wg_tally tally = {0};
     wagle_status st;
 
     WG_TRY(wg_evaluation_check(ctx, e));
@@ -245,7 +248,10 @@ static wagle_status open_and_run(wagle_ctx *ctx, wg_evaluation *e)
     warn_same_groups(ctx, e);
     WG_TRY(wg_session_begin(ctx, e->o->model, e->o->opened, &session));
     e->session = &session;
+    session.tally = ctx->dry_run ? &tally : NULL;
     st = wg_evaluation_run(ctx, e);
+    if (st == WAGLE_OK && ctx->dry_run)
+        st = wg_tally_tell(ctx, &session, &tally);
     wg_session_close(&session);
     e->session = NULL;
     return st;
@@ -443,7 +449,7 @@ wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *given, c
         st = wg_results_read(ctx, o->recompute, &e.rows);
     } else if (st == WAGLE_OK)
         st = open_and_run(ctx, &e);
-    if (st == WAGLE_OK)
+    if (st == WAGLE_OK && (!ctx->dry_run || o->recompute != NULL))
         st = finish(ctx, &e, json);
     wg_evaluation_end(&e);
     return st;

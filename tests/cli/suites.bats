@@ -376,6 +376,42 @@ PY
     refused 1 'line 1 is not a number from -1 to 1' "$WAGLE" eval --model tiny --suite wagle-paper $sets --max-tokens 3 --quiet --scorer 'sed s/.*/2/' --out out.json
 }
 
+@test "a dry run of eval counts the rows and tokens of every suite, and computes and writes nothing" {
+    suites
+    python3 - <<'PY'
+import json, os, subprocess
+def run(*args):
+    return subprocess.run([os.environ["WAGLE"], "eval", "--model", "tiny", "--quiet", *args], check=True, capture_output=True, text=True).stdout
+sets = {"tofu": "forget=forget.json retain=retain.json real_authors=authors.json world_facts=facts.json", "muse": "verbatim=forget.json knowledge_forget=retain.json members=forget.json nonmembers=other.json",
+        "extraction": "forget=forget.json", "general": "prompts=retain.json text=text.txt", "toxicity": "prompts=retain.json", "copyright": "text=text.txt held_out=text.txt",
+        "mcq": "mcq=mcq.json", "membership": "members=forget.json nonmembers=other.json", "robustness": "forget=forget.json relearn=retain.json prefixes=prefixes.txt"}
+texts = {"tofu": 19, "muse": 11, "extraction": 10, "general": 6, "toxicity": 6}
+for suite, given in sets.items():
+    args = ["--suite", suite, "--out", "planned.json"] + [x for s in given.split() for x in ("--set", s)]
+    args += {"toxicity": ["--max-tokens", "9", "--scorer", "touch ran; false"], "copyright": ["--prefix", "20", "--length", "9", "--verbatim", "5"],
+             "robustness": ["--relearn-steps", "4"], "membership": ["--reference", "tiny"], "mcq": []}.get(suite, ["--max-tokens", "9"])
+    plan = json.loads(run(*args, "--dry-run", "--json"))
+    e = plan["evaluation"]
+    assert plan["schema"] == "wagle-plan-1" and plan["host"]["bytes"] > 1e5 and e["most_seconds"] > 0, plan
+    windows = os.path.getsize("text.txt") // 29
+    n = texts.get(suite, windows if suite == "copyright" else 0)
+    assert e["prompts"] == n and e["most_new_tokens"] == 9 * n and (e["prompt_tokens"] > n) == (n > 0), (suite, e)
+    assert (e["rows"] > 0) == (suite != "toxicity") and (e["tokens"] > e["rows"] or suite == "toxicity"), (suite, e)
+    assert (e["gradient_tokens"] > 0) == (suite == "membership"), e
+    text = run(*args, "--dry-run")
+    assert "  predicted: " in text and ("predicted: at most " in text) == ("keys and values of texts" in text) == (n > 0), text
+    assert ("not counted: relearning, and writing changed models" in text) == (suite == "robustness"), text
+    assert not any(name.startswith(("planned", "ran", "wagle-robustness")) for name in os.listdir(".")), os.listdir(".")
+# exactly: tokens as passes have them, of rows that share none of theirs
+rows = [{"question": chr(97 + i) * 5, "answer": "x" * (3 + i)} for i in range(4)]
+open("own.jsonl", "w").writelines(json.dumps(r) + "\n" for r in rows)
+e = json.loads(run("--data", "own.jsonl", "--prompt", "{prompt}", "--metrics", "nll,rougeL", "--max-tokens", "6", "--out", "planned.json", "--dry-run", "--json"))["evaluation"]
+assert {k: v for k, v in e.items() if k != "most_seconds"} == {"rows": 4, "tokens": 4 * 4 + 3 + 4 + 5 + 6, "gradient_tokens": 0, "prompts": 4, "prompt_tokens": 20, "most_new_tokens": 24}, e
+assert not os.path.exists("planned.json")
+PY
+    refused 2 '--recompute' "$WAGLE" eval --recompute own.jsonl --dry-run
+}
+
 @test "--stop cuts the answers of every suite that generates, and of eval --data" {
     suites
     python3 - <<'PY'
