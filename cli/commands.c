@@ -223,7 +223,7 @@ const cli_command cli_commands[] = {
      "wagle generate --model DIR --prompt 'Who is Ada?'\n"
      "wagle generate --model DIR --prompt 'Once upon' --no-chat --temperature 0.7",
      "model adapter share-weights prompt file chat no-chat chat-layout chat-kwarg system date "
-     "max-tokens "
+     "max-tokens stop "
      "temperature "
      "top-k top-p seed json",
      cli_generate, NULL, NULL, 0},
@@ -249,9 +249,10 @@ const cli_command cli_commands[] = {
      "model share-weights adapter data metrics suite suites set tofu split gold reference "
      "recompute out "
      "resamples seed "
-     "max-tokens shots prefix length verbatim samples leak-k temperature top-p scorer encoder min-k "
+     "max-tokens stop shots prefix length verbatim samples leak-k temperature top-p scorer encoder "
+     "min-k "
      "relearn-steps relearn-lr "
-     "no-eos redact force json" ROWS,
+     "no-eos redact force dry-run json" ROWS,
      cli_eval, NULL, NULL, 0},
     {"compare", CLI_COMPARE, "A.json[,..] B.json[,..]",
      "show what differs significantly between two results of eval; with several seeds: A1,A2 B1,B2",

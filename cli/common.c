@@ -48,6 +48,17 @@ const char *cli_chat(const cli_options *o)
                                   : NULL;
 }
 
+const char *const *cli_stop(const cli_options *o)
+{
+    for (int i = 0; o->stop[i] != NULL; i++)
+        if (strstr(o->stop[i], "\\n") != NULL || strstr(o->stop[i], "\\t") != NULL)
+            fprintf(stderr,
+                    "wagle: warning: --stop '%s' has a backslash and a letter; a line break is "
+                    "$'\\n' in the shell\n",
+                    o->stop[i]);
+    return o->stop[0] != NULL ? o->stop : NULL;
+}
+
 wagle_data cli_rows(const cli_options *o, const char *path)
 {
     const int64_t prompts = cli_count(o->prompt);

@@ -19,6 +19,8 @@ wagle_status cli_read_gamma(const char *text, wagle_gamma *gamma);
 /* The layout requested by --chat, --no-chat and --chat-layout; NULL: as in the model's folder. */
 const char *cli_chat(const cli_options *o);
 /* Options for reading the rows of a file. */
+/* Texts that end an answer, or NULL. Says where one looks like a line break and is none. */
+const char *const *cli_stop(const cli_options *o);
 wagle_data cli_rows(const cli_options *o, const char *path);
 /* Of logits and gradient: --data's rows. */
 wagle_rows_options cli_rows_options(const cli_options *o);

@@ -84,6 +84,8 @@ static const struct place {
     {"weights", "generate", of_generate, CLI_AS_CHOICE, AT(generate, weights), NULL},
     {"max-tokens", "eval", NULL, EVAL_TOKENS, 0, NULL},
     {"max-tokens", NULL, NULL, SUITE_TOKENS, 0, NULL},
+    {"stop", "eval", NULL, WORDS, 0,
+     "none; muse, after solved examples: its own, which this replaces"},
     {"temperature", NULL, of_suite, CLI_AS_REAL, AT(suite, temperature), NULL},
     {"resamples", "eval", of_suite, CLI_AS_WHOLE, AT(suite, resamples), NULL},
     {"shots", NULL, of_suite, CLI_AS_WHOLE, AT(suite, shots), NULL},

@@ -119,6 +119,7 @@ wagle_status cli_suites(cli_options *o, wagle_suite_options *s)
     s->encoder = o->encoder;
     s->leak_k = o->leak_k;
     s->min_k = o->min_k != NULL ? o->min_k : s->min_k;
+    s->stop = cli_stop(o);
     s->no_eos = o->no_eos;
     s->redact = o->redact;
     cli_given_seed(&s->seed, o->seed);
@@ -149,7 +150,7 @@ static wagle_status eval_suites(wagle_ctx *ctx, cli_options *o)
     s.recompute = o->recompute;
     s.force = o->force;
     st = wagle_suite_run(ctx, &s, &json);
-    return st == WAGLE_OK ? print_result(json, o->json) : st;
+    return st == WAGLE_OK && json != NULL ? print_result(json, o->json) : st;
 }
 
 /* Prints a metric: ROUGE has three numbers, others have one. */
@@ -208,11 +209,12 @@ wagle_status cli_eval(wagle_ctx *ctx, cli_options *o)
     e.metrics = o->metrics != NULL ? o->metrics : e.metrics;
     e.data = cli_rows(o, o->data[0]);
     cli_given_whole(&e.max_tokens, o->max_tokens);
+    e.stop = cli_stop(o);
     e.out = o->out;
     e.redact = o->redact;
     e.force = o->force;
     st = wagle_eval(ctx, &e, &json);
-    return st == WAGLE_OK ? print_rows_result(o, json) : st;
+    return st == WAGLE_OK && json != NULL ? print_rows_result(o, json) : st;
 }
 
 wagle_status cli_compare(wagle_ctx *ctx, cli_options *o)

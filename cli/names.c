@@ -85,6 +85,7 @@ static const other options[] = {
     {"gpu-mem vram max-gpu-memory gpu-memory-utilization", "gpu-memory", NULL},
     {"dry plan", "dry-run", NULL},
     {"early-stopping stop-at stop early-stop", "stop-when", NULL},
+    {"until stop-strings stop-sequence stop-sequences stop-words", "stop", NULL},
     {"log-samples", "out", "the rows are beside its result"},
     {"bootstrap-iters bootstrap", "resamples", NULL},
     {"cuda gpu gpus cpu n-gpu-layers ngl device-map use-cuda no-cuda", "device", NULL},

@@ -455,7 +455,7 @@ static const struct rule {
     {"model data set tofu split reference shots prefix length verbatim samples leak-k temperature "
      "top-p "
      "scorer encoder min-k "
-     "relearn-steps relearn-lr no-eos max-tokens metrics " CLI_ROWS,
+     "relearn-steps relearn-lr no-eos max-tokens stop metrics dry-run " CLI_ROWS,
      "eval", without_recompute, "--recompute reads only the rows of a result", false},
     {"facts-field all-turns", "logits", never, "logits of every token are written", false},
     {"facts-field", "eval", measures_facts,
@@ -464,7 +464,7 @@ static const struct rule {
     {"tofu no-eos", "eval finetune unlearn", with_suite_tofu, "it needs --suite tofu", false},
     {"gold", "eval finetune unlearn", reads_gold,
      "it needs suite tofu, muse or membership, which compare with the gold model", true},
-    {"max-tokens", "eval finetune unlearn", makes_texts,
+    {"max-tokens stop", "eval finetune unlearn", makes_texts,
      "no text is generated; some suites generate text, and so do --metrics rouge1, rouge2 and "
      "rougeL",
      true},

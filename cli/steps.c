@@ -108,7 +108,9 @@ static wagle_status plan_step(cli_run *r, const cli_step *s, bool planned)
     const bool done = cli_step_is_done(r, s, &o, options);
     json_decref(options);
     say(r, s, done ? " is done" : "");
-    if (done || !planned || strcmp(s->command, "eval") == 0 || strcmp(s->command, "report") == 0 ||
+    if (strcmp(s->command, "eval") == 0) /* a changed model takes what this one does */
+        o.model = r->o->model;
+    if (done || !planned || strcmp(s->command, "report") == 0 ||
         (strcmp(s->name, "mask") == 0 && cli_step_is_fed(r, s)))
         return WAGLE_OK;
     if (strcmp(s->name, "unlearn") == 0 && cli_step_is_fed(r, s) && o.mask == NULL) {
@@ -138,7 +140,7 @@ static wagle_status plan(cli_run *r, bool planned)
     for (int i = 0; i < CLI_STEPS && st == WAGLE_OK; i++)
         if (cli_step_is_run(r, &cli_steps[i]))
             st = plan_step(r, &cli_steps[i], planned && r->o->model != NULL);
-    puts("Steps without numbers were not planned: evaluations, masks and reports, and steps whose "
+    puts("Steps without numbers were not planned: masks and reports, and steps whose "
          "model or files are not there.");
     r->o->dry_run = false; /* the plans are printed */
     return st;

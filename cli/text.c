@@ -120,6 +120,7 @@ static void generate_options(const cli_options *o, wagle_generate_options *g)
     cli_given(&g->top_p, o->top_p);
     cli_given_whole(&g->max_tokens, o->max_tokens);
     g->weights = CLI_CHOSEN(o, weights);
+    g->stop = cli_stop(o);
 }
 
 wagle_status cli_generate(wagle_ctx *ctx, cli_options *o)

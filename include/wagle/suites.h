@@ -51,12 +51,15 @@ typedef struct wagle_suite_options {
     const char *leak_k; /* numbers of samples of which the worst counts, as in "1,4,16"; NULL:
                            powers of two up to `samples` */
     double top_p;       /* of sampled texts: the likeliest tokens that have it together; 1: all */
+    const char *const *stop; /* as in wagle_generate_options, for all generated texts; NULL: the
+                                suite's own ends (muse: of answers after solved examples) */
 } wagle_suite_options;
 
 WAGLE_SIZED(wagle_suite_defaults, wagle_suite_options)
 /* Asks the model the suites' questions, and measures the answers. Writes X.json and X.rows.jsonl of
  * `out`, if it is named; suite robustness needs room beside them for a model. With `recompute` no
- * model is needed. *json:
+ * model is needed. In a dry run (wagle_set_dry_run) nothing is computed or written, *json is NULL,
+ * and wagle_plan tells rows, tokens, memory and time. *json:
  * {"schema":"wagle-result-1","suites":{NAME:{"metrics":{NAME:{"value","low","high","n"}},..}},..};
  * free with wagle_string_free. WAGLE_E_INPUT where a set does not fit its suite. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *o,

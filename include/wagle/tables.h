@@ -31,7 +31,7 @@ enum {
     WAGLE_USES_PROTECT = 1 << 15, /* selector: `protect`, whatever gamma is */
     WAGLE_USES_FACTS = 1 << 16,   /* suite: `facts_field` of the data */
     WAGLE_USES_ENCODER = 1 << 17,
-    WAGLE_USES_MIN_K = 1 << 18    /* suite: `min_k` */
+    WAGLE_USES_MIN_K = 1 << 18 /* suite: `min_k` */
 };
 
 typedef struct wagle_info {

@@ -450,12 +450,16 @@ typedef struct wagle_generate_options {
      * bytes a weight beside the model, and new tokens are computed with these; what is read of a
      * prompt is computed with the stored weights. On the CPU alone: WAGLE_E_USAGE on a card. */
     wagle_weights weights;
+    /* NULL-terminated, or NULL: a text ends where it first contains one of these, which is left
+     * out, as lm-eval's `until` does. What follows one of them is cut off before the next one is
+     * looked for. */
+    const char *const *stop;
 } wagle_generate_options;
 
 typedef struct wagle_generation {
     char *text;     /* ends in NUL, and may hold NUL; free with wagle_string_free */
     size_t bytes;   /* of it */
-    int64_t tokens; /* that it took */
+    int64_t tokens; /* that it took, with those of what ended it */
 } wagle_generation; /* an array of these is filled: it never gets more members */
 
 WAGLE_SIZED(wagle_generate_defaults, wagle_generate_options)
@@ -474,10 +478,12 @@ typedef struct wagle_eval_options {
     const char *out;    /* a file that gets the JSON too, or NULL */
     bool redact;        /* texts of rows become keyed hashes (docs/security.md) */
     bool force;
+    const char *const *stop; /* as in wagle_generate_options, for generated answers */
 } wagle_eval_options;
 
 WAGLE_SIZED(wagle_eval_defaults, wagle_eval_options)
-/* Token losses, and ROUGE of greedy answers, of rows. *json: {"schema":"wagle-rows-result-1",
+/* Token losses, and ROUGE of greedy answers, of rows. In a dry run only wagle_plan, and *json is
+ * NULL. *json: {"schema":"wagle-rows-result-1",
  * "data","overall":{..},"rows":[..]}; free with wagle_string_free. Writes the file `out` too, if it
  * is named. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *o,

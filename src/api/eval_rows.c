@@ -6,6 +6,7 @@
 #include "data/redact.h"
 #include "metric/rouge.h"
 #include "session/generate.h"
+#include "session/tally.h"
 #include "train/train.h"
 #include <math.h>
 #include <string.h>
@@ -71,7 +72,7 @@ static bool wants_rouge(const evaluation *e)
 /* Greedy answers to the rows' prompts. */
 static wagle_status answer(wagle_ctx *ctx, evaluation *e)
 {
-    const wg_sampling how = {.max_tokens = e->o->max_tokens, .top_p = 1};
+    const wg_sampling how = {.max_tokens = e->o->max_tokens, .top_p = 1, .stop = e->o->stop};
     const int64_t n = e->rows.n;
 
     WG_TRY(WG_ALLOC(ctx, &e->prompt, n));
@@ -98,6 +99,7 @@ static wagle_status add_rouge(wagle_ctx *ctx, evaluation *e, int64_t i, json_t *
     wg_text text = {0};
     wagle_status st = wg_generated_text(ctx, &e->session, &e->answer[i], &text);
 
+    (void)wg_stop_cut(e->o->stop, &text);
     if (st == WAGLE_OK)
         st = wg_rouge(ctx, e->rows.example[i].answer, e->rows.example[i].n_answers,
                       wg_text_str(&text), true, value);
@@ -147,6 +149,28 @@ static wagle_status summarise(wagle_ctx *ctx, const evaluation *e, json_t *overa
     return WAGLE_OK;
 }
 
+/* Losses, and answers if a metric needs them. */
+static wagle_status ask(wagle_ctx *ctx, evaluation *e)
+{
+    WG_TRY(WG_ALLOC(ctx, &e->nll, e->rows.n));
+    WG_TRY(wg_rows_nll(ctx, &e->session, &e->rows, "losses", e->nll));
+    return wants_rouge(e) ? answer(ctx, e) : WAGLE_OK;
+}
+
+/* In a dry run. */
+static wagle_status plan(wagle_ctx *ctx, evaluation *e)
+{
+    wg_tally tally = {0};
+    wagle_status st;
+
+    e->session.tally = &tally;
+    st = ask(ctx, e);
+    if (st == WAGLE_OK)
+        st = wg_tally_tell(ctx, &e->session, &tally);
+    e->session.tally = NULL;
+    return st;
+}
+
 static wagle_status evaluate(wagle_ctx *ctx, evaluation *e, char **out)
 {
     json_t *root = json_pack("{s:s, s:o, s:{}, s:[]}", "schema", "wagle-rows-result-1", "data",
@@ -154,11 +178,7 @@ static wagle_status evaluate(wagle_ctx *ctx, evaluation *e, char **out)
     wagle_status st = root != NULL ? WAGLE_OK : wg_json_memory(ctx);
 
     if (st == WAGLE_OK)
-        st = WG_ALLOC(ctx, &e->nll, e->rows.n);
-    if (st == WAGLE_OK)
-        st = wg_rows_nll(ctx, &e->session, &e->rows, "losses", e->nll);
-    if (st == WAGLE_OK && wants_rouge(e))
-        st = answer(ctx, e);
+        st = ask(ctx, e);
     for (int64_t i = 0; st == WAGLE_OK && i < e->rows.n; i++)
         st = add_row(ctx, e, i, json_object_get(root, "rows"));
     if (st == WAGLE_OK)
@@ -191,6 +211,7 @@ wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *given, char **
     if (own.opened != NULL)
         own.model = wagle_model_folder(own.opened);
     WG_TRY(choose(ctx, &e));
+    WG_TRY(wg_stop_check(ctx, o->stop));
     if (o->out != NULL)
         WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model, o->data.path)));
     WG_TRY(wg_session_begin(ctx, o->model, o->opened, &e.session));
@@ -198,7 +219,7 @@ wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *given, char **
     if (st == WAGLE_OK)
         st = wg_layout_compare(ctx, e.session.model->folder, &e.session.reader.layout);
     if (st == WAGLE_OK)
-        st = evaluate(ctx, &e, json);
+        st = ctx->dry_run ? plan(ctx, &e) : evaluate(ctx, &e, json);
     for (int64_t i = 0; i < e.rows.n; i++) {
         wg_free(e.nll != NULL ? e.nll[i] : NULL);
         wg_free(e.answer != NULL ? e.answer[i].id : NULL);

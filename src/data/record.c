@@ -211,6 +211,16 @@ static const char *rows_within(const wg_record *r)
     return NULL;
 }
 
+/* Whether 'chosen' and 'rejected' are texts, of which one is named as the answer: as in HH-RLHF,
+ * where each is a whole dialogue. */
+static bool has_dialogues(const wg_record *r, const wg_columns *c)
+{
+    return c->answer != NULL &&
+           (strcmp(c->answer, "chosen") == 0 || strcmp(c->answer, "rejected") == 0) &&
+           json_is_string(json_object_get(r->fields, "chosen")) &&
+           json_is_string(json_object_get(r->fields, "rejected"));
+}
+
 static wagle_status missing(wagle_ctx *ctx, const wg_record *r, const wg_columns *c, bool answered)
 {
     const bool no_prompt = c->prompt == NULL || json_object_get(r->fields, c->prompt) == NULL;
@@ -225,6 +235,13 @@ static wagle_status missing(wagle_ctx *ctx, const wg_record *r, const wg_columns
                             "'chosen' and 'rejected' are two answers; name the one that is meant "
                             "with @{answer_field=chosen} or @{answer_field=rejected} (found: %s)",
                             found.text);
+    if (st == WAGLE_OK && no_prompt && has_dialogues(r, c))
+        st = wg_record_fail(ctx, r,
+                            "no field '%.60s' (found: %s); if '%s' is a whole dialogue, as in "
+                            "HH-RLHF, read it as a text with @{text_field=%s}, or give its "
+                            "questions a column of their own",
+                            c->prompt != NULL ? c->prompt : "question", found.text, c->answer,
+                            c->answer);
     if (st == WAGLE_OK && within != NULL)
         st = wg_record_fail(ctx, r,
                             "no column that is read (found: %s); if '%.40s' holds the rows, write "

@@ -1,5 +1,7 @@
 #include "io/foreign.h"
 
+#include "base/text.h"
+
 #include <string.h>
 
 #define PANDAS(reader) "Python: pandas." reader "(FILE).to_parquet('rows.parquet')"
@@ -79,4 +81,38 @@ wagle_status wg_rows_foreign(wagle_ctx *ctx, const char *what, const char *text,
                            "%s: this is text in %s; expected UTF-8 (iconv -f %s -t UTF-8)", what,
                            wide[i].name, wide[i].name);
     return WAGLE_OK;
+}
+
+static bool has(char *const *names, const char *name)
+{
+    for (; *names != NULL; names++)
+        if (strcmp(*names, name) == 0)
+            return true;
+    return false;
+}
+
+static bool has_arrow(char *const *names)
+{
+    for (; *names != NULL; names++)
+        if (wg_ends_with(*names, ".arrow"))
+            return true;
+    return false;
+}
+
+wagle_status wg_rows_foreign_folder(wagle_ctx *ctx, const char *path, char *const *names)
+{
+    const bool splits = has(names, "dataset_dict.json");
+    const bool saved = has(names, "state.json") && has(names, "dataset_info.json");
+
+    if (splits || saved)
+        return wg_fail(ctx, WAGLE_E_INPUT,
+                       "%s: a folder that datasets wrote by save_to_disk%s; expected rows (Python: "
+                       "datasets.load_from_disk(FOLDER)%s.to_parquet('rows.parquet'), or to_json)",
+                       path, splits ? ", with splits" : "", splits ? "['train']" : "");
+    return has_arrow(names)
+               ? wg_fail(ctx, WAGLE_E_INPUT,
+                         "%s: a folder with Arrow files, as datasets keeps them; expected JSON "
+                         "Lines, a JSON array, CSV or Parquet (%s)",
+                         path, DATASETS)
+               : WAGLE_OK;
 }

@@ -283,6 +283,7 @@ static wagle_status visit_folder(wagle_ctx *ctx, const char *path, const wg_rows
 
     if (st != WAGLE_OK)
         return st;
+    st = wg_rows_foreign_folder(ctx, path, names);
     for (char **name = names; st == WAGLE_OK && *name != NULL; name++)
         if (**name != '.' && **name != '_') {
             st = visit_entry(ctx, path, *name, select, accept, user);

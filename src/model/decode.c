@@ -245,6 +245,26 @@ wagle_status wg_decoder_prefill(wagle_ctx *ctx, wg_decoder *d, const int64_t *wh
     return st;
 }
 
+int64_t wg_decoder_read_at_once(int64_t longest, int64_t all)
+{
+    const int64_t room = most(PREFILL_TOKENS, longest);
+
+    return room < all ? room : all;
+}
+
+wg_decoder_size wg_decoder_size_of(const wg_model *m, int64_t B, int64_t capacity, int64_t tokens)
+{
+    const wg_config *c = &m->config;
+    const int64_t N = most(tokens, B), ends = c->V + 2 * c->D;
+    const int64_t panel = most(most(wg_layer_panel(m, true), ends), project_size(c));
+    const int64_t scratch = B * (c->D + c->V + 2) + panel + N * (c->D + c->E) +
+                            wg_saved_size(c, N) + wg_recomputed_size(c, N) + wg_packed_size(m, N);
+
+    return (wg_decoder_size){.caches =
+                                 2 * c->L * B * capacity * c->K * c->h * (int64_t)sizeof(wg_real),
+                             .scratch = scratch * (int64_t)sizeof(wg_real)};
+}
+
 wagle_status wg_decoder_use_q8(wagle_ctx *ctx, wg_decoder *d)
 {
     return wg_q8_new(ctx, d->model, &d->q8);

@@ -13,6 +13,14 @@ WAGLE_CHECK wagle_status wg_decoder_new(wagle_ctx *ctx, const wg_model *m, int64
  * Prefills read the stored ones still. */
 WAGLE_CHECK wagle_status wg_decoder_use_q8(wagle_ctx *ctx, wg_decoder *d);
 void wg_decoder_free(wg_decoder *d);
+/* Bytes of such a decoder, on a card where the model is on one: caches, and what a step or a
+ * prefill of `tokens` together needs beside them. */
+typedef struct wg_decoder_size {
+    int64_t caches, scratch;
+} wg_decoder_size;
+wg_decoder_size wg_decoder_size_of(const wg_model *m, int64_t B, int64_t capacity, int64_t tokens);
+/* Most tokens that a prefill reads together, of prompts that have `all`, the longest `longest`. */
+int64_t wg_decoder_read_at_once(int64_t longest, int64_t all);
 /* The caches of sequences which[i], i < n, become those of the first length[i] tokens of ids[i],
  * all together; what they held is gone. Grows its scratch. */
 WAGLE_CHECK wagle_status wg_decoder_prefill(wagle_ctx *ctx, wg_decoder *d, const int64_t *which,

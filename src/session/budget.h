@@ -19,7 +19,7 @@ typedef struct wg_need {
     const wg_cost *cost; /* [n] what the run holds beside the passes */
     int n;
     const char *hint;   /* what would bring it down, or NULL */
-    int64_t steps;      /* in all; an attribution is one */
+    int64_t steps;      /* in all; an attribution is one; 0: the plan tells no time */
     int64_t updated;    /* weights that the optimizer visits a step */
     int passes;         /* of the process with most, one after the other, each step; 0: one */
     wg_traffic traffic; /* of each process in a step, where there are several */

@@ -6,6 +6,7 @@
 #include "data/conversation.h"
 #include "dist/dist.h"
 #include "model/decode.h"
+#include "session/tally.h"
 #include <math.h>
 #include <string.h>
 
@@ -157,7 +158,7 @@ static wagle_status take_token(wagle_ctx *ctx, writing *w, int64_t i, float *log
     const int64_t p = w->slot[i];
     const int64_t most = w->how->limit != NULL ? w->how->limit[p] : w->how->max_tokens;
     int32_t id;
-    bool stop;
+    bool ended, stop;
 
     if (c->repetition_penalty != 1)
         penalise((const wg_ids *[]){&w->prompt[p], &w->out[p]}, c->repetition_penalty, w->seen,
@@ -165,11 +166,13 @@ static wagle_status take_token(wagle_ctx *ctx, writing *w, int64_t i, float *log
     id = w->how->temperature > 0 ? sample(logits, c->V, w->how, (uint64_t)p << 8 | WG_STREAM_SAMPLE,
                                           (uint64_t)w->out[p].n, w->choices)
                                  : likeliest(logits, c->V);
-    stop = ends(c, w->how, id);
-    if (!stop)
+    ended = stop = ends(c, w->how, id);
+    if (!ended)
         WG_TRY(wg_ids_add(ctx, &w->out[p], id));
+    if (!ended && w->how->stop != NULL)
+        WG_TRY(wg_stop_reached(ctx, w->session, w->how->stop, &w->out[p], &stop));
     if (w->how->take != NULL)
-        WG_TRY(w->how->take(w->how->user, ctx, p, &w->out[p], id, stop, &stop));
+        WG_TRY(w->how->take(w->how->user, ctx, p, &w->out[p], id, ended, &stop));
     if (stop || w->out[p].n >= most) {
         w->slot[i] = -1;
         wg_progress(ctx, w->how->stage != NULL ? w->how->stage : "generate", ++w->done, w->all,
@@ -292,6 +295,10 @@ wagle_status wg_generate(wagle_ctx *ctx, wg_session *s, const wg_ids *prompts, i
     int64_t longest;
 
     WG_TRY(check_prompts(ctx, &s->model->config, prompts, n, how, &longest));
+    if (s->tally != NULL) {
+        wg_tally_texts(s->tally, prompts, how->limit, how->max_tokens, n, AT_ONCE);
+        return WAGLE_OK;
+    }
     wg_config_warn_generation(ctx, &s->model->config);
     for (int p = first; p < first + own; p++) { /* those that are continued together */
         int64_t from;
@@ -379,9 +386,9 @@ typedef struct telling {
     int64_t *told; /* [prompts] bytes of the text that the caller has */
 } telling;
 
-/* Bytes of a text that later tokens do not change: not the beginning of a character, nor a space
- * that punctuation may take away. */
-static int64_t settled(const wagle_tokenizer *t, const wg_text *text)
+/* Bytes of a text that later tokens do not change: not the beginning of a character or of what
+ * ends the text, nor a space that punctuation may take away. */
+static int64_t settled(const wagle_tokenizer *t, const char *const *stop, const wg_text *text)
 {
     static const char unfinished[] = "\xEF\xBF\xBD"; /* U+FFFD stands for such a beginning */
     int64_t n = text->bytes;
@@ -390,20 +397,21 @@ static int64_t settled(const wagle_tokenizer *t, const wg_text *text)
         n -= 3;
     while (t->clean_up && n > 0 && text->text[n - 1] == ' ')
         n--;
-    return n;
+    return n - wg_stop_begun(stop, text->text, n);
 }
 
 static wagle_status tell_token(void *user, wagle_ctx *ctx, int64_t p, const wg_ids *ids, int32_t id,
                                bool ended, bool *stop)
 {
     const telling *t = user;
-    const bool last = ended || ids->n >= t->o->max_tokens;
+    bool last = ended || ids->n >= t->o->max_tokens;
     wg_text text = {0};
     wagle_token token = {.prompt = p, .index = ended ? ids->n : ids->n - 1, .id = id};
     int64_t n, from = t->told[p];
 
     WG_TRY(wg_generated_text(ctx, t->session, ids, &text));
-    n = last ? text.bytes : settled(t->session->reader.tokenizer, &text);
+    last |= wg_stop_cut(t->o->stop, &text);
+    n = last ? text.bytes : settled(t->session->reader.tokenizer, t->o->stop, &text);
     if (n > from)
         t->told[p] = n;
     token.text = n > from ? text.text + from : "";
@@ -433,6 +441,7 @@ wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *given,
                         .max_tokens = o->max_tokens,
                         .seed = o->seed,
                         .weights = o->weights,
+                        .stop = o->stop,
                         .take = o->on_token != NULL ? tell_token : NULL,
                         .user = &told};
     if (o->n < 1 || o->max_tokens < 1)
@@ -443,6 +452,7 @@ wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *given,
             ctx, WAGLE_E_USAGE,
             "@{temperature} and @{top_k} must be 0 or more, @{top_p} above 0 and at most 1");
     WG_TRY(wg_check_choice(ctx, "weights", (int)o->weights, wg_words_of_wagle_weights));
+    WG_TRY(wg_stop_check(ctx, o->stop));
     WG_TRY(wg_session_begin(ctx, o->model, o->opened, &s));
     for (int64_t i = 0; i < o->n; i++)
         made[i] = (wagle_generation){NULL, 0, 0};
@@ -454,6 +464,7 @@ wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *given,
     for (int64_t i = 0; st == WAGLE_OK && i < o->n; i++) {
         wg_text text = {0};
         st = wg_generated_text(ctx, &s, &out[i], &text);
+        (void)wg_stop_cut(o->stop, &text);
         made[i] = (wagle_generation){text.text, (size_t)text.bytes, out[i].n};
     }
 done:

@@ -12,6 +12,8 @@ typedef struct wg_sampling {
     const char *stage;    /* of the progress; NULL: "generate" */
     const int64_t *limit; /* [n] of each prompt, at most max_tokens; NULL: max_tokens */
     const wg_ids *passed; /* tokens that end no text, though the model's config says so; or NULL */
+    const char *const *stop; /* a text that contains one of these has ended (stop.c); callers cut
+                                it off. The reader must have its tokenizer. Or NULL */
     /* Or NULL. After each token of prompt p, which `text` ends with. *stop: it was the last. ended:
      * an end-of-text token came instead, `id`, and that is all. */
     wagle_status (*take)(void *user, wagle_ctx *ctx, int64_t p, const wg_ids *text, int32_t id,
@@ -29,5 +31,21 @@ void wg_free_lists(wg_ids *list, int64_t n);
  * not know is left out, as others do. */
 WAGLE_CHECK wagle_status wg_generated_text(wagle_ctx *ctx, const wg_session *s, const wg_ids *made,
                                            wg_text *out);
+
+/* --- stop.c: what ends a text, NULL-terminated, or NULL --------------------------------------- */
+
+/* Refuses an empty text. */
+WAGLE_CHECK wagle_status wg_stop_check(wagle_ctx *ctx, const char *const *stop);
+/* Cuts a text where it first contains one of them; returns whether it does. */
+bool wg_stop_cut(const char *const *stop, wg_text *text);
+/* Bytes at the end of a text with which one of them may begin. */
+int64_t wg_stop_begun(const char *const *stop, const char *text, int64_t bytes);
+/* Whether the text of generated ids contains one. */
+WAGLE_CHECK wagle_status wg_stop_reached(wagle_ctx *ctx, const wg_session *s,
+                                         const char *const *stop, const wg_ids *made,
+                                         bool *reached);
+/* Shortens a list of generated ids to those whose text lies before the cut as a whole. */
+WAGLE_CHECK wagle_status wg_stop_keep(wagle_ctx *ctx, const wg_session *s, const char *const *stop,
+                                      wg_ids *made);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "dist/dist.h"
 #include "objective/objective.h"
+#include "session/tally.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -19,19 +20,41 @@ typedef struct scoring {
     int64_t room, best_room, mean_room, square_room;
 } scoring;
 
+/* Counts the pass. What it would give are numbers that a model could give. */
+static void count(scoring *s)
+{
+    const wg_batch *b = &s->session->batch;
+
+    wg_tally_pass(s->session->tally, b, false);
+    for (int64_t j = 0; j < b->M; j++) {
+        s->nll[j] = 1;
+        if (s->looks)
+            s->best[j] = -1;
+        if (s->spread) {
+            s->mean[j] = -1;
+            s->square[j] = 2;
+        }
+    }
+}
+
 static wagle_status walk(wagle_ctx *ctx, scoring *s)
 {
     const wg_batch *b = &s->session->batch;
 
     WG_TRY(WG_GROW(ctx, &s->nll, &s->room, b->M));
-    WG_TRY(wg_engine_forward(ctx, s->session->engine, b, false, NULL, s->nll));
-    if (!s->looks)
-        return WAGLE_OK;
-    WG_TRY(WG_GROW(ctx, &s->best, &s->best_room, b->M));
+    if (s->looks)
+        WG_TRY(WG_GROW(ctx, &s->best, &s->best_room, b->M));
     if (s->spread) {
         WG_TRY(WG_GROW(ctx, &s->mean, &s->mean_room, b->M));
         WG_TRY(WG_GROW(ctx, &s->square, &s->square_room, b->M));
     }
+    if (s->session->tally != NULL) {
+        count(s);
+        return WAGLE_OK;
+    }
+    WG_TRY(wg_engine_forward(ctx, s->session->engine, b, false, NULL, s->nll));
+    if (!s->looks)
+        return WAGLE_OK;
     return wg_engine_token_stats(
         ctx, s->session->engine, b,
         &(wg_token_stats){s->best, s->spread ? s->mean : NULL, s->spread ? s->square : NULL});
@@ -74,7 +97,7 @@ static wagle_status score_rows(wagle_ctx *ctx, wg_session *session, const wg_dat
         WG_TRY_GOTO(walk(ctx, &s), done);
         for (int64_t i = 0; i < b->S; i++)
             WG_TRY_GOTO(keep(ctx, &s, b->label_start[i], wg_labels_in(b, i), &out[at + i]), done);
-        if (how->progress != NULL)
+        if (how->progress != NULL && session->tally == NULL)
             wg_progress(ctx, how->progress, at + b->S - from, to - from, NULL);
     }
 done:
@@ -134,6 +157,8 @@ wagle_status wg_rows_score(wagle_ctx *ctx, wg_session *session, const wg_dataset
     int first;
     const int own = wg_parts_of(ctx, wg_rank(ctx), &first);
 
+    if (session->tally != NULL)
+        session->tally->rows += rows->n;
     for (int p = first; p < first + own; p++) { /* no batch has rows of two parts */
         int64_t from;
         const int64_t n = wg_rows_of_part(rows->n, p, wg_parts(ctx), &from);

@@ -12,6 +12,7 @@ typedef struct wg_session {
     wg_batch batch;
     const wagle_model *opened; /* whose model and tokenizer these are; or NULL */
     char *unpacked;            /* of a GGUF file: the folder with its files; or NULL */
+    struct wg_tally *tally;    /* in a dry run: what would be computed is counted here; or NULL */
 } wg_session;
 
 /* model: a model folder, or a GGUF file, which is unpacked for as long as the session is open. */

@@ -126,18 +126,29 @@ wagle_status wg_answers_sample(wagle_ctx *ctx, wg_evaluation *e, const wg_answer
     }
     st = wg_generate(ctx, e->session, prompt, n, how, made);
     wg_free(prompt);
-    for (int64_t k = 0; st == WAGLE_OK && k < n; k++)
+    for (int64_t k = 0; st == WAGLE_OK && k < n; k++) {
         st = wg_generated_text(ctx, e->session, &made[k], &text[k]);
+        (void)wg_stop_cut(how->stop, &text[k]);
+        if (st == WAGLE_OK)
+            st = wg_stop_keep(ctx, e->session, how->stop, &made[k]);
+    }
     return st;
+}
+
+wg_sampling wg_answers_sampling(const wg_evaluation *e, const wg_answers *a, const char *set,
+                                double temperature)
+{
+    return (wg_sampling){.temperature = temperature,
+                         .top_p = e->o->top_p,
+                         .max_tokens = wg_evaluation_tokens(e, set),
+                         .stop = e->o->stop != NULL ? e->o->stop : a->ends,
+                         .seed = e->o->seed};
 }
 
 wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, const char *set,
                                  double temperature)
 {
-    const wg_sampling how = {.temperature = temperature,
-                             .top_p = e->o->top_p,
-                             .max_tokens = wg_evaluation_tokens(e, set),
-                             .seed = e->o->seed};
+    const wg_sampling how = wg_answers_sampling(e, a, set, temperature);
 
     WG_TRY(WG_ALLOC(ctx, &a->made, a->rows.n));
     WG_TRY(WG_ALLOC(ctx, &a->generated, a->rows.n));

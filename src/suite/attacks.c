@@ -2,6 +2,7 @@
 
 #include "metric/membership.h"
 #include "metric/statistics.h"
+#include "session/tally.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,6 +99,10 @@ static wagle_status gradient_norms(wagle_ctx *ctx, wg_session *s, const wg_datas
         for (int64_t i = 0; i < n; i++)
             list[i] = &rows->example[from + i];
         st = wg_batch_fill(ctx, &s->batch, list, n, n);
+        if (st == WAGLE_OK && s->tally != NULL) {
+            wg_tally_pass(s->tally, &s->batch, true);
+            continue;
+        }
         if (st == WAGLE_OK)
             st = WG_GROW(ctx, &nll, &room, s->batch.M);
         if (st == WAGLE_OK)
@@ -128,6 +133,7 @@ static wagle_status reference_losses(wagle_ctx *ctx, const wg_evaluation *e, con
     if (e->o->reference == NULL)
         return WAGLE_OK;
     WG_TRY(wg_session_open(ctx, e->o->reference, &other));
+    other.tally = e->session->tally;
     st =
         other.model->config.V == e->session->model->config.V
             ? WG_ALLOC(ctx, &score, rows->n)

@@ -20,7 +20,7 @@ static wagle_status decode(wagle_ctx *ctx, const wg_evaluation *e, int32_t *ids,
 }
 
 static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, int64_t i, int32_t *want,
-                              const wg_ids *made)
+                              wg_ids *made)
 {
     const int64_t n = e->o->length;
     wg_text right = {0}, text = {0};
@@ -32,6 +32,9 @@ static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, int64_t i, int32
 
     if (st == WAGLE_OK)
         st = decode(ctx, e, made->id, made->n, &text);
+    (void)wg_stop_cut(e->o->stop, &text);
+    if (st == WAGLE_OK)
+        st = wg_stop_keep(ctx, e->session, e->o->stop, made);
     if (st == WAGLE_OK)
         st = wg_common_tokens(ctx, want, n, made->id, made->n, &common);
     if (st == WAGLE_OK)
@@ -65,7 +68,7 @@ static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, int64_t i, int32
 static wagle_status reproduce(wagle_ctx *ctx, wg_evaluation *e, const char *path)
 {
     const int64_t window = e->o->prefix + e->o->length;
-    const wg_sampling how = {.top_p = 1, .max_tokens = e->o->length};
+    const wg_sampling how = {.top_p = 1, .max_tokens = e->o->length, .stop = e->o->stop};
     wg_ids text = {0}, *prompt = NULL, *made = NULL;
     int64_t n = 0;
     wagle_status st = wg_passages_read(ctx, e, path, &text);

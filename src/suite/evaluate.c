@@ -9,6 +9,7 @@
 #include "data/distinct.h"
 #include "data/redact.h"
 #include "session/opened.h"
+#include "session/tally.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -158,7 +159,8 @@ static wagle_status run_suite(wagle_ctx *ctx, wg_evaluation *e)
     ctx->stage = suite.outer;
     WG_TRY(st);
     WG_TRY(record_layout(ctx, e));
-    wg_log(ctx, 2, "suite %s took %.1f s", e->suite->name, wg_seconds() - start);
+    if (e->session->tally == NULL)
+        wg_log(ctx, 2, "suite %s took %.1f s", e->suite->name, wg_seconds() - start);
     return wg_json_set(ctx, e->seconds, e->suite->name, json_real(wg_seconds() - start));
 }
 
@@ -260,6 +262,7 @@ static void warn_same_groups(wagle_ctx *ctx, const wg_evaluation *e)
 static wagle_status open_and_run(wagle_ctx *ctx, wg_evaluation *e)
 {
     wg_session session;
+    wg_tally tally = {0};
     wagle_status st;
 
     WG_TRY(wg_evaluation_check(ctx, e));
@@ -267,7 +270,10 @@ static wagle_status open_and_run(wagle_ctx *ctx, wg_evaluation *e)
     warn_same_groups(ctx, e);
     WG_TRY(wg_session_begin(ctx, e->o->model, e->o->opened, &session));
     e->session = &session;
+    session.tally = ctx->dry_run ? &tally : NULL;
     st = wg_evaluation_run(ctx, e);
+    if (st == WAGLE_OK && ctx->dry_run)
+        st = wg_tally_tell(ctx, &session, &tally);
     wg_session_close(&session);
     e->session = NULL;
     return st;
@@ -366,6 +372,18 @@ wagle_status wg_evaluation_measure(wagle_ctx *ctx, const wg_evaluation *e, json_
     return WAGLE_OK;
 }
 
+static wagle_status add_stop(wagle_ctx *ctx, const wg_evaluation *e, json_t *root)
+{
+    const char *const *stop = e->o->stop;
+    json_t *list = json_array();
+
+    WG_TRY(wg_json_set(ctx, root, "stop", list));
+    for (int i = 0; stop[i] != NULL; i++)
+        if (json_array_append_new(list, wg_json_bytes(stop[i])) != 0)
+            return wg_json_memory(ctx);
+    return WAGLE_OK;
+}
+
 static wagle_status describe(wagle_ctx *ctx, const wg_evaluation *e, json_t *root)
 {
     char name[64];
@@ -385,6 +403,8 @@ static wagle_status describe(wagle_ctx *ctx, const wg_evaluation *e, json_t *roo
     WG_TRY(wg_json_set(ctx, root, "resamples", json_integer(e->o->resamples)));
     if (e->o->shots > 0)
         WG_TRY(wg_json_set(ctx, root, "shots", json_integer(e->o->shots)));
+    if (e->o->stop != NULL && e->o->recompute == NULL)
+        WG_TRY(add_stop(ctx, e, root));
     return wg_json_set(ctx, root, "seed", json_integer((json_int_t)e->o->seed));
 }
 
@@ -446,6 +466,7 @@ static wagle_status check_options(wagle_ctx *ctx, const wagle_suite_options *o)
         return wg_fail(ctx, WAGLE_E_USAGE, "@{top_p} must be above 0, at most 1");
     WG_TRY(wg_attack_percents(ctx, o, &counts));
     WG_TRY(wg_leak_counts(ctx, o, &counts));
+    WG_TRY(wg_stop_check(ctx, o->stop));
     return o->out != NULL ? check_output(ctx, o) : WAGLE_OK;
 }
 
@@ -470,7 +491,7 @@ wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *given, c
         st = wg_results_read(ctx, o->recompute, &e.rows);
     } else if (st == WAGLE_OK)
         st = open_and_run(ctx, &e);
-    if (st == WAGLE_OK)
+    if (st == WAGLE_OK && (!ctx->dry_run || o->recompute != NULL))
         st = finish(ctx, &e, json);
     wg_evaluation_end(&e);
     return st;

@@ -136,7 +136,7 @@ static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
     if (st == WAGLE_OK)
         st = wg_answers_generate(ctx, e, &again, "forget", e->o->temperature);
     if (st == WAGLE_OK)
-        st = wg_leak_draw(ctx, e, &a, "forget", NULL, &leak);
+        st = wg_leak_draw(ctx, e, &a, "forget", &leak);
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)
         st = write_row(ctx, e, &a, again.generated, &leak, &f, i);
     wg_leak_free(&leak);

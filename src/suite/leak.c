@@ -37,14 +37,12 @@ wagle_status wg_leak_counts(wagle_ctx *ctx, const wagle_suite_options *o, wg_cou
 }
 
 wagle_status wg_leak_draw(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, const char *set,
-                          void (*cut)(wg_text *), wg_leak *out)
+                          wg_leak *out)
 {
-    const wg_sampling how = {.temperature = e->o->temperature,
-                             .top_p = e->o->top_p,
-                             .max_tokens = wg_evaluation_tokens(e, set),
-                             .seed = e->o->seed,
-                             .stage = "samples"};
+    wg_sampling how = wg_answers_sampling(e, a, set, e->o->temperature);
     int64_t n;
+
+    how.stage = "samples";
 
     *out = (wg_leak){.rows = a->rows.n, .samples = e->o->samples};
     if (out->samples == 0)
@@ -53,10 +51,7 @@ wagle_status wg_leak_draw(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, const
     WG_TRY(wg_leak_counts(ctx, e->o, &out->k));
     WG_TRY(WG_ALLOC(ctx, &out->made, n));
     WG_TRY(WG_ALLOC(ctx, &out->text, n));
-    WG_TRY(wg_answers_sample(ctx, e, a, out->samples, &how, out->made, out->text));
-    for (int64_t i = 0; i < n && cut != NULL; i++)
-        cut(&out->text[i]);
-    return WAGLE_OK;
+    return wg_answers_sample(ctx, e, a, out->samples, &how, out->made, out->text);
 }
 
 static wagle_status add_sample(wagle_ctx *ctx, const wg_leak_score *how, const wg_str *reference,

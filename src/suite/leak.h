@@ -20,11 +20,10 @@ typedef struct wg_leak {
 
 /* Checks samples, leak_k and temperature; *k is empty without samples. */
 WAGLE_CHECK wagle_status wg_leak_counts(wagle_ctx *ctx, const wagle_suite_options *o, wg_counts *k);
-/* Samples answers to each row; without samples out->samples is 0. cut: changes each text, or NULL.
- * Sample j of a row does not depend on how many are drawn. Free with wg_leak_free, also after
- * failure. */
+/* Samples answers to each row; without samples out->samples is 0. Sample j of a
+ * row does not depend on how many are drawn. Free with wg_leak_free, also after failure. */
 WAGLE_CHECK wagle_status wg_leak_draw(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,
-                                      const char *set, void (*cut)(wg_text *), wg_leak *out);
+                                      const char *set, wg_leak *out);
 /* Adds leak_k, leak_NAME and samples to the object of row i: scores against references [n]. */
 WAGLE_CHECK wagle_status wg_leak_write(wagle_ctx *ctx, const wg_leak *leak, int64_t i,
                                        const wg_leak_score *how, const wg_str *reference, int64_t n,

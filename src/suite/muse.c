@@ -19,18 +19,8 @@
 static const char *const asked[] = {"verbatim", "knowledge_forget", "knowledge_retain"};
 enum { PRIVLEAK_PERCENT = 40 };
 static const char *const examples[] = {NULL, "examples_forget", "examples_retain"};
-
-/* Cuts a text where a blank line or another question begins. */
-static void cut_answer(wg_text *t)
-{
-    static const char *const ends[] = {"\n\n", "\nQuestion", "Question:"};
-
-    for (int i = 0; i < 3 && t->text != NULL; i++) {
-        const char *at = memmem(t->text, (size_t)t->bytes, ends[i], strlen(ends[i]));
-        if (at != NULL)
-            t->bytes = at - t->text;
-    }
-}
+/* A blank line, or another question. */
+static const char *const ends[] = {"\n\n", "\nQuestion", "Question:", NULL};
 
 /* The first tokens of a true continuation, special ones counted, as many as are generated. */
 static wagle_status cut_truth(wagle_ctx *ctx, const wg_evaluation *e, wg_str truth, wg_text *out)
@@ -146,18 +136,16 @@ static wagle_status load_verbatim(wagle_ctx *ctx, wg_evaluation *e, const char *
 static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path,
                             const char *before)
 {
-    void (*cut)(wg_text *) = before != NULL ? cut_answer : NULL;
     wg_answers a = {0};
     wg_leak leak = {0};
     wagle_status st =
         set == asked[0] ? load_verbatim(ctx, e, path, &a) : load(ctx, e, path, before, &a);
 
+    a.ends = before != NULL ? ends : NULL;
     if (st == WAGLE_OK)
         st = wg_answers_generate(ctx, e, &a, set, 0);
-    for (int64_t i = 0; st == WAGLE_OK && cut != NULL && i < a.rows.n; i++)
-        cut(&a.generated[i]);
     if (st == WAGLE_OK && strcmp(set, "knowledge_retain") != 0)
-        st = wg_leak_draw(ctx, e, &a, set, cut, &leak);
+        st = wg_leak_draw(ctx, e, &a, set, &leak);
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)
         st = write_row(ctx, e, &a, &leak, set, i);
     wg_leak_free(&leak);

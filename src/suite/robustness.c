@@ -17,6 +17,7 @@
 #include "modeldir/fake_quant.h"
 #include "modeldir/rewind.h"
 #include "session/opened.h"
+#include "session/tally.h"
 #include <math.h>
 #include <string.h>
 
@@ -188,6 +189,21 @@ static wagle_status change_weights(wagle_ctx *ctx, wg_evaluation *e, const wg_da
     return WAGLE_OK;
 }
 
+/* In a dry run: losses under each changed model; making these is not counted. */
+static wagle_status count_changed_weights(wagle_ctx *ctx, wg_evaluation *e, const wg_dataset *set)
+{
+    int64_t changes = 2 + (e->o->reference != NULL);
+
+    for (int64_t part = 4; wg_evaluation_set(e, "relearn") != NULL && part > 0; part /= 2)
+        changes += e->o->relearn_steps / part > 0;
+    for (int64_t i = 0; i < changes; i++)
+        WG_TRY(score_rows(ctx, e, e->session, set, "changed"));
+    e->session->tally->left_out = wg_evaluation_set(e, "relearn") != NULL
+                                      ? "relearning, and writing changed models"
+                                      : "writing changed models";
+    return WAGLE_OK;
+}
+
 /* Writes the changed models to a temporary folder beside the result. */
 static wagle_status run_changed_weights(wagle_ctx *ctx, wg_evaluation *e, const wg_dataset *set)
 {
@@ -198,6 +214,8 @@ static wagle_status run_changed_weights(wagle_ctx *ctx, wg_evaluation *e, const 
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "suite robustness trains and writes models, which it does in one process "
                        "only; start it without mpirun");
+    if (e->session->tally != NULL)
+        return count_changed_weights(ctx, e, set);
     st = wg_text_printf(ctx, &folder, "%s.models",
                         e->o->out != NULL ? e->o->out : "wagle-robustness");
     if (st == WAGLE_OK)

@@ -53,9 +53,14 @@ static wagle_status read_scores(wagle_ctx *ctx, const char *command, FILE *pipe,
 wagle_status wg_scorer_run(wagle_ctx *ctx, const char *command, const wg_text *lines, int64_t n,
                            double low, double *score)
 {
-    FILE *file = tmpfile(), *pipe;
     wg_text line = {0};
     int status;
+
+    if (ctx->dry_run) {
+        memset(score, 0, (size_t)n * sizeof *score);
+        return WAGLE_OK;
+    }
+    FILE *file = tmpfile(), *pipe;
     wagle_status st = file != NULL ? write_lines(ctx, lines, file)
                                    : wg_fail_errno(ctx, errno, "a file for @{scorer}");
 

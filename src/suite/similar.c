@@ -108,6 +108,10 @@ static wagle_status by_rouge(wagle_ctx *ctx, const wg_text_pair *pair, int64_t n
 wagle_status wg_similar(wagle_ctx *ctx, const wg_evaluation *e, const wg_text_pair *pair, int64_t n,
                         double *similarity)
 {
+    if (ctx->dry_run) {
+        memset(similarity, 0, (size_t)n * sizeof *similarity);
+        return WAGLE_OK;
+    }
     return e->encoder != NULL     ? by_encoder(ctx, e->encoder, pair, n, similarity)
            : e->o->scorer != NULL ? by_scorer(ctx, e->o->scorer, pair, n, similarity)
                                   : by_rouge(ctx, pair, n, similarity);

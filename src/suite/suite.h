@@ -122,9 +122,10 @@ typedef struct wg_answers {
     int64_t *first;   /* [rows.n + 1] */
     wg_str *question; /* [rows.n] the question, as the row has it */
     wg_ids *given;    /* [rows.n] prompts in place of those of the examples; or NULL. n 0: none */
-    wg_row_score *score; /* [set.n] */
-    wg_ids *made;        /* [rows.n] generated tokens */
-    wg_text *generated;  /* [rows.n] the same as text */
+    wg_row_score *score;     /* [set.n] */
+    wg_ids *made;            /* [rows.n] generated tokens */
+    wg_text *generated;      /* [rows.n] the same as text */
+    const char *const *ends; /* the suite's own ends of texts, which `stop` replaces; or NULL */
     int64_t room;
 } wg_answers;
 
@@ -180,6 +181,9 @@ WAGLE_CHECK wagle_status wg_answers_score(wagle_ctx *ctx, wg_evaluation *e, wg_a
  * a->generated, of as many tokens as the set takes. temperature 0: greedy. */
 WAGLE_CHECK wagle_status wg_answers_generate(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a,
                                              const char *set, double temperature);
+/* How texts of the set are generated; temperature 0: greedy. */
+wg_sampling wg_answers_sampling(const wg_evaluation *e, const wg_answers *a, const char *set,
+                                double temperature);
 /* Samples `each` continuations of each row's prompt; made, text [each, rows]. */
 WAGLE_CHECK wagle_status wg_answers_sample(wagle_ctx *ctx, wg_evaluation *e, const wg_answers *a,
                                            int64_t each, const wg_sampling *how, wg_ids *made,

@@ -131,7 +131,7 @@ static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers
 
 static wagle_status ask_forgotten(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, forgotten *x)
 {
-    WG_TRY(wg_leak_draw(ctx, e, a, "forget", NULL, &x->leak));
+    WG_TRY(wg_leak_draw(ctx, e, a, "forget", &x->leak));
     if (e->o->scorer == NULL)
         return WAGLE_OK;
     WG_TRY(WG_ALLOC(ctx, &x->fluency, a->rows.n));

@@ -252,10 +252,11 @@ static wagle_status spare_requests(wagle_ctx *ctx, wg_run *w)
     wagle_status st = path != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 
     if (path != NULL && wg_exists(path) && (!w->o->force || w->o->resume)) {
-        st = wg_fail(ctx, WAGLE_E_USAGE,
-                     "%s: unfinished @{requests}; give them again to go on, or add @{force=true} to "
-                     "remove them",
-                     w->partial);
+        st =
+            wg_fail(ctx, WAGLE_E_USAGE,
+                    "%s: unfinished @{requests}; give them again to go on, or add @{force=true} to "
+                    "remove them",
+                    w->partial);
         w->partial = NULL;
         wg_partial_end(&w->folder, true);
     }

@@ -574,13 +574,20 @@ static wagle_status warn(wagle_ctx *ctx, const wg_run *w)
     if (w->trainer.retain_term != WG_RETAIN_NONE && wg_run_same_rows(w) &&
         !wg_data_share(&o->forget, &o->retain))
         wg_log(ctx, 0, "@{forget} and @{retain} are the same rows, so one term undoes the other");
-    if (w->steps == 1 && w->warmup == 1)
-        wg_log(ctx, 0,
-               "the only update has learning rate 0, because the warm-up starts there, so nothing "
-               "is trained; add @{warmup=0}");
     if (w->trainer.tokens)
         wg_log(ctx, 2, "losses are means over label tokens (@{reduction=tokens})");
     return wg_tell_left_out(ctx, w->session.model->folder, &w->session.model->files);
+}
+
+/* Said in a dry run too. */
+static void warn_idle(wagle_ctx *ctx, const wg_run *w)
+{
+    for (int64_t i = 0; i < w->steps; i++)
+        if (wg_schedule(w->o->schedule, 1, i, w->warmup, w->steps) > 0)
+            return;
+    wg_log(ctx, 0,
+           "every update has learning rate 0, because the warm-up starts there, so nothing will "
+           "change; add @{warmup=0}");
 }
 
 /* If the model cannot be written, what was trained is kept. */
@@ -672,6 +679,7 @@ wagle_status wg_train(wagle_ctx *ctx, const wagle_train_options *given, bool pla
     if (o->out != NULL)
         WG_TRY_GOTO(wg_run_open_partial(ctx, &w), done);
     WG_TRY_GOTO(prepare(ctx, &w), done);
+    warn_idle(ctx, &w);
     if (ctx->dry_run)
         goto done;
     w.result.selected = w.trainer.optimizer->n;

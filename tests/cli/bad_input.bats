@@ -123,6 +123,38 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     refused 3 'nowhere' "$WAGLE" logits --model nowhere --data forget.jsonl --out out
 }
 
+@test "folders of datasets' save_to_disk are named, with the way out" {
+    rows() { refused 3 "$1" "$WAGLE" eval --model "$model" --data saved --out out; }
+    mkdir -p saved/train saved/test
+    echo '{"splits": ["train", "test"]}' >saved/dataset_dict.json
+    rows "saved: a folder that datasets wrote by save_to_disk, with splits; expected rows (Python: datasets.load_from_disk(FOLDER)['train'].to_parquet('rows.parquet'), or to_json)"
+    rm -r saved/*
+    echo '{"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}' >saved/state.json
+    echo '{"features": {}}' >saved/dataset_info.json
+    printf '\377\377\377\377' >saved/data-00000-of-00001.arrow
+    rows "save_to_disk; expected rows (Python: datasets.load_from_disk(FOLDER).to_parquet('rows.parquet'), or to_json)"
+    rm saved/state.json
+    rows "saved: a folder with Arrow files, as datasets keeps them"
+    rm saved/*
+    echo '{"question": "a", "answer": "b"}' >saved/state.json # a file of that name alone is rows
+    cp -r "$model" tiny && byte_tokenizer tiny
+    "$WAGLE" eval --model tiny --data saved --out result >said
+    grep -q '^saved: 1 rows$' said
+}
+
+@test "whole dialogues in 'chosen' and 'rejected' are read as text, not as questions" {
+    cp -r "$model" tiny && byte_tokenizer tiny
+    echo '{"chosen": "\n\nHuman: Hi\n\nAssistant: Yes.", "rejected": "\n\nHuman: Hi\n\nAssistant: No."}' >hh.jsonl
+    for answer in chosen rejected; do
+        refused 3 "a whole dialogue, as in HH-RLHF, read it as a text with --text-field $answer" "$WAGLE" eval --model tiny --data hh.jsonl --answer-field $answer --out out
+        ! grep -q 'prompt-field' stderr.txt
+        "$WAGLE" eval --model tiny --data hh.jsonl --text-field $answer --out $answer.json
+    done
+    ! cmp -s chosen.json rejected.json
+    echo '{"prompt": "Hi", "chosen": "Yes.", "rejected": "No."}' >pair.jsonl
+    "$WAGLE" eval --model tiny --data pair.jsonl --answer-field rejected --out pair.json
+}
+
 @test "masks, scores, tokenizers and GGUF that do not fit" {
     "$WAGLE" attribute --model "$model" --forget forget.jsonl --selector magnitude --out scores
     "$WAGLE" attribute --model "$GOLD/models/llama3-rope" --forget forget.jsonl --selector magnitude --out other

@@ -187,6 +187,12 @@ steps() { "$WAGLE" recipe run own.json --model "$model" --data d --out o "$@" 2>
     cp retain.jsonl d/r.jsonl
     "$WAGLE" recipe run own.json --model "$model" --data d --out out --dry-run >plan
     [ "$(grep -c '^step . of 3' plan)" = 3 ] && [ "$(grep -c 'in all ' plan)" -ge 2 ] && [ "$(grep -c 'predicted:' plan)" = 2 ] && [ ! -e out ]
+    recipe ', "eval": {"suite": "general", "max_tokens": 7, "set": ["prompts=q.jsonl"]}' # before and after: of a model that is not there yet
+    cp -r "$model" tiny && byte_tokenizer tiny
+    printf '{"question": "a"}\n{"question": "b"}\n' >d/q.jsonl
+    "$WAGLE" recipe run own.json --model tiny --data d --out out --dry-run >plan
+    [ "$(grep -c '^step . of 5' plan)" = 5 ] && [ "$(grep -c 'predicted:' plan)" = 4 ] && [ ! -e out ]
+    [ "$(grep -c 'texts after 2 prompts of .* tokens, at most 14 new tokens' plan)" = 2 ]
 }
 
 @test "a file whose SHA-256 is another than the recipe's is told" {

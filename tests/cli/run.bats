@@ -154,6 +154,44 @@ PY
     [ "$(wc -l <together)" = 3 ]
 }
 
+@test "--stop ends a text where it first contains one of them, as lm-eval's until, whatever stands beside it" {
+    cp -r "$model" tiny && byte_tokenizer tiny
+    python3 - <<'PY'
+import json, os, subprocess
+prompts = ["a b", "x", "Who", "Some thing", "y", "zz"]
+def ask(prompts, n, stops=(), *more):
+    flags = [x for p in prompts for x in ("--prompt", p)] + [x for s in stops for x in ("--stop", s)]
+    said = subprocess.run([os.environ["WAGLE"], "generate", "--model", "tiny", "--max-tokens", str(n), "--json", "--quiet", *flags, *more],
+                          capture_output=True, check=True).stdout
+    return [json.loads(line) for line in said.splitlines()]
+until = [[r["text"] for r in ask(prompts, n)] for n in range(1, 17)] # [tokens - 1][prompt]
+whole = until[-1]
+def lm_eval(text, stops): # its postprocess_generated_text
+    for stop in stops:
+        text = text.split(stop)[0]
+    return text
+def pieces(text): # of two characters that are text already
+    return [p for p in (text[i:i + 2] for i in range(len(text) - 1)) if p.isascii() and "\0" not in p]
+cases = [[p] for text in whole for p in pieces(text)[3:9:3]] + [[pieces(whole[0])[4], pieces(whole[1])[3], "nowhere"], ["nowhere"], [whole[0][2], whole[0][1:3]]]
+cut = 0
+for stops in cases:
+    have = ask(prompts, 16, stops)
+    for p, r in enumerate(have):
+        n = next((n for n in range(16) if any(s in until[n][p] for s in stops)), 15)
+        assert r["text"] == lm_eval(until[n][p], stops) == lm_eval(whole[p], stops), (stops, r, until[n][p])
+        assert r["tokens"] == n + 1, (stops, r, n)
+        cut += n < 15
+assert cut > 12, cut
+stops = cases[-3]
+for how in ([], ["--temperature", "1"]):
+    assert ask(prompts, 16, stops, *how, "--threads", "1") == ask(prompts, 16, stops, *how, "--threads", "2"), how
+assert [ask([p], 16, stops)[0] for p in prompts] == ask(prompts, 16, stops)
+PY
+    refused 2 '--stop is empty' "$WAGLE" generate --model tiny --prompt x --stop ''
+    "$WAGLE" generate --model tiny --prompt x --max-tokens 2 --stop '\n' 2>said
+    grep -qF "warning: --stop '\n' has a backslash and a letter; a line break is \$'\n' in the shell" said
+}
+
 @test "weights in 8 bits give the same text on one thread and on two" {
     sed 's/"vocab_size": 320/"vocab_size": 702/' "$model/config.json" >config.json
     "$WAGLE" init --config config.json --dtype bf16 --out tiny

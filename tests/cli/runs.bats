@@ -70,10 +70,25 @@ COMMANDS
     refused 2 'lies in, the output folder' "$WAGLE" unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --out old --out-patch old/p --force
 }
 
+@test "a run whose every update has rate 0 says so before training, and in a dry run" {
+    idle() { "$WAGLE" finetune --model "$model" --data forget.jsonl --lr 1e-3 --force --out out "$@" 2>said >printed; }
+    for how in "" --dry-run; do
+        idle --steps 1 $how
+        grep -q 'warning: every update has learning rate 0, because the warm-up starts there, so nothing will change; add --warmup 0' said
+    done
+    idle --steps 1
+    cmp "$model/model.safetensors" out/model.safetensors
+    for how in "--steps 1 --warmup 0" "--steps 2"; do
+        idle $how
+        ! grep -q 'rate 0' said
+        ! cmp -s "$model/model.safetensors" out/model.safetensors
+    done
+}
+
 @test "a run that changes nothing says so, and is whole without its patch" {
     run=(unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --steps 1 --lr 1e-3 --quiet)
     "$WAGLE" "${run[@]}" --out one 2>log
-    grep -q 'warning: the only update has learning rate 0.*--warmup 0' log
+    grep -q 'warning: every update has learning rate 0.*--warmup 0' log
     status=0
     "$WAGLE" "${run[@]}" --out two --out-patch p 2>log || status=$?
     [ $status = 1 ]

@@ -435,6 +435,88 @@ PY
     [ ! -e out.json ]
 }
 
+@test "a dry run of eval counts the rows and tokens of every suite, and computes and writes nothing" {
+    suites
+    python3 - <<'PY'
+import json, os, subprocess
+def run(*args):
+    return subprocess.run([os.environ["WAGLE"], "eval", "--model", "tiny", "--quiet", *args], check=True, capture_output=True, text=True).stdout
+sets = {"tofu": "forget=forget.json retain=retain.json real_authors=authors.json world_facts=facts.json", "muse": "verbatim=forget.json knowledge_forget=retain.json members=forget.json nonmembers=other.json",
+        "extraction": "forget=forget.json", "general": "prompts=retain.json text=text.txt", "toxicity": "prompts=retain.json", "copyright": "text=text.txt held_out=text.txt",
+        "mcq": "mcq=mcq.json", "membership": "members=forget.json nonmembers=other.json", "robustness": "forget=forget.json relearn=retain.json prefixes=prefixes.txt"}
+texts = {"tofu": 19, "muse": 11, "extraction": 10, "general": 6, "toxicity": 6}
+for suite, given in sets.items():
+    args = ["--suite", suite, "--out", "planned.json"] + [x for s in given.split() for x in ("--set", s)]
+    args += {"toxicity": ["--max-tokens", "9", "--scorer", "touch ran; false"], "copyright": ["--prefix", "20", "--length", "9", "--verbatim", "5"],
+             "robustness": ["--relearn-steps", "4"], "membership": ["--reference", "tiny"], "mcq": []}.get(suite, ["--max-tokens", "9"])
+    plan = json.loads(run(*args, "--dry-run", "--json"))
+    e = plan["evaluation"]
+    assert plan["schema"] == "wagle-plan-1" and plan["host"]["bytes"] > 1e5 and e["most_seconds"] > 0, plan
+    windows = os.path.getsize("text.txt") // 29
+    n = texts.get(suite, windows if suite == "copyright" else 0)
+    assert e["prompts"] == n and e["most_new_tokens"] == 9 * n and (e["prompt_tokens"] > n) == (n > 0), (suite, e)
+    assert (e["rows"] > 0) == (suite != "toxicity") and (e["tokens"] > e["rows"] or suite == "toxicity"), (suite, e)
+    assert (e["gradient_tokens"] > 0) == (suite == "membership"), e
+    text = run(*args, "--dry-run")
+    assert "  predicted: " in text and ("predicted: at most " in text) == ("keys and values of texts" in text) == (n > 0), text
+    assert ("not counted: relearning, and writing changed models" in text) == (suite == "robustness"), text
+    assert not any(name.startswith(("planned", "ran", "wagle-robustness")) for name in os.listdir(".")), os.listdir(".")
+# exactly: tokens as passes have them, of rows that share none of theirs
+rows = [{"question": chr(97 + i) * 5, "answer": "x" * (3 + i)} for i in range(4)]
+open("own.jsonl", "w").writelines(json.dumps(r) + "\n" for r in rows)
+e = json.loads(run("--data", "own.jsonl", "--prompt", "{prompt}", "--metrics", "nll,rougeL", "--max-tokens", "6", "--out", "planned.json", "--dry-run", "--json"))["evaluation"]
+assert {k: v for k, v in e.items() if k != "most_seconds"} == {"rows": 4, "tokens": 4 * 4 + 3 + 4 + 5 + 6, "gradient_tokens": 0, "prompts": 4, "prompt_tokens": 20, "most_new_tokens": 24}, e
+assert not os.path.exists("planned.json")
+PY
+    refused 2 '--recompute' "$WAGLE" eval --recompute own.jsonl --dry-run
+}
+
+@test "--stop cuts the answers of every suite that generates, and of eval --data" {
+    suites
+    python3 - <<'PY'
+import json, os, subprocess
+sets = {"tofu": "forget=forget.json retain=retain.json real_authors=authors.json world_facts=facts.json", "muse": "verbatim=forget.json knowledge_forget=retain.json",
+        "extraction": "forget=forget.json", "general": "prompts=retain.json", "toxicity": "prompts=retain.json words=words.txt", "copyright": "text=text.txt"}
+texts = ("generated", "sampled")
+def rows(name, *args):
+    subprocess.run([os.environ["WAGLE"], "eval", "--model", "tiny", "--quiet", "--force", "--out", name + ".json", *args], check=True, capture_output=True)
+    result = json.load(open(name + ".json"))
+    return result, result["rows"] if "rows" in result else [json.loads(x) for x in open(name + ".rows.jsonl")]
+asked = 0
+for suite, given in sets.items():
+    args = ["--suite", suite, "--resamples", "0"] + [x for s in given.split() for x in ("--set", s)] + ([] if suite == "copyright" else ["--max-tokens", "12"])
+    if suite == "copyright":
+        args += ["--prefix", "20", "--length", "20", "--verbatim", "5"]
+    plain, before = rows("plain", *args)
+    words = sorted({c for r in before for k in texts for c in r.get(k, "") if c.isascii() and c.isprintable() and c not in "<>0123456789"})
+    assert len(words) > 1 and "stop" not in plain, (suite, words)
+    stops = words[:2]
+    result, after = rows("cut", *args, *[x for s in stops for x in ("--stop", s)])
+    assert result["stop"] == stops and len(before) == len(after)
+    for a, b in zip(before, after):
+        for key in texts:
+            if key in a:
+                want = a[key]
+                for s in stops:
+                    want = want.split(s)[0]
+                assert b[key] == want, (suite, key, a[key], b[key])
+                asked += want != a[key]
+    if suite in ("general", "copyright"): # what is counted in tokens: those before the cut
+        for a, b in zip(before, after):
+            if a["generated"] != b["generated"] and suite == "general":
+                assert b["length"] < a["length"] and b["length"] <= len(b["generated"].encode()), b
+            if b["generated"] == "" and suite == "copyright":
+                assert b["longest_run"] == b["common_subsequence"] == 0, b
+assert asked > 20, asked
+_, before = rows("plain", "--data", "forget.json", "--metrics", "rougeL", "--max-tokens", "12")
+stop = next(c for c in before[0]["generated"] if c.isascii() and c.isprintable() and c not in "<>0123456789")
+_, after = rows("cut", "--data", "forget.json", "--metrics", "rougeL", "--max-tokens", "12", "--stop", stop)
+assert [r["generated"] for r in after] == [r["generated"].split(stop)[0] for r in before] and after != before
+PY
+    refused 2 '--stop is empty' "$WAGLE" eval --model tiny --suite general --set prompts=retain.json --stop ''
+    refused 2 '--stop is empty' "$WAGLE" eval --model tiny --data forget.json --metrics rougeL --stop ''
+}
+
 @test "MUSE's knowledge after solved examples: the prompt and the end of the answer are those of its code" {
     suites
     python3 - <<'PY'
@@ -479,6 +561,12 @@ plain = [subprocess.run([sys.argv[1], "generate", "--model", "joins", "--prompt"
                          "--temperature", "0", "--quiet"], capture_output=True, check=True).stdout.decode() for q in asked]
 assert [t.rstrip() for t in texts("j")] == [t.rstrip() for t in plain] != [t.rstrip() for t in texts("k")], (texts("j"), plain, texts("k"))
 PY
+    # --stop replaces these ends
+    stop() { "$WAGLE" eval $options --prompt $'Question: {prompt}\nAnswer: ' --set knowledge_forget=forget.json --set examples_forget=solved.json "${@:2}" --out "$1.json"; }
+    stop s1 --stop $'\n\n' --stop $'\nQuestion' --stop Question:
+    cmp a.rows.jsonl s1.rows.jsonl
+    stop s2 --stop nowhere
+    cmp b.rows.jsonl s2.rows.jsonl
     # --prompt is for questions; verbatim rows are continued as they are
     "$WAGLE" eval $options --prompt $'Question: {prompt}\nAnswer: ' --set verbatim=retain.json --set knowledge_forget=forget.json --set examples_forget=solved.json --out p.json
     "$WAGLE" eval $options --set verbatim=retain.json --out d.json

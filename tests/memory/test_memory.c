@@ -590,6 +590,46 @@ static void each_token_is_told_and_the_pieces_are_the_text(void **state)
     }
 }
 
+/* A character of the text and the next one as the end: pieces never hold what may begin it. */
+static void pieces_of_a_text_that_ends_early_are_what_is_left(void **state)
+{
+    static const char *const prompt[] = {"Who"};
+    wagle_generate_options o;
+    wagle_generation whole, made;
+
+    (void)state;
+    wagle_generate_defaults(&o);
+    o.opened = model;
+    o.prompts = prompt;
+    o.n = 1;
+    o.max_tokens = 20;
+    o.temperature = 1;
+    assert_ok(ctx, wagle_generate(ctx, &o, &whole));
+    assert_true(whole.bytes > 12);
+    o.on_token = hear_token;
+    for (size_t at = 2; at + 3 < whole.bytes; at++) {
+        char end[4] = {whole.text[at], whole.text[at + 1], whole.text[at + 2]};
+        const char *const ends[] = {"nowhere", end, NULL};
+        const char *first = strstr(whole.text, end);
+        heard h = {0};
+        o.stop = ends;
+        o.on_token_user = &h;
+        assert_ok(ctx, wagle_generate(ctx, &o, &made));
+        assert_true(made.bytes <= (size_t)(first - whole.text));
+        assert_memory_equal(made.text, whole.text, made.bytes);
+        assert_int_equal(h.text.bytes, made.bytes);
+        if (made.bytes > 0)
+            assert_memory_equal(h.text.text, made.text, made.bytes);
+        assert_int_equal(made.text[made.bytes], 0);
+        wg_text_free(&h.text);
+        wagle_string_free(made.text);
+    }
+    wagle_string_free(whole.text);
+    o.on_token = NULL;
+    o.stop = (const char *const[]){"x", "", NULL};
+    assert_int_equal(wagle_generate(ctx, &o, &made), WAGLE_E_USAGE);
+}
+
 static bool hear_step(void *user, const wagle_step *step)
 {
     heard *h = user;
@@ -669,6 +709,7 @@ int main(void)
         cmocka_unit_test(a_mask_in_memory_trains_as_its_file_does),
         cmocka_unit_test(a_mask_that_is_none_is_refused),
         cmocka_unit_test(each_token_is_told_and_the_pieces_are_the_text),
+        cmocka_unit_test(pieces_of_a_text_that_ends_early_are_what_is_left),
         cmocka_unit_test(a_step_that_says_stop_ends_the_run_well),
         cmocka_unit_test(a_step_that_says_stop_wins_over_the_rule),
     };

@@ -122,7 +122,7 @@ static bool hear(void *user, const wagle_token *token)
 
 static wagle_status use(wagle_ctx *ctx, held *h)
 {
-    static const char *const prompt[] = {"W"};
+    static const char *const prompt[] = {"W"}, *const stop[] = {"nowhere", NULL};
     wagle_train_options t;
     wagle_generate_options g;
     wagle_generation made;
@@ -141,6 +141,7 @@ static wagle_status use(wagle_ctx *ctx, held *h)
     g.n = 1;
     g.max_tokens = 4;
     g.on_token = hear;
+    g.stop = stop;
     WG_TRY(wagle_generate(ctx, &g, &made));
     wagle_string_free(made.text);
     return wagle_model_save(ctx, h->trained, OUT, true);

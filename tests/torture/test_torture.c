@@ -343,6 +343,19 @@ static wagle_status suites(wagle_ctx *ctx)
     return st;
 }
 
+static wagle_status planned(wagle_ctx *ctx)
+{
+    wagle_set_dry_run(ctx, true);
+    const wagle_status st = run_suites(ctx, "tofu,mcq,extraction,membership,general", RESULT);
+
+    wagle_set_dry_run(ctx, false);
+    wg_free(ctx->plan);
+    wg_free(ctx->plan_json);
+    ctx->plan = ctx->plan_json = NULL;
+    assert_false(wg_exists(RESULT));
+    return st;
+}
+
 static wagle_status robustness(wagle_ctx *ctx)
 {
     const wagle_status st = run_suites(ctx, "robustness", NULL);
@@ -640,6 +653,7 @@ static const trial trials[] = {{encode, 97, 1552},
                                {apply, 1, 1},
                                {merge, 1, 1},
                                {suites, 1, 48},
+                               {planned, 97, 480},
                                {robustness, 1, 48},
                                {difference, 1, 1},
                                {watched, 1, 48},
