@@ -3,6 +3,7 @@
 #include "encoder/encoder.h"
 #include "metric/rouge.h"
 #include "suite/scorer.h"
+#include <string.h>
 
 wagle_status wg_similar_begin(wagle_ctx *ctx, wg_evaluation *e)
 {
