@@ -135,7 +135,7 @@ static wagle_status tell(wagle_ctx *ctx, wg_text *t, const wg_session *s, const 
                               (double)p->checkpoints / 1e9));
     WG_TRY(wg_text_printf(ctx, t, "  %lld of %lld layers keep their activations\n",
                           (long long)p->saved_layers, (long long)s->model->config.L));
-    if (need->steps == 0) /* whoever asks tells the time */
+    if (need->steps == 0) /* the caller tells the time */
         return WAGLE_OK;
     return card ? tell_network(ctx, t, s, need, 0) : tell_time(ctx, t, s, need, p, seconds);
 }

@@ -124,6 +124,7 @@ static void a_gguf_file_is_opened_as_its_import_is(void **state)
     wagle_import_defaults(&i);
     i.gguf = SERVED;
     i.out = OUT;
+    i.dtype = WAGLE_DTYPE_F32; /* else quantised weights are rounded to bf16 */
     i.force = true;
     assert_ok(ctx, wagle_import(ctx, &i));
     assert_ok(ctx, wagle_model_open(ctx, SERVED, &served));
