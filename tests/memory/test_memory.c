@@ -114,6 +114,28 @@ static void training_in_memory_gives_the_bits_of_a_folder(void **state)
 
 /* A GGUF file is opened as the folder that import makes of it; its trained model is saved as one.
  */
+/* Tensors of `saved` are those of `exact`, which are float32, rounded to their own types. */
+static void assert_rounded(const char *saved, const char *exact)
+{
+    wg_tensors a, b;
+
+    assert_ok(ctx, wg_tensors_open(ctx, saved, &a));
+    assert_ok(ctx, wg_tensors_open(ctx, exact, &b));
+    assert_int_equal(a.n, b.n);
+    for (int64_t t = 0; t < a.n; t++) {
+        const wg_tensor *x = &a.tensor[t], *y = &b.tensor[t];
+        void *rounded = malloc(x->bytes);
+        assert_string_equal(x->name, y->name);
+        assert_int_equal(x->count, y->count);
+        assert_int_equal(y->dtype, WG_F32);
+        wg_from_float(x->dtype, y->data, x->count, rounded);
+        assert_memory_equal(x->data, rounded, x->bytes);
+        free(rounded);
+    }
+    wg_tensors_close(&a);
+    wg_tensors_close(&b);
+}
+
 static void a_gguf_file_is_opened_as_its_import_is(void **state)
 {
     wagle_train_options o = unlearning();
@@ -150,7 +172,7 @@ static void a_gguf_file_is_opened_as_its_import_is(void **state)
     o.model = OUT;
     o.out = BASE;
     assert_ok(ctx, wagle_unlearn(ctx, &o, NULL));
-    assert_same_file("saved", SAVED "/model.safetensors", BASE "/model.safetensors");
+    assert_rounded(SAVED, BASE);
 }
 
 enum { MOST_WEIGHTS = 64 };
