@@ -184,12 +184,34 @@ static wagle_status choose(wagle_ctx *ctx, wg_evaluation *e)
                            : wg_fail(ctx, WAGLE_E_USAGE, "@{suites}: name at least one suite");
 }
 
-wagle_status wg_evaluation_check(wagle_ctx *ctx, wg_evaluation *e)
+/* A scorer is for one suite: what it reads, and what its number means, is another in each. An
+ * encoder takes its place. */
+static wagle_status check_scorer(wagle_ctx *ctx, const wg_evaluation *e)
 {
-    if (e->o->scorer != NULL && e->o->encoder != NULL)
+    const wg_suite *first = NULL;
+
+    for (int i = 0; e->o->scorer != NULL && i < e->n_chosen; i++) {
+        const wg_suite *s = e->chosen[i];
+        if ((s->uses & WAGLE_USES_SCORER) == 0 ||
+            (e->o->encoder != NULL && (s->uses & WAGLE_USES_ENCODER) != 0))
+            continue;
+        if (first != NULL)
+            return wg_fail(ctx, WAGLE_E_USAGE,
+                           "@{scorer}: its number means another thing in suite %s than in %s; "
+                           "evaluate them one after the other",
+                           first->name, s->name);
+        first = s;
+    }
+    if (e->o->scorer != NULL && e->o->encoder != NULL && first == NULL)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "@{scorer} and @{encoder} both say how similar texts are: give one of them");
+    return WAGLE_OK;
+}
+
+wagle_status wg_evaluation_check(wagle_ctx *ctx, wg_evaluation *e)
+{
     WG_TRY(choose(ctx, e));
+    WG_TRY(check_scorer(ctx, e));
     WG_TRY(check_names(ctx, e));
     WG_TRY(wg_evaluation_each(ctx, e, check_suite));
     WG_TRY(check_sets(ctx, e));
@@ -272,6 +294,8 @@ static wagle_status open_and_run(wagle_ctx *ctx, wg_evaluation *e)
     e->session = &session;
     session.tally = ctx->dry_run ? &tally : NULL;
     st = wg_evaluation_run(ctx, e);
+    if (tally.left_out == NULL && (e->o->scorer != NULL || e->o->encoder != NULL))
+        tally.left_out = "what the scorer or the encoder takes";
     if (st == WAGLE_OK && ctx->dry_run)
         st = wg_tally_tell(ctx, &session, &tally);
     wg_session_close(&session);
@@ -384,6 +408,38 @@ static wagle_status add_stop(wagle_ctx *ctx, const wg_evaluation *e, json_t *roo
     return WAGLE_OK;
 }
 
+/* The options that decide texts and scores, where they are not the defaults. */
+static wagle_status describe_options(wagle_ctx *ctx, const wagle_suite_options *o, json_t *root)
+{
+    wagle_suite_options d;
+    wagle_suite_defaults(&d);
+    const struct {
+        const char *key, *value, *usual;
+    } text[] = {{"scorer", o->scorer, d.scorer},
+                {"encoder", o->encoder, d.encoder},
+                {"reference", o->reference, d.reference},
+                {"min_k", o->min_k, d.min_k}};
+    const struct {
+        const char *key;
+        double value, usual;
+        bool whole;
+    } number[] = {{"max_tokens", (double)o->max_tokens, (double)d.max_tokens, true},
+                  {"samples", (double)o->samples, (double)d.samples, true},
+                  {"temperature", o->temperature, d.temperature, false},
+                  {"top_p", o->top_p, d.top_p, false}};
+
+    for (size_t i = 0; i < sizeof text / sizeof *text; i++)
+        if (text[i].value != NULL &&
+            (text[i].usual == NULL || strcmp(text[i].value, text[i].usual) != 0))
+            WG_TRY(wg_json_set(ctx, root, text[i].key, wg_json_bytes(text[i].value)));
+    for (size_t i = 0; i < sizeof number / sizeof *number; i++)
+        if (number[i].value != number[i].usual)
+            WG_TRY(wg_json_set(ctx, root, number[i].key,
+                               number[i].whole ? json_integer((json_int_t)number[i].value)
+                                               : json_real(number[i].value)));
+    return WAGLE_OK;
+}
+
 static wagle_status describe(wagle_ctx *ctx, const wg_evaluation *e, json_t *root)
 {
     char name[64];
@@ -405,6 +461,8 @@ static wagle_status describe(wagle_ctx *ctx, const wg_evaluation *e, json_t *roo
         WG_TRY(wg_json_set(ctx, root, "shots", json_integer(e->o->shots)));
     if (e->o->stop != NULL && e->o->recompute == NULL)
         WG_TRY(add_stop(ctx, e, root));
+    if (e->o->recompute == NULL)
+        WG_TRY(describe_options(ctx, e->o, root));
     return wg_json_set(ctx, root, "seed", json_integer((json_int_t)e->o->seed));
 }
 
@@ -484,6 +542,9 @@ wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *given, c
         own.model = wg_opened_path(own.opened);
     e.model = own.model;
     WG_TRY(check_options(ctx, o));
+    if (ctx->dry_run && o->recompute != NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "@{recompute} reads rows only: there is nothing to plan");
     st = wg_evaluation_begin(ctx, &e);
     if (st == WAGLE_OK && o->recompute != NULL) {
         json_decref(e.rows);
@@ -491,7 +552,7 @@ wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *given, c
         st = wg_results_read(ctx, o->recompute, &e.rows);
     } else if (st == WAGLE_OK)
         st = open_and_run(ctx, &e);
-    if (st == WAGLE_OK && (!ctx->dry_run || o->recompute != NULL))
+    if (st == WAGLE_OK && !ctx->dry_run)
         st = finish(ctx, &e, json);
     wg_evaluation_end(&e);
     return st;

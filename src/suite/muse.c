@@ -206,9 +206,16 @@ static wagle_status percents_of(wagle_ctx *ctx, const wagle_suite_options *o, wg
 
 static wagle_status check(wagle_ctx *ctx, const wg_evaluation *e)
 {
+    wagle_suite_options usual;
     wg_counts percents;
 
     WG_TRY(percents_of(ctx, e->o, &percents));
+    wagle_suite_defaults(&usual);
+    if (strcmp(e->o->min_k, usual.min_k) != 0 && wg_evaluation_set(e, "members") == NULL &&
+        wg_evaluation_set(e, "nonmembers") == NULL)
+        return wg_fail(ctx, WAGLE_E_USAGE,
+                       "@{min_k} has no effect: it needs sets members and nonmembers of suite "
+                       "muse");
     for (int i = 0; i < 3; i++)
         if (examples[i] != NULL && wg_evaluation_set(e, examples[i]) != NULL &&
             wg_evaluation_set(e, asked[i]) == NULL)
@@ -286,7 +293,7 @@ const wg_suite wg_suite_muse = {
     .summary =
         "verbatim and knowledge memorisation, PrivLeak (with a gold result), utility on retain",
     .writes = WG_TEXTS,
-    .uses = WAGLE_USES_REFERENCE | WAGLE_USES_GOLD | WAGLE_USES_MIN_K,
+    .uses = WAGLE_USES_GOLD | WAGLE_USES_MIN_K,
     .set = {{"verbatim", "rows of a prompt and its true continuation", false,
              WAGLE_MUSE_VERBATIM_TOKENS, true},
             {"knowledge_forget", "questions and answers about what is to be forgotten", false,

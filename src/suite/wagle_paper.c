@@ -240,6 +240,17 @@ static wagle_status run_other(wagle_ctx *ctx, wg_evaluation *e, const char *set,
     return st;
 }
 
+static wagle_status check(wagle_ctx *ctx, const wg_evaluation *e)
+{
+    if (!wg_similar_by_meaning(e) || wg_evaluation_set(e, sets[0]) != NULL ||
+        wg_evaluation_set(e, sets[1]) != NULL)
+        return WAGLE_OK;
+    return wg_fail(ctx, WAGLE_E_USAGE,
+                   "%s has no effect on suite wagle-paper: answers of sets forget and retain are "
+                   "compared",
+                   e->o->encoder != NULL ? "@{encoder}" : "@{scorer}");
+}
+
 static wagle_status run(wagle_ctx *ctx, wg_evaluation *e)
 {
     wagle_suite_options without_eos = *e->o;
@@ -392,6 +403,7 @@ const wg_suite wg_suite_wagle_paper = {
             {"retain", "retain rows of TOFU, with the same columns", false},
             {"real_authors", "questions on real authors", false},
             {"world_facts", "questions on world facts", false}},
+    .check = check,
     .run = run,
     .derive = derive,
     .measure = measure,

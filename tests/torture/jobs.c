@@ -78,6 +78,41 @@ wagle_status requests(wagle_ctx *ctx)
     return st;
 }
 
+/* --- tokenizers ------------------------------------------------------------------------------ */
+
+static wagle_status encode_with(wagle_ctx *ctx, const char *folder)
+{
+    wagle_tokenizer *t;
+    int32_t *ids;
+    int64_t n;
+    const wagle_status st = wagle_tokenizer_open(ctx, folder, &t);
+
+    if (st != WAGLE_OK)
+        return st;
+    const wagle_status encoded =
+        wagle_encode(ctx, t, "Hello <mask> 123 w\xC3\xB6rld", 22, true, &ids, &n);
+    wagle_ids_free(ids);
+    wagle_tokenizer_free(t);
+    return encoded;
+}
+
+wagle_status encode(wagle_ctx *ctx)
+{
+    return encode_with(ctx, WG_GOLD "/tokenizers/qwen2");
+}
+
+/* A folder of vocab.json, merges.txt and special_tokens_map.json. */
+wagle_status encode_older(wagle_ctx *ctx)
+{
+    return encode_with(ctx, WG_GOLD "/../cases/tokens-opt-bos/model");
+}
+
+/* Added tokens of tokenizer_config.json, with all their flags. */
+wagle_status encode_flags(wagle_ctx *ctx)
+{
+    return encode_with(ctx, WG_GOLD "/../cases/tokens-flags/model");
+}
+
 /* --- in memory ---------------------------------------------------------------------------------
  */
 

@@ -6,6 +6,9 @@
 
 #define OUT WG_SCRATCH "/torture-out"
 
+wagle_status encode(wagle_ctx *ctx);
+wagle_status encode_older(wagle_ctx *ctx);
+wagle_status encode_flags(wagle_ctx *ctx);
 wagle_status mask_by_factors(wagle_ctx *ctx);
 wagle_status mask_by_rows(wagle_ctx *ctx);
 wagle_status in_memory(wagle_ctx *ctx);
