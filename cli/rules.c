@@ -468,8 +468,7 @@ static const struct rule {
      "no text is generated; some suites generate text, and so do --metrics rouge1, rouge2 and "
      "rougeL",
      true},
-    {"reference", "eval", suite_reads_reference, "it needs suite membership or robustness",
-     true},
+    {"reference", "eval", suite_reads_reference, "it needs suite membership or robustness", true},
     {"temperature top-p", "eval", samples_in_suite,
      "it needs suite extraction or toxicity, or --samples", true},
     {"shots", "eval finetune unlearn", shows_examples, "it needs suite mcq or robustness", true},
