@@ -4,7 +4,6 @@
 #include "base/options.h"
 #include "dist/dist.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -231,30 +230,8 @@ static wagle_status run_request(wg_requests *r, int k)
     return WAGLE_OK;
 }
 
-/* --- the folder --------------------------------------------------------------------------------
+/* --- the chain ----------------------------------------------------------------------------------
  */
-
-static wagle_status move(wagle_ctx *ctx, const char *from, const char *to)
-{
-    return rename(from, to) == 0 ? WAGLE_OK : wg_fail_errno(ctx, errno, "%s", to);
-}
-
-/* The last model, with requests.json and requests/, becomes OUT. Each step may have been done by a
- * call that was killed after it. */
-static wagle_status finish(wg_requests *r)
-{
-    const char *last = wg_requests_model(r, r->n), *all = wg_requests_path(r, "requests");
-    const char *into = wg_requests_path(r, "model-%d/requests", r->n);
-    const char *state = wg_requests_path(r, "model-%d/" WG_REQUESTS_FILE, r->n);
-
-    if (last == NULL || all == NULL || into == NULL || state == NULL)
-        return WAGLE_E_RESOURCE;
-    WG_TRY(wg_requests_whole_patch(r));
-    if (wg_exists(all))
-        WG_TRY(move(r->ctx, all, into));
-    WG_TRY(wg_json_write(r->ctx, state, r->state, true));
-    return wg_replace_folder(r->ctx, last, r->t->out);
-}
 
 /* What the caller must know of a result that is there. */
 static wagle_status judge(wg_requests *r)
@@ -285,8 +262,9 @@ static wagle_status run_requests(wg_requests *r, bool *finished)
     WG_TRY(wg_requests_open(r, finished));
     if (*finished) {
         wg_log(r->ctx, 1, "%s has all %d requests", r->t->out, r->n);
-        return WAGLE_OK;
+        return wg_requests_finished_patch(r);
     }
+    WG_TRY(wg_requests_take_back(r));
     remove_models(r);
     if (r->changed)
         WG_TRY(take_change(r));
@@ -299,7 +277,7 @@ static wagle_status run_requests(wg_requests *r, bool *finished)
         WG_TRY(k > 0 ? explain(r, k, st) : st);
     }
     *finished = true;
-    return finish(r);
+    return wg_requests_finish(r);
 }
 
 /* Whether OUT.partial has what a later call goes on from: also that of another kind of run. */

@@ -224,6 +224,8 @@ wagle_status wg_requests_open(wg_requests *r, bool *finished)
     if (here != NULL && there != NULL) {
         const bool unfinished = wg_exists(here) && !again;
         *finished = wg_exists(there) && !r->t->force;
+        if (unfinished && !*finished)
+            WG_TRY_GOTO(wg_requests_is_out(r, finished), done);
         st = *finished ? take(r, there, false) : unfinished ? take(r, here, true) : start(r);
         if (st == WAGLE_OK && unfinished && !*finished) {
             WG_TRY_GOTO(wg_train_output_check(r->ctx, r->t, r->t->out, r->t->force), done);

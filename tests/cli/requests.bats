@@ -133,6 +133,48 @@ PY
     all --out cut --out-patch cut.patch --quiet >/dev/null && [ ! -e cut.partial ]
 }
 
+@test "killed while the folder becomes --out: a replaced --out is not put back, and nothing is lost" {
+    requests
+    cp -r "$model" plain && head -n 3 retain.jsonl >d.jsonl
+    all --objective npo --out older --quiet >/dev/null
+    all --out want --out-patch want.patch --quiet >/dev/null
+    "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl,c.jsonl,d.jsonl "${train[@]}" --out more --quiet >/dev/null
+    all --out three --quiet >/dev/null
+    # the last model is OUT; what was OUT before (nothing, a model, other requests, a part of them) is in its place
+    for old in none plain older part; do
+        for how in "--resume --force" "--force"; do
+            rm -rf o o.partial p.patch && cp -r want o && cp want.patch p.patch
+            sed -i 's/want.patch/p.patch/' o/requests.json
+            mkdir o.partial && cp o/requests.json o.partial/
+            case $old in
+            plain | older) cp -r $old o.partial/model-3 ;;
+            part) mkdir -p o.partial/model-3/requests && cp older/config.json older/manifest.json o.partial/model-3/ ;;
+            esac
+            # shellcheck disable=SC2086
+            all $how --out o --out-patch p.patch --quiet >/dev/null
+            [ "$(hash o)" = "$(hash want)" ] && cmp p.patch want.patch && [ -e o/requests/3 ] && [ ! -e o.partial ]
+        done
+        # OUT is no more what it became: the model that replaced it is not taken for it
+        rm -rf o o.partial && cp -r older o && mkdir o.partial && cp three/requests.json o.partial/
+        [ $old = none ] || cp -r older o.partial/model-3
+        status=0
+        all --force --resume --out o 2>said >table || status=$?
+        [ "$status" = 3 ] && grep -q 'model-3 is not the model that request 3 left; --force without --resume starts again' said && [ "$(hash o)" = "$(hash older)" ]
+    done
+    # another request, when the last model already has requests/
+    for old in none older; do
+        rm -rf o o.partial && mkdir o.partial && cp -r three o.partial/model-3 && cp three/requests.json o.partial/
+        [ $old = none ] || cp -r $old o
+        "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl,c.jsonl,d.jsonl "${train[@]}" --out o --force --resume --quiet >/dev/null
+        whole more >a && whole o | diff a - && [ ! -e o.partial ]
+    done
+    # it does not go on from an OUT that has all so far: the old OUT is where its model was
+    rm -rf o o.partial && cp -r three o && mkdir o.partial && cp three/requests.json o.partial/ && cp -r older o.partial/model-3
+    status=0
+    "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl,c.jsonl,d.jsonl "${train[@]}" --out o --force --resume --quiet >/dev/null 2>said || status=$?
+    [ "$status" = 2 ] && grep -q 'made with other --requests' said && [ "$(hash o)" = "$(hash three)" ]
+}
+
 stopped() { # o.partial with one request done and the second begun
     rm -rf o.partial
     "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl,c.jsonl "${train[@]}" --out o --quiet >/dev/null 2>&1 &
