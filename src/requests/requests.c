@@ -123,8 +123,12 @@ static wagle_status explain(wg_requests *r, int k, wagle_status st)
     if (st == WAGLE_E_INTERRUPTED) {
         wg_forget_failure(r->ctx);
         return wg_fail(r->ctx, st,
-                       "interrupted in request %d of %d; the same command goes on from there", k,
-                       r->n);
+                       r->t->force && !r->t->resume
+                           ? "interrupted in request %d of %d; @{force=true} with "
+                             "@{resume=true} goes on from there, without it starts again"
+                           : "interrupted in request %d of %d; the same command goes on "
+                             "from there",
+                       k, r->n);
     }
     snprintf(detail, sizeof detail, "request %d of %d (%.100s)", k, r->n,
              wg_request_name(r, k - 1));

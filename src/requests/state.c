@@ -116,24 +116,26 @@ static bool same_requests(wg_requests *r, const json_t *before, const json_t *no
     return !r->changed || (open && rows > 1 && rows <= json_array_size(is) + 1);
 }
 
+/* What to do if OUT.partial or OUT is of another call. */
+static const char *start_again(const wg_requests *r)
+{
+    return r->t->force ? "leave out @{resume=true}" : "add @{force=true}";
+}
+
 static wagle_status compare(wg_requests *r, const char *where, const json_t *before,
                             const json_t *now, bool open)
 {
     static const char *const keys[] = {"metrics", "max_tokens", "protect", "out_patch"};
 
     if (!same_requests(r, before, now, open))
-        return wg_fail(
-            r->ctx, WAGLE_E_USAGE,
-            "%s: made with other @{requests}; give the same, or add @{force=true} to start "
-            "again",
-            where);
+        return wg_fail(r->ctx, WAGLE_E_USAGE,
+                       "%s: made with other @{requests}; give the same, or %s to start again",
+                       where, start_again(r));
     for (int i = 0; i < 4; i++)
         if (!json_equal(json_object_get(before, keys[i]), json_object_get(now, keys[i])))
-            return wg_fail(
-                r->ctx, WAGLE_E_USAGE,
-                "%s: made with other @{%s}; give the same, or add @{force=true} to start "
-                "again",
-                where, keys[i]);
+            return wg_fail(r->ctx, WAGLE_E_USAGE,
+                           "%s: made with other @{%s}; give the same, or %s to start again", where,
+                           keys[i], start_again(r));
     return WAGLE_OK;
 }
 

@@ -172,7 +172,7 @@ PY
     rm -rf o o.partial && cp -r three o && mkdir o.partial && cp three/requests.json o.partial/ && cp -r older o.partial/model-3
     status=0
     "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl,c.jsonl,d.jsonl "${train[@]}" --out o --force --resume --quiet >/dev/null 2>said || status=$?
-    [ "$status" = 2 ] && grep -q 'made with other --requests' said && [ "$(hash o)" = "$(hash three)" ]
+    [ "$status" = 2 ] && grep -q 'made with other --requests; give the same, or leave out --resume to start again' said && [ "$(hash o)" = "$(hash three)" ]
 }
 
 stopped() { # o.partial with one request done and the second begun
@@ -182,6 +182,27 @@ stopped() { # o.partial with one request done and the second begun
     until [ -e o.partial/model-2.partial ] || ! kill -0 $pid; do sleep 0.02; done
     kill -s KILL $pid; wait $pid || true
     [ -e o.partial/requests.json ]
+}
+
+@test "interrupted with --force, it says that --resume goes on, which it does" {
+    requests
+    train=(--retain retain.jsonl --lr 1e-5 --steps 300 --batch 2 --seed 3 --checkpoint-every 10)
+    cp -r "$model" o
+    "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl "${train[@]}" --out o --force --quiet >/dev/null 2>said &
+    pid=$!
+    until [ -e o.partial/model-2.partial ] || ! kill -0 $pid; do sleep 0.02; done
+    kill -s INT $pid; wait $pid || true
+    grep -q 'interrupted in request 2 of 2; --force with --resume goes on from there, without it starts again' said
+    "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl "${train[@]}" --out o --force --resume >/dev/null 2>said
+    grep -q '2 of 2 requests are done\|1 of 2 requests are done' said && ! grep -q 'request 1 of 2' said
+    "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl "${train[@]}" --out fresh --quiet >/dev/null
+    whole o >a && whole fresh | diff a -
+    # without --force the same command goes on
+    "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl "${train[@]}" --out p --quiet >/dev/null 2>said &
+    pid=$!
+    until [ -e p.partial/model-1.partial ] || ! kill -0 $pid; do sleep 0.02; done
+    kill -s INT $pid; wait $pid || true
+    grep -q 'interrupted in request 1 of 2; the same command goes on from there' said
 }
 
 @test "other options do not go on, nor does another command remove what is done" {
