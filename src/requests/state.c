@@ -85,10 +85,11 @@ static json_t *text_or_null(const char *text)
 /* A new document without runs. */
 static wagle_status begin(wg_requests *r, json_t **out)
 {
-    json_t *s = json_pack("{s:s, s:s, s:o, s:I, s:o, s:[], s:[], s:[]}", "schema", schema, "wagle",
-                          WAGLE_VERSION, "metrics", text_or_null(r->o->metrics), "max_tokens",
-                          (json_int_t)r->o->max_tokens, "out_patch", text_or_null(r->t->out_patch),
-                          "protect", "requests", "table");
+    json_t *s = json_pack("{s:s, s:s, s:o, s:I, s:o, s:b, s:[], s:[], s:[]}", "schema", schema,
+                          "wagle", WAGLE_VERSION, "metrics", text_or_null(r->o->metrics),
+                          "max_tokens", (json_int_t)r->o->max_tokens, "out_patch",
+                          text_or_null(r->t->out_patch), "redact", (int)r->t->redact, "protect",
+                          "requests", "table");
     wagle_status st = s != NULL ? WAGLE_OK : wg_json_memory(r->ctx);
 
     if (st == WAGLE_OK)
@@ -125,13 +126,13 @@ static const char *start_again(const wg_requests *r)
 static wagle_status compare(wg_requests *r, const char *where, const json_t *before,
                             const json_t *now, bool open)
 {
-    static const char *const keys[] = {"metrics", "max_tokens", "protect", "out_patch"};
+    static const char *const keys[] = {"metrics", "max_tokens", "protect", "out_patch", "redact"};
 
     if (!same_requests(r, before, now, open))
         return wg_fail(r->ctx, WAGLE_E_USAGE,
                        "%s: made with other @{requests}; give the same, or %s to start again",
                        where, start_again(r));
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         if (!json_equal(json_object_get(before, keys[i]), json_object_get(now, keys[i])))
             return wg_fail(r->ctx, WAGLE_E_USAGE,
                            "%s: made with other @{%s}; give the same, or %s to start again", where,

@@ -222,6 +222,8 @@ stopped() { # o.partial with one request done and the second begun
     not "made with other --requests" again --requests b.jsonl,a.jsonl --lr 1e-5 --batch 2 --seed 3
     not "made with other --metrics" all --out o --metrics nll
     not "made with other --out-patch" all --out o --out-patch p
+    not "made with other --redact; give the same, or add --force to start again" all --out o --redact
+    not "made with other --redact; give the same, or leave out --resume to start again" all --out o --redact --force --resume
     not "--limit" all --out o --limit 50
     not "unfinished --requests" again --forget a.jsonl --lr 1e-5
     not "unfinished --requests" again --forget a.jsonl --lr 1e-5 --resume
