@@ -3,7 +3,9 @@
 
 #include "train/train.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool is_of_each(const wg_requests *r)
 {
@@ -63,6 +65,20 @@ wagle_status wg_requests_patch(wg_requests *r, int k)
     return is_of_each(r)
                ? write_patch(r, wg_requests_model(r, k - 1), wg_requests_model(r, k), name_of(r, k))
                : WAGLE_OK;
+}
+
+wagle_status wg_requests_drop_patch(wg_requests *r, int k)
+{
+    const char *name;
+
+    if (!is_of_each(r))
+        return WAGLE_OK;
+    name = name_of(r, k);
+    if (name == NULL)
+        return WAGLE_E_RESOURCE;
+    return unlink(name) == 0 || errno == ENOENT
+               ? WAGLE_OK
+               : wg_fail_errno(r->ctx, errno, "%s: cannot be removed", name);
 }
 
 wagle_status wg_requests_whole_patch(wg_requests *r, const char *last)

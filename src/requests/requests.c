@@ -191,19 +191,23 @@ static void remove_models(wg_requests *r)
     }
 }
 
-/* Requests that were not unlearned yet are others: what was begun of the next is not of it. */
+/* Requests that were not unlearned yet are others: what was begun of the next is not of it. Its
+ * requests/K, by which its patch is known, goes last. */
 static wagle_status take_change(wg_requests *r)
 {
     const int next = wg_requests_done(r);
     const char *begun[] = {wg_requests_model(r, next),
-                           wg_requests_path(r, "model-%d.partial", next)};
+                           wg_requests_path(r, "model-%d.partial", next),
+                           wg_requests_path(r, "requests/%d", next)};
+    const char *kept = wg_requests_path(r, "requests/%d/manifest.json", next);
 
-    for (int i = 0; i < 2; i++) {
-        if (begun[i] == NULL)
-            return WAGLE_E_RESOURCE;
+    if (begun[0] == NULL || begun[1] == NULL || begun[2] == NULL || kept == NULL)
+        return WAGLE_E_RESOURCE;
+    if (wg_exists(kept)) /* the patch is written after it */
+        WG_TRY(wg_requests_drop_patch(r, next));
+    for (int i = 0; i < 3; i++)
         if (wg_exists(begun[i]))
             wg_remove_tree(begun[i]);
-    }
     WG_TRY(wg_requests_ask_again(r));
     return wg_requests_save(r);
 }

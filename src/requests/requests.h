@@ -64,6 +64,8 @@ WAGLE_CHECK wagle_status wg_requests_ask_again(wg_requests *r);
 WAGLE_CHECK wagle_status wg_requests_check_patches(wg_requests *r, bool known);
 /* With {} in out_patch: what request k changed. */
 WAGLE_CHECK wagle_status wg_requests_patch(wg_requests *r, int k);
+/* Removes it: request k became another one. */
+WAGLE_CHECK wagle_status wg_requests_drop_patch(wg_requests *r, int k);
 /* Without: what all changed; `last` is the model after them. */
 WAGLE_CHECK wagle_status wg_requests_whole_patch(wg_requests *r, const char *last);
 /* The same of an OUT that is finished, if the patch is not there. */

@@ -85,11 +85,11 @@ static json_t *text_or_null(const char *text)
 /* A new document without runs. */
 static wagle_status begin(wg_requests *r, json_t **out)
 {
-    json_t *s = json_pack("{s:s, s:s, s:o, s:I, s:o, s:b, s:[], s:[], s:[]}", "schema", schema,
-                          "wagle", WAGLE_VERSION, "metrics", text_or_null(r->o->metrics),
-                          "max_tokens", (json_int_t)r->o->max_tokens, "out_patch",
-                          text_or_null(r->t->out_patch), "redact", (int)r->t->redact, "protect",
-                          "requests", "table");
+    json_t *s =
+        json_pack("{s:s, s:s, s:o, s:I, s:o, s:b, s:[], s:[], s:[]}", "schema", schema, "wagle",
+                  WAGLE_VERSION, "metrics", text_or_null(r->o->metrics), "max_tokens",
+                  (json_int_t)r->o->max_tokens, "out_patch", text_or_null(r->t->out_patch),
+                  "redact", (int)r->t->redact, "protect", "requests", "table");
     wagle_status st = s != NULL ? WAGLE_OK : wg_json_memory(r->ctx);
 
     if (st == WAGLE_OK)
