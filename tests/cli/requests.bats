@@ -75,6 +75,18 @@ PY
 import json, sys
 d = json.load(sys.stdin)
 assert list(d["table"][3]["retain"]) == ["rows", "nll"], d["table"][3]'
+    all --out perplexity --metrics perplexity --quiet >table
+    python3 - <<'PY'
+import json
+d = json.load(open("perplexity/requests.json"))["table"]
+lines = open("table").read().splitlines()
+assert lines[0].startswith("perplexity after each request"), lines[0]
+for row, line in zip(d, lines[2:], strict=True):
+    want = ["(before)"] if row["requests"] == 0 else [row["file"], str(row["steps"])]
+    assert "perplexity" not in row["forget"]
+    want += [f"{x['perplexity']:.4f}" for x in [row["retain"], *row["asked"]]]
+    assert line.split() == want, (line, want)
+PY
     "$WAGLE" report o --out report.html
     python3 - <<'PY'
 page = open("report.html").read()
