@@ -29,7 +29,7 @@ static wagle_status compare_files(wagle_ctx *ctx, const char *a, const char *b, 
     return st;
 }
 
-/* requests.json is first in the model, so that a folder with requests/ of this call has it too. */
+/* requests.json is first in the model, so that a folder with requests/ of this call also has it. */
 wagle_status wg_requests_finish(wg_requests *r)
 {
     const char *last = wg_requests_model(r, r->n), *all = wg_requests_path(r, "requests");
