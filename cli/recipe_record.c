@@ -198,6 +198,22 @@ bool cli_step_was_begun(const cli_run *r, const cli_step *s, const json_t *optio
            json_equal(json_object_get(begun, "options"), (json_t *)(uintptr_t)options);
 }
 
+/* Whether what an option writes is there. With --requests, {} in it is 1 to their number. */
+static bool is_written(const cli_options *o, const char *path)
+{
+    const char *at = strstr(path, "{}");
+    int k = 0;
+
+    if (at == NULL || o->requests[0] == NULL)
+        return cli_exists(path);
+    while (k < CLI_LIST && o->requests[k] != NULL) {
+        k++;
+        if (!cli_exists(cli_keep("%.*s%d%s", (int)(at - path), path, k, at + 2)))
+            return false;
+    }
+    return true;
+}
+
 /* Whether it also ended, and all that it writes with the options in o is there. */
 bool cli_step_is_done(const cli_run *r, const cli_step *s, const cli_options *o,
                       const json_t *options)
@@ -208,7 +224,7 @@ bool cli_step_is_done(const cli_run *r, const cli_step *s, const cli_options *o,
     for (const cli_option *t = cli_next(o->command, NULL); t != NULL; t = cli_next(o->command, t)) {
         const char *path = written(o, t);
         const char *then = json_string_value(json_object_get(before, t->name));
-        if (path != NULL && (then == NULL || strcmp(path, then) != 0 || !cli_exists(path)))
+        if (path != NULL && (then == NULL || strcmp(path, then) != 0 || !is_written(o, path)))
             return false;
     }
     return cli_step_was_begun(r, s, options) && json_is_true(json_object_get(begun, "done")) &&

@@ -4,38 +4,53 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The metric that the table shows: the answer probability, else the first that is a number or has
- * an F1. */
-static double shown(const json_t *of, const char **name)
+/* Its number; ROUGE has several, of which F1 is shown. NULL: it has none. */
+static const json_t *number_of(const json_t *of, const char *metric)
 {
-    const json_t *value = json_object_get(of, "probability");
+    const json_t *value = json_object_get(of, metric);
+
+    value = json_is_object(value) ? json_object_get(value, "f1") : value;
+    return json_is_number(value) ? value : NULL;
+}
+
+/* The answer probability, else the first metric that is a number or has an F1. NULL: none. */
+static const char *metric_of(const json_t *of)
+{
     const char *key;
     json_t *one;
 
-    *name = "probability";
-    if (json_is_number(value))
-        return json_number_value(value);
-    json_object_foreach ((json_t *)(uintptr_t)of, key, one) {
-        if (strcmp(key, "rows") == 0 || strcmp(key, "file") == 0)
-            continue;
-        *name = key;
-        return json_number_value(json_is_object(one) ? json_object_get(one, "f1") : one);
-    }
-    return 0;
+    if (number_of(of, "probability") != NULL)
+        return "probability";
+    json_object_foreach ((json_t *)(uintptr_t)of, key, one)
+        if (strcmp(key, "rows") != 0 && number_of(of, key) != NULL)
+            return key;
+    return NULL;
 }
 
-static void print_cell(const json_t *of, int width)
+/* The metric that the table shows: one of all requests together, else (perplexity) of each. */
+static const char *shown(const json_t *table)
 {
-    const char *name;
+    const json_t *before = json_array_get(table, 0);
+    const char *metric = metric_of(json_object_get(before, "forget"));
 
-    if (of == NULL)
+    if (metric == NULL)
+        metric = metric_of(json_array_get(json_object_get(before, "asked"), 0));
+    return metric != NULL ? metric : "rows";
+}
+
+static void print_cell(const json_t *of, const char *metric, int width)
+{
+    const json_t *value = number_of(of, metric);
+
+    if (value == NULL)
         printf("  %*s", width, "");
     else
-        printf("  %*.4f", width, shown(of, &name));
+        printf("  %*.4f", width, json_number_value(value));
 }
 
 /* As many columns as requests: each is as wide as the file's name. */
-static void print_row(const json_t *row, const json_t *requests, bool retain, int first)
+static void print_row(const json_t *row, const json_t *requests, const char *metric, bool retain,
+                      int first)
 {
     const char *file = json_string_value(json_object_get(row, "file"));
     const json_t *request, *steps = json_object_get(row, "steps");
@@ -46,12 +61,12 @@ static void print_row(const json_t *row, const json_t *requests, bool retain, in
         printf("  %6lld", (long long)json_integer_value(steps));
     else
         printf("  %6s", "");
-    print_cell(json_object_get(row, "forget"), 9);
+    print_cell(json_object_get(row, "forget"), metric, 9);
     if (retain)
-        print_cell(json_object_get(row, "retain"), 9);
+        print_cell(json_object_get(row, "retain"), metric, 9);
     json_array_foreach (requests, i, request) {
         const int n = (int)strlen(json_string_value(json_object_get(request, "file")));
-        print_cell(json_array_get(json_object_get(row, "asked"), i), n > 8 ? n : 8);
+        print_cell(json_array_get(json_object_get(row, "asked"), i), metric, n > 8 ? n : 8);
     }
     putchar('\n');
 }
@@ -75,10 +90,9 @@ static void print_table(const json_t *root)
     const json_t *requests = json_object_get(root, "requests");
     const bool retain = json_object_get(json_array_get(table, 0), "retain") != NULL;
     const int first = widest(requests);
-    const char *metric;
+    const char *metric = shown(table);
     size_t i;
 
-    shown(json_object_get(json_array_get(table, 0), "forget"), &metric);
     printf("%s after each request, of the requests so far, %sof each:\n", metric,
            retain ? "of the retain rows, " : "");
     printf("%-*s  %6s  %9s%s", first, "request", "steps", "so far", retain ? "     retain" : "");
@@ -86,7 +100,7 @@ static void print_table(const json_t *root)
         printf("  %8s", json_string_value(json_object_get(request, "file")));
     putchar('\n');
     json_array_foreach (table, i, row)
-        print_row(row, requests, retain, first);
+        print_row(row, requests, metric, retain, first);
 }
 
 wagle_status cli_unlearn_requests(wagle_ctx *ctx, const cli_options *o, wagle_train_options *t)

@@ -400,10 +400,10 @@ typedef struct wagle_merge_options {
 WAGLE_SIZED(wagle_merge_defaults, wagle_merge_options)
 /* Merges model folders and patches, or a LoRA adapter into a folder. Computed in float32 and
  * rounded once to the stored type, which is that of `base` or of the first model; a weight that is
- * the same in all of them keeps its bits. Writes the folder `out`, with the files of `base` or of
- * the first model. WAGLE_E_INPUT, naming it, where a tensor is missing, a patch was made for
- * another base, or an adapter needs what is not supported; WAGLE_E_USAGE for a patch without a
- * base. */
+ * the same in all of them keeps its bits, and one that differs from `base` only in a model of
+ * weight 1 has that model's. Writes the folder `out`, with the files of `base` or of the first
+ * model. WAGLE_E_INPUT, naming it, where a tensor is missing, a patch was made for another base, or
+ * an adapter needs what is not supported; WAGLE_E_USAGE for a patch without a base. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_merge(wagle_ctx *ctx, const wagle_merge_options *o);
 
 /* From now on the context's calls read the model folder `model` with a LoRA adapter of PEFT merged

@@ -25,12 +25,17 @@ typedef struct part {
     bool more;
 } part;
 
+/* Who changes a weight: none; one model, whose weight beside a base is 1, so the result is what
+ * that model has; others, whose sum it is. */
+typedef enum changed { BY_NONE, BY_ONE, BY_SEVERAL } changed;
+
 typedef struct mixing {
     const wagle_merge_options *o;
     const wg_tensors *first; /* whose files, types and order the result has */
     part *part;              /* [n] */
     float *sum, *was, *is;   /* [CHUNK] */
-    bool *same;              /* [CHUNK] the weight is the same in all */
+    char *by;                /* [CHUNK] a `changed`: who changes the weight */
+    float *alone;            /* [CHUNK] its value where that is BY_ONE */
     char *bytes;             /* [CHUNK] of any type */
 } mixing;
 
@@ -66,26 +71,35 @@ static void load_part(part *p, const wg_tensor *t, int64_t first, int64_t n, con
                     &is[p->at.index - first]);
 }
 
-/* sum: weights [first,first+n) of tensor t. */
-static void mix(const mixing *m, const wg_tensor *t, int64_t first, int64_t n)
+/* Adds the weights m->is of a model to the sum. */
+static void add_part(const mixing *m, float weight, int64_t n)
 {
     const bool add = m->o->base != NULL;
 
+    for (int64_t i = 0; i < n; i++) {
+        m->sum[i] += weight * (add ? m->is[i] - m->was[i] : m->is[i]);
+        if (wg_float_bits(m->is[i]) == wg_float_bits(m->was[i]) || (add && weight == 0))
+            continue;
+        m->by[i] = add && weight == 1 && m->by[i] == BY_NONE ? BY_ONE : BY_SEVERAL;
+        m->alone[i] = m->is[i];
+    }
+}
+
+/* sum: weights [first,first+n) of tensor t. */
+static void mix(const mixing *m, const wg_tensor *t, int64_t first, int64_t n)
+{
     load(t, first, n, m->was);
     for (int64_t i = 0; i < n; i++) {
-        m->sum[i] = add ? m->was[i] : 0;
-        m->same[i] = true;
+        m->sum[i] = m->o->base != NULL ? m->was[i] : 0;
+        m->by[i] = BY_NONE;
     }
     for (int64_t k = 0; k < m->o->n; k++) {
-        const float weight = (float)m->o->weights[k];
         load_part(&m->part[k], t, first, n, m->was, m->is);
-        for (int64_t i = 0; i < n; i++) {
-            m->sum[i] += weight * (add ? m->is[i] - m->was[i] : m->is[i]);
-            m->same[i] &= wg_float_bits(m->is[i]) == wg_float_bits(m->was[i]);
-        }
+        add_part(m, (float)m->o->weights[k], n);
     }
     for (int64_t i = 0; i < n; i++)
-        m->sum[i] = m->same[i] ? m->was[i] : m->sum[i];
+        if (m->by[i] != BY_SEVERAL)
+            m->sum[i] = m->by[i] == BY_ONE ? m->alone[i] : m->was[i];
 }
 
 static wagle_status write_mixed(void *user, wagle_ctx *ctx, const wg_tensor *t, wg_output *out)
@@ -102,7 +116,7 @@ static wagle_status write_mixed(void *user, wagle_ctx *ctx, const wg_tensor *t, 
         const int64_t n = t->count - first < CHUNK ? t->count - first : CHUNK;
         mix(m, t, first, n);
         for (int64_t i = 0; i < n; i++)
-            if (!m->same[i] && !(fabsf(m->sum[i]) < limit))
+            if (m->by[i] != BY_NONE && !(fabsf(m->sum[i]) < limit))
                 return wg_fail(ctx, WAGLE_E_INPUT,
                                "tensor '%s': a merged weight would be %g, which %s cannot hold",
                                t->name, (double)m->sum[i], wg_dtype_name(t->dtype));
@@ -209,7 +223,8 @@ static wagle_status open_buffers(wagle_ctx *ctx, mixing *m)
     WG_TRY(WG_ALLOC(ctx, &m->sum, CHUNK));
     WG_TRY(WG_ALLOC(ctx, &m->was, CHUNK));
     WG_TRY(WG_ALLOC(ctx, &m->is, CHUNK));
-    WG_TRY(WG_ALLOC(ctx, &m->same, CHUNK));
+    WG_TRY(WG_ALLOC(ctx, &m->by, CHUNK));
+    WG_TRY(WG_ALLOC(ctx, &m->alone, CHUNK));
     return WG_ALLOC(ctx, &m->bytes, CHUNK * (int64_t)sizeof(float));
 }
 
@@ -223,7 +238,8 @@ static void close_mixing(mixing *m)
     wg_free(m->sum);
     wg_free(m->was);
     wg_free(m->is);
-    wg_free(m->same);
+    wg_free(m->by);
+    wg_free(m->alone);
     wg_free(m->bytes);
 }
 

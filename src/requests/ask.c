@@ -136,6 +136,7 @@ static wagle_status ask_suites(wg_requests *r, const char *model, int k, json_t 
     s.model = model;
     s.out = wg_requests_path(r, "requests/%d/result.json", k);
     s.force = true;
+    s.redact |= r->t->redact;
     if (s.out == NULL)
         return WAGLE_E_RESOURCE;
     st = wagle_suite_run(r->ctx, &s, &json);

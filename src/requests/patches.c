@@ -3,7 +3,9 @@
 
 #include "train/train.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool is_of_each(const wg_requests *r)
 {
@@ -39,14 +41,14 @@ wagle_status wg_requests_check_patches(wg_requests *r, bool known)
     return WAGLE_OK;
 }
 
-static wagle_status write_patch(wg_requests *r, int from, int to, const char *name)
+static wagle_status write_patch(wg_requests *r, const char *from, const char *to, const char *name)
 {
     wagle_diff_options d;
     wagle_status st;
 
     wagle_diff_defaults(&d);
-    d.before = wg_requests_model(r, from);
-    d.after = wg_requests_model(r, to);
+    d.before = from;
+    d.after = to;
     d.out = name;
     d.force = true; /* a call that was killed may have written it */
     if (d.before == NULL || d.after == NULL || name == NULL)
@@ -60,11 +62,37 @@ static wagle_status write_patch(wg_requests *r, int from, int to, const char *na
 
 wagle_status wg_requests_patch(wg_requests *r, int k)
 {
-    return is_of_each(r) ? write_patch(r, k - 1, k, name_of(r, k)) : WAGLE_OK;
+    return is_of_each(r)
+               ? write_patch(r, wg_requests_model(r, k - 1), wg_requests_model(r, k), name_of(r, k))
+               : WAGLE_OK;
 }
 
-wagle_status wg_requests_whole_patch(wg_requests *r)
+wagle_status wg_requests_drop_patch(wg_requests *r, int k)
 {
-    return r->t->out_patch != NULL && !is_of_each(r) ? write_patch(r, 0, r->n, r->t->out_patch)
-                                                     : WAGLE_OK;
+    const char *name;
+
+    if (!is_of_each(r))
+        return WAGLE_OK;
+    name = name_of(r, k);
+    if (name == NULL)
+        return WAGLE_E_RESOURCE;
+    return unlink(name) == 0 || errno == ENOENT
+               ? WAGLE_OK
+               : wg_fail_errno(r->ctx, errno, "%s: cannot be removed", name);
+}
+
+wagle_status wg_requests_whole_patch(wg_requests *r, const char *last)
+{
+    if (r->t->out_patch == NULL || is_of_each(r))
+        return WAGLE_OK;
+    json_object_del(r->state, "unchanged"); /* of fewer requests */
+    return write_patch(r, wg_requests_model(r, 0), last, r->t->out_patch);
+}
+
+wagle_status wg_requests_finished_patch(wg_requests *r)
+{
+    return r->t->out_patch == NULL || wg_exists(r->t->out_patch) ||
+                   json_object_get(r->state, "unchanged") != NULL
+               ? WAGLE_OK
+               : wg_requests_whole_patch(r, r->t->out);
 }

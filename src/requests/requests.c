@@ -4,7 +4,6 @@
 #include "base/options.h"
 #include "dist/dist.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -124,8 +123,12 @@ static wagle_status explain(wg_requests *r, int k, wagle_status st)
     if (st == WAGLE_E_INTERRUPTED) {
         wg_forget_failure(r->ctx);
         return wg_fail(r->ctx, st,
-                       "interrupted in request %d of %d; the same command goes on from there", k,
-                       r->n);
+                       r->t->force && !r->t->resume
+                           ? "interrupted in request %d of %d; @{force=true} with "
+                             "@{resume=true} goes on from there, without it starts again"
+                           : "interrupted in request %d of %d; the same command goes on "
+                             "from there",
+                       k, r->n);
     }
     snprintf(detail, sizeof detail, "request %d of %d (%.100s)", k, r->n,
              wg_request_name(r, k - 1));
@@ -188,19 +191,23 @@ static void remove_models(wg_requests *r)
     }
 }
 
-/* Requests that were not unlearned yet are others: what was begun of the next is not of it. */
+/* Requests that were not unlearned yet are others: what was begun of the next is not of it. Its
+ * requests/K, by which its patch is known, goes last. */
 static wagle_status take_change(wg_requests *r)
 {
     const int next = wg_requests_done(r);
     const char *begun[] = {wg_requests_model(r, next),
-                           wg_requests_path(r, "model-%d.partial", next)};
+                           wg_requests_path(r, "model-%d.partial", next),
+                           wg_requests_path(r, "requests/%d", next)};
+    const char *kept = wg_requests_path(r, "requests/%d/manifest.json", next);
 
-    for (int i = 0; i < 2; i++) {
-        if (begun[i] == NULL)
-            return WAGLE_E_RESOURCE;
+    if (begun[0] == NULL || begun[1] == NULL || begun[2] == NULL || kept == NULL)
+        return WAGLE_E_RESOURCE;
+    if (wg_exists(kept)) /* the patch is written after it */
+        WG_TRY(wg_requests_drop_patch(r, next));
+    for (int i = 0; i < 3; i++)
         if (wg_exists(begun[i]))
             wg_remove_tree(begun[i]);
-    }
     WG_TRY(wg_requests_ask_again(r));
     return wg_requests_save(r);
 }
@@ -231,30 +238,8 @@ static wagle_status run_request(wg_requests *r, int k)
     return WAGLE_OK;
 }
 
-/* --- the folder --------------------------------------------------------------------------------
+/* --- the chain ----------------------------------------------------------------------------------
  */
-
-static wagle_status move(wagle_ctx *ctx, const char *from, const char *to)
-{
-    return rename(from, to) == 0 ? WAGLE_OK : wg_fail_errno(ctx, errno, "%s", to);
-}
-
-/* The last model, with requests.json and requests/, becomes OUT. Each step may have been done by a
- * call that was killed after it. */
-static wagle_status finish(wg_requests *r)
-{
-    const char *last = wg_requests_model(r, r->n), *all = wg_requests_path(r, "requests");
-    const char *into = wg_requests_path(r, "model-%d/requests", r->n);
-    const char *state = wg_requests_path(r, "model-%d/" WG_REQUESTS_FILE, r->n);
-
-    if (last == NULL || all == NULL || into == NULL || state == NULL)
-        return WAGLE_E_RESOURCE;
-    WG_TRY(wg_requests_whole_patch(r));
-    if (wg_exists(all))
-        WG_TRY(move(r->ctx, all, into));
-    WG_TRY(wg_json_write(r->ctx, state, r->state, true));
-    return wg_replace_folder(r->ctx, last, r->t->out);
-}
 
 /* What the caller must know of a result that is there. */
 static wagle_status judge(wg_requests *r)
@@ -285,8 +270,9 @@ static wagle_status run_requests(wg_requests *r, bool *finished)
     WG_TRY(wg_requests_open(r, finished));
     if (*finished) {
         wg_log(r->ctx, 1, "%s has all %d requests", r->t->out, r->n);
-        return WAGLE_OK;
+        return wg_requests_finished_patch(r);
     }
+    WG_TRY(wg_requests_take_back(r));
     remove_models(r);
     if (r->changed)
         WG_TRY(take_change(r));
@@ -299,7 +285,7 @@ static wagle_status run_requests(wg_requests *r, bool *finished)
         WG_TRY(k > 0 ? explain(r, k, st) : st);
     }
     *finished = true;
-    return finish(r);
+    return wg_requests_finish(r);
 }
 
 /* Whether OUT.partial has what a later call goes on from: also that of another kind of run. */

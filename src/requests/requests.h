@@ -64,8 +64,25 @@ WAGLE_CHECK wagle_status wg_requests_ask_again(wg_requests *r);
 WAGLE_CHECK wagle_status wg_requests_check_patches(wg_requests *r, bool known);
 /* With {} in out_patch: what request k changed. */
 WAGLE_CHECK wagle_status wg_requests_patch(wg_requests *r, int k);
-/* Without: what all changed. */
-WAGLE_CHECK wagle_status wg_requests_whole_patch(wg_requests *r);
+/* Removes it: request k became another one. */
+WAGLE_CHECK wagle_status wg_requests_drop_patch(wg_requests *r, int k);
+/* Without: what all changed; `last` is the model after them. */
+WAGLE_CHECK wagle_status wg_requests_whole_patch(wg_requests *r, const char *last);
+/* The same of an OUT that is finished, if the patch is not there. */
+WAGLE_CHECK wagle_status wg_requests_finished_patch(wg_requests *r);
+
+/* --- finish.c: OUT.partial becomes OUT ---------------------------------------------------------
+ */
+
+/* The last model, with requests.json and requests/, becomes OUT. A call may be killed after any
+ * step of it; the next one finds out which by requests.json, which is the same bytes wherever it
+ * is. */
+WAGLE_CHECK wagle_status wg_requests_finish(wg_requests *r);
+/* *finished: OUT is already what OUT.partial says, so only OUT.partial is left to remove. */
+WAGLE_CHECK wagle_status wg_requests_is_out(wg_requests *r, bool *finished);
+/* Before requests go on: what wg_requests_finish put into the last model is taken out of it again.
+ * Refused if that folder is not the model that the last request left. */
+WAGLE_CHECK wagle_status wg_requests_take_back(wg_requests *r);
 
 /* --- plan.c ----------------------------------------------------------------------------------- */
 

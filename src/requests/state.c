@@ -85,10 +85,11 @@ static json_t *text_or_null(const char *text)
 /* A new document without runs. */
 static wagle_status begin(wg_requests *r, json_t **out)
 {
-    json_t *s = json_pack("{s:s, s:s, s:o, s:I, s:o, s:[], s:[], s:[]}", "schema", schema, "wagle",
-                          WAGLE_VERSION, "metrics", text_or_null(r->o->metrics), "max_tokens",
-                          (json_int_t)r->o->max_tokens, "out_patch", text_or_null(r->t->out_patch),
-                          "protect", "requests", "table");
+    json_t *s =
+        json_pack("{s:s, s:s, s:o, s:I, s:o, s:b, s:[], s:[], s:[]}", "schema", schema, "wagle",
+                  WAGLE_VERSION, "metrics", text_or_null(r->o->metrics), "max_tokens",
+                  (json_int_t)r->o->max_tokens, "out_patch", text_or_null(r->t->out_patch),
+                  "redact", (int)r->t->redact, "protect", "requests", "table");
     wagle_status st = s != NULL ? WAGLE_OK : wg_json_memory(r->ctx);
 
     if (st == WAGLE_OK)
@@ -116,24 +117,26 @@ static bool same_requests(wg_requests *r, const json_t *before, const json_t *no
     return !r->changed || (open && rows > 1 && rows <= json_array_size(is) + 1);
 }
 
+/* What to do if OUT.partial or OUT is of another call. */
+static const char *start_again(const wg_requests *r)
+{
+    return r->t->force ? "leave out @{resume=true}" : "add @{force=true}";
+}
+
 static wagle_status compare(wg_requests *r, const char *where, const json_t *before,
                             const json_t *now, bool open)
 {
-    static const char *const keys[] = {"metrics", "max_tokens", "protect", "out_patch"};
+    static const char *const keys[] = {"metrics", "max_tokens", "protect", "out_patch", "redact"};
 
     if (!same_requests(r, before, now, open))
-        return wg_fail(
-            r->ctx, WAGLE_E_USAGE,
-            "%s: made with other @{requests}; give the same, or add @{force=true} to start "
-            "again",
-            where);
-    for (int i = 0; i < 4; i++)
+        return wg_fail(r->ctx, WAGLE_E_USAGE,
+                       "%s: made with other @{requests}; give the same, or %s to start again",
+                       where, start_again(r));
+    for (int i = 0; i < 5; i++)
         if (!json_equal(json_object_get(before, keys[i]), json_object_get(now, keys[i])))
-            return wg_fail(
-                r->ctx, WAGLE_E_USAGE,
-                "%s: made with other @{%s}; give the same, or add @{force=true} to start "
-                "again",
-                where, keys[i]);
+            return wg_fail(r->ctx, WAGLE_E_USAGE,
+                           "%s: made with other @{%s}; give the same, or %s to start again", where,
+                           keys[i], start_again(r));
     return WAGLE_OK;
 }
 
@@ -224,6 +227,8 @@ wagle_status wg_requests_open(wg_requests *r, bool *finished)
     if (here != NULL && there != NULL) {
         const bool unfinished = wg_exists(here) && !again;
         *finished = wg_exists(there) && !r->t->force;
+        if (unfinished && !*finished)
+            WG_TRY_GOTO(wg_requests_is_out(r, finished), done);
         st = *finished ? take(r, there, false) : unfinished ? take(r, here, true) : start(r);
         if (st == WAGLE_OK && unfinished && !*finished) {
             WG_TRY_GOTO(wg_train_output_check(r->ctx, r->t, r->t->out, r->t->force), done);

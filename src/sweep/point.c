@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { LONGEST_NAME = 160 }; /* of the 255 bytes of a file's name; hash and endings follow */
+
 /* --- paths -------------------------------------------------------------------------------------
  */
 
@@ -52,14 +54,23 @@ static wagle_status spec_path(wagle_ctx *ctx, wg_sweep *s, const char *key, cons
     return wg_sweep_file(ctx, s, text_of(s->spec, key), out);
 }
 
-/* folder/name, where what is no letter, digit, dot or minus becomes _. */
-static wagle_status tamed(wagle_ctx *ctx, wg_sweep *s, const char *folder, char *name,
-                          const char **out)
+/* folder/name+ending, where what is no letter, digit, dot or minus becomes _, and the rest of a
+ * long name is left out. names: it has paths or patterns, and several may become the same so: a
+ * hash of it, which a long name has too, keeps them apart. */
+static wagle_status tamed(wagle_ctx *ctx, wg_sweep *s, const char *folder, const char *name,
+                          bool names, const char *ending, const char **out)
 {
-    for (char *c = name; *c != '\0'; c++)
-        if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-", *c) == NULL)
-            *c = '_';
-    return joined(ctx, s, folder, name, out);
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+    const uint64_t hash = wg_hash_bytes(name, strlen(name));
+    char file[256];
+    int n = 0;
+
+    for (; name[n] != '\0' && n < LONGEST_NAME; n++)
+        file[n] = (char)(strchr(plain, name[n]) != NULL ? name[n] : '_');
+    if (names || name[n] != '\0')
+        n += snprintf(file + n, sizeof file - (size_t)n, "-%016llx", (unsigned long long)hash);
+    snprintf(file + n, sizeof file - (size_t)n, "%s", ending);
+    return joined(ctx, s, folder, file, out);
 }
 
 /* The selector without its scope, which scores do not depend on. */
@@ -255,13 +266,17 @@ static wagle_status make_once(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, co
 
 static wagle_status scores_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char **out)
 {
-    char name[256];
+    const bool paths = wg_sweep_adapts(p) || *rows_of_scores(p) != '\0';
+    wg_text name = {0};
+    wagle_status st =
+        wg_text_printf(ctx, &name, "scores-%.*s%s-%lld%s%s", score_name(p), p->selector,
+                       rows_of_scores(p), seed_of_scores(p), wg_sweep_adapts(p) ? "-adapter-" : "",
+                       wg_sweep_adapts(p) ? p->adapter : "");
 
-    snprintf(name, sizeof name, "scores-%.*s%s-%lld%s%s", score_name(p), p->selector,
-             rows_of_scores(p), seed_of_scores(p), wg_sweep_adapts(p) ? "-adapter-" : "",
-             wg_sweep_adapts(p) ? p->adapter : "");
-    WG_TRY(tamed(ctx, s, s->out, name, out));
-    return make_once(ctx, s, p, *out, make_scores);
+    if (st == WAGLE_OK)
+        st = tamed(ctx, s, s->out, name.text, paths, "", out);
+    wg_text_free(&name);
+    return st == WAGLE_OK ? make_once(ctx, s, p, *out, make_scores) : st;
 }
 
 /* Whether embedding and head are one table, which --protect leaves as it is. */
@@ -307,17 +322,22 @@ static wagle_status make_mask(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, co
 static wagle_status mask_for(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char **out)
 {
     const char *given = wg_sweep_mask_file(p->selector);
-    char name[256];
+    const bool names = wg_sweep_adapts(p) || *rows_of_scores(p) != '\0' || *p->exclude != '\0';
+    wg_text name = {0};
     bool table;
+    wagle_status st;
 
     if (given != NULL)
         return wg_sweep_file(ctx, s, given, out);
     WG_TRY(keeps_table(ctx, s, p, &table));
-    snprintf(name, sizeof name, "mask-%s%s-%.6g-%s-%lld%s%s%s", p->selector, rows_of_scores(p),
-             p->density, p->exclude, seed_of_scores(p), table ? "-without-table" : "",
-             wg_sweep_adapts(p) ? "-adapter-" : "", wg_sweep_adapts(p) ? p->adapter : "");
-    WG_TRY(tamed(ctx, s, s->out, name, out));
-    return make_once(ctx, s, p, *out, make_mask);
+    st =
+        wg_text_printf(ctx, &name, "mask-%s%s-%.6g-%s-%lld%s%s%s", p->selector, rows_of_scores(p),
+                       p->density, p->exclude, seed_of_scores(p), table ? "-without-table" : "",
+                       wg_sweep_adapts(p) ? "-adapter-" : "", wg_sweep_adapts(p) ? p->adapter : "");
+    if (st == WAGLE_OK)
+        st = tamed(ctx, s, s->out, name.text, names, "", out);
+    wg_text_free(&name);
+    return st == WAGLE_OK ? make_once(ctx, s, p, *out, make_mask) : st;
 }
 
 /* --- options ------------------------------------------------------------------------------------
@@ -486,14 +506,14 @@ static wagle_status list_sets(wagle_ctx *ctx, wg_sweep *s, const json_t *sets,
 /* results/KEY.json: what `compare` and `report` read. */
 static wagle_status result_path(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char **out)
 {
-    char name[300];
+    const bool names = wg_sweep_adapts(p) || wg_sweep_protects(p) || *p->exclude != '\0' ||
+                       wg_sweep_mask_file(p->selector) != NULL;
     const char *folder;
 
     WG_TRY(wg_sweep_path(ctx, s, "results", &folder));
     if (!wg_exists(folder))
         WG_TRY(wg_make_folder(ctx, folder));
-    snprintf(name, sizeof name, "%.290s.json", p->key);
-    return tamed(ctx, s, folder, name, out);
+    return tamed(ctx, s, folder, p->key, names, ".json", out);
 }
 
 static int64_t whole_of(const json_t *object, const char *key, int64_t otherwise)

@@ -53,6 +53,34 @@ adapter() { echo "$GOLD/adapters/$1"; }
     done
 }
 
+@test "a patch or model alone at weight 1 gives its own bits, also where another changes other weights, or weighs 0" {
+    for base in llama-mha llama-gqa-tied-bf16; do
+        rm -rf base m1 m2 mask1 mask2 p1 p2 apart both one folder nothing
+        two_models "$GOLD/models/$base"
+        "$WAGLE" diff base m1 --out p1
+        "$WAGLE" diff base m2 --out p2
+        "$WAGLE" merge p1 --base base --weights 1 --out one
+        [ "$(weights one)" = "$(weights m1)" ]
+        "$WAGLE" merge m1 --base base --weights 1 --out folder
+        [ "$(weights folder)" = "$(weights m1)" ]
+        "$WAGLE" merge p1 p2 --base base --weights 1,0 --out nothing
+        [ "$(weights nothing)" = "$(weights m1)" ]
+        # the second changes only norms, which the first leaves as they are
+        "$WAGLE" mask --model base --forget forget.jsonl --selector random --density 0.3 --exclude norms --out mask3
+        "$WAGLE" mask --model base --forget forget.jsonl --selector random --density 0.9 --include norms --out mask4
+        rm -rf m3 m4 two
+        "$WAGLE" unlearn --model base --forget forget.jsonl --retain retain.jsonl --mask mask3 --lr 1e-2 --steps 2 --out m3
+        "$WAGLE" unlearn --model base --forget forget.jsonl --retain retain.jsonl --mask mask4 --lr 1e-2 --steps 2 --out m4
+        "$WAGLE" diff base m3 --out p3 --force
+        "$WAGLE" diff base m4 --out p4 --force
+        "$WAGLE" apply base p3 --out both --force
+        "$WAGLE" apply both p4 --out two
+        "$WAGLE" merge p3 p4 --base base --weights 1,1 --out apart
+        [ "$(weights apart)" = "$(weights two)" ]
+        rm -rf mask3 mask4 p3 p4
+    done
+}
+
 @test "merge refuses a patch without --base, of another base, or that is not whole; apply names merge where patches overlap" {
     two_models "$model"
     "$WAGLE" diff base m1 --out p1

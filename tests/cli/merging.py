@@ -3,7 +3,8 @@
     merging.py sum OUT BASE|- W MODEL [W MODEL ...]    OUT is the weighted sum, or BASE plus weighted differences
     merging.py scale OUT OLD NEW SCALE                 OUT is OLD + SCALE * (NEW - OLD)
 
-Arithmetic is float32, in the order of the arguments; a weight that is the same in all models keeps its bits."""
+Arithmetic is float32, in the order of the arguments; a weight that is the same in all models keeps its bits,
+and one that a single model changes, whose weight beside a base is 1, has the bits of that model."""
 import sys
 from tensors import number, single, stored, weights
 
@@ -12,6 +13,9 @@ def merge(kind, was, others, base):
     """was: bits of the base or of the first model; others: (weight, bits)."""
     if all(bits == was for _, bits in others):
         return was
+    changes = [(w, bits) for w, bits in others if bits != was and w != 0]
+    if base and len(changes) == 1 and changes[0][0] == 1:
+        return stored(kind, number(kind, changes[0][1]))
     x, total = number(kind, was), number(kind, was) if base else 0.0
     for w, bits in others:
         y = number(kind, bits)

@@ -89,6 +89,23 @@ steps() { "$WAGLE" recipe run own.json --model "$model" --data d --out o "$@" 2>
     python3 "$BATS_TEST_DIRNAME/validate.py" recipe-run o/recipe.json
 }
 
+@test "patches of each request are files that a step writes" {
+    recipe
+    python3 -c '
+import json
+for name, of in (("d/a.jsonl", "d/f.jsonl"), ("d/b.jsonl", "d/r.jsonl")):
+    open(name, "w").writelines(open(of).readlines()[:3])
+json.dump({"about": "x", "model": "any", "files": {"a.jsonl": {"from": "x"}, "b.jsonl": {"from": "x"}, "r.jsonl": {"from": "x"}},
+           "options": {"retain": "r.jsonl", "seed": 3}, "unlearn": {"requests": ["a.jsonl", "b.jsonl"], "objective": "npo", "lr": 1e-3, "steps": 2}}, open("own.json", "w"))'
+    [ "$(steps --out-patch 'p-{}.patch' | tail -n 1)" = "unlearn: unlearn" ]
+    [ -s p-1.patch ]
+    [ -s p-2.patch ]
+    [ "$(steps --out-patch 'p-{}.patch' | tail -n 1)" = "unlearn: unlearn is done" ]
+    rm p-2.patch
+    [ "$(steps --out-patch 'p-{}.patch' | tail -n 1)" = "unlearn: unlearn" ]
+    [ -s p-2.patch ]
+}
+
 @test "--draw goes to the step that scores" {
     recipe
     "$WAGLE" recipe run own.json --model "$model" --data d --out o --draw 3 --quiet >/dev/null

@@ -75,6 +75,18 @@ PY
 import json, sys
 d = json.load(sys.stdin)
 assert list(d["table"][3]["retain"]) == ["rows", "nll"], d["table"][3]'
+    all --out perplexity --metrics perplexity --quiet >table
+    python3 - <<'PY'
+import json
+d = json.load(open("perplexity/requests.json"))["table"]
+lines = open("table").read().splitlines()
+assert lines[0].startswith("perplexity after each request"), lines[0]
+for row, line in zip(d, lines[2:], strict=True):
+    want = ["(before)"] if row["requests"] == 0 else [row["file"], str(row["steps"])]
+    assert "perplexity" not in row["forget"]
+    want += [f"{x['perplexity']:.4f}" for x in [row["retain"], *row["asked"]]]
+    assert line.split() == want, (line, want)
+PY
     "$WAGLE" report o --out report.html
     python3 - <<'PY'
 page = open("report.html").read()
@@ -133,6 +145,57 @@ PY
     all --out cut --out-patch cut.patch --quiet >/dev/null && [ ! -e cut.partial ]
 }
 
+@test "killed while the folder becomes --out: a replaced --out is not put back, and nothing is lost" {
+    requests
+    cp -r "$model" plain && head -n 3 retain.jsonl >d.jsonl
+    all --objective npo --out older --quiet >/dev/null
+    all --out want --out-patch want.patch --quiet >/dev/null
+    "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl,c.jsonl,d.jsonl "${train[@]}" --out more --quiet >/dev/null
+    all --out three --quiet >/dev/null
+    # the last model is OUT; what was OUT before (nothing, a model, other requests, a part of them) is in its place
+    for old in none plain older part; do
+        for how in "--resume --force" "--force"; do
+            rm -rf o o.partial p.patch && cp -r want o && cp want.patch p.patch
+            sed -i 's/want.patch/p.patch/' o/requests.json
+            mkdir o.partial && cp o/requests.json o.partial/
+            case $old in
+            plain | older) cp -r $old o.partial/model-3 ;;
+            part) mkdir -p o.partial/model-3/requests && cp older/config.json older/manifest.json o.partial/model-3/ ;;
+            esac
+            # shellcheck disable=SC2086
+            all $how --out o --out-patch p.patch --quiet >/dev/null
+            [ "$(hash o)" = "$(hash want)" ]
+            cmp p.patch want.patch
+            [ -e o/requests/3 ]
+            [ ! -e o.partial ]
+        done
+        # OUT is no more what it became: the model that replaced it is not taken for it
+        rm -rf o o.partial && cp -r older o && mkdir o.partial && cp three/requests.json o.partial/
+        [ $old = none ] || cp -r older o.partial/model-3
+        status=0
+        all --force --resume --out o 2>said >table || status=$?
+        [ "$status" = 3 ]
+        grep -q 'model-3 is not the model that request 3 left; --force without --resume starts again' said
+        [ "$(hash o)" = "$(hash older)" ]
+    done
+    # another request, when the last model already has requests/
+    for old in none older; do
+        rm -rf o o.partial && mkdir o.partial && cp -r three o.partial/model-3 && cp three/requests.json o.partial/
+        [ $old = none ] || cp -r $old o
+        "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl,c.jsonl,d.jsonl "${train[@]}" --out o --force --resume --quiet >/dev/null
+        whole more >a
+        whole o | diff a -
+        [ ! -e o.partial ]
+    done
+    # it does not go on from an OUT that has all so far: the old OUT is where its model was
+    rm -rf o o.partial && cp -r three o && mkdir o.partial && cp three/requests.json o.partial/ && cp -r older o.partial/model-3
+    status=0
+    "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl,c.jsonl,d.jsonl "${train[@]}" --out o --force --resume --quiet >/dev/null 2>said || status=$?
+    [ "$status" = 2 ]
+    grep -q 'made with other --requests; give the same, or leave out --resume to start again' said
+    [ "$(hash o)" = "$(hash three)" ]
+}
+
 stopped() { # o.partial with one request done and the second begun
     rm -rf o.partial
     "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl,c.jsonl "${train[@]}" --out o --quiet >/dev/null 2>&1 &
@@ -140,6 +203,29 @@ stopped() { # o.partial with one request done and the second begun
     until [ -e o.partial/model-2.partial ] || ! kill -0 $pid; do sleep 0.02; done
     kill -s KILL $pid; wait $pid || true
     [ -e o.partial/requests.json ]
+}
+
+@test "interrupted with --force, it says that --resume goes on, which it does" {
+    requests
+    train=(--retain retain.jsonl --lr 1e-5 --steps 300 --batch 2 --seed 3 --checkpoint-every 10)
+    cp -r "$model" o
+    "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl "${train[@]}" --out o --force --quiet >/dev/null 2>said &
+    pid=$!
+    until [ -e o.partial/model-2.partial ] || ! kill -0 $pid; do sleep 0.02; done
+    kill -s INT $pid; wait $pid || true
+    grep -q 'interrupted in request 2 of 2; --force with --resume goes on from there, without it starts again' said
+    "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl "${train[@]}" --out o --force --resume >/dev/null 2>said
+    grep -q '1 of 2 requests are done' said
+    run grep 'request 1 of 2' said
+    [ "$status" = 1 ]
+    "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl "${train[@]}" --out fresh --quiet >/dev/null
+    whole o >a && whole fresh | diff a -
+    # without --force the same command goes on
+    "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl "${train[@]}" --out p --quiet >/dev/null 2>said &
+    pid=$!
+    until [ -e p.partial/model-1.partial ] || ! kill -0 $pid; do sleep 0.02; done
+    kill -s INT $pid; wait $pid || true
+    grep -q 'interrupted in request 1 of 2; the same command goes on from there' said
 }
 
 @test "other options do not go on, nor does another command remove what is done" {
@@ -159,6 +245,8 @@ stopped() { # o.partial with one request done and the second begun
     not "made with other --requests" again --requests b.jsonl,a.jsonl --lr 1e-5 --batch 2 --seed 3
     not "made with other --metrics" all --out o --metrics nll
     not "made with other --out-patch" all --out o --out-patch p
+    not "made with other --redact; give the same, or add --force to start again" all --out o --redact
+    not "made with other --redact; give the same, or leave out --resume to start again" all --out o --redact --force --resume
     not "--limit" all --out o --limit 50
     not "unfinished --requests" again --forget a.jsonl --lr 1e-5
     not "unfinished --requests" again --forget a.jsonl --lr 1e-5 --resume
@@ -180,6 +268,33 @@ stopped() { # o.partial with one request done and the second begun
         for out in o fresh; do "$WAGLE" unlearn --model "$model" --requests $list "${train[@]}" --out $out --quiet >/dev/null; done
         whole o >a && whole fresh | diff a -
         rm -rf o fresh
+    done
+}
+
+@test "a request that is left out when it was all but done leaves neither files nor a patch" {
+    requests
+    "$WAGLE" unlearn --model "$model" --requests a.jsonl "${train[@]}" --out fresh --quiet >/dev/null
+    for keep in a.jsonl a.jsonl,c.jsonl; do
+        # killed before request 2 is in the table: its model, files and patch are there
+        rm -rf o o.partial u-* m2
+        "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl "${train[@]}" --out m2 --out-patch 'u-{}' --quiet >/dev/null
+        mkdir -p o.partial && cp -r m2/requests o.partial/ && cp -r m2 o.partial/model-2 && rm -r o.partial/model-2/requests*
+        "$WAGLE" revert m2 u-2 --out o.partial/model-1 --quiet && cp m2/requests/1/manifest.json o.partial/model-1/
+        python3 -c '
+import json
+d = json.load(open("m2/requests.json"))
+d["table"].pop()
+json.dump(d, open("o.partial/requests.json", "w"))'
+        "$WAGLE" unlearn --model "$model" --requests $keep "${train[@]}" --out o --out-patch 'u-{}' --quiet >/dev/null
+        if [ $keep = a.jsonl ]; then
+            [ "$(hash o)" = "$(hash fresh)" ]
+            [ ! -e o/requests/2 ]
+            [ ! -e u-2 ]
+        else
+            "$WAGLE" unlearn --model "$model" --requests $keep "${train[@]}" --out f2 --out-patch 'f-{}' --quiet >/dev/null
+            cmp u-2 f-2
+            [ "$(hash o)" = "$(hash f2)" ]
+        fi
     done
 }
 

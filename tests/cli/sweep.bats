@@ -542,6 +542,31 @@ PY2
     refused 3 "'where': expected a list" "$WAGLE" sweep spec.json --out out
 }
 
+@test "adapters whose paths differ only in / and _, or are long, have scores and masks of their own" {
+    mkdir ad
+    long=$(printf 'long%.0s' {1..30})/$(printf 'path%.0s' {1..30})
+    mkdir -p "$(dirname "$long")"
+    at=(ad/1 ad_1 "$long")
+    for k in 0 1 2; do
+        "$WAGLE" finetune --model "$model" --data forget.jsonl --steps $((2 * k + 2)) --lr 3e-3 --warmup 0 --lora 2 --out x --out-adapter "${at[k]}" --force --quiet >/dev/null
+    done
+    short='spec["objectives"] = ["npo"]; spec["selectors"] = ["snip"]; spec["exclude"] = [[]]; spec["lr"] = [1e-3]; spec["seeds"] = [1]; del spec["relearn"]'
+    spec "$short" "spec['adapter'] = ['ad/1', 'ad_1', '$long']"
+    "$WAGLE" sweep spec.json --out all --quiet >/dev/null
+    [ "$(find all -name 'scores-*' | wc -l)" = 3 ]
+    [ "$(find all -name 'mask-*' | wc -l)" = 3 ]
+    for a in "${at[@]}"; do
+        spec "$short" "spec['adapter'] = '$a'"
+        rm -rf one
+        "$WAGLE" sweep spec.json --out one --quiet >/dev/null
+        python3 - <<'PY'
+import json
+(key, one), = json.load(open("one/runs.json")).items()
+assert one["eval"] == json.load(open("all/runs.json"))[key]["eval"], key
+PY
+    done
+}
+
 @test "adapters of a model are an axis: each run is that of unlearn --adapter, and scores are its own" {
     for k in 1 2; do
         "$WAGLE" finetune --model "$model" --data forget.jsonl --steps $((2 * k)) --lr 3e-3 --warmup 0 --lora 2 --out x --out-adapter ad$k --force --quiet >/dev/null
