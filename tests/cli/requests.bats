@@ -129,7 +129,7 @@ PY
         until timeout --preserve-status -s $how "$((i / 20)).$(printf %02d $((i % 20 * 5 + 4)))" "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl,c.jsonl \
             "${train[@]}" --out cut --out-patch cut.patch --quiet >/dev/null 2>said; do
             i=$((i + 1)) && [ $i -lt 200 ]
-            if grep -q 'is using it' said; then return 1; fi
+            if grep -q 'is using it' said; then sleep 0.2; fi # a killed process is not gone at once
         done
         [ $i -gt 0 ]
         whole want | grep -v requests.json >a && whole cut | grep -v requests.json | diff a -
