@@ -235,5 +235,5 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     refused 4 'out' small "$WAGLE" logits --model "$model" --data forget.jsonl --out out
     refused 4 'out' small "$WAGLE" gradient --model "$model" --data forget.jsonl --out out
     refused 4 'out' small "$WAGLE" attribute --model "$model" --forget forget.jsonl --selector snip --out out
-    refused 4 'out' small "$WAGLE" unlearn --model plain --forget forget.jsonl --retain retain.jsonl --protect none --steps 1 --out out
+    refused 4 'out' small "$WAGLE" unlearn --model plain --forget forget.jsonl --retain retain.jsonl --protect none --steps 1 --warmup 0 --out out
 }
