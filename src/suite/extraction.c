@@ -187,7 +187,7 @@ const wg_suite wg_suite_extraction = {
     .uses = WAGLE_USES_FACTS | WAGLE_USES_TEMPERATURE,
     .set = {{"forget", "questions and answers that were trained on", true, 0, true},
             {"names", "text file with one name a line, to look for beside addresses and numbers",
-             false}},
+             false, 0, false}},
     .run = run,
     .derive = derive,
     .measure = measure,
