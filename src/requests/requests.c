@@ -179,16 +179,19 @@ static wagle_status keep_files(wg_requests *r, int k)
 }
 
 /* Models of requests that a later one has replaced. */
-static void remove_models(wg_requests *r)
+static wagle_status remove_models(wg_requests *r)
 {
     for (int k = 1; k < wg_requests_done(r) - 1; k++) {
         const char *model = wg_requests_model(r, k);
         const char *partial = wg_requests_path(r, "model-%d.partial", k);
-        if (model != NULL && wg_exists(model))
+        if (model == NULL || partial == NULL)
+            return WAGLE_E_RESOURCE;
+        if (wg_exists(model))
             wg_remove_tree(model);
-        if (partial != NULL && wg_exists(partial))
+        if (wg_exists(partial))
             wg_remove_tree(partial);
     }
+    return WAGLE_OK;
 }
 
 /* Requests that were not unlearned yet are others: what was begun of the next is not of it. Its
@@ -234,8 +237,7 @@ static wagle_status run_request(wg_requests *r, int k)
         WG_TRY(wg_requests_patch(r, k));
     }
     WG_TRY(wg_requests_save(r));
-    remove_models(r);
-    return WAGLE_OK;
+    return remove_models(r);
 }
 
 /* --- the chain ----------------------------------------------------------------------------------
@@ -273,7 +275,7 @@ static wagle_status run_requests(wg_requests *r, bool *finished)
         return wg_requests_finished_patch(r);
     }
     WG_TRY(wg_requests_take_back(r));
-    remove_models(r);
+    WG_TRY(remove_models(r));
     if (r->changed)
         WG_TRY(take_change(r));
     for (int k = wg_requests_done(r); k <= r->n; k++) {
