@@ -97,9 +97,8 @@ static wagle_status add_rouge(wagle_ctx *ctx, evaluation *e, int64_t i, json_t *
 {
     double value[3][3];
     wg_text text = {0};
-    wagle_status st = wg_generated_text(ctx, &e->session, &e->answer[i], &text);
+    wagle_status st = wg_stop_text(ctx, &e->session, e->o->stop, &e->answer[i], &text, NULL);
 
-    (void)wg_stop_cut(e->o->stop, &text);
     if (st == WAGLE_OK)
         st = wg_rouge(ctx, e->rows.example[i].answer, e->rows.example[i].n_answers,
                       wg_text_str(&text), true, value);

@@ -404,14 +404,15 @@ static wagle_status tell_token(void *user, wagle_ctx *ctx, int64_t p, const wg_i
                                bool ended, bool *stop)
 {
     const telling *t = user;
-    bool last = ended || ids->n >= t->o->max_tokens;
+    bool cut;
     wg_text text = {0};
     wagle_token token = {.prompt = p, .index = ended ? ids->n : ids->n - 1, .id = id};
     int64_t n, from = t->told[p];
 
-    WG_TRY(wg_generated_text(ctx, t->session, ids, &text));
-    last |= wg_stop_cut(t->o->stop, &text);
-    n = last ? text.bytes : settled(t->session->reader.tokenizer, t->o->stop, &text);
+    WG_TRY(wg_stop_text(ctx, t->session, t->o->stop, ids, &text, &cut));
+    n = cut || ended || ids->n >= t->o->max_tokens
+            ? text.bytes
+            : settled(t->session->reader.tokenizer, t->o->stop, &text);
     if (n > from)
         t->told[p] = n;
     token.text = n > from ? text.text + from : "";
@@ -463,8 +464,7 @@ wagle_status wagle_generate(wagle_ctx *ctx, const wagle_generate_options *given,
     st = wg_generate(ctx, &s, prompts, o->n, &how, out);
     for (int64_t i = 0; st == WAGLE_OK && i < o->n; i++) {
         wg_text text = {0};
-        st = wg_generated_text(ctx, &s, &out[i], &text);
-        (void)wg_stop_cut(o->stop, &text);
+        st = wg_stop_text(ctx, &s, o->stop, &out[i], &text, NULL);
         made[i] = (wagle_generation){text.text, (size_t)text.bytes, out[i].n};
     }
 done:

@@ -36,8 +36,10 @@ WAGLE_CHECK wagle_status wg_generated_text(wagle_ctx *ctx, const wg_session *s, 
 
 /* Refuses an empty text. */
 WAGLE_CHECK wagle_status wg_stop_check(wagle_ctx *ctx, const char *const *stop);
-/* Cuts a text where it first contains one of them; returns whether it does. */
-bool wg_stop_cut(const char *const *stop, wg_text *text);
+/* Text of generated ids up to where it first contains one of them; *cut (or NULL): whether it does.
+ */
+WAGLE_CHECK wagle_status wg_stop_text(wagle_ctx *ctx, const wg_session *s, const char *const *stop,
+                                      const wg_ids *made, wg_text *out, bool *cut);
 /* Bytes at the end of a text with which one of them may begin. */
 int64_t wg_stop_begun(const char *const *stop, const char *text, int64_t bytes);
 /* Whether the text of generated ids contains one. */

@@ -13,7 +13,8 @@ wagle_status wg_stop_check(wagle_ctx *ctx, const char *const *stop)
     return WAGLE_OK;
 }
 
-bool wg_stop_cut(const char *const *stop, wg_text *text)
+/* Cuts a text where it first contains one of stop; returns whether it does. */
+static bool cut_text(const char *const *stop, wg_text *text)
 {
     const int64_t before = text->bytes;
 
@@ -41,13 +42,23 @@ int64_t wg_stop_begun(const char *const *stop, const char *text, int64_t bytes)
     return most;
 }
 
+wagle_status wg_stop_text(wagle_ctx *ctx, const wg_session *s, const char *const *stop,
+                          const wg_ids *made, wg_text *out, bool *cut)
+{
+    const wagle_status st = wg_generated_text(ctx, s, made, out);
+    const bool shorter = st == WAGLE_OK && cut_text(stop, out);
+
+    if (cut != NULL)
+        *cut = shorter;
+    return st;
+}
+
 wagle_status wg_stop_reached(wagle_ctx *ctx, const wg_session *s, const char *const *stop,
                              const wg_ids *made, bool *reached)
 {
     wg_text text = {0};
-    const wagle_status st = wg_generated_text(ctx, s, made, &text);
+    const wagle_status st = wg_stop_text(ctx, s, stop, made, &text, reached);
 
-    *reached = st == WAGLE_OK && wg_stop_cut(stop, &text);
     wg_text_free(&text);
     return st;
 }
@@ -57,12 +68,12 @@ wagle_status wg_stop_keep(wagle_ctx *ctx, const wg_session *s, const char *const
 {
     wg_text text = {0};
     int64_t bytes = 0;
+    bool cut = false;
     wagle_status st = WAGLE_OK;
 
-    if (stop == NULL)
-        return WAGLE_OK;
-    st = wg_generated_text(ctx, s, made, &text);
-    if (st == WAGLE_OK && wg_stop_cut(stop, &text))
+    if (stop != NULL)
+        st = wg_stop_text(ctx, s, stop, made, &text, &cut);
+    if (cut)
         for (bytes = INT64_MAX; st == WAGLE_OK && bytes > text.bytes;) {
             wg_text shorter = {0};
             made->n--;

@@ -127,8 +127,7 @@ wagle_status wg_answers_sample(wagle_ctx *ctx, wg_evaluation *e, const wg_answer
     st = wg_generate(ctx, e->session, prompt, n, how, made);
     wg_free(prompt);
     for (int64_t k = 0; st == WAGLE_OK && k < n; k++) {
-        st = wg_generated_text(ctx, e->session, &made[k], &text[k]);
-        (void)wg_stop_cut(how->stop, &text[k]);
+        st = wg_stop_text(ctx, e->session, how->stop, &made[k], &text[k], NULL);
         if (st == WAGLE_OK)
             st = wg_stop_keep(ctx, e->session, how->stop, &made[k]);
     }

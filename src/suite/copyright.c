@@ -12,10 +12,10 @@
 #include <math.h>
 #include <string.h>
 
-static wagle_status decode(wagle_ctx *ctx, const wg_evaluation *e, int32_t *ids, int64_t n,
-                           wg_text *out)
+static wagle_status decode(wagle_ctx *ctx, const wg_evaluation *e, const char *const *stop,
+                           const wg_ids *ids, wg_text *out)
 {
-    WG_TRY(wg_generated_text(ctx, e->session, &(wg_ids){.id = ids, .n = n}, out));
+    WG_TRY(wg_stop_text(ctx, e->session, stop, ids, out, NULL));
     return wg_text_addz(ctx, out, "");
 }
 
@@ -28,11 +28,10 @@ static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, int64_t i, int32
     wg_bleu_counts bleu;
     double rouge[3][3];
     json_t *row = NULL;
-    wagle_status st = decode(ctx, e, want, n, &right);
+    wagle_status st = decode(ctx, e, NULL, &(wg_ids){.id = want, .n = n}, &right);
 
     if (st == WAGLE_OK)
-        st = decode(ctx, e, made->id, made->n, &text);
-    (void)wg_stop_cut(e->o->stop, &text);
+        st = decode(ctx, e, e->o->stop, made, &text);
     if (st == WAGLE_OK)
         st = wg_stop_keep(ctx, e->session, e->o->stop, made);
     if (st == WAGLE_OK)
