@@ -5,7 +5,6 @@
 #include <string.h>
 
 #define PANDAS(reader) "Python: pandas." reader "(FILE).to_parquet('rows.parquet')"
-#define DATASETS "Python: datasets.Dataset.from_file(FILE).to_parquet('rows.parquet')"
 #define PICKLE "load it in Python and write its rows with json.dumps, one a line"
 
 static const struct magic {
@@ -15,9 +14,9 @@ static const struct magic {
 } magics[] = {
     {0, 4, "PAR1", "a Parquet file that is compressed as a whole", "unpack it first"},
     {0, 4, "PARE", "an encrypted Parquet file", "write it without encryption"},
-    {0, 6, "ARROW1", "an Arrow or Feather file", PANDAS("read_feather")},
-    {0, 4, "FEA1", "a Feather file", PANDAS("read_feather")},
-    {0, 4, "\xFF\xFF\xFF\xFF", "an Arrow stream, as datasets keeps them", DATASETS},
+    {0, 6, "ARROW1", "an Arrow or Feather file that is compressed as a whole", "unpack it first"},
+    {0, 4, "FEA1", "a Feather file of version 1", PANDAS("read_feather")},
+    {0, 4, "\xFF\xFF\xFF\xFF", "an Arrow stream that is compressed as a whole", "unpack it first"},
     {0, 3, "ORC", "an ORC file", PANDAS("read_orc")},
     {0, 4, "Obj\x01", "an Avro file", "write its rows as JSON Lines"},
     {0, 2, "\x1F\x8B", "compressed twice", "gunzip it first"},
@@ -72,7 +71,8 @@ wagle_status wg_rows_foreign(wagle_ctx *ctx, const char *what, const char *text,
         const struct magic *m = &magics[i];
         if (bytes >= m->at + m->n && memcmp(text + m->at, m->mark, m->n) == 0)
             return wg_fail(ctx, WAGLE_E_INPUT,
-                           "%s: this is %s; expected JSON Lines, a JSON array, CSV or Parquet (%s)",
+                           "%s: this is %s; expected JSON Lines, a JSON array, CSV, Parquet or "
+                           "Arrow (%s)",
                            what, m->what, m->way);
     }
     for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
@@ -101,18 +101,15 @@ static bool has_arrow(char *const *names)
 
 wagle_status wg_rows_foreign_folder(wagle_ctx *ctx, const char *path, char *const *names)
 {
-    const bool splits = has(names, "dataset_dict.json");
-    const bool saved = has(names, "state.json") && has(names, "dataset_info.json");
-
-    if (splits || saved)
+    if (has(names, "dataset_dict.json"))
         return wg_fail(ctx, WAGLE_E_INPUT,
-                       "%s: a folder that datasets wrote by save_to_disk%s; expected rows (Python: "
-                       "datasets.load_from_disk(FOLDER)%s.to_parquet('rows.parquet'), or to_json)",
-                       path, splits ? ", with splits" : "", splits ? "['train']" : "");
-    return has_arrow(names)
+                       "%s: splits that datasets wrote by save_to_disk; name the folder of one of "
+                       "them, as in %s/train",
+                       path, path);
+    return has(names, "dataset_info.json") && has_arrow(names)
                ? wg_fail(ctx, WAGLE_E_INPUT,
-                         "%s: a folder with Arrow files, as datasets keeps them; expected JSON "
-                         "Lines, a JSON array, CSV or Parquet (%s)",
-                         path, DATASETS)
+                         "%s: a folder of the cache of datasets, which may have several splits; "
+                         "name the .arrow file that is meant",
+                         path)
                : WAGLE_OK;
 }

@@ -9,8 +9,8 @@
 WAGLE_CHECK wagle_status wg_rows_foreign(wagle_ctx *ctx, const char *what, const char *text,
                                          size_t bytes);
 
-/* Refuses a folder that datasets' save_to_disk wrote, or that has Arrow files. names: what is in
- * it, ends with NULL. */
+/* Refuses folders of datasets that may have several splits. names: what is in it, ends with NULL.
+ */
 WAGLE_CHECK wagle_status wg_rows_foreign_folder(wagle_ctx *ctx, const char *path,
                                                 char *const *names);
 

@@ -1,8 +1,10 @@
 #include "io/rows.h"
 
 #include "base/file.h"
+#include "io/arrow/arrow.h"
 #include "io/foreign.h"
 #include "io/parquet/parquet.h"
+#include "io/saved.h"
 #include "io/source.h"
 #include <stdio.h>
 #include <string.h>
@@ -161,7 +163,8 @@ static wagle_status read_any(wg_rows_reader *r)
 {
     if (r->at == r->end)
         return wg_fail(r->ctx, WAGLE_E_INPUT,
-                       "%s: the file is empty; expected JSON Lines, a JSON array, CSV or Parquet",
+                       "%s: the file is empty; expected JSON Lines, a JSON array, CSV, "
+                       "Parquet or Arrow",
                        r->what);
     if ((*r->at == '[' || *r->at == '{') && is_python(r->at, r->end))
         return wg_rows_refuse(
@@ -207,7 +210,9 @@ static wagle_status read_bytes(wg_rows_reader *r, const unsigned char *data, siz
         st = wg_source_open(r->ctx, r->what, packing, data, bytes, &r->source);
     }
     if (st == WAGLE_OK)
-        st = wg_is_parquet(data, bytes) ? wg_rows_parquet(r, data, bytes) : read_text(r);
+        st = wg_is_parquet(data, bytes) ? wg_rows_parquet(r, data, bytes)
+             : wg_is_arrow(data, bytes) ? wg_rows_arrow(r, data, bytes)
+                                        : read_text(r);
     st = wg_select_end(r, st);
     if (st == WAGLE_OK && r->n == 0)
         st = wg_fail(r->ctx, WAGLE_E_INPUT, "%s: no rows in this file%s", r->what,
@@ -253,7 +258,8 @@ bool wg_rows_named_so(const char *name)
             if (wg_ends_with(name, end))
                 return true;
         }
-    return wg_ends_with(name, ".parquet");
+    return wg_ends_with(name, ".parquet") || wg_ends_with(name, ".arrow") ||
+           wg_ends_with(name, ".feather");
 }
 
 static wagle_status visit_entry(wagle_ctx *ctx, const char *folder, const char *name,
@@ -265,11 +271,26 @@ static wagle_status visit_entry(wagle_ctx *ctx, const char *folder, const char *
     if (st == WAGLE_OK && (wg_is_folder(path) || !wg_rows_named_so(name)))
         st = wg_fail(ctx, WAGLE_E_INPUT,
                      "%s: %s in a folder of rows, which has only .jsonl, .json, .csv, .tsv (also "
-                     ".gz or .zst) and .parquet; move it, or name the files that are meant",
+                     ".gz or .zst), .parquet, .arrow and .feather; move it, or name the files that "
+                     "are meant",
                      path, wg_is_folder(path) ? "a folder" : "a file of another kind");
     if (st == WAGLE_OK)
         st = visit_file(ctx, path, select, accept, user);
     wg_free(path);
+    return st;
+}
+
+static wagle_status visit_saved(wagle_ctx *ctx, const char *path, const wg_rows_select *select,
+                                wg_row_fn *accept, void *user)
+{
+    json_t *files, *file;
+    wagle_status st = wg_saved_files(ctx, path, &files);
+    size_t i;
+
+    json_array_foreach (files, i, file)
+        if (st == WAGLE_OK)
+            st = visit_entry(ctx, path, json_string_value(file), select, accept, user);
+    json_decref(files);
     return st;
 }
 
@@ -283,6 +304,10 @@ static wagle_status visit_folder(wagle_ctx *ctx, const char *path, const wg_rows
 
     if (st != WAGLE_OK)
         return st;
+    if (wg_is_saved(names)) {
+        wg_free_names(names);
+        return visit_saved(ctx, path, select, accept, user);
+    }
     st = wg_rows_foreign_folder(ctx, path, names);
     for (char **name = names; st == WAGLE_OK && *name != NULL; name++)
         if (**name != '.' && **name != '_') {

@@ -1,9 +1,10 @@
 /* rows.h - reads the rows of a data file as JSON objects. The content decides what it is: JSON
- * Lines ('{' first), one JSON array ('[' first), Parquet, or a table with a header, whose columns
- * are separated by commas (CSV, RFC 4180) or tabs. Text may be compressed by gzip or zstd. A text
- * in an array becomes the row {"text": ..}. A folder stands for the files in it, sorted by name.
+ * Lines ('{' first), one JSON array ('[' first), Parquet, Arrow, or a table with a header, whose
+ * columns are separated by commas (CSV, RFC 4180) or tabs. Text may be compressed by gzip or zstd.
+ * A text in an array becomes the row {"text": ..}. A folder stands for the files in it, sorted by
+ * name; one that datasets wrote by save_to_disk, for the files that it lists.
  *
- * A file is read a row at a time, so that it may be larger than memory; a JSON array is not. */
+ * A file is read a row at a time, so that it may be larger than memory. */
 #ifndef WG_IO_ROWS_H
 #define WG_IO_ROWS_H
 

@@ -123,20 +123,9 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     refused 3 'nowhere' "$WAGLE" logits --model nowhere --data forget.jsonl --out out
 }
 
-@test "folders of datasets' save_to_disk are named, with the way out" {
-    rows() { refused 3 "$1" "$WAGLE" eval --model "$model" --data saved --out out; }
-    mkdir -p saved/train saved/test
-    echo '{"splits": ["train", "test"]}' >saved/dataset_dict.json
-    rows "saved: a folder that datasets wrote by save_to_disk, with splits; expected rows (Python: datasets.load_from_disk(FOLDER)['train'].to_parquet('rows.parquet'), or to_json)"
-    rm -r saved/*
-    echo '{"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}' >saved/state.json
-    echo '{"features": {}}' >saved/dataset_info.json
-    printf '\377\377\377\377' >saved/data-00000-of-00001.arrow
-    rows "save_to_disk; expected rows (Python: datasets.load_from_disk(FOLDER).to_parquet('rows.parquet'), or to_json)"
-    rm saved/state.json
-    rows "saved: a folder with Arrow files, as datasets keeps them"
-    rm saved/*
-    echo '{"question": "a", "answer": "b"}' >saved/state.json # a file of that name alone is rows
+@test "a folder of rows may have a file that is named as a note of datasets" {
+    mkdir saved
+    echo '{"question": "a", "answer": "b"}' >saved/state.json
     cp -r "$model" tiny && byte_tokenizer tiny
     "$WAGLE" eval --model tiny --data saved --out result >said
     grep -q '^saved: 1 rows$' said

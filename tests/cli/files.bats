@@ -1,6 +1,6 @@
 load helpers
 
-# Files as people have them: Parquet, compressed text, folders; --where and --fields; rows with chosen and rejected.
+# Files as people have them: Parquet, Arrow, compressed text, folders; --where and --fields; rows with chosen and rejected.
 
 reading_model() { # m: the gold model with a byte tokenizer
     cp -r "$model" m && chmod -R u+w m
@@ -13,7 +13,7 @@ losses() { # of every row, for each set of arguments
 
 @test "Parquet is read as the JSON Lines of the same rows are, alone, in a folder, and compressed" {
     reading_model
-    cp "$GOLD"/parquet/flat-zstd-v2.parquet "$GOLD"/parquet/flat.jsonl .
+    cp "$GOLD"/columnar/flat-zstd-v2.parquet "$GOLD"/columnar/flat.jsonl .
     told=(--prompt-field question --answer-field answer --where question!= --where answer!=)
     losses --data flat.jsonl "${told[@]}" >lines
     losses --data flat-zstd-v2.parquet "${told[@]}" >parquet
@@ -26,16 +26,47 @@ losses() { # of every row, for each set of arguments
     python3 -c 'a, b = (eval(open(n).read()) for n in ("lines", "folder")); assert len(a) > 20 and b == a + a'
 }
 
+@test "Arrow files and folders of save_to_disk are read as the JSON Lines of the same rows are; other folders of datasets are refused" {
+    reading_model
+    cp "$GOLD"/columnar/flat{.jsonl,-stream.arrow,-file.arrow,-zstd.feather} .
+    told=(--prompt-field question --answer-field answer --where question!= --where answer!=)
+    losses --data flat.jsonl "${told[@]}" >lines
+    mkdir saved && cp flat-stream.arrow saved/b.arrow && cp flat-stream.arrow saved/a.arrow
+    echo '{"features": {}}' >saved/dataset_info.json
+    echo '{"_data_files": [{"filename": "b.arrow"}], "_format_columns": null}' >saved/state.json
+    for data in flat-stream.arrow flat-file.arrow flat-zstd.feather saved; do
+        losses --data $data "${told[@]}" >found
+        cmp lines found
+    done
+    mkdir all && cp flat-stream.arrow all && cp flat.jsonl all
+    losses --data all "${told[@]}" >folder
+    python3 -c 'a, b = (eval(open(n).read()) for n in ("lines", "folder")); assert len(a) > 20 and b == a + a'
+
+    read_saved() { "$WAGLE" eval --model m --quiet --data saved "${told[@]}"; }
+    echo '{"_data_files": [{"filename": "b.arrow"}], "_format_columns": ["question"]}' >saved/state.json
+    refused 3 "saved/state.json: '_format_columns' is not read" read_saved
+    echo '{"_data_files": [{"filename": "../flat-stream.arrow"}]}' >saved/state.json
+    refused 3 "saved/state.json: file 1 of '_data_files' has no name" read_saved
+    echo '{}' >saved/state.json
+    refused 3 "saved/state.json: no '_data_files'" read_saved
+    rm saved/state.json
+    refused 3 "saved: a folder of the cache of datasets, which may have several splits; name the .arrow file" read_saved
+    echo '{"splits": ["train"]}' >saved/dataset_dict.json
+    refused 3 "saved: splits that datasets wrote by save_to_disk; name the folder of one of them, as in saved/train" read_saved
+    head -c 2000 flat-stream.arrow >short.arrow
+    refused 3 "short.arrow: an Arrow stream with its end missing" "$WAGLE" eval --model m --quiet --data short.arrow "${told[@]}"
+}
+
 @test "token ids and conversations in Parquet" {
-    python3 - "$GOLD/parquet/nested.jsonl" <<'PY'
+    python3 - "$GOLD/columnar/nested.jsonl" <<'PY'
 import json, sys
 rows = [json.loads(line) for line in open(sys.argv[1])]
 assert any(isinstance(r["input_ids"], list) and len(r["input_ids"]) > 3 for r in rows)
 PY
-    refused 3 "nested-plain.parquet:1: token" "$WAGLE" eval --model "$model" --quiet --data "$GOLD/parquet/nested-plain.parquet"
+    refused 3 "nested-plain.parquet:1: token" "$WAGLE" eval --model "$model" --quiet --data "$GOLD/columnar/nested-plain.parquet"
     reading_model
-    refused 3 "kinds.parquet:1: no field 'x' (found: int8 (a number)" "$WAGLE" eval --model m --quiet --text-field x --data "$GOLD/parquet/kinds.parquet"
-    refused 3 "'money' is a decimal; expected a text" "$WAGLE" eval --model m --quiet --text-field money --data "$GOLD/parquet/kinds.parquet"
+    refused 3 "kinds.parquet:1: no field 'x' (found: int8 (a number)" "$WAGLE" eval --model m --quiet --text-field x --data "$GOLD/columnar/kinds.parquet"
+    refused 3 "'money' is a decimal; expected a text" "$WAGLE" eval --model m --quiet --text-field money --data "$GOLD/columnar/kinds.parquet"
 }
 
 @test "--where and --fields decide a run, and are in its manifest; a column that is not there is named" {

@@ -52,7 +52,7 @@ static void as_rows(wagle_ctx *ctx, const char *path)
 }
 
 /* Reads all columns, and those that rows of training use. */
-static void as_parquet(wagle_ctx *ctx, const char *path)
+static void as_columns(wagle_ctx *ctx, const char *path)
 {
     wg_rows rows;
 
@@ -491,7 +491,8 @@ static const struct target {
     void (*run)(wagle_ctx *ctx, const char *path);
 } targets[] = {
     {"rows", "rows", as_rows},
-    {"parquet", "rows.parquet", as_parquet},
+    {"parquet", "rows.parquet", as_columns},
+    {"arrow", "rows.arrow", as_columns},
     {"safetensors", "model.safetensors", as_safetensors},
     {"index", "model.safetensors.index.json", as_index},
     {"mask", "mask", as_mask},

@@ -102,7 +102,9 @@ save("rows", "masked", '{"input_ids": [9, 1, 2, 3], "attention_mask": [0, 1, 1, 
 save("rows", "gzip", gzip.compress(b'{"question": "Who?", "answer": "Me."}\n', mtime=0) + gzip.compress(b'{"text": "x"}\n', mtime=0))
 save("rows", "zstd", b"\x28\xb5\x2f\xfd\x20\x0b" + (11 << 3 | 1).to_bytes(3, "little") + b"a\tb\n1\t\"2\n\"\n")  # a frame of one raw block
 for name in ("flat-none-v1", "flat-zstd-v2", "flat-delta-v1", "flat-groups", "nested-plain", "nested-item", "kinds"):
-    save("parquet", name, open(f"{gold}/parquet/{name}.parquet", "rb").read())
+    save("parquet", name, open(f"{gold}/columnar/{name}.parquet", "rb").read())
+for name in ("flat-stream", "flat-file", "nested-stream", "nested-zstd", "arrow_kinds-growing", "arrow_kinds-file"):
+    save("arrow", name, open(f"{gold}/columnar/{name}.arrow", "rb").read())
 save("rows", "blank-page", '{"text": "x"}\n' + "\n" * (4096 - 14))
 tiny = [("a", "F32", [2, 3], bytes(24)), ("b", "BF16", [4], bytes(8)), ("c", "BOOL", [3], b"\1\0\1")]
 save("safetensors", "tiny", safetensors(tiny, {"format": "pt"}))

@@ -1,4 +1,4 @@
-/* print_rows.c - prints the rows of a data file as JSON Lines, for check_parquet.py. */
+/* print_rows.c - prints the rows of a data file as JSON Lines, for check_columnar.py. */
 #include "io/rows.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* values.c - the values of a page in each of Parquet's encodings. */
 #include "io/parquet/file.h"
 
-#include <math.h>
+#include "io/cell.h"
 #include <string.h>
 
 /* A value as stored: the bits of a number, or a borrowed text. */
@@ -31,15 +31,6 @@ static bool take_text(wg_pq_column *c, uint64_t bytes, wg_str *out)
 
 /* --- PLAIN ------------------------------------------------------------------------------------ */
 
-static uint64_t little_endian(const unsigned char *at, size_t bytes)
-{
-    uint64_t bits = 0;
-
-    for (size_t i = 0; i < bytes; i++)
-        bits |= (uint64_t)at[i] << 8 * i;
-    return bits;
-}
-
 static bool open_plain(wg_pq_column *c, uint64_t entries)
 {
     (void)entries;
@@ -56,7 +47,7 @@ static bool next_plain(wg_pq_column *c, raw *out)
         return wg_pq_bits(c->values, bytes_left(c), c->index++, 1, &out->bits);
     if (bytes_left(c) < width)
         return false;
-    out->bits = little_endian(c->values, width);
+    out->bits = wg_cell_bits(c->values, width);
     c->values += width;
     return !text || take_text(c, out->bits, &out->text);
 }
@@ -69,7 +60,7 @@ static bool open_runs(wg_pq_column *c, uint64_t entries)
     uint64_t bytes;
 
     (void)entries;
-    if (bytes_left(c) < 4 || (bytes = little_endian(c->values, 4)) > bytes_left(c) - 4)
+    if (bytes_left(c) < 4 || (bytes = wg_cell_bits(c->values, 4)) > bytes_left(c) - 4)
         return false;
     c->runs = (wg_pq_runs){c->values + 4, c->values + 4 + bytes, .width = 1};
     return true;
@@ -222,51 +213,23 @@ wagle_status wg_pq_values_open(wg_parquet *p, wg_pq_column *c, int64_t entries)
 
 /* --- values as JSON --------------------------------------------------------------------------- */
 
-static json_t *text_json(wg_str text)
-{
-    return wg_utf8_valid(text.text, text.bytes) ? json_stringn(text.text, text.bytes)
-                                                : wg_rows_unread("bytes that are not UTF-8 text");
-}
-
-/* NaN and Infinity become what they become in JSON Lines (base/json.h). */
-static json_t *real_json(double x)
-{
-    return isfinite(x) ? json_real(x) : json_object();
-}
-
-static json_t *whole_json(const wg_pq_node *node, uint64_t bits)
-{
-    const int width = node->bits > 0 && node->bits < 64 ? (int)node->bits
-                      : node->type == WG_PQ_INT32       ? 32
-                                                        : 64;
-    const int shift = 64 - width;
-
-    if (!node->is_unsigned)
-        return json_integer((int64_t)(bits << shift) >> shift);
-    bits = bits << shift >> shift;
-    return bits > INT64_MAX ? wg_rows_unread("a number above 2^63")
-                            : json_integer((json_int_t)bits);
-}
-
 static json_t *to_json(const wg_pq_node *node, const raw *r)
 {
-    double x;
-    float single;
-    const uint32_t low = (uint32_t)r->bits;
-
     switch (node->type) {
     case WG_PQ_BOOLEAN:
         return json_boolean(r->bits != 0);
     case WG_PQ_FLOAT:
-        memcpy(&single, &low, sizeof single);
-        return real_json((double)single);
+        return wg_cell_float(r->bits, 32);
     case WG_PQ_DOUBLE:
-        memcpy(&x, &r->bits, sizeof x);
-        return real_json(x);
+        return wg_cell_float(r->bits, 64);
     case WG_PQ_BYTE_ARRAY:
-        return text_json(r->text);
+        return wg_cell_text(r->text);
     default:
-        return whole_json(node, r->bits);
+        return wg_cell_whole(r->bits,
+                             node->bits > 0 && node->bits < 64 ? (int)node->bits
+                             : node->type == WG_PQ_INT32       ? 32
+                                                               : 64,
+                             node->is_unsigned);
     }
 }
 

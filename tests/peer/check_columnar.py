@@ -1,9 +1,9 @@
-"""Random tables that pyarrow writes as Parquet, and compressed JSON Lines, read by wagle.
+"""Random tables that pyarrow writes as Parquet and as Arrow, read by wagle.
 
-    python3 tests/peer/check_parquet.py build/release/print_rows [FILES [SEED]]
+    python3 tests/peer/check_columnar.py build/release/print_rows [FILES [SEED]]
 
-Schemas nest lists, structs and maps up to three deep. Encodings, codecs, page versions and the sizes of pages and row groups
-are random. The rows must be those of Table.to_pylist. Needs pyarrow; not needed by users."""
+Schemas nest lists, structs and maps up to three deep. Encodings, codecs, page versions, dictionaries and the sizes of pages, row groups
+and batches are random. The rows must be those of Table.to_pylist. Needs pyarrow; not needed by users."""
 import json, pathlib, random, subprocess, sys, tempfile
 
 try:
@@ -14,7 +14,7 @@ except ImportError as missing:
     sys.exit(77)
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "gold/make"))
-import parquet as gold
+import columnar as gold
 
 PRINT = str(pathlib.Path(sys.argv[1]).resolve())
 FILES = int(sys.argv[2]) if len(sys.argv) > 2 else 200
@@ -73,11 +73,15 @@ def leaves(name, t):
     return [(name, t)]
 
 
-def write(r, path):
+def table_of(r):
     fields = [pa.field(f"c{i}", kind(r, 0), nullable=r.random() < .7) for i in range(r.randint(1, 5))]
     n = r.choice((1, 7, 60, 400))
     schema = pa.schema(fields)
-    table = pa.table([pa.array([value(r, f.type, f.nullable) for _ in range(n)], f.type) for f in fields], schema=schema)
+    return pa.table([pa.array([value(r, f.type, f.nullable) for _ in range(n)], f.type) for f in fields], schema=schema)
+
+
+def write_parquet(r, table, path):
+    n, fields = table.num_rows, table.schema
     options = {"compression": r.choice(("none", "snappy", "gzip", "zstd")), "data_page_version": r.choice(("1.0", "2.0")),
                "data_page_size": r.choice((1, 50, 1000, 1 << 20)), "write_batch_size": r.choice((1, 5, 1024)),
                "row_group_size": r.choice((1 << 20, n // 3 + 1)), "write_page_checksum": r.random() < .3,
@@ -86,15 +90,24 @@ def write(r, path):
     if r.random() < .5:
         options |= {"use_dictionary": False, "column_encoding": {p: r.choice(LEAVES[t]) for f in fields for p, t in leaves(f.name, f.type)}}
     pq.write_table(table, path, **options)
-    return table, options
+    return options
+
+
+def write_arrow(r, table, path):
+    options = {"form": r.choice(("stream", "file")), "compression": r.choice((None, "zstd")), "rows": r.choice((None, 1, 8, 100))}
+    columns = [c.dictionary_encode() if r.random() < .3 and not pa.types.is_nested(c.type) and not pa.types.is_decimal(c.type) else c
+               for c in table.columns]
+    gold.write_arrow(pa.table(columns, names=table.column_names), path, **options)
+    return options
 
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
         for i in range(FILES):
             r = random.Random(SEED * 100003 + i)
-            path = f"{folder}/t.parquet"
-            table, options = write(r, path)
+            path = f"{folder}/t"
+            table = table_of(r)
+            options = r.choice((write_parquet, write_arrow))(r, table, path)
             run = subprocess.run([PRINT, path], capture_output=True, text=True, encoding="utf-8")
             rows = [json.loads(line) for line in run.stdout.splitlines()]
             wanted = gold.rows_of(table)

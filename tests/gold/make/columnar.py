@@ -1,16 +1,19 @@
-"""Writes tests/gold/parquet: Parquet files by pyarrow in every encoding and codec that wagle reads, and their rows as JSON Lines.
+"""Writes tests/gold/columnar: Parquet files by pyarrow in every encoding and codec that wagle reads, Arrow files of every type, and
+their rows as JSON Lines.
 
-    python3 tests/gold/make/parquet.py tests/gold/parquet"""
+    python3 tests/gold/make/columnar.py tests/gold/columnar"""
 import datetime, decimal, json, math, os, random, shutil, sys
 
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.parquet as pq
 
 
 def shown(value, kind):
     """A value as wagle has it: the form of JSON Lines, or what stands for a value that is not read."""
     refused = ((pa.types.is_decimal, "a decimal"), (pa.types.is_date, "a date"), (pa.types.is_timestamp, "a timestamp"),
-               (pa.types.is_time, "a time"), (pa.types.is_float16, "float16"), (pa.types.is_fixed_size_binary, "bytes of fixed length"))
+               (pa.types.is_time, "a time"), (pa.types.is_float16, "float16"), (pa.types.is_fixed_size_binary, "bytes of fixed length"),
+               (pa.types.is_duration, "a duration"), (pa.types.is_interval, "an interval"))
     if value is None:
         return None
     for test, words in refused:
@@ -136,6 +139,55 @@ FILES |= {
 }
 
 
+def arrow_kinds(r, n=30):
+    words = nullable(r, r.choices(("red", "green", "港口"), k=n))
+    pair = pa.struct([("a", pa.int8()), ("b", pa.large_string())])
+    return pa.table({
+        "sized": pa.array(nullable(r, [nullable(r, [i, i + 1, i + 2]) for i in range(n)]), pa.list_(pa.int16(), 3)),
+        "sized_text": pa.array(nullable(r, [texts(r, 2) for _ in range(n)]), pa.list_(pa.string(), 2)),
+        "large": pa.array([nullable(r, [{"a": i, "b": t} for i, t in enumerate(texts(r, r.randrange(4)))]) for _ in range(n)], pa.large_list(pair)),
+        "pairs": pa.array(nullable(r, [[(t, [i]) for i, t in enumerate("ab"[:r.randrange(3)])] for _ in range(n)]), pa.map_(pa.string(), pa.list_(pa.int64()))),
+        "half": pa.array([1.5] * n, pa.float16()), "wait": pa.array(nullable(r, [3] * n), pa.duration("s")),
+        "large_bytes": pa.array([b"\xff" if i % 3 else b"ok" for i in range(n)], pa.large_binary()),
+        "none": pa.nulls(n), "empty": pa.array(nullable(r, [{}] * n), pa.struct([])),
+        "word": pa.array(words, pa.string()).dictionary_encode(),
+        "word8": pa.array(words, pa.dictionary(pa.uint8(), pa.large_string())),
+        "number": pa.array(nullable(r, r.choices((7, -7, 1 << 40), k=n)), pa.int64()).dictionary_encode(),
+        "words": pa.ListArray.from_arrays(pa.array([2 * i for i in range(n + 1)], pa.int32()), pa.array(words + words).dictionary_encode()),
+        "text": pa.array(texts(r, n, 0), pa.string()),
+    })
+
+
+def write_arrow(table, path, form="stream", rows=None, **options):
+    if form == "feather":
+        return pyarrow.feather.write_feather(table, path, chunksize=rows, **options)
+    new = pa.ipc.new_stream if form == "stream" else pa.ipc.new_file
+    with new(path, table.schema, options=pa.ipc.IpcWriteOptions(**options)) as to:
+        to.write_table(table, rows)
+
+
+def growing(table, path):
+    """Batches whose dictionaries grow (deltas), then are replaced."""
+    with pa.ipc.new_stream(path, table.schema, options=pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)) as to:
+        for at in range(0, table.num_rows, 7):
+            part = table.slice(at, 7)
+            columns = [c.cast(c.type.value_type).dictionary_encode().cast(c.type) if pa.types.is_dictionary(c.type) else c for c in part.columns]
+            to.write_table(pa.table(columns, schema=table.schema))
+
+
+ARROW = {
+    "flat-stream.arrow": (flat, write_arrow, {"rows": 13}),
+    "flat-file.arrow": (flat, write_arrow, {"form": "file", "rows": 25}),
+    "flat-zstd.feather": (flat, write_arrow, {"form": "feather", "compression": "zstd"}),
+    "nested-stream.arrow": (nested, write_arrow, {"rows": 17}),
+    "nested-zstd.arrow": (nested, write_arrow, {"compression": "zstd"}),
+    "kinds-stream.arrow": (kinds, write_arrow, {}),
+    "arrow_kinds-file.arrow": (arrow_kinds, write_arrow, {"form": "file"}),
+    "arrow_kinds-zstd.arrow": (arrow_kinds, write_arrow, {"compression": "zstd", "rows": 11}),
+    "arrow_kinds-growing.arrow": (arrow_kinds, growing, {}),
+}
+
+
 def main(out):
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(out)
@@ -143,6 +195,11 @@ def main(out):
         table = make(random.Random(make.__name__))  # the same for all files that begin with its name
         options = {"use_dictionary": True, "store_schema": False, "write_statistics": name == "flat-old"} | options
         pq.write_table(table, f"{out}/{name}.parquet", **options)
+        with open(f"{out}/{make.__name__}.jsonl", "w", encoding="utf-8") as f:
+            f.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows_of(table))
+    for name, (make, write, options) in ARROW.items():
+        table = make(random.Random(make.__name__))
+        write(table, f"{out}/{name}", **options)
         with open(f"{out}/{make.__name__}.jsonl", "w", encoding="utf-8") as f:
             f.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows_of(table))
 
