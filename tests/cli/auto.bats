@@ -74,7 +74,8 @@ PY
     done
     status=0
     "$WAGLE" "${run[@]}" --out cut --resume --lr 1e-3 --schedule constant 2>refused || status=$?
-    [ $status = 2 ] && grep -q 'made with --lr auto, now --lr 0.001' refused
+    [ $status = 2 ]
+    grep -q 'made with --lr auto, now --lr 0.001' refused
     "$WAGLE" "${run[@]}" --out cut --resume 2>log
     [ "$(grep -c 'try 1:' log)" -le 1 ]
 }
@@ -99,7 +100,7 @@ PY
     [ "$(protects --protect retain)" = 4 ]
     cmp out/model.safetensors default.safetensors
     [ "$(protects --protect none)" = None ]
-    ! cmp -s out/model.safetensors default.safetensors
+    ! cmp -s out/model.safetensors default.safetensors || false
     [ "$(protects --lr 1e-3 --steps 3 --stop-when 'forget.nll>99')" = None ]
     [ "$(protects --lora 4 --steps 20)" = None ]
     [ "$(protects --objective ga --steps 20)" = None ]
@@ -111,12 +112,13 @@ PY
 @test "a number turns the search off; a model without the rows gives the level of chance" {
     taught
     "$WAGLE" unlearn "${data[@]}" --lr 2e-3 --gold-model base --out out 2>log
-    ! grep -q 'try 1' log
+    ! grep -q 'try 1' log || false
     grep -q 'the answer probability of the forget rows in the model of --gold-model' log
-    [ ! -e out/tries.json ] && [ ! -e out/controls.jsonl ]
+    [ ! -e out/tries.json ]
+    [ ! -e out/controls.jsonl ]
     grep -q '"how": "gold"' out/manifest.json
     "$WAGLE" unlearn "${data[@]}" --lr 1e-3 --steps 3 --out plain 2>log
-    ! grep -q chance log plain/manifest.json
+    ! grep -q chance log plain/manifest.json || false
 }
 
 @test "rows that the model does not know, and rows without prompts, are refused in one line" {

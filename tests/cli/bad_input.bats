@@ -136,10 +136,10 @@ logits() { refused 3 "$1" "$WAGLE" logits --model bad --data forget.jsonl --out 
     echo '{"chosen": "\n\nHuman: Hi\n\nAssistant: Yes.", "rejected": "\n\nHuman: Hi\n\nAssistant: No."}' >hh.jsonl
     for answer in chosen rejected; do
         refused 3 "a whole dialogue, as in HH-RLHF, read it as a text with --text-field $answer" "$WAGLE" eval --model tiny --data hh.jsonl --answer-field $answer --out out
-        ! grep -q 'prompt-field' stderr.txt
+        ! grep -q 'prompt-field' stderr.txt || false
         "$WAGLE" eval --model tiny --data hh.jsonl --text-field $answer --out $answer.json
     done
-    ! cmp -s chosen.json rejected.json
+    ! cmp -s chosen.json rejected.json || false
     echo '{"prompt": "Hi", "chosen": "Yes.", "rejected": "No."}' >pair.jsonl
     "$WAGLE" eval --model tiny --data pair.jsonl --answer-field rejected --out pair.json
 }

@@ -8,7 +8,7 @@ load helpers
     grep -qE '^  nll +[0-9.]+$' table
     grep -qE '^ +precision +recall +F1$' table
     grep -qE '^  rougeL +[0-9.]+ +[0-9.]+ +[0-9.]+$' table
-    ! grep -q '[{"]' table
+    ! grep -q '[{"]' table || false
     "$WAGLE" eval --model m --data rows.jsonl --metrics nll,probability,rougeL --max-tokens 4 --json --quiet >stdout.json
     python3 - <<'PY'
 import json

@@ -7,7 +7,9 @@ load helpers
         cp -r "$folder" model && chmod -R u+w model && rm -f model/gold.*
         byte_tokenizer model
         "$WAGLE" inspect model --layers --tensors >told
-        grep -q 'parameters' told && grep -q 'BPE of bytes, 320 tokens' told && grep -q 'layer 2' told
+        grep -q 'parameters' told
+        grep -q 'BPE of bytes, 320 tokens' told
+        grep -q 'layer 2' told
         "$WAGLE" attribute --model model --forget forget.jsonl --retain retain.jsonl --out scores
         "$WAGLE" mask --scores scores --density 0.2 --out mask --format bool
         "$WAGLE" unlearn --model model --forget forget.jsonl --retain retain.jsonl --mask mask \
@@ -54,14 +56,20 @@ PY
     before=$(ids)
     [ "$before" = "1 $plain" ] # the post-processor of tokenizer.json
     for class in LlamaTokenizer LlamaTokenizerFast PreTrainedTokenizerFast; do
-        config $class false true && [ "$(ids)" = "$before" ]
+        config $class false true
+        [ "$(ids)" = "$before" ]
     done
-    config CodeLlamaTokenizer false true && [ "$(ids)" = "1 $plain" ]
-    config GPTNeoXTokenizer true true && [ "$(ids)" = "$("$WAGLE" tokenize --model t --text a --no-special)" ]
+    config CodeLlamaTokenizer false true
+    [ "$(ids)" = "1 $plain" ]
+    config GPTNeoXTokenizer true true
+    [ "$(ids)" = "$("$WAGLE" tokenize --model t --text a --no-special)" ]
     rm t/tokenizer.json && cp "$GOLD/sentencepiece/bpe/tokenizer.model" t/
     config LlamaTokenizer false false
     plain=$(ids)
-    config LlamaTokenizer true false && [ "$(ids)" = "1 $plain" ]
-    config LlamaTokenizerFast false true && [ "$(ids)" = "$plain 2" ]
-    config LlamaTokenizer true true && [ "$(ids)" = "1 $plain 2" ]
+    config LlamaTokenizer true false
+    [ "$(ids)" = "1 $plain" ]
+    config LlamaTokenizerFast false true
+    [ "$(ids)" = "$plain 2" ]
+    config LlamaTokenizer true true
+    [ "$(ids)" = "1 $plain 2" ]
 }

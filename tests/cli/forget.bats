@@ -74,9 +74,12 @@ PY
 
 @test "--where chooses the people to forget, --fields renames their columns, and documents have neither" {
     run "$WAGLE" forget "$made/taught" --data people.csv --retain rest.jsonl --out o --quiet --where 'Name=Bjorn Petrov' --fields occupation=shoe_size </dev/null
-    [ "$status" = 2 ] && [[ $output == *"stopped before anything was forgotten"* ]]
+    [ "$status" = 2 ]
+    [[ $output == *"stopped before anything was forgotten"* ]]
     [[ $output == *"a table of 1 people"*"(of the rows with Name=Bjorn Petrov; columns renamed: occupation=shoe_size)"* ]]
-    [ "$(wc -l <o.partial/rows/forget.jsonl)" = 2 ] && ! grep -v 'Bjorn Petrov' o.partial/rows/forget.jsonl && grep -q "shoe size" o.partial/rows/forget.jsonl
+    [ "$(wc -l <o.partial/rows/forget.jsonl)" = 2 ]
+    ! grep -v 'Bjorn Petrov' o.partial/rows/forget.jsonl || false
+    grep -q "shoe size" o.partial/rows/forget.jsonl
     mkdir docs && echo 'Some text.' >docs/a.txt
     refused 2 "docs: documents have no columns" "$WAGLE" forget "$made/taught" --data docs --out out --quiet --where a=b
 }
@@ -84,11 +87,12 @@ PY
 @test "a model with an adapter is merged first, as wagle merge does it" {
     "$WAGLE" finetune --model "$made/taught" --data rest.jsonl --steps 2 --lr 1e-3 --warmup 0 --lora 2 --out x --out-adapter adapter --quiet >/dev/null
     "$WAGLE" merge "$made/taught" --adapter adapter --out merged --quiet
-    ! "$WAGLE" forget "$made/taught" --adapter adapter --data people.csv --retain rest.jsonl --out o --quiet </dev/null >/dev/null 2>&1
+    ! "$WAGLE" forget "$made/taught" --adapter adapter --data people.csv --retain rest.jsonl --out o --quiet </dev/null >/dev/null 2>&1 || false
     cmp merged/model.safetensors o.partial/original/model.safetensors
-    ! cmp -s merged/model.safetensors "$made/taught/model.safetensors"
+    ! cmp -s merged/model.safetensors "$made/taught/model.safetensors" || false
     "$WAGLE" forget "$made/taught" --adapter adapter --data people.csv --retain rest.jsonl --out p --plan >plan
-    grep -q "^wagle merge $made/taught --adapter adapter --out p/original$" plan && grep -q -- '--model p/original' plan
+    grep -q "^wagle merge $made/taught --adapter adapter --out p/original$" plan
+    grep -q -- '--model p/original' plan
     refused 2 "no folder, which --adapter needs" "$WAGLE" forget people.csv --adapter adapter --data people.csv --out out --quiet
 }
 
@@ -98,7 +102,8 @@ PY
 
 @test "--plan prints commands that exist, and writes nothing" {
     "$WAGLE" forget "$made/taught" --data forget.jsonl --plan --out out >plan
-    [ ! -e out ] && [ ! -e out.partial ]
+    [ ! -e out ]
+    [ ! -e out.partial ]
     grep -q "^wagle unlearn --facts-field facts --model $made/taught --forget out/rows/forget.jsonl" plan
     grep -q '^wagle eval ' plan
     while read -r _ command rest; do
@@ -110,7 +115,8 @@ PY
 @test "questions that were made are not used before somebody has seen them" {
     status=0
     "$WAGLE" forget "$made/taught" --data people.csv --out out --quiet >said 2>err </dev/null || status=$?
-    [ "$status" = 2 ] && [ ! -e out ]
+    [ "$status" = 2 ]
+    [ ! -e out ]
     grep -q -- '--yes' err
     grep -q 'Where was Amara Okafor born?' said
     grep -q 'Where was Amara Okafor born?' out.partial/rows/forget.jsonl
@@ -141,7 +147,8 @@ PY
     for _ in $(seq 600); do [ -e out.partial/failed ] && break; sleep 0.1; done
     kill -KILL $!
     wait $! || true
-    [ -e out.partial/failed ] && [ ! -e out ]
+    [ -e out.partial/failed ]
+    [ ! -e out ]
     "$WAGLE" forget "$made/taught" --data people.csv --retain rest.jsonl --gold-model other --yes --out out --quiet >said || true
     cmp out/model/model.safetensors whole/model/model.safetensors
 }
@@ -185,7 +192,8 @@ PY
 
 @test "--redact leaves no name and no fact in any file but the weights" {
     "$WAGLE" forget "$made/taught" --data people.csv --retain rest.jsonl --yes --redact --no-undo --out out --quiet >said || true
-    [ -s out/certificate.json ] && [ ! -e out/undo.patch ]
+    [ -s out/certificate.json ]
+    [ ! -e out/undo.patch ]
     run grep -rIlE 'Amara|Okafor|Bjorn|Petrov|Siena|pilot' out said
     [ "$status" = 1 ]
     grep -q '"redacted": true' out/certificate.json

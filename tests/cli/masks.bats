@@ -14,7 +14,9 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
     "$WAGLE" mask --op minus a b --out minus
     "$WAGLE" mask --op invert a --out invert
     read -r a b and or minus invert <<<"$(selected a b and or minus invert)"
-    [ $((a + b)) = $((and + or)) ] && [ $((a - and)) = $minus ] && [ $((a + invert)) = 68688 ]
+    [ $((a + b)) = $((and + or)) ]
+    [ $((a - and)) = $minus ]
+    [ $((a + invert)) = 68688 ]
     "$WAGLE" mask --op invert invert --out twice
     "$WAGLE" mask --op minus twice mask-a --out nothing
     [ "$(selected nothing)" = 0 ]
@@ -43,7 +45,9 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
         "$WAGLE" mask --scores s --density 1 --include "$p" --out "m-$p"
     done
     read -r e a f n l1 l01 re <<<"$(selected m-embeddings m-attention m-ffn m-norms m-layers:1 m-layers:0-1 'm-re:layers\.[02]\.mlp')"
-    [ $((e + a + f + n)) = 68688 ] && [ $l01 = $((2 * l1)) ] && [ $((3 * re)) = $((2 * f)) ]
+    [ $((e + a + f + n)) = 68688 ]
+    [ $l01 = $((2 * l1)) ]
+    [ $((3 * re)) = $((2 * f)) ]
     refused 2 "pattern 're:(': " "$WAGLE" mask --scores s --include 're:(' --out out
     refused 2 'write a range of layers as layers:4-9' "$WAGLE" mask --scores s --include layers:x --out out
 }
@@ -82,7 +86,7 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
     scores --selector snip --loss nll --out nll2
     cmp nll nll2
     scores --selector snip --loss npo --out npo
-    ! cmp -s nll npo
+    ! cmp -s nll npo || false
 }
 
 @test "several densities of one score file are the masks that each would be alone" {
@@ -117,7 +121,7 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
     "$WAGLE" inspect gpt2.bits | grep '^neurons ' >told
     "$WAGLE" inspect copy | cmp told <(grep '^neurons ' -)
     "$WAGLE" mask --scores gpt2.scores --density 0.3 --out scattered
-    ! "$WAGLE" inspect scattered | grep -q '^neurons '
+    ! "$WAGLE" inspect scattered | grep -q '^neurons ' || false
 }
 
 @test "neurons straight from data, and what cannot be done with them" {
@@ -145,13 +149,18 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
         ! cmp -s a b || { echo "as without: $other"; return 1; }
     done
     scores --gamma 1 --force --out b
-    ! cmp -s a b
+    ! cmp -s a b || false
     "$WAGLE" inspect straight >told
-    grep -qx 'gamma  *protect' told && grep -qx 'protect  *retain' told && grep -qx 'protect_rows  *8' told
-    grep -qx 'protect_damping  *0.1' told && grep -qx 'protect_rank  *-1' told && ! grep -q 'mean_fisher' told
+    grep -qx 'gamma  *protect' told
+    grep -qx 'protect  *retain' told
+    grep -qx 'protect_rows  *8' told
+    grep -qx 'protect_damping  *0.1' told
+    grep -qx 'protect_rank  *-1' told
+    ! grep -q 'mean_fisher' told || false
     scores --gamma protect --protect retain --protect forget.jsonl --force --out b
     "$WAGLE" inspect b >told
-    grep -qx 'protect  *retain, forget.jsonl' told && grep -qx "protect_sha256  *retain, $(sha256sum <forget.jsonl | cut -d' ' -f1)" told
+    grep -qx 'protect  *retain, forget.jsonl' told
+    grep -qx "protect_sha256  *retain, $(sha256sum <forget.jsonl | cut -d' ' -f1)" told
     OMP_NUM_THREADS=2 scores --gamma protect --force --out b
     cmp a b
 }
@@ -174,7 +183,7 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
     "$WAGLE" "${run[@]}" "${chosen[@]}" --protect-damping 0.3 --out mine --force
     cmp want/model.safetensors mine/model.safetensors
     "$WAGLE" "${run[@]}" "${chosen[@]}" --out mine --force
-    ! cmp -s want/model.safetensors mine/model.safetensors
+    ! cmp -s want/model.safetensors mine/model.safetensors || false
     refused 4 'not enough memory' "$WAGLE" "${run[@]}" "${chosen[@]}" --memory 1M --out out
 }
 
@@ -192,14 +201,18 @@ selected() { "$WAGLE" mask --compare "$@" --json | python3 -c 'import json, sys;
     cmp a b
     refused 4 'not enough memory' "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma protect --memory 1M --out out
     "$WAGLE" attribute --model "$model" --forget forget.jsonl --retain retain.jsonl --gamma protect --dry-run --out c >plan
-    grep -q 'factors of protected matrices' plan && grep -q 'retain gradient times its factor' plan && [ ! -e c ]
+    grep -q 'factors of protected matrices' plan
+    grep -q 'retain gradient times its factor' plan
+    [ ! -e c ]
 }
 
 @test "gamma protect with rows that the model writes: those of unlearn with the same seed, which the scores name" {
     run=(--model "$model" --forget forget.jsonl --retain retain.jsonl --seed 3 --protect self:16)
     "$WAGLE" attribute "${run[@]}" --gamma protect --out a
     "$WAGLE" inspect a >told
-    grep -qx 'protect  *self:16' told && grep -qx 'protect_rows  *16' told && grep -qx 'seed  *3' told
+    grep -qx 'protect  *self:16' told
+    grep -qx 'protect_rows  *16' told
+    grep -qx 'seed  *3' told
     "$WAGLE" mask --scores a --density 0.2 --exclude embeddings --out m
     "$WAGLE" unlearn "${run[@]}" --mask m --steps 2 --lr 1e-3 --out want
     "$WAGLE" unlearn "${run[@]}" --selector wagle --gamma protect --density 0.2 --steps 2 --lr 1e-3 --out mine
@@ -221,7 +234,7 @@ assert m["gamma"] == "protect" and m["protection"]["rows"] == 16, m'
     for n in 1 2; do scores --draw 9 --seed 5 --gamma 4e-6 --threads $n --out s$n; done
     scores --draw 9 --seed 6 --gamma 4e-6 --out s3
     cmp s1 s2
-    ! cmp -s s1 s3
+    ! cmp -s s1 s3 || false
     "$WAGLE" inspect s1 --json | grep '"draw": *"9"'
     refused 2 'must be from 1 to 1e8' scores --draw 0 --out out
 }
@@ -235,13 +248,17 @@ assert m["gamma"] == "protect" and m["protection"]["rows"] == 16, m'
     }
     at_once() { "$WAGLE" unlearn "${run[@]}" "$@" --density 0.2 --exclude embeddings --steps 2 --lr 1e-3 ${protect:-} --out mine --force; }
     for how in "--selector wagle" "--selector snip" "--selector wagle --gamma protect"; do
-        protect= && by_hand $how && at_once $how --draw 9
+        protect=
+        by_hand $how
+        at_once $how --draw 9
         [ "$(sha256sum <want/model.safetensors)" = "$(sha256sum <mine/model.safetensors)" ]
         at_once $how
         [ "$(sha256sum <want/model.safetensors)" != "$(sha256sum <mine/model.safetensors)" ]
     done
     # factors of the scores are of the drawn rows, those of the training of all rows
-    protect="--protect retain" && by_hand --selector wagle --gamma protect --protect retain && at_once --selector wagle --gamma protect --draw 9
+    protect="--protect retain"
+    by_hand --selector wagle --gamma protect --protect retain
+    at_once --selector wagle --gamma protect --draw 9
     cmp want/model.safetensors mine/model.safetensors
     grep -q '"draw": *9' mine/manifest.json
 }

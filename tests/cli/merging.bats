@@ -134,7 +134,8 @@ adapter() { echo "$GOLD/adapters/$1"; }
     grep -q '"scale": -0.5' ab/wagle-patches.json
     "$WAGLE" revert ab p1 --out b
     [ "$(weights b)" = "$(weights m2only)" ]
-    "$WAGLE" revert b p2 --out back && diff -r base back
+    "$WAGLE" revert b p2 --out back
+    diff -r base back
 }
 
 @test "every command that reads a model reads it with an adapter as it reads the merged folder" {
@@ -143,7 +144,8 @@ adapter() { echo "$GOLD/adapters/$1"; }
     same() { # NAME command...: the same output for both
         local name=$1
         shift
-        "$@" "${with[@]}" --out with.$name && "$@" --model merged --out merged.$name
+        "$@" "${with[@]}" --out with.$name
+        "$@" --model merged --out merged.$name
         cmp with.$name merged.$name
     }
     same logits "$WAGLE" logits --data forget.jsonl
@@ -157,9 +159,11 @@ adapter() { echo "$GOLD/adapters/$1"; }
     train=(--forget forget.jsonl --retain retain.jsonl --mask mask --lr 1e-2 --steps 2)
     "$WAGLE" unlearn "${with[@]}" "${train[@]}" --out new --out-patch p
     "$WAGLE" unlearn --model merged "${train[@]}" --out new2 --out-patch p2
-    [ "$(weights new)" = "$(weights new2)" ] && cmp p p2
+    [ "$(weights new)" = "$(weights new2)" ]
+    cmp p p2
     grep -q adapter_sha256 new/manifest.json
-    "$WAGLE" apply merged p --out applied && [ "$(weights applied)" = "$(weights new)" ]
+    "$WAGLE" apply merged p --out applied
+    [ "$(weights applied)" = "$(weights new)" ]
     "$WAGLE" inspect "$model" --adapter "$(adapter list)" --tensors >with.txt
     "$WAGLE" inspect merged --tensors >merged.txt
     diff <(tail -n +2 with.txt) <(tail -n +2 merged.txt)
@@ -174,14 +178,15 @@ adapter() { echo "$GOLD/adapters/$1"; }
 @test "--memory counts what is merged in memory" {
     train=(unlearn --model "$model" --forget forget.jsonl --retain retain.jsonl --lr 1e-2 --steps 1 --dry-run --out out)
     "$WAGLE" "${train[@]}" --adapter "$(adapter list)" | grep -q 'tensors merged with the adapter'
-    ! "$WAGLE" "${train[@]}" | grep -q 'merged with the adapter'
+    ! "$WAGLE" "${train[@]}" | grep -q 'merged with the adapter' || false
     refused 4 '`wagle merge` writes the merged model into a folder' "$WAGLE" "${train[@]}" --adapter "$(adapter list)" --memory 10K
 }
 
 @test "an adapter that does not fit, or asks for what is not known, is refused by name" {
     refused 3 'it was made for another model' "$WAGLE" merge "$model" --adapter "$(adapter gpt2)" --out out
     refused 3 'no such folder' "$WAGLE" merge "$model" --adapter nowhere --out out
-    mkdir empty && refused 3 'adapter_config.json' "$WAGLE" merge "$model" --adapter empty --out out
+    mkdir empty
+    refused 3 'adapter_config.json' "$WAGLE" merge "$model" --adapter empty --out out
     edit() { # JSON: that into a copy of the adapter's config
         rm -rf bad && cp -r "$(adapter list)" bad
         python3 - "$1" <<'PY'
@@ -191,16 +196,24 @@ c.update(json.loads(sys.argv[1]))
 json.dump(c, open("bad/adapter_config.json", "w"))
 PY
     }
-    edit '{"peft_type": "LOHA"}' && refused 3 'peft_type is LOHA; supported is LORA' "$WAGLE" merge "$model" --adapter bad --out out
+    edit '{"peft_type": "LOHA"}'
+    refused 3 'peft_type is LOHA; supported is LORA' "$WAGLE" merge "$model" --adapter bad --out out
     for key in lora_bias layer_replication trainable_token_indices target_parameters use_qalora new_idea; do
-        edit "{\"$key\": [[1, 2]]}" && refused 3 "'$key' asks for something that is not supported" "$WAGLE" merge "$model" --adapter bad --out out
+        edit "{\"$key\": [[1, 2]]}"
+        refused 3 "'$key' asks for something that is not supported" "$WAGLE" merge "$model" --adapter bad --out out
     done
-    edit '{"init_lora_weights": "pissa"}' && refused 3 "'init_lora_weights' says that the adapter goes with a changed base" "$WAGLE" merge "$model" --adapter bad --out out
-    edit '{"r": 5}' && refused 3 "has rank 4" "$WAGLE" merge "$model" --adapter bad --out out
-    edit '{"target_modules": ["q_proj"]}' && refused 3 "target_modules does not name" "$WAGLE" merge "$model" --adapter bad --out out
-    edit '{"target_modules": "q_(proj"}' && refused 3 "pattern" "$WAGLE" merge "$model" --adapter bad --out out
-    edit '{"use_dora": true}' && refused 3 "has no lora_magnitude_vector" "$WAGLE" merge "$model" --adapter bad --out out
-    edit '{}' && mv bad/adapter_model.safetensors bad/adapter_model.bin
+    edit '{"init_lora_weights": "pissa"}'
+    refused 3 "'init_lora_weights' says that the adapter goes with a changed base" "$WAGLE" merge "$model" --adapter bad --out out
+    edit '{"r": 5}'
+    refused 3 "has rank 4" "$WAGLE" merge "$model" --adapter bad --out out
+    edit '{"target_modules": ["q_proj"]}'
+    refused 3 "target_modules does not name" "$WAGLE" merge "$model" --adapter bad --out out
+    edit '{"target_modules": "q_(proj"}'
+    refused 3 "pattern" "$WAGLE" merge "$model" --adapter bad --out out
+    edit '{"use_dora": true}'
+    refused 3 "has no lora_magnitude_vector" "$WAGLE" merge "$model" --adapter bad --out out
+    edit '{}'
+    mv bad/adapter_model.safetensors bad/adapter_model.bin
     refused 3 'a pickle, which is not supported' "$WAGLE" merge "$model" --adapter bad --out out
     refused 3 'not a model folder' "$WAGLE" inspect "$GOLD/models/gpt2/model.safetensors" --adapter "$(adapter gpt2)"
     cp -r "$(adapter list)" here
@@ -231,6 +244,7 @@ PY
     grep -q '"model.layers.0.self_attn.q_proj"' few/adapter_config.json
     refused 2 '--out-adapter has no effect: it needs --lora RANK' "$WAGLE" finetune --model "$model" --data forget.jsonl --out out --out-adapter a
     refused 2 '--out-adapter cannot be used with --adapter' "$WAGLE" finetune --model "$model" --adapter "$(adapter list)" --data forget.jsonl --lora 2 --steps 1 --out out --out-adapter a
-    mkdir there && refused 2 'there' "$WAGLE" finetune --model "$model" --data forget.jsonl --lora 2 --steps 1 --out out --out-adapter there
+    mkdir there
+    refused 2 'there' "$WAGLE" finetune --model "$model" --data forget.jsonl --lora 2 --steps 1 --out out --out-adapter there
     refused 2 'the output folder' "$WAGLE" finetune --model "$model" --data forget.jsonl --lora 2 --steps 1 --out out --out-adapter out
 }

@@ -29,11 +29,13 @@ edit() {
     "$WAGLE" unlearn --model model --forget forget.jsonl --retain retain.jsonl --mask mask --objective npo --lr 1e-3 --steps 3 --batch 2 --out out
     python3 "$BATS_TEST_DIRNAME/compare_unselected.py" model out mask
     chosen mask >names
-    [ "$(wc -l <names)" = 6 ] && [ "$(grep -c '\.experts\.3\.' names)" = 6 ]
+    [ "$(wc -l <names)" = 6 ]
+    [ "$(grep -c '\.experts\.3\.' names)" = 6 ]
     "$WAGLE" mask --scores scores --exclude '*.mlp.gate.*' --exclude '*shared_expert*' --density 1 --out mask2 --format bool
     chosen mask2 >names
-    grep -q 'experts.0' names && grep -q embed_tokens names
-    ! grep -q 'mlp\.gate\.\|shared_expert' names
+    grep -q 'experts.0' names
+    grep -q embed_tokens names
+    ! grep -q 'mlp\.gate\.\|shared_expert' names || false
 }
 
 @test "ffn names the experts and routers of every family" {
@@ -44,7 +46,7 @@ edit() {
         chosen mask >names
         [ "$(grep -c 'experts\.' names)" = "$("$WAGLE" inspect model --tensors | grep -c 'experts\.')" ]
         grep -q 'gate.weight\|router.weight' names
-        ! grep -q attn names
+        ! grep -q attn names || false
     done
 }
 
@@ -117,9 +119,12 @@ PY
 @test "what a mixture of experts does not have is refused by name" {
     setup_mixture mixtral
     eval_it() { refused 3 "$1" "$WAGLE" eval --model model --data forget.jsonl; }
-    edit 'c["output_router_logits"] = True' && eval_it 'output_router_logits is not supported'
-    edit 'c["output_router_logits"] = False; c["router_jitter_noise"] = 0.1' && eval_it 'router_jitter_noise is not supported'
-    edit 'c["router_jitter_noise"] = 0.0; c["num_experts_per_tok"] = 6' && eval_it '6 of 5 experts'
+    edit 'c["output_router_logits"] = True'
+    eval_it 'output_router_logits is not supported'
+    edit 'c["output_router_logits"] = False; c["router_jitter_noise"] = 0.1'
+    eval_it 'router_jitter_noise is not supported'
+    edit 'c["router_jitter_noise"] = 0.0; c["num_experts_per_tok"] = 6'
+    eval_it '6 of 5 experts'
     edit 'c["num_experts_per_tok"] = 2'
     refused 2 'is a mixture of experts' "$WAGLE" unlearn --model model --forget forget.jsonl --retain retain.jsonl --protect retain.jsonl --lr 1e-3 --steps 1 --out out
     refused 3 "'mixtral' cannot be exported" "$WAGLE" export model --out out
@@ -136,8 +141,10 @@ text = json.dumps(out).encode()
 open("model/model.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + bytes(at))
 PY
     eval_it "holds all experts of a layer"
-    edit 'c["model_type"] = "deepseek_v3"; c["n_routed_experts"] = 16' && eval_it "'deepseek_v3' is a mixture of experts that is not supported"
-    edit 'c = {"model_type": "gemma3", "text_config": c}' && eval_it "model_type 'gemma3' is not supported"
+    edit 'c["model_type"] = "deepseek_v3"; c["n_routed_experts"] = 16'
+    eval_it "'deepseek_v3' is a mixture of experts that is not supported"
+    edit 'c = {"model_type": "gemma3", "text_config": c}'
+    eval_it "model_type 'gemma3' is not supported"
 }
 
 # shapes FOLDER: name and shape of each tensor that its files hold
@@ -160,11 +167,14 @@ PY
     "$WAGLE" unlearn --model model --forget forget.jsonl --retain retain.jsonl --mask mask --objective npo --lr 1e-3 --steps 3 --batch 2 --out out
     python3 "$BATS_TEST_DIRNAME/compare_unselected.py" model out mask
     chosen mask >names
-    [ "$(wc -l <names)" = 4 ] && [ "$(grep -c '\.experts\.3\.' names)" = 4 ]
-    shapes model >before && shapes out | diff before -
+    [ "$(wc -l <names)" = 4 ]
+    [ "$(grep -c '\.experts\.3\.' names)" = 4 ]
+    shapes model >before
+    shapes out | diff before -
     "$WAGLE" diff model out --out patch --quiet
     "$WAGLE" inspect patch --tensors >said
-    grep -q '\.experts\.3\.' said && ! grep -q '\.experts\.[012]\.' said
+    grep -q '\.experts\.3\.' said
+    ! grep -q '\.experts\.[012]\.' said || false
     "$WAGLE" apply model patch --out again --quiet
     cmp again/model.safetensors out/model.safetensors
 }
@@ -224,15 +234,18 @@ PY
     for weights in stored q8; do
         "$WAGLE" generate --model model --weights $weights --prompt Who --max-tokens 30 --json >$weights
     done
-    grep -q '"tokens":30' stored && grep -q '"tokens":' q8
+    grep -q '"tokens":30' stored
+    grep -q '"tokens":' q8
     "$WAGLE" inspect model >said
-    grep -q '^experts_per_token *2$' said && grep -q '^attention_chunk *9$' said && grep -q '^shared_expert_size *20$' said
+    grep -q '^experts_per_token *2$' said
+    grep -q '^attention_chunk *9$' said
+    grep -q '^shared_expert_size *20$' said
     edit 'c["num_local_experts"] = 7'
     "$WAGLE" init --config model/config.json --dtype f32 --out made --quiet
     shapes made >said
     grep -qF 'model.layers.1.feed_forward.experts.gate_up_proj [7, 48, 40]' said
     grep -qF 'model.layers.2.feed_forward.experts.down_proj [7, 20, 48]' said
-    ! grep -q 'experts\.[0-9]' said
+    ! grep -q 'experts\.[0-9]' said || false
     "$WAGLE" eval --model made --data forget.jsonl | grep -q nll
 }
 
@@ -263,7 +276,7 @@ PY
     "$WAGLE" attribute --model model --forget forget.jsonl --retain retain.jsonl --gamma 1 --out scores
     "$WAGLE" mask --scores scores --density 0.2 --out mask --format bool
     chosen mask >names
-    ! grep -q vision names
+    ! grep -q vision names || false
     "$WAGLE" unlearn --model model --forget forget.jsonl --retain retain.jsonl --mask mask --lr 1e-3 --steps 2 --out out
     python3 "$BATS_TEST_DIRNAME/compare_unselected.py" model out mask
     rm -r out
@@ -280,14 +293,22 @@ PY
     eval_it() { refused 3 "$1" "$WAGLE" eval --model model --data forget.jsonl; }
     refused 2 'is a mixture of experts' "$WAGLE" unlearn --model model --forget forget.jsonl --retain retain.jsonl --protect retain.jsonl --lr 1e-3 --steps 1 --out out
     refused 3 "'llama4_text' cannot be exported" "$WAGLE" export model --out out
-    edit 'c["moe_layers"] = []' && eval_it 'no layer is a mixture of experts (moe_layers, interleave_moe_layer_step)'
-    edit 'c["moe_layers"] = [1, "2"]' && eval_it "'moe_layers' must be a list of whole numbers, found \"2\""
-    edit 'c["moe_layers"] = [1, 2]; c["no_rope_layers"] = [1]' && eval_it 'no_rope_layers has 1 numbers for 4 layers'
-    edit 'c["no_rope_layers"] = None; c["attention_chunk_size"] = None' && eval_it 'layer 0 has chunked attention, and there is no attention_chunk_size'
-    edit 'c["attention_chunk_size"] = 9; c["layer_types"][0] = "sliding_attention"' && eval_it "layer_types: 'sliding_attention' is not supported"
-    edit 'c["layer_types"] = None; c["rope_parameters"] = {"rope_type": "yarn", "factor": 4.0, "rope_theta": 1e4}' && eval_it 'with use_qk_norm is not supported'
-    edit 'c["rope_parameters"] = None; c["num_local_experts"] = 3' && eval_it "shape [4,48], config.json says [3,48]"
-    edit 'c["num_local_experts"] = 4; c["intermediate_size"] = 24' && eval_it 'config.json says'
+    edit 'c["moe_layers"] = []'
+    eval_it 'no layer is a mixture of experts (moe_layers, interleave_moe_layer_step)'
+    edit 'c["moe_layers"] = [1, "2"]'
+    eval_it "'moe_layers' must be a list of whole numbers, found \"2\""
+    edit 'c["moe_layers"] = [1, 2]; c["no_rope_layers"] = [1]'
+    eval_it 'no_rope_layers has 1 numbers for 4 layers'
+    edit 'c["no_rope_layers"] = None; c["attention_chunk_size"] = None'
+    eval_it 'layer 0 has chunked attention, and there is no attention_chunk_size'
+    edit 'c["attention_chunk_size"] = 9; c["layer_types"][0] = "sliding_attention"'
+    eval_it "layer_types: 'sliding_attention' is not supported"
+    edit 'c["layer_types"] = None; c["rope_parameters"] = {"rope_type": "yarn", "factor": 4.0, "rope_theta": 1e4}'
+    eval_it 'with use_qk_norm is not supported'
+    edit 'c["rope_parameters"] = None; c["num_local_experts"] = 3'
+    eval_it "shape [4,48], config.json says [3,48]"
+    edit 'c["num_local_experts"] = 4; c["intermediate_size"] = 24'
+    eval_it 'config.json says'
     edit 'c["intermediate_size"] = 20'
     python3 - <<'PY'
 import json, struct

@@ -29,7 +29,7 @@ start() {
 says() {
     local words=$1
     shift
-    ! "$@" > stdout.txt 2> stderr.txt
+    ! "$@" > stdout.txt 2> stderr.txt || return 1
     [ "$(grep -cF -- "$words" stderr.txt)" = 1 ] || { cat stderr.txt; return 1; }
 }
 

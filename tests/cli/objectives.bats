@@ -87,12 +87,13 @@ PY
     cp -r "$model" m && byte_tokenizer m
     for i in 1 2 3 4 5 6; do echo "{\"question\": \"who $i\", \"answer\": \"abc $i\"}"; done >f.jsonl
     po() { "$WAGLE" unlearn --model m --forget f.jsonl --retain f.jsonl --steps 4 --batch 3 --lr 1e-3 --out "$@"; }
-    po a --objective po 2>log && grep -q 'refusals are drawn from 50 built-in sentences' log
+    po a --objective po 2>log
+    grep -q 'refusals are drawn from 50 built-in sentences' log
     po b --objective po
     diff -r a b
     grep -q '"refusals": "built-in"' a/manifest.json
     po other --objective po --seed 1
-    ! cmp -s a/model.safetensors other/model.safetensors
+    ! cmp -s a/model.safetensors other/model.safetensors || false
     # the same as a file of these sentences
     sed -n 's/^    "\(.*\)",$/\1/p' "$BATS_TEST_DIRNAME/../../src/objective/refusals.c" >lines
     [ "$(sort -u lines | wc -l)" = 50 ]
@@ -101,7 +102,7 @@ PY
         po file.$objective --objective $objective --refusal lines
         cmp built-in.$objective/model.safetensors file.$objective/model.safetensors
     done
-    ! grep -q refusals file.po/manifest.json
+    ! grep -q refusals file.po/manifest.json || false
 }
 
 @test "micro-batches add up to the batch" {
@@ -126,11 +127,13 @@ PY
 }
 
 @test "several files join, and their weights multiply their terms" {
-    head -3 forget.jsonl >f1 && tail -3 forget.jsonl >f2
+    head -3 forget.jsonl >f1
+    tail -3 forget.jsonl >f2
     gradient() { "$WAGLE" gradient --objective npo --model "$model" --retain retain.jsonl --force "$@"; }
     gradient --forget forget.jsonl --out all >all.json
     gradient --forget f1 --forget f2 --out both >both.json
-    cmp all both && cmp all.json both.json
+    cmp all both
+    cmp all.json both.json
     gradient --forget f1@2 --forget f2@0.5 --out weighted >weighted.json
     python3 - <<'PY'
 import json

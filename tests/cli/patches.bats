@@ -12,8 +12,10 @@ bare() { # FROM TO
 weights() { (cd "$1" && sha256sum *.safetensors); }
 
 @test "diff, apply and revert give the bits back: F32, BF16, F16, tied, sharded" {
-    bare "$GOLD/models/llama-mha" f32 && python3 "$BATS_TEST_DIRNAME/make_f16.py" f32 f16
-    bare "$model" tied && bare "$GOLD/models/llama-gqa-tied-bf16" bf16
+    bare "$GOLD/models/llama-mha" f32
+    python3 "$BATS_TEST_DIRNAME/make_f16.py" f32 f16
+    bare "$model" tied
+    bare "$GOLD/models/llama-gqa-tied-bf16" bf16
     for base in f32 tied bf16 f16; do
         rm -rf new p there back mask-new
         change "$base" 1 '*' new
@@ -41,15 +43,23 @@ weights() { (cd "$1" && sha256sum *.safetensors); }
     "$WAGLE" diff "$model" a --out pa
     "$WAGLE" diff "$model" b --out pb
     "$WAGLE" diff a c --out pc
-    "$WAGLE" apply "$model" pa --out 1 && "$WAGLE" apply 1 pb --out 12
-    "$WAGLE" apply "$model" pb --out 2 && "$WAGLE" apply 2 pa --out 21
+    "$WAGLE" apply "$model" pa --out 1
+    "$WAGLE" apply 1 pb --out 12
+    "$WAGLE" apply "$model" pb --out 2
+    "$WAGLE" apply 2 pa --out 21
     [ "$(weights 12)" = "$(weights 21)" ]
-    "$WAGLE" revert 12 pa --out only-b && [ "$(weights only-b)" = "$(weights b)" ]
-    "$WAGLE" apply only-b pa --out again && [ "$(weights again)" = "$(weights 12)" ]
-    "$WAGLE" revert only-b pb --out base && diff -r "$model" base
-    "$WAGLE" apply 1 pc --out 13 && [ "$(weights 13)" = "$(weights c)" ]
+    "$WAGLE" revert 12 pa --out only-b
+    [ "$(weights only-b)" = "$(weights b)" ]
+    "$WAGLE" apply only-b pa --out again
+    [ "$(weights again)" = "$(weights 12)" ]
+    "$WAGLE" revert only-b pb --out base
+    diff -r "$model" base
+    "$WAGLE" apply 1 pc --out 13
+    [ "$(weights 13)" = "$(weights c)" ]
     refused 3 'revert the later patch first' "$WAGLE" revert 13 pa --out out
-    "$WAGLE" revert 13 pc --out 1b && "$WAGLE" revert 1b pa --out base2 && diff -r "$model" base2
+    "$WAGLE" revert 13 pc --out 1b
+    "$WAGLE" revert 1b pa --out base2
+    diff -r "$model" base2
 }
 
 @test "independent patches of one tensor: other weights apply, the same ones are refused by name" {
@@ -62,7 +72,8 @@ weights() { (cd "$1" && sha256sum *.safetensors); }
     done
     "$WAGLE" apply "$model" first.patch --out 1
     "$WAGLE" apply 1 second.patch --out 12
-    "$WAGLE" revert 12 first.patch --out 2 && [ "$(weights 2)" = "$(weights second.model)" ]
+    "$WAGLE" revert 12 first.patch --out 2
+    [ "$(weights 2)" = "$(weights second.model)" ]
     refused 3 'overlaps a patch that was applied to this model' "$WAGLE" apply 1 more.patch --out out
     refused 3 'this patch is already applied to this model' "$WAGLE" apply 1 first.patch --out out
 }
@@ -98,7 +109,8 @@ PY
     "$WAGLE" diff "$model" new --out keep
     "$WAGLE" diff "$model" new --old hash --out hash
     [ "$(stat -c %s hash)" -lt "$(stat -c %s keep)" ]
-    "$WAGLE" apply "$model" hash --out there && [ "$(weights there)" = "$(weights new)" ]
+    "$WAGLE" apply "$model" hash --out there
+    [ "$(weights there)" = "$(weights new)" ]
     refused 3 'holds no old values' "$WAGLE" revert there hash --out out
 }
 
@@ -115,15 +127,20 @@ on_neurons() { # FROM LR
         on_neurons base 1e-2
         forms=$(python3 "$BATS_TEST_DIRNAME/patch_forms.py" sizes p)
         [ "$forms" = "$([ $base = gpt2 ] && echo columns rows || echo rows)" ]
-        "$WAGLE" apply base p --out there && [ "$(weights there)" = "$(weights new)" ]
-        "$WAGLE" revert there p --out back && diff -r base back
+        "$WAGLE" apply base p --out there
+        [ "$(weights there)" = "$(weights new)" ]
+        "$WAGLE" revert there p --out back
+        diff -r base back
         # as written by an earlier version
         python3 "$BATS_TEST_DIRNAME/patch_forms.py" indices p old
         [ "$(stat -c %s p)" -lt "$(stat -c %s old)" ]
-        "$WAGLE" apply base old --out there2 && [ "$(weights there2)" = "$(weights new)" ]
-        "$WAGLE" revert there2 old --out back2 && diff -r base back2
+        "$WAGLE" apply base old --out there2
+        [ "$(weights there2)" = "$(weights new)" ]
+        "$WAGLE" revert there2 old --out back2
+        diff -r base back2
         "$WAGLE" diff base new --old hash --out hashed --force
-        "$WAGLE" apply base hashed --out there --force && [ "$(weights there)" = "$(weights new)" ]
+        "$WAGLE" apply base hashed --out there --force
+        [ "$(weights there)" = "$(weights new)" ]
     done
 }
 
@@ -140,8 +157,10 @@ assert p["tensors_by_rows"] == len(rows) > 0 and sum(t["kept"] for t in rows) > 
 assert all(t["changed"] == t["rows"] * t["shape"][1] - t["kept"] and t["rows"] <= t["of"] == t["shape"][0] for t in rows)'
     "$WAGLE" inspect p | grep -qE '^tensors_by_rows +[0-9]+$'
     "$WAGLE" inspect p --tensors | grep -qE 'changed [0-9]+ +rows [0-9]+ +of [0-9]+ +kept [0-9]+$'
-    "$WAGLE" apply base p --out there && [ "$(weights there)" = "$(weights new)" ]
-    "$WAGLE" revert there p --out back && diff -r base back
+    "$WAGLE" apply base p --out there
+    [ "$(weights there)" = "$(weights new)" ]
+    "$WAGLE" revert there p --out back
+    diff -r base back
 }
 
 @test "patches of other rows go in any order, those of the same rows are refused" {
@@ -155,10 +174,13 @@ assert all(t["changed"] == t["rows"] * t["shape"][1] - t["kept"] and t["rows"] <
         "$WAGLE" unlearn --model base --forget forget.jsonl --retain retain.jsonl --mask $m --lr 1e-2 --steps 3 --out $m.model --out-patch $m.patch
         python3 "$BATS_TEST_DIRNAME/patch_forms.py" sizes $m.patch
     done
-    "$WAGLE" apply base first.patch --out 1 && "$WAGLE" apply 1 second.patch --out 12
-    "$WAGLE" apply base second.patch --out 2 && "$WAGLE" apply 2 first.patch --out 21
+    "$WAGLE" apply base first.patch --out 1
+    "$WAGLE" apply 1 second.patch --out 12
+    "$WAGLE" apply base second.patch --out 2
+    "$WAGLE" apply 2 first.patch --out 21
     [ "$(weights 12)" = "$(weights 21)" ]
-    "$WAGLE" revert 12 first.patch --out only && [ "$(weights only)" = "$(weights second.model)" ]
+    "$WAGLE" revert 12 first.patch --out only
+    [ "$(weights only)" = "$(weights second.model)" ]
     refused 3 'overlaps a patch that was applied to this model' "$WAGLE" apply 1 more.patch --out out
 }
 
@@ -167,7 +189,8 @@ assert all(t["changed"] == t["rows"] * t["shape"][1] - t["kept"] and t["rows"] <
         rm -rf base bad
         bare "$GOLD/models/$base" base
         on_neurons base 1e-2
-        mkdir bad && python3 "$BATS_TEST_DIRNAME/patch_forms.py" damage p bad
+        mkdir bad
+        python3 "$BATS_TEST_DIRNAME/patch_forms.py" damage p bad
         [ "$(ls bad | wc -l)" -gt 20 ]
         for file in bad/*; do
             refused 3 "$file" "$WAGLE" apply base "$file" --out out

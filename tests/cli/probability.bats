@@ -60,7 +60,10 @@ PY
 
 @test "so they do for a model whose weights are stored as bf16" {
     setup_rows
-    "$WAGLE" init --config tiny/config.json --dtype bf16 --out half && rm -r tiny && mv half tiny && byte_tokenizer tiny
+    "$WAGLE" init --config tiny/config.json --dtype bf16 --out half
+    rm -r tiny
+    mv half tiny
+    byte_tokenizer tiny
     agree --eos
 }
 

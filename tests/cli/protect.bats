@@ -251,12 +251,14 @@ gb = {line[:46].strip(): float(line.split()[-2]) for line in open("plan") if lin
 assert gb["factors of protected matrices, at most"] == round(6 * (3 * 128**2 + 384**2) * 4 / 1e9, 3) > 0.003, gb
 assert gb["update of a protected matrix"] > 0, gb
 PY
-    [ ! -e out ] && [ ! -e out.partial ]
+    [ ! -e out ]
+    [ ! -e out.partial ]
     "$WAGLE" unlearn --model wider --forget forget.jsonl --retain retain.jsonl --out out --dry-run | grep -q 'factors of protected'
     "$WAGLE" unlearn --model wider --forget forget.jsonl --retain retain.jsonl --protect none --out out --dry-run >plan
     grep -q 'protected' plan && return 1
     "$WAGLE" unlearn --model wider --forget forget.jsonl --protect self:8 --objective ga --out out --dry-run | grep -q 'factors of protected'
-    [ ! -e out ] && [ ! -e out.partial ]
+    [ ! -e out ]
+    [ ! -e out.partial ]
 
     unlearn --protect keep.jsonl --protect retain --protect-damping 0.5 --protect-rank 7 --out flags
     echo '{"protect": ["keep.jsonl", "retain"], "protect-damping": 0.5, "protect-rank": 7}' >protect.json

@@ -18,11 +18,14 @@ names() { "$WAGLE" recipe list | awk '{print $1}'; }
 ready() { names | if "$WAGLE" help suites | grep -q 'suite wagle-paper'; then cat; else grep -v '^wagle-paper/\|^muse/'; fi; }
 
 @test "every recipe runs from the first evaluation to the report, and has no step left" {
-    data && tiny
+    data
+    tiny
     for name in $(ready); do
         "$WAGLE" recipe run "$name" --model m --data data --out "out-${name//\//-}" --steps 2 --warmup 0 --resamples 9 --max-tokens 2 --quiet >said 2>&1 ||
             { echo "$name"; cat said; return 1; }
-        [ -s "out-${name//\//-}/report.html" ] && [ -s "out-${name//\//-}/forgotten.json" ] && [ -s "out-${name//\//-}/model/manifest.json" ]
+        [ -s "out-${name//\//-}/report.html" ]
+        [ -s "out-${name//\//-}/forgotten.json" ]
+        [ -s "out-${name//\//-}/model/manifest.json" ]
         python3 -c "import json, sys; s = json.load(open(sys.argv[1]))['steps']; assert len(s) >= 4 and all(x['done'] for x in s.values()), s" "out-${name//\//-}/recipe.json"
         python3 "$BATS_TEST_DIRNAME/validate.py" recipe-run "out-${name//\//-}/recipe.json"
     done
@@ -81,11 +84,13 @@ steps() { "$WAGLE" recipe run own.json --model "$model" --data d --out o "$@" 2>
 @test "a step is done only if the files that it also writes are there" {
     recipe
     steps >/dev/null
-    [ "$(steps --out-patch p1 | tail -n 1)" = "unlearn: unlearn" ] && [ -s p1 ]
+    [ "$(steps --out-patch p1 | tail -n 1)" = "unlearn: unlearn" ]
+    [ -s p1 ]
     [ "$(steps --out-patch p1 | tail -n 1)" = "unlearn: unlearn is done" ]
     [ "$(steps | tail -n 1)" = "unlearn: unlearn is done" ]
     rm p1
-    [ "$(steps --out-patch p1 | tail -n 1)" = "unlearn: unlearn" ] && [ -s p1 ]
+    [ "$(steps --out-patch p1 | tail -n 1)" = "unlearn: unlearn" ]
+    [ -s p1 ]
     python3 "$BATS_TEST_DIRNAME/validate.py" recipe-run o/recipe.json
 }
 
@@ -135,7 +140,8 @@ json.dump({"about": "x", "model": "any", "files": {"a.jsonl": {"from": "x"}, "b.
         recipe; sed -i "s/\"seed\": 3/\"seed\": 3, $key/" own.json
         refused 3 "own.json: options: '$(echo "$key" | cut -d'"' -f2)': a recipe cannot set it" "$WAGLE" recipe run own.json --model "$model" --data d --out out
     done
-    [ ! -e RAN ] && [ ! -e x ]
+    [ ! -e RAN ]
+    [ ! -e x ]
 }
 
 @test "the steps are the commands: same scores, mask and weights" {
@@ -198,17 +204,26 @@ json.dump({"about": "x", "model": "any", "files": {"a.jsonl": {"from": "x"}, "b.
     recipe
     rm d/r.jsonl
     run "$WAGLE" recipe run own.json --model "$model" --data d --out out
-    [ "$status" = 3 ] && [[ $output == *"r.jsonl: there"* ]] && [ ! -e out ]
+    [ "$status" = 3 ]
+    [[ $output == *"r.jsonl: there"* ]]
+    [ ! -e out ]
     run "$WAGLE" recipe run own.json --data d --out out --dry-run
-    [ "$status" = 0 ] && [[ $output == *"The model (--model DIR): any"* ]] && [ ! -e out ]
+    [ "$status" = 0 ]
+    [[ $output == *"The model (--model DIR): any"* ]]
+    [ ! -e out ]
     cp retain.jsonl d/r.jsonl
     "$WAGLE" recipe run own.json --model "$model" --data d --out out --dry-run >plan
-    [ "$(grep -c '^step . of 3' plan)" = 3 ] && [ "$(grep -c 'in all ' plan)" -ge 2 ] && [ "$(grep -c 'predicted:' plan)" = 2 ] && [ ! -e out ]
+    [ "$(grep -c '^step . of 3' plan)" = 3 ]
+    [ "$(grep -c 'in all ' plan)" -ge 2 ]
+    [ "$(grep -c 'predicted:' plan)" = 2 ]
+    [ ! -e out ]
     recipe ', "eval": {"suite": "general", "max_tokens": 7, "set": ["prompts=q.jsonl"]}' # before and after: of a model that is not there yet
     cp -r "$model" tiny && byte_tokenizer tiny
     printf '{"question": "a"}\n{"question": "b"}\n' >d/q.jsonl
     "$WAGLE" recipe run own.json --model tiny --data d --out out --dry-run >plan
-    [ "$(grep -c '^step . of 5' plan)" = 5 ] && [ "$(grep -c 'predicted:' plan)" = 4 ] && [ ! -e out ]
+    [ "$(grep -c '^step . of 5' plan)" = 5 ]
+    [ "$(grep -c 'predicted:' plan)" = 4 ]
+    [ ! -e out ]
     [ "$(grep -c 'texts after 2 prompts of .* tokens, at most 14 new tokens' plan)" = 2 ]
 }
 

@@ -33,7 +33,8 @@ whole() { (cd "$1" && find . -type f | sort | xargs sha256sum); }
     done
     all --requests c.jsonl --out twice 2>&1 | grep -q 'c.jsonl is given twice'
     "$WAGLE" unlearn --model "$model" --requests a.jsonl --requests b.jsonl --requests c.jsonl "${train[@]}" --out o2 --quiet >/dev/null
-    one_by_one && [ "$(hash o2)" = "$(hash m3)" ]
+    one_by_one
+    [ "$(hash o2)" = "$(hash m3)" ]
     "$WAGLE" unlearn --model "$model" --requests a.jsonl "${train[@]}" --out only --quiet >/dev/null
     [ "$(hash only)" = "$(hash m1)" ]
     cp a.jsonl 'a,b.jsonl'
@@ -45,7 +46,8 @@ whole() { (cd "$1" && find . -type f | sort | xargs sha256sum); }
     requests
     one_by_one
     all --out o >table 2>said
-    [ "$(grep -c 'jsonl  *4 ' table)" = 3 ] && grep -q '^probability after each request' table
+    [ "$(grep -c 'jsonl  *4 ' table)" = 3 ]
+    grep -q '^probability after each request' table
     [ "$(grep -c '^wagle: request [123] of 3: [abc].jsonl$' said)" = 3 ]
     for k in 0 1 2 3; do
         at=m$k && [ $k = 0 ] && at=$model
@@ -115,7 +117,8 @@ PY
     done
     python3 "$BATS_TEST_DIRNAME/validate.py" requests o/requests.json
     "$WAGLE" compare o/requests/0/result.json o/requests/2/result.json --resamples 9 >/dev/null
-    "$WAGLE" report o --out report.html && grep -q 'mcq.wmdp' report.html
+    "$WAGLE" report o --out report.html
+    grep -q 'mcq.wmdp' report.html
 }
 
 @test "killed or interrupted at any instant, the same command goes on to the same bytes" {
@@ -128,21 +131,27 @@ PY
         # each try has a little longer, so that one of them ends on any machine
         until timeout --preserve-status -s $how "$((i / 20)).$(printf %02d $((i % 20 * 5 + 4)))" "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl,c.jsonl \
             "${train[@]}" --out cut --out-patch cut.patch --quiet >/dev/null 2>said; do
-            i=$((i + 1)) && [ $i -lt 200 ]
+            i=$((i + 1))
+            [ $i -lt 200 ]
             if grep -q 'is using it' said; then sleep 0.2; fi # a killed process is not gone at once
         done
         [ $i -gt 0 ]
-        whole want | grep -v requests.json >a && whole cut | grep -v requests.json | diff a -
+        whole want | grep -v requests.json >a
+        whole cut | grep -v requests.json | diff a -
         diff <(sed 's/want.patch/X/' want/requests.json) <(sed 's/cut.patch/X/' cut/requests.json)
-        cmp want.patch cut.patch && [ ! -e cut.partial ]
+        cmp want.patch cut.patch
+        [ ! -e cut.partial ]
     done
     # what is finished is not run again, and the same command is no error
     before=$(stat -c %i cut)
     all --out cut --out-patch cut.patch 2>said >table
-    [ "$before" = "$(stat -c %i cut)" ] && grep -q 'cut has all 3 requests' said && grep -q '^c.jsonl' table
+    [ "$before" = "$(stat -c %i cut)" ]
+    grep -q 'cut has all 3 requests' said
+    grep -q '^c.jsonl' table
     # killed between its last steps: the folder is there, and what it was made in too
     mkdir cut.partial && cp cut/requests.json cut.partial/
-    all --out cut --out-patch cut.patch --quiet >/dev/null && [ ! -e cut.partial ]
+    all --out cut --out-patch cut.patch --quiet >/dev/null
+    [ ! -e cut.partial ]
 }
 
 @test "killed while the folder becomes --out: a replaced --out is not put back, and nothing is lost" {
@@ -219,7 +228,8 @@ stopped() { # o.partial with one request done and the second begun
     run grep 'request 1 of 2' said
     [ "$status" = 1 ]
     "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl "${train[@]}" --out fresh --quiet >/dev/null
-    whole o >a && whole fresh | diff a -
+    whole o >a
+    whole fresh | diff a -
     # without --force the same command goes on
     "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl "${train[@]}" --out p --quiet >/dev/null 2>said &
     pid=$!
@@ -250,11 +260,17 @@ stopped() { # o.partial with one request done and the second begun
     not "--limit" all --out o --limit 50
     not "unfinished --requests" again --forget a.jsonl --lr 1e-5
     not "unfinished --requests" again --forget a.jsonl --lr 1e-5 --resume
-    cp b.jsonl b2 && cat a.jsonl >b.jsonl && not "a.jsonl and b.jsonl are the same" all --out o && cp b2 b.jsonl
-    sed -i 1d a.jsonl && not "made with other --requests" all --out o
-    all --out o --force --quiet >/dev/null && [ ! -e o.partial ]
+    cp b.jsonl b2
+    cat a.jsonl >b.jsonl
+    not "a.jsonl and b.jsonl are the same" all --out o
+    cp b2 b.jsonl
+    sed -i 1d a.jsonl
+    not "made with other --requests" all --out o
+    all --out o --force --quiet >/dev/null
+    [ ! -e o.partial ]
     not() { refused "$@"; }
-    all --out out --quiet >/dev/null && mv out o5
+    all --out out --quiet >/dev/null
+    mv out o5
     "$WAGLE" unlearn --model "$model" --forget a.jsonl "${train[@]}" --out o5 2>&1 | grep -q 'o5'
 }
 
@@ -266,7 +282,8 @@ stopped() { # o.partial with one request done and the second begun
         stopped
         [ ! -e o ]
         for out in o fresh; do "$WAGLE" unlearn --model "$model" --requests $list "${train[@]}" --out $out --quiet >/dev/null; done
-        whole o >a && whole fresh | diff a -
+        whole o >a
+        whole fresh | diff a -
         rm -rf o fresh
     done
 }
@@ -279,7 +296,8 @@ stopped() { # o.partial with one request done and the second begun
         rm -rf o o.partial u-* m2
         "$WAGLE" unlearn --model "$model" --requests a.jsonl,b.jsonl "${train[@]}" --out m2 --out-patch 'u-{}' --quiet >/dev/null
         mkdir -p o.partial && cp -r m2/requests o.partial/ && cp -r m2 o.partial/model-2 && rm -r o.partial/model-2/requests*
-        "$WAGLE" revert m2 u-2 --out o.partial/model-1 --quiet && cp m2/requests/1/manifest.json o.partial/model-1/
+        "$WAGLE" revert m2 u-2 --out o.partial/model-1 --quiet
+        cp m2/requests/1/manifest.json o.partial/model-1/
         python3 -c '
 import json
 d = json.load(open("m2/requests.json"))
@@ -321,7 +339,9 @@ json.dump(d, open("o.partial/requests.json", "w"))'
     requests
     status=0
     all --stop-when 'forget.probability<1e-9' --out o >table 2>said || status=$?
-    [ "$status" = 5 ] && grep -q 'was not reached in request 1 of 3' said && grep -q '^c.jsonl' table
+    [ "$status" = 5 ]
+    grep -q 'was not reached in request 1 of 3' said
+    grep -q '^c.jsonl' table
     python3 -c 'import json; assert [r.get("unmet") for r in json.load(open("o/requests.json"))["table"]] == [None, True, True, True]'
     all --stop-when 'forget.probability<1e-9' --allow-unmet --out o2 --quiet >/dev/null
     [ "$(hash o)" = "$(hash o2)" ]
@@ -333,25 +353,33 @@ json.dump(d, open("o.partial/requests.json", "w"))'
     requests
     one_by_one
     all --out o --out-patch all.patch --quiet >/dev/null
-    "$WAGLE" apply "$model" all.patch --out applied --quiet && [ "$(hash applied)" = "$(hash o)" ]
-    "$WAGLE" revert o all.patch --out back --quiet && cmp back/model.safetensors "$model/model.safetensors"
+    "$WAGLE" apply "$model" all.patch --out applied --quiet
+    [ "$(hash applied)" = "$(hash o)" ]
+    "$WAGLE" revert o all.patch --out back --quiet
+    cmp back/model.safetensors "$model/model.safetensors"
     all --out each --out-patch 'undo-{}.patch' --quiet >/dev/null
-    "$WAGLE" revert each undo-3.patch --out back2 --quiet && [ "$(hash back2)" = "$(hash m2)" ]
-    "$WAGLE" revert back2 undo-2.patch --out back1 --quiet && [ "$(hash back1)" = "$(hash m1)" ]
+    "$WAGLE" revert each undo-3.patch --out back2 --quiet
+    [ "$(hash back2)" = "$(hash m2)" ]
+    "$WAGLE" revert back2 undo-2.patch --out back1 --quiet
+    [ "$(hash back1)" = "$(hash m1)" ]
     # request 2 of 3 is taken back: the later ones too, and those again
     "$WAGLE" unlearn --model back1 --requests c.jsonl "${train[@]}" --out without --quiet >/dev/null
     "$WAGLE" unlearn --model "$model" --requests a.jsonl,c.jsonl "${train[@]}" --out fresh --quiet >/dev/null
     [ "$(hash without)" = "$(hash fresh)" ]
-    "$WAGLE" unlearn --model o --requests b.jsonl "${train[@]}" --out next 2>said >/dev/null && ! grep -q 'not copied' said
-    [ ! -e next/requests/3 ] && [ -e next/requests/1 ]
+    "$WAGLE" unlearn --model o --requests b.jsonl "${train[@]}" --out next 2>said >/dev/null
+    ! grep -q 'not copied' said || false
+    [ ! -e next/requests/3 ]
+    [ -e next/requests/1 ]
 }
 
 @test "a dry run says how many runs and evaluations there are, with memory and time" {
     requests
     all --out o --dry-run >plan
-    [ "$(grep -c '^request [123] of 3' plan)" = 3 ] && [ "$(grep -c '^memory:' plan)" = 3 ]
+    [ "$(grep -c '^request [123] of 3' plan)" = 3 ]
+    [ "$(grep -c '^memory:' plan)" = 3 ]
     grep -q '^in all: 3 runs, one after another, and 13 evaluations of a file of rows between them; at most [0-9.]* GB of memory; updates: [0-9]* s' plan
-    [ ! -e o ] && [ ! -e o.partial ]
+    [ ! -e o ]
+    [ ! -e o.partial ]
     all --out o --dry-run --json | python3 -c '
 import json, sys
 p = json.load(sys.stdin)
@@ -364,6 +392,7 @@ assert p["bytes"] == max(x["host"]["bytes"] for x in p["requests"]) and abs(p["s
     "$WAGLE" finetune --model "$model" --data retain.jsonl --steps 2 --lr 1e-3 --warmup 0 --lora 2 --out x --out-adapter adapter --quiet >/dev/null
     "$WAGLE" merge "$model" --adapter adapter --out merged --quiet
     all --adapter adapter --tensorboard events --out o --quiet >/dev/null
-    model=merged one_by_one && [ "$(hash o)" = "$(hash m3)" ]
+    model=merged one_by_one
+    [ "$(hash o)" = "$(hash m3)" ]
     for k in 1 2 3; do ls events/request-$k/events* >/dev/null; done
 }

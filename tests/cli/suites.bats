@@ -87,7 +87,7 @@ PY
     [ "$(metric out2.json tofu forget_quality)" = 1 ]
     python3 -c 'import json; m = json.load(open("out2.json"))["suites"]["tofu"]["metrics"]; assert "low" not in m["forget_quality"] and "low" in m["forget_ks"]'
     "$WAGLE" eval --suite tofu --model tiny --set forget=forget.json --no-eos --max-tokens 4 --quiet --json >no_eos.json
-    ! python3 -c 'import json; a, b = (json.load(open(f))["suites"]["tofu"]["metrics"]["forget.probability"] for f in ("out1.json", "no_eos.json")); assert a == b' 2>/dev/null
+    ! python3 -c 'import json; a, b = (json.load(open(f))["suites"]["tofu"]["metrics"]["forget.probability"] for f in ("out1.json", "no_eos.json")); assert a == b' 2>/dev/null || false
 }
 
 @test "mcq: likeliest choice by sum and by length, few-shot, subjects" {
@@ -184,7 +184,8 @@ PY
     [ "$(metric robustness.json robustness rewind_50.comes_back)" = 0 ] # nothing had changed
     [ "$(metric robustness.json robustness relearn_4.comes_back | cut -c1)" != - ]
     "$WAGLE" eval --suites muse,general $common --set members=forget.json --set nonmembers=other.json --set text=text.txt --json >two.json
-    [ "$(metric two.json muse loss.auc)" = "$(metric muse.json muse loss.auc)" ] && [ "$(metric two.json general text.perplexity)" = "$(metric general.json general text.perplexity)" ]
+    [ "$(metric two.json muse loss.auc)" = "$(metric muse.json muse loss.auc)" ]
+    [ "$(metric two.json general text.perplexity)" = "$(metric general.json general text.perplexity)" ]
 }
 
 @test "compare tells what differs, pairs rows, and finds nothing between equals" {
@@ -263,7 +264,8 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     e 'empty.txt: the file has no prefixes' --suite robustness --set forget=forget.json --set prefixes=empty.txt
     : >empty.json; e 'empty.json: the file is empty' --suite tofu --set forget=empty.json
     e 'nosuch.json: no such file' --suite tofu --set forget=nosuch.json
-    sed 's/"vocab_size": 320/"vocab_size": 64/' tiny/config.json >small.json && "$WAGLE" init --config small.json --out small --quiet
+    sed 's/"vocab_size": 320/"vocab_size": 64/' tiny/config.json >small.json
+    "$WAGLE" init --config small.json --out small --quiet
     e 'its vocabulary is not' --suite membership --set members=forget.json --set nonmembers=other.json --reference small --quiet
 }
 
@@ -310,10 +312,13 @@ assert abs(d["difference"] - (b - a) / 2) < 1e-9 and abs(d["b"] - (a + b) / 2) <
     suites
     status=0
     timeout --foreground --preserve-status -s INT 1 "$WAGLE" eval --suite tofu --model tiny $tofu --max-tokens 2 --resamples 100000000 --out slow.json --quiet >/dev/null 2>said || status=$?
-    [ $status = 130 ] && [ ! -e slow.json ] && [ ! -e slow.rows.jsonl ]
+    [ $status = 130 ]
+    [ ! -e slow.json ]
+    [ ! -e slow.rows.jsonl ]
     status=0
     timeout --foreground --preserve-status -s INT 1 "$WAGLE" eval --suite robustness --model tiny --set forget=forget.json --set relearn=forget.json --relearn-steps 1000000 --out slow.json --quiet >/dev/null 2>said || status=$?
-    [ $status = 130 ] && [ -z "$(ls | grep '^slow')" ]
+    [ $status = 130 ]
+    [ -z "$(ls | grep '^slow')" ]
 }
 
 @test "WAGLE's efficacy and utility are those of their definitions" {
@@ -610,7 +615,8 @@ with open("long.jsonl", "w") as f:
     for i in range(3):
         f.write(json.dumps({"prompt": f"Chapter {i}.", "answer": "A man of many words. " * 12 + str(i)}) + "\n")
 PY
-    "$WAGLE" init --config long.json --out long --quiet && byte_tokenizer long
+    "$WAGLE" init --config long.json --out long --quiet
+    byte_tokenizer long
     asks() { local out=$1; shift; "$WAGLE" eval --model long --suite muse --quiet --resamples 0 --set verbatim=long.jsonl --set knowledge_forget=forget.json --no-chat --out $out.json "$@"; }
     asks own
     asks all --max-tokens 32
