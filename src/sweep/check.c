@@ -86,22 +86,12 @@ static wagle_status check_params(wagle_ctx *ctx, const wg_sweep *s)
 /* --- runs ---------------------------------------------------------------------------------------
  */
 
-static wagle_status check_patterns(wagle_ctx *ctx, const char *joined)
+static wagle_status check_patterns(wagle_ctx *ctx, wg_sweep *s, const wg_point *p)
 {
-    char text[256], *rest = text;
-    const char *pattern[16] = {NULL};
-    int n = 0;
+    const char *const *patterns;
 
-    if (strlen(joined) >= sizeof text)
-        return wg_sweep_refuse(ctx, "exclude",
-                               "the patterns may have at most 255 letters together");
-    snprintf(text, sizeof text, "%s", joined);
-    for (char *at; (at = strtok_r(rest, "+", &rest)) != NULL;) {
-        if (n == 15)
-            return wg_sweep_refuse(ctx, "exclude", "at most 15 patterns");
-        pattern[n++] = at;
-    }
-    return wg_check_patterns(ctx, pattern);
+    WG_TRY(wg_sweep_excluded(ctx, s, p, NULL, &patterns));
+    return wg_check_patterns(ctx, patterns);
 }
 
 static wagle_status check_mask(wagle_ctx *ctx, wg_sweep *s, const char *file)
@@ -135,7 +125,7 @@ static wagle_status check_point(wagle_ctx *ctx, wg_sweep *s, int64_t i)
     if (mask == NULL)
         WG_TRY(wg_check_density(ctx, p->density));
     if (!same || !same_text(before->exclude, p->exclude))
-        WG_TRY(check_patterns(ctx, p->exclude));
+        WG_TRY(check_patterns(ctx, s, p));
     if (same && same_text(before->objective, p->objective) &&
         same_text(before->protect, p->protect) && before->lr == p->lr && before->start == p->start)
         return WAGLE_OK;

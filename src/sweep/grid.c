@@ -30,6 +30,8 @@ typedef struct spec_key {
     const char *wanted;
 } spec_key;
 
+static const char of_adapters[] = "expected a folder, or a list of folders";
+
 /* Those that are no options of training. */
 static const spec_key keys[] = {
     {"model", JSON_STRING, true, false, "expected a folder"},
@@ -42,7 +44,7 @@ static const spec_key keys[] = {
     {"exclude", JSON_ARRAY, false, true, "expected a list of lists of patterns"},
     {"densities", JSON_ARRAY, false, true, "expected a list"},
     {"protect", JSON_ARRAY, false, true, "expected a list of texts"},
-    {"adapter", JSON_STRING, false, true, "expected a folder, or a list of folders"},
+    {"adapter", JSON_STRING, false, true, of_adapters},
     {"seeds", JSON_ARRAY, false, true, "expected a list"},
     {"grids", JSON_ARRAY, false, true, "expected a list of objects with axes"},
     {"keep", JSON_ARRAY, false, true, "expected a list of columns"},
@@ -198,8 +200,6 @@ static wagle_status check_start(wagle_ctx *ctx, const json_t *lr)
                      "with 'updates' it must be one number above 0, where the search starts");
 }
 
-static const char of_adapters[] = "expected a folder, or a list of folders";
-
 static wagle_status check_axis(wagle_ctx *ctx, const json_t *list, int i)
 {
     const bool text = i == OBJECTIVES || i == SELECTORS || i == PROTECT || i == ADAPTER;
@@ -316,15 +316,36 @@ static wagle_status check_point(wagle_ctx *ctx, wg_sweep *s, const wg_point *p)
                : wg_sweep_selector(ctx, p->selector, name, &o);
 }
 
+wagle_status wg_sweep_add_extras(wagle_ctx *ctx, const wg_point *p, const char *before, wg_text *t)
+{
+    if (wg_sweep_protects(p))
+        WG_TRY(wg_text_printf(ctx, t, "%sprotect %s", before, p->protect));
+    return wg_sweep_adapts(p) ? wg_text_printf(ctx, t, "%sadapter %s", before, p->adapter)
+                              : WAGLE_OK;
+}
+
+wagle_status wg_sweep_set_extras(wagle_ctx *ctx, const wg_point *p, json_t *into)
+{
+    if (wg_sweep_protects(p))
+        WG_TRY(wg_json_set(ctx, into, "protect", json_string(p->protect)));
+    return wg_sweep_adapts(p) ? wg_json_set(ctx, into, "adapter", json_string(p->adapter))
+                              : WAGLE_OK;
+}
+
+wagle_status wg_sweep_add_method(wagle_ctx *ctx, const wg_point *p, wg_text *t)
+{
+    WG_TRY(wg_text_printf(ctx, t, "%s %s%s%s", p->objective, p->selector,
+                          *p->exclude != '\0' ? " without " : "", p->exclude));
+    return wg_sweep_add_extras(ctx, p, " ", t);
+}
+
 wagle_status wg_sweep_name(wagle_ctx *ctx, wg_sweep *s, wg_point *p)
 {
     wg_text key = {0};
-    wagle_status st = wg_text_printf(
-        ctx, &key, "%s %s%s%s%s%s%s%s %.6g", p->objective, p->selector,
-        *p->exclude != '\0' ? " without " : "", p->exclude, wg_sweep_protects(p) ? " protect " : "",
-        wg_sweep_protects(p) ? p->protect : "", wg_sweep_adapts(p) ? " adapter " : "",
-        wg_sweep_adapts(p) ? p->adapter : "", p->density);
+    wagle_status st = wg_sweep_add_method(ctx, p, &key);
 
+    if (st == WAGLE_OK)
+        st = wg_text_printf(ctx, &key, " %.6g", p->density);
     if (st == WAGLE_OK)
         st = p->lr > 0 || s->updates == 0
                  ? wg_text_printf(ctx, &key, " lr %.6g", p->lr)
@@ -361,6 +382,7 @@ static wagle_status add_point(wagle_ctx *ctx, wg_sweep *s, const json_t *grid, s
                     .lr = json_number_value(at[RATES]),
                     .start = 1e-4,
                     .exclude = "",
+                    .patterns = at[EXCLUDE],
                     .seed = seed};
     if (s->updates > 0 && json_is_number(axis(s, grid, RATES)))
         p->start = json_number_value(axis(s, grid, RATES));

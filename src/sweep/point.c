@@ -295,25 +295,35 @@ static wagle_status keeps_table(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, 
     return WAGLE_OK;
 }
 
+wagle_status wg_sweep_excluded(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char *first,
+                               const char *const **out)
+{
+    const size_t room = json_array_size(p->patterns) + 2;
+    const char **list = wg_arena_alloc(ctx, &s->arena, room * sizeof *list);
+    const json_t *value;
+    size_t i, n = 0;
+
+    *out = list;
+    if (list == NULL)
+        return WAGLE_E_RESOURCE;
+    if (first != NULL)
+        list[n++] = first;
+    json_array_foreach (p->patterns, i, value)
+        list[n++] = json_string_value(value);
+    return WAGLE_OK;
+}
+
 static wagle_status make_mask(wagle_ctx *ctx, wg_sweep *s, const wg_point *p, const char *out)
 {
     wagle_mask_options m;
-    const char *exclude[17] = {NULL};
-    char patterns[256], *rest = patterns;
     bool table;
-    int n = 0;
 
     WG_TRY(keeps_table(ctx, s, p, &table));
-    if (table)
-        exclude[n++] = "embeddings";
     wagle_mask_defaults(&m);
+    WG_TRY(wg_sweep_excluded(ctx, s, p, table ? "embeddings" : NULL, &m.exclude));
     WG_TRY(scores_for(ctx, s, p, &m.scores));
-    snprintf(patterns, sizeof patterns, "%s", p->exclude);
-    for (char *at; n < 16 && (at = strtok_r(rest, "+", &rest)) != NULL; n++)
-        exclude[n] = at;
     if (wg_sweep_scope(p->selector) != NULL)
         WG_TRY(wg_scope_find(ctx, wg_sweep_scope(p->selector), &m.scope));
-    m.exclude = exclude;
     m.density = p->density;
     m.out = out;
     return wagle_mask(ctx, &m);
@@ -689,10 +699,7 @@ static wagle_status describe(wagle_ctx *ctx, const wg_point *p, json_t **out)
                      (json_int_t)p->seed);
     if (*out == NULL)
         return wg_json_memory(ctx);
-    if (wg_sweep_protects(p))
-        WG_TRY(wg_json_set(ctx, *out, "protect", json_string(p->protect)));
-    return wg_sweep_adapts(p) ? wg_json_set(ctx, *out, "adapter", json_string(p->adapter))
-                              : WAGLE_OK;
+    return wg_sweep_set_extras(ctx, p, *out);
 }
 
 static wagle_status add_numbers(wagle_ctx *ctx, const wagle_train_options *o,

@@ -13,13 +13,14 @@ enum { WG_SWEEP_TEXTS = 16 };
 
 typedef struct wg_point {
     const char *objective;
-    const char *selector; /* "none": all weights; "NAME", "wagle@GAMMA", either with "/SCOPE";
-                             "mask:FILE" */
-    const char *protect;  /* "none", "ROWS@DAMPING", "ROWS@DAMPING@RANK" */
-    const char *adapter;  /* "none", or a folder as the spec has it */
-    const char *exclude;  /* its patterns, joined by + */
-    double density, lr;   /* density 0: that of the file; lr 0: not found yet */
-    double start;         /* where the search for lr starts */
+    const char *selector;   /* "none": all weights; "NAME", "wagle@GAMMA", either with "/SCOPE";
+                               "mask:FILE" */
+    const char *protect;    /* "none", "ROWS@DAMPING", "ROWS@DAMPING@RANK" */
+    const char *adapter;    /* "none", or a folder as the spec has it */
+    const char *exclude;    /* its patterns, joined by +: its name */
+    const json_t *patterns; /* of exclude: a list of texts, or NULL */
+    double density, lr;     /* density 0: that of the file; lr 0: not found yet */
+    double start;           /* where the search for lr starts */
     int64_t seed;
     const char *key; /* text that names the point */
 } wg_point;
@@ -75,6 +76,13 @@ WAGLE_CHECK wagle_status wg_sweep_selector(wagle_ctx *ctx, const char *text, cha
                                            wagle_attribute_options *o);
 /* s->point out of the axes. */
 WAGLE_CHECK wagle_status wg_sweep_grid(wagle_ctx *ctx, wg_sweep *s);
+/* "protect ROWS" and "adapter DIR" as text, each after `before`, and as members of an object; what
+ * is "none" is left out. */
+WAGLE_CHECK wagle_status wg_sweep_add_extras(wagle_ctx *ctx, const wg_point *p, const char *before,
+                                             wg_text *t);
+WAGLE_CHECK wagle_status wg_sweep_set_extras(wagle_ctx *ctx, const wg_point *p, json_t *into);
+/* "OBJECTIVE SELECTOR", with what is excluded and the extras. */
+WAGLE_CHECK wagle_status wg_sweep_add_method(wagle_ctx *ctx, const wg_point *p, wg_text *t);
 /* p->key out of the rest. */
 WAGLE_CHECK wagle_status wg_sweep_name(wagle_ctx *ctx, wg_sweep *s, wg_point *p);
 WAGLE_CHECK wagle_status wg_sweep_refuse(wagle_ctx *ctx, const char *key, const char *what);
@@ -91,6 +99,9 @@ WAGLE_CHECK wagle_status wg_sweep_file(wagle_ctx *ctx, wg_sweep *s, const char *
 WAGLE_CHECK wagle_status wg_sweep_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
                                           wagle_train_options *o,
                                           wagle_param list[WG_OBJECTIVE_OPTIONS]);
+/* The patterns that the point excludes, after `first` if it is not NULL; in the sweep's arena. */
+WAGLE_CHECK wagle_status wg_sweep_excluded(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,
+                                           const char *first, const char *const **out);
 enum { WG_SWEEP_SETS = 32 };
 /* Those of spec.suites; `sets` holds its data sets. */
 WAGLE_CHECK wagle_status wg_sweep_suite_options(wagle_ctx *ctx, wg_sweep *s, const wg_point *p,

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEEDS_MOST = 64 };
+enum { SEEDS_MOST = 64, LABEL = 96 };
 
 /* The results of some runs. */
 typedef struct standing {
@@ -275,12 +275,11 @@ static wagle_status add_row(wagle_ctx *ctx, const json_t *columns, wg_text *t, c
     size_t i;
     json_t *name;
 
-    WG_TRY(wg_text_printf(
-        ctx, t, "| %s | %s%s%s%s%s | %s | %.4g | %.3g | %d/%d | %.1f |", g->of.objective,
-        g->of.selector, wg_sweep_protects(&g->of) ? ", protect " : "",
-        wg_sweep_protects(&g->of) ? g->of.protect : "", wg_sweep_adapts(&g->of) ? ", adapter " : "",
-        wg_sweep_adapts(&g->of) ? g->of.adapter : "", *g->of.exclude != '\0' ? g->of.exclude : "-",
-        g->of.density, rate_of(g), g->all.reached, g->all.n, steps_of(g)));
+    WG_TRY(wg_text_printf(ctx, t, "| %s | %s", g->of.objective, g->of.selector));
+    WG_TRY(wg_sweep_add_extras(ctx, &g->of, ", ", t));
+    WG_TRY(wg_text_printf(ctx, t, " | %s | %.4g | %.3g | %d/%d | %.1f |",
+                          *g->of.exclude != '\0' ? g->of.exclude : "-", g->of.density, rate_of(g),
+                          g->all.reached, g->all.n, steps_of(g)));
     json_array_foreach (columns, i, name) {
         double mean, half;
         mean_of(g, json_string_value(name), &mean, &half);
@@ -350,10 +349,7 @@ static wagle_status summarise(wagle_ctx *ctx, const json_t *columns, const group
 
     if (json_array_append_new(into, method) != 0)
         return wg_json_memory(ctx);
-    if (wg_sweep_protects(&g->of))
-        WG_TRY(wg_json_set(ctx, method, "protect", json_string(g->of.protect)));
-    if (wg_sweep_adapts(&g->of))
-        WG_TRY(wg_json_set(ctx, method, "adapter", json_string(g->of.adapter)));
+    WG_TRY(wg_sweep_set_extras(ctx, &g->of, method));
     json_array_foreach (columns, i, name) {
         double mean, half;
         mean_of(g, json_string_value(name), &mean, &half);
@@ -383,6 +379,19 @@ static wagle_status write_summary(wagle_ctx *ctx, const wg_sweep *s, const json_
     return st;
 }
 
+static wagle_status label_of(wagle_ctx *ctx, const wg_point *p, char label[LABEL])
+{
+    wg_text t = {0};
+    wagle_status st = wg_sweep_add_method(ctx, p, &t);
+
+    if (st == WAGLE_OK)
+        st = wg_text_printf(ctx, &t, " %.3g", p->density);
+    if (st == WAGLE_OK)
+        snprintf(label, LABEL, "%s", t.text);
+    wg_text_free(&t);
+    return st;
+}
+
 /* spec.plot across (default: the forget set), what is kept upwards. */
 static wagle_status draw(wagle_ctx *ctx, const wg_sweep *s, const group *list, int64_t n,
                          wg_text *svg)
@@ -391,7 +400,7 @@ static wagle_status draw(wagle_ctx *ctx, const wg_sweep *s, const group *list, i
     const char *across = plot != NULL ? json_string_value(plot) : "forget";
     char title[128];
     wg_dot *dot;
-    char(*label)[96] = NULL;
+    char(*label)[LABEL] = NULL;
     wagle_status st;
 
     snprintf(title, sizeof title, "%s%.100s",
@@ -401,12 +410,7 @@ static wagle_status draw(wagle_ctx *ctx, const wg_sweep *s, const group *list, i
     for (int64_t i = 0; st == WAGLE_OK && i < n; i++) {
         double half;
         mean_of(&list[i], across, &dot[i].x, &half);
-        snprintf(label[i], sizeof label[i], "%s %s%s%s%s%s%s%s %.3g", list[i].of.objective,
-                 list[i].of.selector, *list[i].of.exclude != '\0' ? " without " : "",
-                 list[i].of.exclude, wg_sweep_protects(&list[i].of) ? " protect " : "",
-                 wg_sweep_protects(&list[i].of) ? list[i].of.protect : "",
-                 wg_sweep_adapts(&list[i].of) ? " adapter " : "",
-                 wg_sweep_adapts(&list[i].of) ? list[i].of.adapter : "", list[i].of.density);
+        st = label_of(ctx, &list[i].of, label[i]);
         dot[i].y = list[i].all.keep;
         dot[i].label = label[i];
         dot[i].series = list[i].of.selector;

@@ -207,6 +207,19 @@ PY
     wrong 2 'selectors=["wagle/neuron"]' "--scope neuron: must be global, tensor, row or neurons"
 }
 
+@test "what a sweep excludes is what mask excludes: an expression with a plus, a long list" {
+    local names=(model.layers.0.none.of.this.name.{1..30})
+    for more in norms "${names[*]} attention"; do
+        local list=('re:layers\.1.+down' $more)
+        printf '%s\n' "${list[@]}" >list
+        spec 'spec.update(objectives=["npo"], selectors=["snip"], exclude=[open("list").read().split()], lr=[1e-3], seeds=[1])'
+        "$WAGLE" sweep spec.json --out swept --force >/dev/null
+        "$WAGLE" mask --model "$model" --forget forget.jsonl --retain retain.jsonl --selector snip --density 0.4 "${list[@]/#/--exclude=}" --out want --force
+        cmp want swept/mask-snip*
+        rm -r swept
+    done
+}
+
 @test "a sweep's numbers are those of the commands, reference losses shared or not" {
     spec 'spec.update(objectives=["graddiff", "npo", "dpo"], selectors=["none"], lr=[1e-3], seeds=[1], refusal="forget.jsonl", alpha=2, params={"npo.beta": 0.5})'
     "$WAGLE" sweep spec.json --out swept >/dev/null
