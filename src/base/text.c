@@ -72,6 +72,16 @@ const char *wg_next_line(const char **at, size_t *bytes)
     return *bytes > 0 ? line : NULL;
 }
 
+bool wg_next_line_of(const char **at, const char *end, wg_str *line)
+{
+    const char *from = *at;
+    const char *newline = from < end ? memchr(from, '\n', (size_t)(end - from)) : NULL;
+
+    *line = (wg_str){from, (size_t)((newline != NULL ? newline : end) - from)};
+    *at = newline != NULL ? newline + 1 : end;
+    return from < end;
+}
+
 bool wg_ends_with(const char *text, const char *end)
 {
     const size_t n = strlen(text), m = strlen(end);

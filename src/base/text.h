@@ -32,6 +32,9 @@ char *wg_text_take(wagle_ctx *ctx, wg_text *t);
 
 /* Returns the next non-empty line of a text and advances *at; NULL at the end. */
 const char *wg_next_line(const char **at, size_t *bytes);
+/* Takes the next line of the text from *at to end, empty or not, without its \n. false at the end.
+ */
+bool wg_next_line_of(const char **at, const char *end, wg_str *line);
 bool wg_ends_with(const char *text, const char *end);
 /* Decodes the first code point of text [bytes]. Returns its length, or 0 if it is not valid UTF-8.
  */

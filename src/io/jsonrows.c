@@ -8,21 +8,33 @@
  * -----------------------------------------------------------------------
  */
 
+/* How deep in brackets and texts a place is. */
+typedef struct nesting {
+    int64_t depth;
+    bool inside; /* a text */
+} nesting;
+
+/* Takes the byte at text[*i]; in a text, the one after a backslash too. */
+static void nest(nesting *n, const char *text, size_t *i)
+{
+    const char c = text[*i];
+
+    if (c == '"')
+        n->inside = !n->inside;
+    else if (n->inside)
+        *i += c == '\\';
+    else
+        n->depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+}
+
 /* Number of brackets that text [bytes] leaves open. */
 static int64_t count_open_brackets(const char *text, size_t bytes)
 {
-    int64_t depth = 0;
-    bool inside = false;
+    nesting n = {0};
 
-    for (size_t i = 0; i < bytes; i++) {
-        if (text[i] == '"')
-            inside = !inside;
-        else if (inside)
-            i += text[i] == '\\';
-        else
-            depth += (text[i] == '{' || text[i] == '[') - (text[i] == '}' || text[i] == ']');
-    }
-    return depth;
+    for (size_t i = 0; i < bytes; i++)
+        nest(&n, text, &i);
+    return n.depth;
 }
 
 static bool blank(const char *from, const char *to)
@@ -177,23 +189,18 @@ static wagle_status refuse_list_per_line(wg_rows_reader *r)
  * the text. */
 static wagle_status find_value(wg_rows_reader *r, size_t *bytes)
 {
-    bool inside = false;
-    int64_t depth = 0;
+    nesting n = {0};
     size_t i = 0;
 
     for (;;) {
         for (; i < (size_t)(r->end - r->at); i++) {
             const char c = r->at[i];
-            if (!inside && depth == 0 && (c == ',' || c == ']')) {
+            if (!n.inside && n.depth == 0 && (c == ',' || c == ']')) {
                 *bytes = i;
                 return WAGLE_OK;
             }
-            if (c == '"')
-                inside = !inside;
-            else if (inside)
-                i += c == '\\';
-            else
-                depth += (c == '{' || c == '[') - ((c == '}' || c == ']') && depth > 0);
+            nest(&n, r->at, &i);
+            n.depth = n.depth > 0 ? n.depth : 0;
         }
         *bytes = (size_t)(r->end - r->at);
         if (r->ended)

@@ -324,7 +324,7 @@ static wagle_status sort_names(wagle_ctx *ctx, const char *path, wg_tensors *t, 
 
 wagle_status wg_tensors_open(wagle_ctx *ctx, const char *path, wg_tensors *out)
 {
-    int64_t capacity = 0;
+    int64_t capacity = 0, stored;
     json_t *map = NULL;
     wagle_status st;
 
@@ -336,8 +336,10 @@ wagle_status wg_tensors_open(wagle_ctx *ctx, const char *path, wg_tensors *out)
     WG_TRY_GOTO(sort_names(ctx, path, out, "in two shards"), done);
     if (map != NULL)
         WG_TRY_GOTO(check_index(ctx, out, map), done);
+    stored = out->n;
     WG_TRY_GOTO(wg_tensors_split(ctx, out), done);
-    st = sort_names(ctx, path, out, "stored twice: alone, and in one tensor of all experts");
+    if (out->n > stored)
+        st = sort_names(ctx, path, out, "stored twice: alone, and in one tensor of all experts");
 done:
     json_decref(map);
     if (st == WAGLE_OK)

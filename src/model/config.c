@@ -451,7 +451,7 @@ static wagle_status read_windows(const source *s, wg_config *c)
     for (int64_t l = 0; l < c->L; l++) {
         bool windowed = every > 0 ? (l + 1) % every != 0
                                   : c->window > 0 && (double)l >= s->value[WG_CFG_WINDOW_FROM];
-        windowed &= !chunked || !(c->unturned[l / 64] >> (l % 64) & 1);
+        windowed &= !chunked || !wg_has_layer(c->unturned, l);
         if (types != NULL)
             WG_TRY(read_layer_type(s, types, l, &windowed));
         if (windowed && c->window == 0)

@@ -64,20 +64,26 @@ typedef struct wg_config {
     bool generation_in_config; /* those are in config.json: there is no generation_config.json */
 } wg_config;
 
+/* Whether a set of layers, one bit each, has the layer. */
+static inline bool wg_has_layer(const uint64_t *layers, int64_t layer)
+{
+    return layers[layer / 64] >> (layer % 64) & 1;
+}
+
 static inline bool wg_config_windowed(const wg_config *c, int64_t layer)
 {
-    return c->windowed[layer / 64] >> (layer % 64) & 1;
+    return wg_has_layer(c->windowed, layer);
 }
 
 static inline bool wg_config_is_mixture(const wg_config *c, int64_t layer)
 {
-    return c->mixture[layer / 64] >> (layer % 64) & 1;
+    return wg_has_layer(c->mixture, layer);
 }
 
 /* Positions turn q and k in this layer. */
 static inline bool wg_config_turns(const wg_config *c, int64_t layer)
 {
-    return c->r > 0 && !(c->unturned[layer / 64] >> (layer % 64) & 1);
+    return c->r > 0 && !wg_has_layer(c->unturned, layer);
 }
 
 /* Tables of cosines and sines that wg_rope_tables makes: of all layers, or of two kinds. */

@@ -1,6 +1,7 @@
 /* plan.c - a dry run: the plan of each request, on the model that was given, and what all need. */
 #include "requests/requests.h"
 
+#include "session/budget.h"
 #include <string.h>
 
 typedef struct total {
@@ -45,14 +46,10 @@ static wagle_status tell(wg_requests *r, wg_text *text, const total *all)
         json_pack("{s:s, s:i, s:I, s:I, s:f, s:O}", "schema", "wagle-plan-requests-1", "runs", r->n,
                   "evaluations", (json_int_t)evaluations(r), "bytes", (json_int_t)all->bytes,
                   "seconds", all->seconds, "requests", all->each);
-    char *line = NULL;
-    wagle_status st =
-        json != NULL ? wg_json_text(r->ctx, json, true, &line) : wg_json_memory(r->ctx);
+    wagle_status st = wg_set_plan_json(r->ctx, json);
 
     json_decref(json);
     WG_TRY(st);
-    wg_free(r->ctx->plan_json);
-    r->ctx->plan_json = line;
     st =
         wg_text_printf(r->ctx, text,
                        "in all: %d runs, one after another, and %lld evaluations of a file of rows "

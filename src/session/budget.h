@@ -45,6 +45,11 @@ typedef struct wg_disk {
     int64_t model, checkpoint, in_all;
 } wg_disk;
 
+/* Time of a pass over that of its products: activations, norms, attention, packing. Measured. */
+#define WG_BESIDE_PRODUCTS 1.12
+
+/* Sets what wagle_plan_json returns. */
+WAGLE_CHECK wagle_status wg_set_plan_json(wagle_ctx *ctx, const json_t *plan);
 /* Adds it to the plan of a dry run. */
 WAGLE_CHECK wagle_status wg_budget_add(wagle_ctx *ctx, const wg_disk *disk);
 

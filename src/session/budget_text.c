@@ -83,8 +83,7 @@ static wagle_status tell_time(wagle_ctx *ctx, wg_text *t, const wg_session *s, c
     const double flops = wg_plan_flops(s->model, &need->intent, p);
     const double rate = wg_measure_products(ctx, s->model->ops);
     const double update = need->updated > 0 ? measure_update(ctx, s->model->ops) : 0;
-    /* beside products: activations, norms, attention, packing; a share that was measured */
-    const double pass = rate > 0 ? 1.12 * flops / rate : 0;
+    const double pass = rate > 0 ? WG_BESIDE_PRODUCTS * flops / rate : 0;
     const int passes = need->passes > 1 ? need->passes : 1;
     const double step = passes * pass + update * (double)need->updated / wg_ranks(ctx);
 
@@ -143,7 +142,7 @@ static wagle_status tell(wagle_ctx *ctx, wg_text *t, const wg_session *s, const 
 /* --- as JSON -----------------------------------------------------------------------------------
  */
 
-static wagle_status set_plan(wagle_ctx *ctx, const json_t *plan)
+wagle_status wg_set_plan_json(wagle_ctx *ctx, const json_t *plan)
 {
     wg_free(ctx->plan_json);
     ctx->plan_json = NULL;
@@ -212,7 +211,7 @@ static wagle_status tell_json(wagle_ctx *ctx, const wg_session *s, const wg_need
                                    (json_int_t)need->steps, "seconds",
                                    seconds * (double)need->steps));
     if (st == WAGLE_OK)
-        st = set_plan(ctx, plan);
+        st = wg_set_plan_json(ctx, plan);
     json_decref(plan);
     return st;
 }
@@ -226,7 +225,7 @@ static wagle_status add_disk_json(wagle_ctx *ctx, const wg_disk *disk)
                   (json_int_t)disk->checkpoint, "at_once_bytes", (json_int_t)disk->in_all));
 
     if (st == WAGLE_OK)
-        st = set_plan(ctx, plan);
+        st = wg_set_plan_json(ctx, plan);
     json_decref(plan);
     return st;
 }

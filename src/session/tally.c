@@ -106,9 +106,6 @@ typedef struct times {
     double losses, gradients, texts; /* seconds */
 } times;
 
-/* Beside products: activations, norms, attention; a share that was measured. */
-static const double beside = 1.12;
-
 static double seconds_of(const wg_model *m, wg_intent in, double rate)
 {
     wg_plan plan;
@@ -116,7 +113,7 @@ static double seconds_of(const wg_model *m, wg_intent in, double rate)
     if (in.tokens == 0)
         return 0;
     plan = wg_plan_make(m, &in);
-    return beside * wg_plan_flops(m, &in, &plan) / rate;
+    return WG_BESIDE_PRODUCTS * wg_plan_flops(m, &in, &plan) / rate;
 }
 
 static wagle_status measure(wagle_ctx *ctx, const wg_model *m, const wg_tally *t, times *out)
@@ -138,7 +135,7 @@ static wagle_status measure(wagle_ctx *ctx, const wg_model *m, const wg_tally *t
         WG_TRY(measure_weight(ctx, m, t->at_once, &each));
     out->losses = seconds_of(m, losses, out->rate);
     out->gradients = seconds_of(m, back, out->rate);
-    out->step = beside * (double)weights * each;
+    out->step = WG_BESIDE_PRODUCTS * (double)weights * each;
     out->texts = seconds_of(m, read, out->rate) + out->step * (double)t->steps;
     return WAGLE_OK;
 }
@@ -193,11 +190,8 @@ static wagle_status set_json(wagle_ctx *ctx, const wg_tally *t, const times *w)
 
     if (st == WAGLE_OK && w != NULL)
         st = wg_json_set(ctx, one, "most_seconds", json_real(w->losses + w->gradients + w->texts));
-    if (st == WAGLE_OK) {
-        wg_free(ctx->plan_json);
-        ctx->plan_json = NULL;
-        st = wg_json_text(ctx, plan, true, &ctx->plan_json);
-    }
+    if (st == WAGLE_OK)
+        st = wg_set_plan_json(ctx, plan);
     json_decref(plan);
     return st;
 }

@@ -66,18 +66,16 @@ static wagle_status read_merges(wagle_ctx *ctx, const char *path, const json_t *
     merge_reader r = {ctx, path, vocab, 0};
     wagle_status st = WAGLE_OK;
     wg_map map;
+    wg_str line;
 
     WG_TRY(wg_map_open(ctx, path, &map));
     const char *at = (const char *)map.data, *end = at + map.bytes;
-    while (st == WAGLE_OK && at < end) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        const char *stop = newline != NULL ? newline : end;
-        size_t n = (size_t)(stop - at);
-        n -= newline != NULL && n > 0 && at[n - 1] == '\r';
+    while (st == WAGLE_OK && wg_next_line_of(&at, end, &line)) {
+        const bool ended = line.text + line.bytes < end;
+        line.bytes -= ended && line.bytes > 0 && line.text[line.bytes - 1] == '\r';
         r.line++;
-        if (n < 8 || memcmp(at, "#version", 8) != 0)
-            st = add_merge(&r, at, n, merges);
-        at = stop + 1;
+        if (line.bytes < 8 || memcmp(line.text, "#version", 8) != 0)
+            st = add_merge(&r, line.text, line.bytes, merges);
     }
     wg_map_close(&map);
     return st;

@@ -32,15 +32,12 @@ static wagle_status read_lines(wagle_ctx *ctx, const char *path, json_t *vocab)
     json_int_t id = 0;
     wagle_status st = WAGLE_OK;
     wg_map map;
+    wg_str line;
 
     WG_TRY(wg_map_open(ctx, path, &map));
     const char *at = (const char *)map.data, *end = at + map.bytes;
-    while (st == WAGLE_OK && at < end) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        const char *stop = newline != NULL ? newline : end;
-        st = add_line(ctx, path, at, (size_t)(stop - at), id++, vocab);
-        at = stop + 1;
-    }
+    while (st == WAGLE_OK && wg_next_line_of(&at, end, &line))
+        st = add_line(ctx, path, line.text, line.bytes, id++, vocab);
     wg_map_close(&map);
     return st;
 }

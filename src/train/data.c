@@ -12,16 +12,13 @@ static wagle_status read_lines(wagle_ctx *ctx, wg_train_data *m)
 {
     int64_t room = 0;
     const char *at = m->text.text, *end = at + m->text.bytes;
+    wg_str line;
 
-    while (at < end) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        size_t n = (size_t)((newline != NULL ? newline : end) - at);
-        n -= n > 0 && at[n - 1] == '\r';
+    while (wg_next_line_of(&at, end, &line)) {
+        line.bytes -= line.bytes > 0 && line.text[line.bytes - 1] == '\r';
         WG_TRY(WG_GROW(ctx, &m->line, &room, m->n_lines + 1));
-        if (n > 0) {
-            m->line[m->n_lines++] = (wg_str){at, n};
-        }
-        at = newline != NULL ? newline + 1 : end;
+        if (line.bytes > 0)
+            m->line[m->n_lines++] = line;
     }
     return m->n_lines > 0
                ? WAGLE_OK

@@ -203,14 +203,15 @@ static wagle_status protect(wagle_ctx *ctx, wg_run *w)
     return WAGLE_OK;
 }
 
+/* `to` has no rows; those it gets still belong to `from`. */
 static wagle_status copy_rows(wagle_ctx *ctx, const wg_dataset *from, wg_dataset *to)
 {
-    *to = (wg_dataset){.longest = from->longest};
     if (from->n == 0)
         return WAGLE_OK;
     WG_TRY(WG_ALLOC(ctx, &to->example, from->n));
     memcpy(to->example, from->example, (size_t)from->n * sizeof *to->example);
     to->n = from->n;
+    to->longest = from->longest;
     return WAGLE_OK;
 }
 
@@ -533,16 +534,9 @@ static void close_run(wg_run *w)
 /* Rows that the model wrote are the retain rows too, where there are none. */
 static wagle_status keep_self_rows(wagle_ctx *ctx, wg_run *w)
 {
-    const wg_dataset *self = &w->protect_rows.self;
-    wg_dataset *retain = &w->data.retain;
-
-    if (retain->n > 0 || self->n == 0 || (w->objective->needs & WG_TRAINS_ONLY))
-        return WAGLE_OK;
-    WG_TRY(WG_ALLOC(ctx, &retain->example, self->n));
-    memcpy(retain->example, self->example, (size_t)self->n * sizeof *self->example);
-    retain->n = self->n;
-    retain->longest = self->longest;
-    return WAGLE_OK;
+    return w->data.retain.n > 0 || (w->objective->needs & WG_TRAINS_ONLY)
+               ? WAGLE_OK
+               : copy_rows(ctx, &w->protect_rows.self, &w->data.retain);
 }
 
 static wagle_status load_data(wagle_ctx *ctx, wg_run *w)
