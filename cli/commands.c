@@ -167,10 +167,7 @@ static wagle_status cmd_demo(wagle_ctx *ctx, cli_options *o)
 }
 
 #define ROWS " " CLI_ROWS
-#define TRAIN                                                                                      \
-    " adapter parts share-weights suite suites set tofu split gold max-tokens shots no-eos "       \
-    "memory dry-run ranks "                                                                        \
-    "json" ROWS
+#define TRAIN " adapter parts share-weights " CLI_OF_SUITES " memory dry-run ranks json" ROWS
 
 /* Options of training name their commands themselves (include/wagle/train_options.def). */
 const cli_command cli_commands[] = {
@@ -223,9 +220,7 @@ const cli_command cli_commands[] = {
      "wagle generate --model DIR --prompt 'Who is Ada?'\n"
      "wagle generate --model DIR --prompt 'Once upon' --no-chat --temperature 0.7",
      "model adapter share-weights prompt file chat no-chat chat-layout chat-kwarg system date "
-     "max-tokens stop "
-     "temperature "
-     "top-k top-p seed json",
+     "max-tokens stop temperature top-k top-p seed json",
      cli_generate, NULL, NULL, 0},
     {"tokenize", CLI_LOOK, NULL, "turn text into token ids, and back",
      "wagle tokenize --model DIR --text 'Hello world'\n"
@@ -247,12 +242,9 @@ const cli_command cli_commands[] = {
      "wagle eval --model DIR --suite tofu --tofu FOLDER --split forget01 --out eval.json\n"
      "wagle eval --model DIR --suite robustness --set forget=forget.jsonl --out eval.json",
      "model share-weights adapter data metrics suite suites set tofu split gold reference "
-     "recompute out "
-     "resamples seed "
-     "max-tokens stop shots prefix length verbatim samples leak-k temperature top-p scorer encoder "
-     "min-k "
-     "relearn-steps relearn-lr "
-     "no-eos redact force dry-run json" ROWS,
+     "recompute out resamples seed max-tokens stop shots prefix length verbatim samples leak-k "
+     "temperature top-p scorer encoder min-k relearn-steps relearn-lr no-eos redact force dry-run "
+     "json" ROWS,
      cli_eval, NULL, NULL, 0},
     {"compare", CLI_COMPARE, "A.json[,..] B.json[,..]",
      "show what differs significantly between two results of eval; with several seeds: A1,A2 B1,B2",

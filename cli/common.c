@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 void cli_given(double *to, double value)
 {
@@ -159,6 +160,13 @@ wagle_status cli_complain(const char *what)
 {
     fprintf(stderr, "wagle: %s\n", what);
     return WAGLE_E_USAGE;
+}
+
+bool cli_exists(const char *path)
+{
+    struct stat s;
+
+    return stat(path, &s) == 0;
 }
 
 char *cli_read_file(const char *path, size_t *bytes)

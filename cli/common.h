@@ -18,10 +18,11 @@ wagle_status cli_read_gamma(const char *text, wagle_gamma *gamma);
 
 /* The layout requested by --chat, --no-chat and --chat-layout; NULL: as in the model's folder. */
 const char *cli_chat(const cli_options *o);
-/* Options for reading the rows of a file. */
 /* Texts that end an answer, or NULL. Says where one looks like a line break and is none. */
 const char *const *cli_stop(const cli_options *o);
+/* Options for reading the rows of a file, and of several files. */
 wagle_data cli_rows(const cli_options *o, const char *path);
+wagle_data cli_files(const cli_options *o, const char *const *list);
 /* Of logits and gradient: --data's rows. */
 wagle_rows_options cli_rows_options(const cli_options *o);
 /* Prints text, if all went well, and frees it; returns st. */
@@ -40,9 +41,9 @@ wagle_status cli_tofu_sets(cli_options *o);
 wagle_status cli_suites(cli_options *o, wagle_suite_options *s);
 /* Reads a whole file and adds a NUL; NULL on failure. Free with free(). */
 char *cli_read_file(const char *path, size_t *bytes);
+bool cli_exists(const char *path);
+/* Length of a list that ends with NULL. */
 int64_t cli_count(const char *const *list);
-/* Options for reading the rows of several files. */
-wagle_data cli_files(const cli_options *o, const char *const *list);
 
 /* --- commands in files of their own ----------------------------------------------------------- */
 

@@ -11,6 +11,9 @@ enum { CLI_LIST = 64, CLI_OPTIONS = 192, CLI_PARAMS = 48 };
     "prompt prompt-field answer-field text-field facts-field chat no-chat chat-layout chat-kwarg " \
     "system date all-turns eos truncate max-length limit fields where"
 
+/* What training takes of the suites that it runs. */
+#define CLI_OF_SUITES "suite suites set tofu split gold max-tokens shots no-eos"
+
 /* Where a value comes from; a flag wins over a key of --config. */
 typedef enum cli_source { CLI_UNSET, CLI_FROM_CONFIG, CLI_FROM_FLAG } cli_source;
 

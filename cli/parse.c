@@ -1,12 +1,11 @@
 /* parse.c - parses the command line into the options structure. */
-#include "options.h"
+#include "common.h"
 
 #include <popt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const char common[] = "threads device gpu-memory precision config quiet verbose help";
 
@@ -119,10 +118,9 @@ static wagle_status add_text(const char *name, const char **list, const char *va
 /* A,B is A and B, unless there is a file of that very name. */
 static wagle_status add_files(const char *name, const char **list, const char *value)
 {
-    struct stat s;
     wagle_status st = WAGLE_OK;
 
-    while (st == WAGLE_OK && strchr(value, ',') != NULL && stat(value, &s) != 0) {
+    while (st == WAGLE_OK && strchr(value, ',') != NULL && !cli_exists(value)) {
         const size_t n = strcspn(value, ",");
         st = add_text(name, list, cli_keep("%.*s", (int)n, value));
         value += n + 1;

@@ -1,6 +1,6 @@
 /* paths.c - checks the files that options name before anything is read: input files must exist, and
  * no output may be an input. The library checks model folders. */
-#include "options.h"
+#include "common.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,13 +33,10 @@ static bool exists(const char *path, bool folder)
 
 static wagle_status missing(const char *option, const char *path, bool folder)
 {
-    struct stat s;
-    const bool there = stat(path, &s) == 0;
-
     cli_refuse("--%s %s: %s", option, path,
-               there    ? "a file; expected a folder"
-               : folder ? "no such folder"
-                        : "no such file");
+               cli_exists(path) ? "a file; expected a folder"
+               : folder         ? "no such folder"
+                                : "no such file");
     return WAGLE_E_INPUT;
 }
 

@@ -4,15 +4,12 @@
 #include "steps.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 /* Options of several commands that reach only one of them, unless its own object has them. */
 #define OF_PROTECT "protect protect-damping protect-rank"
-#define OF_TESTS "suite suites set tofu split gold max-tokens shots no-eos"
 
 const cli_step cli_steps[CLI_STEPS] = {
     [CLI_ORIGINAL] = {"original", "eval", "original.json", NULL, NULL, NULL, "", ""},
@@ -22,17 +19,10 @@ const cli_step cli_steps[CLI_STEPS] = {
                   "model forget retain selector gamma damping loss draw seed " CLI_ROWS,
                   OF_PROTECT},
     [CLI_UNLEARN] = {"unlearn", "unlearn", "model", "mask", "mask", "mask",
-                     "selector density gamma damping draw include exclude", OF_TESTS},
+                     "selector density gamma damping draw include exclude", CLI_OF_SUITES},
     [CLI_FORGOTTEN] = {"forgotten", "eval", "forgotten.json", "model", "unlearn", "model", "", ""},
     [CLI_REPORT] = {"report", "report", "report.html", NULL, NULL, NULL, "", "gold"},
 };
-
-bool cli_exists(const char *path)
-{
-    struct stat s;
-
-    return stat(path, &s) == 0;
-}
 
 const char *cli_in_out(const cli_run *r, const char *name)
 {

@@ -29,7 +29,6 @@ typedef struct cli_run {
 
 /* --- steps.c ---------------------------------------------------------------------------------- */
 
-bool cli_exists(const char *path);
 /* OUT/name, kept. */
 const char *cli_in_out(const cli_run *r, const char *name);
 
