@@ -60,6 +60,14 @@ static inline wagle_ctx *new_context(void)
         assert_int_equal(status_, WAGLE_OK);                                                       \
     } while (0)
 
+/* Asserts that the call fails so, and that the message has the words. */
+#define assert_refused(ctx, call, status, words)                                                   \
+    do {                                                                                           \
+        const wagle_status status_ = (call);                                                       \
+        if (status_ != (status) || strstr(wagle_message(ctx), words) == NULL)                      \
+            fail_msg("%s: %d, '%s'", #call, (int)status_, wagle_message(ctx));                     \
+    } while (0)
+
 /* Asserts that both files have the same bytes. */
 static inline void assert_same_file(const char *what, const char *a, const char *b)
 {

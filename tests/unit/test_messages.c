@@ -269,8 +269,7 @@ static void a_program_chooses_the_names(void **state)
     wagle_on_name(ctx, bracketed, mine);
     assert_int_equal(lr(ctx), WAGLE_E_USAGE);
     assert_string_equal(wagle_message(ctx), "<lr|> -1: must be above 0");
-    assert_int_equal(reduction(ctx), WAGLE_E_USAGE);
-    assert_non_null(strstr(wagle_message(ctx), "<reduction|tokens> cannot"));
+    assert_refused(ctx, reduction(ctx), WAGLE_E_USAGE, "<reduction|tokens> cannot");
     assert_int_equal(out(ctx), WAGLE_E_USAGE);
     assert_string_equal(wagle_message(ctx), "<out|DIR> is missing");
     wagle_on_name(ctx, NULL, NULL);
