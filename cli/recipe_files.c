@@ -1,5 +1,5 @@
-/* recipe_files.c - the files that the steps of a recipe read: those that are missing, those that
- * are not the published ones, and everything else that is refused before the first step. */
+/* recipe_files.c - checks before the first step of a recipe: files that are missing, files that
+ * differ from the published ones, and options that the steps would refuse. */
 #include "steps.h"
 
 #include <stdio.h>
@@ -31,7 +31,7 @@ static void tell_file(const char *name, const json_t *file)
     puts("");
 }
 
-/* Notes a file that is not the published one. */
+/* Adds the file to r->others if its hash is not that of the published file. */
 static void compare_file(cli_run *r, const char *name, const json_t *file)
 {
     const char *wanted = json_string_value(json_object_get(file, "sha256"));
@@ -42,9 +42,10 @@ static void compare_file(cli_run *r, const char *name, const json_t *file)
     json_decref(hash);
 }
 
-/* One file of a step: told if it is missing, compared if it is there; `seen` has those before. */
-static wagle_status look_at(cli_run *r, const cli_step *s, const char *path, json_t *seen,
-                            int *missing)
+/* Checks a file that a step reads: prints it if it is missing, else compares its hash. seen: the
+ * files that were checked before. */
+static wagle_status check_file(cli_run *r, const cli_step *s, const char *path, json_t *seen,
+                               int *missing)
 {
     const char *name = name_in_data(r, path);
     const json_t *file =
@@ -66,8 +67,8 @@ static wagle_status look_at(cli_run *r, const cli_step *s, const char *path, jso
     return WAGLE_OK;
 }
 
-static wagle_status look_at_files(cli_run *r, const cli_step *s, const cli_options *o, json_t *seen,
-                                  int *missing)
+static wagle_status check_files(cli_run *r, const cli_step *s, const cli_options *o, json_t *seen,
+                                int *missing)
 {
     for (const cli_option *t = cli_next(o->command, NULL); t != NULL; t = cli_next(o->command, t)) {
         const char *const *list = (const void *)((const char *)o + t->place);
@@ -78,7 +79,7 @@ static wagle_status look_at_files(cli_run *r, const cli_step *s, const cli_optio
             snprintf(path, sizeof path, "%s", equals != NULL ? equals + 1 : list[i]);
             if (!cli_exists(path))
                 cli_without_weight(equals != NULL ? equals + 1 : list[i], path);
-            const wagle_status st = look_at(r, s, path, seen, missing);
+            const wagle_status st = check_file(r, s, path, seen, missing);
             if (st != WAGLE_OK)
                 return st;
         }
@@ -98,7 +99,7 @@ wagle_status cli_steps_check(cli_run *r, int *missing)
         if (cli_step_is_run(r, &cli_steps[i])) {
             st = cli_step_prepare(r, &cli_steps[i], o);
             if (st == WAGLE_OK)
-                st = look_at_files(r, &cli_steps[i], o, seen, missing);
+                st = check_files(r, &cli_steps[i], o, seen, missing);
         }
     for (int i = 0; i < CLI_STEPS && st == WAGLE_OK && *missing == 0 && r->o->model != NULL; i++)
         if (cli_step_is_run(r, &cli_steps[i])) {
