@@ -174,7 +174,8 @@ def runs(folder):
 a, b = map(runs, sys.argv[1:])
 assert a == b and len(a) > 3, (a, b)
 PY
-    [ ! -e "$2/running" ] && [ ! -e "$2/lock" ]
+    [ ! -e "$2/running" ]
+    [ ! -e "$2/lock" ]
 }
 
 @test "points of a sweep are handed out, and the tables are those of one process" {
