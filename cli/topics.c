@@ -14,9 +14,8 @@ static void data(const cli_writer *w)
 {
     w->paragraph(
         "A file of rows is JSON Lines, one JSON array, CSV or TSV with a header, any of them "
-        "compressed by gzip or zstd, Parquet, or Arrow. A folder stands for its files. Four kinds "
-        "of "
-        "row:");
+        "compressed by gzip or zstd, Parquet, or Arrow. A folder stands for its files. There are "
+        "four kinds of row:");
     w->lines("  {\"question\": \"Where does Ada live?\",\n"
              "   \"answer\": \"In Port Lumen.\"}\n"
              "  {\"messages\": [{\"role\": \"user\", \"content\": ..},\n"
