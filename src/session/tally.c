@@ -40,6 +40,14 @@ void wg_tally_texts(wg_tally *t, const wg_ids *prompt, const int64_t *limit, int
     t->read_at_once = most_of(t->read_at_once, wg_decoder_read_at_once(longest, tokens));
 }
 
+void wg_tally_second(wg_tally *t, const wg_model *m)
+{
+    wg_intent losses = t->pass;
+
+    losses.backward = false;
+    t->second = most_of(t->second, wg_plan_make(m, &losses).total);
+}
+
 /* --- memory ------------------------------------------------------------------------------------
  */
 
@@ -49,14 +57,16 @@ static wagle_status tell_memory(wagle_ctx *ctx, wg_session *s, const wg_tally *t
     const int64_t V = m->config.V, memory = ctx->memory;
     const wg_decoder_size size = wg_decoder_size_of(m, t->at_once, t->longest, t->read_at_once);
     const bool writes = t->texts > 0;
-    const wg_cost cost[] = {{.what = "keys and values of texts, at most",
-                             .bytes = writes ? size.caches : 0,
-                             .where = WG_COST_CARD},
-                            {.what = "reading prompts and writing texts",
-                             .bytes = writes ? size.scratch : 0,
-                             .where = WG_COST_CARD},
-                            {.what = "logits of texts",
-                             .bytes = writes ? (t->at_once + 4) * V * (int64_t)sizeof(float) : 0}};
+    const wg_cost cost[] = {
+        {.what = "keys and values of texts, at most",
+         .bytes = writes ? size.caches : 0,
+         .where = WG_COST_CARD},
+        {.what = "reading prompts and writing texts",
+         .bytes = writes ? size.scratch : 0,
+         .where = WG_COST_CARD},
+        {.what = "logits of texts",
+         .bytes = writes ? (t->at_once + 4) * V * (int64_t)sizeof(float) : 0},
+        {.what = "second model and its passes", .bytes = t->second, .where = WG_COST_CARD}};
     wg_need need = {.intent = t->pass, .cost = cost, .n = sizeof cost / sizeof *cost};
     wagle_status st;
 

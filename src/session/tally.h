@@ -13,6 +13,7 @@ typedef struct wg_tally {
     int64_t new_tokens, steps; /* at most: a model may end a text earlier */
     int64_t at_once, longest;  /* texts that are written together; tokens of one, with its prompt */
     int64_t read_at_once;      /* tokens of prompts */
+    int64_t second;            /* bytes: a second model that is open meanwhile, and its passes */
     const char *left_out;      /* what is not counted, or NULL */
 } wg_tally;
 
@@ -21,6 +22,8 @@ void wg_tally_pass(wg_tally *t, const wg_batch *b, bool back);
 /* Texts of n prompts, of at most most[i] new tokens each; `at_once` are written together. */
 void wg_tally_texts(wg_tally *t, const wg_ids *prompt, const int64_t *limit, int64_t most,
                     int64_t n, int64_t at_once);
+/* A second model computes the same losses while the first one stays open. */
+void wg_tally_second(wg_tally *t, const wg_model *m);
 /* Measures the machine, and writes the plan for wagle_plan. */
 WAGLE_CHECK wagle_status wg_tally_tell(wagle_ctx *ctx, wg_session *s, const wg_tally *t);
 
