@@ -298,19 +298,9 @@ static bool suite_reads_reference(const cli_options *o)
     return suites_use(o, WAGLE_USES_REFERENCE);
 }
 
-static bool samples_in_suite(const cli_options *o)
-{
-    return suites_use(o, WAGLE_USES_TEMPERATURE) || o->samples > 0;
-}
-
 static bool shows_examples(const cli_options *o)
 {
     return suites_use(o, WAGLE_USES_SHOTS);
-}
-
-static bool cuts_windows(const cli_options *o)
-{
-    return suites_use(o, WAGLE_USES_WINDOWS);
 }
 
 static bool measures_facts(const cli_options *o)
@@ -326,16 +316,6 @@ static bool reads_scorer(const cli_options *o)
 static bool reads_encoder(const cli_options *o)
 {
     return suites_use(o, WAGLE_USES_ENCODER);
-}
-
-static bool reads_min_k(const cli_options *o)
-{
-    return suites_use(o, WAGLE_USES_MIN_K);
-}
-
-static bool relearns(const cli_options *o)
-{
-    return suites_use(o, WAGLE_USES_RELEARN);
 }
 
 static bool without_chat(const cli_options *o)
@@ -464,19 +444,14 @@ static const struct rule {
     {"tofu no-eos", "eval finetune unlearn", with_suite_tofu, "it needs --suite tofu", false},
     {"gold", "eval finetune unlearn", reads_gold,
      "it needs suite tofu, muse or membership, which compare with the gold model", true},
-    {"max-tokens stop", "eval finetune unlearn", makes_texts,
+    {"max-tokens", "unlearn", makes_texts,
      "no text is generated; some suites generate text, and so do --metrics rouge1, rouge2 and "
      "rougeL",
-     true},
+     false},
     {"reference", "eval", suite_reads_reference, "it needs suite membership or robustness", true},
-    {"temperature top-p", "eval", samples_in_suite,
-     "it needs suite extraction or toxicity, or --samples", true},
     {"shots", "eval finetune unlearn", shows_examples, "it needs suite mcq or robustness", true},
-    {"prefix length verbatim", "eval", cuts_windows, "it needs suite copyright", true},
     {"scorer", "eval", reads_scorer, "it needs suite toxicity, tofu or wagle-paper", true},
     {"encoder", "eval", reads_encoder, "it needs suite wagle-paper", true},
-    {"min-k", "eval", reads_min_k, "it needs suite membership or muse", true},
-    {"relearn-steps relearn-lr", "eval", relearns, "it needs suite robustness", true},
     {"no-chat", "logits gradient attribute mask finetune unlearn eval generate", without_chat,
      "--chat or --chat-layout asks for a template", false},
     {"top-k top-p", "generate", samples,

@@ -7,6 +7,7 @@
 #include "metric/rouge.h"
 #include "session/generate.h"
 #include "session/tally.h"
+#include "suite/settings.h"
 #include "train/train.h"
 #include <math.h>
 #include <string.h>
@@ -170,6 +171,39 @@ static wagle_status plan(wagle_ctx *ctx, evaluation *e)
     return st;
 }
 
+#define OF(name) #name, offsetof(wagle_eval_options, name)
+
+/* Options of generated answers, besides those of how rows are read. */
+static const wg_setting of_texts[] = {{OF(max_tokens), WG_SETTING_WHOLE},
+                                      {OF(stop), WG_SETTING_TEXTS}};
+enum { OF_TEXTS = sizeof of_texts / sizeof *of_texts };
+
+/* Refuses them if no answer is generated. */
+static wagle_status check_texts(wagle_ctx *ctx, const evaluation *e)
+{
+    wagle_eval_options usual;
+
+    wagle_eval_defaults(&usual);
+    if (wants_rouge(e) || (e->o->stop == NULL && e->o->max_tokens == usual.max_tokens))
+        return WAGLE_OK;
+    return wg_fail(ctx, WAGLE_E_USAGE,
+                   "%s has no effect: it needs @{metrics} rouge1, rouge2 or rougeL, for which "
+                   "answers are generated",
+                   e->o->stop != NULL ? "@{stop}" : "@{max_tokens}");
+}
+
+/* The model, and options that are not the usual ones. */
+static wagle_status describe(wagle_ctx *ctx, const evaluation *e, json_t *root)
+{
+    wagle_eval_options usual;
+
+    wagle_eval_defaults(&usual);
+    if (e->o->model != NULL)
+        WG_TRY(wg_json_set(ctx, root, "model", wg_json_bytes(e->o->model)));
+    WG_TRY(wg_settings_add(ctx, of_texts, OF_TEXTS, e->o, &usual, root));
+    return wg_settings_add_data(ctx, &e->o->data, root);
+}
+
 static wagle_status evaluate(wagle_ctx *ctx, evaluation *e, char **out)
 {
     json_t *root = json_pack("{s:s, s:o, s:{}, s:[]}", "schema", "wagle-rows-result-1", "data",
@@ -184,6 +218,8 @@ static wagle_status evaluate(wagle_ctx *ctx, evaluation *e, char **out)
         st = summarise(ctx, e, json_object_get(root, "overall"));
     if (st == WAGLE_OK && e->session.reader.laid_out > 0)
         st = wg_json_set(ctx, root, "layout", wg_layout_json(&e->session.reader.layout));
+    if (st == WAGLE_OK)
+        st = describe(ctx, e, root);
     if (st == WAGLE_OK && e->o->redact)
         st = wg_redact_rows(ctx, json_object_get(root, "rows"));
     if (st == WAGLE_OK && e->o->out != NULL && wg_writes(ctx))
@@ -211,6 +247,7 @@ wagle_status wagle_eval(wagle_ctx *ctx, const wagle_eval_options *given, char **
         own.model = wagle_model_folder(own.opened);
     WG_TRY(choose(ctx, &e));
     WG_TRY(wg_stop_check(ctx, o->stop));
+    WG_TRY(check_texts(ctx, &e));
     if (o->out != NULL)
         WG_TRY(wg_output_check(ctx, o->out, o->force, WG_INPUTS(o->model, o->data.path)));
     WG_TRY(wg_session_begin(ctx, o->model, o->opened, &e.session));

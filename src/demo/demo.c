@@ -479,9 +479,11 @@ static wagle_status run_suites(demo *d, const char *suites, const char *const *s
     o.out = out;
     o.gold = wg_exists(gold) && strstr(suites, "tofu") != NULL ? gold : NULL;
     o.data.eos = true;
-    o.max_tokens = 24;
     o.resamples = 1000;
-    o.relearn_lr = 5e-4;
+    if (strcmp(suites, "robustness") == 0)
+        o.relearn_lr = 5e-4;
+    else
+        o.max_tokens = 24;
     o.seed = d->o->seed;
     if (st == WAGLE_OK)
         st = wagle_suite_run(d->ctx, &o, &json);

@@ -3,6 +3,7 @@
 
 #include "base/options.h"
 #include "dist/dist.h"
+#include "suite/settings.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -323,6 +324,20 @@ static wagle_status run(wg_requests *r, char **json)
 /* --- the call ----------------------------------------------------------------------------------
  */
 
+/* With ROUGE among the metrics, `max_tokens` may be for its texts alone, and not for the suites. */
+static wagle_status share_tokens(wagle_ctx *ctx, const wagle_requests_options *o,
+                                 wagle_suite_options *watch)
+{
+    wg_evaluation e = {.o = watch};
+
+    if (o->metrics == NULL || strstr(o->metrics, "rouge") == NULL || watch->suites == NULL)
+        return WAGLE_OK;
+    WG_TRY(wg_evaluation_choose(ctx, &e));
+    if (!wg_settings_reads(&e, "max_tokens"))
+        watch->max_tokens = -1;
+    return WAGLE_OK;
+}
+
 WG_DEFAULTS(wagle_requests_defaults, wagle_requests_options, .max_tokens = 128)
 
 wagle_status wagle_unlearn_requests(wagle_ctx *ctx, const wagle_requests_options *given,
@@ -342,6 +357,7 @@ wagle_status wagle_unlearn_requests(wagle_ctx *ctx, const wagle_requests_options
     if (train.watch != NULL) {
         WG_TRY(WG_TAKE(ctx, train.watch, &watch, wagle_suite));
         train.watch = &watch;
+        WG_TRY(share_tokens(ctx, &own, &watch));
     }
     wg_nest(ctx);
     st = run(&r, json);

@@ -140,6 +140,8 @@ static wagle_status reference_losses(wagle_ctx *ctx, const wg_evaluation *e, con
             : wg_fail(ctx, WAGLE_E_INPUT, "%s: its vocabulary is not the model's", e->o->reference);
     if (st == WAGLE_OK)
         st = wg_rows_score(ctx, &other, rows, &(wg_scoring){.progress = "reference"}, score);
+    if (st == WAGLE_OK && other.tally != NULL)
+        wg_tally_second(other.tally, other.model);
     for (int64_t i = 0; st == WAGLE_OK && i < rows->n; i++)
         loss[i] = wg_sum(score[i].nll, score[i].n) / (double)score[i].n;
     wg_free_scores(score, rows->n);
@@ -204,6 +206,95 @@ wagle_status wg_attack_rows(wagle_ctx *ctx, wg_evaluation *e, const char *set, c
     wg_dataset_free(&rows);
     return st;
 }
+
+/* --- the gold result ---------------------------------------------------------------------------
+ */
+
+/* A row of set members of the current suite in the gold result, or NULL. */
+static const json_t *gold_row(const wg_evaluation *e)
+{
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach (e->gold, i, row)
+        if (strcmp(json_string_value(json_object_get(row, "suite")), e->suite->name) == 0 &&
+            strcmp(json_string_value(json_object_get(row, "set")), "members") == 0)
+            return row;
+    return NULL;
+}
+
+/* Adds the percentages of Min-k that a row has, with commas between them. */
+static wagle_status add_percents(wagle_ctx *ctx, const json_t *row, wg_text *out)
+{
+    static const char name[] = "min_k_";
+    const char *key;
+    json_t *value;
+
+    json_object_foreach ((json_t *)(uintptr_t)row, key, value)
+        if (strncmp(key, name, sizeof name - 1) == 0 && is_percent(key + sizeof name - 1))
+            WG_TRY(
+                wg_text_printf(ctx, out, "%s%s", out->bytes > 0 ? "," : "", key + sizeof name - 1));
+    return WAGLE_OK;
+}
+
+static wagle_status refuse_percent(wagle_ctx *ctx, const wg_evaluation *e, const json_t *row,
+                                   int64_t percent)
+{
+    wg_text have = {0};
+    wagle_status st = add_percents(ctx, row, &have);
+
+    if (st == WAGLE_OK)
+        st = wg_fail(ctx, WAGLE_E_USAGE,
+                     "gold result %s has Min-k at %s %%, not at %lld %%, so PrivLeak could not be "
+                     "computed; give @{min_k} %s, or evaluate the gold model with @{min_k} %s",
+                     e->o->gold, have.bytes > 0 ? have.text : "no", (long long)percent,
+                     have.bytes > 0 ? have.text : "LIST", e->o->min_k);
+    wg_text_free(&have);
+    return st;
+}
+
+wagle_status wg_attack_check_gold(wagle_ctx *ctx, const wg_evaluation *e, const wg_counts *percents)
+{
+    const json_t *row = gold_row(e);
+    char key[24];
+
+    if (row == NULL || wg_evaluation_set(e, "members") == NULL)
+        return WAGLE_OK;
+    for (int i = 0; i < percents->n; i++) {
+        snprintf(key, sizeof key, "min_k_%lld", (long long)percents->at[i]);
+        if (json_object_get(row, key) == NULL)
+            return refuse_percent(ctx, e, row, percents->at[i]);
+    }
+    return e->o->reference != NULL && (e->suite->uses & WAGLE_USES_REFERENCE) != 0 &&
+                   json_object_get(row, "reference") == NULL
+               ? wg_fail(ctx, WAGLE_E_USAGE,
+                         "gold result %s was made without @{reference}, so PrivLeak of that attack "
+                         "could not be computed; evaluate the gold model with @{reference} %s, or "
+                         "leave it out here",
+                         e->o->gold, e->o->reference)
+               : WAGLE_OK;
+}
+
+wagle_status wg_attack_left_out(wagle_ctx *ctx, const wg_frame *f, const wg_measures *m,
+                                json_t *into)
+{
+    char name[64];
+
+    for (int64_t i = 0; i < f->n; i++) {
+        const wg_column *c = &f->column[i];
+        if (strcmp(c->set, "members") != 0 || wg_frame_find(f, "nonmembers", c->name) == NULL)
+            continue;
+        snprintf(name, sizeof name, "%.40s.privleak", c->name);
+        if (wg_frame_has_gold(f) && wg_measures_find(m, name) == NULL)
+            WG_TRY(wg_json_set(ctx, into, name,
+                               json_sprintf("the gold result has no %s of sets members and "
+                                            "nonmembers",
+                                            c->name)));
+    }
+    return WAGLE_OK;
+}
+
+/* --- saved rows ------------------------------------------------------------------------------- */
 
 wagle_status wg_attack_derive(wagle_ctx *ctx, const json_t *row, const char *set, wg_frame *f)
 {

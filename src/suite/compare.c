@@ -1,6 +1,7 @@
 /* compare.c - differences between two results, each of one or more seeds, with intervals from
  * paired resampling of their rows. */
 #include "suite/results.h"
+#include "suite/settings.h"
 
 #include "base/options.h"
 
@@ -12,6 +13,7 @@ enum { MAX_SEEDS = 16 };
 /* The results of one side, one per seed: rows, and the columns of one suite. */
 typedef struct side {
     json_t *rows[MAX_SEEDS];
+    json_t *described[MAX_SEEDS]; /* what X.json says, or NULL */
     wg_frame frame[MAX_SEEDS];
     const wg_frame *seed[MAX_SEEDS];
     int64_t n;
@@ -28,6 +30,8 @@ static wagle_status read_side(wagle_ctx *ctx, const char *paths, side *s)
                                                      "compare: more than %d seeds", MAX_SEEDS);
         if (st == WAGLE_OK)
             st = wg_results_read(ctx, path.text, &s->rows[s->n]);
+        if (st == WAGLE_OK)
+            st = wg_results_described(ctx, path.text, &s->described[s->n]);
         wg_text_free(&path);
         WG_TRY(st);
         s->n++;
@@ -38,8 +42,10 @@ static wagle_status read_side(wagle_ctx *ctx, const char *paths, side *s)
 
 static void close_side(side *s)
 {
-    for (int64_t k = 0; k < s->n; k++)
+    for (int64_t k = 0; k < MAX_SEEDS; k++) {
         json_decref(s->rows[k]);
+        json_decref(s->described[k]);
+    }
 }
 
 static bool has_suite(const side *s, const wg_suite *suite)
@@ -117,6 +123,31 @@ static wagle_status check_sides(wagle_ctx *ctx, const wg_suite *suite, const sid
     return st;
 }
 
+/* Warns if the results were made with different options. */
+static wagle_status compare_settings(wagle_ctx *ctx, const wagle_difference_options *o,
+                                     const side s[2])
+{
+    json_t *names = json_object();
+    wg_text list = {0};
+    wagle_status st = names != NULL ? WAGLE_OK : wg_json_memory(ctx);
+
+    for (int k = 0; k < 2; k++)
+        for (int64_t i = 0; st == WAGLE_OK && i < s[k].n; i++)
+            if (s[0].described[0] != NULL && s[k].described[i] != NULL)
+                st = wg_settings_compare(ctx, s[0].described[0], s[k].described[i], false, names);
+    if (s[0].n > 1 || s[1].n > 1) /* several seeds are what was asked for */
+        json_object_del(names, "@{seed}");
+    if (st == WAGLE_OK)
+        st = wg_settings_list(ctx, names, &list);
+    if (st == WAGLE_OK && list.bytes > 0)
+        wg_log(ctx, 0,
+               "%s and %s were made with different options, which may be why they differ: %s", o->a,
+               o->b, list.text);
+    wg_text_free(&list);
+    json_decref(names);
+    return st;
+}
+
 static wagle_status add_difference(wagle_ctx *ctx, const wg_suite *suite, const wg_measure *d,
                                    json_t *list)
 {
@@ -178,6 +209,8 @@ wagle_status wagle_difference(wagle_ctx *ctx, const wagle_difference_options *gi
         if (st == WAGLE_OK)
             st = compare_suite(ctx, o, wg_suite_at(i), s, list);
     }
+    if (st == WAGLE_OK && any)
+        st = compare_settings(ctx, o, s);
     if (st == WAGLE_OK && !any)
         st = wg_fail(ctx, WAGLE_E_INPUT, "%s and %s have no suite in common", o->a, o->b);
     if (st == WAGLE_OK) {

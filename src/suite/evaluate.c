@@ -3,6 +3,7 @@
 #include "suite/attacks.h"
 #include "suite/leak.h"
 #include "suite/results.h"
+#include "suite/settings.h"
 
 #include "base/choose.h"
 #include "base/options.h"
@@ -117,20 +118,6 @@ static wagle_status check_sets(wagle_ctx *ctx, wg_evaluation *e)
     return WAGLE_OK;
 }
 
-/* Refuses samples where no set's answers are sampled. */
-static wagle_status check_samples(wagle_ctx *ctx, const wg_evaluation *e)
-{
-    for (int i = 0; i < e->n_chosen; i++)
-        for (const wg_set_info *s = e->chosen[i]->set; s->name != NULL; s++)
-            if (s->sampled && wg_evaluation_set(e, s->name) != NULL)
-                return WAGLE_OK;
-    return e->o->samples == 0
-               ? WAGLE_OK
-               : wg_fail(ctx, WAGLE_E_USAGE,
-                         "@{samples} has no effect: it needs set forget of suite tofu or "
-                         "extraction, or verbatim or knowledge_forget of suite muse");
-}
-
 /* --- running ---------------------------------------------------------------------------------- */
 
 /* Records the layout of the suite's questions and compares it with the model's training layout.
@@ -164,7 +151,7 @@ static wagle_status run_suite(wagle_ctx *ctx, wg_evaluation *e)
     return wg_json_set(ctx, e->seconds, e->suite->name, json_real(wg_seconds() - start));
 }
 
-static wagle_status choose(wagle_ctx *ctx, wg_evaluation *e)
+wagle_status wg_evaluation_choose(wagle_ctx *ctx, wg_evaluation *e)
 {
     const char *at = e->o->suites;
     wg_str name;
@@ -210,12 +197,12 @@ static wagle_status check_scorer(wagle_ctx *ctx, const wg_evaluation *e)
 
 wagle_status wg_evaluation_check(wagle_ctx *ctx, wg_evaluation *e)
 {
-    WG_TRY(choose(ctx, e));
+    WG_TRY(wg_evaluation_choose(ctx, e));
     WG_TRY(check_scorer(ctx, e));
     WG_TRY(check_names(ctx, e));
     WG_TRY(wg_evaluation_each(ctx, e, check_suite));
     WG_TRY(check_sets(ctx, e));
-    return check_samples(ctx, e);
+    return wg_settings_check(ctx, e);
 }
 
 wagle_status wg_evaluation_begin(wagle_ctx *ctx, wg_evaluation *e)
@@ -346,12 +333,19 @@ static wagle_status add_benchmarks(wagle_ctx *ctx, const wg_suite *s, const json
     return st;
 }
 
+/* Adds the metrics that could not be computed, and why. gold: rows, or NULL. */
 static wagle_status add_left_out(wagle_ctx *ctx, const wg_suite *s, const wg_frame *f,
-                                 const wg_measures *m, json_t *suite)
+                                 const wg_measures *m, const json_t *gold, json_t *suite)
 {
     json_t *names = json_object();
-    wagle_status st = names != NULL ? s->left_out(ctx, f, m, names) : wg_json_memory(ctx);
+    wagle_status st = names != NULL ? WAGLE_OK : wg_json_memory(ctx);
 
+    if (st == WAGLE_OK && s->left_out != NULL)
+        st = s->left_out(ctx, f, m, names);
+    if (st == WAGLE_OK && gold != NULL && (s->uses & WAGLE_USES_GOLD) != 0 &&
+        !wg_results_has(gold, s))
+        st = wg_json_set(ctx, names, "metrics relative to the gold result",
+                         json_sprintf("it has no rows of suite %s", s->name));
     if (st == WAGLE_OK && json_object_size(names) > 0)
         st = wg_json_set(ctx, suite, "left_out", json_incref(names));
     json_decref(names);
@@ -377,8 +371,8 @@ static wagle_status measure_suite(wagle_ctx *ctx, const wagle_suite_options *o, 
         st = wg_json_set(ctx, suites, s->name, json_pack("{s:O}", "metrics", metrics));
     if (st == WAGLE_OK)
         st = add_benchmarks(ctx, s, rows, json_object_get(suites, s->name));
-    if (st == WAGLE_OK && s->left_out != NULL)
-        st = add_left_out(ctx, s, &f, &m, json_object_get(suites, s->name));
+    if (st == WAGLE_OK)
+        st = add_left_out(ctx, s, &f, &m, gold, json_object_get(suites, s->name));
     json_decref(metrics);
     wg_measures_free(&m);
     wg_frame_free(&f);
@@ -396,48 +390,40 @@ wagle_status wg_evaluation_measure(wagle_ctx *ctx, const wg_evaluation *e, json_
     return WAGLE_OK;
 }
 
-static wagle_status add_stop(wagle_ctx *ctx, const wg_evaluation *e, json_t *root)
+/* Metrics that are computed again are of the model and settings of the first result. */
+static wagle_status copy_description(wagle_ctx *ctx, const char *path, json_t *root)
 {
-    const char *const *stop = e->o->stop;
-    json_t *list = json_array();
+    json_t *first;
+    wagle_status st = wg_results_described(ctx, path, &first);
 
-    WG_TRY(wg_json_set(ctx, root, "stop", list));
-    for (int i = 0; stop[i] != NULL; i++)
-        if (json_array_append_new(list, wg_json_bytes(stop[i])) != 0)
-            return wg_json_memory(ctx);
-    return WAGLE_OK;
+    if (st == WAGLE_OK && first != NULL)
+        st = wg_settings_copy(ctx, first, root);
+    json_decref(first);
+    return st;
 }
 
-/* The options that decide texts and scores, where they are not the defaults. */
-static wagle_status describe_options(wagle_ctx *ctx, const wagle_suite_options *o, json_t *root)
+/* Warns if the gold result was made in a way that changes what is computed from it. */
+static wagle_status compare_with_gold(wagle_ctx *ctx, const wg_evaluation *e, const json_t *root)
 {
-    wagle_suite_options d;
-    wagle_suite_defaults(&d);
-    const struct {
-        const char *key, *value, *usual;
-    } text[] = {{"scorer", o->scorer, d.scorer},
-                {"encoder", o->encoder, d.encoder},
-                {"reference", o->reference, d.reference},
-                {"min_k", o->min_k, d.min_k}};
-    const struct {
-        const char *key;
-        double value, usual;
-        bool whole;
-    } number[] = {{"max_tokens", (double)o->max_tokens, (double)d.max_tokens, true},
-                  {"samples", (double)o->samples, (double)d.samples, true},
-                  {"temperature", o->temperature, d.temperature, false},
-                  {"top_p", o->top_p, d.top_p, false}};
+    json_t *gold = NULL, *names = json_object();
+    wg_text list = {0};
+    wagle_status st = names != NULL ? WAGLE_OK : wg_json_memory(ctx);
 
-    for (size_t i = 0; i < sizeof text / sizeof *text; i++)
-        if (text[i].value != NULL &&
-            (text[i].usual == NULL || strcmp(text[i].value, text[i].usual) != 0))
-            WG_TRY(wg_json_set(ctx, root, text[i].key, wg_json_bytes(text[i].value)));
-    for (size_t i = 0; i < sizeof number / sizeof *number; i++)
-        if (number[i].value != number[i].usual)
-            WG_TRY(wg_json_set(ctx, root, number[i].key,
-                               number[i].whole ? json_integer((json_int_t)number[i].value)
-                                               : json_real(number[i].value)));
-    return WAGLE_OK;
+    if (st == WAGLE_OK && e->o->gold != NULL)
+        st = wg_results_described(ctx, e->o->gold, &gold);
+    if (st == WAGLE_OK && gold != NULL)
+        st = wg_settings_compare(ctx, root, gold, true, names);
+    if (st == WAGLE_OK)
+        st = wg_settings_list(ctx, names, &list);
+    if (st == WAGLE_OK && list.bytes > 0)
+        wg_log(ctx, 0,
+               "gold result %s was made with different options, which may be why metrics differ "
+               "from it: %s",
+               e->o->gold, list.text);
+    wg_text_free(&list);
+    json_decref(names);
+    json_decref(gold);
+    return st;
 }
 
 static wagle_status describe(wagle_ctx *ctx, const wg_evaluation *e, json_t *root)
@@ -447,6 +433,8 @@ static wagle_status describe(wagle_ctx *ctx, const wg_evaluation *e, json_t *roo
     json_t *sets = json_object();
 
     WG_TRY(wg_json_set(ctx, root, "sets", sets));
+    if (e->o->recompute != NULL)
+        WG_TRY(copy_description(ctx, e->o->recompute, root));
     for (int i = 0; wg_evaluation_set_at(e, i, name, &file); i++)
         WG_TRY(wg_json_set(ctx, sets, name, wg_json_bytes(file)));
     if (e->o->model != NULL)
@@ -457,12 +445,8 @@ static wagle_status describe(wagle_ctx *ctx, const wg_evaluation *e, json_t *roo
     if (json_object_size(e->layouts) > 0)
         WG_TRY(wg_json_set(ctx, root, "layouts", json_incref(e->layouts)));
     WG_TRY(wg_json_set(ctx, root, "resamples", json_integer(e->o->resamples)));
-    if (e->o->shots > 0)
-        WG_TRY(wg_json_set(ctx, root, "shots", json_integer(e->o->shots)));
-    if (e->o->stop != NULL && e->o->recompute == NULL)
-        WG_TRY(add_stop(ctx, e, root));
     if (e->o->recompute == NULL)
-        WG_TRY(describe_options(ctx, e->o, root));
+        WG_TRY(wg_settings_add_suites(ctx, e->o, root));
     return wg_json_set(ctx, root, "seed", json_integer((json_int_t)e->o->seed));
 }
 
@@ -476,6 +460,8 @@ static wagle_status finish(wagle_ctx *ctx, wg_evaluation *e, char **json)
         st = wg_evaluation_measure(ctx, e, json_object_get(root, "suites"));
     if (st == WAGLE_OK)
         st = describe(ctx, e, root);
+    if (st == WAGLE_OK)
+        st = compare_with_gold(ctx, e, root);
     if (st == WAGLE_OK && e->o->redact)
         st = wg_json_set(ctx, root, "redacted", json_true());
     if (st == WAGLE_OK && e->o->redact)

@@ -78,9 +78,8 @@ static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 const wg_suite wg_suite_general = {
     .name = "general",
     .summary = "perplexity of text; fluency, repetition and refusals in answers",
-    .writes = WG_TEXTS,
-    .set = {{"text", "text: a .txt file, or rows of text", false, 0, false},
-            {"prompts", "rows of prompts", false, 0, false}},
+    .set = {{"text", "text: a .txt file, or rows of text", false, 0, 0, false},
+            {"prompts", "rows of prompts", false, WAGLE_USES_TEXTS, 0, false}},
     .run = run,
     .derive = derive,
     .measure = measure,

@@ -43,10 +43,10 @@ wagle_status wg_leak_draw(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, const
     int64_t n;
 
     how.stage = "samples";
-
-    *out = (wg_leak){.rows = a->rows.n, .samples = e->o->samples};
-    if (out->samples == 0)
+    *out = (wg_leak){0};
+    if (e->o->samples == 0 || !wg_evaluation_samples(e, set))
         return WAGLE_OK;
+    *out = (wg_leak){.rows = a->rows.n, .samples = e->o->samples};
     n = out->rows * out->samples;
     WG_TRY(wg_leak_counts(ctx, e->o, &out->k));
     WG_TRY(WG_ALLOC(ctx, &out->made, n));

@@ -41,7 +41,6 @@ static wagle_status write_scores(wagle_ctx *ctx, wg_evaluation *e, const wg_answ
                                  const char *set, int64_t i)
 {
     static const wg_leak_score how = {"rougeL_f1", false, 2};
-    const wg_example *example = &a->set.example[a->first[i]];
     const wg_str made = wg_text_str(&a->generated[i]);
     double rouge[3][3];
     json_t *row;
@@ -50,7 +49,7 @@ static wagle_status write_scores(wagle_ctx *ctx, wg_evaluation *e, const wg_answ
     WG_TRY(wg_evaluation_row(ctx, e, set, i, &row));
     WG_TRY(wg_json_set(ctx, row, "rougeL_f1", json_real(rouge[2][2])));
     WG_TRY(wg_json_set(ctx, row, "rougeL_recall", json_real(rouge[2][1])));
-    WG_TRY(wg_row_set_text(ctx, row, "answer", example->answer[0]));
+    WG_TRY(wg_row_set_text(ctx, row, "answer", truth[0]));
     WG_TRY(wg_row_set_text(ctx, row, "generated", made));
     return wg_leak_write(ctx, leak, i, &how, truth, n, row);
 }
@@ -144,7 +143,7 @@ static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const char *set, c
     a.ends = before != NULL ? ends : NULL;
     if (st == WAGLE_OK)
         st = wg_answers_generate(ctx, e, &a, set, 0);
-    if (st == WAGLE_OK && strcmp(set, "knowledge_retain") != 0)
+    if (st == WAGLE_OK)
         st = wg_leak_draw(ctx, e, &a, set, &leak);
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)
         st = write_row(ctx, e, &a, &leak, set, i);
@@ -206,16 +205,10 @@ static wagle_status percents_of(wagle_ctx *ctx, const wagle_suite_options *o, wg
 
 static wagle_status check(wagle_ctx *ctx, const wg_evaluation *e)
 {
-    wagle_suite_options usual;
     wg_counts percents;
 
     WG_TRY(percents_of(ctx, e->o, &percents));
-    wagle_suite_defaults(&usual);
-    if (strcmp(e->o->min_k, usual.min_k) != 0 && wg_evaluation_set(e, "members") == NULL &&
-        wg_evaluation_set(e, "nonmembers") == NULL)
-        return wg_fail(ctx, WAGLE_E_USAGE,
-                       "@{min_k} has no effect: it needs sets members and nonmembers of suite "
-                       "muse");
+    WG_TRY(wg_attack_check_gold(ctx, e, &percents));
     for (int i = 0; i < 3; i++)
         if (examples[i] != NULL && wg_evaluation_set(e, examples[i]) != NULL &&
             wg_evaluation_set(e, asked[i]) == NULL)
@@ -277,6 +270,17 @@ static wagle_status privleak(wagle_ctx *ctx, const wg_frame *f, wg_measures *out
     return wg_measures_add(ctx, out, g > 0 ? 100 * (u - g) / g : NAN, n, "privleak_muse");
 }
 
+static wagle_status left_out(wagle_ctx *ctx, const wg_frame *f, const wg_measures *m, json_t *into)
+{
+    WG_TRY(wg_attack_left_out(ctx, f, m, into));
+    return wg_frame_has_gold(f) && wg_frame_find(f, "members", "loss") != NULL &&
+                   wg_measures_find(m, "privleak_muse") == NULL
+               ? wg_json_set(ctx, into, "privleak_muse",
+                             json_string("it needs min_k_40 of sets members and nonmembers, here "
+                                         "and in the gold result"))
+               : WAGLE_OK;
+}
+
 static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 {
     for (int i = 0; i < 3; i++) {
@@ -292,21 +296,22 @@ const wg_suite wg_suite_muse = {
     .name = "muse",
     .summary =
         "verbatim and knowledge memorisation, PrivLeak (with a gold result), utility on retain",
-    .writes = WG_TEXTS,
-    .uses = WAGLE_USES_GOLD | WAGLE_USES_MIN_K,
-    .set = {{"verbatim", "rows of a prompt and its true continuation", false,
+    .uses = WAGLE_USES_GOLD,
+    .set = {{"verbatim", "rows of a prompt and its true continuation", false, WAGLE_USES_TEXTS,
              WAGLE_MUSE_VERBATIM_TOKENS, true},
             {"knowledge_forget", "questions and answers about what is to be forgotten", false,
-             WAGLE_MUSE_KNOWLEDGE_TOKENS, true},
+             WAGLE_USES_TEXTS, WAGLE_MUSE_KNOWLEDGE_TOKENS, true},
             {"knowledge_retain", "questions and answers about what is to be kept", false,
-             WAGLE_MUSE_KNOWLEDGE_TOKENS, false},
+             WAGLE_USES_TEXTS, WAGLE_MUSE_KNOWLEDGE_TOKENS, false},
             {"examples_forget", "solved questions to show before each of knowledge_forget", false,
-             0, false},
-            {"examples_retain", "the same for knowledge_retain", false, 0, false},
-            {"members", "rows that were trained on", false, 0, false},
-            {"nonmembers", "rows of the same kind that were never trained on", false, 0, false}},
+             0, 0, false},
+            {"examples_retain", "the same for knowledge_retain", false, 0, 0, false},
+            {"members", "rows that were trained on", false, WAGLE_USES_MIN_K, 0, false},
+            {"nonmembers", "rows of the same kind that were never trained on", false,
+             WAGLE_USES_MIN_K, 0, false}},
     .check = check,
     .run = run,
     .derive = derive,
     .measure = measure,
+    .left_out = left_out,
 };

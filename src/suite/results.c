@@ -85,6 +85,33 @@ wagle_status wg_results_read(wagle_ctx *ctx, const char *path, json_t **out)
     return st;
 }
 
+wagle_status wg_results_described(wagle_ctx *ctx, const char *path, json_t **out)
+{
+    wg_text name = {0};
+    size_t n = strlen(path);
+    json_error_t error;
+    wagle_status st;
+
+    *out = NULL;
+    n -= wg_ends_with(path, rows_ending) ? strlen(rows_ending)
+         : wg_ends_with(path, ".json")   ? strlen(".json")
+                                         : 0;
+    st = wg_text_add(ctx, &name, path, n);
+    if (st == WAGLE_OK)
+        st = wg_text_addz(ctx, &name, ".json");
+    if (st == WAGLE_OK)
+        *out = json_load_file(name.text, 0, &error);
+    /* a file that cannot be read is no error: rows alone are enough for metrics */
+    if (st == WAGLE_OK && *out == NULL && json_error_code(&error) == json_error_out_of_memory)
+        st = wg_json_memory(ctx);
+    if (!json_is_object(json_object_get(*out, "suites"))) {
+        json_decref(*out);
+        *out = NULL;
+    }
+    wg_text_free(&name);
+    return st;
+}
+
 static wagle_status write_rows(wagle_ctx *ctx, const char *path, const json_t *rows, bool force)
 {
     wg_output out = {0};

@@ -7,6 +7,9 @@
 
 /* Reads the rows of a result. path: X.json or X.rows.jsonl. json_decref *rows. */
 WAGLE_CHECK wagle_status wg_results_read(wagle_ctx *ctx, const char *path, json_t **rows);
+/* What X.json says besides the metrics: model, sets, settings. *out is NULL if it is missing or no
+ * result. json_decref *out. */
+WAGLE_CHECK wagle_status wg_results_described(wagle_ctx *ctx, const char *path, json_t **out);
 WAGLE_CHECK wagle_status wg_results_write(wagle_ctx *ctx, const char *path, const json_t *result,
                                           const json_t *rows, bool force);
 /* Checks in advance whether wg_results_write may write there (wg_output_check). */

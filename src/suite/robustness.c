@@ -198,6 +198,7 @@ static wagle_status count_changed_weights(wagle_ctx *ctx, wg_evaluation *e, cons
         changes += e->o->relearn_steps / part > 0;
     for (int64_t i = 0; i < changes; i++)
         WG_TRY(score_rows(ctx, e, e->session, set, "changed"));
+    wg_tally_second(e->session->tally, e->session->model);
     e->session->tally->left_out = wg_evaluation_set(e, "relearn") != NULL
                                       ? "relearning, and writing changed models"
                                       : "writing changed models";
@@ -370,13 +371,14 @@ const wg_suite wg_suite_robustness = {
     .name = "robustness",
     .summary = "whether it stays forgotten: relearning, 8 and 4 bits, prefixes, other prompts",
     .remakes_model = true,
-    .uses = WAGLE_USES_FACTS | WAGLE_USES_SHOTS | WAGLE_USES_RELEARN | WAGLE_USES_REFERENCE,
-    .set = {{"forget", "questions and answers that were forgotten", true, 0, false},
-            {"relearn", "some of the forget rows, for the relearning attack", false, 0, false},
-            {"prefixes", "text file; each line is tried before the prompt", false, 0, false},
-            {"dev", "solved examples to show as shots", false, 0, false},
+    .uses = WAGLE_USES_FACTS | WAGLE_USES_SHOTS | WAGLE_USES_REFERENCE,
+    .set = {{"forget", "questions and answers that were forgotten", true, 0, 0, false},
+            {"relearn", "some of the forget rows, for the relearning attack", false,
+             WAGLE_USES_RELEARN, 0, false},
+            {"prefixes", "text file; each line is tried before the prompt", false, 0, 0, false},
+            {"dev", "solved examples to show as shots", false, 0, 0, false},
             {"*", "the forget rows in other words: paraphrased, or in another language", false, 0,
-             false}},
+             0, false}},
     .run = run,
     .derive = derive,
     .measure = measure,

@@ -23,12 +23,14 @@ const wg_suite *wg_suite_at(int i)
 wagle_info wagle_suite_info(int i)
 {
     const wg_suite *s = wg_suite_at(i);
+    wagle_info info = {0};
 
-    return s != NULL
-               ? (wagle_info){.name = s->name,
-                              .summary = s->summary,
-                              .uses = s->uses | (s->writes != WG_NO_TEXTS ? WAGLE_USES_TEXTS : 0)}
-               : (wagle_info){0};
+    if (s == NULL)
+        return info;
+    info = (wagle_info){.name = s->name, .summary = s->summary, .uses = s->uses};
+    for (const wg_set_info *set = s->set; set->name != NULL; set++)
+        info.uses |= set->uses;
+    return info;
 }
 
 wagle_info wagle_suite_set_info(int suite, int i)
@@ -90,21 +92,42 @@ const char *wg_evaluation_set(const wg_evaluation *e, const char *name)
     return NULL;
 }
 
-bool wg_suite_lists(const wg_suite *s, const char *name)
+/* The set of that name; NULL: the suite has none. */
+static const wg_set_info *find_set(const wg_suite *s, const char *name)
 {
     for (const wg_set_info *i = s->set; i->name != NULL; i++)
         if (strcmp(i->name, name) == 0)
+            return i;
+    return NULL;
+}
+
+bool wg_suite_lists(const wg_suite *s, const char *name)
+{
+    return find_set(s, name) != NULL;
+}
+
+bool wg_evaluation_writes(const wg_evaluation *e)
+{
+    if (e->suite->texts_if_asked && e->o->max_tokens == 0)
+        return false;
+    for (const wg_set_info *i = e->suite->set; i->name != NULL; i++)
+        if ((i->uses & WAGLE_USES_TEXTS) != 0 && wg_evaluation_set(e, i->name) != NULL)
             return true;
     return false;
 }
 
+bool wg_evaluation_samples(const wg_evaluation *e, const char *set)
+{
+    const wg_set_info *info = find_set(e->suite, set);
+
+    return info != NULL && info->sampled;
+}
+
 int64_t wg_evaluation_tokens(const wg_evaluation *e, const char *set)
 {
-    int64_t own = 0;
+    const wg_set_info *info = find_set(e->suite, set);
+    const int64_t own = info != NULL ? info->max_tokens : 0;
 
-    for (const wg_set_info *i = e->suite->set; i->name != NULL; i++)
-        if (strcmp(i->name, set) == 0)
-            own = i->max_tokens;
     return e->o->max_tokens >= 0 ? e->o->max_tokens : own > 0 ? own : WAGLE_SUITE_TOKENS;
 }
 
@@ -283,10 +306,23 @@ wagle_status wg_measure_mean(wagle_ctx *ctx, const wg_frame *f, const char *set,
                      : wg_measures_add(ctx, out, wg_mean(c->value, c->n), c->n, "%s.%s", set, name);
 }
 
+static bool is_gold(const wg_column *c)
+{
+    return strncmp(c->set, "gold/", 5) == 0;
+}
+
+bool wg_frame_has_gold(const wg_frame *f)
+{
+    for (int64_t i = 0; i < f->n; i++)
+        if (is_gold(&f->column[i]))
+            return true;
+    return false;
+}
+
 wagle_status wg_measure_means(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 {
     for (int64_t i = 0; i < f->n; i++)
-        if (strncmp(f->column[i].set, "gold/", 5) != 0 && f->column[i].name[0] != '_')
+        if (!is_gold(&f->column[i]) && f->column[i].name[0] != '_')
             WG_TRY(wg_measure_mean(ctx, f, f->column[i].set, f->column[i].name, out));
     return WAGLE_OK;
 }

@@ -16,9 +16,11 @@ enum { WG_SUITE_SETS = 10, WG_MAX_SUITES = 16, WG_MAX_SAMPLES = 100000 };
 typedef struct wg_set_info {
     const char *name, *what;
     bool needed;
+    unsigned uses;      /* WAGLE_USES_* of options that are read only where the set is given */
     int64_t max_tokens; /* of the texts generated for it; 0: WAGLE_SUITE_TOKENS */
     bool sampled;       /* its answers are sampled for leak@k */
 } wg_set_info;
+enum { WG_OWN_LENGTH = -1 }; /* max_tokens: an option of the suite says how long texts are */
 
 /* The state of an evaluation. */
 typedef struct wg_evaluation {
@@ -37,10 +39,10 @@ typedef struct wg_evaluation {
 
 typedef struct wg_suite {
     const char *name, *summary;
-    enum { WG_NO_TEXTS, WG_TEXTS_IF_ASKED, WG_TEXTS } writes; /* if asked: if max_tokens > 0 */
+    bool texts_if_asked;            /* with max_tokens 0 it generates none */
     bool remakes_model;             /* it writes changed models, so it needs the folder */
     bool own_prompts;               /* the data options do not affect the prompts */
-    unsigned uses;                  /* WAGLE_USES_*, except those implied by `writes` */
+    unsigned uses;                  /* WAGLE_USES_*, except those of its sets */
     wg_set_info set[WG_SUITE_SETS]; /* ends with a NULL name; "*" allows any other name */
     wagle_status (*check)(wagle_ctx *ctx, const wg_evaluation *e); /* of its sets; or NULL */
     wagle_status (*run)(wagle_ctx *ctx, wg_evaluation *e);
@@ -64,7 +66,10 @@ bool wg_suite_lists(const wg_suite *s, const char *name);
 
 /* --- evaluate.c: the steps of an evaluation --------------------------------------------------- */
 
-/* Fills e->chosen. Checks that suites and sets have known names and that the files exist. */
+/* Fills e->chosen. */
+WAGLE_CHECK wagle_status wg_evaluation_choose(wagle_ctx *ctx, wg_evaluation *e);
+/* The same. Checks that suites and sets have known names, that the files exist, and
+ * that options have an effect. */
 WAGLE_CHECK wagle_status wg_evaluation_check(wagle_ctx *ctx, wg_evaluation *e);
 /* Calls visit for each chosen suite, with e->suite set. */
 WAGLE_CHECK wagle_status wg_evaluation_each(wagle_ctx *ctx, wg_evaluation *e,
@@ -87,6 +92,10 @@ const char *wg_evaluation_set(const wg_evaluation *e, const char *name);
 bool wg_evaluation_set_at(const wg_evaluation *e, int i, char name[64], const char **file);
 /* Whether no suite of this evaluation lists the set by name; suites with "*" use such sets. */
 bool wg_evaluation_is_spare(const wg_evaluation *e, const char *name);
+/* Whether the current suite generates text for one of the sets given. */
+bool wg_evaluation_writes(const wg_evaluation *e);
+/* Whether answers to a set of the current suite are sampled for leak@k. */
+bool wg_evaluation_samples(const wg_evaluation *e, const char *set);
 /* Most tokens of a text that is generated for a set of the current suite. */
 int64_t wg_evaluation_tokens(const wg_evaluation *e, const char *set);
 /* Options for reading the rows of `path`. */
@@ -212,6 +221,8 @@ WAGLE_CHECK wagle_status wg_row_column(wagle_ctx *ctx, const json_t *row, const 
 /* Adds SET.NAME, the mean of that column, if the column exists. */
 WAGLE_CHECK wagle_status wg_measure_mean(wagle_ctx *ctx, const wg_frame *f, const char *set,
                                          const char *name, wg_measures *out);
+/* Whether the columns include some of a gold result. */
+bool wg_frame_has_gold(const wg_frame *f);
 /* Adds the mean of every column, except those of the gold result. */
 WAGLE_CHECK wagle_status wg_measure_means(wagle_ctx *ctx, const wg_frame *f, wg_measures *out);
 

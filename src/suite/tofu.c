@@ -129,9 +129,8 @@ static wagle_status write_row(wagle_ctx *ctx, wg_evaluation *e, const wg_answers
     return is_forget(set) ? write_forgotten(ctx, a, x, i, row) : WAGLE_OK;
 }
 
-static wagle_status ask_forgotten(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, forgotten *x)
+static wagle_status score_fluency(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, forgotten *x)
 {
-    WG_TRY(wg_leak_draw(ctx, e, a, "forget", &x->leak));
     if (e->o->scorer == NULL)
         return WAGLE_OK;
     WG_TRY(WG_ALLOC(ctx, &x->fluency, a->rows.n));
@@ -151,8 +150,10 @@ static wagle_status run_set(wagle_ctx *ctx, wg_evaluation *e, const char *set, c
         st = wg_answers_score(ctx, e, &a, is_forget(set), false, set);
     if (st == WAGLE_OK && e->o->max_tokens != 0)
         st = wg_answers_generate(ctx, e, &a, set, 0);
+    if (st == WAGLE_OK)
+        st = wg_leak_draw(ctx, e, &a, set, &x.leak);
     if (st == WAGLE_OK && is_forget(set))
-        st = ask_forgotten(ctx, e, &a, &x);
+        st = score_fluency(ctx, e, &a, &x);
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++)
         st = write_row(ctx, e, &a, &x, set, i);
     wg_leak_free(&x.leak);
@@ -356,6 +357,9 @@ static wagle_status left_out(wagle_ctx *ctx, const wg_frame *f, const wg_measure
 
     if (wg_frame_find(f, "forget", "_ratio") == NULL)
         return WAGLE_OK;
+    if (wg_frame_has_gold(f) && wg_measures_find(m, "forget_quality") == NULL)
+        WG_TRY(wg_json_set(ctx, into, "forget_quality",
+                           json_string("the gold result has no set forget of suite tofu")));
     for (size_t i = 0; i < sizeof aggregate / sizeof *aggregate; i++)
         if (wg_measures_find(m, aggregate[i].name) == NULL)
             WG_TRY(wg_json_set(ctx, into, aggregate[i].name, json_string(aggregate[i].why)));
@@ -384,12 +388,15 @@ const wg_suite wg_suite_tofu = {
     .name = "tofu",
     .summary =
         "probability, ROUGE-L, truth ratio; model utility, forget quality (with a gold result)",
-    .writes = WG_TEXTS_IF_ASKED,
+    .texts_if_asked = true,
     .uses = WAGLE_USES_GOLD | WAGLE_USES_EOS | WAGLE_USES_SCORER,
-    .set = {{"forget", "forget rows, with paraphrased_answer and perturbed_answer", false, 0, true},
-            {"retain", "retain rows, with the same columns", false, 0, false},
-            {"real_authors", "questions on real authors, with the same columns", false, 0, false},
-            {"world_facts", "questions on world facts, with the same columns", false, 0, false}},
+    .set = {{"forget", "forget rows, with paraphrased_answer and perturbed_answer", false,
+             WAGLE_USES_TEXTS, 0, true},
+            {"retain", "retain rows, with the same columns", false, WAGLE_USES_TEXTS, 0, false},
+            {"real_authors", "questions on real authors, with the same columns", false,
+             WAGLE_USES_TEXTS, 0, false},
+            {"world_facts", "questions on world facts, with the same columns", false,
+             WAGLE_USES_TEXTS, 0, false}},
     .check = check,
     .run = run,
     .derive = derive,

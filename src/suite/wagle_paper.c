@@ -30,8 +30,7 @@
 #define PARAPHRASED "paraphrased_question"
 
 static const char *const sets[] = {"forget", "retain", "real_authors", "world_facts"};
-static const char any_set[] = "forget"; /* texts have as many tokens in all of them */
-enum { SETS = 4, COMPARED = 2 };        /* the first two are compared with perturbed answers */
+enum { SETS = 4, COMPARED = 2 }; /* the first two are compared with perturbed answers */
 
 /* --- the paraphrased question ------------------------------------------------------------------
  */
@@ -58,8 +57,8 @@ static wagle_status add_row(wagle_ctx *ctx, wg_evaluation *e, wg_answers *a, int
     return st;
 }
 
-static wagle_status ask_paraphrased(wagle_ctx *ctx, wg_evaluation *e, const char *path,
-                                    wg_answers *a)
+static wagle_status ask_paraphrased(wagle_ctx *ctx, wg_evaluation *e, const char *set,
+                                    const char *path, wg_answers *a)
 {
     int64_t perturbed = 0;
     wagle_status st = wg_answers_open(ctx, e, path, a);
@@ -70,7 +69,7 @@ static wagle_status ask_paraphrased(wagle_ctx *ctx, wg_evaluation *e, const char
     if (st == WAGLE_OK)
         st = wg_answers_score(ctx, e, a, false, false, "paraphrased questions");
     if (st == WAGLE_OK)
-        st = wg_answers_generate(ctx, e, a, any_set, 0);
+        st = wg_answers_generate(ctx, e, a, set, 0);
     return st;
 }
 
@@ -104,14 +103,14 @@ static void count_all_tokens(wg_dataset *d)
     }
 }
 
-static wagle_status ask(wagle_ctx *ctx, wg_evaluation *e, const char *path, bool attacked,
-                        wg_answers *a)
+static wagle_status ask(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path,
+                        bool attacked, wg_answers *a)
 {
     WG_TRY(wg_answers_load(ctx, e, path, WG_ANSWERED, a));
     count_all_tokens(&a->set);
     if (attacked)
         WG_TRY(wg_answers_score(ctx, e, a, false, false, "questions and answers"));
-    return wg_answers_generate(ctx, e, a, any_set, 0);
+    return wg_answers_generate(ctx, e, a, set, 0);
 }
 
 static wagle_status min_half(wagle_ctx *ctx, const wg_row_score *s, double *out)
@@ -204,10 +203,10 @@ static wagle_status run_compared(wagle_ctx *ctx, wg_evaluation *e, const char *s
     json_t *row;
     wagle_status st;
 
-    WG_TRY_GOTO(ask_paraphrased(ctx, e, path, &paraphrased), done);
+    WG_TRY_GOTO(ask_paraphrased(ctx, e, set, path, &paraphrased), done);
     WG_TRY_GOTO(WG_ALLOC(ctx, &similarity, paraphrased.set.n), done);
     WG_TRY_GOTO(compare_answers(ctx, e, &paraphrased, similarity), done);
-    WG_TRY_GOTO(ask(ctx, e, path, true, &question), done);
+    WG_TRY_GOTO(ask(ctx, e, set, path, true, &question), done);
     for (int64_t i = 0; i < question.rows.n; i++) {
         WG_TRY_GOTO(write_answer(ctx, e, &question, set, i, &row), done);
         WG_TRY_GOTO(min_half(ctx, &question.score[i], &half), done);
@@ -224,7 +223,7 @@ done:
 static wagle_status run_other(wagle_ctx *ctx, wg_evaluation *e, const char *set, const char *path)
 {
     wg_answers a = {0};
-    wagle_status st = ask(ctx, e, path, false, &a);
+    wagle_status st = ask(ctx, e, set, path, false, &a);
 
     for (int64_t i = 0; st == WAGLE_OK && i < a.rows.n; i++) {
         const wg_str answer = a.set.example[a.first[i]].answer[0];
@@ -397,12 +396,13 @@ static wagle_status measure(wagle_ctx *ctx, const wg_frame *f, wg_measures *out)
 const wg_suite wg_suite_wagle_paper = {
     .name = "wagle-paper",
     .summary = "efficacy and utility on TOFU as in the paper of WAGLE",
-    .writes = WG_TEXTS,
     .uses = WAGLE_USES_SCORER | WAGLE_USES_ENCODER,
-    .set = {{"forget", "forget rows of TOFU (_perturbed), with both paraphrases", false, 0, false},
-            {"retain", "retain rows of TOFU, with the same columns", false, 0, false},
-            {"real_authors", "questions on real authors", false, 0, false},
-            {"world_facts", "questions on world facts", false, 0, false}},
+    .set = {{"forget", "forget rows of TOFU (_perturbed), with both paraphrases", false,
+             WAGLE_USES_TEXTS, 0, false},
+            {"retain", "retain rows of TOFU, with the same columns", false, WAGLE_USES_TEXTS, 0,
+             false},
+            {"real_authors", "questions on real authors", false, WAGLE_USES_TEXTS, 0, false},
+            {"world_facts", "questions on world facts", false, WAGLE_USES_TEXTS, 0, false}},
     .check = check,
     .run = run,
     .derive = derive,

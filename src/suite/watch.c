@@ -28,13 +28,13 @@ static wagle_status evaluate(wagle_ctx *ctx, void *user, wg_session *s, bool few
     wagle_status st;
 
     plain.resamples = 0;
+    st = suites != NULL ? wg_evaluation_begin(ctx, &e) : wg_json_memory(ctx);
+    if (st == WAGLE_OK)
+        st = wg_evaluation_check(ctx, &e);
     if (few) {
         plain.data.limit = 1;
         plain.max_tokens = plain.max_tokens != 0;
     }
-    st = suites != NULL ? wg_evaluation_begin(ctx, &e) : wg_json_memory(ctx);
-    if (st == WAGLE_OK)
-        st = wg_evaluation_check(ctx, &e);
     if (st == WAGLE_OK)
         st = wg_evaluation_run(ctx, &e);
     if (st == WAGLE_OK)
@@ -48,14 +48,11 @@ static wagle_status evaluate(wagle_ctx *ctx, void *user, wg_session *s, bool few
 
 static wagle_status check_one(wagle_ctx *ctx, wg_evaluation *e)
 {
-    const bool writes = e->suite->writes == WG_TEXTS ||
-                        (e->suite->writes == WG_TEXTS_IF_ASKED && e->o->max_tokens != 0);
-
     if (e->suite->remakes_model)
         return wg_fail(ctx, WAGLE_E_USAGE,
                        "suite %s needs a finished model; use wagle eval --suite %s afterwards",
                        e->suite->name, e->suite->name);
-    return ctx->memory > 0 && writes
+    return ctx->memory > 0 && wg_evaluation_writes(e)
                ? wg_fail(ctx, WAGLE_E_USAGE,
                          "suite %s generates text, which @{memory} cannot plan for; leave out "
                          "@{memory}, or evaluate afterwards",

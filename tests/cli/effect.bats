@@ -72,24 +72,19 @@ without_recompute refused eval --recompute f --min-k 5
 with_tofu refused eval --suite tofu --split forget05
 with_suite_tofu refused eval --suite mcq --no-eos
 reads_gold said eval --suite mcq --gold g
-makes_texts said eval --suite mcq --max-tokens 3
 without_requests refused unlearn --requests a,b --forget f
 with_requests refused unlearn --forget f --metrics nll
 asks refused unlearn --forget f --max-tokens 3
 with_suite refused finetune --max-tokens 3
-makes_texts said eval --data d --metrics nll --max-tokens 3
+makes_texts refused unlearn --suite mcq --max-tokens 3
+makes_texts refused unlearn --requests a,b --metrics nll --max-tokens 3
 suite_reads_reference said eval --suite mcq --reference m
-samples_in_suite said eval --suite mcq --temperature 1
-samples_in_suite said eval --suite mcq --top-p 0.5
-reads_min_k said eval --suite mcq --min-k 5
 shows_examples said eval --suite tofu --shots 3
-cuts_windows said eval --suite mcq --prefix 3
 never refused logits --facts-field facts
 never refused logits --all-turns
 measures_facts refused eval --suite mcq --facts-field facts
 reads_scorer said eval --suite mcq --scorer cat
 reads_encoder said eval --suite mcq --encoder d
-relearns said eval --suite mcq --relearn-steps 3
 without_chat refused eval --data d --chat --no-chat
 without_chat refused generate --prompt a --chat-layout chatml --no-chat
 samples refused generate --top-k 3

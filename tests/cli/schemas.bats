@@ -50,7 +50,7 @@ questions() {
     questions
     for k in a b; do
         "$WAGLE" eval --model m --suite extraction,robustness,membership --set forget=forget.jsonl --set members=forget.jsonl --set nonmembers=retain.jsonl \
-            --resamples 9 --max-tokens 4 --relearn-steps 1 --out $k.json >/dev/null
+            --set relearn=retain.jsonl --resamples 9 --max-tokens 4 --relearn-steps 1 --out $k.json >/dev/null
     done
     "$WAGLE" eval --recompute a.json --resamples 5 --json >again.json
     valid result a.json again.json

@@ -165,15 +165,15 @@ PY
 
 @test "every suite runs, and its rows give the same metrics again" {
     suites
-    local common="--model tiny --max-tokens 8 --resamples 50 --quiet"
-    "$WAGLE" eval --suite muse $common --set verbatim=forget.json --set knowledge_retain=retain.json --set members=forget.json --set nonmembers=other.json --out muse.json >/dev/null
+    local common="--model tiny --resamples 50 --quiet" texts="--max-tokens 8"
+    "$WAGLE" eval --suite muse $common $texts --set verbatim=forget.json --set knowledge_retain=retain.json --set members=forget.json --set nonmembers=other.json --out muse.json >/dev/null
     "$WAGLE" eval --suite copyright $common --prefix 10 --length 10 --verbatim 3 --set text=text.txt --set held_out=text.txt --out copyright.json >/dev/null
-    "$WAGLE" eval --suite extraction $common --set forget=forget.json --set names=words.txt --out extraction.json >/dev/null
+    "$WAGLE" eval --suite extraction $common $texts --set forget=forget.json --set names=words.txt --out extraction.json >/dev/null
     "$WAGLE" eval --suite membership $common --set members=forget.json --set nonmembers=other.json --reference tiny --out membership.json >/dev/null
-    "$WAGLE" eval --suite toxicity $common --set prompts=other.json --set words=words.txt --out words.json >/dev/null
-    "$WAGLE" eval --suite toxicity $common --set prompts=other.json --scorer "awk '{ print length(\$0) % 2 }'" --out toxicity.json >/dev/null
+    "$WAGLE" eval --suite toxicity $common $texts --set prompts=other.json --set words=words.txt --out words.json >/dev/null
+    "$WAGLE" eval --suite toxicity $common $texts --set prompts=other.json --scorer "awk '{ print length(\$0) % 2 }'" --out toxicity.json >/dev/null
     "$WAGLE" eval --suite robustness $common --set forget=forget.json --set relearn=forget.json --set prefixes=prefixes.txt --set dev=retain.json --shots 1 --set asked_again=forget.json --relearn-steps 4 --reference tiny --out robustness.json >/dev/null
-    "$WAGLE" eval --suite general $common --set prompts=other.json --set text=text.txt --out general.json >/dev/null
+    "$WAGLE" eval --suite general $common $texts --set prompts=other.json --set text=text.txt --out general.json >/dev/null
     [ ! -e robustness.json.models ]
     for suite in muse copyright extraction membership toxicity robustness general; do
         "$WAGLE" eval --recompute $suite.json --resamples 50 --json >again.json

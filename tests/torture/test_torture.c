@@ -280,18 +280,19 @@ static wagle_status run_suites(wagle_ctx *ctx, const char *suites, const char *o
                                 "prompts=" QUESTIONS,
                                 NULL};
     const char *const few[] = {"forget=" QUESTIONS, "relearn=" QUESTIONS, NULL};
+    const bool robustness = strcmp(suites, "robustness") == 0;
     wagle_suite_options o;
     char *json = NULL;
 
     wagle_suite_defaults(&o);
     o.model = TEXT_MODEL;
     o.suites = suites;
-    o.sets = strcmp(suites, "robustness") == 0 ? few : sets;
+    o.sets = robustness ? few : sets;
     o.out = out;
-    o.max_tokens = 2;
-    o.samples = strcmp(suites, "robustness") == 0 ? 0 : 2;
+    o.max_tokens = robustness ? o.max_tokens : 2;
+    o.samples = robustness ? 0 : 2;
+    o.relearn_steps = robustness ? 1 : o.relearn_steps;
     o.resamples = 2;
-    o.relearn_steps = 1;
     o.force = true;
     const wagle_status st = wagle_suite_run(ctx, &o, &json);
     wagle_string_free(json);
