@@ -61,7 +61,8 @@ WAGLE_SIZED(wagle_suite_defaults, wagle_suite_options)
  * model is needed. In a dry run (wagle_set_dry_run) nothing is computed or written, *json is NULL,
  * and wagle_plan tells rows, tokens, memory and time. *json:
  * {"schema":"wagle-result-1","suites":{NAME:{"metrics":{NAME:{"value","low","high","n"}},..}},..};
- * free with wagle_string_free. WAGLE_E_INPUT where a set does not fit its suite. */
+ * free with wagle_string_free. WAGLE_E_INPUT where a set does not fit its suite; WAGLE_E_USAGE
+ * where an option is set that none of the sets reads. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_suite_run(wagle_ctx *ctx, const wagle_suite_options *o,
                                                    char **json);
 
@@ -75,8 +76,8 @@ typedef struct wagle_difference_options {
 WAGLE_SIZED(wagle_difference_defaults, wagle_difference_options)
 /* What differs between two results, by paired resampling of rows. *json:
  * {"schema":"wagle-compare-1","a","b","differences":[{"suite","metric","a","b","difference","low",
- * "high","p","n"}]}; free with wagle_string_free. Writes nothing. WAGLE_E_INPUT where the rows are
- * missing, or no suite is in both. */
+ * "high","p","n"}]}; free with wagle_string_free. Warns if they were made with different options.
+ * Writes nothing. WAGLE_E_INPUT where the rows are missing, or no suite is in both. */
 WAGLE_API WAGLE_CHECK wagle_status wagle_difference(wagle_ctx *ctx,
                                                     const wagle_difference_options *o, char **json);
 

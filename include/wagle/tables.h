@@ -20,7 +20,7 @@ enum {
     WAGLE_USES_CONTROL = 1 << 4,     /* `rmu_control` */
     WAGLE_USES_GAMMA = 1 << 5,       /* `gamma` */
     WAGLE_USES_DAMPING = 1 << 6,     /* `damping` */
-    WAGLE_USES_TEXTS = 1 << 7,       /* suite: `max_tokens` */
+    WAGLE_USES_TEXTS = 1 << 7,       /* suite: `max_tokens`, `stop` */
     WAGLE_USES_TEMPERATURE = 1 << 8, /* suite: `temperature` */
     WAGLE_USES_SHOTS = 1 << 9,
     WAGLE_USES_WINDOWS = 1 << 10, /* `prefix`, `length`, `verbatim` */
