@@ -7,37 +7,19 @@
 
 #include <string.h>
 
+/* A tensor holds the matrices of all experts of a layer, and gate and up lie apart. */
 static wg_shape shape_of(const wg_exporter *e, wg_role role, int64_t layer)
 {
+    const wg_config *c = &e->m->config;
     const wg_shape s = e->m->files.tensor[wg_model_tensor(e->m, role, layer)].shape;
+    const bool turned = wg_gguf_transposed(c, role, &s);
 
-    return wg_gguf_transposed(&e->m->config, role, &s) ? (wg_shape){2, {s.dim[1], s.dim[0]}} : s;
-}
-
-/* Reads row r of the exported tensor: `width` values. */
-static void fetch_row(const wg_exporter *e, wg_role role, int tensor, int64_t r, int64_t width,
-                      float *row)
-{
-    const wg_tensor *t = &e->m->files.tensor[tensor];
-    const size_t size = wg_dtype_size(t->dtype);
-    const char *data = wg_tensor_bytes(&e->m->files, t);
-
-    if (wg_gguf_transposed(&e->m->config, role, &t->shape)) {
-        for (int64_t i = 0; i < width; i++)
-            wg_to_float(t->dtype, data + (size_t)(i * t->shape.dim[1] + r) * size, 1, row + i);
-        return;
-    }
-    wg_to_float(t->dtype, data + (size_t)(r * width) * size, width, row);
-    for (int64_t i = 0; e->m->config.family->norm_plus_one && wg_is_norm(role) && i < width; i++)
-        row[i] += 1;
-}
-
-static wagle_status refuse_value(const wg_exporter *e, int tensor, float value)
-{
-    return wg_fail(e->ctx, WAGLE_E_INPUT,
-                   "%s: tensor '%.64s' holds %g, which @{type} %s cannot hold; use @{type=f32}",
-                   e->o->model, e->m->files.tensor[tensor].name, (double)value,
-                   wg_words_of_wagle_gguf_type[e->type]);
+    if (role >= WG_EXPERT_ROLES)
+        return (wg_shape){
+            3, {c->X, s.dim[turned] / (role == WG_EXPERT_GATE_UP ? 2 : 1), s.dim[!turned]}};
+    if (role == WG_SHARED_SCALE)
+        return (wg_shape){1, {s.dim[1]}};
+    return turned ? (wg_shape){2, {s.dim[1], s.dim[0]}} : s;
 }
 
 /* Some rows of a tensor on their way to the file. */
@@ -48,6 +30,56 @@ typedef struct rows {
     unsigned char *bytes; /* [rows, wg_ggml_bytes(width)] */
 } rows;
 
+/* Reads rows [first, first + n) of a matrix that is stored [in, out]. */
+static void fetch_columns(const wg_exporter *e, const wg_tensor *t, const rows *to, int64_t first,
+                          int64_t n)
+{
+    enum { N = 256 };
+    const size_t size = wg_dtype_size(t->dtype);
+    const char *data = wg_tensor_bytes(&e->m->files, t);
+    float value[N];
+
+    for (int64_t i = 0; i < to->width; i++)
+        for (int64_t r = 0; r < n; r += N) {
+            const int64_t some = n - r < N ? n - r : N;
+            wg_to_float(t->dtype, data + (size_t)(i * t->shape.dim[1] + first + r) * size, some,
+                        value);
+            for (int64_t k = 0; k < some; k++)
+                to->value[(r + k) * to->width + i] = value[k];
+        }
+}
+
+/* Reads rows [first, first + n) of the exported tensor, of which the files' tensor is a part. */
+static void fetch_rows(const wg_exporter *e, wg_role role, int tensor, const rows *to,
+                       int64_t first, int64_t n)
+{
+    const wg_tensor *t = &e->m->files.tensor[tensor];
+    const size_t size = wg_dtype_size(t->dtype);
+    const char *data = wg_tensor_bytes(&e->m->files, t);
+    const bool permuted = wg_gguf_permuted(e->arch, role);
+    const bool plus_one = e->m->config.family->norm_plus_one && wg_is_norm(role);
+
+    if (wg_gguf_transposed(&e->m->config, role, &t->shape)) {
+        fetch_columns(e, t, to, first, n);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t r = permuted ? wg_gguf_our_row(first + i, e->m->config.h) : first + i;
+        float *row = to->value + i * to->width;
+        wg_to_float(t->dtype, data + (size_t)(r * to->width) * size, to->width, row);
+        for (int64_t k = 0; plus_one && k < to->width; k++)
+            row[k] += 1;
+    }
+}
+
+static wagle_status refuse_value(const wg_exporter *e, int tensor, float value)
+{
+    return wg_fail(e->ctx, WAGLE_E_INPUT,
+                   "%s: tensor '%.64s' holds %g, which @{type} %s cannot hold; use @{type=f32}",
+                   e->o->model, e->m->files.tensor[tensor].name, (double)value,
+                   wg_words_of_wagle_gguf_type[e->type]);
+}
+
 static void quantise_rows(const void *task, int64_t from, int64_t to)
 {
     const rows *t = task;
@@ -57,16 +89,11 @@ static void quantise_rows(const void *task, int64_t from, int64_t to)
                      t->bytes + from * bytes);
 }
 
-/* Writes rows [first, first + n). */
+/* Writes rows [first, first + n) of a matrix. */
 static wagle_status write_rows(wg_exporter *e, wg_role role, int tensor, const rows *t,
                                int64_t first, int64_t n, wg_output *out)
 {
-    const bool permuted = wg_gguf_permuted(e->arch, role);
-
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t r = permuted ? wg_gguf_our_row(first + i, e->m->config.h) : first + i;
-        fetch_row(e, role, tensor, r, t->width, t->value + i * t->width);
-    }
+    fetch_rows(e, role, tensor, t, first, n);
     const float *beyond = wg_ggml_beyond(t->type, t->value, n * t->width);
     if (beyond != NULL)
         return refuse_value(e, tensor, *beyond);
@@ -75,46 +102,65 @@ static wagle_status write_rows(wg_exporter *e, wg_role role, int tensor, const r
     return wg_output_write(e->ctx, out, t->bytes, (size_t)n * wg_ggml_bytes(t->type, t->width));
 }
 
-static wagle_status write_tensor(wg_exporter *e, wg_role role, int64_t layer, wg_output *out)
+/* Writes a tensor: the matrix of each expert, or the only one. */
+static wagle_status write_tensor(wg_exporter *e, const wg_export_tensor *of, wg_output *out)
 {
     enum { VALUES_MOST = 1 << 20 };
-    const int tensor = wg_model_tensor(e->m, role, layer);
-    const wg_shape shape = shape_of(e, role, layer);
-    const bool split = wg_gguf_permuted(e->arch, role) && shape.rank == 1;
-    const int64_t width = split ? 1 : shape.dim[shape.rank - 1];
-    const int64_t count = e->m->files.tensor[tensor].count / width;
+    const wg_shape *s = &of->shape;
+    const bool split = wg_gguf_permuted(e->arch, of->role) && s->rank == 1;
+    const int64_t experts = s->rank == 3 ? s->dim[0] : 1;
+    const int64_t width = split ? 1 : s->dim[s->rank - 1];
+    const int64_t height = s->rank > 1 ? s->dim[s->rank - 2] : split ? s->dim[0] : 1;
+    const int64_t begin = of->role != of->as && of->as == WG_EXPERT_UP ? height : 0;
     const int64_t most = width < VALUES_MOST ? VALUES_MOST / width : 1;
     bool fell_back;
-    rows t = {.type = wg_export_type(e, role, layer, &shape, &fell_back), .width = width};
+    rows t = {.type = wg_export_type(e, of, &fell_back), .width = width};
     const size_t bytes = wg_ggml_bytes(t.type, width);
     wagle_status st;
 
     WG_TRY_GOTO(WG_ALLOC(e->ctx, &t.value, most * width), done);
     WG_TRY_GOTO(WG_ALLOC(e->ctx, &t.bytes, most * (int64_t)bytes), done);
-    for (int64_t r = 0; r < count; r += most)
-        WG_TRY_GOTO(write_rows(e, role, tensor, &t, r, count - r < most ? count - r : most, out),
-                    done);
-    st = wg_gguf_pad(e->ctx, out, bytes * (size_t)count);
+    for (int64_t x = 0; x < experts; x++) {
+        const int tensor = wg_model_tensor(e->m, wg_role_of(of->role, x), of->layer);
+        for (int64_t r = 0; r < height; r += most)
+            WG_TRY_GOTO(write_rows(e, of->role, tensor, &t, begin + r,
+                                   height - r < most ? height - r : most, out),
+                        done);
+    }
+    st = wg_gguf_pad(e->ctx, out, bytes * (size_t)(experts * height));
 done:
     wg_free(t.value);
     wg_free(t.bytes);
     return st;
 }
 
+typedef wagle_status visitor(wg_exporter *, const wg_export_tensor *, wg_output *);
+
+/* Calls visit() for the tensors of a role: two for WG_EXPERT_GATE_UP. */
+static wagle_status visit_role(wg_exporter *e, wg_role role, int64_t layer, wg_output *out,
+                               visitor *visit)
+{
+    const bool two = role == WG_EXPERT_GATE_UP;
+    wg_export_tensor t = {.role = role, .as = two ? WG_EXPERT_GATE : role, .layer = layer};
+
+    if (!wg_config_has(&e->m->config, role, layer))
+        return WAGLE_OK;
+    t.shape = shape_of(e, role, layer);
+    WG_TRY(visit(e, &t, out));
+    t.as = WG_EXPERT_UP;
+    return two ? visit(e, &t, out) : WAGLE_OK;
+}
+
 /* Calls visit() for every tensor, in file order. */
-static wagle_status for_each_tensor(wg_exporter *e, wg_output *out,
-                                    wagle_status (*visit)(wg_exporter *, wg_role, int64_t,
-                                                          wg_output *))
+static wagle_status for_each_tensor(wg_exporter *e, wg_output *out, visitor *visit)
 {
     const wg_config *c = &e->m->config;
 
     for (int role = 0; role < WG_LAYER_ROLES; role++)
-        if (wg_config_has(c, (wg_role)role, 0))
-            WG_TRY(visit(e, (wg_role)role, 0, out));
+        WG_TRY(visit_role(e, (wg_role)role, 0, out, visit));
     for (int64_t layer = 0; layer < c->L; layer++) {
         for (int role = WG_LAYER_ROLES; role < WG_ROLES; role++)
-            if (wg_config_has(c, (wg_role)role, layer))
-                WG_TRY(visit(e, (wg_role)role, layer, out));
+            WG_TRY(visit_role(e, (wg_role)role, layer, out, visit));
         WG_TRY(wg_check_interrupt(e->ctx));
         if (out != NULL)
             wg_progress(e->ctx, "export", layer + 1, c->L, NULL);
@@ -122,17 +168,16 @@ static wagle_status for_each_tensor(wg_exporter *e, wg_output *out,
     return WAGLE_OK;
 }
 
-static wagle_status name_tensor(wg_exporter *e, wg_role role, int64_t layer, wg_output *out)
+static wagle_status name_tensor(wg_exporter *e, const wg_export_tensor *t, wg_output *out)
 {
-    const wg_shape shape = shape_of(e, role, layer);
     char name[WG_NAME_BYTES];
     bool fell_back;
-    const wg_gguf_type type = wg_export_type(e, role, layer, &shape, &fell_back);
+    const wg_gguf_type type = wg_export_type(e, t, &fell_back);
 
     (void)out;
     e->fell_back[type] += fell_back;
-    wg_gguf_role_name(role, layer, name);
-    return wg_gguf_put_tensor(e->ctx, &e->head, name, &shape, type);
+    wg_gguf_role_name(t->as, t->layer, name);
+    return wg_gguf_put_tensor(e->ctx, &e->head, name, &t->shape, type);
 }
 
 /* One warning with the number of matrices that are not in the type that was asked for. */
@@ -236,7 +281,7 @@ wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *given)
         st = e.arch != NULL
                  ? write_file(&e)
                  : wg_fail(ctx, WAGLE_E_INPUT, "%s: '%s' cannot be exported; supported are %s",
-                           o->model, e.m->config.family->model_type[0], wg_gguf_arch_list);
+                           o->model, e.m->config.family->model_type[0], wg_gguf_model_types);
     wg_gguf_head_free(&e.head);
     wg_model_close(e.m);
     return st;

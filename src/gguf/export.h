@@ -21,10 +21,17 @@ typedef struct wg_exporter {
     } rope[WG_ROPE_LISTS];
 } wg_exporter;
 
-/* The type of a role's tensor; shape: as in the file, slowest dimension first. *fell_back: another
- * than the mixture says, because its rows are not whole blocks. */
-wg_gguf_type wg_export_type(const wg_exporter *e, wg_role role, int64_t layer,
-                            const wg_shape *shape, bool *fell_back);
+/* A tensor of the file. */
+typedef struct wg_export_tensor {
+    wg_role role; /* of ours; for all experts, of expert 0 */
+    wg_role as;   /* whose name it has: another for each half of WG_EXPERT_GATE_UP */
+    int64_t layer;
+    wg_shape shape; /* slowest dimension first */
+} wg_export_tensor;
+
+/* The type of a tensor. *fell_back: another than the mixture says, because its rows are not whole
+ * blocks. */
+wg_gguf_type wg_export_type(const wg_exporter *e, const wg_export_tensor *t, bool *fell_back);
 /* llama.cpp's number of the file's mixture of types. */
 int wg_export_file_type(const wg_exporter *e);
 /* Writes the config as keys ARCH.*. Refuses, by name, what llama.cpp's architecture cannot compute.

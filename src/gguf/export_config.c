@@ -57,6 +57,53 @@ static double score_size(const wg_exporter *e)
     return (double)(strcmp(e->arch->name, "gemma2") == 0 && c->L == 46 ? c->D / c->H : c->h);
 }
 
+/* Every n-th layer is a mixture of experts; 0: it is otherwise. */
+static int64_t mixture_step(const wg_config *c)
+{
+    int64_t first = 0;
+
+    while (first < c->L && !wg_config_is_mixture(c, first))
+        first++;
+    for (int64_t l = 0; l < c->L; l++)
+        if (wg_config_is_mixture(c, l) != ((l + 1) % (first + 1) == 0))
+            return 0;
+    return first < c->L ? first + 1 : 0;
+}
+
+/* Every fourth layer has no positions, and no chunks. */
+static bool has_usual_layers(const wg_config *c)
+{
+    for (int64_t l = 0; l < c->L; l++) {
+        const bool turns = (l + 1) % WG_LLAMA4_UNTURNED != 0;
+        if (wg_config_turns(c, l) != turns || wg_config_windowed(c, l) != turns)
+            return false;
+    }
+    return true;
+}
+
+/* What llama.cpp computes with for Llama 4, without keys. */
+static wagle_status check_llama4(const wg_exporter *e)
+{
+    const wg_config *c = &e->m->config;
+
+    if (c->window != WG_LLAMA4_CHUNK)
+        return refuse(e, "other chunks than of 8192 tokens (attention_chunk_size)");
+    if (!has_usual_layers(c))
+        return refuse(e, "layers without positions or chunks but every fourth (no_rope_layers, "
+                         "layer_types)");
+    if (c->stretch_from != WG_LLAMA4_CHUNK || fabs(c->stretch - WG_LLAMA4_STRETCH) > 1e-6)
+        return refuse(e, "other growth of queries than by attn_scale 0.1 after floor_scale 8192 "
+                         "(attn_temperature_tuning)");
+    if (c->bare_head_norms != (c->X != WG_LLAMA4_MAVERICK))
+        return refuse(e, c->bare_head_norms
+                             ? "norms of q and k in a model with 128 experts (use_qk_norm)"
+                             : "way to leave out the norms of q and k (use_qk_norm) but in a model "
+                               "with 128 experts");
+    if (mixture_step(c) == 0)
+        return refuse(e, "mixtures of experts but in every n-th layer (moe_layers)");
+    return WAGLE_OK;
+}
+
 static wagle_status check(const wg_exporter *e)
 {
     const wg_config *c = &e->m->config;
@@ -65,7 +112,7 @@ static wagle_status check(const wg_exporter *e)
         const char *what;
     } lacks[] = {
         {c->activation != e->arch->activation, "activation like this model's (hidden_act)"},
-        {c->window > 0 && c->window < c->max_position && !e->arch->windows,
+        {c->window > 0 && c->window < c->max_position && !e->arch->windows && !e->arch->chunked,
          "sliding window, and this model has one (sliding_window)"},
         {(c->attention_cap > 0 || c->final_cap > 0) && !e->arch->caps,
          "cap of logits (attn_logit_softcapping, final_logit_softcapping)"},
@@ -83,12 +130,20 @@ static wagle_status check(const wg_exporter *e)
         {c->clip_qkv > 0 && !e->arch->clips, "clipping of q, k and v (clip_qkv)"},
         {c->layer_scale, "scale of scores by layer (scale_attn_by_inverse_layer_idx)"},
         {c->local_rope, "positions of their own for layers with a window"},
+        {e->arch->ungrouped && c->K != c->H, "key/value heads that heads share "
+                                             "(num_key_value_heads)"},
+        {c->X > 0 && c->sum_to_one && !e->arch->sum_to_one && !e->arch->chunked,
+         "division of the experts' weights by their sum (norm_topk_prob)"},
+        {c->X > 0 && !c->sum_to_one && e->arch->sum_to_one,
+         "weights of experts that are not divided by their sum (norm_topk_prob)"},
+        {e->arch->mixture && mixture_step(c) != 1 && !e->arch->chunked,
+         "layer that is no mixture of experts (mlp_only_layers, decoder_sparse_step)"},
     };
 
     for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++)
         if (lacks[i].found)
             return refuse(e, lacks[i].what);
-    return WAGLE_OK;
+    return e->arch->chunked ? check_llama4(e) : WAGLE_OK;
 }
 
 /* --- positions -------------------------------------------------------------------------------- */
@@ -164,7 +219,7 @@ static wagle_status put_llama3(wg_exporter *e)
 {
     const wg_config *c = &e->m->config;
 
-    if (strcmp(e->arch->name, "llama") != 0)
+    if (strcmp(e->arch->name, "llama") != 0 && !e->arch->chunked)
         return refuse(e, "rope scaling 'llama3'");
     e->rope[0].name = "rope_freqs.weight";
     for (int64_t i = 0; i < c->r / 2; i++)
@@ -228,6 +283,21 @@ static wagle_status put_windows(wg_exporter *e)
     return whole(e, "attention.sliding_window_pattern", every);
 }
 
+/* Where the family has one size for experts and feed-forward layers, llama.cpp reads that. */
+static wagle_status put_experts(wg_exporter *e)
+{
+    const wg_config *c = &e->m->config;
+    const bool sized = c->family->key[WG_CFG_EXPERT_F].name != NULL;
+
+    WG_TRY(whole(e, "expert_count", c->X));
+    WG_TRY(whole(e, "expert_used_count", c->used));
+    if (sized)
+        WG_TRY(whole(e, "expert_feed_forward_length", c->FX));
+    if (c->has[WG_SHARED_SCALE])
+        WG_TRY(whole(e, "expert_shared_feed_forward_length", c->FS));
+    return e->arch->chunked ? whole(e, "interleave_moe_layer_step", mixture_step(c)) : WAGLE_OK;
+}
+
 static wagle_status put_general(wg_exporter *e)
 {
     WG_TRY(wg_gguf_put_text(e->ctx, &e->head, "general.architecture", e->arch->name));
@@ -264,6 +334,8 @@ static wagle_status put_all(wg_exporter *e, const json_t *config)
     WG_TRY(whole(e, "vocab_size", c->V));
     WG_TRY(real(e, e->arch->eps_key, c->eps));
     WG_TRY(put_windows(e));
+    if (c->X > 0)
+        WG_TRY(put_experts(e));
     if (c->clip_qkv > 0)
         WG_TRY(real(e, "attention.clamp_kqv", c->clip_qkv));
     if (e->arch->caps) {
@@ -276,10 +348,14 @@ static wagle_status put_all(wg_exporter *e, const json_t *config)
 wagle_status wg_export_config(wg_exporter *e)
 {
     json_t *config = NULL;
+    const wg_family *inside;
     wagle_status st = wg_export_read(e, "config.json", &config);
 
     if (st == WAGLE_OK)
-        st = put_all(e, config);
+        st = put_all(e, wg_config_of_text(config, &inside));
+    if (st == WAGLE_OK && e->m->config.inside)
+        wg_log(e->ctx, 0, "%s: the model of images is left out: the file has the text model alone",
+               e->o->model);
     json_decref(config);
     return st;
 }

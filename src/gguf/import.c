@@ -28,14 +28,16 @@ wagle_status wg_import_put(wg_importer *m, const char *name, json_t *json)
 static wagle_status read_architecture(wg_importer *m)
 {
     const wg_gguf_tensor *embed = wg_gguf_find_tensor(&m->g, "token_embd.weight");
-    char *name;
+    char *name, key[96];
 
     WG_TRY(wg_gguf_string(m->ctx, &m->g, "general.architecture", &name));
-    m->arch = name != NULL ? wg_gguf_arch_named(name) : NULL;
+    name = name != NULL ? name : "(none)";
+    snprintf(key, sizeof key, "%.64s.expert_count", name);
+    m->arch = wg_gguf_arch_named(name, wg_gguf_number(&m->g, key, 0) > 0);
     if (m->arch == NULL)
         return wg_fail(m->ctx, WAGLE_E_INPUT,
                        "%s: architecture '%.64s' is not supported; supported are %s", m->o->gguf,
-                       name != NULL ? name : "(none)", wg_gguf_arch_list);
+                       name, wg_gguf_arch_names);
     if (embed == NULL || embed->shape.rank != 2)
         return wg_import_refuse(m, "a model without a matrix", "token_embd.weight");
     m->V = embed->shape.dim[0];
@@ -44,11 +46,21 @@ static wagle_status read_architecture(wg_importer *m)
 
 /* --- tensors ---------------------------------------------------------------------------------- */
 
-/* A tensor of the folder, and its source. */
+/* The source of a tensor of the folder. */
 typedef struct entry {
     wg_role role;
     const wg_gguf_tensor *from;
+    const wg_gguf_tensor *also; /* the second of two matrices that are one here, or NULL */
+    int64_t first;              /* row of `from` where it begins */
 } entry;
+
+/* The tensors of the folder. */
+typedef struct listing {
+    wg_tensor *tensor;
+    entry *entry;
+    int64_t n, room[2]; /* of each array */
+    bool *taken;        /* [g.n_tensors] a tensor of the folder comes from it */
+} listing;
 
 static bool is_type(const wg_gguf_tensor *t, const char *name)
 {
@@ -66,42 +78,49 @@ static wg_dtype exact_dtype(const wg_gguf_tensor *t)
                                 : WG_F32;
 }
 
-static wg_dtype dtype_of(const wg_importer *m, const wg_gguf_tensor *t)
+static wg_dtype dtype_of(const wg_importer *m, const entry *e)
 {
-    return m->exact ? exact_dtype(t) : m->dtype;
+    const wg_dtype exact = exact_dtype(e->from);
+
+    return !m->exact ? m->dtype : e->also == NULL || exact_dtype(e->also) == exact ? exact : WG_F32;
 }
 
 /* stored: buffer for the row in the output type. */
-static wagle_status write_row(const wg_importer *m, const wg_gguf_tensor *t, const float *row,
-                              int64_t n, char *stored, wg_output *out)
+static wagle_status write_row(const wg_importer *m, const wg_tensor *to, const entry *e,
+                              const float *row, int64_t n, char *stored, wg_output *out)
 {
-    const wg_dtype dtype = dtype_of(m, t);
-    const float beyond = dtype == WG_F16 ? wg_beyond(row, n, WG_F16_LIMIT) : 0;
+    const float beyond = to->dtype == WG_F16 ? wg_beyond(row, n, WG_F16_LIMIT) : 0;
 
     if (beyond != 0)
         return wg_fail(m->ctx, WAGLE_E_INPUT,
                        "%s: tensor '%.64s' holds %g, which f16 cannot hold; use @{dtype=f32}",
-                       m->o->gguf, t->name, (double)beyond);
-    wg_from_float(dtype, row, n, stored);
-    return wg_output_write(m->ctx, out, stored, (size_t)n * wg_dtype_size(dtype));
+                       m->o->gguf, e->from->name, (double)beyond);
+    wg_from_float(to->dtype, row, n, stored);
+    return wg_output_write(m->ctx, out, stored, (size_t)n * wg_dtype_size(to->dtype));
 }
 
-/* Writes a tensor stored as [out, in] transposed, as [in, out]. */
-static wagle_status write_transposed(const wg_importer *m, const wg_gguf_tensor *t, wg_output *out)
+/* Writes matrix `index` of tensors stored as [out, in], or [n, out, in], transposed: as [in, out],
+ * the columns of `also` after those of `from`. */
+static wagle_status write_transposed(const wg_importer *m, const wg_tensor *to, const entry *e,
+                                     int64_t index, wg_output *out)
 {
-    const int64_t O = t->shape.dim[0], I = t->shape.dim[1];
+    const wg_shape *s = &e->from->shape;
+    const int64_t O = s->dim[s->rank - 2], I = s->dim[s->rank - 1];
+    const int64_t both = e->also != NULL ? 2 * O : O;
     float *all = NULL, *row = NULL;
     char *stored = NULL;
     wagle_status st;
 
-    WG_TRY_GOTO(WG_ALLOC(m->ctx, &all, t->count), done);
-    WG_TRY_GOTO(WG_ALLOC(m->ctx, &row, O), done);
-    WG_TRY_GOTO(WG_ALLOC(m->ctx, &stored, O * 4), done);
-    wg_gguf_dequantise(t, 0, t->count, all);
+    WG_TRY_GOTO(WG_ALLOC(m->ctx, &all, both * I), done);
+    WG_TRY_GOTO(WG_ALLOC(m->ctx, &row, both), done);
+    WG_TRY_GOTO(WG_ALLOC(m->ctx, &stored, both * 4), done);
+    wg_gguf_dequantise(e->from, index * O * I, O * I, all);
+    if (e->also != NULL)
+        wg_gguf_dequantise(e->also, index * O * I, O * I, all + O * I);
     for (int64_t i = 0; i < I; i++) {
-        for (int64_t o = 0; o < O; o++)
+        for (int64_t o = 0; o < both; o++)
             row[o] = all[o * I + i];
-        WG_TRY_GOTO(write_row(m, t, row, O, stored, out), done);
+        WG_TRY_GOTO(write_row(m, to, e, row, both, stored, out), done);
     }
     st = WAGLE_OK;
 done:
@@ -111,13 +130,13 @@ done:
     return st;
 }
 
-static wagle_status write_rows(const wg_importer *m, const wg_config *c, const entry *e,
-                               wg_output *out)
+static wagle_status write_rows(const wg_importer *m, const wg_config *c, const wg_tensor *to,
+                               const entry *e, wg_output *out)
 {
     const wg_gguf_tensor *t = e->from;
     const bool permuted = wg_gguf_permuted(m->arch, e->role);
-    const bool vector = t->shape.rank == 1, split = permuted && vector;
-    const int64_t width = split ? 1 : t->shape.dim[t->shape.rank - 1], rows = t->count / width;
+    const bool split = permuted && t->shape.rank == 1;
+    const int64_t width = split ? 1 : t->shape.dim[t->shape.rank - 1], rows = to->count / width;
     const float less = c->family->norm_plus_one && wg_is_norm(e->role) ? 1 : 0;
     float *row = NULL;
     char *stored = NULL;
@@ -126,10 +145,11 @@ static wagle_status write_rows(const wg_importer *m, const wg_config *c, const e
     WG_TRY_GOTO(WG_ALLOC(m->ctx, &row, width), done);
     WG_TRY_GOTO(WG_ALLOC(m->ctx, &stored, width * 4), done);
     for (int64_t r = 0; r < rows; r++) {
-        wg_gguf_dequantise(t, (permuted ? wg_gguf_row(r, c->h) : r) * width, width, row);
+        const int64_t from = e->first + (permuted ? wg_gguf_row(r, c->h) : r);
+        wg_gguf_dequantise(t, from * width, width, row);
         for (int64_t i = 0; less > 0 && i < width; i++)
             row[i] -= less;
-        WG_TRY_GOTO(write_row(m, t, row, width, stored, out), done);
+        WG_TRY_GOTO(write_row(m, to, e, row, width, stored, out), done);
     }
     st = WAGLE_OK;
 done:
@@ -138,51 +158,109 @@ done:
     return st;
 }
 
-static wagle_status describe(wg_importer *m, const wg_config *c, wg_role role, int64_t layer,
-                             wg_tensor *list, entry *from, int64_t *n)
+static wagle_status write_tensor(const wg_importer *m, const wg_config *c, const wg_tensor *to,
+                                 const entry *e, wg_output *out)
 {
-    char theirs[WG_NAME_BYTES], ours[WG_NAME_BYTES], expected[96], found[96];
-    const wg_gguf_tensor *t;
-    wg_shape shape, stored;
+    const int64_t n = to->shape.rank == 3 ? to->shape.dim[0] : 1;
 
-    wg_gguf_role_name(role, layer, theirs);
-    wg_config_tensor(c, role, layer, ours, &shape);
-    t = wg_gguf_find_tensor(&m->g, theirs);
+    if (!wg_is_stored_turned(c->family, e->role) || to->shape.rank == 1)
+        return write_rows(m, c, to, e, out);
+    for (int64_t i = 0; i < n; i++)
+        WG_TRY(write_transposed(m, to, e, i, out));
+    return WAGLE_OK;
+}
+
+/* Finds the tensor of a role, which must have this shape. */
+static wagle_status take(const wg_importer *m, listing *l, wg_role role, int64_t layer,
+                         const wg_shape *shape, const wg_gguf_tensor **out)
+{
+    char name[WG_NAME_BYTES], expected[96], found[96];
+    const wg_gguf_tensor *t;
+
+    wg_gguf_role_name(role, layer, name);
+    *out = t = wg_gguf_find_tensor(&m->g, name);
     if (t == NULL)
-        return wg_fail(m->ctx, WAGLE_E_INPUT, "%s: no tensor '%s'", m->o->gguf, theirs);
-    stored = shape;
-    if (wg_gguf_transposed(c, role, &shape))
-        stored = (wg_shape){2, {shape.dim[1], shape.dim[0]}};
-    if (!wg_shape_equal(&t->shape, &stored))
+        return wg_fail(m->ctx, WAGLE_E_INPUT, "%s: no tensor '%s'", m->o->gguf, name);
+    if (!wg_shape_equal(&t->shape, shape))
         return wg_fail(m->ctx, WAGLE_E_INPUT, "%s: tensor '%s': shape %s, expected %s", m->o->gguf,
-                       theirs, wg_shape_text(&t->shape, found), wg_shape_text(&stored, expected));
-    list[*n] = (wg_tensor){.name = wg_arena_text(m->ctx, &m->g.arena, ours, strlen(ours)),
-                           .dtype = dtype_of(m, t),
-                           .shape = shape,
-                           .bytes = (size_t)t->count * wg_dtype_size(dtype_of(m, t))};
-    from[(*n)++] = (entry){role, t};
-    return list[*n - 1].name != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+                       name, wg_shape_text(&t->shape, found), wg_shape_text(shape, expected));
+    l->taken[t - m->g.tensor] = true;
+    return WAGLE_OK;
+}
+
+static wagle_status add(wg_importer *m, listing *l, const char *name, const wg_shape *shape,
+                        const entry *e)
+{
+    const wg_dtype dtype = dtype_of(m, e);
+    wg_tensor *t;
+
+    WG_TRY(WG_GROW(m->ctx, &l->tensor, &l->room[0], l->n + 1));
+    WG_TRY(WG_GROW(m->ctx, &l->entry, &l->room[1], l->n + 1));
+    l->entry[l->n] = *e;
+    t = &l->tensor[l->n++];
+    *t = (wg_tensor){.name = wg_arena_text(m->ctx, &m->g.arena, name, strlen(name)),
+                     .dtype = dtype,
+                     .shape = *shape};
+    if (!wg_shape_count(shape, &t->count))
+        return wg_import_refuse(m, "the size of tensor", name);
+    t->bytes = (size_t)t->count * wg_dtype_size(dtype);
+    return t->name != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+}
+
+/* The experts of a layer are one tensor in GGUF. Here they are one too where the family stores them
+ * so, and else one each. */
+static wagle_status describe_experts(wg_importer *m, const wg_config *c, wg_role role,
+                                     int64_t layer, listing *l)
+{
+    const bool two = role == WG_EXPERT_GATE_UP, turned = wg_is_stored_turned(c->family, role);
+    char name[WG_NAME_BYTES];
+    wg_shape shape, theirs;
+    entry e = {.role = role};
+
+    wg_config_tensor(c, role, layer, name, &shape);
+    theirs = (wg_shape){3, {c->X, shape.dim[turned], shape.dim[!turned]}};
+    theirs.dim[1] /= two ? 2 : 1;
+    WG_TRY(take(m, l, two ? WG_EXPERT_GATE : role, layer, &theirs, &e.from));
+    if (two)
+        WG_TRY(take(m, l, WG_EXPERT_UP, layer, &theirs, &e.also));
+    for (int64_t x = 0; x < c->X; x++) {
+        if (wg_config_stored(c, wg_role_of(role, x), layer, name, &shape)) {
+            e.first = x * theirs.dim[1];
+            WG_TRY(add(m, l, name, &shape, &e));
+        }
+    }
+    return WAGLE_OK;
+}
+
+static wagle_status describe(wg_importer *m, const wg_config *c, wg_role role, int64_t layer,
+                             listing *l)
+{
+    char name[WG_NAME_BYTES];
+    wg_shape shape, theirs;
+    entry e = {.role = role};
+
+    if (role >= WG_EXPERT_ROLES)
+        return describe_experts(m, c, role, layer, l);
+    wg_config_tensor(c, role, layer, name, &shape);
+    theirs = shape;
+    if (wg_gguf_transposed(c, role, &shape))
+        theirs = (wg_shape){2, {shape.dim[1], shape.dim[0]}};
+    if (role == WG_SHARED_SCALE)
+        theirs = (wg_shape){1, {shape.dim[1]}};
+    WG_TRY(take(m, l, role, layer, &theirs, &e.from));
+    return add(m, l, name, &shape, &e);
 }
 
 /* Describes the tensors of the model; the file must have exactly these. */
-static wagle_status describe_all(wg_importer *m, const wg_config *c, wg_tensor *list, entry *from,
-                                 int64_t *n)
+static wagle_status describe_all(wg_importer *m, const wg_config *c, listing *l)
 {
-    *n = 0;
     for (int64_t layer = 0; layer < c->L; layer++)
         for (int role = 0; role < WG_ROLES; role++)
-            if (wg_config_has(c, (wg_role)role, layer)) {
-                if (*n == m->g.n_tensors)
-                    return wg_import_refuse(m, "a file of so few tensors for", m->arch->name);
-                WG_TRY(describe(m, c, (wg_role)role, layer, list, from, n));
-            }
-    for (int64_t i = 0; i < m->g.n_tensors; i++) {
-        int64_t k = 0;
-        while (k < *n && from[k].from != &m->g.tensor[i])
-            k++;
-        if (k == *n && !wg_import_makes_config(m, m->g.tensor[i].name))
+            if (wg_config_has(c, (wg_role)role, layer))
+                WG_TRY(describe(m, c, (wg_role)role, layer, l));
+    for (int64_t i = 0; i < m->g.n_tensors; i++)
+        if (!l->taken[i] && !wg_import_makes_config(m, m->g.tensor[i].name))
             return wg_import_refuse(m, "tensor", m->g.tensor[i].name);
-    }
     return WAGLE_OK;
 }
 
@@ -207,34 +285,29 @@ static wagle_status reserve(const wg_importer *m, wg_output *out, size_t start,
 
 static wagle_status write_tensors(wg_importer *m, const wg_config *c, const char *path)
 {
-    entry *from = NULL;
-    wg_tensor *list = NULL;
+    listing l = {0};
     wg_output out = {.fd = -1};
     size_t start;
-    int64_t n;
     json_t *facts = json_pack("{s:s}", "format", "pt");
     wagle_status st;
 
-    WG_TRY_GOTO(WG_ALLOC(m->ctx, &from, m->g.n_tensors), done);
-    WG_TRY_GOTO(WG_ALLOC(m->ctx, &list, m->g.n_tensors), done);
-    WG_TRY_GOTO(describe_all(m, c, list, from, &n), done);
+    WG_TRY_GOTO(WG_ALLOC(m->ctx, &l.taken, m->g.n_tensors), done);
+    WG_TRY_GOTO(describe_all(m, c, &l), done);
     WG_TRY_GOTO(wg_output_open(m->ctx, path, true, &out), done);
-    WG_TRY_GOTO(wg_safetensors_header(m->ctx, &out, list, n, facts, &start), done);
+    WG_TRY_GOTO(wg_safetensors_header(m->ctx, &out, l.tensor, l.n, facts, &start), done);
     if (m->exact)
-        WG_TRY_GOTO(reserve(m, &out, start, list, n), done);
-    for (int64_t i = 0; i < n; i++) {
-        WG_TRY_GOTO(wg_gguf_transposed(c, from[i].role, &list[i].shape)
-                        ? write_transposed(m, from[i].from, &out)
-                        : write_rows(m, c, &from[i], &out),
-                    done);
+        WG_TRY_GOTO(reserve(m, &out, start, l.tensor, l.n), done);
+    for (int64_t i = 0; i < l.n; i++) {
+        WG_TRY_GOTO(write_tensor(m, c, &l.tensor[i], &l.entry[i], &out), done);
         WG_TRY_GOTO(wg_check_interrupt(m->ctx), done);
-        wg_progress(m->ctx, "import", i + 1, n, NULL);
+        wg_progress(m->ctx, "import", i + 1, l.n, NULL);
     }
     st = wg_output_commit(m->ctx, &out);
 done:
     wg_output_abort(&out);
-    wg_free(from);
-    wg_free(list);
+    wg_free(l.tensor);
+    wg_free(l.entry);
+    wg_free(l.taken);
     json_decref(facts);
     return st;
 }
@@ -253,8 +326,31 @@ static wagle_status write_weights(wg_importer *m)
 
 WG_DEFAULTS(wagle_import_defaults, wagle_import_options, 0)
 
+/* llama.cpp stores routers in F32 whatever the type of the file. */
+static bool is_router(const wg_gguf_tensor *t)
+{
+    return strstr(t->name, ".ffn_gate_inp.weight") != NULL && is_type(t, "F32");
+}
+
+static bool fits(const wg_gguf_tensor *t, wg_dtype dtype)
+{
+    enum { N = 256 };
+    float value[N], back[N];
+    uint16_t half[N];
+
+    for (int64_t first = 0; first < t->count; first += N) {
+        const int64_t n = t->count - first < N ? t->count - first : N;
+        wg_gguf_dequantise(t, first, n, value);
+        wg_from_float(dtype, value, n, half);
+        wg_to_float(dtype, half, n, back);
+        if (memcmp(value, back, (size_t)n * sizeof *value) != 0)
+            return false;
+    }
+    return true;
+}
+
 /* The type that represents all matrices of the file exactly. Quantised ones count if `exact`; else
- * bf16 if all are quantised. */
+ * bf16 if all are quantised. Routers count if there is a type that they do not fit. */
 static wg_dtype own_dtype(const wg_gguf *g, bool exact)
 {
     bool f32 = false, f16 = false, bf16 = false;
@@ -265,8 +361,10 @@ static wg_dtype own_dtype(const wg_gguf *g, bool exact)
             continue;
         f16 |= is_type(t, "F16");
         bf16 |= is_type(t, "BF16");
-        f32 |= exact ? exact_dtype(t) == WG_F32 : is_type(t, "F32");
+        f32 |= exact ? exact_dtype(t) == WG_F32 : is_type(t, "F32") && !is_router(t);
     }
+    for (int64_t i = 0; i < g->n_tensors && f16 != bf16; i++)
+        f32 |= is_router(&g->tensor[i]) && !fits(&g->tensor[i], f16 ? WG_F16 : WG_BF16);
     return f32 || (f16 && bf16) ? WG_F32 : f16 ? WG_F16 : WG_BF16;
 }
 

@@ -69,7 +69,37 @@ static wagle_status positive(const wg_importer *m, const char *key, double fallb
 
 typedef struct sizes {
     double D, F, L, H, K, h, r, context;
+    double X, used, FX, FS, every; /* of a mixture of experts: every n-th layer is one */
 } sizes;
+
+/* Where expert_feed_forward_length and expert_shared_feed_forward_length are missing, llama.cpp
+ * takes sizes of its own. */
+static wagle_status read_experts(const wg_importer *m, sizes *s)
+{
+    const bool mixture = m->arch->mixture, sized = !is(m, "llama") && !is(m, "olmoe");
+
+    if (is(m, "llama") && number(m, "expert_weights_norm", mixture) != mixture)
+        return refuse(m, "expert_weights_norm",
+                      mixture ? "llama.cpp divides by the sum all the same"
+                              : "the file has no experts (expert_count)");
+    if (!mixture)
+        return number(m, "expert_used_count", 0) == 0
+                   ? WAGLE_OK
+                   : refuse(m, "expert_used_count", "the file has no experts (expert_count)");
+    WG_TRY(whole(m, "expert_count", 0, &s->X));
+    WG_TRY(whole(m, "expert_used_count", 0, &s->used));
+    if (s->X > WG_EXPERTS_MOST)
+        return refuse(m, "expert_count", "at most 512 are supported");
+    if (s->used > s->X)
+        return refuse(m, "expert_used_count", "a token uses each expert once at most");
+    s->FX = s->F;
+    if (sized)
+        WG_TRY(whole(m, "expert_feed_forward_length", is(m, "llama4") ? 0 : floor(s->F / s->used),
+                     &s->FX));
+    if (is(m, "qwen2moe"))
+        WG_TRY(whole(m, "expert_shared_feed_forward_length", s->F, &s->FS));
+    return is(m, "llama4") ? whole(m, "interleave_moe_layer_step", 0, &s->every) : WAGLE_OK;
+}
 
 static wagle_status read_sizes(const wg_importer *m, sizes *s)
 {
@@ -80,6 +110,7 @@ static wagle_status read_sizes(const wg_importer *m, sizes *s)
     WG_TRY(whole(m, "context_length", 0, &s->context));
     WG_TRY(whole(m, "attention.head_count_kv", s->H, &s->K));
     WG_TRY(whole(m, "attention.key_length", floor(s->D / s->H), &s->h));
+    WG_TRY(read_experts(m, s));
     if (number(m, "attention.value_length", floor(s->D / s->H)) != s->h)
         return refuse(m, "attention.value_length", "it must be attention.key_length");
     if (number(m, "vocab_size", (double)m->V) != (double)m->V)
@@ -98,6 +129,46 @@ static wagle_status read_sizes(const wg_importer *m, sizes *s)
                : refuse(m, "rope.dimension_count", "a number above 0 was expected");
 }
 
+/* llama.cpp knows these numbers without keys; it takes a file with 128 experts for Maverick, which
+ * has no norms of q and k. */
+static wagle_status put_llama4(const wg_importer *m, const sizes *s, json_t *c)
+{
+    WG_TRY(put_whole(m, c, "intermediate_size_mlp", s->F));
+    WG_TRY(put_whole(m, c, "intermediate_size", s->FX));
+    WG_TRY(put_whole(m, c, "interleave_moe_layer_step", s->every));
+    WG_TRY(put_whole(m, c, "attention_chunk_size", WG_LLAMA4_CHUNK));
+    WG_TRY(put_whole(m, c, "no_rope_layer_interval", WG_LLAMA4_UNTURNED));
+    WG_TRY(put_whole(m, c, "floor_scale", WG_LLAMA4_CHUNK));
+    WG_TRY(put_real(m, c, "attn_scale", WG_LLAMA4_STRETCH));
+    WG_TRY(wg_json_set(m->ctx, c, "attn_temperature_tuning", json_true()));
+    return wg_json_set(m->ctx, c, "use_qk_norm", json_boolean(s->X != WG_LLAMA4_MAVERICK));
+}
+
+static wagle_status put_experts(const wg_importer *m, const sizes *s, json_t *c)
+{
+    const bool qwen2 = is(m, "qwen2moe");
+
+    WG_TRY(put_whole(m, c, is(m, "llama") || is(m, "llama4") ? "num_local_experts" : "num_experts",
+                     s->X));
+    WG_TRY(put_whole(m, c, "num_experts_per_tok", s->used));
+    if (is(m, "llama4"))
+        return put_llama4(m, s, c);
+    if (is(m, "llama"))
+        return WAGLE_OK;
+    WG_TRY(wg_json_set(m->ctx, c, "norm_topk_prob", json_boolean(m->arch->sum_to_one)));
+    if (is(m, "olmoe"))
+        return WAGLE_OK;
+    WG_TRY(put_whole(m, c, "moe_intermediate_size", s->FX));
+    WG_TRY(put_whole(m, c, "decoder_sparse_step", 1));
+    WG_TRY(wg_json_set(m->ctx, c, "mlp_only_layers", json_array()));
+    if (qwen2)
+        WG_TRY(put_whole(m, c, "shared_expert_intermediate_size", s->FS));
+    return qwen2
+               ? wg_json_set(m->ctx, c, "qkv_bias",
+                             json_boolean(wg_gguf_find_tensor(&m->g, "blk.0.attn_q.bias") != NULL))
+               : WAGLE_OK;
+}
+
 /* Writes the sizes under GPT-2's names or the usual ones. */
 static wagle_status put_sizes(const wg_importer *m, const sizes *s, json_t *c)
 {
@@ -105,6 +176,8 @@ static wagle_status put_sizes(const wg_importer *m, const sizes *s, json_t *c)
 
     WG_TRY(put_whole(m, c, old ? "n_embd" : "hidden_size", s->D));
     WG_TRY(put_whole(m, c, old ? "n_inner" : "intermediate_size", s->F));
+    if (m->arch->mixture)
+        WG_TRY(put_experts(m, s, c));
     WG_TRY(put_whole(m, c, old ? "n_layer" : "num_hidden_layers", s->L));
     WG_TRY(put_whole(m, c, old ? "n_head" : "num_attention_heads", s->H));
     WG_TRY(put_whole(m, c, old ? "n_positions" : "max_position_embeddings", s->context));
@@ -451,7 +524,7 @@ wagle_status wg_import_config(wg_importer *m)
 
 bool wg_import_makes_config(const wg_importer *m, const char *tensor)
 {
-    return (is(m, "llama") && strcmp(tensor, "rope_freqs.weight") == 0) ||
+    return ((is(m, "llama") || is(m, "llama4")) && strcmp(tensor, "rope_freqs.weight") == 0) ||
            ((is(m, "llama") || is(m, "phi3")) &&
             (strcmp(tensor, "rope_factors_short.weight") == 0 ||
              strcmp(tensor, "rope_factors_long.weight") == 0));

@@ -20,7 +20,10 @@ typedef struct known {
     const char *neutral; /* accepted values, separated by | */
 } known;
 
-#define RMS_ARCHS "llama qwen2 qwen3 phi3 gemma gemma2 olmo2"
+#define QWEN_ARCHS "qwen2 qwen3 qwen2moe qwen3moe"
+#define MIXTURES "llama olmoe qwen2moe qwen3moe llama4" /* llama: Mixtral */
+#define SILU_ARCHS MIXTURES " qwen2 qwen3 phi3 olmo olmo2"
+#define RMS_ARCHS MIXTURES " qwen2 qwen3 phi3 gemma gemma2 olmo2"
 
 /* Keys ARCH.*; the first matching row applies. */
 static const known arch_keys[] = {
@@ -59,9 +62,11 @@ static const known arch_keys[] = {
     {"rope.scaling.finetuned", FLAG, IGNORED, NULL, NULL},
     /* windows */
     {"attention.sliding_window", NUMBER, USED, "gemma2 phi3", NULL},
-    {"attention.sliding_window", NUMBER, NOTED, "llama qwen2 qwen3", NULL},
+    {"attention.sliding_window", NUMBER, NOTED, "llama olmoe " QWEN_ARCHS, NULL},
+    {"attention.sliding_window", NUMBER, NEUTRAL, "llama4", "8192"},
     {"attention.sliding_window", NUMBER, NEUTRAL, NULL, "0"},
     {"attention.sliding_window_pattern", LAYERS, USED, "gemma2", NULL},
+    {"attention.sliding_window_pattern", LAYERS, NEUTRAL, "llama4", "4"},
     /* caps and factors */
     {"attn_logit_softcapping", NUMBER, USED, "gemma2", NULL},
     {"attn_logit_softcapping", NUMBER, NEUTRAL, NULL, "0"},
@@ -70,7 +75,7 @@ static const known arch_keys[] = {
     {"router_logit_softcapping", NUMBER, NEUTRAL, NULL, "0"},
     {"logit_scale", NUMBER, NEUTRAL, NULL, "1|0"},
     {"residual_scale", NUMBER, NEUTRAL, NULL, "1|0"},
-    {"embedding_scale", NUMBER, NEUTRAL, "llama qwen2 qwen3 phi3 gpt2 olmo olmo2", "1|0"},
+    {"embedding_scale", NUMBER, NEUTRAL, SILU_ARCHS " gpt2", "1|0"},
     {"attention.output_scale", NUMBER, NEUTRAL, NULL, "1|0"},
     {"attention.value_scale", NUMBER, NEUTRAL, NULL, "1|0"},
     {"attention.temperature_length", NUMBER, NEUTRAL, NULL, "0"},
@@ -82,7 +87,7 @@ static const known arch_keys[] = {
     {"attention.causal", FLAG, NEUTRAL, NULL, "1"},
     {"pooling_type", NUMBER, NEUTRAL, NULL, "0"},
     {"use_parallel_residual", FLAG, NEUTRAL, NULL, "0"},
-    {"hidden_activation", TEXT, NEUTRAL, "llama qwen2 qwen3 phi3 olmo olmo2", "silu"},
+    {"hidden_activation", TEXT, NEUTRAL, SILU_ARCHS, "silu"},
     {"hidden_activation", TEXT, NEUTRAL, NULL, "gelu_pytorch_tanh|gelu_new"},
     {"tensor_data_layout", TEXT, NEUTRAL, "llama", "Meta AI original pth"},
     {"tensor_data_layout", TEXT, NEUTRAL, NULL, "reference"},
@@ -90,15 +95,25 @@ static const known arch_keys[] = {
     {"attention.shared_kv_layers", NUMBER, NEUTRAL, NULL, "0"},
     {"rescale_every_n_layers", NUMBER, NEUTRAL, NULL, "0"},
     /* experts */
+    {"expert_count", NUMBER, USED, MIXTURES, NULL},
     {"expert_count", NUMBER, NEUTRAL, NULL, "0"},
+    {"expert_used_count", LAYERS, USED, MIXTURES, NULL},
     {"expert_used_count", NUMBER, NEUTRAL, NULL, "0"},
+    {"expert_shared_count", NUMBER, NEUTRAL, "qwen2moe llama4", "0|1"},
     {"expert_shared_count", NUMBER, NEUTRAL, NULL, "0"},
     {"expert_group_count", NUMBER, NEUTRAL, NULL, "0"},
     {"expert_group_used_count", NUMBER, NEUTRAL, NULL, "0"},
+    {"expert_feed_forward_length", NUMBER, USED, "qwen2moe qwen3moe llama4", NULL},
     {"expert_feed_forward_length", NUMBER, NEUTRAL, NULL, "0"},
+    {"expert_shared_feed_forward_length", NUMBER, USED, "qwen2moe", NULL},
     {"expert_shared_feed_forward_length", NUMBER, NEUTRAL, NULL, "0"},
     {"expert_weights_scale", NUMBER, NEUTRAL, NULL, "0|1"},
+    {"expert_weights_norm", FLAG, USED, "llama", NULL}, /* true for Mixtral alone */
+    {"expert_weights_norm", FLAG, NEUTRAL, "qwen3moe", "1"},
     {"expert_weights_norm", FLAG, NEUTRAL, NULL, "0"},
+    {"expert_gating_func", NUMBER, NEUTRAL, "llama4", "0|2"}, /* sigmoid */
+    {"expert_gating_func", NUMBER, NEUTRAL, NULL, "0|1"},     /* softmax */
+    {"interleave_moe_layer_step", NUMBER, USED, "llama4", NULL},
     {"leading_dense_block_count", NUMBER, NEUTRAL, NULL, "0"},
     {"interleave_moe_layer_step", NUMBER, NEUTRAL, NULL, "0"},
     {"moe_every_n_layers", NUMBER, NEUTRAL, NULL, "0"},

@@ -18,17 +18,34 @@ static const wg_gguf_arch archs[] = {
     {"olmo", "olmo", "OlmoForCausalLM", "attention.layer_norm_epsilon", WG_SILU, .permuted = true,
      .square = true, .clips = true},
     {"olmo2", "olmo2", "Olmo2ForCausalLM", RMS, WG_SILU, .square = true, .untied = true},
+    {"llama", "mixtral", "MixtralForCausalLM", RMS, WG_SILU, .permuted = true, .mixture = true,
+     .sum_to_one = true},
+    {"olmoe", "olmoe", "OlmoeForCausalLM", RMS, WG_SILU, .square = true, .untied = true,
+     .mixture = true, .ungrouped = true},
+    {"qwen2moe", "qwen2_moe", "Qwen2MoeForCausalLM", RMS, WG_SILU, .square = true, .untied = true,
+     .mixture = true},
+    {"qwen3moe", "qwen3_moe", "Qwen3MoeForCausalLM", RMS, WG_SILU, .mixture = true,
+     .sum_to_one = true},
+    {"llama4", "llama4_text", "Llama4ForCausalLM", RMS, WG_SILU, .mixture = true, .chunked = true},
 };
-const char wg_gguf_arch_list[] = "llama, mistral, qwen2, qwen3, phi3, gemma, gemma2, gpt2, olmo, "
-                                 "olmo2";
+const char wg_gguf_arch_names[] = "llama, qwen2, qwen3, phi3, gemma, gemma2, gpt2, olmo, olmo2, "
+                                  "olmoe, qwen2moe, qwen3moe, llama4";
+const char wg_gguf_model_types[] = "llama, mistral, qwen2, qwen3, phi3, gemma, gemma2, gpt2, olmo, "
+                                   "olmo2, mixtral, olmoe, qwen2_moe, qwen3_moe, llama4_text";
 enum { ARCHS = sizeof archs / sizeof *archs };
 
-const wg_gguf_arch *wg_gguf_arch_named(const char *name)
+const wg_gguf_arch *wg_gguf_arch_named(const char *name, bool mixture)
 {
-    for (int i = 0; i < ARCHS; i++)
-        if (strcmp(archs[i].name, name) == 0)
+    const wg_gguf_arch *first = NULL;
+
+    for (int i = 0; i < ARCHS; i++) {
+        if (strcmp(archs[i].name, name) != 0)
+            continue;
+        if (archs[i].mixture == mixture)
             return &archs[i];
-    return NULL;
+        first = first != NULL ? first : &archs[i];
+    }
+    return first;
 }
 
 const wg_gguf_arch *wg_gguf_arch_of(const char *model_type)
@@ -60,6 +77,14 @@ static const char *const stems[WG_ROLES] = {
     [WG_GATE_UP] = "ffn_up",
     [WG_DOWN] = "ffn_down",
     [WG_MLP_POST_NORM] = "post_ffw_norm",
+    [WG_ROUTER] = "ffn_gate_inp",
+    [WG_SHARED_SCALE] = "ffn_gate_inp_shexp",
+    [WG_SHARED_GATE] = "ffn_gate_shexp",
+    [WG_SHARED_UP] = "ffn_up_shexp",
+    [WG_SHARED_DOWN] = "ffn_down_shexp",
+    [WG_EXPERT_GATE] = "ffn_gate_exps",
+    [WG_EXPERT_UP] = "ffn_up_exps",
+    [WG_EXPERT_DOWN] = "ffn_down_exps",
 };
 
 void wg_gguf_role_name(wg_role role, int64_t layer, char out[WG_NAME_BYTES])
@@ -94,7 +119,7 @@ int64_t wg_gguf_our_row(int64_t r, int64_t h)
 
 bool wg_gguf_transposed(const wg_config *c, wg_role role, const wg_shape *shape)
 {
-    return c->family->transposed && role >= WG_LAYER_ROLES && shape->rank == 2;
+    return wg_is_stored_turned(c->family, role) && shape->rank == 2;
 }
 
 /* --- special tokens by text ------------------------------------------------------------------- */

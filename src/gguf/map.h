@@ -17,15 +17,29 @@ typedef struct wg_gguf_arch {
     bool tied;        /* output head and embedding are tied */
     bool untied;      /* they are never tied */
     bool clips;       /* may clip q, k and v */
+    bool mixture;     /* layers are mixtures of experts */
+    bool sum_to_one;  /* the weights of a token's experts are divided by their sum */
+    bool ungrouped;   /* each head has a key/value head of its own */
+    bool chunked;     /* Llama 4's attention, whose numbers llama.cpp knows without keys */
 } wg_gguf_arch;
 
-/* Finds an architecture by llama.cpp's name, or by model_type; NULL if there is none. */
-const wg_gguf_arch *wg_gguf_arch_named(const char *name);
+/* What llama.cpp computes with for Llama 4, whatever the file says. */
+enum {
+    WG_LLAMA4_CHUNK = 8192,  /* tokens of a chunk, and after which queries grow */
+    WG_LLAMA4_UNTURNED = 4,  /* every fourth layer has no positions, and no chunks */
+    WG_LLAMA4_MAVERICK = 128 /* with so many experts, q and k have no norms */
+};
+#define WG_LLAMA4_STRETCH 0.1
+
+/* Finds an architecture by llama.cpp's name, and whether the file has experts where llama.cpp gives
+ * a mixture the same name as another model; or by model_type. NULL if there is none. */
+const wg_gguf_arch *wg_gguf_arch_named(const char *name, bool mixture);
 const wg_gguf_arch *wg_gguf_arch_of(const char *model_type);
 /* All names, for messages. */
-extern const char wg_gguf_arch_list[];
+extern const char wg_gguf_arch_names[], wg_gguf_model_types[];
 
-/* Writes llama.cpp's name of a role's tensor. */
+/* Writes llama.cpp's name of a role's tensor: for a role of expert 0, of the one that holds all
+ * experts. WG_EXPERT_GATE_UP has none: it is two tensors there. */
 void wg_gguf_role_name(wg_role role, int64_t layer, char out[WG_NAME_BYTES]);
 /* Whether the rows of this tensor are permuted. */
 bool wg_gguf_permuted(const wg_gguf_arch *arch, wg_role role);

@@ -41,21 +41,31 @@ static bool is_70b(const wg_exporter *e)
                           strcmp(e->arch->name, "qwen2") == 0);
 }
 
+/* Models with 8 experts (Mixtral) have attention in finer types, since it is small beside them. */
+static wg_gguf_type type_beside_8(wg_role role, wg_gguf_type type)
+{
+    if (role == WG_KEY || role == WG_VALUE || role == WG_QKV)
+        return WG_GGML_Q8_0;
+    return role == WG_OUTPUT && type == WG_GGML_Q4_K ? WG_GGML_Q5_K : type;
+}
+
 static wg_gguf_type type_of_role(const wg_exporter *e, wg_role role, int64_t layer)
 {
     const wg_config *c = &e->m->config;
     const struct mixture *mix = &mixtures[e->type];
     const bool logits = role == WG_HEAD || (role == WG_EMBED && !wg_config_has(c, WG_HEAD, 0));
     const bool value = role == WG_VALUE || role == WG_QKV;
+    const bool down = role == WG_DOWN || role == WG_SHARED_DOWN || role == WG_EXPERT_DOWN;
     wg_gguf_type type = mix->type;
 
     if (!wg_ggml_is_quantised(type) || type == WG_GGML_Q8_0)
         return type;
     if (logits)
         return WG_GGML_Q6_K;
-    if ((value || role == WG_DOWN) && is_sensitive(layer, c->L))
+    if ((value || down) && is_sensitive(layer, c->L))
         type = mix->finer;
-    return value && type == WG_GGML_Q4_K && is_70b(e) ? WG_GGML_Q5_K : type;
+    type = value && type == WG_GGML_Q4_K && is_70b(e) ? WG_GGML_Q5_K : type;
+    return c->X == 8 ? type_beside_8(role, type) : type;
 }
 
 /* The type for rows that are not a whole number of blocks. */
@@ -67,15 +77,15 @@ static wg_gguf_type fallback(wg_gguf_type type)
                                   : WG_GGML_F16;
 }
 
-wg_gguf_type wg_export_type(const wg_exporter *e, wg_role role, int64_t layer,
-                            const wg_shape *shape, bool *fell_back)
+wg_gguf_type wg_export_type(const wg_exporter *e, const wg_export_tensor *t, bool *fell_back)
 {
-    wg_gguf_type type = type_of_role(e, role, layer);
+    wg_gguf_type type = type_of_role(e, t->role, t->layer);
 
     *fell_back = false;
-    if (shape->rank == 1 || (role == WG_POSITION && wg_ggml_is_quantised(type)))
+    if (t->shape.rank == 1 || t->role == WG_ROUTER ||
+        (t->role == WG_POSITION && wg_ggml_is_quantised(type)))
         return WG_GGML_F32;
-    for (; shape->dim[1] % wg_ggml_block(type) != 0; *fell_back = true)
+    for (; t->shape.dim[t->shape.rank - 1] % wg_ggml_block(type) != 0; *fell_back = true)
         type = fallback(type);
     return type;
 }
