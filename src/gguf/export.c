@@ -261,12 +261,21 @@ static wagle_gguf_type own_type(const wg_tensors *files)
     return f32 || f16 == bf16 ? WAGLE_GGUF_F32 : f16 ? WAGLE_GGUF_F16 : WAGLE_GGUF_BF16;
 }
 
+static wagle_status refuse_family(const wg_exporter *e)
+{
+    const char *type = e->m->config.family->model_type[0];
+
+    return wg_fail(
+        e->ctx, WAGLE_E_INPUT, "%s: '%s' cannot be exported%s; supported are %s", e->o->model, type,
+        strcmp(type, "gptj") == 0 ? " (llama.cpp does not load it)" : "", wg_gguf_model_types);
+}
+
 wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *given)
 {
     wagle_export_options own;
     const wagle_export_options *o = &own;
     wg_exporter e = {.ctx = ctx, .o = o};
-    wagle_status st = WAGLE_OK;
+    wagle_status st;
 
     wg_begin(ctx);
     WG_TRY(WG_TAKE(ctx, given, &own, wagle_export));
@@ -277,11 +286,7 @@ wagle_status wagle_export(wagle_ctx *ctx, const wagle_export_options *given)
     WG_TRY(wg_model_open(ctx, o->model, &e.m));
     e.type = o->type != WAGLE_GGUF_AUTO ? o->type : own_type(&e.m->files);
     e.arch = wg_gguf_arch_of(e.m->config.family->model_type[0]);
-    if (st == WAGLE_OK)
-        st = e.arch != NULL
-                 ? write_file(&e)
-                 : wg_fail(ctx, WAGLE_E_INPUT, "%s: '%s' cannot be exported; supported are %s",
-                           o->model, e.m->config.family->model_type[0], wg_gguf_model_types);
+    st = e.arch != NULL ? write_file(&e) : refuse_family(&e);
     wg_gguf_head_free(&e.head);
     wg_model_close(e.m);
     return st;

@@ -87,20 +87,23 @@ static wagle_status check_llama4(const wg_exporter *e)
     const wg_config *c = &e->m->config;
 
     if (c->window != WG_LLAMA4_CHUNK)
-        return refuse(e, "other chunks than of 8192 tokens (attention_chunk_size)");
+        return refuse(e, "chunks of another size than 8192 tokens (attention_chunk_size)");
     if (!has_usual_layers(c))
-        return refuse(e, "layers without positions or chunks but every fourth (no_rope_layers, "
-                         "layer_types)");
+        return refuse(e,
+                      "other layers without positions or chunks than every fourth (no_rope_layers, "
+                      "layer_types)");
     if (c->stretch_from != WG_LLAMA4_CHUNK || fabs(c->stretch - WG_LLAMA4_STRETCH) > 1e-6)
-        return refuse(e, "other growth of queries than by attn_scale 0.1 after floor_scale 8192 "
-                         "(attn_temperature_tuning)");
+        return refuse(e,
+                      "queries that grow otherwise than by attn_scale 0.1 after floor_scale 8192 "
+                      "(attn_temperature_tuning)");
     if (c->bare_head_norms != (c->X != WG_LLAMA4_MAVERICK))
-        return refuse(e, c->bare_head_norms
-                             ? "norms of q and k in a model with 128 experts (use_qk_norm)"
-                             : "way to leave out the norms of q and k (use_qk_norm) but in a model "
-                               "with 128 experts");
+        return refuse(
+            e,
+            c->bare_head_norms
+                ? "norms of q and k in a model with 128 experts (use_qk_norm)"
+                : "way to leave out the norms of q and k, except with 128 experts (use_qk_norm)");
     if (mixture_step(c) == 0)
-        return refuse(e, "mixtures of experts but in every n-th layer (moe_layers)");
+        return refuse(e, "other mixtures of experts than in every n-th layer (moe_layers)");
     return WAGLE_OK;
 }
 
@@ -132,7 +135,7 @@ static wagle_status check(const wg_exporter *e)
         {c->local_rope, "positions of their own for layers with a window"},
         {e->arch->ungrouped && c->K != c->H, "key/value heads that heads share "
                                              "(num_key_value_heads)"},
-        {c->X > 0 && c->sum_to_one && !e->arch->sum_to_one && !e->arch->chunked,
+        {c->X > 0 && c->sum_to_one && !e->arch->sum_to_one,
          "division of the experts' weights by their sum (norm_topk_prob)"},
         {c->X > 0 && !c->sum_to_one && e->arch->sum_to_one,
          "weights of experts that are not divided by their sum (norm_topk_prob)"},

@@ -10,6 +10,37 @@ model_named() {
     esac
 }
 
+# A mixture with the sizes that llama.cpp knows: of the gold model's config, with other weights
+mixture_named() {
+    rm -rf model config.json
+    python3 - "$GOLD/models/$1/config.json" <<'PY'
+import json, sys
+c = json.load(open(sys.argv[1]))
+c.update({"mixtral": {"sliding_window": None}, "olmoe": {"num_key_value_heads": 4}, "qwen2_moe": {"mlp_only_layers": []},
+          "qwen3_moe": {"decoder_sparse_step": 1},
+          "llama4_text": {"attention_chunk_size": 8192, "floor_scale": 8192, "attn_scale": 0.1, "layer_types": None, "moe_layers": None,
+                          "no_rope_layers": None, "interleave_moe_layer_step": 2, "num_hidden_layers": 5}}[c["model_type"]])
+json.dump(c, open("config.json", "w"))
+PY
+    "$WAGLE" init --config config.json --dtype "${2:-f32}" --out model --quiet
+    byte_tokenizer model
+}
+mixtures='mixtral olmoe qwen2_moe qwen3_moe llama4'
+
+# same_tensors FOLDER FOLDER: names, types, shapes and bits
+same_tensors() {
+    python3 - "$@" <<'PY'
+import json, struct, sys
+def read(folder):
+    b = open(folder + "/model.safetensors", "rb").read()
+    n = struct.unpack("<Q", b[:8])[0]
+    return {k: (v["dtype"], v["shape"], b[8 + n:][slice(*v["data_offsets"])]) for k, v in json.loads(b[8:8 + n]).items() if k != "__metadata__"}
+a, b = map(read, sys.argv[1:])
+assert a.keys() == b.keys(), a.keys() ^ b.keys()
+assert not (wrong := [k for k in a if a[k] != b[k]]), wrong
+PY
+}
+
 key() {
     python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$@"
 }
@@ -142,6 +173,129 @@ PY
     done
 }
 
+@test "mixtures of experts go to GGUF and back with the same bits" {
+    for name in $mixtures; do
+        for type in f32 bf16; do
+            echo "# $name $type"
+            mixture_named $name $type
+            "$WAGLE" export model --out a.gguf --force # the model's own type
+            types_of a.gguf >types
+            [ "$(grep -c 'ffn_gate_inp.weight F32' types)" = "$(grep -c ffn_gate_inp types)" ] # routers, as llama.cpp has them
+            "$WAGLE" inspect a.gguf --tensors | grep -q 'ffn_gate_exps'
+            "$WAGLE" import a.gguf --out again --force
+            same_tensors model again
+        done
+        "$WAGLE" logits --model model --data forget.jsonl --out first --force
+        "$WAGLE" logits --model again --data forget.jsonl --out second --force
+        cmp first second
+        for type in q8_0 q6_k q5_k_m q4_k_m q4_0; do
+            "$WAGLE" export model --out c.gguf --type $type --force
+            "$WAGLE" import c.gguf --out fourth --dtype bf16 --force
+            "$WAGLE" eval --model fourth --data forget.jsonl | grep -q nll
+            "$WAGLE" export fourth --out d.gguf --type bf16 --force
+            "$WAGLE" import d.gguf --out fifth --force
+            same_tensors fourth fifth
+        done
+    done
+}
+
+@test "the type of an import is that of all matrices but routers, if these fit it" {
+    mixture_named mixtral bf16
+    "$WAGLE" export model --out a.gguf --type bf16
+    python3 - <<'PY'
+b = bytearray(open("a.gguf", "rb").read())
+import re, struct
+at = b.index(b"blk.2.ffn_gate_inp.weight") + len(b"blk.2.ffn_gate_inp.weight")
+dims, d0, d1, kind, offset = struct.unpack("<IQQIQ", b[at:at + 32])
+assert (dims, d0, d1, kind) == (2, 48, 5, 0)
+last = b.rindex(b"blk.2.ffn_down_exps.weight") + len(b"blk.2.ffn_down_exps.weight") + 4 + 3 * 8 + 4 + 8
+b[-(-last // 32) * 32 + offset] = 1 # the lowest bit of the first value
+open("b.gguf", "wb").write(b)
+PY
+    types() {
+        "$WAGLE" inspect "$1" --tensors --json | python3 -c 'import json, sys; print(*{t["dtype"] for t in json.load(sys.stdin)["tensors"]})'
+    }
+    "$WAGLE" import a.gguf --out first && [ "$(types first)" = BF16 ]
+    "$WAGLE" import b.gguf --out second && [ "$(types second)" = F32 ]
+    small_model num_hidden_layers=1
+    "$WAGLE" export small --out c.gguf --type q8_0
+    "$WAGLE" import c.gguf --out third && [ "$(types third)" = BF16 ]
+}
+
+# change FILE: python that changes its bytes b, on stdin, to out.gguf. number(key, value) and dims(tensor, dim...), fastest first
+change() {
+    python3 - "$1" "$(cat)" <<'PY'
+import struct, sys
+b = bytearray(open(sys.argv[1], "rb").read())
+text = lambda name: struct.pack("<Q", len(name)) + name.encode()
+def number(key, value):
+    at = b.index(text(key)) + 8 + len(key) + 4
+    b[at:at + 4] = struct.pack("<I", value)
+def dims(tensor, *dim):
+    at = b.index(text(tensor)) + 8 + len(tensor)
+    b[at:at + 4 + 8 * len(dim)] = struct.pack(f"<I{len(dim)}Q", len(dim), *dim)
+exec(sys.argv[2])
+open("out.gguf", "wb").write(b)
+PY
+}
+
+@test "a mixture whose numbers or shapes do not fit is refused in one line" {
+    for name in $mixtures; do
+        echo "# $name"
+        mixture_named $name
+        "$WAGLE" export model --out a.gguf --type f32 --force
+        read -r arch X F <<<"$(case $name in mixtral) echo llama 5 28 ;; olmoe) echo olmoe 4 24 ;; qwen2_moe) echo qwen2moe 4 20 ;;
+            qwen3_moe) echo qwen3moe 6 20 ;; llama4) echo llama4 4 20 ;; esac)"
+        wrong() { # what the one line says
+            change a.gguf
+            refused 3 "$1" "$WAGLE" import out.gguf --out out
+            refused 3 "$1" "$WAGLE" eval --model out.gguf --data forget.jsonl
+            [ ! -e out ]
+        }
+        wrong "ffn_gate_inp.weight': shape [$X,48], expected [$((X + 1)),48]" <<<"number('$arch.expert_count', $((X + 1)))"
+        wrong "$arch.expert_count' is 1000; at most 512" <<<"number('$arch.expert_count', 1000)"
+        wrong "$arch.expert_count' is 4.29497e+09; a whole number" <<<"number('$arch.expert_count', 0xffffffff)"
+        case $arch in # without experts, llama is Llama
+        llama) wrong "llama.expert_used_count' is 2; the file has no experts" <<<"number('llama.expert_count', 0)" ;;
+        *) wrong "$arch.expert_count' is 0; a whole number" <<<"number('$arch.expert_count', 0)" ;;
+        esac
+        wrong "$arch.expert_used_count' is $((X + 1)); a token uses each" <<<"number('$arch.expert_used_count', $((X + 1)))"
+        wrong "$arch.expert_used_count' is 0; a whole number" <<<"number('$arch.expert_used_count', 0)"
+        wrong "ffn_down_exps.weight': shape [$X,$F,48], expected [$X,48,$F]" <<<"dims('blk.1.ffn_down_exps.weight', 48, $F, $X)"
+        wrong "ffn_up_exps.weight': shape [$((X - 1)),$F,48], expected [$X,$F,48]" <<<"dims('blk.1.ffn_up_exps.weight', 48, $F, $((X - 1)))"
+        wrong "blk.1.ffn_gate_exps.weight'" <<<"at = b.index(b'blk.1.ffn_gate_exps'); b[at + 4:at + 5] = b'x'"
+    done
+}
+
+@test "a mixture whose layers, weights or attention llama.cpp would compute otherwise is not exported" {
+    lacks() { # which config what
+        mixture_named $1
+        python3 -c "import json; c = json.load(open('config.json')); $2; json.dump(c, open('config.json', 'w'))"
+        "$WAGLE" init --config config.json --out model --quiet --force
+        byte_tokenizer model
+        refused 3 "$3" "$WAGLE" export model --out out
+    }
+    lacks mixtral 'c["sliding_window"] = 9' "llama.cpp's llama has no sliding window"
+    lacks olmoe 'c["num_key_value_heads"] = 2' 'key/value heads that heads share'
+    lacks olmoe 'c["tie_word_embeddings"] = True' 'head that is the embedding'
+    lacks olmoe 'c["norm_topk_prob"] = True' 'norm_topk_prob'
+    lacks qwen2_moe 'c["norm_topk_prob"] = True' 'norm_topk_prob'
+    lacks qwen2_moe 'c["mlp_only_layers"] = [1]' 'layer that is no mixture of experts'
+    lacks qwen3_moe 'c["norm_topk_prob"] = False' 'norm_topk_prob'
+    lacks qwen3_moe 'c["decoder_sparse_step"] = 2' 'layer that is no mixture of experts'
+    lacks qwen3_moe 'c["mlp_only_layers"] = [0, 1, 2]' 'layer that is no mixture of experts'
+    lacks qwen3_moe 'c["attention_bias"] = True' 'attention_bias'
+    lacks llama4 'c["attention_chunk_size"] = 9' 'chunks of another size than 8192 tokens'
+    lacks llama4 'c["no_rope_layers"] = [1] * 5' 'than every fourth (no_rope_layers'
+    lacks llama4 'c["attn_scale"] = 0.3' 'attn_scale 0.1 after floor_scale 8192'
+    lacks llama4 'c["attn_temperature_tuning"] = False' 'attn_scale 0.1 after floor_scale 8192'
+    lacks llama4 'c["use_qk_norm"] = False' 'norms of q and k, except with 128 experts'
+    lacks llama4 'c["num_local_experts"] = 128' 'norms of q and k in a model with 128 experts'
+    lacks llama4 'c["moe_layers"] = [0]' 'than in every n-th layer (moe_layers)'
+    model_named gptj
+    refused 3 "'gptj' cannot be exported (llama.cpp does not load it)" "$WAGLE" export model --out out
+}
+
 # Splits a.gguf into NAME-00001-of-00003.gguf and so on.
 split() {
     python3 - "$1" <<'PY'
@@ -246,6 +400,28 @@ for line in sys.stdin:
     grep -qx 'token_embd.weight Q6_K' types
 }
 
+@test "with 8 experts attention has finer types, and the experts of some layers too" {
+    mixture_named mixtral
+    small_model intermediate_size=512 num_local_experts=8
+    for type in q4_0:Q4_0:Q4_0:Q4_0 q4_k_m:Q4_K:Q6_K:Q5_K q5_k_m:Q5_K:Q6_K:Q5_K q6_k:Q6_K:Q6_K:Q6_K q8_0:Q8_0:Q8_0:Q8_0; do
+        "$WAGLE" export small --out a.gguf --type "${type%%:*}" --force
+        "$WAGLE" inspect a.gguf --tensors --json | python3 -c '
+import json, sys
+_, usual, finer, output = sys.argv[1].split(":")
+for t in json.load(sys.stdin)["tensors"]:
+    name, found = t["name"], t["dtype"]
+    layer = int(name.split(".")[1]) if name.startswith("blk") else -1
+    many = layer in (0, 1, 14, 15) or (layer - 2) % 3 == 2
+    want = "F32" if "norm" in name or "ffn_gate_inp" in name else "Q8_0" if "attn_k" in name or "attn_v" in name else \
+        output if "attn_output" in name else finer if "ffn_down" in name and many else usual
+    if name == "output.weight":
+        want = "Q8_0" if usual == "Q8_0" else "Q6_K"
+    assert found == want, (name, found, want)' "$type"
+        "$WAGLE" import a.gguf --out back --force
+        "$WAGLE" eval --model back --data forget.jsonl | grep -q nll
+    done
+}
+
 @test "rows that are not a whole number of blocks get another type" {
     model_named llama-mha
     small_model hidden_size=288 num_hidden_layers=2 intermediate_size=240
@@ -297,8 +473,12 @@ PY
 
 @test "a GGUF file is read with exactly its weights: like its import in float32" {
     mkdir temporary
-    for name in llama-mha gemma gpt2 small; do
-        [ $name = small ] || model_named $name
+    for name in llama-mha gemma gpt2 small mixtral llama4; do
+        case $name in
+        small) ;;
+        mixtral | llama4) mixture_named $name ;;
+        *) model_named $name ;;
+        esac
         if [ $name = small ]; then # whose rows are whole blocks
             model_named llama-mha && small_model num_hidden_layers=2
             rm -r model && mv small model

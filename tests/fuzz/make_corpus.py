@@ -1,7 +1,7 @@
 """Writes the seeds of tests/fuzz/corpus: small valid files of each kind, for mutations to start from.
 
     python3 tests/fuzz/make_corpus.py tests/gold tests/fuzz/corpus"""
-import base64, glob, gzip, hashlib, json, os, random, shutil, struct, sys
+import base64, glob, gzip, hashlib, json, math, os, random, shutil, struct, sys
 
 gold, corpus = sys.argv[1:]
 r = random.Random(1)
@@ -34,10 +34,10 @@ def text(s):
     return struct.pack("<Q", len(s)) + s
 
 
-def gguf(types, D=256, F=256, more=(), less=(), extra=()):
+def gguf(types, D=256, F=256, more=(), less=(), extra=(), X=0, arch=b"llama"):
     V = 8
     tokens = [b"<s>", b"</s>", b"a", b"b", b"ab", "Ġ".encode(), "Ċ".encode(), b"<|im_start|>"]
-    values = [(b"general.architecture", 8, text(b"llama")), (b"llama.context_length", 4, struct.pack("<I", 64)),
+    values = [(b"general.architecture", 8, text(arch)), (b"llama.context_length", 4, struct.pack("<I", 64)),
               (b"llama.embedding_length", 4, struct.pack("<I", D)),
               (b"llama.feed_forward_length", 4, struct.pack("<I", F)), (b"llama.block_count", 4, struct.pack("<I", 1)),
               (b"llama.attention.head_count", 4, struct.pack("<I", 4)),
@@ -52,15 +52,18 @@ def gguf(types, D=256, F=256, more=(), less=(), extra=()):
               (b"tokenizer.ggml.add_bos_token", 7, b"\1"),
               (b"tokenizer.chat_template", 8, text(b"{% for m in messages %}<|im_start|>{{m}}{% endfor %}"))]
     values = [v for v in values if v[0] not in less] + list(more)
+    values = [(key.replace(b"llama.", arch + b"."), *value) for key, *value in values]
     shapes = [(b"token_embd.weight", [D, V]), (b"output_norm.weight", [D]), *extra]
     for name, shape in ((b"attn_norm", [D]), (b"attn_q", [D, D]), (b"attn_k", [D, D // 2]), (b"attn_v", [D, D // 2]),
                         (b"attn_output", [D, D]), (b"ffn_norm", [D]), (b"ffn_gate", [D, F]), (b"ffn_up", [D, F]),
                         (b"ffn_down", [F, D])):
+        if X and name in (b"ffn_gate", b"ffn_up", b"ffn_down"):
+            name, shape = name + b"_exps", [*shape, X]
         shapes.append((b"blk.0." + name + b".weight", shape))
     head, data = b"", b""
     for i, (name, shape) in enumerate(shapes):
         kind = 0 if len(shape) == 1 else types[i % len(types)]
-        count = shape[0] * (shape[1] if len(shape) > 1 else 1)
+        count = math.prod(shape)
         block, size = BLOCK[kind]
         head += text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, kind, len(data))
         data += struct.pack("<f", 1.5) * count if name.startswith(b"rope") else bytes(count // block * size)
@@ -91,6 +94,11 @@ save("gguf", "pieces", gguf([0], 16, 32, [said(b"tokenizer.ggml.model", b"llama"
                             [b"tokenizer.ggml.model", b"tokenizer.ggml.merges", b"tokenizer.ggml.pre"]))
 save("gguf", "longrope", gguf([0], 16, 32, [said(b"llama.rope.scaling.type", b"longrope")],
                               extra=[(b"rope_factors_short.weight", [2]), (b"rope_factors_long.weight", [2])]))
+some = [number(b"llama.expert_count", 3), number(b"llama.expert_used_count", 2)]
+router = (b"blk.0.ffn_gate_inp.weight", [32, 3])
+save("gguf", "experts", gguf([0, 30, 8], 32, 32, [*some, flag(b"llama.expert_weights_norm", 1)], extra=[router], X=3))
+save("gguf", "llama4", gguf([0, 1, 8], 32, 32, [*some, number(b"llama.expert_feed_forward_length", 32), number(b"llama.interleave_moe_layer_step", 1)],
+                            extra=[router, *((b"blk.0.ffn_%s_shexp.weight" % name, [32, 32]) for name in (b"gate", b"up", b"down"))], X=3, arch=b"llama4"))
 save("rows", "lines", '{"question": "Who?", "answer": "Me."}\n\n{"prompt": "a", "completion": "b"}\n')
 save("rows", "array", '[{"text": "one"}, {"text": "two \\u00e9"}]')
 save("rows", "csv", 'question,answer\r\n"a ""b"", c",d\r\nx,"two\nlines"\r\n')

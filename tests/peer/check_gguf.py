@@ -4,13 +4,13 @@
 
 Needs gguf; with transformers, what it computes from the imported folder is compared too, and with cyllama (a package that
 holds llama.cpp), what llama.cpp computes from the file. Exits with 77 (skipped) without gguf. Not needed by users."""
-import collections, json, os, shutil, subprocess, sys, tempfile
+import collections, itertools, json, os, shutil, subprocess, sys, tempfile
 
 os.environ.update(HF_HUB_OFFLINE="1", GGML_NO_BACKTRACE="1", OMP_NUM_THREADS="1")
 try:
     import numpy as np
     import llama_judge
-    from make_gguf import BOOL, F32, LIST, TEXT, U32, byte_vocabulary, write
+    from make_gguf import BOOL, F32, LIST, MIXTURES, TEXT, U32, byte_vocabulary, write
 except ImportError as missing:
     print("skipped:", missing)
     sys.exit(77)
@@ -29,6 +29,47 @@ PRE = """default gpt-2 phi-2 mpt olmo jais trillion granite-docling smollm starc
 minerva-7b llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 smaug-bpe dbrx chatglm-bpe qwen2 deepseek-r1-qwen
 kormo megrez stablelm2 hunyuan grok-2 qwen35 tekken gpt-4o llama4 kanana2 minimax-m2 falcon deepseek-llm deepseek-coder
 poro-chat bloom gpt3-finnish viking bailingmoe llada-moe seed-coder exaone-moe jais-2 youtu""".split()
+
+
+def mixtures():
+    """The same of mixtures of experts."""
+    rope = "ARCH.rope.scaling."
+    yarn = {rope + "type": (TEXT, "yarn"), rope + "factor": (F32, 4.0), rope + "original_context_length": (U32, 16)}
+    for arch in MIXTURES + ["llama"]:
+        some, sized = dict(arch=arch, X=5, L=4), arch[:4] == "qwen"
+        yield arch + " mixture", some, None
+        yield arch + " mixture, other sizes", dict(some, X=7, used=3, FX=96, FS=32), None
+        yield arch + " mixture, all experts", dict(some, used=5), None
+        yield arch + " mixture, a list", dict(some, keys={"ARCH.expert_used_count": (LIST, [2, 2, 2, 2])}), None
+        yield arch + " mixture, yarn", dict(some, keys=yarn), "use_qk_norm" if arch == "llama4" else None
+        yield arch + " mixture, a window", dict(some, keys={"ARCH.attention.sliding_window": (U32, 3)}), \
+            "ARCH.attention.sliding_window" if arch == "llama4" else None
+        if sized:
+            yield arch + " mixture, no sizes", dict(some, drop=["ARCH.expert_feed_forward_length",
+                                                                "ARCH.expert_shared_feed_forward_length"]), None
+        if arch not in ("olmoe", "qwen2moe"):
+            yield arch + " mixture, tied", dict(some, tied=True), None
+        for kind in ("F16", "BF16", "Q8_0", "Q4_0", "Q5_1"):
+            yield f"{arch} mixture, type {kind}", dict(some, quantise=kind), None
+        refused = {"expert_count": (U32, 6, "shape [5,32], expected [6,32]"), "expert_used_count": (U32, 6),
+                   "expert_group_count": (U32, 2), "expert_weights_scale": (F32, 2.5), "expert_gating_func": (U32, 3),
+                   "leading_dense_block_count": (U32, 1), "expert_shared_count": (U32, 2), "moe_every_n_layers": (U32, 2),
+                   "expert_weights_norm": (BOOL, arch not in ("llama", "qwen3moe")), "expert_new_thing": (U32, 1)}
+        for key, (kind, value, *said) in refused.items():
+            yield f"{arch} mixture, {key} {value}", dict(some, keys={"ARCH." + key: (kind, value)}), (*said, "ARCH." + key)[0]
+        yield arch + " mixture, unlike layers", dict(some, keys={"ARCH.expert_used_count": (LIST, [2, 1, 2, 2])}), "expert_used_count"
+        yield arch + " mixture, no count", dict(some, drop=["ARCH.expert_count"]), "expert_used_count" if arch == "llama" else "expert_count"
+        yield arch + " mixture, no used count", dict(some, drop=["ARCH.expert_used_count"]), "expert_used_count"
+        yield arch + " mixture, no gates", dict(some, tensors={"blk.1.ffn_gate_exps.weight": None}), "blk.1.ffn_gate_exps.weight"
+        few = np.ones((4, 32, 32), np.float32)
+        yield arch + " mixture, an expert less", dict(some, tensors={"blk.1.ffn_down_exps.weight": few}), "blk.1.ffn_down_exps.weight"
+        bias = np.ones(5, np.float32)
+        yield arch + " mixture, a router's bias", dict(some, tensors={"blk.1.exp_probs_b.bias": bias}), "blk.1.exp_probs_b.bias"
+    some, step = dict(arch="llama4", X=5, L=4), "ARCH.interleave_moe_layer_step"
+    yield "llama4, 128 experts", dict(some, X=128), None
+    yield "llama4, llama 3's factors", dict(some, tensors={"rope_freqs.weight": np.ones(4, np.float32)}), None
+    yield "llama4, a mixture in each layer", dict(some, keys={step: (U32, 1)}), "blk.0.ffn_gate_inp.weight"
+    yield "llama4, no step", dict(some, drop=[step]), step
 
 
 def variants():
@@ -170,7 +211,7 @@ def compare(name, options):
 counts, failures = collections.Counter(), 0
 with tempfile.TemporaryDirectory() as work:
     os.chdir(work)
-    for name, options, refusal in variants():
+    for name, options, refusal in itertools.chain(mixtures(), variants()):
         write("a.gguf", **options)
         shutil.rmtree("imported", ignore_errors=True)
         status, _, error = run("import", "a.gguf", "--out", "imported", "--dtype", "f32", "--quiet")

@@ -23,7 +23,10 @@ WIDE = dict(D=256, F=512, h=64)
 MODELS = {"llama, 16 layers": dict(L=16, **WIDE), "llama, 7 layers, tied": dict(L=7, tied=True, **WIDE), "qwen2": dict(arch="qwen2", L=9, **WIDE),
           "qwen3": dict(arch="qwen3", L=4, **WIDE), "gemma": dict(arch="gemma", L=5, **WIDE), "gemma2": dict(arch="gemma2", L=5, **WIDE),
           "phi3": dict(arch="phi3", L=8, **WIDE), "gpt2": dict(arch="gpt2", L=8, **WIDE), "rows of 96": dict(D=96, F=256, h=24, L=3),
-          "80 layers, many heads a value": dict(L=80, D=256, F=256, h=64)}
+          "80 layers, many heads a value": dict(L=80, D=256, F=256, h=64),
+          "Mixtral": dict(L=16, X=8, **WIDE), "Mixtral, 5 experts": dict(L=7, X=5, **WIDE), "olmoe": dict(arch="olmoe", L=8, **WIDE),
+          "qwen2moe": dict(arch="qwen2moe", L=8, X=8, FX=256, FS=512, **WIDE), "qwen3moe": dict(arch="qwen3moe", L=8, FX=256, **WIDE),
+          "llama4": dict(arch="llama4", L=8, FX=256, **WIDE), "experts with rows of 96": dict(arch="qwen3moe", L=3, FX=96, **WIDE)}
 
 
 def run(*command):

@@ -3,6 +3,7 @@ import gguf
 import numpy as np
 
 U32, F32, TEXT, BOOL, LIST = "add_uint32", "add_float32", "add_string", "add_bool", "add_array"
+MIXTURES = ["olmoe", "qwen2moe", "qwen3moe", "llama4"]  # and llama with experts: Mixtral
 WORDS = ["in", "th", "he", "the", "er", "an", " t", " th", " the", " a", "12", "123", "ll", "'ll", "'s", "..", "  ",
          "\n\n", "\r\n", "nd", "and", " and", "Ab", "AB", "ab", "bc", "abc", "!!", "?!", "é", "ü", "日", "日本", " 1", "00"]
 
@@ -66,7 +67,31 @@ def metadata(arch, size, vocabulary, model, pre):
                    {g + "scores": (LIST, merges)})
 
 
-def weights(arch, size, V, tied, seed):
+def mixture_keys(arch, mixture):
+    X, used, FX, FS = mixture
+    keys = {"expert_count": (U32, X), "expert_used_count": (U32, used)} if X else {}
+    if arch in ("qwen2moe", "qwen3moe", "llama4"):
+        keys["expert_feed_forward_length"] = U32, FX
+    if arch == "qwen2moe":
+        keys["expert_shared_feed_forward_length"] = U32, FS
+    if arch == "llama4":
+        keys["interleave_moe_layer_step"] = U32, 2
+    return {f"{arch}.{key}": value for key, value in keys.items()}
+
+
+def expert_weights(arch, D, F, mixture, matrix):
+    """The feed-forward layer of a layer that is a mixture."""
+    X, _, FX, FS = mixture
+    FX = F if arch in ("llama", "olmoe") else FX
+    FS = {"qwen2moe": FS, "llama4": FX}.get(arch)
+    one = {"ffn_gate_inp.weight": matrix(X, D), "ffn_gate_exps.weight": matrix(X, FX, D), "ffn_up_exps.weight": matrix(X, FX, D),
+           "ffn_down_exps.weight": matrix(X, D, FX)}
+    if FS:
+        one |= {"ffn_gate_shexp.weight": matrix(FS, D), "ffn_up_shexp.weight": matrix(FS, D), "ffn_down_shexp.weight": matrix(D, FS)}
+    return one | ({"ffn_gate_inp_shexp.weight": matrix(D)} if arch == "qwen2moe" else {})
+
+
+def weights(arch, size, V, tied, seed, mixture=(0, 0, 0, 0)):
     D, F, L, H, K, h, _ = size
     random = np.random.default_rng(seed)
     matrix = lambda *shape, by=0.3: (random.standard_normal(shape) * by).astype(np.float32)
@@ -88,16 +113,22 @@ def weights(arch, size, V, tied, seed):
         else:
             one |= {"attn_q.weight": matrix(H * h, D), "attn_k.weight": matrix(K * h, D),
                     "attn_v.weight": matrix(K * h, D), "ffn_gate.weight": matrix(F, D), "ffn_up.weight": matrix(F, D)}
-        if arch == "qwen2":
+        if arch in ("qwen2", "qwen2moe"):
             one |= {"attn_q.bias": matrix(H * h), "attn_k.bias": matrix(K * h), "attn_v.bias": matrix(K * h)}
-        if arch == "qwen3":
+        if arch in ("qwen3", "qwen3moe"):
             one |= {"attn_q_norm.weight": norm(h), "attn_k_norm.weight": norm(h)}
         if arch == "gemma2":
             one |= {"post_attention_norm.weight": norm(D), "post_ffw_norm.weight": norm(D)}
         if arch == "olmo2":
             one |= {"post_attention_norm.weight": norm(D), "post_ffw_norm.weight": norm(D),
                     "attn_q_norm.weight": norm(H * h), "attn_k_norm.weight": norm(K * h)}
-        if arch.startswith("olmo"):
+        if arch == "olmoe":
+            one |= {"attn_q_norm.weight": norm(H * h), "attn_k_norm.weight": norm(K * h)}
+        if mixture[0] and (arch != "llama4" or layer % 2):
+            for name in ("gate", "up", "down"):
+                del one[f"ffn_{name}.weight"]
+            one |= expert_weights(arch, D, F, mixture, matrix)
+        if arch in ("olmo", "olmo2"):
             del one["attn_norm.weight"], one["ffn_norm.weight"]
         all |= {f"blk.{layer}.{name}": value for name, value in one.items()}
     if arch == "olmo":
@@ -106,14 +137,16 @@ def weights(arch, size, V, tied, seed):
 
 
 def write(path, arch="llama", keys={}, drop=(), tensors={}, vocabulary=None, model="gpt2", pre=None, D=32, F=64, L=2,
-          H=4, K=2, h=8, r=None, tied=False, seed=0, quantise=None):
-    """ARCH in keys and drop stands for the architecture; a tensor that is None is left out."""
-    size = D, F, L, H, H if arch == "gpt2" else K, h, r or h
+          H=4, K=2, h=8, r=None, tied=False, seed=0, quantise=None, X=0, used=2, FX=32, FS=64):
+    """ARCH in keys and drop stands for the architecture; a tensor that is None is left out. X experts: by default 4 in a
+    mixture that has an architecture of its own."""
+    size = D, F, L, H, H if arch in ("gpt2", "olmoe") else K, h, r or h
+    mixture = X or 4 * (arch in MIXTURES), used, FX, FS
     pre = pre or ("qwen2" if arch == "qwen2" else "gpt-2")
     vocabulary = vocabulary or (byte_vocabulary() if model == "gpt2" else piece_vocabulary())
     named = lambda key: key.replace("ARCH", arch)
-    all_keys = metadata(arch, size, vocabulary, model, pre) | {named(key): value for key, value in keys.items()}
-    all_tensors = weights(arch, size, len(vocabulary[0]), tied, seed) | dict(tensors)
+    all_keys = metadata(arch, size, vocabulary, model, pre) | mixture_keys(arch, mixture) | {named(key): value for key, value in keys.items()}
+    all_tensors = weights(arch, size, len(vocabulary[0]), tied, seed, mixture) | dict(tensors)
     writer = gguf.GGUFWriter(path, arch)
     for key, (add, value) in all_keys.items():
         if key not in map(named, drop):
@@ -121,7 +154,7 @@ def write(path, arch="llama", keys={}, drop=(), tensors={}, vocabulary=None, mod
     for name, value in all_tensors.items():
         if hasattr(value, "kind"):  # raw blocks
             writer.add_tensor(name, np.asarray(value), raw_dtype=value.kind)
-        elif value is not None and quantise and value.ndim == 2:
+        elif value is not None and quantise and value.ndim > 1 and "ffn_gate_inp." not in name:
             kind = gguf.GGMLQuantizationType[quantise]
             writer.add_tensor(name, gguf.quants.quantize(value, kind), raw_dtype=kind)
         elif value is not None:

@@ -124,6 +124,16 @@ def imports():
            "wagle finetune --model model.gguf --data rows.jsonl --out out --quiet")], judge="issue")
 
 
+def mixtures():
+    some = dict(X=3, FX=32, FS=16, tied=False)
+    computed("gguf-mixtral", "experts of a layer are one tensor; their weights sum to one", **some)
+    computed("gguf-olmoe", "the weights of experts do not sum to one", arch="olmoe", **some)
+    computed("gguf-qwen2moe", "a shared expert, multiplied by a sigmoid", arch="qwen2moe", **some)
+    computed("gguf-qwen3moe", "experts that have a width of their own", arch="qwen3moe", **some)
+    computed("gguf-llama4", "what an expert reads is multiplied; a layer without positions; gate and up are one matrix in the folder",
+             arch="llama4", **some | dict(L=4))
+
+
 def refusals():
     refused("gguf-part-of-a-head", "only a part of each head turns, which transformers' Qwen 3 cannot do",
             ["qwen3.rope.dimension_count"], arch="qwen3", keys={"ARCH.rope.dimension_count": (U32, 4)})
@@ -131,7 +141,8 @@ def refusals():
             keys={"ARCH.attention.new_thing": (F32, 1.0)})
     refused("gguf-cap-of-llama", "a cap of logits that the architecture does not have", ["llama.final_logit_softcapping"],
             keys={"ARCH.final_logit_softcapping": (F32, 30.0)})
-    refused("gguf-experts", "a mixture of experts is named", ["llama.expert_count"], keys={"ARCH.expert_count": (U32, 8)})
+    refused("gguf-experts", "experts without the number that a token uses", ["llama.expert_used_count"], X=8,
+            drop=["ARCH.expert_used_count"])
     refused("gguf-charsmap", "a normalisation that is not applied is named", ["tokenizer.ggml.precompiled_charsmap"],
             model="llama", keys={"tokenizer.ggml.precompiled_charsmap": (LIST, [1, 2, 3])})
     refused("gguf-unknown-pre", "a pre-tokenizer that is not known is named", ["tokenizer.ggml.pre", "nonsense"], pre="nonsense")
@@ -254,6 +265,7 @@ def types():
 
 
 imports()
+mixtures()
 refusals()
 exports()
 types()
