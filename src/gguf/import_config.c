@@ -217,31 +217,39 @@ static wagle_status read_factors(const wg_importer *m, const char *name, const s
     return WAGLE_OK;
 }
 
+/* The pre-training length and high_freq_factor are found by search: 4, as in Llama 3, or 1, as in
+ * Llama 4. */
+static bool find_llama3(wg_rope *rope, const wg_config *like, const float *factor, int64_t n)
+{
+    for (rope->high = 4; rope->high >= 1; rope->high -= 3)
+        for (rope->original = 32; rope->original <= 1 << 24; rope->original *= 2)
+            if (makes_factors(like, factor, n))
+                return true;
+    return false;
+}
+
 /* Llama 3's RoPE scaling is stored as the divisor of each frequency. The largest divisor is the
- * factor. The pre-training length is found by search, with the bounds that all such models use; if
- * no length gives the divisors, the file is refused. */
+ * factor. If no length gives the divisors, the file is refused. */
 static wagle_status put_llama3(const wg_importer *m, const sizes *s, double theta, json_t *c)
 {
     const int64_t n = (int64_t)s->r / 2;
     wg_config like = {.r = 2 * n, .rope = {{WG_ROPE_LLAMA3, theta, 1, 1, 4, 32, 1, {0}}}};
+    wg_rope *rope = &like.rope[0];
     float factor[WG_PAIRS_MOST] = {0};
 
     WG_TRY(read_factors(m, "rope_freqs.weight", s, factor));
     for (int64_t i = 0; i < n; i++)
-        like.rope[0].factor = fmax(like.rope[0].factor, (double)factor[i]);
-    while (!makes_factors(&like, factor, n)) {
-        like.rope[0].original *= 2;
-        if (like.rope[0].original > 1 << 24)
-            return wg_import_refuse(m, "scaling of positions other than Llama 3's, in",
-                                    "rope_freqs.weight");
-    }
-    if (like.rope[0].factor == 1)
+        rope->factor = fmax(rope->factor, (double)factor[i]);
+    if (!find_llama3(rope, &like, factor, n))
+        return wg_import_refuse(m, "scaling of positions other than Llama 3's, in",
+                                "rope_freqs.weight");
+    if (rope->factor == 1)
         return WAGLE_OK;
     return wg_json_set(m->ctx, c, "rope_scaling",
                        json_pack("{s:s, s:f, s:f, s:f, s:i}", "rope_type", "llama3", "factor",
-                                 like.rope[0].factor, "low_freq_factor", 1.0, "high_freq_factor",
-                                 4.0, "original_max_position_embeddings",
-                                 (int)like.rope[0].original));
+                                 rope->factor, "low_freq_factor", 1.0, "high_freq_factor",
+                                 rope->high, "original_max_position_embeddings",
+                                 (int)rope->original));
 }
 
 static json_t *real_list(const float *value, int64_t n)

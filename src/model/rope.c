@@ -222,9 +222,9 @@ static wagle_status read_one(const wg_config_source *s, const parameters *p, dou
     WG_TRY(number(s, p, "low_freq_factor", 1, &rope->low));
     WG_TRY(number(s, p, "high_freq_factor", 4, &rope->high));
     c->bounded |= rope->kind == WG_ROPE_DYNAMIC; /* beyond its positions, frequencies change */
-    if (rope->kind == WG_ROPE_LLAMA3 && rope->high <= rope->low)
-        return wg_fail(s->ctx, WAGLE_E_INPUT, "%s: high_freq_factor must be above low_freq_factor",
-                       s->path);
+    if (rope->kind == WG_ROPE_LLAMA3 && rope->high < rope->low)
+        return wg_fail(s->ctx, WAGLE_E_INPUT,
+                       "%s: high_freq_factor must not be below low_freq_factor", s->path);
     return WAGLE_OK;
 }
 
@@ -296,7 +296,7 @@ static double frequency(const wg_config *c, const wg_rope *r, int64_t i)
         return f / r->divide[i];
     if (r->kind == WG_ROPE_LINEAR || wavelength > r->original / r->low)
         return f / r->factor;
-    if (wavelength < r->original / r->high)
+    if (wavelength < r->original / r->high || r->high == r->low)
         return f;
     const double smooth = (r->original / wavelength - r->low) / (r->high - r->low);
     return (1 - smooth) * f / r->factor + smooth * f;

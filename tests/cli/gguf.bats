@@ -154,9 +154,10 @@ c = json.load(open("model/config.json")); c["tie_word_embeddings"] = True; json.
 @test "scalings of positions go to GGUF and back" {
     for scaling in '"linear", "factor": 2.5' '"yarn", "factor": 4.0, "original_max_position_embeddings": 16' \
         '"yarn", "factor": 4.0, "attention_factor": 0.9, "original_max_position_embeddings": 16' \
-        '"llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64'; do
+        '"llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64' \
+        '"llama3", "factor": 16.0, "low_freq_factor": 1.0, "high_freq_factor": 1.0, "original_max_position_embeddings": 64'; do
         echo "# $scaling"
-        model_named llama-mha
+        if [[ $scaling == *16.0* ]]; then mixture_named llama4; else model_named llama-mha; fi # 16: Scout
         set_key model/config.json rope_parameters "{\"rope_theta\": 10000.0, \"rope_type\": $scaling}"
         "$WAGLE" export model --out a.gguf --type f32 --force
         "$WAGLE" import a.gguf --out again --dtype f32 --force
@@ -197,6 +198,27 @@ PY
             same_tensors fourth fifth
         done
     done
+}
+
+@test "of a folder that also has a model of images the text model is exported" {
+    mixture_named llama4
+    "$WAGLE" export model --out a.gguf
+    python3 - <<'PY'
+import json, struct
+raw = open("model/model.safetensors", "rb").read()
+n = struct.unpack("<Q", raw[:8])[0]
+header = {"language_model." + k: v for k, v in json.loads(raw[8:8 + n]).items() if k != "__metadata__"}
+data = raw[8 + n:]
+header["vision_model.class_embedding"] = {"dtype": "F32", "shape": [5], "data_offsets": [len(data), len(data) + 20]}
+text = json.dumps(header).encode()
+open("model/model.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + data + bytes(range(20)))
+c = json.load(open("model/config.json"))
+json.dump({"model_type": "llama4", "tie_word_embeddings": False, "text_config": c, "vision_config": {"model_type": "llama4_vision_model"}},
+          open("model/config.json", "w"))
+PY
+    "$WAGLE" export model --out b.gguf 2>said
+    cmp a.gguf b.gguf
+    grep -q 'model of images is left out' said
 }
 
 @test "the type of an import is that of all matrices but routers, if these fit it" {

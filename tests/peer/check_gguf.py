@@ -68,6 +68,7 @@ def mixtures():
     some, step = dict(arch="llama4", X=5, L=4), "ARCH.interleave_moe_layer_step"
     yield "llama4, 128 experts", dict(some, X=128), None
     yield "llama4, llama 3's factors", dict(some, tensors={"rope_freqs.weight": np.ones(4, np.float32)}), None
+    yield "llama4, Scout's factors", dict(some, tensors={"rope_freqs.weight": np.array([1, 1, 16, 16], np.float32)}), None
     yield "llama4, a mixture in each layer", dict(some, keys={step: (U32, 1)}), "blk.0.ffn_gate_inp.weight"
     yield "llama4, no step", dict(some, drop=[step]), step
 
@@ -103,7 +104,7 @@ def variants():
             yield f"{arch} {key}", dict(arch=arch, keys={"ARCH." + key: (F32, 3.0)}), None if arch == "gemma2" else "ARCH." + key
     refused = {rope + "type": (TEXT, "ntk"), rope + "attn_factor": (F32, 0.7), rope + "yarn_beta_fast": (F32, 16.0),
                rope + "yarn_log_multiplier": (F32, 0.1), rope + "alpha": (F32, 2.0), "ARCH.rope.freq_base_swa": (F32, 500.0),
-               "ARCH.expert_count": (U32, 8), "ARCH.attention.causal": (BOOL, False), "ARCH.pooling_type": (U32, 1),
+               "ARCH.expert_used_count": (U32, 2), "ARCH.attention.causal": (BOOL, False), "ARCH.pooling_type": (U32, 1),
                "ARCH.use_parallel_residual": (BOOL, True), "ARCH.logit_scale": (F32, 2.0), "ARCH.residual_scale": (F32, 2.0),
                "ARCH.embedding_scale": (F32, 2.0), "ARCH.attention.scale": (F32, 0.1), "ARCH.attention.clamp_kqv": (F32, 1.0),
                "ARCH.attention.max_alibi_bias": (F32, 8.0), "ARCH.vocab_size": (U32, 17), "ARCH.rope.new_thing": (F32, 1.0),
@@ -136,6 +137,8 @@ def variants():
     yield "gemma2, no window", dict(arch="gemma2", drop=["ARCH.attention.sliding_window"]), None
     yield "gemma2, no caps", dict(arch="gemma2", drop=["ARCH.attn_logit_softcapping", "ARCH.final_logit_softcapping"]), None
     yield "tied", dict(tied=True), None
+    yield "experts in qwen2", dict(arch="qwen2", keys={"ARCH.expert_count": (U32, 8)}), "ARCH.expert_count"
+    yield "experts without a used count", dict(keys={"ARCH.expert_count": (U32, 8)}), "ARCH.expert_used_count"
     for kind in ("F16", "BF16", "Q8_0", "Q4_0", "Q5_1"):
         yield "type " + kind, dict(quantise=kind), None
     for text in ("<|im_end|>", "<fim_prefix>"):
