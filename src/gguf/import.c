@@ -350,20 +350,23 @@ static bool fits(const wg_gguf_tensor *t, wg_dtype dtype)
 }
 
 /* The type that represents all matrices of the file exactly. Quantised ones count if `exact`; else
- * bf16 if all are quantised. Routers count if there is a type that they do not fit. */
+ * bf16 if all are quantised. Where none is, routers count if they do not fit the type of the
+ * others.
+ */
 static wg_dtype own_dtype(const wg_gguf *g, bool exact)
 {
-    bool f32 = false, f16 = false, bf16 = false;
+    bool f32 = false, f16 = false, bf16 = false, blocks = false;
 
     for (int64_t i = 0; i < g->n_tensors; i++) {
         const wg_gguf_tensor *t = &g->tensor[i];
         if (t->shape.rank < 2)
             continue;
+        blocks |= wg_ggml_block(t->type) > 1;
         f16 |= is_type(t, "F16");
         bf16 |= is_type(t, "BF16");
         f32 |= exact ? exact_dtype(t) == WG_F32 : is_type(t, "F32") && !is_router(t);
     }
-    for (int64_t i = 0; i < g->n_tensors && f16 != bf16; i++)
+    for (int64_t i = 0; i < g->n_tensors && f16 != bf16 && !blocks; i++)
         f32 |= is_router(&g->tensor[i]) && !fits(&g->tensor[i], f16 ? WG_F16 : WG_BF16);
     return f32 || (f16 && bf16) ? WG_F32 : f16 ? WG_F16 : WG_BF16;
 }
