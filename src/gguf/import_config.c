@@ -146,8 +146,6 @@ static wagle_status put_llama4(const wg_importer *m, const sizes *s, json_t *c)
 
 static wagle_status put_experts(const wg_importer *m, const sizes *s, json_t *c)
 {
-    const bool qwen2 = is(m, "qwen2moe");
-
     WG_TRY(put_whole(m, c, is(m, "llama") || is(m, "llama4") ? "num_local_experts" : "num_experts",
                      s->X));
     WG_TRY(put_whole(m, c, "num_experts_per_tok", s->used));
@@ -161,12 +159,11 @@ static wagle_status put_experts(const wg_importer *m, const sizes *s, json_t *c)
     WG_TRY(put_whole(m, c, "moe_intermediate_size", s->FX));
     WG_TRY(put_whole(m, c, "decoder_sparse_step", 1));
     WG_TRY(wg_json_set(m->ctx, c, "mlp_only_layers", json_array()));
-    if (qwen2)
-        WG_TRY(put_whole(m, c, "shared_expert_intermediate_size", s->FS));
-    return qwen2
-               ? wg_json_set(m->ctx, c, "qkv_bias",
-                             json_boolean(wg_gguf_find_tensor(&m->g, "blk.0.attn_q.bias") != NULL))
-               : WAGLE_OK;
+    if (is(m, "qwen3moe"))
+        return WAGLE_OK;
+    WG_TRY(put_whole(m, c, "shared_expert_intermediate_size", s->FS));
+    return wg_json_set(m->ctx, c, "qkv_bias",
+                       json_boolean(wg_gguf_find_tensor(&m->g, "blk.0.attn_q.bias") != NULL));
 }
 
 /* Writes the sizes under GPT-2's names or the usual ones. */
@@ -221,10 +218,13 @@ static wagle_status read_factors(const wg_importer *m, const char *name, const s
  * Llama 4. */
 static bool find_llama3(wg_rope *rope, const wg_config *like, const float *factor, int64_t n)
 {
-    for (rope->high = 4; rope->high >= 1; rope->high -= 3)
-        for (rope->original = 32; rope->original <= 1 << 24; rope->original *= 2)
+    for (int high = 4; high >= 1; high -= 3)
+        for (int original = 32; original <= 1 << 24; original *= 2) {
+            rope->high = high;
+            rope->original = original;
             if (makes_factors(like, factor, n))
                 return true;
+        }
     return false;
 }
 
