@@ -268,7 +268,7 @@ static json_t *real_list(const float *value, int64_t n)
 static wagle_status put_long(const wg_importer *m, const sizes *s, json_t *c)
 {
     const int64_t n = (int64_t)s->r / 2;
-    float near[WG_PAIRS_MOST], far[WG_PAIRS_MOST];
+    float near[WG_PAIRS_MOST] = {0}, far[WG_PAIRS_MOST] = {0};
     double scale, original;
 
     WG_TRY(read_factors(m, "rope_factors_short.weight", s, near));
@@ -513,7 +513,7 @@ static wagle_status put_generation(wg_importer *m)
 wagle_status wg_import_config(wg_importer *m)
 {
     json_t *c = NULL;
-    sizes s;
+    sizes s = {0};
     wagle_status st = read_sizes(m, &s);
 
     if (st == WAGLE_OK) {
