@@ -84,7 +84,7 @@ static wagle_status answer(wagle_ctx *ctx, evaluation *e)
         if (row->prompt.text == NULL || row->prompt.bytes == 0)
             return wg_fail(ctx, WAGLE_E_INPUT, "%s: row %lld has no prompt; ROUGE needs one",
                            e->o->data.path, (long long)i);
-        e->prompt[i] = (wg_ids){.id = row->ids, .n = wg_example_given(row)};
+        e->prompt[i] = wg_example_prompt(row);
     }
     return wg_generate(ctx, &e->session, e->prompt, n, &how, e->answer);
 }

@@ -35,6 +35,11 @@ int64_t wg_example_given(const wg_example *e)
     return i;
 }
 
+wg_ids wg_example_prompt(const wg_example *e)
+{
+    return e->alone.n > 0 ? e->alone : (wg_ids){.id = e->ids, .n = wg_example_given(e)};
+}
+
 wagle_status wg_batch_fill(wagle_ctx *ctx, wg_batch *b, const wg_example *const *examples,
                            int64_t n, int64_t n_forget)
 {

@@ -200,6 +200,29 @@ static wagle_status keep_texts(const wg_adding *a, const wg_asked *asked, wg_str
     return WAGLE_OK;
 }
 
+/* Keeps the prompt's own tokens, from which a text is generated, where a token of prompt and answer
+ * crosses their boundary. A space at the end belongs to the answer's first token, as in lm-eval. */
+static wagle_status keep_alone(const tokenised *t, wg_str prompt, wg_example *e)
+{
+    wg_ids own = {0};
+    wagle_status st;
+
+    if (prompt.bytes == 0 || prompt.text[prompt.bytes - 1] == ' ')
+        return WAGLE_OK;
+    st = wg_encode(t->a->ctx, t->a->reader->tokenizer, prompt.text, prompt.bytes, t->special, &own);
+    if (st == WAGLE_OK && own.n > 0) {
+        const size_t bytes = (size_t)own.n * sizeof *own.id;
+        e->alone.id = wg_arena_alloc(t->a->ctx, &t->a->out->arena, bytes);
+        st = e->alone.id != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
+        if (st == WAGLE_OK) {
+            memcpy(e->alone.id, own.id, bytes);
+            e->alone.n = own.n;
+        }
+    }
+    wg_free(own.id);
+    return st;
+}
+
 static wagle_status label(const tokenised *t, const wg_asked *asked, wg_str answer, wg_example *e)
 {
     bool clean;
@@ -209,6 +232,8 @@ static wagle_status label(const tokenised *t, const wg_asked *asked, wg_str answ
         e->labels[i] = WG_NO_LABEL;
     }
     WG_TRY(tokens_before(t, asked->prompt.bytes, &e->given, &clean));
+    if (!clean)
+        WG_TRY(keep_alone(t, wg_text_str(&asked->prompt), e));
     if (has_facts(asked, answer))
         return label_facts(t, asked, answer, e);
     for (int64_t k = 0; k < asked->n_earlier; k++)

@@ -11,6 +11,8 @@ typedef struct wg_example {
     int32_t *ids, *labels; /* [n]; labels[i] is ids[i] or WG_NO_LABEL; labels[0] is never used */
     int64_t n, n_labels;   /* n_labels: labels other than WG_NO_LABEL, at least 1 */
     int64_t given;         /* tokens before the last answer; 0: tokens before the first label */
+    wg_ids alone;          /* the prompt's own tokens, where the answer changes the last ones; else
+                            * none: they are the first `given` */
     wg_str prompt;         /* as tokenised; NULL text for pre-tokenised rows */
     const wg_str *answer;  /* [n_answers] right answers; ids contains the first */
     int64_t n_answers;
@@ -106,6 +108,8 @@ typedef struct wg_batch {
 int64_t wg_example_inputs(const wg_example *e);
 /* Number of prompt tokens, from which an answer is generated. */
 int64_t wg_example_given(const wg_example *e);
+/* What a text generated after its prompt begins with; borrowed. */
+wg_ids wg_example_prompt(const wg_example *e);
 /* Fills the batch with examples [n]. Buffers only grow, so a batch that was once filled with the
  * largest content never allocates again. */
 WAGLE_CHECK wagle_status wg_batch_fill(wagle_ctx *ctx, wg_batch *b,

@@ -120,7 +120,7 @@ wagle_status wg_answers_sample(wagle_ctx *ctx, wg_evaluation *e, const wg_answer
     WG_TRY(WG_ALLOC(ctx, &prompt, n));
     for (int64_t k = 0; k < n; k++) {
         const wg_example *first = &a->set.example[a->first[k % rows]];
-        prompt[k] = (wg_ids){.id = first->ids, .n = wg_example_given(first)};
+        prompt[k] = wg_example_prompt(first);
         if (a->given != NULL && a->given[k % rows].n > 0)
             prompt[k] = a->given[k % rows];
     }

@@ -22,3 +22,31 @@ PY
     "$WAGLE" eval --model m --data rows.jsonl --metrics nll --out e.json --force --quiet >/dev/null
     refused 2 'input' "$WAGLE" eval --model m --data rows.jsonl --out rows.jsonl --force
 }
+
+@test "a text follows the prompt's own tokens, where the row's answer would change the last one" {
+    cp -r "$model" m && chmod -R u+w m
+    byte_tokenizer m
+    python3 - <<'PY'
+import json
+d = json.load(open("m/tokenizer.json"))
+vocab = d["model"]["vocab"]
+for at, pair in ((300, ']"'), (301, "Ġw")):
+    del vocab[f"<{at}>"]
+    vocab[pair] = at
+    d["model"]["merges"].append(" ".join(pair))
+json.dump(d, open("m/tokenizer.json", "w"))
+PY
+    written() { # after the prompt $1 of a row with the answer $2
+        python3 -c 'import json, sys; print(json.dumps({"question": sys.argv[1], "answer": sys.argv[2]}))' "$1" "$2" >row.jsonl
+        "$WAGLE" eval --model m --data row.jsonl --prompt '{prompt}' --metrics rouge1 --max-tokens 8 --json --quiet | python3 -c 'import json, sys; print(json.load(sys.stdin)["rows"][0]["generated"])'
+    }
+    after() { "$WAGLE" generate --model m --no-chat --prompt "$1" --max-tokens 8 --json --quiet | python3 -c 'import json, sys; print(json.load(sys.stdin)["text"])'; }
+    after '[who]' >own
+    written '[who]' 'me' >plain
+    cmp own plain
+    written '[who]' '"me"' >crossed
+    cmp own crossed
+    after 'who:' >own
+    written 'who: ' 'word' >spaced # the space is of the answer's first token
+    cmp own spaced
+}

@@ -3,8 +3,9 @@ authors, beside those of `wagle eval` without a scorer.
 
     check_wagle_paper.py MODEL RESULT.json TOFU_FOLDER SPLIT LIMIT MAX_TOKENS
 
-Rows are laid out as '[INST] question [/INST]answer'. Prints a table for docs/recipes.md; fails where a number differs by more than
-1e-3. Needs torch, transformers, rouge_score, scipy, scikit-learn."""
+Rows are laid out as in their code, '[INST] question [\\INST] answer'; texts are generated after the bracket. Prints a table for
+docs/recipes.md; fails where a number differs by more than 1e-3. Needs torch, transformers, rouge_score, scipy, scikit-learn. Where other
+programs run, OMP_NUM_THREADS=1 is much faster."""
 import json
 import math
 import sys
@@ -21,8 +22,8 @@ scorer = rouge_scorer.RougeScorer(["rougeL"], use_stemmer=True)
 
 def encode(question, answer):
     """Ids of question and answer, and where the answer begins."""
-    head = f"[INST] {question} [/INST]"
-    return model.ids(head + answer), len(model.ids(head))
+    head = rf"[INST] {question} [\INST]"
+    return model.ids(f"{head} {answer}" if answer else head), len(model.ids(head))
 
 
 def min_half(question, answer):
