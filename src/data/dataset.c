@@ -200,26 +200,39 @@ static wagle_status keep_texts(const wg_adding *a, const wg_asked *asked, wg_str
     return WAGLE_OK;
 }
 
+/* Number of tokens up to the last one of the text alone: without those that the tokenizer adds at
+ * the end. 0: the text's tokens are not among them. */
+static int64_t without_end(const wg_ids *whole, const wg_ids *text)
+{
+    for (int64_t k = 0; text->n > 0 && k + text->n <= whole->n; k++)
+        if (memcmp(whole->id + k, text->id, (size_t)text->n * sizeof *text->id) == 0)
+            return k + text->n;
+    return 0;
+}
+
 /* Keeps the prompt's own tokens, from which a text is generated, where a token of prompt and answer
  * crosses their boundary. A space at the end belongs to the answer's first token, as in lm-eval. */
 static wagle_status keep_alone(const tokenised *t, wg_str prompt, wg_example *e)
 {
-    wg_ids own = {0};
+    const wg_adding *a = t->a;
+    wg_ids own = {0}, plain = {0};
     wagle_status st;
 
     if (prompt.bytes == 0 || prompt.text[prompt.bytes - 1] == ' ')
         return WAGLE_OK;
-    st = wg_encode(t->a->ctx, t->a->reader->tokenizer, prompt.text, prompt.bytes, t->special, &own);
-    if (st == WAGLE_OK && own.n > 0) {
-        const size_t bytes = (size_t)own.n * sizeof *own.id;
-        e->alone.id = wg_arena_alloc(t->a->ctx, &t->a->out->arena, bytes);
+    st = wg_encode(a->ctx, a->reader->tokenizer, prompt.text, prompt.bytes, t->special, &own);
+    if (st == WAGLE_OK)
+        st = wg_encode(a->ctx, a->reader->tokenizer, prompt.text, prompt.bytes, false, &plain);
+    const int64_t n = st == WAGLE_OK ? without_end(&own, &plain) : 0;
+    if (n > e->given) {
+        e->alone.id = wg_arena_alloc(a->ctx, &a->out->arena, (size_t)n * sizeof *own.id);
         st = e->alone.id != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
-        if (st == WAGLE_OK) {
-            memcpy(e->alone.id, own.id, bytes);
-            e->alone.n = own.n;
-        }
+        if (st == WAGLE_OK)
+            memcpy(e->alone.id, own.id, (size_t)n * sizeof *own.id);
+        e->alone.n = st == WAGLE_OK ? n : 0;
     }
     wg_free(own.id);
+    wg_free(plain.id);
     return st;
 }
 
