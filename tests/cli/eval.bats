@@ -49,4 +49,15 @@ PY
     after 'who:' >own
     written 'who: ' 'word' >spaced # the space is of the answer's first token
     cmp own spaced
+    python3 - <<'PY' # a tokenizer that ends each text with a token
+import json
+d = json.load(open("m/tokenizer.json"))
+end = {"SpecialToken": {"id": "<256>", "type_id": 0}}
+d["post_processor"] = {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}}, end], "pair": [],
+                       "special_tokens": {"<256>": {"id": "<256>", "ids": [256], "tokens": ["<256>"]}}}
+json.dump(d, open("m/tokenizer.json", "w"))
+PY
+    written '[who]' 'me' >plain
+    written '[who]' '"me"' >crossed
+    cmp plain crossed
 }
