@@ -184,7 +184,8 @@ static wagle_status check_texts(wagle_ctx *ctx, const evaluation *e)
     wagle_eval_options usual;
 
     wagle_eval_defaults(&usual);
-    if (wants_rouge(e) || (e->o->stop == NULL && e->o->max_tokens == usual.max_tokens))
+    if (wants_rouge(e) ||
+        (e->o->stop == NULL && (e->o->max_tokens == usual.max_tokens || e->o->max_tokens == 0)))
         return WAGLE_OK;
     return wg_fail(ctx, WAGLE_E_USAGE,
                    "%s has no effect: it needs @{metrics} rouge1, rouge2 or rougeL, for which "

@@ -232,6 +232,12 @@ static wagle_status describe_experts(wg_importer *m, const wg_config *c, wg_role
     return WAGLE_OK;
 }
 
+/* Converters write the one row of WG_SHARED_SCALE as a list or as a matrix. */
+static bool is_matrix(const wg_gguf_tensor *t)
+{
+    return t != NULL && t->shape.rank == 2;
+}
+
 static wagle_status describe(wg_importer *m, const wg_config *c, wg_role role, int64_t layer,
                              listing *l)
 {
@@ -245,8 +251,10 @@ static wagle_status describe(wg_importer *m, const wg_config *c, wg_role role, i
     theirs = shape;
     if (wg_gguf_transposed(c, role, &shape))
         theirs = (wg_shape){2, {shape.dim[1], shape.dim[0]}};
-    if (role == WG_SHARED_SCALE)
+    wg_gguf_role_name(role, layer, name);
+    if (role == WG_SHARED_SCALE && !is_matrix(wg_gguf_find_tensor(&m->g, name)))
         theirs = (wg_shape){1, {shape.dim[1]}};
+    wg_config_tensor(c, role, layer, name, &shape);
     WG_TRY(take(m, l, role, layer, &theirs, &e.from));
     return add(m, l, name, &shape, &e);
 }

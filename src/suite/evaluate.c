@@ -447,7 +447,11 @@ static wagle_status describe(wagle_ctx *ctx, const wg_evaluation *e, json_t *roo
     WG_TRY(wg_json_set(ctx, root, "resamples", json_integer(e->o->resamples)));
     if (e->o->recompute == NULL)
         WG_TRY(wg_settings_add_suites(ctx, e->o, root));
-    return wg_json_set(ctx, root, "seed", json_integer((json_int_t)e->o->seed));
+    return wg_json_set(ctx, root,
+                       json_object_get(root, "seed") != NULL && e->o->recompute != NULL
+                           ? "resampling_seed"
+                           : "seed",
+                       json_integer((json_int_t)e->o->seed));
 }
 
 static wagle_status finish(wagle_ctx *ctx, wg_evaluation *e, char **json)
@@ -460,8 +464,6 @@ static wagle_status finish(wagle_ctx *ctx, wg_evaluation *e, char **json)
         st = wg_evaluation_measure(ctx, e, json_object_get(root, "suites"));
     if (st == WAGLE_OK)
         st = describe(ctx, e, root);
-    if (st == WAGLE_OK)
-        st = compare_with_gold(ctx, e, root);
     if (st == WAGLE_OK && e->o->redact)
         st = wg_json_set(ctx, root, "redacted", json_true());
     if (st == WAGLE_OK && e->o->redact)
@@ -470,6 +472,8 @@ static wagle_status finish(wagle_ctx *ctx, wg_evaluation *e, char **json)
         st = wg_json_text(ctx, root, true, json);
     if (st == WAGLE_OK && e->o->out != NULL && wg_writes(ctx))
         st = wg_results_write(ctx, e->o->out, root, e->rows, e->o->force);
+    if (st == WAGLE_OK)
+        st = compare_with_gold(ctx, e, root);
     if (st != WAGLE_OK) {
         wg_free(*json);
         *json = NULL;

@@ -326,49 +326,75 @@ wagle_status wg_settings_check(wagle_ctx *ctx, const wg_evaluation *e)
 /* --- comparing results -------------------------------------------------------------------------
  */
 
-static const char *last_part(const char *path)
+/* The name of a file or folder. */
+static wg_str last_part(const char *path)
 {
-    const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+    size_t end = strlen(path), begin;
 
-    return slash != NULL ? slash + 1 : path;
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    for (begin = end; begin > 0 && path[begin - 1] != '/';)
+        begin--;
+    return (wg_str){path + begin, end - begin};
 }
 
 static bool same_file(const json_t *a, const json_t *b)
 {
     return json_is_string(a) && json_is_string(b) &&
-           strcmp(last_part(json_string_value(a)), last_part(json_string_value(b))) == 0;
+           wg_str_equal(last_part(json_string_value(a)), last_part(json_string_value(b)));
 }
 
-/* The value for a message. */
-static wagle_status add_value(wagle_ctx *ctx, const json_t *value, wg_text *out)
+/* Adds the beginning of a text, of whole characters. */
+static wagle_status add_beginning(wagle_ctx *ctx, wg_str text, wg_text *out)
+{
+    enum { MOST = 60 };
+    size_t n = text.bytes < MOST ? text.bytes : MOST;
+
+    while (n > 0 && n < text.bytes && ((unsigned char)text.text[n] & 0xC0) == 0x80)
+        n--;
+    return wg_text_add(ctx, out, text.text, n);
+}
+
+/* The value for a message; missing: the words for one that is not there. */
+static wagle_status add_value(wagle_ctx *ctx, const json_t *value, const char *missing,
+                              wg_text *out)
 {
     char *text = NULL;
+    wagle_status st;
 
     if (value == NULL)
-        return wg_text_addz(ctx, out, "default");
+        return wg_text_addz(ctx, out, missing);
+    if (json_is_string(value))
+        return add_beginning(ctx, last_part(json_string_value(value)), out);
     WG_TRY(wg_json_text(ctx, value, false, &text));
-    const wagle_status st =
-        json_is_string(value)
-            ? wg_text_printf(ctx, out, "%.60s", last_part(json_string_value(value)))
-            : wg_text_printf(ctx, out, "%.60s", text);
+    st = add_beginning(ctx, wg_strz(text), out);
     wg_free(text);
     return st;
 }
 
 static wagle_status add_name(wagle_ctx *ctx, const char *name, const json_t *a, const json_t *b,
-                             json_t *names)
+                             const char *missing, json_t *names)
 {
     wg_text both = {0};
-    wagle_status st = add_value(ctx, a, &both);
+    wagle_status st = add_value(ctx, a, missing, &both);
 
     if (st == WAGLE_OK)
         st = wg_text_addz(ctx, &both, " and ");
     if (st == WAGLE_OK)
-        st = add_value(ctx, b, &both);
+        st = add_value(ctx, b, missing, &both);
     if (st == WAGLE_OK && json_object_get(names, name) == NULL)
         st = wg_json_set(ctx, names, name, json_stringn(both.text, (size_t)both.bytes));
     wg_text_free(&both);
     return st;
+}
+
+/* Whether a result is of another version, which may not have recorded all settings. */
+static bool of_other_version(const json_t *a, const json_t *b)
+{
+    const char *x = json_string_value(json_object_get(a, "wagle"));
+    const char *y = json_string_value(json_object_get(b, "wagle"));
+
+    return x == NULL || y == NULL || strcmp(x, y) != 0;
 }
 
 /* Adds the setting if two results have it differently; a missing value is the default. */
@@ -376,13 +402,16 @@ static wagle_status compare_one(wagle_ctx *ctx, const wg_setting *s, const json_
                                 const json_t *b, json_t *names)
 {
     const json_t *x = json_object_get(a, s->name), *y = json_object_get(b, s->name);
+    const bool none = s->kind == WG_SETTING_FILE || s->kind == WG_SETTING_TEXTS;
     char name[48];
 
-    if (x == y || (x != NULL && y != NULL && json_equal(x, y)) ||
+    if (x == y || ((x == NULL || y == NULL) && of_other_version(a, b)) ||
+        (x != NULL && y != NULL && json_equal(x, y)) ||
         (s->kind == WG_SETTING_FILE && same_file(x, y)))
         return WAGLE_OK;
     snprintf(name, sizeof name, "@{%s}", s->name); /* @{gold} would be a model in other calls */
-    return add_name(ctx, strcmp(s->name, "gold") == 0 ? "gold result" : name, x, y, names);
+    return add_name(ctx, strcmp(s->name, "gold") == 0 ? "gold result" : name, x, y,
+                    none ? "none" : "default", names);
 }
 
 /* Settings of one suite that both results have. */
@@ -417,7 +446,7 @@ static wagle_status compare_sets(wagle_ctx *ctx, const json_t *a, const json_t *
         char name[80];
         snprintf(name, sizeof name, "set %.60s", set);
         if (other != NULL && !same_file(file, other))
-            WG_TRY(add_name(ctx, name, file, other, names));
+            WG_TRY(add_name(ctx, name, file, other, "none", names));
     }
     return WAGLE_OK;
 }

@@ -4,6 +4,7 @@
 #include "base/pattern.h"
 #include "io/mask.h"
 #include "mask/topk.h"
+#include "suite/results.h"
 #include "suite/suite.h"
 #include "suite/watch.h"
 #include <stdio.h>
@@ -163,7 +164,11 @@ static wagle_status check_suites(wagle_ctx *ctx, wg_sweep *s)
     if (json_object_get(s->spec, "suites") == NULL)
         return WAGLE_OK;
     WG_TRY(wg_sweep_suite_options(ctx, s, &s->point[0], &o, sets));
-    WG_TRY(wg_evaluation_check(ctx, &e));
+    if (o.gold != NULL)
+        WG_TRY(wg_results_read(ctx, o.gold, &e.gold));
+    const wagle_status st = wg_evaluation_check(ctx, &e);
+    json_decref(e.gold);
+    WG_TRY(st);
     return wg_sweep_stops_by_suite(s) ? wg_suite_watch(ctx, &o, &watch) : WAGLE_OK;
 }
 

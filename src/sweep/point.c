@@ -541,8 +541,10 @@ wagle_status wg_sweep_suite_options(wagle_ctx *ctx, wg_sweep *s, const wg_point 
     wagle_suite_defaults(o);
     WG_TRY(list_sets(ctx, s, json_object_get(how, "sets"), sets));
     WG_TRY(wg_sweep_file(ctx, s, text_of(how, "gold"), &o->gold));
-    WG_TRY(spec_path(ctx, s, "model", &o->reference));
     o->suites = text_of(how, "run");
+    /* a gold result has the attack of its own reference */
+    if (o->gold == NULL || (o->suites != NULL && wg_suite_named_in(o->suites, "robustness")))
+        WG_TRY(spec_path(ctx, s, "model", &o->reference));
     o->sets = sets;
     o->data = rows_of(s, NULL);
     o->data.where = o->data.fields = NULL; /* sets have the columns of their suite */

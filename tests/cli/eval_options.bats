@@ -145,3 +145,26 @@ for r in map(json.loads, open("m.rows.jsonl")):
     assert "e" not in r["generated"]
 PY
 }
+
+@test "compare names files of any letters, and a recomputed result keeps the seed of its rows" {
+    data
+    for name in a b; do
+        long=$name$(printf 'й%.0s' {1..40}).jsonl
+        cp retain.json "$long"
+        ask --suite toxicity --set prompts="$long" --scorer 'sed s/.*/0/' --max-tokens 2 --seed 3 --out $name.json >/dev/null
+    done
+    "$WAGLE" compare a.json b.json 2>said >/dev/null
+    grep -q 'set prompts (aййй.* and bйй' said
+    mkdir folder && cp retain.json folder
+    ask --suite toxicity --set prompts=folder --scorer 'sed s/.*/0/' --max-tokens 2 --seed 3 --out c.json >/dev/null
+    ask --suite toxicity --set prompts=folder/ --scorer 'sed s/.*/0/' --max-tokens 2 --seed 3 --out d.json >/dev/null
+    "$WAGLE" compare c.json d.json 2>said >/dev/null
+    [ ! -s said ]
+    cp c.rows.jsonl e.rows.jsonl
+    cp c.json e.json
+    "$WAGLE" eval --recompute e.json --seed 7 --resamples 10 --out f.json --quiet >/dev/null
+    python3 -c 'import json; f = json.load(open("f.json")); assert (f["seed"], f["resampling_seed"]) == (3, 7), f'
+    "$WAGLE" compare c.json f.json 2>said >/dev/null
+    [ ! -s said ]
+    "$WAGLE" eval --model tiny --quiet --data forget.json --max-tokens 0 >/dev/null
+}

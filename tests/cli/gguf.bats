@@ -261,6 +261,30 @@ open("out.gguf", "wb").write(b)
 PY
 }
 
+@test "the gate of Qwen 2's shared expert may be a matrix of one row, as newer converters write it" {
+    mixture_named qwen2_moe
+    "$WAGLE" export model --out a.gguf --type f32 --force
+    change a.gguf <<'PY'
+def end(at): # of what the file says of a tensor
+    at += 8 + struct.unpack("<Q", b[at:at + 8])[0]
+    return at + 4 + 8 * struct.unpack("<I", b[at:at + 4])[0] + 12
+def header():
+    return end(b.rindex(b"blk.2.", 0, len(b)) - 8)
+old = header()
+data = bytes(b[-(-old // 32) * 32:])
+del b[old:]
+for layer in range(3):
+    name = f"blk.{layer}.ffn_gate_inp_shexp.weight"
+    at = b.index(text(name)) + 8 + len(name)
+    assert b[at:at + 4] == struct.pack("<I", 1)
+    b[at:at + 12] = struct.pack("<I", 2) + b[at + 4:at + 12] + struct.pack("<Q", 1)
+b += bytes(-len(b) % 32) + data
+PY
+    "$WAGLE" import a.gguf --out list --dtype f32
+    "$WAGLE" import out.gguf --out matrix --dtype f32
+    cmp list/model.safetensors matrix/model.safetensors
+}
+
 @test "a mixture whose numbers or shapes do not fit is refused in one line" {
     for name in $mixtures; do
         echo "# $name"

@@ -135,7 +135,7 @@ static wagle_status read_messages(wg_arrow *a, wg_rows_reader *r, json_t ***unre
             break;
         const int64_t type = wg_flat_number(&a->flat, message, HEADER_TYPE, 1, 0);
         const size_t header = wg_flat_table(&a->flat, message, HEADER);
-        if (header == 0 || (type != SCHEMA && a->n_nodes == 0))
+        if (header == 0 || (type != SCHEMA && *unread == NULL))
             return wg_arrow_damaged(a);
         if (type == SCHEMA) {
             WG_TRY(wg_arrow_schema(a, header));
