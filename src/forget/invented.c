@@ -77,7 +77,7 @@ static wagle_status list_questions(invented *a)
         const wg_example *e = &a->controls.rows.example[i];
         if (made->control[i].paired)
             continue;
-        a->begin[a->n] = (wg_ids){.id = e->ids, .n = wg_example_given(e)};
+        a->begin[a->n] = wg_example_prompt(e);
         const wg_example *own = &a->forget->example[made->control[i].row];
         a->limit[a->n] = own->n - wg_example_given(own);
         a->answer[a->n].row = made->control[i].row;

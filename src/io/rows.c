@@ -196,6 +196,17 @@ static wagle_status read_text(wg_rows_reader *r)
 
 /* --- files ------------------------------------------------------------------------------------ */
 
+/* After the last row: says what was missing. */
+static wagle_status end_rows(wg_rows_reader *r, wagle_status st)
+{
+    st = wg_select_end(r, st);
+    if (st == WAGLE_OK && r->n == 0)
+        st = wg_fail(r->ctx, WAGLE_E_INPUT, "%s: no rows in this file%s", r->what,
+                     r->found.bytes > 0 ? " that @{where} selects" : "");
+    wg_text_free(&r->found);
+    return st;
+}
+
 static wagle_status read_bytes(wg_rows_reader *r, const unsigned char *data, size_t bytes)
 {
     const wg_packing packing = wg_packing_of(data, bytes);
@@ -213,13 +224,9 @@ static wagle_status read_bytes(wg_rows_reader *r, const unsigned char *data, siz
         st = wg_is_parquet(data, bytes) ? wg_rows_parquet(r, data, bytes)
              : wg_is_arrow(data, bytes) ? wg_rows_arrow(r, data, bytes)
                                         : read_text(r);
-    st = wg_select_end(r, st);
-    if (st == WAGLE_OK && r->n == 0)
-        st = wg_fail(r->ctx, WAGLE_E_INPUT, "%s: no rows in this file%s", r->what,
-                     r->found.bytes > 0 ? " that @{where} selects" : "");
+    st = end_rows(r, st);
     wg_source_close(r->source);
     wg_free(r->buffer);
-    wg_text_free(&r->found);
     return st;
 }
 
@@ -280,16 +287,46 @@ static wagle_status visit_entry(wagle_ctx *ctx, const char *folder, const char *
     return st;
 }
 
-static wagle_status visit_saved(wagle_ctx *ctx, const char *path, const wg_rows_select *select,
+/* One of the files that datasets wrote by save_to_disk. */
+static wagle_status read_part(wg_rows_reader *r, const char *path)
+{
+    wagle_status st;
+    wg_map map;
+
+    WG_TRY(wg_map_open(r->ctx, path, &map));
+    r->what = path;
+    r->at = r->released = (const char *)map.data;
+    st = wg_is_arrow(map.data, map.bytes)
+             ? wg_rows_arrow(r, map.data, map.bytes)
+             : wg_fail(r->ctx, WAGLE_E_INPUT, "%s: not an Arrow file, as state.json says", path);
+    wg_map_close(&map);
+    return st;
+}
+
+/* The files of save_to_disk are one data set. */
+static wagle_status visit_saved(wagle_ctx *ctx, const char *folder, const wg_rows_select *select,
                                 wg_row_fn *accept, void *user)
 {
-    json_t *files, *file;
-    wagle_status st = wg_saved_files(ctx, path, &files);
+    wg_rows_reader r = {.ctx = ctx,
+                        .what = folder,
+                        .select = select,
+                        .accept = accept,
+                        .user = user,
+                        .is_mapped = true};
+    json_t *files = NULL, *file;
+    wagle_status st = wg_select_check(ctx, select);
     size_t i;
 
+    if (st == WAGLE_OK)
+        st = wg_saved_files(ctx, folder, &files);
     json_array_foreach (files, i, file)
-        if (st == WAGLE_OK)
-            st = visit_entry(ctx, path, json_string_value(file), select, accept, user);
+        if (st == WAGLE_OK && !wg_rows_full(&r)) {
+            char *path = wg_path_join(ctx, folder, json_string_value(file));
+            st = path != NULL ? read_part(&r, path) : WAGLE_E_RESOURCE;
+            wg_free(path);
+        }
+    r.what = folder;
+    st = end_rows(&r, st);
     json_decref(files);
     return st;
 }

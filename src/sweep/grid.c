@@ -224,6 +224,14 @@ static wagle_status check_axis(wagle_ctx *ctx, const json_t *list, int i)
     return WAGLE_OK;
 }
 
+/* Adds a pattern; a + in it is %2B, because + stands between patterns. */
+static wagle_status add_pattern(wagle_ctx *ctx, const char *pattern, wg_text *out)
+{
+    for (; *pattern != '\0'; pattern++)
+        WG_TRY(*pattern == '+' ? wg_text_addz(ctx, out, "%2B") : wg_text_add(ctx, out, pattern, 1));
+    return WAGLE_OK;
+}
+
 /* Patterns of one entry of `exclude`, joined by +. */
 static wagle_status join(wagle_ctx *ctx, wg_sweep *s, const json_t *list, const char **out)
 {
@@ -232,9 +240,12 @@ static wagle_status join(wagle_ctx *ctx, wg_sweep *s, const json_t *list, const 
     json_t *value;
     wagle_status st = wg_text_addz(ctx, &t, "");
 
-    json_array_foreach (list, k, value)
+    json_array_foreach (list, k, value) {
+        if (st == WAGLE_OK && k > 0)
+            st = wg_text_addz(ctx, &t, "+");
         if (st == WAGLE_OK)
-            st = wg_text_printf(ctx, &t, "%s%s", k > 0 ? "+" : "", json_string_value(value));
+            st = add_pattern(ctx, json_string_value(value), &t);
+    }
     *out = st == WAGLE_OK ? wg_arena_text(ctx, &s->arena, t.text, (size_t)t.bytes) : NULL;
     wg_text_free(&t);
     return *out != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;

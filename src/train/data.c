@@ -87,7 +87,8 @@ static wagle_status draw_labels(wagle_ctx *ctx, const wg_session *s, const wg_tr
 static wagle_status add_alternate(wagle_ctx *ctx, const wg_session *s, const wg_example *row,
                                   const wg_ids *answer, wg_dataset *out)
 {
-    const int64_t head = wg_example_given(row);
+    const wg_ids prompt = wg_example_prompt(row);
+    const int64_t head = prompt.n;
     const bool ends = answer->n == 0; /* nothing to learn from is the end of the text */
     const int32_t eos = wg_reader_eos(&s->reader);
     wg_example *e = &out->example[out->n];
@@ -98,7 +99,7 @@ static wagle_status add_alternate(wagle_ctx *ctx, const wg_session *s, const wg_
     e->labels = wg_arena_alloc(ctx, &out->arena, (size_t)e->n * sizeof *e->labels);
     if (e->ids == NULL || e->labels == NULL)
         return WAGLE_E_RESOURCE;
-    memcpy(e->ids, row->ids, (size_t)head * sizeof *e->ids);
+    memcpy(e->ids, prompt.id, (size_t)head * sizeof *e->ids);
     if (answer->n > 0)
         memcpy(e->ids + head, answer->id, (size_t)answer->n * sizeof *e->ids);
     if (ends)
@@ -124,9 +125,9 @@ static wagle_status make_alternates(wagle_ctx *ctx, wg_session *s, const wg_trai
     WG_TRY_GOTO(WG_ALLOC(ctx, &answer, n), done);
     for (int64_t i = 0; i < n; i++) {
         const wg_example *e = &m->forget.example[i];
-        prompt[i] = (wg_ids){.id = e->ids, .n = wg_example_given(e)};
-        if (e->n - prompt[i].n > how.max_tokens)
-            how.max_tokens = e->n - prompt[i].n;
+        prompt[i] = wg_example_prompt(e);
+        if (e->n - wg_example_given(e) > how.max_tokens)
+            how.max_tokens = e->n - wg_example_given(e);
     }
     wg_log(ctx, 1, "the model makes %lld alternate answers", (long long)n);
     WG_TRY_GOTO(wg_generate(ctx, s, prompt, n, &how, answer), done);

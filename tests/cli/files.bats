@@ -42,6 +42,15 @@ losses() { # of every row, for each set of arguments
     losses --data all "${told[@]}" >folder
     python3 -c 'a, b = (eval(open(n).read()) for n in ("lines", "folder")); assert len(a) > 20 and b == a + a'
 
+    # two files of one data set: limits and conditions are of both together
+    echo '{"_data_files": [{"filename": "b.arrow"}, {"filename": "a.arrow"}]}' >saved/state.json
+    losses --data saved "${told[@]}" >both
+    python3 -c 'a, b = (eval(open(n).read()) for n in ("lines", "both")); assert b == a + a'
+    losses --data saved "${told[@]}" --limit 3 >few
+    python3 -c 'a, b = (eval(open(n).read()) for n in ("lines", "few")); assert b == a[:3]'
+    cat flat-stream.arrow flat-stream.arrow >twice.arrow
+    refused 3 "twice.arrow: an Arrow stream with more after its end" "$WAGLE" eval --model m --quiet --data twice.arrow "${told[@]}"
+
     read_saved() { "$WAGLE" eval --model m --quiet --data saved "${told[@]}"; }
     echo '{"_data_files": [{"filename": "b.arrow"}], "_format_columns": ["question"]}' >saved/state.json
     refused 3 "saved/state.json: '_format_columns' is not read" read_saved

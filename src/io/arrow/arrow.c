@@ -101,6 +101,8 @@ static wagle_status next_message(wg_arrow *a, size_t *at, size_t *message, bool 
 
     *ended = (left == 0 && !a->is_file) ||
              (left >= 8 && wg_cell_bits(a->data + *at, 8) == (uint64_t)MESSAGE);
+    if (*ended && !a->is_file && left > 8)
+        return wg_arrow_fail(a, "more after its end; a file has one stream");
     if (*ended)
         return WAGLE_OK;
     if (left >= 4 && wg_cell_bits(a->data + *at, 4) != MESSAGE)

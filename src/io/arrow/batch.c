@@ -30,9 +30,10 @@ static wagle_status unpack(wg_arrow *a, const wg_arrow_node *node, wg_str *buffe
         *buffer = (wg_str){buffer->text + 8, buffer->bytes - 8};
         return WAGLE_OK;
     }
-    if (bytes < 0 || bytes > WG_ARROW_UNPACKED)
+    if (bytes < 0 || bytes > WG_ARROW_UNPACKED - a->unpacked_bytes)
         return wg_arrow_fail(a, "a batch of more than %d bytes in column '%.60s'",
                              (int)WG_ARROW_UNPACKED, node->name);
+    a->unpacked_bytes += bytes;
     to = wg_arena_alloc(a->ctx, &a->unpacked, (size_t)bytes + 1);
     if (to == NULL)
         return WAGLE_E_RESOURCE;
@@ -80,11 +81,14 @@ static wagle_status take_arrays(wg_arrow *a, size_t batch, wg_arrow_node *first,
                .is_packed = packing != 0};
 
     wg_arena_free(&a->unpacked);
+    a->unpacked_bytes = 0;
     if (l.is_packed && wg_flat_number(&a->flat, packing, CODEC, 1, 0) != CODEC_ZSTD)
         return wg_arrow_fail(a, "batches compressed by LZ4; none and zstd are read (pandas: "
                                 "to_feather(FILE, compression='zstd'))");
     for (int64_t i = 0; i < n; i++)
         WG_TRY(take_array(a, &l, &first[i]));
+    for (int64_t i = 0; i < n; i++)
+        WG_TRY(wg_arrow_check_offsets(a, &first[i]));
     return l.next_node == l.nodes.n && l.next_buffer == l.buffers.n && !a->flat.bad
                ? WAGLE_OK
                : wg_arrow_damaged(a);

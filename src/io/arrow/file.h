@@ -20,7 +20,7 @@ enum {
     WG_ARROW_DEEPEST = 24,       /* nodes above a node */
     WG_ARROW_NODES = 1 << 16,    /* of a schema */
     WG_ARROW_BUFFERS = 3,        /* of an array, at most */
-    WG_ARROW_UNPACKED = 1 << 28, /* bytes of a compressed buffer when it is unpacked */
+    WG_ARROW_UNPACKED = 1 << 29, /* bytes of a batch when its buffers are unpacked */
 };
 
 typedef struct wg_arrow wg_arrow;
@@ -74,6 +74,8 @@ struct wg_arrow {
     const unsigned char *body;
     size_t body_bytes;
     wg_arena unpacked; /* buffers of the present batch */
+    int64_t unpacked_bytes;
+    size_t name_bytes; /* of all nodes */
 };
 
 WAGLE_CHECK wagle_status wg_arrow_fail(const wg_arrow *a, const char *format, ...) WG_PRINTF(2);
@@ -97,6 +99,8 @@ WAGLE_CHECK wagle_status wg_arrow_read_dictionary(wg_arrow *a, size_t batch);
 
 /* A type by its number in the file. */
 const wg_arrow_type *wg_arrow_type_of(int64_t number);
+/* Checks the offsets of a list's or text's array. */
+WAGLE_CHECK wagle_status wg_arrow_check_offsets(const wg_arrow *a, const wg_arrow_node *node);
 WAGLE_CHECK wagle_status wg_arrow_value(const wg_arrow *a, const wg_arrow_node *node, int64_t i,
                                         json_t **out);
 

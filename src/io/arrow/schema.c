@@ -33,6 +33,9 @@ static wagle_status read_name(wg_arrow *a, size_t field, wg_arrow_node *node)
 
     if (memchr(name.text, '\0', name.bytes) != NULL || !wg_utf8_valid(name.text, name.bytes))
         return wg_arrow_fail(a, "the name of a column that is not valid UTF-8, or holds U+0000");
+    a->name_bytes += name.bytes;
+    if (a->name_bytes > a->flat.bytes) /* a name that many fields share */
+        return wg_arrow_damaged(a);
     node->name = wg_arena_text(a->ctx, &a->arena, name.text, name.bytes);
     return node->name != NULL ? WAGLE_OK : WAGLE_E_RESOURCE;
 }

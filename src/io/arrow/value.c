@@ -32,7 +32,8 @@ static wagle_status read_whole(const wg_arrow *a, const wg_arrow_node *node, int
     WG_TRY(number_at(a, node->buffer[1], i, node->width, &bits));
     if (node->dictionary >= 0) {
         const wg_arrow_dictionary *d = &a->dictionary[node->dictionary];
-        if (bits >= (uint64_t)d->n)
+        const bool negative = !node->is_unsigned && (bits >> (node->width - 1)) != 0;
+        if (negative || bits >= (uint64_t)d->n)
             return wg_arrow_damaged(a);
         *out = json_incref(d->value[bits]);
         return WAGLE_OK;
@@ -55,6 +56,23 @@ static wagle_status read_flag(const wg_arrow *a, const wg_arrow_node *node, int6
     if ((uint64_t)i / 8 >= node->buffer[1].bytes)
         return wg_arrow_damaged(a);
     *out = json_boolean(bit_at(node->buffer[1], i));
+    return WAGLE_OK;
+}
+
+/* Whether offsets only go on, so that no value is read twice. */
+wagle_status wg_arrow_check_offsets(const wg_arrow *a, const wg_arrow_node *node)
+{
+    const wg_arrow_type *type = node->type;
+    const bool has = type->buffers == 3 || (type->buffers == 2 && type->children == 1);
+    uint64_t before = 0, offset = 0;
+
+    if (!has || node->skipped || node->length == 0)
+        return WAGLE_OK;
+    for (int64_t i = 0; i <= node->length; i++, before = offset) {
+        WG_TRY(number_at(a, node->buffer[1], i, node->width, &offset));
+        if (offset < before)
+            return wg_arrow_damaged(a);
+    }
     return WAGLE_OK;
 }
 
