@@ -439,6 +439,8 @@ static wagle_status describe(wagle_ctx *ctx, const wg_evaluation *e, json_t *roo
         WG_TRY(wg_json_set(ctx, sets, name, wg_json_bytes(file)));
     if (e->o->model != NULL)
         WG_TRY(wg_json_set(ctx, root, "model", wg_json_bytes(e->o->model)));
+    if (e->o->model != NULL && ctx->adapter != NULL)
+        WG_TRY(wg_json_set(ctx, root, "adapter", wg_json_bytes(ctx->adapter)));
     if (e->o->gold != NULL)
         WG_TRY(wg_json_set(ctx, root, "gold", wg_json_bytes(e->o->gold)));
     WG_TRY(wg_json_set(ctx, root, "seconds", json_incref(e->seconds)));

@@ -161,7 +161,7 @@ static wagle_status copy(wagle_ctx *ctx, const json_t *from, const char *key, js
 
 wagle_status wg_settings_copy(wagle_ctx *ctx, const json_t *from, json_t *into)
 {
-    static const char *const more[] = {"model", "sets", "layouts"};
+    static const char *const more[] = {"model", "adapter", "sets", "layouts"};
 
     for (size_t i = 0; i < sizeof more / sizeof *more; i++)
         WG_TRY(copy(ctx, from, more[i], into));

@@ -89,7 +89,7 @@ PY
     "$WAGLE" compare a.json same.json --resamples 5 >/dev/null 2>said.txt && [ ! -s said.txt ]
     "$WAGLE" compare a.json b.json --resamples 5 >/dev/null 2>said.txt
     [ "$(wc -l <said.txt)" = 1 ]
-    grep -qF 'a.json and b.json were made with different options, which may be why they differ: --max-tokens (4 and 6), --stop (default and ["e","x"]), layout of suite tofu, --limit (default and 4), --where' said.txt
+    grep -qF 'a.json and b.json were made with different options, which may be why they differ: --max-tokens (4 and 6), --stop (none and ["e","x"]), layout of suite tofu, --limit (default and 4), --where' said.txt
     "$WAGLE" compare a.json,b.json a.json,b.json --resamples 5 2>&1 >/dev/null | grep -qF -- '--max-tokens (4 and 6)'
     "$WAGLE" compare s5.json s1.json --resamples 5 2>&1 >/dev/null | grep -qF -- 'differ: --top-p (default and 0.5), --seed (5 and 1)'
     ask --suite extraction --set forget=forget.json --max-tokens 4 --out s0.json >/dev/null
@@ -99,7 +99,7 @@ PY
     "$WAGLE" compare a.json more.json --resamples 5 >/dev/null 2>said.txt && [ ! -s said.txt ]
     # what is computed again is of the same options, and rows alone have none
     "$WAGLE" eval --recompute b.json --resamples 0 --out again.json >/dev/null
-    "$WAGLE" compare a.json again.json --resamples 5 2>&1 >/dev/null | grep -qF -- '--stop (default and ["e","x"])'
+    "$WAGLE" compare a.json again.json --resamples 5 2>&1 >/dev/null | grep -qF -- '--stop (none and ["e","x"])'
     cp a.rows.jsonl alone.rows.jsonl
     "$WAGLE" compare alone.rows.jsonl b.json --resamples 5 >/dev/null 2>said.txt && [ ! -s said.txt ]
     # other rows, and a gold result of others

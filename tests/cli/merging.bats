@@ -150,7 +150,13 @@ adapter() { echo "$GOLD/adapters/$1"; }
     }
     same logits "$WAGLE" logits --data forget.jsonl
     same gradient "$WAGLE" gradient --data forget.jsonl
-    same eval "$WAGLE" eval --data forget.jsonl
+    "$WAGLE" eval --data forget.jsonl "${with[@]}" --out with.json
+    "$WAGLE" eval --data forget.jsonl --model merged --out merged.json
+    python3 - "$(adapter list)" <<'PY'
+import json, sys
+a, b = (json.load(open(f"{n}.json")) for n in ("with", "merged"))
+assert a.pop("adapter") == sys.argv[1] and a.pop("model") != b.pop("model") and a == b, (a, b)
+PY
     "$WAGLE" attribute "${with[@]}" --forget forget.jsonl --selector snip --out scores
     "$WAGLE" attribute --model merged --forget forget.jsonl --selector snip --out scores2
     "$WAGLE" mask --scores scores --density 0.1 --out mask
