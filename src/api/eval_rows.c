@@ -199,10 +199,7 @@ static wagle_status describe(wagle_ctx *ctx, const evaluation *e, json_t *root)
     wagle_eval_options usual;
 
     wagle_eval_defaults(&usual);
-    if (e->o->model != NULL)
-        WG_TRY(wg_json_set(ctx, root, "model", wg_json_bytes(e->o->model)));
-    if (ctx->adapter != NULL)
-        WG_TRY(wg_json_set(ctx, root, "adapter", wg_json_bytes(ctx->adapter)));
+    WG_TRY(wg_settings_add_model(ctx, e->o->model, root));
     WG_TRY(wg_settings_add(ctx, of_texts, OF_TEXTS, e->o, &usual, root));
     return wg_settings_add_data(ctx, &e->o->data, root);
 }

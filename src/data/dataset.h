@@ -106,7 +106,7 @@ typedef struct wg_batch {
 
 /* Number of input tokens of an example: up to the token before the last label. */
 int64_t wg_example_inputs(const wg_example *e);
-/* Number of prompt tokens, from which an answer is generated. */
+/* Number of tokens before the answer's labels. */
 int64_t wg_example_given(const wg_example *e);
 /* What a text generated after its prompt begins with; borrowed. */
 wg_ids wg_example_prompt(const wg_example *e);

@@ -233,8 +233,13 @@ static wagle_status describe_experts(wg_importer *m, const wg_config *c, wg_role
 }
 
 /* Converters write the one row of WG_SHARED_SCALE as a list or as a matrix. */
-static bool is_matrix(const wg_gguf_tensor *t)
+static bool is_matrix(const wg_importer *m, wg_role role, int64_t layer)
 {
+    char name[WG_NAME_BYTES];
+    const wg_gguf_tensor *t;
+
+    wg_gguf_role_name(role, layer, name);
+    t = wg_gguf_find_tensor(&m->g, name);
     return t != NULL && t->shape.rank == 2;
 }
 
@@ -251,10 +256,8 @@ static wagle_status describe(wg_importer *m, const wg_config *c, wg_role role, i
     theirs = shape;
     if (wg_gguf_transposed(c, role, &shape))
         theirs = (wg_shape){2, {shape.dim[1], shape.dim[0]}};
-    wg_gguf_role_name(role, layer, name);
-    if (role == WG_SHARED_SCALE && !is_matrix(wg_gguf_find_tensor(&m->g, name)))
+    if (role == WG_SHARED_SCALE && !is_matrix(m, role, layer))
         theirs = (wg_shape){1, {shape.dim[1]}};
-    wg_config_tensor(c, role, layer, name, &shape);
     WG_TRY(take(m, l, role, layer, &theirs, &e.from));
     return add(m, l, name, &shape, &e);
 }

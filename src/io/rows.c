@@ -23,6 +23,15 @@ wagle_status wg_rows_refuse(const wg_rows_reader *r, int64_t line, const char *w
     return wg_fail(r->ctx, WAGLE_E_INPUT, "%s:%lld: %s", r->what, (long long)line, what);
 }
 
+wagle_status wg_rows_broken(wagle_ctx *ctx, const char *file, const char *kind, const char *format,
+                            va_list args)
+{
+    char what[500];
+
+    vsnprintf(what, sizeof what, format, args);
+    return wg_fail(ctx, WAGLE_E_INPUT, "%s: %s with %s", file, kind, what);
+}
+
 /* --- values that were not read ---------------------------------------------------------------- */
 
 static const char UNREAD[] = "not read";
@@ -37,6 +46,16 @@ const char *wg_rows_kind(const json_t *value)
     const char *kind = json_string_value(json_object_get(value, UNREAD));
 
     return kind != NULL && json_object_size(value) == 1 ? kind : wg_json_kind(value);
+}
+
+wagle_status wg_rows_choose(const wg_rows_reader *r, const char *column, const char *kind,
+                            json_t **unread)
+{
+    *unread = NULL;
+    if (wg_rows_reads(r, column))
+        return WAGLE_OK;
+    *unread = wg_rows_unread(kind);
+    return *unread != NULL ? WAGLE_OK : wg_json_memory(r->ctx);
 }
 
 /* --- rows ------------------------------------------------------------------------------------- */

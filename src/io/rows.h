@@ -80,8 +80,14 @@ typedef struct wg_rows_reader {
     const char *released;
 } wg_rows_reader;
 
+/* Refuses a file: "FILE: KIND with ..". */
+WAGLE_CHECK wagle_status wg_rows_broken(wagle_ctx *ctx, const char *file, const char *kind,
+                                        const char *format, va_list args);
 bool wg_rows_full(const wg_rows_reader *r);
 bool wg_rows_reads(const wg_rows_reader *r, const char *column);
+/* *unread: what stands for values of a column that is not read; NULL: it is read. */
+WAGLE_CHECK wagle_status wg_rows_choose(const wg_rows_reader *r, const char *column,
+                                        const char *kind, json_t **unread);
 /* Filters, renames and gives on a row, which it takes over. */
 WAGLE_CHECK wagle_status wg_rows_add(wg_rows_reader *r, json_t *row, int64_t line);
 WAGLE_CHECK wagle_status wg_rows_refuse(const wg_rows_reader *r, int64_t line, const char *what);

@@ -23,7 +23,7 @@ static wagle_status ask_rows(wg_requests *r, const char *model, const wagle_data
     e.model = model;
     e.data = *rows;
     e.metrics = r->o->metrics != NULL ? r->o->metrics : e.metrics;
-    if (strstr(e.metrics, "rouge") != NULL)
+    if (wg_requests_write(r->o))
         e.max_tokens = r->o->max_tokens;
     e.redact = r->t->redact;
     st = wagle_eval(r->ctx, &e, &text);

@@ -324,13 +324,18 @@ static wagle_status run(wg_requests *r, char **json)
 /* --- the call ----------------------------------------------------------------------------------
  */
 
+bool wg_requests_write(const wagle_requests_options *o)
+{
+    return o->metrics != NULL && strstr(o->metrics, "rouge") != NULL;
+}
+
 /* With ROUGE among the metrics, `max_tokens` may be for its texts alone, and not for the suites. */
 static wagle_status share_tokens(wagle_ctx *ctx, const wagle_requests_options *o,
                                  wagle_suite_options *watch)
 {
     wg_evaluation e = {.o = watch};
 
-    if (o->metrics == NULL || strstr(o->metrics, "rouge") == NULL || watch->suites == NULL)
+    if (!wg_requests_write(o) || watch->suites == NULL)
         return WAGLE_OK;
     WG_TRY(wg_evaluation_choose(ctx, &e));
     if (!wg_settings_reads(&e, "max_tokens"))

@@ -29,6 +29,8 @@ typedef struct wg_requests {
 
 /* --- requests.c ------------------------------------------------------------------------------- */
 
+/* Whether the metrics of rows need texts that the model writes. */
+bool wg_requests_write(const wagle_requests_options *o);
 /* A path in OUT.partial; lives as long as the requests. NULL without memory. */
 const char *wg_requests_path(wg_requests *r, const char *format, ...) WG_PRINTF(2);
 /* The model after k requests; 0: the one that was given. */

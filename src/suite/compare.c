@@ -128,7 +128,6 @@ static wagle_status compare_settings(wagle_ctx *ctx, const wagle_difference_opti
                                      const side s[2])
 {
     json_t *names = json_object();
-    wg_text list = {0};
     wagle_status st = names != NULL ? WAGLE_OK : wg_json_memory(ctx);
 
     for (int k = 0; k < 2; k++)
@@ -138,12 +137,9 @@ static wagle_status compare_settings(wagle_ctx *ctx, const wagle_difference_opti
     if (s[0].n > 1 || s[1].n > 1) /* several seeds are what was asked for */
         json_object_del(names, "@{seed}");
     if (st == WAGLE_OK)
-        st = wg_settings_list(ctx, names, &list);
-    if (st == WAGLE_OK && list.bytes > 0)
-        wg_log(ctx, 0,
-               "%s and %s were made with different options, which may be why they differ: %s", o->a,
-               o->b, list.text);
-    wg_text_free(&list);
+        st = wg_settings_warn(
+            ctx, names, "%s and %s were made with different options, which may be why they differ",
+            o->a, o->b);
     json_decref(names);
     return st;
 }

@@ -406,7 +406,6 @@ static wagle_status copy_description(wagle_ctx *ctx, const char *path, json_t *r
 static wagle_status compare_with_gold(wagle_ctx *ctx, const wg_evaluation *e, const json_t *root)
 {
     json_t *gold = NULL, *names = json_object();
-    wg_text list = {0};
     wagle_status st = names != NULL ? WAGLE_OK : wg_json_memory(ctx);
 
     if (st == WAGLE_OK && e->o->gold != NULL)
@@ -414,13 +413,10 @@ static wagle_status compare_with_gold(wagle_ctx *ctx, const wg_evaluation *e, co
     if (st == WAGLE_OK && gold != NULL)
         st = wg_settings_compare(ctx, root, gold, true, names);
     if (st == WAGLE_OK)
-        st = wg_settings_list(ctx, names, &list);
-    if (st == WAGLE_OK && list.bytes > 0)
-        wg_log(ctx, 0,
-               "gold result %s was made with different options, which may be why metrics differ "
-               "from it: %s",
-               e->o->gold, list.text);
-    wg_text_free(&list);
+        st = wg_settings_warn(ctx, names,
+                              "gold result %s was made with different options, which may be why "
+                              "metrics differ from it",
+                              e->o->gold);
     json_decref(names);
     json_decref(gold);
     return st;
@@ -437,10 +433,7 @@ static wagle_status describe(wagle_ctx *ctx, const wg_evaluation *e, json_t *roo
         WG_TRY(copy_description(ctx, e->o->recompute, root));
     for (int i = 0; wg_evaluation_set_at(e, i, name, &file); i++)
         WG_TRY(wg_json_set(ctx, sets, name, wg_json_bytes(file)));
-    if (e->o->model != NULL)
-        WG_TRY(wg_json_set(ctx, root, "model", wg_json_bytes(e->o->model)));
-    if (e->o->model != NULL && ctx->adapter != NULL)
-        WG_TRY(wg_json_set(ctx, root, "adapter", wg_json_bytes(ctx->adapter)));
+    WG_TRY(wg_settings_add_model(ctx, e->o->model, root));
     if (e->o->gold != NULL)
         WG_TRY(wg_json_set(ctx, root, "gold", wg_json_bytes(e->o->gold)));
     WG_TRY(wg_json_set(ctx, root, "seconds", json_incref(e->seconds)));

@@ -11,16 +11,20 @@ json_t *wg_json_real(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-/* X.json -> X.rows.jsonl; a path with that ending is unchanged. */
+/* X.json or X.rows.jsonl -> X and `ending`. */
+static wagle_status path_with(wagle_ctx *ctx, const char *path, const char *ending, wg_text *out)
+{
+    const char *own = wg_ends_with(path, rows_ending) ? rows_ending
+                      : wg_ends_with(path, ".json")   ? ".json"
+                                                      : "";
+
+    WG_TRY(wg_text_add(ctx, out, path, strlen(path) - strlen(own)));
+    return wg_text_addz(ctx, out, ending);
+}
+
 static wagle_status rows_path(wagle_ctx *ctx, const char *path, wg_text *out)
 {
-    size_t n = strlen(path);
-
-    if (wg_ends_with(path, rows_ending))
-        return wg_text_addz(ctx, out, path);
-    n -= wg_ends_with(path, ".json") ? strlen(".json") : 0;
-    WG_TRY(wg_text_add(ctx, out, path, n));
-    return wg_text_addz(ctx, out, rows_ending);
+    return path_with(ctx, path, rows_ending, out);
 }
 
 wagle_status wg_results_check(wagle_ctx *ctx, const char *path, bool force,
@@ -88,17 +92,10 @@ wagle_status wg_results_read(wagle_ctx *ctx, const char *path, json_t **out)
 wagle_status wg_results_described(wagle_ctx *ctx, const char *path, json_t **out)
 {
     wg_text name = {0};
-    size_t n = strlen(path);
     json_error_t error;
-    wagle_status st;
+    wagle_status st = path_with(ctx, path, ".json", &name);
 
     *out = NULL;
-    n -= wg_ends_with(path, rows_ending) ? strlen(rows_ending)
-         : wg_ends_with(path, ".json")   ? strlen(".json")
-                                         : 0;
-    st = wg_text_add(ctx, &name, path, n);
-    if (st == WAGLE_OK)
-        st = wg_text_addz(ctx, &name, ".json");
     if (st == WAGLE_OK)
         *out = json_load_file(name.text, 0, &error);
     /* a file that cannot be read is no error: rows alone are enough for metrics */

@@ -152,6 +152,15 @@ wagle_status wg_settings_add_suites(wagle_ctx *ctx, const wagle_suite_options *o
     return wg_settings_add_data(ctx, &o->data, into);
 }
 
+wagle_status wg_settings_add_model(wagle_ctx *ctx, const char *model, json_t *into)
+{
+    if (model == NULL)
+        return WAGLE_OK;
+    WG_TRY(wg_json_set(ctx, into, "model", wg_json_bytes(model)));
+    return ctx->adapter != NULL ? wg_json_set(ctx, into, "adapter", wg_json_bytes(ctx->adapter))
+                                : WAGLE_OK;
+}
+
 static wagle_status copy(wagle_ctx *ctx, const json_t *from, const char *key, json_t *into)
 {
     json_t *value = json_object_get(from, key);
@@ -470,7 +479,7 @@ wagle_status wg_settings_compare(wagle_ctx *ctx, const json_t *a, const json_t *
     return any ? compare_sets(ctx, a, b, names) : WAGLE_OK;
 }
 
-wagle_status wg_settings_list(wagle_ctx *ctx, const json_t *names, wg_text *out)
+static wagle_status add_names(wagle_ctx *ctx, const json_t *names, wg_text *out)
 {
     const char *name;
     json_t *values;
@@ -481,4 +490,21 @@ wagle_status wg_settings_list(wagle_ctx *ctx, const json_t *names, wg_text *out)
             WG_TRY(wg_text_printf(ctx, out, " (%s)", json_string_value(values)));
     }
     return WAGLE_OK;
+}
+
+wagle_status wg_settings_warn(wagle_ctx *ctx, const json_t *names, const char *format, ...)
+{
+    char what[WG_MESSAGE_BYTES];
+    wg_text list = {0};
+    va_list args;
+    wagle_status st;
+
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    st = add_names(ctx, names, &list);
+    if (st == WAGLE_OK && list.bytes > 0)
+        wg_log(ctx, 0, "%s: %s", what, list.text);
+    wg_text_free(&list);
+    return st;
 }

@@ -27,7 +27,9 @@ WAGLE_CHECK wagle_status wg_settings_add_data(wagle_ctx *ctx, const wagle_data *
 /* The same of all options of an evaluation. */
 WAGLE_CHECK wagle_status wg_settings_add_suites(wagle_ctx *ctx, const wagle_suite_options *o,
                                                 json_t *into);
-/* Copies the settings, sets and layouts of one result to another. */
+/* Adds the model, and the adapter that is merged into it. model: may be NULL. */
+WAGLE_CHECK wagle_status wg_settings_add_model(wagle_ctx *ctx, const char *model, json_t *into);
+/* Copies the model, settings, sets and layouts of one result to another. */
 WAGLE_CHECK wagle_status wg_settings_copy(wagle_ctx *ctx, const json_t *from, json_t *into);
 
 /* Refuses an option that none of the sets given reads. A value of 0 asks for nothing. */
@@ -39,7 +41,8 @@ bool wg_settings_reads(const wg_evaluation *e, const char *option);
  * suites in both of them read. gold: those that change what is computed from a gold result. */
 WAGLE_CHECK wagle_status wg_settings_compare(wagle_ctx *ctx, const json_t *a, const json_t *b,
                                              bool gold, json_t *names);
-/* The names with commas between them, and the values. */
-WAGLE_CHECK wagle_status wg_settings_list(wagle_ctx *ctx, const json_t *names, wg_text *out);
+/* Warns with the text, then the names and the values, if there are names. */
+WAGLE_CHECK wagle_status wg_settings_warn(wagle_ctx *ctx, const json_t *names, const char *format,
+                                          ...) WG_PRINTF(3);
 
 #endif

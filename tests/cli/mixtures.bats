@@ -248,23 +248,6 @@ PY
     "$WAGLE" eval --model made --data forget.jsonl | grep -q nll
 }
 
-# Puts the model into a folder of the whole one, with a tensor for images.
-nest() {
-    python3 - <<'PY'
-import json, struct
-raw = open("model/model.safetensors", "rb").read()
-n = struct.unpack("<Q", raw[:8])[0]
-header = {"language_model." + k: v for k, v in json.loads(raw[8:8 + n]).items() if k != "__metadata__"}
-data = raw[8 + n:]
-header["vision_model.class_embedding"] = {"dtype": "F32", "shape": [5], "data_offsets": [len(data), len(data) + 20]}
-text = json.dumps(header).encode()
-open("model/model.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + data + bytes(range(20)))
-c = json.load(open("model/config.json"))
-json.dump({"model_type": "llama4", "tie_word_embeddings": False, "text_config": c, "vision_config": {"model_type": "llama4_vision_model"}},
-          open("model/config.json", "w"))
-PY
-}
-
 @test "llama4: the text part of a folder that also has a model of images" {
     setup_mixture llama4
     "$WAGLE" logits --model model --data retain.jsonl --out plain --quiet

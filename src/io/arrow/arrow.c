@@ -42,11 +42,10 @@ static wagle_status choose_columns(wg_arrow *a, const wg_rows_reader *r, json_t 
     WG_TRY(WG_ALLOC(a->ctx, unread, a->n_nodes));
     for (int64_t i = 0; i < a->n_nodes; i = a->node[i].next) {
         const wg_arrow_node *c = &a->node[i];
-        const bool read = wg_rows_reads(r, c->name);
         const char *kind =
             c->dictionary >= 0 ? a->dictionary[c->dictionary].of.type->kind : c->type->kind;
-        if (!read && ((*unread)[i] = wg_rows_unread(kind)) == NULL)
-            return wg_json_memory(a->ctx);
+        WG_TRY(wg_rows_choose(r, c->name, kind, &(*unread)[i]));
+        const bool read = (*unread)[i] == NULL;
         for (int64_t k = i; k < c->next; k++) {
             a->node[k].skipped = !read;
             if (read && a->node[k].dictionary >= 0)

@@ -6,14 +6,14 @@
 
 wagle_status wg_arrow_fail(const wg_arrow *a, const char *format, ...)
 {
-    char what[400];
+    wagle_status st;
     va_list args;
 
     va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
+    st = wg_rows_broken(a->ctx, a->what,
+                        a->is_file ? "an Arrow or Feather file" : "an Arrow stream", format, args);
     va_end(args);
-    return wg_fail(a->ctx, WAGLE_E_INPUT, "%s: %s with %s", a->what,
-                   a->is_file ? "an Arrow or Feather file" : "an Arrow stream", what);
+    return st;
 }
 
 wagle_status wg_arrow_damaged(const wg_arrow *a)
@@ -90,21 +90,20 @@ int64_t wg_arrow_find(const wg_arrow *a, int64_t id)
     return i;
 }
 
-/* Gives a dictionary, whose values are as the node says, its place. */
-static wagle_status place_dictionary(wg_arrow *a, const wg_arrow_node *node, int64_t id,
-                                     int64_t *out)
+/* Sets the node's dictionary, whose values are as the node says. */
+static wagle_status place_dictionary(wg_arrow *a, int64_t id, wg_arrow_node *node)
 {
     const int64_t i = wg_arrow_find(a, id);
 
-    *out = i;
-    if (i < a->n_dictionaries)
-        return a->dictionary[i].of.type == node->type && a->dictionary[i].of.width == node->width
-                   ? WAGLE_OK
-                   : wg_arrow_damaged(a);
-    WG_TRY(WG_GROW(a->ctx, &a->dictionary, &a->dictionaries_room, i + 1));
-    a->dictionary[i] = (wg_arrow_dictionary){.id = id, .of = *node, .skipped = true};
-    a->n_dictionaries = i + 1;
-    return WAGLE_OK;
+    if (i == a->n_dictionaries) {
+        WG_TRY(WG_GROW(a->ctx, &a->dictionary, &a->dictionaries_room, i + 1));
+        a->dictionary[i] = (wg_arrow_dictionary){.id = id, .of = *node, .skipped = true};
+        a->n_dictionaries = i + 1;
+    }
+    node->dictionary = i;
+    return a->dictionary[i].of.type == node->type && a->dictionary[i].of.width == node->width
+               ? WAGLE_OK
+               : wg_arrow_damaged(a);
 }
 
 /* Values that are places in a dictionary, whose type the field says. */
@@ -112,13 +111,11 @@ static wagle_status read_dictionary(wg_arrow *a, size_t encoding, wg_arrow_node 
 {
     const size_t type = wg_flat_table(&a->flat, encoding, INDEX_TYPE);
     const int64_t id = wg_flat_number(&a->flat, encoding, ID, 8, 0);
-    int64_t place;
 
     if (node->type->children != 0 || node->type->buffers == 0)
         return wg_arrow_fail(a, "a dictionary of %ss in column '%.60s', which is not read",
                              node->type->name, node->name);
-    WG_TRY(place_dictionary(a, node, id, &place));
-    node->dictionary = place;
+    WG_TRY(place_dictionary(a, id, node));
     if (type != 0)
         return read_int(a, type, node);
     node->type = wg_arrow_type_of(INT); /* the default is int32 */

@@ -34,13 +34,9 @@ static const wg_pq_node *next_child(const wg_parquet *p, const wg_pq_node *child
 static wagle_status choose_columns(wg_parquet *p, const wg_rows_reader *r, json_t **unread)
 {
     for (const wg_pq_node *c = next_child(p, NULL); c != NULL; c = next_child(p, c)) {
-        if (wg_rows_reads(r, c->name))
-            continue;
-        unread[c - p->node] = wg_rows_unread(wg_pq_kind(p, c));
-        if (unread[c - p->node] == NULL)
-            return wg_json_memory(p->ctx);
+        WG_TRY(wg_rows_choose(r, c->name, wg_pq_kind(p, c), &unread[c - p->node]));
         for (int64_t i = c->first; i < c->first + c->n; i++)
-            p->column[i].skipped = true;
+            p->column[i].skipped = unread[c - p->node] != NULL;
     }
     return WAGLE_OK;
 }

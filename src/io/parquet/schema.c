@@ -7,13 +7,13 @@
 
 wagle_status wg_pq_fail(const wg_parquet *p, const char *format, ...)
 {
-    char what[500];
+    wagle_status st;
     va_list args;
 
     va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
+    st = wg_rows_broken(p->ctx, p->what, "a Parquet file", format, args);
     va_end(args);
-    return wg_fail(p->ctx, WAGLE_E_INPUT, "%s: a Parquet file with %s", p->what, what);
+    return st;
 }
 
 static wagle_status damaged(const wg_parquet *p)
