@@ -1,7 +1,6 @@
 /* schema.c - the fields of an Arrow file. */
 #include "io/arrow/file.h"
 
-#include <stdio.h>
 #include <string.h>
 
 wagle_status wg_arrow_fail(const wg_arrow *a, const char *format, ...)

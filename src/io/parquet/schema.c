@@ -2,7 +2,6 @@
 #include "io/parquet/file.h"
 
 #include "io/parquet/codec.h"
-#include <stdio.h>
 #include <string.h>
 
 wagle_status wg_pq_fail(const wg_parquet *p, const char *format, ...)
